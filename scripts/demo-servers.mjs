@@ -1,0 +1,136 @@
+// Starts and ends the two processes of the demo: the example origin and Holdfast. Owns nothing of
+// what is asked of them.
+import { spawn } from 'node:child_process';
+import { createServer } from 'node:net';
+import path from 'node:path';
+import { root } from './setup.mjs';
+
+/** Time for a process to say that it listens; both need well under a second. */
+const START_LIMIT_MS = 30_000;
+/** Time to leave by itself after SIGTERM before it is killed. */
+const STOP_LIMIT_MS = 5_000;
+
+/** @type {Set<import('node:child_process').ChildProcess>} */
+const children = new Set();
+
+/** @returns {Promise<number>} a TCP port that was free a moment ago */
+export function freePort() {
+  return new Promise((resolve, reject) => {
+    const probe = createServer().once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = /** @type {import('node:net').AddressInfo} */ (probe.address());
+      probe.close(() => resolve(port));
+    });
+  });
+}
+
+/** The environment without settings meant for another Holdfast on this machine. */
+function ownEnvironment() {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('HOLDFAST_')));
+}
+
+/**
+ * Starts a process and waits for the line that says it is ready.
+ *
+ * @param {{ name: string, command: string, args: string[], env: Record<string, string>, ready: RegExp, onExit: (what: string) => void }} spec
+ *   `ready` is matched against each line of stdout; `onExit` is called when it ends without being asked to
+ * @returns {Promise<RegExpExecArray>} the match
+ * @throws {Error} with the output of the process, when it ends or stays silent instead
+ */
+function startProcess({ name, command, args, env, ready, onExit }) {
+  const child = spawn(command, args, {
+    cwd: root,
+    env: { ...ownEnvironment(), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // Out of the terminal's process group: Ctrl-C reaches the demo alone, which then stops them in order.
+    detached: true,
+  });
+  children.add(child);
+  return new Promise((resolve, reject) => {
+    let output = '';
+    let settled = false;
+    const fail = (/** @type {string} */ what) => {
+      clearTimeout(timer);
+      if (settled) onExit(`${name} ${what}`);
+      else reject(new Error(`${name} ${what}\n${output}`.trimEnd()));
+      settled = true;
+    };
+    const timer = setTimeout(() => fail(`did not get ready within ${START_LIMIT_MS / 1000} s`), START_LIMIT_MS);
+    child.stderr.setEncoding('utf8').on('data', (text) => {
+      output += settled ? '' : text;
+    });
+    child.stdout.setEncoding('utf8').on('data', (text) => {
+      if (settled) return;
+      output += text;
+      const match = ready.exec(output);
+      if (!match) return;
+      clearTimeout(timer);
+      settled = true;
+      resolve(match);
+    });
+    child.on('error', (error) => fail(`could not be started: ${error.message}`));
+    child.on('exit', (code, signal) => {
+      children.delete(child);
+      clearTimeout(timer);
+      if (!stopping) fail(`ended (${signal ?? `exit code ${code}`})`);
+    });
+  });
+}
+
+/**
+ * The example origin, on a free port.
+ *
+ * @param {number} controlPort  where its GRIP library publishes
+ * @param {(what: string) => void} onExit
+ * @returns {Promise<string>} `host:port`, as a route wants it
+ */
+export async function startOrigin(controlPort, onExit) {
+  const [, address] = await startProcess({
+    name: 'the example origin',
+    command: process.execPath,
+    args: [path.join('examples', 'express-origin', 'server.mjs')],
+    env: { PORT: '0', GRIP_URL: `http://127.0.0.1:${controlPort}/` },
+    ready: /listening on http:\/\/(\S+)\n/,
+    onExit,
+  });
+  return /** @type {string} */ (address);
+}
+
+/**
+ * Holdfast, by the command as users run it, with its in-process backplane.
+ *
+ * @param {{ client: number, control: number, admin: number }} ports
+ * @param {string} origin  `host:port`
+ * @param {(what: string) => void} onExit
+ */
+export async function startHoldfast(ports, origin, onExit) {
+  await startProcess({
+    name: 'holdfast',
+    command: path.join(root, 'node_modules', '.bin', 'holdfast'),
+    // The file is named so that none of this machine, /etc/pushpin/pushpin.conf for one, is found instead.
+    args: [
+      ...['--config', path.join('examples', 'express-origin', 'holdfast.yaml')],
+      ...['--route', `* ${origin}`],
+      ...['--port', `127.0.0.1:${ports.client}`],
+      ...['--control-port', `${ports.control}`],
+    ],
+    env: { HOLDFAST_ADMIN_PORT: `127.0.0.1:${ports.admin}` },
+    ready: /started\s*\n/,
+    onExit,
+  });
+}
+
+let stopping = false;
+
+/** Ends what was started, by process id, and waits until it is gone. */
+export async function stopServers() {
+  stopping = true;
+  await Promise.all(
+    [...children].map((child) => {
+      const gone = new Promise((resolve) => child.once('exit', resolve));
+      child.kill('SIGTERM');
+      const timer = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS);
+      return gone.then(() => clearTimeout(timer));
+    }),
+  );
+}

@@ -1,0 +1,126 @@
+// npm run demo: an application behind Holdfast on this machine, and the commands to try it with; stays
+// until Ctrl-C. With `-- --smoke` it takes free ports, runs these commands by itself, prints what came
+// back and exits 0 or 1. Needs nothing but Node and npm.
+import { spawnSync } from 'node:child_process';
+import { setTimeout as delay } from 'node:timers/promises';
+import { curlLine, demoCommands, runWithCurl, runWithFetch } from './demo-commands.mjs';
+import { freePort, startHoldfast, startOrigin, stopServers } from './demo-servers.mjs';
+import { build, installPackages } from './setup.mjs';
+
+const DEMO_PORTS = { client: 7999, control: 5561, admin: 5580 };
+/** For one answer to come back in the smoke run; all of them take milliseconds. */
+const ANSWER_LIMIT_MS = 15_000;
+
+/**
+ * @param {{ client: number, control: number, admin: number }} ports
+ * @param {ReturnType<typeof demoCommands>} commands
+ */
+function explain(ports, commands) {
+  const { stream, events, poll, publish, originPublish } = commands;
+  const show = (/** @type {import('./demo-commands.mjs').DemoCommand} */ command) =>
+    `  # ${command.why}\n  ${curlLine(command)}\n`;
+  console.log(`
+Holdfast is in front of the example application (examples/express-origin/server.mjs).
+
+Hold a request open, in one terminal or in several:
+
+${[stream, events, poll].map(show).join('\n')}
+Publish into the held requests, from another terminal:
+
+${[publish, originPublish].map(show).join('\n')}
+Health and metrics: http://127.0.0.1:${ports.admin}/readyz and http://127.0.0.1:${ports.admin}/metrics
+Ctrl-C ends it all.
+`);
+}
+
+/**
+ * Repeats a step until it says true, for at most ANSWER_LIMIT_MS.
+ *
+ * @param {string} what  for the error
+ * @param {() => boolean | Promise<boolean>} step
+ */
+async function until(what, step) {
+  const deadline = Date.now() + ANSWER_LIMIT_MS;
+  while (!(await step())) {
+    if (Date.now() > deadline) throw new Error(`${what}: not within ${ANSWER_LIMIT_MS / 1000} s`);
+    await delay(20);
+  }
+}
+
+/**
+ * Runs the printed commands and checks what they bring back.
+ *
+ * @param {ReturnType<typeof demoCommands>} commands
+ * @param {typeof runWithCurl} run
+ * @param {Map<string, import('./demo-commands.mjs').RunningCommand>} ran  gets each command line with its run, for the report
+ */
+async function drive(commands, run, ran) {
+  const start = (/** @type {import('./demo-commands.mjs').DemoCommand} */ command) => {
+    const running = run(command);
+    ran.set(curlLine(command), running);
+    return running;
+  };
+  const publish = async (/** @type {import('./demo-commands.mjs').DemoCommand} */ command) => {
+    const publishing = start(command);
+    await publishing.ended;
+    if (publishing.output() !== 'Published\n') throw new Error(`${command.url} answered: ${publishing.output()}`);
+  };
+
+  const stream = start(commands.stream);
+  const events = start(commands.events);
+  await until('the stream opens', () => stream.output().startsWith('[stream opened]\n'));
+  await until('the event stream opens', () => events.output().startsWith('event: stream-open\n'));
+
+  // Nothing shows from outside that a long poll is held, so the publish is repeated until it is answered.
+  const poll = start(commands.poll);
+  await until('the long poll is answered', async () => {
+    await publish(commands.publish);
+    return Promise.race([poll.ended.then(() => true), delay(200, false)]);
+  });
+  if (poll.output() !== 'hello\n') throw new Error(`the long poll answered: ${poll.output()}`);
+  await until('the stream shows the item', () => stream.output().includes('\nhello\n'));
+
+  await publish(commands.originPublish);
+  await until('the stream shows the item', () => stream.output().includes('\nhello from the application\n'));
+  await until('the event stream shows it', () => events.output().includes('\ndata: hello from the application\n\n'));
+}
+
+/** @param {ReturnType<typeof demoCommands>} commands */
+async function smoke(commands) {
+  const hasCurl = spawnSync('curl', ['--version'], { stdio: 'ignore' }).status === 0;
+  if (!hasCurl) console.log('No curl here: Node makes the same requests by itself.\n');
+  const ran = new Map();
+  try {
+    await drive(commands, hasCurl ? runWithCurl : runWithFetch, ran);
+  } finally {
+    for (const [line, running] of ran) {
+      running.stop();
+      console.log(`$ ${line}\n${running.output()}`);
+    }
+  }
+  console.log('The demo works.');
+}
+
+async function main() {
+  const isSmoke = process.argv.includes('--smoke');
+  installPackages();
+  build();
+  const ports = isSmoke ? { client: await freePort(), control: await freePort(), admin: await freePort() } : DEMO_PORTS;
+  const origin = await startOrigin(ports.control, quit);
+  await startHoldfast(ports, origin, quit);
+  const commands = demoCommands(`http://127.0.0.1:${ports.client}`, `http://127.0.0.1:${ports.control}`);
+  if (!isSmoke) return explain(ports, commands);
+  await smoke(commands);
+  await stopServers();
+}
+
+/** Ends the demo because something went wrong. @param {unknown} reason */
+async function quit(reason) {
+  process.exitCode = 1;
+  console.error(`The demo failed: ${reason instanceof Error ? reason.message : reason}`);
+  await stopServers();
+}
+
+for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) process.once(signal, stopServers);
+
+main().catch(quit);

@@ -1,0 +1,71 @@
+/**
+ * Channels as an instruct names them.
+ *
+ * Owns: the channel value, the Grip-Channel header and the Grip-Last header that answers it. Does not own: route
+ * prefixes, the limit of channels per connection, or who is subscribed.
+ */
+import { GripError } from './errors.js';
+import { MAX_FILTERS } from './filter.js';
+import { hasControl } from './header-field.js';
+import { type Element, formatElement, type Param, paramValue, parseElement, splitElements } from './params.js';
+import { textFromWire, wireFromText } from './wire-text.js';
+
+/** A subscription to one channel. All strings are Unicode text, comparable with those of a published item. */
+export interface Channel {
+  /** Exact name, without any route prefix. */
+  readonly name: string;
+  /** Id of the last item the origin has seen on this channel; absent if it does not track ids. May be empty. */
+  readonly prevId?: string;
+  /** Names of filters in the order in which they run; at most {@link MAX_FILTERS}; unknown names are kept. */
+  readonly filters: readonly string[];
+}
+
+/** Builds a channel; throws ERR_GRIP_INSTRUCT if it names more than {@link MAX_FILTERS} filters. */
+export function makeChannel(name: string, prevId: string | undefined, filters: readonly string[]): Channel {
+  if (filters.length > MAX_FILTERS) {
+    throw new GripError('ERR_GRIP_INSTRUCT', `too many filters for channel '${name}'`);
+  }
+  return { name, ...(prevId !== undefined && { prevId }), filters };
+}
+
+/**
+ * Parses all values of Grip-Channel, in wire order, duplicates kept. Elements with unparsable parameters are skipped.
+ * Throws ERR_GRIP_INSTRUCT for an element without a name or with too many filters.
+ */
+export function parseChannels(values: readonly string[]): Channel[] {
+  const channels: Channel[] = [];
+  for (const text of splitElements(values)) {
+    const element = parseElement(text);
+    if (element) channels.push(channelOf(element));
+  }
+  return channels;
+}
+
+function channelOf({ value, params }: Element): Channel {
+  if (value === '') throw new GripError('ERR_GRIP_INSTRUCT', 'failed to parse Grip-Channel');
+  const prevId = paramValue(params, 'prev-id');
+  // Unlike every other parameter name, `filter` must be in lower case: so does Pushpin.
+  const filters = params.filter(([name]) => name === 'filter').map(([, filter]) => textFromWire(filter));
+  return makeChannel(textFromWire(value), prevId === undefined ? undefined : textFromWire(prevId), filters);
+}
+
+/**
+ * Writes a channel as a Grip-Channel element; {@link parseChannels} reads it back. Throws ERR_GRIP_HEADER for a name
+ * that the header cannot carry (empty, or with a comma, semicolon, quote or control character).
+ */
+export function formatChannel(channel: Channel): string {
+  if (channel.name === '') throw new GripError('ERR_GRIP_HEADER', 'a channel without a name cannot be written');
+  const params: Param[] = channel.filters.map((filter) => ['filter', wireFromText(filter)]);
+  if (channel.prevId !== undefined) params.unshift(['prev-id', wireFromText(channel.prevId)]);
+  return formatElement({ value: wireFromText(channel.name), params });
+}
+
+/**
+ * Value of a Grip-Last request header: `<channel>; last-id=<id>`. Nothing is quoted or escaped, since origins compare
+ * the plain text. Names and ids can come from JSON, so control characters are replaced by spaces: the header would
+ * otherwise be open to injection.
+ */
+export function formatGripLast(channel: string, lastId: string): string {
+  const value = `${wireFromText(channel)}; last-id=${wireFromText(lastId)}`;
+  return hasControl(value) ? [...value].map((char) => (hasControl(char) ? ' ' : char)).join('') : value;
+}

@@ -1,0 +1,51 @@
+/**
+ * The errors of this package.
+ *
+ * Owns: the error class, its stable codes and what each code means. Does not own: how an error becomes an HTTP
+ * answer, a log line or a metric; that is for the packages above.
+ */
+
+/** Who has to change something to make the error go away: the publisher or visitor, the customer's origin, or us. */
+export type GripErrorSide = 'client' | 'origin' | 'internal';
+
+/**
+ * Every code this package throws, with the side at fault and one line of meaning. `docs/errors.md` is checked
+ * against this table.
+ */
+export const gripErrors = {
+  ERR_GRIP_INSTRUCT: {
+    side: 'origin',
+    meaning: 'A GRIP instruct of the origin (Grip-* headers or application/grip-instruct) cannot be understood.',
+  },
+  ERR_GRIP_ITEM: {
+    side: 'client',
+    meaning: 'A published item, or the body that carries items, is malformed; nothing of the body is published.',
+  },
+  ERR_GRIP_SIG_KEY: {
+    side: 'internal',
+    meaning: 'A configured signing or verifying key cannot be read, or cannot be used for what was asked of it.',
+  },
+  ERR_GRIP_HEADER: {
+    side: 'internal',
+    meaning: 'A value cannot be written in the GRIP header grammar, for example a channel name with a comma.',
+  },
+} as const satisfies Readonly<Record<string, { readonly side: GripErrorSide; readonly meaning: string }>>;
+
+/** Stable identifier of a kind of GRIP error; never renamed, never reused. */
+export type GripErrorCode = keyof typeof gripErrors;
+
+/**
+ * Thrown by every function here that can fail on its input. `message` is the text a Pushpin user knows, without any
+ * prefix and without a newline; the caller adds `Failed to parse accept instructions: ` and the like.
+ */
+export class GripError extends Error {
+  override readonly name = 'GripError';
+  readonly code: GripErrorCode;
+  readonly side: GripErrorSide;
+
+  constructor(code: GripErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+    this.side = gripErrors[code].side;
+  }
+}

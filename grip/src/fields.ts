@@ -1,0 +1,174 @@
+/**
+ * Reading the members of a JSON object that somebody else wrote.
+ *
+ * Owns: parsing JSON bytes, the type rules of GRIP's JSON (Pushpin's, with its error texts) and safe access to members.
+ * Does not own: which members an object has.
+ *
+ * Byte strings (Uint8Array) are taken wherever JSON has strings, so that an item decoded from a tnetstring reads the same
+ * way.
+ */
+import { Buffer, isUtf8 } from 'node:buffer';
+import { GripError, type GripErrorCode } from './errors.js';
+import { MAX_INTEGER, parseInteger } from './integer.js';
+
+/** An object as JSON.parse makes it; `__proto__` may be an own member, so members are read with Object.hasOwn first. */
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/**
+ * Parses a JSON document, with or without a byte order mark. Undefined for bytes that are not UTF-8, for a syntax error
+ * and for a document that is neither an object nor an array, none of which Pushpin takes for JSON.
+ */
+export function parseJson(body: Uint8Array): JsonObject | readonly unknown[] | undefined {
+  if (!isUtf8(body)) return undefined;
+  try {
+    const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
+    const value: unknown = JSON.parse(text.startsWith('\ufeff') ? text.slice(1) : text);
+    return typeof value === 'object' && value !== null ? (value as JsonObject) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a value is a JSON object: not null, not a list, not bytes. */
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
+}
+
+/** The text of a string, or of bytes read as UTF-8 (invalid ones become U+FFFD); undefined for any other type. */
+export function textOf(value: unknown): string | undefined {
+  if (typeof value === 'string') return value;
+  return value instanceof Uint8Array ? Buffer.from(value).toString('utf8') : undefined;
+}
+
+/**
+ * The members of one object. An absent member gives undefined; a member of the wrong type, null included, throws a
+ * GripError of the given code: `<name> contains '<key>' with wrong type`.
+ */
+export class Fields {
+  readonly object: JsonObject;
+  readonly name: string;
+  readonly #code: GripErrorCode;
+
+  /** Throws `<name> is not an object`. */
+  constructor(value: unknown, name: string, code: GripErrorCode) {
+    if (!isJsonObject(value)) throw new GripError(code, `${name} is not an object`);
+    this.object = value;
+    this.name = name;
+    this.#code = code;
+  }
+
+  /** An error about this object, to be thrown by the caller. */
+  error(message: string): GripError {
+    return new GripError(this.#code, message);
+  }
+
+  /** `<name> contains '<key>' with wrong type`, to be thrown by the caller. */
+  wrongType(key: string): GripError {
+    return this.error(`${this.name} contains '${key}' with wrong type`);
+  }
+
+  /** `<name> contains '<key>' with invalid value`, to be thrown by the caller. */
+  invalid(key: string): GripError {
+    return this.error(`${this.name} contains '${key}' with invalid value`);
+  }
+
+  /** `<name> does not contain '<key>'`, to be thrown by the caller. */
+  missing(key: string): GripError {
+    return this.error(`${this.name} does not contain '${key}'`);
+  }
+
+  /** Whether the object has the member itself, whatever its value; inherited ones do not count. */
+  has(key: string): boolean {
+    return Object.hasOwn(this.object, key);
+  }
+
+  /** The member as it is, or undefined. */
+  value(key: string): unknown {
+    return this.has(key) ? this.object[key] : undefined;
+  }
+
+  /** A string, or bytes read as UTF-8. */
+  string(key: string): string | undefined {
+    if (!this.has(key)) return undefined;
+    const text = textOf(this.object[key]);
+    if (text === undefined) throw this.wrongType(key);
+    return text;
+  }
+
+  /** A list of anything. */
+  list(key: string): readonly unknown[] | undefined {
+    if (!this.has(key)) return undefined;
+    const value = this.object[key];
+    if (!Array.isArray(value)) throw this.wrongType(key);
+    return value;
+  }
+
+  /** true or false, and no string for it. */
+  boolean(key: string): boolean | undefined {
+    if (!this.has(key)) return undefined;
+    const value = this.object[key];
+    if (typeof value !== 'boolean') throw this.wrongType(key);
+    return value;
+  }
+
+  /** A member object as Fields of its own; `name` is how error texts call it, by default its key. */
+  fields(key: string, name = key): Fields | undefined {
+    if (!this.has(key)) return undefined;
+    const value = this.object[key];
+    if (!isJsonObject(value)) throw this.wrongType(key);
+    return new Fields(value, name, this.#code);
+  }
+
+  /**
+   * A whole number from 0 to `max`, or a string that holds one; anything out of range throws `… with invalid value`.
+   * Fractions are rounded, as Pushpin does.
+   */
+  integer(key: string, max = MAX_INTEGER): number | undefined {
+    if (!this.has(key)) return undefined;
+    const raw = this.object[key];
+    const text = typeof raw === 'number' ? undefined : textOf(raw);
+    const value = text === undefined ? raw : parseInteger(text);
+    if (typeof value !== 'number' || Number.isNaN(value)) throw this.wrongType(key);
+    const rounded = Math.round(value);
+    if (rounded < 0 || rounded > max) throw this.invalid(key);
+    return rounded === 0 ? 0 : rounded; // never -0
+  }
+
+  /** Bytes from a text member (as UTF-8) or, first if present, from its base64 twin; base64 is decoded leniently. */
+  bytes(key: string, base64Key: string): Buffer | undefined {
+    if (this.has(base64Key)) {
+      const value = this.object[base64Key];
+      if (value instanceof Uint8Array) return Buffer.from(value);
+      if (typeof value !== 'string') throw this.wrongType(base64Key);
+      return Buffer.from(value, 'base64');
+    }
+    if (!this.has(key)) return undefined;
+    const value = this.object[key];
+    if (value instanceof Uint8Array) return Buffer.from(value);
+    if (typeof value !== 'string') throw this.wrongType(key);
+    return Buffer.from(value, 'utf8');
+  }
+
+  /** A list of strings; `fault` is the error text for an element of another type. */
+  strings(key: string, fault: string): string[] | undefined {
+    return this.list(key)?.map((value) => {
+      const text = textOf(value);
+      if (text === undefined) throw this.error(fault);
+      return text;
+    });
+  }
+
+  /**
+   * A string-to-string object, copied to one without prototype, so that no key (`__proto__`, `constructor`) means
+   * anything but itself. A value of another type throws `'<key>' contains '<member>' with wrong type`.
+   */
+  stringMap(key: string): Record<string, string> {
+    const map: Record<string, string> = Object.create(null);
+    for (const [name, value] of Object.entries(this.fields(key)?.object ?? {})) {
+      const text = textOf(value);
+      if (text === undefined) throw this.error(`'${key}' contains '${name}' with wrong type`);
+      map[name] = text;
+    }
+    return map;
+  }
+}

@@ -1,0 +1,175 @@
+/**
+ * The three forms in which an item can be delivered.
+ *
+ * Owns: http-response, http-stream and ws-message: their values, their JSON, their rules. Does not own: the item
+ * around them, or what a delivery does with them.
+ */
+import { Buffer, isUtf8 } from 'node:buffer';
+import { Fields } from './fields.js';
+import type { RawHeaders } from './headers.js';
+import { codeField, headersField, reasonField } from './json-response.js';
+import { reasonPhrase } from './reason.js';
+import { textFromWire } from './wire-text.js';
+
+/** Largest payload of a ping or pong in bytes (RFC 6455 §5.5); more cannot be sent and is refused. */
+export const MAX_CONTROL_PAYLOAD = 125;
+
+interface HttpResponseHead {
+  readonly action: 'send';
+  /** 200 to 999. */
+  readonly code: number;
+  /** Latin-1; the IANA phrase of the code if none was published. */
+  readonly reason: string;
+  /** As published, Grip-* and framing headers included: the hold drops those. */
+  readonly headers: RawHeaders;
+  /** See {@link HttpStreamSend.contentFilters}. */
+  readonly contentFilters?: readonly string[];
+}
+
+/** Answers a response hold, either with a body or with an RFC 6902 patch of the held body; test `bodyPatch`. */
+export type HttpResponseSend = HttpResponseHead &
+  (
+    | { readonly body: Buffer; readonly bodyPatch?: never }
+    | { readonly bodyPatch: readonly unknown[]; readonly body?: never }
+  );
+
+/** What an item does to response holds. */
+export type HttpResponseFormat = HttpResponseSend | { readonly action: 'hint' | 'close' | 'refresh' };
+
+/** Appends content to stream holds. */
+export interface HttpStreamSend {
+  readonly action: 'send';
+  readonly content: Buffer;
+  /**
+   * If present, the item goes only to subscriptions whose message content filters are exactly these, in this order;
+   * an empty list is not the same as none.
+   */
+  readonly contentFilters?: readonly string[];
+}
+
+/** What an item does to stream holds. */
+export type HttpStreamFormat = HttpStreamSend | { readonly action: 'hint' | 'close' | 'refresh' };
+
+/** Sends one WebSocket message or control frame. */
+export interface WsMessageSend {
+  readonly action: 'send';
+  readonly type: 'text' | 'binary' | 'ping' | 'pong';
+  /** Text is not checked to be UTF-8. At most {@link MAX_CONTROL_PAYLOAD} bytes for ping and pong. */
+  readonly content: Buffer;
+  /** See {@link HttpStreamSend.contentFilters}. */
+  readonly contentFilters?: readonly string[];
+}
+
+/** Closes a WebSocket. */
+export interface WsMessageClose {
+  readonly action: 'close';
+  /** 0 to 65535 as published; it may be one that must not be sent (RFC 6455 §7.4), which the session decides. */
+  readonly code?: number;
+  /** Unicode text, of any length: the session cuts it to what a close frame holds. */
+  readonly reason?: string;
+}
+
+/** What an item does to WebSocket sessions. */
+export type WsMessageFormat = WsMessageSend | WsMessageClose | { readonly action: 'hint' | 'refresh' };
+
+type Action = 'send' | 'hint' | 'close' | 'refresh';
+
+function actionOf(fields: Fields): Action {
+  const action = fields.string('action') ?? 'send';
+  if (action === 'send' || action === 'hint' || action === 'close' || action === 'refresh') return action;
+  throw fields.error(`${fields.name} contains 'action' with unknown value`);
+}
+
+function contentFiltersOf(fields: Fields): { contentFilters?: readonly string[] } {
+  const contentFilters = fields.strings('content-filters', 'content-filters contains element with wrong type');
+  return contentFilters ? { contentFilters } : {};
+}
+
+/** Parses the value of `http-response`. Members that the action does not use are not looked at. Throws ERR_GRIP_ITEM. */
+export function parseHttpResponse(value: unknown): HttpResponseFormat {
+  const fields = new Fields(value, "'http-response'", 'ERR_GRIP_ITEM');
+  const action = actionOf(fields);
+  if (action !== 'send') return { action };
+  const code = codeField(fields) ?? 200;
+  const head = {
+    action,
+    code,
+    reason: reasonField(fields) ?? reasonPhrase(code),
+    headers: headersField(fields),
+    ...contentFiltersOf(fields),
+  } as const;
+  const body = fields.bytes('body', 'body-bin');
+  if (body) return { ...head, body };
+  const bodyPatch = fields.list('body-patch');
+  if (bodyPatch) return { ...head, bodyPatch };
+  throw fields.error(`${fields.name} does not contain 'body', 'body-bin', or 'body-patch'`);
+}
+
+/** Parses the value of `http-stream`, as {@link parseHttpResponse}. */
+export function parseHttpStream(value: unknown): HttpStreamFormat {
+  const fields = new Fields(value, "'http-stream'", 'ERR_GRIP_ITEM');
+  const action = actionOf(fields);
+  if (action !== 'send') return { action };
+  const contentFilters = contentFiltersOf(fields);
+  const content = fields.bytes('content', 'content-bin');
+  if (!content) throw fields.error(`${fields.name} does not contain 'content' or 'content-bin'`);
+  return { action, content, ...contentFilters };
+}
+
+/** Parses the value of `ws-message`, as {@link parseHttpResponse}. */
+export function parseWsMessage(value: unknown): WsMessageFormat {
+  const fields = new Fields(value, "'ws-message'", 'ERR_GRIP_ITEM');
+  const action = actionOf(fields);
+  if (action === 'send') return parseWsSend(fields);
+  if (action === 'close') return parseWsClose(fields);
+  return { action };
+}
+
+function parseWsSend(fields: Fields): WsMessageSend {
+  const given = fields.string('type');
+  const type = given ?? (fields.has('content-bin') ? 'binary' : 'text');
+  if (type !== 'text' && type !== 'binary' && type !== 'ping' && type !== 'pong') {
+    throw fields.error(`${fields.name} contains 'type' with unknown value`);
+  }
+  const contentFilters = contentFiltersOf(fields);
+  const control = type === 'ping' || type === 'pong';
+  const content = fields.bytes('content', 'content-bin') ?? (control ? Buffer.alloc(0) : undefined);
+  if (!content) throw fields.error(`${fields.name} does not contain 'content' or 'content-bin'`);
+  if (control && content.length > MAX_CONTROL_PAYLOAD) {
+    throw fields.error(`${fields.name} contains more than ${MAX_CONTROL_PAYLOAD} bytes of content for a ${type}`);
+  }
+  return { action: 'send', type, content, ...contentFilters };
+}
+
+function parseWsClose(fields: Fields): WsMessageClose {
+  const code = fields.integer('code', 0xffff);
+  const reason = fields.string('reason');
+  return { action: 'close', ...(code !== undefined && { code }), ...(reason && { reason }) };
+}
+
+/** JSON of any format. The parser of the same format gives back an equal value. */
+export function formatToJson(format: HttpResponseFormat | HttpStreamFormat | WsMessageFormat): unknown {
+  if (format.action === 'close') return { ...format };
+  if (format.action !== 'send') return { action: format.action };
+  const filters = format.contentFilters && { 'content-filters': format.contentFilters };
+  if ('code' in format) {
+    const { code, headers } = format;
+    const reason = textFromWire(format.reason);
+    const body = format.bodyPatch ? { 'body-patch': format.bodyPatch } : bytesToJson('body', format.body);
+    return { code, ...(reason && { reason }), headers: headerPairs(headers), ...filters, ...body };
+  }
+  const type = 'type' in format ? { type: format.type } : {};
+  return { ...type, ...filters, ...bytesToJson('content', format.content) };
+}
+
+function headerPairs(headers: RawHeaders): [string, string][] {
+  const pairs: [string, string][] = [];
+  for (let i = 0; i < headers.length; i += 2)
+    pairs.push([headers[i] as string, textFromWire(headers[i + 1] as string)]);
+  return pairs;
+}
+
+/** Text where the bytes are UTF-8, since that is shorter, and base64 where they are not. */
+function bytesToJson(key: string, bytes: Buffer): Record<string, string> {
+  return isUtf8(bytes) ? { [key]: bytes.toString('utf8') } : { [`${key}-bin`]: bytes.toString('base64') };
+}

@@ -1,0 +1,47 @@
+/**
+ * @holdfast/grip: the GRIP protocol as pure functions, bytes and JSON to values and back.
+ *
+ * This is the package's only door. Nothing behind it does I/O, sets a timer, reads a clock or logs.
+ */
+export { applyBodyPatch } from './body-patch.js';
+export { type Channel, formatChannel, formatGripLast, parseChannels } from './channel.js';
+export { GripError, type GripErrorCode, type GripErrorSide, gripErrors } from './errors.js';
+export {
+  type FilterName,
+  type FilterTarget,
+  filterNames,
+  filterTargets,
+  isKnownFilter,
+  MAX_FILTERS,
+  messageContentFilters,
+} from './filter.js';
+export {
+  type HttpResponseFormat,
+  type HttpResponseSend,
+  type HttpStreamFormat,
+  type HttpStreamSend,
+  MAX_CONTROL_PAYLOAD,
+  type WsMessageClose,
+  type WsMessageFormat,
+  type WsMessageSend,
+} from './format.js';
+export { hasControl, headerFault, isToken } from './header-field.js';
+export { headerValue, headerValues, type RawHeaders, type ResponseHead } from './headers.js';
+export { type Hold, type HoldMode, type Instruct, type InstructResponse, instructKind } from './instruct.js';
+export { parseInstructHeaders } from './instruct-headers.js';
+export { parseInstructJson } from './instruct-json.js';
+export { type Formats, type Item, itemToJson, parseItem, parseItems } from './item.js';
+export type { KeepAlive, KeepAliveMode } from './keep-alive.js';
+export { type GoneLink, type Links, type NextLink, parseLinks } from './link.js';
+export {
+  type Element,
+  formatElement,
+  type Param,
+  paramValue,
+  parseElement,
+  parseParams,
+  splitElements,
+} from './params.js';
+export { isFinalStatus, reasonPhrase } from './reason.js';
+export { parseSigKey, type SigKey, signGripSig, verifyGripSig } from './sig.js';
+export { textFromWire, wireFromText } from './wire-text.js';

@@ -1,0 +1,135 @@
+/**
+ * The instruct in its header form.
+ *
+ * Owns: the Grip-* headers of a response, and which of the other headers the client gets. Does not own: the JSON form,
+ * which reads the same headers (instruct-json.ts).
+ */
+import { type Channel, parseChannels } from './channel.js';
+import { GripError } from './errors.js';
+import { headerValue, headerValues, type RawHeaders, type ResponseHead } from './headers.js';
+import { type HoldMode, type Instruct, makeHold } from './instruct.js';
+import { parseInteger } from './integer.js';
+import { type KeepAlive, parseKeepAlive } from './keep-alive.js';
+import { type Links, parseLinks } from './link.js';
+import { parseParams, splitElements } from './params.js';
+import { isFinalStatus, reasonPhrase } from './reason.js';
+import { textFromWire, trimWire } from './wire-text.js';
+
+/** What the Grip-* headers of one response say, each part absent if its header is. */
+export interface GripHeaders {
+  readonly mode?: HoldMode;
+  readonly channels: readonly Channel[];
+  /** Seconds, as given: not yet raised to the minimum. */
+  readonly timeout?: number;
+  readonly exposeHeaders?: readonly string[];
+  readonly keepAlive?: KeepAlive;
+  readonly meta: Readonly<Record<string, string>>;
+  /** Of Grip-Status or, without it, of the response. */
+  readonly status: { readonly code: number; readonly reason: string };
+  readonly links: Links;
+}
+
+/** Parses all Grip-* headers. Throws ERR_GRIP_INSTRUCT for the first that is wrong, in Pushpin's order. */
+export function parseGripHeaders(head: ResponseHead): GripHeaders {
+  const { headers } = head;
+  const mode = parseMode(headerValue(headers, 'grip-hold'));
+  const channels = parseChannels(headerValues(headers, 'grip-channel'));
+  const timeout = parseTimeout(headerValue(headers, 'grip-timeout'));
+  const exposeHeaders = parseExposeHeaders(headerValues(headers, 'grip-expose-headers'));
+  const keepAlive = parseKeepAlive(headerValue(headers, 'grip-keep-alive'));
+  const meta = parseMeta(headerValues(headers, 'grip-set-meta'));
+  const status = parseStatus(headerValue(headers, 'grip-status'), head);
+  const links = parseLinks(headerValues(headers, 'grip-link'));
+  return {
+    ...(mode && { mode }),
+    channels,
+    ...(timeout !== undefined && { timeout }),
+    ...(exposeHeaders && { exposeHeaders }),
+    ...(keepAlive && { keepAlive }),
+    meta,
+    status,
+    links,
+  };
+}
+
+/**
+ * Parses the header form of an instruct. Any `Grip-*` header makes a response an instruct, Grip-Hold or not. The body
+ * stays with the caller and reaches the client undecoded, which is why Content-Encoding is kept. Throws
+ * ERR_GRIP_INSTRUCT with Pushpin's text.
+ */
+export function parseInstructHeaders(head: ResponseHead): Instruct {
+  const { mode, channels, timeout, keepAlive, meta, links, exposeHeaders, status } = parseGripHeaders(head);
+  return {
+    ...(mode ? { hold: makeHold(mode, channels, timeout, keepAlive) } : { channels }),
+    meta,
+    links,
+    ...(exposeHeaders && { exposeHeaders }),
+    response: {
+      code: status.code,
+      reason: status.reason || reasonPhrase(status.code),
+      headers: clientHeaders(head.headers, exposeHeaders),
+    },
+  };
+}
+
+/** Removed by name; Grip-* and what Connection names come on top. The body is framed anew for the client. */
+const framing = new Set(['connection', 'keep-alive', 'transfer-encoding', 'content-length']);
+
+/**
+ * The headers among `headers` that may reach the client: no Grip-*, no framing, nothing that Connection names (RFC 9110
+ * §7.6.1), and only those in `exposed` (lower case) if it is given. Order, case and duplicates are kept.
+ */
+export function clientHeaders(headers: RawHeaders, exposed?: readonly string[]): RawHeaders {
+  const hopByHop = new Set(splitElements(headerValues(headers, 'connection')).map((name) => name.toLowerCase()));
+  const kept: string[] = [];
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = (headers[i] as string).toLowerCase();
+    if (name.startsWith('grip-') || framing.has(name) || hopByHop.has(name)) continue;
+    if (exposed && !exposed.includes(name)) continue;
+    kept.push(headers[i] as string, headers[i + 1] as string);
+  }
+  return kept;
+}
+
+function parseMode(text: string | undefined): HoldMode | undefined {
+  if (text === undefined || text === 'response' || text === 'stream') return text;
+  throw new GripError('ERR_GRIP_INSTRUCT', "Grip-Hold must be set to either 'response' or 'stream'");
+}
+
+function parseTimeout(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const timeout = parseInteger(text);
+  if (timeout === undefined) throw new GripError('ERR_GRIP_INSTRUCT', 'failed to parse Grip-Timeout');
+  if (timeout < 0) throw new GripError('ERR_GRIP_INSTRUCT', 'Grip-Timeout has invalid value');
+  return timeout;
+}
+
+/** Undefined without a header, or with an empty one: neither hides anything. */
+function parseExposeHeaders(values: readonly string[]): readonly string[] | undefined {
+  const names = splitElements(values).map((name) => name.toLowerCase());
+  return names.length > 0 ? names : undefined;
+}
+
+/** `name=value` elements; whatever follows a semicolon is ignored, the last of a name wins. */
+function parseMeta(values: readonly string[]): Record<string, string> {
+  const meta: Record<string, string> = Object.create(null);
+  for (const element of splitElements(values)) {
+    const params = parseParams(element);
+    if (!params) continue;
+    const [first] = params;
+    if (!first) throw new GripError('ERR_GRIP_INSTRUCT', 'Grip-Set-Meta cannot be empty');
+    meta[textFromWire(first[0])] = textFromWire(first[1]);
+  }
+  return meta;
+}
+
+/** `code[ reason]`. An empty header counts as none. A code that is no final status cannot be sent and is refused. */
+function parseStatus(text: string | undefined, head: ResponseHead): GripHeaders['status'] {
+  if (!text) return { code: head.status, reason: head.reason };
+  const space = text.indexOf(' ');
+  const code = parseInteger(space < 0 ? text : text.slice(0, space));
+  if (code === undefined || !isFinalStatus(code)) {
+    throw new GripError('ERR_GRIP_INSTRUCT', 'Grip-Status contains invalid status code');
+  }
+  return { code, reason: space < 0 ? '' : trimWire(text.slice(space + 1)) };
+}

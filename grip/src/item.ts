@@ -1,0 +1,126 @@
+/**
+ * The published item.
+ *
+ * Owns: an item and its JSON, and the POST body that carries items. Does not own: its formats (format.ts), ids that are
+ * given to items without one, de-duplication, order.
+ */
+import { GripError } from './errors.js';
+import { Fields, type JsonObject, parseJson } from './fields.js';
+import {
+  formatToJson,
+  type HttpResponseFormat,
+  type HttpStreamFormat,
+  parseHttpResponse,
+  parseHttpStream,
+  parseWsMessage,
+  type WsMessageFormat,
+} from './format.js';
+
+/** What an item does to each kind of subscriber. May be empty if only unknown formats were published. */
+export interface Formats {
+  readonly httpResponse?: HttpResponseFormat;
+  readonly httpStream?: HttpStreamFormat;
+  readonly wsMessage?: WsMessageFormat;
+}
+
+/** One publication to one channel. Immutable: one item is shared by all subscribers and backplanes. */
+export interface Item {
+  /** Exact name, no wildcards; may be empty. */
+  readonly channel: string;
+  readonly id?: string;
+  /** Id of the item before this one on the channel, for ordering and gap detection. */
+  readonly prevId?: string;
+  readonly formats: Formats;
+  /** For filters. Without prototype. */
+  readonly meta: Readonly<Record<string, string>>;
+  /** Bytes to count instead of the content's own in the block statistics. */
+  readonly size?: number;
+  /** Deliver at once, whatever `prevId` says. */
+  readonly noSeq: boolean;
+}
+
+/**
+ * Parses one item from JSON, or from a decoded tnetstring (byte strings as Uint8Array). `topic`, if not empty, replaces
+ * the item's own channel, which it then need not have: that is how the ZeroMQ SUB socket works. Throws ERR_GRIP_ITEM
+ * with Pushpin's text.
+ */
+export function parseItem(value: unknown, topic = ''): Item {
+  const fields = new Fields(value, 'publish item object', 'ERR_GRIP_ITEM');
+  const channel = topic || fields.string('channel');
+  if (channel === undefined) throw fields.missing('channel');
+  const id = fields.string('id');
+  const prevId = fields.string('prev-id');
+  const formats = parseFormats(fields);
+  const meta = fields.stringMap('meta');
+  const size = fields.integer('size');
+  const noSeq = fields.boolean('no-seq') ?? false;
+  return {
+    channel,
+    ...(id !== undefined && { id }),
+    ...(prevId !== undefined && { prevId }),
+    formats,
+    meta,
+    ...(size !== undefined && { size }),
+    noSeq,
+  };
+}
+
+/** The formats stand in `formats` or, in the old form, in the item itself. */
+function parseFormats(item: Fields): Formats {
+  const explicit = item.fields('formats');
+  const from = explicit ?? item;
+  const formats: Formats = {
+    ...(from.has('http-response') && { httpResponse: parseHttpResponse(from.value('http-response')) }),
+    ...(from.has('http-stream') && { httpStream: parseHttpStream(from.value('http-stream')) }),
+    ...(from.has('ws-message') && { wsMessage: parseWsMessage(from.value('ws-message')) }),
+  };
+  // An explicit object with unknown formats only is accepted, and delivers nothing.
+  if (Object.keys(explicit?.object ?? formats).length === 0) throw item.error('no formats specified');
+  return formats;
+}
+
+/**
+ * Parses the body of a POST to /publish: `{"items": [...]}`. All or nothing: one bad item fails the whole body. Throws
+ * ERR_GRIP_ITEM whose message is the complete text of the 400 answer, without its newline.
+ */
+export function parseItems(body: Uint8Array): Item[] {
+  const document = parseJson(body);
+  if (!document) throw new GripError('ERR_GRIP_ITEM', 'Body is not valid JSON.');
+  if (Array.isArray(document)) throw new GripError('ERR_GRIP_ITEM', 'Invalid format.');
+  try {
+    const fields = new Fields(document, 'object', 'ERR_GRIP_ITEM');
+    const items = fields.list('items');
+    if (!items) throw fields.missing('items');
+    return items.map((item) => parseItem(item));
+  } catch (cause) {
+    if (!(cause instanceof GripError)) throw cause;
+    throw new GripError('ERR_GRIP_ITEM', `Invalid format: ${cause.message}`, { cause });
+  }
+}
+
+/**
+ * The JSON of an item, for a backplane. `parseItem(itemToJson(item))` equals `item`, also across JSON.stringify, for
+ * every item that came from {@link parseItem}.
+ */
+export function itemToJson(item: Item): JsonObject {
+  const { id, prevId, formats, meta, size } = item;
+  return {
+    channel: item.channel,
+    ...(id !== undefined && { id }),
+    ...(prevId !== undefined && { 'prev-id': prevId }),
+    formats: formatsToJson(formats),
+    ...(Object.keys(meta).length > 0 && { meta }),
+    ...(size !== undefined && { size }),
+    ...(item.noSeq && { 'no-seq': true }),
+  };
+}
+
+function formatsToJson({ httpResponse, httpStream, wsMessage }: Formats): JsonObject {
+  const formats = {
+    ...(httpResponse && { 'http-response': formatToJson(httpResponse) }),
+    ...(httpStream && { 'http-stream': formatToJson(httpStream) }),
+    ...(wsMessage && { 'ws-message': formatToJson(wsMessage) }),
+  };
+  // An item of unknown formats only is legal, an empty object is not.
+  return Object.keys(formats).length > 0 ? formats : { none: {} };
+}

@@ -1,0 +1,65 @@
+/**
+ * The status, reason and headers of an HTTP response that is written in JSON.
+ *
+ * Owns: `code`, `reason` and `headers` as the JSON instruct and the http-response format share them. Does not own: the
+ * body, or which headers reach the client.
+ */
+import { type Fields, isJsonObject, textOf } from './fields.js';
+import { hasControl, headerFault } from './header-field.js';
+import type { RawHeaders } from './headers.js';
+import { isFinalStatus } from './reason.js';
+import { wireFromText } from './wire-text.js';
+
+/**
+ * `code`: an integer, or a string that holds one, from 200 to 999. Pushpin takes 0 to 199 and sends them, which no
+ * client can read as a final response; here they are refused.
+ */
+export function codeField(fields: Fields): number | undefined {
+  const raw = fields.value('code');
+  if (typeof raw === 'number' && !Number.isInteger(raw)) throw fields.wrongType('code');
+  const code = fields.integer('code', 999);
+  if (code !== undefined && !isFinalStatus(code)) {
+    throw fields.error(`${fields.name} contains 'code' with invalid value: must be from 200 to 999`);
+  }
+  return code;
+}
+
+/** `reason` as a Latin-1 string of its UTF-8 bytes, or undefined if absent or empty. */
+export function reasonField(fields: Fields): string | undefined {
+  const reason = fields.string('reason');
+  if (!reason) return undefined;
+  if (hasControl(reason)) throw fields.error(`${fields.name} contains 'reason' with a control character`);
+  return wireFromText(reason);
+}
+
+/**
+ * `headers`: an object, or a list of [name, value] pairs, which keeps order and duplicates. Values become Latin-1
+ * strings of their UTF-8 bytes. Throws for what cannot be sent: a name that is no token, a control character.
+ */
+export function headersField(fields: Fields): RawHeaders {
+  if (!fields.has('headers')) return [];
+  const value = fields.value('headers');
+  if (Array.isArray(value)) return value.flatMap((pair: unknown) => headerOfPair(fields, pair));
+  if (!isJsonObject(value)) throw fields.wrongType('headers');
+  return Object.entries(value).flatMap(([name, member]) => {
+    const text = textOf(member);
+    if (text === undefined) throw fields.error(`headers contains '${name}' with wrong type`);
+    return checkedHeader(fields, name, text);
+  });
+}
+
+function headerOfPair(fields: Fields, pair: unknown): [string, string] {
+  if (!Array.isArray(pair)) throw fields.error('headers contains element with wrong type');
+  if (pair.length !== 2) throw fields.error('headers contains list with wrong number of elements');
+  const name = textOf(pair[0]);
+  if (name === undefined) throw fields.error('header contains name element with wrong type');
+  const value = textOf(pair[1]);
+  if (value === undefined) throw fields.error('header contains value element with wrong type');
+  return checkedHeader(fields, name, value);
+}
+
+function checkedHeader(fields: Fields, name: string, value: string): [string, string] {
+  const fault = headerFault(name, value);
+  if (fault !== undefined) throw fields.error(fault);
+  return [name, wireFromText(value)];
+}

@@ -1,0 +1,111 @@
+/**
+ * The answers of the control API: status, text and form.
+ *
+ * Owns: Pushpin's exact texts and their JSON form. Does not own: which answer a request gets (server.ts), and how
+ * connections end (linger.ts).
+ */
+import type { ServerResponse } from 'node:http';
+import { STATUS_CODES } from 'node:http';
+import { GripError } from '@holdfast/grip';
+import type { Format } from './accept.js';
+import { ControlError } from './errors.js';
+import type { PublishReceipt } from './publish.js';
+
+/**
+ * One answer, before it has a form. As text it is `message` and a line feed; as JSON an object with `message`, with
+ * `items` after a publish and with `code` when refused, and a line feed.
+ */
+export interface Answer {
+  readonly status: number;
+  readonly message: string;
+  /** The `ERR_…` code of a refusal. */
+  readonly code?: string;
+  readonly items?: readonly PublishReceipt[];
+  /** What went wrong, for the log; never shown to the client. */
+  readonly cause?: unknown;
+  /** An additional header, name and value. */
+  readonly header?: readonly [string, string];
+}
+
+/** `/`: scripts use it to see whether the control port answers. The text is part of the compatibility contract. */
+export const root: Answer = { status: 200, message: 'Pushpin API' };
+/** After `/recover/`. */
+export const updated: Answer = { status: 200, message: 'Updated' };
+/** After `/publish/`: the items' receipts are shown in JSON only. */
+export const published = (items: readonly PublishReceipt[]): Answer => ({ status: 200, message: 'Published', items });
+
+const refusal = (status: number, code: ControlError['code'], message: string): Answer => ({ status, code, message });
+
+export const notFound = refusal(404, 'ERR_CONTROL_NOT_FOUND', 'Not Found');
+export const notAcceptable = refusal(
+  406,
+  'ERR_CONTROL_ACCEPT',
+  'Not Acceptable. Supported formats are text/plain and application/json.',
+);
+export const lengthRequired = refusal(411, 'ERR_CONTROL_LENGTH_REQUIRED', 'Request requires Content-Length.');
+/** Pushpin says 400 with the same text. */
+export const bodyTooLarge = refusal(413, 'ERR_CONTROL_BODY_TOO_LARGE', 'Request body too large.');
+/** Pushpin says 400 with the same text. */
+export const headerTooLarge = refusal(431, 'ERR_CONTROL_HEADER_TOO_LARGE', 'Request header too large.');
+export const malformed = refusal(400, 'ERR_CONTROL_MALFORMED', 'Malformed request.');
+export const timedOut = refusal(408, 'ERR_CONTROL_TIMEOUT', 'Request timed out.');
+
+/** For a known path that only takes POST. */
+export function methodNotAllowed(method: string): Answer {
+  return {
+    ...refusal(405, 'ERR_CONTROL_METHOD', `Method not allowed: ${method}.`),
+    header: ['Allow', 'POST'],
+  };
+}
+
+/**
+ * The answer to a request that failed with `error`: 400 with the text of a `GripError`; 503 when the backplane did
+ * not accept, so that publishers try again; 500 without details for anything else.
+ */
+export function answerTo(error: unknown): Answer {
+  if (error instanceof GripError && error.side === 'client')
+    return { status: 400, code: error.code, message: error.message };
+  if (error instanceof ControlError && error.code.startsWith('ERR_BACKPLANE_')) {
+    return { ...refusal(503, error.code, 'Backplane unavailable.'), header: ['Retry-After', '1'], cause: error };
+  }
+  return { ...refusal(500, 'ERR_CONTROL_INTERNAL', 'Internal error.'), cause: error };
+}
+
+/** An answer in its form: header fields as a flat list of names and values, and the body, always in UTF-8. */
+export interface EncodedAnswer {
+  readonly headers: string[];
+  readonly body: string;
+}
+
+/** Gives an answer its form; with `close` the client is told that the connection ends. */
+export function encodeAnswer(answer: Answer, format: Format, close: boolean): EncodedAnswer {
+  const body = format === 'text' ? `${answer.message}\n` : `${json(answer)}\n`;
+  const headers = [
+    'Content-Type',
+    format === 'text' ? 'text/plain' : 'application/json',
+    'Content-Length',
+    String(Buffer.byteLength(body)),
+  ];
+  if (answer.header) headers.push(...answer.header);
+  if (close) headers.push('Connection', 'close');
+  return { headers, body };
+}
+
+function json({ message, items, code }: Answer): string {
+  // Absent fields are left out by JSON.stringify.
+  return JSON.stringify({ message, items, code });
+}
+
+/** Sends an answer and completes the response. Harmless when the client has gone. */
+export function send(response: ServerResponse, answer: Answer, format: Format, close: boolean): void {
+  const { headers, body } = encodeAnswer(answer, format, close);
+  response.writeHead(answer.status, headers).end(body);
+}
+
+/** An answer as raw bytes, for connections whose request never became one. Always text, always the last. */
+export function rawAnswer(answer: Answer): string {
+  const { headers, body } = encodeAnswer(answer, 'text', true);
+  let head = `HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status]}\r\n`;
+  for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`;
+  return `${head}\r\n${body}`;
+}

@@ -1,0 +1,109 @@
+/**
+ * The backplane of a node that is alone: messages go straight to its own listener.
+ *
+ * Owns: interest and delivery within one process. Does not own: anything between processes (other backplanes).
+ */
+import { ControlError } from '../errors.js';
+import type { Log } from '../log.js';
+import type { Backplane, BackplaneListener, Message } from './backplane.js';
+
+type State = 'new' | 'live' | 'closed';
+
+/**
+ * How many messages a listener may publish while messages are being delivered, before they get their turn. Only
+ * code in this process can do that, so that reaching it means a loop; the publish is then rejected with
+ * ERR_BACKPLANE_UNAVAILABLE.
+ */
+export const NESTED_MESSAGES_LIMIT = 10_000;
+
+/**
+ * In-process {@link Backplane}. Delivers within the `publish` call, in one synchronous block; only what the listener
+ * itself publishes meanwhile waits for the end of that block, and is delivered before anything published later.
+ */
+export class LocalBackplane implements Backplane {
+  readonly #log: Log;
+  readonly #interest = new Set<string>();
+  #state: State = 'new';
+  #listener: BackplaneListener | undefined;
+  #delivering = false;
+  #nested: Message[] = [];
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  start(listener: BackplaneListener): Promise<void> {
+    if (this.#state === 'live') {
+      return Promise.reject(new ControlError('ERR_BACKPLANE_STARTED', 'The backplane is already started.'));
+    }
+    if (this.#state === 'closed') return Promise.reject(this.#refusal());
+    this.#listener = listener;
+    this.#state = 'live';
+    return Promise.resolve();
+  }
+
+  publish(messages: readonly Message[]): Promise<void> {
+    if (this.#state !== 'live') return Promise.reject(this.#refusal());
+    if (this.#delivering) return this.#enqueue(messages);
+    if (this.#nested.length > 0) this.#deliverNested();
+    this.#deliver(messages);
+    return Promise.resolve();
+  }
+
+  subscribe(channel: string): Promise<void> | undefined {
+    if (this.#state !== 'live') return Promise.reject(this.#refusal());
+    this.#interest.add(channel);
+    return undefined;
+  }
+
+  unsubscribe(channel: string): void {
+    this.#interest.delete(channel);
+  }
+
+  close(): Promise<void> {
+    this.#state = 'closed';
+    this.#listener = undefined;
+    this.#interest.clear();
+    this.#nested = [];
+    return Promise.resolve();
+  }
+
+  #enqueue(messages: readonly Message[]): Promise<void> {
+    if (this.#nested.length + messages.length > NESTED_MESSAGES_LIMIT) {
+      return Promise.reject(
+        new ControlError('ERR_BACKPLANE_UNAVAILABLE', 'Too many messages were published from within a delivery.'),
+      );
+    }
+    // A turn of the event loop lies between the blocks, so that a listener that answers every message with another
+    // cannot starve the process.
+    if (this.#nested.length === 0) setImmediate(() => this.#deliverNested());
+    for (const message of messages) this.#nested.push(message);
+    return Promise.resolve();
+  }
+
+  #deliverNested(): void {
+    const messages = this.#nested;
+    this.#nested = [];
+    this.#deliver(messages);
+  }
+
+  #deliver(messages: readonly Message[]): void {
+    this.#delivering = true;
+    for (const message of messages) {
+      // Asked anew for each message: the listener may unsubscribe, or close, at any of them.
+      if (message.type === 'item' && !this.#interest.has(message.item.channel)) continue;
+      try {
+        this.#listener?.onMessage(message);
+      } catch (error) {
+        this.#log.error({ err: error, type: message.type }, 'delivery of a message failed');
+      }
+    }
+    this.#delivering = false;
+  }
+
+  #refusal(): ControlError {
+    return this.#state === 'closed'
+      ? new ControlError('ERR_BACKPLANE_CLOSED', 'The backplane is closed.')
+      : new ControlError('ERR_BACKPLANE_UNAVAILABLE', 'The backplane is not started.');
+  }
+}

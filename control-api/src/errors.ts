@@ -1,0 +1,54 @@
+/**
+ * The errors of the control API and the backplanes.
+ *
+ * Owns: the class and the list of codes. Does not own: errors about the content of items (`GripError` of
+ * @holdfast/grip), nor the HTTP answers that errors become (answer.ts).
+ */
+
+/** Who has to act: the publisher (`client`), the customer's application (`origin`) or whoever runs the node. */
+export type ErrorSide = 'client' | 'origin' | 'internal';
+
+/**
+ * Every code a {@link ControlError} may carry, with its side and what it means to the reader of a log line.
+ * Codes are stable: scripts, alerts and the JSON error answers use them.
+ */
+export const controlErrors = {
+  ERR_CONTROL_PORT_IN_USE: { side: 'internal', meaning: 'Another process already listens on the control port.' },
+  ERR_CONTROL_PORT_DENIED: { side: 'internal', meaning: 'This process may not listen on the control port.' },
+  ERR_CONTROL_ADDRESS: { side: 'internal', meaning: 'The control host is not an address of this machine.' },
+  ERR_CONTROL_LISTEN: { side: 'internal', meaning: 'The control port could not be opened for another reason.' },
+  ERR_CONTROL_INTERNAL: { side: 'internal', meaning: 'A control request failed by a fault of Holdfast itself.' },
+  ERR_CONTROL_NOT_FOUND: { side: 'client', meaning: 'The control API has nothing at this path.' },
+  ERR_CONTROL_METHOD: { side: 'client', meaning: 'The path takes POST only.' },
+  ERR_CONTROL_ACCEPT: { side: 'client', meaning: 'Accept allows neither text/plain nor application/json.' },
+  ERR_CONTROL_LENGTH_REQUIRED: {
+    side: 'client',
+    meaning: 'A publish came with neither Content-Length nor a chunked body.',
+  },
+  ERR_CONTROL_BODY_TOO_LARGE: { side: 'client', meaning: 'The request body exceeds the configured limit.' },
+  ERR_CONTROL_HEADER_TOO_LARGE: { side: 'client', meaning: 'The request head exceeds the configured limit.' },
+  ERR_CONTROL_MALFORMED: { side: 'client', meaning: 'The bytes received are not an HTTP/1 request.' },
+  ERR_CONTROL_TIMEOUT: { side: 'client', meaning: 'The request did not arrive completely in time.' },
+  ERR_BACKPLANE_STARTED: { side: 'internal', meaning: 'A backplane was started twice.' },
+  ERR_BACKPLANE_CLOSED: { side: 'internal', meaning: 'The backplane is closed because the node is stopping.' },
+  ERR_BACKPLANE_UNAVAILABLE: { side: 'internal', meaning: 'The backplane cannot accept messages at the moment.' },
+} as const satisfies Record<string, { readonly side: ErrorSide; readonly meaning: string }>;
+
+/** One of the codes in {@link controlErrors}. */
+export type ControlErrorCode = keyof typeof controlErrors;
+
+/**
+ * Any failure of this package. `message` is a sentence for a human and may name addresses or channels; `code` is
+ * what programs decide by.
+ */
+export class ControlError extends Error {
+  override readonly name = 'ControlError';
+  readonly code: ControlErrorCode;
+  readonly side: ErrorSide;
+
+  constructor(code: ControlErrorCode, message: string, options?: { readonly cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+    this.side = controlErrors[code].side;
+  }
+}

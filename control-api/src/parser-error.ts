@@ -1,0 +1,22 @@
+/**
+ * Meaning of the errors node:http reports for connections (`clientError`).
+ *
+ * Owns: error code → answer. Does not own: sending it (server.ts).
+ */
+import { type Answer, bodyTooLarge, headerTooLarge, malformed, timedOut } from './answer.js';
+
+/** The answer to give, or undefined if the connection itself is broken and there is nobody to answer. */
+export function answerToParserError(error: NodeJS.ErrnoException): Answer | undefined {
+  switch (error.code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return headerTooLarge;
+    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
+      return bodyTooLarge;
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return timedOut;
+    case 'HPE_INVALID_EOF_STATE': // the client closed in the middle of a request
+      return undefined;
+    default:
+      return error.code?.startsWith('HPE_') ? malformed : undefined;
+  }
+}

@@ -1,0 +1,218 @@
+/**
+ * The HTTP control API: requests in, calls to `Publisher`, answers out.
+ *
+ * Owns: connections, limits, and one log line per request. Does not own: which path is what (route.ts), what items
+ * look like (@holdfast/grip), publishing (publish.ts), the texts of answers (answer.ts).
+ *
+ * Differences from Pushpin's control server, all of them additions or statuses: connections are kept alive, chunked
+ * bodies are read, a POST to /recover/ needs no Content-Length, JSON receipts and JSON errors for clients that ask
+ * for JSON, 413 and 431 in place of 400 for what is too large, 503 when the backplane does not accept.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { parseItems } from '@holdfast/grip';
+import { type Format, negotiate } from './accept.js';
+import { type Answer, answerTo, bodyTooLarge, notAcceptable, published, send, updated } from './answer.js';
+import { readBody } from './body.js';
+import type { PublishEvents } from './events.js';
+import { LINGER_MS, refuseRaw, refuseUnread } from './linger.js';
+import { type ListenAddress, listen } from './listen.js';
+import type { Log } from './log.js';
+import { answerToParserError } from './parser-error.js';
+import type { Publisher } from './publish.js';
+import { type Action, refusalIn, route } from './route.js';
+
+/** Connections at a time; more are closed at once and logged. Bounds what slow publishers can make us buffer. */
+export const MAX_CONNECTIONS = 1024;
+
+/** Milliseconds a connection may be idle; longer than usual client pools keep theirs, so that they close first. */
+export const KEEP_ALIVE_MS = 75_000;
+
+/** Milliseconds a request may take to arrive unless configured; the head a third of it. Over: 408. */
+export const REQUEST_TIMEOUT_MS = 30_000;
+
+/** Milliseconds `close` waits for requests under way. Then their connections are cut. */
+export const CLOSE_GRACE_MS = 5_000;
+
+/** What a {@link ControlServer} is made of. */
+export interface ControlServerOptions {
+  /** Address or host name to listen on. */
+  readonly host: string;
+  /** 0 lets the system choose. */
+  readonly port: number;
+  /** Request line and header fields, in bytes. Over: 431. */
+  readonly maxHeaderBytes: number;
+  /** Request body, in bytes, without chunk framing. Over: 413. */
+  readonly maxBodyBytes: number;
+  /** Milliseconds for a request to arrive completely; {@link REQUEST_TIMEOUT_MS} if not given. */
+  readonly requestTimeoutMs?: number;
+  readonly publisher: Publisher;
+  readonly events: PublishEvents;
+  readonly log: Log;
+}
+
+/** The latest request of a connection. */
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly format: Format;
+}
+
+/**
+ * Serves `/`, `/publish/` and `/recover/`. Requests of one connection are published in the order of their arrival,
+ * pipelined ones too. Nothing of a request is published unless all of it is valid, and success is answered only
+ * after the backplane accepted.
+ */
+export class ControlServer {
+  readonly #options: ControlServerOptions;
+  readonly #server: Server;
+  readonly #lingerMs: number;
+  /** All open connections; undefined until the first request has come in. */
+  readonly #connections = new Map<Socket, Exchange | undefined>();
+  #closed: Promise<void> | undefined;
+
+  constructor(options: ControlServerOptions) {
+    const requestTimeout = options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
+    this.#options = options;
+    this.#lingerMs = Math.min(LINGER_MS, requestTimeout);
+    this.#server = createServer({
+      maxHeaderSize: options.maxHeaderBytes,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      requestTimeout,
+      headersTimeout: Math.ceil(requestTimeout / 3),
+      connectionsCheckingInterval: Math.ceil(requestTimeout / 6),
+      // Pushpin asks for no Host, and hand-written publishers send none; nothing here depends on it.
+      requireHostHeader: false,
+    });
+    this.#server.maxConnections = MAX_CONNECTIONS;
+    this.#server.on('connection', (socket: Socket) => this.#opened(socket));
+    this.#server.on('request', (request, response) => void this.#serve(request, response, false));
+    this.#server.on('checkContinue', (request, response) => void this.#serve(request, response, true));
+    this.#server.on('clientError', (error, socket) => this.#failed(error, socket as Socket));
+    this.#server.on('drop', (from) =>
+      options.log.warn({ client: from?.remoteAddress }, 'too many control connections'),
+    );
+  }
+
+  /** Opens the port; resolves with where. Rejects with `ControlError`, see `listen`. To be called once. */
+  async listen(): Promise<ListenAddress> {
+    const { host, port, log } = this.#options;
+    const where = await listen(this.#server, host, port);
+    // From here on: accept() failing, for example for lack of file descriptors. The server goes on listening.
+    this.#server.on('error', (error) => log.error({ err: error }, 'control server error'));
+    return where;
+  }
+
+  /**
+   * Stops accepting, lets requests under way finish for at most {@link CLOSE_GRACE_MS}, closes all connections.
+   * Resolves when that is done, at once if the server never listened; may be called again.
+   */
+  close(): Promise<void> {
+    this.#closed ??= new Promise((resolve) => {
+      const cut = setTimeout(() => this.#server.closeAllConnections(), CLOSE_GRACE_MS);
+      this.#server.close(() => {
+        clearTimeout(cut);
+        resolve();
+      });
+      // Node counts a connection that has sent nothing yet as busy and would wait for it.
+      for (const [socket, exchange] of this.#connections) {
+        if (exchange === undefined && socket.bytesRead === 0) socket.destroy();
+      }
+    });
+    return this.#closed;
+  }
+
+  #opened(socket: Socket): void {
+    this.#connections.set(socket, undefined);
+    socket.on('close', () => this.#connections.delete(socket));
+  }
+
+  /** `waits`: the client sends its body only after `100 Continue`. Never rejects. */
+  async #serve(request: IncomingMessage, response: ServerResponse, waits: boolean): Promise<void> {
+    const accepted = negotiate(request.headers.accept);
+    const format = accepted ?? 'text';
+    this.#connections.set(request.socket, { request, response, format });
+    response.on('error', () => {}); // the client has gone; nobody is left to be told
+
+    const target = accepted === undefined ? notAcceptable : route(request);
+    const declared = Number(request.headers['content-length'] ?? 0);
+    const early = declared > this.#options.maxBodyBytes ? bodyTooLarge : waits ? refusalIn(target) : undefined;
+    if (early) return this.#refuse(request, response, early, format);
+    if (waits) response.writeContinue();
+
+    const body = await readBody(request, this.#options.maxBodyBytes);
+    if (body === 'too-large') return this.#refuse(request, response, bodyTooLarge, format);
+    if (body === 'aborted') return this.#aborted(request);
+    const answer = typeof target === 'string' ? await this.#perform(target, body) : target;
+    if (response.headersSent) return; // refused in the meantime; a throw here would end the process
+    send(response, answer, format, this.#closed !== undefined);
+    this.#report(request, answer, body.length);
+  }
+
+  /** No `await` before the publisher is called, so that pipelined requests keep their order. */
+  async #perform(action: Action, body: Buffer): Promise<Answer> {
+    const { publisher } = this.#options;
+    try {
+      if (action === 'publish') return published(await publisher.publish(parseItems(body)));
+      await publisher.recover();
+      return updated;
+    } catch (error) {
+      return answerTo(error);
+    }
+  }
+
+  #refuse(request: IncomingMessage, response: ServerResponse, answer: Answer, format: Format): void {
+    if (response.headersSent) return;
+    refuseUnread(request, response, answer, format, this.#lingerMs);
+    this.#report(request, answer, undefined);
+  }
+
+  #aborted(request: IncomingMessage): void {
+    if (this.#options.log.isDebug())
+      this.#options.log.debug(describe(request), 'control request aborted by the client');
+  }
+
+  /** The parser or a timeout gave up on the connection. Called again for whatever the client sends afterwards. */
+  #failed(error: NodeJS.ErrnoException, socket: Socket): void {
+    const answer = answerToParserError(error);
+    // A connection that timed out without a byte was opened in advance by some pool: nothing has been refused.
+    if (answer === undefined || socket.bytesRead === 0) {
+      socket.destroy();
+      return;
+    }
+    if (!socket.writable) return; // already refused, lingering
+    const exchange = this.#connections.get(socket);
+    if (exchange && !exchange.response.writableFinished) {
+      const { request, response, format } = exchange;
+      // The request is complete, hence what followed it is bad: its answer comes first, and is the last.
+      if (request.complete && !response.headersSent) response.shouldKeepAlive = false;
+      else this.#refuse(request, response, answer, format);
+      return;
+    }
+    refuseRaw(socket, answer, this.#lingerMs);
+    this.#options.events.rejected(answer.code ?? 'ERR_CONTROL_MALFORMED');
+    this.#options.log.warn(
+      { status: answer.status, code: answer.code, client: socket.remoteAddress, err: error },
+      'control request refused',
+    );
+  }
+
+  /** Counts a refusal, and writes the line of the request: debug, warn for a refused POST, error for our own fault. */
+  #report(request: IncomingMessage, answer: Answer, bytes: number | undefined): void {
+    const { log, events } = this.#options;
+    const { status, code, message, items, cause } = answer;
+    if (code) events.rejected(code);
+    if (code && request.method === 'POST') {
+      const fields = { ...describe(request), status, code, bytes, answer: message, err: cause };
+      if (status === 500) log.error(fields, 'control request failed');
+      else log.warn(fields, 'control request refused');
+    } else if (log.isDebug()) {
+      log.debug({ ...describe(request), status, code, bytes, items: items?.length }, 'control request');
+    }
+  }
+}
+
+function describe(request: IncomingMessage): object {
+  // As long as a header may be, a path need not be in the log.
+  return { method: request.method, path: request.url?.slice(0, 200), client: request.socket.remoteAddress };
+}

@@ -1,0 +1,110 @@
+import t from 'tap';
+import type { Backplane, Message } from '../dist/index.js';
+import { ControlError, LocalBackplane, Publisher, silentLog } from '../dist/index.js';
+import { streamItem } from './items.js';
+import { RecordingEvents, RecordingListener, RecordingLog } from './recorder.js';
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+async function setUp(subscribers: Record<string, number> = {}) {
+  const backplane = new LocalBackplane(silentLog);
+  const listener = new RecordingListener();
+  const events = new RecordingEvents();
+  const log = new RecordingLog();
+  await backplane.start(listener);
+  for (const channel of Object.keys(subscribers)) await backplane.subscribe(channel);
+  const countSubscribers = (channel: string) => subscribers[channel] ?? 0;
+  return { publisher: new Publisher({ backplane, countSubscribers, events, log }), backplane, listener, events, log };
+}
+
+/** A backplane whose publishes the test settles, or that throws what it is given. */
+function heldBackplane(publish: (messages: readonly Message[]) => Promise<void>): Backplane {
+  return {
+    start: async () => {},
+    publish,
+    subscribe: () => undefined,
+    unsubscribe() {},
+    close: async () => {},
+  };
+}
+
+const noSubscribers = () => 0;
+
+t.test('receipts name each item with its channel and subscribers, in order', async (t) => {
+  const { publisher } = await setUp({ a: 3 });
+  t.strictSame(await publisher.publish([streamItem('a', 'x', '1'), streamItem('b', 'y', '')]), [
+    { id: '1', channel: 'a', subscribers: 3 },
+    { id: '', channel: 'b', subscribers: 0 },
+  ]);
+});
+
+t.test('an item without id gets one in its receipt and its message, but not in itself', async (t) => {
+  const { publisher, listener } = await setUp({ a: 1 });
+  const [first, second] = await publisher.publish([streamItem('a', 'x'), streamItem('a', 'y')]);
+  t.match(first?.id, UUID);
+  t.not(first?.id, second?.id);
+  const [message] = listener.messages;
+  if (message?.type !== 'item') throw new Error('no item arrived');
+  t.equal(message.id, first?.id);
+  t.equal(message.item.id, undefined);
+});
+
+t.test('subscribers are counted before delivery, which may end their holds', async (t) => {
+  const subscribers: Record<string, number> = { a: 1 };
+  const { publisher, listener } = await setUp(subscribers);
+  listener.before = () => {
+    subscribers.a = 0;
+  };
+  t.match(await publisher.publish([streamItem('a', 'x', '1')]), [{ subscribers: 1 }]);
+});
+
+t.test('items are handed over before publish returns, and acknowledged after the backplane accepted', async (t) => {
+  let accept = () => {};
+  const handed: number[] = [];
+  const events = new RecordingEvents();
+  const backplane = heldBackplane((messages) => {
+    handed.push(messages.length);
+    return new Promise((resolve) => {
+      accept = resolve;
+    });
+  });
+  const publisher = new Publisher({ backplane, countSubscribers: noSubscribers, events, log: silentLog });
+  let acknowledged = false;
+  const publishing = publisher.publish([streamItem('a', 'x'), streamItem('a', 'y')]).then(() => {
+    acknowledged = true;
+  });
+  t.strictSame(handed, [2]);
+  await new Promise((resolve) => setImmediate(resolve));
+  t.notOk(acknowledged);
+  t.strictSame(events.seen, []);
+  accept();
+  await publishing;
+  t.strictSame(events.seen, ['published 2']);
+});
+
+t.test('a refusal of the backplane reaches the caller, and nothing counts as published', async (t) => {
+  const { publisher, backplane, events } = await setUp();
+  await backplane.close();
+  await t.rejects(publisher.publish([streamItem('a', 'x')]), { code: 'ERR_BACKPLANE_CLOSED' });
+  await t.rejects(publisher.recover(), { code: 'ERR_BACKPLANE_CLOSED' });
+  t.strictSame(events.seen, []);
+});
+
+t.test('recover is passed on', async (t) => {
+  const { publisher, listener, events } = await setUp();
+  await publisher.recover();
+  t.strictSame(listener.labels, ['recover']);
+  t.strictSame(events.seen, ['recovered']);
+});
+
+t.test('an item is logged at debug with channel, id and subscribers', async (t) => {
+  const { publisher, log } = await setUp({ a: 2 });
+  await publisher.publish([streamItem('a', 'x', '1')]);
+  t.match(log.at('debug'), [{ fields: { channel: 'a', id: '1', subscribers: 2 } }]);
+});
+
+t.test('errors carry code, side and cause', async (t) => {
+  const cause = new Error('socket closed');
+  const error = new ControlError('ERR_BACKPLANE_UNAVAILABLE', 'No connection.', { cause });
+  t.match(error, { name: 'ControlError', code: 'ERR_BACKPLANE_UNAVAILABLE', side: 'internal', cause });
+});

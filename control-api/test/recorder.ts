@@ -1,0 +1,90 @@
+/** Recording ends of the ports: what a test looks at afterwards. */
+import type { BackplaneListener, Log, Message, PublishEvents } from '../dist/index.js';
+import { label } from './items.js';
+
+/** A listener that keeps what it gets, and lets a test wait for a message instead of for a time. */
+export class RecordingListener implements BackplaneListener {
+  readonly messages: Message[] = [];
+  /** Called before a message is recorded. May throw. */
+  before: (message: Message) => void = () => {};
+  #waiting: Array<{ readonly wanted: string; readonly resolve: () => void }> = [];
+
+  get labels(): string[] {
+    return this.messages.map(label);
+  }
+
+  onMessage(message: Message): void {
+    this.before(message);
+    this.messages.push(message);
+    const arrived = label(message);
+    for (const { wanted, resolve } of this.#waiting) if (wanted === arrived) resolve();
+    this.#waiting = this.#waiting.filter(({ wanted }) => wanted !== arrived);
+  }
+
+  /** Resolves once a message with this label has come. */
+  async saw(wanted: string): Promise<void> {
+    if (this.labels.includes(wanted)) return;
+    await new Promise<void>((resolve) => this.#waiting.push({ wanted, resolve }));
+  }
+}
+
+/** Keeps events as strings such as `published 2`. */
+export class RecordingEvents implements PublishEvents {
+  readonly seen: string[] = [];
+
+  published(items: number): void {
+    this.seen.push(`published ${items}`);
+  }
+
+  recovered(): void {
+    this.seen.push('recovered');
+  }
+
+  rejected(reason: string): void {
+    this.seen.push(`rejected ${reason}`);
+  }
+}
+
+/** One recorded log line. */
+export interface LogLine {
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly fields: Readonly<Record<string, unknown>>;
+  readonly message: string;
+}
+
+/** Keeps all lines, debug included. */
+export class RecordingLog implements Log {
+  readonly lines: LogLine[] = [];
+
+  debug(fields: object, message: string): void {
+    this.#keep('debug', fields, message);
+  }
+
+  info(fields: object, message: string): void {
+    this.#keep('info', fields, message);
+  }
+
+  warn(fields: object, message: string): void {
+    this.#keep('warn', fields, message);
+  }
+
+  error(fields: object, message: string): void {
+    this.#keep('error', fields, message);
+  }
+
+  isDebug(): boolean {
+    return true;
+  }
+
+  child(): Log {
+    return this;
+  }
+
+  at(level: LogLine['level']): LogLine[] {
+    return this.lines.filter((line) => line.level === level);
+  }
+
+  #keep(level: LogLine['level'], fields: object, message: string): void {
+    this.lines.push({ level, fields: { ...fields }, message });
+  }
+}

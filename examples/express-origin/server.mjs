@@ -1,0 +1,84 @@
+// A GRIP origin in Express: an ordinary web application that tells the proxy in front of it to keep
+// some requests open, and later publishes what those clients wait for. It never holds a connection
+// itself. Any GRIP library does; this one uses @fanoutio/serve-grip as it is on npm.
+//
+// PORT      where this application listens (default 3000; 0 picks a free port)
+// GRIP_URL  the control API of the proxy (default http://127.0.0.1:5561/)
+import { HttpResponseFormat, HttpStreamFormat } from '@fanoutio/grip';
+import { ServeGrip } from '@fanoutio/serve-grip';
+import express from 'express';
+
+const LONG_POLL_SECONDS = 20;
+
+const serveGrip = new ServeGrip({ grip: process.env.GRIP_URL ?? 'http://127.0.0.1:5561/' });
+const app = express();
+
+// Reads Grip-Sig on the way in (req.grip) and writes the Grip-* headers on the way out (res.grip).
+app.use(serveGrip);
+
+app.get('/', (_req, res) => {
+  res.type('text').send('Hello from the Express origin!\n');
+});
+
+/**
+ * The channel comes from ?channel=, `test` by default. Without a proxy in front there is nobody who
+ * could hold the request; say so instead of failing in startInstruct().
+ */
+function startHold(req, res) {
+  if (!req.grip.isProxied) {
+    res.status(501).type('text').send('Ask through the GRIP proxy.\n');
+    return undefined;
+  }
+  return { channel: String(req.query.channel ?? 'test'), instruct: res.grip.startInstruct() };
+}
+
+// A stream hold: what we send now is the beginning, every published item is written after it.
+app.get('/stream', (req, res) => {
+  const hold = startHold(req, res);
+  if (!hold) return;
+  hold.instruct.addChannel(hold.channel);
+  hold.instruct.setHoldStream();
+  res.type('text').send('[stream opened]\n');
+});
+
+// The same as server-sent events, for EventSource in a browser. Its items look different (`data: …`),
+// so they have a channel of their own. A comment line every 20 s keeps idle connections open.
+app.get('/events', (req, res) => {
+  const hold = startHold(req, res);
+  if (!hold) return;
+  hold.instruct.addChannel(`events-${hold.channel}`);
+  hold.instruct.setHoldStream();
+  hold.instruct.setKeepAlive(':\n\n', 20);
+  res.type('text/event-stream').send('event: stream-open\ndata:\n\n');
+});
+
+// A response hold, or long poll: the next published item is the answer. What we send now is the answer
+// if none comes in time.
+app.get('/poll', (req, res) => {
+  const hold = startHold(req, res);
+  if (!hold) return;
+  hold.instruct.addChannel(hold.channel);
+  hold.instruct.setHoldLongPoll(LONG_POLL_SECONDS);
+  res.type('text').send('nothing new\n');
+});
+
+// Publishes the request's body to everybody: one item in two formats for streams and long polls, one
+// for the event streams. The proxy picks the format that each held client needs.
+app.post('/publish', express.text({ type: () => true }), async (req, res) => {
+  const channel = String(req.query.channel ?? 'test');
+  const text = typeof req.body === 'string' ? req.body : '';
+  const event = text.replace(/^/gm, 'data: ');
+  const publisher = serveGrip.getPublisher();
+  try {
+    await publisher.publishFormats(channel, [new HttpStreamFormat(`${text}\n`), new HttpResponseFormat(`${text}\n`)]);
+    await publisher.publishFormats(`events-${channel}`, [new HttpStreamFormat(`event: message\n${event}\n\n`)]);
+    res.type('text').send('Published\n');
+  } catch (error) {
+    res.status(502).type('text').send(`Not published: ${error.message}\n`);
+  }
+});
+
+const server = app.listen(Number(process.env.PORT ?? 3000), '127.0.0.1', (error) => {
+  if (error) throw error;
+  console.log(`express-origin listening on http://127.0.0.1:${server.address().port}`);
+});

@@ -1,0 +1,5 @@
+#!/usr/bin/env node
+// A file of its own, because npm links commands only to files that exist at install time, before anything is built.
+import { main } from '../dist/cli.js';
+
+await main();

@@ -1,0 +1,72 @@
+/**
+ * Owns: the lines of the log that tell of requests and holds: one for each request, one for each hold that ends.
+ * Does not own: where lines go, or counting (`metrics`).
+ */
+import type { Log } from '@holdfast/control-api';
+import { headerValue } from '@holdfast/grip';
+import type { LogLevel } from './config/log-level.js';
+import type { ClientRequest } from './edge/edge.js';
+import type { HoldEnd } from './holds/hold.js';
+import type { RequestEnd } from './request/request-parts.js';
+import type { Route } from './routes/route.js';
+
+/** What the lines may hold beyond the usual. */
+export interface AccessLogOptions {
+  /** The client's address (`log_from`). */
+  readonly from: boolean;
+  /** The client's User-Agent (`log_user_agent`). */
+  readonly userAgent: boolean;
+}
+
+/**
+ * Writes access lines at level info. A route whose `log_level` is lower writes none. The text is Pushpin's:
+ * `METHOD URL -> TARGET code=NNN BYTES`, the same facts are in the fields for the JSON form.
+ */
+export class AccessLog {
+  readonly #log: Log;
+  readonly #options: AccessLogOptions;
+
+  constructor(log: Log, options: AccessLogOptions) {
+    this.#log = log;
+    this.#options = options;
+  }
+
+  /** A request was answered, or became a hold. */
+  request(end: RequestEnd): void {
+    if (isSilenced(end.route?.logLevel)) return;
+    const { request, status, bytes, hold, error, retry, duration } = end;
+    const url = urlOf(request, end.secure);
+    const target = end.target ?? '-';
+    const route = end.route?.id;
+    const from = this.#options.from ? request.clientAddress : undefined;
+    const ua = this.#options.userAgent ? headerValue(request.headers, 'user-agent') : undefined;
+    let text = `${request.method} ${url} -> ${target}`;
+    if (from !== undefined) text += ` from=${from}`;
+    if (route !== undefined) text += ` route=${route}`;
+    text += hold === undefined ? ` code=${status} ${bytes}` : ' accept';
+    if (error !== undefined) text += ` error=${error}`;
+    if (retry) text += ' retry';
+    if (ua !== undefined) text += ` ua=${ua}`;
+    const fields = { id: request.id, method: request.method, url, target, route, status, bytes, duration, hold, error };
+    this.#log.info({ ...fields, retry: retry || undefined, from, ua }, text);
+  }
+
+  /** A hold is over. `bytes` are body bytes written to the client. */
+  hold(request: ClientRequest, route: Route | undefined, end: HoldEnd, bytes: number): void {
+    if (isSilenced(route?.logLevel)) return;
+    const { kind, reason, items, dropped, duration } = end;
+    const text = `hold ${kind} ${request.path} id=${request.id} end=${reason} items=${items} dropped=${dropped} ${bytes} ${duration}ms`;
+    this.#log.info(
+      { id: request.id, kind, reason, items, dropped, bytes, duration, channels: end.channels.length },
+      text,
+    );
+  }
+}
+
+function isSilenced(level: LogLevel | undefined): boolean {
+  return level === 'error' || level === 'warn';
+}
+
+function urlOf(request: ClientRequest, secure: boolean): string {
+  return `${secure ? 'https' : 'http'}://${request.host === '' ? 'localhost' : request.host}${request.path}`;
+}

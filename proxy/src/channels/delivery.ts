@@ -1,0 +1,37 @@
+/**
+ * Owns: an item's encoding for subscribers, done once per item. Does not own: who the subscribers are.
+ */
+import type { HttpResponseFormat, HttpStreamFormat, Item } from '@holdfast/grip';
+import { StreamPiece } from '../edge/stream-piece.js';
+
+/** One item on its way to all subscribers of its channel: each form of it is made once and shared. */
+export class Delivery {
+  readonly item: Item;
+  /** When the item reached this node, in ms since the Unix epoch. */
+  readonly at: number;
+  #piece: StreamPiece | undefined;
+
+  constructor(item: Item, at: number) {
+    this.item = item;
+    this.at = at;
+  }
+
+  /** How the item goes to response holds, if at all. */
+  get response(): HttpResponseFormat | undefined {
+    return this.item.formats.httpResponse;
+  }
+
+  /** How the item goes to stream holds, if at all. */
+  get stream(): HttpStreamFormat | undefined {
+    return this.item.formats.httpStream;
+  }
+
+  /** The content for streams. Only for an item whose stream action is `send`. */
+  get piece(): StreamPiece {
+    if (this.#piece === undefined) {
+      const format = this.item.formats.httpStream;
+      this.#piece = new StreamPiece(format?.action === 'send' ? format.content : Buffer.alloc(0));
+    }
+    return this.#piece;
+  }
+}

@@ -1,0 +1,21 @@
+/** Owns: the port between delivery and whatever is subscribed. Does not own: who implements it (holds, sessions). */
+import type { Delivery } from './delivery.js';
+
+/** What kind of connection a subscriber is; the label of its metrics and the name in logs. */
+export type SubscriberKind = 'response' | 'stream' | 'ws';
+
+/**
+ * Something that is subscribed to channels. Called by delivery only, always synchronously and in item order per
+ * channel. Implementations must not throw, and may leave the registry during the call.
+ */
+export interface Subscriber {
+  /** The connection's id, as in the logs. */
+  readonly id: string;
+  readonly kind: SubscriberKind;
+  /** Takes one item of one channel; true when the item has a form for this kind of subscriber and was used. */
+  deliver(delivery: Delivery): boolean;
+  /** Asked to find out what it may have missed: every channel is suspect. */
+  recover(): void;
+  /** Ends the connection because the node is going down. */
+  shutDown(): void;
+}

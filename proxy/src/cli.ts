@@ -1,0 +1,87 @@
+/**
+ * Owns: the `holdfast` command: from arguments and environment to a running node, and what signals mean to it.
+ * Does not own: options (`config`), or the node's parts (`node`).
+ */
+import { readFileSync } from 'node:fs';
+import { ConfigError } from './config/errors.js';
+import { type LoadedConfig, loadConfig } from './config/load.js';
+import { createLog, type RootLog } from './log.js';
+import { HoldfastNode } from './node.js';
+import { readRoutes } from './routes/routes-source.js';
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+/** One line for each thing that is wrong, on standard error; the exit status is 1. */
+function refuse(error: unknown): never {
+  if (error instanceof ConfigError) process.stderr.write(`${error.message}\n`);
+  else if (error instanceof Error && 'code' in error) process.stderr.write(`holdfast: ${error.message}\n`);
+  else process.stderr.write(`holdfast: ${error instanceof Error ? error.stack : String(error)}\n`);
+  process.exit(1);
+}
+
+function checkConfig(loaded: LoadedConfig): void {
+  for (const warning of loaded.warnings) process.stderr.write(`warning: ${warning}\n`);
+  const { table, errors } = readRoutes(loaded.config.routes);
+  for (const error of errors) process.stderr.write(`${error.message}\n`);
+  for (const warning of table.warnings) process.stderr.write(`warning: ${warning}\n`);
+  if (errors.length > 0) process.exit(1);
+  process.stdout.write(`ok: ${loaded.source?.file ?? 'no configuration file'}, ${table.routes.length} routes\n`);
+}
+
+async function run(loaded: LoadedConfig): Promise<void> {
+  const log = createLog(loaded.config.log);
+  for (const warning of loaded.warnings) log.warn({}, warning);
+  const node = new HoldfastNode(loaded.config, log);
+  let stopping = false;
+  const stop = (signal: string) => {
+    // A second signal does not wait.
+    if (stopping) process.exit(1);
+    stopping = true;
+    log.info({}, `${signal}: stopping`);
+    node.stop().then(
+      () => leave(log, 0),
+      () => leave(log, 1),
+    );
+  };
+  process.on('SIGTERM', () => stop('SIGTERM'));
+  process.on('SIGINT', () => stop('SIGINT'));
+  process.on('SIGHUP', () => node.reload());
+  process.on('uncaughtException', (error) => {
+    log.error({ err: error }, `unexpected: ${error.stack}`);
+    leave(log, 1);
+  });
+  try {
+    await node.start();
+  } catch (error) {
+    log.flush();
+    refuse(error);
+  }
+  log.announce(`holdfast ${version} started`);
+}
+
+function leave(log: RootLog, status: number): never {
+  log.info({}, 'stopped');
+  log.flush();
+  process.exit(status);
+}
+
+/** Runs the command with the process's arguments; called by bin/holdfast.js. */
+export async function main(): Promise<void> {
+  try {
+    const loaded = loadConfig({
+      argv: process.argv.slice(2),
+      env: process.env,
+      cwd: process.cwd(),
+      version,
+      isTerminal: process.stdout.isTTY,
+    });
+    if ('text' in loaded) process.stdout.write(loaded.text);
+    else if (loaded.command === 'check-config') checkConfig(loaded);
+    else if (loaded.command === 'print-config') process.stdout.write(loaded.print());
+    else await run(loaded);
+  } catch (error) {
+    refuse(error);
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * Owns: the port through which everything that depends on time reads it and waits for it.
+ * Does not own: what is done when the time comes.
+ */
+
+/** A pending timer; give it back to `Clock.clear`. */
+export interface Timer {
+  readonly timer: unique symbol;
+}
+
+/**
+ * Time as the proxy sees it. Handed to every part where time decides, so that tests drive it by hand.
+ * Timers never keep the process alive.
+ */
+export interface Clock {
+  /** Milliseconds since the Unix epoch. */
+  now(): number;
+  /** Calls `run` once, `ms` milliseconds from now, 24.8 days at most; never synchronously. */
+  after(ms: number, run: () => void): Timer;
+  /** Forgets a timer. Clearing one that has fired, or undefined, does nothing. */
+  clear(timer: Timer | undefined): void;
+}
+
+/** Longest delay that a timer takes; a longer one would fire at once. */
+const MAX_DELAY_MS = 2 ** 31 - 1;
+
+/** The machine's clock. */
+export const realClock: Clock = {
+  now: Date.now,
+  after: (ms, run) => setTimeout(run, Math.min(ms, MAX_DELAY_MS)).unref() as unknown as Timer,
+  clear: (timer) => clearTimeout(timer as unknown as NodeJS.Timeout | undefined),
+};
+
+interface ManualTimer {
+  readonly at: number;
+  readonly run: () => void;
+}
+
+/** A clock that stands still until told to move: for tests. */
+export class ManualClock implements Clock {
+  #now: number;
+  readonly #timers = new Set<ManualTimer>();
+
+  /** `start` is the first value of `now()`, in ms since the Unix epoch. */
+  constructor(start = 1_000_000_000_000) {
+    this.#now = start;
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  after(ms: number, run: () => void): Timer {
+    const timer = { at: this.#now + ms, run };
+    this.#timers.add(timer);
+    return timer as unknown as Timer;
+  }
+
+  clear(timer: Timer | undefined): void {
+    if (timer !== undefined) this.#timers.delete(timer as unknown as ManualTimer);
+  }
+
+  /** How many timers are pending. */
+  get pending(): number {
+    return this.#timers.size;
+  }
+
+  /** Moves time on by `ms`, firing what falls due on the way, in order of time. */
+  advance(ms: number): void {
+    const until = this.#now + ms;
+    for (;;) {
+      let next: ManualTimer | undefined;
+      for (const timer of this.#timers)
+        if (timer.at <= until && (next === undefined || timer.at < next.at)) next = timer;
+      if (next === undefined) break;
+      this.#timers.delete(next);
+      this.#now = Math.max(this.#now, next.at);
+      next.run();
+    }
+    this.#now = until;
+  }
+}

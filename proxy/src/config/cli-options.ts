@@ -1,0 +1,180 @@
+/**
+ * The command line of `holdfast`: flags derived from the option table, Pushpin's own flags, subcommands.
+ *
+ * Owns: argv ⇒ a command and raw settings. Does not own: their values, or doing anything. The only importer of commander.
+ */
+import { Command, CommanderError, Option as Flag } from 'commander';
+import { ConfigError } from './errors.js';
+import { flagName, type Option } from './option.js';
+import type { Setting, Settings } from './setting.js';
+import { optionByKey, options } from './table.js';
+import { expectation } from './value.js';
+
+/** What the command line asks for. `text` is to be printed to standard output. */
+export type CommandLine =
+  | { readonly command: 'help' | 'version'; readonly text: string }
+  | {
+      readonly command: 'run' | 'check-config' | 'print-config';
+      /** As given with `--config`. */
+      readonly config: string | undefined;
+      readonly flags: Settings;
+    };
+
+const general = 'General:';
+
+const subcommands = [
+  { name: 'check-config', doc: 'check the configuration and the routes, and exit' },
+  { name: 'print-config', doc: 'print the effective configuration as YAML, without secrets, and exit' },
+] as const;
+
+const metavars: Readonly<Record<Option['type'], string>> = {
+  bool: '[true|false]',
+  int: '<n>',
+  string: '<text>',
+  secret: '<key>',
+  path: '<path>',
+  enum: '<word>',
+  duration: '<time>',
+  size: '<bytes>',
+  list: '<list>',
+  lines: '<line>',
+  ports: '<[addr:]port>',
+  sockets: '<path>',
+  'log-levels': '<level>',
+  'forwarded-for': '<rule>',
+  workers: '<n|auto>',
+};
+
+type Put = (key: string, raw: unknown, name: string) => void;
+
+function description(option: Option): string {
+  const words = option.type === 'enum' ? [expectation(option)] : [];
+  const preset = option.default === undefined || option.default === '' ? [] : [`default ${option.default}`];
+  const notes = [...words, ...(option.unit === undefined ? [] : [option.unit]), ...preset].join('; ');
+  return option.doc.replaceAll('`', '') + (notes === '' ? '' : ` (${notes})`);
+}
+
+/** The flag of an option and one hidden flag for each further name; `-x` is joined to the long name. */
+function flagsOf(option: Option, put: Put): Flag[] {
+  const long = flagName(option);
+  const short = option.flags?.find((name) => /^-\w$/.test(name));
+  const others = (option.flags ?? []).filter((name) => name !== short);
+  const make = (names: string, name: string) => {
+    const flag = new Flag(`${names} ${metavars[option.type]}`, description(option));
+    flag.argParser((raw) => put(option.key, raw, name));
+    return flag;
+  };
+  const main = make(short === undefined ? long : `${short}, ${long}`, long).helpGroup(`${option.group}:`);
+  if (option.hidden === true) main.hideHelp();
+  // A shorter name (--port) is shown where people look first; a mere respelling (--loglevel) is not shown.
+  const further = others.map((name) => {
+    const flag = make(name, name).helpGroup(general);
+    if (name.replaceAll('-', '') === long.replaceAll('-', '')) flag.hideHelp();
+    return flag;
+  });
+  return [main, ...further];
+}
+
+/** Pushpin's flags that are not options of their own: `--verbose` and `--id N`. */
+function shorthands(put: Put): Flag[] {
+  const verbose = new Flag('--verbose', 'log everything: the same as --log-level debug').preset('debug');
+  verbose.argParser((raw) => put('log_level', raw, '--verbose'));
+  const id = new Flag('--id <n>', 'number of this instance; every port is moved up by n times 10');
+  id.argParser((raw: string) => {
+    if (!/^\d{1,4}$/.test(raw)) throw usageError(`--id: expected a whole number, got ${JSON.stringify(raw)}`);
+    put('port_offset', String(Number(raw) * 10), '--id');
+    put('ipc_prefix', `${raw}-`, '--id');
+  });
+  return [verbose.helpGroup(general), id.helpGroup(general)];
+}
+
+function usageError(reason: string, cause?: unknown): ConfigError {
+  return new ConfigError([{ code: 'ERR_CONFIG_FLAG', message: reason }], { cause });
+}
+
+/**
+ * Gives `--debug` without a value the value `true` before commander sees it, which would take any next word as the value,
+ * be it the name of a command.
+ */
+function completeBools(argv: readonly string[]): string[] {
+  const bools = options.filter(({ type }) => type === 'bool');
+  const names = new Set(bools.flatMap((option) => [flagName(option), ...(option.flags ?? [])]));
+  return argv.flatMap((arg, index) =>
+    names.has(arg) && !/^(true|false|0|1)$/i.test(argv[index + 1] ?? '') ? [arg, 'true'] : [arg],
+  );
+}
+
+/** What the parser fills in as it goes. */
+interface Reading {
+  command: 'run' | 'check-config' | 'print-config';
+  config: string | undefined;
+  readonly flags: Map<string, Setting>;
+  /** What commander prints for `--help` and `--version`. */
+  output: string;
+}
+
+/** Puts a flag's value into the reading; the last one counts, except that routes lines add up. */
+function putInto({ flags }: Reading, baseDir: string): Put {
+  return (key, raw, name) => {
+    const option = optionByKey(key) as Option;
+    const before = flags.get(key)?.raw;
+    const value = option.type === 'lines' ? [...(Array.isArray(before) ? before : []), raw] : raw;
+    flags.set(key, { option, raw: value, where: { surface: 'flag', name, baseDir } });
+  };
+}
+
+function buildProgram(reading: Reading, put: Put, version: string): Command {
+  const program = new Command('holdfast')
+    .description('A GRIP push proxy: forwards requests to origins and holds connections open for published items.')
+    .usage('[options] [command]')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => {
+        reading.output += text;
+      },
+      writeErr: () => {},
+    })
+    .allowExcessArguments(false)
+    .optionsGroup(general)
+    .helpOption('-h, --help', 'show this text')
+    .version(`holdfast ${version}`, '-v, --version', 'show the version')
+    .option('--config <file>', 'a Holdfast YAML file or a pushpin.conf', (file) => {
+      reading.config = file;
+    })
+    // Without commander's own notes: the descriptions have what is to be said.
+    .configureHelp({ optionDescription: (flag) => flag.description })
+    .addHelpText('after', '\nEvery option can also be set in the file, or as HOLDFAST_<OPTION> in the environment.');
+  const listed = options.map((option) => flagsOf(option, put));
+  for (const flag of listed.flatMap(([, ...further]) => further)) program.addOption(flag);
+  for (const flag of shorthands(put)) program.addOption(flag);
+  for (const [main] of listed) if (main !== undefined) program.addOption(main);
+  return program.action(() => {});
+}
+
+/**
+ * Reads the arguments after the program's name. A flag given twice counts the last time, except `--route`, which adds
+ * up. Relative paths in flags are relative to `cwd`.
+ * @throws ConfigError ERR_CONFIG_FLAG, with one line, for unknown flags and commands and missing values
+ */
+export function parseCommandLine(argv: readonly string[], context: { cwd: string; version: string }): CommandLine {
+  const reading: Reading = { command: 'run', config: undefined, flags: new Map(), output: '' };
+  const program = buildProgram(reading, putInto(reading, context.cwd), context.version);
+  for (const { name, doc } of subcommands)
+    program
+      .command(name)
+      .description(doc)
+      .action(() => {
+        reading.command = name;
+      });
+  try {
+    program.parse(completeBools(argv), { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.code === 'commander.version') return { command: 'version', text: reading.output };
+    if (error.exitCode === 0) return { command: 'help', text: reading.output };
+    if (error.code === 'commander.excessArguments') throw usageError(`unknown command '${program.args[0]}'`, error);
+    throw usageError(error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' '), error);
+  }
+  const { command, config, flags } = reading;
+  return { command, config, flags };
+}

@@ -1,0 +1,146 @@
+/**
+ * Loading the configuration: find the file, read the surfaces, settle the values, group them.
+ *
+ * Owns: the search for the file, and that all problems are reported at once. Called once, by the command, before
+ * anything is started. Does not own: routes (`../routes/routes-source.ts` loads them with `config.routes`).
+ */
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { parseSigKey, type SigKey } from '@holdfast/grip';
+import { parseCommandLine } from './cli-options.js';
+import { type Config, toConfig } from './config.js';
+import { ConfigError, type ConfigProblem } from './errors.js';
+import { printConfig } from './print.js';
+import { type Settled, settle } from './settle.js';
+import {
+  environmentSurface,
+  type FileFormat,
+  fileFormat,
+  pushpinSurface,
+  type Surface,
+  yamlSurface,
+} from './surfaces.js';
+
+/**
+ * Where a configuration file is looked for without `--config`, in this order; relative to the working directory.
+ * Pushpin's own directory is not among them: a Pushpin on the same machine is not ours to follow unasked.
+ */
+export const configSearch: readonly string[] = [
+  './holdfast.yaml',
+  './config/holdfast.yaml',
+  './config/pushpin.conf',
+  './pushpin.conf',
+  '/etc/holdfast/holdfast.yaml',
+];
+
+/** What the loader is given; nothing is taken from the process. */
+export interface LoadInput {
+  /** Arguments after the program's name. */
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  /** For `--version`. */
+  readonly version: string;
+  /** Whether standard output is a terminal, for `log_format: auto`. */
+  readonly isTerminal?: boolean;
+  /** Replaces `configSearch`. */
+  readonly search?: readonly string[];
+}
+
+/** A configuration that can be used. */
+export interface LoadedConfig {
+  readonly command: 'run' | 'check-config' | 'print-config';
+  readonly config: Config;
+  /** One line each, for the log. */
+  readonly warnings: readonly string[];
+  /** Undefined: no file was given or found. */
+  readonly source: { readonly file: string; readonly format: FileFormat } | undefined;
+  /** The effective values as YAML without secrets, for `print-config`. */
+  print(): string;
+}
+
+/** What the command line asked for: text to print, or a configuration to use. */
+export type LoadResult = LoadedConfig | { readonly command: 'help' | 'version'; readonly text: string };
+
+interface ConfigFile {
+  readonly file: string;
+  readonly text: string;
+}
+
+function readText(path: string): string {
+  return readFileSync(path, 'utf8');
+}
+
+function unreadable(file: string, cause: unknown): ConfigError {
+  const reason = (cause as NodeJS.ErrnoException).code ?? String(cause);
+  return new ConfigError([{ code: 'ERR_CONFIG_FILE', message: `cannot read ${file}: ${reason}`, file }], { cause });
+}
+
+/** The named file, which must be readable, or the first of the search that exists. */
+function findFile(named: string | undefined, input: LoadInput): ConfigFile | undefined {
+  for (const candidate of named === undefined ? (input.search ?? configSearch) : [named]) {
+    const file = resolve(input.cwd, candidate);
+    try {
+      return { file, text: readText(file) };
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (named !== undefined || (code !== 'ENOENT' && code !== 'ENOTDIR')) throw unreadable(file, error);
+    }
+  }
+  return undefined;
+}
+
+function fileSurface({ file, text }: ConfigFile, format: FileFormat): Surface {
+  return format === 'yaml' ? yamlSurface(text, file) : pushpinSurface(text, file, readText);
+}
+
+/** Parses a key once the values are settled; a bad one becomes a problem. */
+function keyOf(key: 'sig_key' | 'upstream_key', settled: Settled, problems: ConfigProblem[]): SigKey | undefined {
+  try {
+    return parseSigKey(settled.values[key], (path) => readFileSync(path));
+  } catch (error) {
+    problems.push({ code: 'ERR_CONFIG_VALUE', message: `${key}: ${(error as Error).message}`, key });
+    return undefined;
+  }
+}
+
+function routesDir(settled: Settled, configDir: string): string {
+  const { routesfile } = settled.values;
+  return routesfile === undefined ? (settled.sources.get('routes')?.where.baseDir ?? configDir) : dirname(routesfile);
+}
+
+function assertNone(problems: readonly ConfigProblem[]): void {
+  const [first, ...others] = problems;
+  if (first !== undefined) throw new ConfigError([first, ...others]);
+}
+
+/**
+ * Loads the configuration. Precedence: flag, environment, file, default.
+ * @throws ConfigError with every problem found, one line each
+ */
+export function loadConfig(input: LoadInput): LoadResult {
+  const { cwd, env } = input;
+  const line = parseCommandLine(input.argv, input);
+  if (!('flags' in line)) return line;
+  const found = findFile(line.config ?? (env.HOLDFAST_CONFIG || undefined), input);
+  const format = found === undefined ? undefined : fileFormat(found.text);
+  const surfaces = [environmentSurface(env, cwd)];
+  if (found !== undefined && format !== undefined) surfaces.push(fileSurface(found, format));
+  const problems = surfaces.flatMap((surface) => surface.problems);
+
+  const configDir = found === undefined ? cwd : dirname(found.file);
+  const layers = [line.flags, ...surfaces.map((surface) => surface.settings)];
+  const settled = settle(layers, { cwd, configDir, format, readFile: readText });
+  assertNone([...problems, ...settled.problems]);
+
+  const keys = { sigKey: keyOf('sig_key', settled, problems), upstreamKey: keyOf('upstream_key', settled, problems) };
+  assertNone(problems);
+  const { values, sources } = settled;
+  return {
+    command: line.command,
+    config: toConfig(values, { keys, isTerminal: input.isTerminal ?? false, routesDir: routesDir(settled, configDir) }),
+    warnings: [...surfaces.flatMap((surface) => surface.warnings), ...settled.warnings],
+    source: found === undefined || format === undefined ? undefined : { file: found.file, format },
+    print: () => printConfig(values, sources),
+  };
+}

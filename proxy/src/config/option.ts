@@ -1,0 +1,92 @@
+/**
+ * What one row of the option table looks like, and the TypeScript type of the value it yields.
+ *
+ * Does not own the rows (`options/`), nor how text becomes a value (`value.ts`).
+ */
+import type { ForwardedForRule } from './forwarded-for.js';
+import type { Listen, SocketListen } from './listen.js';
+import type { LogLevels } from './log-level.js';
+
+/** The value that each option type yields once parsed. */
+export interface ValueTypes {
+  bool: boolean;
+  int: number;
+  string: string;
+  /** Text that is never printed or logged; has a `<key>_file` companion. */
+  secret: string;
+  /** A file or directory; made absolute by the loader. */
+  path: string;
+  enum: string;
+  /** A number in the row's unit, `s` or `ms`; may be written with its own unit (`90s`, `500ms`, `2m`, `1h`). */
+  duration: number;
+  /** Bytes; may be written with a unit (`64KiB`, `1MB`). */
+  size: number;
+  /** Comma separated. */
+  list: readonly string[];
+  /** Routes lines: one per line of text, or a YAML list. */
+  lines: readonly string[];
+  ports: readonly Listen[];
+  sockets: readonly SocketListen[];
+  'log-levels': LogLevels;
+  'forwarded-for': ForwardedForRule;
+  workers: number | 'auto';
+}
+
+/** Headings under which options appear in `--help` and docs/config.md, in this order. */
+export const optionGroups = [
+  'Clients',
+  'Routes and origins',
+  'Control API',
+  'Delivery',
+  'Logs and metrics',
+  'Process',
+] as const;
+
+/** One option, on every surface: YAML file, pushpin.conf, `HOLDFAST_*` environment, command-line flag. */
+export interface Option {
+  /** snake_case, flat. Environment (`HOLDFAST_KEY`) and flag (`--key`) are derived from it. */
+  readonly key: string;
+  readonly group: (typeof optionGroups)[number];
+  readonly type: keyof ValueTypes;
+  /** One or two sentences of Markdown, shown in `--help` and docs/config.md. */
+  readonly doc: string;
+  /** As it would be written in a file; parsed like any other value. Without it the option may be unset. */
+  readonly default?: string | number | boolean;
+  /** Replaces `default` when the file is a pushpin.conf that lacks the key: what Pushpin's code does then. */
+  readonly pushpinDefault?: string | number | boolean;
+  /** `section.key` names in a pushpin.conf; the first that is present wins. */
+  readonly pushpin?: readonly string[];
+  /** Several `pushpin` keys add up instead (lists only). */
+  readonly pushpinAdds?: true;
+  /** Further flags, such as `--port` or `-m`. */
+  readonly flags?: readonly string[];
+  /** Unit of a duration, or of what an int counts. */
+  readonly unit?: string;
+  readonly min?: number;
+  readonly max?: number;
+  /** The words of an enum. */
+  readonly values?: readonly string[];
+  /** What a relative path in a file is relative to; from a flag or the environment it is always the cwd. */
+  readonly base?: 'config' | 'cwd';
+  /** Not shown in `--help` and docs/config.md: internal, or kept so that old files load. */
+  readonly hidden?: true;
+  /** Why a value other than the default has no effect (yet); becomes a warning. */
+  readonly pending?: string;
+  /** Companion row: the path of a file that holds the secret with this key. */
+  readonly secretFor?: string;
+}
+
+/** The value type of a row, `| undefined` when the row has no default. */
+export type ValueOf<Row extends Option> =
+  | (Row extends { type: 'enum'; values: readonly (infer Word)[] } ? Word : ValueTypes[Row['type']])
+  | (Row extends { default: string | number | boolean } ? never : undefined);
+
+/** `http_port` ⇒ `HOLDFAST_HTTP_PORT`. */
+export function envName(option: Option): string {
+  return `HOLDFAST_${option.key.toUpperCase()}`;
+}
+
+/** `http_port` ⇒ `--http-port`. */
+export function flagName(option: Option): string {
+  return `--${option.key.replaceAll('_', '-')}`;
+}

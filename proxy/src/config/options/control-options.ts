@@ -1,0 +1,88 @@
+/** Options about the control API and the ZeroMQ sockets beside it. Rows only; see `../table.ts`. */
+import type { Option } from '../option.js';
+
+const group = 'Control API';
+const pending = 'ZeroMQ sockets are not yet supported';
+
+export const controlOptions = [
+  {
+    key: 'push_in_http_addr',
+    group,
+    type: 'string',
+    default: '127.0.0.1',
+    pushpin: ['handler.push_in_http_addr'],
+    doc: 'Address the control API binds. Anything but loopback needs `push_in_http_allow_public`.',
+  },
+  {
+    key: 'push_in_http_port',
+    group,
+    type: 'int',
+    default: 5561,
+    pushpinDefault: -1,
+    min: -1,
+    max: 65_535,
+    pushpin: ['handler.push_in_http_port'],
+    flags: ['--control-port'],
+    doc: 'Port of the control API; -1 disables it, 0 lets the system choose.',
+  },
+  {
+    key: 'push_in_http_allow_public',
+    group,
+    type: 'bool',
+    default: false,
+    doc: 'Start although everybody who can reach `push_in_http_addr` may publish.',
+  },
+  {
+    key: 'push_in_http_max_headers_size',
+    group,
+    type: 'size',
+    unit: 'bytes',
+    default: 10_000,
+    min: 256,
+    pushpin: ['handler.push_in_http_max_headers_size'],
+    doc: 'Largest head of a control request.',
+  },
+  {
+    key: 'push_in_http_max_body_size',
+    group,
+    type: 'size',
+    unit: 'bytes',
+    default: 1_000_000,
+    min: 1,
+    pushpin: ['handler.push_in_http_max_body_size'],
+    doc: 'Largest body of a control request.',
+  },
+  {
+    key: 'push_in_spec',
+    group,
+    type: 'string',
+    pushpin: ['handler.push_in_spec'],
+    pending,
+    doc: 'ZeroMQ PULL socket for publish items, for example `tcp://127.0.0.1:5560`.',
+  },
+  {
+    key: 'push_in_sub_specs',
+    group,
+    type: 'list',
+    pushpin: ['handler.push_in_sub_specs', 'handler.push_in_sub_spec'],
+    pending,
+    doc: 'ZeroMQ SUB sockets for publish items, for example `tcp://127.0.0.1:5562`.',
+  },
+  {
+    key: 'push_in_sub_connect',
+    group,
+    type: 'bool',
+    default: false,
+    pushpin: ['handler.push_in_sub_connect'],
+    pending,
+    doc: 'Connect the SUB sockets instead of binding the first.',
+  },
+  {
+    key: 'command_spec',
+    group,
+    type: 'string',
+    pushpin: ['handler.command_spec'],
+    pending,
+    doc: 'ZeroMQ command socket, for example `tcp://127.0.0.1:5563`.',
+  },
+] as const satisfies readonly Option[];

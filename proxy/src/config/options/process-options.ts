@@ -1,0 +1,55 @@
+/** Options about the process as a whole. Rows only; see `../table.ts`. */
+import type { Option } from '../option.js';
+
+const group = 'Process';
+
+export const processOptions = [
+  {
+    key: 'workers',
+    group,
+    type: 'workers',
+    default: 1,
+    min: 1,
+    max: 1024,
+    pushpin: ['proxy.workers'],
+    doc: 'Worker processes that serve clients; `auto` is one per core.',
+  },
+  {
+    key: 'port_offset',
+    group,
+    type: 'int',
+    default: 0,
+    min: 0,
+    max: 65_535,
+    pushpin: ['global.port_offset'],
+    doc: 'Added to every port except 0, those in `prometheus_port` and those given as a flag. `--id N` sets it to N times 10.',
+  },
+  {
+    key: 'rundir',
+    group,
+    type: 'path',
+    base: 'cwd',
+    default: 'run',
+    pushpin: ['global.rundir'],
+    doc: 'Directory for sockets and process ids; replaces `{rundir}` in a pushpin.conf.',
+  },
+  {
+    key: 'libdir',
+    group,
+    type: 'path',
+    base: 'cwd',
+    default: '/usr/lib/pushpin',
+    pushpin: ['global.libdir'],
+    hidden: true,
+    doc: 'Replaces `{libdir}` in a pushpin.conf.',
+  },
+  {
+    key: 'ipc_prefix',
+    group,
+    type: 'string',
+    default: 'pushpin-',
+    pushpin: ['global.ipc_prefix'],
+    hidden: true,
+    doc: 'Replaces `{ipc_prefix}` in a pushpin.conf.',
+  },
+] as const satisfies readonly Option[];

@@ -1,0 +1,109 @@
+/**
+ * Reading a pushpin.conf: INI sections, `include`, and the `{libdir}` family of substitutions.
+ *
+ * Owns: text ⇒ `section.key` entries with their places. Does not own: what the keys mean here. The only importer of ini.
+ */
+import { basename, resolve } from 'node:path';
+import { parse } from 'ini';
+
+/** One value of a pushpin.conf or of a file it includes. */
+export interface PushpinEntry {
+  /** `section.key`. */
+  readonly name: string;
+  readonly value: string;
+  readonly file: string;
+  /** 1-based. */
+  readonly line: number;
+}
+
+/** What a file and its includes hold. A problem is an include that cannot be read. */
+export interface PushpinConf {
+  readonly entries: readonly PushpinEntry[];
+  readonly problems: readonly { readonly file: string; readonly line: number; readonly reason: string }[];
+}
+
+/** Whether text is INI rather than YAML: its first line that is neither blank nor comment is a section or `key=value`. */
+export function isPushpinConf(text: string): boolean {
+  const first = text.split(/\r?\n/).find((line) => /\S/.test(line) && !/^\s*[#;]/.test(line));
+  return first !== undefined && /^\uFEFF?\s*(\[[^\]]+\]\s*$|[\w.-]+\s*=)/.test(first);
+}
+
+/**
+ * Quotes every value as JSON, which the ini library undoes exactly: otherwise it would end a value at `;` or `#`,
+ * and both occur in keys and passwords. Values that already stand in quotes are left to the library.
+ */
+function quoteValue(value: string): string {
+  return /^".*"$/.test(value) && value.length > 1 ? value : JSON.stringify(value);
+}
+
+/** The entries of one text, in file order; a later value of the same key replaces an earlier one. */
+function parseSections(text: string, file: string): Map<string, PushpinEntry> {
+  const places = new Map<string, number>();
+  let section = '';
+  const quoted = text
+    .replace(/^\uFEFF/, '')
+    .split(/\r?\n/)
+    .map((line, index) => {
+      const header = /^\s*\[([^\]]*)\]\s*$/.exec(line);
+      const pair = /^\s*([^#;=\s][^=]*?)\s*=(.*)$/.exec(line);
+      if (header !== null) {
+        // The library would read dots in a section name as nesting.
+        section = (header[1] as string).trim();
+        return `[${section.replaceAll('.', '\\.')}]`;
+      }
+      if (pair === null) return '';
+      places.set(`${section}.${pair[1]}`, index + 1);
+      return `${pair[1]}=${quoteValue((pair[2] as string).trim())}`;
+    });
+  const sections = parse(quoted.join('\n'), { bracketedArray: false });
+  const entries = new Map<string, PushpinEntry>();
+  for (const [name, line] of places) {
+    const at = name.indexOf('.');
+    const scope = at === 0 ? sections : (sections[name.slice(0, at)] as Record<string, unknown> | undefined);
+    const value: unknown = scope?.[name.slice(at + 1)];
+    // With brackets off, the library makes a list of a key that is given more than once.
+    const last = Array.isArray(value) ? value.at(-1) : value;
+    if (last !== undefined) entries.set(name, { name, value: String(last), file, line });
+  }
+  return entries;
+}
+
+/**
+ * Reads a pushpin.conf. The file named by `global.include` gives defaults for it; a missing `internal.conf`, which only
+ * wires Pushpin's processes together, is no problem. Every `{libdir}`, `{rundir}` and `{ipc_prefix}` is replaced, with
+ * `defaults` for what the file does not set; values of keys in `verbatim` (secrets) are left as they are.
+ */
+export function readPushpinConf(
+  text: string,
+  file: string,
+  options: {
+    readonly baseDir: string;
+    readonly readFile: (path: string) => string;
+    readonly defaults: { readonly libdir: string; readonly rundir: string; readonly ipc_prefix: string };
+    readonly verbatim: ReadonlySet<string>;
+  },
+): PushpinConf {
+  const main = parseSections(text, file);
+  const problems: { file: string; line: number; reason: string }[] = [];
+  const lookUp = (name: keyof typeof options.defaults, entries: ReadonlyMap<string, PushpinEntry>) =>
+    entries.get(`global.${name}`)?.value ?? options.defaults[name];
+  const substitute = (value: string, entries: ReadonlyMap<string, PushpinEntry>) =>
+    value.replace(/\{(libdir|rundir|ipc_prefix)\}/g, (_, name: keyof typeof options.defaults) => lookUp(name, entries));
+
+  const include = main.get('global.include');
+  let entries = main;
+  if (include !== undefined && include.value !== '') {
+    const path = resolve(options.baseDir, substitute(include.value, main));
+    try {
+      entries = new Map([...parseSections(options.readFile(path), path), ...main]);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'ENOENT' || basename(path) !== 'internal.conf')
+        problems.push({ file, line: include.line, reason: `cannot include ${path}: ${code ?? String(error)}` });
+    }
+  }
+  const substituted = [...entries.values()].map((entry) =>
+    options.verbatim.has(entry.name) ? entry : { ...entry, value: substitute(entry.value, entries) },
+  );
+  return { entries: substituted, problems };
+}

@@ -1,0 +1,75 @@
+/**
+ * The one table of options. File, environment and flag parsing, validation, `--help` and docs/config.md come from it.
+ *
+ * Owns: the order of the rows and the look-ups by name. Does not own: the rows themselves (`options/`).
+ */
+import { closest } from 'fastest-levenshtein';
+import type { Option, ValueOf } from './option.js';
+import { clientOptions } from './options/client-options.js';
+import { controlOptions } from './options/control-options.js';
+import { deliveryOptions } from './options/delivery-options.js';
+import { forwardingOptions } from './options/forwarding-options.js';
+import { processOptions } from './options/process-options.js';
+import { telemetryOptions } from './options/telemetry-options.js';
+
+const rows = [
+  ...clientOptions,
+  ...forwardingOptions,
+  ...controlOptions,
+  ...deliveryOptions,
+  ...telemetryOptions,
+  ...processOptions,
+] as const;
+
+type Row = (typeof rows)[number];
+
+/** The value of every option by key, typed by its row. Unset options without a default are undefined. */
+export type Values = { readonly [R in Row as R['key']]: ValueOf<R> };
+
+/** `sig_key` ⇒ `sig_key_file`, so that a secret can be mounted as a file. */
+function secretFile(secret: Option): Option {
+  return {
+    key: `${secret.key}_file`,
+    group: secret.group,
+    type: 'path',
+    base: 'config',
+    secretFor: secret.key,
+    doc: `File that holds \`${secret.key}\`; one newline at its end is left out.`,
+  };
+}
+
+/** Every option, in the order of `--help` and docs/config.md, with a `<key>_file` companion after each secret. */
+export const options: readonly Option[] = rows.flatMap((row: Option) =>
+  row.type === 'secret' ? [row, secretFile(row)] : [row],
+);
+
+const byKey = new Map(options.map((option) => [option.key, option]));
+const byPushpinKey = new Map(
+  options.flatMap((option) => (option.pushpin ?? []).map((name) => [name, option] as const)),
+);
+
+/** The option with this key. */
+export function optionByKey(key: string): Option | undefined {
+  return byKey.get(key);
+}
+
+/**
+ * The option that a pushpin.conf means by `section.key`. Beyond Pushpin's own names a `[holdfast]` section may hold any
+ * option under its Holdfast key.
+ */
+export function optionByPushpinKey(name: string): Option | undefined {
+  return name.startsWith('holdfast.') ? byKey.get(name.slice('holdfast.'.length)) : byPushpinKey.get(name);
+}
+
+/** The key of an option that looks most like `key`, for error lines. */
+export function nearestKey(key: string): string {
+  return closest(
+    key,
+    options.filter((option) => option.hidden !== true).map((option) => option.key),
+  );
+}
+
+/** The `section.key` of a pushpin.conf that looks most like `name`, for warnings. */
+export function nearestPushpinKey(name: string): string {
+  return closest(name, [...byPushpinKey.keys()]);
+}

@@ -1,0 +1,141 @@
+/**
+ * Owns: the port between clients and the proxy: what a client's request and response look like to everything else.
+ * Does not own: routing, forwarding, holding. Implementations: `node-edge`.
+ *
+ * The shape is the one that both node:http and uWebSockets.js can keep: a request is a copied value that outlives the
+ * library's own object; a write reports back-pressure; a hold is written through `push` alone.
+ */
+import type { RawHeaders, ResponseHead } from '@holdfast/grip';
+import type { StreamPiece } from './stream-piece.js';
+
+/** Where an edge listens. Exactly one of `port` and `path` is given. */
+export interface Listener {
+  /** Address to bind, e.g. `127.0.0.1`, `0.0.0.0`, `::`. */
+  readonly host?: string;
+  readonly port?: number;
+  readonly tls?: boolean;
+  /** Unix socket. */
+  readonly path?: string;
+  /** Permissions of the unix socket. */
+  readonly mode?: number;
+  readonly user?: string;
+  readonly group?: string;
+}
+
+/** A listener that is bound. `port` is the real one where 0 was asked for. */
+export interface BoundListener extends Listener {
+  readonly url: string;
+}
+
+/**
+ * Takes connections from clients. Called by the composition root only.
+ *
+ * Requests of one connection are given to the handler one after the other, each when the answer to the one before is
+ * complete, so that pipelined requests take effect in order (RFC 9112 §9.3.2).
+ */
+export interface Edge {
+  /** Binds one more listener; rejects with an `EdgeError` that names address and cause. */
+  listen(listener: Listener): Promise<BoundListener>;
+  /** Stops accepting; open connections go on, and close when their current answer is complete. */
+  stopAccepting(): void;
+  /** Stops accepting and cuts every connection. */
+  close(): Promise<void>;
+  /** Connections open now. */
+  readonly connections: number;
+}
+
+/** What an edge hands requests to. */
+export interface EdgeHandler {
+  /**
+   * Called once per request, when its head is complete. The handler must answer: by `writeHead` … `end`, or by
+   * `abort`. It must not throw.
+   */
+  onRequest(request: ClientRequest, response: ClientResponse): void;
+}
+
+/** One client request: plain copied values, usable for as long as anybody keeps it. */
+export interface ClientRequest {
+  /** Unique within this node; the name of this request in logs, errors and metrics of slow clients. */
+  readonly id: string;
+  /** As sent; a token (RFC 9110 §5.6.2). */
+  readonly method: string;
+  /** Path and query as sent, always beginning with `/`; of an absolute-form target only this part is kept. */
+  readonly path: string;
+  /** The Host field as sent, or the authority of an absolute-form target, which goes before it (RFC 9112 §3.2.2). */
+  readonly host: string;
+  readonly version: '1.0' | '1.1';
+  readonly headers: RawHeaders;
+  /** Whether this hop is TLS. */
+  readonly secure: boolean;
+  /** Textual IP address of the client's end of the connection; empty on a unix socket. */
+  readonly clientAddress: string;
+  /** Undefined when the request has no body. */
+  readonly body: ClientBody | undefined;
+}
+
+/** A request body that is still on its way. Nothing of it is read from the client before `read`. */
+export interface ClientBody {
+  /** Declared length in bytes; undefined when the client sends chunks. */
+  readonly length: number | undefined;
+  /** Starts the flow; called once. A client that waits for `100 Continue` gets it now. */
+  read(sink: BodySink): void;
+  /** Stops the flow: the client is held back by TCP once the buffers between are full. */
+  pause(): void;
+  resume(): void;
+}
+
+/** Receives a request body in order: `onData`* then exactly one of `onEnd` and `onAbort`. */
+export interface BodySink {
+  onData(chunk: Buffer): void;
+  onEnd(): void;
+  /** The client went away, or sent something malformed, in the middle of the body. */
+  onAbort(): void;
+}
+
+/** Whoever answers a request at the moment: told what becomes of the client's end. */
+export interface ResponseOwner {
+  /** The client has taken what was written; called after a write that returned false. */
+  onWritable(): void;
+  /**
+   * The connection is gone before the answer was complete. Called at most once, and never after `end` or `abort`.
+   * Writes after it do nothing.
+   */
+  onGone(): void;
+}
+
+/**
+ * The answer to one request. Order of calls: any number of `writeInformation`, then `writeHead` once, then
+ * `write`/`push`, then `end`; or `abort` at any time. Calls after the client has gone are ignored.
+ */
+export interface ClientResponse {
+  /** Says who is told of `onWritable` and `onGone` from now on. If the client has already gone, `onGone` follows soon. */
+  own(owner: ResponseOwner): void;
+  /**
+   * Starts the answer. Fields of the hop and of the framing are left out of `headers` (`client-headers`): both are the
+   * edge's business. `length` is the exact body length in bytes; `undefined` means unknown (chunked, or until
+   * close for HTTP/1.0). For HEAD and 304 a length is declared without a body following. The head may be kept back
+   * until the first body byte unless `flush` is set. Throws only on a head that cannot be put on the wire (a CR, LF or
+   * NUL inside), with nothing written.
+   */
+  writeHead(head: ResponseHead, length: number | undefined, flush?: boolean): void;
+  /** Sends an interim answer (RFC 9110 §15.2), to HTTP/1.1 clients only. */
+  writeInformation(head: ResponseHead): void;
+  /** Sends body bytes; false when the client cannot take more now: wait for `onWritable`. */
+  write(chunk: Buffer): boolean;
+  /** Completes the answer. */
+  end(chunk?: Buffer): void;
+  /**
+   * Breaks the answer off so that the client can tell that it is incomplete. What was written before still goes out,
+   * unless `discard` is set: then the connection is cut at once and its buffers are freed.
+   */
+  abort(discard?: boolean): void;
+  /**
+   * Writes a piece into a held stream, after everything written before. Pieces pushed in one turn of the event loop
+   * leave in one write. Bytes that the client does not take wait: compare `waiting` with your limit first.
+   */
+  push(piece: StreamPiece): void;
+  /** Bytes written or pushed that the client's connection has not taken yet. */
+  readonly waiting: number;
+  /** Body bytes given to this response so far. */
+  readonly bodyBytes: number;
+}

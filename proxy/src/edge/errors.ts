@@ -1,0 +1,29 @@
+/** Owns: what can go wrong in getting a listener up. Does not own: malformed requests, which are answered, not thrown. */
+
+/** Codes of `EdgeError`, for docs/errors.md. */
+export const edgeErrors = {
+  ERR_EDGE_PORT_IN_USE: { side: 'internal', meaning: 'A client port or unix socket is taken by another process.' },
+  ERR_EDGE_LISTEN: {
+    side: 'internal',
+    meaning: 'A client listener could not be bound: no permission, or no such address.',
+  },
+  ERR_EDGE_CERTIFICATE: {
+    side: 'internal',
+    meaning: 'A certificate or key file of a TLS listener cannot be read or used.',
+  },
+  ERR_EDGE_UNAVAILABLE: { side: 'internal', meaning: 'The edge asked for by `edge` cannot be loaded on this machine.' },
+} as const;
+
+export type EdgeErrorCode = keyof typeof edgeErrors;
+
+/** A listener could not be brought up. The message is one line for the operator. */
+export class EdgeError extends Error {
+  readonly code: EdgeErrorCode;
+  readonly side = 'internal';
+
+  constructor(code: EdgeErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'EdgeError';
+    this.code = code;
+  }
+}

@@ -1,0 +1,276 @@
+/**
+ * Owns: the `node` edge: listeners on node:http and node:https, and the way from a parsed head to `EdgeHandler`.
+ * Does not own: connections (`node-connection`), answers (`node-response`), which heads are acceptable
+ * (`request-check`). The only file that imports node's HTTP servers for clients.
+ */
+import { chmodSync, chownSync, rmSync, statSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { headerValue } from '@holdfast/grip';
+import type { Clock } from '../clock.js';
+import type { BoundListener, ClientRequest, Edge, EdgeHandler, Listener } from './edge.js';
+import { EdgeError } from './errors.js';
+import { NodeBody } from './node-body.js';
+import { NodeConnection } from './node-connection.js';
+import { FlushQueue, NodeResponse } from './node-response.js';
+import { answerMalformed, answerText } from './refusal.js';
+import { checkRequest, isRefusal, type Target } from './request-check.js';
+import type { KeyPair, TlsCertificates } from './tls-certificates.js';
+import { resolveOwner } from './unix-owner.js';
+
+/** How the node edge treats its clients. Times in ms. */
+export interface NodeEdgeOptions {
+  /** Longest request head, in bytes; longer ones are answered 431. */
+  readonly maxHeaderBytes: number;
+  /** Connections open at once on each listener; more are closed as soon as they are accepted. */
+  readonly maxConnections: number;
+  /** Idle time after which a connection between two requests is closed. */
+  readonly keepAliveTimeout: number;
+  /** Time that a client has to send a complete head; then 408. */
+  readonly headerTimeout: number;
+  readonly halfCloseGrace: number;
+  readonly certificates: TlsCertificates;
+}
+
+/** What the edge reports to its operator. */
+export interface EdgeEvents {
+  /** A connection was turned away because `maxConnections` were open. */
+  connectionRefused(): void;
+  /** A request was answered by the edge itself because it was malformed; `reason` is node's code or the text sent. */
+  requestRefused(reason: string): void;
+}
+
+/** The clock, identifiers and reports that the edge is given. */
+export interface NodeEdgeParts {
+  readonly clock: Clock;
+  readonly events: EdgeEvents;
+  /** A new id for each request, unique within this node. */
+  readonly nextId: () => string;
+}
+
+/** The default edge: strict, complete HTTP/1.x by node's own parser. */
+export class NodeEdge implements Edge {
+  readonly #handler: EdgeHandler;
+  readonly #options: NodeEdgeOptions;
+  readonly #parts: NodeEdgeParts;
+  readonly #servers = new Map<Server, Listener>();
+  readonly #flushes = new FlushQueue();
+  #connections = 0;
+
+  constructor(handler: EdgeHandler, options: NodeEdgeOptions, parts: NodeEdgeParts) {
+    this.#handler = handler;
+    this.#options = options;
+    this.#parts = parts;
+  }
+
+  get connections(): number {
+    return this.#connections;
+  }
+
+  async listen(listener: Listener): Promise<BoundListener> {
+    const server = listener.tls ? this.#createTls() : createServer(this.#serverOptions());
+    this.#prepare(server, listener);
+    if (listener.path !== undefined) removeStaleSocket(listener.path);
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, listener)));
+      const done = () => resolve();
+      if (listener.path !== undefined) server.listen(listener.path, done);
+      else server.listen({ host: listener.host ?? '0.0.0.0', port: listener.port ?? 0, backlog: 4096 }, done);
+    });
+    if (listener.path !== undefined) applyOwner(listener);
+    this.#servers.set(server, listener);
+    return bound(listener, server);
+  }
+
+  stopAccepting(): void {
+    for (const server of this.#servers.keys()) server.close();
+  }
+
+  async close(): Promise<void> {
+    const closing = [...this.#servers.keys()].map(
+      (server) => new Promise<void>((resolve) => void server.close(() => resolve())),
+    );
+    for (const server of this.#servers.keys()) server.closeAllConnections();
+    await Promise.all(closing);
+  }
+
+  #serverOptions(): ServerOptions {
+    return {
+      maxHeaderSize: this.#options.maxHeaderBytes,
+      keepAliveTimeout: this.#options.keepAliveTimeout,
+      headersTimeout: this.#options.headerTimeout,
+      // An upload may take as long as it moves; what bounds it is the origin's inactivity limit.
+      requestTimeout: 0,
+      // Node's own answer to a missing Host has no text: `request-check` gives one.
+      requireHostHeader: false,
+      insecureHTTPParser: false,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: 30_000,
+    };
+  }
+
+  #createTls(): Server {
+    const { certificates } = this.#options;
+    const server: TlsServer = createTlsServer({
+      ...this.#serverOptions(),
+      SNICallback: (name, done) => done(null, certificates.find(name, portOf(server))?.context),
+    });
+    // Clients without SNI get the server's own certificate: refreshed here, ahead of node's listener that starts the
+    // handshake.
+    let current: KeyPair | undefined;
+    server.prependListener('connection', () => {
+      const pair = certificates.default(portOf(server));
+      if (pair === undefined || pair === current) return;
+      current = pair;
+      server.setSecureContext({ cert: pair.cert, key: pair.key });
+    });
+    return server;
+  }
+
+  #prepare(server: Server, listener: Listener): void {
+    server.maxHeadersCount = 0; // No silent loss of headers: `maxHeaderBytes` is the bound.
+    server.maxConnections = this.#options.maxConnections;
+    server.timeout = 0;
+    Object.assign(server, { httpAllowHalfOpen: true });
+    const secure = listener.tls === true;
+    server.on(secure ? 'secureConnection' : 'connection', (socket: Socket) => {
+      this.#connections++;
+      socket.on('close', () => this.#connections--);
+      new NodeConnection(socket, { clock: this.#parts.clock, halfCloseGrace: this.#options.halfCloseGrace });
+    });
+    server.on('drop', () => this.#parts.events.connectionRefused());
+    server.on('request', (message, response) => this.#take(message, response, secure, false));
+    server.on('checkContinue', (message, response) => this.#take(message, response, secure, true));
+    server.on('connect', (message: IncomingMessage, socket: Socket) => {
+      this.#parts.events.requestRefused('CONNECT');
+      answerMalformed(socket, 501, `Method not supported: ${message.method}.\n`);
+    });
+    server.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#malformed(error, socket as Socket));
+    server.on('tlsClientError', (_error, socket: TLSSocket) => socket.destroy());
+  }
+
+  #take(message: IncomingMessage, answer: ServerResponse, secure: boolean, expectsContinue: boolean): void {
+    const version = message.httpVersion === '1.0' ? '1.0' : '1.1';
+    const response = new NodeResponse(answer, version, this.#flushes);
+    const begin = () => {
+      const target = checkRequest({
+        method: message.method as string,
+        target: message.url as string,
+        version: message.httpVersion,
+        headers: message.rawHeaders,
+      });
+      if (isRefusal(target)) {
+        this.#parts.events.requestRefused(target.text.trimEnd());
+        answer.shouldKeepAlive = false;
+        answerText(response, target.status, target.text);
+      } else if (target.path === '*') answerText(response, 200, '');
+      else this.#handler.onRequest(this.#read(message, response, target, secure, version, expectsContinue), response);
+    };
+    const connection = NodeConnection.of(message.socket);
+    if (connection === undefined) answer.destroy();
+    else connection.enter(response, begin);
+  }
+
+  #read(
+    message: IncomingMessage,
+    response: NodeResponse,
+    target: Target,
+    secure: boolean,
+    version: '1.0' | '1.1',
+    expectsContinue: boolean,
+  ): ClientRequest {
+    return {
+      id: this.#parts.nextId(),
+      method: message.method as string,
+      path: target.path,
+      host: target.host,
+      version,
+      headers: message.rawHeaders,
+      secure,
+      clientAddress: plainAddress(message.socket.remoteAddress),
+      body: readBody(message, response, expectsContinue),
+    };
+  }
+
+  #malformed(error: NodeJS.ErrnoException, socket: Socket): void {
+    const current = NodeConnection.of(socket)?.current;
+    const answering = current !== undefined && !current.response.writableFinished;
+    // Bytes that come after a request whose answer is under way, or a connection that broke: nothing can be said.
+    if (!socket.writable || error.code === 'ECONNRESET' || (answering && current.response.headersSent)) {
+      socket.destroy();
+      return;
+    }
+    this.#parts.events.requestRefused(error.code ?? error.message);
+    current?.gone();
+    if (error.code === 'HPE_HEADER_OVERFLOW') {
+      const limit = this.#options.maxHeaderBytes;
+      answerMalformed(socket, 431, `Request header size exceeded limit of ${limit} bytes.\n`);
+    } else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') answerMalformed(socket, 408, 'Request timed out.\n');
+    else answerMalformed(socket, 400, `Failed to parse request: ${describe(error)}\n`);
+  }
+}
+
+function readBody(message: IncomingMessage, response: NodeResponse, expectsContinue: boolean): NodeBody | undefined {
+  const length = headerValue(message.rawHeaders, 'content-length');
+  const chunked = headerValue(message.rawHeaders, 'transfer-encoding') !== undefined;
+  if (!chunked && (length === undefined || Number(length) === 0)) return undefined;
+  const answer = response.response;
+  if (!expectsContinue) return new NodeBody(message, chunked ? undefined : Number(length));
+  // Until it is asked to go on, the client may send its next request or the body: only a close keeps them apart.
+  answer.shouldKeepAlive = false;
+  return new NodeBody(message, chunked ? undefined : Number(length), () => {
+    if (answer.headersSent || response.over) return;
+    answer.shouldKeepAlive = headerValue(message.rawHeaders, 'connection')?.toLowerCase() !== 'close';
+    answer.writeContinue();
+  });
+}
+
+function describe(error: NodeJS.ErrnoException): string {
+  const text = error.message.replace(/^Parse Error: /, '');
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}
+
+/** The address as an operator writes it: IPv4 without the IPv6 mapping. */
+function plainAddress(address: string | undefined): string {
+  if (address === undefined) return '';
+  return address.startsWith('::ffff:') ? address.slice(7) : address;
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  return address !== null && typeof address === 'object' ? address.port : 0;
+}
+
+function bound(listener: Listener, server: Server): BoundListener {
+  if (listener.path !== undefined) return { ...listener, url: `unix:${listener.path}` };
+  const { port, address, family } = server.address() as AddressInfo;
+  const host = family === 'IPv6' ? `[${address}]` : address;
+  return { ...listener, port, url: `${listener.tls ? 'https' : 'http'}://${host}:${port}` };
+}
+
+function listenError(error: NodeJS.ErrnoException, listener: Listener): EdgeError {
+  const where = listener.path ?? `${listener.host ?? '0.0.0.0'}:${listener.port}`;
+  if (error.code === 'EADDRINUSE') {
+    return new EdgeError('ERR_EDGE_PORT_IN_USE', `cannot listen on ${where}: it is in use`, { cause: error });
+  }
+  const why =
+    error.code === 'EACCES' ? 'no permission' : error.code === 'EADDRNOTAVAIL' ? 'no such address' : error.message;
+  return new EdgeError('ERR_EDGE_LISTEN', `cannot listen on ${where}: ${why}`, { cause: error });
+}
+
+/** A socket file that a dead process left behind would make `listen` fail for ever. */
+function removeStaleSocket(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isSocket()) rmSync(path, { force: true });
+}
+
+function applyOwner(listener: Listener): void {
+  const path = listener.path as string;
+  if (listener.mode !== undefined) chmodSync(path, listener.mode);
+  if (listener.user !== undefined || listener.group !== undefined) {
+    const owner = resolveOwner(listener.user, listener.group);
+    chownSync(path, owner.uid, owner.gid);
+  }
+}

@@ -1,0 +1,183 @@
+/**
+ * Owns: the answer to one request on the node edge, from head to last byte, and the direct way of stream pieces to the
+ * socket. Does not own: what is answered, or the order of requests on a connection (`node-connection`).
+ */
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { ResponseHead } from '@holdfast/grip';
+import { clientHeaders } from './client-headers.js';
+import type { ClientResponse, ResponseOwner } from './edge.js';
+import type { StreamPiece } from './stream-piece.js';
+
+/** How long an answer that was broken off may take to drain to its client before the connection is cut, in ms. */
+const ABORT_DRAIN_MS = 5_000;
+
+/** Collects the responses that have pieces to write, so that all pieces of one turn leave in one write each. */
+export class FlushQueue {
+  #dirty: NodeResponse[] = [];
+
+  /** Has `response.flush` called at the end of this turn of the event loop. */
+  add(response: NodeResponse): void {
+    if (this.#dirty.push(response) === 1) setImmediate(this.#run);
+  }
+
+  readonly #run = (): void => {
+    const dirty = this.#dirty;
+    this.#dirty = [];
+    for (const response of dirty) response.flush();
+  };
+}
+
+/**
+ * A client response carried by node's `ServerResponse`, which writes the head and frames `write` and `end`. Pieces of a
+ * held stream go past it, straight to the socket: measured, 8-9.5 µs against 10-14 µs a delivery.
+ */
+export class NodeResponse implements ClientResponse {
+  bodyBytes = 0;
+  readonly #response: ServerResponse;
+  readonly #flushes: FlushQueue;
+  readonly #chunkable: boolean;
+  #owner: ResponseOwner | undefined;
+  #pieces: StreamPiece[] = [];
+  #pieceBytes = 0;
+  #over = false;
+  #starved = false;
+  #unbounded = false;
+
+  constructor(response: ServerResponse, version: '1.0' | '1.1', flushes: FlushQueue) {
+    this.#response = response;
+    this.#flushes = flushes;
+    this.#chunkable = version === '1.1';
+    response.sendDate = false;
+  }
+
+  /** Node's own object. */
+  get response(): ServerResponse {
+    return this.#response;
+  }
+
+  own(owner: ResponseOwner): void {
+    this.#owner = owner;
+    if (this.#over) return;
+    if (this.#response.destroyed) queueMicrotask(() => this.gone());
+  }
+
+  writeHead(head: ResponseHead, length: number | undefined, flush = false): void {
+    const response = this.#response;
+    if (this.#over || response.destroyed) return;
+    const headers = clientHeaders(head.headers);
+    this.#unbounded = length === undefined;
+    if (length !== undefined && head.status !== 204) headers.push('Content-Length', String(length));
+    // An HTTP/1.1 connection that stays open says nothing of it; closing ones and HTTP/1.0 are node's to announce.
+    if (this.#chunkable && response.shouldKeepAlive) response.removeHeader('connection');
+    response.writeHead(head.status, head.reason, headers);
+    if (flush) response.flushHeaders();
+  }
+
+  writeInformation(head: ResponseHead): void {
+    if (this.#over || !this.#chunkable || this.#response.headersSent) return;
+    let text = `HTTP/1.1 ${head.status} ${head.reason}\r\n`;
+    for (let i = 0; i < head.headers.length; i += 2) text += `${head.headers[i]}: ${head.headers[i + 1]}\r\n`;
+    this.#response.socket?.write(`${text}\r\n`, 'latin1');
+  }
+
+  write(chunk: Buffer): boolean {
+    if (this.#over || this.#response.destroyed) return true;
+    this.bodyBytes += chunk.length;
+    const taken = this.#response.write(chunk);
+    if (!taken) this.#starved = true;
+    return taken;
+  }
+
+  end(chunk?: Buffer): void {
+    if (this.#over) return;
+    this.flush();
+    this.#over = true;
+    this.#owner = undefined;
+    if (this.#response.destroyed) return;
+    if (chunk === undefined || chunk.length === 0) this.#response.end();
+    else {
+      this.bodyBytes += chunk.length;
+      this.#response.end(chunk);
+    }
+  }
+
+  abort(discard = false): void {
+    if (this.#over) return;
+    const socket = this.#response.socket;
+    if (!discard) this.flush();
+    this.#over = true;
+    this.#owner = undefined;
+    this.#pieces = [];
+    if (socket === null) this.#response.destroy();
+    else if (discard || !this.#response.headersSent) socket.destroy();
+    else cut(socket, this.#unbounded && !this.#response.chunkedEncoding);
+  }
+
+  push(piece: StreamPiece): void {
+    if (this.#over || piece.payload.length === 0) return;
+    if (this.#pieces.push(piece) === 1) this.#flushes.add(this);
+    this.#pieceBytes += piece.payload.length;
+    this.bodyBytes += piece.payload.length;
+  }
+
+  get waiting(): number {
+    return this.#pieceBytes + (this.#response.socket?.writableLength ?? this.#response.writableLength);
+  }
+
+  /** Writes the pieces pushed so far. */
+  flush(): void {
+    if (this.#pieces.length === 0) return;
+    const pieces = this.#pieces;
+    this.#pieces = [];
+    this.#pieceBytes = 0;
+    const response = this.#response;
+    const socket = response.socket;
+    if (this.#over || response.destroyed) return;
+    // A response that is not at the head of its connection has no socket yet: node keeps the bytes until it has.
+    if (socket === null || !response.headersSent) for (const piece of pieces) response.write(piece.payload);
+    else if (pieces.length === 1) socket.write(this.#encode(pieces[0] as StreamPiece));
+    else {
+      socket.cork();
+      for (const piece of pieces) socket.write(this.#encode(piece));
+      socket.uncork();
+    }
+  }
+
+  /** The socket has room again. */
+  writable(): void {
+    if (!this.#starved) return;
+    this.#starved = false;
+    this.#owner?.onWritable();
+  }
+
+  /** The connection is gone; tells the owner unless the answer was complete. */
+  gone(): void {
+    if (this.#over) return;
+    this.#over = true;
+    const owner = this.#owner;
+    this.#owner = undefined;
+    this.#pieces = [];
+    owner?.onGone();
+  }
+
+  /** Whether the answer is complete or broken off, as far as its owner is concerned. */
+  get over(): boolean {
+    return this.#over;
+  }
+
+  #encode(piece: StreamPiece): Buffer {
+    return this.#response.chunkedEncoding ? piece.chunk : piece.payload;
+  }
+}
+
+/** Ends a connection in mid-body. A body delimited by the close itself needs a reset to be seen as broken off. */
+function cut(socket: Socket, untilClose: boolean): void {
+  if (untilClose) {
+    socket.resetAndDestroy();
+    return;
+  }
+  socket.destroySoon();
+  const timer = setTimeout(() => socket.destroy(), ABORT_DRAIN_MS).unref();
+  socket.once('close', () => clearTimeout(timer));
+}

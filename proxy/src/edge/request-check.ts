@@ -1,0 +1,79 @@
+/**
+ * Owns: the checks on a request head that node's parser leaves to us, so that nothing ambiguous reaches an origin.
+ * Does not own: parsing (llhttp does that, strictly), or the answer's bytes on the wire.
+ */
+import type { RawHeaders } from '@holdfast/grip';
+
+/** Why a request is refused: what the client is told. `text` ends in a newline. */
+export interface Refusal {
+  readonly status: number;
+  readonly text: string;
+}
+
+/** The parts of a request head that decide framing and routing. */
+export interface RequestHead {
+  readonly method: string;
+  readonly target: string;
+  readonly version: string;
+  readonly headers: RawHeaders;
+}
+
+/** Authority and origin-form path of an accepted request target. */
+export interface Target {
+  readonly host: string;
+  readonly path: string;
+}
+
+const HOST = /^[A-Za-z0-9._~!$&'()*+,;=%:[\]-]*$/;
+const ABSOLUTE = /^https?:\/\/([^/?#]*)([^#]*)/i;
+
+const refuse = (status: number, detail: string): Refusal => ({ status, text: `Failed to parse request: ${detail}\n` });
+
+/** Splits an absolute-form or origin-form target; undefined when it is neither (RFC 9112 §3.2). */
+function readTarget(target: string, hostField: string): Target | undefined {
+  if (target.startsWith('/')) {
+    const fragment = target.indexOf('#');
+    return { host: hostField, path: fragment < 0 ? target : target.slice(0, fragment) };
+  }
+  const absolute = ABSOLUTE.exec(target);
+  if (absolute === null) return undefined;
+  const path = absolute[2] as string;
+  return { host: absolute[1] as string, path: path.startsWith('/') ? path : `/${path}` };
+}
+
+/**
+ * Accepts a request head or says why not. Refused are: more than one Host, or none in HTTP/1.1 (RFC 9112 §3.2); a Host
+ * with characters that no authority has; any Transfer-Encoding in HTTP/1.0 (§6.1); a coding other than exactly
+ * `chunked` (501, §6.1); versions other than 1.0 and 1.1 (505); targets that are neither a path nor an http URL.
+ */
+export function checkRequest(head: RequestHead): Target | Refusal {
+  if (head.version !== '1.1' && head.version !== '1.0') return { status: 505, text: 'HTTP version not supported.\n' };
+  let host: string | undefined;
+  let coding: string | undefined;
+  const { headers } = head;
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string;
+    if (name.length === 4 && name.toLowerCase() === 'host') {
+      if (host !== undefined) return refuse(400, 'more than one Host header');
+      host = headers[i + 1] as string;
+    } else if (name.length === 17 && name.toLowerCase() === 'transfer-encoding') {
+      coding = coding === undefined ? (headers[i + 1] as string) : `${coding},${headers[i + 1]}`;
+    }
+  }
+  if (host === undefined && head.version === '1.1') return refuse(400, 'missing Host header');
+  if (coding !== undefined) {
+    if (head.version === '1.0') return refuse(400, 'Transfer-Encoding in an HTTP/1.0 request');
+    if (coding.toLowerCase() !== 'chunked') return { status: 501, text: 'Transfer coding not supported.\n' };
+  }
+  // A question to the server itself (RFC 9110 §9.3.7): it has no path to route by, so the edge answers it.
+  if (head.target === '*' && head.method === 'OPTIONS') return { host: host ?? '', path: '*' };
+  const target = readTarget(head.target, host ?? '');
+  if (target === undefined) return refuse(400, 'invalid request target');
+  if (!HOST.test(target.host)) return refuse(400, 'invalid Host header');
+  return target;
+}
+
+/** Tells a refusal from an accepted target. */
+export function isRefusal(outcome: Target | Refusal): outcome is Refusal {
+  return 'status' in outcome;
+}

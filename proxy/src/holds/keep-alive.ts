@@ -1,0 +1,57 @@
+/** Owns: when a keep-alive is due on a stream hold. Does not own: writing it. */
+import type { KeepAlive } from '@holdfast/grip';
+import type { Clock, Timer } from '../clock.js';
+
+/** So many ms at most are taken off each period at random, so that holds opened together do not beat together. */
+const JITTER_MS = 1_000;
+
+/**
+ * Beats every `timeout` seconds: counted from the last beat (`interval`) or from whatever was sent last (`idle`). Items
+ * only note the time: the timer, when it fires too early, is set anew. So a delivery costs no timer.
+ */
+export class KeepAliveTimer {
+  readonly #keepAlive: KeepAlive;
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #beat: () => void;
+  #last: number;
+  #period = 0;
+  #timer: Timer | undefined;
+
+  constructor(keepAlive: KeepAlive, clock: Clock, random: () => number, beat: () => void) {
+    this.#keepAlive = keepAlive;
+    this.#clock = clock;
+    this.#random = random;
+    this.#beat = beat;
+    this.#last = clock.now();
+    this.#next();
+  }
+
+  /** Something was sent at `at` (ms since the Unix epoch). */
+  sent(at: number): void {
+    if (this.#keepAlive.mode === 'idle') this.#last = at;
+  }
+
+  stop(): void {
+    this.#clock.clear(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #next(): void {
+    this.#period = Math.max(1, this.#keepAlive.timeout * 1_000 - Math.floor(this.#random() * JITTER_MS));
+    this.#arm(this.#period);
+  }
+
+  #arm(ms: number): void {
+    this.#timer = this.#clock.after(ms, () => {
+      const early = this.#last + this.#period - this.#clock.now();
+      if (early > 0) {
+        this.#arm(early);
+        return;
+      }
+      this.#last = this.#clock.now();
+      this.#next();
+      this.#beat();
+    });
+  }
+}

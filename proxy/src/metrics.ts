@@ -1,0 +1,164 @@
+/**
+ * Owns: everything that is counted, as named events, and its exposition for Prometheus. Labels are drawn from bounded
+ * sets: never a channel name, a path or a client. Does not own: when something happens. The only importer of prom-client.
+ */
+import type { PublishEvents } from '@holdfast/control-api';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { DeliveryEvents } from './channels/item-delivery.js';
+import type { CloseReason } from './close-reasons.js';
+import type { EdgeEvents } from './edge/node-edge.js';
+import type { HoldEvents } from './holds/hold.js';
+
+/** Numbers that are asked for when they are scraped. */
+export interface MetricSources {
+  connections(): number;
+  channels(): number;
+}
+
+/** One request that is over, in the terms that are counted. */
+export interface CountedRequest {
+  readonly status: number;
+  /** An error's stable code, or undefined. */
+  readonly error: string | undefined;
+  /** In ms. */
+  readonly duration: number;
+}
+
+/** The counters of one process. */
+export class Metrics implements HoldEvents, DeliveryEvents, PublishEvents, EdgeEvents {
+  readonly #registry = new Registry();
+  readonly #prefix: string;
+  readonly #requests;
+  readonly #requestErrors;
+  readonly #requestSeconds;
+  readonly #holdsOpened;
+  readonly #holdsEnded;
+  readonly #holds;
+  readonly #itemsReceived;
+  readonly #itemsSent;
+  readonly #itemsDropped;
+  readonly #published;
+  readonly #publishRejected;
+  readonly #recovers;
+  readonly #connectionsRefused;
+  readonly #requestsRefused;
+
+  /** `prefix` goes before every name (`prometheus_prefix`). */
+  constructor(prefix: string) {
+    this.#prefix = prefix === '' ? 'holdfast_' : prefix;
+    this.#requests = this.#counter('requests_total', 'Client requests answered, by class of status.', ['status']);
+    this.#requestErrors = this.#counter('request_errors_total', 'Client requests that failed, by error code.', [
+      'code',
+    ]);
+    this.#requestSeconds = new Histogram({
+      name: `${this.#prefix}request_duration_seconds`,
+      help: 'Time from a request head to the end of its answer, or to its hold.',
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+      registers: [this.#registry],
+    });
+    this.#holdsOpened = this.#counter('holds_opened_total', 'Requests that became holds.', ['kind']);
+    this.#holdsEnded = this.#counter('holds_ended_total', 'Holds that ended, by reason.', ['kind', 'reason']);
+    this.#holds = new Gauge({
+      name: `${this.#prefix}holds`,
+      help: 'Holds open now.',
+      labelNames: ['kind'],
+      registers: [this.#registry],
+    });
+    this.#itemsReceived = this.#counter('items_received_total', 'Items that reached this node.', []);
+    this.#itemsSent = this.#counter('items_sent_total', 'Items written to held clients.', ['kind']);
+    this.#itemsDropped = this.#counter('items_dropped_total', 'Items not written to a client, by reason.', [
+      'kind',
+      'reason',
+    ]);
+    this.#published = this.#counter('items_published_total', 'Items taken by the control API.', []);
+    this.#publishRejected = this.#counter('publish_rejected_total', 'Calls that the control API refused.', ['code']);
+    this.#recovers = this.#counter('recovers_total', 'Recover calls taken by the control API.', []);
+    this.#connectionsRefused = this.#counter('connections_refused_total', 'Connections over client_maxconn.', []);
+    this.#requestsRefused = this.#counter('requests_malformed_total', 'Requests refused before routing.', []);
+    collectDefaultMetrics({ register: this.#registry, prefix: this.#prefix });
+  }
+
+  /** Says where the gauges read; called once, when the parts exist. */
+  observe(sources: MetricSources): void {
+    this.#gauge('connections', 'Client connections open now.', sources.connections);
+    this.#gauge('channels', 'Channels with subscribers on this node.', sources.channels);
+  }
+
+  requestEnded({ status, error, duration }: CountedRequest): void {
+    this.#requests.inc({ status: status === 0 ? 'gone' : `${Math.floor(status / 100)}xx` });
+    if (error !== undefined) this.#requestErrors.inc({ code: error });
+    this.#requestSeconds.observe(duration / 1_000);
+  }
+
+  holdOpened(kind: 'response' | 'stream'): void {
+    this.#holdsOpened.inc({ kind });
+    this.#holds.inc({ kind });
+  }
+
+  holdEnded(kind: 'response' | 'stream', reason: CloseReason): void {
+    this.#holdsEnded.inc({ kind, reason });
+    this.#holds.dec({ kind });
+  }
+
+  itemSent(kind: 'response' | 'stream'): void {
+    this.#itemsSent.inc({ kind });
+  }
+
+  itemDropped(kind: 'response' | 'stream', reason: CloseReason): void {
+    this.#itemsDropped.inc({ kind, reason });
+  }
+
+  itemDelivered(): void {
+    this.#itemsReceived.inc();
+  }
+
+  published(items: number): void {
+    this.#published.inc(items);
+  }
+
+  recovered(): void {
+    this.#recovers.inc();
+  }
+
+  rejected(code: string): void {
+    this.#publishRejected.inc({ code });
+  }
+
+  connectionRefused(): void {
+    this.#connectionsRefused.inc();
+  }
+
+  requestRefused(): void {
+    this.#requestsRefused.inc();
+  }
+
+  /** All series in Prometheus's text format. */
+  expose(): Promise<string> {
+    return this.#registry.metrics();
+  }
+
+  /** The media type of `expose`. */
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  #counter<L extends string>(name: string, help: string, labelNames: readonly L[]): Counter<L> {
+    return new Counter({
+      name: `${this.#prefix}${name}`,
+      help,
+      labelNames: [...labelNames],
+      registers: [this.#registry],
+    });
+  }
+
+  #gauge(name: string, help: string, read: () => number): void {
+    new Gauge({
+      name: `${this.#prefix}${name}`,
+      help,
+      registers: [this.#registry],
+      collect() {
+        this.set(read());
+      },
+    });
+  }
+}

@@ -1,0 +1,230 @@
+/**
+ * Owns: requests to HTTP targets over pooled connections: the only importer of undici. Does not own: which target, what
+ * headers, or what is done with the answer.
+ *
+ * undici's raw handler interface is used because it gives header pairs as they came, before anything is parsed into
+ * objects, and flow control by return value; nothing is allocated per request beyond one `HttpCall`.
+ */
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { checkServerIdentity } from 'node:tls';
+import type { ResponseHead } from '@holdfast/grip';
+import { type Dispatcher, Pool } from 'undici';
+import type { HttpTarget } from '../routes/target.js';
+import { guardedLookup, isPrivate } from './address-policy.js';
+import { OriginError } from './errors.js';
+import type { Origin, OriginCall, OriginHandler, OriginRequest } from './origin.js';
+
+/** How origins are talked to. Times in ms. */
+export interface OriginClientOptions {
+  readonly connectTimeout: number;
+  /** Longest silence of an origin, before its head and in its body. */
+  readonly inactivityTimeout: number;
+  /** How long an unused connection is kept. */
+  readonly keepAliveTimeout: number;
+  /** Longest response head in bytes. */
+  readonly maxHeaderBytes: number;
+}
+
+/** TLS pools are kept per server name; names come from clients, so their number is bounded. */
+const MAX_TLS_POOLS = 512;
+
+/** Connection pools to all HTTP targets: keyed by target, and for TLS by the name that the certificate must bear. */
+export class OriginClient {
+  readonly #options: OriginClientOptions;
+  readonly #plain = new Map<string, HttpOrigin>();
+  readonly #tls = new Map<string, HttpOrigin>();
+
+  constructor(options: OriginClientOptions) {
+    this.#options = options;
+  }
+
+  /** The origin behind a target, for requests that carry `host` as their Host header. */
+  origin(target: HttpTarget, host: string): Origin {
+    if (target.ssl) return this.#tlsOrigin(target, host);
+    const key = `${target.host}|${target.port}|${target.untrusted}`;
+    let origin = this.#plain.get(key);
+    if (origin === undefined) {
+      origin = new HttpOrigin(target, this.#options);
+      this.#plain.set(key, origin);
+    }
+    return origin;
+  }
+
+  /** Closes every connection; requests under way fail. */
+  async close(): Promise<void> {
+    const origins = [...this.#plain.values(), ...this.#tls.values()];
+    await Promise.all(origins.map((origin) => origin.destroy()));
+  }
+
+  #tlsOrigin(target: HttpTarget, host: string): Origin {
+    const parts = [target.host, target.port, target.untrusted, target.insecure, target.trustConnectHost];
+    const key = [...parts, target.clientCert, target.clientKey, host.toLowerCase()].join('|');
+    let origin = this.#tls.get(key);
+    // Most recently used last, so that the first is the one to let go.
+    if (origin === undefined) origin = new HttpOrigin(target, this.#options);
+    else this.#tls.delete(key);
+    this.#tls.set(key, origin);
+    if (this.#tls.size > MAX_TLS_POOLS) {
+      const [oldest, unused] = this.#tls.entries().next().value as [string, HttpOrigin];
+      this.#tls.delete(oldest);
+      void unused.close();
+    }
+    return origin;
+  }
+}
+
+class HttpOrigin implements Origin {
+  readonly #pool: Pool;
+  readonly #blocked: boolean;
+
+  constructor(target: HttpTarget, options: OriginClientOptions) {
+    const name = isIP(target.host) === 6 ? `[${target.host}]` : target.host;
+    this.#blocked = target.untrusted && isIP(target.host) !== 0 && isPrivate(target.host);
+    this.#pool = new Pool(`${target.ssl ? 'https' : 'http'}://${name}:${target.port}`, {
+      pipelining: 1,
+      allowH2: false,
+      headersTimeout: options.inactivityTimeout,
+      bodyTimeout: options.inactivityTimeout,
+      keepAliveTimeout: options.keepAliveTimeout,
+      maxHeaderSize: options.maxHeaderBytes,
+      connect: {
+        timeout: options.connectTimeout,
+        ...(target.untrusted ? { lookup: guardedLookup } : {}),
+        ...(target.ssl ? tlsOptions(target) : {}),
+      } as NonNullable<Pool.Options['connect']>,
+    });
+  }
+
+  dispatch(request: OriginRequest, handler: OriginHandler): OriginCall {
+    const call = new HttpCall(handler);
+    if (this.#blocked) queueMicrotask(() => call.fail(blocked()));
+    else {
+      const { method, path, headers, body } = request;
+      this.#pool.dispatch({ method: method as Dispatcher.HttpMethod, path, headers, body }, call);
+      call.dispatched = true;
+    }
+    return call;
+  }
+
+  close(): Promise<void> {
+    return this.#pool.close();
+  }
+
+  destroy(): Promise<void> {
+    return this.#pool.destroy();
+  }
+}
+
+function tlsOptions(target: HttpTarget): object {
+  return {
+    rejectUnauthorized: !target.insecure,
+    ...(target.clientCert === undefined ? {} : { cert: readFileSync(target.clientCert) }),
+    ...(target.clientKey === undefined ? {} : { key: readFileSync(target.clientKey) }),
+    ...(target.trustConnectHost
+      ? { checkServerIdentity: (_: string, certificate: never) => checkServerIdentity(target.host, certificate) }
+      : {}),
+  };
+}
+
+function blocked(): OriginError {
+  return new OriginError('ERR_ORIGIN_BLOCKED', 'Origin host/IP blocked.', 'connect');
+}
+
+/** One request on a pool: undici's handler on one side, the proxy's on the other. */
+class HttpCall implements OriginCall, Dispatcher.DispatchHandler {
+  /** False while undici's `dispatch` runs: it may report a bad argument from within. */
+  dispatched = false;
+  readonly #handler: OriginHandler;
+  #abort: ((error?: Error) => void) | undefined;
+  #resume: (() => void) | undefined;
+  #connected = false;
+  #headSeen = false;
+  #over = false;
+
+  constructor(handler: OriginHandler) {
+    this.#handler = handler;
+  }
+
+  resume(): void {
+    this.#resume?.();
+  }
+
+  abort(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#abort?.();
+  }
+
+  fail(error: OriginError): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#handler.onError(error);
+  }
+
+  onConnect(abort: (error?: Error) => void): void {
+    this.#connected = true;
+    this.#abort = abort;
+    if (this.#over) abort();
+  }
+
+  onHeaders(status: number, raw: Buffer[], resume: () => void, reason: string): boolean {
+    if (this.#over) return true;
+    const headers: string[] = [];
+    let length: number | undefined;
+    for (let i = 0; i < raw.length; i += 2) {
+      const name = (raw[i] as Buffer).toString('latin1');
+      const value = (raw[i + 1] as Buffer).toString('latin1');
+      if (name.length === 14 && name.toLowerCase() === 'content-length') length = Number(value);
+      headers.push(name, value);
+    }
+    const head: ResponseHead = { status, reason, headers };
+    if (status < 200) this.#handler.onInformation(head);
+    else {
+      this.#headSeen = true;
+      this.#resume = resume;
+      this.#handler.onHead(head, length);
+    }
+    return true;
+  }
+
+  onData(chunk: Buffer): boolean {
+    return this.#over || this.#handler.onData(chunk);
+  }
+
+  onComplete(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#handler.onEnd();
+  }
+
+  onError(cause: Error): void {
+    const error = classify(cause, this.#connected, this.#headSeen);
+    if (this.dispatched) this.fail(error);
+    else queueMicrotask(() => this.fail(error));
+  }
+}
+
+/** Names the failure behind one of undici's or the system's errors. */
+function classify(cause: Error & { code?: string }, connected: boolean, headSeen: boolean): OriginError {
+  const code = cause.code ?? '';
+  const options = { cause };
+  if (cause instanceof OriginError) return cause;
+  if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED' || code.startsWith('UND_ERR_REQ_')) {
+    return new OriginError('ERR_ORIGIN_REQUEST', cause.message, 'no', options);
+  }
+  if (!connected) return new OriginError('ERR_ORIGIN_CONNECT', cause.message, 'connect', options);
+  if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') {
+    return new OriginError('ERR_ORIGIN_TIMEOUT', cause.message, 'no', options);
+  }
+  if (code === 'UND_ERR_SOCKET' && !cause.message.startsWith('bad')) {
+    // A connection that has carried an answer before and is closed without a byte of this one was closed while idle.
+    const { bytesRead } = (cause as { socket?: { bytesRead?: number } }).socket ?? {};
+    const stale = !headSeen && bytesRead !== undefined && bytesRead > 0;
+    return new OriginError('ERR_ORIGIN_CLOSED', cause.message, stale ? 'stale' : 'no', options);
+  }
+  if (code === 'ECONNRESET' || code === 'EPIPE') {
+    return new OriginError('ERR_ORIGIN_CLOSED', cause.message, headSeen ? 'no' : 'stale', options);
+  }
+  return new OriginError('ERR_ORIGIN_MALFORMED', cause.message, 'no', options);
+}

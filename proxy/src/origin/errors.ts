@@ -1,0 +1,46 @@
+/** Owns: what can go wrong between the proxy and an origin. Does not own: what a client is told of it (`request/fail`). */
+
+/** Codes of `OriginError`, for docs/errors.md. */
+export const originErrors = {
+  ERR_ORIGIN_CONNECT: {
+    side: 'origin',
+    meaning:
+      'No connection to the target: refused, timed out, unreachable, name unknown or TLS failed. The next target is tried.',
+  },
+  ERR_ORIGIN_BLOCKED: {
+    side: 'origin',
+    meaning: 'The target is marked `untrusted` and its address is private.',
+  },
+  ERR_ORIGIN_CLOSED: { side: 'origin', meaning: 'The origin closed the connection before its answer was complete.' },
+  ERR_ORIGIN_MALFORMED: {
+    side: 'origin',
+    meaning: 'The origin answered with something that is not HTTP, or against its own length.',
+  },
+  ERR_ORIGIN_TIMEOUT: { side: 'origin', meaning: 'The origin was silent for longer than `origin_timeout`.' },
+  ERR_ORIGIN_REQUEST: {
+    side: 'client',
+    meaning: 'The request cannot be put on the wire to the origin, or its body broke off.',
+  },
+} as const;
+
+export type OriginErrorCode = keyof typeof originErrors;
+
+/** A request to an origin failed. `cause` is the library's or the system's error. */
+export class OriginError extends Error {
+  readonly code: OriginErrorCode;
+  readonly side: 'origin' | 'client';
+  /**
+   * Whether the same request may be sent again elsewhere: `connect` when nothing of it was sent, `stale` when it went
+   * to a kept-alive connection that the origin had closed meanwhile, so that an idempotent one may be repeated
+   * (RFC 9112 §9.3.1); `no` otherwise.
+   */
+  readonly repeat: 'connect' | 'stale' | 'no';
+
+  constructor(code: OriginErrorCode, message: string, repeat: OriginError['repeat'], options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'OriginError';
+    this.code = code;
+    this.side = originErrors[code].side;
+    this.repeat = repeat;
+  }
+}

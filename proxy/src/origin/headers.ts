@@ -1,0 +1,187 @@
+/**
+ * Owns: the header fields of every request that goes to an origin: the one function of that direction.
+ * Does not own: the framing fields, which the origin client adds to fit the body.
+ */
+import type { RawHeaders } from '@holdfast/grip';
+import type { ForwardedForRule } from '../config/forwarded-for.js';
+
+/** The settings that shape forwarded headers; the same for every request. */
+export interface ForwardRules {
+  readonly cdnLoop: string;
+  readonly acceptForwardedProtocol: boolean;
+  readonly setForwardedProtocol: 'false' | 'true' | 'proto-only';
+  readonly forwardedFor: ForwardedForRule;
+  readonly forwardedForTrusted: ForwardedForRule;
+  /** Lower-case names that `orig_headers` does not mark. */
+  readonly origHeadersNeedMark: ReadonlySet<string>;
+  readonly acceptRouteHeader: boolean;
+}
+
+/** What is known of one request when its headers are made. */
+export interface ForwardedRequest {
+  readonly headers: RawHeaders;
+  readonly clientAddress: string;
+  /** Host header for the target. */
+  readonly host: string;
+  /** The client's connection counts as TLS. */
+  readonly secure: boolean;
+  /** The client is a GRIP proxy that signs with our `upstream_key`. */
+  readonly trusted: boolean;
+  /** Route properties. */
+  readonly routeHeaders: readonly (readonly [string, string])[];
+  readonly origHeaders: boolean;
+  /** Our own GRIP headers, in order; empty when the route is `no_grip` or the client trusted. */
+  readonly grip: RawHeaders;
+}
+
+/** Marks a copy of a client's header on `orig_headers` routes. */
+const MARK = 'eb9bf0f5-';
+
+/**
+ * Fields of the hop between client and proxy. Accept-Encoding is among them because published items are appended to
+ * what the origin sends: an origin that compressed a held response would make the two unreadable together.
+ * Content-Encoding is not: the body passes as it is.
+ */
+const HOP = new Set([
+  'host',
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'expect',
+  'upgrade',
+  'http2-settings',
+  'accept-encoding',
+]);
+
+/**
+ * Fields that `Connection` may not remove: a client must not be able to hide from the origin what the proxies before
+ * us said of it, or take the meaning from its own body.
+ */
+const END_TO_END = /^(x-|forwarded$|via$|cdn-loop$|content-|authorization$|cookie$|grip-)/;
+
+/** The client's fields without those of the hop and those that we are to decide, in their order. */
+class Selection {
+  readonly kept: string[] = [];
+  readonly marked: string[] = [];
+  readonly forwardedFor: string[] = [];
+  readonly cdnLoop: string[] = [];
+  readonly #request: ForwardedRequest;
+  readonly #rules: ForwardRules;
+  readonly #named: readonly string[];
+
+  constructor(request: ForwardedRequest, rules: ForwardRules) {
+    this.#request = request;
+    this.#rules = rules;
+    this.#named = namedByConnection(request.headers);
+    const { headers } = request;
+    for (let i = 0; i < headers.length; i += 2) this.#add(headers[i] as string, headers[i + 1] as string);
+  }
+
+  #add(name: string, value: string): void {
+    const lower = name.toLowerCase();
+    if (HOP.has(lower)) return;
+    if (lower.startsWith('grip-') && !this.#request.trusted) return;
+    if (lower === 'x-forwarded-for') this.forwardedFor.push(value);
+    else if (lower === 'cdn-loop' && this.#rules.cdnLoop !== '') this.cdnLoop.push(value);
+    else if (lower.startsWith(MARK)) {
+      if (this.#request.origHeaders) this.marked.push(name, value);
+    } else if (!this.#dropped(lower)) this.kept.push(name, value);
+  }
+
+  #dropped(lower: string): boolean {
+    if (lower === 'pushpin-route') return this.#rules.acceptRouteHeader;
+    if (lower === 'x-forwarded-proto' || lower === 'x-forwarded-protocol') return rewritesProtocol(this.#rules);
+    return this.#named.length > 0 && this.#named.includes(lower);
+  }
+}
+
+function namedByConnection(headers: RawHeaders): readonly string[] {
+  let named: string[] | undefined;
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string;
+    if (name.length !== 10 || name.toLowerCase() !== 'connection') continue;
+    for (const part of (headers[i + 1] as string).split(',')) {
+      const lower = part.trim().toLowerCase();
+      if (lower !== '' && lower !== 'close' && lower !== 'keep-alive' && !END_TO_END.test(lower)) {
+        named ??= [];
+        named.push(lower);
+      }
+    }
+  }
+  return named ?? [];
+}
+
+function rewritesProtocol(rules: ForwardRules): boolean {
+  return rules.acceptForwardedProtocol || rules.setForwardedProtocol !== 'false';
+}
+
+function set(headers: string[], name: string, value: string): string[] {
+  const lower = name.toLowerCase();
+  const others: string[] = [];
+  for (let i = 0; i < headers.length; i += 2) {
+    if ((headers[i] as string).toLowerCase() !== lower) others.push(headers[i] as string, headers[i + 1] as string);
+  }
+  if (value !== '') others.push(name, value);
+  return others;
+}
+
+function entries(values: readonly string[]): string[] {
+  return values
+    .flatMap((value) => value.split(','))
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== '');
+}
+
+function forwardedFor(values: readonly string[], rule: ForwardedForRule, address: string): string {
+  let list = entries(values);
+  if (rule.truncate !== undefined) list = rule.truncate === 0 ? [] : list.slice(-rule.truncate);
+  if (rule.append && address !== '') list.push(address);
+  return list.join(', ');
+}
+
+/**
+ * All header fields for the origin, `Host` first, then the client's own in their order, then what the proxy adds. Rules
+ * as in docs/protocol.md; called for every request to an origin, retries and link requests included.
+ */
+export function requestHeaders(request: ForwardedRequest, rules: ForwardRules): string[] {
+  const selection = new Selection(request, rules);
+  let headers = selection.kept;
+  for (const [name, value] of request.routeHeaders) headers = set(headers, name, value);
+  if (request.origHeaders && !request.trusted) headers = withMarks(headers, rules);
+  headers.unshift('Host', request.host);
+  headers.push(...selection.marked);
+  if (rules.cdnLoop !== '') headers.push('CDN-Loop', [...entries(selection.cdnLoop), rules.cdnLoop].join(', '));
+  headers.push(...request.grip);
+  if (request.secure && rules.setForwardedProtocol !== 'false') {
+    headers.push('X-Forwarded-Proto', 'https');
+    if (rules.setForwardedProtocol === 'true') headers.push('X-Forwarded-Protocol', 'https');
+  }
+  const rule = request.trusted ? rules.forwardedForTrusted : rules.forwardedFor;
+  const chain = forwardedFor(selection.forwardedFor, rule, request.clientAddress);
+  if (chain !== '') headers.push('X-Forwarded-For', chain);
+  return headers;
+}
+
+function withMarks(headers: string[], rules: ForwardRules): string[] {
+  const result = headers.slice();
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string;
+    if (!rules.origHeadersNeedMark.has(name.toLowerCase())) result.push(`${MARK}${name}`, headers[i + 1] as string);
+  }
+  return result;
+}
+
+/** Whether the client's connection counts as TLS: it is, or a front proxy that we believe says so. */
+export function countsAsSecure(headers: RawHeaders, tls: boolean, rules: ForwardRules): boolean {
+  if (tls || !rules.acceptForwardedProtocol) return tls;
+  let proto: string | undefined;
+  let protocol: string | undefined;
+  for (let i = 0; i < headers.length; i += 2) {
+    const lower = (headers[i] as string).toLowerCase();
+    if (lower === 'x-forwarded-proto') proto ??= headers[i + 1];
+    else if (lower === 'x-forwarded-protocol') protocol ??= headers[i + 1];
+  }
+  const said = proto ?? protocol;
+  return said === 'https' || said === 'wss';
+}

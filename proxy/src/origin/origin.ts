@@ -1,0 +1,46 @@
+/**
+ * Owns: the port between the proxy and whatever answers a request: an HTTP server, or the built-in test target.
+ * Does not own: which target is asked, or what the answer means.
+ */
+import type { Readable } from 'node:stream';
+import type { ResponseHead } from '@holdfast/grip';
+import type { OriginError } from './errors.js';
+
+/** A request as it goes out to one target: headers are final. */
+export interface OriginRequest {
+  readonly method: string;
+  /** Path and query, beginning with `/`. */
+  readonly path: string;
+  /** `Host` first, then the others in their order; flat pairs. */
+  readonly headers: string[];
+  /** A buffer is sent with its length; a stream in chunks, or with the `Content-Length` that the headers give. */
+  readonly body: Buffer | Readable | null;
+}
+
+/**
+ * Hears of the answer to one request. Order: `onInformation`*, `onHead`, `onData`*, `onEnd`; or `onError` at any time,
+ * after which nothing follows. After `OriginCall.abort` nothing is called any more.
+ */
+export interface OriginHandler {
+  /** An interim answer (RFC 9110 §15.2) other than 100. */
+  onInformation(head: ResponseHead): void;
+  /** The head of the final answer; `length` is the declared body length, undefined when the origin gave none. */
+  onHead(head: ResponseHead, length: number | undefined): void;
+  /** Body bytes; false stops the flow until `OriginCall.resume`. */
+  onData(chunk: Buffer): boolean;
+  onEnd(): void;
+  onError(error: OriginError): void;
+}
+
+/** A request under way. */
+export interface OriginCall {
+  /** Continues after an `onData` that returned false. */
+  resume(): void;
+  /** Gives the request up: its connection is closed unless the answer was complete. */
+  abort(): void;
+}
+
+/** Something that answers requests. `dispatch` never throws and never calls the handler synchronously. */
+export interface Origin {
+  dispatch(request: OriginRequest, handler: OriginHandler): OriginCall;
+}

@@ -1,0 +1,91 @@
+/**
+ * Owns: the built-in `test` target: an origin inside the process, for trying the proxy without an API.
+ * Does not own: anything of holding; it answers with the same GRIP headers as any origin would.
+ */
+import type { Readable } from 'node:stream';
+import { wireFromText } from '@holdfast/grip';
+import type { Origin, OriginCall, OriginHandler, OriginRequest } from './origin.js';
+
+const MAX_REQUEST_BODY = 100_000;
+
+interface Answer {
+  readonly status: number;
+  readonly reason: string;
+  readonly headers: string[];
+  readonly body: string;
+}
+
+const plain = (status: number, reason: string, body: string, grip: string[] = []): Answer => ({
+  status,
+  reason,
+  headers: ['Content-Type', 'text/plain', ...grip],
+  body,
+});
+
+function hold(mode: string, query: URLSearchParams, body: string): Answer {
+  const channels = query.getAll('channel');
+  if (channels.length === 0) channels.push('test');
+  const safe = channels.filter((channel) => !/[\r\n\0]/.test(channel)).map(wireFromText);
+  return plain(200, 'OK', body, ['Grip-Hold', mode, ...safe.flatMap((channel) => ['Grip-Channel', channel])]);
+}
+
+/** What the target answers to a path whose route prefix has been taken off. */
+function answer(path: string): Answer {
+  const url = new URL(path, 'http://test');
+  switch (url.pathname) {
+    case '/':
+      return plain(200, 'OK', 'Hello from the Pushpin test handler!\n');
+    case '/response':
+      return hold('response', url.searchParams, 'nothing for now\n');
+    case '/stream':
+      return hold('stream', url.searchParams, '[stream opened]\n');
+    default:
+      return plain(404, 'Not Found', 'no such test resource\n');
+  }
+}
+
+/** Reads the body to its end; false when it is longer than the target takes. */
+async function accepts(body: Buffer | Readable | null): Promise<boolean> {
+  if (body === null) return true;
+  if (Buffer.isBuffer(body)) return body.length <= MAX_REQUEST_BODY;
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += (chunk as Buffer).length;
+    if (bytes > MAX_REQUEST_BODY) return false;
+  }
+  return true;
+}
+
+/** The `test` target. `pathBeg` is the prefix by which its route matched; it is not part of what is asked. */
+export class TestOrigin implements Origin {
+  readonly #pathBeg: string;
+
+  constructor(pathBeg: string) {
+    this.#pathBeg = pathBeg;
+  }
+
+  dispatch(request: OriginRequest, handler: OriginHandler): OriginCall {
+    let over = false;
+    void accepts(request.body)
+      .catch(() => true)
+      .then((accepted) => {
+        if (over) return;
+        const rest = request.path.slice(this.#pathBeg.length);
+        const path = rest.startsWith('/') ? rest : `/${rest}`;
+        const { status, reason, headers, body } = accepted
+          ? answer(path)
+          : plain(400, 'Bad Request', 'request too large\n');
+        const bytes = Buffer.from(body);
+        handler.onHead({ status, reason, headers }, bytes.length);
+        if (over) return;
+        if (request.method !== 'HEAD') handler.onData(bytes);
+        if (!over) handler.onEnd();
+      });
+    return {
+      resume: () => {},
+      abort: () => {
+        over = true;
+      },
+    };
+  }
+}

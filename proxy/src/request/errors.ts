@@ -1,0 +1,34 @@
+/** Owns: the failures of a request that are neither the origin connection's nor GRIP's own. */
+
+/** Codes of `RequestError`, for docs/errors.md. */
+export const requestErrors = {
+  ERR_REQUEST_NO_ROUTE: { side: 'client', meaning: 'No route matches the host and path of the request. Answered 502.' },
+  ERR_REQUEST_TOO_LARGE_TO_HOLD: {
+    side: 'client',
+    meaning:
+      'The origin answered with a GRIP instruct, but the request body is longer than `request_body_max`. Answered 400.',
+  },
+  ERR_REQUEST_INSTRUCT_TOO_LARGE: {
+    side: 'origin',
+    meaning: 'The body of a GRIP response is longer than `instruct_body_max`. Answered 502.',
+  },
+  ERR_REQUEST_WEBSOCKET: {
+    side: 'client',
+    meaning: 'A WebSocket handshake on a route that cannot serve it. Answered 501.',
+  },
+} as const;
+
+export type RequestErrorCode = keyof typeof requestErrors;
+
+/** A request cannot be served. The message is what a client on a debug route is told, without the newline. */
+export class RequestError extends Error {
+  readonly code: RequestErrorCode;
+  readonly side: 'client' | 'origin';
+
+  constructor(code: RequestErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'RequestError';
+    this.code = code;
+    this.side = requestErrors[code].side;
+  }
+}

@@ -1,0 +1,350 @@
+/**
+ * Owns: one client request from its head to its answer: asking the origin, deciding on the response head whether the
+ * answer is relayed or becomes a hold, and asking again for a hold that wants it.
+ * Does not own: routing, connections, header rules, the holds, or the texts of failures.
+ */
+import {
+  type GripError,
+  type Instruct,
+  instructKind,
+  parseInstructHeaders,
+  parseInstructJson,
+  type ResponseHead,
+} from '@holdfast/grip';
+import type { ClientRequest, ClientResponse, ResponseOwner } from '../edge/edge.js';
+import type { HoldEnd, HoldOwner } from '../holds/hold.js';
+import { openHold } from '../holds/open.js';
+import type { ResponseHold } from '../holds/response-hold.js';
+import type { StreamHold } from '../holds/stream-hold.js';
+import type { OriginError } from '../origin/errors.js';
+import { type Attempts, describeTarget, Failover } from '../origin/failover.js';
+import { requestHeaders } from '../origin/headers.js';
+import type { OriginCall, OriginHandler } from '../origin/origin.js';
+import type { Route } from '../routes/route.js';
+import { rewritePath } from '../routes/route.js';
+import type { Target } from '../routes/target.js';
+import type { AnswerBody } from './answer.js';
+import { RequestError } from './errors.js';
+import { answerPlain, failureOf } from './fail.js';
+import { InstructBody } from './instruct-body.js';
+import { Relay, type RelayEnd } from './relay.js';
+import { RequestBody } from './request-body.js';
+import type { RequestParts } from './request-parts.js';
+
+/**
+ * `asking`: an origin has been asked, no head yet. `answering`: its answer is being relayed or read. `held`: a hold
+ * owns the client's response. `over`: nothing is left to do.
+ */
+type State = 'asking' | 'answering' | 'held' | 'over';
+
+/** Methods that may be repeated when an origin may have seen them (RFC 9110 §9.2.2). */
+const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
+
+/** Who the client is taken for; decided once, before the origin is asked. */
+export interface ClientStanding {
+  /** Its connection counts as TLS. */
+  readonly secure: boolean;
+  /** It is a GRIP proxy that signs with our `upstream_key`. */
+  readonly trusted: boolean;
+}
+
+/** Lives as long as its client's request does, retries of a hold included. */
+export class Exchange implements OriginHandler, Attempts, ResponseOwner, HoldOwner {
+  readonly #request: ClientRequest;
+  readonly #response: ClientResponse;
+  readonly #route: Route;
+  readonly #standing: ClientStanding;
+  readonly #parts: RequestParts;
+  readonly #body: RequestBody | undefined;
+  readonly #since: number;
+  #state: State = 'asking';
+  #lastIds: ReadonlyMap<string, string> | undefined;
+  #call: Failover | undefined;
+  #answer: AnswerBody | undefined;
+  #status = 0;
+  #retry = false;
+
+  constructor(
+    request: ClientRequest,
+    response: ClientResponse,
+    route: Route,
+    standing: ClientStanding,
+    parts: RequestParts,
+  ) {
+    this.#request = request;
+    this.#response = response;
+    this.#route = route;
+    this.#standing = standing;
+    this.#parts = parts;
+    this.#body = request.body && new RequestBody(request.body, parts.settings.requestBodyMax);
+    this.#since = parts.clock.now();
+  }
+
+  /** Asks the origin. */
+  start(): void {
+    this.#response.own(this);
+    if (this.#body === undefined) this.#ask();
+    else this.#body.ready(() => this.#ask());
+  }
+
+  get repeatable(): boolean {
+    return IDEMPOTENT.has(this.#request.method);
+  }
+
+  get replayable(): boolean {
+    return this.#body === undefined || this.#body.replayable;
+  }
+
+  send(target: Target, handler: OriginHandler): OriginCall {
+    const route = this.#route;
+    const host = (target.kind === 'http' ? target.hostHeader : undefined) ?? route.asHost ?? this.#clientHost;
+    const headers = requestHeaders(
+      {
+        headers: this.#request.headers,
+        clientAddress: this.#request.clientAddress,
+        host,
+        secure: this.#standing.secure,
+        trusted: this.#standing.trusted,
+        routeHeaders: route.headers,
+        origHeaders: route.origHeaders,
+        grip: this.#gripHeaders(),
+      },
+      this.#parts.settings.forward,
+    );
+    const path = rewritePath(route, this.#request.path);
+    const body = this.#body === undefined ? null : this.#body.open();
+    return this.#parts
+      .originOf(target, route, host)
+      .dispatch({ method: this.#request.method, path, headers, body }, handler);
+  }
+
+  onInformation(head: ResponseHead): void {
+    if (this.#state === 'asking') this.#response.writeInformation(head);
+  }
+
+  onHead(head: ResponseHead, length: number | undefined): void {
+    if (this.#state !== 'asking') return;
+    this.#state = 'answering';
+    const kind = this.#obeysGrip ? instructKind(head) : 'none';
+    try {
+      if (kind === 'none') this.#relay(head, length);
+      else this.#obey(kind, head, length);
+    } catch (error) {
+      this.#fail(error as Error);
+    }
+  }
+
+  onData(chunk: Buffer): boolean {
+    return this.#answer === undefined || this.#answer.onData(chunk);
+  }
+
+  onEnd(): void {
+    this.#answer?.onEnd();
+  }
+
+  onError(error: OriginError): void {
+    if (this.#state === 'asking') this.#fail(error);
+    else this.#answer?.onError(error);
+  }
+
+  onWritable(): void {}
+
+  onGone(): void {
+    this.#call?.abort();
+    this.#over('ERR_CLIENT_GONE');
+  }
+
+  holdWritable(): void {
+    this.#call?.resume();
+  }
+
+  holdEnded(end: HoldEnd): void {
+    this.#call?.abort();
+    this.#state = 'over';
+    this.#body?.release();
+    this.#parts.events.holdEnded(this.#request, this.#route, end, this.#response.bodyBytes);
+  }
+
+  holdRetry(end: HoldEnd, lastIds: ReadonlyMap<string, string>): void {
+    this.#parts.events.holdEnded(this.#request, this.#route, end, this.#response.bodyBytes);
+    this.#state = 'asking';
+    this.#retry = true;
+    this.#lastIds = lastIds;
+    this.#response.own(this);
+    this.#ask();
+  }
+
+  get #obeysGrip(): boolean {
+    return !this.#standing.trusted && !this.#route.noGrip;
+  }
+
+  get #clientHost(): string {
+    return this.#request.host === '' ? 'localhost' : this.#request.host;
+  }
+
+  get #debug(): boolean {
+    return this.#route.debug || this.#parts.settings.debug;
+  }
+
+  #ask(): void {
+    this.#answer = undefined;
+    this.#call = new Failover(this.#route.targets, this, this);
+    this.#call.start();
+  }
+
+  #gripHeaders(): string[] {
+    if (!this.#obeysGrip) return [];
+    const { settings, grip } = this.#parts;
+    const key = this.#route.sigKey ?? settings.sigKey;
+    return grip.make(this.#route.sigIss ?? settings.sigIss, key, this.#lastIds);
+  }
+
+  #relay(head: ResponseHead, length: number | undefined): void {
+    const relay = new Relay(this.#response, this.#call as OriginCall, (end) => this.#relayed(end));
+    relay.start(head, length);
+    this.#status = head.status;
+    this.#answer = relay;
+  }
+
+  #relayed(end: RelayEnd): void {
+    this.#over(end === 'complete' ? undefined : end === 'gone' ? 'ERR_CLIENT_GONE' : 'ERR_ORIGIN_CLOSED');
+  }
+
+  #obey(kind: 'headers' | 'json', head: ResponseHead, length: number | undefined): void {
+    if (!this.replayable) {
+      throw new RequestError('ERR_REQUEST_TOO_LARGE_TO_HOLD', 'Request too large to accept GRIP instruct.');
+    }
+    if (kind === 'json') {
+      this.#collect((body) => this.#obeyWhole(parseInstructJson(head, body)));
+      return;
+    }
+    const instruct = parseInstructHeaders(head);
+    const { hold } = instruct;
+    if (hold === undefined) this.#relay(headOf(instruct), length);
+    else if (hold.mode === 'stream') this.#openStream(instruct);
+    else {
+      const opened = this.#open(instruct) as ResponseHold;
+      this.#collect(
+        (body) => this.#complete(opened, body),
+        () => opened.abandon(),
+      );
+    }
+  }
+
+  /** Carries out a JSON instruct, whose body is here already. */
+  #obeyWhole(instruct: Instruct): void {
+    const body = instruct.response.body ?? Buffer.alloc(0);
+    if (instruct.hold === undefined) {
+      this.#response.writeHead(headOf(instruct), body.length);
+      this.#status = instruct.response.code;
+      this.#response.end(body);
+      this.#over(undefined);
+    } else if (instruct.hold.mode === 'response') this.#complete(this.#open(instruct) as ResponseHold, body);
+    else {
+      this.#openStream(instruct);
+      this.#answer?.onData(body);
+      this.#answer?.onEnd();
+    }
+  }
+
+  #open(instruct: Instruct): ResponseHold | StreamHold {
+    const target = (this.#call as Failover).target;
+    const { settings, holds } = this.#parts;
+    const opening = {
+      id: this.#request.id,
+      response: this.#response,
+      instruct,
+      prefix: this.#route.prefix,
+      implicit: target.kind === 'http' ? target.subs : [],
+      subscriptionMax: settings.subscriptionMax,
+    };
+    return openHold(opening, this, holds);
+  }
+
+  /** The origin's answer, which goes out at the time-out, is whole: the request is a hold from here on. */
+  #complete(hold: ResponseHold, body: Buffer): void {
+    this.#state = 'held';
+    this.#body?.readOn();
+    this.#ended('response', undefined);
+    hold.complete(body);
+  }
+
+  #openStream(instruct: Instruct): void {
+    const hold = this.#open(instruct) as StreamHold;
+    this.#body?.release();
+    this.#status = instruct.response.code;
+    try {
+      hold.open();
+    } catch (error) {
+      hold.abandon();
+      throw error;
+    }
+    this.#state = 'held';
+    this.#ended('stream', undefined);
+    this.#answer = {
+      onData: (chunk) => hold.write(chunk),
+      onEnd: () => hold.opened(),
+      onError: () => hold.abandon(),
+    };
+  }
+
+  #collect(then: (body: Buffer) => void, abandon?: () => void): void {
+    const failed = (error: Error) => {
+      abandon?.();
+      this.#response.own(this);
+      this.#fail(error);
+    };
+    this.#answer = new InstructBody(this.#parts.settings.instructBodyMax, {
+      instructComplete: (body) => {
+        try {
+          then(body);
+        } catch (error) {
+          failed(error as Error);
+        }
+      },
+      instructTooLarge: () => {
+        const target = describeTarget((this.#call as Failover).target);
+        failed(new RequestError('ERR_REQUEST_INSTRUCT_TOO_LARGE', `GRIP instruct response too large from ${target}`));
+      },
+      instructFailed: failed,
+    });
+  }
+
+  #fail(error: OriginError | RequestError | GripError | Error): void {
+    if (this.#state === 'over') return;
+    this.#call?.abort();
+    const failure = failureOf(error, this.#debug);
+    this.#parts.log.debug({ id: this.#request.id, err: error }, 'request failed');
+    this.#status = failure.status;
+    answerPlain(this.#response, failure.status, failure.text);
+    this.#over(failure.code);
+  }
+
+  #over(error: string | undefined): void {
+    if (this.#state === 'over') return;
+    this.#state = 'over';
+    this.#body?.release();
+    this.#ended(undefined, error);
+  }
+
+  #ended(hold: 'response' | 'stream' | undefined, error: string | undefined): void {
+    const target = this.#call && describeTarget(this.#call.target);
+    this.#parts.events.requestEnded({
+      request: this.#request,
+      secure: this.#standing.secure,
+      route: this.#route,
+      target,
+      status: this.#status,
+      error,
+      hold,
+      bytes: this.#response.bodyBytes,
+      duration: this.#parts.clock.now() - this.#since,
+      retry: this.#retry,
+    });
+  }
+}
+
+function headOf(instruct: Instruct): ResponseHead {
+  const { code, reason, headers } = instruct.response;
+  return { status: code, reason, headers };
+}

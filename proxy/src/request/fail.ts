@@ -1,0 +1,51 @@
+/**
+ * Owns: turning errors into answers: the one place that decides status and text. Does not own: the errors.
+ * The texts are Pushpin's; what it tells nobody is added on debug routes only.
+ */
+import { GripError, reasonPhrase } from '@holdfast/grip';
+import type { ClientResponse } from '../edge/edge.js';
+import { OriginError } from '../origin/errors.js';
+import { RequestError, type RequestErrorCode } from './errors.js';
+
+/** What a client is told. `text` is without the newline that ends it on the wire. */
+export interface Failure {
+  readonly status: number;
+  readonly text: string;
+  /** The error's stable code: for the log. */
+  readonly code: string;
+}
+
+/** What is said of an origin's failure to clients that need not know more. */
+const ORIGIN_FAILED = 'Error while proxying to origin.';
+
+/** Errors whose text every client is told. */
+const OPEN: Partial<Record<RequestErrorCode, { readonly status: number; readonly text?: string }>> = {
+  ERR_REQUEST_NO_ROUTE: { status: 502 },
+  ERR_REQUEST_TOO_LARGE_TO_HOLD: { status: 400, text: 'Request too large to accept GRIP instruct.' },
+  ERR_REQUEST_WEBSOCKET: { status: 501 },
+};
+
+/** Says how an error is answered; `debug` is the route's or the global debug setting. */
+export function failureOf(error: Error, debug: boolean): Failure {
+  const code = (error as { code?: string }).code ?? 'ERR_INTERNAL';
+  const open = error instanceof RequestError ? OPEN[error.code] : undefined;
+  if (open !== undefined) return { status: open.status, text: open.text ?? error.message, code };
+  return { status: 502, text: debug ? debugText(error, code) : ORIGIN_FAILED, code };
+}
+
+function debugText(error: Error, code: string): string {
+  if (error instanceof GripError) return `Failed to parse accept instructions: ${error.message}`;
+  if (error instanceof RequestError) return error.message;
+  if (error instanceof OriginError) {
+    if (error.code === 'ERR_ORIGIN_CONNECT') return error.message;
+    if (error.code === 'ERR_ORIGIN_BLOCKED') return `Error: ${error.message}`;
+  }
+  return `${ORIGIN_FAILED} ${code}: ${error.message}`;
+}
+
+/** Answers with plain text, as all answers of the proxy's own are. */
+export function answerPlain(response: ClientResponse, status: number, text: string): void {
+  const body = Buffer.from(`${text}\n`);
+  response.writeHead({ status, reason: reasonPhrase(status), headers: ['Content-Type', 'text/plain'] }, body.length);
+  response.end(body);
+}

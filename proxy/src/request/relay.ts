@@ -1,0 +1,54 @@
+/**
+ * Owns: passing an origin's answer on to the client as it comes, with back-pressure. Does not own: the decision to.
+ */
+import type { ResponseHead } from '@holdfast/grip';
+import type { ClientResponse, ResponseOwner } from '../edge/edge.js';
+import type { OriginCall } from '../origin/origin.js';
+import type { AnswerBody } from './answer.js';
+
+/** Hears how a relayed answer ended: `complete` went out whole, `broken` by the origin, `gone` by the client. */
+export type RelayEnd = 'complete' | 'broken' | 'gone';
+
+/** One relayed answer. Bytes are passed as they are: nothing is decoded, so Content-Encoding stays true. */
+export class Relay implements AnswerBody, ResponseOwner {
+  readonly #response: ClientResponse;
+  readonly #call: OriginCall;
+  readonly #ended: (end: RelayEnd) => void;
+
+  /** Takes the response over. `ended` is called once. */
+  constructor(response: ClientResponse, call: OriginCall, ended: (end: RelayEnd) => void) {
+    this.#response = response;
+    this.#call = call;
+    this.#ended = ended;
+    response.own(this);
+  }
+
+  /** Throws, with nothing sent, when the head cannot be put on the wire. */
+  start(head: ResponseHead, length: number | undefined): void {
+    this.#response.writeHead(head, length);
+  }
+
+  onData(chunk: Buffer): boolean {
+    return this.#response.write(chunk);
+  }
+
+  onEnd(): void {
+    this.#response.end();
+    this.#ended('complete');
+  }
+
+  onError(): void {
+    // Too late for a 502: the client is to see that the body is incomplete (RFC 9112 §8).
+    this.#response.abort();
+    this.#ended('broken');
+  }
+
+  onWritable(): void {
+    this.#call.resume();
+  }
+
+  onGone(): void {
+    this.#call.abort();
+    this.#ended('gone');
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * Owns: a request's body on its way from client to origin, and the part of it kept for asking again.
+ * Does not own: who asks, or how often.
+ */
+import { Readable } from 'node:stream';
+import type { BodySink, ClientBody } from '../edge/edge.js';
+
+/** Bodies of a declared length up to this are read whole before the origin is asked: one write, one buffer. */
+const WHOLE_BODY_MAX = 10_000;
+
+type State = 'unread' | 'flowing' | 'complete' | 'broken';
+
+/**
+ * Streams a client's body to an origin with back-pressure, keeping up to `keepMax` bytes from its start, so that the
+ * request can go to the next target, or be asked again while it is held. A longer body can be sent once only.
+ */
+export class RequestBody implements BodySink {
+  readonly #source: ClientBody;
+  readonly #keepMax: number;
+  #kept: Buffer[] = [];
+  #bytes = 0;
+  #state: State = 'unread';
+  #overflowed = false;
+  #stream: BodyStream | undefined;
+  #whole: (() => void) | undefined;
+
+  /** `keepMax` in bytes. */
+  constructor(source: ClientBody, keepMax: number) {
+    this.#source = source;
+    this.#keepMax = keepMax;
+  }
+
+  /** Body bytes received so far. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Whether the body can still be given from its first byte. */
+  get replayable(): boolean {
+    return !this.#overflowed;
+  }
+
+  /** Whether the client broke off. */
+  get broken(): boolean {
+    return this.#state === 'broken';
+  }
+
+  /** Calls `then` when the body is ready to be opened: at once, or when a short one has arrived whole. */
+  ready(then: () => void): void {
+    const { length } = this.#source;
+    if (this.#state === 'unread' && length !== undefined && length <= Math.min(WHOLE_BODY_MAX, this.#keepMax)) {
+      this.#whole = then;
+      this.#begin();
+    } else then();
+  }
+
+  /**
+   * The body from its first byte, for one request to an origin: a buffer when all of it is here, else a stream that
+   * goes on as the client sends. Only while `replayable` may it be opened again; a stream opened before ends broken.
+   */
+  open(): Buffer | Readable {
+    this.#stream?.destroy();
+    this.#stream = undefined;
+    if (this.#state === 'complete') return Buffer.concat(this.#kept);
+    const stream = new BodyStream(this.#source, () => this.#begin());
+    this.#stream = stream;
+    for (const chunk of this.#kept) stream.push(chunk);
+    if (this.#state === 'broken') stream.destroy(new Error('the client broke off its request body'));
+    return stream;
+  }
+
+  /** Reads what the origin has not waited for, so that a held request can be asked again. */
+  readOn(): void {
+    this.#stream?.destroy();
+    this.#stream = undefined;
+    this.#begin();
+    if (this.#state === 'flowing') this.#source.resume();
+  }
+
+  /** Lets go of the kept bytes: the request will not be asked again. */
+  release(): void {
+    this.#kept = [];
+    this.#overflowed = true;
+  }
+
+  onData(chunk: Buffer): void {
+    this.#bytes += chunk.length;
+    if (this.#bytes > this.#keepMax) this.release();
+    else if (!this.#overflowed) this.#kept.push(chunk);
+    if (this.#stream !== undefined && !this.#stream.push(chunk)) this.#source.pause();
+  }
+
+  onEnd(): void {
+    this.#state = 'complete';
+    this.#stream?.push(null);
+    this.#settle();
+  }
+
+  onAbort(): void {
+    this.#state = 'broken';
+    this.#stream?.destroy(new Error('the client broke off its request body'));
+    this.#settle();
+  }
+
+  #begin(): void {
+    if (this.#state !== 'unread') return;
+    this.#state = 'flowing';
+    this.#source.read(this);
+  }
+
+  #settle(): void {
+    const then = this.#whole;
+    this.#whole = undefined;
+    if (then !== undefined && this.#state === 'complete') then();
+  }
+}
+
+/** The readable end that the origin client pulls from: the first pull starts the client's flow. */
+class BodyStream extends Readable {
+  readonly #source: ClientBody;
+  readonly #begin: () => void;
+
+  constructor(source: ClientBody, begin: () => void) {
+    super();
+    this.#source = source;
+    this.#begin = begin;
+    // A stream that is given up is nobody's error: whoever gave it up knows.
+    this.on('error', () => {});
+  }
+
+  override _read(): void {
+    this.#begin();
+    this.#source.resume();
+  }
+}

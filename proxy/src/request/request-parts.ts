@@ -1,0 +1,69 @@
+/** Owns: what every exchange is given, and what it reports. Does not own: any of the parts. */
+import type { Log } from '@holdfast/control-api';
+import type { SigKey } from '@holdfast/grip';
+import type { Clock } from '../clock.js';
+import type { ClientRequest } from '../edge/edge.js';
+import type { HoldEnd, HoldParts } from '../holds/hold.js';
+import type { GripHeaders } from '../origin/grip-headers.js';
+import type { ForwardRules } from '../origin/headers.js';
+import type { Origin } from '../origin/origin.js';
+import type { Route } from '../routes/route.js';
+import type { RouteTable } from '../routes/route-table.js';
+import type { Target } from '../routes/target.js';
+
+/** The settings of the request path. Sizes in bytes. */
+export interface RequestSettings {
+  readonly debug: boolean;
+  readonly acceptRouteHeader: boolean;
+  readonly forward: ForwardRules;
+  /** Signs requests on routes that have no key of their own. */
+  readonly sigIss: string;
+  readonly sigKey: SigKey | undefined;
+  /** Verifies clients that are GRIP proxies themselves. */
+  readonly upstreamKey: SigKey | undefined;
+  /** How much of a request body is kept for asking again. */
+  readonly requestBodyMax: number;
+  /** Longest body of a GRIP response that must be read whole. */
+  readonly instructBodyMax: number;
+  /** Most channels of one instruct; the rest is ignored. */
+  readonly subscriptionMax: number;
+}
+
+/** One request that is over, as far as its first answer goes: a hold reports its end apart. */
+export interface RequestEnd {
+  readonly request: ClientRequest;
+  readonly secure: boolean;
+  readonly route: Route | undefined;
+  readonly target: string | undefined;
+  /** Status sent to the client; 0 when it went away before. */
+  readonly status: number;
+  /** Code of the error behind the answer, if any. */
+  readonly error: string | undefined;
+  /** The kind of hold that the request has become. */
+  readonly hold: 'response' | 'stream' | undefined;
+  readonly bytes: number;
+  /** In ms, since the head of the request was complete. */
+  readonly duration: number;
+  /** The origin was asked again on behalf of a held client. */
+  readonly retry: boolean;
+}
+
+/** The access log and the metrics of requests. Must not throw. */
+export interface RequestEvents {
+  requestEnded(end: RequestEnd): void;
+  holdEnded(request: ClientRequest, route: Route | undefined, end: HoldEnd, bytes: number): void;
+}
+
+/** Given to every exchange; the same for all. */
+export interface RequestParts {
+  readonly settings: RequestSettings;
+  /** The table in force now: it is replaced as a whole when routes are reloaded. */
+  readonly routes: () => RouteTable;
+  /** What answers for a target, for requests with this Host. */
+  readonly originOf: (target: Target, route: Route, host: string) => Origin;
+  readonly grip: GripHeaders;
+  readonly holds: HoldParts;
+  readonly clock: Clock;
+  readonly events: RequestEvents;
+  readonly log: Log;
+}

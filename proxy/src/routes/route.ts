@@ -1,0 +1,213 @@
+/**
+ * A route: which requests it takes, what it does to them, and the targets it sends them to.
+ *
+ * Owns: the meaning of a condition's properties, the generated key, the rewriting of paths. Does not own: the syntax of
+ * lines, or which of several routes wins (`route-table.ts`).
+ */
+import { headerFault, isToken, type SigKey, wireFromText } from '@holdfast/grip';
+import { RoutesError } from '../config/errors.js';
+import { type LogLevel, logLevels } from '../config/log-level.js';
+import type { RouteLine, RouteProp } from '../config/routes-file.js';
+import { type Target, toTarget } from './target.js';
+
+/** JSON-P properties of a route; meaningful with `aco`. */
+export interface JsonpRule {
+  readonly mode: 'basic' | 'extended';
+  /** Name of the callback parameter. */
+  readonly callback: string;
+  /** Name of the parameter that holds the request body. */
+  readonly body?: string;
+  /** Callback used when only the body parameter is there. */
+  readonly defaultCallback?: string;
+  readonly defaultMethod: string;
+}
+
+/** One routes line, understood. Immutable: a request keeps its route although the table is replaced meanwhile. */
+export interface Route {
+  /** Explicit id: separate statistics, `route=` in logs, choice by `Pushpin-Route`. */
+  readonly id: string | undefined;
+  /** Generated from the condition, `domain,proto,ssl,path_beg` with `*` for any; `id:<id>` without a domain. */
+  readonly key: string;
+  /** Lower case; `*` for any; empty when the route can be chosen by id only. */
+  readonly domain: string;
+  readonly proto: 'http' | 'ws' | undefined;
+  /** Takes only TLS (true) or only plain (false) client connections. */
+  readonly ssl: boolean | undefined;
+  /** Prefix of the encoded path, not bound to segments; empty for any. */
+  readonly pathBeg: string;
+  readonly debug: boolean;
+  /** The most talkative level at which requests of this route are logged. */
+  readonly logLevel: LogLevel | undefined;
+  readonly noGrip: boolean;
+  readonly session: boolean;
+  /** Put before every channel that the origin names. */
+  readonly prefix: string;
+  readonly sigIss: string | undefined;
+  readonly sigKey: SigKey | undefined;
+  /**
+   * Request headers to set, in the order in which to apply them: the last written comes first, as in Pushpin, so that
+   * of a repeated name the first written stays. An empty value removes the header.
+   */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly origHeaders: boolean;
+  /** `host[:port]` that replaces the request's. */
+  readonly asHost: string | undefined;
+  readonly pathRem: number;
+  /** Replaces `pathBeg` and overrides `pathRem`; may be empty. */
+  readonly replaceBeg: string | undefined;
+  /** Automatic CORS and JSON-P. */
+  readonly aco: boolean;
+  readonly jsonp: JsonpRule;
+  /** Path prefix under which SockJS is served. */
+  readonly sockjs: string | undefined;
+  /** Origin path of SockJS sessions. */
+  readonly sockjsAsPath: string | undefined;
+  /** At least one; tried from left to right. */
+  readonly targets: readonly Target[];
+}
+
+/** Turns the text of `sig_key` into a key: text, `base64:…` or `file:path`. Throws when it cannot be used. */
+export type ReadSigKey = (text: string) => SigKey | undefined;
+
+/** The properties of one condition by name, with the checks that Pushpin makes. */
+class Props {
+  private readonly byName: ReadonlyMap<string, RouteProp>;
+
+  constructor(
+    private readonly all: readonly RouteProp[],
+    private readonly line: number,
+  ) {
+    // Of a repeated single-valued property the last counts.
+    this.byName = new Map(all.map((prop) => [prop.name, prop]));
+  }
+
+  has(name: string): boolean {
+    return this.byName.has(name);
+  }
+
+  /** The text of a property; empty when it is there as a flag. */
+  text(name: string): string | undefined {
+    const prop = this.byName.get(name);
+    return prop === undefined ? undefined : (prop.value ?? '');
+  }
+
+  /** The text, if there is any. */
+  filled(name: string): string | undefined {
+    return this.text(name) || undefined;
+  }
+
+  word<Word extends string>(name: string, words: readonly Word[], reason: string): Word | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const found = words.find((word) => word === text);
+    if (found === undefined) throw this.error(name, reason);
+    return found;
+  }
+
+  count(name: string): number | undefined {
+    const text = this.text(name);
+    if (text !== undefined && !/^\d{1,9}$/.test(text)) throw this.error(name, `${name} must be a whole number`);
+    return text === undefined ? undefined : Number(text);
+  }
+
+  headers(): (readonly [string, string])[] {
+    const found = this.all.filter(({ name }) => name === 'header');
+    return found.reverse().map((prop) => {
+      const text = prop.value ?? '';
+      const at = text.indexOf(':');
+      const pair = [text.slice(0, at).trim(), wireFromText(text.slice(at + 1).trim())] as const;
+      if (at < 1 || !isToken(pair[0])) throw this.error(prop, "header must use format 'name:value'");
+      if (headerFault(...pair) !== undefined) throw this.error(prop, 'header has characters that HTTP does not allow');
+      return pair;
+    });
+  }
+
+  sigKey(read: ReadSigKey): SigKey | undefined {
+    const text = this.text('sig_key');
+    if (text === undefined) return undefined;
+    try {
+      return read(text);
+    } catch (error) {
+      throw this.error('sig_key', `sig_key: ${(error as Error).message}`, error);
+    }
+  }
+
+  error(prop: string | RouteProp, reason: string, cause?: unknown): RoutesError {
+    const column = (typeof prop === 'string' ? this.byName.get(prop) : prop)?.column ?? 0;
+    return new RoutesError(reason, { line: this.line, column }, { cause });
+  }
+}
+
+function generatedKey(domain: string, proto: string | undefined, ssl: boolean | undefined, pathBeg: string): string {
+  return [domain, proto ?? '*', ssl === undefined ? '*' : ssl ? 'ssl' : 'no-ssl', pathBeg || '*'].join(',');
+}
+
+function jsonpRule(props: Props): JsonpRule {
+  const words = ['basic', 'extended'] as const;
+  const mode = props.word('jsonp_mode', words, "jsonp_mode must be set to 'basic' or 'extended'") ?? 'extended';
+  const body = props.filled('jsonp_body');
+  const defaultCallback = props.filled('jsonp_defcb');
+  return {
+    mode,
+    callback: props.filled('jsonp_cb') ?? 'callback',
+    ...(body === undefined ? {} : { body }),
+    ...(defaultCallback === undefined ? {} : { defaultCallback }),
+    defaultMethod: props.filled('jsonp_defmethod') ?? (mode === 'basic' ? 'POST' : 'GET'),
+  };
+}
+
+function condition(props: Props, value: string): Pick<Route, 'id' | 'key' | 'domain' | 'proto' | 'ssl' | 'pathBeg'> {
+  const domain = value.toLowerCase();
+  const id = props.filled('id');
+  if (domain === '' && id === undefined) throw props.error('', 'condition has no domain or id');
+  const proto = props.word('proto', ['http', 'ws'], "proto must be set to 'http' or 'ws'");
+  const sslWord = props.word('ssl', ['yes', 'no'], "ssl must be set to 'yes' or 'no'");
+  const ssl = sslWord === undefined ? undefined : sslWord === 'yes';
+  const pathBeg = props.text('path_beg') ?? '';
+  if (pathBeg === '' && props.has('path_beg')) throw props.error('path_beg', 'path_beg cannot be empty');
+  const key = domain === '' ? `id:${id}` : generatedKey(domain, proto, ssl, pathBeg);
+  return { id, key, domain, proto, ssl, pathBeg };
+}
+
+/**
+ * Understands one line. Unknown properties are passed over, as in Pushpin.
+ * @throws RoutesError with Pushpin's words where it has the same check
+ */
+export function toRoute(line: RouteLine, readSigKey: ReadSigKey): Route {
+  const props = new Props(line.condition.props, line.line);
+  const level = props.count('log_level');
+  return {
+    ...condition(props, line.condition.value),
+    debug: props.has('debug'),
+    logLevel: level === undefined ? undefined : logLevels[Math.min(level, 3)],
+    noGrip: props.has('no_grip'),
+    session: props.has('session'),
+    prefix: props.text('prefix') ?? '',
+    sigIss: props.filled('sig_iss'),
+    sigKey: props.sigKey(readSigKey),
+    headers: props.headers(),
+    origHeaders: props.has('orig_headers'),
+    asHost: props.filled('as_host'),
+    pathRem: props.count('path_rem') ?? 0,
+    replaceBeg: props.text('replace_beg'),
+    aco: props.has('aco'),
+    jsonp: jsonpRule(props),
+    sockjs: props.filled('sockjs'),
+    sockjsAsPath: props.filled('sockjs_as_path'),
+    targets: line.targets.map((target) => toTarget(target, line.line)),
+  };
+}
+
+/**
+ * The path for the origin: `replace_beg` in place of `path_beg`, or `path_rem` characters less. The query is kept, and
+ * the result always begins with `/`. `pathAndQuery` is the encoded request target in origin form.
+ */
+export function rewritePath(route: Route, pathAndQuery: string): string {
+  const { replaceBeg, pathBeg, pathRem } = route;
+  const remove = replaceBeg === undefined ? pathRem : pathBeg.length;
+  if (remove === 0 && !replaceBeg) return pathAndQuery;
+  const query = pathAndQuery.indexOf('?');
+  const pathEnd = query === -1 ? pathAndQuery.length : query;
+  const rewritten = (replaceBeg ?? '') + pathAndQuery.slice(Math.min(remove, pathEnd));
+  return rewritten.startsWith('/') ? rewritten : `/${rewritten}`;
+}

@@ -1,0 +1,59 @@
+import t from 'tap';
+import { renderConfigDocs } from '../../dist/config/docs.js';
+import { configErrors } from '../../dist/config/errors.js';
+import { envName, flagName } from '../../dist/config/option.js';
+import { nearestKey, optionByKey, optionByPushpinKey, options } from '../../dist/config/table.js';
+
+t.test('no two options share a key, a flag, a variable or a Pushpin key', async (t) => {
+  const names = options.flatMap((option) => [
+    option.key,
+    envName(option),
+    flagName(option),
+    ...(option.flags ?? []),
+    ...(option.pushpin ?? []),
+  ]);
+  t.strictSame(
+    names.filter((name, index) => names.indexOf(name) !== index),
+    [],
+  );
+});
+
+t.test('every secret has a companion for a file', async (t) => {
+  for (const { key, type } of options) if (type === 'secret') t.equal(optionByKey(`${key}_file`)?.secretFor, key);
+});
+
+t.test('every duration has a unit, every enum its words, and every doc is a sentence', async (t) => {
+  for (const { key, type, unit, values, doc } of options) {
+    if (type === 'duration') t.ok(unit === 's' || unit === 'ms', key);
+    if (type === 'enum') t.ok((values ?? []).length > 1, key);
+    t.match(doc, /^[A-Z0-9`].*\.$/s, key);
+  }
+});
+
+t.test('look-ups: by key, by Pushpin key, by likeness', async (t) => {
+  t.equal(optionByKey('http_port')?.type, 'ports');
+  t.equal(optionByPushpinKey('runner.http_port')?.key, 'http_port');
+  t.equal(optionByPushpinKey('holdfast.edge')?.key, 'edge');
+  t.equal(optionByPushpinKey('proxy.http_port'), undefined);
+  t.equal(nearestKey('htp_ports'), 'http_port');
+});
+
+t.test('docs/config.md has every option that is not hidden, with its default and its Pushpin key', async (t) => {
+  const page = renderConfigDocs();
+  for (const option of options) {
+    const row = page.split('\n').find((line) => line.startsWith(`| \`${option.key}\` |`));
+    t.equal(row !== undefined, option.hidden !== true, option.key);
+    if (row === undefined) continue;
+    if (option.default !== undefined && option.default !== '') t.ok(row.includes(`\`${option.default}\``), option.key);
+    for (const name of option.pushpin ?? []) t.ok(row.includes(name), name);
+    t.equal(row.replaceAll('\\|', '').split('|').length, 7, `${option.key} has five cells`);
+  }
+});
+
+t.test('every error code has a side and a meaning', async (t) => {
+  for (const [code, { side, meaning }] of Object.entries(configErrors)) {
+    t.match(code, /^ERR_CONFIG_[A-Z_]+$/);
+    t.equal(side, 'internal');
+    t.match(meaning, /\.$/);
+  }
+});

@@ -1,0 +1,124 @@
+/**
+ * Owns: what a clause of the `Edge` contract is, what an edge may declare itself unable to do, and the scene in which a
+ * clause is played. Does not own: the clauses.
+ */
+import type { Test } from 'tap';
+import { ManualClock } from '../../dist/clock.js';
+import type { BoundListener, Edge, EdgeHandler } from '../../dist/edge/edge.js';
+import { RawClient } from './raw-client.js';
+import { ScriptedHandler, type Taken } from './scripted-handler.js';
+
+/**
+ * What an edge may be unable to do, in the words of its users. The documentation of the edges is made from this table
+ * and the results of the clauses that need an entry.
+ */
+export const capabilities = {
+  'absolute-form': 'serves absolute-form request targets',
+  'answer-order': 'answers pipelined requests in order when answers take time',
+  'body-limits': 'refuses ambiguous body framing',
+  'chunk-extensions': 'accepts chunk extensions in request bodies',
+  'connect-refused': 'answers CONNECT with 501',
+  'continue-on-read': 'sends 100 Continue only when the origin wants the body',
+  'early-head': 'sends a response head before the first body byte',
+  'error-texts': 'says in the body why a request is refused',
+  'half-close': 'answers clients that have closed their sending side',
+  'header-bytes': 'passes header values byte by byte',
+  'header-case': 'passes header names in their case',
+  'http-1.0': 'serves HTTP/1.0 clients',
+  information: 'passes 1xx answers on',
+  'leading-crlf': 'ignores an empty line before a request',
+  'no-date': 'adds no Date of its own',
+  'options-asterisk': 'answers OPTIONS *',
+  'reset-until-close': 'resets a broken answer that only the close delimits',
+  'request-trailers': 'accepts trailers after request bodies',
+  timeouts: 'keeps the configured time limits',
+} as const;
+
+/** Something that an edge may be unable to do. */
+export type Capability = keyof typeof capabilities;
+
+/** Limits of the edge under test. Times in ms. */
+export interface EdgeLimits {
+  readonly maxHeaderBytes: number;
+  readonly maxConnections: number;
+  readonly keepAliveTimeout: number;
+  readonly headerTimeout: number;
+  readonly halfCloseGrace: number;
+}
+
+const LIMITS: EdgeLimits = {
+  maxHeaderBytes: 16_384,
+  maxConnections: 100,
+  keepAliveTimeout: 60_000,
+  headerTimeout: 60_000,
+  halfCloseGrace: 10_000,
+};
+
+/** What an edge is made with. */
+export interface EdgeSurroundings {
+  readonly handler: EdgeHandler;
+  readonly limits: EdgeLimits;
+  /** Governs `halfCloseGrace`; stands still until the clause moves it. */
+  readonly clock: ManualClock;
+  /** Reasons of refused requests, and `connection` for every connection over the limit. */
+  readonly refused: string[];
+}
+
+/** Makes the edge under test; it is not listening yet. */
+export type MakeEdge = (surroundings: EdgeSurroundings) => Edge;
+
+/** One clause: a stable short name, what it says, and how it is tried. */
+export interface Clause {
+  readonly name: string;
+  readonly says: string;
+  readonly needs?: Capability;
+  readonly limits?: Partial<EdgeLimits>;
+  readonly run: (t: Test, scene: Scene) => Promise<void>;
+}
+
+/** A fresh edge that listens on a port of its own, and everything around it. */
+export class Scene {
+  readonly edge: Edge;
+  readonly handler = new ScriptedHandler();
+  readonly clock = new ManualClock();
+  readonly limits: EdgeLimits;
+  readonly refused: string[] = [];
+  readonly #t: Test;
+  #bound: BoundListener | undefined;
+
+  private constructor(t: Test, make: MakeEdge, limits: Partial<EdgeLimits>) {
+    this.#t = t;
+    this.limits = { ...LIMITS, ...limits };
+    this.edge = make(this);
+  }
+
+  /** Sets the scene; it is taken down at the end of the test. */
+  static async open(t: Test, make: MakeEdge, limits: Partial<EdgeLimits> = {}): Promise<Scene> {
+    const scene = new Scene(t, make, limits);
+    t.teardown(() => scene.edge.close());
+    scene.#bound = await scene.edge.listen({ host: '127.0.0.1', port: 0 });
+    return scene;
+  }
+
+  /** The port that the edge is bound to. */
+  get port(): number {
+    return this.#bound?.port as number;
+  }
+
+  /** A new client, connected. */
+  connect(): Promise<RawClient> {
+    return RawClient.to(this.#t, { port: this.port });
+  }
+
+  /** The next request that the edge hands over. */
+  next(): Promise<Taken> {
+    return this.handler.next();
+  }
+
+  /** A client that has sent this, and the request that the edge made of it. */
+  async send(bytes: string): Promise<{ client: RawClient; taken: Taken }> {
+    const client = await this.connect();
+    void client.write(bytes);
+    return { client, taken: await this.next() };
+  }
+}

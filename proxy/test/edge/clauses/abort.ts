@@ -1,0 +1,102 @@
+/** Clauses of the `Edge` contract: answers that are broken off, so that their clients can tell (RFC 9112 §8). */
+import { StreamPiece } from '../../../dist/edge/stream-piece.js';
+import type { Clause } from '../clause.js';
+import { head } from '../raw-client.js';
+import { until } from '../wait.js';
+
+/** Broken answers. */
+export const abortClauses: readonly Clause[] = [
+  {
+    name: 'abort-chunked',
+    says: 'a chunked answer that is aborted lacks its last chunk; what was written before arrives',
+    run: async (t, scene) => {
+      const { client, taken } = await scene.send(head('GET', '/'));
+      const big = Buffer.alloc(2 ** 20, 'x');
+      taken.start();
+      taken.response.write(big);
+      taken.response.push(new StreamPiece(Buffer.from('piece')));
+      taken.response.abort();
+      const answer = await client.answer();
+      t.strictSame([answer.body.length, answer.whole], [big.length + 5, false]);
+      t.equal(await client.closed(), 'fin');
+      t.equal(taken.gones, 0, 'whoever aborts is not told of it');
+    },
+  },
+  {
+    name: 'abort-length',
+    says: 'an answer of known length that is aborted is shorter than declared',
+    run: async (t, scene) => {
+      const { client, taken } = await scene.send(head('GET', '/'));
+      taken.start(10);
+      taken.response.write(Buffer.from('part'));
+      taken.response.abort();
+      const answer = await client.answer();
+      t.strictSame([answer.body.toString(), answer.whole], ['part', false]);
+      t.equal(await client.closed(), 'fin');
+    },
+  },
+  {
+    name: 'abort-until-close',
+    says: 'an answer that only the close delimits is aborted by a reset: a close would make it look complete',
+    needs: 'reset-until-close',
+    run: async (t, scene) => {
+      const { client, taken } = await scene.send(head('GET', '/', [], '1.0'));
+      taken.start();
+      taken.response.write(Buffer.from('part'));
+      await client.receives('part');
+      taken.response.abort();
+      t.equal(await client.closed(), 'reset');
+    },
+  },
+  {
+    name: 'abort-before-head',
+    says: 'an abort before the head closes without an answer',
+    run: async (t, scene) => {
+      const { client, taken } = await scene.send(head('GET', '/'));
+      taken.response.abort();
+      await client.closed();
+      t.equal(client.receivedBytes, 0);
+    },
+  },
+  {
+    name: 'abort-discard',
+    says: 'an abort that discards cuts the connection of a client that does not read, at once',
+    run: async (t, scene) => {
+      const { client, taken } = await scene.send(head('GET', '/'));
+      client.pause();
+      taken.start();
+      while (taken.response.write(Buffer.alloc(2 ** 20)) || taken.response.waiting < 16 * 2 ** 20);
+      taken.response.abort(true);
+      await until(() => scene.edge.connections === 0);
+      t.equal(taken.response.waiting, 0, 'its buffers are freed');
+      client.resume();
+      t.equal((await client.answer()).whole, false);
+    },
+  },
+  {
+    name: 'abort-over',
+    says: 'calls after an abort or an end do nothing',
+    run: async (t, scene) => {
+      const client = await scene.connect();
+      void client.write(head('GET', '/'));
+      const ended = await scene.next();
+      ended.answer('whole');
+      for (const { response } of [ended]) {
+        response.write(Buffer.from('more'));
+        response.push(new StreamPiece(Buffer.from('more')));
+        response.end(Buffer.from('more'));
+        response.abort();
+      }
+      t.equal((await client.answer()).body.toString(), 'whole');
+      void client.write(head('GET', '/'));
+      const aborted = await scene.next();
+      aborted.start(10);
+      aborted.response.abort();
+      aborted.response.write(Buffer.from('more'));
+      aborted.response.push(new StreamPiece(Buffer.from('more')));
+      aborted.response.end(Buffer.from('more'));
+      await client.closed();
+      t.notOk(client.received.includes('more'));
+    },
+  },
+];

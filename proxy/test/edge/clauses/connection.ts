@@ -1,0 +1,189 @@
+/** Clauses of the `Edge` contract: limits on connections and heads, and going down. */
+import { connect } from 'node:net';
+import type { Clause } from '../clause.js';
+import { head } from '../raw-client.js';
+import { settled, until } from '../wait.js';
+
+const limitClauses: readonly Clause[] = [
+  {
+    name: 'connection-limit',
+    says: 'a connection over the limit is closed, the others go on; a place that is freed can be had',
+    limits: { maxConnections: 2 },
+    run: async (t, scene) => {
+      const first = await scene.connect();
+      const second = await scene.connect();
+      await until(() => scene.edge.connections === 2);
+      const third = await scene.connect();
+      await third.closed();
+      t.strictSame(scene.refused, ['connection']);
+      first.reset();
+      await until(() => scene.edge.connections === 1);
+      const fourth = await scene.connect();
+      for (const client of [second, fourth]) {
+        void client.write(head('GET', '/'));
+        (await scene.next()).answer('served');
+        t.equal((await client.answer()).body.toString(), 'served');
+      }
+    },
+  },
+  {
+    name: 'header-limit',
+    says: 'a head up to the limit is served, a longer one answered 431',
+    limits: { maxHeaderBytes: 8_192 },
+    run: async (t, scene) => {
+      const { client, taken } = await scene.send(head('GET', '/', [`X-Long: ${'x'.repeat(8_000)}`]));
+      taken.answer('');
+      t.equal((await client.answer()).status, 200);
+      for (const long of [
+        head('GET', '/', [`X-Long: ${'x'.repeat(8_192)}`]),
+        head(
+          'GET',
+          '/',
+          Array.from({ length: 1_000 }, (_, i) => `X-${i}: 1`),
+        ),
+        head('GET', `/${'p'.repeat(8_192)}`),
+      ]) {
+        const refused = await scene.connect();
+        void refused.write(long);
+        t.equal((await refused.answer()).status, 431);
+        await refused.closed();
+      }
+      t.equal(scene.handler.count, 1);
+    },
+  },
+  {
+    name: 'header-limit-text',
+    says: 'the answer to a head that is too long names the limit',
+    needs: 'error-texts',
+    limits: { maxHeaderBytes: 8_192 },
+    run: async (t, scene) => {
+      const client = await scene.connect();
+      void client.write(head('GET', '/', [`X-Long: ${'x'.repeat(9_000)}`]));
+      const { reason, body } = await client.answer();
+      t.equal(reason, 'Request Header Fields Too Large');
+      t.equal(body.toString(), 'Request header size exceeded limit of 8192 bytes.\n');
+    },
+  },
+  {
+    name: 'header-count',
+    says: 'no header is lost for being one of many',
+    run: async (t, scene) => {
+      const { taken } = await scene.send(
+        head(
+          'GET',
+          '/',
+          Array.from({ length: 1_200 }, (_, i) => `X: ${i}`),
+        ),
+      );
+      t.equal(taken.request.headers.length, 2 * 1_201);
+      taken.answer('');
+    },
+  },
+  {
+    name: 'header-timeout',
+    says: 'a head that is not complete in time is answered 408',
+    needs: 'timeouts',
+    limits: { headerTimeout: 100 },
+    run: async (t, scene) => {
+      const client = await scene.connect();
+      void client.write('GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ');
+      const answer = await client.answer();
+      t.strictSame([answer.status, answer.body.toString()], [408, 'Request timed out.\n']);
+      t.equal(await client.closed(), 'fin');
+      t.equal(scene.handler.count, 0);
+    },
+  },
+  {
+    name: 'header-timeout-body',
+    says: 'the time limit of the head does not apply to body and answer',
+    needs: 'timeouts',
+    limits: { headerTimeout: 100 },
+    run: async (t, scene) => {
+      const { client, taken } = await scene.send(`${head('POST', '/', ['Content-Length: 2'])}a`);
+      const slow = await scene.connect();
+      void slow.write('GET');
+      // A head that began after this request has run into the limit: so this one had the time to, too.
+      t.equal((await slow.answer()).status, 408);
+      const body = taken.read();
+      void client.write('b');
+      t.equal((await body).bytes.toString(), 'ab');
+      taken.answer('served');
+      t.equal((await client.answer()).status, 200);
+    },
+  },
+  {
+    name: 'keep-alive-timeout',
+    says: 'a connection that is idle between requests for too long is closed',
+    needs: 'timeouts',
+    limits: { keepAliveTimeout: 100 },
+    run: async (t, scene) => {
+      const { client, taken } = await scene.send(head('GET', '/'));
+      taken.answer('done');
+      await client.answer();
+      await client.closed();
+      t.equal(taken.gones, 0);
+    },
+  },
+];
+
+const stopClauses: readonly Clause[] = [
+  {
+    name: 'stop-accepting',
+    says: 'after stopAccepting nobody can connect, idle connections close, answers under way go on to their end',
+    run: async (t, scene) => {
+      const idle = await scene.send(head('GET', '/idle'));
+      idle.taken.answer('');
+      await idle.client.answer();
+      const asked = await scene.send(head('GET', '/asked'));
+      const streaming = await scene.send(head('GET', '/streaming'));
+      streaming.taken.start(undefined, true);
+      await streaming.client.receives('\r\n\r\n');
+      scene.edge.stopAccepting();
+      await idle.client.closed();
+      const refused = connect(scene.port, '127.0.0.1');
+      const [error] = (await new Promise((resolve) => refused.once('error', (e) => resolve([e])))) as [
+        NodeJS.ErrnoException,
+      ];
+      t.equal(error.code, 'ECONNREFUSED');
+      t.equal(await settled(() => scene.edge.connections), 2);
+      asked.taken.answer('whole');
+      streaming.taken.response.write(Buffer.from('to the end'));
+      streaming.taken.response.end();
+      t.equal((await asked.client.answer()).body.toString(), 'whole');
+      t.equal((await streaming.client.answer()).body.toString(), 'to the end');
+    },
+  },
+  {
+    name: 'stop-closes',
+    says: 'a connection whose answer is complete closes after stopAccepting, and one not yet begun says so',
+    run: async (t, scene) => {
+      const asked = await scene.send(head('GET', '/asked'));
+      const streaming = await scene.send(head('GET', '/streaming'));
+      streaming.taken.start(undefined, true);
+      await streaming.client.receives('\r\n\r\n');
+      scene.edge.stopAccepting();
+      asked.taken.answer('whole');
+      streaming.taken.response.end();
+      t.equal((await asked.client.answer()).header('connection'), 'close');
+      t.equal((await streaming.client.answer()).whole, true);
+      t.strictSame([await asked.client.closed(), await streaming.client.closed()], ['fin', 'fin']);
+      await until(() => scene.edge.connections === 0);
+    },
+  },
+  {
+    name: 'close',
+    says: 'close cuts every connection, whatever it is doing',
+    run: async (t, scene) => {
+      const silent = await scene.connect();
+      const { client, taken } = await scene.send(head('GET', '/'));
+      const held = await scene.send(head('GET', '/held'));
+      held.taken.start(undefined, true);
+      await scene.edge.close();
+      await Promise.all([silent.closed(), client.closed(), held.client.closed()]);
+      t.strictSame([taken.gones, held.taken.gones, scene.edge.connections], [1, 1, 0]);
+    },
+  },
+];
+
+/** Limits and going down. */
+export const connectionClauses: readonly Clause[] = [...limitClauses, ...stopClauses];

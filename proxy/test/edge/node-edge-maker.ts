@@ -1,0 +1,28 @@
+/** Owns: making a `NodeEdge` for a test. */
+import { NodeEdge } from '../../dist/edge/node-edge.js';
+import { TlsCertificates } from '../../dist/edge/tls-certificates.js';
+import type { MakeEdge } from './clause.js';
+
+/** A node edge without certificates. */
+export const makeNodeEdge: MakeEdge = (surroundings) =>
+  nodeEdge(surroundings, new TlsCertificates('/nonexistent', () => {}));
+
+/** A node edge with these certificates. */
+export function nodeEdge(
+  { handler, limits, clock, refused }: Parameters<MakeEdge>[0],
+  certificates: TlsCertificates,
+): NodeEdge {
+  let requests = 0;
+  return new NodeEdge(
+    handler,
+    { ...limits, certificates },
+    {
+      clock,
+      nextId: () => `r${++requests}`,
+      events: {
+        connectionRefused: () => refused.push('connection'),
+        requestRefused: (reason) => refused.push(reason),
+      },
+    },
+  );
+}

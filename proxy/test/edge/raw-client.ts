@@ -1,0 +1,135 @@
+/** Owns: a client that sends exactly the bytes it is told to, and can stop reading, half-close and reset. */
+import { connect, type Socket } from 'node:net';
+import { type ConnectionOptions, connect as connectTls } from 'node:tls';
+import type { Test } from 'tap';
+import { type RawAnswer, takeAnswer } from './raw-answer.js';
+
+/** Where to connect: a TCP port of 127.0.0.1 or a unix socket. */
+export type Address = { readonly port: number; readonly tls?: ConnectionOptions } | { readonly path: string };
+
+/** One connection to the edge. */
+export class RawClient {
+  readonly socket: Socket;
+  /** All bytes received so far that no `answer` has taken. */
+  received: Buffer = Buffer.alloc(0);
+  /** How many bytes have been received in all. */
+  receivedBytes = 0;
+  #end: 'fin' | 'reset' | undefined;
+  #wakers: (() => void)[] = [];
+  #parts: Buffer[] = [];
+
+  private constructor(socket: Socket) {
+    this.socket = socket;
+    socket.on('data', (chunk) => {
+      this.#parts.push(chunk);
+      this.receivedBytes += chunk.length;
+      this.#wake();
+    });
+    socket.on('error', (error: NodeJS.ErrnoException) => this.#over(error.code === 'ECONNRESET' ? 'reset' : 'fin'));
+    socket.on('end', () => this.#over('fin'));
+    socket.on('close', () => this.#over('fin'));
+  }
+
+  /** Connects, and closes at the end of the test. */
+  static async to(t: Test, address: Address): Promise<RawClient> {
+    const tls = 'tls' in address ? address.tls : undefined;
+    const socket =
+      'path' in address
+        ? connect({ path: address.path, allowHalfOpen: true })
+        : tls !== undefined
+          ? connectTls({ host: '127.0.0.1', port: address.port, ...tls })
+          : connect({ host: '127.0.0.1', port: address.port, noDelay: true, allowHalfOpen: true });
+    t.teardown(() => socket.destroy());
+    await new Promise<void>((resolve, reject) => {
+      socket.once(tls === undefined ? 'connect' : 'secureConnect', resolve).once('error', reject);
+    });
+    return new RawClient(socket);
+  }
+
+  /** Resolves when the bytes are with the kernel; also when the connection is lost. */
+  write(data: string | Buffer): Promise<void> {
+    return new Promise((resolve) => this.socket.write(data, 'latin1', () => resolve()));
+  }
+
+  /** Sends FIN and goes on reading. */
+  end(): void {
+    this.socket.end();
+  }
+
+  /** Sends RST. */
+  reset(): void {
+    this.socket.resetAndDestroy();
+  }
+
+  /** Stops reading: the server is held back once the buffers between are full. */
+  pause(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.socket.resume();
+  }
+
+  /** How the connection ended, once it has. */
+  async closed(): Promise<'fin' | 'reset'> {
+    await this.#until(() => this.#end !== undefined);
+    return this.#end as 'fin' | 'reset';
+  }
+
+  /** Resolves when these bytes are among those received and not yet taken. */
+  async receives(text: string): Promise<void> {
+    await this.#until(() => this.#gather().includes(text, 0, 'latin1') || this.#end !== undefined);
+    if (!this.received.includes(text, 0, 'latin1')) {
+      throw new Error(`connection ended without ${JSON.stringify(text)}: ${JSON.stringify(this.received.toString())}`);
+    }
+  }
+
+  /** The next answer. With a connection that ends before its head is complete: rejects. */
+  async answer(method = 'GET'): Promise<RawAnswer> {
+    for (;;) {
+      const taken = takeAnswer(this.#gather(), this.#end !== undefined, method === 'HEAD');
+      if (taken !== undefined) {
+        this.received = taken.rest;
+        return taken.answer;
+      }
+      if (this.#end !== undefined) {
+        throw new Error(
+          `connection ended (${this.#end}) without an answer: ${JSON.stringify(this.received.toString())}`,
+        );
+      }
+      await this.#event();
+    }
+  }
+
+  #gather(): Buffer {
+    if (this.#parts.length > 0) this.received = Buffer.concat([this.received, ...this.#parts]);
+    this.#parts = [];
+    return this.received;
+  }
+
+  async #until(done: () => boolean): Promise<void> {
+    while (!done()) await this.#event();
+  }
+
+  #event(): Promise<void> {
+    return new Promise((resolve) => this.#wakers.push(resolve));
+  }
+
+  #over(how: 'fin' | 'reset'): void {
+    this.#end ??= how;
+    this.#gather();
+    this.#wake();
+  }
+
+  #wake(): void {
+    const wakers = this.#wakers;
+    this.#wakers = [];
+    for (const wake of wakers) wake();
+  }
+}
+
+/** A request head, with `Host: test` unless the lines name one. */
+export function head(method: string, target: string, lines: readonly string[] = [], version = '1.1'): string {
+  const host = lines.some((line) => /^host:/i.test(line)) ? [] : ['Host: test'];
+  return `${[`${method} ${target} HTTP/${version}`, ...host, ...lines].join('\r\n')}\r\n\r\n`;
+}

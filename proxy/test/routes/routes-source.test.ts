@@ -1,0 +1,159 @@
+import { mkdirSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { RoutesError } from '../../dist/config/errors.js';
+import { pollFile } from '../../dist/routes/file-watch.js';
+import type { RouteTable } from '../../dist/routes/route-table.js';
+import { RoutesSource, readRoutes } from '../../dist/routes/routes-source.js';
+
+/** A source over a file in memory. `text: undefined` is a file that is not there. */
+function scene(start: string | undefined) {
+  const said: string[] = [];
+  const reloads: RouteTable[] = [];
+  const state = { text: start, change: () => {}, watched: '', closed: false };
+  const open = () =>
+    new RoutesSource(
+      { file: '/etc/x/routes', baseDir: '/etc/x' },
+      {
+        log: {
+          info: (message) => said.push(`info: ${message}`),
+          warn: (message) => said.push(`warn: ${message}`),
+          error: (message) => said.push(`error: ${message}`),
+        },
+        onReload: (table) => reloads.push(table),
+        readFile: (path) => {
+          if (path === '/etc/x/key.hex') return Buffer.from('0102');
+          if (path !== '/etc/x/routes' || state.text === undefined)
+            throw Object.assign(new Error(path), { code: 'ENOENT' });
+          return Buffer.from(state.text);
+        },
+        watchFile: (path, onChange) => {
+          state.watched = path;
+          state.change = onChange;
+          return () => {
+            state.closed = true;
+          };
+        },
+      },
+    );
+  return { said, reloads, state, open };
+}
+
+const domains = (table: RouteTable) => table.routes.map(({ domain }) => domain);
+
+t.test('at the start bad lines are skipped with a warning and the others load', async (t) => {
+  const { open, said, state } = scene('a.test h:1\nb.test\nc.test nowhere\na.test h:2\nd.test h:3\n');
+  const source = open();
+  t.strictSame(domains(source.table), ['a.test', 'd.test']);
+  t.strictSame(said, [
+    'warn: /etc/x/routes: line 2: must specify condition and at least one target, line skipped',
+    'warn: /etc/x/routes: line 3, column 8: target bad format, line skipped',
+    'warn: routes: skipping duplicate condition a.test,*,*,*',
+    'info: routes loaded with 2 entries',
+  ]);
+  t.equal(state.watched, '/etc/x/routes');
+  source.close();
+  t.ok(state.closed);
+});
+
+t.test('at the start a file that cannot be read is an error', async (t) => {
+  t.throws(
+    scene(undefined).open,
+    new RoutesError(
+      'cannot read routes file /etc/x/routes: ENOENT',
+      { line: 0, column: 0 },
+      { code: 'ERR_CONFIG_ROUTES_FILE' },
+    ),
+  );
+});
+
+t.test('an empty file is an empty table', async (t) => {
+  t.strictSame(domains(scene('').open().table), []);
+});
+
+t.test('a changed file is loaded and replaces the table as a whole', async (t) => {
+  const { open, said, state, reloads } = scene('a.test h:1\n');
+  const source = open();
+  const before = source.table;
+  said.length = 0;
+  state.text = 'b.test h:1\n';
+  state.change();
+  t.strictSame(domains(source.table), ['b.test']);
+  t.strictSame(domains(before), ['a.test'], 'a request under way keeps what it has');
+  t.strictSame(reloads, [source.table]);
+  t.strictSame(said, ['info: routes file changed, reloading', 'info: routes loaded with 1 entries']);
+});
+
+for (const [what, text, message] of [
+  ['a bad line', 'b.test h:1\nbad\n', 'error: routes not loaded because of 1 bad lines; keeping the routes in force'],
+  ['no file', undefined, 'error: cannot read routes file /etc/x/routes: ENOENT; keeping the routes in force'],
+] as const)
+  t.test(`a reload with ${what} keeps the routes in force and says so`, async (t) => {
+    const { open, said, state, reloads } = scene('a.test h:1\n');
+    const source = open();
+    const before = source.table;
+    state.text = text;
+    t.equal(source.reload(), false);
+    t.equal(source.table, before);
+    t.equal(said.at(-1), message);
+    t.strictSame(reloads, []);
+    state.text = 'c.test h:1\n';
+    t.equal(source.reload(), true);
+    t.strictSame(domains(source.table), ['c.test']);
+  });
+
+t.test('a key file is found beside the routes file; one that is missing spoils its line only', async (t) => {
+  const { open, said } = scene('a.test,sig_key=file:key.hex h:1\nb.test,sig_key=file:none h:1\n');
+  const source = open();
+  t.strictSame(
+    source.table.routes.map(({ sigKey }) => sigKey),
+    [{ kind: 'secret', secret: Buffer.from([1, 2]) }],
+  );
+  t.match(said[0], /line 2, column 8: sig_key: cannot read key file/);
+});
+
+t.test('lines of the configuration make a table that no file changes', async (t) => {
+  const { table, errors } = readRoutes({ lines: ['* h:1', 'bad'], baseDir: '/' });
+  t.strictSame(domains(table), ['*']);
+  t.strictSame(
+    errors.map(({ line }) => line),
+    [2],
+  );
+  const log = { info: () => {}, warn: () => {}, error: () => {} };
+  const watchFile = () => t.fail('watches a file') as never;
+  const source = new RoutesSource({ lines: ['* h:1'], baseDir: '/' }, { log, watchFile });
+  t.strictSame(domains(source.table), ['*']);
+  source.close();
+});
+
+/** Resolves when a poller over `path` tells of a change that `act` makes. */
+function changeSeen(t: Test, path: string, act: () => void): Promise<void> {
+  return new Promise((resolve) => {
+    // The poller does not keep the process alive, so something else has to.
+    const alive = setInterval(() => {}, 1000);
+    const stop = pollFile(path, done, 10);
+    t.teardown(() => clearInterval(alive));
+    function done() {
+      stop();
+      clearInterval(alive);
+      resolve();
+    }
+    act();
+  });
+}
+
+t.test('a watched file: writing, replacing and swapping a symlink are all seen', async (t) => {
+  const dir = t.testdir({ routes: 'a', next: 'bb', one: { routes: '1' }, two: { routes: '22' } });
+  const path = join(dir, 'routes');
+  await changeSeen(t, path, () => writeFileSync(path, 'longer'));
+  await changeSeen(t, path, () => renameSync(join(dir, 'next'), path));
+  // As kubelet does with a ConfigMap: file → ..data/file, and ..data is swapped.
+  mkdirSync(join(dir, 'mount'));
+  symlinkSync(join(dir, 'one'), join(dir, 'mount/..data'));
+  symlinkSync('..data/routes', join(dir, 'mount/routes'));
+  await changeSeen(t, join(dir, 'mount/routes'), () => {
+    symlinkSync(join(dir, 'two'), join(dir, 'mount/..tmp'));
+    renameSync(join(dir, 'mount/..tmp'), join(dir, 'mount/..data'));
+  });
+  await changeSeen(t, path, () => unlinkSync(path));
+});

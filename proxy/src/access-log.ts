@@ -12,6 +12,8 @@ import type { Route } from './routes/route.js';
 
 /** What the lines may hold beyond the usual. */
 export interface AccessLogOptions {
+  /** Whether lines at level info are written at all: making one costs as much as the rest of a small request's log. */
+  readonly enabled: boolean;
   /** The client's address (`log_from`). */
   readonly from: boolean;
   /** The client's User-Agent (`log_user_agent`). */
@@ -33,7 +35,7 @@ export class AccessLog {
 
   /** A request was answered, or became a hold. */
   request(end: RequestEnd): void {
-    if (isSilenced(end.route?.logLevel)) return;
+    if (!this.#options.enabled || isSilenced(end.route?.logLevel)) return;
     const { request, status, bytes, hold, error, retry, duration } = end;
     const url = urlOf(request, end.secure);
     const target = end.target ?? '-';
@@ -53,7 +55,7 @@ export class AccessLog {
 
   /** A hold is over. `bytes` are body bytes written to the client. */
   hold(request: ClientRequest, route: Route | undefined, end: HoldEnd, bytes: number): void {
-    if (isSilenced(route?.logLevel)) return;
+    if (!this.#options.enabled || isSilenced(route?.logLevel)) return;
     const { kind, reason, items, dropped, duration } = end;
     const text = `hold ${kind} ${request.path} id=${request.id} end=${reason} items=${items} dropped=${dropped} ${bytes} ${duration}ms`;
     this.#log.info(

@@ -32,6 +32,7 @@ function checkConfig(loaded: LoadedConfig): void {
 
 async function run(loaded: LoadedConfig): Promise<void> {
   const log = createLog(loaded.config.log);
+  await log.opened;
   for (const warning of loaded.warnings) log.warn({}, warning);
   const node = new HoldfastNode(loaded.config, log);
   let stopping = false;

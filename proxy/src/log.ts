@@ -2,24 +2,32 @@
  * Owns: the log: levels per part, the text form that Pushpin users know and the JSON form, and where lines go.
  * Does not own: what is logged. The only importer of pino.
  */
-import { writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { Log } from '@holdfast/control-api';
 import pino, { type DestinationStream, type Logger } from 'pino';
 import type { LogConfig } from './config/config.js';
+import { ConfigError } from './config/errors.js';
 import type { LogLevel } from './config/log-level.js';
 
 const RANK: Record<LogLevel, number> = { error: 0, warn: 1, info: 2, debug: 3 };
 const LABEL: Record<LogLevel, string> = { error: 'ERR', warn: 'WARN', info: 'INFO', debug: 'DEBUG' };
 
+/** How much of the log may wait for a slow disk or reader, in bytes; lines beyond are dropped. */
+const QUEUE_MAX = 16 * 1024 * 1024;
+
 interface Destination extends DestinationStream {
   reopen(): void;
   flushSync(): void;
-  end(): void;
+  on(event: 'error', listener: (error: NodeJS.ErrnoException) => void): void;
+  once(event: 'ready', listener: () => void): void;
 }
 
 /** The root of all logs of a process. */
 export interface RootLog extends Log {
-  /** Opens the log file anew: after it was renamed by a log rotation. */
+  /** Resolves when the file is open; until then `flush` throws. */
+  readonly opened: Promise<void>;
+  /** Opens the log file anew: after it was renamed by a log rotation. Without a file nothing happens. */
   reopen(): void;
   /** Writes out what is buffered, synchronously: before the process exits. */
   flush(): void;
@@ -30,33 +38,56 @@ export interface RootLog extends Log {
   announce(message: string): void;
 }
 
-/** Creates the log of this process as configured. Lines are written in the background; `flush` before exiting. */
+/**
+ * Creates the log of this process as configured. Lines are written in the background; `flush` before exiting.
+ * @throws ConfigError when the file cannot be written
+ */
 export function createLog(config: LogConfig): RootLog {
-  const destination = pino.destination({
-    dest: config.file ?? 1,
-    sync: false,
-    mkdir: true,
-  }) as unknown as Destination;
+  const { file } = config;
+  if (file !== undefined) assertWritable(file);
+  const dest = { dest: file ?? 1, sync: false, maxLength: QUEUE_MAX };
+  const destination = pino.destination(dest) as unknown as Destination;
+  // A full disk costs the log, not the clients.
+  destination.on('error', (error) => printLine(2, `holdfast: ${failure(file, error)}\n`));
+  const opened = new Promise<void>((resolve) => destination.once('ready', resolve));
   const levelOf = (part: string): LogLevel => config.parts[part] ?? config.level;
   const make =
     config.format === 'json'
       ? jsonLogs(pino({ level: 'trace', base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination), levelOf)
       : textLogs(destination, levelOf);
   return Object.assign(make('holdfast'), {
-    reopen: () => destination.reopen(),
+    opened,
+    reopen: () => {
+      if (file !== undefined) destination.reopen();
+    },
     flush: () => destination.flushSync(),
     announce: (message: string) => {
       const line = config.format === 'json' ? `${message}\n` : textLine('info', 'holdfast', message, {});
       destination.write(line);
-      if (config.file !== undefined) printLine(line);
+      if (file !== undefined) printLine(1, line);
     },
   });
 }
 
-/** To standard output, which may be closed when the log goes to a file: nothing then waits for the line. */
-function printLine(line: string): void {
+/** Finds out before anything starts: later, the library would only tell the event loop. */
+function assertWritable(file: string): void {
   try {
-    writeSync(1, line);
+    mkdirSync(dirname(file), { recursive: true });
+    closeSync(openSync(file, 'a'));
+  } catch (cause) {
+    throw new ConfigError([{ code: 'ERR_CONFIG_FILE', message: failure(file, cause), file }], { cause });
+  }
+}
+
+function failure(file: string | undefined, error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return `cannot write the log${file === undefined ? '' : ` to ${file}`}: ${code ?? message}`;
+}
+
+/** To standard output or error, either of which may be closed: then nothing waits for the line. */
+function printLine(descriptor: 1 | 2, line: string): void {
+  try {
+    writeSync(descriptor, line);
   } catch {
     // Nobody reads it.
   }

@@ -24,18 +24,21 @@ export interface CountedRequest {
   readonly duration: number;
 }
 
+/** Classes of status by its first digit; 0 is for clients that went away before an answer. */
+const CLASSES = ['gone', '1xx', '2xx', '3xx', '4xx', '5xx'] as const;
+
 /** The counters of one process. */
 export class Metrics implements HoldEvents, DeliveryEvents, PublishEvents, EdgeEvents {
   readonly #registry = new Registry();
   readonly #prefix: string;
-  readonly #requests;
+  readonly #requests = { gone: 0, '1xx': 0, '2xx': 0, '3xx': 0, '4xx': 0, '5xx': 0, other: 0 };
   readonly #requestErrors;
   readonly #requestSeconds;
   readonly #holdsOpened;
   readonly #holdsEnded;
   readonly #holds;
-  readonly #itemsReceived;
-  readonly #itemsSent;
+  readonly #itemsReceived = { all: 0 };
+  readonly #itemsSent = { response: 0, stream: 0 };
   readonly #itemsDropped;
   readonly #published;
   readonly #publishRejected;
@@ -46,7 +49,7 @@ export class Metrics implements HoldEvents, DeliveryEvents, PublishEvents, EdgeE
   /** `prefix` goes before every name (`prometheus_prefix`). */
   constructor(prefix: string) {
     this.#prefix = prefix === '' ? 'holdfast_' : prefix;
-    this.#requests = this.#counter('requests_total', 'Client requests answered, by class of status.', ['status']);
+    this.#tally('requests_total', 'Client requests answered, by class of status.', 'status', this.#requests);
     this.#requestErrors = this.#counter('request_errors_total', 'Client requests that failed, by error code.', [
       'code',
     ]);
@@ -64,8 +67,8 @@ export class Metrics implements HoldEvents, DeliveryEvents, PublishEvents, EdgeE
       labelNames: ['kind'],
       registers: [this.#registry],
     });
-    this.#itemsReceived = this.#counter('items_received_total', 'Items that reached this node.', []);
-    this.#itemsSent = this.#counter('items_sent_total', 'Items written to held clients.', ['kind']);
+    this.#tally('items_received_total', 'Items that reached this node.', undefined, this.#itemsReceived);
+    this.#tally('items_sent_total', 'Items written to held clients.', 'kind', this.#itemsSent);
     this.#itemsDropped = this.#counter('items_dropped_total', 'Items not written to a client, by reason.', [
       'kind',
       'reason',
@@ -85,7 +88,7 @@ export class Metrics implements HoldEvents, DeliveryEvents, PublishEvents, EdgeE
   }
 
   requestEnded({ status, error, duration }: CountedRequest): void {
-    this.#requests.inc({ status: status === 0 ? 'gone' : `${Math.floor(status / 100)}xx` });
+    this.#requests[CLASSES[Math.floor(status / 100)] ?? 'other']++;
     if (error !== undefined) this.#requestErrors.inc({ code: error });
     this.#requestSeconds.observe(duration / 1_000);
   }
@@ -101,7 +104,7 @@ export class Metrics implements HoldEvents, DeliveryEvents, PublishEvents, EdgeE
   }
 
   itemSent(kind: 'response' | 'stream'): void {
-    this.#itemsSent.inc({ kind });
+    this.#itemsSent[kind]++;
   }
 
   itemDropped(kind: 'response' | 'stream', reason: CloseReason): void {
@@ -109,7 +112,7 @@ export class Metrics implements HoldEvents, DeliveryEvents, PublishEvents, EdgeE
   }
 
   itemDelivered(): void {
-    this.#itemsReceived.inc();
+    this.#itemsReceived.all++;
   }
 
   published(items: number): void {
@@ -148,6 +151,21 @@ export class Metrics implements HoldEvents, DeliveryEvents, PublishEvents, EdgeE
       help,
       labelNames: [...labelNames],
       registers: [this.#registry],
+    });
+  }
+
+  /** A counter of a hot path: plain numbers, by label value, that prom-client is given only when it is scraped. */
+  #tally(name: string, help: string, label: string | undefined, counts: Readonly<Record<string, number>>): void {
+    new Counter({
+      name: `${this.#prefix}${name}`,
+      help,
+      labelNames: label === undefined ? [] : [label],
+      registers: [this.#registry],
+      collect() {
+        this.reset();
+        for (const [value, count] of Object.entries(counts))
+          this.inc(label === undefined ? {} : { [label]: value }, count);
+      },
     });
   }
 

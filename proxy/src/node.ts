@@ -21,6 +21,7 @@ import { OriginClient } from './origin/client.js';
 import { GripHeaders } from './origin/grip-headers.js';
 import type { ForwardRules } from './origin/headers.js';
 import { TestOrigin } from './origin/test-origin.js';
+import { Admission } from './request/admission.js';
 import { RequestHandler } from './request/handle.js';
 import type { RequestParts } from './request/request-parts.js';
 import { RoutesSource } from './routes/routes-source.js';
@@ -194,7 +195,12 @@ export class HoldfastNode {
 
   #requestParts(): RequestParts {
     const { forward, origin, holds, log } = this.#config;
-    const access = new AccessLog(this.#log.child('proxy'), { from: log.from, userAgent: log.userAgent });
+    const level = log.parts.proxy ?? log.level;
+    const access = new AccessLog(this.#log.child('proxy'), {
+      enabled: level === 'info' || level === 'debug',
+      from: log.from,
+      userAgent: log.userAgent,
+    });
     const testOrigins = new Map<string, TestOrigin>();
     return {
       settings: {
@@ -215,6 +221,7 @@ export class HoldfastNode {
         testOrigins.set(route.pathBeg, known);
         return known;
       },
+      admission: new Admission(origin.openRequestsMax),
       grip: new GripHeaders(realClock),
       holds: this.#holdParts(),
       clock: realClock,

@@ -9,7 +9,8 @@
 export const configErrors = {
   ERR_CONFIG_FILE: {
     side: 'internal',
-    meaning: 'A configuration, secret or included file cannot be read, or none was found where one was named.',
+    meaning:
+      'A configuration, secret or included file cannot be read, none was found where one was named, or the log file cannot be written.',
   },
   ERR_CONFIG_SYNTAX: {
     side: 'internal',

@@ -37,6 +37,7 @@ export class NodeConnection {
   #current: NodeResponse | undefined;
   #waiting: Turn[] | undefined;
   #grace: Timer | undefined;
+  #refused = false;
 
   /** Takes a socket under its care; called once when it is accepted. */
   constructor(socket: Socket, rules: ConnectionRules) {
@@ -68,6 +69,23 @@ export class NodeConnection {
     }
     this.#waiting ??= [];
     if (this.#waiting.push({ response, begin }) === 1) this.#followUp();
+  }
+
+  /**
+   * What came last cannot be parsed: runs `answer`, once, when its turn comes. When the body of the request under way is
+   * what is malformed, that is now if nothing of an answer is out yet; otherwise the connection is cut.
+   */
+  refuse(answer: () => void): void {
+    if (this.#refused) return;
+    this.#refused = true;
+    const current = this.#current;
+    if (current === undefined || current.response.writableFinished) answer();
+    else if (current.response.req.complete) current.response.once('finish', answer);
+    else if (current.response.headersSent) this.#socket.destroy();
+    else {
+      current.gone();
+      answer();
+    }
   }
 
   /** Waits for node's own bookkeeping, which comes first among the listeners: it hands the socket to the next response. */

@@ -16,7 +16,7 @@ import { NodeBody } from './node-body.js';
 import { NodeConnection } from './node-connection.js';
 import { FlushQueue, NodeResponse } from './node-response.js';
 import { answerMalformed, answerText } from './refusal.js';
-import { checkRequest, isRefusal, type Target } from './request-check.js';
+import { checkRequest, isRefusal, type Refusal, type Target } from './request-check.js';
 import type { KeyPair, TlsCertificates } from './tls-certificates.js';
 import { resolveOwner } from './unix-owner.js';
 
@@ -196,20 +196,25 @@ export class NodeEdge implements Edge {
   }
 
   #malformed(error: NodeJS.ErrnoException, socket: Socket): void {
-    const current = NodeConnection.of(socket)?.current;
-    const answering = current !== undefined && !current.response.writableFinished;
-    // Bytes that come after a request whose answer is under way, or a connection that broke: nothing can be said.
-    if (!socket.writable || error.code === 'ECONNRESET' || (answering && current.response.headersSent)) {
-      socket.destroy();
-      return;
+    const { code = '' } = error;
+    // Anything but a parser's complaint is a connection that broke: nothing can be said.
+    if (!socket.writable || !(code.startsWith('HPE_') || code === 'ERR_HTTP_REQUEST_TIMEOUT')) socket.destroy();
+    else {
+      const { status, text } = this.#refusal(error);
+      NodeConnection.of(socket)?.refuse(() => {
+        this.#parts.events.requestRefused(code);
+        answerMalformed(socket, status, text);
+      });
     }
-    this.#parts.events.requestRefused(error.code ?? error.message);
-    current?.gone();
-    if (error.code === 'HPE_HEADER_OVERFLOW') {
-      const limit = this.#options.maxHeaderBytes;
-      answerMalformed(socket, 431, `Request header size exceeded limit of ${limit} bytes.\n`);
-    } else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') answerMalformed(socket, 408, 'Request timed out.\n');
-    else answerMalformed(socket, 400, `Failed to parse request: ${describe(error)}\n`);
+  }
+
+  #refusal(error: NodeJS.ErrnoException): Refusal {
+    if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') return { status: 408, text: 'Request timed out.\n' };
+    if (error.code !== 'HPE_HEADER_OVERFLOW') {
+      return { status: 400, text: `Failed to parse request: ${describe(error)}\n` };
+    }
+    const limit = this.#options.maxHeaderBytes;
+    return { status: 431, text: `Request header size exceeded limit of ${limit} bytes.\n` };
   }
 }
 

@@ -12,6 +12,9 @@ import type { StreamPiece } from './stream-piece.js';
 /** How long an answer that was broken off may take to drain to its client before the connection is cut, in ms. */
 const ABORT_DRAIN_MS = 5_000;
 
+/** Longest body, in bytes, that goes out as one string with its head. */
+const JOIN_MAX = 16_384;
+
 /** Collects the responses that have pieces to write, so that all pieces of one turn leave in one write each. */
 export class FlushQueue {
   #dirty: NodeResponse[] = [];
@@ -43,6 +46,7 @@ export class NodeResponse implements ClientResponse {
   #over = false;
   #starved = false;
   #unbounded = false;
+  #bodyBegun = false;
 
   constructor(response: ServerResponse, version: '1.0' | '1.1', flushes: FlushQueue) {
     this.#response = response;
@@ -84,6 +88,7 @@ export class NodeResponse implements ClientResponse {
   write(chunk: Buffer): boolean {
     if (this.#over || this.#response.destroyed) return true;
     this.bodyBytes += chunk.length;
+    this.#bodyBegun = true;
     const taken = this.#response.write(chunk);
     if (!taken) this.#starved = true;
     return taken;
@@ -98,7 +103,10 @@ export class NodeResponse implements ClientResponse {
     if (chunk === undefined || chunk.length === 0) this.#response.end();
     else {
       this.bodyBytes += chunk.length;
-      this.#response.end(chunk);
+      // Node joins a string to the head that is still to go out, where a buffer would be a write of its own.
+      const joins = chunk.length <= JOIN_MAX && !this.#bodyBegun;
+      if (joins) this.#response.end(chunk.toString('latin1'), 'latin1');
+      else this.#response.end(chunk);
     }
   }
 

@@ -12,6 +12,10 @@ export const requestErrors = {
     side: 'origin',
     meaning: 'The body of a GRIP response is longer than `instruct_body_max`. Answered 502.',
   },
+  ERR_REQUEST_CLIENT_GONE: {
+    side: 'client',
+    meaning: 'The client closed its connection before its answer was complete. In the log only.',
+  },
   ERR_REQUEST_WEBSOCKET: {
     side: 'client',
     meaning: 'A WebSocket handshake on a route that cannot serve it. Answered 501.',

@@ -3,19 +3,9 @@
  * answer is relayed or becomes a hold, and asking again for a hold that wants it.
  * Does not own: routing, connections, header rules, the holds, or the texts of failures.
  */
-import {
-  type GripError,
-  type Instruct,
-  instructKind,
-  parseInstructHeaders,
-  parseInstructJson,
-  type ResponseHead,
-} from '@holdfast/grip';
+import { type HoldMode, instructKind, type ResponseHead } from '@holdfast/grip';
 import type { ClientRequest, ClientResponse, ResponseOwner } from '../edge/edge.js';
-import type { HoldEnd, HoldOwner } from '../holds/hold.js';
-import { openHold } from '../holds/open.js';
-import type { ResponseHold } from '../holds/response-hold.js';
-import type { StreamHold } from '../holds/stream-hold.js';
+import type { HoldEnd } from '../holds/hold.js';
 import type { OriginError } from '../origin/errors.js';
 import { type Attempts, describeTarget, Failover } from '../origin/failover.js';
 import { requestHeaders } from '../origin/headers.js';
@@ -26,7 +16,7 @@ import type { Target } from '../routes/target.js';
 import type { AnswerBody } from './answer.js';
 import { RequestError } from './errors.js';
 import { answerPlain, failureOf } from './fail.js';
-import { InstructBody } from './instruct-body.js';
+import { InstructAnswer, type InstructOwner } from './instruct-answer.js';
 import { Relay, type RelayEnd } from './relay.js';
 import { RequestBody } from './request-body.js';
 import type { RequestParts } from './request-parts.js';
@@ -49,10 +39,10 @@ export interface ClientStanding {
 }
 
 /** Lives as long as its client's request does, retries of a hold included. */
-export class Exchange implements OriginHandler, Attempts, ResponseOwner, HoldOwner {
+export class Exchange implements OriginHandler, Attempts, ResponseOwner, InstructOwner {
   readonly #request: ClientRequest;
   readonly #response: ClientResponse;
-  readonly #route: Route;
+  #route: Route;
   readonly #standing: ClientStanding;
   readonly #parts: RequestParts;
   readonly #body: RequestBody | undefined;
@@ -63,6 +53,8 @@ export class Exchange implements OriginHandler, Attempts, ResponseOwner, HoldOwn
   #answer: AnswerBody | undefined;
   #status = 0;
   #retry = false;
+  /** Counted among the requests at origins. */
+  #asking = false;
 
   constructor(
     request: ClientRequest,
@@ -125,10 +117,9 @@ export class Exchange implements OriginHandler, Attempts, ResponseOwner, HoldOwn
   onHead(head: ResponseHead, length: number | undefined): void {
     if (this.#state !== 'asking') return;
     this.#state = 'answering';
-    const kind = this.#obeysGrip ? instructKind(head) : 'none';
+    const isInstruct = this.#obeysGrip && instructKind(head) !== 'none';
     try {
-      if (kind === 'none') this.#relay(head, length);
-      else this.#obey(kind, head, length);
+      this.#answer = isInstruct ? this.#instruct(head, length) : this.#relay(head, length);
     } catch (error) {
       this.#fail(error as Error);
     }
@@ -151,7 +142,30 @@ export class Exchange implements OriginHandler, Attempts, ResponseOwner, HoldOwn
 
   onGone(): void {
     this.#call?.abort();
-    this.#over('ERR_CLIENT_GONE');
+    this.#over('ERR_REQUEST_CLIENT_GONE');
+  }
+
+  instructRelayed(head: ResponseHead, length: number | undefined): AnswerBody {
+    return this.#relay(head, length);
+  }
+
+  instructAnswered(status: number): void {
+    this.#status = status;
+    this.#over(undefined);
+  }
+
+  instructHeld(mode: HoldMode, status: number): void {
+    this.#status = status;
+    this.#state = 'held';
+    // Only a response hold may have to be asked again: then with all of its body, which the origin may not have read.
+    if (mode === 'response') this.#body?.readOn();
+    else this.#body?.release();
+    this.#ended(mode, undefined);
+  }
+
+  instructFailed(error: Error): void {
+    this.#response.own(this);
+    this.#fail(error);
   }
 
   holdWritable(): void {
@@ -160,6 +174,8 @@ export class Exchange implements OriginHandler, Attempts, ResponseOwner, HoldOwn
 
   holdEnded(end: HoldEnd): void {
     this.#call?.abort();
+    // The client of a hold may go away while the origin's own answer is still being read.
+    if (this.#state === 'answering') this.#over('ERR_REQUEST_CLIENT_GONE');
     this.#state = 'over';
     this.#body?.release();
     this.#parts.events.holdEnded(this.#request, this.#route, end, this.#response.bodyBytes);
@@ -171,7 +187,14 @@ export class Exchange implements OriginHandler, Attempts, ResponseOwner, HoldOwn
     this.#retry = true;
     this.#lastIds = lastIds;
     this.#response.own(this);
-    this.#ask();
+    // The table may have been reloaded since: the route's present form decides, or none if it is gone.
+    const route = this.#parts.routes().current(this.#route);
+    if (route === undefined) this.#fail(new RequestError('ERR_REQUEST_NO_ROUTE', 'Route not found'));
+    else if (!this.replayable) this.#fail(tooLargeToHold());
+    else {
+      this.#route = route;
+      this.#ask();
+    }
   }
 
   get #obeysGrip(): boolean {
@@ -187,6 +210,16 @@ export class Exchange implements OriginHandler, Attempts, ResponseOwner, HoldOwn
   }
 
   #ask(): void {
+    this.#parts.admission.enter(() => this.#admitted());
+  }
+
+  #admitted(): void {
+    // The client may have gone while its request waited.
+    if (this.#state === 'over') {
+      this.#parts.admission.leave();
+      return;
+    }
+    this.#asking = true;
     this.#answer = undefined;
     this.#call = new Failover(this.#route.targets, this, this);
     this.#call.start();
@@ -199,118 +232,33 @@ export class Exchange implements OriginHandler, Attempts, ResponseOwner, HoldOwn
     return grip.make(this.#route.sigIss ?? settings.sigIss, key, this.#lastIds);
   }
 
-  #relay(head: ResponseHead, length: number | undefined): void {
+  #relay(head: ResponseHead, length: number | undefined): AnswerBody {
     const relay = new Relay(this.#response, this.#call as OriginCall, (end) => this.#relayed(end));
     relay.start(head, length);
     this.#status = head.status;
-    this.#answer = relay;
+    return relay;
   }
 
   #relayed(end: RelayEnd): void {
-    this.#over(end === 'complete' ? undefined : end === 'gone' ? 'ERR_CLIENT_GONE' : 'ERR_ORIGIN_CLOSED');
+    this.#over(end === 'complete' ? undefined : end === 'gone' ? 'ERR_REQUEST_CLIENT_GONE' : 'ERR_ORIGIN_CLOSED');
   }
 
-  #obey(kind: 'headers' | 'json', head: ResponseHead, length: number | undefined): void {
-    if (!this.replayable) {
-      throw new RequestError('ERR_REQUEST_TOO_LARGE_TO_HOLD', 'Request too large to accept GRIP instruct.');
-    }
-    if (kind === 'json') {
-      this.#collect((body) => this.#obeyWhole(parseInstructJson(head, body)));
-      return;
-    }
-    const instruct = parseInstructHeaders(head);
-    const { hold } = instruct;
-    if (hold === undefined) this.#relay(headOf(instruct), length);
-    else if (hold.mode === 'stream') this.#openStream(instruct);
-    else {
-      const opened = this.#open(instruct) as ResponseHold;
-      this.#collect(
-        (body) => this.#complete(opened, body),
-        () => opened.abandon(),
-      );
-    }
-  }
-
-  /** Carries out a JSON instruct, whose body is here already. */
-  #obeyWhole(instruct: Instruct): void {
-    const body = instruct.response.body ?? Buffer.alloc(0);
-    if (instruct.hold === undefined) {
-      this.#response.writeHead(headOf(instruct), body.length);
-      this.#status = instruct.response.code;
-      this.#response.end(body);
-      this.#over(undefined);
-    } else if (instruct.hold.mode === 'response') this.#complete(this.#open(instruct) as ResponseHold, body);
-    else {
-      this.#openStream(instruct);
-      this.#answer?.onData(body);
-      this.#answer?.onEnd();
-    }
-  }
-
-  #open(instruct: Instruct): ResponseHold | StreamHold {
-    const target = (this.#call as Failover).target;
+  #instruct(head: ResponseHead, length: number | undefined): AnswerBody {
+    if (!this.replayable) throw tooLargeToHold();
     const { settings, holds } = this.#parts;
-    const opening = {
-      id: this.#request.id,
+    const scene = {
+      request: this.#request,
       response: this.#response,
-      instruct,
+      target: (this.#call as Failover).target,
       prefix: this.#route.prefix,
-      implicit: target.kind === 'http' ? target.subs : [],
       subscriptionMax: settings.subscriptionMax,
+      bodyMax: settings.instructBodyMax,
+      holds,
     };
-    return openHold(opening, this, holds);
+    return new InstructAnswer(scene, head, length, this);
   }
 
-  /** The origin's answer, which goes out at the time-out, is whole: the request is a hold from here on. */
-  #complete(hold: ResponseHold, body: Buffer): void {
-    this.#state = 'held';
-    this.#body?.readOn();
-    this.#ended('response', undefined);
-    hold.complete(body);
-  }
-
-  #openStream(instruct: Instruct): void {
-    const hold = this.#open(instruct) as StreamHold;
-    this.#body?.release();
-    this.#status = instruct.response.code;
-    try {
-      hold.open();
-    } catch (error) {
-      hold.abandon();
-      throw error;
-    }
-    this.#state = 'held';
-    this.#ended('stream', undefined);
-    this.#answer = {
-      onData: (chunk) => hold.write(chunk),
-      onEnd: () => hold.opened(),
-      onError: () => hold.abandon(),
-    };
-  }
-
-  #collect(then: (body: Buffer) => void, abandon?: () => void): void {
-    const failed = (error: Error) => {
-      abandon?.();
-      this.#response.own(this);
-      this.#fail(error);
-    };
-    this.#answer = new InstructBody(this.#parts.settings.instructBodyMax, {
-      instructComplete: (body) => {
-        try {
-          then(body);
-        } catch (error) {
-          failed(error as Error);
-        }
-      },
-      instructTooLarge: () => {
-        const target = describeTarget((this.#call as Failover).target);
-        failed(new RequestError('ERR_REQUEST_INSTRUCT_TOO_LARGE', `GRIP instruct response too large from ${target}`));
-      },
-      instructFailed: failed,
-    });
-  }
-
-  #fail(error: OriginError | RequestError | GripError | Error): void {
+  #fail(error: Error): void {
     if (this.#state === 'over') return;
     this.#call?.abort();
     const failure = failureOf(error, this.#debug);
@@ -328,6 +276,10 @@ export class Exchange implements OriginHandler, Attempts, ResponseOwner, HoldOwn
   }
 
   #ended(hold: 'response' | 'stream' | undefined, error: string | undefined): void {
+    if (this.#asking) {
+      this.#asking = false;
+      this.#parts.admission.leave();
+    }
     const target = this.#call && describeTarget(this.#call.target);
     this.#parts.events.requestEnded({
       request: this.#request,
@@ -344,7 +296,6 @@ export class Exchange implements OriginHandler, Attempts, ResponseOwner, HoldOwn
   }
 }
 
-function headOf(instruct: Instruct): ResponseHead {
-  const { code, reason, headers } = instruct.response;
-  return { status: code, reason, headers };
+function tooLargeToHold(): RequestError {
+  return new RequestError('ERR_REQUEST_TOO_LARGE_TO_HOLD', 'Request too large to accept GRIP instruct.');
 }

@@ -19,9 +19,9 @@ export interface Failure {
 const ORIGIN_FAILED = 'Error while proxying to origin.';
 
 /** Errors whose text every client is told. */
-const OPEN: Partial<Record<RequestErrorCode, { readonly status: number; readonly text?: string }>> = {
+const OPEN: Partial<Record<RequestErrorCode, { readonly status: number }>> = {
   ERR_REQUEST_NO_ROUTE: { status: 502 },
-  ERR_REQUEST_TOO_LARGE_TO_HOLD: { status: 400, text: 'Request too large to accept GRIP instruct.' },
+  ERR_REQUEST_TOO_LARGE_TO_HOLD: { status: 400 },
   ERR_REQUEST_WEBSOCKET: { status: 501 },
 };
 
@@ -29,7 +29,7 @@ const OPEN: Partial<Record<RequestErrorCode, { readonly status: number; readonly
 export function failureOf(error: Error, debug: boolean): Failure {
   const code = (error as { code?: string }).code ?? 'ERR_INTERNAL';
   const open = error instanceof RequestError ? OPEN[error.code] : undefined;
-  if (open !== undefined) return { status: open.status, text: open.text ?? error.message, code };
+  if (open !== undefined) return { status: open.status, text: error.message, code };
   return { status: 502, text: debug ? debugText(error, code) : ORIGIN_FAILED, code };
 }
 

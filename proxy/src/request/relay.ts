@@ -14,6 +14,8 @@ export class Relay implements AnswerBody, ResponseOwner {
   readonly #response: ClientResponse;
   readonly #call: OriginCall;
   readonly #ended: (end: RelayEnd) => void;
+  /** Body bytes that the origin has announced and not sent yet. */
+  #left: number | undefined;
 
   /** Takes the response over. `ended` is called once. */
   constructor(response: ClientResponse, call: OriginCall, ended: (end: RelayEnd) => void) {
@@ -25,10 +27,17 @@ export class Relay implements AnswerBody, ResponseOwner {
 
   /** Throws, with nothing sent, when the head cannot be put on the wire. */
   start(head: ResponseHead, length: number | undefined): void {
+    this.#left = length;
     this.#response.writeHead(head, length);
   }
 
   onData(chunk: Buffer): boolean {
+    if (this.#left !== undefined) this.#left -= chunk.length;
+    // The last bytes and the end in one call: a small answer leaves with its head in one write.
+    if (this.#left === 0) {
+      this.#response.end(chunk);
+      return true;
+    }
     return this.#response.write(chunk);
   }
 

@@ -10,6 +10,7 @@ import type { Origin } from '../origin/origin.js';
 import type { Route } from '../routes/route.js';
 import type { RouteTable } from '../routes/route-table.js';
 import type { Target } from '../routes/target.js';
+import type { Admission } from './admission.js';
 
 /** The settings of the request path. Sizes in bytes. */
 export interface RequestSettings {
@@ -61,6 +62,7 @@ export interface RequestParts {
   readonly routes: () => RouteTable;
   /** What answers for a target, for requests with this Host. */
   readonly originOf: (target: Target, route: Route, host: string) => Origin;
+  readonly admission: Admission;
   readonly grip: GripHeaders;
   readonly holds: HoldParts;
   readonly clock: Clock;

@@ -1,0 +1,180 @@
+/**
+ * Owns: what an origin's GRIP response leads to: an answer without its GRIP parts, or a hold.
+ * Does not own: the decision that a response is GRIP, asking again, or the holds.
+ */
+import {
+  type HoldMode,
+  type Instruct,
+  instructKind,
+  parseInstructHeaders,
+  parseInstructJson,
+  type ResponseHead,
+} from '@holdfast/grip';
+import type { ClientRequest, ClientResponse } from '../edge/edge.js';
+import type { HoldOwner, HoldParts } from '../holds/hold.js';
+import { openHold } from '../holds/open.js';
+import { ResponseHold } from '../holds/response-hold.js';
+import type { StreamHold } from '../holds/stream-hold.js';
+import type { OriginError } from '../origin/errors.js';
+import { describeTarget } from '../origin/failover.js';
+import type { Target } from '../routes/target.js';
+import type { AnswerBody } from './answer.js';
+import { RequestError } from './errors.js';
+
+/** The exchange that the instruct came to: told what became of it, and the owner of the hold if there is one. */
+export interface InstructOwner extends HoldOwner {
+  /** There is no hold: this head, with the body as the origin sends it, is the answer. Says who takes the body. */
+  instructRelayed(head: ResponseHead, length: number | undefined): AnswerBody;
+  /** There is no hold, and the answer has gone out whole. */
+  instructAnswered(status: number): void;
+  /** The request is a hold from here on. */
+  instructHeld(mode: HoldMode, status: number): void;
+  /** There is neither: nothing has been written to the client. */
+  instructFailed(error: Error): void;
+}
+
+/** Where an instruct is carried out. */
+export interface InstructScene {
+  readonly request: ClientRequest;
+  readonly response: ClientResponse;
+  /** Who gave the instruct. */
+  readonly target: Target;
+  /** Goes before the name of every channel of the instruct. */
+  readonly prefix: string;
+  /** Most channels of one instruct. */
+  readonly subscriptionMax: number;
+  /** Longest body that is read whole, in bytes. */
+  readonly bodyMax: number;
+  readonly holds: HoldParts;
+}
+
+const EMPTY = Buffer.alloc(0);
+
+/** Carries out one GRIP response. Made when its head is there; then fed with its body. */
+export class InstructAnswer implements AnswerBody {
+  readonly #scene: InstructScene;
+  readonly #owner: InstructOwner;
+  #body: AnswerBody;
+
+  /** Throws a `GripError` when an instruct in headers cannot be understood, and what `writeHead` throws. */
+  constructor(scene: InstructScene, head: ResponseHead, length: number | undefined, owner: InstructOwner) {
+    this.#scene = scene;
+    this.#owner = owner;
+    if (instructKind(head) === 'json') {
+      this.#body = this.#collect(
+        (body) => this.#obeyJson(parseInstructJson(head, body)),
+        () => {},
+      );
+    } else this.#body = this.#obeyHeaders(parseInstructHeaders(head), length);
+  }
+
+  onData(chunk: Buffer): boolean {
+    return this.#body.onData(chunk);
+  }
+
+  onEnd(): void {
+    this.#body.onEnd();
+  }
+
+  onError(error: OriginError): void {
+    this.#body.onError(error);
+  }
+
+  #obeyHeaders(instruct: Instruct, length: number | undefined): AnswerBody {
+    if (!this.#holds(instruct)) return this.#owner.instructRelayed(headOf(instruct), length);
+    const hold = this.#open(instruct);
+    if (hold instanceof ResponseHold) {
+      return this.#collect(
+        (body) => this.#complete(hold, instruct, body),
+        () => hold.abandon(),
+      );
+    }
+    return this.#stream(hold, instruct);
+  }
+
+  #obeyJson(instruct: Instruct): void {
+    const body = instruct.response.body ?? EMPTY;
+    if (!this.#holds(instruct)) {
+      this.#scene.response.writeHead(headOf(instruct), body.length);
+      this.#scene.response.end(body);
+      this.#owner.instructAnswered(instruct.response.code);
+      return;
+    }
+    const hold = this.#open(instruct);
+    if (hold instanceof ResponseHold) this.#complete(hold, instruct, body);
+    else {
+      const stream = this.#stream(hold, instruct);
+      stream.onData(body);
+      stream.onEnd();
+    }
+  }
+
+  /** A stream to which nothing can ever be appended (RFC 9110 §6.4.1) is an answer, not a hold. */
+  #holds({ hold, response: { code } }: Instruct): boolean {
+    if (hold === undefined) return false;
+    return hold.mode === 'response' || !(this.#scene.request.method === 'HEAD' || code === 204 || code === 304);
+  }
+
+  #open(instruct: Instruct): ResponseHold | StreamHold {
+    const { request, response, target, prefix, subscriptionMax, holds } = this.#scene;
+    const opening = { id: request.id, response, instruct, prefix, implicit: target.subs, subscriptionMax };
+    return openHold(opening, this.#owner, holds);
+  }
+
+  /** The origin's own answer, which goes out at the time-out, is whole. */
+  #complete(hold: ResponseHold, instruct: Instruct, body: Buffer): void {
+    this.#owner.instructHeld('response', instruct.response.code);
+    hold.complete(body);
+  }
+
+  #stream(hold: StreamHold, instruct: Instruct): AnswerBody {
+    try {
+      hold.open();
+    } catch (error) {
+      hold.abandon();
+      throw error;
+    }
+    this.#owner.instructHeld('stream', instruct.response.code);
+    return {
+      onData: (chunk) => hold.write(chunk),
+      onEnd: () => hold.opened(),
+      onError: () => hold.abandon(),
+    };
+  }
+
+  /** Reads the body whole, within its limit. */
+  #collect(then: (body: Buffer) => void, abandon: () => void): AnswerBody {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    const fail = (error: Error) => {
+      abandon();
+      this.#owner.instructFailed(error);
+    };
+    return {
+      onData: (chunk) => {
+        bytes += chunk.length;
+        if (bytes <= this.#scene.bodyMax) chunks.push(chunk);
+        else fail(tooLarge(this.#scene.target));
+        return true;
+      },
+      onEnd: () => {
+        try {
+          then(Buffer.concat(chunks));
+        } catch (error) {
+          fail(error as Error);
+        }
+      },
+      onError: fail,
+    };
+  }
+}
+
+function tooLarge(target: Target): RequestError {
+  const text = `GRIP instruct response too large from ${describeTarget(target)}`;
+  return new RequestError('ERR_REQUEST_INSTRUCT_TOO_LARGE', text);
+}
+
+function headOf(instruct: Instruct): ResponseHead {
+  const { code, reason, headers } = instruct.response;
+  return { status: code, reason, headers };
+}

@@ -70,7 +70,8 @@ app.post('/publish', express.text({ type: () => true }), async (req, res) => {
   const event = text.replace(/^/gm, 'data: ');
   const publisher = serveGrip.getPublisher();
   try {
-    await publisher.publishFormats(channel, [new HttpStreamFormat(`${text}\n`), new HttpResponseFormat(`${text}\n`)]);
+    const formats = [new HttpStreamFormat(`${text}\n`), new HttpResponseFormat({ body: `${text}\n` })];
+    await publisher.publishFormats(channel, formats);
     await publisher.publishFormats(`events-${channel}`, [new HttpStreamFormat(`event: message\n${event}\n\n`)]);
     res.type('text').send('Published\n');
   } catch (error) {

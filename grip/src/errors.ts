@@ -25,6 +25,10 @@ export const gripErrors = {
     side: 'internal',
     meaning: 'A configured signing or verifying key cannot be read, or cannot be used for what was asked of it.',
   },
+  ERR_GRIP_WS_EVENTS: {
+    side: 'origin',
+    meaning: 'An answer over WebSocket-over-HTTP has events that cannot be parsed, or accepts what was not offered.',
+  },
   ERR_GRIP_HEADER: {
     side: 'internal',
     meaning: 'A value cannot be written in the GRIP header grammar, for example a channel name with a comma.',

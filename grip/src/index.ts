@@ -45,3 +45,26 @@ export {
 export { isFinalStatus, reasonPhrase } from './reason.js';
 export { parseSigKey, type SigKey, signGripSig, verifyGripSig } from './sig.js';
 export { textFromWire, wireFromText } from './wire-text.js';
+export { acceptBytes, contentBytes, parseBytesAccepted, type WsAcceptance } from './ws-acceptance.js';
+export {
+  closeEvent,
+  fitCloseReason,
+  isSendableCloseCode,
+  MAX_CLOSE_REASON,
+  readClose,
+  type WsClose,
+} from './ws-close.js';
+export {
+  formatWsControl,
+  parseWsControl,
+  type WsControl,
+  type WsControlInvalid,
+  type WsKeepAlive,
+  type WsMessageType,
+  type WsSendDelayed,
+  type WsSubscribe,
+  type WsUnsubscribe,
+} from './ws-control.js';
+export { encodeWsEvents, parseWsEvents, type WsEvent, type WsEventType } from './ws-events.js';
+export { type GripExtension, parseGripExtension, withoutGrip } from './ws-extension.js';
+export { type OriginMessage, readOriginMessage } from './ws-origin-message.js';

@@ -4,11 +4,13 @@
  */
 import type { Log } from '@holdfast/control-api';
 import { headerValue } from '@holdfast/grip';
+import type { SubscriberEnd } from './channels/subscriber-parts.js';
 import type { LogLevel } from './config/log-level.js';
 import type { ClientRequest } from './edge/edge.js';
-import type { HoldEnd } from './holds/hold.js';
+import { describeTarget } from './origin/failover.js';
 import type { RequestEnd } from './request/request-parts.js';
 import type { Route } from './routes/route.js';
+import type { SessionOpening } from './sessions/session-parts.js';
 
 /** What the lines may hold beyond the usual. */
 export interface AccessLogOptions {
@@ -53,11 +55,22 @@ export class AccessLog {
     this.#log.info({ ...fields, retry: retry || undefined, from, ua }, text);
   }
 
-  /** A hold is over. `bytes` are body bytes written to the client. */
-  hold(request: ClientRequest, route: Route | undefined, end: HoldEnd, bytes: number): void {
+  /** A WebSocket handshake was answered. */
+  session(opening: SessionOpening): void {
+    const { request, standing, route, target, status, error, duration } = opening;
+    const described = target && describeTarget(target);
+    const { secure } = standing;
+    const rest = { request, route, status, error, duration, hold: undefined, bytes: 0, retry: false };
+    this.request({ ...rest, secure, target: described });
+  }
+
+  /** A hold or session is over. `bytes` are body bytes written to the client of a hold. */
+  end(request: ClientRequest, route: Route | undefined, end: SubscriberEnd, bytes?: number): void {
     if (!this.#options.enabled || isSilenced(route?.logLevel)) return;
     const { kind, reason, items, dropped, duration } = end;
-    const text = `hold ${kind} ${request.path} id=${request.id} end=${reason} items=${items} dropped=${dropped} ${bytes} ${duration}ms`;
+    const what = kind === 'ws' ? 'session' : `hold ${kind}`;
+    const counts = `items=${items} dropped=${dropped}${bytes === undefined ? '' : ` ${bytes}`}`;
+    const text = `${what} ${request.path} id=${request.id} end=${reason} ${counts} ${duration}ms`;
     this.#log.info(
       { id: request.id, kind, reason, items, dropped, bytes, duration, channels: end.channels.length },
       text,

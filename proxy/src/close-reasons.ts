@@ -1,18 +1,38 @@
 /**
- * Owns: the one table of reasons for which a held connection ends: the text of the log field and the metric label.
- * Does not own: what is then sent to the client.
+ * Owns: the one table of reasons for which a held connection ends: the text of the log field, the metric label, and the
+ * code of the Close frame where the proxy itself closes a WebSocket. Does not own: what else is sent to the client.
  */
+
+/** A row of the table. */
+interface CloseRow {
+  readonly meaning: string;
+  /** RFC 6455 §7.4.1 and the IANA registry; absent where the proxy sends no Close frame of its own. */
+  readonly code?: number;
+}
 
 /** Reason → what happened. */
 export const closeReasons = {
-  answered: 'A published item answered the request.',
-  timeout: 'The hold timed out and the origin’s own answer went out.',
-  retried: 'The request went back to the origin; the client still waits.',
-  closed: 'A published item closed the stream.',
-  'client-gone': 'The client closed its connection.',
-  'slow-client': 'The client read too slowly: more than `stream_queue_size` waited for it.',
-  'origin-failed': 'The origin broke off while its answer was still being sent.',
-  shutdown: 'The node went down.',
-} as const;
+  answered: { meaning: 'A published item answered the request.' },
+  timeout: { meaning: 'The hold timed out and the origin’s own answer went out.' },
+  retried: { meaning: 'The request went back to the origin; the client still waits.' },
+  closed: { meaning: 'A published item closed the connection.' },
+  'client-closed': { meaning: 'The client closed its WebSocket.' },
+  'client-gone': { meaning: 'The client’s connection ended without a word.' },
+  'client-fault': { meaning: 'The client broke the WebSocket protocol, or sent too long a message.' },
+  'origin-closed': { meaning: 'The origin closed the session.' },
+  'origin-failed': { meaning: 'The origin broke off, or its answer could not be used.' },
+  'filter-limit': { meaning: 'The origin asked for more filters than a subscription may have.', code: 1011 },
+  'slow-client': {
+    meaning: 'The client read too slowly: more than `client_queue_size` waited for it.',
+    code: 1013,
+  },
+  shutdown: { meaning: 'The node went down.', code: 1012 },
+} as const satisfies Readonly<Record<string, CloseRow>>;
 
 export type CloseReason = keyof typeof closeReasons;
+
+/** The code with which the proxy closes a WebSocket for this reason, if it sends a Close frame at all. */
+export function closeCode(reason: CloseReason): number | undefined {
+  const row: CloseRow = closeReasons[reason];
+  return row.code;
+}

@@ -4,7 +4,7 @@ export { renderConfigDocs } from './config/docs.js';
 export { configErrors } from './config/errors.js';
 export { configSearch, loadConfig } from './config/load.js';
 export { edgeErrors } from './edge/errors.js';
+export { requestErrors } from './errors.js';
 export { createLog, type RootLog } from './log.js';
 export { HoldfastNode } from './node.js';
 export { originErrors } from './origin/errors.js';
-export { requestErrors } from './request/errors.js';

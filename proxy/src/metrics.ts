@@ -5,9 +5,10 @@
 import type { PublishEvents } from '@holdfast/control-api';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { DeliveryEvents } from './channels/item-delivery.js';
+import type { SubscriberKind } from './channels/subscriber.js';
+import type { SubscriberEvents } from './channels/subscriber-parts.js';
 import type { CloseReason } from './close-reasons.js';
 import type { EdgeEvents } from './edge/node-edge.js';
-import type { HoldEvents } from './holds/hold.js';
 
 /** Numbers that are asked for when they are scraped. */
 export interface MetricSources {
@@ -28,7 +29,7 @@ export interface CountedRequest {
 const CLASSES = ['gone', '1xx', '2xx', '3xx', '4xx', '5xx'] as const;
 
 /** The counters of one process. */
-export class Metrics implements HoldEvents, DeliveryEvents, PublishEvents, EdgeEvents {
+export class Metrics implements SubscriberEvents, DeliveryEvents, PublishEvents, EdgeEvents {
   readonly #registry = new Registry();
   readonly #prefix: string;
   readonly #requests = { gone: 0, '1xx': 0, '2xx': 0, '3xx': 0, '4xx': 0, '5xx': 0, other: 0 };
@@ -38,7 +39,7 @@ export class Metrics implements HoldEvents, DeliveryEvents, PublishEvents, EdgeE
   readonly #holdsEnded;
   readonly #holds;
   readonly #itemsReceived = { all: 0 };
-  readonly #itemsSent = { response: 0, stream: 0 };
+  readonly #itemsSent = { response: 0, stream: 0, ws: 0 };
   readonly #itemsDropped;
   readonly #published;
   readonly #publishRejected;
@@ -93,21 +94,21 @@ export class Metrics implements HoldEvents, DeliveryEvents, PublishEvents, EdgeE
     this.#requestSeconds.observe(duration / 1_000);
   }
 
-  holdOpened(kind: 'response' | 'stream'): void {
+  subscriberOpened(kind: SubscriberKind): void {
     this.#holdsOpened.inc({ kind });
     this.#holds.inc({ kind });
   }
 
-  holdEnded(kind: 'response' | 'stream', reason: CloseReason): void {
+  subscriberEnded(kind: SubscriberKind, reason: CloseReason): void {
     this.#holdsEnded.inc({ kind, reason });
     this.#holds.dec({ kind });
   }
 
-  itemSent(kind: 'response' | 'stream'): void {
+  itemSent(kind: SubscriberKind): void {
     this.#itemsSent[kind]++;
   }
 
-  itemDropped(kind: 'response' | 'stream', reason: CloseReason): void {
+  itemDropped(kind: SubscriberKind, reason: CloseReason): void {
     this.#itemsDropped.inc({ kind, reason });
   }
 

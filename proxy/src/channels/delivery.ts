@@ -1,8 +1,9 @@
 /**
  * Owns: an item's encoding for subscribers, done once per item. Does not own: who the subscribers are.
  */
-import type { HttpResponseFormat, HttpStreamFormat, Item } from '@holdfast/grip';
+import type { HttpResponseFormat, HttpStreamFormat, Item, WsMessageFormat } from '@holdfast/grip';
 import { StreamPiece } from '../edge/stream-piece.js';
+import { FramePiece } from '../websocket/frame-piece.js';
 
 /** One item on its way to all subscribers of its channel: each form of it is made once and shared. */
 export class Delivery {
@@ -10,6 +11,7 @@ export class Delivery {
   /** When the item reached this node, in ms since the Unix epoch. */
   readonly at: number;
   #piece: StreamPiece | undefined;
+  #frame: FramePiece | undefined;
 
   constructor(item: Item, at: number) {
     this.item = item;
@@ -24,6 +26,23 @@ export class Delivery {
   /** How the item goes to stream holds, if at all. */
   get stream(): HttpStreamFormat | undefined {
     return this.item.formats.httpStream;
+  }
+
+  /** How the item goes to WebSocket sessions, if at all. */
+  get ws(): WsMessageFormat | undefined {
+    return this.item.formats.wsMessage;
+  }
+
+  /** The message for WebSocket clients. Only for an item whose ws-message action is `send`. */
+  get frame(): FramePiece {
+    if (this.#frame === undefined) {
+      const format = this.item.formats.wsMessage;
+      this.#frame =
+        format?.action === 'send'
+          ? new FramePiece(format.type, format.content)
+          : new FramePiece('text', Buffer.alloc(0));
+    }
+    return this.#frame;
   }
 
   /** The content for streams. Only for an item whose stream action is `send`. */

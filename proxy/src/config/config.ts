@@ -21,6 +21,8 @@ export interface ClientConfig {
   readonly tlsCertsDir: string;
   /** Bytes of a request line with its header fields. */
   readonly headMax: number;
+  /** Bytes of one WebSocket message. */
+  readonly messageMax: number;
   readonly connectionsMax: number;
   readonly keepAliveTimeoutMs: number;
   readonly headerTimeoutMs: number;
@@ -87,7 +89,7 @@ export interface ZeromqConfig {
 /** For holds. */
 export interface HoldsConfig {
   /** Bytes that may wait for one client. */
-  readonly streamQueueMax: number;
+  readonly clientQueueMax: number;
   readonly slowClientPolicy: 'close' | 'drop';
   readonly subscriptionsMax: number;
   readonly updateOnFirstSubscription: boolean;
@@ -174,6 +176,7 @@ function clientConfig(values: Values): ClientConfig {
     sockets: values.local_ports,
     tlsCertsDir: values.tls_certs_dir,
     headMax: values.client_buffer_size,
+    messageMax: values.websocket_message_max,
     connectionsMax: values.client_maxconn,
     keepAliveTimeoutMs: ms(values.client_keep_alive_timeout),
     headerTimeoutMs: ms(values.client_header_timeout),
@@ -284,7 +287,7 @@ export function toConfig(values: Values, context: ConfigContext): Config {
       stats: values.stats_spec,
     },
     holds: {
-      streamQueueMax: values.stream_queue_size,
+      clientQueueMax: values.client_queue_size,
       slowClientPolicy: values.slow_client_policy,
       subscriptionsMax: values.connection_subscription_max,
       updateOnFirstSubscription: values.update_on_first_subscription,

@@ -6,6 +6,7 @@
  * library's own object; a write reports back-pressure; a hold is written through `push` alone.
  */
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
+import type { MessageSocket } from '../websocket/message-socket.js';
 import type { StreamPiece } from './stream-piece.js';
 
 /** Where an edge listens. Exactly one of `port` and `path` is given. */
@@ -51,6 +52,20 @@ export interface EdgeHandler {
    * `abort`. It must not throw.
    */
   onRequest(request: ClientRequest, response: ClientResponse): void;
+  /** The same for a valid WebSocket handshake (RFC 6455 §4.2.1); invalid ones the edge has refused. */
+  onWebSocket(request: ClientRequest, handshake: ClientHandshake): void;
+}
+
+/** A client that waits for the answer to its WebSocket handshake. What it sends before is kept for the socket. */
+export interface ClientHandshake {
+  /** For refusing: an ordinary answer, after which the connection is closed. Tells its owner when the client goes. */
+  readonly response: ClientResponse;
+  /**
+   * Accepts: writes the 101 with these fields, of which the handshake's own, and those of the hop, are left out
+   * (Upgrade, Connection, Sec-WebSocket-Accept, Sec-WebSocket-Extensions: extensions to the client are the edge's
+   * business). `extensions` are sent as they are, for a client that is a GRIP proxy. Undefined when the client has gone.
+   */
+  accept(headers: RawHeaders, extensions?: string): MessageSocket | undefined;
 }
 
 /** One client request: plain copied values, usable for as long as anybody keeps it. */

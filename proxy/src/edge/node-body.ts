@@ -7,7 +7,9 @@ export class NodeBody implements ClientBody {
   readonly length: number | undefined;
   readonly #message: IncomingMessage;
   #onRead: (() => void) | undefined;
-  #started = false;
+  #dropped = false;
+  #broken = false;
+  #finish: ((ended: boolean) => void) | undefined;
 
   /** `onRead` is called once when the body is first asked for: the moment for `100 Continue`. */
   constructor(message: IncomingMessage, length: number | undefined, onRead?: () => void) {
@@ -16,13 +18,7 @@ export class NodeBody implements ClientBody {
     this.#onRead = onRead;
   }
 
-  /** Whether anybody has asked for the body. */
-  get started(): boolean {
-    return this.#started;
-  }
-
   read(sink: BodySink): void {
-    this.#started = true;
     this.#onRead?.();
     this.#onRead = undefined;
     let open = true;
@@ -32,17 +28,40 @@ export class NodeBody implements ClientBody {
       if (ended) sink.onEnd();
       else sink.onAbort();
     };
-    this.#message.on('data', (chunk: Buffer) => sink.onData(chunk));
+    // A message that broke before anybody read it says so no more.
+    if (this.#broken || (this.#message.destroyed && !this.#message.readableEnded)) {
+      queueMicrotask(() => finish(false));
+      return;
+    }
+    this.#finish = finish;
+    this.#message.on('data', (chunk: Buffer) => {
+      if (open && !this.#dropped) sink.onData(chunk);
+    });
     this.#message.on('end', () => finish(true));
     this.#message.on('error', () => finish(false));
     this.#message.on('close', () => finish(false));
   }
 
   pause(): void {
-    this.#message.pause();
+    if (!this.#dropped) this.#message.pause();
   }
 
   resume(): void {
+    this.#message.resume();
+  }
+
+  /** The rest cannot be had: the client has gone, or sent something malformed. */
+  break(): void {
+    this.#broken = true;
+    this.#finish?.(false);
+  }
+
+  /**
+   * Lets the rest go by unseen, paused or not: the answer is complete, and the next request of the connection comes
+   * after this body.
+   */
+  drop(): void {
+    this.#dropped = true;
     this.#message.resume();
   }
 }

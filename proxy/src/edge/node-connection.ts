@@ -1,10 +1,13 @@
 /**
- * Owns: one client connection of the node edge: whose turn it is when requests are pipelined, and what the client's
- * FIN means. Does not own: parsing, or the answers themselves.
+ * Owns: one client connection of the node edge: whose turn it is when requests are pipelined, what the client's FIN
+ * means, and how the connection is closed. Does not own: parsing, or the answers themselves.
  */
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import type { Clock, Timer } from '../clock.js';
 import type { NodeResponse } from './node-response.js';
+
+/** How long a client may go on sending once it has its last answer, before its connection is cut, in ms. */
+const LINGER_MS = 2_000;
 
 const key = Symbol('connection');
 
@@ -19,8 +22,9 @@ export interface ConnectionRules {
   readonly halfCloseGrace: number;
 }
 
+/** What is done when the answers before are complete; without a response it is a refusal. */
 interface Turn {
-  readonly response: NodeResponse;
+  readonly response: NodeResponse | undefined;
   readonly begin: () => void;
 }
 
@@ -28,22 +32,28 @@ interface Turn {
  * Serialises the requests of one socket and passes the socket's events on to the response whose turn it is.
  *
  * A FIN from the client may be a half-close (it still reads) or the first half of a close (it is gone): TCP tells only
- * when something is sent, by a reset. So an answer under way goes on as long as something is written to it, without a
- * reset, every `halfCloseGrace`; a connection that is silent for longer counts as gone.
+ * when something is sent, by a reset. So an answer under way goes on as long as some of it moves, without a reset,
+ * every `halfCloseGrace`; a connection that is silent for longer counts as gone.
  */
 export class NodeConnection {
   readonly #socket: Socket;
   readonly #rules: ConnectionRules;
   #current: NodeResponse | undefined;
   #waiting: Turn[] | undefined;
-  #grace: Timer | undefined;
-  #refused = false;
+  #timer: Timer | undefined;
+  /** The next answer is to be the last. */
+  #stopping = false;
+  /** No further request is taken. */
+  #closing = false;
+  /** The client has sent, or may be sending, what will not be taken. */
+  #unread = false;
 
   /** Takes a socket under its care; called once when it is accepted. */
   constructor(socket: Socket, rules: ConnectionRules) {
     this.#socket = socket;
     this.#rules = rules;
     (socket as Tagged)[key] = this;
+    socket.destroySoon = closeSoon;
     socket.on('drain', () => this.#current?.writable());
     socket.on('end', () => this.#halfClosed());
     socket.on('close', () => this.#closed());
@@ -54,38 +64,101 @@ export class NodeConnection {
     return (socket as Tagged)[key];
   }
 
-  /** The response under way, if any. */
-  get current(): NodeResponse | undefined {
-    return this.#current;
-  }
-
   /** Runs `begin` when the answers before `response` are complete: at once on all but pipelined connections. */
   enter(response: NodeResponse, begin: () => void): void {
-    const busy = this.#current !== undefined && !this.#current.response.writableFinished;
-    if (!busy) {
-      this.#current = response;
-      begin();
+    if (this.#closing) {
+      this.#unread = true;
+      response.response.req.resume();
       return;
     }
-    this.#waiting ??= [];
-    if (this.#waiting.push({ response, begin }) === 1) this.#followUp();
+    if (this.#stopping) response.response.shouldKeepAlive = false;
+    this.#add({ response, begin });
   }
 
   /**
-   * What came last cannot be parsed: runs `answer`, once, when its turn comes. When the body of the request under way is
-   * what is malformed, that is now if nothing of an answer is out yet; otherwise the connection is cut.
+   * Makes the response under way the last of its connection. With `unread`, what the client sent after its request
+   * cannot be trusted.
+   */
+  last(unread = false): void {
+    this.#closing = true;
+    this.#unread ||= unread || this.#waiting !== undefined;
+    this.#waiting = undefined;
+    if (this.#current !== undefined) this.#current.response.shouldKeepAlive = false;
+  }
+
+  /**
+   * The client has sent something that cannot be parsed: runs `answer`, which is to end the connection, once the
+   * requests before are answered. A request whose own body is malformed is not answered otherwise.
    */
   refuse(answer: () => void): void {
-    if (this.#refused) return;
-    this.#refused = true;
+    this.#unread = true;
+    if (this.#closing) return;
+    this.#closing = true;
+    const refusal: Turn = {
+      response: undefined,
+      begin: () => {
+        if (this.#socket.writable) answer();
+        this.#linger();
+      },
+    };
+    const waiting = this.#waiting?.at(-1)?.response;
+    if (waiting !== undefined && !waiting.response.req.complete) this.#waiting?.pop();
     const current = this.#current;
-    if (current === undefined || current.response.writableFinished) answer();
-    else if (current.response.req.complete) current.response.once('finish', answer);
-    else if (current.response.headersSent) this.#socket.destroy();
+    if (waiting === undefined && current !== undefined && this.#busy && !current.response.req.complete) {
+      if (current.response.headersSent) this.#socket.destroy();
+      else {
+        current.gone();
+        refusal.begin();
+      }
+    } else this.#add(refusal);
+  }
+
+  /** Closes when the answer under way is complete, or at once when nothing has been asked yet. */
+  finish(): void {
+    if (this.#closing) return;
+    this.#stopping = true;
+    if (this.#busy && this.#current !== undefined) {
+      this.last();
+      if (this.#current.response.headersSent) this.#current.response.once('finish', () => this.close());
+    } else if (this.#socket.bytesRead === 0) this.#socket.destroy();
+  }
+
+  /** Lets go of the socket: it is a WebSocket from here on, and tells its new owner what becomes of it. */
+  handOver(): void {
+    this.#rules.clock.clear(this.#timer);
+    this.#current = undefined;
+    this.#waiting = undefined;
+    this.#closing = true;
+    this.#socket.destroySoon = Socket.prototype.destroySoon;
+  }
+
+  /** Cuts the connection. */
+  cut(): void {
+    this.#socket.destroy();
+  }
+
+  /** Closes after what has been written, as node asks for after a last answer. */
+  close(): void {
+    // Unread bytes of the client's would turn the close into a reset, which may destroy the answer on its way.
+    if (this.#unread || this.#current?.response.req.complete === false) this.#linger();
+    else Socket.prototype.destroySoon.call(this.#socket);
+  }
+
+  get #busy(): boolean {
+    return this.#current !== undefined && !this.#current.response.writableFinished;
+  }
+
+  #add(turn: Turn): void {
+    if (!this.#busy && !this.#waiting?.length) this.#begin(turn);
     else {
-      current.gone();
-      answer();
+      this.#waiting ??= [];
+      if (this.#waiting.push(turn) === 1) this.#followUp();
     }
+  }
+
+  #begin(turn: Turn): void {
+    if (turn.response !== undefined) this.#current = turn.response;
+    turn.begin();
   }
 
   /** Waits for node's own bookkeeping, which comes first among the listeners: it hands the socket to the next response. */
@@ -93,25 +166,61 @@ export class NodeConnection {
     this.#current?.response.once('finish', () => {
       const turn = this.#waiting?.shift();
       if (turn === undefined) return;
-      this.#current = turn.response;
+      this.#begin(turn);
       if ((this.#waiting?.length ?? 0) > 0) this.#followUp();
-      turn.begin();
     });
   }
 
+  /** Sends FIN and reads on until the client's, for a while (RFC 9112 §9.6). */
+  #linger(): void {
+    const socket = this.#socket;
+    const { clock } = this.#rules;
+    const closeNow = () => Socket.prototype.destroySoon.call(socket);
+    if (socket.readableEnded || socket.destroyed) {
+      closeNow();
+      return;
+    }
+    socket.end();
+    socket.resume();
+    socket.once('end', closeNow);
+    const limit = () => {
+      clock.clear(this.#timer);
+      this.#timer = clock.after(LINGER_MS, () => socket.destroy());
+    };
+    if (socket.writableFinished) limit();
+    else socket.once('finish', limit);
+  }
+
   #halfClosed(): void {
-    if (this.#current === undefined || this.#current.response.writableFinished) return;
-    const written = this.#socket.bytesWritten;
-    this.#grace = this.#rules.clock.after(this.#rules.halfCloseGrace, () => {
-      if (this.#socket.bytesWritten > written) this.#halfClosed();
+    if (!this.#busy || this.#current === undefined) return;
+    const last = this.#waiting?.at(-1)?.response ?? this.#current;
+    last.response.shouldKeepAlive = false;
+    this.#watch();
+  }
+
+  #watch(): void {
+    const before = progressOf(this.#socket);
+    this.#timer = this.#rules.clock.after(this.#rules.halfCloseGrace, () => {
+      if (progressOf(this.#socket) !== before) this.#watch();
       else this.#socket.destroy();
     });
   }
 
   #closed(): void {
-    this.#rules.clock.clear(this.#grace);
+    this.#rules.clock.clear(this.#timer);
     this.#waiting = undefined;
     this.#current?.gone();
     this.#current = undefined;
   }
+}
+
+/** Stands in for `socket.destroySoon`, by which node closes a connection after its last answer. */
+function closeSoon(this: Socket): void {
+  NodeConnection.of(this)?.close();
+}
+
+/** Changes whenever something is written, or taken by the client: of a write that is begun node counts all bytes. */
+function progressOf(socket: Socket): string {
+  const { _handle } = socket as { _handle?: { writeQueueSize?: number } | null };
+  return `${socket.bytesWritten}/${socket.writableLength}/${_handle?.writeQueueSize}`;
 }

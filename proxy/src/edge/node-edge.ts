@@ -6,19 +6,24 @@
 import { chmodSync, chownSync, rmSync, statSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { headerValue } from '@holdfast/grip';
 import type { Clock } from '../clock.js';
+import type { WsAcceptor } from '../websocket/ws-socket.js';
 import type { BoundListener, ClientRequest, Edge, EdgeHandler, Listener } from './edge.js';
 import { EdgeError } from './errors.js';
 import { NodeBody } from './node-body.js';
 import { NodeConnection } from './node-connection.js';
+import { asksForWebSocket, checkHandshake, NodeHandshake, plainHead } from './node-handshake.js';
 import { FlushQueue, NodeResponse } from './node-response.js';
 import { answerMalformed, answerText } from './refusal.js';
 import { checkRequest, isRefusal, type Refusal, type Target } from './request-check.js';
 import type { KeyPair, TlsCertificates } from './tls-certificates.js';
 import { resolveOwner } from './unix-owner.js';
+
+/** What Linux takes as the path of a unix socket, in bytes; node would cut the rest off and bind to what remains. */
+const MAX_SOCKET_PATH = 107;
 
 /** How the node edge treats its clients. Times in ms. */
 export interface NodeEdgeOptions {
@@ -32,6 +37,7 @@ export interface NodeEdgeOptions {
   readonly headerTimeout: number;
   readonly halfCloseGrace: number;
   readonly certificates: TlsCertificates;
+  readonly sockets: WsAcceptor;
 }
 
 /** What the edge reports to its operator. */
@@ -55,9 +61,11 @@ export class NodeEdge implements Edge {
   readonly #handler: EdgeHandler;
   readonly #options: NodeEdgeOptions;
   readonly #parts: NodeEdgeParts;
-  readonly #servers = new Map<Server, Listener>();
+  readonly #servers = new Set<Server>();
+  readonly #connections = new Set<NodeConnection>();
+  /** Connections of TLS listeners, those included whose handshake is not done. */
+  readonly #tlsSockets = new Set<Socket>();
   readonly #flushes = new FlushQueue();
-  #connections = 0;
 
   constructor(handler: EdgeHandler, options: NodeEdgeOptions, parts: NodeEdgeParts) {
     this.#handler = handler;
@@ -66,33 +74,35 @@ export class NodeEdge implements Edge {
   }
 
   get connections(): number {
-    return this.#connections;
+    return this.#connections.size;
   }
 
   async listen(listener: Listener): Promise<BoundListener> {
     const server = listener.tls ? this.#createTls() : createServer(this.#serverOptions());
     this.#prepare(server, listener);
-    if (listener.path !== undefined) removeStaleSocket(listener.path);
+    if (listener.path !== undefined) await preparePath(listener.path);
     await new Promise<void>((resolve, reject) => {
-      server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, listener)));
+      server.on('error', (error: NodeJS.ErrnoException) => reject(listenError(error, listener)));
       const done = () => resolve();
       if (listener.path !== undefined) server.listen(listener.path, done);
       else server.listen({ host: listener.host ?? '0.0.0.0', port: listener.port ?? 0, backlog: 4096 }, done);
     });
     if (listener.path !== undefined) applyOwner(listener);
-    this.#servers.set(server, listener);
+    this.#servers.add(server);
     return bound(listener, server);
   }
 
   stopAccepting(): void {
-    for (const server of this.#servers.keys()) server.close();
+    for (const server of this.#servers) server.close();
+    for (const connection of this.#connections) connection.finish();
   }
 
   async close(): Promise<void> {
-    const closing = [...this.#servers.keys()].map(
+    const closing = [...this.#servers].map(
       (server) => new Promise<void>((resolve) => void server.close(() => resolve())),
     );
-    for (const server of this.#servers.keys()) server.closeAllConnections();
+    for (const connection of this.#connections) connection.cut();
+    for (const socket of this.#tlsSockets) socket.destroy();
     await Promise.all(closing);
   }
 
@@ -101,6 +111,8 @@ export class NodeEdge implements Edge {
       maxHeaderSize: this.#options.maxHeaderBytes,
       keepAliveTimeout: this.#options.keepAliveTimeout,
       headersTimeout: this.#options.headerTimeout,
+      // Node looks at its time limits every 30 s only, unless told otherwise.
+      connectionsCheckingInterval: Math.min(5_000, Math.ceil(this.#options.headerTimeout / 4)),
       // An upload may take as long as it moves; what bounds it is the origin's inactivity limit.
       requestTimeout: 0,
       // Node's own answer to a missing Host has no text: `request-check` gives one.
@@ -121,7 +133,9 @@ export class NodeEdge implements Edge {
     // Clients without SNI get the server's own certificate: refreshed here, ahead of node's listener that starts the
     // handshake.
     let current: KeyPair | undefined;
-    server.prependListener('connection', () => {
+    server.prependListener('connection', (socket: Socket) => {
+      this.#tlsSockets.add(socket);
+      socket.once('close', () => this.#tlsSockets.delete(socket));
       const pair = certificates.default(portOf(server));
       if (pair === undefined || pair === current) return;
       current = pair;
@@ -136,17 +150,34 @@ export class NodeEdge implements Edge {
     server.timeout = 0;
     Object.assign(server, { httpAllowHalfOpen: true });
     const secure = listener.tls === true;
+    const rules = { clock: this.#parts.clock, halfCloseGrace: this.#options.halfCloseGrace };
     server.on(secure ? 'secureConnection' : 'connection', (socket: Socket) => {
-      this.#connections++;
-      socket.on('close', () => this.#connections--);
-      new NodeConnection(socket, { clock: this.#parts.clock, halfCloseGrace: this.#options.halfCloseGrace });
+      // A connection whose request wanted another protocol than WebSocket comes in here a second time.
+      if (NodeConnection.of(socket) !== undefined) return;
+      const connection = new NodeConnection(socket, rules);
+      this.#connections.add(connection);
+      socket.on('close', () => this.#connections.delete(connection));
     });
     server.on('drop', () => this.#parts.events.connectionRefused());
     server.on('request', (message, response) => this.#take(message, response, secure, false));
     server.on('checkContinue', (message, response) => this.#take(message, response, secure, true));
+    // Newer versions of node ask first; older ones hand every request with an Upgrade field to the listener.
+    Object.assign(server, {
+      shouldUpgradeCallback: (message: IncomingMessage) => asksForWebSocket(message.rawHeaders),
+    });
+    server.on('upgrade', (message: IncomingMessage, socket: Socket, early: Buffer) => {
+      if (asksForWebSocket(message.rawHeaders)) this.#upgrade(message, socket, early, secure);
+      else {
+        socket.unshift(Buffer.concat([plainHead(message), early]));
+        server.emit(secure ? 'secureConnection' : 'connection', socket);
+      }
+    });
+    // Node would answer any other expectation with 417 by itself; passing over it is as good (RFC 9110 §10.1.1).
+    server.on('checkExpectation', (message, response) => this.#take(message, response, secure, false));
     server.on('connect', (message: IncomingMessage, socket: Socket) => {
       this.#parts.events.requestRefused('CONNECT');
-      answerMalformed(socket, 501, `Method not supported: ${message.method}.\n`);
+      const text = `Method not supported: ${message.method}.\n`;
+      NodeConnection.of(socket)?.refuse(() => answerMalformed(socket, 501, text));
     });
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#malformed(error, socket as Socket));
     server.on('tlsClientError', (_error, socket: TLSSocket) => socket.destroy());
@@ -155,6 +186,11 @@ export class NodeEdge implements Edge {
   #take(message: IncomingMessage, answer: ServerResponse, secure: boolean, expectsContinue: boolean): void {
     const version = message.httpVersion === '1.0' ? '1.0' : '1.1';
     const response = new NodeResponse(answer, version, this.#flushes);
+    const connection = NodeConnection.of(message.socket);
+    if (connection === undefined) {
+      answer.destroy();
+      return;
+    }
     const begin = () => {
       const target = checkRequest({
         method: message.method as string,
@@ -164,23 +200,46 @@ export class NodeEdge implements Edge {
       });
       if (isRefusal(target)) {
         this.#parts.events.requestRefused(target.text.trimEnd());
-        answer.shouldKeepAlive = false;
+        connection.last(true);
         answerText(response, target.status, target.text);
       } else if (target.path === '*') answerText(response, 200, '');
-      else this.#handler.onRequest(this.#read(message, response, target, secure, version, expectsContinue), response);
+      else {
+        const body = readBody(message, response, expectsContinue);
+        this.#handler.onRequest(this.#read(message, body, target, secure, version), response);
+      }
     };
-    const connection = NodeConnection.of(message.socket);
-    if (connection === undefined) answer.destroy();
-    else connection.enter(response, begin);
+    connection.enter(response, begin);
+  }
+
+  #upgrade(message: IncomingMessage, socket: Socket, early: Buffer, secure: boolean): void {
+    const connection = NodeConnection.of(socket);
+    if (connection === undefined) {
+      socket.destroy();
+      return;
+    }
+    const handshake = new NodeHandshake(message, early, connection, this.#options.sockets, this.#flushes);
+    const { response } = handshake;
+    connection.enter(response, () => {
+      const target = checkRequest({
+        method: message.method as string,
+        target: message.url as string,
+        version: message.httpVersion,
+        headers: message.rawHeaders,
+      });
+      const refusal = isRefusal(target) ? { ...target, headers: [] } : checkHandshake(message);
+      if (refusal !== undefined) {
+        this.#parts.events.requestRefused(refusal.text.trimEnd());
+        answerText(response, refusal.status, refusal.text, refusal.headers);
+      } else this.#handler.onWebSocket(this.#read(message, undefined, target as Target, secure, '1.1'), handshake);
+    });
   }
 
   #read(
     message: IncomingMessage,
-    response: NodeResponse,
+    body: NodeBody | undefined,
     target: Target,
     secure: boolean,
     version: '1.0' | '1.1',
-    expectsContinue: boolean,
   ): ClientRequest {
     return {
       id: this.#parts.nextId(),
@@ -191,7 +250,7 @@ export class NodeEdge implements Edge {
       headers: message.rawHeaders,
       secure,
       clientAddress: plainAddress(message.socket.remoteAddress),
-      body: readBody(message, response, expectsContinue),
+      body,
     };
   }
 
@@ -202,6 +261,8 @@ export class NodeEdge implements Edge {
     else {
       const { status, text } = this.#refusal(error);
       NodeConnection.of(socket)?.refuse(() => {
+        // What comes after a request that asked for a close is nobody's request.
+        if (code === 'HPE_CLOSED_CONNECTION') return;
         this.#parts.events.requestRefused(code);
         answerMalformed(socket, status, text);
       });
@@ -223,14 +284,23 @@ function readBody(message: IncomingMessage, response: NodeResponse, expectsConti
   const chunked = headerValue(message.rawHeaders, 'transfer-encoding') !== undefined;
   if (!chunked && (length === undefined || Number(length) === 0)) return undefined;
   const answer = response.response;
-  if (!expectsContinue) return new NodeBody(message, chunked ? undefined : Number(length));
+  const onRead = expectsContinue ? continuation(answer, response) : undefined;
+  const body = new NodeBody(message, chunked ? undefined : Number(length), onRead);
+  response.body = body;
+  answer.once('finish', () => body.drop());
+  return body;
+}
+
+/** Sends 100 Continue when called, which is when the body is wanted. */
+function continuation(answer: ServerResponse, response: NodeResponse): () => void {
+  const { shouldKeepAlive } = answer;
   // Until it is asked to go on, the client may send its next request or the body: only a close keeps them apart.
   answer.shouldKeepAlive = false;
-  return new NodeBody(message, chunked ? undefined : Number(length), () => {
+  return () => {
     if (answer.headersSent || response.over) return;
-    answer.shouldKeepAlive = headerValue(message.rawHeaders, 'connection')?.toLowerCase() !== 'close';
+    answer.shouldKeepAlive = shouldKeepAlive;
     answer.writeContinue();
-  });
+  };
 }
 
 function describe(error: NodeJS.ErrnoException): string {
@@ -266,9 +336,21 @@ function listenError(error: NodeJS.ErrnoException, listener: Listener): EdgeErro
   return new EdgeError('ERR_EDGE_LISTEN', `cannot listen on ${where}: ${why}`, { cause: error });
 }
 
-/** A socket file that a dead process left behind would make `listen` fail for ever. */
-function removeStaleSocket(path: string): void {
-  if (statSync(path, { throwIfNoEntry: false })?.isSocket()) rmSync(path, { force: true });
+/** A socket file that a dead process left behind would make `listen` fail for ever; one that answers is in use. */
+async function preparePath(path: string): Promise<void> {
+  if (Buffer.byteLength(path) > MAX_SOCKET_PATH) {
+    const text = `cannot listen on ${path}: the path is longer than ${MAX_SOCKET_PATH} bytes`;
+    throw new EdgeError('ERR_EDGE_LISTEN', text);
+  }
+  if (!statSync(path, { throwIfNoEntry: false })?.isSocket()) return;
+  const stale = await new Promise<boolean>((resolve) => {
+    const probe = connect(path);
+    probe.once('connect', () => resolve(false));
+    probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'ECONNREFUSED'));
+    probe.once('close', () => resolve(false));
+    probe.once('connect', () => probe.destroy());
+  });
+  if (stale) rmSync(path, { force: true });
 }
 
 function applyOwner(listener: Listener): void {

@@ -4,9 +4,10 @@
  */
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { ResponseHead } from '@holdfast/grip';
+import { hasControl, headerFault, type ResponseHead } from '@holdfast/grip';
 import { clientHeaders } from './client-headers.js';
 import type { ClientResponse, ResponseOwner } from './edge.js';
+import type { NodeBody } from './node-body.js';
 import type { StreamPiece } from './stream-piece.js';
 
 /** How long an answer that was broken off may take to drain to its client before the connection is cut, in ms. */
@@ -37,6 +38,8 @@ export class FlushQueue {
  */
 export class NodeResponse implements ClientResponse {
   bodyBytes = 0;
+  /** The body of the request, while somebody may be reading it. */
+  body: NodeBody | undefined;
   readonly #response: ServerResponse;
   readonly #flushes: FlushQueue;
   readonly #chunkable: boolean;
@@ -44,6 +47,10 @@ export class NodeResponse implements ClientResponse {
   #pieces: StreamPiece[] = [];
   #pieceBytes = 0;
   #over = false;
+  /** The client went before the answer was complete. */
+  #gone = false;
+  /** Answers to HEAD, 204 and 304 have no body, whatever is written. */
+  #bodiless = false;
   #starved = false;
   #unbounded = false;
   #bodyBegun = false;
@@ -61,8 +68,9 @@ export class NodeResponse implements ClientResponse {
   }
 
   own(owner: ResponseOwner): void {
-    this.#owner = owner;
+    if (this.#gone) queueMicrotask(() => owner.onGone());
     if (this.#over) return;
+    this.#owner = owner;
     if (this.#response.destroyed) queueMicrotask(() => this.gone());
   }
 
@@ -71,24 +79,33 @@ export class NodeResponse implements ClientResponse {
     if (this.#over || response.destroyed) return;
     const headers = clientHeaders(head.headers);
     this.#unbounded = length === undefined;
+    this.#bodiless = response.req.method === 'HEAD' || head.status === 204 || head.status === 304;
     if (length !== undefined && head.status !== 204) headers.push('Content-Length', String(length));
     // An HTTP/1.1 connection that stays open says nothing of it; closing ones and HTTP/1.0 are node's to announce.
     if (this.#chunkable && response.shouldKeepAlive) response.removeHeader('connection');
     response.writeHead(head.status, head.reason, headers);
-    if (flush) response.flushHeaders();
+    if (flush) this.#flushHead();
   }
 
   writeInformation(head: ResponseHead): void {
     if (this.#over || !this.#chunkable || this.#response.headersSent) return;
+    const headers = clientHeaders(head.headers);
+    if (hasControl(head.reason)) throw new TypeError('reason phrase contains a control character');
     let text = `HTTP/1.1 ${head.status} ${head.reason}\r\n`;
-    for (let i = 0; i < head.headers.length; i += 2) text += `${head.headers[i]}: ${head.headers[i + 1]}\r\n`;
+    for (let i = 0; i < headers.length; i += 2) {
+      const [name, value] = [headers[i] as string, headers[i + 1] as string];
+      const fault = headerFault(name, value);
+      if (fault !== undefined) throw new TypeError(fault);
+      text += `${name}: ${value}\r\n`;
+    }
     this.#response.socket?.write(`${text}\r\n`, 'latin1');
   }
 
   write(chunk: Buffer): boolean {
-    if (this.#over || this.#response.destroyed) return true;
-    this.bodyBytes += chunk.length;
+    if (this.#over || this.#bodiless || this.#response.destroyed) return true;
+    this.flush();
     this.#bodyBegun = true;
+    this.bodyBytes += chunk.length;
     const taken = this.#response.write(chunk);
     if (!taken) this.#starved = true;
     return taken;
@@ -123,7 +140,7 @@ export class NodeResponse implements ClientResponse {
   }
 
   push(piece: StreamPiece): void {
-    if (this.#over || piece.payload.length === 0) return;
+    if (this.#over || this.#bodiless || piece.payload.length === 0) return;
     if (this.#pieces.push(piece) === 1) this.#flushes.add(this);
     this.#pieceBytes += piece.payload.length;
     this.bodyBytes += piece.payload.length;
@@ -144,9 +161,10 @@ export class NodeResponse implements ClientResponse {
     if (this.#over || response.destroyed) return;
     // A response that is not at the head of its connection has no socket yet: node keeps the bytes until it has.
     if (socket === null || !response.headersSent) for (const piece of pieces) response.write(piece.payload);
-    else if (pieces.length === 1) socket.write(this.#encode(pieces[0] as StreamPiece));
+    else if (pieces.length === 1 && this.#bodyBegun) socket.write(this.#encode(pieces[0] as StreamPiece));
     else {
       socket.cork();
+      this.#flushHead();
       for (const piece of pieces) socket.write(this.#encode(piece));
       socket.uncork();
     }
@@ -163,15 +181,27 @@ export class NodeResponse implements ClientResponse {
   gone(): void {
     if (this.#over) return;
     this.#over = true;
+    this.#gone = true;
     const owner = this.#owner;
     this.#owner = undefined;
     this.#pieces = [];
+    this.body?.break();
     owner?.onGone();
   }
 
   /** Whether the answer is complete or broken off, as far as its owner is concerned. */
   get over(): boolean {
     return this.#over;
+  }
+
+  /** Node keeps the head back for the first body bytes, of which it does not see those that are pushed. */
+  #flushHead(): void {
+    if (this.#bodyBegun) return;
+    this.#bodyBegun = true;
+    // Node's flushHeaders writes the head as UTF-8, which would change bytes above 0x7f; header fields are Latin-1. But
+    // where there is no body, node writes nothing.
+    if (this.#bodiless) this.#response.flushHeaders();
+    else this.#response.write('', 'latin1');
   }
 
   #encode(piece: StreamPiece): Buffer {
@@ -182,7 +212,12 @@ export class NodeResponse implements ClientResponse {
 /** Ends a connection in mid-body. A body delimited by the close itself needs a reset to be seen as broken off. */
 function cut(socket: Socket, untilClose: boolean): void {
   if (untilClose) {
-    socket.resetAndDestroy();
+    try {
+      socket.resetAndDestroy();
+    } catch {
+      // Only TCP knows a reset. On TLS the missing close_notify tells as much; a unix socket has no way of telling.
+      socket.destroy();
+    }
     return;
   }
   socket.destroySoon();

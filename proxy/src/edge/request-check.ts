@@ -25,7 +25,7 @@ export interface Target {
 }
 
 const HOST = /^[A-Za-z0-9._~!$&'()*+,;=%:[\]-]*$/;
-const ABSOLUTE = /^https?:\/\/([^/?#]*)([^#]*)/i;
+const ABSOLUTE = /^https?:\/\/([^/?#]+)([^#]*)/i;
 
 const refuse = (status: number, detail: string): Refusal => ({ status, text: `Failed to parse request: ${detail}\n` });
 

@@ -17,7 +17,8 @@ export interface KeyPair {
 
 interface Loaded {
   readonly stamp: string;
-  readonly pair: KeyPair;
+  /** Undefined when the files cannot be used and no earlier ones could. */
+  readonly pair: KeyPair | undefined;
 }
 
 /** Names that may become file names: no path separators, no leading dot. */
@@ -29,7 +30,7 @@ export class TlsCertificates {
   readonly #onFault: (error: EdgeError) => void;
   readonly #loaded = new Map<string, Loaded>();
 
-  /** `onFault` hears of a changed file that cannot be used; the certificate read before stays in use. */
+  /** `onFault` hears once of each changed file that cannot be used; the certificate read before stays in use. */
   constructor(directory: string, onFault: (error: EdgeError) => void) {
     this.#directory = directory;
     this.#onFault = onFault;
@@ -59,13 +60,14 @@ export class TlsCertificates {
     const known = this.#loaded.get(base);
     const stamp = stampOf(certificate, key);
     if (stamp === undefined) return known?.pair;
-    if (known?.stamp === stamp) return known.pair;
+    if (known !== undefined && known.stamp === stamp) return known.pair;
     try {
       const pem = { cert: readFileSync(certificate), key: readFileSync(key) };
       const pair = { ...pem, context: createSecureContext(pem) };
       this.#loaded.set(base, { stamp, pair });
       return pair;
     } catch (cause) {
+      this.#loaded.set(base, { stamp, pair: known?.pair });
       this.#onFault(
         new EdgeError('ERR_EDGE_CERTIFICATE', `cannot use ${certificate}: ${(cause as Error).message}`, { cause }),
       );

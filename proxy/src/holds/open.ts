@@ -2,8 +2,9 @@
  * Owns: turning an instruct into a registered hold. Does not own: parsing the instruct, or the hold's life.
  */
 import type { Instruct } from '@holdfast/grip';
+import type { SubscriberParts } from '../channels/subscriber-parts.js';
 import type { ClientResponse } from '../edge/edge.js';
-import type { HoldOwner, HoldParts } from './hold.js';
+import type { HoldOwner } from './hold.js';
 import { ResponseHold } from './response-hold.js';
 import { StreamHold } from './stream-hold.js';
 
@@ -24,7 +25,7 @@ export interface Opening {
  * Registers a hold of the kind that the instruct asks for. In one synchronous step: an item published after the origin
  * answered is either delivered to this hold or was accepted before the origin's answer reached this node.
  */
-export function openHold(opening: Opening, owner: HoldOwner, parts: HoldParts): ResponseHold | StreamHold {
+export function openHold(opening: Opening, owner: HoldOwner, parts: SubscriberParts): ResponseHold | StreamHold {
   const { id, response, instruct } = opening;
   const channels = channelsOf(opening, parts);
   return instruct.hold?.mode === 'stream'
@@ -32,7 +33,7 @@ export function openHold(opening: Opening, owner: HoldOwner, parts: HoldParts): 
     : new ResponseHold(id, response, instruct, channels, owner, parts);
 }
 
-function channelsOf(opening: Opening, parts: HoldParts): readonly string[] {
+function channelsOf(opening: Opening, parts: SubscriberParts): readonly string[] {
   const channels = new Set(opening.implicit);
   let count = 0;
   for (const { name } of opening.instruct.hold?.channels ?? []) {

@@ -6,10 +6,11 @@ import type { HttpResponseFormat, HttpResponseSend, Instruct, RawHeaders, Respon
 import { applyBodyPatch } from '@holdfast/grip';
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscriber } from '../channels/subscriber.js';
+import type { SubscriberEnd, SubscriberParts } from '../channels/subscriber-parts.js';
 import type { Timer } from '../clock.js';
 import type { CloseReason } from '../close-reasons.js';
 import type { ClientResponse, ResponseOwner } from '../edge/edge.js';
-import { type HoldEnd, type HoldOwner, type HoldParts, lastIdsOf } from './hold.js';
+import { type HoldOwner, lastIdsOf } from './hold.js';
 
 const EMPTY = Buffer.alloc(0);
 
@@ -24,7 +25,7 @@ export class ResponseHold implements Subscriber, ResponseOwner {
   readonly #instruct: Instruct;
   readonly #channels: readonly string[];
   readonly #owner: HoldOwner;
-  readonly #parts: HoldParts;
+  readonly #parts: SubscriberParts;
   readonly #since: number;
   #timer: Timer | undefined;
   #body: Buffer | undefined;
@@ -38,7 +39,7 @@ export class ResponseHold implements Subscriber, ResponseOwner {
     instruct: Instruct,
     channels: readonly string[],
     owner: HoldOwner,
-    parts: HoldParts,
+    parts: SubscriberParts,
   ) {
     this.id = id;
     this.#response = response;
@@ -50,7 +51,7 @@ export class ResponseHold implements Subscriber, ResponseOwner {
     response.own(this);
     const timeout = (instruct.hold?.timeout ?? 0) * 1_000;
     this.#timer = parts.clock.after(timeout, () => this.#timeOut());
-    parts.events.holdOpened('response');
+    parts.events.subscriberOpened('response');
     parts.registry.add(this, channels)?.catch((error: Error) => {
       parts.log.warn({ id, err: error }, 'subscription failed: asking the origin again at the time-out');
     });
@@ -123,7 +124,7 @@ export class ResponseHold implements Subscriber, ResponseOwner {
     this.#answer({ status: code, reason: phrase, headers }, this.#body ?? EMPTY, end);
   }
 
-  #answer(head: ResponseHead, body: Buffer, end: HoldEnd): void {
+  #answer(head: ResponseHead, body: Buffer, end: SubscriberEnd): void {
     this.#response.writeHead(head, body.length);
     this.#response.end(body);
     this.#owner.holdEnded(end);
@@ -134,13 +135,13 @@ export class ResponseHold implements Subscriber, ResponseOwner {
     if (end !== undefined) this.#owner.holdRetry(end, lastIdsOf(this.#instruct));
   }
 
-  #leave(reason: CloseReason, items = 0): HoldEnd | undefined {
+  #leave(reason: CloseReason, items = 0): SubscriberEnd | undefined {
     if (this.#over) return undefined;
     this.#over = true;
     const { clock, registry, events } = this.#parts;
     clock.clear(this.#timer);
     registry.remove(this, this.#channels);
-    events.holdEnded('response', reason);
+    events.subscriberEnded('response', reason);
     const duration = clock.now() - this.#since;
     return { kind: 'response', reason, items, dropped: 0, duration, channels: this.#channels };
   }

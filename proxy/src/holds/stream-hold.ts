@@ -5,11 +5,12 @@
 import type { Instruct } from '@holdfast/grip';
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscriber } from '../channels/subscriber.js';
+import type { SubscriberEnd, SubscriberParts } from '../channels/subscriber-parts.js';
 import type { CloseReason } from '../close-reasons.js';
 import type { ClientResponse, ResponseOwner } from '../edge/edge.js';
 import { StreamPiece } from '../edge/stream-piece.js';
-import type { HoldEnd, HoldOwner, HoldParts } from './hold.js';
-import { KeepAliveTimer } from './keep-alive.js';
+import { KeepAliveTimer } from '../keep-alive.js';
+import type { HoldOwner } from './hold.js';
 
 /** `opening`: the initial body is going out, items wait. `open`: items are written as they come. */
 type State = 'opening' | 'open' | 'over';
@@ -25,7 +26,7 @@ export class StreamHold implements Subscriber, ResponseOwner {
   readonly #instruct: Instruct;
   readonly #channels: readonly string[];
   readonly #owner: HoldOwner;
-  readonly #parts: HoldParts;
+  readonly #parts: SubscriberParts;
   readonly #since: number;
   #state: State = 'opening';
   #early: Delivery[] | undefined;
@@ -41,7 +42,7 @@ export class StreamHold implements Subscriber, ResponseOwner {
     instruct: Instruct,
     channels: readonly string[],
     owner: HoldOwner,
-    parts: HoldParts,
+    parts: SubscriberParts,
   ) {
     this.id = id;
     this.#response = response;
@@ -51,7 +52,7 @@ export class StreamHold implements Subscriber, ResponseOwner {
     this.#parts = parts;
     this.#since = parts.clock.now();
     response.own(this);
-    parts.events.holdOpened('stream');
+    parts.events.subscriberOpened('stream');
     parts.registry.add(this, channels)?.catch((error: Error) => {
       parts.log.warn({ id, err: error }, 'subscription failed: closing the stream, so that its client comes back');
       this.#end('origin-failed');
@@ -163,14 +164,14 @@ export class StreamHold implements Subscriber, ResponseOwner {
     this.#owner.holdEnded(end);
   }
 
-  #leave(reason: CloseReason): HoldEnd | undefined {
+  #leave(reason: CloseReason): SubscriberEnd | undefined {
     if (this.#state === 'over') return undefined;
     this.#state = 'over';
     this.#keepAlive?.stop();
     this.#early = undefined;
     const { clock, registry, events } = this.#parts;
     registry.remove(this, this.#channels);
-    events.holdEnded('stream', reason);
+    events.subscriberEnded('stream', reason);
     const duration = clock.now() - this.#since;
     const { length } = this.#channels;
     return {

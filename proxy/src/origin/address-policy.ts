@@ -5,7 +5,7 @@
 import { lookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
-import { OriginError } from './errors.js';
+import { blockedError } from './errors.js';
 
 /** Loopback, private, link-local and unique-local networks: Pushpin's list. */
 const PRIVATE = [
@@ -36,7 +36,7 @@ export const guardedLookup: LookupFunction = (hostname, options, callback) => {
   lookup(hostname, { ...options, all: true }, (error, addresses) => {
     if (error !== null) callback(error, '', 4);
     else if (addresses.some(({ address }) => isPrivate(address))) {
-      callback(new OriginError('ERR_ORIGIN_BLOCKED', 'Origin host/IP blocked.', 'connect'), '', 4);
+      callback(blockedError(), '', 4);
     } else if (options.all) callback(null, addresses as never);
     else callback(null, addresses[0]?.address ?? '', addresses[0]?.family ?? 4);
   });

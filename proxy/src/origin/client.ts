@@ -5,14 +5,12 @@
  * undici's raw handler interface is used because it gives header pairs as they came, before anything is parsed into
  * objects, and flow control by return value; nothing is allocated per request beyond one `HttpCall`.
  */
-import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
-import { checkServerIdentity } from 'node:tls';
 import type { ResponseHead } from '@holdfast/grip';
 import { type Dispatcher, Pool } from 'undici';
 import type { HttpTarget } from '../routes/target.js';
-import { guardedLookup, isPrivate } from './address-policy.js';
-import { OriginError } from './errors.js';
+import { connectOptions, isBlocked } from './connect-options.js';
+import { blockedError, OriginError } from './errors.js';
 import type { Origin, OriginCall, OriginHandler, OriginRequest } from './origin.js';
 
 /** How origins are talked to. Times in ms. */
@@ -80,7 +78,7 @@ class HttpOrigin implements Origin {
 
   constructor(target: HttpTarget, options: OriginClientOptions) {
     const name = isIP(target.host) === 6 ? `[${target.host}]` : target.host;
-    this.#blocked = target.untrusted && isIP(target.host) !== 0 && isPrivate(target.host);
+    this.#blocked = isBlocked(target);
     this.#pool = new Pool(`${target.ssl ? 'https' : 'http'}://${name}:${target.port}`, {
       pipelining: 1,
       allowH2: false,
@@ -88,17 +86,13 @@ class HttpOrigin implements Origin {
       bodyTimeout: options.inactivityTimeout,
       keepAliveTimeout: options.keepAliveTimeout,
       maxHeaderSize: options.maxHeaderBytes,
-      connect: {
-        timeout: options.connectTimeout,
-        ...(target.untrusted ? { lookup: guardedLookup } : {}),
-        ...(target.ssl ? tlsOptions(target) : {}),
-      } as NonNullable<Pool.Options['connect']>,
+      connect: { timeout: options.connectTimeout, ...connectOptions(target) } as NonNullable<Pool.Options['connect']>,
     });
   }
 
   dispatch(request: OriginRequest, handler: OriginHandler): OriginCall {
     const call = new HttpCall(handler);
-    if (this.#blocked) queueMicrotask(() => call.fail(blocked()));
+    if (this.#blocked) queueMicrotask(() => call.fail(blockedError()));
     else {
       const { method, path, headers, body } = request;
       this.#pool.dispatch({ method: method as Dispatcher.HttpMethod, path, headers, body }, call);
@@ -114,21 +108,6 @@ class HttpOrigin implements Origin {
   destroy(): Promise<void> {
     return this.#pool.destroy();
   }
-}
-
-function tlsOptions(target: HttpTarget): object {
-  return {
-    rejectUnauthorized: !target.insecure,
-    ...(target.clientCert === undefined ? {} : { cert: readFileSync(target.clientCert) }),
-    ...(target.clientKey === undefined ? {} : { key: readFileSync(target.clientKey) }),
-    ...(target.trustConnectHost
-      ? { checkServerIdentity: (_: string, certificate: never) => checkServerIdentity(target.host, certificate) }
-      : {}),
-  };
-}
-
-function blocked(): OriginError {
-  return new OriginError('ERR_ORIGIN_BLOCKED', 'Origin host/IP blocked.', 'connect');
 }
 
 /** One request on a pool: undici's handler on one side, the proxy's on the other. */

@@ -44,3 +44,8 @@ export class OriginError extends Error {
     this.repeat = repeat;
   }
 }
+
+/** The error of a target that must not be connected to. The next target is tried. */
+export function blockedError(): OriginError {
+  return new OriginError('ERR_ORIGIN_BLOCKED', 'Origin host/IP blocked.', 'connect');
+}

@@ -4,18 +4,17 @@
  * Does not own: routing, connections, header rules, the holds, or the texts of failures.
  */
 import { type HoldMode, instructKind, type ResponseHead } from '@holdfast/grip';
+import type { SubscriberEnd } from '../channels/subscriber-parts.js';
 import type { ClientRequest, ClientResponse, ResponseOwner } from '../edge/edge.js';
-import type { HoldEnd } from '../holds/hold.js';
+import { RequestError } from '../errors.js';
+import { answerPlain, failureOf } from '../fail.js';
 import type { OriginError } from '../origin/errors.js';
 import { type Attempts, describeTarget, Failover } from '../origin/failover.js';
-import { requestHeaders } from '../origin/headers.js';
+import type { ClientStanding } from '../origin/forwarder.js';
 import type { OriginCall, OriginHandler } from '../origin/origin.js';
 import type { Route } from '../routes/route.js';
-import { rewritePath } from '../routes/route.js';
 import type { Target } from '../routes/target.js';
 import type { AnswerBody } from './answer.js';
-import { RequestError } from './errors.js';
-import { answerPlain, failureOf } from './fail.js';
 import { InstructAnswer, type InstructOwner } from './instruct-answer.js';
 import { Relay, type RelayEnd } from './relay.js';
 import { RequestBody } from './request-body.js';
@@ -29,14 +28,6 @@ type State = 'asking' | 'answering' | 'held' | 'over';
 
 /** Methods that may be repeated when an origin may have seen them (RFC 9110 §9.2.2). */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
-
-/** Who the client is taken for; decided once, before the origin is asked. */
-export interface ClientStanding {
-  /** Its connection counts as TLS. */
-  readonly secure: boolean;
-  /** It is a GRIP proxy that signs with our `upstream_key`. */
-  readonly trusted: boolean;
-}
 
 /** Lives as long as its client's request does, retries of a hold included. */
 export class Exchange implements OriginHandler, Attempts, ResponseOwner, InstructOwner {
@@ -88,26 +79,11 @@ export class Exchange implements OriginHandler, Attempts, ResponseOwner, Instruc
   }
 
   send(target: Target, handler: OriginHandler): OriginCall {
-    const route = this.#route;
-    const host = (target.kind === 'http' ? target.hostHeader : undefined) ?? route.asHost ?? this.#clientHost;
-    const headers = requestHeaders(
-      {
-        headers: this.#request.headers,
-        clientAddress: this.#request.clientAddress,
-        host,
-        secure: this.#standing.secure,
-        trusted: this.#standing.trusted,
-        routeHeaders: route.headers,
-        origHeaders: route.origHeaders,
-        grip: this.#gripHeaders(),
-      },
-      this.#parts.settings.forward,
-    );
-    const path = rewritePath(route, this.#request.path);
+    const { forwarder, originOf } = this.#parts;
+    const forwarded = forwarder.forward(this.#request, this.#route, this.#standing, target, this.#lastIds);
     const body = this.#body === undefined ? null : this.#body.open();
-    return this.#parts
-      .originOf(target, route, host)
-      .dispatch({ method: this.#request.method, path, headers, body }, handler);
+    const { method } = this.#request;
+    return originOf(target, this.#route, forwarded.host).dispatch({ method, body, ...forwarded }, handler);
   }
 
   onInformation(head: ResponseHead): void {
@@ -172,7 +148,7 @@ export class Exchange implements OriginHandler, Attempts, ResponseOwner, Instruc
     this.#call?.resume();
   }
 
-  holdEnded(end: HoldEnd): void {
+  holdEnded(end: SubscriberEnd): void {
     this.#call?.abort();
     // The client of a hold may go away while the origin's own answer is still being read.
     if (this.#state === 'answering') this.#over('ERR_REQUEST_CLIENT_GONE');
@@ -181,7 +157,7 @@ export class Exchange implements OriginHandler, Attempts, ResponseOwner, Instruc
     this.#parts.events.holdEnded(this.#request, this.#route, end, this.#response.bodyBytes);
   }
 
-  holdRetry(end: HoldEnd, lastIds: ReadonlyMap<string, string>): void {
+  holdRetry(end: SubscriberEnd, lastIds: ReadonlyMap<string, string>): void {
     this.#parts.events.holdEnded(this.#request, this.#route, end, this.#response.bodyBytes);
     this.#state = 'asking';
     this.#retry = true;
@@ -199,10 +175,6 @@ export class Exchange implements OriginHandler, Attempts, ResponseOwner, Instruc
 
   get #obeysGrip(): boolean {
     return !this.#standing.trusted && !this.#route.noGrip;
-  }
-
-  get #clientHost(): string {
-    return this.#request.host === '' ? 'localhost' : this.#request.host;
   }
 
   get #debug(): boolean {
@@ -223,13 +195,6 @@ export class Exchange implements OriginHandler, Attempts, ResponseOwner, Instruc
     this.#answer = undefined;
     this.#call = new Failover(this.#route.targets, this, this);
     this.#call.start();
-  }
-
-  #gripHeaders(): string[] {
-    if (!this.#obeysGrip) return [];
-    const { settings, grip } = this.#parts;
-    const key = this.#route.sigKey ?? settings.sigKey;
-    return grip.make(this.#route.sigIss ?? settings.sigIss, key, this.#lastIds);
   }
 
   #relay(head: ResponseHead, length: number | undefined): AnswerBody {

@@ -4,12 +4,14 @@
  */
 import { headerValue, type SigKey, verifyGripSig } from '@holdfast/grip';
 import type { Clock } from '../clock.js';
-import type { ClientRequest, ClientResponse, EdgeHandler } from '../edge/edge.js';
+import type { ClientHandshake, ClientRequest, ClientResponse, EdgeHandler } from '../edge/edge.js';
+import { RequestError } from '../errors.js';
+import { answerPlain, failureOf } from '../fail.js';
+import type { ClientStanding } from '../origin/forwarder.js';
 import { countsAsSecure } from '../origin/headers.js';
 import type { Route } from '../routes/route.js';
-import { RequestError } from './errors.js';
-import { type ClientStanding, Exchange } from './exchange.js';
-import { answerPlain, failureOf } from './fail.js';
+import { Opening } from '../sessions/opening.js';
+import { Exchange } from './exchange.js';
 import type { RequestParts } from './request-parts.js';
 
 const ABOUT = 'Holdfast. Copyright (c) Holdfast contributors. Licensed under the MIT License.';
@@ -23,32 +25,40 @@ export class RequestHandler implements EdgeHandler {
   }
 
   onRequest(request: ClientRequest, response: ClientResponse): void {
-    const { settings, clock } = this.#parts;
     if (headerValue(request.headers, 'pushpin-check') !== undefined) {
       answerPlain(response, 200, ABOUT);
       return;
     }
-    const secure = countsAsSecure(request.headers, request.secure, settings.forward);
-    const websocket = isWebSocket(request);
-    const route = this.#route(request, secure, websocket);
-    if (route === undefined) {
-      const text = `No route for host: ${hostName(request.host)}`;
-      this.#refuse(request, response, secure, undefined, new RequestError('ERR_REQUEST_NO_ROUTE', text));
-    } else if (websocket) {
-      const text = 'WebSocket connections are not supported on this route.';
-      this.#refuse(request, response, secure, route, new RequestError('ERR_REQUEST_WEBSOCKET', text));
-    } else {
-      const trusted = isTrusted(request, settings.upstreamKey, clock);
-      const standing: ClientStanding = { secure, trusted };
-      new Exchange(request, response, route, standing, this.#parts).start();
-    }
+    const standing = this.#standing(request);
+    const route = this.#route(request, standing.secure, 'http');
+    if (route === undefined) this.#refuse(request, response, standing, undefined, noRoute(request));
+    else if (!standing.trusted && postsEvents(request, route)) {
+      const text = 'Client not allowed to send WebSocket events directly.';
+      const error = new RequestError('ERR_REQUEST_EVENTS_FROM_CLIENT', text);
+      this.#refuse(request, response, standing, route, error);
+    } else new Exchange(request, response, route, standing, this.#parts).start();
   }
 
-  #route(request: ClientRequest, secure: boolean, websocket: boolean): Route | undefined {
+  onWebSocket(request: ClientRequest, handshake: ClientHandshake): void {
+    const standing = this.#standing(request);
+    const route = this.#route(request, standing.secure, 'ws');
+    if (route === undefined) this.#refuse(request, handshake.response, standing, undefined, noRoute(request));
+    else new Opening(request, handshake, route, standing, this.#parts.sessions).start();
+  }
+
+  #standing(request: ClientRequest): ClientStanding {
+    const { settings, clock } = this.#parts;
+    return {
+      secure: countsAsSecure(request.headers, request.secure, settings.forward),
+      trusted: isTrusted(request, settings.upstreamKey, clock),
+    };
+  }
+
+  #route(request: ClientRequest, secure: boolean, proto: 'http' | 'ws'): Route | undefined {
     const { settings, routes } = this.#parts;
     const routeId = settings.acceptRouteHeader ? headerValue(request.headers, 'pushpin-route') : undefined;
     return routes().match({
-      proto: websocket ? 'ws' : 'http',
+      proto,
       host: hostName(request.host),
       path: request.path,
       secure,
@@ -59,7 +69,7 @@ export class RequestHandler implements EdgeHandler {
   #refuse(
     request: ClientRequest,
     response: ClientResponse,
-    secure: boolean,
+    standing: ClientStanding,
     route: Route | undefined,
     error: RequestError,
   ): void {
@@ -68,7 +78,7 @@ export class RequestHandler implements EdgeHandler {
     answerPlain(response, failure.status, failure.text);
     events.requestEnded({
       request,
-      secure,
+      secure: standing.secure,
       route,
       target: undefined,
       status: failure.status,
@@ -89,9 +99,15 @@ function hostName(host: string): string {
   return colon < 0 ? lower : lower.slice(0, colon);
 }
 
-/** Whether a request opens a WebSocket (RFC 6455 §4.1); the value is compared without case. */
-function isWebSocket(request: ClientRequest): boolean {
-  return headerValue(request.headers, 'upgrade')?.toLowerCase() === 'websocket';
+function noRoute(request: ClientRequest): RequestError {
+  return new RequestError('ERR_REQUEST_NO_ROUTE', `No route for host: ${hostName(request.host)}`);
+}
+
+/** Whether a client speaks WebSocket-over-HTTP to an origin that believes such requests to be the proxy's. */
+function postsEvents(request: ClientRequest, route: Route): boolean {
+  if (!route.targets.some((target) => target.kind === 'http' && target.overHttp)) return false;
+  const type = headerValue(request.headers, 'content-type')?.split(';', 1)[0];
+  return type?.trim().toLowerCase() === 'application/websocket-events';
 }
 
 function isTrusted(request: ClientRequest, key: SigKey | undefined, clock: Clock): boolean {

@@ -10,8 +10,10 @@ import {
   parseInstructJson,
   type ResponseHead,
 } from '@holdfast/grip';
+import type { SubscriberParts } from '../channels/subscriber-parts.js';
 import type { ClientRequest, ClientResponse } from '../edge/edge.js';
-import type { HoldOwner, HoldParts } from '../holds/hold.js';
+import { RequestError } from '../errors.js';
+import type { HoldOwner } from '../holds/hold.js';
 import { openHold } from '../holds/open.js';
 import { ResponseHold } from '../holds/response-hold.js';
 import type { StreamHold } from '../holds/stream-hold.js';
@@ -19,7 +21,6 @@ import type { OriginError } from '../origin/errors.js';
 import { describeTarget } from '../origin/failover.js';
 import type { Target } from '../routes/target.js';
 import type { AnswerBody } from './answer.js';
-import { RequestError } from './errors.js';
 
 /** The exchange that the instruct came to: told what became of it, and the owner of the hold if there is one. */
 export interface InstructOwner extends HoldOwner {
@@ -45,7 +46,7 @@ export interface InstructScene {
   readonly subscriptionMax: number;
   /** Longest body that is read whole, in bytes. */
   readonly bodyMax: number;
-  readonly holds: HoldParts;
+  readonly holds: SubscriberParts;
 }
 
 const EMPTY = Buffer.alloc(0);

@@ -1,15 +1,16 @@
 /** Owns: what every exchange is given, and what it reports. Does not own: any of the parts. */
 import type { Log } from '@holdfast/control-api';
 import type { SigKey } from '@holdfast/grip';
+import type { SubscriberEnd, SubscriberParts } from '../channels/subscriber-parts.js';
 import type { Clock } from '../clock.js';
 import type { ClientRequest } from '../edge/edge.js';
-import type { HoldEnd, HoldParts } from '../holds/hold.js';
-import type { GripHeaders } from '../origin/grip-headers.js';
+import type { Forwarder } from '../origin/forwarder.js';
 import type { ForwardRules } from '../origin/headers.js';
 import type { Origin } from '../origin/origin.js';
 import type { Route } from '../routes/route.js';
 import type { RouteTable } from '../routes/route-table.js';
 import type { Target } from '../routes/target.js';
+import type { SessionParts } from '../sessions/session-parts.js';
 import type { Admission } from './admission.js';
 
 /** The settings of the request path. Sizes in bytes. */
@@ -17,9 +18,6 @@ export interface RequestSettings {
   readonly debug: boolean;
   readonly acceptRouteHeader: boolean;
   readonly forward: ForwardRules;
-  /** Signs requests on routes that have no key of their own. */
-  readonly sigIss: string;
-  readonly sigKey: SigKey | undefined;
   /** Verifies clients that are GRIP proxies themselves. */
   readonly upstreamKey: SigKey | undefined;
   /** How much of a request body is kept for asking again. */
@@ -52,7 +50,7 @@ export interface RequestEnd {
 /** The access log and the metrics of requests. Must not throw. */
 export interface RequestEvents {
   requestEnded(end: RequestEnd): void;
-  holdEnded(request: ClientRequest, route: Route | undefined, end: HoldEnd, bytes: number): void;
+  holdEnded(request: ClientRequest, route: Route | undefined, end: SubscriberEnd, bytes: number): void;
 }
 
 /** Given to every exchange; the same for all. */
@@ -63,8 +61,9 @@ export interface RequestParts {
   /** What answers for a target, for requests with this Host. */
   readonly originOf: (target: Target, route: Route, host: string) => Origin;
   readonly admission: Admission;
-  readonly grip: GripHeaders;
-  readonly holds: HoldParts;
+  readonly forwarder: Forwarder;
+  readonly holds: SubscriberParts;
+  readonly sessions: SessionParts;
   readonly clock: Clock;
   readonly events: RequestEvents;
   readonly log: Log;

@@ -57,6 +57,16 @@ export const clientOptions = [
     doc: 'Largest request head (request line and header fields). A larger one is refused.',
   },
   {
+    key: 'websocket_message_max',
+    group: 'Clients',
+    type: 'size',
+    unit: 'bytes',
+    default: 16_777_216,
+    min: 125,
+    max: 1_073_741_824,
+    doc: 'Longest WebSocket message, in either direction and after decompression. A longer one closes the session with code 1009.',
+  },
+  {
     key: 'client_maxconn',
     group: 'Clients',
     type: 'int',

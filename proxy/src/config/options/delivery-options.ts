@@ -86,7 +86,7 @@ export const deliveryOptions = [
     doc: 'How long a channel stays subscribed after the last response hold on it has gone.',
   },
   {
-    key: 'stream_queue_size',
+    key: 'client_queue_size',
     group,
     type: 'size',
     unit: 'bytes',
@@ -100,6 +100,6 @@ export const deliveryOptions = [
     type: 'enum',
     values: ['close', 'drop'],
     default: 'close',
-    doc: 'What happens when `stream_queue_size` is exceeded: `close` ends the connection, `drop` leaves the item out.',
+    doc: 'What happens when `client_queue_size` is exceeded: `close` ends the connection, `drop` leaves the item out.',
   },
 ] as const satisfies readonly Option[];

@@ -1,4 +1,4 @@
-/** Owns: the failures of a request that are neither the origin connection's nor GRIP's own. */
+/** Owns: the failures of a client's request that are neither the origin connection's nor GRIP's own. */
 
 /** Codes of `RequestError`, for docs/errors.md. */
 export const requestErrors = {
@@ -16,9 +16,9 @@ export const requestErrors = {
     side: 'client',
     meaning: 'The client closed its connection before its answer was complete. In the log only.',
   },
-  ERR_REQUEST_WEBSOCKET: {
+  ERR_REQUEST_EVENTS_FROM_CLIENT: {
     side: 'client',
-    meaning: 'A WebSocket handshake on a route that cannot serve it. Answered 501.',
+    meaning: 'A client posted application/websocket-events itself to an over_http route. Answered 403.',
   },
 } as const;
 

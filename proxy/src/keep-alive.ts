@@ -1,6 +1,6 @@
-/** Owns: when a keep-alive is due on a stream hold. Does not own: writing it. */
+/** Owns: when a keep-alive is due on a held connection. Does not own: writing it. */
 import type { KeepAlive } from '@holdfast/grip';
-import type { Clock, Timer } from '../clock.js';
+import type { Clock, Timer } from './clock.js';
 
 /** So many ms at most are taken off each period at random, so that holds opened together do not beat together. */
 const JITTER_MS = 1_000;

@@ -3,9 +3,9 @@
  * The texts are Pushpin's; what it tells nobody is added on debug routes only.
  */
 import { GripError, reasonPhrase } from '@holdfast/grip';
-import type { ClientResponse } from '../edge/edge.js';
-import { OriginError } from '../origin/errors.js';
+import type { ClientResponse } from './edge/edge.js';
 import { RequestError, type RequestErrorCode } from './errors.js';
+import { OriginError } from './origin/errors.js';
 
 /** What a client is told. `text` is without the newline that ends it on the wire. */
 export interface Failure {
@@ -22,7 +22,7 @@ const ORIGIN_FAILED = 'Error while proxying to origin.';
 const OPEN: Partial<Record<RequestErrorCode, { readonly status: number }>> = {
   ERR_REQUEST_NO_ROUTE: { status: 502 },
   ERR_REQUEST_TOO_LARGE_TO_HOLD: { status: 400 },
-  ERR_REQUEST_WEBSOCKET: { status: 501 },
+  ERR_REQUEST_EVENTS_FROM_CLIENT: { status: 403 },
 };
 
 /** Says how an error is answered; `debug` is the route's or the global debug setting. */

@@ -1,0 +1,222 @@
+/**
+ * Owns: making the parts of a node out of its configuration, and joining them. Does not own: when they start or stop
+ * (`node`), or the parts.
+ */
+import { randomBytes } from 'node:crypto';
+import { type Backplane, LocalBackplane, Publisher } from '@holdfast/control-api';
+import { AccessLog } from './access-log.js';
+import { ChannelRegistry } from './channels/registry.js';
+import type { SubscriberParts } from './channels/subscriber-parts.js';
+import { realClock } from './clock.js';
+import type { Config, ForwardConfig } from './config/config.js';
+import type { Edge, EdgeHandler } from './edge/edge.js';
+import { EdgeError } from './edge/errors.js';
+import { NodeEdge } from './edge/node-edge.js';
+import { TlsCertificates } from './edge/tls-certificates.js';
+import type { RootLog } from './log.js';
+import { Metrics } from './metrics.js';
+import { OriginClient } from './origin/client.js';
+import { Forwarder } from './origin/forwarder.js';
+import { GripHeaders } from './origin/grip-headers.js';
+import type { ForwardRules } from './origin/headers.js';
+import type { Origin } from './origin/origin.js';
+import { TestOrigin } from './origin/test-origin.js';
+import { Admission } from './request/admission.js';
+import { RequestHandler } from './request/handle.js';
+import type { RequestParts } from './request/request-parts.js';
+import type { Route } from './routes/route.js';
+import { RoutesSource } from './routes/routes-source.js';
+import type { Target } from './routes/target.js';
+import { SessionDialer } from './sessions/dialer.js';
+import type { SessionParts } from './sessions/session-parts.js';
+import { WsAcceptor } from './websocket/ws-socket.js';
+
+/** Response heads of origins may be longer than what clients may send us. */
+const ORIGIN_HEADER_BYTES = 65_536;
+
+/** The parts that a node starts and stops. */
+export interface Assembly {
+  readonly metrics: Metrics;
+  readonly backplane: Backplane;
+  readonly registry: ChannelRegistry;
+  readonly routes: RoutesSource;
+  readonly origins: OriginClient;
+  readonly publisher: Publisher;
+  readonly edge: Edge;
+}
+
+/**
+ * Makes the parts; nothing listens yet.
+ * @throws RoutesError when the routes file cannot be read; EdgeError when the edge cannot be had
+ */
+export function assemble(config: Config, log: RootLog): Assembly {
+  const metrics = new Metrics(config.admin.prometheusPrefix);
+  const backplane = new LocalBackplane(log.child('backplane'));
+  const registry = new ChannelRegistry(backplane);
+  const routes = makeRoutes(config, log);
+  const origins = new OriginClient({
+    connectTimeout: config.origin.connectTimeoutMs,
+    inactivityTimeout: config.origin.timeoutMs,
+    keepAliveTimeout: config.origin.keepAliveTimeoutMs,
+    maxHeaderBytes: ORIGIN_HEADER_BYTES,
+  });
+  const publisher = new Publisher({
+    backplane,
+    countSubscribers: (channel) => registry.count(channel),
+    events: metrics,
+    log: log.child('publish'),
+  });
+  const parts = requestParts(config, log, metrics, registry, routes, origins);
+  const edge = makeEdge(config, log, metrics, new RequestHandler(parts));
+  metrics.observe({ connections: () => edge.connections, channels: () => registry.size });
+  return { metrics, backplane, registry, routes, origins, publisher, edge };
+}
+
+function makeRoutes(config: Config, log: RootLog): RoutesSource {
+  const routesLog = log.child('routes');
+  return new RoutesSource(config.routes, {
+    log: {
+      info: (message) => routesLog.info({}, message),
+      warn: (message) => routesLog.warn({}, message),
+      error: (message) => routesLog.error({}, message),
+    },
+  });
+}
+
+function makeEdge({ client }: Config, log: RootLog, metrics: Metrics, handler: EdgeHandler): Edge {
+  if (client.edge === 'uws') {
+    throw new EdgeError('ERR_EDGE_UNAVAILABLE', 'edge uws: this version has only the node edge; use edge: node');
+  }
+  const tlsLog = log.child('tls');
+  const edgeLog = log.child('edge');
+  const instance = randomBytes(3).toString('hex');
+  let requests = 0;
+  return new NodeEdge(
+    handler,
+    {
+      maxHeaderBytes: client.headMax,
+      maxConnections: client.connectionsMax,
+      keepAliveTimeout: client.keepAliveTimeoutMs,
+      headerTimeout: client.headerTimeoutMs,
+      halfCloseGrace: client.halfCloseGraceMs,
+      certificates: new TlsCertificates(client.tlsCertsDir, (error) => tlsLog.error({ err: error }, error.message)),
+      sockets: new WsAcceptor({ maxMessage: client.messageMax, compression: client.compression }),
+    },
+    {
+      clock: realClock,
+      nextId: () => `${instance}-${(++requests).toString(36)}`,
+      events: {
+        connectionRefused: () => {
+          metrics.connectionRefused();
+          edgeLog.warn({}, `client_maxconn (${client.connectionsMax}) reached: connection closed`);
+        },
+        requestRefused: (reason) => {
+          metrics.requestRefused();
+          edgeLog.debug({ reason }, 'malformed request refused');
+        },
+      },
+    },
+  );
+}
+
+function makeAccessLog({ log: { level, parts, from, userAgent } }: Config, log: RootLog): AccessLog {
+  const effective = parts.proxy ?? level;
+  return new AccessLog(log.child('proxy'), {
+    enabled: effective === 'info' || effective === 'debug',
+    from,
+    userAgent,
+  });
+}
+
+function requestParts(
+  config: Config,
+  log: RootLog,
+  metrics: Metrics,
+  registry: ChannelRegistry,
+  routes: RoutesSource,
+  origins: OriginClient,
+): RequestParts {
+  const { forward, origin, holds } = config;
+  const access = makeAccessLog(config, log);
+  const rules = forwardRules(forward);
+  const forwarder = new Forwarder(
+    { rules, sigIss: forward.sigIss, sigKey: forward.sigKey },
+    new GripHeaders(realClock),
+  );
+  const originOf = originsOf(origins);
+  const subscriber: SubscriberParts = {
+    registry,
+    clock: realClock,
+    random: Math.random,
+    events: metrics,
+    log: log.child('hold'),
+    queueLimit: holds.clientQueueMax,
+    slowClientPolicy: holds.slowClientPolicy,
+  };
+  const sessions: SessionParts = {
+    subscriber: { ...subscriber, log: log.child('session') },
+    dial: new SessionDialer(
+      { clock: realClock, random: Math.random, forwarder, originOf, log: log.child('session') },
+      { maxMessage: config.client.messageMax, compression: config.client.compression },
+      { connectTimeout: origin.connectTimeoutMs },
+    ).dial,
+    debug: forward.debug,
+    subscriptionMax: holds.subscriptionsMax,
+    events: {
+      sessionOpened: (opening) => {
+        metrics.requestEnded(opening);
+        access.session(opening);
+      },
+      sessionEnded: (request, route, end) => access.end(request, route, end),
+    },
+  };
+  return {
+    settings: {
+      debug: forward.debug,
+      acceptRouteHeader: forward.acceptPushpinRoute,
+      forward: rules,
+      upstreamKey: forward.upstreamKey,
+      requestBodyMax: origin.requestBodyMax,
+      instructBodyMax: origin.instructBodyMax,
+      subscriptionMax: holds.subscriptionsMax,
+    },
+    routes: () => routes.table,
+    originOf,
+    admission: new Admission(origin.openRequestsMax),
+    forwarder,
+    holds: subscriber,
+    sessions,
+    clock: realClock,
+    events: {
+      requestEnded: (end) => {
+        metrics.requestEnded(end);
+        access.request(end);
+      },
+      holdEnded: (request, route, end, bytes) => access.end(request, route, end, bytes),
+    },
+    log: log.child('request'),
+  };
+}
+
+/** What answers for a target: a pool of connections, or the test target, of which there is one per path prefix. */
+function originsOf(origins: OriginClient): (target: Target, route: Route, host: string) => Origin {
+  const tests = new Map<string, TestOrigin>();
+  return (target, route, host) => {
+    if (target.kind === 'http') return origins.origin(target, host);
+    const known = tests.get(route.pathBeg) ?? new TestOrigin(route.pathBeg);
+    tests.set(route.pathBeg, known);
+    return known;
+  };
+}
+
+function forwardRules(forward: ForwardConfig): ForwardRules {
+  return {
+    cdnLoop: forward.cdnLoop,
+    acceptForwardedProtocol: forward.acceptXForwardedProtocol,
+    setForwardedProtocol: forward.setXForwardedProtocol,
+    forwardedFor: forward.xForwardedFor,
+    forwardedForTrusted: forward.xForwardedForTrusted,
+    origHeadersNeedMark: new Set(forward.origHeadersNeedMark),
+    acceptRouteHeader: forward.acceptPushpinRoute,
+  };
+}

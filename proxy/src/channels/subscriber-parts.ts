@@ -1,0 +1,48 @@
+/**
+ * Owns: what every subscriber is given, what it reports, and what is left of it at its end: the same for holds and
+ * sessions. Does not own: the subscribers.
+ */
+import type { Log } from '@holdfast/control-api';
+import type { Clock } from '../clock.js';
+import type { CloseReason } from '../close-reasons.js';
+import type { ChannelRegistry } from './registry.js';
+import type { SubscriberKind } from './subscriber.js';
+
+/** What a subscriber that is over amounts to. */
+export interface SubscriberEnd {
+  readonly kind: SubscriberKind;
+  readonly reason: CloseReason;
+  /** Items that were sent to the client. */
+  readonly items: number;
+  /** Items that were not, because the client was too slow. */
+  readonly dropped: number;
+  /** How long it lasted, in ms. */
+  readonly duration: number;
+  readonly channels: readonly string[];
+}
+
+/** Counts what subscribers do; implemented by the metrics. */
+export interface SubscriberEvents {
+  subscriberOpened(kind: SubscriberKind): void;
+  subscriberEnded(kind: SubscriberKind, reason: CloseReason): void;
+  /** An item was written to a client. */
+  itemSent(kind: SubscriberKind): void;
+  /** An item was not written to a client that reads too slowly. */
+  itemDropped(kind: SubscriberKind, reason: CloseReason): void;
+}
+
+/** What becomes of a client that does not read. */
+export type SlowClientPolicy = 'close' | 'drop';
+
+/** Given to every subscriber; the same for all. */
+export interface SubscriberParts {
+  readonly registry: ChannelRegistry;
+  readonly clock: Clock;
+  /** A number in [0, 1), as `Math.random`. */
+  readonly random: () => number;
+  readonly events: SubscriberEvents;
+  readonly log: Log;
+  /** How many bytes may wait for a client before the policy applies. */
+  readonly queueLimit: number;
+  readonly slowClientPolicy: SlowClientPolicy;
+}

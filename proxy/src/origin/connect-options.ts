@@ -1,0 +1,30 @@
+/**
+ * Owns: how a connection to a target is made, for every protocol spoken to it: look-up, verification, client certificate.
+ * Does not own: connecting.
+ */
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { checkServerIdentity } from 'node:tls';
+import type { HttpTarget } from '../routes/target.js';
+import { guardedLookup, isPrivate } from './address-policy.js';
+
+/** Options for node's net.connect and tls.connect. Reads the files of a client certificate; throws if it cannot. */
+export function connectOptions(target: HttpTarget): object {
+  return { ...(target.untrusted ? { lookup: guardedLookup } : {}), ...(target.ssl ? tlsOptions(target) : {}) };
+}
+
+/** Whether a target must not be connected to: it is untrusted and its address, given as such, is private. */
+export function isBlocked(target: HttpTarget): boolean {
+  return target.untrusted && isIP(target.host) !== 0 && isPrivate(target.host);
+}
+
+function tlsOptions(target: HttpTarget): object {
+  return {
+    rejectUnauthorized: !target.insecure,
+    ...(target.clientCert === undefined ? {} : { cert: readFileSync(target.clientCert) }),
+    ...(target.clientKey === undefined ? {} : { key: readFileSync(target.clientKey) }),
+    ...(target.trustConnectHost
+      ? { checkServerIdentity: (_: string, certificate: never) => checkServerIdentity(target.host, certificate) }
+      : {}),
+  };
+}

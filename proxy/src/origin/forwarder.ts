@@ -1,0 +1,81 @@
+/**
+ * Owns: turning a client's request into requests to targets: host, path and headers. Does not own: the rules of single
+ * headers (`headers`), the body, or sending.
+ */
+import type { RawHeaders, SigKey } from '@holdfast/grip';
+import { type Route, rewritePath } from '../routes/route.js';
+import type { Target } from '../routes/target.js';
+import type { GripHeaders } from './grip-headers.js';
+import { type ForwardRules, requestHeaders } from './headers.js';
+
+/** Who the client is taken for; decided once per request. */
+export interface ClientStanding {
+  /** Its connection counts as TLS. */
+  readonly secure: boolean;
+  /** It is a GRIP proxy that signs with our `upstream_key`. */
+  readonly trusted: boolean;
+}
+
+/** The settings of forwarding; the same for every request. */
+export interface ForwardSettings {
+  readonly rules: ForwardRules;
+  /** Signs requests on routes that have no key of their own. */
+  readonly sigIss: string;
+  readonly sigKey: SigKey | undefined;
+}
+
+/** What of a client's request goes to an origin. */
+export interface Forwardable {
+  readonly path: string;
+  readonly host: string;
+  readonly headers: RawHeaders;
+  readonly clientAddress: string;
+}
+
+/** A request as a target is to get it. */
+export interface Forwarded {
+  /** Value of the Host header. */
+  readonly host: string;
+  readonly path: string;
+  /** Host first; flat pairs. */
+  readonly headers: string[];
+}
+
+/** Makes the requests for origins. */
+export class Forwarder {
+  readonly #settings: ForwardSettings;
+  readonly #grip: GripHeaders;
+
+  constructor(settings: ForwardSettings, grip: GripHeaders) {
+    this.#settings = settings;
+    this.#grip = grip;
+  }
+
+  /** Signed anew at every call. `lastIds` go out as `Grip-Last`. */
+  forward(
+    request: Forwardable,
+    route: Route,
+    standing: ClientStanding,
+    target: Target,
+    lastIds?: ReadonlyMap<string, string>,
+  ): Forwarded {
+    const clientHost = request.host === '' ? 'localhost' : request.host;
+    const host = (target.kind === 'http' ? target.hostHeader : undefined) ?? route.asHost ?? clientHost;
+    const { rules, sigIss, sigKey } = this.#settings;
+    const speaksGrip = !standing.trusted && !route.noGrip;
+    const headers = requestHeaders(
+      {
+        headers: request.headers,
+        clientAddress: request.clientAddress,
+        host,
+        secure: standing.secure,
+        trusted: standing.trusted,
+        routeHeaders: route.headers,
+        origHeaders: route.origHeaders,
+        grip: speaksGrip ? this.#grip.make(route.sigIss ?? sigIss, route.sigKey ?? sigKey, lastIds) : [],
+      },
+      rules,
+    );
+    return { host, path: rewritePath(route, request.path), headers };
+  }
+}

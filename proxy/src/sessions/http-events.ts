@@ -1,0 +1,148 @@
+/**
+ * Owns: reading an answer of WebSocket-over-HTTP: whether it is one, its events, and which of its header fields are for
+ * the client. Does not own: what is done with them, meta (http-meta.ts), or the codec (grip).
+ */
+import { isUtf8 } from 'node:buffer';
+import {
+  GripError,
+  headerValue,
+  MAX_CONTROL_PAYLOAD,
+  parseBytesAccepted,
+  parseWsEvents,
+  type RawHeaders,
+  type ResponseHead,
+  type WsEvent,
+  type WsEventType,
+} from '@holdfast/grip';
+import { OriginError } from '../origin/errors.js';
+import type { MessageType } from '../websocket/message-socket.js';
+import type { HttpAnswer } from './http-exchange.js';
+import { isSetMeta } from './http-meta.js';
+
+/** Media type of events, in requests and answers. */
+export const EVENTS_TYPE = 'application/websocket-events';
+
+/** Longest body in bytes of an answer that refuses the session; it is held whole before the client gets it. */
+export const REJECTION_MAX = 100_000;
+
+/** What an answer may hold in bytes beside two messages of the greatest length: as much as Pushpin allows in all. */
+const EVENTS_MARGIN = 1_000_000;
+
+/** Shortest Keep-Alive-Interval in seconds; a lower one is raised. */
+const KEEP_ALIVE_MIN = 20;
+
+/** What an answer with events says. */
+export interface EventsAnswer {
+  readonly events: readonly WsEvent[];
+  /** Ms of silence before the next poll; `off` ends polling, undefined leaves it as it was. */
+  readonly keepAlive: number | 'off' | undefined;
+  /** Content bytes of the request that the origin took; undefined for all. */
+  readonly accepted: number | undefined;
+}
+
+/** Whether an answer carries events: a 200 of the media type, with or without parameters, in any case. */
+export function isEventsHead({ status, headers }: ResponseHead): boolean {
+  if (status !== 200) return false;
+  const [type = ''] = (headerValue(headers, 'content-type') ?? '').split(';', 1);
+  return type.trim().toLowerCase() === EVENTS_TYPE;
+}
+
+/** Longest body in bytes of an answer with this head, where a message may have `maxMessage` bytes. */
+export function answerBodyMax(head: ResponseHead, maxMessage: number): number {
+  return isEventsHead(head) ? 2 * maxMessage + EVENTS_MARGIN : REJECTION_MAX;
+}
+
+/** Reads an answer with events. Throws OriginError ERR_ORIGIN_MALFORMED for anything else. */
+export function readEvents({ head, body }: HttpAnswer): EventsAnswer {
+  if (!isEventsHead(head)) throw malformed(`answered with status ${head.status} instead of events`);
+  if (body === undefined) throw malformed('an answer exceeds the size limit');
+  const keepAlive = readKeepAlive(headerValue(head.headers, 'keep-alive-interval'));
+  const accepted = parseBytesAccepted(headerValue(head.headers, 'content-bytes-accepted'));
+  try {
+    return { events: parseWsEvents(body), keepAlive, accepted };
+  } catch (error) {
+    throw asOriginError(error);
+  }
+}
+
+function readKeepAlive(header: string | undefined): EventsAnswer['keepAlive'] {
+  if (header === undefined) return undefined;
+  const seconds = /^\d+$/.test(header.trim()) ? Number(header) : 0;
+  return seconds === 0 ? 'off' : Math.max(KEEP_ALIVE_MIN, seconds) * 1_000;
+}
+
+const MESSAGE_TYPES: Partial<Record<WsEventType, MessageType>> = {
+  TEXT: 'text',
+  BINARY: 'binary',
+  PING: 'ping',
+  PONG: 'pong',
+};
+
+/** What a client's message or control frame is called on the way to the origin. */
+export const EVENT_TYPES: Readonly<Record<MessageType, WsEventType>> = {
+  text: 'TEXT',
+  binary: 'BINARY',
+  ping: 'PING',
+  pong: 'PONG',
+};
+
+const EMPTY = Buffer.alloc(0);
+
+/**
+ * The message or control frame of an event, or undefined for OPEN, CLOSE and DISCONNECT. What no WebSocket could carry
+ * is the origin's fault, as it would be over a WebSocket of its own (RFC 6455 §5.5, §8.1): throws OriginError
+ * ERR_ORIGIN_MALFORMED.
+ */
+export function messageOf(event: WsEvent, maxMessage: number): { type: MessageType; data: Buffer } | undefined {
+  const type = MESSAGE_TYPES[event.type];
+  if (type === undefined) return undefined;
+  const data = event.content ?? EMPTY;
+  if (data.length > maxMessage) throw malformed(`a message of ${data.length} bytes exceeds the limit of ${maxMessage}`);
+  if ((type === 'ping' || type === 'pong') && data.length > MAX_CONTROL_PAYLOAD) {
+    throw malformed(`a ${event.type} event has ${data.length} bytes of content`);
+  }
+  if (type === 'text' && !isUtf8(data)) throw malformed('a TEXT event is not UTF-8');
+  return { type, data };
+}
+
+const PRIVATE = new Set([
+  'content-length',
+  'content-type',
+  'transfer-encoding',
+  'trailer',
+  'connection',
+  'keep-alive',
+  'keep-alive-interval',
+  'content-bytes-accepted',
+]);
+
+/** The fields of the answer that accepts a session without those that are for the proxy or describe its body. */
+export function acceptedHeaders(headers: RawHeaders): string[] {
+  const kept: string[] = [];
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string;
+    if (!PRIVATE.has(name.toLowerCase()) && !isSetMeta(name)) kept.push(name, headers[i + 1] as string);
+  }
+  return kept;
+}
+
+/** What the client is given for an answer that refuses the session. */
+export function rejectionOf({ head, body }: HttpAnswer): { head: ResponseHead; body: Buffer } {
+  if (body !== undefined) return { head, body };
+  return {
+    head: { status: 500, reason: 'Internal Server Error', headers: ['Content-Type', 'text/plain'] },
+    body: Buffer.from(`Non-101 response body size exceeded limit of ${REJECTION_MAX} bytes.\n`),
+  };
+}
+
+/** Names an error of the events codec, or of this part, as the origin's. */
+export function asOriginError(error: unknown): OriginError {
+  if (error instanceof OriginError) return error;
+  if (error instanceof GripError) return malformed(error.message, { cause: error });
+  throw error;
+}
+
+/** An answer that breaks WebSocket-over-HTTP. */
+export function malformed(message: string, options?: ErrorOptions): OriginError {
+  return new OriginError('ERR_ORIGIN_MALFORMED', message, 'no', options);
+}

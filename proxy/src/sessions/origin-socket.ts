@@ -1,0 +1,53 @@
+/**
+ * Owns: the port of a session's origin: it may speak WebSocket (`ws-origin`) or WebSocket-over-HTTP (`http-origin`), and
+ * the session cannot tell which. Does not own: the session, or which target is asked.
+ */
+import type { RawHeaders, ResponseHead } from '@holdfast/grip';
+import type { OriginError } from '../origin/errors.js';
+import type { MessageType } from '../websocket/message-socket.js';
+
+/**
+ * Hears from the origin. First exactly one of `originAccepted`, `originRejected` and `originFailed`. After an
+ * acceptance: `originMessage`* and at most one of `originClosed` and `originLost`, after which nothing follows. Nothing
+ * is called after `OriginSocket.abort`, and nothing synchronously from within a call to the socket.
+ */
+export interface OriginSocketOwner {
+  /** The origin takes the session. `headers` are those of its answer, handshake fields included. */
+  originAccepted(headers: RawHeaders): void;
+  /** The origin answered the handshake with something else: the client is to get that. */
+  originRejected(head: ResponseHead, body: Buffer): void;
+  /** The origin could not be asked, or gave no usable answer. */
+  originFailed(error: OriginError): void;
+  /** A message or control frame for the client, or in GRIP mode for the proxy. */
+  originMessage(type: MessageType, data: Buffer): void;
+  /** The origin closed; `code` is undefined when it gave none, or one that must not be sent. */
+  originClosed(code: number | undefined, reason: Buffer): void;
+  /** The origin broke off without a close. */
+  originLost(error: OriginError): void;
+  /** More may be sent; called after a `send` that returned false. */
+  originWritable(): void;
+}
+
+/** The origin's end of a session. Calls after its end do nothing. */
+export interface OriginSocket {
+  /** Passes a client's message or control frame on; false when much waits already: hold the client back. */
+  send(type: MessageType, data: Buffer): boolean;
+  /** The client closed: the origin is told, and given a moment to answer. */
+  close(code: number | undefined, reason: Buffer): void;
+  /** The client is gone without a close, or the session is to end at once. Over HTTP the origin gets a DISCONNECT. */
+  abort(): void;
+  /** Stops the flow of messages from the origin; what is on its way still comes. */
+  pause(): void;
+  resume(): void;
+}
+
+/** An origin that has to be asked before it learns of news: WebSocket-over-HTTP. */
+export interface Refreshable {
+  /** Makes a request now, or right after the one under way. */
+  refresh(): void;
+}
+
+/** Whether an origin socket can be refreshed. */
+export function isRefreshable(socket: OriginSocket): socket is OriginSocket & Refreshable {
+  return 'refresh' in socket;
+}

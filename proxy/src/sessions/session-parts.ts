@@ -1,0 +1,56 @@
+/** Owns: what every session is given. Does not own: any of the parts. */
+import type { ResponseHead } from '@holdfast/grip';
+import type { SubscriberEnd, SubscriberParts } from '../channels/subscriber-parts.js';
+import type { ClientRequest } from '../edge/edge.js';
+import type { ClientStanding } from '../origin/forwarder.js';
+import type { Route } from '../routes/route.js';
+import type { Target } from '../routes/target.js';
+import type { OriginSocket, OriginSocketOwner } from './origin-socket.js';
+
+/** A client's handshake on its way to an origin. */
+export interface Dial {
+  readonly request: ClientRequest;
+  readonly route: Route;
+  readonly standing: ClientStanding;
+  /** The extension to offer; empty for none. */
+  readonly extension: string;
+}
+
+/** How a handshake ended: one line of the access log. */
+export interface SessionOpening {
+  readonly request: ClientRequest;
+  readonly standing: ClientStanding;
+  readonly route: Route;
+  readonly target: Target | undefined;
+  /** 101, or what the client was refused with; 0 when it went away. */
+  readonly status: number;
+  readonly error: string | undefined;
+  /** In ms. */
+  readonly duration: number;
+}
+
+/** The access log and the metrics of sessions. Must not throw. */
+export interface SessionEvents {
+  sessionOpened(opening: SessionOpening): void;
+  sessionEnded(request: ClientRequest, route: Route, end: SubscriberEnd): void;
+}
+
+/** Given to every session; the same for all. */
+export interface SessionParts {
+  readonly subscriber: SubscriberParts;
+  /** Starts a handshake with a target: WebSocket or WebSocket-over-HTTP, as the target says. Never calls synchronously. */
+  readonly dial: (dial: Dial, target: Target, owner: OriginSocketOwner) => OriginSocket;
+  readonly events: SessionEvents;
+  /** The global debug setting. */
+  readonly debug: boolean;
+  /** Most channels of one session, those of its target aside. */
+  readonly subscriptionMax: number;
+}
+
+/** An origin's refusal whose body is longer than what is relayed. */
+export function tooLongRefusal(limit: number): { head: ResponseHead; body: Buffer } {
+  return {
+    head: { status: 500, reason: 'Internal Server Error', headers: ['Content-Type', 'text/plain'] },
+    body: Buffer.from(`Non-101 response body size exceeded limit of ${limit} bytes.`),
+  };
+}

@@ -1,0 +1,269 @@
+/**
+ * Owns: an open session: a client's WebSocket and its origin, messages between them, and items published into it.
+ * Does not own: the handshake that made it (`opening`), or how the origin is spoken to (`origin-socket`).
+ */
+import {
+  fitCloseReason,
+  isSendableCloseCode,
+  parseWsControl,
+  readOriginMessage,
+  type WsControl,
+  type WsControlInvalid,
+} from '@holdfast/grip';
+import type { Delivery } from '../channels/delivery.js';
+import type { Subscriber } from '../channels/subscriber.js';
+import { type CloseReason, closeCode, closeReasons } from '../close-reasons.js';
+import type { ClientRequest } from '../edge/edge.js';
+import type { OriginError } from '../origin/errors.js';
+import type { Route } from '../routes/route.js';
+import type { MessageSocket, MessageType, SocketOwner } from '../websocket/message-socket.js';
+import { isRefreshable, type OriginSocket } from './origin-socket.js';
+import type { SessionParts } from './session-parts.js';
+import { Subscriptions } from './subscriptions.js';
+import { TimedMessages } from './timed-messages.js';
+
+/** `open`: both ends are there. `detached`: the origin is gone by its own wish, the client stays. */
+type State = 'open' | 'detached' | 'over';
+
+/** How long a client whose session the proxy closes has to take the Close frame before it is cut off, in ms. */
+const CLOSE_GRACE_MS = 5_000;
+
+const NO_REASON = Buffer.alloc(0);
+
+/** Where a session comes from. */
+export interface SessionStart {
+  readonly request: ClientRequest;
+  readonly route: Route;
+  readonly client: MessageSocket;
+  readonly origin: OriginSocket;
+  /** Full names of the channels of the target (`sub=`). */
+  readonly implicit: readonly string[];
+  /** What messages for the client begin with; undefined when the origin does not speak GRIP. */
+  readonly messagePrefix: string | undefined;
+}
+
+/** One session, from the 101 to its end. */
+export class Session implements Subscriber, SocketOwner {
+  readonly id: string;
+  readonly kind = 'ws';
+  readonly #start: SessionStart;
+  readonly #parts: SessionParts;
+  readonly #client: MessageSocket;
+  readonly #origin: OriginSocket;
+  readonly #subscriptions: Subscriptions;
+  readonly #timed: TimedMessages;
+  /** Set by the origin, for filters. */
+  readonly #meta = new Map<string, string>();
+  readonly #since: number;
+  #state: State = 'open';
+  #items = 0;
+  #dropped = 0;
+
+  /** Subscribes, and takes the client's socket over: what the client has sent meanwhile comes now. */
+  constructor(start: SessionStart, parts: SessionParts) {
+    const { registry, clock, random, events } = parts.subscriber;
+    this.id = start.request.id;
+    this.#start = start;
+    this.#parts = parts;
+    this.#client = start.client;
+    this.#origin = start.origin;
+    this.#since = clock.now();
+    this.#subscriptions = new Subscriptions(this, registry, start.route.prefix, start.implicit, parts.subscriptionMax);
+    this.#timed = new TimedMessages(clock, random, (type, content) => this.#toClient(type, content));
+    events.subscriberOpened('ws');
+    this.#watch(this.#subscriptions.start());
+    this.#client.own(this);
+  }
+
+  // From the client
+
+  onMessage(type: MessageType, data: Buffer): void {
+    if (this.#state === 'open' && !this.#origin.send(type, data)) this.#client.pause();
+  }
+
+  onClose(code: number | undefined, reason: Buffer): void {
+    if (this.#state === 'open') this.#origin.close(code, reason);
+    this.#leave('client-closed');
+  }
+
+  onLost(error: Error | undefined): void {
+    if (this.#state === 'open') this.#origin.abort();
+    this.#leave(error === undefined ? 'client-gone' : 'client-fault');
+  }
+
+  onWritable(): void {
+    this.#origin.resume();
+  }
+
+  // From the origin
+
+  originMessage(type: MessageType, data: Buffer): void {
+    if (this.#state !== 'open') return;
+    const { messagePrefix } = this.#start;
+    if (messagePrefix === undefined || type === 'ping' || type === 'pong') {
+      this.#toClient(type, data);
+      return;
+    }
+    const message = readOriginMessage(type, data, messagePrefix);
+    if (message.kind === 'control') this.#obey(parseWsControl(message.text));
+    else if (message.kind === 'message') this.#toClient(type, message.content);
+    else this.#parts.subscriber.log.debug({ id: this.id }, 'message of the origin dropped: it lacks the prefix');
+  }
+
+  originClosed(code: number | undefined, reason: Buffer): void {
+    if (this.#leave('origin-closed')) this.#client.close(code, code === undefined ? undefined : reason);
+  }
+
+  originLost(error: OriginError): void {
+    this.#parts.subscriber.log.debug({ id: this.id, err: error }, 'origin lost');
+    if (this.#leave('origin-failed')) this.#client.abort();
+  }
+
+  originWritable(): void {
+    this.#client.resume();
+  }
+
+  // From the backplane
+
+  deliver(delivery: Delivery): boolean {
+    const format = delivery.ws;
+    if (this.#state === 'over' || format === undefined || format.action === 'hint') return false;
+    if (format.action === 'refresh') return this.#refresh();
+    if (format.action === 'close') {
+      this.#closedByItem(format.code, format.reason);
+      return true;
+    }
+    const { frame } = delivery;
+    if (!this.#admits(frame.payload.length)) return true;
+    this.#client.push(frame);
+    this.#items++;
+    this.#timed.sent();
+    this.#parts.subscriber.events.itemSent('ws');
+    return true;
+  }
+
+  /** An origin that is asked over HTTP is asked for news; one that speaks WebSocket sends them by itself. */
+  recover(): void {
+    this.#refresh();
+  }
+
+  shutDown(): void {
+    this.#end('shutdown');
+  }
+
+  #refresh(): boolean {
+    if (this.#state !== 'open' || !isRefreshable(this.#origin)) return false;
+    this.#origin.refresh();
+    return true;
+  }
+
+  #closedByItem(code: number | undefined, reason: string | undefined): void {
+    const sendable = code !== undefined && isSendableCloseCode(code) ? code : undefined;
+    const open = this.#state === 'open';
+    if (!this.#leave('closed')) return;
+    if (open) this.#closeOrigin();
+    this.#client.close(sendable, sendable === undefined ? undefined : fitCloseReason(Buffer.from(reason ?? '')));
+  }
+
+  #obey(control: WsControl | WsControlInvalid): void {
+    switch (control.type) {
+      case 'subscribe':
+        this.#subscribe(control.channel, control.filters);
+        break;
+      case 'unsubscribe':
+        this.#subscriptions.remove(control.channel);
+        break;
+      case 'detach':
+        this.#state = 'detached';
+        this.#closeOrigin();
+        break;
+      case 'set-meta':
+        if (control.value === undefined) this.#meta.delete(control.name);
+        else this.#meta.set(control.name, control.value);
+        break;
+      case 'keep-alive':
+        this.#timed.keepAlive(control);
+        break;
+      case 'send-delayed':
+        this.#timed.delay(control);
+        break;
+      case 'flush-delayed':
+        this.#timed.flush();
+        break;
+      case 'session':
+        // The name is for an external state service, of which there is none.
+        break;
+      case 'invalid':
+        this.#parts.subscriber.log.debug({ id: this.id, reason: control.reason }, 'control message ignored');
+    }
+  }
+
+  /** Closes the origin's end by our own wish: as Pushpin does, 1000 on a WebSocket, no code in an event. */
+  #closeOrigin(): void {
+    this.#origin.close(isRefreshable(this.#origin) ? undefined : 1000, NO_REASON);
+  }
+
+  #subscribe(channel: string, filters: readonly string[]): void {
+    const { outcome, live } = this.#subscriptions.add(channel, filters);
+    this.#watch(live);
+    if (outcome === 'too-many-filters') this.#end('filter-limit', `too many filters for channel '${channel}'`);
+    else if (outcome === 'too-many-channels') {
+      this.#parts.subscriber.log.debug({ id: this.id, channel }, 'subscription ignored: too many channels');
+    }
+  }
+
+  #watch(live: Promise<void> | undefined): void {
+    live?.catch((error: Error) => {
+      this.#parts.subscriber.log.warn({ id: this.id, err: error }, 'subscription failed: closing the session');
+      this.#end('origin-failed');
+    });
+  }
+
+  #toClient(type: MessageType, data: Buffer): void {
+    if (!this.#client.send(type, data)) this.#origin.pause();
+    this.#timed.sent();
+  }
+
+  /** Whether so many more bytes may wait for the client; otherwise the policy for slow clients is carried out. */
+  #admits(bytes: number): boolean {
+    const { queueLimit, slowClientPolicy, events, log } = this.#parts.subscriber;
+    const { waiting } = this.#client;
+    if (waiting === 0 || waiting + bytes <= queueLimit) return true;
+    events.itemDropped('ws', 'slow-client');
+    const first = this.#dropped++ === 0;
+    if (slowClientPolicy === 'close') {
+      log.warn({ id: this.id, waiting }, 'slow client: closing its session');
+      this.#end('slow-client');
+    } else if (first) log.warn({ id: this.id, waiting }, 'slow client: dropping items');
+    return false;
+  }
+
+  /** Ends the session because the proxy wants it, with the code of the reason. Details go to debug routes only. */
+  #end(reason: CloseReason, detail?: string): void {
+    const open = this.#state === 'open';
+    if (!this.#leave(reason)) return;
+    if (open) this.#origin.abort();
+    const text = this.#start.route.debug || this.#parts.debug ? (detail ?? closeReasons[reason].meaning) : '';
+    const code = closeCode(reason);
+    if (code === undefined) this.#client.abort();
+    else {
+      this.#client.close(code, fitCloseReason(Buffer.from(text)));
+      this.#parts.subscriber.clock.after(CLOSE_GRACE_MS, () => this.#client.abort());
+    }
+  }
+
+  /** Leaves the channels and reports the end; false when the session was over already. */
+  #leave(reason: CloseReason): boolean {
+    if (this.#state === 'over') return false;
+    this.#state = 'over';
+    this.#timed.stop();
+    const channels = this.#subscriptions.names;
+    this.#subscriptions.clear();
+    const { clock, events } = this.#parts.subscriber;
+    events.subscriberEnded('ws', reason);
+    const duration = clock.now() - this.#since;
+    const end = { kind: 'ws', reason, items: this.#items, dropped: this.#dropped, duration, channels } as const;
+    this.#parts.events.sessionEnded(this.#start.request, this.#start.route, end);
+    return true;
+  }
+}

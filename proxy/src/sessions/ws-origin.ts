@@ -1,0 +1,112 @@
+/**
+ * Owns: the origin of a session that speaks WebSocket. Does not own: frames (`websocket`), or headers of the handshake.
+ */
+import type { RawHeaders, ResponseHead } from '@holdfast/grip';
+import { blockedError, OriginError } from '../origin/errors.js';
+import type { MessageType, SocketOwner } from '../websocket/message-socket.js';
+import {
+  type DialHandler,
+  type DialRequest,
+  dialSocket,
+  type SocketSettings,
+  type WsSocket,
+} from '../websocket/ws-socket.js';
+import type { OriginSocket, OriginSocketOwner } from './origin-socket.js';
+import { tooLongRefusal } from './session-parts.js';
+
+/** A WebSocket to an origin, from its handshake on. */
+export class WsOrigin implements OriginSocket, DialHandler, SocketOwner {
+  readonly #owner: OriginSocketOwner;
+  readonly #maxBody: number;
+  readonly #giveUp: () => void;
+  #socket: WsSocket | undefined;
+  #over = false;
+
+  /** Starts the handshake. `blocked` says that the target must not be connected to: it fails at once. */
+  constructor(dial: DialRequest, settings: SocketSettings, owner: OriginSocketOwner, blocked = false) {
+    this.#owner = owner;
+    this.#maxBody = dial.maxBody;
+    if (blocked) {
+      this.#giveUp = () => {};
+      queueMicrotask(() => this.#fail(blockedError()));
+    } else this.#giveUp = dialSocket(dial, settings, this);
+  }
+
+  send(type: MessageType, data: Buffer): boolean {
+    return this.#socket === undefined || this.#socket.send(type, data);
+  }
+
+  close(code: number | undefined, reason: Buffer): void {
+    this.#over = true;
+    this.#socket?.close(code, code === undefined ? undefined : reason);
+  }
+
+  abort(): void {
+    this.#over = true;
+    if (this.#socket === undefined) this.#giveUp();
+    else this.#socket.abort();
+  }
+
+  pause(): void {
+    this.#socket?.pause();
+  }
+
+  resume(): void {
+    this.#socket?.resume();
+  }
+
+  dialed(socket: WsSocket, headers: RawHeaders): void {
+    if (this.#over) {
+      socket.abort();
+      return;
+    }
+    this.#socket = socket;
+    this.#owner.originAccepted(headers);
+    socket.own(this);
+  }
+
+  refused(head: ResponseHead, body: Buffer | undefined): void {
+    if (this.#over) return;
+    this.#over = true;
+    const relayed = body === undefined ? tooLongRefusal(this.#maxBody) : { head, body };
+    this.#owner.originRejected(relayed.head, relayed.body);
+  }
+
+  failed(error: Error, connected: boolean): void {
+    if (error instanceof OriginError) this.#fail(error);
+    else if (!connected) this.#fail(new OriginError('ERR_ORIGIN_CONNECT', error.message, 'connect', { cause: error }));
+    else {
+      const closed = /ECONNRESET|EPIPE|hang up/.test(`${(error as { code?: string }).code} ${error.message}`);
+      const code = closed ? 'ERR_ORIGIN_CLOSED' : 'ERR_ORIGIN_MALFORMED';
+      this.#fail(new OriginError(code, error.message, 'no', { cause: error }));
+    }
+  }
+
+  onMessage(type: MessageType, data: Buffer): void {
+    if (!this.#over) this.#owner.originMessage(type, data);
+  }
+
+  onClose(code: number | undefined, reason: Buffer): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#owner.originClosed(code, reason);
+  }
+
+  onLost(error: Error | undefined): void {
+    if (this.#over) return;
+    this.#over = true;
+    const text = error?.message ?? 'the origin ended the connection without a close';
+    const code = error === undefined ? 'ERR_ORIGIN_CLOSED' : 'ERR_ORIGIN_MALFORMED';
+    this.#owner.originLost(new OriginError(code, text, 'no', { cause: error }));
+  }
+
+  onWritable(): void {
+    if (!this.#over) this.#owner.originWritable();
+  }
+
+  #fail(error: OriginError): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#owner.originFailed(error);
+  }
+}

@@ -1,0 +1,44 @@
+/**
+ * Owns: the port of an open WebSocket: whole messages and control frames, in both directions.
+ * Does not own: handshakes, or what messages mean. Both ends of a session are such sockets: the client's (made by an
+ * edge) and that of an origin that speaks WebSocket.
+ */
+import type { WsMessageType } from '@holdfast/grip';
+import type { FramePiece } from './frame-piece.js';
+
+/** What travels: data messages, whole (fragments are joined), and the control frames other than Close. */
+export type MessageType = WsMessageType;
+
+/** Whoever uses a socket: told what comes. Calls are in the order of the wire. Nothing follows `onClose` or `onLost`. */
+export interface SocketOwner {
+  /** `data` is the owner's to keep; text is valid UTF-8. Pings are not answered by the socket: that is the owner's. */
+  onMessage(type: MessageType, data: Buffer): void;
+  /** The other side closed with a Close frame; `code` is undefined when it had none (RFC 6455 §7.1.5). */
+  onClose(code: number | undefined, reason: Buffer): void;
+  /** The connection broke without a Close frame, or the other side broke the protocol, as `error` says. */
+  onLost(error: Error | undefined): void;
+  /** What waited has been taken; called after a `send` that returned false. */
+  onWritable(): void;
+}
+
+/** An open WebSocket. Calls after its end do nothing. */
+export interface MessageSocket {
+  /** Says who is told of what comes from now on; until then everything waits. */
+  own(owner: SocketOwner): void;
+  /** Sends a message or control frame; false when much waits already: better to wait for `onWritable`. */
+  send(type: MessageType, data: Buffer): boolean;
+  /**
+   * Sends a frame that is shared with other clients, after everything sent before. Frames pushed in one turn of the event
+   * loop leave in one write.
+   */
+  push(piece: FramePiece): void;
+  /** Starts the closing handshake; without a code the Close frame is empty. The connection is cut if it is not completed. */
+  close(code?: number, reason?: Buffer): void;
+  /** Cuts the connection without a Close frame; what waits is lost. */
+  abort(): void;
+  /** Stops reading: the other side is held back by TCP. */
+  pause(): void;
+  resume(): void;
+  /** Bytes sent that the connection has not taken yet. */
+  readonly waiting: number;
+}

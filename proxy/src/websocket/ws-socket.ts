@@ -1,0 +1,330 @@
+/**
+ * Owns: WebSockets of both roles on the `ws` library: its only importer. Does not own: which handshakes are accepted, or
+ * what messages mean. `ws` keeps the protocol strict: masks, reserved bits and opcodes, UTF-8, close codes, sizes.
+ */
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { RawHeaders, ResponseHead } from '@holdfast/grip';
+import WebSocket, { type PerMessageDeflateOptions, WebSocketServer } from 'ws';
+import type { FramePiece } from './frame-piece.js';
+import type { MessageSocket, MessageType, SocketOwner } from './message-socket.js';
+
+/** Limits and features of all sockets. */
+export interface SocketSettings {
+  /** Longest message in bytes, after inflation; a longer one closes the socket with 1009. */
+  readonly maxMessage: number;
+  /** Whether permessage-deflate (RFC 7692) is negotiated. */
+  readonly compression: boolean;
+}
+
+/** How long the other side has to complete a closing handshake before the connection is cut, in ms. */
+const CLOSE_TIMEOUT_MS = 5_000;
+
+/** From so many bytes waiting on, `send` asks to be held back. */
+const HIGH_WATER = 262_144;
+
+/** More fragments than any sender makes of a message: `ws`'s own limit is low enough to be met by accident. */
+const MAX_FRAGMENTS = 1_048_576;
+
+const OPTIONS = {
+  autoPong: false,
+  closeTimeout: CLOSE_TIMEOUT_MS,
+  maxFragments: MAX_FRAGMENTS,
+  skipUTF8Validation: false,
+};
+
+/** No context is kept between messages, so that an idle socket costs no window memory on either side. */
+const DEFLATE: PerMessageDeflateOptions = {
+  serverNoContextTakeover: true,
+  clientNoContextTakeover: true,
+  threshold: 512,
+};
+
+/** Flushes what was pushed to sockets in a turn of the event loop, in one write each. */
+class PushQueue {
+  #dirty: WsSocket[] = [];
+
+  add(socket: WsSocket): void {
+    if (this.#dirty.push(socket) === 1) setImmediate(this.#run);
+  }
+
+  readonly #run = (): void => {
+    const dirty = this.#dirty;
+    this.#dirty = [];
+    for (const socket of dirty) socket.flush();
+  };
+}
+
+const pushes = new PushQueue();
+
+/** A WebSocket of either role. */
+export class WsSocket implements MessageSocket {
+  readonly #socket: WebSocket;
+  /** The bare connection, for frames that are encoded already; undefined where they must be masked or deflated. */
+  readonly #wire: Duplex | undefined;
+  #owner: SocketOwner | undefined;
+  #pieces: FramePiece[] = [];
+  #pieceBytes = 0;
+  #starved = false;
+  #over = false;
+  #error: Error | undefined;
+
+  constructor(socket: WebSocket, wire: Duplex | undefined) {
+    this.#socket = socket;
+    this.#wire = wire;
+    socket.pause();
+    socket.on('message', (data, isBinary) => this.#owner?.onMessage(isBinary ? 'binary' : 'text', data as Buffer));
+    socket.on('ping', (data) => this.#owner?.onMessage('ping', data));
+    socket.on('pong', (data) => this.#owner?.onMessage('pong', data));
+    socket.on('error', (error) => {
+      this.#error = error;
+    });
+    socket.on('close', (code, reason) => this.#closed(code, reason));
+  }
+
+  own(owner: SocketOwner): void {
+    this.#owner = owner;
+    this.#socket.resume();
+  }
+
+  send(type: MessageType, data: Buffer): boolean {
+    this.flush();
+    const socket = this.#socket;
+    if (this.#over || socket.readyState !== WebSocket.OPEN) return true;
+    if (type === 'ping') socket.ping(data, undefined, this.#sent);
+    else if (type === 'pong') socket.pong(data, undefined, this.#sent);
+    else socket.send(data, { binary: type === 'binary' }, this.#sent);
+    if (this.waiting < HIGH_WATER) return true;
+    this.#starved = true;
+    return false;
+  }
+
+  push(piece: FramePiece): void {
+    if (this.#over) return;
+    if (this.#pieces.push(piece) === 1) pushes.add(this);
+    this.#pieceBytes += piece.payload.length;
+  }
+
+  close(code?: number, reason?: Buffer): void {
+    this.flush();
+    if (code === undefined) this.#socket.close();
+    else this.#socket.close(code, reason);
+  }
+
+  abort(): void {
+    this.#over = true;
+    this.#pieces = [];
+    this.#socket.terminate();
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  get waiting(): number {
+    return this.#pieceBytes + this.#socket.bufferedAmount;
+  }
+
+  /** Writes the frames pushed so far. */
+  flush(): void {
+    if (this.#pieces.length === 0) return;
+    const pieces = this.#pieces;
+    this.#pieces = [];
+    this.#pieceBytes = 0;
+    if (this.#over || this.#socket.readyState !== WebSocket.OPEN) return;
+    const wire = this.#wire;
+    if (wire === undefined) {
+      for (const piece of pieces) this.send(piece.type, piece.payload);
+    } else if (pieces.length === 1) wire.write((pieces[0] as FramePiece).frame);
+    else {
+      wire.cork();
+      for (const piece of pieces) wire.write(piece.frame);
+      wire.uncork();
+    }
+  }
+
+  readonly #sent = (): void => {
+    if (!this.#starved || this.waiting >= HIGH_WATER) return;
+    this.#starved = false;
+    this.#owner?.onWritable();
+  };
+
+  #closed(code: number, reason: Buffer): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#pieces = [];
+    const owner = this.#owner;
+    this.#owner = undefined;
+    // 1006 is `ws`'s word for a connection that ended without a Close frame (RFC 6455 §7.1.5).
+    if (code === 1006) owner?.onLost(this.#error);
+    else owner?.onClose(code === 1005 ? undefined : code, reason);
+  }
+}
+
+/** Accepts handshakes of clients. One for a process: it holds no connections. */
+export class WsAcceptor {
+  readonly #server: WebSocketServer;
+  readonly #headers = new WeakMap<IncomingMessage, RawHeaders>();
+
+  constructor(settings: SocketSettings) {
+    this.#server = new WebSocketServer({
+      ...OPTIONS,
+      noServer: true,
+      clientTracking: false,
+      maxPayload: settings.maxMessage,
+      perMessageDeflate: settings.compression ? DEFLATE : false,
+      // The origin's choice goes out with its other headers, or not at all.
+      handleProtocols: () => false,
+    });
+    this.#server.on('headers', (lines, request) => {
+      const headers = this.#headers.get(request) ?? [];
+      for (let i = 0; i < headers.length; i += 2) lines.push(`${headers[i]}: ${headers[i + 1]}`);
+    });
+  }
+
+  /**
+   * Writes the 101 with these header fields beside those of the handshake; undefined when the client has gone. The
+   * handshake must have been checked before; `early` is what came after the request's head.
+   */
+  accept(request: IncomingMessage, wire: Duplex, early: Buffer, headers: RawHeaders): WsSocket | undefined {
+    let accepted: WsSocket | undefined;
+    this.#headers.set(request, headers);
+    this.#server.handleUpgrade(request, wire, early, (socket) => {
+      accepted = new WsSocket(socket, socket.extensions === '' ? wire : undefined);
+    });
+    return accepted;
+  }
+}
+
+/** One handshake to an origin. */
+export interface DialRequest {
+  readonly secure: boolean;
+  readonly host: string;
+  readonly port: number;
+  /** Path and query, sent as they are. */
+  readonly path: string;
+  /** All fields but those of the handshake itself; Sec-WebSocket-Protocol among them if subprotocols are offered. */
+  readonly headers: RawHeaders;
+  /** Extensions to offer beside permessage-deflate; empty for none. */
+  readonly extension: string;
+  /** Options for node's net.connect and tls.connect. */
+  readonly connect: object;
+  /** Time for connecting, in ms. */
+  readonly connectTimeout: number;
+  /** Longest body of an answer that is not a 101, in bytes. */
+  readonly maxBody: number;
+}
+
+/** Hears of one handshake: exactly one call. */
+export interface DialHandler {
+  dialed(socket: WsSocket, headers: RawHeaders): void;
+  /** An answer other than 101; `body` is undefined when it is longer than `maxBody`. */
+  refused(head: ResponseHead, body: Buffer | undefined): void;
+  /** `connected` tells whether the request may have reached the origin. */
+  failed(error: Error, connected: boolean): void;
+}
+
+/** Fields that `ws` writes itself. */
+const HANDSHAKE = new Set([
+  'connection',
+  'upgrade',
+  'sec-websocket-key',
+  'sec-websocket-version',
+  'sec-websocket-extensions',
+]);
+
+/** Opens a WebSocket to an origin; the result gives the attempt up, after which the handler hears nothing. */
+export function dialSocket(dial: DialRequest, settings: SocketSettings, handler: DialHandler): () => void {
+  let over = false;
+  let connected = false;
+  let answer: IncomingMessage | undefined;
+  let extensions: string | undefined;
+  const once = (call: () => void) => {
+    if (over) return;
+    over = true;
+    call();
+  };
+  const name = dial.host.includes(':') ? `[${dial.host}]` : dial.host;
+  const socket = new WebSocket(`${dial.secure ? 'wss' : 'ws'}://${name}:${dial.port}/`, {
+    ...OPTIONS,
+    ...dial.connect,
+    maxPayload: settings.maxMessage,
+    perMessageDeflate: settings.compression ? DEFLATE : false,
+    finishRequest: (request) => {
+      writeHead(request, dial);
+      const timer = setTimeout(() => request.destroy(new Error('connecting timed out')), dial.connectTimeout).unref();
+      request.once('socket', (connection) => {
+        connection.once(dial.secure ? 'secureConnect' : 'connect', () => {
+          connected = true;
+          clearTimeout(timer);
+        });
+      });
+      request.once('close', () => clearTimeout(timer));
+      request.end();
+    },
+  });
+  socket.on('upgrade', (response) => {
+    answer = response;
+    // `ws` would refuse what it has not offered itself: a subprotocol that the client asked for, and `grip`.
+    delete response.headers['sec-websocket-protocol'];
+    extensions = response.headers['sec-websocket-extensions'];
+    const known = (extensions ?? '').split(',').filter((extension) => /^\s*permessage-deflate\b/i.test(extension));
+    if (known.length > 0) response.headers['sec-websocket-extensions'] = known.join(',');
+    else delete response.headers['sec-websocket-extensions'];
+  });
+  socket.on('open', () => {
+    const { rawHeaders } = answer as IncomingMessage;
+    const wrapped = new WsSocket(socket, undefined);
+    if (over) wrapped.abort();
+    else once(() => handler.dialed(wrapped, rawHeaders));
+  });
+  socket.on('error', (error) => once(() => handler.failed(error, connected)));
+  socket.on('unexpected-response', (request, response) => {
+    void readAll(response, dial.maxBody).then(
+      (body) => {
+        const { statusCode = 502, statusMessage = '', rawHeaders } = response;
+        once(() => handler.refused({ status: statusCode, reason: statusMessage, headers: rawHeaders }, body));
+        request.destroy();
+      },
+      (error: Error) => once(() => handler.failed(error, true)),
+    );
+  });
+  return () => {
+    over = true;
+    socket.terminate();
+  };
+}
+
+function writeHead(request: ClientRequest, dial: DialRequest): void {
+  request.path = dial.path;
+  const values = new Map<string, { name: string; values: string[] }>();
+  for (let i = 0; i < dial.headers.length; i += 2) {
+    const name = dial.headers[i] as string;
+    const lower = name.toLowerCase();
+    if (HANDSHAKE.has(lower)) continue;
+    const known = values.get(lower) ?? { name, values: [] };
+    known.values.push(dial.headers[i + 1] as string);
+    values.set(lower, known);
+  }
+  for (const field of values.values()) {
+    request.setHeader(field.name, field.values.length === 1 ? (field.values[0] as string) : field.values);
+  }
+  const offered = request.getHeader('Sec-WebSocket-Extensions');
+  const all = [dial.extension, offered].filter((extension) => extension !== undefined && extension !== '');
+  if (all.length > 0) request.setHeader('Sec-WebSocket-Extensions', all.join(', '));
+}
+
+async function readAll(response: IncomingMessage, limit: number): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of response) {
+    bytes += (chunk as Buffer).length;
+    if (bytes > limit) return undefined;
+    chunks.push(chunk as Buffer);
+  }
+  return Buffer.concat(chunks);
+}

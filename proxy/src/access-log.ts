@@ -37,9 +37,13 @@ export class AccessLog {
 
   /** A request was answered, or became a hold. */
   request(end: RequestEnd): void {
+    this.#line(end, end.secure ? 'https' : 'http');
+  }
+
+  #line(end: RequestEnd, scheme: string): void {
     if (!this.#options.enabled || isSilenced(end.route?.logLevel)) return;
     const { request, status, bytes, hold, error, retry, duration } = end;
-    const url = urlOf(request, end.secure);
+    const url = urlOf(request, scheme);
     const target = end.target ?? '-';
     const route = end.route?.id;
     const from = this.#options.from ? request.clientAddress : undefined;
@@ -61,7 +65,7 @@ export class AccessLog {
     const described = target && describeTarget(target);
     const { secure } = standing;
     const rest = { request, route, status, error, duration, hold: undefined, bytes: 0, retry: false };
-    this.request({ ...rest, secure, target: described });
+    this.#line({ ...rest, secure, target: described }, secure ? 'wss' : 'ws');
   }
 
   /** A hold or session is over. `bytes` are body bytes written to the client of a hold. */
@@ -82,6 +86,6 @@ function isSilenced(level: LogLevel | undefined): boolean {
   return level === 'error' || level === 'warn';
 }
 
-function urlOf(request: ClientRequest, secure: boolean): string {
-  return `${secure ? 'https' : 'http'}://${request.host === '' ? 'localhost' : request.host}${request.path}`;
+function urlOf(request: ClientRequest, scheme: string): string {
+  return `${scheme}://${request.host === '' ? 'localhost' : request.host}${request.path}`;
 }

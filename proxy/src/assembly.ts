@@ -156,7 +156,7 @@ function requestParts(
   const sessions: SessionParts = {
     subscriber: { ...subscriber, log: log.child('session') },
     dial: new SessionDialer(
-      { clock: realClock, random: Math.random, forwarder, originOf, log: log.child('session') },
+      { clock: realClock, random: Math.random, forwarder, originOf },
       { maxMessage: config.client.messageMax, compression: config.client.compression },
       { connectTimeout: origin.connectTimeoutMs },
     ).dial,

@@ -30,6 +30,8 @@ export interface Forwardable {
   readonly host: string;
   readonly headers: RawHeaders;
   readonly clientAddress: string;
+  /** The request is a WebSocket's. */
+  readonly websocket?: boolean;
 }
 
 /** A request as a target is to get it. */
@@ -69,6 +71,7 @@ export class Forwarder {
         clientAddress: request.clientAddress,
         host,
         secure: standing.secure,
+        websocket: request.websocket ?? false,
         trusted: standing.trusted,
         routeHeaders: route.headers,
         origHeaders: route.origHeaders,

@@ -25,6 +25,8 @@ export interface ForwardedRequest {
   readonly host: string;
   /** The client's connection counts as TLS. */
   readonly secure: boolean;
+  /** The client opens a WebSocket, however its origin is spoken to. */
+  readonly websocket: boolean;
   /** The client is a GRIP proxy that signs with our `upstream_key`. */
   readonly trusted: boolean;
   /** Route properties. */
@@ -154,8 +156,9 @@ export function requestHeaders(request: ForwardedRequest, rules: ForwardRules): 
   if (rules.cdnLoop !== '') headers.push('CDN-Loop', [...entries(selection.cdnLoop), rules.cdnLoop].join(', '));
   headers.push(...request.grip);
   if (request.secure && rules.setForwardedProtocol !== 'false') {
-    headers.push('X-Forwarded-Proto', 'https');
-    if (rules.setForwardedProtocol === 'true') headers.push('X-Forwarded-Protocol', 'https');
+    const scheme = request.websocket ? 'wss' : 'https';
+    headers.push('X-Forwarded-Proto', scheme);
+    if (rules.setForwardedProtocol === 'true') headers.push('X-Forwarded-Protocol', scheme);
   }
   const rule = request.trusted ? rules.forwardedForTrusted : rules.forwardedFor;
   const chain = forwardedFor(selection.forwardedFor, rule, request.clientAddress);

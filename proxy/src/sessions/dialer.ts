@@ -3,7 +3,7 @@
  * Does not own: the sockets.
  */
 import { randomUUID } from 'node:crypto';
-import type { Log } from '@holdfast/control-api';
+import type { RawHeaders } from '@holdfast/grip';
 import type { Clock } from '../clock.js';
 import { connectOptions, isBlocked } from '../origin/connect-options.js';
 import type { Forwarder } from '../origin/forwarder.js';
@@ -11,8 +11,10 @@ import type { Origin } from '../origin/origin.js';
 import type { Route } from '../routes/route.js';
 import type { HttpTarget, Target } from '../routes/target.js';
 import type { SocketSettings } from '../websocket/ws-socket.js';
+import { HttpOrigin } from './http-origin.js';
 import type { OriginSocket, OriginSocketOwner } from './origin-socket.js';
 import type { Dial } from './session-parts.js';
+import { TestSocket } from './test-socket.js';
 import { WsOrigin } from './ws-origin.js';
 
 /** Longest body, in bytes, of a refusal that is relayed to the client. */
@@ -24,7 +26,6 @@ export interface DialerParts {
   readonly random: () => number;
   readonly forwarder: Forwarder;
   readonly originOf: (target: Target, route: Route, host: string) => Origin;
-  readonly log: Log;
 }
 
 /** Makes origin sockets. */
@@ -42,12 +43,35 @@ export class SessionDialer {
 
   /** Starts the handshake with one target. */
   readonly dial = (dial: Dial, target: Target, owner: OriginSocketOwner): OriginSocket => {
-    if (target.kind === 'test') throw new Error('not yet');
-    return this.#websocket(dial, target, owner);
+    if (target.kind === 'test') return new TestSocket(dial.request.path.slice(dial.route.pathBeg.length), owner);
+    return target.overHttp ? this.#overHttp(dial, target, owner) : this.#websocket(dial, target, owner);
   };
 
+  #overHttp(dial: Dial, target: HttpTarget, owner: OriginSocketOwner): OriginSocket {
+    const { clock, random, forwarder, originOf } = this.#parts;
+    const { route, standing } = dial;
+    const own = { ...dial.request, headers: withoutEventsFields(dial.request.headers), websocket: true };
+    const origin = new HttpOrigin({
+      request: (extra) => {
+        const { path, headers } = forwarder.forward(own, route, standing, target);
+        return { method: 'POST', path, headers: [...headers, ...extra] };
+      },
+      origin: originOf(target, route, forwarder.forward(own, route, standing, target).host),
+      clock,
+      random,
+      owner,
+      connectionId: randomUUID(),
+      offersGrip: dial.extension !== '',
+      oneEvent: target.oneEvent,
+      maxMessage: this.#settings.maxMessage,
+    });
+    origin.start();
+    return origin;
+  }
+
   #websocket(dial: Dial, target: HttpTarget, owner: OriginSocketOwner): OriginSocket {
-    const { host, path, headers } = this.#parts.forwarder.forward(dial.request, dial.route, dial.standing, target);
+    const forwardable = { ...dial.request, websocket: true };
+    const { host, path, headers } = this.#parts.forwarder.forward(forwardable, dial.route, dial.standing, target);
     const request = {
       secure: target.ssl,
       host: target.host,
@@ -63,10 +87,23 @@ export class SessionDialer {
   }
 }
 
+/**
+ * A client's handshake fields that mean something else in WebSocket-over-HTTP: they are the proxy's to set, so that no
+ * client can pass for another session or set its own meta.
+ */
+const EVENTS_FIELD =
+  /^(accept|content-length|content-type|connection-id|content-bytes-.*|meta-.*|sec-websocket-extensions)$/i;
+
+function withoutEventsFields(headers: RawHeaders): string[] {
+  const kept: string[] = [];
+  for (let i = 0; i < headers.length; i += 2) {
+    if (!EVENTS_FIELD.test(headers[i] as string)) kept.push(headers[i] as string, headers[i + 1] as string);
+  }
+  return kept;
+}
+
 /** The name for TLS in a Host value: without the port; empty for an address. */
 function serverName(host: string): string {
   const name = host.replace(/:\d+$/, '');
   return /^[\d.]+$|^\[/.test(name) ? '' : name;
 }
-
-export const newConnectionId = randomUUID;

@@ -176,6 +176,8 @@ export class Session implements Subscriber, SocketOwner {
       case 'detach':
         this.#state = 'detached';
         this.#closeOrigin();
+        // What it sends now is read and dropped.
+        this.#client.resume();
         break;
       case 'set-meta':
         if (control.value === undefined) this.#meta.delete(control.name);

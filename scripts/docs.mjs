@@ -1,6 +1,7 @@
 // npm run docs [-- --check]: writes the pages of docs/ that are made from code, or with --check fails
-// when one of them differs from what the code says. Owns the list of such pages; what they tell is
-// owned by the tables in the packages. Needs an up-to-date build.
+// when one of them differs from what the code says, or when docs/protocol.md names a test that does not
+// exist. Owns the list of such pages; what they tell is owned by the tables in the packages. Needs an
+// up-to-date build.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { root } from './setup.mjs';
@@ -18,7 +19,7 @@ const pages = [
 
 async function renderConfig() {
   const proxy = await import('@holdfast/proxy');
-  return proxy.renderConfigDocs(proxy.configSearch);
+  return proxy.renderConfigDocs();
 }
 
 async function renderErrors() {
@@ -57,6 +58,37 @@ function current(file) {
   }
 }
 
+/** The page that says which test shows which clause, in tables of `| clause | test |`. */
+const protocolPage = 'docs/protocol.md';
+
+/**
+ * What is wrong with the tests that a page names. A cell of tests holds one or several `` `file` › title `` with
+ * `<br>` between them, or a dash; the title, or the part of it that is given, must stand in the file as it is.
+ *
+ * @param {string} page
+ * @returns {string[]}
+ */
+function missingTests(page) {
+  const complaints = [];
+  let inTable = false;
+  for (const [index, line] of page.split('\n').entries()) {
+    if (!line.startsWith('|')) inTable = false;
+    if (line === '| clause | test |') inTable = true;
+    else if (inTable && !line.startsWith('| ---')) {
+      const cell = line.replace(/ \|$/, '').split(' | ').at(-1) ?? '';
+      const wrong = cell === '–' ? [] : cell.split('<br>').filter((reference) => !isTest(reference));
+      complaints.push(...wrong.map((reference) => `${protocolPage}:${index + 1}: no such test: ${reference}`));
+    }
+  }
+  return complaints;
+}
+
+/** @param {string} reference */
+function isTest(reference) {
+  const [, file, title] = /^`([^`]+\/test\/[^`]+\.ts)` › (.+)$/.exec(reference) ?? [];
+  return file !== undefined && title !== undefined && (current(file)?.includes(title) ?? false);
+}
+
 const check = process.argv.includes('--check');
 for (const { file, render } of pages) {
   const wanted = `${(await render()).trimEnd()}\n`;
@@ -70,3 +102,7 @@ for (const { file, render } of pages) {
   writeFileSync(path.join(root, file), wanted);
   console.log(`wrote ${file}`);
 }
+
+const complaints = check ? missingTests(current(protocolPage) ?? '') : [];
+for (const complaint of complaints) console.error(complaint);
+if (complaints.length > 0) process.exitCode = 1;

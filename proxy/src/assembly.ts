@@ -173,6 +173,7 @@ function requestParts(
   return {
     settings: {
       debug: forward.debug,
+      autoCrossOrigin: forward.autoCrossOrigin,
       acceptRouteHeader: forward.acceptPushpinRoute,
       forward: rules,
       upstreamKey: forward.upstreamKey,

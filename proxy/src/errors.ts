@@ -16,6 +16,7 @@ export const requestErrors = {
     side: 'client',
     meaning: 'The client closed its connection before its answer was complete. In the log only.',
   },
+  ERR_REQUEST_JSONP: { side: 'client', meaning: 'A JSON-P call has a parameter that cannot be used. Answered 400.' },
   ERR_REQUEST_EVENTS_FROM_CLIENT: {
     side: 'client',
     meaning: 'A client posted application/websocket-events itself to an over_http route. Answered 403.',

@@ -23,6 +23,7 @@ const OPEN: Partial<Record<RequestErrorCode, { readonly status: number }>> = {
   ERR_REQUEST_NO_ROUTE: { status: 502 },
   ERR_REQUEST_TOO_LARGE_TO_HOLD: { status: 400 },
   ERR_REQUEST_EVENTS_FROM_CLIENT: { status: 403 },
+  ERR_REQUEST_JSONP: { status: 400 },
 };
 
 /** Says how an error is answered; `debug` is the route's or the global debug setting. */

@@ -76,10 +76,12 @@ export class HoldfastNode {
   async stop(): Promise<void> {
     this.#ready = false;
     this.#parts.edge.stopAccepting();
-    for (const subscriber of this.#parts.registry.all()) subscriber.shutDown();
     const until = Date.now() + DRAIN_MS;
-    while (this.#parts.edge.connections > 0 && Date.now() < until)
+    do {
+      // Again and again: a request that was on its way may have become a hold since.
+      for (const subscriber of this.#parts.registry.all()) subscriber.shutDown();
       await new Promise((resolve) => setTimeout(resolve, 20));
+    } while (this.#parts.edge.connections > 0 && Date.now() < until);
     await this.#parts.edge.close();
     await this.#control?.close();
     this.#parts.routes.close();

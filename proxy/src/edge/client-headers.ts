@@ -3,6 +3,7 @@
  * Does not own: fields with a GRIP meaning, which the instruct parser has taken out before.
  */
 import type { RawHeaders } from '@holdfast/grip';
+import { namedByConnection } from '../connection-field.js';
 
 /** Whether a field belongs to one hop or to the framing, by its length first: most names are decided by that alone. */
 function isHop(name: string): boolean {
@@ -27,15 +28,17 @@ function isHop(name: string): boolean {
 }
 
 /**
- * A new list without Connection, Keep-Alive, Proxy-Connection, Transfer-Encoding, Content-Length, Trailer and Upgrade:
- * the edge frames anew, and trailers are not passed on (RFC 9110 §7.6.1, §6.5.1). Everything else keeps its order, case
+ * A new list without Connection, Keep-Alive, Proxy-Connection, Transfer-Encoding, Content-Length, Trailer and Upgrade,
+ * and without what Connection names: the edge frames anew, and trailers are not passed on (RFC 9110 §7.6.1, §6.5.1). Everything else keeps its order, case
  * and duplicates.
  */
 export function clientHeaders(headers: RawHeaders): string[] {
   const kept: string[] = [];
+  const named = namedByConnection(headers);
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string;
-    if (!isHop(name)) kept.push(name, headers[i + 1] as string);
+    if (isHop(name) || (named.length > 0 && named.includes(name.toLowerCase()))) continue;
+    kept.push(name, headers[i + 1] as string);
   }
   return kept;
 }

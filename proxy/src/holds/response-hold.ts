@@ -115,6 +115,7 @@ export class ResponseHold implements Subscriber, ResponseOwner {
   #timeOut(reason: CloseReason = 'timeout'): void {
     // The answer that is to go out has not arrived: its end, or its failure, ends the hold.
     if (this.#body === undefined && !this.#over) {
+      this.#parts.clock.clear(this.#timer);
       this.#timer = this.#parts.clock.after(1_000, () => this.#timeOut(reason));
       return;
     }

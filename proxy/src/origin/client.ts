@@ -60,8 +60,16 @@ export class OriginClient {
     const key = [...parts, target.clientCert, target.clientKey, host.toLowerCase()].join('|');
     let origin = this.#tls.get(key);
     // Most recently used last, so that the first is the one to let go.
-    if (origin === undefined) origin = new HttpOrigin(target, this.#options);
-    else this.#tls.delete(key);
+    if (origin !== undefined) this.#tls.delete(key);
+    else {
+      try {
+        origin = new HttpOrigin(target, this.#options);
+      } catch (cause) {
+        // A client certificate that cannot be read: tried again for the next request.
+        const error = new OriginError('ERR_ORIGIN_CONNECT', (cause as Error).message, 'connect', { cause });
+        return { dispatch: (_, handler) => failing(handler, error) };
+      }
+    }
     this.#tls.set(key, origin);
     if (this.#tls.size > MAX_TLS_POOLS) {
       const [oldest, unused] = this.#tls.entries().next().value as [string, HttpOrigin];
@@ -91,13 +99,11 @@ class HttpOrigin implements Origin {
   }
 
   dispatch(request: OriginRequest, handler: OriginHandler): OriginCall {
+    if (this.#blocked) return failing(handler, blockedError());
     const call = new HttpCall(handler);
-    if (this.#blocked) queueMicrotask(() => call.fail(blockedError()));
-    else {
-      const { method, path, headers, body } = request;
-      this.#pool.dispatch({ method: method as Dispatcher.HttpMethod, path, headers, body }, call);
-      call.dispatched = true;
-    }
+    const { method, path, headers, body } = request;
+    this.#pool.dispatch({ method: method as Dispatcher.HttpMethod, path, headers, body }, call);
+    call.dispatched = true;
     return call;
   }
 
@@ -110,6 +116,13 @@ class HttpOrigin implements Origin {
   }
 }
 
+/** A request that has failed before it could be sent. */
+function failing(handler: OriginHandler, error: OriginError): OriginCall {
+  const call = new HttpCall(handler);
+  queueMicrotask(() => call.fail(error));
+  return call;
+}
+
 /** One request on a pool: undici's handler on one side, the proxy's on the other. */
 class HttpCall implements OriginCall, Dispatcher.DispatchHandler {
   /** False while undici's `dispatch` runs: it may report a bad argument from within. */
@@ -118,7 +131,8 @@ class HttpCall implements OriginCall, Dispatcher.DispatchHandler {
   #abort: ((error?: Error) => void) | undefined;
   #resume: (() => void) | undefined;
   #connected = false;
-  #headSeen = false;
+  /** Of the final answer; 0 while there is none. */
+  #status = 0;
   #over = false;
 
   constructor(handler: OriginHandler) {
@@ -160,7 +174,7 @@ class HttpCall implements OriginCall, Dispatcher.DispatchHandler {
     const head: ResponseHead = { status, reason, headers };
     if (status < 200) this.#handler.onInformation(head);
     else {
-      this.#headSeen = true;
+      this.#status = status;
       this.#resume = resume;
       this.#handler.onHead(head, length);
     }
@@ -177,8 +191,13 @@ class HttpCall implements OriginCall, Dispatcher.DispatchHandler {
     this.#handler.onEnd();
   }
 
-  onError(cause: Error): void {
-    const error = classify(cause, this.#connected, this.#headSeen);
+  onError(cause: Error & { code?: string }): void {
+    // undici misses the body that the length of a 304 speaks of (RFC 9110 §8.6), once all of the answer is there.
+    if (this.#status === 304 && cause.code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') {
+      this.onComplete();
+      return;
+    }
+    const error = classify(cause, this.#connected, this.#status !== 0);
     if (this.dispatched) this.fail(error);
     else queueMicrotask(() => this.fail(error));
   }
@@ -204,6 +223,9 @@ function classify(cause: Error & { code?: string }, connected: boolean, headSeen
   }
   if (code === 'ECONNRESET' || code === 'EPIPE') {
     return new OriginError('ERR_ORIGIN_CLOSED', cause.message, headSeen ? 'no' : 'stale', options);
+  }
+  if (code !== '' && !code.startsWith('HPE_') && !code.startsWith('UND_ERR_')) {
+    return new OriginError('ERR_ORIGIN_CLOSED', cause.message, 'no', options);
   }
   return new OriginError('ERR_ORIGIN_MALFORMED', cause.message, 'no', options);
 }

@@ -2,7 +2,7 @@
  * Owns: the GRIP header fields that the proxy adds to requests. Does not own: keys (routes and config hold them), or
  * which requests get them.
  */
-import { formatGripLast, type SigKey, signGripSig, wireFromText } from '@holdfast/grip';
+import { formatGripLast, type SigKey, signGripSig } from '@holdfast/grip';
 import type { Clock } from '../clock.js';
 
 /** What origins may ask of this proxy; GRIP libraries look into it. */
@@ -38,7 +38,7 @@ export class GripHeaders {
       headers.push('Grip-Sig', signGripSig(iss, key, Math.floor(this.#clock.now() / 1000)));
     }
     headers.push('Grip-Feature', GRIP_FEATURE);
-    for (const [channel, id] of lastIds ?? []) headers.push('Grip-Last', wireFromText(formatGripLast(channel, id)));
+    for (const [channel, id] of lastIds ?? []) headers.push('Grip-Last', formatGripLast(channel, id));
     return headers;
   }
 }

@@ -4,6 +4,7 @@
  */
 import type { RawHeaders } from '@holdfast/grip';
 import type { ForwardedForRule } from '../config/forwarded-for.js';
+import { namedByConnection } from '../connection-field.js';
 
 /** The settings that shape forwarded headers; the same for every request. */
 export interface ForwardRules {
@@ -56,12 +57,6 @@ const HOP = new Set([
   'accept-encoding',
 ]);
 
-/**
- * Fields that `Connection` may not remove: a client must not be able to hide from the origin what the proxies before
- * us said of it, or take the meaning from its own body.
- */
-const END_TO_END = /^(x-|forwarded$|via$|cdn-loop$|content-|authorization$|cookie$|grip-)/;
-
 /** The client's fields without those of the hop and those that we are to decide, in their order. */
 class Selection {
   readonly kept: string[] = [];
@@ -96,22 +91,6 @@ class Selection {
     if (lower === 'x-forwarded-proto' || lower === 'x-forwarded-protocol') return rewritesProtocol(this.#rules);
     return this.#named.length > 0 && this.#named.includes(lower);
   }
-}
-
-function namedByConnection(headers: RawHeaders): readonly string[] {
-  let named: string[] | undefined;
-  for (let i = 0; i < headers.length; i += 2) {
-    const name = headers[i] as string;
-    if (name.length !== 10 || name.toLowerCase() !== 'connection') continue;
-    for (const part of (headers[i + 1] as string).split(',')) {
-      const lower = part.trim().toLowerCase();
-      if (lower !== '' && lower !== 'close' && lower !== 'keep-alive' && !END_TO_END.test(lower)) {
-        named ??= [];
-        named.push(lower);
-      }
-    }
-  }
-  return named ?? [];
 }
 
 function rewritesProtocol(rules: ForwardRules): boolean {

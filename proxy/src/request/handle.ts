@@ -4,12 +4,14 @@
  */
 import { headerValue, type SigKey, verifyGripSig } from '@holdfast/grip';
 import type { Clock } from '../clock.js';
+import { JsonpFault } from '../cross-origin/jsonp-request.js';
+import { openUp } from '../cross-origin/open-up.js';
 import type { ClientHandshake, ClientRequest, ClientResponse, EdgeHandler } from '../edge/edge.js';
 import { RequestError } from '../errors.js';
 import { answerPlain, failureOf } from '../fail.js';
 import type { ClientStanding } from '../origin/forwarder.js';
 import { countsAsSecure } from '../origin/headers.js';
-import type { Route } from '../routes/route.js';
+import { defaultJsonp, type Route } from '../routes/route.js';
 import { Opening } from '../sessions/opening.js';
 import { Exchange } from './exchange.js';
 import type { RequestParts } from './request-parts.js';
@@ -31,6 +33,29 @@ export class RequestHandler implements EdgeHandler {
     }
     const standing = this.#standing(request);
     const route = this.#route(request, standing.secure, 'http');
+    if (!this.#parts.settings.autoCrossOrigin && route?.aco !== true) this.#take(request, response, standing, route);
+    else this.#takeOpenly(request, response, standing, route);
+  }
+
+  /** A request that scripts of any origin may make, and may make as JSON-P. */
+  #takeOpenly(
+    request: ClientRequest,
+    response: ClientResponse,
+    standing: ClientStanding,
+    route: Route | undefined,
+  ): void {
+    let opened: { request: ClientRequest; response: ClientResponse };
+    try {
+      opened = openUp(request, response, route?.jsonp ?? defaultJsonp);
+    } catch (error) {
+      if (!(error instanceof JsonpFault)) throw error;
+      this.#refuse(request, response, standing, route, new RequestError('ERR_REQUEST_JSONP', error.message));
+      return;
+    }
+    this.#take(opened.request, opened.response, standing, route);
+  }
+
+  #take(request: ClientRequest, response: ClientResponse, standing: ClientStanding, route: Route | undefined): void {
     if (route === undefined) this.#refuse(request, response, standing, undefined, noRoute(request));
     else if (!standing.trusted && postsEvents(request, route)) {
       const text = 'Client not allowed to send WebSocket events directly.';

@@ -4,6 +4,7 @@
  */
 import { Readable } from 'node:stream';
 import type { BodySink, ClientBody } from '../edge/edge.js';
+import { OriginError } from '../origin/errors.js';
 
 /** Bodies of a declared length up to this are read whole before the origin is asked: one write, one buffer. */
 const WHOLE_BODY_MAX = 10_000;
@@ -65,7 +66,7 @@ export class RequestBody implements BodySink {
     const stream = new BodyStream(this.#source, () => this.#begin());
     this.#stream = stream;
     for (const chunk of this.#kept) stream.push(chunk);
-    if (this.#state === 'broken') stream.destroy(new Error('the client broke off its request body'));
+    if (this.#state === 'broken') stream.destroy(brokenOff());
     return stream;
   }
 
@@ -98,7 +99,7 @@ export class RequestBody implements BodySink {
 
   onAbort(): void {
     this.#state = 'broken';
-    this.#stream?.destroy(new Error('the client broke off its request body'));
+    this.#stream?.destroy(brokenOff());
     this.#settle();
   }
 
@@ -113,6 +114,11 @@ export class RequestBody implements BodySink {
     this.#whole = undefined;
     if (then !== undefined && this.#state === 'complete') then();
   }
+}
+
+/** What a request to an origin ends with when its body does not come to an end. */
+function brokenOff(): OriginError {
+  return new OriginError('ERR_ORIGIN_REQUEST', 'the client broke off its request body', 'no');
 }
 
 /** The readable end that the origin client pulls from: the first pull starts the client's flow. */

@@ -16,6 +16,8 @@ import type { Admission } from './admission.js';
 /** The settings of the request path. Sizes in bytes. */
 export interface RequestSettings {
   readonly debug: boolean;
+  /** Every route has `aco`. */
+  readonly autoCrossOrigin: boolean;
   readonly acceptRouteHeader: boolean;
   readonly forward: ForwardRules;
   /** Verifies clients that are GRIP proxies themselves. */

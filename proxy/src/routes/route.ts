@@ -22,6 +22,9 @@ export interface JsonpRule {
   readonly defaultMethod: string;
 }
 
+/** What holds for a request that no route with properties of its own takes. */
+export const defaultJsonp: JsonpRule = { mode: 'extended', callback: 'callback', defaultMethod: 'GET' };
+
 /** One routes line, understood. Immutable: a request keeps its route although the table is replaced meanwhile. */
 export interface Route {
   /** Explicit id: separate statistics, `route=` in logs, choice by `Pushpin-Route`. */

@@ -20,6 +20,12 @@ import { WsOrigin } from './ws-origin.js';
 /** Longest body, in bytes, of a refusal that is relayed to the client. */
 const MAX_REFUSAL = 100_000;
 
+/**
+ * What a GRIP origin may add to a message of the greatest length, in bytes: the prefix that is taken off again. So a
+ * message of an origin that does not speak GRIP may be longer by as much.
+ */
+const PREFIX_MARGIN = 1_024;
+
 /** What a dialer is given. */
 export interface DialerParts {
   readonly clock: Clock;
@@ -63,7 +69,7 @@ export class SessionDialer {
       connectionId: randomUUID(),
       offersGrip: dial.extension !== '',
       oneEvent: target.oneEvent,
-      maxMessage: this.#settings.maxMessage,
+      maxMessage: this.#socketSettings(dial).maxMessage,
     });
     origin.start();
     return origin;
@@ -83,7 +89,12 @@ export class SessionDialer {
       connectTimeout: this.#connectTimeout,
       maxBody: MAX_REFUSAL,
     };
-    return new WsOrigin(request, this.#settings, owner, isBlocked(target));
+    return new WsOrigin(request, this.#socketSettings(dial), owner, isBlocked(target));
+  }
+
+  #socketSettings({ extension }: Dial): SocketSettings {
+    const { maxMessage } = this.#settings;
+    return extension === '' ? this.#settings : { ...this.#settings, maxMessage: maxMessage + PREFIX_MARGIN };
   }
 }
 

@@ -12,7 +12,6 @@ import {
   type RawHeaders,
   type ResponseHead,
   type WsEvent,
-  type WsEventType,
 } from '@holdfast/grip';
 import { OriginError } from '../origin/errors.js';
 import type { MessageType } from '../websocket/message-socket.js';
@@ -33,7 +32,7 @@ const KEEP_ALIVE_MIN = 20;
 
 /** What an answer with events says. */
 export interface EventsAnswer {
-  readonly events: readonly WsEvent[];
+  readonly events: WsEvent[];
   /** Ms of silence before the next poll; `off` ends polling, undefined leaves it as it was. */
   readonly keepAlive: number | 'off' | undefined;
   /** Content bytes of the request that the origin took; undefined for all. */
@@ -71,38 +70,21 @@ function readKeepAlive(header: string | undefined): EventsAnswer['keepAlive'] {
   return seconds === 0 ? 'off' : Math.max(KEEP_ALIVE_MIN, seconds) * 1_000;
 }
 
-const MESSAGE_TYPES: Partial<Record<WsEventType, MessageType>> = {
-  TEXT: 'text',
-  BINARY: 'binary',
-  PING: 'ping',
-  PONG: 'pong',
-};
-
 /** What a client's message or control frame is called on the way to the origin. */
-export const EVENT_TYPES: Readonly<Record<MessageType, WsEventType>> = {
-  text: 'TEXT',
-  binary: 'BINARY',
-  ping: 'PING',
-  pong: 'PONG',
-};
+export const EVENT_TYPES = { text: 'TEXT', binary: 'BINARY', ping: 'PING', pong: 'PONG' } as const;
 
-const EMPTY = Buffer.alloc(0);
+/** The same the other way. */
+export const MESSAGE_TYPES = { TEXT: 'text', BINARY: 'binary', PING: 'ping', PONG: 'pong' } as const;
 
 /**
- * The message or control frame of an event, or undefined for OPEN, CLOSE and DISCONNECT. What no WebSocket could carry
- * is the origin's fault, as it would be over a WebSocket of its own (RFC 6455 §5.5, §8.1): throws OriginError
- * ERR_ORIGIN_MALFORMED.
+ * What is wrong with a message or control frame of the origin. What no WebSocket could carry is the origin's fault, as
+ * it would be over a WebSocket of its own (RFC 6455 §5.5, §8.1): OriginError ERR_ORIGIN_MALFORMED.
  */
-export function messageOf(event: WsEvent, maxMessage: number): { type: MessageType; data: Buffer } | undefined {
-  const type = MESSAGE_TYPES[event.type];
-  if (type === undefined) return undefined;
-  const data = event.content ?? EMPTY;
-  if (data.length > maxMessage) throw malformed(`a message of ${data.length} bytes exceeds the limit of ${maxMessage}`);
-  if ((type === 'ping' || type === 'pong') && data.length > MAX_CONTROL_PAYLOAD) {
-    throw malformed(`a ${event.type} event has ${data.length} bytes of content`);
-  }
-  if (type === 'text' && !isUtf8(data)) throw malformed('a TEXT event is not UTF-8');
-  return { type, data };
+export function messageFault(type: MessageType, data: Buffer, maxMessage: number): OriginError | undefined {
+  const max = type === 'ping' || type === 'pong' ? MAX_CONTROL_PAYLOAD : maxMessage;
+  if (data.length > max) return malformed(`a ${type} event of the origin has ${data.length} bytes, more than ${max}`);
+  if (type === 'text' && !isUtf8(data)) return malformed('a text event of the origin is not UTF-8');
+  return undefined;
 }
 
 const PRIVATE = new Set([
@@ -124,15 +106,6 @@ export function acceptedHeaders(headers: RawHeaders): string[] {
     if (!PRIVATE.has(name.toLowerCase()) && !isSetMeta(name)) kept.push(name, headers[i + 1] as string);
   }
   return kept;
-}
-
-/** What the client is given for an answer that refuses the session. */
-export function rejectionOf({ head, body }: HttpAnswer): { head: ResponseHead; body: Buffer } {
-  if (body !== undefined) return { head, body };
-  return {
-    head: { status: 500, reason: 'Internal Server Error', headers: ['Content-Type', 'text/plain'] },
-    body: Buffer.from(`Non-101 response body size exceeded limit of ${REJECTION_MAX} bytes.\n`),
-  };
 }
 
 /** Names an error of the events codec, or of this part, as the origin's. */

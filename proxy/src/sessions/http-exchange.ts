@@ -28,16 +28,17 @@ export interface ExchangeParts {
   readonly random: () => number;
   /** Makes the request, anew for each attempt: signatures expire. */
   readonly make: () => OriginRequest;
-  /** Whether a request of which the origin has seen nothing is made again. */
+  /** Whether a request that found no connection is made again after a while. */
   readonly repeats: boolean;
   /** Longest body in bytes of an answer with this head. */
   readonly bodyMax: (head: ResponseHead) => number;
 }
 
 /**
- * Attempts follow each other and never overlap. Repeated is only what the origin cannot have processed: the connection
- * failed (`connect`), or a kept-alive one proved closed (`stale`). The first stale one is repeated at once: the origin
- * is there and merely closes idle connections (RFC 9112 §9.3.1). An HTTP status is an answer, whatever it is.
+ * Attempts follow each other and never overlap. Repeated is only what the origin has given no sign of processing: no
+ * connection came about (`connect`), or a kept-alive one proved closed (`stale`). The first stale one is repeated at
+ * once, whatever `repeats` says: the origin is there and merely closes idle connections (RFC 9112 §9.3.1). An HTTP
+ * status is an answer, whatever it is.
  */
 export class HttpExchange implements OriginHandler {
   readonly #parts: ExchangeParts;
@@ -101,11 +102,11 @@ export class HttpExchange implements OriginHandler {
 
   /** Ms until the next attempt; undefined for none. */
   #delay(error: OriginError): number | undefined {
-    if (!this.#parts.repeats || error.repeat === 'no') return undefined;
+    if (error.repeat === 'no') return undefined;
     if (error.repeat === 'stale' && !this.#staleSeen) {
       this.#staleSeen = true;
       return 0;
     }
-    return this.#retry.next();
+    return this.#parts.repeats ? this.#retry.next() : undefined;
   }
 }

@@ -15,9 +15,10 @@ export interface SocketSettings {
   readonly maxMessage: number;
   /** Whether permessage-deflate (RFC 7692) is negotiated. */
   readonly compression: boolean;
+  /** How long the other side has to complete a closing handshake before the connection is cut, in ms. */
+  readonly closeTimeout?: number;
 }
 
-/** How long the other side has to complete a closing handshake before the connection is cut, in ms. */
 const CLOSE_TIMEOUT_MS = 5_000;
 
 /** From so many bytes waiting on, `send` asks to be held back. */
@@ -26,12 +27,7 @@ const HIGH_WATER = 262_144;
 /** More fragments than any sender makes of a message: `ws`'s own limit is low enough to be met by accident. */
 const MAX_FRAGMENTS = 1_048_576;
 
-const OPTIONS = {
-  autoPong: false,
-  closeTimeout: CLOSE_TIMEOUT_MS,
-  maxFragments: MAX_FRAGMENTS,
-  skipUTF8Validation: false,
-};
+const OPTIONS = { autoPong: false, maxFragments: MAX_FRAGMENTS, skipUTF8Validation: false };
 
 /** No context is kept between messages, so that an idle socket costs no window memory on either side. */
 const DEFLATE: PerMessageDeflateOptions = {
@@ -39,6 +35,11 @@ const DEFLATE: PerMessageDeflateOptions = {
   clientNoContextTakeover: true,
   threshold: 512,
 };
+
+/** What `ws` is told for a socket of either role. */
+function optionsOf({ maxMessage, compression, closeTimeout = CLOSE_TIMEOUT_MS }: SocketSettings) {
+  return { ...OPTIONS, closeTimeout, maxPayload: maxMessage, perMessageDeflate: compression && DEFLATE };
+}
 
 /** Flushes what was pushed to sockets in a turn of the event loop, in one write each. */
 class PushQueue {
@@ -172,11 +173,9 @@ export class WsAcceptor {
 
   constructor(settings: SocketSettings) {
     this.#server = new WebSocketServer({
-      ...OPTIONS,
+      ...optionsOf(settings),
       noServer: true,
       clientTracking: false,
-      maxPayload: settings.maxMessage,
-      perMessageDeflate: settings.compression ? DEFLATE : false,
       // The origin's choice goes out with its other headers, or not at all.
       handleProtocols: () => false,
     });
@@ -250,10 +249,8 @@ export function dialSocket(dial: DialRequest, settings: SocketSettings, handler:
   };
   const name = dial.host.includes(':') ? `[${dial.host}]` : dial.host;
   const socket = new WebSocket(`${dial.secure ? 'wss' : 'ws'}://${name}:${dial.port}/`, {
-    ...OPTIONS,
+    ...optionsOf(settings),
     ...dial.connect,
-    maxPayload: settings.maxMessage,
-    perMessageDeflate: settings.compression ? DEFLATE : false,
     finishRequest: (request) => {
       writeHead(request, dial);
       const timer = setTimeout(() => request.destroy(new Error('connecting timed out')), dial.connectTimeout).unref();

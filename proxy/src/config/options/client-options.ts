@@ -42,7 +42,7 @@ export const clientOptions = [
     type: 'enum',
     values: ['node', 'uws'],
     default: 'node',
-    doc: 'Which edge serves clients: `node` is strict and transparent, `uws` holds more connections in less memory.',
+    doc: 'Which edge serves clients: `node` is strict and transparent. `uws`, for more connections in less memory, is not in this version: it stops the start.',
   },
   {
     key: 'client_buffer_size',
@@ -74,7 +74,7 @@ export const clientOptions = [
     default: 50_000,
     min: 1,
     pushpin: ['runner.client_maxconn'],
-    doc: 'Client connections open at the same time. At the limit no more are accepted.',
+    doc: 'Connections that each client listener has open at the same time. One more is closed as soon as it is accepted.',
   },
   {
     key: 'client_keep_alive_timeout',
@@ -109,7 +109,6 @@ export const clientOptions = [
     type: 'bool',
     default: false,
     pushpin: ['runner.allow_compression'],
-    pending: 'WebSocket compression is not yet supported',
     doc: 'Offer permessage-deflate to WebSocket clients and origins.',
   },
 ] as const satisfies readonly Option[];

@@ -81,7 +81,7 @@ export const telemetryOptions = [
     type: 'string',
     default: '',
     pushpin: ['handler.prometheus_prefix', 'proxy.prometheus_prefix'],
-    doc: 'Prefix of the metrics that carry Pushpin’s names.',
+    doc: 'What the names of all metrics begin with, in place of `holdfast_`.',
   },
   {
     key: 'stats_spec',

@@ -1,0 +1,91 @@
+/**
+ * Owns: which ids were seen of late on which channel, so that a repeated item can be told. Does not own: what is done
+ * with a repeated item, or order (sequencer.ts).
+ */
+import type { Clock, Timer } from '../clock.js';
+
+/** How many ids a node remembers at most. Beyond that the older half is forgotten early, and counted. */
+export const MAX_CACHED_IDS = 1_000_000;
+
+/** Counts what an {@link IdCache} does; implemented by the metrics. */
+export interface IdCacheEvents {
+  /** So many ids were forgotten before their time: repeats of them will not be noticed. */
+  idsForgotten(count: number): void;
+}
+
+/** What an {@link IdCache} is made of. */
+export interface IdCacheOptions {
+  readonly clock: Clock;
+  /** How long an id is remembered after it was first seen, in ms; 0 or less remembers none. */
+  readonly ttl: number;
+  /** At least 2; {@link MAX_CACHED_IDS} if left out. */
+  readonly limit?: number;
+  readonly events: IdCacheEvents;
+}
+
+/** Channel and id in one key → when it is to be forgotten, in ms since the Unix epoch. */
+type Generation = Map<string, number>;
+
+/**
+ * Ids by channel, each for a fixed time from when it was first seen: repeats do not prolong it. It does not matter
+ * whether anybody is subscribed.
+ *
+ * Ids are kept in two generations, of which the older is dropped as a whole: a queue in order of age would cost more
+ * on every item than this costs in memory (an id stays for twice its time at most).
+ */
+export class IdCache {
+  readonly #clock: Clock;
+  readonly #ttl: number;
+  readonly #limit: number;
+  readonly #events: IdCacheEvents;
+  #young: Generation = new Map();
+  #old: Generation = new Map();
+  #timer: Timer | undefined;
+
+  constructor({ clock, ttl, limit = MAX_CACHED_IDS, events }: IdCacheOptions) {
+    this.#clock = clock;
+    this.#ttl = ttl;
+    this.#limit = limit;
+    this.#events = events;
+  }
+
+  /** True if this id was seen on this channel within the time: a duplicate. Otherwise it is remembered from now on. */
+  seen(channel: string, id: string): boolean {
+    if (this.#ttl <= 0) return false;
+    const now = this.#clock.now();
+    // The length keeps apart what a separator could not: both parts may hold any character.
+    const key = `${channel.length}:${channel}${id}`;
+    const until = this.#young.get(key) ?? this.#old.get(key);
+    if (until !== undefined && until > now) return true;
+    if (this.#young.size >= this.#limit / 2) {
+      if (this.#old.size > 0) this.#events.idsForgotten(this.#old.size);
+      this.#age();
+    }
+    this.#young.set(key, now + this.#ttl);
+    this.#timer ??= this.#clock.after(this.#ttl, () => this.#tick());
+    return false;
+  }
+
+  /** How many ids are held, some of which may be past their time. */
+  get size(): number {
+    return this.#young.size + this.#old.size;
+  }
+
+  /** Forgets all ids. */
+  clear(): void {
+    this.#clock.clear(this.#timer);
+    this.#timer = undefined;
+    this.#young = new Map();
+    this.#old = new Map();
+  }
+
+  #tick(): void {
+    this.#age();
+    this.#timer = this.size === 0 ? undefined : this.#clock.after(this.#ttl, () => this.#tick());
+  }
+
+  #age(): void {
+    this.#old = this.#young;
+    this.#young = new Map();
+  }
+}

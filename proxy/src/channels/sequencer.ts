@@ -1,0 +1,224 @@
+/**
+ * Owns: the order of items on each channel by their prev-ids: which item passes, which waits, and for how long. Does
+ * not own: duplicates (id-cache.ts), the prev-ids of holds, or what becomes of an item that has passed.
+ */
+import type { ItemMessage } from '@holdfast/control-api';
+import type { Item } from '@holdfast/grip';
+import type { Clock, Timer } from '../clock.js';
+
+/** How many items may wait on one channel. Beyond that the one that has waited longest passes early. */
+export const MAX_WAITING_PER_CHANNEL = 100;
+
+/**
+ * How many items may wait on one node. Beyond that the longest-waiting item of the same channel passes early, or, if
+ * the channel has none, the new item does not wait.
+ */
+export const MAX_WAITING = 10_000;
+
+/** Why an item that waited passes: the item before it has, its time is up, or too many wait. */
+export type ReleaseCause = 'predecessor' | 'timeout' | 'overflow';
+
+/** Counts what the sequencer does; implemented by the metrics. */
+export interface SequencerEvents {
+  /** An item has come before the one that it names, and waits. */
+  itemHeld(): void;
+  /** An item that waited has passed. */
+  itemReleased(cause: ReleaseCause): void;
+  /** So many waiting items were dropped, because nobody is subscribed to their channel any more. */
+  itemsAbandoned(count: number): void;
+}
+
+/** What a {@link Sequencer} is made of. */
+export interface SequencerOptions {
+  readonly clock: Clock;
+  /** How long an item may wait for the one before it, in ms; 0 or less lets every item pass. */
+  readonly wait: number;
+  /** {@link MAX_WAITING_PER_CHANNEL} if left out. */
+  readonly maxWaitingPerChannel?: number;
+  /** {@link MAX_WAITING} if left out. */
+  readonly maxWaiting?: number;
+  /** Takes each item as it passes, one after the other. Must not throw; may call any method of the sequencer. */
+  readonly release: (message: ItemMessage) => void;
+  readonly events: SequencerEvents;
+}
+
+interface Waiting {
+  readonly message: ItemMessage;
+  readonly timer: Timer;
+}
+
+/** What is known of a channel; there is no entry for one of which nothing is. */
+interface Sequence {
+  lastId: string | undefined;
+  /** In order of arrival. Short enough to be searched. */
+  readonly waiting: Waiting[];
+}
+
+/**
+ * Puts the items of each channel in order. For channels with subscribers only, and after duplicates are gone.
+ *
+ * - An item waits if it names another item than the last one that passed, or one that itself waits. It follows as soon
+ *   as that one passes; several that name the same one follow in order of arrival.
+ * - It waits for `wait` at most, to the millisecond. Then it passes anyway, after those before it in its chain that
+ *   have come.
+ * - So no item passes twice or is lost, none passes later than `wait` after it came, and of two items of which one
+ *   names the other, the other passes first if it comes before the one has passed.
+ * - An item without id passes by the same rules and makes the last id unknown: the next item then need not wait. A
+ *   `no-seq` item passes at once and changes nothing.
+ */
+export class Sequencer {
+  readonly #clock: Clock;
+  readonly #wait: number;
+  readonly #maxWaitingPerChannel: number;
+  readonly #maxWaiting: number;
+  readonly #release: (message: ItemMessage) => void;
+  readonly #events: SequencerEvents;
+  readonly #sequences = new Map<string, Sequence>();
+  #waiting = 0;
+
+  constructor(options: SequencerOptions) {
+    this.#clock = options.clock;
+    this.#wait = options.wait;
+    this.#maxWaitingPerChannel = options.maxWaitingPerChannel ?? MAX_WAITING_PER_CHANNEL;
+    this.#maxWaiting = options.maxWaiting ?? MAX_WAITING;
+    this.#release = options.release;
+    this.#events = options.events;
+  }
+
+  /** Takes an item in order of arrival. `release` may be called for it and for others before this returns. */
+  offer(message: ItemMessage): void {
+    const { item } = message;
+    if (item.noSeq) {
+      this.#release(message);
+      return;
+    }
+    if (this.#mustWait(item) && this.#makesRoom(item)) this.#hold(message);
+    else this.#pass(message);
+  }
+
+  /** Id of the last item that passed on a channel, if it had one and the channel was not forgotten since. */
+  lastId(channel: string): string | undefined {
+    return this.#sequences.get(channel)?.lastId;
+  }
+
+  /**
+   * A hold has found that it has missed items of this channel: the last id is unknown from now on, so that the next
+   * hold is not found wanting for the same reason. What waits goes on waiting.
+   */
+  forgetLastId(channel: string): void {
+    const sequence = this.#sequences.get(channel);
+    if (sequence === undefined) return;
+    sequence.lastId = undefined;
+    if (sequence.waiting.length === 0) this.#sequences.delete(channel);
+  }
+
+  /** All last ids are unknown from now on, as after a `recover`. What waits goes on waiting, its time unchanged. */
+  forgetLastIds(): void {
+    for (const channel of [...this.#sequences.keys()]) this.forgetLastId(channel);
+  }
+
+  /** The last subscriber of a channel has gone: its last id is forgotten, and what waits is dropped. */
+  forget(channel: string): void {
+    const sequence = this.#sequences.get(channel);
+    if (sequence === undefined) return;
+    this.#sequences.delete(channel);
+    const { length } = sequence.waiting;
+    if (length === 0) return;
+    this.#waiting -= length;
+    for (const { timer } of sequence.waiting.splice(0)) this.#clock.clear(timer);
+    this.#events.itemsAbandoned(length);
+  }
+
+  /** How many items wait, on all channels. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /** Of how many channels something is known: no more than have subscribers, if `forget` is called as it should be. */
+  get channels(): number {
+    return this.#sequences.size;
+  }
+
+  #mustWait({ channel, prevId }: Item): boolean {
+    if (prevId === undefined || this.#wait <= 0) return false;
+    const sequence = this.#sequences.get(channel);
+    if (sequence === undefined || sequence.lastId === prevId) return false;
+    return sequence.lastId !== undefined || sequence.waiting.some(({ message }) => message.item.id === prevId);
+  }
+
+  /** Keeps to the limits before an item is made to wait; false if that item is not to wait after all. */
+  #makesRoom(item: Item): boolean {
+    const waiting = this.#sequences.get(item.channel)?.waiting ?? [];
+    if (waiting.length < this.#maxWaitingPerChannel && this.#waiting < this.#maxWaiting) return true;
+    const oldest = waiting[0];
+    if (oldest === undefined) return false;
+    this.#letPass(oldest, 'overflow');
+    // That may have been what the item was waiting for.
+    return this.#mustWait(item);
+  }
+
+  #hold(message: ItemMessage): void {
+    const { channel } = message.item;
+    const entry: Waiting = { message, timer: this.#clock.after(this.#wait, () => this.#letPass(entry, 'timeout')) };
+    this.#sequences.get(channel)?.waiting.push(entry);
+    this.#waiting++;
+    this.#events.itemHeld();
+  }
+
+  /** Ends the waiting of an item, and of all that wait before it in its chain: they pass first. */
+  #letPass(entry: Waiting, cause: ReleaseCause): void {
+    const { channel } = entry.message.item;
+    const waiting = this.#sequences.get(channel)?.waiting ?? [];
+    const chain = new Set([entry]);
+    let first = entry;
+    for (;;) {
+      const { prevId } = first.message.item;
+      const before = waiting.find(({ message }) => message.item.id === prevId);
+      // A chain that names itself has no beginning.
+      if (before === undefined || chain.has(before)) break;
+      chain.add(before);
+      first = before;
+    }
+    this.#take(waiting, first);
+    this.#events.itemReleased(cause);
+    this.#pass(first.message);
+  }
+
+  /** Lets an item pass and after it all that wait for it, for those, and so on. */
+  #pass(message: ItemMessage): void {
+    const { channel, id } = message.item;
+    this.#emit(message);
+    if (id === undefined) return;
+    const passed = [id];
+    for (let next = 0; next < passed.length; ) {
+      // Looked up each time: whoever takes the item may have been the last subscriber.
+      const waiting = this.#sequences.get(channel)?.waiting;
+      if (waiting === undefined || waiting.length === 0) return;
+      const entry = waiting.find(({ message }) => message.item.prevId === passed[next]);
+      if (entry === undefined) {
+        next++;
+        continue;
+      }
+      this.#take(waiting, entry);
+      this.#events.itemReleased('predecessor');
+      this.#emit(entry.message);
+      if (entry.message.item.id !== undefined) passed.push(entry.message.item.id);
+    }
+  }
+
+  /** The last id is set before the item goes out: whoever takes it may ask, or make the sequencer forget. */
+  #emit(message: ItemMessage): void {
+    const { channel, id } = message.item;
+    const sequence = this.#sequences.get(channel);
+    if (id === undefined) this.forgetLastId(channel);
+    else if (sequence !== undefined) sequence.lastId = id;
+    else this.#sequences.set(channel, { lastId: id, waiting: [] });
+    this.#release(message);
+  }
+
+  #take(waiting: Waiting[], entry: Waiting): void {
+    waiting.splice(waiting.indexOf(entry), 1);
+    this.#waiting--;
+    this.#clock.clear(entry.timer);
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * Owns: reading a JSON-P request: a GET whose query says what the script wants to send. Does not own: the answer
+ * (`jsonp-response`).
+ */
+import { isToken, type RawHeaders, wireFromText } from '@holdfast/grip';
+import type { BodySink, ClientBody, ClientRequest } from '../edge/edge.js';
+import type { JsonpRule } from '../routes/route.js';
+
+/** How the answer is to be given. */
+export interface JsonpCall {
+  /** The request that the script means. */
+  readonly request: ClientRequest;
+  /** Name of the function that gets the answer. */
+  readonly callback: string;
+  readonly mode: JsonpRule['mode'];
+}
+
+/** A parameter that cannot be used; the message is what the client is told, without the newline. */
+export class JsonpFault extends Error {}
+
+/** What a function may be called: a path of names and indices. Anything else would let a link run its own script. */
+const CALLBACK = /^[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*|\[\w+\])*$/;
+
+/** A body that is here already. */
+class WholeBody implements ClientBody {
+  readonly length: number;
+  readonly #content: Buffer;
+
+  constructor(content: Buffer) {
+    this.#content = content;
+    this.length = content.length;
+  }
+
+  read(sink: BodySink): void {
+    sink.onData(this.#content);
+    sink.onEnd();
+  }
+
+  pause(): void {}
+
+  resume(): void {}
+}
+
+/** The parameters of a query, decoded, and what is left of it when some are taken. */
+class Query {
+  readonly #parts: { readonly text: string; readonly name: string; readonly value: string }[];
+
+  constructor(query: string) {
+    this.#parts = query.split('&').flatMap((text) => {
+      const equals = text.indexOf('=');
+      const name = decode(equals < 0 ? text : text.slice(0, equals));
+      return text === '' ? [] : [{ text, name, value: equals < 0 ? '' : decode(text.slice(equals + 1)) }];
+    });
+  }
+
+  has(name: string | undefined): boolean {
+    return this.#parts.some((part) => part.name === name);
+  }
+
+  take(name: string): string | undefined {
+    const index = this.#parts.findIndex((part) => part.name === name);
+    return index < 0 ? undefined : this.#parts.splice(index, 1)[0]?.value;
+  }
+
+  get rest(): string {
+    return this.#parts.map((part) => part.text).join('&');
+  }
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** Reads a JSON-P call; undefined when the request is none. Throws a `JsonpFault` for parameters that cannot be used. */
+export function readJsonp(request: ClientRequest, rule: JsonpRule): JsonpCall | undefined {
+  const mark = request.path.indexOf('?');
+  if (request.method !== 'GET' || mark < 0) return undefined;
+  const query = new Query(request.path.slice(mark + 1));
+  const implied = rule.defaultCallback !== undefined && rule.body !== undefined && query.has(rule.body);
+  if (!query.has(rule.callback) && !implied) return undefined;
+  const callback = query.take(rule.callback) ?? rule.defaultCallback ?? '';
+  if (!CALLBACK.test(callback)) throw new JsonpFault('Invalid callback parameter.');
+  const method = query.take('_method') ?? rule.defaultMethod;
+  if (!isToken(method)) throw new JsonpFault('Invalid _method parameter.');
+  const named = readHeaders(query.take('_headers'));
+  const body = query.take(rule.body ?? '_body');
+  if (rule.body !== undefined && body !== undefined) named.push('Content-Type', 'application/json');
+  const { rest } = query;
+  const content = body === undefined ? undefined : Buffer.from(body);
+  const meant = {
+    ...request,
+    method,
+    path: request.path.slice(0, mark) + (rest === '' ? '' : `?${rest}`),
+    headers: headersOf(request, named, content),
+    body: content && new WholeBody(content),
+  };
+  return { request: meant, callback, mode: rule.mode };
+}
+
+function readHeaders(text: string | undefined): string[] {
+  if (text === undefined) return [];
+  const fault = new JsonpFault('Invalid _headers parameter.');
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw fault;
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw fault;
+  const headers: string[] = [];
+  for (const [name, field] of Object.entries(value)) {
+    if (typeof field !== 'string' || !isToken(name) || /[\r\n\0]/.test(field)) throw fault;
+    const lower = name.toLowerCase();
+    if (lower !== 'host' && lower !== 'accept' && lower !== 'content-length') headers.push(name, wireFromText(field));
+  }
+  return headers;
+}
+
+/** The fields that the script named, then the client's others. */
+function headersOf(request: ClientRequest, named: string[], content: Buffer | undefined): RawHeaders {
+  const headers = ['Host', request.host, 'Accept', '*/*', ...named];
+  if (content !== undefined) headers.push('Content-Length', String(content.length));
+  const taken = new Set(['content-length', 'transfer-encoding']);
+  for (let i = 0; i < headers.length; i += 2) taken.add((headers[i] as string).toLowerCase());
+  for (let i = 0; i < request.headers.length; i += 2) {
+    const name = request.headers[i] as string;
+    if (!taken.has(name.toLowerCase())) headers.push(name, request.headers[i + 1] as string);
+  }
+  return headers;
+}

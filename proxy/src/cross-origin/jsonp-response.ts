@@ -1,0 +1,130 @@
+/** Owns: giving an answer to a JSON-P call: as a script that calls a function. Does not own: the answer. */
+import { headerValue, type RawHeaders, type ResponseHead, textFromWire } from '@holdfast/grip';
+import type { ClientResponse } from '../edge/edge.js';
+import { ResponseWrapper } from '../edge/response-wrapper.js';
+import type { JsonpCall } from './jsonp-request.js';
+
+/** Answers up to this many bytes are wrapped whole, so that one that cannot be is still refused with a status. */
+const WHOLE_MAX = 100_000;
+
+const FAULT = 'Upstream response could not be JSON-P encoded.\n';
+
+/**
+ * Wraps whatever is answered. Streams that are held open go out as they are: a script that never ends calls nothing.
+ */
+export class JsonpResponse extends ResponseWrapper {
+  readonly #call: JsonpCall;
+  readonly #decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  #head: ResponseHead | undefined;
+  #raw = false;
+  #streaming = false;
+  #over = false;
+  #chunks: Buffer[] = [];
+  #bytes = 0;
+  /** A newline that may be the last byte of a body that is not quoted. */
+  #newline = '';
+
+  constructor(inner: ClientResponse, call: JsonpCall) {
+    super(inner);
+    this.#call = call;
+  }
+
+  override writeHead(head: ResponseHead, length: number | undefined, flush?: boolean): void {
+    this.#head = head;
+    this.#raw = flush === true;
+    if (this.#raw) super.writeHead(head, length, flush);
+  }
+
+  override write(chunk: Buffer): boolean {
+    if (this.#raw) return super.write(chunk);
+    if (this.#over) return true;
+    this.#bytes += chunk.length;
+    if (!this.#streaming) {
+      this.#chunks.push(chunk);
+      if (this.#bytes <= WHOLE_MAX) return true;
+      this.#streaming = true;
+      super.writeHead(this.#scriptHead, undefined);
+      const body = Buffer.concat(this.#chunks);
+      this.#chunks = [];
+      return this.#stream(this.#begin, body);
+    }
+    return this.#stream('', chunk);
+  }
+
+  override end(chunk?: Buffer): void {
+    if (this.#raw) super.end(chunk);
+    else if (!this.#over) {
+      if (chunk !== undefined) this.write(chunk);
+      if (this.#over) return;
+      this.#over = true;
+      if (this.#streaming) super.end(Buffer.from(this.#close));
+      else this.#whole();
+    }
+  }
+
+  #whole(): void {
+    let text: string;
+    try {
+      text = this.#decoder.decode(Buffer.concat(this.#chunks));
+    } catch {
+      const headers = ['Content-Type', 'text/plain'];
+      super.writeHead({ status: 500, reason: 'Internal Server Error', headers }, FAULT.length);
+      super.end(Buffer.from(FAULT));
+      return;
+    }
+    const script = Buffer.from(this.#begin + this.#encode(text) + this.#close);
+    super.writeHead(this.#scriptHead, script.length);
+    super.end(script);
+  }
+
+  #stream(before: string, chunk: Buffer): boolean {
+    try {
+      return super.write(Buffer.from(before + this.#encode(this.#decoder.decode(chunk, { stream: true }))));
+    } catch {
+      this.#over = true;
+      super.abort();
+      return true;
+    }
+  }
+
+  get #scriptHead(): ResponseHead {
+    const cache = headerValue(this.#head?.headers ?? [], 'cache-control');
+    const headers = ['Content-Type', 'application/javascript', ...(cache === undefined ? [] : ['Cache-Control', cache])];
+    return { status: 200, reason: 'OK', headers };
+  }
+
+  get #begin(): string {
+    const { callback, mode } = this.#call;
+    if (mode === 'basic') return `/**/${callback}(`;
+    const { status = 200, reason = '', headers = [] } = this.#head ?? {};
+    const fields = quote(firstValues(headers));
+    return `/**/${callback}({"code": ${status}, "reason": ${quote(textFromWire(reason))}, "headers": ${fields}, "body": "`;
+  }
+
+  get #close(): string {
+    return this.#call.mode === 'basic' ? ');\n' : '"});\n';
+  }
+
+  #encode(text: string): string {
+    if (this.#call.mode === 'extended') return quote(text).slice(1, -1);
+    const whole = this.#newline + text;
+    this.#newline = whole.endsWith('\n') ? '\n' : '';
+    return this.#newline === '' ? whole : whole.slice(0, -1);
+  }
+}
+
+/** JSON that is also a script: two characters end a line in scripts of old (ECMAScript before 2019). */
+function quote(value: unknown): string {
+  return JSON.stringify(value).replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029');
+}
+
+function firstValues(headers: RawHeaders): Record<string, string> {
+  const values: Record<string, string> = Object.create(null) as Record<string, string>;
+  const seen = new Set<string>();
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string;
+    if (!seen.has(name.toLowerCase())) values[name] = textFromWire(headers[i + 1] as string);
+    seen.add(name.toLowerCase());
+  }
+  return values;
+}

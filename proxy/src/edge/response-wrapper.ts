@@ -1,0 +1,49 @@
+/** Owns: passing a client response on as it is. Does not own: any change to it: that is for classes that extend this. */
+import type { ResponseHead } from '@holdfast/grip';
+import type { ClientResponse, ResponseOwner } from './edge.js';
+import type { StreamPiece } from './stream-piece.js';
+
+/** A client response in front of another; whoever answers cannot tell. */
+export class ResponseWrapper implements ClientResponse {
+  protected readonly inner: ClientResponse;
+
+  constructor(inner: ClientResponse) {
+    this.inner = inner;
+  }
+
+  own(owner: ResponseOwner): void {
+    this.inner.own(owner);
+  }
+
+  writeHead(head: ResponseHead, length: number | undefined, flush?: boolean): void {
+    this.inner.writeHead(head, length, flush);
+  }
+
+  writeInformation(head: ResponseHead): void {
+    this.inner.writeInformation(head);
+  }
+
+  write(chunk: Buffer): boolean {
+    return this.inner.write(chunk);
+  }
+
+  end(chunk?: Buffer): void {
+    this.inner.end(chunk);
+  }
+
+  abort(discard?: boolean): void {
+    this.inner.abort(discard);
+  }
+
+  push(piece: StreamPiece): void {
+    this.inner.push(piece);
+  }
+
+  get waiting(): number {
+    return this.inner.waiting;
+  }
+
+  get bodyBytes(): number {
+    return this.inner.bodyBytes;
+  }
+}

@@ -9,7 +9,7 @@ export const MAX_CACHED_IDS = 1_000_000;
 
 /** Counts what an {@link IdCache} does; implemented by the metrics. */
 export interface IdCacheEvents {
-  /** So many ids were forgotten before their time: repeats of them will not be noticed. */
+  /** Up to so many ids were forgotten before their time, for want of room: repeats of them will not be noticed. */
   idsForgotten(count: number): void;
 }
 
@@ -62,7 +62,7 @@ export class IdCache {
       this.#age();
     }
     this.#young.set(key, now + this.#ttl);
-    this.#timer ??= this.#clock.after(this.#ttl, () => this.#tick());
+    this.#timer ??= this.#clock.after(this.#ttl, () => this.#age());
     return false;
   }
 
@@ -79,13 +79,11 @@ export class IdCache {
     this.#old = new Map();
   }
 
-  #tick(): void {
-    this.#age();
-    this.#timer = this.size === 0 ? undefined : this.#clock.after(this.#ttl, () => this.#tick());
-  }
-
+  /** What is young now is kept for `ttl` more from now, which is long enough for the last of it. */
   #age(): void {
     this.#old = this.#young;
     this.#young = new Map();
+    this.#clock.clear(this.#timer);
+    this.#timer = this.#old.size === 0 ? undefined : this.#clock.after(this.#ttl, () => this.#age());
   }
 }

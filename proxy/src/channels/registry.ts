@@ -18,6 +18,8 @@ export class ChannelRegistry {
   readonly #interest: Interest;
   readonly #channels = new Map<string, Set<Subscriber>>();
   readonly #pending = new Map<string, Promise<void>>();
+  /** Those that live on without a channel. */
+  readonly #resident = new Set<Subscriber>();
 
   constructor(interest: Interest) {
     this.#interest = interest;
@@ -54,6 +56,16 @@ export class ChannelRegistry {
     }
   }
 
+  /** Notes a subscriber that may be on no channel for a while, such as a session, until it leaves. */
+  enter(subscriber: Subscriber): void {
+    this.#resident.add(subscriber);
+  }
+
+  /** Ends what `enter` began; the channels are left by `remove`. */
+  leave(subscriber: Subscriber): void {
+    this.#resident.delete(subscriber);
+  }
+
   /** The subscribers of a channel: a live view that may shrink while it is walked. */
   of(channel: string): ReadonlySet<Subscriber> {
     return this.#channels.get(channel) ?? NOBODY;
@@ -64,9 +76,9 @@ export class ChannelRegistry {
     return this.#channels.get(channel)?.size ?? 0;
   }
 
-  /** Every subscriber of this node once, as of now. */
+  /** Every subscriber of this node once, as of now, whether it is on a channel or not. */
   all(): Set<Subscriber> {
-    const all = new Set<Subscriber>();
+    const all = new Set(this.#resident);
     for (const subscribers of this.#channels.values()) for (const subscriber of subscribers) all.add(subscriber);
     return all;
   }

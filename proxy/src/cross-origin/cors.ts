@@ -3,8 +3,8 @@
  * get them like any other.
  */
 import { headerValue, type RawHeaders, type ResponseHead } from '@holdfast/grip';
-import { ResponseWrapper } from '../edge/response-wrapper.js';
 import type { ClientResponse } from '../edge/edge.js';
+import { ResponseWrapper } from '../edge/response-wrapper.js';
 
 const METHODS = 'OPTIONS, HEAD, GET, POST, PUT, DELETE';
 

@@ -89,7 +89,11 @@ export class JsonpResponse extends ResponseWrapper {
 
   get #scriptHead(): ResponseHead {
     const cache = headerValue(this.#head?.headers ?? [], 'cache-control');
-    const headers = ['Content-Type', 'application/javascript', ...(cache === undefined ? [] : ['Cache-Control', cache])];
+    const headers = [
+      'Content-Type',
+      'application/javascript',
+      ...(cache === undefined ? [] : ['Cache-Control', cache]),
+    ];
     return { status: 200, reason: 'OK', headers };
   }
 

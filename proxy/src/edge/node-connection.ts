@@ -9,6 +9,12 @@ import type { NodeResponse } from './node-response.js';
 /** How long a client may go on sending once it has its last answer, before its connection is cut, in ms. */
 const LINGER_MS = 2_000;
 
+/**
+ * How many requests may wait behind the one under way before nothing more is read: a client that sends without end gets
+ * no more of our memory. What has been read already, 64 KiB at most, is still parsed.
+ */
+const MAX_WAITING = 16;
+
 const key = Symbol('connection');
 
 interface Tagged {
@@ -152,7 +158,20 @@ export class NodeConnection {
     if (!this.#busy && !this.#waiting?.length) this.#begin(turn);
     else {
       this.#waiting ??= [];
-      if (this.#waiting.push(turn) === 1) this.#followUp();
+      const waiting = this.#waiting.push(turn);
+      if (waiting === 1) this.#followUp();
+      if (waiting === MAX_WAITING) this.#hold(true);
+    }
+  }
+
+  /** Stops and starts reading requests, by the switch with which node itself holds clients back that do not read. */
+  #hold(paused: boolean): void {
+    const socket = this.#socket as Socket & { _paused?: boolean; parser?: { resume(): void } | null };
+    socket._paused = paused;
+    if (paused) socket.pause();
+    else {
+      socket.parser?.resume();
+      socket.resume();
     }
   }
 
@@ -166,6 +185,7 @@ export class NodeConnection {
     this.#current?.response.once('finish', () => {
       const turn = this.#waiting?.shift();
       if (turn === undefined) return;
+      if (this.#waiting?.length === MAX_WAITING - 1) this.#hold(false);
       this.#begin(turn);
       if ((this.#waiting?.length ?? 0) > 0) this.#followUp();
     });

@@ -220,6 +220,7 @@ export class NodeEdge implements Edge {
     const handshake = new NodeHandshake(message, early, connection, this.#options.sockets, this.#flushes);
     const { response } = handshake;
     connection.enter(response, () => {
+      handshake.begin();
       const target = checkRequest({
         method: message.method as string,
         target: message.url as string,

@@ -3,7 +3,7 @@
  */
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { headerValue, type RawHeaders } from '@holdfast/grip';
+import { headerValue, headerValues, type RawHeaders } from '@holdfast/grip';
 import type { MessageSocket } from '../websocket/message-socket.js';
 import type { WsAcceptor } from '../websocket/ws-socket.js';
 import { clientHeaders } from './client-headers.js';
@@ -20,6 +20,9 @@ export interface HandshakeRefusal {
 
 /** 16 bytes in base64 (RFC 6455 §4.1). */
 const KEY = /^[+/0-9A-Za-z]{22}==$/;
+
+/** Fields that may not be repeated (RFC 6455 §11.3). */
+const ONCE = ['Upgrade', 'Sec-WebSocket-Key', 'Sec-WebSocket-Version'] as const;
 
 const HANDSHAKE = new Set([
   'sec-websocket-accept',
@@ -45,6 +48,7 @@ export function checkHandshake(message: IncomingMessage): HandshakeRefusal | und
   const { rawHeaders } = message;
   if (message.method !== 'GET') return invalid(`the method is ${message.method}, not GET`);
   if (message.httpVersion !== '1.1') return invalid('it is not HTTP/1.1');
+  for (const name of ONCE) if (headerValues(rawHeaders, name.toLowerCase()).length > 1) return invalid(`it has more than one ${name}`);
   const key = headerValue(rawHeaders, 'sec-websocket-key');
   if (key === undefined) return invalid('it has no Sec-WebSocket-Key');
   if (!KEY.test(key.trim())) return invalid('its Sec-WebSocket-Key is not 16 bytes in base64');
@@ -84,9 +88,20 @@ export class NodeHandshake implements ClientHandshake {
     this.#acceptor = acceptor;
     const answer = new ServerResponse(message);
     answer.shouldKeepAlive = false;
-    answer.assignSocket(message.socket);
     answer.once('finish', () => message.socket.destroySoon());
     this.response = new NodeResponse(answer, '1.1', flushes);
+    // Node has taken its own listener off; `close` follows, and is all that counts.
+    message.socket.on('error', () => {});
+  }
+
+  /** Its turn has come: the answers to the requests before it on its connection are complete. */
+  begin(): void {
+    const { socket } = this.#message;
+    this.response.response.assignSocket(socket);
+    // Set by node after the answer before: nothing else comes until the origin has answered.
+    socket.setTimeout(0);
+    // A client may send its first frames early. They are nobody's if it is refused.
+    this.#connection.last(true);
   }
 
   accept(headers: RawHeaders, extensions?: string): MessageSocket | undefined {

@@ -84,7 +84,10 @@ export class NodeResponse implements ClientResponse {
     // An HTTP/1.1 connection that stays open says nothing of it; closing ones and HTTP/1.0 are node's to announce.
     if (this.#chunkable && response.shouldKeepAlive) response.removeHeader('connection');
     response.writeHead(head.status, head.reason, headers);
+    // A head whose body is slow to come goes out by itself at the end of this turn: most bodies come with their head, and
+    // leave with it in one write.
     if (flush) this.#flushHead();
+    else this.#flushes.add(this);
   }
 
   writeInformation(head: ResponseHead): void {
@@ -103,7 +106,7 @@ export class NodeResponse implements ClientResponse {
 
   write(chunk: Buffer): boolean {
     if (this.#over || this.#bodiless || this.#response.destroyed) return true;
-    this.flush();
+    this.#flushPieces();
     this.#bodyBegun = true;
     this.bodyBytes += chunk.length;
     const taken = this.#response.write(chunk);
@@ -113,7 +116,7 @@ export class NodeResponse implements ClientResponse {
 
   end(chunk?: Buffer): void {
     if (this.#over) return;
-    this.flush();
+    this.#flushPieces();
     this.#over = true;
     this.#owner = undefined;
     if (this.#response.destroyed) return;
@@ -130,7 +133,7 @@ export class NodeResponse implements ClientResponse {
   abort(discard = false): void {
     if (this.#over) return;
     const socket = this.#response.socket;
-    if (!discard) this.flush();
+    if (!discard) this.#flushPieces();
     this.#over = true;
     this.#owner = undefined;
     this.#pieces = [];
@@ -150,8 +153,13 @@ export class NodeResponse implements ClientResponse {
     return this.#pieceBytes + (this.#response.socket?.writableLength ?? this.#response.writableLength);
   }
 
-  /** Writes the pieces pushed so far. */
+  /** Writes what was kept back in this turn: the head, and the pieces pushed so far. */
   flush(): void {
+    this.#flushPieces();
+    if (!this.#over && this.#response.headersSent && !this.#response.destroyed) this.#flushHead();
+  }
+
+  #flushPieces(): void {
     if (this.#pieces.length === 0) return;
     const pieces = this.#pieces;
     this.#pieces = [];

@@ -14,7 +14,8 @@ export const originErrors = {
   ERR_ORIGIN_CLOSED: { side: 'origin', meaning: 'The origin closed the connection before its answer was complete.' },
   ERR_ORIGIN_MALFORMED: {
     side: 'origin',
-    meaning: 'The origin answered with something that is not HTTP, or against its own length.',
+    meaning:
+      'The origin answered with something that is not HTTP or breaks its own length, or breaks the WebSocket protocol, or a later answer of WebSocket-over-HTTP is none.',
   },
   ERR_ORIGIN_TIMEOUT: { side: 'origin', meaning: 'The origin was silent for longer than `origin_timeout`.' },
   ERR_ORIGIN_REQUEST: {

@@ -13,12 +13,9 @@ import type { HttpTarget, Target } from '../routes/target.js';
 import type { SocketSettings } from '../websocket/ws-socket.js';
 import { HttpOrigin } from './http-origin.js';
 import type { OriginSocket, OriginSocketOwner } from './origin-socket.js';
-import type { Dial } from './session-parts.js';
+import { type Dial, MAX_REFUSAL } from './session-parts.js';
 import { TestSocket } from './test-socket.js';
 import { WsOrigin } from './ws-origin.js';
-
-/** Longest body, in bytes, of a refusal that is relayed to the client. */
-const MAX_REFUSAL = 100_000;
 
 /**
  * What a GRIP origin may add to a message of the greatest length, in bytes: the prefix that is taken off again. So a

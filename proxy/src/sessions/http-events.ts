@@ -17,12 +17,10 @@ import { OriginError } from '../origin/errors.js';
 import type { MessageType } from '../websocket/message-socket.js';
 import type { HttpAnswer } from './http-exchange.js';
 import { isSetMeta } from './http-meta.js';
+import { MAX_REFUSAL } from './session-parts.js';
 
 /** Media type of events, in requests and answers. */
 export const EVENTS_TYPE = 'application/websocket-events';
-
-/** Longest body in bytes of an answer that refuses the session; it is held whole before the client gets it. */
-export const REJECTION_MAX = 100_000;
 
 /** What an answer may hold in bytes beside two messages of the greatest length: as much as Pushpin allows in all. */
 const EVENTS_MARGIN = 1_000_000;
@@ -48,7 +46,7 @@ export function isEventsHead({ status, headers }: ResponseHead): boolean {
 
 /** Longest body in bytes of an answer with this head, where a message may have `maxMessage` bytes. */
 export function answerBodyMax(head: ResponseHead, maxMessage: number): number {
-  return isEventsHead(head) ? 2 * maxMessage + EVENTS_MARGIN : REJECTION_MAX;
+  return isEventsHead(head) ? 2 * maxMessage + EVENTS_MARGIN : MAX_REFUSAL;
 }
 
 /** Reads an answer with events. Throws OriginError ERR_ORIGIN_MALFORMED for anything else. */

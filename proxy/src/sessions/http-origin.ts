@@ -15,7 +15,6 @@ import {
   MESSAGE_TYPES,
   malformed,
   messageFault,
-  REJECTION_MAX,
   readEvents,
 } from './http-events.js';
 import type { ExchangeOwner, HttpAnswer } from './http-exchange.js';
@@ -141,7 +140,7 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
   #rejected({ head, body }: HttpAnswer): void {
     const isHeard = this.#state === 'opening';
     this.#end();
-    const relayed = body === undefined ? tooLongRefusal(REJECTION_MAX) : { head, body };
+    const relayed = body === undefined ? tooLongRefusal() : { head, body };
     if (isHeard) this.#owner.originRejected(relayed.head, relayed.body);
   }
 

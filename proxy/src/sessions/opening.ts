@@ -10,13 +10,11 @@ import { describeTarget } from '../origin/failover.js';
 import type { ClientStanding } from '../origin/forwarder.js';
 import type { Route } from '../routes/route.js';
 import type { Target } from '../routes/target.js';
+import { extensionsNamed } from '../websocket/extensions.js';
 import type { MessageType } from '../websocket/message-socket.js';
 import type { OriginSocket, OriginSocketOwner } from './origin-socket.js';
 import { Session } from './session.js';
 import type { SessionParts } from './session-parts.js';
-
-/** Headers of an accepting origin that mean the hop to it, or WebSocket-over-HTTP itself. */
-const NOT_FOR_CLIENT = /^(content-type|keep-alive-interval|content-bytes-accepted|set-meta-.*)$/i;
 
 /** One handshake; hands over to a `Session` when the origin accepts, and passes the origin's events on to it. */
 export class Opening implements OriginSocketOwner, ResponseOwner {
@@ -59,7 +57,7 @@ export class Opening implements OriginSocketOwner, ResponseOwner {
     const extensions = headerValues(headers, 'sec-websocket-extensions');
     const raw = extensions.join(', ');
     const relays = !this.#speaksGrip && raw !== '';
-    const client = this.#handshake.accept(forClient(headers), relays ? raw : undefined);
+    const client = this.#handshake.accept(headers, relays ? raw : undefined);
     if (client === undefined) {
       this.#origin?.abort();
       this.#opened(0, 'ERR_REQUEST_CLIENT_GONE');
@@ -146,7 +144,13 @@ export class Opening implements OriginSocketOwner, ResponseOwner {
       standing: this.#standing,
       extension: this.#speaksGrip || offered ? 'grip' : '',
     };
-    this.#origin = this.#parts.dial(dial, this.#target, this);
+    try {
+      this.#origin = this.#parts.dial(dial, this.#target, this);
+    } catch (error) {
+      // A file of the target's that cannot be read, such as its client certificate.
+      const { message } = error as Error;
+      queueMicrotask(() => this.originFailed(new OriginError('ERR_ORIGIN_CONNECT', message, 'connect', { cause: error })));
+    }
   }
 
   #refuse(error: Error): void {
@@ -167,12 +171,4 @@ export class Opening implements OriginSocketOwner, ResponseOwner {
       duration: this.#parts.subscriber.clock.now() - this.#since,
     });
   }
-}
-
-function forClient(headers: RawHeaders): string[] {
-  const kept: string[] = [];
-  for (let i = 0; i < headers.length; i += 2) {
-    if (!NOT_FOR_CLIENT.test(headers[i] as string)) kept.push(headers[i] as string, headers[i + 1] as string);
-  }
-  return kept;
 }

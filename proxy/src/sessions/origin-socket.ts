@@ -9,7 +9,7 @@ import type { MessageType } from '../websocket/message-socket.js';
 /**
  * Hears from the origin. First exactly one of `originAccepted`, `originRejected` and `originFailed`. After an
  * acceptance: `originMessage`* and at most one of `originClosed` and `originLost`, after which nothing follows. Nothing
- * is called after `OriginSocket.abort`, and nothing synchronously from within a call to the socket.
+ * is called after `OriginSocket.close` or `abort`, and nothing synchronously from within a call to the socket.
  */
 export interface OriginSocketOwner {
   /** The origin takes the session. `headers` are those of its answer, handshake fields included. */

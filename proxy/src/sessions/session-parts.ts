@@ -47,10 +47,13 @@ export interface SessionParts {
   readonly subscriptionMax: number;
 }
 
-/** An origin's refusal whose body is longer than what is relayed. */
-export function tooLongRefusal(limit: number): { head: ResponseHead; body: Buffer } {
+/** Longest body, in bytes, of an origin's refusal that is relayed to the client. */
+export const MAX_REFUSAL = 100_000;
+
+/** What the client gets for a refusal whose body is longer. */
+export function tooLongRefusal(): { head: ResponseHead; body: Buffer } {
   return {
     head: { status: 500, reason: 'Internal Server Error', headers: ['Content-Type', 'text/plain'] },
-    body: Buffer.from(`Non-101 response body size exceeded limit of ${limit} bytes.`),
+    body: Buffer.from(`Non-101 response body size exceeded limit of ${MAX_REFUSAL} bytes.`),
   };
 }

@@ -71,6 +71,7 @@ export class Session implements Subscriber, SocketOwner {
     this.#subscriptions = new Subscriptions(this, registry, start.route.prefix, start.implicit, parts.subscriptionMax);
     this.#timed = new TimedMessages(clock, random, (type, content) => this.#toClient(type, content));
     events.subscriberOpened('ws');
+    registry.enter(this);
     this.#watch(this.#subscriptions.start());
     this.#client.own(this);
   }
@@ -176,6 +177,8 @@ export class Session implements Subscriber, SocketOwner {
       case 'detach':
         this.#state = 'detached';
         this.#closeOrigin();
+        // Nobody is left for whom the client would have to be held back, and its end must be seen.
+        this.#client.resume();
         // What it sends now is read and dropped.
         this.#client.resume();
         break;
@@ -261,7 +264,8 @@ export class Session implements Subscriber, SocketOwner {
     this.#timed.stop();
     const channels = this.#subscriptions.names;
     this.#subscriptions.clear();
-    const { clock, events } = this.#parts.subscriber;
+    const { clock, events, registry } = this.#parts.subscriber;
+    registry.leave(this);
     events.subscriberEnded('ws', reason);
     const duration = clock.now() - this.#since;
     const end = { kind: 'ws', reason, items: this.#items, dropped: this.#dropped, duration, channels } as const;

@@ -25,11 +25,8 @@ export class TestSocket implements OriginSocket {
     return true;
   }
 
-  close(code: number | undefined, reason: Buffer): void {
-    this.#later(() => {
-      this.#over = true;
-      this.#owner.originClosed(code, reason);
-    });
+  close(): void {
+    this.#over = true;
   }
 
   abort(): void {

@@ -17,7 +17,6 @@ import { tooLongRefusal } from './session-parts.js';
 /** A WebSocket to an origin, from its handshake on. */
 export class WsOrigin implements OriginSocket, DialHandler, SocketOwner {
   readonly #owner: OriginSocketOwner;
-  readonly #maxBody: number;
   readonly #giveUp: () => void;
   #socket: WsSocket | undefined;
   #over = false;
@@ -25,7 +24,6 @@ export class WsOrigin implements OriginSocket, DialHandler, SocketOwner {
   /** Starts the handshake. `blocked` says that the target must not be connected to: it fails at once. */
   constructor(dial: DialRequest, settings: SocketSettings, owner: OriginSocketOwner, blocked = false) {
     this.#owner = owner;
-    this.#maxBody = dial.maxBody;
     if (blocked) {
       this.#giveUp = () => {};
       queueMicrotask(() => this.#fail(blockedError()));
@@ -48,7 +46,8 @@ export class WsOrigin implements OriginSocket, DialHandler, SocketOwner {
   }
 
   pause(): void {
-    this.#socket?.pause();
+    // A closing handshake under way is to be completed.
+    if (!this.#over) this.#socket?.pause();
   }
 
   resume(): void {
@@ -68,7 +67,7 @@ export class WsOrigin implements OriginSocket, DialHandler, SocketOwner {
   refused(head: ResponseHead, body: Buffer | undefined): void {
     if (this.#over) return;
     this.#over = true;
-    const relayed = body === undefined ? tooLongRefusal(this.#maxBody) : { head, body };
+    const relayed = body === undefined ? tooLongRefusal() : { head, body };
     this.#owner.originRejected(relayed.head, relayed.body);
   }
 

@@ -6,6 +6,7 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
 import WebSocket, { type PerMessageDeflateOptions, WebSocketServer } from 'ws';
+import { extensionsNamed } from './extensions.js';
 import type { FramePiece } from './frame-piece.js';
 import type { MessageSocket, MessageType, SocketOwner } from './message-socket.js';
 
@@ -26,6 +27,9 @@ const HIGH_WATER = 262_144;
 
 /** More fragments than any sender makes of a message: `ws`'s own limit is low enough to be met by accident. */
 const MAX_FRAGMENTS = 1_048_576;
+
+/** Longest head of an origin's answer, in bytes: as for its other answers. */
+const MAX_HEAD = 65_536;
 
 const OPTIONS = { autoPong: false, maxFragments: MAX_FRAGMENTS, skipUTF8Validation: false };
 
@@ -110,10 +114,13 @@ export class WsSocket implements MessageSocket {
     this.flush();
     if (code === undefined) this.#socket.close();
     else this.#socket.close(code, reason);
+    // The other side's Close may be behind messages that nobody has read.
+    this.#socket.resume();
   }
 
   abort(): void {
     this.#over = true;
+    this.#owner = undefined;
     this.#pieces = [];
     this.#socket.terminate();
   }
@@ -127,7 +134,7 @@ export class WsSocket implements MessageSocket {
   }
 
   get waiting(): number {
-    return this.#pieceBytes + this.#socket.bufferedAmount;
+    return this.#over ? 0 : this.#pieceBytes + this.#socket.bufferedAmount;
   }
 
   /** Writes the frames pushed so far. */
@@ -140,12 +147,14 @@ export class WsSocket implements MessageSocket {
     const wire = this.#wire;
     if (wire === undefined) {
       for (const piece of pieces) this.send(piece.type, piece.payload);
-    } else if (pieces.length === 1) wire.write((pieces[0] as FramePiece).frame);
-    else {
-      wire.cork();
-      for (const piece of pieces) wire.write(piece.frame);
-      wire.uncork();
+      return;
     }
+    // Whoever is held back is held back by these too: the last of them tells.
+    const last = pieces.pop() as FramePiece;
+    wire.cork();
+    for (const piece of pieces) wire.write(piece.frame);
+    wire.write(last.frame, this.#sent);
+    wire.uncork();
   }
 
   readonly #sent = (): void => {
@@ -183,6 +192,8 @@ export class WsAcceptor {
       const headers = this.#headers.get(request) ?? [];
       for (let i = 0; i < headers.length; i += 2) lines.push(`${headers[i]}: ${headers[i + 1]}`);
     });
+    // With a listener `ws` leaves the answer to it: here, to `accept`.
+    this.#server.on('wsClientError', () => {});
   }
 
   /**
@@ -191,10 +202,23 @@ export class WsAcceptor {
    */
   accept(request: IncomingMessage, wire: Duplex, early: Buffer, headers: RawHeaders): WsSocket | undefined {
     let accepted: WsSocket | undefined;
+    const upgrade = () =>
+      this.#server.handleUpgrade(request, wire, early, (socket) => {
+        accepted = new WsSocket(socket, socket.extensions === '' ? wire : undefined);
+      });
     this.#headers.set(request, headers);
-    this.#server.handleUpgrade(request, wire, early, (socket) => {
-      accepted = new WsSocket(socket, socket.extensions === '' ? wire : undefined);
-    });
+    // The offer of subprotocols is between client and origin: `ws` would judge it.
+    delete request.headers['sec-websocket-protocol'];
+    // Header fields are Latin-1, and `ws` writes the head as a string in the default encoding.
+    wire.setDefaultEncoding('latin1');
+    upgrade();
+    if (accepted === undefined && !wire.destroyed) {
+      // What is left for `ws` to refuse is an offer of compression that it cannot take: it is declined (RFC 7692 §5.1).
+      delete request.headers['sec-websocket-extensions'];
+      upgrade();
+    }
+    wire.setDefaultEncoding('utf8');
+    if (accepted === undefined) wire.destroy();
     return accepted;
   }
 }
@@ -241,37 +265,36 @@ export function dialSocket(dial: DialRequest, settings: SocketSettings, handler:
   let over = false;
   let connected = false;
   let answer: IncomingMessage | undefined;
-  let extensions: string | undefined;
   const once = (call: () => void) => {
     if (over) return;
     over = true;
     call();
   };
-  const name = dial.host.includes(':') ? `[${dial.host}]` : dial.host;
-  const socket = new WebSocket(`${dial.secure ? 'wss' : 'ws'}://${name}:${dial.port}/`, {
-    ...optionsOf(settings),
-    ...dial.connect,
-    finishRequest: (request) => {
-      writeHead(request, dial);
-      const timer = setTimeout(() => request.destroy(new Error('connecting timed out')), dial.connectTimeout).unref();
-      request.once('socket', (connection) => {
-        connection.once(dial.secure ? 'secureConnect' : 'connect', () => {
+  const failed = (error: Error) => once(() => handler.failed(error, connected));
+  let socket: WebSocket;
+  try {
+    socket = new WebSocket(urlOf(dial), {
+      ...optionsOf(settings),
+      ...dial.connect,
+      maxHeaderSize: MAX_HEAD,
+      finishRequest: (request) => {
+        writeHead(request, dial);
+        limitConnecting(request, dial, () => {
           connected = true;
-          clearTimeout(timer);
         });
-      });
-      request.once('close', () => clearTimeout(timer));
-      request.end();
-    },
-  });
+        request.end();
+      },
+    });
+  } catch (error) {
+    // A host that no URL can hold.
+    queueMicrotask(() => failed(error as Error));
+    return () => {
+      over = true;
+    };
+  }
   socket.on('upgrade', (response) => {
     answer = response;
-    // `ws` would refuse what it has not offered itself: a subprotocol that the client asked for, and `grip`.
-    delete response.headers['sec-websocket-protocol'];
-    extensions = response.headers['sec-websocket-extensions'];
-    const known = (extensions ?? '').split(',').filter((extension) => /^\s*permessage-deflate\b/i.test(extension));
-    if (known.length > 0) response.headers['sec-websocket-extensions'] = known.join(',');
-    else delete response.headers['sec-websocket-extensions'];
+    hideFrom(response);
   });
   socket.on('open', () => {
     const { rawHeaders } = answer as IncomingMessage;
@@ -279,21 +302,41 @@ export function dialSocket(dial: DialRequest, settings: SocketSettings, handler:
     if (over) wrapped.abort();
     else once(() => handler.dialed(wrapped, rawHeaders));
   });
-  socket.on('error', (error) => once(() => handler.failed(error, connected)));
+  socket.on('error', failed);
   socket.on('unexpected-response', (request, response) => {
-    void readAll(response, dial.maxBody).then(
-      (body) => {
-        const { statusCode = 502, statusMessage = '', rawHeaders } = response;
-        once(() => handler.refused({ status: statusCode, reason: statusMessage, headers: rawHeaders }, body));
-        request.destroy();
-      },
-      (error: Error) => once(() => handler.failed(error, true)),
-    );
+    void readAll(response, dial.maxBody).then((body) => {
+      const { statusCode = 502, statusMessage = '', rawHeaders } = response;
+      once(() => handler.refused({ status: statusCode, reason: statusMessage, headers: rawHeaders }, body));
+      request.destroy();
+    }, failed);
   });
   return () => {
     over = true;
     socket.terminate();
   };
+}
+
+function urlOf({ secure, host, port }: DialRequest): string {
+  return `${secure ? 'wss' : 'ws'}://${host.includes(':') ? `[${host}]` : host}:${port}/`;
+}
+
+function limitConnecting(request: ClientRequest, dial: DialRequest, onConnected: () => void): void {
+  const timer = setTimeout(() => request.destroy(new Error('connecting timed out')), dial.connectTimeout).unref();
+  request.once('socket', (connection) => {
+    connection.once(dial.secure ? 'secureConnect' : 'connect', () => {
+      clearTimeout(timer);
+      onConnected();
+    });
+  });
+  request.once('close', () => clearTimeout(timer));
+}
+
+/** `ws` would refuse what it has not offered itself: a subprotocol that the client asked for, and `grip`. */
+function hideFrom({ headers }: IncomingMessage): void {
+  delete headers['sec-websocket-protocol'];
+  const known = extensionsNamed([headers['sec-websocket-extensions'] ?? ''], 'permessage-deflate');
+  if (known.length > 0) headers['sec-websocket-extensions'] = known.join(', ');
+  else delete headers['sec-websocket-extensions'];
 }
 
 function writeHead(request: ClientRequest, dial: DialRequest): void {

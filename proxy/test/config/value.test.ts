@@ -37,9 +37,9 @@ const values: readonly (readonly [key: string, raw: unknown, value: unknown])[] 
   ['client_keep_alive_timeout', '1500ms', 1.5],
   ['client_keep_alive_timeout', '2 weeks', undefined],
   ['message_wait', '5s', 5000],
-  ['stream_queue_size', '64KiB', 65_536],
-  ['stream_queue_size', '1MB', 1_000_000],
-  ['stream_queue_size', '2 lots', undefined],
+  ['client_queue_size', '64KiB', 65_536],
+  ['client_queue_size', '1MB', 1_000_000],
+  ['client_queue_size', '2 lots', undefined],
   ['http_port', 7999, [{ host: '0.0.0.0', port: 7999 }]],
   [
     'http_port',

@@ -3,11 +3,14 @@
  * Does not own: which program it is.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import type { Test } from 'tap';
+import t, { type Test } from 'tap';
 import { until } from './until.js';
 
 /** The root of the checkout: three levels above the compiled test. */
 export const root = new URL('../../../', import.meta.url).pathname;
+
+/** tap ends a file after 30 s. These start dozens of processes; what hangs is found by `until`. */
+t.setTimeout(240_000);
 
 /** How a process ended. */
 export interface Exit {

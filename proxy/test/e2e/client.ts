@@ -51,17 +51,29 @@ export class Answer {
 
   /** Waits until the body so far contains, or matches, what is given. */
   async until(part: string | RegExp): Promise<void> {
-    const found = () => (typeof part === 'string' ? this.text.includes(part) : part.test(this.text));
-    await until(
-      `body with ${part}`,
-      found,
-      () => `so far: ${JSON.stringify(this.text)}`,
-    );
+    let from = 0;
+    const found = () => {
+      if (typeof part !== 'string') return part.test(this.text);
+      const place = this.text.indexOf(part, from);
+      from = Math.max(0, this.text.length - part.length);
+      return place >= 0;
+    };
+    await until(`body with ${part}`, found, () => `so far: ${JSON.stringify(this.text)}`);
   }
 
   /** Waits for the end: `broken` when the body stopped short. */
   end(): Promise<'complete' | 'broken'> {
     return this.#end;
+  }
+
+  /** Stops reading: what comes stays in the buffers of the connection, until they are full. */
+  stall(): void {
+    this.#message.pause();
+  }
+
+  /** Reads on. */
+  resume(): void {
+    this.#message.resume();
   }
 
   /** Goes away. */

@@ -80,7 +80,14 @@ t.test('a long poll is answered by the item', async (t) => {
 });
 
 t.test('publish answers in JSON when asked to, and says what is wrong with an item', async (t) => {
-  const good = await run(t, '-H', 'Accept: application/json', '-d', items({ 'http-stream': { content: 'unheard' } }), `${control}/publish/`);
+  const good = await run(
+    t,
+    '-H',
+    'Accept: application/json',
+    '-d',
+    items({ 'http-stream': { content: 'unheard' } }),
+    `${control}/publish/`,
+  );
   t.match(JSON.parse(good), { message: 'Published', items: [{ channel: 'room', subscribers: 0 }] });
   const bad = await run(t, '-w', '%{http_code}', '-d', '{"items":[{}]}', `${control}/publish/`);
   t.match(bad, /^Invalid format: .*\n400$/);

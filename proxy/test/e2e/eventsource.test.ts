@@ -54,26 +54,29 @@ t.test('published events arrive in order, with their type, id and lines', async 
   ]);
 });
 
-t.test('after an item closes the stream the client comes back, with its Last-Event-ID, and is held again', async (t) => {
-  const { holdfast, origin } = await start(t);
-  const { received } = listen(t, `${holdfast.clients}/events`);
-  await until('the opening event', () => received.length === 1);
-  await holdfast.publish(streamItem('events', 'id: 7\ndata: before\n\n'), {
-    channel: 'events',
-    formats: { 'http-stream': { action: 'close' } },
-  });
-  const [first, second] = await origin.requests(2);
-  t.equal(first?.headers['last-event-id'], undefined);
-  t.equal(second?.headers['last-event-id'], '7');
-  await until('the second opening event', () => received.length === 3);
-  await holdfast.publish(streamItem('events', 'data: after\n\n'));
-  await until('the event after', () => received.length === 4);
-  t.strictSame(
-    received.map(({ data }) => data),
-    ['opened', 'before', 'opened', 'after'],
-  );
-  t.match(await holdfast.record('of the end of the hold', ({ reason }) => reason === 'closed'), { items: 1 });
-});
+t.test(
+  'after an item closes the stream the client comes back, with its Last-Event-ID, and is held again',
+  async (t) => {
+    const { holdfast, origin } = await start(t);
+    const { received } = listen(t, `${holdfast.clients}/events`);
+    await until('the opening event', () => received.length === 1);
+    await holdfast.publish(streamItem('events', 'id: 7\ndata: before\n\n'), {
+      channel: 'events',
+      formats: { 'http-stream': { action: 'close' } },
+    });
+    const [first, second] = await origin.requests(2);
+    t.equal(first?.headers['last-event-id'], undefined);
+    t.equal(second?.headers['last-event-id'], '7');
+    await until('the second opening event', () => received.length === 3);
+    await holdfast.publish(streamItem('events', 'data: after\n\n'));
+    await until('the event after', () => received.length === 4);
+    t.strictSame(
+      received.map(({ data }) => data),
+      ['opened', 'before', 'opened', 'after'],
+    );
+    t.match(await holdfast.record('of the end of the hold', ({ reason }) => reason === 'closed'), { items: 1 });
+  },
+);
 
 t.test('a client that closes its event source leaves no hold behind', async (t) => {
   const { holdfast } = await start(t);

@@ -7,13 +7,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 /** After this long what is waited for does not come; everything here takes milliseconds, on a loaded machine seconds. */
 const LIMIT_MS = 30_000;
 
+type Nothing = undefined | null | false;
+
 /**
  * Calls `look` every few milliseconds until its result is truthy, and resolves with it.
  * @throws Error that names `what`, after half a minute; `state` is asked for what to add
  */
 export async function until<T>(
   what: string,
-  look: () => T | undefined | false | Promise<T | undefined | false>,
+  look: () => T | Nothing | Promise<T | Nothing>,
   state: () => string = () => '',
 ): Promise<T> {
   const deadline = Date.now() + LIMIT_MS;

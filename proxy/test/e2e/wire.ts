@@ -29,11 +29,7 @@ export class Wire {
   /** Waits until so much of what was received matches. */
   until(part: string | RegExp): Promise<boolean> {
     const found = () => (typeof part === 'string' ? this.received.includes(part) : part.test(this.received));
-    return until(
-      `bytes with ${part}`,
-      found,
-      () => `so far: ${JSON.stringify(this.received)}`,
-    );
+    return until(`bytes with ${part}`, found, () => `so far: ${JSON.stringify(this.received)}`);
   }
 
   /** Waits until the connection is closed by the other side. */

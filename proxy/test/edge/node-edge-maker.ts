@@ -1,6 +1,7 @@
 /** Owns: making a `NodeEdge` for a test. */
 import { NodeEdge } from '../../dist/edge/node-edge.js';
 import { TlsCertificates } from '../../dist/edge/tls-certificates.js';
+import { WsAcceptor } from '../../dist/websocket/ws-socket.js';
 import type { MakeEdge } from './clause.js';
 
 /** A node edge without certificates. */
@@ -15,7 +16,7 @@ export function nodeEdge(
   let requests = 0;
   return new NodeEdge(
     handler,
-    { ...limits, certificates },
+    { ...limits, certificates, sockets: new WsAcceptor({ maxMessage: 65_536, compression: false }) },
     {
       clock,
       nextId: () => `r${++requests}`,

@@ -10,18 +10,19 @@ export type Address = { readonly port: number; readonly tls?: ConnectionOptions 
 /** One connection to the edge. */
 export class RawClient {
   readonly socket: Socket;
-  /** All bytes received so far that no `answer` has taken. */
-  received: Buffer = Buffer.alloc(0);
   /** How many bytes have been received in all. */
   receivedBytes = 0;
   #end: 'fin' | 'reset' | undefined;
   #wakers: (() => void)[] = [];
-  #parts: Buffer[] = [];
+  /** Grows by doubling: long answers come in many pieces. */
+  #store = Buffer.allocUnsafe(65_536);
+  #from = 0;
+  #to = 0;
 
   private constructor(socket: Socket) {
     this.socket = socket;
     socket.on('data', (chunk) => {
-      this.#parts.push(chunk);
+      this.#append(chunk);
       this.receivedBytes += chunk.length;
       this.#wake();
     });
@@ -51,6 +52,11 @@ export class RawClient {
     return new Promise((resolve) => this.socket.write(data, 'latin1', () => resolve()));
   }
 
+  /** All bytes received so far that no `answer` has taken. */
+  get received(): Buffer {
+    return this.#store.subarray(this.#from, this.#to);
+  }
+
   /** Sends FIN and goes on reading. */
   end(): void {
     this.socket.end();
@@ -78,7 +84,7 @@ export class RawClient {
 
   /** Resolves when these bytes are among those received and not yet taken. */
   async receives(text: string): Promise<void> {
-    await this.#until(() => this.#gather().includes(text, 0, 'latin1') || this.#end !== undefined);
+    await this.#until(() => this.received.includes(text, 0, 'latin1') || this.#end !== undefined);
     if (!this.received.includes(text, 0, 'latin1')) {
       throw new Error(`connection ended without ${JSON.stringify(text)}: ${JSON.stringify(this.received.toString())}`);
     }
@@ -87,9 +93,9 @@ export class RawClient {
   /** The next answer. With a connection that ends before its head is complete: rejects. */
   async answer(method = 'GET'): Promise<RawAnswer> {
     for (;;) {
-      const taken = takeAnswer(this.#gather(), this.#end !== undefined, method === 'HEAD');
+      const taken = takeAnswer(this.received, this.#end !== undefined, method === 'HEAD');
       if (taken !== undefined) {
-        this.received = taken.rest;
+        this.#from = this.#to - taken.rest.length;
         return taken.answer;
       }
       if (this.#end !== undefined) {
@@ -101,10 +107,14 @@ export class RawClient {
     }
   }
 
-  #gather(): Buffer {
-    if (this.#parts.length > 0) this.received = Buffer.concat([this.received, ...this.#parts]);
-    this.#parts = [];
-    return this.received;
+  #append(chunk: Buffer): void {
+    if (this.#to + chunk.length > this.#store.length) {
+      const grown = Buffer.allocUnsafe(2 * (this.received.length + chunk.length));
+      this.#to = this.received.copy(grown);
+      this.#from = 0;
+      this.#store = grown;
+    }
+    this.#to += chunk.copy(this.#store, this.#to);
   }
 
   async #until(done: () => boolean): Promise<void> {
@@ -117,7 +127,6 @@ export class RawClient {
 
   #over(how: 'fin' | 'reset'): void {
     this.#end ??= how;
-    this.#gather();
     this.#wake();
   }
 

@@ -1,5 +1,12 @@
 /** Owns: an `EdgeHandler` that hands each request to the test, which answers by hand. */
-import type { BodySink, ClientRequest, ClientResponse, EdgeHandler, ResponseOwner } from '../../dist/edge/edge.js';
+import type {
+  BodySink,
+  ClientHandshake,
+  ClientRequest,
+  ClientResponse,
+  EdgeHandler,
+  ResponseOwner,
+} from '../../dist/edge/edge.js';
 
 /** What a client's body came to. */
 export interface ReadBody {
@@ -65,19 +72,24 @@ export class ScriptedHandler implements EdgeHandler {
   readonly waiting: Taken[] = [];
   /** How many requests have come in all. */
   count = 0;
-  #wake = () => {};
+  #wakers: (() => void)[] = [];
 
   onRequest(request: ClientRequest, response: ClientResponse): void {
     this.count++;
     this.waiting.push(new Taken(request, response));
-    this.#wake();
+    this.#wakers.shift()?.();
+  }
+
+  /** Handshakes have a contract of their own. */
+  onWebSocket(_request: ClientRequest, { response }: ClientHandshake): void {
+    response.abort();
   }
 
   /** The next request. */
   async next(): Promise<Taken> {
     while (this.waiting.length === 0) {
       await new Promise<void>((resolve) => {
-        this.#wake = resolve;
+        this.#wakers.push(resolve);
       });
     }
     return this.waiting.shift() as Taken;

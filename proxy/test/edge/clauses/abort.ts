@@ -2,7 +2,7 @@
 import { StreamPiece } from '../../../dist/edge/stream-piece.js';
 import type { Clause } from '../clause.js';
 import { head } from '../raw-client.js';
-import { until } from '../wait.js';
+import { settled, until } from '../wait.js';
 
 /** Broken answers. */
 export const abortClauses: readonly Clause[] = [
@@ -65,12 +65,14 @@ export const abortClauses: readonly Clause[] = [
       const { client, taken } = await scene.send(head('GET', '/'));
       client.pause();
       taken.start();
-      while (taken.response.write(Buffer.alloc(2 ** 20)) || taken.response.waiting < 16 * 2 ** 20);
+      for (let i = 0; i < 32; i++) taken.response.write(Buffer.alloc(2 ** 20));
+      t.ok((await settled(() => taken.response.waiting)) > 0);
       taken.response.abort(true);
       await until(() => scene.edge.connections === 0);
       t.equal(taken.response.waiting, 0, 'its buffers are freed');
       client.resume();
-      t.equal((await client.answer()).whole, false);
+      await client.closed();
+      t.ok(client.receivedBytes < 32 * 2 ** 20);
     },
   },
   {

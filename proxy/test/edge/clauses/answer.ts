@@ -146,7 +146,18 @@ const headClauses: readonly Clause[] = [
     run: async (t, scene) => {
       const { client, taken } = await scene.send(head('GET', '/'));
       taken.answer('five!', [
-        ...['Connection', 'close', 'Keep-Alive', 'timeout=1', 'Proxy-Connection', 'close', 'transfer-encoding', 'gzip'],
+        ...[
+          'Connection',
+          'close, hop-named',
+          'Hop-Named',
+          '1',
+          'Keep-Alive',
+          'timeout=1',
+          'Proxy-Connection',
+          'close',
+          'transfer-encoding',
+          'gzip',
+        ],
         ...['CONTENT-LENGTH', '99', 'Trailer', 'X-T', 'Upgrade', 'h2c', 'X-Kept', 'yes'],
       ]);
       const answer = await client.answer();

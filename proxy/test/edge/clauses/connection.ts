@@ -39,7 +39,7 @@ const limitClauses: readonly Clause[] = [
         head(
           'GET',
           '/',
-          Array.from({ length: 1_000 }, (_, i) => `X-${i}: 1`),
+          Array.from({ length: 2_000 }, (_, i) => `X-${i}: 1`),
         ),
         head('GET', `/${'p'.repeat(8_192)}`),
       ]) {

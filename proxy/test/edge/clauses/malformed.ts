@@ -15,7 +15,13 @@ interface Refused {
 const refusedRequests: readonly Refused[] = [
   { name: 'garbage', says: 'bytes that are not HTTP', bytes: '\x16\x03\x01 nonsense\r\n\r\n' },
   { name: 'method-unknown', says: 'a method that is no token', bytes: head('G@T', '/') },
-  { name: 'version-missing', says: 'a request line without a version', bytes: 'GET /\r\nHost: a\r\n\r\n' },
+  {
+    name: 'version-missing',
+    says: 'a request line without a version',
+    bytes: 'GET /\r\nHost: a\r\n\r\n',
+    status: 505,
+    text: /^HTTP version not supported\.\n$/,
+  },
   { name: 'version-bad', says: 'a malformed version', bytes: 'GET / HTTP/1.x\r\nHost: a\r\n\r\n' },
   { name: 'length-bad', says: 'a Content-Length that is no number', bytes: head('POST', '/', ['Content-Length: 1x']) },
   { name: 'length-negative', says: 'a negative Content-Length', bytes: head('POST', '/', ['Content-Length: -1']) },
@@ -72,7 +78,6 @@ const refusedRequests: readonly Refused[] = [
     name: 'coding-twice',
     says: 'chunked twice, in two fields',
     bytes: `${head('POST', '/', ['Transfer-Encoding: chunked', 'Transfer-Encoding: chunked'])}0\r\n\r\n`,
-    status: 501,
     needs: 'body-limits',
   },
   {
@@ -85,6 +90,8 @@ const refusedRequests: readonly Refused[] = [
     name: 'coding-disguised',
     says: 'a coding that merely resembles chunked',
     bytes: `${head('POST', '/', ['Transfer-Encoding: xchunked'])}0\r\n\r\n`,
+    status: 501,
+    text: /^Transfer coding not supported\.\n$/,
     needs: 'body-limits',
   },
   { name: 'name-space', says: 'a space before the colon (RFC 9112 §5.1)', bytes: head('GET', '/', ['X-A : 1']) },

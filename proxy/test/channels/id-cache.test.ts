@@ -1,0 +1,115 @@
+import fc from 'fast-check';
+import t from 'tap';
+import { IdCache } from '../../dist/channels/id-cache.js';
+import { ManualClock } from '../../dist/clock.js';
+
+const TTL = 60_000;
+
+function scene(ttl = TTL, limit?: number) {
+  const clock = new ManualClock();
+  let forgotten = 0;
+  const events = { idsForgotten: (count: number) => void (forgotten += count) };
+  const cache = new IdCache({ clock, ttl, ...(limit !== undefined && { limit }), events });
+  return { clock, cache, forgotten: () => forgotten };
+}
+
+t.test('an id that comes again on its channel within the time is a duplicate', async (t) => {
+  const { clock, cache } = scene();
+  t.equal(cache.seen('a', '1'), false);
+  t.equal(cache.seen('a', '1'), true);
+  clock.advance(TTL - 1);
+  t.equal(cache.seen('a', '1'), true);
+});
+
+t.test('the time runs from the first, and is not prolonged by repeats', async (t) => {
+  const { clock, cache } = scene();
+  cache.seen('a', '1');
+  clock.advance(TTL - 1);
+  t.equal(cache.seen('a', '1'), true);
+  clock.advance(1);
+  t.equal(cache.seen('a', '1'), false);
+  t.equal(cache.seen('a', '1'), true);
+});
+
+t.test('channels do not share ids, however names and ids are made up', async (t) => {
+  const { cache } = scene();
+  t.equal(cache.seen('ab', 'c'), false);
+  t.equal(cache.seen('a', 'bc'), false);
+  t.equal(cache.seen('', 'abc'), false);
+  t.equal(cache.seen('1:a', ''), false);
+  t.equal(cache.seen('', '1:a'), false);
+});
+
+t.test('without a time nothing is a duplicate and nothing is remembered', async (t) => {
+  const { clock, cache } = scene(0);
+  t.equal(cache.seen('a', '1'), false);
+  t.equal(cache.seen('a', '1'), false);
+  t.equal(cache.size, 0);
+  t.equal(clock.pending, 0);
+});
+
+t.test('memory is given back when nothing comes any more', async (t) => {
+  const { clock, cache } = scene();
+  for (let id = 0; id < 10; id++) cache.seen('a', `${id}`);
+  t.equal(cache.size, 10);
+  clock.advance(2 * TTL);
+  t.equal(cache.size, 0);
+  t.equal(clock.pending, 0);
+});
+
+t.test('beyond the limit the older half is forgotten, and counted', async (t) => {
+  const { cache, forgotten } = scene(TTL, 10);
+  for (let id = 0; id < 10; id++) cache.seen('a', `${id}`);
+  t.equal(forgotten(), 0);
+  t.equal(cache.seen('a', '10'), false);
+  t.equal(forgotten(), 5);
+  t.ok(cache.size <= 10);
+  t.equal(cache.seen('a', '5'), true, 'the younger half is still known');
+  t.equal(cache.seen('a', '0'), false, 'the older half is not');
+});
+
+t.test('clear forgets everything', async (t) => {
+  const { clock, cache } = scene();
+  cache.seen('a', '1');
+  cache.clear();
+  t.equal(clock.pending, 0);
+  t.equal(cache.seen('a', '1'), false);
+});
+
+t.test('an id is a duplicate exactly if it was let through within the time before, within the limit', async () => {
+  const step = fc.record({ id: fc.nat(8), after: fc.nat(40) });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), fc.constantFrom(1_000, 20), (steps, limit) => {
+      const { clock, cache, forgotten } = scene(100, limit);
+      const since = new Map<number, number>();
+      for (const { id, after } of steps) {
+        clock.advance(after);
+        const before = since.get(id);
+        const duplicate = before !== undefined && clock.now() < before + 100;
+        if (cache.seen('c', `${id}`) !== duplicate) return false;
+        if (!duplicate) since.set(id, clock.now());
+      }
+      clock.advance(200);
+      return cache.size === 0 && clock.pending === 0 && forgotten() === 0;
+    }),
+  );
+});
+
+t.test('the limit holds, and nothing that was not seen is ever called a duplicate', async () => {
+  const step = fc.record({ id: fc.nat(30), after: fc.nat(40) });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 100 }), (steps) => {
+      const { clock, cache } = scene(100, 6);
+      const since = new Map<number, number>();
+      for (const { id, after } of steps) {
+        clock.advance(after);
+        const before = since.get(id) ?? Number.NEGATIVE_INFINITY;
+        const duplicate = cache.seen('c', `${id}`);
+        if (duplicate && clock.now() >= before + 100) return false;
+        if (!duplicate) since.set(id, clock.now());
+        if (cache.size > 6) return false;
+      }
+      return true;
+    }),
+  );
+});

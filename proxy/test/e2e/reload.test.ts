@@ -1,0 +1,109 @@
+/** What a running node takes up again: its routes, on SIGHUP and when the file changes, and its log file. */
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { ask, open } from './client.js';
+import { type Holdfast, newDirectory, startHoldfast, streamItem } from './holdfast.js';
+import { type Origin, startOrigin, streamHold } from './origin.js';
+import { until } from './until.js';
+
+const named = (t: Test, name: string): Promise<Origin> =>
+  startOrigin(t, (request, response) => {
+    if (request.url === '/stream') response.writeHead(200, streamHold('room'));
+    response.end(`${name}\n`);
+  });
+
+/** Holdfast with a routes file. */
+async function start(t: Test, routes: string, settings: Record<string, string> = {}) {
+  const directory = newDirectory(t);
+  const file = join(directory, 'routes');
+  writeFileSync(file, routes);
+  const holdfast = await startHoldfast(t, { directory, settings: { routesfile: 'routes', ...settings } });
+  return { holdfast, file };
+}
+
+const isLog = (text: string) => (record: { readonly msg?: unknown }) => String(record.msg).includes(text);
+
+/** Sends SIGHUP and waits until the log says so. */
+async function hangUp(holdfast: Holdfast, count = 1): Promise<void> {
+  holdfast.child.signal('SIGHUP');
+  await until('the reload', () => holdfast.records().filter(isLog('reloading')).length >= count);
+}
+
+t.test('SIGHUP loads the routes file; requests under way keep the route that they have', async (t) => {
+  const [old, renewed] = await Promise.all([named(t, 'old'), named(t, 'new')]);
+  const { holdfast, file } = await start(t, `* ${old.target}\n`);
+  const stream = await open(t, `${holdfast.clients}/stream`);
+  await stream.until('old\n');
+  writeFileSync(file, `* ${renewed.target}\n`);
+  await hangUp(holdfast);
+  t.match(await ask(t, `${holdfast.clients}/`), { status: 200, text: 'new\n' });
+  await holdfast.publish(streamItem('room', 'item\n'));
+  await stream.until('old\nitem\n');
+});
+
+t.test('a routes file that changes is loaded without being asked', async (t) => {
+  const [old, renewed] = await Promise.all([named(t, 'old'), named(t, 'new')]);
+  const { holdfast, file } = await start(t, `* ${old.target}\n`);
+  t.match(await ask(t, `${holdfast.clients}/`), { text: 'old\n' });
+  writeFileSync(`${file}.next`, `a.example ${old.target}\n* ${renewed.target}\n`);
+  renameSync(`${file}.next`, file);
+  await holdfast.record('of the change', isLog('routes file changed, reloading'));
+  await holdfast.record('of the load', isLog('routes loaded with 2 entries'));
+  t.match(await ask(t, `${holdfast.clients}/`), { status: 200, text: 'new\n' });
+});
+
+t.test('a bad routes file changes nothing, and the log says which line is bad', async (t) => {
+  const [old, renewed] = await Promise.all([named(t, 'old'), named(t, 'new')]);
+  const { holdfast, file } = await start(t, `* ${old.target}\n`);
+  writeFileSync(file, `* ${renewed.target}\na.example nonsense\n`);
+  await hangUp(holdfast);
+  await holdfast.record('of the bad line', isLog('line 2, column 11: target bad format'));
+  await holdfast.record('of the decision', isLog('keeping the routes in force'));
+  t.match(await ask(t, `${holdfast.clients}/`), { status: 200, text: 'old\n' });
+
+  renameSync(file, `${file}.away`);
+  await hangUp(holdfast, 2);
+  await holdfast.record('of the missing file', isLog('cannot read routes file'));
+  t.match(await ask(t, `${holdfast.clients}/`), { status: 200, text: 'old\n' });
+
+  writeFileSync(file, `* ${renewed.target}\n`);
+  await hangUp(holdfast, 3);
+  t.match(await ask(t, `${holdfast.clients}/`), { status: 200, text: 'new\n' }, 'a good one is taken again');
+});
+
+t.test('SIGHUP opens the log file anew after it was renamed', async (t) => {
+  const origin = await named(t, 'origin');
+  const directory = newDirectory(t);
+  const file = join(directory, 'holdfast.log');
+  const holdfast = await startHoldfast(t, {
+    directory,
+    routes: [`* ${origin.target}`],
+    settings: { logfile: file },
+  });
+  const has = (name: string, text: string) => existsSync(name) && readFileSync(name, 'utf8').includes(text);
+  await ask(t, `${holdfast.clients}/first`);
+  await until('the first line', () => has(file, '/first'));
+
+  renameSync(file, `${file}.1`);
+  await ask(t, `${holdfast.clients}/second`);
+  await until('the second line, in the renamed file', () => has(`${file}.1`, '/second'));
+  holdfast.child.signal('SIGHUP');
+  await until('the file', () => existsSync(file));
+  await ask(t, `${holdfast.clients}/third`);
+  await until('the third line', () => has(file, '/third'));
+  t.notOk(has(`${file}.1`, '/third'));
+  t.match(await holdfast.child.stop(), { code: 0 });
+  t.ok(has(file, 'stopped'), 'the last line is there');
+});
+
+t.test('SIGHUP without a log file and without a routes file harms nobody', async (t) => {
+  const origin = await named(t, 'origin');
+  const holdfast = await startHoldfast(t, { routes: [`* ${origin.target}`] });
+  const stream = await open(t, `${holdfast.clients}/stream`);
+  await stream.until('origin\n');
+  await hangUp(holdfast);
+  await holdfast.publish(streamItem('room', 'item\n'));
+  await stream.until('item\n');
+  t.match(await ask(t, `${holdfast.clients}/`), { status: 200 });
+});

@@ -1,0 +1,176 @@
+import type { Socket } from 'node:net';
+import t from 'tap';
+import { settled, until } from '../edge/wait.js';
+import { ask, makeClient, target } from './client-scene.js';
+import { answerBytes, deadPort, RawOrigin } from './raw-origin.js';
+
+/** What an origin does to a request, and what is made of it. */
+interface Failure {
+  readonly says: string;
+  readonly answer: (socket: Socket) => void;
+  readonly code: string;
+  readonly repeat: 'connect' | 'stale' | 'no';
+  /** Whether a head was heard of before. */
+  readonly head?: boolean;
+}
+
+const failures: readonly Failure[] = [
+  { says: 'a close before any byte', answer: (socket) => socket.end(), code: 'ERR_ORIGIN_CLOSED', repeat: 'no' },
+  {
+    says: 'a reset before any byte',
+    answer: (socket) => socket.resetAndDestroy(),
+    code: 'ERR_ORIGIN_CLOSED',
+    repeat: 'stale',
+  },
+  {
+    says: 'something that is not HTTP',
+    answer: (socket) => socket.end('nonsense\r\n\r\n'),
+    code: 'ERR_ORIGIN_MALFORMED',
+    repeat: 'no',
+  },
+  {
+    says: 'a malformed header line',
+    answer: (socket) => socket.end('HTTP/1.1 200 OK\r\nX A: 1\r\n\r\n'),
+    code: 'ERR_ORIGIN_MALFORMED',
+    repeat: 'no',
+  },
+  {
+    says: 'a head over the limit',
+    answer: (socket) => socket.write(`HTTP/1.1 200 OK\r\nX-Long: ${'x'.repeat(20_000)}\r\n\r\n`),
+    code: 'ERR_ORIGIN_MALFORMED',
+    repeat: 'no',
+  },
+  {
+    says: 'a change of protocol that nobody asked for',
+    answer: (socket) => socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n'),
+    code: 'ERR_ORIGIN_MALFORMED',
+    repeat: 'no',
+  },
+  {
+    says: 'a close in a body of declared length',
+    answer: (socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\npart'),
+    code: 'ERR_ORIGIN_CLOSED',
+    repeat: 'no',
+    head: true,
+  },
+  {
+    says: 'a close in a chunked body',
+    answer: (socket) => socket.end('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\n'),
+    code: 'ERR_ORIGIN_CLOSED',
+    repeat: 'no',
+    head: true,
+  },
+  {
+    says: 'a reset in a body',
+    answer: (socket) => {
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\npart', () =>
+        setImmediate(() => socket.resetAndDestroy()),
+      );
+    },
+    code: 'ERR_ORIGIN_CLOSED',
+    repeat: 'no',
+    head: true,
+  },
+  {
+    says: 'malformed chunks',
+    answer: (socket) => socket.end('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n'),
+    code: 'ERR_ORIGIN_MALFORMED',
+    repeat: 'no',
+    head: true,
+  },
+];
+
+for (const { says, answer, code, repeat, head = false } of failures) {
+  t.test(`${says} is ${code}`, async (t) => {
+    const origin = await RawOrigin.open(t, ({ socket }) => answer(socket));
+    const { heard } = ask(makeClient(t), target(origin.port));
+    t.match(await heard.ended(), { name: 'OriginError', code, repeat, side: 'origin' });
+    t.equal(heard.head !== undefined, head);
+  });
+}
+
+t.test('a refused connection leaves the request unsent', async (t) => {
+  const { heard } = ask(makeClient(t), target(await deadPort()));
+  t.match(await heard.ended(), { code: 'ERR_ORIGIN_CONNECT', repeat: 'connect', cause: { code: 'ECONNREFUSED' } });
+});
+
+t.test('a kept-alive connection that the origin has closed meanwhile is stale', async (t) => {
+  const origin = await RawOrigin.open(t, ({ socket, lines }) => {
+    if (lines[0]?.includes('/first')) socket.write(answerBytes('x'));
+    else socket.end();
+  });
+  const client = makeClient(t);
+  t.equal(await ask(client, target(origin.port), { path: '/first' }).heard.ended(), 'end');
+  await new Promise(setImmediate);
+  const { heard } = ask(client, target(origin.port), { path: '/second' });
+  t.match(await heard.ended(), { code: 'ERR_ORIGIN_CLOSED', repeat: 'stale' });
+  t.strictSame(
+    origin.requests.map(({ connection }) => connection),
+    [1, 1],
+  );
+});
+
+t.test('an origin that is silent before its head times out', async (t) => {
+  const origin = await RawOrigin.open(t, () => {});
+  const { heard } = ask(makeClient(t, { inactivityTimeout: 50 }), target(origin.port));
+  t.match(await heard.ended(), { code: 'ERR_ORIGIN_TIMEOUT', repeat: 'no' });
+  await until(() => origin.sockets.size === 0);
+});
+
+t.test('an origin that is silent in its body times out', async (t) => {
+  const origin = await RawOrigin.open(t, ({ socket }) =>
+    socket.write('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart'),
+  );
+  const { heard } = ask(makeClient(t, { inactivityTimeout: 50 }), target(origin.port));
+  t.match(await heard.ended(), { code: 'ERR_ORIGIN_TIMEOUT', repeat: 'no' });
+  t.equal(heard.body, 'part');
+});
+
+t.test('a client that holds its origin back for long does not make it time out', async (t) => {
+  const body = 'x'.repeat(2 ** 20);
+  const origin = await RawOrigin.open(t, ({ socket }) => socket.write(answerBytes(body)));
+  const silent = await RawOrigin.open(t, () => {});
+  const client = makeClient(t, { inactivityTimeout: 50 });
+  const { call, heard } = ask(client, target(origin.port));
+  heard.accepts = false;
+  await heard.headed();
+  // A request that began after this one runs into the limit: so this one had the time to, too.
+  t.match(await ask(client, target(silent.port)).heard.ended(), { code: 'ERR_ORIGIN_TIMEOUT' });
+  heard.accepts = true;
+  call.resume();
+  t.equal(await heard.ended(), 'end');
+  t.equal(heard.bytes, body.length);
+});
+
+t.test('close fails what is under way', async (t) => {
+  const origin = await RawOrigin.open(t, () => {});
+  const client = makeClient(t);
+  const { heard } = ask(client, target(origin.port));
+  await until(() => origin.requests.length === 1);
+  await client.close();
+  t.not(await heard.ended(), 'end');
+  t.equal(await settled(() => origin.sockets.size), 0);
+});
+
+t.test('untrusted targets', async (t) => {
+  const origin = await RawOrigin.open(t, ({ socket }) => socket.write(answerBytes('x')));
+  await t.test('with a private address are blocked, unsent', async (t) => {
+    for (const host of ['127.0.0.1', '::1', '10.1.2.3', '::ffff:192.168.0.1', '169.254.169.254', '0.0.0.0']) {
+      const { heard } = ask(makeClient(t), target(origin.port, { host, untrusted: true }));
+      t.equal(heard.over, false, 'told asynchronously');
+      const blocked = { code: 'ERR_ORIGIN_BLOCKED', message: 'Origin host/IP blocked.', repeat: 'connect' };
+      t.match(await heard.ended(), blocked, host);
+    }
+  });
+  await t.test('whose name resolves to a private address are blocked', async (t) => {
+    const { heard } = ask(makeClient(t), target(origin.port, { host: 'localhost', untrusted: true }));
+    t.match(await heard.ended(), { code: 'ERR_ORIGIN_BLOCKED', repeat: 'connect' });
+  });
+  await t.test('do not share connections with the same target as a trusted one', async (t) => {
+    const client = makeClient(t);
+    t.equal(await ask(client, target(origin.port, { host: 'localhost' })).heard.ended(), 'end');
+    const { heard } = ask(client, target(origin.port, { host: 'localhost', untrusted: true }));
+    t.match(await heard.ended(), { code: 'ERR_ORIGIN_BLOCKED' });
+  });
+  t.equal(origin.requests.length, 1);
+});

@@ -1,0 +1,365 @@
+import t from 'tap';
+import { countsAsSecure, type ForwardedRequest, type ForwardRules, requestHeaders } from '../../dist/origin/headers.js';
+
+const RULES: ForwardRules = {
+  cdnLoop: '',
+  acceptForwardedProtocol: false,
+  setForwardedProtocol: 'false',
+  forwardedFor: { append: false },
+  forwardedForTrusted: { append: false },
+  origHeadersNeedMark: new Set(),
+  acceptRouteHeader: false,
+};
+
+const REQUEST: ForwardedRequest = {
+  headers: [],
+  clientAddress: '192.0.2.1',
+  host: 'origin.example',
+  secure: false,
+  websocket: false,
+  trusted: false,
+  routeHeaders: [],
+  origHeaders: false,
+  grip: [],
+};
+
+/** One rule: what a client sent under which settings, and what the origin gets after `Host`. */
+interface Rule {
+  readonly says: string;
+  readonly headers?: readonly string[];
+  readonly request?: Partial<ForwardedRequest>;
+  readonly rules?: Partial<ForwardRules>;
+  readonly gets: readonly string[];
+}
+
+function section(name: string, rules: readonly Rule[]): void {
+  t.test(name, async (t) => {
+    for (const { says, headers = [], request, rules: over, gets } of rules) {
+      t.test(says, async (t) => {
+        const made = requestHeaders({ ...REQUEST, headers, ...request }, { ...RULES, ...over });
+        t.strictSame(made, ['Host', request?.host ?? REQUEST.host, ...gets]);
+      });
+    }
+  });
+}
+
+const always = [
+  'Connection',
+  'Keep-Alive',
+  'Accept-Encoding',
+  'Transfer-Encoding',
+  'Expect',
+  'Proxy-Connection',
+  'Upgrade',
+  'HTTP2-Settings',
+];
+
+section('fields of the hop', [
+  {
+    says: 'order, case and duplicates are kept',
+    headers: ['b', '1', 'A', '2', 'B', '3'],
+    gets: ['b', '1', 'A', '2', 'B', '3'],
+  },
+  {
+    says: 'Host comes first, with the target’s value',
+    headers: ['A', '1', 'host', 'x', 'B', '2'],
+    gets: ['A', '1', 'B', '2'],
+  },
+  ...always.flatMap((name) =>
+    [name, name.toLowerCase()].map((form) => ({
+      says: `${form} is removed`,
+      headers: ['A', '1', form, 'x', 'B', '2'],
+      gets: ['A', '1', 'B', '2'],
+    })),
+  ),
+  {
+    says: 'a body that is compressed keeps its Content-Encoding and its length',
+    headers: ['Content-Encoding', 'gzip', 'Content-Length', '5', 'Content-Type', 'a/b'],
+    gets: ['Content-Encoding', 'gzip', 'Content-Length', '5', 'Content-Type', 'a/b'],
+  },
+  {
+    says: 'cookies, authorization, conditions, ranges, TE and Trailer pass',
+    headers: ['Cookie', 'a', 'Authorization', 'b', 'If-None-Match', 'c', 'Range', 'd', 'TE', 'e', 'Trailer', 'f'],
+    gets: ['Cookie', 'a', 'Authorization', 'b', 'If-None-Match', 'c', 'Range', 'd', 'TE', 'e', 'Trailer', 'f'],
+  },
+]);
+
+section('fields named by Connection', [
+  {
+    says: 'fields that Connection names are removed (RFC 9110 §7.6.1)',
+    headers: [
+      'Hop-A',
+      '1',
+      'Connection',
+      'hop-a , HOP-B',
+      'hop-b',
+      '2',
+      'Kept',
+      '3',
+      'Connection',
+      'hop-c',
+      'Hop-C',
+      '4',
+    ],
+    gets: ['Kept', '3'],
+  },
+  {
+    says: 'close and keep-alive name no field',
+    headers: ['Close', '1', 'Connection', 'close, keep-alive'],
+    gets: ['Close', '1'],
+  },
+  ...[
+    ...['X-Forwarded-Proto', 'X-Real-IP', 'X-Anything', 'Forwarded', 'Via', 'CDN-Loop'],
+    ...['Content-Type', 'Content-Length', 'Content-Encoding', 'Authorization', 'Cookie'],
+  ].map((name) => ({
+    says: `${name} cannot be hidden from the origin by naming it`,
+    headers: [name, 'v', 'Connection', name.toLowerCase()],
+    gets: [name, 'v'],
+  })),
+  {
+    says: 'X-Forwarded-For cannot be hidden either',
+    headers: ['X-Forwarded-For', '198.51.100.7', 'Connection', 'x-forwarded-for'],
+    gets: ['X-Forwarded-For', '198.51.100.7'],
+  },
+  {
+    says: 'nor can the GRIP headers of a trusted proxy',
+    headers: ['Grip-Sig', 'v', 'Connection', 'grip-sig'],
+    request: { trusted: true },
+    gets: ['Grip-Sig', 'v'],
+  },
+]);
+
+section('GRIP', [
+  {
+    says: 'Grip-* of a client is removed, in any case',
+    headers: ['Grip-Sig', 'x', 'grip-hold', 'x', 'GRIP-ANYTHING', 'x', 'Grip', 'kept'],
+    gets: ['Grip', 'kept'],
+  },
+  {
+    says: 'Grip-* of a trusted client is kept',
+    headers: ['Grip-Sig', 'x', 'grip-feature', 'y'],
+    request: { trusted: true },
+    gets: ['Grip-Sig', 'x', 'grip-feature', 'y'],
+  },
+  {
+    says: 'our own come after the client’s fields',
+    headers: ['Grip-Sig', 'forged', 'A', '1'],
+    request: { grip: ['Grip-Sig', 'ours', 'Grip-Feature', 'status'] },
+    gets: ['A', '1', 'Grip-Sig', 'ours', 'Grip-Feature', 'status'],
+  },
+]);
+
+section('Pushpin-Route', [
+  { says: 'is an ordinary field by default', headers: ['Pushpin-Route', 'id'], gets: ['Pushpin-Route', 'id'] },
+  {
+    says: 'is removed where it is obeyed',
+    headers: ['pushpin-route', 'id'],
+    rules: { acceptRouteHeader: true },
+    gets: [],
+  },
+]);
+
+section('CDN-Loop (RFC 8586)', [
+  {
+    says: 'passes without a token of our own',
+    headers: ['CDN-Loop', 'a', 'CDN-Loop', 'b'],
+    gets: ['CDN-Loop', 'a', 'CDN-Loop', 'b'],
+  },
+  {
+    says: 'our token is added where there is none',
+    headers: ['A', '1'],
+    rules: { cdnLoop: 'us' },
+    gets: ['A', '1', 'CDN-Loop', 'us'],
+  },
+  {
+    says: 'all values are merged into one field, our token last',
+    headers: ['CDN-Loop', 'a; v=1,b', 'A', '1', 'cdn-loop', ' c ,'],
+    rules: { cdnLoop: 'us' },
+    gets: ['A', '1', 'CDN-Loop', 'a; v=1, b, c, us'],
+  },
+]);
+
+const forwarded = ['X-Forwarded-Proto', 'https', 'x-forwarded-protocol', 'https'];
+
+section('X-Forwarded-Proto', [
+  { says: 'passes when neither accepted nor set', headers: forwarded, gets: forwarded },
+  { says: 'is removed where it is accepted', headers: forwarded, rules: { acceptForwardedProtocol: true }, gets: [] },
+  {
+    says: 'is removed from plain requests where it is set',
+    headers: forwarded,
+    rules: { setForwardedProtocol: 'true' },
+    gets: [],
+  },
+  {
+    says: 'both forms are set on secure requests',
+    headers: ['X-Forwarded-Proto', 'http', 'A', '1'],
+    request: { secure: true },
+    rules: { setForwardedProtocol: 'true' },
+    gets: ['A', '1', 'X-Forwarded-Proto', 'https', 'X-Forwarded-Protocol', 'https'],
+  },
+  {
+    says: 'proto-only sets the one form',
+    request: { secure: true },
+    rules: { setForwardedProtocol: 'proto-only' },
+    gets: ['X-Forwarded-Proto', 'https'],
+  },
+  { says: 'accepting does not set', request: { secure: true }, rules: { acceptForwardedProtocol: true }, gets: [] },
+]);
+
+const chain = ['X-Forwarded-For', 'a,b', 'A', '1', 'x-forwarded-for', ' c '];
+
+section('X-Forwarded-For', [
+  {
+    says: 'with an empty rule it is made one field, and moved to the end',
+    headers: chain,
+    gets: ['A', '1', 'X-Forwarded-For', 'a, b, c'],
+  },
+  { says: 'an empty one is left out', headers: ['X-Forwarded-For', ' , '], gets: [] },
+  {
+    says: 'append adds the client’s address',
+    headers: chain,
+    rules: { forwardedFor: { append: true } },
+    gets: ['A', '1', 'X-Forwarded-For', 'a, b, c, 192.0.2.1'],
+  },
+  {
+    says: 'append adds nothing for a client on a unix socket',
+    headers: chain,
+    request: { clientAddress: '' },
+    rules: { forwardedFor: { append: true } },
+    gets: ['A', '1', 'X-Forwarded-For', 'a, b, c'],
+  },
+  {
+    says: 'truncate keeps the last ones',
+    headers: chain,
+    rules: { forwardedFor: { truncate: 2, append: false } },
+    gets: ['A', '1', 'X-Forwarded-For', 'b, c'],
+  },
+  {
+    says: 'truncate:0 keeps none, and with append the client’s address only',
+    headers: chain,
+    rules: { forwardedFor: { truncate: 0, append: true } },
+    gets: ['A', '1', 'X-Forwarded-For', '192.0.2.1'],
+  },
+  {
+    says: 'truncate:0 without append removes the field',
+    headers: chain,
+    rules: { forwardedFor: { truncate: 0, append: false } },
+    gets: ['A', '1'],
+  },
+  {
+    says: 'truncate longer than the chain keeps all',
+    headers: chain,
+    rules: { forwardedFor: { truncate: 9, append: false } },
+    gets: ['A', '1', 'X-Forwarded-For', 'a, b, c'],
+  },
+  {
+    says: 'trusted clients have a rule of their own',
+    headers: chain,
+    request: { trusted: true },
+    rules: { forwardedFor: { truncate: 0, append: false }, forwardedForTrusted: { append: true } },
+    gets: ['A', '1', 'X-Forwarded-For', 'a, b, c, 192.0.2.1'],
+  },
+]);
+
+section('route headers', [
+  {
+    says: 'are set behind the client’s',
+    headers: ['A', '1'],
+    request: { routeHeaders: [['B', '2']] },
+    gets: ['A', '1', 'B', '2'],
+  },
+  {
+    says: 'replace all fields of the name, in any case',
+    headers: ['x-b', '1', 'A', '1', 'X-B', '2'],
+    request: { routeHeaders: [['X-b', 'new']] },
+    gets: ['A', '1', 'X-b', 'new'],
+  },
+  {
+    says: 'an empty value removes',
+    headers: ['X-B', '1', 'A', '1'],
+    request: { routeHeaders: [['x-b', '']] },
+    gets: ['A', '1'],
+  },
+  {
+    says: 'of a repeated name the one applied last stays',
+    request: {
+      routeHeaders: [
+        ['A', '1'],
+        ['A', '2'],
+      ],
+    },
+    gets: ['A', '2'],
+  },
+]);
+
+section('original headers', [
+  {
+    says: 'marked fields are dropped on ordinary routes',
+    headers: ['eb9bf0f5-A', '1', 'EB9BF0F5-B', '2', 'C', '3'],
+    gets: ['C', '3'],
+  },
+  {
+    says: 'each field is repeated with a mark, at the end',
+    headers: ['A', '1', 'B', '2'],
+    request: { origHeaders: true },
+    gets: ['A', '1', 'B', '2', 'eb9bf0f5-A', '1', 'eb9bf0f5-B', '2'],
+  },
+  {
+    says: 'fields that are marked already are kept, behind the others',
+    headers: ['eb9bf0f5-Z', '0', 'A', '1'],
+    request: { origHeaders: true },
+    gets: ['A', '1', 'eb9bf0f5-A', '1', 'eb9bf0f5-Z', '0'],
+  },
+  {
+    says: 'fields of orig_headers_need_mark are not marked',
+    headers: ['Accept', '1', 'B', '2'],
+    request: { origHeaders: true },
+    rules: { origHeadersNeedMark: new Set(['accept']) },
+    gets: ['Accept', '1', 'B', '2', 'eb9bf0f5-B', '2'],
+  },
+  {
+    says: 'fields of a trusted client are not marked, marked ones kept',
+    headers: ['A', '1', 'eb9bf0f5-A', '1'],
+    request: { origHeaders: true, trusted: true },
+    gets: ['A', '1', 'eb9bf0f5-A', '1'],
+  },
+  {
+    says: 'fields of the hop are not marked',
+    headers: ['Accept-Encoding', 'gzip', 'Connection', 'x', 'A', '1'],
+    request: { origHeaders: true },
+    gets: ['A', '1', 'eb9bf0f5-A', '1'],
+  },
+]);
+
+t.test('everything at once comes in the documented order', async (t) => {
+  const made = requestHeaders(
+    {
+      ...REQUEST,
+      headers: ['X-Forwarded-For', 'a', 'A', '1', 'Grip-Sig', 'x', 'CDN-Loop', 'c', 'eb9bf0f5-M', 'm', 'Host', 'h'],
+      secure: true,
+      origHeaders: true,
+      routeHeaders: [['R', 'r']],
+      grip: ['Grip-Sig', 'sig'],
+    },
+    { ...RULES, cdnLoop: 'us', setForwardedProtocol: 'proto-only', forwardedFor: { append: true } },
+  );
+  t.strictSame(made, [
+    ...['Host', 'origin.example', 'A', '1', 'R', 'r', 'eb9bf0f5-A', '1', 'eb9bf0f5-R', 'r', 'eb9bf0f5-M', 'm'],
+    ...['CDN-Loop', 'c, us', 'Grip-Sig', 'sig', 'X-Forwarded-Proto', 'https', 'X-Forwarded-For', 'a, 192.0.2.1'],
+  ]);
+});
+
+t.test('what counts as a secure client', async (t) => {
+  const rules = { ...RULES, acceptForwardedProtocol: true };
+  t.equal(countsAsSecure([], true, RULES), true, 'TLS');
+  t.equal(countsAsSecure(['X-Forwarded-Proto', 'https'], false, RULES), false, 'a word that is not believed');
+  t.equal(countsAsSecure(['X-Forwarded-Proto', 'https'], false, rules), true);
+  t.equal(countsAsSecure(['x-forwarded-protocol', 'wss'], false, rules), true);
+  t.equal(
+    countsAsSecure(['X-Forwarded-Proto', 'http', 'X-Forwarded-Protocol', 'https'], false, rules),
+    false,
+    'Proto first',
+  );
+  t.equal(countsAsSecure(['X-Forwarded-Proto', 'HTTPS'], false, rules), false, 'exactly');
+  t.equal(countsAsSecure(['X-Forwarded-Proto', 'http'], true, rules), true, 'TLS is TLS');
+});

@@ -1,0 +1,90 @@
+import type { Socket } from 'node:net';
+import t, { type Test } from 'tap';
+import { head } from '../edge/raw-client.js';
+import { deadPort, RawOrigin } from '../origin/raw-origin.js';
+import { RelayingProxy } from './fixture.js';
+
+/** The answer of a proxy to one GET, as status, type and text. */
+async function told(t: Test, routes: readonly string[], debug = false, host = 'a.example'): Promise<unknown[]> {
+  const proxy = await RelayingProxy.open(t, routes, { settings: { debug }, origin: { inactivityTimeout: 50 } });
+  const client = await proxy.send(head('GET', '/', [`Host: ${host}`]));
+  const answer = await client.answer();
+  const { error } = await proxy.end(1);
+  return [answer.status, answer.header('content-type'), answer.body.toString(), error];
+}
+
+t.test('a host without a route is answered 502, and the text names it', async (t) => {
+  const routes = ['a.example 127.0.0.1:1'];
+  const text = (name: string) => [502, 'text/plain', `No route for host: ${name}\n`, 'ERR_REQUEST_NO_ROUTE'];
+  t.strictSame(await told(t, routes, false, 'B.example:81'), text('b.example'));
+  t.strictSame(await told(t, routes, false, '[::1]:81'), text('::1'));
+  t.strictSame(await told(t, routes, true, 'b.example'), text('b.example'), 'debugging or not');
+});
+
+const FAILED = 'Error while proxying to origin.\n';
+
+t.test('when no target can be reached, only those who debug are told which were tried', async (t) => {
+  const [a, b] = [await deadPort(), await deadPort()];
+  const tried = `Unable to connect to any targets. Tried: 127.0.0.1:${a}, localhost:${b}\n`;
+  const targets = `127.0.0.1:${a} localhost:${b}`;
+  t.strictSame(await told(t, [`* ${targets}`]), [502, 'text/plain', FAILED, 'ERR_ORIGIN_CONNECT']);
+  t.strictSame(await told(t, [`* ${targets}`], true), [502, 'text/plain', tried, 'ERR_ORIGIN_CONNECT']);
+  t.strictSame(await told(t, [`*,debug ${targets}`]), [502, 'text/plain', tried, 'ERR_ORIGIN_CONNECT']);
+});
+
+t.test('an untrusted target with a private address is answered 502', async (t) => {
+  const routes = ['* 127.0.0.1:1,untrusted'];
+  t.strictSame(await told(t, routes), [502, 'text/plain', FAILED, 'ERR_ORIGIN_BLOCKED']);
+  const debugged = [502, 'text/plain', 'Error: Origin host/IP blocked.\n', 'ERR_ORIGIN_BLOCKED'];
+  t.strictSame(await told(t, routes, true), debugged);
+});
+
+t.test('a target whose client certificate cannot be read is answered 502', async (t) => {
+  const routes = ['* 127.0.0.1:1,ssl,client_cert=/nonexistent.crt,client_key=/nonexistent.key'];
+  t.strictSame(await told(t, routes), [502, 'text/plain', FAILED, 'ERR_ORIGIN_CONNECT']);
+});
+
+const failures: readonly (readonly [string, (socket: Socket) => void, string])[] = [
+  ['hangs up', (socket) => socket.end(), 'ERR_ORIGIN_CLOSED'],
+  ['does not speak HTTP', (socket) => socket.end('nonsense\r\n\r\n'), 'ERR_ORIGIN_MALFORMED'],
+  ['says nothing', () => {}, 'ERR_ORIGIN_TIMEOUT'],
+];
+
+for (const [what, answer, code] of failures) {
+  t.test(`an origin that ${what} is answered 502, with the code and the cause for those who debug`, async (t) => {
+    const origin = await RawOrigin.open(t, ({ socket }) => answer(socket));
+    t.strictSame(await told(t, [`* 127.0.0.1:${origin.port}`]), [502, 'text/plain', FAILED, code]);
+    const [status, , text] = await told(t, [`* 127.0.0.1:${origin.port}`], true);
+    t.equal(status, 502);
+    t.match(String(text), new RegExp(`^Error while proxying to origin\\. ${code}: .+\\n$`));
+  });
+}
+
+t.test('the connection of a client goes on after a 502', async (t) => {
+  const proxy = await RelayingProxy.open(t, ['a.example 127.0.0.1:1', 'test.example test']);
+  const client = await proxy.send(head('GET', '/', ['Host: b.example']));
+  t.equal((await client.answer()).status, 502);
+  void client.write(head('GET', '/', ['Host: test.example']));
+  t.equal((await client.answer()).status, 200);
+});
+
+t.test('Pushpin-Check is answered by the proxy itself, whatever the route', async (t) => {
+  const proxy = await RelayingProxy.open(t, []);
+  const client = await proxy.send(head('GET', '/', ['Pushpin-Check: 1']));
+  const answer = await client.answer();
+  t.equal(answer.status, 200);
+  t.match(answer.body.toString(), /^Holdfast\b/);
+});
+
+t.test('a client may not post WebSocket events to an over_http route itself', async (t) => {
+  const origin = await RawOrigin.open(t, () => {});
+  const proxy = await RelayingProxy.open(t, [`* 127.0.0.1:${origin.port},over_http`]);
+  const lines = ['Content-Type: Application/Websocket-Events; x=1', 'Content-Length: 0'];
+  const client = await proxy.send(head('POST', '/', lines));
+  const answer = await client.answer();
+  t.strictSame(
+    [answer.status, answer.body.toString()],
+    [403, 'Client not allowed to send WebSocket events directly.\n'],
+  );
+  t.equal(origin.requests.length, 0);
+});

@@ -1,0 +1,50 @@
+import t from 'tap';
+import { held, open } from './http-origin-scene.js';
+import { event, reply } from './http-origin-server.js';
+
+t.test('pings', async (t) => {
+  const ping = (payload: string) => ['ping', Buffer.from(payload)] as const;
+
+  t.test('the origin’s own pong is passed on when it comes in time', async (t) => {
+    const { socket, heard, clock } = await open(t, (seen) =>
+      reply(seen.events.map(({ content }) => event('PONG', content))),
+    );
+    socket.send(...ping('a'));
+    await heard.got(1);
+    clock.advance(1_000);
+    t.same(heard.texts, ['pong a']);
+  });
+
+  t.test('the proxy answers after 50 ms; the origin’s pong is then swallowed', async (t) => {
+    const late = held();
+    const { socket, heard, clock, server } = await open(t, () => late.reply);
+    socket.send(...ping('a'));
+    socket.send(...ping('b'));
+    await server.requests(2);
+    clock.advance(49);
+    t.same(heard.texts, []);
+    clock.advance(1);
+    t.same(heard.texts, ['pong a', 'pong b']);
+    late.give(reply([event('PONG', 'b'), event('PONG', 'a'), event('PONG', 'unasked')]));
+    await heard.got(3);
+    t.same(heard.texts, ['pong a', 'pong b', 'pong unasked']);
+    t.equal(clock.pending, 0);
+  });
+
+  t.test('a pong without content answers the oldest ping', async (t) => {
+    const { socket, heard, clock } = await open(t, () => reply([event('PONG')]));
+    socket.send(...ping('a'));
+    await heard.got(1);
+    clock.advance(1_000);
+    t.same(heard.texts, ['pong a']);
+  });
+
+  t.test('none is answered after an end', async (t) => {
+    const { socket, heard, clock, server } = await open(t, () => undefined);
+    socket.send(...ping('a'));
+    await server.requests(2);
+    socket.abort();
+    t.equal(clock.pending, 0);
+    t.same(heard.texts, []);
+  });
+});

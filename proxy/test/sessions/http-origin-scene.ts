@@ -1,0 +1,77 @@
+/**
+ * Owns: an HTTP origin socket under test, with a real server, a clock that stands still and an owner that notes.
+ * Does not own: what is tried on it.
+ */
+import type { Test } from 'tap';
+import { ManualClock } from '../../dist/clock.js';
+import { HttpOrigin, type HttpOriginParts } from '../../dist/sessions/http-origin.js';
+import { HeardOwner } from './heard.js';
+import { accept, EventsServer, type Reply, reply, type Script, type SeenRequest } from './http-origin-server.js';
+
+/** A socket under test and what is around it. */
+export interface Scene {
+  readonly server: EventsServer;
+  readonly clock: ManualClock;
+  readonly heard: HeardOwner;
+  readonly socket: ReturnType<HeardOwner['watch']>;
+  /** Sends a text message. */
+  readonly say: (text: string) => boolean;
+  /** Number of times that headers were made. */
+  readonly made: () => number;
+}
+
+/** What a test may choose. */
+export type Options = Partial<Pick<HttpOriginParts, 'oneEvent' | 'offersGrip' | 'maxMessage' | 'origin'>>;
+
+/** A socket whose OPEN is on its way to a server with this script. */
+export async function dial(t: Test, script: Script, options: Options = {}): Promise<Scene> {
+  const server = await EventsServer.start(t, script);
+  const clock = new ManualClock();
+  const heard = new HeardOwner();
+  let made = 0;
+  const origin = new HttpOrigin({
+    request: (extra) => ({
+      method: 'POST',
+      path: '/ws?a=1',
+      headers: ['Host', 'h', 'Grip-Sig', `${++made}`, ...extra],
+    }),
+    origin: server.origin,
+    clock,
+    random: () => 0.5,
+    owner: heard,
+    connectionId: 'id-1',
+    offersGrip: true,
+    oneEvent: false,
+    maxMessage: 1_000_000,
+    ...options,
+  });
+  const socket = heard.watch(origin);
+  origin.start();
+  const say = (text: string) => socket.send('text', Buffer.from(text));
+  return { server, clock, heard, socket, say, made: () => made };
+}
+
+/** The same with OPEN accepted; the script sees what follows. */
+export async function open(t: Test, script: Script = () => reply(), first: Reply = accept(), options: Options = {}) {
+  const scene = await dial(t, (seen, index) => (index === 0 ? first : script(seen, index)), options);
+  await scene.heard.heard('accepted');
+  return scene;
+}
+
+/** Replies in turn, then empty ones. */
+export const inTurn =
+  (...replies: Reply[]): Script =>
+  (_, index) =>
+    replies[index - 1] ?? reply();
+
+/** A reply that is given when told. */
+export function held(): { readonly reply: Promise<Reply>; give(reply: Reply): void } {
+  let give = (_: Reply) => {};
+  const promise = new Promise<Reply>((resolve) => {
+    give = resolve;
+  });
+  return { reply: promise, give: (reply) => give(reply) };
+}
+
+/** Requests in short. */
+export const shorts = (seen: readonly SeenRequest[]) => seen.map(({ short }) => short);

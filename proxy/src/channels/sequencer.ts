@@ -10,8 +10,8 @@ import type { Clock, Timer } from '../clock.js';
 export const MAX_WAITING_PER_CHANNEL = 100;
 
 /**
- * How many items may wait on one node. Beyond that the longest-waiting item of the same channel passes early, or, if
- * the channel has none, the new item does not wait.
+ * How many items may wait on one node. Beyond that the item that has waited longest on the channel of the newest passes
+ * early, which may be the newest itself.
  */
 export const MAX_WAITING = 10_000;
 
@@ -92,7 +92,7 @@ export class Sequencer {
       this.#release(message);
       return;
     }
-    if (this.#mustWait(item) && this.#makesRoom(item)) this.#hold(message);
+    if (this.#mustWait(item)) this.#hold(message);
     else this.#pass(message);
   }
 
@@ -146,23 +146,16 @@ export class Sequencer {
     return sequence.lastId !== undefined || sequence.waiting.some(({ message }) => message.item.id === prevId);
   }
 
-  /** Keeps to the limits before an item is made to wait; false if that item is not to wait after all. */
-  #makesRoom(item: Item): boolean {
-    const waiting = this.#sequences.get(item.channel)?.waiting ?? [];
-    if (waiting.length < this.#maxWaitingPerChannel && this.#waiting < this.#maxWaiting) return true;
-    const oldest = waiting[0];
-    if (oldest === undefined) return false;
-    this.#letPass(oldest, 'overflow');
-    // That may have been what the item was waiting for.
-    return this.#mustWait(item);
-  }
-
   #hold(message: ItemMessage): void {
-    const { channel } = message.item;
+    const waiting = this.#sequences.get(message.item.channel)?.waiting ?? [];
     const entry: Waiting = { message, timer: this.#clock.after(this.#wait, () => this.#letPass(entry, 'timeout')) };
-    this.#sequences.get(channel)?.waiting.push(entry);
+    waiting.push(entry);
     this.#waiting++;
     this.#events.itemHeld();
+    // Only now, for the new item may be what the oldest was waiting for.
+    if (waiting.length > this.#maxWaitingPerChannel || this.#waiting > this.#maxWaiting) {
+      this.#letPass(waiting[0] ?? entry, 'overflow');
+    }
   }
 
   /** Ends the waiting of an item, and of all that wait before it in its chain: they pass first. */
@@ -184,17 +177,20 @@ export class Sequencer {
     this.#pass(first.message);
   }
 
-  /** Lets an item pass and after it all that wait for it, for those, and so on. */
+  /** Lets an item pass, and after it all that wait for it, for those, and so on. */
   #pass(message: ItemMessage): void {
     const { channel, id } = message.item;
     this.#emit(message);
     if (id === undefined) return;
-    const passed = [id];
-    for (let next = 0; next < passed.length; ) {
-      // Looked up each time: whoever takes the item may have been the last subscriber.
+    let passed: string[] | undefined;
+    for (let next = 0; ; ) {
+      // Looked up each time: whoever takes an item may have been the last subscriber.
       const waiting = this.#sequences.get(channel)?.waiting;
       if (waiting === undefined || waiting.length === 0) return;
-      const entry = waiting.find(({ message }) => message.item.prevId === passed[next]);
+      passed ??= [id];
+      if (next === passed.length) return;
+      const before = passed[next];
+      const entry = waiting.find(({ message }) => message.item.prevId === before);
       if (entry === undefined) {
         next++;
         continue;

@@ -6,7 +6,7 @@ import type { ResponseHead } from '@holdfast/grip';
 import type { Clock, Timer } from '../clock.js';
 import type { OriginError } from '../origin/errors.js';
 import type { Origin, OriginCall, OriginHandler, OriginRequest } from '../origin/origin.js';
-import { Retry } from './retry.js';
+import { Retry } from '../retry.js';
 
 /** A whole answer. */
 export interface HttpAnswer {

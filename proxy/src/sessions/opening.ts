@@ -55,9 +55,9 @@ export class Opening implements OriginSocketOwner, ResponseOwner {
     if (this.#over) return;
     this.#over = true;
     const extensions = headerValues(headers, 'sec-websocket-extensions');
-    const raw = extensions.join(', ');
-    const relays = !this.#speaksGrip && raw !== '';
-    const client = this.#handshake.accept(headers, relays ? raw : undefined);
+    // Only this one is between the origin and the client's GRIP proxy; the others are of the hop to the origin.
+    const raw = this.#speaksGrip ? [] : extensionsNamed(extensions, 'grip');
+    const client = this.#handshake.accept(headers, raw.length > 0 ? raw.join(', ') : undefined);
     if (client === undefined) {
       this.#origin?.abort();
       this.#opened(0, 'ERR_REQUEST_CLIENT_GONE');

@@ -177,8 +177,6 @@ export class Session implements Subscriber, SocketOwner {
       case 'detach':
         this.#state = 'detached';
         this.#closeOrigin();
-        // Nobody is left for whom the client would have to be held back, and its end must be seen.
-        this.#client.resume();
         // What it sends now is read and dropped.
         this.#client.resume();
         break;

@@ -8,7 +8,11 @@ const TTL = 60_000;
 function scene(ttl = TTL, limit?: number) {
   const clock = new ManualClock();
   let forgotten = 0;
-  const events = { idsForgotten: (count: number) => void (forgotten += count) };
+  const events = {
+    idsForgotten(count: number) {
+      forgotten += count;
+    },
+  };
   const cache = new IdCache({ clock, ttl, ...(limit !== undefined && { limit }), events });
   return { clock, cache, forgotten: () => forgotten };
 }

@@ -60,7 +60,9 @@ export class SequencerScene {
       events: {
         itemHeld: () => void this.held++,
         itemReleased: (cause) => void this.causes.push(cause),
-        itemsAbandoned: (count) => void (this.abandoned += count),
+        itemsAbandoned: (count) => {
+          this.abandoned += count;
+        },
       },
     });
   }

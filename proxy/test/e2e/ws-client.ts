@@ -69,7 +69,11 @@ export class WsClient {
   /** Pings and waits for the pong with the same payload. Over a hop that keeps the order, all sent before has arrived. */
   async ping(payload: string): Promise<void> {
     this.socket.ping(payload);
-    await until(`pong ${payload}`, () => this.pongs.includes(payload), () => JSON.stringify(this.closed ?? this.pongs));
+    await until(
+      `pong ${payload}`,
+      () => this.pongs.includes(payload),
+      () => JSON.stringify(this.closed ?? this.pongs),
+    );
   }
 
   /** Waits for the end of the connection. */

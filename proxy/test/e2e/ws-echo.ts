@@ -11,7 +11,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer, type ServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { WebSocketEvent, type WebSocketContext } from '@fanoutio/grip';
+import { type WebSocketContext, WebSocketEvent } from '@fanoutio/grip';
 import { ServeGrip } from '@fanoutio/serve-grip';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { patternOf } from './pattern.js';
@@ -61,6 +61,8 @@ function obey(end: End, data: Buffer, isBinary: boolean): void {
   else throw new Error(`unknown command ${command}`);
 }
 
+const refuse = (response: ServerResponse) => response.writeHead(404).end('Open a WebSocket here.\n');
+
 /** The client's word for the subprotocol it likes best, which the origin speaks too, whatever it is. */
 const firstProtocol = (offered: string) => offered.split(',')[0]?.trim() ?? '';
 
@@ -87,8 +89,10 @@ function serveWebSockets(server: ReturnType<typeof createServer>, note: EchoOpti
     perMessageDeflate: false,
     handleProtocols: (offered) => [...offered][0] ?? false,
   });
+  server.on('request', (_request, response) => refuse(response));
   sockets.on('headers', (lines, { headers }) => {
-    if (headers['sec-websocket-extensions'] === 'grip') lines.push('Sec-WebSocket-Extensions: grip');
+    const offered = (headers['sec-websocket-extensions'] ?? '').split(',').map((extension) => extension.trim());
+    if (offered.includes('grip')) lines.push('Sec-WebSocket-Extensions: grip');
   });
   sockets.on('connection', (socket, request) => {
     note(`open ${request.url}`);
@@ -125,7 +129,7 @@ function serveEvents(server: ReturnType<typeof createServer>, note: EchoOptions[
       if (error !== undefined) throw error;
       const context = request.grip?.wsContext;
       if (context) answer(context, request, response, note);
-      else response.writeHead(404).end('Open a WebSocket here.\n');
+      else refuse(response);
     });
   });
 }

@@ -59,7 +59,11 @@ class Scene {
   /** Waits until the origin of now has seen a line so many times. */
   async saw(line: string, times = 1): Promise<void> {
     const count = () => this.seen.filter((other) => other === line).length;
-    await until(`'${line}' ${times} times`, () => count() >= times, () => this.origin.stdout);
+    await until(
+      `'${line}' ${times} times`,
+      () => count() >= times,
+      () => this.origin.stdout,
+    );
   }
 
   /** What the origin of now has seen. */
@@ -147,23 +151,26 @@ t.test('over-http origin: it dies over the first request of a connection: the cl
   t.strictSame(scene.ends, ['origin-failed']);
 });
 
-t.test('over-http origin: it dies over a later request, as if it had closed an idle connection: made again', async (t) => {
-  const scene = await Scene.start(t, 'over-http');
-  const client = await scene.open();
-  client.send('!hang');
-  await scene.saw('text 5');
-  await scene.kill();
-  client.send('after');
-  await client.ping('not dead');
-  await scene.restart();
-  await scene.saw('text 5');
-  // The repeated request hangs like the first. A second death over it is final.
-  t.strictSame(scene.seen, ['text 5']);
-  await scene.kill();
-  t.strictSame(await client.end(), { code: 1006, reason: '' });
-  await scene.holdfast.holds('ws', 0);
-  t.strictSame(scene.ends, ['origin-failed']);
-});
+t.test(
+  'over-http origin: it dies over a later request, as if it had closed an idle connection: made again',
+  async (t) => {
+    const scene = await Scene.start(t, 'over-http');
+    const client = await scene.open();
+    client.send('!hang');
+    await scene.saw('text 5');
+    await scene.kill();
+    client.send('after');
+    await client.ping('not dead');
+    await scene.restart();
+    await scene.saw('text 5');
+    // The repeated request hangs like the first. A second death over it is final.
+    t.strictSame(scene.seen, ['text 5']);
+    await scene.kill();
+    t.strictSame(await client.end(), { code: 1006, reason: '' });
+    await scene.holdfast.holds('ws', 0);
+    t.strictSame(scene.ends, ['origin-failed']);
+  },
+);
 
 t.test('over-http origin: a DISCONNECT waits for it to come back', async (t) => {
   const scene = await Scene.start(t, 'over-http');
@@ -195,7 +202,11 @@ for (const kind of Object.keys(kinds) as Kind[]) {
     t.equal(await scene.holdfast.metric('holdfast_connections'), 0);
     t.equal(scene.seen.filter((line) => line === 'gone').length, COUNT, 'the origin was told once of each');
     t.strictSame(new Set(scene.ends), new Set(['client-gone']));
-    await until('open files as before', () => scene.files.length <= before.length, () => scene.files.join('\n'));
+    await until(
+      'open files as before',
+      () => scene.files.length <= before.length,
+      () => scene.files.join('\n'),
+    );
     t.strictSame(scene.files, before);
 
     // And after the origin has died under sessions, too.
@@ -206,22 +217,29 @@ for (const kind of Object.keys(kinds) as Kind[]) {
     await scene.kill();
     await Promise.all(more.map((client) => client.end()));
     await scene.holdfast.holds('ws', 0);
-    await until('open files as before', () => scene.files.length <= before.length, () => scene.files.join('\n'));
+    await until(
+      'open files as before',
+      () => scene.files.length <= before.length,
+      () => scene.files.join('\n'),
+    );
     t.strictSame(scene.files, before);
   });
 
-  t.test(`${kind} origin: SIGTERM closes sessions with 1012, on channels or not, tells the origin, and the node is gone soon`, async (t) => {
-    const scene = await Scene.start(t, kind);
-    const clients = await Promise.all(Array.from({ length: COUNT }, () => scene.open()));
-    for (const client of clients.slice(COUNT / 2)) client.send('!subscribe room');
-    await Promise.all(clients.map((client) => client.ping('here')));
-    const since = Date.now();
-    scene.holdfast.child.signal('SIGTERM');
-    const closed = await Promise.all(clients.map((client) => client.end()));
-    t.strictSame(closed, Array(COUNT).fill({ code: 1012, reason: '' }));
-    t.match(await scene.holdfast.child.exited, { code: 0, signal: null });
-    t.ok(Date.now() - since < SOON_MS, `${Date.now() - since} ms`);
-    await scene.saw('gone', COUNT);
-    t.strictSame(scene.ends, Array(COUNT).fill('shutdown'));
-  });
+  t.test(
+    `${kind} origin: SIGTERM closes sessions with 1012, on channels or not, tells the origin, and the node is gone soon`,
+    async (t) => {
+      const scene = await Scene.start(t, kind);
+      const clients = await Promise.all(Array.from({ length: COUNT }, () => scene.open()));
+      for (const client of clients.slice(COUNT / 2)) client.send('!subscribe room');
+      await Promise.all(clients.map((client) => client.ping('here')));
+      const since = Date.now();
+      scene.holdfast.child.signal('SIGTERM');
+      const closed = await Promise.all(clients.map((client) => client.end()));
+      t.strictSame(closed, Array(COUNT).fill({ code: 1012, reason: '' }));
+      t.match(await scene.holdfast.child.exited, { code: 0, signal: null });
+      t.ok(Date.now() - since < SOON_MS, `${Date.now() - since} ms`);
+      await scene.saw('gone', COUNT);
+      t.strictSame(scene.ends, Array(COUNT).fill('shutdown'));
+    },
+  );
 }

@@ -55,4 +55,6 @@ socket.addEventListener('message', ({ data }: { readonly data: string | ArrayBuf
   else print({ bytes: data.byteLength, hash: hashOf(new Uint8Array(data)) });
   proceed();
 });
-socket.addEventListener('close', ({ code, reason, wasClean }: CloseInfo) => print({ closed: { code, reason, wasClean } }));
+socket.addEventListener('close', ({ code, reason, wasClean }: CloseInfo) =>
+  print({ closed: { code, reason, wasClean } }),
+);

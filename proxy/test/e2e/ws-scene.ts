@@ -23,7 +23,11 @@ export async function startEcho(t: Test, kind: Kind, tls?: ServerOptions): Promi
   t.teardown(() => origin.close());
   const saw = async (line: string, times = 1) => {
     const count = () => seen.filter((other) => other === line).length;
-    await until(`'${line}' at the origin, ${times} times`, () => count() >= times, () => seen.join('\n'));
+    await until(
+      `'${line}' at the origin, ${times} times`,
+      () => count() >= times,
+      () => seen.join('\n'),
+    );
   };
   return { target: origin.target, seen, saw };
 }
@@ -43,7 +47,11 @@ export interface Scene {
 }
 
 /** Starts both; they end with the test. */
-export async function startScene(t: Test, kind: Kind, { tls, target = '', ...options }: SceneOptions = {}): Promise<Scene> {
+export async function startScene(
+  t: Test,
+  kind: Kind,
+  { tls, target = '', ...options }: SceneOptions = {},
+): Promise<Scene> {
   const origin = await startEcho(t, kind, tls);
   const route = `* ${origin.target}${kinds[kind]}${target === '' ? '' : `,${target}`}`;
   return { origin, holdfast: await startHoldfast(t, { ...options, routes: [route] }) };

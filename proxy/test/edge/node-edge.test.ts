@@ -6,6 +6,7 @@ import { Scene } from './clause.js';
 import { edgeContract } from './contract.js';
 import { makeNodeEdge } from './node-edge-maker.js';
 import { head } from './raw-client.js';
+import { until } from './wait.js';
 
 edgeContract(t, 'node', { make: makeNodeEdge });
 
@@ -58,6 +59,17 @@ t.test('a head that was kept back leaves in one write with the first pieces', as
   taken.response.push(new StreamPiece(Buffer.from('second')));
   await client.receives('second');
   t.equal(count.writes, 1);
+});
+
+t.test('a refused client that does not close is cut after a while', async (t) => {
+  const scene = await Scene.open(t, makeNodeEdge);
+  const client = await scene.connect();
+  void client.write('nonsense\r\n\r\n');
+  await client.closed();
+  await until(() => scene.clock.pending > 0);
+  t.equal(scene.edge.connections, 1, 'its FIN is waited for');
+  scene.clock.advance(2_000);
+  await until(() => scene.edge.connections === 0);
 });
 
 t.test('a port that is taken is an error that names the address', async (t) => {

@@ -1,0 +1,23 @@
+/** Owns: telling an origin that a connection it held is over (GRIP `rel=gone`). Does not own: when that is. */
+import type { Log } from '@holdfast/control-api';
+import type { GoneLink } from '@holdfast/grip';
+import type { OriginHandler } from '../origin/origin.js';
+import type { LinkClient } from './link-client.js';
+import { type LinkScope, resolveLink } from './link-scope.js';
+
+const NOTHING: Omit<OriginHandler, 'onError'> = {
+  onInformation() {},
+  onHead() {},
+  onData: () => true,
+  onEnd() {},
+};
+
+/** Posts to the link once, with an empty body. The answer is not used, and a failure only logged. */
+export function reportGone(link: GoneLink, scope: LinkScope, client: LinkClient, log: Log): void {
+  const url = resolveLink(link.uri, scope);
+  if (url === undefined) return;
+  client.send(
+    { method: 'POST', url, scope, headers: [], body: Buffer.alloc(0) },
+    { ...NOTHING, onError: (error) => log.debug({ url, err: error }, 'gone link not delivered') },
+  );
+}

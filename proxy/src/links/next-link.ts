@@ -1,0 +1,133 @@
+/**
+ * Owns: fetching a stream's next link: sharing the fetch, repeating one that failed, and telling a usable answer from
+ * another. Does not own: when it is fetched, or what its instruct does to the stream.
+ */
+import { type Instruct, parseInstructHeaders, type ResponseHead } from '@holdfast/grip';
+import type { Clock, Timer } from '../clock.js';
+import type { OriginCall, OriginHandler } from '../origin/origin.js';
+import { Retry } from '../retry.js';
+import type { LinkClient } from './link-client.js';
+import type { LinkScope } from './link-scope.js';
+import type { SharedFetches } from './shared-fetch.js';
+
+/** The stream whose link is fetched. After `linkEnded` or `linkFailed` nothing follows until the next `fetch`. */
+export interface NextLinkOwner {
+  /** The link has answered. */
+  linkAnswered(instruct: Instruct, scope: LinkScope): void;
+  /** A part of its body; false stops the flow until `resume`. */
+  linkData(chunk: Buffer): boolean;
+  linkEnded(): void;
+  /** Nothing usable came, after all repeats. `partly` says that a part of the body had been passed on. */
+  linkFailed(why: string, partly: boolean): void;
+}
+
+/** What fetching needs; the same for all streams. */
+export interface NextLinkParts {
+  readonly client: LinkClient;
+  readonly fetches: SharedFetches;
+  readonly clock: Clock;
+  readonly random: () => number;
+}
+
+/**
+ * The link of one stream. A fetch that fails before a byte of its body was passed on is repeated after 1, 2, 4, 8 and
+ * 16 seconds, each with up to one more at random.
+ */
+export class NextLink implements OriginHandler {
+  readonly #parts: NextLinkParts;
+  readonly #owner: NextLinkOwner;
+  #scope: LinkScope | undefined;
+  #lastIds: ReadonlyMap<string, string> | undefined;
+  #retry: Retry | undefined;
+  #call: OriginCall | undefined;
+  #timer: Timer | undefined;
+  #partly = false;
+
+  constructor(parts: NextLinkParts, owner: NextLinkOwner) {
+    this.#parts = parts;
+    this.#owner = owner;
+  }
+
+  /** Whether a fetch is under way, or waits to be repeated. */
+  get isBusy(): boolean {
+    return this.#call !== undefined || this.#timer !== undefined;
+  }
+
+  /** Fetches `scope.url`, telling the origin the last ids. Only when not busy. */
+  fetch(scope: LinkScope, lastIds: ReadonlyMap<string, string>): void {
+    this.#scope = scope;
+    this.#lastIds = lastIds;
+    this.#retry = new Retry(this.#parts.random);
+    this.#attempt();
+  }
+
+  /** Goes on after a `linkData` that returned false. */
+  resume(): void {
+    this.#call?.resume();
+  }
+
+  /** Gives the fetch up. */
+  stop(): void {
+    this.#parts.clock.clear(this.#timer);
+    this.#timer = undefined;
+    this.#call?.abort();
+    this.#call = undefined;
+  }
+
+  onInformation(): void {}
+
+  onHead(head: ResponseHead): void {
+    if (head.status < 200 || head.status > 299) {
+      this.#failed(`the link was answered ${head.status}`);
+      return;
+    }
+    let instruct: Instruct;
+    try {
+      instruct = parseInstructHeaders(head);
+      if (instruct.hold?.mode === 'response') throw new Error('Next link returned non-stream hold.');
+    } catch (error) {
+      this.stop();
+      this.#owner.linkFailed((error as Error).message, false);
+      return;
+    }
+    this.#owner.linkAnswered(instruct, this.#scope as LinkScope);
+  }
+
+  onData(chunk: Buffer): boolean {
+    if (chunk.length === 0) return true;
+    this.#partly = true;
+    return this.#owner.linkData(chunk);
+  }
+
+  onEnd(): void {
+    this.#call = undefined;
+    this.#owner.linkEnded();
+  }
+
+  onError(): void {
+    this.#failed('Failed to retrieve next link.');
+  }
+
+  #attempt(): void {
+    const scope = this.#scope as LinkScope;
+    const lastIds = this.#lastIds as ReadonlyMap<string, string>;
+    this.#partly = false;
+    const request = { method: 'GET', url: scope.url, scope, headers: [], lastIds } as const;
+    const key = JSON.stringify([scope.route.key, scope.url, [...lastIds].sort()]);
+    this.#call = this.#parts.fetches.fetch(key, (handler) => this.#parts.client.send(request, handler), this);
+  }
+
+  #failed(why: string): void {
+    const partly = this.#partly;
+    this.stop();
+    const delay = partly ? undefined : this.#retry?.next();
+    if (delay === undefined) {
+      this.#owner.linkFailed(why, partly);
+      return;
+    }
+    this.#timer = this.#parts.clock.after(delay, () => {
+      this.#timer = undefined;
+      this.#attempt();
+    });
+  }
+}

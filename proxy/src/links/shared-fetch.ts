@@ -1,0 +1,134 @@
+/**
+ * Owns: one fetch for many connections that want the same of a link at the same time. Does not own: the request, or what
+ * its answer means to each of them.
+ */
+import type { ResponseHead } from '@holdfast/grip';
+import type { OriginError } from '../origin/errors.js';
+import type { OriginCall, OriginHandler } from '../origin/origin.js';
+
+/** Until so many bytes of an answer have come, another connection may join: it is given them again. In bytes. */
+const JOIN_MAX = 100_000;
+
+interface Joiner {
+  readonly handler: OriginHandler;
+  blocked: boolean;
+}
+
+/** One answer for all its joiners: the slowest of them decides how fast it flows. */
+class Sharing implements OriginHandler {
+  readonly #joiners = new Set<Joiner>();
+  readonly #over: () => void;
+  #call: OriginCall | undefined;
+  #head: { readonly head: ResponseHead; readonly length: number | undefined } | undefined;
+  #chunks: Buffer[] | undefined = [];
+  #bytes = 0;
+  #end: ((handler: OriginHandler) => void) | undefined;
+
+  constructor(over: () => void) {
+    this.#over = over;
+  }
+
+  start(send: (handler: OriginHandler) => OriginCall): void {
+    this.#call = send(this);
+  }
+
+  /** Whether all of the answer so far can still be given. */
+  get isOpen(): boolean {
+    return this.#chunks !== undefined;
+  }
+
+  join(handler: OriginHandler): OriginCall {
+    const joiner: Joiner = { handler, blocked: false };
+    const head = this.#head;
+    const chunks = this.#chunks ?? [];
+    if (head === undefined) this.#joiners.add(joiner);
+    else {
+      // Not from within the call that joins; what comes meanwhile follows in order.
+      queueMicrotask(() => {
+        if (left) return;
+        this.#joiners.add(joiner);
+        handler.onHead(head.head, head.length);
+        for (const chunk of chunks) if (!left) this.#give(joiner, chunk);
+        // The end may have come in the same turn as the joining.
+        if (!left) this.#end?.(handler);
+      });
+    }
+    let left = false;
+    return {
+      resume: () => {
+        joiner.blocked = false;
+        if (![...this.#joiners].some((one) => one.blocked)) this.#call?.resume();
+      },
+      abort: () => {
+        left = true;
+        this.#joiners.delete(joiner);
+        if (this.#joiners.size === 0) this.#stop();
+        else if (![...this.#joiners].some((one) => one.blocked)) this.#call?.resume();
+      },
+    };
+  }
+
+  onInformation(): void {}
+
+  onHead(head: ResponseHead, length: number | undefined): void {
+    this.#head = { head, length };
+    for (const { handler } of [...this.#joiners]) handler.onHead(head, length);
+  }
+
+  onData(chunk: Buffer): boolean {
+    this.#bytes += chunk.length;
+    if (this.#bytes > JOIN_MAX) this.#chunks = undefined;
+    this.#chunks?.push(chunk);
+    for (const joiner of [...this.#joiners]) this.#give(joiner, chunk);
+    return ![...this.#joiners].some((joiner) => joiner.blocked);
+  }
+
+  onEnd(): void {
+    this.#finish((handler) => handler.onEnd());
+  }
+
+  onError(error: OriginError): void {
+    this.#finish((handler) => handler.onError(error));
+  }
+
+  #finish(end: (handler: OriginHandler) => void): void {
+    this.#end = end;
+    this.#over();
+    for (const { handler } of [...this.#joiners]) end(handler);
+  }
+
+  #give(joiner: Joiner, chunk: Buffer): void {
+    if (!joiner.handler.onData(chunk)) joiner.blocked = true;
+  }
+
+  #stop(): void {
+    this.#over();
+    this.#call?.abort();
+  }
+}
+
+/** Fetches under way, by what is asked. */
+export class SharedFetches {
+  readonly #sharings = new Map<string, Sharing>();
+
+  /**
+   * Joins the fetch with this key, or starts one. The key must name everything on which the answer may depend: the URL,
+   * the last ids, and the route.
+   */
+  fetch(key: string, send: (handler: OriginHandler) => OriginCall, handler: OriginHandler): OriginCall {
+    const known = this.#sharings.get(key);
+    if (known?.isOpen) return known.join(handler);
+    const sharing = new Sharing(() => {
+      if (this.#sharings.get(key) === sharing) this.#sharings.delete(key);
+    });
+    this.#sharings.set(key, sharing);
+    const call = sharing.join(handler);
+    sharing.start(send);
+    return call;
+  }
+
+  /** How many are under way. */
+  get size(): number {
+    return this.#sharings.size;
+  }
+}

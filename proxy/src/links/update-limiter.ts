@@ -1,0 +1,54 @@
+/**
+ * Owns: how fast connections that have missed something go back to their origins, so that a gap on a busy channel does
+ * not become a stampede. Does not own: what they do there. Hints are the publisher's wish and do not come here.
+ */
+import type { Clock, Timer } from '../clock.js';
+
+/** Time between two batches of the same link, in ms: 10 a second. */
+const INTERVAL_MS = 100;
+
+/** How many connections go in one batch. */
+const BATCH = 100;
+
+interface Queue {
+  readonly waiting: Set<() => void>;
+  timer: Timer | undefined;
+}
+
+/** One queue per link. The first batch waits too, so that those who find the same gap go together. */
+export class UpdateLimiter {
+  readonly #clock: Clock;
+  readonly #queues = new Map<string, Queue>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Calls `go` when it is its turn; the result takes it back. */
+  enter(link: string, go: () => void): () => void {
+    let queue = this.#queues.get(link);
+    if (queue === undefined) {
+      queue = { waiting: new Set(), timer: undefined };
+      this.#queues.set(link, queue);
+      this.#arm(link, queue);
+    }
+    // A turn of its own, so that the same function may wait twice.
+    const turn = () => go();
+    const { waiting } = queue;
+    waiting.add(turn);
+    return () => waiting.delete(turn);
+  }
+
+  #arm(link: string, queue: Queue): void {
+    queue.timer = this.#clock.after(INTERVAL_MS, () => {
+      if (queue.waiting.size === 0) {
+        this.#queues.delete(link);
+        return;
+      }
+      this.#arm(link, queue);
+      const batch = [...queue.waiting].slice(0, BATCH);
+      for (const turn of batch) queue.waiting.delete(turn);
+      for (const turn of batch) turn();
+    });
+  }
+}

@@ -1,0 +1,97 @@
+/** Owns: a node edge whose WebSocket handshakes are in the test's hands. Does not own: what comes after the 101. */
+import type { Socket } from 'node:net';
+import type { Test } from 'tap';
+import { ManualClock } from '../../dist/clock.js';
+import type { ClientHandshake, ClientRequest, ResponseOwner } from '../../dist/edge/edge.js';
+import type { NodeEdge } from '../../dist/edge/node-edge.js';
+import { TlsCertificates } from '../../dist/edge/tls-certificates.js';
+import { connected } from '../websocket/raw-socket.js';
+import { nodeEdge } from './node-edge-maker.js';
+import { ScriptedHandler } from './scripted-handler.js';
+
+/** A handshake that waits for its answer. */
+export class TakenHandshake implements ResponseOwner {
+  readonly request: ClientRequest;
+  readonly handshake: ClientHandshake;
+  gones = 0;
+
+  constructor(request: ClientRequest, handshake: ClientHandshake) {
+    this.request = request;
+    this.handshake = handshake;
+    handshake.response.own(this);
+  }
+
+  onWritable(): void {}
+
+  onGone(): void {
+    this.gones++;
+  }
+
+  /** Answers with this status and body. */
+  refuse(status: number, body: string | Buffer, headers: readonly string[] = []): void {
+    const bytes = Buffer.from(body as string);
+    this.handshake.response.writeHead({ status, reason: 'Refused', headers }, bytes.length);
+    this.handshake.response.end(bytes);
+  }
+}
+
+/** Hands handshakes to the test too. */
+class HandshakeHandler extends ScriptedHandler {
+  readonly handshakes: TakenHandshake[] = [];
+  #waiting: (() => void)[] = [];
+
+  override onWebSocket(request: ClientRequest, handshake: ClientHandshake): void {
+    this.handshakes.push(new TakenHandshake(request, handshake));
+    this.#waiting.shift()?.();
+  }
+
+  async nextHandshake(): Promise<TakenHandshake> {
+    while (this.handshakes.length === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    return this.handshakes.shift() as TakenHandshake;
+  }
+}
+
+/** An edge that listens, and what surrounds it. */
+export class HandshakeScene {
+  readonly handler = new HandshakeHandler();
+  readonly clock = new ManualClock();
+  readonly refused: string[] = [];
+  readonly edge: NodeEdge;
+  readonly limits = {
+    maxHeaderBytes: 16_384,
+    maxConnections: 100,
+    keepAliveTimeout: 60_000,
+    headerTimeout: 60_000,
+    halfCloseGrace: 10_000,
+  };
+  port = 0;
+  readonly #t: Test;
+
+  private constructor(t: Test) {
+    this.#t = t;
+    this.edge = nodeEdge(this, new TlsCertificates('/nonexistent', () => {}));
+  }
+
+  static async open(t: Test): Promise<HandshakeScene> {
+    const scene = new HandshakeScene(t);
+    t.teardown(() => scene.edge.close());
+    const bound = await scene.edge.listen({ host: '127.0.0.1', port: 0 });
+    scene.port = bound.port as number;
+    return scene;
+  }
+
+  connect(): Promise<Socket> {
+    return connected(this.#t, this.port);
+  }
+
+  /** A client that has sent this. */
+  async send(bytes: string | Buffer): Promise<Socket> {
+    const client = await this.connect();
+    client.write(bytes as string, 'latin1');
+    return client;
+  }
+
+  next(): Promise<TakenHandshake> {
+    return this.handler.nextHandshake();
+  }
+}

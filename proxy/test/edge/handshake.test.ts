@@ -1,0 +1,215 @@
+import t from 'tap';
+import { Listener } from '../websocket/open-socket.js';
+import { encodeFrame, opcodes } from '../websocket/raw-frames.js';
+import { answered, handshake } from '../websocket/raw-socket.js';
+import { HandshakeScene } from './handshake-scene.js';
+import { head, RawClient } from './raw-client.js';
+import { until } from './wait.js';
+
+const text = (payload: string): Buffer => encodeFrame(opcodes.text, payload, { mask: true });
+
+const valid: readonly (readonly [says: string, lines: readonly string[]])[] = [
+  ['as browsers send it', ['Connection: Upgrade', 'Upgrade: websocket', 'Origin: https://a.example']],
+  ['with Upgrade in capitals', ['Upgrade: WebSocket']],
+  ['with Upgrade in upper case', ['Upgrade: WEBSOCKET']],
+  ['with more in Connection, as Firefox sends it', ['Connection: keep-alive, Upgrade']],
+  ['with Connection in lower case', ['connection: upgrade']],
+  ['with a length of 0', ['Content-Length: 0']],
+  ['with extensions that nobody knows', ['Sec-WebSocket-Extensions: x-foo; a="b,c", x-bar']],
+  ['with extensions that cannot be parsed', ['Sec-WebSocket-Extensions: ;;=,"']],
+  ['with subprotocols that cannot be parsed', ['Sec-WebSocket-Protocol: a,,a b, a']],
+  ['with subprotocols in two fields', ['Sec-WebSocket-Protocol: a', 'Sec-WebSocket-Protocol: b']],
+];
+
+for (const [says, lines] of valid) {
+  t.test(`a handshake ${says} is handed over, and can be accepted`, async (t) => {
+    const scene = await HandshakeScene.open(t);
+    const client = await scene.send(handshake(lines, '/chat?a=%20|"'));
+    const taken = await scene.next();
+    t.match(taken.request, { method: 'GET', path: '/chat?a=%20|"', host: 'test', version: '1.1', body: undefined });
+    for (const line of lines) {
+      const at = line.indexOf(':');
+      const fields = taken.request.headers;
+      const found = fields.some((name, i) => i % 2 === 0 && `${name}: ${fields[i + 1]}` === line);
+      t.ok(found, `${line.slice(0, at)} is kept as it came`);
+    }
+    const socket = taken.handshake.accept([]);
+    socket?.own(new Listener());
+    const { answer } = await answered(client);
+    t.equal(answer.status, 101);
+    t.strictSame(scene.refused, []);
+  });
+}
+
+const bad =
+  'Request contained an Upgrade header with value "websocket" but the request was not a valid WebSocket request: ';
+
+const invalid: readonly (readonly [says: string, request: string, status: number, text: string])[] = [
+  ['a POST', handshake().replace('GET', 'POST'), 400, `${bad}the method is POST, not GET.\n`],
+  ['HTTP/1.0', handshake().replace('HTTP/1.1', 'HTTP/1.0'), 400, `${bad}it is not HTTP/1.1.\n`],
+  ['no key', handshake().replace(/Sec-WebSocket-Key: .*\r\n/, ''), 400, `${bad}it has no Sec-WebSocket-Key.\n`],
+  ...['short', '', 'A'.repeat(24), `${'A'.repeat(22)}=`, `${'A'.repeat(23)}==`, `${'!'.repeat(22)}==`].map(
+    (key) =>
+      [
+        `the key ${JSON.stringify(key)}`,
+        handshake([`Sec-WebSocket-Key: ${key}`]),
+        400,
+        `${bad}its Sec-WebSocket-Key is not 16 bytes in base64.\n`,
+      ] as const,
+  ),
+  [
+    'two keys',
+    handshake(['Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==']),
+    400,
+    `${bad}it has more than one Sec-WebSocket-Key.\n`,
+  ],
+  [
+    'two versions',
+    handshake(['Sec-WebSocket-Version: 13', 'Sec-WebSocket-Version: 13']),
+    400,
+    `${bad}it has more than one Sec-WebSocket-Version.\n`,
+  ],
+  [
+    'Upgrade twice',
+    handshake(['Upgrade: websocket', 'Upgrade: websocket']),
+    400,
+    `${bad}it has more than one Upgrade.\n`,
+  ],
+  ['a body', `${handshake(['Content-Length: 4'])}body`, 400, `${bad}it has a body.\n`],
+  ['a chunked body', `${handshake(['Transfer-Encoding: chunked'])}0\r\n\r\n`, 400, `${bad}it has a body.\n`],
+  [
+    'no version',
+    handshake().replace('Sec-WebSocket-Version: 13\r\n', ''),
+    400,
+    `${bad}it has no Sec-WebSocket-Version.\n`,
+  ],
+  ...['8', '0', '14', '013', 'x'].map(
+    (version) =>
+      [
+        `version ${version}`,
+        handshake([`Sec-WebSocket-Version: ${version}`]),
+        426,
+        `WebSocket version ${version} is not supported, version 13 is.\n`,
+      ] as const,
+  ),
+  ['no Host', handshake().replace('Host: test\r\n', ''), 400, 'Failed to parse request: missing Host header\n'],
+];
+
+for (const [says, request, status, body] of invalid) {
+  t.test(`a handshake with ${says} is answered ${status} and goes no further (RFC 6455 §4.2.1)`, async (t) => {
+    const scene = await HandshakeScene.open(t);
+    const client = await scene.send(request);
+    const { answer } = await answered(client);
+    t.equal(answer.status, status);
+    t.equal(answer.body.toString(), body);
+    t.equal(answer.header('content-type'), 'text/plain');
+    if (status === 426) t.equal(answer.header('sec-websocket-version'), '13', 'says which it may ask for (§4.4)');
+    t.strictSame(scene.handler.handshakes, []);
+    t.equal(scene.handler.count, 0);
+    t.strictSame(scene.refused, [body.trimEnd()], 'and is reported');
+    client.end();
+    await until(() => scene.edge.connections === 0);
+  });
+}
+
+t.test('frames in the segment of the handshake, and others before the 101, are kept in order', async (t) => {
+  const scene = await HandshakeScene.open(t);
+  const client = await scene.send(Buffer.concat([Buffer.from(handshake()), text('first'), text('second')]));
+  const taken = await scene.next();
+  client.write(text('third'));
+  client.write(text('4'.repeat(50_000)));
+  await until(() => client.bytesWritten > 50_000 && client.writableLength === 0);
+  const listener = new Listener();
+  taken.handshake.accept([])?.own(listener);
+  client.write(text('fifth'));
+  t.strictSame(await listener.next(), ['text', 'first']);
+  t.strictSame(await listener.next(), ['text', 'second']);
+  t.strictSame(await listener.next(), ['text', 'third']);
+  t.equal((await listener.next())[0], 'text');
+  t.equal(listener.data.length >= 5, true);
+  t.strictSame(await listener.next(), ['text', 'fifth']);
+  t.equal(listener.data.toString(), 'fifth');
+});
+
+t.test('a megabyte of frames before the 101 waits with the client', async (t) => {
+  const scene = await HandshakeScene.open(t);
+  const client = await scene.send(handshake());
+  const taken = await scene.next();
+  const frames = 100;
+  for (let i = 0; i < frames; i++) client.write(text(`${i}`.padEnd(10_000)));
+  const listener = new Listener();
+  taken.handshake.accept([])?.own(listener);
+  for (let i = 0; i < frames; i++) t.equal(Number.parseInt((await listener.next())[1] as string, 10), i);
+});
+
+t.test('a refusal closes the connection, with its body complete', async (t) => {
+  const scene = await HandshakeScene.open(t);
+  const client = await scene.send(handshake());
+  const body = Buffer.alloc(100_000, 'r');
+  (await scene.next()).refuse(403, body, ['X-Why', 'not you', 'Connection', 'keep-alive', 'Upgrade', 'x']);
+  const { answer } = await answered(client);
+  t.strictSame([answer.status, answer.reason, answer.header('x-why')], [403, 'Refused', 'not you']);
+  t.ok(answer.body.equals(body));
+  t.equal(answer.header('connection'), 'close');
+  t.equal(answer.header('upgrade'), undefined);
+  client.end();
+  await until(() => scene.edge.connections === 0);
+});
+
+t.test('a refusal reaches a client that has sent frames already', async (t) => {
+  const scene = await HandshakeScene.open(t);
+  const client = await RawClient.to(t, { port: scene.port });
+  await client.write(handshake());
+  const taken = await scene.next();
+  for (let i = 0; i < 20; i++) await client.write(text('too early '.repeat(1_000)));
+  const body = Buffer.alloc(1_000_000, 'r');
+  taken.refuse(403, body);
+  const answer = await client.answer();
+  t.ok(answer.body.equals(body));
+  t.ok(answer.whole);
+  t.equal(await client.closed(), 'fin', 'a reset could have destroyed it on its way');
+});
+
+t.test('a refusal may come in pieces', async (t) => {
+  const scene = await HandshakeScene.open(t);
+  const client = await scene.send(handshake());
+  const { response } = (await scene.next()).handshake;
+  response.writeHead({ status: 500, reason: '', headers: [] }, undefined);
+  response.write(Buffer.from('a'));
+  response.write(Buffer.from('b'));
+  response.end(Buffer.from('c'));
+  t.strictSame((await answered(client)).answer.chunks, ['a', 'b', 'c']);
+});
+
+for (const how of ['reset', 'end'] as const) {
+  t.test(`a client that goes during the handshake (${how}) is reported, once`, async (t) => {
+    const scene = await HandshakeScene.open(t);
+    const client = await scene.send(handshake());
+    const taken = await scene.next();
+    if (how === 'reset') client.resetAndDestroy();
+    else {
+      client.destroy();
+      await until(() => scene.clock.pending > 0);
+      t.equal(taken.gones, 0, 'a FIN may be a half-close');
+      scene.clock.advance(scene.limits.halfCloseGrace);
+    }
+    await until(() => taken.gones > 0);
+    t.equal(taken.handshake.accept([]), undefined, 'and cannot be accepted any more');
+    taken.refuse(403, 'too late');
+    await until(() => scene.edge.connections === 0);
+    t.equal(taken.gones, 1);
+  });
+}
+
+t.test('a client that has half-closed its connection cannot be accepted, but can be refused', async (t) => {
+  const scene = await HandshakeScene.open(t);
+  const gone = await scene.send(handshake());
+  gone.end();
+  const first = await scene.next();
+  await until(() => scene.clock.pending > 0);
+  t.equal(first.handshake.accept([]), undefined);
+  const waiting = await scene.send(handshake());
+  waiting.end();
+  (await scene.next()).refuse(404, 'no');
+  t.equal((await answered(waiting)).answer.body.toString(), 'no');
+});

@@ -1,0 +1,169 @@
+import { type AddressInfo, createServer } from 'node:net';
+import type { TLSSocket, TlsOptions } from 'node:tls';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { connectOptions, isBlocked } from '../../dist/origin/connect-options.js';
+import { WsOrigin } from '../../dist/sessions/ws-origin.js';
+import type { HttpTarget } from '../../dist/routes/target.js';
+import type { DialRequest } from '../../dist/websocket/ws-socket.js';
+import { CertificateFiles } from '../edge/certificate-files.js';
+import { target } from '../origin/client-scene.js';
+import { dialTo } from '../websocket/open-socket.js';
+import { RawOrigin } from '../websocket/raw-origin.js';
+import { HeardOwner } from './heard.js';
+
+/** Starts a handshake; it is given up at the end of the test. */
+function dial(t: Test, request: DialRequest, blocked = false) {
+  const heard = new HeardOwner();
+  const socket = new WsOrigin(request, { maxMessage: 1_000, compression: false }, heard, blocked);
+  t.teardown(() => socket.abort());
+  return { heard, socket };
+}
+
+/** A port on which nobody listens. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+t.test('a port on which nobody listens may be followed by the next target', async (t) => {
+  const { heard } = dial(t, dialTo(await freePort()));
+  await heard.heard('failed ERR_ORIGIN_CONNECT');
+  t.match(heard.error, { repeat: 'connect', cause: { code: 'ECONNREFUSED' } });
+});
+
+t.test('so may a name that does not resolve, and a host that no URL can hold', async (t) => {
+  for (const host of ['nothing.invalid', 'fe80::1%nope', 'a b']) {
+    const { heard } = dial(t, dialTo(80, { host }));
+    await heard.heard('failed ERR_ORIGIN_CONNECT');
+    t.equal(heard.error?.repeat, 'connect', host);
+    t.equal(heard.ends.length, 1);
+  }
+});
+
+t.test('a connection that is not made in time may be followed by the next target', async (t) => {
+  // Accepts, but never answers the TLS handshake, which is part of connecting.
+  const silent = await RawOrigin.listen(t);
+  const request = dialTo(silent.port, { secure: true, connectTimeout: 20, connect: { rejectUnauthorized: false } });
+  const { heard } = dial(t, request);
+  await heard.heard('failed ERR_ORIGIN_CONNECT');
+  t.match(heard.error, { repeat: 'connect', message: /timed out/ });
+});
+
+t.test('the time for connecting does not bound the answer', async (t) => {
+  const origin = await RawOrigin.listen(t);
+  const { heard } = dial(t, dialTo(origin.port, { connectTimeout: 20 }));
+  const handshake = await origin.next();
+  // A second one, which fails by its limit: so the first one's has passed too.
+  const silent = dial(t, dialTo(origin.port, { secure: true, connectTimeout: 20 }));
+  await silent.heard.heard('failed ERR_ORIGIN_CONNECT');
+  handshake.accept();
+  t.equal(await heard.heard('accepted'), 'accepted');
+});
+
+t.test('an untrusted target with a private address is blocked, without a connection', async (t) => {
+  const origin = await RawOrigin.listen(t);
+  const untrusted = target(origin.port, { untrusted: true });
+  t.equal(isBlocked(untrusted), true);
+  const { heard } = dial(t, dialTo(origin.port), true);
+  t.strictSame(heard.ends, [], 'not from within the call');
+  await heard.heard('failed ERR_ORIGIN_BLOCKED');
+  t.equal(heard.error?.repeat, 'connect');
+  t.equal(origin.connections, 0);
+});
+
+t.test('an untrusted target whose name resolves to a private address is blocked too', async (t) => {
+  const origin = await RawOrigin.listen(t);
+  const connect = connectOptions(target(origin.port, { host: 'localhost', untrusted: true }));
+  const { heard } = dial(t, dialTo(origin.port, { host: 'localhost', connect }));
+  await heard.heard('failed ERR_ORIGIN_BLOCKED');
+  t.equal(heard.error?.repeat, 'connect');
+  t.equal(origin.connections, 0);
+});
+
+t.test('a handshake that was given up says nothing, wherever it stood', async (t) => {
+  const origin = await RawOrigin.listen(t);
+  const waiting = dial(t, dialTo(origin.port));
+  const handshake = await origin.next();
+  const ended = new Promise((resolve) => handshake.socket.once('close', resolve));
+  waiting.socket.abort();
+  handshake.socket.resume();
+  handshake.socket.once('end', () => handshake.socket.destroy());
+  await ended;
+  const connecting = dial(t, dialTo(origin.port));
+  connecting.socket.abort();
+  const blocked = dial(t, dialTo(origin.port), true);
+  blocked.socket.abort();
+  const later = dial(t, dialTo(await freePort()));
+  await later.heard.heard('failed');
+  t.strictSame([waiting.heard.ends, connecting.heard.ends, blocked.heard.ends], [[], [], []]);
+});
+
+/** A TLS origin for these names, of an authority that no system trusts. */
+async function tlsOrigin(t: Test, names: readonly string[], options: TlsOptions = {}) {
+  const files = new CertificateFiles(t.testdir());
+  files.issue('origin', 'origin', names);
+  const pem = (file: string) => readFileSync(join(files.directory, file));
+  const keys = { cert: pem('origin.crt'), key: pem('origin.key'), ca: files.authority };
+  const origin = await RawOrigin.listen(t, { ...keys, ...options });
+  const dialTls = (over: Partial<HttpTarget> = {}, servername = '', connect: object = {}) =>
+    dial(
+      t,
+      dialTo(origin.port, {
+        secure: true,
+        connect: { servername, ...connectOptions(target(origin.port, { ssl: true, ...over })), ...connect },
+      }),
+    );
+  return { files, origin, dialTls, ca: files.authority };
+}
+
+t.test('a certificate that cannot be verified may be followed by the next target', async (t) => {
+  const { origin, dialTls } = await tlsOrigin(t, ['IP:127.0.0.1']);
+  const { heard } = dialTls();
+  await heard.heard('failed ERR_ORIGIN_CONNECT');
+  t.equal(heard.error?.repeat, 'connect');
+  t.equal(origin.connections, 0, 'nothing of the handshake was sent');
+});
+
+t.test('insecure takes any certificate', async (t) => {
+  const { origin, dialTls } = await tlsOrigin(t, ['DNS:other.example']);
+  const { heard } = dialTls({ insecure: true });
+  (await origin.next()).accept();
+  t.equal(await heard.heard('accepted'), 'accepted');
+});
+
+t.test('the server name is sent, and is what the certificate is checked against', async (t) => {
+  const { origin, dialTls, ca } = await tlsOrigin(t, ['DNS:chat.example']);
+  const { heard } = dialTls({}, 'chat.example', { ca });
+  const handshake = await origin.next();
+  t.equal((handshake.socket as TLSSocket & { servername?: string }).servername, 'chat.example');
+  const other = handshake.accept();
+  await heard.heard('accepted');
+  await other.text('over TLS');
+  t.equal((await heard.got(1))[0]?.data.toString(), 'over TLS');
+  await dialTls({}, 'wrong.example', { ca }).heard.heard('failed ERR_ORIGIN_CONNECT');
+});
+
+t.test('trust_connect_host checks against the host that is connected to', async (t) => {
+  const { origin, dialTls, ca } = await tlsOrigin(t, ['IP:127.0.0.1']);
+  await dialTls({}, 'chat.example', { ca }).heard.heard('failed ERR_ORIGIN_CONNECT');
+  const { heard } = dialTls({ trustConnectHost: true }, 'chat.example', { ca });
+  (await origin.next()).accept();
+  t.equal(await heard.heard('accepted'), 'accepted');
+});
+
+t.test('a client certificate is presented', async (t) => {
+  const mutual = { requestCert: true, rejectUnauthorized: true };
+  const { origin, files, dialTls } = await tlsOrigin(t, ['IP:127.0.0.1'], mutual);
+  files.issue('client', 'holdfast', ['DNS:holdfast']);
+  const at = (file: string) => join(files.directory, file);
+  const { heard } = dialTls({ insecure: true, clientCert: at('client.crt'), clientKey: at('client.key') });
+  const handshake = await origin.next();
+  t.equal((handshake.socket as TLSSocket).getPeerCertificate().subject.CN, 'holdfast');
+  handshake.accept();
+  t.equal(await heard.heard('accepted'), 'accepted');
+});

@@ -2,7 +2,7 @@
  * The one way in: every ingress (HTTP today) publishes through here.
  *
  * Owns: ids, handing over to the backplane, receipts. Does not own: parsing and transport of requests (server.ts),
- * deduplication and sequencing (delivery), distribution (backplane).
+ * which ids are recent, sequencing (delivery), distribution (backplane).
  */
 import { randomUUID } from 'node:crypto';
 import type { Item } from '@holdfast/grip';
@@ -20,6 +20,16 @@ export interface PublishReceipt {
    * response holds. Filters and deduplication may still keep the item from some of them.
    */
   readonly subscribers: number;
+  /** The id was published on this channel a moment ago: this item goes nowhere. */
+  readonly duplicate?: true;
+}
+
+/** What is known of ids that were published of late. */
+export interface RecentIds {
+  /** True for a duplicate; otherwise the id is remembered from now on. */
+  seen(channel: string, id: string): boolean;
+  /** Takes the last `seen` of an id back: its item was not accepted after all. */
+  forget(channel: string, id: string): void;
 }
 
 /** What a {@link Publisher} is made of. */
@@ -28,6 +38,8 @@ export interface PublisherOptions {
   readonly backplane: Backplane;
   /** Subscribers of a channel on this node; called once per item, so it must be a look-up. */
   readonly countSubscribers: (channel: string) => number;
+  /** Absent: duplicates are not looked for. */
+  readonly ids?: RecentIds;
   readonly events: PublishEvents;
   readonly log: Log;
 }
@@ -36,12 +48,14 @@ export interface PublisherOptions {
 export class Publisher {
   readonly #backplane: Backplane;
   readonly #countSubscribers: (channel: string) => number;
+  readonly #ids: RecentIds | undefined;
   readonly #events: PublishEvents;
   readonly #log: Log;
 
   constructor(options: PublisherOptions) {
     this.#backplane = options.backplane;
     this.#countSubscribers = options.countSubscribers;
+    this.#ids = options.ids;
     this.#events = options.events;
     this.#log = options.log;
   }
@@ -57,10 +71,25 @@ export class Publisher {
     for (const item of items) {
       // Not written into the item: one without id resets sequencing and cannot be deduplicated.
       const id = item.id ?? randomUUID();
-      messages.push({ type: 'item', item, id });
-      receipts.push({ id, channel: item.channel, subscribers: this.#countSubscribers(item.channel) });
+      const receipt = { id, channel: item.channel, subscribers: this.#countSubscribers(item.channel) };
+      if (item.id !== undefined && this.#ids?.seen(item.channel, item.id))
+        receipts.push({ ...receipt, duplicate: true });
+      else {
+        messages.push({ type: 'item', item, id });
+        receipts.push(receipt);
+      }
     }
-    await this.#backplane.publish(messages);
+    try {
+      await this.#backplane.publish(messages);
+    } catch (error) {
+      // A publisher that tries again must not be taken for one that repeats itself.
+      for (const message of messages) {
+        if (message.type === 'item' && message.item.id !== undefined) {
+          this.#ids?.forget(message.item.channel, message.item.id);
+        }
+      }
+      throw error;
+    }
     this.#events.published(items.length);
     if (this.#log.isDebug()) for (const receipt of receipts) this.#log.debug(receipt, 'item published');
     return receipts;

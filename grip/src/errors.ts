@@ -21,6 +21,10 @@ export const gripErrors = {
     side: 'client',
     meaning: 'A published item, or the body that carries items, is malformed; nothing of the body is published.',
   },
+  ERR_GRIP_PACKET: {
+    side: 'client',
+    meaning: 'Bytes on a ZeroMQ socket are neither a tnetstring nor JSON after a `J`; the message is dropped.',
+  },
   ERR_GRIP_SIG_KEY: {
     side: 'internal',
     meaning: 'A configured signing or verifying key cannot be read, or cannot be used for what was asked of it.',
@@ -28,6 +32,11 @@ export const gripErrors = {
   ERR_GRIP_WS_EVENTS: {
     side: 'origin',
     meaning: 'An answer over WebSocket-over-HTTP has events that cannot be parsed, or accepts what was not offered.',
+  },
+  ERR_GRIP_FILTER: {
+    side: 'origin',
+    meaning:
+      'A filter cannot be applied: its meta value is missing, or its template or the content cannot be expanded.',
   },
   ERR_GRIP_HEADER: {
     side: 'internal',

@@ -1,8 +1,8 @@
 /**
  * The names of the filters.
  *
- * Owns: which filters exist, what each acts on, and how many a channel may have. Does not own: running them, which
- * happens when an item is delivered.
+ * Owns: which filters exist, what each acts on, and how many a channel may have. Does not own: running them
+ * (filter-plan.ts).
  */
 
 /**

@@ -5,6 +5,8 @@
  */
 export { applyBodyPatch } from './body-patch.js';
 export { type Channel, formatChannel, formatGripLast, parseChannels } from './channel.js';
+export { type ContentFilter, ResponseFilter, responseFilter } from './content-filters.js';
+export type { DeliveryFilter } from './delivery-filters.js';
 export { GripError, type GripErrorCode, type GripErrorSide, gripErrors } from './errors.js';
 export {
   type FilterName,
@@ -15,6 +17,18 @@ export {
   MAX_FILTERS,
   messageContentFilters,
 } from './filter.js';
+export {
+  contentFilterMismatch,
+  type FilterOutcome,
+  type FilterPlan,
+  type FilterStep,
+  type HttpFilterName,
+  noFilters,
+  planFilters,
+  runFilters,
+} from './filter-plan.js';
+export type { FilterScene } from './filter-scene.js';
+export { MAX_PARTIAL_DIRECTIVE } from './filter-template.js';
 export {
   type HttpResponseFormat,
   type HttpResponseSend,
@@ -33,6 +47,7 @@ export { parseInstructJson } from './instruct-json.js';
 export { type Formats, type Item, itemToJson, parseItem, parseItems } from './item.js';
 export type { KeepAlive, KeepAliveMode } from './keep-alive.js';
 export { type GoneLink, type Links, type NextLink, parseLinks } from './link.js';
+export { decodePacket, encodePacket, type PacketFormat } from './packet.js';
 export {
   type Element,
   formatElement,
@@ -44,6 +59,7 @@ export {
 } from './params.js';
 export { isFinalStatus, reasonPhrase } from './reason.js';
 export { parseSigKey, type SigKey, signGripSig, verifyGripSig } from './sig.js';
+export { decodeTnetstring, encodeTnetstring, MAX_TNET_DEPTH, type TnetValue } from './tnetstring.js';
 export { textFromWire, wireFromText } from './wire-text.js';
 export { acceptBytes, contentBytes, parseBytesAccepted, type WsAcceptance } from './ws-acceptance.js';
 export {

@@ -5,7 +5,11 @@
 import { randomBytes } from 'node:crypto';
 import { type Backplane, LocalBackplane, Publisher } from '@holdfast/control-api';
 import { AccessLog } from './access-log.js';
+import { ChannelInterest } from './channels/channel-interest.js';
+import { IdCache } from './channels/id-cache.js';
+import { ItemDelivery } from './channels/item-delivery.js';
 import { ChannelRegistry } from './channels/registry.js';
+import type { Sequencer } from './channels/sequencer.js';
 import type { SubscriberParts } from './channels/subscriber-parts.js';
 import { realClock } from './clock.js';
 import type { Config, ForwardConfig } from './config/config.js';
@@ -13,6 +17,11 @@ import type { Edge, EdgeHandler } from './edge/edge.js';
 import { EdgeError } from './edge/errors.js';
 import { NodeEdge } from './edge/node-edge.js';
 import { TlsCertificates } from './edge/tls-certificates.js';
+import type { HoldParts } from './holds/hold.js';
+import { HttpFilters } from './links/http-filter.js';
+import { LinkClient } from './links/link-client.js';
+import { SharedFetches } from './links/shared-fetch.js';
+import { UpdateLimiter } from './links/update-limiter.js';
 import type { RootLog } from './log.js';
 import { Metrics } from './metrics.js';
 import { OriginClient } from './origin/client.js';
@@ -39,6 +48,7 @@ export interface Assembly {
   readonly metrics: Metrics;
   readonly backplane: Backplane;
   readonly registry: ChannelRegistry;
+  readonly delivery: ItemDelivery;
   readonly routes: RoutesSource;
   readonly origins: OriginClient;
   readonly publisher: Publisher;
@@ -52,7 +62,21 @@ export interface Assembly {
 export function assemble(config: Config, log: RootLog): Assembly {
   const metrics = new Metrics(config.admin.prometheusPrefix);
   const backplane = new LocalBackplane(log.child('backplane'));
-  const registry = new ChannelRegistry(backplane);
+  const delivery = new ItemDelivery(() => registry, {
+    clock: realClock,
+    wait: config.channels.messageWaitMs,
+    events: metrics,
+    log: log.child('delivery'),
+  });
+  const interest = new ChannelInterest({
+    backplane,
+    followers: [],
+    sequencer: delivery.sequencer,
+    clock: realClock,
+    updatesFirst: config.holds.updateOnFirstSubscription,
+    subscribersOf: (channel) => registry.of(channel),
+  });
+  const registry = new ChannelRegistry(interest, realClock, config.channels.subscriptionLingerMs);
   const routes = makeRoutes(config, log);
   const origins = new OriginClient({
     connectTimeout: config.origin.connectTimeoutMs,
@@ -63,13 +87,14 @@ export function assemble(config: Config, log: RootLog): Assembly {
   const publisher = new Publisher({
     backplane,
     countSubscribers: (channel) => registry.count(channel),
+    ids: new IdCache({ clock: realClock, ttl: config.channels.idCacheTtlMs, events: metrics }),
     events: metrics,
     log: log.child('publish'),
   });
-  const parts = requestParts(config, log, metrics, registry, routes, origins);
+  const parts = requestParts(config, log, metrics, registry, delivery.sequencer, routes, origins);
   const edge = makeEdge(config, log, metrics, new RequestHandler(parts));
   metrics.observe({ connections: () => edge.connections, channels: () => registry.size });
-  return { metrics, backplane, registry, routes, origins, publisher, edge };
+  return { metrics, backplane, registry, delivery, routes, origins, publisher, edge };
 }
 
 function makeRoutes(config: Config, log: RootLog): RoutesSource {
@@ -133,10 +158,11 @@ function requestParts(
   log: RootLog,
   metrics: Metrics,
   registry: ChannelRegistry,
+  sequencer: Sequencer,
   routes: RoutesSource,
   origins: OriginClient,
 ): RequestParts {
-  const { forward, origin, holds } = config;
+  const { forward, origin } = config;
   const access = makeAccessLog(config, log);
   const rules = forwardRules(forward);
   const forwarder = new Forwarder(
@@ -150,8 +176,17 @@ function requestParts(
     random: Math.random,
     events: metrics,
     log: log.child('hold'),
-    queueLimit: holds.clientQueueMax,
-    slowClientPolicy: holds.slowClientPolicy,
+    queueLimit: config.holds.clientQueueMax,
+    slowClientPolicy: config.holds.slowClientPolicy,
+  };
+  const client = new LinkClient({ forwarder, originOf, routes: () => routes.table });
+  const holds: HoldParts = {
+    subscriber,
+    sequencer,
+    links: { client, fetches: new SharedFetches(), clock: realClock, random: Math.random },
+    limiter: new UpdateLimiter(realClock),
+    filters: new HttpFilters(client, realClock),
+    debug: forward.debug,
   };
   const sessions: SessionParts = {
     subscriber: { ...subscriber, log: log.child('session') },
@@ -161,7 +196,8 @@ function requestParts(
       { connectTimeout: origin.connectTimeoutMs },
     ).dial,
     debug: forward.debug,
-    subscriptionMax: holds.subscriptionsMax,
+    filters: holds.filters,
+    subscriptionMax: config.holds.subscriptionsMax,
     events: {
       sessionOpened: (opening) => {
         metrics.requestEnded(opening);
@@ -179,13 +215,13 @@ function requestParts(
       upstreamKey: forward.upstreamKey,
       requestBodyMax: origin.requestBodyMax,
       instructBodyMax: origin.instructBodyMax,
-      subscriptionMax: holds.subscriptionsMax,
+      subscriptionMax: config.holds.subscriptionsMax,
     },
     routes: () => routes.table,
     originOf,
     admission: new Admission(origin.openRequestsMax),
     forwarder,
-    holds: subscriber,
+    holds,
     sessions,
     clock: realClock,
     events: {

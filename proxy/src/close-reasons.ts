@@ -21,6 +21,9 @@ export const closeReasons = {
   'client-fault': { meaning: 'The client broke the WebSocket protocol, or sent too long a message.' },
   'origin-closed': { meaning: 'The origin closed the session.' },
   'origin-failed': { meaning: 'The origin broke off, or its answer could not be used.' },
+  'filter-failed': { meaning: 'A filter could not be run on an item, on a debug route.', code: 1011 },
+  'link-failed': { meaning: 'The next link of a stream could not be fetched, or gave no usable answer.' },
+  ended: { meaning: 'The origin’s links came to their end without a hold.' },
   'filter-limit': { meaning: 'The origin asked for more filters than a subscription may have.', code: 1011 },
   'slow-client': {
     meaning: 'The client read too slowly: more than `client_queue_size` waited for it.',

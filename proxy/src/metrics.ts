@@ -4,7 +4,9 @@
  */
 import type { PublishEvents } from '@holdfast/control-api';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { IdCacheEvents } from './channels/id-cache.js';
 import type { DeliveryEvents } from './channels/item-delivery.js';
+import type { ReleaseCause } from './channels/sequencer.js';
 import type { SubscriberKind } from './channels/subscriber.js';
 import type { SubscriberEvents } from './channels/subscriber-parts.js';
 import type { CloseReason } from './close-reasons.js';
@@ -29,7 +31,7 @@ export interface CountedRequest {
 const CLASSES = ['gone', '1xx', '2xx', '3xx', '4xx', '5xx'] as const;
 
 /** The counters of one process. */
-export class Metrics implements SubscriberEvents, DeliveryEvents, PublishEvents, EdgeEvents {
+export class Metrics implements SubscriberEvents, DeliveryEvents, IdCacheEvents, PublishEvents, EdgeEvents {
   readonly #registry = new Registry();
   readonly #prefix: string;
   readonly #requests = { gone: 0, '1xx': 0, '2xx': 0, '3xx': 0, '4xx': 0, '5xx': 0, other: 0 };
@@ -42,6 +44,10 @@ export class Metrics implements SubscriberEvents, DeliveryEvents, PublishEvents,
   readonly #itemsSent = { response: 0, stream: 0, ws: 0 };
   readonly #itemsDropped;
   readonly #published;
+  readonly #itemsHeld;
+  readonly #itemsReleased;
+  readonly #itemsAbandoned;
+  readonly #idsForgotten;
   readonly #publishRejected;
   readonly #recovers;
   readonly #connectionsRefused;
@@ -74,6 +80,10 @@ export class Metrics implements SubscriberEvents, DeliveryEvents, PublishEvents,
       'kind',
       'reason',
     ]);
+    this.#itemsHeld = this.#counter('items_held_total', 'Items that came before the one they name, and waited.', []);
+    this.#itemsReleased = this.#counter('items_released_total', 'Items that waited and passed, by cause.', ['cause']);
+    this.#itemsAbandoned = this.#counter('items_abandoned_total', 'Waiting items whose last subscriber left.', []);
+    this.#idsForgotten = this.#counter('ids_forgotten_total', 'Item ids forgotten early, for want of room.', []);
     this.#published = this.#counter('items_published_total', 'Items taken by the control API.', []);
     this.#publishRejected = this.#counter('publish_rejected_total', 'Calls that the control API refused.', ['code']);
     this.#recovers = this.#counter('recovers_total', 'Recover calls taken by the control API.', []);
@@ -110,6 +120,22 @@ export class Metrics implements SubscriberEvents, DeliveryEvents, PublishEvents,
 
   itemDropped(kind: SubscriberKind, reason: CloseReason): void {
     this.#itemsDropped.inc({ kind, reason });
+  }
+
+  itemHeld(): void {
+    this.#itemsHeld.inc();
+  }
+
+  itemReleased(cause: ReleaseCause): void {
+    this.#itemsReleased.inc({ cause });
+  }
+
+  itemsAbandoned(count: number): void {
+    this.#itemsAbandoned.inc(count);
+  }
+
+  idsForgotten(count: number): void {
+    this.#idsForgotten.inc(count);
   }
 
   itemDelivered(): void {

@@ -5,8 +5,6 @@
 import { ControlServer } from '@holdfast/control-api';
 import { AdminServer } from './admin.js';
 import { type Assembly, assemble } from './assembly.js';
-import { ItemDelivery } from './channels/item-delivery.js';
-import { realClock } from './clock.js';
 import type { Config } from './config/config.js';
 import type { Listener } from './edge/edge.js';
 import type { RootLog } from './log.js';
@@ -39,9 +37,7 @@ export class HoldfastNode {
    */
   async start(): Promise<void> {
     try {
-      await this.#parts.backplane.start(
-        new ItemDelivery(this.#parts.registry, realClock, this.#parts.metrics, this.#log.child('delivery')),
-      );
+      await this.#parts.backplane.start(this.#parts.delivery);
       await this.#startControl();
       for (const { host, port } of this.#config.admin.listen) {
         const admin = new AdminServer(this.#parts.metrics, () =>

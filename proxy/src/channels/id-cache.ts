@@ -53,8 +53,7 @@ export class IdCache {
   seen(channel: string, id: string): boolean {
     if (this.#ttl <= 0) return false;
     const now = this.#clock.now();
-    // The length keeps apart what a separator could not: both parts may hold any character.
-    const key = `${channel.length}:${channel}${id}`;
+    const key = keyOf(channel, id);
     const until = this.#young.get(key) ?? this.#old.get(key);
     if (until !== undefined && until > now) return true;
     if (this.#young.size >= this.#limit / 2) {
@@ -64,6 +63,13 @@ export class IdCache {
     this.#young.set(key, now + this.#ttl);
     this.#timer ??= this.#clock.after(this.#ttl, () => this.#age());
     return false;
+  }
+
+  /** Takes the last `seen` of an id back. */
+  forget(channel: string, id: string): void {
+    const key = keyOf(channel, id);
+    this.#young.delete(key);
+    this.#old.delete(key);
   }
 
   /** How many ids are held, some of which may be past their time. */
@@ -86,4 +92,9 @@ export class IdCache {
     this.#clock.clear(this.#timer);
     this.#timer = this.#old.size === 0 ? undefined : this.#clock.after(this.#ttl, () => this.#age());
   }
+}
+
+/** The length keeps apart what a separator could not: both parts may hold any character. */
+function keyOf(channel: string, id: string): string {
+  return `${channel.length}:${channel}${id}`;
 }

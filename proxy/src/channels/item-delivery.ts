@@ -1,47 +1,60 @@
 /**
- * Owns: the way of a message that has reached this node to its subscribers. Does not own: the backplane that brought it,
- * or what a subscriber does with it.
+ * Owns: the way of a message that has reached this node to its subscribers: first in order, then to each.
+ * Does not own: the backplane that brought it, the order itself (`sequencer`), or what a subscriber does with it.
  */
-import type { BackplaneListener, Log, Message } from '@holdfast/control-api';
+import type { BackplaneListener, ItemMessage, Log, Message } from '@holdfast/control-api';
 import type { Clock } from '../clock.js';
 import { Delivery } from './delivery.js';
 import type { ChannelRegistry } from './registry.js';
+import { Sequencer, type SequencerEvents } from './sequencer.js';
 
 /** Counts what delivery does; implemented by the metrics. */
-export interface DeliveryEvents {
+export interface DeliveryEvents extends SequencerEvents {
   /** An item reached this node and was given to so many connections. */
   itemDelivered(receivers: number): void;
 }
 
-/** Takes messages from the backplane to this node's subscribers, in the order in which they come. */
-export class ItemDelivery implements BackplaneListener {
-  readonly #registry: ChannelRegistry;
-  readonly #clock: Clock;
-  readonly #events: DeliveryEvents;
-  readonly #log: Log;
+/** What delivery is given. */
+export interface ItemDeliveryParts {
+  readonly clock: Clock;
+  /** How long an item may wait for the one before it, in ms. */
+  readonly wait: number;
+  readonly events: DeliveryEvents;
+  readonly log: Log;
+}
 
-  constructor(registry: ChannelRegistry, clock: Clock, events: DeliveryEvents, log: Log) {
+/** Takes messages from the backplane to this node's subscribers. */
+export class ItemDelivery implements BackplaneListener {
+  /** What is known of the order of each channel. */
+  readonly sequencer: Sequencer;
+  readonly #registry: () => ChannelRegistry;
+  readonly #parts: ItemDeliveryParts;
+
+  /** `registry` is asked for only when something is delivered: the two know each other. */
+  constructor(registry: () => ChannelRegistry, parts: ItemDeliveryParts) {
     this.#registry = registry;
-    this.#clock = clock;
-    this.#events = events;
-    this.#log = log;
+    this.#parts = parts;
+    const { clock, wait, events } = parts;
+    this.sequencer = new Sequencer({ clock, wait, events, release: (message) => this.#deliver(message) });
   }
 
   onMessage(message: Message): void {
-    if (message.type === 'recover') {
-      for (const subscriber of this.#registry.all()) subscriber.recover();
+    if (message.type === 'item') {
+      if (this.#registry().has(message.item.channel)) this.sequencer.offer(message);
       return;
     }
-    const { item } = message;
-    const delivery = new Delivery(item, this.#clock.now());
+    this.sequencer.forgetLastIds();
+    for (const subscriber of this.#registry().all()) subscriber.recover();
+  }
+
+  #deliver({ item, id }: ItemMessage): void {
+    const { clock, events, log } = this.#parts;
+    const delivery = new Delivery(item, clock.now());
     let receivers = 0;
-    for (const subscriber of this.#registry.of(item.channel)) if (subscriber.deliver(delivery)) receivers++;
-    this.#events.itemDelivered(receivers);
-    if (this.#log.isDebug()) {
-      this.#log.debug(
-        { channel: item.channel, id: message.id, receivers },
-        `publish channel=${item.channel} receivers=${receivers}`,
-      );
+    for (const subscriber of this.#registry().of(item.channel)) if (subscriber.deliver(delivery)) receivers++;
+    events.itemDelivered(receivers);
+    if (log.isDebug()) {
+      log.debug({ channel: item.channel, id, receivers }, `publish channel=${item.channel} receivers=${receivers}`);
     }
   }
 }

@@ -1,28 +1,44 @@
 /**
- * Owns: which subscribers of this node are on which channel, and telling the backplane of this node's interest.
+ * Owns: which subscribers of this node are on which channel, and telling others of this node's interest.
  * Does not own: delivery, or the subscribers themselves.
  */
+import type { Clock, Timer } from '../clock.js';
 import type { Subscriber } from './subscriber.js';
 
-/** The part of the backplane that the registry needs. */
+/** Whoever follows this node's interest: the backplane, and what is kept per channel. */
 export interface Interest {
-  /** Undefined when the channel is live at once; else resolves when it is. */
+  /** The first subscriber. Undefined when the channel is live at once; else resolves when it is. */
   subscribe(channel: string): Promise<void> | undefined;
+  /** The last subscriber has gone, and has not been followed by another for the time of the linger. */
   unsubscribe(channel: string): void;
 }
 
 const NOBODY: ReadonlySet<Subscriber> = new Set();
 
+interface Channel {
+  readonly subscribers: Set<Subscriber>;
+  pending: Promise<void> | undefined;
+  /** Runs while nobody is subscribed: what is known of the channel is kept for the next poll. */
+  linger: Timer | undefined;
+}
+
 /** Channel → subscribers, of one node. */
 export class ChannelRegistry {
   readonly #interest: Interest;
-  readonly #channels = new Map<string, Set<Subscriber>>();
-  readonly #pending = new Map<string, Promise<void>>();
-  /** Those that live on without a channel. */
-  readonly #resident = new Set<Subscriber>();
+  readonly #clock: Clock;
+  readonly #linger: number;
+  readonly #channels = new Map<string, Channel>();
+  /** Subscribers that may be on no channel. */
+  readonly #present = new Set<Subscriber>();
 
-  constructor(interest: Interest) {
+  /**
+   * `linger`, in ms, is how long a channel is kept after its last response hold has left, since such clients come back;
+   * after a stream or session it is not.
+   */
+  constructor(interest: Interest, clock: Clock, linger: number) {
     this.#interest = interest;
+    this.#clock = clock;
+    this.#linger = linger;
   }
 
   /**
@@ -32,14 +48,14 @@ export class ChannelRegistry {
    */
   add(subscriber: Subscriber, channels: Iterable<string>): Promise<void> | undefined {
     let waits: Promise<void>[] | undefined;
-    for (const channel of channels) {
-      const subscribers = this.#channels.get(channel);
-      if (subscribers !== undefined) subscribers.add(subscriber);
-      else this.#open(channel, subscriber);
-      const pending = this.#pending.get(channel);
-      if (pending !== undefined) {
+    for (const name of channels) {
+      const channel = this.#channels.get(name) ?? this.#open(name);
+      channel.subscribers.add(subscriber);
+      this.#clock.clear(channel.linger);
+      channel.linger = undefined;
+      if (channel.pending !== undefined) {
         waits ??= [];
-        waits.push(pending);
+        waits.push(channel.pending);
       }
     }
     return waits === undefined ? undefined : Promise.all(waits).then(() => undefined);
@@ -47,55 +63,67 @@ export class ChannelRegistry {
 
   /** Takes a subscriber off the given channels; unknown ones are ignored. */
   remove(subscriber: Subscriber, channels: Iterable<string>): void {
-    for (const channel of channels) {
-      const subscribers = this.#channels.get(channel);
-      if (!subscribers?.delete(subscriber) || subscribers.size > 0) continue;
-      this.#channels.delete(channel);
-      this.#pending.delete(channel);
-      this.#interest.unsubscribe(channel);
+    for (const name of channels) {
+      const channel = this.#channels.get(name);
+      if (!channel?.subscribers.delete(subscriber) || channel.subscribers.size > 0) continue;
+      if (subscriber.kind !== 'response' || this.#linger <= 0) this.#close(name);
+      else channel.linger = this.#clock.after(this.#linger, () => this.#close(name));
     }
   }
 
   /** Notes a subscriber that may be on no channel for a while, such as a session, until it leaves. */
   enter(subscriber: Subscriber): void {
-    this.#resident.add(subscriber);
+    this.#present.add(subscriber);
   }
 
   /** Ends what `enter` began; the channels are left by `remove`. */
   leave(subscriber: Subscriber): void {
-    this.#resident.delete(subscriber);
+    this.#present.delete(subscriber);
   }
 
   /** The subscribers of a channel: a live view that may shrink while it is walked. */
   of(channel: string): ReadonlySet<Subscriber> {
-    return this.#channels.get(channel) ?? NOBODY;
+    return this.#channels.get(channel)?.subscribers ?? NOBODY;
+  }
+
+  /** Whether the node is interested in a channel: somebody is subscribed, or was a moment ago. */
+  has(channel: string): boolean {
+    return this.#channels.has(channel);
   }
 
   /** How many subscribers a channel has on this node. */
   count(channel: string): number {
-    return this.#channels.get(channel)?.size ?? 0;
+    return this.#channels.get(channel)?.subscribers.size ?? 0;
   }
 
-  /** Every subscriber of this node once, as of now, whether it is on a channel or not. */
+  /** Every subscriber of this node once, as of now. */
   all(): Set<Subscriber> {
-    const all = new Set(this.#resident);
-    for (const subscribers of this.#channels.values()) for (const subscriber of subscribers) all.add(subscriber);
+    const all = new Set<Subscriber>(this.#present);
+    for (const { subscribers } of this.#channels.values()) for (const subscriber of subscribers) all.add(subscriber);
     return all;
   }
 
-  /** How many channels have subscribers. */
+  /** How many channels the node is interested in. */
   get size(): number {
     return this.#channels.size;
   }
 
-  #open(channel: string, subscriber: Subscriber): void {
-    this.#channels.set(channel, new Set([subscriber]));
-    const pending = this.#interest.subscribe(channel);
-    if (pending === undefined) return;
-    const settled = () => {
-      if (this.#pending.get(channel) === pending) this.#pending.delete(channel);
-    };
-    this.#pending.set(channel, pending);
-    pending.then(settled, settled);
+  #open(name: string): Channel {
+    const channel: Channel = { subscribers: new Set(), pending: undefined, linger: undefined };
+    this.#channels.set(name, channel);
+    const pending = this.#interest.subscribe(name);
+    if (pending !== undefined) {
+      channel.pending = pending;
+      const settled = () => {
+        channel.pending = undefined;
+      };
+      pending.then(settled, settled);
+    }
+    return channel;
+  }
+
+  #close(name: string): void {
+    this.#channels.delete(name);
+    this.#interest.unsubscribe(name);
   }
 }

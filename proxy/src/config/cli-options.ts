@@ -1,24 +1,37 @@
 /**
- * The command line of `holdfast`: flags derived from the option table, Pushpin's own flags, subcommands.
+ * The command lines of `holdfast`: flags derived from the option table, Pushpin's own flags, subcommands, and
+ * `holdfast publish` with a table of its own.
  *
  * Owns: argv ⇒ a command and raw settings. Does not own: their values, or doing anything. The only importer of commander.
  */
 import { Command, CommanderError, Option as Flag } from 'commander';
 import { ConfigError } from './errors.js';
 import { flagName, type Option } from './option.js';
+import { type PublishFlags, type PublishOption, publishOptions } from './publish-options.js';
 import type { Setting, Settings } from './setting.js';
 import { optionByKey, options } from './table.js';
 import { expectation } from './value.js';
 
-/** What the command line asks for. `text` is to be printed to standard output. */
+/** Text to be printed to standard output. */
+interface CommandLineText {
+  readonly command: 'help' | 'version';
+  readonly text: string;
+}
+
+/** What the command line asks for. */
 export type CommandLine =
-  | { readonly command: 'help' | 'version'; readonly text: string }
+  | CommandLineText
   | {
       readonly command: 'run' | 'check-config' | 'print-config';
       /** As given with `--config`. */
       readonly config: string | undefined;
       readonly flags: Settings;
     };
+
+/** What the command line of `publish` asks for. */
+export type PublishLine =
+  | { readonly text: string }
+  | { readonly channel: string; readonly content: string | undefined; readonly flags: PublishFlags };
 
 const general = 'General:';
 
@@ -127,13 +140,6 @@ function buildProgram(reading: Reading, put: Put, version: string): Command {
   const program = new Command('holdfast')
     .description('A GRIP push proxy: forwards requests to origins and holds connections open for published items.')
     .usage('[options] [command]')
-    .exitOverride()
-    .configureOutput({
-      writeOut: (text) => {
-        reading.output += text;
-      },
-      writeErr: () => {},
-    })
     .allowExcessArguments(false)
     .optionsGroup(general)
     .helpOption('-h, --help', 'show this text')
@@ -148,7 +154,32 @@ function buildProgram(reading: Reading, put: Put, version: string): Command {
   for (const flag of listed.flatMap(([, ...further]) => further)) program.addOption(flag);
   for (const flag of shorthands(put)) program.addOption(flag);
   for (const [main] of listed) if (main !== undefined) program.addOption(main);
-  return program.action(() => {});
+  return catchOutput(program, reading).action(() => {});
+}
+
+/** Has commander throw instead of exiting, and keep what it prints. */
+function catchOutput(command: Command, kept: { output: string }): Command {
+  return command.exitOverride().configureOutput({
+    writeOut: (text) => {
+      kept.output += text;
+    },
+    writeErr: () => {},
+  });
+}
+
+/** The text for `--help` and `--version`; undefined when the command is to be carried out. */
+function parseWith(command: Command, argv: readonly string[], kept: { output: string }): CommandLineText | undefined {
+  try {
+    command.parse(argv, { from: 'user' });
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.code === 'commander.version') return { command: 'version', text: kept.output };
+    if (error.exitCode === 0) return { command: 'help', text: kept.output };
+    if (error.code === 'commander.excessArguments' && command.commands.length > 0)
+      throw usageError(`unknown command '${command.args[0]}'`, error);
+    throw usageError(error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' '), error);
+  }
 }
 
 /**
@@ -166,15 +197,49 @@ export function parseCommandLine(argv: readonly string[], context: { cwd: string
       .action(() => {
         reading.command = name;
       });
-  try {
-    program.parse(completeBools(argv), { from: 'user' });
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    if (error.code === 'commander.version') return { command: 'version', text: reading.output };
-    if (error.exitCode === 0) return { command: 'help', text: reading.output };
-    if (error.code === 'commander.excessArguments') throw usageError(`unknown command '${program.args[0]}'`, error);
-    throw usageError(error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' '), error);
-  }
+  // Only shown: who calls it comes to parsePublishLine, as its flags are not those of a node.
+  const publish = buildPublish('publish', context.version).action(() => {
+    throw usageError('publish takes no options of a node: write it first');
+  });
+  program.addCommand(catchOutput(publish, reading).allowExcessArguments().allowUnknownOption());
+  const text = parseWith(program, completeBools(argv), reading);
+  if (text !== undefined) return text;
   const { command, config, flags } = reading;
   return { command, config, flags };
+}
+
+/** An argument that adds up when its flag is given again. */
+function collect(value: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), value];
+}
+
+function publishFlag({ flags, doc, many }: PublishOption): Flag {
+  const flag = new Flag(flags, doc);
+  return many === true ? flag.argParser(collect) : flag;
+}
+
+function buildPublish(name: string, version: string): Command {
+  const command = new Command(name)
+    .description('publish an item')
+    .usage('[options] <channel> [content]')
+    .argument('<channel>', 'channel to publish to')
+    .argument('[content]', 'body, stream content and message; @file for the content of a file, @- for standard input')
+    .helpOption('-h, --help', 'show this text')
+    .version(`holdfast ${version}`, '-V, --version', 'show the version')
+    .allowExcessArguments(false);
+  for (const option of publishOptions) command.addOption(publishFlag(option));
+  return command;
+}
+
+/**
+ * Reads the arguments after `publish`. `name` is what `--help` calls the command.
+ * @throws ConfigError ERR_CONFIG_FLAG, with one line, for unknown flags, missing values and a wrong number of arguments
+ */
+export function parsePublishLine(argv: readonly string[], context: { name: string; version: string }): PublishLine {
+  const kept = { output: '' };
+  const command = catchOutput(buildPublish(context.name, context.version), kept).action(() => {});
+  const text = parseWith(command, argv, kept);
+  if (text !== undefined) return text;
+  const [channel, content] = command.args as [string, string | undefined];
+  return { channel, content, flags: command.opts() };
 }

@@ -48,7 +48,8 @@ export function checkHandshake(message: IncomingMessage): HandshakeRefusal | und
   const { rawHeaders } = message;
   if (message.method !== 'GET') return invalid(`the method is ${message.method}, not GET`);
   if (message.httpVersion !== '1.1') return invalid('it is not HTTP/1.1');
-  for (const name of ONCE) if (headerValues(rawHeaders, name.toLowerCase()).length > 1) return invalid(`it has more than one ${name}`);
+  for (const name of ONCE)
+    if (headerValues(rawHeaders, name.toLowerCase()).length > 1) return invalid(`it has more than one ${name}`);
   const key = headerValue(rawHeaders, 'sec-websocket-key');
   if (key === undefined) return invalid('it has no Sec-WebSocket-Key');
   if (!KEY.test(key.trim())) return invalid('its Sec-WebSocket-Key is not 16 bytes in base64');

@@ -1,9 +1,17 @@
 /**
- * Owns: what both kinds of hold share: their owner, and the last ids that an instruct names.
- * Does not own: the holds, or when one is opened.
+ * Owns: what both kinds of hold share: their owner, what they are made from, and what they need beside the parts of
+ * every subscriber. Does not own: the holds, or when one is opened.
  */
 import type { Instruct } from '@holdfast/grip';
-import type { SubscriberEnd } from '../channels/subscriber-parts.js';
+import type { Sequencer } from '../channels/sequencer.js';
+import type { SubscriberEnd, SubscriberParts } from '../channels/subscriber-parts.js';
+import type { SubscriptionList } from '../channels/subscription-list.js';
+import type { ClientResponse } from '../edge/edge.js';
+import { reportGone } from '../links/gone-link.js';
+import type { HttpFilters } from '../links/http-filter.js';
+import type { LinkScope } from '../links/link-scope.js';
+import type { NextLinkParts } from '../links/next-link.js';
+import type { UpdateLimiter } from '../links/update-limiter.js';
 
 /** Whoever opened a hold: the exchange between client and origin. */
 export interface HoldOwner {
@@ -18,11 +26,50 @@ export interface HoldOwner {
   holdRetry(end: SubscriberEnd, lastIds: ReadonlyMap<string, string>): void;
 }
 
-/** The last id that each channel of an instruct names, by unprefixed channel name. */
-export function lastIdsOf(instruct: Instruct): ReadonlyMap<string, string> {
-  const lastIds = new Map<string, string>();
-  for (const channel of instruct.hold?.channels ?? []) {
-    if (channel.prevId !== undefined) lastIds.set(channel.name, channel.prevId);
+/** Given to every hold; the same for all. */
+export interface HoldParts {
+  readonly subscriber: SubscriberParts;
+  readonly sequencer: Pick<Sequencer, 'lastId' | 'forgetLastId'>;
+  readonly links: NextLinkParts;
+  readonly limiter: UpdateLimiter;
+  readonly filters: HttpFilters;
+  /** The global debug setting. */
+  readonly debug: boolean;
+}
+
+/** What one hold is made from. */
+export interface HoldStart {
+  /** The connection's id. */
+  readonly id: string;
+  readonly response: ClientResponse;
+  readonly instruct: Instruct;
+  /** The channels of the instruct and of the target. */
+  readonly list: SubscriptionList;
+  /** Where its links are relative to. */
+  readonly scope: LinkScope;
+  /** Turns a link's instruct into the list that takes the place of the present one. */
+  readonly relist: (instruct: Instruct) => SubscriptionList;
+}
+
+/**
+ * Finds out whether a hold has been overtaken: items later than those that its origin knew have passed on one of its
+ * channels. Their last ids are forgotten, so that the next hold is not found wanting for the same reason.
+ */
+export function isOvertaken(list: SubscriptionList, sequencer: HoldParts['sequencer']): boolean {
+  let overtaken = false;
+  for (const { channel, prevId } of list.all) {
+    if (prevId === undefined) continue;
+    const last = sequencer.lastId(channel);
+    if (last === undefined || last === prevId) continue;
+    sequencer.forgetLastId(channel);
+    overtaken = true;
   }
-  return lastIds;
+  return overtaken;
+}
+
+/** Tells the origin that a hold is over, if it asked for that, and the node does not merely go down. */
+export function tellGone(start: HoldStart, reason: SubscriberEnd['reason'], parts: HoldParts): void {
+  const { gone } = start.instruct.links;
+  if (gone === undefined || reason === 'shutdown') return;
+  reportGone(gone, start.scope, parts.links.client, parts.subscriber.log);
 }

@@ -2,9 +2,10 @@
  * Owns: turning an instruct into a registered hold. Does not own: parsing the instruct, or the hold's life.
  */
 import type { Instruct } from '@holdfast/grip';
-import type { SubscriberParts } from '../channels/subscriber-parts.js';
+import { metaOf, SubscriptionList } from '../channels/subscription-list.js';
 import type { ClientResponse } from '../edge/edge.js';
-import type { HoldOwner } from './hold.js';
+import type { LinkScope } from '../links/link-scope.js';
+import type { HoldOwner, HoldParts, HoldStart } from './hold.js';
 import { ResponseHold } from './response-hold.js';
 import { StreamHold } from './stream-hold.js';
 
@@ -12,10 +13,9 @@ import { StreamHold } from './stream-hold.js';
 export interface Opening {
   readonly id: string;
   readonly response: ClientResponse;
-  /** Must have a hold. */
+  /** Must have a hold or a next link. */
   readonly instruct: Instruct;
-  /** Put before the name of every channel of the instruct. */
-  readonly prefix: string;
+  readonly scope: LinkScope;
   /** Channels of the target (`sub=`): subscribed to without the prefix, beyond `subscriptionMax`. */
   readonly implicit: readonly string[];
   readonly subscriptionMax: number;
@@ -25,26 +25,28 @@ export interface Opening {
  * Registers a hold of the kind that the instruct asks for. In one synchronous step: an item published after the origin
  * answered is either delivered to this hold or was accepted before the origin's answer reached this node.
  */
-export function openHold(opening: Opening, owner: HoldOwner, parts: SubscriberParts): ResponseHold | StreamHold {
-  const { id, response, instruct } = opening;
-  const channels = channelsOf(opening, parts);
-  return instruct.hold?.mode === 'stream'
-    ? new StreamHold(id, response, instruct, channels, owner, parts)
-    : new ResponseHold(id, response, instruct, channels, owner, parts);
+export function openHold(opening: Opening, owner: HoldOwner, parts: HoldParts): ResponseHold | StreamHold {
+  const { id, response, instruct, scope } = opening;
+  const relist = (wanted: Instruct) => listOf(opening, wanted, parts);
+  const start: HoldStart = { id, response, instruct, scope, list: relist(instruct), relist };
+  return instruct.hold?.mode === 'response'
+    ? new ResponseHold(start, owner, parts)
+    : new StreamHold(start, owner, parts);
 }
 
-function channelsOf(opening: Opening, parts: SubscriberParts): readonly string[] {
-  const channels = new Set(opening.implicit);
+function listOf(opening: Opening, instruct: Instruct, parts: HoldParts): SubscriptionList {
+  const { implicit, subscriptionMax, scope, id } = opening;
+  const list = new SubscriptionList();
+  list.meta = metaOf(instruct.meta);
+  for (const name of implicit) list.set(name, { name, filters: [] });
   let count = 0;
-  for (const { name } of opening.instruct.hold?.channels ?? []) {
-    if (count === opening.subscriptionMax) {
-      parts.log.debug({ id: opening.id }, `more than ${opening.subscriptionMax} channels: the rest is ignored`);
+  for (const wish of instruct.hold?.channels ?? instruct.channels ?? []) {
+    const channel = scope.route.prefix + wish.name;
+    if (!list.has(channel) && ++count > subscriptionMax) {
+      parts.subscriber.log.debug({ id }, `more than ${subscriptionMax} channels: the rest is ignored`);
       break;
     }
-    const full = opening.prefix + name;
-    if (channels.has(full)) continue;
-    channels.add(full);
-    count++;
+    list.set(channel, wish);
   }
-  return [...channels];
+  return list;
 }

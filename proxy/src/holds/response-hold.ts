@@ -2,15 +2,18 @@
  * Owns: a held request that one published item, or its time-out, answers (long-polling; GRIP `hold: response`).
  * Does not own: how the hold came about, or asking the origin again (its owner does).
  */
-import type { HttpResponseFormat, HttpResponseSend, Instruct, RawHeaders, ResponseHead } from '@holdfast/grip';
-import { applyBodyPatch } from '@holdfast/grip';
+import { applyBodyPatch, type HttpResponseFormat, type HttpResponseSend, type ResponseHead } from '@holdfast/grip';
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscriber } from '../channels/subscriber.js';
-import type { SubscriberEnd, SubscriberParts } from '../channels/subscriber-parts.js';
+import type { SubscriberEnd } from '../channels/subscriber-parts.js';
+import type { Subscription } from '../channels/subscription-list.js';
 import type { Timer } from '../clock.js';
 import type { CloseReason } from '../close-reasons.js';
-import type { ClientResponse, ResponseOwner } from '../edge/edge.js';
-import { type HoldOwner, lastIdsOf } from './hold.js';
+import type { ResponseOwner } from '../edge/edge.js';
+import { answerPlain } from '../fail.js';
+import { type Filtered, ItemFilter, passesFreely } from '../links/item-filter.js';
+import { type HoldOwner, type HoldParts, type HoldStart, isOvertaken, tellGone } from './hold.js';
+import { mergeHeaders } from './merge-headers.js';
 
 const EMPTY = Buffer.alloc(0);
 
@@ -21,39 +24,33 @@ const EMPTY = Buffer.alloc(0);
 export class ResponseHold implements Subscriber, ResponseOwner {
   readonly id: string;
   readonly kind = 'response';
-  readonly #response: ClientResponse;
-  readonly #instruct: Instruct;
-  readonly #channels: readonly string[];
+  readonly #start: HoldStart;
   readonly #owner: HoldOwner;
-  readonly #parts: SubscriberParts;
+  readonly #parts: HoldParts;
   readonly #since: number;
+  readonly #overtaken: boolean;
   #timer: Timer | undefined;
   #body: Buffer | undefined;
-  #early: HttpResponseFormat | undefined;
+  #early: Delivery[] | undefined;
+  #filter: ItemFilter | undefined;
+  #withdraw: (() => void) | undefined;
   #over = false;
 
-  /** `channels` are the full names; `instruct` must have a hold. */
-  constructor(
-    id: string,
-    response: ClientResponse,
-    instruct: Instruct,
-    channels: readonly string[],
-    owner: HoldOwner,
-    parts: SubscriberParts,
-  ) {
-    this.id = id;
-    this.#response = response;
-    this.#instruct = instruct;
-    this.#channels = channels;
+  /** `start.instruct` must have a response hold. */
+  constructor(start: HoldStart, owner: HoldOwner, parts: HoldParts) {
+    const { clock, events, registry, log } = parts.subscriber;
+    this.id = start.id;
+    this.#start = start;
     this.#owner = owner;
     this.#parts = parts;
-    this.#since = parts.clock.now();
-    response.own(this);
-    const timeout = (instruct.hold?.timeout ?? 0) * 1_000;
-    this.#timer = parts.clock.after(timeout, () => this.#timeOut());
-    parts.events.subscriberOpened('response');
-    parts.registry.add(this, channels)?.catch((error: Error) => {
-      parts.log.warn({ id, err: error }, 'subscription failed: asking the origin again at the time-out');
+    this.#since = clock.now();
+    start.response.own(this);
+    const timeout = (start.instruct.hold?.timeout ?? 0) * 1_000;
+    this.#timer = clock.after(timeout, () => this.#timeOut());
+    events.subscriberOpened('response');
+    this.#overtaken = isOvertaken(start.list, parts.sequencer);
+    registry.add(this, start.list.channels)?.catch((error: Error) => {
+      log.warn({ id: this.id, err: error }, 'subscription failed: asking the origin again at the time-out');
     });
   }
 
@@ -63,7 +60,8 @@ export class ResponseHold implements Subscriber, ResponseOwner {
     this.#body = body;
     const early = this.#early;
     this.#early = undefined;
-    if (early !== undefined) this.#use(early);
+    if (this.#overtaken) this.#retry();
+    for (const delivery of early ?? []) this.deliver(delivery);
   }
 
   /** The origin's answer broke off: the hold ends without a trace, and its owner answers. */
@@ -74,8 +72,16 @@ export class ResponseHold implements Subscriber, ResponseOwner {
   deliver(delivery: Delivery): boolean {
     const format = delivery.response;
     if (this.#over || format === undefined || format.action === 'close' || format.action === 'refresh') return false;
-    if (this.#body !== undefined) this.#use(format);
-    else this.#early ??= format;
+    if (this.#body === undefined) {
+      this.#early ??= [];
+      this.#early.push(delivery);
+      return true;
+    }
+    const subscription = this.#start.list.find(delivery.item.channel);
+    if (subscription === undefined) return false;
+    const { prevId } = subscription;
+    if (prevId !== undefined && delivery.item.prevId !== prevId) this.#missed(subscription);
+    else this.#take(delivery, format, subscription);
     return true;
   }
 
@@ -94,94 +100,96 @@ export class ResponseHold implements Subscriber, ResponseOwner {
     if (end !== undefined) this.#owner.holdEnded(end);
   }
 
-  #use(format: HttpResponseFormat): void {
-    if (format.action === 'hint') this.#retry();
-    else if (format.action === 'send') this.#send(format);
+  /** An item has come that does not follow what the origin knew: only the origin can tell what is between. */
+  #missed({ channel }: Subscription): void {
+    this.#parts.sequencer.forgetLastId(channel);
+    this.#withdraw ??= this.#parts.limiter.enter(this.#start.scope.url, () => this.#retry());
   }
 
-  #send(format: HttpResponseSend): void {
+  #take(delivery: Delivery, format: HttpResponseFormat, subscription: Subscription): void {
+    const { item } = delivery;
+    // What a hint announces the client does not have yet: the origin is still told the id before.
+    if (subscription.prevId !== undefined && format.action === 'send') subscription.prevId = item.id;
+    const contentFilters = format.action === 'send' ? format.contentFilters : undefined;
+    if (this.#filter?.isBusy !== true && passesFreely(subscription.plan, contentFilters)) {
+      this.#use(format, undefined);
+      return;
+    }
+    this.#filter ??= new ItemFilter(this.#start.list, this.#start.scope, this.#parts.filters);
+    const content = format.action === 'send' ? (format.body ?? EMPTY) : EMPTY;
+    this.#filter.run(subscription, item, content, contentFilters, (filtered) => this.#filtered(format, filtered));
+  }
+
+  #filtered(format: HttpResponseFormat, filtered: Filtered): void {
+    if (this.#over || filtered.result === 'drop') return;
+    if (filtered.result === 'send') {
+      this.#use(format, filtered.content);
+      return;
+    }
+    this.#parts.subscriber.events.itemDropped('response', 'filter-failed');
+    this.#parts.subscriber.log.warn({ id: this.id, error: filtered.error }, 'item not delivered: its filter failed');
+    if (!this.#parts.debug && !this.#start.scope.route.debug) return;
+    const end = this.#leave('filter-failed');
+    if (end === undefined) return;
+    answerPlain(this.#start.response, 502, filtered.error);
+    this.#owner.holdEnded(end);
+  }
+
+  #use(format: HttpResponseFormat, content: Buffer | undefined): void {
+    if (format.action === 'hint') this.#retry();
+    else if (format.action === 'send') this.#send(format, content);
+  }
+
+  #send(format: HttpResponseSend, content: Buffer | undefined): void {
     const end = this.#leave('answered', 1);
     if (end === undefined) return;
-    this.#parts.events.itemSent('response');
-    const head = {
-      status: format.code,
-      reason: format.reason,
-      headers: mergeHeaders(this.#instruct.response.headers, format.headers),
-    };
-    const body = 'bodyPatch' in format ? (applyBodyPatch(this.#body ?? EMPTY, format.bodyPatch) ?? EMPTY) : format.body;
+    this.#parts.subscriber.events.itemSent('response');
+    const headers = mergeHeaders(this.#start.instruct.response.headers, format.headers);
+    const head = { status: format.code, reason: format.reason, headers };
+    const body =
+      format.bodyPatch === undefined
+        ? (content ?? format.body)
+        : (applyBodyPatch(this.#body ?? EMPTY, format.bodyPatch) ?? EMPTY);
     this.#answer(head, body, end);
   }
 
   #timeOut(reason: CloseReason = 'timeout'): void {
+    const { clock } = this.#parts.subscriber;
     // The answer that is to go out has not arrived: its end, or its failure, ends the hold.
     if (this.#body === undefined && !this.#over) {
-      this.#parts.clock.clear(this.#timer);
-      this.#timer = this.#parts.clock.after(1_000, () => this.#timeOut(reason));
+      clock.clear(this.#timer);
+      this.#timer = clock.after(1_000, () => this.#timeOut(reason));
       return;
     }
     const end = this.#leave(reason);
     if (end === undefined) return;
-    const { code, reason: phrase, headers } = this.#instruct.response;
+    const { code, reason: phrase, headers } = this.#start.instruct.response;
     this.#answer({ status: code, reason: phrase, headers }, this.#body ?? EMPTY, end);
   }
 
   #answer(head: ResponseHead, body: Buffer, end: SubscriberEnd): void {
-    this.#response.writeHead(head, body.length);
-    this.#response.end(body);
+    const { response } = this.#start;
+    response.writeHead(head, body.length);
+    response.end(body);
     this.#owner.holdEnded(end);
   }
 
   #retry(): void {
+    const { lastIds } = this.#start.list;
     const end = this.#leave('retried');
-    if (end !== undefined) this.#owner.holdRetry(end, lastIdsOf(this.#instruct));
+    if (end !== undefined) this.#owner.holdRetry(end, lastIds);
   }
 
   #leave(reason: CloseReason, items = 0): SubscriberEnd | undefined {
     if (this.#over) return undefined;
     this.#over = true;
-    const { clock, registry, events } = this.#parts;
+    this.#withdraw?.();
+    const { clock, registry, events } = this.#parts.subscriber;
+    const { channels } = this.#start.list;
     clock.clear(this.#timer);
-    registry.remove(this, this.#channels);
+    registry.remove(this, channels);
     events.subscriberEnded('response', reason);
-    const duration = clock.now() - this.#since;
-    return { kind: 'response', reason, items, dropped: 0, duration, channels: this.#channels };
+    if (reason !== 'origin-failed') tellGone(this.#start, reason, this.#parts);
+    return { kind: 'response', reason, items, dropped: 0, duration: clock.now() - this.#since, channels };
   }
-}
-
-/**
- * The held headers with same-named published ones in their place at the end. Published GRIP headers are instructions,
- * not data: they are left out, and `Grip-Expose-Headers` limits what is sent to the fields that it names.
- */
-function mergeHeaders(held: RawHeaders, published: RawHeaders): RawHeaders {
-  if (published.length === 0) return held;
-  const names = new Set<string>();
-  const own: string[] = [];
-  let exposed: Set<string> | undefined;
-  for (let i = 0; i < published.length; i += 2) {
-    const name = published[i] as string;
-    const value = published[i + 1] as string;
-    const lower = name.toLowerCase();
-    if (lower === 'grip-expose-headers') {
-      exposed ??= new Set();
-      for (const part of value.split(',')) exposed.add(part.trim().toLowerCase());
-    } else if (!lower.startsWith('grip-')) {
-      names.add(lower);
-      own.push(name, value);
-    }
-  }
-  const merged: string[] = [];
-  for (let i = 0; i < held.length; i += 2) {
-    const name = held[i] as string;
-    if (!names.has(name.toLowerCase())) merged.push(name, held[i + 1] as string);
-  }
-  merged.push(...own);
-  return exposed === undefined ? merged : only(merged, exposed);
-}
-
-function only(headers: RawHeaders, names: ReadonlySet<string>): RawHeaders {
-  const kept: string[] = [];
-  for (let i = 0; i < headers.length; i += 2) {
-    if (names.has((headers[i] as string).toLowerCase())) kept.push(headers[i] as string, headers[i + 1] as string);
-  }
-  return kept;
 }

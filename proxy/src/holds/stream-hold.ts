@@ -1,88 +1,118 @@
 /**
- * Owns: a response that stays open and to which published items are appended (GRIP `hold: stream`).
- * Does not own: how the hold came about, or the origin's end of the initial body (its owner does).
+ * Owns: a response that stays open and to which published items are appended (GRIP `hold: stream`), and, where it has a
+ * next link, that none of them is missed. Does not own: how the hold came about, the origin's end of the initial body
+ * (its owner does), or fetching links (`links/next-link`).
  */
-import type { Instruct } from '@holdfast/grip';
+import { type Instruct, type ResponseFilter, responseFilter } from '@holdfast/grip';
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscriber } from '../channels/subscriber.js';
-import type { SubscriberEnd, SubscriberParts } from '../channels/subscriber-parts.js';
+import type { SubscriberEnd } from '../channels/subscriber-parts.js';
+import type { Subscription, SubscriptionList } from '../channels/subscription-list.js';
 import type { CloseReason } from '../close-reasons.js';
 import type { ClientResponse, ResponseOwner } from '../edge/edge.js';
 import { StreamPiece } from '../edge/stream-piece.js';
 import { KeepAliveTimer } from '../keep-alive.js';
-import type { HoldOwner } from './hold.js';
-
-/** `opening`: the initial body is going out, items wait. `open`: items are written as they come. */
-type State = 'opening' | 'open' | 'over';
+import { type Filtered, ItemFilter, passesFreely } from '../links/item-filter.js';
+import { type LinkScope, resolveLink } from '../links/link-scope.js';
+import { NextLink, type NextLinkOwner } from '../links/next-link.js';
+import { type HoldOwner, type HoldParts, type HoldStart, isOvertaken, tellGone } from './hold.js';
+import { LinkTimer } from './link-timer.js';
+import { StreamQueue } from './stream-queue.js';
 
 /**
- * Registered from its construction on. Items that arrive while the initial body is going out wait in order, within the
- * same limit as items for a slow client, and follow it.
+ * `flowing`: a body of the origin's is going out, the initial one or a link's; items wait. `catching-up`: a link is to be
+ * fetched or is being fetched; items wait. `open`: items are written as they come.
  */
-export class StreamHold implements Subscriber, ResponseOwner {
+type State = 'flowing' | 'catching-up' | 'open' | 'over';
+
+const EMPTY = Buffer.alloc(0);
+
+/**
+ * Registered from its construction on. Items that arrive while a body is going out wait in order, within the same limit
+ * as items for a slow client, and follow it: those that the origin's body has told already, by its prev-ids, are left out.
+ */
+export class StreamHold implements Subscriber, ResponseOwner, NextLinkOwner {
   readonly id: string;
   readonly kind = 'stream';
-  readonly #response: ClientResponse;
-  readonly #instruct: Instruct;
-  readonly #channels: readonly string[];
+  readonly #start: HoldStart;
   readonly #owner: HoldOwner;
-  readonly #parts: SubscriberParts;
+  readonly #parts: HoldParts;
+  readonly #response: ClientResponse;
   readonly #since: number;
-  #state: State = 'opening';
-  #early: Delivery[] | undefined;
-  #earlyBytes = 0;
+  readonly #queue = new StreamQueue();
+  #state: State = 'flowing';
+  /** In force: the initial instruct, or that of the last link. */
+  #instruct: Instruct;
+  #scope: LinkScope;
+  #list: SubscriptionList;
+  #overtaken: boolean;
+  #bodyFilter: ResponseFilter | undefined;
+  #filter: ItemFilter | undefined;
   #keepAlive: KeepAliveTimer | undefined;
+  #linkTimer: LinkTimer | undefined;
+  #link: NextLink | undefined;
+  #withdraw: (() => void) | undefined;
   #items = 0;
   #dropped = 0;
 
-  /** `channels` are the full names; `instruct` must have a hold. The head is not written yet. */
-  constructor(
-    id: string,
-    response: ClientResponse,
-    instruct: Instruct,
-    channels: readonly string[],
-    owner: HoldOwner,
-    parts: SubscriberParts,
-  ) {
-    this.id = id;
-    this.#response = response;
-    this.#instruct = instruct;
-    this.#channels = channels;
+  /** `start.instruct` must have a stream hold or a next link. The head is not written yet. */
+  constructor(start: HoldStart, owner: HoldOwner, parts: HoldParts) {
+    const { clock, events } = parts.subscriber;
+    this.id = start.id;
+    this.#start = start;
     this.#owner = owner;
     this.#parts = parts;
-    this.#since = parts.clock.now();
-    response.own(this);
-    parts.events.subscriberOpened('stream');
-    parts.registry.add(this, channels)?.catch((error: Error) => {
-      parts.log.warn({ id, err: error }, 'subscription failed: closing the stream, so that its client comes back');
-      this.#end('origin-failed');
-    });
+    this.#response = start.response;
+    this.#since = clock.now();
+    this.#instruct = start.instruct;
+    this.#scope = start.scope;
+    this.#list = start.list;
+    this.#response.own(this);
+    events.subscriberOpened('stream');
+    this.#overtaken = isOvertaken(start.list, parts.sequencer);
+    this.#subscribe();
   }
 
   /** Sends the head at once, so that clients know the stream is up before its first byte. Throws as `writeHead` does. */
   open(): void {
     const { code, reason, headers } = this.#instruct.response;
+    this.#bodyFilter = this.#makeBodyFilter();
     this.#response.writeHead({ status: code, reason, headers }, undefined, true);
   }
 
-  /** Sends a part of the initial body; false when the client cannot take more: `holdWritable` follows. */
+  /** Sends a part of the body that flows; false when the client cannot take more: `holdWritable` follows. */
   write(chunk: Buffer): boolean {
-    return this.#state === 'over' || this.#response.write(chunk);
+    if (this.#state === 'over') return true;
+    if (this.#bodyFilter === undefined) return this.#response.write(chunk);
+    try {
+      const filtered = this.#bodyFilter.update(chunk);
+      return filtered.length === 0 || this.#response.write(filtered);
+    } catch (error) {
+      this.#fail(`filter error: ${(error as Error).message}`, 'filter-failed');
+      return true;
+    }
   }
 
-  /** The initial body is out: what waited follows, and the keep-alive starts. */
+  /** The body that flowed is out whole: the stream is held, or goes on with its next link, or ends. */
   opened(): void {
-    if (this.#state !== 'opening') return;
-    this.#state = 'open';
-    const { keepAlive } = this.#instruct.hold ?? {};
-    if (keepAlive !== undefined) {
-      const piece = new StreamPiece(keepAlive.content);
-      const { clock, random } = this.#parts;
-      this.#keepAlive = new KeepAliveTimer(keepAlive, clock, random, () => this.#beat(piece));
+    if (this.#state !== 'flowing') return;
+    try {
+      this.#bodyFilter?.finish();
+    } catch (error) {
+      this.#fail(`filter error: ${(error as Error).message}`, 'filter-failed');
+      return;
     }
-    const early = this.#early;
-    this.#early = undefined;
-    for (const delivery of early ?? []) this.deliver(delivery);
+    if (this.#instruct.hold === undefined) {
+      if (this.#instruct.links.next === undefined) this.#end('ended');
+      else this.#catchUp();
+      return;
+    }
+    const untrackable = this.#instruct.links.next === undefined ? this.#trackedChannel : undefined;
+    if (untrackable !== undefined) {
+      this.#fail(`channel '${untrackable}' specifies prev-id, but no next link found`, 'link-failed');
+      return;
+    }
+    this.#hold();
   }
 
   /** The origin broke off in the initial body: the client is to see that it is incomplete. */
@@ -92,20 +122,20 @@ export class StreamHold implements Subscriber, ResponseOwner {
 
   deliver(delivery: Delivery): boolean {
     const format = delivery.stream;
-    if (this.#state === 'over' || format === undefined) return false;
-    if (format.action === 'close') {
-      if (this.#state === 'open') this.#end('closed');
-      else this.#queue(delivery, 0);
-      return true;
+    if (this.#state === 'over' || format === undefined || format.action === 'refresh') return false;
+    if (format.action === 'hint' && this.#instruct.links.next === undefined) return false;
+    if (this.#state === 'open') this.#take(delivery);
+    else {
+      const bytes = format.action === 'send' ? format.content.length : 0;
+      if (this.#admits(this.#queue.bytes, bytes)) this.#queue.add(delivery, bytes);
     }
-    if (format.action !== 'send') return false;
-    if (this.#state === 'opening') this.#queue(delivery, format.content.length);
-    else this.#send(delivery);
     return true;
   }
 
-  /** A stream without a next link has nothing to recover from. */
-  recover(): void {}
+  /** All that is known may be out of date: the next link tells. Without one there is nothing to recover from. */
+  recover(): void {
+    if (this.#state === 'open' && this.#instruct.links.next !== undefined) this.#goCatchUp();
+  }
 
   shutDown(): void {
     this.#end('shutdown');
@@ -113,6 +143,7 @@ export class StreamHold implements Subscriber, ResponseOwner {
 
   onWritable(): void {
     this.#owner.holdWritable();
+    this.#link?.resume();
   }
 
   onGone(): void {
@@ -120,40 +151,210 @@ export class StreamHold implements Subscriber, ResponseOwner {
     if (end !== undefined) this.#owner.holdEnded(end);
   }
 
-  #send(delivery: Delivery): void {
-    const { piece } = delivery;
+  linkAnswered(instruct: Instruct, scope: LinkScope): void {
+    const { registry } = this.#parts.subscriber;
+    const before = this.#list;
+    this.#instruct = instruct;
+    this.#scope = scope;
+    this.#list = this.#start.relist(instruct);
+    this.#filter = undefined;
+    this.#overtaken = false;
+    this.#state = 'flowing';
+    this.#bodyFilter = this.#makeBodyFilter();
+    this.#subscribe();
+    registry.remove(
+      this,
+      before.channels.filter((channel) => !this.#list.has(channel)),
+    );
+  }
+
+  linkData(chunk: Buffer): boolean {
+    this.#keepAlive?.stop();
+    this.#keepAlive = undefined;
+    return this.write(chunk);
+  }
+
+  linkEnded(): void {
+    this.opened();
+  }
+
+  linkFailed(why: string, partly: boolean): void {
+    // Where nothing was ever held, what is missing is a part of the answer, and the client is to see that.
+    if (partly || this.#instruct.hold === undefined) this.#end('link-failed', true);
+    else this.#fail(why, 'link-failed');
+  }
+
+  #subscribe(): void {
+    const { registry, log } = this.#parts.subscriber;
+    registry.add(this, this.#list.channels)?.catch((error: Error) => {
+      log.warn({ id: this.id, err: error }, 'subscription failed: closing the stream, so that its client comes back');
+      this.#end('origin-failed');
+    });
+  }
+
+  get #trackedChannel(): string | undefined {
+    for (const { name, prevId } of this.#list.all) if (prevId !== undefined) return name;
+    return undefined;
+  }
+
+  #makeBodyFilter(): ResponseFilter | undefined {
+    const filters: string[] = [];
+    for (const subscription of this.#list.all) filters.push(...subscription.filters);
+    return filters.length === 0 ? undefined : responseFilter(filters, this.#list.meta);
+  }
+
+  /** The stream is open from here on: what waited follows, and the timers run. */
+  #hold(): void {
+    this.#state = 'open';
+    const { clock, random } = this.#parts.subscriber;
+    const { keepAlive } = this.#instruct.hold ?? {};
+    this.#keepAlive?.stop();
+    this.#keepAlive = undefined;
+    if (keepAlive !== undefined) {
+      const piece = new StreamPiece(keepAlive.content);
+      this.#keepAlive = new KeepAliveTimer(keepAlive, clock, random, () => this.#beat(piece));
+    }
+    const { next } = this.#instruct.links;
+    if (next !== undefined) {
+      this.#linkTimer = new LinkTimer(clock, next.timeout * 1_000, () => this.#goCatchUp());
+    }
+    if (this.#overtaken) {
+      this.#overtaken = false;
+      this.#goCatchUp();
+    } else this.#drain();
+  }
+
+  /**
+   * Takes what waited. Items before the first that follows the origin's body are in that body already; if the last of
+   * them is not where the body ends, there may be more behind it than in front, and the link is asked once more.
+   */
+  #drain(): void {
+    let behind = false;
+    const waited = this.#queue.take();
+    const started = new Set<Subscription>();
+    for (const delivery of waited) {
+      const subscription = this.#list.find(delivery.item.channel);
+      if (this.#state !== 'open' || subscription === undefined) continue;
+      const { prevId } = subscription;
+      if (prevId === undefined || started.has(subscription)) this.#take(delivery);
+      else if (delivery.item.prevId === prevId) {
+        started.add(subscription);
+        behind = false;
+        this.#take(delivery);
+      } else behind = delivery.item.id !== prevId;
+    }
+    if (behind && this.#state === 'open') this.#goCatchUp();
+  }
+
+  #take(delivery: Delivery): void {
+    const format = delivery.stream;
+    const subscription = this.#list.find(delivery.item.channel);
+    if (format === undefined || subscription === undefined) return;
+    this.#linkTimer?.active(delivery.at);
+    const { prevId, channel } = subscription;
+    if (prevId !== undefined && delivery.item.prevId !== prevId) {
+      this.#parts.sequencer.forgetLastId(channel);
+      if (format.action === 'hint') this.#catchUp();
+      else this.#goCatchUp();
+      return;
+    }
+    if (prevId !== undefined && format.action !== 'hint') subscription.prevId = delivery.item.id;
+    if (format.action === 'hint') this.#catchUp();
+    else this.#run(delivery, subscription);
+  }
+
+  /** Runs the filters, if there are any. */
+  #run(delivery: Delivery, subscription: Subscription): void {
+    const format = delivery.stream;
+    const content = format?.action === 'send' ? format.content : EMPTY;
+    const contentFilters = format?.action === 'send' ? format.contentFilters : undefined;
+    if (this.#filter?.isBusy !== true && passesFreely(subscription.plan, contentFilters)) {
+      this.#use(delivery, undefined);
+      return;
+    }
+    this.#filter ??= new ItemFilter(this.#list, this.#scope, this.#parts.filters);
+    const filter = this.#filter;
+    filter.run(subscription, delivery.item, content, contentFilters, (filtered) => {
+      if (this.#state !== 'over' && filtered.result !== 'drop') this.#filtered(delivery, content, filtered);
+    });
+  }
+
+  #filtered(delivery: Delivery, content: Buffer, filtered: Filtered): void {
+    if (filtered.result === 'send') {
+      this.#use(delivery, filtered.content === content ? undefined : new StreamPiece(filtered.content));
+    } else if (filtered.result === 'error') {
+      this.#parts.subscriber.events.itemDropped('stream', 'filter-failed');
+      this.#parts.subscriber.log.warn({ id: this.id, error: filtered.error }, 'item not delivered: its filter failed');
+      if (this.#isDebug) this.#fail(filtered.error, 'filter-failed');
+    }
+  }
+
+  #use(delivery: Delivery, own: StreamPiece | undefined): void {
+    if (delivery.stream?.action === 'close') {
+      this.#end('closed');
+      return;
+    }
+    const piece = own ?? delivery.piece;
     if (!this.#admits(this.#response.waiting, piece.payload.length)) return;
     this.#response.push(piece);
     this.#items++;
     this.#keepAlive?.sent(delivery.at);
-    this.#parts.events.itemSent('stream');
+    this.#parts.subscriber.events.itemSent('stream');
   }
 
-  #queue(delivery: Delivery, bytes: number): void {
-    if (!this.#admits(this.#earlyBytes, bytes)) return;
-    this.#earlyBytes += bytes;
-    this.#early ??= [];
-    this.#early.push(delivery);
+  /** Fetches the next link when its turn has come: many streams may have found the same gap. Items wait from now on. */
+  #goCatchUp(): void {
+    const { next } = this.#instruct.links;
+    if (next === undefined || this.#state !== 'open') return;
+    this.#state = 'catching-up';
+    this.#linkTimer?.stop();
+    this.#withdraw = this.#parts.limiter.enter(this.#scope.url, () => this.#catchUp());
+  }
+
+  /** Fetches the next link now. */
+  #catchUp(): void {
+    const { next } = this.#instruct.links;
+    if (next === undefined || this.#state === 'over') return;
+    this.#state = 'catching-up';
+    this.#linkTimer?.stop();
+    this.#withdraw?.();
+    this.#withdraw = undefined;
+    const url = resolveLink(next.uri, this.#scope);
+    if (url === undefined) {
+      this.#fail('Failed to retrieve next link.', 'link-failed');
+      return;
+    }
+    this.#link ??= new NextLink(this.#parts.links, this);
+    if (!this.#link.isBusy) this.#link.fetch({ ...this.#scope, url }, this.#list.lastIds);
   }
 
   /** Whether so many more bytes may wait; otherwise the policy for slow clients is carried out. */
   #admits(waiting: number, bytes: number): boolean {
-    const { queueLimit, slowClientPolicy, events, log } = this.#parts;
+    const { queueLimit, slowClientPolicy, events, log } = this.#parts.subscriber;
     if (waiting === 0 || waiting + bytes <= queueLimit) return true;
     events.itemDropped('stream', 'slow-client');
-    if (slowClientPolicy === 'drop') {
+    const first = this.#dropped++ === 0;
+    if (slowClientPolicy === 'close') {
+      log.warn({ id: this.id, waiting }, 'slow client: closing its stream');
+      this.#end('slow-client', true, true);
       // The first loss is reported at once, the number of all of them with the end of the hold.
-      if (this.#dropped++ === 0) log.warn({ id: this.id, waiting }, 'slow client: dropping items');
-      return false;
-    }
-    this.#dropped++;
-    log.warn({ id: this.id, waiting }, 'slow client: closing its stream');
-    this.#end('slow-client', true, true);
+    } else if (first) log.warn({ id: this.id, waiting }, 'slow client: dropping items');
     return false;
   }
 
   #beat(piece: StreamPiece): void {
     if (this.#response.waiting === 0) this.#response.push(piece);
+  }
+
+  get #isDebug(): boolean {
+    return this.#parts.debug || this.#start.scope.route.debug;
+  }
+
+  /** Ends the stream because of a fault, which clients of debug routes are told in its body. */
+  #fail(text: string, reason: CloseReason): void {
+    this.#parts.subscriber.log.debug({ id: this.id, text }, 'stream failed');
+    if (this.#isDebug && this.#state !== 'over') this.#response.push(new StreamPiece(Buffer.from(`\n\n${text}\n`)));
+    this.#end(reason);
   }
 
   #end(reason: CloseReason, broken = false, discard = false): void {
@@ -168,19 +369,16 @@ export class StreamHold implements Subscriber, ResponseOwner {
     if (this.#state === 'over') return undefined;
     this.#state = 'over';
     this.#keepAlive?.stop();
-    this.#early = undefined;
-    const { clock, registry, events } = this.#parts;
-    registry.remove(this, this.#channels);
+    this.#linkTimer?.stop();
+    this.#link?.stop();
+    this.#withdraw?.();
+    this.#queue.clear();
+    const { clock, registry, events } = this.#parts.subscriber;
+    const { channels } = this.#list;
+    registry.remove(this, channels);
     events.subscriberEnded('stream', reason);
+    tellGone(this.#start, reason, this.#parts);
     const duration = clock.now() - this.#since;
-    const { length } = this.#channels;
-    return {
-      kind: 'stream',
-      reason,
-      items: this.#items,
-      dropped: this.#dropped,
-      duration,
-      channels: length === 0 ? [] : this.#channels,
-    };
+    return { kind: 'stream', reason, items: this.#items, dropped: this.#dropped, duration, channels };
   }
 }

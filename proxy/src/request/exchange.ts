@@ -8,6 +8,7 @@ import type { SubscriberEnd } from '../channels/subscriber-parts.js';
 import type { ClientRequest, ClientResponse, ResponseOwner } from '../edge/edge.js';
 import { RequestError } from '../errors.js';
 import { answerPlain, failureOf } from '../fail.js';
+import { scopeOf } from '../links/link-scope.js';
 import type { OriginError } from '../origin/errors.js';
 import { type Attempts, describeTarget, Failover } from '../origin/failover.js';
 import type { ClientStanding } from '../origin/forwarder.js';
@@ -215,7 +216,7 @@ export class Exchange implements OriginHandler, Attempts, ResponseOwner, Instruc
       request: this.#request,
       response: this.#response,
       target: (this.#call as Failover).target,
-      prefix: this.#route.prefix,
+      scope: scopeOf(this.#request, this.#route, this.#standing),
       subscriptionMax: settings.subscriptionMax,
       bodyMax: settings.instructBodyMax,
       holds,

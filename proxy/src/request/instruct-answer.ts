@@ -8,15 +8,18 @@ import {
   instructKind,
   parseInstructHeaders,
   parseInstructJson,
+  type ResponseFilter,
   type ResponseHead,
+  responseFilter,
 } from '@holdfast/grip';
-import type { SubscriberParts } from '../channels/subscriber-parts.js';
+import { metaOf } from '../channels/subscription-list.js';
 import type { ClientRequest, ClientResponse } from '../edge/edge.js';
 import { RequestError } from '../errors.js';
-import type { HoldOwner } from '../holds/hold.js';
+import type { HoldOwner, HoldParts } from '../holds/hold.js';
 import { openHold } from '../holds/open.js';
 import { ResponseHold } from '../holds/response-hold.js';
 import type { StreamHold } from '../holds/stream-hold.js';
+import type { LinkScope } from '../links/link-scope.js';
 import type { OriginError } from '../origin/errors.js';
 import { describeTarget } from '../origin/failover.js';
 import type { Target } from '../routes/target.js';
@@ -40,13 +43,13 @@ export interface InstructScene {
   readonly response: ClientResponse;
   /** Who gave the instruct. */
   readonly target: Target;
-  /** Goes before the name of every channel of the instruct. */
-  readonly prefix: string;
+  /** Where its links are relative to. */
+  readonly scope: LinkScope;
   /** Most channels of one instruct. */
   readonly subscriptionMax: number;
   /** Longest body that is read whole, in bytes. */
   readonly bodyMax: number;
-  readonly holds: SubscriberParts;
+  readonly holds: HoldParts;
 }
 
 const EMPTY = Buffer.alloc(0);
@@ -82,7 +85,14 @@ export class InstructAnswer implements AnswerBody {
   }
 
   #obeyHeaders(instruct: Instruct, length: number | undefined): AnswerBody {
-    if (!this.#holds(instruct)) return this.#owner.instructRelayed(headOf(instruct), length);
+    if (!this.#holds(instruct)) {
+      const filter = responseFilter(filtersOf(instruct), metaOf(instruct.meta));
+      if (filter === undefined) return this.#owner.instructRelayed(headOf(instruct), length);
+      return this.#collect(
+        (body) => this.#answer(instruct, filtered(filter, body)),
+        () => {},
+      );
+    }
     const hold = this.#open(instruct);
     if (hold instanceof ResponseHold) {
       return this.#collect(
@@ -96,9 +106,8 @@ export class InstructAnswer implements AnswerBody {
   #obeyJson(instruct: Instruct): void {
     const body = instruct.response.body ?? EMPTY;
     if (!this.#holds(instruct)) {
-      this.#scene.response.writeHead(headOf(instruct), body.length);
-      this.#scene.response.end(body);
-      this.#owner.instructAnswered(instruct.response.code);
+      const filter = responseFilter(filtersOf(instruct), metaOf(instruct.meta));
+      this.#answer(instruct, filter === undefined ? body : filtered(filter, body));
       return;
     }
     const hold = this.#open(instruct);
@@ -110,15 +119,24 @@ export class InstructAnswer implements AnswerBody {
     }
   }
 
-  /** A stream to which nothing can ever be appended (RFC 9110 §6.4.1) is an answer, not a hold. */
-  #holds({ hold, response: { code } }: Instruct): boolean {
-    if (hold === undefined) return false;
-    return hold.mode === 'response' || !(this.#scene.request.method === 'HEAD' || code === 204 || code === 304);
+  #answer(instruct: Instruct, body: Buffer): void {
+    this.#scene.response.writeHead(headOf(instruct), body.length);
+    this.#scene.response.end(body);
+    this.#owner.instructAnswered(instruct.response.code);
+  }
+
+  /**
+   * Whether the response stays open: held, or continued by a next link. A stream to which nothing can ever be appended
+   * (RFC 9110 §6.4.1) is an answer, not a hold.
+   */
+  #holds({ hold, links, response: { code } }: Instruct): boolean {
+    if (hold === undefined && links.next === undefined) return false;
+    return hold?.mode === 'response' || !(this.#scene.request.method === 'HEAD' || code === 204 || code === 304);
   }
 
   #open(instruct: Instruct): ResponseHold | StreamHold {
-    const { request, response, target, prefix, subscriptionMax, holds } = this.#scene;
-    const opening = { id: request.id, response, instruct, prefix, implicit: target.subs, subscriptionMax };
+    const { request, response, target, scope, subscriptionMax, holds } = this.#scene;
+    const opening = { id: request.id, response, instruct, scope, implicit: target.subs, subscriptionMax };
     return openHold(opening, this.#owner, holds);
   }
 
@@ -173,6 +191,17 @@ export class InstructAnswer implements AnswerBody {
 function tooLarge(target: Target): RequestError {
   const text = `GRIP instruct response too large from ${describeTarget(target)}`;
   return new RequestError('ERR_REQUEST_INSTRUCT_TOO_LARGE', text);
+}
+
+function filtersOf({ hold, channels = [] }: Instruct): string[] {
+  return (hold?.channels ?? channels).flatMap(({ filters }) => filters);
+}
+
+/** Throws a `GripError` when the filter cannot be run. */
+function filtered(filter: ResponseFilter, body: Buffer): Buffer {
+  const result = filter.update(body);
+  filter.finish();
+  return result;
 }
 
 function headOf(instruct: Instruct): ResponseHead {

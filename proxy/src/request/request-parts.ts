@@ -1,9 +1,10 @@
 /** Owns: what every exchange is given, and what it reports. Does not own: any of the parts. */
 import type { Log } from '@holdfast/control-api';
 import type { SigKey } from '@holdfast/grip';
-import type { SubscriberEnd, SubscriberParts } from '../channels/subscriber-parts.js';
+import type { SubscriberEnd } from '../channels/subscriber-parts.js';
 import type { Clock } from '../clock.js';
 import type { ClientRequest } from '../edge/edge.js';
+import type { HoldParts } from '../holds/hold.js';
 import type { Forwarder } from '../origin/forwarder.js';
 import type { ForwardRules } from '../origin/headers.js';
 import type { Origin } from '../origin/origin.js';
@@ -64,7 +65,7 @@ export interface RequestParts {
   readonly originOf: (target: Target, route: Route, host: string) => Origin;
   readonly admission: Admission;
   readonly forwarder: Forwarder;
-  readonly holds: SubscriberParts;
+  readonly holds: HoldParts;
   readonly sessions: SessionParts;
   readonly clock: Clock;
   readonly events: RequestEvents;

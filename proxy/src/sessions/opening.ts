@@ -68,6 +68,7 @@ export class Opening implements OriginSocketOwner, ResponseOwner {
       {
         request: this.#request,
         route: this.#route,
+        standing: this.#standing,
         client,
         origin: this.#origin as OriginSocket,
         implicit: this.#target.subs,
@@ -149,7 +150,9 @@ export class Opening implements OriginSocketOwner, ResponseOwner {
     } catch (error) {
       // A file of the target's that cannot be read, such as its client certificate.
       const { message } = error as Error;
-      queueMicrotask(() => this.originFailed(new OriginError('ERR_ORIGIN_CONNECT', message, 'connect', { cause: error })));
+      queueMicrotask(() =>
+        this.originFailed(new OriginError('ERR_ORIGIN_CONNECT', message, 'connect', { cause: error })),
+      );
     }
   }
 

@@ -2,6 +2,7 @@
 import type { ResponseHead } from '@holdfast/grip';
 import type { SubscriberEnd, SubscriberParts } from '../channels/subscriber-parts.js';
 import type { ClientRequest } from '../edge/edge.js';
+import type { HttpFilters } from '../links/http-filter.js';
 import type { ClientStanding } from '../origin/forwarder.js';
 import type { Route } from '../routes/route.js';
 import type { Target } from '../routes/target.js';
@@ -41,6 +42,7 @@ export interface SessionParts {
   /** Starts a handshake with a target: WebSocket or WebSocket-over-HTTP, as the target says. Never calls synchronously. */
   readonly dial: (dial: Dial, target: Target, owner: OriginSocketOwner) => OriginSocket;
   readonly events: SessionEvents;
+  readonly filters: HttpFilters;
   /** The global debug setting. */
   readonly debug: boolean;
   /** Most channels of one session, those of its target aside. */

@@ -14,8 +14,12 @@ import type { Delivery } from '../channels/delivery.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import { type CloseReason, closeCode, closeReasons } from '../close-reasons.js';
 import type { ClientRequest } from '../edge/edge.js';
+import { type Filtered, ItemFilter, passesFreely } from '../links/item-filter.js';
+import { scopeOf } from '../links/link-scope.js';
 import type { OriginError } from '../origin/errors.js';
+import type { ClientStanding } from '../origin/forwarder.js';
 import type { Route } from '../routes/route.js';
+import { FramePiece } from '../websocket/frame-piece.js';
 import type { MessageSocket, MessageType, SocketOwner } from '../websocket/message-socket.js';
 import { isRefreshable, type OriginSocket } from './origin-socket.js';
 import type { SessionParts } from './session-parts.js';
@@ -34,6 +38,7 @@ const NO_REASON = Buffer.alloc(0);
 export interface SessionStart {
   readonly request: ClientRequest;
   readonly route: Route;
+  readonly standing: ClientStanding;
   readonly client: MessageSocket;
   readonly origin: OriginSocket;
   /** Full names of the channels of the target (`sub=`). */
@@ -52,9 +57,8 @@ export class Session implements Subscriber, SocketOwner {
   readonly #origin: OriginSocket;
   readonly #subscriptions: Subscriptions;
   readonly #timed: TimedMessages;
-  /** Set by the origin, for filters. */
-  readonly #meta = new Map<string, string>();
   readonly #since: number;
+  #filter: ItemFilter | undefined;
   #state: State = 'open';
   #items = 0;
   #dropped = 0;
@@ -129,33 +133,60 @@ export class Session implements Subscriber, SocketOwner {
   deliver(delivery: Delivery): boolean {
     const format = delivery.ws;
     if (this.#state === 'over' || format === undefined || format.action === 'hint') return false;
-    if (format.action === 'refresh') return this.#refresh();
-    if (format.action === 'close') {
-      this.#closedByItem(format.code, format.reason);
+    const subscription = this.#subscriptions.list.find(delivery.item.channel);
+    if (subscription === undefined) return false;
+    const contentFilters = format.action === 'send' ? format.contentFilters : undefined;
+    if (this.#filter?.isBusy !== true && passesFreely(subscription.plan, contentFilters)) {
+      this.#use(delivery, undefined);
       return true;
     }
-    const { frame } = delivery;
-    if (!this.#admits(frame.payload.length)) return true;
-    this.#client.push(frame);
-    this.#items++;
-    this.#timed.sent();
-    this.#parts.subscriber.events.itemSent('ws');
+    const { request, route, standing } = this.#start;
+    const scope = scopeOf(request, route, standing);
+    this.#filter ??= new ItemFilter(this.#subscriptions.list, scope, this.#parts.filters);
+    const content = format.action === 'send' ? format.content : NO_REASON;
+    this.#filter.run(subscription, delivery.item, content, contentFilters, (filtered) => {
+      if (this.#state !== 'over' && filtered.result !== 'drop') this.#filtered(delivery, content, filtered);
+    });
     return true;
   }
 
-  /** An origin that is asked over HTTP is asked for news; one that speaks WebSocket sends them by itself. */
-  recover(): void {
-    this.#refresh();
-  }
+  /** Sessions have no ids to be behind with: their origins see to what they send. */
+  recover(): void {}
 
   shutDown(): void {
     this.#end('shutdown');
   }
 
-  #refresh(): boolean {
-    if (this.#state !== 'open' || !isRefreshable(this.#origin)) return false;
-    this.#origin.refresh();
-    return true;
+  #filtered(delivery: Delivery, content: Buffer, filtered: Filtered): void {
+    if (filtered.result === 'send') {
+      const { ws } = delivery;
+      const isOwn = filtered.content !== content && ws?.action === 'send';
+      this.#use(delivery, isOwn ? new FramePiece(ws.type, filtered.content) : undefined);
+    } else if (filtered.result === 'error') {
+      this.#parts.subscriber.events.itemDropped('ws', 'filter-failed');
+      this.#parts.subscriber.log.warn({ id: this.id, error: filtered.error }, 'item not delivered: its filter failed');
+      if (this.#start.route.debug || this.#parts.debug) this.#end('filter-failed', filtered.error);
+    }
+  }
+
+  /** Carries an item out; `own` is the message where a filter has changed it for this client. */
+  #use(delivery: Delivery, own: FramePiece | undefined): void {
+    const format = delivery.ws;
+    if (format?.action === 'refresh') this.#refresh();
+    else if (format?.action === 'close') this.#closedByItem(format.code, format.reason);
+    else {
+      const frame = own ?? delivery.frame;
+      if (!this.#admits(frame.payload.length)) return;
+      this.#client.push(frame);
+      this.#items++;
+      this.#timed.sent();
+      this.#parts.subscriber.events.itemSent('ws');
+    }
+  }
+
+  /** An origin that is asked over HTTP is asked for news; one that speaks WebSocket sends them by itself. */
+  #refresh(): void {
+    if (this.#state === 'open' && isRefreshable(this.#origin)) this.#origin.refresh();
   }
 
   #closedByItem(code: number | undefined, reason: string | undefined): void {
@@ -181,8 +212,7 @@ export class Session implements Subscriber, SocketOwner {
         this.#client.resume();
         break;
       case 'set-meta':
-        if (control.value === undefined) this.#meta.delete(control.name);
-        else this.#meta.set(control.name, control.value);
+        this.#subscriptions.setMeta(control.name, control.value);
         break;
       case 'keep-alive':
         this.#timed.keepAlive(control);

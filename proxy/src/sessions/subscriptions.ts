@@ -1,20 +1,22 @@
-/** Owns: the channels of one session. Does not own: what is delivered on them. */
+/** Owns: the channels and meta of one session. Does not own: what is delivered on them. */
 import { MAX_FILTERS } from '@holdfast/grip';
 import type { ChannelRegistry } from '../channels/registry.js';
 import type { Subscriber } from '../channels/subscriber.js';
+import { SubscriptionList } from '../channels/subscription-list.js';
 
 /** What became of a wish to subscribe. */
 export type SubscribeOutcome = 'subscribed' | 'too-many-channels' | 'too-many-filters';
 
 /** The implicit channels of the session's target, and those that the origin subscribed it to. */
 export class Subscriptions {
+  /** All of them, with their filters and the meta of the session. */
+  readonly list = new SubscriptionList();
   readonly #subscriber: Subscriber;
   readonly #registry: ChannelRegistry;
   readonly #prefix: string;
   readonly #max: number;
   readonly #implicit: ReadonlySet<string>;
-  /** Full name → filters. */
-  readonly #channels = new Map<string, readonly string[]>();
+  readonly #own = new Set<string>();
 
   /** `prefix` goes before every channel that the origin names; `implicit` are full names and do not count for `max`. */
   constructor(
@@ -29,11 +31,12 @@ export class Subscriptions {
     this.#prefix = prefix;
     this.#max = max;
     this.#implicit = new Set(implicit);
+    for (const name of this.#implicit) this.list.set(name, { name, filters: [] });
   }
 
   /** Full names of all channels. */
   get names(): string[] {
-    return [...new Set([...this.#implicit, ...this.#channels.keys()])];
+    return this.list.channels;
   }
 
   /** Subscribes to the implicit channels. The result is as of `ChannelRegistry.add`. */
@@ -42,25 +45,37 @@ export class Subscriptions {
   }
 
   /** Subscribes to one more channel, or replaces the filters of its subscription. */
-  add(channel: string, filters: readonly string[]): { outcome: SubscribeOutcome; live: Promise<void> | undefined } {
+  add(name: string, filters: readonly string[]): { outcome: SubscribeOutcome; live: Promise<void> | undefined } {
     if (filters.length > MAX_FILTERS) return { outcome: 'too-many-filters', live: undefined };
-    const name = this.#prefix + channel;
-    if (!this.#channels.has(name) && this.#channels.size >= this.#max) {
+    const channel = this.#prefix + name;
+    if (!this.#own.has(channel) && this.#own.size >= this.#max)
       return { outcome: 'too-many-channels', live: undefined };
-    }
-    this.#channels.set(name, filters);
-    return { outcome: 'subscribed', live: this.#registry.add(this.#subscriber, [name]) };
+    this.#own.add(channel);
+    this.list.set(channel, { name, filters });
+    return { outcome: 'subscribed', live: this.#registry.add(this.#subscriber, [channel]) };
   }
 
   /** Ends a subscription that the origin made; an implicit one stays. */
-  remove(channel: string): void {
-    const name = this.#prefix + channel;
-    if (this.#channels.delete(name) && !this.#implicit.has(name)) this.#registry.remove(this.#subscriber, [name]);
+  remove(name: string): void {
+    const channel = this.#prefix + name;
+    if (!this.#own.delete(channel)) return;
+    if (this.#implicit.has(channel)) this.list.set(channel, { name: channel, filters: [] });
+    else {
+      this.list.delete(channel);
+      this.#registry.remove(this.#subscriber, [channel]);
+    }
+  }
+
+  /** Sets a value of the session's meta, or without one removes it. */
+  setMeta(name: string, value: string | undefined): void {
+    const meta = new Map(this.list.meta);
+    if (value === undefined) meta.delete(name);
+    else meta.set(name, value);
+    this.list.meta = meta;
   }
 
   /** Ends all of them. */
   clear(): void {
     this.#registry.remove(this.#subscriber, this.names);
-    this.#channels.clear();
   }
 }

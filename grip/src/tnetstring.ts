@@ -1,0 +1,164 @@
+/**
+ * Typed netstrings: the binary encoding in which Pushpin's ZeroMQ sockets speak.
+ *
+ * Owns: bytes ⇄ values. Does not own: what the values mean, nor the letter that tells a tnetstring from JSON
+ * (packet.ts).
+ *
+ * `<length>:<bytes><type>`, where the type is `,` for a byte string, `#` integer, `^` float, `!` true or false, `~`
+ * null, `]` list and `}` map. The bytes of lists and maps are tnetstrings again, those of maps keys and values in turn.
+ */
+import { Buffer } from 'node:buffer';
+import { GripError } from './errors.js';
+
+/**
+ * A decoded value. Byte strings are Buffers that share the input's memory, integers beyond 2^53 are bigint, and maps
+ * are objects without prototype, so that no key means anything but itself; keys are read as UTF-8.
+ */
+export type TnetValue =
+  | null
+  | boolean
+  | number
+  | bigint
+  | Buffer
+  | readonly TnetValue[]
+  | { readonly [key: string]: TnetValue };
+
+/** How deep lists and maps may nest: far beyond any item, far below what exhausts the stack. Deeper is an error. */
+export const MAX_TNET_DEPTH = 256;
+
+/** Digits of a length: tens of gigabytes, more than any message. */
+const LENGTH_DIGITS = 10;
+
+const COLON = 0x3a;
+const integer = /^[+-]?[0-9]{1,19}$/;
+const decimal = /^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?$/;
+
+/**
+ * Decodes the value at the beginning of `bytes`; what follows it is ignored, as Pushpin does. Throws ERR_GRIP_PACKET for
+ * anything that is not a tnetstring.
+ */
+export function decodeTnetstring(bytes: Uint8Array): TnetValue {
+  return new Reader(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)).value(bytes.byteLength, 0);
+}
+
+function broken(why: string): GripError {
+  return new GripError('ERR_GRIP_PACKET', `not a tnetstring: ${why}`);
+}
+
+class Reader {
+  readonly #bytes: Buffer;
+  #at = 0;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  /** The next value, which must end at `end` or before. */
+  value(end: number, depth: number): TnetValue {
+    const length = this.#length(end);
+    const start = this.#at;
+    const stop = start + length;
+    if (stop >= end) throw broken('it is cut short');
+    const type = String.fromCharCode(this.#bytes[stop] as number);
+    const value = this.#typed(type, start, stop, depth);
+    this.#at = stop + 1;
+    return value;
+  }
+
+  #length(end: number): number {
+    let length = 0;
+    const start = this.#at;
+    for (; this.#at < end && this.#bytes[this.#at] !== COLON; this.#at++) {
+      const digit = (this.#bytes[this.#at] as number) - 0x30;
+      if (digit < 0 || digit > 9 || this.#at - start >= LENGTH_DIGITS) throw broken('a length is expected');
+      length = length * 10 + digit;
+    }
+    if (this.#at === start || this.#at >= end) throw broken('a length is expected');
+    this.#at++;
+    return length;
+  }
+
+  #typed(type: string, start: number, stop: number, depth: number): TnetValue {
+    if (type === ',') return this.#bytes.subarray(start, stop);
+    if (type === ']') return this.#list(stop, depth + 1);
+    if (type === '}') return this.#map(stop, depth + 1);
+    // No scalar is longer; a longer one is not worth a string of its own.
+    return scalarOf(type, this.#bytes.toString('latin1', start, Math.min(stop, start + 64)));
+  }
+
+  #list(stop: number, depth: number): TnetValue[] {
+    if (depth > MAX_TNET_DEPTH) throw broken('it nests too deep');
+    const list: TnetValue[] = [];
+    while (this.#at < stop) list.push(this.value(stop, depth));
+    return list;
+  }
+
+  #map(stop: number, depth: number): { [key: string]: TnetValue } {
+    if (depth > MAX_TNET_DEPTH) throw broken('it nests too deep');
+    const map: { [key: string]: TnetValue } = Object.create(null);
+    while (this.#at < stop) {
+      const key = this.value(stop, depth);
+      if (!Buffer.isBuffer(key)) throw broken('the key of a map is not a byte string');
+      map[key.toString('utf8')] = this.value(stop, depth);
+    }
+    return map;
+  }
+}
+
+function scalarOf(type: string, text: string): null | boolean | number | bigint {
+  switch (type) {
+    case '#': {
+      if (!integer.test(text)) throw broken('bad integer');
+      const value = Number(text);
+      return Number.isSafeInteger(value) ? value : BigInt(text);
+    }
+    case '^': {
+      const value = decimal.test(text) ? Number(text) : Number.NaN;
+      if (!Number.isFinite(value)) throw broken('bad float');
+      return value;
+    }
+    case '!':
+      if (text !== 'true' && text !== 'false') throw broken('bad boolean');
+      return text === 'true';
+    case '~':
+      if (text !== '') throw broken('a null with content');
+      return null;
+    default:
+      throw broken('unknown type');
+  }
+}
+
+/**
+ * Encodes anything JSON can say, and bytes (Uint8Array) and bigint. Strings become their UTF-8 bytes; members of a map
+ * that are undefined are left out, elements of a list become null. Throws TypeError for what has no tnetstring: functions,
+ * symbols, NaN and infinities.
+ */
+export function encodeTnetstring(value: unknown): Buffer {
+  if (value === null || value === undefined) return Buffer.from('0:~');
+  if (typeof value === 'string') return framed(Buffer.from(value, 'utf8'), ',');
+  if (value instanceof Uint8Array) return framed(value, ',');
+  if (typeof value === 'boolean') return framed(Buffer.from(String(value)), '!');
+  if (typeof value === 'bigint') return framed(Buffer.from(String(value)), '#');
+  if (typeof value === 'number') return encodeNumber(value);
+  if (Array.isArray(value)) return framed(Buffer.concat(value.map(encodeTnetstring)), ']');
+  if (typeof value === 'object') return encodeMap(value);
+  throw new TypeError(`a ${typeof value} has no tnetstring`);
+}
+
+function encodeNumber(value: number): Buffer {
+  if (!Number.isFinite(value)) throw new TypeError(`${value} has no tnetstring`);
+  const whole = Number.isSafeInteger(value) && !Object.is(value, -0);
+  return framed(Buffer.from(Object.is(value, -0) ? '-0' : String(value)), whole ? '#' : '^');
+}
+
+function encodeMap(value: object): Buffer {
+  const parts: Buffer[] = [];
+  for (const [key, member] of Object.entries(value)) {
+    if (member !== undefined) parts.push(encodeTnetstring(key), encodeTnetstring(member));
+  }
+  return framed(Buffer.concat(parts), '}');
+}
+
+function framed(content: Uint8Array, type: string): Buffer {
+  return Buffer.concat([Buffer.from(`${content.length}:`), content, Buffer.from(type)]);
+}

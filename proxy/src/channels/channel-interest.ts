@@ -1,0 +1,52 @@
+/**
+ * Owns: what follows from this node's interest in channels: the backplane's subscriptions, the life of what the sequencer
+ * knows, and the update after a first subscription. Does not own: who is subscribed.
+ */
+import type { Clock } from '../clock.js';
+import type { Interest } from './registry.js';
+import type { Sequencer } from './sequencer.js';
+import type { Subscriber } from './subscriber.js';
+
+/**
+ * How long after a channel's first subscription its holds ask their origins again, where that is wanted, in ms: for what
+ * a publisher sent before the subscription had reached it.
+ */
+const FIRST_UPDATE_MS = 1_000;
+
+/** What the interest is joined from. */
+export interface ChannelInterestParts {
+  readonly backplane: Interest;
+  /** Others who follow the interest, such as a ZeroMQ SUB socket. */
+  readonly followers: readonly Interest[];
+  readonly sequencer: Pick<Sequencer, 'forget'>;
+  readonly clock: Clock;
+  /** `update_on_first_subscription`. */
+  readonly updatesFirst: boolean;
+  readonly subscribersOf: (channel: string) => ReadonlySet<Subscriber>;
+}
+
+/** Passes the node's interest on. */
+export class ChannelInterest implements Interest {
+  readonly #parts: ChannelInterestParts;
+
+  constructor(parts: ChannelInterestParts) {
+    this.#parts = parts;
+  }
+
+  subscribe(channel: string): Promise<void> | undefined {
+    const { backplane, followers, updatesFirst, clock, subscribersOf } = this.#parts;
+    for (const follower of followers) follower.subscribe(channel);
+    if (updatesFirst) {
+      clock.after(FIRST_UPDATE_MS, () => {
+        for (const subscriber of [...subscribersOf(channel)]) subscriber.recover();
+      });
+    }
+    return backplane.subscribe(channel);
+  }
+
+  unsubscribe(channel: string): void {
+    this.#parts.sequencer.forget(channel);
+    for (const follower of this.#parts.followers) follower.unsubscribe(channel);
+    this.#parts.backplane.unsubscribe(channel);
+  }
+}

@@ -1,0 +1,37 @@
+/** Owns: when a stream has been silent for so long that its next link is due. Does not own: fetching it. */
+import type { Clock, Timer } from '../clock.js';
+
+/** Like keep-alives: items only note the time, and a timer that fires too early is set anew. */
+export class LinkTimer {
+  readonly #clock: Clock;
+  readonly #timeout: number;
+  readonly #due: () => void;
+  #last: number;
+  #timer: Timer | undefined;
+
+  /** `timeout` in ms. */
+  constructor(clock: Clock, timeout: number, due: () => void) {
+    this.#clock = clock;
+    this.#timeout = timeout;
+    this.#due = due;
+    this.#last = clock.now();
+    this.#arm(timeout);
+  }
+
+  /** Something came on one of the channels at `at` (ms since the Unix epoch). */
+  active(at: number): void {
+    this.#last = at;
+  }
+
+  stop(): void {
+    this.#clock.clear(this.#timer);
+  }
+
+  #arm(ms: number): void {
+    this.#timer = this.#clock.after(ms, () => {
+      const early = this.#last + this.#timeout - this.#clock.now();
+      if (early > 0) this.#arm(early);
+      else this.#due();
+    });
+  }
+}

@@ -1,0 +1,141 @@
+/**
+ * Owns: the filters that ask a server about an item: http-check and http-modify. Does not own: the other filters, or the
+ * order of items.
+ */
+import { headerValue, type Item, type ResponseHead, wireFromText } from '@holdfast/grip';
+import type { Clock, Timer } from '../clock.js';
+import type { OriginError } from '../origin/errors.js';
+import type { OriginCall, OriginHandler } from '../origin/origin.js';
+import type { LinkClient } from './link-client.js';
+import { type LinkScope, resolveLink } from './link-scope.js';
+
+/** How long a server may take to answer, in ms. */
+const TIMEOUT_MS = 10_000;
+
+/** Longest answer in bytes. */
+const MAX_ANSWER = 100_000;
+
+/** Requests to one URL in a second; more wait for the next. */
+const RATE = 100;
+
+/** What is asked. */
+export interface HttpFilterQuestion {
+  readonly filter: 'http-check' | 'http-modify';
+  /** Where the connection stands: the URL in its meta may be relative. */
+  readonly scope: LinkScope;
+  readonly subMeta: ReadonlyMap<string, string>;
+  readonly item: Item;
+  readonly lastIds: ReadonlyMap<string, string>;
+  readonly content: Buffer;
+}
+
+/** The answer: the content to go on with, or that the item is not to be delivered. */
+export type HttpFilterAnswer = { readonly drop: true } | { readonly drop: false; readonly content: Buffer };
+
+/** Asks servers. One for a node: the rate is kept per URL. */
+export class HttpFilters {
+  readonly #client: LinkClient;
+  readonly #clock: Clock;
+  readonly #sent = new Map<string, number>();
+  readonly #waiting = new Map<string, (() => void)[]>();
+  #tick: Timer | undefined;
+
+  constructor(client: LinkClient, clock: Clock) {
+    this.#client = client;
+    this.#clock = clock;
+  }
+
+  /** Asks; rejects with the text of the error that filters report. */
+  async ask(question: HttpFilterQuestion): Promise<HttpFilterAnswer> {
+    const named = question.subMeta.get('url');
+    if (named === undefined || named === '') throw new Error('missing url value');
+    const url = resolveLink(named, question.scope);
+    if (url === undefined) throw new Error('invalid url value');
+    await this.#turn(url);
+    const { head, body } = await this.#request(url, question);
+    const action = headerValue(head.headers, 'action')?.trim();
+    if (head.status !== 200 && head.status !== 204) {
+      throw new Error(`unexpected network request status: code=${head.status}`);
+    }
+    if (action === 'drop') return { drop: true };
+    const replaced = question.filter === 'http-modify' && head.status === 200;
+    return { drop: false, content: replaced ? body : question.content };
+  }
+
+  /** Waits until the URL may be asked once more. */
+  #turn(url: string): Promise<void> | undefined {
+    const sent = this.#sent.get(url) ?? 0;
+    this.#tick ??= this.#clock.after(1_000, () => this.#refill());
+    if (sent < RATE) {
+      this.#sent.set(url, sent + 1);
+      return undefined;
+    }
+    return new Promise((resolve) => {
+      const queue = this.#waiting.get(url) ?? [];
+      queue.push(resolve);
+      this.#waiting.set(url, queue);
+    });
+  }
+
+  #refill(): void {
+    this.#tick = undefined;
+    this.#sent.clear();
+    for (const [url, queue] of this.#waiting) {
+      const now = queue.splice(0, RATE);
+      this.#sent.set(url, now.length);
+      if (queue.length === 0) this.#waiting.delete(url);
+      for (const go of now) go();
+    }
+    if (this.#sent.size > 0) this.#tick = this.#clock.after(1_000, () => this.#refill());
+  }
+
+  #request(url: string, question: HttpFilterQuestion): Promise<{ head: ResponseHead; body: Buffer }> {
+    return new Promise((resolve, reject) => {
+      const chunks: Buffer[] = [];
+      let bytes = 0;
+      let head: ResponseHead | undefined;
+      const stop = (error: Error) => {
+        this.#clock.clear(timer);
+        call.abort();
+        reject(error);
+      };
+      const handler: OriginHandler = {
+        onInformation() {},
+        onHead: (received) => {
+          head = received;
+        },
+        onData: (chunk) => {
+          bytes += chunk.length;
+          if (bytes > MAX_ANSWER) stop(new Error(`network response exceeded ${MAX_ANSWER} bytes`));
+          else chunks.push(chunk);
+          return true;
+        },
+        onEnd: () => {
+          this.#clock.clear(timer);
+          resolve({ head: head as ResponseHead, body: Buffer.concat(chunks) });
+        },
+        onError: (error: OriginError) => {
+          this.#clock.clear(timer);
+          reject(new Error(`network request failed: ${error.message}`));
+        },
+      };
+      const call: OriginCall = this.#client.send(
+        {
+          method: 'POST',
+          url,
+          scope: question.scope,
+          headers: [
+            'Sub-Meta',
+            wireFromText(JSON.stringify(Object.fromEntries(question.subMeta))),
+            'Pub-Meta',
+            wireFromText(JSON.stringify(question.item.meta)),
+          ],
+          lastIds: question.lastIds,
+          body: question.filter === 'http-modify' ? question.content : Buffer.alloc(0),
+        },
+        handler,
+      );
+      const timer = this.#clock.after(TIMEOUT_MS, () => stop(new Error('network request failed: timeout')));
+    });
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * Owns: running the filters of one connection's subscriptions on items, in the order of the items even where a filter
+ * has to ask a server. Does not own: the filters, or what is done with an item that passes.
+ */
+import { contentFilterMismatch, type FilterPlan, type Item, runFilters } from '@holdfast/grip';
+import type { Subscription, SubscriptionList } from '../channels/subscription-list.js';
+import type { HttpFilters } from './http-filter.js';
+import type { LinkScope } from './link-scope.js';
+
+/** What came of an item: the content to be sent, `drop`, or that a filter failed, as `error` says. */
+export type Filtered =
+  | { readonly result: 'send'; readonly content: Buffer }
+  | { readonly result: 'drop' }
+  | { readonly result: 'error'; readonly error: string };
+
+const DROP: Filtered = { result: 'drop' };
+
+/** Whether an item goes to this subscription as it is: nothing needs to be run, which is how it almost always is. */
+export function passesFreely(plan: FilterPlan, contentFilters: readonly string[] | undefined): boolean {
+  return plan.steps.length === 0 && (contentFilters === undefined || contentFilters.length === 0);
+}
+
+/** The filters of one connection. Made when the first item needs one. */
+export class ItemFilter {
+  readonly #list: SubscriptionList;
+  readonly #scope: LinkScope;
+  readonly #http: HttpFilters;
+  /** What is being asked, or waits for it. */
+  #tail: Promise<void> | undefined;
+
+  constructor(list: SubscriptionList, scope: LinkScope, http: HttpFilters) {
+    this.#list = list;
+    this.#scope = scope;
+    this.#http = http;
+  }
+
+  /** Whether items before are still being asked about: later ones must come through here too, to stay behind them. */
+  get isBusy(): boolean {
+    return this.#tail !== undefined;
+  }
+
+  /**
+   * Runs the filters of a subscription, then calls `done`: at once, unless a server has to be asked for this item or for
+   * one before.
+   */
+  run(
+    subscription: Subscription,
+    item: Item,
+    content: Buffer,
+    contentFilters: readonly string[] | undefined,
+    done: (filtered: Filtered) => void,
+  ): void {
+    const { plan } = subscription;
+    const mismatch = contentFilterMismatch(plan, contentFilters);
+    const filtered =
+      mismatch === undefined ? this.#step(plan, item, content, 0) : ({ result: 'error', error: mismatch } as const);
+    if (!(filtered instanceof Promise) && this.#tail === undefined) {
+      done(filtered);
+      return;
+    }
+    const before = this.#tail ?? Promise.resolve();
+    const tail = Promise.all([filtered, before]).then(([outcome]) => {
+      if (this.#tail === tail) this.#tail = undefined;
+      done(outcome);
+    });
+    this.#tail = tail;
+  }
+
+  #step(plan: FilterPlan, item: Item, content: Buffer, from: number): Filtered | Promise<Filtered> {
+    const scene = this.#list.scene(item);
+    try {
+      const outcome = runFilters(plan, content, scene, from);
+      if (outcome.result === 'send') return { result: 'send', content: outcome.content };
+      if (outcome.result === 'drop') return DROP;
+      const question = {
+        filter: outcome.filter,
+        scope: this.#scope,
+        subMeta: scene.subMeta,
+        item,
+        lastIds: scene.prevIds,
+        content: outcome.content,
+      };
+      return this.#http.ask(question).then(
+        (answer) => (answer.drop ? DROP : this.#step(plan, item, answer.content, outcome.next)),
+        (error: Error) => ({ result: 'error', error: error.message }),
+      );
+    } catch (error) {
+      return { result: 'error', error: `filter error: ${(error as Error).message}` };
+    }
+  }
+}

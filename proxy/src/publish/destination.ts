@@ -1,0 +1,83 @@
+/**
+ * Where `holdfast publish` publishes to, and as whom.
+ *
+ * Owns: reading a GRIP URL or a ZeroMQ spec. Does not own: sending.
+ */
+import { readFileSync } from 'node:fs';
+import { parseSigKey, signGripSig } from '@holdfast/grip';
+import type { PublishFlags } from '../config/publish-options.js';
+import { PublishError } from './errors.js';
+
+/** A ZeroMQ PULL socket, or the control API: the complete URL, and the value of Authorization if there is one. */
+export type Destination =
+  | { readonly kind: 'zeromq'; readonly spec: string }
+  | { readonly kind: 'http'; readonly url: URL; readonly authorization: string | undefined };
+
+/** Where a node of our own on this machine, or Pushpin, takes publishes. */
+const DEFAULT_SPEC = 'http://localhost:5561';
+
+const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
+
+function wrong(message: string, cause?: unknown): PublishError {
+  return new PublishError('ERR_PUBLISH_ARGUMENT', message, { cause });
+}
+
+/** A `+` in a query means a space, but base64 has it, and people put keys into URLs as they are. */
+function keyText(query: URLSearchParams): string | undefined {
+  const key = query.get('key') ?? undefined;
+  return key?.startsWith('base64:') ? key.replaceAll(' ', '+') : key;
+}
+
+/** `iss` and `key` make a token signed with the key; `key` alone is the token. */
+function tokenOf(query: URLSearchParams, now: number): string | undefined {
+  const iss = query.get('iss') ?? undefined;
+  const key = keyText(query);
+  if (key === undefined || key === '') return undefined;
+  if (iss === undefined) return key;
+  try {
+    const parsed = parseSigKey(key, (path) => readFileSync(path));
+    return parsed === undefined ? undefined : signGripSig(iss, parsed, now);
+  } catch (cause) {
+    throw wrong(`key in the GRIP URL: ${(cause as Error).message}`, cause);
+  }
+}
+
+const basic = (user: string) => `Basic ${Buffer.from(user).toString('base64')}`;
+
+function plainAuthorization(url: URL, { user, bearer }: PublishFlags): string | undefined {
+  if (bearer !== undefined) return `Bearer ${bearer}`;
+  if (user !== undefined) return basic(user);
+  if (url.username === '' && url.password === '') return undefined;
+  return basic(`${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`);
+}
+
+function authorizationOf(url: URL, flags: PublishFlags, now: number): string | undefined {
+  const plain = plainAuthorization(url, flags);
+  if (plain === undefined) {
+    const token = tokenOf(url.searchParams, now);
+    return token === undefined ? undefined : `Bearer ${token}`;
+  }
+  if (url.protocol !== 'https:' && !loopback.test(url.hostname)) throw wrong('Authentication requires https');
+  return plain;
+}
+
+/**
+ * Reads `--spec`, or what stands in its place. A URL is a GRIP URL: the base of the control API with `iss` and `key`, as
+ * GRIP libraries take it; what is given by `--user` or `--bearer` goes before it. `now` is in unix seconds.
+ * @throws PublishError ERR_PUBLISH_ARGUMENT
+ */
+export function destinationOf(flags: PublishFlags, gripUrl: string | undefined, now: number): Destination {
+  const spec = flags.spec ?? (gripUrl || DEFAULT_SPEC);
+  if (/^(tcp|ipc):/.test(spec)) return { kind: 'zeromq', spec };
+  let url: URL;
+  try {
+    url = new URL(spec);
+  } catch (cause) {
+    throw wrong(`--spec: expected a URL or a ZeroMQ spec, got ${JSON.stringify(spec)}`, cause);
+  }
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw wrong(`--spec: unknown protocol ${url.protocol}`);
+  const authorization = authorizationOf(url, flags, now);
+  const publish = new URL(url.origin);
+  publish.pathname = `${url.pathname.replace(/\/+$/, '')}/publish/`;
+  return { kind: 'http', url: publish, authorization };
+}

@@ -33,6 +33,14 @@ export const configSearch: readonly string[] = [
   '/etc/holdfast/holdfast.yaml',
 ];
 
+/** Where Pushpin looks, for the command of that name; the last is the directory that is built into its packages. */
+export const pushpinSearch: readonly string[] = [
+  './config/pushpin.conf',
+  './pushpin.conf',
+  './examples/config/pushpin.conf',
+  '/etc/pushpin/pushpin.conf',
+];
+
 /** What the loader is given; nothing is taken from the process. */
 export interface LoadInput {
   /** Arguments after the program's name. */

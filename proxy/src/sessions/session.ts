@@ -73,7 +73,7 @@ export class Session implements Subscriber, SocketOwner {
     this.#origin = start.origin;
     this.#since = clock.now();
     this.#subscriptions = new Subscriptions(this, registry, start.route.prefix, start.implicit, parts.subscriptionMax);
-    this.#timed = new TimedMessages(clock, random, (type, content) => this.#toClient(type, content));
+    this.#timed = new TimedMessages(clock, random, (type, content) => this.#sendTimed(type, content));
     events.subscriberOpened('ws');
     registry.enter(this);
     this.#watch(this.#subscriptions.start());
@@ -133,6 +133,7 @@ export class Session implements Subscriber, SocketOwner {
   deliver(delivery: Delivery): boolean {
     const format = delivery.ws;
     if (this.#state === 'over' || format === undefined || format.action === 'hint') return false;
+    if (format.action === 'refresh' && !isRefreshable(this.#origin)) return false;
     const subscription = this.#subscriptions.list.find(delivery.item.channel);
     if (subscription === undefined) return false;
     const contentFilters = format.action === 'send' ? format.contentFilters : undefined;
@@ -255,6 +256,11 @@ export class Session implements Subscriber, SocketOwner {
   #toClient(type: MessageType, data: Buffer): void {
     if (!this.#client.send(type, data)) this.#origin.pause();
     this.#timed.sent();
+  }
+
+  /** A timed message counts as an item: there is nobody to hold back while the client does not read. */
+  #sendTimed(type: MessageType, data: Buffer): void {
+    if (this.#state !== 'over' && this.#admits(data.length)) this.#toClient(type, data);
   }
 
   /** Whether so many more bytes may wait for the client; otherwise the policy for slow clients is carried out. */

@@ -1,11 +1,11 @@
 /** Owns: a real edge, request handler and origin client in one process, with routes of the test's. */
-import { LocalBackplane, silentLog } from '@holdfast/control-api';
+import { silentLog } from '@holdfast/control-api';
 import type { Test } from 'tap';
-import { ChannelRegistry } from '../../dist/channels/registry.js';
 import type { SubscriberParts } from '../../dist/channels/subscriber-parts.js';
 import { realClock } from '../../dist/clock.js';
 import { parseRouteLine, type RouteLine } from '../../dist/config/routes-file.js';
 import type { EdgeHandler } from '../../dist/edge/edge.js';
+import type { HoldParts } from '../../dist/holds/hold.js';
 import { OriginClient, type OriginClientOptions } from '../../dist/origin/client.js';
 import { Forwarder } from '../../dist/origin/forwarder.js';
 import { GripHeaders } from '../../dist/origin/grip-headers.js';
@@ -121,14 +121,7 @@ function parts(lines: readonly string[], choices: Choices, client: OriginClient,
   };
 }
 
-function holdParts(): SubscriberParts {
-  return {
-    registry: new ChannelRegistry(new LocalBackplane(silentLog)),
-    clock: realClock,
-    random: () => 0.5,
-    events: { subscriberOpened() {}, subscriberEnded() {}, itemSent() {}, itemDropped() {} },
-    log: silentLog,
-    queueLimit: 1_000_000,
-    slowClientPolicy: 'close',
-  };
+/** No test here opens a hold. */
+function holdParts(): HoldParts {
+  return { subscriber: {} as SubscriberParts, debug: false } as HoldParts;
 }

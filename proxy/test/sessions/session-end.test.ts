@@ -1,0 +1,190 @@
+import t from 'tap';
+import { until } from '../edge/wait.js';
+import { closeCodeOf, closePayload, encodeFrame, opcodes } from '../websocket/raw-frames.js';
+import { control, GRIP, type Joined, SessionScene } from './session-scene.js';
+
+const { text, close } = opcodes;
+
+const CLOSES = [
+  ['a code and a reason', 4001, 'enough ✓'],
+  ['a code alone', 1001, ''],
+  ['the last code there is', 4999, 'r'.repeat(123)],
+  ['neither', undefined, ''],
+] as const;
+
+for (const [says, code, reason] of CLOSES) {
+  t.test(`a client’s close with ${says} reaches the origin as it is`, async (t) => {
+    const scene = await SessionScene.open(t);
+    const { client, origin } = await scene.join();
+    await client.text('last');
+    await client.close(code, reason);
+    t.same((await client.frame()).payload, closePayload(code, reason), 'the client’s close is answered');
+    client.end();
+    t.strictSame(await origin.brief(), [text, 'last']);
+    const frame = await origin.frame();
+    t.strictSame([frame.opcode, frame.payload], [close, closePayload(code, reason)]);
+    t.match(await scene.ended(), { kind: 'ws', reason: 'client-closed' });
+  });
+
+  t.test(`an origin’s close with ${says} reaches the client as it is, after its last message`, async (t) => {
+    const scene = await SessionScene.open(t);
+    for (const accept of [[], GRIP]) {
+      const { client, origin } = await scene.join(accept);
+      // All in one segment.
+      const last = encodeFrame(text, 'm:last');
+      await origin.write(Buffer.concat([last, encodeFrame(close, closePayload(code, reason))]));
+      origin.end();
+      t.strictSame(await client.brief(), [text, accept === GRIP ? 'last' : 'm:last']);
+      const frame = await client.frame();
+      t.strictSame([frame.opcode, frame.payload], [close, closePayload(code, reason)]);
+      await client.write(client.encode(close, frame.payload));
+      t.strictSame(await client.rest(), []);
+      client.end();
+    }
+    t.match(await scene.ended(2), { kind: 'ws', reason: 'origin-closed' });
+  });
+}
+
+t.test('an origin’s close arrives behind what waits for a slow client', async (t) => {
+  const scene = await SessionScene.open(t);
+  const { client, origin } = await scene.join();
+  client.pause();
+  const frames = 64;
+  for (let i = 0; i < frames; i++) void origin.send(text, `m:${`${i}`.padEnd(65_536)}`);
+  void origin.close(4000).then(() => origin.end());
+  client.resume();
+  for (let i = 0; i < frames; i++) t.equal(Number.parseInt((await client.brief())[1], 10), i);
+  t.equal(closeCodeOf(await client.frame()), 4000);
+});
+
+type Break = (joined: Joined) => void;
+
+const breaks: readonly (readonly [says: string, act: Break, reason: string, survivor: 'client' | 'origin'])[] = [
+  ['a client that ends its connection', ({ client }) => client.end(), 'client-gone', 'origin'],
+  ['a client that resets its connection', ({ client }) => client.reset(), 'client-gone', 'origin'],
+  ['an origin that ends its connection', ({ origin }) => origin.end(), 'origin-failed', 'client'],
+  ['an origin that resets its connection', ({ origin }) => origin.reset(), 'origin-failed', 'client'],
+];
+
+for (const [says, act, reason, survivor] of breaks) {
+  t.test(`${says} without a close: the other side is cut without one too`, async (t) => {
+    const scene = await SessionScene.open(t);
+    const joined = await scene.join();
+    await control(joined, { type: 'subscribe', channel: 'a' });
+    act(joined);
+    t.strictSame(await joined[survivor].rest(), [], 'no Close frame');
+    t.match(await scene.ended(), { kind: 'ws', reason, channels: ['a'] });
+    t.equal(scene.registry.size, 0);
+  });
+}
+
+t.test('a client that breaks the protocol is told so, and counts as its fault', async (t) => {
+  const scene = await SessionScene.open(t);
+  const { client, origin } = await scene.join();
+  await client.send(text, Buffer.from([0xff]));
+  t.equal(closeCodeOf(await client.frame()), 1007);
+  client.end();
+  t.equal((await scene.ended()).reason, 'client-fault');
+  t.strictSame(await origin.rest(), []);
+});
+
+t.test('a client’s message over the limit closes it with 1009; an origin’s loses the origin', async (t) => {
+  const scene = await SessionScene.open(t, { maxMessage: 1_000 });
+  const first = await scene.join();
+  await first.client.text('x'.repeat(1_001));
+  t.equal(closeCodeOf(await first.client.frame()), 1009);
+  first.client.end();
+  t.equal((await scene.ended()).reason, 'client-fault');
+  const second = await scene.join();
+  await second.origin.text('x'.repeat(200_000));
+  t.equal(closeCodeOf(await second.origin.frame()), 1009);
+  second.origin.end();
+  t.equal((await scene.ended(2)).reason, 'origin-failed');
+  t.strictSame(await second.client.rest(), []);
+});
+
+for (const [says, options, reason] of [
+  ['with a reason where debug is on', { debug: true }, 'The node went down.'],
+  ['without a reason elsewhere', {}, ''],
+] as const) {
+  t.test(`a shutdown closes clients with 1012, ${says}`, async (t) => {
+    const scene = await SessionScene.open(t, options);
+    const joined = await scene.join();
+    await control(joined, { type: 'subscribe', channel: 'a' });
+    for (const subscriber of scene.registry.all()) subscriber.shutDown();
+    t.same((await joined.client.frame()).payload, closePayload(1012, reason));
+    t.equal((await scene.ended()).reason, 'shutdown');
+    t.strictSame(await joined.origin.rest(), []);
+  });
+}
+
+t.test('a shutdown finds sessions without channels too', async (t) => {
+  const scene = await SessionScene.open(t);
+  const { client } = await scene.join([]);
+  t.equal(scene.registry.size, 0);
+  for (const subscriber of scene.registry.all()) subscriber.shutDown();
+  t.equal(closeCodeOf(await client.frame()), 1012);
+  t.strictSame([...scene.registry.all()], []);
+});
+
+t.test('a client that does not answer the proxy’s own close is cut off after a grace', async (t) => {
+  const scene = await SessionScene.open(t);
+  const { client } = await scene.join();
+  for (const subscriber of scene.registry.all()) subscriber.shutDown();
+  t.equal(closeCodeOf(await client.frame()), 1012);
+  t.equal(scene.edge.connections, 1);
+  scene.clock.advance(4_999);
+  t.equal(scene.edge.connections, 1);
+  scene.clock.advance(1);
+  t.strictSame(await client.rest(), []);
+  await until(() => scene.edge.connections === 0);
+});
+
+t.test('however a session ends, it is reported once and nothing of it is left', async (t) => {
+  const scene = await SessionScene.open(t, { target: 'sub=fixed' });
+  const ends: readonly (readonly [reason: string, act: Break | ((joined: Joined) => Promise<void>)])[] = [
+    ...breaks.map(([, act, reason]) => [reason, act] as const),
+    ['client-closed', ({ client }) => client.close(1000).then(() => client.end())],
+    ['origin-closed', ({ origin }) => origin.close(1000).then(() => origin.end())],
+    ['closed', () => scene.publish('own', { action: 'close' })],
+    ['shutdown', () => scene.registry.all().forEach((subscriber) => void subscriber.shutDown())],
+    ['client-fault', ({ client }) => client.send(15, 'x').then(() => client.end())],
+    ['filter-limit', ({ origin }) => origin.text('c:{"type":"subscribe","channel":"f","filters":["1","2","3","4","5","6"]}')],
+    ['client-gone', ({ origin, client }) => origin.text('c:{"type":"detach"}').then(() => client.end())],
+  ];
+  for (const [i, [reason, act]] of ends.entries()) {
+    const joined = await scene.join();
+    await control(
+      joined,
+      { type: 'subscribe', channel: 'own' },
+      { type: 'keep-alive', content: 'x' },
+      { type: 'send-delayed', content: 'x', timeout: 30 },
+    );
+    void act(joined);
+    const end = await scene.ended(i + 1);
+    t.equal(end.reason, reason);
+    t.strictSame([...end.channels].sort(), ['fixed', 'own']);
+    t.equal(end.duration, 0);
+    joined.client.socket.destroy();
+    joined.origin.socket.destroy();
+  }
+  scene.clock.advance(60_000);
+  await until(() => scene.edge.connections === 0);
+  t.equal(scene.ends.length, ends.length);
+  t.strictSame([scene.counts.opened, scene.counts.ended], [ends.length, ends.length]);
+  t.strictSame([scene.registry.size, scene.registry.all().size, scene.clock.pending], [0, 0, 0]);
+  t.equal(scene.opened.length, ends.length);
+});
+
+t.test('an end tells how long the session lasted and how many items it got', async (t) => {
+  const scene = await SessionScene.open(t);
+  const joined = await scene.join();
+  await control(joined, { type: 'subscribe', channel: 'a' });
+  scene.publish('a', { content: '1' });
+  scene.publish('a', { content: '2' });
+  scene.clock.advance(1_234);
+  joined.client.end();
+  t.strictSame(await scene.ended(), {
+    ...{ kind: 'ws', reason: 'client-gone', items: 2, dropped: 0, duration: 1_234, channels: ['a'] },
+  });
+});

@@ -1,0 +1,265 @@
+/**
+ * Owns: sessions made of real parts for a test: an edge, a route to raw origins, channels and a backplane, with a clock
+ * that stands still and everything that is reported written down. Does not own: what clients and origins say.
+ */
+import { LocalBackplane, type Log, silentLog } from '@holdfast/control-api';
+import { parseItem } from '@holdfast/grip';
+import type { Test } from 'tap';
+import { ItemDelivery } from '../../dist/channels/item-delivery.js';
+import { ChannelRegistry } from '../../dist/channels/registry.js';
+import type { SubscriberEnd } from '../../dist/channels/subscriber-parts.js';
+import { ManualClock } from '../../dist/clock.js';
+import { parseRouteLine, type RouteLine } from '../../dist/config/routes-file.js';
+import { NodeEdge } from '../../dist/edge/node-edge.js';
+import { TlsCertificates } from '../../dist/edge/tls-certificates.js';
+import { HttpFilters } from '../../dist/links/http-filter.js';
+import { LinkClient } from '../../dist/links/link-client.js';
+import { Forwarder } from '../../dist/origin/forwarder.js';
+import { GripHeaders } from '../../dist/origin/grip-headers.js';
+import { type Route, toRoute } from '../../dist/routes/route.js';
+import { SessionDialer } from '../../dist/sessions/dialer.js';
+import { Opening } from '../../dist/sessions/opening.js';
+import type { SessionOpening, SessionParts } from '../../dist/sessions/session-parts.js';
+import { WsAcceptor } from '../../dist/websocket/ws-socket.js';
+import { type RawHandshake, RawOrigin } from '../websocket/raw-origin.js';
+import { type Answered, RawSocket } from '../websocket/raw-socket.js';
+
+/** What a scene is made with. */
+export interface SceneOptions {
+  /** Properties of the route, such as `debug,prefix=p-`. */
+  readonly route?: string;
+  /** Properties of the target, such as `sub=news`. */
+  readonly target?: string;
+  /** Targets that come before it, such as `127.0.0.1:1`. */
+  readonly before?: string;
+  readonly debug?: boolean;
+  readonly trusted?: boolean;
+  readonly compression?: boolean;
+  readonly maxMessage?: number;
+  readonly subscriptionMax?: number;
+  readonly queueLimit?: number;
+  readonly slowClientPolicy?: 'close' | 'drop';
+}
+
+/** A line of the log. */
+export interface LogLine {
+  readonly level: string;
+  readonly message: string;
+  readonly fields: object;
+}
+
+/** Both ends of one session. */
+export interface Joined {
+  readonly client: RawSocket;
+  readonly origin: RawSocket;
+  readonly handshake: RawHandshake;
+}
+
+/** The extension as an origin in GRIP mode answers it. */
+export const GRIP = ['Sec-WebSocket-Extensions: grip'];
+
+const RULES = {
+  cdnLoop: '',
+  acceptForwardedProtocol: false,
+  setForwardedProtocol: 'true',
+  forwardedFor: { append: true },
+  forwardedForTrusted: { append: true },
+  origHeadersNeedMark: new Set<string>(),
+  acceptRouteHeader: false,
+} as unknown as ConstructorParameters<typeof Forwarder>[0]['rules'];
+
+/** One node's worth of sessions. */
+export class SessionScene {
+  readonly clock = new ManualClock();
+  readonly backplane = new LocalBackplane(silentLog);
+  readonly registry: ChannelRegistry = new ChannelRegistry(this.backplane, this.clock, 0);
+  readonly opened: SessionOpening[] = [];
+  readonly ends: SubscriberEnd[] = [];
+  readonly lines: LogLine[] = [];
+  /** Subscribers opened and ended, items sent and dropped, as counted. */
+  readonly counts = { opened: 0, ended: 0, sent: 0, dropped: 0, delivered: 0 };
+  /** Sessions that were asked for. */
+  openings = 0;
+  readonly edge: NodeEdge;
+  readonly origin: RawOrigin;
+  port = 0;
+  readonly #t: Test;
+  readonly #route: Route;
+  readonly #parts: SessionParts;
+  #wakers: (() => void)[] = [];
+
+  private constructor(t: Test, origin: RawOrigin, options: SceneOptions) {
+    this.#t = t;
+    this.origin = origin;
+    const target = ['127.0.0.1:', origin.port, options.target === undefined ? '' : `,${options.target}`].join('');
+    const line = ['*', options.route === undefined ? '' : `,${options.route}`, ' ', options.before ?? '', ' ', target];
+    this.#route = toRoute(parseRouteLine(line.join(''), 1) as RouteLine, () => undefined);
+    this.#parts = this.#makeParts(options);
+    this.edge = this.#makeEdge(options);
+  }
+
+  static async open(t: Test, options: SceneOptions = {}): Promise<SessionScene> {
+    const scene = new SessionScene(t, await RawOrigin.listen(t), options);
+    await scene.backplane.start(
+      new ItemDelivery(() => scene.registry, {
+        clock: scene.clock,
+        wait: 5_000,
+        events: {
+          itemDelivered: (receivers) => void (scene.counts.delivered += receivers),
+          itemHeld: () => {},
+          itemReleased: () => {},
+          itemsAbandoned: () => {},
+        },
+        log: silentLog,
+      }),
+    );
+    t.teardown(() => scene.edge.close());
+    const bound = await scene.edge.listen({ host: '127.0.0.1', port: 0 });
+    scene.port = bound.port as number;
+    return scene;
+  }
+
+  /** A client's handshake, to be answered by the origin or by the proxy. */
+  ask(lines: readonly string[] = [], path = '/'): Promise<Answered> {
+    return RawSocket.ask(this.#t, this.port, lines, path);
+  }
+
+  /** A session whose origin answers with these lines: in GRIP mode unless told otherwise. */
+  async join(accept: readonly string[] = GRIP, lines: readonly string[] = [], path = '/'): Promise<Joined> {
+    const asked = this.ask(lines, path);
+    const handshake = await this.origin.next();
+    const origin = handshake.accept(accept);
+    const { socket: client, answer } = await asked;
+    if (client === undefined) throw new Error(`refused: ${answer.status}`);
+    return { client, origin, handshake };
+  }
+
+  /** Publishes an item with this ws-message format, and others beside it; it has been delivered on return. */
+  publish(channel: string, wsMessage: object | undefined, others: object = {}): void {
+    const formats = { ...(wsMessage === undefined ? {} : { 'ws-message': wsMessage }), ...others };
+    void this.backplane.publish([{ type: 'item', item: parseItem({ channel, formats }), id: 'made' }]);
+  }
+
+  /** Waits for so many sessions to have ended, and gives the last end. */
+  async ended(count = 1): Promise<SubscriberEnd> {
+    while (this.ends.length < count) await new Promise<void>((resolve) => this.#wakers.push(resolve));
+    return this.ends.at(-1) as SubscriberEnd;
+  }
+
+  /** Messages of the log at this level. */
+  logged(level: string): string[] {
+    return this.lines.filter((line) => line.level === level).map(({ message }) => message);
+  }
+
+  #makeParts(options: SceneOptions): SessionParts {
+    const { counts, clock } = this;
+    const rules = { rules: RULES, sigIss: '', sigKey: undefined };
+    const maxMessage = options.maxMessage ?? 16 * 2 ** 20;
+    const dialer = new SessionDialer(
+      {
+        clock,
+        random: () => 0,
+        forwarder: new Forwarder(rules, new GripHeaders(clock)),
+        originOf: () => {
+          throw new Error('no origin is asked over HTTP here');
+        },
+      },
+      { maxMessage, compression: options.compression ?? false },
+      { connectTimeout: 10_000 },
+    );
+    return {
+      subscriber: {
+        registry: this.registry,
+        clock,
+        random: () => 0,
+        events: {
+          subscriberOpened: () => void counts.opened++,
+          subscriberEnded: () => void counts.ended++,
+          itemSent: () => void counts.sent++,
+          itemDropped: () => void counts.dropped++,
+        },
+        log: this.#log(),
+        queueLimit: options.queueLimit ?? 1_000_000,
+        slowClientPolicy: options.slowClientPolicy ?? 'close',
+      },
+      dial: dialer.dial,
+      filters: new HttpFilters(
+        new LinkClient({
+          forwarder: new Forwarder(rules, new GripHeaders(clock)),
+          originOf: () => {
+            throw new Error('no server is asked by filters here');
+          },
+          routes: () => {
+            throw new Error('no link is followed here');
+          },
+        }),
+        clock,
+      ),
+      events: {
+        sessionOpened: (opening) => this.opened.push(opening),
+        sessionEnded: (_request, _route, end) => this.#noteEnd(end),
+      },
+      debug: options.debug ?? false,
+      subscriptionMax: options.subscriptionMax ?? 20,
+    };
+  }
+
+  #makeEdge({ trusted = false, compression = false, maxMessage = 16 * 2 ** 20 }: SceneOptions): NodeEdge {
+    return new NodeEdge(
+      {
+        onRequest: (_request, response) => response.abort(),
+        onWebSocket: (request, handshake) =>
+          new Opening(request, handshake, this.#route, { secure: false, trusted }, this.#parts).start(),
+      },
+      {
+        maxHeaderBytes: 65_536,
+        maxConnections: 1_000,
+        keepAliveTimeout: 60_000,
+        headerTimeout: 60_000,
+        halfCloseGrace: 10_000,
+        certificates: new TlsCertificates('/nonexistent', () => {}),
+        sockets: new WsAcceptor({ maxMessage, compression }),
+      },
+      {
+        clock: this.clock,
+        nextId: () => `s${++this.openings}`,
+        events: { connectionRefused: () => {}, requestRefused: () => {} },
+      },
+    );
+  }
+
+  #noteEnd(end: SubscriberEnd): void {
+    this.ends.push(end);
+    const wakers = this.#wakers;
+    this.#wakers = [];
+    for (const wake of wakers) wake();
+  }
+
+  #log(): Log {
+    const write = (level: string) => (fields: object, message: string) => {
+      this.lines.push({ level, message, fields });
+    };
+    const log: Log = {
+      debug: write('debug'),
+      info: write('info'),
+      warn: write('warn'),
+      error: write('error'),
+      isDebug: () => true,
+      child: () => log,
+    };
+    return log;
+  }
+}
+
+/** Sends control messages, and waits until the session has carried them out. */
+export async function control({ origin, client }: Joined, ...messages: readonly object[]): Promise<void> {
+  for (const message of messages) void origin.text(`c:${JSON.stringify(message)}`);
+  await reached({ origin, client });
+}
+
+/** Waits until everything that the origin has sent before has been taken; `prefix` is the session's. */
+export async function reached({ origin, client }: Pick<Joined, 'origin' | 'client'>, prefix = 'm:'): Promise<void> {
+  void origin.text(`${prefix}reached`);
+  const [, text] = await client.brief();
+  if (text !== 'reached') throw new Error(`the client got ${JSON.stringify(text)} first`);
+}

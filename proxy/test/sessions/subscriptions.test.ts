@@ -1,0 +1,93 @@
+import { LocalBackplane, silentLog } from '@holdfast/control-api';
+import t from 'tap';
+import { ChannelRegistry } from '../../dist/channels/registry.js';
+import type { Subscriber } from '../../dist/channels/subscriber.js';
+import { ManualClock } from '../../dist/clock.js';
+import { Subscriptions } from '../../dist/sessions/subscriptions.js';
+
+/** The channels of one subscriber, in a registry of a backplane that is live. */
+async function subscriptions({ prefix = '', implicit = [], max = 10 }: Partial<Parts> = {}) {
+  const backplane = new LocalBackplane(silentLog);
+  await backplane.start({ onMessage: () => {} });
+  const registry = new ChannelRegistry(backplane, new ManualClock(), 0);
+  const subscriber: Subscriber = { id: 's1', kind: 'ws', deliver: () => true, recover() {}, shutDown() {} };
+  const own = new Subscriptions(subscriber, registry, prefix, implicit, max);
+  own.start();
+  /** Of these channels, those that the subscriber is on. */
+  const on = (...channels: string[]) => channels.filter((channel) => registry.of(channel).has(subscriber));
+  return { own, registry, on };
+}
+
+interface Parts {
+  readonly prefix: string;
+  readonly implicit: readonly string[];
+  readonly max: number;
+}
+
+t.test('implicit channels are there from the start, once each, without the prefix', async (t) => {
+  const { own, on } = await subscriptions({ prefix: 'p-', implicit: ['a', 'b', 'a'] });
+  t.strictSame(on('a', 'b', 'p-a'), ['a', 'b']);
+  t.strictSame(own.names, ['a', 'b']);
+});
+
+t.test('a channel is added with the prefix, and removed by the name that it was added by', async (t) => {
+  const { own, on, registry } = await subscriptions({ prefix: 'p-' });
+  t.equal(own.add('a', []).outcome, 'subscribed');
+  t.strictSame(on('a', 'p-a'), ['p-a']);
+  own.remove('p-a');
+  t.strictSame(on('p-a'), ['p-a'], 'the prefix is not the origin’s to name');
+  own.remove('a');
+  t.equal(registry.size, 0);
+  own.remove('a');
+});
+
+t.test('more channels than allowed are refused; implicit ones and repeats do not count', async (t) => {
+  const { own, on } = await subscriptions({ implicit: ['i'], max: 2 });
+  t.strictSame(
+    ['a', 'b', 'c', 'a', 'i'].map((channel) => own.add(channel, []).outcome),
+    ['subscribed', 'subscribed', 'too-many-channels', 'subscribed', 'too-many-channels'],
+  );
+  t.strictSame(on('a', 'b', 'c', 'i'), ['a', 'b', 'i']);
+  own.remove('b');
+  t.equal(own.add('c', []).outcome, 'subscribed');
+});
+
+t.test('five filters are allowed, six are not; the last subscription’s filters hold', async (t) => {
+  const { own, on } = await subscriptions();
+  const five = ['skip-self', 'skip-users', 'require-sub', 'x', 'y'];
+  t.equal(own.add('a', five).outcome, 'subscribed');
+  t.strictSame(own.list.find('a')?.filters, five);
+  t.equal(own.add('a', [...five, 'z']).outcome, 'too-many-filters');
+  t.strictSame(own.list.find('a')?.filters, five);
+  own.add('a', []);
+  t.strictSame(own.list.find('a')?.filters, []);
+  t.strictSame(on('a'), ['a']);
+});
+
+t.test('an implicit channel that the origin adds and removes stays, without the origin’s filters', async (t) => {
+  const { own, on } = await subscriptions({ implicit: ['i'] });
+  own.remove('i');
+  own.add('i', ['skip-self']);
+  t.strictSame(own.list.find('i')?.filters, ['skip-self']);
+  own.remove('i');
+  t.strictSame(on('i'), ['i']);
+  t.strictSame(own.list.find('i')?.filters, []);
+});
+
+t.test('meta is set, replaced and removed, whatever its name', async (t) => {
+  const { own } = await subscriptions();
+  own.setMeta('user', 'alice');
+  own.setMeta('__proto__', 'x');
+  own.setMeta('user', 'bob');
+  t.strictSame([...own.list.meta], [['user', 'bob'], ['__proto__', 'x']]);
+  own.setMeta('user', undefined);
+  own.setMeta('unknown', undefined);
+  t.strictSame([...own.list.meta.keys()], ['__proto__']);
+});
+
+t.test('clearing leaves every channel', async (t) => {
+  const { own, registry } = await subscriptions({ implicit: ['i'] });
+  own.add('a', []);
+  own.clear();
+  t.equal(registry.size, 0);
+});

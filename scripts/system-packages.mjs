@@ -17,6 +17,12 @@ import { runStep } from './setup.mjs';
 /** @type {SystemPackage[]} */
 export const systemPackages = [
   {
+    command: 'chromium',
+    debian: 'chromium',
+    neededFor: 'end-to-end tests with a browser as the client',
+    tests: ['proxy/test/e2e/ws-browser'],
+  },
+  {
     command: 'curl',
     debian: 'curl',
     neededFor: 'end-to-end tests with curl as the client',
@@ -26,7 +32,13 @@ export const systemPackages = [
     command: 'openssl',
     debian: 'openssl',
     neededFor: 'certificates made on the spot for the TLS tests',
-    tests: ['proxy/test/e2e/tls', 'proxy/test/edge/tls'],
+    tests: [
+      'proxy/test/e2e/tls',
+      'proxy/test/e2e/ws-tls',
+      'proxy/test/edge/node-tls',
+      'proxy/test/origin/client-tls',
+      'proxy/test/sessions/ws-origin-connect',
+    ],
   },
 ];
 

@@ -32,6 +32,17 @@ export const controlErrors = {
   ERR_BACKPLANE_STARTED: { side: 'internal', meaning: 'A backplane was started twice.' },
   ERR_BACKPLANE_CLOSED: { side: 'internal', meaning: 'The backplane is closed because the node is stopping.' },
   ERR_BACKPLANE_UNAVAILABLE: { side: 'internal', meaning: 'The backplane cannot accept messages at the moment.' },
+  ERR_ZMQ_MISSING: {
+    side: 'internal',
+    meaning: 'A ZeroMQ socket is configured, but the optional package `zeromq` is not installed or cannot be loaded.',
+  },
+  ERR_ZMQ_SPEC: {
+    side: 'internal',
+    meaning: 'The spec of a ZeroMQ socket is neither `tcp://host:port` nor `ipc://path`.',
+  },
+  ERR_ZMQ_OPEN: { side: 'internal', meaning: 'A ZeroMQ socket cannot be bound or connected as its spec says.' },
+  ERR_ZMQ_SEND: { side: 'internal', meaning: 'Nobody took the item from the ZeroMQ socket in time.' },
+  ERR_ZMQ_MESSAGE: { side: 'client', meaning: 'A ZeroMQ message does not have the parts that its socket expects.' },
 } as const satisfies Record<string, { readonly side: ErrorSide; readonly meaning: string }>;
 
 /** One of the codes in {@link controlErrors}. */

@@ -134,31 +134,78 @@ function scalarOf(type: string, text: string): null | boolean | number | bigint 
  * symbols, NaN and infinities.
  */
 export function encodeTnetstring(value: unknown): Buffer {
-  if (value === null || value === undefined) return Buffer.from('0:~');
-  if (typeof value === 'string') return framed(Buffer.from(value, 'utf8'), ',');
-  if (value instanceof Uint8Array) return framed(value, ',');
-  if (typeof value === 'boolean') return framed(Buffer.from(String(value)), '!');
-  if (typeof value === 'bigint') return framed(Buffer.from(String(value)), '#');
-  if (typeof value === 'number') return encodeNumber(value);
-  if (Array.isArray(value)) return framed(Buffer.concat(value.map(encodeTnetstring)), ']');
-  if (typeof value === 'object') return encodeMap(value);
-  throw new TypeError(`a ${typeof value} has no tnetstring`);
+  const writer = new Writer();
+  return writer.bytes(writer.value(value));
 }
 
-function encodeNumber(value: number): Buffer {
-  if (!Number.isFinite(value)) throw new TypeError(`${value} has no tnetstring`);
-  const whole = Number.isSafeInteger(value) && !Object.is(value, -0);
-  return framed(Buffer.from(Object.is(value, -0) ? '-0' : String(value)), whole ? '#' : '^');
-}
+/** Collects the pieces of a tnetstring, so that each byte is copied once however deep it stands. */
+class Writer {
+  readonly #pieces: (string | Uint8Array)[] = [];
 
-function encodeMap(value: object): Buffer {
-  const parts: Buffer[] = [];
-  for (const [key, member] of Object.entries(value)) {
-    if (member !== undefined) parts.push(encodeTnetstring(key), encodeTnetstring(member));
+  /** Adds a value; returns how many bytes it takes. */
+  value(value: unknown): number {
+    if (value === null || value === undefined) return this.#text('', '~');
+    if (typeof value === 'string') return this.#text(value, ',');
+    if (typeof value === 'number') return this.#number(value);
+    if (typeof value === 'boolean') return this.#text(String(value), '!');
+    if (typeof value === 'bigint') return this.#text(String(value), '#');
+    if (value instanceof Uint8Array) return this.#framed(',', () => this.#piece(value, value.length));
+    if (Array.isArray(value)) return this.#framed(']', () => this.#list(value));
+    if (typeof value === 'object') return this.#framed('}', () => this.#map(value));
+    throw new TypeError(`a ${typeof value} has no tnetstring`);
   }
-  return framed(Buffer.concat(parts), '}');
-}
 
-function framed(content: Uint8Array, type: string): Buffer {
-  return Buffer.concat([Buffer.from(`${content.length}:`), content, Buffer.from(type)]);
+  /** All pieces as one; `size` is what `value` returned. */
+  bytes(size: number): Buffer {
+    const bytes = Buffer.allocUnsafe(size);
+    let at = 0;
+    for (const piece of this.#pieces) {
+      if (typeof piece === 'string') at += bytes.write(piece, at);
+      else {
+        bytes.set(piece, at);
+        at += piece.length;
+      }
+    }
+    return bytes;
+  }
+
+  #number(value: number): number {
+    if (!Number.isFinite(value)) throw new TypeError(`${value} has no tnetstring`);
+    if (Object.is(value, -0)) return this.#text('-0', '^');
+    return this.#text(String(value), Number.isSafeInteger(value) ? '#' : '^');
+  }
+
+  #text(text: string, type: string): number {
+    const size = Buffer.byteLength(text);
+    const framed = `${size}:${text}${type}`;
+    return this.#piece(framed, size + framed.length - text.length);
+  }
+
+  #list(list: readonly unknown[]): number {
+    let size = 0;
+    for (const element of list) size += this.value(element);
+    return size;
+  }
+
+  #map(map: object): number {
+    let size = 0;
+    for (const [key, member] of Object.entries(map)) {
+      if (member !== undefined) size += this.#text(key, ',') + this.value(member);
+    }
+    return size;
+  }
+
+  /** The length goes before the content, and is known after it. */
+  #framed(type: string, content: () => number): number {
+    const place = this.#pieces.push('') - 1;
+    const size = content();
+    const head = `${size}:`;
+    this.#pieces[place] = head;
+    return head.length + size + this.#piece(type, type.length);
+  }
+
+  #piece(piece: string | Uint8Array, size: number): number {
+    this.#pieces.push(piece);
+    return size;
+  }
 }

@@ -3,7 +3,7 @@
  * (`node`), or the parts.
  */
 import { randomBytes } from 'node:crypto';
-import { type Backplane, LocalBackplane, Publisher } from '@holdfast/control-api';
+import { type Backplane, LocalBackplane, Publisher, ZeroMqSockets } from '@holdfast/control-api';
 import { AccessLog } from './access-log.js';
 import { ChannelInterest } from './channels/channel-interest.js';
 import { IdCache } from './channels/id-cache.js';
@@ -52,6 +52,7 @@ export interface Assembly {
   readonly routes: RoutesSource;
   readonly origins: OriginClient;
   readonly publisher: Publisher;
+  readonly zeromq: ZeroMqSockets;
   readonly edge: Edge;
 }
 
@@ -70,7 +71,15 @@ export function assemble(config: Config, log: RootLog): Assembly {
   });
   const interest = new ChannelInterest({
     backplane,
-    followers: [],
+    followers: [
+      {
+        subscribe: (channel) => {
+          zeromq.subscribed(channel);
+          return undefined;
+        },
+        unsubscribe: (channel) => zeromq.unsubscribed(channel),
+      },
+    ],
     sequencer: delivery.sequencer,
     clock: realClock,
     updatesFirst: config.holds.updateOnFirstSubscription,
@@ -91,10 +100,23 @@ export function assemble(config: Config, log: RootLog): Assembly {
     events: metrics,
     log: log.child('publish'),
   });
+  const zeromq = new ZeroMqSockets({
+    specs: config.zeromq,
+    publisher,
+    connections: {
+      connected: (ids) => {
+        const present = new Set([...registry.all()].map(({ id }) => id));
+        return ids.filter((id) => present.has(id));
+      },
+      refresh: () => false,
+    },
+    events: metrics,
+    log: log.child('zeromq'),
+  });
   const parts = requestParts(config, log, metrics, registry, delivery.sequencer, routes, origins);
   const edge = makeEdge(config, log, metrics, new RequestHandler(parts));
   metrics.observe({ connections: () => edge.connections, channels: () => registry.size });
-  return { metrics, backplane, registry, delivery, routes, origins, publisher, edge };
+  return { metrics, backplane, registry, delivery, routes, origins, publisher, zeromq, edge };
 }
 
 function makeRoutes(config: Config, log: RootLog): RoutesSource {

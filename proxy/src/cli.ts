@@ -7,6 +7,7 @@ import { ConfigError } from './config/errors.js';
 import { type LoadedConfig, loadConfig } from './config/load.js';
 import { createLog, type RootLog } from './log.js';
 import { HoldfastNode } from './node.js';
+import { publishMain } from './publish-command.js';
 import { readRoutes } from './routes/routes-source.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
@@ -68,15 +69,18 @@ function leave(log: RootLog, status: number): never {
   process.exit(status);
 }
 
-/** Runs the command with the process's arguments; called by bin/holdfast.js. */
-export async function main(): Promise<void> {
+/** Runs the command with the process's arguments; called by bin/holdfast.js, and by bin/pushpin.js with its own `search`. */
+export async function main({ search }: { readonly search?: readonly string[] } = {}): Promise<void> {
+  const argv = process.argv.slice(2);
+  if (argv[0] === 'publish') return publishMain('holdfast publish', argv.slice(1));
   try {
     const loaded = loadConfig({
-      argv: process.argv.slice(2),
+      argv,
       env: process.env,
       cwd: process.cwd(),
       version,
       isTerminal: process.stdout.isTTY,
+      ...(search !== undefined && { search }),
     });
     if ('text' in loaded) process.stdout.write(loaded.text);
     else if (loaded.command === 'check-config') checkConfig(loaded);

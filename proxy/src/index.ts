@@ -8,3 +8,4 @@ export { requestErrors } from './errors.js';
 export { createLog, type RootLog } from './log.js';
 export { HoldfastNode } from './node.js';
 export { originErrors } from './origin/errors.js';
+export { publishErrors } from './publish/errors.js';

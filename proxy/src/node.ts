@@ -32,13 +32,15 @@ export class HoldfastNode {
   }
 
   /**
-   * Starts in this order: backplane, control API, admin, clients. So nobody is served before items can reach them. On
+   * Starts in this order: backplane, control API, ZeroMQ sockets, admin, clients. So nobody is served before items can reach them. On
    * failure everything that had started is closed again. Announces every listener.
    */
   async start(): Promise<void> {
     try {
       await this.#parts.backplane.start(this.#parts.delivery);
       await this.#startControl();
+      for (const { what, uri, connects } of await this.#parts.zeromq.open())
+        this.#log.announce(`${connects ? 'connecting to' : 'listening on'} ${uri} (${what})`);
       for (const { host, port } of this.#config.admin.listen) {
         const admin = new AdminServer(this.#parts.metrics, () =>
           this.#ready ? { ready: true } : { ready: false, reason: 'not accepting clients' },
@@ -80,6 +82,7 @@ export class HoldfastNode {
     } while (this.#parts.edge.connections > 0 && Date.now() < until);
     await this.#parts.edge.close();
     await this.#control?.close();
+    this.#parts.zeromq.close();
     this.#parts.routes.close();
     await Promise.all([
       this.#parts.backplane.close(),

@@ -56,6 +56,7 @@ const metavars: Readonly<Record<Option['type'], string>> = {
   'log-levels': '<level>',
   'forwarded-for': '<rule>',
   workers: '<n|auto>',
+  mode: '<octal>',
 };
 
 type Put = (key: string, raw: unknown, name: string) => void;

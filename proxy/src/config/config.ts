@@ -84,6 +84,8 @@ export interface ZeromqConfig {
   readonly subConnect: boolean;
   readonly command: string | undefined;
   readonly stats: string | undefined;
+  /** Of the files of ipc sockets; undefined leaves it to the process's mask. */
+  readonly ipcMode: number | undefined;
 }
 
 /** For holds. */
@@ -285,6 +287,7 @@ export function toConfig(values: Values, context: ConfigContext): Config {
       subConnect: values.push_in_sub_connect,
       command: values.command_spec,
       stats: values.stats_spec,
+      ipcMode: values.ipc_file_mode,
     },
     holds: {
       clientQueueMax: values.client_queue_size,

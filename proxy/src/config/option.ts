@@ -30,6 +30,8 @@ export interface ValueTypes {
   'log-levels': LogLevels;
   'forwarded-for': ForwardedForRule;
   workers: number | 'auto';
+  /** File permissions; written in octal. */
+  mode: number;
 }
 
 /** Headings under which options appear in `--help` and docs/config.md, in this order. */

@@ -45,6 +45,11 @@ function listOf<T>(element: z.ZodType<T, string>, separator: string | RegExp = '
   return pieces.pipe(z.array(element));
 }
 
+/** Up to 777, with or without a leading zero. */
+function parseMode(word: string): number | undefined {
+  return /^0?[0-7]{3}$/.test(word) ? Number.parseInt(word, 8) : undefined;
+}
+
 const integer = z.union([
   z.int(),
   z
@@ -76,6 +81,8 @@ const schemas: Record<keyof ValueTypes, Schema> = {
   'log-levels': () => z.union([z.int().transform(String), z.string()]).pipe(text(parseLogLevels)),
   'forwarded-for': () => text(parseForwardedFor),
   workers: () => z.union([z.literal('auto'), integer]),
+  // No YAML numbers: 660 and 0o660 are different ones, and both are meant to be the same mode.
+  mode: () => text(parseMode),
 };
 
 /** What `--help` shows in angle brackets, and what error lines expect. */
@@ -95,6 +102,7 @@ const expectations: Record<keyof ValueTypes, string> = {
   'log-levels': 'a level 0-3 or error, warn, info, debug, optionally followed by ,part:level',
   'forwarded-for': 'truncate:N and/or append',
   workers: "a whole number or 'auto'",
+  mode: "an octal file mode as text, such as '660'",
 };
 
 /** What a value of this option has to be, for error lines and the documentation: `a whole number from 1 to 9`. */
@@ -140,6 +148,8 @@ export function formatValue(option: Option, value: unknown): unknown {
       return formatLogLevels(value as ValueTypes['log-levels']);
     case 'forwarded-for':
       return formatForwardedFor(value as ValueTypes['forwarded-for']);
+    case 'mode':
+      return (value as number).toString(8).padStart(3, '0');
     default:
       return value;
   }

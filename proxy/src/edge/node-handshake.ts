@@ -97,10 +97,7 @@ export class NodeHandshake implements ClientHandshake {
 
   /** Its turn has come: the answers to the requests before it on its connection are complete. */
   begin(): void {
-    const { socket } = this.#message;
-    this.response.response.assignSocket(socket);
-    // Set by node after the answer before: nothing else comes until the origin has answered.
-    socket.setTimeout(0);
+    this.response.response.assignSocket(this.#message.socket);
     // A client may send its first frames early. They are nobody's if it is refused.
     this.#connection.last(true);
   }

@@ -28,7 +28,8 @@ export class ResponseHold implements Subscriber, ResponseOwner {
   readonly #owner: HoldOwner;
   readonly #parts: HoldParts;
   readonly #since: number;
-  readonly #overtaken: boolean;
+  /** Items have passed that the origin did not know of when it answered: it is to be asked again. */
+  #overtaken: boolean;
   #timer: Timer | undefined;
   #body: Buffer | undefined;
   #early: Delivery[] | undefined;
@@ -80,13 +81,15 @@ export class ResponseHold implements Subscriber, ResponseOwner {
     const subscription = this.#start.list.find(delivery.item.channel);
     if (subscription === undefined) return false;
     const { prevId } = subscription;
-    if (prevId !== undefined && delivery.item.prevId !== prevId) this.#missed(subscription);
+    if (prevId !== undefined && delivery.item.prevId !== prevId) this.#missed(subscription, format.action === 'hint');
     else this.#take(delivery, format, subscription);
     return true;
   }
 
   recover(): void {
-    if (!this.#over && this.#body !== undefined) this.#retry();
+    // An answer that is still on its way was made before: it is out of date when it is there.
+    if (this.#body === undefined) this.#overtaken = true;
+    else this.#retry();
   }
 
   shutDown(): void {
@@ -100,10 +103,14 @@ export class ResponseHold implements Subscriber, ResponseOwner {
     if (end !== undefined) this.#owner.holdEnded(end);
   }
 
-  /** An item has come that does not follow what the origin knew: only the origin can tell what is between. */
-  #missed({ channel }: Subscription): void {
+  /**
+   * An item has come that does not follow what the origin knew: only the origin can tell what is between. Hints are the
+   * publisher's wish and do not wait for their turn.
+   */
+  #missed({ channel }: Subscription, isHint: boolean): void {
     this.#parts.sequencer.forgetLastId(channel);
-    this.#withdraw ??= this.#parts.limiter.enter(this.#start.scope.url, () => this.#retry());
+    if (isHint) this.#retry();
+    else this.#withdraw ??= this.#parts.limiter.enter(this.#start.scope.url, () => this.#retry());
   }
 
   #take(delivery: Delivery, format: HttpResponseFormat, subscription: Subscription): void {
@@ -175,6 +182,11 @@ export class ResponseHold implements Subscriber, ResponseOwner {
   }
 
   #retry(): void {
+    // An item that a server is being asked about counts as received: it may still be the answer.
+    if (this.#filter?.isBusy) {
+      this.#filter.whenIdle(() => this.#retry());
+      return;
+    }
     const { lastIds } = this.#start.list;
     const end = this.#leave('retried');
     if (end !== undefined) this.#owner.holdRetry(end, lastIds);

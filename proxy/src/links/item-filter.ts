@@ -2,7 +2,7 @@
  * Owns: running the filters of one connection's subscriptions on items, in the order of the items even where a filter
  * has to ask a server. Does not own: the filters, or what is done with an item that passes.
  */
-import { contentFilterMismatch, type FilterPlan, type Item, runFilters } from '@holdfast/grip';
+import { contentFilterMismatch, type FilterPlan, type FilterScene, type Item, runFilters } from '@holdfast/grip';
 import type { Subscription, SubscriptionList } from '../channels/subscription-list.js';
 import type { HttpFilters } from './http-filter.js';
 import type { LinkScope } from './link-scope.js';
@@ -39,6 +39,12 @@ export class ItemFilter {
     return this.#tail !== undefined;
   }
 
+  /** Calls `then` when nothing is being asked about any more: now, or after the last `done`. */
+  whenIdle(then: () => void): void {
+    if (this.#tail === undefined) then();
+    else void this.#tail.then(() => this.whenIdle(then));
+  }
+
   /**
    * Runs the filters of a subscription, then calls `done`: at once, unless a server has to be asked for this item or for
    * one before.
@@ -51,9 +57,10 @@ export class ItemFilter {
     done: (filtered: Filtered) => void,
   ): void {
     const { plan } = subscription;
+    const scene = this.#list.scene(item);
     const mismatch = contentFilterMismatch(plan, contentFilters);
     const filtered =
-      mismatch === undefined ? this.#step(plan, item, content, 0) : ({ result: 'error', error: mismatch } as const);
+      mismatch === undefined ? this.#step(plan, item, scene, content, 0) : ({ result: 'error', error: mismatch } as const);
     if (!(filtered instanceof Promise) && this.#tail === undefined) {
       done(filtered);
       return;
@@ -66,8 +73,14 @@ export class ItemFilter {
     this.#tail = tail;
   }
 
-  #step(plan: FilterPlan, item: Item, content: Buffer, from: number): Filtered | Promise<Filtered> {
-    const scene = this.#list.scene(item);
+  /** `scene` is of the moment when the item came: later ones may have come while a server was asked. */
+  #step(
+    plan: FilterPlan,
+    item: Item,
+    scene: FilterScene,
+    content: Buffer,
+    from: number,
+  ): Filtered | Promise<Filtered> {
     try {
       const outcome = runFilters(plan, content, scene, from);
       if (outcome.result === 'send') return { result: 'send', content: outcome.content };
@@ -81,11 +94,15 @@ export class ItemFilter {
         content: outcome.content,
       };
       return this.#http.ask(question).then(
-        (answer) => (answer.drop ? DROP : this.#step(plan, item, answer.content, outcome.next)),
-        (error: Error) => ({ result: 'error', error: error.message }),
+        (answer) => (answer.drop ? DROP : this.#step(plan, item, scene, answer.content, outcome.next)),
+        (error: Error) => failed(error),
       );
     } catch (error) {
-      return { result: 'error', error: `filter error: ${(error as Error).message}` };
+      return failed(error as Error);
     }
   }
+}
+
+function failed(error: Error): Filtered {
+  return { result: 'error', error: `filter error: ${error.message}` };
 }

@@ -24,6 +24,9 @@ export interface OriginClientOptions {
   readonly maxHeaderBytes: number;
 }
 
+/** How long requests under way may go on when the client is closed, in ms. */
+const CLOSE_GRACE_MS = 3_000;
+
 /** TLS pools are kept per server name; names come from clients, so their number is bounded. */
 const MAX_TLS_POOLS = 512;
 
@@ -49,9 +52,16 @@ export class OriginClient {
     return origin;
   }
 
-  /** Closes every connection; requests under way fail. */
+  /** Closes every connection; requests under way have a moment to complete, then they fail. */
   async close(): Promise<void> {
     const origins = [...this.#plain.values(), ...this.#tls.values()];
+    let timer: NodeJS.Timeout | undefined;
+    const grace = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, CLOSE_GRACE_MS);
+    });
+    // What is still to be said, such as that sessions are over, is said.
+    await Promise.race([Promise.all(origins.map((origin) => origin.close())), grace]);
+    clearTimeout(timer);
     await Promise.all(origins.map((origin) => origin.destroy()));
   }
 

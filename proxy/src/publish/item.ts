@@ -24,11 +24,11 @@ function wrong(message: string): PublishError {
   return new PublishError('ERR_PUBLISH_ARGUMENT', message);
 }
 
-/** `a: b` or `a=b`, white space around both taken off. */
+/** `a: b` or `a=b`; white space around the value is taken off. */
 function pair(text: string, separator: string, form: string): [string, string] {
   const at = text.indexOf(separator);
   if (at < 0) throw wrong(form);
-  return [text.slice(0, at).trim(), text.slice(at + 1).trim()];
+  return [text.slice(0, at), text.slice(at + 1).trim()];
 }
 
 function metaOf({ meta = [], sender }: PublishFlags): Record<string, string> {

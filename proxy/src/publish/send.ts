@@ -3,6 +3,8 @@
  *
  * Owns: the request to the control API, or the message to a ZeroMQ socket. Does not own: the item.
  */
+import { request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
 import { pushPacket } from '@holdfast/control-api';
 import { encodeTnetstring } from '@holdfast/grip';
 import type { Destination } from './destination.js';
@@ -11,34 +13,45 @@ import { PublishError } from './errors.js';
 /** Milliseconds for the control API to answer. */
 const ANSWER_TIMEOUT_MS = 30_000;
 
-/** The reason behind a failed fetch: the library's own message says only that it failed. */
-function reasonOf(error: Error): string {
-  if (error.name === 'TimeoutError') return 'no answer in time';
-  const { code, message } = (error.cause ?? error) as NodeJS.ErrnoException;
-  return code ?? message;
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+/** Not fetch, which follows redirects as a GET, and refuses ports that browsers must not use. */
+function request(url: URL, headers: Readonly<Record<string, string>>, body: string): Promise<Answer> {
+  const open = url.protocol === 'https:' ? httpsRequest : httpRequest;
+  return new Promise((resolve, reject) => {
+    const outgoing = open(
+      url,
+      { method: 'POST', headers, signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) },
+      (incoming) => {
+        const chunks: Buffer[] = [];
+        incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
+        incoming.on('error', reject);
+        incoming.on('end', () => {
+          resolve({ status: incoming.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8').trim() });
+        });
+      },
+    );
+    outgoing.on('error', reject);
+    outgoing.end(body);
+  });
 }
 
 async function post(url: URL, authorization: string | undefined, item: object): Promise<void> {
-  let response: Response;
-  let text: string;
-  try {
-    response = await fetch(url, {
-      method: 'POST',
-      headers: {
-        'Content-Type': 'application/json',
-        ...(authorization !== undefined && { Authorization: authorization }),
-      },
-      body: JSON.stringify({ items: [item] }),
-      // Followed, a redirect would turn the POST into a GET and succeed without publishing.
-      redirect: 'manual',
-      signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
-    });
-    text = (await response.text()).trim();
-  } catch (cause) {
-    const message = `cannot publish to ${url}: ${reasonOf(cause as Error)}`;
-    throw new PublishError('ERR_PUBLISH_UNREACHABLE', message, { cause });
-  }
-  if (!response.ok) throw new PublishError('ERR_PUBLISH_REFUSED', text || `${url} answered ${response.status}`);
+  const body = JSON.stringify({ items: [item] });
+  const headers = {
+    'Content-Type': 'application/json',
+    'Content-Length': String(Buffer.byteLength(body)),
+    Connection: 'close',
+    ...(authorization !== undefined && { Authorization: authorization }),
+  };
+  const { status, text } = await request(url, headers, body).catch((cause: NodeJS.ErrnoException) => {
+    const reason = cause.name === 'AbortError' ? 'no answer in time' : (cause.code ?? cause.message);
+    throw new PublishError('ERR_PUBLISH_UNREACHABLE', `cannot publish to ${url}: ${reason}`, { cause });
+  });
+  if (status < 200 || status > 299) throw new PublishError('ERR_PUBLISH_REFUSED', text || `${url} answered ${status}`);
 }
 
 /**

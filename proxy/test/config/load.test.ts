@@ -200,12 +200,17 @@ t.test('without any client listener there is nothing to do', async (t) => {
 });
 
 t.test('settings without effect are named in one warning for each reason', async (t) => {
-  const { warnings } = load(
-    t,
-    yaml('push_in_spec: tcp://*:5560\ncommand_spec: tcp://*:5563\nstats_connection_ttl: 120\n'),
-  );
-  t.ok(warnings.includes('no effect: push_in_spec, command_spec (ZeroMQ sockets are not yet supported)'));
+  const { warnings } = load(t, yaml('stats_format: json\nstats_report_interval: 5\nstats_connection_ttl: 120\n'));
+  t.ok(warnings.includes('no effect: stats_format, stats_report_interval (the statistics feed is not yet supported)'));
   t.notMatch(warnings.join(), /stats_connection_ttl/);
+});
+
+t.test('the mode of ipc sockets is octal, and a text', async (t) => {
+  t.equal(load(t, yaml("ipc_file_mode: '660'\n")).config.zeromq.ipcMode, 0o660);
+  t.equal(load(t, conf('[handler]\nipc_file_mode=0777\n')).config.zeromq.ipcMode, 0o777);
+  t.equal(load(t, {}).config.zeromq.ipcMode, undefined);
+  for (const bad of ['660', "'888'", "'77'", 'rw'])
+    t.throws(() => load(t, yaml(`ipc_file_mode: ${bad}\n`)), /an octal file mode/);
 });
 
 t.test('the log: text on a terminal and with a pushpin.conf, in a file when there is a place for it', async (t) => {

@@ -5,8 +5,8 @@ import { type Holdfast, startHoldfast, streamItem } from './holdfast.js';
 import { startOrigin, streamHold } from './origin.js';
 
 const READERS = 8;
-/** The buffers between the proxy and a client that does not read take a few MiB; so many items fill any of them. */
-const ITEMS_MAX = 1_000;
+/** The buffers between the proxy and a client that does not read take 10 MiB at most by the usual limits: fewer items. */
+const ITEMS_MAX = 300;
 const BYTES = 65_536;
 const QUEUE = 4 * BYTES;
 const DROPPED = 'holdfast_items_dropped_total{kind="stream",reason="slow-client"}';

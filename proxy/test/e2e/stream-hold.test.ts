@@ -5,6 +5,7 @@ import { open } from './client.js';
 import { startHoldfast, streamItem } from './holdfast.js';
 import { streamHold } from './origin.js';
 import { ScriptedOrigin } from './scripted-origin.js';
+import { until } from './until.js';
 import { connectTo } from './wire.js';
 
 const origin = await ScriptedOrigin.start(t);
@@ -178,10 +179,13 @@ t.test('keep-alives: items put off those of mode idle, which is the default, not
   const [idle, interval] = await Promise.all([opening('I; timeout=2'), opening('I; timeout=2; mode=interval')]);
   // Items come far closer than the second that an idle keep-alive waits at least.
   let longest = 0;
-  for (let last = Date.now(); (interval.text.match(/I/g) ?? []).length < 2; last = Date.now()) {
+  let last = Date.now();
+  await until('two keep-alives of mode interval', async () => {
     await holdfast.publish(streamItem('lively', '-'));
     longest = Math.max(longest, Date.now() - last);
-  }
+    last = Date.now();
+    return (interval.text.match(/I/g) ?? []).length >= 2;
+  });
   t.ok(longest < 1_000 ? !idle.text.includes('I') : true, `longest pause between items: ${longest} ms`);
   await idle.until('I');
   t.pass('and it comes when the items stop');

@@ -95,6 +95,24 @@ for (const pending of [1, 2]) {
   });
 }
 
+t.test('the time limit between two requests is not for a handshake that waits for its origin', async (t) => {
+  const scene = await HandshakeScene.open(t, { keepAliveTimeout: 50 });
+  const client = await RawClient.to(t, { port: scene.port });
+  void client.write(head('GET', '/') + handshake());
+  (await scene.handler.next()).answer('first');
+  await client.answer();
+  const taken = await scene.next();
+  for (let i = 0; i < 2; i++) {
+    const idle = await RawClient.to(t, { port: scene.port });
+    void idle.write(head('GET', '/'));
+    (await scene.handler.next()).answer('x');
+    await idle.closed();
+  }
+  t.equal(taken.gones, 0, 'other connections ran into it meanwhile');
+  taken.handshake.accept([])?.own(new Listener());
+  t.equal((await client.answer()).status, 101);
+});
+
 t.test('a handshake behind an unfinished answer can be refused, and is when it is invalid', async (t) => {
   const scene = await HandshakeScene.open(t);
   for (const lines of [[], ['Sec-WebSocket-Version: 8']]) {

@@ -57,23 +57,25 @@ export class HandshakeScene {
   readonly clock = new ManualClock();
   readonly refused: string[] = [];
   readonly edge: NodeEdge;
-  readonly limits = {
-    maxHeaderBytes: 16_384,
-    maxConnections: 100,
-    keepAliveTimeout: 60_000,
-    headerTimeout: 60_000,
-    halfCloseGrace: 10_000,
-  };
+  readonly limits;
   port = 0;
   readonly #t: Test;
 
-  private constructor(t: Test) {
+  private constructor(t: Test, keepAliveTimeout: number) {
     this.#t = t;
+    this.limits = {
+      maxHeaderBytes: 16_384,
+      maxConnections: 100,
+      keepAliveTimeout,
+      headerTimeout: 60_000,
+      halfCloseGrace: 10_000,
+    };
     this.edge = nodeEdge(this, new TlsCertificates('/nonexistent', () => {}));
   }
 
-  static async open(t: Test): Promise<HandshakeScene> {
-    const scene = new HandshakeScene(t);
+  /** `keepAliveTimeout` in ms. */
+  static async open(t: Test, { keepAliveTimeout = 60_000 } = {}): Promise<HandshakeScene> {
+    const scene = new HandshakeScene(t, keepAliveTimeout);
     t.teardown(() => scene.edge.close());
     const bound = await scene.edge.listen({ host: '127.0.0.1', port: 0 });
     scene.port = bound.port as number;

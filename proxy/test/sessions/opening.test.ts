@@ -53,7 +53,9 @@ t.test('the client gets the origin’s subprotocol and headers, but not its grip
 });
 
 for (const offered of [true, false]) {
-  const says = offered ? 'passes through, with messages as they are' : 'is not offered when the client does not offer it';
+  const says = offered
+    ? 'passes through, with messages as they are'
+    : 'is not offered when the client does not offer it';
   for (const [who, options] of [
     ['a no_grip route', { route: 'no_grip' }],
     ['a trusted client', { trusted: true }],
@@ -100,7 +102,10 @@ t.test('a refusal of the origin is relayed with status, reason, headers and body
   t.match(answer, { status: 401, reason: 'Who Are You', whole: true });
   t.equal(answer.body.toString(), body);
   t.equal(answer.header('www-authenticate'), 'Basic');
-  t.strictSame(answer.fields.filter((_, i) => answer.fields[i - 1] === 'Set-Cookie'), ['a=1', 'b=2']);
+  t.strictSame(
+    answer.fields.filter((_, i) => answer.fields[i - 1] === 'Set-Cookie'),
+    ['a=1', 'b=2'],
+  );
   t.equal(answer.header('content-length'), '50000');
   t.match(scene.opened, [{ status: 401, error: undefined, target: { port: scene.origin.port } }]);
   t.strictSame([scene.opened.length, scene.counts.opened], [1, 0], 'it has never been a session');
@@ -109,9 +114,7 @@ t.test('a refusal of the origin is relayed with status, reason, headers and body
 t.test('a refusal with too long a body is answered 500', async (t) => {
   const scene = await SessionScene.open(t);
   const asked = scene.ask();
-  (await scene.origin.next()).answer(
-    `HTTP/1.1 403 Forbidden\r\nContent-Length: 100001\r\n\r\n${'b'.repeat(100_001)}`,
-  );
+  (await scene.origin.next()).answer(`HTTP/1.1 403 Forbidden\r\nContent-Length: 100001\r\n\r\n${'b'.repeat(100_001)}`);
   const { answer } = await asked;
   t.equal(answer.status, 500);
   t.equal(answer.body.toString(), 'Non-101 response body size exceeded limit of 100000 bytes.');
@@ -119,7 +122,11 @@ t.test('a refusal with too long a body is answered 500', async (t) => {
 
 for (const [says, debug, expected] of [
   ['', {}, 'Error while proxying to origin.\n'],
-  [', and why on debug routes', { route: 'debug' }, /^Unable to connect to any targets\. Tried: 127\.0\.0\.1:\d+, \[::1\]:1, 127\.0\.0\.1:\d+\n$/],
+  [
+    ', and why on debug routes',
+    { route: 'debug' },
+    /^Unable to connect to any targets\. Tried: 127\.0\.0\.1:\d+, \[::1\]:1, 127\.0\.0\.1:\d+\n$/,
+  ],
 ] as const) {
   t.test(`targets are tried in order; when none can be had the client gets 502${says}`, async (t) => {
     const scene = await SessionScene.open(t, { before: `127.0.0.1:${await freePort()} [::1]:1`, ...debug });

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { settled } from '../edge/wait.js';
 import { closeCodeOf, opcodes } from '../websocket/raw-frames.js';
 import { control, reached, SessionScene } from './session-scene.js';
 
@@ -18,7 +19,10 @@ t.test('subscribe: the route’s prefix goes before the channel, but not before 
   const scene = await SessionScene.open(t, { route: 'prefix=p-', target: 'sub=fixed' });
   const joined = await scene.join();
   await control(joined, { type: 'subscribe', channel: 'a' });
-  t.strictSame(['p-a', 'a', 'fixed', 'p-fixed'].map((channel) => scene.registry.count(channel)), [1, 0, 1, 0]);
+  t.strictSame(
+    ['p-a', 'a', 'fixed', 'p-fixed'].map((channel) => scene.registry.count(channel)),
+    [1, 0, 1, 0],
+  );
   scene.publish('p-a', { content: '1' });
   scene.publish('fixed', { content: '2' });
   t.strictSame(await joined.client.brief(), [text, '1']);
@@ -61,17 +65,20 @@ t.test('unsubscribe: a channel of the target stays, one that is unknown changes 
   t.strictSame(await joined.client.brief(), [text, 'still']);
 });
 
-t.test('subscribe: no more channels than allowed, those of the target aside; a known one may be repeated', async (t) => {
-  const scene = await SessionScene.open(t, { subscriptionMax: 2, target: 'sub=fixed' });
-  const joined = await scene.join();
-  const subscribe = (channel: string) => ({ type: 'subscribe', channel });
-  await control(joined, ...['a', 'b', 'c', 'b'].map(subscribe));
-  const counts = () => ['a', 'b', 'c', 'd', 'fixed'].map((channel) => scene.registry.count(channel));
-  t.strictSame(counts(), [1, 1, 0, 0, 1]);
-  t.strictSame(scene.logged('debug'), ['subscription ignored: too many channels']);
-  await control(joined, { type: 'unsubscribe', channel: 'a' }, subscribe('d'));
-  t.strictSame(counts(), [0, 1, 0, 1, 1]);
-});
+t.test(
+  'subscribe: no more channels than allowed, those of the target aside; a known one may be repeated',
+  async (t) => {
+    const scene = await SessionScene.open(t, { subscriptionMax: 2, target: 'sub=fixed' });
+    const joined = await scene.join();
+    const subscribe = (channel: string) => ({ type: 'subscribe', channel });
+    await control(joined, ...['a', 'b', 'c', 'b'].map(subscribe));
+    const counts = () => ['a', 'b', 'c', 'd', 'fixed'].map((channel) => scene.registry.count(channel));
+    t.strictSame(counts(), [1, 1, 0, 0, 1]);
+    t.strictSame(scene.logged('debug'), ['subscription ignored: too many channels']);
+    await control(joined, { type: 'unsubscribe', channel: 'a' }, subscribe('d'));
+    t.strictSame(counts(), [0, 1, 0, 1, 1]);
+  },
+);
 
 for (const [says, options, reason] of [
   ['with a reason on debug routes', { route: 'debug' }, "too many filters for channel 'a'"],
@@ -121,6 +128,7 @@ t.test('detach: a client that was held back is read again, so that its end is se
   origin.pause();
   let taken = 0;
   for (let i = 0; i < 200; i++) void client.send(binary, Buffer.alloc(262_144)).then(() => taken++);
+  t.ok((await settled(() => taken)) < 200);
   await origin.text('c:{"type":"detach"}');
   void client.close(1000).then(() => client.end());
   t.equal((await scene.ended()).reason, 'client-closed');
@@ -230,7 +238,8 @@ t.test('send-delayed and flush-delayed: once, later or now; a second one sends t
   await reached(joined);
   scene.clock.advance(1);
   t.strictSame(await joined.client.brief(), [text, 'after a second']);
-  const delayed = (content: string) => `c:${JSON.stringify({ type: 'send-delayed', content, 'message-type': 'binary', timeout: 60 })}`;
+  const delayed = (content: string) =>
+    `c:${JSON.stringify({ type: 'send-delayed', content, 'message-type': 'binary', timeout: 60 })}`;
   await joined.origin.text(delayed('first'));
   await joined.origin.text(delayed('second'));
   t.strictSame(await joined.client.brief(), [binary, 'first']);

@@ -149,7 +149,10 @@ t.test('however a session ends, it is reported once and nothing of it is left', 
     ['closed', () => scene.publish('own', { action: 'close' })],
     ['shutdown', () => scene.registry.all().forEach((subscriber) => void subscriber.shutDown())],
     ['client-fault', ({ client }) => client.send(15, 'x').then(() => client.end())],
-    ['filter-limit', ({ origin }) => origin.text('c:{"type":"subscribe","channel":"f","filters":["1","2","3","4","5","6"]}')],
+    [
+      'filter-limit',
+      ({ origin }) => origin.text('c:{"type":"subscribe","channel":"f","filters":["1","2","3","4","5","6"]}'),
+    ],
     ['client-gone', ({ origin, client }) => origin.text('c:{"type":"detach"}').then(() => client.end())],
   ];
   for (const [i, [reason, act]] of ends.entries()) {

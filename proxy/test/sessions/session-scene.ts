@@ -16,6 +16,7 @@ import { HttpFilters } from '../../dist/links/http-filter.js';
 import { LinkClient } from '../../dist/links/link-client.js';
 import { Forwarder } from '../../dist/origin/forwarder.js';
 import { GripHeaders } from '../../dist/origin/grip-headers.js';
+import type { ForwardRules } from '../../dist/origin/headers.js';
 import { type Route, toRoute } from '../../dist/routes/route.js';
 import { SessionDialer } from '../../dist/sessions/dialer.js';
 import { Opening } from '../../dist/sessions/opening.js';
@@ -58,7 +59,7 @@ export interface Joined {
 /** The extension as an origin in GRIP mode answers it. */
 export const GRIP = ['Sec-WebSocket-Extensions: grip'];
 
-const RULES = {
+const RULES: ForwardRules = {
   cdnLoop: '',
   acceptForwardedProtocol: false,
   setForwardedProtocol: 'true',
@@ -66,7 +67,7 @@ const RULES = {
   forwardedForTrusted: { append: true },
   origHeadersNeedMark: new Set<string>(),
   acceptRouteHeader: false,
-} as unknown as ConstructorParameters<typeof Forwarder>[0]['rules'];
+};
 
 /** One node's worth of sessions. */
 export class SessionScene {
@@ -105,7 +106,9 @@ export class SessionScene {
         clock: scene.clock,
         wait: 5_000,
         events: {
-          itemDelivered: (receivers) => void (scene.counts.delivered += receivers),
+          itemDelivered: (receivers) => {
+            scene.counts.delivered += receivers;
+          },
           itemHeld: () => {},
           itemReleased: () => {},
           itemsAbandoned: () => {},

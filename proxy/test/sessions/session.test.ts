@@ -109,7 +109,9 @@ t.test('what either side sent before the session stood is delivered', async (t) 
   const asked = scene.ask();
   const handshake = await scene.origin.next();
   const early = Buffer.concat(
-    ['c:{"type":"subscribe","channel":"a"}', 'm:first'].map((line) => Buffer.from([0x81, line.length, ...Buffer.from(line)])),
+    ['c:{"type":"subscribe","channel":"a"}', 'm:first'].map((line) =>
+      Buffer.from([0x81, line.length, ...Buffer.from(line)]),
+    ),
   );
   handshake.accept(GRIP, early);
   const { socket: client } = await asked;
@@ -136,6 +138,11 @@ t.test('an opening is reported once, with its status, target and id', async (t) 
   const scene = await SessionScene.open(t);
   await control(await scene.join(), { type: 'subscribe', channel: 'a' });
   t.equal(scene.opened.length, 1);
-  t.match(scene.opened[0], { status: 101, error: undefined, request: { id: 's1' }, target: { port: scene.origin.port } });
+  t.match(scene.opened[0], {
+    status: 101,
+    error: undefined,
+    request: { id: 's1' },
+    target: { port: scene.origin.port },
+  });
   t.strictSame(scene.counts, { opened: 1, ended: 0, sent: 0, dropped: 0, delivered: 0 });
 });

@@ -79,7 +79,13 @@ t.test('meta is set, replaced and removed, whatever its name', async (t) => {
   own.setMeta('user', 'alice');
   own.setMeta('__proto__', 'x');
   own.setMeta('user', 'bob');
-  t.strictSame([...own.list.meta], [['user', 'bob'], ['__proto__', 'x']]);
+  t.strictSame(
+    [...own.list.meta],
+    [
+      ['user', 'bob'],
+      ['__proto__', 'x'],
+    ],
+  );
   own.setMeta('user', undefined);
   own.setMeta('unknown', undefined);
   t.strictSame([...own.list.meta.keys()], ['__proto__']);

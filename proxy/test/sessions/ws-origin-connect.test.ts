@@ -1,11 +1,11 @@
-import { type AddressInfo, createServer } from 'node:net';
-import type { TLSSocket, TlsOptions } from 'node:tls';
 import { readFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
+import type { TLSSocket, TlsOptions } from 'node:tls';
 import t, { type Test } from 'tap';
 import { connectOptions, isBlocked } from '../../dist/origin/connect-options.js';
-import { WsOrigin } from '../../dist/sessions/ws-origin.js';
 import type { HttpTarget } from '../../dist/routes/target.js';
+import { WsOrigin } from '../../dist/sessions/ws-origin.js';
 import type { DialRequest } from '../../dist/websocket/ws-socket.js';
 import { CertificateFiles } from '../edge/certificate-files.js';
 import { target } from '../origin/client-scene.js';

@@ -258,7 +258,7 @@ t.test('an origin that breaks the protocol is told so, and lost', async (t) => {
 });
 
 t.test('a socket that is closed completes its closing handshake although it was paused', async (t) => {
-  const { handshake, heard, socket } = await dial(t);
+  const { handshake, heard, socket } = await dial(t, {}, { ...SETTINGS, closeTimeout: 60_000 });
   const other = handshake.accept();
   await heard.heard('accepted');
   socket.close(1000, Buffer.alloc(0));

@@ -55,6 +55,7 @@ export class RawHandshake {
 /** Listens on a port of its own of 127.0.0.1. */
 export class RawOrigin {
   readonly server: Server;
+  readonly port: number;
   /** How many connections have come in all. */
   connections = 0;
   readonly #waiting: RawHandshake[] = [];
@@ -62,6 +63,7 @@ export class RawOrigin {
 
   private constructor(server: Server, event: string) {
     this.server = server;
+    this.port = (server.address() as { port: number }).port;
     server.on(event, (socket: Socket) => this.#connected(socket));
   }
 
@@ -69,7 +71,6 @@ export class RawOrigin {
   static async listen(t: Test, tls?: TlsOptions): Promise<RawOrigin> {
     const server =
       tls === undefined ? createServer({ allowHalfOpen: true, noDelay: true }) : createTlsServer({ ...tls });
-    const origin = new RawOrigin(server, tls === undefined ? 'connection' : 'secureConnection');
     server.on('tlsClientError', () => {});
     const sockets = new Set<Socket>();
     server.on('connection', (socket: Socket) => sockets.add(socket));
@@ -78,11 +79,7 @@ export class RawOrigin {
       for (const socket of sockets) socket.destroy();
       server.close();
     });
-    return origin;
-  }
-
-  get port(): number {
-    return (this.server.address() as { port: number }).port;
+    return new RawOrigin(server, tls === undefined ? 'connection' : 'secureConnection');
   }
 
   /** The next handshake. */

@@ -7,7 +7,15 @@ import { connect, type Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Test } from 'tap';
 import { type RawAnswer, takeAnswer } from '../edge/raw-answer.js';
-import { closePayload, decodeFrame, encodeFrame, type Frame, type FrameShape, frameSize, opcodes } from './raw-frames.js';
+import {
+  closePayload,
+  decodeFrame,
+  encodeFrame,
+  type Frame,
+  type FrameShape,
+  frameSize,
+  opcodes,
+} from './raw-frames.js';
 
 /** What a raw connection is like. */
 export interface RawSocketOptions {

@@ -69,7 +69,11 @@ for (const role of roles) {
   t.test(`${role}: a message in the same segment as the Close is delivered`, async (t) => {
     const { listener, other } = await openSocket(t, role);
     await other.write(
-      Buffer.concat([other.encode(ping, 'p'), other.encode(text, 'last'), other.encode(close, closePayload(1000, 'bye'))]),
+      Buffer.concat([
+        other.encode(ping, 'p'),
+        other.encode(text, 'last'),
+        other.encode(close, closePayload(1000, 'bye')),
+      ]),
     );
     await other.rest();
     other.end();

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { deflateRawSync, inflateRawSync, constants } from 'node:zlib';
+import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
 import t from 'tap';
 import { FramePiece } from '../../dist/websocket/frame-piece.js';
 import { type OpenOptions, openSocket, type Role, roles } from './open-socket.js';

@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap';
-import { type Heard, type OpenOptions, openSocket, type Role, roles } from './open-socket.js';
+import { type Heard, openSocket, type Role, roles } from './open-socket.js';
 import { closeCodeOf, type Frame, opcodes } from './raw-frames.js';
 import type { RawSocket } from './raw-socket.js';
 
@@ -17,8 +17,7 @@ interface Case {
 
 /** Sends a case's frames, all at once or byte by byte, and looks at what comes of them. */
 async function play(t: Test, role: Role, { sends, hears = [], fails }: Case, chopped: boolean): Promise<void> {
-  const options: OpenOptions = {};
-  const { socket, listener, other } = await openSocket(t, role, options);
+  const { socket, listener, other } = await openSocket(t, role);
   const bytes = Buffer.concat(sends(other));
   if (chopped) await other.chop(bytes, 1);
   else await other.write(bytes);
@@ -98,7 +97,11 @@ const fragmented: readonly Case[] = [
     sends: (o) => fragments(o, binary, ['a', 'b', 'c']),
     hears: [['binary', 'abc']],
   },
-  { says: 'empty fragments are an empty message', sends: (o) => fragments(o, text, ['', '', '']), hears: [['text', '']] },
+  {
+    says: 'empty fragments are an empty message',
+    sends: (o) => fragments(o, text, ['', '', '']),
+    hears: [['text', '']],
+  },
   {
     says: 'an empty fragment in the middle changes nothing',
     sends: (o) => fragments(o, text, ['a', '', 'b']),

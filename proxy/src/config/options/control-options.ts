@@ -2,7 +2,6 @@
 import type { Option } from '../option.js';
 
 const group = 'Control API';
-const pending = 'ZeroMQ sockets are not yet supported';
 
 export const controlOptions = [
   {
@@ -57,7 +56,6 @@ export const controlOptions = [
     group,
     type: 'string',
     pushpin: ['handler.push_in_spec'],
-    pending,
     doc: 'ZeroMQ PULL socket for publish items, for example `tcp://127.0.0.1:5560`.',
   },
   {
@@ -65,7 +63,6 @@ export const controlOptions = [
     group,
     type: 'list',
     pushpin: ['handler.push_in_sub_specs', 'handler.push_in_sub_spec'],
-    pending,
     doc: 'ZeroMQ SUB sockets for publish items, for example `tcp://127.0.0.1:5562`.',
   },
   {
@@ -74,7 +71,6 @@ export const controlOptions = [
     type: 'bool',
     default: false,
     pushpin: ['handler.push_in_sub_connect'],
-    pending,
     doc: 'Connect the SUB sockets instead of binding the first.',
   },
   {
@@ -82,7 +78,13 @@ export const controlOptions = [
     group,
     type: 'string',
     pushpin: ['handler.command_spec'],
-    pending,
     doc: 'ZeroMQ command socket, for example `tcp://127.0.0.1:5563`.',
+  },
+  {
+    key: 'ipc_file_mode',
+    group,
+    type: 'mode',
+    pushpin: ['handler.ipc_file_mode', 'proxy.ipc_file_mode'],
+    doc: 'Octal mode of the files of bound `ipc://` sockets, as text.',
   },
 ] as const satisfies readonly Option[];

@@ -61,9 +61,10 @@ export const deliveryOptions = [
     key: 'update_on_first_subscription',
     group,
     type: 'bool',
-    default: true,
+    default: false,
+    pushpinDefault: true,
     pushpin: ['handler.update_on_first_subscription'],
-    doc: 'Ask the origin once more after the first subscription to a channel, in case an item was published in between.',
+    doc: 'One second after the first subscription to a channel, have its held requests ask their origin again, and its streams fetch their next link: for publishers that cannot know when a subscription has reached them. A hold here is live as soon as it is made, so that others need not.',
   },
   {
     key: 'connection_subscription_max',

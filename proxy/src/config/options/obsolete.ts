@@ -8,7 +8,6 @@
 const wiring = [
   /^runner\.services$/,
   /^global\.include$/,
-  /\.ipc_file_mode$/,
   /^proxy\.(command|stats)_spec$/,
   /^(proxy|handler)\.(connmgr|condure|m2a|zurl|handler|intreq|proxy|retry|ws_control|inspect|accept|stats_proxy)_.*specs?$/,
 ];

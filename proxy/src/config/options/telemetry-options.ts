@@ -88,7 +88,6 @@ export const telemetryOptions = [
     group,
     type: 'string',
     pushpin: ['handler.stats_spec'],
-    pending: 'ZeroMQ sockets are not yet supported',
     doc: 'ZeroMQ PUB socket for statistics.',
   },
   {

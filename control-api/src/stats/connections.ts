@@ -1,0 +1,147 @@
+/**
+ * `conn` and `conn-max`: which connections there are, or how many.
+ *
+ * Owns: announcing them, again before each announcement expires, and their end. Does not own: connections.
+ */
+import type { Clock } from '../clock.js';
+import { Batch } from './batch.js';
+import type { Emit } from './packet.js';
+import { REFRESH_SHARE, RefreshQueue } from './refresh-queue.js';
+import type { RouteReports } from './report.js';
+
+/** A client connection as the feed shows it. */
+export interface StatsConnection {
+  /** Unique, and the id that the command socket's conncheck takes. Connection-Id for WebSockets. */
+  readonly id: string;
+  readonly type: 'http' | 'ws';
+  /** Explicit id of the route; empty if it has none. */
+  readonly route: string;
+  readonly peerAddress?: string;
+  readonly ssl: boolean;
+}
+
+const MINUTE_MS = 60_000;
+
+/** How connections are announced. */
+export interface ConnectionSettings {
+  /** False: `conn-max` per route instead of `conn` per connection. */
+  readonly each: boolean;
+  /** Life time of `conn`, in ms. */
+  readonly ttlMs: number;
+  /** Life time of `conn-max`, in ms. */
+  readonly maxTtlMs: number;
+}
+
+interface RouteMax {
+  now: number;
+  /** Highest since the last packet. */
+  max: number;
+  /** Of the last packet. */
+  sent: number;
+}
+
+/** The connections of this node. Every begun minute of each counts in its route's report. */
+export class ConnectionStats {
+  readonly #settings: ConnectionSettings;
+  readonly #emit: Emit;
+  readonly #reports: RouteReports;
+  readonly #connections = new Map<string, StatsConnection>();
+  readonly #routes = new Map<string, RouteMax>();
+  readonly #changed = new Set<string>();
+  readonly #minutes: RefreshQueue;
+  readonly #refresh: RefreshQueue;
+  readonly #refreshMax: RefreshQueue;
+  readonly #batch: Batch;
+
+  constructor(clock: Clock, settings: ConnectionSettings, reports: RouteReports, emit: Emit) {
+    this.#settings = settings;
+    this.#emit = emit;
+    this.#reports = reports;
+    this.#minutes = new RefreshQueue(clock, MINUTE_MS, (id) => this.#minute(id));
+    this.#refresh = new RefreshQueue(clock, settings.ttlMs * REFRESH_SHARE, (id) => this.#announce(id));
+    this.#refreshMax = new RefreshQueue(clock, settings.maxTtlMs * REFRESH_SHARE, (route) => this.#sendMax(route));
+    this.#batch = new Batch(clock, () => {
+      for (const route of this.#changed) this.#sendMax(route);
+      this.#changed.clear();
+    });
+  }
+
+  /** A connection is there; one that is known already is only announced again. */
+  add(connection: StatsConnection): void {
+    const { id, route } = connection;
+    const known = this.#connections.has(id);
+    this.#connections.set(id, connection);
+    if (!known) {
+      this.#reports.connections(route, 1);
+      this.#reports.minute(route);
+      this.#minutes.touch(id);
+      if (!this.#settings.each) this.#count(route, 1);
+    }
+    if (!this.#settings.each) return;
+    this.#refresh.touch(id);
+    this.#announce(id);
+  }
+
+  /** A connection has gone. Unknown ones are ignored. */
+  remove(id: string): void {
+    const connection = this.#connections.get(id);
+    if (connection === undefined) return;
+    const { route } = connection;
+    this.#connections.delete(id);
+    this.#minutes.delete(id);
+    this.#refresh.delete(id);
+    this.#reports.connections(route, -1);
+    if (this.#settings.each) this.#emit('conn', { id, route, unavailable: true });
+    else this.#count(route, -1);
+  }
+
+  /** Sends nothing more. */
+  close(): void {
+    for (const part of [this.#minutes, this.#refresh, this.#refreshMax, this.#batch]) part.close();
+  }
+
+  #minute(id: string): void {
+    const route = this.#connections.get(id)?.route;
+    if (route !== undefined) this.#reports.minute(route);
+  }
+
+  #announce(id: string): void {
+    const connection = this.#connections.get(id);
+    if (connection === undefined) return;
+    const { type, route, peerAddress, ssl } = connection;
+    this.#emit('conn', {
+      id,
+      type,
+      route,
+      'peer-address': peerAddress,
+      ssl: ssl || undefined,
+      ttl: Math.round(this.#settings.ttlMs / 1000),
+    });
+  }
+
+  #count(route: string, change: 1 | -1): void {
+    const state = this.#routes.get(route) ?? { now: 0, max: 0, sent: 0 };
+    this.#routes.set(route, state);
+    state.now += change;
+    state.max = Math.max(state.max, state.now);
+    if (state.max === state.sent) return;
+    this.#changed.add(route);
+    this.#batch.arm();
+  }
+
+  /** A fall is told at the next refresh only: the highest count is what matters. */
+  #sendMax(route: string): void {
+    const state = this.#routes.get(route);
+    if (state === undefined) return;
+    const { max } = state;
+    this.#emit('conn-max', { route, max, ttl: Math.round(this.#settings.maxTtlMs / 1000) });
+    state.sent = max;
+    state.max = state.now;
+    if (max > 0) {
+      this.#refreshMax.touch(route);
+    } else {
+      this.#refreshMax.delete(route);
+      this.#routes.delete(route);
+    }
+  }
+}

@@ -1,0 +1,33 @@
+/**
+ * One packet of the statistics feed.
+ *
+ * Owns: the types and their bytes: `<type> T<tnetstring>` or `<type> J<json>`, so that SUB sockets can choose by prefix.
+ * Does not own: when packets are sent.
+ */
+import { encodePacket, type PacketFormat } from '@holdfast/grip';
+import type { StatsSink } from './sink.js';
+
+/** Pushpin's packet types. */
+export type StatsType = 'activity' | 'message' | 'conn' | 'sub' | 'report' | 'counts' | 'conn-max';
+
+/** The members of a packet; undefined ones are left out, and so is an empty `route`. */
+export type StatsFields = Readonly<Record<string, string | number | true | undefined>>;
+
+/** Sends a packet, if anybody listens to its type. */
+export type Emit = (type: StatsType, fields: StatsFields) => void;
+
+/** The bytes of a packet; members are in the order of their names, as in Pushpin's JSON. */
+export function encodeStats(type: StatsType, fields: StatsFields, format: PacketFormat): Buffer {
+  const present = Object.entries(fields).filter(
+    ([key, value]) => value !== undefined && (key !== 'route' || value !== ''),
+  );
+  const sorted = Object.fromEntries(present.sort(([a], [b]) => (a < b ? -1 : 1)));
+  return Buffer.concat([Buffer.from(`${type} `), encodePacket(sorted, format)]);
+}
+
+/** An {@link Emit} that adds `from`, the name of this instance, to every packet. */
+export function emitterTo(sink: StatsSink, from: string, format: PacketFormat): Emit {
+  return (type, fields) => {
+    if (sink.wants(type)) sink.send(encodeStats(type, { ...fields, from }, format));
+  };
+}

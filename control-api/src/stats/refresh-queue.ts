@@ -1,0 +1,73 @@
+/**
+ * Things that have to be done again and again, each at its own pace of one common length.
+ *
+ * Owns: one timer for all of them. Does not own: what is done.
+ */
+import type { Clock } from '../clock.js';
+
+/** Share of a time to live after which an announcement is repeated, so that one lost packet does no harm. */
+export const REFRESH_SHARE = 0.4;
+
+/**
+ * Calls `run` for a key every `interval` milliseconds after it was added. As all intervals are the same, the keys in the
+ * order of their insertion are in the order in which they fall due: each step is O(1), however many there are.
+ */
+export class RefreshQueue {
+  readonly #clock: Clock;
+  readonly #interval: number;
+  readonly #run: (key: string) => void;
+  readonly #due = new Map<string, number>();
+  #timer: unknown;
+
+  /** An interval of 0 means never. */
+  constructor(clock: Clock, interval: number, run: (key: string) => void) {
+    this.#clock = clock;
+    this.#interval = interval;
+    this.#run = run;
+  }
+
+  /** Adds a key, or puts off one that is there by a whole interval. */
+  touch(key: string): void {
+    if (this.#interval <= 0) return;
+    this.#put(key);
+    this.#arm();
+  }
+
+  /** Forgets a key. */
+  delete(key: string): void {
+    this.#due.delete(key);
+  }
+
+  /** Forgets all. */
+  close(): void {
+    this.#due.clear();
+    this.#clock.clear(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #put(key: string): void {
+    this.#due.delete(key);
+    this.#due.set(key, this.#clock.now() + this.#interval);
+  }
+
+  /** Left alone when the first key goes: a timer that finds nothing due is cheaper than one per change. */
+  #arm(): void {
+    if (this.#timer !== undefined) return;
+    const [first] = this.#due.values();
+    if (first === undefined) return;
+    this.#timer = this.#clock.after(Math.max(1, first - this.#clock.now()), () => {
+      this.#timer = undefined;
+      this.#runDue();
+      this.#arm();
+    });
+  }
+
+  #runDue(): void {
+    const now = this.#clock.now();
+    for (const [key, due] of this.#due) {
+      if (due > now) return;
+      this.#put(key);
+      this.#run(key);
+    }
+  }
+}

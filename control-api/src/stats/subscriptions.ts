@@ -1,0 +1,78 @@
+/**
+ * `sub`: which channels have subscribers, of which kind and how many.
+ *
+ * Owns: announcing them, again before each announcement expires, and their end. Does not own: subscriptions.
+ */
+import type { Clock } from '../clock.js';
+import { Batch } from './batch.js';
+import type { Emit } from './packet.js';
+import { REFRESH_SHARE, RefreshQueue } from './refresh-queue.js';
+
+/** What the subscribers of a channel are. */
+export type SubscriptionMode = 'response' | 'stream' | 'ws';
+
+interface Subscription {
+  readonly mode: SubscriptionMode;
+  readonly channel: string;
+  count: number;
+}
+
+/** The subscriptions of this node: the first and the last are told at once, other changes of the count in batches. */
+export class SubscriptionStats {
+  readonly #ttlMs: number;
+  readonly #emit: Emit;
+  readonly #subscriptions = new Map<string, Subscription>();
+  readonly #changed = new Set<string>();
+  readonly #refresh: RefreshQueue;
+  readonly #batch: Batch;
+
+  /** `ttlMs` is the life time of an announcement. */
+  constructor(clock: Clock, ttlMs: number, emit: Emit) {
+    this.#ttlMs = ttlMs;
+    this.#emit = emit;
+    this.#refresh = new RefreshQueue(clock, ttlMs * REFRESH_SHARE, (key) => this.#announce(key));
+    this.#batch = new Batch(clock, () => {
+      for (const key of this.#changed) this.#announce(key);
+      this.#changed.clear();
+    });
+  }
+
+  /** Sets how many subscribers of a kind a channel has. 0 takes the subscription off. */
+  set(mode: SubscriptionMode, channel: string, count: number): void {
+    const key = `${mode} ${channel}`;
+    const known = this.#subscriptions.get(key);
+    if (count === 0) {
+      if (known !== undefined) this.#end(key, known);
+      return;
+    }
+    if (known === undefined) {
+      this.#subscriptions.set(key, { mode, channel, count });
+      this.#announce(key);
+    } else if (known.count !== count) {
+      known.count = count;
+      this.#changed.add(key);
+      this.#batch.arm();
+    }
+  }
+
+  /** Sends nothing more. */
+  close(): void {
+    this.#refresh.close();
+    this.#batch.close();
+  }
+
+  #end(key: string, { mode, channel }: Subscription): void {
+    this.#subscriptions.delete(key);
+    this.#changed.delete(key);
+    this.#refresh.delete(key);
+    this.#emit('sub', { mode, channel, unavailable: true });
+  }
+
+  #announce(key: string): void {
+    const subscription = this.#subscriptions.get(key);
+    if (subscription === undefined) return;
+    const { mode, channel, count } = subscription;
+    this.#refresh.touch(key);
+    this.#emit('sub', { mode, channel, subscribers: count, ttl: Math.round(this.#ttlMs / 1000) });
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * From the bytes of a ZeroMQ message to a published item.
+ *
+ * Owns: decoding, and what is said of items that are dropped: ZeroMQ has no answer. Does not own: sockets.
+ */
+import { decodePacket, GripError, parseItem } from '@holdfast/grip';
+import { ControlError } from '../errors.js';
+import type { PublishEvents } from '../events.js';
+import type { Log } from '../log.js';
+import type { Publisher } from '../publish.js';
+
+/**
+ * Items handed to the backplane and not yet accepted, per socket. Over: the socket is not read until the latest is
+ * accepted, so that items wait where ZeroMQ's own limit applies, and at the publisher.
+ */
+export const PENDING_LIMIT = 1_000;
+
+/** Takes the items of one socket. */
+export class ItemIntake {
+  readonly #publisher: Publisher;
+  readonly #events: PublishEvents;
+  readonly #log: Log;
+  #pending = 0;
+
+  constructor(publisher: Publisher, events: PublishEvents, log: Log) {
+    this.#publisher = publisher;
+    this.#events = events;
+    this.#log = log;
+  }
+
+  /**
+   * Publishes the item in a packet, on the channel `topic` unless that is empty. Calls keep their order. An item that is
+   * malformed, or that the backplane does not accept, is dropped, counted as rejected and logged as a warning. The
+   * result, if any, is to be awaited before the next call. Never rejects.
+   */
+  take(packet: Uint8Array, topic = ''): Promise<void> | undefined {
+    let accepted: Promise<unknown>;
+    try {
+      accepted = this.#publisher.publish([parseItem(decodePacket(packet), topic)]);
+    } catch (error) {
+      this.drop(error);
+      return undefined;
+    }
+    this.#pending++;
+    const settled = accepted.then(
+      () => {
+        this.#pending--;
+      },
+      (error: unknown) => {
+        this.#pending--;
+        this.drop(error);
+      },
+    );
+    return this.#pending >= PENDING_LIMIT ? settled : undefined;
+  }
+
+  /** Counts and logs a message that does not become an item. */
+  drop(error: unknown): void {
+    const known = error instanceof GripError || error instanceof ControlError;
+    const code = known ? error.code : 'ERR_CONTROL_INTERNAL';
+    this.#events.rejected(code);
+    const fields = { code, reason: known ? error.message : undefined, err: known ? error.cause : error };
+    if (known) this.#log.warn(fields, 'ZeroMQ item dropped');
+    else this.#log.error(fields, 'ZeroMQ item dropped');
+  }
+}

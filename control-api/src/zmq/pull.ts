@@ -1,0 +1,43 @@
+/**
+ * The PULL socket: items from publishers that push them (`push_in_spec`, 5560).
+ *
+ * Owns: the socket. Does not own: the items (intake.ts).
+ */
+import { ControlError } from '../errors.js';
+import type { Log } from '../log.js';
+import type { ItemIntake } from './intake.js';
+import { HIGH_WATER_MARK, type Library, type Pull } from './library.js';
+import { bindSocket, readMessages } from './socket.js';
+
+/** One item a message: `J` and JSON, or a tnetstring with or without `T`; no answer. */
+export class PullSocket {
+  readonly #socket: Pull;
+  readonly #intake: ItemIntake;
+  readonly #log: Log;
+
+  constructor(library: Library, intake: ItemIntake, log: Log) {
+    // Over the mark publishers block: nothing is lost while this process lives.
+    this.#socket = new library.Pull({ receiveHighWaterMark: HIGH_WATER_MARK, linger: 0 });
+    this.#intake = intake;
+    this.#log = log;
+  }
+
+  /** Binds, and begins to read; resolves and rejects as `bindSocket` does. */
+  async open(spec: string, ipcMode?: number): Promise<string> {
+    const uri = await bindSocket(this.#socket, spec, ipcMode);
+    void readMessages(this.#socket, (parts) => this.#take(parts), this.#log);
+    return uri;
+  }
+
+  /** Stops reading at once; messages that ZeroMQ has received and nobody has read are lost. */
+  close(): void {
+    this.#socket.close();
+  }
+
+  #take(parts: readonly Buffer[]): Promise<void> | undefined {
+    const [packet] = parts;
+    if (packet !== undefined && parts.length === 1) return this.#intake.take(packet);
+    this.#intake.drop(new ControlError('ERR_ZMQ_MESSAGE', `an item is one part, not ${parts.length}`));
+    return undefined;
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * All ZeroMQ sockets of a node.
+ *
+ * Owns: opening those that are configured, all or none, and closing them. Does not own: what each of them does.
+ */
+import type { PublishEvents } from '../events.js';
+import type { Log } from '../log.js';
+import type { Publisher } from '../publish.js';
+import type { StatsSink } from '../stats/sink.js';
+import { CommandSocket } from './command.js';
+import { ItemIntake } from './intake.js';
+import { type Library, loadLibrary } from './library.js';
+import { CommandMethods, type Connections, type PublishUris } from './methods.js';
+import { PullSocket } from './pull.js';
+import { StatsSocket } from './stats-socket.js';
+import { type InterestListener, SubSocket } from './sub.js';
+
+/** Which sockets there are to be; undefined and empty ones are off. Ports as they are to be opened. */
+export interface ZeroMqSpecs {
+  readonly pull: string | undefined;
+  readonly sub: readonly string[];
+  /** Connect to all of `sub`, instead of binding the first. */
+  readonly subConnect: boolean;
+  readonly command: string | undefined;
+  readonly stats: string | undefined;
+  /** Mode of the files of ipc sockets; as the process's mask has it if undefined. */
+  readonly ipcMode?: number | undefined;
+}
+
+/** What {@link ZeroMqSockets} are made of. */
+export interface ZeroMqOptions {
+  readonly specs: ZeroMqSpecs;
+  readonly publisher: Publisher;
+  readonly connections: Connections;
+  readonly events: PublishEvents;
+  readonly log: Log;
+}
+
+/** An open socket, for the line that announces it. */
+export interface ZeroMqAddress {
+  readonly what: 'publish items' | 'published items' | 'commands' | 'statistics';
+  readonly uri: string;
+  /** Whether the socket connects, instead of listening. */
+  readonly connects: boolean;
+}
+
+interface Closable {
+  close(): void;
+}
+
+/**
+ * The sockets of one node. May be told of channels, and of statistics, from the beginning; without specs it does
+ * nothing at all, and the library need not be installed.
+ */
+export class ZeroMqSockets implements InterestListener, StatsSink {
+  readonly #options: ZeroMqOptions;
+  readonly #opened: Closable[] = [];
+  /** Those that were told before the SUB socket is there. */
+  readonly #channels = new Set<string>();
+  #sub: SubSocket | undefined;
+  #stats: StatsSocket | undefined;
+  #uris: PublishUris = { command: undefined, publishPull: undefined, publishSub: undefined };
+
+  constructor(options: ZeroMqOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Opens all configured sockets; resolves with them. If one cannot be opened, none is left open, and it rejects with
+   * `ControlError` ERR_ZMQ_MISSING, ERR_ZMQ_SPEC or ERR_ZMQ_OPEN. To be called once, when the publisher may publish.
+   */
+  async open(): Promise<ZeroMqAddress[]> {
+    const { pull, sub, command, stats } = this.#options.specs;
+    if (pull === undefined && sub.length === 0 && command === undefined && stats === undefined) return [];
+    const library = await loadLibrary();
+    try {
+      return (await this.#openAll(library)).filter((address) => address !== undefined);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  subscribed(channel: string): void {
+    if (this.#options.specs.sub.length === 0) return;
+    if (this.#sub === undefined) this.#channels.add(channel);
+    else this.#sub.subscribed(channel);
+  }
+
+  unsubscribed(channel: string): void {
+    this.#channels.delete(channel);
+    this.#sub?.unsubscribed(channel);
+  }
+
+  wants(type: string): boolean {
+    return this.#stats?.wants(type) ?? false;
+  }
+
+  send(packet: Buffer): void {
+    this.#stats?.send(packet);
+  }
+
+  /** Closes all sockets at once. May be called again, and if nothing was opened. */
+  close(): void {
+    for (const socket of this.#opened.splice(0)) socket.close();
+  }
+
+  /** In this order: who asks for the addresses, or hears of statistics, can publish. */
+  async #openAll(library: Library): Promise<(ZeroMqAddress | undefined)[]> {
+    return [
+      await this.#openPull(library),
+      await this.#openSub(library),
+      await this.#openStats(library),
+      await this.#openCommand(library),
+    ];
+  }
+
+  async #openPull(library: Library): Promise<ZeroMqAddress | undefined> {
+    const { specs, log } = this.#options;
+    if (specs.pull === undefined) return undefined;
+    const socket = this.#keep(new PullSocket(library, this.#intake('pull'), log));
+    const uri = await socket.open(specs.pull, specs.ipcMode);
+    this.#uris = { ...this.#uris, publishPull: uri };
+    return { what: 'publish items', uri, connects: false };
+  }
+
+  async #openSub(library: Library): Promise<ZeroMqAddress | undefined> {
+    const { specs, log } = this.#options;
+    const [first] = specs.sub;
+    if (first === undefined) return undefined;
+    const socket = this.#keep(new SubSocket(library, this.#intake('sub'), log));
+    let uri = specs.sub.join(',');
+    if (specs.subConnect) socket.connect(specs.sub);
+    else uri = await socket.bind(first, specs.ipcMode);
+    if (!specs.subConnect) this.#uris = { ...this.#uris, publishSub: uri };
+    this.#sub = socket;
+    for (const channel of this.#channels) socket.subscribed(channel);
+    this.#channels.clear();
+    return { what: 'published items', uri, connects: specs.subConnect };
+  }
+
+  async #openStats(library: Library): Promise<ZeroMqAddress | undefined> {
+    const { specs, log } = this.#options;
+    if (specs.stats === undefined) return undefined;
+    const socket = this.#keep(new StatsSocket(library, log));
+    const uri = await socket.open(specs.stats, specs.ipcMode);
+    this.#stats = socket;
+    return { what: 'statistics', uri, connects: false };
+  }
+
+  async #openCommand(library: Library): Promise<ZeroMqAddress | undefined> {
+    const { specs, publisher, connections, events, log } = this.#options;
+    if (specs.command === undefined) return undefined;
+    const methods = new CommandMethods(publisher, connections, () => this.#uris, events, log);
+    const socket = this.#keep(new CommandSocket(library, methods.perform, log));
+    const uri = await socket.open(specs.command, specs.ipcMode);
+    this.#uris = { ...this.#uris, command: uri };
+    return { what: 'commands', uri, connects: false };
+  }
+
+  #intake(part: string): ItemIntake {
+    const { publisher, events, log } = this.#options;
+    return new ItemIntake(publisher, events, log.child(part));
+  }
+
+  #keep<Socket extends Closable>(socket: Socket): Socket {
+    this.#opened.push(socket);
+    return socket;
+  }
+}

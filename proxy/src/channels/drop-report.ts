@@ -1,0 +1,81 @@
+/**
+ * Owns: how deliveries that a limit has dropped are told in the log: at once, but not line by line in a flood. Does not
+ * own: the limit, or counting for the metrics.
+ */
+import type { Log } from '@holdfast/control-api';
+import type { Clock } from '../clock.js';
+
+/** Time between two lines about the same route, in ms. */
+export const REPORT_MS = 10_000;
+
+/** What was dropped on a route since its last line. */
+interface Episode {
+  dropped: number;
+  /** Connection that missed an item last. */
+  id: string;
+}
+
+/**
+ * Tells of the first drop of a route with its connection, then every {@link REPORT_MS} how many there were since; when
+ * there were none the episode is over, and the next drop is a first one again. At level debug each drop has its line.
+ * So the numbers of all lines of a route add up to its drops.
+ */
+export class DropReport {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #hwm: number;
+  readonly #episodes = new Map<string, Episode>();
+
+  /** `hwm` is what the lines name as the limit. */
+  constructor(clock: Clock, log: Log, hwm: number) {
+    this.#clock = clock;
+    this.#log = log;
+    this.#hwm = hwm;
+  }
+
+  /** A delivery on this route (empty for those without an id) to this connection was dropped. */
+  dropped(route: string, id: string, channel: string): void {
+    const episode = this.#episodes.get(route);
+    if (episode === undefined) {
+      this.#log.warn({ id, route, channel, dropped: 1 }, `${this.#text(route)}, dropping message`);
+      this.#begin(route, id);
+      return;
+    }
+    episode.dropped++;
+    episode.id = id;
+    if (this.#log.isDebug()) this.#log.debug({ id, route, channel }, 'message dropped: exceeded publish hwm');
+  }
+
+  /** Tells what has not been told, and ends all episodes. */
+  finish(): void {
+    for (const [route, episode] of this.#episodes) this.#tell(route, episode);
+    this.#episodes.clear();
+  }
+
+  #begin(route: string, id: string): void {
+    const episode = { dropped: 0, id };
+    this.#episodes.set(route, episode);
+    const later = () => {
+      if (this.#episodes.get(route) !== episode) return;
+      if (episode.dropped === 0) {
+        this.#episodes.delete(route);
+        return;
+      }
+      this.#tell(route, episode);
+      this.#clock.after(REPORT_MS, later);
+    };
+    this.#clock.after(REPORT_MS, later);
+  }
+
+  #tell(route: string, episode: Episode): void {
+    const { dropped, id } = episode;
+    if (dropped === 0) return;
+    episode.dropped = 0;
+    this.#log.warn({ route, dropped, lastId: id }, `${this.#text(route)}: ${dropped} more messages dropped`);
+  }
+
+  /** Pushpin's words. */
+  #text(route: string): string {
+    return `exceeded publish hwm (${this.#hwm})${route === '' ? '' : ` for route ${route}`}`;
+  }
+}

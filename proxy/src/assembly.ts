@@ -8,6 +8,7 @@ import { AccessLog } from './access-log.js';
 import { ChannelInterest } from './channels/channel-interest.js';
 import { IdCache } from './channels/id-cache.js';
 import { ItemDelivery } from './channels/item-delivery.js';
+import { RateLimiter } from './channels/rate-limiter.js';
 import { ChannelRegistry } from './channels/registry.js';
 import type { Sequencer } from './channels/sequencer.js';
 import type { SubscriberParts } from './channels/subscriber-parts.js';
@@ -37,7 +38,9 @@ import type { Route } from './routes/route.js';
 import { RoutesSource } from './routes/routes-source.js';
 import type { Target } from './routes/target.js';
 import { SessionDialer } from './sessions/dialer.js';
+import { Opening } from './sessions/opening.js';
 import type { SessionParts } from './sessions/session-parts.js';
+import { SockJs } from './sockjs/sockjs.js';
 import { WsAcceptor } from './websocket/ws-socket.js';
 
 /** Response heads of origins may be longer than what clients may send us. */
@@ -66,6 +69,7 @@ export function assemble(config: Config, log: RootLog): Assembly {
   const delivery = new ItemDelivery(() => registry, {
     clock: realClock,
     wait: config.channels.messageWaitMs,
+    limiter: makeLimiter(config, log, metrics),
     events: metrics,
     log: log.child('delivery'),
   });
@@ -114,9 +118,16 @@ export function assemble(config: Config, log: RootLog): Assembly {
     log: log.child('zeromq'),
   });
   const parts = requestParts(config, log, metrics, registry, delivery.sequencer, routes, origins);
-  const edge = makeEdge(config, log, metrics, new RequestHandler(parts));
+  const edge = makeEdge(config, log, metrics, new RequestHandler(parts, makeSockJs(config, parts)));
   metrics.observe({ connections: () => edge.connections, channels: () => registry.size });
   return { metrics, backplane, registry, delivery, routes, origins, publisher, zeromq, edge };
+}
+
+/** None without a rate: then nothing ever waits. */
+function makeLimiter({ channels }: Config, log: RootLog, events: Metrics): RateLimiter | undefined {
+  const { messageRate: rate, messageHwm: hwm, messageBlockSize: blockSize } = channels;
+  if (rate === Number.POSITIVE_INFINITY) return undefined;
+  return new RateLimiter({ clock: realClock, rate, hwm, blockSize, events, log: log.child('delivery') });
 }
 
 function makeRoutes(config: Config, log: RootLog): RoutesSource {
@@ -164,6 +175,17 @@ function makeEdge({ client }: Config, log: RootLog, metrics: Metrics, handler: E
       },
     },
   );
+}
+
+function makeSockJs({ client, forward }: Config, { sessions, events }: RequestParts): SockJs {
+  return new SockJs({
+    clock: realClock,
+    random: Math.random,
+    open: (request, handshake, route, standing) => new Opening(request, handshake, route, standing, sessions).start(),
+    ended: (end) => events.requestEnded({ ...end, target: undefined, hold: undefined, retry: false }),
+    scriptUrl: forward.sockjsUrl,
+    maxSessions: client.connectionsMax,
+  });
 }
 
 function makeAccessLog({ log: { level, parts, from, userAgent } }: Config, log: RootLog): AccessLog {
@@ -215,7 +237,7 @@ function requestParts(
     dial: new SessionDialer(
       { clock: realClock, random: Math.random, forwarder, originOf },
       { maxMessage: config.client.messageMax, compression: config.client.compression },
-      { connectTimeout: origin.connectTimeoutMs },
+      { connectTimeout: origin.connectTimeoutMs, answerTimeout: origin.timeoutMs },
     ).dial,
     debug: forward.debug,
     filters: holds.filters,

@@ -119,6 +119,11 @@ export class NodeConnection {
     } else this.#add(refusal);
   }
 
+  /** Runs `then` when the answers before are complete: for what is no request of this connection's. */
+  after(then: () => void): void {
+    if (!this.#closing) this.#add({ response: undefined, begin: then });
+  }
+
   /** Closes when the answer under way is complete, or at once when nothing has been asked yet. */
   finish(): void {
     if (this.#closing) return;

@@ -168,8 +168,10 @@ export class NodeEdge implements Edge {
     server.on('upgrade', (message: IncomingMessage, socket: Socket, early: Buffer) => {
       if (asksForWebSocket(message.rawHeaders)) this.#upgrade(message, socket, early, secure);
       else {
-        socket.unshift(Buffer.concat([plainHead(message), early]));
-        server.emit(secure ? 'secureConnection' : 'connection', socket);
+        NodeConnection.of(socket)?.after(() => {
+          socket.unshift(Buffer.concat([plainHead(message), early]));
+          server.emit(secure ? 'secureConnection' : 'connection', socket);
+        });
       }
     });
     // Node would answer any other expectation with 417 by itself; passing over it is as good (RFC 9110 §10.1.1).

@@ -31,17 +31,23 @@ export interface DialerParts {
   readonly originOf: (target: Target, route: Route, host: string) => Origin;
 }
 
+/** How long a handshake with an origin may take, in ms. */
+export interface DialTimeouts {
+  readonly connectTimeout: number;
+  /** For the answer once connected; absent for no limit. */
+  readonly answerTimeout?: number;
+}
+
 /** Makes origin sockets. */
 export class SessionDialer {
   readonly #parts: DialerParts;
   readonly #settings: SocketSettings;
-  readonly #connectTimeout: number;
+  readonly #timeouts: DialTimeouts;
 
-  /** `connectTimeout` in ms. */
-  constructor(parts: DialerParts, settings: SocketSettings, { connectTimeout }: { connectTimeout: number }) {
+  constructor(parts: DialerParts, settings: SocketSettings, timeouts: DialTimeouts) {
     this.#parts = parts;
     this.#settings = settings;
-    this.#connectTimeout = connectTimeout;
+    this.#timeouts = timeouts;
   }
 
   /** Starts the handshake with one target. */
@@ -83,7 +89,7 @@ export class SessionDialer {
       headers,
       extension: dial.extension,
       connect: { ...(target.ssl ? { servername: serverName(host) } : {}), ...connectOptions(target) },
-      connectTimeout: this.#connectTimeout,
+      ...this.#timeouts,
       maxBody: MAX_REFUSAL,
     };
     return new WsOrigin(request, this.#socketSettings(dial), owner, isBlocked(target));

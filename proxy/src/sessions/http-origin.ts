@@ -133,7 +133,7 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
   exchangeFailed(error: OriginError): void {
     const state = this.#state;
     // An origin that was reached, and gave an answer that is of no use, still believes in the session.
-    if (state === 'open' && error.repeat === 'no') this.#disconnect();
+    if (state === 'open' && error.code === 'ERR_ORIGIN_MALFORMED') this.#disconnect();
     else this.#end();
     if (state === 'opening') this.#owner.originFailed(error);
     else if (state === 'open') this.#owner.originLost(error);

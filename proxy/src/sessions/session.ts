@@ -80,6 +80,10 @@ export class Session implements Subscriber, SocketOwner {
     this.#client.own(this);
   }
 
+  get routeKey(): string {
+    return this.#start.route.id ?? '';
+  }
+
   // From the client
 
   onMessage(type: MessageType, data: Buffer): void {

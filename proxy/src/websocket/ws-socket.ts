@@ -238,6 +238,8 @@ export interface DialRequest {
   readonly connect: object;
   /** Time for connecting, in ms. */
   readonly connectTimeout: number;
+  /** Time for the answer to the handshake once connected, in ms; absent for no limit. */
+  readonly answerTimeout?: number;
   /** Longest body of an answer that is not a 101, in bytes. */
   readonly maxBody: number;
 }
@@ -279,7 +281,7 @@ export function dialSocket(dial: DialRequest, settings: SocketSettings, handler:
       maxHeaderSize: MAX_HEAD,
       finishRequest: (request) => {
         writeHead(request, dial);
-        limitConnecting(request, dial, () => {
+        limitWaiting(request, dial, () => {
           connected = true;
         });
         request.end();
@@ -320,15 +322,21 @@ function urlOf({ secure, host, port }: DialRequest): string {
   return `${secure ? 'wss' : 'ws'}://${host.includes(':') ? `[${host}]` : host}:${port}/`;
 }
 
-function limitConnecting(request: ClientRequest, dial: DialRequest, onConnected: () => void): void {
-  const timer = setTimeout(() => request.destroy(new Error('connecting timed out')), dial.connectTimeout).unref();
+/** Bounds the two waits of a handshake: for the connection, and then for the answer. */
+function limitWaiting(request: ClientRequest, dial: DialRequest, onConnected: () => void): void {
+  const limit = (ms: number, what: string) => setTimeout(() => request.destroy(new Error(`${what} timed out`)), ms).unref();
+  let timer: NodeJS.Timeout | undefined = limit(dial.connectTimeout, 'connecting');
+  const stop = () => clearTimeout(timer);
   request.once('socket', (connection) => {
     connection.once(dial.secure ? 'secureConnect' : 'connect', () => {
-      clearTimeout(timer);
+      stop();
+      timer = dial.answerTimeout === undefined ? undefined : limit(dial.answerTimeout, 'the handshake');
       onConnected();
     });
   });
-  request.once('close', () => clearTimeout(timer));
+  request.once('response', stop);
+  request.once('upgrade', stop);
+  request.once('close', stop);
 }
 
 /** `ws` would refuse what it has not offered itself: a subprotocol that the client asked for, and `grip`. */

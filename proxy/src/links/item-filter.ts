@@ -60,7 +60,9 @@ export class ItemFilter {
     const scene = this.#list.scene(item);
     const mismatch = contentFilterMismatch(plan, contentFilters);
     const filtered =
-      mismatch === undefined ? this.#step(plan, item, scene, content, 0) : ({ result: 'error', error: mismatch } as const);
+      mismatch === undefined
+        ? this.#step(plan, item, scene, content, 0)
+        : ({ result: 'error', error: mismatch } as const);
     if (!(filtered instanceof Promise) && this.#tail === undefined) {
       done(filtered);
       return;
@@ -74,13 +76,7 @@ export class ItemFilter {
   }
 
   /** `scene` is of the moment when the item came: later ones may have come while a server was asked. */
-  #step(
-    plan: FilterPlan,
-    item: Item,
-    scene: FilterScene,
-    content: Buffer,
-    from: number,
-  ): Filtered | Promise<Filtered> {
+  #step(plan: FilterPlan, item: Item, scene: FilterScene, content: Buffer, from: number): Filtered | Promise<Filtered> {
     try {
       const outcome = runFilters(plan, content, scene, from);
       if (outcome.result === 'send') return { result: 'send', content: outcome.content };

@@ -324,7 +324,8 @@ function urlOf({ secure, host, port }: DialRequest): string {
 
 /** Bounds the two waits of a handshake: for the connection, and then for the answer. */
 function limitWaiting(request: ClientRequest, dial: DialRequest, onConnected: () => void): void {
-  const limit = (ms: number, what: string) => setTimeout(() => request.destroy(new Error(`${what} timed out`)), ms).unref();
+  const limit = (ms: number, what: string) =>
+    setTimeout(() => request.destroy(new Error(`${what} timed out`)), ms).unref();
   let timer: NodeJS.Timeout | undefined = limit(dial.connectTimeout, 'connecting');
   const stop = () => clearTimeout(timer);
   request.once('socket', (connection) => {

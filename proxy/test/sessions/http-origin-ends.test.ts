@@ -74,7 +74,8 @@ t.test('ends', async (t) => {
       const { server, say, heard, clock } = await open(t, () => answer);
       say('go');
       t.equal(await heard.heard('lost'), 'lost ERR_ORIGIN_MALFORMED');
-      t.equal(await settled(() => server.seen.length), 2);
+      t.same((await server.requests(3))[2]?.short, ['DISCONNECT'], 'the origin is told');
+      t.equal(await settled(() => server.seen.length), 3);
       t.equal(clock.pending, 0);
     });
   }

@@ -34,6 +34,15 @@ function checkConfig(loaded: LoadedConfig): void {
 async function run(loaded: LoadedConfig): Promise<void> {
   const log = createLog(loaded.config.log);
   await log.opened;
+  try {
+    await serve(loaded, log);
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
+}
+
+async function serve(loaded: LoadedConfig, log: RootLog): Promise<void> {
   for (const warning of loaded.warnings) log.warn({}, warning);
   const node = new HoldfastNode(loaded.config, log);
   let stopping = false;
@@ -52,20 +61,15 @@ async function run(loaded: LoadedConfig): Promise<void> {
   process.on('SIGHUP', () => node.reload());
   process.on('uncaughtException', (error) => {
     log.error({ err: error }, `unexpected: ${error.stack}`);
-    leave(log, 1);
+    void leave(log, 1);
   });
-  try {
-    await node.start();
-  } catch (error) {
-    log.flush();
-    refuse(error);
-  }
+  await node.start();
   log.announce(`holdfast ${version} started`);
 }
 
-function leave(log: RootLog, status: number): never {
+async function leave(log: RootLog, status: number): Promise<never> {
   log.info({}, 'stopped');
-  log.flush();
+  await log.close();
   process.exit(status);
 }
 

@@ -18,13 +18,19 @@ export class KeepAliveTimer {
   #period = 0;
   #timer: Timer | undefined;
 
-  constructor(keepAlive: KeepAlive, clock: Clock, random: () => number, beat: () => void) {
+  /** `since`, in ms since the Unix epoch, is the `last` of the timer that this one follows: now if there was none. */
+  constructor(keepAlive: KeepAlive, clock: Clock, random: () => number, beat: () => void, since = clock.now()) {
     this.#keepAlive = keepAlive;
     this.#clock = clock;
     this.#random = random;
     this.#beat = beat;
-    this.#last = clock.now();
+    this.#last = since;
     this.#next();
+  }
+
+  /** From when the present period counts, in ms since the Unix epoch. */
+  get last(): number {
+    return this.#last;
   }
 
   /** Something was sent at `at` (ms since the Unix epoch). */
@@ -39,7 +45,7 @@ export class KeepAliveTimer {
 
   #next(): void {
     this.#period = Math.max(1, this.#keepAlive.timeout * 1_000 - Math.floor(this.#random() * JITTER_MS));
-    this.#arm(this.#period);
+    this.#arm(Math.max(0, this.#last + this.#period - this.#clock.now()));
   }
 
   #arm(ms: number): void {

@@ -16,21 +16,25 @@ const LABEL: Record<LogLevel, string> = { error: 'ERR', warn: 'WARN', info: 'INF
 /** How much of the log may wait for a slow disk or reader, in bytes; lines beyond are dropped. */
 const QUEUE_MAX = 16 * 1024 * 1024;
 
+/** How long the last lines may take to be written before the process leaves without them, in ms. */
+const CLOSE_MS = 1_000;
+
 interface Destination extends DestinationStream {
   reopen(): void;
-  flushSync(): void;
+  end(): void;
+  destroy(): void;
   on(event: 'error', listener: (error: NodeJS.ErrnoException) => void): void;
-  once(event: 'ready', listener: () => void): void;
+  once(event: 'ready' | 'close' | 'error', listener: () => void): void;
 }
 
 /** The root of all logs of a process. */
 export interface RootLog extends Log {
-  /** Resolves when the file is open; until then `flush` throws. */
+  /** Resolves when the file is open. */
   readonly opened: Promise<void>;
   /** Opens the log file anew: after it was renamed by a log rotation. Without a file nothing happens. */
   reopen(): void;
-  /** Writes out what is buffered, synchronously: before the process exits. */
-  flush(): void;
+  /** Writes out what is buffered, as far as that can be done soon, and takes no more: before the process exits. */
+  close(): Promise<void>;
   /**
    * Writes a line that tools wait for, such as the one that ends in `started`: never filtered by level, never JSON, and
    * on standard output too when the log goes to a file.
@@ -39,7 +43,7 @@ export interface RootLog extends Log {
 }
 
 /**
- * Creates the log of this process as configured. Lines are written in the background; `flush` before exiting.
+ * Creates the log of this process as configured. Lines are written in the background; `close` before exiting.
  * @throws ConfigError when the file cannot be written
  */
 export function createLog(config: LogConfig): RootLog {
@@ -50,23 +54,41 @@ export function createLog(config: LogConfig): RootLog {
   // A full disk costs the log, not the clients.
   destination.on('error', (error) => printLine(2, `holdfast: ${failure(file, error)}\n`));
   const opened = new Promise<void>((resolve) => destination.once('ready', resolve));
+  const sink: DestinationStream = { write: (line) => destination.write(line) };
   const levelOf = (part: string): LogLevel => config.parts[part] ?? config.level;
   const make =
     config.format === 'json'
-      ? jsonLogs(pino({ level: 'trace', base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination), levelOf)
-      : textLogs(destination, levelOf);
+      ? jsonLogs(pino({ level: 'trace', base: null, timestamp: pino.stdTimeFunctions.isoTime }, sink), levelOf)
+      : textLogs(sink, levelOf);
   return Object.assign(make('holdfast'), {
     opened,
     reopen: () => {
       if (file !== undefined) destination.reopen();
     },
-    flush: () => destination.flushSync(),
+    close: () => {
+      sink.write = () => {};
+      return finish(destination);
+    },
     announce: (message: string) => {
       const line = config.format === 'json' ? `${message}\n` : textLine('info', 'holdfast', message, {});
-      destination.write(line);
+      sink.write(line);
       if (file !== undefined) printLine(1, line);
     },
   });
+}
+
+/**
+ * Ends a destination when all of it is written, when that fails, or after `CLOSE_MS`. Not by the library's own flush at
+ * exit: that tries for ever when a disk is full or a pipe has no reader.
+ */
+async function finish(destination: Destination): Promise<void> {
+  await new Promise<void>((resolve) => {
+    destination.once('close', resolve);
+    destination.once('error', resolve);
+    setTimeout(resolve, CLOSE_MS);
+    destination.end();
+  });
+  destination.destroy();
 }
 
 /** Finds out before anything starts: later, the library would only tell the event loop. */
@@ -110,11 +132,11 @@ function jsonLogs(root: Logger, levelOf: (part: string) => LogLevel): MakeLog {
   return make;
 }
 
-function textLogs(destination: Destination, levelOf: (part: string) => LogLevel): MakeLog {
+function textLogs(sink: DestinationStream, levelOf: (part: string) => LogLevel): MakeLog {
   const make: MakeLog = (part) => {
     const rank = RANK[levelOf(part)];
     const writer = (level: LogLevel) => (fields: object, message: string) => {
-      if (RANK[level] <= rank) destination.write(textLine(level, part, message, fields));
+      if (RANK[level] <= rank) sink.write(textLine(level, part, message, fields));
     };
     return {
       debug: writer('debug'),

@@ -33,6 +33,17 @@ export class Delivery {
     return this.item.formats.wsMessage;
   }
 
+  /**
+   * How many bytes the item counts for one kind of subscriber: its own `size`, else those of its content. Undefined when
+   * it has no form for that kind.
+   */
+  bytesFor(kind: 'response' | 'stream' | 'ws'): number | undefined {
+    const format = this[kind];
+    if (format === undefined) return undefined;
+    const content = format.action !== 'send' ? undefined : 'content' in format ? format.content : format.body;
+    return this.item.size ?? content?.length ?? 0;
+  }
+
   /** The message for WebSocket clients. Only for an item whose ws-message action is `send`. */
   get frame(): FramePiece {
     if (this.#frame === undefined) {

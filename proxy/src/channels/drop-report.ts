@@ -37,13 +37,14 @@ export class DropReport {
   dropped(route: string, id: string, channel: string): void {
     const episode = this.#episodes.get(route);
     if (episode === undefined) {
-      this.#log.warn({ id, route, channel, dropped: 1 }, `${this.#text(route)}, dropping message`);
+      this.#log.warn({ id, ...labelled(route), channel, dropped: 1 }, `${this.#text(route)}, dropping message`);
       this.#begin(route, id);
       return;
     }
     episode.dropped++;
     episode.id = id;
-    if (this.#log.isDebug()) this.#log.debug({ id, route, channel }, 'message dropped: exceeded publish hwm');
+    if (this.#log.isDebug())
+      this.#log.debug({ id, ...labelled(route), channel }, 'message dropped: exceeded publish hwm');
   }
 
   /** Tells what has not been told, and ends all episodes. */
@@ -71,11 +72,18 @@ export class DropReport {
     const { dropped, id } = episode;
     if (dropped === 0) return;
     episode.dropped = 0;
-    this.#log.warn({ route, dropped, lastId: id }, `${this.#text(route)}: ${dropped} more messages dropped`);
+    this.#log.warn(
+      { ...labelled(route), dropped, lastId: id },
+      `${this.#text(route)}: ${dropped} more messages dropped`,
+    );
   }
 
   /** Pushpin's words. */
   #text(route: string): string {
     return `exceeded publish hwm (${this.#hwm})${route === '' ? '' : ` for route ${route}`}`;
   }
+}
+
+function labelled(route: string): { readonly route?: string } {
+  return route === '' ? {} : { route };
 }

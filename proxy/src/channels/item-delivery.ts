@@ -5,12 +5,13 @@
 import type { BackplaneListener, ItemMessage, Log, Message } from '@holdfast/control-api';
 import type { Clock } from '../clock.js';
 import { Delivery } from './delivery.js';
+import type { RateLimiter } from './rate-limiter.js';
 import type { ChannelRegistry } from './registry.js';
 import { Sequencer, type SequencerEvents } from './sequencer.js';
 
 /** Counts what delivery does; implemented by the metrics. */
 export interface DeliveryEvents extends SequencerEvents {
-  /** An item reached this node and was given to so many connections. */
+  /** An item reached this node and was given to so many connections, or waits for its turn there. */
   itemDelivered(receivers: number): void;
 }
 
@@ -19,7 +20,11 @@ export interface ItemDeliveryParts {
   readonly clock: Clock;
   /** How long an item may wait for the one before it, in ms. */
   readonly wait: number;
+  /** Paces delivery; left out, every connection is given its items at once. */
+  readonly limiter?: RateLimiter | undefined;
   readonly events: DeliveryEvents;
+  /** Told of each item before its subscribers get it. */
+  readonly arrived?: ((delivery: Delivery) => void) | undefined;
   readonly log: Log;
 }
 
@@ -47,11 +52,19 @@ export class ItemDelivery implements BackplaneListener {
     for (const subscriber of this.#registry().all()) subscriber.recover();
   }
 
+  /** The node goes down: delivers what waits for its turn. To be called while the subscribers are still there. */
+  finish(): void {
+    this.#parts.limiter?.finish();
+  }
+
   #deliver({ item, id }: ItemMessage): void {
-    const { clock, events, log } = this.#parts;
+    const { clock, limiter, events, arrived, log } = this.#parts;
     const delivery = new Delivery(item, clock.now());
+    const subscribers = this.#registry().of(item.channel);
+    arrived?.(delivery);
     let receivers = 0;
-    for (const subscriber of this.#registry().of(item.channel)) if (subscriber.deliver(delivery)) receivers++;
+    if (limiter !== undefined) receivers = limiter.offer(delivery, subscribers);
+    else for (const subscriber of subscribers) if (subscriber.deliver(delivery)) receivers++;
     events.itemDelivered(receivers);
     if (log.isDebug()) {
       log.debug({ channel: item.channel, id, receivers }, `publish channel=${item.channel} receivers=${receivers}`);

@@ -3,7 +3,7 @@
  * Does not own: delivery, or the subscribers themselves.
  */
 import type { Clock, Timer } from '../clock.js';
-import type { Subscriber } from './subscriber.js';
+import type { Subscriber, SubscriberKind } from './subscriber.js';
 
 /** Whoever follows this node's interest: the backplane, and what is kept per channel. */
 export interface Interest {
@@ -11,6 +11,15 @@ export interface Interest {
   subscribe(channel: string): Promise<void> | undefined;
   /** The last subscriber has gone, and has not been followed by another for the time of the linger. */
   unsubscribe(channel: string): void;
+}
+
+/** Hears of each subscription. */
+export interface SubscriptionWatch {
+  joined(channel: string, kind: SubscriberKind): void;
+  /** `lingers`: the channel is kept, without subscribers, for those who come back. */
+  left(channel: string, kind: SubscriberKind, lingers: boolean): void;
+  /** Follows the last `left`, at once or after the linger. */
+  closed(channel: string): void;
 }
 
 const NOBODY: ReadonlySet<Subscriber> = new Set();
@@ -27,6 +36,7 @@ export class ChannelRegistry {
   readonly #interest: Interest;
   readonly #clock: Clock;
   readonly #linger: number;
+  readonly #watch: SubscriptionWatch | undefined;
   readonly #channels = new Map<string, Channel>();
   /** Subscribers that may be on no channel. */
   readonly #present = new Set<Subscriber>();
@@ -35,10 +45,11 @@ export class ChannelRegistry {
    * `linger`, in ms, is how long a channel is kept after its last response hold has left, since such clients come back;
    * after a stream or session it is not.
    */
-  constructor(interest: Interest, clock: Clock, linger: number) {
+  constructor(interest: Interest, clock: Clock, linger: number, watch?: SubscriptionWatch) {
     this.#interest = interest;
     this.#clock = clock;
     this.#linger = linger;
+    this.#watch = watch;
   }
 
   /**
@@ -50,7 +61,9 @@ export class ChannelRegistry {
     let waits: Promise<void>[] | undefined;
     for (const name of channels) {
       const channel = this.#channels.get(name) ?? this.#open(name);
+      const { size } = channel.subscribers;
       channel.subscribers.add(subscriber);
+      if (channel.subscribers.size > size) this.#watch?.joined(name, subscriber.kind);
       this.#clock.clear(channel.linger);
       channel.linger = undefined;
       if (channel.pending !== undefined) {
@@ -65,8 +78,11 @@ export class ChannelRegistry {
   remove(subscriber: Subscriber, channels: Iterable<string>): void {
     for (const name of channels) {
       const channel = this.#channels.get(name);
-      if (!channel?.subscribers.delete(subscriber) || channel.subscribers.size > 0) continue;
-      if (subscriber.kind !== 'response' || this.#linger <= 0) this.#close(name);
+      if (!channel?.subscribers.delete(subscriber)) continue;
+      const lingers = channel.subscribers.size === 0 && subscriber.kind === 'response' && this.#linger > 0;
+      this.#watch?.left(name, subscriber.kind, lingers);
+      if (channel.subscribers.size > 0) continue;
+      if (!lingers) this.#close(name);
       else channel.linger = this.#clock.after(this.#linger, () => this.#close(name));
     }
   }
@@ -124,6 +140,7 @@ export class ChannelRegistry {
 
   #close(name: string): void {
     this.#channels.delete(name);
+    this.#watch?.closed(name);
     this.#interest.unsubscribe(name);
   }
 }

@@ -21,14 +21,17 @@ export interface SubscriberEnd {
   readonly channels: readonly string[];
 }
 
+/** Why an item did not reach one client; the label of a metric. */
+export type DropReason = 'slow-client' | 'filter-failed' | 'rate-limit';
+
 /** Counts what subscribers do; implemented by the metrics. */
 export interface SubscriberEvents {
   subscriberOpened(kind: SubscriberKind): void;
   subscriberEnded(kind: SubscriberKind, reason: CloseReason): void;
-  /** An item was written to a client. */
-  itemSent(kind: SubscriberKind): void;
-  /** An item was not written to a client that reads too slowly. */
-  itemDropped(kind: SubscriberKind, reason: CloseReason): void;
+  /** An item was written to a client; `route` is the subscriber's `routeKey`. */
+  itemSent(kind: SubscriberKind, route: string): void;
+  /** An item was not written to a client that should have had it. */
+  itemDropped(kind: SubscriberKind, reason: DropReason): void;
 }
 
 /** What becomes of a client that does not read. */

@@ -12,10 +12,14 @@ export interface Subscriber {
   /** The connection's id, as in the logs. */
   readonly id: string;
   readonly kind: SubscriberKind;
+  /** Explicit id of its route, else empty: routes share the pace of delivery fairly. Never changes. */
+  readonly routeKey: string;
   /** Takes one item of one channel; true when the item has a form for this kind of subscriber and was used. */
   deliver(delivery: Delivery): boolean;
   /** Asked to find out what it may have missed: every channel is suspect. */
   recover(): void;
+  /** Has an origin that does not speak by itself asked for news; absent where there is none. */
+  refresh?(): void;
   /** Ends the connection because the node is going down. */
   shutDown(): void;
 }

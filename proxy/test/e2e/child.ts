@@ -12,6 +12,12 @@ export const root = new URL('../../../', import.meta.url).pathname;
 /** tap ends a file after 30 s. These start dozens of processes; what hangs is found by `until`. */
 t.setTimeout(240_000);
 
+/** Teardowns do not run when tap gives a file up; no process is left behind all the same. */
+const running = new Set<Child>();
+process.once('exit', () => {
+  for (const child of running) child.signal('SIGKILL');
+});
+
 /** How a process ended. */
 export interface Exit {
   readonly code: number | null;
@@ -50,6 +56,8 @@ export class Child {
       this.#process.once('error', reject);
       this.#process.once('close', (code, signal) => resolve({ code, signal }));
     });
+    running.add(this);
+    this.#process.once('close', () => running.delete(this));
   }
 
   get pid(): number {
@@ -78,6 +86,11 @@ export class Child {
     );
     if (found === 'ended') throw new Error(`ended without ${pattern}\n${this.stdout}${this.stderr}`);
     return found;
+  }
+
+  /** Closes the reading end of its standard output. */
+  stopReading(): void {
+    this.#process.stdout?.destroy();
   }
 
   /** Sends a signal to this process, by its id. */

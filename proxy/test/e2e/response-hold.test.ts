@@ -7,7 +7,7 @@ import { ScriptedOrigin } from './scripted-origin.js';
 import { connectTo } from './wire.js';
 
 const origin = await ScriptedOrigin.start(t);
-const settings = { client_half_close_grace: 0 };
+const settings = { client_half_close_grace: 0, subscription_linger: 0 };
 const holdfast = await startHoldfast(t, {
   settings,
   routes: [`* ${origin.target}`, `prefixed,prefix=app- ${origin.target},sub=all,sub=more`],

@@ -1,4 +1,5 @@
 /** What SIGTERM does: held clients are answered or ended cleanly, and the process is gone soon after. */
+import { existsSync } from 'node:fs';
 import { Agent } from 'node:http';
 import t, { type Test } from 'tap';
 import { ask, open } from './client.js';
@@ -83,4 +84,30 @@ t.test('SIGTERM: an origin that never answers does not keep the node', async (t)
   t.match(await holdfast.child.exited, { code: 0 });
   t.ok(Date.now() - since < SOON_MS, `${Date.now() - since} ms`);
   t.equal(await slow, 'cut');
+});
+
+const full = existsSync('/dev/full') ? {} : { skip: 'no /dev/full on this system' };
+t.test('SIGTERM: a log that cannot be written keeps neither the clients nor the node', full, async (t) => {
+  const { origin } = await start(t);
+  const settings = { logfile: '/dev/full', log_format: 'text' };
+  const holdfast = await startHoldfast(t, { routes: [`* ${origin.target}`], settings });
+  t.match(await ask(t, `${holdfast.clients}/`), { status: 200, text: 'quick\n' });
+  const since = Date.now();
+  holdfast.child.signal('SIGTERM');
+  t.match(await holdfast.child.exited, { code: 0, signal: null });
+  t.ok(Date.now() - since < SOON_MS, `${Date.now() - since} ms`);
+  t.match(holdfast.child.stderr, /^holdfast: cannot write the log to \/dev\/full: ENOSPC\n/);
+});
+
+t.test('SIGTERM: a reader of the log that has gone keeps neither the clients nor the node', async (t) => {
+  const { origin } = await start(t);
+  const holdfast = await startHoldfast(t, { routes: [`* ${origin.target}`] });
+  const { clients } = holdfast;
+  holdfast.child.stopReading();
+  t.match(await ask(t, `${clients}/`), { status: 200, text: 'quick\n' });
+  t.match(await ask(t, `${clients}/`), { status: 200, text: 'quick\n' });
+  const since = Date.now();
+  holdfast.child.signal('SIGTERM');
+  t.match(await holdfast.child.exited, { code: 0, signal: null });
+  t.ok(Date.now() - since < SOON_MS, `${Date.now() - since} ms`);
 });

@@ -1,0 +1,186 @@
+/**
+ * Owns: the pace of delivery on one node: which deliveries (one item to one connection) go out now, which wait, and
+ * which are dropped because too many wait. Does not own: who is subscribed, or what a subscriber does with an item.
+ */
+import type { Log } from '@holdfast/control-api';
+import type { Clock, Timer } from '../clock.js';
+import type { Delivery } from './delivery.js';
+import { DropReport } from './drop-report.js';
+import type { Subscriber, SubscriberKind } from './subscriber.js';
+import type { SubscriberEvents } from './subscriber-parts.js';
+
+/** Shortest time between two ticks, in ms. */
+const MIN_TICK_MS = 25;
+
+/** What a {@link RateLimiter} is made of. */
+export interface RateLimiterOptions {
+  readonly clock: Clock;
+  /** Weight per second, over all routes (`message_rate`): above 0 and finite. Without a rate there is no limiter. */
+  readonly rate: number;
+  /** Weight that may wait on one route (`message_hwm`); may be Infinity. */
+  readonly hwm: number;
+  /** A delivery weighs 1 for each so many bytes begun (`message_block_size`); undefined: 1, whatever its size. */
+  readonly blockSize: number | undefined;
+  readonly events: Pick<SubscriberEvents, 'itemDropped'>;
+  readonly log: Log;
+}
+
+interface Waiting {
+  readonly subscriber: Subscriber;
+  readonly delivery: Delivery;
+  readonly weight: number;
+}
+
+/** What waits on one route, in order of arrival. */
+interface RouteQueue {
+  entries: Waiting[];
+  /** Those before this index have gone. */
+  next: number;
+  weight: number;
+}
+
+/**
+ * Paces deliveries as Pushpin does: `ceil(rate × 25 / 1000)` each 25 ms, below 40 a second one each `1000 / rate` ms,
+ * in turn between routes: an explicit route id has a queue of its own, all routes without one share a queue.
+ *
+ * - The order of a connection's items is kept: a connection has one route as long as it lives.
+ * - What exceeds `hwm` is dropped: counted as `rate-limit` and told in the log, with its connection.
+ * - A subscriber that has gone, or has no use for the item, costs nothing.
+ *
+ * Where it differs from Pushpin:
+ * - Without a rate nothing ever waits, so `hwm` alone drops nothing; Pushpin drops what exceeds it in a single item.
+ * - A tick's share that is not used up serves what comes before the next tick: an idle node delivers at once.
+ * - A delivery heavier than what is left goes out, and the excess is taken from the ticks after it: Pushpin forgets it,
+ *   and so lets large items pass at any rate.
+ * - Where nothing waits an item is taken even if it alone weighs more than `hwm`: else it could never go.
+ */
+export class RateLimiter {
+  readonly #clock: Clock;
+  readonly #hwm: number;
+  readonly #blockSize: number | undefined;
+  readonly #events: RateLimiterOptions['events'];
+  readonly #report: DropReport;
+  readonly #tick: number;
+  readonly #share: number;
+  /** By route key; the first is next in turn. */
+  readonly #queues = new Map<string, RouteQueue>();
+  /** Weight that may still go in this tick; below 0 when a heavy delivery took from later ones. */
+  #left = 0;
+  #serving = false;
+  /** Ends the present tick; undefined when the node is idle. */
+  #timer: Timer | undefined;
+
+  constructor({ clock, rate, hwm, blockSize, events, log }: RateLimiterOptions) {
+    this.#clock = clock;
+    this.#hwm = hwm;
+    this.#blockSize = blockSize;
+    this.#events = events;
+    this.#report = new DropReport(clock, log, hwm);
+    const perTick = (rate * MIN_TICK_MS) / 1_000;
+    this.#tick = perTick < 1 ? Math.round(1_000 / rate) : MIN_TICK_MS;
+    this.#share = Math.ceil(perTick);
+  }
+
+  /**
+   * Gives an item to its subscribers, now or later. All of them queue before the first is served, so none may leave the
+   * given collection meanwhile. The result is how many were not dropped.
+   */
+  offer(delivery: Delivery, subscribers: Iterable<Subscriber>): number {
+    let taken = 0;
+    for (const subscriber of subscribers) if (this.#queue(subscriber, delivery)) taken++;
+    if (this.#queues.size === 0) return taken;
+    if (this.#timer === undefined) this.#begin();
+    this.#serve();
+    return taken;
+  }
+
+  /** The node goes down: all that waits is delivered at once, and the log is told what it does not know yet. */
+  finish(): void {
+    this.#clock.clear(this.#timer);
+    this.#timer = undefined;
+    this.#left = Number.POSITIVE_INFINITY;
+    this.#serve();
+    this.#left = 0;
+    this.#report.finish();
+  }
+
+  /** Weight that waits, on all routes. */
+  get waiting(): number {
+    let waiting = 0;
+    for (const { weight } of this.#queues.values()) waiting += weight;
+    return waiting;
+  }
+
+  #queue(subscriber: Subscriber, delivery: Delivery): boolean {
+    const { routeKey, kind } = subscriber;
+    const weight = this.#weigh(delivery, kind);
+    if (weight === undefined) return false;
+    const queue = this.#queues.get(routeKey);
+    if (queue === undefined) {
+      this.#queues.set(routeKey, { entries: [{ subscriber, delivery, weight }], next: 0, weight });
+    } else if (queue.weight + weight > this.#hwm) {
+      this.#events.itemDropped(kind, 'rate-limit');
+      this.#report.dropped(routeKey, subscriber.id, delivery.item.channel);
+      return false;
+    } else {
+      queue.entries.push({ subscriber, delivery, weight });
+      queue.weight += weight;
+    }
+    return true;
+  }
+
+  /** What an item weighs for this kind of subscriber; undefined when it has no form for it. */
+  #weigh(delivery: Delivery, kind: SubscriberKind): number | undefined {
+    const bytes = delivery.bytesFor(kind);
+    if (bytes === undefined) return undefined;
+    return this.#blockSize === undefined ? 1 : Math.max(1, Math.ceil(bytes / this.#blockSize));
+  }
+
+  /** Begins a tick, less what was taken from it before. */
+  #begin(): void {
+    this.#left = Math.min(this.#left, 0) + this.#share;
+    this.#timer = this.#clock.after(this.#tick, () => {
+      this.#timer = undefined;
+      if (this.#queues.size === 0 && this.#left >= 0) return;
+      this.#begin();
+      this.#serve();
+    });
+  }
+
+  /** Serves one delivery of each route in turn, until the tick's share is used up or nothing waits. */
+  #serve(): void {
+    // What a subscriber publishes while it is served joins the walk under way.
+    if (this.#serving) return;
+    this.#serving = true;
+    try {
+      // A route that is put back comes last, and is met again by the same walk.
+      for (const [route, queue] of this.#queues) {
+        if (this.#left <= 0) break;
+        this.#serveNext(queue);
+        this.#queues.delete(route);
+        if (queue.next < queue.entries.length) this.#queues.set(route, queue);
+      }
+    } finally {
+      this.#serving = false;
+    }
+  }
+
+  /** Serves the first of a route that is still there, if there is one. */
+  #serveNext(queue: RouteQueue): void {
+    while (queue.next < queue.entries.length) {
+      const entry = queue.entries[queue.next++] as Waiting;
+      queue.weight -= entry.weight;
+      if (!entry.subscriber.deliver(entry.delivery)) continue;
+      this.#left -= entry.weight;
+      break;
+    }
+    compact(queue);
+  }
+}
+
+/** Lets go of what has gone, seldom enough that it costs little. */
+function compact(queue: RouteQueue): void {
+  if (queue.next < 1_024 || queue.next * 2 < queue.entries.length) return;
+  queue.entries = queue.entries.slice(queue.next);
+  queue.next = 0;
+}

@@ -4,7 +4,6 @@
  */
 import { randomBytes } from 'node:crypto';
 import { type Backplane, LocalBackplane, Publisher, ZeroMqSockets } from '@holdfast/control-api';
-import { AccessLog } from './access-log.js';
 import { ChannelInterest } from './channels/channel-interest.js';
 import { IdCache } from './channels/id-cache.js';
 import { ItemDelivery } from './channels/item-delivery.js';
@@ -41,6 +40,7 @@ import { SessionDialer } from './sessions/dialer.js';
 import { Opening } from './sessions/opening.js';
 import type { SessionParts } from './sessions/session-parts.js';
 import { SockJs } from './sockjs/sockjs.js';
+import { makeTelemetry, type Telemetry } from './telemetry.js';
 import { WsAcceptor } from './websocket/ws-socket.js';
 
 /** Response heads of origins may be longer than what clients may send us. */
@@ -56,6 +56,7 @@ export interface Assembly {
   readonly origins: OriginClient;
   readonly publisher: Publisher;
   readonly zeromq: ZeroMqSockets;
+  readonly telemetry: Telemetry;
   readonly edge: Edge;
 }
 
@@ -65,12 +66,18 @@ export interface Assembly {
  */
 export function assemble(config: Config, log: RootLog): Assembly {
   const metrics = new Metrics(config.admin.prometheusPrefix);
+  const telemetry = makeTelemetry(config, log, {
+    metrics,
+    subscribersOf: (channel) => registry.of(channel),
+    sink: { wants: (type) => zeromq.wants(type), send: (packet) => zeromq.send(packet) },
+  });
   const backplane = new LocalBackplane(log.child('backplane'));
   const delivery = new ItemDelivery(() => registry, {
     clock: realClock,
     wait: config.channels.messageWaitMs,
     limiter: makeLimiter(config, log, metrics),
     events: metrics,
+    arrived: telemetry.itemArrived,
     log: log.child('delivery'),
   });
   const interest = new ChannelInterest({
@@ -89,7 +96,8 @@ export function assemble(config: Config, log: RootLog): Assembly {
     updatesFirst: config.holds.updateOnFirstSubscription,
     subscribersOf: (channel) => registry.of(channel),
   });
-  const registry = new ChannelRegistry(interest, realClock, config.channels.subscriptionLingerMs);
+  const linger = config.channels.subscriptionLingerMs;
+  const registry = new ChannelRegistry(interest, realClock, linger, telemetry.subscriptions);
   const routes = makeRoutes(config, log);
   const origins = new OriginClient({
     connectTimeout: config.origin.connectTimeoutMs,
@@ -107,20 +115,14 @@ export function assemble(config: Config, log: RootLog): Assembly {
   const zeromq = new ZeroMqSockets({
     specs: config.zeromq,
     publisher,
-    connections: {
-      connected: (ids) => {
-        const present = new Set([...registry.all()].map(({ id }) => id));
-        return ids.filter((id) => present.has(id));
-      },
-      refresh: () => false,
-    },
+    connections: telemetry.connections,
     events: metrics,
     log: log.child('zeromq'),
   });
-  const parts = requestParts(config, log, metrics, registry, delivery.sequencer, routes, origins);
+  const parts = requestParts(config, log, telemetry, registry, delivery.sequencer, routes, origins);
   const edge = makeEdge(config, log, metrics, new RequestHandler(parts, makeSockJs(config, parts)));
   metrics.observe({ connections: () => edge.connections, channels: () => registry.size });
-  return { metrics, backplane, registry, delivery, routes, origins, publisher, zeromq, edge };
+  return { metrics, backplane, registry, delivery, routes, origins, publisher, zeromq, telemetry, edge };
 }
 
 /** None without a rate: then nothing ever waits. */
@@ -188,26 +190,16 @@ function makeSockJs({ client, forward }: Config, { sessions, events }: RequestPa
   });
 }
 
-function makeAccessLog({ log: { level, parts, from, userAgent } }: Config, log: RootLog): AccessLog {
-  const effective = parts.proxy ?? level;
-  return new AccessLog(log.child('proxy'), {
-    enabled: effective === 'info' || effective === 'debug',
-    from,
-    userAgent,
-  });
-}
-
 function requestParts(
   config: Config,
   log: RootLog,
-  metrics: Metrics,
+  telemetry: Telemetry,
   registry: ChannelRegistry,
   sequencer: Sequencer,
   routes: RoutesSource,
   origins: OriginClient,
 ): RequestParts {
   const { forward, origin } = config;
-  const access = makeAccessLog(config, log);
   const rules = forwardRules(forward);
   const forwarder = new Forwarder(
     { rules, sigIss: forward.sigIss, sigKey: forward.sigKey },
@@ -218,7 +210,7 @@ function requestParts(
     registry,
     clock: realClock,
     random: Math.random,
-    events: metrics,
+    events: telemetry.subscribers,
     log: log.child('hold'),
     queueLimit: config.holds.clientQueueMax,
     slowClientPolicy: config.holds.slowClientPolicy,
@@ -242,13 +234,7 @@ function requestParts(
     debug: forward.debug,
     filters: holds.filters,
     subscriptionMax: config.holds.subscriptionsMax,
-    events: {
-      sessionOpened: (opening) => {
-        metrics.requestEnded(opening);
-        access.session(opening);
-      },
-      sessionEnded: (request, route, end) => access.end(request, route, end),
-    },
+    events: telemetry.sessions,
   };
   return {
     settings: {
@@ -268,13 +254,7 @@ function requestParts(
     holds,
     sessions,
     clock: realClock,
-    events: {
-      requestEnded: (end) => {
-        metrics.requestEnded(end);
-        access.request(end);
-      },
-      holdEnded: (request, route, end, bytes) => access.end(request, route, end, bytes),
-    },
+    events: telemetry.requests,
     log: log.child('request'),
   };
 }

@@ -8,7 +8,7 @@ import type { IdCacheEvents } from './channels/id-cache.js';
 import type { DeliveryEvents } from './channels/item-delivery.js';
 import type { ReleaseCause } from './channels/sequencer.js';
 import type { SubscriberKind } from './channels/subscriber.js';
-import type { SubscriberEvents } from './channels/subscriber-parts.js';
+import type { DropReason, SubscriberEvents } from './channels/subscriber-parts.js';
 import type { CloseReason } from './close-reasons.js';
 import type { EdgeEvents } from './edge/node-edge.js';
 
@@ -118,7 +118,7 @@ export class Metrics implements SubscriberEvents, DeliveryEvents, IdCacheEvents,
     this.#itemsSent[kind]++;
   }
 
-  itemDropped(kind: SubscriberKind, reason: CloseReason): void {
+  itemDropped(kind: SubscriberKind, reason: DropReason): void {
     this.#itemsDropped.inc({ kind, reason });
   }
 

@@ -74,6 +74,7 @@ export class HoldfastNode {
   async stop(): Promise<void> {
     this.#ready = false;
     this.#parts.edge.stopAccepting();
+    this.#parts.delivery.finish();
     const until = Date.now() + DRAIN_MS;
     do {
       // Again and again: a request that was on its way may have become a hold since.
@@ -82,6 +83,7 @@ export class HoldfastNode {
     } while (this.#parts.edge.connections > 0 && Date.now() < until);
     await this.#parts.edge.close();
     await this.#control?.close();
+    this.#parts.telemetry.close();
     this.#parts.zeromq.close();
     this.#parts.routes.close();
     await Promise.all([

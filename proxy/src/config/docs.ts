@@ -48,13 +48,12 @@ function defaults({ default: ours, pushpinDefault: pushpin }: Option): string {
 function row(option: Option): string {
   const flags = (option.flags ?? []).map((flag) => `; flag ${code(flag)}`).join('');
   const unit = option.type === 'int' && option.unit !== undefined ? ` (${option.unit})` : '';
-  const note = option.pending === undefined ? '' : ` *No effect: ${option.pending}.*`;
   const cells = [
     code(option.key),
     expectation(option) + unit,
     defaults(option),
     (option.pushpin ?? []).map(code).join(', '),
-    option.doc + note + flags,
+    option.doc + flags,
   ];
   return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
 }

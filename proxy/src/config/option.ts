@@ -72,8 +72,6 @@ export interface Option {
   readonly base?: 'config' | 'cwd';
   /** Not shown in `--help` and docs/config.md: internal, or kept so that old files load. */
   readonly hidden?: true;
-  /** Why a value other than the default has no effect (yet); becomes a warning. */
-  readonly pending?: string;
   /** Companion row: the path of a file that holds the secret with this key. */
   readonly secretFor?: string;
 }

@@ -142,18 +142,6 @@ class Settlement {
       this.fail('ERR_CONFIG_FILE', setting, `cannot read ${path}: ${reason}`);
     }
   }
-
-  /** One line for all settings that have no effect for the same reason. */
-  pending(): void {
-    const names = new Map<string, string[]>();
-    for (const [key, { option, where }] of this.sources) {
-      const value = this.values[key];
-      const idle = value === option.default || (Array.isArray(value) && value.length === 0);
-      if (option.pending === undefined || idle) continue;
-      names.set(option.pending, [...(names.get(option.pending) ?? []), where.name]);
-    }
-    for (const [reason, keys] of names) this.warnings.push(`no effect: ${keys.join(', ')} (${reason})`);
-  }
 }
 
 /** Without routes and routes file the built-in test handler answers, as with Pushpin's shipped routes file. */
@@ -233,7 +221,6 @@ export function settle(layers: readonly Settings[], context: SettleContext): Set
   const values = settlement.values as Draft;
   // Checks across options would only repeat what is wrong with the single ones.
   if (problems.length > 0) return { values, sources, problems, warnings };
-  settlement.pending();
   settleRoutes(values, settlement);
   settleControl(values, settlement, context.format);
   settlePorts(values, settlement);

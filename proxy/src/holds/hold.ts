@@ -5,7 +5,7 @@
 import type { Instruct } from '@holdfast/grip';
 import type { Sequencer } from '../channels/sequencer.js';
 import type { SubscriberEnd, SubscriberParts } from '../channels/subscriber-parts.js';
-import type { SubscriptionList } from '../channels/subscription-list.js';
+import type { Subscription, SubscriptionList } from '../channels/subscription-list.js';
 import type { ClientResponse } from '../edge/edge.js';
 import { reportGone } from '../links/gone-link.js';
 import type { HttpFilters } from '../links/http-filter.js';
@@ -55,9 +55,12 @@ export interface HoldStart {
  * Finds out whether a hold has been overtaken: items later than those that its origin knew have passed on one of its
  * channels. Their last ids are forgotten, so that the next hold is not found wanting for the same reason.
  */
-export function isOvertaken(list: SubscriptionList, sequencer: HoldParts['sequencer']): boolean {
+export function isOvertaken(
+  subscriptions: Iterable<Subscription>,
+  sequencer: HoldParts['sequencer'],
+): boolean {
   let overtaken = false;
-  for (const { channel, prevId } of list.all) {
+  for (const { channel, prevId } of subscriptions) {
     if (prevId === undefined) continue;
     const last = sequencer.lastId(channel);
     if (last === undefined || last === prevId) continue;

@@ -49,10 +49,14 @@ export class ResponseHold implements Subscriber, ResponseOwner {
     const timeout = (start.instruct.hold?.timeout ?? 0) * 1_000;
     this.#timer = clock.after(timeout, () => this.#timeOut());
     events.subscriberOpened('response');
-    this.#overtaken = isOvertaken(start.list, parts.sequencer);
+    this.#overtaken = isOvertaken(start.list.all, parts.sequencer);
     registry.add(this, start.list.channels)?.catch((error: Error) => {
       log.warn({ id: this.id, err: error }, 'subscription failed: asking the origin again at the time-out');
     });
+  }
+
+  get routeKey(): string {
+    return this.#start.scope.route.id ?? '';
   }
 
   /** The origin's answer is complete: this is its body. An item that came before is used now. */
@@ -150,7 +154,7 @@ export class ResponseHold implements Subscriber, ResponseOwner {
   #send(format: HttpResponseSend, content: Buffer | undefined): void {
     const end = this.#leave('answered', 1);
     if (end === undefined) return;
-    this.#parts.subscriber.events.itemSent('response');
+    this.#parts.subscriber.events.itemSent('response', this.routeKey);
     const headers = mergeHeaders(this.#start.instruct.response.headers, format.headers);
     const head = { status: format.code, reason: format.reason, headers };
     const body =

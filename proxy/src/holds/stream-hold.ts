@@ -17,7 +17,7 @@ import { type LinkScope, resolveLink } from '../links/link-scope.js';
 import { NextLink, type NextLinkOwner } from '../links/next-link.js';
 import { type HoldOwner, type HoldParts, type HoldStart, isOvertaken, tellGone } from './hold.js';
 import { LinkTimer } from './link-timer.js';
-import { StreamQueue } from './stream-queue.js';
+import { follow, StreamQueue } from './stream-queue.js';
 
 /**
  * `flowing`: a body of the origin's is going out, the initial one or a link's; items wait. `catching-up`: a link is to be
@@ -45,13 +45,16 @@ export class StreamHold implements Subscriber, ResponseOwner, NextLinkOwner {
   #instruct: Instruct;
   #scope: LinkScope;
   #list: SubscriptionList;
-  #overtaken: boolean;
+  /** What the origin said last was out of date when it said it: the link is to be asked once more. */
+  #outdated: boolean;
   #bodyFilter: ResponseFilter | undefined;
   #filter: ItemFilter | undefined;
   #keepAlive: KeepAliveTimer | undefined;
   #linkTimer: LinkTimer | undefined;
   #link: NextLink | undefined;
   #withdraw: (() => void) | undefined;
+  /** The item that has shown the last gap: the link is to tell it. */
+  #missed: Delivery | undefined;
   #items = 0;
   #dropped = 0;
 
@@ -69,8 +72,12 @@ export class StreamHold implements Subscriber, ResponseOwner, NextLinkOwner {
     this.#list = start.list;
     this.#response.own(this);
     events.subscriberOpened('stream');
-    this.#overtaken = isOvertaken(start.list, parts.sequencer);
+    this.#outdated = isOvertaken(start.list.all, parts.sequencer);
     this.#subscribe();
+  }
+
+  get routeKey(): string {
+    return this.#start.scope.route.id ?? '';
   }
 
   /** Sends the head at once, so that clients know the stream is up before its first byte. Throws as `writeHead` does. */
@@ -127,14 +134,15 @@ export class StreamHold implements Subscriber, ResponseOwner, NextLinkOwner {
     if (this.#state === 'open') this.#take(delivery);
     else {
       const bytes = format.action === 'send' ? format.content.length : 0;
-      if (this.#admits(this.#queue.bytes, bytes)) this.#queue.add(delivery, bytes);
+      if (this.#admits(this.#queue.bytes, bytes)) this.#queue.add(delivery);
     }
     return true;
   }
 
   /** All that is known may be out of date: the next link tells. Without one there is nothing to recover from. */
   recover(): void {
-    if (this.#state === 'open' && this.#instruct.links.next !== undefined) this.#goCatchUp();
+    if (this.#state !== 'open') this.#outdated = true;
+    else this.#goCatchUp();
   }
 
   shutDown(): void {
@@ -158,9 +166,11 @@ export class StreamHold implements Subscriber, ResponseOwner, NextLinkOwner {
     this.#scope = scope;
     this.#list = this.#start.relist(instruct);
     this.#filter = undefined;
-    this.#overtaken = false;
     this.#state = 'flowing';
     this.#bodyFilter = this.#makeBodyFilter();
+    // On channels that this stream was on already, what has passed meanwhile waits in its queue.
+    const added = [...this.#list.all].filter(({ channel }) => !before.has(channel));
+    if (isOvertaken(added, this.#parts.sequencer)) this.#outdated = true;
     this.#subscribe();
     registry.remove(
       this,
@@ -208,42 +218,32 @@ export class StreamHold implements Subscriber, ResponseOwner, NextLinkOwner {
     this.#state = 'open';
     const { clock, random } = this.#parts.subscriber;
     const { keepAlive } = this.#instruct.hold ?? {};
+    // One that runs still, for nothing has been sent since, must not be put off by links that have nothing to tell.
+    const since = this.#keepAlive?.last;
     this.#keepAlive?.stop();
     this.#keepAlive = undefined;
     if (keepAlive !== undefined) {
       const piece = new StreamPiece(keepAlive.content);
-      this.#keepAlive = new KeepAliveTimer(keepAlive, clock, random, () => this.#beat(piece));
+      this.#keepAlive = new KeepAliveTimer(keepAlive, clock, random, () => this.#beat(piece), since);
     }
     const { next } = this.#instruct.links;
     if (next !== undefined) {
       this.#linkTimer = new LinkTimer(clock, next.timeout * 1_000, () => this.#goCatchUp());
     }
-    if (this.#overtaken) {
-      this.#overtaken = false;
-      this.#goCatchUp();
-    } else this.#drain();
+    if (this.#outdated && next !== undefined) this.#goCatchUp();
+    else this.#drain();
   }
 
-  /**
-   * Takes what waited. Items before the first that follows the origin's body are in that body already; if the last of
-   * them is not where the body ends, there may be more behind it than in front, and the link is asked once more.
-   */
+  /** Takes what waited, as far as it follows what the client has got; if that leaves a gap, the link is asked again. */
   #drain(): void {
-    let behind = false;
-    const waited = this.#queue.take();
-    const started = new Set<Subscription>();
-    for (const delivery of waited) {
-      const subscription = this.#list.find(delivery.item.channel);
-      if (this.#state !== 'open' || subscription === undefined) continue;
-      const { prevId } = subscription;
-      if (prevId === undefined || started.has(subscription)) this.#take(delivery);
-      else if (delivery.item.prevId === prevId) {
-        started.add(subscription);
-        behind = false;
-        this.#take(delivery);
-      } else behind = delivery.item.id !== prevId;
+    const missed = this.#missed;
+    this.#missed = undefined;
+    const { following, isBehind } = follow(this.#queue.take(), this.#list, missed);
+    for (const delivery of following) {
+      if (this.#state === 'open') this.#take(delivery);
+      else if (this.#state === 'catching-up') this.#queue.add(delivery);
     }
-    if (behind && this.#state === 'open') this.#goCatchUp();
+    if (isBehind) this.#goCatchUp();
   }
 
   #take(delivery: Delivery): void {
@@ -255,7 +255,10 @@ export class StreamHold implements Subscriber, ResponseOwner, NextLinkOwner {
     if (prevId !== undefined && delivery.item.prevId !== prevId) {
       this.#parts.sequencer.forgetLastId(channel);
       if (format.action === 'hint') this.#catchUp();
-      else this.#goCatchUp();
+      else {
+        this.#missed = delivery;
+        this.#goCatchUp();
+      }
       return;
     }
     if (prevId !== undefined && format.action !== 'hint') subscription.prevId = delivery.item.id;
@@ -299,7 +302,7 @@ export class StreamHold implements Subscriber, ResponseOwner, NextLinkOwner {
     this.#response.push(piece);
     this.#items++;
     this.#keepAlive?.sent(delivery.at);
-    this.#parts.subscriber.events.itemSent('stream');
+    this.#parts.subscriber.events.itemSent('stream', this.routeKey);
   }
 
   /** Fetches the next link when its turn has come: many streams may have found the same gap. Items wait from now on. */
@@ -319,6 +322,12 @@ export class StreamHold implements Subscriber, ResponseOwner, NextLinkOwner {
     this.#linkTimer?.stop();
     this.#withdraw?.();
     this.#withdraw = undefined;
+    // Items that a server is being asked about count as received: they go out before what the link tells.
+    if (this.#filter?.isBusy) {
+      this.#filter.whenIdle(() => this.#catchUp());
+      return;
+    }
+    this.#outdated = false;
     const url = resolveLink(next.uri, this.#scope);
     if (url === undefined) {
       this.#fail('Failed to retrieve next link.', 'link-failed');
@@ -334,7 +343,8 @@ export class StreamHold implements Subscriber, ResponseOwner, NextLinkOwner {
     if (waiting === 0 || waiting + bytes <= queueLimit) return true;
     events.itemDropped('stream', 'slow-client');
     const first = this.#dropped++ === 0;
-    if (slowClientPolicy === 'close') {
+    // Whoever follows ids relies on having all: closed, it comes back and gets them.
+    if (slowClientPolicy === 'close' || this.#trackedChannel !== undefined) {
       log.warn({ id: this.id, waiting }, 'slow client: closing its stream');
       this.#end('slow-client', true, true);
       // The first loss is reported at once, the number of all of them with the end of the hold.

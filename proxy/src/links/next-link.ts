@@ -2,7 +2,7 @@
  * Owns: fetching a stream's next link: sharing the fetch, repeating one that failed, and telling a usable answer from
  * another. Does not own: when it is fetched, or what its instruct does to the stream.
  */
-import { type Instruct, parseInstructHeaders, type ResponseHead } from '@holdfast/grip';
+import { type Instruct, instructKind, parseInstructHeaders, type ResponseHead } from '@holdfast/grip';
 import type { Clock, Timer } from '../clock.js';
 import type { OriginCall, OriginHandler } from '../origin/origin.js';
 import { Retry } from '../retry.js';
@@ -83,6 +83,8 @@ export class NextLink implements OriginHandler {
     }
     let instruct: Instruct;
     try {
+      // A document would be there only with the end of the body, which is for the client.
+      if (instructKind(head) === 'json') throw new Error('Next link returned application/grip-instruct.');
       instruct = parseInstructHeaders(head);
       if (instruct.hold?.mode === 'response') throw new Error('Next link returned non-stream hold.');
     } catch (error) {

@@ -13,6 +13,7 @@ import type { ClientStanding } from '../origin/forwarder.js';
 import { countsAsSecure } from '../origin/headers.js';
 import { defaultJsonp, type Route } from '../routes/route.js';
 import { Opening } from '../sessions/opening.js';
+import { type SockJs, servesSockJs } from '../sockjs/sockjs.js';
 import { Exchange } from './exchange.js';
 import type { RequestParts } from './request-parts.js';
 
@@ -21,9 +22,12 @@ const ABOUT = 'Holdfast. Copyright (c) Holdfast contributors. Licensed under the
 /** The request path's entry: what every edge hands its requests to. */
 export class RequestHandler implements EdgeHandler {
   readonly #parts: RequestParts;
+  readonly #sockjs: SockJs | undefined;
 
-  constructor(parts: RequestParts) {
+  /** Without `sockjs` the routes' property of that name has no effect. */
+  constructor(parts: RequestParts, sockjs?: SockJs) {
     this.#parts = parts;
+    this.#sockjs = sockjs;
   }
 
   onRequest(request: ClientRequest, response: ClientResponse): void {
@@ -33,7 +37,10 @@ export class RequestHandler implements EdgeHandler {
     }
     const standing = this.#standing(request);
     const route = this.#route(request, standing.secure, 'http');
-    if (!this.#parts.settings.autoCrossOrigin && route?.aco !== true) this.#take(request, response, standing, route);
+    const sockjs = this.#sockjs;
+    if (sockjs !== undefined && servesSockJs(route, request.path)) sockjs.onRequest(request, response, route, standing);
+    else if (!this.#parts.settings.autoCrossOrigin && route?.aco !== true)
+      this.#take(request, response, standing, route);
     else this.#takeOpenly(request, response, standing, route);
   }
 
@@ -67,8 +74,11 @@ export class RequestHandler implements EdgeHandler {
   onWebSocket(request: ClientRequest, handshake: ClientHandshake): void {
     const standing = this.#standing(request);
     const route = this.#route(request, standing.secure, 'ws');
+    const sockjs = this.#sockjs;
     if (route === undefined) this.#refuse(request, handshake.response, standing, undefined, noRoute(request));
-    else new Opening(request, handshake, route, standing, this.#parts.sessions).start();
+    else if (sockjs !== undefined && servesSockJs(route, request.path)) {
+      sockjs.onWebSocket(request, handshake, route, standing);
+    } else new Opening(request, handshake, route, standing, this.#parts.sessions).start();
   }
 
   #standing(request: ClientRequest): ClientStanding {

@@ -2,7 +2,6 @@
  * Owns: how a session's origin is spoken to: which kind of socket a target gets, and the headers of its handshake.
  * Does not own: the sockets.
  */
-import { randomUUID } from 'node:crypto';
 import type { RawHeaders } from '@holdfast/grip';
 import type { Clock } from '../clock.js';
 import { connectOptions, isBlocked } from '../origin/connect-options.js';
@@ -69,7 +68,7 @@ export class SessionDialer {
       clock,
       random,
       owner,
-      connectionId: randomUUID(),
+      connectionId: dial.connectionId,
       offersGrip: dial.extension !== '',
       oneEvent: target.oneEvent,
       maxMessage: this.#socketSettings(dial).maxMessage,

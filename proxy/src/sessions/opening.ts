@@ -2,6 +2,7 @@
  * Owns: a client's WebSocket handshake until an origin has taken or refused it: trying the targets in order, and the
  * answer to the client. Does not own: the session that follows.
  */
+import { randomUUID } from 'node:crypto';
 import { headerValues, parseGripExtension, type RawHeaders, type ResponseHead } from '@holdfast/grip';
 import type { ClientHandshake, ClientRequest, ResponseOwner } from '../edge/edge.js';
 import { answerPlain, failureOf } from '../fail.js';
@@ -25,6 +26,7 @@ export class Opening implements OriginSocketOwner, ResponseOwner {
   readonly #parts: SessionParts;
   readonly #since: number;
   readonly #tried: string[] = [];
+  readonly #connectionId = randomUUID();
   #index = 0;
   #origin: OriginSocket | undefined;
   #session: Session | undefined;
@@ -67,6 +69,7 @@ export class Opening implements OriginSocketOwner, ResponseOwner {
     this.#session = new Session(
       {
         request: this.#request,
+        connectionId: this.#connectionId,
         route: this.#route,
         standing: this.#standing,
         client,
@@ -140,6 +143,7 @@ export class Opening implements OriginSocketOwner, ResponseOwner {
   #dial(): void {
     const offered = parseGripExtension(headerValues(this.#request.headers, 'sec-websocket-extensions')) !== undefined;
     const dial = {
+      connectionId: this.#connectionId,
       request: this.#request,
       route: this.#route,
       standing: this.#standing,
@@ -168,7 +172,9 @@ export class Opening implements OriginSocketOwner, ResponseOwner {
       request: this.#request,
       standing: this.#standing,
       route: this.#route,
+      connectionId: this.#connectionId,
       target: this.#target,
+      origin: this.#origin,
       status,
       error,
       duration: this.#parts.subscriber.clock.now() - this.#since,

@@ -10,6 +10,8 @@ import type { OriginSocket, OriginSocketOwner } from './origin-socket.js';
 
 /** A client's handshake on its way to an origin. */
 export interface Dial {
+  /** Names the session: the same for all its targets, and no other session's. Not to be guessed. */
+  readonly connectionId: string;
   readonly request: ClientRequest;
   readonly route: Route;
   readonly standing: ClientStanding;
@@ -22,7 +24,10 @@ export interface SessionOpening {
   readonly request: ClientRequest;
   readonly standing: ClientStanding;
   readonly route: Route;
+  readonly connectionId: string;
   readonly target: Target | undefined;
+  /** The origin that took the session, or the last that was tried. */
+  readonly origin: OriginSocket | undefined;
   /** 101, or what the client was refused with; 0 when it went away. */
   readonly status: number;
   readonly error: string | undefined;
@@ -33,7 +38,7 @@ export interface SessionOpening {
 /** The access log and the metrics of sessions. Must not throw. */
 export interface SessionEvents {
   sessionOpened(opening: SessionOpening): void;
-  sessionEnded(request: ClientRequest, route: Route, end: SubscriberEnd): void;
+  sessionEnded(request: ClientRequest, route: Route, end: SubscriberEnd, connectionId: string): void;
 }
 
 /** Given to every session; the same for all. */

@@ -37,6 +37,8 @@ const NO_REASON = Buffer.alloc(0);
 /** Where a session comes from. */
 export interface SessionStart {
   readonly request: ClientRequest;
+  /** Names the session to its origin over HTTP, on the command socket and in the statistics. */
+  readonly connectionId: string;
   readonly route: Route;
   readonly standing: ClientStanding;
   readonly client: MessageSocket;
@@ -158,6 +160,11 @@ export class Session implements Subscriber, SocketOwner {
   /** Sessions have no ids to be behind with: their origins see to what they send. */
   recover(): void {}
 
+  /** An origin that is asked over HTTP is asked for news; one that speaks WebSocket sends them by itself. */
+  refresh(): void {
+    if (this.#state === 'open' && isRefreshable(this.#origin)) this.#origin.refresh();
+  }
+
   shutDown(): void {
     this.#end('shutdown');
   }
@@ -177,7 +184,7 @@ export class Session implements Subscriber, SocketOwner {
   /** Carries an item out; `own` is the message where a filter has changed it for this client. */
   #use(delivery: Delivery, own: FramePiece | undefined): void {
     const format = delivery.ws;
-    if (format?.action === 'refresh') this.#refresh();
+    if (format?.action === 'refresh') this.refresh();
     else if (format?.action === 'close') this.#closedByItem(format.code, format.reason);
     else {
       const frame = own ?? delivery.frame;
@@ -185,13 +192,8 @@ export class Session implements Subscriber, SocketOwner {
       this.#client.push(frame);
       this.#items++;
       this.#timed.sent();
-      this.#parts.subscriber.events.itemSent('ws');
+      this.#parts.subscriber.events.itemSent('ws', this.routeKey);
     }
-  }
-
-  /** An origin that is asked over HTTP is asked for news; one that speaks WebSocket sends them by itself. */
-  #refresh(): void {
-    if (this.#state === 'open' && isRefreshable(this.#origin)) this.#origin.refresh();
   }
 
   #closedByItem(code: number | undefined, reason: string | undefined): void {
@@ -307,7 +309,8 @@ export class Session implements Subscriber, SocketOwner {
     events.subscriberEnded('ws', reason);
     const duration = clock.now() - this.#since;
     const end = { kind: 'ws', reason, items: this.#items, dropped: this.#dropped, duration, channels } as const;
-    this.#parts.events.sessionEnded(this.#start.request, this.#start.route, end);
+    const { request, route, connectionId } = this.#start;
+    this.#parts.events.sessionEnded(request, route, end, connectionId);
     return true;
   }
 }

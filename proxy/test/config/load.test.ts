@@ -199,10 +199,16 @@ t.test('without any client listener there is nothing to do', async (t) => {
   t.strictSame(load(t, yaml('http_port: []\nlocal_ports: /run/a\n')).config.client.sockets, [{ path: '/run/a' }]);
 });
 
-t.test('settings without effect are named in one warning for each reason', async (t) => {
-  const { warnings } = load(t, yaml('stats_format: json\nstats_report_interval: 5\nstats_connection_ttl: 120\n'));
-  t.ok(warnings.includes('no effect: stats_format, stats_report_interval (the statistics feed is not yet supported)'));
-  t.notMatch(warnings.join(), /stats_connection_ttl/);
+t.test('the statistics feed: Pushpin’s times, in ms', async (t) => {
+  const text = 'stats_format: json\nstats_connection_send: false\nstats_report_interval: 5\nstats_connection_ttl: 2m\n';
+  t.strictSame(load(t, yaml(text)).config.stats, {
+    format: 'json',
+    connectionSend: false,
+    connectionTtlMs: 120_000,
+    connectionsMaxTtlMs: 60_000,
+    subscriptionTtlMs: 60_000,
+    reportIntervalMs: 5_000,
+  });
 });
 
 t.test('the mode of ipc sockets is octal, and a text', async (t) => {

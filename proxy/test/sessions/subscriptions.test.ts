@@ -10,7 +10,14 @@ async function subscriptions({ prefix = '', implicit = [], max = 10 }: Partial<P
   const backplane = new LocalBackplane(silentLog);
   await backplane.start({ onMessage: () => {} });
   const registry = new ChannelRegistry(backplane, new ManualClock(), 0);
-  const subscriber: Subscriber = { id: 's1', kind: 'ws', deliver: () => true, recover() {}, shutDown() {} };
+  const subscriber: Subscriber = {
+    id: 's1',
+    kind: 'ws',
+    routeKey: '',
+    deliver: () => true,
+    recover() {},
+    shutDown() {},
+  };
   const own = new Subscriptions(subscriber, registry, prefix, implicit, max);
   own.start();
   /** Of these channels, those that the subscriber is on. */

@@ -2,7 +2,6 @@
 import type { Option } from '../option.js';
 
 const group = 'Logs and metrics';
-const pending = 'the statistics feed is not yet supported';
 
 export const telemetryOptions = [
   {
@@ -97,7 +96,6 @@ export const telemetryOptions = [
     values: ['tnetstring', 'json'],
     default: 'tnetstring',
     pushpin: ['handler.stats_format'],
-    pending,
     doc: 'Encoding of statistics packets.',
   },
   {
@@ -106,7 +104,6 @@ export const telemetryOptions = [
     type: 'bool',
     default: true,
     pushpin: ['global.stats_connection_send'],
-    pending,
     doc: 'Send a packet for every single connection.',
   },
   {
@@ -117,7 +114,6 @@ export const telemetryOptions = [
     default: 120,
     min: 0,
     pushpin: ['global.stats_connection_ttl'],
-    pending,
     doc: 'Life time that connection packets announce.',
   },
   {
@@ -128,7 +124,6 @@ export const telemetryOptions = [
     default: 60,
     min: 0,
     pushpin: ['proxy.stats_connections_max_ttl'],
-    pending,
     hidden: true,
     doc: 'Life time of the highest connection count.',
   },
@@ -140,7 +135,6 @@ export const telemetryOptions = [
     default: 60,
     min: 0,
     pushpin: ['handler.stats_subscription_ttl'],
-    pending,
     doc: 'Life time that subscription packets announce.',
   },
   {
@@ -151,7 +145,6 @@ export const telemetryOptions = [
     default: 10,
     min: 1,
     pushpin: ['handler.stats_report_interval', 'proxy.stats_report_interval'],
-    pending,
     doc: 'How often report packets are sent.',
   },
 ] as const satisfies readonly Option[];

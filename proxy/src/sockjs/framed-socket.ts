@@ -1,0 +1,134 @@
+/** Owns: SockJS frames on a client's WebSocket, from its handshake on. Does not own: the WebSocket. */
+import type { RawHeaders } from '@holdfast/grip';
+import type { Clock } from '../clock.js';
+import type { ClientHandshake, ClientResponse } from '../edge/edge.js';
+import { KeepAliveTimer } from '../keep-alive.js';
+import type { FramePiece } from '../websocket/frame-piece.js';
+import type { MessageSocket, MessageType, SocketOwner } from '../websocket/message-socket.js';
+import { closeFrame, framedPiece, HEARTBEAT_FRAME, HEARTBEAT_S, messagesFrame, OPEN_FRAME, quote } from './frames.js';
+import { readMessages } from './payload.js';
+
+const BEAT = { content: Buffer.alloc(0), timeout: HEARTBEAT_S, mode: 'idle' } as const;
+
+/** A handshake whose WebSocket will speak SockJS. */
+export class FramedHandshake implements ClientHandshake {
+  readonly #inner: ClientHandshake;
+  readonly #clock: Clock;
+  readonly #random: () => number;
+
+  constructor(inner: ClientHandshake, clock: Clock, random: () => number) {
+    this.#inner = inner;
+    this.#clock = clock;
+    this.#random = random;
+  }
+
+  get response(): ClientResponse {
+    return this.#inner.response;
+  }
+
+  accept(headers: RawHeaders, extensions?: string): MessageSocket | undefined {
+    const socket = this.#inner.accept(headers, extensions);
+    return socket && new FramedSocket(socket, this.#clock, this.#random);
+  }
+}
+
+/** A WebSocket whose messages travel in frames. Pings and pongs are the WebSocket's own, and pass as they are. */
+export class FramedSocket implements MessageSocket, SocketOwner {
+  readonly #socket: MessageSocket;
+  readonly #clock: Clock;
+  readonly #heart: KeepAliveTimer;
+  #owner: SocketOwner | undefined;
+
+  /** Sends the open frame. */
+  constructor(socket: MessageSocket, clock: Clock, random: () => number) {
+    this.#socket = socket;
+    this.#clock = clock;
+    this.#heart = new KeepAliveTimer(BEAT, clock, random, () => this.#beat());
+    socket.send('text', Buffer.from(OPEN_FRAME));
+  }
+
+  own(owner: SocketOwner): void {
+    this.#owner = owner;
+    this.#socket.own(this);
+  }
+
+  send(type: MessageType, data: Buffer): boolean {
+    if (type === 'ping' || type === 'pong') return this.#socket.send(type, data);
+    this.#heart.sent(this.#clock.now());
+    return this.#socket.send('text', Buffer.from(messagesFrame([quote(data.toString())])));
+  }
+
+  push(piece: FramePiece): void {
+    this.#heart.sent(this.#clock.now());
+    this.#socket.push(piece.type === 'ping' || piece.type === 'pong' ? piece : framedPiece(piece));
+  }
+
+  /** The code and the reason go in both: the library reads the frame, others the WebSocket's own. */
+  close(code?: number, reason?: Buffer): void {
+    this.#heart.stop();
+    if (code !== undefined) this.#socket.send('text', Buffer.from(closeFrame(code, reason)));
+    this.#socket.close(code, reason);
+  }
+
+  abort(): void {
+    this.#heart.stop();
+    this.#owner = undefined;
+    this.#socket.abort();
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  get waiting(): number {
+    return this.#socket.waiting;
+  }
+
+  /** What is no array of strings ends the session: the client cannot be told otherwise (protocol 0.3, "test_broken_json"). */
+  onMessage(type: MessageType, data: Buffer): void {
+    if (type === 'ping' || type === 'pong') {
+      this.#owner?.onMessage(type, data);
+      return;
+    }
+    if (data.length === 0) return;
+    let messages: Buffer[];
+    try {
+      messages = readMessages(arrayText(data));
+    } catch (error) {
+      const owner = this.#owner;
+      this.abort();
+      owner?.onLost(error as Error);
+      return;
+    }
+    for (const message of messages) this.#owner?.onMessage('text', message);
+  }
+
+  onClose(code: number | undefined, reason: Buffer): void {
+    this.#heart.stop();
+    this.#owner?.onClose(code, reason);
+  }
+
+  onLost(error: Error | undefined): void {
+    this.#heart.stop();
+    this.#owner?.onLost(error);
+  }
+
+  onWritable(): void {
+    this.#owner?.onWritable();
+  }
+
+  /** A client that has not taken what went before needs no sign of life. */
+  #beat(): void {
+    if (this.#socket.waiting === 0) this.#socket.send('text', Buffer.from(HEARTBEAT_FRAME));
+  }
+}
+
+/** A single message may stand without its array. */
+function arrayText(data: Buffer): string {
+  const text = data.toString();
+  return text.startsWith('"') ? `[${text}]` : text;
+}

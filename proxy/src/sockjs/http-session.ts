@@ -1,0 +1,304 @@
+/**
+ * Owns: a SockJS session over HTTP: a WebSocket to the rest of the proxy, carried by requests that come and go.
+ * Does not own: the requests, or finding the session that one is for (`sockjs`).
+ */
+import type { Clock, Timer } from '../clock.js';
+import { KeepAliveTimer } from '../keep-alive.js';
+import type { FramePiece } from '../websocket/frame-piece.js';
+import type { MessageSocket, MessageType, SocketOwner } from '../websocket/message-socket.js';
+import { closeFrame, HEARTBEAT_FRAME, HEARTBEAT_S, messagesFrame, OPEN_FRAME, quote, quotedPiece } from './frames.js';
+import type { Receiver, ReceiverOwner } from './receiver.js';
+
+/**
+ * `opening`: the origin has not answered. `closing`: closed from our side; the client is told when it asks.
+ * `left`: the client broke off. `terminated`: ended without a close. `over`: forgotten.
+ */
+type State = 'opening' | 'open' | 'closing' | 'left' | 'terminated' | 'over';
+
+/** How long a session waits for the next receiver, and how long one that has ended is remembered for late requests, in ms. */
+export const ABSENCE_MS = 5_000;
+
+/** From so many bytes waiting on, `send` asks to be held back. */
+export const HIGH_WATER = 262_144;
+
+const NOTHING = Buffer.alloc(0);
+const BEAT = { content: NOTHING, timeout: HEARTBEAT_S, mode: 'idle' } as const;
+const STILL_OPEN = closeFrame(2010, Buffer.from('Another connection still open'));
+const ALREADY_CLOSED = closeFrame(3000, Buffer.from('Client already closed connection'));
+
+/** What became of messages that a client sent; `frame` is the close frame of a session that has ended. */
+export type SendOutcome =
+  | { readonly kind: 'taken' | 'busy' | 'unknown' | 'terminated' }
+  | { readonly kind: 'closed'; readonly frame: string };
+
+/** What a session is given. */
+export interface HttpSessionParts {
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** Called once, when the session is to be forgotten. */
+  readonly forget: () => void;
+}
+
+/** One session; `open` makes it a WebSocket. */
+export class HttpSession implements MessageSocket, ReceiverOwner {
+  readonly #parts: HttpSessionParts;
+  #state: State = 'opening';
+  #owner: SocketOwner | undefined;
+  #receiver: Receiver | undefined;
+  /** The receiver before: its client may still be taking the answer. */
+  #last: Receiver | undefined;
+  #lastWaiting = Number.POSITIVE_INFINITY;
+  #queue: string[] = [];
+  #queueBytes = 0;
+  #flushing = false;
+  #starved = false;
+  #inbox: Buffer[] = [];
+  #answerSend: ((outcome: SendOutcome) => void) | undefined;
+  #paused = false;
+  #closeFrame = ALREADY_CLOSED;
+  #closeGiven = false;
+  #heart: KeepAliveTimer | undefined;
+  #timer: Timer | undefined;
+
+  constructor(parts: HttpSessionParts) {
+    this.#parts = parts;
+  }
+
+  // From the requests
+
+  /** The origin has accepted: the request that opened the session receives from now on. */
+  open(receiver: Receiver): void {
+    if (this.#state !== 'opening') return;
+    this.#state = 'open';
+    const { clock, random } = this.#parts;
+    this.#heart = new KeepAliveTimer(BEAT, clock, random, () => this.#beat());
+    receiver.own(this);
+    this.#receiver = receiver;
+    this.#give(OPEN_FRAME);
+  }
+
+  /** The request that was to open the session is over. Without effect once it is open. */
+  notOpened(): void {
+    if (this.#state === 'opening') this.#end();
+  }
+
+  /** A further request to receive. */
+  receive(receiver: Receiver): void {
+    if (this.#state === 'terminated') receiver.terminate();
+    else if (this.#state === 'left') receiver.giveLast(this.#closeFrame);
+    else if (this.#state === 'opening' || this.#receiver !== undefined) receiver.giveLast(STILL_OPEN);
+    else {
+      this.#receiver = receiver;
+      this.#heart?.sent(this.#parts.clock.now());
+      if (this.#state === 'open') this.#parts.clock.clear(this.#timer);
+      receiver.own(this);
+      receiver.begin();
+      this.#flush();
+    }
+  }
+
+  /** Why messages of the client's cannot be taken now; undefined when they can. */
+  get sendRefusal(): SendOutcome | undefined {
+    if (this.#state === 'open') return this.#answerSend === undefined ? undefined : { kind: 'busy' };
+    if (this.#state === 'closing' || this.#state === 'left') return { kind: 'closed', frame: this.#closeFrame };
+    return { kind: this.#state === 'terminated' ? 'terminated' : 'unknown' };
+  }
+
+  /** Messages of the client's, when there is no refusal; `answer` is called when all of them have been passed on. */
+  take(messages: readonly Buffer[], answer: (outcome: SendOutcome) => void): void {
+    this.#inbox = [...messages];
+    this.#answerSend = answer;
+    this.#deliver();
+  }
+
+  receiverWritable(): void {
+    this.#flush();
+  }
+
+  /** A client that breaks off the request on which it waits has closed: that is how the library does it. */
+  receiverGone(): void {
+    this.#receiver = undefined;
+    if (this.#state !== 'open') return;
+    const owner = this.#settle('left');
+    this.#remember();
+    owner?.onClose(undefined, NOTHING);
+  }
+
+  // From the session
+
+  own(owner: SocketOwner): void {
+    this.#owner = owner;
+    this.#deliver();
+  }
+
+  /** Pings are answered here: clients of this kind have none, and origins take silence for a dead client. */
+  send(type: MessageType, data: Buffer): boolean {
+    if (this.#state !== 'open' || type === 'pong') return true;
+    if (type === 'ping') {
+      queueMicrotask(() => this.#owner?.onMessage('pong', data));
+      return true;
+    }
+    this.#add(quote(data.toString()));
+    if (this.#queueBytes < HIGH_WATER) return true;
+    this.#starved = true;
+    return false;
+  }
+
+  push(piece: FramePiece): void {
+    if (this.#state === 'open' && piece.type !== 'ping' && piece.type !== 'pong') this.#add(quotedPiece(piece));
+  }
+
+  /** The client hears of it after what waits for it, at its next requests until it is forgotten. */
+  close(code?: number, reason?: Buffer): void {
+    if (this.#state !== 'open') return;
+    this.#closeFrame = closeFrame(code, reason);
+    this.#settle('closing');
+    this.#remember();
+    this.#flush();
+  }
+
+  abort(): void {
+    if (this.#state === 'closing') {
+      if (!this.#closeGiven) this.#end();
+      return;
+    }
+    if (this.#state !== 'open') return;
+    this.#settle('terminated');
+    this.#clear();
+    this.#remember();
+    this.#receiver?.terminate();
+    this.#receiver = undefined;
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#deliver();
+  }
+
+  get waiting(): number {
+    return this.#queueBytes + (this.#receiver?.waiting ?? 0);
+  }
+
+  #add(quoted: string): void {
+    this.#queue.push(quoted);
+    this.#queueBytes += Buffer.byteLength(quoted);
+    if (this.#flushing) return;
+    this.#flushing = true;
+    // Messages that come together leave in one frame.
+    queueMicrotask(() => {
+      this.#flushing = false;
+      this.#flush();
+    });
+  }
+
+  #clear(): void {
+    this.#queue = [];
+    this.#queueBytes = 0;
+  }
+
+  #flush(): void {
+    if (this.#receiver?.ready !== true) return;
+    if (this.#queue.length > 0) {
+      const frame = messagesFrame(this.#queue);
+      this.#clear();
+      this.#give(frame);
+      this.#wake();
+    }
+    if (this.#state === 'closing' && this.#receiver?.ready) {
+      this.#receiver.giveLast(this.#closeFrame);
+      this.#receiver = undefined;
+      if (!this.#closeGiven) this.#remember();
+      this.#closeGiven = true;
+    }
+  }
+
+  #give(frame: string): void {
+    const receiver = this.#receiver;
+    this.#heart?.sent(this.#parts.clock.now());
+    if (receiver === undefined || receiver.give(frame)) return;
+    this.#receiver = undefined;
+    this.#last = receiver;
+    this.#lastWaiting = Number.POSITIVE_INFINITY;
+    if (this.#state === 'open') this.#awaitReceiver();
+    else this.#remember();
+  }
+
+  #wake(): void {
+    if (!this.#starved) return;
+    this.#starved = false;
+    this.#owner?.onWritable();
+  }
+
+  #deliver(): void {
+    while (this.#state === 'open' && !this.#paused && this.#owner !== undefined) {
+      const message = this.#inbox.shift();
+      if (message === undefined) {
+        this.#answer({ kind: 'taken' });
+        return;
+      }
+      this.#owner.onMessage('text', message);
+    }
+  }
+
+  #answer(outcome: SendOutcome): void {
+    const answer = this.#answerSend;
+    this.#answerSend = undefined;
+    answer?.(outcome);
+  }
+
+  #beat(): void {
+    if (this.#state === 'open' && this.#receiver?.ready) this.#give(HEARTBEAT_FRAME);
+  }
+
+  /** The time for a client's next request begins when it has taken the last answer, as far as that can be seen. */
+  #awaitReceiver(): void {
+    this.#parts.clock.clear(this.#timer);
+    this.#timer = this.#parts.clock.after(ABSENCE_MS, () => {
+      const waiting = this.#last?.waiting ?? 0;
+      if (waiting > 0 && waiting < this.#lastWaiting) {
+        this.#lastWaiting = waiting;
+        this.#awaitReceiver();
+        return;
+      }
+      const owner = this.#owner;
+      this.#end();
+      owner?.onLost(undefined);
+    });
+  }
+
+  /** Forgets the session after a while; a receiver that has not even taken the close frame by then is cut off. */
+  #remember(): void {
+    this.#parts.clock.clear(this.#timer);
+    this.#timer = this.#parts.clock.after(ABSENCE_MS, () => this.#end());
+  }
+
+  /** Nothing more for the owner, which is given back to be told why. */
+  #settle(state: 'closing' | 'left' | 'terminated'): SocketOwner | undefined {
+    const owner = this.#owner;
+    this.#state = state;
+    this.#owner = undefined;
+    this.#inbox = [];
+    this.#heart?.stop();
+    if (state === 'left') this.#clear();
+    if (state === 'terminated') this.#answer({ kind: 'terminated' });
+    else this.#answer({ kind: 'closed', frame: this.#closeFrame });
+    return owner;
+  }
+
+  #end(): void {
+    if (this.#state === 'over') return;
+    this.#state = 'over';
+    this.#owner = undefined;
+    this.#heart?.stop();
+    this.#clear();
+    this.#answer({ kind: 'unknown' });
+    this.#parts.clock.clear(this.#timer);
+    this.#receiver?.terminate();
+    this.#receiver = undefined;
+    this.#parts.forget();
+  }
+}

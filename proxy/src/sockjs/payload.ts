@@ -1,0 +1,38 @@
+/** Owns: reading what SockJS clients send. Does not own: which session it is for. */
+import { queryOf, type SendingTransport } from './sockjs-path.js';
+
+/** Longest body of a request, in bytes; a longer one is refused with 400. */
+export const MAX_BODY = 100_000;
+
+/** Longest message, in bytes; a longer one is refused with 400, or ends a WebSocket. */
+export const MAX_MESSAGE = 200_000;
+
+/** A payload that cannot be used; the message is what the client is told, without the newline. */
+export class PayloadFault extends Error {}
+
+/** Reads a JSON array of strings. Throws a `PayloadFault` when it is anything else, or has too long a message. */
+export function readMessages(text: string): Buffer[] {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    value = undefined;
+  }
+  if (!Array.isArray(value)) throw new PayloadFault('Payload expected');
+  return value.map((message: unknown) => {
+    if (typeof message !== 'string') throw new PayloadFault('Payload expected');
+    const data = Buffer.from(message);
+    if (data.length > MAX_MESSAGE) throw new PayloadFault('Message too large');
+    return data;
+  });
+}
+
+/**
+ * The JSON text that a request carries. Forms of `jsonp_send` come from browsers, which write a space as `+`, and without
+ * a body the text is in the query. Bytes that are not UTF-8 become U+FFFD.
+ */
+export function sentText(transport: SendingTransport, path: string, body: Buffer): string {
+  const text = body.toString();
+  if (transport === 'xhr_send' || text.startsWith('[')) return text;
+  return new URLSearchParams(text === '' ? queryOf(path) : text).get('d') ?? '';
+}

@@ -1,0 +1,71 @@
+/**
+ * Owns: what the paths of SockJS mean (protocol 0.3). Does not own: who serves them, or which methods they take.
+ */
+
+/** Ways in which a client receives over HTTP. Each name is the last part of its path. */
+export const receivingTransports = ['xhr', 'xhr_streaming', 'eventsource', 'htmlfile', 'jsonp'] as const;
+
+export type ReceivingTransport = (typeof receivingTransports)[number];
+
+/** Ways in which it sends over HTTP. */
+export const sendingTransports = ['xhr_send', 'jsonp_send'] as const;
+
+export type SendingTransport = (typeof sendingTransports)[number];
+
+/** What a path under the prefix of a SockJS service stands for. `session` is as in the path, not decoded. */
+export type SockJsPlace =
+  | { readonly kind: 'greeting' | 'info' | 'iframe' | 'raw-websocket' | 'nothing' }
+  | { readonly kind: 'websocket'; readonly session: string }
+  | { readonly kind: 'receive'; readonly transport: ReceivingTransport; readonly session: string }
+  | { readonly kind: 'send'; readonly transport: SendingTransport; readonly session: string };
+
+/** `/server/session/transport`. The protocol has no dots in the first two, and the server is for load balancers only. */
+const SESSION = /^\/[^/.]+\/([^/.]+)\/([a-z_]+)$/;
+
+const IFRAME = /^\/iframe[^/]*\.html$/;
+
+/** Whether a request is for the SockJS service of a route whose `sockjs` is `prefix`; `path` may have a query. */
+export function isSockJsPath(prefix: string | undefined, path: string): prefix is string {
+  return prefix !== undefined && path.startsWith(prefix);
+}
+
+/** The prefix as what other parts of a path come after. */
+export function basePath(prefix: string): string {
+  let end = prefix.length;
+  while (prefix[end - 1] === '/') end--;
+  return prefix.slice(0, end);
+}
+
+/** Reads a path for which `isSockJsPath` is true. Never throws, whatever the path. */
+export function readPlace(prefix: string, path: string): SockJsPlace {
+  const mark = path.indexOf('?');
+  const rest = path.slice(basePath(prefix).length, mark < 0 ? path.length : mark);
+  if (rest === '' || rest === '/') return { kind: 'greeting' };
+  if (rest === '/info') return { kind: 'info' };
+  if (rest === '/websocket') return { kind: 'raw-websocket' };
+  if (IFRAME.test(rest)) return { kind: 'iframe' };
+  const [, session = '', last = ''] = SESSION.exec(rest) ?? [];
+  if (session === '') return { kind: 'nothing' };
+  if (last === 'websocket') return { kind: 'websocket', session };
+  const receiving = receivingTransports.find((name) => name === last);
+  if (receiving !== undefined) return { kind: 'receive', transport: receiving, session };
+  const sending = sendingTransports.find((name) => name === last);
+  if (sending !== undefined) return { kind: 'send', transport: sending, session };
+  return { kind: 'nothing' };
+}
+
+/** The query of a path, without its mark; empty when it has none. */
+export function queryOf(path: string): string {
+  const mark = path.indexOf('?');
+  return mark < 0 ? '' : path.slice(mark + 1);
+}
+
+/** What a script may be called back by: a path of names and indices. Anything else would let a link run its own script. */
+const CALLBACK = /^[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*|\[\w+\])*$/;
+
+/** The function that a query names for its answer, as `c` or `callback`; undefined when there is none that may be called. */
+export function callbackOf(path: string): string | undefined {
+  const query = new URLSearchParams(queryOf(path));
+  const name = query.get('callback') ?? query.get('c') ?? '';
+  return CALLBACK.test(name) ? name : undefined;
+}

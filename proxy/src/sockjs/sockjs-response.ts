@@ -1,0 +1,98 @@
+/**
+ * Owns: the fields that every SockJS answer has, and noticing its end. Does not own: what is answered.
+ */
+import { headerValue, type RawHeaders, type ResponseHead, reasonPhrase } from '@holdfast/grip';
+import type { ClientResponse, ResponseOwner } from '../edge/edge.js';
+import { ResponseWrapper } from '../edge/response-wrapper.js';
+
+/** How an answer ended. `status` is 0 when the client was gone before. */
+export type ResponseEnd = (status: number, end: 'complete' | 'cut' | 'gone') => void;
+
+const NO_CACHE = 'no-store, no-cache, must-revalidate, max-age=0';
+
+/** Fields that are ours to set, whatever an origin that refuses a session says. */
+const ACCESS = new Set([
+  'access-control-allow-origin',
+  'access-control-allow-credentials',
+  'access-control-allow-headers',
+]);
+
+/**
+ * A client response that scripts of any origin may read and that nobody keeps unless it says so itself. An origin of
+ * `null` is named like any other: browsers take no `*` where credentials go along.
+ */
+export class SockJsResponse extends ResponseWrapper implements ResponseOwner {
+  readonly #request: RawHeaders;
+  readonly #onEnd: ResponseEnd;
+  #owner: ResponseOwner | undefined;
+  #status = 0;
+  #over = false;
+
+  /** `request` are the client's header fields; `onEnd` is called once. */
+  constructor(inner: ClientResponse, request: RawHeaders, onEnd: ResponseEnd) {
+    super(inner);
+    this.#request = request;
+    this.#onEnd = onEnd;
+  }
+
+  /** Whether it is complete or broken off, or the client is known to have gone. */
+  get over(): boolean {
+    return this.#over;
+  }
+
+  override own(owner: ResponseOwner): void {
+    this.#owner = owner;
+    super.own(this);
+  }
+
+  override writeHead(head: ResponseHead, length: number | undefined, flush?: boolean): void {
+    this.#status = head.status;
+    super.writeHead({ ...head, headers: this.#headers(head.headers) }, length, flush);
+  }
+
+  override end(chunk?: Buffer): void {
+    super.end(chunk);
+    this.#end(this.#status, 'complete');
+  }
+
+  override abort(discard?: boolean): void {
+    super.abort(discard);
+    this.#end(this.#status, 'cut');
+  }
+
+  onWritable(): void {
+    this.#owner?.onWritable();
+  }
+
+  onGone(): void {
+    this.#end(0, 'gone');
+    this.#owner?.onGone();
+  }
+
+  /** Answers with a whole body. */
+  answer(status: number, contentType: string, body: string): void {
+    const bytes = Buffer.from(body);
+    this.writeHead({ status, reason: reasonPhrase(status), headers: ['Content-Type', contentType] }, bytes.length);
+    this.end(bytes);
+  }
+
+  #end(status: number, end: 'complete' | 'cut' | 'gone'): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#onEnd(status, end);
+  }
+
+  #headers(answer: RawHeaders): string[] {
+    const headers: string[] = [];
+    for (let i = 0; i < answer.length; i += 2) {
+      const name = answer[i] as string;
+      if (!ACCESS.has(name.toLowerCase())) headers.push(name, answer[i + 1] as string);
+    }
+    if (headerValue(headers, 'cache-control') === undefined) headers.push('Cache-Control', NO_CACHE);
+    headers.push('Access-Control-Allow-Origin', headerValue(this.#request, 'origin') || '*');
+    headers.push('Access-Control-Allow-Credentials', 'true');
+    const asked = headerValue(this.#request, 'access-control-request-headers');
+    if (asked) headers.push('Access-Control-Allow-Headers', asked);
+    return headers;
+  }
+}

@@ -1,0 +1,226 @@
+/**
+ * Owns: SockJS (protocol 0.3) for the routes that have it: which request is for which session, and refusing those that
+ * are for none. Does not own: sessions, which to the rest of the proxy are WebSockets like any other.
+ */
+import type { RawHeaders } from '@holdfast/grip';
+import type { Clock } from '../clock.js';
+import type { ClientHandshake, ClientRequest, ClientResponse } from '../edge/edge.js';
+import { answerPlain } from '../fail.js';
+import type { ClientStanding } from '../origin/forwarder.js';
+import type { Route } from '../routes/route.js';
+import { FramedHandshake } from './framed-socket.js';
+import { HttpHandshake } from './http-handshake.js';
+import { HttpSession, type SendOutcome } from './http-session.js';
+import { methodsOf, Pages } from './pages.js';
+import { MAX_BODY, PayloadFault, readMessages, sentText } from './payload.js';
+import { Receiver } from './receiver.js';
+import { basePath, callbackOf, isSockJsPath, queryOf, readPlace, type SockJsPlace } from './sockjs-path.js';
+import { type ResponseEnd, SockJsResponse } from './sockjs-response.js';
+import { jsonp, type TransportForm, transportForm } from './transport-form.js';
+import { readWhole } from './whole-body.js';
+
+/** A route that has `sockjs`. */
+export type SockJsRoute = Route & { readonly sockjs: string };
+
+/** One request that was answered here; those that open sessions are reported by the sessions. */
+export interface SockJsEnd {
+  readonly request: ClientRequest;
+  readonly secure: boolean;
+  readonly route: Route;
+  /** Status sent to the client; 0 when it went away before. */
+  readonly status: number;
+  readonly error: string | undefined;
+  readonly bytes: number;
+  /** In ms. */
+  readonly duration: number;
+}
+
+/** What the service is given. */
+export interface SockJsParts {
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** Takes a handshake to the origin, as that of any WebSocket. */
+  readonly open: (request: ClientRequest, handshake: ClientHandshake, route: Route, standing: ClientStanding) => void;
+  readonly ended: (end: SockJsEnd) => void;
+  /** Where the iframe page loads the client library from. */
+  readonly scriptUrl: string;
+  /**
+   * Most sessions over HTTP at a time, those included that have just ended. They outlive their requests, so the limit of
+   * connections does not bound them. Further ones are answered 503.
+   */
+  readonly maxSessions: number;
+}
+
+/** A request on its way to its answer. */
+interface Call {
+  readonly request: ClientRequest;
+  readonly response: ClientResponse;
+  readonly route: SockJsRoute;
+  readonly standing: ClientStanding;
+  readonly since: number;
+  readonly body: Buffer;
+}
+
+type Receiving = SockJsPlace & { readonly kind: 'receive' };
+type Sending = SockJsPlace & { readonly kind: 'send' };
+
+/** Whether SockJS serves a request. */
+export function servesSockJs(route: Route | undefined, path: string): route is SockJsRoute {
+  return isSockJsPath(route?.sockjs, path);
+}
+
+/** Serves all routes of a node. */
+export class SockJs {
+  readonly #parts: SockJsParts;
+  readonly #pages: Pages;
+  readonly #sessions = new Map<string, HttpSession>();
+
+  constructor(parts: SockJsParts) {
+    this.#parts = parts;
+    this.#pages = new Pages(parts.scriptUrl);
+  }
+
+  /** Sessions over HTTP that are known, those included that have just ended. */
+  get sessions(): number {
+    return this.#sessions.size;
+  }
+
+  /** Takes a request for which `servesSockJs` is true. */
+  onRequest(request: ClientRequest, response: ClientResponse, route: SockJsRoute, standing: ClientStanding): void {
+    const call = { request, response, route, standing, since: this.#parts.clock.now() };
+    readWhole(request.body, MAX_BODY, (body) => {
+      if (body !== undefined) this.#answer({ ...call, body });
+      else this.#respond({ ...call, body: Buffer.alloc(0) }).answer(400, 'text/plain', 'Request too large.\n');
+    });
+  }
+
+  /** Takes a WebSocket handshake for which `servesSockJs` is true. */
+  onWebSocket(request: ClientRequest, handshake: ClientHandshake, route: SockJsRoute, standing: ClientStanding): void {
+    const { clock, random, open } = this.#parts;
+    const { kind } = readPlace(route.sockjs, request.path);
+    const inner = { ...request, path: originPath(route, '/websocket', queryOf(request.path)) };
+    if (kind === 'raw-websocket') open(inner, handshake, route, standing);
+    else if (kind === 'websocket') open(inner, new FramedHandshake(handshake, clock, random), route, standing);
+    else {
+      const { response } = handshake;
+      answerPlain(response, 404, 'Not Found');
+      this.#ended({ request, response, route, standing, since: clock.now(), body: Buffer.alloc(0) }, 404, undefined);
+    }
+  }
+
+  #answer(call: Call): void {
+    const { method, path, headers } = call.request;
+    const place = readPlace(call.route.sockjs, path);
+    const now = this.#parts.clock.now();
+    if (method === 'OPTIONS') this.#pages.options(this.#respond(call), place, now);
+    else if (place.kind === 'receive' && methodsOf(place.transport).includes(method)) this.#receive(call, place);
+    else if (place.kind === 'send' && methodsOf(place.transport).includes(method)) this.#send(call, place);
+    else if (method !== 'GET' && method !== 'HEAD') this.#notFound(call);
+    else if (place.kind === 'greeting') this.#pages.greeting(this.#respond(call));
+    else if (place.kind === 'info') this.#pages.info(this.#respond(call));
+    else if (place.kind === 'iframe') this.#pages.iframe(this.#respond(call), headers, now);
+    else this.#notFound(call);
+  }
+
+  #receive(call: Call, { transport, session: id }: Receiving): void {
+    const form = transportForm(transport, callbackOf(call.request.path));
+    const key = keyOf(call.route, id);
+    const session = this.#sessions.get(key);
+    if (form === undefined) this.#respond(call).answer(400, 'text/plain', 'Bad Request\n');
+    else if (session !== undefined) session.receive(new Receiver(this.#respond(call), form));
+    else if (this.#sessions.size >= this.#parts.maxSessions) {
+      this.#respond(call).answer(503, 'text/plain', 'Too many sessions\n');
+    } else this.#open(call, form, key);
+  }
+
+  #open(call: Call, form: TransportForm, key: string): void {
+    const { clock, random, open } = this.#parts;
+    const session = new HttpSession({ clock, random, forget: () => this.#sessions.delete(key) });
+    this.#sessions.set(key, session);
+    const { request, route, standing } = call;
+    const response = new SockJsResponse(call.response, request.headers, () => session.notOpened());
+    open(openingRequest(request, route), new HttpHandshake(response, form, session), route, standing);
+  }
+
+  #send(call: Call, { transport, session: id }: Sending): void {
+    const session = this.#sessions.get(keyOf(call.route, id));
+    const refusal: SendOutcome | undefined = session === undefined ? { kind: 'unknown' } : session.sendRefusal;
+    if (session === undefined || refusal !== undefined) {
+      this.#sent(call, refusal ?? { kind: 'unknown' });
+      return;
+    }
+    let messages: Buffer[];
+    try {
+      messages = readMessages(sentText(transport, call.request.path, call.body));
+    } catch (error) {
+      if (!(error instanceof PayloadFault)) throw error;
+      this.#respond(call).answer(400, 'text/plain', `${error.message}\n`);
+      return;
+    }
+    session.take(messages, (outcome) => this.#sent(call, outcome));
+  }
+
+  #sent(call: Call, outcome: SendOutcome): void {
+    if (outcome.kind === 'taken') this.#answerSend(call, 'ok', '');
+    else if (outcome.kind === 'closed') this.#answerSend(call, outcome.frame, '\n');
+    else if (outcome.kind === 'busy') this.#respond(call).answer(400, 'text/plain', 'Already sending\n');
+    else if (outcome.kind === 'terminated') this.#respond(call).answer(410, 'text/plain', 'Session terminated\n');
+    else this.#notFound(call);
+  }
+
+  /** A script that sends by GET may want to be called back; where it is not, `end` follows the text. */
+  #answerSend(call: Call, text: string, end: string): void {
+    const callback = callbackOf(call.request.path);
+    if (callback === undefined) this.#respond(call).answer(200, 'text/plain', text + end);
+    else {
+      const form = jsonp(callback);
+      this.#respond(call).answer(200, form.contentType, form.wrap(text));
+    }
+  }
+
+  #notFound(call: Call): void {
+    this.#respond(call).answer(404, 'text/plain', 'Not Found\n');
+  }
+
+  #respond(call: Call): SockJsResponse {
+    const onEnd: ResponseEnd = (status, end) =>
+      this.#ended(call, status, end === 'gone' ? 'ERR_REQUEST_CLIENT_GONE' : undefined);
+    return new SockJsResponse(call.response, call.request.headers, onEnd);
+  }
+
+  #ended({ request, response, route, standing, since }: Call, status: number, error: string | undefined): void {
+    const duration = this.#parts.clock.now() - since;
+    this.#parts.ended({ request, secure: standing.secure, route, status, error, bytes: response.bodyBytes, duration });
+  }
+}
+
+/** Sessions of different services are different, whatever their clients call them. */
+function keyOf(route: SockJsRoute, session: string): string {
+  return `${route.key}\n${route.sockjs}\n${session}`;
+}
+
+/** Where the origin is asked: at the route's `sockjs_as_path`, or the path of the service and what is added to it. */
+function originPath(route: SockJsRoute, added: string, query: string): string {
+  const path = route.sockjsAsPath ?? basePath(route.sockjs) + added;
+  return `${path.startsWith('/') ? '' : '/'}${path}${query === '' ? '' : `?${query}`}`;
+}
+
+/** Fields that belong to the request's own body and callback, or to a WebSocket handshake, which it is not. */
+const NOT_OPENING = /^(content-.*|transfer-encoding|sec-websocket-.*)$/i;
+
+/** The handshake that a request over HTTP stands for. */
+function openingRequest(request: ClientRequest, route: SockJsRoute): ClientRequest {
+  const headers = withoutFields(request.headers, NOT_OPENING);
+  const query = queryOf(request.path)
+    .split('&')
+    .filter((part) => !/^(c|callback)=/.test(part));
+  return { ...request, method: 'GET', path: originPath(route, '', query.join('&')), headers, body: undefined };
+}
+
+function withoutFields(headers: RawHeaders, unwanted: RegExp): string[] {
+  const kept: string[] = [];
+  for (let i = 0; i < headers.length; i += 2) {
+    if (!unwanted.test(headers[i] as string)) kept.push(headers[i] as string, headers[i + 1] as string);
+  }
+  return kept;
+}

@@ -1,0 +1,102 @@
+import fc from 'fast-check';
+import t from 'tap';
+import { ManualClock, realClock } from '../dist/clock.js';
+
+t.test('a manual clock stands still until it is moved', async (t) => {
+  const clock = new ManualClock(5);
+  t.equal(clock.now(), 5);
+  clock.advance(10);
+  t.equal(clock.now(), 15);
+});
+
+t.test('timers fire at their time, seeing that time, in order of time and then of their making', async (t) => {
+  const clock = new ManualClock(0);
+  const fired: string[] = [];
+  const note = (name: string) => () => void fired.push(`${name}@${clock.now()}`);
+  clock.after(20, note('c'));
+  clock.after(10, note('a'));
+  clock.after(10, note('b'));
+  clock.after(31, note('late'));
+  clock.advance(30);
+  t.strictSame(fired, ['a@10', 'b@10', 'c@20']);
+  t.equal(clock.now(), 30);
+  t.equal(clock.pending, 1);
+});
+
+t.test('no timer fires before time moves, not even one of 0 ms', async (t) => {
+  const clock = new ManualClock();
+  let fired = 0;
+  clock.after(0, () => void fired++);
+  t.equal(fired, 0);
+  clock.advance(0);
+  t.equal(fired, 1);
+});
+
+t.test('what a timer sets fires in the same advance if it falls due, and what it clears does not', async (t) => {
+  const clock = new ManualClock(0);
+  const fired: string[] = [];
+  const doomed = clock.after(20, () => void fired.push('doomed'));
+  clock.after(10, () => {
+    clock.clear(doomed);
+    clock.after(5, () => void fired.push(`second@${clock.now()}`));
+  });
+  clock.advance(100);
+  t.strictSame(fired, ['second@15']);
+});
+
+t.test('clearing nothing, or what has fired, does nothing', async (t) => {
+  const clock = new ManualClock();
+  const timer = clock.after(1, () => {});
+  clock.advance(1);
+  clock.clear(timer);
+  clock.clear(undefined);
+  t.equal(clock.pending, 0);
+});
+
+t.test('however an interval is cut, the same timers fire in the same order', async () => {
+  const delays = fc.array(fc.nat(50), { maxLength: 20 });
+  fc.assert(
+    fc.property(delays, fc.array(fc.nat(20), { minLength: 1, maxLength: 10 }), (timers, steps) => {
+      const play = (cuts: readonly number[]) => {
+        const clock = new ManualClock(0);
+        const fired: string[] = [];
+        for (const [i, ms] of timers.entries()) clock.after(ms, () => void fired.push(`${i}@${clock.now()}`));
+        for (const step of cuts) clock.advance(step);
+        return fired.join(' ');
+      };
+      return play(steps) === play([steps.reduce((sum, step) => sum + step, 0)]);
+    }),
+  );
+});
+
+t.test('the machine’s clock: timers fire later, not within the call, and can be cleared', async (t) => {
+  const before = realClock.now();
+  let cleared = false;
+  realClock.clear(
+    realClock.after(0, () => {
+      cleared = true;
+    }),
+  );
+  let fired = false;
+  const held = setInterval(() => {}, 1_000);
+  await new Promise<void>((resolve) => {
+    realClock.after(1, () => {
+      fired = true;
+      resolve();
+    });
+    t.notOk(fired);
+  });
+  clearInterval(held);
+  t.notOk(cleared);
+  t.ok(realClock.now() >= before);
+});
+
+t.test('the machine’s clock: a delay that is longer than timers can be does not fire at once', async (t) => {
+  let fired = false;
+  const timer = realClock.after(2 ** 31 + 5_000, () => {
+    fired = true;
+  });
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  t.notOk(fired);
+  realClock.clear(timer);
+});

@@ -1,0 +1,220 @@
+/** A request that is held: what answers it, when, and with what. */
+import t from 'tap';
+import { until } from '../e2e/until.js';
+import { connectTo } from '../e2e/wire.js';
+import { HoldScene } from './hold-scene.js';
+
+const room = { 'Grip-Channel': 'room' };
+
+t.test('at its time-out, to the second, the origin’s own answer goes out', async (t) => {
+  const scene = await HoldScene.open(t);
+  const held = { ...room, 'Grip-Timeout': '7', 'Grip-Status': '404 Not Yet', 'X-A': 'a' };
+  const { answer } = await scene.poll(held, 'nothing');
+  scene.clock.advance(6_999);
+  t.equal(scene.ends.length, 0);
+  scene.clock.advance(1);
+  t.match(await answer, { status: 404, reason: 'Not Yet', headers: { 'x-a': 'a', 'content-length': '7' } });
+  await (await answer).until('nothing');
+  t.match(scene.ends, [{ kind: 'response', reason: 'timeout', items: 0, duration: 7_000, channels: ['room'] }]);
+  t.equal(scene.clock.pending, 0);
+});
+
+for (const [given, seconds] of [
+  ['0', 5],
+  ['4', 5],
+  [undefined, 55],
+] as const) {
+  t.test(`a time-out of ${given ?? 'nothing'} is ${seconds} seconds`, async (t) => {
+    const scene = await HoldScene.open(t);
+    const { answer } = await scene.poll({ ...room, ...(given === undefined ? {} : { 'Grip-Timeout': given }) });
+    scene.clock.advance(seconds * 1_000 - 1);
+    t.equal(scene.ends.length, 0);
+    scene.clock.advance(1);
+    await answer;
+    t.equal(scene.ends[0]?.reason, 'timeout');
+  });
+}
+
+t.test('a hold without a channel lasts until its time-out', async (t) => {
+  const scene = await HoldScene.open(t);
+  const { answer } = await scene.poll({ 'Grip-Timeout': '5' });
+  scene.clock.advance(5_000);
+  await (await answer).until('origin');
+  t.strictSame(scene.ends[0]?.channels, []);
+});
+
+t.test('an item answers: code and reason are its own, its fields replace those of the origin', async (t) => {
+  const scene = await HoldScene.open(t);
+  const { answer } = await scene.poll({ ...room, 'Grip-Status': '404 Not Yet', 'X-A': 'a', 'X-B': 'b' });
+  const format = { code: 201, reason: 'Done', headers: { 'x-a': 'new', 'Grip-Hold': 'stream' }, body: 'item' };
+  scene.publish('room', { 'http-response': format });
+  const got = await answer;
+  await got.until('item');
+  t.match(got, { status: 201, reason: 'Done', headers: { 'x-a': 'new', 'x-b': 'b', 'content-length': '4' } });
+  t.equal(got.headers['grip-hold'], undefined);
+  t.match(scene.ends, [{ reason: 'answered', items: 1 }]);
+  t.equal(scene.count('sent response'), 1);
+  t.equal(scene.clock.pending, 0, 'the time-out is called off');
+});
+
+t.test('an item without a code is 200, whatever Grip-Status was', async (t) => {
+  const scene = await HoldScene.open(t);
+  const { answer } = await scene.poll({ ...room, 'Grip-Status': '404' });
+  scene.respond('room', 'x');
+  t.match(await answer, { status: 200, reason: 'OK' });
+});
+
+t.test('Grip-Expose-Headers of the origin limits its own fields, that of an item all of them', async (t) => {
+  const scene = await HoldScene.open(t);
+  const origin = { ...room, 'Grip-Expose-Headers': 'X-A', 'X-A': 'a', 'X-B': 'b' };
+  const first = await scene.poll(origin);
+  scene.publish('room', { 'http-response': { headers: { 'X-C': 'c' }, body: '' } });
+  t.match((await first.answer).headers, { 'x-a': 'a', 'x-b': undefined, 'x-c': 'c' });
+  const second = await scene.poll(origin);
+  scene.publish('room', { 'http-response': { headers: { 'Grip-Expose-Headers': 'x-c', 'X-C': 'c' }, body: '' } });
+  t.match((await second.answer).headers, { 'x-a': undefined, 'x-c': 'c' });
+});
+
+t.test('only the first item answers, of whatever channel; the next is for nobody', async (t) => {
+  const scene = await HoldScene.open(t);
+  const { answer } = await scene.poll({ 'Grip-Channel': 'a, b' });
+  scene.respond('b', 'first');
+  scene.respond('a', 'second');
+  await (await answer).until('first');
+  t.equal((await answer).text, 'first');
+  t.equal(scene.registry.size, 0);
+});
+
+t.test('one publish answers many holds', async (t) => {
+  const scene = await HoldScene.open(t);
+  const polls = [];
+  for (let i = 0; i < 20; i++) polls.push(await scene.poll({ ...room, 'X-Own': `${i}` }));
+  scene.respond('room', 'for all');
+  const answers = await Promise.all(polls.map(({ answer }) => answer));
+  for (const [i, answer] of answers.entries()) {
+    await answer.until('for all');
+    t.equal(answer.headers['x-own'], `${i}`);
+  }
+  t.equal(scene.count('sent response'), 20);
+});
+
+t.test('close, refresh and items for others leave it held', async (t) => {
+  const scene = await HoldScene.open(t);
+  const { answer } = await scene.poll(room);
+  scene.publish('room', { 'http-response': { action: 'close' } });
+  scene.publish('room', { 'http-response': { action: 'refresh' } });
+  scene.send('room', 'for streams');
+  scene.respond('rooms', 'for another channel');
+  scene.respond('room', 'this one');
+  await (await answer).until('this one');
+  t.equal((await answer).text, 'this one');
+});
+
+t.test('a patch is applied to the origin’s body', async (t) => {
+  const scene = await HoldScene.open(t);
+  const cases = [
+    ['{"b": 1, "a": [1]}\r\n', [{ op: 'add', path: '/a/0', value: 0 }], '{"b":1,"a":[0,1]}\r\n'],
+    ['[]', [{ op: 'add', path: '/-', value: 'x' }], '["x"]'],
+    ['{"a": 1}', [{ op: 'test', path: '/a', value: 2 }], ''],
+    ['"no object"', [{ op: 'replace', path: '', value: {} }], ''],
+    ['not JSON', [{ op: 'add', path: '/a', value: 1 }], ''],
+  ] as const;
+  for (const [body, patch, expected] of cases) {
+    const { answer } = await scene.poll(room, body);
+    scene.publish('room', { 'http-response': { 'body-patch': patch } });
+    const got = await answer;
+    await got.end();
+    t.match(got, { status: 200, text: expected, headers: { 'content-length': `${expected.length}` } }, body);
+  }
+});
+
+t.test('an item that comes before the origin’s answer is whole waits for it, and those after it are missed', async (t) => {
+  const scene = await HoldScene.open(t);
+  const answer = scene.ask();
+  const asked = await scene.asked();
+  asked.begin({ 'Grip-Hold': 'response', ...room }, '{"a"');
+  await until('the hold', () => scene.registry.count('room') === 1);
+  scene.publish('room', { 'http-response': { 'body-patch': [{ op: 'add', path: '/b', value: 2 }] } });
+  scene.respond('room', 'second');
+  t.equal(scene.ends.length, 0);
+  asked.end(':1}');
+  const got = await answer;
+  await got.end();
+  t.equal(got.text, '{"a":1,"b":2}');
+});
+
+t.test('a time-out waits for the origin’s answer', async (t) => {
+  const scene = await HoldScene.open(t);
+  const answer = scene.ask();
+  const asked = await scene.asked();
+  asked.begin({ 'Grip-Hold': 'response', 'Grip-Timeout': '5', ...room }, 'slow');
+  await until('the hold', () => scene.registry.count('room') === 1);
+  scene.clock.advance(6_000);
+  t.equal(scene.ends.length, 0);
+  asked.end(' body');
+  await scene.ended(1);
+  scene.clock.advance(1_000);
+  const got = await answer;
+  await got.end();
+  t.equal(got.text, 'slow body');
+});
+
+t.test('an origin that breaks off in the answer: 502, and nothing is left', async (t) => {
+  const scene = await HoldScene.open(t);
+  const answer = scene.ask();
+  const asked = await scene.asked();
+  asked.begin({ 'Grip-Hold': 'response', 'Grip-Link': '</gone>; rel=gone', ...room }, 'half');
+  await until('the hold', () => scene.registry.count('room') === 1);
+  asked.breakOff();
+  const got = await answer;
+  await got.end();
+  t.match(got, { status: 502, text: 'Error while proxying to origin.\n' });
+  t.equal(scene.registry.size, 0);
+  t.equal(scene.clock.pending, 0);
+  t.equal(scene.count('ended response origin-failed'), 1);
+});
+
+t.test('a client that goes away leaves no hold, timer or subscription', async (t) => {
+  const scene = await HoldScene.open(t);
+  const wire = await connectTo(t, scene.url);
+  wire.send('GET / HTTP/1.1', 'Host: a', '');
+  (await scene.asked()).answer({ headers: { 'Grip-Hold': 'response', ...room } });
+  await scene.ended(1);
+  wire.socket.resetAndDestroy();
+  t.match(await scene.holdsEnded(), { reason: 'client-gone', items: 0 });
+  t.equal(scene.registry.size, 0);
+  t.equal(scene.clock.pending, 0);
+});
+
+t.test('when the node goes down the origin’s answer goes out, as at the time-out', async (t) => {
+  const scene = await HoldScene.open(t);
+  const { answer } = await scene.poll({ ...room, 'Grip-Status': '404', 'Grip-Link': '</gone>; rel=gone' }, 'none');
+  scene.shutDown();
+  const got = await answer;
+  await got.end();
+  t.match(got, { status: 404, text: 'none' });
+  t.equal(scene.ends[0]?.reason, 'shutdown');
+  await scene.poll(room);
+  t.equal(scene.origin.all.length, 2, 'no one was told that it is gone');
+});
+
+t.test('after the last hold the channel, and its last id, are kept for the time of the linger', async (t) => {
+  const scene = await HoldScene.open(t, { linger: 60_000 });
+  const first = await scene.poll(room);
+  scene.respond('room', 'one', { id: '1' });
+  await first.answer;
+  scene.clock.advance(59_999);
+  t.ok(scene.registry.has('room'));
+  scene.respond('room', 'two', { id: '2', 'prev-id': '1' });
+  t.equal(scene.delivery.sequencer.lastId('room'), '2', 'items are followed although nobody is there');
+  scene.clock.advance(1);
+  t.notOk(scene.registry.has('room'));
+  t.equal(scene.delivery.sequencer.lastId('room'), undefined);
+});
+
+t.test('instructs name at most so many channels; those of the target come beside them, without the prefix', async (t) => {
+  const scene = await HoldScene.open(t, { subscriptionMax: 2, route: 'prefix=p-', target: 'sub=all,sub=more' });
+  await scene.poll({ 'Grip-Channel': 'a, b, a, c' });
+  scene.clock.advance(55_000);
+  t.strictSame((await scene.holdsEnded()).channels, ['all', 'more', 'p-a', 'p-b']);
+});

@@ -1,0 +1,113 @@
+import t from 'tap';
+import { ManualClock } from '../../dist/clock.js';
+import { FramedSocket } from '../../dist/sockjs/framed-socket.js';
+import { FramePiece } from '../../dist/websocket/frame-piece.js';
+import { HeardOwner, ToldSocket } from './heard-socket.js';
+
+function start() {
+  const clock = new ManualClock();
+  const socket = new ToldSocket();
+  const framed = new FramedSocket(socket, clock, () => 0);
+  const owner = new HeardOwner();
+  framed.own(owner);
+  const hear = (text: string) => framed.onMessage('text', Buffer.from(text));
+  return { clock, socket, framed, owner, hear };
+}
+
+t.test('frames what is sent, after an open frame', async (t) => {
+  const { socket, framed } = start();
+  t.equal(framed.send('text', Buffer.from('a"b')), true);
+  framed.send('binary', Buffer.from([0x61, 0xff]));
+  framed.push(new FramePiece('text', Buffer.from('item')));
+  framed.push(new FramePiece('ping', Buffer.from('p')));
+  framed.send('ping', Buffer.from('q'));
+  t.strictSame(socket.told, [
+    'text o',
+    'text a["a\\"b"]',
+    'text a["a\\ufffd"]',
+    'push text a["item"]',
+    'push ping p',
+    'ping q',
+  ]);
+  socket.takes = false;
+  socket.waiting = 7;
+  t.equal(framed.send('text', Buffer.from('c')), false);
+  t.equal(framed.waiting, 7);
+});
+
+t.test('hands on what is in frames', async (t) => {
+  const { framed, owner, hear } = start();
+  hear('["a","b"]');
+  hear('"c"');
+  hear('');
+  hear('[]');
+  framed.onMessage('binary', Buffer.from('["d"]'));
+  framed.onMessage('ping', Buffer.from('p'));
+  framed.onWritable();
+  t.strictSame(owner.heard, ['text a', 'text b', 'text c', 'text d', 'ping p', 'writable']);
+});
+
+for (const text of ['["a', '{}', '[1]', 'x', '"a', '["a"]"b"', JSON.stringify(['x'.repeat(200_001)])]) {
+  t.test(`ends at once with ${text.slice(0, 9)}`, async (t) => {
+    const { clock, socket, owner, hear } = start();
+    hear(text);
+    t.match(owner.heard, [/^lost /]);
+    t.equal(socket.told.at(-1), 'abort');
+    hear('["late"]');
+    t.equal(owner.heard.length, 1);
+    t.equal(clock.pending, 0);
+  });
+}
+
+t.test('nothing of a frame is handed on after the owner has cut the session', async (t) => {
+  const { framed, owner, hear } = start();
+  owner.react = () => framed.abort();
+  hear('["a","b"]');
+  t.strictSame(owner.heard, ['text a']);
+});
+
+t.test('closes with a frame and with the same code', async (t) => {
+  const { clock, socket, framed } = start();
+  framed.close(3001, Buffer.from('bye'));
+  t.strictSame(socket.told.slice(1), ['text c[3001,"bye"]', 'close 3001 bye']);
+  t.equal(clock.pending, 0);
+  const without = start();
+  without.framed.close();
+  t.strictSame(without.socket.told.slice(1), ['close -'], 'a close without a code has no frame');
+});
+
+t.test('the client’s end passes on, and no heart beats after it', async (t) => {
+  const closed = start();
+  closed.framed.onClose(4000, Buffer.from('x'));
+  const lost = start();
+  lost.framed.onLost(undefined);
+  t.strictSame([...closed.owner.heard, ...lost.owner.heard], ['close 4000 x', 'lost']);
+  t.equal(closed.clock.pending + lost.clock.pending, 0);
+});
+
+t.test('a heartbeat 25 s after the last frame', async (t) => {
+  const { clock, socket, framed } = start();
+  const beats = () => socket.told.filter((told) => told === 'text h').length;
+  clock.advance(24_999);
+  t.equal(beats(), 0);
+  clock.advance(1);
+  t.equal(beats(), 1);
+  clock.advance(25_000);
+  t.equal(beats(), 2);
+  clock.advance(20_000);
+  framed.send('text', Buffer.from('a'));
+  clock.advance(24_999);
+  t.equal(beats(), 2, 'put off by a message');
+  clock.advance(1);
+  t.equal(beats(), 3);
+  socket.waiting = 1;
+  clock.advance(60_000);
+  t.equal(beats(), 3, 'none for a client that does not read');
+});
+
+t.test('holding back is the WebSocket’s own', async (t) => {
+  const { socket, framed } = start();
+  framed.pause();
+  framed.resume();
+  t.strictSame(socket.told.slice(1), ['pause', 'resume']);
+});

@@ -1,0 +1,112 @@
+/** Opening sessions: what the origin is asked, and what becomes of its refusal. */
+import t from 'tap';
+import { SockJsScene } from './sockjs-scene.js';
+
+t.test('where the origin is asked', async (t) => {
+  const plain = new SockJsScene();
+  plain.ask('POST', '/echo/000/s1/xhr?t=5&u=%20');
+  t.equal(plain.last.request.path, '/echo?t=5&u=%20');
+  plain.ask('GET', '/echo/000/s2/jsonp?c=cb&t=1&callback=x');
+  t.equal(plain.last.request.path, '/echo?t=1', 'without the callback');
+  plain.ask('GET', '/echo/000/s3/jsonp?c=cb');
+  t.equal(plain.last.request.path, '/echo');
+  plain.askWebSocket('/echo/000/s4/websocket?t=1');
+  t.equal(plain.last.request.path, '/echo/websocket?t=1');
+  plain.askWebSocket('/echo/websocket');
+  t.equal(plain.last.request.path, '/echo/websocket');
+
+  const elsewhere = new SockJsScene({ route: 'sockjs_as_path=/as' });
+  elsewhere.ask('POST', '/echo/000/s1/xhr?t=5');
+  t.equal(elsewhere.last.request.path, '/as?t=5');
+  elsewhere.askWebSocket('/echo/000/s2/websocket');
+  t.equal(elsewhere.last.request.path, '/as');
+  elsewhere.askWebSocket('/echo/websocket');
+  t.equal(elsewhere.last.request.path, '/as');
+});
+
+t.test('a request over HTTP is a handshake without the fields of its body', async (t) => {
+  const scene = new SockJsScene();
+  scene.ask('POST', '/echo/000/s/xhr', 'ignored', [
+    ...['Content-Type', 'application/websocket-events', 'Content-Length', '7', 'Cookie', 'a=1'],
+    ...['Sec-WebSocket-Protocol', 'x', 'Sec-WebSocket-Extensions', 'grip', 'Origin', 'http://page.test'],
+  ]);
+  t.match(scene.last.request, { method: 'GET', body: undefined, host: 'sockjs.test' });
+  const headers = ['Host', 'sockjs.test', 'Cookie', 'a=1', 'Origin', 'http://page.test'];
+  t.strictSame(scene.last.request.headers, headers);
+});
+
+t.test('the origin’s refusal is the answer, readable to scripts', async (t) => {
+  const scene = new SockJsScene({ byHand: true });
+  const answer = scene.ask('POST', '/echo/000/s/xhr', '', ['Origin', 'http://page.test']);
+  t.equal(answer.status, 0);
+  scene.last.refuse(403, ['Content-Type', 'text/x', 'Access-Control-Allow-Origin', 'http://other.test'], 'no');
+  t.match(answer, { status: 403, text: 'no', state: 'ended' });
+  t.equal(answer.header('content-type'), 'text/x');
+  t.strictSame(
+    answer.headers.filter((name) => /allow-origin/i.test(name)),
+    ['Access-Control-Allow-Origin'],
+  );
+  t.equal(answer.header('access-control-allow-origin'), 'http://page.test');
+  t.equal(scene.sockjs.sessions, 0);
+  t.match(scene.send('s', '["a"]'), { status: 404, text: 'Not Found\n' });
+});
+
+t.test('while the origin has not answered', async (t) => {
+  const scene = new SockJsScene({ byHand: true });
+  const first = scene.poll('s');
+  t.equal(scene.poll('s').text, 'c[2010,"Another connection still open"]\n');
+  t.match(scene.send('s', '["a"]'), { status: 404 });
+  t.ok(scene.last.accept());
+  t.equal(first.text, 'o\n');
+  t.equal(scene.opened.length, 1);
+});
+
+t.test('a client that goes meanwhile leaves nothing behind', async (t) => {
+  const scene = new SockJsScene({ byHand: true });
+  const answer = scene.poll('s');
+  answer.leave();
+  t.ok(scene.last.gone);
+  t.equal(scene.sockjs.sessions, 0);
+  t.notOk(scene.last.accept(), 'an acceptance comes too late');
+  t.equal(scene.clock.pending, 0);
+});
+
+t.test('jsonp without a function to call is refused', async (t) => {
+  const scene = new SockJsScene();
+  for (const query of ['', '?c=', '?c=alert(1)']) {
+    t.match(scene.ask('GET', `/echo/000/s/jsonp${query}`), { status: 400, text: 'Bad Request\n' }, query);
+    t.match(scene.ask('GET', `/echo/000/s/htmlfile${query}`), { status: 400, text: 'Bad Request\n' }, query);
+  }
+  t.equal(scene.opened.length, 0);
+});
+
+t.test('a WebSocket at any other path is refused', async (t) => {
+  const scene = new SockJsScene();
+  for (const path of ['', '/', '/info', '/000/s/xhr', '/000/s.s/websocket', '/000//websocket']) {
+    t.match(scene.askWebSocket(`/echo${path}`).response, { status: 404, text: 'Not Found\n' }, path);
+  }
+  t.equal(scene.opened.length, 0);
+  t.match(scene.ends[0], { status: 404 });
+});
+
+t.test('WebSockets share no session, and the raw one has no frames', async (t) => {
+  const scene = new SockJsScene();
+  const one = scene.askWebSocket('/echo/000/s/websocket');
+  const two = scene.askWebSocket('/echo/000/s/websocket');
+  const raw = scene.askWebSocket('/echo/websocket');
+  scene.last.say('x');
+  t.strictSame([one.socket.told, two.socket.told, raw.socket.told], [['text o'], ['text o'], ['text x']]);
+  t.equal(scene.sockjs.sessions, 0);
+});
+
+t.test('more sessions over HTTP than allowed are refused, until one has gone', async (t) => {
+  const scene = new SockJsScene({ maxSessions: 2 });
+  scene.open('a');
+  scene.clock.advance(1_000);
+  scene.open('b');
+  t.match(scene.poll('c'), { status: 503, text: 'Too many sessions\n' });
+  t.match(scene.send('b', '["x"]'), { status: 200 });
+  scene.clock.advance(4_000);
+  t.equal(scene.poll('c').text, 'o\n');
+  t.equal(scene.sockjs.sessions, 2);
+});

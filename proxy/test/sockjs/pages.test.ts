@@ -1,0 +1,127 @@
+/** The answers that belong to no session, and the fields of all answers. */
+import { createHash } from 'node:crypto';
+import t from 'tap';
+import { FakeBody, SockJsScene } from './sockjs-scene.js';
+
+const NO_CACHE = 'no-store, no-cache, must-revalidate, max-age=0';
+
+t.test('the greeting', async (t) => {
+  const scene = new SockJsScene();
+  for (const path of ['/echo', '/echo/']) {
+    const answer = scene.ask('GET', path);
+    t.match(answer, { status: 200, text: 'Welcome to SockJS!\n' });
+    t.equal(answer.header('content-type'), 'text/plain; charset=UTF-8');
+  }
+});
+
+t.test('info', async (t) => {
+  const scene = new SockJsScene();
+  const answer = scene.ask('GET', '/echo/info', undefined, ['Origin', 'http://page.test']);
+  t.match(answer.text, /^\{"cookie_needed":false,"entropy":\d+,"origins":\["\*:\*"\],"websocket":true\}\n$/);
+  t.equal(answer.status, 200);
+  t.equal(answer.header('content-type'), 'text/plain');
+  t.equal(answer.header('cache-control'), NO_CACHE);
+  t.equal(answer.header('access-control-allow-origin'), 'http://page.test');
+  t.equal(answer.header('access-control-allow-credentials'), 'true');
+  t.equal(answer.header('access-control-allow-headers'), undefined);
+  t.not(scene.ask('GET', '/echo/info').text, answer.text, 'the entropy is new each time');
+});
+
+t.test('the iframe page', async (t) => {
+  const scene = new SockJsScene();
+  const answer = scene.ask('GET', '/echo/iframe-1.html?t=1');
+  t.equal(answer.status, 200);
+  t.equal(answer.header('content-type'), 'text/html; charset=UTF-8');
+  t.equal(answer.header('cache-control'), 'public, max-age=31536000');
+  t.ok(answer.header('expires'));
+  const etag = `"${createHash('md5').update(answer.text).digest('hex')}"`;
+  t.equal(answer.header('etag'), etag);
+  t.match(answer.text, '<script src="http://cdn.test/sockjs.js?a=1&amp;b=&quot;2&quot;"></script>');
+  t.match(answer.text, '_sockjs_onload = function(){SockJS.bootstrap_iframe();};');
+
+  for (const known of [etag, `W/${etag}`, `"x", ${etag}`, '*']) {
+    const again = scene.ask('GET', '/echo/iframe.html', undefined, ['If-None-Match', known]);
+    t.match(again, { status: 304, text: '' }, known);
+    t.equal(again.header('etag'), etag);
+    t.equal(again.header('content-type'), undefined);
+  }
+  t.equal(scene.ask('GET', '/echo/iframe.html', undefined, ['If-None-Match', '"x"']).status, 200);
+});
+
+t.test('OPTIONS of any path', async (t) => {
+  const scene = new SockJsScene();
+  const methods: Record<string, string> = {
+    '/info': 'OPTIONS, GET',
+    '/000/s/xhr': 'OPTIONS, POST',
+    '/000/s/xhr_send': 'OPTIONS, POST',
+    '/000/s/xhr_streaming': 'OPTIONS, POST',
+    '/000/s/eventsource': 'OPTIONS, GET',
+    '/000/s/jsonp': 'OPTIONS, GET, POST',
+    '/no/such/place/at/all': 'OPTIONS, GET',
+  };
+  for (const [path, allowed] of Object.entries(methods)) {
+    const answer = scene.ask('OPTIONS', `/echo${path}`, undefined, [
+      ...['Origin', 'null'],
+      ...['Access-Control-Request-Headers', 'a, b'],
+    ]);
+    t.match(answer, { status: 204, text: '', state: 'ended' }, path);
+    t.equal(answer.header('content-type'), 'text/plain');
+    t.equal(answer.header('cache-control'), 'public, max-age=31536000');
+    t.equal(answer.header('access-control-max-age'), '31536000');
+    t.equal(answer.header('access-control-allow-methods'), allowed);
+    t.equal(answer.header('access-control-allow-headers'), 'a, b');
+    t.equal(answer.header('access-control-allow-origin'), 'null');
+    t.equal(answer.header('expires'), new Date(scene.clock.now() + 31_536_000_000).toUTCString());
+  }
+  t.equal(scene.opened.length, 0);
+});
+
+t.test('everything else is 404', async (t) => {
+  const scene = new SockJsScene();
+  const others: [string, string][] = [
+    ['GET', '/a'],
+    ['GET', '//'],
+    ['GET', '/a/a/'],
+    ['GET', '/websocket'],
+    ['GET', '/0/s/websocket'],
+    ['POST', '/info'],
+    ['POST', ''],
+    ['POST', '/iframe.html'],
+    ['GET', '/0/s/xhr'],
+    ['GET', '/0/s/xhr_send'],
+    ['POST', '/0/s/eventsource'],
+    ['PUT', '/0/s/jsonp?c=x'],
+    ['HEAD', '/0/s/jsonp?c=x'],
+    ['POST', '/0/s.s/xhr'],
+  ];
+  for (const [method, path] of others) {
+    const answer = scene.ask(method, `/echo${path}`);
+    t.match(answer, { status: 404, text: 'Not Found\n' }, `${method} ${path}`);
+    t.equal(answer.header('cache-control'), NO_CACHE);
+    t.equal(answer.header('access-control-allow-origin'), '*');
+  }
+  t.equal(scene.opened.length, 0);
+  t.equal(scene.ends.length, others.length, 'each is reported');
+  t.match(scene.ends[0], { status: 404, bytes: 10, secure: false, error: undefined });
+});
+
+t.test('a body of more than 100,000 bytes is refused', async (t) => {
+  const scene = new SockJsScene();
+  const tooLarge = { status: 400, text: 'Request too large.\n' };
+  t.match(scene.ask('POST', '/echo/0/s/xhr_send', new FakeBody(100_001)), tooLarge, 'by its length');
+  const chunked = new FakeBody();
+  const answer = scene.ask('POST', '/echo/0/s/xhr', chunked);
+  t.equal(answer.status, 0, 'nothing happens before the body is whole');
+  chunked.sink?.onData(Buffer.alloc(100_000));
+  t.equal(answer.status, 0);
+  chunked.sink?.onData(Buffer.alloc(1));
+  t.match(answer, tooLarge, 'by its bytes');
+  chunked.sink?.onData(Buffer.alloc(1));
+  chunked.sink?.onEnd();
+  const broken = new FakeBody();
+  const unanswered = scene.ask('POST', '/echo/0/s/xhr', broken);
+  broken.sink?.onData(Buffer.alloc(1));
+  broken.sink?.onAbort();
+  t.equal(unanswered.status, 0);
+  t.equal(scene.opened.length, 0);
+});

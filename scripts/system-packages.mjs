@@ -20,7 +20,7 @@ export const systemPackages = [
     command: 'chromium',
     debian: 'chromium',
     neededFor: 'end-to-end tests with a browser as the client',
-    tests: ['proxy/test/e2e/ws-browser'],
+    tests: ['proxy/test/e2e/ws-browser', 'proxy/test/sockjs/e2e-browser'],
   },
   {
     command: 'curl',

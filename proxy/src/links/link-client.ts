@@ -48,9 +48,9 @@ export class LinkClient {
   /** Starts a request; the handler hears as from any origin. */
   send(link: LinkRequest, handler: OriginHandler): OriginCall {
     const url = new URL(link.url);
-    const base = new URL(link.scope.url.replace(/^ws/, 'http'));
+    const client = new URL(link.scope.clientUrl.replace(/^ws/, 'http'));
     const present = this.#parts.routes().current(link.scope.route);
-    const isInternal = url.origin === base.origin && present !== undefined && url.pathname.startsWith(present.pathBeg);
+    const isInternal = url.origin === client.origin && present !== undefined && url.pathname.startsWith(present.pathBeg);
     const route = isInternal ? present : outward(present ?? link.scope.route, url);
     const attempts = {
       repeatable: link.method === 'GET',

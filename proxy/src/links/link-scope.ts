@@ -10,6 +10,8 @@ import type { Route } from '../routes/route.js';
 export interface LinkScope {
   /** Absolute URL of the response that named the link. */
   readonly url: string;
+  /** Absolute URL of the client's own request: what is at the same place may be asked for by its route. */
+  readonly clientUrl: string;
   readonly route: Route;
   readonly standing: ClientStanding;
 }
@@ -17,7 +19,8 @@ export interface LinkScope {
 /** The scope of a client's own request. */
 export function scopeOf(request: ClientRequest, route: Route, standing: ClientStanding): LinkScope {
   const host = request.host === '' ? 'localhost' : request.host;
-  return { url: `${standing.secure ? 'https' : 'http'}://${host}${request.path}`, route, standing };
+  const url = `${standing.secure ? 'https' : 'http'}://${host}${request.path}`;
+  return { url, clientUrl: url, route, standing };
 }
 
 /** An absolute URL, or undefined for one that is no http URL or none at all. */

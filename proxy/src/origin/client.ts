@@ -35,6 +35,7 @@ export class OriginClient {
   readonly #options: OriginClientOptions;
   readonly #plain = new Map<string, HttpOrigin>();
   readonly #tls = new Map<string, HttpOrigin>();
+  #closed: Promise<void> | undefined;
 
   constructor(options: OriginClientOptions) {
     this.#options = options;
@@ -53,7 +54,12 @@ export class OriginClient {
   }
 
   /** Closes every connection; requests under way have a moment to complete, then they fail. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
     const origins = [...this.#plain.values(), ...this.#tls.values()];
     let timer: NodeJS.Timeout | undefined;
     const grace = new Promise<void>((resolve) => {

@@ -12,7 +12,7 @@ t.test('without file, flags and environment the defaults apply and the test hand
     client: { edge: 'node', http: [{ host: '0.0.0.0', port: 7999 }], headMax: 16_384, halfCloseGraceMs: 2000 },
     control: { listen: { host: '127.0.0.1', port: 5561 } },
     routes: { lines: ['* test'] },
-    holds: { streamQueueMax: 1_048_576, slowClientPolicy: 'close', subscriptionsMax: 20 },
+    holds: { clientQueueMax: 1_048_576, slowClientPolicy: 'close', subscriptionsMax: 20 },
     admin: { listen: [] },
   });
   t.match(warnings, ['no routes configured: every request goes to the built-in test handler']);

@@ -1,7 +1,10 @@
 /** SockJS row by row against the real command, by a client without any library. */
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
 import fc from 'fast-check';
 import t from 'tap';
-import { ask, open } from '../e2e/client.js';
+import { WebSocketServer } from 'ws';
+import { ask } from '../e2e/client.js';
 import { startHoldfast } from '../e2e/holdfast.js';
 import { startOrigin } from '../e2e/origin.js';
 import { until } from '../e2e/until.js';
@@ -31,7 +34,7 @@ for (const kind of Object.keys(kinds) as Kind[]) {
 
   t.test(`WebSockets with an origin that is ${kind}`, async (t) => {
     const scene = await E2eScene.start(t, kind, { route: 'sockjs_as_path=/as' });
-    const framed = await openWs(t, wsUrl(`${scene.url}/000/s/websocket`));
+    const framed = await openWs(t, wsUrl(scene.url, '/echo/000/s/websocket'));
     t.equal(await framed.text(), 'o');
     framed.send('["a","b"]');
     t.strictSame([await framed.text(), await framed.text()], ['a["a"]', 'a["b"]']);
@@ -39,16 +42,16 @@ for (const kind of Object.keys(kinds) as Kind[]) {
     t.equal(await framed.text(), 'c[4000,"x"]');
     t.strictSame(await framed.end(), { code: 4000, reason: 'x' });
 
-    const broken = await openWs(t, wsUrl(`${scene.url}/000/s/websocket`));
+    const broken = await openWs(t, wsUrl(scene.url, '/echo/000/s/websocket'));
     broken.send('["a');
     t.equal((await broken.end()).code, 1006);
 
-    const raw = await openWs(t, wsUrl(`${scene.url}/websocket?q=1`));
+    const raw = await openWs(t, wsUrl(scene.url, '/echo/websocket?q=1'));
     raw.send('Hello world!\uffff');
     t.equal(await raw.text(), 'Hello world!\uffff');
     await scene.origin.saw('open /as', 2);
     await scene.origin.saw('open /as?q=1');
-    await t.rejects(openWs(t, wsUrl(`${scene.url}/nothing`)), { message: /404/ });
+    await t.rejects(openWs(t, wsUrl(scene.url, '/echo/nothing')), { message: /404/ });
   });
 }
 
@@ -135,12 +138,34 @@ t.test('the origin’s refusal is the answer', async (t) => {
 });
 
 t.test('an origin that breaks off ends the session with 410', async (t) => {
-  const origin = await startOrigin(t, () => {});
-  const holdfast = await startHoldfast(t, { routes: [`*,sockjs=/echo ${origin.target}`] });
-  const opening = open(t, `${holdfast.clients}/echo/0/s/xhr`, { method: 'POST' });
-  await origin.requests(1);
-  opening.catch(() => {});
-  t.match(await ask(t, `${holdfast.clients}/echo/0/s/xhr`, { method: 'POST' }), { text: /^c\[2010/ });
+  const origin = new WebSocketServer({ host: '127.0.0.1', port: 0 });
+  t.teardown(() => origin.close());
+  origin.on('connection', (socket) => socket.on('message', () => socket.terminate()));
+  await once(origin, 'listening');
+  const target = `127.0.0.1:${(origin.address() as AddressInfo).port}`;
+  const { clients } = await startHoldfast(t, { routes: [`*,sockjs=/echo ${target}`] });
+  const post = (last: string, body = '') => ask(t, `${clients}/echo/0/s/${last}`, { method: 'POST', body });
+  t.equal((await post('xhr')).text, 'o\n');
+  const waiting = post('xhr');
+  t.match(await post('xhr_send', '["a"]'), { status: 200 });
+  t.match(await waiting, { status: 410, text: 'Session terminated\n' });
+  t.match(await post('xhr'), { status: 410, text: 'Session terminated\n' });
+});
+
+t.test('a node that goes down closes its sessions', async (t) => {
+  const scene = await E2eScene.start(t, 'direct');
+  await scene.post('/000/s/xhr');
+  // One of them waits, and the other is told so.
+  const polls = [scene.post('/000/s/xhr'), scene.post('/000/s/xhr')];
+  t.match(await Promise.race(polls), { text: /^c\[2010/ });
+  const stream = await scene.stream('/000/t/xhr_streaming');
+  await stream.until('o\n');
+  scene.holdfast.child.signal('SIGTERM');
+  const frames = (await Promise.all(polls)).map(({ text }) => text);
+  t.ok(frames.includes('c[1012,"Connection closed"]\n'), frames.join(''));
+  t.equal(await stream.end(), 'complete');
+  t.match(stream.text, /c\[1012,"Connection closed"\]\n$/);
+  t.match(await scene.holdfast.child.exited, { code: 0 });
 });
 
 for (const policy of ['close', 'drop']) {

@@ -1,0 +1,60 @@
+import fc from 'fast-check';
+import t from 'tap';
+import type { FakeResponse } from './fake-response.js';
+import { SockJsScene } from './sockjs-scene.js';
+
+type Step = 'say' | 'say-much' | 'poll' | 'stream' | 'slow' | 'drain' | 'wait' | 'turn' | 'send';
+
+const step = fc.constantFrom<Step>('say', 'say-much', 'poll', 'stream', 'slow', 'drain', 'wait', 'turn', 'send');
+
+/** The messages in the frames of an answer. */
+function messagesIn({ text }: FakeResponse): string[] {
+  const frames = text.split('\n').filter((line) => line.startsWith('a'));
+  return frames.flatMap((frame) => JSON.parse(frame.slice(1)) as string[]);
+}
+
+t.test('however requests come and go, each message arrives once and in order, both ways', async (t) => {
+  let total = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 60 }), async (steps) => {
+      const scene = new SockJsScene();
+      const session = scene.open('s');
+      const said: string[] = [];
+      const sent: string[] = [];
+      const answers: FakeResponse[] = [];
+      const say = (text: string) => {
+        said.push(text);
+        session.say(text);
+      };
+      for (const [n, what] of steps.entries()) {
+        if (what === 'say') say(`${n}`);
+        else if (what === 'say-much') say(`${n}${'.'.repeat(50_000)}`);
+        else if (what === 'poll') answers.push(scene.poll('s'));
+        else if (what === 'stream') answers.push(scene.stream('s'));
+        else if (what === 'turn') await scene.turn();
+        else if (what === 'wait') scene.clock.advance(900);
+        else if (what === 'send') {
+          sent.push(`${n}`);
+          scene.send('s', `["${n}"]`);
+        } else {
+          const open = answers.filter(({ state }) => state === 'open');
+          for (const answer of open) {
+            if (what === 'drain') answer.drain();
+            else answer.takes = false;
+          }
+        }
+        // Nobody is away for so long that the session would be given up.
+        if (n % 4 === 3) answers.push(scene.poll('s'));
+      }
+      for (const answer of answers) if (answer.state === 'open') answer.drain();
+      await scene.turn();
+      answers.push(scene.poll('s'));
+      const arrived = answers.flatMap(messagesIn);
+      total += arrived.length;
+      const heard = session.owner.heard.filter((line) => line.startsWith('text ')).map((line) => line.slice(5));
+      return arrived.join() === said.join() && heard.join() === sent.join() && scene.opened.length === 1;
+    }),
+    { numRuns: 300 },
+  );
+  t.ok(total > 300, `${total} messages`);
+});

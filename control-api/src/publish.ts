@@ -1,5 +1,5 @@
 /**
- * The one way in: every ingress (HTTP today) publishes through here.
+ * The one way in: every ingress, HTTP and ZeroMQ, publishes through here.
  *
  * Owns: ids, handing over to the backplane, receipts. Does not own: parsing and transport of requests (server.ts),
  * which ids are recent, sequencing (delivery), distribution (backplane).

@@ -3,6 +3,7 @@
  * get them like any other.
  */
 import { headerValue, type RawHeaders, type ResponseHead } from '@holdfast/grip';
+import { clientHeaders } from '../edge/client-headers.js';
 import type { ClientResponse } from '../edge/edge.js';
 import { ResponseWrapper } from '../edge/response-wrapper.js';
 
@@ -54,6 +55,8 @@ export class CorsResponse extends ResponseWrapper {
   }
 
   override writeHead(head: ResponseHead, length: number | undefined, flush?: boolean): void {
-    super.writeHead({ ...head, headers: corsHeaders(this.#request, head.headers) }, length, flush);
+    // Without the fields of the hop, which scripts cannot read in any case.
+    const headers = corsHeaders(this.#request, clientHeaders(head.headers));
+    super.writeHead({ ...head, headers }, length, flush);
   }
 }

@@ -5,6 +5,7 @@
 import { isToken, type RawHeaders, wireFromText } from '@holdfast/grip';
 import type { BodySink, ClientBody, ClientRequest } from '../edge/edge.js';
 import type { JsonpRule } from '../routes/route.js';
+import { isCallbackName } from './callback-name.js';
 
 /** How the answer is to be given. */
 export interface JsonpCall {
@@ -17,9 +18,6 @@ export interface JsonpCall {
 
 /** A parameter that cannot be used; the message is what the client is told, without the newline. */
 export class JsonpFault extends Error {}
-
-/** What a function may be called: a path of names and indices. Anything else would let a link run its own script. */
-const CALLBACK = /^[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*|\[\w+\])*$/;
 
 /** A body that is here already. */
 class WholeBody implements ClientBody {
@@ -83,7 +81,7 @@ export function readJsonp(request: ClientRequest, rule: JsonpRule): JsonpCall | 
   const implied = rule.defaultCallback !== undefined && rule.body !== undefined && query.has(rule.body);
   if (!query.has(rule.callback) && !implied) return undefined;
   const callback = query.take(rule.callback) ?? rule.defaultCallback ?? '';
-  if (!CALLBACK.test(callback)) throw new JsonpFault('Invalid callback parameter.');
+  if (!isCallbackName(callback)) throw new JsonpFault('Invalid callback parameter.');
   const method = query.take('_method') ?? rule.defaultMethod;
   if (!isToken(method)) throw new JsonpFault('Invalid _method parameter.');
   const named = readHeaders(query.take('_headers'));

@@ -1,5 +1,6 @@
 /** Owns: giving an answer to a JSON-P call: as a script that calls a function. Does not own: the answer. */
 import { headerValue, type RawHeaders, type ResponseHead, textFromWire } from '@holdfast/grip';
+import { clientHeaders } from '../edge/client-headers.js';
 import type { ClientResponse } from '../edge/edge.js';
 import { ResponseWrapper } from '../edge/response-wrapper.js';
 import type { JsonpCall } from './jsonp-request.js';
@@ -101,7 +102,7 @@ export class JsonpResponse extends ResponseWrapper {
     const { callback, mode } = this.#call;
     if (mode === 'basic') return `/**/${callback}(`;
     const { status = 200, reason = '', headers = [] } = this.#head ?? {};
-    const fields = quote(firstValues(headers));
+    const fields = quote(firstValues(clientHeaders(headers)));
     return `/**/${callback}({"code": ${status}, "reason": ${quote(textFromWire(reason))}, "headers": ${fields}, "body": "`;
   }
 

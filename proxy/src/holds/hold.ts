@@ -55,10 +55,7 @@ export interface HoldStart {
  * Finds out whether a hold has been overtaken: items later than those that its origin knew have passed on one of its
  * channels. Their last ids are forgotten, so that the next hold is not found wanting for the same reason.
  */
-export function isOvertaken(
-  subscriptions: Iterable<Subscription>,
-  sequencer: HoldParts['sequencer'],
-): boolean {
+export function isOvertaken(subscriptions: Iterable<Subscription>, sequencer: HoldParts['sequencer']): boolean {
   let overtaken = false;
   for (const { channel, prevId } of subscriptions) {
     if (prevId === undefined) continue;

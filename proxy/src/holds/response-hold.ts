@@ -17,6 +17,9 @@ import { mergeHeaders } from './merge-headers.js';
 
 const EMPTY = Buffer.alloc(0);
 
+/** How many items may wait for the origin's own answer to be complete. */
+const MAX_EARLY = 100;
+
 /**
  * Registered from its construction on. The origin's own answer, which goes out at the time-out, may still be on its
  * way then: an item that arrives first waits for it, for it may be a patch to it.
@@ -79,7 +82,8 @@ export class ResponseHold implements Subscriber, ResponseOwner {
     if (this.#over || format === undefined || format.action === 'close' || format.action === 'refresh') return false;
     if (this.#body === undefined) {
       this.#early ??= [];
-      this.#early.push(delivery);
+      // One of them answers; what comes after so many that none did is not waited for.
+      if (this.#early.length < MAX_EARLY) this.#early.push(delivery);
       return true;
     }
     const subscription = this.#start.list.find(delivery.item.channel);

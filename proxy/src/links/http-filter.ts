@@ -18,6 +18,9 @@ const MAX_ANSWER = 100_000;
 /** Requests to one URL in a second; more wait for the next. */
 const RATE = 100;
 
+/** How many requests to one URL may wait for their second; one more fails at once. */
+const MAX_WAITING = 10_000;
+
 /** What is asked. */
 export interface HttpFilterQuestion {
   readonly filter: 'http-check' | 'http-modify';
@@ -70,8 +73,12 @@ export class HttpFilters {
       this.#sent.set(url, sent + 1);
       return undefined;
     }
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       const queue = this.#waiting.get(url) ?? [];
+      if (queue.length >= MAX_WAITING) {
+        reject(new Error(`more than ${MAX_WAITING} network requests wait for this url`));
+        return;
+      }
       queue.push(resolve);
       this.#waiting.set(url, queue);
     });

@@ -20,6 +20,12 @@ export function passesFreely(plan: FilterPlan, contentFilters: readonly string[]
   return plan.steps.length === 0 && (contentFilters === undefined || contentFilters.length === 0);
 }
 
+/**
+ * How many items of one connection may wait for the answers of servers. Beyond that an item is not delivered, and counted
+ * as one whose filter failed.
+ */
+const MAX_WAITING = 1_000;
+
 /** The filters of one connection. Made when the first item needs one. */
 export class ItemFilter {
   readonly #list: SubscriptionList;
@@ -27,6 +33,7 @@ export class ItemFilter {
   readonly #http: HttpFilters;
   /** What is being asked, or waits for it. */
   #tail: Promise<void> | undefined;
+  #waiting = 0;
 
   constructor(list: SubscriptionList, scope: LinkScope, http: HttpFilters) {
     this.#list = list;
@@ -67,8 +74,15 @@ export class ItemFilter {
       done(filtered);
       return;
     }
+    if (this.#waiting === MAX_WAITING) {
+      void Promise.resolve(filtered).catch(() => {});
+      done({ result: 'error', error: `filter error: more than ${MAX_WAITING} items wait for a server` });
+      return;
+    }
+    this.#waiting++;
     const before = this.#tail ?? Promise.resolve();
     const tail = Promise.all([filtered, before]).then(([outcome]) => {
+      this.#waiting--;
       if (this.#tail === tail) this.#tail = undefined;
       done(outcome);
     });

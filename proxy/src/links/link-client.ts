@@ -50,7 +50,8 @@ export class LinkClient {
     const url = new URL(link.url);
     const client = new URL(link.scope.clientUrl.replace(/^ws/, 'http'));
     const present = this.#parts.routes().current(link.scope.route);
-    const isInternal = url.origin === client.origin && present !== undefined && url.pathname.startsWith(present.pathBeg);
+    const isInternal =
+      url.origin === client.origin && present !== undefined && url.pathname.startsWith(present.pathBeg);
     const route = isInternal ? present : outward(present ?? link.scope.route, url);
     const attempts = {
       repeatable: link.method === 'GET',

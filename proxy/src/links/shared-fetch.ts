@@ -9,9 +9,16 @@ import type { OriginCall, OriginHandler } from '../origin/origin.js';
 /** Until so many bytes of an answer have come, another connection may join: it is given them again. In bytes. */
 const JOIN_MAX = 100_000;
 
+interface Head {
+  readonly head: ResponseHead;
+  readonly length: number | undefined;
+}
+
 interface Joiner {
   readonly handler: OriginHandler;
   blocked: boolean;
+  /** What had come before it joined, and has come since, until it is told; undefined once it hears as all do. */
+  backlog: Buffer[] | undefined;
 }
 
 /** One answer for all its joiners: the slowest of them decides how fast it flows. */
@@ -19,7 +26,7 @@ class Sharing implements OriginHandler {
   readonly #joiners = new Set<Joiner>();
   readonly #over: () => void;
   #call: OriginCall | undefined;
-  #head: { readonly head: ResponseHead; readonly length: number | undefined } | undefined;
+  #head: Head | undefined;
   #chunks: Buffer[] | undefined = [];
   #bytes = 0;
   #end: ((handler: OriginHandler) => void) | undefined;
@@ -38,29 +45,16 @@ class Sharing implements OriginHandler {
   }
 
   join(handler: OriginHandler): OriginCall {
-    const joiner: Joiner = { handler, blocked: false };
-    const head = this.#head;
-    const chunks = this.#chunks ?? [];
-    if (head === undefined) this.#joiners.add(joiner);
-    else {
-      // Not from within the call that joins; what comes meanwhile follows in order.
-      queueMicrotask(() => {
-        if (left) return;
-        this.#joiners.add(joiner);
-        handler.onHead(head.head, head.length);
-        for (const chunk of chunks) if (!left) this.#give(joiner, chunk);
-        // The end may have come in the same turn as the joining.
-        if (!left) this.#end?.(handler);
-      });
-    }
-    let left = false;
+    const joiner: Joiner = { handler, blocked: false, backlog: this.#head && [...(this.#chunks ?? [])] };
+    this.#joiners.add(joiner);
+    // Not from within the call that joins.
+    if (joiner.backlog !== undefined) queueMicrotask(() => this.#catchUp(joiner));
     return {
       resume: () => {
         joiner.blocked = false;
         if (![...this.#joiners].some((one) => one.blocked)) this.#call?.resume();
       },
       abort: () => {
-        left = true;
         this.#joiners.delete(joiner);
         if (this.#joiners.size === 0) this.#stop();
         else if (![...this.#joiners].some((one) => one.blocked)) this.#call?.resume();
@@ -94,11 +88,23 @@ class Sharing implements OriginHandler {
   #finish(end: (handler: OriginHandler) => void): void {
     this.#end = end;
     this.#over();
-    for (const { handler } of [...this.#joiners]) end(handler);
+    for (const { handler, backlog } of [...this.#joiners]) if (backlog === undefined) end(handler);
+  }
+
+  #catchUp(joiner: Joiner): void {
+    const { handler, backlog = [] } = joiner;
+    const { head, length } = this.#head as Head;
+    joiner.backlog = undefined;
+    const isThere = () => this.#joiners.has(joiner);
+    if (isThere()) handler.onHead(head, length);
+    for (const chunk of backlog) if (isThere()) this.#give(joiner, chunk);
+    // The end may have come in the same turn as the joining.
+    if (isThere()) this.#end?.(handler);
   }
 
   #give(joiner: Joiner, chunk: Buffer): void {
-    if (!joiner.handler.onData(chunk)) joiner.blocked = true;
+    if (joiner.backlog !== undefined) joiner.backlog.push(chunk);
+    else if (!joiner.handler.onData(chunk)) joiner.blocked = true;
   }
 
   #stop(): void {

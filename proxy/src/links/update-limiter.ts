@@ -47,8 +47,8 @@ export class UpdateLimiter {
       }
       this.#arm(link, queue);
       const batch = [...queue.waiting].slice(0, BATCH);
-      for (const turn of batch) queue.waiting.delete(turn);
-      for (const turn of batch) turn();
+      // One of the batch may take another's turn back.
+      for (const turn of batch) if (queue.waiting.delete(turn)) turn();
     });
   }
 }

@@ -33,8 +33,8 @@ const MAX_TLS_POOLS = 512;
 /** Connection pools to all HTTP targets: keyed by target, and for TLS by the name that the certificate must bear. */
 export class OriginClient {
   readonly #options: OriginClientOptions;
-  readonly #plain = new Map<string, HttpOrigin>();
-  readonly #tls = new Map<string, HttpOrigin>();
+  readonly #plain = new Map<string, PooledOrigin>();
+  readonly #tls = new Map<string, PooledOrigin>();
   #closed: Promise<void> | undefined;
 
   constructor(options: OriginClientOptions) {
@@ -47,7 +47,7 @@ export class OriginClient {
     const key = `${target.host}|${target.port}|${target.untrusted}`;
     let origin = this.#plain.get(key);
     if (origin === undefined) {
-      origin = new HttpOrigin(target, this.#options);
+      origin = new PooledOrigin(target, this.#options);
       this.#plain.set(key, origin);
     }
     return origin;
@@ -79,7 +79,7 @@ export class OriginClient {
     if (origin !== undefined) this.#tls.delete(key);
     else {
       try {
-        origin = new HttpOrigin(target, this.#options);
+        origin = new PooledOrigin(target, this.#options);
       } catch (cause) {
         // A client certificate that cannot be read: tried again for the next request.
         const error = new OriginError('ERR_ORIGIN_CONNECT', (cause as Error).message, 'connect', { cause });
@@ -88,7 +88,7 @@ export class OriginClient {
     }
     this.#tls.set(key, origin);
     if (this.#tls.size > MAX_TLS_POOLS) {
-      const [oldest, unused] = this.#tls.entries().next().value as [string, HttpOrigin];
+      const [oldest, unused] = this.#tls.entries().next().value as [string, PooledOrigin];
       this.#tls.delete(oldest);
       void unused.close();
     }
@@ -96,7 +96,7 @@ export class OriginClient {
   }
 }
 
-class HttpOrigin implements Origin {
+class PooledOrigin implements Origin {
   readonly #pool: Pool;
   readonly #blocked: boolean;
 

@@ -1,6 +1,7 @@
 /**
  * Owns: what the paths of SockJS mean (protocol 0.3). Does not own: who serves them, or which methods they take.
  */
+import { isCallbackName } from '../cross-origin/callback-name.js';
 
 /** Ways in which a client receives over HTTP. Each name is the last part of its path. */
 export const receivingTransports = ['xhr', 'xhr_streaming', 'eventsource', 'htmlfile', 'jsonp'] as const;
@@ -60,12 +61,9 @@ export function queryOf(path: string): string {
   return mark < 0 ? '' : path.slice(mark + 1);
 }
 
-/** What a script may be called back by: a path of names and indices. Anything else would let a link run its own script. */
-const CALLBACK = /^[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*|\[\w+\])*$/;
-
 /** The function that a query names for its answer, as `c` or `callback`; undefined when there is none that may be called. */
 export function callbackOf(path: string): string | undefined {
   const query = new URLSearchParams(queryOf(path));
   const name = query.get('callback') ?? query.get('c') ?? '';
-  return CALLBACK.test(name) ? name : undefined;
+  return isCallbackName(name) ? name : undefined;
 }

@@ -101,6 +101,6 @@ export const deliveryOptions = [
     type: 'enum',
     values: ['close', 'drop'],
     default: 'close',
-    doc: 'What happens when `client_queue_size` is exceeded: `close` ends the connection, `drop` leaves the item out.',
+    doc: 'What happens when `client_queue_size` is exceeded: `close` ends the connection, `drop` leaves the item out, except on streams that track prev-ids, which are ended all the same: they would never know of the loss.',
   },
 ] as const satisfies readonly Option[];

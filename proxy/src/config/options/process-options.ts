@@ -12,7 +12,7 @@ export const processOptions = [
     min: 1,
     max: 1024,
     pushpin: ['proxy.workers'],
-    doc: 'Worker processes that serve clients; `auto` is one per core.',
+    doc: 'Worker processes that serve clients; `auto` is one per core. This version serves all clients from one process and warns of any other number.',
   },
   {
     key: 'port_offset',

@@ -81,7 +81,13 @@ t.test('a timer that follows another keeps its place in time', async (t) => {
   const beats: number[] = [];
   const keepAlive: KeepAlive = { content: Buffer.from('.'), mode: 'idle', timeout: 20 };
   const { clock } = first;
-  new KeepAliveTimer(keepAlive, clock, () => 0, () => void beats.push(clock.now()), first.timer.last);
+  new KeepAliveTimer(
+    keepAlive,
+    clock,
+    () => 0,
+    () => void beats.push(clock.now()),
+    first.timer.last,
+  );
   clock.advance(10_000);
   t.strictSame(beats, [20_000]);
 });

@@ -58,8 +58,17 @@ export class JsonpResponse extends ResponseWrapper {
       if (chunk !== undefined) this.write(chunk);
       if (this.#over) return;
       this.#over = true;
-      if (this.#streaming) super.end(Buffer.from(this.#close));
+      if (this.#streaming) this.#finish();
       else this.#whole();
+    }
+  }
+
+  /** The end of a long body may lie within a character. */
+  #finish(): void {
+    try {
+      super.end(Buffer.from(this.#encode(this.#decoder.decode()) + this.#close));
+    } catch {
+      super.abort();
     }
   }
 

@@ -64,6 +64,10 @@ export class ItemFilter {
     done: (filtered: Filtered) => void,
   ): void {
     const { plan } = subscription;
+    if (this.#waiting === MAX_WAITING) {
+      done({ result: 'error', error: `filter error: more than ${MAX_WAITING} items wait for a server` });
+      return;
+    }
     const scene = this.#list.scene(item);
     const mismatch = contentFilterMismatch(plan, contentFilters);
     const filtered =
@@ -72,11 +76,6 @@ export class ItemFilter {
         : ({ result: 'error', error: mismatch } as const);
     if (!(filtered instanceof Promise) && this.#tail === undefined) {
       done(filtered);
-      return;
-    }
-    if (this.#waiting === MAX_WAITING) {
-      void Promise.resolve(filtered).catch(() => {});
-      done({ result: 'error', error: `filter error: more than ${MAX_WAITING} items wait for a server` });
       return;
     }
     this.#waiting++;

@@ -1,5 +1,6 @@
 /** Filters on response holds. */
 import t from 'tap';
+import { until } from '../e2e/until.js';
 import { HoldScene, WAIT } from './hold-scene.js';
 
 const filtered = (filters: readonly string[], meta?: string) => ({
@@ -120,4 +121,20 @@ t.test('an answer without a hold is filtered as well, and refused when it cannot
   const got = await second;
   await got.end();
   t.match(got, { status: 502, text: /build-id: No ID specified and no default ID in context/ });
+});
+
+t.test('a hundred items may wait for the origin’s answer: what comes after is not waited for', async (t) => {
+  const scene = await HoldScene.open(t);
+  const answer = scene.ask();
+  const asked = await scene.asked();
+  const headers = { 'Grip-Channel': 'room; filter=skip-self', 'Grip-Set-Meta': 'user=ann', 'Grip-Hold': 'response' };
+  asked.begin(headers, 'body');
+  await until('the hold', () => scene.registry.count('room') === 1);
+  for (let i = 0; i < 100; i++) scene.respond('room', 'own', { meta: { sender: 'ann' } });
+  scene.respond('room', 'too late');
+  asked.end();
+  await scene.ended(1);
+  t.equal(scene.ends.length, 0);
+  scene.respond('room', 'next');
+  await (await answer).until('next');
 });

@@ -128,20 +128,23 @@ t.test('a patch is applied to the origin’s body', async (t) => {
   }
 });
 
-t.test('an item that comes before the origin’s answer is whole waits for it, and those after it are missed', async (t) => {
-  const scene = await HoldScene.open(t);
-  const answer = scene.ask();
-  const asked = await scene.asked();
-  asked.begin({ 'Grip-Hold': 'response', ...room }, '{"a"');
-  await until('the hold', () => scene.registry.count('room') === 1);
-  scene.publish('room', { 'http-response': { 'body-patch': [{ op: 'add', path: '/b', value: 2 }] } });
-  scene.respond('room', 'second');
-  t.equal(scene.ends.length, 0);
-  asked.end(':1}');
-  const got = await answer;
-  await got.end();
-  t.equal(got.text, '{"a":1,"b":2}');
-});
+t.test(
+  'an item that comes before the origin’s answer is whole waits for it, and those after it are missed',
+  async (t) => {
+    const scene = await HoldScene.open(t);
+    const answer = scene.ask();
+    const asked = await scene.asked();
+    asked.begin({ 'Grip-Hold': 'response', ...room }, '{"a"');
+    await until('the hold', () => scene.registry.count('room') === 1);
+    scene.publish('room', { 'http-response': { 'body-patch': [{ op: 'add', path: '/b', value: 2 }] } });
+    scene.respond('room', 'second');
+    t.equal(scene.ends.length, 0);
+    asked.end(':1}');
+    const got = await answer;
+    await got.end();
+    t.equal(got.text, '{"a":1,"b":2}');
+  },
+);
 
 t.test('a time-out waits for the origin’s answer', async (t) => {
   const scene = await HoldScene.open(t);
@@ -212,9 +215,12 @@ t.test('after the last hold the channel, and its last id, are kept for the time 
   t.equal(scene.delivery.sequencer.lastId('room'), undefined);
 });
 
-t.test('instructs name at most so many channels; those of the target come beside them, without the prefix', async (t) => {
-  const scene = await HoldScene.open(t, { subscriptionMax: 2, route: 'prefix=p-', target: 'sub=all,sub=more' });
-  await scene.poll({ 'Grip-Channel': 'a, b, a, c' });
-  scene.clock.advance(55_000);
-  t.strictSame((await scene.holdsEnded()).channels, ['all', 'more', 'p-a', 'p-b']);
-});
+t.test(
+  'instructs name at most so many channels; those of the target come beside them, without the prefix',
+  async (t) => {
+    const scene = await HoldScene.open(t, { subscriptionMax: 2, route: 'prefix=p-', target: 'sub=all,sub=more' });
+    await scene.poll({ 'Grip-Channel': 'a, b, a, c' });
+    scene.clock.advance(55_000);
+    t.strictSame((await scene.holdsEnded()).channels, ['all', 'more', 'p-a', 'p-b']);
+  },
+);

@@ -171,21 +171,24 @@ t.test('a client that does not read is cut off once more than the limit waits, t
   t.equal(quick.text.length, published * BIG.length + 3);
 });
 
-t.test('policy drop: the stream goes on without what did not fit; the first loss is logged, all are counted', async (t) => {
-  const scene = await HoldScene.open(t, { queueLimit: 300_000, slowClientPolicy: 'drop' });
-  const slow = await scene.stream(room);
-  slow.stall();
-  const published = await flood(scene, 'dropped stream slow-client');
-  scene.send('room', BIG);
-  scene.send('room', BIG);
-  slow.resume();
-  const kept = (published - 1) * BIG.length;
-  await until('what was kept', () => slow.text.length === kept);
-  t.equal((await body(scene, slow)).length, kept);
-  t.strictSame(scene.warnings, ['slow client: dropping items']);
-  scene.act('room', 'close');
-  t.match(await scene.holdsEnded(), { dropped: 3, items: published });
-});
+t.test(
+  'policy drop: the stream goes on without what did not fit; the first loss is logged, all are counted',
+  async (t) => {
+    const scene = await HoldScene.open(t, { queueLimit: 300_000, slowClientPolicy: 'drop' });
+    const slow = await scene.stream(room);
+    slow.stall();
+    const published = await flood(scene, 'dropped stream slow-client');
+    scene.send('room', BIG);
+    scene.send('room', BIG);
+    slow.resume();
+    const kept = (published - 1) * BIG.length;
+    await until('what was kept', () => slow.text.length === kept);
+    t.equal((await body(scene, slow)).length, kept);
+    t.strictSame(scene.warnings, ['slow client: dropping items']);
+    scene.act('room', 'close');
+    t.match(await scene.holdsEnded(), { dropped: 3, items: published });
+  },
+);
 
 t.test('what waits for the initial body is within the same limit; a single item always fits', async (t) => {
   for (const slowClientPolicy of ['close', 'drop'] as const) {

@@ -58,7 +58,10 @@ t.test('all items of channels that are not tracked follow, none of channels that
 });
 
 t.test('items that the origin has told already are left out', async (t) => {
-  const { following, isBehind } = follow([2, 3, 4, 5].map((n) => numbered(n)), list({ c: '3' }));
+  const { following, isBehind } = follow(
+    [2, 3, 4, 5].map((n) => numbered(n)),
+    list({ c: '3' }),
+  );
   t.equal(contents(following), '4 5');
   t.notOk(isBehind);
 });
@@ -73,7 +76,15 @@ t.test('no item is the next, and the last is not where the origin ended: somethi
 });
 
 t.test('what follows the first goes along even with a gap: whoever takes it will find that', async (t) => {
-  t.equal(contents(follow([4, 6].map((n) => numbered(n)), list({ c: '3' })).following), '4 6');
+  t.equal(
+    contents(
+      follow(
+        [4, 6].map((n) => numbered(n)),
+        list({ c: '3' }),
+      ).following,
+    ),
+    '4 6',
+  );
 });
 
 t.test('each channel counts by itself, and the order of all stays', async (t) => {
@@ -97,7 +108,10 @@ t.test('of any run of a log that waited, exactly what the origin has not told fo
   fc.assert(
     fc.property(fc.nat(20), fc.nat(20), fc.nat(30), (first, length, told) => {
       const run = Array.from({ length }, (_, i) => first + i + 1);
-      const { following, isBehind } = follow(run.map((n) => numbered(n)), list({ c: `${told}` }));
+      const { following, isBehind } = follow(
+        run.map((n) => numbered(n)),
+        list({ c: `${told}` }),
+      );
       const last = run.at(-1);
       const missing = run.filter((n) => n > told);
       // What lies before the run, or behind its end, only the origin can tell.

@@ -1,0 +1,31 @@
+/** Owns: a subscriber that writes down what it is given. Does not own: who gives it. */
+import type { Delivery } from '../../dist/channels/delivery.js';
+import type { Subscriber, SubscriberKind } from '../../dist/channels/subscriber.js';
+
+/** Notes each call in short: an item by its id, `recover`, `shutDown`. */
+export class RecordingSubscriber implements Subscriber {
+  readonly id = 'test';
+  readonly routeKey = '';
+  readonly kind: SubscriberKind;
+  readonly heard: string[] = [];
+  readonly #take: (delivery: Delivery) => boolean;
+
+  /** `take` says whether an item was of use, and may do what else a subscriber does meanwhile. */
+  constructor(kind: SubscriberKind = 'stream', take: (delivery: Delivery) => boolean = () => true) {
+    this.kind = kind;
+    this.#take = take;
+  }
+
+  deliver(delivery: Delivery): boolean {
+    this.heard.push(delivery.item.id ?? '');
+    return this.#take(delivery);
+  }
+
+  recover(): void {
+    this.heard.push('recover');
+  }
+
+  shutDown(): void {
+    this.heard.push('shutDown');
+  }
+}

@@ -1,0 +1,134 @@
+import t from 'tap';
+import { ChannelRegistry } from '../../dist/channels/registry.js';
+import { ManualClock } from '../../dist/clock.js';
+import { RecordingSubscriber } from './recording-subscriber.js';
+
+/** A registry, and what its interest was told, in order. */
+function scene(linger = 0, live: () => Promise<void> | undefined = () => undefined) {
+  const clock = new ManualClock(0);
+  const told: string[] = [];
+  const interest = {
+    subscribe: (channel: string) => {
+      told.push(`+${channel}`);
+      return live();
+    },
+    unsubscribe: (channel: string) => void told.push(`-${channel}`),
+  };
+  return { clock, told, registry: new ChannelRegistry(interest, clock, linger) };
+}
+
+t.test('the first subscriber of a channel begins the interest, the last ends it', async (t) => {
+  const { told, registry } = scene();
+  const [a, b] = [new RecordingSubscriber(), new RecordingSubscriber()];
+  registry.add(a, ['x', 'y']);
+  registry.add(b, ['y']);
+  t.strictSame(told, ['+x', '+y']);
+  t.strictSame([registry.count('x'), registry.count('y'), registry.count('z'), registry.size], [1, 2, 0, 2]);
+  registry.remove(a, ['x', 'y']);
+  t.strictSame(told, ['+x', '+y', '-x']);
+  registry.remove(b, ['y']);
+  t.strictSame(told, ['+x', '+y', '-x', '-y']);
+  t.equal(registry.size, 0);
+});
+
+t.test('adding twice, and removing what is not there, change nothing', async (t) => {
+  const { told, registry } = scene();
+  const [a, b] = [new RecordingSubscriber(), new RecordingSubscriber()];
+  registry.add(a, ['x', 'x']);
+  registry.add(a, ['x']);
+  t.equal(registry.count('x'), 1);
+  registry.remove(b, ['x']);
+  registry.remove(a, ['unknown']);
+  t.strictSame(told, ['+x']);
+  registry.remove(a, ['x', 'x']);
+  t.strictSame(told, ['+x', '-x']);
+});
+
+t.test('all: each subscriber once, those on no channel too, as long as they are present', async (t) => {
+  const { registry } = scene();
+  const [held, session] = [new RecordingSubscriber(), new RecordingSubscriber('ws')];
+  registry.add(held, ['x', 'y']);
+  registry.enter(session);
+  registry.add(session, ['x']);
+  t.strictSame([...registry.all()].length, 2);
+  registry.remove(session, ['x']);
+  t.ok(registry.all().has(session));
+  registry.leave(session);
+  t.strictSame([...registry.all()], [held]);
+});
+
+t.test('a channel lingers after its last response hold', async (t) => {
+  const { clock, told, registry } = scene(60_000);
+  const poll = new RecordingSubscriber('response');
+  registry.add(poll, ['x']);
+  registry.remove(poll, ['x']);
+  clock.advance(59_999);
+  t.ok(registry.has('x'));
+  t.equal(registry.count('x'), 0);
+  clock.advance(1);
+  t.notOk(registry.has('x'));
+  t.strictSame(told, ['+x', '-x']);
+});
+
+t.test('a subscriber who comes meanwhile finds the channel live, and calls the end off', async (t) => {
+  const { clock, told, registry } = scene(60_000);
+  const [first, second] = [new RecordingSubscriber('response'), new RecordingSubscriber('response')];
+  registry.add(first, ['x']);
+  registry.remove(first, ['x']);
+  clock.advance(59_999);
+  registry.add(second, ['x']);
+  clock.advance(100_000);
+  t.strictSame(told, ['+x']);
+  registry.remove(second, ['x']);
+  clock.advance(60_000);
+  t.strictSame(told, ['+x', '-x']);
+  t.equal(clock.pending, 0);
+});
+
+t.test('there is no linger after streams and sessions, nor while others are left', async (t) => {
+  const { clock, told, registry } = scene(60_000);
+  const [poll, stream] = [new RecordingSubscriber('response'), new RecordingSubscriber('stream')];
+  registry.add(poll, ['x']);
+  registry.add(stream, ['x']);
+  registry.remove(poll, ['x']);
+  t.equal(clock.pending, 0);
+  registry.remove(stream, ['x']);
+  t.strictSame(told, ['+x', '-x']);
+});
+
+t.test('a channel that is not live yet: all who join before wait for the same', async (t) => {
+  let goLive = () => {};
+  const { told, registry } = scene(0, () => new Promise((resolve) => (goLive = resolve)));
+  let live = 0;
+  for (let i = 0; i < 2; i++) void registry.add(new RecordingSubscriber(), ['x'])?.then(() => live++);
+  t.equal(registry.count('x'), 2, 'items are for them from now on');
+  await Promise.resolve();
+  t.equal(live, 0);
+  goLive();
+  await new Promise((resolve) => setImmediate(resolve));
+  t.equal(live, 2);
+  t.equal(registry.add(new RecordingSubscriber(), ['x']), undefined, 'live at once');
+  t.strictSame(told, ['+x']);
+});
+
+t.test('a backplane that cannot subscribe: the subscriber is told, and stays until it is removed', async (t) => {
+  const { registry } = scene(0, () => Promise.reject(new Error('down')));
+  const subscriber = new RecordingSubscriber();
+  await t.rejects(registry.add(subscriber, ['x', 'y']) as Promise<void>, { message: 'down' });
+  t.equal(registry.count('x'), 1);
+  registry.remove(subscriber, ['x', 'y']);
+  t.equal(registry.size, 0);
+});
+
+t.test('of: a view that may shrink while it is walked', async (t) => {
+  const { registry } = scene();
+  const subscribers = [1, 2, 3].map(() => new RecordingSubscriber());
+  for (const subscriber of subscribers) registry.add(subscriber, ['x']);
+  let walked = 0;
+  for (const subscriber of registry.of('x')) {
+    walked++;
+    registry.remove(subscriber, ['x']);
+  }
+  t.equal(walked, 3);
+  t.equal([...registry.of('x')].length, 0);
+});

@@ -1,0 +1,71 @@
+import { parseItem } from '@holdfast/grip';
+import t from 'tap';
+import { metaOf, SubscriptionList } from '../../dist/channels/subscription-list.js';
+
+const wish = (name: string, prevId?: string, filters: string[] = []) => ({
+  name,
+  filters,
+  ...(prevId !== undefined && { prevId }),
+});
+
+t.test('channels are known by their full name, and told by the origin’s', async (t) => {
+  const list = new SubscriptionList();
+  list.set('p-a', wish('a', '1'));
+  list.set('p-b', wish('b'));
+  list.set('all', wish('all', 'x'));
+  t.strictSame(list.channels, ['p-a', 'p-b', 'all']);
+  t.strictSame(
+    [...list.lastIds],
+    [
+      ['a', '1'],
+      ['all', 'x'],
+    ],
+    'only those whose ids are tracked',
+  );
+  t.strictSame([list.has('p-a'), list.has('a'), list.size], [true, false, 3]);
+  t.match(list.find('p-a'), { channel: 'p-a', name: 'a', prevId: '1' });
+});
+
+t.test('of a channel named twice the last wish counts', async (t) => {
+  const list = new SubscriptionList();
+  list.set('a', wish('a', '1', ['skip-self']));
+  list.set('a', wish('a'));
+  t.equal(list.size, 1);
+  t.match(list.find('a'), { prevId: undefined, filters: [], plan: { steps: [] } });
+});
+
+t.test('a channel is deleted once', async (t) => {
+  const list = new SubscriptionList();
+  list.set('a', wish('a'));
+  t.strictSame([list.delete('a'), list.delete('a'), list.size], [true, false, 0]);
+});
+
+t.test('last ids are those of the moment when they were asked for', async (t) => {
+  const list = new SubscriptionList();
+  list.set('a', wish('a', '1'));
+  const before = list.lastIds;
+  const subscription = list.find('a');
+  if (subscription !== undefined) subscription.prevId = '2';
+  t.strictSame([[...before], [...list.lastIds]], [[['a', '1']], [['a', '2']]]);
+});
+
+t.test('what filters see: both metas, last ids, and the channels by the origin’s names', async (t) => {
+  const list = new SubscriptionList();
+  list.meta = metaOf({ user: 'ann' });
+  list.set('p-a', wish('a', '1'));
+  const item = parseItem({ channel: 'p-a', meta: { sender: 'bob' }, formats: { 'http-stream': { content: '' } } });
+  const scene = list.scene(item);
+  t.equal(scene.subMeta.get('user'), 'ann');
+  t.equal(scene.pubMeta.sender, 'bob');
+  t.equal(scene.prevIds.get('a'), '1');
+  t.strictSame([scene.isSubscribed('a'), scene.isSubscribed('p-a'), scene.isSubscribed('b')], [true, false, false]);
+});
+
+t.test('the plan of a channel is made of its filters', async (t) => {
+  const list = new SubscriptionList();
+  list.set('a', wish('a', undefined, ['skip-self', 'unknown', 'var-subst']));
+  t.strictSame(
+    list.find('a')?.plan.steps.map(({ name }) => name),
+    ['skip-self', 'var-subst'],
+  );
+});

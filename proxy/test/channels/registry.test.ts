@@ -132,3 +132,25 @@ t.test('of: a view that may shrink while it is walked', async (t) => {
   t.equal(walked, 3);
   t.equal([...registry.of('x')].length, 0);
 });
+
+t.test('whoever watches hears of each subscription: joined, left, and the channel closed', async (t) => {
+  const clock = new ManualClock(0);
+  const heard: string[] = [];
+  const interest = { subscribe: () => undefined, unsubscribe: () => {} };
+  const registry = new ChannelRegistry(interest, clock, 60_000, {
+    joined: (channel, kind) => void heard.push(`+${channel} ${kind}`),
+    left: (channel, kind, lingers) => void heard.push(`-${channel} ${kind}${lingers ? ' lingers' : ''}`),
+    closed: (channel) => void heard.push(`closed ${channel}`),
+  });
+  const [poll, stream] = [new RecordingSubscriber('response'), new RecordingSubscriber('stream')];
+  registry.add(poll, ['x', 'x']);
+  registry.add(stream, ['x']);
+  registry.remove(poll, ['x', 'unknown']);
+  registry.remove(stream, ['x']);
+  t.strictSame(heard.splice(0), ['+x response', '+x stream', '-x response', '-x stream', 'closed x']);
+  registry.add(poll, ['x']);
+  registry.remove(poll, ['x']);
+  t.strictSame(heard.splice(0), ['+x response', '-x response lingers']);
+  clock.advance(60_000);
+  t.strictSame(heard, ['closed x']);
+});

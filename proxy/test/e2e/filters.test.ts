@@ -39,7 +39,7 @@ t.test('who has sent an item, or is to be skipped, does not get it', async (t) =
   t.strictSame([ann.text, bob.text], ['open B D', 'open A D']);
 });
 
-t.test('each connection gets content of its own', async (t) => {
+t.test('each connection gets content of its own', async () => {
   const [ann, zoe] = await Promise.all([
     stream('own; filter=var-subst', 'user=ann'),
     stream('own; filter=var-subst', 'user="zoë, \\"z\\""'),

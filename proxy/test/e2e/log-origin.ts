@@ -4,8 +4,9 @@
  * Does not own: publishing.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer, type Server as TcpServer } from 'node:net';
 import type { Test } from 'tap';
+import { until } from './until.js';
 
 /** One event of the log. */
 export interface LogEvent {
@@ -52,6 +53,24 @@ export class LogOrigin {
   stop(): void {
     this.#server?.closeAllConnections();
     this.#server?.close();
+  }
+
+  /**
+   * Dies and comes back, with the same log; `meanwhile` is done while it is away. That is until it was asked in vain, and
+   * once more: a connection that was kept, and is found closed, is replaced without counting as a failure.
+   */
+  async restart(meanwhile: () => Promise<unknown>): Promise<void> {
+    this.stop();
+    let tried = 0;
+    const dead: TcpServer = createTcpServer((socket) => {
+      tried++;
+      socket.destroy();
+    });
+    await new Promise<void>((resolve) => dead.listen(this.#port, '127.0.0.1', resolve));
+    await meanwhile();
+    await until('two to connect', () => tried > 1);
+    await new Promise((resolve) => dead.close(resolve));
+    await this.listen();
   }
 
   /** Writes an event into the log, and gives the item to publish, or not. */
@@ -103,5 +122,5 @@ function idOf(headers: IncomingMessage['headers']): string {
 
 function isFor({ meta }: LogEvent, user: string): boolean {
   const skipped = (meta.skip_users ?? '').split(',').map((name) => name.trim());
-  return !skipped.includes(user) && (meta.require_sub ?? CHANNEL) === CHANNEL;
+  return (user === '' || !skipped.includes(user)) && (meta.require_sub ?? CHANNEL) === CHANNEL;
 }

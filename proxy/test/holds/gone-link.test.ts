@@ -15,7 +15,7 @@ async function reported(t: { match(a: unknown, b: unknown): unknown }, scene: Ho
   return asked;
 }
 
-const ends: [string, (scene: HoldScene) => void | Promise<unknown>][] = [
+const ends: [string, (scene: HoldScene) => unknown][] = [
   ['an item', (scene) => scene.respond('room', 'x', { id: '2', 'prev-id': '1' })],
   ['the time-out', (scene) => scene.clock.advance(55_000)],
 ];

@@ -7,6 +7,8 @@ import { HoldScene } from './hold-scene.js';
 
 const room = { 'Grip-Channel': 'room' };
 
+const BIG = 'x'.repeat(100_000);
+
 let marks = 0;
 
 /** The body so far: an item is sent, and the body up to it given, when it has come. */
@@ -131,6 +133,22 @@ t.test('each keep-alive comes up to a second early, by chance', async (t) => {
   await stream.until('..');
 });
 
+t.test('no keep-alive while anything waits for the client', async (t) => {
+  const scene = await HoldScene.open(t, { queueLimit: 1_000_000_000 });
+  const stream = await scene.stream({ ...room, 'Grip-Keep-Alive': '.; timeout=20; mode=interval' }, { timers: 1 });
+  stream.stall();
+  for (let i = 0; i < 200; i++) {
+    scene.send('room', BIG);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  scene.clock.advance(100_000);
+  stream.resume();
+  await until('all items', () => stream.text.length >= 200 * BIG.length);
+  t.equal((await body(scene, stream)).length, 200 * BIG.length);
+  scene.clock.advance(20_000);
+  await stream.until(/\.$/);
+});
+
 t.test('no keep-alive during the initial body', async (t) => {
   const scene = await HoldScene.open(t);
   const answer = scene.ask();
@@ -142,8 +160,6 @@ t.test('no keep-alive during the initial body', async (t) => {
   asked.end('dy');
   t.equal(await body(scene, stream), 'body');
 });
-
-const BIG = 'x'.repeat(100_000);
 
 /** Publishes until the client, who does not read, has cost an item; gives how many were published. */
 async function flood(scene: HoldScene, counted: string, ids?: (n: number) => object): Promise<number> {
@@ -187,6 +203,18 @@ t.test(
     t.strictSame(scene.warnings, ['slow client: dropping items']);
     scene.act('room', 'close');
     t.match(await scene.holdsEnded(), { dropped: 3, items: published });
+  },
+);
+
+t.test(
+  'policy drop, but ids are followed: the stream is cut off all the same, to come back for what it missed',
+  async (t) => {
+    const scene = await HoldScene.open(t, { queueLimit: 300_000, slowClientPolicy: 'drop' });
+    const headers = { 'Grip-Channel': 'room; prev-id=0', 'Grip-Link': '</next>; rel=next' };
+    const slow = await scene.stream(headers, { timers: 1 });
+    slow.stall();
+    await flood(scene, 'dropped stream slow-client', (n) => ({ id: `${n}`, 'prev-id': `${n - 1}` }));
+    t.match(scene.ends, [{ reason: 'slow-client', dropped: 1 }]);
   },
 );
 

@@ -143,6 +143,7 @@ t.test('an answer replaces channels, filters, meta, keep-alive and link', async 
     },
     { timers: 2 },
   );
+  scene.send('both', '%(user)s ');
   scene.act('old', 'hint');
   (await scene.asked()).answer({
     headers: {
@@ -161,7 +162,7 @@ t.test('an answer replaces channels, filters, meta, keep-alive and link', async 
   scene.send('both', 'own ', { meta: { sender: 'bob' } });
   scene.send('both', '%(user)s ', { meta: { sender: 'ann' } });
   scene.send('new', '%(user)s ');
-  await stream.until('link %(user)s bob ');
+  await stream.until('ann link %(user)s bob ');
   scene.clock.advance(10_000);
   await stream.until('bob new');
   scene.act('new', 'hint');

@@ -9,7 +9,6 @@ import type { HoldParts } from '../../dist/holds/hold.js';
 import { OriginClient, type OriginClientOptions } from '../../dist/origin/client.js';
 import { Forwarder } from '../../dist/origin/forwarder.js';
 import { GripHeaders } from '../../dist/origin/grip-headers.js';
-import type { ForwardRules } from '../../dist/origin/headers.js';
 import { TestOrigin } from '../../dist/origin/test-origin.js';
 import { Admission } from '../../dist/request/admission.js';
 import { RequestHandler } from '../../dist/request/handle.js';
@@ -21,22 +20,13 @@ import { Scene } from '../edge/clause.js';
 import { makeNodeEdge } from '../edge/node-edge-maker.js';
 import { RawClient } from '../edge/raw-client.js';
 import { until } from '../edge/wait.js';
-
-const FORWARD: ForwardRules = {
-  cdnLoop: '',
-  acceptForwardedProtocol: false,
-  setForwardedProtocol: 'false',
-  forwardedFor: { append: false },
-  forwardedForTrusted: { append: false },
-  origHeadersNeedMark: new Set(),
-  acceptRouteHeader: false,
-};
+import { NO_RULES } from '../origin/forward-rules.js';
 
 const SETTINGS: RequestSettings = {
   debug: false,
   acceptRouteHeader: false,
   autoCrossOrigin: false,
-  forward: FORWARD,
+  forward: NO_RULES,
   upstreamKey: undefined,
   requestBodyMax: 100_000,
   instructBodyMax: 100_000,

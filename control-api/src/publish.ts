@@ -2,11 +2,11 @@
  * The one way in: every ingress, HTTP and ZeroMQ, publishes through here.
  *
  * Owns: ids, handing over to the backplane, receipts. Does not own: parsing and transport of requests (server.ts),
- * which ids are recent, sequencing (delivery), distribution (backplane).
+ * sequencing (delivery), duplicates and distribution (backplane).
  */
 import { randomUUID } from 'node:crypto';
 import type { Item } from '@holdfast/grip';
-import type { Backplane, Message } from './backplane/backplane.js';
+import type { Acceptance, Backplane, ItemMessage, Message } from './backplane/backplane.js';
 import type { PublishEvents } from './events.js';
 import type { Log } from './log.js';
 
@@ -17,29 +17,25 @@ export interface PublishReceipt {
   readonly channel: string;
   /**
    * Subscribers of the channel on the node that took the item, when it was taken: before delivery, as delivery ends
-   * response holds. Filters and deduplication may still keep the item from some of them.
+   * response holds. Filters and deduplication may still keep the item from some of them. Left out where the node does
+   * not know, because its workers hold the connections.
    */
-  readonly subscribers: number;
+  readonly subscribers?: number;
+  /** How many nodes had a subscriber of the channel; see `Acceptance.nodes`. */
+  readonly nodes?: number;
+  /** Where the item stands in its channel; both or neither. For a duplicate: where the first one does. */
+  readonly offset?: number;
+  readonly epoch?: string;
   /** The id was published on this channel a moment ago: this item goes nowhere. */
   readonly duplicate?: true;
-}
-
-/** What is known of ids that were published of late. */
-export interface RecentIds {
-  /** True for a duplicate; otherwise the id is remembered from now on. */
-  seen(channel: string, id: string): boolean;
-  /** Takes the last `seen` of an id back: its item was not accepted after all. */
-  forget(channel: string, id: string): void;
 }
 
 /** What a {@link Publisher} is made of. */
 export interface PublisherOptions {
   /** Already started. */
   readonly backplane: Backplane;
-  /** Subscribers of a channel on this node; called once per item, so it must be a look-up. */
-  readonly countSubscribers: (channel: string) => number;
-  /** Absent: duplicates are not looked for. */
-  readonly ids?: RecentIds;
+  /** Subscribers of a channel on this node, if it knows; called once per item, so it must be a look-up. */
+  readonly countSubscribers: (channel: string) => number | undefined;
   readonly events: PublishEvents;
   readonly log: Log;
 }
@@ -47,15 +43,13 @@ export interface PublisherOptions {
 /** Publishes parsed items. One per node, shared by all ingresses. */
 export class Publisher {
   readonly #backplane: Backplane;
-  readonly #countSubscribers: (channel: string) => number;
-  readonly #ids: RecentIds | undefined;
+  readonly #countSubscribers: (channel: string) => number | undefined;
   readonly #events: PublishEvents;
   readonly #log: Log;
 
   constructor(options: PublisherOptions) {
     this.#backplane = options.backplane;
     this.#countSubscribers = options.countSubscribers;
-    this.#ids = options.ids;
     this.#events = options.events;
     this.#log = options.log;
   }
@@ -67,29 +61,14 @@ export class Publisher {
    */
   async publish(items: readonly Item[]): Promise<PublishReceipt[]> {
     const messages: Message[] = [];
-    const receipts: PublishReceipt[] = [];
+    const counts: (number | undefined)[] = [];
     for (const item of items) {
       // Not written into the item: one without id resets sequencing and cannot be deduplicated.
-      const id = item.id ?? randomUUID();
-      const receipt = { id, channel: item.channel, subscribers: this.#countSubscribers(item.channel) };
-      if (item.id !== undefined && this.#ids?.seen(item.channel, item.id))
-        receipts.push({ ...receipt, duplicate: true });
-      else {
-        messages.push({ type: 'item', item, id });
-        receipts.push(receipt);
-      }
+      messages.push({ type: 'item', item, id: item.id ?? randomUUID() });
+      counts.push(this.#countSubscribers(item.channel));
     }
-    try {
-      await this.#backplane.publish(messages);
-    } catch (error) {
-      // A publisher that tries again must not be taken for one that repeats itself.
-      for (const message of messages) {
-        if (message.type === 'item' && message.item.id !== undefined) {
-          this.#ids?.forget(message.item.channel, message.item.id);
-        }
-      }
-      throw error;
-    }
+    const acceptances = await this.#backplane.publish(messages);
+    const receipts = messages.map((message, i) => receiptOf(message as ItemMessage, counts[i], acceptances[i]));
     this.#events.published(items.length);
     if (this.#log.isDebug()) for (const receipt of receipts) this.#log.debug(receipt, 'item published');
     return receipts;
@@ -101,4 +80,19 @@ export class Publisher {
     this.#events.recovered();
     this.#log.info({}, 'recover published');
   }
+}
+
+function receiptOf(
+  { id, item: { channel } }: ItemMessage,
+  subscribers: number | undefined,
+  { duplicate, nodes, position }: Acceptance = { duplicate: false },
+): PublishReceipt {
+  return {
+    id,
+    channel,
+    ...(subscribers !== undefined && { subscribers }),
+    ...(nodes !== undefined && { nodes }),
+    ...position,
+    ...(duplicate && { duplicate }),
+  };
 }

@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { Backplane, Message } from '../dist/index.js';
+import type { Acceptance, Backplane } from '../dist/index.js';
 import { ControlError, LocalBackplane, Publisher, silentLog } from '../dist/index.js';
 import { streamItem } from './items.js';
 import { RecordingEvents, RecordingListener, RecordingLog } from './recorder.js';
@@ -18,13 +18,14 @@ async function setUp(subscribers: Record<string, number> = {}) {
 }
 
 /** A backplane whose publishes the test settles, or that throws what it is given. */
-function heldBackplane(publish: (messages: readonly Message[]) => Promise<void>): Backplane {
+function heldBackplane(publish: Backplane['publish']): Backplane {
   return {
     start: async () => {},
     publish,
     subscribe: () => undefined,
     unsubscribe() {},
     close: async () => {},
+    trouble: undefined,
   };
 }
 
@@ -33,8 +34,8 @@ const noSubscribers = () => 0;
 t.test('receipts name each item with its channel and subscribers, in order', async (t) => {
   const { publisher } = await setUp({ a: 3 });
   t.strictSame(await publisher.publish([streamItem('a', 'x', '1'), streamItem('b', 'y', '')]), [
-    { id: '1', channel: 'a', subscribers: 3 },
-    { id: '', channel: 'b', subscribers: 0 },
+    { id: '1', channel: 'a', subscribers: 3, nodes: 1 },
+    { id: '', channel: 'b', subscribers: 0, nodes: 0 },
   ]);
 });
 
@@ -49,6 +50,20 @@ t.test('an item without id gets one in its receipt and its message, but not in i
   t.equal(message.item.id, undefined);
 });
 
+t.test('a receipt tells what the backplane tells: nodes, position, duplicate', async (t) => {
+  const told: Acceptance[] = [
+    { duplicate: false, nodes: 3, position: { epoch: 'e', offset: 7 } },
+    { duplicate: true, position: { epoch: 'e', offset: 2 } },
+  ];
+  const backplane = heldBackplane(async () => told);
+  const options = { backplane, events: new RecordingEvents(), log: silentLog };
+  const publisher = new Publisher({ ...options, countSubscribers: () => undefined });
+  t.strictSame(await publisher.publish([streamItem('a', 'x', '1'), streamItem('a', 'y', '0')]), [
+    { id: '1', channel: 'a', nodes: 3, epoch: 'e', offset: 7 },
+    { id: '0', channel: 'a', epoch: 'e', offset: 2, duplicate: true },
+  ]);
+});
+
 t.test('subscribers are counted before delivery, which may end their holds', async (t) => {
   const subscribers: Record<string, number> = { a: 1 };
   const { publisher, listener } = await setUp(subscribers);
@@ -59,7 +74,7 @@ t.test('subscribers are counted before delivery, which may end their holds', asy
 });
 
 t.test('items are handed over before publish returns, and acknowledged after the backplane accepted', async (t) => {
-  let accept = () => {};
+  let accept: (acceptances: Acceptance[]) => void = () => {};
   const handed: number[] = [];
   const events = new RecordingEvents();
   const backplane = heldBackplane((messages) => {
@@ -77,7 +92,7 @@ t.test('items are handed over before publish returns, and acknowledged after the
   await new Promise((resolve) => setImmediate(resolve));
   t.notOk(acknowledged);
   t.strictSame(events.seen, []);
-  accept();
+  accept([{ duplicate: false }, { duplicate: false }]);
   await publishing;
   t.strictSame(events.seen, ['published 2']);
 });

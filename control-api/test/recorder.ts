@@ -1,10 +1,11 @@
 /** Recording ends of the ports: what a test looks at afterwards. */
-import type { BackplaneListener, Log, Message, PublishEvents } from '../dist/index.js';
+import type { BackplaneListener, Gap, Log, Message, PublishEvents } from '../dist/index.js';
 import { label } from './items.js';
 
 /** A listener that keeps what it gets, and lets a test wait for a message instead of for a time. */
 export class RecordingListener implements BackplaneListener {
   readonly messages: Message[] = [];
+  readonly gaps: Gap[] = [];
   /** Called before a message is recorded. May throw. */
   before: (message: Message) => void = () => {};
   #waiting: Array<{ readonly wanted: string; readonly resolve: () => void }> = [];
@@ -19,6 +20,10 @@ export class RecordingListener implements BackplaneListener {
     const arrived = label(message);
     for (const { wanted, resolve } of this.#waiting) if (wanted === arrived) resolve();
     this.#waiting = this.#waiting.filter(({ wanted }) => wanted !== arrived);
+  }
+
+  onGap(gap: Gap): void {
+    this.gaps.push(gap);
   }
 
   /** Resolves once a message with this label has come. */

@@ -231,8 +231,9 @@ t.test('a client that leaves in the middle of its body publishes nothing and har
 });
 
 /** A backplane that rejects, or settles when told to. */
-function backplaneWith(publish: () => Promise<void>): Backplane {
-  return { start: async () => {}, publish, subscribe: () => undefined, unsubscribe() {}, close: async () => {} };
+function backplaneWith(publish: Backplane['publish']): Backplane {
+  const others = { subscribe: () => undefined, unsubscribe() {}, close: async () => {}, trouble: undefined };
+  return { start: async () => {}, publish, ...others };
 }
 
 t.test('a backplane that does not accept answers 503 with Retry-After', async (t) => {
@@ -274,7 +275,7 @@ t.test('success is answered only after the backplane accepted', async (t) => {
     return new Promise((resolve) => {
       release = () => {
         order.push('accepted');
-        resolve();
+        resolve([{ duplicate: false }]);
       };
     });
   });
@@ -301,7 +302,7 @@ t.test('close lets a request under way finish and closes silent connections', as
   const backplane = backplaneWith(() => {
     begun();
     return new Promise((resolve) => {
-      release = resolve;
+      release = () => resolve([{ duplicate: false }]);
     });
   });
   const { client, server } = await startControl(t, { backplane });

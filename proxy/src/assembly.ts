@@ -3,9 +3,8 @@
  * (`node`), or the parts.
  */
 import { randomBytes } from 'node:crypto';
-import { type Backplane, LocalBackplane, Publisher, ZeroMqSockets } from '@holdfast/control-api';
+import { type Backplane, IdCache, LocalBackplane, Publisher, ZeroMqSockets } from '@holdfast/control-api';
 import { ChannelInterest } from './channels/channel-interest.js';
-import { IdCache } from './channels/id-cache.js';
 import { ItemDelivery } from './channels/item-delivery.js';
 import { RateLimiter } from './channels/rate-limiter.js';
 import { ChannelRegistry } from './channels/registry.js';
@@ -71,7 +70,8 @@ export function assemble(config: Config, log: RootLog): Assembly {
     subscribersOf: (channel) => registry.of(channel),
     sink: { wants: (type) => zeromq.wants(type), send: (packet) => zeromq.send(packet) },
   });
-  const backplane = new LocalBackplane(log.child('backplane'));
+  const ids = new IdCache({ clock: realClock, ttl: config.channels.idCacheTtlMs, events: metrics });
+  const backplane = new LocalBackplane(log.child('backplane'), ids);
   const delivery = new ItemDelivery(() => registry, {
     clock: realClock,
     wait: config.channels.messageWaitMs,
@@ -108,7 +108,6 @@ export function assemble(config: Config, log: RootLog): Assembly {
   const publisher = new Publisher({
     backplane,
     countSubscribers: (channel) => registry.count(channel),
-    ids: new IdCache({ clock: realClock, ttl: config.channels.idCacheTtlMs, events: metrics }),
     events: metrics,
     log: log.child('publish'),
   });

@@ -2,9 +2,8 @@
  * Owns: everything that is counted, as named events, and its exposition for Prometheus. Labels are drawn from bounded
  * sets: never a channel name, a path or a client. Does not own: when something happens. The only importer of prom-client.
  */
-import type { PublishEvents } from '@holdfast/control-api';
+import type { IdCacheEvents, PublishEvents } from '@holdfast/control-api';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { IdCacheEvents } from './channels/id-cache.js';
 import type { DeliveryEvents } from './channels/item-delivery.js';
 import type { ReleaseCause } from './channels/sequencer.js';
 import type { SubscriberKind } from './channels/subscriber.js';

@@ -2,9 +2,18 @@
  * The port between publishing and delivery: how published messages reach every node.
  *
  * Owns: the contract. test/backplane/contract.ts states it as tests, which every implementation passes. Does not
- * own: sequencing, deduplication and filters (delivery), receipts (publish.ts).
+ * own: the publishers' own order and filters (delivery), receipts (publish.ts), reading what has passed (history.ts).
  */
 import type { Item } from '@holdfast/grip';
+
+/**
+ * Where an item stands among all items of its channel. Offsets begin at 1 and grow by 1 with each accepted item; they
+ * may be compared only within the same epoch, which changes whenever the count had to begin anew.
+ */
+export interface Position {
+  readonly epoch: string;
+  readonly offset: number;
+}
 
 /** A published item on its way. */
 export interface ItemMessage {
@@ -16,6 +25,8 @@ export interface ItemMessage {
    * without id has a meaning of its own.
    */
   readonly id: string;
+  /** Set by a backplane that counts the items of a channel; publishers leave it out. */
+  readonly position?: Position;
 }
 
 /** All nodes forget what they know about last ids, and bring their holds up to date from the origins. */
@@ -26,14 +37,46 @@ export interface RecoverMessage {
 /** What a backplane carries. Shared, not copied: nobody changes a message once it is published. */
 export type Message = ItemMessage | RecoverMessage;
 
-/** The receiving end on a node. */
+/** What became of one accepted message. */
+export interface Acceptance {
+  /** An item with this id was accepted on this channel a moment ago: this one goes nowhere. Only for items with id. */
+  readonly duplicate: boolean;
+  /**
+   * How many nodes had interest in the item's channel when it was accepted. Left out for a duplicate, for recover, and
+   * where it is not known.
+   */
+  readonly nodes?: number;
+  /** Where the item stands, or, for a duplicate, where the first one does. Left out where items are not counted. */
+  readonly position?: Position;
+}
+
+/**
+ * Why items may be missing: the history no longer holds them (`trimmed`), the channel was counted anew (`epoch`), or the
+ * store came back with less than it had accepted (`rewound`, as after the failover of an asynchronous replica).
+ */
+export type GapReason = 'trimmed' | 'epoch' | 'rewound';
+
+/** Items of a channel that were, or may have been, accepted and will never reach this node. */
+export interface Gap {
+  readonly channel: string;
+  readonly reason: GapReason;
+  /** The last item before the gap that this node got. */
+  readonly after: Position;
+  /** The last item that is known to be lost. Undefined when it cannot be told how many are. */
+  readonly until: Position | undefined;
+}
+
+/** The receiving end on a node. Its methods are never called while another call is running, and must not throw. */
 export interface BackplaneListener {
   /**
-   * Called once per message, never while another call is running, in publish order per channel. Must not throw; a
-   * throw is caught and logged, and affects neither other messages nor the publisher. May call any method of the
-   * backplane; what it publishes is delivered after the messages that are already on their way.
+   * Called once per message, in publish order per channel. A throw is caught and logged, and affects neither other
+   * messages nor the publisher. May call any method of the backplane; what it publishes is delivered after the messages
+   * that are already on their way.
    */
   onMessage(message: Message): void;
+
+  /** Items of a channel are lost to this node; called in their place, before any item that was accepted after them. */
+  onGap(gap: Gap): void;
 }
 
 /**
@@ -42,9 +85,11 @@ export interface BackplaneListener {
  * - **Who gets what.** An item goes to the nodes that have interest in its channel, the publishing node included, and
  *   to no others. Recover goes to all nodes. Channel names are exact byte-for-byte names, the empty one included;
  *   nothing in them is a wildcard.
- * - **How often.** At most once per node; exactly once while node and backplane are connected.
+ * - **How often.** Exactly once per node, or the node is told of a gap in its place. A message whose item id was accepted
+ *   on the same channel within the time of the id cache, by whichever node, is a duplicate and goes nowhere.
  * - **Order.** Per channel, all nodes see the messages of one publishing node in the order of its calls, whether or
- *   not it awaited them, and within a call in the order of the list.
+ *   not it awaited them, and within a call in the order of the list. Where items have positions, every node sees the
+ *   items of all publishing nodes in the order of these.
  * - **Blocks.** The messages of one call that arrive at a node together are handed to its listener in one synchronous
  *   block, so that writers can coalesce them.
  */
@@ -56,18 +101,19 @@ export interface Backplane {
   start(listener: BackplaneListener): Promise<void>;
 
   /**
-   * Resolves once every message was accepted, that is, will reach the connected nodes with interest even if this
-   * caller goes away. All or nothing: after a rejection none of the messages is delivered, as far as the node can
-   * know. Delivery on this node may come before the promise resolves. Rejects with `ControlError`
-   * ERR_BACKPLANE_CLOSED or ERR_BACKPLANE_UNAVAILABLE; never throws synchronously. An empty list is accepted.
+   * Resolves once every message was accepted, that is, will reach the nodes with interest even if this caller goes
+   * away; tells what became of each, in the order of the list. After a rejection the messages may have been accepted or
+   * not, where the backplane could not find out in time: publishing them again with the same ids delivers none twice.
+   * Delivery on this node may come before the promise resolves. Rejects with `ControlError` ERR_BACKPLANE_CLOSED or
+   * ERR_BACKPLANE_UNAVAILABLE; never throws synchronously. An empty list is accepted.
    */
-  publish(messages: readonly Message[]): Promise<void>;
+  publish(messages: readonly Message[]): Promise<readonly Acceptance[]>;
 
   /**
    * Declares interest of this node in a channel. `undefined` means that it is live on return; otherwise the promise
-   * resolves when it is. Every item accepted after that moment is delivered. Idempotent per channel: interest is a
-   * set per node, and counting subscribers is the caller's business. The promise rejects with `ControlError` as
-   * {@link publish} does.
+   * resolves when it is, which may take as long as the backplane is away. Every item accepted after that moment is
+   * delivered. Idempotent per channel: interest is a set per node, and counting subscribers is the caller's business.
+   * The promise rejects with `ControlError` as {@link publish} does; the interest is then withdrawn.
    */
   subscribe(channel: string): Promise<void> | undefined;
 
@@ -79,4 +125,7 @@ export interface Backplane {
    * are rejected. Resolves when all resources are released; may be called again.
    */
   close(): Promise<void>;
+
+  /** Why nothing can be published at present, in a few words for probes and logs; undefined when it can. */
+  readonly trouble: string | undefined;
 }

@@ -1,13 +1,19 @@
 /**
  * The backplane of a node that is alone: messages go straight to its own listener.
  *
- * Owns: interest and delivery within one process. Does not own: anything between processes (other backplanes).
+ * Owns: interest, duplicates and delivery within one process. Does not own: anything between processes (other backplanes).
  */
 import { ControlError } from '../errors.js';
 import type { Log } from '../log.js';
-import type { Backplane, BackplaneListener, Message } from './backplane.js';
+import type { Acceptance, Backplane, BackplaneListener, Message } from './backplane.js';
+import type { RecentIds } from './id-cache.js';
 
 type State = 'new' | 'live' | 'closed';
+
+const ACCEPTED: Acceptance = { duplicate: false };
+const DUPLICATE: Acceptance = { duplicate: true };
+const REACHED: Acceptance = { duplicate: false, nodes: 1 };
+const UNHEARD: Acceptance = { duplicate: false, nodes: 0 };
 
 /**
  * How many messages a listener may publish while messages are being delivered, before they get their turn. Only
@@ -21,15 +27,19 @@ export const NESTED_MESSAGES_LIMIT = 10_000;
  * itself publishes meanwhile waits for the end of that block, and is delivered before anything published later.
  */
 export class LocalBackplane implements Backplane {
+  readonly trouble = undefined;
   readonly #log: Log;
+  readonly #ids: RecentIds | undefined;
   readonly #interest = new Set<string>();
   #state: State = 'new';
   #listener: BackplaneListener | undefined;
   #delivering = false;
   #nested: Message[] = [];
 
-  constructor(log: Log) {
+  /** Without `ids` duplicates are not looked for. */
+  constructor(log: Log, ids?: RecentIds) {
     this.#log = log;
+    this.#ids = ids;
   }
 
   start(listener: BackplaneListener): Promise<void> {
@@ -42,12 +52,25 @@ export class LocalBackplane implements Backplane {
     return Promise.resolve();
   }
 
-  publish(messages: readonly Message[]): Promise<void> {
+  publish(messages: readonly Message[]): Promise<readonly Acceptance[]> {
     if (this.#state !== 'live') return Promise.reject(this.#refusal());
-    if (this.#delivering) return this.#enqueue(messages);
-    if (this.#nested.length > 0) this.#deliverNested();
-    this.#deliver(messages);
-    return Promise.resolve();
+    if (this.#delivering && this.#nested.length + messages.length > NESTED_MESSAGES_LIMIT) {
+      return Promise.reject(
+        new ControlError('ERR_BACKPLANE_UNAVAILABLE', 'Too many messages were published from within a delivery.'),
+      );
+    }
+    const fresh: Message[] = [];
+    const acceptances = messages.map((message) => {
+      const acceptance = this.#accept(message);
+      if (!acceptance.duplicate) fresh.push(message);
+      return acceptance;
+    });
+    if (this.#delivering) this.#enqueue(fresh);
+    else {
+      if (this.#nested.length > 0) this.#deliverNested();
+      this.#deliver(fresh);
+    }
+    return Promise.resolve(acceptances);
   }
 
   subscribe(channel: string): Promise<void> | undefined {
@@ -68,17 +91,18 @@ export class LocalBackplane implements Backplane {
     return Promise.resolve();
   }
 
-  #enqueue(messages: readonly Message[]): Promise<void> {
-    if (this.#nested.length + messages.length > NESTED_MESSAGES_LIMIT) {
-      return Promise.reject(
-        new ControlError('ERR_BACKPLANE_UNAVAILABLE', 'Too many messages were published from within a delivery.'),
-      );
-    }
+  #accept(message: Message): Acceptance {
+    if (message.type === 'recover') return ACCEPTED;
+    const { channel, id } = message.item;
+    if (id !== undefined && this.#ids?.seen(channel, id)) return DUPLICATE;
+    return this.#interest.has(channel) ? REACHED : UNHEARD;
+  }
+
+  #enqueue(messages: readonly Message[]): void {
     // A turn of the event loop lies between the blocks, so that a listener that answers every message with another
     // cannot starve the process.
     if (this.#nested.length === 0) setImmediate(() => this.#deliverNested());
     for (const message of messages) this.#nested.push(message);
-    return Promise.resolve();
   }
 
   #deliverNested(): void {

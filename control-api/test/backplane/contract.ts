@@ -183,7 +183,7 @@ function orderClauses(clause: Clause): void {
   clause('order is kept within a call, and from call to call without awaiting', async (t, nodes) => {
     for (const { backplane } of nodes) await backplane.subscribe('a');
     const expected: string[] = [];
-    const calls: Promise<void>[] = [];
+    const calls: Promise<unknown>[] = [];
     for (let call = 0; call < 50; call += 1) {
       const batch: Message[] = [];
       for (let i = 0; i < 5; i += 1) batch.push(streamMessage('a', `${call}.${i}`));
@@ -200,7 +200,7 @@ function orderClauses(clause: Clause): void {
   clause('what a listener publishes comes after what was on its way', async (t, [{ backplane, listener }]) => {
     await backplane.subscribe('a');
     let running = false;
-    const published: Array<Promise<void>> = [];
+    const published: Array<Promise<unknown>> = [];
     listener.before = (message) => {
       t.notOk(running, 'calls of onMessage do not overlap');
       running = true;
@@ -275,7 +275,7 @@ function failureClauses(clause: Clause): void {
   });
 }
 
-async function rejects(t: Test, promise: Promise<void> | undefined, code: ControlErrorCode): Promise<void> {
+async function rejects(t: Test, promise: Promise<unknown> | undefined, code: ControlErrorCode): Promise<void> {
   const error = await promise?.catch((reason: unknown) => reason);
   t.ok(error instanceof ControlError && error.code === code, `rejects with ${code}`);
 }

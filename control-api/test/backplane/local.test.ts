@@ -56,17 +56,17 @@ t.test('local: a listener that publishes over its limit is refused, whole calls 
   await backplane.subscribe('a');
   await backplane.subscribe('start');
   const full = Array.from({ length: NESTED_MESSAGES_LIMIT }, (_, i) => streamMessage('a', String(i)));
-  let accepted: Promise<void> | undefined;
-  let refused: Promise<void> | undefined;
+  let accepted: Promise<unknown> | undefined;
+  let refused: Promise<unknown> | undefined;
   listener.before = (message) => {
     if (message.type !== 'item' || message.item.channel !== 'start') return;
     accepted = backplane.publish(full);
     refused = backplane.publish([streamMessage('a', 'over')]);
-    refused.catch(() => {});
+    refused?.catch(() => {});
   };
   await backplane.publish([streamMessage('start', '0')]);
   await accepted;
-  await t.rejects(refused as Promise<void>, { code: 'ERR_BACKPLANE_UNAVAILABLE' });
+  await t.rejects(refused as unknown as Promise<unknown>, { code: 'ERR_BACKPLANE_UNAVAILABLE' });
   await listener.saw(`a/${NESTED_MESSAGES_LIMIT - 1}`);
   t.equal(listener.messages.length, NESTED_MESSAGES_LIMIT + 1);
 });

@@ -64,9 +64,10 @@ t.test('an item that the backplane does not accept is dropped, counted and logge
 t.test('a slow backplane holds the socket back at the limit, and nothing is lost', async (t) => {
   const accept: (() => void)[] = [];
   const slow = new (class extends LocalBackplane {
-    override async publish(messages: Parameters<LocalBackplane['publish']>[0]): Promise<void> {
-      await super.publish(messages);
+    override async publish(messages: Parameters<LocalBackplane['publish']>[0]) {
+      const acceptances = await super.publish(messages);
       await new Promise<void>((resolve) => accept.push(resolve));
+      return acceptances;
     }
   })(silentLog);
   const { listener, uri } = await openSockets(t, { pull: ANY }, { backplane: slow });

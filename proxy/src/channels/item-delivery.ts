@@ -2,7 +2,7 @@
  * Owns: the way of a message that has reached this node to its subscribers: first in order, then to each.
  * Does not own: the backplane that brought it, the order itself (`sequencer`), or what a subscriber does with it.
  */
-import type { BackplaneListener, ItemMessage, Log, Message } from '@holdfast/control-api';
+import type { BackplaneListener, Gap, ItemMessage, Log, Message } from '@holdfast/control-api';
 import type { Clock } from '../clock.js';
 import { Delivery } from './delivery.js';
 import type { RateLimiter } from './rate-limiter.js';
@@ -50,6 +50,11 @@ export class ItemDelivery implements BackplaneListener {
     }
     this.sequencer.forgetLastIds();
     for (const subscriber of this.#registry().all()) subscriber.recover();
+  }
+
+  onGap({ channel }: Gap): void {
+    this.sequencer.forgetLastId(channel);
+    for (const subscriber of [...this.#registry().of(channel)]) subscriber.recover();
   }
 
   /** The node goes down: delivers what waits for its turn. To be called while the subscribers are still there. */

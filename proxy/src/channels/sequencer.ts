@@ -1,6 +1,6 @@
 /**
  * Owns: the order of items on each channel by their prev-ids: which item passes, which waits, and for how long. Does
- * not own: duplicates (id-cache.ts), the prev-ids of holds, or what becomes of an item that has passed.
+ * not own: duplicates (the backplane), the prev-ids of holds, or what becomes of an item that has passed.
  */
 import type { ItemMessage } from '@holdfast/control-api';
 import type { Item } from '@holdfast/grip';

@@ -1,6 +1,6 @@
+import { IdCache } from '@holdfast/control-api';
 import fc from 'fast-check';
 import t from 'tap';
-import { IdCache } from '../../dist/channels/id-cache.js';
 import { message, SequencerScene, type Sketch, WAIT } from './sequencer-scene.js';
 
 /** An item as it is published, and when it arrives after the one that arrived before it. */

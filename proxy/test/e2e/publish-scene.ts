@@ -44,6 +44,7 @@ export async function startPublishScene(t: Test): Promise<PublishScene> {
     onMessage: (message) => {
       if (message.type === 'item') items.push(message.item);
     },
+    onGap() {},
   });
   await backplane.subscribe('c');
   const publisher = new Publisher({ backplane, countSubscribers: () => 0, events: noPublishEvents, log: silentLog });

@@ -3,9 +3,8 @@
  * any of its ids, a publisher, and streams made of the real parts under a manual clock. Does not own: what is published,
  * lost or delayed.
  */
-import { LocalBackplane, noPublishEvents, Publisher, silentLog } from '@holdfast/control-api';
+import { IdCache, LocalBackplane, noPublishEvents, Publisher, silentLog } from '@holdfast/control-api';
 import { parseInstructHeaders, parseItem, type ResponseHead } from '@holdfast/grip';
-import { IdCache } from '../../dist/channels/id-cache.js';
 import { ItemDelivery } from '../../dist/channels/item-delivery.js';
 import { ChannelRegistry } from '../../dist/channels/registry.js';
 import type { SubscriberEnd } from '../../dist/channels/subscriber-parts.js';
@@ -102,7 +101,10 @@ export class LogWorld implements Origin {
   /** How many items the log has: their ids are the numbers from 1 on. */
   length = 0;
   readonly #manners: Manner[];
-  readonly #backplane = new LocalBackplane(silentLog);
+  readonly #backplane = new LocalBackplane(
+    silentLog,
+    new IdCache({ clock: this.clock, ttl: 60_000, events: { idsForgotten() {} } }),
+  );
   readonly #publisher: Publisher;
   readonly #registry: ChannelRegistry;
   readonly #parts: HoldParts;
@@ -131,7 +133,6 @@ export class LogWorld implements Origin {
     this.#publisher = new Publisher({
       backplane: this.#backplane,
       countSubscribers: () => 0,
-      ids: new IdCache({ clock, ttl: 60_000, events: { idsForgotten() {} } }),
       events: noPublishEvents,
       log: silentLog,
     });

@@ -8,7 +8,7 @@ import { Subscriptions } from '../../dist/sessions/subscriptions.js';
 /** The channels of one subscriber, in a registry of a backplane that is live. */
 async function subscriptions({ prefix = '', implicit = [], max = 10 }: Partial<Parts> = {}) {
   const backplane = new LocalBackplane(silentLog);
-  await backplane.start({ onMessage: () => {} });
+  await backplane.start({ onMessage() {}, onGap() {} });
   const registry = new ChannelRegistry(backplane, new ManualClock(), 0);
   const subscriber: Subscriber = {
     id: 's1',

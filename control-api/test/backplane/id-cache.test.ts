@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { IdCache } from '../../dist/channels/id-cache.js';
-import { ManualClock } from '../../dist/clock.js';
+import { IdCache } from '../../dist/index.js';
+import { ManualClock } from '../manual-clock.js';
 
 const TTL = 60_000;
 

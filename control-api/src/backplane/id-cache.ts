@@ -1,8 +1,8 @@
 /**
  * Owns: which ids were seen of late on which channel, so that a repeated item can be told. Does not own: what is done
- * with a repeated item, or order (sequencer.ts).
+ * with a repeated item, or order.
  */
-import type { Clock, Timer } from '../clock.js';
+import type { Clock } from '../clock.js';
 
 /** How many ids a node remembers at most. Beyond that the older half is forgotten early, and counted. */
 export const MAX_CACHED_IDS = 1_000_000;
@@ -11,6 +11,14 @@ export const MAX_CACHED_IDS = 1_000_000;
 export interface IdCacheEvents {
   /** Up to so many ids were forgotten before their time, for want of room: repeats of them will not be noticed. */
   idsForgotten(count: number): void;
+}
+
+/** What is known of ids that were published of late. */
+export interface RecentIds {
+  /** True for a duplicate; otherwise the id is remembered from now on. */
+  seen(channel: string, id: string): boolean;
+  /** Takes the last `seen` of an id back: its item was not accepted after all. */
+  forget(channel: string, id: string): void;
 }
 
 /** What an {@link IdCache} is made of. */
@@ -33,14 +41,14 @@ type Generation = Map<string, number>;
  * Ids are kept in two generations, of which the older is dropped as a whole: a queue in order of age would cost more
  * on every item than this costs in memory (an id stays for twice its time at most).
  */
-export class IdCache {
+export class IdCache implements RecentIds {
   readonly #clock: Clock;
   readonly #ttl: number;
   readonly #limit: number;
   readonly #events: IdCacheEvents;
   #young: Generation = new Map();
   #old: Generation = new Map();
-  #timer: Timer | undefined;
+  #timer: unknown;
 
   constructor({ clock, ttl, limit = MAX_CACHED_IDS, events }: IdCacheOptions) {
     this.#clock = clock;

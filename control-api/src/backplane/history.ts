@@ -1,0 +1,32 @@
+/**
+ * The capability of a backplane to tell again what has passed on a channel.
+ *
+ * Owns: the contract. Does not own: who asks (holds and sessions that come back), or how long items are kept.
+ */
+import type { ItemMessage, Position } from './backplane.js';
+
+/** Where to begin: after an item that the asker has, told by its position or by its publisher's id. */
+export type HistoryStart = { readonly after: Position } | { readonly afterId: string };
+
+/** A part of a channel's history without holes. */
+export interface HistoryPage {
+  /** In order, each with its position. */
+  readonly messages: readonly ItemMessage[];
+  /**
+   * Where the page ends: the position of its last message, or the start where it has none. Items after it reach the
+   * listener of whoever had live interest before asking, or are told by asking again.
+   */
+  readonly end: Position;
+  /** The page reaches up to the newest item that was accepted when it was read; false when the limit cut it off. */
+  readonly complete: boolean;
+}
+
+/** Reads history. Implemented by backplanes that keep any. */
+export interface History {
+  /**
+   * Reads at most `limit` items of a channel that follow `start`. Resolves with undefined when that cannot be done without
+   * a hole: the start, or an item after it, is not kept any more, or the epoch has changed. Rejects with `ControlError`
+   * as `Backplane.publish` does. Interest in the channel is not needed.
+   */
+  read(channel: string, start: HistoryStart, limit: number): Promise<HistoryPage | undefined>;
+}

@@ -1,0 +1,73 @@
+/**
+ * The port through which the nodes of one system know and ask each other.
+ *
+ * Owns: the contract. Does not own: items, which go by the backplane, or what is asked (the control API's views).
+ */
+
+/** What a node says of itself, at each heartbeat. */
+export interface NodeState {
+  /** Unique among all nodes that ever ran on this system; new with each start. */
+  readonly id: string;
+  readonly host: string;
+  readonly pid: number;
+  readonly version: string;
+  /** Milliseconds since the Unix epoch. */
+  readonly startedAt: number;
+  /** Processes that serve clients. */
+  readonly workers: number;
+  /** Client connections, held or not. */
+  readonly connections: number;
+  /** Channels that somebody on this node is subscribed to. */
+  readonly channels: number;
+}
+
+/** A node as the others know it. */
+export interface KnownNode extends NodeState {
+  /** Milliseconds since the node was last heard of. */
+  readonly age: number;
+}
+
+/** What one node can ask all others, as JSON. */
+export type Question =
+  /** Subscribers of a channel on the node: `SubscriberCounts`. */
+  | { readonly about: 'channel'; readonly name: string }
+  /** One connection: a `ConnectionView`, or null from nodes that do not have it. */
+  | { readonly about: 'connection'; readonly id: string }
+  /** Ends one connection: true from the node that had it, false from the others. */
+  | { readonly about: 'disconnect'; readonly id: string };
+
+/** What one node answered. */
+export interface NodeAnswer {
+  readonly node: string;
+  /** JSON, as {@link Question} says; checked by whoever asked, since nodes may run different versions. */
+  readonly answer: unknown;
+}
+
+/** This node's end. */
+export interface NodeMember {
+  /** Asked at every heartbeat. */
+  state(): NodeState;
+  /** Answers a question of any node, this one included. A rejection counts as no answer. */
+  answer(question: Question): Promise<unknown>;
+}
+
+/** The nodes of one system, seen from one of them. */
+export interface Nodes {
+  /** Becomes known to the others. To be called once, before anything else. Rejects as `Backplane.start` does. */
+  join(member: NodeMember): Promise<void>;
+
+  /** All nodes that were heard of lately, this one included. Rejects with ERR_BACKPLANE_UNAVAILABLE. */
+  list(): Promise<readonly KnownNode[]>;
+
+  /**
+   * Asks all known nodes, this one included. Resolves when all have answered or `withinMs` is over, with the answers that
+   * there are: `silent` are the nodes that did not answer. Rejects with ERR_BACKPLANE_UNAVAILABLE.
+   */
+  ask(
+    question: Question,
+    withinMs: number,
+  ): Promise<{ readonly answers: readonly NodeAnswer[]; readonly silent: readonly string[] }>;
+
+  /** Is forgotten by the others at once. May be called again. */
+  leave(): Promise<void>;
+}

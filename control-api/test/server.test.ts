@@ -49,7 +49,7 @@ t.test('a client that asks for JSON gets a receipt per item', async (t) => {
   t.strictSame(JSON.parse(answer.body), {
     message: 'Published',
     items: [
-      { id: '1', channel: 'a', subscribers: 2, nodes: 0 },
+      { id: '1', channel: 'a', subscribers: 2, nodes: 1 },
       { id: '2', channel: 'b \u00e9', subscribers: 0, nodes: 0 },
     ],
   });

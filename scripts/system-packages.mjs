@@ -1,18 +1,24 @@
 // The programs outside npm that tests call: the one list of them, and their installation on Debian.
 // A test that starts to call another program adds a line here and nothing else.
 import { spawnSync } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { runStep } from './setup.mjs';
+import { root, runStep } from './setup.mjs';
 
 /**
  * @typedef {object} SystemPackage
- * @property {string} command  program looked for on PATH
+ * @property {string} command  program looked for on PATH, or the file of it where that is unpacked only
  * @property {string} debian  Debian package that brings it
+ * @property {string[]} [libraries]  Debian packages that the program needs to run; given where the package itself is
+ *   unpacked below {@link unpackedDir} and not installed, because installing it would start a daemon
  * @property {string} neededFor  what stays untested without it
  * @property {string[]} tests  test sources that call it (start of the path from the root); when the
- *   program is missing and cannot be installed, these files are skipped
+ *   program is missing and cannot be installed, these files are skipped; empty where tests skip themselves
  */
+
+/** Where packages are unpacked that must not be installed; the tests look there too. */
+export const unpackedDir = path.join(root, 'node_modules', '.cache', 'debian');
 
 /** @type {SystemPackage[]} */
 export const systemPackages = [
@@ -40,14 +46,26 @@ export const systemPackages = [
       'proxy/test/sessions/ws-origin-connect',
     ],
   },
+  {
+    // Without its daemon, which would take the default ports. By its path: our own command of that name is on npm's PATH.
+    command: '/usr/bin/pushpin-publish',
+    debian: 'pushpin',
+    libraries: ['libzmq5'],
+    neededFor: "tests that hold our publish command against Debian's pushpin-publish",
+    tests: [],
+  },
 ];
 
-/** @param {string} command */
-function isOnPath(command) {
-  return (process.env.PATH ?? '').split(path.delimiter).some((folder) => {
-    const file = statSync(path.join(folder, command), { throwIfNoEntry: false });
-    return file?.isFile() === true && (file.mode & 0o111) !== 0;
-  });
+/** @param {string} file */
+function isProgram(file) {
+  const stat = statSync(file, { throwIfNoEntry: false });
+  return stat?.isFile() === true && (stat.mode & 0o111) !== 0;
+}
+
+/** @param {SystemPackage} entry */
+function isThere({ command, libraries }) {
+  if (libraries !== undefined) return isProgram(command) || isProgram(path.join(unpackedDir, command));
+  return (process.env.PATH ?? '').split(path.delimiter).some((folder) => isProgram(path.join(folder, command)));
 }
 
 /** apt-get as root is the only way of installing that needs no question answered. */
@@ -65,7 +83,28 @@ function installWithApt(missing) {
   process.env.DEBIAN_FRONTEND = 'noninteractive';
   // Without fresh lists apt-get on a new machine finds no package at all.
   runStep('apt-get', ['update', '-qq']);
-  runStep('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...missing.map((entry) => entry.debian)]);
+  const names = missing.flatMap(({ debian, libraries }) => libraries ?? [debian]);
+  runStep('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...names]);
+  for (const { debian, libraries } of missing) if (libraries !== undefined) unpack(debian);
+}
+
+/** @param {string} debian */
+function unpack(debian) {
+  mkdirSync(unpackedDir, { recursive: true });
+  const folder = mkdtempSync(path.join(tmpdir(), 'holdfast-debian-'));
+  try {
+    // In a folder of its own the file's name, which holds the version, needs not be known. apt's own user may not write
+    // there, about which it warns.
+    runStep('sh', [
+      '-c',
+      'cd "$0" && apt-get download -qq "$1" && dpkg-deb -x ./*.deb "$2"',
+      folder,
+      debian,
+      unpackedDir,
+    ]);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 /**
@@ -75,7 +114,7 @@ function installWithApt(missing) {
  * @returns {SystemPackage[]} the ones still missing; whoever runs tests skips their files
  */
 export function ensureSystemPackages() {
-  const missing = systemPackages.filter((entry) => !isOnPath(entry.command));
+  const missing = systemPackages.filter((entry) => !isThere(entry));
   if (missing.length === 0) return [];
   if (canInstall()) {
     try {
@@ -84,7 +123,7 @@ export function ensureSystemPackages() {
       process.stderr.write(`WARNING: ${error instanceof Error ? error.message : error}\n`);
     }
   }
-  const stillMissing = missing.filter((entry) => !isOnPath(entry.command));
+  const stillMissing = missing.filter((entry) => !isThere(entry));
   for (const { command, debian, neededFor } of stillMissing) {
     process.stderr.write(
       `WARNING: '${command}' is not installed, so this is SKIPPED: ${neededFor}. (Debian package: ${debian})\n`,

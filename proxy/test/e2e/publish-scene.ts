@@ -20,11 +20,17 @@ import { until } from './until.js';
 /** Our command under Pushpin's name: the way into `holdfast publish` that needs no other part of the proxy. */
 export const ours = join(root, 'proxy', 'bin', 'pushpin-publish.js');
 
-/** Debian's; by its path, since our own stands under the same name on the PATH of npm scripts. */
-export const debians = '/usr/bin/pushpin-publish';
+const installed = '/usr/bin/pushpin-publish';
+const unpacked = join(root, 'node_modules', '.cache', 'debian', installed);
+
+/**
+ * Debian's: installed, or unpacked by the set-up of the tests. By its path, since our own stands under the same name on the
+ * PATH of npm scripts.
+ */
+export const debians = existsSync(installed) ? installed : unpacked;
 
 /** For tests that need Debian's command: the reason to skip, or false. */
-export const withoutDebians = existsSync(debians) ? false : `${debians} (Debian package pushpin) is not installed`;
+export const withoutDebians = existsSync(debians) ? false : `${installed} (Debian package pushpin) is not there`;
 
 /** Where to publish, and what came. */
 export interface PublishScene {

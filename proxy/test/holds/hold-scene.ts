@@ -29,6 +29,7 @@ import { type Answer, type Asking, open } from '../e2e/client.js';
 import { until } from '../e2e/until.js';
 import { Scene } from '../edge/clause.js';
 import { makeNodeEdge } from '../edge/node-edge-maker.js';
+import { USUAL_RULES } from '../origin/forward-rules.js';
 import { type Asked, PullOrigin } from './pull-origin.js';
 
 /** What a scene is made with. */
@@ -64,16 +65,6 @@ export interface Ids {
 export interface Held {
   readonly answer: Promise<Answer>;
 }
-
-const RULES = {
-  cdnLoop: '',
-  acceptForwardedProtocol: false,
-  setForwardedProtocol: 'true',
-  forwardedFor: { append: true },
-  forwardedForTrusted: { append: true },
-  origHeadersNeedMark: new Set<string>(),
-  acceptRouteHeader: false,
-} as const;
 
 /** How long an item waits for the one before it, in ms. */
 export const WAIT = 5_000;
@@ -262,7 +253,7 @@ export class HoldScene {
     const options = this.#options;
     const random = () => options.random ?? 0;
     const sigKey = options.sigKey === undefined ? undefined : parseSigKey(options.sigKey, () => Buffer.alloc(0));
-    const forwarder = new Forwarder({ rules: RULES, sigIss: 'holdfast', sigKey }, new GripHeaders(clock));
+    const forwarder = new Forwarder({ rules: USUAL_RULES, sigIss: 'holdfast', sigKey }, new GripHeaders(clock));
     const originOf: RequestParts['originOf'] = (target, route, host) =>
       target.kind === 'http' ? this.#client.origin(target, host) : new TestOrigin(route.pathBeg);
     const routes = () => this.table;
@@ -286,7 +277,7 @@ export class HoldScene {
         debug: options.debug ?? false,
         acceptRouteHeader: false,
         autoCrossOrigin: options.autoCrossOrigin ?? false,
-        forward: RULES,
+        forward: USUAL_RULES,
         upstreamKey: undefined,
         requestBodyMax: options.requestBodyMax ?? 100_000,
         instructBodyMax: 100_000,

@@ -25,6 +25,7 @@ import { GripHeaders } from '../../dist/origin/grip-headers.js';
 import type { Origin, OriginCall, OriginHandler, OriginRequest } from '../../dist/origin/origin.js';
 import { toRoute } from '../../dist/routes/route.js';
 import { RouteTable } from '../../dist/routes/route-table.js';
+import { USUAL_RULES } from '../origin/forward-rules.js';
 
 const CHANNEL = 'log';
 const WAIT = 5_000;
@@ -34,16 +35,6 @@ const LINK_TIMEOUT = 30;
 
 /** Longest delay of anything an origin says, in ms. */
 export const MAX_DELAY = 400;
-
-const RULES = {
-  cdnLoop: '',
-  acceptForwardedProtocol: false,
-  setForwardedProtocol: 'true',
-  forwardedFor: { append: true },
-  forwardedForTrusted: { append: true },
-  origHeadersNeedMark: new Set<string>(),
-  acceptRouteHeader: false,
-} as const;
 
 /** How an origin gives one answer. */
 export interface Manner {
@@ -139,7 +130,7 @@ export class LogWorld implements Origin {
     this.#table = new RouteTable([toRoute(parseRouteLine('* 127.0.0.1:1', 1) as RouteLine, () => undefined)]);
     const random = () => 0;
     const client = new LinkClient({
-      forwarder: new Forwarder({ rules: RULES, sigIss: '', sigKey: undefined }, new GripHeaders(clock)),
+      forwarder: new Forwarder({ rules: USUAL_RULES, sigIss: '', sigKey: undefined }, new GripHeaders(clock)),
       originOf: () => this,
       routes: () => this.#table,
     });

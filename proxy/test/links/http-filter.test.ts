@@ -13,17 +13,8 @@ import { RouteTable } from '../../dist/routes/route-table.js';
 import { until } from '../e2e/until.js';
 import { type Asked, PullOrigin } from '../holds/pull-origin.js';
 import { makeClient } from '../origin/client-scene.js';
+import { USUAL_RULES } from '../origin/forward-rules.js';
 import { deadPort } from '../origin/raw-origin.js';
-
-const RULES = {
-  cdnLoop: '',
-  acceptForwardedProtocol: false,
-  setForwardedProtocol: 'true',
-  forwardedFor: { append: true },
-  forwardedForTrusted: { append: true },
-  origHeadersNeedMark: new Set<string>(),
-  acceptRouteHeader: false,
-} as const;
 
 /** Questions to a server, under a clock that stands still. */
 class Asking {
@@ -37,7 +28,7 @@ class Asking {
     const route = toRoute(parseRouteLine(`* 127.0.0.1:${origin.port}`, 1) as RouteLine, () => undefined);
     const table = new RouteTable([route]);
     const links = new LinkClient({
-      forwarder: new Forwarder({ rules: RULES, sigIss: '', sigKey: undefined }, new GripHeaders(this.clock)),
+      forwarder: new Forwarder({ rules: USUAL_RULES, sigIss: '', sigKey: undefined }, new GripHeaders(this.clock)),
       originOf: (target, _route, host) => client.origin(target as never, host),
       routes: () => table,
     });

@@ -1,4 +1,4 @@
-/** Owns: the rules of forwarding with every setting off, for tests to start from. */
+/** Owns: rules of forwarding for tests to start from: every setting off, and as they usually are. */
 import type { ForwardRules } from '../../dist/origin/headers.js';
 
 /** Nothing is added, accepted or cut: fields go to the origin as they came. */
@@ -10,4 +10,12 @@ export const NO_RULES: ForwardRules = {
   forwardedForTrusted: { append: false },
   origHeadersNeedMark: new Set(),
   acceptRouteHeader: false,
+};
+
+/** As with the default configuration: `X-Forwarded-Proto` and `-For` tell origins of the client. */
+export const USUAL_RULES: ForwardRules = {
+  ...NO_RULES,
+  setForwardedProtocol: 'true',
+  forwardedFor: { append: true },
+  forwardedForTrusted: { append: true },
 };

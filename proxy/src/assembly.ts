@@ -213,6 +213,7 @@ function requestParts(
     log: log.child('hold'),
     queueLimit: config.holds.clientQueueMax,
     slowClientPolicy: config.holds.slowClientPolicy,
+    gapPolicy: config.holds.gapPolicy,
   };
   const client = new LinkClient({ forwarder, originOf, routes: () => routes.table });
   const holds: HoldParts = {

@@ -29,6 +29,10 @@ export const closeReasons = {
     meaning: 'The client read too slowly: more than `client_queue_size` waited for it.',
     code: 1013,
   },
+  'items-lost': {
+    meaning: 'Items of its channel were lost, and `gap_policy` is `close`: the client may come back and start anew.',
+    code: 1012,
+  },
   shutdown: { meaning: 'The node went down.', code: 1012 },
 } as const satisfies Readonly<Record<string, CloseRow>>;
 

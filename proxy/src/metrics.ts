@@ -2,7 +2,7 @@
  * Owns: everything that is counted, as named events, and its exposition for Prometheus. Labels are drawn from bounded
  * sets: never a channel name, a path or a client. Does not own: when something happens. The only importer of prom-client.
  */
-import type { IdCacheEvents, PublishEvents } from '@holdfast/control-api';
+import type { GapReason, IdCacheEvents, PublishEvents } from '@holdfast/control-api';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { DeliveryEvents } from './channels/item-delivery.js';
 import type { ReleaseCause } from './channels/sequencer.js';
@@ -46,6 +46,7 @@ export class Metrics implements SubscriberEvents, DeliveryEvents, IdCacheEvents,
   readonly #itemsHeld;
   readonly #itemsReleased;
   readonly #itemsAbandoned;
+  readonly #gaps;
   readonly #idsForgotten;
   readonly #publishRejected;
   readonly #recovers;
@@ -82,6 +83,9 @@ export class Metrics implements SubscriberEvents, DeliveryEvents, IdCacheEvents,
     this.#itemsHeld = this.#counter('items_held_total', 'Items that came before the one they name, and waited.', []);
     this.#itemsReleased = this.#counter('items_released_total', 'Items that waited and passed, by cause.', ['cause']);
     this.#itemsAbandoned = this.#counter('items_abandoned_total', 'Waiting items whose last subscriber left.', []);
+    this.#gaps = this.#counter('gaps_total', 'Gaps in channels: items that never reached this node, by reason.', [
+      'reason',
+    ]);
     this.#idsForgotten = this.#counter('ids_forgotten_total', 'Item ids forgotten early, for want of room.', []);
     this.#published = this.#counter('items_published_total', 'Items taken by the control API.', []);
     this.#publishRejected = this.#counter('publish_rejected_total', 'Calls that the control API refused.', ['code']);
@@ -135,6 +139,10 @@ export class Metrics implements SubscriberEvents, DeliveryEvents, IdCacheEvents,
 
   idsForgotten(count: number): void {
     this.#idsForgotten.inc(count);
+  }
+
+  itemsLost(reason: GapReason): void {
+    this.#gaps.inc({ reason });
   }
 
   itemDelivered(): void {

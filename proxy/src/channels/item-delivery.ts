@@ -2,7 +2,7 @@
  * Owns: the way of a message that has reached this node to its subscribers: first in order, then to each.
  * Does not own: the backplane that brought it, the order itself (`sequencer`), or what a subscriber does with it.
  */
-import type { BackplaneListener, Gap, ItemMessage, Log, Message } from '@holdfast/control-api';
+import type { BackplaneListener, Gap, GapReason, ItemMessage, Log, Message } from '@holdfast/control-api';
 import type { Clock } from '../clock.js';
 import { Delivery } from './delivery.js';
 import type { RateLimiter } from './rate-limiter.js';
@@ -13,6 +13,8 @@ import { Sequencer, type SequencerEvents } from './sequencer.js';
 export interface DeliveryEvents extends SequencerEvents {
   /** An item reached this node and was given to so many connections, or waits for its turn there. */
   itemDelivered(receivers: number): void;
+  /** The backplane has told of a gap: items of one channel will never reach this node. */
+  itemsLost(reason: GapReason): void;
 }
 
 /** What delivery is given. */
@@ -52,9 +54,16 @@ export class ItemDelivery implements BackplaneListener {
     for (const subscriber of this.#registry().all()) subscriber.recover();
   }
 
-  onGap({ channel }: Gap): void {
+  onGap({ channel, reason, after, until }: Gap): void {
+    const { events, log } = this.#parts;
+    const subscribers = [...this.#registry().of(channel)];
+    events.itemsLost(reason);
+    log.warn(
+      { channel, reason, after, until, subscribers: subscribers.length },
+      `items lost on channel=${channel}: ${reason}`,
+    );
     this.sequencer.forgetLastId(channel);
-    for (const subscriber of [...this.#registry().of(channel)]) subscriber.recover();
+    for (const subscriber of subscribers) subscriber.missed();
   }
 
   /** The node goes down: delivers what waits for its turn. To be called while the subscribers are still there. */

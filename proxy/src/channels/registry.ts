@@ -27,6 +27,8 @@ const NOBODY: ReadonlySet<Subscriber> = new Set();
 interface Channel {
   readonly subscribers: Set<Subscriber>;
   pending: Promise<void> | undefined;
+  /** The backplane refused: whoever comes next has it asked again. */
+  refused: boolean;
   /** Runs while nobody is subscribed: what is known of the channel is kept for the next poll. */
   linger: Timer | undefined;
 }
@@ -61,6 +63,7 @@ export class ChannelRegistry {
     let waits: Promise<void>[] | undefined;
     for (const name of channels) {
       const channel = this.#channels.get(name) ?? this.#open(name);
+      if (channel.refused) this.#declare(name, channel);
       const { size } = channel.subscribers;
       channel.subscribers.add(subscriber);
       if (channel.subscribers.size > size) this.#watch?.joined(name, subscriber.kind);
@@ -125,17 +128,23 @@ export class ChannelRegistry {
   }
 
   #open(name: string): Channel {
-    const channel: Channel = { subscribers: new Set(), pending: undefined, linger: undefined };
+    const channel: Channel = { subscribers: new Set(), pending: undefined, refused: false, linger: undefined };
     this.#channels.set(name, channel);
-    const pending = this.#interest.subscribe(name);
-    if (pending !== undefined) {
-      channel.pending = pending;
-      const settled = () => {
-        channel.pending = undefined;
-      };
-      pending.then(settled, settled);
-    }
+    this.#declare(name, channel);
     return channel;
+  }
+
+  #declare(name: string, channel: Channel): void {
+    channel.refused = false;
+    channel.pending = this.#interest.subscribe(name);
+    const settle = (refused: boolean) => {
+      channel.pending = undefined;
+      channel.refused = refused;
+    };
+    channel.pending?.then(
+      () => settle(false),
+      () => settle(true),
+    );
   }
 
   #close(name: string): void {

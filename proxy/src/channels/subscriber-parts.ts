@@ -6,7 +6,7 @@ import type { Log } from '@holdfast/control-api';
 import type { Clock } from '../clock.js';
 import type { CloseReason } from '../close-reasons.js';
 import type { ChannelRegistry } from './registry.js';
-import type { SubscriberKind } from './subscriber.js';
+import type { Subscriber, SubscriberKind } from './subscriber.js';
 
 /** What a subscriber that is over amounts to. */
 export interface SubscriberEnd {
@@ -37,6 +37,26 @@ export interface SubscriberEvents {
 /** What becomes of a client that does not read. */
 export type SlowClientPolicy = 'close' | 'drop';
 
+/** What becomes of a connection of whose channel items are lost, and which cannot ask its origin for them. */
+export type GapPolicy = 'close' | 'continue';
+
+/**
+ * Over how long the ends of connections are spread that are closed because items were lost, in ms: there may be many, and
+ * all their clients come back.
+ */
+const CLOSE_SPREAD_MS = 2_000;
+
+/** Takes a subscriber that has missed items, and must not get those that follow, off its channels, and ends it soon. */
+export function endSoon(
+  subscriber: Subscriber,
+  channels: readonly string[],
+  { registry, clock, random }: SubscriberParts,
+  end: () => void,
+): void {
+  registry.remove(subscriber, channels);
+  clock.after(random() * CLOSE_SPREAD_MS, end);
+}
+
 /** Given to every subscriber; the same for all. */
 export interface SubscriberParts {
   readonly registry: ChannelRegistry;
@@ -48,4 +68,5 @@ export interface SubscriberParts {
   /** How many bytes may wait for a client before the policy applies. */
   readonly queueLimit: number;
   readonly slowClientPolicy: SlowClientPolicy;
+  readonly gapPolicy: GapPolicy;
 }

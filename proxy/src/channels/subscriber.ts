@@ -18,6 +18,11 @@ export interface Subscriber {
   deliver(delivery: Delivery): boolean;
   /** Asked to find out what it may have missed: every channel is suspect. */
   recover(): void;
+  /**
+   * Items of one of its channels are lost: none comes again, and those that come next do not follow the last one. A
+   * subscriber that can ask its origin does so; others carry out the policy for gaps.
+   */
+  missed(): void;
   /** Has an origin that does not speak by itself asked for news; absent where there is none. */
   refresh?(): void;
   /** Ends the connection because the node is going down. */

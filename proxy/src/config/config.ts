@@ -95,6 +95,7 @@ export interface HoldsConfig {
   readonly slowClientPolicy: 'close' | 'drop';
   readonly subscriptionsMax: number;
   readonly updateOnFirstSubscription: boolean;
+  readonly gapPolicy: 'close' | 'continue';
 }
 
 /** For channels: order, duplicates, pace. */
@@ -109,6 +110,19 @@ export interface ChannelsConfig {
   /** 0: duplicates are not looked for. */
   readonly idCacheTtlMs: number;
   readonly subscriptionLingerMs: number;
+}
+
+/** For the Redis through which several nodes are one. */
+export interface RedisConfig {
+  /** May hold a password. */
+  readonly url: string;
+  readonly prefix: string;
+  /** Absolute paths of PEM files. */
+  readonly tls: {
+    readonly ca?: string | undefined;
+    readonly cert?: string | undefined;
+    readonly key?: string | undefined;
+  };
 }
 
 /** For the statistics feed. */
@@ -126,6 +140,7 @@ export interface AdminConfig {
   /** Empty: off. */
   readonly listen: readonly Listen[];
   readonly prometheusPrefix: string;
+  readonly readyWithoutRedis: boolean;
 }
 
 /** For the log. */
@@ -150,6 +165,8 @@ export interface Config {
   readonly origin: OriginConfig;
   readonly routes: RoutesConfig;
   readonly control: ControlConfig;
+  /** Undefined: the node is alone. */
+  readonly redis: RedisConfig | undefined;
   readonly zeromq: ZeromqConfig;
   readonly holds: HoldsConfig;
   readonly channels: ChannelsConfig;
@@ -224,6 +241,11 @@ function controlConfig(values: Values): ControlConfig {
   };
 }
 
+function redisConfig(values: Values): RedisConfig | undefined {
+  const { redis_url: url, redis_prefix: prefix, redis_tls_ca: ca, redis_tls_cert: cert, redis_tls_key: key } = values;
+  return url === undefined || url === '' ? undefined : { url, prefix, tls: { ca, cert, key } };
+}
+
 function channelsConfig(values: Values): ChannelsConfig {
   return {
     messageRate: limit(values.message_rate),
@@ -281,6 +303,7 @@ export function toConfig(values: Values, context: ConfigContext): Config {
     origin: originConfig(values),
     routes: file === undefined ? { lines, baseDir: context.routesDir } : { file, baseDir: context.routesDir },
     control: controlConfig(values),
+    redis: redisConfig(values),
     zeromq: {
       pull: values.push_in_spec,
       sub: values.push_in_sub_specs ?? [],
@@ -294,12 +317,14 @@ export function toConfig(values: Values, context: ConfigContext): Config {
       slowClientPolicy: values.slow_client_policy,
       subscriptionsMax: values.connection_subscription_max,
       updateOnFirstSubscription: values.update_on_first_subscription,
+      gapPolicy: values.gap_policy,
     },
     channels: channelsConfig(values),
     stats: statsConfig(values),
     admin: {
       listen: [...(values.admin_port ?? []), ...(values.prometheus_port ?? [])],
       prometheusPrefix: values.prometheus_prefix,
+      readyWithoutRedis: values.ready_without_redis,
     },
     log: logConfig(values, context.isTerminal),
   });

@@ -40,6 +40,7 @@ export const optionGroups = [
   'Routes and origins',
   'Control API',
   'Delivery',
+  'Several nodes',
   'Logs and metrics',
   'Process',
 ] as const;

@@ -172,6 +172,21 @@ function settleControl(values: Draft, settlement: Settlement, format: FileFormat
     );
 }
 
+function settleRedis(values: Draft, settlement: Settlement): void {
+  const { redis_prefix: prefix, redis_tls_cert: cert, redis_tls_key: key } = values;
+  const { sources } = settlement;
+  const prefixFrom = sources.get('redis_prefix');
+  if (/[{}]/.test(prefix) && prefixFrom !== undefined)
+    settlement.fail(
+      'ERR_CONFIG_VALUE',
+      prefixFrom,
+      'must not hold braces, which tell Redis Cluster where a key belongs',
+    );
+  const alone = sources.get(cert === undefined ? 'redis_tls_key' : 'redis_tls_cert');
+  if ((cert === undefined) !== (key === undefined) && alone !== undefined)
+    settlement.fail('ERR_CONFIG_CONFLICT', alone, 'redis_tls_cert and redis_tls_key must be given together');
+}
+
 /** Moves ports up by `port_offset`, which is then 0, so that printed values mean the same when loaded again. */
 function settlePorts(values: Draft, settlement: Settlement): void {
   const { port_offset: offset } = values;
@@ -224,6 +239,7 @@ export function settle(layers: readonly Settings[], context: SettleContext): Set
   settleRoutes(values, settlement);
   settleControl(values, settlement, context.format);
   settlePorts(values, settlement);
+  settleRedis(values, settlement);
   if (context.format === 'pushpin' && values.log_format === 'auto') values.log_format = 'text';
   const workers = sources.get('workers');
   if (workers !== undefined && values.workers !== 1)

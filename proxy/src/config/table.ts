@@ -9,6 +9,7 @@ import { clientOptions } from './options/client-options.js';
 import { controlOptions } from './options/control-options.js';
 import { deliveryOptions } from './options/delivery-options.js';
 import { forwardingOptions } from './options/forwarding-options.js';
+import { nodeOptions } from './options/node-options.js';
 import { processOptions } from './options/process-options.js';
 import { telemetryOptions } from './options/telemetry-options.js';
 
@@ -17,6 +18,7 @@ const rows = [
   ...forwardingOptions,
   ...controlOptions,
   ...deliveryOptions,
+  ...nodeOptions,
   ...telemetryOptions,
   ...processOptions,
 ] as const;

@@ -100,6 +100,12 @@ export class ResponseHold implements Subscriber, ResponseOwner {
     else this.#retry();
   }
 
+  /** The origin knows what was lost, and is asked as after a gap in ids: in its turn, for there may be many. */
+  missed(): void {
+    if (this.#body === undefined) this.#overtaken = true;
+    else this.#withdraw ??= this.#parts.limiter.enter(this.#start.scope.url, () => this.#retry());
+  }
+
   shutDown(): void {
     this.#timeOut('shutdown');
   }

@@ -6,7 +6,7 @@
 import { type Instruct, type ResponseFilter, responseFilter } from '@holdfast/grip';
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscriber } from '../channels/subscriber.js';
-import type { SubscriberEnd } from '../channels/subscriber-parts.js';
+import { endSoon, type SubscriberEnd } from '../channels/subscriber-parts.js';
 import type { Subscription, SubscriptionList } from '../channels/subscription-list.js';
 import type { CloseReason } from '../close-reasons.js';
 import type { ClientResponse, ResponseOwner } from '../edge/edge.js';
@@ -143,6 +143,13 @@ export class StreamHold implements Subscriber, ResponseOwner, NextLinkOwner {
   recover(): void {
     if (this.#state !== 'open') this.#outdated = true;
     else this.#goCatchUp();
+  }
+
+  missed(): void {
+    const { subscriber } = this.#parts;
+    if (this.#instruct.links.next !== undefined) this.recover();
+    else if (subscriber.gapPolicy === 'close')
+      endSoon(this, this.#list.channels, subscriber, () => this.#end('items-lost', true));
   }
 
   shutDown(): void {

@@ -12,6 +12,7 @@ import {
 } from '@holdfast/grip';
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscriber } from '../channels/subscriber.js';
+import { endSoon } from '../channels/subscriber-parts.js';
 import { type CloseReason, closeCode, closeReasons } from '../close-reasons.js';
 import type { ClientRequest } from '../edge/edge.js';
 import { type Filtered, ItemFilter, passesFreely } from '../links/item-filter.js';
@@ -159,6 +160,12 @@ export class Session implements Subscriber, SocketOwner {
 
   /** Sessions have no ids to be behind with: their origins see to what they send. */
   recover(): void {}
+
+  missed(): void {
+    const { subscriber } = this.#parts;
+    if (subscriber.gapPolicy === 'close')
+      endSoon(this, this.#subscriptions.names, subscriber, () => this.#end('items-lost'));
+  }
 
   /** An origin that is asked over HTTP is asked for news; one that speaks WebSocket sends them by itself. */
   refresh(): void {

@@ -21,6 +21,7 @@ class Scene {
       itemHeld: () => void this.counts.push('held'),
       itemReleased: (cause) => void this.counts.push(`released ${cause}`),
       itemsAbandoned: (count) => void this.counts.push(`abandoned ${count}`),
+      itemsLost: (reason) => void this.counts.push(`lost ${reason}`),
     },
     log: silentLog,
   });
@@ -108,6 +109,18 @@ t.test('a subscriber may leave while it is given an item, and take others with i
   t.strictSame([first.heard, later[0]?.heard], [['1'], []]);
   scene.publish('2');
   t.strictSame(first.heard, ['1']);
+});
+
+t.test('a gap: counted by reason, told to the subscribers of the channel, and its last id forgotten', async (t) => {
+  const scene = await Scene.open(t);
+  const [subscriber, other] = [scene.subscribe(), scene.subscribe('d')];
+  scene.publish('1');
+  scene.delivery.onGap({ channel: 'c', reason: 'epoch', after: { epoch: 'e', offset: 1 }, until: undefined });
+  t.strictSame([subscriber.heard, other.heard], [['1', 'missed'], []]);
+  t.strictSame(scene.counts, ['delivered 1', 'lost epoch']);
+  t.equal(scene.delivery.sequencer.lastId('c'), undefined);
+  scene.publish('9', '8');
+  t.equal(subscriber.heard.at(-1), '9');
 });
 
 t.test('recover: last ids are forgotten and everybody is asked once; what waits goes on waiting', async (t) => {

@@ -54,6 +54,8 @@ export class Connection implements Subscriber {
 
   recover(): void {}
 
+  missed(): void {}
+
   shutDown(): void {}
 }
 

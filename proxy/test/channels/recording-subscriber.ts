@@ -25,6 +25,10 @@ export class RecordingSubscriber implements Subscriber {
     this.heard.push('recover');
   }
 
+  missed(): void {
+    this.heard.push('missed');
+  }
+
   shutDown(): void {
     this.heard.push('shutDown');
   }

@@ -120,6 +120,16 @@ t.test('a backplane that cannot subscribe: the subscriber is told, and stays unt
   t.equal(registry.size, 0);
 });
 
+t.test('after a refusal the next subscriber has the backplane asked again', async (t) => {
+  const answers: (Promise<void> | undefined)[] = [Promise.reject(new Error('down')), undefined];
+  const { registry } = scene(0, () => answers.shift());
+  const [first, second, third] = [1, 2, 3].map(() => new RecordingSubscriber());
+  await t.rejects(registry.add(first as RecordingSubscriber, ['x']) as Promise<void>, { message: 'down' });
+  t.equal(registry.add(second as RecordingSubscriber, ['x']), undefined);
+  t.equal(registry.add(third as RecordingSubscriber, ['x']), undefined);
+  t.strictSame([answers.length, registry.count('x')], [0, 3]);
+});
+
 t.test('of: a view that may shrink while it is walked', async (t) => {
   const { registry } = scene();
   const subscribers = [1, 2, 3].map(() => new RecordingSubscriber());

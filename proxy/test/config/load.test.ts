@@ -267,3 +267,14 @@ t.test('help and version come back as text', async (t) => {
     text: /1\.2\.3/,
   });
 });
+
+t.test('Redis: a URL that is never printed, a prefix without braces, certificate and key together', async (t) => {
+  t.equal(load(t, {}).config.redis, undefined);
+  const url = 'redis://:hidden@127.0.0.1:6379/0';
+  const file = yaml(`redis:\n  url: ${url}\n  tls: {ca: ca.pem}\n`);
+  t.match(load(t, file).config.redis, { url, prefix: 'holdfast', tls: { ca: /\/ca\.pem$/, cert: undefined } });
+  t.notMatch(load(t, file).print(), /hidden/);
+  t.equal(load(t, { env: { HOLDFAST_REDIS_URL: url } }).config.redis?.url, url);
+  t.match(failure(t, yaml('redis_prefix: "a{b}"\n')), { code: 'ERR_CONFIG_VALUE', message: /braces/ });
+  t.match(failure(t, yaml('redis_tls_key: k\n')), { code: 'ERR_CONFIG_CONFLICT', message: /together/ });
+});

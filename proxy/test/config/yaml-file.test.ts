@@ -13,6 +13,21 @@ t.test('entries have plain values and the lines of their keys', async (t) => {
   });
 });
 
+t.test('groups and dots are a way to write the names of keys', async (t) => {
+  const entries = [
+    { key: 'redis_url', value: 'redis://h', line: 2 },
+    { key: 'redis_tls_ca', value: 'ca.pem', line: 4 },
+  ];
+  t.strictSame(parseYaml('redis:\n  url: redis://h\n  tls:\n    ca: ca.pem\n'), { entries, problems: [] });
+  t.strictSame(parseYaml('\nredis.url: redis://h\n\nredis_tls_ca: ca.pem\n'), { entries, problems: [] });
+  t.match(parseYaml('redis_url: a\nredis:\n  url: b\n').problems, [{ line: 3, reason: 'redis_url is given twice' }]);
+  t.strictSame(parseYaml('redis: {}\n').entries, [{ key: 'redis', value: {}, line: 1 }]);
+  t.strictSame(parseYaml('a: &x\n  b: 1\nc: *x\n').entries, [
+    { key: 'a_b', value: 1, line: 2 },
+    { key: 'c_b', value: 1, line: 2 },
+  ]);
+});
+
 t.test('JSON is YAML', async (t) => {
   t.strictSame(parseYaml('{"debug": true}').entries, [{ key: 'debug', value: true, line: 1 }]);
 });
@@ -26,6 +41,7 @@ for (const [what, text, line] of [
   ['a list at the top', '- a\n', 1],
   ['broken syntax', 'debug: true\nx: [1\n', 3],
   ['an unknown alias', 'debug: *nobody\n', 1],
+  ['an alias that leads in a circle', 'a: &a\n  b: *a\n', 1],
 ] as const)
   t.test(`${what} is a problem with its line`, async (t) => {
     t.match(parseYaml(text).problems, [{ line }]);

@@ -49,6 +49,7 @@ export interface HoldSceneOptions {
   readonly subscriptionMax?: number;
   readonly queueLimit?: number;
   readonly slowClientPolicy?: 'close' | 'drop';
+  readonly gapPolicy?: 'close' | 'continue';
   readonly requestBodyMax?: number;
   /** The number that stands for chance. */
   readonly random?: number;
@@ -105,7 +106,7 @@ export class HoldScene {
     this.delivery = new ItemDelivery(() => this.registry, {
       clock,
       wait: WAIT,
-      events: { itemDelivered() {}, itemHeld() {}, itemReleased() {}, itemsAbandoned() {} },
+      events: { itemDelivered() {}, itemHeld() {}, itemReleased() {}, itemsAbandoned() {}, itemsLost() {} },
       log: silentLog,
     });
     const interest = new ChannelInterest({
@@ -271,6 +272,7 @@ export class HoldScene {
       log: this.#log(),
       queueLimit: options.queueLimit ?? 1_000_000,
       slowClientPolicy: options.slowClientPolicy ?? 'close',
+      gapPolicy: options.gapPolicy ?? 'close',
     } as const;
     return {
       settings: {

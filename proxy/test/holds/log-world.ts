@@ -108,7 +108,7 @@ export class LogWorld implements Origin {
     const delivery = new ItemDelivery(() => this.#registry, {
       clock,
       wait: WAIT,
-      events: { itemDelivered() {}, itemHeld() {}, itemReleased() {}, itemsAbandoned() {} },
+      events: { itemDelivered() {}, itemHeld() {}, itemReleased() {}, itemsAbandoned() {}, itemsLost() {} },
       log: silentLog,
     });
     void this.#backplane.start(delivery);
@@ -143,6 +143,7 @@ export class LogWorld implements Origin {
         log: silentLog,
         queueLimit: 1_000_000,
         slowClientPolicy: 'close',
+        gapPolicy: 'close',
       },
       sequencer,
       links: { client, fetches: new SharedFetches(), clock, random },

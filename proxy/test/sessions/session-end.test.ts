@@ -118,6 +118,28 @@ for (const [says, options, reason] of [
   });
 }
 
+const GAP = { channel: 'a', reason: 'trimmed', after: { epoch: 'e', offset: 1 }, until: undefined } as const;
+
+t.test('items lost on a channel: the client is closed with 1012, soon, and gets nothing of what follows', async (t) => {
+  const scene = await SessionScene.open(t);
+  const joined = await scene.join();
+  await control(joined, { type: 'subscribe', channel: 'a' });
+  scene.delivery.onGap(GAP);
+  scene.publish('a', { content: 'after' });
+  scene.clock.advance(2_000);
+  t.equal(closeCodeOf(await joined.client.frame()), 1012);
+  t.equal((await scene.ended()).reason, 'items-lost');
+});
+
+t.test('items lost on a channel, with the policy to continue: the session goes on', async (t) => {
+  const scene = await SessionScene.open(t, { gapPolicy: 'continue' });
+  const joined = await scene.join();
+  await control(joined, { type: 'subscribe', channel: 'a' });
+  scene.delivery.onGap(GAP);
+  scene.publish('a', { content: 'after' });
+  t.equal((await joined.client.frame()).payload.toString(), 'after');
+});
+
 t.test('a shutdown finds sessions without channels too', async (t) => {
   const scene = await SessionScene.open(t);
   const { client } = await scene.join([]);

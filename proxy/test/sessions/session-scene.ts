@@ -40,6 +40,7 @@ export interface SceneOptions {
   readonly subscriptionMax?: number;
   readonly queueLimit?: number;
   readonly slowClientPolicy?: 'close' | 'drop';
+  readonly gapPolicy?: 'close' | 'continue';
 }
 
 /** A line of the log. */
@@ -73,6 +74,20 @@ const RULES: ForwardRules = {
 export class SessionScene {
   readonly clock = new ManualClock();
   readonly backplane = new LocalBackplane(silentLog);
+  readonly delivery = new ItemDelivery(() => this.registry, {
+    clock: this.clock,
+    wait: 5_000,
+    events: {
+      itemDelivered: (receivers) => {
+        this.counts.delivered += receivers;
+      },
+      itemHeld: () => {},
+      itemReleased: () => {},
+      itemsAbandoned: () => {},
+      itemsLost: () => {},
+    },
+    log: silentLog,
+  });
   readonly registry: ChannelRegistry = new ChannelRegistry(this.backplane, this.clock, 0);
   readonly opened: SessionOpening[] = [];
   readonly ends: SubscriberEnd[] = [];
@@ -101,21 +116,7 @@ export class SessionScene {
 
   static async open(t: Test, options: SceneOptions = {}): Promise<SessionScene> {
     const scene = new SessionScene(t, await RawOrigin.listen(t), options);
-    await scene.backplane.start(
-      new ItemDelivery(() => scene.registry, {
-        clock: scene.clock,
-        wait: 5_000,
-        events: {
-          itemDelivered: (receivers) => {
-            scene.counts.delivered += receivers;
-          },
-          itemHeld: () => {},
-          itemReleased: () => {},
-          itemsAbandoned: () => {},
-        },
-        log: silentLog,
-      }),
-    );
+    await scene.backplane.start(scene.delivery);
     t.teardown(() => scene.edge.close());
     const bound = await scene.edge.listen({ host: '127.0.0.1', port: 0 });
     scene.port = bound.port as number;
@@ -184,6 +185,7 @@ export class SessionScene {
         log: this.#log(),
         queueLimit: options.queueLimit ?? 1_000_000,
         slowClientPolicy: options.slowClientPolicy ?? 'close',
+        gapPolicy: options.gapPolicy ?? 'close',
       },
       dial: dialer.dial,
       filters: new HttpFilters(

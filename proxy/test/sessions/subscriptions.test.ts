@@ -16,6 +16,7 @@ async function subscriptions({ prefix = '', implicit = [], max = 10 }: Partial<P
     routeKey: '',
     deliver: () => true,
     recover() {},
+    missed() {},
     shutDown() {},
   };
   const own = new Subscriptions(subscriber, registry, prefix, implicit, max);

@@ -10,6 +10,9 @@ const INTERVAL_MS = 100;
 /** How many connections go in one batch. */
 const BATCH = 100;
 
+/** How many go within one interval over all links: after a gap of all channels every connection may have one of its own. */
+const TOTAL = 500;
+
 interface Queue {
   readonly waiting: Set<() => void>;
   timer: Timer | undefined;
@@ -19,6 +22,9 @@ interface Queue {
 export class UpdateLimiter {
   readonly #clock: Clock;
   readonly #queues = new Map<string, Queue>();
+  /** The interval for which `#left` counts, by its number since the Unix epoch. */
+  #interval = 0;
+  #left = TOTAL;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -46,9 +52,23 @@ export class UpdateLimiter {
         return;
       }
       this.#arm(link, queue);
-      const batch = [...queue.waiting].slice(0, BATCH);
+      const batch = [...queue.waiting].slice(0, Math.min(BATCH, this.#budget()));
       // One of the batch may take another's turn back.
-      for (const turn of batch) if (queue.waiting.delete(turn)) turn();
+      for (const turn of batch) {
+        if (!queue.waiting.delete(turn)) continue;
+        this.#left--;
+        turn();
+      }
     });
+  }
+
+  /** How many may still go within the present interval. */
+  #budget(): number {
+    const interval = Math.floor(this.#clock.now() / INTERVAL_MS);
+    if (interval !== this.#interval) {
+      this.#interval = interval;
+      this.#left = TOTAL;
+    }
+    return this.#left;
   }
 }

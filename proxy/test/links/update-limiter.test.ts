@@ -57,6 +57,18 @@ t.test('links do not wait for each other', async (t) => {
   t.ok(went.includes('x@100'));
 });
 
+t.test('of all links together five hundred go at a time', async (t) => {
+  const { clock, went, enter } = scene();
+  for (let i = 0; i < 1_200; i++) enter(`${i}`, `link ${i}`);
+  clock.advance(100);
+  t.equal(went.length, 500);
+  clock.advance(100);
+  t.equal(went.length, 1_000);
+  clock.advance(100);
+  t.equal(went.length, 1_200);
+  t.equal(new Set(went).size, 1_200);
+});
+
 t.test('one that is taken back does not go, nor cost a place', async (t) => {
   const { clock, went, enter } = scene();
   const withdraw = enter('a');

@@ -94,16 +94,16 @@ export class ResponseHold implements Subscriber, ResponseOwner {
     return true;
   }
 
+  /** The origin is asked again in its turn, for all holds are told at once. */
   recover(): void {
     // An answer that is still on its way was made before: it is out of date when it is there.
     if (this.#body === undefined) this.#overtaken = true;
-    else this.#retry();
+    else this.#retryInTurn();
   }
 
-  /** The origin knows what was lost, and is asked as after a gap in ids: in its turn, for there may be many. */
+  /** The origin knows what was lost. */
   missed(): void {
-    if (this.#body === undefined) this.#overtaken = true;
-    else this.#withdraw ??= this.#parts.limiter.enter(this.#start.scope.url, () => this.#retry());
+    this.recover();
   }
 
   shutDown(): void {
@@ -124,7 +124,7 @@ export class ResponseHold implements Subscriber, ResponseOwner {
   #missed({ channel }: Subscription, isHint: boolean): void {
     this.#parts.sequencer.forgetLastId(channel);
     if (isHint) this.#retry();
-    else this.#withdraw ??= this.#parts.limiter.enter(this.#start.scope.url, () => this.#retry());
+    else this.#retryInTurn();
   }
 
   #take(delivery: Delivery, format: HttpResponseFormat, subscription: Subscription): void {
@@ -193,6 +193,10 @@ export class ResponseHold implements Subscriber, ResponseOwner {
     response.writeHead(head, body.length);
     response.end(body);
     this.#owner.holdEnded(end);
+  }
+
+  #retryInTurn(): void {
+    this.#withdraw ??= this.#parts.limiter.enter(this.#start.scope.url, () => this.#retry());
   }
 
   #retry(): void {

@@ -111,7 +111,6 @@ export class HoldScene {
     });
     const interest = new ChannelInterest({
       backplane,
-      followers: [],
       sequencer: this.delivery.sequencer,
       clock,
       updatesFirst: options.updatesFirst ?? false,

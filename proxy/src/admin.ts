@@ -5,8 +5,10 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { EdgeError } from './edge/errors.js';
 
-/** Whether the node should be given traffic, with the reason when not. */
-export type Readiness = { readonly ready: true } | { readonly ready: false; readonly reason: string };
+/** Whether the node should be given traffic, with the reason when not, or what else is to be known. */
+export type Readiness =
+  | { readonly ready: true; readonly degraded?: string }
+  | { readonly ready: false; readonly reason: string };
 
 /** What `/metrics` shows. */
 export interface Exposition {
@@ -28,7 +30,7 @@ export class AdminServer {
       else if (path === '/livez') answer(response, 200, 'ok');
       else if (path === '/readyz') {
         const state = readiness();
-        answer(response, state.ready ? 200 : 503, state.ready ? 'ok' : state.reason);
+        answer(response, state.ready ? 200 : 503, textOf(state));
       } else if (path === '/metrics') {
         metrics.expose().then(
           (text) => response.writeHead(200, { 'Content-Type': metrics.contentType }).end(text),
@@ -57,6 +59,11 @@ export class AdminServer {
     this.#server.closeAllConnections();
     await closed;
   }
+}
+
+function textOf(state: Readiness): string {
+  if (!state.ready) return state.reason;
+  return state.degraded === undefined ? 'ok' : `degraded: ${state.degraded}`;
 }
 
 function answer(response: ServerResponse, status: number, text: string): void {

@@ -91,7 +91,7 @@ export class ControlPlane {
     for (const { what, uri, connects } of await this.zeromq.open())
       this.#log.announce(`${connects ? 'connecting to' : 'listening on'} ${uri} (${what})`);
     for (const { host, port } of this.#config.admin.listen) {
-      const admin = new AdminServer(this.#serving().exposition, () => this.#serving().readiness);
+      const admin = new AdminServer(this.#serving().exposition, () => this.#readiness);
       const url = await admin.listen(host, port);
       this.#admins.push(admin);
       this.#log.announce(`listening on ${url} (admin)`);
@@ -103,6 +103,15 @@ export class ControlPlane {
     await this.#control?.close();
     this.zeromq.close();
     await Promise.all([this.hub.close(), ...this.#admins.map((admin) => admin.close())]);
+  }
+
+  /** While the backplane is away, requests are still served and connections held; only publishing waits. */
+  get #readiness(): Readiness {
+    const { readiness } = this.#serving();
+    const { trouble } = this.hub;
+    if (!readiness.ready || trouble === undefined) return readiness;
+    if (this.#config.admin.readyWithoutRedis) return { ready: true, degraded: trouble };
+    return { ready: false, reason: trouble };
   }
 
   async #startControl(): Promise<void> {

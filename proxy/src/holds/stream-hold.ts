@@ -55,6 +55,9 @@ export class StreamHold implements Subscriber, ResponseOwner, NextLinkOwner {
   #withdraw: (() => void) | undefined;
   /** The item that has shown the last gap: the link is to tell it. */
   #missed: Delivery | undefined;
+  readonly #live: Promise<void> | undefined;
+  #failure: Error | undefined;
+  #hasHead = false;
   #items = 0;
   #dropped = 0;
 
@@ -73,17 +76,33 @@ export class StreamHold implements Subscriber, ResponseOwner, NextLinkOwner {
     this.#response.own(this);
     events.subscriberOpened('stream');
     this.#outdated = isOvertaken(start.list.all, parts.sequencer);
-    this.#subscribe();
+    this.#live = this.#subscribe();
   }
 
   get routeKey(): string {
     return this.#start.scope.route.id ?? '';
   }
 
+  /** Until the subscriptions of the start are live; undefined when they were at once. Never rejects. */
+  get live(): Promise<void> | undefined {
+    return this.#live;
+  }
+
+  /** The hold has ended; nothing may be written any more. */
+  get isOver(): boolean {
+    return this.#state === 'over';
+  }
+
+  /** Why it ended before its head was written, by a subscription that failed: the request is still to be answered. */
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
   /** Sends the head at once, so that clients know the stream is up before its first byte. Throws as `writeHead` does. */
   open(): void {
     const { code, reason, headers } = this.#instruct.response;
     this.#bodyFilter = this.#makeBodyFilter();
+    this.#hasHead = true;
     this.#response.writeHead({ status: code, reason, headers }, undefined, true);
   }
 
@@ -201,11 +220,12 @@ export class StreamHold implements Subscriber, ResponseOwner, NextLinkOwner {
     else this.#fail(why, 'link-failed');
   }
 
-  #subscribe(): void {
+  #subscribe(): Promise<void> | undefined {
     const { registry, log } = this.#parts.subscriber;
-    registry.add(this, this.#list.channels)?.catch((error: Error) => {
+    return registry.add(this, this.#list.channels)?.catch((error: Error) => {
       log.warn({ id: this.id, err: error }, 'subscription failed: closing the stream, so that its client comes back');
-      this.#end('origin-failed');
+      if (this.#hasHead) this.#end('origin-failed');
+      else if (this.#leave('origin-failed') !== undefined) this.#failure = error;
     });
   }
 

@@ -12,6 +12,7 @@ import {
   type ResponseHead,
   responseFilter,
 } from '@holdfast/grip';
+import { waitForLive } from '../channels/live-wait.js';
 import { metaOf } from '../channels/subscription-list.js';
 import type { ClientRequest, ClientResponse } from '../edge/edge.js';
 import { RequestError } from '../errors.js';
@@ -24,6 +25,7 @@ import type { OriginError } from '../origin/errors.js';
 import { describeTarget } from '../origin/failover.js';
 import type { Target } from '../routes/target.js';
 import type { AnswerBody } from './answer.js';
+import { LateBody } from './late-body.js';
 
 /** The exchange that the instruct came to: told what became of it, and the owner of the hold if there is one. */
 export interface InstructOwner extends HoldOwner {
@@ -147,6 +149,23 @@ export class InstructAnswer implements AnswerBody {
   }
 
   #stream(hold: StreamHold, instruct: Instruct): AnswerBody {
+    const { live } = hold;
+    if (live === undefined) return this.#openStream(hold, instruct);
+    // A client that has the head may rely on getting what is published from then on.
+    const late = new LateBody(() => this.#owner.holdWritable());
+    waitForLive(live, this.#scene.holds.subscriber.clock, () => {
+      if (hold.failure !== undefined) this.#owner.instructFailed(hold.failure);
+      if (hold.isOver) return;
+      try {
+        late.start(this.#openStream(hold, instruct));
+      } catch (error) {
+        this.#owner.instructFailed(error as Error);
+      }
+    });
+    return late;
+  }
+
+  #openStream(hold: StreamHold, instruct: Instruct): AnswerBody {
     try {
       hold.open();
     } catch (error) {

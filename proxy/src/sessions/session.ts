@@ -11,6 +11,7 @@ import {
   type WsControlInvalid,
 } from '@holdfast/grip';
 import type { Delivery } from '../channels/delivery.js';
+import { waitForLive } from '../channels/live-wait.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import { endSoon } from '../channels/subscriber-parts.js';
 import { type CloseReason, closeCode, closeReasons } from '../close-reasons.js';
@@ -61,6 +62,8 @@ export class Session implements Subscriber, SocketOwner {
   readonly #subscriptions: Subscriptions;
   readonly #timed: TimedMessages;
   readonly #since: number;
+  /** What the origin has said while a subscription is not live: it comes after. */
+  #held: (() => void)[] | undefined;
   #filter: ItemFilter | undefined;
   #state: State = 'open';
   #items = 0;
@@ -111,6 +114,10 @@ export class Session implements Subscriber, SocketOwner {
 
   originMessage(type: MessageType, data: Buffer): void {
     if (this.#state !== 'open') return;
+    if (this.#held !== undefined) {
+      this.#held.push(() => this.originMessage(type, data));
+      return;
+    }
     const { messagePrefix } = this.#start;
     if (messagePrefix === undefined || type === 'ping' || type === 'pong') {
       this.#toClient(type, data);
@@ -123,10 +130,18 @@ export class Session implements Subscriber, SocketOwner {
   }
 
   originClosed(code: number | undefined, reason: Buffer): void {
+    if (this.#held !== undefined) {
+      this.#held.push(() => this.originClosed(code, reason));
+      return;
+    }
     if (this.#leave('origin-closed')) this.#client.close(code, code === undefined ? undefined : reason);
   }
 
   originLost(error: OriginError): void {
+    if (this.#held !== undefined) {
+      this.#held.push(() => this.originLost(error));
+      return;
+    }
     this.#parts.subscriber.log.debug({ id: this.id, err: error }, 'origin lost');
     if (this.#leave('origin-failed')) this.#client.abort();
   }
@@ -260,10 +275,29 @@ export class Session implements Subscriber, SocketOwner {
   }
 
   #watch(live: Promise<void> | undefined): void {
-    live?.catch((error: Error) => {
+    if (live === undefined) return;
+    live.catch((error: Error) => {
       this.#parts.subscriber.log.warn({ id: this.id, err: error }, 'subscription failed: closing the session');
       this.#end('origin-failed');
     });
+    // A client that has a message from after the subscription may rely on getting what is published from then on.
+    this.#held ??= [];
+    this.#origin.pause();
+    waitForLive(live, this.#parts.subscriber.clock, () => this.#release());
+  }
+
+  #release(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    // One of them may be the next to wait.
+    for (let act = held.shift(); act !== undefined; act = held.shift()) {
+      act();
+      if (this.#held !== undefined) {
+        (this.#held as (() => void)[]).push(...held);
+        return;
+      }
+    }
+    this.#origin.resume();
   }
 
   #toClient(type: MessageType, data: Buffer): void {

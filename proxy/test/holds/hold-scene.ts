@@ -30,6 +30,7 @@ import { until } from '../e2e/until.js';
 import { Scene } from '../edge/clause.js';
 import { makeNodeEdge } from '../edge/node-edge-maker.js';
 import { USUAL_RULES } from '../origin/forward-rules.js';
+import type { Turn } from '../turn.js';
 import { type Asked, PullOrigin } from './pull-origin.js';
 
 /** What a scene is made with. */
@@ -50,6 +51,8 @@ export interface HoldSceneOptions {
   readonly queueLimit?: number;
   readonly slowClientPolicy?: 'close' | 'drop';
   readonly gapPolicy?: 'close' | 'continue';
+  /** When subscriptions are live; at once if left out. */
+  readonly live?: Turn;
   readonly requestBodyMax?: number;
   /** The number that stands for chance. */
   readonly random?: number;
@@ -110,7 +113,13 @@ export class HoldScene {
       log: silentLog,
     });
     const interest = new ChannelInterest({
-      backplane,
+      backplane: {
+        subscribe: (channel) => {
+          const live = backplane.subscribe(channel);
+          return options.live === undefined ? live : options.live.promise;
+        },
+        unsubscribe: (channel) => backplane.unsubscribe(channel),
+      },
       sequencer: this.delivery.sequencer,
       clock,
       updatesFirst: options.updatesFirst ?? false,

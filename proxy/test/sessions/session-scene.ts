@@ -22,6 +22,7 @@ import { SessionDialer } from '../../dist/sessions/dialer.js';
 import { Opening } from '../../dist/sessions/opening.js';
 import type { SessionOpening, SessionParts } from '../../dist/sessions/session-parts.js';
 import { WsAcceptor } from '../../dist/websocket/ws-socket.js';
+import type { Turn } from '../turn.js';
 import { type RawHandshake, RawOrigin } from '../websocket/raw-origin.js';
 import { type Answered, RawSocket } from '../websocket/raw-socket.js';
 
@@ -41,6 +42,8 @@ export interface SceneOptions {
   readonly queueLimit?: number;
   readonly slowClientPolicy?: 'close' | 'drop';
   readonly gapPolicy?: 'close' | 'continue';
+  /** When subscriptions are live; at once if left out. */
+  readonly live?: Turn;
 }
 
 /** A line of the log. */
@@ -88,7 +91,7 @@ export class SessionScene {
     },
     log: silentLog,
   });
-  readonly registry: ChannelRegistry = new ChannelRegistry(this.backplane, this.clock, 0);
+  readonly registry: ChannelRegistry;
   readonly opened: SessionOpening[] = [];
   readonly ends: SubscriberEnd[] = [];
   readonly lines: LogLine[] = [];
@@ -110,6 +113,14 @@ export class SessionScene {
     const target = ['127.0.0.1:', origin.port, options.target === undefined ? '' : `,${options.target}`].join('');
     const line = ['*', options.route === undefined ? '' : `,${options.route}`, ' ', options.before ?? '', ' ', target];
     this.#route = toRoute(parseRouteLine(line.join(''), 1) as RouteLine, () => undefined);
+    const interest = {
+      subscribe: (channel: string) => {
+        const live = this.backplane.subscribe(channel);
+        return options.live === undefined ? live : options.live.promise;
+      },
+      unsubscribe: (channel: string) => this.backplane.unsubscribe(channel),
+    };
+    this.registry = new ChannelRegistry(interest, this.clock, 0);
     this.#parts = this.#makeParts(options);
     this.edge = this.#makeEdge(options);
   }

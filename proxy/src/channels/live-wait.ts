@@ -1,0 +1,24 @@
+/**
+ * Owns: how long a client is kept from hearing of its subscription while that is not live yet. Does not own: subscriptions.
+ */
+import type { Clock } from '../clock.js';
+
+/**
+ * How long what tells a client that it is subscribed (the head of a stream, the messages that follow a session's subscribe)
+ * is held back for a subscription that is not live, in ms. It takes a round trip to the backplane; while the backplane is
+ * away it takes as long, and what was accepted meanwhile follows once the subscription is live.
+ */
+export const LIVE_WAIT_MS = 1_000;
+
+/** Calls `go` once: when the subscription is live, when it has failed, or when it takes too long. Never synchronously. */
+export function waitForLive(live: Promise<void>, clock: Clock, go: () => void): void {
+  let gone = false;
+  const once = () => {
+    if (gone) return;
+    gone = true;
+    clock.clear(timer);
+    go();
+  };
+  const timer = clock.after(LIVE_WAIT_MS, once);
+  live.then(once, once);
+}

@@ -1,0 +1,104 @@
+/** Streams whose subscription is live only after a while, as with a backplane across nodes. */
+import t from 'tap';
+import { LIVE_WAIT_MS } from '../../dist/channels/live-wait.js';
+import { until } from '../e2e/until.js';
+import { connectTo } from '../e2e/wire.js';
+import { Turn } from '../turn.js';
+import { HoldScene } from './hold-scene.js';
+
+const headers = { 'Grip-Hold': 'stream', 'Grip-Channel': 'room' };
+
+async function asked(scene: HoldScene) {
+  const answer = scene.ask();
+  let hasHead = false;
+  void answer.then(
+    () => {
+      hasHead = true;
+    },
+    () => {},
+  );
+  const origin = await scene.asked();
+  return { answer, origin, hasHead: () => hasHead };
+}
+
+t.test('the head goes out once the subscription is live, with the body and what was published meanwhile', async (t) => {
+  const live = new Turn();
+  const scene = await HoldScene.open(t, { live });
+  const { answer, origin, hasHead } = await asked(scene);
+  origin.answer({ headers, body: 'body ' });
+  await until('the hold', () => scene.registry.count('room') === 1);
+  scene.send('room', 'item ');
+  t.equal(scene.requests.length, 0);
+  t.equal(hasHead(), false);
+  live.resolve();
+  const stream = await answer;
+  await stream.until('body item ');
+  scene.send('room', 'more');
+  await stream.until('body item more');
+  t.match(scene.requests, [{ status: 200, hold: 'stream' }]);
+});
+
+t.test('a body that is still coming waits, and the origin with it', async (t) => {
+  const live = new Turn();
+  const scene = await HoldScene.open(t, { live });
+  const { answer, origin } = await asked(scene);
+  origin.begin(headers, 'one ');
+  await until('the hold', () => scene.registry.count('room') === 1);
+  live.resolve();
+  const stream = await answer;
+  await stream.until('one ');
+  origin.end('two ');
+  await stream.until('one two ');
+  scene.send('room', 'item');
+  await stream.until('one two item');
+});
+
+t.test('it waits a second at most: the client is not kept while the backplane is away', async (t) => {
+  const scene = await HoldScene.open(t, { live: new Turn() });
+  const { answer, origin } = await asked(scene);
+  origin.answer({ headers, body: 'body' });
+  await until('the hold', () => scene.registry.count('room') === 1);
+  scene.clock.advance(LIVE_WAIT_MS);
+  await (await answer).until('body');
+});
+
+t.test('a subscription that fails before is a failed request', async (t) => {
+  const live = new Turn();
+  const scene = await HoldScene.open(t, { live });
+  const { answer, origin } = await asked(scene);
+  origin.answer({ headers, body: 'body' });
+  await until('the hold', () => scene.registry.count('room') === 1);
+  live.reject(new Error('refused'));
+  const got = await answer;
+  await got.end();
+  t.equal(got.status, 502);
+  t.equal(scene.registry.size, 0);
+  t.match(scene.requests, [{ status: 502 }]);
+});
+
+t.test('one that fails later ends the stream', async (t) => {
+  const live = new Turn();
+  const scene = await HoldScene.open(t, { live });
+  const { answer, origin } = await asked(scene);
+  origin.answer({ headers, body: 'body' });
+  await until('the hold', () => scene.registry.count('room') === 1);
+  scene.clock.advance(LIVE_WAIT_MS);
+  const stream = await answer;
+  live.reject(new Error('refused'));
+  await stream.end();
+  t.match(await scene.holdsEnded(), { reason: 'origin-failed' });
+});
+
+t.test('a client that goes away meanwhile leaves nothing behind', async (t) => {
+  const live = new Turn();
+  const scene = await HoldScene.open(t, { live });
+  const wire = await connectTo(t, scene.url);
+  wire.send('GET / HTTP/1.1', 'Host: a', '');
+  (await scene.asked()).begin(headers, 'half');
+  await until('the hold', () => scene.registry.count('room') === 1);
+  wire.socket.resetAndDestroy();
+  await until('its end', () => scene.registry.count('room') === 0);
+  live.resolve();
+  await live.promise;
+  t.equal(scene.registry.size, 0);
+});

@@ -1,0 +1,56 @@
+/** Sessions whose subscription is live only after a while, as with a backplane across nodes. */
+import t from 'tap';
+import { LIVE_WAIT_MS } from '../../dist/channels/live-wait.js';
+import { until } from '../edge/wait.js';
+import { Turn } from '../turn.js';
+import { closeCodeOf, opcodes } from '../websocket/raw-frames.js';
+import { GRIP, type Joined, SessionScene } from './session-scene.js';
+
+const subscribe = (channel: string) => `c:${JSON.stringify({ type: 'subscribe', channel })}`;
+
+async function open(live: Turn): Promise<{ scene: SessionScene; joined: Joined }> {
+  const scene = await SessionScene.open(t, { live });
+  const joined = await scene.join(GRIP);
+  void joined.origin.text('m:before');
+  void joined.origin.text(subscribe('news'));
+  void joined.origin.text('m:after');
+  t.strictSame(await joined.client.brief(), [opcodes.text, 'before']);
+  await until(() => scene.registry.count('news') === 1);
+  return { scene, joined };
+}
+
+t.test('what the origin says after a subscribe reaches the client once that is live, in order', async (t) => {
+  const live = new Turn();
+  const { scene, joined } = await open(live);
+  void joined.origin.text(subscribe('more'));
+  void joined.origin.text('m:last');
+  scene.publish('news', { content: 'item' });
+  t.strictSame(await joined.client.brief(), [opcodes.text, 'item']);
+  live.resolve();
+  t.strictSame(await joined.client.brief(), [opcodes.text, 'after']);
+  t.strictSame(await joined.client.brief(), [opcodes.text, 'last']);
+  t.equal(scene.registry.count('more'), 1);
+});
+
+t.test('a close of the origin comes after what it has said', async (t) => {
+  const live = new Turn();
+  const { joined } = await open(live);
+  await joined.origin.close(4001);
+
+  live.resolve();
+  t.strictSame(await joined.client.brief(), [opcodes.text, 'after']);
+  t.equal(closeCodeOf(await joined.client.frame()), 4001);
+});
+
+t.test('it waits a second at most', async (t) => {
+  const { scene, joined } = await open(new Turn());
+  scene.clock.advance(LIVE_WAIT_MS);
+  t.strictSame(await joined.client.brief(), [opcodes.text, 'after']);
+});
+
+t.test('a subscription that fails ends the session', async (t) => {
+  const live = new Turn();
+  const { scene } = await open(live);
+  live.reject(new Error('refused'));
+  t.equal((await scene.ended()).reason, 'origin-failed');
+});

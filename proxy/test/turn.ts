@@ -1,0 +1,11 @@
+/** Owns: a promise in the hands of a test. Does not own: what waits for it. */
+
+/** A promise that the test settles. */
+export class Turn {
+  resolve: () => void = () => {};
+  reject: (error: Error) => void = () => {};
+  readonly promise = new Promise<void>((resolve, reject) => {
+    this.resolve = resolve;
+    this.reject = reject;
+  });
+}

@@ -1,5 +1,6 @@
 /** Clients served by several processes: they see one node, and lose nothing but their own connection when one dies. */
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
 import { createServer } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -38,7 +39,20 @@ async function start(t: Test, options: HoldfastOptions = {}) {
   return { origin, holdfast };
 }
 
-/** Worker processes by what the log says of each: number → pid. */
+/** Asks by a unix socket; resolves with the status. */
+function askSocket(t: Test, socketPath: string): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const asking = request({ socketPath, path: '/', agent: false, headers: { host: 'site' } }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    });
+    asking.on('error', reject);
+    asking.end();
+    t.teardown(() => asking.destroy());
+  });
+}
+
+/** The processes of the workers. */
 function pidsOf(holdfast: Holdfast): number[] {
   const path = `/proc/${holdfast.child.pid}/task/${holdfast.child.pid}/children`;
   return readFileSync(path, 'utf8').trim().split(' ').filter(Boolean).map(Number);
@@ -247,6 +261,13 @@ t.test('a unix socket is shared by the workers, also by those that come later', 
   process.kill(pidsOf(holdfast)[0] as number, 'SIGKILL');
   await holdfast.record('of the next', ({ msg }) => msg === 'worker serves clients');
   t.match(holdfast.child.stdout, `listening on unix:${path} (clients)`);
+  t.equal(statSync(path).mode & 0o777, 0o600);
+  const before = new Set(holdfast.records().map(({ worker }) => worker));
+  for (let i = 0; i < 6; i++) t.equal(await askSocket(t, path), 200);
+  await until('answers of all workers', async () => {
+    await askSocket(t, path);
+    return new Set(holdfast.records().map(({ worker }) => worker)).size >= before.size + WORKERS;
+  });
 });
 
 t.test(

@@ -6,7 +6,7 @@ import type { Exposition, Readiness } from './admin.js';
 import type { Surroundings } from './assembly.js';
 import type { Config } from './config/config.js';
 import type { Serving } from './control-plane.js';
-import { DataPlane } from './data-plane.js';
+import { DataPlane, type DataPlaneLoad } from './data-plane.js';
 import type { RootLog } from './log.js';
 
 /** One data plane. */
@@ -21,7 +21,6 @@ export class OneProcess implements Serving {
     this.#data = new DataPlane(config, log, surroundings);
   }
 
-  /** Begins to serve; see `DataPlane.start`. */
   async start(): Promise<readonly string[]> {
     const urls = await this.#data.start();
     this.#ready = true;
@@ -47,6 +46,10 @@ export class OneProcess implements Serving {
 
   get readiness(): Readiness {
     return this.#ready ? { ready: true } : { ready: false, reason: 'not accepting clients' };
+  }
+
+  get load(): DataPlaneLoad {
+    return this.#data.load;
   }
 
   /** The data plane asks the socket itself. */

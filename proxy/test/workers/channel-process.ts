@@ -1,0 +1,10 @@
+/** The other end of a channel, in a process of its own. */
+import { realClock } from '../../dist/clock.js';
+import { Channel } from '../../dist/workers/channel.js';
+
+const channel = new Channel(process, { clock: realClock });
+channel.answer('double', (n: number) => 2 * n);
+channel.answer('fail', () => {
+  throw new Error('not today');
+});
+channel.on('echo', (body: Buffer) => void channel.tell('echo', body));

@@ -11,7 +11,6 @@ import { ask, open } from './client.js';
 import { contextFiles, readCompose, readDockerfile, type Service, type Stage } from './deployment.js';
 import { freePort } from './free-port.js';
 import { newDirectory, runHoldfast, startHoldfast } from './holdfast.js';
-import { until } from './until.js';
 
 const { services, volumes } = readCompose();
 const stages = readDockerfile();
@@ -185,22 +184,34 @@ async function startRedis(t: Test): Promise<number> {
   return port;
 }
 
+/** Runs a command in Redis; resolves with what redis-cli shows of the answer. */
+async function redisCli(t: Test, port: number, ...words: readonly string[]): Promise<string> {
+  const client = startChild(t, { command: 'redis-cli', args: ['-e', '-p', String(port), ...words] });
+  t.match(await client.exited, { code: 0 }, client.stdout + client.stderr);
+  return client.stdout;
+}
+
 t.test('compose.yaml: Redis starts with the settings given', async (t) => {
   const port = await startRedis(t);
-  const client = startChild(t, {
-    command: 'redis-cli',
-    args: ['-p', String(port), 'config', 'get', 'append*', 'maxmemory-policy', 'client-output-buffer-limit'],
-  });
-  t.match(await client.exited, { code: 0 });
-  t.match(client.stdout, /appendonly\nyes\n/);
-  t.match(client.stdout, /maxmemory-policy\nnoeviction\n/);
-  t.match(client.stdout, / pubsub 268435456 67108864 60\n/);
+  const got = await redisCli(t, port, 'config', 'get', 'append*', 'maxmemory-policy', 'client-output-buffer-limit');
+  t.match(got, /appendonly\nyes\n/);
+  t.match(got, /maxmemory-policy\nnoeviction\n/);
+  t.match(got, / pubsub 268435456 67108864 60\n/);
 });
+
+/** Makes the user of docs/operations.md, and resolves with how it is written in a URL. */
+async function makeUser(t: Test, port: number): Promise<string> {
+  const page = readFileSync(join(root, 'docs', 'operations.md'), 'utf8');
+  const [, rights = ''] = /^ACL SETUSER holdfast on >password ([^`]+)```/m.exec(page) ?? [];
+  await redisCli(t, port, 'ACL', 'SETUSER', 'holdfast', 'on', '>password', ...rights.trim().split(/\s+/));
+  return 'holdfast:password';
+}
 
 // To be enabled with the Redis backplane.
 const backplane = { skip: 'there is no Redis backplane yet' };
 t.test('compose.yaml, as processes: what goes to one node reaches the clients of all', backplane, async (t) => {
-  const redis = await startRedis(t);
+  const port = await startRedis(t);
+  const redis = `${await makeUser(t, port)}@127.0.0.1:${port}`;
   const control = await freePort();
   const origin = startChild(t, {
     command: process.execPath,
@@ -209,14 +220,13 @@ t.test('compose.yaml, as processes: what goes to one node reaches the clients of
   });
   const [, target = ''] = await origin.line(/listening on http:\/\/(\S+)\n/);
   const here = (value: string) =>
-    value.replace('redis:6379', `127.0.0.1:${redis}`).replace('origin:3000', target).replace('0.0.0.0', '127.0.0.1');
+    value.replace('redis:6379', redis).replace('origin:3000', target).replace('0.0.0.0', '127.0.0.1');
   const started = await Promise.all(
     nodes.map((name) => {
       const settings = Object.entries(service(name).environment ?? {}).map(([key, value]) => [key, here(value)]);
       // The origin publishes to the first; see GRIP_URL there.
-      const port = name === 'node1' ? control : 0;
-      const env = { ...Object.fromEntries(settings), HOLDFAST_PUSH_IN_HTTP_PORT: String(port) };
-      return startHoldfast(t, { env });
+      const own = String(name === 'node1' ? control : 0);
+      return startHoldfast(t, { env: { ...Object.fromEntries(settings), HOLDFAST_PUSH_IN_HTTP_PORT: own } });
     }),
   );
   const streams = await Promise.all(started.map(({ clients }) => open(t, `${clients}/stream`)));
@@ -227,8 +237,6 @@ t.test('compose.yaml, as processes: what goes to one node reaches the clients of
     t.match(await ask(t, `${last}/publish`, { method: 'POST', body }), { status: 200 });
   await Promise.all(streams.map((stream) => stream.until('two\n')));
   for (const stream of streams) t.equal(stream.text, '[stream opened]\none\ntwo\n');
-  await until('all nodes ready', async () => {
-    const answers = await Promise.all(started.map((node) => ask(t, `${node.url('admin')}/readyz`)));
-    return answers.every(({ status, text }) => status === 200 && text === 'ok\n');
-  });
+  for (const node of started) t.match(await ask(t, `${node.url('admin')}/readyz`), { status: 200, text: 'ok\n' });
+  t.equal((await redisCli(t, port, 'ACL', 'LOG')).trim(), '', 'the user has all rights that nodes need');
 });

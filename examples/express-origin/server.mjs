@@ -2,7 +2,8 @@
 // some requests open, and later publishes what those clients wait for. It never holds a connection
 // itself. Any GRIP library does; this one uses @fanoutio/serve-grip as it is on npm.
 //
-// PORT      where this application listens (default 3000; 0 picks a free port)
+// HOST      the address at which this application listens (default 127.0.0.1)
+// PORT      its port (default 3000; 0 picks a free one)
 // GRIP_URL  the control API of the proxy (default http://127.0.0.1:5561/)
 import { HttpResponseFormat, HttpStreamFormat } from '@fanoutio/grip';
 import { ServeGrip } from '@fanoutio/serve-grip';
@@ -79,7 +80,8 @@ app.post('/publish', express.text({ type: () => true }), async (req, res) => {
   }
 });
 
-const server = app.listen(Number(process.env.PORT ?? 3000), '127.0.0.1', (error) => {
+const host = process.env.HOST ?? '127.0.0.1';
+const server = app.listen(Number(process.env.PORT ?? 3000), host, (error) => {
   if (error) throw error;
-  console.log(`express-origin listening on http://127.0.0.1:${server.address().port}`);
+  console.log(`express-origin listening on http://${host}:${server.address().port}`);
 });

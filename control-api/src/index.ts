@@ -15,6 +15,10 @@ export type {
 export type { History, HistoryPage, HistoryStart } from './backplane/history.js';
 export { IdCache, type IdCacheEvents, type RecentIds } from './backplane/id-cache.js';
 export { LocalBackplane } from './backplane/local.js';
+export { RedisBackplane, type RedisBackplaneOptions } from './backplane/redis/backplane.js';
+export type { RedisTls } from './backplane/redis/connection.js';
+export { noRedisEvents, type RedisEvents } from './backplane/redis/events.js';
+export { parseRedisUrl, type RedisUrl } from './backplane/redis/url.js';
 export type { Clock } from './clock.js';
 export { ControlError, type ControlErrorCode, controlErrors, type ErrorSide } from './errors.js';
 export { noPublishEvents, type PublishEvents } from './events.js';

@@ -37,16 +37,15 @@ export class CatchUp {
     this.#turnstile.enter(() => this.#read(watched));
   }
 
-  /** Opens a channel whose interest could not become live when it was declared, with what came since. */
-  openLate(watched: Watched, standing: Standing): void {
+  /** Opens a channel with what came since a moment, in ms by the clock of Redis. */
+  openLate(watched: Watched, standing: Standing, since: number): void {
     const { cursor, opening } = watched;
     if (!cursor || !opening) return;
     const { generation } = cursor;
     const isMeant = () => watched.cursor === cursor && cursor.generation === generation;
     this.#turnstile.enter(async () => {
       const { meta, stream } = watched.keys;
-      // Longer by what has passed since: whoever waits may get more than was missed, never less.
-      const ask = () => this.#commands.run(sinceScript, [meta, stream], [this.#clock.now() - opening.since]);
+      const ask = () => this.#commands.run(sinceScript, [meta, stream], [since]);
       const reply = await this.#persist(ask, isMeant);
       if (reply === undefined || !isMeant()) return;
       this.#events.historyRead();

@@ -62,8 +62,16 @@ export class RedisConnections {
       onMoved: (home) => listener.onMoved(home),
     };
     if (access.url.mode === 'cluster') {
-      this.#subscribers = new ClusterSubscribers({ access, commands, listener: own, clock, log });
       commands.use(openCluster(access, access.url.seeds, reports));
+      const subscribers = new ClusterSubscribers({
+        open: (server, to) => openConnection(access, to, server),
+        slots: () => commands.send('cluster', ['SLOTS']),
+        listener: own,
+        clock,
+        log,
+      });
+      this.#subscribers = subscribers;
+      commands.whenReady(() => subscribers.look());
       return;
     }
     commands.use(openConnection(access, reports));

@@ -246,21 +246,20 @@ export class Interest {
   #pass(watched: Watched, standing: Standing): void {
     const { cursor, opening } = watched;
     if (!cursor) return;
-    if (opening && this.#isLate(opening.since, standing)) {
-      this.#options.catchUp.openLate(watched, standing);
-      return;
+    if (opening) {
+      // Somewhat more than was waited, as the answer has travelled too: too much is told again rather than too little.
+      const waited = this.#options.clock.now() - opening.since;
+      const since = standing.now - waited;
+      if (waited > LATE_MS && standing.top > 0 && standing.time >= since) {
+        this.#options.catchUp.openLate(watched, standing, since);
+        return;
+      }
     }
     // A cursor that was never open takes this as its first barrier.
     cursor.check(standing);
     watched.opening = undefined;
     opening?.resolve();
     this.#options.catchUp.attend(watched);
-  }
-
-  /** Somebody has waited so long that items may have come meanwhile, and one did. */
-  #isLate(since: number, { top, age }: Standing): boolean {
-    const waited = this.#options.clock.now() - since;
-    return waited > LATE_MS && top > 0 && age <= waited;
   }
 
   /** With the connection lost, its return repairs everything; otherwise Redis has refused, and is asked again soon. */

@@ -125,3 +125,25 @@ export async function startRedis(
   await server.start();
   return server;
 }
+
+/** Starts a cluster of three masters without replicas. */
+export async function startCluster(t: Test): Promise<readonly RedisServer[]> {
+  const options = {
+    args: ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000', '--cluster-require-full-coverage', 'no'],
+  };
+  const servers = [await startRedis(t, options), await startRedis(t, options), await startRedis(t, options)];
+  const addresses = servers.map(({ port }) => `127.0.0.1:${port}`);
+  await run('redis-cli', ['--cluster', 'create', ...addresses, '--cluster-yes']);
+  for (const server of servers) {
+    await until('the cluster is complete', async () => {
+      const info = await server.cli('cluster', 'info');
+      return info.includes('cluster_state:ok') && info.includes('cluster_known_nodes:3');
+    });
+  }
+  return servers;
+}
+
+/** The URL of a cluster. */
+export function clusterUrl(servers: readonly RedisServer[]): string {
+  return `redis+cluster://${servers.map(({ port }) => `127.0.0.1:${port}`).join(',')}`;
+}

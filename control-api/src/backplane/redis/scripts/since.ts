@@ -1,11 +1,11 @@
 /**
- * Finds where the items begin that were accepted within the last moments.
+ * Finds where the items begin that were accepted since a moment.
  *
  * Owns: the script and its reply. Does not own: why anybody asks (interest.ts).
  */
 import { script } from './script.js';
 
-/** Where the items of the last moments begin. */
+/** Where the items since a moment begin. */
 export interface Since {
   readonly epoch: string;
   /** The offset of the last item before them. */
@@ -14,12 +14,11 @@ export interface Since {
   readonly missing: number | undefined;
 }
 
-/** Keys: meta, stream. Argument: ms. Reply: epoch, offset of the last older item, `1` if it is not kept itself. */
+/** Keys: meta, stream. Argument: the moment, in ms since the Unix epoch by the clock of Redis. Reply: epoch, offset of the last older item, `1` if it is not kept itself. */
 export const sinceScript = script(`
 local m = redis.call('HMGET', KEYS[1], 'e', 's')
 if not m[1] then return {'', '0', '0'} end
-local clock = redis.call('TIME')
-local since = clock[1] * 1000 + math.floor(clock[2] / 1000) - tonumber(ARGV[1])
+local since = tonumber(ARGV[1])
 local oldest, upper = tonumber(m[2]) + 1, '+'
 while true do
   local part = redis.call('XREVRANGE', KEYS[2], upper, '-', 'COUNT', 100)

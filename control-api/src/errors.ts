@@ -32,6 +32,7 @@ export const controlErrors = {
   ERR_BACKPLANE_STARTED: { side: 'internal', meaning: 'A backplane was started twice.' },
   ERR_BACKPLANE_CLOSED: { side: 'internal', meaning: 'The backplane is closed because the node is stopping.' },
   ERR_BACKPLANE_UNAVAILABLE: { side: 'internal', meaning: 'The backplane cannot accept messages at the moment.' },
+  ERR_BACKPLANE_URL: { side: 'internal', meaning: 'The URL or the prefix of the Redis backplane cannot be used.' },
   ERR_ZMQ_MISSING: {
     side: 'internal',
     meaning: 'A ZeroMQ socket is configured, but the optional package `zeromq` is not installed or cannot be loaded.',

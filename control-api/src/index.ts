@@ -16,6 +16,10 @@ export { type History, type HistoryPage, type HistoryStart, historyOf } from './
 export { BackplaneHub, type BackplaneHubOptions, HubShare, type InterestFollower } from './backplane/hub.js';
 export { IdCache, type IdCacheEvents, type RecentIds } from './backplane/id-cache.js';
 export { LocalBackplane } from './backplane/local.js';
+export { RedisBackplane, type RedisBackplaneOptions } from './backplane/redis/backplane.js';
+export type { RedisTls } from './backplane/redis/connection.js';
+export { noRedisEvents, type RedisEvents } from './backplane/redis/events.js';
+export { parseRedisUrl, type RedisUrl } from './backplane/redis/url.js';
 export type { LinkPort } from './backplane/workers/link-port.js';
 export { MessageEncoder } from './backplane/workers/link-words.js';
 export { WorkerBackplane, type WorkerBackplaneOptions } from './backplane/workers/worker-backplane.js';

@@ -1,0 +1,32 @@
+/**
+ * What there is to count about the Redis backplane.
+ *
+ * Owns: the names of the events. Does not own: counters (the proxy's metrics).
+ */
+import type { GapReason } from '../backplane.js';
+
+/** Told about connections and catching up. Implementations must be cheap and must not throw. */
+export interface RedisEvents {
+  /** A connection that was lost is there again. */
+  reconnected(kind: 'commands' | 'subscriber'): void;
+  /** A listener was told of a gap. */
+  gap(reason: GapReason): void;
+  /** Messages that had not come by themselves were found in the history. */
+  holeFilled(messages: number): void;
+  /** A part of a history was read: to catch up, or for `History.read`. */
+  historyRead(): void;
+  /** Messages were sent once more, as it was not known whether they had arrived. */
+  publishRetried(): void;
+  /** A message in Redis could not be understood; it counts as lost. */
+  unreadable(): void;
+}
+
+/** Counts nothing. */
+export const noRedisEvents: RedisEvents = {
+  reconnected() {},
+  gap() {},
+  holeFilled() {},
+  historyRead() {},
+  publishRetried() {},
+  unreadable() {},
+};

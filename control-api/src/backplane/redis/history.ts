@@ -1,0 +1,41 @@
+/**
+ * Tells again what has passed on a channel.
+ *
+ * Owns: reading from a position or an id, without holes. Does not own: how long items are kept (scripts/publish.ts).
+ */
+import type { ItemMessage } from '../backplane.js';
+import type { HistoryPage, HistoryStart } from '../history.js';
+import { type CatchUp, pageOf } from './catch-up.js';
+import type { RedisCommands } from './commands.js';
+import type { ChannelKeys } from './keys.js';
+import { findIdScript, parseFound } from './scripts/find-id.js';
+
+/** Reads the history of a channel; see `History.read`. Rejects with the error of Redis or of the connection. */
+export async function readHistory(
+  commands: RedisCommands,
+  catchUp: CatchUp,
+  keys: ChannelKeys,
+  start: HistoryStart,
+  limit: number,
+): Promise<HistoryPage | undefined> {
+  const after =
+    'after' in start
+      ? start.after
+      : parseFound(await commands.run(findIdScript, [keys.meta, keys.stream], [start.afterId]));
+  if (!after) return undefined;
+  // One more for the start itself, which is read along.
+  const page = pageOf(await catchUp.range(keys, after, limit + 1));
+  if (page.epoch !== after.epoch || page.top < after.offset) return undefined;
+  const messages: ItemMessage[] = [];
+  let end = after;
+  for (const { position, message } of page.arrivals) {
+    if (position.offset <= after.offset) continue;
+    // A limit that the start did not use up lets one too many through.
+    if (messages.length >= limit) break;
+    if (position.offset !== end.offset + 1 || message?.type !== 'item') return undefined;
+    messages.push(message);
+    end = position;
+  }
+  if (messages.length < limit && end.offset < page.top) return undefined;
+  return { messages, end, complete: end.offset >= page.top };
+}

@@ -1,0 +1,73 @@
+/**
+ * The bounds of the Redis backplane.
+ *
+ * Owns: the numbers and their reasons. Does not own: what operators set (RedisBackplaneOptions).
+ */
+
+/** Milliseconds that a publish waits for Redis to come back before it is rejected: a failed connection or a failover
+ * in the making should not be seen by publishers, a Redis that is away should be, soon. */
+export const PUBLISH_PATIENCE_MS = 1_000;
+
+/** Milliseconds after which a command without answer means that the connection is dead. */
+export const COMMAND_TIMEOUT_MS = 2_000;
+
+/** Milliseconds that connecting may take, per attempt. */
+export const CONNECT_TIMEOUT_MS = 2_000;
+
+/** Milliseconds that `start` waits for Redis. */
+export const START_PATIENCE_MS = 5_000;
+
+/** Milliseconds between checks that a subscriber connection, on which nothing need arrive for hours, still lives. */
+export const PING_EVERY_MS = 3_000;
+
+/** Milliseconds to the next attempt to connect, at most: while a subscriber connection is away, items must be fetched. */
+export const RECONNECT_MAX_MS = 1_000;
+
+/** Messages that wait to be sent, at most; more are rejected with ERR_BACKPLANE_UNAVAILABLE. */
+export const PUBLISH_QUEUE_MESSAGES = 50_000;
+
+/** Characters of payload that wait to be sent, at most; more are rejected with ERR_BACKPLANE_UNAVAILABLE. */
+export const PUBLISH_QUEUE_CHARS = 64 * 1024 * 1024;
+
+/** Messages in one flight, unless a single call has more: a script of so many keeps Redis from others for about 10 ms. */
+export const FLIGHT_MESSAGES = 1_000;
+
+/** Characters of payload in one flight, unless a single call has more. */
+export const FLIGHT_CHARS = 4 * 1024 * 1024;
+
+/** Milliseconds that Redis remembers the result of a flight; longer than any flight is repeated. */
+export const FLIGHT_TTL_MS = 30_000;
+
+/** Milliseconds that Redis remembers where an idle channel stands. Much longer than history, so that a channel keeps its
+ * epoch although its items are gone. */
+export const META_TTL_MS = 7 * 24 * 3_600_000;
+
+/** Channels in one command; more would keep Redis from others for too long. */
+export const CHANNELS_PER_COMMAND = 512;
+
+/** Milliseconds between the end of the interest in a channel and UNSUBSCRIBE: whoever left often comes back at once. */
+export const UNSUBSCRIBE_LINGER_MS = 1_000;
+
+/** Milliseconds of waiting for interest to become live above which items of that time are fetched from history. */
+export const LATE_MS = 50;
+
+/** Channels whose history is read at the same time; others wait their turn. */
+export const CATCH_UPS = 64;
+
+/** Entries read from a history at once. */
+export const RANGE_ENTRIES = 256;
+
+/** Messages of one channel that wait for a hole before them to be filled; beyond that they are dropped and fetched too. */
+export const HELD_MESSAGES = 1_000;
+
+/** Characters of payload of one channel that wait likewise. */
+export const HELD_CHARS = 1024 * 1024;
+
+/** Milliseconds between checks that no channel has silently fallen behind: at least so many, at most twice as many. */
+export const POSITION_CHECK_MS = 20_000;
+
+/** Milliseconds until something that Redis refused is tried again. */
+export const RETRY_MS = 100;
+
+/** Milliseconds between looks at which master serves what in a cluster. */
+export const TOPOLOGY_EVERY_MS = 30_000;

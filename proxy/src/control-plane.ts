@@ -3,18 +3,15 @@
  * closed in order. One for each node, however many processes serve its clients. Does not own: clients (`data-plane`).
  */
 import {
-  type Backplane,
   BackplaneHub,
   type Connections,
   ControlServer,
-  IdCache,
-  LocalBackplane,
   Publisher,
   type Question,
   ZeroMqSockets,
 } from '@holdfast/control-api';
 import { AdminServer, type Exposition, type Readiness } from './admin.js';
-import { realClock } from './clock.js';
+import { makeBackplane } from './backplane.js';
 import type { Config } from './config/config.js';
 import type { DataPlaneLoad } from './data-plane.js';
 import type { RootLog } from './log.js';
@@ -138,9 +135,4 @@ export class ControlPlane {
     const { address, port } = await this.#control.listen();
     this.#log.announce(`listening on http://${address.includes(':') ? `[${address}]` : address}:${port} (control)`);
   }
-}
-
-function makeBackplane(config: Config, log: RootLog, metrics: Metrics): Backplane {
-  const ids = new IdCache({ clock: realClock, ttl: config.channels.idCacheTtlMs, events: metrics });
-  return new LocalBackplane(log.child('backplane'), ids);
 }

@@ -2,7 +2,7 @@
  * Owns: everything that is counted, as named events, and its exposition for Prometheus. Labels are drawn from bounded
  * sets: never a channel name, a path or a client. Does not own: when something happens. The only importer of prom-client.
  */
-import type { GapReason, IdCacheEvents, PublishEvents } from '@holdfast/control-api';
+import type { GapReason, IdCacheEvents, PublishEvents, RedisEvents } from '@holdfast/control-api';
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { DeliveryEvents } from './channels/item-delivery.js';
 import type { ReleaseCause } from './channels/sequencer.js';
@@ -45,7 +45,9 @@ export interface CountedRequest {
 const CLASSES = ['gone', '1xx', '2xx', '3xx', '4xx', '5xx'] as const;
 
 /** The counters of one process. */
-export class Metrics implements SubscriberEvents, DeliveryEvents, IdCacheEvents, PublishEvents, EdgeEvents {
+export class Metrics
+  implements SubscriberEvents, DeliveryEvents, IdCacheEvents, PublishEvents, RedisEvents, EdgeEvents
+{
   readonly #registry = new Registry();
   readonly #prefix: string;
   readonly #requests = { gone: 0, '1xx': 0, '2xx': 0, '3xx': 0, '4xx': 0, '5xx': 0, other: 0 };
@@ -62,6 +64,11 @@ export class Metrics implements SubscriberEvents, DeliveryEvents, IdCacheEvents,
   readonly #itemsReleased;
   readonly #itemsAbandoned;
   readonly #gaps;
+  readonly #redisReconnects;
+  readonly #redisHolesFilled;
+  readonly #redisHistoryReads;
+  readonly #redisPublishesRetried;
+  readonly #redisUnreadable;
   readonly #idsForgotten;
   readonly #publishRejected;
   readonly #recovers;
@@ -102,6 +109,25 @@ export class Metrics implements SubscriberEvents, DeliveryEvents, IdCacheEvents,
     this.#gaps = this.#counter('gaps_total', 'Gaps in channels: items that never reached this node, by reason.', [
       'reason',
     ]);
+    this.#redisReconnects = this.#counter('redis_reconnects_total', 'Lost connections to Redis that came back.', [
+      'kind',
+    ]);
+    this.#redisHolesFilled = this.#counter(
+      'redis_items_recovered_total',
+      'Items that did not come by themselves and were found in the history.',
+      [],
+    );
+    this.#redisHistoryReads = this.#counter('redis_history_reads_total', 'Parts of histories read from Redis.', []);
+    this.#redisPublishesRetried = this.#counter(
+      'redis_publishes_retried_total',
+      'Messages sent to Redis once more, since it was not known whether they had arrived.',
+      [],
+    );
+    this.#redisUnreadable = this.#counter(
+      'redis_unreadable_total',
+      'Messages in Redis that could not be understood, and count as lost.',
+      [],
+    );
     this.#idsForgotten = this.#counter('ids_forgotten_total', 'Item ids forgotten early, for want of room.', []);
     this.#published = this.#counter('items_published_total', 'Items taken by the control API.', []);
     this.#publishRejected = this.#counter('publish_rejected_total', 'Calls that the control API refused.', ['code']);
@@ -156,6 +182,29 @@ export class Metrics implements SubscriberEvents, DeliveryEvents, IdCacheEvents,
 
   idsForgotten(count: number): void {
     this.#idsForgotten.inc(count);
+  }
+
+  reconnected(kind: 'commands' | 'subscriber'): void {
+    this.#redisReconnects.inc({ kind });
+  }
+
+  /** Counted where it is acted upon: see `itemsLost`. */
+  gap(): void {}
+
+  holeFilled(messages: number): void {
+    this.#redisHolesFilled.inc(messages);
+  }
+
+  historyRead(): void {
+    this.#redisHistoryReads.inc();
+  }
+
+  publishRetried(): void {
+    this.#redisPublishesRetried.inc();
+  }
+
+  unreadable(): void {
+    this.#redisUnreadable.inc();
   }
 
   itemsLost(reason: GapReason): void {

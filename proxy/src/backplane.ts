@@ -1,0 +1,53 @@
+/**
+ * Owns: which backplane a node has: Redis where a URL is given, else the one of a node that is alone.
+ * Does not own: the backplanes.
+ */
+import { readFileSync } from 'node:fs';
+import { type Backplane, IdCache, LocalBackplane, RedisBackplane } from '@holdfast/control-api';
+import { realClock } from './clock.js';
+import type { Config, RedisConfig } from './config/config.js';
+import { ConfigError } from './config/errors.js';
+import type { RootLog } from './log.js';
+import type { Metrics } from './metrics.js';
+
+/**
+ * Makes it; nothing is connected yet.
+ * @throws ControlError ERR_BACKPLANE_URL for a URL that cannot be used; ConfigError for a certificate that cannot be read
+ */
+export function makeBackplane(config: Config, log: RootLog, metrics: Metrics): Backplane {
+  const { redis, channels } = config;
+  const backplaneLog = log.child('backplane');
+  if (redis === undefined) {
+    const ids = new IdCache({ clock: realClock, ttl: channels.idCacheTtlMs, events: metrics });
+    return new LocalBackplane(backplaneLog, ids);
+  }
+  return new RedisBackplane({
+    url: redis.url,
+    prefix: redis.prefix,
+    tls: readTls(redis.tls),
+    historySize: 1000,
+    historyTtlMs: 600_000,
+    idTtlMs: channels.idCacheTtlMs,
+    clock: realClock,
+    random: Math.random,
+    events: metrics,
+    log: backplaneLog,
+  });
+}
+
+function readTls({ ca, cert, key }: RedisConfig['tls']): { ca?: string; cert?: string; key?: string } {
+  return {
+    ...(ca !== undefined && { ca: readPem('redis_tls_ca', ca) }),
+    ...(cert !== undefined && { cert: readPem('redis_tls_cert', cert) }),
+    ...(key !== undefined && { key: readPem('redis_tls_key', key) }),
+  };
+}
+
+function readPem(key: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code ?? String(error);
+    throw new ConfigError([{ code: 'ERR_CONFIG_FILE', message: `${key}: cannot read ${path}: ${reason}`, key }]);
+  }
+}

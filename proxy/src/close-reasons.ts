@@ -29,6 +29,7 @@ export const closeReasons = {
     meaning: 'The client read too slowly: more than `client_queue_size` waited for it.',
     code: 1013,
   },
+  kicked: { meaning: 'The control API was told to end the connection.', code: 1008 },
   shutdown: { meaning: 'The node went down.', code: 1012 },
 } as const satisfies Readonly<Record<string, CloseRow>>;
 

@@ -12,7 +12,8 @@ export type {
   Position,
   RecoverMessage,
 } from './backplane/backplane.js';
-export type { History, HistoryPage, HistoryStart } from './backplane/history.js';
+export { type History, type HistoryPage, type HistoryStart, historyOf } from './backplane/history.js';
+export { BackplaneHub, type BackplaneHubOptions, HubShare, type InterestFollower } from './backplane/hub.js';
 export { IdCache, type IdCacheEvents, type RecentIds } from './backplane/id-cache.js';
 export { LocalBackplane } from './backplane/local.js';
 export type { Clock } from './clock.js';

@@ -3,7 +3,7 @@
  *
  * Owns: the contract. Does not own: who asks (holds and sessions that come back), or how long items are kept.
  */
-import type { ItemMessage, Position } from './backplane.js';
+import type { Backplane, ItemMessage, Position } from './backplane.js';
 
 /** Where to begin: after an item that the asker has, told by its position or by its publisher's id. */
 export type HistoryStart = { readonly after: Position } | { readonly afterId: string };
@@ -29,4 +29,10 @@ export interface History {
    * as `Backplane.publish` does. Interest in the channel is not needed.
    */
   read(channel: string, start: HistoryStart, limit: number): Promise<HistoryPage | undefined>;
+}
+
+/** The history of a backplane, if it keeps any. */
+export function historyOf(backplane: Backplane): History | undefined {
+  const { read } = backplane as Partial<History>;
+  return typeof read === 'function' ? { read: read.bind(backplane) } : undefined;
 }

@@ -1,0 +1,236 @@
+/**
+ * One backplane for all who need it in a process: the data plane, the links to workers, taps.
+ *
+ * Owns: who in this process has interest in what, as one interest towards the backplane behind it, and handing on what
+ * comes from there. Does not own: what a backplane does (the one behind it), or anything between processes.
+ */
+import { ControlError } from '../errors.js';
+import type { Log } from '../log.js';
+import type { Acceptance, Backplane, BackplaneListener, Gap, Message } from './backplane.js';
+import { type History, historyOf } from './history.js';
+
+/** Told of the interest of the whole process in channels, once per change. Calls must not throw. */
+export interface InterestFollower {
+  /** The first share has interest. */
+  subscribed(channel: string): void;
+  /** The last one has none any more. */
+  unsubscribed(channel: string): void;
+}
+
+/** What a {@link BackplaneHub} is made of. */
+export interface BackplaneHubOptions {
+  /** Not yet started; the hub starts and closes it. */
+  readonly inner: Backplane;
+  /** Others who follow the interest, such as a ZeroMQ SUB socket. */
+  readonly followers?: readonly InterestFollower[];
+  readonly log: Log;
+}
+
+interface Interest {
+  readonly shares: Set<HubShare>;
+  /** Until the backplane behind has the channel live: one promise for all who wait. */
+  pending: Promise<void> | undefined;
+}
+
+/**
+ * Hands out shares of one backplane. Each is a `Backplane` for one consumer in this process, with all that the contract
+ * says of a node. Towards the backplane behind they are one node: an item counts one, however many have interest.
+ */
+export class BackplaneHub {
+  readonly #options: BackplaneHubOptions;
+  readonly #shares = new Set<HubShare>();
+  readonly #channels = new Map<string, Interest>();
+  #starting: Promise<void> | undefined;
+
+  constructor(options: BackplaneHubOptions) {
+    this.#options = options;
+  }
+
+  /** Starts the backplane behind, once, however often it is called; rejects as `Backplane.start` does. */
+  start(): Promise<void> {
+    this.#starting ??= this.#options.inner.start({
+      onMessage: (message) => this.#hand(message),
+      onGap: (gap) => {
+        for (const share of this.#interested(gap.channel)) share.tellGap(gap);
+      },
+    });
+    return this.#starting;
+  }
+
+  /** One more share, to be started by who uses it. It has the capability `History` if the backplane behind has. */
+  share(): HubShare {
+    return new HubShare(this.#options, {
+      start: async (share) => {
+        await this.start();
+        this.#shares.add(share);
+      },
+      subscribe: (share, channel) => this.#subscribe(share, channel),
+      unsubscribe: (share, channel) => this.#unsubscribe(share, channel),
+      leave: (share) => this.#leave(share),
+    });
+  }
+
+  /** For who only publishes; as `Backplane.publish`. */
+  publish(messages: readonly Message[]): Promise<readonly Acceptance[]> {
+    return this.#options.inner.publish(messages);
+  }
+
+  /** As `Backplane.trouble`. */
+  get trouble(): string | undefined {
+    return this.#options.inner.trouble;
+  }
+
+  /** How many channels somebody in this process has interest in. */
+  get channels(): number {
+    return this.#channels.size;
+  }
+
+  /** Closes all shares and the backplane behind. May be called again. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#shares].map((share) => share.close()));
+    await this.#options.inner.close();
+  }
+
+  #subscribe(share: HubShare, channel: string): Promise<void> | undefined {
+    const { inner, followers = [] } = this.#options;
+    const known = this.#channels.get(channel);
+    if (known !== undefined) {
+      known.shares.add(share);
+      return known.pending;
+    }
+    const interest: Interest = { shares: new Set([share]), pending: undefined };
+    this.#channels.set(channel, interest);
+    for (const follower of followers) follower.subscribed(channel);
+    interest.pending = inner.subscribe(channel)?.then(
+      () => {
+        interest.pending = undefined;
+      },
+      (error) => {
+        // Withdrawn by the backplane behind. A newer interest in the same channel is not concerned.
+        if (this.#channels.get(channel) === interest) this.#forget(channel);
+        throw error;
+      },
+    );
+    return interest.pending;
+  }
+
+  #unsubscribe(share: HubShare, channel: string): void {
+    const interest = this.#channels.get(channel);
+    if (!interest?.shares.delete(share) || interest.shares.size > 0) return;
+    this.#forget(channel);
+    this.#options.inner.unsubscribe(channel);
+  }
+
+  #forget(channel: string): void {
+    this.#channels.delete(channel);
+    for (const follower of this.#options.followers ?? []) follower.unsubscribed(channel);
+  }
+
+  #leave(share: HubShare): void {
+    this.#shares.delete(share);
+    for (const channel of [...this.#channels.keys()]) this.#unsubscribe(share, channel);
+  }
+
+  #hand(message: Message): void {
+    if (message.type === 'recover') for (const share of [...this.#shares]) share.tell(message);
+    else for (const share of this.#interested(message.item.channel)) share.tell(message);
+  }
+
+  /** Those who come while they are told do not belong to them; those who leave meanwhile do not any more. */
+  *#interested(channel: string): Iterable<HubShare> {
+    const interest = this.#channels.get(channel);
+    if (interest === undefined) return;
+    for (const share of [...interest.shares]) if (interest.shares.has(share)) yield share;
+  }
+}
+
+/** What a share asks of its hub. */
+interface ShareOwner {
+  start(share: HubShare): Promise<void>;
+  subscribe(share: HubShare, channel: string): Promise<void> | undefined;
+  unsubscribe(share: HubShare, channel: string): void;
+  leave(share: HubShare): void;
+}
+
+/** One consumer's part of a {@link BackplaneHub}. Closing it withdraws its interest and leaves the others alone. */
+export class HubShare implements Backplane {
+  /** Only where the backplane behind has it; see {@link historyOf}. */
+  readonly read?: History['read'];
+  readonly #inner: Backplane;
+  readonly #log: Log;
+  readonly #owner: ShareOwner;
+  #state: 'new' | 'live' | 'closed' = 'new';
+  #listener: BackplaneListener | undefined;
+
+  /** Made by the hub. */
+  constructor({ inner, log }: BackplaneHubOptions, owner: ShareOwner) {
+    this.#inner = inner;
+    this.#log = log;
+    this.#owner = owner;
+    const history = historyOf(inner);
+    if (history !== undefined) this.read = (...asked) => this.#refusal() ?? history.read(...asked);
+  }
+
+  async start(listener: BackplaneListener): Promise<void> {
+    if (this.#state === 'closed') return this.#refusal();
+    if (this.#listener !== undefined) {
+      throw new ControlError('ERR_BACKPLANE_STARTED', 'The backplane is already started.');
+    }
+    this.#listener = listener;
+    await this.#owner.start(this);
+    if (this.#state === 'new') this.#state = 'live';
+    else this.#owner.leave(this);
+  }
+
+  publish(messages: readonly Message[]): Promise<readonly Acceptance[]> {
+    return this.#refusal() ?? this.#inner.publish(messages);
+  }
+
+  subscribe(channel: string): Promise<void> | undefined {
+    return this.#refusal() ?? this.#owner.subscribe(this, channel);
+  }
+
+  unsubscribe(channel: string): void {
+    this.#owner.unsubscribe(this, channel);
+  }
+
+  close(): Promise<void> {
+    if (this.#state !== 'closed') {
+      this.#state = 'closed';
+      this.#listener = undefined;
+      this.#owner.leave(this);
+    }
+    return Promise.resolve();
+  }
+
+  get trouble(): string | undefined {
+    return this.#inner.trouble;
+  }
+
+  /** Called by the hub. */
+  tell(message: Message): void {
+    try {
+      this.#listener?.onMessage(message);
+    } catch (error) {
+      this.#log.error({ err: error, type: message.type }, 'delivery of a message failed');
+    }
+  }
+
+  /** Called by the hub. */
+  tellGap(gap: Gap): void {
+    try {
+      this.#listener?.onGap(gap);
+    } catch (error) {
+      this.#log.error({ err: error, channel: gap.channel }, 'a gap could not be handled');
+    }
+  }
+
+  #refusal(): Promise<never> | undefined {
+    if (this.#state === 'live') return undefined;
+    return Promise.reject(
+      this.#state === 'closed'
+        ? new ControlError('ERR_BACKPLANE_CLOSED', 'The backplane is closed.')
+        : new ControlError('ERR_BACKPLANE_UNAVAILABLE', 'The backplane is not started.'),
+    );
+  }
+}

@@ -19,7 +19,10 @@ export const controlErrors = {
   ERR_CONTROL_LISTEN: { side: 'internal', meaning: 'The control port could not be opened for another reason.' },
   ERR_CONTROL_INTERNAL: { side: 'internal', meaning: 'A control request failed by a fault of Holdfast itself.' },
   ERR_CONTROL_NOT_FOUND: { side: 'client', meaning: 'The control API has nothing at this path.' },
-  ERR_CONTROL_METHOD: { side: 'client', meaning: 'The path does not take this method; Allow names those that it takes.' },
+  ERR_CONTROL_METHOD: {
+    side: 'client',
+    meaning: 'The path does not take this method; Allow names those that it takes.',
+  },
   ERR_CONTROL_ACCEPT: { side: 'client', meaning: 'Accept allows neither text/plain nor application/json.' },
   ERR_CONTROL_LENGTH_REQUIRED: {
     side: 'client',

@@ -3,7 +3,7 @@
  * (`node`), or the parts.
  */
 import { randomBytes } from 'node:crypto';
-import { type Backplane, IdCache, LocalBackplane, Publisher, ZeroMqSockets } from '@holdfast/control-api';
+import { type Backplane, BackplaneHub, IdCache, LocalBackplane, Publisher, ZeroMqSockets } from '@holdfast/control-api';
 import { ChannelInterest } from './channels/channel-interest.js';
 import { ItemDelivery } from './channels/item-delivery.js';
 import { RateLimiter } from './channels/rate-limiter.js';
@@ -17,6 +17,7 @@ import { EdgeError } from './edge/errors.js';
 import { NodeEdge } from './edge/node-edge.js';
 import { TlsCertificates } from './edge/tls-certificates.js';
 import type { HoldParts } from './holds/hold.js';
+import { Inspection } from './inspection.js';
 import { HttpFilters } from './links/http-filter.js';
 import { LinkClient } from './links/link-client.js';
 import { SharedFetches } from './links/shared-fetch.js';
@@ -48,6 +49,8 @@ const ORIGIN_HEADER_BYTES = 65_536;
 /** The parts that a node starts and stops. */
 export interface Assembly {
   readonly metrics: Metrics;
+  /** Whoever else listens to the backplane takes a share of it. */
+  readonly hub: BackplaneHub;
   readonly backplane: Backplane;
   readonly registry: ChannelRegistry;
   readonly delivery: ItemDelivery;
@@ -57,6 +60,8 @@ export interface Assembly {
   readonly zeromq: ZeroMqSockets;
   readonly telemetry: Telemetry;
   readonly edge: Edge;
+  /** Answers for this process. */
+  readonly inspection: Inspection;
 }
 
 /**
@@ -71,7 +76,9 @@ export function assemble(config: Config, log: RootLog): Assembly {
     sink: { wants: (type) => zeromq.wants(type), send: (packet) => zeromq.send(packet) },
   });
   const ids = new IdCache({ clock: realClock, ttl: config.channels.idCacheTtlMs, events: metrics });
-  const backplane = new LocalBackplane(log.child('backplane'), ids);
+  const inner = new LocalBackplane(log.child('backplane'), ids);
+  const hub = new BackplaneHub({ inner, log: log.child('backplane') });
+  const backplane = hub.share();
   const delivery = new ItemDelivery(() => registry, {
     clock: realClock,
     wait: config.channels.messageWaitMs,
@@ -121,7 +128,21 @@ export function assemble(config: Config, log: RootLog): Assembly {
   const parts = requestParts(config, log, telemetry, registry, delivery.sequencer, routes, origins);
   const edge = makeEdge(config, log, metrics, new RequestHandler(parts, makeSockJs(config, parts)));
   metrics.observe({ connections: () => edge.connections, channels: () => registry.size });
-  return { metrics, backplane, registry, delivery, routes, origins, publisher, zeromq, telemetry, edge };
+  const inspection = new Inspection(registry);
+  return {
+    metrics,
+    hub,
+    inspection,
+    backplane,
+    registry,
+    delivery,
+    routes,
+    origins,
+    publisher,
+    zeromq,
+    telemetry,
+    edge,
+  };
 }
 
 /** None without a rate: then nothing ever waits. */

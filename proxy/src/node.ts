@@ -2,12 +2,16 @@
  * Owns: the life of a node: the order in which its parts start, and the order in which they go down.
  * Does not own: making the parts (`assembly`), the command line, or signals.
  */
-import { ControlServer } from '@holdfast/control-api';
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { ChannelTaps, ClusterViews, ControlServer, LoneNode, type NodeState, type Nodes } from '@holdfast/control-api';
 import { AdminServer } from './admin.js';
 import { type Assembly, assemble } from './assembly.js';
+import { realClock } from './clock.js';
 import type { Config } from './config/config.js';
 import type { Listener } from './edge/edge.js';
 import type { RootLog } from './log.js';
+import { version } from './version.js';
 
 /** How long requests under way may go on once the node goes down, in ms. */
 const DRAIN_MS = 1_000;
@@ -17,6 +21,9 @@ export class HoldfastNode {
   readonly #config: Config;
   readonly #log: RootLog;
   readonly #parts: Assembly;
+  readonly #nodes: Nodes = new LoneNode(realClock);
+  readonly #id = randomUUID();
+  readonly #startedAt = realClock.now();
   #control: ControlServer | undefined;
   #admins: AdminServer[] = [];
   #ready = false;
@@ -38,6 +45,10 @@ export class HoldfastNode {
   async start(): Promise<void> {
     try {
       await this.#parts.backplane.start(this.#parts.delivery);
+      await this.#nodes.join({
+        state: () => this.#state(),
+        answer: async (question) => this.#parts.inspection.answer(question),
+      });
       await this.#startControl();
       for (const { what, uri, connects } of await this.#parts.zeromq.open())
         this.#log.announce(`${connects ? 'connecting to' : 'listening on'} ${uri} (${what})`);
@@ -86,8 +97,9 @@ export class HoldfastNode {
     this.#parts.telemetry.close();
     this.#parts.zeromq.close();
     this.#parts.routes.close();
+    await this.#nodes.leave();
     await Promise.all([
-      this.#parts.backplane.close(),
+      this.#parts.hub.close(),
       this.#parts.origins.close(),
       ...this.#admins.map((admin) => admin.close()),
     ]);
@@ -102,11 +114,28 @@ export class HoldfastNode {
       maxHeaderBytes: headMax,
       maxBodyBytes: bodyMax,
       publisher: this.#parts.publisher,
+      views: {
+        cluster: new ClusterViews(this.#nodes, realClock),
+        taps: new ChannelTaps(() => this.#parts.hub.share(), realClock),
+      },
       events: this.#parts.metrics,
       log: this.#log.child('control'),
     });
     const { address, port } = await this.#control.listen();
     this.#log.announce(`listening on http://${address.includes(':') ? `[${address}]` : address}:${port} (control)`);
+  }
+
+  #state(): NodeState {
+    return {
+      id: this.#id,
+      host: hostname(),
+      pid: process.pid,
+      version,
+      startedAt: this.#startedAt,
+      workers: 1,
+      connections: this.#parts.edge.connections,
+      channels: this.#parts.registry.size,
+    };
   }
 
   #listeners(): Listener[] {

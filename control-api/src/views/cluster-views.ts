@@ -69,9 +69,7 @@ export class ClusterViews {
   }
 
   async #disconnect(question: Question): Promise<Answer> {
-    const { heard, silent } = await this.#ask(question, (answer) =>
-      typeof answer === 'boolean' ? answer : undefined,
-    );
+    const { heard, silent } = await this.#ask(question, (answer) => (typeof answer === 'boolean' ? answer : undefined));
     const found = heard.find(({ answer }) => answer);
     return found === undefined
       ? connectionUnknown(silent)

@@ -33,7 +33,7 @@ export interface PublishReceipt {
 /** What a {@link Publisher} is made of. */
 export interface PublisherOptions {
   /** Already started. */
-  readonly backplane: Backplane;
+  readonly backplane: Pick<Backplane, 'publish'>;
   /** Subscribers of a channel on this node, if it knows; called once per item, so it must be a look-up. */
   readonly countSubscribers: (channel: string) => number | undefined;
   readonly events: PublishEvents;
@@ -42,7 +42,7 @@ export interface PublisherOptions {
 
 /** Publishes parsed items. One per node, shared by all ingresses. */
 export class Publisher {
-  readonly #backplane: Backplane;
+  readonly #backplane: Pick<Backplane, 'publish'>;
   readonly #countSubscribers: (channel: string) => number | undefined;
   readonly #events: PublishEvents;
   readonly #log: Log;

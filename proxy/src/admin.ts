@@ -4,17 +4,23 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { EdgeError } from './edge/errors.js';
-import type { Metrics } from './metrics.js';
 
 /** Whether the node should be given traffic, with the reason when not. */
 export type Readiness = { readonly ready: true } | { readonly ready: false; readonly reason: string };
+
+/** What `/metrics` shows. */
+export interface Exposition {
+  /** All series in the text format of `contentType`. */
+  expose(): Promise<string>;
+  readonly contentType: string;
+}
 
 /** Serves operators and probes. It has no authentication: bind it where only they reach it. */
 export class AdminServer {
   readonly #server: Server;
 
   /** `readiness` is asked at every probe. */
-  constructor(metrics: Metrics, readiness: () => Readiness) {
+  constructor(metrics: Exposition, readiness: () => Readiness) {
     this.#server = createServer((request, response) => {
       const path = request.url?.split('?', 1)[0];
       if (request.method !== 'GET' && request.method !== 'HEAD')

@@ -1,9 +1,8 @@
 /**
- * Owns: making the parts of a node out of its configuration, and joining them. Does not own: when they start or stop
- * (`node`), or the parts.
+ * Owns: making the parts of a data plane out of its configuration, and joining them. Does not own: when they start or
+ * stop (`data-plane`), the parts, or anything of the control plane.
  */
-import { randomBytes } from 'node:crypto';
-import { type Backplane, BackplaneHub, IdCache, LocalBackplane, Publisher, ZeroMqSockets } from '@holdfast/control-api';
+import type { Backplane, StatsSink } from '@holdfast/control-api';
 import { ChannelInterest } from './channels/channel-interest.js';
 import { ItemDelivery } from './channels/item-delivery.js';
 import { RateLimiter } from './channels/rate-limiter.js';
@@ -17,13 +16,12 @@ import { EdgeError } from './edge/errors.js';
 import { NodeEdge } from './edge/node-edge.js';
 import { TlsCertificates } from './edge/tls-certificates.js';
 import type { HoldParts } from './holds/hold.js';
-import { Inspection } from './inspection.js';
 import { HttpFilters } from './links/http-filter.js';
 import { LinkClient } from './links/link-client.js';
 import { SharedFetches } from './links/shared-fetch.js';
 import { UpdateLimiter } from './links/update-limiter.js';
 import type { RootLog } from './log.js';
-import { Metrics } from './metrics.js';
+import type { Metrics } from './metrics.js';
 import { OriginClient } from './origin/client.js';
 import { Forwarder } from './origin/forwarder.js';
 import { GripHeaders } from './origin/grip-headers.js';
@@ -46,39 +44,39 @@ import { WsAcceptor } from './websocket/ws-socket.js';
 /** Response heads of origins may be longer than what clients may send us. */
 const ORIGIN_HEADER_BYTES = 65_536;
 
-/** The parts that a node starts and stops. */
-export interface Assembly {
+/** What a data plane is given by whoever runs it. */
+export interface Surroundings {
+  /** For this data plane alone; not yet started. */
+  readonly backplane: Backplane;
   readonly metrics: Metrics;
-  /** Whoever else listens to the backplane takes a share of it. */
-  readonly hub: BackplaneHub;
+  /** Where statistics packets go. */
+  readonly statsSink: StatsSink;
+  /** What the ids of its requests begin with: of no other process of this node. */
+  readonly instance: string;
+}
+
+/** The parts that a data plane starts and stops. */
+export interface Assembly {
   readonly backplane: Backplane;
   readonly registry: ChannelRegistry;
   readonly delivery: ItemDelivery;
   readonly routes: RoutesSource;
   readonly origins: OriginClient;
-  readonly publisher: Publisher;
-  readonly zeromq: ZeroMqSockets;
   readonly telemetry: Telemetry;
   readonly edge: Edge;
-  /** Answers for this process. */
-  readonly inspection: Inspection;
 }
 
 /**
  * Makes the parts; nothing listens yet.
  * @throws RoutesError when the routes file cannot be read; EdgeError when the edge cannot be had
  */
-export function assemble(config: Config, log: RootLog): Assembly {
-  const metrics = new Metrics(config.admin.prometheusPrefix);
+export function assemble(config: Config, log: RootLog, surroundings: Surroundings): Assembly {
+  const { backplane, metrics, statsSink, instance } = surroundings;
   const telemetry = makeTelemetry(config, log, {
     metrics,
     subscribersOf: (channel) => registry.of(channel),
-    sink: { wants: (type) => zeromq.wants(type), send: (packet) => zeromq.send(packet) },
+    sink: statsSink,
   });
-  const ids = new IdCache({ clock: realClock, ttl: config.channels.idCacheTtlMs, events: metrics });
-  const inner = new LocalBackplane(log.child('backplane'), ids);
-  const hub = new BackplaneHub({ inner, log: log.child('backplane') });
-  const backplane = hub.share();
   const delivery = new ItemDelivery(() => registry, {
     clock: realClock,
     wait: config.channels.messageWaitMs,
@@ -89,15 +87,6 @@ export function assemble(config: Config, log: RootLog): Assembly {
   });
   const interest = new ChannelInterest({
     backplane,
-    followers: [
-      {
-        subscribe: (channel) => {
-          zeromq.subscribed(channel);
-          return undefined;
-        },
-        unsubscribe: (channel) => zeromq.unsubscribed(channel),
-      },
-    ],
     sequencer: delivery.sequencer,
     clock: realClock,
     updatesFirst: config.holds.updateOnFirstSubscription,
@@ -112,37 +101,11 @@ export function assemble(config: Config, log: RootLog): Assembly {
     keepAliveTimeout: config.origin.keepAliveTimeoutMs,
     maxHeaderBytes: ORIGIN_HEADER_BYTES,
   });
-  const publisher = new Publisher({
-    backplane,
-    countSubscribers: (channel) => registry.count(channel),
-    events: metrics,
-    log: log.child('publish'),
-  });
-  const zeromq = new ZeroMqSockets({
-    specs: config.zeromq,
-    publisher,
-    connections: telemetry.connections,
-    events: metrics,
-    log: log.child('zeromq'),
-  });
   const parts = requestParts(config, log, telemetry, registry, delivery.sequencer, routes, origins);
-  const edge = makeEdge(config, log, metrics, new RequestHandler(parts, makeSockJs(config, parts)));
+  const handler = new RequestHandler(parts, makeSockJs(config, parts));
+  const edge = makeEdge(config, log, metrics, instance, handler);
   metrics.observe({ connections: () => edge.connections, channels: () => registry.size });
-  const inspection = new Inspection(registry);
-  return {
-    metrics,
-    hub,
-    inspection,
-    backplane,
-    registry,
-    delivery,
-    routes,
-    origins,
-    publisher,
-    zeromq,
-    telemetry,
-    edge,
-  };
+  return { backplane, registry, delivery, routes, origins, telemetry, edge };
 }
 
 /** None without a rate: then nothing ever waits. */
@@ -163,13 +126,12 @@ function makeRoutes(config: Config, log: RootLog): RoutesSource {
   });
 }
 
-function makeEdge({ client }: Config, log: RootLog, metrics: Metrics, handler: EdgeHandler): Edge {
+function makeEdge({ client }: Config, log: RootLog, metrics: Metrics, instance: string, handler: EdgeHandler): Edge {
   if (client.edge === 'uws') {
     throw new EdgeError('ERR_EDGE_UNAVAILABLE', 'edge uws: this version has only the node edge; use edge: node');
   }
   const tlsLog = log.child('tls');
   const edgeLog = log.child('edge');
-  const instance = randomBytes(3).toString('hex');
   let requests = 0;
   return new NodeEdge(
     handler,

@@ -32,6 +32,8 @@ export interface ZeroMqOptions {
   readonly specs: ZeroMqSpecs;
   readonly publisher: Publisher;
   readonly connections: Connections;
+  /** Called when other types of statistics are wanted than before. */
+  readonly wantsChanged?: () => void;
   readonly events: PublishEvents;
   readonly log: Log;
 }
@@ -140,9 +142,9 @@ export class ZeroMqSockets implements InterestListener, StatsSink {
   }
 
   async #openStats(library: Library): Promise<ZeroMqAddress | undefined> {
-    const { specs, log } = this.#options;
+    const { specs, log, wantsChanged } = this.#options;
     if (specs.stats === undefined) return undefined;
-    const socket = this.#keep(new StatsSocket(library, log));
+    const socket = this.#keep(new StatsSocket(library, log, wantsChanged));
     const uri = await socket.open(specs.stats, specs.ipcMode);
     this.#stats = socket;
     return { what: 'statistics', uri, connects: false };

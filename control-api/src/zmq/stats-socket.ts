@@ -15,14 +15,17 @@ const UNSUBSCRIBE = 0;
 export class StatsSocket implements StatsSink {
   readonly #socket: XPublisher;
   readonly #log: Log;
+  readonly #changed: () => void;
   readonly #prefixes = new Set<string>();
   /** Answers of `wants`, until subscriptions change. */
   readonly #wanted = new Map<string, boolean>();
 
-  constructor(library: Library, log: Log) {
+  /** `changed` is called after each change of what is subscribed to. */
+  constructor(library: Library, log: Log, changed: () => void = () => {}) {
     // Over the mark the packets of a subscriber that does not read are dropped: that is what PUB does.
     this.#socket = new library.XPublisher({ sendHighWaterMark: HIGH_WATER_MARK, linger: 0 });
     this.#log = log;
+    this.#changed = changed;
   }
 
   /** Binds; resolves and rejects as `bindSocket` does. */
@@ -59,5 +62,6 @@ export class StatsSocket implements StatsSink {
     if (message[0] === SUBSCRIBE) this.#prefixes.add(prefix);
     else if (message[0] === UNSUBSCRIBE) this.#prefixes.delete(prefix);
     this.#wanted.clear();
+    this.#changed();
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Owns: what follows from this node's interest in channels: the backplane's subscriptions, the life of what the sequencer
+ * Owns: what follows from the data plane's interest in channels: the backplane's subscriptions, the life of what the sequencer
  * knows, and the update after a first subscription. Does not own: who is subscribed.
  */
 import type { Clock } from '../clock.js';
@@ -16,8 +16,6 @@ const FIRST_UPDATE_MS = 1_000;
 /** What the interest is joined from. */
 export interface ChannelInterestParts {
   readonly backplane: Interest;
-  /** Others who follow the interest, such as a ZeroMQ SUB socket. */
-  readonly followers: readonly Interest[];
   readonly sequencer: Pick<Sequencer, 'forget'>;
   readonly clock: Clock;
   /** `update_on_first_subscription`. */
@@ -25,7 +23,7 @@ export interface ChannelInterestParts {
   readonly subscribersOf: (channel: string) => ReadonlySet<Subscriber>;
 }
 
-/** Passes the node's interest on. */
+/** Passes the data plane's interest on. */
 export class ChannelInterest implements Interest {
   readonly #parts: ChannelInterestParts;
 
@@ -34,8 +32,7 @@ export class ChannelInterest implements Interest {
   }
 
   subscribe(channel: string): Promise<void> | undefined {
-    const { backplane, followers, updatesFirst, clock, subscribersOf } = this.#parts;
-    for (const follower of followers) follower.subscribe(channel);
+    const { backplane, updatesFirst, clock, subscribersOf } = this.#parts;
     if (updatesFirst) {
       clock.after(FIRST_UPDATE_MS, () => {
         for (const subscriber of [...subscribersOf(channel)]) subscriber.recover();
@@ -46,7 +43,6 @@ export class ChannelInterest implements Interest {
 
   unsubscribe(channel: string): void {
     this.#parts.sequencer.forget(channel);
-    for (const follower of this.#parts.followers) follower.unsubscribe(channel);
     this.#parts.backplane.unsubscribe(channel);
   }
 }

@@ -18,12 +18,6 @@ function scene(updatesFirst: boolean) {
   const live = Promise.resolve();
   const interest = new ChannelInterest({
     backplane: noting('backplane', live),
-    followers: [
-      noting(
-        'follower',
-        Promise.reject(new Error('not waited for')).catch(() => {}),
-      ),
-    ],
     sequencer: { forget: (channel) => void told.push(`forget ${channel}`) },
     clock,
     updatesFirst,
@@ -35,13 +29,13 @@ function scene(updatesFirst: boolean) {
 t.test('interest is passed on; when a channel is live is for the backplane to say', async (t) => {
   const { told, interest, live } = scene(false);
   t.equal(interest.subscribe('x'), live);
-  t.strictSame(told, ['follower+x', 'backplane+x']);
+  t.strictSame(told, ['backplane+x']);
 });
 
 t.test('with the interest goes what is known of the order of the channel', async (t) => {
   const { told, interest } = scene(false);
   interest.unsubscribe('x');
-  t.strictSame([...told].sort(), ['backplane-x', 'follower-x', 'forget x']);
+  t.strictSame([...told].sort(), ['backplane-x', 'forget x']);
 });
 
 t.test('a second after the first subscription all who are there then recover, where that is wanted', async (t) => {

@@ -119,7 +119,6 @@ export class HoldScene {
     });
     const interest = new ChannelInterest({
       backplane,
-      followers: [],
       sequencer: this.delivery.sequencer,
       clock,
       updatesFirst: options.updatesFirst ?? false,

@@ -1,0 +1,142 @@
+/**
+ * Owns: what publishers, operators and other nodes reach of this node, with the backplane behind it: made, started and
+ * closed in order. One for each node, however many processes serve its clients. Does not own: clients (`data-plane`).
+ */
+import {
+  type Backplane,
+  BackplaneHub,
+  ChannelTaps,
+  ClusterViews,
+  type Connections,
+  ControlServer,
+  IdCache,
+  LocalBackplane,
+  LoneNode,
+  type Nodes,
+  Publisher,
+  type Question,
+  ZeroMqSockets,
+} from '@holdfast/control-api';
+import { AdminServer, type Exposition, type Readiness } from './admin.js';
+import { realClock } from './clock.js';
+import type { Config } from './config/config.js';
+import type { RootLog } from './log.js';
+import { Member } from './member.js';
+import type { Metrics } from './metrics.js';
+
+/** Those who serve the clients of a node, as the control plane sees them. */
+export interface Serving {
+  /** Undefined where it cannot be told at once. */
+  countSubscribers(channel: string): number | undefined;
+  readonly connections: Connections;
+  /** Processes that serve clients, and their client connections; lately known where they are others. */
+  readonly load: { readonly workers: number; readonly connections: number };
+  /** The series of all processes. */
+  readonly exposition: Exposition;
+  readonly readiness: Readiness;
+  /** Other types of statistics packets than before are wanted. */
+  wantsChanged(): void;
+  /** What they answer to a question that some node asked all nodes: one answer for each process. */
+  answers(question: Question): Promise<readonly unknown[]>;
+}
+
+/** The control side of a node. */
+export class ControlPlane {
+  /** Whoever serves clients takes shares of it. */
+  readonly hub: BackplaneHub;
+  readonly zeromq: ZeroMqSockets;
+  readonly #config: Config;
+  readonly #log: RootLog;
+  readonly #metrics: Metrics;
+  readonly #serving: () => Serving;
+  readonly #publisher: Publisher;
+  readonly #nodes: Nodes = new LoneNode(realClock);
+  #control: ControlServer | undefined;
+  readonly #admins: AdminServer[] = [];
+
+  /** Builds the parts; nothing listens yet. `serving` is asked for only once that has begun: the two know each other. */
+  constructor(config: Config, log: RootLog, metrics: Metrics, serving: () => Serving) {
+    this.#config = config;
+    this.#log = log;
+    this.#metrics = metrics;
+    this.#serving = serving;
+    this.hub = new BackplaneHub({
+      inner: makeBackplane(config, log, metrics),
+      followers: [
+        {
+          subscribed: (channel) => this.zeromq.subscribed(channel),
+          unsubscribed: (channel) => this.zeromq.unsubscribed(channel),
+        },
+      ],
+      log: log.child('backplane'),
+    });
+    this.#publisher = new Publisher({
+      backplane: this.hub,
+      countSubscribers: (channel) => serving().countSubscribers(channel),
+      events: metrics,
+      log: log.child('publish'),
+    });
+    this.zeromq = new ZeroMqSockets({
+      specs: config.zeromq,
+      publisher: this.#publisher,
+      connections: {
+        connected: (ids) => serving().connections.connected(ids),
+        refresh: (whom) => serving().connections.refresh(whom),
+      },
+      wantsChanged: () => serving().wantsChanged(),
+      events: metrics,
+      log: log.child('zeromq'),
+    });
+  }
+
+  /**
+   * Starts in this order: backplane, control API, ZeroMQ sockets, admin; announces each listener. After a rejection it must
+   * still be stopped.
+   */
+  async start(): Promise<void> {
+    await this.hub.start();
+    await this.#nodes.join(new Member(realClock, this.#serving, () => this.hub.channels));
+    await this.#startControl();
+    for (const { what, uri, connects } of await this.zeromq.open())
+      this.#log.announce(`${connects ? 'connecting to' : 'listening on'} ${uri} (${what})`);
+    for (const { host, port } of this.#config.admin.listen) {
+      const admin = new AdminServer(this.#serving().exposition, () => this.#serving().readiness);
+      const url = await admin.listen(host, port);
+      this.#admins.push(admin);
+      this.#log.announce(`listening on ${url} (admin)`);
+    }
+  }
+
+  /** Closes everything; publishes under way are given a moment. */
+  async stop(): Promise<void> {
+    await this.#control?.close();
+    this.zeromq.close();
+    await this.#nodes.leave();
+    await Promise.all([this.hub.close(), ...this.#admins.map((admin) => admin.close())]);
+  }
+
+  async #startControl(): Promise<void> {
+    const { listen, headMax, bodyMax } = this.#config.control;
+    if (listen === undefined) return;
+    this.#control = new ControlServer({
+      host: listen.host,
+      port: listen.port,
+      maxHeaderBytes: headMax,
+      maxBodyBytes: bodyMax,
+      publisher: this.#publisher,
+      views: {
+        cluster: new ClusterViews(this.#nodes, realClock),
+        taps: new ChannelTaps(() => this.hub.share(), realClock),
+      },
+      events: this.#metrics,
+      log: this.#log.child('control'),
+    });
+    const { address, port } = await this.#control.listen();
+    this.#log.announce(`listening on http://${address.includes(':') ? `[${address}]` : address}:${port} (control)`);
+  }
+}
+
+function makeBackplane(config: Config, log: RootLog, metrics: Metrics): Backplane {
+  const ids = new IdCache({ clock: realClock, ttl: config.channels.idCacheTtlMs, events: metrics });
+  return new LocalBackplane(log.child('backplane'), ids);
+}

@@ -1,0 +1,41 @@
+/**
+ * Owns: what this node says of itself to the nodes of its system, and how it answers their questions. Does not own: how
+ * the nodes reach each other, or what the processes that serve clients know.
+ */
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { mergeAnswers, type NodeMember, type NodeState, type Question } from '@holdfast/control-api';
+import type { Clock } from './clock.js';
+import type { Serving } from './control-plane.js';
+import { version } from './version.js';
+
+/** The node as the others see it, made once for each start. */
+export class Member implements NodeMember {
+  readonly #id = randomUUID();
+  readonly #startedAt: number;
+  readonly #serving: () => Serving;
+  readonly #channels: () => number;
+
+  /** `channels`: of how many the node has interest. */
+  constructor(clock: Clock, serving: () => Serving, channels: () => number) {
+    this.#startedAt = clock.now();
+    this.#serving = serving;
+    this.#channels = channels;
+  }
+
+  state(): NodeState {
+    return {
+      id: this.#id,
+      host: hostname(),
+      pid: process.pid,
+      version,
+      startedAt: this.#startedAt,
+      ...this.#serving().load,
+      channels: this.#channels(),
+    };
+  }
+
+  async answer(question: Question): Promise<unknown> {
+    return mergeAnswers(question, await this.#serving().answers(question));
+  }
+}

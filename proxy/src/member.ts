@@ -6,18 +6,23 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { mergeAnswers, type NodeMember, type NodeState, type Question } from '@holdfast/control-api';
 import type { Clock } from './clock.js';
-import type { Serving } from './control-plane.js';
 import { version } from './version.js';
+
+/** Those who serve the node's clients: how many, and what each of them answers. */
+export interface Answering {
+  readonly load: Pick<NodeState, 'workers' | 'connections'>;
+  answers(question: Question): Promise<readonly unknown[]>;
+}
 
 /** The node as the others see it, made once for each start. */
 export class Member implements NodeMember {
   readonly #id = randomUUID();
   readonly #startedAt: number;
-  readonly #serving: () => Serving;
+  readonly #serving: () => Answering;
   readonly #channels: () => number;
 
   /** `channels`: of how many the node has interest. */
-  constructor(clock: Clock, serving: () => Serving, channels: () => number) {
+  constructor(clock: Clock, serving: () => Answering, channels: () => number) {
     this.#startedAt = clock.now();
     this.#serving = serving;
     this.#channels = channels;

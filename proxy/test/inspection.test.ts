@@ -14,7 +14,8 @@ t.test('subscribers of a channel are counted by kind, with the position of the l
   const { registry, inspection } = scene();
   const question = { about: 'channel', name: 'x' } as const;
   t.strictSame(inspection.answer(question), { subscribers: { response: 0, stream: 0, ws: 0 } });
-  for (const kind of ['response', 'stream', 'stream', 'ws'] as const) registry.add(new RecordingSubscriber(kind), ['x']);
+  for (const kind of ['response', 'stream', 'stream', 'ws'] as const)
+    registry.add(new RecordingSubscriber(kind), ['x']);
   registry.add(new RecordingSubscriber('ws'), ['y']);
   const subscribers = { response: 1, stream: 2, ws: 1 };
   t.strictSame(inspection.answer(question), { subscribers });

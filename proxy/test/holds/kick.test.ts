@@ -36,7 +36,10 @@ t.test('a long poll is kicked before the answer of its origin is complete', asyn
 
 t.test('a stream ends as a whole, and is not asked for any more', async (t) => {
   const scene = await HoldScene.open(t);
-  const stream = await scene.stream({ ...room, 'Grip-Link': '</next>; rel=next; timeout=60' }, { body: 'x', timers: 1 });
+  const stream = await scene.stream(
+    { ...room, 'Grip-Link': '</next>; rel=next; timeout=60' },
+    { body: 'x', timers: 1 },
+  );
   scene.send('room', 'item');
   await stream.until('item');
   const [hold] = scene.registry.all();

@@ -16,6 +16,10 @@ export { type History, type HistoryPage, type HistoryStart, historyOf } from './
 export { BackplaneHub, type BackplaneHubOptions, HubShare, type InterestFollower } from './backplane/hub.js';
 export { IdCache, type IdCacheEvents, type RecentIds } from './backplane/id-cache.js';
 export { LocalBackplane } from './backplane/local.js';
+export type { LinkPort } from './backplane/workers/link-port.js';
+export { MessageEncoder } from './backplane/workers/link-words.js';
+export { WorkerBackplane, type WorkerBackplaneOptions } from './backplane/workers/worker-backplane.js';
+export { WorkerLink, type WorkerLinkOptions } from './backplane/workers/worker-link.js';
 export type { Clock } from './clock.js';
 export { ControlError, type ControlErrorCode, controlErrors, type ErrorSide } from './errors.js';
 export { noPublishEvents, type PublishEvents } from './events.js';
@@ -27,6 +31,7 @@ export { Publisher, type PublisherOptions, type PublishReceipt } from './publish
 export { ControlServer, type ControlServerOptions, type ControlViews } from './server.js';
 export type { StatsConnection } from './stats/connections.js';
 export { noStats, type StatsDelivery, type StatsEvents, StatsFeed, type StatsFeedOptions } from './stats/feed.js';
+export { statsTypes } from './stats/packet.js';
 export type { ReportCount } from './stats/report.js';
 export type { StatsSink } from './stats/sink.js';
 export type { SubscriptionMode } from './stats/subscriptions.js';

@@ -53,6 +53,8 @@ export interface Surroundings {
   readonly statsSink: StatsSink;
   /** What the ids of its requests begin with: of no other process of this node. */
   readonly instance: string;
+  /** Whether other processes have the same client listeners. */
+  readonly isShared: boolean;
 }
 
 /** The parts that a data plane starts and stops. */
@@ -71,7 +73,7 @@ export interface Assembly {
  * @throws RoutesError when the routes file cannot be read; EdgeError when the edge cannot be had
  */
 export function assemble(config: Config, log: RootLog, surroundings: Surroundings): Assembly {
-  const { backplane, metrics, statsSink, instance } = surroundings;
+  const { backplane, metrics, statsSink } = surroundings;
   const telemetry = makeTelemetry(config, log, {
     metrics,
     subscribersOf: (channel) => registry.of(channel),
@@ -103,7 +105,7 @@ export function assemble(config: Config, log: RootLog, surroundings: Surrounding
   });
   const parts = requestParts(config, log, telemetry, registry, delivery.sequencer, routes, origins);
   const handler = new RequestHandler(parts, makeSockJs(config, parts));
-  const edge = makeEdge(config, log, metrics, instance, handler);
+  const edge = makeEdge(config, log, surroundings, handler);
   metrics.observe({ connections: () => edge.connections, channels: () => registry.size });
   return { backplane, registry, delivery, routes, origins, telemetry, edge };
 }
@@ -126,7 +128,12 @@ function makeRoutes(config: Config, log: RootLog): RoutesSource {
   });
 }
 
-function makeEdge({ client }: Config, log: RootLog, metrics: Metrics, instance: string, handler: EdgeHandler): Edge {
+function makeEdge(
+  { client }: Config,
+  log: RootLog,
+  { metrics, instance, isShared }: Surroundings,
+  handler: EdgeHandler,
+): Edge {
   if (client.edge === 'uws') {
     throw new EdgeError('ERR_EDGE_UNAVAILABLE', 'edge uws: this version has only the node edge; use edge: node');
   }
@@ -141,6 +148,7 @@ function makeEdge({ client }: Config, log: RootLog, metrics: Metrics, instance: 
       keepAliveTimeout: client.keepAliveTimeoutMs,
       headerTimeout: client.headerTimeoutMs,
       halfCloseGrace: client.halfCloseGraceMs,
+      isShared,
       certificates: new TlsCertificates(client.tlsCertsDir, (error) => tlsLog.error({ err: error }, error.message)),
       sockets: new WsAcceptor({ maxMessage: client.messageMax, compression: client.compression }),
     },

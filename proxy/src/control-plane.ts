@@ -20,22 +20,31 @@ import {
 import { AdminServer, type Exposition, type Readiness } from './admin.js';
 import { realClock } from './clock.js';
 import type { Config } from './config/config.js';
+import type { DataPlaneLoad } from './data-plane.js';
 import type { RootLog } from './log.js';
 import { Member } from './member.js';
 import type { Metrics } from './metrics.js';
 
-/** Those who serve the clients of a node, as the control plane sees them. */
+/** Those who serve the clients of a node: the data plane of this process, or workers. */
 export interface Serving {
+  /** Begins to serve; resolves with the URLs of the client listeners. After a rejection it must still be stopped. */
+  start(): Promise<readonly string[]>;
+  /** Reads the routes file again, and opens log files of its own anew. */
+  reload(): void;
+  /** Drains, and closes everything; see `DataPlane.stop`. */
+  stop(): Promise<void>;
   /** Undefined where it cannot be told at once. */
   countSubscribers(channel: string): number | undefined;
   readonly connections: Connections;
-  /** Processes that serve clients, and their client connections; lately known where they are others. */
-  readonly load: { readonly workers: number; readonly connections: number };
+  /** How many processes serve clients at the moment. */
+  readonly workers: number;
   /** The series of all processes. */
   readonly exposition: Exposition;
   readonly readiness: Readiness;
   /** Other types of statistics packets than before are wanted. */
   wantsChanged(): void;
+  /** What lasts now: client connections, and channels with interest. With workers, as of about a second ago. */
+  readonly load: DataPlaneLoad;
   /** What they answer to a question that some node asked all nodes: one answer for each process. */
   answers(question: Question): Promise<readonly unknown[]>;
 }
@@ -95,7 +104,7 @@ export class ControlPlane {
    */
   async start(): Promise<void> {
     await this.hub.start();
-    await this.#nodes.join(new Member(realClock, this.#serving, () => this.hub.channels));
+    await this.#nodes.join(new Member(realClock, this.#serving));
     await this.#startControl();
     for (const { what, uri, connects } of await this.zeromq.open())
       this.#log.announce(`${connects ? 'connecting to' : 'listening on'} ${uri} (${what})`);

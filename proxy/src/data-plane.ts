@@ -12,6 +12,14 @@ import type { RootLog } from './log.js';
 /** How long requests under way may go on once the data plane goes down, in ms. */
 const DRAIN_MS = 1_000;
 
+/** What a data plane has to do at present. */
+export interface DataPlaneLoad {
+  /** Client connections, held or not. */
+  readonly connections: number;
+  /** Channels that somebody is subscribed to, or was a moment ago. */
+  readonly channels: number;
+}
+
 /** Clients, and what is held for them, in one process. Knows nothing of the control plane. */
 export class DataPlane {
   readonly #listeners: readonly Listener[];
@@ -77,7 +85,7 @@ export class DataPlane {
   }
 
   /** This data plane's part of a node's state. */
-  get load(): { readonly connections: number; readonly channels: number } {
+  get load(): DataPlaneLoad {
     return { connections: this.#parts.edge.connections, channels: this.#parts.registry.size };
   }
 

@@ -27,6 +27,9 @@ interface Destination extends DestinationStream {
   once(event: 'ready' | 'close' | 'error', listener: () => void): void;
 }
 
+/** Longest write that no other process's write can break up in a pipe, in bytes (PIPE_BUF of Linux). */
+const PIPE_BUF = 4_096;
+
 /** The root of all logs of a process. */
 export interface RootLog extends Log {
   /** Resolves when the file is open. */
@@ -43,13 +46,15 @@ export interface RootLog extends Log {
 }
 
 /**
- * Creates the log of this process as configured. Lines are written in the background; `close` before exiting.
+ * Creates the log of this process as configured. Lines are written in the background; `close` before exiting. A worker
+ * writes to the same place as its primary, and its JSON lines say which worker it is.
  * @throws ConfigError when the file cannot be written
  */
-export function createLog(config: LogConfig): RootLog {
+export function createLog(config: LogConfig, worker?: number): RootLog {
   const { file } = config;
   if (file !== undefined) assertWritable(file);
-  const dest = { dest: file ?? 1, sync: false, maxLength: QUEUE_MAX };
+  const shared = worker === undefined ? {} : { maxWrite: PIPE_BUF };
+  const dest = { dest: file ?? 1, sync: false, maxLength: QUEUE_MAX, ...shared };
   const destination = pino.destination(dest) as unknown as Destination;
   // A full disk costs the log, not the clients.
   destination.on('error', (error) => printLine(2, `holdfast: ${failure(file, error)}\n`));
@@ -58,7 +63,17 @@ export function createLog(config: LogConfig): RootLog {
   const levelOf = (part: string): LogLevel => config.parts[part] ?? config.level;
   const make =
     config.format === 'json'
-      ? jsonLogs(pino({ level: 'trace', base: null, timestamp: pino.stdTimeFunctions.isoTime }, sink), levelOf)
+      ? jsonLogs(
+          pino(
+            {
+              level: 'trace',
+              base: worker === undefined ? null : { worker },
+              timestamp: pino.stdTimeFunctions.isoTime,
+            },
+            sink,
+          ),
+          levelOf,
+        )
       : textLogs(sink, levelOf);
   return Object.assign(make('holdfast'), {
     opened,

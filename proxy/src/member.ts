@@ -10,7 +10,8 @@ import { version } from './version.js';
 
 /** Those who serve the node's clients: how many, and what each of them answers. */
 export interface Answering {
-  readonly load: Pick<NodeState, 'workers' | 'connections'>;
+  readonly workers: number;
+  readonly load: Pick<NodeState, 'connections' | 'channels'>;
   answers(question: Question): Promise<readonly unknown[]>;
 }
 
@@ -19,24 +20,22 @@ export class Member implements NodeMember {
   readonly #id = randomUUID();
   readonly #startedAt: number;
   readonly #serving: () => Answering;
-  readonly #channels: () => number;
 
-  /** `channels`: of how many the node has interest. */
-  constructor(clock: Clock, serving: () => Answering, channels: () => number) {
+  constructor(clock: Clock, serving: () => Answering) {
     this.#startedAt = clock.now();
     this.#serving = serving;
-    this.#channels = channels;
   }
 
   state(): NodeState {
+    const { workers, load } = this.#serving();
     return {
       id: this.#id,
       host: hostname(),
       pid: process.pid,
       version,
       startedAt: this.#startedAt,
-      ...this.#serving().load,
-      channels: this.#channels(),
+      workers,
+      ...load,
     };
   }
 

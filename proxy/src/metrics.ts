@@ -3,13 +3,28 @@
  * sets: never a channel name, a path or a client. Does not own: when something happens. The only importer of prom-client.
  */
 import type { IdCacheEvents, PublishEvents } from '@holdfast/control-api';
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { DeliveryEvents } from './channels/item-delivery.js';
 import type { ReleaseCause } from './channels/sequencer.js';
 import type { SubscriberKind } from './channels/subscriber.js';
 import type { DropReason, SubscriberEvents } from './channels/subscriber-parts.js';
 import type { CloseReason } from './close-reasons.js';
 import type { EdgeEvents } from './edge/node-edge.js';
+
+/** The series of one process, or of several together, at one moment: plain data. */
+export type MetricsSnapshot = readonly { readonly name: string; readonly type: string }[];
+
+/** Adds series of the same name and labels up, each as is right for it. */
+export function addSnapshots(snapshots: readonly MetricsSnapshot[]): Promise<MetricsSnapshot> {
+  return AggregatorRegistry.aggregate(
+    snapshots as object[],
+  ).getMetricsAsJSON() as Promise<unknown> as Promise<MetricsSnapshot>;
+}
+
+/** The sum of snapshots in Prometheus's text format. */
+export function exposeSnapshots(snapshots: readonly MetricsSnapshot[]): Promise<string> {
+  return AggregatorRegistry.aggregate(snapshots as object[]).metrics();
+}
 
 /** Numbers that are asked for when they are scraped. */
 export interface MetricSources {
@@ -51,6 +66,7 @@ export class Metrics implements SubscriberEvents, DeliveryEvents, IdCacheEvents,
   readonly #recovers;
   readonly #connectionsRefused;
   readonly #requestsRefused;
+  readonly #workersEnded;
 
   /** `prefix` goes before every name (`prometheus_prefix`). */
   constructor(prefix: string) {
@@ -88,6 +104,7 @@ export class Metrics implements SubscriberEvents, DeliveryEvents, IdCacheEvents,
     this.#recovers = this.#counter('recovers_total', 'Recover calls taken by the control API.', []);
     this.#connectionsRefused = this.#counter('connections_refused_total', 'Connections over client_maxconn.', []);
     this.#requestsRefused = this.#counter('requests_malformed_total', 'Requests refused before routing.', []);
+    this.#workersEnded = this.#counter('workers_ended_total', 'Workers that ended by themselves, by cause.', ['cause']);
     collectDefaultMetrics({ register: this.#registry, prefix: this.#prefix });
   }
 
@@ -159,6 +176,21 @@ export class Metrics implements SubscriberEvents, DeliveryEvents, IdCacheEvents,
 
   requestRefused(): void {
     this.#requestsRefused.inc();
+  }
+
+  /** A worker process ended without being told to: the signal's name, or `exit`. */
+  workerEnded(cause: string): void {
+    this.#workersEnded.inc({ cause });
+  }
+
+  /** The number of workers that serve clients; called at most once, by who has any. */
+  observeWorkers(read: () => number): void {
+    this.#gauge('workers', 'Worker processes that serve clients now.', read);
+  }
+
+  /** All series as data, for another process. */
+  snapshot(): Promise<MetricsSnapshot> {
+    return this.#registry.getMetricsAsJSON() as Promise<unknown> as Promise<MetricsSnapshot>;
   }
 
   /** All series in Prometheus's text format. */

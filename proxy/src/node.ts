@@ -3,17 +3,19 @@
  * Does not own: the planes, the command line, or signals.
  */
 import { randomBytes } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import type { Config } from './config/config.js';
-import { ControlPlane } from './control-plane.js';
+import { ControlPlane, type Serving } from './control-plane.js';
 import type { RootLog } from './log.js';
 import { Metrics } from './metrics.js';
 import { OneProcess } from './one-process.js';
+import { WorkerPool } from './workers/worker-pool.js';
 
 /** A whole Holdfast. */
 export class HoldfastNode {
   readonly #log: RootLog;
   readonly #control: ControlPlane;
-  readonly #serving: OneProcess;
+  readonly #serving: Serving;
 
   /**
    * Builds the parts; nothing listens yet.
@@ -23,12 +25,7 @@ export class HoldfastNode {
     this.#log = log;
     const metrics = new Metrics(config.admin.prometheusPrefix);
     this.#control = new ControlPlane(config, log, metrics, () => this.#serving);
-    this.#serving = new OneProcess(config, log, {
-      backplane: this.#control.hub.share(),
-      metrics,
-      statsSink: this.#control.zeromq,
-      instance: randomBytes(3).toString('hex'),
-    });
+    this.#serving = this.#makeServing(config, metrics);
   }
 
   /**
@@ -56,5 +53,15 @@ export class HoldfastNode {
   async stop(): Promise<void> {
     await this.#serving.stop();
     await this.#control.stop();
+  }
+
+  #makeServing(config: Config, metrics: Metrics): Serving {
+    const { hub, zeromq: statsSink } = this.#control;
+    const count = config.workers === 'auto' ? availableParallelism() : config.workers;
+    if (count > 1) {
+      return new WorkerPool({ config, count, hub, metrics, statsSink, log: this.#log.child('workers') });
+    }
+    const instance = randomBytes(3).toString('hex');
+    return new OneProcess(config, this.#log, { backplane: hub.share(), metrics, statsSink, instance, isShared: false });
   }
 }

@@ -6,12 +6,13 @@ import type { Exposition, Readiness } from './admin.js';
 import type { Surroundings } from './assembly.js';
 import type { Config } from './config/config.js';
 import type { Serving } from './control-plane.js';
-import { DataPlane } from './data-plane.js';
+import { DataPlane, type DataPlaneLoad } from './data-plane.js';
 import type { RootLog } from './log.js';
 
 /** One data plane. */
 export class OneProcess implements Serving {
   readonly exposition: Exposition;
+  readonly workers = 1;
   readonly #data: DataPlane;
   #ready = false;
 
@@ -21,7 +22,6 @@ export class OneProcess implements Serving {
     this.#data = new DataPlane(config, log, surroundings);
   }
 
-  /** Begins to serve; see `DataPlane.start`. */
   async start(): Promise<readonly string[]> {
     const urls = await this.#data.start();
     this.#ready = true;
@@ -45,12 +45,12 @@ export class OneProcess implements Serving {
     return this.#data.connections;
   }
 
-  get load(): { readonly workers: number; readonly connections: number } {
-    return { workers: 1, connections: this.#data.load.connections };
-  }
-
   get readiness(): Readiness {
     return this.#ready ? { ready: true } : { ready: false, reason: 'not accepting clients' };
+  }
+
+  get load(): DataPlaneLoad {
+    return this.#data.load;
   }
 
   /** The data plane asks the socket itself. */

@@ -80,6 +80,11 @@ export class BackplaneHub {
     return this.#options.inner.trouble;
   }
 
+  /** Whether its shares have the capability `History`. */
+  get hasHistory(): boolean {
+    return historyOf(this.#options.inner) !== undefined;
+  }
+
   /** How many channels somebody in this process has interest in. */
   get channels(): number {
     return this.#channels.size;

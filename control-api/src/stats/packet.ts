@@ -8,7 +8,10 @@ import { encodePacket, type PacketFormat } from '@holdfast/grip';
 import type { StatsSink } from './sink.js';
 
 /** Pushpin's packet types. */
-export type StatsType = 'activity' | 'message' | 'conn' | 'sub' | 'report' | 'counts' | 'conn-max';
+export const statsTypes = ['activity', 'message', 'conn', 'sub', 'report', 'counts', 'conn-max'] as const;
+
+/** One of {@link statsTypes}. */
+export type StatsType = (typeof statsTypes)[number];
 
 /** The members of a packet; undefined ones are left out, and so is an empty `route`. */
 export type StatsFields = Readonly<Record<string, string | number | true | undefined>>;

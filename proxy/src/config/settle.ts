@@ -225,8 +225,5 @@ export function settle(layers: readonly Settings[], context: SettleContext): Set
   settleControl(values, settlement, context.format);
   settlePorts(values, settlement);
   if (context.format === 'pushpin' && values.log_format === 'auto') values.log_format = 'text';
-  const workers = sources.get('workers');
-  if (workers !== undefined && values.workers !== 1)
-    warnings.push(`${placeOf(workers.where)}: this version serves all clients from one process`);
   return { values, sources, problems, warnings };
 }

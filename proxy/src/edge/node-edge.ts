@@ -3,10 +3,9 @@
  * Does not own: connections (`node-connection`), answers (`node-response`), which heads are acceptable
  * (`request-check`). The only file that imports node's HTTP servers for clients.
  */
-import { chmodSync, chownSync, rmSync, statSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
-import { type AddressInfo, connect, type Socket } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { headerValue } from '@holdfast/grip';
 import type { Clock } from '../clock.js';
@@ -20,10 +19,7 @@ import { FlushQueue, NodeResponse } from './node-response.js';
 import { answerMalformed, answerText } from './refusal.js';
 import { checkRequest, isRefusal, type Refusal, type Target } from './request-check.js';
 import type { KeyPair, TlsCertificates } from './tls-certificates.js';
-import { resolveOwner } from './unix-owner.js';
-
-/** What Linux takes as the path of a unix socket, in bytes; node would cut the rest off and bind to what remains. */
-const MAX_SOCKET_PATH = 107;
+import { applyOwner, preparePath } from './unix-path.js';
 
 /** How the node edge treats its clients. Times in ms. */
 export interface NodeEdgeOptions {
@@ -36,6 +32,8 @@ export interface NodeEdgeOptions {
   /** Time that a client has to send a complete head; then 408. */
   readonly headerTimeout: number;
   readonly halfCloseGrace: number;
+  /** Other processes have the same listeners, which a primary opens for all: socket files are prepared by it. */
+  readonly isShared?: boolean;
   readonly certificates: TlsCertificates;
   readonly sockets: WsAcceptor;
 }
@@ -80,7 +78,7 @@ export class NodeEdge implements Edge {
   async listen(listener: Listener): Promise<BoundListener> {
     const server = listener.tls ? this.#createTls() : createServer(this.#serverOptions());
     this.#prepare(server, listener);
-    if (listener.path !== undefined) await preparePath(listener.path);
+    if (listener.path !== undefined && !this.#options.isShared) await preparePath(listener.path);
     await new Promise<void>((resolve, reject) => {
       server.on('error', (error: NodeJS.ErrnoException) => reject(listenError(error, listener)));
       const done = () => resolve();
@@ -146,7 +144,8 @@ export class NodeEdge implements Edge {
 
   #prepare(server: Server, listener: Listener): void {
     server.maxHeadersCount = 0; // No silent loss of headers: `maxHeaderBytes` is the bound.
-    server.maxConnections = this.#options.maxConnections;
+    if (this.#options.isShared) this.#limit(server);
+    else server.maxConnections = this.#options.maxConnections;
     server.timeout = 0;
     Object.assign(server, { httpAllowHalfOpen: true });
     const secure = listener.tls === true;
@@ -183,6 +182,18 @@ export class NodeEdge implements Edge {
     });
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#malformed(error, socket as Socket));
     server.on('tlsClientError', (_error, socket: TLSSocket) => socket.destroy());
+  }
+
+  /** By hand: node would hand a connection from one full process to the next for ever. */
+  #limit(server: Server): void {
+    let open = 0;
+    server.prependListener('connection', (socket: Socket) => {
+      open++;
+      socket.once('close', () => open--);
+      if (open <= this.#options.maxConnections) return;
+      socket.destroy();
+      this.#parts.events.connectionRefused();
+    });
   }
 
   #take(message: IncomingMessage, answer: ServerResponse, secure: boolean, expectsContinue: boolean): void {
@@ -337,30 +348,4 @@ function listenError(error: NodeJS.ErrnoException, listener: Listener): EdgeErro
   const why =
     error.code === 'EACCES' ? 'no permission' : error.code === 'EADDRNOTAVAIL' ? 'no such address' : error.message;
   return new EdgeError('ERR_EDGE_LISTEN', `cannot listen on ${where}: ${why}`, { cause: error });
-}
-
-/** A socket file that a dead process left behind would make `listen` fail for ever; one that answers is in use. */
-async function preparePath(path: string): Promise<void> {
-  if (Buffer.byteLength(path) > MAX_SOCKET_PATH) {
-    const text = `cannot listen on ${path}: the path is longer than ${MAX_SOCKET_PATH} bytes`;
-    throw new EdgeError('ERR_EDGE_LISTEN', text);
-  }
-  if (!statSync(path, { throwIfNoEntry: false })?.isSocket()) return;
-  const stale = await new Promise<boolean>((resolve) => {
-    const probe = connect(path);
-    probe.once('connect', () => resolve(false));
-    probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'ECONNREFUSED'));
-    probe.once('close', () => resolve(false));
-    probe.once('connect', () => probe.destroy());
-  });
-  if (stale) rmSync(path, { force: true });
-}
-
-function applyOwner(listener: Listener): void {
-  const path = listener.path as string;
-  if (listener.mode !== undefined) chmodSync(path, listener.mode);
-  if (listener.user !== undefined || listener.group !== undefined) {
-    const owner = resolveOwner(listener.user, listener.group);
-    chownSync(path, owner.uid, owner.gid);
-  }
 }

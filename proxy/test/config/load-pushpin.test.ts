@@ -49,10 +49,10 @@ t.test(
         'p.conf:9: proxy.rotesfile: unknown key, ignored; did you mean proxy.routesfile?',
         'p.conf:10: proxy.updates_check: ignored: Holdfast never reports to anybody',
         'p.conf:7: runner.client_buffer_size: 1 is out of range, using 1024',
-        'p.conf:12: proxy.workers: this version serves all clients from one process',
       ],
     );
     t.equal(config.client.headMax, 1024);
+    t.equal(config.workers, 2);
   },
 );
 

@@ -1,7 +1,7 @@
 /** Owns: one client of each kind on one channel of a running Holdfast, and questions to its control API. */
 import type { Test } from 'tap';
 import { type Answer, ask, open } from './client.js';
-import { type Holdfast, startHoldfast } from './holdfast.js';
+import { type Holdfast, type HoldfastOptions, startHoldfast } from './holdfast.js';
 import { responseHold, startOrigin, streamHold } from './origin.js';
 import { openWs, type WsClient, wsUrl } from './ws-client.js';
 import { kinds } from './ws-echo.js';
@@ -21,7 +21,7 @@ export async function view(t: Test, holdfast: Holdfast, path: string, method = '
 }
 
 /** A Holdfast with an origin that holds what is asked of it on the channel of its query, and an echo origin. */
-export async function startViews(t: Test): Promise<Holdfast> {
+export async function startViews(t: Test, settings: HoldfastOptions['settings'] = {}): Promise<Holdfast> {
   const http = await startOrigin(t, (request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? '', 'http://origin');
     const channel = searchParams.get('channel') ?? 'room';
@@ -30,7 +30,7 @@ export async function startViews(t: Test): Promise<Holdfast> {
   });
   const echo = await startEcho(t, 'direct');
   return startHoldfast(t, {
-    settings: { log_format: 'json', subscription_linger: 0, client_half_close_grace: 0 },
+    settings: { log_format: 'json', subscription_linger: 0, client_half_close_grace: 0, ...settings },
     routes: [`*,id=web ${http.target}`, `*,id=sockets,proto=ws ${echo.target}${kinds.direct}`],
   });
 }

@@ -12,7 +12,7 @@ export const processOptions = [
     min: 1,
     max: 1024,
     pushpin: ['proxy.workers'],
-    doc: 'Worker processes that serve clients; `auto` is one per core. This version serves all clients from one process and warns of any other number.',
+    doc: 'Processes that serve clients; `auto` is one per core, and 1 serves them from the one process that also does everything else. `client_maxconn`, `max_open_requests`, `message_rate` and `message_hwm` are divided among them. SockJS over HTTP needs 1.',
   },
   {
     key: 'port_offset',

@@ -1,0 +1,72 @@
+/**
+ * What a worker's backplane and its link in the primary say to each other.
+ *
+ * Owns: the words, and messages as bytes. Does not own: who says what when. Both ends are always of the same version.
+ */
+import { deserialize, serialize } from 'node:v8';
+import type { Acceptance, Gap, Message } from '../backplane.js';
+import type { HistoryStart } from '../history.js';
+
+/** From a worker; several in one post, to be taken in order. Numbers are those that the answers carry. */
+export type WorkerWord =
+  | readonly ['start', number]
+  | readonly ['subscribe', number, string]
+  | readonly ['unsubscribe', string]
+  | readonly ['publish', number, readonly Buffer[]]
+  | readonly ['read', number, string, HistoryStart, number]
+  | readonly ['close', number];
+
+/** From the primary; several in one post. */
+export type PrimaryWord =
+  | readonly ['message', Buffer]
+  | readonly ['gap', Gap]
+  /** The answer to the word of that number. Messages of a history page are bytes. */
+  | readonly ['done', number, unknown]
+  /** It failed, with the code of a `ControlError`, and its text. */
+  | readonly ['failed', number, string, string]
+  | readonly ['trouble', string | undefined];
+
+/** The answer to `read`, unless that is undefined. */
+export interface PageWord {
+  readonly messages: readonly Buffer[];
+  readonly end: { readonly epoch: string; readonly offset: number };
+  readonly complete: boolean;
+}
+
+/** The answer to `publish`. */
+export type PublishWord = readonly Acceptance[];
+
+const NO_META: Readonly<Record<string, string>> = Object.freeze(Object.create(null));
+
+/** A message as bytes, with all that it has. */
+export function encodeMessage(message: Message): Buffer {
+  return serialize(message);
+}
+
+/** The inverse of `encodeMessage`. */
+export function decodeMessage(bytes: Buffer): Message {
+  const message = deserialize(bytes) as Message;
+  if (message.type === 'recover') return message;
+  const { item } = message;
+  // Meta has no prototype, so that no name finds what nobody published; the bytes do not tell.
+  const meta = Object.keys(item.meta).length === 0 ? NO_META : Object.setPrototypeOf(item.meta, null);
+  return { ...message, item: { ...item, meta } };
+}
+
+/**
+ * Encodes what is handed to several links one after the other only once. Remembers no more than the last message: a hub
+ * gives each to all its shares before the next.
+ */
+export class MessageEncoder {
+  #message: Message | undefined;
+  #bytes: Buffer | undefined;
+
+  /** The bytes of a message; not to be changed. */
+  encode(message: Message): Buffer {
+    if (this.#bytes === undefined || this.#message !== message) {
+      this.#message = message;
+      this.#bytes = encodeMessage(message);
+    }
+    return this.#bytes;
+  }
+}

@@ -1,0 +1,23 @@
+/** A primary in a process of its own: a hub, and links to as many workers as the process that started it speaks for. */
+import { BackplaneHub, LocalBackplane, MessageEncoder, silentLog, WorkerLink } from '../../../dist/index.js';
+
+const hub = new BackplaneHub({ inner: new LocalBackplane(silentLog), log: silentLog });
+const encoder = new MessageEncoder();
+const clock = {
+  now: Date.now,
+  after: (ms: number, run: () => void) => setTimeout(run, ms).unref(),
+  clear: (timer: unknown) => clearTimeout(timer as NodeJS.Timeout),
+};
+const listeners = new Map<number, (message: unknown) => void>();
+
+process.on('message', ([worker, message]: [number, unknown]) => {
+  if (!listeners.has(worker)) {
+    const port = {
+      post: (words: unknown) => void process.send?.([worker, words]),
+      listen: (listener: (words: unknown) => void) => void listeners.set(worker, listener),
+    };
+    new WorkerLink({ share: hub.share(), port, encoder, clock });
+  }
+  listeners.get(worker)?.(message);
+});
+process.on('disconnect', () => process.exit());

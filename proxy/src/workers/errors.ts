@@ -1,0 +1,18 @@
+/** Owns: what can go wrong in getting workers up. Does not own: what a worker itself complains of (its own errors). */
+
+/** Codes of `WorkerError`, for docs/errors.md. */
+export const workerErrors = {
+  ERR_WORKER_START: { side: 'internal', meaning: 'A worker process ended, or said nothing, before it served clients.' },
+} as const;
+
+/** A worker could not be brought up. The message is one line for the operator. */
+export class WorkerError extends Error {
+  readonly code: keyof typeof workerErrors;
+  readonly side = 'internal';
+
+  constructor(code: keyof typeof workerErrors, message: string) {
+    super(message);
+    this.name = 'WorkerError';
+    this.code = code;
+  }
+}

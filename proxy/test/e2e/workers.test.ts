@@ -1,0 +1,270 @@
+/** Clients served by several processes: they see one node, and lose nothing but their own connection when one dies. */
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { type Answer, ask, open } from './client.js';
+import {
+  type Holdfast,
+  type HoldfastOptions,
+  newDirectory,
+  responseItem,
+  runHoldfast,
+  startHoldfast,
+  streamItem,
+} from './holdfast.js';
+import { responseHold, startOrigin, streamHold } from './origin.js';
+import { until } from './until.js';
+import { openWs, type WsClient, wsUrl } from './ws-client.js';
+import { startEcho } from './ws-scene.js';
+
+const WORKERS = 3;
+
+async function start(t: Test, options: HoldfastOptions = {}) {
+  const origin = await startOrigin(t, (request, response) => {
+    const [, kind, channel = ''] = (request.url ?? '').split('/');
+    if (kind === 'stream') response.writeHead(200, streamHold(channel)).end('[open]\n');
+    else if (kind === 'poll') response.writeHead(200, responseHold(channel)).end('nothing new\n');
+    else if (kind === 'sse') {
+      response.writeHead(200, { ...streamHold(channel), 'Content-Type': 'text/event-stream' }).end('data: open\n\n');
+    } else response.end('plain\n');
+  });
+  const echo = await startEcho(t, 'over-http');
+  const holdfast = await startHoldfast(t, {
+    routes: [`*,proto=ws ${echo.target},over_http`, `* ${origin.target}`],
+    ...options,
+    settings: { workers: WORKERS, ...options.settings },
+  });
+  return { origin, holdfast };
+}
+
+/** Worker processes by what the log says of each: number → pid. */
+function pidsOf(holdfast: Holdfast): number[] {
+  const path = `/proc/${holdfast.child.pid}/task/${holdfast.child.pid}/children`;
+  return readFileSync(path, 'utf8').trim().split(' ').filter(Boolean).map(Number);
+}
+
+const isGone = (pid: number) => !existsSync(`/proc/${pid}`);
+
+/** Opens streams on a channel, each on a connection of its own. */
+async function openStreams(t: Test, holdfast: Holdfast, count: number, channel = 'room'): Promise<Answer[]> {
+  const streams = await Promise.all(
+    Array.from({ length: count }, () => open(t, `${holdfast.clients}/stream/${channel}`)),
+  );
+  await Promise.all(streams.map((stream) => stream.until('[open]\n')));
+  return streams;
+}
+
+/** Publishes numbered items; resolves with the text that a stream should have got. */
+async function publishNumbers(holdfast: Holdfast, from: number, count: number): Promise<string> {
+  const lines = Array.from({ length: count }, (_, i) => `${from + i}\n`);
+  for (const line of lines) await holdfast.publish({ ...streamItem('room', line), id: line.trim() });
+  return lines.join('');
+}
+
+t.test('holds are spread evenly over the workers; items reach each exactly once and in order', async (t) => {
+  const { holdfast } = await start(t);
+  t.equal((holdfast.child.stdout.match(/\(clients\)/g) ?? []).length, 1, 'the listener is announced once');
+  const streams = await openStreams(t, holdfast, 30);
+  await holdfast.holds('stream', 30);
+  t.equal(await holdfast.metric('holdfast_workers'), WORKERS);
+  const expected = `[open]\n${await publishNumbers(holdfast, 0, 100)}`;
+  await Promise.all(streams.map((stream) => stream.until('\n99\n')));
+  for (const stream of streams) t.equal(stream.text, expected);
+  const workers = new Map<unknown, number>();
+  for (const { worker, hold } of holdfast.records()) {
+    if (hold === 'stream') workers.set(worker, (workers.get(worker) ?? 0) + 1);
+  }
+  t.strictSame([...workers.values()], [10, 10, 10]);
+  const ids = holdfast.records().flatMap(({ id, hold }) => (hold === 'stream' ? [id] : []));
+  t.equal(new Set(ids).size, 30, 'request ids are unique');
+});
+
+t.test('SSE, long polls and WebSockets are served by whichever worker has them', async (t) => {
+  const { holdfast } = await start(t);
+  const sse = await Promise.all(Array.from({ length: 4 }, () => open(t, `${holdfast.clients}/sse/room`)));
+  for (const stream of sse) await stream.until('data: open\n\n');
+  const polls = Array.from({ length: 4 }, () => ask(t, `${holdfast.clients}/poll/room`));
+  const sockets: WsClient[] = [];
+  for (let i = 0; i < 4; i++) {
+    const socket = await openWs(t, wsUrl(holdfast.clients));
+    socket.send('!subscribe room');
+    await socket.ping('subscribed');
+    sockets.push(socket);
+  }
+  await holdfast.holds('response', 4);
+  await holdfast.holds('stream', 4);
+  const [receipt] = await holdfast.publish({
+    channel: 'room',
+    formats: {
+      'http-stream': { content: 'data: news\n\n' },
+      'http-response': { body: 'news\n' },
+      'ws-message': { content: 'news' },
+    },
+  });
+  t.match(receipt, { channel: 'room', nodes: 1, subscribers: undefined });
+  for (const stream of sse) await stream.until('data: news\n\n');
+  for (const poll of await Promise.all(polls)) t.equal(poll.text, 'news\n');
+  for (const socket of sockets) t.equal(await socket.text(), 'news');
+});
+
+t.test('kill -9 of a worker costs its own connections only, and it is replaced', async (t) => {
+  const { holdfast } = await start(t);
+  const before = pidsOf(holdfast);
+  t.equal(before.length, WORKERS);
+  const streams = await openStreams(t, holdfast, 30);
+  const [victim] = before as [number];
+  process.kill(victim, 'SIGKILL');
+  let broken = 0;
+  const survivors = new Set(streams);
+  for (const stream of streams) {
+    void stream.end().then(() => {
+      broken++;
+      survivors.delete(stream);
+    });
+  }
+  const expected = `[open]\n${await publishNumbers(holdfast, 0, 50)}`;
+  await until('the end of the connections of one worker', () => broken === 10);
+  await Promise.all([...survivors].map((stream) => stream.until('\n49\n')));
+  t.equal(survivors.size, 20);
+  for (const stream of survivors) t.equal(stream.text, expected);
+  t.match(await holdfast.record('of the end', ({ signal }) => signal === 'SIGKILL'), { pid: victim, part: 'workers' });
+  await holdfast.record('of the next', ({ msg }) => msg === 'worker serves clients');
+  t.equal(pidsOf(holdfast).length, WORKERS);
+  t.equal(await holdfast.metric('holdfast_workers_ended_total{cause="SIGKILL"}'), 1);
+  const others = await openStreams(t, holdfast, 3);
+  await holdfast.publish(streamItem('room', 'again\n'));
+  for (const stream of [...others, ...survivors]) await stream.until('again\n');
+});
+
+t.test('a worker that does not read what it is sent is killed and replaced', async (t) => {
+  const { holdfast } = await start(t, { settings: { workers: 2, push_in_http_max_body_size: 10_000_000 } });
+  const streams = await openStreams(t, holdfast, 4);
+  const [victim] = pidsOf(holdfast) as [number];
+  process.kill(victim, 'SIGSTOP');
+  const big = 'x'.repeat(4_000_000);
+  let published = 0;
+  await until('the kill', async () => {
+    if (published++ < 30) await holdfast.publish(streamItem('room', `${big}\n`));
+    return holdfast.records().some(({ msg }) => msg === 'worker does not read what it is sent: killed');
+  });
+  await until('its end', () => isGone(victim));
+  await holdfast.record('of the next', ({ msg }) => msg === 'worker serves clients');
+  for (const stream of streams) stream.drop();
+});
+
+t.test('SIGHUP reloads the routes and opens the log anew in all workers', async (t) => {
+  const directory = newDirectory(t);
+  const [old, renewed] = await Promise.all(
+    ['old', 'new'].map((name) => startOrigin(t, (_request, response) => response.end(`${name}\n`))),
+  );
+  const file = join(directory, 'routes');
+  const log = join(directory, 'log');
+  writeFileSync(file, `* ${old?.target}\n`);
+  const settings = { workers: WORKERS, routesfile: 'routes', logfile: log };
+  const holdfast = await startHoldfast(t, { directory, settings });
+  const answers = () => Promise.all(Array.from({ length: 6 }, async () => (await ask(t, `${holdfast.clients}/`)).text));
+  t.strictSame(new Set(await answers()), new Set(['old\n']));
+  renameSync(log, `${log}.1`);
+  writeFileSync(file, `* ${renewed?.target}\n`);
+  holdfast.child.signal('SIGHUP');
+  await until('new routes everywhere', async () => (await answers()).every((text) => text === 'new\n'));
+  const lines = () =>
+    readFileSync(log, 'utf8')
+      .trim()
+      .split('\n')
+      .filter((line) => line.startsWith('{'));
+  const writers = () => new Set(lines().map((line) => (JSON.parse(line) as { worker?: number }).worker));
+  await until('lines of all workers in the new file', async () => {
+    await answers();
+    return existsSync(log) && [1, 2, 3].every((worker) => writers().has(worker));
+  });
+});
+
+t.test('SIGTERM drains all workers: streams end cleanly, polls get their own answer, exit 0', async (t) => {
+  const { holdfast } = await start(t);
+  const streams = await openStreams(t, holdfast, 6);
+  const polls = Array.from({ length: 6 }, () => ask(t, `${holdfast.clients}/poll/room`));
+  await holdfast.holds('response', 6);
+  const workers = pidsOf(holdfast);
+  // As a service manager or a terminal does: to all of them.
+  for (const pid of workers) process.kill(pid, 'SIGTERM');
+  t.match(await ask(t, `${holdfast.clients}/`), { status: 200 }, 'workers wait for their primary');
+  holdfast.child.signal('SIGTERM');
+  for (const poll of await Promise.all(polls)) t.equal(poll.text, 'nothing new\n');
+  for (const stream of streams) t.equal(await stream.end(), 'complete');
+  t.match(await holdfast.child.exited, { code: 0, signal: null });
+  t.ok(workers.every(isGone));
+});
+
+t.test('workers do not outlive a primary that is killed', async (t) => {
+  const { holdfast } = await start(t);
+  const workers = pidsOf(holdfast);
+  holdfast.child.signal('SIGKILL');
+  await holdfast.child.exited;
+  await until('the end of the workers', () => workers.every(isGone));
+});
+
+t.test('metrics are those of all processes, and counters do not fall when a worker dies', async (t) => {
+  const { holdfast } = await start(t);
+  for (let i = 0; i < 30; i++) await ask(t, `${holdfast.clients}/`);
+  const counted = () => holdfast.metric('holdfast_requests_total{status="2xx"}');
+  await until('all requests counted', async () => (await counted()) === 30);
+  await openStreams(t, holdfast, 3);
+  await holdfast.publish(streamItem('room', 'x\n'));
+  t.equal(await holdfast.metric('holdfast_items_published_total'), 1);
+  const atLeast = await counted();
+  process.kill(pidsOf(holdfast)[0] as number, 'SIGKILL');
+  await holdfast.record('of the next', ({ msg }) => msg === 'worker serves clients');
+  t.ok((await counted()) >= atLeast);
+  await holdfast.holds('stream', 2);
+});
+
+t.test('a port in use stops the node, with one line', async (t) => {
+  const taken = createServer();
+  await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => taken.close());
+  const { port } = taken.address() as { port: number };
+  const directory = newDirectory(t);
+  const args = ['--route', '* test', '--workers', '3', '--port', `127.0.0.1:${port}`, '--control-port', '0'];
+  const child = runHoldfast(t, { directory, args });
+  t.match(await child.exited, { code: 1 });
+  t.equal(child.stderr, `holdfast: cannot listen on 127.0.0.1:${port}: it is in use\n`);
+});
+
+t.test('--workers auto is one for each core', async (t) => {
+  const { holdfast } = await start(t, { args: ['--workers', 'auto'] });
+  const cores = availableParallelism();
+  t.equal(pidsOf(holdfast).length, cores === 1 ? 0 : cores);
+  t.match(await ask(t, `${holdfast.clients}/`), { status: 200 });
+});
+
+t.test('a unix socket is shared by the workers, also by those that come later', async (t) => {
+  const directory = newDirectory(t);
+  const path = join(directory, 'clients');
+  const { holdfast } = await start(t, { directory, settings: { local_ports: `${path}?mode=600` } });
+  process.kill(pidsOf(holdfast)[0] as number, 'SIGKILL');
+  await holdfast.record('of the next', ({ msg }) => msg === 'worker serves clients');
+  t.match(holdfast.child.stdout, `listening on unix:${path} (clients)`);
+});
+
+t.test('over client_maxconn connections are closed, and the node goes on', async (t) => {
+  const { holdfast } = await start(t, { settings: { workers: 2, client_maxconn: 4 } });
+  const streams = await openStreams(t, holdfast, 4);
+  await t.rejects(ask(t, `${holdfast.clients}/`));
+  t.equal(await holdfast.metric('holdfast_connections_refused_total'), 1);
+  for (const stream of streams) stream.drop();
+  await until('room for another', () =>
+    ask(t, `${holdfast.clients}/`).then(
+      () => true,
+      () => false,
+    ),
+  );
+});
+
+t.test('a route with sockjs is warned of', async (t) => {
+  const directory = newDirectory(t);
+  const holdfast = await startHoldfast(t, { directory, routes: ['*,sockjs=/sock test'], settings: { workers: 2 } });
+  await holdfast.record('of sockjs', ({ msg }) => String(msg).startsWith('sockjs: with workers'));
+});

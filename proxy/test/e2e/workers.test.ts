@@ -9,7 +9,6 @@ import {
   type Holdfast,
   type HoldfastOptions,
   newDirectory,
-  responseItem,
   runHoldfast,
   startHoldfast,
   streamItem,
@@ -63,7 +62,7 @@ async function publishNumbers(holdfast: Holdfast, from: number, count: number): 
   return lines.join('');
 }
 
-t.test('holds are spread evenly over the workers; items reach each exactly once and in order', async (t) => {
+t.test('holds are spread over the workers; items reach each exactly once and in order', async (t) => {
   const { holdfast } = await start(t);
   t.equal((holdfast.child.stdout.match(/\(clients\)/g) ?? []).length, 1, 'the listener is announced once');
   const streams = await openStreams(t, holdfast, 30);
@@ -76,7 +75,8 @@ t.test('holds are spread evenly over the workers; items reach each exactly once 
   for (const { worker, hold } of holdfast.records()) {
     if (hold === 'stream') workers.set(worker, (workers.get(worker) ?? 0) + 1);
   }
-  t.strictSame([...workers.values()], [10, 10, 10]);
+  t.equal(workers.size, WORKERS);
+  for (const [worker, holds] of workers) t.ok(holds >= 5 && holds <= 15, `worker ${worker} has ${holds} of 30 holds`);
   const ids = holdfast.records().flatMap(({ id, hold }) => (hold === 'stream' ? [id] : []));
   t.equal(new Set(ids).size, 30, 'request ids are unique');
 });
@@ -125,9 +125,10 @@ t.test('kill -9 of a worker costs its own connections only, and it is replaced',
     });
   }
   const expected = `[open]\n${await publishNumbers(holdfast, 0, 50)}`;
-  await until('the end of the connections of one worker', () => broken === 10);
+  const holds = () => holdfast.metric('holdfast_holds{kind="stream"}');
+  await until('the end of the connections of one worker', async () => broken > 0 && (await holds()) === 30 - broken);
   await Promise.all([...survivors].map((stream) => stream.until('\n49\n')));
-  t.equal(survivors.size, 20);
+  t.ok(survivors.size >= 15 && survivors.size <= 25, `${survivors.size} of 30 connections survive`);
   for (const stream of survivors) t.equal(stream.text, expected);
   t.match(await holdfast.record('of the end', ({ signal }) => signal === 'SIGKILL'), { pid: victim, part: 'workers' });
   await holdfast.record('of the next', ({ msg }) => msg === 'worker serves clients');
@@ -218,7 +219,6 @@ t.test('metrics are those of all processes, and counters do not fall when a work
   process.kill(pidsOf(holdfast)[0] as number, 'SIGKILL');
   await holdfast.record('of the next', ({ msg }) => msg === 'worker serves clients');
   t.ok((await counted()) >= atLeast);
-  await holdfast.holds('stream', 2);
 });
 
 t.test('a port in use stops the node, with one line', async (t) => {
@@ -249,19 +249,24 @@ t.test('a unix socket is shared by the workers, also by those that come later', 
   t.match(holdfast.child.stdout, `listening on unix:${path} (clients)`);
 });
 
-t.test('over client_maxconn connections are closed, and the node goes on', async (t) => {
-  const { holdfast } = await start(t, { settings: { workers: 2, client_maxconn: 4 } });
-  const streams = await openStreams(t, holdfast, 4);
-  await t.rejects(ask(t, `${holdfast.clients}/`));
-  t.equal(await holdfast.metric('holdfast_connections_refused_total'), 1);
-  for (const stream of streams) stream.drop();
-  await until('room for another', () =>
-    ask(t, `${holdfast.clients}/`).then(
-      () => true,
-      () => false,
-    ),
-  );
-});
+t.test(
+  'each worker takes its part of client_maxconn; over it connections are closed, and the node goes on',
+  async (t) => {
+    const { holdfast } = await start(t, { settings: { workers: 2, client_maxconn: 8 } });
+    const streams: Answer[] = [];
+    for (let i = 0; i < 12; i++) {
+      await open(t, `${holdfast.clients}/stream/room`).then(
+        (stream) => streams.push(stream),
+        () => {},
+      );
+    }
+    t.ok(streams.length >= 4 && streams.length <= 8, `${streams.length} of 12 connections were taken`);
+    t.equal(await holdfast.metric('holdfast_connections_refused_total'), 12 - streams.length);
+    for (const stream of streams) stream.drop();
+    await holdfast.holds('stream', 0);
+    t.match(await ask(t, `${holdfast.clients}/`), { status: 200 });
+  },
+);
 
 t.test('a route with sockjs is warned of', async (t) => {
   const directory = newDirectory(t);

@@ -40,6 +40,8 @@ t.test('a tap shows items of a channel, whether a worker has subscribers or none
   await tap.until(/"one".*\n/);
   const stream = await open(t, `${holdfast.clients}/stream?channel=quiet`);
   await stream.until('opened\n');
+  // What a worker answers comes behind the interest that it has declared.
+  t.match((await view(t, holdfast, '/channels/quiet')).body, { subscribers: { stream: 1 } });
   await holdfast.publish(streamItem('quiet', 'two'));
   await stream.until('two');
   await tap.until(/"two".*\n/);

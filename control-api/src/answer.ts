@@ -13,7 +13,7 @@ import type { PublishReceipt } from './publish.js';
 
 /**
  * One answer, before it has a form. As text it is `message` and a line feed; as JSON an object with `message`, with
- * `items` after a publish and with `code` when refused, and a line feed.
+ * `items` after a publish and with `code` when refused, or a view, and a line feed.
  */
 export interface Answer {
   readonly status: number;
@@ -21,6 +21,8 @@ export interface Answer {
   /** The `ERR_…` code of a refusal. */
   readonly code?: string;
   readonly items?: readonly PublishReceipt[];
+  /** The members of the JSON form, in the place of those above; for answers that are always JSON. */
+  readonly view?: object;
   /** What went wrong, for the log; never shown to the client. */
   readonly cause?: unknown;
   /** An additional header, name and value. */
@@ -33,6 +35,9 @@ export const root: Answer = { status: 200, message: 'Pushpin API' };
 export const updated: Answer = { status: 200, message: 'Updated' };
 /** After `/publish/`: the items' receipts are shown in JSON only. */
 export const published = (items: readonly PublishReceipt[]): Answer => ({ status: 200, message: 'Published', items });
+
+/** What a view shows. */
+export const shown = (view: object): Answer => ({ status: 200, message: 'OK', view });
 
 const refusal = (status: number, code: ControlError['code'], message: string): Answer => ({ status, code, message });
 
@@ -50,11 +55,24 @@ export const headerTooLarge = refusal(431, 'ERR_CONTROL_HEADER_TOO_LARGE', 'Requ
 export const malformed = refusal(400, 'ERR_CONTROL_MALFORMED', 'Malformed request.');
 export const timedOut = refusal(408, 'ERR_CONTROL_TIMEOUT', 'Request timed out.');
 
-/** For a known path that only takes POST. */
-export function methodNotAllowed(method: string): Answer {
+/** The name in the path of a view is no percent-encoded UTF-8. */
+export const nameMalformed = refusal(400, 'ERR_CONTROL_NAME', 'Malformed name in the path.');
+export const tooManyTaps: Answer = {
+  ...refusal(503, 'ERR_CONTROL_TAPS', 'Too many taps on this node.'),
+  header: ['Retry-After', '5'],
+};
+
+/** No node that answered has the connection; those that are named did not answer. */
+export function connectionUnknown(silent: readonly string[]): Answer {
+  const unknown = refusal(404, 'ERR_CONTROL_CONNECTION', 'No such connection.');
+  return { ...unknown, view: { message: unknown.message, code: unknown.code, silent } };
+}
+
+/** For a known path that takes only these methods, as Allow lists them. */
+export function methodNotAllowed(method: string, allowed = 'POST'): Answer {
   return {
     ...refusal(405, 'ERR_CONTROL_METHOD', `Method not allowed: ${method}.`),
-    header: ['Allow', 'POST'],
+    header: ['Allow', allowed],
   };
 }
 
@@ -91,9 +109,9 @@ export function encodeAnswer(answer: Answer, format: Format, close: boolean): En
   return { headers, body };
 }
 
-function json({ message, items, code }: Answer): string {
+function json({ message, items, code, view }: Answer): string {
   // Absent fields are left out by JSON.stringify.
-  return JSON.stringify({ message, items, code });
+  return JSON.stringify(view ?? { message, items, code });
 }
 
 /** Sends an answer and completes the response. Harmless when the client has gone. */

@@ -19,7 +19,10 @@ export const controlErrors = {
   ERR_CONTROL_LISTEN: { side: 'internal', meaning: 'The control port could not be opened for another reason.' },
   ERR_CONTROL_INTERNAL: { side: 'internal', meaning: 'A control request failed by a fault of Holdfast itself.' },
   ERR_CONTROL_NOT_FOUND: { side: 'client', meaning: 'The control API has nothing at this path.' },
-  ERR_CONTROL_METHOD: { side: 'client', meaning: 'The path takes POST only.' },
+  ERR_CONTROL_METHOD: {
+    side: 'client',
+    meaning: 'The path does not take this method; Allow names those that it takes.',
+  },
   ERR_CONTROL_ACCEPT: { side: 'client', meaning: 'Accept allows neither text/plain nor application/json.' },
   ERR_CONTROL_LENGTH_REQUIRED: {
     side: 'client',
@@ -29,6 +32,9 @@ export const controlErrors = {
   ERR_CONTROL_HEADER_TOO_LARGE: { side: 'client', meaning: 'The request head exceeds the configured limit.' },
   ERR_CONTROL_MALFORMED: { side: 'client', meaning: 'The bytes received are not an HTTP/1 request.' },
   ERR_CONTROL_TIMEOUT: { side: 'client', meaning: 'The request did not arrive completely in time.' },
+  ERR_CONTROL_NAME: { side: 'client', meaning: 'The name in the path of a view is not percent-encoded UTF-8.' },
+  ERR_CONTROL_CONNECTION: { side: 'client', meaning: 'No node that answered has a connection with this id.' },
+  ERR_CONTROL_TAPS: { side: 'client', meaning: 'As many taps look on at channels of this node as it allows.' },
   ERR_BACKPLANE_STARTED: { side: 'internal', meaning: 'A backplane was started twice.' },
   ERR_BACKPLANE_CLOSED: { side: 'internal', meaning: 'The backplane is closed because the node is stopping.' },
   ERR_BACKPLANE_UNAVAILABLE: { side: 'internal', meaning: 'The backplane cannot accept messages at the moment.' },

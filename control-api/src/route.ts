@@ -32,6 +32,6 @@ function publishOf({ headers }: IncomingMessage): Action | Answer {
 }
 
 /** The answer of a request that {@link route} refused, if it did. */
-export function refusalIn(target: Action | Answer): Answer | undefined {
-  return typeof target === 'object' && target.code !== undefined ? target : undefined;
+export function refusalIn(target: Action | object): Answer | undefined {
+  return typeof target === 'object' && 'code' in target ? (target as Answer) : undefined;
 }

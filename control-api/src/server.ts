@@ -1,12 +1,13 @@
 /**
  * The HTTP control API: requests in, calls to `Publisher`, answers out.
  *
- * Owns: connections, limits, and one log line per request. Does not own: which path is what (route.ts), what items
- * look like (@holdfast/grip), publishing (publish.ts), the texts of answers (answer.ts).
+ * Owns: connections, limits, and one log line per request. Does not own: which path is what (route.ts,
+ * views/view-route.ts), what items look like (@holdfast/grip), publishing (publish.ts), the views and taps (views/), the
+ * texts of answers (answer.ts).
  *
  * Differences from Pushpin's control server, all of them additions or statuses: connections are kept alive, chunked
  * bodies are read, a POST to /recover/ needs no Content-Length, JSON receipts and JSON errors for clients that ask
- * for JSON, 413 and 431 in place of 400 for what is too large, 503 when the backplane does not accept.
+ * for JSON, 413 and 431 in place of 400 for what is too large, 503 when the backplane does not accept; the views.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -21,6 +22,9 @@ import type { Log } from './log.js';
 import { answerToParserError } from './parser-error.js';
 import type { Publisher } from './publish.js';
 import { type Action, refusalIn, route } from './route.js';
+import type { ChannelTaps } from './views/channel-taps.js';
+import type { ClusterViews, ViewRequest } from './views/cluster-views.js';
+import { type TapRequest, viewRoute } from './views/view-route.js';
 
 /** Connections at a time; more are closed at once and logged. Bounds what slow publishers can make us buffer. */
 export const MAX_CONNECTIONS = 1024;
@@ -47,9 +51,21 @@ export interface ControlServerOptions {
   /** Milliseconds for a request to arrive completely; {@link REQUEST_TIMEOUT_MS} if not given. */
   readonly requestTimeoutMs?: number;
   readonly publisher: Publisher;
+  /** What is behind /nodes, /channels/ and /connections/; left out, these paths are not there. */
+  readonly views?: ControlViews;
   readonly events: PublishEvents;
   readonly log: Log;
 }
+
+/** How the control API looks at the nodes. */
+export interface ControlViews {
+  readonly cluster: ClusterViews;
+  /** Closed with the server. */
+  readonly taps: ChannelTaps;
+}
+
+/** What is to be done for a request, or its answer. */
+type Wanted = Action | ViewRequest | TapRequest | Answer;
 
 /** The latest request of a connection. */
 interface Exchange {
@@ -59,7 +75,7 @@ interface Exchange {
 }
 
 /**
- * Serves `/`, `/publish/` and `/recover/`. Requests of one connection are published in the order of their arrival,
+ * Serves `/`, `/publish/`, `/recover/` and the views. Requests of one connection are published in the order of their arrival,
  * pipelined ones too. Nothing of a request is published unless all of it is valid, and success is answered only
  * after the backplane accepted.
  */
@@ -108,6 +124,7 @@ export class ControlServer {
    * Resolves when that is done, at once if the server never listened; may be called again.
    */
   close(): Promise<void> {
+    this.#options.views?.taps.close();
     this.#closed ??= new Promise((resolve) => {
       const cut = setTimeout(() => this.#server.closeAllConnections(), CLOSE_GRACE_MS);
       this.#server.close(() => {
@@ -129,13 +146,15 @@ export class ControlServer {
 
   /** `waits`: the client sends its body only after `100 Continue`. Never rejects. */
   async #serve(request: IncomingMessage, response: ServerResponse, waits: boolean): Promise<void> {
-    const accepted = negotiate(request.headers.accept);
+    const { method = '', url = '', headers } = request;
+    const viewed = this.#options.views && viewRoute(method, url);
+    const accepted = viewed === undefined ? negotiate(headers.accept) : 'json';
     const format = accepted ?? 'text';
     this.#connections.set(request.socket, { request, response, format });
     response.on('error', () => {}); // the client has gone; nobody is left to be told
 
-    const target = accepted === undefined ? notAcceptable : route(request);
-    const declared = Number(request.headers['content-length'] ?? 0);
+    const target: Wanted = viewed ?? (accepted === undefined ? notAcceptable : route(request));
+    const declared = Number(headers['content-length'] ?? 0);
     const early = declared > this.#options.maxBodyBytes ? bodyTooLarge : waits ? refusalIn(target) : undefined;
     if (early) return this.#refuse(request, response, early, format);
     if (waits) response.writeContinue();
@@ -143,10 +162,18 @@ export class ControlServer {
     const body = await readBody(request, this.#options.maxBodyBytes);
     if (body === 'too-large') return this.#refuse(request, response, bodyTooLarge, format);
     if (body === 'aborted') return this.#aborted(request);
-    const answer = typeof target === 'string' ? await this.#perform(target, body) : target;
-    if (response.headersSent) return; // refused in the meantime; a throw here would end the process
+    const answer = await this.#answer(target, body, response);
+    if (answer === undefined || response.headersSent) return; // refused in the meantime; a throw here would end the process
     send(response, answer, format, this.#closed !== undefined);
     this.#report(request, answer, body.length);
+  }
+
+  /** Undefined when the answer has begun, and goes on for as long as the client stays. */
+  #answer(target: Wanted, body: Buffer, response: ServerResponse): Promise<Answer | undefined> | Answer {
+    const { views } = this.#options;
+    if (typeof target === 'string') return this.#perform(target, body);
+    if (!('about' in target) || views === undefined) return target as Answer;
+    return target.about === 'items' ? views.taps.serve(target.name, response) : views.cluster.answer(target);
   }
 
   /** No `await` before the publisher is called, so that pipelined requests keep their order. */

@@ -2,17 +2,14 @@
  * Owns: the `holdfast` command: from arguments and environment to a running node, and what signals mean to it.
  * Does not own: options (`config`), or the node's parts (`node`).
  */
-import { readFileSync } from 'node:fs';
 import { ConfigError } from './config/errors.js';
 import { type LoadedConfig, loadConfig } from './config/load.js';
 import { createLog, type RootLog } from './log.js';
 import { HoldfastNode } from './node.js';
 import { publishMain } from './publish-command.js';
 import { readRoutes } from './routes/routes-source.js';
-
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
+import { tapMain } from './tap-command.js';
+import { version } from './version.js';
 
 /** One line for each thing that is wrong, on standard error; the exit status is 1. */
 function refuse(error: unknown): never {
@@ -77,6 +74,7 @@ async function leave(log: RootLog, status: number): Promise<never> {
 export async function main({ search }: { readonly search?: readonly string[] } = {}): Promise<void> {
   const argv = process.argv.slice(2);
   if (argv[0] === 'publish') return publishMain('holdfast publish', argv.slice(1));
+  if (argv[0] === 'tap') return tapMain(argv.slice(1));
   try {
     const loaded = loadConfig({
       argv,

@@ -4,17 +4,23 @@
  */
 import {
   BackplaneHub,
+  ChannelTaps,
+  ClusterViews,
   type Connections,
   ControlServer,
+  LoneNode,
+  type Nodes,
   Publisher,
   type Question,
   ZeroMqSockets,
 } from '@holdfast/control-api';
 import { AdminServer, type Exposition, type Readiness } from './admin.js';
 import { makeBackplane } from './backplane.js';
+import { realClock } from './clock.js';
 import type { Config } from './config/config.js';
 import type { DataPlaneLoad } from './data-plane.js';
 import type { RootLog } from './log.js';
+import { Member } from './member.js';
 import type { Metrics } from './metrics.js';
 
 /** Those who serve the clients of a node: the data plane of this process, or workers. */
@@ -28,6 +34,8 @@ export interface Serving {
   /** Undefined where it cannot be told at once. */
   countSubscribers(channel: string): number | undefined;
   readonly connections: Connections;
+  /** How many processes serve clients at the moment. */
+  readonly workers: number;
   /** The series of all processes. */
   readonly exposition: Exposition;
   readonly readiness: Readiness;
@@ -49,6 +57,7 @@ export class ControlPlane {
   readonly #metrics: Metrics;
   readonly #serving: () => Serving;
   readonly #publisher: Publisher;
+  readonly #nodes: Nodes = new LoneNode(realClock);
   #control: ControlServer | undefined;
   readonly #admins: AdminServer[] = [];
 
@@ -93,6 +102,7 @@ export class ControlPlane {
    */
   async start(): Promise<void> {
     await this.hub.start();
+    await this.#nodes.join(new Member(realClock, this.#serving));
     await this.#startControl();
     for (const { what, uri, connects } of await this.zeromq.open())
       this.#log.announce(`${connects ? 'connecting to' : 'listening on'} ${uri} (${what})`);
@@ -108,6 +118,7 @@ export class ControlPlane {
   async stop(): Promise<void> {
     await this.#control?.close();
     this.zeromq.close();
+    await this.#nodes.leave();
     await Promise.all([this.hub.close(), ...this.#admins.map((admin) => admin.close())]);
   }
 
@@ -129,6 +140,10 @@ export class ControlPlane {
       maxHeaderBytes: headMax,
       maxBodyBytes: bodyMax,
       publisher: this.#publisher,
+      views: {
+        cluster: new ClusterViews(this.#nodes, realClock),
+        taps: new ChannelTaps(() => this.hub.share(), realClock),
+      },
       events: this.#metrics,
       log: this.#log.child('control'),
     });

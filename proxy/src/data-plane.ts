@@ -6,6 +6,7 @@ import type { Connections, Question } from '@holdfast/control-api';
 import { type Assembly, assemble, type Surroundings } from './assembly.js';
 import type { ClientConfig, Config } from './config/config.js';
 import type { Listener } from './edge/edge.js';
+import { Inspection } from './inspection.js';
 import type { RootLog } from './log.js';
 
 /** How long requests under way may go on once the data plane goes down, in ms. */
@@ -24,6 +25,7 @@ export class DataPlane {
   readonly #listeners: readonly Listener[];
   readonly #readsRoutes: boolean;
   readonly #parts: Assembly;
+  readonly #inspection: Inspection;
 
   /**
    * Builds the parts; nothing listens yet.
@@ -33,6 +35,7 @@ export class DataPlane {
     this.#listeners = listenersOf(config.client);
     this.#readsRoutes = config.routes.file !== undefined;
     this.#parts = assemble(config, log, surroundings);
+    this.#inspection = new Inspection(this.#parts.registry);
   }
 
   /**
@@ -87,8 +90,8 @@ export class DataPlane {
   }
 
   /** Answers a question that some node asked all nodes, as JSON, for the clients of this data plane alone. */
-  async answer(_question: Question): Promise<unknown> {
-    return undefined;
+  async answer(question: Question): Promise<unknown> {
+    return this.#inspection.answer(question);
   }
 }
 

@@ -9,4 +9,5 @@ export { createLog, type RootLog } from './log.js';
 export { HoldfastNode } from './node.js';
 export { originErrors } from './origin/errors.js';
 export { publishErrors } from './publish/errors.js';
+export { tapErrors } from './tap/errors.js';
 export { workerErrors } from './workers/errors.js';

@@ -12,6 +12,7 @@ import type { RootLog } from './log.js';
 /** One data plane. */
 export class OneProcess implements Serving {
   readonly exposition: Exposition;
+  readonly workers = 1;
   readonly #data: DataPlane;
   #ready = false;
 

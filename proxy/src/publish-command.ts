@@ -11,6 +11,7 @@ import { destinationOf } from './publish/destination.js';
 import { PublishError } from './publish/errors.js';
 import { buildItem, type Content } from './publish/item.js';
 import { sendItem } from './publish/send.js';
+import { version } from './version.js';
 
 /** What the command has of its process. */
 export interface PublishProcess {
@@ -70,9 +71,6 @@ export async function runPublish(process: PublishProcess): Promise<0 | 1> {
  * lets the process end by itself, so that a ZeroMQ message is written out.
  */
 export async function publishMain(name: string, argv: readonly string[]): Promise<void> {
-  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-    version: string;
-  };
   process.exitCode = await runPublish({
     name,
     version,

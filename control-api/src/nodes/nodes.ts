@@ -29,7 +29,7 @@ export interface KnownNode extends NodeState {
 
 /** What one node can ask all others, as JSON. */
 export type Question =
-  /** Subscribers of a channel on the node: `SubscriberCounts`. */
+  /** What the node knows of a channel: a `ChannelView`. */
   | { readonly about: 'channel'; readonly name: string }
   /** One connection: a `ConnectionView`, or null from nodes that do not have it. */
   | { readonly about: 'connection'; readonly id: string }

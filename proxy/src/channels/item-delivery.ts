@@ -47,7 +47,10 @@ export class ItemDelivery implements BackplaneListener {
 
   onMessage(message: Message): void {
     if (message.type === 'item') {
-      if (this.#registry().has(message.item.channel)) this.sequencer.offer(message);
+      const { item, position } = message;
+      if (!this.#registry().has(item.channel)) return;
+      if (position !== undefined) this.#registry().arrived(item.channel, position);
+      this.sequencer.offer(message);
       return;
     }
     this.sequencer.forgetLastIds();

@@ -2,6 +2,7 @@
  * Owns: which subscribers of this node are on which channel, and telling others of this node's interest.
  * Does not own: delivery, or the subscribers themselves.
  */
+import type { Position } from '@holdfast/control-api';
 import type { Clock, Timer } from '../clock.js';
 import type { Subscriber, SubscriberKind } from './subscriber.js';
 
@@ -31,6 +32,8 @@ interface Channel {
   refused: boolean;
   /** Runs while nobody is subscribed: what is known of the channel is kept for the next poll. */
   linger: Timer | undefined;
+  /** Of the last item that arrived. */
+  position: Position | undefined;
 }
 
 /** Channel → subscribers, of one node. */
@@ -40,8 +43,8 @@ export class ChannelRegistry {
   readonly #linger: number;
   readonly #watch: SubscriptionWatch | undefined;
   readonly #channels = new Map<string, Channel>();
-  /** Subscribers that may be on no channel. */
-  readonly #present = new Set<Subscriber>();
+  /** Every subscriber by its id, and a session also by its Connection-Id; most are on a channel, but need not be. */
+  readonly #present = new Map<string, Subscriber>();
 
   /**
    * `linger`, in ms, is how long a channel is kept after its last response hold has left, since such clients come back;
@@ -90,14 +93,32 @@ export class ChannelRegistry {
     }
   }
 
-  /** Notes a subscriber that may be on no channel for a while, such as a session, until it leaves. */
+  /** Notes a subscriber, which may be on no channel for a while, such as a session, until it leaves. */
   enter(subscriber: Subscriber): void {
-    this.#present.add(subscriber);
+    this.#present.set(subscriber.id, subscriber);
+    if (subscriber.session !== undefined) this.#present.set(subscriber.session, subscriber);
   }
 
   /** Ends what `enter` began; the channels are left by `remove`. */
   leave(subscriber: Subscriber): void {
-    this.#present.delete(subscriber);
+    this.#present.delete(subscriber.id);
+    if (subscriber.session !== undefined) this.#present.delete(subscriber.session);
+  }
+
+  /** The subscriber with this id or Connection-Id, if it has entered. */
+  find(id: string): Subscriber | undefined {
+    return this.#present.get(id);
+  }
+
+  /** An item of a channel has arrived; of no account where nobody is subscribed. */
+  arrived(channel: string, position: Position): void {
+    const known = this.#channels.get(channel);
+    if (known !== undefined) known.position = position;
+  }
+
+  /** Where the last item of a channel stands that arrived since its first subscriber came. */
+  positionOf(channel: string): Position | undefined {
+    return this.#channels.get(channel)?.position;
   }
 
   /** The subscribers of a channel: a live view that may shrink while it is walked. */
@@ -117,7 +138,7 @@ export class ChannelRegistry {
 
   /** Every subscriber of this node once, as of now. */
   all(): Set<Subscriber> {
-    const all = new Set<Subscriber>(this.#present);
+    const all = new Set<Subscriber>(this.#present.values());
     for (const { subscribers } of this.#channels.values()) for (const subscriber of subscribers) all.add(subscriber);
     return all;
   }
@@ -128,7 +149,13 @@ export class ChannelRegistry {
   }
 
   #open(name: string): Channel {
-    const channel: Channel = { subscribers: new Set(), pending: undefined, refused: false, linger: undefined };
+    const channel: Channel = {
+      subscribers: new Set(),
+      pending: undefined,
+      refused: false,
+      linger: undefined,
+      position: undefined,
+    };
     this.#channels.set(name, channel);
     this.#declare(name, channel);
     return channel;

@@ -1,17 +1,20 @@
 /** Owns: the port between delivery and whatever is subscribed. Does not own: who implements it (holds, sessions). */
+import type { ConnectionView } from '@holdfast/control-api';
 import type { Delivery } from './delivery.js';
 
 /** What kind of connection a subscriber is; the label of its metrics and the name in logs. */
 export type SubscriberKind = 'response' | 'stream' | 'ws';
 
 /**
- * Something that is subscribed to channels. Called by delivery only, always synchronously and in item order per
- * channel. Implementations must not throw, and may leave the registry during the call.
+ * Something that is subscribed to channels. Called by delivery, always synchronously and in item order per channel; and
+ * by whoever looks after the connections of the node. Implementations must not throw, and may leave the registry during the call.
  */
 export interface Subscriber {
   /** The connection's id, as in the logs. */
   readonly id: string;
   readonly kind: SubscriberKind;
+  /** Connection-Id of a session, by which its origin knows it; absent for holds. Never changes. */
+  readonly session?: string;
   /** Explicit id of its route, else empty: routes share the pace of delivery fairly. Never changes. */
   readonly routeKey: string;
   /** Takes one item of one channel; true when the item has a form for this kind of subscriber and was used. */
@@ -27,4 +30,8 @@ export interface Subscriber {
   refresh?(): void;
   /** Ends the connection because the node is going down. */
   shutDown(): void;
+  /** Ends the connection because whoever runs the node wants it: without an answer, and not waiting for a slow client. */
+  kick(): void;
+  /** What the connection is at the moment, for whoever runs the node. */
+  view(): ConnectionView;
 }

@@ -1,6 +1,6 @@
 /**
  * The command lines of `holdfast`: flags derived from the option table, Pushpin's own flags, subcommands, and
- * `holdfast publish` with a table of its own.
+ * `holdfast publish` and `holdfast tap` with tables of their own.
  *
  * Owns: argv ⇒ a command and raw settings. Does not own: their values, or doing anything. The only importer of commander.
  */
@@ -10,6 +10,7 @@ import { flagName, type Option } from './option.js';
 import { type PublishFlags, type PublishOption, publishOptions } from './publish-options.js';
 import type { Setting, Settings } from './setting.js';
 import { optionByKey, options } from './table.js';
+import { type TapFlags, tapOptions } from './tap-options.js';
 import { expectation } from './value.js';
 
 /** Text to be printed to standard output. */
@@ -32,6 +33,9 @@ export type CommandLine =
 export type PublishLine =
   | { readonly text: string }
   | { readonly channel: string; readonly content: string | undefined; readonly flags: PublishFlags };
+
+/** What the command line of `tap` asks for. */
+export type TapLine = { readonly text: string } | { readonly channel: string; readonly flags: TapFlags };
 
 const general = 'General:';
 
@@ -198,11 +202,13 @@ export function parseCommandLine(argv: readonly string[], context: { cwd: string
       .action(() => {
         reading.command = name;
       });
-  // Only shown: who calls it comes to parsePublishLine, as its flags are not those of a node.
-  const publish = buildPublish('publish', context.version).action(() => {
-    throw usageError('publish takes no options of a node: write it first');
-  });
-  program.addCommand(catchOutput(publish, reading).allowExcessArguments().allowUnknownOption());
+  // Only shown: who calls one comes to parsePublishLine or parseTapLine, as its flags are not those of a node.
+  for (const other of [buildPublish('publish', context.version), buildTap('tap', context.version)]) {
+    other.action(() => {
+      throw usageError(`${other.name()} takes no options of a node: write it first`);
+    });
+    program.addCommand(catchOutput(other, reading).allowExcessArguments().allowUnknownOption());
+  }
   const text = parseWith(program, completeBools(argv), reading);
   if (text !== undefined) return text;
   const { command, config, flags } = reading;
@@ -243,4 +249,32 @@ export function parsePublishLine(argv: readonly string[], context: { name: strin
   if (text !== undefined) return text;
   const [channel, content] = command.args as [string, string | undefined];
   return { channel, content, flags: command.opts() };
+}
+
+function buildTap(name: string, version: string): Command {
+  const command = new Command(name)
+    .description('print the items of a channel as they pass, until interrupted')
+    .usage('[options] <channel>')
+    .argument('<channel>', 'full name of the channel, with the prefix of its route')
+    .helpOption('-h, --help', 'show this text')
+    .version(`holdfast ${version}`, '-V, --version', 'show the version')
+    .allowExcessArguments(false);
+  for (const option of tapOptions) command.addOption(publishFlag(option));
+  return command.addHelpText('after', tapNotes);
+}
+
+const tapNotes = `
+One line of JSON for each item that any node takes: the item as it was published, where it stands
+(offset, epoch; where items are counted), and the time. {"gap": ...}: items were lost on the way here.`;
+
+/**
+ * Reads the arguments after `tap`.
+ * @throws ConfigError ERR_CONFIG_FLAG, with one line, for unknown flags, missing values and a wrong number of arguments
+ */
+export function parseTapLine(argv: readonly string[], version: string): TapLine {
+  const kept = { output: '' };
+  const command = catchOutput(buildTap('holdfast tap', version), kept).action(() => {});
+  const text = parseWith(command, argv, kept);
+  if (text !== undefined) return text;
+  return { channel: command.args[0] as string, flags: command.opts() };
 }

@@ -2,6 +2,7 @@
  * Owns: what both kinds of hold share: their owner, what they are made from, and what they need beside the parts of
  * every subscriber. Does not own: the holds, or when one is opened.
  */
+import type { ConnectionView } from '@holdfast/control-api';
 import type { Instruct } from '@holdfast/grip';
 import type { Sequencer } from '../channels/sequencer.js';
 import type { SubscriberEnd, SubscriberParts } from '../channels/subscriber-parts.js';
@@ -42,6 +43,8 @@ export interface HoldStart {
   /** The connection's id. */
   readonly id: string;
   readonly response: ClientResponse;
+  /** Textual IP address of the client's end of the connection; empty on a unix socket. */
+  readonly clientAddress: string;
   readonly instruct: Instruct;
   /** The channels of the instruct and of the target. */
   readonly list: SubscriptionList;
@@ -65,6 +68,26 @@ export function isOvertaken(subscriptions: Iterable<Subscription>, sequencer: Ho
     overtaken = true;
   }
   return overtaken;
+}
+
+/** What an operator is shown of a hold that began at `since`, in ms since the Unix epoch, and has sent so many items. */
+export function viewOf(
+  kind: 'response' | 'stream',
+  { id, scope, clientAddress, response }: HoldStart,
+  channels: readonly string[],
+  since: number,
+  items: number,
+): ConnectionView {
+  return {
+    id,
+    kind,
+    ...(scope.route.id !== undefined && { route: scope.route.id }),
+    client: clientAddress,
+    since: new Date(since).toISOString(),
+    channels,
+    items,
+    waiting: response.waiting,
+  };
 }
 
 /** Tells the origin that a hold is over, if it asked for that, and the node does not merely go down. */

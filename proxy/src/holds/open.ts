@@ -13,6 +13,7 @@ import { StreamHold } from './stream-hold.js';
 export interface Opening {
   readonly id: string;
   readonly response: ClientResponse;
+  readonly clientAddress: string;
   /** Must have a hold or a next link. */
   readonly instruct: Instruct;
   readonly scope: LinkScope;
@@ -26,9 +27,9 @@ export interface Opening {
  * answered is either delivered to this hold or was accepted before the origin's answer reached this node.
  */
 export function openHold(opening: Opening, owner: HoldOwner, parts: HoldParts): ResponseHold | StreamHold {
-  const { id, response, instruct, scope } = opening;
+  const { id, response, clientAddress, instruct, scope } = opening;
   const relist = (wanted: Instruct) => listOf(opening, wanted, parts);
-  const start: HoldStart = { id, response, instruct, scope, list: relist(instruct), relist };
+  const start: HoldStart = { id, response, clientAddress, instruct, scope, list: relist(instruct), relist };
   return instruct.hold?.mode === 'response'
     ? new ResponseHold(start, owner, parts)
     : new StreamHold(start, owner, parts);

@@ -2,6 +2,7 @@
  * Owns: a held request that one published item, or its time-out, answers (long-polling; GRIP `hold: response`).
  * Does not own: how the hold came about, or asking the origin again (its owner does).
  */
+import type { ConnectionView } from '@holdfast/control-api';
 import { applyBodyPatch, type HttpResponseFormat, type HttpResponseSend, type ResponseHead } from '@holdfast/grip';
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscriber } from '../channels/subscriber.js';
@@ -12,7 +13,7 @@ import type { CloseReason } from '../close-reasons.js';
 import type { ResponseOwner } from '../edge/edge.js';
 import { answerPlain } from '../fail.js';
 import { type Filtered, ItemFilter, passesFreely } from '../links/item-filter.js';
-import { type HoldOwner, type HoldParts, type HoldStart, isOvertaken, tellGone } from './hold.js';
+import { type HoldOwner, type HoldParts, type HoldStart, isOvertaken, tellGone, viewOf } from './hold.js';
 import { mergeHeaders } from './merge-headers.js';
 
 const EMPTY = Buffer.alloc(0);
@@ -53,6 +54,7 @@ export class ResponseHold implements Subscriber, ResponseOwner {
     this.#timer = clock.after(timeout, () => this.#timeOut());
     events.subscriberOpened('response');
     this.#overtaken = isOvertaken(start.list.all, parts.sequencer);
+    registry.enter(this);
     registry.add(this, start.list.channels)?.catch((error: Error) => {
       log.warn({ id: this.id, err: error }, 'subscription failed: asking the origin again at the time-out');
     });
@@ -108,6 +110,18 @@ export class ResponseHold implements Subscriber, ResponseOwner {
 
   shutDown(): void {
     this.#timeOut('shutdown');
+  }
+
+  /** The client gets no answer, so that it does not take this for one of the origin's. */
+  kick(): void {
+    const end = this.#leave('kicked');
+    if (end === undefined) return;
+    this.#start.response.abort(true);
+    this.#owner.holdEnded(end);
+  }
+
+  view(): ConnectionView {
+    return viewOf('response', this.#start, this.#start.list.channels, this.#since, 0);
   }
 
   onWritable(): void {}
@@ -217,6 +231,7 @@ export class ResponseHold implements Subscriber, ResponseOwner {
     const { clock, registry, events } = this.#parts.subscriber;
     const { channels } = this.#start.list;
     clock.clear(this.#timer);
+    registry.leave(this);
     registry.remove(this, channels);
     events.subscriberEnded('response', reason);
     if (reason !== 'origin-failed') tellGone(this.#start, reason, this.#parts);

@@ -3,6 +3,7 @@
  * next link, that none of them is missed. Does not own: how the hold came about, the origin's end of the initial body
  * (its owner does), or fetching links (`links/next-link`).
  */
+import type { ConnectionView } from '@holdfast/control-api';
 import { type Instruct, type ResponseFilter, responseFilter } from '@holdfast/grip';
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscriber } from '../channels/subscriber.js';
@@ -15,7 +16,7 @@ import { KeepAliveTimer } from '../keep-alive.js';
 import { type Filtered, ItemFilter, passesFreely } from '../links/item-filter.js';
 import { type LinkScope, resolveLink } from '../links/link-scope.js';
 import { NextLink, type NextLinkOwner } from '../links/next-link.js';
-import { type HoldOwner, type HoldParts, type HoldStart, isOvertaken, tellGone } from './hold.js';
+import { type HoldOwner, type HoldParts, type HoldStart, isOvertaken, tellGone, viewOf } from './hold.js';
 import { LinkTimer } from './link-timer.js';
 import { follow, StreamQueue } from './stream-queue.js';
 
@@ -76,6 +77,7 @@ export class StreamHold implements Subscriber, ResponseOwner, NextLinkOwner {
     this.#response.own(this);
     events.subscriberOpened('stream');
     this.#outdated = isOvertaken(start.list.all, parts.sequencer);
+    parts.subscriber.registry.enter(this);
     this.#live = this.#subscribe();
   }
 
@@ -173,6 +175,16 @@ export class StreamHold implements Subscriber, ResponseOwner, NextLinkOwner {
 
   shutDown(): void {
     this.#end('shutdown');
+  }
+
+  /** Cut where the end of the body would not be understood, or not be reached: within a body, and by a client that is slow. */
+  kick(): void {
+    const isSlow = this.#response.waiting > 0;
+    this.#end('kicked', isSlow || this.#state === 'flowing', isSlow);
+  }
+
+  view(): ConnectionView {
+    return viewOf('stream', this.#start, this.#list.channels, this.#since, this.#items);
   }
 
   onWritable(): void {
@@ -412,6 +424,7 @@ export class StreamHold implements Subscriber, ResponseOwner, NextLinkOwner {
     this.#queue.clear();
     const { clock, registry, events } = this.#parts.subscriber;
     const { channels } = this.#list;
+    registry.leave(this);
     registry.remove(this, channels);
     events.subscriberEnded('stream', reason);
     tellGone(this.#start, reason, this.#parts);

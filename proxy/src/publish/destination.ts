@@ -1,5 +1,5 @@
 /**
- * Where `holdfast publish` publishes to, and as whom.
+ * Where `holdfast publish` publishes to, and where `holdfast tap` asks, and as whom.
  *
  * Owns: reading a GRIP URL or a ZeroMQ spec. Does not own: sending.
  */
@@ -13,8 +13,11 @@ export type Destination =
   | { readonly kind: 'zeromq'; readonly spec: string }
   | { readonly kind: 'http'; readonly url: URL; readonly authorization: string | undefined };
 
+/** What flags say of who asks; goes before what the URL says. */
+export type Credentials = Pick<PublishFlags, 'user' | 'bearer'>;
+
 /** Where a node of our own on this machine, or Pushpin, takes publishes. */
-const DEFAULT_SPEC = 'http://localhost:5561';
+export const DEFAULT_CONTROL = 'http://localhost:5561';
 
 const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
@@ -44,14 +47,14 @@ function tokenOf(query: URLSearchParams, now: number): string | undefined {
 
 const basic = (user: string) => `Basic ${Buffer.from(user).toString('base64')}`;
 
-function plainAuthorization(url: URL, { user, bearer }: PublishFlags): string | undefined {
+function plainAuthorization(url: URL, { user, bearer }: Credentials): string | undefined {
   if (bearer !== undefined) return `Bearer ${bearer}`;
   if (user !== undefined) return basic(user);
   if (url.username === '' && url.password === '') return undefined;
   return basic(`${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`);
 }
 
-function authorizationOf(url: URL, flags: PublishFlags, now: number): string | undefined {
+function authorizationOf(url: URL, flags: Credentials, now: number): string | undefined {
   const plain = plainAuthorization(url, flags);
   if (plain === undefined) {
     const token = tokenOf(url.searchParams, now);
@@ -67,7 +70,7 @@ function authorizationOf(url: URL, flags: PublishFlags, now: number): string | u
  * @throws PublishError ERR_PUBLISH_ARGUMENT
  */
 export function destinationOf(flags: PublishFlags, gripUrl: string | undefined, now: number): Destination {
-  const spec = flags.spec ?? (gripUrl || DEFAULT_SPEC);
+  const spec = flags.spec ?? (gripUrl || DEFAULT_CONTROL);
   if (/^(tcp|ipc):/.test(spec)) return { kind: 'zeromq', spec };
   let url: URL;
   try {
@@ -76,8 +79,21 @@ export function destinationOf(flags: PublishFlags, gripUrl: string | undefined, 
     throw wrong(`--spec: expected a URL or a ZeroMQ spec, got ${JSON.stringify(spec)}`, cause);
   }
   if (url.protocol !== 'http:' && url.protocol !== 'https:') throw wrong(`--spec: unknown protocol ${url.protocol}`);
-  const authorization = authorizationOf(url, flags, now);
-  const publish = new URL(url.origin);
-  publish.pathname = `${url.pathname.replace(/\/+$/, '')}/publish/`;
-  return { kind: 'http', url: publish, authorization };
+  return { kind: 'http', ...controlOf(url, flags, now, '/publish/') };
+}
+
+/**
+ * A path of the control API whose GRIP URL this is, and the value of Authorization if there is one.
+ * @throws PublishError ERR_PUBLISH_ARGUMENT
+ */
+export function controlOf(
+  gripUrl: URL,
+  credentials: Credentials,
+  now: number,
+  path: string,
+): { readonly url: URL; readonly authorization: string | undefined } {
+  const authorization = authorizationOf(gripUrl, credentials, now);
+  const url = new URL(gripUrl.origin);
+  url.pathname = gripUrl.pathname.replace(/\/+$/, '') + path;
+  return { url, authorization };
 }

@@ -138,7 +138,8 @@ export class InstructAnswer implements AnswerBody {
 
   #open(instruct: Instruct): ResponseHold | StreamHold {
     const { request, response, target, scope, subscriptionMax, holds } = this.#scene;
-    const opening = { id: request.id, response, instruct, scope, implicit: target.subs, subscriptionMax };
+    const { id, clientAddress } = request;
+    const opening = { id, clientAddress, response, instruct, scope, implicit: target.subs, subscriptionMax };
     return openHold(opening, this.#owner, holds);
   }
 

@@ -2,6 +2,7 @@
  * Owns: an open session: a client's WebSocket and its origin, messages between them, and items published into it.
  * Does not own: the handshake that made it (`opening`), or how the origin is spoken to (`origin-socket`).
  */
+import type { ConnectionView } from '@holdfast/control-api';
 import {
   fitCloseReason,
   isSendableCloseCode,
@@ -84,6 +85,11 @@ export class Session implements Subscriber, SocketOwner {
     registry.enter(this);
     this.#watch(this.#subscriptions.start());
     this.#client.own(this);
+  }
+
+  /** Its Connection-Id. */
+  get session(): string {
+    return this.#start.connectionId;
   }
 
   get routeKey(): string {
@@ -189,6 +195,25 @@ export class Session implements Subscriber, SocketOwner {
 
   shutDown(): void {
     this.#end('shutdown');
+  }
+
+  kick(): void {
+    this.#end('kicked');
+  }
+
+  view(): ConnectionView {
+    const { request, route, connectionId } = this.#start;
+    return {
+      id: this.id,
+      session: connectionId,
+      kind: 'ws',
+      ...(route.id !== undefined && { route: route.id }),
+      client: request.clientAddress,
+      since: new Date(this.#since).toISOString(),
+      channels: this.#subscriptions.names,
+      items: this.#items,
+      waiting: this.#client.waiting,
+    };
   }
 
   #filtered(delivery: Delivery, content: Buffer, filtered: Filtered): void {

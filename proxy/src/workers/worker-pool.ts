@@ -119,6 +119,10 @@ export class WorkerPool implements Serving {
     return this.#serving.length > 0 ? { ready: true } : { ready: false, reason: 'no worker serves clients' };
   }
 
+  get workers(): number {
+    return this.#serving.length;
+  }
+
   get load(): DataPlaneLoad {
     const connections = this.#workers.reduce((sum, { load }) => sum + load.connections, 0);
     return { connections, channels: this.#options.hub.channels };

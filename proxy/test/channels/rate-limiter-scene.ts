@@ -1,5 +1,5 @@
 /** Owns: a rate limiter under a manual clock, connections that note what they are given, and items for them. */
-import { type Log, silentLog } from '@holdfast/control-api';
+import { type ConnectionView, type Log, silentLog } from '@holdfast/control-api';
 import type { Formats } from '@holdfast/grip';
 import { Delivery } from '../../dist/channels/delivery.js';
 import { RateLimiter, type RateLimiterOptions } from '../../dist/channels/rate-limiter.js';
@@ -57,6 +57,12 @@ export class Connection implements Subscriber {
   missed(): void {}
 
   shutDown(): void {}
+
+  kick(): void {}
+
+  view(): ConnectionView {
+    return { id: this.id, kind: this.kind, client: '', since: '', channels: [], items: 0, waiting: 0 };
+  }
 }
 
 /** A limiter and what is known of it. */

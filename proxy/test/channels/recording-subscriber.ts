@@ -1,4 +1,5 @@
 /** Owns: a subscriber that writes down what it is given. Does not own: who gives it. */
+import type { ConnectionView } from '@holdfast/control-api';
 import type { Delivery } from '../../dist/channels/delivery.js';
 import type { Subscriber, SubscriberKind } from '../../dist/channels/subscriber.js';
 
@@ -31,5 +32,13 @@ export class RecordingSubscriber implements Subscriber {
 
   shutDown(): void {
     this.heard.push('shutDown');
+  }
+
+  kick(): void {
+    this.heard.push('kick');
+  }
+
+  view(): ConnectionView {
+    return { id: this.id, kind: this.kind, client: '', since: '', channels: [], items: 0, waiting: 0 };
   }
 }

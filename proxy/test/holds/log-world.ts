@@ -257,7 +257,7 @@ export class LogWorld implements Origin {
     const url = 'http://test/';
     const scope = { url, clientUrl: url, route, standing: { secure: false, trusted: false } };
     const instruct = parseInstructHeaders(head);
-    const opening = { id: 'x', response, instruct, scope, implicit: [], subscriptionMax: 10 };
+    const opening = { id: 'x', clientAddress: '', response, instruct, scope, implicit: [], subscriptionMax: 10 };
     const owner = { holdWritable() {}, holdEnded: (end: SubscriberEnd) => void this.ends.push(end), holdRetry() {} };
     return openHold(opening, owner, this.#parts) as StreamHold;
   }

@@ -140,6 +140,21 @@ t.test('items lost on a channel, with the policy to continue: the session goes o
   t.equal((await joined.client.frame()).payload.toString(), 'after');
 });
 
+t.test('a kick closes the client with 1008, and cuts the origin; either id finds the session', async (t) => {
+  const scene = await SessionScene.open(t);
+  const joined = await scene.join();
+  await control(joined, { type: 'subscribe', channel: 'a' });
+  const [session] = scene.registry.all();
+  const view = session?.view();
+  t.match(view, { id: session?.id, session: session?.session, kind: 'ws', channels: ['a'], items: 0, waiting: 0 });
+  for (const id of [session?.id, session?.session]) t.equal(scene.registry.find(id ?? ''), session);
+  session?.kick();
+  t.same((await joined.client.frame()).payload, closePayload(1008, ''));
+  t.equal((await scene.ended()).reason, 'kicked');
+  t.strictSame(await joined.origin.rest(), []);
+  for (const id of [session?.id, session?.session]) t.equal(scene.registry.find(id ?? ''), undefined);
+});
+
 t.test('a shutdown finds sessions without channels too', async (t) => {
   const scene = await SessionScene.open(t);
   const { client } = await scene.join([]);

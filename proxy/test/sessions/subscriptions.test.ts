@@ -18,6 +18,8 @@ async function subscriptions({ prefix = '', implicit = [], max = 10 }: Partial<P
     recover() {},
     missed() {},
     shutDown() {},
+    kick() {},
+    view: () => ({ id: 's1', kind: 'ws', client: '', since: '', channels: [], items: 0, waiting: 0 }),
   };
   const own = new Subscriptions(subscriber, registry, prefix, implicit, max);
   own.start();

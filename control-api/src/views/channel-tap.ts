@@ -1,0 +1,121 @@
+/**
+ * The items of one channel, as they pass, for a client that looks on.
+ *
+ * Owns: interest of its own in the channel, the lines, and their end. Does not own: items, or how many taps there may be
+ * (channel-taps.ts).
+ */
+import type { ServerResponse } from 'node:http';
+import { itemToJson } from '@holdfast/grip';
+import type { Backplane, BackplaneListener, Gap, Message } from '../backplane/backplane.js';
+import type { Clock } from '../clock.js';
+import { within } from '../deadline.js';
+import { ANSWER_WITHIN_MS } from './cluster-views.js';
+
+/**
+ * Bytes that may wait for a client that does not read; enough for an item of the largest size that is taken by default.
+ * Then the tap is closed: whoever looks on must not cost more than whoever is served.
+ */
+export const TAP_QUEUE_BYTES = 1_048_576;
+
+/** Milliseconds between signs of life, so that what lies between does not close a quiet connection. */
+export const TAP_HEARTBEAT_MS = 15_000;
+
+/** Milliseconds that the client has to take the last line. Then its connection is cut. */
+export const TAP_END_MS = 5_000;
+
+/** Why the node ended a tap; the last line tells it. */
+export type TapEnd = 'slow-client' | 'shutdown';
+
+/** One client's lines of JSON; an empty line is a sign of life. */
+export class ChannelTap implements BackplaneListener {
+  readonly #channel: string;
+  readonly #response: ServerResponse;
+  readonly #share: Backplane;
+  readonly #clock: Clock;
+  #state: 'new' | 'open' | 'over' = 'new';
+  #timer: unknown;
+
+  /** `share` is this tap's alone, and not started. */
+  constructor(channel: string, response: ServerResponse, share: Backplane, clock: Clock) {
+    this.#channel = channel;
+    this.#response = response;
+    this.#share = share;
+    this.#clock = clock;
+  }
+
+  /**
+   * Resolves when the head is written: every item accepted from then on gets its line. Rejects with the `ControlError` of the
+   * backplane, with nothing written.
+   */
+  async open(): Promise<void> {
+    this.#response.once('close', () => this.#leave());
+    try {
+      await this.#share.start(this);
+      const live = this.#share.subscribe(this.#channel);
+      if (live !== undefined) await within(this.#clock, ANSWER_WITHIN_MS, live);
+    } catch (error) {
+      this.#leave();
+      throw error;
+    }
+    this.#begin();
+  }
+
+  onMessage(message: Message): void {
+    if (message.type !== 'item' || message.item.channel !== this.#channel) return;
+    this.#line({ ...itemToJson(message.item), ...message.position, time: this.#time() });
+  }
+
+  onGap({ channel, reason, after, until }: Gap): void {
+    if (channel === this.#channel) this.#line({ gap: { reason, after, until }, time: this.#time() });
+  }
+
+  /** Ends it with a last line, which the client may be slow to take. */
+  end(reason: TapEnd): void {
+    if (this.#state === 'over') return;
+    this.#begin();
+    this.#leave();
+    this.#response.end(`${JSON.stringify({ end: reason, time: this.#time() })}\n`);
+    const cut = this.#clock.after(TAP_END_MS, () => this.#response.destroy());
+    this.#response.once('close', () => this.#clock.clear(cut));
+  }
+
+  #begin(): void {
+    if (this.#state !== 'new') return;
+    this.#state = 'open';
+    this.#response.writeHead(200, {
+      'Content-Type': 'application/x-ndjson',
+      'Cache-Control': 'no-store',
+      Connection: 'close',
+    });
+    this.#response.flushHeaders();
+    this.#beat();
+  }
+
+  /** An item may come before the backplane has said that interest is live. */
+  #line(value: object): void {
+    this.#begin();
+    if (this.#state !== 'open') return;
+    const line = `${JSON.stringify(value)}\n`;
+    const waiting = this.#response.writableLength;
+    if (waiting > 0 && waiting + line.length > TAP_QUEUE_BYTES) this.end('slow-client');
+    else this.#response.write(line);
+  }
+
+  #beat(): void {
+    this.#timer = this.#clock.after(TAP_HEARTBEAT_MS, () => {
+      if (this.#response.writableLength === 0) this.#response.write('\n');
+      this.#beat();
+    });
+  }
+
+  #time(): string {
+    return new Date(this.#clock.now()).toISOString();
+  }
+
+  #leave(): void {
+    if (this.#state === 'over') return;
+    this.#state = 'over';
+    this.#clock.clear(this.#timer);
+    void this.#share.close();
+  }
+}

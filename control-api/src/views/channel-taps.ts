@@ -1,0 +1,56 @@
+/**
+ * The taps of a node.
+ *
+ * Owns: how many there are, and ending them all. Does not own: what a tap shows (channel-tap.ts).
+ */
+import type { ServerResponse } from 'node:http';
+import { type Answer, answerTo, tooManyTaps } from '../answer.js';
+import type { Backplane } from '../backplane/backplane.js';
+import type { Clock } from '../clock.js';
+import { ChannelTap } from './channel-tap.js';
+
+/** Taps at a time on one node; each costs an item a line, and up to its queue in memory. More are refused with 503. */
+export const MAX_TAPS = 64;
+
+/** Opens taps. One per control server. */
+export class ChannelTaps {
+  readonly #open: () => Backplane;
+  readonly #clock: Clock;
+  readonly #taps = new Set<ChannelTap>();
+  #closed = false;
+
+  /** `open` makes a share of the node's backplane that is the tap's alone: not started, and closed by the tap. */
+  constructor(open: () => Backplane, clock: Clock) {
+    this.#open = open;
+    this.#clock = clock;
+  }
+
+  /** How many there are. */
+  get size(): number {
+    return this.#taps.size;
+  }
+
+  /** Starts to answer with the items of a channel; resolves with a refusal if that cannot be. Never rejects. */
+  async serve(channel: string, response: ServerResponse): Promise<Answer | undefined> {
+    if (this.#closed || this.#taps.size >= MAX_TAPS) return tooManyTaps;
+    let tap: ChannelTap | undefined;
+    try {
+      tap = new ChannelTap(channel, response, this.#open(), this.#clock);
+      this.#taps.add(tap);
+      const ended = tap;
+      response.once('close', () => this.#taps.delete(ended));
+      await tap.open();
+      if (this.#closed) tap.end('shutdown');
+      return undefined;
+    } catch (error) {
+      if (tap !== undefined) this.#taps.delete(tap);
+      return answerTo(error);
+    }
+  }
+
+  /** The node goes down: ends them all, and takes no more. */
+  close(): void {
+    this.#closed = true;
+    for (const tap of this.#taps) tap.end('shutdown');
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * The views of the control API: nodes, channels, connections, of all nodes at once.
+ *
+ * Owns: asking the nodes, and the answers made of theirs. Does not own: paths (view-route.ts), how nodes reach each other
+ * (`Nodes`), or what a node knows (its member).
+ */
+import { type Answer, answerTo, connectionUnknown, shown } from '../answer.js';
+import type { Clock } from '../clock.js';
+import { within } from '../deadline.js';
+import type { KnownNode, Nodes, Question } from '../nodes/nodes.js';
+import { type ChannelView, readChannelView, sumChannelViews } from './channel-view.js';
+import { readConnectionView } from './connection-view.js';
+
+/** Milliseconds that nodes have to answer. Whoever asks waits so long for those that are silent. */
+export const ANSWER_WITHIN_MS = 2_000;
+
+/** What a request wants to see: the nodes, or what these are asked for. */
+export type ViewRequest = { readonly about: 'nodes' } | Question;
+
+interface Heard<T> {
+  readonly node: string;
+  readonly answer: T;
+}
+
+/** Answers for all nodes of the system. A node whose answer cannot be read counts as silent. */
+export class ClusterViews {
+  readonly #nodes: Nodes;
+  readonly #clock: Clock;
+
+  /** `nodes` must be joined before the first request. */
+  constructor(nodes: Nodes, clock: Clock) {
+    this.#nodes = nodes;
+    this.#clock = clock;
+  }
+
+  /**
+   * 200 with a view; 404 when no node that answered has the connection; 503 when the nodes cannot be asked. Silent nodes
+   * are named, after {@link ANSWER_WITHIN_MS}. Never rejects.
+   */
+  async answer(request: ViewRequest): Promise<Answer> {
+    try {
+      switch (request.about) {
+        case 'nodes':
+          return shown({ nodes: (await within(this.#clock, ANSWER_WITHIN_MS, this.#nodes.list())).map(nodeView) });
+        case 'channel':
+          return await this.#channel(request);
+        case 'connection':
+          return await this.#connection(request);
+        case 'disconnect':
+          return await this.#disconnect(request);
+      }
+    } catch (error) {
+      return answerTo(error);
+    }
+  }
+
+  async #channel(question: Question & { readonly about: 'channel' }): Promise<Answer> {
+    const { heard, silent } = await this.#ask(question, readChannelView);
+    const nodes = heard.map(({ node, answer }: Heard<ChannelView>) => ({ node, ...answer }));
+    return shown({ channel: question.name, ...sumChannelViews(nodes), nodes, silent });
+  }
+
+  async #connection(question: Question): Promise<Answer> {
+    const { heard, silent } = await this.#ask(question, (answer) =>
+      answer === null ? null : readConnectionView(answer),
+    );
+    const found = heard.find(({ answer }) => answer !== null);
+    return found === undefined ? connectionUnknown(silent) : shown({ node: found.node, ...found.answer, silent });
+  }
+
+  async #disconnect(question: Question): Promise<Answer> {
+    const { heard, silent } = await this.#ask(question, (answer) => (typeof answer === 'boolean' ? answer : undefined));
+    const found = heard.find(({ answer }) => answer);
+    return found === undefined
+      ? connectionUnknown(silent)
+      : shown({ message: 'Disconnected', node: found.node, silent });
+  }
+
+  async #ask<T>(
+    question: Question,
+    read: (answer: unknown) => T | undefined,
+  ): Promise<{ readonly heard: readonly Heard<T>[]; readonly silent: readonly string[] }> {
+    // Nodes keep the time themselves, and answer with what there is. Beyond twice that they are not there at all.
+    const asked = this.#nodes.ask(question, ANSWER_WITHIN_MS);
+    const { answers, silent } = await within(this.#clock, 2 * ANSWER_WITHIN_MS, asked);
+    const heard: Heard<T>[] = [];
+    const unread: string[] = [];
+    for (const { node, answer } of answers) {
+      const known = read(answer);
+      if (known === undefined) unread.push(node);
+      else heard.push({ node, answer: known });
+    }
+    return { heard, silent: [...silent, ...unread] };
+  }
+}
+
+/** As the others of its JSON: points in time are ISO 8601 in UTC, durations milliseconds. */
+function nodeView({ startedAt, ...node }: KnownNode): object {
+  return { ...node, started: new Date(startedAt).toISOString() };
+}

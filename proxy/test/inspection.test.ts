@@ -1,0 +1,45 @@
+import type { Question } from '@holdfast/control-api';
+import t from 'tap';
+import { ChannelRegistry } from '../dist/channels/registry.js';
+import { ManualClock } from '../dist/clock.js';
+import { Inspection } from '../dist/inspection.js';
+import { RecordingSubscriber } from './channels/recording-subscriber.js';
+
+function scene() {
+  const registry = new ChannelRegistry({ subscribe: () => undefined, unsubscribe() {} }, new ManualClock(), 0);
+  return { registry, inspection: new Inspection(registry) };
+}
+
+t.test('subscribers of a channel are counted by kind, with the position of the last item', async (t) => {
+  const { registry, inspection } = scene();
+  const question = { about: 'channel', name: 'x' } as const;
+  t.strictSame(inspection.answer(question), { subscribers: { response: 0, stream: 0, ws: 0 } });
+  for (const kind of ['response', 'stream', 'stream', 'ws'] as const)
+    registry.add(new RecordingSubscriber(kind), ['x']);
+  registry.add(new RecordingSubscriber('ws'), ['y']);
+  const subscribers = { response: 1, stream: 2, ws: 1 };
+  t.strictSame(inspection.answer(question), { subscribers });
+  registry.arrived('x', { epoch: 'e', offset: 4 });
+  registry.arrived('unknown', { epoch: 'e', offset: 9 });
+  t.strictSame(inspection.answer(question), { subscribers, position: { epoch: 'e', offset: 4 } });
+});
+
+t.test('a connection that has entered is shown and kicked, any other is not known', async (t) => {
+  const { registry, inspection } = scene();
+  const subscriber = new RecordingSubscriber('stream');
+  const show = { about: 'connection', id: subscriber.id } as const;
+  const kick = { about: 'disconnect', id: subscriber.id } as const;
+  t.equal(inspection.answer(show), null);
+  t.equal(inspection.answer(kick), false);
+  registry.enter(subscriber);
+  t.strictSame(inspection.answer(show), subscriber.view());
+  t.equal(inspection.answer(kick), true);
+  t.strictSame(subscriber.heard, ['kick']);
+  registry.leave(subscriber);
+  t.equal(inspection.answer(show), null);
+});
+
+t.test('a question of a newer version is no question to answer', async (t) => {
+  const { inspection } = scene();
+  t.throws(() => inspection.answer({ about: 'weather' } as unknown as Question), { message: /weather/ });
+});

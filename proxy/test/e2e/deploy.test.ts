@@ -207,9 +207,7 @@ async function makeUser(t: Test, port: number): Promise<string> {
   return 'holdfast:password';
 }
 
-// To be enabled with the Redis backplane.
-const backplane = { skip: 'there is no Redis backplane yet' };
-t.test('compose.yaml, as processes: what goes to one node reaches the clients of all', backplane, async (t) => {
+t.test('compose.yaml, as processes: what goes to one node reaches the clients of all', async (t) => {
   const port = await startRedis(t);
   const redis = `${await makeUser(t, port)}@127.0.0.1:${port}`;
   const control = await freePort();

@@ -3,12 +3,14 @@
  * closed in order. One for each node, however many processes serve its clients. Does not own: clients (`data-plane`).
  */
 import {
+  type Acceptance,
   type Backplane,
   BackplaneHub,
   type Connections,
   ControlServer,
   IdCache,
   LocalBackplane,
+  type Message,
   Publisher,
   type Question,
   ZeroMqSockets,
@@ -28,6 +30,11 @@ export interface Serving {
   reload(): void;
   /** Drains, and closes everything; see `DataPlane.stop`. */
   stop(): Promise<void>;
+  /**
+   * Resolves, in the order of the calls, when the interest that was declared before this call has reached the hub; undefined
+   * where it always has.
+   */
+  caughtUp(): Promise<void> | undefined;
   /** Undefined where it cannot be told at once. */
   countSubscribers(channel: string): number | undefined;
   readonly connections: Connections;
@@ -72,7 +79,7 @@ export class ControlPlane {
       log: log.child('backplane'),
     });
     this.#publisher = new Publisher({
-      backplane: this.hub,
+      backplane: { publish: (messages) => this.#publish(messages) },
       countSubscribers: (channel) => serving().countSubscribers(channel),
       events: metrics,
       log: log.child('publish'),
@@ -112,6 +119,11 @@ export class ControlPlane {
     await this.#control?.close();
     this.zeromq.close();
     await Promise.all([this.hub.close(), ...this.#admins.map((admin) => admin.close())]);
+  }
+
+  #publish(messages: readonly Message[]): Promise<readonly Acceptance[]> {
+    const caughtUp = this.#serving().caughtUp();
+    return caughtUp === undefined ? this.hub.publish(messages) : caughtUp.then(() => this.hub.publish(messages));
   }
 
   async #startControl(): Promise<void> {

@@ -36,6 +36,10 @@ export class OneProcess implements Serving {
     return this.#data.stop();
   }
 
+  caughtUp(): undefined {
+    return undefined;
+  }
+
   countSubscribers(channel: string): number {
     return this.#data.countSubscribers(channel);
   }

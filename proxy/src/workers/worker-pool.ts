@@ -78,7 +78,7 @@ export class WorkerPool implements Serving {
     this.exposition = new WorkerMetrics(options.metrics, () => this.#snapshots());
     if (readRoutes(options.config.routes).table.routes.some(({ sockjs }) => sockjs !== undefined)) {
       const text =
-        'sockjs: with workers only its WebSocket transport works, since the requests of a session over HTTP go to any worker';
+        'sockjs: with workers only its WebSocket transport is served, as requests of a session over HTTP go to any worker';
       options.log.warn({}, text);
     }
   }
@@ -107,6 +107,14 @@ export class WorkerPool implements Serving {
     this.#isStopping = true;
     for (const { timer } of this.#places) realClock.clear(timer);
     await Promise.all(this.#workers.map((worker) => worker.stop()));
+  }
+
+  /**
+   * A worker posts interest before it answers the client. Who publishes because it has seen that answer is heard later than
+   * the post could be read: both are there in the same turn of the event loop, in any order.
+   */
+  caughtUp(): Promise<void> {
+    return new Promise((resolve) => setImmediate(resolve));
   }
 
   /** Only the workers know. */

@@ -104,7 +104,7 @@ export function assemble(config: Config, log: RootLog, surroundings: Surrounding
     maxHeaderBytes: ORIGIN_HEADER_BYTES,
   });
   const parts = requestParts(config, log, telemetry, registry, delivery.sequencer, routes, origins);
-  const handler = new RequestHandler(parts, makeSockJs(config, parts));
+  const handler = new RequestHandler(parts, makeSockJs(config, parts, surroundings.isShared));
   const edge = makeEdge(config, log, surroundings, handler);
   metrics.observe({ connections: () => edge.connections, channels: () => registry.size });
   return { backplane, registry, delivery, routes, origins, telemetry, edge };
@@ -169,13 +169,14 @@ function makeEdge(
   );
 }
 
-function makeSockJs({ client, forward }: Config, { sessions, events }: RequestParts): SockJs {
+function makeSockJs({ client, forward }: Config, { sessions, events }: RequestParts, isShared: boolean): SockJs {
   return new SockJs({
     clock: realClock,
     random: Math.random,
     open: (request, handshake, route, standing) => new Opening(request, handshake, route, standing, sessions).start(),
     ended: (end) => events.requestEnded({ ...end, target: undefined, hold: undefined, retry: false }),
     scriptUrl: forward.sockjsUrl,
+    overHttp: !isShared,
     maxSessions: client.connectionsMax,
   });
 }

@@ -48,6 +48,8 @@ export interface SockJsParts {
    * Most sessions over HTTP at a time, those included that have just ended. They outlive their requests, so the limit of
    * connections does not bound them. Further ones are answered 503.
    */
+  /** Whether there are sessions over HTTP: their requests come over any connections, so that all have to come here. */
+  readonly overHttp: boolean;
   readonly maxSessions: number;
 }
 
@@ -128,6 +130,7 @@ export class SockJs {
     const session = this.#sessions.get(key);
     if (form === undefined) this.#respond(call).answer(400, 'text/plain', 'Bad Request\n');
     else if (session !== undefined) session.receive(new Receiver(this.#respond(call), form));
+    else if (!this.#parts.overHttp) this.#respond(call).answer(503, 'text/plain', 'Only WebSocket is served here\n');
     else if (this.#sessions.size >= this.#parts.maxSessions) {
       this.#respond(call).answer(503, 'text/plain', 'Too many sessions\n');
     } else this.#open(call, form, key);

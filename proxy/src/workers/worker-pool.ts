@@ -78,7 +78,7 @@ export class WorkerPool implements Serving {
     this.exposition = new WorkerMetrics(options.metrics, () => this.#snapshots());
     if (readRoutes(options.config.routes).table.routes.some(({ sockjs }) => sockjs !== undefined)) {
       const text =
-        'sockjs: with workers only its WebSocket transport works, since the requests of a session over HTTP go to any worker';
+        'sockjs: with workers only its WebSocket transport is served, as requests of a session over HTTP go to any worker';
       options.log.warn({}, text);
     }
   }

@@ -110,3 +110,11 @@ t.test('more sessions over HTTP than allowed are refused, until one has gone', a
   t.equal(scene.poll('c').text, 'o\n');
   t.equal(scene.sockjs.sessions, 2);
 });
+
+t.test('where requests may go elsewhere too, sessions over HTTP are refused and WebSockets served', async (t) => {
+  const scene = new SockJsScene({ overHttp: false });
+  t.match(scene.poll('a'), { status: 503, text: 'Only WebSocket is served here\n' });
+  t.match(scene.send('a', '["x"]'), { status: 404 });
+  t.strictSame(scene.askWebSocket('/echo/000/s/websocket').socket.told, ['text o']);
+  t.equal(scene.sockjs.sessions, 0);
+});

@@ -98,6 +98,7 @@ export interface SockJsSceneOptions {
   /** Properties of the route beside `sockjs=/echo`. */
   readonly route?: string;
   readonly maxSessions?: number;
+  readonly overHttp?: boolean;
   /** Whether the origin waits for the test to accept. */
   readonly byHand?: boolean;
 }
@@ -110,7 +111,7 @@ export class SockJsScene {
   readonly sockjs: SockJs;
   readonly #routes: readonly SockJsRoute[];
 
-  constructor({ route = '', maxSessions = 100, byHand = false }: SockJsSceneOptions = {}) {
+  constructor({ route = '', maxSessions = 100, overHttp = true, byHand = false }: SockJsSceneOptions = {}) {
     this.#routes = ['/echo', '/chat'].map((prefix) => {
       const line = `*,path_beg=${prefix},sockjs=${prefix}${route === '' ? '' : `,${route}`} 127.0.0.1:1`;
       return toRoute(parseRouteLine(line, 1) as RouteLine, () => undefined) as SockJsRoute;
@@ -126,6 +127,7 @@ export class SockJsScene {
       ended: (end) => this.ends.push(end),
       scriptUrl: 'http://cdn.test/sockjs.js?a=1&b="2"',
       maxSessions,
+      overHttp,
     });
   }
 

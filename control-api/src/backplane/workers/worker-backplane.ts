@@ -34,8 +34,8 @@ interface Waiting {
 const WORD_BYTES = 64;
 
 /**
- * {@link Backplane} of one worker. What is asked within one callback goes to the primary in one post, in order. Interest is
- * never live on return of `subscribe`, but after a round trip.
+ * {@link Backplane} of one worker. Interest is never live on return of `subscribe`, but after a round trip; it has been
+ * posted by then, with all that was asked before it. The rest of what is asked within one callback goes in one post.
  */
 export class WorkerBackplane implements Backplane {
   /** Only where the primary's backplane keeps history; see `historyOf`. */
@@ -93,6 +93,8 @@ export class WorkerBackplane implements Backplane {
       },
     );
     this.#interest.set(channel, pending);
+    // Before anything that the caller does next, such as an answer that lets its client publish, can be seen by anybody.
+    this.#flush();
     return pending;
   }
 
@@ -135,13 +137,13 @@ export class WorkerBackplane implements Backplane {
   }
 
   #say(word: WorkerWord, bytes: number): void {
-    // Before the event loop goes on: what depends on it, such as an answer that a client sees, leaves later.
     if (this.#words.length === 0) queueMicrotask(() => this.#flush());
     this.#words.push(word);
     this.#bytes += bytes + WORD_BYTES;
   }
 
   #flush(): void {
+    if (this.#words.length === 0) return;
     const [words, bytes] = [this.#words, this.#bytes];
     this.#words = [];
     this.#bytes = 0;

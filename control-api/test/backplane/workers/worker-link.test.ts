@@ -108,14 +108,27 @@ const turn = async () => {
 
 t.test('link: what a worker asks within a callback goes in one post, in order', async (t) => {
   const { worker, inner, backplane } = await scene();
+  await Promise.all([backplane.subscribe('a'), backplane.subscribe('b')]);
   const before = worker.posts.length;
-  const waits = [backplane.subscribe('a'), backplane.subscribe('b'), backplane.subscribe('a')];
   backplane.unsubscribe('a');
   backplane.unsubscribe('never');
-  waits.push(backplane.subscribe('a'));
-  await Promise.all(waits);
+  backplane.unsubscribe('b');
+  await backplane.publish([streamMessage('a', '1')]);
   t.equal(worker.posts.length, before + 1);
-  t.strictSame(inner.calls, ['+a', '+b', '-a', '+a']);
+  t.strictSame(inner.calls, ['+a', '+b', '-a', '-b', 'a/1']);
+});
+
+t.test('link: interest has been posted when subscribe returns, behind what was asked before', async (t) => {
+  const { worker, inner, backplane } = await scene();
+  await backplane.subscribe('a');
+  const before = worker.posts.length;
+  backplane.unsubscribe('a');
+  const pending = backplane.subscribe('a');
+  t.equal(worker.posts.length, before + 1);
+  t.equal(backplane.subscribe('a'), pending, 'asked for already');
+  t.equal(worker.posts.length, before + 1);
+  await pending;
+  t.strictSame(inner.calls, ['+a', '-a', '+a']);
   t.equal(backplane.subscribe('a'), undefined, 'live now');
 });
 

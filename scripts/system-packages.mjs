@@ -38,6 +38,22 @@ export const systemPackages = [
       'proxy/test/edge/node-tls',
       'proxy/test/origin/client-tls',
       'proxy/test/sessions/ws-origin-connect',
+      'control-api/test/backplane/redis/access',
+    ],
+  },
+  {
+    command: 'redis-server',
+    debian: 'redis-server',
+    neededFor: 'the Redis backplane, with servers of its own on free ports',
+    tests: [
+      'control-api/test/backplane/redis/access',
+      'control-api/test/backplane/redis/catch-up',
+      'control-api/test/backplane/redis/cluster',
+      'control-api/test/backplane/redis/faults',
+      'control-api/test/backplane/redis/history',
+      'control-api/test/backplane/redis/sentinel',
+      'control-api/test/backplane/redis/standalone',
+      'control-api/test/nodes/redis',
     ],
   },
 ];

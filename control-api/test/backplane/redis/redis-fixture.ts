@@ -158,19 +158,8 @@ export interface Sentinels {
 /** Starts master, replica and sentinels. */
 export async function startSentinels(t: Test): Promise<Sentinels> {
   const master = await startRedis(t);
-  await master.cli('acl', 'setuser', 'replica', 'on', '>follow', '~*', '&*', '+@all');
   const replica = await startRedis(t, {
-    args: [
-      '--masteruser',
-      'replica',
-      '--masterauth',
-      'follow',
-      '--replicaof',
-      '127.0.0.1',
-      String(master.port),
-      '--repl-diskless-sync-delay',
-      '0',
-    ],
+    args: ['--replicaof', '127.0.0.1', String(master.port), '--repl-diskless-sync-delay', '0'],
   });
   await until('the replica follows', async () =>
     (await replica.cli('info', 'replication')).includes('master_link_status:up'),
@@ -197,8 +186,8 @@ export async function startSentinels(t: Test): Promise<Sentinels> {
   for (const sentinel of sentinels) {
     await until('the sentinel knows everybody', async () => {
       const known = (await sentinel.cli('sentinel', 'master', 'main')).split('\n');
-      const valueOf = (name: string) => known[known.indexOf(name) + 1];
-      return valueOf('num-slaves') === '1' && valueOf('num-other-sentinels') === '2';
+      const numberOf = (name: string) => known[known.indexOf(name) + 1];
+      return numberOf('num-slaves') === '1' && numberOf('num-other-sentinels') === '2';
     });
   }
   return {

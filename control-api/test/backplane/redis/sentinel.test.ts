@@ -19,6 +19,7 @@ t.test(
     await publisher.backplane.publish([streamMessage('a', 'lost 1'), streamMessage('a', 'lost 2')]);
     await receiver.listener.saw('a/lost 2');
     await master.kill();
+    replica.signal('SIGCONT');
     await until('publishes are accepted again', async () => {
       try {
         await publisher.backplane.publish([streamMessage('b', '2')]);

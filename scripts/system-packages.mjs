@@ -1,7 +1,7 @@
 // The programs outside npm that tests call: the one list of them, and their installation on Debian.
 // A test that starts to call another program adds a line here and nothing else.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { root, runStep } from './setup.mjs';
@@ -44,6 +44,24 @@ export const systemPackages = [
       'proxy/test/edge/node-tls',
       'proxy/test/origin/client-tls',
       'proxy/test/sessions/ws-origin-connect',
+      'control-api/test/backplane/redis/access',
+    ],
+  },
+  {
+    command: 'redis-server',
+    debian: 'redis-server',
+    neededFor: 'the Redis backplane, with servers of its own on free ports',
+    tests: [
+      'control-api/test/backplane/redis/access',
+      'control-api/test/backplane/redis/catch-up',
+      'control-api/test/backplane/redis/cluster',
+      'control-api/test/backplane/redis/faults',
+      'control-api/test/backplane/redis/history',
+      'control-api/test/backplane/redis/sentinel',
+      'control-api/test/backplane/redis/standalone',
+      'control-api/test/nodes/redis',
+      'proxy/test/e2e/deploy',
+      'proxy/test/e2e/redis',
     ],
   },
   {
@@ -84,7 +102,16 @@ function installWithApt(missing) {
   // Without fresh lists apt-get on a new machine finds no package at all.
   runStep('apt-get', ['update', '-qq']);
   const names = missing.flatMap(({ debian, libraries }) => libraries ?? [debian]);
-  runStep('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...names]);
+  const install = ['install', '-y', '-qq', '--no-install-recommends', ...names];
+  // Packages of servers start them, on ports that may be taken. Debian asks this program whether they may.
+  const policy = '/usr/sbin/policy-rc.d';
+  const isOurs = !existsSync(policy);
+  if (isOurs) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  try {
+    runStep('apt-get', install);
+  } finally {
+    if (isOurs) rmSync(policy, { force: true });
+  }
   for (const { debian, libraries } of missing) if (libraries !== undefined) unpack(debian);
 }
 

@@ -31,6 +31,7 @@ export type { ListenAddress } from './listen.js';
 export { type Log, silentLog } from './log.js';
 export { LoneNode } from './nodes/lone-node.js';
 export type { KnownNode, NodeAnswer, NodeMember, NodeState, Nodes, Question } from './nodes/nodes.js';
+export { RedisNodes, type RedisNodesOptions } from './nodes/redis.js';
 export { Publisher, type PublisherOptions, type PublishReceipt } from './publish.js';
 export { ControlServer, type ControlServerOptions, type ControlViews } from './server.js';
 export type { StatsConnection } from './stats/connections.js';

@@ -8,7 +8,6 @@ import {
   ClusterViews,
   type Connections,
   ControlServer,
-  LoneNode,
   type Nodes,
   Publisher,
   type Question,
@@ -57,7 +56,7 @@ export class ControlPlane {
   readonly #metrics: Metrics;
   readonly #serving: () => Serving;
   readonly #publisher: Publisher;
-  readonly #nodes: Nodes = new LoneNode(realClock);
+  readonly #nodes: Nodes;
   #control: ControlServer | undefined;
   readonly #admins: AdminServer[] = [];
 
@@ -67,8 +66,10 @@ export class ControlPlane {
     this.#log = log;
     this.#metrics = metrics;
     this.#serving = serving;
+    const { backplane, nodes } = makeBackplane(config, log, metrics);
+    this.#nodes = nodes;
     this.hub = new BackplaneHub({
-      inner: makeBackplane(config, log, metrics),
+      inner: backplane,
       followers: [
         {
           subscribed: (channel) => this.zeromq.subscribed(channel),

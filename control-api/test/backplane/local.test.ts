@@ -1,11 +1,15 @@
 import t from 'tap';
 import { NESTED_MESSAGES_LIMIT } from '../../dist/backplane/local.js';
-import { LocalBackplane, silentLog } from '../../dist/index.js';
+import { IdCache, LocalBackplane, silentLog } from '../../dist/index.js';
 import { streamMessage } from '../items.js';
+import { ManualClock } from '../manual-clock.js';
 import { RecordingListener, RecordingLog } from '../recorder.js';
 import { backplaneContract } from './contract.js';
 
-backplaneContract(t, 'local', async () => ({ backplanes: [new LocalBackplane(silentLog)] }));
+backplaneContract(t, 'local', async () => {
+  const ids = new IdCache({ clock: new ManualClock(), ttl: 60_000, events: { idsForgotten() {} } });
+  return { backplanes: [new LocalBackplane(silentLog, ids)] };
+});
 
 async function started(log = new RecordingLog()) {
   const backplane = new LocalBackplane(log);

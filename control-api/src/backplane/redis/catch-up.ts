@@ -71,6 +71,8 @@ export class CatchUp {
       const range = await this.#persist(() => this.range(watched.keys, after, RANGE_ENTRIES), isMeant);
       if (range === undefined || !isMeant()) continue;
       cursor.page(pageOf(range));
+      // A server that has less than another one told, say an old master: it will not know more at once.
+      if (cursor.phase === 'behind' && cursor.after === after) await this.#pause();
     }
   }
 
@@ -91,10 +93,14 @@ export class CatchUp {
       try {
         return await run();
       } catch {
-        await new Promise<void>((resolve) => this.#clock.after(RETRY_MS, resolve));
+        await this.#pause();
       }
     }
     return undefined;
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => this.#clock.after(RETRY_MS, resolve));
   }
 }
 

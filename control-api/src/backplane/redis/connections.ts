@@ -59,7 +59,10 @@ export class RedisConnections {
         listener.onDown(home, error);
       },
       onMessage: (topic, payload) => this.#onMessage(topic, payload, listener),
-      onMoved: (home) => listener.onMoved(home),
+      onMoved: (home) => {
+        listener.onMoved(home);
+        this.#subscribeTopics(home);
+      },
     };
     if (access.url.mode === 'cluster') {
       commands.use(openCluster(access, access.url.seeds, reports));
@@ -125,6 +128,10 @@ export class RedisConnections {
     }
     this.#known.add(home);
     listener.onUp(home);
+    this.#subscribeTopics(home);
+  }
+
+  #subscribeTopics(home: SubscriberConnection): void {
     const topics = [...this.#topics.values()].filter((topic) => this.subscribers.homeOf(topic.partition) === home);
     if (topics.length > 0) void this.#subscribe(home, topics);
   }

@@ -69,6 +69,8 @@ export class ChannelCursor<M> {
   #heldSize = 0;
   /** How many of the held messages came before the page was asked for, and so before the history was read. */
   #heldBefore = 0;
+  /** Where the channel stood at least, when the page was asked for. */
+  #expected: Position = NOTHING;
   #generation = 0;
 
   constructor(sink: CursorSink<M>, limits: CursorLimits) {
@@ -158,12 +160,14 @@ export class ChannelCursor<M> {
   /** A page is asked for now. */
   reading(): void {
     this.#heldBefore = this.#held.length;
+    this.#expected = { epoch: this.#after.epoch, offset: this.#target() };
   }
 
   /** The page that was asked for last, if {@link generation} is the same as then. */
   page(page: Page<M>): void {
     if (this.#phase !== 'behind') return;
-    if (this.#doubtful || (this.#after.epoch !== page.epoch && page.epoch !== '')) this.#compare(page);
+    const isOther = this.#after.epoch !== page.epoch;
+    if (this.#doubtful || isOther || this.#isBelow(page)) this.#compare(page);
     // The sink may have closed the cursor meanwhile.
     if (this.#phase !== 'behind') return;
     this.#doubtful = false;
@@ -222,13 +226,16 @@ export class ChannelCursor<M> {
     } else if (page.epoch !== after.epoch) {
       this.#begin({ epoch: page.epoch, offset: this.#firstOf(page) - 1 }, undefined, page);
       this.#gap('epoch', after, undefined);
-    } else if (after.offset === 0 || this.#lastId === undefined) {
-      return;
-    } else if (page.top < after.offset || !this.#isSame(page, first)) {
+    } else if (this.#isBelow(page) || page.top < after.offset || !this.#isSame(page, first)) {
       // Which of the kept items were delivered before is not known: to deliver them could be to deliver them twice.
       this.#begin({ epoch: page.epoch, offset: page.top }, page.lastId, page);
       this.#gap('rewound', after, undefined);
-    } else if (page.top > after.offset && first?.position.offset !== after.offset) {
+    } else if (
+      after.offset > 0 &&
+      this.#lastId !== undefined &&
+      page.top > after.offset &&
+      first?.position.offset !== after.offset
+    ) {
       // What followed cannot be told from what another item in this place may have been followed by.
       const offset = this.#firstOf(page) - 1;
       this.#begin({ epoch: page.epoch, offset }, undefined, page);
@@ -236,7 +243,13 @@ export class ChannelCursor<M> {
     }
   }
 
+  /** The store has less than it is known to have had. */
+  #isBelow({ epoch, top }: Page<M>): boolean {
+    return epoch === this.#expected.epoch && top < this.#expected.offset;
+  }
+
   #isSame(page: Page<M>, first: Arrival<M> | undefined): boolean {
+    if (this.#after.offset === 0 || this.#lastId === undefined) return true;
     if (page.top === this.#after.offset) return page.lastId === this.#lastId;
     return first?.position.offset !== this.#after.offset || first.id === this.#lastId;
   }
@@ -255,23 +268,23 @@ export class ChannelCursor<M> {
   }
 
   /** Delivers the page and what was held, as far as nothing is missing; what is lost for good is told. */
-  #merge({ arrivals, more }: Page<M>): void {
+  #merge({ top, arrivals, more }: Page<M>): void {
     const known = new Map<number, Arrival<M>>();
     const { epoch } = this.#after;
     for (const arrival of this.#held) if (arrival.position.epoch === epoch) known.set(arrival.position.offset, arrival);
     for (const arrival of arrivals) if (arrival.position.epoch === epoch) known.set(arrival.position.offset, arrival);
     const target = this.#target();
-    // Beyond the last entry of a page that may have another after it, nothing is known to be missing.
-    const until = more ? (arrivals.at(-1)?.position.offset ?? this.#after.offset) : Number.POSITIVE_INFINITY;
+    // Of what comes later than the page, nothing is known to be missing.
+    const last = more ? (arrivals.at(-1)?.position.offset ?? this.#after.offset) : top;
+    // What is beyond the target, and not there, is still on its way.
+    const lostUntil = Math.min(target, last);
     const fromHistory = new Set(arrivals);
     let filled = 0;
     for (const offset of [...known.keys()].sort((a, b) => a - b)) {
       const arrival = known.get(offset);
       if (!arrival || offset <= this.#after.offset) continue;
-      if (offset > until) break;
       if (offset > this.#after.offset + 1) {
-        // Beyond the target the missing ones are still on their way.
-        if (offset - 1 > target) break;
+        if (offset - 1 > lostUntil) break;
         this.#skip(offset - 1);
       }
       if (arrival.message === undefined) this.#skip(offset);
@@ -282,7 +295,7 @@ export class ChannelCursor<M> {
       if (this.#phase !== 'behind') return;
     }
     if (filled > 0) this.#sink.filled(filled);
-    if (!more && this.#after.offset < target) this.#skip(target);
+    if (!more && this.#after.offset < lostUntil) this.#skip(lostUntil);
     if (this.#phase !== 'behind') return;
     this.#release();
     if (this.#after.offset >= target) this.#settle();

@@ -9,7 +9,7 @@ import { ControlError } from '../../errors.js';
 import type { Log } from '../../log.js';
 import type { Acceptance, Message } from '../backplane.js';
 import type { RedisEvents } from './events.js';
-import { FLIGHT_CHARS, FLIGHT_MESSAGES, PUBLISH_PATIENCE_MS, RETRY_MS } from './limits.js';
+import { FLIGHT_CHARS, FLIGHT_MESSAGES, FLIGHT_PARTS, PUBLISH_PATIENCE_MS, RETRY_MS } from './limits.js';
 
 /** A message on its way into Redis. */
 export interface Parcel {
@@ -148,16 +148,19 @@ export class FlightLane {
     parts: readonly FlightPart[],
     acceptances: Map<Parcel, Acceptance>,
   ): Promise<{ readonly failed: FlightPart[]; readonly error: unknown }> {
-    const results = await Promise.allSettled(parts.map((part) => this.#options.send(part)));
     const failed: FlightPart[] = [];
     let error: unknown;
-    for (const [i, part] of parts.entries()) {
-      const result = results[i];
-      if (result?.status === 'fulfilled') {
-        for (const [j, parcel] of part.parcels.entries()) acceptances.set(parcel, result.value[j] as Acceptance);
-      } else {
-        failed.push(part);
-        error ??= result?.reason;
+    for (let i = 0; i < parts.length; i += FLIGHT_PARTS) {
+      const batch = parts.slice(i, i + FLIGHT_PARTS);
+      const results = await Promise.allSettled(batch.map((part) => this.#options.send(part)));
+      for (const [j, part] of batch.entries()) {
+        const result = results[j];
+        if (result?.status === 'fulfilled') {
+          for (const [k, parcel] of part.parcels.entries()) acceptances.set(parcel, result.value[k] as Acceptance);
+        } else {
+          failed.push(part);
+          error ??= result?.reason;
+        }
       }
     }
     return { failed, error };

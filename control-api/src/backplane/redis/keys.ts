@@ -67,8 +67,8 @@ export class RedisKeys {
     const key = this.#in(partition);
     return {
       partition,
-      index: key('nodes'),
-      node: (id) => key(`node:${id}`),
+      states: key('nodes'),
+      seen: key('nodes:seen'),
       questions: key('questions'),
       answers: (id) => key(`answers:${id}`),
     };
@@ -83,10 +83,10 @@ export class RedisKeys {
 /** What the nodes have in Redis. All of it lies in one slot. */
 export interface NodeKeys {
   readonly partition: number;
-  /** Sorted set of the ids of nodes, by the time of their last heartbeat. */
-  readonly index: string;
-  /** String with the state of a node, which expires. */
-  node(id: string): string;
+  /** Hash of the states of nodes, by id. */
+  readonly states: string;
+  /** Sorted set of the ids of nodes, by the time of their last heartbeat in ms. */
+  readonly seen: string;
   /** Pub/sub name that all nodes listen on. */
   readonly questions: string;
   /** Pub/sub name that the asking node listens on. */

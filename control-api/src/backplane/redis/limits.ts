@@ -35,6 +35,10 @@ export const FLIGHT_MESSAGES = 1_000;
 /** Characters of payload in one flight, unless a single call has more. */
 export const FLIGHT_CHARS = 4 * 1024 * 1024;
 
+/** Channels of a flight that are under way at the same time: all of them are to be answered within the time of a command,
+ * whatever else the node is busy with. */
+export const FLIGHT_PARTS = 512;
+
 /** Milliseconds that Redis remembers the result of a flight; longer than any flight is repeated. */
 export const FLIGHT_TTL_MS = 30_000;
 

@@ -1,6 +1,6 @@
 /** Real Redis servers on free ports of 127.0.0.1, which end with the test. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -146,4 +146,53 @@ export async function startCluster(t: Test): Promise<readonly RedisServer[]> {
 /** The URL of a cluster. */
 export function clusterUrl(servers: readonly RedisServer[]): string {
   return `redis+cluster://${servers.map(({ port }) => `127.0.0.1:${port}`).join(',')}`;
+}
+
+/** A master with one replica, watched by three sentinels that agree on a failover within about a second. */
+export interface Sentinels {
+  readonly master: RedisServer;
+  readonly replica: RedisServer;
+  readonly url: string;
+}
+
+/** Starts master, replica and sentinels. */
+export async function startSentinels(t: Test): Promise<Sentinels> {
+  const master = await startRedis(t);
+  const replica = await startRedis(t, {
+    args: ['--replicaof', '127.0.0.1', String(master.port), '--repl-diskless-sync-delay', '0'],
+  });
+  await until('the replica follows', async () =>
+    (await replica.cli('info', 'replication')).includes('master_link_status:up'),
+  );
+  const sentinels: RedisServer[] = [];
+  for (let i = 0; i < 3; i += 1) {
+    const port = await freePort();
+    const file = join(tempFolder(t), 'sentinel.conf');
+    writeFileSync(
+      file,
+      [
+        `port ${port}`,
+        'bind 127.0.0.1',
+        `sentinel monitor main 127.0.0.1 ${master.port} 2`,
+        'sentinel down-after-milliseconds main 1000',
+        'sentinel failover-timeout main 5000',
+      ].join('\n'),
+    );
+    const sentinel = new RedisServer(port, [file, '--sentinel'], []);
+    t.teardown(() => sentinel.kill());
+    await sentinel.start();
+    sentinels.push(sentinel);
+  }
+  for (const sentinel of sentinels) {
+    await until('the sentinel knows everybody', async () => {
+      const known = (await sentinel.cli('sentinel', 'master', 'main')).split('\n');
+      const numberOf = (name: string) => known[known.indexOf(name) + 1];
+      return numberOf('num-slaves') === '1' && numberOf('num-other-sentinels') === '2';
+    });
+  }
+  return {
+    master,
+    replica,
+    url: `redis+sentinel://${sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',')}/main`,
+  };
 }

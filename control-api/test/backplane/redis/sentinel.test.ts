@@ -1,0 +1,48 @@
+import t from 'tap';
+import { ControlError } from '../../../dist/index.js';
+import { streamMessage } from '../../items.js';
+import { startNode } from './backplane-fixture.js';
+import { startSentinels, until } from './redis-fixture.js';
+
+t.test(
+  'redis sentinel: after a failover publishing goes on, and what the replica lacked is a gap, never silence',
+  async (t) => {
+    const { master, replica, url } = await startSentinels(t);
+    const publisher = await startNode(t, url);
+    const receiver = await startNode(t, url);
+    await receiver.backplane.subscribe('a');
+    await receiver.backplane.subscribe('b');
+    await publisher.backplane.publish([streamMessage('a', '1'), streamMessage('a', '2'), streamMessage('b', '1')]);
+    await until('the replica has all', async () => (await replica.cli('dbsize')) === (await master.cli('dbsize')));
+    // From here on the replica gets nothing: it cannot connect anew while it stands still.
+    replica.signal('SIGSTOP');
+    await master.cli('client', 'kill', 'type', 'replica');
+    await publisher.backplane.publish([streamMessage('a', 'lost 1'), streamMessage('a', 'lost 2')]);
+    await receiver.listener.saw('a/lost 2');
+    await master.kill();
+    replica.signal('SIGCONT');
+    await until('publishes are accepted again', async () => {
+      try {
+        await publisher.backplane.publish([streamMessage('b', '2')]);
+        return true;
+      } catch (error) {
+        if (error instanceof ControlError && error.code === 'ERR_BACKPLANE_UNAVAILABLE') return false;
+        throw error;
+      }
+    });
+    await until('the trouble is over', () => receiver.backplane.trouble === undefined);
+    await receiver.listener.saw('b/2');
+    await until('there is a gap', () => receiver.listener.gaps.length > 0);
+    t.match(receiver.listener.gaps, [{ channel: 'a', reason: 'rewound', after: { offset: 4 } }]);
+    await publisher.backplane.publish([streamMessage('a', '3')]);
+    await receiver.listener.saw('a/3');
+    t.strictSame(
+      receiver.listener.labels.filter((label) => label.startsWith('b/')),
+      ['b/1', 'b/2'],
+    );
+    t.strictSame(
+      receiver.listener.labels.filter((label) => label.startsWith('a/')),
+      ['a/1', 'a/2', 'a/lost 1', 'a/lost 2', 'a/3'],
+    );
+  },
+);

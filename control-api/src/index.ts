@@ -15,6 +15,7 @@ export type {
 export type { History, HistoryPage, HistoryStart } from './backplane/history.js';
 export { IdCache, type IdCacheEvents, type RecentIds } from './backplane/id-cache.js';
 export { LocalBackplane } from './backplane/local.js';
+export { LocalHistory, type LocalHistoryOptions } from './backplane/local-history.js';
 export type { Clock } from './clock.js';
 export { ControlError, type ControlErrorCode, controlErrors, type ErrorSide } from './errors.js';
 export { noPublishEvents, type PublishEvents } from './events.js';

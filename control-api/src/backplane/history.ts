@@ -29,4 +29,11 @@ export interface History {
    * as `Backplane.publish` does. Interest in the channel is not needed.
    */
   read(channel: string, start: HistoryStart, limit: number): Promise<HistoryPage | undefined>;
+
+  /**
+   * Where the newest item of a channel stands that was accepted before: from there on a reader that has nothing yet may
+   * ask later for what it missed. Offset 0 where none was. Resolves with undefined where the channel is not counted.
+   * Rejects as {@link read} does.
+   */
+  head(channel: string): Promise<Position | undefined>;
 }

@@ -31,9 +31,9 @@ export interface History {
   read(channel: string, start: HistoryStart, limit: number): Promise<HistoryPage | undefined>;
 
   /**
-   * Where the newest item of a channel stands that was accepted before: from there on a reader that has nothing yet may
-   * ask later for what it missed. Offset 0 where none was. Resolves with undefined where the channel is not counted.
-   * Rejects as {@link read} does.
+   * Where the newest item of a channel stands, of those that have reached this node's listener or were accepted before
+   * it had interest: a reader that has nothing yet may ask later for what it missed since. Offset 0 where there was none.
+   * Resolves with undefined where the channel is not counted. Rejects as {@link read} does.
    */
   head(channel: string): Promise<Position | undefined>;
 }

@@ -3,6 +3,7 @@
  * Does not own: the decision that a response is GRIP, asking again, or the holds.
  */
 import {
+  headerValue,
   type HoldMode,
   type Instruct,
   instructKind,
@@ -136,7 +137,9 @@ export class InstructAnswer implements AnswerBody {
 
   #open(instruct: Instruct): ResponseHold | StreamHold {
     const { request, response, target, scope, subscriptionMax, holds } = this.#scene;
-    const opening = { id: request.id, response, instruct, scope, implicit: target.subs, subscriptionMax };
+    const lastEventId = headerValue(request.headers, 'last-event-id');
+    const { id } = request;
+    const opening = { id, response, instruct, scope, implicit: target.subs, subscriptionMax, lastEventId };
     return openHold(opening, this.#owner, holds);
   }
 

@@ -3,7 +3,7 @@
  * (`node`), or the parts.
  */
 import { randomBytes } from 'node:crypto';
-import { type Backplane, IdCache, LocalBackplane, Publisher, ZeroMqSockets } from '@holdfast/control-api';
+import { type Backplane, IdCache, LocalBackplane, LocalHistory, Publisher, ZeroMqSockets } from '@holdfast/control-api';
 import { ChannelInterest } from './channels/channel-interest.js';
 import { ItemDelivery } from './channels/item-delivery.js';
 import { RateLimiter } from './channels/rate-limiter.js';
@@ -16,6 +16,8 @@ import type { Edge, EdgeHandler } from './edge/edge.js';
 import { EdgeError } from './edge/errors.js';
 import { NodeEdge } from './edge/node-edge.js';
 import { TlsCertificates } from './edge/tls-certificates.js';
+import { makeReplay, wantsHistory } from './history/make-replay.js';
+import type { ReplayParts } from './history/replay-parts.js';
 import type { HoldParts } from './holds/hold.js';
 import { HttpFilters } from './links/http-filter.js';
 import { LinkClient } from './links/link-client.js';
@@ -71,7 +73,14 @@ export function assemble(config: Config, log: RootLog): Assembly {
     sink: { wants: (type) => zeromq.wants(type), send: (packet) => zeromq.send(packet) },
   });
   const ids = new IdCache({ clock: realClock, ttl: config.channels.idCacheTtlMs, events: metrics });
-  const backplane = new LocalBackplane(log.child('backplane'), ids);
+  const history = new LocalHistory({
+    clock: realClock,
+    epoch: randomBytes(6).toString('base64url'),
+    size: config.history.size,
+    ttl: config.history.ttlMs,
+    isOn: wantsHistory(config, () => routes.table),
+  });
+  const backplane = new LocalBackplane(log.child('backplane'), ids, history);
   const delivery = new ItemDelivery(() => registry, {
     clock: realClock,
     wait: config.channels.messageWaitMs,
@@ -91,7 +100,7 @@ export function assemble(config: Config, log: RootLog): Assembly {
         unsubscribe: (channel) => zeromq.unsubscribed(channel),
       },
     ],
-    sequencer: delivery.sequencer,
+    sequencer: delivery,
     clock: realClock,
     updatesFirst: config.holds.updateOnFirstSubscription,
     subscribersOf: (channel) => registry.of(channel),
@@ -118,7 +127,14 @@ export function assemble(config: Config, log: RootLog): Assembly {
     events: metrics,
     log: log.child('zeromq'),
   });
-  const parts = requestParts(config, log, telemetry, registry, delivery.sequencer, routes, origins);
+  const replay = makeReplay(config, {
+    history: backplane,
+    positions: delivery.positions,
+    clock: realClock,
+    events: metrics,
+    log: log.child('history'),
+  });
+  const parts = requestParts(config, log, telemetry, registry, delivery.sequencer, routes, origins, replay);
   const edge = makeEdge(config, log, metrics, new RequestHandler(parts, makeSockJs(config, parts)));
   metrics.observe({ connections: () => edge.connections, channels: () => registry.size });
   return { metrics, backplane, registry, delivery, routes, origins, publisher, zeromq, telemetry, edge };
@@ -197,6 +213,7 @@ function requestParts(
   sequencer: Sequencer,
   routes: RoutesSource,
   origins: OriginClient,
+  replay: ReplayParts,
 ): RequestParts {
   const { forward, origin } = config;
   const rules = forwardRules(forward);
@@ -221,6 +238,7 @@ function requestParts(
     links: { client, fetches: new SharedFetches(), clock: realClock, random: Math.random },
     limiter: new UpdateLimiter(realClock),
     filters: new HttpFilters(client, realClock),
+    replay,
     debug: forward.debug,
   };
   const sessions: SessionParts = {
@@ -232,6 +250,7 @@ function requestParts(
     ).dial,
     debug: forward.debug,
     filters: holds.filters,
+    replay,
     subscriptionMax: config.holds.subscriptionsMax,
     events: telemetry.sessions,
   };

@@ -75,7 +75,12 @@ export class ItemDelivery implements BackplaneListener {
 
   #deliver({ item, id, position }: ItemMessage): void {
     const { clock, limiter, events, arrived, log } = this.#parts;
-    const delivery = new Delivery(item, clock.now(), position, position && this.positions.passed(item.channel, position));
+    const delivery = new Delivery(
+      item,
+      clock.now(),
+      position,
+      position && this.positions.passed(item.channel, position),
+    );
     const subscribers = this.#registry().of(item.channel);
     arrived?.(delivery);
     let receivers = 0;

@@ -16,7 +16,9 @@ export interface Chains {
 
 /** Those of which the node cannot say that nothing has passed since: another id was last, or it knows of none. */
 export function doubtful(subscriptions: Iterable<Subscription>, sequencer: Pick<Sequencer, 'lastId'>): Subscription[] {
-  return [...subscriptions].filter(({ channel, prevId }) => prevId !== undefined && sequencer.lastId(channel) !== prevId);
+  return [...subscriptions].filter(
+    ({ channel, prevId }) => prevId !== undefined && sequencer.lastId(channel) !== prevId,
+  );
 }
 
 /**
@@ -26,7 +28,11 @@ export function doubtful(subscriptions: Iterable<Subscription>, sequencer: Pick<
 export async function readChains(
   subscriptions: readonly Subscription[],
   kind: 'response' | 'stream',
-  { reader, sequencer, live }: Pick<ReplayParts, 'reader'> & {
+  {
+    reader,
+    sequencer,
+    live,
+  }: Pick<ReplayParts, 'reader'> & {
     readonly sequencer: Pick<Sequencer, 'lastId'>;
     readonly live: Promise<void> | undefined;
   },

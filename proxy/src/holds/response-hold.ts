@@ -15,7 +15,15 @@ import { type Chains, doubtful, readChains } from '../history/chains.js';
 import { wasTold } from '../history/merge.js';
 import type { ReplayParts } from '../history/replay-parts.js';
 import { type Filtered, ItemFilter, passesFreely } from '../links/item-filter.js';
-import { type HoldOwner, type HoldParts, type HoldStart, isOvertaken, overtakenOn, replayOf, tellGone } from './hold.js';
+import {
+  type HoldOwner,
+  type HoldParts,
+  type HoldStart,
+  isOvertaken,
+  overtakenOn,
+  replayOf,
+  tellGone,
+} from './hold.js';
 import { mergeHeaders } from './merge-headers.js';
 
 const EMPTY = Buffer.alloc(0);
@@ -108,7 +116,8 @@ export class ResponseHold implements Subscriber, ResponseOwner {
     const subscription = this.#start.list.find(delivery.item.channel);
     if (subscription === undefined) return false;
     const { prevId } = subscription;
-    if (prevId !== undefined && delivery.item.prevId !== prevId) this.#missed(delivery, subscription, format.action === 'hint');
+    if (prevId !== undefined && delivery.item.prevId !== prevId)
+      this.#missed(delivery, subscription, format.action === 'hint');
     else this.#take(delivery, format, subscription);
     return true;
   }

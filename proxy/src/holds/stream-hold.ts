@@ -17,10 +17,18 @@ import { KeepAliveTimer } from '../keep-alive.js';
 import { type Filtered, ItemFilter, passesFreely } from '../links/item-filter.js';
 import { type LinkScope, resolveLink } from '../links/link-scope.js';
 import { NextLink, type NextLinkOwner } from '../links/next-link.js';
-import { type HoldOwner, type HoldParts, type HoldStart, isOvertaken, overtakenOn, replayOf, tellGone } from './hold.js';
+import {
+  type HoldOwner,
+  type HoldParts,
+  type HoldStart,
+  isOvertaken,
+  overtakenOn,
+  replayOf,
+  tellGone,
+} from './hold.js';
 import { LinkTimer } from './link-timer.js';
-import { type Resumed, StreamReplay } from './stream-replay.js';
 import { follow, StreamQueue } from './stream-queue.js';
+import { type Resumed, StreamReplay } from './stream-replay.js';
 
 /**
  * `flowing`: a body of the origin's is going out, the initial one or a link's, or what a client that came back has missed;
@@ -144,7 +152,11 @@ export class StreamHold implements Subscriber, ResponseOwner, NextLinkOwner {
   /** History does not have all that was missed: the next link tells it, if there is one; else it is lost. */
   #historyFails(): void {
     if (this.#instruct.links.next !== undefined) this.#outdated = true;
-    else this.#parts.subscriber.log.info({ id: this.id }, 'a client came back too late: it was not told all that it missed');
+    else
+      this.#parts.subscriber.log.info(
+        { id: this.id },
+        'a client came back too late: it was not told all that it missed',
+      );
   }
 
   /** Sends a part of the body that flows; false when the client cannot take more: `holdWritable` follows. */

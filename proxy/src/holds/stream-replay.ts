@@ -148,10 +148,13 @@ export class StreamReplay {
       const after = standing.get(tokens.tag(channel));
       // Where the origin says by a prev-id what it has told, that counts.
       if (after === undefined || prevId !== undefined) continue;
+      const begin = this.#parts.latest(channel);
       reads.push(
         reader.read(channel, { after }, this.#live).then((missed) => {
           if (missed === undefined) {
+            // What is lost stays lost: from here on the client goes by where the stream began.
             this.#cursor?.delete(channel);
+            if (begin !== undefined) this.#cursor?.set(channel, begin);
             return undefined;
           }
           this.#told.set(channel, missed.end);
@@ -160,18 +163,12 @@ export class StreamReplay {
       );
       this.#cursor?.set(channel, after);
     }
-    return reads.length === 0 ? undefined : this.#join(list, token, reads);
+    return reads.length === 0 ? undefined : this.#join(token, reads);
   }
 
-  async #join(
-    list: SubscriptionList,
-    token: string,
-    reads: readonly Promise<readonly Delivery[] | undefined>[],
-  ): Promise<Resumed> {
+  async #join(token: string, reads: readonly Promise<readonly Delivery[] | undefined>[]): Promise<Resumed> {
     const all = await Promise.all(reads);
     const complete = !all.includes(undefined);
-    // What is lost stays lost: from here on the client goes by where the stream begins.
-    if (!complete) this.follow(list);
     this.#parts.events.replayEnded('stream', complete);
     return { deliveries: all.flatMap((one) => one ?? []), complete, lastEventId: complete ? token : NOT_ALL };
   }
@@ -180,8 +177,9 @@ export class StreamReplay {
     const heads = await Promise.all(channels.map((channel) => this.#parts.reader.head(channel, this.#live)));
     for (const [i, channel] of channels.entries()) {
       const head = heads[i];
-      // An item that has come meanwhile says more.
-      if (head !== undefined && cursor.at(channel) === undefined) cursor.set(channel, head);
+      // An item that has come meanwhile tells more once it is written; until then the head would claim it.
+      const isLate = cursor.at(channel) !== undefined || this.#parts.latest(channel) !== undefined;
+      if (head !== undefined && !isLate) cursor.set(channel, head);
     }
   }
 }

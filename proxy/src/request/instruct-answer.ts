@@ -3,8 +3,8 @@
  * Does not own: the decision that a response is GRIP, asking again, or the holds.
  */
 import {
-  headerValue,
   type HoldMode,
+  headerValue,
   type Instruct,
   instructKind,
   parseInstructHeaders,

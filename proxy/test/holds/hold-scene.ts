@@ -2,7 +2,7 @@
  * Owns: one node made of real parts for a test of holds: an edge, the request path, links, filters, channels and a
  * backplane, under a clock that stands still. Does not own: what clients, origins and publishers say.
  */
-import { LocalBackplane, type Log, silentLog } from '@holdfast/control-api';
+import { LocalBackplane, LocalHistory, type Log, silentLog } from '@holdfast/control-api';
 import { parseItem, parseSigKey } from '@holdfast/grip';
 import type { Test } from 'tap';
 import { ChannelInterest } from '../../dist/channels/channel-interest.js';
@@ -11,6 +11,9 @@ import { ChannelRegistry } from '../../dist/channels/registry.js';
 import type { SubscriberEnd } from '../../dist/channels/subscriber-parts.js';
 import { ManualClock } from '../../dist/clock.js';
 import { parseRouteLine, type RouteLine } from '../../dist/config/routes-file.js';
+import { HistoryReader } from '../../dist/history/reader.js';
+import type { ReplayParts } from '../../dist/history/replay-parts.js';
+import { ResumeTokens } from '../../dist/history/tokens.js';
 import { HttpFilters } from '../../dist/links/http-filter.js';
 import { LinkClient } from '../../dist/links/link-client.js';
 import { SharedFetches } from '../../dist/links/shared-fetch.js';
@@ -49,6 +52,8 @@ export interface HoldSceneOptions {
   readonly queueLimit?: number;
   readonly slowClientPolicy?: 'close' | 'drop';
   readonly requestBodyMax?: number;
+  /** Keeps so many items of each channel, for routes with `history`. */
+  readonly historySize?: number;
   /** The number that stands for chance. */
   readonly random?: number;
 }
@@ -89,11 +94,12 @@ export class HoldScene {
   readonly requests: RequestEnd[] = [];
   /** Holds that are over, in order. */
   readonly ends: SubscriberEnd[] = [];
-  /** What was counted: `sent stream`, `dropped stream filter-failed`. */
+  /** What was counted: `sent stream`, `dropped stream filter-failed`, `replayed stream`, `replay stream complete`. */
   readonly counts = new Map<string, number>();
   /** Warnings of the log. */
   readonly warnings: string[] = [];
-  readonly backplane = new LocalBackplane(silentLog);
+  readonly tokens = new ResumeTokens(Buffer.from('key'));
+  readonly backplane: LocalBackplane;
   table: RouteTable;
   readonly #t: Test;
   readonly #options: HoldSceneOptions;
@@ -110,7 +116,11 @@ export class HoldScene {
     this.#options = options;
     this.origin = origin;
     this.table = this.routes();
-    const { clock, backplane } = this;
+    const { clock } = this;
+    const { historySize: size } = options;
+    const history = size === undefined ? undefined : new LocalHistory({ clock, epoch: 'e', size, ttl: 60_000 });
+    this.backplane = new LocalBackplane(silentLog, undefined, history);
+    const { backplane } = this;
     this.delivery = new ItemDelivery(() => this.registry, {
       clock,
       wait: WAIT,
@@ -120,7 +130,7 @@ export class HoldScene {
     const interest = new ChannelInterest({
       backplane,
       followers: [],
-      sequencer: this.delivery.sequencer,
+      sequencer: this.delivery,
       clock,
       updatesFirst: options.updatesFirst ?? false,
       subscribersOf: (channel) => this.registry.of(channel),
@@ -302,6 +312,7 @@ export class HoldScene {
         links: { client, fetches: this.fetches, clock, random },
         limiter: new UpdateLimiter(clock),
         filters: new HttpFilters(client, clock),
+        replay: this.#replay(),
         debug: options.debug ?? false,
       },
       // No test here opens a WebSocket.
@@ -312,6 +323,21 @@ export class HoldScene {
         holdEnded: (_request, _route, end) => void this.ends.push(end),
       },
       log: silentLog,
+    };
+  }
+
+  #replay(): ReplayParts | undefined {
+    if (this.#options.historySize === undefined) return undefined;
+    const { backplane, clock, tokens, delivery } = this;
+    return {
+      reader: new HistoryReader({ history: backplane, clock, log: silentLog }),
+      tokens,
+      events: {
+        itemReplayed: (kind) => this.#count(`replayed ${kind}`),
+        replayEnded: (kind, complete) => this.#count(`replay ${kind} ${complete ? 'complete' : 'incomplete'}`),
+      },
+      isOn: (route) => route.history ?? false,
+      latest: (channel) => delivery.positions.latest(channel),
     };
   }
 

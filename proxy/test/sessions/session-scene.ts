@@ -2,7 +2,7 @@
  * Owns: sessions made of real parts for a test: an edge, a route to raw origins, channels and a backplane, with a clock
  * that stands still and everything that is reported written down. Does not own: what clients and origins say.
  */
-import { LocalBackplane, type Log, silentLog } from '@holdfast/control-api';
+import { LocalBackplane, LocalHistory, type Log, silentLog } from '@holdfast/control-api';
 import { parseItem } from '@holdfast/grip';
 import type { Test } from 'tap';
 import { ItemDelivery } from '../../dist/channels/item-delivery.js';
@@ -12,6 +12,8 @@ import { ManualClock } from '../../dist/clock.js';
 import { parseRouteLine, type RouteLine } from '../../dist/config/routes-file.js';
 import { NodeEdge } from '../../dist/edge/node-edge.js';
 import { TlsCertificates } from '../../dist/edge/tls-certificates.js';
+import { HistoryReader } from '../../dist/history/reader.js';
+import { ResumeTokens } from '../../dist/history/tokens.js';
 import { HttpFilters } from '../../dist/links/http-filter.js';
 import { LinkClient } from '../../dist/links/link-client.js';
 import { Forwarder } from '../../dist/origin/forwarder.js';
@@ -72,13 +74,18 @@ const RULES: ForwardRules = {
 /** One node's worth of sessions. */
 export class SessionScene {
   readonly clock = new ManualClock();
-  readonly backplane = new LocalBackplane(silentLog);
+  readonly history = new LocalHistory({ clock: this.clock, epoch: 'e', size: 10, ttl: 60_000 });
+  readonly backplane = new LocalBackplane(silentLog, undefined, this.history);
   readonly registry: ChannelRegistry = new ChannelRegistry(this.backplane, this.clock, 0);
   readonly opened: SessionOpening[] = [];
   readonly ends: SubscriberEnd[] = [];
   readonly lines: LogLine[] = [];
   /** Subscribers opened and ended, items sent and dropped, as counted. */
   readonly counts = { opened: 0, ended: 0, sent: 0, dropped: 0, delivered: 0 };
+  /** Items told from the history, and how often it knew, and did not. */
+  readonly replays = { items: 0, complete: 0, incomplete: 0 };
+  readonly tokens = new ResumeTokens(Buffer.from('key'));
+  readonly #delivery: ItemDelivery;
   /** Sessions that were asked for. */
   openings = 0;
   readonly edge: NodeEdge;
@@ -95,27 +102,14 @@ export class SessionScene {
     const target = ['127.0.0.1:', origin.port, options.target === undefined ? '' : `,${options.target}`].join('');
     const line = ['*', options.route === undefined ? '' : `,${options.route}`, ' ', options.before ?? '', ' ', target];
     this.#route = toRoute(parseRouteLine(line.join(''), 1) as RouteLine, () => undefined);
+    this.#delivery = this.#makeDelivery();
     this.#parts = this.#makeParts(options);
     this.edge = this.#makeEdge(options);
   }
 
   static async open(t: Test, options: SceneOptions = {}): Promise<SessionScene> {
     const scene = new SessionScene(t, await RawOrigin.listen(t), options);
-    await scene.backplane.start(
-      new ItemDelivery(() => scene.registry, {
-        clock: scene.clock,
-        wait: 5_000,
-        events: {
-          itemDelivered: (receivers) => {
-            scene.counts.delivered += receivers;
-          },
-          itemHeld: () => {},
-          itemReleased: () => {},
-          itemsAbandoned: () => {},
-        },
-        log: silentLog,
-      }),
-    );
+    await scene.backplane.start(scene.#delivery);
     t.teardown(() => scene.edge.close());
     const bound = await scene.edge.listen({ host: '127.0.0.1', port: 0 });
     scene.port = bound.port as number;
@@ -152,6 +146,22 @@ export class SessionScene {
   /** Messages of the log at this level. */
   logged(level: string): string[] {
     return this.lines.filter((line) => line.level === level).map(({ message }) => message);
+  }
+
+  #makeDelivery(): ItemDelivery {
+    return new ItemDelivery(() => this.registry, {
+      clock: this.clock,
+      wait: 5_000,
+      events: {
+        itemDelivered: (receivers) => {
+          this.counts.delivered += receivers;
+        },
+        itemHeld: () => {},
+        itemReleased: () => {},
+        itemsAbandoned: () => {},
+      },
+      log: silentLog,
+    });
   }
 
   #makeParts(options: SceneOptions): SessionParts {
@@ -201,6 +211,16 @@ export class SessionScene {
       events: {
         sessionOpened: (opening) => this.opened.push(opening),
         sessionEnded: (_request, _route, end) => this.#noteEnd(end),
+      },
+      replay: {
+        reader: new HistoryReader({ history: this.backplane, clock, log: silentLog }),
+        tokens: this.tokens,
+        events: {
+          itemReplayed: () => void this.replays.items++,
+          replayEnded: (_kind, complete) => void this.replays[complete ? 'complete' : 'incomplete']++,
+        },
+        isOn: () => false,
+        latest: (channel) => this.#delivery.positions.latest(channel),
       },
       debug: options.debug ?? false,
       subscriptionMax: options.subscriptionMax ?? 20,

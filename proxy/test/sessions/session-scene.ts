@@ -74,7 +74,8 @@ const RULES: ForwardRules = {
 /** One node's worth of sessions. */
 export class SessionScene {
   readonly clock = new ManualClock();
-  readonly history = new LocalHistory({ clock: this.clock, epoch: 'e', size: 10, ttl: 60_000 });
+  /** Under a clock of its own: tests count the timers of sessions. */
+  readonly history = new LocalHistory({ clock: new ManualClock(), epoch: 'e', size: 10, ttl: 60_000 });
   readonly backplane = new LocalBackplane(silentLog, undefined, this.history);
   readonly registry: ChannelRegistry = new ChannelRegistry(this.backplane, this.clock, 0);
   readonly opened: SessionOpening[] = [];
@@ -132,9 +133,9 @@ export class SessionScene {
   }
 
   /** Publishes an item with this ws-message format, and others beside it; it has been delivered on return. */
-  publish(channel: string, wsMessage: object | undefined, others: object = {}): void {
+  publish(channel: string, wsMessage: object | undefined, others: object = {}, meta: object = {}): void {
     const formats = { ...(wsMessage === undefined ? {} : { 'ws-message': wsMessage }), ...others };
-    void this.backplane.publish([{ type: 'item', item: parseItem({ channel, formats }), id: 'made' }]);
+    void this.backplane.publish([{ type: 'item', item: parseItem({ channel, formats, meta }), id: 'made' }]);
   }
 
   /** Waits for so many sessions to have ended, and gives the last end. */

@@ -346,9 +346,12 @@ export class StreamHold implements Subscriber, ResponseOwner, NextLinkOwner {
     else this.#drain();
   }
 
-  /** The id of where the stream begins is of use only until an item has brought a later one. */
+  /**
+   * The id of where the stream begins is of use only until an item has brought a later one, and must not come into the
+   * middle of a body.
+   */
   #begin(piece: StreamPiece): void {
-    if (this.#state !== 'over' && this.#telling === undefined && this.#items === 0) this.#response.push(piece);
+    if (this.#state === 'open' && this.#items === 0) this.#response.push(piece);
   }
 
   /** Has the history tell what these subscriptions have missed; calls `otherwise` where it cannot. Items wait. */

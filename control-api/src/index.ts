@@ -16,6 +16,7 @@ export { type History, type HistoryPage, type HistoryStart, historyOf } from './
 export { BackplaneHub, type BackplaneHubOptions, HubShare, type InterestFollower } from './backplane/hub.js';
 export { IdCache, type IdCacheEvents, type RecentIds } from './backplane/id-cache.js';
 export { LocalBackplane } from './backplane/local.js';
+export { LocalHistory, type LocalHistoryOptions } from './backplane/local-history.js';
 export { RedisBackplane, type RedisBackplaneOptions } from './backplane/redis/backplane.js';
 export type { RedisTls } from './backplane/redis/connection.js';
 export { noRedisEvents, type RedisEvents } from './backplane/redis/events.js';

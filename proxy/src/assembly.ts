@@ -2,7 +2,7 @@
  * Owns: making the parts of a data plane out of its configuration, and joining them. Does not own: when they start or
  * stop (`data-plane`), the parts, or anything of the control plane.
  */
-import type { Backplane, StatsSink } from '@holdfast/control-api';
+import { type Backplane, historyOf, type StatsSink } from '@holdfast/control-api';
 import { ChannelInterest } from './channels/channel-interest.js';
 import { ItemDelivery } from './channels/item-delivery.js';
 import { RateLimiter } from './channels/rate-limiter.js';
@@ -15,6 +15,8 @@ import type { Edge, EdgeHandler } from './edge/edge.js';
 import { EdgeError } from './edge/errors.js';
 import { NodeEdge } from './edge/node-edge.js';
 import { TlsCertificates } from './edge/tls-certificates.js';
+import { makeReplay } from './history/make-replay.js';
+import type { ReplayParts } from './history/replay-parts.js';
 import type { HoldParts } from './holds/hold.js';
 import { HttpFilters } from './links/http-filter.js';
 import { LinkClient } from './links/link-client.js';
@@ -89,7 +91,7 @@ export function assemble(config: Config, log: RootLog, surroundings: Surrounding
   });
   const interest = new ChannelInterest({
     backplane,
-    sequencer: delivery.sequencer,
+    sequencer: delivery,
     clock: realClock,
     updatesFirst: config.holds.updateOnFirstSubscription,
     subscribersOf: (channel) => registry.of(channel),
@@ -103,7 +105,17 @@ export function assemble(config: Config, log: RootLog, surroundings: Surrounding
     keepAliveTimeout: config.origin.keepAliveTimeoutMs,
     maxHeaderBytes: ORIGIN_HEADER_BYTES,
   });
-  const parts = requestParts(config, log, telemetry, registry, delivery.sequencer, routes, origins);
+  const history = historyOf(backplane);
+  const replay =
+    history &&
+    makeReplay(config, {
+      history,
+      positions: delivery.positions,
+      clock: realClock,
+      events: metrics,
+      log: log.child('history'),
+    });
+  const parts = requestParts(config, log, telemetry, registry, delivery.sequencer, routes, origins, replay);
   const handler = new RequestHandler(parts, makeSockJs(config, parts, surroundings.isShared));
   const edge = makeEdge(config, log, surroundings, handler);
   metrics.observe({ connections: () => edge.connections, channels: () => registry.size });
@@ -189,6 +201,7 @@ function requestParts(
   sequencer: Sequencer,
   routes: RoutesSource,
   origins: OriginClient,
+  replay: ReplayParts | undefined,
 ): RequestParts {
   const { forward, origin } = config;
   const rules = forwardRules(forward);
@@ -214,6 +227,7 @@ function requestParts(
     links: { client, fetches: new SharedFetches(), clock: realClock, random: Math.random },
     limiter: new UpdateLimiter(realClock),
     filters: new HttpFilters(client, realClock),
+    replay,
     debug: forward.debug,
   };
   const sessions: SessionParts = {
@@ -225,6 +239,7 @@ function requestParts(
     ).dial,
     debug: forward.debug,
     filters: holds.filters,
+    replay,
     subscriptionMax: config.holds.subscriptionsMax,
     events: telemetry.sessions,
   };

@@ -2,11 +2,13 @@
  * Owns: which backplane a node has, and by what it knows other nodes: Redis where a URL is given, else what a node that is
  * alone has. Does not own: any of them.
  */
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import {
   type Backplane,
   IdCache,
   LocalBackplane,
+  LocalHistory,
   LoneNode,
   type Nodes,
   RedisBackplane,
@@ -15,14 +17,18 @@ import {
 import { realClock } from './clock.js';
 import type { Config, RedisConfig } from './config/config.js';
 import { ConfigError } from './config/errors.js';
+import { wantsHistory } from './history/make-replay.js';
 import type { RootLog } from './log.js';
 import type { Metrics } from './metrics.js';
+import { RoutesSource } from './routes/routes-source.js';
 
 /** What joins a node to others, if there are any. */
 export interface Joint {
   readonly backplane: Backplane;
   /** To be joined after the backplane was started, and left before it is closed. */
   readonly nodes: Nodes;
+  /** Lets go of what else was opened; after the backplane is closed. */
+  close(): void;
 }
 
 /**
@@ -30,26 +36,42 @@ export interface Joint {
  * @throws ControlError ERR_BACKPLANE_URL for a URL that cannot be used; ConfigError for a certificate that cannot be read
  */
 export function makeBackplane(config: Config, log: RootLog, metrics: Metrics): Joint {
-  const { redis, channels } = config;
-  const backplaneLog = log.child('backplane');
-  if (redis === undefined) {
-    const ids = new IdCache({ clock: realClock, ttl: channels.idCacheTtlMs, events: metrics });
-    return { backplane: new LocalBackplane(backplaneLog, ids), nodes: new LoneNode(realClock) };
-  }
+  return config.redis === undefined ? makeLone(config, log, metrics) : makeRedis(config, config.redis, log, metrics);
+}
+
+function makeLone(config: Config, log: RootLog, metrics: Metrics): Joint {
+  const { channels, history } = config;
+  const ids = new IdCache({ clock: realClock, ttl: channels.idCacheTtlMs, events: metrics });
+  // What is wrong with the routes is told by whoever serves clients by them.
+  const routes = new RoutesSource(config.routes, { log: { info() {}, warn() {}, error() {} } });
+  const kept = new LocalHistory({
+    clock: realClock,
+    epoch: randomBytes(6).toString('base64url'),
+    size: history.size,
+    ttl: history.ttlMs,
+    isOn: history.size === 0 ? () => false : wantsHistory(config, () => routes.table),
+  });
+  const backplane = new LocalBackplane(log.child('backplane'), ids, kept);
+  return { backplane, nodes: new LoneNode(realClock), close: () => routes.close() };
+}
+
+function makeRedis(config: Config, redis: RedisConfig, log: RootLog, metrics: Metrics): Joint {
+  const { channels, history } = config;
   const backplane = new RedisBackplane({
     url: redis.url,
     prefix: redis.prefix,
     tls: readTls(redis.tls),
-    historySize: 1000,
-    historyTtlMs: 600_000,
+    historySize: history.size,
+    historyTtlMs: history.ttlMs,
     idTtlMs: channels.idCacheTtlMs,
     clock: realClock,
     random: Math.random,
     events: metrics,
-    log: backplaneLog,
+    log: log.child('backplane'),
   });
   const { connections } = backplane;
-  return { backplane, nodes: new RedisNodes({ connections, clock: realClock, log: log.child('nodes') }) };
+  const nodes = new RedisNodes({ connections, clock: realClock, log: log.child('nodes') });
+  return { backplane, nodes, close: () => {} };
 }
 
 function readTls({ ca, cert, key }: RedisConfig['tls']): { ca?: string; cert?: string; key?: string } {

@@ -8,13 +8,12 @@ import {
   ClusterViews,
   type Connections,
   ControlServer,
-  type Nodes,
   Publisher,
   type Question,
   ZeroMqSockets,
 } from '@holdfast/control-api';
 import { AdminServer, type Exposition, type Readiness } from './admin.js';
-import { makeBackplane } from './backplane.js';
+import { type Joint, makeBackplane } from './backplane.js';
 import { realClock } from './clock.js';
 import type { Config } from './config/config.js';
 import type { DataPlaneLoad } from './data-plane.js';
@@ -56,7 +55,7 @@ export class ControlPlane {
   readonly #metrics: Metrics;
   readonly #serving: () => Serving;
   readonly #publisher: Publisher;
-  readonly #nodes: Nodes;
+  readonly #joint: Joint;
   #control: ControlServer | undefined;
   readonly #admins: AdminServer[] = [];
 
@@ -66,10 +65,9 @@ export class ControlPlane {
     this.#log = log;
     this.#metrics = metrics;
     this.#serving = serving;
-    const { backplane, nodes } = makeBackplane(config, log, metrics);
-    this.#nodes = nodes;
+    this.#joint = makeBackplane(config, log, metrics);
     this.hub = new BackplaneHub({
-      inner: backplane,
+      inner: this.#joint.backplane,
       followers: [
         {
           subscribed: (channel) => this.zeromq.subscribed(channel),
@@ -103,7 +101,7 @@ export class ControlPlane {
    */
   async start(): Promise<void> {
     await this.hub.start();
-    await this.#nodes.join(new Member(realClock, this.#serving));
+    await this.#joint.nodes.join(new Member(realClock, this.#serving));
     await this.#startControl();
     for (const { what, uri, connects } of await this.zeromq.open())
       this.#log.announce(`${connects ? 'connecting to' : 'listening on'} ${uri} (${what})`);
@@ -119,8 +117,9 @@ export class ControlPlane {
   async stop(): Promise<void> {
     await this.#control?.close();
     this.zeromq.close();
-    await this.#nodes.leave();
+    await this.#joint.nodes.leave();
     await Promise.all([this.hub.close(), ...this.#admins.map((admin) => admin.close())]);
+    this.#joint.close();
   }
 
   /** While the backplane is away, requests are still served and connections held; only publishing waits. */
@@ -142,7 +141,7 @@ export class ControlPlane {
       maxBodyBytes: bodyMax,
       publisher: this.#publisher,
       views: {
-        cluster: new ClusterViews(this.#nodes, realClock),
+        cluster: new ClusterViews(this.#joint.nodes, realClock),
         taps: new ChannelTaps(() => this.hub.share(), realClock),
       },
       events: this.#metrics,

@@ -35,7 +35,7 @@ export class DataPlane {
     this.#listeners = listenersOf(config.client);
     this.#readsRoutes = config.routes.file !== undefined;
     this.#parts = assemble(config, log, surroundings);
-    this.#inspection = new Inspection(this.#parts.registry);
+    this.#inspection = new Inspection(this.#parts.registry, this.#parts.delivery.positions);
   }
 
   /**

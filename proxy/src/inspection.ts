@@ -3,14 +3,17 @@
  * Does not own: asking other processes and nodes, or the connections.
  */
 import type { ChannelView, Question } from '@holdfast/control-api';
+import type { ChannelPositions } from './channels/channel-positions.js';
 import type { ChannelRegistry } from './channels/registry.js';
 
 /** Answers questions from what the registry knows: every hold and session of this process, from its opening to its end. */
 export class Inspection {
   readonly #registry: ChannelRegistry;
+  readonly #positions: Pick<ChannelPositions, 'latest'>;
 
-  constructor(registry: ChannelRegistry) {
+  constructor(registry: ChannelRegistry, positions: Pick<ChannelPositions, 'latest'>) {
     this.#registry = registry;
+    this.#positions = positions;
   }
 
   /**
@@ -37,7 +40,7 @@ export class Inspection {
   #channel(name: string): ChannelView {
     const subscribers = { response: 0, stream: 0, ws: 0 };
     for (const { kind } of this.#registry.of(name)) subscribers[kind]++;
-    const position = this.#registry.positionOf(name);
+    const position = this.#positions.latest(name);
     return { subscribers, ...(position !== undefined && { position }) };
   }
 }

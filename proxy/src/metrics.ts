@@ -10,6 +10,7 @@ import type { SubscriberKind } from './channels/subscriber.js';
 import type { DropReason, SubscriberEvents } from './channels/subscriber-parts.js';
 import type { CloseReason } from './close-reasons.js';
 import type { EdgeEvents } from './edge/node-edge.js';
+import type { ReplayEvents } from './history/replay-parts.js';
 
 /** The series of one process, or of several together, at one moment: plain data. */
 export type MetricsSnapshot = readonly { readonly name: string; readonly type: string }[];
@@ -46,7 +47,7 @@ const CLASSES = ['gone', '1xx', '2xx', '3xx', '4xx', '5xx'] as const;
 
 /** The counters of one process. */
 export class Metrics
-  implements SubscriberEvents, DeliveryEvents, IdCacheEvents, PublishEvents, RedisEvents, EdgeEvents
+  implements SubscriberEvents, DeliveryEvents, IdCacheEvents, PublishEvents, RedisEvents, EdgeEvents, ReplayEvents
 {
   readonly #registry = new Registry();
   readonly #prefix: string;
@@ -60,6 +61,8 @@ export class Metrics
   readonly #itemsSent = { response: 0, stream: 0, ws: 0 };
   readonly #itemsDropped;
   readonly #published;
+  readonly #itemsReplayed;
+  readonly #replays;
   readonly #itemsHeld;
   readonly #itemsReleased;
   readonly #itemsAbandoned;
@@ -103,6 +106,14 @@ export class Metrics
       'kind',
       'reason',
     ]);
+    this.#itemsReplayed = this.#counter('items_replayed_total', 'Items written to clients that had missed them.', [
+      'kind',
+    ]);
+    this.#replays = this.#counter(
+      'replays_total',
+      'Clients that had missed items, or may have: by whether history knew.',
+      ['kind', 'result'],
+    );
     this.#itemsHeld = this.#counter('items_held_total', 'Items that came before the one they name, and waited.', []);
     this.#itemsReleased = this.#counter('items_released_total', 'Items that waited and passed, by cause.', ['cause']);
     this.#itemsAbandoned = this.#counter('items_abandoned_total', 'Waiting items whose last subscriber left.', []);
@@ -166,6 +177,14 @@ export class Metrics
 
   itemDropped(kind: SubscriberKind, reason: DropReason): void {
     this.#itemsDropped.inc({ kind, reason });
+  }
+
+  itemReplayed(kind: SubscriberKind): void {
+    this.#itemsReplayed.inc({ kind });
+  }
+
+  replayEnded(kind: SubscriberKind, complete: boolean): void {
+    this.#replays.inc({ kind, result: complete ? 'complete' : 'incomplete' });
   }
 
   itemHeld(): void {

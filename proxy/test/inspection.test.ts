@@ -1,5 +1,6 @@
 import type { Question } from '@holdfast/control-api';
 import t from 'tap';
+import { ChannelPositions } from '../dist/channels/channel-positions.js';
 import { ChannelRegistry } from '../dist/channels/registry.js';
 import { ManualClock } from '../dist/clock.js';
 import { Inspection } from '../dist/inspection.js';
@@ -7,11 +8,12 @@ import { RecordingSubscriber } from './channels/recording-subscriber.js';
 
 function scene() {
   const registry = new ChannelRegistry({ subscribe: () => undefined, unsubscribe() {} }, new ManualClock(), 0);
-  return { registry, inspection: new Inspection(registry) };
+  const positions = new ChannelPositions();
+  return { registry, positions, inspection: new Inspection(registry, positions) };
 }
 
 t.test('subscribers of a channel are counted by kind, with the position of the last item', async (t) => {
-  const { registry, inspection } = scene();
+  const { registry, positions, inspection } = scene();
   const question = { about: 'channel', name: 'x' } as const;
   t.strictSame(inspection.answer(question), { subscribers: { response: 0, stream: 0, ws: 0 } });
   for (const kind of ['response', 'stream', 'stream', 'ws'] as const)
@@ -19,9 +21,10 @@ t.test('subscribers of a channel are counted by kind, with the position of the l
   registry.add(new RecordingSubscriber('ws'), ['y']);
   const subscribers = { response: 1, stream: 2, ws: 1 };
   t.strictSame(inspection.answer(question), { subscribers });
-  registry.arrived('x', { epoch: 'e', offset: 4 });
-  registry.arrived('unknown', { epoch: 'e', offset: 9 });
-  t.strictSame(inspection.answer(question), { subscribers, position: { epoch: 'e', offset: 4 } });
+  const position = { epoch: 'e', offset: 4 };
+  positions.arrived('x', position);
+  positions.passed('x', position);
+  t.strictSame(inspection.answer(question), { subscribers, position });
 });
 
 t.test('a connection that has entered is shown and kicked, any other is not known', async (t) => {

@@ -29,10 +29,18 @@ export interface History {
    * as `Backplane.publish` does. Interest in the channel is not needed.
    */
   read(channel: string, start: HistoryStart, limit: number): Promise<HistoryPage | undefined>;
+
+  /**
+   * Where the newest item of a channel stands, of those that have reached this node's listener or were accepted before
+   * it had interest: a reader that has nothing yet may ask later for what it missed since. Offset 0 where there was none.
+   * Resolves with undefined where the channel is not counted. Rejects as {@link read} does.
+   */
+  head(channel: string): Promise<Position | undefined>;
 }
 
 /** The history of a backplane, if it keeps any. */
 export function historyOf(backplane: Backplane): History | undefined {
-  const { read } = backplane as Partial<History>;
-  return typeof read === 'function' ? { read: read.bind(backplane) } : undefined;
+  const { read, head } = backplane as Partial<History>;
+  if (typeof read !== 'function' || typeof head !== 'function') return undefined;
+  return { read: read.bind(backplane), head: head.bind(backplane) };
 }

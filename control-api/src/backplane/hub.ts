@@ -161,6 +161,7 @@ interface ShareOwner {
 export class HubShare implements Backplane {
   /** Only where the backplane behind has it; see {@link historyOf}. */
   readonly read?: History['read'];
+  readonly head?: History['head'];
   readonly #inner: Backplane;
   readonly #log: Log;
   readonly #owner: ShareOwner;
@@ -173,7 +174,9 @@ export class HubShare implements Backplane {
     this.#log = log;
     this.#owner = owner;
     const history = historyOf(inner);
-    if (history !== undefined) this.read = (...asked) => this.#refusal() ?? history.read(...asked);
+    if (history === undefined) return;
+    this.read = (...asked) => this.#refusal() ?? history.read(...asked);
+    this.head = (channel) => this.#refusal() ?? history.head(channel);
   }
 
   async start(listener: BackplaneListener): Promise<void> {

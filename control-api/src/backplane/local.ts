@@ -1,12 +1,15 @@
 /**
  * The backplane of a node that is alone: messages go straight to its own listener.
  *
- * Owns: interest, duplicates and delivery within one process. Does not own: anything between processes (other backplanes).
+ * Owns: interest, duplicates and delivery within one process. Does not own: what is kept of items (`local-history`), or
+ * anything between processes (other backplanes).
  */
 import { ControlError } from '../errors.js';
 import type { Log } from '../log.js';
-import type { Acceptance, Backplane, BackplaneListener, Message } from './backplane.js';
+import type { Acceptance, Backplane, BackplaneListener, Message, Position } from './backplane.js';
+import type { History, HistoryPage, HistoryStart } from './history.js';
 import type { RecentIds } from './id-cache.js';
+import type { LocalHistory } from './local-history.js';
 
 type State = 'new' | 'live' | 'closed';
 
@@ -26,20 +29,23 @@ export const NESTED_MESSAGES_LIMIT = 10_000;
  * In-process {@link Backplane}. Delivers within the `publish` call, in one synchronous block; only what the listener
  * itself publishes meanwhile waits for the end of that block, and is delivered before anything published later.
  */
-export class LocalBackplane implements Backplane {
+export class LocalBackplane implements Backplane, History {
   readonly trouble = undefined;
   readonly #log: Log;
   readonly #ids: RecentIds | undefined;
+  readonly #history: LocalHistory | undefined;
   readonly #interest = new Set<string>();
   #state: State = 'new';
   #listener: BackplaneListener | undefined;
   #delivering = false;
   #nested: Message[] = [];
 
-  /** Without `ids` duplicates are not looked for. */
-  constructor(log: Log, ids?: RecentIds) {
+  /** Without `ids` duplicates are not looked for; without `history` items have no positions, and none is kept. */
+  constructor(log: Log, ids?: RecentIds, history?: LocalHistory) {
     this.#log = log;
     this.#ids = ids;
+    this.#history = history;
+    history?.keep((channel) => this.#interest.has(channel));
   }
 
   start(listener: BackplaneListener): Promise<void> {
@@ -60,11 +66,7 @@ export class LocalBackplane implements Backplane {
       );
     }
     const fresh: Message[] = [];
-    const acceptances = messages.map((message) => {
-      const acceptance = this.#accept(message);
-      if (!acceptance.duplicate) fresh.push(message);
-      return acceptance;
-    });
+    const acceptances = messages.map((message) => this.#accept(message, fresh));
     if (this.#delivering) this.#enqueue(fresh);
     else {
       if (this.#nested.length > 0) this.#deliverNested();
@@ -83,19 +85,40 @@ export class LocalBackplane implements Backplane {
     this.#interest.delete(channel);
   }
 
+  read(channel: string, start: HistoryStart, limit: number): Promise<HistoryPage | undefined> {
+    if (this.#state !== 'live') return Promise.reject(this.#refusal());
+    return this.#history?.read(channel, start, limit) ?? Promise.resolve(undefined);
+  }
+
+  head(channel: string): Promise<Position | undefined> {
+    if (this.#state !== 'live') return Promise.reject(this.#refusal());
+    return this.#history?.head(channel) ?? Promise.resolve(undefined);
+  }
+
   close(): Promise<void> {
     this.#state = 'closed';
+    this.#history?.clear();
     this.#listener = undefined;
     this.#interest.clear();
     this.#nested = [];
     return Promise.resolve();
   }
 
-  #accept(message: Message): Acceptance {
-    if (message.type === 'recover') return ACCEPTED;
+  /** Messages that are to be delivered are added to `fresh`. */
+  #accept(message: Message, fresh: Message[]): Acceptance {
+    if (message.type === 'recover') {
+      fresh.push(message);
+      return ACCEPTED;
+    }
     const { channel, id } = message.item;
-    if (id !== undefined && this.#ids?.seen(channel, id)) return DUPLICATE;
-    return this.#interest.has(channel) ? REACHED : UNHEARD;
+    if (id !== undefined && this.#ids?.seen(channel, id)) {
+      const position = this.#history?.find(channel, id);
+      return position === undefined ? DUPLICATE : { duplicate: true, position };
+    }
+    const placed = this.#history?.add(message);
+    fresh.push(placed ?? message);
+    const acceptance = this.#interest.has(channel) ? REACHED : UNHEARD;
+    return placed === undefined ? acceptance : { ...acceptance, position: placed.position };
   }
 
   #enqueue(messages: readonly Message[]): void {

@@ -1,6 +1,7 @@
 /**
  * Owns: an item's encoding for subscribers, done once per item. Does not own: who the subscribers are.
  */
+import type { Position } from '@holdfast/control-api';
 import type { HttpResponseFormat, HttpStreamFormat, Item, WsMessageFormat } from '@holdfast/grip';
 import { StreamPiece } from '../edge/stream-piece.js';
 import { FramePiece } from '../websocket/frame-piece.js';
@@ -10,12 +11,20 @@ export class Delivery {
   readonly item: Item;
   /** When the item reached this node, in ms since the Unix epoch. */
   readonly at: number;
+  /** Where the item stands on its channel; undefined where items are not counted. */
+  readonly position: Position | undefined;
+  /** Whoever has had all before and gets this item has all up to here: earlier than `position` while one before waits. */
+  readonly through: Position | undefined;
   #piece: StreamPiece | undefined;
   #frame: FramePiece | undefined;
+  #marked: StreamPiece | undefined;
+  #mark: FramePiece | undefined;
 
-  constructor(item: Item, at: number) {
+  constructor(item: Item, at: number, position?: Position, through = position) {
     this.item = item;
     this.at = at;
+    this.position = position;
+    this.through = through;
   }
 
   /** How the item goes to response holds, if at all. */
@@ -63,5 +72,17 @@ export class Delivery {
       this.#piece = new StreamPiece(format?.action === 'send' ? format.content : Buffer.alloc(0));
     }
     return this.#piece;
+  }
+
+  /** The content for streams with its token, made by the first subscriber that follows this channel alone. */
+  markedPiece(make: () => StreamPiece): StreamPiece {
+    this.#marked ??= make();
+    return this.#marked;
+  }
+
+  /** The frame that follows the message for WebSocket clients that may come back, made likewise. */
+  markFrame(make: () => FramePiece): FramePiece {
+    this.#mark ??= make();
+    return this.#mark;
   }
 }

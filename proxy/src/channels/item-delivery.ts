@@ -4,6 +4,7 @@
  */
 import type { BackplaneListener, Gap, GapReason, ItemMessage, Log, Message } from '@holdfast/control-api';
 import type { Clock } from '../clock.js';
+import { ChannelPositions } from './channel-positions.js';
 import { Delivery } from './delivery.js';
 import type { RateLimiter } from './rate-limiter.js';
 import type { ChannelRegistry } from './registry.js';
@@ -34,6 +35,8 @@ export interface ItemDeliveryParts {
 export class ItemDelivery implements BackplaneListener {
   /** What is known of the order of each channel. */
   readonly sequencer: Sequencer;
+  /** What is known of the positions of each channel, where items have any. */
+  readonly positions = new ChannelPositions();
   readonly #registry: () => ChannelRegistry;
   readonly #parts: ItemDeliveryParts;
 
@@ -47,9 +50,8 @@ export class ItemDelivery implements BackplaneListener {
 
   onMessage(message: Message): void {
     if (message.type === 'item') {
-      const { item, position } = message;
-      if (!this.#registry().has(item.channel)) return;
-      if (position !== undefined) this.#registry().arrived(item.channel, position);
+      if (!this.#registry().has(message.item.channel)) return;
+      if (message.position !== undefined) this.positions.arrived(message.item.channel, message.position);
       this.sequencer.offer(message);
       return;
     }
@@ -69,14 +71,25 @@ export class ItemDelivery implements BackplaneListener {
     for (const subscriber of subscribers) subscriber.missed();
   }
 
+  /** The last subscriber of a channel has gone: what is known of it is forgotten, and what waits is dropped. */
+  forget(channel: string): void {
+    this.sequencer.forget(channel);
+    this.positions.forget(channel);
+  }
+
   /** The node goes down: delivers what waits for its turn. To be called while the subscribers are still there. */
   finish(): void {
     this.#parts.limiter?.finish();
   }
 
-  #deliver({ item, id }: ItemMessage): void {
+  #deliver({ item, id, position }: ItemMessage): void {
     const { clock, limiter, events, arrived, log } = this.#parts;
-    const delivery = new Delivery(item, clock.now());
+    const delivery = new Delivery(
+      item,
+      clock.now(),
+      position,
+      position && this.positions.passed(item.channel, position),
+    );
     const subscribers = this.#registry().of(item.channel);
     arrived?.(delivery);
     let receivers = 0;

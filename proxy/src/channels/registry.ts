@@ -2,7 +2,6 @@
  * Owns: which subscribers of this node are on which channel, and telling others of this node's interest.
  * Does not own: delivery, or the subscribers themselves.
  */
-import type { Position } from '@holdfast/control-api';
 import type { Clock, Timer } from '../clock.js';
 import type { Subscriber, SubscriberKind } from './subscriber.js';
 
@@ -32,8 +31,6 @@ interface Channel {
   refused: boolean;
   /** Runs while nobody is subscribed: what is known of the channel is kept for the next poll. */
   linger: Timer | undefined;
-  /** Of the last item that arrived. */
-  position: Position | undefined;
 }
 
 /** Channel → subscribers, of one node. */
@@ -110,17 +107,6 @@ export class ChannelRegistry {
     return this.#present.get(id);
   }
 
-  /** An item of a channel has arrived; of no account where nobody is subscribed. */
-  arrived(channel: string, position: Position): void {
-    const known = this.#channels.get(channel);
-    if (known !== undefined) known.position = position;
-  }
-
-  /** Where the last item of a channel stands that arrived since its first subscriber came. */
-  positionOf(channel: string): Position | undefined {
-    return this.#channels.get(channel)?.position;
-  }
-
   /** The subscribers of a channel: a live view that may shrink while it is walked. */
   of(channel: string): ReadonlySet<Subscriber> {
     return this.#channels.get(channel)?.subscribers ?? NOBODY;
@@ -154,7 +140,6 @@ export class ChannelRegistry {
       pending: undefined,
       refused: false,
       linger: undefined,
-      position: undefined,
     };
     this.#channels.set(name, channel);
     this.#declare(name, channel);

@@ -125,6 +125,17 @@ export interface RedisConfig {
   };
 }
 
+/** For what is kept of channels, and who is served from it. */
+export interface HistoryConfig {
+  /** On every route that does not say otherwise. */
+  readonly replay: boolean;
+  /** Items of each channel. */
+  readonly size: number;
+  readonly ttlMs: number;
+  /** Signs tokens; empty: see `resume_key`. */
+  readonly resumeKey: string;
+}
+
 /** For the statistics feed. */
 export interface StatsConfig {
   readonly format: 'tnetstring' | 'json';
@@ -170,6 +181,7 @@ export interface Config {
   readonly zeromq: ZeromqConfig;
   readonly holds: HoldsConfig;
   readonly channels: ChannelsConfig;
+  readonly history: HistoryConfig;
   readonly stats: StatsConfig;
   readonly admin: AdminConfig;
   readonly log: LogConfig;
@@ -320,6 +332,12 @@ export function toConfig(values: Values, context: ConfigContext): Config {
       gapPolicy: values.gap_policy,
     },
     channels: channelsConfig(values),
+    history: {
+      replay: values.history_replay,
+      size: values.history_size,
+      ttlMs: ms(values.history_ttl),
+      resumeKey: values.resume_key,
+    },
     stats: statsConfig(values),
     admin: {
       listen: [...(values.admin_port ?? []), ...(values.prometheus_port ?? [])],

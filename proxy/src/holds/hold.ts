@@ -8,6 +8,7 @@ import type { Sequencer } from '../channels/sequencer.js';
 import type { SubscriberEnd, SubscriberParts } from '../channels/subscriber-parts.js';
 import type { Subscription, SubscriptionList } from '../channels/subscription-list.js';
 import type { ClientResponse } from '../edge/edge.js';
+import type { ReplayParts } from '../history/replay-parts.js';
 import { reportGone } from '../links/gone-link.js';
 import type { HttpFilters } from '../links/http-filter.js';
 import type { LinkScope } from '../links/link-scope.js';
@@ -34,6 +35,8 @@ export interface HoldParts {
   readonly links: NextLinkParts;
   readonly limiter: UpdateLimiter;
   readonly filters: HttpFilters;
+  /** Undefined where no history is kept. */
+  readonly replay?: ReplayParts | undefined;
   /** The global debug setting. */
   readonly debug: boolean;
 }
@@ -52,20 +55,22 @@ export interface HoldStart {
   readonly scope: LinkScope;
   /** Turns a link's instruct into the list that takes the place of the present one. */
   readonly relist: (instruct: Instruct) => SubscriptionList;
+  /** The client's `Last-Event-ID`, which may be the origin's or ours. */
+  readonly lastEventId?: string | undefined;
 }
 
 /**
- * Finds out whether a hold has been overtaken: items later than those that its origin knew have passed on one of its
- * channels. Their last ids are forgotten, so that the next hold is not found wanting for the same reason.
+ * Finds out on which channels a hold has been overtaken: items later than those that its origin knew have passed.
  */
-export function isOvertaken(subscriptions: Iterable<Subscription>, sequencer: HoldParts['sequencer']): boolean {
-  let overtaken = false;
+export function overtakenOn(
+  subscriptions: Iterable<Subscription>,
+  sequencer: Pick<Sequencer, 'lastId'>,
+): readonly string[] {
+  const overtaken: string[] = [];
   for (const { channel, prevId } of subscriptions) {
     if (prevId === undefined) continue;
     const last = sequencer.lastId(channel);
-    if (last === undefined || last === prevId) continue;
-    sequencer.forgetLastId(channel);
-    overtaken = true;
+    if (last !== undefined && last !== prevId) overtaken.push(channel);
   }
   return overtaken;
 }
@@ -88,6 +93,21 @@ export function viewOf(
     items,
     waiting: response.waiting,
   };
+}
+
+/**
+ * Finds out whether a hold has been overtaken anywhere. The last ids of these channels are forgotten, so that the next
+ * hold is not found wanting for the same reason.
+ */
+export function isOvertaken(subscriptions: Iterable<Subscription>, sequencer: HoldParts['sequencer']): boolean {
+  const overtaken = overtakenOn(subscriptions, sequencer);
+  for (const channel of overtaken) sequencer.forgetLastId(channel);
+  return overtaken.length > 0;
+}
+
+/** The history that serves holds of this route, if any does. */
+export function replayOf({ replay }: HoldParts, { route }: LinkScope): ReplayParts | undefined {
+  return replay?.isOn(route) ? replay : undefined;
 }
 
 /** Tells the origin that a hold is over, if it asked for that, and the node does not merely go down. */

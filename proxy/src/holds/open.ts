@@ -20,6 +20,8 @@ export interface Opening {
   /** Channels of the target (`sub=`): subscribed to without the prefix, beyond `subscriptionMax`. */
   readonly implicit: readonly string[];
   readonly subscriptionMax: number;
+  /** The client's `Last-Event-ID`. */
+  readonly lastEventId?: string | undefined;
 }
 
 /**
@@ -27,9 +29,10 @@ export interface Opening {
  * answered is either delivered to this hold or was accepted before the origin's answer reached this node.
  */
 export function openHold(opening: Opening, owner: HoldOwner, parts: HoldParts): ResponseHold | StreamHold {
-  const { id, response, clientAddress, instruct, scope } = opening;
+  const { id, response, clientAddress, instruct, scope, lastEventId } = opening;
   const relist = (wanted: Instruct) => listOf(opening, wanted, parts);
-  const start: HoldStart = { id, response, clientAddress, instruct, scope, list: relist(instruct), relist };
+  const list = relist(instruct);
+  const start: HoldStart = { id, response, clientAddress, instruct, scope, list, relist, lastEventId };
   return instruct.hold?.mode === 'response'
     ? new ResponseHold(start, owner, parts)
     : new StreamHold(start, owner, parts);

@@ -12,8 +12,20 @@ import type { Timer } from '../clock.js';
 import type { CloseReason } from '../close-reasons.js';
 import type { ResponseOwner } from '../edge/edge.js';
 import { answerPlain } from '../fail.js';
+import { type Chains, doubtful, readChains } from '../history/chains.js';
+import { wasTold } from '../history/merge.js';
+import type { ReplayParts } from '../history/replay-parts.js';
 import { type Filtered, ItemFilter, passesFreely } from '../links/item-filter.js';
-import { type HoldOwner, type HoldParts, type HoldStart, isOvertaken, tellGone, viewOf } from './hold.js';
+import {
+  type HoldOwner,
+  type HoldParts,
+  type HoldStart,
+  isOvertaken,
+  overtakenOn,
+  replayOf,
+  tellGone,
+  viewOf,
+} from './hold.js';
 import { mergeHeaders } from './merge-headers.js';
 
 const EMPTY = Buffer.alloc(0);
@@ -32,8 +44,17 @@ export class ResponseHold implements Subscriber, ResponseOwner {
   readonly #owner: HoldOwner;
   readonly #parts: HoldParts;
   readonly #since: number;
+  /** Undefined where no history serves this hold. */
+  readonly #replay: ReplayParts | undefined;
+  readonly #live: Promise<void> | undefined;
   /** Items have passed that the origin did not know of when it answered: it is to be asked again. */
   #overtaken: boolean;
+  /** What the history told, to be used before what came meanwhile. */
+  #chains: Chains | undefined;
+  /** The history is being read: items wait. */
+  #reading = false;
+  /** The id from which it was read last because of a gap. */
+  #askedFrom: string | undefined;
   #timer: Timer | undefined;
   #body: Buffer | undefined;
   #early: Delivery[] | undefined;
@@ -53,11 +74,21 @@ export class ResponseHold implements Subscriber, ResponseOwner {
     const timeout = (start.instruct.hold?.timeout ?? 0) * 1_000;
     this.#timer = clock.after(timeout, () => this.#timeOut());
     events.subscriberOpened('response');
-    this.#overtaken = isOvertaken(start.list.all, parts.sequencer);
+    this.#replay = replayOf(parts, start.scope);
+    const unsure = this.#replay === undefined ? [] : doubtful(start.list.all, parts.sequencer);
+    const overtaken = overtakenOn(unsure, parts.sequencer);
+    this.#overtaken = this.#replay === undefined && isOvertaken(start.list.all, parts.sequencer);
     registry.enter(this);
-    registry.add(this, start.list.channels)?.catch((error: Error) => {
+    this.#live = registry.add(this, start.list.channels);
+    this.#live?.catch((error: Error) => {
       log.warn({ id: this.id, err: error }, 'subscription failed: asking the origin again at the time-out');
     });
+    if (unsure.length > 0) {
+      this.#askHistory(unsure, () => {
+        for (const channel of overtaken) parts.sequencer.forgetLastId(channel);
+        if (overtaken.length > 0) this.#overtaken = true;
+      });
+    }
   }
 
   get routeKey(): string {
@@ -68,10 +99,7 @@ export class ResponseHold implements Subscriber, ResponseOwner {
   complete(body: Buffer): void {
     if (this.#over) return;
     this.#body = body;
-    const early = this.#early;
-    this.#early = undefined;
-    if (this.#overtaken) this.#retry();
-    for (const delivery of early ?? []) this.deliver(delivery);
+    if (!this.#reading) this.#goOn();
   }
 
   /** The origin's answer broke off: the hold ends without a trace, and its owner answers. */
@@ -82,7 +110,7 @@ export class ResponseHold implements Subscriber, ResponseOwner {
   deliver(delivery: Delivery): boolean {
     const format = delivery.response;
     if (this.#over || format === undefined || format.action === 'close' || format.action === 'refresh') return false;
-    if (this.#body === undefined) {
+    if (this.#body === undefined || this.#reading) {
       this.#early ??= [];
       // One of them answers; what comes after so many that none did is not waited for.
       if (this.#early.length < MAX_EARLY) this.#early.push(delivery);
@@ -91,7 +119,8 @@ export class ResponseHold implements Subscriber, ResponseOwner {
     const subscription = this.#start.list.find(delivery.item.channel);
     if (subscription === undefined) return false;
     const { prevId } = subscription;
-    if (prevId !== undefined && delivery.item.prevId !== prevId) this.#missed(subscription, format.action === 'hint');
+    if (prevId !== undefined && delivery.item.prevId !== prevId)
+      this.#missed(delivery, subscription, format.action === 'hint');
     else this.#take(delivery, format, subscription);
     return true;
   }
@@ -99,7 +128,7 @@ export class ResponseHold implements Subscriber, ResponseOwner {
   /** The origin is asked again in its turn, for all holds are told at once. */
   recover(): void {
     // An answer that is still on its way was made before: it is out of date when it is there.
-    if (this.#body === undefined) this.#overtaken = true;
+    if (this.#body === undefined || this.#reading) this.#overtaken = true;
     else this.#retryInTurn();
   }
 
@@ -131,14 +160,62 @@ export class ResponseHold implements Subscriber, ResponseOwner {
     if (end !== undefined) this.#owner.holdEnded(end);
   }
 
+  /** Has the history tell what followed these last ids; calls `otherwise` where it cannot. */
+  #askHistory(subscriptions: readonly Subscription[], otherwise: () => void): void {
+    const { sequencer } = this.#parts;
+    const { reader, events } = this.#replay as ReplayParts;
+    this.#reading = true;
+    void readChains(subscriptions, 'response', { reader, sequencer, live: this.#live }).then((chains) => {
+      if (this.#over) return;
+      events.replayEnded('response', chains !== undefined);
+      this.#reading = false;
+      this.#chains = chains;
+      if (chains === undefined) otherwise();
+      if (this.#body !== undefined) this.#goOn();
+    });
+  }
+
+  /** Uses what was told and what waited: the first item that answers counts. */
+  #goOn(): void {
+    const chains = this.#chains;
+    const early = this.#early;
+    this.#chains = undefined;
+    this.#early = undefined;
+    if (this.#overtaken) this.#retry();
+    for (const delivery of chains?.deliveries ?? []) if (!this.#over) this.#replayed(delivery);
+    for (const delivery of early ?? []) {
+      if (chains === undefined || !wasTold(delivery, chains.told)) this.deliver(delivery);
+    }
+  }
+
+  /** What an item other than a response asks for was for those who were there. */
+  #replayed(delivery: Delivery): void {
+    const format = delivery.response;
+    const subscription = this.#start.list.find(delivery.item.channel);
+    if (subscription === undefined) return;
+    if (format?.action === 'send') {
+      this.#replay?.events.itemReplayed('response');
+      this.#take(delivery, format, subscription);
+    } else subscription.prevId = delivery.item.id;
+  }
+
   /**
-   * An item has come that does not follow what the origin knew: only the origin can tell what is between. Hints are the
-   * publisher's wish and do not wait for their turn.
+   * An item has come that does not follow what the origin knew: the history may tell what is between, else only the origin
+   * can. Hints are the publisher's wish and do not wait for their turn.
    */
-  #missed({ channel }: Subscription, isHint: boolean): void {
-    this.#parts.sequencer.forgetLastId(channel);
-    if (isHint) this.#retry();
-    else this.#retryInTurn();
+  #missed(delivery: Delivery, subscription: Subscription, isHint: boolean): void {
+    const { channel, prevId } = subscription;
+    const byOrigin = () => {
+      this.#parts.sequencer.forgetLastId(channel);
+      if (isHint) this.#retry();
+      else this.#retryInTurn();
+    };
+    if (isHint || this.#replay === undefined || this.#withdraw !== undefined || this.#askedFrom === prevId) byOrigin();
+    else {
+      this.#askedFrom = prevId;
+      this.#early = [delivery];
+      this.#askHistory([subscription], byOrigin);
+    }
   }
 
   #take(delivery: Delivery, format: HttpResponseFormat, subscription: Subscription): void {

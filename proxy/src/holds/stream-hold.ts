@@ -4,25 +4,38 @@
  * (its owner does), or fetching links (`links/next-link`).
  */
 import type { ConnectionView } from '@holdfast/control-api';
-import { type Instruct, type ResponseFilter, responseFilter } from '@holdfast/grip';
+import { type Instruct, type RawHeaders, type ResponseFilter, responseFilter } from '@holdfast/grip';
 import type { Delivery } from '../channels/delivery.js';
+import { waitForLive } from '../channels/live-wait.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import { endSoon, type SubscriberEnd } from '../channels/subscriber-parts.js';
 import type { Subscription, SubscriptionList } from '../channels/subscription-list.js';
 import type { CloseReason } from '../close-reasons.js';
 import type { ClientResponse, ResponseOwner } from '../edge/edge.js';
 import { StreamPiece } from '../edge/stream-piece.js';
+import { doubtful } from '../history/chains.js';
+import { Telling } from '../history/telling.js';
 import { KeepAliveTimer } from '../keep-alive.js';
 import { type Filtered, ItemFilter, passesFreely } from '../links/item-filter.js';
 import { type LinkScope, resolveLink } from '../links/link-scope.js';
 import { NextLink, type NextLinkOwner } from '../links/next-link.js';
-import { type HoldOwner, type HoldParts, type HoldStart, isOvertaken, tellGone, viewOf } from './hold.js';
+import {
+  type HoldOwner,
+  type HoldParts,
+  type HoldStart,
+  isOvertaken,
+  overtakenOn,
+  replayOf,
+  tellGone,
+  viewOf,
+} from './hold.js';
 import { LinkTimer } from './link-timer.js';
 import { follow, StreamQueue } from './stream-queue.js';
+import { type Resumed, StreamReplay } from './stream-replay.js';
 
 /**
- * `flowing`: a body of the origin's is going out, the initial one or a link's; items wait. `catching-up`: a link is to be
- * fetched or is being fetched; items wait. `open`: items are written as they come.
+ * `flowing`: a body of the origin's is going out, the initial one or a link's, or what a client that came back has missed;
+ * items wait. `catching-up`: a link is to be fetched or is being fetched, or the history tells; items wait. `open`: items are written as they come.
  */
 type State = 'flowing' | 'catching-up' | 'open' | 'over';
 
@@ -59,6 +72,18 @@ export class StreamHold implements Subscriber, ResponseOwner, NextLinkOwner {
   readonly #live: Promise<void> | undefined;
   #failure: Error | undefined;
   #hasHead = false;
+  /** Undefined where no history serves this stream. */
+  readonly #replay: StreamReplay | undefined;
+  /** Channels on which items may have passed that the origin did not know of: the history is to say. */
+  #doubtful: readonly Subscription[] = [];
+  /** Those of them on which they have. */
+  #overtaken: readonly string[] = [];
+  #resumed: Resumed | undefined;
+  /** The first body is out. */
+  #isHeld = false;
+  #telling: Telling | undefined;
+  /** What is being told waits for the client. */
+  #full = false;
   #items = 0;
   #dropped = 0;
 
@@ -76,18 +101,36 @@ export class StreamHold implements Subscriber, ResponseOwner, NextLinkOwner {
     this.#list = start.list;
     this.#response.own(this);
     events.subscriberOpened('stream');
-    this.#outdated = isOvertaken(start.list.all, parts.sequencer);
     parts.subscriber.registry.enter(this);
     this.#live = this.#subscribe();
+    const replay = start.instruct.hold === undefined ? undefined : replayOf(parts, start.scope);
+    if (replay === undefined) this.#outdated = isOvertaken(start.list.all, parts.sequencer);
+    else {
+      this.#outdated = false;
+      this.#doubtful = doubtful(start.list.all, parts.sequencer);
+      this.#overtaken = overtakenOn(this.#doubtful, parts.sequencer);
+      this.#replay = new StreamReplay({ ...start, live: this.#live }, { ...parts, replay });
+    }
   }
 
   get routeKey(): string {
     return this.#start.scope.route.id ?? '';
   }
 
-  /** Until the subscriptions of the start are live; undefined when they were at once. Never rejects. */
-  get live(): Promise<void> | undefined {
-    return this.#live;
+  /**
+   * Whether the head must wait, for the subscriptions to be live or for the history to say what the client has missed, which
+   * the head tells; then `go` is called once that is so, even if the hold has ended meanwhile.
+   */
+  waits(go: () => void): boolean {
+    const resumed = this.#replay?.resumed;
+    if (resumed !== undefined) {
+      void resumed.then((told) => {
+        this.#resumed = told;
+        go();
+      });
+    } else if (this.#live === undefined) return false;
+    else waitForLive(this.#live, this.#parts.subscriber.clock, go);
+    return true;
   }
 
   /** The hold has ended; nothing may be written any more. */
@@ -102,18 +145,39 @@ export class StreamHold implements Subscriber, ResponseOwner, NextLinkOwner {
 
   /** Sends the head at once, so that clients know the stream is up before its first byte. Throws as `writeHead` does. */
   open(): void {
-    const { code, reason, headers } = this.#instruct.response;
     this.#bodyFilter = this.#makeBodyFilter();
     this.#hasHead = true;
-    this.#response.writeHead({ status: code, reason, headers }, undefined, true);
+    const { code, reason, headers } = this.#instruct.response;
+    const resumed = this.#resumed;
+    const named =
+      resumed === undefined
+        ? headers
+        : [...withoutField(headers, 'last-event-id'), 'Last-Event-ID', resumed.lastEventId];
+    // The origin, which did not know what was missed, may still say by its link.
+    if (resumed?.complete === false) this.#historyFails();
+    this.#response.writeHead({ status: code, reason, headers: named }, undefined, true);
+  }
+
+  /** History does not have all that was missed: the next link tells it, if there is one; else it is lost. */
+  #historyFails(): void {
+    if (this.#instruct.links.next !== undefined) this.#outdated = true;
+    else
+      this.#parts.subscriber.log.info(
+        { id: this.id },
+        'a client came back too late: it was not told all that it missed',
+      );
   }
 
   /** Sends a part of the body that flows; false when the client cannot take more: `holdWritable` follows. */
   write(chunk: Buffer): boolean {
     if (this.#state === 'over') return true;
-    if (this.#bodyFilter === undefined) return this.#response.write(chunk);
+    if (this.#bodyFilter === undefined) {
+      this.#replay?.wrote(chunk);
+      return this.#response.write(chunk);
+    }
     try {
       const filtered = this.#bodyFilter.update(chunk);
+      this.#replay?.wrote(filtered);
       return filtered.length === 0 || this.#response.write(filtered);
     } catch (error) {
       this.#fail(`filter error: ${(error as Error).message}`, 'filter-failed');
@@ -140,7 +204,10 @@ export class StreamHold implements Subscriber, ResponseOwner, NextLinkOwner {
       this.#fail(`channel '${untrackable}' specifies prev-id, but no next link found`, 'link-failed');
       return;
     }
-    this.#hold();
+    const resumed = this.#resumed;
+    this.#resumed = undefined;
+    if (resumed === undefined) this.#hold();
+    else this.#tell(resumed.deliveries, () => this.#hold());
   }
 
   /** The origin broke off in the initial body: the client is to see that it is incomplete. */
@@ -152,6 +219,7 @@ export class StreamHold implements Subscriber, ResponseOwner, NextLinkOwner {
     const format = delivery.stream;
     if (this.#state === 'over' || format === undefined || format.action === 'refresh') return false;
     if (format.action === 'hint' && this.#instruct.links.next === undefined) return false;
+    if (this.#replay?.hasTold(delivery)) return true;
     if (this.#state === 'open') this.#take(delivery);
     else {
       const bytes = format.action === 'send' ? format.content.length : 0;
@@ -190,6 +258,8 @@ export class StreamHold implements Subscriber, ResponseOwner, NextLinkOwner {
   onWritable(): void {
     this.#owner.holdWritable();
     this.#link?.resume();
+    this.#full = false;
+    this.#telling?.resume();
   }
 
   onGone(): void {
@@ -210,6 +280,7 @@ export class StreamHold implements Subscriber, ResponseOwner, NextLinkOwner {
     const added = [...this.#list.all].filter(({ channel }) => !before.has(channel));
     if (isOvertaken(added, this.#parts.sequencer)) this.#outdated = true;
     this.#subscribe();
+    this.#replay?.follow(this.#list, before);
     registry.remove(
       this,
       before.channels.filter((channel) => !this.#list.has(channel)),
@@ -265,19 +336,90 @@ export class StreamHold implements Subscriber, ResponseOwner, NextLinkOwner {
       const piece = new StreamPiece(keepAlive.content);
       this.#keepAlive = new KeepAliveTimer(keepAlive, clock, random, () => this.#beat(piece), since);
     }
+    const isFirst = this.#isHeld === false;
+    this.#isHeld = true;
+    if (isFirst) this.#replay?.begin((piece) => this.#begin(piece));
+    const unsure = this.#doubtful;
+    this.#doubtful = [];
+    const byLink = () => {
+      for (const channel of this.#overtaken) this.#parts.sequencer.forgetLastId(channel);
+      if (this.#overtaken.length > 0) this.#outdated = true;
+      this.#overtaken = [];
+      this.#goOn();
+    };
+    if (unsure.length === 0 || this.#outdated) byLink();
+    else this.#askHistory(unsure, byLink);
+  }
+
+  /** Takes what waited, or where that is not enough asks the link. */
+  #goOn(): void {
+    this.#state = 'open';
     const { next } = this.#instruct.links;
     if (next !== undefined) {
+      const { clock } = this.#parts.subscriber;
       this.#linkTimer = new LinkTimer(clock, next.timeout * 1_000, () => this.#goCatchUp());
     }
     if (this.#outdated && next !== undefined) this.#goCatchUp();
     else this.#drain();
   }
 
+  /**
+   * The id of where the stream begins is of use only until an item has brought a later one, and must not come into the
+   * middle of a body.
+   */
+  #begin(piece: StreamPiece): void {
+    if (this.#state === 'open' && this.#items === 0) this.#response.push(piece);
+  }
+
+  /** Has the history tell what these subscriptions have missed; calls `otherwise` where it cannot. Items wait. */
+  #askHistory(subscriptions: readonly Subscription[], otherwise: () => void): void {
+    this.#state = 'catching-up';
+    this.#linkTimer?.stop();
+    void this.#replay?.missed(subscriptions).then((deliveries) => {
+      if (this.#state !== 'catching-up') return;
+      if (deliveries === undefined) {
+        otherwise();
+        return;
+      }
+      // It is among them.
+      this.#missed = undefined;
+      this.#tell(deliveries, () => this.#goOn());
+    });
+  }
+
+  /** Writes what was missed, as fast as the client takes it. */
+  #tell(deliveries: readonly Delivery[], then: () => void): void {
+    this.#telling = new Telling(deliveries, {
+      tell: (delivery) => this.#tellOne(delivery),
+      isFull: () => this.#full,
+      whenIdle: (go) => {
+        if (this.#filter === undefined) go();
+        else this.#filter.whenIdle(go);
+      },
+      told: () => {
+        this.#telling = undefined;
+        then();
+      },
+    });
+    this.#telling.resume();
+  }
+
+  /** What an item other than content asks for was for those who were there. */
+  #tellOne(delivery: Delivery): void {
+    const subscription = this.#list.find(delivery.item.channel);
+    if (subscription === undefined) return;
+    if (subscription.prevId !== undefined) subscription.prevId = delivery.item.id;
+    if (delivery.stream?.action === 'send') this.#run(delivery, subscription);
+  }
+
   /** Takes what waited, as far as it follows what the client has got; if that leaves a gap, the link is asked again. */
   #drain(): void {
     const missed = this.#missed;
     this.#missed = undefined;
-    const { following, isBehind } = follow(this.#queue.take(), this.#list, missed);
+    const waited = this.#queue.take();
+    const replay = this.#replay;
+    const untold = replay === undefined ? waited : waited.filter((delivery) => !replay.hasTold(delivery));
+    const { following, isBehind } = follow(untold, this.#list, missed);
     for (const delivery of following) {
       if (this.#state === 'open') this.#take(delivery);
       else if (this.#state === 'catching-up') this.#queue.add(delivery);
@@ -292,12 +434,19 @@ export class StreamHold implements Subscriber, ResponseOwner, NextLinkOwner {
     this.#linkTimer?.active(delivery.at);
     const { prevId, channel } = subscription;
     if (prevId !== undefined && delivery.item.prevId !== prevId) {
-      this.#parts.sequencer.forgetLastId(channel);
-      if (format.action === 'hint') this.#catchUp();
-      else {
-        this.#missed = delivery;
-        this.#goCatchUp();
+      if (format.action === 'hint') {
+        this.#parts.sequencer.forgetLastId(channel);
+        this.#catchUp();
+        return;
       }
+      this.#missed = delivery;
+      const byLink = () => {
+        this.#parts.sequencer.forgetLastId(channel);
+        this.#state = 'open';
+        this.#goCatchUp();
+      };
+      if (this.#replay?.mayAsk(subscription)) this.#askHistory([subscription], byLink);
+      else byLink();
       return;
     }
     if (prevId !== undefined && format.action !== 'hint') subscription.prevId = delivery.item.id;
@@ -336,12 +485,20 @@ export class StreamHold implements Subscriber, ResponseOwner, NextLinkOwner {
       this.#end('closed');
       return;
     }
-    const piece = own ?? delivery.piece;
-    if (!this.#admits(this.#response.waiting, piece.payload.length)) return;
-    this.#response.push(piece);
+    const plain = own ?? delivery.piece;
+    const isTold = this.#telling !== undefined;
+    if (!isTold && !this.#admits(this.#response.waiting, plain.payload.length)) return;
+    const piece = this.#replay === undefined ? plain : this.#replay.piece(delivery, own);
+    if (isTold) this.#writeTold(piece);
+    else this.#response.push(piece);
     this.#items++;
     this.#keepAlive?.sent(delivery.at);
     this.#parts.subscriber.events.itemSent('stream', this.routeKey);
+  }
+
+  #writeTold(piece: StreamPiece): void {
+    if (!this.#response.write(piece.payload)) this.#full = true;
+    this.#parts.replay?.events.itemReplayed('stream');
   }
 
   /** Fetches the next link when its turn has come: many streams may have found the same gap. Items wait from now on. */
@@ -383,7 +540,7 @@ export class StreamHold implements Subscriber, ResponseOwner, NextLinkOwner {
     events.itemDropped('stream', 'slow-client');
     const first = this.#dropped++ === 0;
     // Whoever follows ids relies on having all: closed, it comes back and gets them.
-    if (slowClientPolicy === 'close' || this.#trackedChannel !== undefined) {
+    if (slowClientPolicy === 'close' || this.#trackedChannel !== undefined || this.#replay?.isResumable) {
       log.warn({ id: this.id, waiting }, 'slow client: closing its stream');
       this.#end('slow-client', true, true);
       // The first loss is reported at once, the number of all of them with the end of the hold.
@@ -409,7 +566,8 @@ export class StreamHold implements Subscriber, ResponseOwner, NextLinkOwner {
   #end(reason: CloseReason, broken = false, discard = false): void {
     const end = this.#leave(reason);
     if (end === undefined) return;
-    if (broken) this.#response.abort(discard);
+    // Without a head there is no answer that could end.
+    if (broken || !this.#hasHead) this.#response.abort(discard);
     else this.#response.end();
     this.#owner.holdEnded(end);
   }
@@ -420,6 +578,7 @@ export class StreamHold implements Subscriber, ResponseOwner, NextLinkOwner {
     this.#keepAlive?.stop();
     this.#linkTimer?.stop();
     this.#link?.stop();
+    this.#telling?.stop();
     this.#withdraw?.();
     this.#queue.clear();
     const { clock, registry, events } = this.#parts.subscriber;
@@ -431,4 +590,12 @@ export class StreamHold implements Subscriber, ResponseOwner, NextLinkOwner {
     const duration = clock.now() - this.#since;
     return { kind: 'stream', reason, items: this.#items, dropped: this.#dropped, duration, channels };
   }
+}
+
+function withoutField(headers: RawHeaders, name: string): string[] {
+  const kept: string[] = [];
+  for (let i = 0; i < headers.length; i += 2) {
+    if (headers[i]?.toLowerCase() !== name) kept.push(headers[i] as string, headers[i + 1] as string);
+  }
+  return kept;
 }

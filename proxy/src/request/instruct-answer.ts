@@ -4,6 +4,7 @@
  */
 import {
   type HoldMode,
+  headerValue,
   type Instruct,
   instructKind,
   parseInstructHeaders,
@@ -12,7 +13,6 @@ import {
   type ResponseHead,
   responseFilter,
 } from '@holdfast/grip';
-import { waitForLive } from '../channels/live-wait.js';
 import { metaOf } from '../channels/subscription-list.js';
 import type { ClientRequest, ClientResponse } from '../edge/edge.js';
 import { RequestError } from '../errors.js';
@@ -138,8 +138,10 @@ export class InstructAnswer implements AnswerBody {
 
   #open(instruct: Instruct): ResponseHold | StreamHold {
     const { request, response, target, scope, subscriptionMax, holds } = this.#scene;
-    const { id, clientAddress } = request;
-    const opening = { id, clientAddress, response, instruct, scope, implicit: target.subs, subscriptionMax };
+    const { id, clientAddress, headers } = request;
+    const lastEventId = headerValue(headers, 'last-event-id');
+    const implicit = target.subs;
+    const opening = { id, clientAddress, response, instruct, scope, implicit, subscriptionMax, lastEventId };
     return openHold(opening, this.#owner, holds);
   }
 
@@ -150,11 +152,9 @@ export class InstructAnswer implements AnswerBody {
   }
 
   #stream(hold: StreamHold, instruct: Instruct): AnswerBody {
-    const { live } = hold;
-    if (live === undefined) return this.#openStream(hold, instruct);
     // A client that has the head may rely on getting what is published from then on.
     const late = new LateBody(() => this.#owner.holdWritable());
-    waitForLive(live, this.#scene.holds.subscriber.clock, () => {
+    const waits = hold.waits(() => {
       if (hold.failure !== undefined) this.#owner.instructFailed(hold.failure);
       if (hold.isOver) return;
       try {
@@ -163,7 +163,7 @@ export class InstructAnswer implements AnswerBody {
         this.#owner.instructFailed(error as Error);
       }
     });
-    return late;
+    return waits ? late : this.#openStream(hold, instruct);
   }
 
   #openStream(hold: StreamHold, instruct: Instruct): AnswerBody {

@@ -43,6 +43,10 @@ export interface Route {
   readonly logLevel: LogLevel | undefined;
   readonly noGrip: boolean;
   readonly session: boolean;
+  /** Holds are served from the history (`history`, `history=no`); undefined: as the configuration says. */
+  readonly history: boolean | undefined;
+  /** WebSocket clients that ask for it get tokens with which to come back (`resume`). */
+  readonly resume: boolean;
   /** Put before every channel that the origin names. */
   readonly prefix: string;
   readonly sigIss: string | undefined;
@@ -172,6 +176,12 @@ function condition(props: Props, value: string): Pick<Route, 'id' | 'key' | 'dom
   return { id, key, domain, proto, ssl, pathBeg };
 }
 
+/** As a flag it turns history on. */
+function historyOf(props: Props): boolean | undefined {
+  const word = props.word('history', ['', 'yes', 'no'], "history must be a flag or set to 'yes' or 'no'");
+  return word === undefined ? undefined : word !== 'no';
+}
+
 /**
  * Understands one line. Unknown properties are passed over, as in Pushpin.
  * @throws RoutesError with Pushpin's words where it has the same check
@@ -185,6 +195,8 @@ export function toRoute(line: RouteLine, readSigKey: ReadSigKey): Route {
     logLevel: level === undefined ? undefined : logLevels[Math.min(level, 3)],
     noGrip: props.has('no_grip'),
     session: props.has('session'),
+    history: historyOf(props),
+    resume: props.has('resume'),
     prefix: props.text('prefix') ?? '',
     sigIss: props.filled('sig_iss'),
     sigKey: props.sigKey(readSigKey),

@@ -14,6 +14,7 @@ import type { Target } from '../routes/target.js';
 import { extensionsNamed } from '../websocket/extensions.js';
 import type { MessageType } from '../websocket/message-socket.js';
 import type { OriginSocket, OriginSocketOwner } from './origin-socket.js';
+import { takeResumeRequest } from './resume-request.js';
 import { Session } from './session.js';
 import type { SessionParts } from './session-parts.js';
 
@@ -25,6 +26,8 @@ export class Opening implements OriginSocketOwner, ResponseOwner {
   readonly #standing: ClientStanding;
   readonly #parts: SessionParts;
   readonly #since: number;
+  /** The client's token, empty for a new one; undefined when it did not ask to come back, or may not. */
+  readonly #resume: string | undefined;
   readonly #tried: string[] = [];
   readonly #connectionId = randomUUID();
   #index = 0;
@@ -39,7 +42,10 @@ export class Opening implements OriginSocketOwner, ResponseOwner {
     standing: ClientStanding,
     parts: SessionParts,
   ) {
-    this.#request = request;
+    const resume = route.resume ? takeResumeRequest(request.path) : undefined;
+    // The origin sees the request that it would see of any other client, and the log no token.
+    this.#request = resume === undefined ? request : { ...request, path: resume.path };
+    this.#resume = resume?.token;
     this.#handshake = handshake;
     this.#route = route;
     this.#standing = standing;
@@ -76,6 +82,7 @@ export class Opening implements OriginSocketOwner, ResponseOwner {
         origin: this.#origin as OriginSocket,
         implicit: this.#target.subs,
         messagePrefix: this.#speaksGrip ? parseGripExtension(extensions)?.messagePrefix : undefined,
+        resume: this.#resume,
       },
       this.#parts,
     );

@@ -2,6 +2,7 @@
 import type { ResponseHead } from '@holdfast/grip';
 import type { SubscriberEnd, SubscriberParts } from '../channels/subscriber-parts.js';
 import type { ClientRequest } from '../edge/edge.js';
+import type { ReplayParts } from '../history/replay-parts.js';
 import type { HttpFilters } from '../links/http-filter.js';
 import type { ClientStanding } from '../origin/forwarder.js';
 import type { Route } from '../routes/route.js';
@@ -48,6 +49,8 @@ export interface SessionParts {
   readonly dial: (dial: Dial, target: Target, owner: OriginSocketOwner) => OriginSocket;
   readonly events: SessionEvents;
   readonly filters: HttpFilters;
+  /** Undefined where no history is kept. */
+  readonly replay?: ReplayParts | undefined;
   /** The global debug setting. */
   readonly debug: boolean;
   /** Most channels of one session, those of its target aside. */

@@ -15,6 +15,7 @@ import type { Delivery } from '../channels/delivery.js';
 import { waitForLive } from '../channels/live-wait.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import { endSoon } from '../channels/subscriber-parts.js';
+import type { Subscription } from '../channels/subscription-list.js';
 import { type CloseReason, closeCode, closeReasons } from '../close-reasons.js';
 import type { ClientRequest } from '../edge/edge.js';
 import { type Filtered, ItemFilter, passesFreely } from '../links/item-filter.js';
@@ -26,6 +27,7 @@ import { FramePiece } from '../websocket/frame-piece.js';
 import type { MessageSocket, MessageType, SocketOwner } from '../websocket/message-socket.js';
 import { isRefreshable, type OriginSocket } from './origin-socket.js';
 import type { SessionParts } from './session-parts.js';
+import { SessionReplay } from './session-replay.js';
 import { Subscriptions } from './subscriptions.js';
 import { TimedMessages } from './timed-messages.js';
 
@@ -50,6 +52,8 @@ export interface SessionStart {
   readonly implicit: readonly string[];
   /** What messages for the client begin with; undefined when the origin does not speak GRIP. */
   readonly messagePrefix: string | undefined;
+  /** The token of a client that asked to come back for what it misses, or empty; undefined of any other. */
+  readonly resume?: string | undefined;
 }
 
 /** One session, from the 101 to its end. */
@@ -65,6 +69,8 @@ export class Session implements Subscriber, SocketOwner {
   readonly #since: number;
   /** What the origin has said while a subscription is not live: it comes after. */
   #held: (() => void)[] | undefined;
+  /** Undefined unless the client asked for it. */
+  readonly #replay: SessionReplay | undefined;
   #filter: ItemFilter | undefined;
   #state: State = 'open';
   #items = 0;
@@ -83,8 +89,11 @@ export class Session implements Subscriber, SocketOwner {
     this.#timed = new TimedMessages(clock, random, (type, content) => this.#sendTimed(type, content));
     events.subscriberOpened('ws');
     registry.enter(this);
-    this.#watch(this.#subscriptions.start());
+    this.#replay = this.#makeReplay();
+    const live = this.#subscriptions.start();
+    this.#watch(live);
     this.#client.own(this);
+    for (const channel of this.#subscriptions.names) this.#replay?.subscribed(channel, live);
   }
 
   /** Its Connection-Id. */
@@ -114,6 +123,7 @@ export class Session implements Subscriber, SocketOwner {
 
   onWritable(): void {
     this.#origin.resume();
+    this.#replay?.writable();
   }
 
   // From the origin
@@ -164,18 +174,7 @@ export class Session implements Subscriber, SocketOwner {
     if (format.action === 'refresh' && !isRefreshable(this.#origin)) return false;
     const subscription = this.#subscriptions.list.find(delivery.item.channel);
     if (subscription === undefined) return false;
-    const contentFilters = format.action === 'send' ? format.contentFilters : undefined;
-    if (this.#filter?.isBusy !== true && passesFreely(subscription.plan, contentFilters)) {
-      this.#use(delivery, undefined);
-      return true;
-    }
-    const { request, route, standing } = this.#start;
-    const scope = scopeOf(request, route, standing);
-    this.#filter ??= new ItemFilter(this.#subscriptions.list, scope, this.#parts.filters);
-    const content = format.action === 'send' ? format.content : NO_REASON;
-    this.#filter.run(subscription, delivery.item, content, contentFilters, (filtered) => {
-      if (this.#state !== 'over' && filtered.result !== 'drop') this.#filtered(delivery, content, filtered);
-    });
+    if (this.#replay === undefined || this.#replay.admits(delivery)) this.#run(delivery, subscription);
     return true;
   }
 
@@ -216,6 +215,42 @@ export class Session implements Subscriber, SocketOwner {
     };
   }
 
+  #makeReplay(): SessionReplay | undefined {
+    const { replay, subscriber } = this.#parts;
+    const { resume } = this.#start;
+    if (replay === undefined || resume === undefined) return undefined;
+    return new SessionReplay(resume, subscriber.queueLimit, replay, {
+      replay: (delivery) => {
+        const subscription = this.#subscriptions.list.find(delivery.item.channel);
+        // What another action asked for was for those who were there.
+        if (subscription !== undefined && delivery.ws?.action === 'send') this.#run(delivery, subscription);
+      },
+      deliver: (delivery) => void this.deliver(delivery),
+      whenIdle: (then) => {
+        if (this.#filter === undefined) then();
+        else this.#filter.whenIdle(then);
+      },
+      push: (frame) => this.#client.push(frame),
+      overflowed: () => this.#end('slow-client'),
+    });
+  }
+
+  #run(delivery: Delivery, subscription: Subscription): void {
+    const format = delivery.ws;
+    const contentFilters = format?.action === 'send' ? format.contentFilters : undefined;
+    if (this.#filter?.isBusy !== true && passesFreely(subscription.plan, contentFilters)) {
+      this.#use(delivery, undefined);
+      return;
+    }
+    const { request, route, standing } = this.#start;
+    const scope = scopeOf(request, route, standing);
+    this.#filter ??= new ItemFilter(this.#subscriptions.list, scope, this.#parts.filters);
+    const content = format?.action === 'send' ? format.content : NO_REASON;
+    this.#filter.run(subscription, delivery.item, content, contentFilters, (filtered) => {
+      if (this.#state !== 'over' && filtered.result !== 'drop') this.#filtered(delivery, content, filtered);
+    });
+  }
+
   #filtered(delivery: Delivery, content: Buffer, filtered: Filtered): void {
     if (filtered.result === 'send') {
       const { ws } = delivery;
@@ -235,12 +270,24 @@ export class Session implements Subscriber, SocketOwner {
     else if (format?.action === 'close') this.#closedByItem(format.code, format.reason);
     else {
       const frame = own ?? delivery.frame;
-      if (!this.#admits(frame.payload.length)) return;
-      this.#client.push(frame);
+      if (this.#replay?.isTold(delivery)) this.#sendTold(frame, delivery, this.#replay);
+      else {
+        if (!this.#admits(frame.payload.length)) return;
+        this.#client.push(frame);
+        const mark = this.#replay?.mark(delivery);
+        if (mark !== undefined) this.#client.push(mark);
+      }
       this.#items++;
       this.#timed.sent();
       this.#parts.subscriber.events.itemSent('ws', this.routeKey);
     }
+  }
+
+  #sendTold({ type, payload }: FramePiece, delivery: Delivery, replay: SessionReplay): void {
+    const mark = replay.mark(delivery);
+    this.#parts.replay?.events.itemReplayed('ws');
+    const taken = this.#client.send(type, payload);
+    if (!(mark === undefined ? taken : this.#client.send(mark.type, mark.payload))) replay.filled();
   }
 
   #closedByItem(code: number | undefined, reason: string | undefined): void {
@@ -257,7 +304,7 @@ export class Session implements Subscriber, SocketOwner {
         this.#subscribe(control.channel, control.filters);
         break;
       case 'unsubscribe':
-        this.#subscriptions.remove(control.channel);
+        this.#unsubscribe(control.channel);
         break;
       case 'detach':
         this.#state = 'detached';
@@ -291,12 +338,18 @@ export class Session implements Subscriber, SocketOwner {
   }
 
   #subscribe(channel: string, filters: readonly string[]): void {
-    const { outcome, live } = this.#subscriptions.add(channel, filters);
+    const { outcome, channel: name, isNew, live } = this.#subscriptions.add(channel, filters);
     this.#watch(live);
+    if (outcome === 'subscribed' && isNew) this.#replay?.subscribed(name, live);
     if (outcome === 'too-many-filters') this.#end('filter-limit', `too many filters for channel '${channel}'`);
     else if (outcome === 'too-many-channels') {
       this.#parts.subscriber.log.debug({ id: this.id, channel }, 'subscription ignored: too many channels');
     }
+  }
+
+  #unsubscribe(channel: string): void {
+    const left = this.#subscriptions.remove(channel);
+    if (left !== undefined) this.#replay?.unsubscribed(left);
   }
 
   #watch(live: Promise<void> | undefined): void {
@@ -342,7 +395,8 @@ export class Session implements Subscriber, SocketOwner {
     if (waiting === 0 || waiting + bytes <= queueLimit) return true;
     events.itemDropped('ws', 'slow-client');
     const first = this.#dropped++ === 0;
-    if (slowClientPolicy === 'close') {
+    // One that can come back gets what it missed.
+    if (slowClientPolicy === 'close' || this.#replay !== undefined) {
       log.warn({ id: this.id, waiting }, 'slow client: closing its session');
       this.#end('slow-client');
     } else if (first) log.warn({ id: this.id, waiting }, 'slow client: dropping items');
@@ -368,6 +422,7 @@ export class Session implements Subscriber, SocketOwner {
     if (this.#state === 'over') return false;
     this.#state = 'over';
     this.#timed.stop();
+    this.#replay?.stop();
     const channels = this.#subscriptions.names;
     this.#subscriptions.clear();
     const { clock, events, registry } = this.#parts.subscriber;

@@ -7,6 +7,17 @@ import { SubscriptionList } from '../channels/subscription-list.js';
 /** What became of a wish to subscribe. */
 export type SubscribeOutcome = 'subscribed' | 'too-many-channels' | 'too-many-filters';
 
+/** A wish and what became of it. */
+export interface Subscribed {
+  readonly outcome: SubscribeOutcome;
+  /** Full name. */
+  readonly channel: string;
+  /** The session was not on it before. */
+  readonly isNew: boolean;
+  /** As of `ChannelRegistry.add`. */
+  readonly live: Promise<void> | undefined;
+}
+
 /** The implicit channels of the session's target, and those that the origin subscribed it to. */
 export class Subscriptions {
   /** All of them, with their filters and the meta of the session. */
@@ -45,25 +56,28 @@ export class Subscriptions {
   }
 
   /** Subscribes to one more channel, or replaces the filters of its subscription. */
-  add(name: string, filters: readonly string[]): { outcome: SubscribeOutcome; live: Promise<void> | undefined } {
-    if (filters.length > MAX_FILTERS) return { outcome: 'too-many-filters', live: undefined };
+  add(name: string, filters: readonly string[]): Subscribed {
     const channel = this.#prefix + name;
+    const isNew = !this.list.has(channel);
+    if (filters.length > MAX_FILTERS) return { outcome: 'too-many-filters', channel, isNew, live: undefined };
     if (!this.#own.has(channel) && this.#own.size >= this.#max)
-      return { outcome: 'too-many-channels', live: undefined };
+      return { outcome: 'too-many-channels', channel, isNew, live: undefined };
     this.#own.add(channel);
     this.list.set(channel, { name, filters });
-    return { outcome: 'subscribed', live: this.#registry.add(this.#subscriber, [channel]) };
+    return { outcome: 'subscribed', channel, isNew, live: this.#registry.add(this.#subscriber, [channel]) };
   }
 
-  /** Ends a subscription that the origin made; an implicit one stays. */
-  remove(name: string): void {
+  /** Ends a subscription that the origin made; an implicit one stays. The channel that was left, if any, by full name. */
+  remove(name: string): string | undefined {
     const channel = this.#prefix + name;
-    if (!this.#own.delete(channel)) return;
-    if (this.#implicit.has(channel)) this.list.set(channel, { name: channel, filters: [] });
-    else {
-      this.list.delete(channel);
-      this.#registry.remove(this.#subscriber, [channel]);
+    if (!this.#own.delete(channel)) return undefined;
+    if (this.#implicit.has(channel)) {
+      this.list.set(channel, { name: channel, filters: [] });
+      return undefined;
     }
+    this.list.delete(channel);
+    this.#registry.remove(this.#subscriber, [channel]);
+    return channel;
   }
 
   /** Sets a value of the session's meta, or without one removes it. */

@@ -2,7 +2,7 @@
  * Owns: one node made of real parts for a test of holds: an edge, the request path, links, filters, channels and a
  * backplane, under a clock that stands still. Does not own: what clients, origins and publishers say.
  */
-import { LocalBackplane, type Log, silentLog } from '@holdfast/control-api';
+import { LocalBackplane, LocalHistory, type Log, silentLog } from '@holdfast/control-api';
 import { parseItem, parseSigKey } from '@holdfast/grip';
 import type { Test } from 'tap';
 import { ChannelInterest } from '../../dist/channels/channel-interest.js';
@@ -11,6 +11,9 @@ import { ChannelRegistry } from '../../dist/channels/registry.js';
 import type { SubscriberEnd } from '../../dist/channels/subscriber-parts.js';
 import { ManualClock } from '../../dist/clock.js';
 import { parseRouteLine, type RouteLine } from '../../dist/config/routes-file.js';
+import { HistoryReader } from '../../dist/history/reader.js';
+import type { ReplayParts } from '../../dist/history/replay-parts.js';
+import { ResumeTokens } from '../../dist/history/tokens.js';
 import { HttpFilters } from '../../dist/links/http-filter.js';
 import { LinkClient } from '../../dist/links/link-client.js';
 import { SharedFetches } from '../../dist/links/shared-fetch.js';
@@ -54,6 +57,8 @@ export interface HoldSceneOptions {
   /** When subscriptions are live; at once if left out. */
   readonly live?: Turn;
   readonly requestBodyMax?: number;
+  /** Keeps so many items of each channel, for routes with `history`. */
+  readonly historySize?: number;
   /** The number that stands for chance. */
   readonly random?: number;
 }
@@ -84,11 +89,12 @@ export class HoldScene {
   readonly requests: RequestEnd[] = [];
   /** Holds that are over, in order. */
   readonly ends: SubscriberEnd[] = [];
-  /** What was counted: `sent stream`, `dropped stream filter-failed`. */
+  /** What was counted: `sent stream`, `dropped stream filter-failed`, `replayed stream`, `replay stream complete`. */
   readonly counts = new Map<string, number>();
   /** Warnings of the log. */
   readonly warnings: string[] = [];
-  readonly backplane = new LocalBackplane(silentLog);
+  readonly tokens = new ResumeTokens(Buffer.from('key'));
+  readonly backplane: LocalBackplane;
   table: RouteTable;
   readonly #t: Test;
   readonly #options: HoldSceneOptions;
@@ -105,7 +111,13 @@ export class HoldScene {
     this.#options = options;
     this.origin = origin;
     this.table = this.routes();
-    const { clock, backplane } = this;
+    const { clock } = this;
+    const { historySize: size } = options;
+    // A clock of its own: tests count the timers of holds.
+    const timeless = { clock: new ManualClock(), epoch: 'e', ttl: 60_000 };
+    const history = size === undefined ? undefined : new LocalHistory({ ...timeless, size });
+    this.backplane = new LocalBackplane(silentLog, undefined, history);
+    const { backplane } = this;
     this.delivery = new ItemDelivery(() => this.registry, {
       clock,
       wait: WAIT,
@@ -120,7 +132,7 @@ export class HoldScene {
         },
         unsubscribe: (channel) => backplane.unsubscribe(channel),
       },
-      sequencer: this.delivery.sequencer,
+      sequencer: this.delivery,
       clock,
       updatesFirst: options.updatesFirst ?? false,
       subscribersOf: (channel) => this.registry.of(channel),
@@ -303,6 +315,7 @@ export class HoldScene {
         links: { client, fetches: this.fetches, clock, random },
         limiter: new UpdateLimiter(clock),
         filters: new HttpFilters(client, clock),
+        replay: this.#replay(),
         debug: options.debug ?? false,
       },
       // No test here opens a WebSocket.
@@ -313,6 +326,21 @@ export class HoldScene {
         holdEnded: (_request, _route, end) => void this.ends.push(end),
       },
       log: silentLog,
+    };
+  }
+
+  #replay(): ReplayParts | undefined {
+    if (this.#options.historySize === undefined) return undefined;
+    const { backplane, clock, tokens, delivery } = this;
+    return {
+      reader: new HistoryReader({ history: backplane, clock, log: silentLog }),
+      tokens,
+      events: {
+        itemReplayed: (kind) => this.#count(`replayed ${kind}`),
+        replayEnded: (kind, complete) => this.#count(`replay ${kind} ${complete ? 'complete' : 'incomplete'}`),
+      },
+      isOn: (route) => route.history ?? false,
+      latest: (channel) => delivery.positions.latest(channel),
     };
   }
 

@@ -24,6 +24,8 @@ t.test('a bare line has the defaults', async (t) => {
     logLevel: undefined,
     noGrip: false,
     session: false,
+    history: undefined,
+    resume: false,
     prefix: '',
     sigIss: undefined,
     sigKey: undefined,

@@ -2,7 +2,7 @@
  * Owns: sessions made of real parts for a test: an edge, a route to raw origins, channels and a backplane, with a clock
  * that stands still and everything that is reported written down. Does not own: what clients and origins say.
  */
-import { LocalBackplane, type Log, silentLog } from '@holdfast/control-api';
+import { LocalBackplane, LocalHistory, type Log, silentLog } from '@holdfast/control-api';
 import { parseItem } from '@holdfast/grip';
 import type { Test } from 'tap';
 import { ItemDelivery } from '../../dist/channels/item-delivery.js';
@@ -12,6 +12,8 @@ import { ManualClock } from '../../dist/clock.js';
 import { parseRouteLine, type RouteLine } from '../../dist/config/routes-file.js';
 import { NodeEdge } from '../../dist/edge/node-edge.js';
 import { TlsCertificates } from '../../dist/edge/tls-certificates.js';
+import { HistoryReader } from '../../dist/history/reader.js';
+import { ResumeTokens } from '../../dist/history/tokens.js';
 import { HttpFilters } from '../../dist/links/http-filter.js';
 import { LinkClient } from '../../dist/links/link-client.js';
 import { Forwarder } from '../../dist/origin/forwarder.js';
@@ -76,7 +78,9 @@ const RULES: ForwardRules = {
 /** One node's worth of sessions. */
 export class SessionScene {
   readonly clock = new ManualClock();
-  readonly backplane = new LocalBackplane(silentLog);
+  /** Under a clock of its own: tests count the timers of sessions. */
+  readonly history = new LocalHistory({ clock: new ManualClock(), epoch: 'e', size: 10, ttl: 60_000 });
+  readonly backplane = new LocalBackplane(silentLog, undefined, this.history);
   readonly delivery = new ItemDelivery(() => this.registry, {
     clock: this.clock,
     wait: 5_000,
@@ -97,6 +101,9 @@ export class SessionScene {
   readonly lines: LogLine[] = [];
   /** Subscribers opened and ended, items sent and dropped, as counted. */
   readonly counts = { opened: 0, ended: 0, sent: 0, dropped: 0, delivered: 0 };
+  /** Items told from the history, and how often it knew, and did not. */
+  readonly replays = { items: 0, complete: 0, incomplete: 0 };
+  readonly tokens = new ResumeTokens(Buffer.from('key'));
   /** Sessions that were asked for. */
   openings = 0;
   readonly edge: NodeEdge;
@@ -150,9 +157,9 @@ export class SessionScene {
   }
 
   /** Publishes an item with this ws-message format, and others beside it; it has been delivered on return. */
-  publish(channel: string, wsMessage: object | undefined, others: object = {}): void {
+  publish(channel: string, wsMessage: object | undefined, others: object = {}, meta: object = {}): void {
     const formats = { ...(wsMessage === undefined ? {} : { 'ws-message': wsMessage }), ...others };
-    void this.backplane.publish([{ type: 'item', item: parseItem({ channel, formats }), id: 'made' }]);
+    void this.backplane.publish([{ type: 'item', item: parseItem({ channel, formats, meta }), id: 'made' }]);
   }
 
   /** Waits for so many sessions to have ended, and gives the last end. */
@@ -214,6 +221,16 @@ export class SessionScene {
       events: {
         sessionOpened: (opening) => this.opened.push(opening),
         sessionEnded: (_request, _route, end) => this.#noteEnd(end),
+      },
+      replay: {
+        reader: new HistoryReader({ history: this.backplane, clock, log: silentLog }),
+        tokens: this.tokens,
+        events: {
+          itemReplayed: () => void this.replays.items++,
+          replayEnded: (_kind, complete) => void this.replays[complete ? 'complete' : 'incomplete']++,
+        },
+        isOn: () => false,
+        latest: (channel) => this.delivery.positions.latest(channel),
       },
       debug: options.debug ?? false,
       subscriptionMax: options.subscriptionMax ?? 20,

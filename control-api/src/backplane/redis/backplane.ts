@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../clock.js';
 import { ControlError } from '../../errors.js';
 import type { Log } from '../../log.js';
-import type { Acceptance, Backplane, BackplaneListener, Gap, Message } from '../backplane.js';
+import type { Acceptance, Backplane, BackplaneListener, Gap, Message, Position } from '../backplane.js';
 import type { History, HistoryPage, HistoryStart } from '../history.js';
 import { CatchUp } from './catch-up.js';
 import type { RedisTls } from './connection.js';
@@ -16,10 +16,10 @@ import type { CursorSink } from './cursor.js';
 import { encodePayload } from './envelope.js';
 import type { RedisEvents } from './events.js';
 import type { Parcel } from './flight-lane.js';
-import { readHistory } from './history.js';
+import { readHead, readHistory } from './history.js';
 import { Interest } from './interest.js';
 import { RedisKeys } from './keys.js';
-import { START_PATIENCE_MS } from './limits.js';
+import { META_TTL_MS, START_PATIENCE_MS } from './limits.js';
 import { PositionCheck } from './position-check.js';
 import { PublishDesk } from './publish-desk.js';
 import { parseRedisUrl } from './url.js';
@@ -134,6 +134,16 @@ export class RedisBackplane implements Backplane, History {
     const { keys, commands } = this.connections;
     try {
       return await readHistory(commands, this.#catchUp, keys.channel(channel), start, limit);
+    } catch (error) {
+      throw new ControlError('ERR_BACKPLANE_UNAVAILABLE', 'The history cannot be read.', { cause: error });
+    }
+  }
+
+  async head(channel: string): Promise<Position | undefined> {
+    if (this.#state !== 'live') throw this.#refusal();
+    const { keys, commands } = this.connections;
+    try {
+      return this.#interest.standing(channel) ?? (await readHead(commands, keys.channel(channel), META_TTL_MS));
     } catch (error) {
       throw new ControlError('ERR_BACKPLANE_UNAVAILABLE', 'The history cannot be read.', { cause: error });
     }

@@ -7,7 +7,7 @@
 import type { Clock } from '../../clock.js';
 import type { ControlError } from '../../errors.js';
 import type { Log } from '../../log.js';
-import type { Message } from '../backplane.js';
+import type { Message, Position } from '../backplane.js';
 import type { CatchUp } from './catch-up.js';
 import { ChannelCursor, type CursorSink } from './cursor.js';
 import { decodePayload, parseFrame } from './envelope.js';
@@ -124,6 +124,12 @@ export class Interest {
   check(): void {
     for (const watched of this.#byTopic.values()) if (watched.cursor && watched.home) this.#pending.add(watched);
     this.#flush();
+  }
+
+  /** Up to where a channel has been delivered; undefined where it is not live yet. */
+  standing(channel: string): Position | undefined {
+    const cursor = this.#channels.get(channel)?.cursor;
+    return cursor === undefined || cursor.phase === 'opening' ? undefined : cursor.after;
   }
 
   /** Channels with interest, and those that linger. */

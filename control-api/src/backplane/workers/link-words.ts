@@ -14,6 +14,7 @@ export type WorkerWord =
   | readonly ['unsubscribe', string]
   | readonly ['publish', number, readonly Buffer[]]
   | readonly ['read', number, string, HistoryStart, number]
+  | readonly ['head', number, string]
   | readonly ['close', number];
 
 /** From the primary; several in one post. */

@@ -5,7 +5,7 @@
  */
 import { ControlError, type ControlErrorCode } from '../../errors.js';
 import type { Log } from '../../log.js';
-import type { Acceptance, Backplane, BackplaneListener, Message } from '../backplane.js';
+import type { Acceptance, Backplane, BackplaneListener, Message, Position } from '../backplane.js';
 import type { History, HistoryPage, HistoryStart } from '../history.js';
 import type { LinkPort } from './link-port.js';
 import {
@@ -40,6 +40,7 @@ const WORD_BYTES = 64;
 export class WorkerBackplane implements Backplane {
   /** Only where the primary's backplane keeps history; see `historyOf`. */
   readonly read?: History['read'];
+  readonly head?: History['head'];
   readonly #port: LinkPort;
   readonly #log: Log;
   /** Channel → what its `subscribe` waits for; undefined once it is live. */
@@ -57,7 +58,10 @@ export class WorkerBackplane implements Backplane {
   constructor({ port, history, log }: WorkerBackplaneOptions) {
     this.#port = port;
     this.#log = log;
-    if (history) this.read = (channel, start, limit) => this.#refusal() ?? this.#read(channel, start, limit);
+    if (history) {
+      this.read = (channel, start, limit) => this.#refusal() ?? this.#read(channel, start, limit);
+      this.head = (channel) => this.#refusal() ?? this.#head(channel);
+    }
     port.listen(
       (words) => this.#hear(words as readonly PrimaryWord[]),
       () => this.#lose(),
@@ -126,6 +130,10 @@ export class WorkerBackplane implements Backplane {
   async #read(channel: string, start: HistoryStart, limit: number): Promise<HistoryPage | undefined> {
     const page = (await this.#ask((n) => ['read', n, channel, start, limit])) as PageWord | undefined;
     return page && ({ ...page, messages: page.messages.map(decodeMessage) } as HistoryPage);
+  }
+
+  async #head(channel: string): Promise<Position | undefined> {
+    return (await this.#ask((n) => ['head', n, channel])) as Position | undefined;
   }
 
   #ask(word: (n: number) => WorkerWord, bytes = 0): Promise<unknown> {

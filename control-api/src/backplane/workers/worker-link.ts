@@ -90,6 +90,9 @@ export class WorkerLink implements BackplaneListener {
       case 'read':
         this.#answer(word[1], this.#read(word));
         break;
+      case 'head':
+        this.#answer(word[1], historyOf(this.#share)?.head(word[2]));
+        break;
       case 'close':
         this.#answer(word[1], this.#share.close());
     }

@@ -1,0 +1,211 @@
+/**
+ * Owns: the history of the channels of one process: positions, the last items of each channel, and how long and how many
+ * are kept. Does not own: who is interested in a channel, or delivery.
+ */
+import type { Clock } from '../clock.js';
+import type { ItemMessage, Position } from './backplane.js';
+import type { History, HistoryPage, HistoryStart } from './history.js';
+
+/** Bytes of content and names that are kept over all channels. Beyond that the channels published to least recently go. */
+export const MAX_HISTORY_BYTES = 64 * 2 ** 20;
+
+/** What an item costs beside its content: objects and list places, measured in round figures. */
+const ITEM_OVERHEAD = 512;
+
+/** What a {@link LocalHistory} is made of. */
+export interface LocalHistoryOptions {
+  readonly clock: Clock;
+  /** Random: names the counts of this process, which no other process goes on with. */
+  readonly epoch: string;
+  /** Items kept on each channel; at least 1. */
+  readonly size: number;
+  /** How long an item is kept, in ms; above 0. */
+  readonly ttl: number;
+  /** {@link MAX_HISTORY_BYTES} if left out. */
+  readonly maxBytes?: number;
+  /** Asked at every use. While it is false nothing is kept, and what was kept is forgotten. Always true if left out. */
+  readonly isOn?: () => boolean;
+}
+
+interface Kept {
+  readonly message: ItemMessage & { readonly position: Position };
+  readonly at: number;
+  readonly bytes: number;
+}
+
+interface Channel {
+  readonly epoch: string;
+  /** Offset of the last item accepted. */
+  count: number;
+  /** When something was last asked or published. */
+  at: number;
+  /** Those before `first` have gone. */
+  kept: Kept[];
+  first: number;
+}
+
+/**
+ * In-process {@link History}. A channel whose items have gone by their time is forgotten with its count, unless somebody is
+ * interested in it; counted anew it gets another epoch, so that no old position is taken for a new one.
+ */
+export class LocalHistory implements History {
+  readonly #options: LocalHistoryOptions;
+  readonly #maxBytes: number;
+  /** In the order of their last item, the oldest first. */
+  readonly #channels = new Map<string, Channel>();
+  #isKept: (channel: string) => boolean = () => false;
+  #generation = 0;
+  #bytes = 0;
+  #timer: unknown;
+
+  constructor(options: LocalHistoryOptions) {
+    this.#options = options;
+    this.#maxBytes = options.maxBytes ?? MAX_HISTORY_BYTES;
+  }
+
+  /** Says for which channels the count goes on although nothing is kept. Called once, by the backplane. */
+  keep(isKept: (channel: string) => boolean): void {
+    this.#isKept = isKept;
+  }
+
+  /** Takes an accepted item and gives it back with its position; undefined while nothing is kept. */
+  add(message: ItemMessage): (ItemMessage & { readonly position: Position }) | undefined {
+    if (!this.#isOn()) return undefined;
+    const name = message.item.channel;
+    const channel = this.#open(name);
+    this.#channels.delete(name);
+    this.#channels.set(name, channel);
+    const position = { epoch: channel.epoch, offset: ++channel.count };
+    const placed = { ...message, position };
+    const bytes = sizeOf(message);
+    channel.at = this.#options.clock.now();
+    channel.kept.push({ message: placed, at: channel.at, bytes });
+    this.#bytes += bytes;
+    this.#expire(channel);
+    if (channel.kept.length - channel.first > this.#options.size) this.#dropFirst(channel);
+    if (this.#bytes > this.#maxBytes) this.#shrink();
+    return placed;
+  }
+
+  /** Where the latest kept item with this publisher's id stands. */
+  find(channel: string, id: string): Position | undefined {
+    const found = this.#channels.get(channel);
+    const index = found === undefined ? -1 : indexOf(found, id);
+    return found?.kept[index]?.message.position;
+  }
+
+  read(name: string, start: HistoryStart, limit: number): Promise<HistoryPage | undefined> {
+    if (!this.#isOn()) return Promise.resolve(undefined);
+    const channel = this.#channels.get(name);
+    if (channel === undefined) return Promise.resolve(undefined);
+    this.#expire(channel);
+    const from = startOf(channel, start);
+    if (from === undefined) return Promise.resolve(undefined);
+    const { kept, epoch, count } = channel;
+    const messages = kept.slice(from, from + limit).map(({ message }) => message);
+    const offset = count - (kept.length - from) + messages.length;
+    return Promise.resolve({ messages, end: { epoch, offset }, complete: offset === count });
+  }
+
+  head(name: string): Promise<Position | undefined> {
+    if (!this.#isOn()) return Promise.resolve(undefined);
+    const channel = this.#open(name);
+    channel.at = this.#options.clock.now();
+    return Promise.resolve({ epoch: channel.epoch, offset: channel.count });
+  }
+
+  /** Forgets everything. */
+  clear(): void {
+    this.#options.clock.clear(this.#timer);
+    this.#timer = undefined;
+    if (this.#channels.size > 0) this.#generation++;
+    this.#channels.clear();
+    this.#bytes = 0;
+  }
+
+  /** How many channels are counted, and how many bytes are kept. */
+  get held(): { readonly channels: number; readonly bytes: number } {
+    return { channels: this.#channels.size, bytes: this.#bytes };
+  }
+
+  #isOn(): boolean {
+    const isOn = this.#options.isOn?.() ?? true;
+    // What passes now is not kept: what was kept before would have a hole behind it.
+    if (!isOn && this.#channels.size > 0) this.clear();
+    return isOn;
+  }
+
+  #open(name: string): Channel {
+    const known = this.#channels.get(name);
+    if (known !== undefined) return known;
+    const epoch = `${this.#options.epoch}.${this.#generation.toString(36)}`;
+    const channel = { epoch, count: 0, at: this.#options.clock.now(), kept: [], first: 0 };
+    this.#channels.set(name, channel);
+    this.#timer ??= this.#options.clock.after(this.#options.ttl, () => this.#sweep());
+    return channel;
+  }
+
+  #expire(channel: Channel): void {
+    const oldest = this.#options.clock.now() - this.#options.ttl;
+    for (;;) {
+      const kept = channel.kept[channel.first];
+      if (kept === undefined || kept.at > oldest) return;
+      this.#dropFirst(channel);
+    }
+  }
+
+  #dropFirst(channel: Channel): void {
+    this.#bytes -= channel.kept[channel.first++]?.bytes ?? 0;
+    // Dropped places are cleared away a whole list at a time: shifting each out would move all the others.
+    if (channel.first < 32 || channel.first * 2 < channel.kept.length) return;
+    channel.kept = channel.kept.slice(channel.first);
+    channel.first = 0;
+  }
+
+  #shrink(): void {
+    for (const channel of this.#channels.values()) {
+      while (this.#bytes > this.#maxBytes && channel.first < channel.kept.length) this.#dropFirst(channel);
+      if (this.#bytes <= this.#maxBytes) return;
+    }
+  }
+
+  #sweep(): void {
+    const { clock, ttl } = this.#options;
+    const oldest = clock.now() - ttl;
+    for (const [name, channel] of this.#channels) {
+      this.#expire(channel);
+      if (channel.first < channel.kept.length || channel.at > oldest || this.#isKept(name)) continue;
+      this.#channels.delete(name);
+      this.#generation++;
+    }
+    this.#timer = this.#channels.size === 0 ? undefined : clock.after(ttl, () => this.#sweep());
+  }
+}
+
+/** Index of the first kept item after the start; undefined when items are missing between the two. */
+function startOf(channel: Channel, start: HistoryStart): number | undefined {
+  if ('afterId' in start) {
+    const index = indexOf(channel, start.afterId);
+    return index === -1 ? undefined : index + 1;
+  }
+  const { epoch, offset } = start.after;
+  const { kept, first, count } = channel;
+  if (epoch !== channel.epoch || offset > count) return undefined;
+  const from = kept.length - (count - offset);
+  return from < first ? undefined : from;
+}
+
+/** From the newest: an id may have come again after its time in the id cache. */
+function indexOf({ kept, first }: Channel, id: string): number {
+  for (let i = kept.length - 1; i >= first; i--) if (kept[i]?.message.item.id === id) return i;
+  return -1;
+}
+
+function sizeOf({ item }: ItemMessage): number {
+  const { httpResponse, httpStream, wsMessage } = item.formats;
+  let bytes = ITEM_OVERHEAD;
+  if (httpResponse?.action === 'send') bytes += httpResponse.body?.length ?? 0;
+  if (httpStream?.action === 'send') bytes += httpStream.content.length;
+  if (wsMessage?.action === 'send') bytes += wsMessage.content.length;
+  return bytes;
+}

@@ -1,0 +1,48 @@
+/**
+ * Owns: joining what serves holds and sessions from a history, and whether any route wants one. Does not own: the parts,
+ * or the history.
+ */
+import type { History, Log } from '@holdfast/control-api';
+import type { ChannelPositions } from '../channels/channel-positions.js';
+import type { Clock } from '../clock.js';
+import type { Config } from '../config/config.js';
+import type { RouteTable } from '../routes/route-table.js';
+import { HistoryReader } from './reader.js';
+import type { ReplayEvents, ReplayParts } from './replay-parts.js';
+import { resumeKey } from './resume-key.js';
+import { ResumeTokens } from './tokens.js';
+
+/** What it is made from. */
+export interface ReplayMaking {
+  readonly history: History;
+  readonly positions: Pick<ChannelPositions, 'latest'>;
+  readonly clock: Clock;
+  readonly events: ReplayEvents;
+  readonly log: Log;
+}
+
+/** Joins them, for one process. */
+export function makeReplay(config: Pick<Config, 'history' | 'forward'>, making: ReplayMaking): ReplayParts {
+  const { positions, events } = making;
+  return {
+    reader: new HistoryReader(making),
+    tokens: new ResumeTokens(resumeKey(config.history.resumeKey, config.forward.sigKey)),
+    events,
+    isOn: (route) => route.history ?? config.history.replay,
+    latest: (channel) => positions.latest(channel),
+  };
+}
+
+/** Whether any route is served from the history, so that one has to be kept. Cheap: a table is looked through once. */
+export function wantsHistory(config: Pick<Config, 'history'>, table: () => RouteTable): () => boolean {
+  let known: RouteTable | undefined;
+  let wanted = false;
+  return () => {
+    const current = table();
+    if (current !== known) {
+      known = current;
+      wanted = current.routes.some(({ history, resume }) => resume || (history ?? config.history.replay));
+    }
+    return wanted;
+  };
+}

@@ -1,0 +1,136 @@
+/**
+ * Owns: reading history for many holds and sessions at a time: how much at once, identical reads shared, and an end to
+ * waiting. Does not own: the history, or what is done with what was read.
+ */
+import type { History, HistoryStart, ItemMessage, Log, Position } from '@holdfast/control-api';
+import { Delivery } from '../channels/delivery.js';
+import type { Clock } from '../clock.js';
+
+/** Reads under way at the same time. Others wait: a store that many clients come back to answers them in turn. */
+export const MAX_READS = 8;
+
+/** Different reads that wait. Beyond that history cannot serve: the asker goes the way it has without one. */
+export const MAX_WAITING_READS = 10_000;
+
+/** Items of one page. */
+export const PAGE_ITEMS = 500;
+
+/** Items of one read. Who has missed more is not served from the history. */
+export const MAX_REPLAY_ITEMS = 10_000;
+
+/** How long an asker waits, in ms, its turn included. */
+export const READ_TIMEOUT_MS = 5_000;
+
+/** What was missed on a channel: all of it, in order. Shared between all who have missed the same. */
+export interface Missed {
+  readonly deliveries: readonly Delivery[];
+  /** What is at or before here is in `deliveries`, or was there before; what comes after reaches the asker live. */
+  readonly end: Position;
+}
+
+interface Read {
+  readonly channel: string;
+  readonly start: HistoryStart;
+  readonly result: Promise<Missed | undefined>;
+  readonly settle: (missed: Missed | undefined) => void;
+}
+
+/** What a {@link HistoryReader} is made of. */
+export interface HistoryReaderOptions {
+  readonly history: History;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Reads whole histories from a start on. */
+export class HistoryReader {
+  readonly #history: History;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  /** By what is read, in order of asking. One that has begun is not here: it may have missed what a later asker misses. */
+  readonly #waiting = new Map<string, Read>();
+  #reading = 0;
+
+  constructor({ history, clock, log }: HistoryReaderOptions) {
+    this.#history = history;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /**
+   * Tells all items after a start. `live` is what `ChannelRegistry.add` gave for the asker, whose channel has to be live
+   * before anything is read, so that nothing lies between. Undefined when it cannot be told whole, or not in time.
+   */
+  read(channel: string, start: HistoryStart, live?: Promise<void>): Promise<Missed | undefined> {
+    const missed = live === undefined ? this.#enter(channel, start) : live.then(() => this.#enter(channel, start));
+    return this.#timed(missed);
+  }
+
+  /** Where a channel stands on this node, which is to be live; undefined when that cannot be told. */
+  head(channel: string, live?: Promise<void>): Promise<Position | undefined> {
+    return this.#timed((live ?? Promise.resolve()).then(() => this.#history.head(channel)));
+  }
+
+  #enter(channel: string, start: HistoryStart): Promise<Missed | undefined> {
+    const from = 'after' in start ? `p${start.after.offset}:${start.after.epoch}` : `i${start.afterId}`;
+    const key = `${channel.length}:${channel}${from}`;
+    const waiting = this.#waiting.get(key);
+    if (waiting !== undefined) return waiting.result;
+    if (this.#waiting.size >= MAX_WAITING_READS) return Promise.resolve(undefined);
+    let settle: Read['settle'] = () => {};
+    const result = new Promise<Missed | undefined>((resolve) => {
+      settle = resolve;
+    });
+    this.#waiting.set(key, { channel, start, result, settle });
+    // Those that come back in the same turn of the event loop share one read.
+    setImmediate(() => this.#begin());
+    return result;
+  }
+
+  #begin(): void {
+    for (const [key, read] of this.#waiting) {
+      if (this.#reading >= MAX_READS) return;
+      this.#waiting.delete(key);
+      this.#reading++;
+      void this.#all(read).then((missed) => {
+        this.#reading--;
+        read.settle(missed);
+        this.#begin();
+      });
+    }
+  }
+
+  async #all({ channel, start }: Read): Promise<Missed | undefined> {
+    const messages: ItemMessage[] = [];
+    try {
+      for (let from = start; ; ) {
+        const page = await this.#history.read(channel, from, PAGE_ITEMS);
+        if (page === undefined) return undefined;
+        messages.push(...page.messages);
+        if (page.complete) return { deliveries: this.#deliveries(messages), end: page.end };
+        if (messages.length >= MAX_REPLAY_ITEMS) return undefined;
+        from = { after: page.end };
+      }
+    } catch (error) {
+      this.#log.warn({ channel, err: error }, 'history cannot be read');
+      return undefined;
+    }
+  }
+
+  #deliveries(messages: readonly ItemMessage[]): Delivery[] {
+    const now = this.#clock.now();
+    return messages.map(({ item, position }) => new Delivery(item, now, position));
+  }
+
+  /** Undefined when nothing has come in time, or a failure. */
+  #timed<T>(promise: Promise<T | undefined>): Promise<T | undefined> {
+    return new Promise((resolve) => {
+      const timer = this.#clock.after(READ_TIMEOUT_MS, () => resolve(undefined));
+      const settle = (value: T | undefined) => {
+        this.#clock.clear(timer);
+        resolve(value);
+      };
+      promise.then(settle, () => settle(undefined));
+    });
+  }
+}

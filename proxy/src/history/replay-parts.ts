@@ -1,0 +1,25 @@
+/** Owns: what holds and sessions need to be served from the history, and what they report. Does not own: any of the parts. */
+import type { Position } from '@holdfast/control-api';
+import type { SubscriberKind } from '../channels/subscriber.js';
+import type { Route } from '../routes/route.js';
+import type { HistoryReader } from './reader.js';
+import type { ResumeTokens } from './tokens.js';
+
+/** Counts what is told from the history; implemented by the metrics. */
+export interface ReplayEvents {
+  /** An item was written to a client that had missed it. */
+  itemReplayed(kind: SubscriberKind): void;
+  /** A client was told what it had missed: all of it, or it was found that history cannot. */
+  replayEnded(kind: SubscriberKind, complete: boolean): void;
+}
+
+/** Given to every hold and session where there is a history; the same for all. */
+export interface ReplayParts {
+  readonly reader: HistoryReader;
+  readonly tokens: ResumeTokens;
+  readonly events: ReplayEvents;
+  /** Whether holds of a route are served. Sessions go by `Route.resume`. */
+  readonly isOn: (route: Route) => boolean;
+  /** Up to where all items of a channel have been given out on this node, as far as any has come. */
+  readonly latest: (channel: string) => Position | undefined;
+}

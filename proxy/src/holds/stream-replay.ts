@@ -1,0 +1,191 @@
+/**
+ * Owns: what a stream has to do with the history: what its client has missed when it comes back or falls behind, and the
+ * ids by which it may come back. Does not own: the stream, or when it asks.
+ */
+import { headerValue, headerValues, type Instruct } from '@holdfast/grip';
+import type { Delivery } from '../channels/delivery.js';
+import type { Subscription, SubscriptionList } from '../channels/subscription-list.js';
+import { StreamPiece } from '../edge/stream-piece.js';
+import { type Chains, readChains } from '../history/chains.js';
+import { Cursor } from '../history/cursor.js';
+import { idEvent, isWhole, withId } from '../history/event-id.js';
+import { type ToldUpTo, wasTold } from '../history/merge.js';
+import type { ReplayParts } from '../history/replay-parts.js';
+import type { HoldParts } from './hold.js';
+
+/** Says in the response that not all that was missed is told, in the word that Mercure has for it. */
+const NOT_ALL = 'earliest';
+
+/** What a client that comes back is told. */
+export interface Resumed {
+  readonly deliveries: readonly Delivery[];
+  readonly complete: boolean;
+  /** For the response's `Last-Event-ID`. */
+  readonly lastEventId: string;
+}
+
+/** What a stream's replay is made from. */
+export interface StreamReplayStart {
+  readonly list: SubscriptionList;
+  readonly instruct: Instruct;
+  /** As of `ChannelRegistry.add` for all channels of the list, which must have been called just before. */
+  readonly live: Promise<void> | undefined;
+  /** What the client said. */
+  readonly lastEventId?: string | undefined;
+}
+
+/** The replay of one stream, made in the step that registers it. */
+export class StreamReplay {
+  /** Settles with what the client missed; undefined when it did not come back with an id of ours. */
+  readonly resumed: Promise<Resumed> | undefined;
+  readonly #parts: ReplayParts;
+  readonly #sequencer: HoldParts['sequencer'];
+  readonly #live: Promise<void> | undefined;
+  /** Undefined when the stream has no ids: it is no event stream. */
+  readonly #cursor: Cursor | undefined;
+  readonly #told: ToldUpTo = new Map();
+  /** Last bytes of the initial body. */
+  #tail: Buffer = Buffer.alloc(0);
+  /** The ids from which the history was asked last because of a gap, by channel. */
+  readonly #asked = new Map<string, string>();
+  #heads: Promise<void> | undefined;
+
+  constructor({ list, instruct, live, lastEventId }: StreamReplayStart, parts: HoldParts & { replay: ReplayParts }) {
+    this.#parts = parts.replay;
+    this.#sequencer = parts.sequencer;
+    this.#live = live;
+    if (!isEventStream(instruct)) return;
+    this.#cursor = new Cursor(parts.replay.tokens);
+    this.resumed = this.#resume(list, lastEventId);
+    this.follow(list);
+  }
+
+  /** Whether the client may come back for what it missed, and so must not lose anything while it is here. */
+  get isResumable(): boolean {
+    return this.#cursor !== undefined;
+  }
+
+  /** Whether an item was told from the history before it came. */
+  hasTold(delivery: Delivery): boolean {
+    return this.#told.size > 0 && wasTold(delivery, this.#told);
+  }
+
+  /** The stream has these channels from now on, all of them registered. */
+  follow(list: SubscriptionList, before?: SubscriptionList): void {
+    const cursor = this.#cursor;
+    if (cursor === undefined) return;
+    for (const channel of before?.channels ?? []) if (!list.has(channel)) cursor.delete(channel);
+    const unknown: string[] = [];
+    for (const channel of list.channels) {
+      if (cursor.at(channel) !== undefined) continue;
+      const latest = this.#parts.latest(channel);
+      if (latest === undefined) unknown.push(channel);
+      else cursor.set(channel, latest);
+    }
+    if (unknown.length > 0) this.#heads = this.#askHeads(cursor, unknown);
+  }
+
+  /** A part of the initial body was written. */
+  wrote(chunk: Buffer): void {
+    if (this.#cursor !== undefined) this.#tail = Buffer.concat([this.#tail, chunk.subarray(-4)]).subarray(-4);
+  }
+
+  /**
+   * Gives an event that tells the client where the stream begins, so that it may come back before the first item: at once
+   * or, where that has to be asked, later.
+   */
+  begin(push: (piece: StreamPiece) => void): void {
+    const cursor = this.#cursor;
+    if (cursor === undefined || (this.#tail.length > 0 && !isWhole(this.#tail))) return;
+    const tell = () => {
+      const { token } = cursor;
+      if (token !== undefined) push(new StreamPiece(idEvent(token)));
+    };
+    if (this.#heads === undefined) tell();
+    else void this.#heads.then(tell);
+  }
+
+  /** What is written for an item: with its id, if it can have one. `own` is the content where a filter has changed it. */
+  piece(delivery: Delivery, own: StreamPiece | undefined): StreamPiece {
+    const cursor = this.#cursor;
+    const plain = own ?? delivery.piece;
+    if (cursor === undefined) return plain;
+    const mark = () => {
+      const { token } = cursor;
+      const content = token === undefined ? undefined : withId(plain.payload, token);
+      return content === undefined ? plain : new StreamPiece(content);
+    };
+    const moved = cursor.moved(delivery);
+    return moved && own === undefined && cursor.isSingle ? delivery.markedPiece(mark) : mark();
+  }
+
+  /** Whether to ask because of a gap: not from an id from which it was asked already, and there was a gap still. */
+  mayAsk({ channel, prevId }: Subscription): boolean {
+    if (prevId === undefined || this.#asked.get(channel) === prevId) return false;
+    this.#asked.set(channel, prevId);
+    return true;
+  }
+
+  /** Reads what followed the last ids of these subscriptions; undefined when the history cannot tell. */
+  async missed(subscriptions: readonly Subscription[]): Promise<Chains['deliveries'] | undefined> {
+    const { reader, events } = this.#parts;
+    const chains = await readChains(subscriptions, 'stream', {
+      reader,
+      sequencer: this.#sequencer,
+      live: this.#live,
+    });
+    events.replayEnded('stream', chains !== undefined);
+    for (const [channel, end] of chains?.told ?? []) this.#told.set(channel, end);
+    return chains?.deliveries;
+  }
+
+  #resume(list: SubscriptionList, token: string | undefined): Promise<Resumed> | undefined {
+    const { tokens, reader } = this.#parts;
+    const standing = token === undefined ? undefined : tokens.read(token);
+    if (token === undefined || standing === undefined) return undefined;
+    const reads: Promise<readonly Delivery[] | undefined>[] = [];
+    for (const { channel, prevId } of list.all) {
+      const after = standing.get(tokens.tag(channel));
+      // Where the origin says by a prev-id what it has told, that counts.
+      if (after === undefined || prevId !== undefined) continue;
+      const begin = this.#parts.latest(channel);
+      reads.push(
+        reader.read(channel, { after }, this.#live).then((missed) => {
+          if (missed === undefined) {
+            // What is lost stays lost: from here on the client goes by where the stream began.
+            this.#cursor?.delete(channel);
+            if (begin !== undefined) this.#cursor?.set(channel, begin);
+            return undefined;
+          }
+          this.#told.set(channel, missed.end);
+          return missed.deliveries;
+        }),
+      );
+      this.#cursor?.set(channel, after);
+    }
+    return reads.length === 0 ? undefined : this.#join(token, reads);
+  }
+
+  async #join(token: string, reads: readonly Promise<readonly Delivery[] | undefined>[]): Promise<Resumed> {
+    const all = await Promise.all(reads);
+    const complete = !all.includes(undefined);
+    this.#parts.events.replayEnded('stream', complete);
+    return { deliveries: all.flatMap((one) => one ?? []), complete, lastEventId: complete ? token : NOT_ALL };
+  }
+
+  async #askHeads(cursor: Cursor, channels: readonly string[]): Promise<void> {
+    const heads = await Promise.all(channels.map((channel) => this.#parts.reader.head(channel, this.#live)));
+    for (const [i, channel] of channels.entries()) {
+      const head = heads[i];
+      // An item that has come meanwhile tells more once it is written; until then the head would claim it.
+      const isLate = cursor.at(channel) !== undefined || this.#parts.latest(channel) !== undefined;
+      if (head !== undefined && !isLate) cursor.set(channel, head);
+    }
+  }
+}
+
+/** Whether items are appended to server-sent events: not where the origin has compressed them. */
+function isEventStream({ response: { headers } }: Instruct): boolean {
+  const [type = ''] = (headerValue(headers, 'content-type') ?? '').split(';', 1);
+  return type.trim().toLowerCase() === 'text/event-stream' && headerValues(headers, 'content-encoding').length === 0;
+}

@@ -1,0 +1,215 @@
+/**
+ * Owns: what a session has to do with the history: the tokens with which its client may come back, and what it is told
+ * when it does, channel by channel as it is subscribed. Does not own: the session, its subscriptions, or filters.
+ */
+import type { Delivery } from '../channels/delivery.js';
+import { Cursor } from '../history/cursor.js';
+import { type ToldUpTo, wasTold } from '../history/merge.js';
+import type { Missed } from '../history/reader.js';
+import type { ReplayParts } from '../history/replay-parts.js';
+import { Telling } from '../history/telling.js';
+import { FramePiece } from '../websocket/frame-piece.js';
+
+/** The session. */
+export interface SessionReplayOwner {
+  /** Runs an item that was missed through the filters, and writes it and then what `mark` gives. */
+  replay(delivery: Delivery): void;
+  /** Delivers an item that had to wait. */
+  deliver(delivery: Delivery): void;
+  /** Calls `then` when no filter has to wait for a server. */
+  whenIdle(then: () => void): void;
+  /** Sends a frame of ours. */
+  push(frame: FramePiece): void;
+  /** More waits for the client than may. */
+  overflowed(): void;
+}
+
+/** What waits until a channel's history is told. */
+interface Pending {
+  readonly waiting: Delivery[];
+  bytes: number;
+}
+
+/** Says that items may have been missed that cannot be told. */
+const GAP = new FramePiece('text', Buffer.from('{"holdfast-resume":null}'));
+
+/** The replay of one session whose client asked for it. */
+export class SessionReplay {
+  readonly #parts: ReplayParts;
+  readonly #owner: SessionReplayOwner;
+  readonly #queueLimit: number;
+  readonly #cursor: Cursor;
+  readonly #told: ToldUpTo = new Map();
+  readonly #pending = new Map<string, Pending>();
+  /** What is still to be told, one channel after the other. */
+  readonly #turns: (() => void)[] = [];
+  #telling: Telling | undefined;
+  /** The channel of what is being told: live items of it wait. */
+  #tellingOf = '';
+  #full = false;
+  #announces = false;
+  #over = false;
+
+  /** `token` is the client's, or empty. What waits for one channel is at most `queueLimit` bytes. */
+  constructor(token: string, queueLimit: number, parts: ReplayParts, owner: SessionReplayOwner) {
+    this.#parts = parts;
+    this.#owner = owner;
+    this.#queueLimit = queueLimit;
+    const standing = parts.tokens.read(token);
+    this.#cursor = new Cursor(parts.tokens, standing);
+    if (token !== '' && standing === undefined) this.#gap();
+  }
+
+  /** Whether an item that is written now is told from the history, and so has to wait for the client. */
+  isTold({ item }: Delivery): boolean {
+    return this.#telling !== undefined && this.#tellingOf === item.channel;
+  }
+
+  /** The session has come to a channel; `live` is as of `ChannelRegistry.add`. */
+  subscribed(channel: string, live: Promise<void> | undefined): void {
+    if (this.#over || this.#pending.has(channel)) return;
+    const after = this.#cursor.at(channel);
+    if (after === undefined) {
+      this.#begin(channel, live);
+      return;
+    }
+    const pending: Pending = { waiting: [], bytes: 0 };
+    this.#pending.set(channel, pending);
+    void this.#parts.reader.read(channel, { after }, live).then((missed) => {
+      if (this.#isCurrent(channel, pending)) this.#turn(() => this.#tell(channel, pending, live, missed));
+    });
+  }
+
+  /** The session has left a channel. */
+  unsubscribed(channel: string): void {
+    this.#cursor.delete(channel);
+    this.#told.delete(channel);
+    this.#pending.delete(channel);
+  }
+
+  /** Whether an item is to be delivered now: not if it was told already, or has to wait for what is told before it. */
+  admits(delivery: Delivery): boolean {
+    if (this.#told.size > 0 && wasTold(delivery, this.#told)) return false;
+    const pending = this.#pending.get(delivery.item.channel);
+    if (pending === undefined) return true;
+    pending.waiting.push(delivery);
+    pending.bytes += delivery.bytesFor('ws') ?? 0;
+    if (pending.bytes > this.#queueLimit) this.#owner.overflowed();
+    return false;
+  }
+
+  /** What follows an item that was written: the token that says so; undefined where it says nothing new. */
+  mark(delivery: Delivery): FramePiece | undefined {
+    const cursor = this.#cursor;
+    const make = () => tokenFrame(cursor.token ?? '');
+    const moved = cursor.moved(delivery);
+    if (moved && cursor.isSingle) return delivery.markFrame(make);
+    const { token } = cursor;
+    return !moved || token === undefined ? undefined : tokenFrame(token);
+  }
+
+  /** The client takes no more for now, until `writable`. */
+  filled(): void {
+    this.#full = true;
+  }
+
+  /** The client has room again. */
+  writable(): void {
+    this.#full = false;
+    this.#telling?.resume();
+  }
+
+  /** The session is over. */
+  stop(): void {
+    this.#over = true;
+    this.#telling?.stop();
+    this.#pending.clear();
+    this.#turns.length = 0;
+  }
+
+  #isCurrent(channel: string, pending: Pending): boolean {
+    return !this.#over && this.#pending.get(channel) === pending;
+  }
+
+  /** A channel of which the client knows nothing begins where it stands. */
+  #begin(channel: string, live: Promise<void> | undefined): void {
+    const latest = this.#parts.latest(channel);
+    if (latest !== undefined) {
+      this.#cursor.set(channel, latest);
+      this.#announce();
+      return;
+    }
+    void this.#parts.reader.head(channel, live).then((head) => {
+      // An item that has come meanwhile tells more once it is written; until then the head would claim it.
+      const isLate = this.#cursor.at(channel) !== undefined || this.#parts.latest(channel) !== undefined;
+      if (this.#over || head === undefined || isLate) return;
+      this.#cursor.set(channel, head);
+      this.#announce();
+    });
+  }
+
+  #turn(tell: () => void): void {
+    this.#turns.push(tell);
+    if (this.#turns.length === 1) tell();
+  }
+
+  #tell(channel: string, pending: Pending, live: Promise<void> | undefined, missed: Missed | undefined): void {
+    if (!this.#isCurrent(channel, pending)) {
+      this.#nextTurn();
+      return;
+    }
+    this.#parts.events.replayEnded('ws', missed !== undefined);
+    if (missed === undefined) {
+      this.#cursor.delete(channel);
+      this.#gap();
+      this.#begin(channel, live);
+    } else this.#told.set(channel, missed.end);
+    this.#tellingOf = channel;
+    this.#telling = new Telling(missed?.deliveries ?? [], {
+      tell: (delivery) => {
+        if (this.#isCurrent(channel, pending)) this.#owner.replay(delivery);
+      },
+      isFull: () => this.#full,
+      whenIdle: (then) => this.#owner.whenIdle(then),
+      told: () => {
+        this.#telling = undefined;
+        this.#release(channel, pending);
+        this.#nextTurn();
+      },
+    });
+    this.#telling.resume();
+  }
+
+  #release(channel: string, pending: Pending): void {
+    if (!this.#isCurrent(channel, pending)) return;
+    this.#pending.delete(channel);
+    for (const delivery of pending.waiting) this.#owner.deliver(delivery);
+  }
+
+  #nextTurn(): void {
+    this.#turns.shift();
+    this.#turns[0]?.();
+  }
+
+  #gap(): void {
+    // Whoever makes this is not ready to write yet.
+    queueMicrotask(() => {
+      if (!this.#over) this.#owner.push(GAP);
+    });
+  }
+
+  /** One frame for all channels that the session comes to in one step. */
+  #announce(): void {
+    if (this.#announces) return;
+    this.#announces = true;
+    queueMicrotask(() => {
+      this.#announces = false;
+      const { token } = this.#cursor;
+      if (!this.#over && token !== undefined) this.#owner.push(tokenFrame(token));
+    });
+  }
+}
+
+function tokenFrame(token: string): FramePiece {
+  return new FramePiece('text', Buffer.from(`{"holdfast-resume":"${token}"}`));
+}

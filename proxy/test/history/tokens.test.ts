@@ -1,0 +1,72 @@
+import { randomBytes } from 'node:crypto';
+import { parseSigKey } from '@holdfast/grip';
+import fc from 'fast-check';
+import t from 'tap';
+import { resumeKey } from '../../dist/history/resume-key.js';
+import { MAX_TOKEN_CHANNELS, ResumeTokens } from '../../dist/history/tokens.js';
+
+const tokens = new ResumeTokens(Buffer.from('key'));
+
+t.test('property: what was written is read, by whoever has the key, and by nobody else', async () => {
+  const position = fc.record({
+    epoch: fc.string({ unit: 'binary', maxLength: 40 }),
+    offset: fc.nat(2 ** 40),
+  });
+  const standings = fc.dictionary(fc.string(), position, { minKeys: 1, maxKeys: 5 });
+  const other = new ResumeTokens(Buffer.from('other'));
+  const same = new ResumeTokens(Buffer.from('key'));
+  fc.assert(
+    fc.property(standings, (channels) => {
+      const standing = new Map(Object.entries(channels).map(([name, at]) => [tokens.tag(name), { ...at }]));
+      const token = tokens.write(standing) as string;
+      // Neither a header nor an event takes everything.
+      if (!/^[\w-]+$/.test(token)) return false;
+      const read = same.read(token);
+      return (
+        other.read(token) === undefined &&
+        [...standing].every(([tag, at]) => {
+          const found = read?.get(tag);
+          return found?.offset === at.offset && found.epoch === Buffer.from(at.epoch).toString();
+        })
+      );
+    }),
+  );
+});
+
+t.test('a token that was changed, cut off or made up is no token', async (t) => {
+  const token = tokens.write(new Map([[tokens.tag('a'), { epoch: 'e', offset: 7 }]])) as string;
+  t.ok(tokens.read(token));
+  for (let i = 0; i < token.length - 1; i++) {
+    const changed = token.slice(0, i) + (token[i] === 'A' ? 'B' : 'A') + token.slice(i + 1);
+    t.equal(tokens.read(changed), undefined, `character ${i}`);
+  }
+  for (const text of ['', '7', token.slice(0, -4), `${token}AAAA`, `${token}=`, 'x'.repeat(100_000), 'ü']) {
+    t.equal(tokens.read(text), undefined);
+  }
+});
+
+t.test('a token says nothing of the names of channels, and is short', async (t) => {
+  const token = tokens.write(new Map([[tokens.tag('secret'), { epoch: 'abcdefgh.1', offset: 1 }]])) as string;
+  t.ok(token.length < 64, `${token.length} characters`);
+  t.notMatch(Buffer.from(token, 'base64url').toString('latin1'), 'secret');
+});
+
+t.test('there is no token for nothing, nor for more channels than it may have', async (t) => {
+  t.equal(tokens.write(new Map()), undefined);
+  const many = (count: number) =>
+    new Map(Array.from({ length: count }, (_, i) => [tokens.tag(`${i}`), { epoch: 'e'.repeat(20), offset: i }]));
+  t.equal(tokens.read(tokens.write(many(MAX_TOKEN_CHANNELS)) as string)?.size, MAX_TOKEN_CHANNELS);
+  t.equal(tokens.write(many(MAX_TOKEN_CHANNELS + 1)), undefined);
+});
+
+t.test('the key: the own one, else from sig_key, else a random one', async (t) => {
+  const none = () => Buffer.alloc(0);
+  const secret = parseSigKey('secret', none);
+  t.same(resumeKey('own', secret), Buffer.from('own'));
+  t.same(resumeKey('', secret), resumeKey('', parseSigKey('secret', none)));
+  t.notSame(resumeKey('', secret), Buffer.from('secret'), 'not sig_key itself');
+  t.notSame(resumeKey('', parseSigKey(randomBytes(8).toString('hex'), none)), resumeKey('', secret));
+  for (const known of [undefined, parseSigKey('changeme', none)]) {
+    t.notSame(resumeKey('', known), resumeKey('', known), 'what everybody knows is no key');
+  }
+});

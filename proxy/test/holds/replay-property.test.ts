@@ -35,6 +35,8 @@ class World {
   #late: (() => void)[] = [];
   #hold: StreamHold | undefined;
   #response = new MemoryResponse();
+  /** The head is out. */
+  #isOpen = false;
   #isWhole = false;
   /** Items that were published before the client ever was there are not its. */
   #since: number | undefined;
@@ -132,15 +134,23 @@ class World {
       relist: () => list,
       lastEventId: this.#id === '' ? undefined : this.#id,
     } as unknown as HoldStart;
-    this.#hold = new StreamHold(start, { holdWritable() {}, holdEnded() {}, holdRetry() {} }, this.#parts);
+    const hold = new StreamHold(start, { holdWritable() {}, holdEnded() {}, holdRetry() {} }, this.#parts);
+    this.#hold = hold;
     this.#isWhole = false;
-    this.#hold.open();
+    this.#isOpen = false;
+    const open = () => {
+      if (hold.isOver) return;
+      hold.open();
+      this.#isOpen = true;
+      if (this.#isWhole) hold.opened();
+    };
+    if (!hold.waits(open)) open();
   }
 
   #body(): void {
     if (this.#isWhole) return;
     this.#isWhole = true;
-    this.#hold?.opened();
+    if (this.#isOpen) this.#hold?.opened();
   }
 
   /** What was written has arrived, and then the connection breaks. */

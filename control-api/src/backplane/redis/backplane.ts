@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../clock.js';
 import { ControlError } from '../../errors.js';
 import type { Log } from '../../log.js';
-import type { Acceptance, Backplane, BackplaneListener, Gap, Message, Position } from '../backplane.js';
+import type { Acceptance, Backplane, BackplaneListener, Message, Position } from '../backplane.js';
 import type { History, HistoryPage, HistoryStart } from '../history.js';
 import { CatchUp } from './catch-up.js';
 import type { RedisTls } from './connection.js';
@@ -72,7 +72,8 @@ export class RedisBackplane implements Backplane, History {
     this.#catchUp = new CatchUp(commands, clock, events);
     const subscribers = () => this.connections.subscribers;
     const sink = (channel: string | undefined) => this.#sinkOf(channel);
-    this.#interest = new Interest({ keys, subscribers, catchUp: this.#catchUp, sink, clock, events, log });
+    const { troubles } = this.connections;
+    this.#interest = new Interest({ keys, subscribers, catchUp: this.#catchUp, sink, clock, events, troubles, log });
     this.#desk = new PublishDesk({
       commands,
       keys,
@@ -172,15 +173,10 @@ export class RedisBackplane implements Backplane, History {
       gap: (gap) => {
         events.gap(gap.reason);
         if (channel === undefined) this.#tell((listener) => listener.onMessage({ type: 'recover' }));
-        else this.#tellGap({ channel, ...gap });
+        else this.#tell((listener) => listener.onGap({ channel, ...gap }));
       },
       filled: (messages) => events.holeFilled(messages),
     };
-  }
-
-  #tellGap(gap: Gap): void {
-    this.#options.log.warn(gap, 'items are lost to this node');
-    this.#tell((listener) => listener.onGap(gap));
   }
 
   #tell(run: (listener: BackplaneListener) => void): void {
@@ -197,7 +193,10 @@ export class RedisBackplane implements Backplane, History {
     const { clock } = this.#options;
     let timer: unknown;
     const late = new Promise<never>((_, reject) => {
-      timer = clock.after(ms, () => reject(new ControlError('ERR_BACKPLANE_UNAVAILABLE', `${this.trouble}.`)));
+      timer = clock.after(ms, () => {
+        const why = [this.trouble ?? 'redis does not answer as it should', this.connections.troubles.last ?? []].flat();
+        reject(new ControlError('ERR_BACKPLANE_UNAVAILABLE', why.join(': ')));
+      });
     });
     try {
       await Promise.race([Promise.all(all), late]);

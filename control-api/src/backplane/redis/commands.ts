@@ -9,6 +9,7 @@ import type { Log } from '../../log.js';
 import type { Connection } from './connection.js';
 import type { RedisEvents } from './events.js';
 import type { Script } from './scripts/script.js';
+import type { TroubleLog } from './trouble-log.js';
 
 /** What {@link RedisCommands} are made of. */
 export interface RedisCommandsOptions {
@@ -16,6 +17,7 @@ export interface RedisCommandsOptions {
   readonly name: string;
   readonly clock: Clock;
   readonly events: RedisEvents;
+  readonly troubles: TroubleLog;
   readonly log: Log;
 }
 
@@ -24,16 +26,18 @@ export class RedisCommands {
   readonly #name: string;
   readonly #clock: Clock;
   readonly #events: RedisEvents;
+  readonly #troubles: TroubleLog;
   readonly #log: Log;
   #connection: Connection | undefined;
   #awaySince: number | undefined;
   #wasReady = false;
   #waiting: Array<() => void> = [];
 
-  constructor({ name, clock, events, log }: RedisCommandsOptions) {
+  constructor({ name, clock, events, troubles, log }: RedisCommandsOptions) {
     this.#name = name;
     this.#clock = clock;
     this.#events = events;
+    this.#troubles = troubles;
     this.#log = log;
     this.#awaySince = clock.now();
   }
@@ -100,10 +104,10 @@ export class RedisCommands {
 
   onDown(error: Error | undefined): void {
     if (this.#awaySince !== undefined) {
-      this.#log.debug({ redis: this.#name, err: error }, 'redis is still away');
+      this.#troubles.warn({ redis: this.#name }, error, 'redis is away');
       return;
     }
     this.#awaySince = this.#clock.now();
-    this.#log.warn({ redis: this.#name, ...(error && { err: error }) }, 'redis is away');
+    this.#troubles.warn({ redis: this.#name }, error, 'redis is away');
   }
 }

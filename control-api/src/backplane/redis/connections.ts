@@ -12,6 +12,7 @@ import type { RedisEvents } from './events.js';
 import type { RedisKeys } from './keys.js';
 import { SubscriberConnection, type SubscriberListener } from './subscriber-connection.js';
 import { SingleSubscriber, type Subscribers } from './subscribers.js';
+import { TroubleLog } from './trouble-log.js';
 import { formatHostPort, type RedisUrl } from './url.js';
 
 /** What {@link RedisConnections} are made of. */
@@ -34,6 +35,8 @@ interface Topic {
 export class RedisConnections {
   readonly keys: RedisKeys;
   readonly commands: RedisCommands;
+  /** For all who have to do with these connections. */
+  readonly troubles: TroubleLog;
   readonly #options: RedisConnectionsOptions;
   readonly #topics = new Map<string, Topic>();
   readonly #known = new WeakSet<SubscriberConnection>();
@@ -44,7 +47,9 @@ export class RedisConnections {
     const { access, keys, clock, events, log } = options;
     this.#options = options;
     this.keys = keys;
-    this.commands = new RedisCommands({ name: describe(access.url), clock, events, log });
+    this.troubles = new TroubleLog(log);
+    const { troubles } = this;
+    this.commands = new RedisCommands({ name: describe(access.url), clock, events, troubles, log });
   }
 
   /** Opens everything; to be called once. The listener does not see topics of {@link listen}. */
@@ -55,7 +60,7 @@ export class RedisConnections {
     const own: SubscriberListener = {
       onUp: (home) => this.#onUp(home, listener),
       onDown: (home, error) => {
-        log.warn({ redis: home.name, ...(error && { err: error }) }, 'the subscriber connection is away');
+        this.troubles.warn({ redis: home.name }, error, 'the subscriber connection is away');
         listener.onDown(home, error);
       },
       onMessage: (topic, payload) => this.#onMessage(topic, payload, listener),
@@ -125,6 +130,7 @@ export class RedisConnections {
     if (this.#known.has(home)) {
       this.#options.events.reconnected('subscriber');
       this.#options.log.info({ redis: home.name }, 'the subscriber connection is there again');
+      if (this.trouble === undefined) this.troubles.over();
     }
     this.#known.add(home);
     listener.onUp(home);
@@ -142,7 +148,7 @@ export class RedisConnections {
       const names = topics.map(({ name }) => name);
       await home.subscribe(names, [], () => {});
     } catch (error) {
-      if (!this.#closed && home.up) this.#options.log.warn({ err: error, redis: home.name }, 'subscribing failed');
+      if (!this.#closed && home.up) this.troubles.warn({ redis: home.name }, error, 'subscribing failed');
     }
   }
 

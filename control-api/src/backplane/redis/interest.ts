@@ -17,6 +17,7 @@ import { CHANNELS_PER_COMMAND, HELD_CHARS, HELD_MESSAGES, LATE_MS, RETRY_MS, UNS
 import type { Standing } from './scripts/positions.js';
 import type { SubscriberConnection } from './subscriber-connection.js';
 import type { Subscribers } from './subscribers.js';
+import type { TroubleLog } from './trouble-log.js';
 import { makeOpening, type Watched } from './watched.js';
 
 /** What {@link Interest} is made of. */
@@ -28,6 +29,7 @@ export interface InterestOptions {
   readonly sink: (channel: string | undefined) => CursorSink<Message>;
   readonly clock: Clock;
   readonly events: RedisEvents;
+  readonly troubles: TroubleLog;
   readonly log: Log;
 }
 
@@ -271,7 +273,7 @@ export class Interest {
   /** With the connection lost, its return repairs everything; otherwise Redis has refused, and is asked again soon. */
   #fail(home: SubscriberConnection, asked: readonly { readonly watched: Watched }[], error: unknown): void {
     if (this.#closed || !home.up) return;
-    this.#options.log.warn({ redis: home.name, err: error, channels: asked.length }, 'subscribing failed');
+    this.#options.troubles.warn({ redis: home.name }, error, 'subscribing failed');
     for (const { watched } of asked) {
       if (watched.home !== home) continue;
       this.#lose(watched);

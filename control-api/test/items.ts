@@ -1,6 +1,7 @@
 /** Items for tests, made the way publishers' items are. */
 import { type Item, parseItem } from '@holdfast/grip';
-import type { ItemMessage, Message } from '../dist/index.js';
+import { IdCache, type ItemMessage, type Message } from '../dist/index.js';
+import { ManualClock } from './manual-clock.js';
 
 /** An item that http-stream holds of `channel` would get. */
 export function streamItem(channel: string, content: string, id?: string): Item {
@@ -15,4 +16,9 @@ export function streamMessage(channel: string, content: string, id = content): I
 /** `channel/id` of items, `recover` of recovers. */
 export function label(message: Message): string {
   return message.type === 'item' ? `${message.item.channel}/${message.id}` : 'recover';
+}
+
+/** What a node that is alone knows of ids: every one, for good. */
+export function rememberedIds(): IdCache {
+  return new IdCache({ clock: new ManualClock(), ttl: 60_000, events: { idsForgotten() {} } });
 }

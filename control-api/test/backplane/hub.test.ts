@@ -1,14 +1,16 @@
 import t from 'tap';
 import type { Acceptance, Backplane, BackplaneListener, Gap, HistoryPage, Message } from '../../dist/index.js';
 import { BackplaneHub, ControlError, historyOf, LocalBackplane, silentLog } from '../../dist/index.js';
-import { streamMessage } from '../items.js';
+import { rememberedIds, streamMessage } from '../items.js';
 import { RecordingListener, RecordingLog } from '../recorder.js';
 import { backplaneContract } from './contract.js';
 
-backplaneContract(t, 'hub', async () => {
-  const hub = new BackplaneHub({ inner: new LocalBackplane(silentLog), log: silentLog });
+const shares = async () => {
+  const hub = new BackplaneHub({ inner: new LocalBackplane(silentLog, rememberedIds()), log: silentLog });
   return { backplanes: [hub.share(), hub.share(), hub.share()], dispose: () => hub.close() };
-});
+};
+
+backplaneContract(t, 'hub', shares, { parts: true });
 
 /** A backplane whose every step is the test's to take. */
 class SlowBackplane implements Backplane {
@@ -159,11 +161,15 @@ t.test('hub: who joins or leaves while an item is handed on is not among those w
 
 t.test('hub: trouble and history are those of the backplane behind', async (t) => {
   const page: HistoryPage = { messages: [], end: { epoch: 'e', offset: 1 }, complete: true };
-  const inner = Object.assign(new SlowBackplane(), { read: () => Promise.resolve(page) });
+  const inner = Object.assign(new SlowBackplane(), {
+    read: () => Promise.resolve(page),
+    head: () => Promise.resolve(page.end),
+  });
   const { hub, one } = await scene(inner);
   inner.trouble = 'away';
   t.strictSame([one.backplane.trouble, hub.trouble], ['away', 'away']);
   t.equal(await historyOf(one.backplane)?.read('a', { afterId: '1' }, 1), page);
+  t.equal(await historyOf(one.backplane)?.head('a'), page.end);
   await one.backplane.close();
   await t.rejects(historyOf(one.backplane)?.read('a', { afterId: '1' }, 1) as Promise<unknown>, {
     code: 'ERR_BACKPLANE_CLOSED',

@@ -1,14 +1,12 @@
 import t from 'tap';
 import { NESTED_MESSAGES_LIMIT } from '../../dist/backplane/local.js';
-import { IdCache, LocalBackplane, silentLog } from '../../dist/index.js';
-import { streamMessage } from '../items.js';
-import { ManualClock } from '../manual-clock.js';
+import { LocalBackplane, silentLog } from '../../dist/index.js';
+import { rememberedIds, streamMessage } from '../items.js';
 import { RecordingListener, RecordingLog } from '../recorder.js';
 import { backplaneContract } from './contract.js';
 
 backplaneContract(t, 'local', async () => {
-  const ids = new IdCache({ clock: new ManualClock(), ttl: 60_000, events: { idsForgotten() {} } });
-  return { backplanes: [new LocalBackplane(silentLog, ids)] };
+  return { backplanes: [new LocalBackplane(silentLog, rememberedIds())] };
 });
 
 async function started(log = new RecordingLog()) {

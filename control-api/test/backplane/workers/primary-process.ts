@@ -1,7 +1,9 @@
 /** A primary in a process of its own: a hub, and links to as many workers as the process that started it speaks for. */
-import { BackplaneHub, LocalBackplane, MessageEncoder, silentLog, WorkerLink } from '../../../dist/index.js';
 
-const hub = new BackplaneHub({ inner: new LocalBackplane(silentLog), log: silentLog });
+import { BackplaneHub, LocalBackplane, MessageEncoder, silentLog, WorkerLink } from '../../../dist/index.js';
+import { rememberedIds } from '../../items.js';
+
+const hub = new BackplaneHub({ inner: new LocalBackplane(silentLog, rememberedIds()), log: silentLog });
 const encoder = new MessageEncoder();
 const clock = {
   now: Date.now,

@@ -33,7 +33,7 @@ async function startWorkers(count: number) {
   return { primary, backplanes, dispose };
 }
 
-backplaneContract(t, 'workers', () => startWorkers(3));
+backplaneContract(t, 'workers', () => startWorkers(3), { parts: true });
 
 t.test('workers: when the primary has gone, everything under way and everything after is rejected', async (t) => {
   const { primary, backplanes, dispose } = await startWorkers(1);

@@ -93,7 +93,7 @@ async function scene({ history = false } = {}) {
   if (history) {
     const messages = [{ ...streamMessage('a', '7'), position: { epoch: 'e', offset: 7 } }];
     const read = () => Promise.resolve({ messages, end: { epoch: 'e', offset: 7 }, complete: true });
-    Object.assign(inner, { read });
+    Object.assign(inner, { read, head: () => Promise.resolve({ epoch: 'e', offset: 7 }) });
   }
   const link = new WorkerLink({ share: inner, port: primary.port, encoder: new MessageEncoder(), clock });
   const backplane = new WorkerBackplane({ port: worker.port, history, log: silentLog });
@@ -185,6 +185,7 @@ t.test('link: history is read through it where there is any', async (t) => {
   const { backplane } = await scene({ history: true });
   const page = await historyOf(backplane)?.read('a', { afterId: '6' }, 10);
   t.match(page, { messages: [{ id: '7', position: { offset: 7 } }], end: { epoch: 'e', offset: 7 }, complete: true });
+  t.strictSame(await historyOf(backplane)?.head('a'), { epoch: 'e', offset: 7 });
   const { backplane: without } = await scene();
   t.equal(historyOf(without), undefined);
 });

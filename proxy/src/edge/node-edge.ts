@@ -3,27 +3,26 @@
  * Does not own: connections (`node-connection`), answers (`node-response`), which heads are acceptable
  * (`request-check`). The only file that imports node's HTTP servers for clients.
  */
-import { chmodSync, chownSync, rmSync, statSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
-import { type AddressInfo, connect, type Socket } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { headerValue } from '@holdfast/grip';
 import type { Clock } from '../clock.js';
 import type { WsAcceptor } from '../websocket/ws-socket.js';
 import type { BoundListener, ClientRequest, Edge, EdgeHandler, Listener } from './edge.js';
-import { EdgeError } from './errors.js';
+import type { EdgeEvents } from './edge-events.js';
+import { FlushQueue } from './flush-queue.js';
+import { asksForWebSocket, checkHandshake, type HandshakeHead } from './handshake-check.js';
+import { listenError } from './listen-error.js';
 import { NodeBody } from './node-body.js';
 import { NodeConnection } from './node-connection.js';
-import { asksForWebSocket, checkHandshake, NodeHandshake, plainHead } from './node-handshake.js';
-import { FlushQueue, NodeResponse } from './node-response.js';
+import { NodeHandshake, plainHead } from './node-handshake.js';
+import { NodeResponse } from './node-response.js';
 import { answerMalformed, answerText } from './refusal.js';
 import { checkRequest, isRefusal, type Refusal, type Target } from './request-check.js';
+import { ownSocketFile, prepareSocketFile } from './socket-file.js';
 import type { KeyPair, TlsCertificates } from './tls-certificates.js';
-import { resolveOwner } from './unix-owner.js';
-
-/** What Linux takes as the path of a unix socket, in bytes; node would cut the rest off and bind to what remains. */
-const MAX_SOCKET_PATH = 107;
 
 /** How the node edge treats its clients. Times in ms. */
 export interface NodeEdgeOptions {
@@ -38,14 +37,6 @@ export interface NodeEdgeOptions {
   readonly halfCloseGrace: number;
   readonly certificates: TlsCertificates;
   readonly sockets: WsAcceptor;
-}
-
-/** What the edge reports to its operator. */
-export interface EdgeEvents {
-  /** A connection was turned away because `maxConnections` were open. */
-  connectionRefused(): void;
-  /** A request was answered by the edge itself because it was malformed; `reason` is node's code or the text sent. */
-  requestRefused(reason: string): void;
 }
 
 /** The clock, identifiers and reports that the edge is given. */
@@ -80,14 +71,14 @@ export class NodeEdge implements Edge {
   async listen(listener: Listener): Promise<BoundListener> {
     const server = listener.tls ? this.#createTls() : createServer(this.#serverOptions());
     this.#prepare(server, listener);
-    if (listener.path !== undefined) await preparePath(listener.path);
+    if (listener.path !== undefined) await prepareSocketFile(listener.path);
     await new Promise<void>((resolve, reject) => {
       server.on('error', (error: NodeJS.ErrnoException) => reject(listenError(error, listener)));
       const done = () => resolve();
       if (listener.path !== undefined) server.listen(listener.path, done);
       else server.listen({ host: listener.host ?? '0.0.0.0', port: listener.port ?? 0, backlog: 4096 }, done);
     });
-    if (listener.path !== undefined) applyOwner(listener);
+    if (listener.path !== undefined) ownSocketFile(listener);
     this.#servers.add(server);
     return bound(listener, server);
   }
@@ -229,7 +220,7 @@ export class NodeEdge implements Edge {
         version: message.httpVersion,
         headers: message.rawHeaders,
       });
-      const refusal = isRefusal(target) ? { ...target, headers: [] } : checkHandshake(message);
+      const refusal = isRefusal(target) ? { ...target, headers: [] } : checkHandshake(headOf(message));
       if (refusal !== undefined) {
         this.#parts.events.requestRefused(refusal.text.trimEnd());
         answerText(response, refusal.status, refusal.text, refusal.headers);
@@ -306,6 +297,11 @@ function continuation(answer: ServerResponse, response: NodeResponse): () => voi
   };
 }
 
+/** What decides about a handshake. */
+function headOf(message: IncomingMessage): HandshakeHead {
+  return { method: message.method as string, version: message.httpVersion, headers: message.rawHeaders };
+}
+
 function describe(error: NodeJS.ErrnoException): string {
   const text = error.message.replace(/^Parse Error: /, '');
   return text.charAt(0).toLowerCase() + text.slice(1);
@@ -327,40 +323,4 @@ function bound(listener: Listener, server: Server): BoundListener {
   const { port, address, family } = server.address() as AddressInfo;
   const host = family === 'IPv6' ? `[${address}]` : address;
   return { ...listener, port, url: `${listener.tls ? 'https' : 'http'}://${host}:${port}` };
-}
-
-function listenError(error: NodeJS.ErrnoException, listener: Listener): EdgeError {
-  const where = listener.path ?? `${listener.host ?? '0.0.0.0'}:${listener.port}`;
-  if (error.code === 'EADDRINUSE') {
-    return new EdgeError('ERR_EDGE_PORT_IN_USE', `cannot listen on ${where}: it is in use`, { cause: error });
-  }
-  const why =
-    error.code === 'EACCES' ? 'no permission' : error.code === 'EADDRNOTAVAIL' ? 'no such address' : error.message;
-  return new EdgeError('ERR_EDGE_LISTEN', `cannot listen on ${where}: ${why}`, { cause: error });
-}
-
-/** A socket file that a dead process left behind would make `listen` fail for ever; one that answers is in use. */
-async function preparePath(path: string): Promise<void> {
-  if (Buffer.byteLength(path) > MAX_SOCKET_PATH) {
-    const text = `cannot listen on ${path}: the path is longer than ${MAX_SOCKET_PATH} bytes`;
-    throw new EdgeError('ERR_EDGE_LISTEN', text);
-  }
-  if (!statSync(path, { throwIfNoEntry: false })?.isSocket()) return;
-  const stale = await new Promise<boolean>((resolve) => {
-    const probe = connect(path);
-    probe.once('connect', () => resolve(false));
-    probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'ECONNREFUSED'));
-    probe.once('close', () => resolve(false));
-    probe.once('connect', () => probe.destroy());
-  });
-  if (stale) rmSync(path, { force: true });
-}
-
-function applyOwner(listener: Listener): void {
-  const path = listener.path as string;
-  if (listener.mode !== undefined) chmodSync(path, listener.mode);
-  if (listener.user !== undefined || listener.group !== undefined) {
-    const owner = resolveOwner(listener.user, listener.group);
-    chownSync(path, owner.uid, owner.gid);
-  }
 }

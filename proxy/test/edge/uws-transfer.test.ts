@@ -66,27 +66,28 @@ for (const when of ['while it waits', 'in the silence after it']) {
   });
 }
 
-for (const length of [6 * 2 ** 20, undefined]) {
-  const how = length === undefined ? 'chunked' : 'of known length';
-  t.test(`a slow download, ${how}, is not cut and not cut short`, { timeout: 60_000 }, async (t) => {
+for (const how of ['of known length', 'chunked'] as const) {
+  t.test(`answers ${how} that end while their client does not read arrive whole`, { timeout: 60_000 }, async (t) => {
     const { send } = await serve(t);
-    const { client, taken } = await send(head('GET', '/'));
-    const size = 6 * 2 ** 20;
-    taken.start(length);
-    taken.response.write(Buffer.alloc(size, 'x'));
-    taken.response.end();
-    const began = Date.now();
-    // 400 KB in each second: longer than the library's patience from one moment to the next at which the socket has room.
-    while (client.receivedBytes < size && Date.now() - began < 30_000) {
-      client.resume();
-      const goal = client.receivedBytes + 40_000;
-      await until(() => client.receivedBytes >= goal || client.receivedBytes >= size);
+    const answered = async (size: number) => {
+      const { client, taken } = await send(head('GET', '/'));
       client.pause();
-      await delay(100);
+      taken.start(how === 'chunked' ? undefined : size);
+      taken.response.write(Buffer.alloc(size, 'x'));
+      taken.response.end();
+      return { client, taken, size };
+    };
+    const probe = await answered(32 * 2 ** 20);
+    // What the sockets take: answers of about this length end with their last bytes here, in the library, or on the wire.
+    const room = probe.size - (await settled(() => probe.taken.response.waiting));
+    const sizes = Array.from({ length: 16 }, (_, i) => room + (i - 8) * 4_000);
+    const answers = [probe, ...(await Promise.all(sizes.map(answered)))];
+    await delay(LONG_MS);
+    for (const { client, size } of answers) {
+      client.resume();
+      const answer = await client.answer();
+      t.strictSame([answer.body.length, answer.whole], [size, true]);
     }
-    client.resume();
-    const answer = await client.answer();
-    t.strictSame([answer.body.length, answer.whole, taken.gones], [size, true, 0]);
   });
 }
 

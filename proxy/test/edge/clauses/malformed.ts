@@ -139,20 +139,16 @@ const refusedRequests: readonly Refused[] = [
 ];
 
 const refusals = refusedRequests.map(
-  ({ name, says, bytes, status = 400, text = /^Failed to parse request: \S.*\n$/ }): Clause => ({
+  ({ name, says, bytes }): Clause => ({
     name: `refuses-${name}`,
-    says: `${says}: refused, and nothing sent after it is served`,
+    says: `${says}: refused, and neither it nor anything sent after it is served`,
     run: async (t, scene) => {
       const client = await scene.connect();
       void client.write(bytes);
       const answer = await client.answer();
-      t.equal(answer.status, status);
-      t.match(answer.body.toString(), text);
-      t.equal(answer.header('content-type'), 'text/plain');
-      t.equal(answer.header('connection'), 'close');
+      t.match(String(answer.status), /^(400|501|505)$/);
       t.equal(await client.closed(), 'fin');
       t.equal(client.received.length, 0, 'one answer only');
-      t.equal(scene.refused.length, 1, 'reported once');
       const smuggling = await scene.connect();
       void smuggling.write(`${bytes}${head('GET', '/smuggled')}`);
       await smuggling.closed();
@@ -166,6 +162,23 @@ const refusals = refusedRequests.map(
 /** Requests that are refused. */
 export const malformedClauses: readonly Clause[] = [
   ...refusals,
+  {
+    name: 'refusals-told',
+    says: 'a refusal has the right status, says in its body what is wrong, and is reported',
+    run: async (t, scene) => {
+      for (const { says, bytes, status = 400, text = /^Failed to parse request: \S.*\n$/ } of refusedRequests) {
+        const client = await scene.connect();
+        const reported = scene.refused.length;
+        void client.write(bytes);
+        const answer = await client.answer();
+        t.equal(answer.status, status, says);
+        t.match(answer.body.toString(), text);
+        t.equal(answer.header('content-type'), 'text/plain');
+        t.equal(answer.header('connection'), 'close');
+        t.equal(scene.refused.length, reported + 1, 'once');
+      }
+    },
+  },
   {
     name: 'refuses-version-2',
     says: 'a version other than 1.0 and 1.1 is answered 505, or 400 where the version decides how to parse',

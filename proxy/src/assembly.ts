@@ -12,9 +12,10 @@ import type { SubscriberParts } from './channels/subscriber-parts.js';
 import { realClock } from './clock.js';
 import type { Config, ForwardConfig } from './config/config.js';
 import type { Edge, EdgeHandler } from './edge/edge.js';
-import { EdgeError } from './edge/errors.js';
 import { NodeEdge } from './edge/node-edge.js';
 import { TlsCertificates } from './edge/tls-certificates.js';
+import { UwsEdge } from './edge/uws-edge.js';
+import { loadUws } from './edge/uws-library.js';
 import { makeReplay } from './history/make-replay.js';
 import type { ReplayParts } from './history/replay-parts.js';
 import type { HoldParts } from './holds/hold.js';
@@ -146,39 +147,36 @@ function makeEdge(
   { metrics, instance, isShared }: Surroundings,
   handler: EdgeHandler,
 ): Edge {
-  if (client.edge === 'uws') {
-    throw new EdgeError('ERR_EDGE_UNAVAILABLE', 'edge uws: this version has only the node edge; use edge: node');
-  }
   const tlsLog = log.child('tls');
   const edgeLog = log.child('edge');
   let requests = 0;
-  return new NodeEdge(
-    handler,
-    {
-      maxHeaderBytes: client.headMax,
-      maxConnections: client.connectionsMax,
-      keepAliveTimeout: client.keepAliveTimeoutMs,
-      headerTimeout: client.headerTimeoutMs,
-      halfCloseGrace: client.halfCloseGraceMs,
-      isShared,
-      certificates: new TlsCertificates(client.tlsCertsDir, (error) => tlsLog.error({ err: error }, error.message)),
-      sockets: new WsAcceptor({ maxMessage: client.messageMax, compression: client.compression }),
-    },
-    {
-      clock: realClock,
-      nextId: () => `${instance}-${(++requests).toString(36)}`,
-      events: {
-        connectionRefused: () => {
-          metrics.connectionRefused();
-          edgeLog.warn({}, `client_maxconn (${client.connectionsMax}) reached: connection closed`);
-        },
-        requestRefused: (reason) => {
-          metrics.requestRefused();
-          edgeLog.debug({ reason }, 'malformed request refused');
-        },
+  const parts = {
+    clock: realClock,
+    nextId: () => `${instance}-${(++requests).toString(36)}`,
+    events: {
+      connectionRefused: () => {
+        metrics.connectionRefused();
+        edgeLog.warn({}, `client_maxconn (${client.connectionsMax}) reached: connection closed`);
+      },
+      requestRefused: (reason: string) => {
+        metrics.requestRefused();
+        edgeLog.debug({ reason }, 'malformed request refused');
       },
     },
-  );
+  };
+  const certificates = new TlsCertificates(client.tlsCertsDir, (error) => tlsLog.error({ err: error }, error.message));
+  const limits = { maxHeaderBytes: client.headMax, maxConnections: client.connectionsMax, certificates };
+  const sockets = { maxMessage: client.messageMax, compression: client.compression };
+  if (client.edge === 'uws') {
+    const options = { ...limits, ...sockets, sharesPorts: isShared };
+    return new UwsEdge(loadUws(2 * client.headMax), handler, options, parts);
+  }
+  const times = {
+    keepAliveTimeout: client.keepAliveTimeoutMs,
+    headerTimeout: client.headerTimeoutMs,
+    halfCloseGrace: client.halfCloseGraceMs,
+  };
+  return new NodeEdge(handler, { ...limits, ...times, isShared, sockets: new WsAcceptor(sockets) }, parts);
 }
 
 function makeSockJs({ client, forward }: Config, { sessions, events }: RequestParts, isShared: boolean): SockJs {

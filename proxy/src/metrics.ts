@@ -9,7 +9,7 @@ import type { ReleaseCause } from './channels/sequencer.js';
 import type { SubscriberKind } from './channels/subscriber.js';
 import type { DropReason, SubscriberEvents } from './channels/subscriber-parts.js';
 import type { CloseReason } from './close-reasons.js';
-import type { EdgeEvents } from './edge/node-edge.js';
+import type { EdgeEvents } from './edge/edge-events.js';
 import type { ReplayEvents } from './history/replay-parts.js';
 
 /** The series of one process, or of several together, at one moment: plain data. */

@@ -11,15 +11,18 @@ import { headerValue } from '@holdfast/grip';
 import type { Clock } from '../clock.js';
 import type { WsAcceptor } from '../websocket/ws-socket.js';
 import type { BoundListener, ClientRequest, Edge, EdgeHandler, Listener } from './edge.js';
-import { EdgeError } from './errors.js';
+import type { EdgeEvents } from './edge-events.js';
+import { FlushQueue } from './flush-queue.js';
+import { asksForWebSocket, checkHandshake, type HandshakeHead } from './handshake-check.js';
+import { listenError } from './listen-error.js';
 import { NodeBody } from './node-body.js';
 import { NodeConnection } from './node-connection.js';
-import { asksForWebSocket, checkHandshake, NodeHandshake, plainHead } from './node-handshake.js';
-import { FlushQueue, NodeResponse } from './node-response.js';
+import { NodeHandshake, plainHead } from './node-handshake.js';
+import { NodeResponse } from './node-response.js';
 import { answerMalformed, answerText } from './refusal.js';
 import { checkRequest, isRefusal, type Refusal, type Target } from './request-check.js';
+import { ownSocketFile, prepareSocketFile } from './socket-file.js';
 import type { KeyPair, TlsCertificates } from './tls-certificates.js';
-import { applyOwner, preparePath } from './unix-path.js';
 
 /** How the node edge treats its clients. Times in ms. */
 export interface NodeEdgeOptions {
@@ -36,14 +39,6 @@ export interface NodeEdgeOptions {
   readonly isShared?: boolean;
   readonly certificates: TlsCertificates;
   readonly sockets: WsAcceptor;
-}
-
-/** What the edge reports to its operator. */
-export interface EdgeEvents {
-  /** A connection was turned away because `maxConnections` were open. */
-  connectionRefused(): void;
-  /** A request was answered by the edge itself because it was malformed; `reason` is node's code or the text sent. */
-  requestRefused(reason: string): void;
 }
 
 /** The clock, identifiers and reports that the edge is given. */
@@ -78,14 +73,14 @@ export class NodeEdge implements Edge {
   async listen(listener: Listener): Promise<BoundListener> {
     const server = listener.tls ? this.#createTls() : createServer(this.#serverOptions());
     this.#prepare(server, listener);
-    if (listener.path !== undefined && !this.#options.isShared) await preparePath(listener.path);
+    if (listener.path !== undefined && !this.#options.isShared) await prepareSocketFile(listener.path);
     await new Promise<void>((resolve, reject) => {
       server.on('error', (error: NodeJS.ErrnoException) => reject(listenError(error, listener)));
       const done = () => resolve();
       if (listener.path !== undefined) server.listen(listener.path, done);
       else server.listen({ host: listener.host ?? '0.0.0.0', port: listener.port ?? 0, backlog: 4096 }, done);
     });
-    if (listener.path !== undefined) applyOwner(listener);
+    if (listener.path !== undefined) ownSocketFile(listener);
     this.#servers.add(server);
     return bound(listener, server);
   }
@@ -240,7 +235,7 @@ export class NodeEdge implements Edge {
         version: message.httpVersion,
         headers: message.rawHeaders,
       });
-      const refusal = isRefusal(target) ? { ...target, headers: [] } : checkHandshake(message);
+      const refusal = isRefusal(target) ? { ...target, headers: [] } : checkHandshake(headOf(message));
       if (refusal !== undefined) {
         this.#parts.events.requestRefused(refusal.text.trimEnd());
         answerText(response, refusal.status, refusal.text, refusal.headers);
@@ -317,6 +312,11 @@ function continuation(answer: ServerResponse, response: NodeResponse): () => voi
   };
 }
 
+/** What decides about a handshake. */
+function headOf(message: IncomingMessage): HandshakeHead {
+  return { method: message.method as string, version: message.httpVersion, headers: message.rawHeaders };
+}
+
 function describe(error: NodeJS.ErrnoException): string {
   const text = error.message.replace(/^Parse Error: /, '');
   return text.charAt(0).toLowerCase() + text.slice(1);
@@ -338,14 +338,4 @@ function bound(listener: Listener, server: Server): BoundListener {
   const { port, address, family } = server.address() as AddressInfo;
   const host = family === 'IPv6' ? `[${address}]` : address;
   return { ...listener, port, url: `${listener.tls ? 'https' : 'http'}://${host}:${port}` };
-}
-
-function listenError(error: NodeJS.ErrnoException, listener: Listener): EdgeError {
-  const where = listener.path ?? `${listener.host ?? '0.0.0.0'}:${listener.port}`;
-  if (error.code === 'EADDRINUSE') {
-    return new EdgeError('ERR_EDGE_PORT_IN_USE', `cannot listen on ${where}: it is in use`, { cause: error });
-  }
-  const why =
-    error.code === 'EACCES' ? 'no permission' : error.code === 'EADDRNOTAVAIL' ? 'no such address' : error.message;
-  return new EdgeError('ERR_EDGE_LISTEN', `cannot listen on ${where}: ${why}`, { cause: error });
 }

@@ -1,71 +1,17 @@
 /**
- * Owns: WebSocket handshakes of the node edge: which are valid, and answering them. Does not own: the socket after the 101.
+ * Owns: answering the WebSocket handshakes of the node edge. Does not own: which are valid (`handshake-check`), or the
+ * socket after the 101.
  */
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { headerValue, headerValues, type RawHeaders } from '@holdfast/grip';
+import type { RawHeaders } from '@holdfast/grip';
 import type { MessageSocket } from '../websocket/message-socket.js';
 import type { WsAcceptor } from '../websocket/ws-socket.js';
-import { clientHeaders } from './client-headers.js';
 import type { ClientHandshake } from './edge.js';
+import type { FlushQueue } from './flush-queue.js';
+import { acceptedHeaders } from './handshake-check.js';
 import type { NodeConnection } from './node-connection.js';
-import { type FlushQueue, NodeResponse } from './node-response.js';
-
-/** A refused handshake: what the client is told. */
-export interface HandshakeRefusal {
-  readonly status: number;
-  readonly text: string;
-  readonly headers: RawHeaders;
-}
-
-/** 16 bytes in base64 (RFC 6455 §4.1). */
-const KEY = /^[+/0-9A-Za-z]{22}==$/;
-
-/** Fields that may not be repeated (RFC 6455 §11.3). */
-const ONCE = ['Upgrade', 'Sec-WebSocket-Key', 'Sec-WebSocket-Version'] as const;
-
-const HANDSHAKE = new Set([
-  'sec-websocket-accept',
-  'sec-websocket-extensions',
-  'sec-websocket-key',
-  'sec-websocket-version',
-]);
-
-const invalid = (why: string): HandshakeRefusal => ({
-  status: 400,
-  text: `Request contained an Upgrade header with value "websocket" but the request was not a valid WebSocket request: ${why}.\n`,
-  headers: [],
-});
-
-/** Whether a request asks for a WebSocket: by its Upgrade field, compared without case as RFC 9110 §7.8 has it. */
-export function asksForWebSocket(headers: RawHeaders): boolean {
-  const upgrade = headerValue(headers, 'upgrade');
-  return upgrade !== undefined && upgrade.trim().toLowerCase() === 'websocket';
-}
-
-/** Checks a handshake by RFC 6455 §4.2.1; undefined when it is valid. */
-export function checkHandshake(message: IncomingMessage): HandshakeRefusal | undefined {
-  const { rawHeaders } = message;
-  if (message.method !== 'GET') return invalid(`the method is ${message.method}, not GET`);
-  if (message.httpVersion !== '1.1') return invalid('it is not HTTP/1.1');
-  for (const name of ONCE)
-    if (headerValues(rawHeaders, name.toLowerCase()).length > 1) return invalid(`it has more than one ${name}`);
-  const key = headerValue(rawHeaders, 'sec-websocket-key');
-  if (key === undefined) return invalid('it has no Sec-WebSocket-Key');
-  if (!KEY.test(key.trim())) return invalid('its Sec-WebSocket-Key is not 16 bytes in base64');
-  const length = headerValue(rawHeaders, 'content-length');
-  if (headerValue(rawHeaders, 'transfer-encoding') !== undefined || (length !== undefined && Number(length) !== 0)) {
-    return invalid('it has a body');
-  }
-  const version = headerValue(rawHeaders, 'sec-websocket-version');
-  if (version === undefined) return invalid('it has no Sec-WebSocket-Version');
-  if (version.trim() === '13') return undefined;
-  return {
-    status: 426,
-    text: `WebSocket version ${version.trim()} is not supported, version 13 is.\n`,
-    headers: ['Sec-WebSocket-Version', '13', 'Upgrade', 'websocket'],
-  };
-}
+import { NodeResponse } from './node-response.js';
 
 /** A handshake under way on a socket that node has handed over. */
 export class NodeHandshake implements ClientHandshake {
@@ -107,12 +53,7 @@ export class NodeHandshake implements ClientHandshake {
     if (this.response.over || socket.destroyed) return undefined;
     this.response.response.detachSocket(socket);
     this.#connection.handOver();
-    const kept: string[] = [];
-    const allowed = clientHeaders(headers);
-    for (let i = 0; i < allowed.length; i += 2) {
-      const name = allowed[i] as string;
-      if (!HANDSHAKE.has(name.toLowerCase())) kept.push(name, allowed[i + 1] as string);
-    }
+    const kept = acceptedHeaders(headers);
     if (extensions !== undefined) kept.push('Sec-WebSocket-Extensions', extensions);
     return this.#acceptor.accept(this.#message, socket, this.#early, kept);
   }

@@ -13,6 +13,8 @@ export interface KeyPair {
   readonly cert: Buffer;
   readonly key: Buffer;
   readonly context: SecureContext;
+  readonly certFile: string;
+  readonly keyFile: string;
 }
 
 interface Loaded {
@@ -63,7 +65,7 @@ export class TlsCertificates {
     if (known !== undefined && known.stamp === stamp) return known.pair;
     try {
       const pem = { cert: readFileSync(certificate), key: readFileSync(key) };
-      const pair = { ...pem, context: createSecureContext(pem) };
+      const pair = { ...pem, context: createSecureContext(pem), certFile: certificate, keyFile: key };
       this.#loaded.set(base, { stamp, pair });
       return pair;
     } catch (cause) {

@@ -17,9 +17,12 @@ import {
 import type { Readiness } from '../admin.js';
 import { realClock, type Timer } from '../clock.js';
 import type { Config } from '../config/config.js';
+import type { Listen } from '../config/listen.js';
 import type { Serving } from '../control-plane.js';
 import type { DataPlaneLoad } from '../data-plane.js';
-import { preparePath } from '../edge/unix-path.js';
+import { EdgeError } from '../edge/errors.js';
+import { freePort } from '../edge/free-port.js';
+import { prepareSocketFile } from '../edge/socket-file.js';
 import type { Metrics, MetricsSnapshot } from '../metrics.js';
 import { readRoutes } from '../routes/routes-source.js';
 import { RestartPause } from './restart-pause.js';
@@ -57,7 +60,7 @@ export class WorkerPool implements Serving {
     refresh: async (whom) => (await this.#askAll<boolean>('refresh', whom)).includes(true),
   };
   readonly #options: WorkerPoolOptions;
-  readonly #config: Config;
+  #config: Config;
   readonly #places: readonly Place[];
   readonly #encoder = new MessageEncoder();
   readonly #instance = randomBytes(3).toString('hex');
@@ -85,7 +88,7 @@ export class WorkerPool implements Serving {
 
   /** Starts all; rejects with the first failure: what keeps one from serving, such as a port in use, keeps all. */
   async start(): Promise<readonly string[]> {
-    for (const { path } of this.#config.client.sockets) await preparePath(path);
+    this.#config = await this.#settleListeners();
     cluster.setupPrimary({
       exec: fileURLToPath(new URL('./worker-main.js', import.meta.url)),
       args: [],
@@ -101,6 +104,28 @@ export class WorkerPool implements Serving {
 
   reload(): void {
     this.#tellAll('reload');
+  }
+
+  /**
+   * The listeners as all workers can have them. With the node edge the primary binds them; with uws each worker binds them
+   * itself, beside the others (SO_REUSEPORT), so that a port that the system is to choose must be chosen before.
+   */
+  async #settleListeners(): Promise<Config> {
+    const { client } = this.#config;
+    if (client.edge !== 'uws') {
+      for (const { path } of client.sockets) await prepareSocketFile(path);
+      return this.#config;
+    }
+    if (client.sockets.length > 0) {
+      throw new EdgeError(
+        'ERR_EDGE_UNAVAILABLE',
+        'edge uws: workers cannot share local_ports; use edge: node, or workers: 1',
+      );
+    }
+    const settle = async (listen: Listen): Promise<Listen> =>
+      listen.port === 0 ? { ...listen, port: await freePort(listen.host) } : listen;
+    const [http, https] = await Promise.all([client.http, client.https].map((all) => Promise.all(all.map(settle))));
+    return { ...this.#config, client: { ...client, http: http ?? [], https: https ?? [] } };
   }
 
   async stop(): Promise<void> {

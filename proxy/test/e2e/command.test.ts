@@ -60,7 +60,6 @@ t.test('what is wrong with the configuration is one clear line on standard error
     [['--config', 'a'], { a: '[proxy]\nroutesfile=gone\n' }, /^holdfast: cannot read routes file \.\/gone: ENOENT\n$/],
     [['--config', 'a', '--port', 'x'], { a: 'debug: true\n' }, /^--port: expected [^\n]*, got "x"\n$/],
     [['--config', 'a', '--logfile', '.'], { a: 'debug: true\n' }, /^cannot write the log to \.: EISDIR\n$/],
-    [['--config', 'a', '--edge', 'uws'], { a: 'debug: true\n' }, /^holdfast: edge uws: [^\n]+\n$/],
   ] as const;
   const results = await Promise.all(cases.map(([args, files]) => run(t, args, files)));
   for (const [i, [args, , expected]] of cases.entries()) {

@@ -134,7 +134,9 @@ export function runHoldfast(t: Test, options: HoldfastOptions & { readonly direc
   const [first, ...others] = manyFiles
     ? ['sh', '-c', 'ulimit -n "$(ulimit -Hn)"; exec "$0" "$@"', ...whole]
     : (whole as [string, ...string[]]);
-  return startChild(t, { command: first as string, args: others, cwd: directory, env });
+  const { TEST_EDGE: edge } = process.env;
+  const edgeEnv = edge === undefined ? {} : { HOLDFAST_EDGE: edge };
+  return startChild(t, { command: first as string, args: others, cwd: directory, env: { ...edgeEnv, ...env } });
 }
 
 /** Starts the command and waits for the line that ends in `started`. It ends with the test. */

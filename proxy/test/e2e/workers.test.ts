@@ -328,3 +328,25 @@ t.test('a route with sockjs is warned of: WebSockets are served, sessions over H
   client.send('["hello"]');
   t.equal(await client.text(), 'a["hello"]');
 });
+
+t.test('the uws edge: workers share one port, and replace each other', async (t) => {
+  const { holdfast } = await start(t, { settings: { edge: 'uws' } });
+  t.equal(pidsOf(holdfast).length, WORKERS);
+  const streams = await openStreams(t, holdfast, 20);
+  await holdfast.publish(streamItem('room', 'one\n'));
+  await Promise.all(streams.map((stream) => stream.until('one\n')));
+  process.kill(pidsOf(holdfast)[0] as number, 'SIGKILL');
+  await holdfast.record('of the next', ({ msg }) => msg === 'worker serves clients');
+  const later = await openStreams(t, holdfast, 10);
+  await holdfast.publish(streamItem('room', 'two\n'));
+  await Promise.all(later.map((stream) => stream.until('two\n')));
+  for (const stream of later) t.equal(stream.text, '[open]\ntwo\n');
+});
+
+t.test('the uws edge: a unix socket cannot be shared, which is said at the start', async (t) => {
+  const directory = newDirectory(t);
+  const args = ['--route', '* test', '--workers', '2', '--edge', 'uws', '--port', '127.0.0.1:0', '--control-port', '0'];
+  const child = runHoldfast(t, { directory, args: [...args, '--local-ports', join(directory, 'clients')] });
+  t.match(await child.exited, { code: 1 });
+  t.equal(child.stderr, 'holdfast: edge uws: workers cannot share local_ports; use edge: node, or workers: 1\n');
+});

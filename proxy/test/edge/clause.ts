@@ -1,41 +1,11 @@
 /**
- * Owns: what a clause of the `Edge` contract is, what an edge may declare itself unable to do, and the scene in which a
- * clause is played. Does not own: the clauses.
+ * Owns: what a clause of the `Edge` contract is, and the scene in which it is played. Does not own: the clauses.
  */
 import type { Test } from 'tap';
 import { ManualClock } from '../../dist/clock.js';
 import type { BoundListener, Edge, EdgeHandler } from '../../dist/edge/edge.js';
 import { RawClient } from './raw-client.js';
 import { ScriptedHandler, type Taken } from './scripted-handler.js';
-
-/**
- * What an edge may be unable to do, in the words of its users. The documentation of the edges is made from this table
- * and the results of the clauses that need an entry.
- */
-export const capabilities = {
-  'absolute-form': 'serves absolute-form request targets',
-  'answer-order': 'answers pipelined requests in order when answers take time',
-  'body-limits': 'refuses ambiguous body framing',
-  'chunk-extensions': 'accepts chunk extensions in request bodies',
-  'connect-refused': 'answers CONNECT with 501',
-  'continue-on-read': 'sends 100 Continue only when the origin wants the body',
-  'early-head': 'sends a response head before the first body byte',
-  'error-texts': 'says in the body why a request is refused',
-  'half-close': 'answers clients that have closed their sending side',
-  'header-bytes': 'passes header values byte by byte',
-  'header-case': 'passes header names in their case',
-  'http-1.0': 'serves HTTP/1.0 clients',
-  information: 'passes 1xx answers on',
-  'leading-crlf': 'ignores an empty line before a request',
-  'no-date': 'adds no Date of its own',
-  'options-asterisk': 'answers OPTIONS *',
-  'reset-until-close': 'resets a broken answer that only the close delimits',
-  'request-trailers': 'accepts trailers after request bodies',
-  timeouts: 'keeps the configured time limits',
-} as const;
-
-/** Something that an edge may be unable to do. */
-export type Capability = keyof typeof capabilities;
 
 /** Limits of the edge under test. Times in ms. */
 export interface EdgeLimits {
@@ -71,7 +41,6 @@ export type MakeEdge = (surroundings: EdgeSurroundings) => Edge;
 export interface Clause {
   readonly name: string;
   readonly says: string;
-  readonly needs?: Capability;
   readonly limits?: Partial<EdgeLimits>;
   readonly run: (t: Test, scene: Scene) => Promise<void>;
 }

@@ -2,7 +2,7 @@
  * The contract of `Edge` as tests. Every implementation runs it; what is particular to one is tested beside it.
  */
 import type { Test } from 'tap';
-import { type Capability, type Clause, capabilities, type MakeEdge, Scene } from './clause.js';
+import { type Clause, type MakeEdge, Scene } from './clause.js';
 import { abortClauses } from './clauses/abort.js';
 import { answerClauses } from './clauses/answer.js';
 import { bodyClauses } from './clauses/body.js';
@@ -12,6 +12,7 @@ import { leavingClauses } from './clauses/leaving.js';
 import { malformedClauses } from './clauses/malformed.js';
 import { orderClauses } from './clauses/order.js';
 import { requestClauses } from './clauses/request.js';
+import { tryClause } from './verdict.js';
 
 /** Every clause, in the order in which they are tried. Names are unique. */
 export const clauses: readonly Clause[] = [
@@ -29,22 +30,55 @@ export const clauses: readonly Clause[] = [
 /** A clause that waits for what never comes ends here, so that the others are still tried. */
 const CLAUSE_LIMIT_MS = 10_000;
 
+/** After so long a clause that is not expected to be kept counts as not kept. */
+const LIMIT_MS = 1_500;
+
+/** So many of those are tried at a time: most of them wait for what does not come. */
+const AT_ONCE = 8;
+
+/** Something that an edge cannot do. */
+export interface EdgeLimit {
+  /** In the words of its users. */
+  readonly what: string;
+  /** What happens instead, and why. */
+  readonly why: string;
+  /** The names of all clauses that are not kept because of it. */
+  readonly clauses: readonly string[];
+}
+
 /** An edge under test. */
 export interface EdgeUnderTest {
   readonly make: MakeEdge;
-  /** What it cannot do, each with the reason: the clauses that need it are skipped, and say so. */
-  readonly missing?: Partial<Record<Capability, string>>;
+  readonly limits?: readonly EdgeLimit[];
 }
 
-/** Runs every clause on a fresh edge. Titles are `<edge>: <clause>: <what it says>`. */
-export function edgeContract(t: Test, name: string, { make, missing = {} }: EdgeUnderTest): void {
+/**
+ * Runs every clause on a fresh edge; titles are `<edge>: <clause>: <what it says>`. Clauses that a limit names are tried too,
+ * and have to fail: so the list of limits stays true.
+ */
+export function edgeContract(t: Test, name: string, { make, limits = [] }: EdgeUnderTest): void {
   t.setTimeout(clauses.length * CLAUSE_LIMIT_MS);
+  const beyond = new Map(limits.flatMap((limit) => limit.clauses.map((clause) => [clause, limit])));
   for (const clause of clauses) {
-    const reason = clause.needs && missing[clause.needs];
-    const skip =
-      reason === undefined ? false : `${clause.needs} (${capabilities[clause.needs as Capability]}): ${reason}`;
-    t.test(`${name}: ${clause.name}: ${clause.says}`, { skip, timeout: CLAUSE_LIMIT_MS }, async (t) => {
+    if (beyond.delete(clause.name)) continue;
+    t.test(`${name}: ${clause.name}: ${clause.says}`, { timeout: CLAUSE_LIMIT_MS }, async (t) => {
       await clause.run(t, await Scene.open(t, make, clause.limits));
+    });
+  }
+  t.test(`${name}: limits name clauses that exist, each once`, async (t) => {
+    t.strictSame([...beyond.keys()], []);
+    const names = limits.flatMap((limit) => limit.clauses);
+    t.equal(new Set(names).size, names.length);
+  });
+  for (const limit of limits) {
+    t.test(`${name}: cannot: ${limit.what}`, { timeout: CLAUSE_LIMIT_MS * limit.clauses.length }, async (t) => {
+      const waiting = clauses.filter((clause) => limit.clauses.includes(clause.name));
+      const tryAll = async () => {
+        for (let clause = waiting.shift(); clause !== undefined; clause = waiting.shift()) {
+          t.not(await tryClause(clause, make, LIMIT_MS), 'kept', `${clause.name} is not kept`);
+        }
+      };
+      await Promise.all(Array.from({ length: AT_ONCE }, tryAll));
     });
   }
 }

@@ -1,12 +1,11 @@
-/** Owns: a node edge whose WebSocket handshakes are in the test's hands. Does not own: what comes after the 101. */
+/** Owns: an edge whose WebSocket handshakes are in the test's hands. Does not own: what comes after the 101. */
 import type { Socket } from 'node:net';
 import type { Test } from 'tap';
 import { ManualClock } from '../../dist/clock.js';
-import type { ClientHandshake, ClientRequest, ResponseOwner } from '../../dist/edge/edge.js';
-import type { NodeEdge } from '../../dist/edge/node-edge.js';
-import { TlsCertificates } from '../../dist/edge/tls-certificates.js';
+import type { ClientHandshake, ClientRequest, Edge, ResponseOwner } from '../../dist/edge/edge.js';
 import { connected } from '../websocket/raw-socket.js';
-import { nodeEdge } from './node-edge-maker.js';
+import type { MakeEdge } from './clause.js';
+import { makeNodeEdge } from './node-edge-maker.js';
 import { ScriptedHandler } from './scripted-handler.js';
 
 /** A handshake that waits for its answer. */
@@ -56,12 +55,12 @@ export class HandshakeScene {
   readonly handler = new HandshakeHandler();
   readonly clock = new ManualClock();
   readonly refused: string[] = [];
-  readonly edge: NodeEdge;
+  readonly edge: Edge;
   readonly limits;
   port = 0;
   readonly #t: Test;
 
-  private constructor(t: Test, keepAliveTimeout: number) {
+  private constructor(t: Test, keepAliveTimeout: number, make: MakeEdge) {
     this.#t = t;
     this.limits = {
       maxHeaderBytes: 16_384,
@@ -70,12 +69,12 @@ export class HandshakeScene {
       headerTimeout: 60_000,
       halfCloseGrace: 10_000,
     };
-    this.edge = nodeEdge(this, new TlsCertificates('/nonexistent', () => {}));
+    this.edge = make(this);
   }
 
   /** `keepAliveTimeout` in ms. */
-  static async open(t: Test, { keepAliveTimeout = 60_000 } = {}): Promise<HandshakeScene> {
-    const scene = new HandshakeScene(t, keepAliveTimeout);
+  static async open(t: Test, { keepAliveTimeout = 60_000, make = makeNodeEdge } = {}): Promise<HandshakeScene> {
+    const scene = new HandshakeScene(t, keepAliveTimeout, make);
     t.teardown(() => scene.edge.close());
     const bound = await scene.edge.listen({ host: '127.0.0.1', port: 0 });
     scene.port = bound.port as number;

@@ -81,7 +81,12 @@ function readChunks(bytes: Buffer, ended: boolean): Body | undefined {
   for (;;) {
     const line = rest.indexOf('\r\n');
     const size = line < 0 ? Number.NaN : Number.parseInt(rest.subarray(0, line).toString('latin1'), 16);
-    if (Number.isNaN(size) || rest.length < line + 2 + size + 2) return ended ? body(false) : undefined;
+    if (Number.isNaN(size) || rest.length < line + 2 + size + 2) {
+      if (!ended) return undefined;
+      // What there is of the last chunk counts, with or without the line end behind it.
+      if (size > 0) chunks.push(rest.subarray(line + 2, line + 2 + size));
+      return body(false);
+    }
     const chunk = rest.subarray(line + 2, line + 2 + size);
     rest = rest.subarray(line + 2 + size + 2);
     if (size === 0) return body(true);

@@ -42,7 +42,7 @@ export const clientOptions = [
     type: 'enum',
     values: ['node', 'uws'],
     default: 'node',
-    doc: 'Which edge serves clients: `node` is strict and transparent. `uws`, for more connections in less memory, is not in this version: it stops the start.',
+    doc: 'Which edge serves clients: `node` is strict and transparent. `uws` has more connections in less memory, and limits of its own: see docs/edges.md.',
   },
   {
     key: 'client_buffer_size',

@@ -38,7 +38,6 @@ export const abortClauses: readonly Clause[] = [
   {
     name: 'abort-until-close',
     says: 'an answer that only the close delimits is aborted by a reset: a close would make it look complete',
-    needs: 'reset-until-close',
     run: async (t, scene) => {
       const { client, taken } = await scene.send(head('GET', '/', [], '1.0'));
       taken.start();

@@ -1,6 +1,12 @@
 /** Clauses of the `Edge` contract: how answers are put on the wire. */
 import type { Clause } from '../clause.js';
+import type { RawAnswer } from '../raw-answer.js';
 import { head } from '../raw-client.js';
+
+/** Whether a Date is added is for a clause of its own. */
+function withoutDate({ fields }: RawAnswer): string[] {
+  return fields.filter((_, i) => fields[i - (i % 2)] !== 'Date');
+}
 
 const framingClauses: readonly Clause[] = [
   {
@@ -77,7 +83,6 @@ const framingClauses: readonly Clause[] = [
   {
     name: 'answer-1.0-close',
     says: 'an answer of unknown length to HTTP/1.0 ends with the connection',
-    needs: 'http-1.0',
     run: async (t, scene) => {
       const { client, taken } = await scene.send(head('GET', '/', ['Connection: keep-alive'], '1.0'));
       taken.start();
@@ -92,7 +97,6 @@ const framingClauses: readonly Clause[] = [
   {
     name: 'answer-1.0-keep-alive',
     says: 'an HTTP/1.0 client that asks for keep-alive gets it with a known length, others are closed',
-    needs: 'http-1.0',
     run: async (t, scene) => {
       const { client, taken } = await scene.send(head('GET', '/', ['Connection: keep-alive'], '1.0'));
       taken.answer('first');
@@ -123,7 +127,6 @@ const headClauses: readonly Clause[] = [
   {
     name: 'answer-no-date',
     says: 'no Date is added, and one that is given goes out once',
-    needs: 'no-date',
     run: async (t, scene) => {
       const client = await scene.connect();
       for (const dates of [[], ['Sat, 01 Jan 2000 00:00:00 GMT']]) {
@@ -161,7 +164,7 @@ const headClauses: readonly Clause[] = [
         ...['CONTENT-LENGTH', '99', 'Trailer', 'X-T', 'Upgrade', 'h2c', 'X-Kept', 'yes'],
       ]);
       const answer = await client.answer();
-      t.strictSame(answer.fields, ['X-Kept', 'yes', 'Content-Length', '5']);
+      t.strictSame(withoutDate(answer), ['X-Kept', 'yes', 'Content-Length', '5']);
       t.equal(answer.body.toString(), 'five!');
     },
   },
@@ -184,14 +187,13 @@ const headClauses: readonly Clause[] = [
         response.end(Buffer.from('bad'));
         const answer = await client.answer();
         t.equal(answer.status, 502);
-        t.strictSame(answer.fields, ['X-Good', '1', 'Content-Length', '3']);
+        t.strictSame(withoutDate(answer), ['X-Good', '1', 'Content-Length', '3']);
       }
     },
   },
   {
     name: 'answer-early-head',
     says: 'a head that is flushed reaches the client before there is a body',
-    needs: 'early-head',
     run: async (t, scene) => {
       const { client, taken } = await scene.send(head('GET', '/'));
       taken.start(undefined, true);
@@ -206,7 +208,6 @@ const informationClauses: readonly Clause[] = [
   {
     name: 'information',
     says: 'interim answers go out before the final one (RFC 9110 §15.2)',
-    needs: 'information',
     run: async (t, scene) => {
       const { client, taken } = await scene.send(head('GET', '/'));
       taken.response.writeInformation({
@@ -223,7 +224,6 @@ const informationClauses: readonly Clause[] = [
   {
     name: 'information-clean',
     says: 'interim answers carry no fields of the hop, and none that would break the framing',
-    needs: 'information',
     run: async (t, scene) => {
       const { client, taken } = await scene.send(head('GET', '/'));
       const { response } = taken;
@@ -244,7 +244,6 @@ const informationClauses: readonly Clause[] = [
   {
     name: 'information-1.0',
     says: 'HTTP/1.0 clients get no interim answers',
-    needs: 'http-1.0',
     run: async (t, scene) => {
       const { client, taken } = await scene.send(head('GET', '/', [], '1.0'));
       taken.response.writeInformation({ status: 103, reason: 'Early Hints', headers: [] });

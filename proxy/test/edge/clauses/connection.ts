@@ -54,7 +54,6 @@ const limitClauses: readonly Clause[] = [
   {
     name: 'header-limit-text',
     says: 'the answer to a head that is too long names the limit',
-    needs: 'error-texts',
     limits: { maxHeaderBytes: 8_192 },
     run: async (t, scene) => {
       const client = await scene.connect();
@@ -82,7 +81,6 @@ const limitClauses: readonly Clause[] = [
   {
     name: 'header-timeout',
     says: 'a head that is not complete in time is answered 408',
-    needs: 'timeouts',
     limits: { headerTimeout: 100 },
     run: async (t, scene) => {
       const client = await scene.connect();
@@ -96,7 +94,6 @@ const limitClauses: readonly Clause[] = [
   {
     name: 'header-timeout-body',
     says: 'the time limit of the head does not apply to body and answer',
-    needs: 'timeouts',
     limits: { headerTimeout: 100 },
     run: async (t, scene) => {
       const { client, taken } = await scene.send(`${head('POST', '/', ['Content-Length: 2'])}a`);
@@ -114,7 +111,6 @@ const limitClauses: readonly Clause[] = [
   {
     name: 'keep-alive-timeout',
     says: 'a connection that is idle between requests for too long is closed',
-    needs: 'timeouts',
     limits: { keepAliveTimeout: 100 },
     run: async (t, scene) => {
       const { client, taken } = await scene.send(head('GET', '/'));
@@ -136,8 +132,9 @@ const stopClauses: readonly Clause[] = [
       await idle.client.answer();
       const asked = await scene.send(head('GET', '/asked'));
       const streaming = await scene.send(head('GET', '/streaming'));
-      streaming.taken.start(undefined, true);
-      await streaming.client.receives('\r\n\r\n');
+      streaming.taken.start();
+      streaming.taken.response.write(Buffer.from('begun;'));
+      await streaming.client.receives('begun;');
       scene.edge.stopAccepting();
       await idle.client.closed();
       const refused = connect(scene.port, '127.0.0.1');
@@ -150,7 +147,7 @@ const stopClauses: readonly Clause[] = [
       streaming.taken.response.write(Buffer.from('to the end'));
       streaming.taken.response.end();
       t.equal((await asked.client.answer()).body.toString(), 'whole');
-      t.equal((await streaming.client.answer()).body.toString(), 'to the end');
+      t.equal((await streaming.client.answer()).body.toString(), 'begun;to the end');
     },
   },
   {
@@ -159,8 +156,9 @@ const stopClauses: readonly Clause[] = [
     run: async (t, scene) => {
       const asked = await scene.send(head('GET', '/asked'));
       const streaming = await scene.send(head('GET', '/streaming'));
-      streaming.taken.start(undefined, true);
-      await streaming.client.receives('\r\n\r\n');
+      streaming.taken.start();
+      streaming.taken.response.write(Buffer.from('begun;'));
+      await streaming.client.receives('begun;');
       scene.edge.stopAccepting();
       asked.taken.answer('whole');
       streaming.taken.response.end();

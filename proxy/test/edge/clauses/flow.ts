@@ -147,7 +147,6 @@ const pushClauses: readonly Clause[] = [
   {
     name: 'push-1.0',
     says: 'pieces go to an HTTP/1.0 client without framing',
-    needs: 'http-1.0',
     run: async (t, scene) => {
       const { client, taken } = await scene.send(head('GET', '/', [], '1.0'));
       taken.start(undefined, true);

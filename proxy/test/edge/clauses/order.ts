@@ -36,7 +36,6 @@ export const orderClauses: readonly Clause[] = [
   {
     name: 'pipelining',
     says: 'pipelined requests are answered in order, though answers take their time',
-    needs: 'answer-order',
     run: async (t, scene) => {
       const client = await scene.connect();
       void client.write(['/1', '/2', '/3'].map((path) => head('GET', path)).join(''));
@@ -55,7 +54,6 @@ export const orderClauses: readonly Clause[] = [
   {
     name: 'pipelining-effects',
     says: 'a pipelined request takes effect when the answer before it is complete, not earlier (RFC 9112 §9.3.2)',
-    needs: 'answer-order',
     run: async (t, scene) => {
       const post = (path: string) => `${head('POST', path, ['Content-Length: 4'])}body`;
       const { client, taken } = await scene.send(post('/1') + post('/2') + head('DELETE', '/3'));
@@ -104,7 +102,6 @@ export const orderClauses: readonly Clause[] = [
   {
     name: 'pipelining-malformed',
     says: 'malformed bytes behind a request do not harm its answer; they are refused after it',
-    needs: 'answer-order',
     run: async (t, scene) => {
       const { client, taken } = await scene.send(`${head('GET', '/1')}nonsense\r\n\r\n${head('GET', '/2')}`);
       await settled(() => client.receivedBytes);

@@ -1,0 +1,9 @@
+/** Owns: what an edge reports to its operator. Does not own: how it is counted or logged. */
+
+/** Hears of clients that an edge has turned away by itself. */
+export interface EdgeEvents {
+  /** A connection was turned away because `maxConnections` were open. */
+  connectionRefused(): void;
+  /** A request was answered by the edge itself because it was malformed; `reason` is the parser's code or the text sent. */
+  requestRefused(reason: string): void;
+}

@@ -1,0 +1,158 @@
+/** Owns: a request body of the uws edge. Does not own: where its bytes go. */
+import type { BodySink, ClientBody } from './edge.js';
+import type { UwsAnswer } from './uws-library.js';
+import type { Beating, UwsPulse } from './uws-pulse.js';
+
+/** So many bytes are kept for a reader that does not take them before the client is held back. */
+const KEPT_MAX = 65_536;
+
+/** So many bytes are read ahead of such a reader all the same, in order to notice a client that has gone. */
+const AHEAD_MAX = 1_048_576;
+
+/**
+ * Must be made within the request's handler: what comes while nobody listens is lost. What the library has read before it
+ * is asked for, at most what it reads at a time (512 KiB), is kept.
+ */
+export class UwsBody implements ClientBody, Beating {
+  readonly length: number | undefined;
+  readonly #pulse: UwsPulse;
+  readonly #onTurn: () => void;
+  /** Undefined once all has come, or the client has gone, or the rest is nobody's. */
+  #answer: UwsAnswer | undefined;
+  #sink: BodySink | undefined;
+  #kept: Buffer[] = [];
+  #keptBytes = 0;
+  #complete = false;
+  #broken = false;
+  #paused = false;
+  #held = false;
+  #draining = false;
+
+  /** `onTurn` is called when bytes come: until the end of that turn, all that is written on its connection is one cork. */
+  constructor(answer: UwsAnswer, length: number | undefined, pulse: UwsPulse, onTurn: () => void) {
+    this.length = length;
+    this.#onTurn = onTurn;
+    this.#answer = answer;
+    this.#pulse = pulse;
+    answer.onData((chunk, isLast) => this.#take(chunk, isLast));
+    pulse.add(this);
+  }
+
+  read(sink: BodySink): void {
+    this.#sink = sink;
+    this.#drainSoon();
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.#holdIfFull();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#drainSoon();
+  }
+
+  /** The rest cannot be had, or is not wanted: the client has gone, or has its answer. */
+  break(): void {
+    // The library's object is dead already.
+    this.#answer = undefined;
+    this.#held = false;
+    this.#pulse.delete(this);
+    if (this.#complete) return;
+    this.#broken = true;
+    this.#kept = [];
+    this.#keptBytes = 0;
+    this.#drainSoon();
+  }
+
+  /** Lets go of the library's object, which reads on by itself; called before the answer's end. */
+  release(): void {
+    if (this.#answer !== undefined && this.#held) this.#answer.resume();
+    this.#held = false;
+    this.#answer = undefined;
+    this.#pulse.delete(this);
+  }
+
+  /** Whether nothing is read from the client: then the library cuts nothing, and sees nothing. */
+  get isHeld(): boolean {
+    return this.#held;
+  }
+
+  beat(): void {
+    if (this.#answer === undefined) return;
+    if (!this.#held) {
+      this.#answer.pause();
+      this.#answer.resume();
+    } else if (this.#keptBytes < AHEAD_MAX) {
+      this.#release();
+      // A client that has gone tells within one turn.
+      setImmediate(() => {
+        if (this.#paused || this.#sink === undefined) this.#holdIfFull();
+      });
+    }
+  }
+
+  #take(chunk: ArrayBuffer, isLast: boolean): void {
+    if (this.#answer === undefined) return;
+    this.#onTurn();
+    if (isLast) {
+      this.#complete = true;
+      this.release();
+    }
+    if (chunk.byteLength > 0) {
+      const data = Buffer.from(chunk.slice(0));
+      if (this.#sink !== undefined && !this.#paused && this.#kept.length === 0) {
+        this.#sink.onData(data);
+      } else {
+        this.#kept.push(data);
+        this.#keptBytes += data.length;
+      }
+    }
+    if (this.#kept.length > 0) {
+      if (this.#sink === undefined || this.#paused) this.#holdIfFull();
+    } else if (isLast) this.#drainSoon();
+  }
+
+  #holdIfFull(): void {
+    if (this.#answer === undefined || this.#held || this.#keptBytes < KEPT_MAX) return;
+    this.#held = true;
+    this.#answer.pause();
+  }
+
+  #release(): void {
+    if (!this.#held) return;
+    this.#held = false;
+    this.#answer?.resume();
+  }
+
+  #drainSoon(): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    queueMicrotask(() => {
+      this.#draining = false;
+      this.#drain();
+    });
+  }
+
+  #drain(): void {
+    const sink = this.#sink;
+    if (sink === undefined) return;
+    while (this.#kept.length > 0) {
+      if (this.#paused) return;
+      const data = this.#kept.shift() as Buffer;
+      this.#keptBytes -= data.length;
+      sink.onData(data);
+    }
+    if (this.#broken) this.#finish(sink, false);
+    else if (this.#paused) return;
+    else if (this.#complete) this.#finish(sink, true);
+    else this.#release();
+  }
+
+  #finish(sink: BodySink, ended: boolean): void {
+    this.#sink = undefined;
+    if (ended) sink.onEnd();
+    else sink.onAbort();
+  }
+}

@@ -1,0 +1,184 @@
+/**
+ * Owns: one listener of the uws edge: its routes, its connections, and the way from a request to `EdgeHandler`. Does not own:
+ * binding (`uws-edge`), or which requests are acceptable (`uws-check`, `request-check`, `handshake-check`).
+ */
+import { headerValue, type RawHeaders } from '@holdfast/grip';
+import type { ClientRequest, EdgeHandler } from './edge.js';
+import { asksForWebSocket, checkHandshake } from './handshake-check.js';
+import { answerText } from './refusal.js';
+import { checkRequest, isRefusal, type Refusal, type Target } from './request-check.js';
+import { UwsBody } from './uws-body.js';
+import { checkUwsRequest } from './uws-check.js';
+import { UwsHandshake } from './uws-handshake.js';
+import type { UwsAnswer, UwsApp, UwsLibrary, UwsRequest } from './uws-library.js';
+import type { UwsEdgeOptions, UwsEdgeParts } from './uws-options.js';
+import { copyHead, type UwsHead } from './uws-request.js';
+import { type AnswerShape, type AnswerSurroundings, UwsResponse } from './uws-response.js';
+import type { UwsSocketData } from './uws-socket.js';
+
+const CLOSE = /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i;
+const UPGRADE = /(?:^|,)[ \t]*upgrade[ \t]*(?:,|$)/i;
+
+/** A header that the library takes for a wish to close, whatever it says. */
+const CLOSE_LENGTH = 5;
+
+/** What a listener shares with the others of its edge. */
+export type ListenerParts = UwsEdgeParts & Pick<AnswerSurroundings, 'flushes' | 'pulse'>;
+
+type Refused = Refusal & { readonly headers?: RawHeaders };
+
+/** Serves the connections of one app. */
+export class UwsListener implements AnswerSurroundings {
+  readonly clock;
+  readonly flushes;
+  readonly pulse;
+  readonly app: UwsApp;
+  isStopping = false;
+  /** Connections open now, WebSockets included. */
+  connections = 0;
+  readonly #secure: boolean;
+  readonly #library: UwsLibrary;
+  readonly #handler: EdgeHandler;
+  readonly #options: UwsEdgeOptions;
+  readonly #parts: ListenerParts;
+  /** Answers under way, and WebSockets. */
+  #busy = 0;
+
+  constructor(
+    app: UwsApp,
+    secure: boolean,
+    library: UwsLibrary,
+    handler: EdgeHandler,
+    options: UwsEdgeOptions,
+    parts: ListenerParts,
+  ) {
+    this.app = app;
+    this.clock = parts.clock;
+    this.flushes = parts.flushes;
+    this.pulse = parts.pulse;
+    this.#secure = secure;
+    this.#library = library;
+    this.#handler = handler;
+    this.#options = options;
+    this.#parts = parts;
+    app.filter((answer, change) => this.#changed(answer, change));
+    this.route();
+  }
+
+  /** Adds the routes; once for the app and once more for each server name. */
+  route(): void {
+    const { maxMessage, compression } = this.#options;
+    const { DISABLED, SHARED_COMPRESSOR, SHARED_DECOMPRESSOR } = this.#library;
+    this.app.ws<UwsSocketData>('/*', {
+      compression: compression ? SHARED_COMPRESSOR | SHARED_DECOMPRESSOR : DISABLED,
+      maxPayloadLength: maxMessage,
+      // What waits is counted by whoever sends.
+      maxBackpressure: 0,
+      idleTimeout: 0,
+      sendPingsAutomatically: false,
+      upgrade: (answer, request, context) => this.#take(answer, request, context),
+      open: (socket) => {
+        this.#busy++;
+        socket.getUserData().socket.opened(socket);
+      },
+      message: (socket, data, isBinary) => socket.getUserData().socket.received(isBinary ? 'binary' : 'text', data),
+      ping: (socket, data) => socket.getUserData().socket.received('ping', data),
+      pong: (socket, data) => socket.getUserData().socket.received('pong', data),
+      drain: (socket) => socket.getUserData().socket.drained(),
+      close: (socket, code, reason) => {
+        this.connections--;
+        socket.getUserData().socket.closed(code, reason);
+        this.answered();
+      },
+    });
+    this.app.any('/*', (answer, request) => this.#take(answer, request, undefined));
+  }
+
+  answered(): void {
+    this.#busy--;
+    this.#closeIfIdle();
+  }
+
+  /** Lets no answer be followed by another, and closes all connections when nothing is under way any more. */
+  stop(): void {
+    this.isStopping = true;
+    this.#closeIfIdle();
+  }
+
+  /** An idle connection cannot be closed by itself: the library has no list of them. All at once can. */
+  #closeIfIdle(): void {
+    if (!this.isStopping || this.#busy > 0) return;
+    setImmediate(() => {
+      if (this.#busy === 0) this.app.close();
+    });
+  }
+
+  #changed(answer: UwsAnswer, change: number): void {
+    this.connections += change;
+    if (change < 0 || this.connections <= this.#options.maxConnections) return;
+    this.#parts.events.connectionRefused();
+    answer.close();
+  }
+
+  /** Everything is copied here, before anything is awaited. `context` is there where the library takes it for a handshake. */
+  #take(answer: UwsAnswer, request: UwsRequest, context: unknown): void {
+    const head = copyHead(request, answer);
+    const { headers } = head;
+    const connection = headerValue(headers, 'connection');
+    const asks = connection !== undefined && UPGRADE.test(connection) && asksForWebSocket(headers);
+    const target = this.#check(head, asks);
+    const response = new UwsResponse(answer, shapeOf(head, connection, asks || 'status' in target), this);
+    this.#busy++;
+    if ('status' in target) {
+      this.#parts.events.requestRefused(target.text.trimEnd());
+      // At the end of the turn: if more follows in the same segment, the library cuts the connection, for this one is not
+      // answered; answered at once, what follows would be served.
+      answerText(response, target.status, target.text, target.headers);
+      return;
+    }
+    if (asks && context !== undefined) {
+      const offer = { headers, key: headerValue(headers, 'sec-websocket-key') ?? '', context };
+      const parts = { clock: this.clock, flushes: this.flushes, compression: this.#options.compression };
+      this.#handler.onWebSocket(this.#read(head, target, undefined), new UwsHandshake(response, offer, parts));
+    } else {
+      const body = this.#bodyOf(answer, headers, response);
+      response.body = body;
+      this.#handler.onRequest(this.#read(head, target, body), response);
+    }
+  }
+
+  #check({ method, target, headers }: UwsHead, asks: boolean): Target | Refused {
+    const refusal = checkUwsRequest(method, target, headers, this.#options.maxHeaderBytes);
+    if (refusal !== undefined) return refusal;
+    const outcome = checkRequest({ method, target, version: '1.1', headers });
+    if (isRefusal(outcome) || !asks) return outcome;
+    return checkHandshake({ method, version: '1.1', headers }) ?? outcome;
+  }
+
+  #bodyOf(answer: UwsAnswer, headers: RawHeaders, response: UwsResponse): UwsBody | undefined {
+    const length = headerValue(headers, 'content-length');
+    const isChunked = headerValue(headers, 'transfer-encoding') !== undefined;
+    if (!isChunked && (length === undefined || Number(length) === 0)) return undefined;
+    return new UwsBody(answer, isChunked ? undefined : Number(length), this.pulse, () => response.called());
+  }
+
+  #read(head: UwsHead, { path, host }: Target, body: UwsBody | undefined): ClientRequest {
+    return {
+      id: this.#parts.nextId(),
+      method: head.method,
+      path,
+      host,
+      version: '1.1',
+      headers: head.headers,
+      secure: this.#secure,
+      clientAddress: head.clientAddress,
+      body,
+    };
+  }
+}
+
+function shapeOf({ method }: UwsHead, connection: string | undefined, isLast: boolean): AnswerShape {
+  const closesByItself = connection?.length === CLOSE_LENGTH;
+  const closes = isLast || closesByItself || (connection !== undefined && CLOSE.test(connection));
+  return { isHead: method === 'HEAD', closes, closesByItself };
+}

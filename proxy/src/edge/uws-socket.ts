@@ -1,0 +1,223 @@
+/**
+ * Owns: an open WebSocket of a client of the uws edge. Does not own: its handshake.
+ *
+ * The library answers pings and Closes itself, and has no way to stop reading: what comes while its owner is not ready waits
+ * here, up to a limit.
+ */
+import type { Clock, Timer } from '../clock.js';
+import type { FramePiece } from '../websocket/frame-piece.js';
+import type { MessageSocket, MessageType, SocketOwner } from '../websocket/message-socket.js';
+import type { Flushable, FlushQueue } from './flush-queue.js';
+import type { UwsWebSocket } from './uws-library.js';
+
+/** From so many bytes waiting on, `send` asks to be held back. */
+const HIGH_WATER = 262_144;
+
+/** Most bytes of messages that wait for an owner that does not take them; with more the connection is cut. */
+const KEPT_MAX = 16 * 2 ** 20;
+
+/** How long a client may take what waits before its Close frame, in ms; then its connection is cut. */
+const CLOSE_TIMEOUT_MS = 5_000;
+
+/** Shorter messages are not worth compressing, in bytes. */
+const COMPRESS_MIN = 512;
+
+/** RFC 6455 §7.1.5: no Close frame, and one without a code. */
+const LOST = 1006;
+const NO_CODE = 1005;
+
+/** What hangs on the library's object. */
+export interface UwsSocketData {
+  readonly socket: UwsSocket;
+}
+
+/** What a socket needs of its edge. */
+export interface UwsSocketParts {
+  readonly clock: Clock;
+  readonly flushes: FlushQueue;
+  readonly compression: boolean;
+}
+
+interface Ending {
+  readonly code: number;
+  readonly reason: Buffer;
+}
+
+/** A client's WebSocket. */
+export class UwsSocket implements MessageSocket, Flushable {
+  readonly #parts: UwsSocketParts;
+  /** Whether compression may have been negotiated. */
+  readonly #deflates: boolean;
+  /** Undefined when it is closed: the library's object must not be touched then. */
+  #socket: UwsWebSocket<UwsSocketData> | undefined;
+  #owner: SocketOwner | undefined;
+  #pieces: FramePiece[] = [];
+  #pieceBytes = 0;
+  #kept: [MessageType, Buffer][] = [];
+  #keptBytes = 0;
+  #ending: Ending | undefined;
+  #fault: Error | undefined;
+  #paused = false;
+  #draining = false;
+  #starved = false;
+  /** A Close frame that waits for the messages before it. */
+  #closing: { code: number; reason: Buffer } | undefined;
+  #timer: Timer | undefined;
+  #over = false;
+
+  constructor(parts: UwsSocketParts, deflates: boolean) {
+    this.#parts = parts;
+    this.#deflates = deflates;
+  }
+
+  own(owner: SocketOwner): void {
+    this.#owner = owner;
+    this.#drainSoon();
+  }
+
+  send(type: MessageType, data: Buffer): boolean {
+    this.flush();
+    if (this.#socket === undefined || this.#over) return true;
+    this.#write(this.#socket, type, data);
+    if (this.waiting < HIGH_WATER) return true;
+    this.#starved = true;
+    return false;
+  }
+
+  push(piece: FramePiece): void {
+    if (this.#socket === undefined || this.#over) return;
+    if (this.#pieces.push(piece) === 1) this.#parts.flushes.add(this);
+    this.#pieceBytes += piece.payload.length;
+  }
+
+  close(code = 0, reason: Buffer = Buffer.alloc(0)): void {
+    this.flush();
+    if (this.#socket === undefined || this.#over) return;
+    this.#over = true;
+    this.#closing = { code, reason };
+    // Who closes is told of it like of any other end, but not from within the call.
+    this.#paused = false;
+    this.#timer = this.#parts.clock.after(CLOSE_TIMEOUT_MS, () => this.#socket?.close());
+    this.#closeIfDrained();
+  }
+
+  abort(): void {
+    this.#over = true;
+    this.#owner = undefined;
+    this.#kept = [];
+    this.#keptBytes = 0;
+    this.#socket?.close();
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#drainSoon();
+  }
+
+  get waiting(): number {
+    return this.#socket === undefined ? 0 : this.#pieceBytes + this.#socket.getBufferedAmount();
+  }
+
+  /** Writes the frames pushed so far, all in one write. */
+  flush(): void {
+    const pieces = this.#pieces;
+    if (pieces.length === 0) return;
+    this.#pieces = [];
+    this.#pieceBytes = 0;
+    const socket = this.#socket;
+    if (socket === undefined || this.#over) return;
+    const [first] = pieces;
+    if (pieces.length === 1 && first !== undefined) this.#write(socket, first.type, first.payload);
+    else
+      socket.cork(() => {
+        for (const piece of pieces) this.#write(socket, piece.type, piece.payload);
+      });
+  }
+
+  // From the library
+
+  /** The 101 is out; called from within `upgrade`. */
+  opened(socket: UwsWebSocket<UwsSocketData>): void {
+    this.#socket = socket;
+  }
+
+  /** Something came; `bytes` are gone when this returns. */
+  received(type: MessageType, bytes: ArrayBuffer): void {
+    if (this.#over) return;
+    const data = Buffer.from(bytes.slice(0));
+    if (this.#owner !== undefined && !this.#paused && this.#kept.length === 0) {
+      this.#owner.onMessage(type, data);
+      return;
+    }
+    this.#kept.push([type, data]);
+    this.#keptBytes += data.length;
+    if (this.#keptBytes <= KEPT_MAX || this.#kept.length === 1) return;
+    this.#fault = new Error(`more than ${KEPT_MAX} bytes wait for the origin`);
+    this.#kept = [];
+    this.#keptBytes = 0;
+    this.#socket?.close();
+  }
+
+  /** The connection has taken something. */
+  drained(): void {
+    this.#closeIfDrained();
+    if (!this.#starved || this.waiting >= HIGH_WATER) return;
+    this.#starved = false;
+    this.#owner?.onWritable();
+  }
+
+  /** The connection is gone. */
+  closed(code: number, reason: ArrayBuffer): void {
+    this.#socket = undefined;
+    this.#pieces = [];
+    this.#pieceBytes = 0;
+    this.#parts.clock.clear(this.#timer);
+    const text = Buffer.from(reason.slice(0));
+    if (code === LOST && text.length > 0) this.#fault ??= new Error(text.toString());
+    this.#ending = { code, reason: text };
+    this.#drainSoon();
+  }
+
+  #write(socket: UwsWebSocket<UwsSocketData>, type: MessageType, data: Buffer): void {
+    if (type === 'ping') socket.ping(data);
+    // Pings were answered when they came; a pong that nobody asked for cannot be sent.
+    else if (type !== 'pong') socket.send(data, type === 'binary', this.#deflates && data.length >= COMPRESS_MIN);
+  }
+
+  /** The library closes the connection with the Close frame, so what is before it must be out. */
+  #closeIfDrained(): void {
+    const closing = this.#closing;
+    if (closing === undefined || this.#socket === undefined || this.#socket.getBufferedAmount() > 0) return;
+    this.#closing = undefined;
+    this.#socket.end(closing.code, closing.reason);
+  }
+
+  #drainSoon(): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    queueMicrotask(() => {
+      this.#draining = false;
+      this.#drain();
+    });
+  }
+
+  #drain(): void {
+    while (this.#kept.length > 0) {
+      if (this.#paused || this.#owner === undefined) return;
+      const [type, data] = this.#kept.shift() as [MessageType, Buffer];
+      this.#keptBytes -= data.length;
+      this.#owner.onMessage(type, data);
+    }
+    const ending = this.#ending;
+    const owner = this.#owner;
+    if (ending === undefined || owner === undefined) return;
+    this.#over = true;
+    this.#owner = undefined;
+    if (ending.code === LOST) owner.onLost(this.#fault);
+    else owner.onClose(ending.code === NO_CODE || ending.code === 0 ? undefined : ending.code, ending.reason);
+  }
+}

@@ -1,0 +1,36 @@
+/** Owns: making a `UwsEdge` for a test. */
+import { TlsCertificates } from '../../dist/edge/tls-certificates.js';
+import { UwsEdge } from '../../dist/edge/uws-edge.js';
+import { loadUws } from '../../dist/edge/uws-library.js';
+import type { UwsEdgeOptions } from '../../dist/edge/uws-options.js';
+import type { MakeEdge } from './clause.js';
+
+/** The library, with room for the heads of all tests. */
+export const uws = loadUws(32_768);
+
+/** A uws edge without certificates. */
+export const makeUwsEdge: MakeEdge = (surroundings) => uwsEdge(surroundings);
+
+/** A uws edge with these options. */
+export function uwsEdge(
+  { handler, limits, clock, refused }: Parameters<MakeEdge>[0],
+  options: Partial<UwsEdgeOptions> = {},
+): UwsEdge {
+  let requests = 0;
+  const { maxHeaderBytes, maxConnections } = limits;
+  const certificates = new TlsCertificates('/nonexistent', () => {});
+  const defaults = { maxMessage: 65_536, compression: false, sharesPorts: false, certificates };
+  return new UwsEdge(
+    uws,
+    handler,
+    { maxHeaderBytes, maxConnections, ...defaults, ...options },
+    {
+      clock,
+      nextId: () => `r${++requests}`,
+      events: {
+        connectionRefused: () => refused.push('connection'),
+        requestRefused: (reason) => refused.push(reason),
+      },
+    },
+  );
+}

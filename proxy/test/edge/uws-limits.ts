@@ -1,0 +1,145 @@
+/**
+ * Owns: what the uws edge cannot do, with the clauses of the `Edge` contract that show it. The contract tries each of them, and
+ * docs/edges.md is made of this table. Does not own: what can be worked around: that is the edge's.
+ */
+import type { EdgeLimit } from './contract.js';
+
+/** All of it is decided inside uWebSockets.js (v20.51), before or after our code sees it. */
+export const uwsLimits: readonly EdgeLimit[] = [
+  {
+    what: 'HTTP/1.0',
+    why: 'Answered 505. This includes old health checks, `ab`, and nginx as a reverse proxy with its default `proxy_http_version 1.0`.',
+    clauses: [
+      'host-1.0',
+      'answer-1.0-close',
+      'answer-1.0-keep-alive',
+      'information-1.0',
+      'push-1.0',
+      'abort-until-close',
+    ],
+  },
+  {
+    what: 'Request targets other than a path',
+    why: 'Absolute-form targets, `OPTIONS *` and CONNECT are answered 505.',
+    clauses: ['absolute-form', 'options-asterisk'],
+  },
+  {
+    what: 'Pipelining',
+    why: 'A request that comes before the answer to the one before cuts the connection, without an answer to either. Browsers and HTTP libraries do not pipeline.',
+    clauses: [
+      'connection-close',
+      'pipelining',
+      'pipelining-effects',
+      'pipelining-synchronous',
+      'pipelining-broken',
+      'pipelining-malformed',
+    ],
+  },
+  {
+    what: 'Half-closed clients',
+    why: 'A client that closes its sending side counts as gone at once; `client_half_close_grace` has no effect.',
+    clauses: [
+      'half-close-gone',
+      'half-close-answered',
+      'half-close-pipelined',
+      'half-close-download',
+      'half-close-slow-reader',
+    ],
+  },
+  {
+    what: 'Time limits',
+    why: 'A head has to be complete, and the next request to come, within 8 to 12 s, or the connection is closed without an answer: `client_header_timeout` and `client_keep_alive_timeout` have no effect.',
+    clauses: ['header-timeout', 'header-timeout-body', 'keep-alive-timeout'],
+  },
+  {
+    what: 'Case of header names',
+    why: 'Names reach the origin in lower case.',
+    clauses: ['request-header-case'],
+  },
+  {
+    what: 'Bytes above 0x7f around header values',
+    why: 'Leading and trailing ones are cut off as if they were white space; those in the middle pass.',
+    clauses: ['request-header-bytes'],
+  },
+  {
+    what: 'More than 98 header fields',
+    why: 'Answered 431.',
+    clauses: ['header-count'],
+  },
+  {
+    what: 'Date',
+    why: 'The origin’s Date is replaced by the time of the answer, and added where there was none.',
+    clauses: ['answer-no-date'],
+  },
+  {
+    what: 'A head before its body',
+    why: 'The head goes out with the first byte of the body. Of a stream hold whose Content-Type is `text/event-stream` it goes out after 100 ms with an empty comment, so that an `EventSource` opens.',
+    clauses: ['answer-early-head'],
+  },
+  {
+    what: '100 Continue',
+    why: 'Sent as soon as the head has come, whether the origin wants the body or not, and only for `100-continue` in lower case.',
+    clauses: ['expect-continue', 'expect-unread'],
+  },
+  {
+    what: 'Chunk extensions in request bodies',
+    why: 'The request is broken off.',
+    clauses: ['body-chunk-extensions'],
+  },
+  {
+    what: 'Trailers after request bodies',
+    why: 'The connection is closed with 505.',
+    clauses: ['body-trailers'],
+  },
+  {
+    what: 'An empty line before a request',
+    why: 'The connection hangs until its time limit.',
+    clauses: ['leading-crlf'],
+  },
+  {
+    what: 'Answers that close in the middle of a request body',
+    why: 'The connection is closed with what the client sends unread, which may reset it and take the answer along.',
+    clauses: ['early-answer-close', 'refusal-arrives'],
+  },
+  {
+    what: 'Idle connections on shutdown',
+    why: 'They are closed with the last answer under way, not before.',
+    clauses: ['stop-accepting'],
+  },
+  {
+    what: 'Why a request is malformed',
+    why: 'What the library’s own parser refuses is answered 400 or 505 with a page of its own, or cut, and neither counted nor logged.',
+    clauses: ['refusals-told'],
+  },
+  {
+    what: 'All malformed heads',
+    why: 'A bare CR in a value, and a request line without a version, hang until the time limit. An empty header name hides all fields after it, from the origin too: a proxy in front that lets such a head pass may see other requests than Holdfast.',
+    clauses: ['refuses-value-cr', 'refuses-version-missing', 'refuses-name-empty'],
+  },
+  { what: 'WebSocket: frames before the 101', why: 'Cut: clients must wait (RFC 6455 §4.1).', clauses: [] },
+  {
+    what: 'WebSocket: pings and Closes end to end',
+    why: 'The library answers a client’s ping and Close itself, at once. The origin sees them, but its pong goes no further, and pongs that are published or sent unasked do not reach clients.',
+    clauses: [],
+  },
+  {
+    what: 'WebSocket: holding a client back',
+    why: 'What an origin does not take waits in Holdfast; with more than 16 MiB the client is cut.',
+    clauses: [],
+  },
+  {
+    what: 'WebSocket: Close after a fault of the client',
+    why: 'A message that is too long or breaks the protocol cuts the connection without a Close frame (no 1009, no 1007).',
+    clauses: [],
+  },
+  {
+    what: 'TLS',
+    why: '1.2 and 1.3, without ALPN. A certificate that changes is taken up within 10 s, but the port’s default one only by a restart.',
+    clauses: [],
+  },
+  {
+    what: 'Several listeners on one fixed port',
+    why: 'With `workers` other than 1 the port is shared (SO_REUSEPORT), so that a second Holdfast started by mistake shares it too. Without workers it is refused.',
+    clauses: [],
+  },
+];

@@ -1,0 +1,176 @@
+import { rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import t, { type Test } from 'tap';
+import { realClock } from '../../dist/clock.js';
+import type { Listener } from '../../dist/edge/edge.js';
+import { StreamPiece } from '../../dist/edge/stream-piece.js';
+import type { UwsEdge } from '../../dist/edge/uws-edge.js';
+import { head, RawClient } from './raw-client.js';
+import { ScriptedHandler } from './scripted-handler.js';
+import { uwsEdge } from './uws-edge-maker.js';
+import { settled, until } from './wait.js';
+
+// The library cuts what makes no progress after 8 to 12 s. These tests are longer than that, and run side by side.
+t.jobs = 16;
+t.setTimeout(60_000);
+
+/** Longer than the library's patience. */
+const LONG_MS = 13_000;
+
+const limits = {
+  maxHeaderBytes: 16_384,
+  maxConnections: 100,
+  keepAliveTimeout: 0,
+  headerTimeout: 0,
+  halfCloseGrace: 0,
+};
+
+/** An edge on the machine's clock. */
+async function serve(t: Test, listener: Listener = { host: '127.0.0.1', port: 0 }) {
+  const handler = new ScriptedHandler();
+  const edge: UwsEdge = uwsEdge({ handler, limits, clock: realClock as never, refused: [] });
+  t.teardown(() => edge.close());
+  const bound = await edge.listen(listener);
+  const connect = () =>
+    RawClient.to(t, bound.path === undefined ? { port: bound.port as number } : { path: bound.path });
+  const send = async (bytes: string) => {
+    const client = await connect();
+    void client.write(bytes);
+    return { client, taken: await handler.next() };
+  };
+  return { edge, handler, connect, send };
+}
+
+for (const when of ['while it waits', 'in the silence after it']) {
+  t.test(`a stream whose client did not read for a while is not cut ${when}`, { timeout: 60_000 }, async (t) => {
+    const { send } = await serve(t);
+    const { client, taken } = await send(head('GET', '/'));
+    client.pause();
+    taken.start();
+    const block = Buffer.alloc(2 ** 20, 'x');
+    let pushed = 0;
+    for (; (await settled(() => taken.response.waiting)) < 2 ** 20; pushed++)
+      taken.response.push(new StreamPiece(block));
+    if (when === 'while it waits') await delay(LONG_MS);
+    t.equal(taken.gones, 0);
+    client.resume();
+    await until(() => taken.response.waiting === 0);
+    if (when !== 'while it waits') await delay(LONG_MS);
+    t.equal(taken.gones, 0);
+    taken.response.push(new StreamPiece(Buffer.from('later')));
+    taken.response.end();
+    const answer = await client.answer();
+    t.strictSame([answer.body.length, answer.whole], [pushed * block.length + 5, true]);
+  });
+}
+
+for (const how of ['of known length', 'chunked'] as const) {
+  t.test(`answers ${how} that end while their client does not read arrive whole`, { timeout: 60_000 }, async (t) => {
+    const { send } = await serve(t);
+    const answered = async (size: number) => {
+      const { client, taken } = await send(head('GET', '/'));
+      client.pause();
+      taken.start(how === 'chunked' ? undefined : size);
+      taken.response.write(Buffer.alloc(size, 'x'));
+      taken.response.end();
+      return { client, taken, size };
+    };
+    const probe = await answered(32 * 2 ** 20);
+    // What the sockets take: answers of about this length end with their last bytes here, in the library, or on the wire.
+    const room = probe.size - (await settled(() => probe.taken.response.waiting));
+    const sizes = Array.from({ length: 16 }, (_, i) => room + (i - 8) * 4_000);
+    const answers = [probe, ...(await Promise.all(sizes.map(answered)))];
+    await delay(LONG_MS);
+    for (const { client, size } of answers) {
+      client.resume();
+      const answer = await client.answer();
+      t.strictSame([answer.body.length, answer.whole], [size, true]);
+    }
+  });
+}
+
+t.test('a slow upload is not cut', { timeout: 60_000 }, async (t) => {
+  const { send } = await serve(t);
+  const { client, taken } = await send(head('POST', '/', ['Content-Length: 14']));
+  const body = taken.read();
+  for (let i = 0; i < 14; i++) {
+    await delay(LONG_MS / 14);
+    await client.write(String.fromCharCode(97 + i));
+  }
+  const { bytes, end } = await body;
+  t.strictSame([bytes.toString(), end], ['abcdefghijklmn', 'end']);
+  taken.answer('thanks');
+  t.equal((await client.answer()).body.toString(), 'thanks');
+});
+
+t.test('an upload that is held back for long goes on', { timeout: 60_000 }, async (t) => {
+  const { send } = await serve(t);
+  const size = 16 * 2 ** 20;
+  const { client, taken } = await send(head('POST', '/', [`Content-Length: ${size}`]));
+  const body = taken.read();
+  taken.request.body?.pause();
+  void client.write(Buffer.alloc(size, 'x'));
+  await delay(LONG_MS);
+  t.ok(client.socket.writableLength > 0, 'it is held back');
+  taken.request.body?.resume();
+  const { bytes, end } = await body;
+  t.strictSame([bytes.length, end], [size, 'end']);
+  taken.answer('thanks');
+  t.equal((await client.answer()).status, 200);
+});
+
+t.test('a client that goes while its upload is held back is noticed', { timeout: 60_000 }, async (t) => {
+  const { send } = await serve(t);
+  const { client, taken } = await send(head('POST', '/', ['Content-Length: 1000000']));
+  const body = taken.read();
+  taken.request.body?.pause();
+  await client.write(Buffer.alloc(200_000, 'x'));
+  await delay(200);
+  client.reset();
+  t.equal((await body).end, 'abort');
+  await until(() => taken.gones === 1);
+});
+
+t.test(
+  'a request whose answer takes long, and a stream that is silent, are not cut',
+  { timeout: 60_000 },
+  async (t) => {
+    const { send } = await serve(t);
+    const asked = await send(head('GET', '/'));
+    const silent = await send(head('GET', '/'));
+    silent.taken.start();
+    silent.taken.response.push(new StreamPiece(Buffer.from('first')));
+    await delay(LONG_MS);
+    asked.taken.answer('at last');
+    silent.taken.response.end(Buffer.from('last'));
+    t.equal((await asked.client.answer()).body.toString(), 'at last');
+    t.equal((await silent.client.answer()).body.toString(), 'firstlast');
+  },
+);
+
+for (const size of [16_000, 17_000, 20_000, 32_768, 65_536]) {
+  t.test(`pieces of ${size} bytes reach a slow reader on a unix socket unharmed`, { timeout: 60_000 }, async (t) => {
+    const path = join(tmpdir(), `uws-${process.pid}-${size}.sock`);
+    t.teardown(() => rmSync(path, { force: true }));
+    const { send } = await serve(t, { path });
+    const { client, taken } = await send(head('GET', '/'));
+    client.pause();
+    taken.start();
+    const wanted: Buffer[] = [];
+    for (let i = 0; i < 60; i++) {
+      const bytes = Buffer.alloc(size, 97 + (i % 26));
+      wanted.push(bytes);
+      taken.response.push(new StreamPiece(bytes));
+      if (i % 7 === 0) await new Promise(setImmediate);
+      if (i % 20 === 19) client.resume();
+      else if (i % 20 === 5) client.pause();
+    }
+    client.resume();
+    taken.response.end();
+    const answer = await client.answer();
+    t.ok(answer.body.equals(Buffer.concat(wanted)));
+    t.ok(answer.whole);
+  });
+}

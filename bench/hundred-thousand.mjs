@@ -35,7 +35,7 @@ function progress(text) {
 
 /** @param {string} text */
 function say(text) {
-  if (process.stdout.isTTY) process.stdout.write('\r'.padEnd(79) + '\r');
+  if (process.stdout.isTTY) process.stdout.write(`\r${' '.repeat(78)}\r`);
   console.log(text);
 }
 

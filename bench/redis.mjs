@@ -1,5 +1,5 @@
 // Owns: a Redis server of the bench's own, and the few commands that a work gives it. Does not own: what is kept there.
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { freePort, start, stop, waitForPorts } from './process.mjs';
@@ -12,11 +12,13 @@ const CONNECT_LIMIT_MS = 3_000;
 
 export class RedisServer {
   #started;
+  #folder;
   port;
 
-  /** @param {import('./process.mjs').Started} started @param {number} port */
-  constructor(started, port) {
+  /** @param {import('./process.mjs').Started} started @param {number} port @param {string} folder */
+  constructor(started, port, folder) {
     this.#started = started;
+    this.#folder = folder;
     this.port = port;
   }
 
@@ -31,9 +33,10 @@ export class RedisServer {
     if (program === undefined) throw new Error('redis-server is not installed');
     const port = await freePort();
     const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
-    const started = start(program, args, { cwd: makeFolder('redis') });
+    const folder = makeFolder('redis');
+    const started = start(program, args, { cwd: folder });
     await waitForPorts(started, [port]);
-    return new RedisServer(started, port);
+    return new RedisServer(started, port, folder);
   }
 
   get url() {
@@ -75,5 +78,6 @@ export class RedisServer {
 
   async stop() {
     await stop(this.#started);
+    rmSync(this.#folder, { recursive: true, force: true });
   }
 }

@@ -6,7 +6,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { freePort, start, waitForPorts } from './process.mjs';
 import { gripSpeech, makeFolder, RunningTarget } from './target.mjs';
 
-const programs = ['/usr/bin/pushpin', '/usr/bin/zurl', '/usr/bin/condure'];
+// By their full paths: npm puts our own command `pushpin` in front of the search path.
+const programs = { pushpin: '/usr/bin/pushpin', zurl: '/usr/bin/zurl', condure: '/usr/bin/condure' };
 
 /** Deliveries per second, and waiting ones: far more than come, where Pushpin's defaults would slow it down. */
 const UNLIMITED = 100_000_000;
@@ -28,7 +29,7 @@ logdir=${folder}/log
 log_level=0
 client_buffer_size=8192
 client_maxconn=50000
-condure_bin=condure
+condure_bin=${programs.condure}
 
 [proxy]
 routesfile=${folder}/routes
@@ -98,7 +99,7 @@ export const pushpin = {
   isGrip: true,
   // A second after the first subscription to a channel it asks the origin again for all that is held on it.
   settleMs: 2_500,
-  missing: () => programs.find((file) => !existsSync(file)),
+  missing: () => Object.values(programs).find((file) => !existsSync(file)),
   async start({ originPort }) {
     const folder = makeFolder('pushpin');
     const ports = { client: await freePort(), control: await freePort() };
@@ -106,8 +107,8 @@ export const pushpin = {
     writeFileSync(path.join(folder, 'routes'), `* 127.0.0.1:${originPort},over_http\n`);
     writeFileSync(path.join(folder, 'pushpin.conf'), pushpinConf(folder, ports));
     writeFileSync(path.join(folder, 'zurl.conf'), zurlConf(folder));
-    const zurl = start('zurl', [`--config=${folder}/zurl.conf`], { cwd: folder });
-    const proxy = start('pushpin', ['--config', `${folder}/pushpin.conf`, '--merge-output'], { cwd: folder });
+    const zurl = start(programs.zurl, [`--config=${folder}/zurl.conf`], { cwd: folder });
+    const proxy = start(programs.pushpin, ['--config', `${folder}/pushpin.conf`, '--merge-output'], { cwd: folder });
     const running = new RunningTarget([proxy, zurl], ports, gripSpeech, folder);
     try {
       await waitForPorts(proxy, [ports.control, ports.client]);

@@ -13,6 +13,7 @@ static struct publisher {
   char *out;
   size_t out_length, out_done;
   int awaited; /* acknowledgements to come */
+  int closes;  /* the other side says that it closes after this answer, as Pushpin does after every one */
   int status;  /* of the last answer that was not 2xx, until it is looked at */
   uint64_t acknowledged_at, refused;
 } publisher;
@@ -26,14 +27,22 @@ static void publisher_flush(void) {
   watch(&publisher.source, EPOLL_CTL_MOD, EPOLLIN);
 }
 
-static void publisher_lost(void) {
-  note_failure("control API", "the connection was closed");
+/* The next publish connects again. */
+static void publisher_close(void) {
   close(publisher.source.fd);
   publisher.source.fd = -1;
-  publisher.refused += (uint64_t)publisher.awaited;
-  publisher.status = publisher.awaited > 0 ? -1 : publisher.status;
-  publisher.awaited = 0;
+  publisher.closes = 0;
   message_reset(&publisher.in, 1);
+}
+
+static void publisher_lost(void) {
+  publisher_close();
+  if (publisher.awaited == 0) return;
+  note_failure("control API", "the connection was closed");
+  publisher.refused += (uint64_t)publisher.awaited;
+  publisher.status = -1;
+  publisher.awaited = 0;
+  publisher.out_done = publisher.out_length;
 }
 
 static void publisher_read(void) {
@@ -47,16 +56,20 @@ static void publisher_read(void) {
     switch (message_next(&publisher.in, &at, read_buffer + got, &data, &length)) {
       case NEED_MORE: return;
       case DATA: break;
-      case HEAD:
+      case HEAD: {
+        const char *connection = field_of(data, "connection");
+        publisher.closes = connection != NULL && strncasecmp(connection, "close", 5) == 0;
         if (status_of(data) / 100 == 2) break;
         publisher.refused++;
         publisher.status = status_of(data);
         note_failure("control API", data);
         break;
+      }
       case END:
         message_reset(&publisher.in, 1);
         publisher.awaited--;
         publisher.acknowledged_at = now_ns();
+        if (publisher.closes) return publisher_close();
         break;
     }
   }
@@ -71,7 +84,6 @@ static void publisher_ready(struct source *source, uint32_t events) {
 static void publisher_connect(void) {
   if (publisher.source.fd > 0) return;
   publisher.source.ready = publisher_ready;
-  publisher.out_length = publisher.out_done = 0;
   message_reset(&publisher.in, 1);
   connect_source(&publisher.source, options.control_port);
 }

@@ -23,6 +23,7 @@ export const HUNDRED_THOUSAND = 'hundred-thousand';
  * @property {number} clients        of hundred-thousand
  * @property {number} workers        of hundred-thousand; 0: as many as the open-file limit asks for
  * @property {boolean} isSmoke
+ * @property {boolean} builds         packages and types first
  * @property {string | undefined} json   where the JSON goes
  * @property {boolean} writesResults     bench/RESULTS.md
  * @property {string | undefined} from   JSON of an earlier run, to be shown instead of running
@@ -54,6 +55,7 @@ ${Object.entries(numbers)
   .map(([name, [usual, smoke]]) => `--${name.padEnd(18)} ${usual} (with --smoke ${smoke})`)
   .join('\n')}
 --smoke              everything once and small, on Holdfast's node edge only unless --targets says more
+--no-build           take what is built
 --json FILE          where the results go (tmp/bench/results.json)
 --results            write bench/RESULTS.md from them
 --from FILE          do not run: show the results in FILE, or with --results write them
@@ -73,6 +75,7 @@ export function readOptions(argv) {
         [...Object.keys(numbers), 'targets', 'json', 'from'].map((name) => [name, { type: 'string' }]),
       ),
       smoke: { type: 'boolean' },
+      'no-build': { type: 'boolean' },
       results: { type: 'boolean' },
     },
   });
@@ -102,6 +105,7 @@ export function readOptions(argv) {
     clients: number('clients'),
     workers: number('workers'),
     isSmoke,
+    builds: given['no-build'] !== true,
     json: /** @type {string | undefined} */ (given.json),
     writesResults: given.results === true,
     from: /** @type {string | undefined} */ (given.from),

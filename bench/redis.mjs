@@ -8,7 +8,7 @@ import { makeFolder } from './target.mjs';
 const programs = ['/usr/bin/redis-server', '/usr/local/bin/redis-server', '/usr/bin/valkey-server'];
 
 /** For two nodes to connect. */
-const CONNECT_LIMIT_MS = 3_000;
+const CONNECT_LIMIT_MS = 1_000;
 
 export class RedisServer {
   #started;

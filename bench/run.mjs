@@ -109,8 +109,8 @@ function show(results) {
 /** @param {import('./options.mjs').Options} options @returns {Promise<import('./table.mjs').Results>} */
 async function measure(options) {
   const machine = describeMachine();
-  installPackages();
-  build();
+  if (options.builds) installPackages();
+  if (options.builds) build();
   const programs = compilePrograms();
   const chosen = targets.filter(({ name }) => options.targets.includes(name));
   const missing = await findMissing(chosen, programs);

@@ -4,7 +4,7 @@ import { Load } from './load.mjs';
 import { OriginProcess } from './origin.mjs';
 
 /** Polls that are opened before the origin is asked whether it has heard of them: nothing else tells that they are held. */
-const POLL_STEP = 200;
+const POLL_STEP = 50;
 /** For what a server does after its last answer, and for holds of targets that tell nobody when they hold. */
 const QUIET_MS = 200;
 
@@ -53,7 +53,9 @@ export class Scene {
       const load = new Load(programs.load, { ...running.speech(kind, size), count, ...speech });
       try {
         await load.do('pids', { list: running.pids.join(',') });
-        return await use(new Scene(target, kind, origin, running, load));
+        const scene = new Scene(target, kind, origin, running, load);
+        await scene.#subscribeFirst();
+        return await use(scene);
       } finally {
         await load.stop();
         await running.stop();
@@ -64,13 +66,23 @@ export class Scene {
   }
 
   /**
+   * Has one hold subscribe and waits, where the first subscription to a channel makes the target ask its origin again
+   * for all that is held on it: hundreds of requests at once, some of which Pushpin answers with 502.
+   */
+  async #subscribeFirst() {
+    const { settleMs, roles } = this.#target;
+    if (settleMs === undefined || !roles.includes('hold')) return;
+    await this.load.do('open', { count: 1 });
+    await delay(settleMs);
+  }
+
+  /**
    * Opens the first `count` holds that are not open, and waits until they are held.
    *
    * @param {number} count
-   * @param {number} absent  how many of them are not open now
    * @returns {Promise<{ cpuUs: number, opened: number, problem?: string }>} CPU time of the target meanwhile
    */
-  async open(count, absent = count) {
+  async open(count) {
     const before = await this.load.do('cpu');
     const asked = this.#target.asksOrigin ? (await this.origin.asked())[this.#kind] : 0;
     const steps = this.#kind === 'poll' && this.#target.asksOrigin ? POLL_STEP : count;
@@ -79,8 +91,7 @@ export class Scene {
     let heard = true;
     for (let open = Math.min(steps, count); heard; open = Math.min(open + steps, count)) {
       answer = await this.load.do('open', { count: open });
-      if (this.#target.asksOrigin)
-        heard = await this.origin.waitUntilAsked(this.#kind, asked + open - (count - absent));
+      if (this.#target.asksOrigin) heard = await this.origin.waitUntilAsked(this.#kind, asked + open - before.opened);
       if (open === count) break;
     }
     await delay(QUIET_MS);

@@ -76,18 +76,33 @@ out_hwm=1000
 `;
 }
 
-/** Its parts find each other a moment after they listen. @param {number} port */
-async function waitForAnswer(port) {
-  for (let tries = 0; tries < 100; tries++) {
-    try {
-      const answer = await fetch(`http://127.0.0.1:${port}/bytes/1`, { signal: AbortSignal.timeout(1_000) });
-      if ((await answer.text()) === 'a') return;
-    } catch {
-      // Not yet.
+/** Its four processes find each other a while after they listen; until then requests are lost between them. */
+const MEET_MS = 2_000;
+
+/** Waits until it passes a request on, and holds one. @param {number} port */
+async function waitForAnswers(port) {
+  const url = `http://127.0.0.1:${port}`;
+  for (const path of ['/bytes/1', '/stream?ch=first']) {
+    for (let tries = 0; !(await answers(`${url}${path}`)); tries++) {
+      if (tries > 100) throw new Error(`does not answer a request for ${path}`);
+      await delay(50);
     }
-    await delay(50);
   }
-  throw new Error('does not answer a request');
+  await delay(MEET_MS);
+}
+
+/** @param {string} url */
+async function answers(url) {
+  const stop = new AbortController();
+  const timer = setTimeout(() => stop.abort(), 1_000);
+  try {
+    return (await fetch(url, { signal: stop.signal })).status === 200;
+  } catch {
+    return false;
+  } finally {
+    clearTimeout(timer);
+    stop.abort();
+  }
 }
 
 /** @type {import('./target.mjs').Target} */
@@ -112,7 +127,7 @@ export const pushpin = {
     const running = new RunningTarget([proxy, zurl], ports, gripSpeech, folder);
     try {
       await waitForPorts(proxy, [ports.control, ports.client]);
-      await waitForAnswer(ports.client);
+      await waitForAnswers(ports.client);
     } catch (error) {
       await running.stop();
       throw error;

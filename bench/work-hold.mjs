@@ -119,7 +119,7 @@ async function measure(scene, task, kind, facets) {
   const beginning = await scene.open(first);
   await delay(settleMs);
   const before = memoryKb(scene.running.pids);
-  const { cpuUs, problem = beginning.problem } = await scene.open(holds, holds - first);
+  const { cpuUs, problem = beginning.problem } = await scene.open(holds);
   if (problem !== undefined) return { values: {}, problems: [problem] };
   /** @type {Record<string, number>} */
   const values = { openUs: cpuUs / (holds - first) };

@@ -306,7 +306,7 @@ static void run_pids(void) {
 }
 
 static void run_cpu(void) {
-  printf("{\"cpu_us\":%.1f,\"client_cpu_us\":%.1f", measured_cpu_us(), own_cpu_us());
+  printf("{\"cpu_us\":%.1f,\"client_cpu_us\":%.1f,\"opened\":%d", measured_cpu_us(), own_cpu_us(), opened);
   first_failure[0] = 0;
   finish();
 }

@@ -1,0 +1,214 @@
+/*
+ * Owns: the clients that are held: opening them, and comparing every byte they receive with what was published.
+ * Does not own: publishing.
+ */
+#ifndef BENCH_HOLD_H
+#define BENCH_HOLD_H
+
+#include "item.h"
+
+enum phase { CLOSED, CONNECTING, ASKED, HELD, ANSWERED };
+
+struct hold {
+  struct source source;
+  uint8_t phase;
+  uint8_t begun;       /* the initial body is over */
+  uint8_t frame_head[10];
+  uint8_t frame_filled;
+  uint8_t frame_is_item;
+  uint64_t frame_left;
+  struct message in;
+  uint64_t got;         /* bytes of `expected` received */
+  uint64_t received_at; /* ns, of the last whole item */
+};
+
+static struct hold *holds;
+static enum { A_STREAM, A_WEBSOCKET, A_POLL } held_as;
+
+/* Since the last clear_totals(). */
+static struct totals {
+  uint64_t deliveries, wrong, broken, bytes;
+} totals;
+static int opened, pending, failed;
+/* When the items that are under way were published. */
+static uint64_t published_at;
+static struct latency receipts;
+/* In the sweep an item may come twice: it is published again when the answer to the first try is an error. */
+static int doubles_allowed;
+
+static void hold_close(struct hold *hold, int is_wrong) {
+  if (hold->phase == CONNECTING || hold->phase == ASKED) {
+    pending--;
+    failed++;
+  } else if (hold->phase == HELD) {
+    opened--;
+    if (is_wrong) totals.broken++;
+  }
+  close(hold->source.fd);
+  message_reset(&hold->in, 1);
+  hold->phase = CLOSED;
+}
+
+static void hold_opened(struct hold *hold) {
+  hold->phase = HELD;
+  pending--;
+  opened++;
+}
+
+/* Takes bytes that an item is made of. */
+static void take_bytes(struct hold *hold, const char *data, size_t length) {
+  if (!hold->begun) {
+    const char *mark = memchr(data, '#', length);
+    if (mark == NULL) return;
+    length -= (size_t)(mark - data);
+    data = mark;
+    hold->begun = 1;
+  }
+  uint64_t room = expected_length - hold->got;
+  if (room == 0 && doubles_allowed) return;
+  if (length > room || memcmp(expected + hold->got, data, length) != 0) {
+    totals.wrong++;
+    return;
+  }
+  uint64_t size = (uint64_t)options.size, before = hold->got / size;
+  hold->got += length;
+  uint64_t whole = hold->got / size - before;
+  if (whole == 0) return;
+  hold->received_at = now_ns();
+  totals.deliveries += whole;
+  if (published_at > 0) {
+    for (uint64_t i = 0; i < whole; i++) latency_add(&receipts, hold->received_at - published_at);
+  }
+}
+
+static size_t frame_head_length(const uint8_t *head, size_t filled) {
+  if (filled < 2) return 2;
+  int short_length = head[1] & 127;
+  return short_length == 127 ? 10 : short_length == 126 ? 4 : 2;
+}
+
+static void frame_begins(struct hold *hold) {
+  const uint8_t *head = hold->frame_head;
+  size_t length = frame_head_length(head, 2);
+  hold->frame_is_item = (head[0] & 15) <= 2;
+  hold->frame_left = 0;
+  if (length == 2) hold->frame_left = head[1] & 127;
+  for (size_t i = 2; i < length; i++) hold->frame_left = hold->frame_left << 8 | head[i];
+}
+
+static void take_frames(struct hold *hold, const char *at, const char *end) {
+  while (at < end) {
+    size_t wanted = frame_head_length(hold->frame_head, hold->frame_filled);
+    if (hold->frame_filled < wanted) {
+      hold->frame_head[hold->frame_filled++] = (uint8_t)*at++;
+      if (hold->frame_filled == frame_head_length(hold->frame_head, hold->frame_filled) && hold->frame_filled >= 2) frame_begins(hold);
+      if (hold->frame_filled < frame_head_length(hold->frame_head, hold->frame_filled) || hold->frame_left > 0) continue;
+    } else {
+      size_t here = (size_t)(end - at);
+      if (here > hold->frame_left) here = (size_t)hold->frame_left;
+      if (hold->frame_is_item) take_bytes(hold, at, here);
+      at += here;
+      hold->frame_left -= here;
+      if (hold->frame_left > 0) continue;
+    }
+    hold->frame_filled = 0;
+  }
+}
+
+/* The head of an answer: what a stream and a WebSocket count as held from; to a poll it means that an item has come. */
+static int take_head_of(struct hold *hold, const char *head) {
+  int status = status_of(head);
+  if (status != (held_as == A_WEBSOCKET ? 101 : 200)) {
+    note_failure("answer", head);
+    hold_close(hold, 1);
+    return 0;
+  }
+  if (held_as != A_POLL) hold_opened(hold);
+  return 1;
+}
+
+static void poll_answered(struct hold *hold) {
+  message_reset(&hold->in, 1);
+  if (hold->got != expected_length) totals.wrong++;
+  hold->phase = ANSWERED;
+  opened--;
+}
+
+static void hold_read(struct hold *hold) {
+  ssize_t count = recv(hold->source.fd, read_buffer, READ_MAX, 0);
+  if (count < 0 && errno == EAGAIN) return;
+  if (count <= 0) {
+    if (hold->phase != ANSWERED) note_failure("held connection", count == 0 ? "closed" : strerror(errno));
+    return hold_close(hold, 1);
+  }
+  totals.bytes += (uint64_t)count;
+  char *at = read_buffer, *end = at + count;
+  const char *data;
+  size_t length;
+  if (held_as == A_WEBSOCKET && hold->phase == HELD) return take_frames(hold, at, end);
+  for (;;) {
+    switch (message_next(&hold->in, &at, end, &data, &length)) {
+      case NEED_MORE: return;
+      case HEAD:
+        if (!take_head_of(hold, data)) return;
+        if (held_as == A_WEBSOCKET) return take_frames(hold, at, end);
+        break;
+      case DATA: take_bytes(hold, data, length); break;
+      case END:
+        if (held_as == A_POLL) return poll_answered(hold);
+        note_failure("held stream", "ended");
+        return hold_close(hold, 1);
+    }
+  }
+}
+
+static size_t request_of(const struct hold *hold, char *out) {
+  char path[320];
+  snprintf(path, sizeof path, options.path, (int)(hold - holds));
+  return (size_t)sprintf(out, "GET %s HTTP/1.1\r\nHost: %s\r\n%s%s\r\n", path, options.host,
+                         held_as == A_WEBSOCKET ? "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                                                  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                                                : "",
+                         options.header);
+}
+
+static void hold_ask(struct hold *hold) {
+  char request[1024];
+  size_t length = request_of(hold, request);
+  message_reset(&hold->in, 1);
+  hold->begun = held_as != A_STREAM;
+  hold->frame_filled = 0;
+  hold->got = expected_length;
+  hold->phase = ASKED;
+  if (send(hold->source.fd, request, length, MSG_NOSIGNAL) != (ssize_t)length) return hold_close(hold, 1);
+  if (held_as == A_POLL) hold_opened(hold); /* nothing comes back that would tell */
+}
+
+static void hold_ready(struct source *source, uint32_t events) {
+  struct hold *hold = (struct hold *)source;
+  if (hold->phase == CONNECTING) {
+    int error = 0;
+    socklen_t size = sizeof error;
+    getsockopt(source->fd, SOL_SOCKET, SO_ERROR, &error, &size);
+    if (error != 0) {
+      note_failure("connect", strerror(error));
+      return hold_close(hold, 1);
+    }
+    watch(source, EPOLL_CTL_MOD, EPOLLIN);
+    hold_ask(hold);
+  } else if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) hold_read(hold);
+}
+
+/* Opens what is closed, and asks once more where a poll has been answered. */
+static void hold_open(struct hold *hold) {
+  hold->source.ready = hold_ready;
+  pending++;
+  if (hold->phase == ANSWERED) return hold_ask(hold);
+  hold->phase = CONNECTING;
+  if (connect_source(&hold->source, options.port)) return;
+  hold->phase = CLOSED;
+  pending--;
+  failed++;
+}
+
+#endif

@@ -1,0 +1,40 @@
+// Owns: the bare epoll loop (c/limit.c) as a target. Does not own: the loop.
+import { freePort, start, waitForPorts } from './process.mjs';
+import { RunningTarget } from './target.mjs';
+
+/** @type {import('./target.mjs').Target} */
+export const limit = {
+  name: 'limit',
+  title: 'bare C loop (limit)',
+  roles: ['hold'],
+  asksOrigin: false,
+  isGrip: false,
+  missing: () => undefined,
+  async start({ programs }) {
+    const port = await freePort();
+    const started = start(programs.limit, [String(port)]);
+    await waitForPorts(started, [port]);
+    const speech = (/** @type {import('./target.mjs').Kind} */ kind, /** @type {number} */ size) => ({
+      format: 'raw',
+      path: `/${kind}`,
+      publish_path: `/publish/?${size}`,
+    });
+    return new RunningTarget([started], { client: port, control: port }, speech);
+  },
+};
+
+/** For requests that are passed on, the limit is the origin with nothing in front of it. @type {import('./target.mjs').Target} */
+export const direct = {
+  name: 'direct',
+  title: 'the origin itself (limit)',
+  roles: ['pass'],
+  asksOrigin: false,
+  isGrip: false,
+  missing: () => undefined,
+  async start({ programs }) {
+    const port = await freePort();
+    const started = start(programs.origin, [String(port)]);
+    await waitForPorts(started, [port]);
+    return new RunningTarget([started], { client: port, control: port }, () => ({}));
+  },
+};

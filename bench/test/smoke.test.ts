@@ -1,0 +1,95 @@
+/**
+ * The bench, small: every part runs from end to end on Holdfast's node edge, and what it writes down is sane. No figure
+ * of such a run means anything.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+
+const command = fileURLToPath(new URL('../run.mjs', import.meta.url));
+const skip =
+  spawnSync('cc', ['--version']).status === 0
+    ? false
+    : 'SKIPPED: there is no C compiler (cc), so the bench was not tried';
+/** On a machine that is busy with other tests. */
+const LIMIT_MS = 120_000;
+
+// Thirteen works, each with processes of its own: longer than tap gives a file by itself.
+t.setTimeout(LIMIT_MS + 10_000);
+
+interface RunRecord {
+  readonly work: string;
+  readonly target: string;
+  readonly values: Readonly<Record<string, number>>;
+  readonly problems: readonly string[];
+}
+
+interface Results {
+  readonly records: readonly RunRecord[];
+  readonly hundredThousand: readonly {
+    readonly clients: number;
+    readonly rounds: readonly { readonly lastMs: number }[];
+  }[];
+}
+
+/** Runs the bench and waits for its end. */
+function runBench(args: readonly string[]): Promise<{ readonly status: number | null; readonly output: string }> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [command, '--no-build', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    const take = (text: string) => {
+      output += text;
+    };
+    child.stdout.setEncoding('utf8').on('data', take);
+    child.stderr.setEncoding('utf8').on('data', take);
+    const timer = setTimeout(() => child.kill('SIGTERM'), LIMIT_MS);
+    child.on('close', (status) => {
+      clearTimeout(timer);
+      resolve({ status, output });
+    });
+  });
+}
+
+t.test('the whole bench runs on the node edge, and loses nothing', { skip }, async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-test-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, 'results.json');
+  const { status, output } = await runBench(['--smoke', '--json', file]);
+  t.equal(status, 0, output);
+  const { records, hundredThousand } = JSON.parse(readFileSync(file, 'utf8')) as Results;
+  const recordOf = (work: string) =>
+    records.find((record) => record.work === work && record.target === 'holdfast-node');
+
+  for (const work of ['streams', 'websockets', 'polls']) {
+    const values = recordOf(work)?.values;
+    t.ok((values?.openUs ?? 0) > 0, `${work}: opening a hold costs something`);
+    t.ok((values?.bytes ?? 0) >= 100, `${work}: an item of 100 bytes arrives in at least as many`);
+  }
+  for (const work of [
+    ...['streams', 'websockets', 'polls', 'bursts-streams', 'bursts-websockets'],
+    ...['pass-small', 'pass-large', 'pass-upload', 'latency', 'ack'],
+  ]) {
+    const record = recordOf(work);
+    t.strictSame(record?.problems, [], `${work}: every item or answer came once, unchanged`);
+    const { idleKb, ...costs } = record?.values ?? {};
+    t.ok(Object.keys(costs).length > 0, `${work}: there are figures`);
+    t.strictSame(
+      Object.entries(costs).filter(([, value]) => !(value > 0)),
+      [],
+      `${work}: every figure is more than nothing`,
+    );
+  }
+  const [crowd] = hundredThousand;
+  t.equal(crowd?.clients, 200, 'the crowd was held');
+  t.ok((crowd?.rounds[0]?.lastMs ?? 0) > 0, 'and its last client has the item');
+  t.match(output, /Pushpin 1\.36 is NOT IN THIS RUN/, 'whoever is not measured is named');
+});
+
+t.test('an unknown part is refused with those that there are', async (t) => {
+  const { status, output } = await runBench(['strems']);
+  t.equal(status, 1);
+  t.match(output, /there is no part strems; there are streams, /);
+});

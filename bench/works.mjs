@@ -1,0 +1,34 @@
+// Owns: which works there are, in order, and which of them a part of the bench means. Does not own: any of them.
+import { acknowledgeWork } from './work-acknowledge.mjs';
+import { burstWork } from './work-burst.mjs';
+import { holdWork } from './work-hold.mjs';
+import { latencyWork } from './work-latency.mjs';
+import { passWork } from './work-pass.mjs';
+import { redisLatencyWork, resubscribeWork } from './work-redis.mjs';
+
+/** @typedef {import('./work.mjs').Work} Work */
+
+const kinds = /** @type {const} */ ([
+  ['streams', 'stream'],
+  ['websockets', 'ws'],
+  ['polls', 'poll'],
+]);
+
+/** What a name on the command line means. @type {Readonly<Record<string, readonly Work[]>>} */
+export const parts = {
+  ...Object.fromEntries(kinds.map(([name, kind]) => [name, [holdWork(name, kind, ['opening', 'memory', 'fan-out'])]])),
+  bursts: [burstWork('bursts-streams', 'stream'), burstWork('bursts-websockets', 'ws')],
+  pass: [passWork('small'), passWork('large'), passWork('upload')],
+  latency: [latencyWork],
+  'redis-latency': [redisLatencyWork],
+  resubscribe: [resubscribeWork],
+  ack: [acknowledgeWork],
+  opening: kinds.map(([name, kind]) => holdWork(`opening-${name}`, kind, ['opening'])),
+  memory: kinds.map(([name, kind]) => holdWork(`memory-${name}`, kind, ['opening', 'memory'])),
+};
+
+/** Parts of a run that names none: `opening` and `memory` are measured on the way to the fan-out. */
+export const usualParts = Object.keys(parts).filter((name) => name !== 'opening' && name !== 'memory');
+
+/** Every work by its name, for tables that are made from JSON. @type {ReadonlyMap<string, Work>} */
+export const works = new Map(Object.values(parts).flatMap((list) => list.map((work) => [work.name, work])));

@@ -1,4 +1,5 @@
 /** Owns: the failures of a client's request that are neither the origin connection's nor GRIP's own. */
+import { CodedError } from './coded-error.js';
 
 /** Codes of `RequestError`, for docs/errors.md. */
 export const requestErrors = {
@@ -26,14 +27,8 @@ export const requestErrors = {
 export type RequestErrorCode = keyof typeof requestErrors;
 
 /** A request cannot be served. The message is what a client on a debug route is told, without the newline. */
-export class RequestError extends Error {
-  readonly code: RequestErrorCode;
-  readonly side: 'client' | 'origin';
-
+export class RequestError extends CodedError<typeof requestErrors> {
   constructor(code: RequestErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'RequestError';
-    this.code = code;
-    this.side = requestErrors[code].side;
+    super('RequestError', requestErrors, code, message, options);
   }
 }

@@ -8,6 +8,7 @@ import { ControlError } from '../errors.js';
 import type { Log } from '../log.js';
 import type { Acceptance, Backplane, BackplaneListener, Gap, Message } from './backplane.js';
 import { type History, historyOf } from './history.js';
+import { refusalOf } from './refusal.js';
 
 /** Told of the interest of the whole process in channels, once per change. Calls must not throw. */
 export interface InterestFollower {
@@ -235,10 +236,6 @@ export class HubShare implements Backplane {
 
   #refusal(): Promise<never> | undefined {
     if (this.#state === 'live') return undefined;
-    return Promise.reject(
-      this.#state === 'closed'
-        ? new ControlError('ERR_BACKPLANE_CLOSED', 'The backplane is closed.')
-        : new ControlError('ERR_BACKPLANE_UNAVAILABLE', 'The backplane is not started.'),
-    );
+    return Promise.reject(refusalOf(this.#state === 'closed'));
   }
 }

@@ -10,6 +10,7 @@ import type { Acceptance, Backplane, BackplaneListener, Message, Position } from
 import type { History, HistoryPage, HistoryStart } from './history.js';
 import type { RecentIds } from './id-cache.js';
 import type { LocalHistory } from './local-history.js';
+import { refusalOf } from './refusal.js';
 
 type State = 'new' | 'live' | 'closed';
 
@@ -149,8 +150,6 @@ export class LocalBackplane implements Backplane, History {
   }
 
   #refusal(): ControlError {
-    return this.#state === 'closed'
-      ? new ControlError('ERR_BACKPLANE_CLOSED', 'The backplane is closed.')
-      : new ControlError('ERR_BACKPLANE_UNAVAILABLE', 'The backplane is not started.');
+    return refusalOf(this.#state === 'closed');
   }
 }

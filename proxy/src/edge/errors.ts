@@ -1,4 +1,5 @@
 /** Owns: what can go wrong in getting a listener up. Does not own: malformed requests, which are answered, not thrown. */
+import { CodedError } from '../coded-error.js';
 
 /** Codes of `EdgeError`, for docs/errors.md. */
 export const edgeErrors = {
@@ -17,13 +18,8 @@ export const edgeErrors = {
 export type EdgeErrorCode = keyof typeof edgeErrors;
 
 /** A listener could not be brought up. The message is one line for the operator. */
-export class EdgeError extends Error {
-  readonly code: EdgeErrorCode;
-  readonly side = 'internal';
-
+export class EdgeError extends CodedError<typeof edgeErrors> {
   constructor(code: EdgeErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'EdgeError';
-    this.code = code;
+    super('EdgeError', edgeErrors, code, message, options);
   }
 }

@@ -1,4 +1,5 @@
 /** Owns: what can go wrong between the proxy and an origin. Does not own: what a client is told of it (`request/fail`). */
+import { CodedError } from '../coded-error.js';
 
 /** Codes of `OriginError`, for docs/errors.md. */
 export const originErrors = {
@@ -27,9 +28,7 @@ export const originErrors = {
 export type OriginErrorCode = keyof typeof originErrors;
 
 /** A request to an origin failed. `cause` is the library's or the system's error. */
-export class OriginError extends Error {
-  readonly code: OriginErrorCode;
-  readonly side: 'origin' | 'client';
+export class OriginError extends CodedError<typeof originErrors> {
   /**
    * Whether the same request may be sent again elsewhere: `connect` when nothing of it was sent, `stale` when it went
    * to a kept-alive connection that the origin had closed meanwhile, so that an idempotent one may be repeated
@@ -38,10 +37,7 @@ export class OriginError extends Error {
   readonly repeat: 'connect' | 'stale' | 'no';
 
   constructor(code: OriginErrorCode, message: string, repeat: OriginError['repeat'], options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'OriginError';
-    this.code = code;
-    this.side = originErrors[code].side;
+    super('OriginError', originErrors, code, message, options);
     this.repeat = repeat;
   }
 }

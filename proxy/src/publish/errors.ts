@@ -1,4 +1,5 @@
 /** Owns: the failures of `holdfast publish` that are neither the control API's answers nor those of ZeroMQ sockets. */
+import { CodedError } from '../coded-error.js';
 
 /** Codes of `PublishError`, for docs/errors.md. */
 export const publishErrors = {
@@ -14,14 +15,8 @@ export const publishErrors = {
 export type PublishErrorCode = keyof typeof publishErrors;
 
 /** The item was not published. The message is what the user is told, without newline. */
-export class PublishError extends Error {
-  readonly code: PublishErrorCode;
-  readonly side: 'client' | 'internal';
-
+export class PublishError extends CodedError<typeof publishErrors> {
   constructor(code: PublishErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'PublishError';
-    this.code = code;
-    this.side = publishErrors[code].side;
+    super('PublishError', publishErrors, code, message, options);
   }
 }

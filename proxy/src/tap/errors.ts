@@ -1,4 +1,5 @@
 /** Owns: the failures of `holdfast tap`. */
+import { CodedError } from '../coded-error.js';
 
 /** Codes of `TapError`, for docs/errors.md. */
 export const tapErrors = {
@@ -18,14 +19,8 @@ export const tapErrors = {
 export type TapErrorCode = keyof typeof tapErrors;
 
 /** Nothing more is shown. The message is what the user is told, without newline. */
-export class TapError extends Error {
-  readonly code: TapErrorCode;
-  readonly side: 'client' | 'internal';
-
+export class TapError extends CodedError<typeof tapErrors> {
   constructor(code: TapErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'TapError';
-    this.code = code;
-    this.side = tapErrors[code].side;
+    super('TapError', tapErrors, code, message, options);
   }
 }

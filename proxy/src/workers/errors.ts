@@ -1,4 +1,5 @@
 /** Owns: what can go wrong in getting workers up. Does not own: what a worker itself complains of (its own errors). */
+import { CodedError } from '../coded-error.js';
 
 /** Codes of `WorkerError`, for docs/errors.md. */
 export const workerErrors = {
@@ -6,13 +7,8 @@ export const workerErrors = {
 } as const;
 
 /** A worker could not be brought up. The message is one line for the operator. */
-export class WorkerError extends Error {
-  readonly code: keyof typeof workerErrors;
-  readonly side = 'internal';
-
-  constructor(code: keyof typeof workerErrors, message: string) {
-    super(message);
-    this.name = 'WorkerError';
-    this.code = code;
+export class WorkerError extends CodedError<typeof workerErrors> {
+  constructor(code: keyof typeof workerErrors, message: string, options?: ErrorOptions) {
+    super('WorkerError', workerErrors, code, message, options);
   }
 }

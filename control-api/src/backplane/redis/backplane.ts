@@ -9,6 +9,7 @@ import { ControlError } from '../../errors.js';
 import type { Log } from '../../log.js';
 import type { Acceptance, Backplane, BackplaneListener, Message, Position } from '../backplane.js';
 import type { History, HistoryPage, HistoryStart } from '../history.js';
+import { refusalOf } from '../refusal.js';
 import { CatchUp } from './catch-up.js';
 import type { RedisTls } from './connection.js';
 import { RedisConnections } from './connections.js';
@@ -206,9 +207,7 @@ export class RedisBackplane implements Backplane, History {
   }
 
   #refusal(): ControlError {
-    return this.#state === 'closed'
-      ? new ControlError('ERR_BACKPLANE_CLOSED', 'The backplane is closed.')
-      : new ControlError('ERR_BACKPLANE_UNAVAILABLE', 'The backplane is not started.');
+    return refusalOf(this.#state === 'closed');
   }
 }
 

@@ -7,6 +7,7 @@ import { ControlError, type ControlErrorCode } from '../../errors.js';
 import type { Log } from '../../log.js';
 import type { Acceptance, Backplane, BackplaneListener, Message, Position } from '../backplane.js';
 import type { History, HistoryPage, HistoryStart } from '../history.js';
+import { refusalOf } from '../refusal.js';
 import type { LinkPort } from './link-port.js';
 import {
   decodeMessage,
@@ -207,11 +208,7 @@ export class WorkerBackplane implements Backplane {
 
   #refusal(): Promise<never> | undefined {
     if (this.#state === 'live') return undefined;
-    return Promise.reject(
-      this.#state === 'closed'
-        ? new ControlError('ERR_BACKPLANE_CLOSED', 'The backplane is closed.')
-        : new ControlError('ERR_BACKPLANE_UNAVAILABLE', 'The backplane is not started.'),
-    );
+    return Promise.reject(refusalOf(this.#state === 'closed'));
   }
 }
 

@@ -13,6 +13,8 @@ const CLIENTS_OF_WORKER = 15_000;
 /** Clients one process can hold with 20,000 files, its connections to the origin and its own files apart. */
 const CLIENTS_OF_PROCESS = 18_000;
 const SETTLE_MS = 2_000;
+/** For all to be open; a busy machine needs minutes. */
+const OPEN_LIMIT_S = 600;
 /** Connects under way of one load process. */
 const CONCURRENT = 48;
 
@@ -97,6 +99,9 @@ async function hold(target, running, programs, options, workers) {
       problems,
     };
     for (let round = 0; round < options.rounds; round++) await publishOnce(crowd, loads, publisher);
+    const said = running.output.trim().split('\n').slice(-5).join(' / ');
+    if (problems.length > 0)
+      problems.push(`${running.pids.length} processes now; the last that the target said: ${said}`);
     return crowd;
   } finally {
     await Promise.all([...loads, { load: publisher }].map(({ load }) => load.stop()));
@@ -134,7 +139,7 @@ async function openAll(loads, clients, problems) {
   };
   const answers = await Promise.all(
     loads.map(({ load, count }, index) =>
-      load.do('open', { count, concurrent: CONCURRENT, timeout: 280 }, (held) => {
+      load.do('open', { count, concurrent: CONCURRENT, timeout: OPEN_LIMIT_S }, (held) => {
         open[index] = held;
         show();
       }),
@@ -177,8 +182,10 @@ async function publishOnce(crowd, loads, publisher) {
   const receipts = addUp(reports.map((report) => report.receipts));
   const wrong = answers.reduce((sum, answer) => sum + answer.wrong + answer.broken, 0);
   const lost = crowd.clients - countOf(receipts);
-  if (lost !== 0 || wrong > 0 || sent.refused > 0)
-    crowd.problems.push(`${lost} without the item, ${wrong} with something else`);
+  if (lost !== 0 || wrong > 0 || sent.refused > 0) {
+    const each = reports.map((report) => report.received).join(', ');
+    crowd.problems.push(`${lost} without the item, ${wrong} with something else (received, by load process: ${each})`);
+  }
   const ms = (/** @type {number} */ share) => (quantile(receipts, share) ?? Number.NaN) / 1_000;
   const cpuUs = (after.cpu_us - before.cpu_us) / countOf(receipts);
   const round = { firstMs: ms(0), p50Ms: ms(0.5), p99Ms: ms(0.99), lastMs: ms(1), cpuUs };

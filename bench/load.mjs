@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 import { start, stop } from './process.mjs';
 
 /** For one command; more than any of them takes by its own timeout. */
-const ANSWER_LIMIT_MS = 300_000;
+const ANSWER_LIMIT_MS = 700_000;
 
 /** @typedef {Record<string, any>} Answer  as c/load.c prints it */
 

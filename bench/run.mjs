@@ -11,7 +11,7 @@ import { HUNDRED_THOUSAND, readOptions, usage } from './options.mjs';
 import { OriginProcess } from './origin.mjs';
 import { stopAll } from './process.mjs';
 import { resultsFile, writeResults } from './results.mjs';
-import { blocksOf, blockText, missingLines } from './table.mjs';
+import { blocksOf, blockText, missingLines, NOT_ASKED_FOR } from './table.mjs';
 import { targets } from './targets.mjs';
 import { isHoldfast } from './work.mjs';
 import { parts } from './works.mjs';
@@ -36,13 +36,14 @@ async function findMissing(chosen, programs) {
   const missing = {};
   const origin = await OriginProcess.start(programs.origin);
   for (const target of targets) {
-    const absent = chosen.includes(target) ? target.missing() : 'not asked for';
+    const absent = chosen.includes(target) ? target.missing() : NOT_ASKED_FOR;
     try {
       if (absent === undefined) await (await target.start({ programs, originPort: origin.port })).stop();
     } catch (error) {
       missing[target.name] = `does not start: ${error instanceof Error ? error.message : error}`;
     }
-    if (absent !== undefined) missing[target.name] = absent === 'not asked for' ? absent : `${absent} is not installed`;
+    if (absent === NOT_ASKED_FOR) missing[target.name] = absent;
+    else if (absent !== undefined) missing[target.name] = `${absent} is not installed`;
   }
   await origin.stop();
   return missing;

@@ -81,11 +81,19 @@ function rowOf(summary, work, table, { name, title, asksOrigin }) {
   ];
 }
 
-/** One loud line for each target that is not there. @param {Pick<Results, 'missing'>} results @returns {string[]} */
+/** What a target's reason is that the command line left out. */
+export const NOT_ASKED_FOR = 'not asked for';
+
+/** One loud line for each target that is not there, and one for those that nobody asked for. @param {Pick<Results, 'missing'>} results @returns {string[]} */
 export function missingLines({ missing }) {
-  return targets.flatMap(({ name, title }) =>
-    missing[name] === undefined ? [] : [`!! ${title} is NOT IN THIS RUN: ${missing[name]}`],
-  );
+  const absent = targets.filter(({ name }) => missing[name] !== undefined);
+  const unwanted = absent.filter(({ name }) => missing[name] === NOT_ASKED_FOR).map(({ title }) => title);
+  return [
+    ...absent
+      .filter(({ name }) => missing[name] !== NOT_ASKED_FOR)
+      .map(({ name, title }) => `!! ${title} is NOT IN THIS RUN: ${missing[name]}`),
+    ...(unwanted.length > 0 ? [`!! NOT IN THIS RUN, because not asked for: ${unwanted.join('; ')}`] : []),
+  ];
 }
 
 /** @param {Block} block @returns {string} for a terminal */

@@ -58,7 +58,7 @@ t.test('the whole bench runs on the node edge, and loses nothing', { skip }, asy
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   const file = join(folder, 'results.json');
   const { status, output } = await runBench(['--smoke', '--json', file]);
-  t.equal(status, 0, output);
+  t.equal(status, 0, status === 0 ? 'it ends well' : output);
   const { records, hundredThousand } = JSON.parse(readFileSync(file, 'utf8')) as Results;
   const recordOf = (work: string) =>
     records.find((record) => record.work === work && record.target === 'holdfast-node');
@@ -85,7 +85,7 @@ t.test('the whole bench runs on the node edge, and loses nothing', { skip }, asy
   const [crowd] = hundredThousand;
   t.equal(crowd?.clients, 200, 'the crowd was held');
   t.ok((crowd?.rounds[0]?.lastMs ?? 0) > 0, 'and its last client has the item');
-  t.match(output, /Pushpin 1\.36 is NOT IN THIS RUN/, 'whoever is not measured is named');
+  t.match(output, /NOT IN THIS RUN.*Pushpin 1\.36/, 'whoever is not measured is named');
 });
 
 t.test('an unknown part is refused with those that there are', async (t) => {

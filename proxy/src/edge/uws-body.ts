@@ -10,8 +10,14 @@ const KEPT_MAX = 65_536;
 const AHEAD_MAX = 1_048_576;
 
 /**
+ * Most bytes that wait for a reader; with more the client is cut. The library goes on reading, paused or not, for as long as
+ * each read fills its 512 KiB: a fast client on the same machine can keep it at that.
+ */
+const WAITING_MAX = 64 * 2 ** 20;
+
+/**
  * Must be made within the request's handler: what comes while nobody listens is lost. What the library has read before it
- * is asked for, at most what it reads at a time (512 KiB), is kept.
+ * is asked for, usually no more than one read, is kept.
  */
 export class UwsBody implements ClientBody, Beating {
   readonly length: number | undefined;
@@ -109,7 +115,8 @@ export class UwsBody implements ClientBody, Beating {
         this.#keptBytes += data.length;
       }
     }
-    if (this.#kept.length > 0) {
+    if (this.#keptBytes > WAITING_MAX) this.#answer?.close();
+    else if (this.#kept.length > 0) {
       if (this.#sink === undefined || this.#paused) this.#holdIfFull();
     } else if (isLast) this.#drainSoon();
   }

@@ -142,4 +142,9 @@ export const uwsLimits: readonly EdgeLimit[] = [
     why: 'With `workers` other than 1 the port is shared (SO_REUSEPORT), so that a second Holdfast started by mistake shares it too. Without workers it is refused.',
     clauses: [],
   },
+  {
+    what: 'Holding back uploads from the same machine',
+    why: 'The library reads on, for as long as a client keeps its buffer full. Of an upload that nobody takes at most 64 MiB wait; then its client is cut. Clients across a network are not that fast.',
+    clauses: [],
+  },
 ];

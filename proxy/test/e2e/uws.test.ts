@@ -1,0 +1,26 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import t from 'tap';
+
+/** Tests of the whole command that are as true with the uws edge, and show what it is there for. */
+const files = ['fan-out', 'slow-reader', 'links', 'ws-chat', 'eventsource'];
+
+for (const file of files) {
+  t.test(`${file} with edge: uws`, { timeout: 120_000 }, async (t) => {
+    const child = spawn(process.execPath, [join(import.meta.dirname, `${file}.test.js`)], {
+      env: { ...process.env, TEST_EDGE: 'uws', TAP_BAIL: '0' },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    t.teardown(() => child.kill());
+    const output: Buffer[] = [];
+    child.stdout.on('data', (chunk) => output.push(chunk));
+    const code = await new Promise((resolve) => child.once('close', resolve));
+    t.equal(
+      code,
+      0,
+      Buffer.concat(output)
+        .toString()
+        .match(/^\s*not ok .*$/m)?.[0] ?? 'passes',
+    );
+  });
+}

@@ -76,6 +76,7 @@ export class ControlPlane {
       ],
       log: log.child('backplane'),
     });
+    metrics.observeRedis(() => this.hub.trouble !== undefined);
     this.#publisher = new Publisher({
       backplane: this.hub,
       countSubscribers: (channel) => serving().countSubscribers(channel),

@@ -259,6 +259,13 @@ export class Metrics
     this.#workersEnded.inc({ cause });
   }
 
+  /** Whether Redis is away; never, where there is none. Called once, by the control plane. */
+  observeRedis(isAway: () => boolean): void {
+    this.#gauge('redis_away', '1 while Redis cannot be reached, or sends this node no messages; else 0.', () =>
+      isAway() ? 1 : 0,
+    );
+  }
+
   /** The number of workers that serve clients; called at most once, by who has any. */
   observeWorkers(read: () => number): void {
     this.#gauge('workers', 'Worker processes that serve clients now.', read);

@@ -17,8 +17,6 @@ export interface IdCacheEvents {
 export interface RecentIds {
   /** True for a duplicate; otherwise the id is remembered from now on. */
   seen(channel: string, id: string): boolean;
-  /** Takes the last `seen` of an id back: its item was not accepted after all. */
-  forget(channel: string, id: string): void;
 }
 
 /** What an {@link IdCache} is made of. */
@@ -71,13 +69,6 @@ export class IdCache implements RecentIds {
     this.#young.set(key, now + this.#ttl);
     this.#timer ??= this.#clock.after(this.#ttl, () => this.#age());
     return false;
-  }
-
-  /** Takes the last `seen` of an id back. */
-  forget(channel: string, id: string): void {
-    const key = keyOf(channel, id);
-    this.#young.delete(key);
-    this.#old.delete(key);
   }
 
   /** How many ids are held, some of which may be past their time. */

@@ -33,8 +33,6 @@ static int opened, pending, failed;
 /* When the items that are under way were published. */
 static uint64_t published_at;
 static struct latency receipts;
-/* In the sweep an item may come twice: it is published again when the answer to the first try is an error. */
-static int doubles_allowed;
 
 static void hold_close(struct hold *hold, int is_wrong) {
   if (hold->phase == CONNECTING || hold->phase == ASKED) {
@@ -65,7 +63,6 @@ static void take_bytes(struct hold *hold, const char *data, size_t length) {
     hold->begun = 1;
   }
   uint64_t room = expected_length - hold->got;
-  if (room == 0 && doubles_allowed) return;
   if (length > room || memcmp(expected + hold->got, data, length) != 0) {
     totals.wrong++;
     return;

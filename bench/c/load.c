@@ -210,7 +210,6 @@ static void run_sweep(void) {
   int batch = (int)number_of("batch", 100), rounds = 0, missing = opened;
   uint64_t start = now_ns(), end = start + (uint64_t)(number_of("timeout", 60) * 1e9);
   clear_totals();
-  doubles_allowed = 1;
   const char *item = next_item();
   while (missing > 0 && now_ns() < end) {
     uint64_t round = now_ns();
@@ -233,7 +232,6 @@ static void run_sweep(void) {
   }
   uint64_t last = start;
   for (int i = 0; i < options.count; i++) last = holds[i].received_at > last ? holds[i].received_at : last;
-  doubles_allowed = 0;
   printf("{\"last_at\":\"%llu\",\"sweep_us\":%.1f,\"rounds\":%d,\"missing\":%d,", (unsigned long long)last, (double)(last - start) / 1e3, rounds, missing);
   print_totals();
   finish();

@@ -127,7 +127,10 @@ static void publish_items(int batch) {
   free(body);
 }
 
-/* Publishes one item on each of the channels c<first> … c<first + count - 1> in one call. */
+/*
+ * Publishes one item on each of the channels c<first> … c<first + count - 1> in one call, with ids: one that is published
+ * again, because the answer to the first try was an error, goes out once.
+ */
 static void publish_to_channels(int first, int count, const char *item) {
   size_t room = published_room() * (size_t)count + 1024;
   char *body = malloc(room), channel[16];
@@ -136,7 +139,9 @@ static void publish_to_channels(int first, int count, const char *item) {
   for (int i = 0; i < count; i++) {
     snprintf(channel, sizeof channel, "c%d", first + i);
     if (i > 0) body[length++] = ',';
-    length += grip_entry(body + length, channel, item);
+    size_t entry = grip_entry(body + length, channel, item);
+    length += entry - 1; /* over the closing brace */
+    length += (size_t)sprintf(body + length, ",\"id\":\"%.*s\"}", ITEM_MIN - 1, item);
   }
   length += (size_t)sprintf(body + length, "]}");
   publisher_send(post(publisher.out, options.publish_path, body, length), 1);

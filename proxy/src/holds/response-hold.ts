@@ -311,7 +311,7 @@ export class ResponseHold implements Subscriber, ResponseOwner {
     registry.leave(this);
     registry.remove(this, channels);
     events.subscriberEnded('response', reason);
-    if (reason !== 'origin-failed') tellGone(this.#start, reason, this.#parts);
+    if (reason !== 'origin-failed') tellGone(this.#start.instruct.links.gone, this.#start.scope, reason, this.#parts);
     return { kind: 'response', reason, items, dropped: 0, duration: clock.now() - this.#since, channels };
   }
 }

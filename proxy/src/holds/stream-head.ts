@@ -1,9 +1,11 @@
 /** Owns: the head of a stream. Does not own: the instruct that it comes from, or what a client has missed. */
-import type { Instruct, ResponseHead } from '@holdfast/grip';
+import type { InstructResponse, ResponseHead } from '@holdfast/grip';
 
 /** The instruct's own; `lastEventId`, where the history has told something, takes the place of the origin's. */
-export function headOf({ response }: Instruct, lastEventId: string | undefined): ResponseHead {
-  const { code: status, reason, headers } = response;
+export function headOf(
+  { code: status, reason, headers }: InstructResponse,
+  lastEventId: string | undefined,
+): ResponseHead {
   if (lastEventId === undefined) return { status, reason, headers };
   const kept: string[] = [];
   for (let i = 0; i < headers.length; i += 2) {

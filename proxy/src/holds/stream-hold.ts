@@ -4,17 +4,18 @@
  * initial body (its owner does), the way of items to the client (`stream-output`), or what was missed (`catch-up`).
  */
 import type { ConnectionView } from '@holdfast/control-api';
-import type { Instruct } from '@holdfast/grip';
+import type { GoneLink, Instruct, InstructResponse, KeepAlive } from '@holdfast/grip';
 import type { Delivery } from '../channels/delivery.js';
 import { waitForLive } from '../channels/live-wait.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import { endSoon, type SubscriberEnd } from '../channels/subscriber-parts.js';
 import type { SubscriptionList } from '../channels/subscription-list.js';
 import type { CloseReason } from '../close-reasons.js';
-import type { ResponseOwner } from '../edge/edge.js';
+import type { ClientResponse, ResponseOwner } from '../edge/edge.js';
 import { StreamPiece } from '../edge/stream-piece.js';
 import type { LinkScope } from '../links/link-scope.js';
 import { CatchUp, type CatchUpOwner } from './catch-up.js';
+import { channelList } from './channel-list.js';
 import { type HoldOwner, type HoldParts, type HoldStart, isOvertaken, replayOf, tellGone, viewOf } from './hold.js';
 import { StreamBody } from './stream-body.js';
 import { headOf } from './stream-head.js';
@@ -35,7 +36,10 @@ type State = 'flowing' | 'held' | 'over';
 export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, StreamOutputOwner {
   readonly id: string;
   readonly kind = 'stream';
-  readonly #start: HoldStart;
+  readonly #response: ClientResponse;
+  readonly #clientAddress: string;
+  readonly #scope: LinkScope;
+  readonly #gone: GoneLink | undefined;
   readonly #owner: HoldOwner;
   readonly #parts: HoldParts;
   readonly #since: number;
@@ -45,9 +49,15 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
   /** Undefined where there is no next link. */
   readonly #catchUp: CatchUp | undefined;
   readonly #live: Promise<void> | undefined;
+  /** What a link's list of channels is made from; undefined where there is no next link. */
+  readonly #opening: HoldStart | undefined;
   #state: State = 'flowing';
-  /** In force: the initial instruct, or that of the last link. */
-  #instruct: Instruct;
+  /** Until it is written. */
+  #head: InstructResponse | undefined;
+  // Of the instruct in force, the initial one or that of the last link, no more than a stream that lasts has to know.
+  #isHold = false;
+  #hasNext = false;
+  #keepAlive: KeepAlive | undefined;
   #list: SubscriptionList;
   #body: StreamBody | undefined;
   #queue: StreamQueue | undefined;
@@ -59,30 +69,36 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
     const { clock, events, registry } = parts.subscriber;
     const { instruct, list, scope } = start;
     this.id = start.id;
-    this.#start = start;
+    this.#response = start.response;
+    this.#clientAddress = start.clientAddress;
+    this.#scope = scope;
+    this.#gone = instruct.links.gone;
     this.#owner = owner;
     this.#parts = parts;
     this.#since = clock.now();
-    this.#instruct = instruct;
+    this.#head = instruct.response;
     this.#list = list;
-    start.response.own(this);
+    this.#obey(instruct);
+    this.#response.own(this);
     events.subscriberOpened('stream');
     registry.enter(this);
     this.#live = this.#subscribe();
     const replay = instruct.hold === undefined ? undefined : replayOf(parts, scope);
     if (replay !== undefined) this.#replay = new StreamReplay({ ...start, live: this.#live }, { ...parts, replay });
     this.#output = new StreamOutput(this, start, this.#replay, parts);
-    if (instruct.links.next !== undefined) this.#catchUp = new CatchUp(this, start, this.#output, this.#replay, parts);
-    // Ids that nothing can be done about here must not make the next hold do something.
-    else if (replay === undefined) isOvertaken(list.all, parts.sequencer);
+    if (this.#hasNext) {
+      this.#opening = start;
+      this.#catchUp = new CatchUp(this, start, this.#output, this.#replay, parts);
+      // Ids that nothing can be done about here must not make the next hold do something.
+    } else if (replay === undefined) isOvertaken(list.all, parts.sequencer);
   }
 
   get routeKey(): string {
-    return this.#start.scope.route.id ?? '';
+    return this.#scope.route.id ?? '';
   }
 
   get isDebug(): boolean {
-    return this.#parts.debug || this.#start.scope.route.debug;
+    return this.#parts.debug || this.#scope.route.debug;
   }
 
   /**
@@ -109,8 +125,7 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
 
   /** Sends the head at once, so that clients know the stream is up before its first byte. Throws as `writeHead` does. */
   open(): void {
-    const { response } = this.#start;
-    this.#body = new StreamBody(response, this.#list, this.#replay);
+    this.#body = new StreamBody(this.#response, this.#list, this.#replay);
     this.#hasHead = true;
     const missed = this.#replay?.missedByClient;
     // The origin, which did not know what was missed, may still say by its link.
@@ -119,7 +134,9 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
       const { log } = this.#parts.subscriber;
       log.info({ id: this.id }, 'a client came back too late: it was not told all that it missed');
     }
-    response.writeHead(headOf(this.#instruct, missed?.lastEventId), undefined, true);
+    const head = this.#head as InstructResponse;
+    this.#head = undefined;
+    this.#response.writeHead(headOf(head, missed?.lastEventId), undefined, true);
   }
 
   /** Sends a part of the body that flows; false when the client cannot take more: `holdWritable` follows. */
@@ -144,9 +161,8 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
       this.fail(`filter error: ${(error as Error).message}`, 'filter-failed');
       return;
     }
-    const { hold, links } = this.#instruct;
-    if (hold !== undefined) this.#openedHold();
-    else if (links.next === undefined) this.#end('ended');
+    if (this.#isHold) this.#openedHold();
+    else if (!this.#hasNext) this.#end('ended');
     else {
       this.#state = 'held';
       this.#catchUp?.fetch();
@@ -161,7 +177,7 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
   deliver(delivery: Delivery): boolean {
     const format = delivery.stream;
     if (this.#state === 'over' || format === undefined || format.action === 'refresh') return false;
-    if (format.action === 'hint' && this.#instruct.links.next === undefined) return false;
+    if (format.action === 'hint' && !this.#hasNext) return false;
     if (this.#replay?.hasTold(delivery)) return true;
     if (this.#isOpen) this.#take(delivery);
     else {
@@ -179,7 +195,7 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
 
   missed(): void {
     const { subscriber } = this.#parts;
-    if (this.#instruct.links.next !== undefined) this.recover();
+    if (this.#hasNext) this.recover();
     else if (subscriber.gapPolicy === 'close')
       endSoon(this, this.#list.channels, subscriber, () => this.#end('items-lost', true));
   }
@@ -190,12 +206,13 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
 
   /** Cut where the end of the body would not be understood, or not be reached: within a body, and by a client that is slow. */
   kick(): void {
-    const isSlow = this.#start.response.waiting > 0;
+    const isSlow = this.#response.waiting > 0;
     this.#end('kicked', isSlow || this.#state === 'flowing', isSlow);
   }
 
   view(): ConnectionView {
-    return viewOf('stream', this.#start, this.#list.channels, this.#since, this.#output.items);
+    const it = { id: this.id, scope: this.#scope, clientAddress: this.#clientAddress, response: this.#response };
+    return viewOf('stream', it, this.#list.channels, this.#since, this.#output.items);
   }
 
   onWritable(): void {
@@ -213,12 +230,12 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
 
   linkAnswered(instruct: Instruct, scope: LinkScope): void {
     const before = this.#list;
-    const list = this.#start.relist(instruct);
-    this.#instruct = instruct;
+    const list = channelList(this.#opening as HoldStart, instruct, this.#parts.subscriber.log);
+    this.#obey(instruct);
     this.#list = list;
     this.#output.follow(list, scope);
     this.#state = 'flowing';
-    this.#body = new StreamBody(this.#start.response, list, this.#replay);
+    this.#body = new StreamBody(this.#response, list, this.#replay);
     this.#catchUp?.follow({ instruct, scope, list }, before);
     this.#subscribe();
     this.#replay?.follow(list, before);
@@ -237,7 +254,7 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
 
   linkFailed(why: string, partly: boolean): void {
     // Where nothing was ever held, what is missing is a part of the answer, and the client is to see that.
-    if (partly || this.#instruct.hold === undefined) this.#end('link-failed', true);
+    if (partly || !this.#isHold) this.#end('link-failed', true);
     else this.fail(why, 'link-failed');
   }
 
@@ -270,13 +287,19 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
   fail(text: string, reason: CloseReason): void {
     this.#parts.subscriber.log.debug({ id: this.id, text }, 'stream failed');
     if (this.isDebug && this.#state !== 'over') {
-      this.#start.response.push(new StreamPiece(Buffer.from(`\n\n${text}\n`)));
+      this.#response.push(new StreamPiece(Buffer.from(`\n\n${text}\n`)));
     }
     this.#end(reason);
   }
 
   get #isOpen(): boolean {
     return this.#state === 'held' && this.#catchUp?.isUnderWay !== true;
+  }
+
+  #obey({ hold, links }: Instruct): void {
+    this.#isHold = hold !== undefined;
+    this.#hasNext = links.next !== undefined;
+    this.#keepAlive = hold?.keepAlive;
   }
 
   #subscribe(): Promise<void> | undefined {
@@ -289,7 +312,7 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
   }
 
   #openedHold(): void {
-    const untrackable = this.#instruct.links.next === undefined ? this.#list.tracked?.name : undefined;
+    const untrackable = this.#hasNext ? undefined : this.#list.tracked?.name;
     if (untrackable !== undefined) {
       this.fail(`channel '${untrackable}' specifies prev-id, but no next link found`, 'link-failed');
       return;
@@ -302,7 +325,7 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
   /** The stream is held from here on: it catches up if it has to, and what waited follows. */
   #hold(): void {
     this.#state = 'held';
-    this.#output.keepAlive(this.#instruct.hold?.keepAlive);
+    this.#output.keepAlive(this.#keepAlive);
     this.#replay?.begin((piece) => this.#begin(piece));
     if (this.#catchUp === undefined) this.caughtUp();
     else this.#catchUp.begin();
@@ -313,7 +336,7 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
    * middle of a body.
    */
   #begin(piece: StreamPiece): void {
-    if (this.#isOpen && this.#output.items === 0) this.#start.response.push(piece);
+    if (this.#isOpen && this.#output.items === 0) this.#response.push(piece);
   }
 
   #wait(delivery: Delivery): void {
@@ -341,10 +364,9 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
   #end(reason: CloseReason, broken = false, discard = false): void {
     const end = this.#leave(reason);
     if (end === undefined) return;
-    const { response } = this.#start;
     // Without a head there is no answer that could end.
-    if (broken || !this.#hasHead) response.abort(discard);
-    else response.end();
+    if (broken || !this.#hasHead) this.#response.abort(discard);
+    else this.#response.end();
     this.#owner.holdEnded(end);
   }
 
@@ -361,7 +383,7 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
     registry.leave(this);
     registry.remove(this, channels);
     events.subscriberEnded('stream', reason);
-    tellGone(this.#start, reason, this.#parts);
+    tellGone(this.#gone, this.#scope, reason, this.#parts);
     return { kind: 'stream', reason, items, dropped, duration: clock.now() - this.#since, channels };
   }
 }

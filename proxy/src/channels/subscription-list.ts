@@ -26,49 +26,65 @@ export interface Subscription {
 
 const NO_META: ReadonlyMap<string, string> = new Map();
 
-/** Full name → subscription. Most connections have one, without filters: that costs one small object. */
+/** Full name → subscription. Most connections have one, without filters: that costs two small objects and no map. */
 export class SubscriptionList {
   /** Meta of the connection, for filters. */
   meta: ReadonlyMap<string, string> = NO_META;
-  readonly #subscriptions = new Map<string, Subscription>();
+  /** The first to come, unless it has been deleted. */
+  #first: Subscription | undefined;
+  /** Those that came after it. */
+  #others: Map<string, Subscription> | undefined;
 
   /** Adds a channel, or puts the wish in the place of an earlier one. */
   set(channel: string, { name, prevId, filters }: ChannelWish): void {
     const plan = filters.length === 0 ? noFilters : planFilters(filters);
-    this.#subscriptions.set(channel, { channel, name, prevId, filters, plan });
+    const subscription = { channel, name, prevId, filters, plan };
+    if (this.#first?.channel === channel || this.size === 0) this.#first = subscription;
+    else {
+      this.#others ??= new Map();
+      this.#others.set(channel, subscription);
+    }
   }
 
   /** False when there was none. */
   delete(channel: string): boolean {
-    return this.#subscriptions.delete(channel);
+    if (this.#first?.channel !== channel) return this.#others?.delete(channel) ?? false;
+    this.#first = undefined;
+    return true;
   }
 
   find(channel: string): Subscription | undefined {
-    return this.#subscriptions.get(channel);
+    return this.#first?.channel === channel ? this.#first : this.#others?.get(channel);
   }
 
   has(channel: string): boolean {
-    return this.#subscriptions.has(channel);
+    return this.find(channel) !== undefined;
   }
 
   get size(): number {
-    return this.#subscriptions.size;
+    return (this.#first === undefined ? 0 : 1) + (this.#others?.size ?? 0);
   }
 
   /** Full names. */
   get channels(): string[] {
-    return [...this.#subscriptions.keys()];
+    return this.all.map(({ channel }) => channel);
   }
 
-  /** All of them. */
-  get all(): Iterable<Subscription> {
-    return this.#subscriptions.values();
+  /** All of them, in the order of their coming, as of now. */
+  get all(): Subscription[] {
+    const others = this.#others?.values() ?? [];
+    return this.#first === undefined ? [...others] : [this.#first, ...others];
+  }
+
+  /** One of those whose ids are tracked; undefined where none are. */
+  get tracked(): Subscription | undefined {
+    return this.all.find(({ prevId }) => prevId !== undefined);
   }
 
   /** The last ids that are tracked, by the origin's name of the channel: what `Grip-Last` tells. */
   get lastIds(): ReadonlyMap<string, string> {
     const ids = new Map<string, string>();
-    for (const { name, prevId } of this.#subscriptions.values()) if (prevId !== undefined) ids.set(name, prevId);
+    for (const { name, prevId } of this.all) if (prevId !== undefined) ids.set(name, prevId);
     return ids;
   }
 
@@ -78,10 +94,7 @@ export class SubscriptionList {
       subMeta: this.meta,
       pubMeta: item.meta,
       prevIds: this.lastIds,
-      isSubscribed: (name) => {
-        for (const subscription of this.#subscriptions.values()) if (subscription.name === name) return true;
-        return false;
-      },
+      isSubscribed: (name) => this.all.some((subscription) => subscription.name === name),
     };
   }
 }

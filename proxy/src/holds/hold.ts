@@ -3,7 +3,7 @@
  * every subscriber. Does not own: the holds, or when one is opened.
  */
 import type { ConnectionView } from '@holdfast/control-api';
-import type { Instruct } from '@holdfast/grip';
+import type { GoneLink, Instruct } from '@holdfast/grip';
 import type { Sequencer } from '../channels/sequencer.js';
 import type { SubscriberEnd, SubscriberParts } from '../channels/subscriber-parts.js';
 import type { Subscription, SubscriptionList } from '../channels/subscription-list.js';
@@ -41,22 +41,28 @@ export interface HoldParts {
   readonly debug: boolean;
 }
 
-/** What one hold is made from. */
-export interface HoldStart {
+/** All that decides what a hold will be. */
+export interface Opening {
   /** The connection's id. */
   readonly id: string;
   readonly response: ClientResponse;
   /** Textual IP address of the client's end of the connection; empty on a unix socket. */
   readonly clientAddress: string;
+  /** Must have a hold or a next link. */
   readonly instruct: Instruct;
-  /** The channels of the instruct and of the target. */
-  readonly list: SubscriptionList;
   /** Where its links are relative to. */
   readonly scope: LinkScope;
-  /** Turns a link's instruct into the list that takes the place of the present one. */
-  readonly relist: (instruct: Instruct) => SubscriptionList;
+  /** Channels of the target (`sub=`): subscribed to without the prefix, beyond `subscriptionMax`. */
+  readonly implicit: readonly string[];
+  readonly subscriptionMax: number;
   /** The client's `Last-Event-ID`, which may be the origin's or ours. */
   readonly lastEventId?: string | undefined;
+}
+
+/** What one hold is made from. */
+export interface HoldStart extends Opening {
+  /** The channels of the instruct and of the target. */
+  readonly list: SubscriptionList;
 }
 
 /**
@@ -78,7 +84,7 @@ export function overtakenOn(
 /** What an operator is shown of a hold that began at `since`, in ms since the Unix epoch, and has sent so many items. */
 export function viewOf(
   kind: 'response' | 'stream',
-  { id, scope, clientAddress, response }: HoldStart,
+  { id, scope, clientAddress, response }: Pick<Opening, 'id' | 'scope' | 'clientAddress' | 'response'>,
   channels: readonly string[],
   since: number,
   items: number,
@@ -111,8 +117,12 @@ export function replayOf({ replay }: HoldParts, { route }: LinkScope): ReplayPar
 }
 
 /** Tells the origin that a hold is over, if it asked for that, and the node does not merely go down. */
-export function tellGone(start: HoldStart, reason: SubscriberEnd['reason'], parts: HoldParts): void {
-  const { gone } = start.instruct.links;
+export function tellGone(
+  gone: GoneLink | undefined,
+  scope: LinkScope,
+  reason: SubscriberEnd['reason'],
+  parts: HoldParts,
+): void {
   if (gone === undefined || reason === 'shutdown') return;
-  reportGone(gone, start.scope, parts.links.client, parts.subscriber.log);
+  reportGone(gone, scope, parts.links.client, parts.subscriber.log);
 }

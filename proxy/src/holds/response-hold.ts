@@ -12,9 +12,8 @@ import type { Timer } from '../clock.js';
 import type { CloseReason } from '../close-reasons.js';
 import type { ResponseOwner } from '../edge/edge.js';
 import { answerPlain } from '../fail.js';
-import { type Chains, doubtful, readChains } from '../history/chains.js';
+import { doubtful } from '../history/chains.js';
 import { wasTold } from '../history/merge.js';
-import type { ReplayParts } from '../history/replay-parts.js';
 import { type Filtered, ItemFilter, passesFreely } from '../links/item-filter.js';
 import {
   type HoldOwner,
@@ -27,6 +26,7 @@ import {
   viewOf,
 } from './hold.js';
 import { mergeHeaders } from './merge-headers.js';
+import { ResponseReplay } from './response-replay.js';
 
 const EMPTY = Buffer.alloc(0);
 
@@ -45,16 +45,9 @@ export class ResponseHold implements Subscriber, ResponseOwner {
   readonly #parts: HoldParts;
   readonly #since: number;
   /** Undefined where no history serves this hold. */
-  readonly #replay: ReplayParts | undefined;
-  readonly #live: Promise<void> | undefined;
+  readonly #replay: ResponseReplay | undefined;
   /** Items have passed that the origin did not know of when it answered: it is to be asked again. */
   #overtaken: boolean;
-  /** What the history told, to be used before what came meanwhile. */
-  #chains: Chains | undefined;
-  /** The history is being read: items wait. */
-  #reading = false;
-  /** The id from which it was read last because of a gap. */
-  #askedFrom: string | undefined;
   #timer: Timer | undefined;
   #body: Buffer | undefined;
   #early: Delivery[] | undefined;
@@ -74,15 +67,16 @@ export class ResponseHold implements Subscriber, ResponseOwner {
     const timeout = (start.instruct.hold?.timeout ?? 0) * 1_000;
     this.#timer = clock.after(timeout, () => this.#timeOut());
     events.subscriberOpened('response');
-    this.#replay = replayOf(parts, start.scope);
-    const unsure = this.#replay === undefined ? [] : doubtful(start.list.all, parts.sequencer);
+    const replay = replayOf(parts, start.scope);
+    const unsure = replay === undefined ? [] : doubtful(start.list.all, parts.sequencer);
     const overtaken = overtakenOn(unsure, parts.sequencer);
-    this.#overtaken = this.#replay === undefined && isOvertaken(start.list.all, parts.sequencer);
+    this.#overtaken = replay === undefined && isOvertaken(start.list.all, parts.sequencer);
     registry.enter(this);
-    this.#live = registry.add(this, start.list.channels);
-    this.#live?.catch((error: Error) => {
+    const live = registry.add(this, start.list.channels);
+    live?.catch((error: Error) => {
       log.warn({ id: this.id, err: error }, 'subscription failed: asking the origin again at the time-out');
     });
+    if (replay !== undefined) this.#replay = new ResponseReplay(replay, parts.sequencer, live);
     if (unsure.length > 0) {
       this.#askHistory(unsure, () => {
         for (const channel of overtaken) parts.sequencer.forgetLastId(channel);
@@ -99,7 +93,7 @@ export class ResponseHold implements Subscriber, ResponseOwner {
   complete(body: Buffer): void {
     if (this.#over) return;
     this.#body = body;
-    if (!this.#reading) this.#goOn();
+    if (this.#isReady) this.#goOn();
   }
 
   /** The origin's answer broke off: the hold ends without a trace, and its owner answers. */
@@ -110,7 +104,7 @@ export class ResponseHold implements Subscriber, ResponseOwner {
   deliver(delivery: Delivery): boolean {
     const format = delivery.response;
     if (this.#over || format === undefined || format.action === 'close' || format.action === 'refresh') return false;
-    if (this.#body === undefined || this.#reading) {
+    if (!this.#isReady) {
       this.#early ??= [];
       // One of them answers; what comes after so many that none did is not waited for.
       if (this.#early.length < MAX_EARLY) this.#early.push(delivery);
@@ -128,8 +122,8 @@ export class ResponseHold implements Subscriber, ResponseOwner {
   /** The origin is asked again in its turn, for all holds are told at once. */
   recover(): void {
     // An answer that is still on its way was made before: it is out of date when it is there.
-    if (this.#body === undefined || this.#reading) this.#overtaken = true;
-    else this.#retryInTurn();
+    if (this.#isReady) this.#retryInTurn();
+    else this.#overtaken = true;
   }
 
   /** The origin knows what was lost. */
@@ -160,26 +154,22 @@ export class ResponseHold implements Subscriber, ResponseOwner {
     if (end !== undefined) this.#owner.holdEnded(end);
   }
 
+  /** The origin's answer is there, and the history is not being read: items are used as they come. */
+  get #isReady(): boolean {
+    return this.#body !== undefined && this.#replay?.isReading !== true;
+  }
+
   /** Has the history tell what followed these last ids; calls `otherwise` where it cannot. */
   #askHistory(subscriptions: readonly Subscription[], otherwise: () => void): void {
-    const { sequencer } = this.#parts;
-    const { reader, events } = this.#replay as ReplayParts;
-    this.#reading = true;
-    void readChains(subscriptions, 'response', { reader, sequencer, live: this.#live }).then((chains) => {
-      if (this.#over) return;
-      events.replayEnded('response', chains !== undefined);
-      this.#reading = false;
-      this.#chains = chains;
-      if (chains === undefined) otherwise();
+    this.#replay?.ask(subscriptions, otherwise, () => {
       if (this.#body !== undefined) this.#goOn();
     });
   }
 
   /** Uses what was told and what waited: the first item that answers counts. */
   #goOn(): void {
-    const chains = this.#chains;
+    const chains = this.#replay?.take();
     const early = this.#early;
-    this.#chains = undefined;
     this.#early = undefined;
     if (this.#overtaken) this.#retry();
     for (const delivery of chains?.deliveries ?? []) if (!this.#over) this.#replayed(delivery);
@@ -194,7 +184,7 @@ export class ResponseHold implements Subscriber, ResponseOwner {
     const subscription = this.#start.list.find(delivery.item.channel);
     if (subscription === undefined) return;
     if (format?.action === 'send') {
-      this.#replay?.events.itemReplayed('response');
+      this.#replay?.used();
       this.#take(delivery, format, subscription);
     } else subscription.prevId = delivery.item.id;
   }
@@ -204,18 +194,16 @@ export class ResponseHold implements Subscriber, ResponseOwner {
    * can. Hints are the publisher's wish and do not wait for their turn.
    */
   #missed(delivery: Delivery, subscription: Subscription, isHint: boolean): void {
-    const { channel, prevId } = subscription;
+    const { channel } = subscription;
     const byOrigin = () => {
       this.#parts.sequencer.forgetLastId(channel);
       if (isHint) this.#retry();
       else this.#retryInTurn();
     };
-    if (isHint || this.#replay === undefined || this.#withdraw !== undefined || this.#askedFrom === prevId) byOrigin();
-    else {
-      this.#askedFrom = prevId;
+    if (!isHint && this.#withdraw === undefined && this.#replay?.mayAsk(subscription)) {
       this.#early = [delivery];
       this.#askHistory([subscription], byOrigin);
-    }
+    } else byOrigin();
   }
 
   #take(delivery: Delivery, format: HttpResponseFormat, subscription: Subscription): void {
@@ -304,6 +292,7 @@ export class ResponseHold implements Subscriber, ResponseOwner {
   #leave(reason: CloseReason, items = 0): SubscriberEnd | undefined {
     if (this.#over) return undefined;
     this.#over = true;
+    this.#replay?.stop();
     this.#withdraw?.();
     const { clock, registry, events } = this.#parts.subscriber;
     const { channels } = this.#start.list;
@@ -311,7 +300,7 @@ export class ResponseHold implements Subscriber, ResponseOwner {
     registry.leave(this);
     registry.remove(this, channels);
     events.subscriberEnded('response', reason);
-    if (reason !== 'origin-failed') tellGone(this.#start, reason, this.#parts);
+    if (reason !== 'origin-failed') tellGone(this.#start.instruct.links.gone, this.#start.scope, reason, this.#parts);
     return { kind: 'response', reason, items, dropped: 0, duration: clock.now() - this.#since, channels };
   }
 }

@@ -36,8 +36,8 @@ export interface StreamReplayStart {
 
 /** The replay of one stream, made in the step that registers it. */
 export class StreamReplay {
-  /** Settles with what the client missed; undefined when it did not come back with an id of ours. */
-  readonly resumed: Promise<Resumed> | undefined;
+  /** Resolves when `missedByClient` says what that is; undefined when it did not come back with an id of ours. */
+  readonly resumed: Promise<void> | undefined;
   readonly #parts: ReplayParts;
   readonly #sequencer: HoldParts['sequencer'];
   readonly #live: Promise<void> | undefined;
@@ -49,6 +49,8 @@ export class StreamReplay {
   /** The ids from which the history was asked last because of a gap, by channel. */
   readonly #asked = new Map<string, string>();
   #heads: Promise<void> | undefined;
+  #missedByClient: Resumed | undefined;
+  #hasBegun = false;
 
   constructor({ list, instruct, live, lastEventId }: StreamReplayStart, parts: HoldParts & { replay: ReplayParts }) {
     this.#parts = parts.replay;
@@ -56,13 +58,27 @@ export class StreamReplay {
     this.#live = live;
     if (!isEventStream(instruct)) return;
     this.#cursor = new Cursor(parts.replay.tokens);
-    this.resumed = this.#resume(list, lastEventId);
+    this.resumed = this.#resume(list, lastEventId)?.then((missed) => {
+      this.#missedByClient = missed;
+    });
     this.follow(list);
   }
 
   /** Whether the client may come back for what it missed, and so must not lose anything while it is here. */
   get isResumable(): boolean {
     return this.#cursor !== undefined;
+  }
+
+  /** What the client missed before it came back, once `resumed` is. */
+  get missedByClient(): Resumed | undefined {
+    return this.#missedByClient;
+  }
+
+  /** The same as items to be told, once. */
+  takeMissedByClient(): readonly Delivery[] | undefined {
+    const missed = this.#missedByClient;
+    this.#missedByClient = undefined;
+    return missed?.deliveries;
   }
 
   /** Whether an item was told from the history before it came. */
@@ -92,11 +108,13 @@ export class StreamReplay {
 
   /**
    * Gives an event that tells the client where the stream begins, so that it may come back before the first item: at once
-   * or, where that has to be asked, later.
+   * or, where that has to be asked, later. Only the first call counts.
    */
   begin(push: (piece: StreamPiece) => void): void {
     const cursor = this.#cursor;
-    if (cursor === undefined || (this.#tail.length > 0 && !isWhole(this.#tail))) return;
+    const isFirst = !this.#hasBegun;
+    this.#hasBegun = true;
+    if (!isFirst || cursor === undefined || (this.#tail.length > 0 && !isWhole(this.#tail))) return;
     const tell = () => {
       const { token } = cursor;
       if (token !== undefined) push(new StreamPiece(idEvent(token)));

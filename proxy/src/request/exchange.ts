@@ -43,6 +43,8 @@ export class Exchange implements OriginHandler, Attempts, ResponseOwner, Instruc
   #lastIds: ReadonlyMap<string, string> | undefined;
   #call: Failover | undefined;
   #answer: AnswerBody | undefined;
+  /** Whom a hold came from, once there is no call any more. */
+  #asked: Target | undefined;
   #status = 0;
   #retry = false;
   /** Counted among the requests at origins. */
@@ -108,6 +110,12 @@ export class Exchange implements OriginHandler, Attempts, ResponseOwner, Instruc
 
   onEnd(): void {
     this.#answer?.onEnd();
+    // A hold may last for hours: what was needed to get there is let go.
+    if (this.#state === 'held') {
+      this.#asked = this.#call?.target;
+      this.#answer = undefined;
+      this.#call = undefined;
+    }
   }
 
   onError(error: OriginError): void {
@@ -246,12 +254,12 @@ export class Exchange implements OriginHandler, Attempts, ResponseOwner, Instruc
       this.#asking = false;
       this.#parts.admission.leave();
     }
-    const target = this.#call && describeTarget(this.#call.target);
+    const asked = this.#call?.target ?? this.#asked;
     this.#parts.events.requestEnded({
       request: this.#request,
       secure: this.#standing.secure,
       route: this.#route,
-      target,
+      target: asked && describeTarget(asked),
       status: this.#status,
       error,
       hold,

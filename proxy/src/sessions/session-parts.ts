@@ -7,6 +7,7 @@ import type { HttpFilters } from '../links/http-filter.js';
 import type { ClientStanding } from '../origin/forwarder.js';
 import type { Route } from '../routes/route.js';
 import type { Target } from '../routes/target.js';
+import type { MessageSocket } from '../websocket/message-socket.js';
 import type { OriginSocket, OriginSocketOwner } from './origin-socket.js';
 
 /** A client's handshake on its way to an origin. */
@@ -40,6 +41,23 @@ export interface SessionOpening {
 export interface SessionEvents {
   sessionOpened(opening: SessionOpening): void;
   sessionEnded(request: ClientRequest, route: Route, end: SubscriberEnd, connectionId: string): void;
+}
+
+/** Where a session comes from. */
+export interface SessionStart {
+  readonly request: ClientRequest;
+  /** Names the session to its origin over HTTP, on the command socket and in the statistics. */
+  readonly connectionId: string;
+  readonly route: Route;
+  readonly standing: ClientStanding;
+  readonly client: MessageSocket;
+  readonly origin: OriginSocket;
+  /** Full names of the channels of the target (`sub=`). */
+  readonly implicit: readonly string[];
+  /** What messages for the client begin with; undefined when the origin does not speak GRIP. */
+  readonly messagePrefix: string | undefined;
+  /** The token of a client that asked to come back for what it misses, or empty; undefined of any other. */
+  readonly resume?: string | undefined;
 }
 
 /** Given to every session; the same for all. */

@@ -1,33 +1,21 @@
 /**
- * Owns: an open session: a client's WebSocket and its origin, messages between them, and items published into it.
- * Does not own: the handshake that made it (`opening`), or how the origin is spoken to (`origin-socket`).
+ * Owns: an open session: a client's WebSocket and its origin, messages between them, and the end of both. Does not own:
+ * the handshake that made it (`opening`), how the origin is spoken to (`origin-socket`), items on their way to the client
+ * (`session-output`), or what control messages do (`session-control`).
  */
 import type { ConnectionView } from '@holdfast/control-api';
-import {
-  fitCloseReason,
-  isSendableCloseCode,
-  parseWsControl,
-  readOriginMessage,
-  type WsControl,
-  type WsControlInvalid,
-} from '@holdfast/grip';
+import { fitCloseReason, isSendableCloseCode, parseWsControl, readOriginMessage } from '@holdfast/grip';
 import type { Delivery } from '../channels/delivery.js';
-import { waitForLive } from '../channels/live-wait.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import { endSoon } from '../channels/subscriber-parts.js';
-import type { Subscription } from '../channels/subscription-list.js';
 import { type CloseReason, closeCode, closeReasons } from '../close-reasons.js';
-import type { ClientRequest } from '../edge/edge.js';
-import { type Filtered, ItemFilter, passesFreely } from '../links/item-filter.js';
-import { scopeOf } from '../links/link-scope.js';
 import type { OriginError } from '../origin/errors.js';
-import type { ClientStanding } from '../origin/forwarder.js';
-import type { Route } from '../routes/route.js';
-import { FramePiece } from '../websocket/frame-piece.js';
 import type { MessageSocket, MessageType, SocketOwner } from '../websocket/message-socket.js';
+import { OriginOrder } from './origin-order.js';
 import { isRefreshable, type OriginSocket } from './origin-socket.js';
-import type { SessionParts } from './session-parts.js';
-import { SessionReplay } from './session-replay.js';
+import { SessionControl, type SessionControlOwner } from './session-control.js';
+import { SessionOutput, type SessionOutputOwner } from './session-output.js';
+import type { SessionParts, SessionStart } from './session-parts.js';
 import { Subscriptions } from './subscriptions.js';
 import { TimedMessages } from './timed-messages.js';
 
@@ -39,25 +27,8 @@ const CLOSE_GRACE_MS = 5_000;
 
 const NO_REASON = Buffer.alloc(0);
 
-/** Where a session comes from. */
-export interface SessionStart {
-  readonly request: ClientRequest;
-  /** Names the session to its origin over HTTP, on the command socket and in the statistics. */
-  readonly connectionId: string;
-  readonly route: Route;
-  readonly standing: ClientStanding;
-  readonly client: MessageSocket;
-  readonly origin: OriginSocket;
-  /** Full names of the channels of the target (`sub=`). */
-  readonly implicit: readonly string[];
-  /** What messages for the client begin with; undefined when the origin does not speak GRIP. */
-  readonly messagePrefix: string | undefined;
-  /** The token of a client that asked to come back for what it misses, or empty; undefined of any other. */
-  readonly resume?: string | undefined;
-}
-
 /** One session, from the 101 to its end. */
-export class Session implements Subscriber, SocketOwner {
+export class Session implements Subscriber, SocketOwner, SessionOutputOwner, SessionControlOwner {
   readonly id: string;
   readonly kind = 'ws';
   readonly #start: SessionStart;
@@ -67,14 +38,10 @@ export class Session implements Subscriber, SocketOwner {
   readonly #subscriptions: Subscriptions;
   readonly #timed: TimedMessages;
   readonly #since: number;
-  /** What the origin has said while a subscription is not live: it comes after. */
-  #held: (() => void)[] | undefined;
-  /** Undefined unless the client asked for it. */
-  readonly #replay: SessionReplay | undefined;
-  #filter: ItemFilter | undefined;
+  readonly #output: SessionOutput;
+  #control: SessionControl | undefined;
+  #order: OriginOrder | undefined;
   #state: State = 'open';
-  #items = 0;
-  #dropped = 0;
 
   /** Subscribes, and takes the client's socket over: what the client has sent meanwhile comes now. */
   constructor(start: SessionStart, parts: SessionParts) {
@@ -89,11 +56,11 @@ export class Session implements Subscriber, SocketOwner {
     this.#timed = new TimedMessages(clock, random, (type, content) => this.#sendTimed(type, content));
     events.subscriberOpened('ws');
     registry.enter(this);
-    this.#replay = this.#makeReplay();
+    this.#output = new SessionOutput(this, start, this.#subscriptions.list, this.#timed, parts);
     const live = this.#subscriptions.start();
-    this.#watch(live);
+    this.watch(live);
     this.#client.own(this);
-    for (const channel of this.#subscriptions.names) this.#replay?.subscribed(channel, live);
+    for (const channel of this.#subscriptions.names) this.#output.subscribed(channel, live);
   }
 
   /** Its Connection-Id. */
@@ -123,41 +90,34 @@ export class Session implements Subscriber, SocketOwner {
 
   onWritable(): void {
     this.#origin.resume();
-    this.#replay?.writable();
+    this.#output.writable();
   }
 
   // From the origin
 
   originMessage(type: MessageType, data: Buffer): void {
     if (this.#state !== 'open') return;
-    if (this.#held !== undefined) {
-      this.#held.push(() => this.originMessage(type, data));
-      return;
-    }
+    if (this.#order?.keepsBack(() => this.originMessage(type, data))) return;
     const { messagePrefix } = this.#start;
     if (messagePrefix === undefined || type === 'ping' || type === 'pong') {
       this.#toClient(type, data);
       return;
     }
     const message = readOriginMessage(type, data, messagePrefix);
-    if (message.kind === 'control') this.#obey(parseWsControl(message.text));
-    else if (message.kind === 'message') this.#toClient(type, message.content);
+    if (message.kind === 'control') {
+      this.#control ??= this.#makeControl();
+      this.#control.obey(parseWsControl(message.text));
+    } else if (message.kind === 'message') this.#toClient(type, message.content);
     else this.#parts.subscriber.log.debug({ id: this.id }, 'message of the origin dropped: it lacks the prefix');
   }
 
   originClosed(code: number | undefined, reason: Buffer): void {
-    if (this.#held !== undefined) {
-      this.#held.push(() => this.originClosed(code, reason));
-      return;
-    }
+    if (this.#order?.keepsBack(() => this.originClosed(code, reason))) return;
     if (this.#leave('origin-closed')) this.#client.close(code, code === undefined ? undefined : reason);
   }
 
   originLost(error: OriginError): void {
-    if (this.#held !== undefined) {
-      this.#held.push(() => this.originLost(error));
-      return;
-    }
+    if (this.#order?.keepsBack(() => this.originLost(error))) return;
     this.#parts.subscriber.log.debug({ id: this.id, err: error }, 'origin lost');
     if (this.#leave('origin-failed')) this.#client.abort();
   }
@@ -174,7 +134,7 @@ export class Session implements Subscriber, SocketOwner {
     if (format.action === 'refresh' && !isRefreshable(this.#origin)) return false;
     const subscription = this.#subscriptions.list.find(delivery.item.channel);
     if (subscription === undefined) return false;
-    if (this.#replay === undefined || this.#replay.admits(delivery)) this.#run(delivery, subscription);
+    this.#output.take(delivery, subscription);
     return true;
   }
 
@@ -210,87 +170,14 @@ export class Session implements Subscriber, SocketOwner {
       client: request.clientAddress,
       since: new Date(this.#since).toISOString(),
       channels: this.#subscriptions.names,
-      items: this.#items,
+      items: this.#output.items,
       waiting: this.#client.waiting,
     };
   }
 
-  #makeReplay(): SessionReplay | undefined {
-    const { replay, subscriber } = this.#parts;
-    const { resume } = this.#start;
-    if (replay === undefined || resume === undefined) return undefined;
-    return new SessionReplay(resume, subscriber.queueLimit, replay, {
-      replay: (delivery) => {
-        const subscription = this.#subscriptions.list.find(delivery.item.channel);
-        // What another action asked for was for those who were there.
-        if (subscription !== undefined && delivery.ws?.action === 'send') this.#run(delivery, subscription);
-      },
-      deliver: (delivery) => void this.deliver(delivery),
-      whenIdle: (then) => {
-        if (this.#filter === undefined) then();
-        else this.#filter.whenIdle(then);
-      },
-      push: (frame) => this.#client.push(frame),
-      overflowed: () => this.#end('slow-client'),
-    });
-  }
+  // From the output
 
-  #run(delivery: Delivery, subscription: Subscription): void {
-    const format = delivery.ws;
-    const contentFilters = format?.action === 'send' ? format.contentFilters : undefined;
-    if (this.#filter?.isBusy !== true && passesFreely(subscription.plan, contentFilters)) {
-      this.#use(delivery, undefined);
-      return;
-    }
-    const { request, route, standing } = this.#start;
-    const scope = scopeOf(request, route, standing);
-    this.#filter ??= new ItemFilter(this.#subscriptions.list, scope, this.#parts.filters);
-    const content = format?.action === 'send' ? format.content : NO_REASON;
-    this.#filter.run(subscription, delivery.item, content, contentFilters, (filtered) => {
-      if (this.#state !== 'over' && filtered.result !== 'drop') this.#filtered(delivery, content, filtered);
-    });
-  }
-
-  #filtered(delivery: Delivery, content: Buffer, filtered: Filtered): void {
-    if (filtered.result === 'send') {
-      const { ws } = delivery;
-      const isOwn = filtered.content !== content && ws?.action === 'send';
-      this.#use(delivery, isOwn ? new FramePiece(ws.type, filtered.content) : undefined);
-    } else if (filtered.result === 'error') {
-      this.#parts.subscriber.events.itemDropped('ws', 'filter-failed');
-      this.#parts.subscriber.log.warn({ id: this.id, error: filtered.error }, 'item not delivered: its filter failed');
-      if (this.#start.route.debug || this.#parts.debug) this.#end('filter-failed', filtered.error);
-    }
-  }
-
-  /** Carries an item out; `own` is the message where a filter has changed it for this client. */
-  #use(delivery: Delivery, own: FramePiece | undefined): void {
-    const format = delivery.ws;
-    if (format?.action === 'refresh') this.refresh();
-    else if (format?.action === 'close') this.#closedByItem(format.code, format.reason);
-    else {
-      const frame = own ?? delivery.frame;
-      if (this.#replay?.isTold(delivery)) this.#sendTold(frame, delivery, this.#replay);
-      else {
-        if (!this.#admits(frame.payload.length)) return;
-        this.#client.push(frame);
-        const mark = this.#replay?.mark(delivery);
-        if (mark !== undefined) this.#client.push(mark);
-      }
-      this.#items++;
-      this.#timed.sent();
-      this.#parts.subscriber.events.itemSent('ws', this.routeKey);
-    }
-  }
-
-  #sendTold({ type, payload }: FramePiece, delivery: Delivery, replay: SessionReplay): void {
-    const mark = replay.mark(delivery);
-    this.#parts.replay?.events.itemReplayed('ws');
-    const taken = this.#client.send(type, payload);
-    if (!(mark === undefined ? taken : this.#client.send(mark.type, mark.payload))) replay.filled();
-  }
-
-  #closedByItem(code: number | undefined, reason: string | undefined): void {
+  closedByItem(code: number | undefined, reason: string | undefined): void {
     const sendable = code !== undefined && isSendableCloseCode(code) ? code : undefined;
     const open = this.#state === 'open';
     if (!this.#leave('closed')) return;
@@ -298,84 +185,47 @@ export class Session implements Subscriber, SocketOwner {
     this.#client.close(sendable, sendable === undefined ? undefined : fitCloseReason(Buffer.from(reason ?? '')));
   }
 
-  #obey(control: WsControl | WsControlInvalid): void {
-    switch (control.type) {
-      case 'subscribe':
-        this.#subscribe(control.channel, control.filters);
-        break;
-      case 'unsubscribe':
-        this.#unsubscribe(control.channel);
-        break;
-      case 'detach':
-        this.#state = 'detached';
-        this.#closeOrigin();
-        // What it sends now is read and dropped.
-        this.#client.resume();
-        break;
-      case 'set-meta':
-        this.#subscriptions.setMeta(control.name, control.value);
-        break;
-      case 'keep-alive':
-        this.#timed.keepAlive(control);
-        break;
-      case 'send-delayed':
-        this.#timed.delay(control);
-        break;
-      case 'flush-delayed':
-        this.#timed.flush();
-        break;
-      case 'session':
-        // The name is for an external state service, of which there is none.
-        break;
-      case 'invalid':
-        this.#parts.subscriber.log.debug({ id: this.id, reason: control.reason }, 'control message ignored');
-    }
+  overflowed(): void {
+    this.#end('slow-client');
+  }
+
+  filterFailed(error: string): void {
+    this.#end('filter-failed', error);
+  }
+
+  // From control messages
+
+  detach(): void {
+    this.#state = 'detached';
+    this.#closeOrigin();
+    // What it sends now is read and dropped.
+    this.#client.resume();
+  }
+
+  watch(live: Promise<void> | undefined): void {
+    if (live === undefined) return;
+    const { log, clock } = this.#parts.subscriber;
+    live.catch((error: Error) => {
+      log.warn({ id: this.id, err: error }, 'subscription failed: closing the session');
+      this.#end('origin-failed');
+    });
+    this.#order ??= new OriginOrder(this.#origin, clock);
+    this.#order.waitFor(live);
+  }
+
+  overFiltered(text: string): void {
+    this.#end('filter-limit', text);
+  }
+
+  #makeControl(): SessionControl {
+    const { log } = this.#parts.subscriber;
+    const parts = { subscriptions: this.#subscriptions, output: this.#output, timed: this.#timed, log };
+    return new SessionControl(this, parts);
   }
 
   /** Closes the origin's end by our own wish: as Pushpin does, 1000 on a WebSocket, no code in an event. */
   #closeOrigin(): void {
     this.#origin.close(isRefreshable(this.#origin) ? undefined : 1000, NO_REASON);
-  }
-
-  #subscribe(channel: string, filters: readonly string[]): void {
-    const { outcome, channel: name, isNew, live } = this.#subscriptions.add(channel, filters);
-    this.#watch(live);
-    if (outcome === 'subscribed' && isNew) this.#replay?.subscribed(name, live);
-    if (outcome === 'too-many-filters') this.#end('filter-limit', `too many filters for channel '${channel}'`);
-    else if (outcome === 'too-many-channels') {
-      this.#parts.subscriber.log.debug({ id: this.id, channel }, 'subscription ignored: too many channels');
-    }
-  }
-
-  #unsubscribe(channel: string): void {
-    const left = this.#subscriptions.remove(channel);
-    if (left !== undefined) this.#replay?.unsubscribed(left);
-  }
-
-  #watch(live: Promise<void> | undefined): void {
-    if (live === undefined) return;
-    live.catch((error: Error) => {
-      this.#parts.subscriber.log.warn({ id: this.id, err: error }, 'subscription failed: closing the session');
-      this.#end('origin-failed');
-    });
-    // A client that has a message from after the subscription may rely on getting what is published from then on.
-    this.#held ??= [];
-    this.#origin.pause();
-    waitForLive(live, this.#parts.subscriber.clock, () => this.#release());
-  }
-
-  #release(): void {
-    const held = this.#held ?? [];
-    this.#held = undefined;
-    // One of them may be the next to wait.
-    for (let act = held.shift(); act !== undefined; act = held.shift()) {
-      act();
-      if (this.#held !== undefined) {
-        (this.#held as (() => void)[]).push(...held);
-        return;
-      }
-    }
-    this.#origin.resume();
   }
 
   #toClient(type: MessageType, data: Buffer): void {
@@ -385,22 +235,7 @@ export class Session implements Subscriber, SocketOwner {
 
   /** A timed message counts as an item: there is nobody to hold back while the client does not read. */
   #sendTimed(type: MessageType, data: Buffer): void {
-    if (this.#state !== 'over' && this.#admits(data.length)) this.#toClient(type, data);
-  }
-
-  /** Whether so many more bytes may wait for the client; otherwise the policy for slow clients is carried out. */
-  #admits(bytes: number): boolean {
-    const { queueLimit, slowClientPolicy, events, log } = this.#parts.subscriber;
-    const { waiting } = this.#client;
-    if (waiting === 0 || waiting + bytes <= queueLimit) return true;
-    events.itemDropped('ws', 'slow-client');
-    const first = this.#dropped++ === 0;
-    // One that can come back gets what it missed.
-    if (slowClientPolicy === 'close' || this.#replay !== undefined) {
-      log.warn({ id: this.id, waiting }, 'slow client: closing its session');
-      this.#end('slow-client');
-    } else if (first) log.warn({ id: this.id, waiting }, 'slow client: dropping items');
-    return false;
+    if (this.#state !== 'over' && this.#output.admits(data.length)) this.#toClient(type, data);
   }
 
   /** Ends the session because the proxy wants it, with the code of the reason. Details go to debug routes only. */
@@ -422,14 +257,15 @@ export class Session implements Subscriber, SocketOwner {
     if (this.#state === 'over') return false;
     this.#state = 'over';
     this.#timed.stop();
-    this.#replay?.stop();
+    this.#output.stop();
     const channels = this.#subscriptions.names;
     this.#subscriptions.clear();
     const { clock, events, registry } = this.#parts.subscriber;
     registry.leave(this);
     events.subscriberEnded('ws', reason);
     const duration = clock.now() - this.#since;
-    const end = { kind: 'ws', reason, items: this.#items, dropped: this.#dropped, duration, channels } as const;
+    const { items, dropped } = this.#output;
+    const end = { kind: 'ws', reason, items, dropped, duration, channels } as const;
     const { request, route, connectionId } = this.#start;
     this.#parts.events.sessionEnded(request, route, end, connectionId);
     return true;

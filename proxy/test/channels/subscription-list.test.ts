@@ -1,4 +1,5 @@
 import { parseItem } from '@holdfast/grip';
+import fc from 'fast-check';
 import t from 'tap';
 import { metaOf, SubscriptionList } from '../../dist/channels/subscription-list.js';
 
@@ -67,5 +68,33 @@ t.test('the plan of a channel is made of its filters', async (t) => {
   t.strictSame(
     list.find('a')?.plan.steps.map(({ name }) => name),
     ['skip-self', 'var-subst'],
+  );
+});
+
+t.test('property: channels come and go as in a map, and stay in the order of their coming', async () => {
+  const step = fc.record({ channel: fc.constantFrom('a', 'b', 'c'), prevId: fc.constantFrom('1', '2', undefined) });
+  const steps = fc.array(fc.record({ step, deletes: fc.boolean() }), { maxLength: 20 });
+  fc.assert(
+    fc.property(steps, (all) => {
+      const list = new SubscriptionList();
+      const map = new Map<string, string | undefined>();
+      for (const { step, deletes } of all) {
+        const { channel, prevId } = step;
+        if (deletes) {
+          if (list.delete(channel) !== map.delete(channel)) return false;
+        } else {
+          list.set(channel, wish(channel, prevId));
+          map.set(channel, prevId);
+        }
+      }
+      const tracked = [...map.values()].some((prevId) => prevId !== undefined);
+      return (
+        list.size === map.size &&
+        JSON.stringify(list.all.map((one) => [one.channel, one.prevId])) === JSON.stringify([...map]) &&
+        [...map.keys()].every((channel) => list.find(channel)?.channel === channel) &&
+        (list.tracked !== undefined) === tracked
+      );
+    }),
+    { numRuns: 1_000 },
   );
 });

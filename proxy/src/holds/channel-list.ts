@@ -1,0 +1,29 @@
+/** Owns: which channels an instruct puts a hold on. Does not own: the hold, or its place in the registry. */
+import type { Log } from '@holdfast/control-api';
+import type { Instruct } from '@holdfast/grip';
+import { metaOf, SubscriptionList } from '../channels/subscription-list.js';
+import type { Opening } from './hold.js';
+
+/**
+ * The channels of the target, then those of `instruct`, which is the opening's own or that of a link, with the route's
+ * prefix. Channels beyond `subscriptionMax` are left out.
+ */
+export function channelList(
+  { id, implicit, subscriptionMax, scope }: Pick<Opening, 'id' | 'implicit' | 'subscriptionMax' | 'scope'>,
+  instruct: Instruct,
+  log: Log,
+): SubscriptionList {
+  const list = new SubscriptionList();
+  list.meta = metaOf(instruct.meta);
+  for (const name of implicit) list.set(name, { name, filters: [] });
+  let count = 0;
+  for (const wish of instruct.hold?.channels ?? instruct.channels ?? []) {
+    const channel = scope.route.prefix + wish.name;
+    if (!list.has(channel) && ++count > subscriptionMax) {
+      log.debug({ id }, `more than ${subscriptionMax} channels: the rest is ignored`);
+      break;
+    }
+    list.set(channel, wish);
+  }
+  return list;
+}

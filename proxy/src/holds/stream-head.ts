@@ -1,0 +1,15 @@
+/** Owns: the head of a stream. Does not own: the instruct that it comes from, or what a client has missed. */
+import type { InstructResponse, ResponseHead } from '@holdfast/grip';
+
+/** The instruct's own; `lastEventId`, where the history has told something, takes the place of the origin's. */
+export function headOf(
+  { code: status, reason, headers }: InstructResponse,
+  lastEventId: string | undefined,
+): ResponseHead {
+  if (lastEventId === undefined) return { status, reason, headers };
+  const kept: string[] = [];
+  for (let i = 0; i < headers.length; i += 2) {
+    if (headers[i]?.toLowerCase() !== 'last-event-id') kept.push(headers[i] as string, headers[i + 1] as string);
+  }
+  return { status, reason, headers: [...kept, 'Last-Event-ID', lastEventId] };
+}

@@ -2,6 +2,7 @@
  * Owns: what a stream has to do with the history: what its client has missed when it comes back or falls behind, and the
  * ids by which it may come back. Does not own: the stream, or when it asks.
  */
+import type { Position } from '@holdfast/control-api';
 import { headerValue, headerValues, type Instruct } from '@holdfast/grip';
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscription, SubscriptionList } from '../channels/subscription-list.js';
@@ -12,6 +13,8 @@ import { idEvent, isWhole, withId } from '../history/event-id.js';
 import { type ToldUpTo, wasTold } from '../history/merge.js';
 import type { ReplayParts } from '../history/replay-parts.js';
 import type { HoldParts } from './hold.js';
+
+const EMPTY: Buffer = Buffer.alloc(0);
 
 /** Says in the response that not all that was missed is told, in the word that Mercure has for it. */
 const NOT_ALL = 'earliest';
@@ -43,11 +46,12 @@ export class StreamReplay {
   readonly #live: Promise<void> | undefined;
   /** Undefined when the stream has no ids: it is no event stream. */
   readonly #cursor: Cursor | undefined;
-  readonly #told: ToldUpTo = new Map();
+  /** Made when something is told, which for most streams never is. */
+  #told: ToldUpTo | undefined;
   /** Last bytes of the initial body. */
-  #tail: Buffer = Buffer.alloc(0);
+  #tail = EMPTY;
   /** The ids from which the history was asked last because of a gap, by channel. */
-  readonly #asked = new Map<string, string>();
+  #asked: Map<string, string> | undefined;
   #heads: Promise<void> | undefined;
   #missedByClient: Resumed | undefined;
   #hasBegun = false;
@@ -83,7 +87,7 @@ export class StreamReplay {
 
   /** Whether an item was told from the history before it came. */
   hasTold(delivery: Delivery): boolean {
-    return this.#told.size > 0 && wasTold(delivery, this.#told);
+    return this.#told !== undefined && wasTold(delivery, this.#told);
   }
 
   /** The stream has these channels from now on, all of them registered. */
@@ -114,7 +118,9 @@ export class StreamReplay {
     const cursor = this.#cursor;
     const isFirst = !this.#hasBegun;
     this.#hasBegun = true;
-    if (!isFirst || cursor === undefined || (this.#tail.length > 0 && !isWhole(this.#tail))) return;
+    const tail = this.#tail;
+    this.#tail = EMPTY;
+    if (!isFirst || cursor === undefined || (tail.length > 0 && !isWhole(tail))) return;
     const tell = () => {
       const { token } = cursor;
       if (token !== undefined) push(new StreamPiece(idEvent(token)));
@@ -139,7 +145,8 @@ export class StreamReplay {
 
   /** Whether to ask because of a gap: not from an id from which it was asked already, and there was a gap still. */
   mayAsk({ channel, prevId }: Subscription): boolean {
-    if (prevId === undefined || this.#asked.get(channel) === prevId) return false;
+    if (prevId === undefined || this.#asked?.get(channel) === prevId) return false;
+    this.#asked ??= new Map();
     this.#asked.set(channel, prevId);
     return true;
   }
@@ -153,8 +160,13 @@ export class StreamReplay {
       live: this.#live,
     });
     events.replayEnded('stream', chains !== undefined);
-    for (const [channel, end] of chains?.told ?? []) this.#told.set(channel, end);
+    for (const [channel, end] of chains?.told ?? []) this.#setTold(channel, end);
     return chains?.deliveries;
+  }
+
+  #setTold(channel: string, end: Position): void {
+    this.#told ??= new Map();
+    this.#told.set(channel, end);
   }
 
   #resume(list: SubscriptionList, token: string | undefined): Promise<Resumed> | undefined {
@@ -175,7 +187,7 @@ export class StreamReplay {
             if (begin !== undefined) this.#cursor?.set(channel, begin);
             return undefined;
           }
-          this.#told.set(channel, missed.end);
+          this.#setTold(channel, missed.end);
           return missed.deliveries;
         }),
       );

@@ -66,8 +66,8 @@ export function checkRequest(head: RequestHead): Target | Refusal {
     if (coding.toLowerCase() !== 'chunked') return { status: 501, text: 'Transfer coding not supported.\n' };
   }
   // A question to the server itself (RFC 9110 §9.3.7): it has no path to route by, so the edge answers it.
-  if (head.target === '*' && head.method === 'OPTIONS') return { host: host ?? '', path: '*' };
-  const target = readTarget(head.target, host ?? '');
+  const isOwn = head.target === '*' && head.method === 'OPTIONS';
+  const target = isOwn ? { host: host ?? '', path: '*' } : readTarget(head.target, host ?? '');
   if (target === undefined) return refuse(400, 'invalid request target');
   if (!HOST.test(target.host)) return refuse(400, 'invalid Host header');
   return target;

@@ -37,6 +37,12 @@ const refused: readonly (readonly [string, Partial<RequestHead>, number, string]
   ['a Host with a path', { headers: ['Host', 'a/b'] }, 400, 'invalid Host header'],
   ['a Host with user information', { headers: ['Host', 'u@a'] }, 400, 'invalid Host header'],
   ['a Host with bytes above 127', { headers: ['Host', 'caf\xe9'] }, 400, 'invalid Host header'],
+  [
+    'a Host with a path, asked of the server itself',
+    { method: 'OPTIONS', target: '*', headers: ['Host', 'a/b'] },
+    400,
+    'invalid Host',
+  ],
   ['an authority with user information', { target: 'http://u:p@a/' }, 400, 'invalid Host header'],
   ['a target without a slash', { target: 'p' }, 400, 'invalid request target'],
   ['an absolute target without authority', { target: 'http:///p' }, 400, 'invalid request target'],

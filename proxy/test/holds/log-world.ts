@@ -10,8 +10,6 @@ import { ChannelRegistry } from '../../dist/channels/registry.js';
 import type { SubscriberEnd } from '../../dist/channels/subscriber-parts.js';
 import { ManualClock } from '../../dist/clock.js';
 import { parseRouteLine, type RouteLine } from '../../dist/config/routes-file.js';
-import type { ClientResponse, ResponseOwner } from '../../dist/edge/edge.js';
-import type { StreamPiece } from '../../dist/edge/stream-piece.js';
 import type { HoldParts } from '../../dist/holds/hold.js';
 import { openHold } from '../../dist/holds/open.js';
 import type { StreamHold } from '../../dist/holds/stream-hold.js';
@@ -26,6 +24,7 @@ import type { Origin, OriginCall, OriginHandler, OriginRequest } from '../../dis
 import { toRoute } from '../../dist/routes/route.js';
 import { RouteTable } from '../../dist/routes/route-table.js';
 import { USUAL_RULES } from '../origin/forward-rules.js';
+import { MemoryResponse } from './memory-response.js';
 
 const CHANNEL = 'log';
 const WAIT = 5_000;
@@ -44,40 +43,9 @@ export interface Manner {
   readonly fails?: 'error' | 'status' | undefined;
 }
 
-/** A client that only listens. */
-class Listener implements ClientResponse {
-  text = '';
-  ended = false;
-  readonly waiting = 0;
-  bodyBytes = 0;
-
-  own(_owner: ResponseOwner): void {}
-
-  writeHead(): void {}
-
-  writeInformation(): void {}
-
-  write(chunk: Buffer): boolean {
-    this.text += chunk.toString();
-    return true;
-  }
-
-  push(piece: StreamPiece): void {
-    this.text += piece.payload.toString();
-  }
-
-  end(): void {
-    this.ended = true;
-  }
-
-  abort(): void {
-    this.ended = true;
-  }
-}
-
 /** One stream of the world. */
 export interface Followed {
-  readonly client: Listener;
+  readonly client: MemoryResponse;
   /** The number of the item after which its body begins. */
   readonly from: number;
 }
@@ -176,7 +144,7 @@ export class LogWorld implements Origin {
 
   /** A client asks for the log from here on; its stream begins with what the origin tells it. */
   open(): void {
-    const client = new Listener();
+    const client = new MemoryResponse();
     const from = this.length;
     this.streams.push({ client, from });
     let hold: StreamHold | undefined;
@@ -252,7 +220,7 @@ export class LogWorld implements Origin {
     };
   }
 
-  #hold(response: Listener, head: ResponseHead): StreamHold {
+  #hold(response: MemoryResponse, head: ResponseHead): StreamHold {
     const route = this.#table.routes[0] as RouteTable['routes'][number];
     const url = 'http://test/';
     const scope = { url, clientUrl: url, route, standing: { secure: false, trusted: false } };

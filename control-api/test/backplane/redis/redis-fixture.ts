@@ -5,9 +5,12 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Test } from 'tap';
+import t, { type Test } from 'tap';
 
 const run = promisify(execFile);
+
+/** tap ends a file after 30 s. These start servers and wait for their time limits; what hangs is found by `until`. */
+t.setTimeout(240_000);
 
 /** Milliseconds after which a test stops waiting for a condition. */
 const PATIENCE_MS = 15_000;

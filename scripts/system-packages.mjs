@@ -57,6 +57,7 @@ export const systemPackages = [
       'control-api/test/backplane/redis/cluster',
       'control-api/test/backplane/redis/faults',
       'control-api/test/backplane/redis/history',
+      'control-api/test/backplane/redis/lost-reply',
       'control-api/test/backplane/redis/sentinel',
       'control-api/test/backplane/redis/standalone',
       'control-api/test/nodes/redis',

@@ -1,0 +1,80 @@
+/** Publishes whose reply is lost on the way back: Redis has accepted them, and the node cannot know. */
+import { connect, createServer, type Socket } from 'node:net';
+import t, { type Test } from 'tap';
+import { streamItem, streamMessage } from '../../items.js';
+import { startNode } from './backplane-fixture.js';
+import { startRedis } from './redis-fixture.js';
+
+/** What lies between a node and its Redis. */
+interface Wire {
+  readonly port: number;
+  /** The reply of the next publish does not arrive: the connection breaks in its place. */
+  lose(): void;
+  /** How many were lost. */
+  readonly lost: number;
+}
+
+async function startWire(t: Test, redisPort: number): Promise<Wire> {
+  const state = { loses: false, lost: 0 };
+  const sockets = new Set<Socket>();
+  const server = createServer((client) => {
+    const redis = connect(redisPort, '127.0.0.1');
+    let drops = false;
+    for (const socket of [client, redis]) {
+      sockets.add(socket);
+      socket.on('error', () => {});
+      socket.on('close', () => {
+        client.destroy();
+        redis.destroy();
+      });
+    }
+    client.on('data', (data) => {
+      // The script's arguments name the command by which it publishes.
+      if (state.loses && data.includes('\r\nPUBLISH\r\n')) {
+        state.loses = false;
+        drops = true;
+      }
+      redis.write(data);
+    });
+    redis.on('data', (data) => {
+      if (drops) {
+        state.lost++;
+        client.destroy();
+      } else client.write(data);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return {
+    port: (server.address() as { port: number }).port,
+    lose: () => {
+      state.loses = true;
+    },
+    get lost() {
+      return state.lost;
+    },
+  };
+}
+
+t.test('a publish that is sent again because its reply was lost goes out once, and is no duplicate', async (t) => {
+  const redis = await startRedis(t);
+  const wire = await startWire(t, redis.port);
+  const { backplane, listener, events } = await startNode(t, `redis://127.0.0.1:${wire.port}`);
+  await backplane.subscribe('a');
+  await backplane.publish([streamMessage('a', 'first')]);
+  // With an id of the publisher's, and without.
+  const messages = [streamMessage('a', '1'), { type: 'item', item: streamItem('a', 'x'), id: 'made' } as const];
+  for (const [n, message] of messages.entries()) {
+    wire.lose();
+    const [acceptance] = await backplane.publish([message]);
+    t.equal(wire.lost, n + 1);
+    t.match(acceptance, { duplicate: false, nodes: 1, position: { offset: n + 2 } });
+  }
+  await backplane.publish([streamMessage('a', 'last')]);
+  await listener.saw('a/last');
+  t.strictSame(listener.labels, ['a/first', 'a/1', 'a/made', 'a/last']);
+  t.equal(events.counts.retried, 2);
+});

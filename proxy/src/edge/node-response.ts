@@ -5,9 +5,9 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { hasControl, headerFault, type ResponseHead } from '@holdfast/grip';
+import type { Flushable, FlushQueue } from '../flush-queue.js';
 import { clientHeaders } from './client-headers.js';
 import type { ClientResponse, ResponseOwner } from './edge.js';
-import type { Flushable, FlushQueue } from './flush-queue.js';
 import type { NodeBody } from './node-body.js';
 import type { StreamPiece } from './stream-piece.js';
 
@@ -129,7 +129,7 @@ export class NodeResponse implements ClientResponse, Flushable {
 
   push(piece: StreamPiece): void {
     if (this.#over || this.#bodiless || piece.payload.length === 0) return;
-    if (this.#pieces.push(piece) === 1) this.#flushes.add(this);
+    if (this.#pieces.push(piece) === 1) this.#flushes.addSoon(this);
     this.#pieceBytes += piece.payload.length;
     this.bodyBytes += piece.payload.length;
   }

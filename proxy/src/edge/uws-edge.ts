@@ -4,9 +4,9 @@
  * It costs less for each connection and each delivery than the node edge, and cannot do all that that one can: docs/edges.md.
  */
 import { createServer } from 'node:net';
+import { FlushQueue } from '../flush-queue.js';
 import type { BoundListener, Edge, EdgeHandler, Listener } from './edge.js';
 import { EdgeError } from './errors.js';
-import { FlushQueue } from './flush-queue.js';
 import { listenError } from './listen-error.js';
 import { ownSocketFile, prepareSocketFile } from './socket-file.js';
 import { makeTlsApp, UwsCertificates } from './uws-certificates.js';

@@ -8,9 +8,9 @@
  */
 import { hasControl, headerFault, headerValue, type ResponseHead } from '@holdfast/grip';
 import type { Clock, Timer } from '../clock.js';
+import type { Flushable, FlushQueue } from '../flush-queue.js';
 import { clientHeaders } from './client-headers.js';
 import type { ClientResponse, ResponseOwner } from './edge.js';
-import type { Flushable, FlushQueue } from './flush-queue.js';
 import type { StreamPiece } from './stream-piece.js';
 import type { UwsBody } from './uws-body.js';
 import { cutOf, headText, writeLines } from './uws-head.js';
@@ -189,7 +189,9 @@ export class UwsResponse implements ClientResponse, Flushable, Beating {
   }
 
   push(piece: StreamPiece): void {
-    if (this.#take(piece.payload)) this.#schedule();
+    if (!this.#take(piece.payload) || this.#scheduled || this.#blocked) return;
+    this.#scheduled = true;
+    this.#around.flushes.addSoon(this);
   }
 
   end(chunk?: Buffer): void {

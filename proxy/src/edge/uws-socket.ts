@@ -5,9 +5,9 @@
  * here, up to a limit.
  */
 import type { Clock, Timer } from '../clock.js';
+import type { Flushable, FlushQueue } from '../flush-queue.js';
 import type { FramePiece } from '../websocket/frame-piece.js';
 import type { MessageSocket, MessageType, SocketOwner } from '../websocket/message-socket.js';
-import type { Flushable, FlushQueue } from './flush-queue.js';
 import type { UwsWebSocket } from './uws-library.js';
 
 /** From so many bytes waiting on, `send` asks to be held back. */
@@ -86,7 +86,7 @@ export class UwsSocket implements MessageSocket, Flushable {
 
   push(piece: FramePiece): void {
     if (this.#socket === undefined || this.#over) return;
-    if (this.#pieces.push(piece) === 1) this.#parts.flushes.add(this);
+    if (this.#pieces.push(piece) === 1) this.#parts.flushes.addSoon(this);
     this.#pieceBytes += piece.payload.length;
   }
 

@@ -6,6 +6,7 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
 import WebSocket, { type PerMessageDeflateOptions, WebSocketServer } from 'ws';
+import { FlushQueue } from '../flush-queue.js';
 import { extensionsNamed } from './extensions.js';
 import type { FramePiece } from './frame-piece.js';
 import type { MessageSocket, MessageType, SocketOwner } from './message-socket.js';
@@ -45,22 +46,8 @@ function optionsOf({ maxMessage, compression, closeTimeout = CLOSE_TIMEOUT_MS }:
   return { ...OPTIONS, closeTimeout, maxPayload: maxMessage, perMessageDeflate: compression && DEFLATE };
 }
 
-/** Flushes what was pushed to sockets in a turn of the event loop, in one write each. */
-class PushQueue {
-  #dirty: WsSocket[] = [];
-
-  add(socket: WsSocket): void {
-    if (this.#dirty.push(socket) === 1) setImmediate(this.#run);
-  }
-
-  readonly #run = (): void => {
-    const dirty = this.#dirty;
-    this.#dirty = [];
-    for (const socket of dirty) socket.flush();
-  };
-}
-
-const pushes = new PushQueue();
+/** One for all sockets: what is pushed to one in a turn of the event loop is one write. */
+const pushes = new FlushQueue();
 
 /** A WebSocket of either role. */
 export class WsSocket implements MessageSocket {
@@ -106,7 +93,7 @@ export class WsSocket implements MessageSocket {
 
   push(piece: FramePiece): void {
     if (this.#over) return;
-    if (this.#pieces.push(piece) === 1) pushes.add(this);
+    if (this.#pieces.push(piece) === 1) pushes.addSoon(this);
     this.#pieceBytes += piece.payload.length;
   }
 

@@ -57,7 +57,7 @@ ${Object.entries(numbers)
 --smoke              everything once and small, on Holdfast's node edge only unless --targets says more
 --no-build           take what is built
 --json FILE          where the results go (tmp/bench/results.json)
---results            write bench/RESULTS.md from them; without parts, ${HUNDRED_THOUSAND} is among them
+--results            write bench/RESULTS.md from them; without parts, profiles and ${HUNDRED_THOUSAND} are among them
 --from FILE          do not run: show the results in FILE, or with --results write them
 `;
 
@@ -87,7 +87,11 @@ export function readOptions(argv) {
     return value;
   };
   const known = [...Object.keys(parts), HUNDRED_THOUSAND];
-  const all = isSmoke || given.results ? [...usualParts, HUNDRED_THOUSAND] : usualParts;
+  const all = [
+    ...usualParts,
+    ...(given.results ? ['profiles'] : []),
+    ...(isSmoke || given.results ? [HUNDRED_THOUSAND] : []),
+  ];
   const targetNames = targets.map(({ name }) => name);
   return {
     parts: checked('part', positionals.length > 0 ? positionals : all, known),

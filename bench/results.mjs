@@ -1,4 +1,4 @@
-// Owns: bench/RESULTS.md, made from the JSON of a run. Does not own: bench/profiles.md, which is written by hand and
+// Owns: bench/RESULTS.md, made from the JSON of a run. Does not own: bench/next-gains.md, which is written by hand and
 // added at the end.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -7,8 +7,9 @@ import { goalLines } from './goals.mjs';
 import { crowdLines } from './hundred-thousand.mjs';
 import { machineLine } from './machine.mjs';
 import { blockMarkdown, blocksOf, missingLines } from './table.mjs';
+import { placesOf } from './work-profile.mjs';
 
-const profiles = path.join(root, 'bench/profiles.md');
+const nextGains = path.join(root, 'bench/next-gains.md');
 export const resultsFile = path.join(root, 'bench/RESULTS.md');
 
 /** @param {import('./table.mjs').Results} results */
@@ -29,7 +30,10 @@ export function resultsPage(results) {
       `### ${crowd.clients.toLocaleString('en-US')} clients at once: ${crowd.target}`,
       ['```', ...crowdLines(crowd), '```'].join('\n'),
     ]),
-    ...(existsSync(profiles) ? [readFileSync(profiles, 'utf8').trim()] : []),
+    ...placesOf(results.records).map(({ title, lines }) =>
+      [`### Where: ${title}`, '', '```', ...lines, '```'].join('\n'),
+    ),
+    ...(existsSync(nextGains) ? [readFileSync(nextGains, 'utf8').trim()] : []),
   ]
     .join('\n\n')
     .concat('\n');

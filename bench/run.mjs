@@ -14,6 +14,7 @@ import { resultsFile, writeResults } from './results.mjs';
 import { blocksOf, blockText, missingLines, NOT_ASKED_FOR } from './table.mjs';
 import { targets } from './targets.mjs';
 import { isHoldfast } from './work.mjs';
+import { placesOf } from './work-profile.mjs';
 import { parts } from './works.mjs';
 
 /** Exit status without a C compiler: nothing was measured, and nothing is wrong with Holdfast. */
@@ -102,6 +103,8 @@ function show(results) {
   for (const block of blocksOf(results)) console.log(blockText(block));
   for (const crowd of results.hundredThousand ?? [])
     console.log(['', `== ${crowd.target}`, ...crowdLines(crowd)].join('\n'));
+  for (const { title, lines } of placesOf(results.records))
+    console.log(['', `== Where: ${title}`, ...lines].join('\n'));
   const goals = results.options.isSmoke ? [] : goalLines(results.records);
   if (goals.length > 0) console.log(['', '== Goals', ...goals].join('\n'));
   console.log(['', ...missingLines(results), machineLine(results.machine)].join('\n'));

@@ -16,6 +16,7 @@ const QUIET_MS = 200;
  * @property {number} [size]   bytes of an item
  * @property {number} [count]  of holds, at most
  * @property {readonly string[]} [extra]  flags of Holdfast
+ * @property {readonly string[]} [nodeFlags]  flags of the node that runs Holdfast
  * @property {Record<string, string | number>} [speech]  options of the load that differ from the target's
  */
 
@@ -46,10 +47,12 @@ export class Scene {
    * @param {(scene: Scene) => Promise<T>} use
    * @returns {Promise<T>}
    */
-  static async with({ target, programs, kind = 'stream', size = 100, count = 1, extra = [], speech = {} }, use) {
+  static async with(options, use) {
+    const { target, programs, kind = 'stream', size = 100, count = 1, speech = {} } = options;
+    const { extra = [], nodeFlags = [] } = options;
     const origin = await OriginProcess.start(programs.origin);
     try {
-      const running = await target.start({ programs, originPort: origin.port, extra });
+      const running = await target.start({ programs, originPort: origin.port, extra, nodeFlags });
       const load = new Load(programs.load, { ...running.speech(kind, size), count, ...speech });
       try {
         await load.do('pids', { list: running.pids.join(',') });

@@ -21,7 +21,7 @@ function holdfast(edge) {
     asksOrigin: true,
     isGrip: true,
     missing: () => undefined,
-    async start({ originPort, extra = [] }) {
+    async start({ originPort, extra = [], nodeFlags = [] }) {
       const folder = makeFolder('holdfast');
       const [client, control] = [await freePort(), await freePort()];
       const args = [
@@ -31,7 +31,7 @@ function holdfast(edge) {
         ...['--log-level', '1', '--client-maxconn', String(CONNECTIONS_MAX), '--message-hwm', '-1'],
         ...extra,
       ];
-      const started = start(process.execPath, [command, ...args], { cwd: folder });
+      const started = start(process.execPath, [...nodeFlags, command, ...args], { cwd: folder });
       const running = new RunningTarget([started], { client, control }, gripSpeech, folder);
       try {
         await waitForPorts(started, [client, control]);

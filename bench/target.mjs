@@ -17,7 +17,7 @@ import { stop, treeOf } from './process.mjs';
  * @property {(surroundings: Surroundings) => Promise<RunningTarget>} start
  * @property {number} [settleMs]  how long after its holds have been opened a publish may still miss them
  */
-/** @typedef {{ programs: import('./compile.mjs').Programs, originPort: number, extra?: readonly string[] }} Surroundings */
+/** @typedef {{ programs: import('./compile.mjs').Programs, originPort: number, extra?: readonly string[], nodeFlags?: readonly string[] }} Surroundings */
 
 /** A target that runs. */
 export class RunningTarget {

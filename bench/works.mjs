@@ -4,6 +4,7 @@ import { burstWork } from './work-burst.mjs';
 import { holdWork } from './work-hold.mjs';
 import { latencyWork } from './work-latency.mjs';
 import { passWork } from './work-pass.mjs';
+import { profileWorks } from './work-profile.mjs';
 import { redisLatencyWork, resubscribeWork } from './work-redis.mjs';
 
 /** @typedef {import('./work.mjs').Work} Work */
@@ -25,10 +26,14 @@ export const parts = {
   ack: [acknowledgeWork],
   opening: kinds.map(([name, kind]) => holdWork(`opening-${name}`, kind, ['opening'])),
   memory: kinds.map(([name, kind]) => holdWork(`memory-${name}`, kind, ['opening', 'memory'])),
+  profiles: profileWorks,
 };
 
-/** Parts of a run that names none: `opening` and `memory` are measured on the way to the fan-out. */
-export const usualParts = Object.keys(parts).filter((name) => name !== 'opening' && name !== 'memory');
+/** `opening` and `memory` are measured on the way to the fan-out; profiles are figures of nobody else. */
+const unusual = new Set(['opening', 'memory', 'profiles']);
+
+/** Parts of a run that names none. */
+export const usualParts = Object.keys(parts).filter((name) => !unusual.has(name));
 
 /** Every work by its name, for tables that are made from JSON. @type {ReadonlyMap<string, Work>} */
 export const works = new Map(Object.values(parts).flatMap((list) => list.map((work) => [work.name, work])));

@@ -4,10 +4,13 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { root } from '../scripts/setup.mjs';
 
 /** Samples of each second of CPU time; a prime, so that nothing periodic is hit again and again. */
 const HERTZ = 1_997;
+/** For perf to attach itself: it does not tell when it has. */
+const START_MS = 500;
 
 /** Flags of node that give compiled functions names for perf. */
 export const profiledNode = ['--perf-basic-prof'];
@@ -51,6 +54,7 @@ export async function profiled({ pid, file }, during) {
   const perf = spawn('perf', ['record', ...flags], { stdio: 'ignore' });
   const ended = once(perf, 'exit');
   try {
+    await delay(START_MS);
     const result = await during();
     perf.kill('SIGINT');
     await ended;

@@ -12,6 +12,7 @@ import { isHoldfast } from './work.mjs';
 const PLACES = 12;
 /** Times that a work is done before it is looked at, for node to have compiled what it will. */
 const WARM_ITEMS = 20;
+const WARM_POLLS = 4;
 const SETTLE_MS = 500;
 /** CPU time of a process that has nothing to do, meanwhile; opening or closing one hold takes a hundredth of it. */
 const IDLE_US = 20_000;
@@ -64,6 +65,18 @@ const holdAndWarm = async (scene, options) => {
   return { ...warmed, problems: [...opened.problems, ...warmed.problems] };
 };
 
+/** Polls that have been answered a few times, and ask once more. @type {Step} */
+const pollAndWarm = async (scene, options) => {
+  for (let i = 0; i < WARM_POLLS; i++) {
+    await scene.open(options.holds);
+    await fanOut(scene, { ...options, items: 1 });
+  }
+  return openAll(scene, options);
+};
+
+/** @type {Step} */
+const answer = (scene, options) => fanOut(scene, { ...options, items: 1 });
+
 /** @type {Step} */
 const openAndClose = async (scene, options) => {
   const opened = await openAll(scene, options);
@@ -87,6 +100,13 @@ const subjects = {
     kind: 'ws',
     before: holdAndWarm,
     step: fanOut,
+  },
+  'profile-polls': {
+    title: 'answers to long-polls',
+    unit: 'delivery',
+    kind: 'poll',
+    before: pollAndWarm,
+    step: answer,
   },
   'profile-opening-streams': {
     title: 'opening HTTP streams',

@@ -21,6 +21,7 @@ import { GripHeaders } from '../../dist/origin/grip-headers.js';
 import type { ForwardRules } from '../../dist/origin/headers.js';
 import { type Route, toRoute } from '../../dist/routes/route.js';
 import { SessionDialer } from '../../dist/sessions/dialer.js';
+import { RequestKeeper } from '../../dist/sessions/kept-request.js';
 import { Opening } from '../../dist/sessions/opening.js';
 import type { SessionOpening, SessionParts } from '../../dist/sessions/session-parts.js';
 import { WsAcceptor } from '../../dist/websocket/ws-socket.js';
@@ -206,6 +207,7 @@ export class SessionScene {
         gapPolicy: options.gapPolicy ?? 'close',
       },
       dial: dialer.dial,
+      requests: new RequestKeeper(),
       filters: new HttpFilters(
         new LinkClient({
           forwarder: new Forwarder(rules, new GripHeaders(clock)),

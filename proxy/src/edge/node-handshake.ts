@@ -55,7 +55,7 @@ export class NodeHandshake implements ClientHandshake {
     this.#connection.handOver();
     const kept = acceptedHeaders(headers);
     if (extensions !== undefined) kept.push('Sec-WebSocket-Extensions', extensions);
-    return this.#acceptor.accept(this.#message, socket, this.#early, kept);
+    return this.#acceptor.accept(this.#message.rawHeaders, socket, this.#early, kept);
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { RawHeaders, ResponseHead } from '@holdfast/grip';
+import { headerValue, headerValues, type RawHeaders, type ResponseHead } from '@holdfast/grip';
 import WebSocket, { type PerMessageDeflateOptions, type Server, WebSocketServer } from 'ws';
 import { extensionsNamed } from './extensions.js';
 import type { FramePiece } from './frame-piece.js';
@@ -240,49 +240,61 @@ export class WsSocket implements MessageSocket {
   }
 }
 
+/** What the library reads of a client's request: to make node's own list of its fields would cost more than the rest. */
+interface Asked {
+  readonly method: 'GET';
+  readonly url: '/';
+  readonly headers: Record<string, string | undefined>;
+  /** Ours: the fields of the answer beside those of the handshake. */
+  readonly answer: RawHeaders;
+}
+
 /** Accepts handshakes of clients. One for a process: it holds no connections. */
 export class WsAcceptor {
   readonly #server: Server<typeof LibrarySocket>;
-  readonly #headers = new WeakMap<IncomingMessage, RawHeaders>();
+  readonly #compression: boolean;
 
   constructor(settings: SocketSettings) {
+    this.#compression = settings.compression;
     this.#server = new WebSocketServer({
       WebSocket: LibrarySocket,
       ...optionsOf(settings),
       noServer: true,
       clientTracking: false,
-      // The origin's choice goes out with its other headers, or not at all.
-      handleProtocols: () => false,
     });
     this.#server.on('headers', (lines, request) => {
-      const headers = this.#headers.get(request) ?? [];
-      for (let i = 0; i < headers.length; i += 2) lines.push(`${headers[i]}: ${headers[i + 1]}`);
+      const { answer } = request as unknown as Asked;
+      for (let i = 0; i < answer.length; i += 2) lines.push(`${answer[i]}: ${answer[i + 1]}`);
     });
     // With a listener `ws` leaves the answer to it: here, to `accept`.
     this.#server.on('wsClientError', () => {});
   }
 
   /**
-   * Writes the 101 with these header fields beside those of the handshake; undefined when the client has gone. The
-   * handshake must have been checked before; `early` is what came after the request's head.
+   * Writes the 101 with these header fields beside those of the handshake; undefined when the client has gone. `asked` are
+   * the fields of the handshake, which must have been checked before; `early` is what came after the request's head.
    */
-  accept(request: IncomingMessage, wire: Duplex, early: Buffer, headers: RawHeaders): WsSocket | undefined {
+  accept(asked: RawHeaders, wire: Duplex, early: Buffer, answer: RawHeaders): WsSocket | undefined {
     let accepted: WsSocket | undefined;
-    const upgrade = () =>
-      this.#server.handleUpgrade(request, wire, early, (socket) => {
+    const upgrade = (offer: string | undefined) => {
+      // Without the offer of subprotocols: that is between client and origin, and `ws` would judge it.
+      const headers = {
+        upgrade: 'websocket',
+        'sec-websocket-key': headerValue(asked, 'sec-websocket-key'),
+        'sec-websocket-version': '13',
+        'sec-websocket-extensions': offer,
+      };
+      const request: Asked = { method: 'GET', url: '/', headers, answer };
+      this.#server.handleUpgrade(request as unknown as IncomingMessage, wire, early, (socket) => {
         accepted = new WsSocket(socket, socket.extensions === '' ? wire : undefined);
       });
-    this.#headers.set(request, headers);
-    // The offer of subprotocols is between client and origin: `ws` would judge it.
-    delete request.headers['sec-websocket-protocol'];
+    };
     // Header fields are Latin-1, and `ws` writes the head as a string in the default encoding.
     wire.setDefaultEncoding('latin1');
-    upgrade();
-    if (accepted === undefined && !wire.destroyed) {
-      // What is left for `ws` to refuse is an offer of compression that it cannot take: it is declined (RFC 7692 §5.1).
-      delete request.headers['sec-websocket-extensions'];
-      upgrade();
-    }
+    const offered = this.#compression ? headerValues(asked, 'sec-websocket-extensions') : [];
+    upgrade(offered.length === 0 ? undefined : offered.join(', '));
+    // What is left for `ws` to refuse is an offer of compression that it cannot take: it is declined (RFC 7692 §5.1).
+    if (accepted === undefined && !wire.destroyed) upgrade(undefined);
     wire.setDefaultEncoding('utf8');
     if (accepted === undefined) wire.destroy();
     return accepted;

@@ -107,6 +107,8 @@ export class SessionScene {
   readonly tokens = new ResumeTokens(Buffer.from('key'));
   /** Sessions that were asked for. */
   openings = 0;
+  /** Every handshake, and the client's header fields as they came: as long as somebody has them. */
+  readonly handshakes: WeakRef<object>[] = [];
   readonly edge: NodeEdge;
   readonly origin: RawOrigin;
   port = 0;
@@ -243,8 +245,10 @@ export class SessionScene {
     return new NodeEdge(
       {
         onRequest: (_request, response) => response.abort(),
-        onWebSocket: (request, handshake) =>
-          new Opening(request, handshake, this.#route, { secure: false, trusted }, this.#parts).start(),
+        onWebSocket: (request, handshake) => {
+          this.handshakes.push(new WeakRef(handshake), new WeakRef(request.headers));
+          new Opening(request, handshake, this.#route, { secure: false, trusted }, this.#parts).start();
+        },
       },
       {
         maxHeaderBytes: 65_536,

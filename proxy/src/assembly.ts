@@ -38,6 +38,7 @@ import type { Route } from './routes/route.js';
 import { RoutesSource } from './routes/routes-source.js';
 import type { Target } from './routes/target.js';
 import { SessionDialer } from './sessions/dialer.js';
+import { RequestKeeper } from './sessions/kept-request.js';
 import { Opening } from './sessions/opening.js';
 import type { SessionParts } from './sessions/session-parts.js';
 import { SockJs } from './sockjs/sockjs.js';
@@ -235,6 +236,7 @@ function requestParts(
       { maxMessage: config.client.messageMax, compression: config.client.compression },
       { connectTimeout: origin.connectTimeoutMs, answerTimeout: origin.timeoutMs },
     ).dial,
+    requests: new RequestKeeper(),
     debug: forward.debug,
     filters: holds.filters,
     replay,

@@ -24,6 +24,7 @@ export interface Subscription {
   readonly plan: FilterPlan;
 }
 
+const NO_FILTERS: readonly string[] = [];
 const NO_META: ReadonlyMap<string, string> = new Map();
 
 /** Full name → subscription. Most connections have one, without filters: that costs two small objects and no map. */
@@ -37,8 +38,10 @@ export class SubscriptionList {
 
   /** Adds a channel, or puts the wish in the place of an earlier one. */
   set(channel: string, { name, prevId, filters }: ChannelWish): void {
-    const plan = filters.length === 0 ? noFilters : planFilters(filters);
-    const subscription = { channel, name, prevId, filters, plan };
+    const subscription =
+      filters.length === 0
+        ? { channel, name, prevId, filters: NO_FILTERS, plan: noFilters }
+        : { channel, name, prevId, filters, plan: planFilters(filters) };
     if (this.#first?.channel === channel || this.size === 0) this.#first = subscription;
     else {
       this.#others ??= new Map();

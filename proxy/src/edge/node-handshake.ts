@@ -38,7 +38,7 @@ export class NodeHandshake implements ClientHandshake {
     answer.once('finish', () => message.socket.destroySoon());
     this.response = new NodeResponse(answer, '1.1', flushes);
     // Node has taken its own listener off; `close` follows, and is all that counts.
-    message.socket.on('error', () => {});
+    message.socket.on('error', ignore);
   }
 
   /** Its turn has come: the answers to the requests before it on its connection are complete. */
@@ -55,9 +55,11 @@ export class NodeHandshake implements ClientHandshake {
     this.#connection.handOver();
     const kept = acceptedHeaders(headers);
     if (extensions !== undefined) kept.push('Sec-WebSocket-Extensions', extensions);
-    return this.#acceptor.accept(this.#message, socket, this.#early, kept);
+    return this.#acceptor.accept(this.#message.rawHeaders, socket, this.#early, kept);
   }
 }
+
+function ignore(): void {}
 
 /** The bytes of a request head without its wish to change protocols, for a parser to read it once more as a plain request. */
 export function plainHead(message: IncomingMessage): Buffer {

@@ -14,7 +14,7 @@ import type { UwsAnswer, UwsApp, UwsLibrary, UwsRequest } from './uws-library.js
 import type { UwsEdgeOptions, UwsEdgeParts } from './uws-options.js';
 import { copyHead, type UwsHead } from './uws-request.js';
 import { type AnswerShape, type AnswerSurroundings, UwsResponse } from './uws-response.js';
-import type { UwsSocketData } from './uws-socket.js';
+import type { UwsSocketData, UwsSocketParts } from './uws-socket.js';
 
 const CLOSE = /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i;
 const UPGRADE = /(?:^|,)[ \t]*upgrade[ \t]*(?:,|$)/i;
@@ -41,6 +41,7 @@ export class UwsListener implements AnswerSurroundings {
   readonly #handler: EdgeHandler;
   readonly #options: UwsEdgeOptions;
   readonly #parts: ListenerParts;
+  readonly #sockets: UwsSocketParts;
   /** Answers under way, and WebSockets. */
   #busy = 0;
 
@@ -61,6 +62,7 @@ export class UwsListener implements AnswerSurroundings {
     this.#handler = handler;
     this.#options = options;
     this.#parts = parts;
+    this.#sockets = { clock: this.clock, flushes: this.flushes, compression: options.compression };
     app.filter((answer, change) => this.#changed(answer, change));
     this.route();
   }
@@ -138,8 +140,7 @@ export class UwsListener implements AnswerSurroundings {
     }
     if (asks && context !== undefined) {
       const offer = { headers, key: headerValue(headers, 'sec-websocket-key') ?? '', context };
-      const parts = { clock: this.clock, flushes: this.flushes, compression: this.#options.compression };
-      this.#handler.onWebSocket(this.#read(head, target, undefined), new UwsHandshake(response, offer, parts));
+      this.#handler.onWebSocket(this.#read(head, target, undefined), new UwsHandshake(response, offer, this.#sockets));
     } else {
       const body = this.#bodyOf(answer, headers, response);
       response.body = body;

@@ -26,6 +26,12 @@ const COMPRESS_MIN = 512;
 const LOST = 1006;
 const NO_CODE = 1005;
 
+/** What its owner has not taken yet. */
+interface Kept {
+  readonly messages: [MessageType, Buffer][];
+  bytes: number;
+}
+
 /** What hangs on the library's object. */
 export interface UwsSocketData {
   readonly socket: UwsSocket;
@@ -51,20 +57,23 @@ export class UwsSocket implements MessageSocket, Flushable {
   /** Undefined when it is closed: the library's object must not be touched then. */
   #socket: UwsWebSocket<UwsSocketData> | undefined;
   #owner: SocketOwner | undefined;
-  #pieces: FramePiece[] = [];
+  /** What is pushed in a turn: mostly one frame. */
+  #piece: FramePiece | undefined;
+  #morePieces: FramePiece[] | undefined;
   #pieceBytes = 0;
-  #kept: [MessageType, Buffer][] = [];
-  #keptBytes = 0;
+  /** Undefined while nothing waits for the owner. */
+  #kept: Kept | undefined;
   #ending: Ending | undefined;
   #fault: Error | undefined;
   #paused = false;
   #draining = false;
   #starved = false;
   /** A Close frame that waits for the messages before it. */
-  #closing: { code: number; reason: Buffer } | undefined;
+  #closing: Ending | undefined;
   #timer: Timer | undefined;
   #over = false;
 
+  /** `parts` are the same for all sockets of an edge. */
   constructor(parts: UwsSocketParts, deflates: boolean) {
     this.#parts = parts;
     this.#deflates = deflates;
@@ -86,7 +95,13 @@ export class UwsSocket implements MessageSocket, Flushable {
 
   push(piece: FramePiece): void {
     if (this.#socket === undefined || this.#over) return;
-    if (this.#pieces.push(piece) === 1) this.#parts.flushes.addSoon(this);
+    if (this.#piece === undefined) {
+      this.#piece = piece;
+      this.#parts.flushes.addSoon(this);
+    } else {
+      this.#morePieces ??= [];
+      this.#morePieces.push(piece);
+    }
     this.#pieceBytes += piece.payload.length;
   }
 
@@ -104,8 +119,7 @@ export class UwsSocket implements MessageSocket, Flushable {
   abort(): void {
     this.#over = true;
     this.#owner = undefined;
-    this.#kept = [];
-    this.#keptBytes = 0;
+    this.#kept = undefined;
     this.#socket?.close();
   }
 
@@ -124,17 +138,17 @@ export class UwsSocket implements MessageSocket, Flushable {
 
   /** Writes the frames pushed so far, all in one write. */
   flush(): void {
-    const pieces = this.#pieces;
-    if (pieces.length === 0) return;
-    this.#pieces = [];
-    this.#pieceBytes = 0;
+    const first = this.#piece;
+    if (first === undefined) return;
+    const more = this.#morePieces;
+    this.#dropPieces();
     const socket = this.#socket;
     if (socket === undefined || this.#over) return;
-    const [first] = pieces;
-    if (pieces.length === 1 && first !== undefined) this.#write(socket, first.type, first.payload);
+    if (more === undefined) this.#write(socket, first.type, first.payload);
     else
       socket.cork(() => {
-        for (const piece of pieces) this.#write(socket, piece.type, piece.payload);
+        this.#write(socket, first.type, first.payload);
+        for (const piece of more) this.#write(socket, piece.type, piece.payload);
       });
   }
 
@@ -149,16 +163,17 @@ export class UwsSocket implements MessageSocket, Flushable {
   received(type: MessageType, bytes: ArrayBuffer): void {
     if (this.#over) return;
     const data = Buffer.from(bytes.slice(0));
-    if (this.#owner !== undefined && !this.#paused && this.#kept.length === 0) {
+    if (this.#owner !== undefined && !this.#paused && this.#kept === undefined) {
       this.#owner.onMessage(type, data);
       return;
     }
-    this.#kept.push([type, data]);
-    this.#keptBytes += data.length;
-    if (this.#keptBytes <= KEPT_MAX || this.#kept.length === 1) return;
+    this.#kept ??= { messages: [], bytes: 0 };
+    const kept = this.#kept;
+    kept.messages.push([type, data]);
+    kept.bytes += data.length;
+    if (kept.bytes <= KEPT_MAX || kept.messages.length === 1) return;
     this.#fault = new Error(`more than ${KEPT_MAX} bytes wait for the origin`);
-    this.#kept = [];
-    this.#keptBytes = 0;
+    this.#kept = undefined;
     this.#socket?.close();
   }
 
@@ -173,13 +188,18 @@ export class UwsSocket implements MessageSocket, Flushable {
   /** The connection is gone. */
   closed(code: number, reason: ArrayBuffer): void {
     this.#socket = undefined;
-    this.#pieces = [];
-    this.#pieceBytes = 0;
+    this.#dropPieces();
     this.#parts.clock.clear(this.#timer);
     const text = Buffer.from(reason.slice(0));
     if (code === LOST && text.length > 0) this.#fault ??= new Error(text.toString());
     this.#ending = { code, reason: text };
     this.#drainSoon();
+  }
+
+  #dropPieces(): void {
+    this.#piece = undefined;
+    this.#morePieces = undefined;
+    this.#pieceBytes = 0;
   }
 
   #write(socket: UwsWebSocket<UwsSocketData>, type: MessageType, data: Buffer): void {
@@ -206,10 +226,11 @@ export class UwsSocket implements MessageSocket, Flushable {
   }
 
   #drain(): void {
-    while (this.#kept.length > 0) {
+    for (let kept = this.#kept; kept !== undefined; kept = this.#kept) {
       if (this.#paused || this.#owner === undefined) return;
-      const [type, data] = this.#kept.shift() as [MessageType, Buffer];
-      this.#keptBytes -= data.length;
+      const [type, data] = kept.messages.shift() as [MessageType, Buffer];
+      kept.bytes -= data.length;
+      if (kept.messages.length === 0) this.#kept = undefined;
       this.#owner.onMessage(type, data);
     }
     const ending = this.#ending;

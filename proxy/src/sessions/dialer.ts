@@ -2,7 +2,6 @@
  * Owns: how a session's origin is spoken to: which kind of socket a target gets, and the headers of its handshake.
  * Does not own: the sockets.
  */
-import type { RawHeaders } from '@holdfast/grip';
 import type { Clock } from '../clock.js';
 import { connectOptions, isBlocked } from '../origin/connect-options.js';
 import type { Forwarder } from '../origin/forwarder.js';
@@ -10,8 +9,9 @@ import type { Origin } from '../origin/origin.js';
 import type { Route } from '../routes/route.js';
 import type { HttpTarget, Target } from '../routes/target.js';
 import type { SocketSettings } from '../websocket/ws-socket.js';
+import { HttpDial, type HttpDialParts } from './http-dial.js';
 import { HttpOrigin } from './http-origin.js';
-import type { OriginSocket, OriginSocketOwner } from './origin-socket.js';
+import type { OriginHandshakeOwner, OriginSocket } from './origin-socket.js';
 import { type Dial, MAX_REFUSAL } from './session-parts.js';
 import { TestSocket } from './test-socket.js';
 import { WsOrigin } from './ws-origin.js';
@@ -42,42 +42,29 @@ export class SessionDialer {
   readonly #parts: DialerParts;
   readonly #settings: SocketSettings;
   readonly #timeouts: DialTimeouts;
+  readonly #http: HttpDialParts;
 
   constructor(parts: DialerParts, settings: SocketSettings, timeouts: DialTimeouts) {
     this.#parts = parts;
     this.#settings = settings;
     this.#timeouts = timeouts;
+    const { maxMessage } = settings;
+    this.#http = { ...parts, maxMessage, maxGripMessage: maxMessage + PREFIX_MARGIN };
   }
 
   /** Starts the handshake with one target. */
-  readonly dial = (dial: Dial, target: Target, owner: OriginSocketOwner): OriginSocket => {
+  readonly dial = (dial: Dial, target: Target, owner: OriginHandshakeOwner): OriginSocket => {
     if (target.kind === 'test') return new TestSocket(dial.request.path.slice(dial.route.pathBeg.length), owner);
     return target.overHttp ? this.#overHttp(dial, target, owner) : this.#websocket(dial, target, owner);
   };
 
-  #overHttp(dial: Dial, target: HttpTarget, owner: OriginSocketOwner): OriginSocket {
-    const { clock, random, forwarder, originOf } = this.#parts;
-    const { route, standing } = dial;
-    const own = { ...dial.request, headers: withoutEventsFields(dial.request.headers), websocket: true };
-    const origin = new HttpOrigin({
-      request: (extra) => {
-        const { path, headers } = forwarder.forward(own, route, standing, target);
-        return { method: 'POST', path, headers: [...headers, ...extra] };
-      },
-      origin: originOf(target, route, forwarder.forward(own, route, standing, target).host),
-      clock,
-      random,
-      owner,
-      connectionId: dial.connectionId,
-      offersGrip: dial.extension !== '',
-      oneEvent: target.oneEvent,
-      maxMessage: this.#socketSettings(dial).maxMessage,
-    });
+  #overHttp(dial: Dial, target: HttpTarget, owner: OriginHandshakeOwner): OriginSocket {
+    const origin = new HttpOrigin(new HttpDial(dial, target, this.#http), owner);
     origin.start();
     return origin;
   }
 
-  #websocket(dial: Dial, target: HttpTarget, owner: OriginSocketOwner): OriginSocket {
+  #websocket(dial: Dial, target: HttpTarget, owner: OriginHandshakeOwner): OriginSocket {
     const forwardable = { ...dial.request, websocket: true };
     const { host, path, headers } = this.#parts.forwarder.forward(forwardable, dial.route, dial.standing, target);
     const request = {
@@ -98,21 +85,6 @@ export class SessionDialer {
     const { maxMessage } = this.#settings;
     return extension === '' ? this.#settings : { ...this.#settings, maxMessage: maxMessage + PREFIX_MARGIN };
   }
-}
-
-/**
- * A client's handshake fields that mean something else in WebSocket-over-HTTP: they are the proxy's to set, so that no
- * client can pass for another session or set its own meta.
- */
-const EVENTS_FIELD =
-  /^(accept|content-length|content-type|connection-id|content-bytes-.*|meta-.*|sec-websocket-extensions)$/i;
-
-function withoutEventsFields(headers: RawHeaders): string[] {
-  const kept: string[] = [];
-  for (let i = 0; i < headers.length; i += 2) {
-    if (!EVENTS_FIELD.test(headers[i] as string)) kept.push(headers[i] as string, headers[i + 1] as string);
-  }
-  return kept;
 }
 
 /** The name for TLS in a Host value: without the port; empty for an address. */

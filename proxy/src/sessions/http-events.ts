@@ -15,7 +15,6 @@ import {
 } from '@holdfast/grip';
 import { OriginError } from '../origin/errors.js';
 import type { MessageType } from '../websocket/message-socket.js';
-import type { HttpAnswer } from './http-exchange.js';
 import { isSetMeta } from './http-meta.js';
 import { MAX_REFUSAL } from './session-parts.js';
 
@@ -27,6 +26,13 @@ const EVENTS_MARGIN = 1_000_000;
 
 /** Shortest Keep-Alive-Interval in seconds; a lower one is raised. */
 const KEEP_ALIVE_MIN = 20;
+
+/** A whole answer. */
+export interface HttpAnswer {
+  readonly head: ResponseHead;
+  /** Undefined when it was longer than allowed; the rest was not read then. */
+  readonly body: Buffer | undefined;
+}
 
 /** What an answer with events says. */
 export interface EventsAnswer {

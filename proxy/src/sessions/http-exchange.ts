@@ -2,18 +2,12 @@
  * Owns: one WebSocket-over-HTTP request with its repeats, until there is a whole answer or nothing more to try.
  * Does not own: what is asked, or what the answer means.
  */
-import type { ResponseHead } from '@holdfast/grip';
+import type { RawHeaders, ResponseHead } from '@holdfast/grip';
 import type { Clock, Timer } from '../clock.js';
 import type { OriginError } from '../origin/errors.js';
-import type { Origin, OriginCall, OriginHandler, OriginRequest } from '../origin/origin.js';
+import type { OriginCall, OriginHandler } from '../origin/origin.js';
 import { Retry } from '../retry.js';
-
-/** A whole answer. */
-export interface HttpAnswer {
-  readonly head: ResponseHead;
-  /** Undefined when it was longer than allowed; the rest was not read then. */
-  readonly body: Buffer | undefined;
-}
+import { answerBodyMax, type HttpAnswer } from './http-events.js';
 
 /** Hears how an exchange ended: exactly one call, unless it was aborted; never from within `start`. */
 export interface ExchangeOwner {
@@ -21,17 +15,27 @@ export interface ExchangeOwner {
   exchangeFailed(error: OriginError): void;
 }
 
-/** What an exchange is made of. */
+/** What the exchanges of a session have in common. */
 export interface ExchangeParts {
-  readonly origin: Origin;
   readonly clock: Clock;
+  /** Gives numbers from 0 to below 1. */
   readonly random: () => number;
-  /** Makes the request, anew for each attempt: signatures expire. */
-  readonly make: () => OriginRequest;
-  /** Whether a request that found no connection is made again after a while. */
+  /** Longest message in bytes, in either direction. */
+  readonly maxMessage: number;
+  /**
+   * Sends a POST that is signed as of now; called for every attempt. The headers are the client's handshake fields as they
+   * go to this origin, without Upgrade, Accept, Content-Length, Content-Type, Connection-Id, Meta-* and Content-Bytes-*,
+   * followed by `extra`: flat pairs.
+   */
+  dispatch(extra: RawHeaders, body: Buffer | null, handler: OriginHandler): OriginCall;
+}
+
+/** What is asked. */
+export interface ExchangeRequest {
+  readonly extra: RawHeaders;
+  readonly body: Buffer | null;
+  /** Whether a request that found no connection is made again after a while, with the same content. */
   readonly repeats: boolean;
-  /** Longest body in bytes of an answer with this head. */
-  readonly bodyMax: (head: ResponseHead) => number;
 }
 
 /**
@@ -42,8 +46,9 @@ export interface ExchangeParts {
  */
 export class HttpExchange implements OriginHandler {
   readonly #parts: ExchangeParts;
+  readonly #request: ExchangeRequest;
   readonly #owner: ExchangeOwner;
-  readonly #retry: Retry;
+  #retry: Retry | undefined;
   #staleSeen = false;
   #call: OriginCall | undefined;
   #timer: Timer | undefined;
@@ -52,10 +57,10 @@ export class HttpExchange implements OriginHandler {
   #bytes = 0;
   #bodyMax = 0;
 
-  constructor(parts: ExchangeParts, owner: ExchangeOwner) {
+  constructor(parts: ExchangeParts, request: ExchangeRequest, owner: ExchangeOwner) {
     this.#parts = parts;
+    this.#request = request;
     this.#owner = owner;
-    this.#retry = new Retry(parts.random);
   }
 
   /** Makes the first attempt. */
@@ -63,8 +68,8 @@ export class HttpExchange implements OriginHandler {
     this.#head = undefined;
     this.#chunks = [];
     this.#bytes = 0;
-    const { origin, make } = this.#parts;
-    this.#call = origin.dispatch(make(), this);
+    const { extra, body } = this.#request;
+    this.#call = this.#parts.dispatch(extra, body, this);
   }
 
   /** Gives up: the owner hears nothing more. */
@@ -77,7 +82,7 @@ export class HttpExchange implements OriginHandler {
 
   onHead(head: ResponseHead): void {
     this.#head = head;
-    this.#bodyMax = this.#parts.bodyMax(head);
+    this.#bodyMax = answerBodyMax(head, this.#parts.maxMessage);
   }
 
   onData(chunk: Buffer): boolean {
@@ -107,6 +112,8 @@ export class HttpExchange implements OriginHandler {
       this.#staleSeen = true;
       return 0;
     }
-    return this.#parts.repeats ? this.#retry.next() : undefined;
+    if (!this.#request.repeats) return undefined;
+    this.#retry ??= new Retry(this.#parts.random);
+    return this.#retry.next();
   }
 }

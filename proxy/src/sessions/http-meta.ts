@@ -52,3 +52,9 @@ export class HttpMeta {
 export function isSetMeta(name: string): boolean {
   return name.length > PREFIX.length && name.slice(0, PREFIX.length).toLowerCase() === PREFIX;
 }
+
+/** Whether an answer has such a field. */
+export function setsMeta(headers: RawHeaders): boolean {
+  for (let i = 0; i < headers.length; i += 2) if (isSetMeta(headers[i] as string)) return true;
+  return false;
+}

@@ -3,7 +3,7 @@
  * means for the session. Does not own: the codec (grip), one request and its repeats (http-exchange.ts), what waits for
  * the origin (http-queue.ts), which target is asked, or the GRIP meaning of messages.
  */
-import { closeEvent, type RawHeaders, readClose, type WsEvent } from '@holdfast/grip';
+import { closeEvent, encodeWsEvents, type RawHeaders, readClose, type WsEvent } from '@holdfast/grip';
 import { OriginError } from '../origin/errors.js';
 import type { MessageType } from '../websocket/message-socket.js';
 import {
@@ -11,26 +11,27 @@ import {
   asOriginError,
   EVENT_TYPES,
   type EventsAnswer,
+  type HttpAnswer,
   isEventsHead,
   MESSAGE_TYPES,
   malformed,
   messageFault,
   readEvents,
 } from './http-events.js';
-import type { ExchangeOwner, HttpAnswer } from './http-exchange.js';
+import { type ExchangeOwner, type ExchangeParts, HttpExchange } from './http-exchange.js';
+import { type HttpNaming, httpFields } from './http-fields.js';
+import { HttpMeta, setsMeta } from './http-meta.js';
 import { HttpPings } from './http-pings.js';
 import { HttpPoll } from './http-poll.js';
 import { HttpQueue } from './http-queue.js';
-import { type HttpRequestParts, HttpRequests } from './http-requests.js';
-import type { OriginSocket, OriginSocketOwner, Refreshable } from './origin-socket.js';
+import type { OriginHandshakeOwner, OriginSocket, OriginSocketOwner, Refreshable } from './origin-socket.js';
 import { tooLongRefusal } from './session-parts.js';
 
 /** What may wait for the origin in bytes beside two messages of the greatest length; beyond, the session ends. */
 export const QUEUE_MARGIN = 2_000_000;
 
 /** What a socket is made of. */
-export interface HttpOriginParts extends HttpRequestParts {
-  readonly owner: OriginSocketOwner;
+export interface HttpOriginParts extends ExchangeParts, HttpNaming {
   /** Whether a request takes one event at most. */
   readonly oneEvent: boolean;
 }
@@ -47,30 +48,40 @@ const DISCONNECT: WsEvent = { type: 'DISCONNECT' };
 /**
  * One request at a time; whatever the client sends meanwhile goes with the next. After `close` the owner hears nothing
  * more: the client has gone by then, and what the origin answers to a CLOSE is for nobody.
+ *
+ * Most sessions are idle most of the time: what they do not need then is made when it is needed.
  */
 export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
   readonly #parts: HttpOriginParts;
-  readonly #owner: OriginSocketOwner;
-  readonly #requests: HttpRequests;
-  readonly #queue = new HttpQueue();
-  readonly #pings: HttpPings;
-  readonly #poll: HttpPoll;
+  /** Undefined once it has heard. */
+  #handshake: OriginHandshakeOwner | undefined;
+  #owner: OriginSocketOwner | undefined;
+  /** The request under way, or waiting to be repeated. */
+  #exchange: HttpExchange | undefined;
+  /** Undefined while nothing waits. */
+  #queue: HttpQueue | undefined;
+  /** Undefined until the client has sent a ping. */
+  #pings: HttpPings | undefined;
+  /** Undefined until the origin asks to be polled. */
+  #poll: HttpPoll | undefined;
+  /** Undefined until the origin sets some. */
+  #meta: HttpMeta | undefined;
   #state: State = 'opening';
   /** Events of the last answer that the owner has not had yet. */
-  #inbox: WsEvent[] = [];
+  #inbox: WsEvent[] | undefined;
   #paused = false;
   /** A `send` has returned false. */
   #starved = false;
   #refresh = false;
   #scheduled = false;
 
-  constructor(parts: HttpOriginParts) {
-    const { owner, clock } = parts;
+  constructor(parts: HttpOriginParts, handshake: OriginHandshakeOwner) {
     this.#parts = parts;
+    this.#handshake = handshake;
+  }
+
+  own(owner: OriginSocketOwner): void {
     this.#owner = owner;
-    this.#requests = new HttpRequests(parts);
-    this.#pings = new HttpPings(clock, (payload) => owner.originMessage('pong', payload));
-    this.#poll = new HttpPoll(clock, () => this.#pollDue());
   }
 
   /** Asks the origin to take the session; once. A failure is not repeated: the caller has other targets. */
@@ -80,8 +91,9 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
 
   send(type: MessageType, data: Buffer): boolean {
     if (this.#state !== 'open') return true;
+    this.#queue ??= new HttpQueue();
     this.#queue.add({ type: EVENT_TYPES[type], content: data });
-    if (type === 'ping') this.#pings.sent(data);
+    if (type === 'ping') this.#ping(data);
     this.#schedule();
     if (!this.#queue.full) return true;
     this.#starved = true;
@@ -91,14 +103,13 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
   close(code: number | undefined, reason: Buffer): void {
     if (this.#state === 'opening') this.abort();
     if (this.#state !== 'open') return;
-    this.#queue.close(closeEvent(code, reason));
-    this.#leave();
+    this.#sendClose(code, reason);
     this.#schedule();
   }
 
   abort(): void {
     // A DISCONNECT must not overtake an OPEN that is being processed, and is not due if that comes to nothing.
-    if (this.#state === 'opening' && this.#requests.busy) this.#state = 'withdrawing';
+    if (this.#state === 'opening' && this.#exchange !== undefined) this.#state = 'withdrawing';
     else if (this.#state === 'opening' || this.#state === 'open') this.#disconnect();
   }
 
@@ -119,6 +130,7 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
   }
 
   exchangeAnswered(answer: HttpAnswer): void {
+    this.#exchange = undefined;
     const isOpening = this.#state === 'opening' || this.#state === 'withdrawing';
     if (isOpening && !isEventsHead(answer.head)) {
       this.#rejected(answer);
@@ -131,45 +143,71 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
   }
 
   exchangeFailed(error: OriginError): void {
+    this.#exchange = undefined;
+    this.#fail(error);
+  }
+
+  #fail(error: OriginError): void {
     const state = this.#state;
     // An origin that was reached, and gave an answer that is of no use, still believes in the session.
     if (state === 'open' && error.code === 'ERR_ORIGIN_MALFORMED') this.#disconnect();
     else this.#end();
-    if (state === 'opening') this.#owner.originFailed(error);
-    else if (state === 'open') this.#owner.originLost(error);
+    if (state === 'opening') this.#handshake?.originFailed(error);
+    else if (state === 'open') this.#owner?.originLost(error);
   }
 
   #rejected({ head, body }: HttpAnswer): void {
     const isHeard = this.#state === 'opening';
     this.#end();
     const relayed = body === undefined ? tooLongRefusal() : { head, body };
-    if (isHeard) this.#owner.originRejected(relayed.head, relayed.body);
+    if (isHeard) this.#handshake?.originRejected(relayed.head, relayed.body);
   }
 
   /** Reads an answer and takes over what its header says; undefined if that was the end. */
   #read(answer: HttpAnswer): EventsAnswer | undefined {
     try {
       const read = readEvents(answer);
-      this.#poll.set(read.keepAlive);
-      this.#queue.accept(read.accepted);
-      this.#requests.meta.take(answer.head.headers);
+      this.#setPoll(read.keepAlive);
+      this.#accept(read.accepted);
+      this.#takeMeta(answer.head.headers);
       return read;
     } catch (error) {
-      this.exchangeFailed(asOriginError(error));
+      this.#fail(asOriginError(error));
       return undefined;
     }
   }
 
+  #setPoll(keepAlive: EventsAnswer['keepAlive']): void {
+    if (keepAlive === undefined) return;
+    this.#poll ??= new HttpPoll(this.#parts.clock, () => this.#pollDue());
+    this.#poll.set(keepAlive);
+  }
+
+  #accept(bytes: number | undefined): void {
+    if (this.#queue === undefined && bytes === undefined) return;
+    const queue = this.#queue ?? new HttpQueue();
+    queue.accept(bytes);
+    if (queue.idle) this.#queue = undefined;
+  }
+
+  #takeMeta(headers: RawHeaders): void {
+    if (this.#meta === undefined && !setsMeta(headers)) return;
+    this.#meta ??= new HttpMeta();
+    this.#meta.take(headers);
+  }
+
   #opened({ events }: EventsAnswer, headers: RawHeaders): void {
     const [first, ...others] = events;
-    if (first === undefined ? !this.#poll.enabled : first.type !== 'OPEN') {
-      this.exchangeFailed(malformed('the first answer neither begins with OPEN nor asks to be polled for it'));
+    if (first === undefined ? this.#poll?.enabled !== true : first.type !== 'OPEN') {
+      this.#fail(malformed('the first answer neither begins with OPEN nor asks to be polled for it'));
     } else if (this.#state === 'withdrawing') this.#disconnect();
-    else if (first === undefined) this.#poll.await();
+    else if (first === undefined) this.#poll?.await();
     else {
       this.#state = 'open';
       this.#inbox = others;
-      this.#owner.originAccepted(acceptedHeaders(headers));
+      const handshake = this.#handshake;
+      this.#handshake = undefined;
+      handshake?.originAccepted(acceptedHeaders(headers));
       this.#proceed();
     }
   }
@@ -178,9 +216,9 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
     // Empty till now: while the owner has not taken all of an answer, there is no next request.
     if (this.#state === 'open') this.#inbox = events;
     this.#deliver();
-    if (this.#starved && !this.#queue.full && this.#state === 'open') {
+    if (this.#starved && this.#queue?.full !== true && this.#state === 'open') {
       this.#starved = false;
-      this.#owner.originWritable();
+      this.#owner?.originWritable();
     }
     this.#proceed();
   }
@@ -199,23 +237,23 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
   #proceed(): void {
     this.#deliver();
     this.#checkQueue();
-    if (this.#requests.busy) return;
-    const { hasNews } = this.#queue;
+    if (this.#exchange !== undefined) return;
+    const hasNews = this.#queue?.hasNews === true;
     if (this.#state === 'leaving') {
       if (hasNews) this.#askNext();
       else this.#end();
-    } else if (this.#state === 'open' && !this.#paused && this.#inbox.length === 0) {
+    } else if (this.#state === 'open' && !this.#paused && this.#inbox === undefined) {
       if (hasNews || this.#refresh) this.#askNext();
-      else this.#poll.await();
+      else this.#poll?.await();
     }
   }
 
   /** Only an owner that does not heed `send` comes to this: nothing is dropped silently, so the session ends. */
   #checkQueue(): void {
-    const { bytes } = this.#queue;
+    const bytes = this.#queue?.bytes ?? 0;
     if (this.#state !== 'open' || bytes <= 2 * this.#parts.maxMessage + QUEUE_MARGIN) return;
     this.#disconnect();
-    this.#owner.originLost(new OriginError('ERR_ORIGIN_REQUEST', `${bytes} bytes wait for the origin`, 'no'));
+    this.#owner?.originLost(new OriginError('ERR_ORIGIN_REQUEST', `${bytes} bytes wait for the origin`, 'no'));
   }
 
   #pollDue(): void {
@@ -228,19 +266,24 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
   }
 
   #askNext(): void {
-    this.#ask(this.#queue.offer(this.#parts.oneEvent), true);
+    this.#ask(this.#queue?.offer(this.#parts.oneEvent) ?? [], true);
   }
 
   #ask(events: readonly WsEvent[], repeats: boolean): void {
     this.#refresh = false;
-    this.#poll.stop();
-    this.#requests.send(events, this.#queue.replayed, repeats, this);
+    this.#poll?.stop();
+    const encoded = encodeWsEvents(events);
+    const body = encoded.length === 0 ? null : encoded;
+    const extra = httpFields(this.#parts, this.#meta, this.#queue?.replayed ?? 0);
+    this.#exchange = new HttpExchange(this.#parts, { extra, body, repeats }, this);
+    this.#exchange.start();
   }
 
   /** Hands out what the last answer held, as long as the owner takes it. */
   #deliver(): void {
     while (this.#state === 'open' && !this.#paused) {
-      const event = this.#inbox.shift();
+      const event = this.#inbox?.shift();
+      if (this.#inbox?.length === 0) this.#inbox = undefined;
       if (event === undefined) return;
       this.#hear(event);
     }
@@ -249,49 +292,62 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
   #hear({ type, content }: WsEvent): void {
     if (type === 'CLOSE') this.#closed(content);
     else if (type === 'OPEN' || type === 'DISCONNECT') {
-      this.exchangeFailed(new OriginError('ERR_ORIGIN_CLOSED', `the origin sent ${type}`, 'no'));
+      this.#fail(new OriginError('ERR_ORIGIN_CLOSED', `the origin sent ${type}`, 'no'));
     } else this.#message(MESSAGE_TYPES[type], content ?? Buffer.alloc(0));
   }
 
   #message(type: MessageType, content: Buffer): void {
     const fault = messageFault(type, content, this.#parts.maxMessage);
     if (fault !== undefined) {
-      this.exchangeFailed(fault);
+      this.#fail(fault);
       return;
     }
-    const data = type === 'pong' ? this.#pings.received(content) : content;
-    if (data !== undefined) this.#owner.originMessage(type, data);
+    const data = type === 'pong' && this.#pings !== undefined ? this.#pings.received(content) : content;
+    if (data !== undefined) this.#owner?.originMessage(type, data);
+  }
+
+  #ping(payload: Buffer): void {
+    this.#pings ??= new HttpPings(this.#parts.clock, (pong) => this.#owner?.originMessage('pong', pong));
+    this.#pings.sent(payload);
   }
 
   /** The origin has closed: it is answered with the same, after what the client had sent before. */
   #closed(content: Buffer | undefined): void {
     const { code, reason } = readClose(content);
+    this.#sendClose(code, reason);
+    this.#owner?.originClosed(code, reason);
+  }
+
+  #sendClose(code: number | undefined, reason: Buffer): void {
+    this.#queue ??= new HttpQueue();
     this.#queue.close(closeEvent(code, reason));
     this.#leave();
-    this.#owner.originClosed(code, reason);
   }
 
   /** Ends with a DISCONNECT, at once: what was under way or waited is void for a client that has gone. */
   #disconnect(): void {
-    this.#requests.abort();
-    this.#leave();
-    this.#queue.clear();
+    this.#abandon();
     this.#ask([DISCONNECT], true);
   }
 
   /** Nothing more for the owner. */
   #leave(): void {
     this.#state = 'leaving';
-    this.#inbox = [];
-    this.#pings.stop();
-    this.#poll.stop();
+    this.#inbox = undefined;
+    this.#pings?.stop();
+    this.#poll?.stop();
   }
 
   /** Nothing more for the origin either. */
   #end(): void {
-    this.#requests.abort();
-    this.#leave();
-    this.#queue.clear();
+    this.#abandon();
     this.#state = 'over';
+  }
+
+  #abandon(): void {
+    this.#exchange?.abort();
+    this.#exchange = undefined;
+    this.#leave();
+    this.#queue?.clear();
   }
 }

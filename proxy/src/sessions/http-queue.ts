@@ -57,9 +57,9 @@ export class HttpQueue {
     return this.#bytes >= QUEUE_HIGH_BYTES;
   }
 
-  /** Whether the origin has taken the CLOSE. */
-  get closed(): boolean {
-    return this.#close === 'taken';
+  /** Whether nothing waits and no CLOSE has been added: as good as a new one. */
+  get idle(): boolean {
+    return this.#events.length === 0 && this.#close === 'none';
   }
 
   /**

@@ -12,27 +12,22 @@ import type { ClientStanding } from '../origin/forwarder.js';
 import type { Route } from '../routes/route.js';
 import type { Target } from '../routes/target.js';
 import { extensionsNamed } from '../websocket/extensions.js';
-import type { MessageType } from '../websocket/message-socket.js';
-import type { OriginSocket, OriginSocketOwner } from './origin-socket.js';
+import type { OriginHandshakeOwner, OriginSocket } from './origin-socket.js';
 import { takeResumeRequest } from './resume-request.js';
 import { Session } from './session.js';
-import type { SessionParts } from './session-parts.js';
+import type { Dial, SessionParts } from './session-parts.js';
 
-/** One handshake; hands over to a `Session` when the origin accepts, and passes the origin's events on to it. */
-export class Opening implements OriginSocketOwner, ResponseOwner {
-  readonly #request: ClientRequest;
+/** One handshake; hands over to a `Session` when the origin accepts. */
+export class Opening implements OriginHandshakeOwner, ResponseOwner {
+  readonly #dial: Dial;
   readonly #handshake: ClientHandshake;
-  readonly #route: Route;
-  readonly #standing: ClientStanding;
   readonly #parts: SessionParts;
   readonly #since: number;
   /** The client's token, empty for a new one; undefined when it did not ask to come back, or may not. */
   readonly #resume: string | undefined;
   readonly #tried: string[] = [];
-  readonly #connectionId = randomUUID();
   #index = 0;
   #origin: OriginSocket | undefined;
-  #session: Session | undefined;
   #over = false;
 
   constructor(
@@ -44,11 +39,17 @@ export class Opening implements OriginSocketOwner, ResponseOwner {
   ) {
     const resume = route.resume ? takeResumeRequest(request.path) : undefined;
     // The origin sees the request that it would see of any other client, and the log no token.
-    this.#request = resume === undefined ? request : { ...request, path: resume.path };
+    const kept = parts.requests.keep(resume === undefined ? request : { ...request, path: resume.path });
     this.#resume = resume?.token;
+    const offered = parseGripExtension(headerValues(kept.headers, 'sec-websocket-extensions')) !== undefined;
+    this.#dial = {
+      connectionId: randomUUID(),
+      request: kept,
+      route,
+      standing,
+      extension: offered || speaksGrip(route, standing) ? 'grip' : '',
+    };
     this.#handshake = handshake;
-    this.#route = route;
-    this.#standing = standing;
     this.#parts = parts;
     this.#since = parts.subscriber.clock.now();
   }
@@ -56,15 +57,17 @@ export class Opening implements OriginSocketOwner, ResponseOwner {
   /** Asks the first target. */
   start(): void {
     this.#handshake.response.own(this);
-    this.#dial();
+    this.#ask();
   }
 
   originAccepted(headers: RawHeaders): void {
     if (this.#over) return;
     this.#over = true;
+    const { route, standing } = this.#dial;
+    const isGrip = speaksGrip(route, standing);
     const extensions = headerValues(headers, 'sec-websocket-extensions');
     // Only this one is between the origin and the client's GRIP proxy; the others are of the hop to the origin.
-    const raw = this.#speaksGrip ? [] : extensionsNamed(extensions, 'grip');
+    const raw = isGrip ? [] : extensionsNamed(extensions, 'grip');
     const client = this.#handshake.accept(headers, raw.length > 0 ? raw.join(', ') : undefined);
     if (client === undefined) {
       this.#origin?.abort();
@@ -72,20 +75,17 @@ export class Opening implements OriginSocketOwner, ResponseOwner {
       return;
     }
     this.#opened(101, undefined);
-    this.#session = new Session(
+    new Session(
       {
-        request: this.#request,
-        connectionId: this.#connectionId,
-        route: this.#route,
-        standing: this.#standing,
+        dial: this.#dial,
         client,
         origin: this.#origin as OriginSocket,
         implicit: this.#target.subs,
-        messagePrefix: this.#speaksGrip ? parseGripExtension(extensions)?.messagePrefix : undefined,
+        messagePrefix: isGrip ? parseGripExtension(extensions)?.messagePrefix : undefined,
         resume: this.#resume,
       },
       this.#parts,
-    );
+    ).start();
   }
 
   originRejected(head: ResponseHead, body: Buffer): void {
@@ -103,30 +103,14 @@ export class Opening implements OriginSocketOwner, ResponseOwner {
       return;
     }
     this.#tried.push(describeTarget(this.#target));
-    if (this.#index + 1 < this.#route.targets.length) {
+    if (this.#index + 1 < this.#dial.route.targets.length) {
       this.#index++;
-      this.#dial();
+      this.#ask();
     } else if (error.code === 'ERR_ORIGIN_BLOCKED') this.#refuse(error);
     else {
       const text = `Unable to connect to any targets. Tried: ${this.#tried.join(', ')}`;
       this.#refuse(new OriginError('ERR_ORIGIN_CONNECT', text, 'no', { cause: error }));
     }
-  }
-
-  originMessage(type: MessageType, data: Buffer): void {
-    this.#session?.originMessage(type, data);
-  }
-
-  originClosed(code: number | undefined, reason: Buffer): void {
-    this.#session?.originClosed(code, reason);
-  }
-
-  originLost(error: OriginError): void {
-    this.#session?.originLost(error);
-  }
-
-  originWritable(): void {
-    this.#session?.originWritable();
   }
 
   onWritable(): void {}
@@ -139,25 +123,12 @@ export class Opening implements OriginSocketOwner, ResponseOwner {
   }
 
   get #target(): Target {
-    return this.#route.targets[this.#index] as Target;
+    return this.#dial.route.targets[this.#index] as Target;
   }
 
-  /** Whether we are the GRIP proxy of this session; otherwise the one before us is, or none. */
-  get #speaksGrip(): boolean {
-    return !this.#standing.trusted && !this.#route.noGrip;
-  }
-
-  #dial(): void {
-    const offered = parseGripExtension(headerValues(this.#request.headers, 'sec-websocket-extensions')) !== undefined;
-    const dial = {
-      connectionId: this.#connectionId,
-      request: this.#request,
-      route: this.#route,
-      standing: this.#standing,
-      extension: this.#speaksGrip || offered ? 'grip' : '',
-    };
+  #ask(): void {
     try {
-      this.#origin = this.#parts.dial(dial, this.#target, this);
+      this.#origin = this.#parts.dial(this.#dial, this.#target, this);
     } catch (error) {
       // A file of the target's that cannot be read, such as its client certificate.
       const { message } = error as Error;
@@ -169,17 +140,18 @@ export class Opening implements OriginSocketOwner, ResponseOwner {
 
   #refuse(error: Error): void {
     this.#over = true;
-    const failure = failureOf(error, this.#route.debug || this.#parts.debug);
+    const failure = failureOf(error, this.#dial.route.debug || this.#parts.debug);
     answerPlain(this.#handshake.response, failure.status, failure.text);
     this.#opened(failure.status, failure.code);
   }
 
   #opened(status: number, error: string | undefined): void {
+    const { request, standing, route, connectionId } = this.#dial;
     this.#parts.events.sessionOpened({
-      request: this.#request,
-      standing: this.#standing,
-      route: this.#route,
-      connectionId: this.#connectionId,
+      request,
+      standing,
+      route,
+      connectionId,
       target: this.#target,
       origin: this.#origin,
       status,
@@ -187,4 +159,9 @@ export class Opening implements OriginSocketOwner, ResponseOwner {
       duration: this.#parts.subscriber.clock.now() - this.#since,
     });
   }
+}
+
+/** Whether we are the GRIP proxy of this session; otherwise the one before us is, or none. */
+function speaksGrip(route: Route, standing: ClientStanding): boolean {
+  return !standing.trusted && !route.noGrip;
 }

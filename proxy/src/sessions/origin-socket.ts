@@ -7,17 +7,27 @@ import type { OriginError } from '../origin/errors.js';
 import type { MessageType } from '../websocket/message-socket.js';
 
 /**
- * Hears from the origin. First exactly one of `originAccepted`, `originRejected` and `originFailed`. After an
- * acceptance: `originMessage`* and at most one of `originClosed` and `originLost`, after which nothing follows. Nothing
- * is called after `OriginSocket.close` or `abort`, and nothing synchronously from within a call to the socket.
+ * Hears how the handshake with an origin ends: exactly one of these calls, unless it is aborted before, and not from
+ * within a call to the socket. It is let go of then, with all that the handshake needed.
  */
-export interface OriginSocketOwner {
-  /** The origin takes the session. `headers` are those of its answer, handshake fields included. */
+export interface OriginHandshakeOwner {
+  /**
+   * The origin takes the session. `headers` are those of its answer, handshake fields included. Before this returns the
+   * socket is to be given an owner, or aborted.
+   */
   originAccepted(headers: RawHeaders): void;
   /** The origin answered the handshake with something else: the client is to get that. */
   originRejected(head: ResponseHead, body: Buffer): void;
   /** The origin could not be asked, or gave no usable answer. */
   originFailed(error: OriginError): void;
+}
+
+/**
+ * Hears from an origin that has accepted: `originMessage`* and at most one of `originClosed` and `originLost`, after which
+ * nothing follows. Nothing is called after `OriginSocket.close` or `abort`, and nothing synchronously from within a call
+ * to the socket.
+ */
+export interface OriginSocketOwner {
   /** A message or control frame for the client, or in GRIP mode for the proxy. */
   originMessage(type: MessageType, data: Buffer): void;
   /** The origin closed; `code` is undefined when it gave none, or one that must not be sent. */
@@ -30,6 +40,8 @@ export interface OriginSocketOwner {
 
 /** The origin's end of a session. Calls after its end do nothing. */
 export interface OriginSocket {
+  /** Says who hears of what follows the acceptance. */
+  own(owner: OriginSocketOwner): void;
   /** Passes a client's message or control frame on; false when much waits already: hold the client back. */
   send(type: MessageType, data: Buffer): boolean;
   /** The client closed: the origin is told, and given a moment to answer. */

@@ -8,9 +8,13 @@ import type { SessionOutput } from './session-output.js';
 import type { Subscriptions } from './subscriptions.js';
 import type { TimedMessages } from './timed-messages.js';
 
-/** The session. */
-export interface SessionControlOwner {
+/** A session, as what control messages have an effect on. */
+export interface ControlledSession {
   readonly id: string;
+  readonly subscriptions: Subscriptions;
+  readonly output: SessionOutput;
+  /** Made by the first message that asks for one. */
+  readonly timed: TimedMessages;
   /** The origin leaves, and the client stays. */
   detach(): void;
   /** A subscription was made; `live` is as of `ChannelRegistry.add`. */
@@ -19,70 +23,49 @@ export interface SessionControlOwner {
   overFiltered(text: string): void;
 }
 
-/** What control messages have an effect on. */
-export interface SessionControlParts {
-  readonly subscriptions: Subscriptions;
-  readonly output: SessionOutput;
-  readonly timed: TimedMessages;
-  readonly log: Log;
+/** Carries a control message out, at once; one that is invalid is ignored. */
+export function obeyControl(session: ControlledSession, control: WsControl | WsControlInvalid, log: Log): void {
+  switch (control.type) {
+    case 'subscribe':
+      subscribe(session, control.channel, control.filters, log);
+      break;
+    case 'unsubscribe':
+      unsubscribe(session, control.channel);
+      break;
+    case 'detach':
+      session.detach();
+      break;
+    case 'set-meta':
+      session.subscriptions.setMeta(control.name, control.value);
+      break;
+    case 'keep-alive':
+      session.timed.keepAlive(control);
+      break;
+    case 'send-delayed':
+      session.timed.delay(control);
+      break;
+    case 'flush-delayed':
+      session.timed.flush();
+      break;
+    case 'session':
+      // The name is for an external state service, of which there is none.
+      break;
+    case 'invalid':
+      log.debug({ id: session.id, reason: control.reason }, 'control message ignored');
+  }
 }
 
-/** Made for sessions whose origins send control messages. */
-export class SessionControl {
-  readonly #owner: SessionControlOwner;
-  readonly #parts: SessionControlParts;
-
-  constructor(owner: SessionControlOwner, parts: SessionControlParts) {
-    this.#owner = owner;
-    this.#parts = parts;
+function subscribe(session: ControlledSession, channel: string, filters: readonly string[], log: Log): void {
+  const { outcome, channel: name, isNew, live } = session.subscriptions.add(channel, filters);
+  session.watch(live);
+  if (outcome === 'subscribed' && isNew) session.output.subscribed(name, live);
+  if (outcome === 'too-many-filters') session.overFiltered(`too many filters for channel '${channel}'`);
+  else if (outcome === 'too-many-channels') {
+    log.debug({ id: session.id, channel }, 'subscription ignored: too many channels');
   }
+}
 
-  /** Carries one out, at once; one that is invalid is ignored. */
-  obey(control: WsControl | WsControlInvalid): void {
-    const { subscriptions, timed, log } = this.#parts;
-    switch (control.type) {
-      case 'subscribe':
-        this.#subscribe(control.channel, control.filters);
-        break;
-      case 'unsubscribe':
-        this.#unsubscribe(control.channel);
-        break;
-      case 'detach':
-        this.#owner.detach();
-        break;
-      case 'set-meta':
-        subscriptions.setMeta(control.name, control.value);
-        break;
-      case 'keep-alive':
-        timed.keepAlive(control);
-        break;
-      case 'send-delayed':
-        timed.delay(control);
-        break;
-      case 'flush-delayed':
-        timed.flush();
-        break;
-      case 'session':
-        // The name is for an external state service, of which there is none.
-        break;
-      case 'invalid':
-        log.debug({ id: this.#owner.id, reason: control.reason }, 'control message ignored');
-    }
-  }
-
-  #subscribe(channel: string, filters: readonly string[]): void {
-    const { subscriptions, output, log } = this.#parts;
-    const { outcome, channel: name, isNew, live } = subscriptions.add(channel, filters);
-    this.#owner.watch(live);
-    if (outcome === 'subscribed' && isNew) output.subscribed(name, live);
-    if (outcome === 'too-many-filters') this.#owner.overFiltered(`too many filters for channel '${channel}'`);
-    else if (outcome === 'too-many-channels') {
-      log.debug({ id: this.#owner.id, channel }, 'subscription ignored: too many channels');
-    }
-  }
-
-  #unsubscribe(channel: string): void {
-    const left = this.#parts.subscriptions.remove(channel);
-    if (left !== undefined) this.#parts.output.unsubscribed(left);
-  }
+function unsubscribe({ subscriptions, output }: ControlledSession, channel: string): void {
+  const left = subscriptions.remove(channel);
+  if (left !== undefined) output.unsubscribed(left);
 }

@@ -7,9 +7,9 @@ import type { Subscription, SubscriptionList } from '../channels/subscription-li
 import { type Filtered, ItemFilter, passesFreely } from '../links/item-filter.js';
 import { scopeOf } from '../links/link-scope.js';
 import { FramePiece } from '../websocket/frame-piece.js';
-import type { SessionParts, SessionStart } from './session-parts.js';
+import type { MessageSocket } from '../websocket/message-socket.js';
+import type { Dial, SessionParts } from './session-parts.js';
 import { SessionReplay } from './session-replay.js';
-import type { TimedMessages } from './timed-messages.js';
 
 const EMPTY = Buffer.alloc(0);
 
@@ -17,6 +17,11 @@ const EMPTY = Buffer.alloc(0);
 export interface SessionOutputOwner {
   readonly id: string;
   readonly routeKey: string;
+  readonly dial: Dial;
+  readonly client: MessageSocket;
+  readonly subscriptions: SubscriptionList;
+  /** An item was sent. */
+  sent(): void;
   /** Delivers an item that had to wait for what was missed before it. */
   deliver(delivery: Delivery): void;
   /** An item asks for news of the origin. */
@@ -32,9 +37,6 @@ export interface SessionOutputOwner {
 /** The items of one session. */
 export class SessionOutput {
   readonly #owner: SessionOutputOwner;
-  readonly #start: SessionStart;
-  readonly #list: SubscriptionList;
-  readonly #timed: TimedMessages;
   readonly #parts: SessionParts;
   /** Undefined unless the client asked for it. */
   readonly #replay: SessionReplay | undefined;
@@ -43,20 +45,11 @@ export class SessionOutput {
   #items = 0;
   #dropped = 0;
 
-  /** `timed` is told of each item, `list` is the session's own. */
-  constructor(
-    owner: SessionOutputOwner,
-    start: SessionStart,
-    list: SubscriptionList,
-    timed: TimedMessages,
-    parts: SessionParts,
-  ) {
+  /** `resume` is as of `SessionStart`. */
+  constructor(owner: SessionOutputOwner, resume: string | undefined, parts: SessionParts) {
     this.#owner = owner;
-    this.#start = start;
-    this.#list = list;
-    this.#timed = timed;
     this.#parts = parts;
-    this.#replay = this.#makeReplay();
+    this.#replay = this.#makeReplay(resume);
   }
 
   /** Items that were sent. */
@@ -92,7 +85,7 @@ export class SessionOutput {
   /** Whether so many more bytes may wait for the client; otherwise the policy for slow clients is carried out. */
   admits(bytes: number): boolean {
     const { queueLimit, slowClientPolicy, events, log } = this.#parts.subscriber;
-    const { waiting } = this.#start.client;
+    const { waiting } = this.#owner.client;
     if (waiting === 0 || waiting + bytes <= queueLimit) return true;
     events.itemDropped('ws', 'slow-client');
     const first = this.#dropped++ === 0;
@@ -110,13 +103,12 @@ export class SessionOutput {
     this.#replay?.stop();
   }
 
-  #makeReplay(): SessionReplay | undefined {
+  #makeReplay(resume: string | undefined): SessionReplay | undefined {
     const { replay, subscriber } = this.#parts;
-    const { resume, client } = this.#start;
     if (replay === undefined || resume === undefined) return undefined;
     return new SessionReplay(resume, subscriber.queueLimit, replay, {
       replay: (delivery) => {
-        const subscription = this.#list.find(delivery.item.channel);
+        const subscription = this.#owner.subscriptions.find(delivery.item.channel);
         // What another action asked for was for those who were there.
         if (subscription !== undefined && delivery.ws?.action === 'send') this.#run(delivery, subscription);
       },
@@ -125,7 +117,7 @@ export class SessionOutput {
         if (this.#filter === undefined) then();
         else this.#filter.whenIdle(then);
       },
-      push: (frame) => client.push(frame),
+      push: (frame) => this.#owner.client.push(frame),
       overflowed: () => this.#owner.overflowed(),
     });
   }
@@ -138,8 +130,9 @@ export class SessionOutput {
       this.#use(delivery, undefined);
       return;
     }
-    const { request, route, standing } = this.#start;
-    this.#filter ??= new ItemFilter(this.#list, scopeOf(request, route, standing), this.#parts.filters);
+    const { dial, subscriptions } = this.#owner;
+    const { request, route, standing } = dial;
+    this.#filter ??= new ItemFilter(subscriptions, scopeOf(request, route, standing), this.#parts.filters);
     const content = format?.action === 'send' ? format.content : EMPTY;
     this.#filter.run(subscription, delivery.item, content, contentFilters, (filtered) => {
       if (!this.#over && filtered.result !== 'drop') this.#filtered(delivery, content, filtered);
@@ -155,7 +148,7 @@ export class SessionOutput {
       const { events, log } = this.#parts.subscriber;
       events.itemDropped('ws', 'filter-failed');
       log.warn({ id: this.#owner.id, error: filtered.error }, 'item not delivered: its filter failed');
-      if (this.#start.route.debug || this.#parts.debug) this.#owner.filterFailed(filtered.error);
+      if (this.#owner.dial.route.debug || this.#parts.debug) this.#owner.filterFailed(filtered.error);
     }
   }
 
@@ -166,7 +159,7 @@ export class SessionOutput {
     else if (format?.action === 'close') this.#owner.closedByItem(format.code, format.reason);
     else if (this.#send(own ?? delivery.frame, delivery)) {
       this.#items++;
-      this.#timed.sent();
+      this.#owner.sent();
       this.#parts.subscriber.events.itemSent('ws', this.#owner.routeKey);
     }
   }
@@ -176,7 +169,7 @@ export class SessionOutput {
     if (this.#replay?.isTold(delivery)) this.#sendTold(frame, delivery, this.#replay);
     else {
       if (!this.admits(frame.payload.length)) return false;
-      const { client } = this.#start;
+      const { client } = this.#owner;
       client.push(frame);
       const mark = this.#replay?.mark(delivery);
       if (mark !== undefined) client.push(mark);
@@ -185,7 +178,7 @@ export class SessionOutput {
   }
 
   #sendTold({ type, payload }: FramePiece, delivery: Delivery, replay: SessionReplay): void {
-    const { client } = this.#start;
+    const { client } = this.#owner;
     const mark = replay.mark(delivery);
     this.#parts.replay?.events.itemReplayed('ws');
     const taken = client.send(type, payload);

@@ -8,11 +8,15 @@ import type { ClientStanding } from '../origin/forwarder.js';
 import type { Route } from '../routes/route.js';
 import type { Target } from '../routes/target.js';
 import type { MessageSocket } from '../websocket/message-socket.js';
-import type { OriginSocket, OriginSocketOwner } from './origin-socket.js';
+import type { RequestKeeper } from './kept-request.js';
+import type { OriginHandshakeOwner, OriginSocket } from './origin-socket.js';
 
-/** A client's handshake on its way to an origin. */
+/** A client's handshake on its way to an origin, and what its session keeps of it. */
 export interface Dial {
-  /** Names the session: the same for all its targets, and no other session's. Not to be guessed. */
+  /**
+   * Names the session to its origin over HTTP, on the command socket and in the statistics: the same for all its targets,
+   * and no other session's. Not to be guessed.
+   */
   readonly connectionId: string;
   readonly request: ClientRequest;
   readonly route: Route;
@@ -45,11 +49,7 @@ export interface SessionEvents {
 
 /** Where a session comes from. */
 export interface SessionStart {
-  readonly request: ClientRequest;
-  /** Names the session to its origin over HTTP, on the command socket and in the statistics. */
-  readonly connectionId: string;
-  readonly route: Route;
-  readonly standing: ClientStanding;
+  readonly dial: Dial;
   readonly client: MessageSocket;
   readonly origin: OriginSocket;
   /** Full names of the channels of the target (`sub=`). */
@@ -64,7 +64,8 @@ export interface SessionStart {
 export interface SessionParts {
   readonly subscriber: SubscriberParts;
   /** Starts a handshake with a target: WebSocket or WebSocket-over-HTTP, as the target says. Never calls synchronously. */
-  readonly dial: (dial: Dial, target: Target, owner: OriginSocketOwner) => OriginSocket;
+  readonly dial: (dial: Dial, target: Target, owner: OriginHandshakeOwner) => OriginSocket;
+  readonly requests: RequestKeeper;
   readonly events: SessionEvents;
   readonly filters: HttpFilters;
   /** Undefined where no history is kept. */

@@ -12,10 +12,10 @@ import { type CloseReason, closeCode, closeReasons } from '../close-reasons.js';
 import type { OriginError } from '../origin/errors.js';
 import type { MessageSocket, MessageType, SocketOwner } from '../websocket/message-socket.js';
 import { OriginOrder } from './origin-order.js';
-import { isRefreshable, type OriginSocket } from './origin-socket.js';
-import { SessionControl, type SessionControlOwner } from './session-control.js';
+import { isRefreshable, type OriginSocket, type OriginSocketOwner } from './origin-socket.js';
+import { type ControlledSession, obeyControl } from './session-control.js';
 import { SessionOutput, type SessionOutputOwner } from './session-output.js';
-import type { SessionParts, SessionStart } from './session-parts.js';
+import type { Dial, SessionParts, SessionStart } from './session-parts.js';
 import { Subscriptions } from './subscriptions.js';
 import { TimedMessages } from './timed-messages.js';
 
@@ -28,54 +28,66 @@ const CLOSE_GRACE_MS = 5_000;
 const NO_REASON = Buffer.alloc(0);
 
 /** One session, from the 101 to its end. */
-export class Session implements Subscriber, SocketOwner, SessionOutputOwner, SessionControlOwner {
-  readonly id: string;
-  readonly kind = 'ws';
-  readonly #start: SessionStart;
+export class Session implements Subscriber, SocketOwner, OriginSocketOwner, SessionOutputOwner, ControlledSession {
+  readonly dial: Dial;
+  readonly client: MessageSocket;
+  readonly subscriptions: Subscriptions;
+  readonly output: SessionOutput;
   readonly #parts: SessionParts;
-  readonly #client: MessageSocket;
   readonly #origin: OriginSocket;
-  readonly #subscriptions: Subscriptions;
-  readonly #timed: TimedMessages;
+  readonly #messagePrefix: string | undefined;
   readonly #since: number;
-  readonly #output: SessionOutput;
-  #control: SessionControl | undefined;
+  /** Undefined until the origin asks for one. */
+  #timed: TimedMessages | undefined;
+  /** Undefined until a subscription is not live at once. */
   #order: OriginOrder | undefined;
   #state: State = 'open';
 
-  /** Subscribes, and takes the client's socket over: what the client has sent meanwhile comes now. */
-  constructor(start: SessionStart, parts: SessionParts) {
-    const { registry, clock, random, events } = parts.subscriber;
-    this.id = start.request.id;
-    this.#start = start;
+  constructor({ dial, client, origin, implicit, messagePrefix, resume }: SessionStart, parts: SessionParts) {
+    const { registry, clock } = parts.subscriber;
+    this.dial = dial;
+    this.client = client;
     this.#parts = parts;
-    this.#client = start.client;
-    this.#origin = start.origin;
+    this.#origin = origin;
+    this.#messagePrefix = messagePrefix;
     this.#since = clock.now();
-    this.#subscriptions = new Subscriptions(this, registry, start.route.prefix, start.implicit, parts.subscriptionMax);
-    this.#timed = new TimedMessages(clock, random, (type, content) => this.#sendTimed(type, content));
+    this.subscriptions = new Subscriptions(this, registry, dial.route.prefix, implicit, parts.subscriptionMax);
+    this.output = new SessionOutput(this, resume, parts);
+  }
+
+  /** Subscribes, and takes both sockets over: what the client has sent meanwhile comes now. */
+  start(): void {
+    const { registry, events } = this.#parts.subscriber;
     events.subscriberOpened('ws');
     registry.enter(this);
-    this.#output = new SessionOutput(this, start, this.#subscriptions.list, this.#timed, parts);
-    const live = this.#subscriptions.start();
+    this.#origin.own(this);
+    const live = this.subscriptions.start();
     this.watch(live);
-    this.#client.own(this);
-    for (const channel of this.#subscriptions.names) this.#output.subscribed(channel, live);
+    this.client.own(this);
+    for (const channel of this.subscriptions.channels) this.output.subscribed(channel, live);
+  }
+
+  get id(): string {
+    return this.dial.request.id;
+  }
+
+  get kind(): 'ws' {
+    return 'ws';
   }
 
   /** Its Connection-Id. */
   get session(): string {
-    return this.#start.connectionId;
+    return this.dial.connectionId;
   }
 
   get routeKey(): string {
-    return this.#start.route.id ?? '';
+    return this.dial.route.id ?? '';
   }
 
   // From the client
 
   onMessage(type: MessageType, data: Buffer): void {
-    if (this.#state === 'open' && !this.#origin.send(type, data)) this.#client.pause();
+    if (this.#state === 'open' && !this.#origin.send(type, data)) this.client.pause();
   }
 
   onClose(code: number | undefined, reason: Buffer): void {
@@ -90,7 +102,7 @@ export class Session implements Subscriber, SocketOwner, SessionOutputOwner, Ses
 
   onWritable(): void {
     this.#origin.resume();
-    this.#output.writable();
+    this.output.writable();
   }
 
   // From the origin
@@ -98,32 +110,31 @@ export class Session implements Subscriber, SocketOwner, SessionOutputOwner, Ses
   originMessage(type: MessageType, data: Buffer): void {
     if (this.#state !== 'open') return;
     if (this.#order?.keepsBack(() => this.originMessage(type, data))) return;
-    const { messagePrefix } = this.#start;
+    const messagePrefix = this.#messagePrefix;
     if (messagePrefix === undefined || type === 'ping' || type === 'pong') {
       this.#toClient(type, data);
       return;
     }
     const message = readOriginMessage(type, data, messagePrefix);
-    if (message.kind === 'control') {
-      this.#control ??= this.#makeControl();
-      this.#control.obey(parseWsControl(message.text));
-    } else if (message.kind === 'message') this.#toClient(type, message.content);
-    else this.#parts.subscriber.log.debug({ id: this.id }, 'message of the origin dropped: it lacks the prefix');
+    const { log } = this.#parts.subscriber;
+    if (message.kind === 'control') obeyControl(this, parseWsControl(message.text), log);
+    else if (message.kind === 'message') this.#toClient(type, message.content);
+    else log.debug({ id: this.id }, 'message of the origin dropped: it lacks the prefix');
   }
 
   originClosed(code: number | undefined, reason: Buffer): void {
     if (this.#order?.keepsBack(() => this.originClosed(code, reason))) return;
-    if (this.#leave('origin-closed')) this.#client.close(code, code === undefined ? undefined : reason);
+    if (this.#leave('origin-closed')) this.client.close(code, code === undefined ? undefined : reason);
   }
 
   originLost(error: OriginError): void {
     if (this.#order?.keepsBack(() => this.originLost(error))) return;
     this.#parts.subscriber.log.debug({ id: this.id, err: error }, 'origin lost');
-    if (this.#leave('origin-failed')) this.#client.abort();
+    if (this.#leave('origin-failed')) this.client.abort();
   }
 
   originWritable(): void {
-    this.#client.resume();
+    this.client.resume();
   }
 
   // From the backplane
@@ -132,9 +143,9 @@ export class Session implements Subscriber, SocketOwner, SessionOutputOwner, Ses
     const format = delivery.ws;
     if (this.#state === 'over' || format === undefined || format.action === 'hint') return false;
     if (format.action === 'refresh' && !isRefreshable(this.#origin)) return false;
-    const subscription = this.#subscriptions.list.find(delivery.item.channel);
+    const subscription = this.subscriptions.find(delivery.item.channel);
     if (subscription === undefined) return false;
-    this.#output.take(delivery, subscription);
+    this.output.take(delivery, subscription);
     return true;
   }
 
@@ -144,7 +155,7 @@ export class Session implements Subscriber, SocketOwner, SessionOutputOwner, Ses
   missed(): void {
     const { subscriber } = this.#parts;
     if (subscriber.gapPolicy === 'close')
-      endSoon(this, this.#subscriptions.names, subscriber, () => this.#end('items-lost'));
+      endSoon(this, this.subscriptions.channels, subscriber, () => this.#end('items-lost'));
   }
 
   /** An origin that is asked over HTTP is asked for news; one that speaks WebSocket sends them by itself. */
@@ -161,7 +172,7 @@ export class Session implements Subscriber, SocketOwner, SessionOutputOwner, Ses
   }
 
   view(): ConnectionView {
-    const { request, route, connectionId } = this.#start;
+    const { request, route, connectionId } = this.dial;
     return {
       id: this.id,
       session: connectionId,
@@ -169,20 +180,24 @@ export class Session implements Subscriber, SocketOwner, SessionOutputOwner, Ses
       ...(route.id !== undefined && { route: route.id }),
       client: request.clientAddress,
       since: new Date(this.#since).toISOString(),
-      channels: this.#subscriptions.names,
-      items: this.#output.items,
-      waiting: this.#client.waiting,
+      channels: this.subscriptions.channels,
+      items: this.output.items,
+      waiting: this.client.waiting,
     };
   }
 
   // From the output
+
+  sent(): void {
+    this.#timed?.sent();
+  }
 
   closedByItem(code: number | undefined, reason: string | undefined): void {
     const sendable = code !== undefined && isSendableCloseCode(code) ? code : undefined;
     const open = this.#state === 'open';
     if (!this.#leave('closed')) return;
     if (open) this.#closeOrigin();
-    this.#client.close(sendable, sendable === undefined ? undefined : fitCloseReason(Buffer.from(reason ?? '')));
+    this.client.close(sendable, sendable === undefined ? undefined : fitCloseReason(Buffer.from(reason ?? '')));
   }
 
   overflowed(): void {
@@ -195,11 +210,17 @@ export class Session implements Subscriber, SocketOwner, SessionOutputOwner, Ses
 
   // From control messages
 
+  get timed(): TimedMessages {
+    const { clock, random } = this.#parts.subscriber;
+    this.#timed ??= new TimedMessages(clock, random, (type, content) => this.#sendTimed(type, content));
+    return this.#timed;
+  }
+
   detach(): void {
     this.#state = 'detached';
     this.#closeOrigin();
     // What it sends now is read and dropped.
-    this.#client.resume();
+    this.client.resume();
   }
 
   watch(live: Promise<void> | undefined): void {
@@ -217,25 +238,19 @@ export class Session implements Subscriber, SocketOwner, SessionOutputOwner, Ses
     this.#end('filter-limit', text);
   }
 
-  #makeControl(): SessionControl {
-    const { log } = this.#parts.subscriber;
-    const parts = { subscriptions: this.#subscriptions, output: this.#output, timed: this.#timed, log };
-    return new SessionControl(this, parts);
-  }
-
   /** Closes the origin's end by our own wish: as Pushpin does, 1000 on a WebSocket, no code in an event. */
   #closeOrigin(): void {
     this.#origin.close(isRefreshable(this.#origin) ? undefined : 1000, NO_REASON);
   }
 
   #toClient(type: MessageType, data: Buffer): void {
-    if (!this.#client.send(type, data)) this.#origin.pause();
-    this.#timed.sent();
+    if (!this.client.send(type, data)) this.#origin.pause();
+    this.#timed?.sent();
   }
 
   /** A timed message counts as an item: there is nobody to hold back while the client does not read. */
   #sendTimed(type: MessageType, data: Buffer): void {
-    if (this.#state !== 'over' && this.#output.admits(data.length)) this.#toClient(type, data);
+    if (this.#state !== 'over' && this.output.admits(data.length)) this.#toClient(type, data);
   }
 
   /** Ends the session because the proxy wants it, with the code of the reason. Details go to debug routes only. */
@@ -243,12 +258,12 @@ export class Session implements Subscriber, SocketOwner, SessionOutputOwner, Ses
     const open = this.#state === 'open';
     if (!this.#leave(reason)) return;
     if (open) this.#origin.abort();
-    const text = this.#start.route.debug || this.#parts.debug ? (detail ?? closeReasons[reason].meaning) : '';
+    const text = this.dial.route.debug || this.#parts.debug ? (detail ?? closeReasons[reason].meaning) : '';
     const code = closeCode(reason);
-    if (code === undefined) this.#client.abort();
+    if (code === undefined) this.client.abort();
     else {
-      this.#client.close(code, fitCloseReason(Buffer.from(text)));
-      this.#parts.subscriber.clock.after(CLOSE_GRACE_MS, () => this.#client.abort());
+      this.client.close(code, fitCloseReason(Buffer.from(text)));
+      this.#parts.subscriber.clock.after(CLOSE_GRACE_MS, () => this.client.abort());
     }
   }
 
@@ -256,17 +271,17 @@ export class Session implements Subscriber, SocketOwner, SessionOutputOwner, Ses
   #leave(reason: CloseReason): boolean {
     if (this.#state === 'over') return false;
     this.#state = 'over';
-    this.#timed.stop();
-    this.#output.stop();
-    const channels = this.#subscriptions.names;
-    this.#subscriptions.clear();
+    this.#timed?.stop();
+    this.output.stop();
+    const channels = this.subscriptions.channels;
+    this.subscriptions.clear();
     const { clock, events, registry } = this.#parts.subscriber;
     registry.leave(this);
     events.subscriberEnded('ws', reason);
     const duration = clock.now() - this.#since;
-    const { items, dropped } = this.#output;
+    const { items, dropped } = this.output;
     const end = { kind: 'ws', reason, items, dropped, duration, channels } as const;
-    const { request, route, connectionId } = this.#start;
+    const { request, route, connectionId } = this.dial;
     this.#parts.events.sessionEnded(request, route, end, connectionId);
     return true;
   }

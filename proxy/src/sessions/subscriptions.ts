@@ -19,15 +19,14 @@ export interface Subscribed {
 }
 
 /** The implicit channels of the session's target, and those that the origin subscribed it to. */
-export class Subscriptions {
-  /** All of them, with their filters and the meta of the session. */
-  readonly list = new SubscriptionList();
+export class Subscriptions extends SubscriptionList {
   readonly #subscriber: Subscriber;
   readonly #registry: ChannelRegistry;
   readonly #prefix: string;
+  readonly #implicit: readonly string[];
   readonly #max: number;
-  readonly #implicit: ReadonlySet<string>;
-  readonly #own = new Set<string>();
+  /** Implicit channels that the origin has subscribed the session to as well. */
+  #both: Set<string> | undefined;
 
   /** `prefix` goes before every channel that the origin names; `implicit` are full names and do not count for `max`. */
   constructor(
@@ -37,17 +36,13 @@ export class Subscriptions {
     implicit: readonly string[],
     max: number,
   ) {
+    super();
     this.#subscriber = subscriber;
     this.#registry = registry;
     this.#prefix = prefix;
+    this.#implicit = implicit;
     this.#max = max;
-    this.#implicit = new Set(implicit);
-    for (const name of this.#implicit) this.list.set(name, { name, filters: [] });
-  }
-
-  /** Full names of all channels. */
-  get names(): string[] {
-    return this.list.channels;
+    for (const name of implicit) this.set(name, { name, filters: [] });
   }
 
   /** Subscribes to the implicit channels. The result is as of `ChannelRegistry.add`. */
@@ -58,38 +53,53 @@ export class Subscriptions {
   /** Subscribes to one more channel, or replaces the filters of its subscription. */
   add(name: string, filters: readonly string[]): Subscribed {
     const channel = this.#prefix + name;
-    const isNew = !this.list.has(channel);
+    const isNew = !this.has(channel);
     if (filters.length > MAX_FILTERS) return { outcome: 'too-many-filters', channel, isNew, live: undefined };
-    if (!this.#own.has(channel) && this.#own.size >= this.#max)
-      return { outcome: 'too-many-channels', channel, isNew, live: undefined };
-    this.#own.add(channel);
-    this.list.set(channel, { name, filters });
+    if (!this.#isOwn(channel)) {
+      if (this.#own >= this.#max) return { outcome: 'too-many-channels', channel, isNew, live: undefined };
+      if (!isNew) {
+        this.#both ??= new Set();
+        this.#both.add(channel);
+      }
+    }
+    this.set(channel, { name, filters });
     return { outcome: 'subscribed', channel, isNew, live: this.#registry.add(this.#subscriber, [channel]) };
   }
 
   /** Ends a subscription that the origin made; an implicit one stays. The channel that was left, if any, by full name. */
   remove(name: string): string | undefined {
     const channel = this.#prefix + name;
-    if (!this.#own.delete(channel)) return undefined;
-    if (this.#implicit.has(channel)) {
-      this.list.set(channel, { name: channel, filters: [] });
+    if (!this.#isOwn(channel)) return undefined;
+    if (this.#both?.delete(channel)) {
+      this.set(channel, { name: channel, filters: [] });
       return undefined;
     }
-    this.list.delete(channel);
+    this.delete(channel);
     this.#registry.remove(this.#subscriber, [channel]);
     return channel;
   }
 
   /** Sets a value of the session's meta, or without one removes it. */
   setMeta(name: string, value: string | undefined): void {
-    const meta = new Map(this.list.meta);
+    const meta = new Map(this.meta);
     if (value === undefined) meta.delete(name);
     else meta.set(name, value);
-    this.list.meta = meta;
+    this.meta = meta;
   }
 
   /** Ends all of them. */
   clear(): void {
-    this.#registry.remove(this.#subscriber, this.names);
+    this.#registry.remove(this.#subscriber, this.channels);
+  }
+
+  /** Whether the origin has subscribed the session to a channel. */
+  #isOwn(channel: string): boolean {
+    return this.#implicit.includes(channel) ? this.#both?.has(channel) === true : this.has(channel);
+  }
+
+  /** How many such channels there are. */
+  get #own(): number {
+    const implicit = this.#implicit.length === 0 ? 0 : new Set(this.#implicit).size;
+    return this.size - implicit + (this.#both?.size ?? 0);
   }
 }

@@ -4,24 +4,27 @@
  */
 import { formatWsControl } from '@holdfast/grip';
 import type { MessageType } from '../websocket/message-socket.js';
-import type { OriginSocket, OriginSocketOwner } from './origin-socket.js';
+import type { OriginHandshakeOwner, OriginSocket, OriginSocketOwner } from './origin-socket.js';
 
 const PREFIX = Buffer.from('m:');
 
 /** An origin inside the process. Everything is sent through GRIP's own messages: what a client sends is never control. */
 export class TestSocket implements OriginSocket {
-  readonly #owner: OriginSocketOwner;
+  #owner: OriginSocketOwner | undefined;
   #over = false;
 
   /** `path` is the request's path and query without the prefix by which its route matched. */
-  constructor(path: string, owner: OriginSocketOwner) {
+  constructor(path: string, handshake: OriginHandshakeOwner) {
+    queueMicrotask(() => this.#open(new URL(path.startsWith('/') ? path : `/${path}`, 'http://test'), handshake));
+  }
+
+  own(owner: OriginSocketOwner): void {
     this.#owner = owner;
-    queueMicrotask(() => this.#open(new URL(path.startsWith('/') ? path : `/${path}`, 'http://test')));
   }
 
   send(type: MessageType, data: Buffer): boolean {
-    if (type === 'ping') this.#later(() => this.#owner.originMessage('pong', data));
-    else if (type !== 'pong') this.#later(() => this.#owner.originMessage(type, Buffer.concat([PREFIX, data])));
+    if (type === 'ping') this.#later(() => this.#owner?.originMessage('pong', data));
+    else if (type !== 'pong') this.#later(() => this.#owner?.originMessage(type, Buffer.concat([PREFIX, data])));
     return true;
   }
 
@@ -37,19 +40,19 @@ export class TestSocket implements OriginSocket {
 
   resume(): void {}
 
-  #open(url: URL): void {
+  #open(url: URL, handshake: OriginHandshakeOwner): void {
     if (this.#over) return;
     if (url.pathname !== '/ws') {
       this.#over = true;
       const head = { status: 404, reason: 'Not Found', headers: ['Content-Type', 'text/plain'] };
-      this.#owner.originRejected(head, Buffer.from('no such test resource\n'));
+      handshake.originRejected(head, Buffer.from('no such test resource\n'));
       return;
     }
-    this.#owner.originAccepted(['Sec-WebSocket-Extensions', 'grip']);
+    handshake.originAccepted(['Sec-WebSocket-Extensions', 'grip']);
     const channels = url.searchParams.getAll('channel');
     for (const channel of channels.length === 0 ? ['test'] : channels) {
       const control = formatWsControl({ type: 'subscribe', channel, filters: [] });
-      this.#owner.originMessage('text', Buffer.from(`c:${control}`));
+      this.#owner?.originMessage('text', Buffer.from(`c:${control}`));
     }
   }
 

@@ -11,23 +11,28 @@ import {
   type SocketSettings,
   type WsSocket,
 } from '../websocket/ws-socket.js';
-import type { OriginSocket, OriginSocketOwner } from './origin-socket.js';
+import type { OriginHandshakeOwner, OriginSocket, OriginSocketOwner } from './origin-socket.js';
 import { tooLongRefusal } from './session-parts.js';
 
 /** A WebSocket to an origin, from its handshake on. */
 export class WsOrigin implements OriginSocket, DialHandler, SocketOwner {
-  readonly #owner: OriginSocketOwner;
-  readonly #giveUp: () => void;
+  /** Undefined once it has heard. */
+  #handshake: OriginHandshakeOwner | undefined;
+  #owner: OriginSocketOwner | undefined;
+  /** Gives the handshake up. */
+  #giveUp: (() => void) | undefined;
   #socket: WsSocket | undefined;
   #over = false;
 
   /** Starts the handshake. `blocked` says that the target must not be connected to: it fails at once. */
-  constructor(dial: DialRequest, settings: SocketSettings, owner: OriginSocketOwner, blocked = false) {
+  constructor(dial: DialRequest, settings: SocketSettings, handshake: OriginHandshakeOwner, blocked = false) {
+    this.#handshake = handshake;
+    if (blocked) queueMicrotask(() => this.#fail(blockedError()));
+    else this.#giveUp = dialSocket(dial, settings, this);
+  }
+
+  own(owner: OriginSocketOwner): void {
     this.#owner = owner;
-    if (blocked) {
-      this.#giveUp = () => {};
-      queueMicrotask(() => this.#fail(blockedError()));
-    } else this.#giveUp = dialSocket(dial, settings, this);
   }
 
   send(type: MessageType, data: Buffer): boolean {
@@ -41,7 +46,7 @@ export class WsOrigin implements OriginSocket, DialHandler, SocketOwner {
 
   abort(): void {
     this.#over = true;
-    if (this.#socket === undefined) this.#giveUp();
+    if (this.#socket === undefined) this.#giveUp?.();
     else this.#socket.abort();
   }
 
@@ -60,7 +65,10 @@ export class WsOrigin implements OriginSocket, DialHandler, SocketOwner {
       return;
     }
     this.#socket = socket;
-    this.#owner.originAccepted(headers);
+    const handshake = this.#handshake;
+    this.#handshake = undefined;
+    this.#giveUp = undefined;
+    handshake?.originAccepted(headers);
     socket.own(this);
   }
 
@@ -68,7 +76,7 @@ export class WsOrigin implements OriginSocket, DialHandler, SocketOwner {
     if (this.#over) return;
     this.#over = true;
     const relayed = body === undefined ? tooLongRefusal() : { head, body };
-    this.#owner.originRejected(relayed.head, relayed.body);
+    this.#handshake?.originRejected(relayed.head, relayed.body);
   }
 
   failed(error: Error, connected: boolean): void {
@@ -82,13 +90,13 @@ export class WsOrigin implements OriginSocket, DialHandler, SocketOwner {
   }
 
   onMessage(type: MessageType, data: Buffer): void {
-    if (!this.#over) this.#owner.originMessage(type, data);
+    if (!this.#over) this.#owner?.originMessage(type, data);
   }
 
   onClose(code: number | undefined, reason: Buffer): void {
     if (this.#over) return;
     this.#over = true;
-    this.#owner.originClosed(code, reason);
+    this.#owner?.originClosed(code, reason);
   }
 
   onLost(error: Error | undefined): void {
@@ -96,16 +104,16 @@ export class WsOrigin implements OriginSocket, DialHandler, SocketOwner {
     this.#over = true;
     const text = error?.message ?? 'the origin ended the connection without a close';
     const code = error === undefined ? 'ERR_ORIGIN_CLOSED' : 'ERR_ORIGIN_MALFORMED';
-    this.#owner.originLost(new OriginError(code, text, 'no', { cause: error }));
+    this.#owner?.originLost(new OriginError(code, text, 'no', { cause: error }));
   }
 
   onWritable(): void {
-    if (!this.#over) this.#owner.originWritable();
+    if (!this.#over) this.#owner?.originWritable();
   }
 
   #fail(error: OriginError): void {
     if (this.#over) return;
     this.#over = true;
-    this.#owner.originFailed(error);
+    this.#handshake?.originFailed(error);
   }
 }

@@ -4,8 +4,8 @@
  */
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { RawHeaders, ResponseHead } from '@holdfast/grip';
-import WebSocket, { type PerMessageDeflateOptions, WebSocketServer } from 'ws';
+import { headerValue, headerValues, type RawHeaders, type ResponseHead } from '@holdfast/grip';
+import WebSocket, { type PerMessageDeflateOptions, type Server, WebSocketServer } from 'ws';
 import { FlushQueue } from '../flush-queue.js';
 import { extensionsNamed } from './extensions.js';
 import type { FramePiece } from './frame-piece.js';
@@ -25,6 +25,9 @@ const CLOSE_TIMEOUT_MS = 5_000;
 
 /** From so many bytes waiting on, `send` asks to be held back. */
 const HIGH_WATER = 262_144;
+
+/** Longest header of a frame, in bytes (RFC 6455 §5.2). */
+const FRAME_MAX = 14;
 
 /** More fragments than any sender makes of a message: `ws`'s own limit is low enough to be met by accident. */
 const MAX_FRAGMENTS = 1_048_576;
@@ -49,29 +52,51 @@ function optionsOf({ maxMessage, compression, closeTimeout = CLOSE_TIMEOUT_MS }:
 /** One for all sockets: what is pushed to one in a turn of the event loop is one write. */
 const pushes = new FlushQueue();
 
+/** What happens on a connection, as the arguments of `emit`; `close` last, after an `error` if there was one. */
+type Happening =
+  | [event: 'message', data: Buffer, isBinary: boolean]
+  | [event: 'ping' | 'pong', data: Buffer]
+  | [event: 'error', error: Error]
+  | [event: 'close', code: number, reason: Buffer];
+
+/**
+ * The library's socket, with one listener for everything once it is taken over: a list of five for each takes as much
+ * memory as the rest of an idle one. Before, its events are a handshake's and go to whoever listens.
+ */
+class LibrarySocket extends WebSocket {
+  #taker: WsSocket | undefined;
+
+  takenBy(taker: WsSocket): void {
+    this.removeAllListeners();
+    this.#taker = taker;
+  }
+
+  override emit(...happening: [event: string | symbol, ...rest: unknown[]]): boolean {
+    if (this.#taker === undefined) return super.emit(...happening);
+    this.#taker.happened(happening as Happening);
+    return true;
+  }
+}
+
 /** A WebSocket of either role. */
 export class WsSocket implements MessageSocket {
-  readonly #socket: WebSocket;
+  readonly #socket: LibrarySocket;
   /** The bare connection, for frames that are encoded already; undefined where they must be masked or deflated. */
   readonly #wire: Duplex | undefined;
   #owner: SocketOwner | undefined;
-  #pieces: FramePiece[] = [];
+  /** What is pushed in a turn: mostly one frame. */
+  #piece: FramePiece | undefined;
+  #morePieces: FramePiece[] | undefined;
   #pieceBytes = 0;
   #starved = false;
   #over = false;
   #error: Error | undefined;
 
-  constructor(socket: WebSocket, wire: Duplex | undefined) {
+  constructor(socket: LibrarySocket, wire: Duplex | undefined) {
     this.#socket = socket;
     this.#wire = wire;
     socket.pause();
-    socket.on('message', (data, isBinary) => this.#owner?.onMessage(isBinary ? 'binary' : 'text', data as Buffer));
-    socket.on('ping', (data) => this.#owner?.onMessage('ping', data));
-    socket.on('pong', (data) => this.#owner?.onMessage('pong', data));
-    socket.on('error', (error) => {
-      this.#error = error;
-    });
-    socket.on('close', (code, reason) => this.#closed(code, reason));
+    socket.takenBy(this);
   }
 
   own(owner: SocketOwner): void {
@@ -83,9 +108,12 @@ export class WsSocket implements MessageSocket {
     this.flush();
     const socket = this.#socket;
     if (this.#over || socket.readyState !== WebSocket.OPEN) return true;
-    if (type === 'ping') socket.ping(data, undefined, this.#sent);
-    else if (type === 'pong') socket.pong(data, undefined, this.#sent);
-    else socket.send(data, { binary: type === 'binary' }, this.#sent);
+    // Whoever may be held back by this is told when it has gone.
+    const isMuch = this.#starved || this.waiting + data.length + FRAME_MAX >= HIGH_WATER;
+    const sent = isMuch ? () => this.#sent() : undefined;
+    if (type === 'ping') socket.ping(data, undefined, sent);
+    else if (type === 'pong') socket.pong(data, undefined, sent);
+    else socket.send(data, { binary: type === 'binary' }, sent);
     if (this.waiting < HIGH_WATER) return true;
     this.#starved = true;
     return false;
@@ -93,7 +121,13 @@ export class WsSocket implements MessageSocket {
 
   push(piece: FramePiece): void {
     if (this.#over) return;
-    if (this.#pieces.push(piece) === 1) pushes.addSoon(this);
+    if (this.#piece === undefined) {
+      this.#piece = piece;
+      pushes.addSoon(this);
+    } else {
+      this.#morePieces ??= [];
+      this.#morePieces.push(piece);
+    }
     this.#pieceBytes += piece.payload.length;
   }
 
@@ -108,7 +142,7 @@ export class WsSocket implements MessageSocket {
   abort(): void {
     this.#over = true;
     this.#owner = undefined;
-    this.#pieces = [];
+    this.#dropPieces();
     this.#socket.terminate();
   }
 
@@ -126,34 +160,65 @@ export class WsSocket implements MessageSocket {
 
   /** Writes the frames pushed so far. */
   flush(): void {
-    if (this.#pieces.length === 0) return;
-    const pieces = this.#pieces;
-    this.#pieces = [];
-    this.#pieceBytes = 0;
+    const first = this.#piece;
+    if (first === undefined) return;
+    const more = this.#morePieces;
+    this.#dropPieces();
     if (this.#over || this.#socket.readyState !== WebSocket.OPEN) return;
     const wire = this.#wire;
     if (wire === undefined) {
-      for (const piece of pieces) this.send(piece.type, piece.payload);
+      this.send(first.type, first.payload);
+      for (const piece of more ?? []) this.send(piece.type, piece.payload);
       return;
     }
     // Whoever is held back is held back by these too: the last of them tells.
-    const last = pieces.pop() as FramePiece;
+    const sent = this.#starved ? () => this.#sent() : undefined;
+    const last = more?.pop();
+    if (more === undefined || last === undefined) {
+      wire.write(first.frame, sent);
+      return;
+    }
     wire.cork();
-    for (const piece of pieces) wire.write(piece.frame);
-    wire.write(last.frame, this.#sent);
+    wire.write(first.frame);
+    for (const piece of more) wire.write(piece.frame);
+    wire.write(last.frame, sent);
     wire.uncork();
   }
 
-  readonly #sent = (): void => {
+  /** From the library: called by the socket that this one has taken. */
+  happened(happening: Happening): void {
+    switch (happening[0]) {
+      case 'message':
+        this.#owner?.onMessage(happening[2] ? 'binary' : 'text', happening[1]);
+        break;
+      case 'ping':
+      case 'pong':
+        this.#owner?.onMessage(happening[0], happening[1]);
+        break;
+      case 'error':
+        this.#error = happening[1];
+        break;
+      case 'close':
+        this.#closed(happening[1], happening[2]);
+    }
+  }
+
+  #sent(): void {
     if (!this.#starved || this.waiting >= HIGH_WATER) return;
     this.#starved = false;
     this.#owner?.onWritable();
-  };
+  }
+
+  #dropPieces(): void {
+    this.#piece = undefined;
+    this.#morePieces = undefined;
+    this.#pieceBytes = 0;
+  }
 
   #closed(code: number, reason: Buffer): void {
     if (this.#over) return;
     this.#over = true;
-    this.#pieces = [];
+    this.#dropPieces();
     const owner = this.#owner;
     this.#owner = undefined;
     // 1006 is `ws`'s word for a connection that ended without a Close frame (RFC 6455 §7.1.5).
@@ -162,48 +227,61 @@ export class WsSocket implements MessageSocket {
   }
 }
 
+/** What the library reads of a client's request: to make node's own list of its fields would cost more than the rest. */
+interface Asked {
+  readonly method: 'GET';
+  readonly url: '/';
+  readonly headers: Record<string, string | undefined>;
+  /** Ours: the fields of the answer beside those of the handshake. */
+  readonly answer: RawHeaders;
+}
+
 /** Accepts handshakes of clients. One for a process: it holds no connections. */
 export class WsAcceptor {
-  readonly #server: WebSocketServer;
-  readonly #headers = new WeakMap<IncomingMessage, RawHeaders>();
+  readonly #server: Server<typeof LibrarySocket>;
+  readonly #compression: boolean;
 
   constructor(settings: SocketSettings) {
+    this.#compression = settings.compression;
     this.#server = new WebSocketServer({
+      WebSocket: LibrarySocket,
       ...optionsOf(settings),
       noServer: true,
       clientTracking: false,
-      // The origin's choice goes out with its other headers, or not at all.
-      handleProtocols: () => false,
     });
     this.#server.on('headers', (lines, request) => {
-      const headers = this.#headers.get(request) ?? [];
-      for (let i = 0; i < headers.length; i += 2) lines.push(`${headers[i]}: ${headers[i + 1]}`);
+      const { answer } = request as unknown as Asked;
+      for (let i = 0; i < answer.length; i += 2) lines.push(`${answer[i]}: ${answer[i + 1]}`);
     });
     // With a listener `ws` leaves the answer to it: here, to `accept`.
     this.#server.on('wsClientError', () => {});
   }
 
   /**
-   * Writes the 101 with these header fields beside those of the handshake; undefined when the client has gone. The
-   * handshake must have been checked before; `early` is what came after the request's head.
+   * Writes the 101 with these header fields beside those of the handshake; undefined when the client has gone. `asked` are
+   * the fields of the handshake, which must have been checked before; `early` is what came after the request's head.
    */
-  accept(request: IncomingMessage, wire: Duplex, early: Buffer, headers: RawHeaders): WsSocket | undefined {
+  accept(asked: RawHeaders, wire: Duplex, early: Buffer, answer: RawHeaders): WsSocket | undefined {
     let accepted: WsSocket | undefined;
-    const upgrade = () =>
-      this.#server.handleUpgrade(request, wire, early, (socket) => {
+    const upgrade = (offer: string | undefined) => {
+      // Without the offer of subprotocols: that is between client and origin, and `ws` would judge it.
+      const headers = {
+        upgrade: 'websocket',
+        'sec-websocket-key': headerValue(asked, 'sec-websocket-key'),
+        'sec-websocket-version': '13',
+        'sec-websocket-extensions': offer,
+      };
+      const request: Asked = { method: 'GET', url: '/', headers, answer };
+      this.#server.handleUpgrade(request as unknown as IncomingMessage, wire, early, (socket) => {
         accepted = new WsSocket(socket, socket.extensions === '' ? wire : undefined);
       });
-    this.#headers.set(request, headers);
-    // The offer of subprotocols is between client and origin: `ws` would judge it.
-    delete request.headers['sec-websocket-protocol'];
+    };
     // Header fields are Latin-1, and `ws` writes the head as a string in the default encoding.
     wire.setDefaultEncoding('latin1');
-    upgrade();
-    if (accepted === undefined && !wire.destroyed) {
-      // What is left for `ws` to refuse is an offer of compression that it cannot take: it is declined (RFC 7692 §5.1).
-      delete request.headers['sec-websocket-extensions'];
-      upgrade();
-    }
+    const offered = this.#compression ? headerValues(asked, 'sec-websocket-extensions') : [];
+    upgrade(offered.length === 0 ? undefined : offered.join(', '));
+    // What is left for `ws` to refuse is an offer of compression that it cannot take: it is declined (RFC 7692 §5.1).
+    if (accepted === undefined && !wire.destroyed) upgrade(undefined);
     wire.setDefaultEncoding('utf8');
     if (accepted === undefined) wire.destroy();
     return accepted;
@@ -260,9 +338,9 @@ export function dialSocket(dial: DialRequest, settings: SocketSettings, handler:
     call();
   };
   const failed = (error: Error) => once(() => handler.failed(error, connected));
-  let socket: WebSocket;
+  let socket: LibrarySocket;
   try {
-    socket = new WebSocket(urlOf(dial), {
+    socket = new LibrarySocket(urlOf(dial), {
       ...optionsOf(settings),
       ...dial.connect,
       maxHeaderSize: MAX_HEAD,

@@ -4,7 +4,12 @@
  */
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
 import type { OriginError } from '../../dist/origin/errors.js';
-import { isRefreshable, type OriginSocket, type OriginSocketOwner } from '../../dist/sessions/origin-socket.js';
+import {
+  isRefreshable,
+  type OriginHandshakeOwner,
+  type OriginSocket,
+  type OriginSocketOwner,
+} from '../../dist/sessions/origin-socket.js';
 import type { MessageType } from '../../dist/websocket/message-socket.js';
 import { until } from '../e2e/until.js';
 
@@ -15,7 +20,7 @@ export interface Message {
 }
 
 /** Hears, and notes. `ends` has what came once or never: the acceptance and the end. */
-export class HeardOwner implements OriginSocketOwner {
+export class HeardOwner implements OriginHandshakeOwner, OriginSocketOwner {
   readonly messages: Message[] = [];
   /** In order: `accepted`, `rejected 403`, `failed CODE`, `closed 4001 reason`, `lost CODE`. */
   readonly ends: string[] = [];
@@ -26,10 +31,12 @@ export class HeardOwner implements OriginSocketOwner {
   /** Called with each message: for owners that react. */
   react: ((message: Message) => void) | undefined;
   #inCall = false;
+  #socket: OriginSocket | undefined;
 
   originAccepted(headers: RawHeaders): void {
     this.headers = headers;
     this.#note('accepted');
+    this.#socket?.own(this);
   }
 
   originRejected(head: ResponseHead, body: Buffer): void {
@@ -63,8 +70,9 @@ export class HeardOwner implements OriginSocketOwner {
     this.writable++;
   }
 
-  /** The socket, watched: calls of the owner from within its methods throw. */
+  /** The socket, watched: calls of the owner from within its methods throw. It is owned once it is accepted. */
   watch<S extends OriginSocket>(socket: S): OriginSocket & { refresh(): void } {
+    this.#socket = socket;
     const within = <R>(call: () => R): R => {
       this.#inCall = true;
       try {
@@ -74,6 +82,7 @@ export class HeardOwner implements OriginSocketOwner {
       }
     };
     return {
+      own: (owner) => within(() => socket.own(owner)),
       send: (type, data) => within(() => socket.send(type, data)),
       close: (code, reason) => within(() => socket.close(code, reason)),
       abort: () => within(() => socket.abort()),

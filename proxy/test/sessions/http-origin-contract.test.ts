@@ -1,7 +1,7 @@
 import type { WsEvent } from '@holdfast/grip';
 import t, { type Test } from 'tap';
 import { realClock } from '../../dist/clock.js';
-import { HttpOrigin } from '../../dist/sessions/http-origin.js';
+import { HttpOrigin, type HttpOriginParts } from '../../dist/sessions/http-origin.js';
 import type { MessageType } from '../../dist/websocket/message-socket.js';
 import { EventsServer, event, type Reply, type SeenRequest } from './http-origin-server.js';
 import { originSocketContract, type ScriptedServer, type ServerScript, type ServerSession } from './origin-contract.js';
@@ -53,17 +53,19 @@ async function start(t: Test, script: ServerScript): Promise<ScriptedServer> {
   });
   return {
     dial: (owner) => {
-      const socket = new HttpOrigin({
-        request: (extra) => ({ method: 'POST', path: '/ws', headers: ['Host', 'woh.test', ...extra] }),
-        origin: server.origin,
+      const parts: HttpOriginParts = {
+        dispatch: (extra, body, handler) => {
+          const headers = ['Host', 'woh.test', ...extra];
+          return server.origin.dispatch({ method: 'POST', path: '/ws', headers, body }, handler);
+        },
         clock: realClock,
         random: Math.random,
-        owner,
         connectionId: 'connection-1',
         offersGrip: true,
         oneEvent: false,
         maxMessage: 16 * 1_048_576,
-      });
+      };
+      const socket = new HttpOrigin(parts, owner);
       socket.start();
       return socket;
     },

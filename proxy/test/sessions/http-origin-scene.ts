@@ -4,6 +4,7 @@
  */
 import type { Test } from 'tap';
 import { ManualClock } from '../../dist/clock.js';
+import type { Origin } from '../../dist/origin/origin.js';
 import { HttpOrigin, type HttpOriginParts } from '../../dist/sessions/http-origin.js';
 import { HeardOwner } from './heard.js';
 import { accept, EventsServer, type Reply, reply, type Script, type SeenRequest } from './http-origin-server.js';
@@ -21,30 +22,31 @@ export interface Scene {
 }
 
 /** What a test may choose. */
-export type Options = Partial<Pick<HttpOriginParts, 'oneEvent' | 'offersGrip' | 'maxMessage' | 'origin'>>;
+export type Options = Partial<Pick<HttpOriginParts, 'oneEvent' | 'offersGrip' | 'maxMessage'>> & {
+  readonly origin?: Origin;
+};
 
 /** A socket whose OPEN is on its way to a server with this script. */
-export async function dial(t: Test, script: Script, options: Options = {}): Promise<Scene> {
+export async function dial(t: Test, script: Script, { origin: other, ...options }: Options = {}): Promise<Scene> {
   const server = await EventsServer.start(t, script);
   const clock = new ManualClock();
   const heard = new HeardOwner();
   let made = 0;
-  const origin = new HttpOrigin({
-    request: (extra) => ({
-      method: 'POST',
-      path: '/ws?a=1',
-      headers: ['Host', 'h', 'Grip-Sig', `${++made}`, ...extra],
-    }),
-    origin: server.origin,
+  const asked = other ?? server.origin;
+  const parts: HttpOriginParts = {
+    dispatch: (extra, body, handler) => {
+      const headers = ['Host', 'h', 'Grip-Sig', `${++made}`, ...extra];
+      return asked.dispatch({ method: 'POST', path: '/ws?a=1', headers, body }, handler);
+    },
     clock,
     random: () => 0.5,
-    owner: heard,
     connectionId: 'id-1',
     offersGrip: true,
     oneEvent: false,
     maxMessage: 1_000_000,
     ...options,
-  });
+  };
+  const origin = new HttpOrigin(parts, heard);
   const socket = heard.watch(origin);
   origin.start();
   const say = (text: string) => socket.send('text', Buffer.from(text));

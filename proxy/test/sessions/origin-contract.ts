@@ -6,7 +6,7 @@
  */
 import type { RawHeaders } from '@holdfast/grip';
 import type { Test } from 'tap';
-import type { OriginSocket, OriginSocketOwner } from '../../dist/sessions/origin-socket.js';
+import type { OriginHandshakeOwner, OriginSocket } from '../../dist/sessions/origin-socket.js';
 import type { MessageType } from '../../dist/websocket/message-socket.js';
 import { until } from '../e2e/until.js';
 import { settled } from '../edge/wait.js';
@@ -39,7 +39,7 @@ export interface ServerScript {
 /** A server that listens. */
 export interface ScriptedServer {
   /** Starts a handshake with it. */
-  dial(owner: OriginSocketOwner): OriginSocket;
+  dial(owner: OriginHandshakeOwner): OriginSocket;
   /** Takes nothing more from the client until `go`. */
   stall(): void;
   go(): void;

@@ -10,6 +10,7 @@ function scene() {
   const log: string[] = [];
   const clock = new ManualClock();
   const origin = {
+    own() {},
     send: () => true,
     close() {},
     abort() {},

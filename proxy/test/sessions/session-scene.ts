@@ -21,6 +21,7 @@ import { GripHeaders } from '../../dist/origin/grip-headers.js';
 import type { ForwardRules } from '../../dist/origin/headers.js';
 import { type Route, toRoute } from '../../dist/routes/route.js';
 import { SessionDialer } from '../../dist/sessions/dialer.js';
+import { RequestKeeper } from '../../dist/sessions/kept-request.js';
 import { Opening } from '../../dist/sessions/opening.js';
 import type { SessionOpening, SessionParts } from '../../dist/sessions/session-parts.js';
 import { WsAcceptor } from '../../dist/websocket/ws-socket.js';
@@ -106,6 +107,8 @@ export class SessionScene {
   readonly tokens = new ResumeTokens(Buffer.from('key'));
   /** Sessions that were asked for. */
   openings = 0;
+  /** Every handshake, and the client's header fields as they came: as long as somebody has them. */
+  readonly handshakes: WeakRef<object>[] = [];
   readonly edge: NodeEdge;
   readonly origin: RawOrigin;
   port = 0;
@@ -206,6 +209,7 @@ export class SessionScene {
         gapPolicy: options.gapPolicy ?? 'close',
       },
       dial: dialer.dial,
+      requests: new RequestKeeper(),
       filters: new HttpFilters(
         new LinkClient({
           forwarder: new Forwarder(rules, new GripHeaders(clock)),
@@ -241,8 +245,10 @@ export class SessionScene {
     return new NodeEdge(
       {
         onRequest: (_request, response) => response.abort(),
-        onWebSocket: (request, handshake) =>
-          new Opening(request, handshake, this.#route, { secure: false, trusted }, this.#parts).start(),
+        onWebSocket: (request, handshake) => {
+          this.handshakes.push(new WeakRef(handshake), new WeakRef(request.headers));
+          new Opening(request, handshake, this.#route, { secure: false, trusted }, this.#parts).start();
+        },
       },
       {
         maxHeaderBytes: 65_536,

@@ -1,4 +1,7 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import t from 'tap';
+import { until } from '../e2e/until.js';
 import { opcodes } from '../websocket/raw-frames.js';
 import { control, GRIP, reached, SessionScene } from './session-scene.js';
 
@@ -145,4 +148,20 @@ t.test('an opening is reported once, with its status, target and id', async (t) 
     target: { port: scene.origin.port },
   });
   t.strictSame(scene.counts, { opened: 1, ended: 0, sent: 0, dropped: 0, delivered: 0 });
+});
+
+t.test('nobody keeps what only the handshake needed', async (t) => {
+  const scene = await SessionScene.open(t);
+  const joined = await scene.join();
+  await control(joined, { type: 'subscribe', channel: 'a' });
+  t.equal(scene.handshakes.length, 2);
+  setFlagsFromString('--expose-gc');
+  const collect: () => void = runInNewContext('gc');
+  const left = await until('the end of the handshake', () => {
+    collect();
+    return scene.handshakes.every((handshake) => handshake.deref() === undefined) && 'nothing';
+  });
+  t.equal(left, 'nothing');
+  scene.publish('a', { content: 'still there' });
+  t.strictSame(await joined.client.brief(), [text, 'still there']);
 });

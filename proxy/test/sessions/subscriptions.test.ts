@@ -37,7 +37,7 @@ interface Parts {
 t.test('implicit channels are there from the start, once each, without the prefix', async (t) => {
   const { own, on } = await subscriptions({ prefix: 'p-', implicit: ['a', 'b', 'a'] });
   t.strictSame(on('a', 'b', 'p-a'), ['a', 'b']);
-  t.strictSame(own.names, ['a', 'b']);
+  t.strictSame(own.channels, ['a', 'b']);
 });
 
 t.test('a channel is added with the prefix, and removed by the name that it was added by', async (t) => {
@@ -66,11 +66,11 @@ t.test('five filters are allowed, six are not; the last subscription’s filters
   const { own, on } = await subscriptions();
   const five = ['skip-self', 'skip-users', 'require-sub', 'x', 'y'];
   t.equal(own.add('a', five).outcome, 'subscribed');
-  t.strictSame(own.list.find('a')?.filters, five);
+  t.strictSame(own.find('a')?.filters, five);
   t.equal(own.add('a', [...five, 'z']).outcome, 'too-many-filters');
-  t.strictSame(own.list.find('a')?.filters, five);
+  t.strictSame(own.find('a')?.filters, five);
   own.add('a', []);
-  t.strictSame(own.list.find('a')?.filters, []);
+  t.strictSame(own.find('a')?.filters, []);
   t.strictSame(on('a'), ['a']);
 });
 
@@ -78,10 +78,10 @@ t.test('an implicit channel that the origin adds and removes stays, without the 
   const { own, on } = await subscriptions({ implicit: ['i'] });
   own.remove('i');
   own.add('i', ['skip-self']);
-  t.strictSame(own.list.find('i')?.filters, ['skip-self']);
+  t.strictSame(own.find('i')?.filters, ['skip-self']);
   own.remove('i');
   t.strictSame(on('i'), ['i']);
-  t.strictSame(own.list.find('i')?.filters, []);
+  t.strictSame(own.find('i')?.filters, []);
 });
 
 t.test('meta is set, replaced and removed, whatever its name', async (t) => {
@@ -90,7 +90,7 @@ t.test('meta is set, replaced and removed, whatever its name', async (t) => {
   own.setMeta('__proto__', 'x');
   own.setMeta('user', 'bob');
   t.strictSame(
-    [...own.list.meta],
+    [...own.meta],
     [
       ['user', 'bob'],
       ['__proto__', 'x'],
@@ -98,7 +98,7 @@ t.test('meta is set, replaced and removed, whatever its name', async (t) => {
   );
   own.setMeta('user', undefined);
   own.setMeta('unknown', undefined);
-  t.strictSame([...own.list.meta.keys()], ['__proto__']);
+  t.strictSame([...own.meta.keys()], ['__proto__']);
 });
 
 t.test('clearing leaves every channel', async (t) => {

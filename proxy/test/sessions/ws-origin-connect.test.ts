@@ -16,7 +16,7 @@ import { HeardOwner } from './heard.js';
 /** Starts a handshake; it is given up at the end of the test. */
 function dial(t: Test, request: DialRequest, blocked = false) {
   const heard = new HeardOwner();
-  const socket = new WsOrigin(request, { maxMessage: 1_000, compression: false }, heard, blocked);
+  const socket = heard.watch(new WsOrigin(request, { maxMessage: 1_000, compression: false }, heard, blocked));
   t.teardown(() => socket.abort());
   return { heard, socket };
 }

@@ -75,7 +75,7 @@ originSocketContract(t, 'ws-origin', start);
 async function dial(t: Test, options: Partial<DialRequest> = {}, settings = SETTINGS) {
   const origin = await RawOrigin.listen(t);
   const heard = new HeardOwner();
-  const socket = new WsOrigin(dialTo(origin.port, options), settings, heard);
+  const socket = heard.watch(new WsOrigin(dialTo(origin.port, options), settings, heard));
   t.teardown(() => socket.abort());
   return { origin, heard, socket, handshake: await origin.next() };
 }

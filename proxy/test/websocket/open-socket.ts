@@ -114,7 +114,7 @@ async function accepted(t: Test, settings: SocketSettings, lines: readonly strin
   t.teardown(() => server.close());
   const ours = new Promise<Omit<Ends, 'other'>>((resolve, reject) => {
     server.on('upgrade', (request, wire: Socket, early: Buffer) => {
-      const socket = acceptor.accept(request, wire, early, []);
+      const socket = acceptor.accept(request.rawHeaders, wire, early, []);
       if (socket === undefined) reject(new Error('not accepted'));
       else resolve({ socket, wire });
     });

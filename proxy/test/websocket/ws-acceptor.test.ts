@@ -10,7 +10,7 @@ async function listen(t: Test, compression: boolean, accepted: (worked: boolean)
   const server = createServer();
   t.teardown(() => server.close());
   server.on('upgrade', (request: IncomingMessage, wire: Socket, early: Buffer) => {
-    const socket = acceptor.accept(request, wire, early, ['X-Own', 'kept']);
+    const socket = acceptor.accept(request.rawHeaders, wire, early, ['X-Own', 'kept']);
     t.teardown(() => socket?.abort());
     accepted(socket !== undefined);
   });

@@ -1,0 +1,85 @@
+/**
+ * Owns: how the requests of one session come to an origin that is asked over HTTP: which of the client's header fields
+ * they have, and by which connections they go. Does not own: when they are made, or their content.
+ */
+import type { RawHeaders } from '@holdfast/grip';
+import type { Clock } from '../clock.js';
+import type { Forwarder } from '../origin/forwarder.js';
+import type { Origin, OriginCall, OriginHandler } from '../origin/origin.js';
+import type { Route } from '../routes/route.js';
+import type { HttpTarget, Target } from '../routes/target.js';
+import type { HttpOriginParts } from './http-origin.js';
+import type { Dial } from './session-parts.js';
+
+/** What the requests of all sessions have in common. */
+export interface HttpDialParts {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly forwarder: Forwarder;
+  readonly originOf: (target: Target, route: Route, host: string) => Origin;
+  /** Longest message in bytes of a session whose origin speaks GRIP, and of any other. */
+  readonly maxGripMessage: number;
+  readonly maxMessage: number;
+}
+
+/** One session and the target that it goes to. */
+export class HttpDial implements HttpOriginParts {
+  readonly #dial: Dial;
+  readonly #target: HttpTarget;
+  readonly #parts: HttpDialParts;
+
+  constructor(dial: Dial, target: HttpTarget, parts: HttpDialParts) {
+    this.#dial = dial;
+    this.#target = target;
+    this.#parts = parts;
+  }
+
+  get clock(): Clock {
+    return this.#parts.clock;
+  }
+
+  get random(): () => number {
+    return this.#parts.random;
+  }
+
+  get connectionId(): string {
+    return this.#dial.connectionId;
+  }
+
+  get offersGrip(): boolean {
+    return this.#dial.extension !== '';
+  }
+
+  get oneEvent(): boolean {
+    return this.#target.oneEvent;
+  }
+
+  get maxMessage(): number {
+    return this.offersGrip ? this.#parts.maxGripMessage : this.#parts.maxMessage;
+  }
+
+  dispatch(extra: RawHeaders, body: Buffer | null, handler: OriginHandler): OriginCall {
+    const { request, route, standing } = this.#dial;
+    const { forwarder, originOf } = this.#parts;
+    const { path, host: asked, clientAddress } = request;
+    const own = { path, host: asked, headers: withoutEventsFields(request.headers), clientAddress, websocket: true };
+    const { host, path: asPath, headers } = forwarder.forward(own, route, standing, this.#target);
+    headers.push(...extra);
+    return originOf(this.#target, route, host).dispatch({ method: 'POST', path: asPath, headers, body }, handler);
+  }
+}
+
+/**
+ * A client's handshake fields that mean something else in WebSocket-over-HTTP: they are the proxy's to set, so that no
+ * client can pass for another session or set its own meta.
+ */
+const EVENTS_FIELD =
+  /^(accept|content-length|content-type|connection-id|content-bytes-.*|meta-.*|sec-websocket-extensions)$/i;
+
+function withoutEventsFields(headers: RawHeaders): string[] {
+  const kept: string[] = [];
+  for (let i = 0; i < headers.length; i += 2) {
+    if (!EVENTS_FIELD.test(headers[i] as string)) kept.push(headers[i] as string, headers[i + 1] as string);
+  }
+  return kept;
+}

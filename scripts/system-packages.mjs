@@ -42,6 +42,8 @@ export const systemPackages = [
       'proxy/test/e2e/tls',
       'proxy/test/e2e/ws-tls',
       'proxy/test/edge/node-tls',
+      'proxy/test/edge/tls',
+      'proxy/test/edge/uws-transfer',
       'proxy/test/origin/client-tls',
       'proxy/test/sessions/ws-origin-connect',
       'control-api/test/backplane/redis/access',

@@ -138,6 +138,11 @@ export const uwsLimits: readonly EdgeLimit[] = [
     clauses: [],
   },
   {
+    what: 'Unix sockets with several workers',
+    why: 'The start is refused: workers listen each for itself, and cannot share `local_ports`.',
+    clauses: [],
+  },
+  {
     what: 'Several listeners on one fixed port',
     why: 'With `workers` other than 1 the port is shared (SO_REUSEPORT), so that a second Holdfast started by mistake shares it too. Without workers it is refused.',
     clauses: [],

@@ -43,6 +43,7 @@ export const systemPackages = [
       'proxy/test/e2e/ws-tls',
       'proxy/test/edge/node-tls',
       'proxy/test/edge/tls',
+      'proxy/test/edge/uws-tls',
       'proxy/test/edge/uws-transfer',
       'proxy/test/origin/client-tls',
       'proxy/test/sessions/ws-origin-connect',

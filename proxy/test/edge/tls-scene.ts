@@ -93,7 +93,10 @@ export class TlsScene {
       socket.once('secureConnect', resolve).once('error', reject);
       socket.once('close', () => reject(new Error('closed in the handshake')));
     });
-    return String(socket.getPeerCertificate().subject.CN);
+    const { subject } = socket.getPeerCertificate();
+    // An edge has only so many connections.
+    socket.destroy();
+    return String(subject.CN);
   }
 
   /** Puts a new certificate in the place of another at once, as a rename does. */

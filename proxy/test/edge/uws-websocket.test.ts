@@ -176,7 +176,10 @@ t.test('uws: a client that ends without a Close has gone, one that breaks the pr
   };
   t.equal(await lost((client) => client.socket.end()), undefined);
   t.equal(await lost((client) => client.reset()), undefined);
-  t.equal(await lost((client) => client.write(Buffer.from([0x83, 0x80, 0, 0, 0, 0]))), 'Received invalid WebSocket frame');
+  t.equal(
+    await lost((client) => client.write(Buffer.from([0x83, 0x80, 0, 0, 0, 0]))),
+    'Received invalid WebSocket frame',
+  );
 });
 
 t.test('uws: a Close waits for what is before it', async (t) => {

@@ -6,7 +6,7 @@
  */
 import { Command, CommanderError, Option as Flag } from 'commander';
 import { ConfigError } from './errors.js';
-import { flagName, type Option } from './option.js';
+import { docOf, flagName, type Option } from './option.js';
 import { type PublishFlags, type PublishOption, publishOptions } from './publish-options.js';
 import type { Setting, Settings } from './setting.js';
 import { optionByKey, options } from './table.js';
@@ -69,7 +69,7 @@ function description(option: Option): string {
   const words = option.type === 'enum' ? [expectation(option)] : [];
   const preset = option.default === undefined || option.default === '' ? [] : [`default ${option.default}`];
   const notes = [...words, ...(option.unit === undefined ? [] : [option.unit]), ...preset].join('; ');
-  return option.doc.replaceAll('`', '') + (notes === '' ? '' : ` (${notes})`);
+  return docOf(option).replaceAll('`', '') + (notes === '' ? '' : ` (${notes})`);
 }
 
 /** The flag of an option and one hidden flag for each further name; `-x` is joined to the long name. */

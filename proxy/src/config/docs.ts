@@ -4,7 +4,7 @@
  * Owns: the page's words around the table. Does not own: writing the file.
  */
 import { configSearch } from './load.js';
-import { type Option, optionGroups } from './option.js';
+import { docOf, type Option, optionGroups } from './option.js';
 import { options } from './table.js';
 import { expectation } from './value.js';
 
@@ -53,7 +53,7 @@ function row(option: Option): string {
     expectation(option) + unit,
     defaults(option),
     (option.pushpin ?? []).map(code).join(', '),
-    option.doc + flags,
+    docOf(option) + flags,
   ];
   return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
 }

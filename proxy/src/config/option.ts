@@ -75,12 +75,28 @@ export interface Option {
   readonly hidden?: true;
   /** Companion row: the path of a file that holds the secret with this key. */
   readonly secretFor?: string;
+  /** What is different with `edge: uws`; docs/edges.md has all of it. */
+  readonly uws?: UwsDifference;
+}
+
+/** How an option that says something to the node edge fares with the other one. */
+export interface UwsDifference {
+  /** `ignored`: it has no effect there, and whoever sets it is warned. `other`: it has, but not quite the same. */
+  readonly effect: 'ignored' | 'other';
+  /** What happens there instead: a clause that can follow "where", without a full stop. Markdown. */
+  readonly doc: string;
 }
 
 /** The value type of a row, `| undefined` when the row has no default. */
 export type ValueOf<Row extends Option> =
   | (Row extends { type: 'enum'; values: readonly (infer Word)[] } ? Word : ValueTypes[Row['type']])
   | (Row extends { default: string | number | boolean } ? never : undefined);
+
+/** What `--help` and docs/config.md say of an option: its `doc`, and what is different with `edge: uws`. Markdown. */
+export function docOf({ doc, uws }: Option): string {
+  if (uws === undefined) return doc;
+  return `${doc} ${uws.effect === 'ignored' ? 'No effect with `edge: uws`, where' : 'With `edge: uws`'} ${uws.doc}.`;
+}
 
 /** `http_port` ⇒ `HOLDFAST_HTTP_PORT`. */
 export function envName(option: Option): string {

@@ -4,13 +4,13 @@
  * Owns: which options are shown, and that secrets are not. Does not own: the values.
  */
 import type { Settings } from './setting.js';
-import { options, type Values } from './table.js';
+import { isIgnored, options, type Values } from './table.js';
 import { formatValue } from './value.js';
 import { formatYamlEntry } from './yaml-file.js';
 
 /**
- * YAML that gives the same configuration when it is loaded, from whatever directory. A secret appears as a comment,
- * or by the path of its file when it came from one.
+ * YAML that gives the same configuration when it is loaded, from whatever directory, without a warning. A secret appears as
+ * a comment, or by the path of its file when it came from one; an option that the edge ignores as a comment too.
  */
 export function printConfig(values: Values, sources: Settings): string {
   const lines = ['# The effective configuration of holdfast. Secrets are left out.\n'];
@@ -21,7 +21,10 @@ export function printConfig(values: Values, sources: Settings): string {
     if (option.type === 'secret') {
       if (!sources.has(`${key}_file`))
         lines.push(`# ${key}: <redacted>${where === undefined ? ' (the default)' : ''}\n`);
-    } else if (value !== undefined) lines.push(formatYamlEntry(key, formatValue(option, value)));
+    } else if (value !== undefined) {
+      const entry = formatYamlEntry(key, formatValue(option, value));
+      lines.push(isIgnored(option, values) ? `# no effect with edge: uws: ${entry}` : entry);
+    }
   }
   return lines.join('');
 }

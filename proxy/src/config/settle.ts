@@ -9,7 +9,7 @@ import { isLoopback, type Listen } from './listen.js';
 import type { Option } from './option.js';
 import { placeOf, type Setting, type Settings } from './setting.js';
 import type { FileFormat } from './surfaces.js';
-import { options, type Values } from './table.js';
+import { isIgnored, options, type Values } from './table.js';
 import { parseValue } from './value.js';
 
 /** What settling needs from outside. */
@@ -187,6 +187,14 @@ function settleRedis(values: Draft, settlement: Settlement): void {
     settlement.fail('ERR_CONFIG_CONFLICT', alone, 'redis_tls_cert and redis_tls_key must be given together');
 }
 
+/** Warns of settings that the chosen edge makes nothing of, so that nobody relies on a limit that is not there. */
+function settleEdge(values: Draft, { sources, warnings }: Settlement): void {
+  for (const { option, where } of sources.values()) {
+    if (!isIgnored(option, values)) continue;
+    warnings.push(`${placeOf(where)}: ignored with edge: ${values.edge}, where ${option.uws?.doc}`);
+  }
+}
+
 /** Moves ports up by `port_offset`, which is then 0, so that printed values mean the same when loaded again. */
 function settlePorts(values: Draft, settlement: Settlement): void {
   const { port_offset: offset } = values;
@@ -240,6 +248,7 @@ export function settle(layers: readonly Settings[], context: SettleContext): Set
   settleControl(values, settlement, context.format);
   settlePorts(values, settlement);
   settleRedis(values, settlement);
+  settleEdge(values, settlement);
   if (context.format === 'pushpin' && values.log_format === 'auto') values.log_format = 'text';
   return { values, sources, problems, warnings };
 }

@@ -71,6 +71,11 @@ export function nearestKey(key: string): string {
   );
 }
 
+/** Whether the edge that is chosen makes nothing of this option. */
+export function isIgnored(option: Option, { edge }: Pick<Values, 'edge'>): boolean {
+  return edge === 'uws' && option.uws?.effect === 'ignored';
+}
+
 /** The `section.key` of a pushpin.conf that looks most like `name`, for warnings. */
 export function nearestPushpinKey(name: string): string {
   return closest(name, [...byPushpinKey.keys()]);

@@ -10,7 +10,7 @@ const MAX_SOCKET_PATH = 107;
 
 /**
  * Makes way for a socket file: one that a dead process left behind, which would make `listen` fail for ever, is removed.
- * Resolves to whether the path is free; one that answers is in use.
+ * Resolves to whether the path is free; a socket that answers is in use, and so is the path of any other file.
  * @throws EdgeError when the path is too long
  */
 export async function prepareSocketFile(path: string): Promise<boolean> {
@@ -18,7 +18,9 @@ export async function prepareSocketFile(path: string): Promise<boolean> {
     const text = `cannot listen on ${path}: the path is longer than ${MAX_SOCKET_PATH} bytes`;
     throw new EdgeError('ERR_EDGE_LISTEN', text);
   }
-  if (!statSync(path, { throwIfNoEntry: false })?.isSocket()) return true;
+  const file = statSync(path, { throwIfNoEntry: false });
+  if (file === undefined) return true;
+  if (!file.isSocket()) return false;
   const stale = await new Promise<boolean>((resolve) => {
     const probe = connect(path);
     probe.once('connect', () => resolve(false));
@@ -37,5 +39,17 @@ export function ownSocketFile(listener: Listener): void {
   if (listener.user !== undefined || listener.group !== undefined) {
     const owner = resolveOwner(listener.user, listener.group);
     chownSync(path, owner.uid, owner.gid);
+  }
+}
+
+/**
+ * Removes the file of a socket that listens no more: who connects is told that nobody is there. One that cannot be removed
+ * stays; it is replaced by the next who listens there.
+ */
+export function removeSocketFile(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // Its directory may not be ours any more.
   }
 }

@@ -3,7 +3,7 @@
  * Does not own: the listeners. File names are Pushpin's: `<domain>.crt`/`.key`, `_.<parent>.crt` for a wildcard,
  * `default_<port>.crt` for clients that name no known server.
  */
-import { readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { EdgeError } from './errors.js';
@@ -13,6 +13,8 @@ export interface KeyPair {
   readonly cert: Buffer;
   readonly key: Buffer;
   readonly context: SecureContext;
+  /** What the names of its files begin with: a server name, `_.<parent>` or `default_<port>`. */
+  readonly base: string;
   readonly certFile: string;
   readonly keyFile: string;
 }
@@ -56,6 +58,15 @@ export class TlsCertificates {
     return this.#load(`default_${port}`);
   }
 
+  /** The server names right below a parent that have certificates of their own, as far as their files can be seen. */
+  namesBelow(parent: string): readonly string[] {
+    const end = `.${parent}.crt`;
+    return filesIn(this.#directory).flatMap((file) => {
+      const label = file.endsWith(end) ? file.slice(0, -end.length) : '';
+      return label === '_' || label.includes('.') || !SERVER_NAME.test(label) ? [] : [`${label}.${parent}`];
+    });
+  }
+
   #load(base: string): KeyPair | undefined {
     const certificate = join(this.#directory, `${base}.crt`);
     const key = join(this.#directory, `${base}.key`);
@@ -65,7 +76,7 @@ export class TlsCertificates {
     if (known !== undefined && known.stamp === stamp) return known.pair;
     try {
       const pem = { cert: readFileSync(certificate), key: readFileSync(key) };
-      const pair = { ...pem, context: createSecureContext(pem), certFile: certificate, keyFile: key };
+      const pair = { ...pem, context: createSecureContext(pem), base, certFile: certificate, keyFile: key };
       this.#loaded.set(base, { stamp, pair });
       return pair;
     } catch (cause) {
@@ -75,6 +86,15 @@ export class TlsCertificates {
       );
       return known?.pair;
     }
+  }
+}
+
+/** None when the directory cannot be read: it may have gone since its certificates were. */
+function filesIn(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
   }
 }
 

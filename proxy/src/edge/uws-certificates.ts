@@ -8,6 +8,11 @@ import type { UwsListener } from './uws-listener.js';
 /** How often certificates in use are compared with their files, in ms. */
 export const CHECK_MS = 10_000;
 
+/** Most names and patterns that are known with capital letters in them; clients write names without. */
+const SPELLINGS_MAX = 100;
+
+const isWildcard = ({ base }: KeyPair): boolean => base.startsWith('_.');
+
 const filesOf = ({ certFile, keyFile }: KeyPair): UwsCertificate => ({
   cert_file_name: certFile,
   key_file_name: keyFile,
@@ -22,13 +27,19 @@ export function defaultFiles(certificates: TlsCertificates, port: number): UwsCe
   return pair === undefined ? {} : filesOf(pair);
 }
 
-/** Certificates by server name: each is added when a client first asks for it, and exchanged when its file changes. */
+/**
+ * Certificates by server name: each is added when a client first asks for it, and exchanged when its file changes. A wildcard
+ * is added as such, so that no client can have more names than there are files. The library then asks no more for names below it:
+ * those with certificates of their own are added with it, and looked for from time to time.
+ */
 export class UwsCertificates {
   readonly #listener: UwsListener;
   readonly #certificates: TlsCertificates;
   readonly #port: number;
   readonly #clock: Clock;
+  /** By the names and patterns that the library has been given. */
   readonly #known = new Map<string, KeyPair>();
+  #spellings = 0;
   #timer: Timer | undefined;
 
   constructor(listener: UwsListener, certificates: TlsCertificates, port: number, clock: Clock) {
@@ -48,7 +59,21 @@ export class UwsCertificates {
     const pair = this.#certificates.find(name, this.#port);
     // The library has the default of the port already, for which no name is needed.
     if (pair === undefined || pair === this.#certificates.default(this.#port)) return;
-    this.#use(name, pair);
+    const pattern = isWildcard(pair) ? `*${name.slice(name.indexOf('.'))}` : name;
+    // The library tells names apart by case; whoever plays with that shall not fill our memory.
+    if (pattern !== pattern.toLowerCase() && ++this.#spellings > SPELLINGS_MAX) return;
+    this.#use(pattern, pair);
+    if (isWildcard(pair)) this.#addBelow(pattern);
+  }
+
+  /** Adds the names that a pattern would hide. */
+  #addBelow(pattern: string): void {
+    const parent = pattern.slice(2);
+    for (const exact of this.#certificates.namesBelow(parent.toLowerCase())) {
+      const name = exact.slice(0, -parent.length) + parent;
+      const pair = this.#certificates.find(name, this.#port);
+      if (!this.#known.has(name) && pair?.base === exact) this.#use(name, pair);
+    }
   }
 
   #use(name: string, pair: KeyPair): void {
@@ -61,14 +86,19 @@ export class UwsCertificates {
 
   #watch(): void {
     this.#timer = this.#clock.after(CHECK_MS, () => {
-      for (const [name, known] of this.#known) {
-        const pair = this.#certificates.find(name, this.#port);
-        if (pair === undefined || pair === known) continue;
-        this.#listener.app.removeServerName(name);
-        this.#use(name, pair);
-      }
+      for (const [name, known] of [...this.#known]) this.#check(name, known);
       this.#watch();
     });
+  }
+
+  #check(name: string, known: KeyPair): void {
+    // The files of `*.<parent>` can be asked for by the name under which they lie.
+    const pair = this.#certificates.find(name.replace('*', '_'), this.#port);
+    if (pair !== undefined && pair !== known) {
+      this.#listener.app.removeServerName(name);
+      this.#use(name, pair);
+    }
+    if (name.startsWith('*')) this.#addBelow(name);
   }
 }
 

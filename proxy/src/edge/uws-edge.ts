@@ -8,7 +8,7 @@ import { FlushQueue } from '../flush-queue.js';
 import type { BoundListener, Edge, EdgeHandler, Listener } from './edge.js';
 import { EdgeError } from './errors.js';
 import { listenError } from './listen-error.js';
-import { ownSocketFile, prepareSocketFile } from './socket-file.js';
+import { ownSocketFile, prepareSocketFile, removeSocketFile } from './socket-file.js';
 import { makeTlsApp, UwsCertificates } from './uws-certificates.js';
 import type { UwsLibrary, UwsToken } from './uws-library.js';
 import { type ListenerParts, UwsListener } from './uws-listener.js';
@@ -19,6 +19,8 @@ import { UwsPulse } from './uws-pulse.js';
 interface Open {
   readonly listener: UwsListener;
   readonly token: object;
+  /** Of a unix socket, whose file the library leaves behind. */
+  readonly path: string | undefined;
   readonly certificates: UwsCertificates | undefined;
 }
 
@@ -59,6 +61,7 @@ export class UwsEdge implements Edge {
     this.#open.push({
       listener: serving,
       token,
+      path: listener.path,
       certificates: secure ? new UwsCertificates(serving, certificates, port, this.#parts.clock) : undefined,
     });
     if (listener.path !== undefined) return { ...listener, url: `unix:${listener.path}` };
@@ -70,8 +73,9 @@ export class UwsEdge implements Edge {
   stopAccepting(): void {
     if (!this.#accepting) return;
     this.#accepting = false;
-    for (const { listener, token } of this.#open) {
+    for (const { listener, token, path } of this.#open) {
       this.#library.us_listen_socket_close(token);
+      if (path !== undefined) removeSocketFile(path);
       listener.stop();
     }
   }

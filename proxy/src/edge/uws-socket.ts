@@ -32,6 +32,9 @@ interface Kept {
   bytes: number;
 }
 
+/** What the library says of a client that ended its connection without a Close frame: it has gone, which is no fault. */
+const ENDED = 'Received TCP FIN before WebSocket close frame';
+
 /** What hangs on the library's object. */
 export interface UwsSocketData {
   readonly socket: UwsSocket;
@@ -191,7 +194,7 @@ export class UwsSocket implements MessageSocket, Flushable {
     this.#dropPieces();
     this.#parts.clock.clear(this.#timer);
     const text = Buffer.from(reason.slice(0));
-    if (code === LOST && text.length > 0) this.#fault ??= new Error(text.toString());
+    if (code === LOST && text.length > 0 && text.toString() !== ENDED) this.#fault ??= new Error(text.toString());
     this.#ending = { code, reason: text };
     this.#drainSoon();
   }

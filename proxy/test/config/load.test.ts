@@ -255,6 +255,31 @@ for (const [what, scene] of [
     t.strictSame(comparable(second), comparable(first));
   });
 
+t.test('an option that the uws edge ignores is a warning where it is set, and nothing where it is not', async (t) => {
+  const file = yaml('routes: ["* a:1"]\nedge: uws\nclient_maxconn: 5\nclient_header_timeout: 60\n');
+  const env = { HOLDFAST_CLIENT_KEEP_ALIVE_TIMEOUT: '30' };
+  const argv = [...(file.argv ?? []), '--client-half-close-grace=1'];
+  const lines = ({ warnings }: LoadedConfig) => warnings.map((line) => line.replace(/^.*\/c\.yaml/, 'c.yaml')).sort();
+  t.strictSame(lines(load(t, { ...file, argv, env })), [
+    '--client-half-close-grace: ignored with edge: uws, where a client that ends its sending side counts as gone at once',
+    'HOLDFAST_CLIENT_KEEP_ALIVE_TIMEOUT: ignored with edge: uws, where the next request has to come within 8 to 12 s',
+    'c.yaml:4: client_header_timeout: ignored with edge: uws, where a head has to be complete within 8 to 12 s',
+  ]);
+  t.strictSame(lines(load(t, { ...file, argv: [...argv, '--edge', 'node'], env })), [], 'the edge that wins decides');
+  t.strictSame(lines(load(t, { argv: ['--route', '* a:1', '--edge', 'uws'] })), []);
+  const old = conf('[proxy]\nroutesfile=r\n[holdfast]\nedge=uws\nclient_header_timeout=5\n');
+  t.match(load(t, old).warnings.join('\n'), /p\.conf:5: holdfast\.client_header_timeout: ignored with edge: uws, /);
+});
+
+t.test('print-config shows what the edge ignores as comments, which give no warnings', async (t) => {
+  const first = load(t, { argv: ['--route', '* a:1', '--edge', 'uws', '--client-header-timeout', '5'] });
+  t.match(first.print(), /^# no effect with edge: uws: client_header_timeout: 5$/m);
+  const again = load(t, { files: { 'p.yaml': first.print() }, argv: ['--config', 'p.yaml'] });
+  t.strictSame(again.warnings, []);
+  t.equal(again.config.client.edge, 'uws');
+  t.match(load(t, {}).print(), /^client_header_timeout: 60$/m, 'the other edge does not');
+});
+
 t.test('print-config never shows a secret', async (t) => {
   const { print } = load(t, { env: { HOLDFAST_SIG_KEY: 'hush-hush', HOLDFAST_UPSTREAM_KEY: 'hush-hush' } });
   t.notMatch(print(), /hush/);

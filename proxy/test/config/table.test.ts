@@ -1,8 +1,10 @@
 import t from 'tap';
+import { parseCommandLine } from '../../dist/config/cli-options.js';
 import { renderConfigDocs } from '../../dist/config/docs.js';
 import { configErrors } from '../../dist/config/errors.js';
 import { envName, flagName } from '../../dist/config/option.js';
 import { nearestKey, optionByKey, optionByPushpinKey, options } from '../../dist/config/table.js';
+import { uwsLimits } from '../edge/uws-limits.js';
 
 t.test('no two options share a key, a flag, a variable or a Pushpin key', async (t) => {
   const names = options.flatMap((option) => [
@@ -48,6 +50,27 @@ t.test('docs/config.md has every option that is not hidden, with its default and
     for (const name of option.pushpin ?? []) t.ok(row.includes(name), name);
     t.equal(row.replaceAll('\\|', '').split('|').length, 7, `${option.key} has five cells`);
   }
+});
+
+t.test('what is different with the uws edge is said in --help and docs/config.md', async (t) => {
+  const ignored = options.filter(({ uws }) => uws?.effect === 'ignored');
+  t.ok(ignored.length > 0);
+  const page = renderConfigDocs();
+  for (const { key, uws } of options) {
+    if (uws === undefined) continue;
+    t.notMatch(uws.doc, /^[A-Z]|\.$/, `${key}: a clause`);
+    const start = uws.effect === 'ignored' ? 'No effect with `edge: uws`, where' : 'With `edge: uws`';
+    const row = page.split('\n').find((line) => line.startsWith(`| \`${key}\` |`));
+    t.ok(row?.endsWith(` ${start} ${uws.doc}. |`), key);
+  }
+  const help = parseCommandLine(['--help'], { cwd: '/', version: '0' });
+  const text = 'text' in help ? help.text.replace(/\s+/g, ' ') : '';
+  t.equal(text.split('No effect with edge: uws, where').length - 1, ignored.length);
+});
+
+t.test('every option without effect on the uws edge is in its table of limits', async (t) => {
+  const limits = uwsLimits.map(({ why }) => why).join('\n');
+  for (const { key, uws } of options) if (uws?.effect === 'ignored') t.ok(limits.includes(`\`${key}\``), key);
 });
 
 t.test('every error code has a side and a meaning', async (t) => {

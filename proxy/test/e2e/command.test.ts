@@ -116,6 +116,15 @@ t.test('check-config: ok, and exit 0; the mistakes in file or routes, and exit 1
   t.match(old, { code: 0, stderr: /^warning: \.\/a:3: runner\.new_thing: unknown key, ignored/ });
 });
 
+t.test('an option that the edge ignores is warned of, by check-config and at the start', async (t) => {
+  const args = ['--edge', 'uws', '--client-header-timeout', '5', '--route', '* test'];
+  const warning = /--client-header-timeout: ignored with edge: uws, where a head has to be complete within 8 to 12 s/;
+  const checked = await run(t, [...args, 'check-config']);
+  t.match(checked, { code: 0, stderr: new RegExp(`^warning: ${warning.source}\n$`) });
+  const holdfast = await startHoldfast(t, { args });
+  t.match(await holdfast.record('of the warning', ({ level }) => level === 40), { msg: warning });
+});
+
 t.test('print-config: the effective values, with flags and environment applied, and no secret', async (t) => {
   const directory = newDirectory(t);
   writeFileSync(join(directory, 'a'), 'sig_key: hunter2\nupstream_key: hunter3\ndebug: true\nlog_level: info\n');

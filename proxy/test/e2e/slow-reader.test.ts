@@ -117,8 +117,8 @@ t.test('policy drop: the slow client stays, misses whole items, and gets the nex
   t.equal(numbers.at(-1), count, 'the newest among them');
 
   const { id } = await holdfast.record('of the request', ({ url }) => String(url).endsWith('/stalled'));
+  const end = await holdfast.record('of the end', (record) => record.id === id && record.reason !== undefined);
   const warnings = holdfast.records().filter(({ msg }) => String(msg).startsWith('slow client'));
   t.match(warnings, [{ level: 40, id, msg: 'slow client: dropping items' }], 'one warning, however many items');
-  const end = await holdfast.record('of the end', (record) => record.id === id && record.reason !== undefined);
   t.match(end, { reason: 'closed', dropped, items: kept + 1 });
 });

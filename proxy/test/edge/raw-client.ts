@@ -10,6 +10,8 @@ export type Address = { readonly port: number; readonly tls?: ConnectionOptions 
 /** One connection to the edge. */
 export class RawClient {
   readonly socket: Socket;
+  /** The connection itself, below TLS. */
+  readonly #transport: Socket;
   /** How many bytes have been received in all. */
   receivedBytes = 0;
   #end: 'fin' | 'reset' | undefined;
@@ -19,8 +21,9 @@ export class RawClient {
   #from = 0;
   #to = 0;
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, transport: Socket) {
     this.socket = socket;
+    this.#transport = transport;
     socket.on('data', (chunk) => {
       this.#append(chunk);
       this.receivedBytes += chunk.length;
@@ -33,18 +36,18 @@ export class RawClient {
 
   /** Connects, and closes at the end of the test. */
   static async to(t: Test, address: Address): Promise<RawClient> {
-    const tls = 'tls' in address ? address.tls : undefined;
-    const socket =
+    const transport = connect(
       'path' in address
-        ? connect({ path: address.path, allowHalfOpen: true })
-        : tls !== undefined
-          ? connectTls({ host: '127.0.0.1', port: address.port, ...tls })
-          : connect({ host: '127.0.0.1', port: address.port, noDelay: true, allowHalfOpen: true });
-    t.teardown(() => socket.destroy());
+        ? { path: address.path, allowHalfOpen: true }
+        : { host: '127.0.0.1', port: address.port, noDelay: true, allowHalfOpen: true },
+    );
+    t.teardown(() => transport.destroy());
+    const tls = 'tls' in address ? address.tls : undefined;
+    const socket = tls === undefined ? transport : connectTls({ ...tls, socket: transport });
     await new Promise<void>((resolve, reject) => {
       socket.once(tls === undefined ? 'connect' : 'secureConnect', resolve).once('error', reject);
     });
-    return new RawClient(socket);
+    return new RawClient(socket, transport);
   }
 
   /** Resolves when the bytes are with the kernel; also when the connection is lost. */
@@ -64,7 +67,7 @@ export class RawClient {
 
   /** Sends RST. */
   reset(): void {
-    this.socket.resetAndDestroy();
+    this.#transport.resetAndDestroy();
   }
 
   /** Stops reading: the server is held back once the buffers between are full. */

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -8,6 +8,13 @@ import { resolveOwner } from '../../dist/edge/unix-owner.js';
 import { Scene } from './clause.js';
 import { makeNodeEdge } from './node-edge-maker.js';
 import { head, RawClient } from './raw-client.js';
+import { makeUwsEdge } from './uws-edge-maker.js';
+import { until } from './wait.js';
+
+const edges = [
+  ['node', makeNodeEdge],
+  ['uws', makeUwsEdge],
+] as const;
 
 /** A path for a socket: short, for the system takes 107 bytes at most. */
 function socketPath(t: Test): string {
@@ -16,73 +23,88 @@ function socketPath(t: Test): string {
   return join(directory, 'edge.sock');
 }
 
-t.test('a unix socket is served, with the mode asked for, to clients without an address', async (t) => {
-  const path = socketPath(t);
-  const scene = await Scene.open(t, makeNodeEdge);
-  const bound = await scene.edge.listen({ path, mode: 0o620 });
-  t.equal(bound.url, `unix:${path}`);
-  t.equal((statSync(path).mode & 0o777).toString(8), '620');
-  const client = await RawClient.to(t, { path });
-  void client.write(head('GET', '/'));
-  const taken = await scene.next();
-  t.equal(taken.request.clientAddress, '');
-  taken.answer('served');
-  t.equal((await client.answer()).body.toString(), 'served');
-});
-
-t.test('the owner of a unix socket may be given by name or number', async (t) => {
-  const path = socketPath(t);
-  const scene = await Scene.open(t, makeNodeEdge);
-  const { uid, gid } = statSync(dirname(path));
-  await scene.edge.listen({ path, user: String(uid), group: String(gid) });
-  t.strictSame([statSync(path).uid, statSync(path).gid], [uid, gid]);
-  t.strictSame(resolveOwner('root', 'root'), { uid: 0, gid: 0 });
-  t.strictSame(resolveOwner(undefined, undefined), { uid: -1, gid: -1 }, 'left as it is');
-  t.throws(() => resolveOwner('no-such-user', undefined), {
-    code: 'ERR_EDGE_LISTEN',
-    message: 'no such name in /etc/passwd: no-such-user',
+for (const [edge, make] of edges) {
+  t.test(`${edge}: a unix socket is served, with the mode asked for, to clients without an address`, async (t) => {
+    const path = socketPath(t);
+    const scene = await Scene.open(t, make);
+    const bound = await scene.edge.listen({ path, mode: 0o620 });
+    t.equal(bound.url, `unix:${path}`);
+    t.equal((statSync(path).mode & 0o777).toString(8), '620');
+    const client = await RawClient.to(t, { path });
+    void client.write(head('GET', '/'));
+    const taken = await scene.next();
+    t.equal(taken.request.clientAddress, '');
+    taken.answer('served');
+    t.equal((await client.answer()).body.toString(), 'served');
   });
-});
 
-t.test('a socket file that a dead process left behind is replaced', async (t) => {
-  const path = socketPath(t);
-  leaveBehind(path);
-  const scene = await Scene.open(t, makeNodeEdge);
-  await scene.edge.listen({ path });
-  await RawClient.to(t, { path });
-});
-
-t.test('a unix socket that another process serves is in use', async (t) => {
-  const path = socketPath(t);
-  const other = createServer();
-  await new Promise<void>((resolve) => other.listen(path, resolve));
-  t.teardown(() => other.close());
-  const scene = await Scene.open(t, makeNodeEdge);
-  await t.rejects(scene.edge.listen({ path }), {
-    code: 'ERR_EDGE_PORT_IN_USE',
-    message: `cannot listen on ${path}: it is in use`,
+  t.test(`${edge}: the owner of a unix socket may be given by name or number`, async (t) => {
+    const path = socketPath(t);
+    const scene = await Scene.open(t, make);
+    const { uid, gid } = statSync(dirname(path));
+    await scene.edge.listen({ path, user: String(uid), group: String(gid) });
+    t.strictSame([statSync(path).uid, statSync(path).gid], [uid, gid]);
+    t.strictSame(resolveOwner('root', 'root'), { uid: 0, gid: 0 });
+    t.strictSame(resolveOwner(undefined, undefined), { uid: -1, gid: -1 }, 'left as it is');
+    t.throws(() => resolveOwner('no-such-user', undefined), {
+      code: 'ERR_EDGE_LISTEN',
+      message: 'no such name in /etc/passwd: no-such-user',
+    });
   });
-  await RawClient.to(t, { path });
-});
 
-t.test('a path that is too long for a unix socket is an error: the system would cut it off', async (t) => {
-  const path = join(dirname(socketPath(t)), 'x'.repeat(107));
-  const scene = await Scene.open(t, makeNodeEdge);
-  await t.rejects(scene.edge.listen({ path }), {
-    code: 'ERR_EDGE_LISTEN',
-    message: `cannot listen on ${path}: the path is longer than 107 bytes`,
+  t.test(`${edge}: the file of a socket goes when nobody is accepted any more`, async (t) => {
+    const path = socketPath(t);
+    const scene = await Scene.open(t, make);
+    await scene.edge.listen({ path });
+    const client = await RawClient.to(t, { path });
+    void client.write(head('GET', '/'));
+    const taken = await scene.next();
+    scene.edge.stopAccepting();
+    await until(() => !existsSync(path));
+    taken.answer('served');
+    t.equal((await client.answer()).body.toString(), 'served', 'who was there before is served');
   });
-});
 
-t.test('a file that is no socket is not removed', async (t) => {
-  const path = socketPath(t);
-  writeFileSync(path, 'precious');
-  const scene = await Scene.open(t, makeNodeEdge);
-  await t.rejects(scene.edge.listen({ path }), { code: 'ERR_EDGE_PORT_IN_USE' });
-  t.ok(statSync(path).isFile());
-});
+  t.test(`${edge}: a socket file that a dead process left behind is replaced`, async (t) => {
+    const path = socketPath(t);
+    leaveBehind(path);
+    const scene = await Scene.open(t, make);
+    await scene.edge.listen({ path });
+    await RawClient.to(t, { path });
+  });
 
-t.test('an answer on a unix socket that only the close delimits can be aborted', async (t) => {
+  t.test(`${edge}: a unix socket that another process serves is in use`, async (t) => {
+    const path = socketPath(t);
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(path, resolve));
+    t.teardown(() => other.close());
+    const scene = await Scene.open(t, make);
+    await t.rejects(scene.edge.listen({ path }), {
+      code: 'ERR_EDGE_PORT_IN_USE',
+      message: `cannot listen on ${path}: it is in use`,
+    });
+    await RawClient.to(t, { path });
+  });
+
+  t.test(`${edge}: a path that is too long for a unix socket is an error: the system would cut it off`, async (t) => {
+    const path = join(dirname(socketPath(t)), 'x'.repeat(107));
+    const scene = await Scene.open(t, make);
+    await t.rejects(scene.edge.listen({ path }), {
+      code: 'ERR_EDGE_LISTEN',
+      message: `cannot listen on ${path}: the path is longer than 107 bytes`,
+    });
+  });
+
+  t.test(`${edge}: a file that is no socket is not removed`, async (t) => {
+    const path = socketPath(t);
+    writeFileSync(path, 'precious');
+    const scene = await Scene.open(t, make);
+    await t.rejects(scene.edge.listen({ path }), { code: 'ERR_EDGE_PORT_IN_USE' });
+    t.ok(statSync(path).isFile());
+  });
+}
+
+t.test('node: an answer on a unix socket that only the close delimits can be aborted', async (t) => {
   const path = socketPath(t);
   const scene = await Scene.open(t, makeNodeEdge);
   await scene.edge.listen({ path });

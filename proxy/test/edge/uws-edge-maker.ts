@@ -1,7 +1,7 @@
 /** Owns: making a `UwsEdge` for a test. */
 import { TlsCertificates } from '../../dist/edge/tls-certificates.js';
 import { UwsEdge } from '../../dist/edge/uws-edge.js';
-import { loadUws } from '../../dist/edge/uws-library.js';
+import { loadUws, type UwsLibrary } from '../../dist/edge/uws-library.js';
 import type { UwsEdgeOptions } from '../../dist/edge/uws-options.js';
 import type { MakeEdge } from './clause.js';
 
@@ -11,17 +11,18 @@ export const uws = loadUws(32_768);
 /** A uws edge without certificates. */
 export const makeUwsEdge: MakeEdge = (surroundings) => uwsEdge(surroundings);
 
-/** A uws edge with these options. */
+/** A uws edge with these options, on the library itself or something in front of it. */
 export function uwsEdge(
   { handler, limits, clock, refused }: Parameters<MakeEdge>[0],
   options: Partial<UwsEdgeOptions> = {},
+  library: UwsLibrary = uws,
 ): UwsEdge {
   let requests = 0;
   const { maxHeaderBytes, maxConnections } = limits;
   const certificates = new TlsCertificates('/nonexistent', () => {});
   const defaults = { maxMessage: 65_536, compression: false, sharesPorts: false, certificates };
   return new UwsEdge(
-    uws,
+    library,
     handler,
     { maxHeaderBytes, maxConnections, ...defaults, ...options },
     {

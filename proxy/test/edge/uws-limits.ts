@@ -134,7 +134,12 @@ export const uwsLimits: readonly EdgeLimit[] = [
   },
   {
     what: 'TLS',
-    why: '1.2 and 1.3, without ALPN. A certificate that changes is taken up within 10 s, but the port’s default one only by a restart.',
+    why: '1.2 and 1.3, without ALPN. A certificate that changes is taken up within 10 s, but the port’s default one only by a restart. Of server names with capital letters in them 100 are served. For each name the library writes two lines to standard output (`finding …`, `Browsed to SNI: …`).',
+    clauses: [],
+  },
+  {
+    what: 'Unix sockets with several workers',
+    why: 'The start is refused: workers listen each for itself, and cannot share `local_ports`.',
     clauses: [],
   },
   {

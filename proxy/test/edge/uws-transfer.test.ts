@@ -6,7 +6,9 @@ import t, { type Test } from 'tap';
 import { realClock } from '../../dist/clock.js';
 import type { Listener } from '../../dist/edge/edge.js';
 import { StreamPiece } from '../../dist/edge/stream-piece.js';
+import { TlsCertificates } from '../../dist/edge/tls-certificates.js';
 import type { UwsEdge } from '../../dist/edge/uws-edge.js';
+import { CertificateFiles } from './certificate-files.js';
 import { head, RawClient } from './raw-client.js';
 import { ScriptedHandler } from './scripted-handler.js';
 import { uwsEdge } from './uws-edge-maker.js';
@@ -27,14 +29,22 @@ const limits = {
   halfCloseGrace: 0,
 };
 
+type Way = 'TCP' | 'TLS';
+
+const NAME = 'a.example';
+
 /** An edge on the machine's clock. */
-async function serve(t: Test, listener: Listener = { host: '127.0.0.1', port: 0 }) {
+async function serve(t: Test, way: Way | Listener) {
   const handler = new ScriptedHandler();
-  const edge: UwsEdge = uwsEdge({ handler, limits, clock: realClock as never, refused: [] });
+  const files = way === 'TLS' ? new CertificateFiles(t.testdir()) : undefined;
+  files?.issue(NAME, NAME, [`DNS:${NAME}`]);
+  const certificates = new TlsCertificates(files?.directory ?? '/nonexistent', () => {});
+  const edge: UwsEdge = uwsEdge({ handler, limits, clock: realClock as never, refused: [] }, { certificates });
   t.teardown(() => edge.close());
-  const bound = await edge.listen(listener);
-  const connect = () =>
-    RawClient.to(t, bound.path === undefined ? { port: bound.port as number } : { path: bound.path });
+  const listener = typeof way === 'object' ? way : { host: '127.0.0.1', port: 0, tls: way === 'TLS' };
+  const { path, port = 0 } = await edge.listen(listener);
+  const tls = files && { tls: { ca: files.authority, servername: NAME } };
+  const connect = () => RawClient.to(t, path === undefined ? { port, ...tls } : { path });
   const send = async (bytes: string) => {
     const client = await connect();
     void client.write(bytes);
@@ -43,112 +53,124 @@ async function serve(t: Test, listener: Listener = { host: '127.0.0.1', port: 0 
   return { edge, handler, connect, send };
 }
 
-for (const when of ['while it waits', 'in the silence after it']) {
-  t.test(`a stream whose client did not read for a while is not cut ${when}`, { timeout: 60_000 }, async (t) => {
-    const { send } = await serve(t);
-    const { client, taken } = await send(head('GET', '/'));
-    client.pause();
-    taken.start();
-    const block = Buffer.alloc(2 ** 20, 'x');
-    let pushed = 0;
-    for (; (await settled(() => taken.response.waiting)) < 2 ** 20; pushed++)
-      taken.response.push(new StreamPiece(block));
-    if (when === 'while it waits') await delay(LONG_MS);
-    t.equal(taken.gones, 0);
-    client.resume();
-    await until(() => taken.response.waiting === 0);
-    if (when !== 'while it waits') await delay(LONG_MS);
-    t.equal(taken.gones, 0);
-    taken.response.push(new StreamPiece(Buffer.from('later')));
-    taken.response.end();
-    const answer = await client.answer();
-    t.strictSame([answer.body.length, answer.whole], [pushed * block.length + 5, true]);
-  });
-}
-
-for (const how of ['of known length', 'chunked'] as const) {
-  t.test(`answers ${how} that end while their client does not read arrive whole`, { timeout: 60_000 }, async (t) => {
-    const { send } = await serve(t);
-    const answered = async (size: number) => {
-      const { client, taken } = await send(head('GET', '/'));
-      client.pause();
-      taken.start(how === 'chunked' ? undefined : size);
-      taken.response.write(Buffer.alloc(size, 'x'));
-      taken.response.end();
-      return { client, taken, size };
-    };
-    const probe = await answered(32 * 2 ** 20);
-    // What the sockets take: answers of about this length end with their last bytes here, in the library, or on the wire.
-    const room = probe.size - (await settled(() => probe.taken.response.waiting));
-    const sizes = Array.from({ length: 16 }, (_, i) => room + (i - 8) * 4_000);
-    const answers = [probe, ...(await Promise.all(sizes.map(answered)))];
-    await delay(LONG_MS);
-    for (const { client, size } of answers) {
-      client.resume();
-      const answer = await client.answer();
-      t.strictSame([answer.body.length, answer.whole], [size, true]);
-    }
-  });
-}
-
-t.test('a slow upload is not cut', { timeout: 60_000 }, async (t) => {
-  const { send } = await serve(t);
-  const { client, taken } = await send(head('POST', '/', ['Content-Length: 14']));
-  const body = taken.read();
-  for (let i = 0; i < 14; i++) {
-    await delay(LONG_MS / 14);
-    await client.write(String.fromCharCode(97 + i));
+for (const way of ['TCP', 'TLS'] as const) {
+  for (const when of ['while it waits', 'in the silence after it']) {
+    t.test(
+      `${way}: a stream whose client did not read for a while is not cut ${when}`,
+      { timeout: 60_000 },
+      async (t) => {
+        const { send } = await serve(t, way);
+        const { client, taken } = await send(head('GET', '/'));
+        client.pause();
+        taken.start();
+        const block = Buffer.alloc(2 ** 20, 'x');
+        let pushed = 0;
+        for (; (await settled(() => taken.response.waiting)) < 2 ** 20; pushed++)
+          taken.response.push(new StreamPiece(block));
+        if (when === 'while it waits') await delay(LONG_MS);
+        t.equal(taken.gones, 0);
+        client.resume();
+        await until(() => taken.response.waiting === 0);
+        if (when !== 'while it waits') await delay(LONG_MS);
+        t.equal(taken.gones, 0);
+        taken.response.push(new StreamPiece(Buffer.from('later')));
+        taken.response.end();
+        const answer = await client.answer();
+        t.strictSame([answer.body.length, answer.whole], [pushed * block.length + 5, true]);
+      },
+    );
   }
-  const { bytes, end } = await body;
-  t.strictSame([bytes.toString(), end], ['abcdefghijklmn', 'end']);
-  taken.answer('thanks');
-  t.equal((await client.answer()).body.toString(), 'thanks');
-});
 
-t.test('an upload that is held back for long goes on', { timeout: 60_000 }, async (t) => {
-  const { send } = await serve(t);
-  const size = 16 * 2 ** 20;
-  const { client, taken } = await send(head('POST', '/', [`Content-Length: ${size}`]));
-  const body = taken.read();
-  taken.request.body?.pause();
-  void client.write(Buffer.alloc(size, 'x'));
-  await delay(LONG_MS);
-  t.ok(client.socket.writableLength > 0, 'it is held back');
-  taken.request.body?.resume();
-  const { bytes, end } = await body;
-  t.strictSame([bytes.length, end], [size, 'end']);
-  taken.answer('thanks');
-  t.equal((await client.answer()).status, 200);
-});
+  for (const how of ['of known length', 'chunked'] as const) {
+    t.test(
+      `${way}: answers ${how} that end while their client does not read arrive whole`,
+      { timeout: 60_000 },
+      async (t) => {
+        const { send } = await serve(t, way);
+        const answered = async (size: number) => {
+          const { client, taken } = await send(head('GET', '/'));
+          client.pause();
+          taken.start(how === 'chunked' ? undefined : size);
+          taken.response.write(Buffer.alloc(size, 'x'));
+          taken.response.end();
+          return { client, taken, size };
+        };
+        const probe = await answered(32 * 2 ** 20);
+        // What the sockets take: answers of about this length end with their last bytes here, in the library, or on the wire.
+        const room = probe.size - (await settled(() => probe.taken.response.waiting));
+        const sizes = Array.from({ length: 16 }, (_, i) => room + (i - 8) * 4_000);
+        const answers = [probe];
+        // One after the other: connections that are made side by side are not served in the order of their making.
+        for (const size of sizes) answers.push(await answered(size));
+        await delay(LONG_MS);
+        for (const { client, size } of answers) {
+          client.resume();
+          const answer = await client.answer();
+          t.strictSame([answer.body.length, answer.whole], [size, true]);
+        }
+      },
+    );
+  }
 
-t.test('a client that goes while its upload is held back is noticed', { timeout: 60_000 }, async (t) => {
-  const { send } = await serve(t);
-  const { client, taken } = await send(head('POST', '/', ['Content-Length: 1000000']));
-  const body = taken.read();
-  taken.request.body?.pause();
-  await client.write(Buffer.alloc(200_000, 'x'));
-  await delay(200);
-  client.reset();
-  t.equal((await body).end, 'abort');
-  await until(() => taken.gones === 1);
-});
+  t.test(`${way}: a slow upload is not cut`, { timeout: 60_000 }, async (t) => {
+    const { send } = await serve(t, way);
+    const { client, taken } = await send(head('POST', '/', ['Content-Length: 14']));
+    const body = taken.read();
+    for (let i = 0; i < 14; i++) {
+      await delay(LONG_MS / 14);
+      await client.write(String.fromCharCode(97 + i));
+    }
+    const { bytes, end } = await body;
+    t.strictSame([bytes.toString(), end], ['abcdefghijklmn', 'end']);
+    taken.answer('thanks');
+    t.equal((await client.answer()).body.toString(), 'thanks');
+  });
 
-t.test(
-  'a request whose answer takes long, and a stream that is silent, are not cut',
-  { timeout: 60_000 },
-  async (t) => {
-    const { send } = await serve(t);
-    const asked = await send(head('GET', '/'));
-    const silent = await send(head('GET', '/'));
-    silent.taken.start();
-    silent.taken.response.push(new StreamPiece(Buffer.from('first')));
+  t.test(`${way}: an upload that is held back for long goes on`, { timeout: 60_000 }, async (t) => {
+    const { send } = await serve(t, way);
+    const size = 16 * 2 ** 20;
+    const { client, taken } = await send(head('POST', '/', [`Content-Length: ${size}`]));
+    const body = taken.read();
+    taken.request.body?.pause();
+    void client.write(Buffer.alloc(size, 'x'));
     await delay(LONG_MS);
-    asked.taken.answer('at last');
-    silent.taken.response.end(Buffer.from('last'));
-    t.equal((await asked.client.answer()).body.toString(), 'at last');
-    t.equal((await silent.client.answer()).body.toString(), 'firstlast');
-  },
-);
+    t.ok(client.socket.writableLength > 0, 'it is held back');
+    taken.request.body?.resume();
+    const { bytes, end } = await body;
+    t.strictSame([bytes.length, end], [size, 'end']);
+    taken.answer('thanks');
+    t.equal((await client.answer()).status, 200);
+  });
+
+  t.test(`${way}: a client that goes while its upload is held back is noticed`, { timeout: 60_000 }, async (t) => {
+    const { send } = await serve(t, way);
+    const { client, taken } = await send(head('POST', '/', ['Content-Length: 1000000']));
+    const body = taken.read();
+    taken.request.body?.pause();
+    await client.write(Buffer.alloc(200_000, 'x'));
+    await delay(200);
+    client.reset();
+    t.equal((await body).end, 'abort');
+    await until(() => taken.gones === 1);
+  });
+
+  t.test(
+    `${way}: a request whose answer takes long, and a stream that is silent, are not cut`,
+    { timeout: 60_000 },
+    async (t) => {
+      const { send } = await serve(t, way);
+      const asked = await send(head('GET', '/'));
+      const silent = await send(head('GET', '/'));
+      silent.taken.start();
+      silent.taken.response.push(new StreamPiece(Buffer.from('first')));
+      await delay(LONG_MS);
+      asked.taken.answer('at last');
+      silent.taken.response.end(Buffer.from('last'));
+      t.equal((await asked.client.answer()).body.toString(), 'at last');
+      t.equal((await silent.client.answer()).body.toString(), 'firstlast');
+    },
+  );
+}
 
 for (const size of [16_000, 17_000, 20_000, 32_768, 65_536]) {
   t.test(`pieces of ${size} bytes reach a slow reader on a unix socket unharmed`, { timeout: 60_000 }, async (t) => {

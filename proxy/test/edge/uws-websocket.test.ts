@@ -164,6 +164,24 @@ t.test('uws: closes carry code and reason in both directions', async (t) => {
   await until(() => lost.scene.edge.connections === 0);
 });
 
+t.test('uws: a client that ends without a Close has gone, one that breaks the protocol is at fault', async (t) => {
+  const lost = async (leave: (client: Awaited<ReturnType<typeof open>>['other']) => unknown) => {
+    const { socket, other } = await open(t);
+    const listener = new Listener();
+    socket.own(listener);
+    leave(other);
+    const [how, fault] = await listener.next();
+    t.equal(how, 'lost');
+    return (fault as Error | undefined)?.message;
+  };
+  t.equal(await lost((client) => client.socket.end()), undefined);
+  t.equal(await lost((client) => client.reset()), undefined);
+  t.equal(
+    await lost((client) => client.write(Buffer.from([0x83, 0x80, 0, 0, 0, 0]))),
+    'Received invalid WebSocket frame',
+  );
+});
+
 t.test('uws: a Close waits for what is before it', async (t) => {
   const { socket, other } = await open(t);
   other.pause();

@@ -27,6 +27,10 @@ export const clientOptions = [
     default: 'certs',
     pushpinDefault: 'runner/certs',
     doc: 'Directory of `<domain>.crt`/`.key`, `_.<parent>.crt`/`.key` and `default_<port>.crt`/`.key` (PEM). Files are re-read when they change.',
+    uws: {
+      effect: 'other',
+      doc: 'a change is seen within 10 s, but one of `default_<port>` only by a restart',
+    },
   },
   {
     key: 'local_ports',
@@ -35,6 +39,10 @@ export const clientOptions = [
     default: '',
     pushpin: ['runner.local_ports'],
     doc: 'Unix socket listeners, a list of `path?mode=octal&user=u&group=g`.',
+    uws: {
+      effect: 'other',
+      doc: 'they need `workers: 1`',
+    },
   },
   {
     key: 'edge',
@@ -65,6 +73,10 @@ export const clientOptions = [
     min: 125,
     max: 1_073_741_824,
     doc: 'Longest WebSocket message, in either direction and after decompression. A longer one closes the session with code 1009.',
+    uws: {
+      effect: 'other',
+      doc: 'a client that sends a longer one is cut without a code',
+    },
   },
   {
     key: 'client_maxconn',
@@ -84,6 +96,10 @@ export const clientOptions = [
     default: 1800,
     min: 1,
     doc: 'How long an idle client connection is kept open for its next request.',
+    uws: {
+      effect: 'ignored',
+      doc: 'the next request has to come within 8 to 12 s',
+    },
   },
   {
     key: 'client_header_timeout',
@@ -93,6 +109,10 @@ export const clientOptions = [
     default: 60,
     min: 1,
     doc: 'How long a client may take to send a request head.',
+    uws: {
+      effect: 'ignored',
+      doc: 'a head has to be complete within 8 to 12 s',
+    },
   },
   {
     key: 'client_half_close_grace',
@@ -102,6 +122,10 @@ export const clientOptions = [
     default: 2,
     min: 0,
     doc: 'How long after the end of a client’s sending side an unanswered request may still be answered before the client counts as gone.',
+    uws: {
+      effect: 'ignored',
+      doc: 'a client that ends its sending side counts as gone at once',
+    },
   },
   {
     key: 'allow_compression',

@@ -63,6 +63,9 @@ static void run_open(void) {
       struct hold *hold = &holds[next++];
       if (hold->phase == CLOSED || hold->phase == ANSWERED) hold_open(hold);
     }
+    /* Polls are held as soon as they have asked. Waiting here, with nothing to come, would leave the others idle for so
+       long that a server may close them between two requests. */
+    if (next == count && pending == 0) break;
     turn(now + (rate > 0 ? SECOND_NS / 500 : SECOND_NS / 10));
     if (now - progress < SECOND_NS / 4) continue;
     progress = now;

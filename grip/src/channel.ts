@@ -20,12 +20,15 @@ export interface Channel {
   readonly filters: readonly string[];
 }
 
+/** Shared by all channels without filters, which are nearly all of them. */
+const NO_FILTERS: readonly string[] = [];
+
 /** Builds a channel; throws ERR_GRIP_INSTRUCT if it names more than {@link MAX_FILTERS} filters. */
 export function makeChannel(name: string, prevId: string | undefined, filters: readonly string[]): Channel {
   if (filters.length > MAX_FILTERS) {
     throw new GripError('ERR_GRIP_INSTRUCT', `too many filters for channel '${name}'`);
   }
-  return { name, ...(prevId !== undefined && { prevId }), filters };
+  return prevId === undefined ? { name, filters } : { name, prevId, filters };
 }
 
 /**
@@ -43,6 +46,7 @@ export function parseChannels(values: readonly string[]): Channel[] {
 
 function channelOf({ value, params }: Element): Channel {
   if (value === '') throw new GripError('ERR_GRIP_INSTRUCT', 'failed to parse Grip-Channel');
+  if (params.length === 0) return makeChannel(textFromWire(value), undefined, NO_FILTERS);
   const prevId = paramValue(params, 'prev-id');
   // Unlike every other parameter name, `filter` must be in lower case: so does Pushpin.
   const filters = params.filter(([name]) => name === 'filter').map(([, filter]) => textFromWire(filter));

@@ -67,7 +67,8 @@ export function makeHold(
   keepAlive: KeepAlive | undefined,
 ): Hold {
   const seconds = Math.max(timeout ?? DEFAULT_HOLD_TIMEOUT, MIN_HOLD_TIMEOUT);
-  return { mode, channels, timeout: seconds, ...(keepAlive && { keepAlive }) };
+  if (keepAlive === undefined) return { mode, channels, timeout: seconds };
+  return { mode, channels, timeout: seconds, keepAlive };
 }
 
 const instructType = 'application/grip-instruct';

@@ -32,11 +32,15 @@ export interface Links {
   readonly gone?: GoneLink;
 }
 
+/** Shared by all instructs without links, which are nearly all of them. */
+const NO_LINKS: Links = Object.freeze({});
+
 /**
  * Parses all values of Grip-Link; the last of each rel wins. Elements without parameters, with unparsable ones or with
  * another rel are ignored. Throws ERR_GRIP_INSTRUCT for a URL without angle brackets, an invalid URL or timeout.
  */
 export function parseLinks(values: readonly string[]): Links {
+  if (values.length === 0) return NO_LINKS;
   const links: { next?: NextLink; gone?: GoneLink } = {};
   for (const text of splitElements(values)) {
     const element = parseElement(text);

@@ -7,9 +7,10 @@
  */
 import { isIP } from 'node:net';
 import type { ResponseHead } from '@holdfast/grip';
-import { type Dispatcher, Pool } from 'undici';
+import { buildConnector, Client, type Dispatcher } from 'undici';
 import type { HttpTarget } from '../routes/target.js';
 import { connectOptions, isBlocked } from './connect-options.js';
+import { Connections } from './connections.js';
 import { blockedError, OriginError } from './errors.js';
 import type { Origin, OriginCall, OriginHandler, OriginRequest } from './origin.js';
 
@@ -30,7 +31,7 @@ const CLOSE_GRACE_MS = 3_000;
 /** TLS pools are kept per server name; names come from clients, so their number is bounded. */
 const MAX_TLS_POOLS = 512;
 
-/** Connection pools to all HTTP targets: keyed by target, and for TLS by the name that the certificate must bear. */
+/** Connections to all HTTP targets: keyed by target, and for TLS by the name that the certificate must bear. */
 export class OriginClient {
   readonly #options: OriginClientOptions;
   readonly #plain = new Map<string, PooledOrigin>();
@@ -97,38 +98,44 @@ export class OriginClient {
 }
 
 class PooledOrigin implements Origin {
-  readonly #pool: Pool;
+  readonly #connections: Connections<Dispatcher.DispatchOptions, Dispatcher.DispatchHandler>;
   readonly #blocked: boolean;
+  #closed = false;
 
   constructor(target: HttpTarget, options: OriginClientOptions) {
     const name = isIP(target.host) === 6 ? `[${target.host}]` : target.host;
+    const url = `${target.ssl ? 'https' : 'http'}://${name}:${target.port}`;
     this.#blocked = isBlocked(target);
-    this.#pool = new Pool(`${target.ssl ? 'https' : 'http'}://${name}:${target.port}`, {
+    const settings = {
       pipelining: 1,
       allowH2: false,
       headersTimeout: options.inactivityTimeout,
       bodyTimeout: options.inactivityTimeout,
       keepAliveTimeout: options.keepAliveTimeout,
       maxHeaderSize: options.maxHeaderBytes,
-      connect: { timeout: options.connectTimeout, ...connectOptions(target) } as NonNullable<Pool.Options['connect']>,
-    });
+      connect: buildConnector({ allowH2: false, timeout: options.connectTimeout, ...connectOptions(target) }),
+    };
+    this.#connections = new Connections(() => new Client(url, settings));
   }
 
   dispatch(request: OriginRequest, handler: OriginHandler): OriginCall {
     if (this.#blocked) return failing(handler, blockedError());
+    if (this.#closed) return failing(handler, new OriginError('ERR_ORIGIN_CONNECT', 'The client is closed', 'connect'));
     const call = new HttpCall(handler);
     const { method, path, headers, body } = request;
-    this.#pool.dispatch({ method: method as Dispatcher.HttpMethod, path, headers, body }, call);
+    this.#connections.dispatch({ method: method as Dispatcher.HttpMethod, path, headers, body }, call);
     call.dispatched = true;
     return call;
   }
 
   close(): Promise<void> {
-    return this.#pool.close();
+    this.#closed = true;
+    return this.#connections.close();
   }
 
   destroy(): Promise<void> {
-    return this.#pool.destroy();
+    this.#closed = true;
+    return this.#connections.destroy();
   }
 }
 

@@ -83,10 +83,16 @@ export class Exchange implements OriginHandler, Attempts, ResponseOwner, Instruc
 
   send(target: Target, handler: OriginHandler): OriginCall {
     const { forwarder, originOf } = this.#parts;
-    const forwarded = forwarder.forward(this.#request, this.#route, this.#standing, target, this.#lastIds);
+    const { host, path, headers } = forwarder.forward(
+      this.#request,
+      this.#route,
+      this.#standing,
+      target,
+      this.#lastIds,
+    );
     const body = this.#body === undefined ? null : this.#body.open();
     const { method } = this.#request;
-    return originOf(target, this.#route, forwarded.host).dispatch({ method, body, ...forwarded }, handler);
+    return originOf(target, this.#route, host).dispatch({ method, path, headers, body }, handler);
   }
 
   onInformation(head: ResponseHead): void {

@@ -97,7 +97,7 @@ export class RequestHandler implements EdgeHandler {
       host: hostName(request.host),
       path: request.path,
       secure,
-      ...(routeId === undefined ? {} : { routeId }),
+      routeId,
     });
   }
 

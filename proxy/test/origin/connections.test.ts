@@ -1,0 +1,117 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import type { Test } from 'tap';
+import t from 'tap';
+import { Client, type Dispatcher } from 'undici';
+import { Connections } from '../../dist/origin/connections.js';
+import { until } from '../edge/wait.js';
+import { answerBytes, deadPort, RawOrigin } from './raw-origin.js';
+
+type Pool = Connections<Dispatcher.DispatchOptions, Dispatcher.DispatchHandler>;
+
+/** Connections to a port of this machine, broken off at the end of the test. */
+function connectionsTo(t: Test, port: number, keepAliveTimeout = 60_000): Pool {
+  const pool: Pool = new Connections(() => new Client(`http://127.0.0.1:${port}`, { pipelining: 1, keepAliveTimeout }));
+  t.teardown(() => pool.destroy());
+  return pool;
+}
+
+/** Sends one GET. `over` tells how it ended, once it has. */
+function ask(pool: Pool, headers: string[] = []): { over: string | undefined } {
+  const asked: { over: string | undefined } = { over: undefined };
+  const handler: Dispatcher.DispatchHandler = {
+    onConnect: () => {},
+    onHeaders: () => true,
+    onData: () => true,
+    onComplete: () => {
+      asked.over = 'end';
+    },
+    onError: (error) => {
+      asked.over = (error as Error & { code?: string }).code ?? error.message;
+    },
+  };
+  pool.dispatch({ method: 'GET', path: '/', headers }, handler);
+  return asked;
+}
+
+/** How it ended; its connection is free then, which undici has it a turn after the answer. */
+async function ended(asked: { over: string | undefined }): Promise<string | undefined> {
+  await until(() => asked.over !== undefined);
+  await turn();
+  return asked.over;
+}
+
+t.test('each of many requests at a time has a connection of its own, which later ones use again', async (t) => {
+  const waiting: (() => void)[] = [];
+  const origin = await RawOrigin.open(t, ({ socket }) => waiting.push(() => socket.write(answerBytes(''))));
+  const pool = connectionsTo(t, origin.port);
+  for (let round = 1; round <= 3; round++) {
+    const asked = Array.from({ length: 100 }, () => ask(pool));
+    await until(() => waiting.length === 100);
+    t.equal(new Set(origin.requests.slice(-100).map(({ connection }) => connection)).size, 100);
+    for (const answer of waiting.splice(0)) answer();
+    for (const request of asked) t.equal(await ended(request), 'end');
+    t.equal(pool.size, 100);
+  }
+  t.equal(Math.max(...origin.requests.map(({ connection }) => connection)), 100);
+});
+
+t.test(
+  'requests one after the other stay on the connection used last, so that the others time out and are forgotten',
+  async (t) => {
+    const origin = await RawOrigin.open(t, ({ socket }) => socket.write(answerBytes('')));
+    const pool = connectionsTo(t, origin.port, 1_000);
+    for (const asked of Array.from({ length: 10 }, () => ask(pool))) t.equal(await ended(asked), 'end');
+    t.equal(pool.size, 10);
+    const first = origin.requests.length;
+    while (pool.size > 1) await ended(ask(pool));
+    // In turns all ten would be used, and none time out. On a machine that stalls the one in use may time out as well.
+    t.ok(new Set(origin.requests.slice(first).map(({ connection }) => connection)).size < 5);
+  },
+);
+
+t.test('connections that the origin closes are forgotten, whether they were idle or not', async (t) => {
+  const origin = await RawOrigin.open(t, ({ socket, lines }) => {
+    if (lines.includes('X-Close: 1')) socket.end(answerBytes('', ['Connection: close']));
+    else if (lines.includes('X-Break: 1')) socket.destroy();
+    else socket.write(answerBytes(''));
+  });
+  const pool = connectionsTo(t, origin.port);
+  const asked = [ask(pool), ask(pool), ask(pool, ['X-Close', '1']), ask(pool, ['X-Break', '1'])];
+  t.strictSame(await Promise.all(asked.map(ended)), ['end', 'end', 'end', 'UND_ERR_SOCKET']);
+  await until(() => pool.size === 2);
+  for (const socket of origin.sockets) socket.destroy();
+  await until(() => pool.size === 0);
+  t.equal(await ended(ask(pool)), 'end');
+  t.equal(pool.size, 1);
+});
+
+t.test('a connection that cannot be made is forgotten', async (t) => {
+  const pool = connectionsTo(t, await deadPort());
+  t.equal(await ended(ask(pool)), 'ECONNREFUSED');
+  await until(() => pool.size === 0);
+});
+
+t.test('a request that cannot be sent leaves its connection to the next', async (t) => {
+  const origin = await RawOrigin.open(t, ({ socket }) => socket.write(answerBytes('')));
+  const pool = connectionsTo(t, origin.port);
+  t.equal(await ended(ask(pool)), 'end');
+  for (let i = 0; i < 3; i++) t.equal(await ended(ask(pool, ['X-A', 'a\nb'])), 'UND_ERR_INVALID_ARG');
+  t.equal(await ended(ask(pool)), 'end');
+  t.equal(pool.size, 1);
+  t.equal(origin.requests.at(-1)?.connection, 1);
+});
+
+t.test('closing waits for what is under way', async (t) => {
+  let answer = () => {};
+  const origin = await RawOrigin.open(t, ({ socket }) => {
+    answer = () => socket.write(answerBytes(''));
+  });
+  const pool = connectionsTo(t, origin.port);
+  const asked = ask(pool);
+  await until(() => origin.requests.length === 1);
+  const closed = pool.close();
+  answer();
+  await closed;
+  t.equal(asked.over, 'end');
+  await until(() => origin.sockets.size === 0);
+});

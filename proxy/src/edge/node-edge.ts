@@ -17,6 +17,7 @@ import { asksForWebSocket, checkHandshake, type HandshakeHead } from './handshak
 import { listenError } from './listen-error.js';
 import { NodeBody } from './node-body.js';
 import { NodeConnection } from './node-connection.js';
+import { isDetached } from './node-detach.js';
 import { NodeHandshake, plainHead } from './node-handshake.js';
 import { NodeResponse } from './node-response.js';
 import { answerMalformed, answerText } from './refusal.js';
@@ -144,13 +145,12 @@ export class NodeEdge implements Edge {
     server.timeout = 0;
     Object.assign(server, { httpAllowHalfOpen: true });
     const secure = listener.tls === true;
-    const rules = { clock: this.#parts.clock, halfCloseGrace: this.#options.halfCloseGrace };
+    const { halfCloseGrace, keepAliveTimeout } = this.#options;
+    const closed = (connection: NodeConnection) => this.#connections.delete(connection);
+    const rules = { clock: this.#parts.clock, halfCloseGrace, keepAliveTimeout, server, secure, closed };
     server.on(secure ? 'secureConnection' : 'connection', (socket: Socket) => {
-      // A connection whose request wanted another protocol than WebSocket comes in here a second time.
-      if (NodeConnection.of(socket) !== undefined) return;
-      const connection = new NodeConnection(socket, rules);
-      this.#connections.add(connection);
-      socket.on('close', () => this.#connections.delete(connection));
+      // A connection comes in here again after a hold, or a request that wanted another protocol than WebSocket.
+      if (NodeConnection.of(socket) === undefined) this.#connections.add(new NodeConnection(socket, rules));
     });
     server.on('drop', () => this.#parts.events.connectionRefused());
     server.on('request', (message, response) => this.#take(message, response, secure, false));
@@ -160,6 +160,7 @@ export class NodeEdge implements Edge {
       shouldUpgradeCallback: (message: IncomingMessage) => asksForWebSocket(message.rawHeaders),
     });
     server.on('upgrade', (message: IncomingMessage, socket: Socket, early: Buffer) => {
+      if (isDetached(message)) return;
       if (asksForWebSocket(message.rawHeaders)) this.#upgrade(message, socket, early, secure);
       else {
         NodeConnection.of(socket)?.after(() => {
@@ -183,6 +184,7 @@ export class NodeEdge implements Edge {
   #limit(server: Server): void {
     let open = 0;
     server.prependListener('connection', (socket: Socket) => {
+      if (NodeConnection.of(socket) !== undefined) return;
       open++;
       socket.once('close', () => open--);
       if (open <= this.#options.maxConnections) return;
@@ -193,12 +195,12 @@ export class NodeEdge implements Edge {
 
   #take(message: IncomingMessage, answer: ServerResponse, secure: boolean, expectsContinue: boolean): void {
     const version = message.httpVersion === '1.0' ? '1.0' : '1.1';
-    const response = new NodeResponse(answer, version, this.#flushes);
     const connection = NodeConnection.of(message.socket);
     if (connection === undefined) {
       answer.destroy();
       return;
     }
+    const response = new NodeResponse(answer, version, connection, this.#flushes);
     const begin = () => {
       const target = checkRequest({
         method: message.method as string,
@@ -212,7 +214,7 @@ export class NodeEdge implements Edge {
         answerText(response, target.status, target.text);
       } else if (target.path === '*') answerText(response, 200, '');
       else {
-        const body = readBody(message, response, expectsContinue);
+        const body = readBody(message, answer, response, expectsContinue);
         this.#handler.onRequest(this.#read(message, body, target, secure, version), response);
       }
     };
@@ -288,11 +290,15 @@ export class NodeEdge implements Edge {
   }
 }
 
-function readBody(message: IncomingMessage, response: NodeResponse, expectsContinue: boolean): NodeBody | undefined {
+function readBody(
+  message: IncomingMessage,
+  answer: ServerResponse,
+  response: NodeResponse,
+  expectsContinue: boolean,
+): NodeBody | undefined {
   const length = headerValue(message.rawHeaders, 'content-length');
   const chunked = headerValue(message.rawHeaders, 'transfer-encoding') !== undefined;
   if (!chunked && (length === undefined || Number(length) === 0)) return undefined;
-  const answer = response.response;
   const onRead = expectsContinue ? continuation(answer, response) : undefined;
   const body = new NodeBody(message, chunked ? undefined : Number(length), onRead);
   response.body = body;

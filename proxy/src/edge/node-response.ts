@@ -2,20 +2,36 @@
  * Owns: the answer to one request on the node edge, from head to last byte, and the direct way of stream pieces to the
  * socket. Does not own: what is answered, or the order of requests on a connection (`node-connection`).
  */
-import type { ServerResponse } from 'node:http';
+import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { hasControl, headerFault, type ResponseHead } from '@holdfast/grip';
 import { clientHeaders } from './client-headers.js';
 import type { ClientResponse, ResponseOwner } from './edge.js';
 import type { Flushable, FlushQueue } from './flush-queue.js';
 import type { NodeBody } from './node-body.js';
-import type { StreamPiece } from './stream-piece.js';
+import { StreamPiece } from './stream-piece.js';
 
 /** How long an answer that was broken off may take to drain to its client before the connection is cut, in ms. */
 const ABORT_DRAIN_MS = 5_000;
 
+const NO_PIECES: StreamPiece[] = [];
+
 /** Longest body, in bytes, that goes out as one string with its head. */
 const JOIN_MAX = 16_384;
+
+/** Ends a chunked body (RFC 9112 §7.1). */
+const LAST_CHUNK = Buffer.from('0\r\n\r\n');
+
+/** What an answer that is made anew has to know of its request. */
+const PLAIN = { method: 'GET', httpVersionMajor: 1, httpVersionMinor: 1, headers: {} } as IncomingMessage;
+
+/** The connection of an answer, as far as answers have to do with it. */
+export interface AnswerConnection {
+  /** Takes node's HTTP off the socket, which stays with the answer; false where that cannot be. */
+  detach(message: IncomingMessage, answer: ServerResponse): boolean;
+  /** The answer that was detached is written out. */
+  answered(keepsAlive: boolean): void;
+}
 
 /**
  * A client response carried by node's `ServerResponse`, which writes the head and frames `write` and `end`. Pieces of a
@@ -25,11 +41,16 @@ export class NodeResponse implements ClientResponse, Flushable {
   bodyBytes = 0;
   /** The body of the request, while somebody may be reading it. */
   body: NodeBody | undefined;
-  readonly #response: ServerResponse;
+  /** Node's own object; undefined while the answer is held without it. */
+  #response: ServerResponse | undefined;
+  /** Where the answer goes while it is held without node's object. */
+  #socket: Socket | undefined;
+  readonly #connection: AnswerConnection;
   readonly #flushes: FlushQueue;
   readonly #chunkable: boolean;
+  #keepsAlive = true;
   #owner: ResponseOwner | undefined;
-  #pieces: StreamPiece[] = [];
+  #pieces = NO_PIECES;
   #pieceBytes = 0;
   #over = false;
   /** The client went before the answer was complete. */
@@ -39,30 +60,59 @@ export class NodeResponse implements ClientResponse, Flushable {
   #starved = false;
   #unbounded = false;
   #bodyBegun = false;
+  /** Of an answer that was held without node's object to its end. */
+  #isWritten = false;
 
-  constructor(response: ServerResponse, version: '1.0' | '1.1', flushes: FlushQueue) {
+  constructor(response: ServerResponse, version: '1.0' | '1.1', connection: AnswerConnection, flushes: FlushQueue) {
     this.#response = response;
+    this.#connection = connection;
     this.#flushes = flushes;
     this.#chunkable = version === '1.1';
     response.sendDate = false;
   }
 
-  /** Node's own object. */
-  get response(): ServerResponse {
-    return this.#response;
+  /** The head has been given to the client's connection, or will be at the end of this turn. */
+  get headersSent(): boolean {
+    return this.#response?.headersSent ?? this.#bodyBegun;
+  }
+
+  /** All of the answer has been given to the kernel. */
+  get isFinished(): boolean {
+    return this.#response?.writableFinished ?? this.#isWritten;
+  }
+
+  /** Calls `then` when all of the answer has been given to the kernel; not while it is held. */
+  whenFinished(then: () => void): void {
+    this.#response?.once('finish', then);
+  }
+
+  /** The body of the request, if it has one, has been read. */
+  get isRequestComplete(): boolean {
+    return this.#response?.req.complete ?? true;
+  }
+
+  /** The request will not be answered. */
+  discardRequest(): void {
+    this.#response?.req.resume();
+  }
+
+  /** False when the connection is to close after this answer, which its head says if it is still to go out. */
+  set shouldKeepAlive(value: boolean) {
+    this.#keepsAlive = value;
+    if (this.#response !== undefined) this.#response.shouldKeepAlive = value;
   }
 
   own(owner: ResponseOwner): void {
     if (this.#gone) queueMicrotask(() => owner.onGone());
     if (this.#over) return;
     this.#owner = owner;
-    if (this.#response.destroyed) queueMicrotask(() => this.gone());
+    if (this.#isDestroyed) queueMicrotask(() => this.gone());
   }
 
   writeHead(head: ResponseHead, length: number | undefined, flush = false): void {
-    const response = this.#response;
-    if (this.#over || response.destroyed) return;
+    if (this.#over || this.#isDestroyed) return;
     const headers = clientHeaders(head.headers);
+    const response = this.#response ?? this.#renew();
     this.#unbounded = length === undefined;
     this.#bodiless = response.req.method === 'HEAD' || head.status === 204 || head.status === 304;
     if (length !== undefined && head.status !== 204) headers.push('Content-Length', String(length));
@@ -76,7 +126,7 @@ export class NodeResponse implements ClientResponse, Flushable {
   }
 
   writeInformation(head: ResponseHead): void {
-    if (this.#over || !this.#chunkable || this.#response.headersSent) return;
+    if (this.#over || !this.#chunkable || this.headersSent) return;
     const headers = clientHeaders(head.headers);
     if (hasControl(head.reason)) throw new TypeError('reason phrase contains a control character');
     let text = `HTTP/1.1 ${head.status} ${head.reason}\r\n`;
@@ -86,15 +136,15 @@ export class NodeResponse implements ClientResponse, Flushable {
       if (fault !== undefined) throw new TypeError(fault);
       text += `${name}: ${value}\r\n`;
     }
-    this.#response.socket?.write(`${text}\r\n`, 'latin1');
+    (this.#socket ?? this.#response?.socket)?.write(`${text}\r\n`, 'latin1');
   }
 
   write(chunk: Buffer): boolean {
-    if (this.#over || this.#bodiless || this.#response.destroyed) return true;
+    if (this.#over || this.#bodiless || this.#isDestroyed || chunk.length === 0) return true;
     this.#flushPieces();
     this.#bodyBegun = true;
     this.bodyBytes += chunk.length;
-    const taken = this.#response.write(chunk);
+    const taken = this.#response?.write(chunk) ?? this.#socket?.write(new StreamPiece(chunk).chunk) ?? true;
     if (!taken) this.#starved = true;
     return taken;
   }
@@ -104,56 +154,70 @@ export class NodeResponse implements ClientResponse, Flushable {
     this.#flushPieces();
     this.#over = true;
     this.#owner = undefined;
-    if (this.#response.destroyed) return;
-    if (chunk === undefined || chunk.length === 0) this.#response.end();
-    else {
-      this.bodyBytes += chunk.length;
-      // Node joins a string to the head that is still to go out, where a buffer would be a write of its own.
-      const joins = chunk.length <= JOIN_MAX && !this.#bodyBegun;
-      if (joins) this.#response.end(chunk.toString('latin1'), 'latin1');
-      else this.#response.end(chunk);
-    }
+    if (this.#isDestroyed) return;
+    this.bodyBytes += chunk?.length ?? 0;
+    if (this.#response !== undefined) endNode(this.#response, chunk, !this.#bodyBegun);
+    else if (this.#socket !== undefined) this.#endSettled(this.#socket, chunk);
   }
 
   abort(discard = false): void {
     if (this.#over) return;
-    const socket = this.#response.socket;
+    const response = this.#response;
+    const socket = response === undefined ? (this.#socket as Socket) : response.socket;
     if (!discard) this.#flushPieces();
     this.#over = true;
     this.#owner = undefined;
-    this.#pieces = [];
-    if (socket === null) this.#response.destroy();
-    else if (discard || !this.#response.headersSent) socket.destroy();
-    else cut(socket, this.#unbounded && !this.#response.chunkedEncoding);
+    this.#pieces = NO_PIECES;
+    if (socket === null) response?.destroy();
+    else if (discard || !this.headersSent) socket.destroy();
+    else cut(socket, this.#unbounded && response?.chunkedEncoding === false);
   }
 
   push(piece: StreamPiece): void {
     if (this.#over || this.#bodiless || piece.payload.length === 0) return;
-    if (this.#pieces.push(piece) === 1) this.#flushes.add(this);
+    if (this.#pieces.length > 0) this.#pieces.push(piece);
+    else {
+      this.#pieces = [piece];
+      this.#flushes.add(this);
+    }
     this.#pieceBytes += piece.payload.length;
     this.bodyBytes += piece.payload.length;
   }
 
   get waiting(): number {
-    return this.#pieceBytes + (this.#response.socket?.writableLength ?? this.#response.writableLength);
+    const socket = this.#socket ?? this.#response?.socket;
+    return this.#pieceBytes + (socket?.writableLength ?? this.#response?.writableLength ?? 0);
+  }
+
+  settle(): void {
+    const response = this.#response;
+    if (response === undefined || this.#over || !this.#chunkable || response.req.method === 'HEAD') return;
+    this.flush();
+    if (response.headersSent && !response.chunkedEncoding) return;
+    const { socket, shouldKeepAlive } = response;
+    if (socket === null || !this.#connection.detach(response.req, response)) return;
+    this.#socket = socket;
+    this.#keepsAlive = shouldKeepAlive;
+    this.#response = undefined;
+    this.body = undefined;
   }
 
   /** Writes what was kept back in this turn: the head, and the pieces pushed so far. */
   flush(): void {
     this.#flushPieces();
-    if (!this.#over && this.#response.headersSent && !this.#response.destroyed) this.#flushHead();
+    if (!this.#over && this.headersSent && !this.#isDestroyed) this.#flushHead();
   }
 
   #flushPieces(): void {
     if (this.#pieces.length === 0) return;
     const pieces = this.#pieces;
-    this.#pieces = [];
+    this.#pieces = NO_PIECES;
     this.#pieceBytes = 0;
+    if (this.#over || this.#isDestroyed) return;
     const response = this.#response;
-    const socket = response.socket;
-    if (this.#over || response.destroyed) return;
+    const socket = this.#socket ?? response?.socket;
     // A response that is not at the head of its connection has no socket yet: node keeps the bytes until it has.
-    if (socket === null || !response.headersSent) for (const piece of pieces) response.write(piece.payload);
+    if (!socket || !this.headersSent) for (const piece of pieces) response?.write(piece.payload);
     else if (pieces.length === 1 && this.#bodyBegun) socket.write(this.#encode(pieces[0] as StreamPiece));
     else {
       socket.cork();
@@ -177,7 +241,7 @@ export class NodeResponse implements ClientResponse, Flushable {
     this.#gone = true;
     const owner = this.#owner;
     this.#owner = undefined;
-    this.#pieces = [];
+    this.#pieces = NO_PIECES;
     this.body?.break();
     owner?.onGone();
   }
@@ -189,17 +253,57 @@ export class NodeResponse implements ClientResponse, Flushable {
 
   /** Node keeps the head back for the first body bytes, of which it does not see those that are pushed. */
   #flushHead(): void {
-    if (this.#bodyBegun) return;
+    const response = this.#response;
+    if (this.#bodyBegun || response === undefined) return;
     this.#bodyBegun = true;
     // Node's flushHeaders writes the head as UTF-8, which would change bytes above 0x7f; header fields are Latin-1. But
     // where there is no body, node writes nothing.
-    if (this.#bodiless) this.#response.flushHeaders();
-    else this.#response.write('', 'latin1');
+    if (this.#bodiless) response.flushHeaders();
+    else response.write('', 'latin1');
   }
 
   #encode(piece: StreamPiece): Buffer {
-    return this.#response.chunkedEncoding ? piece.chunk : piece.payload;
+    return this.#response?.chunkedEncoding === false ? piece.payload : piece.chunk;
   }
+
+  get #isDestroyed(): boolean {
+    return (this.#response ?? this.#socket)?.destroyed === true;
+  }
+
+  /** The answer that was held without node's object is to be written now, from its head on. */
+  #renew(): ServerResponse {
+    const socket = this.#socket as Socket;
+    const response = new ServerResponse(PLAIN);
+    response.sendDate = false;
+    response.shouldKeepAlive = this.#keepsAlive;
+    response.assignSocket(socket);
+    response.once('finish', () => {
+      response.detachSocket(socket);
+      this.#connection.answered(response.shouldKeepAlive);
+    });
+    this.#response = response;
+    this.#socket = undefined;
+    return response;
+  }
+
+  /** Ends a body whose head node has written, and its framing with it. */
+  #endSettled(socket: Socket, chunk: Buffer | undefined): void {
+    socket.cork();
+    if (chunk !== undefined && chunk.length > 0) socket.write(new StreamPiece(chunk).chunk);
+    socket.write(LAST_CHUNK, () => {
+      this.#isWritten = true;
+      this.#connection.answered(this.#keepsAlive);
+    });
+    socket.uncork();
+  }
+}
+
+/** `joins`: the head is still to go out. */
+function endNode(response: ServerResponse, chunk: Buffer | undefined, joins: boolean): void {
+  if (chunk === undefined || chunk.length === 0) response.end();
+  // Node joins a string to the head, where a buffer would be a write of its own.
+  else if (joins && chunk.length <= JOIN_MAX) response.end(chunk.toString('latin1'), 'latin1');
+  else response.end(chunk);
 }
 
 /** Ends a connection in mid-body. A body delimited by the close itself needs a reset to be seen as broken off. */

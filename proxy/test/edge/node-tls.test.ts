@@ -3,6 +3,7 @@ import { connect as connectPlain } from 'node:net';
 import { join } from 'node:path';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import t, { type Test } from 'tap';
+import { StreamPiece } from '../../dist/edge/stream-piece.js';
 import { TlsCertificates } from '../../dist/edge/tls-certificates.js';
 import { CertificateFiles } from './certificate-files.js';
 import { Scene } from './clause.js';
@@ -153,4 +154,20 @@ t.test('close does not wait for handshakes that are under way', async (t) => {
   await new Promise((resolve) => silent.once('connect', resolve));
   await scene.edge.close();
   await closed;
+});
+
+t.test('a connection whose answer is held is let go of, and taken up again for the next request', async (t) => {
+  const { port, scene } = await listenTls(t, (files) => files.issue('localhost', 'localhost', ['DNS:localhost']));
+  const client = await RawClient.to(t, { port, tls: { servername: 'localhost', rejectUnauthorized: false } });
+  for (const path of ['/1', '/2', '/3']) {
+    void client.write(head('GET', path));
+    const { response } = await scene.next();
+    if (path !== '/1') response.settle?.();
+    response.writeHead({ status: 200, reason: 'OK', headers: [] }, undefined, true);
+    response.settle?.();
+    response.push(new StreamPiece(Buffer.from(path)));
+    response.end();
+    t.equal((await client.answer()).body.toString(), path);
+  }
+  t.equal(scene.edge.connections, 1);
 });

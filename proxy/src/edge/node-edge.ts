@@ -10,6 +10,7 @@ import type { TLSSocket } from 'node:tls';
 import { headerValue } from '@holdfast/grip';
 import type { Clock } from '../clock.js';
 import type { WsAcceptor } from '../websocket/ws-socket.js';
+import { DirectWrites, streamBinding } from './direct-writes.js';
 import type { BoundListener, ClientRequest, Edge, EdgeHandler, Listener } from './edge.js';
 import type { EdgeEvents } from './edge-events.js';
 import { FlushQueue } from './flush-queue.js';
@@ -19,7 +20,7 @@ import { NodeBody } from './node-body.js';
 import { NodeConnection } from './node-connection.js';
 import { isDetached } from './node-detach.js';
 import { NodeHandshake, plainHead } from './node-handshake.js';
-import { NodeResponse } from './node-response.js';
+import { type AnswerSurroundings, NodeResponse } from './node-response.js';
 import { answerMalformed, answerText } from './refusal.js';
 import { checkRequest, isRefusal, type Refusal, type Target } from './request-check.js';
 import { ownSocketFile, prepareSocketFile } from './socket-file.js';
@@ -48,6 +49,8 @@ export interface NodeEdgeParts {
   readonly events: EdgeEvents;
   /** A new id for each request, unique within this node. */
   readonly nextId: () => string;
+  /** Left out: by what this version of node has. */
+  readonly direct?: DirectWrites;
 }
 
 /** The default edge: strict, complete HTTP/1.x by node's own parser. */
@@ -59,12 +62,13 @@ export class NodeEdge implements Edge {
   readonly #connections = new Set<NodeConnection>();
   /** Connections of TLS listeners, those included whose handshake is not done. */
   readonly #tlsSockets = new Set<Socket>();
-  readonly #flushes = new FlushQueue();
+  readonly #around: AnswerSurroundings;
 
   constructor(handler: EdgeHandler, options: NodeEdgeOptions, parts: NodeEdgeParts) {
     this.#handler = handler;
     this.#options = options;
     this.#parts = parts;
+    this.#around = { flushes: new FlushQueue(), direct: parts.direct ?? new DirectWrites(streamBinding()) };
   }
 
   get connections(): number {
@@ -200,7 +204,7 @@ export class NodeEdge implements Edge {
       answer.destroy();
       return;
     }
-    const response = new NodeResponse(answer, version, connection, this.#flushes);
+    const response = new NodeResponse(answer, version, connection, this.#around);
     const begin = () => {
       const target = checkRequest({
         method: message.method as string,
@@ -227,7 +231,7 @@ export class NodeEdge implements Edge {
       socket.destroy();
       return;
     }
-    const handshake = new NodeHandshake(message, early, connection, this.#options.sockets, this.#flushes);
+    const handshake = new NodeHandshake(message, early, connection, this.#options.sockets, this.#around);
     const { response } = handshake;
     connection.enter(response, () => {
       handshake.begin();

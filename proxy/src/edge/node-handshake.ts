@@ -8,10 +8,9 @@ import type { RawHeaders } from '@holdfast/grip';
 import type { MessageSocket } from '../websocket/message-socket.js';
 import type { WsAcceptor } from '../websocket/ws-socket.js';
 import type { ClientHandshake } from './edge.js';
-import type { FlushQueue } from './flush-queue.js';
 import { acceptedHeaders } from './handshake-check.js';
 import type { NodeConnection } from './node-connection.js';
-import { NodeResponse } from './node-response.js';
+import { type AnswerSurroundings, NodeResponse } from './node-response.js';
 
 /** A handshake under way on a socket that node has handed over. */
 export class NodeHandshake implements ClientHandshake {
@@ -28,7 +27,7 @@ export class NodeHandshake implements ClientHandshake {
     early: Buffer,
     connection: NodeConnection,
     acceptor: WsAcceptor,
-    flushes: FlushQueue,
+    around: AnswerSurroundings,
   ) {
     this.#message = message;
     this.#early = early;
@@ -38,7 +37,7 @@ export class NodeHandshake implements ClientHandshake {
     answer.shouldKeepAlive = false;
     answer.once('finish', () => message.socket.destroySoon());
     this.#answer = answer;
-    this.response = new NodeResponse(answer, '1.1', connection, flushes);
+    this.response = new NodeResponse(answer, '1.1', connection, around);
     // Node has taken its own listener off; `close` follows, and is all that counts.
     message.socket.on('error', () => {});
   }

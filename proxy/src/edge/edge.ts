@@ -149,6 +149,11 @@ export interface ClientResponse {
    * leave in one write. Bytes that the client does not take wait: compare `waiting` with your limit first.
    */
   push(piece: StreamPiece): void;
+  /**
+   * The answer is held: for long, neither is more of it expected nor anything from the client. Lets go of what is needed
+   * only meanwhile; absent where there is nothing of the kind. Everything may be called afterwards as before.
+   */
+  settle?(): void;
   /** Bytes written or pushed that the client's connection has not taken yet. */
   readonly waiting: number;
   /** Body bytes given to this response so far. */

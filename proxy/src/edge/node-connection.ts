@@ -2,8 +2,10 @@
  * Owns: one client connection of the node edge: whose turn it is when requests are pipelined, what the client's FIN
  * means, and how the connection is closed. Does not own: parsing, or the answers themselves.
  */
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { Clock, Timer } from '../clock.js';
+import { attachHttp, detachHttp } from './node-detach.js';
 import type { NodeResponse } from './node-response.js';
 
 /** How long a client may go on sending once it has its last answer, before its connection is cut, in ms. */
@@ -11,7 +13,8 @@ const LINGER_MS = 2_000;
 
 /**
  * How many requests may wait behind the one under way before nothing more is read: a client that sends without end gets
- * no more of our memory. What has been read already, 64 KiB at most, is still parsed.
+ * no more of our memory. What has been read already, 64 KiB at most, is still parsed. Behind a hold, where nobody parses,
+ * so many reads are kept, of up to 64 KiB each.
  */
 const MAX_WAITING = 16;
 
@@ -26,6 +29,13 @@ export interface ConnectionRules {
   readonly clock: Clock;
   /** How long after the client's FIN an answer may stay silent before the client counts as gone, in ms. */
   readonly halfCloseGrace: number;
+  /** Idle time after which a connection between two requests is closed, in ms. */
+  readonly keepAliveTimeout: number;
+  /** Who parses. */
+  readonly server: Server;
+  readonly secure: boolean;
+  /** The socket is closed. */
+  readonly closed: (connection: NodeConnection) => void;
 }
 
 /** What is done when the answers before are complete; without a response it is a refusal. */
@@ -53,6 +63,10 @@ export class NodeConnection {
   #closing = false;
   /** The client has sent, or may be sending, what will not be taken. */
   #unread = false;
+  /** Nobody parses: the answer under way is held, or nothing has come since. */
+  #isDetached = false;
+  /** What has come meanwhile. */
+  #early: Buffer[] | undefined;
 
   /** Takes a socket under its care; called once when it is accepted. */
   constructor(socket: Socket, rules: ConnectionRules) {
@@ -60,9 +74,9 @@ export class NodeConnection {
     this.#rules = rules;
     (socket as Tagged)[key] = this;
     socket.destroySoon = closeSoon;
-    socket.on('drain', () => this.#current?.writable());
-    socket.on('end', () => this.#halfClosed());
-    socket.on('close', () => this.#closed());
+    socket.on('drain', NodeConnection.#onDrain);
+    socket.on('end', NodeConnection.#onEnd);
+    socket.on('close', NodeConnection.#onClose);
   }
 
   /** The connection of a socket that an edge accepted. */
@@ -74,10 +88,10 @@ export class NodeConnection {
   enter(response: NodeResponse, begin: () => void): void {
     if (this.#closing) {
       this.#unread = true;
-      response.response.req.resume();
+      response.discardRequest();
       return;
     }
-    if (this.#stopping) response.response.shouldKeepAlive = false;
+    if (this.#stopping) response.shouldKeepAlive = false;
     this.#add({ response, begin });
   }
 
@@ -89,7 +103,7 @@ export class NodeConnection {
     this.#closing = true;
     this.#unread ||= unread || this.#waiting !== undefined;
     this.#waiting = undefined;
-    if (this.#current !== undefined) this.#current.response.shouldKeepAlive = false;
+    if (this.#current !== undefined) this.#current.shouldKeepAlive = false;
   }
 
   /**
@@ -108,10 +122,10 @@ export class NodeConnection {
       },
     };
     const waiting = this.#waiting?.at(-1)?.response;
-    if (waiting !== undefined && !waiting.response.req.complete) this.#waiting?.pop();
+    if (waiting !== undefined && !waiting.isRequestComplete) this.#waiting?.pop();
     const current = this.#current;
-    if (waiting === undefined && current !== undefined && this.#busy && !current.response.req.complete) {
-      if (current.response.headersSent) this.#socket.destroy();
+    if (waiting === undefined && current !== undefined && this.#busy && !current.isRequestComplete) {
+      if (current.headersSent) this.#socket.destroy();
       else {
         current.gone();
         refusal.begin();
@@ -130,8 +144,34 @@ export class NodeConnection {
     this.#stopping = true;
     if (this.#busy && this.#current !== undefined) {
       this.last();
-      if (this.#current.response.headersSent) this.#current.response.once('finish', () => this.close());
-    } else if (this.#socket.bytesRead === 0) this.#socket.destroy();
+      if (this.#current.headersSent) this.#current.whenFinished(() => this.close());
+      // Other connections that wait for a request node closes itself.
+    } else if (this.#isDetached || this.#socket.bytesRead === 0) this.#socket.destroy();
+  }
+
+  /**
+   * The answer under way is held: from here on nobody parses what comes, until `answered`. What does is kept, and read
+   * then. False, with nothing changed, where requests wait already or the connection is to close.
+   */
+  detach(message: IncomingMessage, answer: ServerResponse): boolean {
+    const socket = this.#socket;
+    if (this.#closing || this.#waiting?.length || socket.readableEnded || !detachHttp(message, answer)) return false;
+    this.#isDetached = true;
+    socket.on('data', NodeConnection.#onData);
+    // `close` follows, and is all that counts.
+    socket.on('error', ignore);
+    return true;
+  }
+
+  /** The answer for which `detach` was called is complete, and has been written out. */
+  answered(keepsAlive: boolean): void {
+    const socket = this.#socket;
+    if (!this.#isDetached || socket.destroyed) return;
+    if (!keepsAlive) this.#closing = true;
+    if (this.#closing) this.close();
+    else if (this.#early !== undefined) this.#attach();
+    else if (socket.readableEnded) this.close();
+    else this.#timer = this.#rules.clock.after(this.#rules.keepAliveTimeout, () => socket.destroy());
   }
 
   /** Lets go of the socket: it is a WebSocket from here on, and tells its new owner what becomes of it. */
@@ -151,12 +191,12 @@ export class NodeConnection {
   /** Closes after what has been written, as node asks for after a last answer. */
   close(): void {
     // Unread bytes of the client's would turn the close into a reset, which may destroy the answer on its way.
-    if (this.#unread || this.#current?.response.req.complete === false) this.#linger();
+    if (this.#unread || this.#early !== undefined || this.#current?.isRequestComplete === false) this.#linger();
     else Socket.prototype.destroySoon.call(this.#socket);
   }
 
   get #busy(): boolean {
-    return this.#current !== undefined && !this.#current.response.writableFinished;
+    return this.#current !== undefined && !this.#current.isFinished;
   }
 
   #add(turn: Turn): void {
@@ -187,7 +227,7 @@ export class NodeConnection {
 
   /** Waits for node's own bookkeeping, which comes first among the listeners: it hands the socket to the next response. */
   #followUp(): void {
-    this.#current?.response.once('finish', () => {
+    this.#current?.whenFinished(() => {
       const turn = this.#waiting?.shift();
       if (turn === undefined) return;
       if (this.#waiting?.length === MAX_WAITING - 1) this.#hold(false);
@@ -217,10 +257,42 @@ export class NodeConnection {
   }
 
   #halfClosed(): void {
-    if (!this.#busy || this.#current === undefined) return;
-    const last = this.#waiting?.at(-1)?.response ?? this.#current;
-    last.response.shouldKeepAlive = false;
+    if (!this.#busy || this.#current === undefined) {
+      if (this.#isDetached) this.close();
+      return;
+    }
+    // What came before may be requests: of their answers the last is the last.
+    if (this.#early === undefined) (this.#waiting?.at(-1)?.response ?? this.#current).shouldKeepAlive = false;
     this.#watch();
+  }
+
+  /** Something has come while nobody parses. */
+  #received(chunk: Buffer): void {
+    if (this.#closing) {
+      this.#unread = true;
+      return;
+    }
+    this.#early ??= [];
+    this.#early.push(chunk);
+    if (!this.#busy) this.#attach();
+    else if (this.#early.length === MAX_WAITING) this.#socket.pause();
+  }
+
+  /** Has the next request parsed, of which some has come. */
+  #attach(): void {
+    const socket = this.#socket;
+    const { clock, server, secure } = this.#rules;
+    clock.clear(this.#timer);
+    socket.off('data', NodeConnection.#onData);
+    socket.off('error', ignore);
+    const early = Buffer.concat(this.#early ?? []);
+    this.#early = undefined;
+    this.#isDetached = false;
+    attachHttp(server, socket, secure, early);
+    socket.resume();
+    if (!socket.readableEnded || socket.destroyed) return;
+    if (this.#busy) this.#halfClosed();
+    else this.close();
   }
 
   #watch(): void {
@@ -234,10 +306,29 @@ export class NodeConnection {
   #closed(): void {
     this.#rules.clock.clear(this.#timer);
     this.#waiting = undefined;
+    this.#early = undefined;
     this.#current?.gone();
     this.#current = undefined;
+    this.#rules.closed(this);
   }
+
+  // One function each for all connections: there may be very many.
+
+  static readonly #onDrain = listener((connection) => connection.#current?.writable());
+  static readonly #onEnd = listener((connection) => connection.#halfClosed());
+  static readonly #onClose = listener((connection) => connection.#closed());
+  static readonly #onData = listener((connection, chunk) => connection.#received(chunk));
 }
+
+/** An event of a socket's as one of its connection's. */
+function listener(take: (connection: NodeConnection, chunk: Buffer) => void) {
+  return function (this: Socket, chunk: Buffer): void {
+    const connection = NodeConnection.of(this);
+    if (connection !== undefined) take(connection, chunk);
+  };
+}
+
+function ignore(): void {}
 
 /** Stands in for `socket.destroySoon`, by which node closes a connection after its last answer. */
 function closeSoon(this: Socket): void {

@@ -11,14 +11,16 @@ import { headerValue } from '@holdfast/grip';
 import type { Clock } from '../clock.js';
 import { FlushQueue } from '../flush-queue.js';
 import type { WsAcceptor } from '../websocket/ws-socket.js';
+import { DirectWrites, streamBinding } from './direct-writes.js';
 import type { BoundListener, ClientRequest, Edge, EdgeHandler, Listener } from './edge.js';
 import type { EdgeEvents } from './edge-events.js';
 import { asksForWebSocket, checkHandshake, type HandshakeHead } from './handshake-check.js';
 import { listenError } from './listen-error.js';
 import { NodeBody } from './node-body.js';
 import { NodeConnection } from './node-connection.js';
+import { isDetached } from './node-detach.js';
 import { NodeHandshake, plainHead } from './node-handshake.js';
-import { NodeResponse } from './node-response.js';
+import { type AnswerSurroundings, NodeResponse } from './node-response.js';
 import { answerMalformed, answerText } from './refusal.js';
 import { checkRequest, isRefusal, type Refusal, type Target } from './request-check.js';
 import { ownSocketFile, prepareSocketFile } from './socket-file.js';
@@ -47,6 +49,8 @@ export interface NodeEdgeParts {
   readonly events: EdgeEvents;
   /** A new id for each request, unique within this node. */
   readonly nextId: () => string;
+  /** Left out: by what this version of node has. */
+  readonly direct?: DirectWrites;
 }
 
 /** The default edge: strict, complete HTTP/1.x by node's own parser. */
@@ -58,12 +62,13 @@ export class NodeEdge implements Edge {
   readonly #connections = new Set<NodeConnection>();
   /** Connections of TLS listeners, those included whose handshake is not done. */
   readonly #tlsSockets = new Set<Socket>();
-  readonly #flushes = new FlushQueue();
+  readonly #around: AnswerSurroundings;
 
   constructor(handler: EdgeHandler, options: NodeEdgeOptions, parts: NodeEdgeParts) {
     this.#handler = handler;
     this.#options = options;
     this.#parts = parts;
+    this.#around = { flushes: new FlushQueue(), direct: parts.direct ?? new DirectWrites(streamBinding()) };
   }
 
   get connections(): number {
@@ -144,13 +149,12 @@ export class NodeEdge implements Edge {
     server.timeout = 0;
     Object.assign(server, { httpAllowHalfOpen: true });
     const secure = listener.tls === true;
-    const rules = { clock: this.#parts.clock, halfCloseGrace: this.#options.halfCloseGrace };
+    const { halfCloseGrace, keepAliveTimeout } = this.#options;
+    const closed = (connection: NodeConnection) => this.#connections.delete(connection);
+    const rules = { clock: this.#parts.clock, halfCloseGrace, keepAliveTimeout, server, secure, closed };
     server.on(secure ? 'secureConnection' : 'connection', (socket: Socket) => {
-      // A connection whose request wanted another protocol than WebSocket comes in here a second time.
-      if (NodeConnection.of(socket) !== undefined) return;
-      const connection = new NodeConnection(socket, rules);
-      this.#connections.add(connection);
-      socket.on('close', () => this.#connections.delete(connection));
+      // A connection comes in here again after a hold, or a request that wanted another protocol than WebSocket.
+      if (NodeConnection.of(socket) === undefined) this.#connections.add(new NodeConnection(socket, rules));
     });
     server.on('drop', () => this.#parts.events.connectionRefused());
     server.on('request', (message, response) => this.#take(message, response, secure, false));
@@ -160,6 +164,7 @@ export class NodeEdge implements Edge {
       shouldUpgradeCallback: (message: IncomingMessage) => asksForWebSocket(message.rawHeaders),
     });
     server.on('upgrade', (message: IncomingMessage, socket: Socket, early: Buffer) => {
+      if (isDetached(message)) return;
       if (asksForWebSocket(message.rawHeaders)) this.#upgrade(message, socket, early, secure);
       else {
         NodeConnection.of(socket)?.after(() => {
@@ -183,6 +188,7 @@ export class NodeEdge implements Edge {
   #limit(server: Server): void {
     let open = 0;
     server.prependListener('connection', (socket: Socket) => {
+      if (NodeConnection.of(socket) !== undefined) return;
       open++;
       socket.once('close', () => open--);
       if (open <= this.#options.maxConnections) return;
@@ -193,12 +199,12 @@ export class NodeEdge implements Edge {
 
   #take(message: IncomingMessage, answer: ServerResponse, secure: boolean, expectsContinue: boolean): void {
     const version = message.httpVersion === '1.0' ? '1.0' : '1.1';
-    const response = new NodeResponse(answer, version, this.#flushes);
     const connection = NodeConnection.of(message.socket);
     if (connection === undefined) {
       answer.destroy();
       return;
     }
+    const response = new NodeResponse(answer, version, connection, this.#around);
     const begin = () => {
       const target = checkRequest({
         method: message.method as string,
@@ -212,7 +218,7 @@ export class NodeEdge implements Edge {
         answerText(response, target.status, target.text);
       } else if (target.path === '*') answerText(response, 200, '');
       else {
-        const body = readBody(message, response, expectsContinue);
+        const body = readBody(message, answer, response, expectsContinue);
         this.#handler.onRequest(this.#read(message, body, target, secure, version), response);
       }
     };
@@ -225,7 +231,7 @@ export class NodeEdge implements Edge {
       socket.destroy();
       return;
     }
-    const handshake = new NodeHandshake(message, early, connection, this.#options.sockets, this.#flushes);
+    const handshake = new NodeHandshake(message, early, connection, this.#options.sockets, this.#around);
     const { response } = handshake;
     connection.enter(response, () => {
       handshake.begin();
@@ -288,11 +294,15 @@ export class NodeEdge implements Edge {
   }
 }
 
-function readBody(message: IncomingMessage, response: NodeResponse, expectsContinue: boolean): NodeBody | undefined {
+function readBody(
+  message: IncomingMessage,
+  answer: ServerResponse,
+  response: NodeResponse,
+  expectsContinue: boolean,
+): NodeBody | undefined {
   const length = headerValue(message.rawHeaders, 'content-length');
   const chunked = headerValue(message.rawHeaders, 'transfer-encoding') !== undefined;
   if (!chunked && (length === undefined || Number(length) === 0)) return undefined;
-  const answer = response.response;
   const onRead = expectsContinue ? continuation(answer, response) : undefined;
   const body = new NodeBody(message, chunked ? undefined : Number(length), onRead);
   response.body = body;

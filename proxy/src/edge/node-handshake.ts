@@ -11,7 +11,7 @@ import type { WsAcceptor } from '../websocket/ws-socket.js';
 import type { ClientHandshake } from './edge.js';
 import { acceptedHeaders } from './handshake-check.js';
 import type { NodeConnection } from './node-connection.js';
-import { NodeResponse } from './node-response.js';
+import { type AnswerSurroundings, NodeResponse } from './node-response.js';
 
 /** A handshake under way on a socket that node has handed over. */
 export class NodeHandshake implements ClientHandshake {
@@ -20,6 +20,7 @@ export class NodeHandshake implements ClientHandshake {
   readonly #early: Buffer;
   readonly #connection: NodeConnection;
   readonly #acceptor: WsAcceptor;
+  readonly #answer: ServerResponse;
 
   /** `early` is what the client sent after its head. */
   constructor(
@@ -27,7 +28,7 @@ export class NodeHandshake implements ClientHandshake {
     early: Buffer,
     connection: NodeConnection,
     acceptor: WsAcceptor,
-    flushes: FlushQueue,
+    around: AnswerSurroundings,
   ) {
     this.#message = message;
     this.#early = early;
@@ -36,14 +37,15 @@ export class NodeHandshake implements ClientHandshake {
     const answer = new ServerResponse(message);
     answer.shouldKeepAlive = false;
     answer.once('finish', () => message.socket.destroySoon());
-    this.response = new NodeResponse(answer, '1.1', flushes);
+    this.#answer = answer;
+    this.response = new NodeResponse(answer, '1.1', connection, around);
     // Node has taken its own listener off; `close` follows, and is all that counts.
     message.socket.on('error', ignore);
   }
 
   /** Its turn has come: the answers to the requests before it on its connection are complete. */
   begin(): void {
-    this.response.response.assignSocket(this.#message.socket);
+    this.#answer.assignSocket(this.#message.socket);
     // A client may send its first frames early. They are nobody's if it is refused.
     this.#connection.last(true);
   }
@@ -51,7 +53,7 @@ export class NodeHandshake implements ClientHandshake {
   accept(headers: RawHeaders, extensions?: string): MessageSocket | undefined {
     const socket = this.#message.socket as Socket;
     if (this.response.over || socket.destroyed) return undefined;
-    this.response.response.detachSocket(socket);
+    this.#answer.detachSocket(socket);
     this.#connection.handOver();
     const kept = acceptedHeaders(headers);
     if (extensions !== undefined) kept.push('Sec-WebSocket-Extensions', extensions);

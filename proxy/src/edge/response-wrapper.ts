@@ -39,6 +39,10 @@ export class ResponseWrapper implements ClientResponse {
     this.inner.push(piece);
   }
 
+  settle(): void {
+    this.inner.settle?.();
+  }
+
   get waiting(): number {
     return this.inner.waiting;
   }

@@ -94,6 +94,7 @@ export class ResponseHold implements Subscriber, ResponseOwner {
     if (this.#over) return;
     this.#body = body;
     if (this.#isReady) this.#goOn();
+    if (!this.#over) this.#start.response.settle?.();
   }
 
   /** The origin's answer broke off: the hold ends without a trace, and its owner answers. */

@@ -329,6 +329,7 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
     this.#replay?.begin((piece) => this.#begin(piece));
     if (this.#catchUp === undefined) this.caughtUp();
     else this.#catchUp.begin();
+    this.#response.settle?.();
   }
 
   /**

@@ -1,4 +1,5 @@
 /** Owns: making a `NodeEdge` for a test. */
+import type { DirectWrites } from '../../dist/edge/direct-writes.js';
 import { NodeEdge } from '../../dist/edge/node-edge.js';
 import { TlsCertificates } from '../../dist/edge/tls-certificates.js';
 import { WsAcceptor } from '../../dist/websocket/ws-socket.js';
@@ -12,6 +13,7 @@ export const makeNodeEdge: MakeEdge = (surroundings) =>
 export function nodeEdge(
   { handler, limits, clock, refused }: Parameters<MakeEdge>[0],
   certificates: TlsCertificates,
+  direct?: DirectWrites,
 ): NodeEdge {
   let requests = 0;
   return new NodeEdge(
@@ -20,6 +22,7 @@ export function nodeEdge(
     {
       clock,
       nextId: () => `r${++requests}`,
+      ...(direct && { direct }),
       events: {
         connectionRefused: () => refused.push('connection'),
         requestRefused: (reason) => refused.push(reason),

@@ -1,5 +1,6 @@
 /** What the node edge alone does with TLS; what every edge does is in `tls.test.ts`. */
 import t from 'tap';
+import { StreamPiece } from '../../dist/edge/stream-piece.js';
 import { head } from './raw-client.js';
 import { nodeTls, TlsScene } from './tls-scene.js';
 import { until } from './wait.js';
@@ -28,4 +29,20 @@ t.test('an answer on TLS that only the close delimits can be aborted', async (t)
   taken.response.abort();
   await client.closed();
   await until(() => scene.scene.edge.connections === 0);
+});
+
+t.test('a connection whose answer is held is let go of, and taken up again for the next request', async (t) => {
+  const scene = await TlsScene.open(t, nodeTls);
+  const client = await scene.connect();
+  for (const path of ['/1', '/2', '/3']) {
+    void client.write(head('GET', path));
+    const { response } = await scene.scene.next();
+    if (path !== '/1') response.settle?.();
+    response.writeHead({ status: 200, reason: 'OK', headers: [] }, undefined, true);
+    response.settle?.();
+    response.push(new StreamPiece(Buffer.from(path)));
+    response.end();
+    t.equal((await client.answer()).body.toString(), path);
+  }
+  t.equal(scene.scene.edge.connections, 1);
 });

@@ -61,6 +61,7 @@ export class AccessLog {
 
   /** A WebSocket handshake was answered. */
   session(opening: SessionOpening): void {
+    if (!this.#options.enabled) return;
     const { request, standing, route, target, status, error, duration } = opening;
     const described = target && describeTarget(target);
     const { secure } = standing;

@@ -10,9 +10,9 @@ import type { ResponseHead } from '@holdfast/grip';
 import { buildConnector, Client, type Dispatcher } from 'undici';
 import type { HttpTarget } from '../routes/target.js';
 import { connectOptions, isBlocked } from './connect-options.js';
-import { Connections } from './connections.js';
 import { blockedError, OriginError } from './errors.js';
 import type { Origin, OriginCall, OriginHandler, OriginRequest } from './origin.js';
+import { OriginConnections } from './origin-connections.js';
 
 /** How origins are talked to. Times in ms. */
 export interface OriginClientOptions {
@@ -98,7 +98,7 @@ export class OriginClient {
 }
 
 class PooledOrigin implements Origin {
-  readonly #connections: Connections<Dispatcher.DispatchOptions, Dispatcher.DispatchHandler>;
+  readonly #connections: OriginConnections<Dispatcher.DispatchOptions, Dispatcher.DispatchHandler>;
   readonly #blocked: boolean;
   #closed = false;
 
@@ -115,7 +115,7 @@ class PooledOrigin implements Origin {
       maxHeaderSize: options.maxHeaderBytes,
       connect: buildConnector({ allowH2: false, timeout: options.connectTimeout, ...connectOptions(target) }),
     };
-    this.#connections = new Connections(() => new Client(url, settings));
+    this.#connections = new OriginConnections(() => new Client(url, settings));
   }
 
   dispatch(request: OriginRequest, handler: OriginHandler): OriginCall {

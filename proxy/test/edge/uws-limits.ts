@@ -149,7 +149,7 @@ export const uwsLimits: readonly EdgeLimit[] = [
   },
   {
     what: 'Holding back uploads from the same machine',
-    why: 'The library reads on, for as long as a client keeps its buffer full. Of an upload that nobody takes at most 64 MiB wait; then its client is cut. Clients across a network are not that fast.',
+    why: 'The library reads on within one turn, however early it is told to stop, for as long as a client keeps its buffer full. Of an upload that nobody takes at most 64 MiB wait; then its client is cut. Clients across a network are not that fast.',
     clauses: [],
   },
 ];

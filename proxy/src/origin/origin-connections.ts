@@ -29,7 +29,7 @@ interface Place<Request, Handler> {
 }
 
 /** The connections to one target: as many as there are requests at a time, in constant time for each request. */
-export class Connections<Request, Handler> {
+export class OriginConnections<Request, Handler> {
   readonly #open: () => Connection<Request, Handler>;
   readonly #all = new Set<Place<Request, Handler>>();
   readonly #idle: Place<Request, Handler>[] = [];

@@ -2,15 +2,17 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { Test } from 'tap';
 import t from 'tap';
 import { Client, type Dispatcher } from 'undici';
-import { Connections } from '../../dist/origin/connections.js';
+import { OriginConnections } from '../../dist/origin/origin-connections.js';
 import { until } from '../edge/wait.js';
 import { answerBytes, deadPort, RawOrigin } from './raw-origin.js';
 
-type Pool = Connections<Dispatcher.DispatchOptions, Dispatcher.DispatchHandler>;
+type Pool = OriginConnections<Dispatcher.DispatchOptions, Dispatcher.DispatchHandler>;
 
 /** Connections to a port of this machine, broken off at the end of the test. */
 function connectionsTo(t: Test, port: number, keepAliveTimeout = 60_000): Pool {
-  const pool: Pool = new Connections(() => new Client(`http://127.0.0.1:${port}`, { pipelining: 1, keepAliveTimeout }));
+  const pool: Pool = new OriginConnections(
+    () => new Client(`http://127.0.0.1:${port}`, { pipelining: 1, keepAliveTimeout }),
+  );
   t.teardown(() => pool.destroy());
   return pool;
 }

@@ -181,6 +181,8 @@ export class NodeConnection {
     this.#waiting = undefined;
     this.#closing = true;
     this.#socket.destroySoon = Socket.prototype.destroySoon;
+    this.#socket.off('drain', NodeConnection.#onDrain);
+    this.#socket.off('end', NodeConnection.#onEnd);
   }
 
   /** Cuts the connection. */

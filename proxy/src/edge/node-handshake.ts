@@ -5,7 +5,6 @@
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { RawHeaders } from '@holdfast/grip';
-import type { FlushQueue } from '../flush-queue.js';
 import type { MessageSocket } from '../websocket/message-socket.js';
 import type { WsAcceptor } from '../websocket/ws-socket.js';
 import type { ClientHandshake } from './edge.js';

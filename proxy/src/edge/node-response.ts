@@ -5,9 +5,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { ResponseHead } from '@holdfast/grip';
+import type { DirectHandle, DirectWriter, DirectWrites } from '../direct-writes.js';
 import type { Flushable, FlushQueue } from '../flush-queue.js';
 import { clientHeaders } from './client-headers.js';
-import type { DirectHandle, DirectWriter, DirectWrites } from './direct-writes.js';
 import type { ClientResponse, ResponseOwner } from './edge.js';
 import { cutAnswer, endAnswer, interimHead, newAnswer } from './node-answer.js';
 import type { NodeBody } from './node-body.js';

@@ -3,9 +3,11 @@
  * what messages mean. `ws` keeps the protocol strict: masks, reserved bits and opcodes, UTF-8, close codes, sizes.
  */
 import type { ClientRequest, IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { headerValue, headerValues, type RawHeaders, type ResponseHead } from '@holdfast/grip';
 import WebSocket, { type PerMessageDeflateOptions, type Server, WebSocketServer } from 'ws';
+import { type DirectHandle, type DirectWriter, DirectWrites, streamBinding } from '../direct-writes.js';
 import { FlushQueue } from '../flush-queue.js';
 import { extensionsNamed } from './extensions.js';
 import type { FramePiece } from './frame-piece.js';
@@ -78,21 +80,31 @@ class LibrarySocket extends WebSocket {
   }
 }
 
+/** A connection to which encoded frames are written as they are. */
+interface Wire {
+  readonly stream: Duplex;
+  readonly direct: DirectWrites;
+  /** Undefined where frames must go through the stream. */
+  readonly handle: DirectHandle | undefined;
+}
+
 /** A WebSocket of either role. */
-export class WsSocket implements MessageSocket {
+export class WsSocket implements MessageSocket, DirectWriter {
   readonly #socket: LibrarySocket;
-  /** The bare connection, for frames that are encoded already; undefined where they must be masked or deflated. */
-  readonly #wire: Duplex | undefined;
+  /** For frames that are encoded already; undefined where they must be masked or deflated. */
+  readonly #wire: Wire | undefined;
   #owner: SocketOwner | undefined;
   /** What is pushed in a turn: mostly one frame. */
   #piece: FramePiece | undefined;
   #morePieces: FramePiece[] | undefined;
   #pieceBytes = 0;
+  /** Bytes that a direct write has left behind. */
+  #behind = 0;
   #starved = false;
   #over = false;
   #error: Error | undefined;
 
-  constructor(socket: LibrarySocket, wire: Duplex | undefined) {
+  constructor(socket: LibrarySocket, wire: Wire | undefined) {
     this.#socket = socket;
     this.#wire = wire;
     socket.pause();
@@ -155,7 +167,7 @@ export class WsSocket implements MessageSocket {
   }
 
   get waiting(): number {
-    return this.#over ? 0 : this.#pieceBytes + this.#socket.bufferedAmount;
+    return this.#over ? 0 : this.#pieceBytes + this.#behind + this.#socket.bufferedAmount;
   }
 
   /** Writes the frames pushed so far. */
@@ -171,18 +183,34 @@ export class WsSocket implements MessageSocket {
       for (const piece of more ?? []) this.send(piece.type, piece.payload);
       return;
     }
+    if (more === undefined && this.#writeDirectly(wire, first.frame)) return;
+    const { stream } = wire;
     // Whoever is held back is held back by these too: the last of them tells.
     const sent = this.#starved ? () => this.#sent() : undefined;
     const last = more?.pop();
     if (more === undefined || last === undefined) {
-      wire.write(first.frame, sent);
+      stream.write(first.frame, sent);
       return;
     }
-    wire.cork();
-    wire.write(first.frame);
-    for (const piece of more) wire.write(piece.frame);
-    wire.write(last.frame, sent);
-    wire.uncork();
+    stream.cork();
+    stream.write(first.frame);
+    for (const piece of more) stream.write(piece.frame);
+    stream.write(last.frame, sent);
+    stream.uncork();
+  }
+
+  directlyWritten(isBroken: boolean): void {
+    this.#behind = 0;
+    if (isBroken) this.#wire?.stream.destroy();
+    this.#sent();
+  }
+
+  /** False, with nothing written, where that cannot be: what waits must not be overtaken. */
+  #writeDirectly({ direct, handle }: Wire, frame: Buffer): boolean {
+    if (handle === undefined || this.#behind > 0 || this.#socket.bufferedAmount > 0) return false;
+    const left = direct.write(handle, frame, this);
+    if (left > 0) this.#behind = left;
+    return left >= 0;
   }
 
   /** From the library: called by the socket that this one has taken. */
@@ -240,8 +268,11 @@ interface Asked {
 export class WsAcceptor {
   readonly #server: Server<typeof LibrarySocket>;
   readonly #compression: boolean;
+  readonly #direct: DirectWrites;
 
-  constructor(settings: SocketSettings) {
+  /** `direct`: left out, by what this version of node has. */
+  constructor(settings: SocketSettings, direct = new DirectWrites(streamBinding())) {
+    this.#direct = direct;
     this.#compression = settings.compression;
     this.#server = new WebSocketServer({
       WebSocket: LibrarySocket,
@@ -261,7 +292,7 @@ export class WsAcceptor {
    * Writes the 101 with these header fields beside those of the handshake; undefined when the client has gone. `asked` are
    * the fields of the handshake, which must have been checked before; `early` is what came after the request's head.
    */
-  accept(asked: RawHeaders, wire: Duplex, early: Buffer, answer: RawHeaders): WsSocket | undefined {
+  accept(asked: RawHeaders, wire: Socket, early: Buffer, answer: RawHeaders): WsSocket | undefined {
     let accepted: WsSocket | undefined;
     const upgrade = (offer: string | undefined) => {
       // Without the offer of subprotocols: that is between client and origin, and `ws` would judge it.
@@ -273,7 +304,8 @@ export class WsAcceptor {
       };
       const request: Asked = { method: 'GET', url: '/', headers, answer };
       this.#server.handleUpgrade(request as unknown as IncomingMessage, wire, early, (socket) => {
-        accepted = new WsSocket(socket, socket.extensions === '' ? wire : undefined);
+        const bare = { stream: wire, direct: this.#direct, handle: this.#direct.handleOf(wire) };
+        accepted = new WsSocket(socket, socket.extensions === '' ? bare : undefined);
       });
     };
     // Header fields are Latin-1, and `ws` writes the head as a string in the default encoding.

@@ -1,5 +1,5 @@
 /** Owns: making a `NodeEdge` for a test. */
-import type { DirectWrites } from '../../dist/edge/direct-writes.js';
+import type { DirectWrites } from '../../dist/direct-writes.js';
 import { NodeEdge } from '../../dist/edge/node-edge.js';
 import { TlsCertificates } from '../../dist/edge/tls-certificates.js';
 import { WsAcceptor } from '../../dist/websocket/ws-socket.js';

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
 import type { Test } from 'tap';
+import type { DirectWrites } from '../../dist/direct-writes.js';
 import type { MessageType, SocketOwner } from '../../dist/websocket/message-socket.js';
 import {
   type DialHandler,
@@ -91,16 +92,20 @@ export interface OpenOptions extends Partial<SocketSettings> {
   readonly lines?: readonly string[];
   /** Whether somebody owns the socket from the beginning. */
   readonly owned?: boolean;
+  /** How a server writes encoded frames, if not as node allows. */
+  readonly direct?: DirectWrites;
 }
 
 const MESSAGE_MAX = 16 * 2 ** 20;
 
 /** Opens a connection; it is cut at the end of the test. */
 export async function openSocket(t: Test, role: Role, options: OpenOptions = {}): Promise<Opened> {
-  const { lines = [], owned = true, ...given } = options;
+  const { lines = [], owned = true, direct, ...given } = options;
   const settings = { maxMessage: MESSAGE_MAX, compression: false, ...given };
   const listener = new Listener();
-  const { socket, wire, other } = await (role === 'server' ? accepted : dialed)(t, settings, lines);
+  const { socket, wire, other } = await (role === 'server'
+    ? accepted(t, settings, lines, direct)
+    : dialed(t, settings, lines));
   t.teardown(() => socket.abort());
   if (owned) socket.own(listener);
   return { socket, wire, listener, other };
@@ -108,8 +113,13 @@ export async function openSocket(t: Test, role: Role, options: OpenOptions = {})
 
 type Ends = Omit<Opened, 'listener'>;
 
-async function accepted(t: Test, settings: SocketSettings, lines: readonly string[]): Promise<Ends> {
-  const acceptor = new WsAcceptor(settings);
+async function accepted(
+  t: Test,
+  settings: SocketSettings,
+  lines: readonly string[],
+  direct: DirectWrites | undefined,
+): Promise<Ends> {
+  const acceptor = new WsAcceptor(settings, direct);
   const server = createServer();
   t.teardown(() => server.close());
   const ours = new Promise<Omit<Ends, 'other'>>((resolve, reject) => {

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { DirectWrites, streamBinding } from '../../dist/edge/direct-writes.js';
+import { DirectWrites, streamBinding } from '../../dist/direct-writes.js';
 import { StreamPiece } from '../../dist/edge/stream-piece.js';
 import { TlsCertificates } from '../../dist/edge/tls-certificates.js';
 import { type MakeEdge, Scene } from './clause.js';

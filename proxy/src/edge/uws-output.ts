@@ -1,0 +1,309 @@
+/**
+ * Owns: the bytes of one answer on the uws edge until the library has them: the queue, the framing, what shares a cork, how
+ * the end is written. Does not own: when that is done, or what becomes of the answer (`uws-response`).
+ */
+import { cutOf, writeLines } from './uws-head.js';
+import type { UwsAnswer } from './uws-library.js';
+
+/** Most bytes, head and framing included, in one cork: of more than 16 KiB the library may lose some. */
+export const CORK_MAX = 16_000;
+
+/** From so many bytes of a body on, a client may be slower than its answer: then its last byte waits for the others. */
+const CAREFUL_BYTES = 32_768;
+
+/** The shortest run of bytes, of such a body, of which it is made sure that it has left the library. */
+const CONFIRM_BYTES = 4_096;
+
+/** What a chunk's framing takes at most. */
+const CHUNK_BYTES = 12;
+
+/** What a cork keeps free for the fields that are added to a head. */
+const FIELDS_BYTES = 100;
+
+/** How the length of a body is told; undecided until there is a head. */
+export type Framing = 'undecided' | 'length' | 'chunks' | 'bodiless';
+
+/** The answer whose bytes these are. */
+export interface OutputOwner {
+  /** Nothing more will be added. */
+  readonly isEnding: boolean;
+  /** Whether this answer is the last of its connection. */
+  readonly closes: boolean;
+  /** The library knows of that, and closes. */
+  readonly closesByItself: boolean;
+  /** Bytes are handed over next that may wait in the library. */
+  watch(answer: UwsAnswer): void;
+  /** The end is handed over next. */
+  beforeEnd(): void;
+  /** The end is handed over: the library's object must not be touched any more. */
+  completed(): void;
+  /** The library has kept something. Of what this call has handed over, `bytes` are behind that. */
+  blocked(bytes: number): void;
+}
+
+const NONE: Buffer[] = [];
+
+/** What an answer has to say and has not said. */
+export class UwsOutput {
+  /** Bytes of the body that were taken. */
+  bodyBytes = 0;
+  readonly #owner: OutputOwner;
+  #framing: Framing = 'undecided';
+  /** What of the head has not gone out. */
+  #head: string | undefined;
+  /** Whether anything has gone out. */
+  #begun = false;
+  /** As declared. */
+  #length = 0;
+  #sent = 0;
+  #queue = NONE;
+  #queued = 0;
+  /** One byte is to follow alone: by it the library tells whether the others have left. */
+  #confirms = false;
+
+  // One function for all corks, where a closure would be made for each.
+  static #handing: UwsOutput;
+  static #into: UwsAnswer;
+  static readonly #inCork = (): void => UwsOutput.#handing.#writeBatch(UwsOutput.#into);
+
+  constructor(owner: OutputOwner) {
+    this.#owner = owner;
+  }
+
+  get framing(): Framing {
+    return this.#framing;
+  }
+
+  /** Bytes of the body that wait here. */
+  get queued(): number {
+    return this.#queued;
+  }
+
+  /** Some of the head, at least, waits here. */
+  get hasHead(): boolean {
+    return this.#head !== undefined;
+  }
+
+  get hasBegun(): boolean {
+    return this.#begun;
+  }
+
+  /** All bytes of the declared length are here, or were. */
+  get isWhole(): boolean {
+    return this.#framing === 'length' && this.#sent + this.#queued >= this.#length;
+  }
+
+  /** There was a length, and not all of it has come. Asked when nothing waits. */
+  get isShort(): boolean {
+    return this.#framing === 'length' && this.#length > 0;
+  }
+
+  /** Says what goes before the body; `length` counts for the framing of that name. */
+  open(head: string, framing: Framing, length: number): void {
+    this.#head = head;
+    this.#framing = framing;
+    this.#length = length;
+  }
+
+  /** Keeps bytes of the body; false when there is to be none, or no more. */
+  take(bytes: Buffer): boolean {
+    if (bytes.length === 0 || this.#framing === 'bodiless' || this.#framing === 'undecided') return false;
+    // More than was declared would be read as the next answer.
+    const room = this.#framing === 'length' ? this.#length - this.#sent - this.#queued : bytes.length;
+    if (room <= 0) return false;
+    this.#enqueue(bytes.length > room ? bytes.subarray(0, room) : bytes);
+    return true;
+  }
+
+  /** Puts bytes that are not the origin's before its first one. */
+  begin(bytes: Buffer): void {
+    this.#queue = [bytes];
+    this.#queued = bytes.length;
+  }
+
+  /** Writes an interim answer, which ends in an empty line of its own. */
+  interim(answer: UwsAnswer, text: string): void {
+    answer.cork(() => writeLines(answer, text, this.#begun));
+    this.#begun = true;
+  }
+
+  /** Hands over what fits into one cork, and the end with it if that is all. */
+  hand(answer: UwsAnswer): void {
+    this.#shortenHead(answer);
+    UwsOutput.#handing = this;
+    UwsOutput.#into = answer;
+    answer.cork(UwsOutput.#inCork);
+  }
+
+  /** What the library kept has left it. */
+  unblocked(): void {
+    this.#confirms = this.#confirms && this.#queued > 0;
+  }
+
+  /**
+   * Hands over the end where `hand` has not: after bytes that went before, or without any. Returns whether the connection is to
+   * be closed by hand now.
+   */
+  finish(answer: UwsAnswer): boolean {
+    this.#shortenHead(answer);
+    this.#owner.beforeEnd();
+    let mustCut = false;
+    answer.cork(() => {
+      mustCut = this.#writeEnd(answer);
+    });
+    this.#owner.completed();
+    return mustCut;
+  }
+
+  /** Forgets what waits. */
+  clear(): void {
+    this.#head = undefined;
+    this.#queue = NONE;
+    this.#queued = 0;
+  }
+
+  #enqueue(bytes: Buffer): void {
+    if (this.#queue === NONE) this.#queue = [bytes];
+    else this.#queue.push(bytes);
+    this.#queued += bytes.length;
+    this.bodyBytes += bytes.length;
+    if (bytes.length >= CONFIRM_BYTES && this.bodyBytes > CAREFUL_BYTES) this.#confirms = true;
+  }
+
+  /** Sends the lines of a head that is too long to share a cork. */
+  #shortenHead(answer: UwsAnswer): void {
+    for (;;) {
+      const head = this.#head;
+      const cut = head === undefined ? undefined : cutOf(head);
+      if (head === undefined || cut === undefined) return;
+      answer.cork(() => writeLines(answer, head.slice(0, cut), this.#begun));
+      this.#begun = true;
+      this.#head = head.slice(cut + 2);
+    }
+  }
+
+  #writeBatch(answer: UwsAnswer): void {
+    if (this.#framing === 'length') this.#writeLength(answer);
+    else this.#writeChunks(answer);
+  }
+
+  #writeLength(answer: UwsAnswer): void {
+    const head = this.#head;
+    if (head !== undefined && this.#queued === this.#length && this.#length + head.length < CORK_MAX) {
+      this.#writeAtOnce(answer);
+      return;
+    }
+    this.#owner.watch(answer);
+    let room = CORK_MAX - (head?.length ?? 0) - FIELDS_BYTES;
+    this.#writeHead(answer, this.#connectionField);
+    while (room > 0 && this.#queued > 0) {
+      const left = this.#length - this.#sent;
+      // The last byte follows when the others are known to have left: after it the library answers for nothing.
+      if (left <= this.#queued && left > 1 && this.#length > CAREFUL_BYTES) {
+        room = Math.min(room, left - 1);
+      }
+      const part = this.#next(room);
+      if (left === part.length) this.#owner.beforeEnd();
+      const [taken, complete] = answer.tryEnd(part, this.#length);
+      if (complete) {
+        this.#owner.completed();
+        return;
+      }
+      const count = taken ? part.length : answer.getWriteOffset() - this.#sent;
+      this.#sent += count;
+      this.#drop(count);
+      if (!taken) {
+        this.#owner.blocked(0);
+        return;
+      }
+      if (this.#length - this.#sent === 1 && this.#length > CAREFUL_BYTES) return;
+      room -= part.length;
+    }
+  }
+
+  /** Head, body and end in one. */
+  #writeAtOnce(answer: UwsAnswer): void {
+    // The library says so itself where it is told to close, and closes after the answer.
+    const byLibrary = this.#owner.closes && !this.#owner.closesByItself;
+    this.#writeHead(answer, byLibrary ? '' : this.#connectionField);
+    this.#owner.beforeEnd();
+    answer.end(this.#queue.length === 1 ? this.#queue[0] : Buffer.concat(this.#queue), byLibrary);
+    this.#owner.completed();
+  }
+
+  #writeChunks(answer: UwsAnswer): void {
+    const owner = this.#owner;
+    if (!owner.isEnding || this.#queued > CORK_MAX / 2) owner.watch(answer);
+    let room = CORK_MAX - (this.#head?.length ?? 0) - FIELDS_BYTES;
+    this.#writeHead(answer, this.#connectionField);
+    let taken = true;
+    let bytes = 0;
+    while (room > CHUNK_BYTES && this.#queued > 0) {
+      const isLast = this.#confirms && this.#queued > 1 && this.#queued <= room - CHUNK_BYTES;
+      const part = this.#next(isLast ? Math.min(this.#queued - 1, room - CHUNK_BYTES) : room - CHUNK_BYTES);
+      taken = answer.write(part) && taken;
+      this.#drop(part.length);
+      bytes += part.length;
+      room -= part.length + CHUNK_BYTES;
+      // Its return tells whether the others have left.
+      if (this.#confirms && this.#queued === 1) break;
+      if (this.#queued === 0) this.#confirms = false;
+    }
+    if (!taken) owner.blocked(bytes);
+    else if (this.#queued === 0 && owner.isEnding && !this.#confirms && owner.closes === owner.closesByItself) {
+      owner.beforeEnd();
+      answer.end();
+      owner.completed();
+    }
+  }
+
+  /** Whether the connection is to be closed by hand afterwards. */
+  #writeEnd(answer: UwsAnswer): boolean {
+    const mustClose = this.#owner.closes && !this.#owner.closesByItself;
+    if (this.#framing === 'chunks' && this.#head === undefined) {
+      // Told to close here, the library would write a header field into the body. So the last chunk is written as if it were
+      // a field, whose colon is in a chunk extension.
+      if (mustClose) answer.writeHeader('\r\n0;a="', '"\r\n');
+      else answer.end();
+      return mustClose;
+    }
+    if (this.#framing === 'bodiless') {
+      // Nor can it be told here: the head is completed without it.
+      this.#writeHead(answer, mustClose ? `${this.#connectionField}\r\n` : this.#connectionField);
+      if (!mustClose) answer.endWithoutBody();
+      return mustClose;
+    }
+    this.#writeHead(answer, mustClose ? '' : this.#connectionField);
+    answer.end('', mustClose);
+    return false;
+  }
+
+  get #connectionField(): string {
+    return this.#owner.closes ? '\r\nConnection: close' : '';
+  }
+
+  #writeHead(answer: UwsAnswer, last: string): void {
+    const head = this.#head;
+    if (head === undefined) return;
+    this.#head = undefined;
+    const text = head + last;
+    if (this.#begun && !text.includes(': ')) writeLines(answer, `${text}\r\nConnection: keep-alive`, true);
+    else writeLines(answer, text, this.#begun);
+    this.#begun = true;
+  }
+
+  /** At most so many bytes of the queue, from one buffer. */
+  #next(most: number): Buffer {
+    const first = this.#queue[0] as Buffer;
+    return first.length > most ? first.subarray(0, most) : first;
+  }
+
+  #drop(bytes: number): void {
+    if (bytes === 0) return;
+    const first = this.#queue[0] as Buffer;
+    this.#queued -= bytes;
+    if (this.#queued === 0) this.#queue = NONE;
+    else if (bytes === first.length) this.#queue.shift();
+    else this.#queue[0] = first.subarray(bytes);
+  }
+}

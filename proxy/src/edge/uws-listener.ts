@@ -36,7 +36,7 @@ export class UwsListener implements AnswerSurroundings {
   isStopping = false;
   /** Connections open now, WebSockets included. */
   connections = 0;
-  readonly #secure: boolean;
+  readonly secure: boolean;
   readonly #library: UwsLibrary;
   readonly #handler: EdgeHandler;
   readonly #options: UwsEdgeOptions;
@@ -57,7 +57,7 @@ export class UwsListener implements AnswerSurroundings {
     this.clock = parts.clock;
     this.flushes = parts.flushes;
     this.pulse = parts.pulse;
-    this.#secure = secure;
+    this.secure = secure;
     this.#library = library;
     this.#handler = handler;
     this.#options = options;
@@ -171,7 +171,7 @@ export class UwsListener implements AnswerSurroundings {
       host,
       version: '1.1',
       headers: head.headers,
-      secure: this.#secure,
+      secure: this.secure,
       clientAddress: head.clientAddress,
       body,
     };

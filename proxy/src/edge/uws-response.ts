@@ -37,6 +37,8 @@ export interface AnswerSurroundings {
   readonly pulse: UwsPulse;
   /** Whether connections are to close after their present answer. */
   readonly isStopping: boolean;
+  /** Whether connections are encrypted. */
+  readonly secure: boolean;
   /** An answer is complete or broken off, or its client has gone; called once for each. */
   answered(): void;
 }
@@ -217,9 +219,11 @@ export class UwsResponse implements ClientResponse, Flushable, Beating, OutputOw
   #pump(): void {
     if (this.#inCall || this.#blocked) return;
     const output = this.#output;
-    for (let share = TURN_MAX; output.queued > 0 && !this.#blocked && share > 0; share -= CORK_MAX) {
+    for (let share = TURN_MAX; output.queued > 0 && !this.#blocked && share > 0; ) {
       if (this.#answer === undefined) return;
+      const { queued } = output;
       output.hand(this.#answer);
+      share -= Math.max(queued - output.queued, 1);
     }
     if (this.#blocked) return;
     if (output.queued > 0) this.#schedule();
@@ -249,6 +253,10 @@ export class UwsResponse implements ClientResponse, Flushable, Beating, OutputOw
 
   get closesByItself(): boolean {
     return this.#shape.closesByItself;
+  }
+
+  get secure(): boolean {
+    return this.#around.secure;
   }
 
   get isEnding(): boolean {

@@ -196,3 +196,44 @@ for (const size of [16_000, 17_000, 20_000, 32_768, 65_536]) {
     t.ok(answer.whole);
   });
 }
+
+for (const way of ['TCP', 'TLS', 'unix socket'] as const) {
+  for (const closes of [false, true]) {
+    t.test(
+      `${way}: a body of known length reaches a client that reads by fits and starts${closes ? ', which is closed then' : ''}`,
+      async (t) => {
+        const path = join(tmpdir(), `uws-${process.pid}-${closes}-length.sock`);
+        t.teardown(() => rmSync(path, { force: true }));
+        const { send, handler } = await serve(t, way === 'unix socket' ? { path } : way);
+        // Of every length about the limits of what is handed over at once, and in an order that repeats late.
+        const sizes = Array.from(
+          { length: 90 },
+          (_, i) => [1, 15_999, 16_001, 20_000, 65_536, 140_000][(i * i) % 6] ?? 7,
+        );
+        const pieces = sizes.map((size, i) => Buffer.alloc(size, 97 + (i % 26)));
+        const wanted = Buffer.concat(pieces);
+        const { client, taken } = await send(head('GET', '/', closes ? ['Connection: close'] : []));
+        client.pause();
+        taken.start(wanted.length);
+        for (const [i, piece] of pieces.entries()) {
+          taken.response.write(piece);
+          if (i % 5 === 0) await new Promise(setImmediate);
+          if (i % 30 === 29) client.resume();
+          else if (i % 30 === 15) client.pause();
+        }
+        taken.response.end();
+        client.resume();
+        const answer = await client.answer();
+        t.ok(answer.body.equals(wanted), 'every byte, in order');
+        t.equal(answer.whole, true);
+        if (closes) {
+          await client.closed();
+          return;
+        }
+        void client.write(head('GET', '/next'));
+        (await handler.next()).answer('next');
+        t.equal((await client.answer()).body.toString(), 'next');
+      },
+    );
+  }
+}

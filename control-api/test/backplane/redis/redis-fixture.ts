@@ -12,8 +12,8 @@ const run = promisify(execFile);
 /** tap ends a file after 30 s. These start servers and wait for their time limits; what hangs is found by `until`. */
 t.setTimeout(240_000);
 
-/** Milliseconds after which a test stops waiting for a condition. */
-const PATIENCE_MS = 15_000;
+/** Milliseconds after which a test stops waiting for a condition: a failover and a connection that is tried in vain before it. */
+const PATIENCE_MS = 30_000;
 
 /** Resolves when a condition holds; fails after a while with its name. */
 export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {

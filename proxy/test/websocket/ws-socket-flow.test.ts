@@ -137,6 +137,44 @@ for (const role of kinds) {
     t.strictSame(await other.brief(), [text, 'and on']);
   });
 
+  t.test(
+    `${role}: a piece that is taken in part counts as waiting, and what follows it does not overtake it`,
+    async (t) => {
+      const { socket, other } = await openSocket(t, role);
+      other.pause();
+      const long = Buffer.alloc(16 * 2 ** 20, 'l');
+      socket.push(new FramePiece('binary', long));
+      socket.flush();
+      t.ok(socket.waiting > 2 ** 20, `${socket.waiting} bytes wait`);
+      let count = 0;
+      const push = () => socket.push(new FramePiece('text', Buffer.from(`${count++}`)));
+      for (let i = 0; i < 50; i++) {
+        push();
+        socket.flush();
+        if (i === 25) socket.push(new FramePiece('binary', long));
+      }
+      other.resume();
+      while (socket.waiting > 0) {
+        // What is sent goes through the stream, and waits there.
+        socket.send('text', Buffer.from(`${count++}`));
+        push();
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      push();
+      const texts: string[] = [];
+      while (texts.length < count) {
+        const { opcode, payload } = await other.frame();
+        if (opcode === text) texts.push(payload.toString());
+        else if (!payload.equals(long)) t.fail('a long piece is not whole');
+      }
+      t.strictSame(
+        texts,
+        Array.from({ length: count }, (_, i) => `${i}`),
+        'in order',
+      );
+    },
+  );
+
   t.test(`${role}: a side that resets while much waits for it is lost`, async (t) => {
     const { socket, listener, other } = await openSocket(t, role);
     other.pause();

@@ -5,7 +5,7 @@
  * sequencing (delivery), duplicates and distribution (backplane).
  */
 import { randomUUID } from 'node:crypto';
-import type { Item } from '@holdfast/grip';
+import type { Item, Writable } from '@holdfast/grip';
 import type { Acceptance, Backplane, ItemMessage, Message } from './backplane/backplane.js';
 import type { PublishEvents } from './events.js';
 import type { Log } from './log.js';
@@ -87,12 +87,13 @@ function receiptOf(
   subscribers: number | undefined,
   { duplicate, nodes, position }: Acceptance = { duplicate: false },
 ): PublishReceipt {
-  return {
-    id,
-    channel,
-    ...(subscribers !== undefined && { subscribers }),
-    ...(nodes !== undefined && { nodes }),
-    ...position,
-    ...(duplicate && { duplicate }),
-  };
+  const receipt: Writable<PublishReceipt> = { id, channel };
+  if (subscribers !== undefined) receipt.subscribers = subscribers;
+  if (nodes !== undefined) receipt.nodes = nodes;
+  if (position !== undefined) {
+    receipt.epoch = position.epoch;
+    receipt.offset = position.offset;
+  }
+  if (duplicate) receipt.duplicate = duplicate;
+  return receipt;
 }

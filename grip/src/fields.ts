@@ -164,7 +164,9 @@ export class Fields {
    */
   stringMap(key: string): Record<string, string> {
     const map: Record<string, string> = Object.create(null);
-    for (const [name, value] of Object.entries(this.fields(key)?.object ?? {})) {
+    const given = this.fields(key);
+    if (given === undefined) return map;
+    for (const [name, value] of Object.entries(given.object)) {
       const text = textOf(value);
       if (text === undefined) throw this.error(`'${key}' contains '${name}' with wrong type`);
       map[name] = text;

@@ -10,6 +10,7 @@ import type { RawHeaders } from './headers.js';
 import { codeField, headersField, reasonField } from './json-response.js';
 import { reasonPhrase } from './reason.js';
 import { textFromWire } from './wire-text.js';
+import type { Writable } from './writable.js';
 
 /** Largest payload of a ping or pong in bytes (RFC 6455 §5.5); more cannot be sent and is refused. */
 export const MAX_CONTROL_PAYLOAD = 125;
@@ -80,9 +81,8 @@ function actionOf(fields: Fields): Action {
   throw fields.error(`${fields.name} contains 'action' with unknown value`);
 }
 
-function contentFiltersOf(fields: Fields): { contentFilters?: readonly string[] } {
-  const contentFilters = fields.strings('content-filters', 'content-filters contains element with wrong type');
-  return contentFilters ? { contentFilters } : {};
+function contentFiltersOf(fields: Fields): readonly string[] | undefined {
+  return fields.strings('content-filters', 'content-filters contains element with wrong type');
 }
 
 /** Parses the value of `http-response`. Members that the action does not use are not looked at. Throws ERR_GRIP_ITEM. */
@@ -91,13 +91,14 @@ export function parseHttpResponse(value: unknown): HttpResponseFormat {
   const action = actionOf(fields);
   if (action !== 'send') return { action };
   const code = codeField(fields) ?? 200;
-  const head = {
+  const head: Writable<HttpResponseHead> = {
     action,
     code,
     reason: reasonField(fields) ?? reasonPhrase(code),
     headers: headersField(fields),
-    ...contentFiltersOf(fields),
-  } as const;
+  };
+  const contentFilters = contentFiltersOf(fields);
+  if (contentFilters !== undefined) head.contentFilters = contentFilters;
   const body = fields.bytes('body', 'body-bin');
   if (body) return { ...head, body };
   const bodyPatch = fields.list('body-patch');
@@ -113,7 +114,7 @@ export function parseHttpStream(value: unknown): HttpStreamFormat {
   const contentFilters = contentFiltersOf(fields);
   const content = fields.bytes('content', 'content-bin');
   if (!content) throw fields.error(`${fields.name} does not contain 'content' or 'content-bin'`);
-  return { action, content, ...contentFilters };
+  return contentFilters === undefined ? { action, content } : { action, content, contentFilters };
 }
 
 /** Parses the value of `ws-message`, as {@link parseHttpResponse}. */
@@ -138,7 +139,9 @@ function parseWsSend(fields: Fields): WsMessageSend {
   if (control && content.length > MAX_CONTROL_PAYLOAD) {
     throw fields.error(`${fields.name} contains more than ${MAX_CONTROL_PAYLOAD} bytes of content for a ${type}`);
   }
-  return { action: 'send', type, content, ...contentFilters };
+  return contentFilters === undefined
+    ? { action: 'send', type, content }
+    : { action: 'send', type, content, contentFilters };
 }
 
 function parseWsClose(fields: Fields): WsMessageClose {
@@ -151,15 +154,18 @@ function parseWsClose(fields: Fields): WsMessageClose {
 export function formatToJson(format: HttpResponseFormat | HttpStreamFormat | WsMessageFormat): unknown {
   if (format.action === 'close') return { ...format };
   if (format.action !== 'send') return { action: format.action };
-  const filters = format.contentFilters && { 'content-filters': format.contentFilters };
+  const json: Record<string, unknown> = {};
   if ('code' in format) {
-    const { code, headers } = format;
+    json.code = format.code;
     const reason = textFromWire(format.reason);
-    const body = format.bodyPatch ? { 'body-patch': format.bodyPatch } : bytesToJson('body', format.body);
-    return { code, ...(reason && { reason }), headers: headerPairs(headers), ...filters, ...body };
-  }
-  const type = 'type' in format ? { type: format.type } : {};
-  return { ...type, ...filters, ...bytesToJson('content', format.content) };
+    if (reason !== '') json.reason = reason;
+    json.headers = headerPairs(format.headers);
+  } else if ('type' in format) json.type = format.type;
+  if (format.contentFilters !== undefined) json['content-filters'] = format.contentFilters;
+  if (!('code' in format)) addBytes(json, 'content', format.content);
+  else if (format.bodyPatch === undefined) addBytes(json, 'body', format.body);
+  else json['body-patch'] = format.bodyPatch;
+  return json;
 }
 
 function headerPairs(headers: RawHeaders): [string, string][] {
@@ -170,6 +176,7 @@ function headerPairs(headers: RawHeaders): [string, string][] {
 }
 
 /** Text where the bytes are UTF-8, since that is shorter, and base64 where they are not. */
-function bytesToJson(key: string, bytes: Buffer): Record<string, string> {
-  return isUtf8(bytes) ? { [key]: bytes.toString('utf8') } : { [`${key}-bin`]: bytes.toString('base64') };
+function addBytes(json: Record<string, unknown>, key: string, bytes: Buffer): void {
+  if (isUtf8(bytes)) json[key] = bytes.toString('utf8');
+  else json[`${key}-bin`] = bytes.toString('base64');
 }

@@ -61,6 +61,7 @@ export { isFinalStatus, reasonPhrase } from './reason.js';
 export { parseSigKey, type SigKey, signGripSig, verifyGripSig } from './sig.js';
 export { decodeTnetstring, encodeTnetstring, MAX_TNET_DEPTH, type TnetValue } from './tnetstring.js';
 export { textFromWire, wireFromText } from './wire-text.js';
+export type { Writable } from './writable.js';
 export { acceptBytes, contentBytes, parseBytesAccepted, type WsAcceptance } from './ws-acceptance.js';
 export {
   closeEvent,

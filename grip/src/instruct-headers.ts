@@ -14,6 +14,7 @@ import { type Links, parseLinks } from './link.js';
 import { parseParams, splitElements } from './params.js';
 import { isFinalStatus, reasonPhrase } from './reason.js';
 import { textFromWire, trimWire } from './wire-text.js';
+import type { Writable } from './writable.js';
 
 /** What the Grip-* headers of one response say; undefined where the header is absent. */
 export interface GripHeaders {
@@ -51,8 +52,6 @@ export function parseGripHeaders(head: ResponseHead): GripHeaders {
  * Parses the header form of an instruct. Any `Grip-*` header makes a response an instruct, Grip-Hold or not. The body
  * stays with the caller and reaches the client undecoded, which is why Content-Encoding is kept. Throws
  * ERR_GRIP_INSTRUCT with Pushpin's text.
- *
- * Runs for every hold. So it is written without spreads of what may be absent, which take ten times as long.
  */
 export function parseInstructHeaders(head: ResponseHead): Instruct {
   const { mode, channels, timeout, keepAlive, meta, links, exposeHeaders, status } = parseGripHeaders(head);
@@ -61,7 +60,7 @@ export function parseInstructHeaders(head: ResponseHead): Instruct {
     reason: status.reason || reasonPhrase(status.code),
     headers: clientHeaders(head.headers, exposeHeaders),
   };
-  const instruct: { -readonly [Key in keyof Instruct]: Instruct[Key] } = { meta, links, response };
+  const instruct: Writable<Instruct> = { meta, links, response };
   if (mode === undefined) instruct.channels = channels;
   else instruct.hold = makeHold(mode, channels, timeout, keepAlive);
   if (exposeHeaders !== undefined) instruct.exposeHeaders = exposeHeaders;

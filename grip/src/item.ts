@@ -15,6 +15,7 @@ import {
   parseWsMessage,
   type WsMessageFormat,
 } from './format.js';
+import type { Writable } from './writable.js';
 
 /** What an item does to each kind of subscriber. May be empty if only unknown formats were published. */
 export interface Formats {
@@ -54,26 +55,21 @@ export function parseItem(value: unknown, topic = ''): Item {
   const meta = fields.stringMap('meta');
   const size = fields.integer('size');
   const noSeq = fields.boolean('no-seq') ?? false;
-  return {
-    channel,
-    ...(id !== undefined && { id }),
-    ...(prevId !== undefined && { prevId }),
-    formats,
-    meta,
-    ...(size !== undefined && { size }),
-    noSeq,
-  };
+  const item: Writable<Item> = { channel, formats, meta, noSeq };
+  if (id !== undefined) item.id = id;
+  if (prevId !== undefined) item.prevId = prevId;
+  if (size !== undefined) item.size = size;
+  return item;
 }
 
 /** The formats stand in `formats` or, in the old form, in the item itself. */
 function parseFormats(item: Fields): Formats {
   const explicit = item.fields('formats');
   const from = explicit ?? item;
-  const formats: Formats = {
-    ...(from.has('http-response') && { httpResponse: parseHttpResponse(from.value('http-response')) }),
-    ...(from.has('http-stream') && { httpStream: parseHttpStream(from.value('http-stream')) }),
-    ...(from.has('ws-message') && { wsMessage: parseWsMessage(from.value('ws-message')) }),
-  };
+  const formats: Writable<Formats> = {};
+  if (from.has('http-response')) formats.httpResponse = parseHttpResponse(from.value('http-response'));
+  if (from.has('http-stream')) formats.httpStream = parseHttpStream(from.value('http-stream'));
+  if (from.has('ws-message')) formats.wsMessage = parseWsMessage(from.value('ws-message'));
   // An explicit object with unknown formats only is accepted, and delivers nothing.
   if (Object.keys(explicit?.object ?? formats).length === 0) throw item.error('no formats specified');
   return formats;
@@ -104,23 +100,21 @@ export function parseItems(body: Uint8Array): Item[] {
  */
 export function itemToJson(item: Item): JsonObject {
   const { id, prevId, formats, meta, size } = item;
-  return {
-    channel: item.channel,
-    ...(id !== undefined && { id }),
-    ...(prevId !== undefined && { 'prev-id': prevId }),
-    formats: formatsToJson(formats),
-    ...(Object.keys(meta).length > 0 && { meta }),
-    ...(size !== undefined && { size }),
-    ...(item.noSeq && { 'no-seq': true }),
-  };
+  const json: Record<string, unknown> = { channel: item.channel };
+  if (id !== undefined) json.id = id;
+  if (prevId !== undefined) json['prev-id'] = prevId;
+  json.formats = formatsToJson(formats);
+  if (Object.keys(meta).length > 0) json.meta = meta;
+  if (size !== undefined) json.size = size;
+  if (item.noSeq) json['no-seq'] = true;
+  return json;
 }
 
 function formatsToJson({ httpResponse, httpStream, wsMessage }: Formats): JsonObject {
-  const formats = {
-    ...(httpResponse && { 'http-response': formatToJson(httpResponse) }),
-    ...(httpStream && { 'http-stream': formatToJson(httpStream) }),
-    ...(wsMessage && { 'ws-message': formatToJson(wsMessage) }),
-  };
+  const formats: Record<string, unknown> = {};
+  if (httpResponse !== undefined) formats['http-response'] = formatToJson(httpResponse);
+  if (httpStream !== undefined) formats['http-stream'] = formatToJson(httpStream);
+  if (wsMessage !== undefined) formats['ws-message'] = formatToJson(wsMessage);
   // An item of unknown formats only is legal, an empty object is not.
   return Object.keys(formats).length > 0 ? formats : { none: {} };
 }

@@ -84,7 +84,6 @@ export class RedisBackplane implements Backplane, History {
         historyTtlMs: options.historyTtlMs,
         idTtlMs: options.idTtlMs,
         sharded: access.url.mode === 'cluster',
-        newEpoch: newName,
       },
       clock,
       events,

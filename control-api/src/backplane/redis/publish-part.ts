@@ -21,8 +21,6 @@ export interface PublishSettings {
   readonly idTtlMs: number;
   /** Use the sharded pub/sub of a cluster. */
   readonly sharded: boolean;
-  /** Makes the name of an epoch. */
-  readonly newEpoch: () => string;
 }
 
 /** Sends a part; resolves with an acceptance per parcel. Rejects with the error of Redis or of the connection. */
@@ -47,7 +45,8 @@ export async function publishPart(
     [
       flight,
       FLIGHT_TTL_MS,
-      settings.newEpoch(),
+      // No two are the same, for flights have numbers; hardly ever used, so that it may cost nothing to make.
+      settings.node + flight.toString(36),
       settings.historySize,
       settings.historyTtlMs,
       Math.max(META_TTL_MS, 2 * settings.historyTtlMs),

@@ -178,7 +178,8 @@ export async function startSentinels(t: Test): Promise<Sentinels> {
         'bind 127.0.0.1',
         `sentinel monitor main 127.0.0.1 ${master.port} 2`,
         'sentinel down-after-milliseconds main 1000',
-        'sentinel failover-timeout main 5000',
+        // After twice that an attempt that found no replica to promote is followed by another.
+        'sentinel failover-timeout main 2000',
       ].join('\n'),
     );
     const sentinel = new RedisServer(port, [file, '--sentinel'], []);

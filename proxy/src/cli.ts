@@ -4,6 +4,7 @@
  */
 import { ConfigError } from './config/errors.js';
 import { type LoadedConfig, loadConfig } from './config/load.js';
+import { optimizeEarly } from './early-optimization.js';
 import { createLog, type RootLog } from './log.js';
 import { HoldfastNode } from './node.js';
 import { publishMain } from './publish-command.js';
@@ -29,6 +30,7 @@ function checkConfig(loaded: LoadedConfig): void {
 }
 
 async function run(loaded: LoadedConfig): Promise<void> {
+  optimizeEarly();
   const log = createLog(loaded.config.log);
   await log.opened;
   try {

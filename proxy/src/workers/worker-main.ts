@@ -6,6 +6,7 @@
 import { WorkerBackplane } from '@holdfast/control-api';
 import { realClock } from '../clock.js';
 import { DataPlane } from '../data-plane.js';
+import { optimizeEarly } from '../early-optimization.js';
 import { createLog, type RootLog } from '../log.js';
 import { Metrics } from '../metrics.js';
 import { Channel } from './channel.js';
@@ -26,6 +27,7 @@ channel.on('stop', () => process.exit(0));
 
 /** Serves until told to stop. */
 async function serve(): Promise<void> {
+  optimizeEarly();
   const init = (await channel.ask('init')) as WorkerInit;
   const { config, number } = init;
   const log = createLog(config.log, number);

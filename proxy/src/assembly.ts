@@ -43,7 +43,7 @@ import { Opening } from './sessions/opening.js';
 import type { SessionParts } from './sessions/session-parts.js';
 import { SockJs } from './sockjs/sockjs.js';
 import { makeTelemetry, type Telemetry } from './telemetry.js';
-import { WsAcceptor } from './websocket/ws-socket.js';
+import { WsAcceptor } from './websocket/ws-acceptor.js';
 
 /** Response heads of origins may be longer than what clients may send us. */
 const ORIGIN_HEADER_BYTES = 65_536;

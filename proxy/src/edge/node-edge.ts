@@ -11,7 +11,7 @@ import { headerValue } from '@holdfast/grip';
 import type { Clock } from '../clock.js';
 import { DirectWrites, streamBinding } from '../direct-writes.js';
 import { FlushQueue } from '../flush-queue.js';
-import type { WsAcceptor } from '../websocket/ws-socket.js';
+import type { WsAcceptor } from '../websocket/ws-acceptor.js';
 import type { BoundListener, ClientRequest, Edge, EdgeHandler, Listener } from './edge.js';
 import type { EdgeEvents } from './edge-events.js';
 import { asksForWebSocket, checkHandshake, type HandshakeHead } from './handshake-check.js';

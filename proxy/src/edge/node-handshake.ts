@@ -6,7 +6,7 @@ import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { RawHeaders } from '@holdfast/grip';
 import type { MessageSocket } from '../websocket/message-socket.js';
-import type { WsAcceptor } from '../websocket/ws-socket.js';
+import type { WsAcceptor } from '../websocket/ws-acceptor.js';
 import type { ClientHandshake } from './edge.js';
 import { acceptedHeaders } from './handshake-check.js';
 import type { NodeConnection } from './node-connection.js';

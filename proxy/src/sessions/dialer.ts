@@ -2,17 +2,13 @@
  * Owns: how a session's origin is spoken to: which kind of socket a target gets, and the headers of its handshake.
  * Does not own: the sockets.
  */
-import type { Clock } from '../clock.js';
 import { connectOptions, isBlocked } from '../origin/connect-options.js';
-import type { Forwarder } from '../origin/forwarder.js';
-import type { Origin } from '../origin/origin.js';
-import type { Route } from '../routes/route.js';
 import type { HttpTarget, Target } from '../routes/target.js';
-import type { SocketSettings } from '../websocket/ws-socket.js';
+import type { SocketSettings } from '../websocket/ws-library.js';
 import { HttpDial, type HttpDialParts } from './http-dial.js';
 import { HttpOrigin } from './http-origin.js';
 import type { OriginHandshakeOwner, OriginSocket } from './origin-socket.js';
-import { type Dial, MAX_REFUSAL } from './session-parts.js';
+import { type Dial, type DialParts, MAX_REFUSAL } from './session-parts.js';
 import { TestSocket } from './test-socket.js';
 import { WsOrigin } from './ws-origin.js';
 
@@ -21,14 +17,6 @@ import { WsOrigin } from './ws-origin.js';
  * message of an origin that does not speak GRIP may be longer by as much.
  */
 const PREFIX_MARGIN = 1_024;
-
-/** What a dialer is given. */
-export interface DialerParts {
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly forwarder: Forwarder;
-  readonly originOf: (target: Target, route: Route, host: string) => Origin;
-}
 
 /** How long a handshake with an origin may take, in ms. */
 export interface DialTimeouts {
@@ -39,12 +27,12 @@ export interface DialTimeouts {
 
 /** Makes origin sockets. */
 export class SessionDialer {
-  readonly #parts: DialerParts;
+  readonly #parts: DialParts;
   readonly #settings: SocketSettings;
   readonly #timeouts: DialTimeouts;
   readonly #http: HttpDialParts;
 
-  constructor(parts: DialerParts, settings: SocketSettings, timeouts: DialTimeouts) {
+  constructor(parts: DialParts, settings: SocketSettings, timeouts: DialTimeouts) {
     this.#parts = parts;
     this.#settings = settings;
     this.#timeouts = timeouts;

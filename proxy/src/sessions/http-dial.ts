@@ -4,19 +4,13 @@
  */
 import type { RawHeaders } from '@holdfast/grip';
 import type { Clock } from '../clock.js';
-import type { Forwarder } from '../origin/forwarder.js';
-import type { Origin, OriginCall, OriginHandler } from '../origin/origin.js';
-import type { Route } from '../routes/route.js';
-import type { HttpTarget, Target } from '../routes/target.js';
+import type { OriginCall, OriginHandler } from '../origin/origin.js';
+import type { HttpTarget } from '../routes/target.js';
 import type { HttpOriginParts } from './http-origin.js';
-import type { Dial } from './session-parts.js';
+import type { Dial, DialParts } from './session-parts.js';
 
 /** What the requests of all sessions have in common. */
-export interface HttpDialParts {
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly forwarder: Forwarder;
-  readonly originOf: (target: Target, route: Route, host: string) => Origin;
+export interface HttpDialParts extends DialParts {
   /** Longest message in bytes of a session whose origin speaks GRIP, and of any other. */
   readonly maxGripMessage: number;
   readonly maxMessage: number;

@@ -1,10 +1,12 @@
 /** Owns: what every session is given. Does not own: any of the parts. */
 import type { ResponseHead } from '@holdfast/grip';
 import type { SubscriberEnd, SubscriberParts } from '../channels/subscriber-parts.js';
+import type { Clock } from '../clock.js';
 import type { ClientRequest } from '../edge/edge.js';
 import type { ReplayParts } from '../history/replay-parts.js';
 import type { HttpFilters } from '../links/http-filter.js';
-import type { ClientStanding } from '../origin/forwarder.js';
+import type { ClientStanding, Forwarder } from '../origin/forwarder.js';
+import type { Origin } from '../origin/origin.js';
 import type { Route } from '../routes/route.js';
 import type { Target } from '../routes/target.js';
 import type { MessageSocket } from '../websocket/message-socket.js';
@@ -23,6 +25,14 @@ export interface Dial {
   readonly standing: ClientStanding;
   /** The extension to offer; empty for none. */
   readonly extension: string;
+}
+
+/** By what origins are reached. */
+export interface DialParts {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly forwarder: Forwarder;
+  readonly originOf: (target: Target, route: Route, host: string) => Origin;
 }
 
 /** How a handshake ended: one line of the access log. */

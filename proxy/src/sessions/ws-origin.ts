@@ -4,13 +4,9 @@
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
 import { blockedError, OriginError } from '../origin/errors.js';
 import type { MessageType, SocketOwner } from '../websocket/message-socket.js';
-import {
-  type DialHandler,
-  type DialRequest,
-  dialSocket,
-  type SocketSettings,
-  type WsSocket,
-} from '../websocket/ws-socket.js';
+import { type DialHandler, type DialRequest, dialSocket } from '../websocket/ws-dial.js';
+import type { SocketSettings } from '../websocket/ws-library.js';
+import type { WsSocket } from '../websocket/ws-socket.js';
 import type { OriginHandshakeOwner, OriginSocket, OriginSocketOwner } from './origin-socket.js';
 import { tooLongRefusal } from './session-parts.js';
 

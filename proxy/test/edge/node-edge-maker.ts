@@ -2,7 +2,7 @@
 import type { DirectWrites } from '../../dist/direct-writes.js';
 import { NodeEdge } from '../../dist/edge/node-edge.js';
 import { TlsCertificates } from '../../dist/edge/tls-certificates.js';
-import { WsAcceptor } from '../../dist/websocket/ws-socket.js';
+import { WsAcceptor } from '../../dist/websocket/ws-acceptor.js';
 import type { MakeEdge } from './clause.js';
 
 /** A node edge without certificates. */

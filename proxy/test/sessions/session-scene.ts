@@ -24,7 +24,7 @@ import { SessionDialer } from '../../dist/sessions/dialer.js';
 import { RequestKeeper } from '../../dist/sessions/kept-request.js';
 import { Opening } from '../../dist/sessions/opening.js';
 import type { SessionOpening, SessionParts } from '../../dist/sessions/session-parts.js';
-import { WsAcceptor } from '../../dist/websocket/ws-socket.js';
+import { WsAcceptor } from '../../dist/websocket/ws-acceptor.js';
 import type { Turn } from '../turn.js';
 import { type RawHandshake, RawOrigin } from '../websocket/raw-origin.js';
 import { type Answered, RawSocket } from '../websocket/raw-socket.js';

@@ -6,7 +6,7 @@ import t, { type Test } from 'tap';
 import { connectOptions, isBlocked } from '../../dist/origin/connect-options.js';
 import type { HttpTarget } from '../../dist/routes/target.js';
 import { WsOrigin } from '../../dist/sessions/ws-origin.js';
-import type { DialRequest } from '../../dist/websocket/ws-socket.js';
+import type { DialRequest } from '../../dist/websocket/ws-dial.js';
 import { CertificateFiles } from '../edge/certificate-files.js';
 import { target } from '../origin/client-scene.js';
 import { dialTo } from '../websocket/open-socket.js';

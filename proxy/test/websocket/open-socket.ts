@@ -6,14 +6,10 @@ import type { RawHeaders, ResponseHead } from '@holdfast/grip';
 import type { Test } from 'tap';
 import type { DirectWrites } from '../../dist/direct-writes.js';
 import type { MessageType, SocketOwner } from '../../dist/websocket/message-socket.js';
-import {
-  type DialHandler,
-  type DialRequest,
-  dialSocket,
-  type SocketSettings,
-  WsAcceptor,
-  type WsSocket,
-} from '../../dist/websocket/ws-socket.js';
+import { WsAcceptor } from '../../dist/websocket/ws-acceptor.js';
+import { type DialHandler, type DialRequest, dialSocket } from '../../dist/websocket/ws-dial.js';
+import type { SocketSettings } from '../../dist/websocket/ws-library.js';
+import type { WsSocket } from '../../dist/websocket/ws-socket.js';
 import { RawOrigin } from './raw-origin.js';
 import { RawSocket } from './raw-socket.js';
 

@@ -1,0 +1,164 @@
+/** Owns: a handshake with an origin that speaks WebSocket. Does not own: which origin, its connection, or the socket. */
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import type { RawHeaders, ResponseHead } from '@holdfast/grip';
+import { extensionsNamed } from './extensions.js';
+import { LibrarySocket, optionsOf, type SocketSettings } from './ws-library.js';
+import { WsSocket } from './ws-socket.js';
+
+/** Longest head of an origin's answer, in bytes: as for its other answers. */
+const MAX_HEAD = 65_536;
+
+/** One handshake to an origin. */
+export interface DialRequest {
+  readonly secure: boolean;
+  readonly host: string;
+  readonly port: number;
+  /** Path and query, sent as they are. */
+  readonly path: string;
+  /** All fields but those of the handshake itself; Sec-WebSocket-Protocol among them if subprotocols are offered. */
+  readonly headers: RawHeaders;
+  /** Extensions to offer beside permessage-deflate; empty for none. */
+  readonly extension: string;
+  /** Options for node's net.connect and tls.connect. */
+  readonly connect: object;
+  /** Time for connecting, in ms. */
+  readonly connectTimeout: number;
+  /** Time for the answer to the handshake once connected, in ms; absent for no limit. */
+  readonly answerTimeout?: number;
+  /** Longest body of an answer that is not a 101, in bytes. */
+  readonly maxBody: number;
+}
+
+/** Hears of one handshake: exactly one call. */
+export interface DialHandler {
+  dialed(socket: WsSocket, headers: RawHeaders): void;
+  /** An answer other than 101; `body` is undefined when it is longer than `maxBody`. */
+  refused(head: ResponseHead, body: Buffer | undefined): void;
+  /** `connected` tells whether the request may have reached the origin. */
+  failed(error: Error, connected: boolean): void;
+}
+
+/** Fields that `ws` writes itself. */
+const HANDSHAKE = new Set([
+  'connection',
+  'upgrade',
+  'sec-websocket-key',
+  'sec-websocket-version',
+  'sec-websocket-extensions',
+]);
+
+/** Opens a WebSocket to an origin; the result gives the attempt up, after which the handler hears nothing. */
+export function dialSocket(dial: DialRequest, settings: SocketSettings, handler: DialHandler): () => void {
+  let over = false;
+  let connected = false;
+  let answer: IncomingMessage | undefined;
+  const once = (call: () => void) => {
+    if (over) return;
+    over = true;
+    call();
+  };
+  const failed = (error: Error) => once(() => handler.failed(error, connected));
+  let socket: LibrarySocket;
+  try {
+    socket = new LibrarySocket(urlOf(dial), {
+      ...optionsOf(settings),
+      ...dial.connect,
+      maxHeaderSize: MAX_HEAD,
+      finishRequest: (request) => {
+        writeHead(request, dial);
+        limitWaiting(request, dial, () => {
+          connected = true;
+        });
+        request.end();
+      },
+    });
+  } catch (error) {
+    // A host that no URL can hold.
+    queueMicrotask(() => failed(error as Error));
+    return () => {
+      over = true;
+    };
+  }
+  socket.on('upgrade', (response) => {
+    answer = response;
+    hideFrom(response);
+  });
+  socket.on('open', () => {
+    const { rawHeaders } = answer as IncomingMessage;
+    const wrapped = new WsSocket(socket, undefined);
+    if (over) wrapped.abort();
+    else once(() => handler.dialed(wrapped, rawHeaders));
+  });
+  socket.on('error', failed);
+  socket.on('unexpected-response', (request, response) => {
+    void readAll(response, dial.maxBody).then((body) => {
+      const { statusCode = 502, statusMessage = '', rawHeaders } = response;
+      once(() => handler.refused({ status: statusCode, reason: statusMessage, headers: rawHeaders }, body));
+      request.destroy();
+    }, failed);
+  });
+  return () => {
+    over = true;
+    socket.terminate();
+  };
+}
+
+function urlOf({ secure, host, port }: DialRequest): string {
+  return `${secure ? 'wss' : 'ws'}://${host.includes(':') ? `[${host}]` : host}:${port}/`;
+}
+
+/** Bounds the two waits of a handshake: for the connection, and then for the answer. */
+function limitWaiting(request: ClientRequest, dial: DialRequest, onConnected: () => void): void {
+  const limit = (ms: number, what: string) =>
+    setTimeout(() => request.destroy(new Error(`${what} timed out`)), ms).unref();
+  let timer: NodeJS.Timeout | undefined = limit(dial.connectTimeout, 'connecting');
+  const stop = () => clearTimeout(timer);
+  request.once('socket', (connection) => {
+    connection.once(dial.secure ? 'secureConnect' : 'connect', () => {
+      stop();
+      timer = dial.answerTimeout === undefined ? undefined : limit(dial.answerTimeout, 'the handshake');
+      onConnected();
+    });
+  });
+  request.once('response', stop);
+  request.once('upgrade', stop);
+  request.once('close', stop);
+}
+
+/** `ws` would refuse what it has not offered itself: a subprotocol that the client asked for, and `grip`. */
+function hideFrom({ headers }: IncomingMessage): void {
+  delete headers['sec-websocket-protocol'];
+  const known = extensionsNamed([headers['sec-websocket-extensions'] ?? ''], 'permessage-deflate');
+  if (known.length > 0) headers['sec-websocket-extensions'] = known.join(', ');
+  else delete headers['sec-websocket-extensions'];
+}
+
+function writeHead(request: ClientRequest, dial: DialRequest): void {
+  request.path = dial.path;
+  const values = new Map<string, { name: string; values: string[] }>();
+  for (let i = 0; i < dial.headers.length; i += 2) {
+    const name = dial.headers[i] as string;
+    const lower = name.toLowerCase();
+    if (HANDSHAKE.has(lower)) continue;
+    const known = values.get(lower) ?? { name, values: [] };
+    known.values.push(dial.headers[i + 1] as string);
+    values.set(lower, known);
+  }
+  for (const field of values.values()) {
+    request.setHeader(field.name, field.values.length === 1 ? (field.values[0] as string) : field.values);
+  }
+  const offered = request.getHeader('Sec-WebSocket-Extensions');
+  const all = [dial.extension, offered].filter((extension) => extension !== undefined && extension !== '');
+  if (all.length > 0) request.setHeader('Sec-WebSocket-Extensions', all.join(', '));
+}
+
+async function readAll(response: IncomingMessage, limit: number): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of response) {
+    bytes += (chunk as Buffer).length;
+    if (bytes > limit) return undefined;
+    chunks.push(chunk as Buffer);
+  }
+  return Buffer.concat(chunks);
+}

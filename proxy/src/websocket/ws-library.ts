@@ -1,0 +1,74 @@
+/**
+ * Owns: the `ws` library: its only importer. What both roles tell it, its socket, its side of handshakes. Does not own: what is made
+ * of that. `ws` keeps the protocol strict: masks, reserved bits and opcodes, UTF-8, close codes, sizes.
+ */
+import WebSocket, { type PerMessageDeflateOptions, type Server, WebSocketServer } from 'ws';
+
+/** Limits and features of all sockets. */
+export interface SocketSettings {
+  /** Longest message in bytes, after inflation; a longer one closes the socket with 1009. */
+  readonly maxMessage: number;
+  /** Whether permessage-deflate (RFC 7692) is negotiated. */
+  readonly compression: boolean;
+  /** How long the other side has to complete a closing handshake before the connection is cut, in ms. */
+  readonly closeTimeout?: number;
+}
+
+const CLOSE_TIMEOUT_MS = 5_000;
+
+/** More fragments than any sender makes of a message: `ws`'s own limit is low enough to be met by accident. */
+const MAX_FRAGMENTS = 1_048_576;
+
+const OPTIONS = { autoPong: false, maxFragments: MAX_FRAGMENTS, skipUTF8Validation: false };
+
+/** No context is kept between messages, so that an idle socket costs no window memory on either side. */
+const DEFLATE: PerMessageDeflateOptions = {
+  serverNoContextTakeover: true,
+  clientNoContextTakeover: true,
+  threshold: 512,
+};
+
+/** What `ws` is told for a socket of either role. */
+export function optionsOf({ maxMessage, compression, closeTimeout = CLOSE_TIMEOUT_MS }: SocketSettings) {
+  return { ...OPTIONS, closeTimeout, maxPayload: maxMessage, perMessageDeflate: compression && DEFLATE };
+}
+
+/** What happens on a connection, as the arguments of `emit`; `close` last, after an `error` if there was one. */
+export type Happening =
+  | [event: 'message', data: Buffer, isBinary: boolean]
+  | [event: 'ping' | 'pong', data: Buffer]
+  | [event: 'error', error: Error]
+  | [event: 'close', code: number, reason: Buffer];
+
+/** Whoever has taken a socket over. */
+export interface Taker {
+  happened(happening: Happening): void;
+}
+
+/**
+ * The library's socket, with one listener for everything once it is taken over: a list of five for each takes as much
+ * memory as the rest of an idle one. Before, its events are a handshake's and go to whoever listens.
+ */
+export class LibrarySocket extends WebSocket {
+  #taker: Taker | undefined;
+
+  takenBy(taker: Taker): void {
+    this.removeAllListeners();
+    this.#taker = taker;
+  }
+
+  override emit(...happening: [event: string | symbol, ...rest: unknown[]]): boolean {
+    if (this.#taker === undefined) return super.emit(...happening);
+    this.#taker.happened(happening as Happening);
+    return true;
+  }
+}
+
+/** Takes part in handshakes of clients; its sockets are nobody's yet. */
+export type LibraryServer = Server<typeof LibrarySocket>;
+
+/** One that listens nowhere and remembers no socket. */
+export function makeLibraryServer(settings: SocketSettings): LibraryServer {
+  const options = { ...optionsOf(settings), noServer: true, clientTracking: false };
+  return new WebSocketServer({ ...options, WebSocket: LibrarySocket });
+}

@@ -5,6 +5,7 @@ import { type Holdfast, type HoldfastOptions, startHoldfast, streamItem } from '
 import { LogOrigin } from './log-origin.js';
 import { startOrigin, streamHold } from './origin.js';
 import { type RedisServer, startRedis } from './redis.js';
+import { until } from './until.js';
 
 /** Keeps a node from its items: its subscriber connections are cut again and again while `meanwhile` is done. */
 async function deaf(redis: RedisServer, meanwhile: () => Promise<unknown>): Promise<void> {
@@ -74,13 +75,19 @@ for (const [what, history_size] of [
         ),
       );
       await holdfast.record('of the gap', (record) => record.reason === 'trimmed');
-      await holdfast.publish(streamItem('room', 'last\n'));
       if (reason === undefined) {
-        await stream.until('last\n');
+        // The gap may be that of an early cut, and the last cut be felt still: without a history what comes then is lost too.
+        let last = 10_000;
+        await until('an item after the gap', async () => {
+          last += 1;
+          await holdfast.publish(streamItem('room', `last ${last}\n`));
+          return stream.text.includes('last');
+        });
         const [, , ...rest] = stream.text.trimEnd().split('\n');
-        t.ok(rest.length < 9, 'some are lost');
+        t.ok(rest.filter((line) => !line.startsWith('last')).length < 8, 'some are lost');
         t.strictSame(rest, [...new Set(rest)].sort(), 'none comes twice, or out of its place');
       } else {
+        await holdfast.publish(streamItem('room', 'last\n'));
         t.equal(await stream.end(), 'broken');
         // Between two cuts the connection may have held for an item or two.
         t.match(stream.text, /^open\nfirst\n(\d\n)*$/);

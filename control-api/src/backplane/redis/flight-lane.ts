@@ -95,8 +95,7 @@ export class FlightLane {
       this.#flying = false;
       return;
     }
-    const [first] = calls;
-    const parcels = calls.length === 1 && first ? first.parcels : calls.flatMap((call) => call.parcels);
+    const parcels = calls.flatMap((call) => call.parcels);
     const since = calls.reduce((first, call) => Math.min(first, call.since), Number.POSITIVE_INFINITY);
     this.#fly(parcels, since).then(
       (acceptances) => {
@@ -187,20 +186,14 @@ export class FlightLane {
 
 /** Messages by channel, in the order of first appearance. */
 function partsOf(parcels: readonly Parcel[], flight: number): FlightPart[] {
-  const [only] = parcels;
-  if (parcels.length === 1 && only) return [{ flight, channel: channelOf(only), parcels }];
   const byChannel = new Map<string | undefined, Parcel[]>();
   for (const parcel of parcels) {
-    const channel = channelOf(parcel);
+    const channel = parcel.message.type === 'item' ? parcel.message.item.channel : undefined;
     const part = byChannel.get(channel);
     if (part) part.push(parcel);
     else byChannel.set(channel, [parcel]);
   }
   return [...byChannel].map(([channel, list]) => ({ flight, channel, parcels: list }));
-}
-
-function channelOf({ message }: Parcel): string | undefined {
-  return message.type === 'item' ? message.item.channel : undefined;
 }
 
 /** Replies of Redis that pass with time; any error that is not a reply comes from the connection, and passes too. */

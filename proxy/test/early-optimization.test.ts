@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t from 'tap';
 
@@ -13,9 +12,7 @@ async function traceOf(early: boolean): Promise<{ compiled: boolean; stderr: str
     function observed(list) { let sum = 0; for (const value of list) sum += value; return sum; }
     for (let i = 0; i < 500; i++) { observed([1, 2, 3]); if (i % 50 === 0) await null; }`;
   const args = ['--trace-opt', '--input-type=module', '-e', code];
-  const { stdout, stderr } = await promisify(execFile)(process.execPath, args, {
-    cwd: fileURLToPath(new URL('.', import.meta.url)),
-  });
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, args);
   return { compiled: /marking .*observed/.test(stdout), stderr };
 }
 

@@ -45,7 +45,7 @@ export interface Connection {
    * connection; the command may have been executed nevertheless in the second case.
    */
   send(name: string, args: readonly (string | number)[], onReply?: (reply: unknown) => void): Promise<unknown>;
-  /** Gives up the connection and opens another. */
+  /** Gives up the connection and opens another; nothing happens while one is being opened. */
   restart(): void;
   /** Closes it for good; the listener is not called any more. */
   close(): void;
@@ -64,9 +64,17 @@ export function openConnection(access: RedisAccess, listener: ConnectionListener
     error = withoutCommand(reason);
   });
   redis.on('ready', () => listener.onReady());
-  redis.on('close', () => {
+  const down = () => {
     listener.onDown(error);
     error = undefined;
+  };
+  redis.on('close', down);
+  let reopening: NodeJS.Timeout | undefined;
+  // The library gives up for good if a Sentinel tells of a failover while another is asked for the master: what listens to
+  // Sentinels belongs to the connection before, and ends the attempt to open the next.
+  redis.on('end', () => {
+    down();
+    reopening = setTimeout(() => redis.connect().catch(() => {}), backOff(access)(1));
   });
   const onMessage = (topic: string, payload: string) => listener.onMessage?.(topic, payload);
   redis.on('message', onMessage).on('smessage', onMessage);
@@ -76,8 +84,11 @@ export function openConnection(access: RedisAccess, listener: ConnectionListener
       return redis.status === 'ready';
     },
     send: (name, args, onReply) => send(redis, name, args, onReply),
-    restart: () => redis.disconnect(true),
-    close: () => close(redis),
+    restart: () => restart(redis),
+    close: () => {
+      clearTimeout(reopening);
+      close(redis);
+    },
   };
 }
 
@@ -108,7 +119,7 @@ export function openCluster(access: RedisAccess, seeds: readonly HostPort[], lis
       return cluster.status === 'ready';
     },
     send: (name, args, onReply) => send(cluster, name, args, onReply),
-    restart: () => cluster.disconnect(true),
+    restart: () => restart(cluster),
     close: () => close(cluster),
   };
 }
@@ -144,6 +155,11 @@ function withoutCommand(error: Error): Error {
 function textOf(reply: unknown): unknown {
   if (reply instanceof Uint8Array) return reply.toString();
   return Array.isArray(reply) ? reply.map(textOf) : reply;
+}
+
+/** The library would stay closed if it were told so while it asks where to connect to. */
+function restart(redis: Redis | Cluster): void {
+  if (redis.status === 'ready') redis.disconnect(true);
 }
 
 function close(redis: Redis | Cluster): void {

@@ -155,6 +155,8 @@ export function clusterUrl(servers: readonly RedisServer[]): string {
 export interface Sentinels {
   readonly master: RedisServer;
   readonly replica: RedisServer;
+  /** In the order of the URL. */
+  readonly sentinels: readonly RedisServer[];
   readonly url: string;
 }
 
@@ -197,6 +199,7 @@ export async function startSentinels(t: Test): Promise<Sentinels> {
   return {
     master,
     replica,
+    sentinels,
     url: `redis+sentinel://${sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',')}/main`,
   };
 }

@@ -46,3 +46,25 @@ t.test(
     );
   },
 );
+
+t.test(
+  'redis sentinel: a failover that is told of while the master is asked for does not keep a node away',
+  async (t) => {
+    const { master, replica, sentinels, url } = await startSentinels(t);
+    const node = await startNode(t, url);
+    await node.backplane.subscribe('a');
+    const [first, second] = sentinels;
+    await second?.cli('sentinel', 'failover', 'main');
+    // From now on the Sentinels learn of it within a second. The first one does not, nor does it answer.
+    await until('the replica is promoted', async () => (await replica.cli('role')).startsWith('master'));
+    first?.signal('SIGSTOP');
+    t.teardown(() => first?.signal('SIGCONT'));
+    await master.cli('client', 'kill', 'type', 'pubsub');
+    await master.cli('client', 'kill', 'type', 'normal');
+    await until('the connections are lost', () => node.backplane.trouble !== undefined);
+    await until('the trouble is over', () => node.backplane.trouble === undefined);
+    await node.backplane.publish([streamMessage('a', '1')]);
+    await node.listener.saw('a/1');
+    t.match(await replica.cli('pubsub', 'channels'), 'a', 'by way of the new master');
+  },
+);

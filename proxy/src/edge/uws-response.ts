@@ -302,9 +302,13 @@ export class UwsResponse implements ClientResponse, Flushable, Beating, OutputOw
   }
 
   completed(): void {
+    const owner = this.#starved ? this.#owner : undefined;
     this.#over = true;
     this.#owner = undefined;
     this.#leave();
+    // With the last bytes of its length an answer is complete before its owner, who waits, has said so. Within the call of the
+    // library in which that is noticed nothing else may be done.
+    if (owner !== undefined) queueMicrotask(() => owner.onWritable());
   }
 
   /** Cuts the connection; what waits is lost. */

@@ -57,6 +57,22 @@ const pressureClauses: readonly Clause[] = [
     },
   },
   {
+    name: 'writable-last',
+    says: 'onWritable follows a write that returned false, though that was the last of the declared length',
+    run: async (t, scene) => {
+      const { client, taken } = await scene.send(head('GET', '/'));
+      client.pause();
+      taken.start(2 ** 25);
+      t.equal(taken.response.write(Buffer.alloc(2 ** 25)), false);
+      client.resume();
+      await until(() => taken.writables > 0);
+      taken.response.end();
+      const answer = await client.answer();
+      t.strictSame([answer.body.length, answer.whole], [2 ** 25, true]);
+      t.strictSame([await settled(() => taken.writables), taken.gones], [1, 0]);
+    },
+  },
+  {
     name: 'waiting-grows',
     says: 'waiting grows with what is pushed to a client that has stopped reading, and shrinks when it reads again',
     run: async (t, scene) => {

@@ -4,9 +4,9 @@ import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { freePort } from '../ports.js';
 import type { Child } from './child.js';
 import { ask } from './client.js';
-import { freePort } from './free-port.js';
 import { newDirectory, runHoldfast, startHoldfast } from './holdfast.js';
 import { startOrigin } from './origin.js';
 

@@ -6,10 +6,10 @@ import { chmodSync, cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, 
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
+import { freePort } from '../ports.js';
 import { type Child, root, startChild } from './child.js';
 import { ask, open } from './client.js';
 import { contextFiles, readCompose, readDockerfile, type Service, type Stage } from './deployment.js';
-import { freePort } from './free-port.js';
 import { newDirectory, runHoldfast, startHoldfast } from './holdfast.js';
 
 const { services, volumes } = readCompose();

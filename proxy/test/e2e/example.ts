@@ -1,8 +1,8 @@
 /** Owns: the example Express origin as a child process, and Holdfast in front of it. Does not own: its routes. */
 import { join } from 'node:path';
 import type { Test } from 'tap';
+import { freePort } from '../ports.js';
 import { root, startChild } from './child.js';
-import { freePort } from './free-port.js';
 import { type Holdfast, startHoldfast } from './holdfast.js';
 
 /** Starts the example as it is, and Holdfast in front of it; `condition` is that of its route. */

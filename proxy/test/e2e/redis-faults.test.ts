@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
-import { freePort } from './free-port.js';
+import { freePort } from '../ports.js';
 import { type Holdfast, startHoldfast } from './holdfast.js';
 import { answerNumbered, numberedItem, openSession, openStream, type Tally } from './numbered-clients.js';
 import { startOrigin } from './origin.js';

@@ -4,8 +4,8 @@
  */
 import { Redis } from 'ioredis';
 import type { Test } from 'tap';
+import { freePort } from '../ports.js';
 import { type Child, startChild } from './child.js';
-import { freePort } from './free-port.js';
 import { newDirectory } from './holdfast.js';
 
 /** A Redis on a port of 127.0.0.1 that stays the same. */

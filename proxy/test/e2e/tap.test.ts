@@ -3,6 +3,7 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { deadPort } from '../ports.js';
 import { type Child, root, startChild } from './child.js';
 import { startHoldfast, streamItem } from './holdfast.js';
 import { until } from './until.js';
@@ -112,10 +113,7 @@ t.test('nobody to ask, and what is no Holdfast of this kind, are told in a line'
   const away = await startServer(t, (_, response) => {
     response.writeHead(503).end('{"message":"Backplane unavailable.","code":"ERR_BACKPLANE_UNAVAILABLE"}\n');
   });
-  const gone = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => gone.once('listening', resolve));
-  const { port } = gone.address() as AddressInfo;
-  await new Promise((resolve) => gone.close(resolve));
+  const port = await deadPort();
   for (const [control, complaint] of [
     [`http://127.0.0.1:${port}`, `cannot reach http://127.0.0.1:${port}/: ECONNREFUSED`],
     [old, `${old}/ does not show the items of channels: it is no Holdfast, or an older one`],

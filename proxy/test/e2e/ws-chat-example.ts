@@ -1,8 +1,8 @@
 /** Owns: a chat of the examples as a child process that can be stopped and started again, and Holdfast in front of it. */
 import { join } from 'node:path';
 import type { Test } from 'tap';
+import { freePort } from '../ports.js';
 import { type Child, root, startChild } from './child.js';
-import { freePort } from './free-port.js';
 import { type Holdfast, startHoldfast } from './holdfast.js';
 import { openWs, type WsClient, wsUrl } from './ws-client.js';
 

@@ -5,8 +5,8 @@
 import { readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { freePort } from '../ports.js';
 import { type Child, root, startChild } from './child.js';
-import { freePort } from './free-port.js';
 import { type Holdfast, startHoldfast } from './holdfast.js';
 import { until } from './until.js';
 import { openWs, type WsClient, wsUrl } from './ws-client.js';

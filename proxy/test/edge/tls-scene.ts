@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import type { Test } from 'tap';
 import type { Edge } from '../../dist/edge/edge.js';
-import { freePort } from '../../dist/edge/free-port.js';
 import { TlsCertificates } from '../../dist/edge/tls-certificates.js';
 import { CHECK_MS } from '../../dist/edge/uws-certificates.js';
+import { freePort } from '../ports.js';
 import { CertificateFiles } from './certificate-files.js';
 import { type EdgeSurroundings, Scene } from './clause.js';
 import { nodeEdge } from './node-edge-maker.js';
@@ -62,7 +62,7 @@ export class TlsScene {
     prepare: (files: CertificateFiles, port: number) => void = () => {},
   ): Promise<TlsScene> {
     const files = new CertificateFiles(t.testdir());
-    const port = await freePort('127.0.0.1');
+    const port = await freePort();
     files.issue(NAME, NAME, [`DNS:${NAME}`]);
     prepare(files, port);
     const faults: string[] = [];

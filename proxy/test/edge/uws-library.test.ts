@@ -1,6 +1,7 @@
 import { createServer } from 'node:net';
 import t from 'tap';
 import { loadUws } from '../../dist/edge/uws-library.js';
+import { freePort } from '../ports.js';
 import { Scene } from './clause.js';
 import { makeUwsEdge, uwsEdge } from './uws-edge-maker.js';
 
@@ -47,11 +48,3 @@ t.test('uws: a port that is taken is an error that names the address, unless por
   t.teardown(() => second.close());
   t.equal((await second.listen({ host: '127.0.0.1', port: bound.port as number })).port, bound.port);
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}

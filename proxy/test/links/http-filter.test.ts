@@ -14,7 +14,7 @@ import { until } from '../e2e/until.js';
 import { type Asked, PullOrigin } from '../holds/pull-origin.js';
 import { makeClient } from '../origin/client-scene.js';
 import { USUAL_RULES } from '../origin/forward-rules.js';
-import { deadPort } from '../origin/raw-origin.js';
+import { deadPort } from '../ports.js';
 
 /** Questions to a server, under a clock that stands still. */
 class Asking {

@@ -2,7 +2,7 @@
 import t, { type Test } from 'tap';
 import { HoldScene, type HoldSceneOptions } from '../holds/hold-scene.js';
 import { PullOrigin } from '../holds/pull-origin.js';
-import { deadPort } from '../origin/raw-origin.js';
+import { deadPort } from '../ports.js';
 
 /** A stream that was asked for at this path, with this next link; then the link is fetched. */
 async function fetchLink(

@@ -1,8 +1,9 @@
 import type { Socket } from 'node:net';
 import t from 'tap';
 import { settled, until } from '../edge/wait.js';
+import { deadPort } from '../ports.js';
 import { ask, makeClient, target } from './client-scene.js';
-import { answerBytes, deadPort, RawOrigin } from './raw-origin.js';
+import { answerBytes, RawOrigin } from './raw-origin.js';
 
 /** What an origin does to a request, and what is made of it. */
 interface Failure {

@@ -4,7 +4,8 @@ import t from 'tap';
 import { Client, type Dispatcher } from 'undici';
 import { OriginConnections } from '../../dist/origin/origin-connections.js';
 import { until } from '../edge/wait.js';
-import { answerBytes, deadPort, RawOrigin } from './raw-origin.js';
+import { deadPort } from '../ports.js';
+import { answerBytes, RawOrigin } from './raw-origin.js';
 
 type Pool = OriginConnections<Dispatcher.DispatchOptions, Dispatcher.DispatchHandler>;
 

@@ -79,12 +79,3 @@ function readRequest(text: string): { lines: string[]; body: string; size: numbe
 export function answerBytes(body: string, fields: readonly string[] = []): string {
   return `${['HTTP/1.1 200 OK', `Content-Length: ${body.length}`, ...fields].join('\r\n')}\r\n\r\n${body}`;
 }
-
-/** A port of 127.0.0.1 where nobody listens. */
-export async function deadPort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}

@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
 import t, { type Test } from 'tap';
 import { head } from '../edge/raw-client.js';
-import { deadPort, RawOrigin } from '../origin/raw-origin.js';
+import { RawOrigin } from '../origin/raw-origin.js';
+import { deadPort } from '../ports.js';
 import { RelayingProxy } from './fixture.js';
 
 /** The answer of a proxy to one GET, as status, type and text. */

@@ -4,7 +4,8 @@ import { type AddressInfo, createServer as createNetServer, type Socket } from '
 import t, { type Test } from 'tap';
 import { head } from '../edge/raw-client.js';
 import { settled, until } from '../edge/wait.js';
-import { answerBytes, deadPort, RawOrigin } from '../origin/raw-origin.js';
+import { answerBytes, RawOrigin } from '../origin/raw-origin.js';
+import { deadPort } from '../ports.js';
 import { RelayingProxy } from './fixture.js';
 
 const MUCH = 64 * 2 ** 20;

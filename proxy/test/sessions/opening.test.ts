@@ -1,20 +1,11 @@
-import { type AddressInfo, createServer } from 'node:net';
 import t from 'tap';
 import { until } from '../edge/wait.js';
+import { deadPort } from '../ports.js';
 import { opcodes } from '../websocket/raw-frames.js';
 import { connected, handshake } from '../websocket/raw-socket.js';
 import { GRIP, SessionScene } from './session-scene.js';
 
 const { text } = opcodes;
-
-/** A port on which nobody listens. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 t.test('the handshake reaches the origin with path, headers and subprotocols, and grip offered', async (t) => {
   const scene = await SessionScene.open(t);
@@ -129,7 +120,7 @@ for (const [says, debug, expected] of [
   ],
 ] as const) {
   t.test(`targets are tried in order; when none can be had the client gets 502${says}`, async (t) => {
-    const scene = await SessionScene.open(t, { before: `127.0.0.1:${await freePort()} [::1]:1`, ...debug });
+    const scene = await SessionScene.open(t, { before: `127.0.0.1:${await deadPort()} [::1]:1`, ...debug });
     scene.origin.server.close();
     const { answer } = await scene.ask();
     t.equal(answer.status, 502);
@@ -141,7 +132,7 @@ for (const [says, debug, expected] of [
 }
 
 t.test('a target that cannot be connected to is followed by the next, whose channels count', async (t) => {
-  const scene = await SessionScene.open(t, { before: `127.0.0.1:${await freePort()},sub=first`, target: 'sub=second' });
+  const scene = await SessionScene.open(t, { before: `127.0.0.1:${await deadPort()},sub=first`, target: 'sub=second' });
   const { client } = await scene.join([]);
   scene.publish('first', { content: '1' });
   scene.publish('second', { content: '2' });

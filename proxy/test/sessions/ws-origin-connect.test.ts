@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import type { TLSSocket, TlsOptions } from 'node:tls';
 import t, { type Test } from 'tap';
@@ -9,6 +8,7 @@ import { WsOrigin } from '../../dist/sessions/ws-origin.js';
 import type { DialRequest } from '../../dist/websocket/ws-dial.js';
 import { CertificateFiles } from '../edge/certificate-files.js';
 import { target } from '../origin/client-scene.js';
+import { deadPort } from '../ports.js';
 import { dialTo } from '../websocket/open-socket.js';
 import { RawOrigin } from '../websocket/raw-origin.js';
 import { HeardOwner } from './heard.js';
@@ -21,17 +21,8 @@ function dial(t: Test, request: DialRequest, blocked = false) {
   return { heard, socket };
 }
 
-/** A port on which nobody listens. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 t.test('a port on which nobody listens may be followed by the next target', async (t) => {
-  const { heard } = dial(t, dialTo(await freePort()));
+  const { heard } = dial(t, dialTo(await deadPort()));
   await heard.heard('failed ERR_ORIGIN_CONNECT');
   t.match(heard.error, { repeat: 'connect', cause: { code: 'ECONNREFUSED' } });
 });
@@ -98,7 +89,7 @@ t.test('a handshake that was given up says nothing, wherever it stood', async (t
   connecting.socket.abort();
   const blocked = dial(t, dialTo(origin.port), true);
   blocked.socket.abort();
-  const later = dial(t, dialTo(await freePort()));
+  const later = dial(t, dialTo(await deadPort()));
   await later.heard.heard('failed');
   t.strictSame([waiting.heard.ends, connecting.heard.ends, blocked.heard.ends], [[], [], []]);
 });

@@ -11,7 +11,6 @@ const SETTLE_MS = 300;
 export const acknowledgeWork = {
   name: 'ack',
   suits: holdsClients,
-  isLong: true,
   tables: [
     {
       title: 'Publishes acknowledged at a steady rate, one subscriber; µs from when each was due',

@@ -3,13 +3,14 @@
  *
  * Owns: the port. Does not own: clocks, which the proxy brings: the machine's, and one that tests move by hand.
  */
+import type { Faulty } from './faults.js';
 
 /** The proxy's clock, seen from here: what `after` returns is handed back to `clear` and not looked at. */
 export interface Clock {
   /** Milliseconds since the Unix epoch. */
   now(): number;
-  /** Calls `run` once, `ms` milliseconds from now; never synchronously. */
-  after(ms: number, run: () => void): unknown;
+  /** Calls `run` once, `ms` milliseconds from now; never synchronously. A fault of `run` ends `what`. */
+  after(ms: number, run: () => void, what?: Faulty): unknown;
   /** Forgets a timer. Clearing one that has fired, or undefined, does nothing. */
   clear(timer: unknown): void;
 }

@@ -28,6 +28,15 @@ export { WorkerLink, type WorkerLinkOptions } from './backplane/workers/worker-l
 export type { Clock } from './clock.js';
 export { ControlError, type ControlErrorCode, controlErrors, type ErrorSide } from './errors.js';
 export { noPublishEvents, type PublishEvents } from './events.js';
+export {
+  type Containment,
+  type FaultEvents,
+  type FaultPlace,
+  Faults,
+  type Faulty,
+  faultPlaces,
+  uncontained,
+} from './faults.js';
 export type { ListenAddress } from './listen.js';
 export { type Log, silentLog } from './log.js';
 export { LoneNode } from './nodes/lone-node.js';

@@ -16,6 +16,7 @@ import { type Format, negotiate } from './accept.js';
 import { type Answer, answerTo, bodyTooLarge, notAcceptable, published, send, updated } from './answer.js';
 import { readBody } from './body.js';
 import type { PublishEvents } from './events.js';
+import { type Containment, uncontained } from './faults.js';
 import { LINGER_MS, refuseRaw, refuseUnread } from './linger.js';
 import { type ListenAddress, listen } from './listen.js';
 import type { Log } from './log.js';
@@ -55,6 +56,8 @@ export interface ControlServerOptions {
   readonly views?: ControlViews;
   readonly events: PublishEvents;
   readonly log: Log;
+  /** Left out: nothing is contained. */
+  readonly faults?: Containment;
 }
 
 /** How the control API looks at the nodes. */
@@ -102,9 +105,12 @@ export class ControlServer {
     });
     this.#server.maxConnections = MAX_CONNECTIONS;
     this.#server.on('connection', (socket: Socket) => this.#opened(socket));
-    this.#server.on('request', (request, response) => void this.#serve(request, response, false));
-    this.#server.on('checkContinue', (request, response) => void this.#serve(request, response, true));
-    this.#server.on('clientError', (error, socket) => this.#failed(error, socket as Socket));
+    this.#server.on('request', (request, response) => this.#guard(request, response, false));
+    this.#server.on('checkContinue', (request, response) => this.#guard(request, response, true));
+    const { faults = uncontained } = options;
+    this.#server.on('clientError', (error, socket) =>
+      faults.run('control', () => this.#failed(error, socket as Socket), { fault: () => void socket.destroy() }),
+    );
     this.#server.on('drop', (from) =>
       options.log.warn({ client: from?.remoteAddress }, 'too many control connections'),
     );
@@ -144,7 +150,16 @@ export class ControlServer {
     socket.on('close', () => this.#connections.delete(socket));
   }
 
-  /** `waits`: the client sends its body only after `100 Continue`. Never rejects. */
+  #guard(request: IncomingMessage, response: ServerResponse, waits: boolean): void {
+    const { faults = uncontained } = this.#options;
+    const fault = (error: unknown) => {
+      if (response.headersSent) response.destroy();
+      else send(response, answerTo(error), 'text', true);
+    };
+    faults.watch('control', this.#serve(request, response, waits), { fault });
+  }
+
+  /** `waits`: the client sends its body only after `100 Continue`. */
   async #serve(request: IncomingMessage, response: ServerResponse, waits: boolean): Promise<void> {
     const { method = '', url = '', headers } = request;
     const viewed = this.#options.views && viewRoute(method, url);

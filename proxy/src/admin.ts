@@ -1,8 +1,9 @@
 /**
  * Owns: the operator's listener: `/metrics`, `/livez`, `/readyz`. Does not own: what is counted, or what readiness means.
  */
-import { createServer, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { uncontained } from '@holdfast/control-api';
 import { EdgeError } from './edge/errors.js';
 
 /** Whether the node should be given traffic, with the reason when not, or what else is to be known. */
@@ -21,9 +22,9 @@ export interface Exposition {
 export class AdminServer {
   readonly #server: Server;
 
-  /** `readiness` is asked at every probe. */
-  constructor(metrics: Exposition, readiness: () => Readiness) {
-    this.#server = createServer((request, response) => {
+  /** `readiness` is asked at every probe. `faults`: left out, nothing is contained. */
+  constructor(metrics: Exposition, readiness: () => Readiness, faults = uncontained) {
+    const serve = (request: IncomingMessage, response: ServerResponse) => {
       const path = request.url?.split('?', 1)[0];
       if (request.method !== 'GET' && request.method !== 'HEAD')
         answer(response, 405, `Method not allowed: ${request.method}.`);
@@ -37,6 +38,9 @@ export class AdminServer {
           (error: Error) => answer(response, 500, error.message),
         );
       } else answer(response, 404, 'Not Found');
+    };
+    this.#server = createServer((request, response) => {
+      faults.run('admin', () => serve(request, response), { fault: () => void response.destroy() });
     });
   }
 

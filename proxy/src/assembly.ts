@@ -2,14 +2,14 @@
  * Owns: making the parts of a data plane out of its configuration, and joining them. Does not own: when they start or
  * stop (`data-plane`), the parts, or anything of the control plane.
  */
-import { type Backplane, historyOf, type StatsSink } from '@holdfast/control-api';
+import { type Backplane, type Containment, historyOf, type StatsSink } from '@holdfast/control-api';
 import { ChannelInterest } from './channels/channel-interest.js';
 import { ItemDelivery } from './channels/item-delivery.js';
 import { RateLimiter } from './channels/rate-limiter.js';
 import { ChannelRegistry } from './channels/registry.js';
 import type { Sequencer } from './channels/sequencer.js';
 import type { SubscriberParts } from './channels/subscriber-parts.js';
-import { realClock } from './clock.js';
+import { type Clock, guardedClock } from './clock.js';
 import type { Config, ForwardConfig } from './config/config.js';
 import type { Edge, EdgeHandler } from './edge/edge.js';
 import { NodeEdge } from './edge/node-edge.js';
@@ -53,6 +53,7 @@ export interface Surroundings {
   /** For this data plane alone; not yet started. */
   readonly backplane: Backplane;
   readonly metrics: Metrics;
+  readonly faults: Containment;
   /** Where statistics packets go. */
   readonly statsSink: StatsSink;
   /** What the ids of its requests begin with: of no other process of this node. */
@@ -77,35 +78,39 @@ export interface Assembly {
  * @throws RoutesError when the routes file cannot be read; EdgeError when the edge cannot be had
  */
 export function assemble(config: Config, log: RootLog, surroundings: Surroundings): Assembly {
-  const { backplane, metrics, statsSink } = surroundings;
+  const { backplane, metrics, faults, statsSink } = surroundings;
+  const clock = guardedClock(faults);
   const telemetry = makeTelemetry(config, log, {
     metrics,
     subscribersOf: (channel) => registry.of(channel),
     sink: statsSink,
   });
   const delivery = new ItemDelivery(() => registry, {
-    clock: realClock,
+    clock,
     wait: config.channels.messageWaitMs,
-    limiter: makeLimiter(config, log, metrics),
+    limiter: makeLimiter(config, log, metrics, faults, clock),
     events: metrics,
     arrived: telemetry.itemArrived,
     log: log.child('delivery'),
+    faults,
   });
   const interest = new ChannelInterest({
     backplane,
     sequencer: delivery,
-    clock: realClock,
+    clock,
     updatesFirst: config.holds.updateOnFirstSubscription,
     subscribersOf: (channel) => registry.of(channel),
+    faults,
   });
   const linger = config.channels.subscriptionLingerMs;
-  const registry = new ChannelRegistry(interest, realClock, linger, telemetry.subscriptions);
-  const routes = makeRoutes(config, log);
+  const registry = new ChannelRegistry(interest, clock, linger, telemetry.subscriptions);
+  const routes = makeRoutes(config, log, faults);
   const origins = new OriginClient({
     connectTimeout: config.origin.connectTimeoutMs,
     inactivityTimeout: config.origin.timeoutMs,
     keepAliveTimeout: config.origin.keepAliveTimeoutMs,
     maxHeaderBytes: ORIGIN_HEADER_BYTES,
+    faults,
   });
   const history = historyOf(backplane);
   const replay =
@@ -113,25 +118,42 @@ export function assemble(config: Config, log: RootLog, surroundings: Surrounding
     makeReplay(config, {
       history,
       positions: delivery.positions,
-      clock: realClock,
+      clock,
       events: metrics,
       log: log.child('history'),
     });
-  const parts = requestParts(config, log, telemetry, registry, delivery.sequencer, routes, origins, replay);
+  const parts = requestParts(
+    config,
+    log,
+    telemetry,
+    registry,
+    delivery.sequencer,
+    routes,
+    origins,
+    replay,
+    faults,
+    clock,
+  );
   const handler = new RequestHandler(parts, makeSockJs(config, parts, surroundings.isShared));
-  const edge = makeEdge(config, log, surroundings, handler);
+  const edge = makeEdge(config, log, surroundings, handler, clock);
   metrics.observe({ connections: () => edge.connections, channels: () => registry.size });
   return { backplane, registry, delivery, routes, origins, telemetry, edge };
 }
 
 /** None without a rate: then nothing ever waits. */
-function makeLimiter({ channels }: Config, log: RootLog, events: Metrics): RateLimiter | undefined {
+function makeLimiter(
+  { channels }: Config,
+  log: RootLog,
+  events: Metrics,
+  faults: Containment,
+  clock: Clock,
+): RateLimiter | undefined {
   const { messageRate: rate, messageHwm: hwm, messageBlockSize: blockSize } = channels;
   if (rate === Number.POSITIVE_INFINITY) return undefined;
-  return new RateLimiter({ clock: realClock, rate, hwm, blockSize, events, log: log.child('delivery') });
+  return new RateLimiter({ clock, rate, hwm, blockSize, events, log: log.child('delivery'), faults });
 }
 
-function makeRoutes(config: Config, log: RootLog): RoutesSource {
+function makeRoutes(config: Config, log: RootLog, faults: Containment): RoutesSource {
   const routesLog = log.child('routes');
   return new RoutesSource(config.routes, {
     log: {
@@ -139,20 +161,23 @@ function makeRoutes(config: Config, log: RootLog): RoutesSource {
       warn: (message) => routesLog.warn({}, message),
       error: (message) => routesLog.error({}, message),
     },
+    faults,
   });
 }
 
 function makeEdge(
   { client }: Config,
   log: RootLog,
-  { metrics, instance, isShared }: Surroundings,
+  { metrics, faults, instance, isShared }: Surroundings,
   handler: EdgeHandler,
+  clock: Clock,
 ): Edge {
   const tlsLog = log.child('tls');
   const edgeLog = log.child('edge');
   let requests = 0;
   const parts = {
-    clock: realClock,
+    clock,
+    faults,
     nextId: () => `${instance}-${(++requests).toString(36)}`,
     events: {
       connectionRefused: () => {
@@ -177,12 +202,17 @@ function makeEdge(
     headerTimeout: client.headerTimeoutMs,
     halfCloseGrace: client.halfCloseGraceMs,
   };
-  return new NodeEdge(handler, { ...limits, ...times, isShared, sockets: new WsAcceptor(sockets) }, parts);
+  return new NodeEdge(
+    handler,
+    { ...limits, ...times, isShared, sockets: new WsAcceptor(sockets, undefined, faults) },
+    parts,
+  );
 }
 
-function makeSockJs({ client, forward }: Config, { sessions, events }: RequestParts, isShared: boolean): SockJs {
+function makeSockJs({ client, forward }: Config, { sessions, events, clock }: RequestParts, isShared: boolean): SockJs {
   return new SockJs({
-    clock: realClock,
+    clock,
+    faults: sessions.subscriber.faults,
     random: Math.random,
     open: (request, handshake, route, standing) => new Opening(request, handshake, route, standing, sessions).start(),
     ended: (end) => events.requestEnded({ ...end, target: undefined, hold: undefined, retry: false }),
@@ -201,20 +231,20 @@ function requestParts(
   routes: RoutesSource,
   origins: OriginClient,
   replay: ReplayParts | undefined,
+  faults: Containment,
+  clock: Clock,
 ): RequestParts {
   const { forward, origin } = config;
   const rules = forwardRules(forward);
-  const forwarder = new Forwarder(
-    { rules, sigIss: forward.sigIss, sigKey: forward.sigKey },
-    new GripHeaders(realClock),
-  );
-  const originOf = originsOf(origins);
+  const forwarder = new Forwarder({ rules, sigIss: forward.sigIss, sigKey: forward.sigKey }, new GripHeaders(clock));
+  const originOf = originsOf(origins, faults);
   const subscriber: SubscriberParts = {
     registry,
-    clock: realClock,
+    clock,
     random: Math.random,
     events: telemetry.subscribers,
     log: log.child('hold'),
+    faults,
     queueLimit: config.holds.clientQueueMax,
     slowClientPolicy: config.holds.slowClientPolicy,
     gapPolicy: config.holds.gapPolicy,
@@ -223,16 +253,16 @@ function requestParts(
   const holds: HoldParts = {
     subscriber,
     sequencer,
-    links: { client, fetches: new SharedFetches(), clock: realClock, random: Math.random },
-    limiter: new UpdateLimiter(realClock),
-    filters: new HttpFilters(client, realClock),
+    links: { client, fetches: new SharedFetches(faults), clock, random: Math.random },
+    limiter: new UpdateLimiter(clock, faults),
+    filters: new HttpFilters(client, clock),
     replay,
     debug: forward.debug,
   };
   const sessions: SessionParts = {
     subscriber: { ...subscriber, log: log.child('session') },
     dial: new SessionDialer(
-      { clock: realClock, random: Math.random, forwarder, originOf },
+      { clock, random: Math.random, faults, forwarder, originOf },
       { maxMessage: config.client.messageMax, compression: config.client.compression },
       { connectTimeout: origin.connectTimeoutMs, answerTimeout: origin.timeoutMs },
     ).dial,
@@ -260,18 +290,18 @@ function requestParts(
     forwarder,
     holds,
     sessions,
-    clock: realClock,
+    clock,
     events: telemetry.requests,
     log: log.child('request'),
   };
 }
 
 /** What answers for a target: a pool of connections, or the test target, of which there is one per path prefix. */
-function originsOf(origins: OriginClient): (target: Target, route: Route, host: string) => Origin {
+function originsOf(origins: OriginClient, faults: Containment): (target: Target, route: Route, host: string) => Origin {
   const tests = new Map<string, TestOrigin>();
   return (target, route, host) => {
     if (target.kind === 'http') return origins.origin(target, host);
-    const known = tests.get(route.pathBeg) ?? new TestOrigin(route.pathBeg);
+    const known = tests.get(route.pathBeg) ?? new TestOrigin(route.pathBeg, faults);
     tests.set(route.pathBeg, known);
     return known;
   };

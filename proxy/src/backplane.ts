@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import {
   type Backplane,
+  type Containment,
   IdCache,
   LocalBackplane,
   LocalHistory,
@@ -14,7 +15,7 @@ import {
   RedisBackplane,
   RedisNodes,
 } from '@holdfast/control-api';
-import { realClock } from './clock.js';
+import { type Clock, guardedClock } from './clock.js';
 import type { Config, RedisConfig } from './config/config.js';
 import { ConfigError } from './config/errors.js';
 import { wantsHistory } from './history/make-replay.js';
@@ -35,27 +36,39 @@ export interface Joint {
  * Makes them; nothing is connected yet.
  * @throws ControlError ERR_BACKPLANE_URL for a URL that cannot be used; ConfigError for a certificate that cannot be read
  */
-export function makeBackplane(config: Config, log: RootLog, metrics: Metrics): Joint {
-  return config.redis === undefined ? makeLone(config, log, metrics) : makeRedis(config, config.redis, log, metrics);
+export function makeBackplane(config: Config, log: RootLog, metrics: Metrics, faults: Containment): Joint {
+  const clock = guardedClock(faults);
+  if (config.redis === undefined) return makeLone(config, log, metrics, faults, clock);
+  return makeRedis(config, config.redis, log, metrics, faults, clock);
 }
 
-function makeLone(config: Config, log: RootLog, metrics: Metrics): Joint {
+function makeLone(config: Config, log: RootLog, metrics: Metrics, faults: Containment, clock: Clock): Joint {
   const { channels, history } = config;
-  const ids = new IdCache({ clock: realClock, ttl: channels.idCacheTtlMs, events: metrics });
+  const ids = new IdCache({ clock, ttl: channels.idCacheTtlMs, events: metrics });
   // What is wrong with the routes is told by whoever serves clients by them.
-  const routes = new RoutesSource(config.routes, { log: { info() {}, warn() {}, error() {} } });
+  const routes = new RoutesSource(config.routes, {
+    log: { info() {}, warn() {}, error() {} },
+    faults,
+  });
   const kept = new LocalHistory({
-    clock: realClock,
+    clock,
     epoch: randomBytes(6).toString('base64url'),
     size: history.size,
     ttl: history.ttlMs,
     isOn: history.size === 0 ? () => false : wantsHistory(config, () => routes.table),
   });
-  const backplane = new LocalBackplane(log.child('backplane'), ids, kept);
-  return { backplane, nodes: new LoneNode(realClock), close: () => routes.close() };
+  const backplane = new LocalBackplane(log.child('backplane'), ids, kept, faults);
+  return { backplane, nodes: new LoneNode(clock), close: () => routes.close() };
 }
 
-function makeRedis(config: Config, redis: RedisConfig, log: RootLog, metrics: Metrics): Joint {
+function makeRedis(
+  config: Config,
+  redis: RedisConfig,
+  log: RootLog,
+  metrics: Metrics,
+  faults: Containment,
+  clock: Clock,
+): Joint {
   const { channels, history } = config;
   const backplane = new RedisBackplane({
     url: redis.url,
@@ -64,13 +77,14 @@ function makeRedis(config: Config, redis: RedisConfig, log: RootLog, metrics: Me
     historySize: history.size,
     historyTtlMs: history.ttlMs,
     idTtlMs: channels.idCacheTtlMs,
-    clock: realClock,
+    clock,
     random: Math.random,
+    faults,
     events: metrics,
     log: log.child('backplane'),
   });
   const { connections } = backplane;
-  const nodes = new RedisNodes({ connections, clock: realClock, log: log.child('nodes') });
+  const nodes = new RedisNodes({ connections, clock, log: log.child('nodes') });
   return { backplane, nodes, close: () => {} };
 }
 

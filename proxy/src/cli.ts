@@ -2,11 +2,13 @@
  * Owns: the `holdfast` command: from arguments and environment to a running node, and what signals mean to it.
  * Does not own: options (`config`), or the node's parts (`node`).
  */
+import { realClock } from './clock.js';
 import { ConfigError } from './config/errors.js';
 import { type LoadedConfig, loadConfig } from './config/load.js';
 import { optimizeEarly } from './early-optimization.js';
 import { createLog, type RootLog } from './log.js';
 import { HoldfastNode } from './node.js';
+import { ProcessGuard } from './process-guard.js';
 import { publishMain } from './publish-command.js';
 import { readRoutes } from './routes/routes-source.js';
 import { tapMain } from './tap-command.js';
@@ -45,24 +47,22 @@ async function serve(loaded: LoadedConfig, log: RootLog): Promise<void> {
   for (const warning of loaded.warnings) log.warn({}, warning);
   const node = new HoldfastNode(loaded.config, log);
   let stopping = false;
-  const stop = (signal: string) => {
+  const stop = (why: string, status = 0) => {
     // A second signal does not wait.
     if (stopping) process.exit(1);
     stopping = true;
-    log.info({}, `${signal}: stopping`);
+    log.info({}, `${why}: stopping`);
     node.stop().then(
-      () => leave(log, 0),
+      () => leave(log, status),
       () => leave(log, 1),
     );
   };
+  const guard = new ProcessGuard(process, node.faults, realClock, () => stop('too many faults', 1));
   process.on('SIGTERM', () => stop('SIGTERM'));
   process.on('SIGINT', () => stop('SIGINT'));
   process.on('SIGHUP', () => node.reload());
-  process.on('uncaughtException', (error) => {
-    log.error({ err: error }, `unexpected: ${error.stack}`);
-    void leave(log, 1);
-  });
   await node.start();
+  guard.started();
   log.announce(`holdfast ${version} started`);
 }
 

@@ -2,6 +2,7 @@
  * Owns: the port through which everything that depends on time reads it and waits for it.
  * Does not own: what is done when the time comes.
  */
+import type { Containment, Faulty } from '@holdfast/control-api';
 
 /** A pending timer; give it back to `Clock.clear`. */
 export interface Timer {
@@ -15,8 +16,11 @@ export interface Timer {
 export interface Clock {
   /** Milliseconds since the Unix epoch. */
   now(): number;
-  /** Calls `run` once, `ms` milliseconds from now, 24.8 days at most; never synchronously. */
-  after(ms: number, run: () => void): Timer;
+  /**
+   * Calls `run` once, `ms` milliseconds from now, 24.8 days at most; never synchronously. A fault of `run` ends `what`, the
+   * request, hold or session whose timer it is.
+   */
+  after(ms: number, run: () => void, what?: Faulty): Timer;
   /** Forgets a timer. Clearing one that has fired, or undefined, does nothing. */
   clear(timer: Timer | undefined): void;
 }
@@ -30,6 +34,22 @@ export const realClock: Clock = {
   after: (ms, run) => setTimeout(run, Math.min(ms, MAX_DELAY_MS)).unref() as unknown as Timer,
   clear: (timer) => clearTimeout(timer as unknown as NodeJS.Timeout | undefined),
 };
+
+/** The machine's clock, with faults of what it calls caught. */
+export function guardedClock(faults: Containment): Clock {
+  // One function for all timers, where a closure would be made for each.
+  const fire = (run: () => void, what: Faulty | undefined) => {
+    try {
+      run();
+    } catch (error) {
+      faults.caught('timer', error, what);
+    }
+  };
+  return {
+    ...realClock,
+    after: (ms, run, what) => setTimeout(fire, Math.min(ms, MAX_DELAY_MS), run, what).unref() as unknown as Timer,
+  };
+}
 
 interface ManualTimer {
   readonly at: number;

@@ -33,6 +33,7 @@ export const closeReasons = {
     meaning: 'Items of its channel were lost, and `gap_policy` is `close`: the client may come back and start anew.',
     code: 1012,
   },
+  fault: { meaning: 'Holdfast itself failed; the log has the stack.', code: 1011 },
   kicked: { meaning: 'The control API was told to end the connection.', code: 1008 },
   shutdown: { meaning: 'The node went down.', code: 1012 },
 } as const satisfies Readonly<Record<string, CloseRow>>;

@@ -7,6 +7,7 @@ import {
   ChannelTaps,
   ClusterViews,
   type Connections,
+  type Containment,
   ControlServer,
   Publisher,
   type Question,
@@ -14,7 +15,7 @@ import {
 } from '@holdfast/control-api';
 import { AdminServer, type Exposition, type Readiness } from './admin.js';
 import { type Joint, makeBackplane } from './backplane.js';
-import { realClock } from './clock.js';
+import { type Clock, guardedClock } from './clock.js';
 import type { Config } from './config/config.js';
 import type { DataPlaneLoad } from './data-plane.js';
 import type { RootLog } from './log.js';
@@ -53,6 +54,8 @@ export class ControlPlane {
   readonly #config: Config;
   readonly #log: RootLog;
   readonly #metrics: Metrics;
+  readonly #faults: Containment;
+  readonly #clock: Clock;
   readonly #serving: () => Serving;
   readonly #publisher: Publisher;
   readonly #joint: Joint;
@@ -60,12 +63,14 @@ export class ControlPlane {
   readonly #admins: AdminServer[] = [];
 
   /** Builds the parts; nothing listens yet. `serving` is asked for only once that has begun: the two know each other. */
-  constructor(config: Config, log: RootLog, metrics: Metrics, serving: () => Serving) {
+  constructor(config: Config, log: RootLog, metrics: Metrics, faults: Containment, serving: () => Serving) {
+    this.#faults = faults;
+    this.#clock = guardedClock(faults);
     this.#config = config;
     this.#log = log;
     this.#metrics = metrics;
     this.#serving = serving;
-    this.#joint = makeBackplane(config, log, metrics);
+    this.#joint = makeBackplane(config, log, metrics, faults);
     this.hub = new BackplaneHub({
       inner: this.#joint.backplane,
       followers: [
@@ -75,6 +80,7 @@ export class ControlPlane {
         },
       ],
       log: log.child('backplane'),
+      faults,
     });
     metrics.observeRedis(() => this.hub.trouble !== undefined);
     this.#publisher = new Publisher({
@@ -93,6 +99,7 @@ export class ControlPlane {
       wantsChanged: () => serving().wantsChanged(),
       events: metrics,
       log: log.child('zeromq'),
+      faults,
     });
   }
 
@@ -102,12 +109,12 @@ export class ControlPlane {
    */
   async start(): Promise<void> {
     await this.hub.start();
-    await this.#joint.nodes.join(new Member(realClock, this.#serving));
+    await this.#joint.nodes.join(new Member(this.#clock, this.#serving));
     await this.#startControl();
     for (const { what, uri, connects } of await this.zeromq.open())
       this.#log.announce(`${connects ? 'connecting to' : 'listening on'} ${uri} (${what})`);
     for (const { host, port } of this.#config.admin.listen) {
-      const admin = new AdminServer(this.#serving().exposition, () => this.#readiness);
+      const admin = new AdminServer(this.#serving().exposition, () => this.#readiness, this.#faults);
       const url = await admin.listen(host, port);
       this.#admins.push(admin);
       this.#log.announce(`listening on ${url} (admin)`);
@@ -142,11 +149,12 @@ export class ControlPlane {
       maxBodyBytes: bodyMax,
       publisher: this.#publisher,
       views: {
-        cluster: new ClusterViews(this.#joint.nodes, realClock),
-        taps: new ChannelTaps(() => this.hub.share(), realClock),
+        cluster: new ClusterViews(this.#joint.nodes, this.#clock),
+        taps: new ChannelTaps(() => this.hub.share(), this.#clock),
       },
       events: this.#metrics,
       log: this.#log.child('control'),
+      faults: this.#faults,
     });
     const { address, port } = await this.#control.listen();
     this.#log.announce(`listening on http://${address.includes(':') ? `[${address}]` : address}:${port} (control)`);

@@ -31,6 +31,7 @@ export function failureOf(error: Error, debug: boolean): Failure {
   const code = (error as { code?: string }).code ?? 'ERR_INTERNAL';
   const open = error instanceof RequestError ? OPEN[error.code] : undefined;
   if (open !== undefined) return { status: open.status, text: error.message, code };
+  if (code === 'ERR_ORIGIN_FAULT') return { status: 500, text: error.message, code };
   return { status: 502, text: debug ? debugText(error, code) : ORIGIN_FAILED, code };
 }
 

@@ -1,4 +1,5 @@
 /** Owns: when a keep-alive is due on a held connection. Does not own: writing it. */
+import type { Faulty } from '@holdfast/control-api';
 import type { KeepAlive } from '@holdfast/grip';
 import type { Clock, Timer } from './clock.js';
 
@@ -14,16 +15,28 @@ export class KeepAliveTimer {
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #beat: () => void;
+  readonly #what: Faulty | undefined;
   #last: number;
   #period = 0;
   #timer: Timer | undefined;
 
-  /** `since`, in ms since the Unix epoch, is the `last` of the timer that this one follows: now if there was none. */
-  constructor(keepAlive: KeepAlive, clock: Clock, random: () => number, beat: () => void, since = clock.now()) {
+  /**
+   * `what` is ended by a fault of `beat`. `since`, in ms since the Unix epoch, is the `last` of the timer that this one follows:
+   * now if there was none.
+   */
+  constructor(
+    keepAlive: KeepAlive,
+    clock: Clock,
+    random: () => number,
+    beat: () => void,
+    what?: Faulty,
+    since = clock.now(),
+  ) {
     this.#keepAlive = keepAlive;
     this.#clock = clock;
     this.#random = random;
     this.#beat = beat;
+    this.#what = what;
     this.#last = since;
     this.#next();
   }
@@ -49,15 +62,19 @@ export class KeepAliveTimer {
   }
 
   #arm(ms: number): void {
-    this.#timer = this.#clock.after(ms, () => {
-      const early = this.#last + this.#period - this.#clock.now();
-      if (early > 0) {
-        this.#arm(early);
-        return;
-      }
-      this.#last = this.#clock.now();
-      this.#next();
-      this.#beat();
-    });
+    this.#timer = this.#clock.after(
+      ms,
+      () => {
+        const early = this.#last + this.#period - this.#clock.now();
+        if (early > 0) {
+          this.#arm(early);
+          return;
+        }
+        this.#last = this.#clock.now();
+        this.#next();
+        this.#beat();
+      },
+      this.#what,
+    );
   }
 }

@@ -2,7 +2,15 @@
  * Owns: everything that is counted, as named events, and its exposition for Prometheus. Labels are drawn from bounded
  * sets: never a channel name, a path or a client. Does not own: when something happens. The only importer of prom-client.
  */
-import type { GapReason, IdCacheEvents, PublishEvents, RedisEvents } from '@holdfast/control-api';
+import {
+  type FaultEvents,
+  type FaultPlace,
+  faultPlaces,
+  type GapReason,
+  type IdCacheEvents,
+  type PublishEvents,
+  type RedisEvents,
+} from '@holdfast/control-api';
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { DeliveryEvents } from './channels/item-delivery.js';
 import type { ReleaseCause } from './channels/sequencer.js';
@@ -47,7 +55,15 @@ const CLASSES = ['gone', '1xx', '2xx', '3xx', '4xx', '5xx'] as const;
 
 /** The counters of one process. */
 export class Metrics
-  implements SubscriberEvents, DeliveryEvents, IdCacheEvents, PublishEvents, RedisEvents, EdgeEvents, ReplayEvents
+  implements
+    SubscriberEvents,
+    DeliveryEvents,
+    IdCacheEvents,
+    PublishEvents,
+    RedisEvents,
+    EdgeEvents,
+    ReplayEvents,
+    FaultEvents
 {
   readonly #registry = new Registry();
   readonly #prefix: string;
@@ -78,6 +94,7 @@ export class Metrics
   readonly #connectionsRefused;
   readonly #requestsRefused;
   readonly #workersEnded;
+  readonly #faults = Object.fromEntries(faultPlaces.map((place) => [place, 0])) as Record<FaultPlace, number>;
 
   /** `prefix` goes before every name (`prometheus_prefix`). */
   constructor(prefix: string) {
@@ -146,6 +163,12 @@ export class Metrics
     this.#connectionsRefused = this.#counter('connections_refused_total', 'Connections over client_maxconn.', []);
     this.#requestsRefused = this.#counter('requests_malformed_total', 'Requests refused before routing.', []);
     this.#workersEnded = this.#counter('workers_ended_total', 'Workers that ended by themselves, by cause.', ['cause']);
+    this.#tally(
+      'faults_total',
+      'Faults of Holdfast itself, each of which has ended one thing, by where.',
+      'where',
+      this.#faults,
+    );
     collectDefaultMetrics({ register: this.#registry, prefix: this.#prefix });
   }
 
@@ -244,6 +267,10 @@ export class Metrics
 
   rejected(code: string): void {
     this.#publishRejected.inc({ code });
+  }
+
+  faultCaught(where: FaultPlace): void {
+    this.#faults[where]++;
   }
 
   connectionRefused(): void {

@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
+import { Faults } from '@holdfast/control-api';
 import type { Config } from './config/config.js';
 import { ControlPlane, type Serving } from './control-plane.js';
 import type { RootLog } from './log.js';
@@ -13,6 +14,8 @@ import { WorkerPool } from './workers/worker-pool.js';
 
 /** A whole Holdfast. */
 export class HoldfastNode {
+  /** Takes what is thrown anywhere in this process. */
+  readonly faults: Faults;
   readonly #log: RootLog;
   readonly #control: ControlPlane;
   readonly #serving: Serving;
@@ -24,7 +27,8 @@ export class HoldfastNode {
   constructor(config: Config, log: RootLog) {
     this.#log = log;
     const metrics = new Metrics(config.admin.prometheusPrefix);
-    this.#control = new ControlPlane(config, log, metrics, () => this.#serving);
+    this.faults = new Faults(log.child('fault'), metrics);
+    this.#control = new ControlPlane(config, log, metrics, this.faults, () => this.#serving);
     this.#serving = this.#makeServing(config, metrics);
   }
 
@@ -46,7 +50,7 @@ export class HoldfastNode {
   reload(): void {
     this.#log.reopen();
     this.#log.info({}, 'reloading');
-    this.#serving.reload();
+    this.faults.run('watch', () => this.#serving.reload());
   }
 
   /** Goes down: first what serves clients (see `DataPlane.stop`), then the control plane. */
@@ -59,9 +63,24 @@ export class HoldfastNode {
     const { hub, zeromq: statsSink } = this.#control;
     const count = config.workers === 'auto' ? availableParallelism() : config.workers;
     if (count > 1) {
-      return new WorkerPool({ config, count, hub, metrics, statsSink, log: this.#log.child('workers') });
+      return new WorkerPool({
+        config,
+        count,
+        hub,
+        metrics,
+        faults: this.faults,
+        statsSink,
+        log: this.#log.child('workers'),
+      });
     }
     const instance = randomBytes(3).toString('hex');
-    return new OneProcess(config, this.#log, { backplane: hub.share(), metrics, statsSink, instance, isShared: false });
+    return new OneProcess(config, this.#log, {
+      backplane: hub.share(),
+      metrics,
+      faults: this.faults,
+      statsSink,
+      instance,
+      isShared: false,
+    });
   }
 }

@@ -86,6 +86,7 @@ t.test('a timer that follows another keeps its place in time', async (t) => {
     clock,
     () => 0,
     () => void beats.push(clock.now()),
+    undefined,
     first.timer.last,
   );
   clock.advance(10_000);

@@ -5,6 +5,7 @@
  * comes from there. Does not own: what a backplane does (the one behind it), or anything between processes.
  */
 import { ControlError } from '../errors.js';
+import { type Containment, loggedFaults } from '../faults.js';
 import type { Log } from '../log.js';
 import type { Acceptance, Backplane, BackplaneListener, Gap, Message } from './backplane.js';
 import { type History, historyOf } from './history.js';
@@ -25,6 +26,8 @@ export interface BackplaneHubOptions {
   /** Others who follow the interest, such as a ZeroMQ SUB socket. */
   readonly followers?: readonly InterestFollower[];
   readonly log: Log;
+  /** Left out: faults are logged only. */
+  readonly faults?: Containment;
 }
 
 interface Interest {
@@ -164,15 +167,15 @@ export class HubShare implements Backplane {
   readonly read?: History['read'];
   readonly head?: History['head'];
   readonly #inner: Backplane;
-  readonly #log: Log;
+  readonly #faults: Containment;
   readonly #owner: ShareOwner;
   #state: 'new' | 'live' | 'closed' = 'new';
   #listener: BackplaneListener | undefined;
 
   /** Made by the hub. */
-  constructor({ inner, log }: BackplaneHubOptions, owner: ShareOwner) {
+  constructor({ inner, log, faults }: BackplaneHubOptions, owner: ShareOwner) {
+    this.#faults = faults ?? loggedFaults(log);
     this.#inner = inner;
-    this.#log = log;
     this.#owner = owner;
     const history = historyOf(inner);
     if (history === undefined) return;
@@ -221,7 +224,7 @@ export class HubShare implements Backplane {
     try {
       this.#listener?.onMessage(message);
     } catch (error) {
-      this.#log.error({ err: error, type: message.type }, 'delivery of a message failed');
+      this.#faults.caught('backplane', error);
     }
   }
 
@@ -230,7 +233,7 @@ export class HubShare implements Backplane {
     try {
       this.#listener?.onGap(gap);
     } catch (error) {
-      this.#log.error({ err: error, channel: gap.channel }, 'a gap could not be handled');
+      this.#faults.caught('backplane', error);
     }
   }
 

@@ -5,6 +5,7 @@
  * anything between processes (other backplanes).
  */
 import { ControlError } from '../errors.js';
+import { type Containment, loggedFaults } from '../faults.js';
 import type { Log } from '../log.js';
 import type { Acceptance, Backplane, BackplaneListener, Message, Position } from './backplane.js';
 import type { History, HistoryPage, HistoryStart } from './history.js';
@@ -32,7 +33,7 @@ export const NESTED_MESSAGES_LIMIT = 10_000;
  */
 export class LocalBackplane implements Backplane, History {
   readonly trouble = undefined;
-  readonly #log: Log;
+  readonly #faults: Containment;
   readonly #ids: RecentIds | undefined;
   readonly #history: LocalHistory | undefined;
   readonly #interest = new Set<string>();
@@ -41,9 +42,12 @@ export class LocalBackplane implements Backplane, History {
   #delivering = false;
   #nested: Message[] = [];
 
-  /** Without `ids` duplicates are not looked for; without `history` items have no positions, and none is kept. */
-  constructor(log: Log, ids?: RecentIds, history?: LocalHistory) {
-    this.#log = log;
+  /**
+   * Without `ids` duplicates are not looked for; without `history` items have no positions, and none is kept. Without `faults`
+   * what the listener throws is logged only.
+   */
+  constructor(log: Log, ids?: RecentIds, history?: LocalHistory, faults: Containment = loggedFaults(log)) {
+    this.#faults = faults;
     this.#ids = ids;
     this.#history = history;
     history?.keep((channel) => this.#interest.has(channel));
@@ -143,7 +147,7 @@ export class LocalBackplane implements Backplane, History {
       try {
         this.#listener?.onMessage(message);
       } catch (error) {
-        this.#log.error({ err: error, type: message.type }, 'delivery of a message failed');
+        this.#faults.caught('backplane', error);
       }
     }
     this.#delivering = false;

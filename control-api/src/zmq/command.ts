@@ -5,6 +5,7 @@
  * the methods do (methods.ts).
  */
 import { decodeTnetstring, encodeTnetstring } from '@holdfast/grip';
+import { type Containment, uncontained } from '../faults.js';
 import type { Log } from '../log.js';
 import { HIGH_WATER_MARK, type Library, type Router } from './library.js';
 import type { Call, Reply } from './methods.js';
@@ -21,9 +22,11 @@ export class CommandSocket {
   readonly #socket: Router;
   readonly #perform: (call: Call) => Promise<Reply>;
   readonly #log: Log;
+  readonly #faults: Containment;
 
   /** `perform` never rejects. */
-  constructor(library: Library, perform: (call: Call) => Promise<Reply>, log: Log) {
+  constructor(library: Library, perform: (call: Call) => Promise<Reply>, log: Log, faults: Containment = uncontained) {
+    this.#faults = faults;
     // Replies to clients that have gone, or that do not read, are dropped: that is what ROUTER does.
     this.#socket = new library.Router({
       receiveHighWaterMark: HIGH_WATER_MARK,
@@ -37,7 +40,7 @@ export class CommandSocket {
   /** Binds, and begins to answer; resolves and rejects as `bindSocket` does. */
   async open(spec: string, ipcMode?: number): Promise<string> {
     const uri = await bindSocket(this.#socket, spec, ipcMode);
-    void readMessages<Buffer[]>(this.#socket, (parts) => this.#take(parts), this.#log);
+    void readMessages<Buffer[]>(this.#socket, (parts) => this.#take(parts), this.#log, this.#faults);
     return uri;
   }
 
@@ -54,7 +57,7 @@ export class CommandSocket {
       this.#log.warn({ parts: parts.length }, 'ZeroMQ command dropped: not an empty part and a request');
       return undefined;
     }
-    void this.#answer(parts.slice(0, empty + 1), request);
+    this.#faults.watch('zeromq', this.#answer(parts.slice(0, empty + 1), request));
     return undefined;
   }
 

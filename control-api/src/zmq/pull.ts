@@ -4,6 +4,7 @@
  * Owns: the socket. Does not own: the items (intake.ts).
  */
 import { ControlError } from '../errors.js';
+import { type Containment, uncontained } from '../faults.js';
 import type { Log } from '../log.js';
 import type { ItemIntake } from './intake.js';
 import { HIGH_WATER_MARK, type Library, type Pull } from './library.js';
@@ -14,8 +15,10 @@ export class PullSocket {
   readonly #socket: Pull;
   readonly #intake: ItemIntake;
   readonly #log: Log;
+  readonly #faults: Containment;
 
-  constructor(library: Library, intake: ItemIntake, log: Log) {
+  constructor(library: Library, intake: ItemIntake, log: Log, faults: Containment = uncontained) {
+    this.#faults = faults;
     // Over the mark publishers block: nothing is lost while this process lives.
     this.#socket = new library.Pull({ receiveHighWaterMark: HIGH_WATER_MARK, linger: 0 });
     this.#intake = intake;
@@ -25,7 +28,7 @@ export class PullSocket {
   /** Binds, and begins to read; resolves and rejects as `bindSocket` does. */
   async open(spec: string, ipcMode?: number): Promise<string> {
     const uri = await bindSocket(this.#socket, spec, ipcMode);
-    void readMessages(this.#socket, (parts) => this.#take(parts), this.#log);
+    void readMessages(this.#socket, (parts) => this.#take(parts), this.#log, this.#faults);
     return uri;
   }
 

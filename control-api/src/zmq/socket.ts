@@ -6,6 +6,7 @@
 import { chmodSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ControlError } from '../errors.js';
+import type { Containment } from '../faults.js';
 import type { Log } from '../log.js';
 import type { Socket } from './library.js';
 import { parseSpec, type Spec } from './spec.js';
@@ -67,13 +68,14 @@ export async function readMessages<Parts extends readonly Buffer[]>(
   socket: { [Symbol.asyncIterator](): AsyncIterator<Parts> },
   take: (parts: Parts) => Promise<void> | undefined,
   log: Log,
+  faults: Containment,
 ): Promise<void> {
   try {
     for await (const parts of { [Symbol.asyncIterator]: () => socket[Symbol.asyncIterator]() }) {
       try {
         await take(parts);
       } catch (error) {
-        log.error({ err: error }, 'a ZeroMQ message could not be handled');
+        faults.caught('zeromq', error);
       }
     }
   } catch (error) {

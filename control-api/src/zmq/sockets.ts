@@ -4,6 +4,7 @@
  * Owns: opening those that are configured, all or none, and closing them. Does not own: what each of them does.
  */
 import type { PublishEvents } from '../events.js';
+import type { Containment } from '../faults.js';
 import type { Log } from '../log.js';
 import type { Publisher } from '../publish.js';
 import type { StatsSink } from '../stats/sink.js';
@@ -36,6 +37,8 @@ export interface ZeroMqOptions {
   readonly wantsChanged?: () => void;
   readonly events: PublishEvents;
   readonly log: Log;
+  /** Left out: nothing is contained. */
+  readonly faults?: Containment;
 }
 
 /** An open socket, for the line that announces it. */
@@ -120,7 +123,7 @@ export class ZeroMqSockets implements InterestListener, StatsSink {
   async #openPull(library: Library): Promise<ZeroMqAddress | undefined> {
     const { specs, log } = this.#options;
     if (specs.pull === undefined) return undefined;
-    const socket = this.#keep(new PullSocket(library, this.#intake('pull'), log));
+    const socket = this.#keep(new PullSocket(library, this.#intake('pull'), log, this.#options.faults));
     const uri = await socket.open(specs.pull, specs.ipcMode);
     this.#uris = { ...this.#uris, publishPull: uri };
     return { what: 'publish items', uri, connects: false };
@@ -130,7 +133,7 @@ export class ZeroMqSockets implements InterestListener, StatsSink {
     const { specs, log } = this.#options;
     const [first] = specs.sub;
     if (first === undefined) return undefined;
-    const socket = this.#keep(new SubSocket(library, this.#intake('sub'), log));
+    const socket = this.#keep(new SubSocket(library, this.#intake('sub'), log, this.#options.faults));
     let uri = specs.sub.join(',');
     if (specs.subConnect) socket.connect(specs.sub);
     else uri = await socket.bind(first, specs.ipcMode);
@@ -144,7 +147,7 @@ export class ZeroMqSockets implements InterestListener, StatsSink {
   async #openStats(library: Library): Promise<ZeroMqAddress | undefined> {
     const { specs, log, wantsChanged } = this.#options;
     if (specs.stats === undefined) return undefined;
-    const socket = this.#keep(new StatsSocket(library, log, wantsChanged));
+    const socket = this.#keep(new StatsSocket(library, log, wantsChanged, this.#options.faults));
     const uri = await socket.open(specs.stats, specs.ipcMode);
     this.#stats = socket;
     return { what: 'statistics', uri, connects: false };
@@ -154,7 +157,7 @@ export class ZeroMqSockets implements InterestListener, StatsSink {
     const { specs, publisher, connections, events, log } = this.#options;
     if (specs.command === undefined) return undefined;
     const methods = new CommandMethods(publisher, connections, () => this.#uris, events, log);
-    const socket = this.#keep(new CommandSocket(library, methods.perform, log));
+    const socket = this.#keep(new CommandSocket(library, methods.perform, log, this.#options.faults));
     const uri = await socket.open(specs.command, specs.ipcMode);
     this.#uris = { ...this.#uris, command: uri };
     return { what: 'commands', uri, connects: false };

@@ -3,6 +3,7 @@
  *
  * Owns: the socket, and knowing whether anybody listens. Does not own: the packets (stats/).
  */
+import { type Containment, uncontained } from '../faults.js';
 import type { Log } from '../log.js';
 import type { StatsSink } from '../stats/sink.js';
 import { HIGH_WATER_MARK, type Library, type XPublisher } from './library.js';
@@ -15,13 +16,15 @@ const UNSUBSCRIBE = 0;
 export class StatsSocket implements StatsSink {
   readonly #socket: XPublisher;
   readonly #log: Log;
+  readonly #faults: Containment;
   readonly #changed: () => void;
   readonly #prefixes = new Set<string>();
   /** Answers of `wants`, until subscriptions change. */
   readonly #wanted = new Map<string, boolean>();
 
   /** `changed` is called after each change of what is subscribed to. */
-  constructor(library: Library, log: Log, changed: () => void = () => {}) {
+  constructor(library: Library, log: Log, changed: () => void = () => {}, faults: Containment = uncontained) {
+    this.#faults = faults;
     // Over the mark the packets of a subscriber that does not read are dropped: that is what PUB does.
     this.#socket = new library.XPublisher({ sendHighWaterMark: HIGH_WATER_MARK, linger: 0 });
     this.#log = log;
@@ -31,7 +34,7 @@ export class StatsSocket implements StatsSink {
   /** Binds; resolves and rejects as `bindSocket` does. */
   async open(spec: string, ipcMode?: number): Promise<string> {
     const uri = await bindSocket(this.#socket, spec, ipcMode);
-    void readMessages(this.#socket, (parts) => this.#note(parts), this.#log);
+    void readMessages(this.#socket, (parts) => this.#note(parts), this.#log, this.#faults);
     return uri;
   }
 

@@ -5,6 +5,7 @@
  * those are (the proxy's registry), the items (intake.ts).
  */
 import { ControlError } from '../errors.js';
+import { type Containment, uncontained } from '../faults.js';
 import type { Log } from '../log.js';
 import type { ItemIntake } from './intake.js';
 import { HIGH_WATER_MARK, type Library, type Subscriber } from './library.js';
@@ -29,10 +30,12 @@ export class SubSocket implements InterestListener {
   readonly #socket: Subscriber;
   readonly #intake: ItemIntake;
   readonly #log: Log;
+  readonly #faults: Containment;
   /** The library counts subscriptions to a topic; here each is made once. */
   readonly #channels = new Set<string>();
 
-  constructor(library: Library, intake: ItemIntake, log: Log) {
+  constructor(library: Library, intake: ItemIntake, log: Log, faults: Containment = uncontained) {
+    this.#faults = faults;
     // Over the mark the publisher's socket drops: that is what PUB does.
     this.#socket = new library.Subscriber({ ...keepAlive, receiveHighWaterMark: HIGH_WATER_MARK, linger: 0 });
     this.#intake = intake;
@@ -69,7 +72,7 @@ export class SubSocket implements InterestListener {
   }
 
   #read(): void {
-    void readMessages(this.#socket, (parts) => this.#take(parts), this.#log);
+    void readMessages(this.#socket, (parts) => this.#take(parts), this.#log, this.#faults);
   }
 
   #take(parts: readonly Buffer[]): Promise<void> | undefined {

@@ -2,6 +2,7 @@
  * Owns: what follows from the data plane's interest in channels: the backplane's subscriptions, the life of what the sequencer
  * knows, and the update after a first subscription. Does not own: who is subscribed.
  */
+import { type Containment, uncontained } from '@holdfast/control-api';
 import type { Clock } from '../clock.js';
 import type { Interest } from './registry.js';
 import type { Sequencer } from './sequencer.js';
@@ -21,6 +22,8 @@ export interface ChannelInterestParts {
   /** `update_on_first_subscription`. */
   readonly updatesFirst: boolean;
   readonly subscribersOf: (channel: string) => ReadonlySet<Subscriber>;
+  /** Left out: nothing is contained. */
+  readonly faults?: Containment;
 }
 
 /** Passes the data plane's interest on. */
@@ -32,10 +35,12 @@ export class ChannelInterest implements Interest {
   }
 
   subscribe(channel: string): Promise<void> | undefined {
-    const { backplane, updatesFirst, clock, subscribersOf } = this.#parts;
+    const { backplane, updatesFirst, clock, subscribersOf, faults = uncontained } = this.#parts;
     if (updatesFirst) {
       clock.after(FIRST_UPDATE_MS, () => {
-        for (const subscriber of [...subscribersOf(channel)]) subscriber.recover();
+        for (const subscriber of [...subscribersOf(channel)]) {
+          faults.run('delivery', () => subscriber.recover(), subscriber);
+        }
       });
     }
     return backplane.subscribe(channel);

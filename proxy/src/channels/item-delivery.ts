@@ -2,7 +2,16 @@
  * Owns: the way of a message that has reached this node to its subscribers: first in order, then to each.
  * Does not own: the backplane that brought it, the order itself (`sequencer`), or what a subscriber does with it.
  */
-import type { BackplaneListener, Gap, GapReason, ItemMessage, Log, Message } from '@holdfast/control-api';
+import {
+  type BackplaneListener,
+  type Containment,
+  type Gap,
+  type GapReason,
+  type ItemMessage,
+  type Log,
+  type Message,
+  uncontained,
+} from '@holdfast/control-api';
 import type { Clock } from '../clock.js';
 import { ChannelPositions } from './channel-positions.js';
 import { Delivery } from './delivery.js';
@@ -29,6 +38,8 @@ export interface ItemDeliveryParts {
   /** Told of each item before its subscribers get it. */
   readonly arrived?: ((delivery: Delivery) => void) | undefined;
   readonly log: Log;
+  /** Left out: nothing is contained. */
+  readonly faults?: Containment;
 }
 
 /** Takes messages from the backplane to this node's subscribers. */
@@ -56,7 +67,9 @@ export class ItemDelivery implements BackplaneListener {
       return;
     }
     this.sequencer.forgetLastIds();
-    for (const subscriber of this.#registry().all()) subscriber.recover();
+    for (const subscriber of this.#registry().all()) {
+      this.#faults.run('delivery', () => subscriber.recover(), subscriber);
+    }
   }
 
   onGap({ channel, reason, after, until }: Gap): void {
@@ -68,7 +81,7 @@ export class ItemDelivery implements BackplaneListener {
       `items lost on channel=${channel}: ${reason}`,
     );
     this.sequencer.forgetLastId(channel);
-    for (const subscriber of subscribers) subscriber.missed();
+    for (const subscriber of subscribers) this.#faults.run('delivery', () => subscriber.missed(), subscriber);
   }
 
   /** The last subscriber of a channel has gone: what is known of it is forgotten, and what waits is dropped. */
@@ -80,6 +93,10 @@ export class ItemDelivery implements BackplaneListener {
   /** The node goes down: delivers what waits for its turn. To be called while the subscribers are still there. */
   finish(): void {
     this.#parts.limiter?.finish();
+  }
+
+  get #faults(): Containment {
+    return this.#parts.faults ?? uncontained;
   }
 
   #deliver({ item, id, position }: ItemMessage): void {
@@ -94,7 +111,15 @@ export class ItemDelivery implements BackplaneListener {
     arrived?.(delivery);
     let receivers = 0;
     if (limiter !== undefined) receivers = limiter.offer(delivery, subscribers);
-    else for (const subscriber of subscribers) if (subscriber.deliver(delivery)) receivers++;
+    else {
+      for (const subscriber of subscribers) {
+        try {
+          if (subscriber.deliver(delivery)) receivers++;
+        } catch (error) {
+          this.#faults.caught('delivery', error, subscriber);
+        }
+      }
+    }
     events.itemDelivered(receivers);
     if (log.isDebug()) {
       log.debug({ channel: item.channel, id, receivers }, `publish channel=${item.channel} receivers=${receivers}`);

@@ -1,6 +1,7 @@
 /**
  * Owns: how long a client is kept from hearing of its subscription while that is not live yet. Does not own: subscriptions.
  */
+import type { Containment, Faulty } from '@holdfast/control-api';
 import type { Clock } from '../clock.js';
 
 /**
@@ -10,8 +11,16 @@ import type { Clock } from '../clock.js';
  */
 export const LIVE_WAIT_MS = 1_000;
 
-/** Calls `go` once: when the subscription is live, when it has failed, or when it takes too long. Never synchronously. */
-export function waitForLive(live: Promise<void>, clock: Clock, go: () => void): void {
+/**
+ * Calls `go` once: when the subscription is live, when it has failed, or when it takes too long. Never synchronously. A fault
+ * of `go` ends `what`.
+ */
+export function waitForLive(
+  live: Promise<void>,
+  { clock, faults }: { readonly clock: Clock; readonly faults: Containment },
+  go: () => void,
+  what: Faulty,
+): void {
   let gone = false;
   const once = () => {
     if (gone) return;
@@ -19,6 +28,6 @@ export function waitForLive(live: Promise<void>, clock: Clock, go: () => void): 
     clock.clear(timer);
     go();
   };
-  const timer = clock.after(LIVE_WAIT_MS, once);
-  live.then(once, once);
+  const timer = clock.after(LIVE_WAIT_MS, once, what);
+  faults.watch('delivery', live.then(once, once), what);
 }

@@ -2,7 +2,7 @@
  * Owns: the pace of delivery on one node: which deliveries (one item to one connection) go out now, which wait, and
  * which are dropped because too many wait. Does not own: who is subscribed, or what a subscriber does with an item.
  */
-import type { Log } from '@holdfast/control-api';
+import { type Containment, type Log, uncontained } from '@holdfast/control-api';
 import type { Clock, Timer } from '../clock.js';
 import type { Delivery } from './delivery.js';
 import { DropReport } from './drop-report.js';
@@ -23,6 +23,8 @@ export interface RateLimiterOptions {
   readonly blockSize: number | undefined;
   readonly events: Pick<SubscriberEvents, 'itemDropped'>;
   readonly log: Log;
+  /** Left out: nothing is contained. */
+  readonly faults?: Containment;
 }
 
 interface Waiting {
@@ -60,6 +62,7 @@ export class RateLimiter {
   readonly #blockSize: number | undefined;
   readonly #events: RateLimiterOptions['events'];
   readonly #report: DropReport;
+  readonly #faults: Containment;
   readonly #tick: number;
   readonly #share: number;
   /** By route key; the first is next in turn. */
@@ -70,7 +73,8 @@ export class RateLimiter {
   /** Ends the present tick; undefined when the node is idle. */
   #timer: Timer | undefined;
 
-  constructor({ clock, rate, hwm, blockSize, events, log }: RateLimiterOptions) {
+  constructor({ clock, rate, hwm, blockSize, events, log, faults = uncontained }: RateLimiterOptions) {
+    this.#faults = faults;
     this.#clock = clock;
     this.#hwm = hwm;
     this.#blockSize = blockSize;
@@ -165,12 +169,21 @@ export class RateLimiter {
     }
   }
 
+  #deliver({ subscriber, delivery }: Waiting): boolean {
+    try {
+      return subscriber.deliver(delivery);
+    } catch (error) {
+      this.#faults.caught('delivery', error, subscriber);
+      return false;
+    }
+  }
+
   /** Serves the first of a route that is still there, if there is one. */
   #serveNext(queue: RouteQueue): void {
     while (queue.next < queue.entries.length) {
       const entry = queue.entries[queue.next++] as Waiting;
       queue.weight -= entry.weight;
-      if (!entry.subscriber.deliver(entry.delivery)) continue;
+      if (!this.#deliver(entry)) continue;
       this.#left -= entry.weight;
       break;
     }

@@ -2,7 +2,7 @@
  * Owns: what every subscriber is given, what it reports, and what is left of it at its end: the same for holds and
  * sessions. Does not own: the subscribers.
  */
-import type { Log } from '@holdfast/control-api';
+import type { Containment, Log } from '@holdfast/control-api';
 import type { Clock } from '../clock.js';
 import type { CloseReason } from '../close-reasons.js';
 import type { ChannelRegistry } from './registry.js';
@@ -54,7 +54,7 @@ export function endSoon(
   end: () => void,
 ): void {
   registry.remove(subscriber, channels);
-  clock.after(random() * CLOSE_SPREAD_MS, end);
+  clock.after(random() * CLOSE_SPREAD_MS, end, subscriber);
 }
 
 /** Given to every subscriber; the same for all. */
@@ -65,6 +65,7 @@ export interface SubscriberParts {
   readonly random: () => number;
   readonly events: SubscriberEvents;
   readonly log: Log;
+  readonly faults: Containment;
   /** How many bytes may wait for a client before the policy applies. */
   readonly queueLimit: number;
   readonly slowClientPolicy: SlowClientPolicy;

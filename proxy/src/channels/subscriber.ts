@@ -1,5 +1,5 @@
 /** Owns: the port between delivery and whatever is subscribed. Does not own: who implements it (holds, sessions). */
-import type { ConnectionView } from '@holdfast/control-api';
+import type { ConnectionView, Faulty } from '@holdfast/control-api';
 import type { Delivery } from './delivery.js';
 
 /** What kind of connection a subscriber is; the label of its metrics and the name in logs. */
@@ -7,9 +7,10 @@ export type SubscriberKind = 'response' | 'stream' | 'ws';
 
 /**
  * Something that is subscribed to channels. Called by delivery, always synchronously and in item order per channel; and
- * by whoever looks after the connections of the node. Implementations must not throw, and may leave the registry during the call.
+ * by whoever looks after the connections of the node. Implementations may leave the registry during the call; one that throws is
+ * ended by its `fault`, and no other is affected.
  */
-export interface Subscriber {
+export interface Subscriber extends Faulty {
   /** The connection's id, as in the logs. */
   readonly id: string;
   readonly kind: SubscriberKind;
@@ -32,6 +33,8 @@ export interface Subscriber {
   shutDown(): void;
   /** Ends the connection because whoever runs the node wants it: without an answer, and not waiting for a slow client. */
   kick(): void;
+  /** Ends the connection because of a fault of ours, and leaves its channels. */
+  fault(error: unknown): void;
   /** What the connection is at the moment, for whoever runs the node. */
   view(): ConnectionView;
 }

@@ -5,6 +5,7 @@
  * The shape is the one that both node:http and uWebSockets.js can keep: a request is a copied value that outlives the
  * library's own object; a write reports back-pressure; a hold is written through `push` alone.
  */
+import type { Faulty } from '@holdfast/control-api';
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
 import type { MessageSocket } from '../websocket/message-socket.js';
 import type { StreamPiece } from './stream-piece.js';
@@ -49,7 +50,7 @@ export interface Edge {
 export interface EdgeHandler {
   /**
    * Called once per request, when its head is complete. The handler must answer: by `writeHead` … `end`, or by
-   * `abort`. It must not throw.
+   * `abort`. What it throws is caught: the client gets a 500.
    */
   onRequest(request: ClientRequest, response: ClientResponse): void;
   /** The same for a valid WebSocket handshake (RFC 6455 §4.2.1); invalid ones the edge has refused. */
@@ -107,8 +108,11 @@ export interface BodySink {
   onAbort(): void;
 }
 
-/** Whoever answers a request at the moment: told what becomes of the client's end. */
-export interface ResponseOwner {
+/**
+ * Whoever answers a request at the moment: told what becomes of the client's end. One that has no `fault` sees a client
+ * that has gone when something it does throws.
+ */
+export interface ResponseOwner extends Faulty {
   /** The client has taken what was written; called after a write that returned false. */
   onWritable(): void;
   /**

@@ -6,14 +6,24 @@ import type { BodySink, ClientBody } from './edge.js';
 export class NodeBody implements ClientBody {
   readonly length: number | undefined;
   readonly #message: IncomingMessage;
+  readonly #faulted: (error: unknown) => void;
   #onRead: (() => void) | undefined;
   #dropped = false;
   #broken = false;
   #finish: ((ended: boolean) => void) | undefined;
 
-  /** `onRead` is called once when the body is first asked for: the moment for `100 Continue`. */
-  constructor(message: IncomingMessage, length: number | undefined, onRead?: () => void) {
+  /**
+   * `onRead` is called once when the body is first asked for: the moment for `100 Continue`. `faulted` takes what its reader
+   * throws.
+   */
+  constructor(
+    message: IncomingMessage,
+    length: number | undefined,
+    faulted: (error: unknown) => void,
+    onRead?: () => void,
+  ) {
     this.#message = message;
+    this.#faulted = faulted;
     this.length = length;
     this.#onRead = onRead;
   }
@@ -25,8 +35,12 @@ export class NodeBody implements ClientBody {
     const finish = (ended: boolean) => {
       if (!open) return;
       open = false;
-      if (ended) sink.onEnd();
-      else sink.onAbort();
+      try {
+        if (ended) sink.onEnd();
+        else sink.onAbort();
+      } catch (error) {
+        this.#faulted(error);
+      }
     };
     // A message that broke before anybody read it says so no more.
     if (this.#broken || (this.#message.destroyed && !this.#message.readableEnded)) {
@@ -35,7 +49,13 @@ export class NodeBody implements ClientBody {
     }
     this.#finish = finish;
     this.#message.on('data', (chunk: Buffer) => {
-      if (open && !this.#dropped) sink.onData(chunk);
+      if (!open || this.#dropped) return;
+      try {
+        sink.onData(chunk);
+      } catch (error) {
+        open = false;
+        this.#faulted(error);
+      }
     });
     this.#message.on('end', () => finish(true));
     this.#message.on('error', () => finish(false));

@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
+import type { Containment } from '@holdfast/control-api';
 import type { Clock, Timer } from '../clock.js';
 import { attachHttp, detachHttp } from './node-detach.js';
 import type { NodeResponse } from './node-response.js';
@@ -34,6 +35,7 @@ export interface ConnectionRules {
   /** Who parses. */
   readonly server: Server;
   readonly secure: boolean;
+  readonly faults: Containment;
   /** The socket is closed. */
   readonly closed: (connection: NodeConnection) => void;
 }
@@ -171,7 +173,7 @@ export class NodeConnection {
     if (this.#closing) this.close();
     else if (this.#early !== undefined) this.#attach();
     else if (socket.readableEnded) this.close();
-    else this.#timer = this.#rules.clock.after(this.#rules.keepAliveTimeout, () => socket.destroy());
+    else this.#timer = this.#rules.clock.after(this.#rules.keepAliveTimeout, () => socket.destroy(), this);
   }
 
   /** Lets go of the socket: it is a WebSocket from here on, and tells its new owner what becomes of it. */
@@ -183,6 +185,16 @@ export class NodeConnection {
     this.#socket.destroySoon = Socket.prototype.destroySoon;
     this.#socket.off('drain', NodeConnection.#onDrain);
     this.#socket.off('end', NodeConnection.#onEnd);
+  }
+
+  /** After a fault in what was done for the connection itself. */
+  fault(): void {
+    this.#socket.destroy();
+  }
+
+  /** Reports what was thrown in an event of the socket, and cuts the connection. */
+  faulted(error: unknown): void {
+    this.#rules.faults.caught('client', error, this);
   }
 
   /** Cuts the connection. */
@@ -224,7 +236,12 @@ export class NodeConnection {
 
   #begin(turn: Turn): void {
     if (turn.response !== undefined) this.#current = turn.response;
-    turn.begin();
+    try {
+      turn.begin();
+    } catch (error) {
+      if (turn.response !== undefined) turn.response.faulted(error);
+      else this.#rules.faults.caught('client', error, this);
+    }
   }
 
   /** Waits for node's own bookkeeping, which comes first among the listeners: it hands the socket to the next response. */
@@ -326,7 +343,12 @@ export class NodeConnection {
 function listener(take: (connection: NodeConnection, chunk: Buffer) => void) {
   return function (this: Socket, chunk: Buffer): void {
     const connection = NodeConnection.of(this);
-    if (connection !== undefined) take(connection, chunk);
+    if (connection === undefined) return;
+    try {
+      take(connection, chunk);
+    } catch (error) {
+      connection.faulted(error);
+    }
   };
 }
 

@@ -5,8 +5,9 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { type Containment, uncontained } from '@holdfast/control-api';
 import { headerValue } from '@holdfast/grip';
 import type { Clock } from '../clock.js';
 import { DirectWrites, streamBinding } from '../direct-writes.js';
@@ -47,6 +48,8 @@ export interface NodeEdgeOptions {
 export interface NodeEdgeParts {
   readonly clock: Clock;
   readonly events: EdgeEvents;
+  /** Left out: nothing is contained. */
+  readonly faults?: Containment;
   /** A new id for each request, unique within this node. */
   readonly nextId: () => string;
   /** Left out: by what this version of node has. */
@@ -68,7 +71,11 @@ export class NodeEdge implements Edge {
     this.#handler = handler;
     this.#options = options;
     this.#parts = parts;
-    this.#around = { flushes: new FlushQueue(), direct: parts.direct ?? new DirectWrites(streamBinding()) };
+    this.#around = {
+      flushes: new FlushQueue(),
+      direct: parts.direct ?? new DirectWrites(streamBinding()),
+      faults: parts.faults ?? uncontained,
+    };
   }
 
   get connections(): number {
@@ -126,7 +133,13 @@ export class NodeEdge implements Edge {
     const { certificates } = this.#options;
     const server: TlsServer = createTlsServer({
       ...this.#serverOptions(),
-      SNICallback: (name, done) => done(null, certificates.find(name, portOf(server))?.context),
+      SNICallback: (name, done) => {
+        let context: KeyPair['context'] | undefined;
+        this.#around.faults.run('client', () => {
+          context = certificates.find(name, portOf(server))?.context;
+        });
+        done(null, context);
+      },
     });
     // Clients without SNI get the server's own certificate: refreshed here, ahead of node's listener that starts the
     // handshake.
@@ -151,19 +164,33 @@ export class NodeEdge implements Edge {
     const secure = listener.tls === true;
     const { halfCloseGrace, keepAliveTimeout } = this.#options;
     const closed = (connection: NodeConnection) => this.#connections.delete(connection);
-    const rules = { clock: this.#parts.clock, halfCloseGrace, keepAliveTimeout, server, secure, closed };
-    server.on(secure ? 'secureConnection' : 'connection', (socket: Socket) => {
+    const { faults } = this.#around;
+    const rules = { clock: this.#parts.clock, halfCloseGrace, keepAliveTimeout, server, secure, faults, closed };
+    /** A fault before there is an answer, or in refusing one, costs the connection. */
+    const on = <A extends unknown[]>(event: string, take: (...about: A) => void) => {
+      server.on(event, (...about: unknown[]) => {
+        try {
+          take(...(about as A));
+        } catch (error) {
+          faults.caught('client', error);
+          socketOf(about).destroy();
+        }
+      });
+    };
+    on(secure ? 'secureConnection' : 'connection', (socket: Socket) => {
       // A connection comes in here again after a hold, or a request that wanted another protocol than WebSocket.
       if (NodeConnection.of(socket) === undefined) this.#connections.add(new NodeConnection(socket, rules));
     });
     server.on('drop', () => this.#parts.events.connectionRefused());
-    server.on('request', (message, response) => this.#take(message, response, secure, false));
-    server.on('checkContinue', (message, response) => this.#take(message, response, secure, true));
+    on('request', (message: IncomingMessage, answer: ServerResponse) => this.#take(message, answer, secure, false));
+    on('checkContinue', (message: IncomingMessage, answer: ServerResponse) =>
+      this.#take(message, answer, secure, true),
+    );
     // Newer versions of node ask first; older ones hand every request with an Upgrade field to the listener.
     Object.assign(server, {
       shouldUpgradeCallback: (message: IncomingMessage) => asksForWebSocket(message.rawHeaders),
     });
-    server.on('upgrade', (message: IncomingMessage, socket: Socket, early: Buffer) => {
+    on('upgrade', (message: IncomingMessage, socket: Socket, early: Buffer) => {
       if (isDetached(message)) return;
       if (asksForWebSocket(message.rawHeaders)) this.#upgrade(message, socket, early, secure);
       else {
@@ -174,13 +201,15 @@ export class NodeEdge implements Edge {
       }
     });
     // Node would answer any other expectation with 417 by itself; passing over it is as good (RFC 9110 §10.1.1).
-    server.on('checkExpectation', (message, response) => this.#take(message, response, secure, false));
-    server.on('connect', (message: IncomingMessage, socket: Socket) => {
+    on('checkExpectation', (message: IncomingMessage, answer: ServerResponse) =>
+      this.#take(message, answer, secure, false),
+    );
+    on('connect', (message: IncomingMessage, socket: Socket) => {
       this.#parts.events.requestRefused('CONNECT');
       const text = `Method not supported: ${message.method}.\n`;
       NodeConnection.of(socket)?.refuse(() => answerMalformed(socket, 501, text));
     });
-    server.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#malformed(error, socket as Socket));
+    on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => this.#malformed(error, socket));
     server.on('tlsClientError', (_error, socket: TLSSocket) => socket.destroy());
   }
 
@@ -294,6 +323,12 @@ export class NodeEdge implements Edge {
   }
 }
 
+/** The connection that an event of node's server is about: it is given itself, or with its request. */
+function socketOf([first, second]: readonly unknown[]): Socket {
+  if (first instanceof Socket) return first;
+  return second instanceof Socket ? second : (first as IncomingMessage).socket;
+}
+
 function readBody(
   message: IncomingMessage,
   answer: ServerResponse,
@@ -304,7 +339,7 @@ function readBody(
   const chunked = headerValue(message.rawHeaders, 'transfer-encoding') !== undefined;
   if (!chunked && (length === undefined || Number(length) === 0)) return undefined;
   const onRead = expectsContinue ? continuation(answer, response) : undefined;
-  const body = new NodeBody(message, chunked ? undefined : Number(length), onRead);
+  const body = new NodeBody(message, chunked ? undefined : Number(length), (error) => response.faulted(error), onRead);
   response.body = body;
   answer.once('finish', () => body.drop());
   return body;

@@ -4,11 +4,13 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Containment } from '@holdfast/control-api';
 import type { ResponseHead } from '@holdfast/grip';
 import type { DirectHandle, DirectWriter, DirectWrites } from '../direct-writes.js';
 import type { Flushable, FlushQueue } from '../flush-queue.js';
 import { clientHeaders } from './client-headers.js';
-import type { ClientResponse, ResponseOwner } from './edge.js';
+import type { ResponseOwner } from './edge.js';
+import { endFaulty, type FaultyResponse } from './fault.js';
 import { cutAnswer, endAnswer, interimHead, newAnswer } from './node-answer.js';
 import type { NodeBody } from './node-body.js';
 import { StreamPiece } from './stream-piece.js';
@@ -28,13 +30,14 @@ export interface AnswerConnection {
 export interface AnswerSurroundings {
   readonly flushes: FlushQueue;
   readonly direct: DirectWrites;
+  readonly faults: Containment;
 }
 
 /**
  * A client response carried by node's `ServerResponse`, which writes the head and frames `write` and `end`. Pieces of a
  * held stream go past it to the socket, and where they can past the stream of the socket too.
  */
-export class NodeResponse implements ClientResponse, Flushable, DirectWriter {
+export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
   bodyBytes = 0;
   /** The body of the request, while somebody may be reading it. */
   body: NodeBody | undefined;
@@ -113,7 +116,7 @@ export class NodeResponse implements ClientResponse, Flushable, DirectWriter {
   }
 
   own(owner: ResponseOwner): void {
-    if (this.#gone) queueMicrotask(() => owner.onGone());
+    if (this.#gone) queueMicrotask(() => this.#tellGone(owner));
     if (this.#over) return;
     this.#owner = owner;
     if (this.#isDestroyed) queueMicrotask(() => this.gone());
@@ -211,8 +214,12 @@ export class NodeResponse implements ClientResponse, Flushable, DirectWriter {
 
   /** Writes what was kept back in this turn: the head, and the pieces pushed so far. */
   flush(): void {
-    this.#flushPieces();
-    if (this.#response !== undefined && !this.#over && this.headersSent && !this.#isDestroyed) this.#flushHead();
+    try {
+      this.#flushPieces();
+      if (this.#response !== undefined && !this.#over && this.headersSent && !this.#isDestroyed) this.#flushHead();
+    } catch (error) {
+      this.faulted(error);
+    }
   }
 
   #flushPieces(): void {
@@ -260,7 +267,11 @@ export class NodeResponse implements ClientResponse, Flushable, DirectWriter {
   writable(): void {
     if (!this.#starved) return;
     this.#starved = false;
-    this.#owner?.onWritable();
+    try {
+      this.#owner?.onWritable();
+    } catch (error) {
+      this.faulted(error);
+    }
   }
 
   /** The connection is gone; tells the owner unless the answer was complete. */
@@ -272,7 +283,20 @@ export class NodeResponse implements ClientResponse, Flushable, DirectWriter {
     this.#owner = undefined;
     this.#dropPieces();
     this.body?.break();
-    owner?.onGone();
+    if (owner !== undefined) this.#tellGone(owner);
+  }
+
+  /** Code behind the answer has thrown: reports that, and ends the answer. */
+  faulted(error: unknown): void {
+    endFaulty(this, this.#owner, error, this.#around.faults);
+  }
+
+  #tellGone(owner: ResponseOwner): void {
+    try {
+      owner.onGone();
+    } catch (error) {
+      this.#around.faults.caught('client', error, owner);
+    }
   }
 
   /** Whether the answer is complete or broken off, as far as its owner is concerned. */

@@ -3,6 +3,14 @@ import type { BodySink, ClientBody } from './edge.js';
 import type { UwsAnswer } from './uws-library.js';
 import type { Beating, UwsPulse } from './uws-pulse.js';
 
+/** The answer of the request, which has to know when the library calls. */
+export interface BodyTurn {
+  /** Bytes have come: until the end of this turn, all that is written on the connection is one cork. */
+  called(): void;
+  /** Who reads the body has thrown. */
+  faulted(error: unknown): void;
+}
+
 /** So many bytes are kept for a reader that does not take them before the client is held back. */
 const KEPT_MAX = 65_536;
 
@@ -22,7 +30,7 @@ const WAITING_MAX = 64 * 2 ** 20;
 export class UwsBody implements ClientBody, Beating {
   readonly length: number | undefined;
   readonly #pulse: UwsPulse;
-  readonly #onTurn: () => void;
+  readonly #turn: BodyTurn;
   /** Undefined once all has come, or the client has gone, or the rest is nobody's. */
   #answer: UwsAnswer | undefined;
   #sink: BodySink | undefined;
@@ -34,13 +42,18 @@ export class UwsBody implements ClientBody, Beating {
   #held = false;
   #draining = false;
 
-  /** `onTurn` is called when bytes come: until the end of that turn, all that is written on its connection is one cork. */
-  constructor(answer: UwsAnswer, length: number | undefined, pulse: UwsPulse, onTurn: () => void) {
+  constructor(answer: UwsAnswer, length: number | undefined, pulse: UwsPulse, turn: BodyTurn) {
     this.length = length;
-    this.#onTurn = onTurn;
+    this.#turn = turn;
     this.#answer = answer;
     this.#pulse = pulse;
-    answer.onData((chunk, isLast) => this.#take(chunk, isLast));
+    answer.onData((chunk, isLast) => {
+      try {
+        this.#take(chunk, isLast);
+      } catch (error) {
+        this.#faulted(error);
+      }
+    });
     pulse.add(this);
   }
 
@@ -101,7 +114,7 @@ export class UwsBody implements ClientBody, Beating {
 
   #take(chunk: ArrayBuffer, isLast: boolean): void {
     if (this.#answer === undefined) return;
-    this.#onTurn();
+    this.#turn.called();
     if (isLast) {
       this.#complete = true;
       this.release();
@@ -138,7 +151,11 @@ export class UwsBody implements ClientBody, Beating {
     this.#draining = true;
     queueMicrotask(() => {
       this.#draining = false;
-      this.#drain();
+      try {
+        this.#drain();
+      } catch (error) {
+        this.#faulted(error);
+      }
     });
   }
 
@@ -155,6 +172,11 @@ export class UwsBody implements ClientBody, Beating {
     else if (this.#paused) return;
     else if (this.#complete) this.#finish(sink, true);
     else this.#release();
+  }
+
+  #faulted(error: unknown): void {
+    this.#sink = undefined;
+    this.#turn.faulted(error);
   }
 
   #finish(sink: BodySink, ended: boolean): void {

@@ -4,6 +4,7 @@
  * It costs less for each connection and each delivery than the node edge, and cannot do all that that one can: docs/edges.md.
  */
 import { createServer } from 'node:net';
+import { uncontained } from '@holdfast/control-api';
 import { FlushQueue } from '../flush-queue.js';
 import type { BoundListener, Edge, EdgeHandler, Listener } from './edge.js';
 import { EdgeError } from './errors.js';
@@ -37,7 +38,8 @@ export class UwsEdge implements Edge {
     this.#library = library;
     this.#handler = handler;
     this.#options = options;
-    this.#parts = { ...parts, flushes: new FlushQueue(), pulse: new UwsPulse(parts.clock) };
+    const { faults = uncontained } = parts;
+    this.#parts = { ...parts, faults, flushes: new FlushQueue(), pulse: new UwsPulse(parts.clock, faults) };
   }
 
   get connections(): number {

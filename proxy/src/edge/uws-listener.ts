@@ -23,7 +23,7 @@ const UPGRADE = /(?:^|,)[ \t]*upgrade[ \t]*(?:,|$)/i;
 const CLOSE_LENGTH = 5;
 
 /** What a listener shares with the others of its edge. */
-export type ListenerParts = UwsEdgeParts & Pick<AnswerSurroundings, 'flushes' | 'pulse'>;
+export type ListenerParts = UwsEdgeParts & Pick<AnswerSurroundings, 'flushes' | 'pulse' | 'faults'>;
 
 type Refused = Refusal & { readonly headers?: RawHeaders };
 
@@ -32,6 +32,7 @@ export class UwsListener implements AnswerSurroundings {
   readonly clock;
   readonly flushes;
   readonly pulse;
+  readonly faults;
   readonly app: UwsApp;
   isStopping = false;
   /** Connections open now, WebSockets included. */
@@ -57,13 +58,19 @@ export class UwsListener implements AnswerSurroundings {
     this.clock = parts.clock;
     this.flushes = parts.flushes;
     this.pulse = parts.pulse;
+    this.faults = parts.faults;
     this.secure = secure;
     this.#library = library;
     this.#handler = handler;
     this.#options = options;
     this.#parts = parts;
-    this.#sockets = { clock: this.clock, flushes: this.flushes, compression: options.compression };
-    app.filter((answer, change) => this.#changed(answer, change));
+    this.#sockets = {
+      clock: this.clock,
+      flushes: this.flushes,
+      compression: options.compression,
+      faults: this.faults,
+    };
+    app.filter((answer, change) => this.faults.run('client', () => this.#changed(answer, change)));
     this.route();
   }
 
@@ -89,7 +96,7 @@ export class UwsListener implements AnswerSurroundings {
       drain: (socket) => socket.getUserData().socket.drained(),
       close: (socket, code, reason) => {
         this.connections--;
-        socket.getUserData().socket.closed(code, reason);
+        this.faults.run('client', () => socket.getUserData().socket.closed(code, reason));
         this.answered();
       },
     });
@@ -122,8 +129,18 @@ export class UwsListener implements AnswerSurroundings {
     answer.close();
   }
 
-  /** Everything is copied here, before anything is awaited. `context` is there where the library takes it for a handshake. */
   #take(answer: UwsAnswer, request: UwsRequest, context: unknown): void {
+    try {
+      this.#serve(answer, request, context);
+    } catch (error) {
+      // Before there is an answer that could be ended.
+      this.faults.caught('client', error);
+      answer.close();
+    }
+  }
+
+  /** Everything is copied here, before anything is awaited. `context` is there where the library takes it for a handshake. */
+  #serve(answer: UwsAnswer, request: UwsRequest, context: unknown): void {
     const head = copyHead(request, answer);
     const { headers } = head;
     const connection = headerValue(headers, 'connection');
@@ -131,6 +148,16 @@ export class UwsListener implements AnswerSurroundings {
     const target = this.#check(head, asks);
     const response = new UwsResponse(answer, shapeOf(head, connection, asks || 'status' in target), this);
     this.#busy++;
+    try {
+      this.#hand(head, target, response, asks ? context : undefined, answer);
+    } catch (error) {
+      response.faulted(error);
+    }
+  }
+
+  /** Refuses the request, or gives it to the handler: as a handshake where there is a `context` for it. */
+  #hand(head: UwsHead, target: Target | Refused, response: UwsResponse, context: unknown, answer: UwsAnswer): void {
+    const { headers } = head;
     if ('status' in target) {
       this.#parts.events.requestRefused(target.text.trimEnd());
       // At the end of the turn: if more follows in the same segment, the library cuts the connection, for this one is not
@@ -138,7 +165,7 @@ export class UwsListener implements AnswerSurroundings {
       answerText(response, target.status, target.text, target.headers);
       return;
     }
-    if (asks && context !== undefined) {
+    if (context !== undefined) {
       const offer = { headers, key: headerValue(headers, 'sec-websocket-key') ?? '', context };
       this.#handler.onWebSocket(this.#read(head, target, undefined), new UwsHandshake(response, offer, this.#sockets));
     } else {
@@ -160,7 +187,7 @@ export class UwsListener implements AnswerSurroundings {
     const length = headerValue(headers, 'content-length');
     const isChunked = headerValue(headers, 'transfer-encoding') !== undefined;
     if (!isChunked && (length === undefined || Number(length) === 0)) return undefined;
-    return new UwsBody(answer, isChunked ? undefined : Number(length), this.pulse, () => response.called());
+    return new UwsBody(answer, isChunked ? undefined : Number(length), this.pulse, response);
   }
 
   #read(head: UwsHead, { path, host }: Target, body: UwsBody | undefined): ClientRequest {

@@ -1,4 +1,5 @@
 /** Owns: what a uws edge is made with. Does not own: where the values come from. */
+import type { Containment } from '@holdfast/control-api';
 import type { Clock } from '../clock.js';
 import type { EdgeEvents } from './edge-events.js';
 import type { TlsCertificates } from './tls-certificates.js';
@@ -22,6 +23,8 @@ export interface UwsEdgeOptions {
 export interface UwsEdgeParts {
   readonly clock: Clock;
   readonly events: EdgeEvents;
+  /** Left out: nothing is contained. */
+  readonly faults?: Containment;
   /** A new id for each request, unique within this node. */
   readonly nextId: () => string;
 }

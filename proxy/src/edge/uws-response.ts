@@ -6,13 +6,15 @@
  * waits here: nothing more is handed over from the moment the library reports that something waits there too. It may
  * report late, by one cork.
  */
+import type { Containment } from '@holdfast/control-api';
 import { hasControl, headerFault, headerValue, type ResponseHead } from '@holdfast/grip';
 import type { Clock, Timer } from '../clock.js';
 import type { Flushable, FlushQueue } from '../flush-queue.js';
 import { clientHeaders } from './client-headers.js';
-import type { ClientResponse, ResponseOwner } from './edge.js';
+import type { ResponseOwner } from './edge.js';
+import { endFaulty, type FaultyResponse } from './fault.js';
 import type { StreamPiece } from './stream-piece.js';
-import type { UwsBody } from './uws-body.js';
+import type { BodyTurn, UwsBody } from './uws-body.js';
 import { headText } from './uws-head.js';
 import type { UwsAnswer } from './uws-library.js';
 import { CORK_MAX, type OutputOwner, UwsOutput } from './uws-output.js';
@@ -35,6 +37,7 @@ export interface AnswerSurroundings {
   readonly clock: Clock;
   readonly flushes: FlushQueue;
   readonly pulse: UwsPulse;
+  readonly faults: Containment;
   /** Whether connections are to close after their present answer. */
   readonly isStopping: boolean;
   /** Whether connections are encrypted. */
@@ -55,7 +58,7 @@ export interface AnswerShape {
 const nothing = (): void => {};
 
 /** A client response carried by uWebSockets.js. */
-export class UwsResponse implements ClientResponse, Flushable, Beating, OutputOwner {
+export class UwsResponse implements FaultyResponse, Flushable, Beating, OutputOwner, BodyTurn {
   /** The body of the request, while some of it may be on its way. */
   body: UwsBody | undefined;
   /** Undefined once the answer is complete or the client has gone: the library's object must not be touched then. */
@@ -83,7 +86,7 @@ export class UwsResponse implements ClientResponse, Flushable, Beating, OutputOw
     this.#shape = shape;
     this.#around = around;
     this.#output = new UwsOutput(this);
-    answer.onAborted(() => this.#aborted());
+    answer.onAborted(() => around.faults.run('client', () => this.#aborted()));
     this.called();
   }
 
@@ -96,6 +99,10 @@ export class UwsResponse implements ClientResponse, Flushable, Beating, OutputOw
     if (this.#scheduled) return;
     this.#scheduled = true;
     this.#around.flushes.add(this);
+  }
+
+  get headersSent(): boolean {
+    return this.#output.framing !== 'undecided';
   }
 
   get bodyBytes(): number {
@@ -118,7 +125,7 @@ export class UwsResponse implements ClientResponse, Flushable, Beating, OutputOw
   }
 
   own(owner: ResponseOwner): void {
-    if (this.#gone) queueMicrotask(() => owner.onGone());
+    if (this.#gone) queueMicrotask(() => this.#tellGone(owner));
     if (!this.#over) this.#owner = owner;
   }
 
@@ -130,7 +137,7 @@ export class UwsResponse implements ClientResponse, Flushable, Beating, OutputOw
     const framing = isBodiless ? 'bodiless' : length === undefined ? 'chunks' : 'length';
     this.#output.open(text, framing, length ?? 0);
     if (flush && framing === 'chunks' && isEventStream(head)) {
-      this.#early = this.#around.clock.after(EARLY_HEAD_MS, () => this.#sendEarly());
+      this.#early = this.#around.clock.after(EARLY_HEAD_MS, () => this.#sendEarly(), this);
     }
   }
 
@@ -183,7 +190,7 @@ export class UwsResponse implements ClientResponse, Flushable, Beating, OutputOw
     if (discard || (this.#output.framing === 'undecided' && !this.#inCall)) this.#cut();
     else {
       this.#around.clock.clear(this.#early);
-      this.#early = this.#around.clock.after(ABORT_DRAIN_MS, () => this.#cut());
+      this.#early = this.#around.clock.after(ABORT_DRAIN_MS, () => this.#cut(), this);
       this.#pump();
     }
   }
@@ -195,7 +202,16 @@ export class UwsResponse implements ClientResponse, Flushable, Beating, OutputOw
   flush(): void {
     this.#scheduled = false;
     this.#inCall = false;
-    if (this.#output.queued > 0 || this.#over) this.#pump();
+    try {
+      if (this.#output.queued > 0 || this.#over) this.#pump();
+    } catch (error) {
+      this.faulted(error);
+    }
+  }
+
+  /** Code behind the answer has thrown: reports that, and ends the answer. */
+  faulted(error: unknown): void {
+    endFaulty(this, this.#owner, error, this.#around.faults);
   }
 
   beat(): void {
@@ -236,7 +252,7 @@ export class UwsResponse implements ClientResponse, Flushable, Beating, OutputOw
     else if (this.#ending) this.#finish(this.#answer);
     else if (this.#starved) {
       this.#starved = false;
-      this.#owner?.onWritable();
+      this.#tellWritable(this.#owner);
     }
   }
 
@@ -273,7 +289,14 @@ export class UwsResponse implements ClientResponse, Flushable, Beating, OutputOw
   watch(answer: UwsAnswer): void {
     if (this.#watched) return;
     this.#watched = true;
-    answer.onWritable(() => this.#writable());
+    answer.onWritable(() => {
+      try {
+        return this.#writable();
+      } catch (error) {
+        this.faulted(error);
+        return true;
+      }
+    });
   }
 
   /** The client has taken something. The library writes what it has kept itself only when it is corked. */
@@ -308,7 +331,7 @@ export class UwsResponse implements ClientResponse, Flushable, Beating, OutputOw
     this.#leave();
     // With the last bytes of its length an answer is complete before its owner, who waits, has said so. Within the call of the
     // library in which that is noticed nothing else may be done.
-    if (owner !== undefined) queueMicrotask(() => owner.onWritable());
+    if (owner !== undefined) queueMicrotask(() => this.#tellWritable(owner));
   }
 
   /** Cuts the connection; what waits is lost. */
@@ -328,7 +351,28 @@ export class UwsResponse implements ClientResponse, Flushable, Beating, OutputOw
     this.#over = true;
     this.#owner = undefined;
     this.#leave();
-    owner?.onGone();
+    if (owner !== undefined) this.#tellGone(owner);
+  }
+
+  /** After a fault in writing it. */
+  fault(): void {
+    this.#cut();
+  }
+
+  #tellWritable(owner: ResponseOwner | undefined): void {
+    try {
+      owner?.onWritable();
+    } catch (error) {
+      endFaulty(this, owner, error, this.#around.faults);
+    }
+  }
+
+  #tellGone(owner: ResponseOwner): void {
+    try {
+      owner.onGone();
+    } catch (error) {
+      this.#around.faults.caught('client', error, owner);
+    }
   }
 
   /** Lets go of everything: nothing more can be written. */

@@ -4,10 +4,16 @@
  * The library answers pings and Closes itself, and has no way to stop reading: what comes while its owner is not ready waits
  * here, up to a limit.
  */
+import type { Containment } from '@holdfast/control-api';
 import type { Clock, Timer } from '../clock.js';
 import type { Flushable, FlushQueue } from '../flush-queue.js';
 import type { FramePiece } from '../websocket/frame-piece.js';
-import type { MessageSocket, MessageType, SocketOwner } from '../websocket/message-socket.js';
+import {
+  endFaultySocket,
+  type MessageSocket,
+  type MessageType,
+  type SocketOwner,
+} from '../websocket/message-socket.js';
 import type { UwsWebSocket } from './uws-library.js';
 
 /** From so many bytes waiting on, `send` asks to be held back. */
@@ -45,6 +51,7 @@ export interface UwsSocketParts {
   readonly clock: Clock;
   readonly flushes: FlushQueue;
   readonly compression: boolean;
+  readonly faults: Containment;
 }
 
 interface Ending {
@@ -115,7 +122,7 @@ export class UwsSocket implements MessageSocket, Flushable {
     this.#closing = { code, reason };
     // Who closes is told of it like of any other end, but not from within the call.
     this.#paused = false;
-    this.#timer = this.#parts.clock.after(CLOSE_TIMEOUT_MS, () => this.#socket?.close());
+    this.#timer = this.#parts.clock.after(CLOSE_TIMEOUT_MS, () => this.#socket?.close(), this);
     this.#closeIfDrained();
   }
 
@@ -139,8 +146,16 @@ export class UwsSocket implements MessageSocket, Flushable {
     return this.#socket === undefined ? 0 : this.#pieceBytes + this.#socket.getBufferedAmount();
   }
 
-  /** Writes the frames pushed so far, all in one write. */
   flush(): void {
+    try {
+      this.#flush();
+    } catch (error) {
+      this.faulted(error);
+    }
+  }
+
+  /** Writes the frames pushed so far, all in one write. */
+  #flush(): void {
     const first = this.#piece;
     if (first === undefined) return;
     const more = this.#morePieces;
@@ -167,7 +182,11 @@ export class UwsSocket implements MessageSocket, Flushable {
     if (this.#over) return;
     const data = Buffer.from(bytes.slice(0));
     if (this.#owner !== undefined && !this.#paused && this.#kept === undefined) {
-      this.#owner.onMessage(type, data);
+      try {
+        this.#owner.onMessage(type, data);
+      } catch (error) {
+        this.faulted(error);
+      }
       return;
     }
     this.#kept ??= { messages: [], bytes: 0 };
@@ -182,10 +201,14 @@ export class UwsSocket implements MessageSocket, Flushable {
 
   /** The connection has taken something. */
   drained(): void {
-    this.#closeIfDrained();
-    if (!this.#starved || this.waiting >= HIGH_WATER) return;
-    this.#starved = false;
-    this.#owner?.onWritable();
+    try {
+      this.#closeIfDrained();
+      if (!this.#starved || this.waiting >= HIGH_WATER) return;
+      this.#starved = false;
+      this.#owner?.onWritable();
+    } catch (error) {
+      this.faulted(error);
+    }
   }
 
   /** The connection is gone. */
@@ -197,6 +220,18 @@ export class UwsSocket implements MessageSocket, Flushable {
     if (code === LOST && text.length > 0 && text.toString() !== ENDED) this.#fault ??= new Error(text.toString());
     this.#ending = { code, reason: text };
     this.#drainSoon();
+  }
+
+  /** Its owner, or the socket itself, has thrown: reports that, and closes it. */
+  faulted(error: unknown): void {
+    const owner = this.#owner;
+    this.#kept = undefined;
+    endFaultySocket(this, owner, error, this.#parts.faults);
+  }
+
+  /** After a fault in a timer of its own. */
+  fault(): void {
+    this.abort();
   }
 
   #dropPieces(): void {
@@ -224,7 +259,11 @@ export class UwsSocket implements MessageSocket, Flushable {
     this.#draining = true;
     queueMicrotask(() => {
       this.#draining = false;
-      this.#drain();
+      try {
+        this.#drain();
+      } catch (error) {
+        this.faulted(error);
+      }
     });
   }
 

@@ -2,6 +2,7 @@
  * Owns: bringing a stream that has a next link up to date: finding out that it is not, asking the history where that may
  * know, and else the link, in its turn. Does not own: what is done with what they tell, or items that wait meanwhile.
  */
+import type { Faulty } from '@holdfast/control-api';
 import type { Instruct, NextLink as Link } from '@holdfast/grip';
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscription, SubscriptionList } from '../channels/subscription-list.js';
@@ -15,7 +16,7 @@ import type { StreamOutput } from './stream-output.js';
 import type { StreamReplay } from './stream-replay.js';
 
 /** The stream. What its link answers it takes itself. */
-export interface CatchUpOwner extends NextLinkOwner {
+export interface CatchUpOwner extends NextLinkOwner, Faulty {
   /** All that can be told is told: what waited follows. */
   caughtUp(): void;
   /** The link is none that could be fetched. */
@@ -139,7 +140,7 @@ export class CatchUp {
     if (this.#next === undefined || this.#isUnderWay || this.#isOver) return;
     this.#isUnderWay = true;
     this.#timer?.stop();
-    this.#withdraw = this.#parts.limiter.enter(this.#scope.url, () => this.fetch());
+    this.#withdraw = this.#parts.limiter.enter(this.#scope.url, () => this.fetch(), this.#owner);
   }
 
   /** Fetches the next link now. */
@@ -184,7 +185,7 @@ export class CatchUp {
   #askHistory(subscriptions: readonly Subscription[], otherwise: () => void): void {
     this.#isUnderWay = true;
     this.#timer?.stop();
-    void this.#replay?.missed(subscriptions).then((deliveries) => {
+    const told = this.#replay?.missed(subscriptions).then((deliveries) => {
       if (this.#isOver) return;
       if (deliveries === undefined) {
         otherwise();
@@ -194,6 +195,7 @@ export class CatchUp {
       this.#gap = undefined;
       this.#output.tell(deliveries, () => this.#goOn());
     });
+    if (told !== undefined) this.#parts.subscriber.faults.watch('history', told, this.#owner);
   }
 
   /** The stream is up to date, unless the link is to be asked once more. */
@@ -201,7 +203,7 @@ export class CatchUp {
     this.#isUnderWay = false;
     if (this.#next !== undefined) {
       const { clock } = this.#parts.subscriber;
-      this.#timer = new LinkTimer(clock, this.#next.timeout * 1_000, () => this.fetchInTurn());
+      this.#timer = new LinkTimer(clock, this.#next.timeout * 1_000, () => this.fetchInTurn(), this.#owner);
     }
     if (this.#outdated && this.#next !== undefined) this.fetchInTurn();
     else this.#owner.caughtUp();

@@ -65,7 +65,7 @@ export class ResponseHold implements Subscriber, ResponseOwner {
     this.#since = clock.now();
     start.response.own(this);
     const timeout = (start.instruct.hold?.timeout ?? 0) * 1_000;
-    this.#timer = clock.after(timeout, () => this.#timeOut());
+    this.#timer = clock.after(timeout, () => this.#timeOut(), this);
     events.subscriberOpened('response');
     const replay = replayOf(parts, start.scope);
     const unsure = replay === undefined ? [] : doubtful(start.list.all, parts.sequencer);
@@ -76,7 +76,10 @@ export class ResponseHold implements Subscriber, ResponseOwner {
     live?.catch((error: Error) => {
       log.warn({ id: this.id, err: error }, 'subscription failed: asking the origin again at the time-out');
     });
-    if (replay !== undefined) this.#replay = new ResponseReplay(replay, parts.sequencer, live);
+    if (replay !== undefined) {
+      const watch = (read: Promise<void>) => parts.subscriber.faults.watch('history', read, this);
+      this.#replay = new ResponseReplay(replay, parts.sequencer, live, watch);
+    }
     if (unsure.length > 0) {
       this.#askHistory(unsure, () => {
         for (const channel of overtaken) parts.sequencer.forgetLastId(channel);
@@ -148,6 +151,19 @@ export class ResponseHold implements Subscriber, ResponseOwner {
     return viewOf('response', this.#start, this.#start.list.channels, this.#since, 0);
   }
 
+  /** The answer is ours, so that the client does not take it for one of the origin's. */
+  fault(): void {
+    const end = this.#leave('fault');
+    if (end === undefined) return;
+    try {
+      answerPlain(this.#start.response, 500, 'Internal error.');
+    } catch {
+      // A head has gone out already.
+      this.#start.response.abort(true);
+    }
+    this.#owner.holdEnded(end);
+  }
+
   onWritable(): void {}
 
   onGone(): void {
@@ -216,7 +232,9 @@ export class ResponseHold implements Subscriber, ResponseOwner {
       this.#use(format, undefined);
       return;
     }
-    this.#filter ??= new ItemFilter(this.#start.list, this.#start.scope, this.#parts.filters);
+    this.#filter ??= new ItemFilter(this.#start.list, this.#start.scope, this.#parts.filters, (filtering) =>
+      this.#parts.subscriber.faults.watch('delivery', filtering, this),
+    );
     const content = format.action === 'send' ? (format.body ?? EMPTY) : EMPTY;
     this.#filter.run(subscription, item, content, contentFilters, (filtered) => this.#filtered(format, filtered));
   }
@@ -259,7 +277,7 @@ export class ResponseHold implements Subscriber, ResponseOwner {
     // The answer that is to go out has not arrived: its end, or its failure, ends the hold.
     if (this.#body === undefined && !this.#over) {
       clock.clear(this.#timer);
-      this.#timer = clock.after(1_000, () => this.#timeOut(reason));
+      this.#timer = clock.after(1_000, () => this.#timeOut(reason), this);
       return;
     }
     const end = this.#leave(reason);
@@ -276,7 +294,7 @@ export class ResponseHold implements Subscriber, ResponseOwner {
   }
 
   #retryInTurn(): void {
-    this.#withdraw ??= this.#parts.limiter.enter(this.#start.scope.url, () => this.#retry());
+    this.#withdraw ??= this.#parts.limiter.enter(this.#start.scope.url, () => this.#retry(), this);
   }
 
   #retry(): void {

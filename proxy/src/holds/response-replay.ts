@@ -12,17 +12,27 @@ export class ResponseReplay {
   readonly #parts: ReplayParts;
   readonly #sequencer: HoldParts['sequencer'];
   readonly #live: Promise<void> | undefined;
+  readonly #watch: (read: Promise<void>) => void;
   #isReading = false;
   #isOver = false;
   /** The id from which it was read last because of a gap. */
   #askedFrom: string | undefined;
   #chains: Chains | undefined;
 
-  /** `live` is as of `ChannelRegistry.add` for all channels of the hold. */
-  constructor(parts: ReplayParts, sequencer: HoldParts['sequencer'], live: Promise<void> | undefined) {
+  /**
+   * `live` is as of `ChannelRegistry.add` for all channels of the hold. `watch` takes care of what is thrown while the hold is
+   * told.
+   */
+  constructor(
+    parts: ReplayParts,
+    sequencer: HoldParts['sequencer'],
+    live: Promise<void> | undefined,
+    watch: (read: Promise<void>) => void,
+  ) {
     this.#parts = parts;
     this.#sequencer = sequencer;
     this.#live = live;
+    this.#watch = watch;
   }
 
   /** Items must wait. */
@@ -41,7 +51,7 @@ export class ResponseReplay {
   ask(subscriptions: readonly Subscription[], otherwise: () => void, then: () => void): void {
     const { reader, events } = this.#parts;
     this.#isReading = true;
-    void readChains(subscriptions, 'response', { reader, sequencer: this.#sequencer, live: this.#live }).then(
+    const read = readChains(subscriptions, 'response', { reader, sequencer: this.#sequencer, live: this.#live }).then(
       (chains) => {
         if (this.#isOver) return;
         events.replayEnded('response', chains !== undefined);
@@ -51,6 +61,7 @@ export class ResponseReplay {
         then();
       },
     );
+    this.#watch(read);
   }
 
   /** What was told, to be used before what came meanwhile; once. */

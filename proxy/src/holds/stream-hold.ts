@@ -107,9 +107,10 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
    */
   waits(go: () => void): boolean {
     const resumed = this.#replay?.resumed;
-    if (resumed !== undefined) void resumed.then(go);
+    const { subscriber } = this.#parts;
+    if (resumed !== undefined) subscriber.faults.watch('history', resumed.then(go), this);
     else if (this.#live === undefined) return false;
-    else waitForLive(this.#live, this.#parts.subscriber.clock, go);
+    else waitForLive(this.#live, subscriber, go, this);
     return true;
   }
 
@@ -208,6 +209,11 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
   kick(): void {
     const isSlow = this.#response.waiting > 0;
     this.#end('kicked', isSlow || this.#state === 'flowing', isSlow);
+  }
+
+  /** The client is to see that the stream is broken off. */
+  fault(): void {
+    this.#end('fault', true);
   }
 
   view(): ConnectionView {

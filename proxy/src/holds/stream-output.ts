@@ -2,6 +2,7 @@
  * Owns: the way of items into one stream: their filters, the limit of what may wait for the client, ids for those who
  * may come back, keep-alives between them, and their count. Does not own: which items are next, or bodies.
  */
+import type { Faulty } from '@holdfast/control-api';
 import type { KeepAlive } from '@holdfast/grip';
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscription, SubscriptionList } from '../channels/subscription-list.js';
@@ -18,7 +19,7 @@ import type { StreamReplay } from './stream-replay.js';
 const EMPTY = Buffer.alloc(0);
 
 /** The stream. Each of its methods may end it. */
-export interface StreamOutputOwner {
+export interface StreamOutputOwner extends Faulty {
   readonly id: string;
   readonly routeKey: string;
   /** Clients of this stream are told what is wrong with it. */
@@ -88,7 +89,9 @@ export class StreamOutput {
       this.#use(delivery, undefined);
       return;
     }
-    this.#filter ??= new ItemFilter(this.#list, this.#scope, this.#parts.filters);
+    this.#filter ??= new ItemFilter(this.#list, this.#scope, this.#parts.filters, (filtering) =>
+      this.#parts.subscriber.faults.watch('delivery', filtering, this.#owner),
+    );
     const filter = this.#filter;
     filter.run(subscription, delivery.item, content, contentFilters, (filtered) => {
       if (!this.#over && filtered.result !== 'drop') this.#filtered(delivery, content, filtered);
@@ -147,7 +150,7 @@ export class StreamOutput {
     const beat = () => {
       if (this.#response.waiting === 0) this.#response.push(piece);
     };
-    this.#keepAlive = new KeepAliveTimer(keepAlive, clock, random, beat, since);
+    this.#keepAlive = new KeepAliveTimer(keepAlive, clock, random, beat, this.#owner, since);
   }
 
   /** Ends the keep-alives: a body goes out. */

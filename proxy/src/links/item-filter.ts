@@ -31,14 +31,17 @@ export class ItemFilter {
   readonly #list: SubscriptionList;
   readonly #scope: LinkScope;
   readonly #http: HttpFilters;
+  readonly #watch: (filtering: Promise<void>) => void;
   /** What is being asked, or waits for it. */
   #tail: Promise<void> | undefined;
   #waiting = 0;
 
-  constructor(list: SubscriptionList, scope: LinkScope, http: HttpFilters) {
+  /** `watch` takes care of what `done` throws where an item had to wait. */
+  constructor(list: SubscriptionList, scope: LinkScope, http: HttpFilters, watch: (filtering: Promise<void>) => void) {
     this.#list = list;
     this.#scope = scope;
     this.#http = http;
+    this.#watch = watch;
   }
 
   /** Whether items before are still being asked about: later ones must come through here too, to stay behind them. */
@@ -86,6 +89,7 @@ export class ItemFilter {
       done(outcome);
     });
     this.#tail = tail;
+    this.#watch(tail);
   }
 
   /** `scene` is of the moment when the item came: later ones may have come while a server was asked. */

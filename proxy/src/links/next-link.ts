@@ -2,6 +2,7 @@
  * Owns: fetching a stream's next link: sharing the fetch, repeating one that failed, and telling a usable answer from
  * another. Does not own: when it is fetched, or what its instruct does to the stream.
  */
+import type { Faulty } from '@holdfast/control-api';
 import { type Instruct, instructKind, parseInstructHeaders, type ResponseHead } from '@holdfast/grip';
 import type { Clock, Timer } from '../clock.js';
 import type { OriginCall, OriginHandler } from '../origin/origin.js';
@@ -11,7 +12,7 @@ import type { LinkScope } from './link-scope.js';
 import type { SharedFetches } from './shared-fetch.js';
 
 /** The stream whose link is fetched. After `linkEnded` or `linkFailed` nothing follows until the next `fetch`. */
-export interface NextLinkOwner {
+export interface NextLinkOwner extends Faulty {
   /** The link has answered. */
   linkAnswered(instruct: Instruct, scope: LinkScope): void;
   /** A part of its body; false stops the flow until `resume`. */
@@ -127,9 +128,10 @@ export class NextLink implements OriginHandler {
       this.#owner.linkFailed(why, partly);
       return;
     }
-    this.#timer = this.#parts.clock.after(delay, () => {
+    const again = () => {
       this.#timer = undefined;
       this.#attempt();
-    });
+    };
+    this.#timer = this.#parts.clock.after(delay, again, this.#owner);
   }
 }

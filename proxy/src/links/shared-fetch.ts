@@ -2,8 +2,9 @@
  * Owns: one fetch for many connections that want the same of a link at the same time. Does not own: the request, or what
  * its answer means to each of them.
  */
+import { type Containment, uncontained } from '@holdfast/control-api';
 import type { ResponseHead } from '@holdfast/grip';
-import type { OriginError } from '../origin/errors.js';
+import { faultError, type OriginError } from '../origin/errors.js';
 import type { OriginCall, OriginHandler } from '../origin/origin.js';
 
 /** Until so many bytes of an answer have come, another connection may join: it is given them again. In bytes. */
@@ -25,14 +26,16 @@ interface Joiner {
 class Sharing implements OriginHandler {
   readonly #joiners = new Set<Joiner>();
   readonly #over: () => void;
+  readonly #faults: Containment;
   #call: OriginCall | undefined;
   #head: Head | undefined;
   #chunks: Buffer[] | undefined = [];
   #bytes = 0;
   #end: ((handler: OriginHandler) => void) | undefined;
 
-  constructor(over: () => void) {
+  constructor(over: () => void, faults: Containment) {
     this.#over = over;
+    this.#faults = faults;
   }
 
   start(send: (handler: OriginHandler) => OriginCall): void {
@@ -48,7 +51,7 @@ class Sharing implements OriginHandler {
     const joiner: Joiner = { handler, blocked: false, backlog: this.#head && [...(this.#chunks ?? [])] };
     this.#joiners.add(joiner);
     // Not from within the call that joins.
-    if (joiner.backlog !== undefined) queueMicrotask(() => this.#catchUp(joiner));
+    if (joiner.backlog !== undefined) queueMicrotask(() => this.#guard(joiner, () => this.#catchUp(joiner)));
     return {
       resume: () => {
         joiner.blocked = false;
@@ -66,14 +69,14 @@ class Sharing implements OriginHandler {
 
   onHead(head: ResponseHead, length: number | undefined): void {
     this.#head = { head, length };
-    for (const { handler } of [...this.#joiners]) handler.onHead(head, length);
+    for (const joiner of [...this.#joiners]) this.#guard(joiner, () => joiner.handler.onHead(head, length));
   }
 
   onData(chunk: Buffer): boolean {
     this.#bytes += chunk.length;
     if (this.#bytes > JOIN_MAX) this.#chunks = undefined;
     this.#chunks?.push(chunk);
-    for (const joiner of [...this.#joiners]) this.#give(joiner, chunk);
+    for (const joiner of [...this.#joiners]) this.#guard(joiner, () => this.#give(joiner, chunk));
     return ![...this.#joiners].some((joiner) => joiner.blocked);
   }
 
@@ -88,7 +91,9 @@ class Sharing implements OriginHandler {
   #finish(end: (handler: OriginHandler) => void): void {
     this.#end = end;
     this.#over();
-    for (const { handler, backlog } of [...this.#joiners]) if (backlog === undefined) end(handler);
+    for (const joiner of [...this.#joiners]) {
+      if (joiner.backlog === undefined) this.#guard(joiner, () => end(joiner.handler));
+    }
   }
 
   #catchUp(joiner: Joiner): void {
@@ -100,6 +105,18 @@ class Sharing implements OriginHandler {
     for (const chunk of backlog) if (isThere()) this.#give(joiner, chunk);
     // The end may have come in the same turn as the joining.
     if (isThere()) this.#end?.(handler);
+  }
+
+  /** A fault of one joiner ends its part, and is none of the others'. */
+  #guard(joiner: Joiner, tell: () => void): void {
+    try {
+      tell();
+    } catch (error) {
+      this.#faults.caught('origin', error);
+      this.#joiners.delete(joiner);
+      this.#faults.run('origin', () => joiner.handler.onError(faultError(error)), joiner.handler);
+      if (this.#joiners.size === 0) this.#stop();
+    }
   }
 
   #give(joiner: Joiner, chunk: Buffer): void {
@@ -116,6 +133,11 @@ class Sharing implements OriginHandler {
 /** Fetches under way, by what is asked. */
 export class SharedFetches {
   readonly #sharings = new Map<string, Sharing>();
+  readonly #faults: Containment;
+
+  constructor(faults = uncontained) {
+    this.#faults = faults;
+  }
 
   /**
    * Joins the fetch with this key, or starts one. The key must name everything on which the answer may depend: the URL,
@@ -126,7 +148,7 @@ export class SharedFetches {
     if (known?.isOpen) return known.join(handler);
     const sharing = new Sharing(() => {
       if (this.#sharings.get(key) === sharing) this.#sharings.delete(key);
-    });
+    }, this.#faults);
     this.#sharings.set(key, sharing);
     const call = sharing.join(handler);
     sharing.start(send);

@@ -2,6 +2,7 @@
  * Owns: how fast connections that have missed something go back to their origins, so that a gap on a busy channel does
  * not become a stampede. Does not own: what they do there. Hints are the publisher's wish and do not come here.
  */
+import { type Faulty, uncontained } from '@holdfast/control-api';
 import type { Clock, Timer } from '../clock.js';
 
 /** Time between two batches of the same link, in ms: 10 a second. */
@@ -21,17 +22,19 @@ interface Queue {
 /** One queue per link. The first batch waits too, so that those who find the same gap go together. */
 export class UpdateLimiter {
   readonly #clock: Clock;
+  readonly #faults;
   readonly #queues = new Map<string, Queue>();
   /** The interval for which `#left` counts, by its number since the Unix epoch. */
   #interval = 0;
   #left = TOTAL;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, faults = uncontained) {
     this.#clock = clock;
+    this.#faults = faults;
   }
 
-  /** Calls `go` when it is its turn; the result takes it back. */
-  enter(link: string, go: () => void): () => void {
+  /** Calls `go` when it is its turn, and ends `what` by a fault of it; the result takes it back. */
+  enter(link: string, go: () => void, what?: Faulty): () => void {
     let queue = this.#queues.get(link);
     if (queue === undefined) {
       queue = { waiting: new Set(), timer: undefined };
@@ -39,7 +42,7 @@ export class UpdateLimiter {
       this.#arm(link, queue);
     }
     // A turn of its own, so that the same function may wait twice.
-    const turn = () => go();
+    const turn = () => this.#faults.run('timer', go, what);
     const { waiting } = queue;
     waiting.add(turn);
     return () => waiting.delete(turn);

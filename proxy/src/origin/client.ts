@@ -6,11 +6,12 @@
  * objects, and flow control by return value; nothing is allocated per request beyond one `HttpCall`.
  */
 import { isIP } from 'node:net';
+import { type Containment, uncontained } from '@holdfast/control-api';
 import type { ResponseHead } from '@holdfast/grip';
 import { buildConnector, Client, type Dispatcher } from 'undici';
 import type { HttpTarget } from '../routes/target.js';
 import { connectOptions, isBlocked } from './connect-options.js';
-import { blockedError, OriginError } from './errors.js';
+import { blockedError, faultError, OriginError } from './errors.js';
 import type { Origin, OriginCall, OriginHandler, OriginRequest } from './origin.js';
 import { OriginConnections } from './origin-connections.js';
 
@@ -23,6 +24,8 @@ export interface OriginClientOptions {
   readonly keepAliveTimeout: number;
   /** Longest response head in bytes. */
   readonly maxHeaderBytes: number;
+  /** Left out: nothing is contained. */
+  readonly faults?: Containment;
 }
 
 /** How long requests under way may go on when the client is closed, in ms. */
@@ -84,7 +87,7 @@ export class OriginClient {
       } catch (cause) {
         // A client certificate that cannot be read: tried again for the next request.
         const error = new OriginError('ERR_ORIGIN_CONNECT', (cause as Error).message, 'connect', { cause });
-        return { dispatch: (_, handler) => failing(handler, error) };
+        return { dispatch: (_, handler) => failing(handler, error, this.#options.faults ?? uncontained) };
       }
     }
     this.#tls.set(key, origin);
@@ -100,12 +103,14 @@ export class OriginClient {
 class PooledOrigin implements Origin {
   readonly #connections: OriginConnections<Dispatcher.DispatchOptions, Dispatcher.DispatchHandler>;
   readonly #blocked: boolean;
+  readonly #faults: Containment;
   #closed = false;
 
   constructor(target: HttpTarget, options: OriginClientOptions) {
     const name = isIP(target.host) === 6 ? `[${target.host}]` : target.host;
     const url = `${target.ssl ? 'https' : 'http'}://${name}:${target.port}`;
     this.#blocked = isBlocked(target);
+    this.#faults = options.faults ?? uncontained;
     const settings = {
       pipelining: 1,
       allowH2: false,
@@ -119,9 +124,11 @@ class PooledOrigin implements Origin {
   }
 
   dispatch(request: OriginRequest, handler: OriginHandler): OriginCall {
-    if (this.#blocked) return failing(handler, blockedError());
-    if (this.#closed) return failing(handler, new OriginError('ERR_ORIGIN_CONNECT', 'The client is closed', 'connect'));
-    const call = new HttpCall(handler);
+    if (this.#blocked) return failing(handler, blockedError(), this.#faults);
+    if (this.#closed) {
+      return failing(handler, new OriginError('ERR_ORIGIN_CONNECT', 'The client is closed', 'connect'), this.#faults);
+    }
+    const call = new HttpCall(handler, this.#faults);
     const { method, path, headers, body } = request;
     this.#connections.dispatch({ method: method as Dispatcher.HttpMethod, path, headers, body }, call);
     call.dispatched = true;
@@ -140,8 +147,8 @@ class PooledOrigin implements Origin {
 }
 
 /** A request that has failed before it could be sent. */
-function failing(handler: OriginHandler, error: OriginError): OriginCall {
-  const call = new HttpCall(handler);
+function failing(handler: OriginHandler, error: OriginError, faults: Containment): OriginCall {
+  const call = new HttpCall(handler, faults);
   queueMicrotask(() => call.fail(error));
   return call;
 }
@@ -151,6 +158,7 @@ class HttpCall implements OriginCall, Dispatcher.DispatchHandler {
   /** False while undici's `dispatch` runs: it may report a bad argument from within. */
   dispatched = false;
   readonly #handler: OriginHandler;
+  readonly #faults: Containment;
   #abort: ((error?: Error) => void) | undefined;
   #resume: (() => void) | undefined;
   #connected = false;
@@ -158,8 +166,9 @@ class HttpCall implements OriginCall, Dispatcher.DispatchHandler {
   #status = 0;
   #over = false;
 
-  constructor(handler: OriginHandler) {
+  constructor(handler: OriginHandler, faults: Containment) {
     this.#handler = handler;
+    this.#faults = faults;
   }
 
   resume(): void {
@@ -175,7 +184,19 @@ class HttpCall implements OriginCall, Dispatcher.DispatchHandler {
   fail(error: OriginError): void {
     if (this.#over) return;
     this.#over = true;
-    this.#handler.onError(error);
+    try {
+      this.#handler.onError(error);
+    } catch (fault) {
+      this.#faults.caught('origin', fault, this.#handler);
+    }
+  }
+
+  /** After a fault in what the handler has done: the request is over, and the handler learns so as of any failure. */
+  #fault(error: unknown): void {
+    this.#faults.caught('origin', error);
+    if (this.#over) return;
+    this.#abort?.();
+    this.fail(faultError(error));
   }
 
   onConnect(abort: (error?: Error) => void): void {
@@ -195,23 +216,38 @@ class HttpCall implements OriginCall, Dispatcher.DispatchHandler {
       headers.push(name, value);
     }
     const head: ResponseHead = { status, reason, headers };
-    if (status < 200) this.#handler.onInformation(head);
-    else {
-      this.#status = status;
-      this.#resume = resume;
-      this.#handler.onHead(head, length);
+    try {
+      if (status < 200) this.#handler.onInformation(head);
+      else {
+        this.#status = status;
+        this.#resume = resume;
+        this.#handler.onHead(head, length);
+      }
+    } catch (error) {
+      this.#fault(error);
     }
     return true;
   }
 
   onData(chunk: Buffer): boolean {
-    return this.#over || this.#handler.onData(chunk);
+    try {
+      return this.#over || this.#handler.onData(chunk);
+    } catch (error) {
+      this.#fault(error);
+      return true;
+    }
   }
 
   onComplete(): void {
     if (this.#over) return;
     this.#over = true;
-    this.#handler.onEnd();
+    try {
+      this.#handler.onEnd();
+    } catch (error) {
+      this.#faults.caught('origin', error);
+      this.#over = false;
+      this.fail(faultError(error));
+    }
   }
 
   onError(cause: Error & { code?: string }): void {

@@ -19,6 +19,10 @@ export const originErrors = {
       'The origin answered with something that is not HTTP or breaks its own length, or breaks the WebSocket protocol, or a later answer of WebSocket-over-HTTP is none.',
   },
   ERR_ORIGIN_TIMEOUT: { side: 'origin', meaning: 'The origin was silent for longer than `origin_timeout`.' },
+  ERR_ORIGIN_FAULT: {
+    side: 'internal',
+    meaning: 'Holdfast itself failed while it served the request; the log has the stack. Answered 500.',
+  },
   ERR_ORIGIN_REQUEST: {
     side: 'client',
     meaning: 'The request cannot be put on the wire to the origin, or its body broke off.',
@@ -40,6 +44,11 @@ export class OriginError extends CodedError<typeof originErrors> {
     super('OriginError', originErrors, code, message, options);
     this.repeat = repeat;
   }
+}
+
+/** What is left of a request after a fault of ours. */
+export function faultError(cause: unknown): OriginError {
+  return new OriginError('ERR_ORIGIN_FAULT', 'Internal error.', 'no', { cause });
 }
 
 /** The error of a target that must not be connected to. The next target is tried. */

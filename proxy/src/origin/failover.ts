@@ -72,6 +72,10 @@ export class Failover implements OriginHandler, OriginCall {
     this.#handler.onEnd();
   }
 
+  fault(error: unknown): void {
+    this.#handler.fault?.(error);
+  }
+
   onError(error: OriginError): void {
     if (error.repeat === 'stale' && !this.#repeated && this.#attempts.repeatable && this.#attempts.replayable) {
       this.#repeated = true;

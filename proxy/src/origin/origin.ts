@@ -3,6 +3,7 @@
  * Does not own: which target is asked, or what the answer means.
  */
 import type { Readable } from 'node:stream';
+import type { Faulty } from '@holdfast/control-api';
 import type { ResponseHead } from '@holdfast/grip';
 import type { OriginError } from './errors.js';
 
@@ -19,9 +20,10 @@ export interface OriginRequest {
 
 /**
  * Hears of the answer to one request. Order: `onInformation`*, `onHead`, `onData`*, `onEnd`; or `onError` at any time,
- * after which nothing follows. After `OriginCall.abort` nothing is called any more.
+ * after which nothing follows. After `OriginCall.abort` nothing is called any more. What it throws is caught, and comes back as
+ * `onError` with ERR_ORIGIN_FAULT; what that throws, as `fault`.
  */
-export interface OriginHandler {
+export interface OriginHandler extends Faulty {
   /** An interim answer (RFC 9110 §15.2) other than 100. */
   onInformation(head: ResponseHead): void;
   /** The head of the final answer; `length` is the declared body length, undefined when the origin gave none. */

@@ -3,7 +3,9 @@
  * Does not own: anything of holding; it answers with the same GRIP headers as any origin would.
  */
 import type { Readable } from 'node:stream';
+import { type Containment, uncontained } from '@holdfast/control-api';
 import { wireFromText } from '@holdfast/grip';
+import { faultError } from './errors.js';
 import type { Origin, OriginCall, OriginHandler, OriginRequest } from './origin.js';
 
 const MAX_REQUEST_BODY = 100_000;
@@ -59,14 +61,16 @@ async function accepts(body: Buffer | Readable | null): Promise<boolean> {
 /** The `test` target. `pathBeg` is the prefix by which its route matched; it is not part of what is asked. */
 export class TestOrigin implements Origin {
   readonly #pathBeg: string;
+  readonly #faults: Containment;
 
-  constructor(pathBeg: string) {
+  constructor(pathBeg: string, faults = uncontained) {
     this.#pathBeg = pathBeg;
+    this.#faults = faults;
   }
 
   dispatch(request: OriginRequest, handler: OriginHandler): OriginCall {
     let over = false;
-    void accepts(request.body)
+    const served = accepts(request.body)
       .catch(() => true)
       .then((accepted) => {
         if (over) return;
@@ -80,7 +84,12 @@ export class TestOrigin implements Origin {
         if (over) return;
         if (request.method !== 'HEAD') handler.onData(bytes);
         if (!over) handler.onEnd();
+      })
+      .catch((error: unknown) => {
+        this.#faults.caught('origin', error);
+        if (!over) handler.onError(faultError(error));
       });
+    this.#faults.watch('origin', served, handler);
     return {
       resume: () => {},
       abort: () => {

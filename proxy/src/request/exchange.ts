@@ -9,7 +9,7 @@ import type { ClientRequest, ClientResponse, ResponseOwner } from '../edge/edge.
 import { RequestError } from '../errors.js';
 import { answerPlain, failureOf } from '../fail.js';
 import { scopeOf } from '../links/link-scope.js';
-import type { OriginError } from '../origin/errors.js';
+import { faultError, type OriginError } from '../origin/errors.js';
 import { type Attempts, describeTarget, Failover } from '../origin/failover.js';
 import type { ClientStanding } from '../origin/forwarder.js';
 import type { OriginCall, OriginHandler } from '../origin/origin.js';
@@ -131,6 +131,19 @@ export class Exchange implements OriginHandler, Attempts, ResponseOwner, Instruc
 
   onWritable(): void {}
 
+  get id(): string {
+    return this.#request.id;
+  }
+
+  /** A hold has its response, and ends by itself. */
+  fault(error: unknown): void {
+    if (this.#state === 'asking') this.#fail(faultError(error));
+    else if (this.#state === 'answering') {
+      this.#call?.abort();
+      this.#answer?.onError(faultError(error));
+    }
+  }
+
   onGone(): void {
     this.#call?.abort();
     this.#over('ERR_REQUEST_CLIENT_GONE');
@@ -244,7 +257,12 @@ export class Exchange implements OriginHandler, Attempts, ResponseOwner, Instruc
     const failure = failureOf(error, this.#debug);
     this.#parts.log.debug({ id: this.#request.id, err: error }, 'request failed');
     this.#status = failure.status;
-    answerPlain(this.#response, failure.status, failure.text);
+    try {
+      answerPlain(this.#response, failure.status, failure.text);
+    } catch {
+      // A head has gone out already.
+      this.#response.abort(true);
+    }
     this.#over(failure.code);
   }
 

@@ -52,6 +52,11 @@ export class Relay implements AnswerBody, ResponseOwner {
     this.#ended('broken');
   }
 
+  fault(): void {
+    this.#call.abort();
+    this.onError();
+  }
+
   onWritable(): void {
     this.#call.resume();
   }

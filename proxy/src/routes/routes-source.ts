@@ -5,6 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { type Containment, uncontained } from '@holdfast/control-api';
 import { parseSigKey } from '@holdfast/grip';
 import type { RoutesConfig } from '../config/config.js';
 import { RoutesError } from '../config/errors.js';
@@ -27,6 +28,8 @@ export interface RoutesSurroundings {
   readonly onReload?: (table: RouteTable) => void;
   readonly readFile?: (path: string) => Buffer;
   readonly watchFile?: WatchFile;
+  /** Left out: nothing is contained. */
+  readonly faults?: Containment;
 }
 
 /** A table and what was wrong with lines that are not in it. */
@@ -81,7 +84,10 @@ export class RoutesSource {
   ) {
     // First watch, then read: a change in between is noticed.
     const watch = surroundings.watchFile ?? pollFile;
-    this.stopWatching = config.file === undefined ? () => {} : watch(config.file, () => this.changed());
+    this.stopWatching =
+      config.file === undefined
+        ? () => {}
+        : watch(config.file, () => (surroundings.faults ?? uncontained).run('watch', () => this.changed()));
     try {
       const { table, errors } = readRoutes(config, surroundings.readFile);
       for (const error of errors) surroundings.log.warn(`${this.place(error)}, line skipped`);

@@ -66,7 +66,7 @@ export class SessionDialer {
       ...this.#timeouts,
       maxBody: MAX_REFUSAL,
     };
-    return new WsOrigin(request, this.#socketSettings(dial), owner, isBlocked(target));
+    return new WsOrigin(request, this.#socketSettings(dial), owner, isBlocked(target), this.#parts.faults);
   }
 
   #socketSettings({ extension }: Dial): SocketSettings {

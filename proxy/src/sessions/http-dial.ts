@@ -2,6 +2,7 @@
  * Owns: how the requests of one session come to an origin that is asked over HTTP: which of the client's header fields
  * they have, and by which connections they go. Does not own: when they are made, or their content.
  */
+import type { Containment } from '@holdfast/control-api';
 import type { RawHeaders } from '@holdfast/grip';
 import type { Clock } from '../clock.js';
 import type { OriginCall, OriginHandler } from '../origin/origin.js';
@@ -30,6 +31,10 @@ export class HttpDial implements HttpOriginParts {
 
   get clock(): Clock {
     return this.#parts.clock;
+  }
+
+  get faults(): Containment | undefined {
+    return this.#parts.faults;
   }
 
   get random(): () => number {

@@ -2,9 +2,10 @@
  * Owns: one WebSocket-over-HTTP request with its repeats, until there is a whole answer or nothing more to try.
  * Does not own: what is asked, or what the answer means.
  */
+import type { Containment } from '@holdfast/control-api';
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
 import type { Clock, Timer } from '../clock.js';
-import type { OriginError } from '../origin/errors.js';
+import { faultError, type OriginError } from '../origin/errors.js';
 import type { OriginCall, OriginHandler } from '../origin/origin.js';
 import { Retry } from '../retry.js';
 import { answerBodyMax, type HttpAnswer } from './http-events.js';
@@ -18,6 +19,8 @@ export interface ExchangeOwner {
 /** What the exchanges of a session have in common. */
 export interface ExchangeParts {
   readonly clock: Clock;
+  /** Left out: nothing is contained. */
+  readonly faults?: Containment | undefined;
   /** Gives numbers from 0 to below 1. */
   readonly random: () => number;
   /** Longest message in bytes, in either direction. */
@@ -102,7 +105,12 @@ export class HttpExchange implements OriginHandler {
     const delay = this.#delay(error);
     if (delay === undefined) this.#owner.exchangeFailed(error);
     else if (delay === 0) this.start();
-    else this.#timer = this.#parts.clock.after(delay, () => this.start());
+    else this.#timer = this.#parts.clock.after(delay, () => this.start(), this);
+  }
+
+  /** After a fault in making the next attempt. */
+  fault(error: unknown): void {
+    this.#owner.exchangeFailed(faultError(error));
   }
 
   /** Ms until the next attempt; undefined for none. */

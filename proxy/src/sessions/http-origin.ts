@@ -3,8 +3,9 @@
  * means for the session. Does not own: the codec (grip), one request and its repeats (http-exchange.ts), what waits for
  * the origin (http-queue.ts), which target is asked, or the GRIP meaning of messages.
  */
+import { uncontained } from '@holdfast/control-api';
 import { closeEvent, encodeWsEvents, type RawHeaders, readClose, type WsEvent } from '@holdfast/grip';
-import { OriginError } from '../origin/errors.js';
+import { faultError, OriginError } from '../origin/errors.js';
 import type { MessageType } from '../websocket/message-socket.js';
 import {
   acceptedHeaders,
@@ -142,6 +143,11 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
     else this.#answered(read);
   }
 
+  /** After a fault of ours: the origin is left, and the session hears of it. */
+  fault(error: unknown): void {
+    this.#fail(faultError(error));
+  }
+
   exchangeFailed(error: OriginError): void {
     this.#exchange = undefined;
     this.#fail(error);
@@ -150,7 +156,8 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
   #fail(error: OriginError): void {
     const state = this.#state;
     // An origin that was reached, and gave an answer that is of no use, still believes in the session.
-    if (state === 'open' && error.code === 'ERR_ORIGIN_MALFORMED') this.#disconnect();
+    const isThere = error.code === 'ERR_ORIGIN_MALFORMED' || error.code === 'ERR_ORIGIN_FAULT';
+    if (state === 'open' && isThere) this.#disconnect();
     else this.#end();
     if (state === 'opening') this.#handshake?.originFailed(error);
     else if (state === 'open') this.#owner?.originLost(error);
@@ -179,7 +186,7 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
 
   #setPoll(keepAlive: EventsAnswer['keepAlive']): void {
     if (keepAlive === undefined) return;
-    this.#poll ??= new HttpPoll(this.#parts.clock, () => this.#pollDue());
+    this.#poll ??= new HttpPoll(this.#parts.clock, () => this.#pollDue(), this);
     this.#poll.set(keepAlive);
   }
 
@@ -229,7 +236,7 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
     this.#scheduled = true;
     queueMicrotask(() => {
       this.#scheduled = false;
-      this.#proceed();
+      (this.#parts.faults ?? uncontained).run('origin', () => this.#proceed(), this);
     });
   }
 
@@ -307,7 +314,7 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
   }
 
   #ping(payload: Buffer): void {
-    this.#pings ??= new HttpPings(this.#parts.clock, (pong) => this.#owner?.originMessage('pong', pong));
+    this.#pings ??= new HttpPings(this.#parts.clock, (pong) => this.#owner?.originMessage('pong', pong), this);
     this.#pings.sent(payload);
   }
 

@@ -2,6 +2,7 @@
  * Owns: that each ping of a client gets exactly one pong although its origin is asked over HTTP, where a round trip may
  * be long and many origins never answer pings. Does not own: the PING and PONG events themselves.
  */
+import type { Faulty } from '@holdfast/control-api';
 import type { Clock, Timer } from '../clock.js';
 
 /** So long the origin's own pong is waited for, in ms; a client must not take the session for dead meanwhile. */
@@ -23,20 +24,22 @@ interface Waiting {
 export class HttpPings {
   readonly #clock: Clock;
   readonly #answer: (payload: Buffer) => void;
+  readonly #origin: Faulty | undefined;
   #waiting: Waiting[] = [];
   #owed: Buffer[] = [];
   #timer: Timer | undefined;
 
-  /** `answer` sends the client a pong; called from the clock only. */
-  constructor(clock: Clock, answer: (payload: Buffer) => void) {
+  /** `answer` sends the client a pong; called from the clock only. A fault of it ends `origin`. */
+  constructor(clock: Clock, answer: (payload: Buffer) => void, origin?: Faulty) {
     this.#clock = clock;
     this.#answer = answer;
+    this.#origin = origin;
   }
 
   /** The client has sent a ping. */
   sent(payload: Buffer): void {
     this.#waiting.push({ payload, due: this.#clock.now() + PONG_GRACE_MS });
-    this.#timer ??= this.#clock.after(PONG_GRACE_MS, this.#overdue);
+    this.#timer ??= this.#clock.after(PONG_GRACE_MS, this.#overdue, this.#origin);
   }
 
   /**
@@ -70,7 +73,7 @@ export class HttpPings {
       if (this.#owed.length > OWED_MAX) this.#owed.shift();
       this.#answer(next.payload);
     }
-    if (next !== undefined) this.#timer ??= this.#clock.after(next.due - now, this.#overdue);
+    if (next !== undefined) this.#timer ??= this.#clock.after(next.due - now, this.#overdue, this.#origin);
   };
 }
 

@@ -1,19 +1,22 @@
 /**
  * Owns: when an origin that has nothing to be told is asked all the same: Keep-Alive-Interval. Does not own: the request.
  */
+import type { Faulty } from '@holdfast/control-api';
 import type { Clock, Timer } from '../clock.js';
 
 /** The polls of one session: off until the origin asks for them, and then until it says otherwise. */
 export class HttpPoll {
   readonly #clock: Clock;
   readonly #due: () => void;
+  readonly #origin: Faulty | undefined;
   #interval: number | undefined;
   #timer: Timer | undefined;
 
-  /** `due` is called once for each `await` that is not stopped; from the clock only. */
-  constructor(clock: Clock, due: () => void) {
+  /** `due` is called once for each `await` that is not stopped; from the clock only. A fault of it ends `origin`. */
+  constructor(clock: Clock, due: () => void, origin?: Faulty) {
     this.#clock = clock;
     this.#due = due;
+    this.#origin = origin;
   }
 
   get enabled(): boolean {
@@ -28,10 +31,14 @@ export class HttpPoll {
   /** The interval begins now, unless it has begun already or there is none. */
   await(): void {
     if (this.#interval === undefined) return;
-    this.#timer ??= this.#clock.after(this.#interval, () => {
-      this.#timer = undefined;
-      this.#due();
-    });
+    this.#timer ??= this.#clock.after(
+      this.#interval,
+      () => {
+        this.#timer = undefined;
+        this.#due();
+      },
+      this.#origin,
+    );
   }
 
   stop(): void {

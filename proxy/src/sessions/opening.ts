@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { headerValues, parseGripExtension, type RawHeaders, type ResponseHead } from '@holdfast/grip';
 import type { ClientHandshake, ClientRequest, ResponseOwner } from '../edge/edge.js';
 import { answerPlain, failureOf } from '../fail.js';
-import { OriginError } from '../origin/errors.js';
+import { faultError, OriginError } from '../origin/errors.js';
 import { describeTarget } from '../origin/failover.js';
 import type { ClientStanding } from '../origin/forwarder.js';
 import type { Route } from '../routes/route.js';
@@ -111,6 +111,17 @@ export class Opening implements OriginHandshakeOwner, ResponseOwner {
       const text = `Unable to connect to any targets. Tried: ${this.#tried.join(', ')}`;
       this.#refuse(new OriginError('ERR_ORIGIN_CONNECT', text, 'no', { cause: error }));
     }
+  }
+
+  get id(): string {
+    return this.#dial.request.id;
+  }
+
+  /** Refuses the handshake, unless there is a session: that ends by itself. */
+  fault(error: unknown): void {
+    if (this.#over) return;
+    this.#origin?.abort();
+    this.#refuse(faultError(error));
   }
 
   onWritable(): void {}

@@ -2,9 +2,17 @@
  * Owns: the order of what an origin says while a subscription that it has asked for is not live: it comes after.
  * Does not own: subscriptions, or what is done with what the origin says.
  */
+
+import type { Containment, Faulty } from '@holdfast/control-api';
 import { waitForLive } from '../channels/live-wait.js';
 import type { Clock } from '../clock.js';
 import type { OriginSocket } from './origin-socket.js';
+
+/** What waiting needs. */
+interface OrderParts {
+  readonly clock: Clock;
+  readonly faults: Containment;
+}
 
 /**
  * A client that has a message from after the subscription may rely on getting what is published from then on. So the
@@ -12,20 +20,23 @@ import type { OriginSocket } from './origin-socket.js';
  */
 export class OriginOrder {
   readonly #origin: OriginSocket;
-  readonly #clock: Clock;
+  readonly #parts: OrderParts;
+  readonly #session: Faulty;
   /** Undefined while nothing is waited for. */
   #held: (() => void)[] | undefined;
 
-  constructor(origin: OriginSocket, clock: Clock) {
+  /** `session` is ended by a fault in what it does with what was kept back. */
+  constructor(origin: OriginSocket, parts: OrderParts, session: Faulty) {
     this.#origin = origin;
-    this.#clock = clock;
+    this.#parts = parts;
+    this.#session = session;
   }
 
   /** Keeps back what comes from here on, until `live` is settled or that takes too long. */
   waitFor(live: Promise<void>): void {
     this.#held ??= [];
     this.#origin.pause();
-    waitForLive(live, this.#clock, () => this.#release());
+    waitForLive(live, this.#parts, () => this.#release(), this.#session);
   }
 
   /** Whether `act` has to wait: then it is run in its turn, and otherwise not at all. */

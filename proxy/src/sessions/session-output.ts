@@ -2,6 +2,7 @@
  * Owns: the way of items into one session: their filters, the limit of what may wait for the client, tokens for those
  * who may come back, and their count. Does not own: the subscriptions, what the origin says, or the session's end.
  */
+import type { Faulty } from '@holdfast/control-api';
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscription, SubscriptionList } from '../channels/subscription-list.js';
 import { type Filtered, ItemFilter, passesFreely } from '../links/item-filter.js';
@@ -14,7 +15,7 @@ import { SessionReplay } from './session-replay.js';
 const EMPTY = Buffer.alloc(0);
 
 /** The session. Each of its methods may end it. */
-export interface SessionOutputOwner {
+export interface SessionOutputOwner extends Faulty {
   readonly id: string;
   readonly routeKey: string;
   readonly dial: Dial;
@@ -119,6 +120,7 @@ export class SessionOutput {
       },
       push: (frame) => this.#owner.client.push(frame),
       overflowed: () => this.#owner.overflowed(),
+      watch: (work) => subscriber.faults.watch('history', work, this.#owner),
     });
   }
 
@@ -132,7 +134,12 @@ export class SessionOutput {
     }
     const { dial, subscriptions } = this.#owner;
     const { request, route, standing } = dial;
-    this.#filter ??= new ItemFilter(subscriptions, scopeOf(request, route, standing), this.#parts.filters);
+    this.#filter ??= new ItemFilter(
+      subscriptions,
+      scopeOf(request, route, standing),
+      this.#parts.filters,
+      (filtering) => this.#parts.subscriber.faults.watch('delivery', filtering, this.#owner),
+    );
     const content = format?.action === 'send' ? format.content : EMPTY;
     this.#filter.run(subscription, delivery.item, content, contentFilters, (filtered) => {
       if (!this.#over && filtered.result !== 'drop') this.#filtered(delivery, content, filtered);

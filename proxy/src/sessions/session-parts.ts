@@ -1,4 +1,5 @@
 /** Owns: what every session is given. Does not own: any of the parts. */
+import type { Containment } from '@holdfast/control-api';
 import type { ResponseHead } from '@holdfast/grip';
 import type { SubscriberEnd, SubscriberParts } from '../channels/subscriber-parts.js';
 import type { Clock } from '../clock.js';
@@ -31,6 +32,8 @@ export interface Dial {
 export interface DialParts {
   readonly clock: Clock;
   readonly random: () => number;
+  /** Left out: nothing is contained. */
+  readonly faults?: Containment | undefined;
   readonly forwarder: Forwarder;
   readonly originOf: (target: Target, route: Route, host: string) => Origin;
 }

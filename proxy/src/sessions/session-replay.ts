@@ -22,6 +22,8 @@ export interface SessionReplayOwner {
   push(frame: FramePiece): void;
   /** More waits for the client than may. */
   overflowed(): void;
+  /** Takes care of what is thrown by work that goes on. */
+  watch(work: Promise<unknown>): void;
 }
 
 /** What waits until a channel's history is told. */
@@ -75,9 +77,10 @@ export class SessionReplay {
     }
     const pending: Pending = { waiting: [], bytes: 0 };
     this.#pending.set(channel, pending);
-    void this.#parts.reader.read(channel, { after }, live).then((missed) => {
+    const told = this.#parts.reader.read(channel, { after }, live).then((missed) => {
       if (this.#isCurrent(channel, pending)) this.#turn(() => this.#tell(channel, pending, live, missed));
     });
+    this.#owner.watch(told);
   }
 
   /** The session has left a channel. */
@@ -139,13 +142,14 @@ export class SessionReplay {
       this.#announce();
       return;
     }
-    void this.#parts.reader.head(channel, live).then((head) => {
+    const told = this.#parts.reader.head(channel, live).then((head) => {
       // An item that has come meanwhile tells more once it is written; until then the head would claim it.
       const isLate = this.#cursor.at(channel) !== undefined || this.#parts.latest(channel) !== undefined;
       if (this.#over || head === undefined || isLate) return;
       this.#cursor.set(channel, head);
       this.#announce();
     });
+    this.#owner.watch(told);
   }
 
   #turn(tell: () => void): void {

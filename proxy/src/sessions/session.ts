@@ -129,6 +129,10 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
 
   originLost(error: OriginError): void {
     if (this.#order?.keepsBack(() => this.originLost(error))) return;
+    if (error.code === 'ERR_ORIGIN_FAULT') {
+      this.fault();
+      return;
+    }
     this.#parts.subscriber.log.debug({ id: this.id, err: error }, 'origin lost');
     if (this.#leave('origin-failed')) this.client.abort();
   }
@@ -169,6 +173,10 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
 
   kick(): void {
     this.#end('kicked');
+  }
+
+  fault(): void {
+    this.#end('fault');
   }
 
   view(): ConnectionView {
@@ -212,7 +220,7 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
 
   get timed(): TimedMessages {
     const { clock, random } = this.#parts.subscriber;
-    this.#timed ??= new TimedMessages(clock, random, (type, content) => this.#sendTimed(type, content));
+    this.#timed ??= new TimedMessages(clock, random, (type, content) => this.#sendTimed(type, content), this);
     return this.#timed;
   }
 
@@ -225,12 +233,12 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
 
   watch(live: Promise<void> | undefined): void {
     if (live === undefined) return;
-    const { log, clock } = this.#parts.subscriber;
+    const { log } = this.#parts.subscriber;
     live.catch((error: Error) => {
       log.warn({ id: this.id, err: error }, 'subscription failed: closing the session');
       this.#end('origin-failed');
     });
-    this.#order ??= new OriginOrder(this.#origin, clock);
+    this.#order ??= new OriginOrder(this.#origin, this.#parts.subscriber, this);
     this.#order.waitFor(live);
   }
 
@@ -263,7 +271,7 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
     if (code === undefined) this.client.abort();
     else {
       this.client.close(code, fitCloseReason(Buffer.from(text)));
-      this.#parts.subscriber.clock.after(CLOSE_GRACE_MS, () => this.client.abort());
+      this.#parts.subscriber.clock.after(CLOSE_GRACE_MS, () => this.client.abort(), this);
     }
   }
 

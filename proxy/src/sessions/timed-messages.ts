@@ -1,4 +1,5 @@
 /** Owns: the messages that a session sends by the clock: keep-alives, and the one that is delayed. Does not own: sending. */
+import type { Faulty } from '@holdfast/control-api';
 import type { WsKeepAlive, WsSendDelayed } from '@holdfast/grip';
 import type { Clock, Timer } from '../clock.js';
 import { KeepAliveTimer } from '../keep-alive.js';
@@ -12,14 +13,16 @@ export class TimedMessages {
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #send: SendTimed;
+  readonly #session: Faulty;
   #keepAlive: KeepAliveTimer | undefined;
   #delayed: WsSendDelayed | undefined;
   #timer: Timer | undefined;
 
-  constructor(clock: Clock, random: () => number, send: SendTimed) {
+  constructor(clock: Clock, random: () => number, send: SendTimed, session: Faulty) {
     this.#clock = clock;
     this.#random = random;
     this.#send = send;
+    this.#session = session;
   }
 
   /** Starts keep-alives, or without content ends them. */
@@ -28,7 +31,7 @@ export class TimedMessages {
     this.#keepAlive = undefined;
     if (content === undefined) return;
     const beat = () => this.#send(messageType, content);
-    this.#keepAlive = new KeepAliveTimer({ content, timeout, mode }, this.#clock, this.#random, beat);
+    this.#keepAlive = new KeepAliveTimer({ content, timeout, mode }, this.#clock, this.#random, beat, this.#session);
   }
 
   /** Something was sent to the client: an idle keep-alive is put off. */
@@ -40,7 +43,7 @@ export class TimedMessages {
   delay(message: WsSendDelayed): void {
     this.flush();
     this.#delayed = message;
-    this.#timer = this.#clock.after(message.timeout * 1_000, () => this.flush());
+    this.#timer = this.#clock.after(message.timeout * 1_000, () => this.flush(), this.#session);
   }
 
   /** Sends the delayed message now, once. */

@@ -1,8 +1,9 @@
 /**
  * Owns: the origin of a session that speaks WebSocket. Does not own: frames (`websocket`), or headers of the handshake.
  */
+import type { Containment } from '@holdfast/control-api';
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
-import { blockedError, OriginError } from '../origin/errors.js';
+import { blockedError, faultError, OriginError } from '../origin/errors.js';
 import type { MessageType, SocketOwner } from '../websocket/message-socket.js';
 import { type DialHandler, type DialRequest, dialSocket } from '../websocket/ws-dial.js';
 import type { SocketSettings } from '../websocket/ws-library.js';
@@ -21,10 +22,16 @@ export class WsOrigin implements OriginSocket, DialHandler, SocketOwner {
   #over = false;
 
   /** Starts the handshake. `blocked` says that the target must not be connected to: it fails at once. */
-  constructor(dial: DialRequest, settings: SocketSettings, handshake: OriginHandshakeOwner, blocked = false) {
+  constructor(
+    dial: DialRequest,
+    settings: SocketSettings,
+    handshake: OriginHandshakeOwner,
+    blocked = false,
+    faults?: Containment,
+  ) {
     this.#handshake = handshake;
     if (blocked) queueMicrotask(() => this.#fail(blockedError()));
-    else this.#giveUp = dialSocket(dial, settings, this);
+    else this.#giveUp = dialSocket(dial, settings, this, faults);
   }
 
   own(owner: OriginSocketOwner): void {
@@ -83,6 +90,20 @@ export class WsOrigin implements OriginSocket, DialHandler, SocketOwner {
       const code = closed ? 'ERR_ORIGIN_CLOSED' : 'ERR_ORIGIN_MALFORMED';
       this.#fail(new OriginError(code, error.message, 'no', { cause: error }));
     }
+  }
+
+  /** The handshake's owner has thrown. */
+  faulted(error: unknown): void {
+    this.fault(error);
+  }
+
+  /** After a fault of ours: the origin's end is cut, and the session hears of it. */
+  fault(error: unknown): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#socket?.abort();
+    if (this.#owner !== undefined) this.#owner.originLost(faultError(error));
+    else this.#handshake?.originFailed(faultError(error));
   }
 
   onMessage(type: MessageType, data: Buffer): void {

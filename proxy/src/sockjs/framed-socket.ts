@@ -43,7 +43,7 @@ export class FramedSocket implements MessageSocket, SocketOwner {
   constructor(socket: MessageSocket, clock: Clock, random: () => number) {
     this.#socket = socket;
     this.#clock = clock;
-    this.#heart = new KeepAliveTimer(BEAT, clock, random, () => this.#beat());
+    this.#heart = new KeepAliveTimer(BEAT, clock, random, () => this.#beat(), this);
     socket.send('text', Buffer.from(OPEN_FRAME));
   }
 
@@ -115,6 +115,12 @@ export class FramedSocket implements MessageSocket, SocketOwner {
   onLost(error: Error | undefined): void {
     this.#heart.stop();
     this.#owner?.onLost(error);
+  }
+
+  fault(error: unknown): void {
+    this.#heart.stop();
+    if (this.#owner?.fault !== undefined) this.#owner.fault(error);
+    else this.abort();
   }
 
   onWritable(): void {

@@ -2,6 +2,7 @@
  * Owns: a SockJS session over HTTP: a WebSocket to the rest of the proxy, carried by requests that come and go.
  * Does not own: the requests, or finding the session that one is for (`sockjs`).
  */
+import { type Containment, uncontained } from '@holdfast/control-api';
 import type { Clock, Timer } from '../clock.js';
 import { KeepAliveTimer } from '../keep-alive.js';
 import type { FramePiece } from '../websocket/frame-piece.js';
@@ -35,6 +36,8 @@ export type SendOutcome =
 export interface HttpSessionParts {
   readonly clock: Clock;
   readonly random: () => number;
+  /** Left out: nothing is contained. */
+  readonly faults?: Containment | undefined;
   /** Called once, when the session is to be forgotten. */
   readonly forget: () => void;
 }
@@ -71,7 +74,7 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
     if (this.#state !== 'opening') return;
     this.#state = 'open';
     const { clock, random } = this.#parts;
-    this.#heart = new KeepAliveTimer(BEAT, clock, random, () => this.#beat());
+    this.#heart = new KeepAliveTimer(BEAT, clock, random, () => this.#beat(), this);
     receiver.own(this);
     this.#receiver = receiver;
     this.#give(OPEN_FRAME);
@@ -135,7 +138,7 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
   send(type: MessageType, data: Buffer): boolean {
     if (this.#state !== 'open' || type === 'pong') return true;
     if (type === 'ping') {
-      queueMicrotask(() => this.#owner?.onMessage('pong', data));
+      queueMicrotask(() => this.#guard(() => this.#owner?.onMessage('pong', data)));
       return true;
     }
     this.#add(quote(data.toString()));
@@ -183,6 +186,21 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
     return this.#queueBytes + (this.#receiver?.waiting ?? 0);
   }
 
+  /** After a fault of ours, in the session or behind it. */
+  fault(error: unknown): void {
+    const owner = this.#owner;
+    if (owner?.fault !== undefined) owner.fault(error);
+    else this.abort();
+  }
+
+  #guard(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      (this.#parts.faults ?? uncontained).caught('client', error, this);
+    }
+  }
+
   #add(quoted: string): void {
     this.#queue.push(quoted);
     this.#queueBytes += Buffer.byteLength(quoted);
@@ -191,7 +209,7 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
     // Messages that come together leave in one frame.
     queueMicrotask(() => {
       this.#flushing = false;
-      this.#flush();
+      this.#guard(() => this.#flush());
     });
   }
 
@@ -230,7 +248,7 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
   #wake(): void {
     if (!this.#starved) return;
     this.#starved = false;
-    this.#owner?.onWritable();
+    this.#guard(() => this.#owner?.onWritable());
   }
 
   #deliver(): void {
@@ -240,7 +258,8 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
         this.#answer({ kind: 'taken' });
         return;
       }
-      this.#owner.onMessage('text', message);
+      const owner = this.#owner;
+      this.#guard(() => owner.onMessage('text', message));
     }
   }
 
@@ -257,23 +276,27 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
   /** The time for a client's next request begins when it has taken the last answer, as far as that can be seen. */
   #awaitReceiver(): void {
     this.#parts.clock.clear(this.#timer);
-    this.#timer = this.#parts.clock.after(ABSENCE_MS, () => {
-      const waiting = this.#last?.waiting ?? 0;
-      if (waiting > 0 && waiting < this.#lastWaiting) {
-        this.#lastWaiting = waiting;
-        this.#awaitReceiver();
-        return;
-      }
-      const owner = this.#owner;
-      this.#end();
-      owner?.onLost(undefined);
-    });
+    this.#timer = this.#parts.clock.after(
+      ABSENCE_MS,
+      () => {
+        const waiting = this.#last?.waiting ?? 0;
+        if (waiting > 0 && waiting < this.#lastWaiting) {
+          this.#lastWaiting = waiting;
+          this.#awaitReceiver();
+          return;
+        }
+        const owner = this.#owner;
+        this.#end();
+        owner?.onLost(undefined);
+      },
+      this,
+    );
   }
 
   /** Forgets the session after a while; a receiver that has not even taken the close frame by then is cut off. */
   #remember(): void {
     this.#parts.clock.clear(this.#timer);
-    this.#timer = this.#parts.clock.after(ABSENCE_MS, () => this.#end());
+    this.#timer = this.#parts.clock.after(ABSENCE_MS, () => this.#end(), this);
   }
 
   /** Nothing more for the owner, which is given back to be told why. */

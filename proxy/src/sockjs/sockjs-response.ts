@@ -60,6 +60,14 @@ export class SockJsResponse extends ResponseWrapper implements ResponseOwner {
     this.#end(this.#status, 'cut');
   }
 
+  fault(error: unknown): void {
+    if (this.#owner?.fault !== undefined) this.#owner.fault(error);
+    else {
+      this.abort(true);
+      this.#owner?.onGone();
+    }
+  }
+
   onWritable(): void {
     this.#owner?.onWritable();
   }

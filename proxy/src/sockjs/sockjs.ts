@@ -2,6 +2,7 @@
  * Owns: SockJS (protocol 0.3) for the routes that have it: which request is for which session, and refusing those that
  * are for none. Does not own: sessions, which to the rest of the proxy are WebSockets like any other.
  */
+import type { Containment } from '@holdfast/control-api';
 import type { RawHeaders } from '@holdfast/grip';
 import type { Clock } from '../clock.js';
 import type { ClientHandshake, ClientRequest, ClientResponse } from '../edge/edge.js';
@@ -39,6 +40,8 @@ export interface SockJsEnd {
 export interface SockJsParts {
   readonly clock: Clock;
   readonly random: () => number;
+  /** Left out: nothing is contained. */
+  readonly faults?: Containment;
   /** Takes a handshake to the origin, as that of any WebSocket. */
   readonly open: (request: ClientRequest, handshake: ClientHandshake, route: Route, standing: ClientStanding) => void;
   readonly ended: (end: SockJsEnd) => void;
@@ -137,8 +140,8 @@ export class SockJs {
   }
 
   #open(call: Call, form: TransportForm, key: string): void {
-    const { clock, random, open } = this.#parts;
-    const session = new HttpSession({ clock, random, forget: () => this.#sessions.delete(key) });
+    const { clock, random, faults, open } = this.#parts;
+    const session = new HttpSession({ clock, random, faults, forget: () => this.#sessions.delete(key) });
     this.#sessions.set(key, session);
     const { request, route, standing } = call;
     const response = new SockJsResponse(call.response, request.headers, () => session.notOpened());

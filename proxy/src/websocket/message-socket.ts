@@ -3,14 +3,18 @@
  * Does not own: handshakes, or what messages mean. Both ends of a session are such sockets: the client's (made by an
  * edge) and that of an origin that speaks WebSocket.
  */
+import type { Containment, Faulty } from '@holdfast/control-api';
 import type { WsMessageType } from '@holdfast/grip';
 import type { FramePiece } from './frame-piece.js';
 
 /** What travels: data messages, whole (fragments are joined), and the control frames other than Close. */
 export type MessageType = WsMessageType;
 
-/** Whoever uses a socket: told what comes. Calls are in the order of the wire. Nothing follows `onClose` or `onLost`. */
-export interface SocketOwner {
+/**
+ * Whoever uses a socket: told what comes. Calls are in the order of the wire. Nothing follows `onClose` or `onLost`. One that
+ * has no `fault` sees a socket that is lost when something it does throws.
+ */
+export interface SocketOwner extends Faulty {
   /** `data` is the owner's to keep; text is valid UTF-8. Pings are not answered by the socket: that is the owner's. */
   onMessage(type: MessageType, data: Buffer): void;
   /** The other side closed with a Close frame; `code` is undefined when it had none (RFC 6455 §7.1.5). */
@@ -41,4 +45,23 @@ export interface MessageSocket {
   resume(): void;
   /** Bytes sent that the connection has not taken yet. */
   readonly waiting: number;
+}
+
+/** RFC 6455 §7.4.1: the server has met something unexpected. */
+const INTERNAL_ERROR = 1011;
+
+/**
+ * Reports a fault in the code behind a socket, and ends the socket: by its owner, which knows what else to end; otherwise with
+ * a Close frame of 1011.
+ */
+export function endFaultySocket(
+  socket: Pick<MessageSocket, 'close'>,
+  owner: SocketOwner | undefined,
+  error: unknown,
+  faults: Containment,
+): void {
+  faults.caught('client', error, owner);
+  if (owner?.fault !== undefined) return;
+  faults.run('client', () => socket.close(INTERNAL_ERROR));
+  faults.run('client', () => owner?.onLost(error instanceof Error ? error : undefined));
 }

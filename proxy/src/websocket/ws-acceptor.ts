@@ -1,6 +1,7 @@
 /** Owns: the handshakes of WebSocket clients on node's sockets. Does not own: which are accepted, or the sockets. */
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import { uncontained } from '@holdfast/control-api';
 import { headerValue, headerValues, type RawHeaders } from '@holdfast/grip';
 import { DirectWrites, streamBinding } from '../direct-writes.js';
 import { type LibraryServer, makeLibraryServer, type SocketSettings } from './ws-library.js';
@@ -20,9 +21,11 @@ export class WsAcceptor {
   readonly #server: LibraryServer;
   readonly #compression: boolean;
   readonly #direct: DirectWrites;
+  readonly #faults;
 
-  /** `direct`: left out, by what this version of node has. */
-  constructor(settings: SocketSettings, direct = new DirectWrites(streamBinding())) {
+  /** `direct`: left out, by what this version of node has. `faults`: left out, nothing is contained. */
+  constructor(settings: SocketSettings, direct = new DirectWrites(streamBinding()), faults = uncontained) {
+    this.#faults = faults;
     this.#direct = direct;
     this.#compression = settings.compression;
     this.#server = makeLibraryServer(settings);
@@ -51,7 +54,7 @@ export class WsAcceptor {
       const request: Asked = { method: 'GET', url: '/', headers, answer };
       this.#server.handleUpgrade(request as unknown as IncomingMessage, wire, early, (socket) => {
         const bare = { stream: wire, direct: this.#direct, handle: this.#direct.handleOf(wire) };
-        accepted = new WsSocket(socket, socket.extensions === '' ? bare : undefined);
+        accepted = new WsSocket(socket, socket.extensions === '' ? bare : undefined, this.#faults);
       });
     };
     // Header fields are Latin-1, and `ws` writes the head as a string in the default encoding.

@@ -1,5 +1,6 @@
 /** Owns: a handshake with an origin that speaks WebSocket. Does not own: which origin, its connection, or the socket. */
 import type { ClientRequest, IncomingMessage } from 'node:http';
+import { type Containment, uncontained } from '@holdfast/control-api';
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
 import { extensionsNamed } from './extensions.js';
 import { LibrarySocket, optionsOf, type SocketSettings } from './ws-library.js';
@@ -29,8 +30,9 @@ export interface DialRequest {
   readonly maxBody: number;
 }
 
-/** Hears of one handshake: exactly one call. */
+/** Hears of one handshake: exactly one call. What it throws comes back as `faulted`. */
 export interface DialHandler {
+  faulted(error: unknown): void;
   dialed(socket: WsSocket, headers: RawHeaders): void;
   /** An answer other than 101; `body` is undefined when it is longer than `maxBody`. */
   refused(head: ResponseHead, body: Buffer | undefined): void;
@@ -48,14 +50,24 @@ const HANDSHAKE = new Set([
 ]);
 
 /** Opens a WebSocket to an origin; the result gives the attempt up, after which the handler hears nothing. */
-export function dialSocket(dial: DialRequest, settings: SocketSettings, handler: DialHandler): () => void {
+export function dialSocket(
+  dial: DialRequest,
+  settings: SocketSettings,
+  handler: DialHandler,
+  faults: Containment = uncontained,
+): () => void {
   let over = false;
   let connected = false;
   let answer: IncomingMessage | undefined;
   const once = (call: () => void) => {
     if (over) return;
     over = true;
-    call();
+    try {
+      call();
+    } catch (error) {
+      faults.caught('origin', error);
+      faults.run('origin', () => handler.faulted(error));
+    }
   };
   const failed = (error: Error) => once(() => handler.failed(error, connected));
   let socket: LibrarySocket;
@@ -85,7 +97,7 @@ export function dialSocket(dial: DialRequest, settings: SocketSettings, handler:
   });
   socket.on('open', () => {
     const { rawHeaders } = answer as IncomingMessage;
-    const wrapped = new WsSocket(socket, undefined);
+    const wrapped = new WsSocket(socket, undefined, faults);
     if (over) wrapped.abort();
     else once(() => handler.dialed(wrapped, rawHeaders));
   });

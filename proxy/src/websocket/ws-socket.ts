@@ -3,10 +3,11 @@
  * messages mean.
  */
 import type { Duplex } from 'node:stream';
+import type { Containment } from '@holdfast/control-api';
 import type { DirectHandle, DirectWriter, DirectWrites } from '../direct-writes.js';
 import { FlushQueue } from '../flush-queue.js';
 import type { FramePiece } from './frame-piece.js';
-import type { MessageSocket, MessageType, SocketOwner } from './message-socket.js';
+import { endFaultySocket, type MessageSocket, type MessageType, type SocketOwner } from './message-socket.js';
 import { type Happening, LibrarySocket, type Taker } from './ws-library.js';
 
 /** From so many bytes waiting on, `send` asks to be held back. */
@@ -31,6 +32,7 @@ export class WsSocket implements MessageSocket, DirectWriter, Taker {
   readonly #socket: LibrarySocket;
   /** For frames that are encoded already; undefined where they must be masked or deflated. */
   readonly #wire: Wire | undefined;
+  readonly #faults: Containment;
   #owner: SocketOwner | undefined;
   /** What is pushed in a turn: mostly one frame. */
   #piece: FramePiece | undefined;
@@ -42,8 +44,9 @@ export class WsSocket implements MessageSocket, DirectWriter, Taker {
   #over = false;
   #error: Error | undefined;
 
-  constructor(socket: LibrarySocket, wire: Wire | undefined) {
+  constructor(socket: LibrarySocket, wire: Wire | undefined, faults: Containment) {
     this.#socket = socket;
+    this.#faults = faults;
     this.#wire = wire;
     socket.pause();
     socket.takenBy(this);
@@ -60,7 +63,7 @@ export class WsSocket implements MessageSocket, DirectWriter, Taker {
     if (this.#over || socket.readyState !== LibrarySocket.OPEN) return true;
     // Whoever may be held back by this is told when it has gone.
     const isMuch = this.#starved || this.waiting + data.length + FRAME_MAX >= HIGH_WATER;
-    const sent = isMuch ? () => this.#sent() : undefined;
+    const sent = isMuch ? () => this.#guardedSent() : undefined;
     if (type === 'ping') socket.ping(data, undefined, sent);
     else if (type === 'pong') socket.pong(data, undefined, sent);
     else socket.send(data, { binary: type === 'binary' }, sent);
@@ -108,8 +111,16 @@ export class WsSocket implements MessageSocket, DirectWriter, Taker {
     return this.#over ? 0 : this.#pieceBytes + this.#behind + this.#socket.bufferedAmount;
   }
 
-  /** Writes the frames pushed so far. */
   flush(): void {
+    try {
+      this.#flush();
+    } catch (error) {
+      this.#faulted(error);
+    }
+  }
+
+  /** Writes the frames pushed so far. */
+  #flush(): void {
     const first = this.#piece;
     if (first === undefined) return;
     const more = this.#morePieces;
@@ -124,7 +135,7 @@ export class WsSocket implements MessageSocket, DirectWriter, Taker {
     if (more === undefined && this.#writeDirectly(wire, first.frame)) return;
     const { stream } = wire;
     // Whoever is held back is held back by these too: the last of them tells.
-    const sent = this.#starved ? () => this.#sent() : undefined;
+    const sent = this.#starved ? () => this.#guardedSent() : undefined;
     const last = more?.pop();
     if (more === undefined || last === undefined) {
       stream.write(first.frame, sent);
@@ -140,7 +151,7 @@ export class WsSocket implements MessageSocket, DirectWriter, Taker {
   directlyWritten(isBroken: boolean): void {
     this.#behind = 0;
     if (isBroken) this.#wire?.stream.destroy();
-    this.#sent();
+    this.#guardedSent();
   }
 
   /** False, with nothing written, where that cannot be: what waits must not be overtaken. */
@@ -153,6 +164,14 @@ export class WsSocket implements MessageSocket, DirectWriter, Taker {
 
   /** From the library: called by the socket that this one has taken. */
   happened(happening: Happening): void {
+    try {
+      this.#take(happening);
+    } catch (error) {
+      this.#faulted(error);
+    }
+  }
+
+  #take(happening: Happening): void {
     switch (happening[0]) {
       case 'message':
         this.#owner?.onMessage(happening[2] ? 'binary' : 'text', happening[1]);
@@ -166,6 +185,18 @@ export class WsSocket implements MessageSocket, DirectWriter, Taker {
         break;
       case 'close':
         this.#closed(happening[1], happening[2]);
+    }
+  }
+
+  #faulted(error: unknown): void {
+    endFaultySocket(this, this.#owner, error, this.#faults);
+  }
+
+  #guardedSent(): void {
+    try {
+      this.#sent();
+    } catch (error) {
+      this.#faulted(error);
     }
   }
 

@@ -30,6 +30,8 @@ export interface ChannelOptions {
   readonly clock: Clock;
   /** Called once, when more than {@link CHANNEL_QUEUE_MAX} bytes wait. */
   readonly overflowed?: () => void;
+  /** Takes what is thrown while a message is heard. Left out, it is thrown on. */
+  readonly faulted?: (error: unknown) => void;
 }
 
 type Frame =
@@ -56,12 +58,20 @@ export class Channel {
   #queued = 0;
   #isOver = false;
 
-  constructor(end: IpcEnd, { clock, overflowed = () => {} }: ChannelOptions) {
+  constructor(end: IpcEnd, { clock, overflowed = () => {}, faulted }: ChannelOptions) {
     this.#end = end;
     this.#clock = clock;
     this.#overflowed = overflowed;
-    end.on('message', (frame) => this.#hear(frame as Frame));
-    end.on('disconnect', () => this.#close());
+    const guard = (hear: () => void) => {
+      try {
+        hear();
+      } catch (error) {
+        if (faulted === undefined) throw error;
+        faulted(error);
+      }
+    };
+    end.on('message', (frame) => guard(() => this.#hear(frame as Frame)));
+    end.on('disconnect', () => guard(() => this.#close()));
   }
 
   /** Says something; resolves when it is on its way. `bytes` is roughly how much it is. */

@@ -3,12 +3,13 @@
  *
  * Started by node:cluster, which ends it when its primary has gone.
  */
-import { WorkerBackplane } from '@holdfast/control-api';
-import { realClock } from '../clock.js';
+import { type Containment, Faults, uncontained, WorkerBackplane } from '@holdfast/control-api';
+import { guardedClock, realClock } from '../clock.js';
 import { DataPlane } from '../data-plane.js';
 import { optimizeEarly } from '../early-optimization.js';
 import { createLog, type RootLog } from '../log.js';
 import { Metrics } from '../metrics.js';
+import { ProcessGuard } from '../process-guard.js';
 import { Channel } from './channel.js';
 import type { WorkerFailure, WorkerInit } from './words.js';
 
@@ -18,7 +19,8 @@ const LOAD_MS = 1_000;
 /** How much may wait for the primary before statistics packets are dropped, in bytes; they may get lost anywhere. */
 const STATS_QUEUE_MAX = 16 * 1024 * 1024;
 
-const channel = new Channel(process, { clock: realClock });
+let faults: Containment = uncontained;
+const channel = new Channel(process, { clock: realClock, faulted: (error) => faults.caught('worker', error) });
 
 // What is sent to the whole process group or service is for the primary, which tells its workers what to do.
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
@@ -32,32 +34,36 @@ async function serve(): Promise<void> {
   const { config, number } = init;
   const log = createLog(config.log, number);
   await log.opened;
-  process.on('uncaughtException', (error) => {
-    log.error({ err: error }, `unexpected: ${error.stack}`);
-    void leave(log, 1);
-  });
   const metrics = new Metrics(config.admin.prometheusPrefix);
-  const data = makeDataPlane(init, log, metrics);
-  channel.on('stop', () => {
-    data.stop().then(
-      () => leave(log, 0),
+  faults = new Faults(log.child('fault'), metrics);
+  const clock = guardedClock(faults);
+  let data: DataPlane | undefined;
+  const stop = (status: number) => {
+    const stopped = data === undefined ? Promise.resolve() : data.stop();
+    stopped.then(
+      () => leave(log, status),
       () => leave(log, 1),
     );
-  });
+  };
+  const guard = new ProcessGuard(process, faults, clock, () => stop(1));
+  const serving = makeDataPlane(init, log, metrics);
+  data = serving;
+  channel.on('stop', () => stop(0));
   channel.on('reload', () => {
     log.reopen();
-    data.reload();
+    faults.run('watch', () => serving.reload());
   });
   channel.answer('metrics', () => metrics.snapshot());
-  channel.answer('connected', (ids: readonly string[]) => data.connections.connected(ids));
+  channel.answer('connected', (ids: readonly string[]) => serving.connections.connected(ids));
   channel.answer('refresh', (whom: Parameters<DataPlane['connections']['refresh']>[0]) =>
-    data.connections.refresh(whom),
+    serving.connections.refresh(whom),
   );
-  channel.answer('question', (question: Parameters<DataPlane['answer']>[0]) => data.answer(question));
-  await channel.tell('serving', await data.start());
+  channel.answer('question', (question: Parameters<DataPlane['answer']>[0]) => serving.answer(question));
+  await channel.tell('serving', await serving.start());
+  guard.started();
   const tellLoad = () => {
-    void channel.tell('load', data.load);
-    realClock.after(LOAD_MS, tellLoad);
+    void channel.tell('load', serving.load);
+    clock.after(LOAD_MS, tellLoad);
   };
   tellLoad();
 }
@@ -71,6 +77,7 @@ function makeDataPlane({ config, instance, history, wants }: WorkerInit, log: Ro
   return new DataPlane(config, log, {
     backplane: new WorkerBackplane({ port, history, log: log.child('backplane') }),
     metrics,
+    faults,
     statsSink: {
       wants: (type) => wanted.has(type) && channel.queued < STATS_QUEUE_MAX,
       send: (packet) => void channel.tell('stats', packet, packet.length),

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import {
   type BackplaneHub,
   type Connections,
+  type Containment,
   type Log,
   MessageEncoder,
   type Question,
@@ -38,6 +39,7 @@ export interface WorkerPoolOptions {
   readonly count: number;
   readonly hub: BackplaneHub;
   readonly metrics: Metrics;
+  readonly faults: Containment;
   readonly statsSink: StatsSink;
   readonly log: Log;
 }
@@ -192,7 +194,7 @@ export class WorkerPool implements Serving {
   }
 
   #fill(place: Place): WorkerProcess {
-    const { hub, statsSink, log } = this.#options;
+    const { hub, statsSink, log, faults } = this.#options;
     const number = ++this.#started;
     const worker = new WorkerProcess({
       number,
@@ -207,6 +209,7 @@ export class WorkerPool implements Serving {
       encoder: this.#encoder,
       statsSink,
       log,
+      faults,
       ended: (signal, status) => this.#ended(place, worker, signal, status),
     });
     place.worker = worker;

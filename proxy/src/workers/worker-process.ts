@@ -3,8 +3,15 @@
  * is started, or what comes after it (`worker-pool`). With the pool, the only file that uses node:cluster.
  */
 import cluster, { type Worker } from 'node:cluster';
-import { type BackplaneHub, type Log, type MessageEncoder, type StatsSink, WorkerLink } from '@holdfast/control-api';
-import { realClock } from '../clock.js';
+import {
+  type BackplaneHub,
+  type Containment,
+  type Log,
+  type MessageEncoder,
+  type StatsSink,
+  WorkerLink,
+} from '@holdfast/control-api';
+import { guardedClock, realClock } from '../clock.js';
 import type { DataPlaneLoad } from '../data-plane.js';
 import { CHANNEL_QUEUE_MAX, Channel } from './channel.js';
 import { WorkerError } from './errors.js';
@@ -22,6 +29,7 @@ export interface WorkerProcessOptions {
   readonly encoder: MessageEncoder;
   readonly statsSink: StatsSink;
   readonly log: Log;
+  readonly faults: Containment;
   /** Called once when the process has ended: by a signal, with its name, or by itself, with its status. */
   readonly ended: (signal: string | undefined, status: number | undefined) => void;
 }
@@ -39,13 +47,18 @@ export class WorkerProcess {
   readonly #log: Log;
   readonly #exited: Promise<void>;
 
-  constructor({ init, number, hub, encoder, statsSink, log, ended }: WorkerProcessOptions) {
+  constructor({ init, number, hub, encoder, statsSink, log, faults, ended }: WorkerProcessOptions) {
     this.number = number;
     this.#log = log;
     this.#process = cluster.fork();
-    this.channel = new Channel(this.#process.process, { clock: realClock, overflowed: () => this.#giveUp() });
+    const clock = guardedClock(faults);
+    this.channel = new Channel(this.#process.process, {
+      clock,
+      overflowed: () => this.#giveUp(),
+      faulted: (error) => faults.caught('worker', error),
+    });
     const port = this.channel.port('backplane');
-    const link = new WorkerLink({ share: hub.share(), port, encoder, clock: realClock });
+    const link = new WorkerLink({ share: hub.share(), port, encoder, clock });
     this.channel.answer('init', init);
     this.channel.on('stats', (packet: Uint8Array) =>
       statsSink.send(Buffer.from(packet.buffer, packet.byteOffset, packet.byteLength)),

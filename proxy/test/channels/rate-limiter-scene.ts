@@ -58,6 +58,8 @@ export class Connection implements Subscriber {
 
   shutDown(): void {}
 
+  fault(): void {}
+
   kick(): void {}
 
   view(): ConnectionView {

@@ -34,6 +34,8 @@ export class RecordingSubscriber implements Subscriber {
     this.heard.push('shutDown');
   }
 
+  fault(): void {}
+
   kick(): void {
     this.heard.push('kick');
   }

@@ -1,3 +1,4 @@
+import { uncontained } from '@holdfast/control-api';
 import t from 'tap';
 import { ManualClock } from '../../dist/clock.js';
 import { UwsBody } from '../../dist/edge/uws-body.js';
@@ -21,7 +22,12 @@ t.test('a client that is read on while it is held back is cut when more than 64 
       body.break();
     },
   } as unknown as UwsAnswer;
-  const body: UwsBody = new UwsBody(answer, undefined, new UwsPulse(new ManualClock()), () => {});
+  const body: UwsBody = new UwsBody(answer, undefined, new UwsPulse(new ManualClock(), uncontained), {
+    called() {},
+    faulted: (error) => {
+      throw error;
+    },
+  });
   const ended = new Promise((resolve) => {
     body.read({ onData: () => t.fail('it is paused'), onEnd: () => resolve('end'), onAbort: () => resolve('abort') });
   });

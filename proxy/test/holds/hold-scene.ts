@@ -2,7 +2,7 @@
  * Owns: one node made of real parts for a test of holds: an edge, the request path, links, filters, channels and a
  * backplane, under a clock that stands still. Does not own: what clients, origins and publishers say.
  */
-import { LocalBackplane, LocalHistory, type Log, silentLog } from '@holdfast/control-api';
+import { LocalBackplane, LocalHistory, type Log, silentLog, uncontained } from '@holdfast/control-api';
 import { parseItem, parseSigKey } from '@holdfast/grip';
 import type { Test } from 'tap';
 import { ChannelInterest } from '../../dist/channels/channel-interest.js';
@@ -290,6 +290,7 @@ export class HoldScene {
         itemDropped: (kind: string, reason: string) => this.#count(`dropped ${kind} ${reason}`),
       },
       log: this.#log(),
+      faults: uncontained,
       queueLimit: options.queueLimit ?? 1_000_000,
       slowClientPolicy: options.slowClientPolicy ?? 'close',
       gapPolicy: options.gapPolicy ?? 'close',

@@ -3,7 +3,7 @@
  * any of its ids, a publisher, and streams made of the real parts under a manual clock. Does not own: what is published,
  * lost or delayed.
  */
-import { IdCache, LocalBackplane, noPublishEvents, Publisher, silentLog } from '@holdfast/control-api';
+import { IdCache, LocalBackplane, noPublishEvents, Publisher, silentLog, uncontained } from '@holdfast/control-api';
 import { parseInstructHeaders, parseItem, type ResponseHead } from '@holdfast/grip';
 import { ItemDelivery } from '../../dist/channels/item-delivery.js';
 import { ChannelRegistry } from '../../dist/channels/registry.js';
@@ -109,6 +109,7 @@ export class LogWorld implements Origin {
         random,
         events: { subscriberOpened() {}, subscriberEnded() {}, itemSent() {}, itemDropped() {} },
         log: silentLog,
+        faults: uncontained,
         queueLimit: 1_000_000,
         slowClientPolicy: 'close',
         gapPolicy: 'close',

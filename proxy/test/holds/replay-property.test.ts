@@ -2,7 +2,7 @@
  * Event streams in a world without sockets, that are cut off at any moment and come back by their last id, while items
  * are published and the history answers late: what they get, all connections together.
  */
-import { type History, LocalBackplane, LocalHistory, silentLog } from '@holdfast/control-api';
+import { type History, LocalBackplane, LocalHistory, silentLog, uncontained } from '@holdfast/control-api';
 import { parseItem } from '@holdfast/grip';
 import fc from 'fast-check';
 import t from 'tap';
@@ -76,6 +76,7 @@ class World {
         random: () => 0,
         events: { subscriberOpened() {}, subscriberEnded() {}, itemSent() {}, itemDropped() {} },
         log: silentLog,
+        faults: uncontained,
         queueLimit: 1_000_000,
         slowClientPolicy: 'close',
         gapPolicy: 'close',

@@ -33,7 +33,7 @@ class Filtering {
           });
         }),
     };
-    this.filter = new ItemFilter(this.list, {} as LinkScope, http as unknown as HttpFilters);
+    this.filter = new ItemFilter(this.list, {} as LinkScope, http as unknown as HttpFilters, () => {});
   }
 
   get subscription(): Subscription {

@@ -1,3 +1,4 @@
+import { uncontained } from '@holdfast/control-api';
 import t from 'tap';
 import { LIVE_WAIT_MS } from '../../dist/channels/live-wait.js';
 import { ManualClock } from '../../dist/clock.js';
@@ -17,7 +18,7 @@ function scene() {
     pause: () => void log.push('pause'),
     resume: () => void log.push('resume'),
   } satisfies OriginSocket;
-  const order = new OriginOrder(origin, clock);
+  const order = new OriginOrder(origin, { clock, faults: uncontained }, {});
   const say = (text: string, then = () => {}) => {
     const act = () => {
       log.push(text);

@@ -2,7 +2,7 @@
  * Owns: sessions made of real parts for a test: an edge, a route to raw origins, channels and a backplane, with a clock
  * that stands still and everything that is reported written down. Does not own: what clients and origins say.
  */
-import { LocalBackplane, LocalHistory, type Log, silentLog } from '@holdfast/control-api';
+import { LocalBackplane, LocalHistory, type Log, silentLog, uncontained } from '@holdfast/control-api';
 import { parseItem } from '@holdfast/grip';
 import type { Test } from 'tap';
 import { ItemDelivery } from '../../dist/channels/item-delivery.js';
@@ -204,6 +204,7 @@ export class SessionScene {
           itemDropped: () => void counts.dropped++,
         },
         log: this.#log(),
+        faults: uncontained,
         queueLimit: options.queueLimit ?? 1_000_000,
         slowClientPolicy: options.slowClientPolicy ?? 'close',
         gapPolicy: options.gapPolicy ?? 'close',

@@ -19,6 +19,7 @@ async function subscriptions({ prefix = '', implicit = [], max = 10 }: Partial<P
     missed() {},
     shutDown() {},
     kick() {},
+    fault() {},
     view: () => ({ id: 's1', kind: 'ws', client: '', since: '', channels: [], items: 0, waiting: 0 }),
   };
   const own = new Subscriptions(subscriber, registry, prefix, implicit, max);

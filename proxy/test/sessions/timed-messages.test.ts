@@ -7,7 +7,7 @@ import { TimedMessages } from '../../dist/sessions/timed-messages.js';
 function timed(random = () => 0) {
   const clock = new ManualClock();
   const sent: string[] = [];
-  const messages = new TimedMessages(clock, random, (type, content) => sent.push(`${type} ${content}`));
+  const messages = new TimedMessages(clock, random, (type, content) => sent.push(`${type} ${content}`), {});
   /** What is sent within so many ms. */
   const within = (ms: number): string[] => {
     clock.advance(ms);

@@ -154,6 +154,9 @@ export function dial(request: DialRequest, settings: SocketSettings): Promise<Di
     const handler: DialHandler = {
       dialed: (socket, headers) => resolve({ socket, headers }),
       refused: (head, body) => resolve({ head, body }),
+      faulted: (error) => {
+        throw error;
+      },
       failed: (error, connected) => resolve({ error, connected }),
     };
     dialSocket(request, settings, handler);

@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../clock.js';
 import { ControlError } from '../../errors.js';
+import { type Containment, loggedFaults } from '../../faults.js';
 import type { Log } from '../../log.js';
 import type { Acceptance, Backplane, BackplaneListener, Message, Position } from '../backplane.js';
 import type { History, HistoryPage, HistoryStart } from '../history.js';
@@ -43,6 +44,8 @@ export interface RedisBackplaneOptions {
   readonly random: () => number;
   readonly events: RedisEvents;
   readonly log: Log;
+  /** Left out: faults are logged only. */
+  readonly faults?: Containment;
 }
 
 type State = 'new' | 'starting' | 'live' | 'closed';
@@ -55,6 +58,7 @@ export class RedisBackplane implements Backplane, History {
   /** For {@link RedisNodes}; open from {@link start} to {@link close}. */
   readonly connections: RedisConnections;
   readonly #options: RedisBackplaneOptions;
+  readonly #faults: Containment;
   readonly #catchUp: CatchUp;
   readonly #interest: Interest;
   readonly #desk: PublishDesk;
@@ -64,10 +68,11 @@ export class RedisBackplane implements Backplane, History {
 
   /** Throws ERR_BACKPLANE_URL. */
   constructor(options: RedisBackplaneOptions) {
-    const { clock, random, events, log } = options;
+    const { clock, random, events, log, faults = loggedFaults(log) } = options;
     this.#options = options;
+    this.#faults = faults;
     const keys = new RedisKeys(options.prefix);
-    const access = { url: parseRedisUrl(options.url), tls: options.tls, random };
+    const access = { url: parseRedisUrl(options.url), tls: options.tls, random, faults };
     this.connections = new RedisConnections({ access, keys, clock, events, log });
     const { commands } = this.connections;
     this.#catchUp = new CatchUp(commands, clock, events);
@@ -184,7 +189,7 @@ export class RedisBackplane implements Backplane, History {
     try {
       run(this.#listener);
     } catch (error) {
-      this.#options.log.error({ err: error }, 'delivery of a message failed');
+      this.#faults.caught('backplane', error);
     }
   }
 

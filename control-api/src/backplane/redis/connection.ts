@@ -5,6 +5,7 @@
  * neither queues, nor sends again, nor subscribes again. Does not own: what is sent, and what to do about a loss.
  */
 import { Cluster, Command, Redis } from 'ioredis';
+import { type Containment, uncontained } from '../../faults.js';
 import { COMMAND_TIMEOUT_MS, CONNECT_TIMEOUT_MS, RECONNECT_MAX_MS, TOPOLOGY_EVERY_MS } from './limits.js';
 import type { HostPort, RedisUrl } from './url.js';
 
@@ -23,6 +24,8 @@ export interface RedisAccess {
   readonly tls: RedisTls | undefined;
   /** Between 0 and 1, like Math.random. */
   readonly random: () => number;
+  /** Left out: nothing is contained. */
+  readonly faults?: Containment;
 }
 
 /** Told about a connection, never from within a call of it. `onDown` comes once per loss, and if it cannot be opened. */
@@ -63,9 +66,10 @@ export function openConnection(access: RedisAccess, listener: ConnectionListener
   redis.on('error', (reason: Error) => {
     error = withoutCommand(reason);
   });
-  redis.on('ready', () => listener.onReady());
+  const { faults = uncontained } = access;
+  redis.on('ready', () => faults.run('backplane', () => listener.onReady()));
   const down = () => {
-    listener.onDown(error);
+    faults.run('backplane', () => listener.onDown(error));
     error = undefined;
   };
   redis.on('close', down);
@@ -76,14 +80,20 @@ export function openConnection(access: RedisAccess, listener: ConnectionListener
     down();
     reopening = setTimeout(() => redis.connect().catch(() => {}), backOff(access)(1));
   });
-  const onMessage = (topic: string, payload: string) => listener.onMessage?.(topic, payload);
+  const onMessage = (topic: string, payload: string) => {
+    try {
+      listener.onMessage?.(topic, payload);
+    } catch (fault) {
+      faults.caught('backplane', fault);
+    }
+  };
   redis.on('message', onMessage).on('smessage', onMessage);
-  redis.on('moved', () => listener.onMoved?.());
+  redis.on('moved', () => faults.run('backplane', () => listener.onMoved?.()));
   return {
     get ready() {
       return redis.status === 'ready';
     },
-    send: (name, args, onReply) => send(redis, name, args, onReply),
+    send: (name, args, onReply) => send(redis, faults, name, args, onReply),
     restart: () => restart(redis),
     close: () => {
       clearTimeout(reopening);
@@ -109,16 +119,17 @@ export function openCluster(access: RedisAccess, seeds: readonly HostPort[], lis
   cluster.on('error', (reason: Error) => {
     error = withoutCommand(reason);
   });
-  cluster.on('ready', () => listener.onReady());
+  const { faults = uncontained } = access;
+  cluster.on('ready', () => faults.run('backplane', () => listener.onReady()));
   cluster.on('close', () => {
-    listener.onDown(error);
+    faults.run('backplane', () => listener.onDown(error));
     error = undefined;
   });
   return {
     get ready() {
       return cluster.status === 'ready';
     },
-    send: (name, args, onReply) => send(cluster, name, args, onReply),
+    send: (name, args, onReply) => send(cluster, faults, name, args, onReply),
     restart: () => restart(cluster),
     close: () => close(cluster),
   };
@@ -126,6 +137,7 @@ export function openCluster(access: RedisAccess, seeds: readonly HostPort[], lis
 
 function send(
   redis: Redis | Cluster,
+  faults: Containment,
   name: string,
   args: readonly (string | number)[],
   onReply?: (reply: unknown) => void,
@@ -136,7 +148,7 @@ function send(
     const { resolve } = command;
     command.resolve = (reply: unknown) => {
       resolve(reply);
-      onReply(textOf(reply));
+      faults.run('backplane', () => onReply(textOf(reply)));
     };
   }
   redis.sendCommand(command);

@@ -168,8 +168,16 @@ function textLogs(sink: DestinationStream, levelOf: (part: string) => LogLevel):
 /** `[LEVEL] date time [part] message key=value …`: what tools that start Pushpin parse. Fields go to warnings and worse. */
 function textLine(level: LogLevel, part: string, message: string, fields: object): string {
   const extra = RANK[level] <= RANK.warn ? textFields(fields) : '';
-  return `[${LABEL[level]}] ${localTime(new Date())} [${part}] ${message}${extra}\n`;
+  // What a client or publisher has named must not begin a line of its own.
+  const line = CONTROL.test(message) ? message.replace(CONTROLS, escaped) : message;
+  return `[${LABEL[level]}] ${localTime(new Date())} [${part}] ${line}${extra}\n`;
 }
+
+/** Control characters, and the line ends of Unicode. */
+const CONTROL = /[\p{Cc}\u2028\u2029]/u;
+const CONTROLS = new RegExp(CONTROL, 'gu');
+
+const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
 function textFields(fields: object): string {
   let text = '';

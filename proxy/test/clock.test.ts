@@ -1,6 +1,7 @@
+import { uncontained } from '@holdfast/control-api';
 import fc from 'fast-check';
 import t from 'tap';
-import { ManualClock, realClock } from '../dist/clock.js';
+import { guardedClock, ManualClock, realClock } from '../dist/clock.js';
 
 t.test('a manual clock stands still until it is moved', async (t) => {
   const clock = new ManualClock(5);
@@ -99,4 +100,24 @@ t.test('the machine’s clock: a delay that is longer than timers can be does no
   await new Promise((resolve) => setTimeout(resolve, 5));
   t.notOk(fired);
   realClock.clear(timer);
+});
+
+t.test('a guarded clock catches what its timers throw, and ends whose they are', async (t) => {
+  const caught: unknown[] = [];
+  const clock = guardedClock({ ...uncontained, caught: (...fault) => void caught.push(fault) });
+  const what = { fault() {} };
+  const error = new Error('broken');
+  await new Promise<void>((resolve) => {
+    clock.after(
+      0,
+      () => {
+        throw error;
+      },
+      what,
+    );
+    clock.after(5, resolve);
+    // Its timers keep no process alive.
+    setTimeout(() => {}, 50);
+  });
+  t.strictSame(caught, [['timer', error, what]]);
 });

@@ -141,7 +141,7 @@ t.test('hub: gaps go to those concerned, and one listener that throws harms no o
   inner.listener?.onGap(gap);
   t.strictSame(two.listener.labels, ['a/1']);
   t.strictSame([one.listener.gaps, two.listener.gaps], [[], [gap]]);
-  t.match(log.at('error'), [{ fields: { err: { message: 'listener fails' } } }]);
+  t.match(log.at('error'), [{ fields: { where: 'backplane', stack: /listener fails/ } }]);
 });
 
 t.test('hub: who joins or leaves while an item is handed on is not among those who get it', async (t) => {

@@ -50,7 +50,7 @@ t.test('local: a throw of the listener is logged with its error', async (t) => {
     throw new Error('listener fails');
   };
   await backplane.publish([streamMessage('a', '1')]);
-  t.match(log.at('error'), [{ fields: { err: { message: 'listener fails' }, type: 'item' } }]);
+  t.match(log.at('error'), [{ fields: { where: 'backplane', stack: /listener fails/ } }]);
 });
 
 t.test('local: a listener that publishes over its limit is refused, whole calls at a time', async (t) => {

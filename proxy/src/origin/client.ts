@@ -195,8 +195,9 @@ class HttpCall implements OriginCall, Dispatcher.DispatchHandler {
   #fault(error: unknown): void {
     this.#faults.caught('origin', error);
     if (this.#over) return;
-    this.#abort?.();
+    // In this order: giving a request up is told as an error of its own.
     this.fail(faultError(error));
+    this.#abort?.();
   }
 
   onConnect(abort: (error?: Error) => void): void {

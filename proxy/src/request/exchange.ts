@@ -3,8 +3,9 @@
  * answer is relayed or becomes a hold, and asking again for a hold that wants it.
  * Does not own: routing, connections, header rules, the holds, or the texts of failures.
  */
-import { type HoldMode, instructKind, type ResponseHead } from '@holdfast/grip';
+import { GripError, type HoldMode, instructKind, type ResponseHead } from '@holdfast/grip';
 import type { SubscriberEnd } from '../channels/subscriber-parts.js';
+import { CodedError } from '../coded-error.js';
 import type { ClientRequest, ClientResponse, ResponseOwner } from '../edge/edge.js';
 import { RequestError } from '../errors.js';
 import { answerPlain, failureOf } from '../fail.js';
@@ -106,7 +107,12 @@ export class Exchange implements OriginHandler, Attempts, ResponseOwner, Instruc
     try {
       this.#answer = isInstruct ? this.#instruct(head, length) : this.#relay(head, length);
     } catch (error) {
-      this.#fail(error as Error);
+      // Anything but a refusal of ours is a fault, and comes back as an error of the call.
+      if (error instanceof CodedError || error instanceof GripError) this.#fail(error);
+      else {
+        if (this.#state === 'answering') this.#state = 'asking';
+        throw error;
+      }
     }
   }
 

@@ -7,10 +7,16 @@ import { newDirectory, startHoldfast, streamItem } from './holdfast.js';
 import { responseHold, startOrigin, streamHold } from './origin.js';
 import { until } from './until.js';
 
+/** Would be a line of its own, an end of a line in Unicode, and a command for a terminal. */
+const STRANGE = 'a\n[ERR] forged\u2028\u001b[2J';
+
 const origin = await startOrigin(t, (request, response) => {
   if (request.url === '/stream') response.writeHead(200, streamHold('room')).end('opened\n');
   else if (request.url === '/poll') response.writeHead(200, responseHold('room')).end('nothing new\n');
-  else response.end('thirty bytes are in this text.');
+  else if (request.url === '/strange') {
+    const hold = { mode: 'stream', channels: [{ name: STRANGE }] };
+    response.writeHead(200, { 'Content-Type': 'application/grip-instruct' }).end(JSON.stringify({ hold }));
+  } else response.end('thirty bytes are in this text.');
 });
 const conf = (more = '') => `[runner]\nhttp_port=127.0.0.1:0\n[handler]\npush_in_http_port=0\n[proxy]\n${more}`;
 const STAMP = String.raw`\[INFO\] \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}`;
@@ -106,4 +112,17 @@ t.test('a warning in text has its fields', async (t) => {
   await fetch(`${holdfast.control}/publish/`, { method: 'POST', body: '{}' });
   const found = await until('the warning', () => /^\[WARN\] .* \[control\] .*$/m.exec(holdfast.child.stdout));
   t.match(found[0], / status=400 code="ERR_[A-Z_]+"/);
+});
+
+t.test('what a publisher names begins no line of its own', async (t) => {
+  const holdfast = await startHoldfast(t, {
+    config: conf(),
+    routes: [`* ${origin.target}`],
+    args: ['--log-level', 'debug'],
+  });
+  const { clients, child } = holdfast;
+  await open(t, `${clients}/strange`);
+  await holdfast.publish(streamItem(STRANGE, 'x'));
+  await child.line(/publish channel=a\\u000a\[ERR\] forged\\u2028\\u001b\[2J/);
+  t.notMatch(child.stdout, /^\[ERR\] forged/m);
 });

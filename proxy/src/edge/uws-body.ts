@@ -20,7 +20,7 @@ const WAITING_MAX = 64 * 2 ** 20;
  * is asked for, usually no more than one read, is kept.
  */
 export class UwsBody implements ClientBody, Beating {
-  readonly length: number | undefined;
+  readonly length: number;
   readonly #pulse: UwsPulse;
   readonly #onTurn: () => void;
   /** Undefined once all has come, or the client has gone, or the rest is nobody's. */
@@ -35,7 +35,7 @@ export class UwsBody implements ClientBody, Beating {
   #draining = false;
 
   /** `onTurn` is called when bytes come: until the end of that turn, all that is written on its connection is one cork. */
-  constructor(answer: UwsAnswer, length: number | undefined, pulse: UwsPulse, onTurn: () => void) {
+  constructor(answer: UwsAnswer, length: number, pulse: UwsPulse, onTurn: () => void) {
     this.length = length;
     this.#onTurn = onTurn;
     this.#answer = answer;

@@ -21,7 +21,7 @@ t.test('a client that is read on while it is held back is cut when more than 64 
       body.break();
     },
   } as unknown as UwsAnswer;
-  const body: UwsBody = new UwsBody(answer, undefined, new UwsPulse(new ManualClock()), () => {});
+  const body: UwsBody = new UwsBody(answer, 2 ** 30, new UwsPulse(new ManualClock()), () => {});
   const ended = new Promise((resolve) => {
     body.read({ onData: () => t.fail('it is paused'), onEnd: () => resolve('end'), onAbort: () => resolve('abort') });
   });

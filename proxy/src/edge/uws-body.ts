@@ -28,7 +28,7 @@ const WAITING_MAX = 64 * 2 ** 20;
  * is asked for, usually no more than one read, is kept.
  */
 export class UwsBody implements ClientBody, Beating {
-  readonly length: number | undefined;
+  readonly length: number;
   readonly #pulse: UwsPulse;
   readonly #turn: BodyTurn;
   /** Undefined once all has come, or the client has gone, or the rest is nobody's. */
@@ -42,7 +42,7 @@ export class UwsBody implements ClientBody, Beating {
   #held = false;
   #draining = false;
 
-  constructor(answer: UwsAnswer, length: number | undefined, pulse: UwsPulse, turn: BodyTurn) {
+  constructor(answer: UwsAnswer, length: number, pulse: UwsPulse, turn: BodyTurn) {
     this.length = length;
     this.#turn = turn;
     this.#answer = answer;

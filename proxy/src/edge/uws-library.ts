@@ -43,6 +43,8 @@ export interface UwsAnswer {
   resume(): void;
   /** 4 or 16 bytes; none on a unix socket. */
   getRemoteAddress(): ArrayBuffer;
+  /** What the connection has said by the PROXY protocol, which the library reads from everybody; empty where it has not. */
+  getProxiedRemoteAddress(): ArrayBuffer;
   upgrade<T>(userData: T, key: string, protocol: string, extensions: string, context: unknown): void;
 }
 

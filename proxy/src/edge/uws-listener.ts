@@ -2,7 +2,7 @@
  * Owns: one listener of the uws edge: its routes, its connections, and the way from a request to `EdgeHandler`. Does not own:
  * binding (`uws-edge`), or which requests are acceptable (`uws-check`, `request-check`, `handshake-check`).
  */
-import { headerValue, type RawHeaders } from '@holdfast/grip';
+import { headerValue, headerValues, type RawHeaders } from '@holdfast/grip';
 import type { ClientRequest, EdgeHandler } from './edge.js';
 import { asksForWebSocket, checkHandshake } from './handshake-check.js';
 import { answerText } from './refusal.js';
@@ -143,10 +143,10 @@ export class UwsListener implements AnswerSurroundings {
   #serve(answer: UwsAnswer, request: UwsRequest, context: unknown): void {
     const head = copyHead(request, answer);
     const { headers } = head;
-    const connection = headerValue(headers, 'connection');
-    const asks = connection !== undefined && UPGRADE.test(connection) && asksForWebSocket(headers);
+    const connection = headerValues(headers, 'connection');
+    const asks = connection.some((value) => UPGRADE.test(value)) && asksForWebSocket(headers);
     const target = this.#check(head, asks);
-    const response = new UwsResponse(answer, shapeOf(head, connection, asks || 'status' in target), this);
+    const response = new UwsResponse(answer, shapeOf(head, connection, asks, 'status' in target), this);
     this.#busy++;
     try {
       this.#hand(head, target, response, asks ? context : undefined, answer);
@@ -161,7 +161,8 @@ export class UwsListener implements AnswerSurroundings {
     if ('status' in target) {
       this.#parts.events.requestRefused(target.text.trimEnd());
       // At the end of the turn: if more follows in the same segment, the library cuts the connection, for this one is not
-      // answered; answered at once, what follows would be served.
+      // answered; answered at once, what follows would be served. What follows later comes too late: the connection is cut
+      // with the answer.
       answerText(response, target.status, target.text, target.headers);
       return;
     }
@@ -175,9 +176,10 @@ export class UwsListener implements AnswerSurroundings {
     }
   }
 
-  #check({ method, target, headers }: UwsHead, asks: boolean): Target | Refused {
-    const refusal = checkUwsRequest(method, target, headers, this.#options.maxHeaderBytes);
+  #check(head: UwsHead, asks: boolean): Target | Refused {
+    const refusal = checkUwsRequest(head, this.#options.maxHeaderBytes);
     if (refusal !== undefined) return refusal;
+    const { method, target, headers } = head;
     const outcome = checkRequest({ method, target, version: '1.1', headers });
     if (isRefusal(outcome) || !asks) return outcome;
     return checkHandshake({ method, version: '1.1', headers }) ?? outcome;
@@ -185,9 +187,8 @@ export class UwsListener implements AnswerSurroundings {
 
   #bodyOf(answer: UwsAnswer, headers: RawHeaders, response: UwsResponse): UwsBody | undefined {
     const length = headerValue(headers, 'content-length');
-    const isChunked = headerValue(headers, 'transfer-encoding') !== undefined;
-    if (!isChunked && (length === undefined || Number(length) === 0)) return undefined;
-    return new UwsBody(answer, isChunked ? undefined : Number(length), this.pulse, response);
+    if (length === undefined || Number(length) === 0) return undefined;
+    return new UwsBody(answer, Number(length), this.pulse, response);
   }
 
   #read(head: UwsHead, { path, host }: Target, body: UwsBody | undefined): ClientRequest {
@@ -205,8 +206,9 @@ export class UwsListener implements AnswerSurroundings {
   }
 }
 
-function shapeOf({ method }: UwsHead, connection: string | undefined, isLast: boolean): AnswerShape {
-  const closesByItself = connection?.length === CLOSE_LENGTH;
-  const closes = isLast || closesByItself || (connection !== undefined && CLOSE.test(connection));
-  return { isHead: method === 'HEAD', closes, closesByItself };
+function shapeOf({ method }: UwsHead, connection: readonly string[], asks: boolean, isRefusal: boolean): AnswerShape {
+  // The library looks at the first field of the name only.
+  const closesByItself = connection[0]?.length === CLOSE_LENGTH;
+  const closes = asks || isRefusal || closesByItself || connection.some((value) => CLOSE.test(value));
+  return { isHead: method === 'HEAD', closes, closesByItself, isRefusal };
 }

@@ -34,6 +34,8 @@ export interface OutputOwner {
   readonly closes: boolean;
   /** The library knows of that, and closes. */
   readonly closesByItself: boolean;
+  /** Whether the connection is cut as soon as the answer is handed over, so that nothing more is read from it. */
+  readonly cuts: boolean;
   /** Whether the connection is encrypted. */
   readonly secure: boolean;
   /** Bytes are handed over next that may wait in the library. */
@@ -48,6 +50,8 @@ export interface OutputOwner {
 
 const NONE: Buffer[] = [];
 
+const NOTHING = Buffer.alloc(0);
+
 /** What an answer has to say and has not said. */
 export class UwsOutput {
   /** Bytes of the body that were taken. */
@@ -61,6 +65,8 @@ export class UwsOutput {
   /** As declared. */
   #length = 0;
   #sent = 0;
+  /** The library has written the length. */
+  #hasLength = false;
   #queue = NONE;
   #queued = 0;
   /** One byte is to follow alone: by it the library tells whether the others have left. */
@@ -100,7 +106,22 @@ export class UwsOutput {
 
   /** There was a length, and not all of it has come. Asked when nothing waits. */
   get isShort(): boolean {
+    return this.#framing === 'length' && this.#sent < this.#length;
+  }
+
+  /** All of a length was handed over, and the connection is to be closed by hand: the library takes the answer for incomplete. */
+  get isOpen(): boolean {
     return this.#framing === 'length' && this.#length > 0;
+  }
+
+  /** Whether nothing waits in the library; only where `isOpen`. Asked outside of a cork with bytes. */
+  hasLeft(answer: UwsAnswer): boolean {
+    let left = true;
+    this.#owner.watch(answer);
+    answer.cork(() => {
+      [left] = answer.tryEnd(NOTHING, this.#length + 1);
+    });
+    return left;
   }
 
   /** Says what goes before the body; `length` counts for the framing of that name. */
@@ -205,46 +226,73 @@ export class UwsOutput {
 
   #writeLength(answer: UwsAnswer, most: number): void {
     const head = this.#head;
-    if (head !== undefined && this.#queued === this.#length && this.#length + head.length < CORK_MAX) {
+    const owner = this.#owner;
+    if (head !== undefined && this.#queued === this.#length && this.#length + head.length < CORK_MAX && !owner.cuts) {
       this.#writeAtOnce(answer);
       return;
     }
-    this.#owner.watch(answer);
+    owner.watch(answer);
     let room = most - (head?.length ?? 0) - FIELDS_BYTES;
     this.#writeHead(answer, this.#connectionField);
+    const byHand = this.#closesByHand;
     while (room > 0 && this.#queued > 0) {
       const left = this.#length - this.#sent;
       // The last byte follows when the others are known to have left: after it the library answers for nothing.
-      if (left <= this.#queued && left > 1 && this.#length > CAREFUL_BYTES) {
-        room = Math.min(room, left - 1);
-      }
+      const isLong = this.#length > CAREFUL_BYTES;
+      if (left <= this.#queued && left > 1 && (isLong || (byHand && !this.#hasLength))) room = Math.min(room, left - 1);
       const part = this.#next(room);
-      if (left === part.length) this.#owner.beforeEnd();
-      const [taken, complete] = answer.tryEnd(part, this.#length);
-      if (complete) {
-        this.#owner.completed();
+      if (left === part.length) owner.beforeEnd();
+      if (byHand && !this.#hasLength && left === 1) {
+        answer.end(part, true);
+        owner.completed();
         return;
       }
-      const count = taken ? part.length : answer.getWriteOffset() - this.#sent;
-      this.#sent += count;
-      this.#drop(count);
-      if (!taken) {
-        this.#owner.blocked(0);
-        return;
-      }
-      if (this.#length - this.#sent === 1 && this.#length > CAREFUL_BYTES) return;
+      if (this.#tryEnd(answer, part, byHand)) return;
+      if (this.#length - this.#sent === 1 && isLong) return;
       room -= part.length;
     }
   }
 
   /** Head, body and end in one. */
   #writeAtOnce(answer: UwsAnswer): void {
+    const owner = this.#owner;
     // The library says so itself where it is told to close, and closes after the answer.
-    const byLibrary = this.#owner.closes && !this.#owner.closesByItself;
+    const byLibrary = owner.closes && !owner.closesByItself;
     this.#writeHead(answer, byLibrary ? '' : this.#connectionField);
-    this.#owner.beforeEnd();
-    answer.end(this.#queue.length === 1 ? this.#queue[0] : Buffer.concat(this.#queue), byLibrary);
-    this.#owner.completed();
+    const body = this.#queue.length === 1 ? (this.#queue[0] as Buffer) : Buffer.concat(this.#queue);
+    owner.beforeEnd();
+    if (byLibrary) {
+      answer.end(body, true);
+      owner.completed();
+      return;
+    }
+    this.#queue = [body];
+    // Behind answers that its client has not taken this one waits here, and the library serves no other before it.
+    if (this.#tryEnd(answer, body, false) && this.#queued > 0) owner.watch(answer);
+  }
+
+  /**
+   * Hands over a part of a body with a length; true when nothing can follow now. `byHand`: by one byte more than the length the
+   * library takes the answer, once it has written the length, that it shall not complete by itself. After the last byte it would
+   * serve what the client sends next, and it cannot be told to close any more.
+   */
+  #tryEnd(answer: UwsAnswer, part: Buffer, byHand: boolean): boolean {
+    const [taken, complete] = answer.tryEnd(part, byHand && this.#hasLength ? this.#length + 1 : this.#length);
+    this.#hasLength = true;
+    if (complete) {
+      this.#owner.completed();
+      return true;
+    }
+    const count = taken ? part.length : answer.getWriteOffset() - this.#sent;
+    this.#sent += count;
+    this.#drop(count);
+    if (!taken) this.#owner.blocked(0);
+    return !taken;
+  }
+
+  /** Whether the connection is closed by us after the last byte, since the library does not know that it is to. */
+  get #closesByHand(): boolean {
+    return this.#owner.cuts || (this.#owner.closes && !this.#owner.closesByItself);
   }
 
   #writeChunks(answer: UwsAnswer): void {

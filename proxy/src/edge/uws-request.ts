@@ -8,6 +8,8 @@ export interface UwsHead {
   readonly target: string;
   readonly headers: string[];
   readonly clientAddress: string;
+  /** Whether the connection has begun a request with an address in the PROXY protocol. */
+  readonly isProxied: boolean;
 }
 
 const NON_ASCII = /[^\0-\x7f]/;
@@ -28,6 +30,7 @@ export function copyHead(request: UwsRequest, answer: UwsAnswer): UwsHead {
     target: query === undefined ? url : `${url}?${query}`,
     headers,
     clientAddress: addressOf(answer.getRemoteAddress()),
+    isProxied: answer.getProxiedRemoteAddress().byteLength > 0,
   };
 }
 

@@ -53,6 +53,8 @@ export interface AnswerShape {
   readonly closes: boolean;
   /** The library knows of that, and closes. */
   readonly closesByItself: boolean;
+  /** The edge refuses the request: whatever its connection sends after it is nobody's request. */
+  readonly isRefusal: boolean;
 }
 
 const nothing = (): void => {};
@@ -241,7 +243,10 @@ export class UwsResponse implements FaultyResponse, Flushable, Beating, OutputOw
       output.hand(this.#answer);
       share -= Math.max(queued - output.queued, 1);
     }
-    if (this.#blocked) return;
+    if (this.#blocked) {
+      if (this.cuts) this.#cut();
+      return;
+    }
     if (output.queued > 0) this.#schedule();
     else this.#drained();
   }
@@ -258,8 +263,13 @@ export class UwsResponse implements FaultyResponse, Flushable, Beating, OutputOw
 
   /** The answer's end where it has not gone out with the last bytes. */
   #finish(answer: UwsAnswer): void {
-    if (this.#output.isShort) this.#cut();
-    else if (this.#output.finish(answer)) answer.close();
+    const output = this.#output;
+    if (output.isShort) this.#cut();
+    // What a client does not take of a refusal is lost: until it was taken, requests could follow.
+    else if (output.isOpen) {
+      if (this.cuts || output.hasLeft(answer)) this.#cut();
+      else this.blocked(0);
+    } else if (output.finish(answer)) answer.close();
   }
 
   /** Whether this answer is the last of its connection. */
@@ -268,7 +278,11 @@ export class UwsResponse implements FaultyResponse, Flushable, Beating, OutputOw
   }
 
   get closesByItself(): boolean {
-    return this.#shape.closesByItself;
+    return this.#shape.closesByItself && !this.#shape.isRefusal;
+  }
+
+  get cuts(): boolean {
+    return this.#shape.isRefusal;
   }
 
   get secure(): boolean {

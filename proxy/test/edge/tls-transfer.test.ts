@@ -104,7 +104,8 @@ for (const edge of tlsEdges) {
     t.equal(taken.gones, 0);
   });
 
-  for (const isChunked of [false, true]) {
+  // The uws edge reads no chunked bodies.
+  for (const isChunked of edge.name === 'uws' ? [false] : [false, true]) {
     t.test(
       `${edge.name}: ${isChunked ? 'a chunked' : 'an'} upload over TLS is held back, and comes whole`,
       async (t) => {

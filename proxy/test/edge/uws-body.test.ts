@@ -22,7 +22,7 @@ t.test('a client that is read on while it is held back is cut when more than 64 
       body.break();
     },
   } as unknown as UwsAnswer;
-  const body: UwsBody = new UwsBody(answer, undefined, new UwsPulse(new ManualClock(), uncontained), {
+  const body: UwsBody = new UwsBody(answer, 2 ** 30, new UwsPulse(new ManualClock(), uncontained), {
     called() {},
     faulted: (error) => {
       throw error;

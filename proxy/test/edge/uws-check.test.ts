@@ -1,8 +1,11 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import t from 'tap';
 import { checkUwsRequest } from '../../dist/edge/uws-check.js';
+import { handshake } from '../websocket/raw-socket.js';
 import { Scene } from './clause.js';
-import { head } from './raw-client.js';
+import { head, type RawClient } from './raw-client.js';
 import { makeUwsEdge } from './uws-edge-maker.js';
+import { settled, until } from './wait.js';
 
 const refused: readonly (readonly [says: string, bytes: string, status: number, text: RegExp])[] = [
   ['a method that is no token', head('G@T', '/'), 400, /: invalid method\n$/],
@@ -35,6 +38,25 @@ const refused: readonly (readonly [says: string, bytes: string, status: number, 
         /^Transfer coding not supported\.\n$/,
       ] as const,
   ),
+  [
+    'a chunked body',
+    `${head('POST', '/', ['Transfer-Encoding: Chunked'])}3\r\nabc\r\n0\r\n\r\n`,
+    411,
+    /^Length required: .* Send a Content-Length\.\n$/,
+  ],
+  [
+    'a chunk extension, which the library takes for digits of the size,',
+    `${head('POST', '/', ['Transfer-Encoding: chunked'])}3;a\r\nabc\r\n0\r\n\r\n`,
+    411,
+    /^Length required: /,
+  ],
+  [
+    'a WebSocket handshake with a chunked body',
+    `${handshake(['Transfer-Encoding: chunked'])}0\r\n\r\n`,
+    411,
+    /^Length required: /,
+  ],
+  ['a DEL in a value', head('GET', '/', ['X-A: a\x7f']), 400, /: a control character in x-a\n$/],
   ['a Host that is no authority', head('GET', '/', ['Host: a/b']), 400, /: invalid Host header\n$/],
   ['a fragment of a URL as Host', head('GET', '/', ['Host: a@b']), 400, /: invalid Host header\n$/],
 ];
@@ -61,11 +83,76 @@ t.test(
   'uws: Content-Length beside Transfer-Encoding is refused here too, should the library let it pass',
   async (t) => {
     const headers = ['host', 'a', 'content-length', '3', 'transfer-encoding', 'chunked'];
-    t.match(checkUwsRequest('POST', '/', headers, 1_000), { status: 400 });
-    t.match(checkUwsRequest('POST', '/', headers.slice(0, 4), 10), { status: 431 });
-    t.equal(checkUwsRequest('POST', '/', headers.slice(0, 4), 1_000), undefined);
+    const sent = { method: 'POST', target: '/', headers, clientAddress: '', isProxied: false };
+    t.match(checkUwsRequest(sent, 1_000), { status: 400 });
+    t.match(checkUwsRequest({ ...sent, headers: headers.slice(0, 4) }, 10), { status: 431 });
+    t.equal(checkUwsRequest({ ...sent, headers: headers.slice(0, 4) }, 1_000), undefined);
+    t.match(checkUwsRequest({ ...sent, headers: headers.slice(0, 4), isProxied: true }, 1_000), { status: 400 });
   },
 );
+
+/** Bytes of an answer that goes out in one piece. */
+const PIECE = 'x'.repeat(15_000);
+
+/** Has answers sent to a client that reads nothing: so many, or until one of them has to wait. Returns how many were sent. */
+async function fill(scene: Scene, client: RawClient, most: number): Promise<number> {
+  client.pause();
+  for (let sent = 0; sent < most; sent++) {
+    void client.write(head('GET', '/'));
+    const taken = await scene.next();
+    taken.answer(PIECE);
+    // What is written in the library's own call goes out at the end of its turn.
+    for (let turns = 0; turns < 3; turns++) await turn();
+    if (taken.response.waiting > 0) return sent;
+  }
+  return most;
+}
+
+t.test('uws: answers that a client does not read do not pile up in the library', async (t) => {
+  const scene = await Scene.open(t, makeUwsEdge);
+  const client = await scene.connect();
+  const sent = await fill(scene, client, 2_000);
+  t.ok(sent < 2_000, 'one waits');
+  client.resume();
+  for (let i = 0; i <= sent; i++) t.equal((await client.answer()).body.length, PIECE.length);
+  void client.write(head('GET', '/next'));
+  (await scene.next()).answer('next');
+  t.equal((await client.answer()).body.toString(), 'next', 'a client that reads is served on');
+});
+
+t.test('uws: nothing is served behind a refusal, though its client does not take that', async (t) => {
+  const scene = await Scene.open(t, makeUwsEdge);
+  const full = await fill(scene, await scene.connect(), 2_000);
+  t.ok(full < 2_000);
+  for (let sent = full - 2; sent <= full; sent++) {
+    const client = await scene.connect();
+    await fill(scene, client, sent);
+    const { connections } = scene.edge;
+    const served = scene.handler.count;
+    await client.write(head('GET', '/', ['Host: a/b']));
+    await until(() => scene.edge.connections < connections);
+    await client.write(head('GET', '/smuggled'));
+    await settled(() => scene.handler.count);
+    t.equal(scene.handler.count, served);
+  }
+});
+
+t.test('uws: a connection that an answer of known length closes is closed, whatever its length', async (t) => {
+  const scene = await Scene.open(t, makeUwsEdge);
+  for (const length of [1, 2, 15_000, 20_000, 40_000, 1_000_000]) {
+    for (const lines of [['Connection: TE, close'], ['Connection: keep-alive', 'Connection: close']]) {
+      const { client, taken } = await scene.send(head('GET', '/', lines));
+      taken.answer('x'.repeat(length));
+      const answer = await client.answer();
+      t.strictSame(
+        [answer.body.length, answer.whole, answer.header('connection')],
+        [length, true, 'close'],
+        lines.join(),
+      );
+      t.equal(await client.closed(), 'fin');
+    }
+  }
+});
 
 t.test('uws: an answer names neither the library nor two Dates', async (t) => {
   const scene = await Scene.open(t, makeUwsEdge);

@@ -58,8 +58,8 @@ export const uwsLimits: readonly EdgeLimit[] = [
   },
   {
     what: 'Bytes above 0x7f around header values',
-    why: 'Leading and trailing ones are cut off as if they were white space; those in the middle pass.',
-    clauses: ['request-header-bytes'],
+    why: 'Leading and trailing ones are cut off as if they were white space, those around a Content-Length too; those in the middle pass.',
+    clauses: ['request-header-bytes', 'refuses-length-bytes'],
   },
   {
     what: 'More than 98 header fields',
@@ -82,14 +82,14 @@ export const uwsLimits: readonly EdgeLimit[] = [
     clauses: ['expect-continue', 'expect-unread'],
   },
   {
-    what: 'Chunk extensions in request bodies',
-    why: 'The request is broken off.',
-    clauses: ['body-chunk-extensions'],
+    what: 'Chunked request bodies',
+    why: 'Answered 411 Length Required, and the connection is cut. The library’s parser takes malformed chunks for whole bodies, and an extension for digits of the size, where another reader of the same bytes sees other requests; nothing of that can be seen from outside. Clients that send a body without a length (`fetch` with a stream, `curl -T -`, some proxies) need `edge: node`, or a proxy in front that reads the body and sends its length, as nginx does by default.',
+    clauses: ['body-chunked', 'body-chunk-extensions', 'body-trailers', 'body-chunked-empty', 'body-chunk-malformed'],
   },
   {
-    what: 'Trailers after request bodies',
-    why: 'The connection is closed with 505.',
-    clauses: ['body-trailers'],
+    what: 'PROXY protocol',
+    why: 'The library reads version 2 from everybody. A request behind an address in it is refused with 400; a head that names no address is passed over.',
+    clauses: [],
   },
   {
     what: 'An empty line before a request',

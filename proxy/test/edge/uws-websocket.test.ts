@@ -23,8 +23,8 @@ for (const [says, lines] of valid) {
 }
 
 for (const [says, request, status, body] of invalid) {
-  // The library's own parser answers these.
-  if (says === 'HTTP/1.0' || says === 'no Host') continue;
+  // The library's own parser answers the first two; chunked bodies are refused before: `uws-check`.
+  if (says === 'HTTP/1.0' || says === 'no Host' || says === 'a chunked body') continue;
   t.test(`uws: a handshake with ${says} is answered ${status} and goes no further (RFC 6455 §4.2.1)`, async (t) => {
     const scene = await HandshakeScene.open(t, { make: makeUwsEdge });
     const client = await scene.send(request);

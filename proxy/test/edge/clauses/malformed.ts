@@ -1,7 +1,8 @@
 /** Clauses of the `Edge` contract: requests that are refused, so that nothing ambiguous reaches an origin. */
 import type { Clause } from '../clause.js';
 import { head } from '../raw-client.js';
-import { settled } from '../wait.js';
+import type { ReadBody } from '../scripted-handler.js';
+import { settled, until } from '../wait.js';
 
 interface Refused {
   readonly name: string;
@@ -49,6 +50,32 @@ const refusedRequests: readonly Refused[] = [
     says: 'a list of different Content-Lengths',
     bytes: `${head('POST', '/', ['Content-Length: 3, 5'])}abcde`,
   },
+  { name: 'length-hex', says: 'a Content-Length in hex', bytes: `${head('POST', '/', ['Content-Length: 0x3'])}abc` },
+  {
+    name: 'length-words',
+    says: 'a Content-Length of two words',
+    bytes: `${head('POST', '/', ['Content-Length: 3 0'])}abc`,
+  },
+  {
+    name: 'length-space',
+    says: 'a space between Content-Length and its colon',
+    bytes: `${head('POST', '/', ['Content-Length : 3'])}abc`,
+  },
+  {
+    name: 'length-twice',
+    says: 'the same Content-Length twice',
+    bytes: `${head('POST', '/', ['Content-Length: 3', 'Content-Length: 3'])}abc`,
+  },
+  {
+    name: 'length-wraps',
+    says: 'a Content-Length that is another number in 64 bits',
+    bytes: `${head('POST', '/', ['Content-Length: 18446744073709551619'])}abc`,
+  },
+  {
+    name: 'length-bytes',
+    says: 'a Content-Length beside a byte above 0x7f',
+    bytes: `${head('POST', '/', ['Content-Length: \xa03'])}abc`,
+  },
   {
     name: 'length-and-coding',
     says: 'Content-Length beside Transfer-Encoding (RFC 9112 §6.1)',
@@ -84,11 +111,69 @@ const refusedRequests: readonly Refused[] = [
     status: 501,
     text: /^Transfer coding not supported\.\n$/,
   },
+  {
+    name: 'coding-parameter',
+    says: 'chunked with a parameter',
+    bytes: `${head('POST', '/', ['Transfer-Encoding: chunked;q=1'])}0\r\n\r\n`,
+    status: 501,
+    text: /^Transfer coding not supported\.\n$/,
+  },
+  {
+    name: 'coding-empty',
+    says: 'an empty Transfer-Encoding before another one',
+    bytes: `${head('POST', '/', ['Transfer-Encoding:', 'Transfer-Encoding: chunked'])}0\r\n\r\n`,
+    status: 501,
+    text: /^Transfer coding not supported\.\n$/,
+  },
+  {
+    name: 'coding-folded',
+    says: 'a Transfer-Encoding on a folded line',
+    bytes: `${head('POST', '/', ['Transfer-Encoding:', ' chunked'])}0\r\n\r\n`,
+  },
+  {
+    name: 'coding-space',
+    says: 'a space between Transfer-Encoding and its colon',
+    bytes: `${head('POST', '/', ['Transfer-Encoding : chunked'])}0\r\n\r\n`,
+  },
+  {
+    name: 'coding-quoted',
+    says: 'chunked in quotes',
+    bytes: `${head('POST', '/', ['Transfer-Encoding: "chunked"'])}0\r\n\r\n`,
+    status: 501,
+    text: /^Transfer coding not supported\.\n$/,
+  },
+  {
+    name: 'coding-bytes',
+    says: 'chunked beside a byte above 0x7f',
+    bytes: `${head('POST', '/', ['Transfer-Encoding: chunked\xff'])}0\r\n\r\n`,
+    status: 501,
+    text: /^Transfer coding not supported\.\n$/,
+  },
   { name: 'name-space', says: 'a space before the colon (RFC 9112 §5.1)', bytes: head('GET', '/', ['X-A : 1']) },
   { name: 'name-empty', says: 'an empty header name', bytes: head('GET', '/', [': 1']) },
   { name: 'name-missing', says: 'a header line without a colon', bytes: head('GET', '/', ['X-A']) },
   { name: 'value-nul', says: 'a NUL in a value (RFC 9110 §5.5)', bytes: head('GET', '/', ['X-A: a\0b']) },
   { name: 'value-cr', says: 'a bare CR in a value', bytes: head('GET', '/', ['X-A: a\rb']) },
+  { name: 'value-del', says: 'a DEL in a value', bytes: head('GET', '/', ['X-A: a\x7fb']) },
+  { name: 'value-control', says: 'a control character in a value', bytes: head('GET', '/', ['X-A: a\x01b']) },
+  {
+    name: 'fold-first',
+    says: 'a folded line right below the request line',
+    bytes: 'GET / HTTP/1.1\r\n Host: a\r\n\r\n',
+  },
+  { name: 'line-tab', says: 'tabs in the request line', bytes: 'GET\t/\tHTTP/1.1\r\nHost: a\r\n\r\n' },
+  { name: 'line-space', says: 'a space in the target', bytes: head('GET', '/a b') },
+  { name: 'http2', says: 'the preface of HTTP/2', bytes: 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' },
+  {
+    name: 'proxy-1',
+    says: 'a line of the PROXY protocol, version 1',
+    bytes: `PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n${head('GET', '/')}`,
+  },
+  {
+    name: 'proxy-2',
+    says: 'a head of the PROXY protocol, version 2',
+    bytes: `\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x01\xc0\0\x02\x02\0\x01\0\x02${head('GET', '/')}`,
+  },
   { name: 'obs-fold', says: 'a folded header line (RFC 9112 §5.2)', bytes: head('GET', '/', ['X-A: a', ' b']) },
   { name: 'bare-lf', says: 'lines that end in a bare LF', bytes: 'GET / HTTP/1.1\nHost: a\n\n' },
   {
@@ -146,15 +231,72 @@ const refusals = refusedRequests.map(
       const client = await scene.connect();
       void client.write(bytes);
       const answer = await client.answer();
-      t.match(String(answer.status), /^(400|501|505)$/);
+      t.match(String(answer.status), /^(400|411|501|505)$/);
       t.equal(await client.closed(), 'fin');
       t.equal(client.received.length, 0, 'one answer only');
-      const smuggling = await scene.connect();
-      void smuggling.write(`${bytes}${head('GET', '/smuggled')}`);
-      await smuggling.closed();
-      const answers = smuggling.received.toString().split('HTTP/1.1 ').length - 1;
-      t.ok(answers <= 1, 'one answer at most');
-      t.equal(scene.handler.count, 0, 'nothing of it is served');
+      const smuggled = `${bytes}${head('GET', '/smuggled')}`;
+      for (const pieces of [[smuggled], [bytes, head('GET', '/smuggled')], [...smuggled]]) {
+        const smuggling = await scene.connect();
+        for (const piece of pieces) await smuggling.write(piece);
+        await smuggling.closed();
+        const answers = smuggling.received.toString().split('HTTP/1.1 ').length - 1;
+        t.ok(answers <= 1, 'one answer at most');
+        t.equal(scene.handler.count, 0, 'nothing of it is served');
+      }
+    },
+  }),
+);
+
+/** Chunks that are none (RFC 9112 §7.1), as somebody else may read them. */
+const malformedChunks: readonly (readonly [name: string, says: string, body: string])[] = [
+  ['word', 'a word behind the size', '3 junk\r\nabc\r\n0\r\n\r\n'],
+  ['size-lf', 'a size line that ends in a bare LF', '3\nabc\r\n0\r\n\r\n'],
+  ['size-cr', 'a size line that ends in a bare CR', '3\rabc\r\n0\r\n\r\n'],
+  ['extension-lf', 'an extension that ends in a bare LF', '3;a\nabc\r\n0\r\n\r\n'],
+  ['data-lf', 'data that end in a bare LF', '3\r\nabc\n0\r\n\r\n'],
+  ['data-more', 'other bytes in place of the line end behind the data', '3\r\nabcXX0\r\n\r\n'],
+  ['last-empty', 'an empty line in place of the last chunk', '3\r\nabc\r\n\r\n\r\n'],
+  ['size-empty', 'a size that is empty', '\r\nabc\r\n0\r\n\r\n'],
+  ['size-g', 'a size with a letter that is no digit', 'g\r\n0123456789abcdef\r\n0\r\n\r\n'],
+  ['size-colon', 'a size with a colon', ':\r\n0123456789\r\n0\r\n\r\n'],
+  ['size-plus', 'a size with a sign', '+3\r\nabc\r\n0\r\n\r\n'],
+  ['size-minus', 'a negative size', '-3\r\nabc\r\n0\r\n\r\n'],
+  ['size-prefix', 'a size with a prefix', '0x3\r\nabc\r\n0\r\n\r\n'],
+  ['size-space', 'a space before the size', ' 3\r\nabc\r\n0\r\n\r\n'],
+  ['size-huge', 'a size beyond every number', 'fffffffffffffffff3\r\nabc\r\n0\r\n\r\n'],
+  ['size-wraps', 'a size that is another number in 64 bits', '10000000000000003\r\nabc\r\n0\r\n\r\n'],
+  ['trailer', 'a trailer that is no field', '3\r\nabc\r\n0\r\nX Y\r\n\r\n'],
+];
+
+const chunks = malformedChunks.map(
+  ([name, says, body]): Clause => ({
+    name: `chunks-${name}`,
+    says: `${says}: such chunks are never a whole body, and nothing sent after them is served`,
+    run: async (t, scene) => {
+      const start = head('POST', '/', ['Transfer-Encoding: chunked']);
+      const next = head('GET', '/smuggled');
+      for (const pieces of [[`${start}${body}${next}`], [start, body, next], [...`${start}${body}${next}`]]) {
+        const client = await scene.connect();
+        let isClosed = false;
+        void client.closed().then(() => {
+          isClosed = true;
+        });
+        const paths: string[] = [];
+        const bodies: Promise<ReadBody>[] = [];
+        const serve = () => {
+          for (const taken of scene.handler.waiting.splice(0)) {
+            paths.push(taken.request.path);
+            if (taken.request.body !== undefined) bodies.push(taken.read());
+          }
+        };
+        for (const piece of pieces) await client.write(piece).then(serve);
+        await until(() => {
+          serve();
+          return isClosed;
+        });
+        t.notOk(paths.includes('/smuggled'));
+        for (const read of bodies) t.equal((await read).end, 'abort');
+      }
     },
   }),
 );
@@ -162,6 +304,7 @@ const refusals = refusedRequests.map(
 /** Requests that are refused. */
 export const malformedClauses: readonly Clause[] = [
   ...refusals,
+  ...chunks,
   {
     name: 'refusals-told',
     says: 'a refusal has the right status, says in its body what is wrong, and is reported',

@@ -27,6 +27,8 @@ export interface DialRequest {
   readonly answerTimeout?: number;
   /** Longest body of an answer that is not a 101, in bytes. */
   readonly maxBody: number;
+  /** Most interim answers before; with more the handshake fails. */
+  readonly maxInterim: number;
 }
 
 /** Hears of one handshake: exactly one call. */
@@ -69,6 +71,7 @@ export function dialSocket(dial: DialRequest, settings: SocketSettings, handler:
         limitWaiting(request, dial, () => {
           connected = true;
         });
+        limitInterim(request, dial.maxInterim);
         request.end();
       },
     });
@@ -107,7 +110,16 @@ function urlOf({ secure, host, port }: DialRequest): string {
   return `${secure ? 'wss' : 'ws'}://${host.includes(':') ? `[${host}]` : host}:${port}/`;
 }
 
-/** Bounds the two waits of a handshake: for the connection, and then for the answer. */
+/** Bounds what comes before the answer; each is an object of its own, and nobody's. */
+function limitInterim(request: ClientRequest, max: number): void {
+  let count = 0;
+  const one = () => {
+    if (++count > max) request.destroy(new Error(`more than ${max} interim answers`));
+  };
+  request.on('information', one).on('continue', one);
+}
+
+/** Bounds the waits of a handshake: for the connection, for the answer, and for its body if it is a refusal. */
 function limitWaiting(request: ClientRequest, dial: DialRequest, onConnected: () => void): void {
   const limit = (ms: number, what: string) =>
     setTimeout(() => request.destroy(new Error(`${what} timed out`)), ms).unref();
@@ -120,7 +132,10 @@ function limitWaiting(request: ClientRequest, dial: DialRequest, onConnected: ()
       onConnected();
     });
   });
-  request.once('response', stop);
+  request.once('response', () => {
+    stop();
+    timer = dial.answerTimeout === undefined ? undefined : limit(dial.answerTimeout, 'the refusal');
+  });
   request.once('upgrade', stop);
   request.once('close', stop);
 }

@@ -3,6 +3,7 @@
  * its answer means to each of them.
  */
 import type { ResponseHead } from '@holdfast/grip';
+import { KeptBytes } from '../kept-bytes.js';
 import type { OriginError } from '../origin/errors.js';
 import type { OriginCall, OriginHandler } from '../origin/origin.js';
 
@@ -27,8 +28,8 @@ class Sharing implements OriginHandler {
   readonly #over: () => void;
   #call: OriginCall | undefined;
   #head: Head | undefined;
-  #chunks: Buffer[] | undefined = [];
-  #bytes = 0;
+  /** Undefined once it is too long to join. */
+  #kept: KeptBytes | undefined = new KeptBytes();
   #end: ((handler: OriginHandler) => void) | undefined;
 
   constructor(over: () => void) {
@@ -41,11 +42,11 @@ class Sharing implements OriginHandler {
 
   /** Whether all of the answer so far can still be given. */
   get isOpen(): boolean {
-    return this.#chunks !== undefined;
+    return this.#kept !== undefined;
   }
 
   join(handler: OriginHandler): OriginCall {
-    const joiner: Joiner = { handler, blocked: false, backlog: this.#head && [...(this.#chunks ?? [])] };
+    const joiner: Joiner = { handler, blocked: false, backlog: this.#head && [...(this.#kept?.pieces ?? [])] };
     this.#joiners.add(joiner);
     // Not from within the call that joins.
     if (joiner.backlog !== undefined) queueMicrotask(() => this.#catchUp(joiner));
@@ -70,9 +71,8 @@ class Sharing implements OriginHandler {
   }
 
   onData(chunk: Buffer): boolean {
-    this.#bytes += chunk.length;
-    if (this.#bytes > JOIN_MAX) this.#chunks = undefined;
-    this.#chunks?.push(chunk);
+    this.#kept?.add(chunk);
+    if (this.#kept !== undefined && this.#kept.length > JOIN_MAX) this.#kept = undefined;
     for (const joiner of [...this.#joiners]) this.#give(joiner, chunk);
     return ![...this.#joiners].some((joiner) => joiner.blocked);
   }

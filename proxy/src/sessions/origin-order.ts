@@ -4,6 +4,7 @@
  */
 import { waitForLive } from '../channels/live-wait.js';
 import type { Clock } from '../clock.js';
+import { Fifo } from '../fifo.js';
 import type { OriginSocket } from './origin-socket.js';
 
 /**
@@ -14,7 +15,7 @@ export class OriginOrder {
   readonly #origin: OriginSocket;
   readonly #clock: Clock;
   /** Undefined while nothing is waited for. */
-  #held: (() => void)[] | undefined;
+  #held: Fifo<() => void> | undefined;
 
   constructor(origin: OriginSocket, clock: Clock) {
     this.#origin = origin;
@@ -23,7 +24,7 @@ export class OriginOrder {
 
   /** Keeps back what comes from here on, until `live` is settled or that takes too long. */
   waitFor(live: Promise<void>): void {
-    this.#held ??= [];
+    this.#held ??= new Fifo();
     this.#origin.pause();
     waitForLive(live, this.#clock, () => this.#release());
   }
@@ -35,13 +36,13 @@ export class OriginOrder {
   }
 
   #release(): void {
-    const held = this.#held ?? [];
+    const held = this.#held;
     this.#held = undefined;
-    // One of them may be the next to wait.
-    for (let act = held.shift(); act !== undefined; act = held.shift()) {
+    // One of them may be the next to wait: those behind it stay.
+    for (let act = held?.shift(); act !== undefined; act = held?.shift()) {
       act();
       if (this.#held !== undefined) {
-        (this.#held as (() => void)[]).push(...held);
+        this.#held = held;
         return;
       }
     }

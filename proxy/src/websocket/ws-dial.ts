@@ -1,6 +1,7 @@
 /** Owns: a handshake with an origin that speaks WebSocket. Does not own: which origin, its connection, or the socket. */
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
+import { KeptBytes } from '../kept-bytes.js';
 import { extensionsNamed } from './extensions.js';
 import { LibrarySocket, optionsOf, type SocketSettings } from './ws-library.js';
 import { WsSocket } from './ws-socket.js';
@@ -168,12 +169,10 @@ function writeHead(request: ClientRequest, dial: DialRequest): void {
 }
 
 async function readAll(response: IncomingMessage, limit: number): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
+  const kept = new KeptBytes();
   for await (const chunk of response) {
-    bytes += (chunk as Buffer).length;
-    if (bytes > limit) return undefined;
-    chunks.push(chunk as Buffer);
+    kept.add(chunk as Buffer);
+    if (kept.length > limit) return undefined;
   }
-  return Buffer.concat(chunks);
+  return kept.whole();
 }

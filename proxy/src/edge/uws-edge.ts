@@ -9,6 +9,7 @@ import type { BoundListener, Edge, EdgeHandler, Listener } from './edge.js';
 import { EdgeError } from './errors.js';
 import { listenError } from './listen-error.js';
 import { ownSocketFile, prepareSocketFile, removeSocketFile } from './socket-file.js';
+import { UwsBacklog } from './uws-backlog.js';
 import { makeTlsApp, UwsCertificates } from './uws-certificates.js';
 import type { UwsLibrary, UwsToken } from './uws-library.js';
 import { type ListenerParts, UwsListener } from './uws-listener.js';
@@ -37,7 +38,7 @@ export class UwsEdge implements Edge {
     this.#library = library;
     this.#handler = handler;
     this.#options = options;
-    this.#parts = { ...parts, flushes: new FlushQueue(), pulse: new UwsPulse(parts.clock) };
+    this.#parts = { ...parts, flushes: new FlushQueue(), pulse: new UwsPulse(parts.clock), backlog: new UwsBacklog() };
   }
 
   get connections(): number {

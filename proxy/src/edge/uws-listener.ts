@@ -7,6 +7,7 @@ import type { ClientRequest, EdgeHandler } from './edge.js';
 import { asksForWebSocket, checkHandshake } from './handshake-check.js';
 import { answerText } from './refusal.js';
 import { checkRequest, isRefusal, type Refusal, type Target } from './request-check.js';
+import type { UwsBacklog } from './uws-backlog.js';
 import { UwsBody } from './uws-body.js';
 import { checkUwsRequest } from './uws-check.js';
 import { UwsHandshake } from './uws-handshake.js';
@@ -23,7 +24,8 @@ const UPGRADE = /(?:^|,)[ \t]*upgrade[ \t]*(?:,|$)/i;
 const CLOSE_LENGTH = 5;
 
 /** What a listener shares with the others of its edge. */
-export type ListenerParts = UwsEdgeParts & Pick<AnswerSurroundings, 'flushes' | 'pulse'>;
+export type ListenerParts = UwsEdgeParts &
+  Pick<AnswerSurroundings, 'flushes' | 'pulse'> & { readonly backlog: UwsBacklog };
 
 type Refused = Refusal & { readonly headers?: RawHeaders };
 
@@ -160,7 +162,7 @@ export class UwsListener implements AnswerSurroundings {
     const length = headerValue(headers, 'content-length');
     const isChunked = headerValue(headers, 'transfer-encoding') !== undefined;
     if (!isChunked && (length === undefined || Number(length) === 0)) return undefined;
-    return new UwsBody(answer, isChunked ? undefined : Number(length), this.pulse, () => response.called());
+    return new UwsBody(answer, isChunked ? undefined : Number(length), this.pulse, () => response.called(), this.#parts.backlog);
   }
 
   #read(head: UwsHead, { path, host }: Target, body: UwsBody | undefined): ClientRequest {

@@ -189,7 +189,7 @@ export class UwsResponse implements ClientResponse, Flushable, Beating, OutputOw
   }
 
   get waiting(): number {
-    return this.#output.queued + this.#inside;
+    return this.#output.waiting + this.#inside;
   }
 
   flush(): void {

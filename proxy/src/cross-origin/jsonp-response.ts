@@ -3,6 +3,7 @@ import { headerValue, type RawHeaders, type ResponseHead, textFromWire } from '@
 import { clientHeaders } from '../edge/client-headers.js';
 import type { ClientResponse } from '../edge/edge.js';
 import { ResponseWrapper } from '../edge/response-wrapper.js';
+import { KeptBytes } from '../kept-bytes.js';
 import type { JsonpCall } from './jsonp-request.js';
 
 /** Answers up to this many bytes are wrapped whole, so that one that cannot be is still refused with a status. */
@@ -20,8 +21,7 @@ export class JsonpResponse extends ResponseWrapper {
   #raw = false;
   #streaming = false;
   #over = false;
-  #chunks: Buffer[] = [];
-  #bytes = 0;
+  #kept = new KeptBytes();
   /** A newline that may be the last byte of a body that is not quoted. */
   #newline = '';
 
@@ -39,14 +39,13 @@ export class JsonpResponse extends ResponseWrapper {
   override write(chunk: Buffer): boolean {
     if (this.#raw) return super.write(chunk);
     if (this.#over) return true;
-    this.#bytes += chunk.length;
     if (!this.#streaming) {
-      this.#chunks.push(chunk);
-      if (this.#bytes <= WHOLE_MAX) return true;
+      this.#kept.add(chunk);
+      if (this.#kept.length <= WHOLE_MAX) return true;
       this.#streaming = true;
       super.writeHead(this.#scriptHead, undefined);
-      const body = Buffer.concat(this.#chunks);
-      this.#chunks = [];
+      const body = this.#kept.whole();
+      this.#kept = new KeptBytes();
       return this.#stream(this.#begin, body);
     }
     return this.#stream('', chunk);
@@ -75,7 +74,7 @@ export class JsonpResponse extends ResponseWrapper {
   #whole(): void {
     let text: string;
     try {
-      text = this.#decoder.decode(Buffer.concat(this.#chunks));
+      text = this.#decoder.decode(this.#kept.whole());
     } catch {
       const headers = ['Content-Type', 'text/plain'];
       super.writeHead({ status: 500, reason: 'Internal Server Error', headers }, FAULT.length);

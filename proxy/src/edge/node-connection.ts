@@ -14,10 +14,34 @@ const LINGER_MS = 2_000;
 
 /**
  * How many requests may wait behind the one under way before nothing more is read: a client that sends without end gets
- * no more of our memory. What has been read already, 64 KiB at most, is still parsed. Behind a hold, where nobody parses,
- * so many reads are kept, of up to 64 KiB each.
+ * no more of our memory. What has been read already, 64 KiB at most, is still parsed.
  */
-const MAX_WAITING = 16;
+const MAX_WAITING = 4;
+
+/**
+ * How many requests may wait in all: so many are in what has been read only if they are shorter than 512 bytes, and each of
+ * them takes some kilobytes. Those behind them are not taken, and the last that is taken is the last of its connection.
+ */
+export const PIPELINE_MAX = 128;
+
+/**
+ * Bytes behind a request that is held, where nobody parses, from which on nothing more is read; of one read there may be
+ * 64 KiB more. A client that has gone is not noticed then, so that one more read is made every `LOOK_MS`, until there are
+ * `AHEAD_MAX` bytes; then the connection is cut.
+ */
+export const EARLY_MAX = 16_384;
+export const AHEAD_MAX = 131_072;
+export const LOOK_MS = 10_000;
+
+/**
+ * What cannot be the beginning of a request is answered 400 behind the answer under way: of that so many bytes are kept, and
+ * what follows it is read and dropped. With more than `GARBAGE_MAX` bytes the connection is cut.
+ */
+const GARBAGE_KEPT = 1_024;
+export const GARBAGE_MAX = 1_048_576;
+
+/** The beginning of a request: empty lines, a method, and a space if it is there already (RFC 9112 §2.2, §3). */
+const REQUEST_START = /^(?:\r?\n)*(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}(?: |$)|\r?$)/;
 
 const key = Symbol('connection');
 
@@ -38,6 +62,14 @@ export interface ConnectionRules {
   readonly faults: Containment;
   /** The socket is closed. */
   readonly closed: (connection: NodeConnection) => void;
+}
+
+/** What has come while nobody parsed. */
+interface Early {
+  readonly reads: Buffer[];
+  bytes: number;
+  /** It is no request: the rest is dropped. */
+  readonly isGarbage: boolean;
 }
 
 /** What is done when the answers before are complete; without a response it is a refusal. */
@@ -68,7 +100,7 @@ export class NodeConnection {
   /** Nobody parses: the answer under way is held, or nothing has come since. */
   #isDetached = false;
   /** What has come meanwhile. */
-  #early: Buffer[] | undefined;
+  #early: Early | undefined;
 
   /** Takes a socket under its care; called once when it is accepted. */
   constructor(socket: Socket, rules: ConnectionRules) {
@@ -89,6 +121,14 @@ export class NodeConnection {
   /** Runs `begin` when the answers before `response` are complete: at once on all but pipelined connections. */
   enter(response: NodeResponse, begin: () => void): void {
     if (this.#closing) {
+      this.#unread = true;
+      response.discardRequest();
+      return;
+    }
+    const last = this.#waiting?.length === PIPELINE_MAX ? this.#waiting.at(-1) : undefined;
+    if (last !== undefined) {
+      if (last.response !== undefined) last.response.shouldKeepAlive = false;
+      this.#closing = true;
       this.#unread = true;
       response.discardRequest();
       return;
@@ -249,7 +289,7 @@ export class NodeConnection {
     this.#current?.whenFinished(() => {
       const turn = this.#waiting?.shift();
       if (turn === undefined) return;
-      if (this.#waiting?.length === MAX_WAITING - 1) this.#hold(false);
+      if (this.#waiting?.length === MAX_WAITING - 1 && !this.#closing) this.#hold(false);
       this.#begin(turn);
       if ((this.#waiting?.length ?? 0) > 0) this.#followUp();
     });
@@ -265,7 +305,8 @@ export class NodeConnection {
       return;
     }
     socket.end();
-    socket.resume();
+    if ((socket as { _paused?: boolean })._paused) this.#hold(false);
+    else socket.resume();
     socket.once('end', closeNow);
     const limit = () => {
       clock.clear(this.#timer);
@@ -291,10 +332,26 @@ export class NodeConnection {
       this.#unread = true;
       return;
     }
-    this.#early ??= [];
-    this.#early.push(chunk);
+    this.#early ??= { reads: [], bytes: 0, isGarbage: !REQUEST_START.test(chunk.toString('latin1', 0, 64)) };
+    const early = this.#early;
+    early.bytes += chunk.length;
+    if (!early.isGarbage) early.reads.push(chunk);
+    else if (early.reads.length === 0) early.reads.push(Buffer.from(chunk.subarray(0, GARBAGE_KEPT)));
     if (!this.#busy) this.#attach();
-    else if (this.#early.length === MAX_WAITING) this.#socket.pause();
+    else if (early.isGarbage) {
+      if (early.bytes > GARBAGE_MAX) this.cut();
+    } else if (early.bytes >= EARLY_MAX) {
+      this.#socket.pause();
+      this.#rules.clock.clear(this.#timer);
+      this.#timer = this.#rules.clock.after(LOOK_MS, () => this.#look());
+    }
+  }
+
+  /** Reads once more, for a client may have gone that has sent so much. */
+  #look(): void {
+    if (!this.#isDetached || this.#early === undefined) return;
+    if (this.#early.bytes >= AHEAD_MAX) this.cut();
+    else this.#socket.resume();
   }
 
   /** Has the next request parsed, of which some has come. */
@@ -304,7 +361,7 @@ export class NodeConnection {
     clock.clear(this.#timer);
     socket.off('data', NodeConnection.#onData);
     socket.off('error', ignore);
-    const early = Buffer.concat(this.#early ?? []);
+    const early = Buffer.concat(this.#early?.reads ?? []);
     this.#early = undefined;
     this.#isDetached = false;
     attachHttp(server, socket, secure, early);

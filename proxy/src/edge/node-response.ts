@@ -8,6 +8,7 @@ import type { Containment } from '@holdfast/control-api';
 import type { ResponseHead } from '@holdfast/grip';
 import type { DirectHandle, DirectWriter, DirectWrites } from '../direct-writes.js';
 import type { Flushable, FlushQueue } from '../flush-queue.js';
+import { queuedWrites, WRITE_BYTES } from '../queued-writes.js';
 import { clientHeaders } from './client-headers.js';
 import type { ResponseOwner } from './edge.js';
 import { endFaulty, type FaultyResponse } from './fault.js';
@@ -195,7 +196,9 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
     const waiting = this.#pieceBytes + this.#behind;
     if (!this.#mayWait) return waiting;
     const socket = this.#socket ?? this.#response?.socket;
-    return waiting + (socket?.writableLength ?? this.#response?.writableLength ?? 0);
+    if (!socket) return waiting + (this.#response?.writableLength ?? 0);
+    const { writableLength } = socket;
+    return writableLength === 0 ? waiting : waiting + writableLength + WRITE_BYTES * queuedWrites(socket);
   }
 
   settle(): void {

@@ -1,5 +1,7 @@
 /** Owns: a request body of the uws edge. Does not own: where its bytes go. */
+import { Fifo } from '../fifo.js';
 import type { BodySink, ClientBody } from './edge.js';
+import { UwsBacklog, type WaitingBody } from './uws-backlog.js';
 import type { UwsAnswer } from './uws-library.js';
 import type { Beating, UwsPulse } from './uws-pulse.js';
 
@@ -17,24 +19,26 @@ const KEPT_MAX = 65_536;
 /** So many bytes are read ahead of such a reader all the same, in order to notice a client that has gone. */
 const AHEAD_MAX = 1_048_576;
 
-/**
- * Most bytes that wait for a reader; with more the client is cut. The library goes on reading, paused or not, for as long as
- * each read fills its 512 KiB: a fast client on the same machine can keep it at that.
- */
-const WAITING_MAX = 64 * 2 ** 20;
+/** What a chunk counts at least, in bytes: so that tiny ones are bounded too. */
+const CHUNK_MIN = 256;
+
+const costOf = (chunk: Buffer): number => Math.max(chunk.length, CHUNK_MIN);
 
 /**
  * Must be made within the request's handler: what comes while nobody listens is lost. What the library has read before it
  * is asked for, usually no more than one read, is kept.
  */
-export class UwsBody implements ClientBody, Beating {
+export class UwsBody implements ClientBody, Beating, WaitingBody {
   readonly length: number;
   readonly #pulse: UwsPulse;
+  readonly #backlog: UwsBacklog;
   readonly #turn: BodyTurn;
   /** Undefined once all has come, or the client has gone, or the rest is nobody's. */
   #answer: UwsAnswer | undefined;
+  /** The same, until the answer is complete or the client has gone. */
+  #connection: UwsAnswer | undefined;
   #sink: BodySink | undefined;
-  #kept: Buffer[] = [];
+  readonly #kept = new Fifo<Buffer>();
   #keptBytes = 0;
   #complete = false;
   #broken = false;
@@ -42,10 +46,18 @@ export class UwsBody implements ClientBody, Beating {
   #held = false;
   #draining = false;
 
-  constructor(answer: UwsAnswer, length: number, pulse: UwsPulse, turn: BodyTurn) {
+  constructor(
+    answer: UwsAnswer,
+    length: number,
+    pulse: UwsPulse,
+    turn: BodyTurn,
+    backlog = new UwsBacklog(),
+  ) {
     this.length = length;
+    this.#backlog = backlog;
     this.#turn = turn;
     this.#answer = answer;
+    this.#connection = answer;
     this.#pulse = pulse;
     answer.onData((chunk, isLast) => {
       try {
@@ -76,11 +88,14 @@ export class UwsBody implements ClientBody, Beating {
   break(): void {
     // The library's object is dead already.
     this.#answer = undefined;
+    this.#connection = undefined;
     this.#held = false;
     this.#pulse.delete(this);
+    // What has come whole may still be read, but holds nobody back.
+    this.#backlog.waits(this, -this.#keptBytes);
     if (this.#complete) return;
     this.#broken = true;
-    this.#kept = [];
+    this.#kept.clear();
     this.#keptBytes = 0;
     this.#drainSoon();
   }
@@ -91,6 +106,14 @@ export class UwsBody implements ClientBody, Beating {
     this.#held = false;
     this.#answer = undefined;
     this.#pulse.delete(this);
+  }
+
+  get waiting(): number {
+    return this.#connection === undefined ? 0 : this.#keptBytes;
+  }
+
+  cut(): void {
+    this.#connection?.close();
   }
 
   /** Whether nothing is read from the client: then the library cuts nothing, and sees nothing. */
@@ -120,18 +143,22 @@ export class UwsBody implements ClientBody, Beating {
       this.release();
     }
     if (chunk.byteLength > 0) {
-      const data = Buffer.from(chunk.slice(0));
+      const data = Buffer.from(new Uint8Array(chunk));
       if (this.#sink !== undefined && !this.#paused && this.#kept.length === 0) {
         this.#sink.onData(data);
       } else {
         this.#kept.push(data);
-        this.#keptBytes += data.length;
+        this.#waits(costOf(data));
       }
     }
-    if (this.#keptBytes > WAITING_MAX) this.#answer?.close();
-    else if (this.#kept.length > 0) {
+    if (this.#kept.length > 0) {
       if (this.#sink === undefined || this.#paused) this.#holdIfFull();
     } else if (isLast) this.#drainSoon();
+  }
+
+  #waits(change: number): void {
+    this.#keptBytes += change;
+    if (this.#connection !== undefined) this.#backlog.waits(this, change);
   }
 
   #holdIfFull(): void {
@@ -165,7 +192,7 @@ export class UwsBody implements ClientBody, Beating {
     while (this.#kept.length > 0) {
       if (this.#paused) return;
       const data = this.#kept.shift() as Buffer;
-      this.#keptBytes -= data.length;
+      this.#waits(-costOf(data));
       sink.onData(data);
     }
     if (this.#broken) this.#finish(sink, false);

@@ -10,6 +10,7 @@ import type { BoundListener, Edge, EdgeHandler, Listener } from './edge.js';
 import { EdgeError } from './errors.js';
 import { listenError } from './listen-error.js';
 import { ownSocketFile, prepareSocketFile, removeSocketFile } from './socket-file.js';
+import { UwsBacklog } from './uws-backlog.js';
 import { makeTlsApp, UwsCertificates } from './uws-certificates.js';
 import type { UwsLibrary, UwsToken } from './uws-library.js';
 import { type ListenerParts, UwsListener } from './uws-listener.js';
@@ -39,7 +40,8 @@ export class UwsEdge implements Edge {
     this.#handler = handler;
     this.#options = options;
     const { faults = uncontained } = parts;
-    this.#parts = { ...parts, faults, flushes: new FlushQueue(), pulse: new UwsPulse(parts.clock, faults) };
+    const pulse = new UwsPulse(parts.clock, faults);
+    this.#parts = { ...parts, faults, flushes: new FlushQueue(), pulse, backlog: new UwsBacklog() };
   }
 
   get connections(): number {

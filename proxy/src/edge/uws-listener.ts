@@ -7,6 +7,7 @@ import type { ClientRequest, EdgeHandler } from './edge.js';
 import { asksForWebSocket, checkHandshake } from './handshake-check.js';
 import { answerText } from './refusal.js';
 import { checkRequest, isRefusal, type Refusal, type Target } from './request-check.js';
+import type { UwsBacklog } from './uws-backlog.js';
 import { UwsBody } from './uws-body.js';
 import { checkUwsRequest } from './uws-check.js';
 import { UwsHandshake } from './uws-handshake.js';
@@ -23,7 +24,8 @@ const UPGRADE = /(?:^|,)[ \t]*upgrade[ \t]*(?:,|$)/i;
 const CLOSE_LENGTH = 5;
 
 /** What a listener shares with the others of its edge. */
-export type ListenerParts = UwsEdgeParts & Pick<AnswerSurroundings, 'flushes' | 'pulse' | 'faults'>;
+export type ListenerParts = UwsEdgeParts &
+  Pick<AnswerSurroundings, 'flushes' | 'pulse' | 'faults'> & { readonly backlog: UwsBacklog };
 
 type Refused = Refusal & { readonly headers?: RawHeaders };
 
@@ -188,7 +190,7 @@ export class UwsListener implements AnswerSurroundings {
   #bodyOf(answer: UwsAnswer, headers: RawHeaders, response: UwsResponse): UwsBody | undefined {
     const length = headerValue(headers, 'content-length');
     if (length === undefined || Number(length) === 0) return undefined;
-    return new UwsBody(answer, Number(length), this.pulse, response);
+    return new UwsBody(answer, Number(length), this.pulse, response, this.#parts.backlog);
   }
 
   #read(head: UwsHead, { path, host }: Target, body: UwsBody | undefined): ClientRequest {

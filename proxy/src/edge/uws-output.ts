@@ -2,6 +2,7 @@
  * Owns: the bytes of one answer on the uws edge until the library has them: the queue, the framing, what shares a cork, how
  * the end is written. Does not own: when that is done, or what becomes of the answer (`uws-response`).
  */
+import { WRITE_BYTES } from '../queued-writes.js';
 import { cutOf, writeLines } from './uws-head.js';
 import type { UwsAnswer } from './uws-library.js';
 
@@ -88,6 +89,11 @@ export class UwsOutput {
   /** Bytes of the body that wait here. */
   get queued(): number {
     return this.#queued;
+  }
+
+  /** The same, where each buffer counts `WRITE_BYTES` beside its own. */
+  get waiting(): number {
+    return this.#queued + WRITE_BYTES * this.#queue.length;
   }
 
   /** Some of the head, at least, waits here. */

@@ -198,7 +198,7 @@ export class UwsResponse implements FaultyResponse, Flushable, Beating, OutputOw
   }
 
   get waiting(): number {
-    return this.#output.queued + this.#inside;
+    return this.#output.waiting + this.#inside;
   }
 
   flush(): void {

@@ -6,6 +6,7 @@
  */
 import type { Containment } from '@holdfast/control-api';
 import type { Clock, Timer } from '../clock.js';
+import { Fifo } from '../fifo.js';
 import type { Flushable, FlushQueue } from '../flush-queue.js';
 import type { FramePiece } from '../websocket/frame-piece.js';
 import {
@@ -19,8 +20,23 @@ import type { UwsWebSocket } from './uws-library.js';
 /** From so many bytes waiting on, `send` asks to be held back. */
 const HIGH_WATER = 262_144;
 
-/** Most bytes of messages that wait for an owner that does not take them; with more the connection is cut. */
-const KEPT_MAX = 16 * 2 ** 20;
+/**
+ * Most bytes of messages that wait for an owner that does not take them, where each counts `KEPT_BYTES` beside its content;
+ * with more the connection is cut.
+ */
+export const KEPT_MAX = 16 * 2 ** 20;
+
+/** Measured: an empty message that waits takes 220 bytes. */
+export const KEPT_BYTES = 256;
+
+/**
+ * Most bytes of pongs that a client has not taken, since it last had taken everything; with more the connection is cut. The
+ * library answers each ping as it comes, and cannot be held back.
+ */
+export const PONGS_MAX = 65_536;
+
+/** A pong's header. */
+const PONG_BYTES = 2;
 
 /** How long a client may take what waits before its Close frame, in ms; then its connection is cut. */
 const CLOSE_TIMEOUT_MS = 5_000;
@@ -34,7 +50,7 @@ const NO_CODE = 1005;
 
 /** What its owner has not taken yet. */
 interface Kept {
-  readonly messages: [MessageType, Buffer][];
+  readonly messages: Fifo<[MessageType, Buffer]>;
   bytes: number;
 }
 
@@ -73,6 +89,8 @@ export class UwsSocket implements MessageSocket, Flushable {
   #pieceBytes = 0;
   /** Undefined while nothing waits for the owner. */
   #kept: Kept | undefined;
+  /** Bytes of pongs that may wait for the client. */
+  #pongBytes = 0;
   #ending: Ending | undefined;
   #fault: Error | undefined;
   #paused = false;
@@ -180,7 +198,9 @@ export class UwsSocket implements MessageSocket, Flushable {
   /** Something came; `bytes` are gone when this returns. */
   received(type: MessageType, bytes: ArrayBuffer): void {
     if (this.#over) return;
-    const data = Buffer.from(bytes.slice(0));
+    // Short ones share memory: a buffer of its own takes 600 bytes.
+    const data = Buffer.from(new Uint8Array(bytes));
+    if (type === 'ping' && !this.#takesPongs(data.length)) return;
     if (this.#owner !== undefined && !this.#paused && this.#kept === undefined) {
       try {
         this.#owner.onMessage(type, data);
@@ -189,14 +209,11 @@ export class UwsSocket implements MessageSocket, Flushable {
       }
       return;
     }
-    this.#kept ??= { messages: [], bytes: 0 };
+    this.#kept ??= { messages: new Fifo(), bytes: 0 };
     const kept = this.#kept;
     kept.messages.push([type, data]);
-    kept.bytes += data.length;
-    if (kept.bytes <= KEPT_MAX || kept.messages.length === 1) return;
-    this.#fault = new Error(`more than ${KEPT_MAX} bytes wait for the origin`);
-    this.#kept = undefined;
-    this.#socket?.close();
+    kept.bytes += data.length + KEPT_BYTES;
+    if (kept.bytes > KEPT_MAX && kept.messages.length > 1) this.#cut(`more than ${KEPT_MAX} bytes wait for the origin`);
   }
 
   /** The connection has taken something. */
@@ -232,6 +249,22 @@ export class UwsSocket implements MessageSocket, Flushable {
   /** After a fault in a timer of its own. */
   fault(): void {
     this.abort();
+  }
+
+  /** The library has answered a ping: false when the client takes no pongs, and is cut. */
+  #takesPongs(bytes: number): boolean {
+    if (this.#socket?.getBufferedAmount() === 0) this.#pongBytes = 0;
+    else this.#pongBytes += bytes + PONG_BYTES;
+    if (this.#pongBytes <= PONGS_MAX) return true;
+    this.#cut(`more than ${PONGS_MAX} bytes of pongs wait for the client`);
+    return false;
+  }
+
+  /** What waits is nobody's: the client breaks what a WebSocket can bear. */
+  #cut(fault: string): void {
+    this.#fault = new Error(fault);
+    this.#kept = undefined;
+    this.#socket?.close();
   }
 
   #dropPieces(): void {
@@ -271,7 +304,7 @@ export class UwsSocket implements MessageSocket, Flushable {
     for (let kept = this.#kept; kept !== undefined; kept = this.#kept) {
       if (this.#paused || this.#owner === undefined) return;
       const [type, data] = kept.messages.shift() as [MessageType, Buffer];
-      kept.bytes -= data.length;
+      kept.bytes -= data.length + KEPT_BYTES;
       if (kept.messages.length === 0) this.#kept = undefined;
       this.#owner.onMessage(type, data);
     }

@@ -5,12 +5,15 @@
 import type { Delivery } from '../channels/delivery.js';
 import type { SubscriptionList } from '../channels/subscription-list.js';
 
+/** What an item that waits counts beside its content, which all who wait for it share: so that empty ones are bounded too. */
+export const ITEM_BYTES = 64;
+
 /** Items in the order of their coming. */
 export class StreamQueue {
   #deliveries: Delivery[] = [];
   #bytes = 0;
 
-  /** Bytes of content that wait. */
+  /** Bytes of content that wait, and `ITEM_BYTES` for each item. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -18,7 +21,7 @@ export class StreamQueue {
   add(delivery: Delivery): void {
     this.#deliveries.push(delivery);
     const { stream } = delivery;
-    if (stream?.action === 'send') this.#bytes += stream.content.length;
+    this.#bytes += ITEM_BYTES + (stream?.action === 'send' ? stream.content.length : 0);
   }
 
   /** All that waited; the queue is empty then. */

@@ -4,6 +4,7 @@
  */
 import { headerValue, type Item, type ResponseHead, wireFromText } from '@holdfast/grip';
 import type { Clock, Timer } from '../clock.js';
+import { KeptBytes } from '../kept-bytes.js';
 import type { OriginError } from '../origin/errors.js';
 import type { OriginCall, OriginHandler } from '../origin/origin.js';
 import type { LinkClient } from './link-client.js';
@@ -98,8 +99,7 @@ export class HttpFilters {
 
   #request(url: string, question: HttpFilterQuestion): Promise<{ head: ResponseHead; body: Buffer }> {
     return new Promise((resolve, reject) => {
-      const chunks: Buffer[] = [];
-      let bytes = 0;
+      const kept = new KeptBytes();
       let head: ResponseHead | undefined;
       const stop = (error: Error) => {
         this.#clock.clear(timer);
@@ -112,14 +112,13 @@ export class HttpFilters {
           head = received;
         },
         onData: (chunk) => {
-          bytes += chunk.length;
-          if (bytes > MAX_ANSWER) stop(new Error(`network response exceeded ${MAX_ANSWER} bytes`));
-          else chunks.push(chunk);
+          kept.add(chunk);
+          if (kept.length > MAX_ANSWER) stop(new Error(`network response exceeded ${MAX_ANSWER} bytes`));
           return true;
         },
         onEnd: () => {
           this.#clock.clear(timer);
-          resolve({ head: head as ResponseHead, body: Buffer.concat(chunks) });
+          resolve({ head: head as ResponseHead, body: kept.whole() });
         },
         onError: (error: OriginError) => {
           this.#clock.clear(timer);

@@ -4,6 +4,7 @@
  */
 import { type Containment, uncontained } from '@holdfast/control-api';
 import type { ResponseHead } from '@holdfast/grip';
+import { KeptBytes } from '../kept-bytes.js';
 import { faultError, type OriginError } from '../origin/errors.js';
 import type { OriginCall, OriginHandler } from '../origin/origin.js';
 
@@ -29,8 +30,8 @@ class Sharing implements OriginHandler {
   readonly #faults: Containment;
   #call: OriginCall | undefined;
   #head: Head | undefined;
-  #chunks: Buffer[] | undefined = [];
-  #bytes = 0;
+  /** Undefined once it is too long to join. */
+  #kept: KeptBytes | undefined = new KeptBytes();
   #end: ((handler: OriginHandler) => void) | undefined;
 
   constructor(over: () => void, faults: Containment) {
@@ -44,11 +45,11 @@ class Sharing implements OriginHandler {
 
   /** Whether all of the answer so far can still be given. */
   get isOpen(): boolean {
-    return this.#chunks !== undefined;
+    return this.#kept !== undefined;
   }
 
   join(handler: OriginHandler): OriginCall {
-    const joiner: Joiner = { handler, blocked: false, backlog: this.#head && [...(this.#chunks ?? [])] };
+    const joiner: Joiner = { handler, blocked: false, backlog: this.#head && [...(this.#kept?.pieces ?? [])] };
     this.#joiners.add(joiner);
     // Not from within the call that joins.
     if (joiner.backlog !== undefined) queueMicrotask(() => this.#guard(joiner, () => this.#catchUp(joiner)));
@@ -73,9 +74,8 @@ class Sharing implements OriginHandler {
   }
 
   onData(chunk: Buffer): boolean {
-    this.#bytes += chunk.length;
-    if (this.#bytes > JOIN_MAX) this.#chunks = undefined;
-    this.#chunks?.push(chunk);
+    this.#kept?.add(chunk);
+    if (this.#kept !== undefined && this.#kept.length > JOIN_MAX) this.#kept = undefined;
     for (const joiner of [...this.#joiners]) this.#guard(joiner, () => this.#give(joiner, chunk));
     return ![...this.#joiners].some((joiner) => joiner.blocked);
   }

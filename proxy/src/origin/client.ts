@@ -31,6 +31,14 @@ export interface OriginClientOptions {
 /** How long requests under way may go on when the client is closed, in ms. */
 const CLOSE_GRACE_MS = 3_000;
 
+/**
+ * Most interim answers to one request, and what they may have in all, in bytes of names and values: as much as the head of
+ * one final answer. They are passed on as they come, whether or not the client reads, so that this is also what waits for it.
+ * An origin that sends more is broken off.
+ */
+export const INTERIM_MAX = 100;
+export const INTERIM_BYTES_MAX = 65_536;
+
 /** TLS pools are kept per server name; names come from clients, so their number is bounded. */
 const MAX_TLS_POOLS = 512;
 
@@ -104,6 +112,7 @@ class PooledOrigin implements Origin {
   readonly #connections: OriginConnections<Dispatcher.DispatchOptions, Dispatcher.DispatchHandler>;
   readonly #blocked: boolean;
   readonly #faults: Containment;
+  readonly #headTimeout: number;
   #closed = false;
 
   constructor(target: HttpTarget, options: OriginClientOptions) {
@@ -111,6 +120,7 @@ class PooledOrigin implements Origin {
     const url = `${target.ssl ? 'https' : 'http'}://${name}:${target.port}`;
     this.#blocked = isBlocked(target);
     this.#faults = options.faults ?? uncontained;
+    this.#headTimeout = options.inactivityTimeout;
     const settings = {
       pipelining: 1,
       allowH2: false,
@@ -128,8 +138,8 @@ class PooledOrigin implements Origin {
     if (this.#closed) {
       return failing(handler, new OriginError('ERR_ORIGIN_CONNECT', 'The client is closed', 'connect'), this.#faults);
     }
-    const call = new HttpCall(handler, this.#faults);
     const { method, path, headers, body } = request;
+    const call = new HttpCall(handler, this.#headTimeout, body, this.#faults);
     this.#connections.dispatch({ method: method as Dispatcher.HttpMethod, path, headers, body }, call);
     call.dispatched = true;
     return call;
@@ -148,7 +158,7 @@ class PooledOrigin implements Origin {
 
 /** A request that has failed before it could be sent. */
 function failing(handler: OriginHandler, error: OriginError, faults: Containment): OriginCall {
-  const call = new HttpCall(handler, faults);
+  const call = new HttpCall(handler, 0, null, faults);
   queueMicrotask(() => call.fail(error));
   return call;
 }
@@ -158,16 +168,25 @@ class HttpCall implements OriginCall, Dispatcher.DispatchHandler {
   /** False while undici's `dispatch` runs: it may report a bad argument from within. */
   dispatched = false;
   readonly #handler: OriginHandler;
+  readonly #headTimeout: number;
+  readonly #body: OriginRequest['body'];
   readonly #faults: Containment;
   #abort: ((error?: Error) => void) | undefined;
   #resume: (() => void) | undefined;
   #connected = false;
+  /** When the request was on a connection; ms. */
+  #since = 0;
+  /** Undefined while there was none. */
+  #interim: Interim | undefined;
   /** Of the final answer; 0 while there is none. */
   #status = 0;
   #over = false;
 
-  constructor(handler: OriginHandler, faults: Containment) {
+  /** `headTimeout` in ms, since the request was on a connection. */
+  constructor(handler: OriginHandler, headTimeout: number, body: OriginRequest['body'], faults: Containment) {
     this.#handler = handler;
+    this.#headTimeout = headTimeout;
+    this.#body = body;
     this.#faults = faults;
   }
 
@@ -177,13 +196,13 @@ class HttpCall implements OriginCall, Dispatcher.DispatchHandler {
 
   abort(): void {
     if (this.#over) return;
-    this.#over = true;
+    this.#end();
     this.#abort?.();
   }
 
   fail(error: OriginError): void {
     if (this.#over) return;
-    this.#over = true;
+    this.#end();
     try {
       this.#handler.onError(error);
     } catch (fault) {
@@ -202,6 +221,7 @@ class HttpCall implements OriginCall, Dispatcher.DispatchHandler {
 
   onConnect(abort: (error?: Error) => void): void {
     this.#connected = true;
+    this.#since = Date.now();
     this.#abort = abort;
     if (this.#over) abort();
   }
@@ -218,8 +238,9 @@ class HttpCall implements OriginCall, Dispatcher.DispatchHandler {
     }
     const head: ResponseHead = { status, reason, headers };
     try {
-      if (status < 200) this.#handler.onInformation(head);
+      if (status < 200) this.#inform(head);
       else {
+        clearTimeout(this.#interim?.timer);
         this.#status = status;
         this.#resume = resume;
         this.#handler.onHead(head, length);
@@ -241,7 +262,7 @@ class HttpCall implements OriginCall, Dispatcher.DispatchHandler {
 
   onComplete(): void {
     if (this.#over) return;
-    this.#over = true;
+    this.#end();
     try {
       this.#handler.onEnd();
     } catch (error) {
@@ -261,6 +282,54 @@ class HttpCall implements OriginCall, Dispatcher.DispatchHandler {
     if (this.dispatched) this.fail(error);
     else queueMicrotask(() => this.fail(error));
   }
+
+  #end(): void {
+    this.#over = true;
+    clearTimeout(this.#interim?.timer);
+  }
+
+  /** Passes an interim answer on, unless the origin makes too much of them. */
+  #inform(head: ResponseHead): void {
+    this.#interim ??= { count: 0, bytes: 0, timer: this.#limitHead(Date.now() - this.#since) };
+    const interim = this.#interim;
+    interim.count++;
+    for (const text of head.headers) interim.bytes += text.length;
+    if (interim.count > INTERIM_MAX) this.#break(tooMuch(`more than ${INTERIM_MAX} interim answers`));
+    else if (interim.bytes > INTERIM_BYTES_MAX) {
+      this.#break(tooMuch(`more than ${INTERIM_BYTES_MAX} bytes of interim answers`));
+    } else this.#handler.onInformation(head);
+  }
+
+  /** undici begins to wait anew with each interim answer; an upload may take its time. */
+  #limitHead(elapsed: number): NodeJS.Timeout | undefined {
+    if (this.#headTimeout === 0) return undefined;
+    const expire = () => {
+      const body = this.#body;
+      const uploads = body !== null && !Buffer.isBuffer(body) && !body.readableEnded && !body.destroyed;
+      if (uploads && this.#interim !== undefined) this.#interim.timer = this.#limitHead(0);
+      else this.#break(new OriginError('ERR_ORIGIN_TIMEOUT', 'only interim answers, and no final one', 'no'));
+    };
+    return setTimeout(expire, Math.max(0, this.#headTimeout - elapsed)).unref();
+  }
+
+  #break(error: OriginError): void {
+    if (this.#over) return;
+    this.#end();
+    this.#abort?.();
+    this.#handler.onError(error);
+  }
+}
+
+/** What has come of interim answers. */
+interface Interim {
+  count: number;
+  bytes: number;
+  /** Until the final one must be there. */
+  timer: NodeJS.Timeout | undefined;
+}
+
+function tooMuch(text: string): OriginError {
+  return new OriginError('ERR_ORIGIN_MALFORMED', text, 'no');
 }
 
 /** Names the failure behind one of undici's or the system's errors. */

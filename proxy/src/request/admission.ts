@@ -3,29 +3,49 @@
  * left their origin and do not count.
  */
 
+/** A request that waits to be let through. */
+export interface Entrant {
+  /** Its turn has come. */
+  admitted(): void;
+}
+
 /** Lets requests through in the order of their coming, no more than `max` at a time. */
 export class Admission {
   readonly #max: number;
   #open = 0;
-  readonly #waiting: (() => void)[] = [];
+  /** In order. One of them may be withdrawn at any time: clients come and go while their requests wait. */
+  readonly #waiting = new Set<Entrant>();
 
   /** `max` may be Infinity. */
   constructor(max: number) {
     this.#max = max;
   }
 
-  /** Runs `go` now, or when one of those before has left. */
-  enter(go: () => void): void {
+  /** How many wait. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** Lets `entrant` through now, or when one of those before has left. */
+  enter(entrant: Entrant): void {
     if (this.#open < this.#max) {
       this.#open++;
-      go();
-    } else this.#waiting.push(go);
+      entrant.admitted();
+    } else this.#waiting.add(entrant);
+  }
+
+  /** One that waits, if it does, is not to be let through any more. */
+  withdraw(entrant: Entrant): void {
+    this.#waiting.delete(entrant);
   }
 
   /** One that was let through is done; the next goes on. */
   leave(): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#open--;
-    else next();
+    for (const next of this.#waiting) {
+      this.#waiting.delete(next);
+      next.admitted();
+      return;
+    }
+    this.#open--;
   }
 }

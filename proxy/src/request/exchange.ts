@@ -16,6 +16,7 @@ import type { ClientStanding } from '../origin/forwarder.js';
 import type { OriginCall, OriginHandler } from '../origin/origin.js';
 import type { Route } from '../routes/route.js';
 import type { Target } from '../routes/target.js';
+import type { Entrant } from './admission.js';
 import type { AnswerBody } from './answer.js';
 import { InstructAnswer, type InstructOwner } from './instruct-answer.js';
 import { Relay, type RelayEnd } from './relay.js';
@@ -32,7 +33,7 @@ type State = 'asking' | 'answering' | 'held' | 'over';
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
 
 /** Lives as long as its client's request does, retries of a hold included. */
-export class Exchange implements OriginHandler, Attempts, ResponseOwner, InstructOwner {
+export class Exchange implements OriginHandler, Attempts, Entrant, ResponseOwner, InstructOwner {
   readonly #request: ClientRequest;
   readonly #response: ClientResponse;
   #route: Route;
@@ -216,15 +217,10 @@ export class Exchange implements OriginHandler, Attempts, ResponseOwner, Instruc
   }
 
   #ask(): void {
-    this.#parts.admission.enter(() => this.#admitted());
+    this.#parts.admission.enter(this);
   }
 
-  #admitted(): void {
-    // The client may have gone while its request waited.
-    if (this.#state === 'over') {
-      this.#parts.admission.leave();
-      return;
-    }
+  admitted(): void {
     this.#asking = true;
     this.#answer = undefined;
     this.#call = new Failover(this.#route.targets, this, this);
@@ -283,7 +279,8 @@ export class Exchange implements OriginHandler, Attempts, ResponseOwner, Instruc
     if (this.#asking) {
       this.#asking = false;
       this.#parts.admission.leave();
-    }
+      // The client may have gone while its request waited.
+    } else this.#parts.admission.withdraw(this);
     const asked = this.#call?.target ?? this.#asked;
     this.#parts.events.requestEnded({
       request: this.#request,

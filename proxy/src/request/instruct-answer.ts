@@ -20,6 +20,7 @@ import type { HoldOwner, HoldParts } from '../holds/hold.js';
 import { openHold } from '../holds/open.js';
 import { ResponseHold } from '../holds/response-hold.js';
 import type { StreamHold } from '../holds/stream-hold.js';
+import { KeptBytes } from '../kept-bytes.js';
 import type { LinkScope } from '../links/link-scope.js';
 import type { OriginError } from '../origin/errors.js';
 import { describeTarget } from '../origin/failover.js';
@@ -183,22 +184,20 @@ export class InstructAnswer implements AnswerBody {
 
   /** Reads the body whole, within its limit. */
   #collect(then: (body: Buffer) => void, abandon: () => void): AnswerBody {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
+    const kept = new KeptBytes();
     const fail = (error: Error) => {
       abandon();
       this.#owner.instructFailed(error);
     };
     return {
       onData: (chunk) => {
-        bytes += chunk.length;
-        if (bytes <= this.#scene.bodyMax) chunks.push(chunk);
-        else fail(tooLarge(this.#scene.target));
+        kept.add(chunk);
+        if (kept.length > this.#scene.bodyMax) fail(tooLarge(this.#scene.target));
         return true;
       },
       onEnd: () => {
         try {
-          then(Buffer.concat(chunks));
+          then(kept.whole());
         } catch (error) {
           fail(error as Error);
         }

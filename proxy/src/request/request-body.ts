@@ -4,6 +4,7 @@
  */
 import { Readable } from 'node:stream';
 import type { BodySink, ClientBody } from '../edge/edge.js';
+import { KeptBytes } from '../kept-bytes.js';
 import { OriginError } from '../origin/errors.js';
 
 /** Bodies of a declared length up to this are read whole before the origin is asked: one write, one buffer. */
@@ -18,7 +19,7 @@ type State = 'unread' | 'flowing' | 'complete' | 'broken';
 export class RequestBody implements BodySink {
   readonly #source: ClientBody;
   readonly #keepMax: number;
-  #kept: Buffer[] = [];
+  #kept = new KeptBytes();
   #bytes = 0;
   #state: State = 'unread';
   #overflowed = false;
@@ -62,10 +63,10 @@ export class RequestBody implements BodySink {
   open(): Buffer | Readable {
     this.#stream?.destroy();
     this.#stream = undefined;
-    if (this.#state === 'complete') return Buffer.concat(this.#kept);
+    if (this.#state === 'complete') return this.#kept.whole();
     const stream = new BodyStream(this.#source, () => this.#begin());
     this.#stream = stream;
-    for (const chunk of this.#kept) stream.push(chunk);
+    for (const chunk of this.#kept.pieces) stream.push(chunk);
     if (this.#state === 'broken') stream.destroy(brokenOff());
     return stream;
   }
@@ -80,14 +81,13 @@ export class RequestBody implements BodySink {
 
   /** Lets go of the kept bytes: the request will not be asked again. */
   release(): void {
-    this.#kept = [];
+    this.#kept = new KeptBytes();
     this.#overflowed = true;
   }
 
   onData(chunk: Buffer): void {
     this.#bytes += chunk.length;
-    if (this.#bytes > this.#keepMax) this.release();
-    else if (!this.#overflowed) this.#kept.push(chunk);
+    if (!this.#overflowed) this.#keep(chunk);
     if (this.#stream !== undefined && !this.#stream.push(chunk)) this.#source.pause();
   }
 
@@ -101,6 +101,11 @@ export class RequestBody implements BodySink {
     this.#state = 'broken';
     this.#stream?.destroy(brokenOff());
     this.#settle();
+  }
+
+  #keep(chunk: Buffer): void {
+    if (this.#bytes > this.#keepMax) this.release();
+    else this.#kept.add(chunk);
   }
 
   #begin(): void {

@@ -2,6 +2,7 @@
  * Owns: how a session's origin is spoken to: which kind of socket a target gets, and the headers of its handshake.
  * Does not own: the sockets.
  */
+import { INTERIM_MAX } from '../origin/client.js';
 import { connectOptions, isBlocked } from '../origin/connect-options.js';
 import type { HttpTarget, Target } from '../routes/target.js';
 import type { SocketSettings } from '../websocket/ws-library.js';
@@ -65,6 +66,7 @@ export class SessionDialer {
       connect: { ...(target.ssl ? { servername: serverName(host) } : {}), ...connectOptions(target) },
       ...this.#timeouts,
       maxBody: MAX_REFUSAL,
+      maxInterim: INTERIM_MAX,
     };
     return new WsOrigin(request, this.#socketSettings(dial), owner, isBlocked(target), this.#parts.faults);
   }

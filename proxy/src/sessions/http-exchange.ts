@@ -5,6 +5,7 @@
 import type { Containment } from '@holdfast/control-api';
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
 import type { Clock, Timer } from '../clock.js';
+import { KeptBytes } from '../kept-bytes.js';
 import { faultError, type OriginError } from '../origin/errors.js';
 import type { OriginCall, OriginHandler } from '../origin/origin.js';
 import { Retry } from '../retry.js';
@@ -56,8 +57,7 @@ export class HttpExchange implements OriginHandler {
   #call: OriginCall | undefined;
   #timer: Timer | undefined;
   #head: ResponseHead | undefined;
-  #chunks: Buffer[] = [];
-  #bytes = 0;
+  #kept = new KeptBytes();
   #bodyMax = 0;
 
   constructor(parts: ExchangeParts, request: ExchangeRequest, owner: ExchangeOwner) {
@@ -69,8 +69,7 @@ export class HttpExchange implements OriginHandler {
   /** Makes the first attempt. */
   start(): void {
     this.#head = undefined;
-    this.#chunks = [];
-    this.#bytes = 0;
+    this.#kept = new KeptBytes();
     const { extra, body } = this.#request;
     this.#call = this.#parts.dispatch(extra, body, this);
   }
@@ -89,16 +88,16 @@ export class HttpExchange implements OriginHandler {
   }
 
   onData(chunk: Buffer): boolean {
-    this.#bytes += chunk.length;
-    if (this.#bytes > this.#bodyMax) {
+    this.#kept.add(chunk);
+    if (this.#kept.length > this.#bodyMax) {
       this.#call?.abort();
       this.#owner.exchangeAnswered({ head: this.#head as ResponseHead, body: undefined });
-    } else this.#chunks.push(chunk);
+    }
     return true;
   }
 
   onEnd(): void {
-    this.#owner.exchangeAnswered({ head: this.#head as ResponseHead, body: Buffer.concat(this.#chunks) });
+    this.#owner.exchangeAnswered({ head: this.#head as ResponseHead, body: this.#kept.whole() });
   }
 
   onError(error: OriginError): void {

@@ -5,6 +5,7 @@
  */
 import { uncontained } from '@holdfast/control-api';
 import { closeEvent, encodeWsEvents, type RawHeaders, readClose, type WsEvent } from '@holdfast/grip';
+import { Fifo } from '../fifo.js';
 import { faultError, OriginError } from '../origin/errors.js';
 import type { MessageType } from '../websocket/message-socket.js';
 import {
@@ -69,7 +70,7 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
   #meta: HttpMeta | undefined;
   #state: State = 'opening';
   /** Events of the last answer that the owner has not had yet. */
-  #inbox: WsEvent[] | undefined;
+  #inbox: Fifo<WsEvent> | undefined;
   #paused = false;
   /** A `send` has returned false. */
   #starved = false;
@@ -211,7 +212,7 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
     else if (first === undefined) this.#poll?.await();
     else {
       this.#state = 'open';
-      this.#inbox = others;
+      this.#receive(others);
       const handshake = this.#handshake;
       this.#handshake = undefined;
       handshake?.originAccepted(acceptedHeaders(headers));
@@ -220,14 +221,20 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
   }
 
   #answered({ events }: EventsAnswer): void {
-    // Empty till now: while the owner has not taken all of an answer, there is no next request.
-    if (this.#state === 'open') this.#inbox = events;
+    if (this.#state === 'open') this.#receive(events);
     this.#deliver();
     if (this.#starved && this.#queue?.full !== true && this.#state === 'open') {
       this.#starved = false;
       this.#owner?.originWritable();
     }
     this.#proceed();
+  }
+
+  /** Empty till now: while the owner has not taken all of an answer, there is no next request. */
+  #receive(events: readonly WsEvent[]): void {
+    if (events.length === 0) return;
+    this.#inbox = new Fifo();
+    for (const event of events) this.#inbox.push(event);
   }
 
   /** Later in this turn: a burst of messages is one request then, and the owner is never called from its own call. */

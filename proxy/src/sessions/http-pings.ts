@@ -11,16 +11,16 @@ export const PONG_GRACE_MS = 50;
 /** Pings answered here of which the origin's pong is remembered as still to come; beyond, the oldest is forgotten. */
 const OWED_MAX = 32;
 
+/** Pings that wait for the origin's pong; beyond, the oldest is not answered here (RFC 6455 §5.5.3 asks for the last only). */
+export const WAITING_MAX = 1_000;
+
 interface Waiting {
   readonly payload: Buffer;
   /** When it is answered here; ms since the Unix epoch. */
   readonly due: number;
 }
 
-/**
- * Pairs pings with pongs. At most as many pings wait as were sent within the grace time; the queue towards the origin
- * bounds them.
- */
+/** Pairs pings with pongs. As many pings wait as were sent within the grace time, `WAITING_MAX` at most. */
 export class HttpPings {
   readonly #clock: Clock;
   readonly #answer: (payload: Buffer) => void;
@@ -39,6 +39,7 @@ export class HttpPings {
   /** The client has sent a ping. */
   sent(payload: Buffer): void {
     this.#waiting.push({ payload, due: this.#clock.now() + PONG_GRACE_MS });
+    if (this.#waiting.length > WAITING_MAX) this.#waiting.shift();
     this.#timer ??= this.#clock.after(PONG_GRACE_MS, this.#overdue, this.#origin);
   }
 

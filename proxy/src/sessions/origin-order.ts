@@ -6,6 +6,7 @@
 import type { Containment, Faulty } from '@holdfast/control-api';
 import { waitForLive } from '../channels/live-wait.js';
 import type { Clock } from '../clock.js';
+import { Fifo } from '../fifo.js';
 import type { OriginSocket } from './origin-socket.js';
 
 /** What waiting needs. */
@@ -23,7 +24,7 @@ export class OriginOrder {
   readonly #parts: OrderParts;
   readonly #session: Faulty;
   /** Undefined while nothing is waited for. */
-  #held: (() => void)[] | undefined;
+  #held: Fifo<() => void> | undefined;
 
   /** `session` is ended by a fault in what it does with what was kept back. */
   constructor(origin: OriginSocket, parts: OrderParts, session: Faulty) {
@@ -34,7 +35,7 @@ export class OriginOrder {
 
   /** Keeps back what comes from here on, until `live` is settled or that takes too long. */
   waitFor(live: Promise<void>): void {
-    this.#held ??= [];
+    this.#held ??= new Fifo();
     this.#origin.pause();
     waitForLive(live, this.#parts, () => this.#release(), this.#session);
   }
@@ -46,13 +47,13 @@ export class OriginOrder {
   }
 
   #release(): void {
-    const held = this.#held ?? [];
+    const held = this.#held;
     this.#held = undefined;
-    // One of them may be the next to wait.
-    for (let act = held.shift(); act !== undefined; act = held.shift()) {
+    // One of them may be the next to wait: those behind it stay.
+    for (let act = held?.shift(); act !== undefined; act = held?.shift()) {
       act();
       if (this.#held !== undefined) {
-        (this.#held as (() => void)[]).push(...held);
+        this.#held = held;
         return;
       }
     }

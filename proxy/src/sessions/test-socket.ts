@@ -3,14 +3,23 @@
  * Does not own: the test target for requests (`origin/test-origin`).
  */
 import { formatWsControl } from '@holdfast/grip';
+import { Fifo } from '../fifo.js';
 import type { MessageType } from '../websocket/message-socket.js';
 import type { OriginHandshakeOwner, OriginSocket, OriginSocketOwner } from './origin-socket.js';
 
 const PREFIX = Buffer.from('m:');
 
+/** From so many messages on that are not answered yet, `send` asks to be held back. */
+const WAITING_HIGH = 64;
+
 /** An origin inside the process. Everything is sent through GRIP's own messages: what a client sends is never control. */
 export class TestSocket implements OriginSocket {
   #owner: OriginSocketOwner | undefined;
+  /** What was sent and is not answered yet. */
+  readonly #waiting = new Fifo<[MessageType, Buffer]>();
+  #scheduled = false;
+  #paused = false;
+  #starved = false;
   #over = false;
 
   /** `path` is the request's path and query without the prefix by which its route matched. */
@@ -23,22 +32,31 @@ export class TestSocket implements OriginSocket {
   }
 
   send(type: MessageType, data: Buffer): boolean {
-    if (type === 'ping') this.#later(() => this.#owner?.originMessage('pong', data));
-    else if (type !== 'pong') this.#later(() => this.#owner?.originMessage(type, Buffer.concat([PREFIX, data])));
-    return true;
+    if (type === 'pong' || this.#over) return true;
+    this.#waiting.push([type, data]);
+    this.#schedule();
+    if (!this.#paused && this.#waiting.length < WAITING_HIGH) return true;
+    this.#starved = true;
+    return false;
   }
 
   close(): void {
-    this.#over = true;
+    this.abort();
   }
 
   abort(): void {
     this.#over = true;
+    this.#waiting.clear();
   }
 
-  pause(): void {}
+  pause(): void {
+    this.#paused = true;
+  }
 
-  resume(): void {}
+  resume(): void {
+    this.#paused = false;
+    this.#schedule();
+  }
 
   #open(url: URL, handshake: OriginHandshakeOwner): void {
     if (this.#over) return;
@@ -56,9 +74,25 @@ export class TestSocket implements OriginSocket {
     }
   }
 
-  #later(call: () => void): void {
+  /** An owner is not called from within its own call. */
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
     queueMicrotask(() => {
-      if (!this.#over) call();
+      this.#scheduled = false;
+      this.#answer();
     });
+  }
+
+  #answer(): void {
+    while (!this.#paused && !this.#over) {
+      const [type, data] = this.#waiting.shift() ?? [];
+      if (type === undefined || data === undefined) break;
+      if (type === 'ping') this.#owner?.originMessage('pong', data);
+      else this.#owner?.originMessage(type, Buffer.concat([PREFIX, data]));
+    }
+    if (!this.#starved || this.#paused || this.#over) return;
+    this.#starved = false;
+    this.#owner?.originWritable();
   }
 }

@@ -2,6 +2,7 @@
 import type { RawHeaders } from '@holdfast/grip';
 import type { Clock } from '../clock.js';
 import type { ClientHandshake, ClientResponse } from '../edge/edge.js';
+import { Fifo } from '../fifo.js';
 import { KeepAliveTimer } from '../keep-alive.js';
 import type { FramePiece } from '../websocket/frame-piece.js';
 import type { MessageSocket, MessageType, SocketOwner } from '../websocket/message-socket.js';
@@ -38,6 +39,9 @@ export class FramedSocket implements MessageSocket, SocketOwner {
   readonly #clock: Clock;
   readonly #heart: KeepAliveTimer;
   #owner: SocketOwner | undefined;
+  /** Messages of a frame that its owner does not take yet; what comes behind them waits in the WebSocket. */
+  #inbox: Fifo<Buffer> | undefined;
+  #paused = false;
 
   /** Sends the open frame. */
   constructor(socket: MessageSocket, clock: Clock, random: () => number) {
@@ -73,15 +77,19 @@ export class FramedSocket implements MessageSocket, SocketOwner {
   abort(): void {
     this.#heart.stop();
     this.#owner = undefined;
+    this.#inbox = undefined;
     this.#socket.abort();
   }
 
   pause(): void {
+    this.#paused = true;
     this.#socket.pause();
   }
 
   resume(): void {
-    this.#socket.resume();
+    this.#paused = false;
+    this.#drain();
+    if (!this.#paused) this.#socket.resume();
   }
 
   get waiting(): number {
@@ -104,16 +112,20 @@ export class FramedSocket implements MessageSocket, SocketOwner {
       owner?.onLost(error as Error);
       return;
     }
-    for (const message of messages) this.#owner?.onMessage('text', message);
+    this.#inbox ??= new Fifo();
+    for (const message of messages) this.#inbox.push(message);
+    this.#drain();
   }
 
   onClose(code: number | undefined, reason: Buffer): void {
     this.#heart.stop();
+    this.#drain(true);
     this.#owner?.onClose(code, reason);
   }
 
   onLost(error: Error | undefined): void {
     this.#heart.stop();
+    this.#drain(true);
     this.#owner?.onLost(error);
   }
 
@@ -125,6 +137,15 @@ export class FramedSocket implements MessageSocket, SocketOwner {
 
   onWritable(): void {
     this.#owner?.onWritable();
+  }
+
+  /** Hands out what came, as long as the owner takes it; `all`: whether or not, for nothing comes any more. */
+  #drain(all = false): void {
+    while (this.#inbox !== undefined && (all || !this.#paused)) {
+      const message = this.#inbox.shift();
+      if (message === undefined) this.#inbox = undefined;
+      else this.#owner?.onMessage('text', message);
+    }
   }
 
   /** A client that has not taken what went before needs no sign of life. */

@@ -4,6 +4,7 @@
  */
 import { type Containment, uncontained } from '@holdfast/control-api';
 import type { Clock, Timer } from '../clock.js';
+import { Fifo } from '../fifo.js';
 import { KeepAliveTimer } from '../keep-alive.js';
 import type { FramePiece } from '../websocket/frame-piece.js';
 import type { MessageSocket, MessageType, SocketOwner } from '../websocket/message-socket.js';
@@ -19,8 +20,9 @@ type State = 'opening' | 'open' | 'closing' | 'left' | 'terminated' | 'over';
 /** How long a session waits for the next receiver, and how long one that has ended is remembered for late requests, in ms. */
 export const ABSENCE_MS = 5_000;
 
-/** From so many bytes waiting on, `send` asks to be held back. */
+/** From so many bytes waiting on, `send` asks to be held back; each message counts `MESSAGE_BYTES` beside its own. */
 export const HIGH_WATER = 262_144;
+const MESSAGE_BYTES = 64;
 
 const NOTHING = Buffer.alloc(0);
 const BEAT = { content: NOTHING, timeout: HEARTBEAT_S, mode: 'idle' } as const;
@@ -55,7 +57,9 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
   #queueBytes = 0;
   #flushing = false;
   #starved = false;
-  #inbox: Buffer[] = [];
+  readonly #inbox = new Fifo<Buffer>();
+  /** What is still to be answered of the origin's pings. */
+  readonly #owedPongs = new Fifo<Buffer>();
   #answerSend: ((outcome: SendOutcome) => void) | undefined;
   #paused = false;
   #closeFrame = ALREADY_CLOSED;
@@ -109,7 +113,7 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
 
   /** Messages of the client's, when there is no refusal; `answer` is called when all of them have been passed on. */
   take(messages: readonly Buffer[], answer: (outcome: SendOutcome) => void): void {
-    this.#inbox = [...messages];
+    for (const message of messages) this.#inbox.push(message);
     this.#answerSend = answer;
     this.#deliver();
   }
@@ -137,10 +141,7 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
   /** Pings are answered here: clients of this kind have none, and origins take silence for a dead client. */
   send(type: MessageType, data: Buffer): boolean {
     if (this.#state !== 'open' || type === 'pong') return true;
-    if (type === 'ping') {
-      queueMicrotask(() => this.#guard(() => this.#owner?.onMessage('pong', data)));
-      return true;
-    }
+    if (type === 'ping') return this.#pong(data);
     this.#add(quote(data.toString()));
     if (this.#queueBytes < HIGH_WATER) return true;
     this.#starved = true;
@@ -203,7 +204,7 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
 
   #add(quoted: string): void {
     this.#queue.push(quoted);
-    this.#queueBytes += Buffer.byteLength(quoted);
+    this.#queueBytes += Buffer.byteLength(quoted) + MESSAGE_BYTES;
     if (this.#flushing) return;
     this.#flushing = true;
     // Messages that come together leave in one frame.
@@ -251,7 +252,30 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
     this.#guard(() => this.#owner?.onWritable());
   }
 
+  /**
+   * Answers a ping: false when the origin takes no more, and so is to send no more. Then the last ping is answered in place
+   * of those before (RFC 6455 §5.5.3).
+   */
+  #pong(data: Buffer): boolean {
+    if (this.#paused) this.#owedPongs.clear();
+    if (this.#owedPongs.length === 0) queueMicrotask(() => this.#guard(() => this.#deliverPongs()));
+    this.#owedPongs.push(data);
+    if (!this.#paused) return true;
+    this.#starved = true;
+    return false;
+  }
+
+  #deliverPongs(): void {
+    while (!this.#paused) {
+      const data = this.#owedPongs.shift();
+      if (data === undefined) break;
+      this.#owner?.onMessage('pong', data);
+    }
+    if (!this.#paused && this.#queueBytes < HIGH_WATER) this.#wake();
+  }
+
   #deliver(): void {
+    this.#deliverPongs();
     while (this.#state === 'open' && !this.#paused && this.#owner !== undefined) {
       const message = this.#inbox.shift();
       if (message === undefined) {
@@ -304,7 +328,8 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
     const owner = this.#owner;
     this.#state = state;
     this.#owner = undefined;
-    this.#inbox = [];
+    this.#inbox.clear();
+    this.#owedPongs.clear();
     this.#heart?.stop();
     if (state === 'left') this.#clear();
     if (state === 'terminated') this.#answer({ kind: 'terminated' });

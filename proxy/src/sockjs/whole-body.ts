@@ -1,5 +1,6 @@
 /** Owns: reading a short request body whole. Does not own: what is in it. */
 import type { ClientBody } from '../edge/edge.js';
+import { KeptBytes } from '../kept-bytes.js';
 
 /**
  * Calls `done` with the body once it is here, with undefined as soon as it is known to be longer than `max` bytes, and
@@ -13,19 +14,17 @@ export function readWhole(
   if (body === undefined) done(Buffer.alloc(0));
   else if ((body.length ?? 0) > max) done(undefined);
   else {
-    let chunks: Buffer[] | undefined = [];
-    let bytes = 0;
+    let kept: KeptBytes | undefined = new KeptBytes();
     body.read({
       onData: (chunk) => {
-        bytes += chunk.length;
-        if (bytes <= max) chunks?.push(chunk);
-        else if (chunks !== undefined) {
-          chunks = undefined;
+        kept?.add(chunk);
+        if (kept !== undefined && kept.length > max) {
+          kept = undefined;
           done(undefined);
         }
       },
       onEnd: () => {
-        if (chunks !== undefined) done(Buffer.concat(chunks));
+        if (kept !== undefined) done(kept.whole());
       },
       onAbort: () => {},
     });

@@ -2,6 +2,7 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { type Containment, uncontained } from '@holdfast/control-api';
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
+import { KeptBytes } from '../kept-bytes.js';
 import { extensionsNamed } from './extensions.js';
 import { LibrarySocket, optionsOf, type SocketSettings } from './ws-library.js';
 import { WsSocket } from './ws-socket.js';
@@ -28,6 +29,8 @@ export interface DialRequest {
   readonly answerTimeout?: number;
   /** Longest body of an answer that is not a 101, in bytes. */
   readonly maxBody: number;
+  /** Most interim answers before; with more the handshake fails. */
+  readonly maxInterim: number;
 }
 
 /** Hears of one handshake: exactly one call. What it throws comes back as `faulted`. */
@@ -81,6 +84,7 @@ export function dialSocket(
         limitWaiting(request, dial, () => {
           connected = true;
         });
+        limitInterim(request, dial.maxInterim);
         request.end();
       },
     });
@@ -119,7 +123,16 @@ function urlOf({ secure, host, port }: DialRequest): string {
   return `${secure ? 'wss' : 'ws'}://${host.includes(':') ? `[${host}]` : host}:${port}/`;
 }
 
-/** Bounds the two waits of a handshake: for the connection, and then for the answer. */
+/** Bounds what comes before the answer; each is an object of its own, and nobody's. */
+function limitInterim(request: ClientRequest, max: number): void {
+  let count = 0;
+  const one = () => {
+    if (++count > max) request.destroy(new Error(`more than ${max} interim answers`));
+  };
+  request.on('information', one).on('continue', one);
+}
+
+/** Bounds the waits of a handshake: for the connection, for the answer, and for its body if it is a refusal. */
 function limitWaiting(request: ClientRequest, dial: DialRequest, onConnected: () => void): void {
   const limit = (ms: number, what: string) =>
     setTimeout(() => request.destroy(new Error(`${what} timed out`)), ms).unref();
@@ -132,7 +145,10 @@ function limitWaiting(request: ClientRequest, dial: DialRequest, onConnected: ()
       onConnected();
     });
   });
-  request.once('response', stop);
+  request.once('response', () => {
+    stop();
+    timer = dial.answerTimeout === undefined ? undefined : limit(dial.answerTimeout, 'the refusal');
+  });
   request.once('upgrade', stop);
   request.once('close', stop);
 }
@@ -165,12 +181,10 @@ function writeHead(request: ClientRequest, dial: DialRequest): void {
 }
 
 async function readAll(response: IncomingMessage, limit: number): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
+  const kept = new KeptBytes();
   for await (const chunk of response) {
-    bytes += (chunk as Buffer).length;
-    if (bytes > limit) return undefined;
-    chunks.push(chunk as Buffer);
+    kept.add(chunk as Buffer);
+    if (kept.length > limit) return undefined;
   }
-  return Buffer.concat(chunks);
+  return kept.whole();
 }

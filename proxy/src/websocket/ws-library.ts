@@ -2,7 +2,9 @@
  * Owns: the `ws` library: its only importer. What both roles tell it, its socket, its side of handshakes. Does not own: what is made
  * of that. `ws` keeps the protocol strict: masks, reserved bits and opcodes, UTF-8, close codes, sizes.
  */
+import type { Duplex } from 'node:stream';
 import WebSocket, { type PerMessageDeflateOptions, type Server, WebSocketServer } from 'ws';
+import { queuedWrites } from '../queued-writes.js';
 
 /** Limits and features of all sockets. */
 export interface SocketSettings {
@@ -16,10 +18,20 @@ export interface SocketSettings {
 
 const CLOSE_TIMEOUT_MS = 5_000;
 
-/** More fragments than any sender makes of a message: `ws`'s own limit is low enough to be met by accident. */
-const MAX_FRAGMENTS = 1_048_576;
+/**
+ * Most fragments of one message, each of which takes about 110 bytes beside its own: so that they take no more than the
+ * longest message does. `ws`'s own limit is low enough to be met by accident.
+ */
+export const MAX_FRAGMENTS = 131_072;
 
-const OPTIONS = { autoPong: false, maxFragments: MAX_FRAGMENTS, skipUTF8Validation: false };
+/** Where messages are short: one fragment to so many bytes of the longest, but as many as this at least. */
+const FRAGMENT_BYTES = 128;
+const MIN_FRAGMENTS = 1_024;
+
+/** Most reads of which one frame is put together: each takes some 300 bytes beside its own. */
+export const MAX_FRAME_READS = 32_768;
+
+const OPTIONS = { autoPong: false, skipUTF8Validation: false };
 
 /** No context is kept between messages, so that an idle socket costs no window memory on either side. */
 const DEFLATE: PerMessageDeflateOptions = {
@@ -30,7 +42,9 @@ const DEFLATE: PerMessageDeflateOptions = {
 
 /** What `ws` is told for a socket of either role. */
 export function optionsOf({ maxMessage, compression, closeTimeout = CLOSE_TIMEOUT_MS }: SocketSettings) {
-  return { ...OPTIONS, closeTimeout, maxPayload: maxMessage, perMessageDeflate: compression && DEFLATE };
+  const maxFragments = Math.min(MAX_FRAGMENTS, Math.max(MIN_FRAGMENTS, Math.ceil(maxMessage / FRAGMENT_BYTES)));
+  const limits = { maxPayload: maxMessage, maxFragments, maxBufferedChunks: MAX_FRAME_READS };
+  return { ...OPTIONS, ...limits, closeTimeout, perMessageDeflate: compression && DEFLATE };
 }
 
 /** What happens on a connection, as the arguments of `emit`; `close` last, after an `error` if there was one. */
@@ -45,6 +59,12 @@ export interface Taker {
   happened(happening: Happening): void;
 }
 
+/** What of the library's socket has no public name. */
+interface Inside {
+  readonly _socket: Duplex | null;
+  readonly _sender: { readonly _queue: readonly unknown[] } | undefined;
+}
+
 /**
  * The library's socket, with one listener for everything once it is taken over: a list of five for each takes as much
  * memory as the rest of an idle one. Before, its events are a handshake's and go to whoever listens.
@@ -55,6 +75,12 @@ export class LibrarySocket extends WebSocket {
   takenBy(taker: Taker): void {
     this.removeAllListeners();
     this.#taker = taker;
+  }
+
+  /** Writes that wait for the connection, and messages that wait for one before them to be deflated. */
+  get queued(): number {
+    const { _socket, _sender } = this as unknown as Inside;
+    return (_socket === null ? 0 : queuedWrites(_socket)) + (_sender?._queue.length ?? 0);
   }
 
   override emit(...happening: [event: string | symbol, ...rest: unknown[]]): boolean {

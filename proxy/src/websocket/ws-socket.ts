@@ -6,15 +6,16 @@ import type { Duplex } from 'node:stream';
 import type { Containment } from '@holdfast/control-api';
 import type { DirectHandle, DirectWriter, DirectWrites } from '../direct-writes.js';
 import { FlushQueue } from '../flush-queue.js';
+import { WRITE_BYTES } from '../queued-writes.js';
 import type { FramePiece } from './frame-piece.js';
 import { endFaultySocket, type MessageSocket, type MessageType, type SocketOwner } from './message-socket.js';
 import { type Happening, LibrarySocket, type Taker } from './ws-library.js';
 
-/** From so many bytes waiting on, `send` asks to be held back. */
+/** From so many bytes waiting on, `send` asks to be held back. What waits counts `WRITE_BYTES` for each write too. */
 const HIGH_WATER = 262_144;
 
-/** Longest header of a frame, in bytes (RFC 6455 §5.2). */
-const FRAME_MAX = 14;
+/** What a message counts at most beside its content: the longest header of a frame (RFC 6455 §5.2), and its two writes. */
+const FRAME_MAX = 14 + 2 * WRITE_BYTES;
 
 /** One for all sockets: what is pushed to one in a turn of the event loop is one write. */
 const pushes = new FlushQueue();
@@ -108,7 +109,10 @@ export class WsSocket implements MessageSocket, DirectWriter, Taker {
   }
 
   get waiting(): number {
-    return this.#over ? 0 : this.#pieceBytes + this.#behind + this.#socket.bufferedAmount;
+    if (this.#over) return 0;
+    const { bufferedAmount } = this.#socket;
+    const queued = bufferedAmount === 0 ? 0 : bufferedAmount + WRITE_BYTES * this.#socket.queued;
+    return this.#pieceBytes + this.#behind + queued;
   }
 
   flush(): void {

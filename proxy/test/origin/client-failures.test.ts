@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import t from 'tap';
+import { INTERIM_BYTES_MAX, INTERIM_MAX } from '../../dist/origin/client.js';
 import { settled, until } from '../edge/wait.js';
 import { deadPort } from '../ports.js';
 import { ask, makeClient, target } from './client-scene.js';
@@ -89,6 +90,47 @@ for (const { says, answer, code, repeat, head = false } of failures) {
     t.equal(heard.head !== undefined, head);
   });
 }
+
+const hint = (value = '/a') => `HTTP/1.1 103 Early Hints\r\nLink: ${value}\r\n\r\n`;
+
+t.test('as many interim answers as may come are passed on, and the final one after them', async (t) => {
+  const origin = await RawOrigin.open(t, ({ socket }) => socket.write(hint().repeat(INTERIM_MAX) + answerBytes('x')));
+  const { heard } = ask(makeClient(t), target(origin.port));
+  t.equal(await heard.ended(), 'end');
+  t.equal(heard.information.length, INTERIM_MAX);
+});
+
+t.test('an origin that sends interim answers without end is broken off', async (t) => {
+  const origin = await RawOrigin.open(t, ({ socket }) => socket.write(hint().repeat(INTERIM_MAX + 1) + answerBytes('x')));
+  const { heard } = ask(makeClient(t), target(origin.port));
+  t.match(await heard.ended(), {
+    code: 'ERR_ORIGIN_MALFORMED',
+    repeat: 'no',
+    message: `more than ${INTERIM_MAX} interim answers`,
+  });
+  t.equal(heard.information.length, INTERIM_MAX);
+  await until(() => origin.requests[0]?.socket.destroyed === true);
+});
+
+t.test('an origin whose interim answers are longer in all than one head may be is broken off', async (t) => {
+  const long = 'x'.repeat(8_000);
+  const origin = await RawOrigin.open(t, ({ socket }) => socket.write(hint(long).repeat(20) + answerBytes('x')));
+  const { heard } = ask(makeClient(t), target(origin.port));
+  t.match(await heard.ended(), { code: 'ERR_ORIGIN_MALFORMED', message: /bytes of interim answers/ });
+  t.equal(heard.information.length, Math.floor(INTERIM_BYTES_MAX / (long.length + 4)));
+});
+
+t.test('interim answers do not put off the time limit of the final one', async (t) => {
+  const timers = new Set<NodeJS.Timeout>();
+  t.teardown(() => timers.forEach(clearInterval));
+  const origin = await RawOrigin.open(t, ({ socket }) => {
+    timers.add(setInterval(() => socket.write(hint()), 20));
+  });
+  const { heard } = ask(makeClient(t, { inactivityTimeout: 400 }), target(origin.port));
+  t.match(await heard.ended(), { code: 'ERR_ORIGIN_TIMEOUT', repeat: 'no' });
+  t.ok(heard.information.length > 0);
+  await until(() => origin.requests[0]?.socket.destroyed === true);
+});
 
 t.test('a refused connection leaves the request unsent', async (t) => {
   const { heard } = ask(makeClient(t), target(await deadPort()));

@@ -175,6 +175,7 @@ export function dialTo(port: number, options: Partial<DialRequest> = {}): DialRe
     connect: {},
     connectTimeout: 10_000,
     maxBody: 100_000,
+    maxInterim: 3,
     ...options,
   };
 }

@@ -1,0 +1,39 @@
+/** Owns: a queue of things that are taken in the order in which they came. Does not own: how many there may be. */
+
+/** So many places may be empty at the front before the others move up. */
+const EMPTY_MAX = 1_024;
+
+/**
+ * A queue in constant time, however long it is: `Array.shift` moves all others up, which with some ten thousand of them
+ * takes longer than whatever is done with the first.
+ */
+export class Fifo<T> {
+  #items: (T | undefined)[] = [];
+  #from = 0;
+
+  get length(): number {
+    return this.#items.length - this.#from;
+  }
+
+  push(item: T): void {
+    this.#items.push(item);
+  }
+
+  /** The first, which goes; undefined when there is none. */
+  shift(): T | undefined {
+    if (this.length === 0) return undefined;
+    const item = this.#items[this.#from];
+    this.#items[this.#from++] = undefined;
+    if (this.length === 0) this.clear();
+    else if (this.#from >= EMPTY_MAX && this.#from >= this.length) {
+      this.#items = this.#items.slice(this.#from);
+      this.#from = 0;
+    }
+    return item;
+  }
+
+  clear(): void {
+    this.#items = [];
+    this.#from = 0;
+  }
+}

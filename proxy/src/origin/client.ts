@@ -6,13 +6,14 @@
  * objects, and flow control by return value; nothing is allocated per request beyond one `HttpCall`.
  */
 import { isIP } from 'node:net';
-import type { ResponseHead } from '@holdfast/grip';
+import { isFinalStatus, isInterimStatus, type ResponseHead, sendableReason } from '@holdfast/grip';
 import { buildConnector, Client, type Dispatcher } from 'undici';
 import type { HttpTarget } from '../routes/target.js';
 import { connectOptions, isBlocked } from './connect-options.js';
 import { blockedError, OriginError } from './errors.js';
 import type { Origin, OriginCall, OriginHandler, OriginRequest } from './origin.js';
 import { OriginConnections } from './origin-connections.js';
+import { withReasonBytes } from './reason-bytes.js';
 
 /** How origins are talked to. Times in ms. */
 export interface OriginClientOptions {
@@ -106,6 +107,7 @@ class PooledOrigin implements Origin {
     const name = isIP(target.host) === 6 ? `[${target.host}]` : target.host;
     const url = `${target.ssl ? 'https' : 'http'}://${name}:${target.port}`;
     this.#blocked = isBlocked(target);
+    const connect = buildConnector({ allowH2: false, timeout: options.connectTimeout, ...connectOptions(target) });
     const settings = {
       pipelining: 1,
       allowH2: false,
@@ -113,7 +115,7 @@ class PooledOrigin implements Origin {
       bodyTimeout: options.inactivityTimeout,
       keepAliveTimeout: options.keepAliveTimeout,
       maxHeaderSize: options.maxHeaderBytes,
-      connect: buildConnector({ allowH2: false, timeout: options.connectTimeout, ...connectOptions(target) }),
+      connect: withReasonBytes(connect as Parameters<typeof withReasonBytes>[0]) as typeof connect,
     };
     this.#connections = new OriginConnections(() => new Client(url, settings));
   }
@@ -186,6 +188,11 @@ class HttpCall implements OriginCall, Dispatcher.DispatchHandler {
 
   onHeaders(status: number, raw: Buffer[], resume: () => void, reason: string): boolean {
     if (this.#over) return true;
+    const isFinal = isFinalStatus(status);
+    if (!isFinal && !isInterimStatus(status)) {
+      this.#refuse(`the origin answered with status ${String(status).padStart(3, '0')}`);
+      return true;
+    }
     const headers: string[] = [];
     let length: number | undefined;
     for (let i = 0; i < raw.length; i += 2) {
@@ -194,14 +201,21 @@ class HttpCall implements OriginCall, Dispatcher.DispatchHandler {
       if (name.length === 14 && name.toLowerCase() === 'content-length') length = Number(value);
       headers.push(name, value);
     }
-    const head: ResponseHead = { status, reason, headers };
-    if (status < 200) this.#handler.onInformation(head);
+    const head: ResponseHead = { status, reason: sendableReason(status, reason), headers };
+    if (!isFinal) this.#handler.onInformation(head);
     else {
       this.#status = status;
       this.#resume = resume;
       this.#handler.onHead(head, length);
     }
     return true;
+  }
+
+  /** An answer that is none: its connection is not used again. */
+  #refuse(why: string): void {
+    const abort = this.#abort;
+    this.fail(new OriginError('ERR_ORIGIN_MALFORMED', why, 'no'));
+    abort?.();
   }
 
   onData(chunk: Buffer): boolean {

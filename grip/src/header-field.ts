@@ -1,11 +1,21 @@
 /**
- * What may stand in a header that is built from JSON.
+ * What may stand in a head that is sent.
  *
- * Owns: the check of names, values and reason phrases that a publisher or an origin gives us in a body, where no HTTP
- * parser has looked at them. Does not own: the shape of header lists (headers.ts) or which headers are forwarded.
+ * Owns: the check of names, values and reason phrases, whoever gave them. Text from JSON is checked when it is read, so that
+ * its giver is told; every head is checked once more where it is sent. Does not own: the shape of header lists (headers.ts),
+ * statuses (reason.ts), or which headers are forwarded.
  */
 
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+
+/** Anything but HTAB, SP, VCHAR and obs-text (RFC 9110 §5.5, RFC 9112 §4), where a character stands for a byte. */
+const unsendable = /[^\t\x20-\x7e\x80-\xff]/;
+
+/**
+ * Longest reason phrase in bytes that is sent on or accepted. It is for people, and clients read it into buffers of a fixed
+ * size: servers send a few words.
+ */
+export const MAX_REASON = 1_024;
 
 /** Whether `text` is an RFC 9110 §5.6.2 token, so that it can be a header name. */
 export function isToken(text: string): boolean {
@@ -24,9 +34,25 @@ export function hasControl(text: string): boolean {
   return false;
 }
 
-/** What is wrong with a header, in words that name it, or undefined if it may be sent. */
+/** Why a Latin-1 string cannot be sent; undefined where it can. The test of all of it comes first: it nearly always passes. */
+function textFault(text: string): string | undefined {
+  if (!unsendable.test(text)) return undefined;
+  return hasControl(text) ? 'a control character' : 'a character above U+00FF';
+}
+
+/**
+ * What is wrong with a header, in words that name it, or undefined if it may be sent. `value` is a Latin-1 string: a character
+ * above U+00FF has no byte, and would become whatever its low byte is.
+ */
 export function headerFault(name: string, value: string): string | undefined {
   if (!isToken(name)) return `header name ${JSON.stringify(name)} is not a token`;
-  if (hasControl(value)) return `header '${name}' contains a control character`;
-  return undefined;
+  const fault = textFault(value);
+  return fault === undefined ? undefined : `header '${name}' contains ${fault}`;
+}
+
+/** What is wrong with a reason phrase, a Latin-1 string, or undefined if it may be sent; it may be empty. */
+export function reasonFault(reason: string): string | undefined {
+  const fault = textFault(reason);
+  if (fault !== undefined || reason.length <= MAX_REASON) return fault;
+  return `more than ${MAX_REASON} bytes`;
 }

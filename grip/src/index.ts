@@ -39,7 +39,7 @@ export {
   type WsMessageFormat,
   type WsMessageSend,
 } from './format.js';
-export { hasControl, headerFault, isToken } from './header-field.js';
+export { hasControl, headerFault, isToken, MAX_REASON, reasonFault } from './header-field.js';
 export { headerValue, headerValues, type RawHeaders, type ResponseHead } from './headers.js';
 export { type Hold, type HoldMode, type Instruct, type InstructResponse, instructKind } from './instruct.js';
 export { parseInstructHeaders } from './instruct-headers.js';
@@ -57,7 +57,7 @@ export {
   parseParams,
   splitElements,
 } from './params.js';
-export { isFinalStatus, reasonPhrase } from './reason.js';
+export { isFinalStatus, isInterimStatus, reasonPhrase, sendableReason } from './reason.js';
 export { parseSigKey, type SigKey, signGripSig, verifyGripSig } from './sig.js';
 export { decodeTnetstring, encodeTnetstring, MAX_TNET_DEPTH, type TnetValue } from './tnetstring.js';
 export { textFromWire, wireFromText } from './wire-text.js';

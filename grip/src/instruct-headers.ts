@@ -6,6 +6,7 @@
  */
 import { type Channel, parseChannels } from './channel.js';
 import { GripError } from './errors.js';
+import { reasonFault } from './header-field.js';
 import { headerValue, headerValues, type RawHeaders, type ResponseHead } from './headers.js';
 import { type HoldMode, type Instruct, makeHold } from './instruct.js';
 import { parseInteger } from './integer.js';
@@ -120,7 +121,7 @@ function parseMeta(values: readonly string[]): Readonly<Record<string, string>> 
   return meta;
 }
 
-/** `code[ reason]`. An empty header counts as none. A code that is no final status cannot be sent and is refused. */
+/** `code[ reason]`. An empty header counts as none. A code that is no final status, or a reason, that cannot be sent is refused. */
 function parseStatus(text: string | undefined, head: ResponseHead): GripHeaders['status'] {
   if (!text) return { code: head.status, reason: head.reason };
   const space = text.indexOf(' ');
@@ -128,5 +129,8 @@ function parseStatus(text: string | undefined, head: ResponseHead): GripHeaders[
   if (code === undefined || !isFinalStatus(code)) {
     throw new GripError('ERR_GRIP_INSTRUCT', 'Grip-Status contains invalid status code');
   }
-  return { code, reason: space < 0 ? '' : trimWire(text.slice(space + 1)) };
+  const reason = space < 0 ? '' : trimWire(text.slice(space + 1));
+  const fault = reasonFault(reason);
+  if (fault !== undefined) throw new GripError('ERR_GRIP_INSTRUCT', `Grip-Status contains a reason with ${fault}`);
+  return { code, reason };
 }

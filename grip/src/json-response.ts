@@ -5,7 +5,7 @@
  * body, or which headers reach the client.
  */
 import { type Fields, isJsonObject, textOf } from './fields.js';
-import { hasControl, headerFault } from './header-field.js';
+import { headerFault, reasonFault } from './header-field.js';
 import type { RawHeaders } from './headers.js';
 import { isFinalStatus } from './reason.js';
 import { wireFromText } from './wire-text.js';
@@ -24,12 +24,14 @@ export function codeField(fields: Fields): number | undefined {
   return code;
 }
 
-/** `reason` as a Latin-1 string of its UTF-8 bytes, or undefined if absent or empty. */
+/** `reason` as a Latin-1 string of its UTF-8 bytes, or undefined if absent or empty. Throws for what cannot be sent. */
 export function reasonField(fields: Fields): string | undefined {
   const reason = fields.string('reason');
   if (!reason) return undefined;
-  if (hasControl(reason)) throw fields.error(`${fields.name} contains 'reason' with a control character`);
-  return wireFromText(reason);
+  const wire = wireFromText(reason);
+  const fault = reasonFault(wire);
+  if (fault !== undefined) throw fields.error(`${fields.name} contains 'reason' with ${fault}`);
+  return wire;
 }
 
 /**
@@ -59,7 +61,8 @@ function headerOfPair(fields: Fields, pair: unknown): [string, string] {
 }
 
 function checkedHeader(fields: Fields, name: string, value: string): [string, string] {
-  const fault = headerFault(name, value);
+  const wire = wireFromText(value);
+  const fault = headerFault(name, wire);
   if (fault !== undefined) throw fields.error(fault);
-  return [name, wireFromText(value)];
+  return [name, wire];
 }

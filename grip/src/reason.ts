@@ -1,9 +1,11 @@
 /**
  * Status codes and their default reason phrases.
  *
- * Owns: the phrase for a code that came without one, and which codes can end a response. Does not own: the errors about
- * a code that cannot. A table of its own because node:http, which has one, does I/O.
+ * Owns: the phrase for a code that came without one, or with one that cannot be sent; which codes can end a response, or come
+ * before it. Does not own: the errors about a code that cannot. A table of its own because node:http, which has one, does
+ * I/O.
  */
+import { reasonFault } from './header-field.js';
 
 /** The IANA registry, with 413 and 414 in the older wording that Pushpin sends. */
 const phrases: ReadonlyMap<number, string> = new Map([
@@ -82,4 +84,18 @@ export function reasonPhrase(code: number): string {
  */
 export function isFinalStatus(code: number): boolean {
   return Number.isInteger(code) && code >= 200 && code <= 999;
+}
+
+/** Whether `code` can be the status of an interim answer (RFC 9110 §15.2): 101 ends HTTP on its connection, and is none. */
+export function isInterimStatus(code: number): boolean {
+  return Number.isInteger(code) && code >= 100 && code <= 199 && code !== 101;
+}
+
+/**
+ * A reason phrase that may be sent: the one that an origin gave, byte for byte, or the default one in place of one with other
+ * bytes than RFC 9112 §4 has, or of one that is too long. It says nothing that the status does not say (RFC 9110 §15.1), so
+ * the answer itself is still good.
+ */
+export function sendableReason(code: number, reason: string): string {
+  return reasonFault(reason) === undefined ? reason : reasonPhrase(code);
 }

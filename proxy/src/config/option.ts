@@ -12,6 +12,8 @@ export interface ValueTypes {
   bool: boolean;
   int: number;
   string: string;
+  /** Text that is sent in a header field: visible ASCII and spaces. */
+  field: string;
   /** Text that is never printed or logged; has a `<key>_file` companion. */
   secret: string;
   /** A file or directory; made absolute by the loader. */

@@ -68,6 +68,7 @@ const schemas: Record<keyof ValueTypes, Schema> = {
     ]),
   int: () => integer,
   string: () => z.string(),
+  field: () => z.string().regex(/^[\x20-\x7e]*$/),
   secret: () => z.string(),
   path: () => z.string(),
   // A YAML `true` is the word 'true' to an enum that has it (set_x_forwarded_protocol).
@@ -90,6 +91,7 @@ const expectations: Record<keyof ValueTypes, string> = {
   bool: 'true or false',
   int: 'a whole number',
   string: 'a text',
+  field: 'a text of visible ASCII characters',
   secret: 'a text',
   path: 'a path',
   enum: 'a word',

@@ -2,7 +2,7 @@
  * Owns: reading a JSON-P request: a GET whose query says what the script wants to send. Does not own: the answer
  * (`jsonp-response`).
  */
-import { isToken, type RawHeaders, wireFromText } from '@holdfast/grip';
+import { headerFault, isToken, type RawHeaders, wireFromText } from '@holdfast/grip';
 import type { BodySink, ClientBody, ClientRequest } from '../edge/edge.js';
 import type { JsonpRule } from '../routes/route.js';
 import { isCallbackName } from './callback-name.js';
@@ -111,7 +111,7 @@ function readHeaders(text: string | undefined): string[] {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw fault;
   const headers: string[] = [];
   for (const [name, field] of Object.entries(value)) {
-    if (typeof field !== 'string' || !isToken(name) || /[\r\n\0]/.test(field)) throw fault;
+    if (typeof field !== 'string' || headerFault(name, wireFromText(field)) !== undefined) throw fault;
     const lower = name.toLowerCase();
     if (lower !== 'host' && lower !== 'accept' && lower !== 'content-length') headers.push(name, wireFromText(field));
   }

@@ -1,9 +1,21 @@
 /**
- * Owns: which header fields of an answer reach the client: the one function of that direction, called by every edge.
- * Does not own: fields with a GRIP meaning, which the instruct parser has taken out before.
+ * Owns: which header fields of an answer reach the client, and the one check that every head passes before it goes out: both
+ * edges call it for final and interim answers and for the 101. Does not own: fields with a GRIP meaning, which the instruct
+ * parser has taken out before.
  */
-import type { RawHeaders } from '@holdfast/grip';
+import {
+  headerFault,
+  isFinalStatus,
+  isInterimStatus,
+  type RawHeaders,
+  type ResponseHead,
+  reasonFault,
+} from '@holdfast/grip';
 import { namedByConnection } from '../connection-field.js';
+import { EdgeError } from './errors.js';
+
+/** What a head stands for: the answer, one before it (RFC 9110 §15.2), or the acceptance of a handshake. */
+export type HeadKind = 'final' | 'interim' | 'switch';
 
 /** Whether a field belongs to one hop or to the framing, by its length first: most names are decided by that alone. */
 function isHop(name: string): boolean {
@@ -41,4 +53,36 @@ export function clientHeaders(headers: RawHeaders): string[] {
     kept.push(name, headers[i + 1] as string);
   }
   return kept;
+}
+
+/**
+ * The fields of a head as they go out: `clientHeaders`, checked. Throws an EdgeError ERR_EDGE_HEAD, which names the fault,
+ * for a head that cannot be put on the wire as one: a status of another kind or of other than three digits, a reason phrase
+ * or a value with anything but HTAB, SP, VCHAR and obs-text, a name that is no token. Nothing may be written before.
+ */
+export function checkedHeaders({ status, reason, headers }: ResponseHead, kind: HeadKind): string[] {
+  if (!isOf(kind, status)) throw new EdgeError('ERR_EDGE_HEAD', `${status} is no status of a ${kind} answer`);
+  const phrase = reasonFault(reason);
+  if (phrase !== undefined) throw new EdgeError('ERR_EDGE_HEAD', `the reason phrase contains ${phrase}`);
+  const kept = clientHeaders(headers);
+  for (let i = 0; i < kept.length; i += 2) {
+    const fault = headerFault(kept[i] as string, kept[i + 1] as string);
+    if (fault !== undefined) throw new EdgeError('ERR_EDGE_HEAD', fault);
+  }
+  return kept;
+}
+
+function isOf(kind: HeadKind, status: number): boolean {
+  if (kind === 'switch') return status === 101;
+  return kind === 'final' ? isFinalStatus(status) : isInterimStatus(status);
+}
+
+/** Status line and fields as a Latin-1 string, without the empty line that ends a head; checked as by `checkedHeaders`. */
+export function headLines(head: ResponseHead, kind: HeadKind, leaves?: (name: string) => boolean): string {
+  const fields = checkedHeaders(head, kind);
+  let text = `HTTP/1.1 ${head.status} ${head.reason}`;
+  for (let i = 0; i < fields.length; i += 2) {
+    if (leaves?.(fields[i] as string) !== true) text += `\r\n${fields[i]}: ${fields[i + 1]}`;
+  }
+  return text;
 }

@@ -65,6 +65,7 @@ export interface ClientHandshake {
    * Accepts: writes the 101 with these fields, of which the handshake's own, and those of the hop, are left out
    * (Upgrade, Connection, Sec-WebSocket-Accept, Sec-WebSocket-Extensions: extensions to the client are the edge's
    * business). `extensions` are sent as they are, for a client that is a GRIP proxy. Undefined when the client has gone.
+   * Throws as `writeHead` does; then `response` may still answer.
    */
   accept(headers: RawHeaders, extensions?: string): MessageSocket | undefined;
 }
@@ -133,11 +134,11 @@ export interface ClientResponse {
    * Starts the answer. Fields of the hop and of the framing are left out of `headers` (`client-headers`): both are the
    * edge's business. `length` is the exact body length in bytes; `undefined` means unknown (chunked, or until
    * close for HTTP/1.0). For HEAD and 304 a length is declared without a body following. The head may be kept back
-   * until the first body byte unless `flush` is set. Throws only on a head that cannot be put on the wire (a CR, LF or
-   * NUL inside), with nothing written.
+   * until the first body byte unless `flush` is set. Throws only on a head that cannot be put on the wire
+   * (`checkedHeaders`), with nothing written: another head may follow.
    */
   writeHead(head: ResponseHead, length: number | undefined, flush?: boolean): void;
-  /** Sends an interim answer (RFC 9110 §15.2), to HTTP/1.1 clients only. */
+  /** Sends an interim answer (RFC 9110 §15.2), to HTTP/1.1 clients only. Throws as `writeHead` does. */
   writeInformation(head: ResponseHead): void;
   /** Sends body bytes; false when the client cannot take more now: wait for `onWritable`. */
   write(chunk: Buffer): boolean;

@@ -1,4 +1,7 @@
-/** Owns: what can go wrong in getting a listener up. Does not own: malformed requests, which are answered, not thrown. */
+/**
+ * Owns: what can go wrong in getting a listener up, and an answer that cannot be written. Does not own: malformed requests,
+ * which are answered, not thrown.
+ */
 import { CodedError } from '../coded-error.js';
 
 /** Codes of `EdgeError`, for docs/errors.md. */
@@ -12,12 +15,17 @@ export const edgeErrors = {
     side: 'internal',
     meaning: 'A certificate or key file of a TLS listener cannot be read or used.',
   },
+  ERR_EDGE_HEAD: {
+    side: 'origin',
+    meaning:
+      'An answer has a status, reason phrase or header field that HTTP cannot carry. It is answered 502, with nothing of it sent.',
+  },
   ERR_EDGE_UNAVAILABLE: { side: 'internal', meaning: 'The edge asked for by `edge` cannot be loaded on this machine.' },
 } as const;
 
 export type EdgeErrorCode = keyof typeof edgeErrors;
 
-/** A listener could not be brought up. The message is one line for the operator. */
+/** A listener could not be brought up, or a head not be written. The message is one line for the operator. */
 export class EdgeError extends CodedError<typeof edgeErrors> {
   constructor(code: EdgeErrorCode, message: string, options?: ErrorOptions) {
     super('EdgeError', edgeErrors, code, message, options);

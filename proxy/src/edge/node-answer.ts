@@ -4,8 +4,8 @@
  */
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { hasControl, headerFault, type ResponseHead } from '@holdfast/grip';
-import { clientHeaders } from './client-headers.js';
+import type { ResponseHead } from '@holdfast/grip';
+import { headLines } from './client-headers.js';
 
 /** How long an answer that was broken off may take to drain to its client before the connection is cut, in ms. */
 const ABORT_DRAIN_MS = 5_000;
@@ -27,16 +27,17 @@ export function newAnswer(socket: Socket, keepsAlive: boolean): ServerResponse {
 
 /** An interim answer (RFC 9110 §15.2), as Latin-1. Throws when it cannot be put on the wire. */
 export function interimHead(head: ResponseHead): string {
-  const headers = clientHeaders(head.headers);
-  if (hasControl(head.reason)) throw new TypeError('reason phrase contains a control character');
-  let text = `HTTP/1.1 ${head.status} ${head.reason}\r\n`;
-  for (let i = 0; i < headers.length; i += 2) {
-    const [name, value] = [headers[i] as string, headers[i + 1] as string];
-    const fault = headerFault(name, value);
-    if (fault !== undefined) throw new TypeError(fault);
-    text += `${name}: ${value}\r\n`;
-  }
-  return `${text}\r\n`;
+  return `${headLines(head, 'interim')}\r\n\r\n`;
+}
+
+/**
+ * Sends the head of an answer that has no body. Node's flushHeaders writes it as UTF-8, which would change bytes above 0x7f, and
+ * its `write` writes nothing where there is no body; this is what both of them call.
+ */
+export function flushBodiless(response: ServerResponse): void {
+  const { _send } = response as unknown as { _send?: (data: string, encoding: 'latin1') => void };
+  if (_send === undefined) response.flushHeaders();
+  else _send.call(response, '', 'latin1');
 }
 
 /** Ends an answer; `joins`: its head is still to go out. */

@@ -7,6 +7,7 @@ import type { Socket } from 'node:net';
 import type { RawHeaders } from '@holdfast/grip';
 import type { MessageSocket } from '../websocket/message-socket.js';
 import type { WsAcceptor } from '../websocket/ws-acceptor.js';
+import { checkedHeaders } from './client-headers.js';
 import type { ClientHandshake } from './edge.js';
 import { acceptedHeaders } from './handshake-check.js';
 import type { NodeConnection } from './node-connection.js';
@@ -52,11 +53,12 @@ export class NodeHandshake implements ClientHandshake {
   accept(headers: RawHeaders, extensions?: string): MessageSocket | undefined {
     const socket = this.#message.socket as Socket;
     if (this.response.over || socket.destroyed) return undefined;
-    this.#answer.detachSocket(socket);
-    this.#connection.handOver();
     const kept = acceptedHeaders(headers);
     if (extensions !== undefined) kept.push('Sec-WebSocket-Extensions', extensions);
-    return this.#acceptor.accept(this.#message.rawHeaders, socket, this.#early, kept);
+    const checked = checkedHeaders({ status: 101, reason: 'Switching Protocols', headers: kept }, 'switch');
+    this.#answer.detachSocket(socket);
+    this.#connection.handOver();
+    return this.#acceptor.accept(this.#message.rawHeaders, socket, this.#early, checked);
   }
 }
 

@@ -9,10 +9,10 @@ import type { ResponseHead } from '@holdfast/grip';
 import type { DirectHandle, DirectWriter, DirectWrites } from '../direct-writes.js';
 import type { Flushable, FlushQueue } from '../flush-queue.js';
 import { queuedWrites, WRITE_BYTES } from '../queued-writes.js';
-import { clientHeaders } from './client-headers.js';
+import { checkedHeaders } from './client-headers.js';
 import type { ResponseOwner } from './edge.js';
 import { endFaulty, type FaultyResponse } from './fault.js';
-import { cutAnswer, endAnswer, interimHead, newAnswer } from './node-answer.js';
+import { cutAnswer, endAnswer, flushBodiless, interimHead, newAnswer } from './node-answer.js';
 import type { NodeBody } from './node-body.js';
 import { StreamPiece } from './stream-piece.js';
 
@@ -125,7 +125,7 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
 
   writeHead(head: ResponseHead, length: number | undefined, flush = false): void {
     if (this.#over || this.#isDestroyed) return;
-    const headers = clientHeaders(head.headers);
+    const headers = checkedHeaders(head, 'final');
     const response = this.#response ?? this.#renew();
     this.#unbounded = length === undefined;
     this.#bodiless = response.req.method === 'HEAD' || head.status === 204 || head.status === 304;
@@ -312,9 +312,8 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
     const response = this.#response;
     if (this.#bodyBegun || response === undefined) return;
     this.#bodyBegun = true;
-    // Node's flushHeaders writes the head as UTF-8, which would change bytes above 0x7f; header fields are Latin-1. But
-    // where there is no body, node writes nothing.
-    if (this.#bodiless) response.flushHeaders();
+    // Not by node's flushHeaders, which writes the head as UTF-8: that would change bytes above 0x7f, and heads are Latin-1.
+    if (this.#bodiless) flushBodiless(response);
     else response.write('', 'latin1');
   }
 

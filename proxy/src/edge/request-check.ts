@@ -24,7 +24,10 @@ export interface Target {
   readonly path: string;
 }
 
-const HOST = /^[A-Za-z0-9._~!$&'()*+,;=%:[\]-]*$/;
+/** A name, an IPv4 address or one in brackets, and a port (RFC 3986 §3.2.2, §3.2.3); empty is allowed. */
+const HOST = /^(?:\[[A-Za-z0-9._~%:-]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::(\d{0,5}))?$/;
+
+const PORT_MAX = 65_535;
 const ABSOLUTE = /^https?:\/\/([^/?#]+)([^#]*)/i;
 
 const refuse = (status: number, detail: string): Refusal => ({ status, text: `Failed to parse request: ${detail}\n` });
@@ -43,7 +46,7 @@ function readTarget(target: string, hostField: string): Target | undefined {
 
 /**
  * Accepts a request head or says why not. Refused are: more than one Host, or none in HTTP/1.1 (RFC 9112 §3.2); a Host
- * with characters that no authority has; any Transfer-Encoding in HTTP/1.0 (§6.1); a coding other than exactly
+ * that is no authority: other characters, a bracket alone, a port that is none; any Transfer-Encoding in HTTP/1.0 (§6.1); a coding other than exactly
  * `chunked` (501, §6.1); versions other than 1.0 and 1.1 (505); targets that are neither a path nor an http URL.
  */
 export function checkRequest(head: RequestHead): Target | Refusal {
@@ -69,8 +72,12 @@ export function checkRequest(head: RequestHead): Target | Refusal {
   const isOwn = head.target === '*' && head.method === 'OPTIONS';
   const target = isOwn ? { host: host ?? '', path: '*' } : readTarget(head.target, host ?? '');
   if (target === undefined) return refuse(400, 'invalid request target');
-  if (!HOST.test(target.host)) return refuse(400, 'invalid Host header');
-  return target;
+  return isHost(target.host) ? target : refuse(400, 'invalid Host header');
+}
+
+function isHost(text: string): boolean {
+  const parts = HOST.exec(text);
+  return parts !== null && Number(parts[1] ?? 0) <= PORT_MAX;
 }
 
 /** Tells a refusal from an accepted target. */

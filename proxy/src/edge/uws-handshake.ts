@@ -31,7 +31,7 @@ export class UwsHandshake implements ClientHandshake {
     if (this.response.over) return undefined;
     const kept = acceptedHeaders(headers);
     if (extensions !== undefined) kept.push('Sec-WebSocket-Extensions', extensions);
-    const text = headText({ status: 101, reason: 'Switching Protocols', headers: kept });
+    const text = headText({ status: 101, reason: 'Switching Protocols', headers: kept }, 'switch');
     const deflate = this.#parts.compression
       ? extensionsNamed(headerValues(this.#offer.headers, 'sec-websocket-extensions'), 'permessage-deflate').join(', ')
       : '';

@@ -3,8 +3,8 @@
  *
  * The library writes a status and header fields as they are given, so that a whole head goes out in one call.
  */
-import { hasControl, headerFault, type ResponseHead } from '@holdfast/grip';
-import { clientHeaders } from './client-headers.js';
+import type { ResponseHead } from '@holdfast/grip';
+import { type HeadKind, headLines } from './client-headers.js';
 import type { UwsAnswer, UwsText } from './uws-library.js';
 
 /** Longest part of a head, in bytes, that shares a cork with other bytes. */
@@ -12,23 +12,15 @@ const PART_MAX = 8_000;
 
 const NON_ASCII = /[^\0-\x7f]/;
 
+const isDate = (name: string): boolean => name.length === 4 && name.toLowerCase() === 'date';
+
 /**
  * A head without the line that ends it. Date is left out beside the fields of the hop: the library writes its own into
- * every final answer. Throws on what would split the head, and on what is no reason phrase or header field.
+ * every final answer. Throws for a head that cannot be put on the wire (`checkedHeaders`): characters above U+00FF would
+ * become the bytes of other characters.
  */
-export function headText({ status, reason, headers }: ResponseHead): string {
-  if (hasControl(reason)) throw new TypeError('reason phrase contains a control character');
-  let text = `HTTP/1.1 ${status} ${reason}`;
-  const kept = clientHeaders(headers);
-  for (let i = 0; i < kept.length; i += 2) {
-    const name = kept[i] as string;
-    const value = kept[i + 1] as string;
-    if (name.length === 4 && name.toLowerCase() === 'date') continue;
-    const fault = headerFault(name, value);
-    if (fault !== undefined) throw new TypeError(fault);
-    text += `\r\n${name}: ${value}`;
-  }
-  return text;
+export function headText(head: ResponseHead, kind: HeadKind): string {
+  return headLines(head, kind, kind === 'interim' ? undefined : isDate);
 }
 
 /** Text as bytes, one to a character. */

@@ -7,10 +7,9 @@
  * report late, by one cork.
  */
 import type { Containment } from '@holdfast/control-api';
-import { hasControl, headerFault, headerValue, type ResponseHead } from '@holdfast/grip';
+import { headerValue, type ResponseHead } from '@holdfast/grip';
 import type { Clock, Timer } from '../clock.js';
 import type { Flushable, FlushQueue } from '../flush-queue.js';
-import { clientHeaders } from './client-headers.js';
 import type { ResponseOwner } from './edge.js';
 import { endFaulty, type FaultyResponse } from './fault.js';
 import type { StreamPiece } from './stream-piece.js';
@@ -133,7 +132,7 @@ export class UwsResponse implements FaultyResponse, Flushable, Beating, OutputOw
 
   writeHead(head: ResponseHead, length: number | undefined, flush = false): void {
     if (this.#over) return;
-    let text = headText(head);
+    let text = headText(head, 'final');
     const isBodiless = this.#shape.isHead || head.status === 204 || head.status === 304;
     if (isBodiless && length !== undefined && head.status !== 204) text += `\r\nContent-Length: ${length}`;
     const framing = isBodiless ? 'bodiless' : length === undefined ? 'chunks' : 'length';
@@ -143,19 +142,11 @@ export class UwsResponse implements FaultyResponse, Flushable, Beating, OutputOw
     }
   }
 
-  writeInformation({ status, reason, headers }: ResponseHead): void {
+  writeInformation(head: ResponseHead): void {
     if (this.#over || this.#output.framing !== 'undecided' || this.#answer === undefined) return;
-    if (hasControl(reason)) throw new TypeError('reason phrase contains a control character');
-    const kept = clientHeaders(headers);
-    let text = `HTTP/1.1 ${status} ${reason}\r\n`;
-    for (let i = 0; i < kept.length; i += 2) {
-      const [name, value] = [kept[i] as string, kept[i + 1] as string];
-      const fault = headerFault(name, value);
-      if (fault !== undefined) throw new TypeError(fault);
-      text += `${name}: ${value}\r\n`;
-    }
+    const text = `${headText(head, 'interim')}\r\n`;
     // One without fields has no colon by which it could follow another; it tells nothing either.
-    if (kept.length === 0 && this.#output.hasBegun) return;
+    if (this.#output.hasBegun && !text.includes(': ')) return;
     this.#output.interim(this.#answer, text);
   }
 

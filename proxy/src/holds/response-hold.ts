@@ -15,6 +15,7 @@ import { answerPlain } from '../fail.js';
 import { doubtful } from '../history/chains.js';
 import { wasTold } from '../history/merge.js';
 import { type Filtered, ItemFilter, passesFreely } from '../links/item-filter.js';
+import { answerWhole } from '../whole-answer.js';
 import {
   type HoldOwner,
   type HoldParts,
@@ -287,9 +288,14 @@ export class ResponseHold implements Subscriber, ResponseOwner {
   }
 
   #answer(head: ResponseHead, body: Buffer, end: SubscriberEnd): void {
-    const { response } = this.#start;
-    response.writeHead(head, body.length);
-    response.end(body);
+    const { response, scope } = this.#start;
+    const failure = answerWhole(response, head, body, this.#parts.debug || scope.route.debug);
+    if (failure !== undefined) {
+      this.#parts.subscriber.log.warn(
+        { id: this.id, code: failure.code },
+        'hold answered 502: its answer cannot be sent',
+      );
+    }
     this.#owner.holdEnded(end);
   }
 

@@ -124,10 +124,21 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
     return this.#failure;
   }
 
-  /** Sends the head at once, so that clients know the stream is up before its first byte. Throws as `writeHead` does. */
+  /**
+   * Sends the head at once, so that clients know the stream is up before its first byte. Throws as `writeHead` does; the hold
+   * is over then without a trace, and its owner answers.
+   */
   open(): void {
+    try {
+      this.#open();
+    } catch (error) {
+      this.#leave('origin-failed');
+      throw error;
+    }
+  }
+
+  #open(): void {
     this.#body = new StreamBody(this.#response, this.#list, this.#replay);
-    this.#hasHead = true;
     const missed = this.#replay?.missedByClient;
     // The origin, which did not know what was missed, may still say by its link.
     if (missed?.complete === false && this.#catchUp !== undefined) this.#catchUp.outdate();
@@ -138,6 +149,7 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
     const head = this.#head as InstructResponse;
     this.#head = undefined;
     this.#response.writeHead(headOf(head, missed?.lastEventId), undefined, true);
+    this.#hasHead = true;
   }
 
   /** Sends a part of the body that flows; false when the client cannot take more: `holdWritable` follows. */

@@ -132,9 +132,9 @@ export class HttpFilters {
           scope: question.scope,
           headers: [
             'Sub-Meta',
-            wireFromText(JSON.stringify(Object.fromEntries(question.subMeta))),
+            headerJson(Object.fromEntries(question.subMeta)),
             'Pub-Meta',
-            wireFromText(JSON.stringify(question.item.meta)),
+            headerJson(question.item.meta),
           ],
           lastIds: question.lastIds,
           body: question.filter === 'http-modify' ? question.content : Buffer.alloc(0),
@@ -144,4 +144,9 @@ export class HttpFilters {
       const timer = this.#clock.after(TIMEOUT_MS, () => stop(new Error('network request failed: timeout')));
     });
   }
+}
+
+/** JSON for a header field. JSON escapes all control characters but one. */
+function headerJson(value: object): string {
+  return wireFromText(JSON.stringify(value)).replaceAll('\x7f', '\\u007f');
 }

@@ -7,13 +7,14 @@
  */
 import { isIP } from 'node:net';
 import { type Containment, uncontained } from '@holdfast/control-api';
-import type { ResponseHead } from '@holdfast/grip';
+import { isFinalStatus, isInterimStatus, type ResponseHead, sendableReason } from '@holdfast/grip';
 import { buildConnector, Client, type Dispatcher } from 'undici';
 import type { HttpTarget } from '../routes/target.js';
 import { connectOptions, isBlocked } from './connect-options.js';
 import { blockedError, faultError, OriginError } from './errors.js';
 import type { Origin, OriginCall, OriginHandler, OriginRequest } from './origin.js';
 import { OriginConnections } from './origin-connections.js';
+import { withReasonBytes } from './reason-bytes.js';
 
 /** How origins are talked to. Times in ms. */
 export interface OriginClientOptions {
@@ -121,6 +122,7 @@ class PooledOrigin implements Origin {
     this.#blocked = isBlocked(target);
     this.#faults = options.faults ?? uncontained;
     this.#headTimeout = options.inactivityTimeout;
+    const connect = buildConnector({ allowH2: false, timeout: options.connectTimeout, ...connectOptions(target) });
     const settings = {
       pipelining: 1,
       allowH2: false,
@@ -128,7 +130,7 @@ class PooledOrigin implements Origin {
       bodyTimeout: options.inactivityTimeout,
       keepAliveTimeout: options.keepAliveTimeout,
       maxHeaderSize: options.maxHeaderBytes,
-      connect: buildConnector({ allowH2: false, timeout: options.connectTimeout, ...connectOptions(target) }),
+      connect: withReasonBytes(connect as Parameters<typeof withReasonBytes>[0]) as typeof connect,
     };
     this.#connections = new OriginConnections(() => new Client(url, settings));
   }
@@ -228,6 +230,11 @@ class HttpCall implements OriginCall, Dispatcher.DispatchHandler {
 
   onHeaders(status: number, raw: Buffer[], resume: () => void, reason: string): boolean {
     if (this.#over) return true;
+    const isFinal = isFinalStatus(status);
+    if (!isFinal && !isInterimStatus(status)) {
+      this.#refuse(`the origin answered with status ${String(status).padStart(3, '0')}`);
+      return true;
+    }
     const headers: string[] = [];
     let length: number | undefined;
     for (let i = 0; i < raw.length; i += 2) {
@@ -236,9 +243,9 @@ class HttpCall implements OriginCall, Dispatcher.DispatchHandler {
       if (name.length === 14 && name.toLowerCase() === 'content-length') length = Number(value);
       headers.push(name, value);
     }
-    const head: ResponseHead = { status, reason, headers };
+    const head: ResponseHead = { status, reason: sendableReason(status, reason), headers };
     try {
-      if (status < 200) this.#inform(head);
+      if (!isFinal) this.#inform(head);
       else {
         clearTimeout(this.#interim?.timer);
         this.#status = status;
@@ -249,6 +256,13 @@ class HttpCall implements OriginCall, Dispatcher.DispatchHandler {
       this.#fault(error);
     }
     return true;
+  }
+
+  /** An answer that is none: its connection is not used again. */
+  #refuse(why: string): void {
+    const abort = this.#abort;
+    this.fail(new OriginError('ERR_ORIGIN_MALFORMED', why, 'no'));
+    abort?.();
   }
 
   onData(chunk: Buffer): boolean {

@@ -6,6 +6,7 @@ import type { Readable } from 'node:stream';
 import { type Containment, uncontained } from '@holdfast/control-api';
 import { wireFromText } from '@holdfast/grip';
 import { faultError } from './errors.js';
+import { parametersOf, pathBehind, pathnameOf } from '../request-path.js';
 import type { Origin, OriginCall, OriginHandler, OriginRequest } from './origin.js';
 
 const MAX_REQUEST_BODY = 100_000;
@@ -33,14 +34,13 @@ function hold(mode: string, query: URLSearchParams, body: string): Answer {
 
 /** What the target answers to a path whose route prefix has been taken off. */
 function answer(path: string): Answer {
-  const url = new URL(path, 'http://test');
-  switch (url.pathname) {
+  switch (pathnameOf(path)) {
     case '/':
       return plain(200, 'OK', 'Hello from the Pushpin test handler!\n');
     case '/response':
-      return hold('response', url.searchParams, 'nothing for now\n');
+      return hold('response', parametersOf(path), 'nothing for now\n');
     case '/stream':
-      return hold('stream', url.searchParams, '[stream opened]\n');
+      return hold('stream', parametersOf(path), '[stream opened]\n');
     default:
       return plain(404, 'Not Found', 'no such test resource\n');
   }
@@ -74,10 +74,8 @@ export class TestOrigin implements Origin {
       .catch(() => true)
       .then((accepted) => {
         if (over) return;
-        const rest = request.path.slice(this.#pathBeg.length);
-        const path = rest.startsWith('/') ? rest : `/${rest}`;
         const { status, reason, headers, body } = accepted
-          ? answer(path)
+          ? answer(pathBehind(this.#pathBeg, request.path))
           : plain(400, 'Bad Request', 'request too large\n');
         const bytes = Buffer.from(body);
         handler.onHead({ status, reason, headers }, bytes.length);

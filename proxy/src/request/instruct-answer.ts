@@ -168,12 +168,7 @@ export class InstructAnswer implements AnswerBody {
   }
 
   #openStream(hold: StreamHold, instruct: Instruct): AnswerBody {
-    try {
-      hold.open();
-    } catch (error) {
-      hold.abandon();
-      throw error;
-    }
+    hold.open();
     this.#owner.instructHeld('stream', instruct.response.code);
     return {
       onData: (chunk) => hold.write(chunk),

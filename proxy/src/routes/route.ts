@@ -8,7 +8,7 @@ import { headerFault, isToken, type SigKey, wireFromText } from '@holdfast/grip'
 import { RoutesError } from '../config/errors.js';
 import { type LogLevel, logLevels } from '../config/log-level.js';
 import type { RouteLine, RouteProp } from '../config/routes-file.js';
-import { type Target, toTarget } from './target.js';
+import { isVisible, type Target, toTarget } from './target.js';
 
 /** JSON-P properties of a route; meaningful with `aco`. */
 export interface JsonpRule {
@@ -101,6 +101,14 @@ class Props {
   /** The text, if there is any. */
   filled(name: string): string | undefined {
     return this.text(name) || undefined;
+  }
+
+  /** Text that is sent to origins in the request line or in Host, where other characters would be bytes of another meaning. */
+  visible(name: string): string | undefined {
+    const text = this.text(name);
+    if (text !== undefined && !isVisible(text))
+      throw this.error(name, `${name} must be visible ASCII: encode the rest`);
+    return text;
   }
 
   word<Word extends string>(name: string, words: readonly Word[], reason: string): Word | undefined {
@@ -202,13 +210,13 @@ export function toRoute(line: RouteLine, readSigKey: ReadSigKey): Route {
     sigKey: props.sigKey(readSigKey),
     headers: props.headers(),
     origHeaders: props.has('orig_headers'),
-    asHost: props.filled('as_host'),
+    asHost: props.visible('as_host') || undefined,
     pathRem: props.count('path_rem') ?? 0,
-    replaceBeg: props.text('replace_beg'),
+    replaceBeg: props.visible('replace_beg'),
     aco: props.has('aco'),
     jsonp: jsonpRule(props),
     sockjs: props.filled('sockjs'),
-    sockjsAsPath: props.filled('sockjs_as_path'),
+    sockjsAsPath: props.visible('sockjs_as_path') || undefined,
     targets: line.targets.map((target) => toTarget(target, line.line)),
   };
 }

@@ -52,7 +52,14 @@ function address(text: string, fail: (reason: string) => RoutesError): { host: s
   if (bracket !== -1 && !isIPv6(host)) throw fail('target bad format');
   const port = text.slice(at + 1);
   if (!/^\d{1,5}$/.test(port) || Number(port) < 1 || Number(port) > 65_535) throw fail('target invalid port');
+  // Connections are made by URL: a host that no URL can have would fail at the first request.
+  if (!URL.canParse(`http://${bracket === -1 ? host : `[${host}]`}/`)) throw fail('target bad format');
   return { host, port: Number(port) };
+}
+
+/** Whether text can stand in a request line or a Host field as it is (RFC 3986 §2). */
+export function isVisible(text: string): boolean {
+  return /^[\x21-\x7e]*$/.test(text);
 }
 
 /**
@@ -68,6 +75,7 @@ export function toTarget(section: RouteSection, line: number): Target {
   const [hostHeader, clientCert, clientKey] = ['host', 'client_cert', 'client_key'].map(
     (name) => props.get(name) || undefined,
   );
+  if (hostHeader !== undefined && !isVisible(hostHeader)) throw fail('host must be visible ASCII');
   return {
     kind: 'http',
     ...address(section.value, fail),

@@ -4,6 +4,7 @@
  */
 import { INTERIM_MAX } from '../origin/client.js';
 import { connectOptions, isBlocked } from '../origin/connect-options.js';
+import { pathBehind } from '../request-path.js';
 import type { HttpTarget, Target } from '../routes/target.js';
 import type { SocketSettings } from '../websocket/ws-library.js';
 import { HttpDial, type HttpDialParts } from './http-dial.js';
@@ -43,7 +44,7 @@ export class SessionDialer {
 
   /** Starts the handshake with one target. */
   readonly dial = (dial: Dial, target: Target, owner: OriginHandshakeOwner): OriginSocket => {
-    if (target.kind === 'test') return new TestSocket(dial.request.path.slice(dial.route.pathBeg.length), owner);
+    if (target.kind === 'test') return new TestSocket(pathBehind(dial.route.pathBeg, dial.request.path), owner);
     return target.overHttp ? this.#overHttp(dial, target, owner) : this.#websocket(dial, target, owner);
   };
 

@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { headerValues, parseGripExtension, type RawHeaders, type ResponseHead } from '@holdfast/grip';
 import type { ClientHandshake, ClientRequest, ResponseOwner } from '../edge/edge.js';
+import { EdgeError } from '../edge/errors.js';
 import { answerPlain, failureOf } from '../fail.js';
 import { faultError, OriginError } from '../origin/errors.js';
 import { describeTarget } from '../origin/failover.js';
@@ -12,6 +13,8 @@ import type { ClientStanding } from '../origin/forwarder.js';
 import type { Route } from '../routes/route.js';
 import type { Target } from '../routes/target.js';
 import { extensionsNamed } from '../websocket/extensions.js';
+import type { MessageSocket } from '../websocket/message-socket.js';
+import { answerWhole } from '../whole-answer.js';
 import type { OriginHandshakeOwner, OriginSocket } from './origin-socket.js';
 import { takeResumeRequest } from './resume-request.js';
 import { Session } from './session.js';
@@ -68,7 +71,8 @@ export class Opening implements OriginHandshakeOwner, ResponseOwner {
     const extensions = headerValues(headers, 'sec-websocket-extensions');
     // Only this one is between the origin and the client's GRIP proxy; the others are of the hop to the origin.
     const raw = isGrip ? [] : extensionsNamed(extensions, 'grip');
-    const client = this.#handshake.accept(headers, raw.length > 0 ? raw.join(', ') : undefined);
+    const client = this.#accept(headers, raw.length > 0 ? raw.join(', ') : undefined);
+    if (client === 'refused') return;
     if (client === undefined) {
       this.#origin?.abort();
       this.#opened(0, 'ERR_REQUEST_CLIENT_GONE');
@@ -91,9 +95,8 @@ export class Opening implements OriginHandshakeOwner, ResponseOwner {
   originRejected(head: ResponseHead, body: Buffer): void {
     if (this.#over) return;
     this.#over = true;
-    this.#handshake.response.writeHead(head, body.length);
-    this.#handshake.response.end(body);
-    this.#opened(head.status, undefined);
+    const failure = answerWhole(this.#handshake.response, head, body, this.#debug);
+    this.#opened(failure?.status ?? head.status, failure?.code);
   }
 
   originFailed(error: OriginError): void {
@@ -149,9 +152,25 @@ export class Opening implements OriginHandshakeOwner, ResponseOwner {
     }
   }
 
+  /** An acceptance whose fields cannot be put on the wire is answered as a failure of the origin. */
+  #accept(headers: RawHeaders, extensions: string | undefined): MessageSocket | 'refused' | undefined {
+    try {
+      return this.#handshake.accept(headers, extensions);
+    } catch (error) {
+      if (!(error instanceof EdgeError)) throw error;
+      this.#origin?.abort();
+      this.#refuse(error);
+      return 'refused';
+    }
+  }
+
+  get #debug(): boolean {
+    return this.#dial.route.debug || this.#parts.debug;
+  }
+
   #refuse(error: Error): void {
     this.#over = true;
-    const failure = failureOf(error, this.#dial.route.debug || this.#parts.debug);
+    const failure = failureOf(error, this.#debug);
     answerPlain(this.#handshake.response, failure.status, failure.text);
     this.#opened(failure.status, failure.code);
   }

@@ -4,6 +4,7 @@
  */
 import { formatWsControl } from '@holdfast/grip';
 import { Fifo } from '../fifo.js';
+import { parametersOf, pathnameOf } from '../request-path.js';
 import type { MessageType } from '../websocket/message-socket.js';
 import type { OriginHandshakeOwner, OriginSocket, OriginSocketOwner } from './origin-socket.js';
 
@@ -22,9 +23,9 @@ export class TestSocket implements OriginSocket {
   #starved = false;
   #over = false;
 
-  /** `path` is the request's path and query without the prefix by which its route matched. */
+  /** `path` is the request's path and query behind the prefix by which its route matched. */
   constructor(path: string, handshake: OriginHandshakeOwner) {
-    queueMicrotask(() => this.#open(new URL(path.startsWith('/') ? path : `/${path}`, 'http://test'), handshake));
+    queueMicrotask(() => this.#open(path, handshake));
   }
 
   own(owner: OriginSocketOwner): void {
@@ -58,16 +59,16 @@ export class TestSocket implements OriginSocket {
     this.#schedule();
   }
 
-  #open(url: URL, handshake: OriginHandshakeOwner): void {
+  #open(path: string, handshake: OriginHandshakeOwner): void {
     if (this.#over) return;
-    if (url.pathname !== '/ws') {
+    if (pathnameOf(path) !== '/ws') {
       this.#over = true;
       const head = { status: 404, reason: 'Not Found', headers: ['Content-Type', 'text/plain'] };
       handshake.originRejected(head, Buffer.from('no such test resource\n'));
       return;
     }
     handshake.originAccepted(['Sec-WebSocket-Extensions', 'grip']);
-    const channels = url.searchParams.getAll('channel');
+    const channels = parametersOf(path).getAll('channel');
     for (const channel of channels.length === 0 ? ['test'] : channels) {
       const control = formatWsControl({ type: 'subscribe', channel, filters: [] });
       this.#owner?.originMessage('text', Buffer.from(`c:${control}`));

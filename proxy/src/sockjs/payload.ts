@@ -1,5 +1,6 @@
 /** Owns: reading what SockJS clients send. Does not own: which session it is for. */
-import { queryOf, type SendingTransport } from './sockjs-path.js';
+import { queryOf } from '../request-path.js';
+import type { SendingTransport } from './sockjs-path.js';
 
 /** Longest body of a request, in bytes; a longer one is refused with 400. */
 export const MAX_BODY = 100_000;

@@ -2,6 +2,7 @@
  * Owns: what the paths of SockJS mean (protocol 0.3). Does not own: who serves them, or which methods they take.
  */
 import { isCallbackName } from '../cross-origin/callback-name.js';
+import { parametersOf, pathnameOf } from '../request-path.js';
 
 /** Ways in which a client receives over HTTP. Each name is the last part of its path. */
 export const receivingTransports = ['xhr', 'xhr_streaming', 'eventsource', 'htmlfile', 'jsonp'] as const;
@@ -39,8 +40,7 @@ export function basePath(prefix: string): string {
 
 /** Reads a path for which `isSockJsPath` is true. Never throws, whatever the path. */
 export function readPlace(prefix: string, path: string): SockJsPlace {
-  const mark = path.indexOf('?');
-  const rest = path.slice(basePath(prefix).length, mark < 0 ? path.length : mark);
+  const rest = pathnameOf(path).slice(basePath(prefix).length);
   if (rest === '' || rest === '/') return { kind: 'greeting' };
   if (rest === '/info') return { kind: 'info' };
   if (rest === '/websocket') return { kind: 'raw-websocket' };
@@ -55,15 +55,9 @@ export function readPlace(prefix: string, path: string): SockJsPlace {
   return { kind: 'nothing' };
 }
 
-/** The query of a path, without its mark; empty when it has none. */
-export function queryOf(path: string): string {
-  const mark = path.indexOf('?');
-  return mark < 0 ? '' : path.slice(mark + 1);
-}
-
 /** The function that a query names for its answer, as `c` or `callback`; undefined when there is none that may be called. */
 export function callbackOf(path: string): string | undefined {
-  const query = new URLSearchParams(queryOf(path));
+  const query = parametersOf(path);
   const name = query.get('callback') ?? query.get('c') ?? '';
   return isCallbackName(name) ? name : undefined;
 }

@@ -1,7 +1,7 @@
 /** Owns: a handshake with an origin that speaks WebSocket. Does not own: which origin, its connection, or the socket. */
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { type Containment, uncontained } from '@holdfast/control-api';
-import type { RawHeaders, ResponseHead } from '@holdfast/grip';
+import { isFinalStatus, type RawHeaders, type ResponseHead, sendableReason } from '@holdfast/grip';
 import { KeptBytes } from '../kept-bytes.js';
 import { extensionsNamed } from './extensions.js';
 import { LibrarySocket, optionsOf, type SocketSettings } from './ws-library.js';
@@ -107,9 +107,15 @@ export function dialSocket(
   });
   socket.on('error', failed);
   socket.on('unexpected-response', (request, response) => {
+    const { statusCode: status = 0, statusMessage = '', rawHeaders } = response;
+    if (!isFinalStatus(status)) {
+      failed(new Error(`the origin answered with status ${String(status).padStart(3, '0')}`));
+      request.destroy();
+      return;
+    }
+    const head = { status, reason: sendableReason(status, statusMessage), headers: rawHeaders };
     void readAll(response, dial.maxBody).then((body) => {
-      const { statusCode = 502, statusMessage = '', rawHeaders } = response;
-      once(() => handler.refused({ status: statusCode, reason: statusMessage, headers: rawHeaders }, body));
+      once(() => handler.refused(head, body));
       request.destroy();
     }, failed);
   });

@@ -4,6 +4,7 @@ import { encodeFrame, opcodes } from '../websocket/raw-frames.js';
 import { answered, handshake } from '../websocket/raw-socket.js';
 import { HandshakeScene } from './handshake-scene.js';
 import { head, RawClient } from './raw-client.js';
+import { makeUwsEdge } from './uws-edge-maker.js';
 import { until } from './wait.js';
 
 t.test('the 101 has the handshake’s own fields and those of the origin, in order, case and number', async (t) => {
@@ -53,6 +54,30 @@ t.test('bytes above 0x7f in header fields pass as they are, and text after them 
   socket?.send('text', Buffer.from('Jürgen €'));
   t.strictSame(await open?.brief(), [opcodes.text, 'Jürgen €']);
 });
+
+for (const [edge, options] of [
+  ['node', {}],
+  ['uws', { make: makeUwsEdge }],
+] as const) {
+  t.test(`${edge}: fields that HTTP cannot carry throw, and the client can still be refused`, async (t) => {
+    const scene = await HandshakeScene.open(t, options);
+    for (const field of [
+      ['X-A', 'a\r\nX-Evil: 1'],
+      ['X-A', 'a\u010d\u010aX-Evil: 1'],
+      ['X-A', 'a\u0001'],
+      ['X A', 'a'],
+      ['Sec-WebSocket-Protocol', 'a\n'],
+    ]) {
+      const client = await scene.send(handshake());
+      const taken = await scene.next();
+      t.throws(() => taken.handshake.accept(['Server', 'a', ...field]), { code: 'ERR_EDGE_HEAD' }, field.join());
+      t.throws(() => taken.handshake.accept([], 'grip\r\nX-Evil: 1'), { code: 'ERR_EDGE_HEAD' });
+      taken.refuse(502, 'no');
+      const { answer } = await answered(client);
+      t.strictSame([answer.status, answer.header('x-evil')], [502, undefined]);
+    }
+  });
+}
 
 t.test('extensions for a client that is a GRIP proxy are sent as they are', async (t) => {
   const scene = await HandshakeScene.open(t);

@@ -3,7 +3,7 @@
  * backplane, under a clock that stands still. Does not own: what clients, origins and publishers say.
  */
 import { LocalBackplane, LocalHistory, type Log, silentLog, uncontained } from '@holdfast/control-api';
-import { parseItem, parseSigKey } from '@holdfast/grip';
+import { headerValue, parseItem, parseSigKey, type ResponseHead } from '@holdfast/grip';
 import type { Test } from 'tap';
 import { ChannelInterest } from '../../dist/channels/channel-interest.js';
 import { ItemDelivery } from '../../dist/channels/item-delivery.js';
@@ -11,6 +11,8 @@ import { ChannelRegistry } from '../../dist/channels/registry.js';
 import type { SubscriberEnd } from '../../dist/channels/subscriber-parts.js';
 import { ManualClock } from '../../dist/clock.js';
 import { parseRouteLine, type RouteLine } from '../../dist/config/routes-file.js';
+import type { EdgeHandler } from '../../dist/edge/edge.js';
+import { ResponseWrapper } from '../../dist/edge/response-wrapper.js';
 import { HistoryReader } from '../../dist/history/reader.js';
 import type { ReplayParts } from '../../dist/history/replay-parts.js';
 import { ResumeTokens } from '../../dist/history/tokens.js';
@@ -61,6 +63,16 @@ export interface HoldSceneOptions {
   readonly historySize?: number;
   /** The number that stands for chance. */
   readonly random?: number;
+  /** Answers with an `X-Spoiled` field get a reason phrase that cannot be sent, as if it had come so far unnoticed. */
+  readonly spoils?: boolean;
+}
+
+/** Spoils heads on their last way. */
+class Spoiling extends ResponseWrapper {
+  override writeHead(head: ResponseHead, length: number | undefined, flush?: boolean): void {
+    const isSpoiled = headerValue(head.headers, 'x-spoiled') !== undefined;
+    super.writeHead(isSpoiled ? { ...head, reason: 'OK\u010d\u010aSet-Cookie: evil=1' } : head, length, flush);
+  }
 }
 
 /** Ids of an item. */
@@ -145,7 +157,11 @@ export class HoldScene {
     const scene = new HoldScene(t, await PullOrigin.open(t), options);
     await scene.backplane.start(scene.delivery);
     t.teardown(() => scene.#client.close());
-    const handler = new RequestHandler(scene.#parts());
+    const inner = new RequestHandler(scene.#parts());
+    const handler: EdgeHandler = {
+      onRequest: (request, response) => inner.onRequest(request, options.spoils ? new Spoiling(response) : response),
+      onWebSocket: (request, handshake) => inner.onWebSocket(request, handshake),
+    };
     const limits = { maxConnections: 1_000 };
     scene.#edge = await Scene.open(t, (surroundings) => makeNodeEdge({ ...surroundings, handler }), limits);
     return scene;

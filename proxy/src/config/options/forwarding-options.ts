@@ -88,7 +88,7 @@ export const forwardingOptions = [
   {
     key: 'cdn_loop',
     group,
-    type: 'string',
+    type: 'field',
     default: '',
     pushpin: ['proxy.cdn_loop'],
     doc: 'Token appended to `CDN-Loop`; empty leaves the header alone.',

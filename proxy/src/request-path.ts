@@ -1,0 +1,29 @@
+/**
+ * Owns: reading the path of a request, which is never read as anything else: `new URL(path, base)` takes what follows `//` for
+ * another host, and throws where that is none. Does not own: what paths mean, or paths of configuration.
+ *
+ * All of it is total: there is an answer for every text. Nothing is decoded or made shorter but the values of parameters.
+ */
+
+/** The path without its query. */
+export function pathnameOf(path: string): string {
+  const mark = path.indexOf('?');
+  return mark < 0 ? path : path.slice(0, mark);
+}
+
+/** The query of a path, without its mark; empty when it has none. */
+export function queryOf(path: string): string {
+  const mark = path.indexOf('?');
+  return mark < 0 ? '' : path.slice(mark + 1);
+}
+
+/** The parameters of a query. Bytes that are no UTF-8 become U+FFFD; what is no escape stays as it is. */
+export function parametersOf(path: string): URLSearchParams {
+  return new URLSearchParams(queryOf(path));
+}
+
+/** What is left of a path behind the prefix by which its route matched: always with a slash at its beginning. */
+export function pathBehind(prefix: string, path: string): string {
+  const rest = path.slice(prefix.length);
+  return rest.startsWith('/') ? rest : `/${rest}`;
+}

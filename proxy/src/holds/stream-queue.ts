@@ -10,15 +10,14 @@ export class StreamQueue {
   #deliveries: Delivery[] = [];
   #bytes = 0;
 
-  /** Bytes of content that wait. */
+  /** Bytes that what waits takes in memory, all of each item counted. */
   get bytes(): number {
     return this.#bytes;
   }
 
   add(delivery: Delivery): void {
     this.#deliveries.push(delivery);
-    const { stream } = delivery;
-    if (stream?.action === 'send') this.#bytes += stream.content.length;
+    this.#bytes += delivery.bytes;
   }
 
   /** All that waited; the queue is empty then. */

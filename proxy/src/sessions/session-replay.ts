@@ -93,7 +93,7 @@ export class SessionReplay {
     const pending = this.#pending.get(delivery.item.channel);
     if (pending === undefined) return true;
     pending.waiting.push(delivery);
-    pending.bytes += delivery.bytesFor('ws') ?? 0;
+    pending.bytes += delivery.bytes;
     if (pending.bytes > this.#queueLimit) this.#owner.overflowed();
     return false;
   }

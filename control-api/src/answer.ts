@@ -6,7 +6,7 @@
  */
 import type { ServerResponse } from 'node:http';
 import { STATUS_CODES } from 'node:http';
-import { GripError } from '@holdfast/grip';
+import { GripError, MAX_NAME_BYTES } from '@holdfast/grip';
 import type { Format } from './accept.js';
 import { ControlError } from './errors.js';
 import type { PublishReceipt } from './publish.js';
@@ -57,6 +57,8 @@ export const timedOut = refusal(408, 'ERR_CONTROL_TIMEOUT', 'Request timed out.'
 
 /** The name in the path of a view is no percent-encoded UTF-8. */
 export const nameMalformed = refusal(400, 'ERR_CONTROL_NAME', 'Malformed name in the path.');
+/** Nothing has so long a name. */
+export const nameTooLong = refusal(400, 'ERR_CONTROL_NAME', `Name of more than ${MAX_NAME_BYTES} bytes in the path.`);
 export const tooManyTaps: Answer = {
   ...refusal(503, 'ERR_CONTROL_TAPS', 'Too many taps on this node.'),
   header: ['Retry-After', '5'],

@@ -32,7 +32,10 @@ export const controlErrors = {
   ERR_CONTROL_HEADER_TOO_LARGE: { side: 'client', meaning: 'The request head exceeds the configured limit.' },
   ERR_CONTROL_MALFORMED: { side: 'client', meaning: 'The bytes received are not an HTTP/1 request.' },
   ERR_CONTROL_TIMEOUT: { side: 'client', meaning: 'The request did not arrive completely in time.' },
-  ERR_CONTROL_NAME: { side: 'client', meaning: 'The name in the path of a view is not percent-encoded UTF-8.' },
+  ERR_CONTROL_NAME: {
+    side: 'client',
+    meaning: 'The name in the path of a view is not percent-encoded UTF-8, or longer than a name may be.',
+  },
   ERR_CONTROL_CONNECTION: { side: 'client', meaning: 'No node that answered has a connection with this id.' },
   ERR_CONTROL_TAPS: { side: 'client', meaning: 'As many taps look on at channels of this node as it allows.' },
   ERR_BACKPLANE_STARTED: { side: 'internal', meaning: 'A backplane was started twice.' },

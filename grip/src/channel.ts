@@ -7,6 +7,7 @@
 import { GripError } from './errors.js';
 import { MAX_FILTERS } from './filter.js';
 import { hasControl } from './header-field.js';
+import { isLongName, MAX_NAME_BYTES } from './name.js';
 import { type Element, formatElement, type Param, paramValue, parseElement, splitElements } from './params.js';
 import { textFromWire, wireFromText } from './wire-text.js';
 
@@ -23,8 +24,17 @@ export interface Channel {
 /** Shared by all channels without filters, which are nearly all of them. */
 const NO_FILTERS: readonly string[] = [];
 
-/** Builds a channel; throws ERR_GRIP_INSTRUCT if it names more than {@link MAX_FILTERS} filters. */
+/**
+ * Builds a channel; throws ERR_GRIP_INSTRUCT if it names more than {@link MAX_FILTERS} filters, or if its name or id is
+ * longer than {@link MAX_NAME_BYTES}.
+ */
 export function makeChannel(name: string, prevId: string | undefined, filters: readonly string[]): Channel {
+  if (isLongName(name)) {
+    throw new GripError('ERR_GRIP_INSTRUCT', `channel name of more than ${MAX_NAME_BYTES} bytes`);
+  }
+  if (prevId !== undefined && isLongName(prevId)) {
+    throw new GripError('ERR_GRIP_INSTRUCT', `prev-id of more than ${MAX_NAME_BYTES} bytes for channel '${name}'`);
+  }
   if (filters.length > MAX_FILTERS) {
     throw new GripError('ERR_GRIP_INSTRUCT', `too many filters for channel '${name}'`);
   }

@@ -21,6 +21,10 @@ export const gripErrors = {
     side: 'client',
     meaning: 'A published item, or the body that carries items, is malformed; nothing of the body is published.',
   },
+  ERR_GRIP_PATCH: {
+    side: 'client',
+    meaning: 'A published patch would make more of a held body than may be; the item is not delivered to that client.',
+  },
   ERR_GRIP_PACKET: {
     side: 'client',
     meaning: 'Bytes on a ZeroMQ socket are neither a tnetstring nor JSON after a `J`; the message is dropped.',
@@ -44,12 +48,16 @@ export const gripErrors = {
   },
 } as const satisfies Readonly<Record<string, { readonly side: GripErrorSide; readonly meaning: string }>>;
 
+/** Characters of a message: it may quote what somebody sent, which has no limit of this kind, and goes into the log. */
+const MAX_MESSAGE = 2_000;
+
 /** Stable identifier of a kind of GRIP error; never renamed, never reused. */
 export type GripErrorCode = keyof typeof gripErrors;
 
 /**
  * Thrown by every function here that can fail on its input. `message` is the text a Pushpin user knows, without any
- * prefix and without a newline; the caller adds `Failed to parse accept instructions: ` and the like.
+ * prefix and without a newline; the caller adds `Failed to parse accept instructions: ` and the like. One that is very long,
+ * because it quotes, is cut.
  */
 export class GripError extends Error {
   override readonly name = 'GripError';
@@ -57,7 +65,7 @@ export class GripError extends Error {
   readonly side: GripErrorSide;
 
   constructor(code: GripErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
+    super(message.length > MAX_MESSAGE ? `${message.slice(0, MAX_MESSAGE)}…` : message, options);
     this.code = code;
     this.side = gripErrors[code].side;
   }

@@ -1,33 +1,19 @@
 /**
  * Reading the members of a JSON object that somebody else wrote.
  *
- * Owns: parsing JSON bytes, the type rules of GRIP's JSON (Pushpin's, with its error texts) and safe access to members.
- * Does not own: which members an object has.
+ * Owns: the type rules of GRIP's JSON (Pushpin's, with its error texts) and safe access to members. Does not own: parsing
+ * (json.ts), or which members an object has.
  *
  * Byte strings (Uint8Array) are taken wherever JSON has strings, so that an item decoded from a tnetstring reads the same
  * way.
  */
-import { Buffer, isUtf8 } from 'node:buffer';
+import { Buffer } from 'node:buffer';
 import { GripError, type GripErrorCode } from './errors.js';
 import { MAX_INTEGER, parseInteger } from './integer.js';
+import { isLongName, MAX_NAME_BYTES } from './name.js';
 
 /** An object as JSON.parse makes it; `__proto__` may be an own member, so members are read with Object.hasOwn first. */
 export type JsonObject = Readonly<Record<string, unknown>>;
-
-/**
- * Parses a JSON document, with or without a byte order mark. Undefined for bytes that are not UTF-8, for a syntax error
- * and for a document that is neither an object nor an array, none of which Pushpin takes for JSON.
- */
-export function parseJson(body: Uint8Array): JsonObject | readonly unknown[] | undefined {
-  if (!isUtf8(body)) return undefined;
-  try {
-    const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
-    const value: unknown = JSON.parse(text.startsWith('\ufeff') ? text.slice(1) : text);
-    return typeof value === 'object' && value !== null ? (value as JsonObject) : undefined;
-  } catch {
-    return undefined;
-  }
-}
 
 /** Whether a value is a JSON object: not null, not a list, not bytes. */
 export function isJsonObject(value: unknown): value is JsonObject {
@@ -92,6 +78,15 @@ export class Fields {
     if (!this.has(key)) return undefined;
     const text = textOf(this.object[key]);
     if (text === undefined) throw this.wrongType(key);
+    return text;
+  }
+
+  /** A {@link string} that is kept as a name or an id, and may not be longer than one. */
+  identifier(key: string): string | undefined {
+    const text = this.string(key);
+    if (text !== undefined && isLongName(text)) {
+      throw this.error(`${this.name} contains '${key}' of more than ${MAX_NAME_BYTES} bytes`);
+    }
     return text;
   }
 

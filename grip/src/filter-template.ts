@@ -27,6 +27,12 @@ export type DirectiveValue = (directive: Directive) => string;
 /** Most bytes of a directive that may wait for its end, when content comes in pieces; more is an error. */
 export const MAX_PARTIAL_DIRECTIVE = 8192;
 
+/**
+ * Bytes by which the values of directives may make content longer, for each call. More is an error: values come from
+ * connections, and content may name one of them a thousand times.
+ */
+export const MAX_EXPANSION = 1_048_576;
+
 /** An error of a filter, with Pushpin's text. */
 export function filterError(text: string, options?: ErrorOptions): GripError {
   return new GripError('ERR_GRIP_FILTER', text, options);
@@ -39,7 +45,8 @@ export function directiveError(text: string, { at }: Directive): GripError {
 
 /**
  * Replaces all directives of complete content. Content without any `%` is returned as it is, the very same Buffer.
- * Throws ERR_GRIP_FILTER for a directive that does not end, and what `value` throws.
+ * Throws ERR_GRIP_FILTER for a directive that does not end, for content that grows by more than {@link MAX_EXPANSION}, and
+ * what `value` throws.
  */
 export function expandTemplate(content: Buffer, value: DirectiveValue): Buffer {
   if (!content.includes('%')) return content;
@@ -96,6 +103,7 @@ interface Expansion {
 function expand(text: string, base: number, value: DirectiveValue): Expansion {
   let out = '';
   let from = 0;
+  let growth = 0;
   for (let percent = text.indexOf('%'); percent >= 0; percent = text.indexOf('%', from)) {
     if (text[percent + 1] === '%') {
       out += text.slice(from, percent + 1);
@@ -105,8 +113,11 @@ function expand(text: string, base: number, value: DirectiveValue): Expansion {
     out += text.slice(from, percent);
     const found = readDirective(text, percent, base);
     if ('missing' in found) return { out, rest: percent, missing: found.missing };
-    out += value(found);
+    const inserted = value(found);
     from = found.at - base + 1;
+    growth += inserted.length - (from - percent);
+    if (growth > MAX_EXPANSION) throw filterError(`Content grows by more than ${MAX_EXPANSION} bytes`);
+    out += inserted;
   }
   return { out: out + text.slice(from), rest: text.length, missing: '' };
 }

@@ -7,7 +7,9 @@
 import { Buffer, isUtf8 } from 'node:buffer';
 import { Fields } from './fields.js';
 import type { RawHeaders } from './headers.js';
+import { readJson } from './json.js';
 import { codeField, headersField, reasonField } from './json-response.js';
+import { checkedPatch } from './patch-check.js';
 import { reasonPhrase } from './reason.js';
 import { textFromWire } from './wire-text.js';
 import type { Writable } from './writable.js';
@@ -27,12 +29,12 @@ interface HttpResponseHead {
   readonly contentFilters?: readonly string[];
 }
 
-/** Answers a response hold, either with a body or with an RFC 6902 patch of the held body; test `bodyPatch`. */
+/**
+ * Answers a response hold, either with a body or with an RFC 6902 patch of the held body; test `bodyPatch`. That is the JSON
+ * of operations which have been checked, and is parsed anew for each body: what is parsed once would be shared.
+ */
 export type HttpResponseSend = HttpResponseHead &
-  (
-    | { readonly body: Buffer; readonly bodyPatch?: never }
-    | { readonly bodyPatch: readonly unknown[]; readonly body?: never }
-  );
+  ({ readonly body: Buffer; readonly bodyPatch?: never } | { readonly bodyPatch: string; readonly body?: never });
 
 /** What an item does to response holds. */
 export type HttpResponseFormat = HttpResponseSend | { readonly action: 'hint' | 'close' | 'refresh' };
@@ -101,8 +103,8 @@ export function parseHttpResponse(value: unknown): HttpResponseFormat {
   if (contentFilters !== undefined) head.contentFilters = contentFilters;
   const body = fields.bytes('body', 'body-bin');
   if (body) return { ...head, body };
-  const bodyPatch = fields.list('body-patch');
-  if (bodyPatch) return { ...head, bodyPatch };
+  const bodyPatch = checkedPatch(fields, 'body-patch');
+  if (bodyPatch !== undefined) return { ...head, bodyPatch };
   throw fields.error(`${fields.name} does not contain 'body', 'body-bin', or 'body-patch'`);
 }
 
@@ -164,7 +166,7 @@ export function formatToJson(format: HttpResponseFormat | HttpStreamFormat | WsM
   if (format.contentFilters !== undefined) json['content-filters'] = format.contentFilters;
   if (!('code' in format)) addBytes(json, 'content', format.content);
   else if (format.bodyPatch === undefined) addBytes(json, 'body', format.body);
-  else json['body-patch'] = format.bodyPatch;
+  else json['body-patch'] = readJson(format.bodyPatch).value;
   return json;
 }
 

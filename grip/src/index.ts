@@ -3,7 +3,7 @@
  *
  * This is the package's only door. Nothing behind it does I/O, sets a timer, reads a clock or logs.
  */
-export { applyBodyPatch } from './body-patch.js';
+export { applyBodyPatch, MAX_PATCH_COPIES } from './body-patch.js';
 export { type Channel, formatChannel, formatGripLast, parseChannels } from './channel.js';
 export { type ContentFilter, ResponseFilter, responseFilter } from './content-filters.js';
 export type { DeliveryFilter } from './delivery-filters.js';
@@ -28,7 +28,7 @@ export {
   runFilters,
 } from './filter-plan.js';
 export type { FilterScene } from './filter-scene.js';
-export { MAX_PARTIAL_DIRECTIVE } from './filter-template.js';
+export { MAX_EXPANSION, MAX_PARTIAL_DIRECTIVE } from './filter-template.js';
 export {
   type HttpResponseFormat,
   type HttpResponseSend,
@@ -44,9 +44,12 @@ export { headerValue, headerValues, type RawHeaders, type ResponseHead } from '.
 export { type Hold, type HoldMode, type Instruct, type InstructResponse, instructKind } from './instruct.js';
 export { parseInstructHeaders } from './instruct-headers.js';
 export { parseInstructJson } from './instruct-json.js';
-export { type Formats, type Item, itemToJson, parseItem, parseItems } from './item.js';
+export { type Formats, type Item, itemToJson, MAX_ITEM_BYTES, parseItem, parseItems } from './item.js';
+export { ITEM_OVERHEAD, itemBytes } from './item-size.js';
+export { isDeeper, type JsonRead, MAX_JSON_DEPTH, MAX_JSON_VALUES, NOT_JSON, readJson, readJsonBytes } from './json.js';
 export type { KeepAlive, KeepAliveMode } from './keep-alive.js';
 export { type GoneLink, type Links, type NextLink, parseLinks } from './link.js';
+export { isLongName, MAX_NAME_BYTES } from './name.js';
 export { decodePacket, encodePacket, type PacketFormat } from './packet.js';
 export {
   type Element,
@@ -57,9 +60,10 @@ export {
   parseParams,
   splitElements,
 } from './params.js';
+export { MAX_PATCH_LENGTH, MAX_PATCH_OPERATIONS } from './patch-check.js';
 export { isFinalStatus, isInterimStatus, reasonPhrase, sendableReason } from './reason.js';
 export { parseSigKey, type SigKey, signGripSig, verifyGripSig } from './sig.js';
-export { decodeTnetstring, encodeTnetstring, MAX_TNET_DEPTH, type TnetValue } from './tnetstring.js';
+export { decodeTnetstring, encodeTnetstring, MAX_TNET_DEPTH, MAX_TNET_VALUES, type TnetValue } from './tnetstring.js';
 export { textFromWire, wireFromText } from './wire-text.js';
 export type { Writable } from './writable.js';
 export { acceptBytes, contentBytes, parseBytesAccepted, type WsAcceptance } from './ws-acceptance.js';

@@ -7,10 +7,11 @@
 import { Buffer } from 'node:buffer';
 import { type Channel, makeChannel } from './channel.js';
 import { GripError } from './errors.js';
-import { Fields, parseJson } from './fields.js';
+import { Fields } from './fields.js';
 import type { ResponseHead } from './headers.js';
 import { type HoldMode, type Instruct, type InstructResponse, makeHold } from './instruct.js';
 import { clientHeaders, type GripHeaders, parseGripHeaders } from './instruct-headers.js';
+import { NOT_JSON, readJsonBytes } from './json.js';
 import { codeField, headersField, reasonField } from './json-response.js';
 import {
   DEFAULT_KEEP_ALIVE_TIMEOUT,
@@ -47,9 +48,13 @@ function parseDocument(status: number, body: Buffer): Fields {
   if (status !== 200) {
     throw new GripError('ERR_GRIP_INSTRUCT', 'response code for application/grip-instruct content must be 200');
   }
-  const document = parseJson(body);
-  if (!document) {
-    throw new GripError('ERR_GRIP_INSTRUCT', 'failed to parse application/grip-instruct content as JSON');
+  const { value: document, fault } = readJsonBytes(body);
+  if (typeof document !== 'object' || document === null) {
+    const failure = 'failed to parse application/grip-instruct content as JSON';
+    throw new GripError(
+      'ERR_GRIP_INSTRUCT',
+      fault === undefined || fault === NOT_JSON ? failure : `${failure}: it ${fault}`,
+    );
   }
   if (Array.isArray(document)) throw new GripError('ERR_GRIP_INSTRUCT', 'instruct must be an object');
   return new Fields(document, 'instruct', 'ERR_GRIP_INSTRUCT');

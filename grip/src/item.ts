@@ -5,7 +5,7 @@
  * given to items without one, de-duplication, order.
  */
 import { GripError } from './errors.js';
-import { Fields, type JsonObject, parseJson } from './fields.js';
+import { Fields, isJsonObject, type JsonObject } from './fields.js';
 import {
   formatToJson,
   type HttpResponseFormat,
@@ -15,6 +15,9 @@ import {
   parseWsMessage,
   type WsMessageFormat,
 } from './format.js';
+import { ITEM_OVERHEAD, itemBytes } from './item-size.js';
+import { readJsonBytes } from './json.js';
+import { isLongName, MAX_NAME_BYTES } from './name.js';
 import type { Writable } from './writable.js';
 
 /** What an item does to each kind of subscriber. May be empty if only unknown formats were published. */
@@ -26,7 +29,7 @@ export interface Formats {
 
 /** One publication to one channel. Immutable: one item is shared by all subscribers and backplanes. */
 export interface Item {
-  /** Exact name, no wildcards; may be empty. */
+  /** Exact name, no wildcards; may be empty. At most `MAX_NAME_BYTES`, as are the ids. */
   readonly channel: string;
   readonly id?: string;
   /** Id of the item before this one on the channel, for ordering and gap detection. */
@@ -41,16 +44,23 @@ export interface Item {
 }
 
 /**
+ * Bytes of one item in memory, all of it counted: no more than a whole history may take. A larger one is refused at every
+ * door, whatever that door's own limit.
+ */
+export const MAX_ITEM_BYTES = 67_108_864;
+
+/**
  * Parses one item from JSON, or from a decoded tnetstring (byte strings as Uint8Array). `topic`, if not empty, replaces
  * the item's own channel, which it then need not have: that is how the ZeroMQ SUB socket works. Throws ERR_GRIP_ITEM
  * with Pushpin's text.
  */
 export function parseItem(value: unknown, topic = ''): Item {
   const fields = new Fields(value, 'publish item object', 'ERR_GRIP_ITEM');
-  const channel = topic || fields.string('channel');
+  const channel = topic || fields.identifier('channel');
   if (channel === undefined) throw fields.missing('channel');
-  const id = fields.string('id');
-  const prevId = fields.string('prev-id');
+  if (isLongName(channel)) throw fields.error(`the topic is longer than ${MAX_NAME_BYTES} bytes`);
+  const id = fields.identifier('id');
+  const prevId = fields.identifier('prev-id');
   const formats = parseFormats(fields);
   const meta = fields.stringMap('meta');
   const size = fields.integer('size');
@@ -59,6 +69,9 @@ export function parseItem(value: unknown, topic = ''): Item {
   if (id !== undefined) item.id = id;
   if (prevId !== undefined) item.prevId = prevId;
   if (size !== undefined) item.size = size;
+  if (itemBytes(item) + ITEM_OVERHEAD > MAX_ITEM_BYTES) {
+    throw fields.error(`${fields.name} takes more than ${MAX_ITEM_BYTES} bytes`);
+  }
   return item;
 }
 
@@ -80,9 +93,12 @@ function parseFormats(item: Fields): Formats {
  * ERR_GRIP_ITEM whose message is the complete text of the 400 answer, without its newline.
  */
 export function parseItems(body: Uint8Array): Item[] {
-  const document = parseJson(body);
-  if (!document) throw new GripError('ERR_GRIP_ITEM', 'Body is not valid JSON.');
-  if (Array.isArray(document)) throw new GripError('ERR_GRIP_ITEM', 'Invalid format.');
+  const { value: document, fault } = readJsonBytes(body);
+  if (fault !== undefined) throw new GripError('ERR_GRIP_ITEM', `Body ${fault}.`);
+  // Pushpin takes a scalar for no JSON at all.
+  if (typeof document !== 'object' || document === null)
+    throw new GripError('ERR_GRIP_ITEM', 'Body is not valid JSON.');
+  if (!isJsonObject(document)) throw new GripError('ERR_GRIP_ITEM', 'Invalid format.');
   try {
     const fields = new Fields(document, 'object', 'ERR_GRIP_ITEM');
     const items = fields.list('items');

@@ -5,7 +5,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { GripError } from './errors.js';
-import { parseJson } from './fields.js';
+import { NOT_JSON, readJsonBytes } from './json.js';
 import { decodeTnetstring, encodeTnetstring } from './tnetstring.js';
 
 /** An encoding of packets; the names are those of Pushpin's `stats_format`. */
@@ -21,9 +21,10 @@ const LETTER_T = 0x54;
 export function decodePacket(packet: Uint8Array): unknown {
   if (packet[0] === LETTER_T) return decodeTnetstring(packet.subarray(1));
   if (packet[0] !== LETTER_J) return decodeTnetstring(packet);
-  const value = parseJson(packet.subarray(1));
-  if (value === undefined) throw new GripError('ERR_GRIP_PACKET', 'not valid JSON after the J');
-  return value;
+  const { value, fault } = readJsonBytes(packet.subarray(1));
+  if (typeof value === 'object' && value !== null) return value;
+  const isJson = fault !== undefined && fault !== NOT_JSON;
+  throw new GripError('ERR_GRIP_PACKET', isJson ? `not taken: it ${fault}` : 'not valid JSON after the J');
 }
 
 /** Encodes a value that JSON can express, with the letter in front. Throws TypeError as {@link encodeTnetstring} does. */

@@ -9,6 +9,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { GripError } from './errors.js';
+import { MAX_JSON_DEPTH, MAX_JSON_VALUES } from './json.js';
 
 /**
  * A decoded value. Byte strings are Buffers that share the input's memory, integers beyond 2^53 are bigint, and maps
@@ -23,8 +24,11 @@ export type TnetValue =
   | readonly TnetValue[]
   | { readonly [key: string]: TnetValue };
 
-/** How deep lists and maps may nest: far beyond any item, far below what exhausts the stack. Deeper is an error. */
-export const MAX_TNET_DEPTH = 256;
+/** How deep lists and maps may nest: as deep as those of JSON. Deeper is an error. */
+export const MAX_TNET_DEPTH = MAX_JSON_DEPTH;
+
+/** Values of one tnetstring, those of JSON likewise: one takes a hundred bytes of memory, and three on the wire. */
+export const MAX_TNET_VALUES = MAX_JSON_VALUES;
 
 /** Digits of a length: tens of gigabytes, more than any message. */
 const LENGTH_DIGITS = 10;
@@ -48,6 +52,7 @@ function broken(why: string): GripError {
 class Reader {
   readonly #bytes: Buffer;
   #at = 0;
+  #values = 0;
 
   constructor(bytes: Buffer) {
     this.#bytes = bytes;
@@ -55,6 +60,7 @@ class Reader {
 
   /** The next value, which must end at `end` or before. */
   value(end: number, depth: number): TnetValue {
+    if (++this.#values > MAX_TNET_VALUES) throw broken(`it has more than ${MAX_TNET_VALUES} values`);
     const length = this.#length(end);
     const start = this.#at;
     const stop = start + length;

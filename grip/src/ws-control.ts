@@ -6,8 +6,9 @@
  */
 import { Buffer, isUtf8 } from 'node:buffer';
 import { GripError } from './errors.js';
-import { Fields, parseJson } from './fields.js';
+import { Fields } from './fields.js';
 import { MAX_CONTROL_PAYLOAD } from './format.js';
+import { readJson } from './json.js';
 import { DEFAULT_KEEP_ALIVE_TIMEOUT, type KeepAliveMode } from './keep-alive.js';
 
 /** The kind of frame that is sent to the client. */
@@ -79,8 +80,10 @@ const DEFAULT_DELAY = 1;
  * bound.
  */
 export function parseWsControl(text: string): WsControl | WsControlInvalid {
-  const document = parseJson(Buffer.from(text, 'utf8'));
-  if (!document) return { type: 'invalid', reason: 'grip control message is not valid json' };
+  const { value: document, fault } = readJson(text.startsWith('\ufeff') ? text.slice(1) : text);
+  if (typeof document !== 'object' || document === null) {
+    return { type: 'invalid', reason: `grip control message ${fault ?? 'is not valid JSON'}` };
+  }
   try {
     // The code is never seen: only the text leaves here.
     return readControl(new Fields(document, 'grip control object', 'ERR_GRIP_INSTRUCT'));
@@ -94,13 +97,13 @@ function readControl(fields: Fields): WsControl {
   const type = required(fields, 'type');
   switch (type) {
     case 'subscribe': {
-      const channel = nonEmpty(fields, 'channel');
+      const channel = channelName(fields);
       return { type, channel, filters: fields.strings('filters', 'filters contains value with wrong type') ?? [] };
     }
     case 'unsubscribe':
-      return { type, channel: nonEmpty(fields, 'channel') };
+      return { type, channel: channelName(fields) };
     case 'session': {
-      const id = fields.string('id');
+      const id = fields.identifier('id');
       return id ? { type, id } : { type };
     }
     case 'set-meta': {
@@ -116,7 +119,7 @@ function readControl(fields: Fields): WsControl {
     case 'flush-delayed':
       return { type };
     default:
-      throw fields.error(`'type' contains unknown value: ${type}`);
+      throw fields.error(`'type' contains unknown value: ${type.slice(0, 100)}`);
   }
 }
 
@@ -130,6 +133,11 @@ function nonEmpty(fields: Fields, key: string): string {
   const text = required(fields, key);
   if (text === '') throw fields.invalid(key);
   return text;
+}
+
+function channelName(fields: Fields): string {
+  const name = fields.identifier('channel');
+  return name === undefined || name === '' ? nonEmpty(fields, 'channel') : name;
 }
 
 /** The timeout is looked at only if there is content, and an unknown mode is idle, both as in Pushpin. */

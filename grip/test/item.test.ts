@@ -150,6 +150,11 @@ function withContent(key: string, members: fc.Arbitrary<object>): fc.Arbitrary<o
 const optional = { requiredKeys: [] as never[] };
 const headerName = fc.stringMatching(/^[A-Za-z-]{1,8}$/);
 const headerValue = text.map((value) => value.replace(/\p{Cc}/gu, ''));
+const pointer = fc.constantFrom('', '/a', '/a~1b/0', '/-');
+const operation = fc.oneof(
+  fc.record({ op: fc.constantFrom('add', 'replace', 'test'), path: pointer, value: fc.jsonValue() }),
+  fc.record({ op: fc.constantFrom('move', 'copy'), path: pointer, from: pointer }),
+);
 const httpResponse = fc.oneof(
   others,
   withContent(
@@ -164,7 +169,7 @@ const httpResponse = fc.oneof(
       optional,
     ),
   ),
-  fc.record({ 'body-patch': fc.array(fc.jsonValue()) }),
+  fc.record({ 'body-patch': fc.array(operation) }),
 );
 const httpStream = fc.oneof(others, withContent('content', fc.record({ 'content-filters': filters }, optional)));
 const wsMessage = fc.oneof(

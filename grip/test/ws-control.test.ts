@@ -104,9 +104,9 @@ t.test('RFC 6455 §5.5: a ping or pong holds 125 bytes', async (t) => {
 
 t.test('what cannot be read is not an exception but a reason', async (t) => {
   const table: [string, string][] = [
-    ['', 'grip control message is not valid json'],
-    ['{', 'grip control message is not valid json'],
-    ['"subscribe"', 'grip control message is not valid json'],
+    ['', 'grip control message is not valid JSON'],
+    ['{', 'grip control message is not valid JSON'],
+    ['"subscribe"', 'grip control message is not valid JSON'],
     ['[]', 'grip control object is not an object'],
     ['{}', "grip control object does not contain 'type'"],
     ['{"type":1}', "grip control object contains 'type' with wrong type"],

@@ -2,10 +2,17 @@
  * Owns: which ids were seen of late on which channel, so that a repeated item can be told. Does not own: what is done
  * with a repeated item, or order.
  */
+import { createHash } from 'node:crypto';
 import type { Clock } from '../clock.js';
 
-/** How many ids a node remembers at most. Beyond that the older half is forgotten early, and counted. */
+/**
+ * How many ids a node remembers at most. Beyond that the older half is forgotten early, and counted. One takes up to 400
+ * bytes, for long ones are remembered by their digest.
+ */
 export const MAX_CACHED_IDS = 1_000_000;
+
+/** Characters of a channel's name and an id together; of longer ones a digest is remembered in their place. */
+export const MAX_KEY_CHARS = 96;
 
 /** Counts what an {@link IdCache} does; implemented by the metrics. */
 export interface IdCacheEvents {
@@ -95,5 +102,8 @@ export class IdCache implements RecentIds {
 
 /** The length keeps apart what a separator could not: both parts may hold any character. */
 function keyOf(channel: string, id: string): string {
-  return `${channel.length}:${channel}${id}`;
+  const key = `${channel.length}:${channel}${id}`;
+  if (channel.length + id.length <= MAX_KEY_CHARS) return key;
+  // In UTF-16, where halves of surrogate pairs are not all the same.
+  return createHash('sha256').update(Buffer.from(key, 'utf16le')).digest('binary');
 }

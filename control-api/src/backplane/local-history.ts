@@ -2,15 +2,29 @@
  * Owns: the history of the channels of one process: positions, the last items of each channel, and how long and how many
  * are kept. Does not own: who is interested in a channel, or delivery.
  */
+import { ITEM_OVERHEAD, itemBytes } from '@holdfast/grip';
 import type { Clock } from '../clock.js';
 import type { ItemMessage, Position } from './backplane.js';
 import type { History, HistoryPage, HistoryStart } from './history.js';
+import { keptItem } from './kept-item.js';
 
-/** Bytes of content and names that are kept over all channels. Beyond that the channels published to least recently go. */
+/**
+ * Bytes that the items of all channels take in memory, all of each item counted. Beyond that the channels published to least
+ * recently lose theirs.
+ */
 export const MAX_HISTORY_BYTES = 64 * 2 ** 20;
 
-/** What an item costs beside its content: objects and list places, measured in round figures. */
-const ITEM_OVERHEAD = 512;
+/** Bytes of items in one page: it may have to travel to another process. At least one item, whatever it takes. */
+export const PAGE_BYTES = 4 * 2 ** 20;
+
+/**
+ * Channels whose count goes on although they have lost their items and nobody is interested in them, beside those that have
+ * some. Beyond that they are counted anew.
+ */
+export const MAX_COUNTED_CHANNELS = 100_000;
+
+/** What a channel with items costs beside them and its name. */
+const CHANNEL_OVERHEAD = 512;
 
 /** What a {@link LocalHistory} is made of. */
 export interface LocalHistoryOptions {
@@ -39,8 +53,8 @@ interface Channel {
   count: number;
   /** When something was last asked or published. */
   at: number;
-  /** Those before `first` have gone. */
-  kept: Kept[];
+  /** Those before `first` have gone: their places are empty. */
+  kept: (Kept | undefined)[];
   first: number;
 }
 
@@ -76,14 +90,15 @@ export class LocalHistory implements History {
     this.#channels.delete(name);
     this.#channels.set(name, channel);
     const position = { epoch: channel.epoch, offset: ++channel.count };
-    const placed = { ...message, position };
-    const bytes = sizeOf(message);
+    const placed = { ...message, item: keptItem(message.item), position };
+    const bytes = itemBytes(message.item) + ITEM_OVERHEAD;
     channel.at = this.#options.clock.now();
+    if (isEmpty(channel)) this.#bytes += channelBytes(name);
     channel.kept.push({ message: placed, at: channel.at, bytes });
     this.#bytes += bytes;
-    this.#expire(channel);
-    if (channel.kept.length - channel.first > this.#options.size) this.#dropFirst(channel);
-    if (this.#bytes > this.#maxBytes) this.#shrink();
+    this.#expire(name, channel);
+    if (channel.kept.length - channel.first > this.#options.size) this.#dropFirst(name, channel);
+    if (this.#bytes > this.#maxBytes) this.#shrink(channel);
     return placed;
   }
 
@@ -98,11 +113,11 @@ export class LocalHistory implements History {
     if (!this.#isOn()) return Promise.resolve(undefined);
     const channel = this.#channels.get(name);
     if (channel === undefined) return Promise.resolve(undefined);
-    this.#expire(channel);
+    this.#expire(name, channel);
     const from = startOf(channel, start);
     if (from === undefined) return Promise.resolve(undefined);
     const { kept, epoch, count } = channel;
-    const messages = kept.slice(from, from + limit).map(({ message }) => message);
+    const messages = pageOf(kept, from, limit);
     const offset = count - (kept.length - from) + messages.length;
     return Promise.resolve({ messages, end: { epoch, offset }, complete: offset === count });
   }
@@ -145,27 +160,42 @@ export class LocalHistory implements History {
     return channel;
   }
 
-  #expire(channel: Channel): void {
+  #expire(name: string, channel: Channel): void {
     const oldest = this.#options.clock.now() - this.#options.ttl;
     for (;;) {
       const kept = channel.kept[channel.first];
       if (kept === undefined || kept.at > oldest) return;
-      this.#dropFirst(channel);
+      this.#dropFirst(name, channel);
     }
   }
 
-  #dropFirst(channel: Channel): void {
-    this.#bytes -= channel.kept[channel.first++]?.bytes ?? 0;
-    // Dropped places are cleared away a whole list at a time: shifting each out would move all the others.
-    if (channel.first < 32 || channel.first * 2 < channel.kept.length) return;
-    channel.kept = channel.kept.slice(channel.first);
-    channel.first = 0;
+  #dropFirst(name: string, channel: Channel): void {
+    this.#bytes -= channel.kept[channel.first]?.bytes ?? 0;
+    // The item goes at once; its place is cleared away with others, a whole list at a time, for shifting each out would move
+    // all that follow.
+    channel.kept[channel.first++] = undefined;
+    if (isEmpty(channel)) {
+      this.#bytes -= channelBytes(name);
+      channel.kept = [];
+      channel.first = 0;
+    } else if (channel.first >= 32 && channel.first * 2 >= channel.kept.length) {
+      channel.kept = channel.kept.slice(channel.first);
+      channel.first = 0;
+    }
   }
 
-  #shrink(): void {
-    for (const channel of this.#channels.values()) {
-      while (this.#bytes > this.#maxBytes && channel.first < channel.kept.length) this.#dropFirst(channel);
-      if (this.#bytes <= this.#maxBytes) return;
+  /** `latest` is the channel that was published to just now, whose count goes on in any case. */
+  #shrink(latest: Channel): void {
+    let left = this.#channels.size;
+    for (const [name, channel] of this.#channels) {
+      while (this.#bytes > this.#maxBytes && !isEmpty(channel)) this.#dropFirst(name, channel);
+      if (isEmpty(channel) && channel !== latest) {
+        this.#channels.delete(name);
+        // Out of the way of those that still have something to lose.
+        if (this.#channels.size < MAX_COUNTED_CHANNELS || this.#isKept(name)) this.#channels.set(name, channel);
+        else this.#generation++;
+      }
+      if (this.#bytes <= this.#maxBytes || --left <= 0) return;
     }
   }
 
@@ -173,8 +203,8 @@ export class LocalHistory implements History {
     const { clock, ttl } = this.#options;
     const oldest = clock.now() - ttl;
     for (const [name, channel] of this.#channels) {
-      this.#expire(channel);
-      if (channel.first < channel.kept.length || channel.at > oldest || this.#isKept(name)) continue;
+      this.#expire(name, channel);
+      if (!isEmpty(channel) || channel.at > oldest || this.#isKept(name)) continue;
       this.#channels.delete(name);
       this.#generation++;
     }
@@ -201,11 +231,23 @@ function indexOf({ kept, first }: Channel, id: string): number {
   return -1;
 }
 
-function sizeOf({ item }: ItemMessage): number {
-  const { httpResponse, httpStream, wsMessage } = item.formats;
-  let bytes = ITEM_OVERHEAD;
-  if (httpResponse?.action === 'send') bytes += httpResponse.body?.length ?? 0;
-  if (httpStream?.action === 'send') bytes += httpStream.content.length;
-  if (wsMessage?.action === 'send') bytes += wsMessage.content.length;
-  return bytes;
+function isEmpty({ kept, first }: Channel): boolean {
+  return first >= kept.length;
+}
+
+function channelBytes(name: string): number {
+  return CHANNEL_OVERHEAD + 2 * name.length;
+}
+
+/** The items from an index on, as many as may be in one page. */
+function pageOf(kept: Channel['kept'], from: number, limit: number): Kept['message'][] {
+  const messages: Kept['message'][] = [];
+  let bytes = 0;
+  for (let i = from; i < kept.length && messages.length < limit; i++) {
+    const item = kept[i] as Kept;
+    bytes += item.bytes;
+    if (bytes > PAGE_BYTES && messages.length > 0) break;
+    messages.push(item.message);
+  }
+  return messages;
 }

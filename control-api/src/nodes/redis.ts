@@ -3,6 +3,7 @@
  *
  * Owns: heartbeats, the list, questions and answers. Does not own: connections (the backplane's), what is answered.
  */
+import { readJson } from '@holdfast/grip';
 import type { RedisConnections } from '../backplane/redis/connections.js';
 import type { NodeKeys } from '../backplane/redis/keys.js';
 import type { Script } from '../backplane/redis/scripts/script.js';
@@ -172,12 +173,8 @@ export class RedisNodes implements Nodes {
 
 /** Nodes may run different versions: whoever reads a field makes sure of it. */
 function parse<T>(text: string): T | undefined {
-  try {
-    const value = JSON.parse(text) as T | null;
-    return typeof value === 'object' && value !== null ? value : undefined;
-  } catch {
-    return undefined;
-  }
+  const { value } = readJson(text);
+  return typeof value === 'object' && value !== null ? (value as T) : undefined;
 }
 
 function refuse(error: unknown): never {

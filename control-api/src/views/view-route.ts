@@ -3,7 +3,8 @@
  *
  * Owns: path and method → view or answer. Does not own: Pushpin's paths (route.ts), or the views.
  */
-import { type Answer, methodNotAllowed, nameMalformed } from '../answer.js';
+import { isLongName } from '@holdfast/grip';
+import { type Answer, methodNotAllowed, nameMalformed, nameTooLong } from '../answer.js';
 import type { ViewRequest } from './cluster-views.js';
 
 /** A channel's items as they pass: answered for as long as the client stays. */
@@ -36,7 +37,8 @@ export function viewRoute(method: string, url: string): ViewRequest | TapRequest
     const wanted = Object.hasOwn(methods, method) ? methods[method] : undefined;
     if (wanted === undefined) return methodNotAllowed(method, Object.keys(methods).join(', '));
     try {
-      return wanted(decodeURIComponent(match[1] ?? ''));
+      const name = decodeURIComponent(match[1] ?? '');
+      return isLongName(name) ? nameTooLong : wanted(name);
     } catch {
       return nameMalformed;
     }

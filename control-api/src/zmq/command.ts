@@ -7,7 +7,7 @@
 import { decodeTnetstring, encodeTnetstring } from '@holdfast/grip';
 import { type Containment, uncontained } from '../faults.js';
 import type { Log } from '../log.js';
-import { HIGH_WATER_MARK, type Library, type Router } from './library.js';
+import { HIGH_WATER_MARK, type Library, MESSAGE_BYTES, type Router } from './library.js';
 import type { Call, Reply } from './methods.js';
 import { bindSocket, readMessages } from './socket.js';
 
@@ -32,6 +32,7 @@ export class CommandSocket {
       receiveHighWaterMark: HIGH_WATER_MARK,
       sendHighWaterMark: HIGH_WATER_MARK,
       linger: LINGER_MS,
+      maxMessageSize: MESSAGE_BYTES,
     });
     this.#perform = perform;
     this.#log = log;

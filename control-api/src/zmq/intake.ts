@@ -15,12 +15,16 @@ import type { Publisher } from '../publish.js';
  */
 export const PENDING_LIMIT = 1_000;
 
+/** Bytes of them on the wire, likewise. */
+export const PENDING_BYTES = 16 * 1024 * 1024;
+
 /** Takes the items of one socket. */
 export class ItemIntake {
   readonly #publisher: Publisher;
   readonly #events: PublishEvents;
   readonly #log: Log;
   #pending = 0;
+  #bytes = 0;
 
   constructor(publisher: Publisher, events: PublishEvents, log: Log) {
     this.#publisher = publisher;
@@ -41,17 +45,18 @@ export class ItemIntake {
       this.drop(error);
       return undefined;
     }
+    const { length } = packet;
     this.#pending++;
-    const settled = accepted.then(
-      () => {
-        this.#pending--;
-      },
-      (error: unknown) => {
-        this.#pending--;
-        this.drop(error);
-      },
-    );
-    return this.#pending >= PENDING_LIMIT ? settled : undefined;
+    this.#bytes += length;
+    const settle = () => {
+      this.#pending--;
+      this.#bytes -= length;
+    };
+    const settled = accepted.then(settle, (error: unknown) => {
+      settle();
+      this.drop(error);
+    });
+    return this.#pending >= PENDING_LIMIT || this.#bytes >= PENDING_BYTES ? settled : undefined;
   }
 
   /** Counts and logs a message that does not become an item. */

@@ -8,7 +8,7 @@ import { ControlError } from '../errors.js';
 import { type Containment, uncontained } from '../faults.js';
 import type { Log } from '../log.js';
 import type { ItemIntake } from './intake.js';
-import { HIGH_WATER_MARK, type Library, type Subscriber } from './library.js';
+import { HIGH_WATER_MARK, type Library, MESSAGE_BYTES, type Subscriber } from './library.js';
 import { bindSocket, connectSocket, readMessages } from './socket.js';
 
 /** Told by the node which channels it wants. Calls never throw. */
@@ -37,7 +37,12 @@ export class SubSocket implements InterestListener {
   constructor(library: Library, intake: ItemIntake, log: Log, faults: Containment = uncontained) {
     this.#faults = faults;
     // Over the mark the publisher's socket drops: that is what PUB does.
-    this.#socket = new library.Subscriber({ ...keepAlive, receiveHighWaterMark: HIGH_WATER_MARK, linger: 0 });
+    this.#socket = new library.Subscriber({
+      ...keepAlive,
+      receiveHighWaterMark: HIGH_WATER_MARK,
+      linger: 0,
+      maxMessageSize: MESSAGE_BYTES,
+    });
     this.#intake = intake;
     this.#log = log;
   }

@@ -2,7 +2,13 @@
  * Owns: an item's encoding for subscribers, done once per item. Does not own: who the subscribers are.
  */
 import type { Position } from '@holdfast/control-api';
-import type { HttpResponseFormat, HttpStreamFormat, Item, WsMessageFormat } from '@holdfast/grip';
+import {
+  type HttpResponseFormat,
+  type HttpStreamFormat,
+  type Item,
+  itemBytes,
+  type WsMessageFormat,
+} from '@holdfast/grip';
 import { StreamPiece } from '../edge/stream-piece.js';
 import { FramePiece } from '../websocket/frame-piece.js';
 
@@ -15,6 +21,7 @@ export class Delivery {
   readonly position: Position | undefined;
   /** Whoever has had all before and gets this item has all up to here: earlier than `position` while one before waits. */
   readonly through: Position | undefined;
+  #bytes: number | undefined;
   #piece: StreamPiece | undefined;
   #frame: FramePiece | undefined;
   #marked: StreamPiece | undefined;
@@ -40,6 +47,12 @@ export class Delivery {
   /** How the item goes to WebSocket sessions, if at all. */
   get ws(): WsMessageFormat | undefined {
     return this.item.formats.wsMessage;
+  }
+
+  /** Bytes that the item takes in memory while it is kept, all of it counted. Counted when somebody first asks. */
+  get bytes(): number {
+    this.#bytes ??= itemBytes(this.item);
+    return this.#bytes;
   }
 
   /**

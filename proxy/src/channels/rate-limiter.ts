@@ -3,11 +3,18 @@
  * which are dropped because too many wait. Does not own: who is subscribed, or what a subscriber does with an item.
  */
 import { type Containment, type Log, uncontained } from '@holdfast/control-api';
+import { ITEM_OVERHEAD } from '@holdfast/grip';
 import type { Clock, Timer } from '../clock.js';
 import type { Delivery } from './delivery.js';
 import { DropReport } from './drop-report.js';
 import type { Subscriber, SubscriberKind } from './subscriber.js';
 import type { SubscriberEvents } from './subscriber-parts.js';
+
+/**
+ * Bytes that the items which wait may take in memory, on all routes, each item once however many connections it is for.
+ * What comes beyond is dropped as over `message_hwm`.
+ */
+export const MAX_WAITING_BYTES = 64 * 2 ** 20;
 
 /** Shortest time between two ticks, in ms. */
 const MIN_TICK_MS = 25;
@@ -27,16 +34,23 @@ export interface RateLimiterOptions {
   readonly faults?: Containment;
 }
 
+/** An item that waits. */
+interface Load {
+  readonly delivery: Delivery;
+  /** Connections for which it still waits. */
+  waiting: number;
+}
+
 interface Waiting {
   readonly subscriber: Subscriber;
-  readonly delivery: Delivery;
+  readonly load: Load;
   readonly weight: number;
 }
 
 /** What waits on one route, in order of arrival. */
 interface RouteQueue {
-  entries: Waiting[];
-  /** Those before this index have gone. */
+  entries: (Waiting | undefined)[];
+  /** Those before this index have gone: their places are empty. */
   next: number;
   weight: number;
 }
@@ -69,6 +83,7 @@ export class RateLimiter {
   readonly #queues = new Map<string, RouteQueue>();
   /** Weight that may still go in this tick; below 0 when a heavy delivery took from later ones. */
   #left = 0;
+  #bytes = 0;
   #serving = false;
   /** Ends the present tick; undefined when the node is idle. */
   #timer: Timer | undefined;
@@ -91,7 +106,8 @@ export class RateLimiter {
    */
   offer(delivery: Delivery, subscribers: Iterable<Subscriber>): number {
     let taken = 0;
-    for (const subscriber of subscribers) if (this.#queue(subscriber, delivery)) taken++;
+    const load: Load = { delivery, waiting: 0 };
+    for (const subscriber of subscribers) if (this.#queue(subscriber, load)) taken++;
     if (this.#queues.size === 0) return taken;
     if (this.#timer === undefined) this.#begin();
     this.#serve();
@@ -115,22 +131,29 @@ export class RateLimiter {
     return waiting;
   }
 
-  #queue(subscriber: Subscriber, delivery: Delivery): boolean {
+  #queue(subscriber: Subscriber, load: Load): boolean {
     const { routeKey, kind } = subscriber;
+    const { delivery } = load;
     const weight = this.#weigh(delivery, kind);
     if (weight === undefined) return false;
     const queue = this.#queues.get(routeKey);
-    if (queue === undefined) {
-      this.#queues.set(routeKey, { entries: [{ subscriber, delivery, weight }], next: 0, weight });
-    } else if (queue.weight + weight > this.#hwm) {
+    if (this.#queues.size === 0 || (queue === undefined && this.#admits(load))) {
+      this.#queues.set(routeKey, { entries: [{ subscriber, load, weight }], next: 0, weight });
+    } else if (queue === undefined || queue.weight + weight > this.#hwm || !this.#admits(load)) {
       this.#events.itemDropped(kind, 'rate-limit');
       this.#report.dropped(routeKey, subscriber.id, delivery.item.channel);
       return false;
     } else {
-      queue.entries.push({ subscriber, delivery, weight });
+      queue.entries.push({ subscriber, load, weight });
       queue.weight += weight;
     }
+    if (load.waiting++ === 0) this.#bytes += bytesOf(load);
     return true;
+  }
+
+  /** Whether an item may wait beside those that do: one that waits already may wait for others too. */
+  #admits(load: Load): boolean {
+    return load.waiting > 0 || this.#bytes + bytesOf(load) <= MAX_WAITING_BYTES;
   }
 
   /** What an item weighs for this kind of subscriber; undefined when it has no form for it. */
@@ -169,7 +192,7 @@ export class RateLimiter {
     }
   }
 
-  #deliver({ subscriber, delivery }: Waiting): boolean {
+  #deliver(subscriber: Subscriber, delivery: Delivery): boolean {
     try {
       return subscriber.deliver(delivery);
     } catch (error) {
@@ -181,17 +204,24 @@ export class RateLimiter {
   /** Serves the first of a route that is still there, if there is one. */
   #serveNext(queue: RouteQueue): void {
     while (queue.next < queue.entries.length) {
-      const entry = queue.entries[queue.next++] as Waiting;
-      queue.weight -= entry.weight;
-      if (!this.#deliver(entry)) continue;
-      this.#left -= entry.weight;
+      const { subscriber, load, weight } = queue.entries[queue.next] as Waiting;
+      // The item goes at once, its place with many others.
+      queue.entries[queue.next++] = undefined;
+      queue.weight -= weight;
+      if (--load.waiting === 0) this.#bytes -= bytesOf(load);
+      if (!this.#deliver(subscriber, load.delivery)) continue;
+      this.#left -= weight;
       break;
     }
     compact(queue);
   }
 }
 
-/** Lets go of what has gone, seldom enough that it costs little. */
+function bytesOf({ delivery }: Load): number {
+  return delivery.bytes + ITEM_OVERHEAD;
+}
+
+/** Clears the places away of what has gone, seldom enough that it costs little. */
 function compact(queue: RouteQueue): void {
   if (queue.next < 1_024 || queue.next * 2 < queue.entries.length) return;
   queue.entries = queue.entries.slice(queue.next);

@@ -3,7 +3,7 @@
  * not own: duplicates (the backplane), the prev-ids of holds, or what becomes of an item that has passed.
  */
 import type { ItemMessage } from '@holdfast/control-api';
-import type { Item } from '@holdfast/grip';
+import { ITEM_OVERHEAD, type Item, itemBytes } from '@holdfast/grip';
 import type { Clock, Timer } from '../clock.js';
 
 /** How many items may wait on one channel. Beyond that the one that has waited longest passes early. */
@@ -14,6 +14,15 @@ export const MAX_WAITING_PER_CHANNEL = 100;
  * early, which may be the newest itself.
  */
 export const MAX_WAITING = 10_000;
+
+/**
+ * How many bytes the items that wait on one channel, and on one node, may take in memory, all of each item counted. Beyond
+ * that as many pass early as it takes, as above.
+ */
+export const MAX_WAITING_BYTES_PER_CHANNEL = 16 * 2 ** 20;
+
+/** See {@link MAX_WAITING_BYTES_PER_CHANNEL}. */
+export const MAX_WAITING_BYTES = 64 * 2 ** 20;
 
 /** Why an item that waited passes: the item before it has, its time is up, or too many wait. */
 export type ReleaseCause = 'predecessor' | 'timeout' | 'overflow';
@@ -44,6 +53,7 @@ export interface SequencerOptions {
 
 interface Waiting {
   readonly message: ItemMessage;
+  readonly bytes: number;
   readonly timer: Timer;
 }
 
@@ -52,6 +62,8 @@ interface Sequence {
   lastId: string | undefined;
   /** In order of arrival. Short enough to be searched. */
   readonly waiting: Waiting[];
+  /** Of those that wait. */
+  bytes: number;
 }
 
 /**
@@ -75,6 +87,7 @@ export class Sequencer {
   readonly #events: SequencerEvents;
   readonly #sequences = new Map<string, Sequence>();
   #waiting = 0;
+  #bytes = 0;
 
   constructor(options: SequencerOptions) {
     this.#clock = options.clock;
@@ -125,6 +138,7 @@ export class Sequencer {
     const { length } = sequence.waiting;
     if (length === 0) return;
     this.#waiting -= length;
+    this.#bytes -= sequence.bytes;
     for (const { timer } of sequence.waiting.splice(0)) this.#clock.clear(timer);
     this.#events.itemsAbandoned(length);
   }
@@ -147,21 +161,38 @@ export class Sequencer {
   }
 
   #hold(message: ItemMessage): void {
-    const waiting = this.#sequences.get(message.item.channel)?.waiting ?? [];
-    const entry: Waiting = { message, timer: this.#clock.after(this.#wait, () => this.#letPass(entry, 'timeout')) };
-    waiting.push(entry);
+    const { channel } = message.item;
+    // There is one, or the item need not wait.
+    const sequence = this.#sequences.get(channel) as Sequence;
+    const bytes = itemBytes(message.item) + ITEM_OVERHEAD;
+    const timer = this.#clock.after(this.#wait, () => this.#letPass(entry, 'timeout'));
+    const entry: Waiting = { message, bytes, timer };
+    sequence.waiting.push(entry);
+    sequence.bytes += bytes;
     this.#waiting++;
+    this.#bytes += bytes;
     this.#events.itemHeld();
-    // Only now, for the new item may be what the oldest was waiting for.
-    if (waiting.length > this.#maxWaitingPerChannel || this.#waiting > this.#maxWaiting) {
-      this.#letPass(waiting[0] ?? entry, 'overflow');
+    // Only now, for the new item may be what the oldest was waiting for. Whoever takes one may make the others go too.
+    for (let first = sequence.waiting[0]; first !== undefined && this.#isOver(sequence); first = sequence.waiting[0]) {
+      this.#letPass(first, 'overflow');
     }
+  }
+
+  #isOver({ waiting, bytes }: Sequence): boolean {
+    return (
+      waiting.length > this.#maxWaitingPerChannel ||
+      this.#waiting > this.#maxWaiting ||
+      bytes > MAX_WAITING_BYTES_PER_CHANNEL ||
+      this.#bytes > MAX_WAITING_BYTES
+    );
   }
 
   /** Ends the waiting of an item, and of all that wait before it in its chain: they pass first. */
   #letPass(entry: Waiting, cause: ReleaseCause): void {
     const { channel } = entry.message.item;
-    const waiting = this.#sequences.get(channel)?.waiting ?? [];
+    const sequence = this.#sequences.get(channel);
+    if (sequence === undefined) return;
+    const { waiting } = sequence;
     const chain = new Set([entry]);
     let first = entry;
     for (;;) {
@@ -172,7 +203,7 @@ export class Sequencer {
       chain.add(before);
       first = before;
     }
-    this.#take(waiting, first);
+    this.#take(sequence, first);
     this.#events.itemReleased(cause);
     this.#pass(first.message);
   }
@@ -185,17 +216,17 @@ export class Sequencer {
     let passed: string[] | undefined;
     for (let next = 0; ; ) {
       // Looked up each time: whoever takes an item may have been the last subscriber.
-      const waiting = this.#sequences.get(channel)?.waiting;
-      if (waiting === undefined || waiting.length === 0) return;
+      const sequence = this.#sequences.get(channel);
+      if (sequence === undefined || sequence.waiting.length === 0) return;
       passed ??= [id];
       if (next === passed.length) return;
       const before = passed[next];
-      const entry = waiting.find(({ message }) => message.item.prevId === before);
+      const entry = sequence.waiting.find(({ message }) => message.item.prevId === before);
       if (entry === undefined) {
         next++;
         continue;
       }
-      this.#take(waiting, entry);
+      this.#take(sequence, entry);
       this.#events.itemReleased('predecessor');
       this.#emit(entry.message);
       if (entry.message.item.id !== undefined) passed.push(entry.message.item.id);
@@ -208,13 +239,15 @@ export class Sequencer {
     const sequence = this.#sequences.get(channel);
     if (id === undefined) this.forgetLastId(channel);
     else if (sequence !== undefined) sequence.lastId = id;
-    else this.#sequences.set(channel, { lastId: id, waiting: [] });
+    else this.#sequences.set(channel, { lastId: id, waiting: [], bytes: 0 });
     this.#release(message);
   }
 
-  #take(waiting: Waiting[], entry: Waiting): void {
-    waiting.splice(waiting.indexOf(entry), 1);
+  #take(sequence: Sequence, entry: Waiting): void {
+    sequence.waiting.splice(sequence.waiting.indexOf(entry), 1);
+    sequence.bytes -= entry.bytes;
     this.#waiting--;
+    this.#bytes -= entry.bytes;
     this.#clock.clear(entry.timer);
   }
 }

@@ -22,7 +22,7 @@ export interface SubscriberEnd {
 }
 
 /** Why an item did not reach one client; the label of a metric. */
-export type DropReason = 'slow-client' | 'filter-failed' | 'rate-limit';
+export type DropReason = 'slow-client' | 'filter-failed' | 'rate-limit' | 'patch-limit';
 
 /** Counts what subscribers do; implemented by the metrics. */
 export interface SubscriberEvents {

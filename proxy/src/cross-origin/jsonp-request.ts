@@ -2,7 +2,7 @@
  * Owns: reading a JSON-P request: a GET whose query says what the script wants to send. Does not own: the answer
  * (`jsonp-response`).
  */
-import { headerFault, isToken, type RawHeaders, wireFromText } from '@holdfast/grip';
+import { headerFault, isToken, type RawHeaders, readJson, wireFromText } from '@holdfast/grip';
 import type { BodySink, ClientBody, ClientRequest } from '../edge/edge.js';
 import type { JsonpRule } from '../routes/route.js';
 import { isCallbackName } from './callback-name.js';
@@ -102,12 +102,7 @@ export function readJsonp(request: ClientRequest, rule: JsonpRule): JsonpCall | 
 function readHeaders(text: string | undefined): string[] {
   if (text === undefined) return [];
   const fault = new JsonpFault('Invalid _headers parameter.');
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw fault;
-  }
+  const { value } = readJson(text);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw fault;
   const headers: string[] = [];
   for (const [name, field] of Object.entries(value)) {

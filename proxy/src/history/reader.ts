@@ -3,6 +3,7 @@
  * waiting. Does not own: the history, or what is done with what was read.
  */
 import type { History, HistoryStart, ItemMessage, Log, Position } from '@holdfast/control-api';
+import { itemBytes } from '@holdfast/grip';
 import { Delivery } from '../channels/delivery.js';
 import type { Clock } from '../clock.js';
 
@@ -17,6 +18,9 @@ export const PAGE_ITEMS = 500;
 
 /** Items of one read. Who has missed more is not served from the history. */
 export const MAX_REPLAY_ITEMS = 10_000;
+
+/** Bytes that they take in memory, all of each item counted: as many as a whole history may on a node without Redis. As above. */
+export const MAX_REPLAY_BYTES = 64 * 2 ** 20;
 
 /** How long an asker waits, in ms, its turn included. */
 export const READ_TIMEOUT_MS = 5_000;
@@ -102,11 +106,16 @@ export class HistoryReader {
 
   async #all({ channel, start }: Read): Promise<Missed | undefined> {
     const messages: ItemMessage[] = [];
+    let bytes = 0;
     try {
       for (let from = start; ; ) {
         const page = await this.#history.read(channel, from, PAGE_ITEMS);
         if (page === undefined) return undefined;
-        messages.push(...page.messages);
+        for (const message of page.messages) {
+          bytes += itemBytes(message.item);
+          messages.push(message);
+        }
+        if (bytes > MAX_REPLAY_BYTES) return undefined;
         if (page.complete) return { deliveries: this.#deliveries(messages), end: page.end };
         if (messages.length >= MAX_REPLAY_ITEMS) return undefined;
         from = { after: page.end };

@@ -3,7 +3,13 @@
  * Does not own: how the hold came about, or asking the origin again (its owner does).
  */
 import type { ConnectionView } from '@holdfast/control-api';
-import { applyBodyPatch, type HttpResponseFormat, type HttpResponseSend, type ResponseHead } from '@holdfast/grip';
+import {
+  applyBodyPatch,
+  GripError,
+  type HttpResponseFormat,
+  type HttpResponseSend,
+  type ResponseHead,
+} from '@holdfast/grip';
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import type { SubscriberEnd } from '../channels/subscriber-parts.js';
@@ -31,7 +37,7 @@ import { ResponseReplay } from './response-replay.js';
 
 const EMPTY = Buffer.alloc(0);
 
-/** How many items may wait for the origin's own answer to be complete. */
+/** How many items may wait for the origin's own answer to be complete; of their bytes `client_queue_size`, as for a stream. */
 const MAX_EARLY = 100;
 
 /**
@@ -52,6 +58,7 @@ export class ResponseHold implements Subscriber, ResponseOwner {
   #timer: Timer | undefined;
   #body: Buffer | undefined;
   #early: Delivery[] | undefined;
+  #earlyBytes = 0;
   #filter: ItemFilter | undefined;
   #withdraw: (() => void) | undefined;
   #over = false;
@@ -110,9 +117,7 @@ export class ResponseHold implements Subscriber, ResponseOwner {
     const format = delivery.response;
     if (this.#over || format === undefined || format.action === 'close' || format.action === 'refresh') return false;
     if (!this.#isReady) {
-      this.#early ??= [];
-      // One of them answers; what comes after so many that none did is not waited for.
-      if (this.#early.length < MAX_EARLY) this.#early.push(delivery);
+      this.#wait(delivery);
       return true;
     }
     const subscription = this.#start.list.find(delivery.item.channel);
@@ -122,6 +127,16 @@ export class ResponseHold implements Subscriber, ResponseOwner {
       this.#missed(delivery, subscription, format.action === 'hint');
     else this.#take(delivery, format, subscription);
     return true;
+  }
+
+  /** One of those that wait answers; what comes after so many that none did is not waited for. */
+  #wait(delivery: Delivery): void {
+    this.#early ??= [];
+    const { length } = this.#early;
+    const { queueLimit } = this.#parts.subscriber;
+    if (length > 0 && (length >= MAX_EARLY || this.#earlyBytes + delivery.bytes > queueLimit)) return;
+    this.#early.push(delivery);
+    this.#earlyBytes += delivery.bytes;
   }
 
   /** The origin is asked again in its turn, for all holds are told at once. */
@@ -189,6 +204,7 @@ export class ResponseHold implements Subscriber, ResponseOwner {
     const chains = this.#replay?.take();
     const early = this.#early;
     this.#early = undefined;
+    this.#earlyBytes = 0;
     if (this.#overtaken) this.#retry();
     for (const delivery of chains?.deliveries ?? []) if (!this.#over) this.#replayed(delivery);
     for (const delivery of early ?? []) {
@@ -219,7 +235,9 @@ export class ResponseHold implements Subscriber, ResponseOwner {
       else this.#retryInTurn();
     };
     if (!isHint && this.#withdraw === undefined && this.#replay?.mayAsk(subscription)) {
-      this.#early = [delivery];
+      this.#early = undefined;
+      this.#earlyBytes = 0;
+      this.#wait(delivery);
       this.#askHistory([subscription], byOrigin);
     } else byOrigin();
   }
@@ -261,16 +279,29 @@ export class ResponseHold implements Subscriber, ResponseOwner {
   }
 
   #send(format: HttpResponseSend, content: Buffer | undefined): void {
+    const body = format.bodyPatch === undefined ? (content ?? format.body) : this.#patched(format.bodyPatch);
+    if (body === undefined) return;
     const end = this.#leave('answered', 1);
     if (end === undefined) return;
     this.#parts.subscriber.events.itemSent('response', this.routeKey);
     const headers = mergeHeaders(this.#start.instruct.response.headers, format.headers);
     const head = { status: format.code, reason: format.reason, headers };
-    const body =
-      format.bodyPatch === undefined
-        ? (content ?? format.body)
-        : (applyBodyPatch(this.#body ?? EMPTY, format.bodyPatch) ?? EMPTY);
     this.#answer(head, body, end);
+  }
+
+  /** Empty when the patch does not apply; undefined when it would make too much of this body: another item may answer. */
+  #patched(patch: string): Buffer | undefined {
+    try {
+      return applyBodyPatch(this.#body ?? EMPTY, patch) ?? EMPTY;
+    } catch (error) {
+      if (!(error instanceof GripError)) throw error;
+      this.#parts.subscriber.events.itemDropped('response', 'patch-limit');
+      this.#parts.subscriber.log.warn(
+        { id: this.id, error: error.message },
+        'item not delivered: its patch was refused',
+      );
+      return undefined;
+    }
   }
 
   #timeOut(reason: CloseReason = 'timeout'): void {

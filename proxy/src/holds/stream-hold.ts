@@ -193,10 +193,7 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
     if (format.action === 'hint' && !this.#hasNext) return false;
     if (this.#replay?.hasTold(delivery)) return true;
     if (this.#isOpen) this.#take(delivery);
-    else {
-      const bytes = format.action === 'send' ? format.content.length : 0;
-      if (this.#output.admits(this.#queue?.bytes ?? 0, bytes)) this.#wait(delivery);
-    }
+    else if (this.#output.admits(this.#queue?.bytes ?? 0, delivery.bytes)) this.#wait(delivery);
     return true;
   }
 

@@ -5,23 +5,19 @@
 import type { Delivery } from '../channels/delivery.js';
 import type { SubscriptionList } from '../channels/subscription-list.js';
 
-/** What an item that waits counts beside its content, which all who wait for it share: so that empty ones are bounded too. */
-export const ITEM_BYTES = 64;
-
 /** Items in the order of their coming. */
 export class StreamQueue {
   #deliveries: Delivery[] = [];
   #bytes = 0;
 
-  /** Bytes of content that wait, and `ITEM_BYTES` for each item. */
+  /** Bytes that what waits takes in memory, all of each item counted. */
   get bytes(): number {
     return this.#bytes;
   }
 
   add(delivery: Delivery): void {
     this.#deliveries.push(delivery);
-    const { stream } = delivery;
-    this.#bytes += ITEM_BYTES + (stream?.action === 'send' ? stream.content.length : 0);
+    this.#bytes += delivery.bytes;
   }
 
   /** All that waited; the queue is empty then. */

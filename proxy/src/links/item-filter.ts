@@ -2,7 +2,15 @@
  * Owns: running the filters of one connection's subscriptions on items, in the order of the items even where a filter
  * has to ask a server. Does not own: the filters, or what is done with an item that passes.
  */
-import { contentFilterMismatch, type FilterPlan, type FilterScene, type Item, runFilters } from '@holdfast/grip';
+import {
+  contentFilterMismatch,
+  type FilterPlan,
+  type FilterScene,
+  ITEM_OVERHEAD,
+  type Item,
+  itemBytes,
+  runFilters,
+} from '@holdfast/grip';
 import type { Subscription, SubscriptionList } from '../channels/subscription-list.js';
 import type { HttpFilters } from './http-filter.js';
 import type { LinkScope } from './link-scope.js';
@@ -26,6 +34,9 @@ export function passesFreely(plan: FilterPlan, contentFilters: readonly string[]
  */
 const MAX_WAITING = 1_000;
 
+/** Bytes that they may take in memory, all of each item counted, and its content as filters have made it. As above. */
+const MAX_WAITING_BYTES = 4 * 2 ** 20;
+
 /** The filters of one connection. Made when the first item needs one. */
 export class ItemFilter {
   readonly #list: SubscriptionList;
@@ -35,6 +46,7 @@ export class ItemFilter {
   /** What is being asked, or waits for it. */
   #tail: Promise<void> | undefined;
   #waiting = 0;
+  #bytes = 0;
 
   /** `watch` takes care of what `done` throws where an item had to wait. */
   constructor(list: SubscriptionList, scope: LinkScope, http: HttpFilters, watch: (filtering: Promise<void>) => void) {
@@ -71,6 +83,11 @@ export class ItemFilter {
       done({ result: 'error', error: `filter error: more than ${MAX_WAITING} items wait for a server` });
       return;
     }
+    // At most one item more than may: how much filters make of it is known only then.
+    if (this.#bytes > MAX_WAITING_BYTES) {
+      done({ result: 'error', error: `filter error: more than ${MAX_WAITING_BYTES} bytes wait for a server` });
+      return;
+    }
     const scene = this.#list.scene(item);
     const mismatch = contentFilterMismatch(plan, contentFilters);
     const filtered =
@@ -81,10 +98,14 @@ export class ItemFilter {
       done(filtered);
       return;
     }
+    const made = 'result' in filtered && filtered.result === 'send' ? filtered.content : content;
+    const bytes = itemBytes(item) + made.length + ITEM_OVERHEAD;
     this.#waiting++;
+    this.#bytes += bytes;
     const before = this.#tail ?? Promise.resolve();
     const tail = Promise.all([filtered, before]).then(([outcome]) => {
       this.#waiting--;
+      this.#bytes -= bytes;
       if (this.#tail === tail) this.#tail = undefined;
       done(outcome);
     });

@@ -4,6 +4,7 @@
  * Owns: flags and content ⇒ the value of an item, for JSON and for tnetstrings. Does not own: where it goes.
  */
 import { isUtf8 } from 'node:buffer';
+import { readJsonBytes } from '@holdfast/grip';
 import type { PublishFlags } from '../config/publish-options.js';
 import { PublishError } from './errors.js';
 
@@ -42,12 +43,8 @@ function codeOf({ code = '200' }: PublishFlags): number {
 }
 
 function patchOf({ bytes }: Content): unknown[] {
-  let patch: unknown;
-  try {
-    patch = JSON.parse(bytes.toString('utf8'));
-  } catch (cause) {
-    throw new PublishError('ERR_PUBLISH_ARGUMENT', `the patch is not JSON: ${(cause as Error).message}`, { cause });
-  }
+  const { value: patch, fault } = readJsonBytes(bytes);
+  if (fault !== undefined) throw wrong(`the patch ${fault}`);
   if (!Array.isArray(patch)) throw wrong('patch content must be a JSON array');
   return patch;
 }

@@ -4,6 +4,7 @@
  * Owns: the meaning of a target's properties. Does not own: their syntax, connecting, or the order of attempts.
  */
 import { isIPv6 } from 'node:net';
+import { isLongName, MAX_NAME_BYTES } from '@holdfast/grip';
 import { RoutesError } from '../config/errors.js';
 import type { RouteSection } from '../config/routes-file.js';
 
@@ -70,6 +71,7 @@ export function toTarget(section: RouteSection, line: number): Target {
   const fail = (reason: string) => new RoutesError(reason, { line, column: section.column });
   const props = new Map(section.props.map(({ name, value }) => [name, value]));
   const subs = section.props.flatMap(({ name, value }) => (name === 'sub' && value !== undefined ? [value] : []));
+  if (subs.some(isLongName)) throw fail(`a channel of sub has more than ${MAX_NAME_BYTES} bytes`);
   if (section.value === 'test') return { kind: 'test', subs };
   if (/^zhttp(req)?\//.test(section.value)) throw fail('zhttp targets are not supported');
   const [hostHeader, clientCert, clientKey] = ['host', 'client_cert', 'client_key'].map(

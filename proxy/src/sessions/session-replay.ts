@@ -26,9 +26,6 @@ export interface SessionReplayOwner {
   watch(work: Promise<unknown>): void;
 }
 
-/** What an item that waits counts beside its content. */
-const ITEM_BYTES = 64;
-
 /** What waits until a channel's history is told. */
 interface Pending {
   readonly waiting: Delivery[];
@@ -99,7 +96,7 @@ export class SessionReplay {
     const pending = this.#pending.get(delivery.item.channel);
     if (pending === undefined) return true;
     pending.waiting.push(delivery);
-    pending.bytes += ITEM_BYTES + (delivery.bytesFor('ws') ?? 0);
+    pending.bytes += delivery.bytes;
     if (pending.bytes > this.#queueLimit) this.#owner.overflowed();
     return false;
   }

@@ -1,4 +1,5 @@
 /** Owns: reading what SockJS clients send. Does not own: which session it is for. */
+import { readJson } from '@holdfast/grip';
 import { queryOf } from '../request-path.js';
 import type { SendingTransport } from './sockjs-path.js';
 
@@ -13,12 +14,7 @@ export class PayloadFault extends Error {}
 
 /** Reads a JSON array of strings. Throws a `PayloadFault` when it is anything else, or has too long a message. */
 export function readMessages(text: string): Buffer[] {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    value = undefined;
-  }
+  const { value } = readJson(text);
   if (!Array.isArray(value)) throw new PayloadFault('Payload expected');
   return value.map((message: unknown) => {
     if (typeof message !== 'string') throw new PayloadFault('Payload expected');

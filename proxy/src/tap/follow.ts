@@ -6,6 +6,7 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { StringDecoder } from 'node:string_decoder';
+import { readJson } from '@holdfast/grip';
 import { TapError } from './errors.js';
 
 /** Milliseconds without a byte after which the connection counts as lost; three of the node's signs of life. */
@@ -103,20 +104,12 @@ async function lines(incoming: IncomingMessage, print: (line: string) => Promise
 }
 
 function messageIn(text: string): string {
-  try {
-    const { message } = JSON.parse(text) as { message?: unknown };
-    if (typeof message === 'string') return message;
-  } catch {
-    // Of whatever stands before the control API.
-  }
-  return text.trim();
+  // Text that is no JSON is of whatever stands before the control API.
+  const { message } = (readJson(text).value ?? {}) as { message?: unknown };
+  return typeof message === 'string' ? message : text.trim();
 }
 
 function reasonIn(line: string): string {
-  try {
-    const { end } = JSON.parse(line) as { end?: unknown };
-    return typeof end === 'string' ? `: ${end}` : '';
-  } catch {
-    return '';
-  }
+  const { end } = (readJson(line).value ?? {}) as { end?: unknown };
+  return typeof end === 'string' ? `: ${end}` : '';
 }

@@ -100,7 +100,7 @@ t.test('each kind of connection is given the item once by its own form', async (
   const content = Buffer.alloc(10);
   const item = delivery('1', {
     formats: {
-      httpResponse: { action: 'send', code: 200, reason: 'OK', headers: [], bodyPatch: [] },
+      httpResponse: { action: 'send', code: 200, reason: 'OK', headers: [], bodyPatch: '[]' },
       httpStream: { action: 'hint' },
       wsMessage: { action: 'send', type: 'text', content },
     },

@@ -26,13 +26,22 @@ const contents = (deliveries: readonly Delivery[]) =>
 t.test('what waits comes out in order, once, and its bytes are counted', async (t) => {
   const queue = new StreamQueue();
   const close = new Delivery(parseItem({ channel: 'c', formats: { 'http-stream': { action: 'close' } } }), 0);
-  queue.add(delivery('a'));
-  queue.add(delivery('bé'));
-  queue.add(close);
-  t.equal(queue.bytes, 4);
+  const added = [delivery('a'), delivery('bé'), close];
+  for (const one of added) queue.add(one);
+  t.equal(
+    queue.bytes,
+    added.reduce((sum, { bytes }) => sum + bytes, 0),
+  );
   t.equal(contents(queue.take()), 'a bé close');
   t.equal(queue.bytes, 0);
   t.strictSame(queue.take(), []);
+});
+
+t.test('all of an item counts, not its content alone', async (t) => {
+  const queue = new StreamQueue();
+  const item = { channel: 'c', meta: { a: 'x'.repeat(1_000) }, formats: { 'http-stream': { content: '' } }, size: 0 };
+  queue.add(new Delivery(parseItem(item), 0));
+  t.ok(queue.bytes > 1_000);
 });
 
 t.test('what is taken is not touched by what comes after', async (t) => {

@@ -10,7 +10,7 @@ import type { RedisCommands } from './commands.js';
 import type { Arrival, Page } from './cursor.js';
 import { decodePayload } from './envelope.js';
 import type { RedisEvents } from './events.js';
-import { CATCH_UPS, RANGE_ENTRIES, RETRY_MS } from './limits.js';
+import { CATCH_UPS, RANGE_BYTES, RANGE_ENTRIES, RETRY_MS } from './limits.js';
 import type { Standing } from './scripts/positions.js';
 import { parseRange, type Range, rangeScript } from './scripts/range.js';
 import { parseSince, sinceScript } from './scripts/since.js';
@@ -82,9 +82,9 @@ export class CatchUp {
     from: Position,
     count: number,
   ): Promise<Range> {
-    const reply = await this.#commands.run(rangeScript, [meta, stream], [from.epoch, from.offset, count]);
+    const reply = await this.#commands.run(rangeScript, [meta, stream], [from.epoch, from.offset, count, RANGE_BYTES]);
     this.#events.historyRead();
-    return parseRange(reply, count);
+    return parseRange(reply);
   }
 
   /** Tries until it succeeds; undefined once it is not meant any more. */

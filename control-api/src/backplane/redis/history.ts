@@ -39,7 +39,7 @@ export async function readHistory(
     messages.push(message);
     end = position;
   }
-  if (messages.length < limit && end.offset < page.top) return undefined;
+  if (messages.length < limit && end.offset < page.top && !page.more) return undefined;
   return { messages, end, complete: end.offset >= page.top };
 }
 

@@ -89,7 +89,11 @@ export class Interest {
       return true;
     }
     const { position, payload } = parsed;
-    const { id, message } = decodePayload(payload, position);
+    const { id, message, fault } = decodePayload(payload, position);
+    if (message === undefined) {
+      this.#options.events.unreadable();
+      this.#options.log.error({ channel: watched.channel, fault }, 'a message in redis cannot be read');
+    }
     watched.cursor.live({ position, id, size: payload.length, message });
     this.#options.catchUp.attend(watched);
     return true;

@@ -29,6 +29,9 @@ export const PUBLISH_QUEUE_MESSAGES = 50_000;
 /** Characters of payload that wait to be sent, at most; more are rejected with ERR_BACKPLANE_UNAVAILABLE. */
 export const PUBLISH_QUEUE_CHARS = 64 * 1024 * 1024;
 
+/** Characters of one message. A longer publish is refused; a longer message of somebody else counts as lost. */
+export const PAYLOAD_CHARS = PUBLISH_QUEUE_CHARS;
+
 /** Messages in one flight, unless a single call has more: a script of so many keeps Redis from others for about 10 ms. */
 export const FLIGHT_MESSAGES = 1_000;
 
@@ -60,6 +63,9 @@ export const CATCH_UPS = 64;
 
 /** Entries read from a history at once. */
 export const RANGE_ENTRIES = 256;
+
+/** Bytes of them, at least one entry behind the first aside: entries may be as large as items. */
+export const RANGE_BYTES = 4 * 1024 * 1024;
 
 /** Messages of one channel that wait for a hole before them to be filled; beyond that they are dropped and fetched too. */
 export const HELD_MESSAGES = 1_000;

@@ -11,7 +11,7 @@ import type { RedisCommands } from './commands.js';
 import type { RedisEvents } from './events.js';
 import { FlightLane, type FlightPart, type Parcel } from './flight-lane.js';
 import type { RedisKeys } from './keys.js';
-import { PUBLISH_QUEUE_CHARS, PUBLISH_QUEUE_MESSAGES } from './limits.js';
+import { PAYLOAD_CHARS, PUBLISH_QUEUE_CHARS, PUBLISH_QUEUE_MESSAGES } from './limits.js';
 import { partitionOf } from './partitions.js';
 import { type PublishSettings, publishPart } from './publish-part.js';
 
@@ -44,6 +44,9 @@ export class PublishDesk {
   async publish(parcels: readonly Parcel[]): Promise<readonly Acceptance[]> {
     if (parcels.length === 0) return [];
     const chars = parcels.reduce((sum, { payload }) => sum + payload.length, 0);
+    if (parcels.some(({ payload }) => payload.length > PAYLOAD_CHARS)) {
+      throw new ControlError('ERR_BACKPLANE_UNAVAILABLE', `A message has more than ${PAYLOAD_CHARS} characters.`);
+    }
     if (
       this.#messages > 0 &&
       (this.#messages + parcels.length > PUBLISH_QUEUE_MESSAGES || this.#chars + chars > PUBLISH_QUEUE_CHARS)

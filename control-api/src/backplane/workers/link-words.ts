@@ -46,7 +46,10 @@ export function encodeMessage(message: Message): Buffer {
 
 /** The inverse of `encodeMessage`. */
 export function decodeMessage(bytes: Buffer): Message {
-  const message = deserialize(bytes) as Message;
+  // Content stays a part of the bytes, and these are a part of all that was read at once: what is kept of one item would keep
+  // all of it.
+  const isPart = bytes.buffer.byteLength > 2 * bytes.length;
+  const message = deserialize(isPart ? Buffer.from(bytes) : bytes) as Message;
   if (message.type === 'recover') return message;
   const { item } = message;
   // Meta has no prototype, so that no name finds what nobody published; the bytes do not tell.

@@ -9,7 +9,14 @@ import { ControlError } from '../../errors.js';
 import type { Backplane, BackplaneListener, Gap, Message } from '../backplane.js';
 import { historyOf } from '../history.js';
 import type { LinkPort } from './link-port.js';
-import { decodeMessage, encodeMessage, type MessageEncoder, type PrimaryWord, type WorkerWord } from './link-words.js';
+import {
+  decodeMessage,
+  encodeMessage,
+  type MessageEncoder,
+  type PageWord,
+  type PrimaryWord,
+  type WorkerWord,
+} from './link-words.js';
 
 /** How often the state of the backplane is looked at, for workers to know it, in ms. */
 const TROUBLE_CHECK_MS = 500;
@@ -88,7 +95,7 @@ export class WorkerLink implements BackplaneListener {
         this.#answer(word[1], this.#share.publish(word[2].map(decodeMessage)));
         break;
       case 'read':
-        this.#answer(word[1], this.#read(word));
+        this.#answer(word[1], this.#read(word), pageBytes);
         break;
       case 'head':
         this.#answer(word[1], historyOf(this.#share)?.head(word[2]));
@@ -103,11 +110,11 @@ export class WorkerLink implements BackplaneListener {
     return page && { ...page, messages: page.messages.map(encodeMessage) };
   }
 
-  #answer(n: number, answer: Promise<unknown> | undefined): void {
+  #answer(n: number, answer: Promise<unknown> | undefined, bytesOf: (value: unknown) => number = () => 0): void {
     if (answer === undefined) this.#say(['done', n, undefined], 0);
     else {
       answer.then(
-        (value) => this.#say(['done', n, value], 0),
+        (value) => this.#say(['done', n, value], bytesOf(value)),
         (error: Error) => {
           const code = error instanceof ControlError ? error.code : 'ERR_BACKPLANE_UNAVAILABLE';
           this.#say(['failed', n, code, error.message], error.message.length);
@@ -138,4 +145,9 @@ export class WorkerLink implements BackplaneListener {
     }
     this.#timer = this.#clock.after(TROUBLE_CHECK_MS, () => this.#watch());
   }
+}
+
+/** Bytes of a page of history, or of none. */
+function pageBytes(page: unknown): number {
+  return (page as PageWord | undefined)?.messages.reduce((sum, { length }) => sum + length, 0) ?? 0;
 }

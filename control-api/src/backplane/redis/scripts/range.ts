@@ -24,22 +24,45 @@ export interface Range {
 }
 
 /**
- * Keys: meta, stream. Arguments: epoch, offset to begin with, count. Begins with the oldest entry if the channel has
- * another epoch. Reply: epoch, offset, id of the last item, entries as XRANGE gives them.
+ * Keys: meta, stream. Arguments: epoch, offset to begin with, count, bytes. Begins with the oldest entry if the channel has
+ * another epoch, and ends with the one that makes up the bytes, but not with the first. Reply: epoch, offset, id of the last
+ * item, entries as XRANGE gives them, `1` if there may be more.
  */
 export const rangeScript = script(`
 local m = redis.call('HMGET', KEYS[1], 'e', 's', 'l')
-if not m[1] then return {'', '0', '', {}} end
+if not m[1] then return {'', '0', '', {}, '0'} end
 local from = '-'
 if m[1] == ARGV[1] then from = ARGV[2] .. '-0' end
-return {m[1], m[2] or '0', m[3] or '', redis.call('XRANGE', KEYS[2], from, '+', 'COUNT', ARGV[3])}
+local left, bytes, list = tonumber(ARGV[3]), tonumber(ARGV[4]), {}
+local more = '1'
+while left > 0 and (bytes > 0 or #list < 2) do
+  local step = math.min(left, 64)
+  local part = redis.call('XRANGE', KEYS[2], from, '+', 'COUNT', step)
+  for _, entry in ipairs(part) do
+    if bytes <= 0 and #list >= 2 then break end
+    list[#list + 1] = entry
+    from = '(' .. entry[1]
+    for _, field in ipairs(entry[2]) do bytes = bytes - #field end
+  end
+  left = left - #part
+  if #part < step then
+    if bytes > 0 then more = '0' end
+    break
+  end
+end
+return {m[1], m[2] or '0', m[3] or '', list, more}
 `);
 
-/** Reads the reply of {@link rangeScript}, asked for with this count. */
-export function parseRange(reply: unknown, count: number): Range {
-  const [epoch, top, lastId, list] = reply as [string, string, string, readonly [string, readonly string[]][]];
-  const entries = list.map(parseEntry);
-  return { epoch, top: Number(top), lastId, entries, more: entries.length >= count };
+/** Reads the reply of {@link rangeScript}. */
+export function parseRange(reply: unknown): Range {
+  const [epoch, top, lastId, list, more] = reply as [
+    string,
+    string,
+    string,
+    readonly [string, readonly string[]][],
+    string,
+  ];
+  return { epoch, top: Number(top), lastId, entries: list.map(parseEntry), more: more === '1' };
 }
 
 /** The fields are those that the publish script writes: `d` first. */

@@ -24,7 +24,7 @@ while true do
   local part = redis.call('XREVRANGE', KEYS[2], upper, '-', 'COUNT', 100)
   for _, entry in ipairs(part) do
     local offset = string.match(entry[1], '^%d+')
-    if tonumber(entry[2][4]) < since then return {m[1], offset, '0'} end
+    if (tonumber(entry[2][4] or '') or 0) < since then return {m[1], offset, '0'} end
     oldest, upper = tonumber(offset), '(' .. entry[1]
   end
   if #part < 100 then break end

@@ -1,0 +1,18 @@
+/**
+ * How long the names of channels and the ids of items may be.
+ *
+ * Owns: the limit, and its check. Does not own: who refuses a longer one, and how.
+ */
+import { Buffer } from 'node:buffer';
+
+/**
+ * Bytes of a channel's name, or of an item's id, in UTF-8. Both are kept for each channel, subscription and remembered id,
+ * and are keys in Redis; URLs and digests fit.
+ */
+export const MAX_NAME_BYTES = 1_024;
+
+/** Whether a name or id is longer than {@link MAX_NAME_BYTES}. */
+export function isLongName(text: string): boolean {
+  // No character has more than three bytes for each of its code units.
+  return text.length * 3 > MAX_NAME_BYTES && Buffer.byteLength(text) > MAX_NAME_BYTES;
+}

@@ -4,7 +4,9 @@
  */
 import type { Readable } from 'node:stream';
 import { wireFromText } from '@holdfast/grip';
+import type { TestTarget } from '../routes/target.js';
 import type { Origin, OriginCall, OriginHandler, OriginRequest } from './origin.js';
+import { OTHER_CHANNEL, testChannels } from './test-channels.js';
 
 const MAX_REQUEST_BODY = 100_000;
 
@@ -22,23 +24,23 @@ const plain = (status: number, reason: string, body: string, grip: string[] = []
   body,
 });
 
-function hold(mode: string, query: URLSearchParams, body: string): Answer {
-  const channels = query.getAll('channel');
-  if (channels.length === 0) channels.push('test');
+function hold(mode: string, query: URLSearchParams, target: TestTarget, body: string): Answer {
+  const channels = testChannels(query, target);
+  if (channels === undefined) return plain(403, 'Forbidden', OTHER_CHANNEL);
   const safe = channels.filter((channel) => !/[\r\n\0]/.test(channel)).map(wireFromText);
   return plain(200, 'OK', body, ['Grip-Hold', mode, ...safe.flatMap((channel) => ['Grip-Channel', channel])]);
 }
 
 /** What the target answers to a path whose route prefix has been taken off. */
-function answer(path: string): Answer {
+function answer(path: string, target: TestTarget): Answer {
   const url = new URL(path, 'http://test');
   switch (url.pathname) {
     case '/':
       return plain(200, 'OK', 'Hello from the Pushpin test handler!\n');
     case '/response':
-      return hold('response', url.searchParams, 'nothing for now\n');
+      return hold('response', url.searchParams, target, 'nothing for now\n');
     case '/stream':
-      return hold('stream', url.searchParams, '[stream opened]\n');
+      return hold('stream', url.searchParams, target, '[stream opened]\n');
     default:
       return plain(404, 'Not Found', 'no such test resource\n');
   }
@@ -59,9 +61,11 @@ async function accepts(body: Buffer | Readable | null): Promise<boolean> {
 /** The `test` target. `pathBeg` is the prefix by which its route matched; it is not part of what is asked. */
 export class TestOrigin implements Origin {
   readonly #pathBeg: string;
+  readonly #target: TestTarget;
 
-  constructor(pathBeg: string) {
+  constructor(pathBeg: string, target: TestTarget) {
     this.#pathBeg = pathBeg;
+    this.#target = target;
   }
 
   dispatch(request: OriginRequest, handler: OriginHandler): OriginCall {
@@ -73,7 +77,7 @@ export class TestOrigin implements Origin {
         const rest = request.path.slice(this.#pathBeg.length);
         const path = rest.startsWith('/') ? rest : `/${rest}`;
         const { status, reason, headers, body } = accepted
-          ? answer(path)
+          ? answer(path, this.#target)
           : plain(400, 'Bad Request', 'request too large\n');
         const bytes = Buffer.from(body);
         handler.onHead({ status, reason, headers }, bytes.length);

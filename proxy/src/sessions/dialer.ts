@@ -42,7 +42,9 @@ export class SessionDialer {
 
   /** Starts the handshake with one target. */
   readonly dial = (dial: Dial, target: Target, owner: OriginHandshakeOwner): OriginSocket => {
-    if (target.kind === 'test') return new TestSocket(dial.request.path.slice(dial.route.pathBeg.length), owner);
+    if (target.kind === 'test') {
+      return new TestSocket(dial.request.path.slice(dial.route.pathBeg.length), target, owner);
+    }
     return target.overHttp ? this.#overHttp(dial, target, owner) : this.#websocket(dial, target, owner);
   };
 

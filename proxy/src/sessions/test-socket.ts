@@ -3,6 +3,8 @@
  * Does not own: the test target for requests (`origin/test-origin`).
  */
 import { formatWsControl } from '@holdfast/grip';
+import { OTHER_CHANNEL, testChannels } from '../origin/test-channels.js';
+import type { TestTarget } from '../routes/target.js';
 import type { MessageType } from '../websocket/message-socket.js';
 import type { OriginHandshakeOwner, OriginSocket, OriginSocketOwner } from './origin-socket.js';
 
@@ -14,8 +16,10 @@ export class TestSocket implements OriginSocket {
   #over = false;
 
   /** `path` is the request's path and query without the prefix by which its route matched. */
-  constructor(path: string, handshake: OriginHandshakeOwner) {
-    queueMicrotask(() => this.#open(new URL(path.startsWith('/') ? path : `/${path}`, 'http://test'), handshake));
+  constructor(path: string, target: TestTarget, handshake: OriginHandshakeOwner) {
+    queueMicrotask(() =>
+      this.#open(new URL(path.startsWith('/') ? path : `/${path}`, 'http://test'), target, handshake),
+    );
   }
 
   own(owner: OriginSocketOwner): void {
@@ -40,17 +44,22 @@ export class TestSocket implements OriginSocket {
 
   resume(): void {}
 
-  #open(url: URL, handshake: OriginHandshakeOwner): void {
+  #open(url: URL, target: TestTarget, handshake: OriginHandshakeOwner): void {
     if (this.#over) return;
-    if (url.pathname !== '/ws') {
-      this.#over = true;
-      const head = { status: 404, reason: 'Not Found', headers: ['Content-Type', 'text/plain'] };
-      handshake.originRejected(head, Buffer.from('no such test resource\n'));
-      return;
-    }
+    const channels = testChannels(url.searchParams, target);
+    if (url.pathname !== '/ws') this.#refuse(404, 'Not Found', 'no such test resource\n', handshake);
+    else if (channels === undefined) this.#refuse(403, 'Forbidden', OTHER_CHANNEL, handshake);
+    else this.#accept(channels, handshake);
+  }
+
+  #refuse(status: number, reason: string, text: string, handshake: OriginHandshakeOwner): void {
+    this.#over = true;
+    handshake.originRejected({ status, reason, headers: ['Content-Type', 'text/plain'] }, Buffer.from(text));
+  }
+
+  #accept(channels: readonly string[], handshake: OriginHandshakeOwner): void {
     handshake.originAccepted(['Sec-WebSocket-Extensions', 'grip']);
-    const channels = url.searchParams.getAll('channel');
-    for (const channel of channels.length === 0 ? ['test'] : channels) {
+    for (const channel of channels) {
       const control = formatWsControl({ type: 'subscribe', channel, filters: [] });
       this.#owner?.originMessage('text', Buffer.from(`c:${control}`));
     }

@@ -219,6 +219,7 @@ export class SessionScene {
           routes: () => {
             throw new Error('no link is followed here');
           },
+          log: silentLog,
         }),
         clock,
       ),

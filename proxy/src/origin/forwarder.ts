@@ -78,6 +78,7 @@ export class Forwarder {
         trusted: standing.trusted,
         routeHeaders: route.headers,
         origHeaders: route.origHeaders,
+        speaksGrip,
         grip: speaksGrip ? this.#grip.make(route.sigIss ?? sigIss, key, lastIds) : [],
       },
       rules,

@@ -2,8 +2,9 @@
 import t, { type Test } from 'tap';
 import { type Answer, ask, open } from './client.js';
 import { startHoldfast } from './holdfast.js';
-import { responseHold, startOrigin, streamHold } from './origin.js';
+import { responseHold, type Seen, startOrigin, streamHold } from './origin.js';
 import { ScriptedOrigin } from './scripted-origin.js';
+import { connectTo } from './wire.js';
 import { openWs } from './ws-client.js';
 
 const origin = await ScriptedOrigin.start(t);
@@ -16,6 +17,13 @@ const holdfast = await startHoldfast(t, {
     `*,path_beg=/app,replace_beg= ${origin.target}`,
     '*,path_beg=/try,prefix=p- test,channels=a|b',
     '*,path_beg=/one test',
+    `*,path_beg=/fixed,replace_beg=,header=X-Fixed:route ${origin.target}`,
+    `direct.example,header=X-Fixed:route ${origin.target}`,
+    `events.example,header=X-Fixed:route ${origin.target},over_http`,
+    `plain.example ${origin.target}`,
+    `quiet.example,no_grip ${origin.target}`,
+    `split.example,proto=http ${origin.target}`,
+    `split.example,proto=ws ${origin.target},over_http`,
     `*,path_beg=/far,replace_beg= 127.0.0.1:1 ${origin.target}`,
   ],
 });
@@ -97,4 +105,72 @@ t.test('a client of the test target gets the channels that its route lists, and 
   await holdfast.publish(...['p-a', 'p-b', 'test', 'a', 'b'].map((channel) => ({ channel, ...item })));
   await Promise.all([a.until('xx'), none.until('x')]);
   t.equal(await room.text(), 'x');
+});
+
+/** The names of fields that begin like this, at the origin, as CGI would have them. */
+const cgiNames = (seen: Seen | undefined, beginning: RegExp) =>
+  Object.keys(seen?.headers ?? {})
+    .map((name) => name.replace(/[^a-z0-9]/g, '_'))
+    .filter((name) => beginning.test(name));
+
+const FORGED = {
+  ...{ Grip_Sig: 'x', 'Grip.Last': 'x', 'Grip-Hold': 'x', Meta_User: 'admin', 'Meta-User': 'admin', 'Meta|User': 'x' },
+  ...{ Connection_Id: 'x', 'Connection-Id': 'x', X_Forwarded_For: '1.1.1.1', 'X_Forwarded-Proto': 'https' },
+  ...{ Content_Length: '0', Transfer_Encoding: 'chunked', Content_Type: 'application/websocket-events', X_Fixed: 'x' },
+};
+
+t.test('no spelling of a field of the proxy reaches an origin from a client', async (t) => {
+  const path = origin.script({});
+  await ask(t, `${clients}/fixed${path}`, { headers: { ...FORGED, X_Own: 'kept', Host: 'a' } });
+  const [seen] = origin.seen(path);
+  t.strictSame(cgiNames(seen, /^(grip|meta|connection_id|x_f|content_|transfer)/), [
+    'x_fixed',
+    'grip_sig',
+    'grip_feature',
+  ]);
+  t.match(seen?.headers, { x_own: 'kept', 'x-fixed': 'route' });
+  t.not(seen?.headers['grip-sig'], 'x');
+});
+
+t.test('nor with a WebSocket, to whichever origin', async (t) => {
+  const socket = clients.replace('http', 'ws');
+  for (const [host, events] of [
+    ['direct.example', 0],
+    ['events.example', 1],
+  ] as const) {
+    const path = origin.script({ status: 403 });
+    await t.rejects(openWs(t, `${socket}${path}`, { headers: { ...FORGED, Host: host } }));
+    const [seen] = origin.seen(path);
+    const names = cgiNames(seen, /^(grip|meta|connection_id|x_f|transfer)/).sort();
+    t.strictSame(names, [...(events ? ['connection_id'] : []), 'grip_feature', 'grip_sig', 'x_fixed']);
+    t.not(seen?.headers['connection-id'], 'x');
+  }
+});
+
+t.test('a client that poses as a proxy with events is refused on every route', async (t) => {
+  const events = 'application/websocket-events';
+  const paths: string[] = [];
+  for (const host of ['plain.example', 'events.example', 'quiet.example', 'split.example', 'direct.example']) {
+    for (const types of [
+      [`Content-Type: ${events}`],
+      [`Content-Type: text/plain`, `Content-Type: ${events}`],
+      [`Content-Type: ${events}`, `content-type: text/plain`],
+      [`Content-Type: text/plain, ${events.toUpperCase()};x=y`],
+      [`Content-Type: ${events}\xa0`],
+      [`Accept: text/html, ${events}`],
+    ]) {
+      const path = origin.script({});
+      paths.push(path);
+      const wire = await connectTo(t, clients);
+      wire.send(`POST ${path} HTTP/1.1`, `Host: ${host}`, ...types, 'Content-Length: 6', '', 'OPEN');
+      await wire.until('Client not allowed to send WebSocket events directly.');
+      t.match(wire.received, /^HTTP\/1.1 403 /, `${host} ${types}`);
+    }
+    const socket = `${clients.replace('http', 'ws')}/`;
+    await t.rejects(openWs(t, socket, { headers: { Host: host, Accept: events } }), /403/, host);
+  }
+  t.strictSame(
+    paths.flatMap((path) => origin.seen(path)),
+    [],
+  );
 });

@@ -249,7 +249,7 @@ function requestParts(
     slowClientPolicy: config.holds.slowClientPolicy,
     gapPolicy: config.holds.gapPolicy,
   };
-  const client = new LinkClient({ forwarder, originOf, routes: () => routes.table });
+  const client = new LinkClient({ forwarder, originOf, routes: () => routes.table, log: log.child('links') });
   const holds: HoldParts = {
     subscriber,
     sequencer,
@@ -296,15 +296,10 @@ function requestParts(
   };
 }
 
-/** What answers for a target: a pool of connections, or the test target, of which there is one per path prefix. */
+/** What answers for a target: a pool of connections, or the test target. */
 function originsOf(origins: OriginClient, faults: Containment): (target: Target, route: Route, host: string) => Origin {
-  const tests = new Map<string, TestOrigin>();
-  return (target, route, host) => {
-    if (target.kind === 'http') return origins.origin(target, host);
-    const known = tests.get(route.pathBeg) ?? new TestOrigin(route.pathBeg, faults);
-    tests.set(route.pathBeg, known);
-    return known;
-  };
+  return (target, route, host) =>
+    target.kind === 'http' ? origins.origin(target, host) : new TestOrigin(route.pathBeg, target, faults);
 }
 
 function forwardRules(forward: ForwardConfig): ForwardRules {

@@ -20,7 +20,8 @@ export const requestErrors = {
   ERR_REQUEST_JSONP: { side: 'client', meaning: 'A JSON-P call has a parameter that cannot be used. Answered 400.' },
   ERR_REQUEST_EVENTS_FROM_CLIENT: {
     side: 'client',
-    meaning: 'A client posted application/websocket-events itself to an over_http route. Answered 403.',
+    meaning:
+      'A client spoke of application/websocket-events in Content-Type or Accept, as only a GRIP proxy does. Answered 403.',
   },
 } as const;
 

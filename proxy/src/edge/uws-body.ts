@@ -46,13 +46,7 @@ export class UwsBody implements ClientBody, Beating, WaitingBody {
   #held = false;
   #draining = false;
 
-  constructor(
-    answer: UwsAnswer,
-    length: number,
-    pulse: UwsPulse,
-    turn: BodyTurn,
-    backlog = new UwsBacklog(),
-  ) {
+  constructor(answer: UwsAnswer, length: number, pulse: UwsPulse, turn: BodyTurn, backlog = new UwsBacklog()) {
     this.length = length;
     this.#backlog = backlog;
     this.#turn = turn;

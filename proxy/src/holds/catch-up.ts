@@ -8,7 +8,7 @@ import type { Delivery } from '../channels/delivery.js';
 import type { Subscription, SubscriptionList } from '../channels/subscription-list.js';
 import type { CloseReason } from '../close-reasons.js';
 import { doubtful } from '../history/chains.js';
-import { type LinkScope, resolveLink } from '../links/link-scope.js';
+import type { LinkScope } from '../links/link-scope.js';
 import { NextLink, type NextLinkOwner } from '../links/next-link.js';
 import { type HoldParts, isOvertaken, overtakenOn } from './hold.js';
 import { LinkTimer } from './link-timer.js';
@@ -172,13 +172,8 @@ export class CatchUp {
 
   #fetch(uri: string): void {
     this.#outdated = false;
-    const url = resolveLink(uri, this.#scope);
-    if (url === undefined) {
-      this.#owner.fail('Failed to retrieve next link.', 'link-failed');
-      return;
-    }
     this.#link ??= new NextLink(this.#parts.links, this.#owner);
-    if (!this.#link.isBusy) this.#link.fetch({ ...this.#scope, url }, this.#list.lastIds);
+    if (!this.#link.isBusy) this.#link.fetch(uri, this.#scope, this.#list.lastIds);
   }
 
   /** Has the history tell what these subscriptions have missed; calls `otherwise` where it cannot. */

@@ -3,7 +3,7 @@ import type { Log } from '@holdfast/control-api';
 import type { GoneLink } from '@holdfast/grip';
 import type { OriginHandler } from '../origin/origin.js';
 import type { LinkClient } from './link-client.js';
-import { type LinkScope, resolveLink } from './link-scope.js';
+import type { LinkScope } from './link-scope.js';
 
 const NOTHING: Omit<OriginHandler, 'onError'> = {
   onInformation() {},
@@ -12,12 +12,12 @@ const NOTHING: Omit<OriginHandler, 'onError'> = {
   onEnd() {},
 };
 
-/** Posts to the link once, with an empty body. The answer is not used, and a failure only logged. */
+/** Posts to the link once, with an empty body, if it leads anywhere. The answer is not used, and a failure only logged. */
 export function reportGone(link: GoneLink, scope: LinkScope, client: LinkClient, log: Log): void {
-  const url = resolveLink(link.uri, scope);
-  if (url === undefined) return;
+  const place = client.place(link.uri, scope);
+  if (place.kind === 'nowhere') return;
   client.send(
-    { method: 'POST', url, scope, headers: [], body: Buffer.alloc(0) },
-    { ...NOTHING, onError: (error) => log.debug({ url, err: error }, 'gone link not delivered') },
+    { method: 'POST', place, headers: [], body: Buffer.alloc(0) },
+    { ...NOTHING, onError: (error) => log.debug({ url: place.url, err: error }, 'gone link not delivered') },
   );
 }

@@ -7,8 +7,8 @@ import type { Clock, Timer } from '../clock.js';
 import { KeptBytes } from '../kept-bytes.js';
 import type { OriginError } from '../origin/errors.js';
 import type { OriginCall, OriginHandler } from '../origin/origin.js';
-import type { LinkClient } from './link-client.js';
-import { type LinkScope, resolveLink } from './link-scope.js';
+import type { AskedPlace, LinkClient } from './link-client.js';
+import type { LinkScope } from './link-scope.js';
 
 /** How long a server may take to answer, in ms. */
 const TIMEOUT_MS = 10_000;
@@ -53,10 +53,9 @@ export class HttpFilters {
   async ask(question: HttpFilterQuestion): Promise<HttpFilterAnswer> {
     const named = question.subMeta.get('url');
     if (named === undefined || named === '') throw new Error('missing url value');
-    const url = resolveLink(named, question.scope);
-    if (url === undefined) throw new Error('invalid url value');
-    await this.#turn(url);
-    const { head, body } = await this.#request(url, question);
+    await this.#turn(this.#place(named, question).url);
+    // The routes may have been reloaded meanwhile.
+    const { head, body } = await this.#request(this.#place(named, question), question);
     const action = headerValue(head.headers, 'action')?.trim();
     if (head.status !== 200 && head.status !== 204) {
       throw new Error(`unexpected network request status: code=${head.status}`);
@@ -64,6 +63,12 @@ export class HttpFilters {
     if (action === 'drop') return { drop: true };
     const replaced = question.filter === 'http-modify' && head.status === 200;
     return { drop: false, content: replaced ? body : question.content };
+  }
+
+  #place(named: string, { scope }: HttpFilterQuestion): AskedPlace {
+    const place = this.#client.place(named, scope);
+    if (place.kind === 'nowhere') throw new Error(`invalid url value: ${place.reason}`);
+    return place;
   }
 
   /** Waits until the URL may be asked once more. */
@@ -97,7 +102,7 @@ export class HttpFilters {
     if (this.#sent.size > 0) this.#tick = this.#clock.after(1_000, () => this.#refill());
   }
 
-  #request(url: string, question: HttpFilterQuestion): Promise<{ head: ResponseHead; body: Buffer }> {
+  #request(place: AskedPlace, question: HttpFilterQuestion): Promise<{ head: ResponseHead; body: Buffer }> {
     return new Promise((resolve, reject) => {
       const kept = new KeptBytes();
       let head: ResponseHead | undefined;
@@ -128,8 +133,7 @@ export class HttpFilters {
       const call: OriginCall = this.#client.send(
         {
           method: 'POST',
-          url,
-          scope: question.scope,
+          place,
           headers: [
             'Sub-Meta',
             headerJson(Object.fromEntries(question.subMeta)),

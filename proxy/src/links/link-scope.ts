@@ -1,35 +1,32 @@
 /**
- * Owns: from where links are followed: the URL that they are relative to, and the route by which requests to the same
- * place go. Does not own: requests.
+ * Owns: from where links are followed: the URL that they are relative to, and whose answer named them. Does not own:
+ * where they lead (`link-place`), or requests.
  */
 import type { ClientRequest } from '../edge/edge.js';
 import type { ClientStanding } from '../origin/forwarder.js';
 import type { Route } from '../routes/route.js';
+import type { Target } from '../routes/target.js';
 
 /** Where a connection stands when it names a link. */
 export interface LinkScope {
-  /** Absolute URL of the response that named the link. */
+  /** Absolute URL of the response that named the link. Its host may be a word of the client: no name to look up. */
   readonly url: string;
-  /** Absolute URL of the client's own request: what is at the same place may be asked for by its route. */
+  /** Absolute URL of the client's own request. Its host is a word of the client: no name to look up. */
   readonly clientUrl: string;
+  /** The client's route: whose channels, key and `link_hosts` count. */
   readonly route: Route;
   readonly standing: ClientStanding;
+  /** The route by which the response was asked for; undefined when it came from one of the `link_hosts`. */
+  readonly asked: Route | undefined;
+  /** Its target that answered, where that is known. */
+  readonly target?: Target | undefined;
 }
 
-/** The scope of a client's own request. */
-export function scopeOf(request: ClientRequest, route: Route, standing: ClientStanding): LinkScope {
-  const host = request.host === '' ? 'localhost' : request.host;
-  const url = `${standing.secure ? 'https' : 'http'}://${host}${request.path}`;
-  return { url, clientUrl: url, route, standing };
-}
-
-/** An absolute URL, or undefined for one that is no http URL or none at all. */
-export function resolveLink(uri: string, scope: LinkScope): string | undefined {
-  try {
-    const base = scope.url.replace(/^ws/, 'http');
-    const url = new URL(uri, base);
-    return url.protocol === 'http:' || url.protocol === 'https:' ? url.href : undefined;
-  } catch {
-    return undefined;
-  }
+/** The scope of the answer to a client's own request. */
+export function scopeOf(request: ClientRequest, route: Route, standing: ClientStanding, target?: Target): LinkScope {
+  const scheme = standing.secure ? 'https' : 'http';
+  const named = `${scheme}://${request.host === '' ? 'localhost' : request.host}${request.path}`;
+  // A host that no URL can have does not keep links from leading to the origin.
+  const url = URL.canParse(named) ? named : `${scheme}://localhost${request.path}`;
+  return { url, clientUrl: url, route, standing, asked: route, target };
 }

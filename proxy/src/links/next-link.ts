@@ -1,6 +1,6 @@
 /**
  * Owns: fetching a stream's next link: sharing the fetch, repeating one that failed, and telling a usable answer from
- * another. Does not own: when it is fetched, or what its instruct does to the stream.
+ * another. Does not own: when it is fetched, where it leads, or what its instruct does to the stream.
  */
 import type { Faulty } from '@holdfast/control-api';
 import { type Instruct, instructKind, parseInstructHeaders, type ResponseHead } from '@holdfast/grip';
@@ -8,6 +8,7 @@ import type { Clock, Timer } from '../clock.js';
 import type { OriginCall, OriginHandler } from '../origin/origin.js';
 import { Retry } from '../retry.js';
 import type { LinkClient } from './link-client.js';
+import { scopeAt } from './link-place.js';
 import type { LinkScope } from './link-scope.js';
 import type { SharedFetches } from './shared-fetch.js';
 
@@ -37,7 +38,11 @@ export interface NextLinkParts {
 export class NextLink implements OriginHandler {
   readonly #parts: NextLinkParts;
   readonly #owner: NextLinkOwner;
+  #uri = '';
+  /** Of the response that named the link. */
   #scope: LinkScope | undefined;
+  /** Of the answer that is awaited. */
+  #answered: LinkScope | undefined;
   #lastIds: ReadonlyMap<string, string> | undefined;
   #retry: Retry | undefined;
   #call: OriginCall | undefined;
@@ -54,8 +59,9 @@ export class NextLink implements OriginHandler {
     return this.#call !== undefined || this.#timer !== undefined;
   }
 
-  /** Fetches `scope.url`, telling the origin the last ids. Only when not busy. */
-  fetch(scope: LinkScope, lastIds: ReadonlyMap<string, string>): void {
+  /** Fetches a link that was named there, telling the origin the last ids. Only when not busy. */
+  fetch(uri: string, scope: LinkScope, lastIds: ReadonlyMap<string, string>): void {
+    this.#uri = uri;
     this.#scope = scope;
     this.#lastIds = lastIds;
     this.#retry = new Retry(this.#parts.random);
@@ -93,7 +99,7 @@ export class NextLink implements OriginHandler {
       this.#owner.linkFailed((error as Error).message, false);
       return;
     }
-    this.#owner.linkAnswered(instruct, this.#scope as LinkScope);
+    this.#owner.linkAnswered(instruct, this.#answered as LinkScope);
   }
 
   onData(chunk: Buffer): boolean {
@@ -115,8 +121,15 @@ export class NextLink implements OriginHandler {
     const scope = this.#scope as LinkScope;
     const lastIds = this.#lastIds as ReadonlyMap<string, string>;
     this.#partly = false;
-    const request = { method: 'GET', url: scope.url, scope, headers: [], lastIds } as const;
-    const key = JSON.stringify([scope.route.key, scope.url, [...lastIds].sort()]);
+    // Where it leads is decided anew: the routes may have been reloaded.
+    const place = this.#parts.client.place(this.#uri, scope);
+    if (place.kind === 'nowhere') {
+      this.#owner.linkFailed('Failed to retrieve next link.', false);
+      return;
+    }
+    this.#answered = scopeAt(place, scope);
+    const request = { method: 'GET', place, headers: [], lastIds } as const;
+    const key = JSON.stringify([scope.route.key, place.kind, place.route.key, place.url, [...lastIds].sort()]);
     this.#call = this.#parts.fetches.fetch(key, (handler) => this.#parts.client.send(request, handler), this);
   }
 

@@ -3,28 +3,66 @@
  * Does not own: whether a target is trusted.
  */
 import { lookup } from 'node:dns';
-import type { LookupFunction } from 'node:net';
-import ipaddr from 'ipaddr.js';
+import { isIP, type LookupFunction } from 'node:net';
+import ipaddr, { type IPv4, type IPv6 } from 'ipaddr.js';
 import { blockedError } from './errors.js';
 
-/** Loopback, private, link-local and unique-local networks: Pushpin's list. */
-const PRIVATE = [
-  '127.0.0.0/8',
-  '10.0.0.0/8',
-  '172.16.0.0/12',
-  '192.168.0.0/16',
-  '169.254.0.0/16',
-  '0.0.0.0/32',
-  '::1/128',
-  '::/128',
-  'fc00::/7',
-  'fe80::/10',
-].map((range) => ipaddr.parseCIDR(range));
+/**
+ * Blocks of IPv4 that ipaddr.js has a name for, and that are global all the same (IANA IPv4 Special-Purpose Address
+ * Registry: AS112, RFC 7534 and 7535; AMT, RFC 7450).
+ */
+const GLOBAL_V4 = new Set(['unicast', 'as112', 'amt']);
 
-/** Whether a textual IP address lies in one of the private networks; IPv4 mapped into IPv6 counts as IPv4. */
+/** All of IPv6 that is assigned as global unicast (IANA IPv6 Global Unicast Address Assignments; RFC 4291 §2.4). */
+const GLOBAL_V6 = ipaddr.parseCIDR('2000::/3') as [IPv6, number];
+
+/** What lies in {@link GLOBAL_V6} and is not global (IANA IPv6 Special-Purpose Address Registry). */
+const NOT_GLOBAL_V6 = [
+  // IETF protocol assignments (RFC 2928): Teredo (RFC 4380), benchmarking, ORCHID. Its few anycast services are no origins.
+  '2001::/23',
+  // Documentation (RFC 3849, RFC 9637).
+  '2001:db8::/32',
+  '3fff::/20',
+].map((range) => ipaddr.parseCIDR(range) as [IPv6, number]);
+
+/** Blocks whose addresses carry one of IPv4, to which packets go in the end, and the first of its four bytes. */
+const CARRIERS = (
+  [
+    // IPv4-mapped (RFC 4291 §2.5.5.2).
+    ['::ffff:0:0/96', 12],
+    // NAT64 by the well-known prefix (RFC 6052 §2.1).
+    ['64:ff9b::/96', 12],
+    // 6to4 (RFC 3056 §2).
+    ['2002::/16', 2],
+  ] as const
+).map(([range, at]) => ({ range: ipaddr.parseCIDR(range) as [IPv6, number], at }));
+
+/**
+ * Whether a textual IP address is none of the public internet: no block of the IANA special-purpose registries that is not
+ * globally reachable, nor multicast, nor what is not assigned. An address of IPv6 that carries one of IPv4 counts as that;
+ * so a public server behind NAT64 is public. What cannot be read counts as private.
+ */
 export function isPrivate(address: string): boolean {
-  const parsed = ipaddr.process(address);
-  return PRIVATE.some(([network, bits]) => parsed.kind() === network.kind() && parsed.match(network, bits));
+  const kind = isIP(address);
+  if (kind === 4) return !isGlobalV4(ipaddr.parse(address) as IPv4);
+  // A zone (`fe80::1%eth0`) is of a link of this machine.
+  if (kind === 0 || address.includes('%')) return true;
+  // In hexadecimal: ipaddr.js reads `::8.8.8.8`, as the system writes it, as an IPv4-mapped address, which it is not.
+  const { hostname } = new URL(`http://[${address}]`);
+  return !isGlobalV6(ipaddr.parse(hostname.slice(1, -1)) as IPv6);
+}
+
+function isGlobalV4(address: IPv4): boolean {
+  return GLOBAL_V4.has(address.range());
+}
+
+function isGlobalV6(address: IPv6): boolean {
+  const carrier = CARRIERS.find(({ range }) => address.match(range));
+  if (carrier !== undefined) {
+    const bytes = address.toByteArray().slice(carrier.at, carrier.at + 4);
+    return isGlobalV4(ipaddr.fromByteArray(bytes) as IPv4);
+  }
+  return address.match(GLOBAL_V6) && !NOT_GLOBAL_V6.some((range) => address.match(range));
 }
 
 /**

@@ -3,7 +3,7 @@
  * looks like (the caller prepares it), or what the answer means.
  */
 import type { ResponseHead } from '@holdfast/grip';
-import type { Target } from '../routes/target.js';
+import { describeHost, type Target } from '../routes/target.js';
 import { OriginError } from './errors.js';
 import type { OriginCall, OriginHandler } from './origin.js';
 
@@ -99,6 +99,5 @@ export class Failover implements OriginHandler, OriginCall {
 
 /** A target as operators write it: `host:port`, or `test`. */
 export function describeTarget(target: Target): string {
-  if (target.kind === 'test') return 'test';
-  return target.host.includes(':') ? `[${target.host}]:${target.port}` : `${target.host}:${target.port}`;
+  return target.kind === 'test' ? 'test' : describeHost(target);
 }

@@ -32,6 +32,8 @@ export interface Forwardable {
   readonly clientAddress: string;
   /** The request is a WebSocket's. */
   readonly websocket?: boolean;
+  /** It goes to a host that is none of our targets: it has no `Grip-Sig`. */
+  readonly unsigned?: boolean;
 }
 
 /** A request as a target is to get it. */
@@ -65,6 +67,7 @@ export class Forwarder {
     const host = (target.kind === 'http' ? target.hostHeader : undefined) ?? route.asHost ?? clientHost;
     const { rules, sigIss, sigKey } = this.#settings;
     const speaksGrip = !standing.trusted && !route.noGrip;
+    const key = request.unsigned === true ? undefined : (route.sigKey ?? sigKey);
     const headers = requestHeaders(
       {
         headers: request.headers,
@@ -75,7 +78,8 @@ export class Forwarder {
         trusted: standing.trusted,
         routeHeaders: route.headers,
         origHeaders: route.origHeaders,
-        grip: speaksGrip ? this.#grip.make(route.sigIss ?? sigIss, route.sigKey ?? sigKey, lastIds) : [],
+        speaksGrip,
+        grip: speaksGrip ? this.#grip.make(route.sigIss ?? sigIss, key, lastIds) : [],
       },
       rules,
     );

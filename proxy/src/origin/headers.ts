@@ -1,10 +1,12 @@
 /**
  * Owns: the header fields of every request that goes to an origin: the one function of that direction.
- * Does not own: the framing fields, which the origin client adds to fit the body.
+ * Does not own: which fields are the proxy's (`owned-fields`), or the framing fields, which the origin client adds to fit
+ * the body.
  */
 import type { RawHeaders } from '@holdfast/grip';
 import type { ForwardedForRule } from '../config/forwarded-for.js';
 import { namedByConnection } from '../connection-field.js';
+import { foldedName, isHopField, isSessionField, MARK, posesAsOwned } from './owned-fields.js';
 
 /** The settings that shape forwarded headers; the same for every request. */
 export interface ForwardRules {
@@ -33,29 +35,11 @@ export interface ForwardedRequest {
   /** Route properties. */
   readonly routeHeaders: readonly (readonly [string, string])[];
   readonly origHeaders: boolean;
-  /** Our own GRIP headers, in order; empty when the route is `no_grip` or the client trusted. */
+  /** The origin takes us for its GRIP proxy: not when the route is `no_grip` or the client trusted. */
+  readonly speaksGrip: boolean;
+  /** Our own GRIP headers, in order; empty unless `speaksGrip`. */
   readonly grip: RawHeaders;
 }
-
-/** Marks a copy of a client's header on `orig_headers` routes. */
-const MARK = 'eb9bf0f5-';
-
-/**
- * Fields of the hop between client and proxy. Accept-Encoding is among them because published items are appended to
- * what the origin sends: an origin that compressed a held response would make the two unreadable together.
- * Content-Encoding is not: the body passes as it is.
- */
-const HOP = new Set([
-  'host',
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'transfer-encoding',
-  'expect',
-  'upgrade',
-  'http2-settings',
-  'accept-encoding',
-]);
 
 /** The client's fields without those of the hop and those that we are to decide, in their order. */
 class Selection {
@@ -77,8 +61,9 @@ class Selection {
 
   #add(name: string, value: string): void {
     const lower = name.toLowerCase();
-    if (HOP.has(lower)) return;
+    if (isHopField(lower) || posesAsOwned(lower)) return;
     if (lower.startsWith('grip-') && !this.#request.trusted) return;
+    if (this.#request.speaksGrip && isSessionField(lower)) return;
     if (lower === 'x-forwarded-for') this.forwardedFor.push(value);
     else if (lower === 'cdn-loop' && this.#rules.cdnLoop !== '') this.cdnLoop.push(value);
     else if (lower.startsWith(MARK)) {
@@ -97,11 +82,13 @@ function rewritesProtocol(rules: ForwardRules): boolean {
   return rules.acceptForwardedProtocol || rules.setForwardedProtocol !== 'false';
 }
 
+/** Instead of all fields of the name, and of all names that an origin may take for it. */
 function set(headers: string[], name: string, value: string): string[] {
-  const lower = name.toLowerCase();
+  const folded = foldedName(name.toLowerCase());
   const others: string[] = [];
   for (let i = 0; i < headers.length; i += 2) {
-    if ((headers[i] as string).toLowerCase() !== lower) others.push(headers[i] as string, headers[i + 1] as string);
+    if (foldedName((headers[i] as string).toLowerCase()) !== folded)
+      others.push(headers[i] as string, headers[i + 1] as string);
   }
   if (value !== '') others.push(name, value);
   return others;

@@ -5,9 +5,11 @@
 import type { Readable } from 'node:stream';
 import { type Containment, uncontained } from '@holdfast/control-api';
 import { wireFromText } from '@holdfast/grip';
-import { faultError } from './errors.js';
 import { parametersOf, pathBehind, pathnameOf } from '../request-path.js';
+import type { TestTarget } from '../routes/target.js';
+import { faultError } from './errors.js';
 import type { Origin, OriginCall, OriginHandler, OriginRequest } from './origin.js';
+import { OTHER_CHANNEL, testChannels } from './test-channels.js';
 
 const MAX_REQUEST_BODY = 100_000;
 
@@ -25,22 +27,22 @@ const plain = (status: number, reason: string, body: string, grip: string[] = []
   body,
 });
 
-function hold(mode: string, query: URLSearchParams, body: string): Answer {
-  const channels = query.getAll('channel');
-  if (channels.length === 0) channels.push('test');
+function hold(mode: string, query: URLSearchParams, target: TestTarget, body: string): Answer {
+  const channels = testChannels(query, target);
+  if (channels === undefined) return plain(403, 'Forbidden', OTHER_CHANNEL);
   const safe = channels.filter((channel) => !/[\r\n\0]/.test(channel)).map(wireFromText);
   return plain(200, 'OK', body, ['Grip-Hold', mode, ...safe.flatMap((channel) => ['Grip-Channel', channel])]);
 }
 
 /** What the target answers to a path whose route prefix has been taken off. */
-function answer(path: string): Answer {
+function answer(path: string, target: TestTarget): Answer {
   switch (pathnameOf(path)) {
     case '/':
       return plain(200, 'OK', 'Hello from the Pushpin test handler!\n');
     case '/response':
-      return hold('response', parametersOf(path), 'nothing for now\n');
+      return hold('response', parametersOf(path), target, 'nothing for now\n');
     case '/stream':
-      return hold('stream', parametersOf(path), '[stream opened]\n');
+      return hold('stream', parametersOf(path), target, '[stream opened]\n');
     default:
       return plain(404, 'Not Found', 'no such test resource\n');
   }
@@ -61,10 +63,12 @@ async function accepts(body: Buffer | Readable | null): Promise<boolean> {
 /** The `test` target. `pathBeg` is the prefix by which its route matched; it is not part of what is asked. */
 export class TestOrigin implements Origin {
   readonly #pathBeg: string;
+  readonly #target: TestTarget;
   readonly #faults: Containment;
 
-  constructor(pathBeg: string, faults = uncontained) {
+  constructor(pathBeg: string, target: TestTarget, faults = uncontained) {
     this.#pathBeg = pathBeg;
+    this.#target = target;
     this.#faults = faults;
   }
 
@@ -75,7 +79,7 @@ export class TestOrigin implements Origin {
       .then((accepted) => {
         if (over) return;
         const { status, reason, headers, body } = accepted
-          ? answer(pathBehind(this.#pathBeg, request.path))
+          ? answer(pathBehind(this.#pathBeg, request.path), this.#target)
           : plain(400, 'Bad Request', 'request too large\n');
         const bytes = Buffer.from(body);
         handler.onHead({ status, reason, headers }, bytes.length);

@@ -241,11 +241,12 @@ export class Exchange implements OriginHandler, Attempts, Entrant, ResponseOwner
   #instruct(head: ResponseHead, length: number | undefined): AnswerBody {
     if (!this.replayable) throw tooLargeToHold();
     const { settings, holds } = this.#parts;
+    const { target } = this.#call as Failover;
     const scene = {
       request: this.#request,
       response: this.#response,
-      target: (this.#call as Failover).target,
-      scope: scopeOf(this.#request, this.#route, this.#standing),
+      target,
+      scope: scopeOf(this.#request, this.#route, this.#standing, target),
       subscriptionMax: settings.subscriptionMax,
       bodyMax: settings.instructBodyMax,
       holds,

@@ -15,6 +15,7 @@ import { defaultJsonp, type Route } from '../routes/route.js';
 import { Opening } from '../sessions/opening.js';
 import { type SockJs, servesSockJs } from '../sockjs/sockjs.js';
 import { Exchange } from './exchange.js';
+import { posesAsEvents } from './posed-events.js';
 import type { RequestParts } from './request-parts.js';
 
 const ABOUT = 'Holdfast. Copyright (c) Holdfast contributors. Licensed under the MIT License.';
@@ -38,8 +39,11 @@ export class RequestHandler implements EdgeHandler {
     const standing = this.#standing(request);
     const route = this.#route(request, standing.secure, 'http');
     const sockjs = this.#sockjs;
-    if (sockjs !== undefined && servesSockJs(route, request.path)) sockjs.onRequest(request, response, route, standing);
-    else if (!this.#parts.settings.autoCrossOrigin && route?.aco !== true)
+    if (sockjs !== undefined && servesSockJs(route, request.path)) {
+      if (!this.#refusedEvents(request, response, standing, route)) {
+        sockjs.onRequest(request, response, route, standing);
+      }
+    } else if (!this.#parts.settings.autoCrossOrigin && route?.aco !== true)
       this.#take(request, response, standing, route);
     else this.#takeOpenly(request, response, standing, route);
   }
@@ -64,11 +68,21 @@ export class RequestHandler implements EdgeHandler {
 
   #take(request: ClientRequest, response: ClientResponse, standing: ClientStanding, route: Route | undefined): void {
     if (route === undefined) this.#refuse(request, response, standing, undefined, noRoute(request));
-    else if (!standing.trusted && postsEvents(request, route)) {
-      const text = 'Client not allowed to send WebSocket events directly.';
-      const error = new RequestError('ERR_REQUEST_EVENTS_FROM_CLIENT', text);
-      this.#refuse(request, response, standing, route, error);
-    } else new Exchange(request, response, route, standing, this.#parts).start();
+    else if (!this.#refusedEvents(request, response, standing, route)) {
+      new Exchange(request, response, route, standing, this.#parts).start();
+    }
+  }
+
+  /**
+   * Refuses a client that poses as a proxy of WebSockets over HTTP, on whatever route: it is the origin that reads the request,
+   * and another route may lead to the same one.
+   */
+  #refusedEvents(request: ClientRequest, response: ClientResponse, standing: ClientStanding, route: Route): boolean {
+    if (standing.trusted || !posesAsEvents(request.headers)) return false;
+    const text = 'Client not allowed to send WebSocket events directly.';
+    const error = new RequestError('ERR_REQUEST_EVENTS_FROM_CLIENT', text);
+    this.#refuse(request, response, standing, route, error);
+    return true;
   }
 
   onWebSocket(request: ClientRequest, handshake: ClientHandshake): void {
@@ -76,6 +90,7 @@ export class RequestHandler implements EdgeHandler {
     const route = this.#route(request, standing.secure, 'ws');
     const sockjs = this.#sockjs;
     if (route === undefined) this.#refuse(request, handshake.response, standing, undefined, noRoute(request));
+    else if (this.#refusedEvents(request, handshake.response, standing, route)) return;
     else if (sockjs !== undefined && servesSockJs(route, request.path)) {
       sockjs.onWebSocket(request, handshake, route, standing);
     } else new Opening(request, handshake, route, standing, this.#parts.sessions).start();
@@ -136,13 +151,6 @@ function hostName(host: string): string {
 
 function noRoute(request: ClientRequest): RequestError {
   return new RequestError('ERR_REQUEST_NO_ROUTE', `No route for host: ${hostName(request.host)}`);
-}
-
-/** Whether a client speaks WebSocket-over-HTTP to an origin that believes such requests to be the proxy's. */
-function postsEvents(request: ClientRequest, route: Route): boolean {
-  if (!route.targets.some((target) => target.kind === 'http' && target.overHttp)) return false;
-  const type = headerValue(request.headers, 'content-type')?.split(';', 1)[0];
-  return type?.trim().toLowerCase() === 'application/websocket-events';
 }
 
 function isTrusted(request: ClientRequest, key: SigKey | undefined, clock: Clock): boolean {

@@ -90,6 +90,11 @@ export class RouteTable {
     return undefined;
   }
 
+  /** Whether a line names this domain, in lower case; `*` is no name. */
+  hasDomain(domain: string): boolean {
+    return domain !== '*' && this.byDomain.has(domain);
+  }
+
   /** The route with this explicit id, if no other has it, or else with this generated key. */
   byId(id: string): Route | undefined {
     return this.byExplicitId.get(id) ?? this.byKey.get(id);

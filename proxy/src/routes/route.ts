@@ -22,6 +22,14 @@ export interface JsonpRule {
   readonly defaultMethod: string;
 }
 
+/** A host of `link_hosts`. */
+export interface LinkHost {
+  /** As URLs have it: in lower case, an IPv6 address without brackets. */
+  readonly host: string;
+  /** Undefined for any. */
+  readonly port: number | undefined;
+}
+
 /** What holds for a request that no route with properties of its own takes. */
 export const defaultJsonp: JsonpRule = { mode: 'extended', callback: 'callback', defaultMethod: 'GET' };
 
@@ -69,6 +77,8 @@ export interface Route {
   readonly sockjs: string | undefined;
   /** Origin path of SockJS sessions. */
   readonly sockjsAsPath: string | undefined;
+  /** Hosts beside targets to which links and filter URLs may lead; unsigned. */
+  readonly linkHosts: readonly LinkHost[];
   /** At least one; tried from left to right. */
   readonly targets: readonly Target[];
 }
@@ -137,6 +147,19 @@ class Props {
     });
   }
 
+  linkHosts(): LinkHost[] {
+    const found = this.all.filter(({ name }) => name === 'link_hosts');
+    return found.flatMap((prop) => {
+      const entries = (prop.value ?? '').split(LIST).filter((entry) => entry !== '');
+      if (entries.length === 0) throw this.error(prop, 'link_hosts must name at least one host');
+      return entries.map((entry) => {
+        const host = linkHost(entry);
+        if (host === undefined) throw this.error(prop, `link_hosts: '${entry}' is no host, or host:port`);
+        return host;
+      });
+    });
+  }
+
   sigKey(read: ReadSigKey): SigKey | undefined {
     const text = this.text('sig_key');
     if (text === undefined) return undefined;
@@ -151,6 +174,20 @@ class Props {
     const column = (typeof prop === 'string' ? this.byName.get(prop) : prop)?.column ?? 0;
     return new RoutesError(reason, { line: this.line, column }, { cause });
   }
+}
+
+/** Between the entries of a property that lists some. */
+const LIST = /[|,;\s]+/;
+
+/** `host` or `host:port`; undefined for anything else. The host is brought into the form that URLs have. */
+function linkHost(text: string): LinkHost | undefined {
+  const port = /:(\d{1,5})$/.exec(text)?.[1];
+  const name = port === undefined ? text : text.slice(0, -port.length - 1);
+  const number = port === undefined ? undefined : Number(port);
+  if (!URL.canParse(`http://${name}`) || number === 0 || (number !== undefined && number > 65_535)) return undefined;
+  const { hostname, host, href } = new URL(`http://${name}`);
+  if (href !== `http://${host}/` || hostname !== host || /[*]/.test(host)) return undefined;
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: number };
 }
 
 function generatedKey(domain: string, proto: string | undefined, ssl: boolean | undefined, pathBeg: string): string {
@@ -217,6 +254,7 @@ export function toRoute(line: RouteLine, readSigKey: ReadSigKey): Route {
     jsonp: jsonpRule(props),
     sockjs: props.filled('sockjs'),
     sockjsAsPath: props.visible('sockjs_as_path') || undefined,
+    linkHosts: props.linkHosts(),
     targets: line.targets.map((target) => toTarget(target, line.line)),
   };
 }

@@ -40,10 +40,17 @@ export interface HttpTarget {
 export interface TestTarget {
   readonly kind: 'test';
   readonly subs: readonly string[];
+  /** The channels that clients may name, without the route's prefix; at least one, the first for those who name none. */
+  readonly channels: readonly string[];
 }
 
 /** One entry of a route's target list; attempts go from left to right. */
 export type Target = HttpTarget | TestTarget;
+
+/** `host:port` of a target, with brackets around an IPv6 address. */
+export function describeHost({ host, port }: HttpTarget): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
 
 function address(text: string, fail: (reason: string) => RoutesError): { host: string; port: number } {
   const bracket = text.startsWith('[') ? text.indexOf(']') : -1;
@@ -63,6 +70,16 @@ export function isVisible(text: string): boolean {
   return /^[\x21-\x7e]*$/.test(text);
 }
 
+/** Of `channels=a|b`, which may be repeated; only `test` without it. */
+function testChannels({ props }: RouteSection, fail: (reason: string) => RoutesError): readonly string[] {
+  const lists = props.filter(({ name }) => name === 'channels');
+  if (lists.length === 0) return ['test'];
+  const channels = lists.flatMap(({ value }) => (value ?? '').split('|')).filter((channel) => channel !== '');
+  if (channels.length === 0) throw fail('channels must name at least one channel');
+  if (channels.some(isLongName)) throw fail(`a channel of channels has more than ${MAX_NAME_BYTES} bytes`);
+  return channels;
+}
+
 /**
  * Understands one target section. Unknown properties are passed over; of a repeated one the last counts.
  * @throws RoutesError with Pushpin's words; also for `zhttp/` and `zhttpreq/`, which are recognised but not supported
@@ -72,7 +89,7 @@ export function toTarget(section: RouteSection, line: number): Target {
   const props = new Map(section.props.map(({ name, value }) => [name, value]));
   const subs = section.props.flatMap(({ name, value }) => (name === 'sub' && value !== undefined ? [value] : []));
   if (subs.some(isLongName)) throw fail(`a channel of sub has more than ${MAX_NAME_BYTES} bytes`);
-  if (section.value === 'test') return { kind: 'test', subs };
+  if (section.value === 'test') return { kind: 'test', subs, channels: testChannels(section, fail) };
   if (/^zhttp(req)?\//.test(section.value)) throw fail('zhttp targets are not supported');
   const [hostHeader, clientCert, clientKey] = ['host', 'client_cert', 'client_key'].map(
     (name) => props.get(name) || undefined,

@@ -44,7 +44,9 @@ export class SessionDialer {
 
   /** Starts the handshake with one target. */
   readonly dial = (dial: Dial, target: Target, owner: OriginHandshakeOwner): OriginSocket => {
-    if (target.kind === 'test') return new TestSocket(pathBehind(dial.route.pathBeg, dial.request.path), owner);
+    if (target.kind === 'test') {
+      return new TestSocket(pathBehind(dial.route.pathBeg, dial.request.path), target, owner, this.#parts.faults);
+    }
     return target.overHttp ? this.#overHttp(dial, target, owner) : this.#websocket(dial, target, owner);
   };
 

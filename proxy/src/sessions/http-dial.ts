@@ -6,6 +6,7 @@ import type { Containment } from '@holdfast/control-api';
 import type { RawHeaders } from '@holdfast/grip';
 import type { Clock } from '../clock.js';
 import type { OriginCall, OriginHandler } from '../origin/origin.js';
+import { isSessionField } from '../origin/owned-fields.js';
 import type { HttpTarget } from '../routes/target.js';
 import type { HttpOriginParts } from './http-origin.js';
 import type { Dial, DialParts } from './session-parts.js';
@@ -72,13 +73,13 @@ export class HttpDial implements HttpOriginParts {
  * A client's handshake fields that mean something else in WebSocket-over-HTTP: they are the proxy's to set, so that no
  * client can pass for another session or set its own meta.
  */
-const EVENTS_FIELD =
-  /^(accept|content-length|content-type|connection-id|content-bytes-.*|meta-.*|sec-websocket-extensions)$/i;
+const EVENTS_FIELDS = new Set(['accept', 'content-length', 'content-type', 'sec-websocket-extensions']);
 
 function withoutEventsFields(headers: RawHeaders): string[] {
   const kept: string[] = [];
   for (let i = 0; i < headers.length; i += 2) {
-    if (!EVENTS_FIELD.test(headers[i] as string)) kept.push(headers[i] as string, headers[i + 1] as string);
+    const lower = (headers[i] as string).toLowerCase();
+    if (!EVENTS_FIELDS.has(lower) && !isSessionField(lower)) kept.push(headers[i] as string, headers[i + 1] as string);
   }
   return kept;
 }

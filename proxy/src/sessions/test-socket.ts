@@ -2,9 +2,14 @@
  * Owns: the built-in `test` target for WebSockets: `/ws` echoes, and is subscribed like any origin would subscribe it.
  * Does not own: the test target for requests (`origin/test-origin`).
  */
+
+import { type Containment, uncontained } from '@holdfast/control-api';
 import { formatWsControl } from '@holdfast/grip';
 import { Fifo } from '../fifo.js';
+import { faultError } from '../origin/errors.js';
+import { OTHER_CHANNEL, testChannels } from '../origin/test-channels.js';
 import { parametersOf, pathnameOf } from '../request-path.js';
+import type { TestTarget } from '../routes/target.js';
 import type { MessageType } from '../websocket/message-socket.js';
 import type { OriginHandshakeOwner, OriginSocket, OriginSocketOwner } from './origin-socket.js';
 
@@ -23,9 +28,13 @@ export class TestSocket implements OriginSocket {
   #starved = false;
   #over = false;
 
+  readonly #faults: Containment;
+
   /** `path` is the request's path and query behind the prefix by which its route matched. */
-  constructor(path: string, handshake: OriginHandshakeOwner) {
-    queueMicrotask(() => this.#open(path, handshake));
+  constructor(path: string, target: TestTarget, handshake: OriginHandshakeOwner, faults: Containment = uncontained) {
+    this.#faults = faults;
+    const failed = (error: unknown) => handshake.originFailed(faultError(error));
+    queueMicrotask(() => faults.run('origin', () => this.#open(path, target, handshake), { fault: failed }));
   }
 
   own(owner: OriginSocketOwner): void {
@@ -50,6 +59,12 @@ export class TestSocket implements OriginSocket {
     this.#waiting.clear();
   }
 
+  /** After a fault of ours: the session hears of it. */
+  fault(error: unknown): void {
+    this.abort();
+    this.#owner?.originLost(faultError(error));
+  }
+
   pause(): void {
     this.#paused = true;
   }
@@ -59,17 +74,22 @@ export class TestSocket implements OriginSocket {
     this.#schedule();
   }
 
-  #open(path: string, handshake: OriginHandshakeOwner): void {
+  #open(path: string, target: TestTarget, handshake: OriginHandshakeOwner): void {
     if (this.#over) return;
-    if (pathnameOf(path) !== '/ws') {
-      this.#over = true;
-      const head = { status: 404, reason: 'Not Found', headers: ['Content-Type', 'text/plain'] };
-      handshake.originRejected(head, Buffer.from('no such test resource\n'));
-      return;
-    }
+    const channels = testChannels(parametersOf(path), target);
+    if (pathnameOf(path) !== '/ws') this.#refuse(404, 'Not Found', 'no such test resource\n', handshake);
+    else if (channels === undefined) this.#refuse(403, 'Forbidden', OTHER_CHANNEL, handshake);
+    else this.#accept(channels, handshake);
+  }
+
+  #refuse(status: number, reason: string, text: string, handshake: OriginHandshakeOwner): void {
+    this.#over = true;
+    handshake.originRejected({ status, reason, headers: ['Content-Type', 'text/plain'] }, Buffer.from(text));
+  }
+
+  #accept(channels: readonly string[], handshake: OriginHandshakeOwner): void {
     handshake.originAccepted(['Sec-WebSocket-Extensions', 'grip']);
-    const channels = parametersOf(path).getAll('channel');
-    for (const channel of channels.length === 0 ? ['test'] : channels) {
+    for (const channel of channels) {
       const control = formatWsControl({ type: 'subscribe', channel, filters: [] });
       this.#owner?.originMessage('text', Buffer.from(`c:${control}`));
     }
@@ -81,7 +101,7 @@ export class TestSocket implements OriginSocket {
     this.#scheduled = true;
     queueMicrotask(() => {
       this.#scheduled = false;
-      this.#answer();
+      this.#faults.run('origin', () => this.#answer(), this);
     });
   }
 

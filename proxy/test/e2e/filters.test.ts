@@ -17,7 +17,7 @@ const judge = await startOrigin(t, (request, response, seen) => {
   });
 });
 const holdfast = await startHoldfast(t, {
-  routes: [`* ${origin.target}`, `debug,debug ${origin.target}`],
+  routes: [`*,link_hosts=${judge.target} ${origin.target}`, `debug,debug ${origin.target}`],
   settings: { client_half_close_grace: 0 },
 });
 const { clients } = holdfast;

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import t, { type Test } from 'tap';
 import { encodeFrame, opcodes } from '../websocket/raw-frames.js';
 import { bareOrigin, copies, edges, flood, growth, sender, startFlooded, unreadWebSocket } from './flood.js';
-import { type Holdfast } from './holdfast.js';
+import type { Holdfast } from './holdfast.js';
 import { responseHold, startOrigin } from './origin.js';
 import { until } from './until.js';
 
@@ -176,7 +176,8 @@ for (const edge of edges) {
       await cost(t, holdfast, async () => {
         const head = 'POST /poll HTTP/1.1\nHost: a\nTransfer-Encoding: chunked\n\n';
         const sockets = await Promise.all(Array.from({ length: 40 }, () => sender(t, holdfast, head)));
-        for (const socket of sockets) socket.write(Buffer.concat([copies('1\r\nx\r\n', 540_000), Buffer.from('0\r\n\r\n')]));
+        for (const socket of sockets)
+          socket.write(Buffer.concat([copies('1\r\nx\r\n', 540_000), Buffer.from('0\r\n\r\n')]));
         await holdfast.holds('response', 40);
       });
     });

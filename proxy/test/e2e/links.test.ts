@@ -9,7 +9,7 @@ const origin = await ScriptedOrigin.start(t);
 const other = await ScriptedOrigin.start(t);
 const holdfast = await startHoldfast(t, {
   settings: { client_half_close_grace: 0, sig_key: 'secret', sig_iss: 'holdfast' },
-  routes: [`* ${origin.target}`, `prefixed,prefix=p- ${origin.target}`],
+  routes: [`*,link_hosts=${other.target} ${origin.target}`, `prefixed,prefix=p- ${origin.target}`],
 });
 const { clients } = holdfast;
 const hint = (channel: string) => ({ channel, formats: { 'http-stream': { action: 'hint' } } });
@@ -40,16 +40,22 @@ t.test('a hint has the link fetched; channels are named without the prefix of th
   t.equal(stream.text, 'one two three');
 });
 
-t.test('an absolute link to another host is asked there, and what it names relatively, too', async (t) => {
-  const last = other.script({ body: 'three' });
-  const there = other.script({ headers: { 'Grip-Link': `<${last.slice(1)}>; rel=next` }, body: 'two ' });
-  const path = origin.script({ headers: { 'Grip-Link': `<http://${other.target}${there}>; rel=next` }, body: 'one ' });
-  const answer = await open(t, `${clients}${path}`);
-  t.equal(await answer.end(), 'complete');
-  t.equal(answer.text, 'one two three');
-  t.equal(other.seen(last).length, 1);
-  t.match(other.seen(there)[0]?.headers, { host: other.target });
-});
+t.test(
+  'an absolute link to a host of link_hosts is asked there, unsigned, and what it names relatively, too',
+  async (t) => {
+    const last = other.script({ body: 'three' });
+    const there = other.script({ headers: { 'Grip-Link': `<${last.slice(1)}>; rel=next` }, body: 'two ' });
+    const path = origin.script({
+      headers: { 'Grip-Link': `<http://${other.target}${there}>; rel=next` },
+      body: 'one ',
+    });
+    const answer = await open(t, `${clients}${path}`);
+    t.equal(await answer.end(), 'complete');
+    t.equal(answer.text, 'one two three');
+    t.equal(other.seen(last).length, 1);
+    t.match(other.seen(there)[0]?.headers, { host: other.target, 'grip-sig': undefined });
+  },
+);
 
 t.test('a link that answers with a response hold ends the stream', async (t) => {
   const next = origin.script({ headers: responseHold('x') });

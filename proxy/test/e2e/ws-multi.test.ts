@@ -31,7 +31,7 @@ t.test('one item in three formats: a long poll, a stream and both kinds of WebSo
       `*,proto=ws,path_beg=/direct ${direct.target}`,
       `*,proto=ws,path_beg=/events ${events.target},over_http`,
       `*,proto=ws,path_beg=/implicit ${direct.target},sub=room`,
-      '*,proto=ws,path_beg=/built-in test',
+      '*,proto=ws,path_beg=/built-in test,channels=room',
     ],
   });
   const polling = ask(t, `${holdfast.clients}/poll`);

@@ -292,9 +292,9 @@ export class HoldScene {
     const sigKey = options.sigKey === undefined ? undefined : parseSigKey(options.sigKey, () => Buffer.alloc(0));
     const forwarder = new Forwarder({ rules: USUAL_RULES, sigIss: 'holdfast', sigKey }, new GripHeaders(clock));
     const originOf: RequestParts['originOf'] = (target, route, host) =>
-      target.kind === 'http' ? this.#client.origin(target, host) : new TestOrigin(route.pathBeg);
+      target.kind === 'http' ? this.#client.origin(target, host) : new TestOrigin(route.pathBeg, target);
     const routes = () => this.table;
-    const client = new LinkClient({ forwarder, originOf, routes });
+    const client = new LinkClient({ forwarder, originOf, routes, log: this.#log() });
     const subscriber = {
       registry,
       clock,

@@ -156,7 +156,7 @@ t.test('a chain that fails before any hold: the answer is broken off, for a part
 });
 
 t.test('an unreachable host counts as a failure like others', async (t) => {
-  const scene = await HoldScene.open(t);
+  const scene = await HoldScene.open(t, { route: 'link_hosts=127.0.0.1' });
   const stream = await scene.stream(held('1', `<http://127.0.0.1:${await deadPort()}/x>; rel=next`), { timers: 1 });
   scene.act('room', 'hint');
   for (const delay of DELAYS) {

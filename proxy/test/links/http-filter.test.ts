@@ -1,4 +1,5 @@
 /** The questions of http-check and http-modify, and their answers. */
+import { silentLog } from '@holdfast/control-api';
 import { type Item, parseItem } from '@holdfast/grip';
 import t, { type Test } from 'tap';
 import { ManualClock } from '../../dist/clock.js';
@@ -25,16 +26,20 @@ class Asking {
 
   private constructor(origin: PullOrigin, client: OriginClient) {
     this.origin = origin;
-    const route = toRoute(parseRouteLine(`* 127.0.0.1:${origin.port}`, 1) as RouteLine, () => undefined);
+    const route = toRoute(
+      parseRouteLine(`*,link_hosts=127.0.0.1 127.0.0.1:${origin.port}`, 1) as RouteLine,
+      () => undefined,
+    );
     const table = new RouteTable([route]);
     const links = new LinkClient({
       forwarder: new Forwarder({ rules: USUAL_RULES, sigIss: '', sigKey: undefined }, new GripHeaders(this.clock)),
       originOf: (target, _route, host) => client.origin(target as never, host),
       routes: () => table,
+      log: silentLog,
     });
     this.filters = new HttpFilters(links, this.clock);
     const url = 'http://app.example/a/b';
-    this.#scope = { url, clientUrl: url, route, standing: { secure: false, trusted: false } };
+    this.#scope = { url, clientUrl: url, route, asked: route, standing: { secure: false, trusted: false } };
   }
 
   static async open(t: Test): Promise<Asking> {
@@ -124,7 +129,8 @@ t.test('a URL that is missing, or none, is an error at once', async (t) => {
   const asking = await Asking.open(t);
   t.equal(await asking.ask({ subMeta: new Map() }), 'error missing url value');
   t.equal(await asking.ask({ url: '' }), 'error missing url value');
-  t.equal(await asking.ask({ url: 'ftp://a/b' }), 'error invalid url value');
+  t.equal(await asking.ask({ url: 'ftp://a/b' }), 'error invalid url value: it is no HTTP URL');
+  t.match(await asking.ask({ url: 'http://other.example/' }), /^error invalid url value: its host is no target/);
   t.equal(asking.origin.all.length, 0);
 });
 

@@ -1,4 +1,4 @@
-/** Where links go: by the route of the client, or to the host that they name. */
+/** Where links go: by the route of the client, to its origin, or to a host of its list; never to one that a client names. */
 import t, { type Test } from 'tap';
 import { HoldScene, type HoldSceneOptions } from '../holds/hold-scene.js';
 import { PullOrigin } from '../holds/pull-origin.js';
@@ -41,48 +41,69 @@ t.test('an absolute link to the same place goes by the route, too, whatever the 
   t.equal((await scene.asked()).url, '/items');
 });
 
-t.test(
-  'a link to another host goes there: signed, its own Host, without what the route does to requests',
-  async (t) => {
-    const other = await PullOrigin.open(t);
-    const options = { sigKey: 'secret', route: 'path_rem=3,header=X-Route:yes,as_host=origin.example' };
-    const scene = await fetchLink(t, options, () => `http://127.0.0.1:${other.port}/a/b?c`, { path: '/v1/x' });
-    const next = await other.next();
-    t.match(next, { method: 'GET', url: '/a/b?c' });
-    t.match(next.headers, { host: `127.0.0.1:${other.port}`, 'x-route': undefined, cookie: undefined });
-    t.ok(next.headers['grip-sig'], 'signed as the requests of the route are');
-    t.equal(scene.origin.all.length, 1);
-  },
-);
-
-t.test('another port is another place', async (t) => {
+t.test('a link to a host of link_hosts goes there: unsigned, with nothing that the route adds', async (t) => {
   const other = await PullOrigin.open(t);
-  await fetchLink(t, {}, () => `http://127.0.0.1:${other.port}/x`, { headers: { Host: '127.0.0.1' } });
-  t.equal((await other.next()).url, '/x');
-});
-
-t.test('a link outside of the route’s path goes to the client’s host over the network', async (t) => {
-  const other = await PullOrigin.open(t);
-  const scene = await fetchLink(t, { route: 'path_beg=/app' }, () => '/elsewhere', {
-    path: '/app/x',
-    headers: { Host: `127.0.0.1:${other.port}` },
+  const list = `link_hosts=127.0.0.1:${other.port}`;
+  const options = { sigKey: 'secret', route: `path_rem=3,header=X-Route:yes,as_host=origin.example,${list}` };
+  const scene = await fetchLink(t, options, () => `http://127.0.0.1:${other.port}/a/b?c`, {
+    path: '/v1/x',
+    headers: { Cookie: 'c', Authorization: 'a' },
   });
-  t.equal((await other.next()).url, '/elsewhere');
+  const next = await other.next();
+  t.match(next, { method: 'GET', url: '/a/b?c' });
+  t.match(next.headers, { host: `127.0.0.1:${other.port}`, 'x-route': undefined, cookie: undefined });
+  t.match(next.headers, { 'grip-sig': undefined, authorization: undefined });
   t.equal(scene.origin.all.length, 1);
 });
 
-t.test('what another host names relatively is at that host, not at the client’s', async (t) => {
+t.test('a link to any other host is not asked, and said once for its route', async (t) => {
   const other = await PullOrigin.open(t);
-  const scene = await fetchLink(t, {}, () => `http://127.0.0.1:${other.port}/a/first`);
+  const scene = await fetchLink(t, { sigKey: 'secret', debug: true }, () => `http://127.0.0.1:${other.port}/x`, {
+    headers: { Host: '127.0.0.1' },
+  });
+  await scene.holdsEnded();
+  t.equal(scene.ends[0]?.reason, 'link-failed', 'without a repeat');
+  t.equal(other.all.length, 0);
+  t.equal(scene.origin.all.length, 1);
+  t.match(scene.warnings, [/^link not followed: its host is no target/]);
+});
+
+t.test('the host that the client names is never asked: the origin is, with the path as it names it', async (t) => {
+  const other = await PullOrigin.open(t);
+  const options = { sigKey: 'secret', route: 'path_beg=/app,replace_beg=/v1' };
+  const scene = await fetchLink(t, options, () => '/elsewhere?x', {
+    path: '/app/x',
+    headers: { Host: `127.0.0.1:${other.port}` },
+  });
+  const next = await scene.asked();
+  t.match(next, { url: '/elsewhere?x', headers: { host: `127.0.0.1:${other.port}` } });
+  t.ok(next.headers['grip-sig']);
+  t.equal(other.all.length, 0);
+});
+
+t.test('an origin that echoes the path of a client sends nobody to a host in it', async (t) => {
+  const other = await PullOrigin.open(t);
+  const path = `//127.0.0.1:${other.port}/x`;
+  const scene = await fetchLink(t, { sigKey: 'secret' }, () => path, { path });
+  await scene.holdsEnded();
+  t.equal(other.all.length, 0);
+  t.equal(scene.origin.all.length, 1);
+});
+
+t.test('what a host of link_hosts names relatively is at that host, not at the client’s', async (t) => {
+  const other = await PullOrigin.open(t);
+  const options = { route: 'link_hosts=127.0.0.1' };
+  const scene = await fetchLink(t, options, () => `http://127.0.0.1:${other.port}/a/first`);
   (await other.next()).answer({ headers: { 'Grip-Link': '<second>; rel=next' } });
   const second = await other.next();
   t.equal(second.url, '/a/second');
   t.equal(scene.origin.all.length, 1);
 });
 
-t.test('another host may lead back to the client’s', async (t) => {
+t.test('a host of link_hosts may lead back to the client’s', async (t) => {
   const other = await PullOrigin.open(t);
-  const scene = await fetchLink(t, {}, () => `http://127.0.0.1:${other.port}/x`);
+  const options = { route: 'link_hosts=127.0.0.1' };
+  const scene = await fetchLink(t, options, () => `http://127.0.0.1:${other.port}/x`);
   (await other.next()).answer({ headers: { 'Grip-Link': `<${scene.url}/back>; rel=next` } });
   t.equal((await scene.asked()).url, '/back');
 });
@@ -103,7 +124,7 @@ t.test('targets are tried in order', async (t) => {
 t.test('an untrusted origin cannot send the proxy to private addresses, by number or by name', async (t) => {
   for (const host of ['127.0.0.1', 'localhost', '[::1]']) {
     const other = await PullOrigin.open(t);
-    const scene = await HoldScene.open(t, { debug: true });
+    const scene = await HoldScene.open(t, { debug: true, route: `link_hosts=${host}` });
     scene.table = scene.routes();
     const untrusted = scene.table.routes.map((route) => ({
       ...route,
@@ -132,7 +153,7 @@ t.test('an untrusted origin cannot send the proxy to private addresses, by numbe
   }
 });
 
-t.test('a link of a route that has gone is followed over the network', async (t) => {
+t.test('a link of a route that has gone is not followed', async (t) => {
   const other = await PullOrigin.open(t);
   const scene = await HoldScene.open(t);
   const answer = scene.ask('/', { headers: { Host: `127.0.0.1:${other.port}` } });
@@ -143,5 +164,7 @@ t.test('a link of a route that has gone is followed over the network', async (t)
   await scene.timers(1);
   scene.table = new (scene.table.constructor as new (routes: []) => typeof scene.table)([]);
   scene.act('c', 'hint');
-  t.equal((await other.next()).url, '/next');
+  await scene.holdsEnded();
+  t.equal(other.all.length, 0);
+  t.equal(scene.origin.all.length, 1);
 });

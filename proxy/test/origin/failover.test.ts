@@ -108,7 +108,7 @@ t.test('when the last target was blocked the error says so', async (t) => {
 t.test('targets are described as operators write them', async (t) => {
   t.equal(describeTarget(target(80, { host: 'a.example' })), 'a.example:80');
   t.equal(describeTarget(target(80, { host: '::1' })), '[::1]:80');
-  t.equal(describeTarget({ kind: 'test', subs: [] }), 'test');
+  t.equal(describeTarget({ kind: 'test', subs: [], channels: ['test'] }), 'test');
 });
 
 t.test('a body that can be given again goes to the next target whole', async (t) => {

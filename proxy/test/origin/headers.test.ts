@@ -11,6 +11,7 @@ const REQUEST: ForwardedRequest = {
   trusted: false,
   routeHeaders: [],
   origHeaders: false,
+  speaksGrip: true,
   grip: [],
 };
 
@@ -72,6 +73,56 @@ section('fields of the hop', [
     says: 'cookies, authorization, conditions, ranges, TE and Trailer pass',
     headers: ['Cookie', 'a', 'Authorization', 'b', 'If-None-Match', 'c', 'Range', 'd', 'TE', 'e', 'Trailer', 'f'],
     gets: ['Cookie', 'a', 'Authorization', 'b', 'If-None-Match', 'c', 'Range', 'd', 'TE', 'e', 'Trailer', 'f'],
+  },
+]);
+
+/** Names with hyphens of which a client may send no other spelling. */
+const owned = [
+  ...always,
+  ...['Grip-Sig', 'Grip-Hold', 'Grip-Last', 'Meta-User', 'Connection-Id', 'Content-Bytes-Replayed'],
+  ...['X-Forwarded-For', 'X-Forwarded-Proto', 'X-Forwarded-Protocol', 'X-Forwarded-Host', 'Content-Length'],
+  ...['Content-Type', 'Sec-WebSocket-Extensions', 'CDN-Loop', 'Pushpin-Route', 'eb9bf0f5-Cookie'],
+].filter((name) => name.includes('-'));
+
+section('names that an origin cannot tell from those of the proxy', [
+  ...owned.flatMap((name) =>
+    ['_', '.', '~', '+', '|'].map((separator) => ({
+      says: `${name} with ${separator} is removed, of trusted clients too`,
+      headers: ['A', '1', name.replace(/-/g, separator), 'x', name.replace('-', separator).toUpperCase(), 'y'],
+      request: { trusted: separator === '.', speaksGrip: separator !== '~' },
+      gets: ['A', '1'],
+    })),
+  ),
+  {
+    says: 'other names pass as they are',
+    headers: ['X_Custom', '1', 'Metadata', '2', 'Grip', '3', 'Host_Name', '4', 'x.y', '5', 'Set_Cookie', '6'],
+    gets: ['X_Custom', '1', 'Metadata', '2', 'Grip', '3', 'Host_Name', '4', 'x.y', '5', 'Set_Cookie', '6'],
+  },
+  {
+    says: 'a field that the route sets takes the place of all names that an origin may take for it',
+    headers: ['X_User', 'mallory', 'x-user', 'mallory', 'X.User', 'mallory', 'X-User-2', 'a'],
+    request: { routeHeaders: [['X-User', 'anonymous']] },
+    gets: ['X-User-2', 'a', 'X-User', 'anonymous'],
+  },
+  {
+    says: 'a field that the route removes is removed under those names, too',
+    headers: ['X_Admin', '1', 'X-Admin', '2', 'X-Other', '3'],
+    request: { routeHeaders: [['x-admin', '']] },
+    gets: ['X-Other', '3'],
+  },
+]);
+
+section('fields that name a session and its state', [
+  {
+    says: 'are removed where the origin takes us for its GRIP proxy',
+    headers: ['Connection-Id', 'x', 'META-User', 'admin', 'meta-', '', 'Content-Bytes-Replayed', '1', 'A', '2'],
+    gets: ['A', '2'],
+  },
+  {
+    says: 'of trusted clients, and on no_grip routes, pass',
+    headers: ['Connection-Id', 'x', 'Meta-User', 'admin', 'Meta_User', 'admin'],
+    request: { speaksGrip: false },
+    gets: ['Connection-Id', 'x', 'Meta-User', 'admin'],
   },
 ]);
 

@@ -99,7 +99,7 @@ function parts(lines: readonly string[], choices: Choices, client: OriginClient,
     settings,
     routes: () => table,
     originOf: (target, route, host) =>
-      target.kind === 'http' ? client.origin(target, host) : new TestOrigin(route.pathBeg),
+      target.kind === 'http' ? client.origin(target, host) : new TestOrigin(route.pathBeg, target),
     admission: new Admission(choices.admitted ?? Number.POSITIVE_INFINITY),
     forwarder: new Forwarder({ rules: settings.forward, sigIss: '', sigKey: undefined }, new GripHeaders(realClock)),
     holds: holdParts(),

@@ -38,6 +38,7 @@ t.test('a bare line has the defaults', async (t) => {
     jsonp: { mode: 'extended', callback: 'callback', defaultMethod: 'GET' },
     sockjs: undefined,
     sockjsAsPath: undefined,
+    linkHosts: [],
     targets: [
       {
         kind: 'http',
@@ -72,6 +73,18 @@ const conditions: readonly (readonly [text: string, part: object])[] = [
   ['*,sig_iss=i,sig_key=k', { sigIss: 'i', sigKey: secret('k') }],
   ['*,as_host=h:1', { asHost: 'h:1' }],
   ['*,path_rem=3', { pathRem: 3 }],
+  ['*,link_hosts=A.example', { linkHosts: [{ host: 'a.example', port: undefined }] }],
+  [
+    '*,"link_hosts=a:1|[0::1]:2 bücher.example",link_hosts=0x7f.1:65535',
+    {
+      linkHosts: [
+        { host: 'a', port: 1 },
+        { host: '::1', port: 2 },
+        { host: 'xn--bcher-kva.example', port: undefined },
+        { host: '127.0.0.1', port: 65_535 },
+      ],
+    },
+  ],
   ['*,path_beg=/a,replace_beg=', { replaceBeg: '' }],
   ['*,replace_beg', { replaceBeg: '' }],
   [
@@ -102,8 +115,9 @@ for (const [text, part] of conditions)
 const targets: readonly (readonly [text: string, part: object])[] = [
   ['h:65535', { host: 'h', port: 65_535 }],
   ['[::1]:8000', { host: '::1', port: 8000 }],
-  ['test', { kind: 'test', subs: [] }],
+  ['test', { kind: 'test', subs: [], channels: ['test'] }],
   ['test,sub=a', { kind: 'test', subs: ['a'] }],
+  ['test,channels=a|b,channels=c', { channels: ['a', 'b', 'c'] }],
   [
     'h:1,ssl,insecure,trust_connect_host,untrusted',
     { ssl: true, insecure: true, trustConnectHost: true, untrusted: true },
@@ -146,6 +160,12 @@ const bad: readonly (readonly [text: string, reason: string, column: number])[] 
   ['*,header="X A:x" a:1', "header must use format 'name:value'", 3],
   ['*,header=X-A:a\u0000b a:1', 'header has characters that HTTP does not allow', 3],
   [',debug a:1', 'condition has no domain or id', 0],
+  ...['', '=', '=|'].map((text) => [`*,link_hosts${text} a:1`, 'link_hosts must name at least one host', 3] as const),
+  ...['http://a', 'a/b', 'a:0', 'a:65536', 'a:b', '::1', 'u@a', '*', '*.a.example', 'a?b', '[::1'].map(
+    (host) => [`*,link_hosts=b|${host} a:1`, `link_hosts: '${host}' is no host, or host:port`, 3] as const,
+  ),
+  ['* test,channels', 'channels must name at least one channel', 3],
+  ['* test,channels=|', 'channels must name at least one channel', 3],
   ['*,path_rem=-1 a:1', 'path_rem must be a whole number', 3],
   ['*,log_level=x a:1', 'log_level must be a whole number', 3],
   ['*,sig_key=bad a:1', 'sig_key: the key is bad', 3],

@@ -220,6 +220,7 @@ export class SessionScene {
           routes: () => {
             throw new Error('no link is followed here');
           },
+          log: silentLog,
         }),
         clock,
       ),

@@ -1,0 +1,60 @@
+/**
+ * Owns: which header fields of requests are the proxy's to send, and which names an origin cannot tell from theirs. The one
+ * list of them. Does not own: what is done with a field (`headers`, `sessions/http-dial`).
+ */
+
+/**
+ * Fields of the hop between client and proxy. Accept-Encoding is among them because published items are appended to
+ * what the origin sends: an origin that compressed a held response would make the two unreadable together.
+ * Content-Encoding is not: the body passes as it is.
+ */
+const HOP = new Set([
+  'host',
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'expect',
+  'upgrade',
+  'http2-settings',
+  'accept-encoding',
+]);
+
+/** Marks a copy of a client's header on `orig_headers` routes. */
+export const MARK = 'eb9bf0f5-';
+
+/** Other fields that the proxy sets, or reads for the origin; with their hyphens some of a client's pass, by their rules. */
+const OWNED = new Set(['connection-id', 'content-length', 'content-type', 'cdn-loop', 'pushpin-route']);
+
+const OWNED_BEGINNINGS = ['grip-', 'meta-', 'content-bytes-', 'x-forwarded-', 'sec-websocket-', MARK];
+
+/** All of a name but what every server takes for itself. */
+const OTHER_CHARACTER = /[^a-z0-9-]/;
+
+/** Whether a field, by its name in lower case, is of the hop. */
+export function isHopField(lower: string): boolean {
+  return HOP.has(lower);
+}
+
+/**
+ * Whether a field of this name, in lower case, names a session of WebSocket-over-HTTP or its state. An origin believes it to be
+ * the proxy's, as it does `Grip-*`.
+ */
+export function isSessionField(lower: string): boolean {
+  return lower === 'connection-id' || lower.startsWith('meta-') || lower.startsWith('content-bytes-');
+}
+
+/**
+ * Whether a name, in lower case, has other characters where one of the proxy's fields has hyphens: `grip_sig`, `meta.user`. CGI
+ * (RFC 3875 §4.1.18), WSGI, Rack and PHP give applications `HTTP_GRIP_SIG` for both, so the origin could not tell them apart.
+ */
+export function posesAsOwned(lower: string): boolean {
+  if (!OTHER_CHARACTER.test(lower)) return false;
+  const name = foldedName(lower);
+  return HOP.has(name) || OWNED.has(name) || OWNED_BEGINNINGS.some((beginning) => name.startsWith(beginning));
+}
+
+/** A name, in lower case, as origins that know no other separator see it. */
+export function foldedName(lower: string): string {
+  return OTHER_CHARACTER.test(lower) ? lower.replace(/[^a-z0-9-]/g, '-') : lower;
+}

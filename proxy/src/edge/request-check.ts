@@ -24,7 +24,9 @@ export interface Target {
   readonly path: string;
 }
 
-const HOST = /^[A-Za-z0-9._~!$&'()*+,;=%:[\]-]*$/;
+/** A name, an address of IPv4, or one of IPv6 in brackets; and a port (RFC 3986 §3.2, RFC 6874). */
+const HOST = /^(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+(?:%[\w.~%-]+)?\])(?::\d*)?$/;
+
 const ABSOLUTE = /^https?:\/\/([^/?#]+)([^#]*)/i;
 
 const refuse = (status: number, detail: string): Refusal => ({ status, text: `Failed to parse request: ${detail}\n` });
@@ -43,7 +45,7 @@ function readTarget(target: string, hostField: string): Target | undefined {
 
 /**
  * Accepts a request head or says why not. Refused are: more than one Host, or none in HTTP/1.1 (RFC 9112 §3.2); a Host
- * with characters that no authority has; any Transfer-Encoding in HTTP/1.0 (§6.1); a coding other than exactly
+ * that is no name or address with a port; any Transfer-Encoding in HTTP/1.0 (§6.1); a coding other than exactly
  * `chunked` (501, §6.1); versions other than 1.0 and 1.1 (505); targets that are neither a path nor an http URL.
  */
 export function checkRequest(head: RequestHead): Target | Refusal {

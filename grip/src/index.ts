@@ -82,6 +82,6 @@ export {
   type WsSubscribe,
   type WsUnsubscribe,
 } from './ws-control.js';
-export { encodeWsEvents, parseWsEvents, type WsEvent, type WsEventType } from './ws-events.js';
+export { encodeWsEvents, MAX_WS_EVENTS, parseWsEvents, type WsEvent, type WsEventType } from './ws-events.js';
 export { type GripExtension, parseGripExtension, withoutGrip } from './ws-extension.js';
 export { type OriginMessage, readOriginMessage } from './ws-origin-message.js';

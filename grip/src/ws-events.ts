@@ -29,6 +29,9 @@ const known: ReadonlySet<string> = new Set(types);
 const hex = /^[0-9a-f]+$/i;
 const CRLF = '\r\n';
 
+/** Most events of one body, known or not: each is an object, and many fit into few bytes. */
+export const MAX_WS_EVENTS = 50_000;
+
 /** Characters of a fault's event line that are quoted in the error: enough to find it, whatever the origin sent. */
 const MAX_QUOTED = 40;
 
@@ -55,12 +58,14 @@ export function encodeWsEvents(events: readonly WsEvent[]): Buffer {
  *
  * Contents are views of `body` and keep all of it alive: copy what outlives it.
  *
- * Throws ERR_GRIP_WS_EVENTS for an event line without its CRLF, a length that is no hex number or goes beyond the body,
+ * Throws ERR_GRIP_WS_EVENTS for more than {@link MAX_WS_EVENTS} events, an event line without its CRLF, a length that is no hex number or goes beyond the body,
  * and content without its CRLF. Pushpin takes the last two, and cuts or joins messages then.
  */
 export function parseWsEvents(body: Buffer): WsEvent[] {
   const events: WsEvent[] = [];
+  let count = 0;
   for (let start = 0; start < body.length; ) {
+    if (++count > MAX_WS_EVENTS) throw new GripError('ERR_GRIP_WS_EVENTS', `more than ${MAX_WS_EVENTS} events`);
     const { type, content, end } = readEvent(body, start);
     if (isWsEventType(type)) events.push(content ? { type, content } : { type });
     start = end;

@@ -47,6 +47,8 @@ export class Exchange implements OriginHandler, Attempts, ResponseOwner, Instruc
   #asked: Target | undefined;
   #status = 0;
   #retry = false;
+  /** Gives up its place among those that wait for `max_open_requests`. */
+  #quitQueue: (() => void) | undefined;
   /** Counted among the requests at origins. */
   #asking = false;
 
@@ -197,15 +199,11 @@ export class Exchange implements OriginHandler, Attempts, ResponseOwner, Instruc
   }
 
   #ask(): void {
-    this.#parts.admission.enter(() => this.#admitted());
+    this.#quitQueue = this.#parts.admission.enter(() => this.#admitted());
   }
 
   #admitted(): void {
-    // The client may have gone while its request waited.
-    if (this.#state === 'over') {
-      this.#parts.admission.leave();
-      return;
-    }
+    this.#quitQueue = undefined;
     this.#asking = true;
     this.#answer = undefined;
     this.#call = new Failover(this.#route.targets, this, this);
@@ -251,6 +249,8 @@ export class Exchange implements OriginHandler, Attempts, ResponseOwner, Instruc
   #over(error: string | undefined): void {
     if (this.#state === 'over') return;
     this.#state = 'over';
+    this.#quitQueue?.();
+    this.#quitQueue = undefined;
     this.#body?.release();
     this.#ended(undefined, error);
   }

@@ -68,7 +68,9 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
   #meta: HttpMeta | undefined;
   #state: State = 'opening';
   /** Events of the last answer that the owner has not had yet. */
-  #inbox: WsEvent[] | undefined;
+  #inbox: readonly WsEvent[] | undefined;
+  /** Events of `#inbox` before this index are done. */
+  #heard = 0;
   #paused = false;
   /** A `send` has returned false. */
   #starved = false;
@@ -204,7 +206,7 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
     else if (first === undefined) this.#poll?.await();
     else {
       this.#state = 'open';
-      this.#inbox = others;
+      this.#fill(others);
       const handshake = this.#handshake;
       this.#handshake = undefined;
       handshake?.originAccepted(acceptedHeaders(headers));
@@ -214,7 +216,7 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
 
   #answered({ events }: EventsAnswer): void {
     // Empty till now: while the owner has not taken all of an answer, there is no next request.
-    if (this.#state === 'open') this.#inbox = events;
+    if (this.#state === 'open') this.#fill(events);
     this.#deliver();
     if (this.#starved && this.#queue?.full !== true && this.#state === 'open') {
       this.#starved = false;
@@ -279,11 +281,17 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
     this.#exchange.start();
   }
 
+  #fill(events: readonly WsEvent[]): void {
+    this.#inbox = events;
+    this.#heard = 0;
+  }
+
   /** Hands out what the last answer held, as long as the owner takes it. */
   #deliver(): void {
     while (this.#state === 'open' && !this.#paused) {
-      const event = this.#inbox?.shift();
-      if (this.#inbox?.length === 0) this.#inbox = undefined;
+      const inbox = this.#inbox;
+      const event = inbox?.[this.#heard++];
+      if (this.#heard >= (inbox?.length ?? 0)) this.#inbox = undefined;
       if (event === undefined) return;
       this.#hear(event);
     }

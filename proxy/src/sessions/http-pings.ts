@@ -7,6 +7,9 @@ import type { Clock, Timer } from '../clock.js';
 /** So long the origin's own pong is waited for, in ms; a client must not take the session for dead meanwhile. */
 export const PONG_GRACE_MS = 50;
 
+/** Pings that wait for the origin's pong at a time; beyond, the oldest is answered here at once. */
+const WAITING_MAX = 32;
+
 /** Pings answered here of which the origin's pong is remembered as still to come; beyond, the oldest is forgotten. */
 const OWED_MAX = 32;
 
@@ -17,8 +20,8 @@ interface Waiting {
 }
 
 /**
- * Pairs pings with pongs. At most as many pings wait as were sent within the grace time; the queue towards the origin
- * bounds them.
+ * Pairs pings with pongs. At most as many pings wait as were sent within the grace time, and no more than
+ * {@link WAITING_MAX} beyond a turn of the event loop.
  */
 export class HttpPings {
   readonly #clock: Clock;
@@ -27,7 +30,7 @@ export class HttpPings {
   #owed: Buffer[] = [];
   #timer: Timer | undefined;
 
-  /** `answer` sends the client a pong; called from the clock only. */
+  /** `answer` sends the client a pong; never called from within a call of this. */
   constructor(clock: Clock, answer: (payload: Buffer) => void) {
     this.#clock = clock;
     this.#answer = answer;
@@ -37,6 +40,7 @@ export class HttpPings {
   sent(payload: Buffer): void {
     this.#waiting.push({ payload, due: this.#clock.now() + PONG_GRACE_MS });
     this.#timer ??= this.#clock.after(PONG_GRACE_MS, this.#overdue);
+    if (this.#waiting.length === WAITING_MAX + 1) queueMicrotask(this.#answerDue);
   }
 
   /**
@@ -62,15 +66,20 @@ export class HttpPings {
 
   readonly #overdue = (): void => {
     this.#timer = undefined;
+    this.#answerDue();
+    const next = this.#waiting[0];
+    if (next !== undefined) this.#timer ??= this.#clock.after(next.due - this.#clock.now(), this.#overdue);
+  };
+
+  readonly #answerDue = (): void => {
     const now = this.#clock.now();
-    let next = this.#waiting[0];
-    for (; next !== undefined && next.due <= now; next = this.#waiting[0]) {
-      this.#waiting.shift();
-      this.#owed.push(next.payload);
-      if (this.#owed.length > OWED_MAX) this.#owed.shift();
-      this.#answer(next.payload);
-    }
-    if (next !== undefined) this.#timer ??= this.#clock.after(next.due - now, this.#overdue);
+    const waiting = this.#waiting;
+    const over = waiting.length - WAITING_MAX;
+    const isDue = (ping: Waiting, index: number) => index < over || ping.due <= now;
+    const left = waiting.findIndex((ping, index) => !isDue(ping, index));
+    const due = waiting.splice(0, left < 0 ? waiting.length : left);
+    this.#owed = [...this.#owed, ...due.map(({ payload }) => payload)].slice(-OWED_MAX);
+    for (const { payload } of due) this.#answer(payload);
   };
 }
 

@@ -13,8 +13,10 @@ import type { OriginSocket } from './origin-socket.js';
 export class OriginOrder {
   readonly #origin: OriginSocket;
   readonly #clock: Clock;
-  /** Undefined while nothing is waited for. */
-  #held: (() => void)[] | undefined;
+  #waits = false;
+  /** What is kept back, in order; those before `#next` have been run. */
+  #held: (() => void)[] = [];
+  #next = 0;
 
   constructor(origin: OriginSocket, clock: Clock) {
     this.#origin = origin;
@@ -23,28 +25,26 @@ export class OriginOrder {
 
   /** Keeps back what comes from here on, until `live` is settled or that takes too long. */
   waitFor(live: Promise<void>): void {
-    this.#held ??= [];
+    this.#waits = true;
     this.#origin.pause();
     waitForLive(live, this.#clock, () => this.#release());
   }
 
   /** Whether `act` has to wait: then it is run in its turn, and otherwise not at all. */
   keepsBack(act: () => void): boolean {
-    this.#held?.push(act);
-    return this.#held !== undefined;
+    if (this.#waits) this.#held.push(act);
+    return this.#waits;
   }
 
   #release(): void {
-    const held = this.#held ?? [];
-    this.#held = undefined;
-    // One of them may be the next to wait.
-    for (let act = held.shift(); act !== undefined; act = held.shift()) {
-      act();
-      if (this.#held !== undefined) {
-        (this.#held as (() => void)[]).push(...held);
-        return;
-      }
+    this.#waits = false;
+    while (this.#next < this.#held.length) {
+      this.#held[this.#next++]?.();
+      // It may be the next to wait.
+      if (this.#waits) return;
     }
+    this.#held = [];
+    this.#next = 0;
     this.#origin.resume();
   }
 }

@@ -52,7 +52,9 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
   #queueBytes = 0;
   #flushing = false;
   #starved = false;
-  #inbox: Buffer[] = [];
+  #inbox: readonly Buffer[] = [];
+  /** Messages before this index have been passed on. */
+  #passed = 0;
   #answerSend: ((outcome: SendOutcome) => void) | undefined;
   #paused = false;
   #closeFrame = ALREADY_CLOSED;
@@ -106,7 +108,8 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
 
   /** Messages of the client's, when there is no refusal; `answer` is called when all of them have been passed on. */
   take(messages: readonly Buffer[], answer: (outcome: SendOutcome) => void): void {
-    this.#inbox = [...messages];
+    this.#inbox = messages;
+    this.#passed = 0;
     this.#answerSend = answer;
     this.#deliver();
   }
@@ -235,11 +238,13 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
 
   #deliver(): void {
     while (this.#state === 'open' && !this.#paused && this.#owner !== undefined) {
-      const message = this.#inbox.shift();
+      const message = this.#inbox[this.#passed];
       if (message === undefined) {
+        this.#inbox = [];
         this.#answer({ kind: 'taken' });
         return;
       }
+      this.#passed++;
       this.#owner.onMessage('text', message);
     }
   }

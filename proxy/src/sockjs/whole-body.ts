@@ -1,6 +1,9 @@
 /** Owns: reading a short request body whole. Does not own: what is in it. */
 import type { ClientBody } from '../edge/edge.js';
 
+/** So many chunks are made one: a body may come in as many as it has bytes, and each weighs more than it holds. */
+const CHUNKS_MAX = 256;
+
 /**
  * Calls `done` with the body once it is here, with undefined as soon as it is known to be longer than `max` bytes, and
  * never when the client breaks off. Without a body, at once.
@@ -18,8 +21,9 @@ export function readWhole(
     body.read({
       onData: (chunk) => {
         bytes += chunk.length;
-        if (bytes <= max) chunks?.push(chunk);
-        else if (chunks !== undefined) {
+        if (bytes <= max) {
+          if (chunks !== undefined && chunks.push(chunk) > CHUNKS_MAX) chunks = [Buffer.concat(chunks)];
+        } else if (chunks !== undefined) {
           chunks = undefined;
           done(undefined);
         }

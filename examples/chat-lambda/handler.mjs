@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { encodeWebSocketEvents, getWebSocketContextFromReq, isWsOverHttp, Publisher } from '@fanoutio/grip';
 import { converse, roomOf } from '../chat/conversation.mjs';
+import { checkGripSig } from '../express-origin/grip-sig.mjs';
 
 /**
  * @typedef {object} LambdaEvent  the part of an API Gateway event that is used here
@@ -38,8 +39,9 @@ export async function handler(event) {
   const room = roomOf(event.rawPath);
   if (!room) return reply(404, 'No such room.\n');
   // Every request of the proxy is signed; with a verify-key in GRIP_URL the signature is checked.
-  const { isProxied } = await publisher.validateGripSig(request.headers.get('grip-sig'));
-  if (!isProxied) return reply(501, 'Ask through the GRIP proxy.\n');
+  const checked = await checkGripSig(publisher, request.headers.get('grip-sig') ?? undefined);
+  if (checked === 'none') return reply(501, 'Ask through the GRIP proxy.\n');
+  if (checked === 'bad') return reply(403, 'Grip-Sig is not that of the proxy.\n');
   if (!isWsOverHttp(request)) return reply(400, 'Open a WebSocket here.\n');
 
   const ws = await readEvents(request);

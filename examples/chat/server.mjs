@@ -4,19 +4,26 @@
 // conversation, or run ten of it, and nobody notices.
 //
 // PORT      where this application listens (default 3000; 0 picks a free port)
-// GRIP_URL  the control API of the proxy (default http://127.0.0.1:5561/)
+// GRIP_URL  the control API of the proxy (default http://127.0.0.1:5561/); with ?verify-key=<sig_key of the proxy>
+//           events that are not from the proxy are refused
 import { ServeGrip } from '@fanoutio/serve-grip';
 import express from 'express';
+import { refuseForged, warnIfUnverified } from '../express-origin/grip-sig.mjs';
 import { converse, roomOf } from './conversation.mjs';
 
+const gripUrl = process.env.GRIP_URL ?? 'http://127.0.0.1:5561/';
 const serveGrip = new ServeGrip({
-  grip: process.env.GRIP_URL ?? 'http://127.0.0.1:5561/',
+  grip: gripUrl,
   // Asked without a proxy (the page is open on this port, say), a room answers 501.
   gripProxyRequired: true,
 });
 const app = express();
 
 app.get('/', (_req, res) => res.sendFile('index.html', { root: import.meta.dirname }));
+
+// Verifies Grip-Sig: only the proxy may say what happens on a WebSocket. The library sees only that there is one.
+warnIfUnverified(gripUrl);
+app.use('/rooms', refuseForged(serveGrip));
 
 // Reads the events of the WebSocket out of the body (req.grip.wsContext), and writes what is collected
 // there into the answer when that is sent. Only rooms need it; the page above is plain HTTP.

@@ -4,17 +4,24 @@
 //
 // HOST      the address at which this application listens (default 127.0.0.1)
 // PORT      its port (default 3000; 0 picks a free one)
-// GRIP_URL  the control API of the proxy (default http://127.0.0.1:5561/)
+// GRIP_URL  the control API of the proxy (default http://127.0.0.1:5561/); with ?verify-key=<sig_key of the proxy>
+//           requests that pass for the proxy's and are not are refused
 import { HttpResponseFormat, HttpStreamFormat } from '@fanoutio/grip';
 import { ServeGrip } from '@fanoutio/serve-grip';
 import express from 'express';
+import { refuseForged, warnIfUnverified } from './grip-sig.mjs';
 
 const LONG_POLL_SECONDS = 20;
 
-const serveGrip = new ServeGrip({ grip: process.env.GRIP_URL ?? 'http://127.0.0.1:5561/' });
+const gripUrl = process.env.GRIP_URL ?? 'http://127.0.0.1:5561/';
+const serveGrip = new ServeGrip({ grip: gripUrl });
 const app = express();
 
-// Reads Grip-Sig on the way in (req.grip) and writes the Grip-* headers on the way out (res.grip).
+// Verifies Grip-Sig. The library sees only that there is one.
+warnIfUnverified(gripUrl);
+app.use(refuseForged(serveGrip));
+
+// Looks whether there is a Grip-Sig on the way in (req.grip), and writes the Grip-* headers on the way out (res.grip).
 app.use(serveGrip);
 
 app.get('/', (_req, res) => {

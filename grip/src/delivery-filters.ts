@@ -16,13 +16,24 @@ function skipSelf({ subMeta, pubMeta }: FilterScene): boolean {
   return !sender || sender !== subMeta.get('user');
 }
 
+/** The names in the `skip_users` of an item, by its meta: a list may be long, and it is looked at for every subscriber. */
+const skipped = new WeakMap<object, ReadonlySet<string>>();
+
+function namesIn(list: string, pubMeta: object): ReadonlySet<string> {
+  let names = skipped.get(pubMeta);
+  if (names === undefined) {
+    names = new Set(list.split(',').map((name) => name.trim()));
+    skipped.set(pubMeta, names);
+  }
+  return names;
+}
+
 /** Drops what is not meant for the connection's user: `skip_users` is a list with commas, spaces around names allowed. */
 function skipUsers({ subMeta, pubMeta }: FilterScene): boolean {
   const list = pubMeta.skip_users;
   const user = subMeta.get('user');
-  // Most items name nobody of interest: only a list that has the name somewhere is taken apart.
-  if (!list || !user || !list.includes(user)) return true;
-  return !list.split(',').some((name) => name.trim() === user);
+  if (!list || !user) return true;
+  return !namesIn(list, pubMeta).has(user);
 }
 
 /** Drops what only subscribers of another channel may see. */

@@ -76,12 +76,13 @@ const framing = new Set(['connection', 'keep-alive', 'transfer-encoding', 'conte
  * §7.6.1), and only those in `exposed` (lower case) if it is given. Order, case and duplicates are kept.
  */
 export function clientHeaders(headers: RawHeaders, exposed?: readonly string[]): RawHeaders {
-  const named = splitElements(headerValues(headers, 'connection')).map((name) => name.toLowerCase());
+  const named = new Set(splitElements(headerValues(headers, 'connection')).map((name) => name.toLowerCase()));
+  const shown = exposed && new Set(exposed);
   const kept: string[] = [];
   for (let i = 0; i < headers.length; i += 2) {
     const name = (headers[i] as string).toLowerCase();
-    if (name.startsWith('grip-') || framing.has(name) || named.includes(name)) continue;
-    if (exposed && !exposed.includes(name)) continue;
+    if (name.startsWith('grip-') || framing.has(name) || named.has(name)) continue;
+    if (shown && !shown.has(name)) continue;
     kept.push(headers[i] as string, headers[i + 1] as string);
   }
   return kept;

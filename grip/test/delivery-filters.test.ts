@@ -51,3 +51,22 @@ t.test('require-sub drops what only subscribers of another channel may see', asy
   t.ok(delivered('require-sub', undefined, { require_sub: '' }, ['a']));
   t.ok(delivered('require-sub', undefined, {}, ['a']));
 });
+
+t.test('skip-users: a long list is taken apart once, however many connections look at it', async (t) => {
+  const looks = (size: number) => {
+    const pubMeta = { skip_users: Array.from({ length: 20_000 }, (_, i) => `u${i}`).join(',') };
+    const [plan, prevIds] = [planFilters(['skip-users']), new Map()];
+    const scene = { subMeta: new Map([['user', 'u1']]), pubMeta, prevIds, isSubscribed: () => false };
+    return () => {
+      for (let i = 0; i < size; i++) t.equal(runFilters(plan, none, scene).result, 'drop');
+    };
+  };
+  const time = (size: number) => {
+    const work = looks(size);
+    const since = performance.now();
+    work();
+    return performance.now() - since;
+  };
+  const least = (size: number) => Math.min(...Array.from({ length: 5 }, () => time(size)));
+  t.ok(least(50) < 10 * least(1), 'fifty looks cost little more than one');
+});

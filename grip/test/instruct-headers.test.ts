@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { parseInstructHeaders, type ResponseHead } from '../dist/index.js';
 import { messageOf, valueOrGripError } from './grip-error.js';
+import { growth, LINEAR_MAX } from './growth.js';
 
 function head(...headers: string[]): ResponseHead {
   return { status: 200, reason: 'OK', headers };
@@ -219,4 +220,42 @@ t.test('arbitrary bytes yield an instruct or a GripError', async (t) => {
       if (instruct?.hold) t.ok(instruct.hold.timeout >= 5);
     }),
   );
+});
+
+t.test(
+  'the work grows no faster than the head: Connection and Grip-Expose-Headers may name as many fields as there are',
+  async (t) => {
+    const ratio = await growth(2_000, (size) => {
+      const names = Array.from({ length: size }, (_, i) => `f${i}`);
+      const named = ['Connection', names.map((name) => `${name}c`).join(','), 'Grip-Expose-Headers', names.join(',')];
+      const headers = [...named, 'Grip-Hold', 'stream', ...names.flatMap((name) => [`${name}x`, ''])];
+      return () => parseInstructHeaders({ status: 200, reason: 'OK', headers });
+    });
+    t.ok(ratio < LINEAR_MAX, `${ratio}`);
+  },
+);
+
+t.test('thousands of channels, of parameters and of meta: the work grows no faster than the head', async (t) => {
+  const params = (size: number) => Array.from({ length: size }, (_, i) => `p${i}="v"`).join('; ');
+  const fields: ((size: number) => string[])[] = [
+    (size) => Array.from({ length: size }, (_, i) => ['Grip-Channel', `c${i}`]).flat(),
+    (size) => ['Grip-Channel', Array.from({ length: size }, (_, i) => `c${i}`).join(',')],
+    (size) => ['Grip-Channel', `c; ${params(size)}`],
+    (size) => ['Grip-Set-Meta', Array.from({ length: size }, (_, i) => `m${i}=v`).join(',')],
+    (size) => ['Grip-Link', `</n>; ${params(size)}; rel=next`],
+    (size) => ['Grip-Keep-Alive', `x; ${params(size)}`],
+    (size) => ['Grip-Channel', `c; p="${'\\"'.repeat(size)}`],
+    (size) => ['Grip-Channel', '"'.repeat(size)],
+  ];
+  for (const field of fields) {
+    const ratio = await growth(4_000, (size) => {
+      const headers = ['Grip-Hold', 'stream', ...field(size)];
+      return () => {
+        try {
+          parseInstructHeaders({ status: 200, reason: 'OK', headers });
+        } catch {}
+      };
+    });
+    t.ok(ratio < LINEAR_MAX, `${field(1)}: ${ratio}`);
+  }
 });

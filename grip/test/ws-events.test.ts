@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { encodeWsEvents, parseWsEvents, type WsEvent, type WsEventType } from '../dist/index.js';
+import { encodeWsEvents, MAX_WS_EVENTS, parseWsEvents, type WsEvent, type WsEventType } from '../dist/index.js';
 import { messageOf, valueOrGripError } from './grip-error.js';
 
 const types: readonly WsEventType[] = ['OPEN', 'TEXT', 'BINARY', 'PING', 'PONG', 'CLOSE', 'DISCONNECT'];
@@ -130,5 +130,15 @@ t.test('a body cut anywhere but between two events is an error', async (t) => {
   for (let length = 0; length < body.length; length++) {
     const parsed = valueOrGripError('ERR_GRIP_WS_EVENTS', () => parseWsEvents(body.subarray(0, length)));
     t.equal(parsed !== undefined, ends.includes(length), `${length} bytes`);
+  }
+});
+
+t.test('a body may have 50,000 events and no more, known or not', async (t) => {
+  t.equal(parseWsEvents(Buffer.from('TEXT\r\n'.repeat(MAX_WS_EVENTS))).length, MAX_WS_EVENTS);
+  for (const line of ['TEXT\r\n', '\r\n']) {
+    t.throws(() => parseWsEvents(Buffer.from(line.repeat(MAX_WS_EVENTS + 1))), {
+      code: 'ERR_GRIP_WS_EVENTS',
+      message: 'more than 50000 events',
+    });
   }
 });

@@ -10,6 +10,7 @@ import { ChannelRegistry } from './channels/registry.js';
 import type { Sequencer } from './channels/sequencer.js';
 import type { SubscriberParts } from './channels/subscriber-parts.js';
 import { type Clock, guardedClock } from './clock.js';
+import { AllowedOrigins } from './config/allowed-origins.js';
 import type { Config, ForwardConfig } from './config/config.js';
 import type { Edge, EdgeHandler } from './edge/edge.js';
 import { NodeEdge } from './edge/node-edge.js';
@@ -217,6 +218,7 @@ function makeSockJs({ client, forward }: Config, { sessions, events, clock }: Re
     open: (request, handshake, route, standing) => new Opening(request, handshake, route, standing, sessions).start(),
     ended: (end) => events.requestEnded({ ...end, target: undefined, hold: undefined, retry: false }),
     scriptUrl: forward.sockjsUrl,
+    origins: new AllowedOrigins(forward.acoOrigins),
     overHttp: !isShared,
     maxSessions: client.connectionsMax,
   });
@@ -277,6 +279,7 @@ function requestParts(
     settings: {
       debug: forward.debug,
       autoCrossOrigin: forward.autoCrossOrigin,
+      acoOrigins: new AllowedOrigins(forward.acoOrigins),
       acceptRouteHeader: forward.acceptPushpinRoute,
       forward: rules,
       upstreamKey: forward.upstreamKey,

@@ -18,6 +18,10 @@ export const requestErrors = {
     meaning: 'The client closed its connection before its answer was complete. In the log only.',
   },
   ERR_REQUEST_JSONP: { side: 'client', meaning: 'A JSON-P call has a parameter that cannot be used. Answered 400.' },
+  ERR_REQUEST_CROSS_ORIGIN: {
+    side: 'client',
+    meaning: 'A page of a site that `aco_origins` does not name calls by JSON-P, or uses SockJS. Answered 403.',
+  },
   ERR_REQUEST_EVENTS_FROM_CLIENT: {
     side: 'client',
     meaning:

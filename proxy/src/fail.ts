@@ -24,6 +24,7 @@ const OPEN: Partial<Record<RequestErrorCode, { readonly status: number }>> = {
   ERR_REQUEST_TOO_LARGE_TO_HOLD: { status: 400 },
   ERR_REQUEST_EVENTS_FROM_CLIENT: { status: 403 },
   ERR_REQUEST_JSONP: { status: 400 },
+  ERR_REQUEST_CROSS_ORIGIN: { status: 403 },
 };
 
 /** Says how an error is answered; `debug` is the route's or the global debug setting. */
@@ -45,9 +46,15 @@ function debugText(error: Error, code: string): string {
   return `${ORIGIN_FAILED} ${code}: ${error.message}`;
 }
 
+/**
+ * Fields of all answers of the proxy's own. They are of the moment and of nobody's content: no cache keeps them, and no
+ * browser takes them for anything else.
+ */
+const OWN_FIELDS = ['Content-Type', 'text/plain', 'Cache-Control', 'no-store', 'X-Content-Type-Options', 'nosniff'];
+
 /** Answers with plain text, as all answers of the proxy's own are. */
 export function answerPlain(response: ClientResponse, status: number, text: string): void {
   const body = Buffer.from(`${text}\n`);
-  response.writeHead({ status, reason: reasonPhrase(status), headers: ['Content-Type', 'text/plain'] }, body.length);
+  response.writeHead({ status, reason: reasonPhrase(status), headers: OWN_FIELDS }, body.length);
   response.end(body);
 }

@@ -29,8 +29,10 @@ const NO_META: ReadonlyMap<string, string> = new Map();
 
 /** Full name → subscription. Most connections have one, without filters: that costs two small objects and no map. */
 export class SubscriptionList {
-  /** Meta of the connection, for filters. */
+  /** Meta of the connection, for filters. What `scene` has given out stays as it is: a change then makes a map of its own. */
   meta: ReadonlyMap<string, string> = NO_META;
+  /** Whether a scene has `meta`. */
+  protected metaShown = true;
   /** The first to come, unless it has been deleted. */
   #first: Subscription | undefined;
   /** Those that came after it. */
@@ -93,6 +95,7 @@ export class SubscriptionList {
 
   /** What the filters of this connection may look at, for one item. */
   scene(item: Item): FilterScene {
+    this.metaShown = true;
     return {
       subMeta: this.meta,
       pubMeta: item.meta,

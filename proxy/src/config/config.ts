@@ -34,6 +34,8 @@ export interface ClientConfig {
 export interface ForwardConfig {
   readonly debug: boolean;
   readonly autoCrossOrigin: boolean;
+  /** Whose scripts `aco` lets in, unless a route says so itself: as of `AllowedOrigins`. */
+  readonly acoOrigins: readonly string[];
   readonly acceptXForwardedProtocol: boolean;
   readonly setXForwardedProtocol: 'true' | 'false' | 'proto-only';
   readonly xForwardedFor: ForwardedForRule;
@@ -220,6 +222,7 @@ function forwardConfig(values: Values, keys: SigKeys): ForwardConfig {
   return {
     debug: values.debug,
     autoCrossOrigin: values.auto_cross_origin,
+    acoOrigins: values.aco_origins,
     acceptXForwardedProtocol: values.accept_x_forwarded_protocol,
     setXForwardedProtocol: values.set_x_forwarded_protocol,
     xForwardedFor: values.x_forwarded_for,

@@ -4,6 +4,7 @@
  * Owns: everything that can be wrong with a value. Does not own: reading the surfaces, grouping values for the parts.
  */
 import { isAbsolute, resolve } from 'node:path';
+import { AllowedOrigins } from './allowed-origins.js';
 import type { ConfigErrorCode, ConfigProblem } from './errors.js';
 import { isLoopback, type Listen } from './listen.js';
 import type { Option } from './option.js';
@@ -187,6 +188,16 @@ function settleRedis(values: Draft, settlement: Settlement): void {
     settlement.fail('ERR_CONFIG_CONFLICT', alone, 'redis_tls_cert and redis_tls_key must be given together');
 }
 
+function settleOrigins({ aco_origins: origins }: Draft, settlement: Settlement): void {
+  const from = settlement.sources.get('aco_origins');
+  if (from === undefined) return;
+  try {
+    new AllowedOrigins(origins);
+  } catch (error) {
+    settlement.fail('ERR_CONFIG_VALUE', from, (error as Error).message);
+  }
+}
+
 /** Warns of settings that the chosen edge makes nothing of, so that nobody relies on a limit that is not there. */
 function settleEdge(values: Draft, { sources, warnings }: Settlement): void {
   for (const { option, where } of sources.values()) {
@@ -248,6 +259,7 @@ export function settle(layers: readonly Settings[], context: SettleContext): Set
   settleControl(values, settlement, context.format);
   settlePorts(values, settlement);
   settleRedis(values, settlement);
+  settleOrigins(values, settlement);
   settleEdge(values, settlement);
   if (context.format === 'pushpin' && values.log_format === 'auto') values.log_format = 'text';
   return { values, sources, problems, warnings };

@@ -2,9 +2,10 @@
  * Owns: reading a JSON-P request: a GET whose query says what the script wants to send. Does not own: the answer
  * (`jsonp-response`).
  */
-import { headerFault, isToken, type RawHeaders, readJson, wireFromText } from '@holdfast/grip';
+import { headerFault, type RawHeaders, readJson, wireFromText } from '@holdfast/grip';
 import type { BodySink, ClientBody, ClientRequest } from '../edge/edge.js';
 import type { JsonpRule } from '../routes/route.js';
+import { isForbiddenField } from '../routes/script-fields.js';
 import { isCallbackName } from './callback-name.js';
 
 /** How the answer is to be given. */
@@ -14,6 +15,8 @@ export interface JsonpCall {
   /** Name of the function that gets the answer. */
   readonly callback: string;
   readonly mode: JsonpRule['mode'];
+  /** Not every site may call. */
+  readonly isRestricted?: boolean;
 }
 
 /** A parameter that cannot be used; the message is what the client is told, without the newline. */
@@ -82,35 +85,57 @@ export function readJsonp(request: ClientRequest, rule: JsonpRule): JsonpCall | 
   if (!query.has(rule.callback) && !implied) return undefined;
   const callback = query.take(rule.callback) ?? rule.defaultCallback ?? '';
   if (!isCallbackName(callback)) throw new JsonpFault('Invalid callback parameter.');
-  const method = query.take('_method') ?? rule.defaultMethod;
-  if (!isToken(method)) throw new JsonpFault('Invalid _method parameter.');
-  const named = readHeaders(query.take('_headers'));
+  const method = readMethod(query.take('_method'), rule);
+  const named = readHeaders(query.take('_headers'), rule);
   const body = query.take(rule.body ?? '_body');
-  if (rule.body !== undefined && body !== undefined) named.push('Content-Type', 'application/json');
+  const typed = rule.body !== undefined && body !== undefined ? withType(named, 'application/json') : named;
   const { rest } = query;
   const content = body === undefined ? undefined : Buffer.from(body);
   const meant = {
     ...request,
     method,
     path: request.path.slice(0, mark) + (rest === '' ? '' : `?${rest}`),
-    headers: headersOf(request, named, content),
+    headers: headersOf(request, typed, content),
     body: content && new WholeBody(content),
   };
   return { request: meant, callback, mode: rule.mode };
 }
 
-function readHeaders(text: string | undefined): string[] {
+/** In capitals where that is a usual method: scripts write them in any case, and browsers send them so. */
+function readMethod(text: string | undefined, { methods, defaultMethod }: JsonpRule): string {
+  if (text === undefined) return defaultMethod;
+  const upper = text.toUpperCase();
+  const method = methods.has(upper) ? upper : text;
+  if (!methods.has(method)) throw new JsonpFault('Invalid _method parameter.');
+  return method;
+}
+
+/** The fields that a script may choose; others are left out, as browsers do it. Two of one name are one too many. */
+function readHeaders(text: string | undefined, { headers: allowed }: JsonpRule): string[] {
   if (text === undefined) return [];
   const fault = new JsonpFault('Invalid _headers parameter.');
   const { value } = readJson(text);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw fault;
   const headers: string[] = [];
+  const names = new Set<string>();
   for (const [name, field] of Object.entries(value)) {
     if (typeof field !== 'string' || headerFault(name, wireFromText(field)) !== undefined) throw fault;
     const lower = name.toLowerCase();
-    if (lower !== 'host' && lower !== 'accept' && lower !== 'content-length') headers.push(name, wireFromText(field));
+    if (names.has(lower)) throw fault;
+    names.add(lower);
+    if (isForbiddenField(name) || allowed?.has(lower) === false) continue;
+    headers.push(name, wireFromText(field));
   }
   return headers;
+}
+
+/** What the proxy itself says of the body goes before what the script says of it. */
+function withType(named: readonly string[], type: string): string[] {
+  const others: string[] = [];
+  for (let i = 0; i < named.length; i += 2) {
+    if ((named[i] as string).toLowerCase() !== 'content-type') others.push(named[i] as string, named[i + 1] as string);
+  }
+  return [...others, 'Content-Type', type];
 }
 
 /** The fields that the script named, then the client's others. */

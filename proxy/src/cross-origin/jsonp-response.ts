@@ -1,5 +1,5 @@
 /** Owns: giving an answer to a JSON-P call: as a script that calls a function. Does not own: the answer. */
-import { headerValue, type RawHeaders, type ResponseHead, textFromWire } from '@holdfast/grip';
+import { type RawHeaders, type ResponseHead, textFromWire } from '@holdfast/grip';
 import { clientHeaders } from '../edge/client-headers.js';
 import type { ClientResponse } from '../edge/edge.js';
 import { ResponseWrapper } from '../edge/response-wrapper.js';
@@ -8,6 +8,15 @@ import type { JsonpCall } from './jsonp-request.js';
 
 /** Answers up to this many bytes are wrapped whole, so that one that cannot be is still refused with a status. */
 const WHOLE_MAX = 100_000;
+
+/** What an answer says of caches. */
+const CACHING = new Set(['cache-control', 'vary']);
+
+/** The script is what it says that it is: no page can have it read as something else (Fetch standard). */
+const NOSNIFF = ['X-Content-Type-Options', 'nosniff'];
+
+/** Fields that no script may read (Fetch standard, forbidden response-header names), nor have set by loading it. */
+const COOKIES = new Set(['set-cookie', 'set-cookie2']);
 
 const FAULT = 'Upstream response could not be JSON-P encoded.\n';
 
@@ -33,7 +42,7 @@ export class JsonpResponse extends ResponseWrapper {
   override writeHead(head: ResponseHead, length: number | undefined, flush?: boolean): void {
     this.#head = head;
     this.#raw = flush === true;
-    if (this.#raw) super.writeHead(head, length, flush);
+    if (this.#raw) super.writeHead({ ...head, headers: asScriptFields(head.headers) }, length, flush);
   }
 
   override write(chunk: Buffer): boolean {
@@ -76,7 +85,7 @@ export class JsonpResponse extends ResponseWrapper {
     try {
       text = this.#decoder.decode(this.#kept.whole());
     } catch {
-      const headers = ['Content-Type', 'text/plain'];
+      const headers = ['Content-Type', 'text/plain', 'Cache-Control', 'no-store', ...NOSNIFF];
       super.writeHead({ status: 500, reason: 'Internal Server Error', headers }, FAULT.length);
       super.end(Buffer.from(FAULT));
       return;
@@ -97,13 +106,14 @@ export class JsonpResponse extends ResponseWrapper {
   }
 
   get #scriptHead(): ResponseHead {
-    const cache = headerValue(this.#head?.headers ?? [], 'cache-control');
-    const headers = [
-      'Content-Type',
-      'application/javascript',
-      ...(cache === undefined ? [] : ['Cache-Control', cache]),
-    ];
-    return { status: 200, reason: 'OK', headers };
+    const headers = ['Content-Type', 'application/javascript', ...NOSNIFF];
+    const answer = this.#head?.headers ?? [];
+    // The script has what the answer has: it may be kept as long, and for no other requests.
+    for (let i = 0; i < answer.length; i += 2) {
+      const name = answer[i] as string;
+      if (CACHING.has(name.toLowerCase())) headers.push(name, answer[i + 1] as string);
+    }
+    return { status: 200, reason: 'OK', headers: this.#call.isRestricted ? varyingBySite(headers) : headers };
   }
 
   get #begin(): string {
@@ -126,6 +136,23 @@ export class JsonpResponse extends ResponseWrapper {
   }
 }
 
+/** Of a stream that is not wrapped, but is the answer to a script all the same. */
+function asScriptFields(headers: RawHeaders): string[] {
+  const kept: string[] = [...NOSNIFF];
+  for (let i = 0; i < headers.length; i += 2) {
+    const lower = (headers[i] as string).toLowerCase();
+    if (!COOKIES.has(lower) && lower !== 'x-content-type-options') {
+      kept.push(headers[i] as string, headers[i + 1] as string);
+    }
+  }
+  return kept;
+}
+
+/** Which site asks decides whether there is an answer: a cache must not give one site's to another. */
+function varyingBySite(headers: readonly string[]): string[] {
+  return [...headers, 'Vary', 'Origin, Sec-Fetch-Site, Referer'];
+}
+
 /** JSON that is also a script: two characters end a line in scripts of old (ECMAScript before 2019). */
 function quote(value: unknown): string {
   return JSON.stringify(value).replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029');
@@ -133,7 +160,7 @@ function quote(value: unknown): string {
 
 function firstValues(headers: RawHeaders): Record<string, string> {
   const values: Record<string, string> = Object.create(null) as Record<string, string>;
-  const seen = new Set<string>();
+  const seen = new Set<string>(COOKIES);
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string;
     if (!seen.has(name.toLowerCase())) values[name] = textFromWire(headers[i + 1] as string);

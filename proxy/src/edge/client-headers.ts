@@ -49,7 +49,7 @@ export function clientHeaders(headers: RawHeaders): string[] {
   const named = namedByConnection(headers);
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string;
-    if (isHop(name) || (named.length > 0 && named.includes(name.toLowerCase()))) continue;
+    if (isHop(name) || (named.size > 0 && named.has(name.toLowerCase()))) continue;
     kept.push(name, headers[i + 1] as string);
   }
   return kept;

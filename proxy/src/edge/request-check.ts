@@ -24,10 +24,11 @@ export interface Target {
   readonly path: string;
 }
 
-/** A name, an IPv4 address or one in brackets, and a port (RFC 3986 §3.2.2, §3.2.3); empty is allowed. */
-const HOST = /^(?:\[[A-Za-z0-9._~%:-]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::(\d{0,5}))?$/;
+/** A name, an IPv4 address or one of IPv6 in brackets, and a port (RFC 3986 §3.2.2, §3.2.3, RFC 6874); empty is allowed. */
+const HOST = /^(?:\[[0-9A-Fa-f:.]+(?:%[\w.~%-]+)?\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::(\d{0,5}))?$/;
 
 const PORT_MAX = 65_535;
+
 const ABSOLUTE = /^https?:\/\/([^/?#]+)([^#]*)/i;
 
 const refuse = (status: number, detail: string): Refusal => ({ status, text: `Failed to parse request: ${detail}\n` });

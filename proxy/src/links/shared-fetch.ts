@@ -26,6 +26,8 @@ interface Joiner {
 /** One answer for all its joiners: the slowest of them decides how fast it flows. */
 class Sharing implements OriginHandler {
   readonly #joiners = new Set<Joiner>();
+  /** How many of them are blocked. */
+  #blocked = 0;
   readonly #over: () => void;
   readonly #faults: Containment;
   #call: OriginCall | undefined;
@@ -55,13 +57,14 @@ class Sharing implements OriginHandler {
     if (joiner.backlog !== undefined) queueMicrotask(() => this.#guard(joiner, () => this.#catchUp(joiner)));
     return {
       resume: () => {
-        joiner.blocked = false;
-        if (![...this.#joiners].some((one) => one.blocked)) this.#call?.resume();
+        this.#block(joiner, false);
+        if (this.#blocked === 0) this.#call?.resume();
       },
       abort: () => {
         this.#joiners.delete(joiner);
+        this.#block(joiner, false);
         if (this.#joiners.size === 0) this.#stop();
-        else if (![...this.#joiners].some((one) => one.blocked)) this.#call?.resume();
+        else if (this.#blocked === 0) this.#call?.resume();
       },
     };
   }
@@ -77,7 +80,7 @@ class Sharing implements OriginHandler {
     this.#kept?.add(chunk);
     if (this.#kept !== undefined && this.#kept.length > JOIN_MAX) this.#kept = undefined;
     for (const joiner of [...this.#joiners]) this.#guard(joiner, () => this.#give(joiner, chunk));
-    return ![...this.#joiners].some((joiner) => joiner.blocked);
+    return this.#blocked === 0;
   }
 
   onEnd(): void {
@@ -114,6 +117,7 @@ class Sharing implements OriginHandler {
     } catch (error) {
       this.#faults.caught('origin', error);
       this.#joiners.delete(joiner);
+      this.#block(joiner, false);
       this.#faults.run('origin', () => joiner.handler.onError(faultError(error)), joiner.handler);
       if (this.#joiners.size === 0) this.#stop();
     }
@@ -121,7 +125,14 @@ class Sharing implements OriginHandler {
 
   #give(joiner: Joiner, chunk: Buffer): void {
     if (joiner.backlog !== undefined) joiner.backlog.push(chunk);
-    else if (!joiner.handler.onData(chunk)) joiner.blocked = true;
+    else if (!joiner.handler.onData(chunk)) this.#block(joiner, true);
+  }
+
+  #block(joiner: Joiner, blocked: boolean): void {
+    // One that has left meanwhile holds nobody back.
+    const counts = blocked && this.#joiners.has(joiner);
+    this.#blocked += Number(counts) - Number(joiner.blocked);
+    joiner.blocked = counts;
   }
 
   #stop(): void {

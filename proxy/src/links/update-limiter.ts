@@ -55,7 +55,7 @@ export class UpdateLimiter {
         return;
       }
       this.#arm(link, queue);
-      const batch = [...queue.waiting].slice(0, Math.min(BATCH, this.#budget()));
+      const batch = first(queue.waiting, Math.min(BATCH, this.#budget()));
       // One of the batch may take another's turn back.
       for (const turn of batch) {
         if (!queue.waiting.delete(turn)) continue;
@@ -74,4 +74,11 @@ export class UpdateLimiter {
     }
     return this.#left;
   }
+}
+
+function first<T>(all: Iterable<T>, count: number): T[] {
+  const found: T[] = [];
+  if (count <= 0) return found;
+  for (const one of all) if (found.push(one) >= count) break;
+  return found;
 }

@@ -49,7 +49,7 @@ class Selection {
   readonly cdnLoop: string[] = [];
   readonly #request: ForwardedRequest;
   readonly #rules: ForwardRules;
-  readonly #named: readonly string[];
+  readonly #named: ReadonlySet<string>;
 
   constructor(request: ForwardedRequest, rules: ForwardRules) {
     this.#request = request;
@@ -74,7 +74,7 @@ class Selection {
   #dropped(lower: string): boolean {
     if (lower === 'pushpin-route') return this.#rules.acceptRouteHeader;
     if (lower === 'x-forwarded-proto' || lower === 'x-forwarded-protocol') return rewritesProtocol(this.#rules);
-    return this.#named.length > 0 && this.#named.includes(lower);
+    return this.#named.size > 0 && this.#named.has(lower);
   }
 }
 

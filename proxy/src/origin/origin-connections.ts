@@ -23,7 +23,8 @@ export interface Connection<Request, Handler> {
 /** One of the connections. */
 interface Place<Request, Handler> {
   readonly connection: Connection<Request, Handler>;
-  state: 'connecting' | 'connected' | 'broken';
+  /** `unused`: it has had no request yet, and no event of it will come. */
+  state: 'unused' | 'connecting' | 'connected' | 'broken';
   /** Its index among those that are idle; -1 while it has a request, or is not connected. */
   index: number;
 }
@@ -49,7 +50,8 @@ export class OriginConnections<Request, Handler> {
     place.index = -1;
     place.connection.dispatch(request, handler);
     // What cannot be sent is refused at once.
-    if (place.connection.stats.size === 0) this.#free(place);
+    if (place.connection.stats.size === 0) this.#refused(place);
+    else if (place.state === 'unused') place.state = 'connecting';
   }
 
   /** Resolves when all requests are over. None may be dispatched any more. */
@@ -64,7 +66,7 @@ export class OriginConnections<Request, Handler> {
 
   #add(): Place<Request, Handler> {
     const connection = this.#open();
-    const place: Place<Request, Handler> = { connection, state: 'connecting', index: -1 };
+    const place: Place<Request, Handler> = { connection, state: 'unused', index: -1 };
     this.#all.add(place);
     connection.on('connect', () => {
       place.state = 'connected';
@@ -74,6 +76,15 @@ export class OriginConnections<Request, Handler> {
     connection.on('connectionError', () => this.#broken(place));
     connection.on('drain', () => this.#free(place));
     return place;
+  }
+
+  /** A connection that was made for a request that cannot be sent never connects: nothing else would ever let it go. */
+  #refused(place: Place<Request, Handler>): void {
+    if (place.state !== 'unused') this.#free(place);
+    else {
+      this.#all.delete(place);
+      void place.connection.destroy();
+    }
   }
 
   /** Keeps a connection for the next request unless it has one, or is none any more. */

@@ -5,7 +5,7 @@
 import { headerValue, type SigKey, verifyGripSig } from '@holdfast/grip';
 import type { Clock } from '../clock.js';
 import { JsonpFault } from '../cross-origin/jsonp-request.js';
-import { openUp } from '../cross-origin/open-up.js';
+import { JsonpRefusal, openUp } from '../cross-origin/open-up.js';
 import type { ClientHandshake, ClientRequest, ClientResponse, EdgeHandler } from '../edge/edge.js';
 import { RequestError } from '../errors.js';
 import { answerPlain, failureOf } from '../fail.js';
@@ -48,7 +48,7 @@ export class RequestHandler implements EdgeHandler {
     else this.#takeOpenly(request, response, standing, route);
   }
 
-  /** A request that scripts of any origin may make, and may make as JSON-P. */
+  /** A request that scripts of other origins may make, and may make as JSON-P. */
   #takeOpenly(
     request: ClientRequest,
     response: ClientResponse,
@@ -57,10 +57,13 @@ export class RequestHandler implements EdgeHandler {
   ): void {
     let opened: { request: ClientRequest; response: ClientResponse };
     try {
-      opened = openUp(request, response, route?.jsonp ?? defaultJsonp);
+      const origins = route?.acoOrigins ?? this.#parts.settings.acoOrigins;
+      opened = openUp(request, response, route?.jsonp ?? defaultJsonp, origins);
     } catch (error) {
-      if (!(error instanceof JsonpFault)) throw error;
-      this.#refuse(request, response, standing, route, new RequestError('ERR_REQUEST_JSONP', error.message));
+      const isFault = error instanceof JsonpFault;
+      if (!isFault && !(error instanceof JsonpRefusal)) throw error;
+      const code = isFault ? 'ERR_REQUEST_JSONP' : 'ERR_REQUEST_CROSS_ORIGIN';
+      this.#refuse(request, response, standing, route, new RequestError(code, error.message));
       return;
     }
     this.#take(opened.request, opened.response, standing, route);

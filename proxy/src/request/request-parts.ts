@@ -3,6 +3,7 @@ import type { Log } from '@holdfast/control-api';
 import type { SigKey } from '@holdfast/grip';
 import type { SubscriberEnd } from '../channels/subscriber-parts.js';
 import type { Clock } from '../clock.js';
+import type { AllowedOrigins } from '../config/allowed-origins.js';
 import type { ClientRequest } from '../edge/edge.js';
 import type { HoldParts } from '../holds/hold.js';
 import type { Forwarder } from '../origin/forwarder.js';
@@ -19,6 +20,8 @@ export interface RequestSettings {
   readonly debug: boolean;
   /** Every route has `aco`. */
   readonly autoCrossOrigin: boolean;
+  /** Whose scripts `aco` lets in where a route does not say so itself. */
+  readonly acoOrigins: AllowedOrigins;
   readonly acceptRouteHeader: boolean;
   readonly forward: ForwardRules;
   /** Verifies clients that are GRIP proxies themselves. */

@@ -5,9 +5,11 @@
  * lines, or which of several routes wins (`route-table.ts`).
  */
 import { headerFault, isToken, type SigKey, wireFromText } from '@holdfast/grip';
+import { AllowedOrigins } from '../config/allowed-origins.js';
 import { RoutesError } from '../config/errors.js';
 import { type LogLevel, logLevels } from '../config/log-level.js';
 import type { RouteLine, RouteProp } from '../config/routes-file.js';
+import { isForbiddenField, isForbiddenMethod } from './script-fields.js';
 import { isVisible, type Target, toTarget } from './target.js';
 
 /** JSON-P properties of a route; meaningful with `aco`. */
@@ -20,6 +22,10 @@ export interface JsonpRule {
   /** Callback used when only the body parameter is there. */
   readonly defaultCallback?: string;
   readonly defaultMethod: string;
+  /** Methods that a call may ask for; the default one is among them. */
+  readonly methods: ReadonlySet<string>;
+  /** Lower-case names of the only fields that a call may set; undefined: all that are not forbidden. */
+  readonly headers?: ReadonlySet<string>;
 }
 
 /** A host of `link_hosts`. */
@@ -29,9 +35,16 @@ export interface LinkHost {
   /** Undefined for any. */
   readonly port: number | undefined;
 }
+/** Methods of JSON-P calls where a route does not name them. */
+const JSONP_METHODS: readonly string[] = ['OPTIONS', 'HEAD', 'GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
 
 /** What holds for a request that no route with properties of its own takes. */
-export const defaultJsonp: JsonpRule = { mode: 'extended', callback: 'callback', defaultMethod: 'GET' };
+export const defaultJsonp: JsonpRule = {
+  mode: 'extended',
+  callback: 'callback',
+  defaultMethod: 'GET',
+  methods: new Set(JSONP_METHODS),
+};
 
 /** One routes line, understood. Immutable: a request keeps its route although the table is replaced meanwhile. */
 export interface Route {
@@ -72,6 +85,8 @@ export interface Route {
   readonly replaceBeg: string | undefined;
   /** Automatic CORS and JSON-P. */
   readonly aco: boolean;
+  /** Whose scripts it is for; undefined: as the configuration says. */
+  readonly acoOrigins: AllowedOrigins | undefined;
   readonly jsonp: JsonpRule;
   /** Path prefix under which SockJS is served. */
   readonly sockjs: string | undefined;
@@ -119,6 +134,15 @@ class Props {
     if (text !== undefined && !isVisible(text))
       throw this.error(name, `${name} must be visible ASCII: encode the rest`);
     return text;
+  }
+
+  /** The entries of a list: `a|b`, or the property repeated. Undefined when it is not there. */
+  list(name: string): string[] | undefined {
+    const found = this.all.filter((prop) => prop.name === name);
+    if (found.length === 0) return undefined;
+    return found
+      .flatMap(({ value = '' }) => value.split('|').map((entry) => entry.trim()))
+      .filter((entry) => entry !== '');
   }
 
   word<Word extends string>(name: string, words: readonly Word[], reason: string): Word | undefined {
@@ -199,13 +223,43 @@ function jsonpRule(props: Props): JsonpRule {
   const mode = props.word('jsonp_mode', words, "jsonp_mode must be set to 'basic' or 'extended'") ?? 'extended';
   const body = props.filled('jsonp_body');
   const defaultCallback = props.filled('jsonp_defcb');
+  const defaultMethod = props.filled('jsonp_defmethod') ?? (mode === 'basic' ? 'POST' : 'GET');
+  const headers = jsonpHeaders(props);
   return {
     mode,
     callback: props.filled('jsonp_cb') ?? 'callback',
     ...(body === undefined ? {} : { body }),
     ...(defaultCallback === undefined ? {} : { defaultCallback }),
-    defaultMethod: props.filled('jsonp_defmethod') ?? (mode === 'basic' ? 'POST' : 'GET'),
+    defaultMethod,
+    methods: jsonpMethods(props, defaultMethod),
+    ...(headers === undefined ? {} : { headers }),
   };
+}
+
+function jsonpMethods(props: Props, defaultMethod: string): ReadonlySet<string> {
+  const methods = props.list('jsonp_methods') ?? JSONP_METHODS;
+  const wrong = [...methods, defaultMethod].find((method) => !isToken(method) || isForbiddenMethod(method));
+  if (wrong === defaultMethod) throw props.error('jsonp_defmethod', `jsonp_defmethod cannot be ${wrong}`);
+  if (wrong !== undefined) throw props.error('jsonp_methods', `jsonp_methods cannot have ${wrong}`);
+  return new Set([...methods, defaultMethod]);
+}
+
+function jsonpHeaders(props: Props): ReadonlySet<string> | undefined {
+  const names = props.list('jsonp_headers');
+  const wrong = names?.find((name) => !isToken(name) || isForbiddenField(name));
+  if (wrong !== undefined)
+    throw props.error('jsonp_headers', `jsonp_headers cannot have ${wrong}: it is not for pages to set`);
+  return names && new Set(names.map((name) => name.toLowerCase()));
+}
+
+function acoOrigins(props: Props): AllowedOrigins | undefined {
+  const entries = props.list('aco_origins');
+  if (entries?.length === 0) throw props.error('aco_origins', 'aco_origins names no origin');
+  try {
+    return entries && new AllowedOrigins(entries);
+  } catch (error) {
+    throw props.error('aco_origins', `aco_origins: ${(error as Error).message}`, error);
+  }
 }
 
 function condition(props: Props, value: string): Pick<Route, 'id' | 'key' | 'domain' | 'proto' | 'ssl' | 'pathBeg'> {
@@ -251,6 +305,7 @@ export function toRoute(line: RouteLine, readSigKey: ReadSigKey): Route {
     pathRem: props.count('path_rem') ?? 0,
     replaceBeg: props.visible('replace_beg'),
     aco: props.has('aco'),
+    acoOrigins: acoOrigins(props),
     jsonp: jsonpRule(props),
     sockjs: props.filled('sockjs'),
     sockjsAsPath: props.visible('sockjs_as_path') || undefined,

@@ -5,7 +5,7 @@
 import type { Log } from '@holdfast/control-api';
 import type { WsControl, WsControlInvalid } from '@holdfast/grip';
 import type { SessionOutput } from './session-output.js';
-import type { Subscriptions } from './subscriptions.js';
+import { SESSION_META_MAX, type Subscriptions } from './subscriptions.js';
 import type { TimedMessages } from './timed-messages.js';
 
 /** A session, as what control messages have an effect on. */
@@ -21,6 +21,8 @@ export interface ControlledSession {
   watch(live: Promise<void> | undefined): void;
   /** The origin wants more filters than there may be. */
   overFiltered(text: string): void;
+  /** The origin wants more meta than there may be. */
+  overMeta(text: string): void;
 }
 
 /** Carries a control message out, at once; one that is invalid is ignored. */
@@ -36,7 +38,9 @@ export function obeyControl(session: ControlledSession, control: WsControl | WsC
       session.detach();
       break;
     case 'set-meta':
-      session.subscriptions.setMeta(control.name, control.value);
+      if (!session.subscriptions.setMeta(control.name, control.value)) {
+        session.overMeta(`more than ${SESSION_META_MAX} bytes of meta`);
+      }
       break;
     case 'keep-alive':
       session.timed.keepAlive(control);

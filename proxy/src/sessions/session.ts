@@ -246,6 +246,10 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
     this.#end('filter-limit', text);
   }
 
+  overMeta(text: string): void {
+    this.#end('meta-limit', text);
+  }
+
   /** Closes the origin's end by our own wish: as Pushpin does, 1000 on a WebSocket, no code in an event. */
   #closeOrigin(): void {
     this.#origin.close(isRefreshable(this.#origin) ? undefined : 1000, NO_REASON);

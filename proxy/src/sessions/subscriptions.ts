@@ -4,6 +4,15 @@ import type { ChannelRegistry } from '../channels/registry.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import { SubscriptionList } from '../channels/subscription-list.js';
 
+/**
+ * Most bytes of meta that an origin may set for one session by control messages: names and values, and
+ * {@link META_ENTRY_BYTES} for each. As much as it may keep at a session over HTTP.
+ */
+export const SESSION_META_MAX = 65_536;
+
+/** What an entry counts beside its text: so that short ones are bounded too. */
+const META_ENTRY_BYTES = 32;
+
 /** What became of a wish to subscribe. */
 export type SubscribeOutcome = 'subscribed' | 'too-many-channels' | 'too-many-filters';
 
@@ -27,6 +36,9 @@ export class Subscriptions extends SubscriptionList {
   readonly #max: number;
   /** Implicit channels that the origin has subscribed the session to as well. */
   #both: Set<string> | undefined;
+  /** The map that is `meta`, as long as nobody else has it. */
+  #ownMeta: Map<string, string> | undefined;
+  #metaBytes = 0;
 
   /** `prefix` goes before every channel that the origin names; `implicit` are full names and do not count for `max`. */
   constructor(
@@ -79,17 +91,30 @@ export class Subscriptions extends SubscriptionList {
     return channel;
   }
 
-  /** Sets a value of the session's meta, or without one removes it. */
-  setMeta(name: string, value: string | undefined): void {
-    const meta = new Map(this.meta);
+  /** Sets a value of the session's meta, or without one removes it. False, with nothing changed, beyond {@link SESSION_META_MAX}. */
+  setMeta(name: string, value: string | undefined): boolean {
+    const bytes = this.#metaBytes - metaBytes(name, this.meta.get(name)) + metaBytes(name, value);
+    if (bytes > SESSION_META_MAX) return false;
+    const meta = this.#changeableMeta;
     if (value === undefined) meta.delete(name);
     else meta.set(name, value);
-    this.meta = meta;
+    this.#metaBytes = bytes;
+    return true;
   }
 
   /** Ends all of them. */
   clear(): void {
     this.#registry.remove(this.#subscriber, this.channels);
+  }
+
+  /** A copy only where a filter may still look at the map: an origin may set thousands in a row. */
+  get #changeableMeta(): Map<string, string> {
+    if (this.#ownMeta === undefined || this.metaShown) {
+      this.#ownMeta = new Map(this.meta);
+      this.meta = this.#ownMeta;
+      this.metaShown = false;
+    }
+    return this.#ownMeta;
   }
 
   /** Whether the origin has subscribed the session to a channel. */
@@ -102,4 +127,8 @@ export class Subscriptions extends SubscriptionList {
     const implicit = this.#implicit.length === 0 ? 0 : new Set(this.#implicit).size;
     return this.size - implicit + (this.#both?.size ?? 0);
   }
+}
+
+function metaBytes(name: string, value: string | undefined): number {
+  return value === undefined ? 0 : META_ENTRY_BYTES + Buffer.byteLength(name) + Buffer.byteLength(value);
 }

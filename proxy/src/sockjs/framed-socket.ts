@@ -7,7 +7,7 @@ import { KeepAliveTimer } from '../keep-alive.js';
 import type { FramePiece } from '../websocket/frame-piece.js';
 import type { MessageSocket, MessageType, SocketOwner } from '../websocket/message-socket.js';
 import { closeFrame, framedPiece, HEARTBEAT_FRAME, HEARTBEAT_S, messagesFrame, OPEN_FRAME, quote } from './frames.js';
-import { readMessages } from './payload.js';
+import { MAX_FRAME, PayloadFault, readMessages } from './payload.js';
 
 const BEAT = { content: Buffer.alloc(0), timeout: HEARTBEAT_S, mode: 'idle' } as const;
 
@@ -105,6 +105,7 @@ export class FramedSocket implements MessageSocket, SocketOwner {
     if (data.length === 0) return;
     let messages: Buffer[];
     try {
+      if (data.length > MAX_FRAME) throw new PayloadFault('Frame too large');
       messages = readMessages(arrayText(data));
     } catch (error) {
       const owner = this.#owner;

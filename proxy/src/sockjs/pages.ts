@@ -1,6 +1,7 @@
 /** Owns: the answers of SockJS that belong to no session. Does not own: the fields that all answers have. */
 import { createHash, randomInt } from 'node:crypto';
 import { headerValue, type RawHeaders } from '@holdfast/grip';
+import type { AllowedOrigins } from '../config/allowed-origins.js';
 import type { SockJsPlace } from './sockjs-path.js';
 import type { SockJsResponse } from './sockjs-response.js';
 
@@ -11,6 +12,8 @@ const cacheFields = (now: number) => [
   ...['Cache-Control', `public, max-age=${YEAR_S}`, 'Vary', 'Origin'],
   ...['Expires', new Date(now + YEAR_S * 1_000).toUTCString()],
 ];
+
+const framedBy = (origins: AllowedOrigins) => ["frame-ancestors 'self'", ...origins.sources].join(' ');
 
 const attribute = (text: string) => text.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;');
 
@@ -54,9 +57,13 @@ export class Pages {
     response.answer(200, 'text/plain', `${JSON.stringify(info)}\n`);
   }
 
-  /** 304 when the client has the page already (RFC 9110 §13.1.2). */
-  iframe(response: SockJsResponse, request: RawHeaders, now: number): void {
-    const fields = ['ETag', this.#etag, ...cacheFields(now)];
+  /**
+   * 304 when the client has the page already (RFC 9110 §13.1.2). The page works for whoever shows it, with the user's
+   * cookies: only pages of these origins may.
+   */
+  iframe(response: SockJsResponse, request: RawHeaders, now: number, origins: AllowedOrigins): void {
+    const ancestors = origins.isAny ? [] : ['Content-Security-Policy', framedBy(origins)];
+    const fields = ['ETag', this.#etag, ...cacheFields(now), ...ancestors];
     if (this.#isKnown(headerValue(request, 'if-none-match') ?? '')) {
       response.writeHead({ status: 304, reason: 'Not Modified', headers: fields }, this.#iframe.length);
       response.end();

@@ -9,13 +9,26 @@ export const MAX_BODY = 100_000;
 /** Longest message, in bytes; a longer one is refused with 400, or ends a WebSocket. */
 export const MAX_MESSAGE = 200_000;
 
+/**
+ * Most messages of one request or frame. The library sends each by itself on a WebSocket, and over HTTP those that came
+ * while the request before was under way.
+ */
+export const MAX_MESSAGES = 10_000;
+
+/**
+ * Longest frame of a WebSocket, in bytes; a longer one ends it. The longest message fits, however it is escaped: six bytes
+ * for each of its own.
+ */
+export const MAX_FRAME = 6 * MAX_MESSAGE + 1_024;
+
 /** A payload that cannot be used; the message is what the client is told, without the newline. */
 export class PayloadFault extends Error {}
 
-/** Reads a JSON array of strings. Throws a `PayloadFault` when it is anything else, or has too long a message. */
+/** Reads a JSON array of strings. Throws a `PayloadFault` when it is anything else, or has too many or too long ones. */
 export function readMessages(text: string): Buffer[] {
   const { value } = readJson(text);
   if (!Array.isArray(value)) throw new PayloadFault('Payload expected');
+  if (value.length > MAX_MESSAGES) throw new PayloadFault('Too many messages');
   return value.map((message: unknown) => {
     if (typeof message !== 'string') throw new PayloadFault('Payload expected');
     const data = Buffer.from(message);

@@ -2,6 +2,8 @@
  * Owns: the fields that every SockJS answer has, and noticing its end. Does not own: what is answered.
  */
 import { headerValue, type RawHeaders, type ResponseHead, reasonPhrase } from '@holdfast/grip';
+import type { AllowedOrigins } from '../config/allowed-origins.js';
+import { askedHeaders, grantOf, varyingByOrigin } from '../cross-origin/grant.js';
 import type { ClientResponse, ResponseOwner } from '../edge/edge.js';
 import { ResponseWrapper } from '../edge/response-wrapper.js';
 
@@ -17,21 +19,20 @@ const ACCESS = new Set([
   'access-control-allow-headers',
 ]);
 
-/**
- * A client response that scripts of any origin may read and that nobody keeps unless it says so itself. An origin of
- * `null` is named like any other: browsers take no `*` where credentials go along.
- */
+/** A client response that scripts of the origins in a list may read and that nobody keeps unless it says so itself. */
 export class SockJsResponse extends ResponseWrapper implements ResponseOwner {
   readonly #request: RawHeaders;
+  readonly #origins: AllowedOrigins;
   readonly #onEnd: ResponseEnd;
   #owner: ResponseOwner | undefined;
   #status = 0;
   #over = false;
 
   /** `request` are the client's header fields; `onEnd` is called once. */
-  constructor(inner: ClientResponse, request: RawHeaders, onEnd: ResponseEnd) {
+  constructor(inner: ClientResponse, request: RawHeaders, origins: AllowedOrigins, onEnd: ResponseEnd) {
     super(inner);
     this.#request = request;
+    this.#origins = origins;
     this.#onEnd = onEnd;
   }
 
@@ -97,10 +98,12 @@ export class SockJsResponse extends ResponseWrapper implements ResponseOwner {
       if (!ACCESS.has(name.toLowerCase())) headers.push(name, answer[i + 1] as string);
     }
     if (headerValue(headers, 'cache-control') === undefined) headers.push('Cache-Control', NO_CACHE);
-    headers.push('Access-Control-Allow-Origin', headerValue(this.#request, 'origin') || '*');
-    headers.push('Access-Control-Allow-Credentials', 'true');
-    const asked = headerValue(this.#request, 'access-control-request-headers');
-    if (asked) headers.push('Access-Control-Allow-Headers', asked);
-    return headers;
+    if (headerValue(headers, 'x-content-type-options') === undefined) headers.push('X-Content-Type-Options', 'nosniff');
+    const grant = grantOf(this.#request, this.#origins);
+    if (grant !== undefined) headers.push('Access-Control-Allow-Origin', grant.origin);
+    if (grant?.credentials) headers.push('Access-Control-Allow-Credentials', 'true');
+    const asked = grant && askedHeaders(this.#request);
+    if (asked !== undefined) headers.push('Access-Control-Allow-Headers', asked);
+    return varyingByOrigin(headers);
   }
 }

@@ -5,6 +5,8 @@
 import type { Containment } from '@holdfast/control-api';
 import type { RawHeaders } from '@holdfast/grip';
 import type { Clock } from '../clock.js';
+import type { AllowedOrigins } from '../config/allowed-origins.js';
+import { mayAsk, mayLoad } from '../cross-origin/grant.js';
 import type { ClientHandshake, ClientRequest, ClientResponse } from '../edge/edge.js';
 import { answerPlain } from '../fail.js';
 import type { ClientStanding } from '../origin/forwarder.js';
@@ -48,6 +50,8 @@ export interface SockJsParts {
   readonly ended: (end: SockJsEnd) => void;
   /** Where the iframe page loads the client library from. */
   readonly scriptUrl: string;
+  /** Whose scripts may use routes that do not say so themselves. */
+  readonly origins: AllowedOrigins;
   /**
    * Most sessions over HTTP at a time, those included that have just ended. They outlive their requests, so the limit of
    * connections does not bound them. Further ones are answered 503.
@@ -105,7 +109,12 @@ export class SockJs {
     const { clock, random, open } = this.#parts;
     const { kind } = readPlace(route.sockjs, request.path);
     const inner = { ...request, path: originPath(route, '/websocket', queryOf(request.path)) };
-    if (kind === 'raw-websocket') open(inner, handshake, route, standing);
+    if (!mayAsk(request, this.#origins(route))) {
+      const { response } = handshake;
+      answerPlain(response, 403, FOREIGN);
+      const call = { request, response, route, standing, since: clock.now(), body: Buffer.alloc(0) };
+      this.#ended(call, 403, 'ERR_REQUEST_CROSS_ORIGIN');
+    } else if (kind === 'raw-websocket') open(inner, handshake, route, standing);
     else if (kind === 'websocket') open(inner, new FramedHandshake(handshake, clock, random), route, standing);
     else {
       const { response } = handshake;
@@ -118,13 +127,14 @@ export class SockJs {
     const { method, path, headers } = call.request;
     const place = readPlace(call.route.sockjs, path);
     const now = this.#parts.clock.now();
-    if (method === 'OPTIONS') this.#pages.options(this.#respond(call), place, now);
+    if (!this.#isFor(call, place)) this.#foreign(call);
+    else if (method === 'OPTIONS') this.#pages.options(this.#respond(call), place, now);
     else if (place.kind === 'receive' && methodsOf(place.transport).includes(method)) this.#receive(call, place);
     else if (place.kind === 'send' && methodsOf(place.transport).includes(method)) this.#send(call, place);
     else if (method !== 'GET' && method !== 'HEAD') this.#notFound(call);
     else if (place.kind === 'greeting') this.#pages.greeting(this.#respond(call));
     else if (place.kind === 'info') this.#pages.info(this.#respond(call));
-    else if (place.kind === 'iframe') this.#pages.iframe(this.#respond(call), headers, now);
+    else if (place.kind === 'iframe') this.#pages.iframe(this.#respond(call), headers, now, this.#origins(call.route));
     else this.#notFound(call);
   }
 
@@ -145,7 +155,8 @@ export class SockJs {
     const session = new HttpSession({ clock, random, faults, forget: () => this.#sessions.delete(key) });
     this.#sessions.set(key, session);
     const { request, route, standing } = call;
-    const response = new SockJsResponse(call.response, request.headers, () => session.notOpened());
+    const origins = this.#origins(route);
+    const response = new SockJsResponse(call.response, request.headers, origins, () => session.notOpened());
     open(openingRequest(request, route), new HttpHandshake(response, form, session), route, standing);
   }
 
@@ -192,7 +203,27 @@ export class SockJs {
   #respond(call: Call): SockJsResponse {
     const onEnd: ResponseEnd = (status, end) =>
       this.#ended(call, status, end === 'gone' ? 'ERR_REQUEST_CLIENT_GONE' : undefined);
-    return new SockJsResponse(call.response, call.request.headers, onEnd);
+    return new SockJsResponse(call.response, call.request.headers, this.#origins(call.route), onEnd);
+  }
+
+  #origins(route: SockJsRoute): AllowedOrigins {
+    return route.acoOrigins ?? this.#parts.origins;
+  }
+
+  /**
+   * Whether the page that asks is of a site that may: the browser does not ask before it runs a script or shows a frame. The
+   * iframe page says itself who may show it.
+   */
+  #isFor({ request, route }: Call, place: SockJsPlace): boolean {
+    const origins = this.#origins(route);
+    const isLoaded = 'transport' in place && LOADED.has(place.transport);
+    return isLoaded ? mayLoad(request, origins) : mayAsk(request, origins);
+  }
+
+  #foreign(call: Call): void {
+    const end: ResponseEnd = (status) => this.#ended(call, status, 'ERR_REQUEST_CROSS_ORIGIN');
+    const response = new SockJsResponse(call.response, call.request.headers, this.#origins(call.route), end);
+    response.answer(403, 'text/plain', `${FOREIGN}\n`);
   }
 
   #ended({ request, response, route, standing, since }: Call, status: number, error: string | undefined): void {
@@ -200,6 +231,12 @@ export class SockJs {
     this.#parts.ended({ request, secure: standing.secure, route, status, error, bytes: response.bodyBytes, duration });
   }
 }
+
+/** What a page of a site that is not in the list is told. */
+const FOREIGN = 'This is not for pages of this site.';
+
+/** Transports that a page loads as scripts or frames. */
+const LOADED: ReadonlySet<string> = new Set(['jsonp', 'jsonp_send', 'htmlfile']);
 
 /** Sessions of different services are different, whatever their clients call them. */
 function keyOf(route: SockJsRoute, session: string): string {

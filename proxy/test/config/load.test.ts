@@ -303,3 +303,12 @@ t.test('Redis: a URL that is never printed, a prefix without braces, certificate
   t.match(failure(t, yaml('redis_prefix: "a{b}"\n')), { code: 'ERR_CONFIG_VALUE', message: /braces/ });
   t.match(failure(t, yaml('redis_tls_key: k\n')), { code: 'ERR_CONFIG_CONFLICT', message: /together/ });
 });
+
+t.test('aco_origins: all sites, or those of a list; what is no origin is refused by name', async (t) => {
+  const origins = (file: Parameters<typeof load>[1]) => load(t, file).config.forward.acoOrigins;
+  t.strictSame(origins({}), ['*']);
+  const list = ['https://a.test', 'https://*.b.test'];
+  t.strictSame(origins(yaml(`aco_origins: ${JSON.stringify(list)}\n`)), list);
+  t.strictSame(origins(yaml('aco_origins: []\n')), []);
+  t.match(failure(t, yaml('aco_origins: a.test\n')), { code: 'ERR_CONFIG_VALUE', message: /"a.test" is no origin/ });
+});

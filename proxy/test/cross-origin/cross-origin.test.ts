@@ -1,6 +1,7 @@
 /** CORS and JSON-P on everything that is answered: by origins, by holds, by the proxy itself. */
 import vm from 'node:vm';
 import t from 'tap';
+import { AllowedOrigins } from '../../dist/config/allowed-origins.js';
 import { HoldScene } from '../holds/hold-scene.js';
 
 const aco = { route: 'aco' };
@@ -204,3 +205,93 @@ for (const [parameters, text] of [
     t.match(scene.requests, [{ status: 400, error: 'ERR_REQUEST_JSONP' }]);
   });
 }
+
+const listed = { route: 'aco,aco_origins=https://a.test|https://*.b.test' };
+
+t.test(
+  'aco_origins: CORS fields for its sites, for others only Vary, on relayed answers, holds and errors',
+  async (t) => {
+    const scene = await HoldScene.open(t, listed);
+    for (const [site, allowed] of [
+      ['https://a.test', 'https://a.test'],
+      ['https://x.b.test', 'https://x.b.test'],
+      ['https://evil.test', undefined],
+      ['null', undefined],
+    ] as const) {
+      const relayed = scene.ask('/', { headers: { Origin: site } });
+      (await scene.asked()).answer({ headers: { Vary: 'Accept' }, body: 'x' });
+      const failed = scene.ask('/', { headers: { Origin: site } });
+      (await scene.asked()).answer({ headers: { 'Grip-Hold': 'neither' } });
+      const stream = scene.ask('/', { headers: { Origin: site } });
+      (await scene.asked()).answer({ headers: { 'Grip-Hold': 'stream', 'Grip-Channel': 'c' } });
+      for (const [answer, vary] of [
+        [await relayed, 'Accept, Origin'],
+        [await failed, 'Origin'],
+        [await stream, 'Origin'],
+      ] as const) {
+        t.equal(answer.headers['access-control-allow-origin'], allowed, site);
+        t.equal(answer.headers['access-control-allow-credentials'], allowed && 'true');
+        t.equal(answer.headers.vary, vary);
+      }
+    }
+  },
+);
+
+t.test('aco_origins of the configuration holds where a route has none', async (t) => {
+  const acoOrigins = new AllowedOrigins(['https://a.test']);
+  const scene = await HoldScene.open(t, { autoCrossOrigin: true, acoOrigins });
+  for (const [site, allowed] of [
+    ['https://a.test', 'https://a.test'],
+    ['https://evil.test', undefined],
+  ] as const) {
+    const answer = scene.ask('/', { headers: { Origin: site } });
+    (await scene.asked()).answer({ body: 'x' });
+    t.equal((await answer).headers['access-control-allow-origin'], allowed);
+  }
+});
+
+t.test('aco_origins: JSON-P is for its sites, as the browser tells, and for the host’s own pages', async (t) => {
+  const scene = await HoldScene.open(t, listed);
+  const refused = [
+    {},
+    { Referer: 'https://evil.test/' },
+    { Referer: 'https://evil.test/https://a.test/' },
+    { Referer: 'not a url' },
+    { Origin: 'null', Referer: 'https://a.test/' },
+    { Origin: 'https://evil.test', 'Sec-Fetch-Site': 'same-origin' },
+    { 'Sec-Fetch-Site': 'cross-site' },
+    { 'Sec-Fetch-Site': 'same-site' },
+  ];
+  for (const headers of refused) {
+    const got = await scene.ask('/?callback=cb&_method=DELETE', { headers: { ...headers } });
+    await got.end();
+    t.match(got, { status: 403, text: 'JSON-P is not for scripts of this site.\n' }, JSON.stringify(headers));
+  }
+  t.equal(scene.origin.all.length, 0);
+  t.match(scene.requests[0], { status: 403, error: 'ERR_REQUEST_CROSS_ORIGIN' });
+  for (const headers of [
+    { Referer: 'https://a.test/page' },
+    { Referer: 'https://x.b.test' },
+    { Origin: 'https://a.test' },
+    { 'Sec-Fetch-Site': 'same-origin' },
+    { Host: 'own.test', Referer: 'http://own.test/page' },
+  ]) {
+    const answer = scene.ask('/?callback=cb', { headers: { ...headers } });
+    (await scene.asked()).answer({ body: 'x' });
+    const got = await answer;
+    await got.end();
+    t.equal(run(got.text).body, 'x', JSON.stringify(headers));
+    t.equal(got.headers.vary, 'Origin, Sec-Fetch-Site, Referer');
+  }
+});
+
+t.test('what the proxy itself answers is kept by no cache and taken for no other type', async (t) => {
+  const scene = await HoldScene.open(t, aco);
+  const own = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'content-type': 'text/plain' };
+  const check = await scene.ask('/', { headers: { 'Pushpin-Check': '1' } });
+  t.match(check, { status: 200, headers: own });
+  t.match(await scene.ask('/?callback='), { status: 400, headers: own });
+  const answer = scene.ask('/', { headers: origin });
+  (await scene.asked()).answer({ headers: { 'Grip-Hold': 'neither' } });
+  t.match(await answer, { status: 502, headers: { ...own, vary: 'Origin' } });
+});

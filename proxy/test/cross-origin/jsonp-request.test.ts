@@ -2,6 +2,7 @@ import t from 'tap';
 import { JsonpFault, readJsonp } from '../../dist/cross-origin/jsonp-request.js';
 import type { BodySink, ClientRequest } from '../../dist/edge/edge.js';
 import { defaultJsonp, type JsonpRule } from '../../dist/routes/route.js';
+import { growth, LINEAR_MAX } from '../growth.js';
 
 const request = (path: string, over: Partial<ClientRequest> = {}): ClientRequest => ({
   id: 'r1',
@@ -142,4 +143,83 @@ t.test('methods and fields that HTTP does not allow are refused', async (t) => {
   for (const text of [...headers, '{"":"x"}', '{"a":null}', '{"a":["b"]}']) {
     t.throws(() => read(query({ callback: 'f', _headers: text })), new JsonpFault('Invalid _headers parameter.'), text);
   }
+});
+
+const methodOf = (method: string, rule?: JsonpRule) =>
+  read(query({ callback: 'f', _method: method }), rule)?.request.method;
+
+t.test('a method that no script can use, or that the route does not name, is refused', async (t) => {
+  for (const method of ['CONNECT', 'TRACE', 'TRACK', 'trace', 'PURGE', 'M-SEARCH']) {
+    t.throws(() => methodOf(method), new JsonpFault('Invalid _method parameter.'), method);
+  }
+  t.equal(methodOf('delete'), 'DELETE');
+  const rule = { ...defaultJsonp, methods: new Set(['GET', 'PURGE']) };
+  t.equal(methodOf('PURGE', rule), 'PURGE');
+  t.equal(methodOf('purge', rule), 'PURGE');
+  t.throws(() => methodOf('POST', rule), new JsonpFault('Invalid _method parameter.'));
+});
+
+/** The fields that reach the origin of those that a script names. */
+const fieldsOf = (fields: Readonly<Record<string, string>>, rule?: JsonpRule) => {
+  const headers = JSON.stringify(fields);
+  const { headers: sent = [] } = read(query({ callback: 'f', _headers: headers }), rule)?.request ?? {};
+  return sent.slice(4, -4);
+};
+
+t.test('fields that no page may set do not go to the origin, however they are written', async (t) => {
+  const forbidden = [
+    ...['Accept-Charset', 'Accept-Encoding', 'Access-Control-Request-Headers', 'Access-Control-Request-Method'],
+    ...['Connection', 'Content-Length', 'Cookie', 'Cookie2', 'Date', 'DNT', 'Expect', 'Host', 'Keep-Alive', 'Origin'],
+    ...[
+      'Permissions-Policy',
+      'Proxy-Authorization',
+      'Proxy-Connection',
+      'Referer',
+      'Sec-Fetch-Site',
+      'Sec-WebSocket-Key',
+    ],
+    ...['Sec-', 'Set-Cookie', 'TE', 'Trailer', 'Transfer-Encoding', 'Upgrade', 'Via', 'X-HTTP-Method-Override'],
+    ...['X-Method-Override', 'X-HTTP-Method', 'Grip-Sig', 'Grip-Hold', 'Meta-User', 'Connection-Id', 'Forwarded'],
+    ...['X-Forwarded-For', 'X-Forwarded-Proto', 'X-Real-IP', 'CDN-Loop', 'Pushpin-Route', 'Pushpin-Check'],
+    ...['Content-Bytes-Replayed', 'eb9bf0f5-Cookie', 'True-Client-IP', 'CF-Connecting-IP', 'X-Original-URL'],
+  ];
+  for (const name of forbidden) {
+    for (const form of [name, name.toLowerCase(), name.toUpperCase(), name.replaceAll('-', '_')]) {
+      t.strictSame(fieldsOf({ [form]: 'x', 'X-B': '1' }), ['X-B', '1'], form);
+    }
+  }
+  t.strictSame(fieldsOf({ Authorization: 'Bearer x', 'If-None-Match': '"e"' }), [
+    ...['Authorization', 'Bearer x', 'If-None-Match', '"e"'],
+  ]);
+});
+
+t.test('a list of the route leaves only what it names', async (t) => {
+  const rule = { ...defaultJsonp, headers: new Set(['x-b', 'content-type']) };
+  t.strictSame(fieldsOf({ 'X-C': '1', 'x-b': '2', 'Content-Type': 'a/b' }, rule), ['x-b', '2', 'Content-Type', 'a/b']);
+});
+
+t.test('a field has one value, and the type of a body is what its parameter makes it', async (t) => {
+  for (const text of ['{"X-B":"1","x-b":"2"}', '{"Content-Type":"a/b","content-type":"c/d"}', '{"a":"\\u0001"}']) {
+    t.throws(() => read(query({ callback: 'f', _headers: text })), new JsonpFault('Invalid _headers parameter.'), text);
+  }
+  const rule = { ...defaultJsonp, body: 'payload' };
+  const headers = JSON.stringify({ 'content-TYPE': 'application/websocket-events' });
+  const meant = read(query({ callback: 'f', _headers: headers, payload: '{}' }), rule)?.request.headers ?? [];
+  t.strictSame(
+    meant.filter((_, i) => meant[i - 1]?.toLowerCase() === 'content-type'),
+    ['application/json'],
+  );
+});
+
+t.test('thousands of parameters, and long names: the work grows no faster than the query', async (t) => {
+  const ratio = await growth(2_000, (size) => {
+    const path = `/p?${Array.from({ length: size }, (_, i) => `p${i}=%41`).join('&')}&callback=${'a.b[1].'.repeat(size)}c`;
+    return () => t.ok(read(path));
+  });
+  t.ok(ratio < LINEAR_MAX, `${ratio}`);
+  const bad = await growth(20_000, (size) => {
+    const path = `/p?callback=${'a.b[1].'.repeat(size)}`;
+    return () => t.throws(() => read(path), new JsonpFault('Invalid callback parameter.'));
+  });
+  t.ok(bad < LINEAR_MAX, `${bad}`);
 });

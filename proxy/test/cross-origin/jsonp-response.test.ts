@@ -6,6 +6,8 @@ import { JsonpResponse } from '../../dist/cross-origin/jsonp-response.js';
 import { StreamPiece } from '../../dist/edge/stream-piece.js';
 import { MemoryResponse } from './memory-response.js';
 
+const NOSNIFF = ['X-Content-Type-Options', 'nosniff'];
+
 const OK: ResponseHead = { status: 200, reason: 'OK', headers: [] };
 
 /** An answer for a call of `cb`, given in these parts. */
@@ -39,7 +41,7 @@ t.test('extended: code, reason, fields and body, in one script of known length',
   t.strictSame(inner.head, {
     status: 200,
     reason: 'OK',
-    headers: ['Content-Type', 'application/javascript', 'Cache-Control', 'no-store'],
+    headers: ['Content-Type', 'application/javascript', ...NOSNIFF, 'Cache-Control', 'no-store'],
   });
   t.equal(inner.end_, 'end');
 });
@@ -116,7 +118,7 @@ t.test('a stream that is held goes out as it is: its head at once, then its piec
   const response = new JsonpResponse(inner, { request: {} as never, callback: 'cb', mode: 'extended' });
   const head = { status: 201, reason: 'x', headers: ['X-A', '1'] };
   response.writeHead(head, undefined, true);
-  t.equal(inner.head, head);
+  t.match(inner.head, { ...head, headers: [...NOSNIFF, 'X-A', '1'] });
   response.write(Buffer.from([0xff]));
   response.push(new StreamPiece(Buffer.from('"item"')));
   response.end();
@@ -181,4 +183,30 @@ t.test('any bytes at all make a script, a refusal or a broken answer, never a sc
     }),
     { numRuns: 300 },
   );
+});
+
+t.test('no cookie of the answer reaches the script, nor is it set by loading it', async (t) => {
+  const cookies = ['Set-Cookie', 'sid=1', 'set-cookie', 'b=2', 'SET-COOKIE2', 'c=3'];
+  const head = { ...OK, headers: [...cookies, 'X-A', '1'] };
+  const inner = answer(['x'], 'extended', head);
+  t.match(run(inner.body), { headers: { 'X-A': '1' } });
+  t.notMatch(`${inner.body} ${inner.head?.headers.join()}`, /cookie/i);
+  const stream = new MemoryResponse();
+  new JsonpResponse(stream, { request: {} as never, callback: 'cb', mode: 'extended' }).writeHead(
+    head,
+    undefined,
+    true,
+  );
+  t.strictSame(stream.head?.headers, [...NOSNIFF, 'X-A', '1']);
+});
+
+t.test('a script is no other type, and is kept no longer and for no others than the answer may be', async (t) => {
+  const head = { ...OK, headers: ['Vary', 'Cookie', 'cache-control', 'max-age=5', 'Vary', 'Accept', 'ETag', 'x'] };
+  t.strictSame(answer(['x'], 'basic', head).head?.headers, [
+    ...['Content-Type', 'application/javascript', ...NOSNIFF],
+    ...['Vary', 'Cookie', 'cache-control', 'max-age=5', 'Vary', 'Accept'],
+  ]);
+  t.match(answer([Buffer.from([0xff])]).head?.headers, [
+    ...['Content-Type', 'text/plain', 'Cache-Control', 'no-store', ...NOSNIFF],
+  ]);
 });

@@ -66,7 +66,7 @@ function startMiddleware(t: Test, verifyKey: string, timeout?: number) {
   });
 }
 
-t.test('the middleware takes a request for proxied and signed', async (t) => {
+t.test('the middleware takes a request for proxied', async (t) => {
   const origin = await startMiddleware(t, 'changeme');
   const holdfast = await startHoldfast(t, { routes: [`127.0.0.1 ${origin.target}`, `plain,no_grip ${origin.target}`] });
   const grip = await ask(t, `${holdfast.clients}/`);

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { clientHeaders } from '../../dist/edge/client-headers.js';
+import { growth, LINEAR_MAX } from '../growth.js';
 
 const HOP = [
   'Connection',
@@ -72,4 +73,13 @@ t.test('everything else keeps order, case, duplicates and values, in a new list'
     }),
   );
   t.pass();
+});
+
+t.test('the work grows no faster than the head: Connection may name as many fields as there are', async (t) => {
+  const ratio = await growth(4_000, (size) => {
+    const names = Array.from({ length: size }, (_, i) => `f${i}`);
+    const headers = ['Connection', names.join(','), ...names.flatMap((name) => [`${name}x`, ''])];
+    return () => t.equal(clientHeaders(headers).length, 2 * size);
+  });
+  t.ok(ratio < LINEAR_MAX, `${ratio}`);
 });

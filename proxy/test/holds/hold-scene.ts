@@ -10,6 +10,7 @@ import { ItemDelivery } from '../../dist/channels/item-delivery.js';
 import { ChannelRegistry } from '../../dist/channels/registry.js';
 import type { SubscriberEnd } from '../../dist/channels/subscriber-parts.js';
 import { ManualClock } from '../../dist/clock.js';
+import { AllowedOrigins } from '../../dist/config/allowed-origins.js';
 import { parseRouteLine, type RouteLine } from '../../dist/config/routes-file.js';
 import type { EdgeHandler } from '../../dist/edge/edge.js';
 import { ResponseWrapper } from '../../dist/edge/response-wrapper.js';
@@ -48,6 +49,7 @@ export interface HoldSceneOptions {
   readonly routes?: readonly string[];
   readonly debug?: boolean;
   readonly autoCrossOrigin?: boolean;
+  readonly acoOrigins?: AllowedOrigins;
   /** Signs requests to origins. */
   readonly sigKey?: string;
   readonly linger?: number;
@@ -316,6 +318,7 @@ export class HoldScene {
         debug: options.debug ?? false,
         acceptRouteHeader: false,
         autoCrossOrigin: options.autoCrossOrigin ?? false,
+        acoOrigins: options.acoOrigins ?? AllowedOrigins.any,
         forward: USUAL_RULES,
         upstreamKey: undefined,
         requestBodyMax: options.requestBodyMax ?? 100_000,

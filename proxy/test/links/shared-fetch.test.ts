@@ -3,6 +3,7 @@ import t from 'tap';
 import { SharedFetches } from '../../dist/links/shared-fetch.js';
 import { OriginError } from '../../dist/origin/errors.js';
 import type { OriginCall, OriginHandler } from '../../dist/origin/origin.js';
+import { growth, LINEAR_MAX } from '../growth.js';
 
 const HEAD: ResponseHead = { status: 200, reason: 'OK', headers: [] };
 
@@ -254,4 +255,36 @@ t.test('one who gives up in the middle of what it is given hears no more of it',
   call = fetches.fetch('key', never, reader);
   await microtasks();
   t.equal(reader.heard, '<a');
+});
+
+t.test('the work for those who block and go on grows no faster than their number', async (t) => {
+  const ratio = await growth(1_000, (size) => {
+    const fetches = new SharedFetches();
+    const sent = new Sent();
+    const readers = Array.from({ length: size }, () => new Reader());
+    const calls = readers.map((reader) => fetches.fetch('k', sent.send, reader));
+    sent.head();
+    for (const reader of readers) reader.takes = false;
+    return () => {
+      t.equal(sent.data('x'), false);
+      for (const call of calls) call.resume();
+      t.equal(sent.resumed, 1);
+    };
+  });
+  t.ok(ratio < LINEAR_MAX, `${ratio}`);
+});
+
+t.test('one that goes while it blocks does not hold the others back', async (t) => {
+  const fetches = new SharedFetches();
+  const sent = new Sent();
+  const [first, second] = [new Reader(), new Reader()];
+  const calls = [first, second].map((reader) => fetches.fetch('k', sent.send, reader));
+  sent.head();
+  first.takes = false;
+  t.equal(sent.data('x'), false);
+  t.equal(sent.data('y'), false);
+  calls[0]?.abort();
+  calls[0]?.resume();
+  t.equal(sent.resumed >= 1, true);
+  t.equal(sent.data('z'), true);
 });

@@ -104,6 +104,19 @@ t.test('a request that cannot be sent leaves its connection to the next', async 
   t.equal(origin.requests.at(-1)?.connection, 1);
 });
 
+t.test('a connection that was made for a request that cannot be sent is forgotten', async (t) => {
+  const pool = connectionsTo(t, await deadPort());
+  // undici cannot make a server name of the last.
+  for (const field of [
+    ['X-A', 'a\nb'],
+    ['a b', 'c'],
+    ['Host', '['],
+  ]) {
+    for (let i = 0; i < 10; i++) await ended(ask(pool, field));
+    t.equal(pool.size, 0, field.join(': '));
+  }
+});
+
 t.test('closing waits for what is under way', async (t) => {
   let answer = () => {};
   const origin = await RawOrigin.open(t, ({ socket }) => {

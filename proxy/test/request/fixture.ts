@@ -3,6 +3,7 @@ import { silentLog } from '@holdfast/control-api';
 import type { Test } from 'tap';
 import type { SubscriberParts } from '../../dist/channels/subscriber-parts.js';
 import { realClock } from '../../dist/clock.js';
+import { AllowedOrigins } from '../../dist/config/allowed-origins.js';
 import { parseRouteLine, type RouteLine } from '../../dist/config/routes-file.js';
 import type { EdgeHandler } from '../../dist/edge/edge.js';
 import type { HoldParts } from '../../dist/holds/hold.js';
@@ -26,6 +27,7 @@ const SETTINGS: RequestSettings = {
   debug: false,
   acceptRouteHeader: false,
   autoCrossOrigin: false,
+  acoOrigins: AllowedOrigins.any,
   forward: NO_RULES,
   upstreamKey: undefined,
   requestBodyMax: 100_000,

@@ -3,6 +3,8 @@ import { RoutesError } from '../../dist/config/errors.js';
 import { parseRouteLine, type RouteLine } from '../../dist/config/routes-file.js';
 import { type Route, rewritePath, toRoute } from '../../dist/routes/route.js';
 
+const METHODS = new Set(['OPTIONS', 'HEAD', 'GET', 'POST', 'PUT', 'PATCH', 'DELETE']);
+
 const secret = (text: string) => ({ kind: 'secret', secret: Buffer.from(text) }) as const;
 
 function route(text: string): Route {
@@ -35,7 +37,8 @@ t.test('a bare line has the defaults', async (t) => {
     pathRem: 0,
     replaceBeg: undefined,
     aco: false,
-    jsonp: { mode: 'extended', callback: 'callback', defaultMethod: 'GET' },
+    acoOrigins: undefined,
+    jsonp: { mode: 'extended', callback: 'callback', defaultMethod: 'GET', methods: METHODS },
     sockjs: undefined,
     sockjsAsPath: undefined,
     linkHosts: [],
@@ -103,6 +106,12 @@ const conditions: readonly (readonly [text: string, part: object])[] = [
     '*,jsonp_mode=basic,jsonp_cb=cb,jsonp_body=b,jsonp_defcb=d',
     { jsonp: { mode: 'basic', callback: 'cb', body: 'b', defaultCallback: 'd', defaultMethod: 'POST' } },
   ],
+  ['*,jsonp_methods=GET|PURGE', { jsonp: { methods: new Set(['GET', 'PURGE']) } }],
+  ['*,jsonp_methods=PUT,jsonp_methods=POST', { jsonp: { methods: new Set(['PUT', 'POST', 'GET']) } }],
+  ['*,jsonp_headers=X-A|Content-Type', { jsonp: { headers: new Set(['x-a', 'content-type']) } }],
+  ['*,jsonp_headers=', { jsonp: { headers: new Set() } }],
+  ['*,aco_origins=https://a.test|https://*.b.test:81', { acoOrigins: { isAny: false } }],
+  ['*,aco_origins=*', { acoOrigins: { isAny: true } }],
   ['*,jsonp_defmethod=PUT', { jsonp: { mode: 'extended', callback: 'callback', defaultMethod: 'PUT' } }],
   ['*,sockjs=/s,sockjs_as_path=/t', { sockjs: '/s', sockjsAsPath: '/t' }],
   ['*,unheard_of=1', { domain: '*' }],
@@ -159,6 +168,18 @@ const bad: readonly (readonly [text: string, reason: string, column: number])[] 
   ['*,header=:x a:1', "header must use format 'name:value'", 3],
   ['*,header="X A:x" a:1', "header must use format 'name:value'", 3],
   ['*,header=X-A:a\u0000b a:1', 'header has characters that HTTP does not allow', 3],
+  ['*,aco_origins= a:1', 'aco_origins names no origin', 3],
+  ['*,aco_origins a:1', 'aco_origins names no origin', 3],
+  [
+    '*,aco_origins=https://a|null a:1',
+    'aco_origins: "null" is no origin such as https://a.example or https://*.a.example',
+    3,
+  ],
+  ['*,jsonp_methods=GET|TRACE a:1', 'jsonp_methods cannot have TRACE', 3],
+  ['*,jsonp_methods=a:b a:1', 'jsonp_methods cannot have a:b', 3],
+  ['*,jsonp_defmethod=connect a:1', 'jsonp_defmethod cannot be connect', 3],
+  ['*,jsonp_headers=X-A|Cookie a:1', 'jsonp_headers cannot have Cookie: it is not for pages to set', 3],
+  ['*,jsonp_headers=Grip_Sig a:1', 'jsonp_headers cannot have Grip_Sig: it is not for pages to set', 3],
   [',debug a:1', 'condition has no domain or id', 0],
   ...['', '=', '=|'].map((text) => [`*,link_hosts${text} a:1`, 'link_hosts must name at least one host', 3] as const),
   ...['http://a', 'a/b', 'a:0', 'a:65536', 'a:b', '::1', 'u@a', '*', '*.a.example', 'a?b', '[::1'].map(

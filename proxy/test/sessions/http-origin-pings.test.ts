@@ -1,4 +1,6 @@
 import t from 'tap';
+import { ManualClock } from '../../dist/clock.js';
+import { HttpPings } from '../../dist/sessions/http-pings.js';
 import { held, open } from './http-origin-scene.js';
 import { event, reply } from './http-origin-server.js';
 
@@ -47,4 +49,23 @@ t.test('pings', async (t) => {
     t.equal(clock.pending, 0);
     t.same(heard.texts, []);
   });
+});
+
+t.test('thousands of pings and pongs: each ping has one pong, and the oldest do not wait', async (t) => {
+  const clock = new ManualClock();
+  const heard: string[] = [];
+  const pings = new HttpPings(clock, (payload) => heard.push(`${payload}`));
+  const all = 10_000;
+  for (let i = 0; i < all; i++) pings.sent(Buffer.from(`${i}`));
+  t.equal(heard.length, 0, 'not from within the call');
+  await null;
+  t.ok(heard.length >= all - 32 && heard.length < all, `${heard.length}`);
+  for (let i = all - 1; i >= 0; i--) {
+    const passed = pings.received(Buffer.from(`${i}`));
+    if (passed !== undefined) heard.push(`${passed}`);
+    if (heard.length === all) break;
+  }
+  clock.advance(1_000);
+  t.equal(new Set(heard).size, all);
+  t.equal(heard.length, all);
 });

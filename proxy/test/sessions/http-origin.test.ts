@@ -1,7 +1,10 @@
-import type { RawHeaders } from '@holdfast/grip';
+import { MAX_WS_EVENTS, type RawHeaders } from '@holdfast/grip';
 import t from 'tap';
+import { ManualClock } from '../../dist/clock.js';
+import { HttpOrigin, type HttpOriginParts } from '../../dist/sessions/http-origin.js';
 import { until } from '../e2e/until.js';
 import { settled } from '../edge/wait.js';
+import { growth, LINEAR_MAX } from '../growth.js';
 import { dial, held, inTurn, open, shorts } from './http-origin-scene.js';
 import { accept, EVENTS, EventsServer, event, reply, type SeenRequest } from './http-origin-server.js';
 
@@ -309,4 +312,47 @@ t.test('meta', async (t) => {
     }
     t.equal(await heard.heard('lost'), 'lost ERR_ORIGIN_MALFORMED');
   });
+});
+
+t.test('an answer with more events than may be ends the session', async (t) => {
+  const { socket, heard } = await open(t, () => ({
+    headers: ['Content-Type', EVENTS],
+    body: 'TEXT\r\n'.repeat(MAX_WS_EVENTS + 1),
+  }));
+  socket.send('text', Buffer.from('x'));
+  await until('the end of the session', () => heard.error);
+  t.match(heard.error, { code: 'ERR_ORIGIN_MALFORMED', message: 'more than 50000 events' });
+  t.strictSame(heard.messages, []);
+});
+
+t.test('an answer with thousands of messages: the work grows no faster than their number', async (t) => {
+  const ratio = await growth(12_000, (size) => {
+    let heard = 0;
+    const dispatch: HttpOriginParts['dispatch'] = () => ({ resume() {}, abort() {} });
+    const parts = { clock: new ManualClock(), random: () => 0, maxMessage: 100, dispatch, connectionId: 'c' };
+    const origin = new HttpOrigin(
+      { ...parts, offersGrip: true, oneEvent: false },
+      {
+        originAccepted: () =>
+          origin.own({
+            originMessage: () => heard++,
+            originClosed() {},
+            originLost() {},
+            originWritable() {},
+          } as never),
+        originRejected() {},
+        originFailed() {},
+      },
+    );
+    const head = { status: 200, reason: 'OK', headers: ['Content-Type', 'application/websocket-events'] };
+    const body = (text: string) => ({ head, body: Buffer.from(text) });
+    origin.start();
+    origin.exchangeAnswered(body('OPEN\r\n'));
+    const all = body('TEXT\r\n'.repeat(size));
+    return () => {
+      origin.exchangeAnswered(all);
+      t.equal(heard, size);
+    };
+  });
+  t.ok(ratio < LINEAR_MAX, `${ratio}`);
 });

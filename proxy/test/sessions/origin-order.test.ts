@@ -66,3 +66,26 @@ t.test('a subscription that takes too long is not waited for', async (t) => {
   clock.advance(LIVE_WAIT_MS);
   t.strictSame(log, ['pause', '1', 'resume']);
 });
+
+t.test('much may be kept back, and each of it be the next to wait', async (t) => {
+  const { log, order, say } = scene();
+  const first = new Turn();
+  const all = 200_000;
+  order.waitFor(first.promise);
+  let again: Turn | undefined;
+  for (let i = 0; i < all; i++) {
+    say(`${i}`, () => {
+      if (i >= 3) return;
+      again = new Turn();
+      order.waitFor(again.promise);
+    });
+  }
+  first.resolve();
+  for (let i = 0; i < 3; i++) {
+    await turn();
+    again?.resolve();
+  }
+  await turn();
+  t.equal(log.filter((text) => text !== 'pause').length, all + 1);
+  t.strictSame(log.slice(-2), [`${all - 1}`, 'resume']);
+});

@@ -152,6 +152,19 @@ t.test('detach: timed messages and items go on; a close of the item’s needs no
   t.equal(closeCodeOf(await client.frame()), 4000);
 });
 
+t.test('set-meta: more than a session may have closes it with 1011, and says so on debug routes', async (t) => {
+  const scene = await SessionScene.open(t, { debug: true });
+  const joined = await scene.join();
+  const setMeta = (name: string, length: number) => ({ type: 'set-meta', name, value: 'x'.repeat(length) });
+  await control(joined, setMeta('a', 60_000), setMeta('b', 5_000), setMeta('a', 50_000));
+  await joined.origin.text(`c:${JSON.stringify(setMeta('c', 20_000))}`);
+  const frame = await joined.client.frame();
+  const text = 'more than 65536 bytes of meta';
+  t.strictSame([frame.opcode, closeCodeOf(frame), frame.payload.toString('utf8', 2)], [close, 1011, text]);
+  t.equal((await scene.ended()).reason, 'meta-limit');
+  await joined.origin.ended();
+});
+
 t.test('session and set-meta are taken without a word', async (t) => {
   const scene = await SessionScene.open(t);
   const joined = await scene.join();

@@ -190,6 +190,10 @@ t.test('however a session ends, it is reported once and nothing of it is left', 
       'filter-limit',
       ({ origin }) => origin.text('c:{"type":"subscribe","channel":"f","filters":["1","2","3","4","5","6"]}'),
     ],
+    [
+      'meta-limit',
+      ({ origin }) => origin.text(`c:${JSON.stringify({ type: 'set-meta', name: 'n', value: 'x'.repeat(65_536) })}`),
+    ],
     ['client-gone', ({ origin, client }) => origin.text('c:{"type":"detach"}').then(() => client.end())],
   ];
   for (const [i, [reason, act]] of ends.entries()) {

@@ -1,9 +1,10 @@
 import { LocalBackplane, silentLog } from '@holdfast/control-api';
+import type { Item } from '@holdfast/grip';
 import t from 'tap';
 import { ChannelRegistry } from '../../dist/channels/registry.js';
 import type { Subscriber } from '../../dist/channels/subscriber.js';
 import { ManualClock } from '../../dist/clock.js';
-import { Subscriptions } from '../../dist/sessions/subscriptions.js';
+import { SESSION_META_MAX, Subscriptions } from '../../dist/sessions/subscriptions.js';
 
 /** The channels of one subscriber, in a registry of a backplane that is live. */
 async function subscriptions({ prefix = '', implicit = [], max = 10 }: Partial<Parts> = {}) {
@@ -107,4 +108,40 @@ t.test('clearing leaves every channel', async (t) => {
   own.add('a', []);
   own.clear();
   t.equal(registry.size, 0);
+});
+
+t.test('meta has a limit, which counts names, values and entries', async (t) => {
+  const { own } = await subscriptions();
+  t.equal(own.setMeta('big', 'é'.repeat(SESSION_META_MAX / 2)), false);
+  t.equal(own.meta.size, 0, 'nothing is changed by what is refused');
+  t.equal(own.setMeta('big', 'x'.repeat(SESSION_META_MAX - 1_000)), true);
+  t.equal(own.setMeta('big', 'x'.repeat(SESSION_META_MAX - 999)), true, 'a value in the place of another');
+  t.equal(own.setMeta('more', 'x'.repeat(1_000)), false);
+  own.setMeta('big', undefined);
+  let taken = 0;
+  while (own.setMeta(`${taken}`, '')) taken++;
+  t.ok(taken > 1_000 && taken < SESSION_META_MAX / 32, `${taken}`);
+  own.setMeta('0', undefined);
+  t.equal(own.setMeta('1', 'x'), true);
+});
+
+t.test('a filter that looks at the meta still sees it as it was', async (t) => {
+  const { own } = await subscriptions();
+  const item = { channel: 'a', meta: {} } as unknown as Item;
+  own.setMeta('user', 'alice');
+  const scene = own.scene(item);
+  own.setMeta('user', 'bob');
+  own.setMeta('x', 'y');
+  t.strictSame([...scene.subMeta], [['user', 'alice']]);
+  t.strictSame([...own.scene(item).subMeta].flat(), ['user', 'bob', 'x', 'y']);
+});
+
+t.test('the work of setting meta grows no faster than what is set', async (t) => {
+  const { own } = await subscriptions();
+  const before = own.meta;
+  own.setMeta('0', '');
+  const map = own.meta;
+  t.not(map, before);
+  for (let i = 0; i < 1_000; i++) own.setMeta(`${i}`, '');
+  t.equal(own.meta, map, 'no copy is made that nobody asked for');
 });

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { ManualClock } from '../../dist/clock.js';
 import { FramedSocket } from '../../dist/sockjs/framed-socket.js';
+import { MAX_FRAME, MAX_MESSAGE, MAX_MESSAGES } from '../../dist/sockjs/payload.js';
 import { FramePiece } from '../../dist/websocket/frame-piece.js';
 import { HeardOwner, ToldSocket } from './heard-socket.js';
 
@@ -110,4 +111,21 @@ t.test('holding back is the WebSocket’s own', async (t) => {
   framed.pause();
   framed.resume();
   t.strictSame(socket.told.slice(1), ['pause', 'resume']);
+});
+
+t.test('a frame has a limit, below which the longest message has room in whatever way it is escaped', async (t) => {
+  const escaped = `["${'\\u0001'.repeat(MAX_MESSAGE)}"]`;
+  const long = start();
+  long.hear(escaped);
+  t.equal(long.owner.heard[0]?.length, 'text '.length + MAX_MESSAGE);
+  const { socket, owner, hear } = start();
+  hear(`[${' '.repeat(MAX_FRAME)}]`);
+  t.strictSame(owner.heard, ['lost Frame too large']);
+  t.equal(socket.told.at(-1), 'abort');
+});
+
+t.test('a frame with too many messages ends the session, and none of them is handed on', async (t) => {
+  const { owner, hear } = start();
+  hear(`[${'"",'.repeat(MAX_MESSAGES)}""]`);
+  t.strictSame(owner.heard, ['lost Too many messages']);
 });

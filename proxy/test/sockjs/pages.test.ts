@@ -61,8 +61,8 @@ t.test('OPTIONS of any path', async (t) => {
   };
   for (const [path, allowed] of Object.entries(methods)) {
     const answer = scene.ask('OPTIONS', `/echo${path}`, undefined, [
-      ...['Origin', 'null'],
-      ...['Access-Control-Request-Headers', 'a, b'],
+      ...['Origin', 'http://page.test'],
+      ...['Access-Control-Request-Headers', 'a, b, c d'],
     ]);
     t.match(answer, { status: 204, text: '', state: 'ended' }, path);
     t.equal(answer.header('content-type'), 'text/plain');
@@ -70,7 +70,7 @@ t.test('OPTIONS of any path', async (t) => {
     t.equal(answer.header('access-control-max-age'), '31536000');
     t.equal(answer.header('access-control-allow-methods'), allowed);
     t.equal(answer.header('access-control-allow-headers'), 'a, b');
-    t.equal(answer.header('access-control-allow-origin'), 'null');
+    t.equal(answer.header('access-control-allow-origin'), 'http://page.test');
     t.equal(answer.header('expires'), new Date(scene.clock.now() + 31_536_000_000).toUTCString());
   }
   t.equal(scene.opened.length, 0);
@@ -124,4 +124,60 @@ t.test('a body of more than 100,000 bytes is refused', async (t) => {
   broken.sink?.onAbort();
   t.equal(unanswered.status, 0);
   t.equal(scene.opened.length, 0);
+});
+
+t.test('an origin that any page can have gets no credentials, and Vary names Origin on every answer', async (t) => {
+  const scene = new SockJsScene();
+  for (const [method, path] of [
+    ['GET', '/echo/info'],
+    ['OPTIONS', '/echo/000/s/xhr'],
+    ['GET', '/echo/nothing'],
+    ['GET', '/echo/iframe.html'],
+    ['POST', '/echo/000/none/xhr_send'],
+  ] as const) {
+    for (const origin of [['Origin', 'null'], ['Origin', 'x'], []]) {
+      const answer = scene.ask(method, path, undefined, origin);
+      t.equal(answer.header('access-control-allow-origin'), '*');
+      t.equal(answer.header('access-control-allow-credentials'), undefined);
+      t.match(answer.header('vary'), 'Origin');
+      t.equal(answer.header('x-content-type-options'), 'nosniff');
+    }
+  }
+});
+
+t.test('aco_origins of the route: pages of other sites are refused, however they ask', async (t) => {
+  const scene = new SockJsScene({ route: 'aco_origins=https://a.test|https://*.b.test' });
+  const ask = (method: string, path: string, ...headers: string[]) => scene.ask(method, `/echo${path}`, '', headers);
+  const evil = 'https://evil.test';
+  for (const [method, path] of [
+    ['GET', '/info'],
+    ['POST', '/000/s/xhr'],
+    ['POST', '/000/s/xhr_send'],
+    ['GET', '/000/s/eventsource'],
+    ['OPTIONS', '/000/s/xhr'],
+    ['GET', '/iframe.html'],
+  ] as const) {
+    for (const origin of [evil, 'null', 'http://a.test', 'https://b.test']) {
+      const answer = ask(method, path, 'Origin', origin);
+      t.match(answer, { status: 403, text: 'This is not for pages of this site.\n' }, `${path} ${origin}`);
+      t.equal(answer.header('access-control-allow-origin'), undefined);
+      t.equal(answer.header('vary'), 'Origin');
+    }
+  }
+  for (const path of ['/000/s/jsonp?c=f', '/000/s/htmlfile?c=f', '/000/s/jsonp_send?d=%5B%5D']) {
+    t.equal(ask('GET', path).status, 403, path);
+    t.equal(ask('GET', path, 'Referer', `${evil}/https://a.test/`).status, 403, path);
+    t.equal(ask('GET', path, 'Sec-Fetch-Site', 'cross-site', 'Referer', `${evil}/`).status, 403, path);
+  }
+  t.equal(scene.opened.length, 0);
+  t.ok(scene.ends.every(({ status, error }) => status === 403 && error === 'ERR_REQUEST_CROSS_ORIGIN'));
+
+  const info = ask('GET', '/info', 'Origin', 'https://x.b.test');
+  t.equal(info.header('access-control-allow-origin'), 'https://x.b.test');
+  t.equal(info.header('access-control-allow-credentials'), 'true');
+  t.equal(ask('GET', '/info').status, 200, 'a client that names none');
+  t.match(ask('GET', '/000/s/jsonp?c=f', 'Referer', 'https://a.test/page').text, /^\/\*\*\/f\("o"\)/);
+  t.match(ask('GET', '/000/t/jsonp?c=f', 'Sec-Fetch-Site', 'same-origin').text, /^\/\*\*\/f\("o"\)/);
+  const page = ask('GET', '/iframe.html');
+  t.equal(page.header('content-security-policy'), "frame-ancestors 'self' https://a.test https://*.b.test");
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { MAX_MESSAGE, PayloadFault, readMessages, sentText } from '../../dist/sockjs/payload.js';
+import { MAX_MESSAGE, MAX_MESSAGES, PayloadFault, readMessages, sentText } from '../../dist/sockjs/payload.js';
 
 const expected = new PayloadFault('Payload expected');
 
@@ -44,4 +44,10 @@ t.test('where the text of a request is', async (t) => {
   t.equal(text('jsonp_send', '/x', '["%61"]'), '["%61"]', 'bare JSON');
   t.equal(text('jsonp_send', '/x?d=%5B%5D', ''), '[]');
   for (const body of ['', 'd=', 'p=p', '%', '&&=']) t.equal(text('jsonp_send', '/x', body), '', body);
+});
+
+t.test('there may be 10,000 messages and no more', async (t) => {
+  const messages = (count: number) => `[${Array.from({ length: count }, () => '""').join(',')}]`;
+  t.equal(readMessages(messages(MAX_MESSAGES)).length, MAX_MESSAGES);
+  t.throws(() => readMessages(messages(MAX_MESSAGES + 1)), new PayloadFault('Too many messages'));
 });

@@ -1,7 +1,12 @@
 /** Sessions over polls: xhr and jsonp. */
 import t from 'tap';
-import { HIGH_WATER } from '../../dist/sockjs/http-session.js';
+import { ManualClock } from '../../dist/clock.js';
+import { HIGH_WATER, HttpSession } from '../../dist/sockjs/http-session.js';
+import { Receiver } from '../../dist/sockjs/receiver.js';
+import type { SockJsResponse } from '../../dist/sockjs/sockjs-response.js';
+import { type TransportForm, transportForm } from '../../dist/sockjs/transport-form.js';
 import { FramePiece } from '../../dist/websocket/frame-piece.js';
+import { growth, LINEAR_MAX } from '../growth.js';
 import { SockJsScene } from './sockjs-scene.js';
 
 t.test('messages that come together are one frame, and each poll takes one', async (t) => {
@@ -264,4 +269,21 @@ t.test('the server part of a path means nothing, the service means another sessi
   t.equal(scene.ask('POST', '/chat/000/s/xhr_send', '["a"]').status, 404);
   t.equal(scene.ask('POST', '/chat/000/s/xhr').text, 'o\n');
   t.equal(scene.sockjs.sessions, 2);
+});
+
+t.test('the work for the messages of one request grows no faster than their number', async (t) => {
+  const ratio = await growth(50_000, (size) => {
+    const session = new HttpSession({ clock: new ManualClock(), random: () => 0, forget: () => {} });
+    const over = { own() {}, writeHead() {}, write: () => true, answer() {}, end() {}, abort() {}, waiting: 0 };
+    session.open(new Receiver(over as unknown as SockJsResponse, transportForm('xhr', undefined) as TransportForm));
+    let heard = 0;
+    const owner = { onMessage: () => void heard++, onClose() {}, onLost() {}, onWritable() {} };
+    session.own(owner);
+    const messages = Array.from({ length: size }, () => Buffer.alloc(0));
+    return () => {
+      session.take(messages, () => t.equal(heard, size));
+      session.abort();
+    };
+  });
+  t.ok(ratio < LINEAR_MAX, `${ratio}`);
 });

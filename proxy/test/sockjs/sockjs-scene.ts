@@ -4,6 +4,7 @@
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { ManualClock } from '../../dist/clock.js';
+import { AllowedOrigins } from '../../dist/config/allowed-origins.js';
 import { parseRouteLine, type RouteLine } from '../../dist/config/routes-file.js';
 import type { BodySink, ClientBody, ClientHandshake, ClientRequest, ResponseOwner } from '../../dist/edge/edge.js';
 import { toRoute } from '../../dist/routes/route.js';
@@ -126,6 +127,7 @@ export class SockJsScene {
       },
       ended: (end) => this.ends.push(end),
       scriptUrl: 'http://cdn.test/sockjs.js?a=1&b="2"',
+      origins: AllowedOrigins.any,
       maxSessions,
       overHttp,
     });

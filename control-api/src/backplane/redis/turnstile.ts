@@ -5,7 +5,9 @@
 /** Runs tasks in the order of arrival, a limited number at the same time. Those that wait are kept, all of them. */
 export class Turnstile {
   readonly #limit: number;
-  readonly #waiting: Array<() => Promise<void>> = [];
+  #waiting: Array<() => Promise<void>> = [];
+  /** Those before this index have begun. After an outage a task waits for each channel: taking them out one by one is slow. */
+  #begun = 0;
   #running = 0;
 
   constructor(limit: number) {
@@ -20,8 +22,13 @@ export class Turnstile {
 
   #next(): void {
     if (this.#running >= this.#limit) return;
-    const task = this.#waiting.shift();
+    const task = this.#waiting[this.#begun];
     if (!task) return;
+    this.#begun += 1;
+    if (this.#begun * 2 >= this.#waiting.length) {
+      this.#waiting = this.#waiting.slice(this.#begun);
+      this.#begun = 0;
+    }
     this.#running += 1;
     void task().finally(() => {
       this.#running -= 1;

@@ -37,6 +37,13 @@ export const forwardingOptions = [
     doc: 'Add CORS headers and serve JSON-P on every route.',
   },
   {
+    key: 'aco_origins',
+    group,
+    type: 'list',
+    default: '*',
+    doc: 'Origins of the pages whose scripts `aco`, `auto_cross_origin` and SockJS let in: `https://a.example`, `https://*.a.example`, or `*` for all. A route has its own with `aco_origins=https://a.example|https://b.example`.',
+  },
+  {
     key: 'accept_x_forwarded_protocol',
     group,
     type: 'bool',

@@ -93,6 +93,7 @@ export class ControlPlane {
       wantsChanged: () => serving().wantsChanged(),
       events: metrics,
       log: log.child('zeromq'),
+      clock: realClock,
     });
   }
 
@@ -107,7 +108,8 @@ export class ControlPlane {
     for (const { what, uri, connects } of await this.zeromq.open())
       this.#log.announce(`${connects ? 'connecting to' : 'listening on'} ${uri} (${what})`);
     for (const { host, port } of this.#config.admin.listen) {
-      const admin = new AdminServer(this.#serving().exposition, () => this.#readiness);
+      const { hosts } = this.#config.control;
+      const admin = new AdminServer(this.#serving().exposition, () => this.#readiness, hosts);
       const url = await admin.listen(host, port);
       this.#admins.push(admin);
       this.#log.announce(`listening on ${url} (admin)`);
@@ -133,13 +135,14 @@ export class ControlPlane {
   }
 
   async #startControl(): Promise<void> {
-    const { listen, headMax, bodyMax } = this.#config.control;
+    const { listen, hosts, headMax, bodyMax } = this.#config.control;
     if (listen === undefined) return;
     this.#control = new ControlServer({
       host: listen.host,
       port: listen.port,
       maxHeaderBytes: headMax,
       maxBodyBytes: bodyMax,
+      hosts,
       publisher: this.#publisher,
       views: {
         cluster: new ClusterViews(this.#joint.nodes, realClock),
@@ -147,6 +150,7 @@ export class ControlPlane {
       },
       events: this.#metrics,
       log: this.#log.child('control'),
+      clock: realClock,
     });
     const { address, port } = await this.#control.listen();
     this.#log.announce(`listening on http://${address.includes(':') ? `[${address}]` : address}:${port} (control)`);

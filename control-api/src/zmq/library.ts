@@ -23,6 +23,12 @@ export type XPublisher = zeromq.XPublisher;
 export const HIGH_WATER_MARK = 101_000;
 
 /**
+ * Bytes of one part of a message. Over: the library cuts the connection on which it comes, before it is in memory; what else was
+ * sent on it is lost. How many parts a message has the library lets nobody limit.
+ */
+export const MAX_PART_BYTES = 16 * 1024 * 1024;
+
+/**
  * Loads the library. Rejects with `ControlError` ERR_ZMQ_MISSING, whose message says what to install. `load` is replaced
  * in tests.
  */

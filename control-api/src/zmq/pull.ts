@@ -6,7 +6,7 @@
 import { ControlError } from '../errors.js';
 import type { Log } from '../log.js';
 import type { ItemIntake } from './intake.js';
-import { HIGH_WATER_MARK, type Library, type Pull } from './library.js';
+import { HIGH_WATER_MARK, type Library, MAX_PART_BYTES, type Pull } from './library.js';
 import { bindSocket, readMessages } from './socket.js';
 
 /** One item a message: `J` and JSON, or a tnetstring with or without `T`; no answer. */
@@ -17,7 +17,11 @@ export class PullSocket {
 
   constructor(library: Library, intake: ItemIntake, log: Log) {
     // Over the mark publishers block: nothing is lost while this process lives.
-    this.#socket = new library.Pull({ receiveHighWaterMark: HIGH_WATER_MARK, linger: 0 });
+    this.#socket = new library.Pull({
+      receiveHighWaterMark: HIGH_WATER_MARK,
+      maxMessageSize: MAX_PART_BYTES,
+      linger: 0,
+    });
     this.#intake = intake;
     this.#log = log;
   }

@@ -3,8 +3,10 @@
  *
  * Owns: opening those that are configured, all or none, and closing them. Does not own: what each of them does.
  */
+import type { Clock } from '../clock.js';
 import type { PublishEvents } from '../events.js';
 import type { Log } from '../log.js';
+import { PacedLog } from '../paced-log.js';
 import type { Publisher } from '../publish.js';
 import type { StatsSink } from '../stats/sink.js';
 import { CommandSocket } from './command.js';
@@ -36,6 +38,8 @@ export interface ZeroMqOptions {
   readonly wantsChanged?: () => void;
   readonly events: PublishEvents;
   readonly log: Log;
+  /** Paces the log: whoever reaches a socket can send what is dropped. */
+  readonly clock: Clock;
 }
 
 /** An open socket, for the line that announces it. */
@@ -64,7 +68,7 @@ export class ZeroMqSockets implements InterestListener, StatsSink {
   #uris: PublishUris = { command: undefined, publishPull: undefined, publishSub: undefined };
 
   constructor(options: ZeroMqOptions) {
-    this.#options = options;
+    this.#options = { ...options, log: new PacedLog(options.log, options.clock) };
   }
 
   /**

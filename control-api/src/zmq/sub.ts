@@ -7,7 +7,7 @@
 import { ControlError } from '../errors.js';
 import type { Log } from '../log.js';
 import type { ItemIntake } from './intake.js';
-import { HIGH_WATER_MARK, type Library, type Subscriber } from './library.js';
+import { HIGH_WATER_MARK, type Library, MAX_PART_BYTES, type Subscriber } from './library.js';
 import { bindSocket, connectSocket, readMessages } from './socket.js';
 
 /** Told by the node which channels it wants. Calls never throw. */
@@ -34,7 +34,12 @@ export class SubSocket implements InterestListener {
 
   constructor(library: Library, intake: ItemIntake, log: Log) {
     // Over the mark the publisher's socket drops: that is what PUB does.
-    this.#socket = new library.Subscriber({ ...keepAlive, receiveHighWaterMark: HIGH_WATER_MARK, linger: 0 });
+    this.#socket = new library.Subscriber({
+      ...keepAlive,
+      receiveHighWaterMark: HIGH_WATER_MARK,
+      maxMessageSize: MAX_PART_BYTES,
+      linger: 0,
+    });
     this.#intake = intake;
     this.#log = log;
   }

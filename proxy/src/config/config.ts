@@ -73,6 +73,8 @@ export type RoutesConfig = {
 export interface ControlConfig {
   /** Undefined: disabled. */
   readonly listen: Listen | undefined;
+  /** Further names under which it, and the admin listeners, are reached. */
+  readonly hosts: readonly string[];
   readonly headMax: number;
   readonly bodyMax: number;
 }
@@ -248,6 +250,7 @@ function controlConfig(values: Values): ControlConfig {
   const { push_in_http_addr: host, push_in_http_port: port } = values;
   return {
     listen: port === -1 ? undefined : { host, port },
+    hosts: values.control_hosts,
     headMax: values.push_in_http_max_headers_size,
     bodyMax: values.push_in_http_max_body_size,
   };

@@ -2,7 +2,7 @@
  * The open connections of a listener, and which of them goes when there are too many.
  *
  * Whoever is busy sends and reads at once, and so is young in whatever it does. What lasts is what nobody works with: pools,
- * scanners, and those who want to keep others out. So the one that goes is the oldest in the least useful phase.
+ * scanners, and those who want to keep others out. So the one that goes is the oldest of the least useful.
  *
  * Owns: phases, the count, the order of going. Does not own: requests (server.ts), and how long each phase may last.
  */
@@ -14,11 +14,14 @@ import type { Socket } from 'node:net';
  */
 export type Phase = 'new' | 'idle' | 'arriving' | 'working' | 'sending' | 'leaving';
 
-/** In this order connections go; `working` ones stay, as those have limits by what they do. */
-const order: readonly Phase[] = ['leaving', 'new', 'idle', 'sending', 'arriving'];
+/**
+ * In this order connections go, of phases in one row the one that has been in its phase longest: a pool that published a moment
+ * ago is worth more than a body that stands still. `working` ones stay, as those have limits by what they do.
+ */
+const order: readonly (readonly Phase[])[] = [['leaving'], ['new'], ['idle', 'sending', 'arriving']];
 
 /** The order in which bytes in memory are let go. */
-const holders: readonly Phase[] = ['leaving', 'sending', 'arriving'];
+const holders: readonly (readonly Phase[])[] = [['leaving'], ['sending'], ['arriving']];
 
 /** What {@link ListenerConnections} are made of. */
 export interface ListenerConnectionsOptions {
@@ -33,6 +36,8 @@ export interface ListenerConnectionsOptions {
 interface Entry {
   readonly socket: Socket;
   phase: Phase;
+  /** When it came to its phase, by counting. */
+  since: number;
   bytes: number;
 }
 
@@ -50,6 +55,7 @@ export class ListenerConnections {
     leaving: new Set(),
   };
   #bytes = 0;
+  #changes = 0;
 
   constructor(options: ListenerConnectionsOptions) {
     this.#options = options;
@@ -73,7 +79,7 @@ export class ListenerConnections {
   /** Takes a new connection, and ends another where there are too many; false when none of them can go. */
   open(socket: Socket): boolean {
     if (this.#entries.size >= this.#options.max && !this.#endOldest(order)) return false;
-    const entry: Entry = { socket, phase: 'new', bytes: 0 };
+    const entry: Entry = { socket, phase: 'new', since: ++this.#changes, bytes: 0 };
     this.#entries.set(socket, entry);
     this.#phases.new.add(entry);
     socket.once('close', () => this.#forget(entry));
@@ -88,6 +94,7 @@ export class ListenerConnections {
     entry.bytes = 0;
     this.#phases[entry.phase].delete(entry);
     entry.phase = phase;
+    entry.since = ++this.#changes;
     this.#phases[phase].add(entry);
   }
 
@@ -100,15 +107,24 @@ export class ListenerConnections {
     while (this.#bytes > this.#options.maxBytes && this.#endOldest(holders));
   }
 
-  #endOldest(phases: readonly Phase[]): boolean {
-    for (const phase of phases) {
-      const [oldest] = this.#phases[phase];
+  #endOldest(rows: readonly (readonly Phase[])[]): boolean {
+    for (const row of rows) {
+      const oldest = this.#oldest(row);
       if (oldest === undefined) continue;
       this.#forget(oldest);
-      this.#options.end(oldest.socket, phase);
+      this.#options.end(oldest.socket, oldest.phase);
       return true;
     }
     return false;
+  }
+
+  #oldest(row: readonly Phase[]): Entry | undefined {
+    let oldest: Entry | undefined;
+    for (const phase of row) {
+      const [first] = this.#phases[phase];
+      if (first !== undefined && (oldest === undefined || first.since < oldest.since)) oldest = first;
+    }
+    return oldest;
   }
 
   #forget(entry: Entry): void {

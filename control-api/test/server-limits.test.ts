@@ -3,7 +3,6 @@ import t, { type Test } from 'tap';
 import type { Backplane } from '../dist/index.js';
 import { ControlError } from '../dist/index.js';
 import { LINGER_BYTES } from '../dist/linger.js';
-import { MAX_CONNECTIONS } from '../dist/server.js';
 import { BODY_LIMIT, HEADER_LIMIT, publishBody, publishOfSize, startControl } from './control-fixture.js';
 import { type RawAnswer, requestBytes } from './raw-client.js';
 
@@ -205,17 +204,6 @@ t.test('a connection that never sends anything is closed without a word', async 
   t.equal(await connection.answer(), undefined);
   await connection.closed;
   t.strictSame([events.seen, log.lines], [[], []]);
-});
-
-t.test('a connection over MAX_CONNECTIONS is closed and logged, and the others are served', async (t) => {
-  const { client, log } = await startControl(t);
-  const first = await client();
-  for (let i = 1; i < MAX_CONNECTIONS; i += 1) await client();
-  const over = await client();
-  await over.closed;
-  t.match(log.at('warn'), [{ message: 'too many control connections' }]);
-  await first.write(requestBytes('GET', '/'));
-  t.match(await first.answer(), { status: 200 });
 });
 
 t.test('a client that leaves in the middle of its body publishes nothing and harms nobody', async (t) => {

@@ -58,7 +58,7 @@ export {
   splitElements,
 } from './params.js';
 export { isFinalStatus, reasonPhrase } from './reason.js';
-export { parseSigKey, type SigKey, signGripSig, verifyGripSig } from './sig.js';
+export { MIN_RSA_BITS, parseSigKey, type SigKey, type SigKeyUse, signGripSig, verifyGripSig } from './sig.js';
 export { decodeTnetstring, encodeTnetstring, MAX_TNET_DEPTH, type TnetValue } from './tnetstring.js';
 export { textFromWire, wireFromText } from './wire-text.js';
 export type { Writable } from './writable.js';

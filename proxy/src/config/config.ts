@@ -134,8 +134,8 @@ export interface HistoryConfig {
   /** Items of each channel. */
   readonly size: number;
   readonly ttlMs: number;
-  /** Signs tokens; empty: see `resume_key`. */
-  readonly resumeKey: string;
+  /** Signs tokens; undefined: see `resume_key`. */
+  readonly resumeKey: SigKey | undefined;
 }
 
 /** For the statistics feed. */
@@ -173,6 +173,8 @@ export interface Config {
   readonly workers: number | 'auto';
   /** Absolute. */
   readonly rundir: string;
+  /** Absolute paths of the files from which keys and other secrets were read. */
+  readonly keyFiles: readonly string[];
   readonly client: ClientConfig;
   readonly forward: ForwardConfig;
   readonly origin: OriginConfig;
@@ -295,12 +297,14 @@ function logConfig(values: Values, isTerminal: boolean): LogConfig {
   };
 }
 
-/** The signing keys once parsed. */
-export type SigKeys = Pick<ForwardConfig, 'sigKey' | 'upstreamKey'>;
+/** The keys once read. */
+export type SigKeys = Pick<ForwardConfig, 'sigKey' | 'upstreamKey'> & Pick<HistoryConfig, 'resumeKey'>;
 
 /** What the slices need beyond the values. */
 export interface ConfigContext {
   readonly keys: SigKeys;
+  /** See `Config`. */
+  readonly keyFiles: readonly string[];
   /** Decides what `log_format: auto` means. */
   readonly isTerminal: boolean;
   /** What `file:` keys in routes are relative to. */
@@ -313,6 +317,7 @@ export function toConfig(values: Values, context: ConfigContext): Config {
   return freeze({
     workers: values.workers,
     rundir: values.rundir,
+    keyFiles: context.keyFiles,
     client: clientConfig(values),
     forward: forwardConfig(values, context.keys),
     origin: originConfig(values),
@@ -339,7 +344,7 @@ export function toConfig(values: Values, context: ConfigContext): Config {
       replay: values.history_replay,
       size: values.history_size,
       ttlMs: ms(values.history_ttl),
-      resumeKey: values.resume_key,
+      resumeKey: context.keys.resumeKey,
     },
     stats: statsConfig(values),
     admin: {

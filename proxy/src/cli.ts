@@ -26,9 +26,9 @@ function checkConfig(loaded: LoadedConfig): void {
   const { table, errors, keyFiles } = readRoutes(loaded.config.routes);
   for (const error of errors) process.stderr.write(`${error.message}\n`);
   for (const warning of table.warnings) process.stderr.write(`warning: ${warning}\n`);
+  if (errors.length > 0) process.exit(1);
   for (const { message, fields } of exposuresOf(loaded.config, keyFiles))
     process.stderr.write(`warning: ${message} (${JSON.stringify(fields)})\n`);
-  if (errors.length > 0) process.exit(1);
   process.stdout.write(`ok: ${loaded.source?.file ?? 'no configuration file'}, ${table.routes.length} routes\n`);
 }
 

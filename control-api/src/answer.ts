@@ -41,6 +41,10 @@ export const shown = (view: object): Answer => ({ status: 200, message: 'OK', vi
 
 const refusal = (status: number, code: ControlError['code'], message: string): Answer => ({ status, code, message });
 
+function busy(code: ControlError['code'], message: string): Answer {
+  return { ...refusal(503, code, message), header: ['Retry-After', '5'] };
+}
+
 export const notFound = refusal(404, 'ERR_CONTROL_NOT_FOUND', 'Not Found');
 export const notAcceptable = refusal(
   406,
@@ -59,10 +63,21 @@ export const timedOut = refusal(408, 'ERR_CONTROL_TIMEOUT', 'Request timed out.'
 export const nameMalformed = refusal(400, 'ERR_CONTROL_NAME', 'Malformed name in the path.');
 /** Nothing has so long a name. */
 export const nameTooLong = refusal(400, 'ERR_CONTROL_NAME', `Name of more than ${MAX_NAME_BYTES} bytes in the path.`);
-export const tooManyTaps: Answer = {
-  ...refusal(503, 'ERR_CONTROL_TAPS', 'Too many taps on this node.'),
-  header: ['Retry-After', '5'],
-};
+export const noMoreTaps = busy('ERR_CONTROL_TAPS', 'This node is stopping.');
+export const tooManyViews = busy('ERR_CONTROL_VIEWS', 'Too many views at a time on this node.');
+export const tooSlow = busy('ERR_CONTROL_CONNECTIONS', 'Too many connections, and this request was the slowest.');
+
+export const foreignPage = refusal(
+  403,
+  'ERR_CONTROL_PAGE',
+  'Forbidden: Origin or Sec-Fetch-Site is that of a web page of another site.',
+);
+export const foreignHost = refusal(
+  403,
+  'ERR_CONTROL_HOST',
+  'Forbidden: this listener is not reached under the name in Host. The option control_hosts lists further names.',
+);
+export const expectationFailed = refusal(417, 'ERR_CONTROL_EXPECT', 'Expectation failed: only 100-continue is known.');
 
 /** No node that answered has the connection; those that are named did not answer. */
 export function connectionUnknown(silent: readonly string[]): Answer {

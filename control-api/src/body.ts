@@ -8,9 +8,13 @@ import type { IncomingMessage } from 'node:http';
 /**
  * The whole body; `too-large` as soon as it exceeds `limit` bytes (the rest is then read and thrown away as long as
  * the connection lasts); `aborted` if the connection ends first. Never rejects. With Content-Length as with chunked
- * framing.
+ * framing. `kept` is called with the size of each piece that is kept, and may destroy the connection.
  */
-export function readBody(request: IncomingMessage, limit: number): Promise<Buffer | 'too-large' | 'aborted'> {
+export function readBody(
+  request: IncomingMessage,
+  limit: number,
+  kept: (bytes: number) => void,
+): Promise<Buffer | 'too-large' | 'aborted'> {
   return new Promise((resolve) => {
     // NaN without a length, which no size equals.
     const length = Number(request.headers['content-length']);
@@ -23,6 +27,7 @@ export function readBody(request: IncomingMessage, limit: number): Promise<Buffe
         chunks.push(chunk);
         // With its last byte and not with the stream's end, which node tells some ticks later.
         if (size === length) finish();
+        else kept(chunk.length);
       } else {
         chunks = [];
         resolve('too-large');

@@ -37,7 +37,21 @@ export const controlErrors = {
     meaning: 'The name in the path of a view is not percent-encoded UTF-8, or longer than a name may be.',
   },
   ERR_CONTROL_CONNECTION: { side: 'client', meaning: 'No node that answered has a connection with this id.' },
-  ERR_CONTROL_TAPS: { side: 'client', meaning: 'As many taps look on at channels of this node as it allows.' },
+  ERR_CONTROL_TAPS: { side: 'client', meaning: 'The node is stopping and takes no more taps.' },
+  ERR_CONTROL_PAGE: {
+    side: 'client',
+    meaning: 'Origin or Sec-Fetch-Site says that a web page of another site sent the request.',
+  },
+  ERR_CONTROL_HOST: {
+    side: 'client',
+    meaning: 'Host is a name under which this listener is not reached; `control_hosts` lists further ones.',
+  },
+  ERR_CONTROL_EXPECT: { side: 'client', meaning: 'Expect asks for something else than 100-continue.' },
+  ERR_CONTROL_CONNECTIONS: {
+    side: 'client',
+    meaning: 'There were too many connections, or too much in memory for them, and this one was the slowest.',
+  },
+  ERR_CONTROL_VIEWS: { side: 'client', meaning: 'As many views are being gathered on this node as it allows.' },
   ERR_BACKPLANE_STARTED: { side: 'internal', meaning: 'A backplane was started twice.' },
   ERR_BACKPLANE_CLOSED: { side: 'internal', meaning: 'The backplane is closed because the node is stopping.' },
   ERR_BACKPLANE_UNAVAILABLE: { side: 'internal', meaning: 'The backplane cannot accept messages at the moment.' },

@@ -38,10 +38,12 @@ export {
   uncontained,
 } from './faults.js';
 export type { ListenAddress } from './listen.js';
+export { ListenerConnections, type ListenerConnectionsOptions, type Phase } from './listener-connections.js';
 export { type Log, silentLog } from './log.js';
 export { LoneNode } from './nodes/lone-node.js';
 export type { KnownNode, NodeAnswer, NodeMember, NodeState, Nodes, Question } from './nodes/nodes.js';
 export { RedisNodes, type RedisNodesOptions } from './nodes/redis.js';
+export { PageGuard } from './page-guard.js';
 export { Publisher, type PublisherOptions, type PublishReceipt } from './publish.js';
 export { ControlServer, type ControlServerOptions, type ControlViews } from './server.js';
 export type { StatsConnection } from './stats/connections.js';

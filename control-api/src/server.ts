@@ -13,13 +13,28 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net';
 import { parseItems } from '@holdfast/grip';
 import { type Format, negotiate } from './accept.js';
-import { type Answer, answerTo, bodyTooLarge, notAcceptable, published, send, updated } from './answer.js';
+import {
+  type Answer,
+  answerTo,
+  bodyTooLarge,
+  expectationFailed,
+  methodNotAllowed,
+  notAcceptable,
+  published,
+  send,
+  tooSlow,
+  updated,
+} from './answer.js';
 import { readBody } from './body.js';
+import type { Clock } from './clock.js';
 import type { PublishEvents } from './events.js';
 import { type Containment, uncontained } from './faults.js';
 import { LINGER_MS, refuseRaw, refuseUnread } from './linger.js';
 import { type ListenAddress, listen } from './listen.js';
+import { ListenerConnections, type Phase } from './listener-connections.js';
 import type { Log } from './log.js';
+import { PacedLog } from './paced-log.js';
+import { PageGuard } from './page-guard.js';
 import { answerToParserError } from './parser-error.js';
 import type { Publisher } from './publish.js';
 import { type Action, refusalIn, route } from './route.js';
@@ -27,8 +42,14 @@ import type { ChannelTaps } from './views/channel-taps.js';
 import type { ClusterViews, ViewRequest } from './views/cluster-views.js';
 import { type TapRequest, viewRoute } from './views/view-route.js';
 
-/** Connections at a time; more are closed at once and logged. Bounds what slow publishers can make us buffer. */
+/** Connections at a time. One more takes the place of the one that is of least use; see `ListenerConnections`. */
 export const MAX_CONNECTIONS = 1024;
+
+/**
+ * Bytes of bodies that are arriving and of answers that are not read, over all connections; at least four of the longest bodies.
+ * Over: the answers, then the bodies, that have lasted longest are given up.
+ */
+export const MAX_HELD_BYTES = 64 * 1024 * 1024;
 
 /** Milliseconds a connection may be idle; longer than usual client pools keep theirs, so that they close first. */
 export const KEEP_ALIVE_MS = 75_000;
@@ -54,8 +75,12 @@ export interface ControlServerOptions {
   readonly publisher: Publisher;
   /** What is behind /nodes, /channels/ and /connections/; left out, these paths are not there. */
   readonly views?: ControlViews;
+  /** Further names under which it is reached; see `PageGuard`. */
+  readonly hosts?: readonly string[];
   readonly events: PublishEvents;
   readonly log: Log;
+  /** Paces the log. */
+  readonly clock: Clock;
   /** Left out: nothing is contained. */
   readonly faults?: Containment;
 }
@@ -70,12 +95,15 @@ export interface ControlViews {
 /** What is to be done for a request, or its answer. */
 type Wanted = Action | ViewRequest | TapRequest | Answer;
 
-/** The latest request of a connection. */
+/** A request, and how it is to be answered. */
 interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly format: Format;
 }
+
+/** What the client waits for before it sends its body. */
+type Expects = 'nothing' | 'continue' | 'unknown';
 
 /**
  * Serves `/`, `/publish/`, `/recover/` and the views. Requests of one connection are published in the order of their arrival,
@@ -84,44 +112,60 @@ interface Exchange {
  */
 export class ControlServer {
   readonly #options: ControlServerOptions;
+  readonly #log: Log;
   readonly #server: Server;
   readonly #lingerMs: number;
-  /** All open connections; undefined until the first request has come in. */
-  readonly #connections = new Map<Socket, Exchange | undefined>();
+  readonly #connections: ListenerConnections;
+  /** The latest request of each connection that has sent one. */
+  readonly #exchanges = new WeakMap<Socket, Exchange>();
+  #guard: PageGuard;
   #closed: Promise<void> | undefined;
 
   constructor(options: ControlServerOptions) {
     const requestTimeout = options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
     this.#options = options;
+    this.#log = new PacedLog(options.log, options.clock);
     this.#lingerMs = Math.min(LINGER_MS, requestTimeout);
+    this.#guard = new PageGuard(options.host, options.hosts ?? []);
+    this.#connections = new ListenerConnections({
+      max: MAX_CONNECTIONS,
+      maxBytes: Math.max(MAX_HELD_BYTES, 4 * options.maxBodyBytes),
+      end: (socket, phase) => this.#giveUp(socket, phase),
+    });
     this.#server = createServer({
       maxHeaderSize: options.maxHeaderBytes,
       keepAliveTimeout: KEEP_ALIVE_MS,
       requestTimeout,
       headersTimeout: Math.ceil(requestTimeout / 3),
       connectionsCheckingInterval: Math.ceil(requestTimeout / 6),
-      // Pushpin asks for no Host, and hand-written publishers send none; nothing here depends on it.
+      // Pushpin asks for no Host, and hand-written publishers send none; pages always do.
       requireHostHeader: false,
     });
-    this.#server.maxConnections = MAX_CONNECTIONS;
+    // None may be left out unseen: the guard looks at them. Their bytes are limited.
+    this.#server.maxHeadersCount = 0;
     this.#server.on('connection', (socket: Socket) => this.#opened(socket));
-    this.#server.on('request', (request, response) => this.#guard(request, response, false));
-    this.#server.on('checkContinue', (request, response) => this.#guard(request, response, true));
     const { faults = uncontained } = options;
-    this.#server.on('clientError', (error, socket) =>
-      faults.run('control', () => this.#failed(error, socket as Socket), { fault: () => void socket.destroy() }),
+    this.#server.on('request', (request, response) => this.#contain(request, response, 'nothing'));
+    this.#server.on('checkContinue', (request, response) => this.#contain(request, response, 'continue'));
+    this.#server.on('checkExpectation', (request, response) => this.#contain(request, response, 'unknown'));
+    /** A fault in refusing costs the connection. */
+    const refuse = (socket: Socket, act: () => void) =>
+      faults.run('control', act, { fault: () => void socket.destroy() });
+    this.#server.on('connect', (_, socket) =>
+      refuse(socket as Socket, () => this.#refuseRaw(socket as Socket, methodNotAllowed('CONNECT'))),
     );
-    this.#server.on('drop', (from) =>
-      options.log.warn({ client: from?.remoteAddress }, 'too many control connections'),
+    this.#server.on('clientError', (error, socket) =>
+      refuse(socket as Socket, () => this.#failed(error, socket as Socket)),
     );
   }
 
   /** Opens the port; resolves with where. Rejects with `ControlError`, see `listen`. To be called once. */
   async listen(): Promise<ListenAddress> {
-    const { host, port, log } = this.#options;
+    const { host, port, hosts = [] } = this.#options;
     const where = await listen(this.#server, host, port);
+    this.#guard = new PageGuard(where.address, hosts);
     // From here on: accept() failing, for example for lack of file descriptors. The server goes on listening.
-    this.#server.on('error', (error) => log.error({ err: error }, 'control server error'));
+    this.#server.on('error', (error) => this.#log.error({ err: error }, 'control server error'));
     return where;
   }
 
@@ -138,49 +182,84 @@ export class ControlServer {
         resolve();
       });
       // Node counts a connection that has sent nothing yet as busy and would wait for it.
-      for (const [socket, exchange] of this.#connections) {
-        if (exchange === undefined && socket.bytesRead === 0) socket.destroy();
-      }
+      for (const socket of this.#connections.new) if (socket.bytesRead === 0) socket.destroy();
     });
     return this.#closed;
   }
 
   #opened(socket: Socket): void {
-    this.#connections.set(socket, undefined);
-    socket.on('close', () => this.#connections.delete(socket));
+    if (this.#connections.open(socket)) return;
+    socket.destroy();
+    this.#options.events.rejected('ERR_CONTROL_CONNECTIONS');
+    this.#log.warn({ client: socket.remoteAddress }, 'too many control connections');
   }
 
-  #guard(request: IncomingMessage, response: ServerResponse, waits: boolean): void {
+  /** Others need the room. */
+  #giveUp(socket: Socket, phase: Phase): void {
+    this.#log.warn({ client: socket.remoteAddress, phase }, 'control connection closed to make room');
+    const exchange = this.#exchanges.get(socket);
+    if (phase !== 'arriving' || exchange?.response.socket !== socket || exchange.response.headersSent) {
+      socket.destroy();
+      return;
+    }
+    send(exchange.response, tooSlow, exchange.format, true);
+    this.#report(exchange.request, tooSlow, undefined);
+    socket.destroySoon();
+  }
+
+  #contain(request: IncomingMessage, response: ServerResponse, expects: Expects): void {
     const { faults = uncontained } = this.#options;
     const fault = (error: unknown) => {
       if (response.headersSent) response.destroy();
       else send(response, answerTo(error), 'text', true);
     };
-    faults.watch('control', this.#serve(request, response, waits), { fault });
+    faults.watch('control', this.#serve(request, response, expects), { fault });
   }
 
-  /** `waits`: the client sends its body only after `100 Continue`. */
-  async #serve(request: IncomingMessage, response: ServerResponse, waits: boolean): Promise<void> {
-    const { method = '', url = '', headers } = request;
+  async #serve(request: IncomingMessage, response: ServerResponse, expects: Expects): Promise<void> {
+    const { method = '', url = '', headers, socket } = request;
     const viewed = this.#options.views && viewRoute(method, url);
     const accepted = viewed === undefined ? negotiate(headers.accept) : 'json';
     const format = accepted ?? 'text';
-    this.#connections.set(request.socket, { request, response, format });
+    const exchange = { request, response, format };
+    this.#connections.enter(socket, 'arriving');
+    this.#exchanges.set(socket, exchange);
     response.on('error', () => {}); // the client has gone; nobody is left to be told
+    response.on('finish', () => this.#finished(socket, exchange));
 
     const target: Wanted = viewed ?? (accepted === undefined ? notAcceptable : route(request));
-    const declared = Number(headers['content-length'] ?? 0);
-    const early = declared > this.#options.maxBodyBytes ? bodyTooLarge : waits ? refusalIn(target) : undefined;
+    const early = this.#earlyRefusal(request, target, expects);
     if (early) return this.#refuse(request, response, early, format);
-    if (waits) response.writeContinue();
+    if (expects === 'continue') response.writeContinue();
 
-    const body = await readBody(request, this.#options.maxBodyBytes);
+    const body = await readBody(request, this.#options.maxBodyBytes, (bytes) => this.#connections.hold(socket, bytes));
     if (body === 'too-large') return this.#refuse(request, response, bodyTooLarge, format);
     if (body === 'aborted') return this.#aborted(request);
+    this.#advance(socket, exchange, 'working');
     const answer = await this.#answer(target, body, response);
     if (answer === undefined || response.headersSent) return; // refused in the meantime; a throw here would end the process
     send(response, answer, format, this.#closed !== undefined);
+    this.#advance(socket, exchange, 'sending');
+    this.#connections.hold(socket, response.writableLength);
     this.#report(request, answer, body.length);
+  }
+
+  /** What can be said without the body. Whoever is to be asked for a key is asked for it here. */
+  #earlyRefusal(request: IncomingMessage, target: Wanted, expects: Expects): Answer | undefined {
+    const foreign = this.#guard.check(request.headers);
+    if (foreign) return foreign;
+    if (Number(request.headers['content-length'] ?? 0) > this.#options.maxBodyBytes) return bodyTooLarge;
+    if (expects === 'unknown') return expectationFailed;
+    return expects === 'continue' ? refusalIn(target) : undefined;
+  }
+
+  /** A pipelined request that came after this one decides the connection's phase. */
+  #advance(socket: Socket, exchange: Exchange, phase: Phase): void {
+    if (this.#exchanges.get(socket) === exchange) this.#connections.enter(socket, phase);
+  }
+
+  #finished(socket: Socket, exchange: Exchange): void {
+    this.#advance(socket, exchange, exchange.response.shouldKeepAlive ? 'idle' : 'leaving');
   }
 
   /** Undefined when the answer has begun, and goes on for as long as the client stays. */
@@ -206,12 +285,23 @@ export class ControlServer {
   #refuse(request: IncomingMessage, response: ServerResponse, answer: Answer, format: Format): void {
     if (response.headersSent) return;
     refuseUnread(request, response, answer, format, this.#lingerMs);
+    this.#connections.enter(request.socket, 'leaving');
     this.#report(request, answer, undefined);
   }
 
+  /** For bytes that became no request with an answer of its own. */
+  #refuseRaw(socket: Socket, answer: Answer, cause?: Error): void {
+    refuseRaw(socket, answer, this.#lingerMs);
+    this.#connections.enter(socket, 'leaving');
+    this.#options.events.rejected(answer.code ?? 'ERR_CONTROL_MALFORMED');
+    this.#log.warn(
+      { status: answer.status, code: answer.code, client: socket.remoteAddress, err: cause },
+      'control request refused',
+    );
+  }
+
   #aborted(request: IncomingMessage): void {
-    if (this.#options.log.isDebug())
-      this.#options.log.debug(describe(request), 'control request aborted by the client');
+    if (this.#log.isDebug()) this.#log.debug(describe(request), 'control request aborted by the client');
   }
 
   /** The parser or a timeout gave up on the connection. Called again for whatever the client sends afterwards. */
@@ -223,7 +313,7 @@ export class ControlServer {
       return;
     }
     if (!socket.writable) return; // already refused, lingering
-    const exchange = this.#connections.get(socket);
+    const exchange = this.#exchanges.get(socket);
     if (exchange && !exchange.response.writableFinished) {
       const { request, response, format } = exchange;
       // The request is complete, hence what followed it is bad: its answer comes first, and is the last.
@@ -231,21 +321,25 @@ export class ControlServer {
       else this.#refuse(request, response, answer, format);
       return;
     }
-    refuseRaw(socket, answer, this.#lingerMs);
-    this.#options.events.rejected(answer.code ?? 'ERR_CONTROL_MALFORMED');
-    this.#options.log.warn(
-      { status: answer.status, code: answer.code, client: socket.remoteAddress, err: error },
-      'control request refused',
-    );
+    this.#refuseRaw(socket, answer, error);
   }
 
-  /** Counts a refusal, and writes the line of the request: debug, warn for a refused POST, error for our own fault. */
+  /** Counts a refusal, and writes the line of the request: debug, warn for a refused POST or page, error for our own fault. */
   #report(request: IncomingMessage, answer: Answer, bytes: number | undefined): void {
-    const { log, events } = this.#options;
+    const { events } = this.#options;
+    const log = this.#log;
     const { status, code, message, items, cause } = answer;
     if (code) events.rejected(code);
-    if (code && request.method === 'POST') {
-      const fields = { ...describe(request), status, code, bytes, answer: message, err: cause };
+    if (code && (request.method === 'POST' || status === 403)) {
+      const fields = {
+        ...describe(request),
+        ...(status === 403 && describePage(request)),
+        status,
+        code,
+        bytes,
+        answer: message,
+        err: cause,
+      };
       if (status === 500) log.error(fields, 'control request failed');
       else log.warn(fields, 'control request refused');
     } else if (log.isDebug()) {
@@ -257,4 +351,10 @@ export class ControlServer {
 function describe(request: IncomingMessage): object {
   // As long as a header may be, a path need not be in the log.
   return { method: request.method, path: request.url?.slice(0, 200), client: request.socket.remoteAddress };
+}
+
+/** By what a page, or a name that leads here, is found. */
+function describePage({ headers }: IncomingMessage): object {
+  const { origin, host, referer } = headers;
+  return { origin: origin?.slice(0, 200), host: host?.slice(0, 200), referer: referer?.slice(0, 200) };
 }

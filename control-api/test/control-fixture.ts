@@ -2,6 +2,7 @@
 import type { Test } from 'tap';
 import type { Backplane, ControlServerOptions } from '../dist/index.js';
 import { ControlServer, LocalBackplane, Publisher, silentLog } from '../dist/index.js';
+import { ManualClock } from './manual-clock.js';
 import { type RawAnswer, RawClient, requestBytes } from './raw-client.js';
 import { RecordingEvents, RecordingListener, RecordingLog } from './recorder.js';
 
@@ -30,6 +31,7 @@ export async function startControl(t: Test, { backplane: given, ...overrides }: 
     publisher,
     events,
     log,
+    clock: new ManualClock(),
     ...overrides,
   });
   const { port } = await server.listen();

@@ -92,7 +92,7 @@ export class RawClient {
 
 /** A request with Content-Length. */
 export function requestBytes(method: string, path: string, headers: Record<string, string> = {}, body = ''): string {
-  const fields = { Host: 'control', 'Content-Length': String(Buffer.byteLength(body)), ...headers };
+  const fields = { Host: 'localhost', 'Content-Length': String(Buffer.byteLength(body)), ...headers };
   const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
   return `${method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n${body}`;
 }

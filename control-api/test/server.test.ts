@@ -159,7 +159,7 @@ t.test('a chunked body is read', async (t) => {
   const half = body.length >> 1;
   const chunk = (part: string) => `${part.length.toString(16)}\r\n${part}\r\n`;
   const connection = await client();
-  await connection.write('POST /publish/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n');
+  await connection.write('POST /publish/ HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n');
   await connection.write(`${chunk(body.slice(0, half))}${chunk(body.slice(half))}0\r\n\r\n`);
   isText(t, await connection.answer(), 200, 'Published\n');
   t.strictSame(listener.labels, ['a/1']);
@@ -168,9 +168,9 @@ t.test('a chunked body is read', async (t) => {
 t.test('a publish without Content-Length or chunks answers 411; a recover needs neither', async (t) => {
   const { client, listener } = await startControl(t);
   const connection = await client();
-  await connection.write('POST /publish/ HTTP/1.1\r\nHost: x\r\n\r\n');
+  await connection.write('POST /publish/ HTTP/1.1\r\nHost: localhost\r\n\r\n');
   isText(t, await connection.answer(), 411, 'Request requires Content-Length.\n');
-  await connection.write('POST /recover/ HTTP/1.1\r\nHost: x\r\n\r\n');
+  await connection.write('POST /recover/ HTTP/1.1\r\nHost: localhost\r\n\r\n');
   isText(t, await connection.answer(), 200, 'Updated\n');
   t.strictSame(listener.labels, ['recover']);
 });

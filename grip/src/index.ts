@@ -62,7 +62,7 @@ export {
 } from './params.js';
 export { MAX_PATCH_LENGTH, MAX_PATCH_OPERATIONS } from './patch-check.js';
 export { isFinalStatus, isInterimStatus, reasonPhrase, sendableReason } from './reason.js';
-export { parseSigKey, type SigKey, signGripSig, verifyGripSig } from './sig.js';
+export { MIN_RSA_BITS, parseSigKey, type SigKey, type SigKeyUse, signGripSig, verifyGripSig } from './sig.js';
 export { decodeTnetstring, encodeTnetstring, MAX_TNET_DEPTH, MAX_TNET_VALUES, type TnetValue } from './tnetstring.js';
 export { textFromWire, wireFromText } from './wire-text.js';
 export type { Writable } from './writable.js';

@@ -17,20 +17,60 @@ export type SigKey =
 /** Seconds for which a signature is valid. */
 const LIFETIME = 3600;
 
+/** Bits of an RSA key that signs tokens: RFC 7518 §3.3. A shorter one is refused. */
+export const MIN_RSA_BITS = 2048;
+
+/** What a key is to do. */
+export type SigKeyUse = 'sign' | 'verify';
+
 const pemBegin = '-----BEGIN ';
+const base64 = /^[A-Za-z0-9+/_-]*={0,2}$/;
+const privateEnd = 'PRIVATE KEY-----';
 const hex = /^(?:[0-9a-fA-F]{2})+$/;
 
 /**
  * Reads a key from configuration: `base64:<secret>`, `file:<path>` to a PEM file or to the hexadecimal text of a secret,
  * a PEM text, or else the text itself as secret. Undefined for the empty string, which means that nothing is signed.
- * `readFile` is called for `file:` only. Throws ERR_GRIP_SIG_KEY for an unreadable file, an empty secret, and for a PEM
- * key that is neither RSA nor on the curve P-256.
+ * `readFile` is called for `file:` only. What is returned has been tried: it does what it is to do. Throws ERR_GRIP_SIG_KEY,
+ * with the reason, for everything else.
  */
-export function parseSigKey(text: string, readFile: (path: string) => Buffer): SigKey | undefined {
+export function parseSigKey(
+  text: string,
+  readFile: (path: string) => Buffer,
+  use: SigKeyUse = 'sign',
+): SigKey | undefined {
   if (text === '') return undefined;
+  const key = keyIn(text, readFile);
+  try {
+    tryOut(key, use);
+  } catch (cause) {
+    if (cause instanceof GripError) throw cause;
+    throw unusable(`the key cannot ${use}`, cause);
+  }
+  return key;
+}
+
+function unusable(reason: string, cause?: unknown): GripError {
+  return new GripError('ERR_GRIP_SIG_KEY', reason, { cause });
+}
+
+/** Signing with a key and verifying what it signed is what it will be asked for. */
+function tryOut(key: SigKey, use: SigKeyUse): void {
+  if (use === 'verify') {
+    verifiers.set(key, openVerifier(key));
+    return;
+  }
+  if (key.kind === 'pem' && !key.pem.includes(privateEnd))
+    throw unusable('it is a public key, which cannot sign: the private key is needed');
+  if (!verifyGripSig(signGripSig('holdfast', key, 0), key, 0)) throw unusable('the key does not verify what it signs');
+}
+
+function keyIn(text: string, readFile: (path: string) => Buffer): SigKey {
   if (text.startsWith('file:')) return keyOfFile(text.slice('file:'.length), readFile);
   if (!text.startsWith('base64:')) return keyOf(Buffer.from(text, 'utf8'));
-  return keyOf(Buffer.from(text.slice('base64:'.length), 'base64'));
+  const encoded = text.slice('base64:'.length).replace(/\s/g, '');
+  if (!base64.test(encoded) || encoded.replace(/=+$/, '').length % 4 === 1) throw unusable('the text is not base64');
+  return keyOf(Buffer.from(encoded, 'base64'));
 }
 
 function keyOfFile(path: string, readFile: (path: string) => Buffer): SigKey {
@@ -38,12 +78,12 @@ function keyOfFile(path: string, readFile: (path: string) => Buffer): SigKey {
   try {
     content = readFile(path).toString('latin1').trim();
   } catch (cause) {
-    throw new GripError('ERR_GRIP_SIG_KEY', `cannot read key file '${path}'`, { cause });
+    const { code, message } = cause as NodeJS.ErrnoException;
+    throw unusable(`cannot read key file '${path}': ${code ?? message}`, cause);
   }
+  if (content === '') throw unusable(`key file '${path}' is empty`);
   if (content.includes(pemBegin)) return pemKey(content);
-  if (!hex.test(content)) {
-    throw new GripError('ERR_GRIP_SIG_KEY', `key file '${path}' holds neither a PEM key nor a secret in hexadecimal`);
-  }
+  if (!hex.test(content)) throw unusable(`key file '${path}' holds neither a PEM key nor a secret in hexadecimal`);
   return { kind: 'secret', secret: Buffer.from(content, 'hex') };
 }
 
@@ -52,29 +92,44 @@ function keyOfFile(path: string, readFile: (path: string) => Buffer): SigKey {
  * sign.
  */
 function keyOf(bytes: Buffer): SigKey {
-  if (bytes.length === 0) throw new GripError('ERR_GRIP_SIG_KEY', 'the key is empty');
+  if (bytes.length === 0) throw unusable('the key is empty');
   return bytes.includes(pemBegin) ? pemKey(bytes.toString('latin1')) : { kind: 'secret', secret: bytes };
 }
 
 /** The PEM is written anew in its one canonical form, since files may have an EC PARAMETERS block or text before it. */
 function pemKey(pem: string): SigKey {
-  const key = pem.includes('PRIVATE KEY-----') ? openKey(createPrivateKey, pem) : openKey(createPublicKey, pem);
+  refuseOthers(pem);
+  const key = pem.includes(privateEnd) ? openKey(createPrivateKey, pem) : openKey(createPublicKey, pem);
   const type = key.type === 'private' ? 'pkcs8' : 'spki';
   return { kind: 'pem', pem: key.export({ type, format: 'pem' }).toString(), algorithm: algorithmOf(key) };
+}
+
+/** PEM blocks that are often taken for keys, and that the library would refuse without saying why, or half take. */
+function refuseOthers(pem: string): void {
+  if (pem.includes('BEGIN ENCRYPTED PRIVATE KEY') || pem.includes('Proc-Type: 4,ENCRYPTED'))
+    throw unusable('the private key is encrypted: one without a pass phrase is needed');
+  if (pem.includes('BEGIN OPENSSH PRIVATE KEY'))
+    throw unusable("the private key is in OpenSSH's own form: one in PEM (PKCS#8) is needed");
+  if (pem.includes('BEGIN CERTIFICATE') && !pem.includes('KEY-----'))
+    throw unusable('it is a certificate: a key is needed');
 }
 
 function openKey(open: (pem: string) => KeyObject, pem: string): KeyObject {
   try {
     return open(pem);
   } catch (cause) {
-    throw new GripError('ERR_GRIP_SIG_KEY', 'the PEM key cannot be read', { cause });
+    throw unusable('the PEM key cannot be read', cause);
   }
 }
 
 function algorithmOf(key: KeyObject): 'ES256' | 'RS256' {
-  if (key.asymmetricKeyType === 'rsa') return 'RS256';
-  if (key.asymmetricKeyType === 'ec' && key.asymmetricKeyDetails?.namedCurve === 'prime256v1') return 'ES256';
-  throw new GripError('ERR_GRIP_SIG_KEY', 'the PEM key is neither an RSA key nor an EC key on the curve P-256');
+  const { namedCurve, modulusLength = 0 } = key.asymmetricKeyDetails ?? {};
+  if (key.asymmetricKeyType === 'ec' && namedCurve === 'prime256v1') return 'ES256';
+  if (key.asymmetricKeyType !== 'rsa')
+    throw unusable('the PEM key is neither an RSA key nor an EC key on the curve P-256');
+  if (modulusLength < MIN_RSA_BITS)
+    throw unusable(`the RSA key has ${modulusLength} bits: at least ${MIN_RSA_BITS} are needed`);
+  return 'RS256';
 }
 
 /** Signs and, for the rest of the second, remembers what it signed. */
@@ -114,7 +169,7 @@ function openSigner(key: SigKey): Signer['sign'] {
       ? createSigner({ key: key.secret, algorithm: 'HS256', noTimestamp: true })
       : createSigner({ key: key.pem, algorithm: key.algorithm, noTimestamp: true });
   } catch (cause) {
-    throw new GripError('ERR_GRIP_SIG_KEY', 'the key cannot sign', { cause });
+    throw unusable('the key cannot sign', cause);
   }
 }
 

@@ -14,8 +14,8 @@ function noFile(path: string): Buffer {
   throw new Error(`no file ${path}`);
 }
 
-function key(text: string, content?: string): SigKey {
-  const parsed = parseSigKey(text, content === undefined ? noFile : () => Buffer.from(content));
+function key(text: string, content?: string, use: 'sign' | 'verify' = 'sign'): SigKey {
+  const parsed = parseSigKey(text, content === undefined ? noFile : () => Buffer.from(content), use);
   if (!parsed) throw new Error('no key');
   return parsed;
 }
@@ -34,8 +34,8 @@ function forge(header: object, claims: object, secret: string | Buffer): string 
 const secret = key('changeme');
 const ecKey = key(ec.privateKey.export(pem).toString());
 const rsaKey = key(rsa.privateKey.export(pem).toString());
-const ecPublic = key(ec.publicKey.export(spki).toString());
-const rsaPublic = key(rsa.publicKey.export(spki).toString());
+const ecPublic = key(ec.publicKey.export(spki).toString(), undefined, 'verify');
+const rsaPublic = key(rsa.publicKey.export(spki).toString(), undefined, 'verify');
 
 t.test('a key is text, base64, a PEM text, or a file of PEM or hexadecimal', async (t) => {
   t.equal(parseSigKey('', noFile), undefined);
@@ -46,7 +46,7 @@ t.test('a key is text, base64, a PEM text, or a file of PEM or hexadecimal', asy
   t.match(rsaKey, { kind: 'pem', algorithm: 'RS256' });
   t.match(ecPublic, { kind: 'pem', algorithm: 'ES256' });
   const base64 = Buffer.from(rsa.publicKey.export(spki).toString()).toString('base64');
-  t.match(key(`base64:${base64}`), { kind: 'pem', algorithm: 'RS256' });
+  t.match(key(`base64:${base64}`, undefined, 'verify'), { kind: 'pem', algorithm: 'RS256' });
 });
 
 t.test('a file key is read from its path', async (t) => {
@@ -69,14 +69,36 @@ t.test('older PEM forms sign too, also behind an EC PARAMETERS block', async (t)
 t.test('a key that cannot be read or used is an error of the configuration', async (t) => {
   const p384 = generateKeyPairSync('ec', { namedCurve: 'secp384r1' }).privateKey.export(pem).toString();
   const ed25519 = generateKeyPairSync('ed25519').privateKey.export(pem).toString();
+  const short = (modulusLength: number) =>
+    generateKeyPairSync('rsa', { modulusLength }).privateKey.export(pem).toString();
+  const pss = generateKeyPairSync('rsa-pss', { modulusLength: 2048 }).privateKey.export(pem).toString();
+  const lock = { cipher: 'aes-256-cbc', passphrase: 'x' };
+  const encrypted = ec.privateKey.export({ ...pem, ...lock }).toString();
+  const legacy = rsa.privateKey.export({ type: 'pkcs1', format: 'pem', ...lock }).toString();
   const table: [string, string | undefined, RegExp][] = [
     ['base64:', undefined, /^the key is empty$/],
-    ['file:/k', undefined, /^cannot read key file '\/k'$/],
+    ['base64:=', undefined, /^the key is empty$/],
+    ['base64:AA=A', undefined, /^the text is not base64$/],
+    ['base64:AAAAA', undefined, /^the text is not base64$/],
+    ['base64:secret!', undefined, /^the text is not base64$/],
+    ['base64:schlüssel', undefined, /^the text is not base64$/],
+    ['file:/k', undefined, /^cannot read key file '\/k': no file \/k$/],
+    ['file:/k', ' \n', /^key file '\/k' is empty$/],
+    ['file:/k', '', /^key file '\/k' is empty$/],
     ['file:/k', 'not hex', /^key file '\/k' holds neither a PEM key nor a secret in hexadecimal$/],
-    ['file:/k', '', /^key file '\/k' holds neither/],
     ['file:/k', 'abc', /^key file '\/k' holds neither/],
     [p384, undefined, /^the PEM key is neither an RSA key nor an EC key on the curve P-256$/],
     [ed25519, undefined, /^the PEM key is neither/],
+    [pss, undefined, /^the PEM key is neither/],
+    [short(1024), undefined, /^the RSA key has 1024 bits: at least 2048 are needed$/],
+    [short(512), undefined, /^the RSA key has 512 bits/],
+    [encrypted, undefined, /^the private key is encrypted: /],
+    ['file:/k', encrypted, /^the private key is encrypted: /],
+    [`base64:${Buffer.from(encrypted).toString('base64')}`, undefined, /^the private key is encrypted: /],
+    [legacy, undefined, /^the private key is encrypted: /],
+    ['-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----', undefined, /OpenSSH/],
+    ['-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----', undefined, /^it is a certificate: /],
+    ['-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----', undefined, /^it is a certificate/],
     ['-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----', undefined, /^the PEM key cannot be read$/],
     ['-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----', undefined, /^the PEM key cannot be read$/],
   ];
@@ -112,6 +134,27 @@ t.test('each issuer and second has its own claims, in whatever order they are as
     t.match(decode(signGripSig(iss, secret, second)).claims, { iss, exp: second + 3600 });
   }
 });
+
+t.test(
+  'a public key is refused where it is to sign, and taken where it is to verify; a private one does both',
+  async (t) => {
+    for (const pair of [ec, rsa]) {
+      const publicPem = pair.publicKey.export(spki).toString();
+      for (const text of [publicPem, `base64:${Buffer.from(publicPem).toString('base64')}`, 'file:/k']) {
+        const message = messageOf('ERR_GRIP_SIG_KEY', () => key(text, publicPem));
+        t.match(message, /^it is a public key, which cannot sign: the private key is needed$/);
+        t.match(key(text, publicPem, 'verify'), { kind: 'pem' });
+      }
+      t.match(key(pair.privateKey.export(pem).toString(), undefined, 'verify'), { kind: 'pem' });
+    }
+    t.match(
+      messageOf('ERR_GRIP_SIG_KEY', () =>
+        key('file:/k', rsa.publicKey.export({ type: 'pkcs1', format: 'pem' }).toString()),
+      ),
+      /public key/,
+    );
+  },
+);
 
 t.test('a public key cannot sign', async (t) => {
   for (const publicKey of [ecPublic, rsaPublic]) {

@@ -1,5 +1,7 @@
 #!/usr/bin/env node
 // A file of its own, because npm links commands only to files that exist at install time, before anything is built.
-import { main } from '../dist/cli.js';
+import { ignoreDebuggerSignal } from '../dist/debugger-signal.js';
 
+ignoreDebuggerSignal();
+const { main } = await import('../dist/cli.js');
 await main();

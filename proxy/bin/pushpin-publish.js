@@ -1,5 +1,7 @@
 #!/usr/bin/env node
 // `holdfast publish` under Pushpin's name, for scripts that call it.
-import { publishMain } from '../dist/publish-command.js';
+import { ignoreDebuggerSignal } from '../dist/debugger-signal.js';
 
+ignoreDebuggerSignal();
+const { publishMain } = await import('../dist/publish-command.js');
 await publishMain('pushpin-publish', process.argv.slice(2));

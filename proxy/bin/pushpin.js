@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Holdfast under Pushpin's name, for tools that look for it on the PATH: looks for pushpin.conf where Pushpin does.
-import { main } from '../dist/cli.js';
-import { pushpinSearch } from '../dist/config/load.js';
+import { ignoreDebuggerSignal } from '../dist/debugger-signal.js';
 
+ignoreDebuggerSignal();
+const [{ main }, { pushpinSearch }] = await Promise.all([import('../dist/cli.js'), import('../dist/config/load.js')]);
 await main({ search: pushpinSearch });

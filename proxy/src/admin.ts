@@ -2,8 +2,8 @@
  * Owns: the operator's listener: `/metrics`, `/livez`, `/readyz`. Does not own: what is counted, or what readiness means.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { uncontained } from '@holdfast/control-api';
+import type { AddressInfo, Socket } from 'node:net';
+import { ListenerConnections, PageGuard, uncontained } from '@holdfast/control-api';
 import { EdgeError } from './edge/errors.js';
 
 /** Whether the node should be given traffic, with the reason when not, or what else is to be known. */
@@ -18,30 +18,63 @@ export interface Exposition {
   readonly contentType: string;
 }
 
-/** Serves operators and probes. It has no authentication: bind it where only they reach it. */
+/** Connections at a time to one admin listener. One more takes the place of the one that has been idle longest. */
+export const MAX_CONNECTIONS = 256;
+
+/** Serves operators and probes. It has no authentication: bind it where only they reach it. Pages of other sites are refused. */
 export class AdminServer {
   readonly #server: Server;
+  readonly #metrics: Exposition;
+  readonly #readiness: () => Readiness;
+  readonly #hosts: readonly string[];
+  readonly #connections = new ListenerConnections({
+    max: MAX_CONNECTIONS,
+    maxBytes: Number.POSITIVE_INFINITY,
+    end: (socket) => socket.destroy(),
+  });
+  #guard: PageGuard | undefined;
 
-  /** `readiness` is asked at every probe. `faults`: left out, nothing is contained. */
-  constructor(metrics: Exposition, readiness: () => Readiness, faults = uncontained) {
-    const serve = (request: IncomingMessage, response: ServerResponse) => {
-      const path = request.url?.split('?', 1)[0];
-      if (request.method !== 'GET' && request.method !== 'HEAD')
-        answer(response, 405, `Method not allowed: ${request.method}.`);
-      else if (path === '/livez') answer(response, 200, 'ok');
-      else if (path === '/readyz') {
-        const state = readiness();
-        answer(response, state.ready ? 200 : 503, textOf(state));
-      } else if (path === '/metrics') {
-        metrics.expose().then(
-          (text) => response.writeHead(200, { 'Content-Type': metrics.contentType }).end(text),
-          (error: Error) => answer(response, 500, error.message),
-        );
-      } else answer(response, 404, 'Not Found');
-    };
+  /**
+   * `readiness` is asked at every probe; `hosts` are further names under which it is reached, see `PageGuard`. `faults`: left
+   * out, nothing is contained.
+   */
+  constructor(metrics: Exposition, readiness: () => Readiness, hosts: readonly string[], faults = uncontained) {
+    this.#metrics = metrics;
+    this.#readiness = readiness;
+    this.#hosts = hosts;
     this.#server = createServer((request, response) => {
-      faults.run('admin', () => serve(request, response), { fault: () => void response.destroy() });
+      faults.run('admin', () => this.#serve(request, response), { fault: () => void response.destroy() });
     });
+    // None may be left out unseen: the guard looks at them. Their bytes are limited by Node.
+    this.#server.maxHeadersCount = 0;
+    this.#server.on('connection', (socket: Socket) => {
+      if (!this.#connections.open(socket)) socket.destroy();
+    });
+  }
+
+  #serve(request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request;
+    this.#connections.enter(socket, 'working');
+    response.on('finish', () => this.#connections.enter(socket, 'idle'));
+    const refusal = this.#guard?.check(request.headers);
+    const path = request.url?.split('?', 1)[0];
+    if (refusal !== undefined) answer(response, refusal.status, refusal.message);
+    else if (request.method !== 'GET' && request.method !== 'HEAD')
+      answer(response, 405, `Method not allowed: ${request.method}.`);
+    else if (path === '/livez') answer(response, 200, 'ok');
+    else if (path === '/readyz') {
+      const state = this.#readiness();
+      answer(response, state.ready ? 200 : 503, textOf(state));
+    } else if (path === '/metrics') {
+      const { contentType } = this.#metrics;
+      this.#metrics.expose().then(
+        (text) => {
+          response.writeHead(200, { 'Content-Type': contentType }).end(text);
+          if (!response.writableFinished) this.#connections.enter(socket, 'sending');
+        },
+        (error: Error) => answer(response, 500, error.message),
+      );
+    } else answer(response, 404, 'Not Found');
   }
 
   /** Binds; rejects with an `EdgeError` when the port is taken. Resolves with the address for the log. */
@@ -55,6 +88,7 @@ export class AdminServer {
       this.#server.listen(port, host, resolve);
     });
     const address = this.#server.address() as AddressInfo;
+    this.#guard = new PageGuard(address.address, this.#hosts);
     return `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`;
   }
 

@@ -4,6 +4,7 @@
  */
 import { realClock } from './clock.js';
 import { ConfigError } from './config/errors.js';
+import { exposuresOf } from './config/exposure.js';
 import { type LoadedConfig, loadConfig } from './config/load.js';
 import { optimizeEarly } from './early-optimization.js';
 import { createLog, type RootLog } from './log.js';
@@ -24,10 +25,12 @@ function refuse(error: unknown): never {
 
 function checkConfig(loaded: LoadedConfig): void {
   for (const warning of loaded.warnings) process.stderr.write(`warning: ${warning}\n`);
-  const { table, errors } = readRoutes(loaded.config.routes);
+  const { table, errors, keyFiles } = readRoutes(loaded.config.routes);
   for (const error of errors) process.stderr.write(`${error.message}\n`);
   for (const warning of table.warnings) process.stderr.write(`warning: ${warning}\n`);
   if (errors.length > 0) process.exit(1);
+  for (const { message, fields } of exposuresOf(loaded.config, keyFiles))
+    process.stderr.write(`warning: ${message} (${JSON.stringify(fields)})\n`);
   process.stdout.write(`ok: ${loaded.source?.file ?? 'no configuration file'}, ${table.routes.length} routes\n`);
 }
 

@@ -99,6 +99,7 @@ export class ControlPlane {
       wantsChanged: () => serving().wantsChanged(),
       events: metrics,
       log: log.child('zeromq'),
+      clock: this.#clock,
       faults,
     });
   }
@@ -114,7 +115,8 @@ export class ControlPlane {
     for (const { what, uri, connects } of await this.zeromq.open())
       this.#log.announce(`${connects ? 'connecting to' : 'listening on'} ${uri} (${what})`);
     for (const { host, port } of this.#config.admin.listen) {
-      const admin = new AdminServer(this.#serving().exposition, () => this.#readiness, this.#faults);
+      const { hosts } = this.#config.control;
+      const admin = new AdminServer(this.#serving().exposition, () => this.#readiness, hosts, this.#faults);
       const url = await admin.listen(host, port);
       this.#admins.push(admin);
       this.#log.announce(`listening on ${url} (admin)`);
@@ -140,13 +142,14 @@ export class ControlPlane {
   }
 
   async #startControl(): Promise<void> {
-    const { listen, headMax, bodyMax } = this.#config.control;
+    const { listen, hosts, headMax, bodyMax } = this.#config.control;
     if (listen === undefined) return;
     this.#control = new ControlServer({
       host: listen.host,
       port: listen.port,
       maxHeaderBytes: headMax,
       maxBodyBytes: bodyMax,
+      hosts,
       publisher: this.#publisher,
       views: {
         cluster: new ClusterViews(this.#joint.nodes, this.#clock),
@@ -154,6 +157,7 @@ export class ControlPlane {
       },
       events: this.#metrics,
       log: this.#log.child('control'),
+      clock: this.#clock,
       faults: this.#faults,
     });
     const { address, port } = await this.#control.listen();

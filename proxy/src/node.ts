@@ -6,10 +6,12 @@ import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { Faults } from '@holdfast/control-api';
 import type { Config } from './config/config.js';
+import { exposuresOf } from './config/exposure.js';
 import { ControlPlane, type Serving } from './control-plane.js';
 import type { RootLog } from './log.js';
 import { Metrics } from './metrics.js';
 import { OneProcess } from './one-process.js';
+import { assertKeys, readRoutes } from './routes/routes-source.js';
 import { WorkerPool } from './workers/worker-pool.js';
 
 /** A whole Holdfast. */
@@ -21,11 +23,14 @@ export class HoldfastNode {
   readonly #serving: Serving;
 
   /**
-   * Builds the parts; nothing listens yet.
-   * @throws RoutesError when the routes file cannot be read; EdgeError when the edge cannot be had
+   * Builds the parts; nothing listens yet. Warns of what the configuration leaves open to others.
+   * @throws RoutesError when the routes file or a key in it cannot be read; EdgeError when the edge cannot be had
    */
   constructor(config: Config, log: RootLog) {
     this.#log = log;
+    const routes = readRoutes(config.routes);
+    assertKeys(routes, config.routes);
+    for (const { fields, message } of exposuresOf(config, routes.keyFiles)) log.warn(fields, message);
     const metrics = new Metrics(config.admin.prometheusPrefix);
     this.faults = new Faults(log.child('fault'), metrics);
     this.#control = new ControlPlane(config, log, metrics, this.faults, () => this.#serving);

@@ -24,7 +24,7 @@ export const TAP_HEARTBEAT_MS = 15_000;
 export const TAP_END_MS = 5_000;
 
 /** Why the node ended a tap; the last line tells it. */
-export type TapEnd = 'slow-client' | 'shutdown';
+export type TapEnd = 'slow-client' | 'replaced' | 'shutdown';
 
 /** One client's lines of JSON; an empty line is a sign of life. */
 export class ChannelTap implements BackplaneListener {
@@ -74,6 +74,11 @@ export class ChannelTap implements BackplaneListener {
     if (this.#state === 'over') return;
     this.#begin();
     this.#leave();
+    // Who opens taps and reads none of them shall not have more than there may be.
+    if (reason === 'replaced' && this.#response.writableLength > 0) {
+      this.#response.destroy();
+      return;
+    }
     this.#response.end(`${JSON.stringify({ end: reason, time: this.#time() })}\n`);
     const cut = this.#clock.after(TAP_END_MS, () => this.#response.destroy());
     this.#response.once('close', () => this.#clock.clear(cut));

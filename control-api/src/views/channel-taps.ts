@@ -4,19 +4,23 @@
  * Owns: how many there are, and ending them all. Does not own: what a tap shows (channel-tap.ts).
  */
 import type { ServerResponse } from 'node:http';
-import { type Answer, answerTo, tooManyTaps } from '../answer.js';
+import { type Answer, answerTo, noMoreTaps } from '../answer.js';
 import type { Backplane } from '../backplane/backplane.js';
 import type { Clock } from '../clock.js';
 import { ChannelTap } from './channel-tap.js';
 
-/** Taps at a time on one node; each costs an item a line, and up to its queue in memory. More are refused with 503. */
+/**
+ * Taps at a time on one node; each costs an item a line, and up to its queue in memory. One more takes the place of the oldest of
+ * the client address that has most of them: nobody keeps the others out, and who has few keeps them.
+ */
 export const MAX_TAPS = 64;
 
 /** Opens taps. One per control server. */
 export class ChannelTaps {
   readonly #open: () => Backplane;
   readonly #clock: Clock;
-  readonly #taps = new Set<ChannelTap>();
+  /** With the addresses of their clients, the oldest first. */
+  readonly #taps = new Map<ChannelTap, string>();
   #closed = false;
 
   /** `open` makes a share of the node's backplane that is the tap's alone: not started, and closed by the tap. */
@@ -32,11 +36,12 @@ export class ChannelTaps {
 
   /** Starts to answer with the items of a channel; resolves with a refusal if that cannot be. Never rejects. */
   async serve(channel: string, response: ServerResponse): Promise<Answer | undefined> {
-    if (this.#closed || this.#taps.size >= MAX_TAPS) return tooManyTaps;
+    if (this.#closed) return noMoreTaps;
+    if (this.#taps.size >= MAX_TAPS) this.#replaceOldest();
     let tap: ChannelTap | undefined;
     try {
       tap = new ChannelTap(channel, response, this.#open(), this.#clock);
-      this.#taps.add(tap);
+      this.#taps.set(tap, response.socket?.remoteAddress ?? '');
       const ended = tap;
       response.once('close', () => this.#taps.delete(ended));
       await tap.open();
@@ -51,6 +56,18 @@ export class ChannelTaps {
   /** The node goes down: ends them all, and takes no more. */
   close(): void {
     this.#closed = true;
-    for (const tap of this.#taps) tap.end('shutdown');
+    for (const tap of this.#taps.keys()) tap.end('shutdown');
+  }
+
+  #replaceOldest(): void {
+    const counts = new Map<string, number>();
+    for (const address of this.#taps.values()) counts.set(address, (counts.get(address) ?? 0) + 1);
+    const most = Math.max(...counts.values());
+    for (const [tap, address] of this.#taps) {
+      if (counts.get(address) !== most) continue;
+      this.#taps.delete(tap);
+      tap.end('replaced');
+      return;
+    }
   }
 }

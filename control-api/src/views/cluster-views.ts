@@ -4,7 +4,7 @@
  * Owns: asking the nodes, and the answers made of theirs. Does not own: paths (view-route.ts), how nodes reach each other
  * (`Nodes`), or what a node knows (its member).
  */
-import { type Answer, answerTo, connectionUnknown, shown } from '../answer.js';
+import { type Answer, answerTo, connectionUnknown, shown, tooManyViews } from '../answer.js';
 import type { Clock } from '../clock.js';
 import { within } from '../deadline.js';
 import type { KnownNode, Nodes, Question } from '../nodes/nodes.js';
@@ -13,6 +13,12 @@ import { readConnectionView } from './connection-view.js';
 
 /** Milliseconds that nodes have to answer. Whoever asks waits so long for those that are silent. */
 export const ANSWER_WITHIN_MS = 2_000;
+
+/**
+ * Views that one node gathers at a time; a silent node makes each last for seconds. More are refused with 503, so that
+ * connections are left for those who publish.
+ */
+export const MAX_VIEWS = 256;
 
 /** What a request wants to see: the nodes, or what these are asked for. */
 export type ViewRequest = { readonly about: 'nodes' } | Question;
@@ -26,6 +32,7 @@ interface Heard<T> {
 export class ClusterViews {
   readonly #nodes: Nodes;
   readonly #clock: Clock;
+  #gathering = 0;
 
   /** `nodes` must be joined before the first request. */
   constructor(nodes: Nodes, clock: Clock) {
@@ -34,10 +41,12 @@ export class ClusterViews {
   }
 
   /**
-   * 200 with a view; 404 when no node that answered has the connection; 503 when the nodes cannot be asked. Silent nodes
-   * are named, after {@link ANSWER_WITHIN_MS}. Never rejects.
+   * 200 with a view; 404 when no node that answered has the connection; 503 when the nodes cannot be asked, or too many
+   * views are under way. Silent nodes are named, after {@link ANSWER_WITHIN_MS}. Never rejects.
    */
   async answer(request: ViewRequest): Promise<Answer> {
+    if (this.#gathering >= MAX_VIEWS) return tooManyViews;
+    this.#gathering++;
     try {
       switch (request.about) {
         case 'nodes':
@@ -51,6 +60,8 @@ export class ClusterViews {
       }
     } catch (error) {
       return answerTo(error);
+    } finally {
+      this.#gathering--;
     }
   }
 

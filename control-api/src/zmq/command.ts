@@ -7,12 +7,15 @@
 import { decodeTnetstring, encodeTnetstring } from '@holdfast/grip';
 import { type Containment, uncontained } from '../faults.js';
 import type { Log } from '../log.js';
-import { HIGH_WATER_MARK, type Library, MESSAGE_BYTES, type Router } from './library.js';
+import { HIGH_WATER_MARK, type Library, MAX_PART_BYTES, type Router } from './library.js';
 import type { Call, Reply } from './methods.js';
 import { bindSocket, readMessages } from './socket.js';
 
 /** Milliseconds for which replies may still be sent when the socket closes. */
 const LINGER_MS = 500;
+
+/** Requests under way. Over: the socket is not read until the latest is answered, so that they wait where ZeroMQ's limit applies. */
+export const CALLS_LIMIT = 1_000;
 
 /**
  * Answers REQ and DEALER clients. A request is a tnetstring map `{id?, method, args?}` without a letter in front; what is
@@ -23,6 +26,7 @@ export class CommandSocket {
   readonly #perform: (call: Call) => Promise<Reply>;
   readonly #log: Log;
   readonly #faults: Containment;
+  #calls = 0;
 
   /** `perform` never rejects. */
   constructor(library: Library, perform: (call: Call) => Promise<Reply>, log: Log, faults: Containment = uncontained) {
@@ -31,8 +35,8 @@ export class CommandSocket {
     this.#socket = new library.Router({
       receiveHighWaterMark: HIGH_WATER_MARK,
       sendHighWaterMark: HIGH_WATER_MARK,
+      maxMessageSize: MAX_PART_BYTES,
       linger: LINGER_MS,
-      maxMessageSize: MESSAGE_BYTES,
     });
     this.#perform = perform;
     this.#log = log;
@@ -50,7 +54,7 @@ export class CommandSocket {
     this.#socket.close();
   }
 
-  #take(parts: readonly Buffer[]): undefined {
+  #take(parts: readonly Buffer[]): Promise<void> | undefined {
     // [identity, more of them behind ROUTER-DEALER proxies, empty, request]
     const empty = parts.findIndex((part, index) => index > 0 && part.length === 0);
     const request = parts[empty + 1];
@@ -58,10 +62,14 @@ export class CommandSocket {
       this.#log.warn({ parts: parts.length }, 'ZeroMQ command dropped: not an empty part and a request');
       return undefined;
     }
-    this.#faults.watch('zeromq', this.#answer(parts.slice(0, empty + 1), request));
-    return undefined;
+    this.#calls++;
+    const answered = this.#answer(parts.slice(0, empty + 1), request)
+      .catch((error: unknown) => this.#faults.caught('zeromq', error))
+      .finally(() => this.#calls--);
+    return this.#calls >= CALLS_LIMIT ? answered : undefined;
   }
 
+  /** Never rejects. */
   async #answer(envelope: readonly Buffer[], request: Buffer): Promise<void> {
     let id: Buffer | undefined;
     let call: Call;

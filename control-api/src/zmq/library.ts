@@ -23,10 +23,10 @@ export type XPublisher = zeromq.XPublisher;
 export const HIGH_WATER_MARK = 101_000;
 
 /**
- * Bytes of one part of a message: more than the largest item has. Whoever sends a longer one is disconnected by the library,
- * which would otherwise keep all of it before anybody can look.
+ * Bytes of one part of a message: more than the largest item has. Over: the library cuts the connection on which it comes,
+ * before it is in memory; what else was sent on it is lost. How many parts a message has the library lets nobody limit.
  */
-export const MESSAGE_BYTES = 67_108_864;
+export const MAX_PART_BYTES = 67_108_864;
 
 /**
  * Loads the library. Rejects with `ControlError` ERR_ZMQ_MISSING, whose message says what to install. `load` is replaced

@@ -7,7 +7,7 @@ import { ControlError } from '../errors.js';
 import { type Containment, uncontained } from '../faults.js';
 import type { Log } from '../log.js';
 import type { ItemIntake } from './intake.js';
-import { HIGH_WATER_MARK, type Library, MESSAGE_BYTES, type Pull } from './library.js';
+import { HIGH_WATER_MARK, type Library, MAX_PART_BYTES, type Pull } from './library.js';
 import { bindSocket, readMessages } from './socket.js';
 
 /** One item a message: `J` and JSON, or a tnetstring with or without `T`; no answer. */
@@ -22,8 +22,8 @@ export class PullSocket {
     // Over the mark publishers block: nothing is lost while this process lives.
     this.#socket = new library.Pull({
       receiveHighWaterMark: HIGH_WATER_MARK,
+      maxMessageSize: MAX_PART_BYTES,
       linger: 0,
-      maxMessageSize: MESSAGE_BYTES,
     });
     this.#intake = intake;
     this.#log = log;

@@ -3,9 +3,11 @@
  *
  * Owns: opening those that are configured, all or none, and closing them. Does not own: what each of them does.
  */
+import type { Clock } from '../clock.js';
 import type { PublishEvents } from '../events.js';
 import type { Containment } from '../faults.js';
 import type { Log } from '../log.js';
+import { PacedLog } from '../paced-log.js';
 import type { Publisher } from '../publish.js';
 import type { StatsSink } from '../stats/sink.js';
 import { CommandSocket } from './command.js';
@@ -37,6 +39,8 @@ export interface ZeroMqOptions {
   readonly wantsChanged?: () => void;
   readonly events: PublishEvents;
   readonly log: Log;
+  /** Paces the log: whoever reaches a socket can send what is dropped. */
+  readonly clock: Clock;
   /** Left out: nothing is contained. */
   readonly faults?: Containment;
 }
@@ -67,7 +71,7 @@ export class ZeroMqSockets implements InterestListener, StatsSink {
   #uris: PublishUris = { command: undefined, publishPull: undefined, publishSub: undefined };
 
   constructor(options: ZeroMqOptions) {
-    this.#options = options;
+    this.#options = { ...options, log: new PacedLog(options.log, options.clock) };
   }
 
   /**

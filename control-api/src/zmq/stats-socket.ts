@@ -5,6 +5,7 @@
  */
 import { type Containment, uncontained } from '../faults.js';
 import type { Log } from '../log.js';
+import { statsTypes } from '../stats/packet.js';
 import type { StatsSink } from '../stats/sink.js';
 import { HIGH_WATER_MARK, type Library, type XPublisher } from './library.js';
 import { bindSocket, readMessages } from './socket.js';
@@ -12,21 +13,27 @@ import { bindSocket, readMessages } from './socket.js';
 const SUBSCRIBE = 1;
 const UNSUBSCRIBE = 0;
 
+/** Bytes of a subscription; the types of packets are shorter. Over: the library cuts the connection. */
+export const MAX_SUBSCRIPTION_BYTES = 1_024;
+
 /** Sends packets to all SUB sockets that want their type. XPUB, not PUB, as that tells what is subscribed to. */
 export class StatsSocket implements StatsSink {
   readonly #socket: XPublisher;
   readonly #log: Log;
   readonly #faults: Containment;
   readonly #changed: () => void;
-  readonly #prefixes = new Set<string>();
-  /** Answers of `wants`, until subscriptions change. */
-  readonly #wanted = new Map<string, boolean>();
+  /** By type, how many of the prefixes that are subscribed to could be of its packets. The prefixes themselves are not kept. */
+  readonly #wanted = new Map<string, number>(statsTypes.map((type) => [type, 0]));
 
-  /** `changed` is called after each change of what is subscribed to. */
+  /** `changed` is called when other types are wanted than before. */
   constructor(library: Library, log: Log, changed: () => void = () => {}, faults: Containment = uncontained) {
     this.#faults = faults;
     // Over the mark the packets of a subscriber that does not read are dropped: that is what PUB does.
-    this.#socket = new library.XPublisher({ sendHighWaterMark: HIGH_WATER_MARK, linger: 0 });
+    this.#socket = new library.XPublisher({
+      sendHighWaterMark: HIGH_WATER_MARK,
+      maxMessageSize: MAX_SUBSCRIPTION_BYTES,
+      linger: 0,
+    });
     this.#log = log;
     this.#changed = changed;
   }
@@ -39,13 +46,7 @@ export class StatsSocket implements StatsSink {
   }
 
   wants(type: string): boolean {
-    let wanted = this.#wanted.get(type);
-    if (wanted === undefined) {
-      const start = `${type} `;
-      wanted = [...this.#prefixes].some((prefix) => start.startsWith(prefix) || prefix.startsWith(start));
-      this.#wanted.set(type, wanted);
-    }
-    return wanted;
+    return (this.#wanted.get(type) ?? 0) > 0;
   }
 
   send(packet: Buffer): void {
@@ -60,11 +61,17 @@ export class StatsSocket implements StatsSink {
 
   /** The library tells of the first and the last subscription to a prefix, whoever makes it. */
   #note([message]: readonly Buffer[]): undefined {
-    if (message === undefined || message.length === 0) return;
+    const step = message?.[0] === SUBSCRIBE ? 1 : message?.[0] === UNSUBSCRIBE ? -1 : 0;
+    if (message === undefined || step === 0) return;
     const prefix = message.toString('latin1', 1);
-    if (message[0] === SUBSCRIBE) this.#prefixes.add(prefix);
-    else if (message[0] === UNSUBSCRIBE) this.#prefixes.delete(prefix);
-    this.#wanted.clear();
-    this.#changed();
+    let isChange = false;
+    for (const [type, count] of this.#wanted) {
+      const start = `${type} `;
+      if (!start.startsWith(prefix) && !prefix.startsWith(start)) continue;
+      const next = Math.max(0, count + step);
+      this.#wanted.set(type, next);
+      isChange ||= count === 0 || next === 0;
+    }
+    if (isChange) this.#changed();
   }
 }

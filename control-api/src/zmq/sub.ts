@@ -8,7 +8,7 @@ import { ControlError } from '../errors.js';
 import { type Containment, uncontained } from '../faults.js';
 import type { Log } from '../log.js';
 import type { ItemIntake } from './intake.js';
-import { HIGH_WATER_MARK, type Library, MESSAGE_BYTES, type Subscriber } from './library.js';
+import { HIGH_WATER_MARK, type Library, MAX_PART_BYTES, type Subscriber } from './library.js';
 import { bindSocket, connectSocket, readMessages } from './socket.js';
 
 /** Told by the node which channels it wants. Calls never throw. */
@@ -40,8 +40,8 @@ export class SubSocket implements InterestListener {
     this.#socket = new library.Subscriber({
       ...keepAlive,
       receiveHighWaterMark: HIGH_WATER_MARK,
+      maxMessageSize: MAX_PART_BYTES,
       linger: 0,
-      maxMessageSize: MESSAGE_BYTES,
     });
     this.#intake = intake;
     this.#log = log;

@@ -31,8 +31,8 @@ async function scene(t: Test, open?: (clock: ManualClock) => Backplane) {
   const control = await startControl(t, {
     views: { cluster: new ClusterViews(new ScriptedNodes({}), clock), taps },
   });
-  const tap = (name: string) =>
-    tapped(t, `http://127.0.0.1:${control.port}/channels/${encodeURIComponent(name)}/items`);
+  const tap = (name: string, from?: string) =>
+    tapped(t, `http://127.0.0.1:${control.port}/channels/${encodeURIComponent(name)}/items`, from);
   return { ...control, clock, hub, taps, tap };
 }
 
@@ -51,9 +51,10 @@ class Tapped {
   }
 }
 
-function tapped(t: Test, url: string): Promise<Tapped> {
+function tapped(t: Test, url: string, localAddress?: string): Promise<Tapped> {
+  const from = localAddress === undefined ? {} : { localAddress };
   return new Promise((resolve, reject) => {
-    const request = get(url, { agent: false }, (message) => resolve(new Tapped(message)));
+    const request = get(url, { agent: false, ...from }, (message) => resolve(new Tapped(message)));
     request.on('error', reject);
     t.teardown(() => request.destroy());
   });
@@ -240,14 +241,28 @@ t.test('a client that does not take its last line either is cut off', async (t) 
   await until('it is cut off', () => taps.size === 0);
 });
 
-t.test('one tap too many is refused', async (t) => {
-  const { tap, taps, ask } = await scene(t);
-  await Promise.all(Array.from({ length: MAX_TAPS }, () => tap('a')));
+t.test('one tap too many takes the place of the oldest, which is told so', async (t) => {
+  const { tap, taps, ask, hub } = await scene(t);
+  const oldest = await tap('a');
+  await Promise.all(Array.from({ length: MAX_TAPS - 1 }, () => tap('a')));
+  const next = await tap('a');
+  await until('the oldest ends', () => oldest.ended);
+  t.strictSame(oldest.lines, [{ end: 'replaced', time: NOW }]);
+  t.ok(oldest.message.complete);
   t.equal(taps.size, MAX_TAPS);
-  t.match(await ask('GET', '/channels/a/items'), {
-    status: 503,
-    body: '{"message":"Too many taps on this node.","code":"ERR_CONTROL_TAPS"}\n',
-  });
+  await hub.publish([streamMessage('a', 'x', '1')]);
+  await until('the item', () => next.lines.length === 1);
+  t.match(await ask('GET', '/'), { status: 200 });
+});
+
+t.test('it is the oldest of the address that has most of them: nobody pushes the others out', async (t) => {
+  const { tap, taps } = await scene(t);
+  const operator = await tap('a');
+  for (let i = 0; i < 2 * MAX_TAPS; i += 1) await tap('a', '127.0.0.2');
+  const second = await tap('a');
+  t.equal(taps.size, MAX_TAPS);
+  t.notOk(operator.ended);
+  t.notOk(second.ended);
 });
 
 t.test('a server that closes ends its taps with a last line, and does not wait for them', async (t) => {

@@ -14,6 +14,7 @@ import {
   ZeroMqSockets,
   type ZeroMqSpecs,
 } from '../../dist/index.js';
+import { ManualClock } from '../manual-clock.js';
 import { RecordingEvents, RecordingListener, RecordingLog } from '../recorder.js';
 
 /** A spec for a free port. */
@@ -41,9 +42,10 @@ export async function makeSockets(t: Test, specs: Partial<ZeroMqSpecs>, replaced
   await backplane.start(listener);
   for (const channel of ['a', 'b']) await backplane.subscribe(channel);
   const publisher = new Publisher({ backplane, countSubscribers: () => 1, events, log: silentLog });
-  const sockets = new ZeroMqSockets({ specs: { ...none, ...specs }, publisher, connections, events, log });
+  const clock = new ManualClock();
+  const sockets = new ZeroMqSockets({ specs: { ...none, ...specs }, publisher, connections, events, log, clock });
   t.teardown(() => sockets.close());
-  return { sockets, backplane, listener, events, log };
+  return { sockets, backplane, listener, events, log, clock };
 }
 
 /** The same, opened. */

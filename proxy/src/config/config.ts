@@ -75,6 +75,8 @@ export type RoutesConfig = {
 export interface ControlConfig {
   /** Undefined: disabled. */
   readonly listen: Listen | undefined;
+  /** Further names under which it, and the admin listeners, are reached. */
+  readonly hosts: readonly string[];
   readonly headMax: number;
   readonly bodyMax: number;
 }
@@ -134,8 +136,8 @@ export interface HistoryConfig {
   /** Items of each channel. */
   readonly size: number;
   readonly ttlMs: number;
-  /** Signs tokens; empty: see `resume_key`. */
-  readonly resumeKey: string;
+  /** Signs tokens; undefined: see `resume_key`. */
+  readonly resumeKey: SigKey | undefined;
 }
 
 /** For the statistics feed. */
@@ -173,6 +175,8 @@ export interface Config {
   readonly workers: number | 'auto';
   /** Absolute. */
   readonly rundir: string;
+  /** Absolute paths of the files from which keys and other secrets were read. */
+  readonly keyFiles: readonly string[];
   readonly client: ClientConfig;
   readonly forward: ForwardConfig;
   readonly origin: OriginConfig;
@@ -251,6 +255,7 @@ function controlConfig(values: Values): ControlConfig {
   const { push_in_http_addr: host, push_in_http_port: port } = values;
   return {
     listen: port === -1 ? undefined : { host, port },
+    hosts: values.control_hosts,
     headMax: values.push_in_http_max_headers_size,
     bodyMax: values.push_in_http_max_body_size,
   };
@@ -295,12 +300,14 @@ function logConfig(values: Values, isTerminal: boolean): LogConfig {
   };
 }
 
-/** The signing keys once parsed. */
-export type SigKeys = Pick<ForwardConfig, 'sigKey' | 'upstreamKey'>;
+/** The keys once read. */
+export type SigKeys = Pick<ForwardConfig, 'sigKey' | 'upstreamKey'> & Pick<HistoryConfig, 'resumeKey'>;
 
 /** What the slices need beyond the values. */
 export interface ConfigContext {
   readonly keys: SigKeys;
+  /** See `Config`. */
+  readonly keyFiles: readonly string[];
   /** Decides what `log_format: auto` means. */
   readonly isTerminal: boolean;
   /** What `file:` keys in routes are relative to. */
@@ -313,6 +320,7 @@ export function toConfig(values: Values, context: ConfigContext): Config {
   return freeze({
     workers: values.workers,
     rundir: values.rundir,
+    keyFiles: context.keyFiles,
     client: clientConfig(values),
     forward: forwardConfig(values, context.keys),
     origin: originConfig(values),
@@ -339,7 +347,7 @@ export function toConfig(values: Values, context: ConfigContext): Config {
       replay: values.history_replay,
       size: values.history_size,
       ttlMs: ms(values.history_ttl),
-      resumeKey: values.resume_key,
+      resumeKey: context.keys.resumeKey,
     },
     stats: statsConfig(values),
     admin: {

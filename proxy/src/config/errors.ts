@@ -21,6 +21,10 @@ export const configErrors = {
     meaning: 'A Holdfast YAML file has a key that does not exist; the nearest one is named.',
   },
   ERR_CONFIG_VALUE: { side: 'internal', meaning: 'A value does not have the type or the range of its option.' },
+  ERR_CONFIG_KEY: {
+    side: 'internal',
+    meaning: 'A key, of an option or of a routes line, cannot be read, or cannot do what it is for.',
+  },
   ERR_CONFIG_CONFLICT: { side: 'internal', meaning: 'Two settings exclude each other, or a needed one is missing.' },
   ERR_CONFIG_PUBLIC_CONTROL: {
     side: 'internal',
@@ -73,7 +77,7 @@ export class ConfigError extends Error {
 export class RoutesError extends Error {
   override readonly name = 'RoutesError';
   readonly side = 'internal';
-  readonly code: 'ERR_CONFIG_ROUTE_LINE' | 'ERR_CONFIG_ROUTES_FILE';
+  readonly code: 'ERR_CONFIG_ROUTE_LINE' | 'ERR_CONFIG_ROUTES_FILE' | 'ERR_CONFIG_KEY';
   /** The words alone, without position: Pushpin's, where Pushpin has the check. */
   readonly reason: string;
   /** 1-based; 0 when the problem is the file as a whole. */

@@ -4,13 +4,15 @@
  * Owns: the search for the file, and that all problems are reported at once. Called once, by the command, before
  * anything is started. Does not own: routes (`../routes/routes-source.ts` loads them with `config.routes`).
  */
-import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { parseSigKey, type SigKey } from '@holdfast/grip';
+import type { SigKey, SigKeyUse } from '@holdfast/grip';
 import { parseCommandLine } from './cli-options.js';
-import { type Config, toConfig } from './config.js';
+import { type Config, type SigKeys, toConfig } from './config.js';
 import { ConfigError, type ConfigProblem } from './errors.js';
+import { KeyReader } from './keys.js';
 import { printConfig } from './print.js';
+import { CONFIG_FILE_MAX, readWhole, SECRET_FILE_MAX, whyUnread } from './read-file.js';
+import { placeOf } from './setting.js';
 import { type Settled, settle } from './settle.js';
 import {
   environmentSurface,
@@ -20,6 +22,7 @@ import {
   type Surface,
   yamlSurface,
 } from './surfaces.js';
+import { options } from './table.js';
 
 /**
  * Where a configuration file is looked for without `--config`, in this order; relative to the working directory.
@@ -76,12 +79,16 @@ interface ConfigFile {
 }
 
 function readText(path: string): string {
-  return readFileSync(path, 'utf8');
+  return readWhole(path, CONFIG_FILE_MAX).toString('utf8');
+}
+
+function readSecret(path: string): string {
+  return readWhole(path, SECRET_FILE_MAX).toString('utf8');
 }
 
 function unreadable(file: string, cause: unknown): ConfigError {
-  const reason = (cause as NodeJS.ErrnoException).code ?? String(cause);
-  return new ConfigError([{ code: 'ERR_CONFIG_FILE', message: `cannot read ${file}: ${reason}`, file }], { cause });
+  const message = `cannot read ${file}: ${whyUnread(cause)}`;
+  return new ConfigError([{ code: 'ERR_CONFIG_FILE', message, file }], { cause });
 }
 
 /** The named file, which must be readable, or the first of the search that exists. */
@@ -102,14 +109,31 @@ function fileSurface({ file, text }: ConfigFile, format: FileFormat): Surface {
   return format === 'yaml' ? yamlSurface(text, file) : pushpinSurface(text, file, readText);
 }
 
-/** Parses a key once the values are settled; a bad one becomes a problem. */
-function keyOf(key: 'sig_key' | 'upstream_key', settled: Settled, problems: ConfigProblem[]): SigKey | undefined {
-  try {
-    return parseSigKey(settled.values[key], (path) => readFileSync(path));
-  } catch (error) {
-    problems.push({ code: 'ERR_CONFIG_VALUE', message: `${key}: ${(error as Error).message}`, key });
-    return undefined;
-  }
+/** The options that hold keys, and what for. */
+const keyUses = { sig_key: 'sign', upstream_key: 'verify', resume_key: 'sign' } as const satisfies Record<
+  string,
+  SigKeyUse
+>;
+
+/** Reads the keys once the values are settled; a bad one becomes a problem. */
+function readKeys({ values, sources }: Settled, reader: KeyReader, problems: ConfigProblem[]): SigKeys {
+  const keyOf = (key: keyof typeof keyUses): SigKey | undefined => {
+    try {
+      return reader.read(values[key], keyUses[key]);
+    } catch (error) {
+      const where = (sources.get(key) ?? sources.get(`${key}_file`))?.where;
+      const place = where?.file === undefined ? key : placeOf(where);
+      problems.push({ code: 'ERR_CONFIG_KEY', message: `${place}: ${(error as Error).message}`, key });
+      return undefined;
+    }
+  };
+  return { sigKey: keyOf('sig_key'), upstreamKey: keyOf('upstream_key'), resumeKey: keyOf('resume_key') };
+}
+
+/** The files that secrets came from. */
+function secretFiles({ values, sources }: Settled, reader: KeyReader): readonly string[] {
+  const named = options.filter(({ key, secretFor }) => secretFor !== undefined && sources.has(key));
+  return [...named.map(({ key }) => String(values[key as keyof typeof values])), ...reader.files];
 }
 
 function routesDir(settled: Settled, configDir: string): string {
@@ -138,15 +162,21 @@ export function loadConfig(input: LoadInput): LoadResult {
 
   const configDir = found === undefined ? cwd : dirname(found.file);
   const layers = [line.flags, ...surfaces.map((surface) => surface.settings)];
-  const settled = settle(layers, { cwd, configDir, format, readFile: readText });
+  const settled = settle(layers, { cwd, configDir, format, readFile: readSecret });
   assertNone([...problems, ...settled.problems]);
 
-  const keys = { sigKey: keyOf('sig_key', settled, problems), upstreamKey: keyOf('upstream_key', settled, problems) };
+  const reader = new KeyReader(configDir);
+  const keys = readKeys(settled, reader, problems);
   assertNone(problems);
   const { values, sources } = settled;
   return {
     command: line.command,
-    config: toConfig(values, { keys, isTerminal: input.isTerminal ?? false, routesDir: routesDir(settled, configDir) }),
+    config: toConfig(values, {
+      keys,
+      keyFiles: secretFiles(settled, reader),
+      isTerminal: input.isTerminal ?? false,
+      routesDir: routesDir(settled, configDir),
+    }),
     warnings: [...surfaces.flatMap((surface) => surface.warnings), ...settled.warnings],
     source: found === undefined || format === undefined ? undefined : { file: found.file, format },
     print: () => printConfig(values, sources),

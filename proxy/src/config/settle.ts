@@ -8,6 +8,7 @@ import { AllowedOrigins } from './allowed-origins.js';
 import type { ConfigErrorCode, ConfigProblem } from './errors.js';
 import { isLoopback, type Listen } from './listen.js';
 import type { Option } from './option.js';
+import { whyUnread } from './read-file.js';
 import { placeOf, type Setting, type Settings } from './setting.js';
 import type { FileFormat } from './surfaces.js';
 import { isIgnored, options, type Values } from './table.js';
@@ -137,10 +138,12 @@ class Settlement {
   private secretFile(key: string, setting: Setting, path: unknown): void {
     if (typeof path !== 'string') return;
     try {
-      this.values[key] = this.context.readFile(path).replace(/\r?\n$/, '');
+      const secret = this.context.readFile(path).replace(/\r?\n$/, '');
+      // Whoever names a file means a key: an empty one must not turn signing off unseen.
+      if (secret.trim() === '') this.fail('ERR_CONFIG_FILE', setting, `${path} is empty`);
+      this.values[key] = secret;
     } catch (error) {
-      const reason = (error as NodeJS.ErrnoException).code ?? String(error);
-      this.fail('ERR_CONFIG_FILE', setting, `cannot read ${path}: ${reason}`);
+      this.fail('ERR_CONFIG_FILE', setting, `cannot read ${path}: ${whyUnread(error)}`);
     }
   }
 }
@@ -162,10 +165,9 @@ function settleControl(values: Draft, settlement: Settlement, format: FileFormat
   if (values.push_in_http_port === -1 || values.push_in_http_allow_public || addr === undefined) return;
   if (isLoopback(values.push_in_http_addr)) return;
   const reason = `everybody who can reach ${values.push_in_http_addr} could publish without authentication`;
-  if (addr.where.surface === 'pushpin') {
-    values.push_in_http_allow_public = true;
-    warnings.push(`${placeOf(addr.where)}: ${reason}`);
-  } else
+  // A file written for Pushpin goes on working; the start says so (exposure.ts).
+  if (addr.where.surface === 'pushpin') values.push_in_http_allow_public = true;
+  else
     settlement.fail(
       'ERR_CONFIG_PUBLIC_CONTROL',
       addr,

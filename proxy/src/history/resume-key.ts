@@ -9,8 +9,8 @@ const KNOWN = Buffer.from('changeme');
  * `resume_key` if it is set; else a key derived from `sig_key`, if that is a secret; else a random one, which no other
  * node and no later process has.
  */
-export function resumeKey(configured: string, sigKey: SigKey | undefined): Buffer {
-  if (configured !== '') return Buffer.from(configured);
+export function resumeKey(configured: SigKey | undefined, sigKey: SigKey | undefined): Buffer {
+  if (configured !== undefined) return configured.kind === 'pem' ? Buffer.from(configured.pem) : configured.secret;
   const secret = secretOf(sigKey);
   return secret === undefined ? randomBytes(32) : createHmac('sha256', secret).update('holdfast resume').digest();
 }

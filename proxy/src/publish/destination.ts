@@ -3,8 +3,8 @@
  *
  * Owns: reading a GRIP URL or a ZeroMQ spec. Does not own: sending.
  */
-import { readFileSync } from 'node:fs';
-import { parseSigKey, signGripSig } from '@holdfast/grip';
+import { signGripSig } from '@holdfast/grip';
+import { KeyReader } from '../config/keys.js';
 import type { PublishFlags } from '../config/publish-options.js';
 import { PublishError } from './errors.js';
 
@@ -38,7 +38,7 @@ function tokenOf(query: URLSearchParams, now: number): string | undefined {
   if (key === undefined || key === '') return undefined;
   if (iss === undefined) return key;
   try {
-    const parsed = parseSigKey(key, (path) => readFileSync(path));
+    const parsed = new KeyReader('.').read(key, 'sign');
     return parsed === undefined ? undefined : signGripSig(iss, parsed, now);
   } catch (cause) {
     throw wrong(`key in the GRIP URL: ${(cause as Error).message}`, cause);

@@ -190,7 +190,9 @@ class Props {
     try {
       return read(text);
     } catch (error) {
-      throw this.error('sig_key', `sig_key: ${(error as Error).message}`, error);
+      const { column = 0 } = this.byName.get('sig_key') ?? {};
+      const at = { line: this.line, column };
+      throw new RoutesError(`sig_key: ${(error as Error).message}`, at, { code: 'ERR_CONFIG_KEY', cause: error });
     }
   }
 

@@ -3,15 +3,15 @@
  *
  * Owns: the current table, and that a bad new one never replaces a good old one. Does not own: matching, signals.
  */
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Containment, uncontained } from '@holdfast/control-api';
-import { parseSigKey } from '@holdfast/grip';
 import type { RoutesConfig } from '../config/config.js';
 import { RoutesError } from '../config/errors.js';
+import { KeyReader } from '../config/keys.js';
+import { ROUTES_FILE_MAX, readWhole, SECRET_FILE_MAX, whyUnread } from '../config/read-file.js';
 import { parseRouteLines, parseRoutesFile } from '../config/routes-file.js';
 import { pollFile, type WatchFile } from './file-watch.js';
-import { type ReadSigKey, type Route, toRoute } from './route.js';
+import { type Route, toRoute } from './route.js';
 import { RouteTable } from './route-table.js';
 
 /** What a source says, with levels as in pino. */
@@ -26,47 +26,72 @@ export interface RoutesSurroundings {
   readonly log: RoutesLog;
   /** Called with every table that has come into force after the first. */
   readonly onReload?: (table: RouteTable) => void;
-  readonly readFile?: (path: string) => Buffer;
+  readonly readFile?: ReadFile;
   readonly watchFile?: WatchFile;
   /** Left out: nothing is contained. */
   readonly faults?: Containment;
 }
 
+type ReadFile = (path: string, max: number) => Buffer;
+
 /** A table and what was wrong with lines that are not in it. */
 export interface RoutesReading {
   readonly table: RouteTable;
   readonly errors: readonly RoutesError[];
+  /** Absolute paths of the files with keys that its lines name: for signing, and for TLS to origins. */
+  readonly keyFiles: { readonly signing: Iterable<string>; readonly tls: Iterable<string> };
 }
 
 /**
  * Reads routes once; also the whole of `holdfast check-config` as far as routes are concerned. Bad lines are left out.
  * @throws RoutesError ERR_CONFIG_ROUTES_FILE when the file cannot be read
  */
-export function readRoutes(config: RoutesConfig, readFile: (path: string) => Buffer = readFileSync): RoutesReading {
-  const readSigKey: ReadSigKey = (text) => parseSigKey(text, (path) => readFile(resolve(config.baseDir, path)));
+export function readRoutes(config: RoutesConfig, readFile: ReadFile = readWhole): RoutesReading {
+  const keys = new KeyReader(config.baseDir, (path) => readFile(path, SECRET_FILE_MAX));
   const text =
     config.file === undefined ? parseRouteLines(config.lines) : parseRoutesFile(readRoutesFile(config.file, readFile));
   const routes: Route[] = [];
   const errors = [...text.errors];
   for (const line of text.lines) {
     try {
-      routes.push(toRoute(line, readSigKey));
+      routes.push(toRoute(line, (text) => keys.read(text, 'sign')));
     } catch (error) {
       if (!(error instanceof RoutesError)) throw error;
       errors.push(error);
     }
   }
-  return { table: new RouteTable(routes), errors: errors.sort((a, b) => a.line - b.line) };
+  const keyFiles = { signing: keys.files, tls: clientKeys(routes) };
+  return { table: new RouteTable(routes), errors: errors.sort((a, b) => a.line - b.line), keyFiles };
 }
 
-function readRoutesFile(file: string, readFile: (path: string) => Buffer): string {
+function clientKeys(routes: readonly Route[]): readonly string[] {
+  const files = new Set<string>();
+  for (const { targets } of routes)
+    for (const target of targets)
+      if (target.kind === 'http' && target.clientKey !== undefined) files.add(resolve(target.clientKey));
+  return [...files];
+}
+
+function readRoutesFile(file: string, readFile: ReadFile): string {
   try {
-    return readFile(file).toString('utf8');
+    return readFile(file, ROUTES_FILE_MAX).toString('utf8');
   } catch (cause) {
-    const reason = (cause as NodeJS.ErrnoException).code ?? String(cause);
     const at = { line: 0, column: 0 };
-    throw new RoutesError(`cannot read routes file ${file}: ${reason}`, at, { code: 'ERR_CONFIG_ROUTES_FILE', cause });
+    const reason = `cannot read routes file ${file}: ${whyUnread(cause)}`;
+    throw new RoutesError(reason, at, { code: 'ERR_CONFIG_ROUTES_FILE', cause });
   }
+}
+
+/**
+ * For the start of a node, which a line without its key must not survive: its requests would go by another line, signed with
+ * another key or with none.
+ * @throws RoutesError ERR_CONFIG_KEY for the first line whose key cannot be used
+ */
+export function assertKeys({ errors }: RoutesReading, { file = 'routes' }: RoutesConfig): void {
+  const bad = errors.find(({ code }) => code === 'ERR_CONFIG_KEY');
+  if (bad === undefined) return;
+  const at = { line: 0, column: 0 };
+  throw new RoutesError(`${file}: ${bad.message}`, at, { code: 'ERR_CONFIG_KEY', cause: bad });
 }
 
 /** The current route table. Requests that are under way keep the route they have. */

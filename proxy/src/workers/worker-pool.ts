@@ -92,7 +92,7 @@ export class WorkerPool implements Serving {
   async start(): Promise<readonly string[]> {
     this.#config = await this.#settleListeners();
     cluster.setupPrimary({
-      exec: fileURLToPath(new URL('./worker-main.js', import.meta.url)),
+      exec: fileURLToPath(new URL('./worker.js', import.meta.url)),
       args: [],
       serialization: 'advanced',
     });

@@ -1,12 +1,14 @@
 import { join } from 'node:path';
 import t from 'tap';
+import { exposuresOf } from '../../dist/config/exposure.js';
 import { conf, failure, load, shipped } from './scene.js';
 
-t.test('a pushpin.conf with a public control listener works, with a warning', async (t) => {
+t.test('a pushpin.conf with a public control listener works; that it is public is said at the start', async (t) => {
   const scene = conf('[handler]\npush_in_http_addr=*\npush_in_http_port=5561\n');
-  const { config, warnings } = load(t, scene);
+  const { config } = load(t, scene);
   t.strictSame(config.control.listen, { host: '0.0.0.0', port: 5561 });
-  t.match(warnings.join('\n'), /p\.conf:2: handler\.push_in_http_addr: everybody who can reach 0\.0\.0\.0/);
+  const exposures = exposuresOf(config, { signing: [], tls: [] });
+  t.match(exposures.at(-1), { message: /^the control API is on a public address/, fields: { host: '0.0.0.0' } });
   t.equal(failure(t, { ...scene, env: { HOLDFAST_PUSH_IN_HTTP_ADDR: '0.0.0.0' } }).code, 'ERR_CONFIG_PUBLIC_CONTROL');
 });
 

@@ -1,9 +1,12 @@
 /** The operator's listener: health and metrics. */
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import t from 'tap';
 import { ask, open } from './client.js';
 import { responseItem, startHoldfast, streamItem } from './holdfast.js';
 import { responseHold, startOrigin, streamHold } from './origin.js';
 import { ScriptedOrigin } from './scripted-origin.js';
+import { until } from './until.js';
 
 t.test('without a port there is no admin listener', async (t) => {
   const config = 'http_port: 127.0.0.1:0\npush_in_http_port: 0\n';
@@ -28,6 +31,51 @@ t.test('/livez and /readyz say ok once clients are served; other paths and metho
   t.match(await ask(t, `${admin}/livez`, { method: 'HEAD' }), { status: 200, text: '' });
   t.match(await ask(t, `${admin}/`), { status: 404 });
   t.match(await ask(t, `${admin}/metrics`, { method: 'POST' }), { status: 405, headers: { allow: 'GET' } });
+});
+
+t.test('web pages of other sites, and names that were moved here, get nothing', async (t) => {
+  const settings = { control_hosts: 'probe.internal' };
+  const holdfast = await startHoldfast(t, { routes: ['* test'], settings });
+  const admin = holdfast.url('admin');
+  const get = (headers: Readonly<Record<string, string>>, path = '/metrics') => ask(t, `${admin}${path}`, { headers });
+  for (const path of ['/metrics', '/livez', '/readyz', '/']) {
+    const origin = await get({ Origin: 'http://evil.test' }, path);
+    t.match(origin, { status: 403, text: /^Forbidden: Origin/ });
+    t.notMatch(Object.keys(origin.headers).join(), /access-control/);
+    t.match(await get({ 'Sec-Fetch-Site': 'cross-site' }, path), { status: 403 });
+    t.match(await get({ Host: 'evil.test:9090' }, path), { status: 403, text: /control_hosts/ });
+  }
+  for (const headers of [{}, { Host: 'localhost:9090' }, { Host: 'probe.internal' }, { 'Sec-Fetch-Site': 'none' }])
+    t.match(await get(headers), { status: 200 });
+});
+
+t.test('probes with an address or any name for Host reach a listener that is not on loopback', async (t) => {
+  const holdfast = await startHoldfast(t, { routes: ['* test'], settings: { admin_port: '0.0.0.0:0' } });
+  const admin = holdfast.url('admin').replace('0.0.0.0', '127.0.0.1');
+  for (const Host of ['10.1.2.3:9090', 'holdfast-admin:9090', '[fd00::1]:9090'])
+    t.match(await ask(t, `${admin}/livez`, { headers: { Host } }), { status: 200 });
+  t.match(await ask(t, `${admin}/livez`, { headers: { Origin: 'null' } }), { status: 403 });
+});
+
+t.test('idle connections shut no probe out', async (t) => {
+  const holdfast = await startHoldfast(t, { routes: ['* test'] });
+  const { port } = new URL(holdfast.url('admin'));
+  const idle = await Promise.all(
+    Array.from({ length: 300 }, async () => {
+      const socket = connect({ host: '127.0.0.1', port: Number(port) })
+        .on('error', () => {})
+        .resume();
+      t.teardown(() => socket.destroy());
+      await once(socket, 'connect');
+      return socket;
+    }),
+  );
+  t.match(await ask(t, `${holdfast.url('admin')}/livez`), { status: 200 });
+  // Those beyond what is kept, and one for the probe.
+  await until(
+    'the oldest to go',
+    () => idle.filter(({ readableEnded, destroyed }) => readableEnded || destroyed).length > 300 - 256,
+  );
 });
 
 t.test('/readyz says no while the node goes down, and the port is closed with it', async (t) => {

@@ -1,5 +1,6 @@
 /** The command itself: what it prints, how it refuses, which forms of configuration and flags it takes. */
 
+import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -104,7 +105,10 @@ t.test('a port is taken and the log goes to a file: the line is the same', async
 });
 
 t.test('check-config: ok, and exit 0; the mistakes in file or routes, and exit 1', async (t) => {
-  const good = await run(t, ['--config', 'a', 'check-config'], { a: 'routesfile: r\n', r: '* test\n# none\n' });
+  const good = await run(t, ['--config', 'a', 'check-config'], {
+    a: 'sig_key: k\nroutesfile: r\n',
+    r: '* test\n# none\n',
+  });
   t.match(good, { code: 0, stdout: 'ok: ', stderr: '' });
   t.match(good.stdout, /, 1 routes\n$/);
   const bad = await run(t, ['--config', 'a', 'check-config'], { a: 'routesfile: r\n', r: '* test\n* 127.0.0.1\n' });
@@ -117,12 +121,60 @@ t.test('check-config: ok, and exit 0; the mistakes in file or routes, and exit 1
 });
 
 t.test('an option that the edge ignores is warned of, by check-config and at the start', async (t) => {
-  const args = ['--edge', 'uws', '--client-header-timeout', '5', '--route', '* test'];
+  const args = ['--edge', 'uws', '--client-header-timeout', '5', '--route', '* test', '--sig-key', 'k'];
   const warning = /--client-header-timeout: ignored with edge: uws, where a head has to be complete within 8 to 12 s/;
   const checked = await run(t, [...args, 'check-config']);
   t.match(checked, { code: 0, stderr: new RegExp(`^warning: ${warning.source}\n$`) });
   const holdfast = await startHoldfast(t, { args });
   t.match(await holdfast.record('of the warning', ({ level }) => level === 40), { msg: warning });
+});
+
+t.test(
+  'what is left open to others is warned of once, by check-config and at the start, whatever the workers',
+  async (t) => {
+    const settings = {
+      ...{ push_in_http_addr: '0.0.0.0', push_in_http_allow_public: true, push_in_spec: 'tcp://0.0.0.0:*' },
+      ...{ upstream_key_file: 'key', workers: 2 },
+    };
+    const directory = newDirectory(t);
+    writeFileSync(join(directory, 'key'), 'secret', { mode: 0o644 });
+    const holdfast = await startHoldfast(t, { routes: ['* test'], settings, directory });
+    const warnings = holdfast.records().filter(({ level }) => level === 40);
+    t.match(
+      warnings.map(({ msg, time, level, pid, part, worker, ...fields }) => fields),
+      [
+        { option: 'sig_key' },
+        { files: [join(directory, 'key')] },
+        { option: 'push_in_http_addr', host: '0.0.0.0' },
+        { sockets: { push_in_spec: 'tcp://0.0.0.0:*' } },
+      ],
+    );
+    t.equal(warnings.length, 4);
+    const check = runHoldfast(t, {
+      directory,
+      args: ['--config', 'holdfast.conf', '--route', '* test', 'check-config'],
+    });
+    t.match(await check.exited, { code: 0 });
+    for (const { msg } of warnings) t.ok(check.stderr.includes(`warning: ${msg} ({`), String(msg));
+  },
+);
+
+t.test('a key that cannot do its work ends check-config and the start, with the option or line', async (t) => {
+  const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
+  const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
+  const why = 'it is a public key, which cannot sign: the private key is needed\n';
+  const cases = [
+    ['sig_key: file:pem\nroutes: ["* test"]\n', /^\.\/a:1: sig_key: /],
+    ['sig_key: k\nresume_key: file:pem\nroutes: ["* test"]\n', /^\.\/a:2: resume_key: /],
+    ['sig_key: k\nroutesfile: r\n', /line 2, column 3: sig_key: /],
+  ] as const;
+  const files = { pem, r: '* test\n*,sig_key=file:pem,path_beg=/a 127.0.0.1:1\n' };
+  for (const [a, place] of cases) {
+    for (const command of [['check-config'], []]) {
+      const { code, stderr } = await run(t, ['--config', 'a', '--port', '127.0.0.1:0', ...command], { ...files, a });
+      t.match({ code, stderr }, { code: 1, stderr: new RegExp(`${place.source}${why}$`) }, `${a} ${command}`);
+    }
+  }
 });
 
 t.test('print-config: the effective values, with flags and environment applied, and no secret', async (t) => {

@@ -14,6 +14,7 @@ import {
 } from '@holdfast/control-api';
 import { type Item, itemToJson } from '@holdfast/grip';
 import type { Test } from 'tap';
+import { realClock } from '../../dist/clock.js';
 import { root, startChild } from './child.js';
 import { until } from './until.js';
 
@@ -55,7 +56,7 @@ export async function startPublishScene(t: Test): Promise<PublishScene> {
   await backplane.subscribe('c');
   const publisher = new Publisher({ backplane, countSubscribers: () => 0, events: noPublishEvents, log: silentLog });
   const limits = { maxHeaderBytes: 10_000, maxBodyBytes: 1_000_000 };
-  const parts = { publisher, events: noPublishEvents, log: silentLog };
+  const parts = { publisher, events: noPublishEvents, log: silentLog, clock: realClock };
   const server = new ControlServer({ host: '127.0.0.1', port: 0, ...limits, ...parts });
   const { port } = await server.listen();
   const specs = { pull: 'tcp://127.0.0.1:*', sub: [], subConnect: false, command: undefined, stats: undefined };

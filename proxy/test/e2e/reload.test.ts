@@ -1,4 +1,5 @@
 /** What a running node takes up again: its routes, on SIGHUP and when the file changes, and its log file. */
+import { generateKeyPairSync } from 'node:crypto';
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -70,6 +71,21 @@ t.test('a bad routes file changes nothing, and the log says which line is bad', 
   writeFileSync(file, `* ${renewed.target}\n`);
   await hangUp(holdfast, 3);
   t.match(await ask(t, `${holdfast.clients}/`), { status: 200, text: 'new\n' }, 'a good one is taken again');
+});
+
+t.test('a reload with a key that cannot sign keeps the routes in force, and requests are signed on', async (t) => {
+  const origin = await named(t, 'old');
+  const directory = newDirectory(t);
+  const file = join(directory, 'routes');
+  const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  writeFileSync(join(directory, 'public.pem'), publicKey.export({ type: 'spki', format: 'pem' }));
+  writeFileSync(file, `*,sig_key=good ${origin.target}\n`);
+  const holdfast = await startHoldfast(t, { directory, settings: { routesfile: file } });
+  writeFileSync(file, `*,sig_key=file:public.pem ${origin.target}\n`);
+  await hangUp(holdfast);
+  await holdfast.record('of the key', isLog('sig_key: it is a public key, which cannot sign'));
+  await holdfast.record('of the decision', isLog('keeping the routes in force'));
+  t.match(await ask(t, `${holdfast.clients}/`), { status: 200, text: 'old\n' });
 });
 
 t.test('SIGHUP opens the log file anew after it was renamed', async (t) => {

@@ -62,11 +62,11 @@ t.test('there is no token for nothing, nor for more channels than it may have', 
 t.test('the key: the own one, else from sig_key, else a random one', async (t) => {
   const none = () => Buffer.alloc(0);
   const secret = parseSigKey('secret', none);
-  t.same(resumeKey('own', secret), Buffer.from('own'));
-  t.same(resumeKey('', secret), resumeKey('', parseSigKey('secret', none)));
-  t.notSame(resumeKey('', secret), Buffer.from('secret'), 'not sig_key itself');
-  t.notSame(resumeKey('', parseSigKey(randomBytes(8).toString('hex'), none)), resumeKey('', secret));
+  t.same(resumeKey(parseSigKey('own', none), secret), Buffer.from('own'));
+  t.same(resumeKey(undefined, secret), resumeKey(undefined, parseSigKey('secret', none)));
+  t.notSame(resumeKey(undefined, secret), Buffer.from('secret'), 'not sig_key itself');
+  t.notSame(resumeKey(undefined, parseSigKey(randomBytes(8).toString('hex'), none)), resumeKey(undefined, secret));
   for (const known of [undefined, parseSigKey('changeme', none)]) {
-    t.notSame(resumeKey('', known), resumeKey('', known), 'what everybody knows is no key');
+    t.notSame(resumeKey(undefined, known), resumeKey(undefined, known), 'what everybody knows is no key');
   }
 });

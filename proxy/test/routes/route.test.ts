@@ -198,7 +198,8 @@ for (const [text, reason, column] of bad)
       t.fail('was taken');
     } catch (error) {
       t.type(error, RoutesError);
-      t.match(error, { code: 'ERR_CONFIG_ROUTE_LINE', reason, line: 7, column });
+      const code = reason.startsWith('sig_key') ? 'ERR_CONFIG_KEY' : 'ERR_CONFIG_ROUTE_LINE';
+      t.match(error, { code, reason, line: 7, column });
     }
   });
 

@@ -1,0 +1,42 @@
+/**
+ * Reading what a configuration names: whole files, up to a limit.
+ *
+ * Owns: the limits, and that a device or a file of the wrong kind is refused before it fills memory. Does not own: the words
+ * around a failure.
+ */
+import { closeSync, openSync, readSync } from 'node:fs';
+
+/** Bytes of a configuration file, and of each one that it includes; with all options in it one has some thousands. */
+export const CONFIG_FILE_MAX = 1024 * 1024;
+
+/** Bytes of a file that holds a key or another secret; the longest RSA keys in PEM have some thousands. */
+export const SECRET_FILE_MAX = 64 * 1024;
+
+/** Bytes of a routes file; half a million routes. */
+export const ROUTES_FILE_MAX = 64 * 1024 * 1024;
+
+const CHUNK = 65_536;
+
+/** The whole file. Throws as node:fs does, and a RangeError that says so beyond `max` bytes. Pipes are read to their end. */
+export function readWhole(path: string, max: number): Buffer {
+  const file = openSync(path, 'r');
+  try {
+    const chunks: Buffer[] = [];
+    for (let size = 0; ; ) {
+      const chunk = Buffer.allocUnsafe(CHUNK);
+      const read = readSync(file, chunk);
+      if (read === 0) return Buffer.concat(chunks);
+      size += read;
+      if (size > max) throw new RangeError(`larger than ${max} bytes`);
+      chunks.push(chunk.subarray(0, read));
+    }
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Why a file could not be read, for the end of an error line: the system's code, if it has one. */
+export function whyUnread(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return code ?? message;
+}

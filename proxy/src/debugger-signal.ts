@@ -1,0 +1,14 @@
+/**
+ * Owns: that a signal opens no debugger. Does not own: the other signals (`cli`, `workers/worker-main`).
+ *
+ * Imports nothing, so that an entry of the command can have it before it loads anything else.
+ */
+
+/**
+ * Node answers SIGUSR1 with a debugger on port 9229, which runs any code for whoever reaches the port. A listener takes that
+ * answer's place, on every version of Node; the flag `--disable-sigusr1` is there from 22.14 on only, and has to be given by
+ * whoever starts the process. To be called as the first thing that a process does.
+ */
+export function ignoreDebuggerSignal(): void {
+  process.on('SIGUSR1', () => {});
+}

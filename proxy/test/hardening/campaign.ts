@@ -106,7 +106,7 @@ export class Campaign {
 
   async #open(): Promise<OpenScene> {
     const { edge, settings } = this.#options;
-    this.#scene ??= await openScene(edge, this.#kind.scene, settings);
+    this.#scene ??= await openScene(edge, this.#kind.scene, { settings: settings ?? {} });
     return this.#scene;
   }
 
@@ -133,7 +133,10 @@ export class Campaign {
     const complaints = (await Promise.all(outcomes)).flat();
     complaints.push(...(await this.#look(scene)));
     const { ignore = [] } = this.#options;
-    return complaints.filter((complaint) => !ignore.some((text) => complaint.includes(text)));
+    const { expected } = this.#kind;
+    return complaints.filter(
+      (complaint) => expected?.test(complaint) !== true && !ignore.some((text) => complaint.includes(text)),
+    );
   }
 
   /** What is wrong with the node itself. */

@@ -25,6 +25,8 @@ export interface Kind {
   readonly name: string;
   /** Which of the scenes it needs; `plain` when absent. */
   readonly scene?: 'zeromq' | 'redis';
+  /** Lines of the log that tell an operator of exactly this input, and are no fault. */
+  readonly expected?: RegExp;
   /** Cases that are played at the same time; 12 when absent. */
   readonly together?: number;
   /** Makes a case. `token` stands for it in paths and channels. */

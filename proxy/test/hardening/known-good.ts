@@ -80,6 +80,13 @@ async function stream(scene: Scene): Promise<void> {
   expect('end', (await answer).whole, true);
 }
 
+/** A publisher that is refused: what is wrong is logged, so that the log is tried too. */
+async function refused(scene: Scene): Promise<void> {
+  const { status, text } = await scene.node.post('/publish/', '{"items":[{"channel":"refused"}]}');
+  expect('status', status, 400);
+  expect('code', (JSON.parse(text) as { code: string }).code, 'ERR_GRIP_ITEM');
+}
+
 async function webSocket(scene: Scene, path: string): Promise<void> {
   const channel = `good-${++count}`;
   const socket = new WebSocket(`ws://127.0.0.1:${scene.node.port('clients')}${path}`, { perMessageDeflate: false });
@@ -123,6 +130,7 @@ const clients: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
   'relay from the hostile origin': relayFromHostile,
   'long poll': poll,
   stream,
+  'refused publish': refused,
   WebSocket: (scene) => webSocket(scene, '/good/ws'),
   'WebSocket over HTTP': (scene) => webSocket(scene, '/good/events'),
 };

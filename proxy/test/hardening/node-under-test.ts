@@ -14,10 +14,15 @@ const command = new URL('../../bin/holdfast.js', import.meta.url).pathname;
 /** Old-space of the process in MiB: what leaks shows soon. */
 export const HEAP_MIB = 256;
 const START_LIMIT_MS = 20_000;
+/**
+ * What uWebSockets.js says of each WebSocket that is opened outside of a cork. It is: at the end of a cork the library looks into
+ * memory that the upgrade has freed.
+ */
+const HANDSHAKE_WARNING = /uWS\.HttpResponse/;
 const LINES_KEPT = 60;
 /** Characters of a log line that nothing sent by a client or publisher may exceed: a log is not a place to keep input. */
 const LINE_MAX = 100_000;
-const ANNOUNCEMENT = /^(?:listening on \S+ \(\w+\)|holdfast \S+ started)$/;
+const ANNOUNCEMENT = /^(?:listening on \S+ \([\w ]+\)|holdfast \S+ started)$/;
 
 /** How to start. */
 export interface NodeOptions {
@@ -25,17 +30,21 @@ export interface NodeOptions {
   readonly routes: readonly string[];
   /** Values as YAML takes them, once they are JSON. */
   readonly settings: Readonly<Record<string, string | number | boolean>>;
+  /** Open files that the process may have; as many as this one otherwise. */
+  readonly openFiles?: number;
+  /** Routes are in a file, not on the command line. */
+  readonly routesInFile?: boolean;
   /** Writes further files into the node's directory, and a text of settings to be taken as it is. */
   readonly files?: (directory: string, text: string) => void;
 }
 
 /** What every node of these tests has, beside its listeners. */
-const SETTINGS = { http_port: '127.0.0.1:0', push_in_http_port: 0, admin_port: '127.0.0.1:0', log_level: 'warn', log_format: 'json' };
+const SETTINGS = { http_port: '127.0.0.1:0', push_in_http_port: 0, admin_port: '127.0.0.1:0', log_level: 'info', log_format: 'json' };
 
 /** A node that runs, or has ended. */
 export class NodeUnderTest {
   readonly #child: ChildProcess;
-  readonly #directory: string;
+  readonly directory: string;
   readonly #lines: string[] = [];
   readonly #complaints: string[] = [];
   readonly #listeners = new Map<string, number>();
@@ -44,27 +53,30 @@ export class NodeUnderTest {
   #ended: string | undefined;
   readonly #exited: Promise<void>;
 
-  private constructor({ edge, routes, settings, files }: NodeOptions) {
-    this.#directory = mkdtempSync(join(tmpdir(), 'holdfast-hardening-'));
-    const file = join(this.#directory, 'holdfast.yaml');
+  private constructor({ edge, routes, settings, files, openFiles, routesInFile = false }: NodeOptions) {
+    this.directory = mkdtempSync(join(tmpdir(), 'holdfast-hardening-'));
+    const file = join(this.directory, 'holdfast.yaml');
     const written = files === undefined ? (value: unknown) => JSON.stringify(value) : String;
     const fixed = Object.entries({ ...SETTINGS, edge }).filter(([name]) => !(name in settings));
     const text = Object.entries(settings).map(([name, value]) => `${name}: ${written(value)}\n`);
     writeFileSync(file, [...fixed.map(([name, value]) => `${name}: ${JSON.stringify(value)}\n`), ...text].join(''));
-    files?.(this.#directory, text.join(''));
+    files?.(this.directory, text.join(''));
     const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('HOLDFAST_'));
-    this.#child = spawn(
-      process.execPath,
-      [command, '--config', file, ...routes.flatMap((line) => ['--route', line])],
-      {
-        cwd: this.#directory,
-        env: { ...Object.fromEntries(inherited), NODE_OPTIONS: `--max-old-space-size=${HEAP_MIB}` },
-        stdio: ['ignore', 'pipe', 'pipe'],
-      },
-    );
+    if (routesInFile) writeFileSync(this.routesFile, routes.join('\n'));
+    const routing = routesInFile ? ['--routesfile', this.routesFile] : routes.flatMap((line) => ['--route', line]);
+    const whole = [process.execPath, command, '--config', file, ...routing];
+    const limited = openFiles === undefined ? whole : ['sh', '-c', `ulimit -n ${openFiles}; exec "$0" "$@"`, ...whole];
+    this.#child = spawn(limited[0] as string, limited.slice(1), {
+      cwd: this.directory,
+      env: { ...Object.fromEntries(inherited), NODE_OPTIONS: `--max-old-space-size=${HEAP_MIB}` },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     running.add(this.#child);
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => this.#hear(text));
-    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => this.#complain(`stderr: ${text.slice(0, 2_000)}`));
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      const told = text.split('\n').filter((line) => line !== '' && !HANDSHAKE_WARNING.test(line));
+      if (told.length > 0) this.#complain(`stderr: ${told.join('\n').slice(0, 2_000)}`);
+    });
     this.#exited = new Promise((resolve) => {
       this.#child.once('close', (code, signal) => {
         running.delete(this.#child);
@@ -96,8 +108,17 @@ export class NodeUnderTest {
     return this.#ended === undefined;
   }
 
-  port(kind: 'clients' | 'control' | 'admin'): number {
-    return this.#listeners.get(kind) as number;
+  port(kind: 'clients' | 'control' | 'admin', scheme: 'http' | 'https' = 'http'): number {
+    return this.#listeners.get(`${scheme} ${kind}`) as number;
+  }
+
+  /** Where its routes are, if they are in a file. */
+  get routesFile(): string {
+    return join(this.directory, 'routes');
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name);
   }
 
   /** The last lines of its output. */
@@ -146,7 +167,7 @@ export class NodeUnderTest {
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), patience);
     await this.#exited;
     clearTimeout(timer);
-    rmSync(this.#directory, { recursive: true, force: true });
+    rmSync(this.directory, { recursive: true, force: true });
   }
 
   #hear(text: string): void {
@@ -162,8 +183,8 @@ export class NodeUnderTest {
     }
     this.#lines.push(line.slice(0, 2_000));
     if (this.#lines.length > LINES_KEPT) this.#lines.shift();
-    const listener = /^listening on http:\/\/\S+:(\d+) \((\w+)\)$/.exec(line);
-    if (listener !== null) this.#listeners.set(listener[2] as string, Number(listener[1]));
+    const listener = /^listening on (https?):\/\/\S+:(\d+) \((\w+)\)$/.exec(line);
+    if (listener !== null) this.#listeners.set(`${listener[1]} ${listener[3]}`, Number(listener[2]));
     if (ANNOUNCEMENT.test(line)) return;
     const level = levelOf(line);
     if (level === undefined) this.#complain(`output that is no log line: ${line.slice(0, 500)}`);

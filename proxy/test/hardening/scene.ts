@@ -46,7 +46,18 @@ const routesTo = (hostile: string, good: string, direct: string, events: string)
 
 /** A scene with what has to be ended behind it. */
 export interface OpenScene extends Scene {
+  /** The routes of the node. */
+  readonly routes: readonly string[];
   close(): Promise<void>;
+}
+
+/** How a scene differs from the usual. */
+export interface SceneOptions {
+  readonly settings?: Readonly<Record<string, string | number | boolean>>;
+  /** Open files that the node may have. */
+  readonly files?: number;
+  /** Routes come from a file, so that they can be reloaded. */
+  readonly inFile?: boolean;
 }
 
 /** An origin of holds for clients that are known to be right. The channel is the last part of the path. */
@@ -80,7 +91,7 @@ async function startRedis(): Promise<{ url: string; child: ChildProcess }> {
 export async function openScene(
   edge: EdgeName,
   needs: Kind['scene'],
-  more: Readonly<Record<string, string | number | boolean>> = {},
+  { settings: more = {}, files, inFile = false }: SceneOptions = {},
 ): Promise<OpenScene> {
   const closers: (() => unknown)[] = [];
   const origin = await HostileOrigin.start();
@@ -116,9 +127,10 @@ export async function openScene(
     for (const closer of closers.reverse()) await closer();
   };
   try {
-    const node = await NodeUnderTest.start({ edge, routes: routesTo(origin.target, target, direct, events), settings });
+    const routes = routesTo(origin.target, target, direct, events);
+    const node = await NodeUnderTest.start({ edge, routes, settings, ...(files && { openFiles: files }), routesInFile: inFile });
     closers.push(() => node.stop());
-    return { edge, node, origin, addresses, close };
+    return { edge, node, origin, addresses, routes, close };
   } catch (error) {
     await close();
     throw error;

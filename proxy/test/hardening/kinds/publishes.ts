@@ -25,7 +25,7 @@ function operation(random: Random): string {
 
 function patch(random: Random): string {
   if (random.once(5)) {
-    const doubling = random.list(5, 60, () => '{"op":"copy","from":"","path":"/a"}');
+    const doubling = random.list(5, 60, (n) => `{"op":"copy","from":"","path":"/c${n}"}`);
     return `[{"op":"replace","path":"","value":{"a":"${'p'.repeat(random.size(1_000))}"}},${doubling.join(',')}]`;
   }
   return `[${random.list(0, 6, () => operation(random)).join(',')}]`;

@@ -91,4 +91,4 @@ function make(random: Random, token: string): Case {
 }
 
 /** SockJS. */
-export const sockJs: Kind = { name: 'sock-js', together: 12, make };
+export const sockJs: Kind = { name: 'sock-js', together: 60, make };

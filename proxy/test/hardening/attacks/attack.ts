@@ -67,6 +67,16 @@ export async function publish({ node }: Target, items: readonly object[] | strin
   await node.post('/publish/', body).catch(() => {});
 }
 
+/** Waits, for a while, until somebody is subscribed to a channel. */
+export async function subscribed({ node }: Target, channel: string): Promise<void> {
+  const url = `http://127.0.0.1:${node.port('control')}/channels/${channel}`;
+  for (const end = Date.now() + FLOOD_MS; Date.now() < end && node.alive; await delay(10)) {
+    const view = await fetch(url).then((response) => response.json(), () => undefined);
+    const { subscribers = {} } = (view ?? {}) as { subscribers?: Record<string, number> };
+    if (Object.values(subscribers).some((number) => number > 0)) return;
+  }
+}
+
 let count = 0;
 
 /** A token that no other attack has. */

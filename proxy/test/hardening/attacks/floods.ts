@@ -80,7 +80,7 @@ export const floodAttacks: readonly Attack[] = [
       const token = newToken();
       target.origin.plan(token, { answer: ({ fields }) => [accepted(keyOf(fields))], frames: () => {} });
       const pings = repeated(masked(9, 'p'.repeat(125)), 65_000);
-      const paths = [tokenPath('/f/', token), '/'];
+      const paths = [tokenPath('/f/', token), '/ws'];
       await on(target, 6, async (socket, index) => {
         socket.pause();
         socket.write(upgrade(paths[index % 2] as string));
@@ -96,7 +96,7 @@ export const floodAttacks: readonly Attack[] = [
       const messages = repeated(masked(2, 'e'.repeat(60_000)), 120_000);
       await on(target, 6, async (socket, index) => {
         socket.pause();
-        socket.write(upgrade(['/good/ws', '/', '/good/events'][index % 3] as string));
+        socket.write(upgrade(['/good/ws', '/ws', '/good/events'][index % 3] as string));
         await delay(200);
         await flood(socket, messages, 60 * MB);
       });
@@ -108,7 +108,7 @@ export const floodAttacks: readonly Attack[] = [
       const messages = repeated(masked(1), 60_000);
       await on(target, 3, async (socket, index) => {
         socket.pause();
-        socket.write(upgrade(['/good/ws', '/', '/good/events'][index % 3] as string));
+        socket.write(upgrade(['/good/ws', '/ws', '/good/events'][index % 3] as string));
         await delay(200);
         await flood(socket, messages, 20 * MB);
       });

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { tokenPath } from '../hostile-origin.js';
 import { deepJson } from '../odd.js';
-import { type Attack, answer, newToken, open, publish, request, type Target } from './attack.js';
+import { type Attack, answer, newToken, open, publish, request, subscribed, type Target } from './attack.js';
 
 /** Publishes to holds that are opened for it, one for each time. */
 async function toHold(target: Target, hold: string, fields: string, body: string, items: readonly (string | object)[]): Promise<void> {
@@ -13,7 +13,7 @@ async function toHold(target: Target, hold: string, fields: string, body: string
     const socket = await open(target.node.port('clients'));
     socket.resume();
     socket.write(request(tokenPath('/h/', token)));
-    await delay(100);
+    await subscribed(target, token);
     await publish(target, typeof item === 'string' ? `{"items":[{"channel":"${token}",${item}}]}` : [{ channel: token, ...item }]);
     await delay(100);
     socket.destroy();
@@ -51,7 +51,7 @@ export const itemAttacks: readonly Attack[] = [
       target.origin.plan(token, { answer: () => [answer(head, JSON.stringify({ hold, response: { body: 'opened' } }))] });
       const sockets = await Promise.all(Array.from({ length: 5 }, () => open(target.node.port('clients'))));
       for (const socket of sockets) socket.resume().write(request(tokenPath('/f/', token)));
-      await delay(200);
+      await subscribed(target, token);
       const content = '%(m)s'.repeat(8_000);
       for (let n = 0; n < 3; n++) await publish(target, [{ channel: token, formats: { 'http-stream': { content } } }]);
       for (const socket of sockets) socket.destroy();

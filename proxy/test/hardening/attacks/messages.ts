@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
 import { acceptFor, encodeFrame } from '../frames.js';
 import { tokenPath } from '../hostile-origin.js';
-import { type Attack, answer, ask, newToken, open, publish, request, type Target, upgrade } from './attack.js';
+import { type Attack, answer, ask, newToken, open, publish, request, subscribed, type Target, upgrade } from './attack.js';
 
 const utf8 = (text: string) => Buffer.from(text).toString('latin1');
 
@@ -20,7 +20,7 @@ async function answered(target: Target, bytes: Buffer, prefix: string, sent: (pa
   target.origin.plan(token, { answer: () => [Buffer.from(bytes.toString('latin1').replaceAll('TOKEN', token), 'latin1'), 'fin'] });
   const asking = ask(target.node.port('clients'), sent(tokenPath(prefix, token)), 400);
   if (item !== undefined) {
-    await delay(100);
+    await subscribed(target, token);
     await publish(target, [{ channel: token, ...item }]);
   }
   await asking;

@@ -128,7 +128,10 @@ t.test('every member of an item with every type is published or refused, and nev
       });
       const path = member.split('.');
       let parent = item;
-      for (const name of path.slice(0, -1)) parent = parent[name] as Record<string, unknown>;
+      for (const name of path.slice(0, -1)) {
+        parent[name] ??= {};
+        parent = parent[name] as Record<string, unknown>;
+      }
       parent[path.at(-1) as string] = value;
       await connection.write(post(JSON.stringify({ items: [item] })));
       seen.add((await connection.answer())?.status);
@@ -138,14 +141,14 @@ t.test('every member of an item with every type is published or refused, and nev
   t.strictSame(log.at('error'), []);
 });
 
-t.test('a hundred thousand items are published, or refused as a whole for the last of them', async (t) => {
+t.test('ninety thousand items are published, or refused as a whole for the last of them', async (t) => {
   const { ask, listener } = await startControl(t, { maxBodyBytes: 10_000_000 });
   const item = { channel: 'a', formats: { 'http-stream': { content: 'x' } } };
-  const items: object[] = Array.from({ length: 100_000 }, () => item);
+  const items: object[] = Array.from({ length: 90_000 }, () => item);
   t.match(await ask('POST', '/publish/', {}, JSON.stringify({ items })), { status: 200 });
-  t.equal(listener.messages.length, 100_000);
+  t.equal(listener.messages.length, 90_000);
   t.match(await ask('POST', '/publish/', {}, JSON.stringify({ items: [...items, {}] })), { status: 400 });
-  t.equal(listener.messages.length, 100_000);
+  t.equal(listener.messages.length, 90_000);
 });
 
 /** As a browser sends them for a page of another site. */

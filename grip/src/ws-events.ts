@@ -33,7 +33,7 @@ const CRLF = '\r\n';
  * Most events of one body. An event without content takes six bytes on the wire and fifty in memory, so that the length of
  * a body bounds nothing.
  */
-export const MAX_WS_EVENTS = 100_000;
+export const MAX_WS_EVENTS = 50_000;
 
 /** Characters of a fault's event line that are quoted in the error: enough to find it, whatever the origin sent. */
 const MAX_QUOTED = 40;

@@ -16,7 +16,6 @@ const large: Readonly<Record<string, object>> = {
   'http-response body': { formats: { 'http-response': { body: LARGE } } },
   'http-response header': { formats: { 'http-response': { body: '', headers: { a: LARGE } } } },
   'http-response header name': { formats: { 'http-response': { body: '', headers: { [LARGE]: 'a' } } } },
-  'http-response reason': { formats: { 'http-response': { body: '', reason: LARGE } } },
   'http-response body-patch': {
     formats: { 'http-response': { 'body-patch': [{ op: 'add', path: '', value: LARGE }] } },
   },

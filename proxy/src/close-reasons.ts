@@ -25,6 +25,7 @@ export const closeReasons = {
   'link-failed': { meaning: 'The next link of a stream could not be fetched, or gave no usable answer.' },
   ended: { meaning: 'The origin’s links came to their end without a hold.' },
   'filter-limit': { meaning: 'The origin asked for more filters than a subscription may have.', code: 1011 },
+  'channel-refused': { meaning: 'The origin asked for a channel that is none of its route’s.', code: 1011 },
   'slow-client': {
     meaning: 'The client read too slowly: more than `client_queue_size` waited for it.',
     code: 1013,

@@ -47,7 +47,7 @@ export function readRoutes(config: RoutesConfig, readFile: (path: string) => Buf
   const errors = [...text.errors];
   for (const line of text.lines) {
     try {
-      routes.push(toRoute(line, readSigKey));
+      routes.push(toRoute(line, readSigKey, config.prefixSeparator));
     } catch (error) {
       if (!(error instanceof RoutesError)) throw error;
       errors.push(error);

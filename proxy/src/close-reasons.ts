@@ -26,6 +26,7 @@ export const closeReasons = {
   ended: { meaning: 'The origin’s links came to their end without a hold.' },
   'filter-limit': { meaning: 'The origin asked for more filters than a subscription may have.', code: 1011 },
   'meta-limit': { meaning: 'The origin set more meta than a session may have.', code: 1011 },
+  'channel-refused': { meaning: 'The origin asked for a channel that is none of its route’s.', code: 1011 },
   'slow-client': {
     meaning: 'The client read too slowly: more than `client_queue_size` waited for it.',
     code: 1013,

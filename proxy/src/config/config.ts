@@ -69,6 +69,8 @@ export interface OriginConfig {
 export type RoutesConfig = {
   /** Absolute; what `file:` keys in routes are relative to. */
   readonly baseDir: string;
+  /** Between the prefix of a route and a channel; empty or absent for nothing. */
+  readonly prefixSeparator?: string;
 } & ({ readonly lines: readonly string[]; readonly file?: never } | { readonly file: string; readonly lines?: never });
 
 /** For the control API. */
@@ -324,7 +326,11 @@ export function toConfig(values: Values, context: ConfigContext): Config {
     client: clientConfig(values),
     forward: forwardConfig(values, context.keys),
     origin: originConfig(values),
-    routes: file === undefined ? { lines, baseDir: context.routesDir } : { file, baseDir: context.routesDir },
+    routes: {
+      baseDir: context.routesDir,
+      prefixSeparator: values.prefix_separator,
+      ...(file === undefined ? { lines } : { file }),
+    },
     control: controlConfig(values),
     redis: redisConfig(values),
     zeromq: {

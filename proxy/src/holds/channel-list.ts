@@ -1,12 +1,15 @@
 /** Owns: which channels an instruct puts a hold on. Does not own: the hold, or its place in the registry. */
 import type { Log } from '@holdfast/control-api';
-import type { Instruct } from '@holdfast/grip';
+import { GripError, type Instruct } from '@holdfast/grip';
 import { metaOf, SubscriptionList } from '../channels/subscription-list.js';
+import { channelOf, refusedChannel } from '../routes/channel-name.js';
 import type { Opening } from './hold.js';
 
 /**
  * The channels of the target, then those of `instruct`, which is the opening's own or that of a link, with the route's
  * prefix. Channels beyond `subscriptionMax` are left out.
+ *
+ * Throws GripError ERR_GRIP_INSTRUCT for a channel that is none of the route's.
  */
 export function channelList(
   { id, implicit, subscriptionMax, scope }: Pick<Opening, 'id' | 'implicit' | 'subscriptionMax' | 'scope'>,
@@ -18,7 +21,8 @@ export function channelList(
   for (const name of implicit) list.set(name, { name, filters: [] });
   let count = 0;
   for (const wish of instruct.hold?.channels ?? instruct.channels ?? []) {
-    const channel = scope.route.prefix + wish.name;
+    const channel = channelOf(scope.route, wish.name);
+    if (channel === undefined) throw new GripError('ERR_GRIP_INSTRUCT', refusedChannel(wish.name));
     if (!list.has(channel) && ++count > subscriptionMax) {
       log.debug({ id }, `more than ${subscriptionMax} channels: the rest is ignored`);
       break;

@@ -53,9 +53,14 @@ export class HttpFilters {
   async ask(question: HttpFilterQuestion): Promise<HttpFilterAnswer> {
     const named = question.subMeta.get('url');
     if (named === undefined || named === '') throw new Error('missing url value');
-    await this.#turn(this.#place(named, question).url);
-    // The routes may have been reloaded meanwhile.
-    const { head, body } = await this.#request(this.#place(named, question), question);
+    let place = this.#place(named, question);
+    const turn = this.#turn(place.url);
+    if (turn !== undefined) {
+      await turn;
+      // The routes may have been reloaded meanwhile.
+      place = this.#place(named, question);
+    }
+    const { head, body } = await this.#request(place, question);
     const action = headerValue(head.headers, 'action')?.trim();
     if (head.status !== 200 && head.status !== 204) {
       throw new Error(`unexpected network request status: code=${head.status}`);

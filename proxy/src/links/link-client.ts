@@ -72,8 +72,9 @@ export class LinkClient {
     const { kind, route, secure } = link.place;
     const { pathname, search, host } = new URL(link.place.url);
     const unsigned = kind === 'host';
-    const request = { path: pathname + search, host, headers: link.headers, clientAddress: '', unsigned };
+    const request = { path: pathname + search, host, headers: [], clientAddress: '', unsigned };
     const forwarded = forwarder.forward(request, route, { secure, trusted: false }, target, link.lastIds);
+    forwarded.headers.push(...link.headers);
     const body = link.body ?? null;
     return originOf(target, route, forwarded.host).dispatch({ method: link.method, body, ...forwarded }, handler);
   }

@@ -7,6 +7,7 @@ import { type Instruct, instructKind, parseInstructHeaders, type ResponseHead } 
 import type { Clock, Timer } from '../clock.js';
 import type { OriginCall, OriginHandler } from '../origin/origin.js';
 import { Retry } from '../retry.js';
+import { channelOf, refusedChannel } from '../routes/channel-name.js';
 import type { LinkClient } from './link-client.js';
 import { scopeAt } from './link-place.js';
 import type { LinkScope } from './link-scope.js';
@@ -94,6 +95,9 @@ export class NextLink implements OriginHandler {
       if (instructKind(head) === 'json') throw new Error('Next link returned application/grip-instruct.');
       instruct = parseInstructHeaders(head);
       if (instruct.hold?.mode === 'response') throw new Error('Next link returned non-stream hold.');
+      for (const { name } of instruct.hold?.channels ?? instruct.channels ?? []) {
+        if (channelOf((this.#scope as LinkScope).route, name) === undefined) throw new Error(refusedChannel(name));
+      }
     } catch (error) {
       this.stop();
       this.#owner.linkFailed((error as Error).message, false);

@@ -40,6 +40,12 @@ const CLOSE_GRACE_MS = 3_000;
 export const INTERIM_MAX = 100;
 export const INTERIM_BYTES_MAX = 65_536;
 
+/**
+ * Pools without TLS. There is one for each target, and for each port of `link_hosts` that an origin has named; beyond, the
+ * first is closed when idle, and made anew when it is needed.
+ */
+export const MAX_PLAIN_POOLS = 4_096;
+
 /** TLS pools are kept per server name; names come from clients, so their number is bounded. */
 const MAX_TLS_POOLS = 512;
 
@@ -62,6 +68,7 @@ export class OriginClient {
     if (origin === undefined) {
       origin = new PooledOrigin(target, this.#options);
       this.#plain.set(key, origin);
+      if (this.#plain.size > MAX_PLAIN_POOLS) letFirstGo(this.#plain);
     }
     return origin;
   }
@@ -100,13 +107,15 @@ export class OriginClient {
       }
     }
     this.#tls.set(key, origin);
-    if (this.#tls.size > MAX_TLS_POOLS) {
-      const [oldest, unused] = this.#tls.entries().next().value as [string, PooledOrigin];
-      this.#tls.delete(oldest);
-      void unused.close();
-    }
+    if (this.#tls.size > MAX_TLS_POOLS) letFirstGo(this.#tls);
     return origin;
   }
+}
+
+function letFirstGo(pools: Map<string, PooledOrigin>): void {
+  const [key, pool] = pools.entries().next().value as [string, PooledOrigin];
+  pools.delete(key);
+  void pool.close();
 }
 
 class PooledOrigin implements Origin {

@@ -15,7 +15,15 @@ export function connectOptions(target: HttpTarget): object {
 
 /** Whether a target must not be connected to: it is untrusted and its address, given as such, is private. */
 export function isBlocked(target: HttpTarget): boolean {
-  return target.untrusted && isIP(target.host) !== 0 && isPrivate(target.host);
+  if (!target.untrusted) return false;
+  const host = asUrl(target.host);
+  return isIP(host) !== 0 && isPrivate(host);
+}
+
+/** A host as a URL has it, by which connections are made without a look-up: `127.1` is an address there. */
+function asUrl(host: string): string {
+  const url = `http://${host}`;
+  return isIP(host) === 0 && URL.canParse(url) ? new URL(url).hostname : host;
 }
 
 function tlsOptions(target: HttpTarget): object {

@@ -6,7 +6,7 @@
 import type { RawHeaders } from '@holdfast/grip';
 import type { ForwardedForRule } from '../config/forwarded-for.js';
 import { namedByConnection } from '../connection-field.js';
-import { foldedName, isHopField, isSessionField, MARK, posesAsOwned } from './owned-fields.js';
+import { foldedName, isGripField, isHopField, MARK, posesAsOwned } from './owned-fields.js';
 
 /** The settings that shape forwarded headers; the same for every request. */
 export interface ForwardRules {
@@ -63,7 +63,7 @@ class Selection {
     const lower = name.toLowerCase();
     if (isHopField(lower) || posesAsOwned(lower)) return;
     if (lower.startsWith('grip-') && !this.#request.trusted) return;
-    if (this.#request.speaksGrip && isSessionField(lower)) return;
+    if (this.#request.speaksGrip && isGripField(lower)) return;
     if (lower === 'x-forwarded-for') this.forwardedFor.push(value);
     else if (lower === 'cdn-loop' && this.#rules.cdnLoop !== '') this.cdnLoop.push(value);
     else if (lower.startsWith(MARK)) {

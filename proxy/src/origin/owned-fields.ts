@@ -24,7 +24,15 @@ const HOP = new Set([
 export const MARK = 'eb9bf0f5-';
 
 /** Other fields that the proxy sets, or reads for the origin; with their hyphens some of a client's pass, by their rules. */
-const OWNED = new Set(['connection-id', 'content-length', 'content-type', 'cdn-loop', 'pushpin-route']);
+const OWNED = new Set([
+  'connection-id',
+  'sub-meta',
+  'pub-meta',
+  'content-length',
+  'content-type',
+  'cdn-loop',
+  'pushpin-route',
+]);
 
 const OWNED_BEGINNINGS = ['grip-', 'meta-', 'content-bytes-', 'x-forwarded-', 'sec-websocket-', MARK];
 
@@ -37,11 +45,12 @@ export function isHopField(lower: string): boolean {
 }
 
 /**
- * Whether a field of this name, in lower case, names a session of WebSocket-over-HTTP or its state. An origin believes it to be
- * the proxy's, as it does `Grip-*`.
+ * Whether a field of this name, in lower case, is one that an origin believes to be its GRIP proxy's, as it does `Grip-*`: the
+ * session of WebSocket-over-HTTP and its state, and what a filter asks about.
  */
-export function isSessionField(lower: string): boolean {
-  return lower === 'connection-id' || lower.startsWith('meta-') || lower.startsWith('content-bytes-');
+export function isGripField(lower: string): boolean {
+  if (lower === 'connection-id' || lower === 'sub-meta' || lower === 'pub-meta') return true;
+  return lower.startsWith('meta-') || lower.startsWith('content-bytes-');
 }
 
 /**

@@ -3,6 +3,7 @@
  *
  * Owns: matching and look-up by id; pure and immutable. Does not own: loading and replacing tables (`routes-source.ts`).
  */
+import { prefixWarnings } from './channel-name.js';
 import type { Route } from './route.js';
 
 /** What of a request decides its route. */
@@ -35,7 +36,7 @@ function byPriority(a: Route, b: Route): number {
 export class RouteTable {
   /** In the order given, without duplicates. */
   readonly routes: readonly Route[];
-  /** `skipping duplicate condition …` for every route left out. */
+  /** `skipping duplicate condition …` for every route left out, and what is wrong with prefixes. */
   readonly warnings: readonly string[];
   private readonly byDomain = new Map<string, Route[]>();
   private readonly byKey = new Map<string, Route>();
@@ -55,7 +56,7 @@ export class RouteTable {
     }
     for (const domain of this.byDomain.values()) domain.sort(byPriority);
     this.routes = kept;
-    this.warnings = warnings;
+    this.warnings = [...warnings, ...prefixWarnings(kept)];
   }
 
   private add(route: Route): void {

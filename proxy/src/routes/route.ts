@@ -68,8 +68,10 @@ export interface Route {
   readonly history: boolean | undefined;
   /** WebSocket clients that ask for it get tokens with which to come back (`resume`). */
   readonly resume: boolean;
-  /** Put before every channel that the origin names. */
+  /** Put before every channel that the origin names: `prefix`, and behind it the separator if there is one. */
   readonly prefix: string;
+  /** What no channel may contain that the origin names: the separator, where there is no prefix. Empty for nothing. */
+  readonly reserved: string;
   readonly sigIss: string | undefined;
   readonly sigKey: SigKey | undefined;
   /**
@@ -184,6 +186,15 @@ class Props {
     });
   }
 
+  prefix(separator: string): { prefix: string; reserved: string } {
+    const prefix = this.text('prefix') ?? '';
+    // Its end must not be a part of it either: `a:` before `::` is `a` before `:::`.
+    if (separator !== '' && (prefix + separator).indexOf(separator) < prefix.length) {
+      throw this.error('prefix', `prefix must not contain the prefix_separator '${separator}', nor run into it`);
+    }
+    return prefix === '' ? { prefix, reserved: separator } : { prefix: prefix + separator, reserved: '' };
+  }
+
   sigKey(read: ReadSigKey): SigKey | undefined {
     const text = this.text('sig_key');
     if (text === undefined) return undefined;
@@ -284,10 +295,11 @@ function historyOf(props: Props): boolean | undefined {
 }
 
 /**
- * Understands one line. Unknown properties are passed over, as in Pushpin.
+ * Understands one line. Unknown properties are passed over, as in Pushpin. `prefixSeparator` stands between prefixes and
+ * channels; empty for none.
  * @throws RoutesError with Pushpin's words where it has the same check
  */
-export function toRoute(line: RouteLine, readSigKey: ReadSigKey): Route {
+export function toRoute(line: RouteLine, readSigKey: ReadSigKey, prefixSeparator = ''): Route {
   const props = new Props(line.condition.props, line.line);
   const level = props.count('log_level');
   return {
@@ -298,7 +310,7 @@ export function toRoute(line: RouteLine, readSigKey: ReadSigKey): Route {
     session: props.has('session'),
     history: historyOf(props),
     resume: props.has('resume'),
-    prefix: props.text('prefix') ?? '',
+    ...props.prefix(prefixSeparator),
     sigIss: props.filled('sig_iss'),
     sigKey: props.sigKey(readSigKey),
     headers: props.headers(),

@@ -6,7 +6,7 @@ import type { Containment } from '@holdfast/control-api';
 import type { RawHeaders } from '@holdfast/grip';
 import type { Clock } from '../clock.js';
 import type { OriginCall, OriginHandler } from '../origin/origin.js';
-import { isSessionField } from '../origin/owned-fields.js';
+import { isGripField } from '../origin/owned-fields.js';
 import type { HttpTarget } from '../routes/target.js';
 import type { HttpOriginParts } from './http-origin.js';
 import type { Dial, DialParts } from './session-parts.js';
@@ -79,7 +79,7 @@ function withoutEventsFields(headers: RawHeaders): string[] {
   const kept: string[] = [];
   for (let i = 0; i < headers.length; i += 2) {
     const lower = (headers[i] as string).toLowerCase();
-    if (!EVENTS_FIELDS.has(lower) && !isSessionField(lower)) kept.push(headers[i] as string, headers[i + 1] as string);
+    if (!EVENTS_FIELDS.has(lower) && !isGripField(lower)) kept.push(headers[i] as string, headers[i + 1] as string);
   }
   return kept;
 }

@@ -4,6 +4,7 @@
  */
 import type { Log } from '@holdfast/control-api';
 import type { WsControl, WsControlInvalid } from '@holdfast/grip';
+import { refusedChannel } from '../routes/channel-name.js';
 import type { SessionOutput } from './session-output.js';
 import { SESSION_META_MAX, type Subscriptions } from './subscriptions.js';
 import type { TimedMessages } from './timed-messages.js';
@@ -23,6 +24,8 @@ export interface ControlledSession {
   overFiltered(text: string): void;
   /** The origin wants more meta than there may be. */
   overMeta(text: string): void;
+  /** The origin wants a channel that is none of its route's. */
+  channelRefused(text: string): void;
 }
 
 /** Carries a control message out, at once; one that is invalid is ignored. */
@@ -64,6 +67,7 @@ function subscribe(session: ControlledSession, channel: string, filters: readonl
   session.watch(live);
   if (outcome === 'subscribed' && isNew) session.output.subscribed(name, live);
   if (outcome === 'too-many-filters') session.overFiltered(`too many filters for channel '${channel}'`);
+  else if (outcome === 'not-allowed') session.channelRefused(refusedChannel(channel));
   else if (outcome === 'too-many-channels') {
     log.debug({ id: session.id, channel }, 'subscription ignored: too many channels');
   }

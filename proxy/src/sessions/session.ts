@@ -51,7 +51,7 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
     this.#origin = origin;
     this.#messagePrefix = messagePrefix;
     this.#since = clock.now();
-    this.subscriptions = new Subscriptions(this, registry, dial.route.prefix, implicit, parts.subscriptionMax);
+    this.subscriptions = new Subscriptions(this, registry, dial.route, implicit, parts.subscriptionMax);
     this.output = new SessionOutput(this, resume, parts);
   }
 
@@ -248,6 +248,10 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
 
   overMeta(text: string): void {
     this.#end('meta-limit', text);
+  }
+
+  channelRefused(text: string): void {
+    this.#end('channel-refused', text);
   }
 
   /** Closes the origin's end by our own wish: as Pushpin does, 1000 on a WebSocket, no code in an event. */

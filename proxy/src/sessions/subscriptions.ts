@@ -3,6 +3,8 @@ import { MAX_FILTERS } from '@holdfast/grip';
 import type { ChannelRegistry } from '../channels/registry.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import { SubscriptionList } from '../channels/subscription-list.js';
+import { channelOf } from '../routes/channel-name.js';
+import type { Route } from '../routes/route.js';
 
 /**
  * Most bytes of meta that an origin may set for one session by control messages: names and values, and
@@ -14,12 +16,12 @@ export const SESSION_META_MAX = 65_536;
 const META_ENTRY_BYTES = 32;
 
 /** What became of a wish to subscribe. */
-export type SubscribeOutcome = 'subscribed' | 'too-many-channels' | 'too-many-filters';
+export type SubscribeOutcome = 'subscribed' | 'too-many-channels' | 'too-many-filters' | 'not-allowed';
 
 /** A wish and what became of it. */
 export interface Subscribed {
   readonly outcome: SubscribeOutcome;
-  /** Full name. */
+  /** Full name; that of the origin where it is not allowed. */
   readonly channel: string;
   /** The session was not on it before. */
   readonly isNew: boolean;
@@ -31,7 +33,7 @@ export interface Subscribed {
 export class Subscriptions extends SubscriptionList {
   readonly #subscriber: Subscriber;
   readonly #registry: ChannelRegistry;
-  readonly #prefix: string;
+  readonly #route: Pick<Route, 'prefix' | 'reserved'>;
   readonly #implicit: readonly string[];
   readonly #max: number;
   /** Implicit channels that the origin has subscribed the session to as well. */
@@ -40,18 +42,18 @@ export class Subscriptions extends SubscriptionList {
   #ownMeta: Map<string, string> | undefined;
   #metaBytes = 0;
 
-  /** `prefix` goes before every channel that the origin names; `implicit` are full names and do not count for `max`. */
+  /** `route` says what channels are called that the origin names; `implicit` are full names and do not count for `max`. */
   constructor(
     subscriber: Subscriber,
     registry: ChannelRegistry,
-    prefix: string,
+    route: Pick<Route, 'prefix' | 'reserved'>,
     implicit: readonly string[],
     max: number,
   ) {
     super();
     this.#subscriber = subscriber;
     this.#registry = registry;
-    this.#prefix = prefix;
+    this.#route = route;
     this.#implicit = implicit;
     this.#max = max;
     for (const name of implicit) this.set(name, { name, filters: [] });
@@ -64,7 +66,8 @@ export class Subscriptions extends SubscriptionList {
 
   /** Subscribes to one more channel, or replaces the filters of its subscription. */
   add(name: string, filters: readonly string[]): Subscribed {
-    const channel = this.#prefix + name;
+    const channel = channelOf(this.#route, name);
+    if (channel === undefined) return { outcome: 'not-allowed', channel: name, isNew: false, live: undefined };
     const isNew = !this.has(channel);
     if (filters.length > MAX_FILTERS) return { outcome: 'too-many-filters', channel, isNew, live: undefined };
     if (!this.#isOwn(channel)) {
@@ -80,8 +83,8 @@ export class Subscriptions extends SubscriptionList {
 
   /** Ends a subscription that the origin made; an implicit one stays. The channel that was left, if any, by full name. */
   remove(name: string): string | undefined {
-    const channel = this.#prefix + name;
-    if (!this.#isOwn(channel)) return undefined;
+    const channel = channelOf(this.#route, name);
+    if (channel === undefined || !this.#isOwn(channel)) return undefined;
     if (this.#both?.delete(channel)) {
       this.set(channel, { name: channel, filters: [] });
       return undefined;

@@ -20,7 +20,7 @@ t.test('without file, flags and environment the defaults apply and the test hand
 
 t.test('a route flag is all that is needed', async (t) => {
   const { config, warnings, dir } = load(t, { argv: ['--route', '* a:1'] });
-  t.strictSame(config.routes, { lines: ['* a:1'], baseDir: dir });
+  t.strictSame(config.routes, { lines: ['* a:1'], baseDir: dir, prefixSeparator: '' });
   t.strictSame(warnings, []);
 });
 
@@ -114,7 +114,7 @@ t.test(
   async (t) => {
     const files = { 'etc/c.yaml': 'routesfile: routes\nrundir: run\nlogfile: x.log\n' };
     const { config, dir } = load(t, { files, argv: ['--config', 'etc/c.yaml', '--tls-certs-dir', 'tls'] });
-    t.strictSame(config.routes, { file: join(dir, 'etc/routes'), baseDir: join(dir, 'etc') });
+    t.strictSame(config.routes, { file: join(dir, 'etc/routes'), baseDir: join(dir, 'etc'), prefixSeparator: '' });
     t.equal(config.client.tlsCertsDir, join(dir, 'tls'));
     t.equal(config.rundir, join(dir, 'run'));
     t.equal(config.log.file, join(dir, 'x.log'));

@@ -113,6 +113,22 @@ t.test('check-config: ok, and exit 0; the mistakes in file or routes, and exit 1
   t.match(good.stdout, /, 1 routes\n$/);
   const bad = await run(t, ['--config', 'a', 'check-config'], { a: 'routesfile: r\n', r: '* test\n* 127.0.0.1\n' });
   t.match(bad, { code: 1, stderr: 'line 2, column 3: target bad format\n' });
+  const tenants = await run(t, ['--config', 'a', 'check-config'], {
+    a: 'routesfile: r\n',
+    r: 'a,prefix=t b:1\nb,prefix=t1 b:1\n* b:1\n',
+  });
+  t.match(tenants, {
+    code: 0,
+    stderr: /^warning: prefix t is the beginning of prefix t1: .*\nwarning: \*,.* has no prefix, /,
+  });
+  const apart = await run(t, ['--config', 'a', 'check-config', '--prefix-separator', '|'], {
+    a: 'routesfile: r\n',
+    r: 'a,prefix=t b:1\nb,prefix=t|1 b:1\n*,link_hosts=*.a b:1\n* test,channels\n',
+  });
+  t.equal(apart.code, 1);
+  t.match(apart.stderr, /^line 2, column 3: prefix must not contain the prefix_separator '\|', nor run into it$/m);
+  t.match(apart.stderr, /^line 3, column 3: link_hosts: '\*\.a' is no host, or host:port$/m);
+  t.match(apart.stderr, /^line 4, column 3: channels must name at least one channel$/m);
   const old = await run(t, ['check-config', '--config', 'a'], {
     a: '[runner]\nhttp_port=0\nnew_thing=1\n',
     routes: '* test\n',

@@ -1,7 +1,7 @@
 /** What clients cannot do to origins: send requests of the proxy elsewhere, or pass for the proxy. */
 import t, { type Test } from 'tap';
 import { type Answer, ask, open } from './client.js';
-import { startHoldfast } from './holdfast.js';
+import { startHoldfast, streamItem } from './holdfast.js';
 import { responseHold, type Seen, startOrigin, streamHold } from './origin.js';
 import { ScriptedOrigin } from './scripted-origin.js';
 import { connectTo } from './wire.js';
@@ -173,4 +173,51 @@ t.test('a client that poses as a proxy with events is refused on every route', a
     paths.flatMap((path) => origin.seen(path)),
     [],
   );
+});
+
+t.test('with a separator, no origin names the channels of another prefix', async (t) => {
+  const apart = await startHoldfast(t, {
+    settings: { client_half_close_grace: 0, prefix_separator: '|' },
+    routes: [
+      `a,debug,prefix=t ${origin.target}`,
+      `b,prefix=t1 ${origin.target}`,
+      `c,debug ${origin.target}`,
+      `d ${origin.target},over_http`,
+    ],
+  });
+  const at = (path: string, Host: string) => open(t, `${apart.clients}${path}`, { headers: { Host } });
+  const [one, other] = await Promise.all([
+    at(origin.script({ headers: streamHold('1-x'), body: 'open ' }), 'a'),
+    at(origin.script({ headers: streamHold('-x'), body: 'open ' }), 'b'),
+  ]);
+  await Promise.all([one.until('open '), other.until('open ')]);
+  await apart.publish(streamItem('t|1-x', 'one'), streamItem('t1|-x', 'other'));
+  await Promise.all([one.until('one'), other.until('other')]);
+  t.strictSame([one.text, other.text], ['open one', 'open other']);
+  const named = "channel 't1|-x' contains the prefix_separator, and its route has no prefix";
+  for (const headers of [streamHold('t1|-x'), responseHold('ok, t1|-x')]) {
+    const refused = await ask(t, `${apart.clients}${origin.script({ headers })}`, { headers: { Host: 'c' } });
+    t.match(refused, { status: 502, text: new RegExp(named.replace(/[|]/g, '\\|')) });
+  }
+  const next = origin.script({ headers: streamHold('t1|-x'), body: 'two' });
+  const first = origin.script({ headers: { 'Grip-Link': `<${next}>; rel=next` }, body: 'one' });
+  const chain = await at(first, 'c');
+  await chain.end();
+  t.equal(chain.text, 'one');
+  const opened = `OPEN\r\nTEXT 2E\r\nc:{"type":"subscribe","channel":"t1|-x"}\r\n`.replace(
+    '2E',
+    'c:{"type":"subscribe","channel":"t1|-x"}'.length.toString(16),
+  );
+  const session = await openWs(
+    t,
+    `${apart.clients.replace('http', 'ws')}${origin.script(
+      {
+        headers: { 'Content-Type': 'application/websocket-events', 'Sec-WebSocket-Extensions': 'grip' },
+        body: opened,
+      },
+      { headers: { 'Content-Type': 'application/websocket-events' } },
+    )}`,
+    { headers: { Host: 'd' } },
+  );
+  t.equal((await session.end()).code, 1011);
 });

@@ -200,7 +200,17 @@ t.test('close fails what is under way', async (t) => {
 t.test('untrusted targets', async (t) => {
   const origin = await RawOrigin.open(t, ({ socket }) => socket.write(answerBytes('x')));
   await t.test('with a private address are blocked, unsent', async (t) => {
-    for (const host of ['127.0.0.1', '::1', '10.1.2.3', '::ffff:192.168.0.1', '169.254.169.254', '0.0.0.0']) {
+    const numbers = [
+      '127.1',
+      '0x7f000001',
+      '2130706433',
+      '0177.0.0.1',
+      '100.64.0.1',
+      '64:ff9b::7f00:1',
+      '2002:7f00:1::',
+    ];
+    const usual = ['127.0.0.1', '::1', '10.1.2.3', '::ffff:192.168.0.1', '169.254.169.254', '0.0.0.0'];
+    for (const host of [...usual, ...numbers]) {
       const { heard } = ask(makeClient(t), target(origin.port, { host, untrusted: true }));
       t.equal(heard.over, false, 'told asynchronously');
       const blocked = { code: 'ERR_ORIGIN_BLOCKED', message: 'Origin host/IP blocked.', repeat: 'connect' };

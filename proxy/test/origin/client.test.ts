@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import t from 'tap';
+import { MAX_PLAIN_POOLS } from '../../dist/origin/client.js';
 import { OriginError } from '../../dist/origin/errors.js';
 import { settled, until } from '../edge/wait.js';
 import { ask, makeClient, target } from './client-scene.js';
@@ -257,4 +258,17 @@ t.test('connections', async (t) => {
     await ask(client, target(origin.port)).heard.ended();
     t.equal(origin.requests[1]?.connection, 1);
   });
+});
+
+t.test('of more pools than are kept the first is closed when idle, and made anew when it is needed', async (t) => {
+  const origin = await RawOrigin.open(t, ({ socket }) => socket.write(answerBytes('')));
+  const client = makeClient(t);
+  const first = target(origin.port);
+  const pool = client.origin(first, 'a');
+  t.equal(await ask(client, first).heard.ended(), 'end');
+  t.equal(client.origin(first, 'a'), pool);
+  for (let i = 0; i < MAX_PLAIN_POOLS; i++) client.origin(target(1, { host: `h${i}.example` }), 'a');
+  await until(() => origin.sockets.size === 0);
+  t.not(client.origin(first, 'a'), pool);
+  t.equal(await ask(client, first).heard.ended(), 'end');
 });

@@ -112,10 +112,23 @@ section('names that an origin cannot tell from those of the proxy', [
   },
 ]);
 
-section('fields that name a session and its state', [
+section('fields that origins believe to be of their GRIP proxy', [
   {
     says: 'are removed where the origin takes us for its GRIP proxy',
-    headers: ['Connection-Id', 'x', 'META-User', 'admin', 'meta-', '', 'Content-Bytes-Replayed', '1', 'A', '2'],
+    headers: [
+      'Connection-Id',
+      'x',
+      'META-User',
+      'admin',
+      'meta-',
+      '',
+      'Content-Bytes-Replayed',
+      '1',
+      'A',
+      '2',
+      'Sub-Meta',
+      '{}',
+    ],
     gets: ['A', '2'],
   },
   {

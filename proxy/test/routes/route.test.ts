@@ -29,6 +29,7 @@ t.test('a bare line has the defaults', async (t) => {
     history: undefined,
     resume: false,
     prefix: '',
+    reserved: '',
     sigIss: undefined,
     sigKey: undefined,
     headers: [],

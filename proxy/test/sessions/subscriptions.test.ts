@@ -7,7 +7,7 @@ import { ManualClock } from '../../dist/clock.js';
 import { SESSION_META_MAX, Subscriptions } from '../../dist/sessions/subscriptions.js';
 
 /** The channels of one subscriber, in a registry of a backplane that is live. */
-async function subscriptions({ prefix = '', implicit = [], max = 10 }: Partial<Parts> = {}) {
+async function subscriptions({ prefix = '', reserved = '', implicit = [], max = 10 }: Partial<Parts> = {}) {
   const backplane = new LocalBackplane(silentLog);
   await backplane.start({ onMessage() {}, onGap() {} });
   const registry = new ChannelRegistry(backplane, new ManualClock(), 0);
@@ -23,7 +23,7 @@ async function subscriptions({ prefix = '', implicit = [], max = 10 }: Partial<P
     fault() {},
     view: () => ({ id: 's1', kind: 'ws', client: '', since: '', channels: [], items: 0, waiting: 0 }),
   };
-  const own = new Subscriptions(subscriber, registry, prefix, implicit, max);
+  const own = new Subscriptions(subscriber, registry, { prefix, reserved }, implicit, max);
   own.start();
   /** Of these channels, those that the subscriber is on. */
   const on = (...channels: string[]) => channels.filter((channel) => registry.of(channel).has(subscriber));
@@ -32,6 +32,7 @@ async function subscriptions({ prefix = '', implicit = [], max = 10 }: Partial<P
 
 interface Parts {
   readonly prefix: string;
+  readonly reserved: string;
   readonly implicit: readonly string[];
   readonly max: number;
 }
@@ -40,6 +41,13 @@ t.test('implicit channels are there from the start, once each, without the prefi
   const { own, on } = await subscriptions({ prefix: 'p-', implicit: ['a', 'b', 'a'] });
   t.strictSame(on('a', 'b', 'p-a'), ['a', 'b']);
   t.strictSame(own.channels, ['a', 'b']);
+});
+
+t.test('a channel that is none of the route’s is not added, and cannot be removed', async (t) => {
+  const { own, on } = await subscriptions({ reserved: '|', implicit: ['a|b'] });
+  t.match(own.add('p|x', []), { outcome: 'not-allowed', live: undefined });
+  t.equal(own.remove('a|b'), undefined);
+  t.strictSame(on('p|x', 'a|b'), ['a|b']);
 });
 
 t.test('a channel is added with the prefix, and removed by the name that it was added by', async (t) => {

@@ -21,6 +21,13 @@ export const forwardingOptions = [
     doc: 'The routes file. It is loaded again when it changes and on SIGHUP.',
   },
   {
+    key: 'prefix_separator',
+    group,
+    type: 'string',
+    default: '',
+    doc: 'Stands between the `prefix` of a route and each channel that its origin names, such as `|`. No prefix may contain it, and the origins of routes without a prefix may not name channels that do: so nobody can name the channels of another prefix.',
+  },
+  {
     key: 'debug',
     group,
     type: 'bool',

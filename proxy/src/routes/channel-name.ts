@@ -1,0 +1,48 @@
+/**
+ * Owns: the full name of a channel, which publishers use, from the name that an origin gives it, and who may name which. Does
+ * not own: subscriptions.
+ */
+import type { Route } from './route.js';
+
+/**
+ * The full name of a channel that the origin of a route names: behind the route's prefix. Undefined when it is none of the
+ * route's: a route without a prefix may not name the channels of those that have one.
+ */
+export function channelOf({ prefix, reserved }: Pick<Route, 'prefix' | 'reserved'>, name: string): string | undefined {
+  return reserved !== '' && name.includes(reserved) ? undefined : prefix + name;
+}
+
+/** What is said of a channel for which {@link channelOf} has no name. */
+export function refusedChannel(name: string): string {
+  return `channel '${name}' contains the prefix_separator, and its route has no prefix`;
+}
+
+/**
+ * What is wrong with the prefixes of routes, as far as they are to keep origins apart. A prefix that is the beginning of
+ * another reaches its channels: `t` with `1-x` is `t1` with `-x`.
+ */
+export function prefixWarnings(routes: readonly Route[]): string[] {
+  const naming = routes.filter(({ noGrip, targets }) => !noGrip && targets.some(({ kind }) => kind === 'http'));
+  const prefixes = [...new Set(routes.map(({ prefix }) => prefix))].filter((prefix) => prefix !== '').sort();
+  if (prefixes.length === 0) return [];
+  const warnings: string[] = [];
+  // In order, the first of those that begin with a prefix comes next after it.
+  const reaching = prefixes.filter((prefix, i) => prefixes[i + 1]?.startsWith(prefix));
+  const [first] = reaching;
+  if (first !== undefined) {
+    const other = prefixes[prefixes.indexOf(first) + 1];
+    const others = reaching.length === 1 ? '' : ` (and ${reaching.length - 1} more like it)`;
+    warnings.push(
+      `prefix ${first} is the beginning of prefix ${other}${others}: origins with the one can name channels of the other; set prefix_separator, or end all prefixes with a character that none has within`,
+    );
+  }
+  const bare = naming.filter(({ prefix, reserved }) => prefix === '' && reserved === '');
+  if (bare.length > 0) {
+    const one = bare[0] as Route;
+    const others = bare.length === 1 ? '' : ` (and ${bare.length - 1} more)`;
+    warnings.push(
+      `${one.id ?? one.key}${others} has no prefix, other routes have: its origin can name their channels; set prefix_separator if it should not`,
+    );
+  }
+  return warnings;
+}

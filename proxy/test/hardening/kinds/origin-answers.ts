@@ -64,7 +64,7 @@ export function hostileAnswer(random: Random, more: readonly string[] = [], cont
   const code = random.once(8) ? random.pick(ODD_CODES) : random.pick(CODES);
   const reason = random.once(4) ? random.pick(oddReasons) : random.pick(REASONS);
   const version = random.once(25) ? random.pick(['HTTP/1.0', 'HTTP/2.0', 'HTTP/0.9', 'ICY', 'http/1.1', 'HTTP/1.1 ', '']) : 'HTTP/1.1';
-  const body = content ?? random.one(() => '', () => 'body', () => 'b'.repeat(random.size(200_000)), () => `HTTP/1.1 200 OK\r\n${SPLIT}\r\nContent-Length: 0\r\n\r\n`);
+  const body = content ?? random.one(() => '', () => 'body', () => 'b'.repeat(random.size(200_000)), () => 'HTTP/1.1 200 OK\r\nX-In-Body: 1\r\nContent-Length: 0\r\n\r\n');
   const framing = random.once(3) ? random.pick(FRAMINGS) : random.pick(FRAMINGS.slice(0, 5));
   const sent = framing.some((line) => line.startsWith('Transfer')) ? chunked(random, body) : body;
   const lines = random.shuffle([...framing.map((line) => line.replaceAll('N', `${sent.length}`)), ...fields(random), ...more]);
@@ -75,7 +75,7 @@ export function hostileAnswer(random: Random, more: readonly string[] = [], cont
 /** The steps of an origin that answers so, and may stop anywhere. */
 export function hostileSteps(random: Random, answer: string): Step[] {
   const before = random.once(5) ? random.list(1, random.pick([1, 3, 300]), () => interim(random)).join('') : '';
-  const after = random.once(12) ? random.pick(['junk', '\r\n', `HTTP/1.1 200 OK\r\n${SPLIT}\r\nContent-Length: 0\r\n\r\n`, '\0']) : '';
+  const after = random.once(12) ? random.pick(['junk', '\r\n', 'HTTP/1.1 200 OK\r\nX-Behind: 1\r\nContent-Length: 0\r\n\r\n', '\0']) : '';
   const whole = Buffer.from(before + answer + after, 'latin1');
   const bytes = random.once(15) ? mutatedBytes(random, whole) : whole;
   const cut = random.once(8) ? bytes.subarray(0, random.int(0, bytes.length)) : bytes;

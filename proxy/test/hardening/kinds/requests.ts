@@ -15,8 +15,8 @@ const ODD_METHODS = ['CONNECT', 'get', 'PRI', 'G E T', '', 'X'.repeat(300), 'GET
 const VERSIONS = ['HTTP/1.0', 'HTTP/1.2', 'HTTP/2.0', 'HTTP/0.9', 'http/1.1', 'HTTP/1.1 ', 'HTTP/1.', 'HTTP/11', 'ICY/1.0', 'HTTPS/1.1'];
 const ODD_TARGETS = [
   '//', '///', '////', '//x:99999', '//x:99999/', '/\\', '*', '/%', '/%zz', '/%00', '/?', '/#', '/a b', '?', 'http://', 'http://[', 'http:///',
-  'http://x:99999/', 'http://a@b/', '/..', '/../..', '/./', '//[::1', '/\xff', '/\u0000', '/stream?channel=%0d%0aa', '/response?channel=', '/a/?callback=x',
-  '/a/?_method=%00', '/f', '/f/', '/o/', '/s/', '/s/info', '/s/a/b/xhr', '/e/a/b/xhr_send', 'x', '/;', '/@', 'ws://x/', '/good', '/f/../good/relay/x',
+  'http://x:99999/', 'http://a@b/', '/..', '/../..', '/./', '//[::1', '/\xff', '/\u0000', '/stream?channel=%0d%0aa', '/response?channel=', '/a/t-TOKEN?callback=x',
+  '/a/t-TOKEN?_method=%00', '/f', '/s/info', '/s/a/b/xhr', '/e/a/b/xhr_send', 'x', '/;', '/@', 'ws://x/', '/good', '/f/t-TOKEN/../../good', '/f/t-TOKEN#x', '/f/t-TOKEN?a b', '/f/t-TOKEN\x7f',
 ] as const; // biome-ignore format: one a line says less
 
 /** Fields that decide where a message ends, right and wrong. `N` stands for the length of the body. */
@@ -90,7 +90,7 @@ function chunked(random: Random, body: Buffer): Buffer {
 function oneRequest(random: Random, token: string, index: number): Buffer {
   const path = tokenPath(random.pick(['/f/', '/f/', '/f/', '/a/', '/h/', '/o/']), token, `-${index}`);
   const odd = random.once(6);
-  const target = odd && random.once(2) ? random.pick(ODD_TARGETS) : random.once(12) ? `http://test${path}` : path;
+  const target = odd && random.once(2) ? random.pick(ODD_TARGETS).replace('TOKEN', token) : random.once(12) ? `http://test${path}` : path;
   const method = odd && random.once(3) ? random.pick(ODD_METHODS) : random.pick(METHODS);
   const version = odd && random.once(3) ? random.pick(VERSIONS) : 'HTTP/1.1';
   const framing = method === 'GET' || method === 'HEAD' ? (random.once(3) ? random.pick(FRAMINGS) : []) : random.pick(FRAMINGS);

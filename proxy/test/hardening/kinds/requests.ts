@@ -215,14 +215,14 @@ function oneRequest(random: Random, token: string, index: number): Buffer {
       : []),
   ];
   const lineEnd = random.once(30) ? random.pick(['\n', '\r', '\r\r\n']) : '\r\n';
-  const head = Buffer.from(
-    `${method} ${target} ${version}${lineEnd}${random
-      .shuffle(lines)
-      .map((line) => line + lineEnd)
-      .join('')}${lineEnd}`,
-    'latin1',
-  );
-  return Buffer.concat([random.once(25) ? mutatedBytes(random, head) : head, sent]);
+  const tail = ` ${version}${lineEnd}${random
+    .shuffle(lines)
+    .map((line) => line + lineEnd)
+    .join('')}${lineEnd}`;
+  // The target stays whole, so that the origin can tell whose it is.
+  const mutated = (text: string) =>
+    random.once(25) ? mutatedBytes(random, Buffer.from(text, 'latin1')) : Buffer.from(text, 'latin1');
+  return Buffer.concat([mutated(`${method} `), Buffer.from(target, 'latin1'), mutated(tail), sent]);
 }
 
 /** Whether the paths that the origin saw are some of those that the bytes hold, in their order, each with its own body. */

@@ -64,7 +64,7 @@ export interface SceneOptions {
 function startGoodOrigin(): Promise<Server> {
   const server = createServer((request, response) => {
     const [, , form = '', channel = ''] = (request.url ?? '').split('/');
-    const hold = { 'Grip-Hold': form, 'Grip-Channel': channel };
+    const hold = { 'Grip-Hold': form, 'Grip-Channel': channel, 'Grip-Timeout': '600' };
     response.setHeader('Content-Type', 'text/plain');
     if (form === 'relay') response.setHeader('X-Good', channel).end(`relay of ${channel}\n`);
     else response.writeHead(200, hold).end('[opened]\n');

@@ -18,11 +18,13 @@ export interface Target {
 export interface Attack {
   /** As what it is; the name of its test. */
   readonly name: string;
+  /** What an operator is rightly told of it in the log. */
+  readonly expected?: RegExp;
   run(target: Target): Promise<void>;
 }
 
 /** How long a flood goes on at most, in ms. */
-export const FLOOD_MS = 3_000;
+export const FLOOD_MS = 2_000;
 
 /** A connection that is open, or has failed; its errors are nobody's. */
 export async function open(port: number): Promise<Socket> {

@@ -118,16 +118,16 @@ export const itemAttacks: readonly Attack[] = [
         (n) => ({ channel: `${n}${long}`, id: `${n}`, formats: content }),
         (n) => ({ channel: `kept-${n % 5}`, id: `${n}${long}`, formats: content }),
       ];
-      for (let n = 0; n < 330 && target.node.alive; n++)
+      for (let n = 0; n < 260 && target.node.alive; n++)
         await publish(target, [(makers[n % makers.length] as (n: number) => object)(n)]);
     },
   },
   {
     name: 'histories of very many small items',
     run: async (target) => {
-      for (let n = 0; n < 120 && target.node.alive; n++) {
+      for (let n = 0; n < 30 && target.node.alive; n++) {
         const items = Array.from(
-          { length: 5_000 },
+          { length: 4_000 },
           (_, i) => `{"channel":"small-${n}-${i % 50}","id":"${n}-${i}","formats":{"http-stream":{"content":"x"}}}`,
         );
         await publish(target, `{"items":[${items.join(',')}]}`);

@@ -45,6 +45,7 @@ export const systemPackages = [
       'proxy/test/edge/tls',
       'proxy/test/edge/uws-tls',
       'proxy/test/edge/uws-transfer',
+      'proxy/test/hardening/attacks-',
       'proxy/test/origin/client-tls',
       'proxy/test/sessions/ws-origin-connect',
       'control-api/test/backplane/redis/access',

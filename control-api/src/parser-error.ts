@@ -5,8 +5,12 @@
  */
 import { type Answer, bodyTooLarge, headerTooLarge, malformed, timedOut } from './answer.js';
 
-/** The answer to give, or undefined if the connection itself is broken and there is nobody to answer. */
-export function answerToParserError(error: NodeJS.ErrnoException): Answer | undefined {
+/**
+ * The answer to give, or undefined if the connection itself is broken and there is nobody to answer. Takes the bytes that were read
+ * off the error: a log line would spell out each of them, and be many times as long as what the client sent.
+ */
+export function answerToParserError(error: NodeJS.ErrnoException & { rawPacket?: Buffer }): Answer | undefined {
+  delete error.rawPacket;
   switch (error.code) {
     case 'HPE_HEADER_OVERFLOW':
       return headerTooLarge;

@@ -123,12 +123,21 @@ export function expectation(option: Option): string {
   return expectations[option.type] + unit + range;
 }
 
+/** A raw value as messages show it. YAML has aliases: a list may hold itself, which JSON cannot say. */
+function jsonOf(raw: unknown): string | undefined {
+  try {
+    return JSON.stringify(raw);
+  } catch {
+    return 'a value that holds itself';
+  }
+}
+
 /**
  * Reads one raw value. A number out of range is an error, or with `clamp` the nearest allowed value: a file written for
  * Pushpin must go on working. `why` shows the raw value, except that of a secret.
  */
 export function parseValue(option: Option, raw: unknown, { clamp = false } = {}): ParsedValue {
-  const shown = option.type === 'secret' ? '' : `, got ${JSON.stringify(raw)}`;
+  const shown = option.type === 'secret' ? '' : `, got ${jsonOf(raw)}`;
   const result = schemas[option.type](option).safeParse(raw);
   if (!result.success) return { ok: false, why: `expected ${expectation(option)}${shown}` };
   const value = result.data;

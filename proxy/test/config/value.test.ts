@@ -165,3 +165,12 @@ t.test('property: any value is taken or refused, never thrown at', async () => {
     ),
   );
 });
+
+t.test('a list that holds itself, as YAML can say it, is refused like any other value', async (t) => {
+  const list: unknown[] = [];
+  list.push(list);
+  t.strictSame(parseValue(option('debug'), list), {
+    ok: false,
+    why: 'expected true or false, got a value that holds itself',
+  });
+});

@@ -28,7 +28,8 @@ export interface WireAnswers {
 }
 
 const STATUS_LINE = /^HTTP\/1\.1 ([1-9]\d\d) ([\t\x20-\x7e\x80-\xff]*)$/;
-const FIELD = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[\t ]*((?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?)[\t ]*$/;
+const FIELD =
+  /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[\t ]*((?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?)[\t ]*$/;
 const CHUNK_SIZE = /^[0-9A-Fa-f]{1,8}$/;
 
 interface Head {
@@ -115,7 +116,11 @@ class Reader {
 
   #chunks(): Pick<WireAnswer, 'body' | 'whole' | 'untilClose'> | string {
     const parts: Buffer[] = [];
-    const broken = () => ({ body: Buffer.concat([...parts, this.#take(this.rest.length)]), whole: false, untilClose: false });
+    const broken = () => ({
+      body: Buffer.concat([...parts, this.#take(this.rest.length)]),
+      whole: false,
+      untilClose: false,
+    });
     for (;;) {
       const lineEnd = this.#bytes.indexOf('\r\n', this.#at);
       if (lineEnd < 0) return broken();

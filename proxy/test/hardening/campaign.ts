@@ -58,7 +58,13 @@ const SETTLE_MS = 15_000;
 const TOGETHER = 12;
 
 /** Series that are 0 when no client is there. */
-const IDLE = ['holdfast_connections', 'holdfast_channels', 'holdfast_holds{kind="response"}', 'holdfast_holds{kind="stream"}', 'holdfast_holds{kind="ws"}'];
+const IDLE = [
+  'holdfast_connections',
+  'holdfast_channels',
+  'holdfast_holds{kind="response"}',
+  'holdfast_holds{kind="stream"}',
+  'holdfast_holds{kind="ws"}',
+];
 
 /** The token of a case in paths and channels. */
 export const tokenFor = (kind: Kind, number: number) => `${kind.name.replaceAll('-', '')}-${number}`;
@@ -190,15 +196,22 @@ export class Campaign {
 
   /** The cases that a complaint names first. */
   #inOrder(numbers: readonly number[], complaints: readonly string[]): number[] {
-    const marks = (number: number) => [`case ${number}: `, ...['-', '?', ' ', '/'].map((end) => tokenFor(this.#kind, number) + end)];
-    const named = new Set(numbers.filter((number) => marks(number).some((mark) => complaints.some((text) => `${text} `.includes(mark)))));
+    const marks = (number: number) => [
+      `case ${number}: `,
+      ...['-', '?', ' ', '/'].map((end) => tokenFor(this.#kind, number) + end),
+    ];
+    const named = new Set(
+      numbers.filter((number) => marks(number).some((mark) => complaints.some((text) => `${text} `.includes(mark)))),
+    );
     return [...numbers].sort((a, b) => Number(named.has(b)) - Number(named.has(a)) || a - b);
   }
 
   async #finding(cases: readonly number[], complaints: readonly string[], log: string): Promise<Finding> {
     await this.#restart();
     const { seed, edge } = this.#options;
-    const text = cases.map((number) => `${number}: ${makeCase(this.#kind, seed, number).text.slice(0, cases.length > 1 ? 300 : 6_000)}`).join('\n');
+    const text = cases
+      .map((number) => `${number}: ${makeCase(this.#kind, seed, number).text.slice(0, cases.length > 1 ? 300 : 6_000)}`)
+      .join('\n');
     return { kind: this.#kind.name, edge, seed, cases, complaints, text, log };
   }
 }

@@ -66,9 +66,19 @@ async function main(): Promise<void> {
         const from = next.get(lane) ?? 0;
         const deadline = Math.min(end, Date.now() + TURN_MS);
         const span = cases ?? { from, deadline };
-        const result = await new Campaign(kind, { seed, edge, settings, report, most: 5, ignore: values.ignore, ...span }).run();
+        const result = await new Campaign(kind, {
+          seed,
+          edge,
+          settings,
+          report,
+          most: 5,
+          ignore: values.ignore,
+          ...span,
+        }).run();
         next.set(lane, from + result.played);
-        console.log(`${lane}: cases ${span.from} to ${span.from + result.played - 1}, ${Math.round(result.resident / 1_048_576)} MiB, ${result.findings.length} findings`);
+        console.log(
+          `${lane}: cases ${span.from} to ${span.from + result.played - 1}, ${Math.round(result.resident / 1_048_576)} MiB, ${result.findings.length} findings`,
+        );
       }
     }
   } while (cases === undefined && Date.now() < end);

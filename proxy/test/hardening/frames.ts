@@ -24,7 +24,15 @@ export interface Frame {
 }
 
 /** The bytes of a frame. */
-export function encodeFrame({ opcode, payload = Buffer.alloc(0), fin = true, reserved = 0, masked = false, declared, lengthBits }: Frame): Buffer {
+export function encodeFrame({
+  opcode,
+  payload = Buffer.alloc(0),
+  fin = true,
+  reserved = 0,
+  masked = false,
+  declared,
+  lengthBits,
+}: Frame): Buffer {
   const length = declared ?? BigInt(payload.length);
   const bits = lengthBits ?? (length < 126n ? 7 : length < 65_536n ? 16 : 64);
   const head = [(fin ? 0x80 : 0) | (reserved << 4) | opcode];
@@ -52,7 +60,11 @@ export function randomFrames(random: Random, masked: boolean, text: (random: Ran
     if (!random.once(4)) return [{ opcode, payload }];
     const cuts = random.list(0, random.once(20) ? 400 : 4, () => random.int(0, payload.length)).sort((a, b) => a - b);
     const parts = [...cuts, payload.length].map((cut, index) => payload.subarray(cuts[index - 1] ?? 0, cut));
-    return parts.map((part, index) => ({ opcode: index === 0 ? opcode : 0, payload: part, fin: index === parts.length - 1 }));
+    return parts.map((part, index) => ({
+      opcode: index === 0 ? opcode : 0,
+      payload: part,
+      fin: index === parts.length - 1,
+    }));
   };
   const one = (): Frame[] =>
     random.one<Frame[]>(
@@ -70,9 +82,18 @@ export function randomFrames(random: Random, masked: boolean, text: (random: Ran
       () => [{ opcode: random.pick([8, 9, 10]), payload: random.bytes(126, 200) }],
       () => [{ opcode: random.pick([8, 9, 10]), fin: false }],
       () => [{ opcode: 0, payload: Buffer.from('no beginning') }],
-      () => [{ opcode: 1, payload: Buffer.from('a'), fin: false }, { opcode: 1, payload: Buffer.from('b') }],
+      () => [
+        { opcode: 1, payload: Buffer.from('a'), fin: false },
+        { opcode: 1, payload: Buffer.from('b') },
+      ],
       () => [{ opcode: 1, payload: Buffer.from([0xff, 0xc3, 0x28]) }],
-      () => [{ opcode: 2, declared: random.pick([1n << 63n, (1n << 64n) - 1n, 1n << 32n, 300_000n, 2n ** 53n]), lengthBits: 64 }],
+      () => [
+        {
+          opcode: 2,
+          declared: random.pick([1n << 63n, (1n << 64n) - 1n, 1n << 32n, 300_000n, 2n ** 53n]),
+          lengthBits: 64,
+        },
+      ],
       () => [{ opcode: 2, payload: Buffer.from('long way'), lengthBits: random.pick([16, 64] as const) }],
       () => [{ opcode: 1, payload: deflateRawSync(Buffer.alloc(random.pick([10, 1_000_000]))), reserved: 4 }],
       () => [{ opcode: 1, payload: random.bytes(1, 30), reserved: 4 }],
@@ -81,13 +102,26 @@ export function randomFrames(random: Random, masked: boolean, text: (random: Ran
   const ends = (): Frame[] =>
     random.one<Frame[]>(
       () => [{ opcode: 8 }],
-      () => [{ opcode: 8, payload: close(random.pick([1000, 1001, 1005, 1006, 1015, 0, 999, 1016, 3000, 4999, 5000, 65535]), random.once(2) ? 'bye' : '') }],
+      () => [
+        {
+          opcode: 8,
+          payload: close(
+            random.pick([1000, 1001, 1005, 1006, 1015, 0, 999, 1016, 3000, 4999, 5000, 65535]),
+            random.once(2) ? 'bye' : '',
+          ),
+        },
+      ],
       () => [{ opcode: 8, payload: Buffer.from([1]) }],
       () => [{ opcode: 8, payload: Buffer.concat([close(1000), Buffer.from([0xff])]) }],
       () => [],
       () => [],
     );
-  const frames = [...random.list(0, 8, one).flat(), ...(random.once(3) ? wrong() : []), ...ends(), ...(random.once(10) ? message() : [])];
+  const frames = [
+    ...random.list(0, 8, one).flat(),
+    ...(random.once(3) ? wrong() : []),
+    ...ends(),
+    ...(random.once(10) ? message() : []),
+  ];
   return frames.map((frame) => encodeFrame({ masked, ...frame }));
 }
 
@@ -103,11 +137,13 @@ export function frameFaults(bytes: Buffer, { masked, compressed }: { masked: boo
     if (second >= 0x80 !== masked) return [`${where} is masked wrongly`];
     const headLength = 2 + (size === 126 ? 2 : size === 127 ? 8 : 0);
     if (at + headLength > bytes.length) return [];
-    const length = size === 126 ? bytes.readUInt16BE(at + 2) : size === 127 ? Number(bytes.readBigUInt64BE(at + 2)) : size;
+    const length =
+      size === 126 ? bytes.readUInt16BE(at + 2) : size === 127 ? Number(bytes.readBigUInt64BE(at + 2)) : size;
     const start = at + headLength + (masked ? 4 : 0);
     if (start + length > bytes.length) return [];
     const payload = Buffer.from(bytes.subarray(start, start + length));
-    if (masked) for (let i = 0; i < length; i++) payload[i] = (payload[i] as number) ^ (bytes[start - 4 + (i & 3)] as number);
+    if (masked)
+      for (let i = 0; i < length; i++) payload[i] = (payload[i] as number) ^ (bytes[start - 4 + (i & 3)] as number);
     at = start + length;
     if (opcode >= 8) {
       if (opcode > 10 || !fin || length > 125 || reserved !== 0) return [`${where} is no control frame`];
@@ -120,17 +156,21 @@ export function frameFaults(bytes: Buffer, { masked, compressed }: { masked: boo
       continue;
     }
     if (opcode > 2 || (opcode === 0) !== (open !== undefined)) return [`${where} begins or goes on wrongly`];
-    if ((reserved & 3) !== 0 || (reserved !== 0 && (!compressed || opcode === 0))) return [`${where} has reserved bits`];
+    if ((reserved & 3) !== 0 || (reserved !== 0 && (!compressed || opcode === 0)))
+      return [`${where} has reserved bits`];
     open ??= { opcode, parts: [], packed: reserved !== 0 };
     open.parts.push(payload);
     if (!fin) continue;
-    if (open.opcode === 1 && !open.packed && !isUtf8(Buffer.concat(open.parts))) return [`${where} ends a text that is no UTF-8`];
+    if (open.opcode === 1 && !open.packed && !isUtf8(Buffer.concat(open.parts)))
+      return [`${where} ends a text that is no UTF-8`];
     open = undefined;
   }
   return [];
 }
 
-const canBeSent = (code: number) => (code >= 1000 && code <= 1014 && ![1004, 1005, 1006].includes(code)) || (code >= 3000 && code <= 4999);
+const canBeSent = (code: number) =>
+  (code >= 1000 && code <= 1014 && ![1004, 1005, 1006].includes(code)) || (code >= 3000 && code <= 4999);
 
 /** The value of Sec-WebSocket-Accept for a key. */
-export const acceptFor = (key: string) => createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
+export const acceptFor = (key: string) =>
+  createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');

@@ -77,7 +77,10 @@ export class HeldClients {
     const openers: (() => Promise<void>)[] = [
       ...Array.from({ length: streams }, (_, i) => () => clients.#stream(`stream ${i}`)),
       ...Array.from({ length: sockets }, (_, i) => () => clients.#socket(`WebSocket ${i}`, '/good/ws')),
-      ...Array.from({ length: eventSockets }, (_, i) => () => clients.#socket(`WebSocket over HTTP ${i}`, '/good/events')),
+      ...Array.from(
+        { length: eventSockets },
+        (_, i) => () => clients.#socket(`WebSocket over HTTP ${i}`, '/good/events'),
+      ),
     ];
     const lane = async () => {
       for (let opener = openers.pop(); opener !== undefined; opener = openers.pop()) await opener();
@@ -99,7 +102,8 @@ export class HeldClients {
     const answers = await Promise.race([Promise.all(polls), delay(LIMIT_MS)]);
     const wrong = answers?.find((answer) => answer !== text);
     if (answers === undefined) this.#faults.push('a long poll was not answered');
-    else if (wrong !== undefined) this.#faults.push(`a long poll got ${JSON.stringify(wrong.slice(0, 200))} in place of ${text}`);
+    else if (wrong !== undefined)
+      this.#faults.push(`a long poll got ${JSON.stringify(wrong.slice(0, 200))} in place of ${text}`);
     const behind = () => this.#tallies.filter((tally) => tally.next < published && tally.fault === undefined);
     for (const deadline = Date.now() + LIMIT_MS; behind().length > 0 && Date.now() < deadline; ) await delay(10);
     for (const tally of behind()) tally.fail(`has only ${tally.next} of ${published} items`);
@@ -188,7 +192,10 @@ export class HeldClients {
   async #publish(): Promise<void> {
     for (; this.#isPublishing; await delay(PACE_MS)) {
       const text = `${this.#published}`;
-      const item = { channel: 'held', formats: { 'http-stream': { content: `${text}\n` }, 'ws-message': { content: text } } };
+      const item = {
+        channel: 'held',
+        formats: { 'http-stream': { content: `${text}\n` }, 'ws-message': { content: text } },
+      };
       if (!(await this.#post(item))) return;
       this.#published++;
     }
@@ -199,7 +206,12 @@ export class HeldClients {
     const url = `http://127.0.0.1:${this.#node.port('control')}/publish/`;
     try {
       const signal = AbortSignal.timeout(LIMIT_MS);
-      const response = await fetch(url, { method: 'POST', headers: { connection: 'close' }, body: JSON.stringify({ items: [item] }), signal });
+      const response = await fetch(url, {
+        method: 'POST',
+        headers: { connection: 'close' },
+        body: JSON.stringify({ items: [item] }),
+        signal,
+      });
       const text = await response.text();
       if (response.status === 200) return true;
       this.#faults.push(`a publish was answered ${response.status} ${text}`);

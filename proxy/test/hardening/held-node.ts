@@ -25,7 +25,17 @@ const RESIDENT_MAX = 640 * 1_048_576;
 const FILES = 3_000;
 
 /** How much time a node has; the limits of origins are short, so that an attack ends. Others are the defaults. */
-const SETTINGS = { id_cache_ttl: 60, origin_timeout: 5, client_header_timeout: 60, client_half_close_grace: 2, websocket_message_max: 16_777_216, subscription_linger: 60, client_queue_size: 1_048_576, message_wait: 5_000, allow_compression: false };
+const SETTINGS = {
+  id_cache_ttl: 60,
+  origin_timeout: 5,
+  client_header_timeout: 60,
+  client_half_close_grace: 2,
+  websocket_message_max: 16_777_216,
+  subscription_linger: 60,
+  client_queue_size: 1_048_576,
+  message_wait: 5_000,
+  allow_compression: false,
+};
 
 /** A node with its clients. */
 class HeldNode {
@@ -83,7 +93,8 @@ async function attackOne(t: Test, held: HeldNode, attack: Attack): Promise<boole
     failure = (error as Error).message;
   }
   const noticed = node.alive ? await held.clients.look() : [];
-  const complaints = [...node.takeComplaints(), ...noticed, ...origin.takeComplaints()];
+  const said = node.takeComplaints().filter((text) => attack.expected?.test(text) !== true);
+  const complaints = [...said, ...noticed, ...origin.takeComplaints()];
   if (failure !== undefined) complaints.push(failure);
   if (held.peak > RESIDENT_MAX) complaints.push(`${Math.round(held.peak / 1_048_576)} MiB were resident`);
   t.comment(`${Date.now() - began} ms, at most ${Math.round(held.peak / 1_048_576)} MiB`);
@@ -94,17 +105,21 @@ async function attackOne(t: Test, held: HeldNode, attack: Attack): Promise<boole
 /** Runs all attacks on one edge; `HARDENING_ATTACK` in the environment selects those whose name has this text. */
 export function testAttacks(edge: EdgeName): void {
   t.setTimeout(290_000);
-  t.test(`a thousand held clients and a publisher, with edge: ${edge}`, { timeout: 280_000, bail: false }, async (t) => {
-    const wanted = process.env.HARDENING_ATTACK ?? '';
-    let held: HeldNode | undefined;
-    t.teardown(() => held?.close());
-    for (const attack of attacks.filter(({ name }) => name.includes(wanted))) {
-      await t.test(attack.name, { timeout: 90_000 }, async (t) => {
-        held ??= await HeldNode.start(edge);
-        if (await attackOne(t, held, attack)) return;
-        await held.close();
-        held = undefined;
-      });
-    }
-  });
+  t.test(
+    `a thousand held clients and a publisher, with edge: ${edge}`,
+    { timeout: 280_000, bail: false },
+    async (t) => {
+      const wanted = process.env.HARDENING_ATTACK ?? '';
+      let held: HeldNode | undefined;
+      t.teardown(() => held?.close());
+      for (const attack of attacks.filter(({ name }) => name.includes(wanted))) {
+        await t.test(attack.name, { timeout: 90_000 }, async (t) => {
+          held ??= await HeldNode.start(edge);
+          if (await attackOne(t, held, attack)) return;
+          await held.close();
+          held = undefined;
+        });
+      }
+    },
+  );
 }

@@ -4,7 +4,7 @@
  */
 import { createHmac } from 'node:crypto';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { strictRequests, type StrictRequest } from './requests-oracle.js';
+import { type StrictRequest, strictRequests } from './requests-oracle.js';
 import { perform, type Step } from './steps.js';
 
 /** What the origin answers to the requests of one case. */
@@ -122,7 +122,8 @@ function complaintOf({ method, target, fields }: StrictRequest, token: string | 
   if (token === undefined) return `the origin got a request that no client sent: ${shown}`;
   const signatures = fields.filter(([name]) => name === 'grip-sig').map(([, value]) => value);
   if (signatures.length > 1) return `the origin got ${signatures.length} Grip-Sig: ${shown}`;
-  if (signatures.some((signature) => !isSigned(signature))) return `the origin got a Grip-Sig that is not ours: ${shown}`;
+  if (signatures.some((signature) => !isSigned(signature)))
+    return `the origin got a Grip-Sig that is not ours: ${shown}`;
   const forged = fields.find(([name, value]) => value.includes(FORGED) && isOwned(name, target));
   return forged === undefined ? undefined : `the origin got ${forged[0]} of a client: ${shown}`;
 }
@@ -192,7 +193,11 @@ class Conversation {
     const steps = plan === undefined ? [EMPTY] : plan.answer(request, index, this.#socket);
     this.#work = this.#work.then(() => perform(this.#socket, steps)).catch(() => {});
     const [first] = steps;
-    if (plan?.frames !== undefined && Buffer.isBuffer(first) && first.toString('latin1', 0, 13).startsWith('HTTP/1.1 101')) {
+    if (
+      plan?.frames !== undefined &&
+      Buffer.isBuffer(first) &&
+      first.toString('latin1', 0, 13).startsWith('HTTP/1.1 101')
+    ) {
       this.#frames = plan.frames;
     }
   }

@@ -10,4 +10,15 @@ import { sockJs } from './kinds/sock-js.js';
 import { events, webSockets } from './kinds/web-sockets.js';
 import { zeroMq } from './kinds/zero-mq.js';
 
-export const kinds: readonly Kind[] = [requests, originAnswers, instructs, publishes, webSockets, events, sockJs, zeroMq, redisMessages, configuration];
+export const kinds: readonly Kind[] = [
+  requests,
+  originAnswers,
+  instructs,
+  publishes,
+  webSockets,
+  events,
+  sockJs,
+  zeroMq,
+  redisMessages,
+  configuration,
+];

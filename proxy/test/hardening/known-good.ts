@@ -19,7 +19,8 @@ async function ask(scene: Scene, path: string, done?: (text: string) => boolean)
   const isDone = done === undefined ? {} : { done: (bytes: Buffer) => done(bytes.toString('latin1')) };
   const heard = await converse(scene.node.port('clients'), [requestFor(path)], { limit: LIMIT_MS, ...isDone });
   const { answers, fault } = readAnswers(heard.bytes, heard.ended === 'fin');
-  if (fault !== undefined || answers.length !== 1) throw new Error(`${fault ?? answers.length} ${heard.bytes.toString('latin1', 0, 500)}`);
+  if (fault !== undefined || answers.length !== 1)
+    throw new Error(`${fault ?? answers.length} ${heard.bytes.toString('latin1', 0, 500)}`);
   return answers[0] as (typeof answers)[number];
 }
 
@@ -108,7 +109,12 @@ async function webSocket(scene: Scene, path: string): Promise<void> {
   const next = async (wanted: string) => {
     for (const deadline = Date.now() + LIMIT_MS; heard.length === 0; ) {
       if (fault !== undefined || Date.now() > deadline) throw new Error(fault ?? `no ${wanted}`);
-      await Promise.race([new Promise<void>((resolve) => { wake = resolve; }), delay(100)]);
+      await Promise.race([
+        new Promise<void>((resolve) => {
+          wake = resolve;
+        }),
+        delay(100),
+      ]);
     }
     expect('message', heard.shift(), wanted);
   };

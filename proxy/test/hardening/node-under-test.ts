@@ -39,7 +39,13 @@ export interface NodeOptions {
 }
 
 /** What every node of these tests has, beside its listeners. */
-const SETTINGS = { http_port: '127.0.0.1:0', push_in_http_port: 0, admin_port: '127.0.0.1:0', log_level: 'info', log_format: 'json' };
+const SETTINGS = {
+  http_port: '127.0.0.1:0',
+  push_in_http_port: 0,
+  admin_port: '127.0.0.1:0',
+  log_level: 'info',
+  log_format: 'json',
+};
 
 /** A node that runs, or has ended. */
 export class NodeUnderTest {

@@ -4,22 +4,25 @@
 import type { Random } from './random.js';
 
 /** Texts that may be read as whole numbers, or not. */
+// biome-ignore format: one a line says less
 export const oddNumbers = [
   '0', '1', '-1', '+1', ' 1', '1 ', '01', '007', '1.5', '1e3', '0x10', '1_000', '', ' ', 'NaN', 'Infinity', '-0',
   '2147483647', '2147483648', '4294967296', '9007199254740991', '9007199254740993', '18446744073709551616',
   '99999999999999999999999999', '١', '１',
-] as const; // biome-ignore format: one a line says less
+] as const;
 
 /** Names that objects inherit, or that select something. */
+// biome-ignore format: one a line says less
 export const oddNames = [
   '__proto__', 'constructor', 'prototype', 'hasOwnProperty', 'toString', 'valueOf', 'then', 'length', '', '*', '.', '..',
   '/', '~', '~0', '~1', '%00', '%', '%2', '%zz', '\u0000', '\u2028', '\ud800', 'é', '𝒳', 'a b', 'a,b', 'a;b', 'a=b', '"', "'",
-] as const; // biome-ignore format: one a line says less
+] as const;
 
 /** Filters, known and not. */
+// biome-ignore format: one a line says less
 export const filters = [
   'skip-self', 'skip-users', 'require-sub', 'build-id', 'var-subst', 'http-check', 'http-modify', 'no-such', '', 'BUILD-ID', '__proto__',
-] as const; // biome-ignore format: one a line says less
+] as const;
 
 /** Bytes of a header value, some of which no field may have. One character for each byte. */
 export function oddValue(random: Random): string {

@@ -40,7 +40,13 @@ export function strictRequests(bytes: Buffer): StrictRequest[] {
     const pairs = fields.map((field) => [field?.[1]?.toLowerCase() ?? '', field?.[2]?.trim() ?? ''] as const);
     const read = readBody(bytes, end + 4, pairs, line.endsWith('1.0'));
     if (read === undefined) return requests;
-    requests.push({ method: match[1] as string, target: match[2] as string, fields: pairs, body: read.body, whole: read.whole });
+    requests.push({
+      method: match[1] as string,
+      target: match[2] as string,
+      fields: pairs,
+      body: read.body,
+      whole: read.whole,
+    });
     if (!read.whole) return requests;
     at = read.end;
   }

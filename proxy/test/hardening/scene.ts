@@ -3,8 +3,8 @@
  * Does not own: the cases.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createServer, type Server } from 'node:http';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -64,7 +64,7 @@ export interface SceneOptions {
 function startGoodOrigin(): Promise<Server> {
   const server = createServer((request, response) => {
     const [, , form = '', channel = ''] = (request.url ?? '').split('/');
-    const hold = { 'Grip-Hold': form, 'Grip-Channel': channel };
+    const hold = { 'Grip-Hold': form, 'Grip-Channel': channel, 'Grip-Timeout': '600' };
     response.setHeader('Content-Type', 'text/plain');
     if (form === 'relay') response.setHeader('X-Good', channel).end(`relay of ${channel}\n`);
     else response.writeHead(200, hold).end('[opened]\n');
@@ -128,7 +128,13 @@ export async function openScene(
   };
   try {
     const routes = routesTo(origin.target, target, direct, events);
-    const node = await NodeUnderTest.start({ edge, routes, settings, ...(files && { openFiles: files }), routesInFile: inFile });
+    const node = await NodeUnderTest.start({
+      edge,
+      routes,
+      settings,
+      ...(files && { openFiles: files }),
+      routesInFile: inFile,
+    });
     closers.push(() => node.stop());
     return { edge, node, origin, addresses, routes, close };
   } catch (error) {

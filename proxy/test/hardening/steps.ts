@@ -12,7 +12,9 @@ export type Step = Buffer | number | 'fin' | 'reset';
 /** Steps as a reader of a report sees them. */
 export function describeSteps(steps: readonly Step[]): string {
   return steps
-    .map((step) => (Buffer.isBuffer(step) ? describeBytes(step) : typeof step === 'number' ? `<${step} ms>` : `<${step}>`))
+    .map((step) =>
+      Buffer.isBuffer(step) ? describeBytes(step) : typeof step === 'number' ? `<${step} ms>` : `<${step}>`,
+    )
     .join(' ');
 }
 
@@ -121,7 +123,10 @@ export async function converse(port: number, steps: readonly Step[], patience: P
     const now = Date.now();
     timedOut = now - began >= patience.limit;
     if (timedOut || (patience.quiet !== undefined && now - last >= patience.quiet)) break;
-    const wait = Math.min(patience.limit - (now - began), patience.quiet === undefined ? 1_000 : patience.quiet - (now - last));
+    const wait = Math.min(
+      patience.limit - (now - began),
+      patience.quiet === undefined ? 1_000 : patience.quiet - (now - last),
+    );
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, Math.max(1, wait));
       wake = () => {

@@ -18,11 +18,13 @@ export interface Target {
 export interface Attack {
   /** As what it is; the name of its test. */
   readonly name: string;
+  /** What an operator is rightly told of it in the log. */
+  readonly expected?: RegExp;
   run(target: Target): Promise<void>;
 }
 
 /** How long a flood goes on at most, in ms. */
-export const FLOOD_MS = 3_000;
+export const FLOOD_MS = 2_000;
 
 /** A connection that is open, or has failed; its errors are nobody's. */
 export async function open(port: number): Promise<Socket> {
@@ -36,7 +38,8 @@ export async function open(port: number): Promise<Socket> {
 export async function flood(socket: Socket, piece: Buffer, bytes: number): Promise<void> {
   const end = Date.now() + FLOOD_MS;
   for (let sent = 0; sent < bytes && Date.now() < end && !socket.destroyed; sent += piece.length) {
-    if (!socket.write(piece)) await Promise.race([new Promise((resolve) => socket.once('drain', resolve).once('close', resolve)), delay(200)]);
+    if (!socket.write(piece))
+      await Promise.race([new Promise((resolve) => socket.once('drain', resolve).once('close', resolve)), delay(200)]);
     else await new Promise(setImmediate);
   }
 }
@@ -55,7 +58,8 @@ export async function ask(port: number, bytes: string | Buffer, patience = 1_500
 }
 
 /** A request head that asks for a close. */
-export const request = (target: string, more = '') => `GET ${target} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n${more}\r\n`;
+export const request = (target: string, more = '') =>
+  `GET ${target} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n${more}\r\n`;
 
 /** A handshake. */
 export const upgrade = (target: string) =>
@@ -71,7 +75,10 @@ export async function publish({ node }: Target, items: readonly object[] | strin
 export async function subscribed({ node }: Target, channel: string): Promise<void> {
   const url = `http://127.0.0.1:${node.port('control')}/channels/${channel}`;
   for (const end = Date.now() + FLOOD_MS; Date.now() < end && node.alive; await delay(10)) {
-    const view = await fetch(url).then((response) => response.json(), () => undefined);
+    const view = await fetch(url).then(
+      (response) => response.json(),
+      () => undefined,
+    );
     const { subscribers = {} } = (view ?? {}) as { subscribers?: Record<string, number> };
     if (Object.values(subscribers).some((number) => number > 0)) return;
   }
@@ -83,4 +90,5 @@ let count = 0;
 export const newToken = () => `attack-${++count}`;
 
 /** An answer of an origin with a body of known length. */
-export const answer = (head: string, body = '') => Buffer.from(`${head}\r\nContent-Length: ${Buffer.byteLength(body, 'latin1')}\r\n\r\n${body}`, 'latin1');
+export const answer = (head: string, body = '') =>
+  Buffer.from(`${head}\r\nContent-Length: ${Buffer.byteLength(body, 'latin1')}\r\n\r\n${body}`, 'latin1');

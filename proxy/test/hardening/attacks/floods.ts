@@ -8,25 +8,37 @@ import { type Attack, answer, FLOOD_MS, flood, newToken, open, request, type Tar
 const MB = 1_000_000;
 
 /** Opens so many connections and plays the same on each. */
-async function on(target: Target, count: number, play: (socket: Socket, index: number) => Promise<void>): Promise<void> {
+async function on(
+  target: Target,
+  count: number,
+  play: (socket: Socket, index: number) => Promise<void>,
+): Promise<void> {
   const sockets = await Promise.all(Array.from({ length: count }, () => open(target.node.port('clients'))));
   await Promise.all(sockets.map(play));
   for (const socket of sockets) socket.destroy();
 }
 
 const accepted = (key: string | undefined) =>
-  Buffer.from(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${acceptFor(key ?? '')}\r\n\r\n`);
+  Buffer.from(
+    `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${acceptFor(key ?? '')}\r\n\r\n`,
+  );
 
-const keyOf = (fields: readonly (readonly [string, string])[]) => fields.find(([name]) => name === 'sec-websocket-key')?.[1];
-const repeated = (frame: Buffer, bytes: number) => Buffer.concat(Array.from({ length: Math.ceil(bytes / frame.length) }, () => frame));
-const masked = (opcode: number, payload = '', fin = true) => encodeFrame({ opcode, payload: Buffer.from(payload), masked: true, fin });
+const keyOf = (fields: readonly (readonly [string, string])[]) =>
+  fields.find(([name]) => name === 'sec-websocket-key')?.[1];
+const repeated = (frame: Buffer, bytes: number) =>
+  Buffer.concat(Array.from({ length: Math.ceil(bytes / frame.length) }, () => frame));
+const masked = (opcode: number, payload = '', fin = true) =>
+  encodeFrame({ opcode, payload: Buffer.from(payload), masked: true, fin });
 
 export const floodAttacks: readonly Attack[] = [
   {
     name: 'interim answers without end, to a client that reads nothing',
     run: async (target) => {
       const token = newToken();
-      const interim = repeated(Buffer.from('HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n'), 60_000);
+      const interim = repeated(
+        Buffer.from('HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n'),
+        60_000,
+      );
       target.origin.plan(token, {
         answer: (_request, _index, socket) => {
           void flood(socket, interim, 120 * MB);
@@ -46,7 +58,8 @@ export const floodAttacks: readonly Attack[] = [
     run: async (target) => {
       const token = newToken();
       target.origin.plan(token, {
-        answer: (_request, index) => (index === 0 ? [answer('HTTP/1.1 200 OK\r\nContent-Type: application/websocket-events', 'OPEN\r\n')] : []),
+        answer: (_request, index) =>
+          index === 0 ? [answer('HTTP/1.1 200 OK\r\nContent-Type: application/websocket-events', 'OPEN\r\n')] : [],
       });
       const frames = repeated(masked(1), 60_000);
       await on(target, 2, async (socket) => {
@@ -143,7 +156,10 @@ export const floodAttacks: readonly Attack[] = [
         socket.resume();
         for (const end = Date.now() + FLOOD_MS; Date.now() < end && !socket.destroyed; ) {
           socket.write(one);
-          await Promise.race([new Promise((resolve) => socket.once('data', resolve).once('close', resolve)), delay(200)]);
+          await Promise.race([
+            new Promise((resolve) => socket.once('data', resolve).once('close', resolve)),
+            delay(200),
+          ]);
         }
       });
     },
@@ -152,8 +168,12 @@ export const floodAttacks: readonly Attack[] = [
     name: 'held clients that go on sending',
     run: async (target) => {
       const token = newToken();
-      target.origin.plan(token, { answer: () => [answer(`HTTP/1.1 200 OK\r\nGrip-Hold: stream\r\nGrip-Channel: ${token}`, 'open')] });
-      const piece = Buffer.from(`GET ${tokenPath('/f/', token)} HTTP/1.1\r\nHost: test\r\nX-Fill: ${'f'.repeat(8_000)}\r\n\r\n`);
+      target.origin.plan(token, {
+        answer: () => [answer(`HTTP/1.1 200 OK\r\nGrip-Hold: stream\r\nGrip-Channel: ${token}`, 'open')],
+      });
+      const piece = Buffer.from(
+        `GET ${tokenPath('/f/', token)} HTTP/1.1\r\nHost: test\r\nX-Fill: ${'f'.repeat(8_000)}\r\n\r\n`,
+      );
       await on(target, 200, async (socket) => {
         socket.resume();
         socket.write(`GET ${tokenPath('/f/', token)} HTTP/1.1\r\nHost: test\r\n\r\n`);
@@ -185,8 +205,11 @@ export const floodAttacks: readonly Attack[] = [
     name: 'as many connections as there are file descriptors',
     run: async ({ node }) => {
       const sockets: Socket[] = [];
-      for (let n = 0; n < 30; n++) sockets.push(...(await Promise.all(Array.from({ length: 100 }, () => open(node.port('clients'))))));
-      const livez = await fetch(`http://127.0.0.1:${node.port('admin')}/livez`, { signal: AbortSignal.timeout(5_000) }).catch((error: Error) => ({ status: error.message }));
+      for (let n = 0; n < 30; n++)
+        sockets.push(...(await Promise.all(Array.from({ length: 100 }, () => open(node.port('clients'))))));
+      const livez = await fetch(`http://127.0.0.1:${node.port('admin')}/livez`, {
+        signal: AbortSignal.timeout(5_000),
+      }).catch((error: Error) => ({ status: error.message }));
       await delay(1_000);
       for (const socket of sockets) socket.destroy();
       if (livez.status !== 200) throw new Error(`/livez answers ${livez.status}`);

@@ -5,7 +5,13 @@ import { deepJson } from '../odd.js';
 import { type Attack, answer, newToken, open, publish, request, subscribed, type Target } from './attack.js';
 
 /** Publishes to holds that are opened for it, one for each time. */
-async function toHold(target: Target, hold: string, fields: string, body: string, items: readonly (string | object)[]): Promise<void> {
+async function toHold(
+  target: Target,
+  hold: string,
+  fields: string,
+  body: string,
+  items: readonly (string | object)[],
+): Promise<void> {
   for (const item of items) {
     const token = newToken();
     const head = `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nGrip-Hold: ${hold}\r\nGrip-Channel: ${token}${fields}`;
@@ -14,7 +20,10 @@ async function toHold(target: Target, hold: string, fields: string, body: string
     socket.resume();
     socket.write(request(tokenPath('/h/', token)));
     await subscribed(target, token);
-    await publish(target, typeof item === 'string' ? `{"items":[{"channel":"${token}",${item}}]}` : [{ channel: token, ...item }]);
+    await publish(
+      target,
+      typeof item === 'string' ? `{"items":[{"channel":"${token}",${item}}]}` : [{ channel: token, ...item }],
+    );
     await delay(100);
     socket.destroy();
     target.origin.forget(token);
@@ -32,7 +41,15 @@ export const itemAttacks: readonly Attack[] = [
     name: 'patches into what objects inherit',
     run: (target) =>
       toHold(target, 'response', '', '{"a":{"b":1},"l":[1]}', [
-        ...['/hasOwnProperty/call', '/__proto__/x', '/constructor/prototype/x', '/a/__proto__/toString', '/toString/call', '/l/__proto__/push', '/l/constructor'].map((path) => patched([{ op: 'add', path, value: 0 }])),
+        ...[
+          '/hasOwnProperty/call',
+          '/__proto__/x',
+          '/constructor/prototype/x',
+          '/a/__proto__/toString',
+          '/toString/call',
+          '/l/__proto__/push',
+          '/l/constructor',
+        ].map((path) => patched([{ op: 'add', path, value: 0 }])),
         patched([{ op: 'copy', from: '/__proto__', path: '/a' }]),
         patched([{ op: 'move', from: '/hasOwnProperty', path: '/a' }]),
         patched([{ op: 'replace', path: '/constructor/prototype/toJSON', value: 0 }]),
@@ -40,15 +57,25 @@ export const itemAttacks: readonly Attack[] = [
   },
   {
     name: 'a patch of copies that each double the body',
-    run: (target) => toHold(target, 'response', '', `{"a":"${'x'.repeat(1_000)}"}`, [patched(copies), patched([...copies, { op: 'remove', path: '/a' }])]),
+    run: (target) =>
+      toHold(target, 'response', '', `{"a":"${'x'.repeat(1_000)}"}`, [
+        patched(copies),
+        patched([...copies, { op: 'remove', path: '/a' }]),
+      ]),
   },
   {
     name: 'a long meta put in thousands of times',
     run: async (target) => {
       const token = newToken();
-      const hold = { mode: 'stream', channels: [{ name: token, filters: ['var-subst'] }], meta: { m: 'v'.repeat(50 * KB) } };
+      const hold = {
+        mode: 'stream',
+        channels: [{ name: token, filters: ['var-subst'] }],
+        meta: { m: 'v'.repeat(50 * KB) },
+      };
       const head = 'HTTP/1.1 200 OK\r\nContent-Type: application/grip-instruct';
-      target.origin.plan(token, { answer: () => [answer(head, JSON.stringify({ hold, response: { body: 'opened' } }))] });
+      target.origin.plan(token, {
+        answer: () => [answer(head, JSON.stringify({ hold, response: { body: 'opened' } }))],
+      });
       const sockets = await Promise.all(Array.from({ length: 5 }, () => open(target.node.port('clients'))));
       for (const socket of sockets) socket.resume().write(request(tokenPath('/f/', token)));
       await subscribed(target, token);
@@ -78,19 +105,31 @@ export const itemAttacks: readonly Attack[] = [
       const content = { 'http-stream': { content: 'x' } };
       const makers: readonly ((n: number) => object)[] = [
         (n) => ({ channel: `kept-${n % 5}`, id: `${n}`, meta: { long }, formats: content }),
-        (n) => ({ channel: `kept-${n % 5}`, id: `${n}`, formats: { 'http-response': { headers: { long }, body: '' } } }),
-        (n) => ({ channel: `kept-${n % 5}`, id: `${n}`, formats: { 'http-response': { 'body-patch': [{ op: 'add', path: '/a', value: long }] } } }),
+        (n) => ({
+          channel: `kept-${n % 5}`,
+          id: `${n}`,
+          formats: { 'http-response': { headers: { long }, body: '' } },
+        }),
+        (n) => ({
+          channel: `kept-${n % 5}`,
+          id: `${n}`,
+          formats: { 'http-response': { 'body-patch': [{ op: 'add', path: '/a', value: long }] } },
+        }),
         (n) => ({ channel: `${n}${long}`, id: `${n}`, formats: content }),
         (n) => ({ channel: `kept-${n % 5}`, id: `${n}${long}`, formats: content }),
       ];
-      for (let n = 0; n < 330 && target.node.alive; n++) await publish(target, [(makers[n % makers.length] as (n: number) => object)(n)]);
+      for (let n = 0; n < 260 && target.node.alive; n++)
+        await publish(target, [(makers[n % makers.length] as (n: number) => object)(n)]);
     },
   },
   {
     name: 'histories of very many small items',
     run: async (target) => {
-      for (let n = 0; n < 120 && target.node.alive; n++) {
-        const items = Array.from({ length: 5_000 }, (_, i) => `{"channel":"small-${n}-${i % 50}","id":"${n}-${i}","formats":{"http-stream":{"content":"x"}}}`);
+      for (let n = 0; n < 30 && target.node.alive; n++) {
+        const items = Array.from(
+          { length: 4_000 },
+          (_, i) => `{"channel":"small-${n}-${i % 50}","id":"${n}-${i}","formats":{"http-stream":{"content":"x"}}}`,
+        );
         await publish(target, `{"items":[${items.join(',')}]}`);
       }
     },

@@ -22,17 +22,65 @@ const { publicKey, privateKey } = generateKeyPairSync('ec', {
 });
 
 /** Keys of all kinds, most of which cannot sign. */
-const KEYS = ['text', '', 'base64:', 'base64:!!', 'base64:AAAA', 'file:none', 'file:', 'file:public.pem', 'file:private.pem', 'file:broken.pem', 'file:.', 'x'.repeat(10_000)];
+const KEYS = [
+  'text',
+  '',
+  'base64:',
+  'base64:!!',
+  'base64:AAAA',
+  'file:none',
+  'file:',
+  'file:public.pem',
+  'file:private.pem',
+  'file:broken.pem',
+  'file:.',
+  'x'.repeat(10_000),
+];
 
+// biome-ignore format: one a line says less
 const PROPS = [
   'path_beg=/a', 'path_beg=', 'path_beg', 'proto=http', 'proto=ws', 'proto=x', 'ssl=yes', 'id=a', 'id=', 'prefix=p', 'aco', 'jsonp_mode=basic', 'jsonp_cb=', 'jsonp_cb=%', 'replace_beg=/x', 'as_host=h', 'as_path=', 'sockjs=/s', 'sockjs=',
   'sockjs_as_path=/w', 'sig_key=', 'sig_key=file:public.pem', 'sig_iss=x', 'session', 'debug', 'no_grip', 'header=a:b', 'header=:', 'header=a:%0d%0a', 'header=a', 'log_level=9', 'history', 'resume=x', 'orig_headers', 'pass_to_upstream', 'desc=x', '__proto__=x',
-]; // biome-ignore format: one a line says less
-const TARGET_PROPS = ['over_http', 'ssl', 'insecure', 'host=h', 'sub=a', 'sub=', 'trusted', 'untrusted', 'trust_connect_host', 'x=y'];
-const TARGETS = ['127.0.0.1:1', 'test', 'localhost', ':1', '127.0.0.1:', '127.0.0.1:99999', '[::1]:1', '[::1', 'unix:/x', 'ipc://x', 'tcp://127.0.0.1:1', '', 'http://x', '127.0.0.1:-1', 'zhttp/x', 'a b'];
+];
+const TARGET_PROPS = [
+  'over_http',
+  'ssl',
+  'insecure',
+  'host=h',
+  'sub=a',
+  'sub=',
+  'trusted',
+  'untrusted',
+  'trust_connect_host',
+  'x=y',
+];
+const TARGETS = [
+  '127.0.0.1:1',
+  'test',
+  'localhost',
+  ':1',
+  '127.0.0.1:',
+  '127.0.0.1:99999',
+  '[::1]:1',
+  '[::1',
+  'unix:/x',
+  'ipc://x',
+  'tcp://127.0.0.1:1',
+  '',
+  'http://x',
+  '127.0.0.1:-1',
+  'zhttp/x',
+  'a b',
+];
 
 function routesLine(random: Random): string {
-  const props = (list: readonly string[]) => random.list(0, 4, () => (random.once(8) ? `${random.pick(oddNames)}=${oddText(random).slice(0, 200)}` : random.pick(list))).map((prop) => `,${random.once(6) ? `"${prop}"` : prop}`).join('');
+  const props = (list: readonly string[]) =>
+    random
+      .list(0, 4, () =>
+        random.once(8) ? `${random.pick(oddNames)}=${oddText(random).slice(0, 200)}` : random.pick(list),
+      )
+      .map((prop) => `,${random.once(6) ? `"${prop}"` : prop}`)
+      .join('');
   const line = `${random.pick(['*', '*', 'host.example', '', '*.x', '**', '[', '*:80'])}${props(PROPS)} ${random.list(1, 3, () => random.pick(TARGETS) + props(TARGET_PROPS)).join(' ')}`;
   return random.once(6) ? mutatedBytes(random, Buffer.from(line)).toString() : line;
 }
@@ -44,9 +92,35 @@ function value(random: Random, key: string): string {
   if (key.endsWith('_key')) return JSON.stringify(random.pick(KEYS));
   return random.one(
     () => random.pick(oddNumbers),
-    () => JSON.stringify(random.pick([...oddNumbers, '1s', '5ms', '1h', '-1s', '1KiB', '9e9GB', 'true', 'auto', 'close', 'drop', 'uws', 'node', 'append', 'truncate:-1', 'truncate:99999999999', '2,proxy:9', '127.0.0.1:0', '[::1]:0', ':::', '0.0.0.0:0'])),
+    () =>
+      JSON.stringify(
+        random.pick([
+          ...oddNumbers,
+          '1s',
+          '5ms',
+          '1h',
+          '-1s',
+          '1KiB',
+          '9e9GB',
+          'true',
+          'auto',
+          'close',
+          'drop',
+          'uws',
+          'node',
+          'append',
+          'truncate:-1',
+          'truncate:99999999999',
+          '2,proxy:9',
+          '127.0.0.1:0',
+          '[::1]:0',
+          ':::',
+          '0.0.0.0:0',
+        ]),
+      ),
     () => oddJson(random, 1).slice(0, 3_000),
-    () => random.pick(['true', 'false', '~', '- a', '&a [*a]', '!!js/function x', '2020-01-01', '{', '"', '.inf', '0o17']),
+    () =>
+      random.pick(['true', 'false', '~', '- a', '&a [*a]', '!!js/function x', '2020-01-01', '{', '"', '.inf', '0o17']),
   );
 }
 
@@ -69,8 +143,9 @@ function check(text: string, lines: readonly string[]): string[] {
     if ('config' in loaded) readRoutes(loaded.config.routes);
     return [];
   } catch (error) {
-    const { name, message, constructor } = error as Error;
-    if (!KNOWN.some((known) => constructor.name === known || name === known)) return [`${constructor.name} instead of a refusal: ${(error as Error).stack}`];
+    const { message, stack } = error as Error;
+    const { name } = (error as Error).constructor;
+    if (!KNOWN.includes(name)) return [`${name} instead of a refusal: ${stack}`];
     return message === '' ? ['refused without a reason'] : [];
   } finally {
     rmSync(directory, { recursive: true, force: true });
@@ -102,9 +177,14 @@ function make(random: Random, _token: string): Case {
   if (random.once(3)) keys.push(random.pick(['sig_key', 'upstream_key', 'resume_key']));
   const settings = Object.fromEntries(keys.map((key) => [key, value(random, key)]));
   const lines = random.list(0, 3, () => routesLine(random)).filter((line) => !/\0/.test(line));
-  const text = `${Object.entries(settings).map(([key, text]) => `${key}: ${text}\n`).join('')}${random.once(10) ? random.pick(['\t', '---\n', 'x', '%YAML 9', '\u0000', '- ', ': :']) : ''}`;
+  const text = `${Object.entries(settings)
+    .map(([key, text]) => `${key}: ${text}\n`)
+    .join('')}${random.once(10) ? random.pick(['\t', '---\n', 'x', '%YAML 9', '\u0000', '- ', ': :']) : ''}`;
   const whole = random.once(10) ? mutatedBytes(random, Buffer.from(text)).toString() : text;
-  return { text: `${started ? 'started' : 'read'}: ${whole}\n${lines.join('\n')}`, play: async () => (started ? start(settings, lines) : check(whole, lines)) };
+  return {
+    text: `${started ? 'started' : 'read'}: ${whole}\n${lines.join('\n')}`,
+    play: async () => (started ? start(settings, lines) : check(whole, lines)),
+  };
 }
 
 /** Configurations and routes. */

@@ -10,7 +10,10 @@ import { converse, describeSteps, type Step } from '../steps.js';
 import { checkOneAnswer, hostileAnswer, hostileSteps } from './origin-answers.js';
 
 const json = JSON.stringify;
-const wire = (text: string) => Buffer.from(text).toString('latin1').replace(/[\r\n\0]/g, '.');
+const wire = (text: string) =>
+  Buffer.from(text)
+    .toString('latin1')
+    .replace(/[\r\n\0]/g, '.');
 
 function channelOf(random: Random, token: string): string {
   const name = random.once(3) ? wire(random.pick(oddNames)) : token;
@@ -25,7 +28,21 @@ function channelOf(random: Random, token: string): string {
 }
 
 function linkOf(random: Random, token: string): string {
-  const target = random.pick([tokenPath('/f/', token, '-next'), '//', '///x', '', '/', 'http://127.0.0.1:1/', '//127.0.0.1:1/', 'http://[', '?', '#', `/${'n'.repeat(9_000)}`, 'file:///etc/passwd', 'javascript:1']);
+  const target = random.pick([
+    tokenPath('/f/', token, '-next'),
+    '//',
+    '///x',
+    '',
+    '/',
+    'http://127.0.0.1:1/',
+    '//127.0.0.1:1/',
+    'http://[',
+    '?',
+    '#',
+    `/${'n'.repeat(9_000)}`,
+    'file:///etc/passwd',
+    'javascript:1',
+  ]);
   return `<${target}>; rel=${random.pick(['next', 'gone', '"next"', 'other', ''])}${random.once(2) ? `; timeout=${random.pick(oddNumbers)}` : ''}`;
 }
 
@@ -35,34 +52,64 @@ export function gripFields(random: Random, token: string): string[] {
     () => `Grip-Hold: ${random.once(6) ? oddValue(random) : random.pick(['response', 'stream'])}`,
     () => `Grip-Channel: ${random.list(1, random.pick([1, 2, 30]), () => channelOf(random, token)).join(', ')}`,
     () => `Grip-Timeout: ${random.pick(oddNumbers)}`,
-    () => `Grip-Keep-Alive: ${random.pick(['\\n; format=cstring; timeout=1', 'x; format=base64', 'eA==; format=base64; timeout=1; mode=interval', '\\; format=cstring', '; timeout=0', oddValue(random)])}`,
+    () =>
+      `Grip-Keep-Alive: ${random.pick(['\\n; format=cstring; timeout=1', 'x; format=base64', 'eA==; format=base64; timeout=1; mode=interval', '\\; format=cstring', '; timeout=0', oddValue(random)])}`,
     () => `Grip-Expose-Headers: ${random.pick(['X-A', '', ',', '*', oddValue(random)])}`,
-    () => `Grip-Set-Meta: ${random.pick(['a=b', '=', 'user', '__proto__=x', `a="${'m'.repeat(random.size(20_000))}"`, oddValue(random)])}`,
+    () =>
+      `Grip-Set-Meta: ${random.pick(['a=b', '=', 'user', '__proto__=x', `a="${'m'.repeat(random.size(20_000))}"`, oddValue(random)])}`,
     () => `Grip-Link: ${linkOf(random, token)}`,
-    () => `Grip-Status: ${random.pick(['200', '201 Made', '100', '99', '999', '1000', `200 ${oddValue(random)}`, '200 \xc4\x8d\xc4\x8aSet-Split: 1', oddValue(random)])}`,
+    () =>
+      `Grip-Status: ${random.pick(['200', '201 Made', '100', '99', '999', '1000', `200 ${oddValue(random)}`, '200 \xc4\x8d\xc4\x8aSet-Split: 1', oddValue(random)])}`,
     () => `Grip-Foo: ${oddValue(random)}`,
   ];
   const chosen = random.list(1, 4, () => random.pick(makers)());
-  const first = random.once(6) ? [] : [`Grip-Hold: ${random.pick(['response', 'stream'])}`, `Grip-Channel: ${channelOf(random, token)}`];
+  const first = random.once(6)
+    ? []
+    : [`Grip-Hold: ${random.pick(['response', 'stream'])}`, `Grip-Channel: ${channelOf(random, token)}`];
   return [...first, ...chosen];
 }
 
 function document(random: Random, token: string): string {
-  const channel = () => mutatedObject(random, [['name', json(random.once(4) ? oddText(random) : token)], ['prev-id', json(oddText(random))], ['filters', json(random.list(0, 7, () => random.pick(filters)))]]);
+  const channel = () =>
+    mutatedObject(random, [
+      ['name', json(random.once(4) ? oddText(random) : token)],
+      ['prev-id', json(oddText(random))],
+      ['filters', json(random.list(0, 7, () => random.pick(filters)))],
+    ]);
   const hold = mutatedObject(random, [
     ['mode', json(random.pick(['response', 'stream']))],
     ['channels', `[${random.list(0, 3, channel).join(',')}]`],
     ['timeout', random.pick(['1', '0', '-1', '1e9', '1e99', '"5"', '2147483648'])],
     ['meta', mutatedObject(random, [['user', json(oddText(random))]])],
-    ['keep-alive', mutatedObject(random, [['content', json(oddText(random))], ['timeout', random.pick(['1', '0', '1e99'])], ['mode', '"interval"']])],
+    [
+      'keep-alive',
+      mutatedObject(random, [
+        ['content', json(oddText(random))],
+        ['timeout', random.pick(['1', '0', '1e99'])],
+        ['mode', '"interval"'],
+      ]),
+    ],
   ]);
   const response = mutatedObject(random, [
     ['code', random.pick(['200', '0', '100', '101', '999', '1000', '-1', '1e3', '200.5'])],
     ['reason', json(oddText(random))],
-    ['headers', random.one(() => mutatedObject(random, [['X-A', json(oddText(random))]]), () => json([['X-A', oddText(random)], [oddText(random), 'b']]))],
+    [
+      'headers',
+      random.one(
+        () => mutatedObject(random, [['X-A', json(oddText(random))]]),
+        () =>
+          json([
+            ['X-A', oddText(random)],
+            [oddText(random), 'b'],
+          ]),
+      ),
+    ],
     ['body', json(oddText(random))],
   ]);
-  return mutatedObject(random, [['hold', hold], ['response', response]]);
+  return mutatedObject(random, [
+    ['hold', hold],
+    ['response', response],
+  ]);
 }
 
 /** Items that a hold of the case may get. */
@@ -70,15 +117,34 @@ function itemFor(random: Random, token: string): string {
   return mutatedObject(random, [
     ['channel', json(token)],
     ['id', json(random.pick(['a', '', 'b', oddText(random)]))],
-    ['formats', mutatedObject(random, [
-      ['http-response', mutatedObject(random, [['code', random.pick(['200', '999', '204', '304'])], ['reason', json(oddText(random))], ['headers', mutatedObject(random, [['X-B', json(oddText(random))]])], ['body', json(oddText(random))]])],
-      ['http-stream', mutatedObject(random, [['content', json(oddText(random))]])],
-    ])],
+    [
+      'formats',
+      mutatedObject(random, [
+        [
+          'http-response',
+          mutatedObject(random, [
+            ['code', random.pick(['200', '999', '204', '304'])],
+            ['reason', json(oddText(random))],
+            ['headers', mutatedObject(random, [['X-B', json(oddText(random))]])],
+            ['body', json(oddText(random))],
+          ]),
+        ],
+        ['http-stream', mutatedObject(random, [['content', json(oddText(random))]])],
+      ]),
+    ],
   ]);
 }
 
-async function play(scene: Scene, token: string, path: string, steps: readonly Step[], items: readonly string[]): Promise<string[]> {
-  scene.origin.plan(token, { answer: (_, index) => (index < 8 ? steps : [Buffer.from('HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n')]) });
+async function play(
+  scene: Scene,
+  token: string,
+  path: string,
+  steps: readonly Step[],
+  items: readonly string[],
+): Promise<string[]> {
+  scene.origin.plan(token, {
+    answer: (_, index) => (index < 8 ? steps : [Buffer.from('HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n')]),
+  });
   const request = Buffer.from(`GET ${path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n`);
   const talk = converse(scene.node.port('clients'), [request], { limit: 4_000, quiet: 300 });
   const complaints: string[] = [];
@@ -88,7 +154,18 @@ async function play(scene: Scene, token: string, path: string, steps: readonly S
     if (status !== 200 && status !== 400 && status !== 413) complaints.push(`a publish was answered ${status}`);
   }
   // An item that closes all that the case may still hold.
-  await scene.node.post('/publish/', json({ items: [{ channel: token, 'no-seq': true, formats: { 'http-response': { action: 'close' }, 'http-stream': { action: 'close' } } }] }));
+  await scene.node.post(
+    '/publish/',
+    json({
+      items: [
+        {
+          channel: token,
+          'no-seq': true,
+          formats: { 'http-response': { action: 'close' }, 'http-stream': { action: 'close' } },
+        },
+      ],
+    }),
+  );
   const heard = await talk;
   return [...complaints, ...checkOneAnswer(heard.bytes, heard.ended === 'fin', 'GET')];
 }
@@ -97,11 +174,20 @@ function make(random: Random, token: string): Case {
   const path = tokenPath(random.pick(['/f/', '/f/', '/h/', '/a/']), token);
   const inJson = random.once(3);
   const answer = inJson
-    ? hostileAnswer(random, ['Content-Type: application/grip-instruct', ...(random.once(3) ? gripFields(random, token) : [])], Buffer.from(document(random, token)).toString('latin1'))
+    ? hostileAnswer(
+        random,
+        ['Content-Type: application/grip-instruct', ...(random.once(3) ? gripFields(random, token) : [])],
+        Buffer.from(document(random, token)).toString('latin1'),
+      )
     : hostileAnswer(random, gripFields(random, token));
-  const steps = random.once(6) ? hostileSteps(random, answer) : [Buffer.from(answer.replace(/^[^\r]*/, random.once(4) ? '$&' : 'HTTP/1.1 200 OK'), 'latin1')];
+  const steps = random.once(6)
+    ? hostileSteps(random, answer)
+    : [Buffer.from(answer.replace(/^[^\r]*/, random.once(4) ? '$&' : 'HTTP/1.1 200 OK'), 'latin1')];
   const items = random.list(0, 3, () => (random.once(6) ? oddJson(random) : itemFor(random, token)));
-  return { text: `${path} answered with ${describeSteps(steps)}, then ${items.join('; ').slice(0, 3_000)}`, play: (scene) => play(scene, token, path, steps, items) };
+  return {
+    text: `${path} answered with ${describeSteps(steps)}, then ${items.join('; ').slice(0, 3_000)}`,
+    play: (scene) => play(scene, token, path, steps, items),
+  };
 }
 
 /** Instructs of origins. */

@@ -19,7 +19,12 @@ type Meddling =
 
 function envelope(random: Random, token: string): Buffer {
   const position = `${random.once(4) ? random.pick(oddNumbers) : random.int(1, 6)} ${random.pick(['epoch', 'epoch', '', oddText(random)])}`;
-  const payload = random.one(() => item(random, token), () => item(random, token), () => oddJson(random), () => '');
+  const payload = random.one(
+    () => item(random, token),
+    () => item(random, token),
+    () => oddJson(random),
+    () => '',
+  );
   const bytes = Buffer.from(random.once(10) ? payload : `${position}\n${payload}`);
   return random.once(5) ? mutatedBytes(random, bytes) : bytes;
 }
@@ -40,8 +45,14 @@ function meddle(random: Random, token: string): Meddling {
     () => ({ to: 'topic', message: envelope(random, token) }),
     () => ({ to: 'topic', message: envelope(random, token) }),
     () => ({ to: 'questions', message: question(random) }),
-    () => ({ to: 'stream', fields: ['d', random.once(2) ? item(random, token) : oddJson(random), 't', random.pick(oddNumbers)] }),
-    () => ({ to: 'meta', fields: ['e', random.pick(['epoch', '', oddText(random)]), 's', random.pick(oddNumbers), 'l', oddText(random)] }),
+    () => ({
+      to: 'stream',
+      fields: ['d', random.once(2) ? item(random, token) : oddJson(random), 't', random.pick(oddNumbers)],
+    }),
+    () => ({
+      to: 'meta',
+      fields: ['e', random.pick(['epoch', '', oddText(random)]), 's', random.pick(oddNumbers), 'l', oddText(random)],
+    }),
     () => ({ to: 'type' }),
   );
 }
@@ -61,7 +72,11 @@ function redisAt(url: string): Redis {
 
 async function play(scene: Scene, token: string, meddlings: readonly Meddling[]): Promise<string[]> {
   const redis = redisAt(scene.addresses.redis as string);
-  scene.origin.plan(token, { answer: () => [Buffer.from(`HTTP/1.1 200 OK\r\nGrip-Hold: stream\r\nGrip-Channel: ${token}\r\nContent-Length: 4\r\n\r\nopen`)] });
+  scene.origin.plan(token, {
+    answer: () => [
+      Buffer.from(`HTTP/1.1 200 OK\r\nGrip-Hold: stream\r\nGrip-Channel: ${token}\r\nContent-Length: 4\r\n\r\nopen`),
+    ],
+  });
   const request = Buffer.from(`GET ${tokenPath('/h/', token)} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n`);
   const client = converse(scene.node.port('clients'), [request], { limit: 3_000, quiet: 500 });
   await new Promise((resolve) => setTimeout(resolve, 100));
@@ -81,20 +96,33 @@ async function play(scene: Scene, token: string, meddlings: readonly Meddling[])
     }
   }
   const complaints: string[] = [];
-  const { status } = await scene.node.post('/publish/', JSON.stringify({ items: [{ channel: token, formats: { 'http-stream': { content: 'real' } } }] }));
+  const { status } = await scene.node.post(
+    '/publish/',
+    JSON.stringify({ items: [{ channel: token, formats: { 'http-stream': { content: 'real' } } }] }),
+  );
   if (status !== 200 && status !== 503) complaints.push(`a publish was answered ${status}`);
   const { bytes, ended } = await client;
-  if (topic !== undefined) await redis.del(topic.replace(`:c:${token}`, `:h:${token}`), topic.replace(`:c:${token}`, `:m:${token}`));
+  if (topic !== undefined)
+    await redis.del(topic.replace(`:c:${token}`, `:h:${token}`), topic.replace(`:c:${token}`, `:m:${token}`));
   return [...complaints, ...checkOneAnswer(bytes, ended === 'fin', 'GET')];
 }
 
 function make(random: Random, token: string): Case {
   const meddlings = random.list(1, 6, () => meddle(random, token));
   const text = meddlings
-    .map((one) => `${one.to} ${'message' in one ? describeBytes(one.message) : 'fields' in one ? describeBytes(Buffer.from(one.fields.join(' '))) : ''}`)
+    .map(
+      (one) =>
+        `${one.to} ${'message' in one ? describeBytes(one.message) : 'fields' in one ? describeBytes(Buffer.from(one.fields.join(' '))) : ''}`,
+    )
     .join(' | ');
   return { text, play: (scene) => play(scene, token, meddlings) };
 }
 
 /** Messages and values in a shared Redis. */
-export const redisMessages: Kind = { name: 'redis-messages', scene: 'redis', expected: /"part":"backplane".*(?:no position|cannot be read|unreadable)/, together: 8, make };
+export const redisMessages: Kind = {
+  name: 'redis-messages',
+  scene: 'redis',
+  expected: /"part":"backplane".*(?:no position|cannot be read|unreadable)/,
+  together: 8,
+  make,
+};

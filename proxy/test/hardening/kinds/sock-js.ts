@@ -11,7 +11,19 @@ import type { Random } from '../random.js';
 import { converse, describeBytes, type Step } from '../steps.js';
 
 const json = JSON.stringify;
-const TRANSPORTS = ['xhr', 'xhr', 'xhr_streaming', 'eventsource', 'htmlfile', 'jsonp', 'xhr_send', 'jsonp_send', 'websocket', 'nothing', ''];
+const TRANSPORTS = [
+  'xhr',
+  'xhr',
+  'xhr_streaming',
+  'eventsource',
+  'htmlfile',
+  'jsonp',
+  'xhr_send',
+  'jsonp_send',
+  'websocket',
+  'nothing',
+  '',
+];
 
 /** What a client says: a list of strings, or nearly. */
 function message(random: Random): Buffer {
@@ -36,13 +48,44 @@ interface Ask {
 function ask(random: Random, prefix: string, session: string): Ask {
   const transport = random.pick(TRANSPORTS);
   const sends = transport.endsWith('send');
-  const method = random.once(8) ? random.pick(['GET', 'PUT', 'OPTIONS', 'HEAD', 'DELETE']) : sends || transport.startsWith('xhr') ? 'POST' : 'GET';
+  const method = random.once(8)
+    ? random.pick(['GET', 'PUT', 'OPTIONS', 'HEAD', 'DELETE'])
+    : sends || transport.startsWith('xhr')
+      ? 'POST'
+      : 'GET';
   const path = random.once(10)
-    ? random.pick(['', 'info', 'iframe.html', `iframe${'x'.repeat(300)}.html`, 'websocket', '..', '/', 'a/b/', '//', 'a//xhr', `${'y'.repeat(5_000)}/z/xhr`, 'info?x=%00', 'a/__proto__/xhr', 'a/constructor/xhr_send'])
+    ? random.pick([
+        '',
+        'info',
+        'iframe.html',
+        `iframe${'x'.repeat(300)}.html`,
+        'websocket',
+        '..',
+        '/',
+        'a/b/',
+        '//',
+        'a//xhr',
+        `${'y'.repeat(5_000)}/z/xhr`,
+        'info?x=%00',
+        'a/__proto__/xhr',
+        'a/constructor/xhr_send',
+      ])
     : `srv/${session}/${transport}${random.pick(['', '?c=cb', '?callback=cb', '?c=%3Cscript%3E', '?c=', '?t=1'])}`;
-  const content = sends ? (transport === 'jsonp_send' && random.once(2) ? Buffer.from(`d=${encodeURIComponent(message(random).toString())}`) : message(random)) : Buffer.alloc(0);
+  const content = sends
+    ? transport === 'jsonp_send' && random.once(2)
+      ? Buffer.from(`d=${encodeURIComponent(message(random).toString())}`)
+      : message(random)
+    : Buffer.alloc(0);
   const type = random.pick(['text/plain', 'application/x-www-form-urlencoded', 'application/json', '']);
-  return { method, bytes: Buffer.concat([Buffer.from(`${method} ${prefix}${path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Type: ${type}\r\nContent-Length: ${content.length}\r\n\r\n`), content]) };
+  return {
+    method,
+    bytes: Buffer.concat([
+      Buffer.from(
+        `${method} ${prefix}${path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Type: ${type}\r\nContent-Length: ${content.length}\r\n\r\n`,
+      ),
+      content,
+    ]),
+  };
 }
 
 /** The origin's part: an open WebSocket that echoes nothing, or events that open one. */
@@ -51,7 +94,11 @@ const plan: Plan = {
     const key = request.fields.find(([name]) => name === 'sec-websocket-key')?.[1];
     if (request.fields.some(([name, value]) => name === 'content-type' && value === 'application/websocket-events')) {
       const body = request.body.toString('latin1').startsWith('OPEN') ? 'OPEN\r\nTEXT 5\r\nhello\r\n' : '';
-      return [Buffer.from(`HTTP/1.1 200 OK\r\nContent-Type: application/websocket-events\r\nContent-Length: ${body.length}\r\n\r\n${body}`)];
+      return [
+        Buffer.from(
+          `HTTP/1.1 200 OK\r\nContent-Type: application/websocket-events\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+        ),
+      ];
     }
     if (key === undefined) return [Buffer.from('HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n')];
     const head = `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${acceptFor(key)}\r\n\r\n`;
@@ -60,11 +107,18 @@ const plan: Plan = {
   frames: () => {},
 };
 
-async function play(scene: Scene, asks: readonly Ask[], framed: readonly Step[] | undefined, path: string): Promise<string[]> {
+async function play(
+  scene: Scene,
+  asks: readonly Ask[],
+  framed: readonly Step[] | undefined,
+  path: string,
+): Promise<string[]> {
   scene.origin.plan(SOCKJS_TOKEN, plan);
   const port = scene.node.port('clients');
   if (framed !== undefined) {
-    const head = Buffer.from(`GET ${path} HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`);
+    const head = Buffer.from(
+      `GET ${path} HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`,
+    );
     const { bytes, ended } = await converse(port, [head, 30, ...framed], { limit: 5_000, quiet: 300 });
     const { answers, fault } = readAnswers(bytes, ended === 'fin', ['GET']);
     if (fault !== undefined) return [`the handshake's answer is none: ${fault}`];
@@ -84,7 +138,9 @@ function make(random: Random, token: string): Case {
   const prefix = random.pick(['/s/', '/e/']);
   const path = `${prefix}srv/${token}/websocket`;
   const inFrames = random.once(3);
-  const framed = inFrames ? random.list(1, 6, () => encodeFrame({ opcode: random.once(6) ? 2 : 1, payload: message(random), masked: true })) : undefined;
+  const framed = inFrames
+    ? random.list(1, 6, () => encodeFrame({ opcode: random.once(6) ? 2 : 1, payload: message(random), masked: true }))
+    : undefined;
   const asks = inFrames ? [] : random.list(1, 8, () => ask(random, prefix, token));
   const text = [...asks.map(({ bytes }) => bytes), ...(framed ?? [])].map(describeBytes).join(' | ');
   return { text: `${path}: ${text}`, play: (scene) => play(scene, asks, framed, path) };

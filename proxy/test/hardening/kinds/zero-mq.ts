@@ -23,7 +23,28 @@ function packet(random: Random, text: string): Buffer {
   }
 }
 
-const TNETS = ['0:~', '1:1#', '3:1.5^', '5:false!', '0:]', '0:}', '99999999999999999999:,', '-1:,', '3:abc', '3:abc,x', '1:\xff#', '4:1e99^', '20:9999999999999999999', '4:0:~]', '8:1:a,0:~}}', '01:a,', ':', '', '4:nan^', '3:-0#'];
+const TNETS = [
+  '0:~',
+  '1:1#',
+  '3:1.5^',
+  '5:false!',
+  '0:]',
+  '0:}',
+  '99999999999999999999:,',
+  '-1:,',
+  '3:abc',
+  '3:abc,x',
+  '1:\xff#',
+  '4:1e99^',
+  '20:9999999999999999999',
+  '4:0:~]',
+  '8:1:a,0:~}}',
+  '01:a,',
+  ':',
+  '',
+  '4:nan^',
+  '3:-0#',
+];
 
 function deepTnet(depth: number): string {
   let text = '0:~';
@@ -38,7 +59,10 @@ function message(random: Random, token: string): Buffer {
     () => packet(random, oddJson(random)),
     () => Buffer.from(`T${random.pick(TNETS)}`, 'latin1'),
     () => Buffer.from(`T${deepTnet(random.pick([10, 255, 256, 257, 3_000]))}`),
-    () => Buffer.from(`J{"channel":"${token}","formats":{"http-response":{"body-patch":${deepJson(random.pick([100, 200_000]), true)}}}}`),
+    () =>
+      Buffer.from(
+        `J{"channel":"${token}","formats":{"http-response":{"body-patch":${deepJson(random.pick([100, 200_000]), true)}}}}`,
+      ),
     () => random.bytes(0, 20),
   );
   return random.once(6) ? mutatedBytes(random, made) : made;
@@ -76,7 +100,12 @@ async function send(scene: Scene, { to, parts }: Sending): Promise<void> {
     return;
   }
   const options = { linger: 200, sendTimeout: 500 };
-  const socket = to === 'pull' ? new zeromq.Push(options) : to === 'sub' ? new zeromq.Publisher(options) : new zeromq.Dealer(options);
+  const socket =
+    to === 'pull'
+      ? new zeromq.Push(options)
+      : to === 'sub'
+        ? new zeromq.Publisher(options)
+        : new zeromq.Dealer(options);
   socket.connect(to === 'pull' ? pull : to === 'sub' ? sub : command);
   // A subscription takes a moment to reach a publisher.
   if (to === 'sub') await new Promise((resolve) => setTimeout(resolve, 100));
@@ -89,7 +118,11 @@ async function send(scene: Scene, { to, parts }: Sending): Promise<void> {
 }
 
 async function play(scene: Scene, token: string, sendings: readonly Sending[]): Promise<string[]> {
-  scene.origin.plan(token, { answer: () => [Buffer.from(`HTTP/1.1 200 OK\r\nGrip-Hold: stream\r\nGrip-Channel: ${token}\r\nContent-Length: 4\r\n\r\nopen`)] });
+  scene.origin.plan(token, {
+    answer: () => [
+      Buffer.from(`HTTP/1.1 200 OK\r\nGrip-Hold: stream\r\nGrip-Channel: ${token}\r\nContent-Length: 4\r\n\r\nopen`),
+    ],
+  });
   const request = Buffer.from(`GET ${tokenPath('/f/', token)} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n`);
   const client = converse(scene.node.port('clients'), [request], { limit: 3_000, quiet: 400 });
   await new Promise((resolve) => setTimeout(resolve, 50));
@@ -101,8 +134,23 @@ async function play(scene: Scene, token: string, sendings: readonly Sending[]): 
 function make(random: Random, token: string): Case {
   const sendings = random.list(1, 5, (): Sending => {
     const to = random.pick(['pull', 'pull', 'sub', 'command', 'command', 'raw'] as const);
-    if (to === 'raw') return { to, parts: random.list(1, 2, () => random.one(() => random.bytes(0, 100), () => Buffer.from('GET / HTTP/1.1\r\n\r\n'), () => Buffer.from('ff00000000000000017f0300', 'hex'))) };
-    const parts = to === 'command' ? [call(random, token)] : to === 'sub' ? [Buffer.from(random.once(4) ? oddText(random) : token), message(random, token)] : [message(random, token)];
+    if (to === 'raw')
+      return {
+        to,
+        parts: random.list(1, 2, () =>
+          random.one(
+            () => random.bytes(0, 100),
+            () => Buffer.from('GET / HTTP/1.1\r\n\r\n'),
+            () => Buffer.from('ff00000000000000017f0300', 'hex'),
+          ),
+        ),
+      };
+    const parts =
+      to === 'command'
+        ? [call(random, token)]
+        : to === 'sub'
+          ? [Buffer.from(random.once(4) ? oddText(random) : token), message(random, token)]
+          : [message(random, token)];
     return { to, parts: random.once(8) ? [...parts, random.bytes(0, 5)] : parts };
   });
   const text = sendings.map(({ to, parts }) => `${to} ${parts.map(describeBytes).join(' + ')}`).join(' | ');

@@ -263,3 +263,42 @@ t.test('a request is logged in one line: debug, or warn when a POST is refused',
   t.match(log.lines, [{ level: 'debug', fields: { status: 405, code: 'ERR_CONTROL_METHOD' } }]);
   t.equal(log.lines.length, 1);
 });
+
+/** What an item may be is known when it is published; no such item gets any further. */
+const tooMuch: ReadonlyArray<readonly [item: string, message: string]> = [
+  [`{"channel":"a","x":${'['.repeat(200_000)}${']'.repeat(200_000)}}`, 'Body nests deeper than 256 levels.'],
+  [
+    '{"channel":"a","formats":{"http-response":{"body-patch":[{"op":"add","path":"hasOwnProperty"}]}}}',
+    "Invalid format: 'body-patch' operation 0 contains 'path' that is not a JSON pointer",
+  ],
+  [
+    `{"channel":"${'a'.repeat(1_025)}","formats":{"http-stream":{"content":""}}}`,
+    "Invalid format: publish item object contains 'channel' of more than 1024 bytes",
+  ],
+  [
+    `{"channel":"a","id":"${'a'.repeat(900_000)}","formats":{"http-stream":{"content":""}}}`,
+    "Invalid format: publish item object contains 'id' of more than 1024 bytes",
+  ],
+  [
+    `{"channel":"a","prev-id":"${'a'.repeat(900_000)}","formats":{"http-stream":{"content":""}}}`,
+    "Invalid format: publish item object contains 'prev-id' of more than 1024 bytes",
+  ],
+];
+
+t.test('an item that is more than any may be answers 400 with its reason, and nothing is published', async (t) => {
+  const { ask, listener, events } = await startControl(t);
+  for (const [item, message] of tooMuch) {
+    const good = '{"channel":"a","id":"1","formats":{"http-stream":{"content":""}}}';
+    isText(t, await ask('POST', '/publish/', {}, `{"items":[${good},${item}]}`), 400, `${message}\n`);
+  }
+  t.strictSame(listener.labels, []);
+  t.strictSame(new Set(events.seen), new Set(['rejected ERR_GRIP_ITEM']));
+});
+
+t.test('a refusal that quotes what was sent is cut', async (t) => {
+  const { ask } = await startControl(t);
+  const item = { channel: 'a', meta: { ['x'.repeat(500_000)]: 1 }, formats: { 'http-stream': { content: '' } } };
+  const { status, body } = await ask('POST', '/publish/', {}, JSON.stringify({ items: [item] }));
+  t.equal(status, 400);
+  t.ok(body.length < 5_000);
+});

@@ -7,7 +7,7 @@
 import type { HttpResponseFormat, HttpStreamFormat, WsMessageFormat } from './format.js';
 
 /** What an item costs beside its parts: its objects, and its place in a list. Measured in round figures. */
-export const ITEM_OVERHEAD = 512;
+export const ITEM_OVERHEAD = 768;
 
 /** A text costs so much beside its characters, and a member of a map as much again. */
 const TEXT_OVERHEAD = 32;

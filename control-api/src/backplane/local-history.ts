@@ -65,8 +65,11 @@ interface Channel {
 export class LocalHistory implements History {
   readonly #options: LocalHistoryOptions;
   readonly #maxBytes: number;
-  /** In the order of their last item, the oldest first. */
   readonly #channels = new Map<string, Channel>();
+  /** Those with items, in the order of their last one, the oldest first. */
+  readonly #filled = new Map<string, Channel>();
+  /** Those without, in the order in which they came to be so. */
+  readonly #empty = new Set<string>();
   #isKept: (channel: string) => boolean = () => false;
   #generation = 0;
   #bytes = 0;
@@ -87,18 +90,18 @@ export class LocalHistory implements History {
     if (!this.#isOn()) return undefined;
     const name = message.item.channel;
     const channel = this.#open(name);
-    this.#channels.delete(name);
-    this.#channels.set(name, channel);
+    if (this.#empty.delete(name)) this.#bytes += channelBytes(name);
+    else this.#filled.delete(name);
+    this.#filled.set(name, channel);
     const position = { epoch: channel.epoch, offset: ++channel.count };
     const placed = { ...message, item: keptItem(message.item), position };
     const bytes = itemBytes(message.item) + ITEM_OVERHEAD;
     channel.at = this.#options.clock.now();
-    if (isEmpty(channel)) this.#bytes += channelBytes(name);
     channel.kept.push({ message: placed, at: channel.at, bytes });
     this.#bytes += bytes;
     this.#expire(name, channel);
     if (channel.kept.length - channel.first > this.#options.size) this.#dropFirst(name, channel);
-    if (this.#bytes > this.#maxBytes) this.#shrink(channel);
+    if (this.#bytes > this.#maxBytes) this.#shrink();
     return placed;
   }
 
@@ -135,6 +138,8 @@ export class LocalHistory implements History {
     this.#timer = undefined;
     if (this.#channels.size > 0) this.#generation++;
     this.#channels.clear();
+    this.#filled.clear();
+    this.#empty.clear();
     this.#bytes = 0;
   }
 
@@ -156,6 +161,7 @@ export class LocalHistory implements History {
     const epoch = `${this.#options.epoch}.${this.#generation.toString(36)}`;
     const channel = { epoch, count: 0, at: this.#options.clock.now(), kept: [], first: 0 };
     this.#channels.set(name, channel);
+    this.#empty.add(name);
     this.#timer ??= this.#options.clock.after(this.#options.ttl, () => this.#sweep());
     return channel;
   }
@@ -178,25 +184,37 @@ export class LocalHistory implements History {
       this.#bytes -= channelBytes(name);
       channel.kept = [];
       channel.first = 0;
+      this.#filled.delete(name);
+      this.#empty.add(name);
     } else if (channel.first >= 32 && channel.first * 2 >= channel.kept.length) {
       channel.kept = channel.kept.slice(channel.first);
       channel.first = 0;
     }
   }
 
-  /** `latest` is the channel that was published to just now, whose count goes on in any case. */
-  #shrink(latest: Channel): void {
-    let left = this.#channels.size;
-    for (const [name, channel] of this.#channels) {
+  #shrink(): void {
+    for (const [name, channel] of this.#filled) {
       while (this.#bytes > this.#maxBytes && !isEmpty(channel)) this.#dropFirst(name, channel);
-      if (isEmpty(channel) && channel !== latest) {
-        this.#channels.delete(name);
-        // Out of the way of those that still have something to lose.
-        if (this.#channels.size < MAX_COUNTED_CHANNELS || this.#isKept(name)) this.#channels.set(name, channel);
-        else this.#generation++;
-      }
-      if (this.#bytes <= this.#maxBytes || --left <= 0) return;
+      if (this.#bytes <= this.#maxBytes) break;
     }
+    this.#forgetCounts();
+  }
+
+  /** Those that are emptied one by one are forgotten as fast: two looks for each. */
+  #forgetCounts(): void {
+    for (let looks = 0; looks < 2 && this.#empty.size > MAX_COUNTED_CHANNELS; looks++) {
+      const name = this.#empty.values().next().value as string;
+      this.#empty.delete(name);
+      if (this.#isKept(name)) this.#empty.add(name);
+      else this.#forget(name);
+    }
+  }
+
+  #forget(name: string): void {
+    this.#channels.delete(name);
+    this.#empty.delete(name);
+    // Counted anew it is not the same count.
+    this.#generation++;
   }
 
   #sweep(): void {
@@ -205,8 +223,7 @@ export class LocalHistory implements History {
     for (const [name, channel] of this.#channels) {
       this.#expire(name, channel);
       if (!isEmpty(channel) || channel.at > oldest || this.#isKept(name)) continue;
-      this.#channels.delete(name);
-      this.#generation++;
+      this.#forget(name);
     }
     this.#timer = this.#channels.size === 0 ? undefined : clock.after(ttl, () => this.#sweep());
   }

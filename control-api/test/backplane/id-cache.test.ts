@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import t from 'tap';
 import { IdCache } from '../../dist/index.js';
@@ -116,4 +118,23 @@ t.test('the limit holds, and nothing that was not seen is ever called a duplicat
       return true;
     }),
   );
+});
+
+t.test('long names and ids are told apart, and take no more memory than a digest', async (t) => {
+  const { cache } = scene();
+  const long = 'x'.repeat(1_000);
+  t.equal(cache.seen(long, `${long}1`), false);
+  t.equal(cache.seen(long, `${long}2`), false);
+  t.equal(cache.seen(`${long}x`, `${long.slice(1)}1`), false);
+  t.equal(cache.seen(long, `${long}\ud800`), false);
+  t.equal(cache.seen(long, `${long}\ud801`), false);
+  t.equal(cache.seen(long, `${long}1`), true);
+  setFlagsFromString('--expose-gc');
+  const collect: () => void = runInNewContext('gc');
+  collect();
+  const before = process.memoryUsage().heapUsed;
+  for (let i = 0; i < 20_000; i++) cache.seen(long, `${i}${long}`);
+  collect();
+  const each = (process.memoryUsage().heapUsed - before) / 20_000;
+  t.ok(each < 400, `${each} bytes each`);
 });

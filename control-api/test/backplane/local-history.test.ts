@@ -1,10 +1,24 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { type Item, parseItem, parseItems } from '@holdfast/grip';
 import t from 'tap';
-import { IdCache, LocalBackplane, LocalHistory, type LocalHistoryOptions, silentLog } from '../../dist/index.js';
-import { streamMessage } from '../items.js';
+import { MAX_COUNTED_CHANNELS, PAGE_BYTES } from '../../dist/backplane/local-history.js';
+import {
+  type HistoryPage,
+  IdCache,
+  LocalBackplane,
+  LocalHistory,
+  type LocalHistoryOptions,
+  silentLog,
+} from '../../dist/index.js';
+import { streamItem, streamMessage } from '../items.js';
 import { ManualClock } from '../manual-clock.js';
 import { RecordingListener } from '../recorder.js';
 import { backplaneContract } from './contract.js';
 import { historyContract } from './history-contract.js';
+
+// Large items take their time on a busy machine.
+t.setTimeout(120_000);
 
 const TTL = 60_000;
 
@@ -75,12 +89,12 @@ t.test('the count of a channel goes on as long as somebody is interested, and en
 });
 
 t.test('over the limit of bytes the channels published to least recently lose their items', async (t) => {
-  const { backplane, history, publish } = await started({ size: 100, maxBytes: 5_000 });
+  const { backplane, history, publish } = await started({ size: 100, maxBytes: 5_500 });
   const heads = await Promise.all(['a', 'b', 'c'].map((name) => backplane.head(name)));
-  for (const name of ['a', 'b', 'a', 'c', 'c', 'c', 'c']) await publish([name, `${name}${history.held.bytes}`]);
-  t.ok(history.held.bytes <= 5_000);
+  for (const [i, name] of ['a', 'b', 'a', 'c', 'c', 'c', 'c'].entries()) await publish([name, `${i}`]);
+  t.ok(history.held.bytes <= 5_500);
   await publish(['c', 'last']);
-  t.ok(history.held.bytes <= 5_000);
+  t.ok(history.held.bytes <= 5_500);
   const read = await Promise.all(
     ['a', 'b', 'c'].map((name, i) => backplane.read(name, { after: heads[i] as never }, 9)),
   );
@@ -109,4 +123,96 @@ t.test('without a history there are no positions, and nothing can be read', asyn
   t.strictSame(await backplane.publish([streamMessage('a', '1')]), [{ duplicate: false, nodes: 0 }]);
   t.equal(await backplane.read('a', { afterId: '1' }, 1), undefined);
   t.equal(await backplane.head('a'), undefined);
+});
+
+t.test('all of an item counts, and what a channel costs as long as it has items', async (t) => {
+  const { backplane, history, clock } = await started();
+  const large = { a: 'x'.repeat(10_000) };
+  const formats = { 'http-stream': { content: '' } };
+  const item = parseItem({ channel: 'a'.repeat(1_000), id: 'i'.repeat(1_000), meta: large, formats });
+  await backplane.publish([{ type: 'item', item, id: '1' }]);
+  t.ok(history.held.bytes > 12_000);
+  clock.advance(3 * TTL);
+  t.strictSame(history.held, { channels: 0, bytes: 0 });
+});
+
+t.test('a page has no more than its bytes, but an item however large', async (t) => {
+  const { backplane } = await started();
+  const head = await backplane.head('a');
+  const content = 'x'.repeat(PAGE_BYTES / 2 + 1);
+  for (const id of ['1', '2', '3']) {
+    await backplane.publish([{ type: 'item', item: streamItem('a', content, id), id }]);
+  }
+  const first = await backplane.read('a', { after: head as never }, 9);
+  t.match(first, { messages: [{ id: '1' }], end: { offset: 1 }, complete: false });
+  t.equal(first?.messages.length, 1);
+  t.match(await backplane.read('a', { after: { ...(first as HistoryPage).end, offset: 2 } }, 9), { complete: true });
+});
+
+t.test('counts of channels that lost their items go on for only so many', async (t) => {
+  const { history, publish } = await started({ maxBytes: 2_000 });
+  const [first] = await publish(['first', '1']);
+  for (let i = 0; i < MAX_COUNTED_CHANNELS; i += 1_000) {
+    await publish(...Array.from({ length: 1_000 }, (_, j) => [`c${i + j}`, '1'] as const));
+  }
+  await publish(['last', '1']);
+  t.ok(history.held.channels <= MAX_COUNTED_CHANNELS + 1);
+  const [again] = await publish(['first', '2']);
+  t.not(again?.epoch, first?.epoch);
+});
+
+/** Bytes in use that are left after a collection. */
+async function used(): Promise<number> {
+  setFlagsFromString('--expose-gc');
+  const collect: () => void = runInNewContext('gc');
+  for (let i = 0; i < 3; i++) {
+    collect();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
+
+/** Ways to be large, of items that a publisher may send; each about so many bytes of text. */
+const LARGE: Readonly<Record<string, (text: string, i: number) => object>> = {
+  content: (text) => ({ formats: { 'http-stream': { content: text } } }),
+  meta: (text) => ({ meta: { a: text }, formats: { 'http-stream': { content: '' } } }),
+  headers: (text) => ({ formats: { 'http-response': { body: '', headers: { a: text } } } }),
+  patch: (text) => ({
+    formats: { 'http-response': { 'body-patch': [{ op: 'add', path: '/a', value: text.slice(0, 200_000) }] } },
+  }),
+  'small members': (text) => ({
+    meta: Object.fromEntries(Array.from({ length: text.length / 100 }, (_, i) => [`${i}`, ''])),
+    formats: { 'http-stream': { content: '' } },
+  }),
+};
+
+for (const [kind, make] of Object.entries(LARGE)) {
+  t.test(`what is kept takes no more memory than it counts: ${kind}`, async (t) => {
+    const maxBytes = 4 * 2 ** 20;
+    const { history, backplane } = await started({ size: 1_000, maxBytes });
+    const before = await used();
+    for (let i = 0; i < 60; i++) {
+      const [item] = parseItems(
+        Buffer.from(
+          JSON.stringify({ items: [{ channel: `c${i % 30}`, id: `${i}`, ...make('x'.repeat(400_000), i) }] }),
+        ),
+      );
+      await backplane.publish([{ type: 'item', item: item as Item, id: `${i}` }]);
+    }
+    t.ok(history.held.bytes <= maxBytes);
+    const taken = (await used()) - before;
+    t.ok(taken < 1.5 * maxBytes, `${taken} bytes are taken`);
+  });
+}
+
+t.test('a small item that is kept keeps nothing of what came beside it', async (t) => {
+  const { history, backplane } = await started({ size: 1 });
+  const before = await used();
+  for (let i = 0; i < 2_000; i++) {
+    const messages = [streamMessage(`c${i}`, 'x', `${i}`), streamMessage('busy', 'y'.repeat(3_000), `b${i}`)];
+    await backplane.publish([...messages, streamMessage('busy', 'y'.repeat(3_000), `c${i}`)]);
+  }
+  const taken = (await used()) - before;
+  t.ok(taken < 2 * history.held.bytes, `${taken} bytes are taken for ${history.held.bytes}`);
 });

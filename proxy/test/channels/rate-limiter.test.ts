@@ -1,5 +1,6 @@
 import t from 'tap';
-import { delivery, LimiterScene } from './rate-limiter-scene.js';
+import { MAX_WAITING_BYTES } from '../../dist/channels/rate-limiter.js';
+import { type Connection, delivery, LimiterScene } from './rate-limiter-scene.js';
 
 t.test('an idle node delivers the first share at once, and a share each 25 ms', async (t) => {
   const scene = new LimiterScene({ rate: 100 });
@@ -176,4 +177,33 @@ t.test('items that are published while another is delivered follow it, at the sa
     { to: 'a1', item: '2', at: 25 },
     { to: 'a1', item: '3', at: 50 },
   ]);
+});
+
+t.test('items that wait take only so many bytes, each once however many it is for', async (t) => {
+  const scene = new LimiterScene({ rate: 40 });
+  const third = { bytes: MAX_WAITING_BYTES / 3 };
+  const [first, ...others] = scene.connections(50);
+  t.ok(first);
+  t.equal(scene.limiter.offer(delivery('1', third), [first as Connection, ...others]), 50);
+  t.equal(scene.limiter.offer(delivery('2', third), others), 49);
+  t.equal(
+    scene.limiter.offer(delivery('3', third), others),
+    0,
+    'with what they are beside their content it is too much',
+  );
+  t.equal(scene.dropped.length, 49);
+  t.equal(scene.limiter.offer(delivery('4'), others), 49, 'a small one has room');
+  scene.clock.advance(60_000);
+  t.equal(scene.limiter.waiting, 0);
+  t.equal(scene.limiter.offer(delivery('5', { bytes: 2 * MAX_WAITING_BYTES }), others), 49, 'where nothing waits any');
+  scene.clock.advance(60_000);
+  t.equal(scene.limiter.offer(delivery('6', third), others), 49);
+});
+
+t.test('what counts is the item itself, whatever size its publisher gives it', async (t) => {
+  const scene = new LimiterScene({ rate: 40 });
+  const all = scene.connections(3);
+  const half = { bytes: MAX_WAITING_BYTES / 2, size: 0 };
+  scene.limiter.offer(delivery('1', half), all);
+  t.equal(scene.limiter.offer(delivery('2', half), all), 0);
 });

@@ -1,5 +1,10 @@
+import type { ItemMessage } from '@holdfast/control-api';
 import t from 'tap';
-import { MAX_WAITING_PER_CHANNEL } from '../../dist/channels/sequencer.js';
+import {
+  MAX_WAITING_BYTES,
+  MAX_WAITING_BYTES_PER_CHANNEL,
+  MAX_WAITING_PER_CHANNEL,
+} from '../../dist/channels/sequencer.js';
 import { message, SequencerScene, WAIT } from './sequencer-scene.js';
 
 t.test('items that come in order pass at once', async (t) => {
@@ -272,4 +277,51 @@ t.test('recovery forgets every last id; what waits keeps its time', async (t) =>
   scene.offer('5', '4', { channel: 'd', name: 'd5' });
   scene.clock.advance(WAIT - 1_000);
   t.equal(scene.order, '1 d1 d5 3');
+});
+
+t.test(
+  'items that wait take only so many bytes on a channel, all of each counted; then the first pass early',
+  async (t) => {
+    const scene = new SequencerScene();
+    scene.offer('1');
+    const large = (id: string, prev: string): ItemMessage => {
+      const { item, ...rest } = message({ id, prev });
+      return { ...rest, item: { ...item, meta: { a: 'x'.repeat(MAX_WAITING_BYTES_PER_CHANNEL / 8) } } };
+    };
+    for (let i = 0; i < 4; i++) scene.sequencer.offer(large(`a${i}`, `none${i}`));
+    t.equal(scene.order, '1 a0', 'three and what they are beside that are within the limit');
+    t.strictSame(scene.causes, ['overflow']);
+    t.equal(scene.sequencer.waiting, 3);
+    scene.clock.advance(WAIT);
+    t.equal(scene.sequencer.waiting, 0);
+  },
+);
+
+t.test('one item that is larger than what may wait passes at once', async (t) => {
+  const scene = new SequencerScene();
+  scene.offer('1');
+  const { item, ...rest } = message({ id: '3', prev: '2' });
+  scene.sequencer.offer({ ...rest, item: { ...item, meta: { a: 'x'.repeat(MAX_WAITING_BYTES_PER_CHANNEL) } } });
+  t.equal(scene.order, '1 3');
+  t.equal(scene.sequencer.waiting, 0);
+});
+
+t.test('items that wait take only so many bytes on the node', async (t) => {
+  const scene = new SequencerScene();
+  const channels = Array.from({ length: 10 }, (_, i) => `c${i}`);
+  const half = 'x'.repeat(MAX_WAITING_BYTES_PER_CHANNEL / 4);
+  for (const channel of channels) {
+    scene.offer('1', undefined, { channel });
+    const { item, ...rest } = message({ id: '3', prev: '2', channel });
+    scene.sequencer.offer({ ...rest, item: { ...item, meta: { a: half } } });
+  }
+  const most = MAX_WAITING_BYTES / (MAX_WAITING_BYTES_PER_CHANNEL / 2);
+  t.equal(scene.sequencer.waiting, most - 1);
+  for (const channel of channels) scene.sequencer.forget(channel);
+  t.equal(scene.sequencer.waiting, 0);
+  t.equal(scene.clock.pending, 0);
+  scene.offer('1', undefined, { channel: 'c' });
+  const { item, ...rest } = message({ id: '3', prev: '2' });
+  scene.sequencer.offer({ ...rest, item: { ...item, meta: { a: half } } });
+  t.equal(scene.sequencer.waiting, 1, 'what was dropped does not count any more');
 });

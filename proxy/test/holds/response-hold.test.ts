@@ -224,3 +224,47 @@ t.test(
     t.strictSame((await scene.holdsEnded()).channels, ['all', 'more', 'p-a', 'p-b']);
   },
 );
+
+t.test(
+  'a patch that would make too much of this body is not delivered, and the hold waits for another item',
+  async (t) => {
+    const scene = await HoldScene.open(t);
+    const { answer } = await scene.poll(room, '{"a":["xxxxxxxxxxxxxxxx"]}');
+    const doubling = Array.from({ length: 40 }, () => ({ op: 'copy', from: '/a', path: '/a/-' }));
+    scene.publish('room', { 'http-response': { 'body-patch': doubling } });
+    t.equal(scene.count('dropped response patch-limit'), 1);
+    scene.publish('room', { 'http-response': { 'body-patch': [{ op: 'replace', path: '/a', value: 1 }] } });
+    const got = await answer;
+    await got.end();
+    t.equal(got.text, '{"a":1}');
+  },
+);
+
+t.test('a patch of what is inherited does not apply', async (t) => {
+  const scene = await HoldScene.open(t);
+  for (const path of ['/hasOwnProperty/call', '/__proto__/polluted', '/constructor/prototype/polluted']) {
+    const { answer } = await scene.poll(room, '{"a":1}');
+    scene.publish('room', { 'http-response': { 'body-patch': [{ op: 'add', path, value: 0 }] } });
+    const got = await answer;
+    await got.end();
+    t.match(got, { status: 200, text: '' });
+  }
+  t.equal(({} as Record<string, unknown>).polluted, undefined);
+});
+
+t.test('items that come before the origin’s answer is whole take only so many bytes', async (t) => {
+  const scene = await HoldScene.open(t, { queueLimit: 10_000 });
+  const answer = scene.ask();
+  const asked = await scene.asked();
+  asked.begin({ 'Grip-Hold': 'response', 'Grip-Channel': 'room; filter=require-sub' }, 'a');
+  await until('the hold', () => scene.registry.count('room') === 1);
+  const a = 'x'.repeat(4_000);
+  // The first is kept, and of no use; the second finds no room.
+  scene.respond('room', 'first', { meta: { require_sub: 'none', a } });
+  scene.respond('room', 'second', { meta: { a } });
+  asked.end('b');
+  scene.respond('room', 'later');
+  const got = await answer;
+  await got.end();
+  t.equal(got.text, 'later');
+});

@@ -164,3 +164,25 @@ t.test('a thousand items may wait; one more fails at once, and nobody is asked a
   filtering.run('next');
   t.equal(filtering.questions.length, 1_001, 'there is room again');
 });
+
+t.test('items that wait for a server take only so many bytes; then one is not delivered', async (t) => {
+  const filtering = new Filtering(['http-check'], { url: '/check' });
+  const large = item({ a: 'x'.repeat(500_000) });
+  for (let i = 0; i < 10; i++) filtering.run('', undefined, large);
+  t.strictSame(filtering.outcomes.slice(0, 1), ['error filter error: more than 4194304 bytes wait for a server']);
+  const waiting = filtering.questions.length;
+  t.ok(waiting >= 4 && waiting < 6);
+  for (const question of filtering.questions) question.answer('');
+  await turn();
+  await turn();
+  filtering.run('', undefined, large);
+  t.equal(filtering.questions.length, waiting + 1, 'what has been answered does not count any more');
+});
+
+t.test('content that a connection’s meta would make too large is not delivered', async (t) => {
+  const filtering = new Filtering(['var-subst'], { a: 'x'.repeat(50_000) });
+  filtering.run('%(a)s'.repeat(8_000));
+  t.strictSame(filtering.outcomes, ['error filter error: Content grows by more than 1048576 bytes']);
+  filtering.run('%(a)s'.repeat(20));
+  t.equal(filtering.outcomes[1]?.length, 'send '.length + 20 * 50_000);
+});

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { encodeWsEvents, parseWsEvents, type WsEvent, type WsEventType } from '../dist/index.js';
+import { encodeWsEvents, MAX_WS_EVENTS, parseWsEvents, type WsEvent, type WsEventType } from '../dist/index.js';
 import { messageOf, valueOrGripError } from './grip-error.js';
 
 const types: readonly WsEventType[] = ['OPEN', 'TEXT', 'BINARY', 'PING', 'PONG', 'CLOSE', 'DISCONNECT'];
@@ -22,6 +22,12 @@ t.test('an event is its type and, with content, the length in lower-case hex', a
 t.test('an empty message is written without a length, like one without content', async (t) => {
   t.equal(encodeWsEvents([{ type: 'TEXT', content: Buffer.alloc(0) }]).toString(), 'TEXT\r\n');
   t.equal(encodeWsEvents([{ type: 'TEXT' }]).toString(), 'TEXT\r\n');
+});
+
+t.test('as many events as may be are read, and one more is refused, of whatever type', async (t) => {
+  t.equal(parseWsEvents(Buffer.from('TEXT\r\n'.repeat(MAX_WS_EVENTS))).length, MAX_WS_EVENTS);
+  const message = messageOf('ERR_GRIP_WS_EVENTS', () => parseWsEvents(Buffer.from('X\r\n'.repeat(MAX_WS_EVENTS + 1))));
+  t.equal(message, `more than ${MAX_WS_EVENTS} events`);
 });
 
 t.test('no events are an empty body, both ways', async (t) => {

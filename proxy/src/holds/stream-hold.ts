@@ -182,7 +182,7 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
     if (this.#isOpen) this.#take(delivery);
     else {
       const bytes = format.action === 'send' ? format.content.length : 0;
-      if (this.#output.admits(this.#queue?.bytes ?? 0, bytes)) this.#wait(delivery);
+      if (this.#output.admits(this.#queue?.cost ?? 0, bytes)) this.#wait(delivery);
     }
     return true;
   }

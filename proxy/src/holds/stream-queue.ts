@@ -13,15 +13,20 @@ export class StreamQueue {
   #deliveries: Delivery[] = [];
   #bytes = 0;
 
-  /** Bytes of content that wait, and `ITEM_BYTES` for each item. */
+  /** Bytes of content that wait. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** What waits, for a limit: bytes of content, and `ITEM_BYTES` for each item. */
+  get cost(): number {
+    return this.#bytes + ITEM_BYTES * this.#deliveries.length;
   }
 
   add(delivery: Delivery): void {
     this.#deliveries.push(delivery);
     const { stream } = delivery;
-    this.#bytes += ITEM_BYTES + (stream?.action === 'send' ? stream.content.length : 0);
+    if (stream?.action === 'send') this.#bytes += stream.content.length;
   }
 
   /** All that waited; the queue is empty then. */

@@ -162,7 +162,13 @@ export class UwsListener implements AnswerSurroundings {
     const length = headerValue(headers, 'content-length');
     const isChunked = headerValue(headers, 'transfer-encoding') !== undefined;
     if (!isChunked && (length === undefined || Number(length) === 0)) return undefined;
-    return new UwsBody(answer, isChunked ? undefined : Number(length), this.pulse, () => response.called(), this.#parts.backlog);
+    return new UwsBody(
+      answer,
+      isChunked ? undefined : Number(length),
+      this.pulse,
+      () => response.called(),
+      this.#parts.backlog,
+    );
   }
 
   #read(head: UwsHead, { path, host }: Target, body: UwsBody | undefined): ClientRequest {

@@ -102,18 +102,21 @@ t.test('a bound listener tells its real port and its URL', async (t) => {
   t.ok(bound.url.endsWith(`:${bound.port}`));
 });
 
-t.test('of more small requests in one read than may wait, the first are answered and the connection closes', async (t) => {
-  const scene = await Scene.open(t, makeNodeEdge);
-  const client = await scene.connect();
-  const count = 2 * PIPELINE_MAX;
-  await client.write(head('GET', '/').repeat(count));
-  for (let i = 0; i <= PIPELINE_MAX; i++) {
-    (await scene.next()).answer(`${i}`);
-    const answer = await client.answer();
-    if (answer.body.toString() !== `${i}`) t.fail(`answer ${i} is ${answer.body}`);
-    if (i === PIPELINE_MAX) t.equal(answer.header('connection'), 'close');
-  }
-  client.end();
-  await client.closed();
-  t.equal(scene.handler.count, PIPELINE_MAX + 1);
-});
+t.test(
+  'of more small requests in one read than may wait, the first are answered and the connection closes',
+  async (t) => {
+    const scene = await Scene.open(t, makeNodeEdge);
+    const client = await scene.connect();
+    const count = 2 * PIPELINE_MAX;
+    await client.write(head('GET', '/').repeat(count));
+    for (let i = 0; i <= PIPELINE_MAX; i++) {
+      (await scene.next()).answer(`${i}`);
+      const answer = await client.answer();
+      if (answer.body.toString() !== `${i}`) t.fail(`answer ${i} is ${answer.body}`);
+      if (i === PIPELINE_MAX) t.equal(answer.header('connection'), 'close');
+    }
+    client.end();
+    await client.closed();
+    t.equal(scene.handler.count, PIPELINE_MAX + 1);
+  },
+);

@@ -32,7 +32,11 @@ t.test('with more than may wait in all, the body of which the most waits is cut'
   t.equal(backlog.bytes, SHARED_MAX);
   bodies[1]?.add(1);
   t.equal(bodies[0]?.waiting, 0, 'the largest');
-  t.strictSame(bodies.slice(2).map(({ waiting }) => waiting), before.slice(2), 'and no other');
+  t.strictSame(
+    bodies.slice(2).map(({ waiting }) => waiting),
+    before.slice(2),
+    'and no other',
+  );
   t.ok(backlog.bytes < SHARED_MAX);
 });
 

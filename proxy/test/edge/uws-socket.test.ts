@@ -29,10 +29,7 @@ class Owner implements SocketOwner {
 /** A socket that is open; `library.buffered` is what its client has not taken. */
 function start(t: Test) {
   const library = { buffered: 0, closed: false };
-  const socket = new UwsSocket(
-    { clock: new ManualClock(), flushes: new FlushQueue(), compression: false },
-    false,
-  );
+  const socket = new UwsSocket({ clock: new ManualClock(), flushes: new FlushQueue(), compression: false }, false);
   socket.opened({
     getBufferedAmount: () => library.buffered,
     close: () => {

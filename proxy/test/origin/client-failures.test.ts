@@ -101,7 +101,9 @@ t.test('as many interim answers as may come are passed on, and the final one aft
 });
 
 t.test('an origin that sends interim answers without end is broken off', async (t) => {
-  const origin = await RawOrigin.open(t, ({ socket }) => socket.write(hint().repeat(INTERIM_MAX + 1) + answerBytes('x')));
+  const origin = await RawOrigin.open(t, ({ socket }) =>
+    socket.write(hint().repeat(INTERIM_MAX + 1) + answerBytes('x')),
+  );
   const { heard } = ask(makeClient(t), target(origin.port));
   t.match(await heard.ended(), {
     code: 'ERR_ORIGIN_MALFORMED',

@@ -1,6 +1,6 @@
 import t from 'tap';
-import { held, open } from './http-origin-scene.js';
 import { WAITING_MAX } from '../../dist/sessions/http-pings.js';
+import { held, open } from './http-origin-scene.js';
 import { event, reply } from './http-origin-server.js';
 
 t.test('pings', async (t) => {

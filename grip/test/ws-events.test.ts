@@ -24,6 +24,12 @@ t.test('an empty message is written without a length, like one without content',
   t.equal(encodeWsEvents([{ type: 'TEXT' }]).toString(), 'TEXT\r\n');
 });
 
+t.test('as many events as may be are read, and one more is refused, of whatever type', async (t) => {
+  t.equal(parseWsEvents(Buffer.from('TEXT\r\n'.repeat(MAX_WS_EVENTS))).length, MAX_WS_EVENTS);
+  const message = messageOf('ERR_GRIP_WS_EVENTS', () => parseWsEvents(Buffer.from('X\r\n'.repeat(MAX_WS_EVENTS + 1))));
+  t.equal(message, `more than ${MAX_WS_EVENTS} events`);
+});
+
 t.test('no events are an empty body, both ways', async (t) => {
   t.equal(encodeWsEvents([]).length, 0);
   t.same(parseWsEvents(Buffer.alloc(0)), []);

@@ -5,8 +5,9 @@
  * can keep it at that: tens of megabytes of one body have been seen, so that a limit for each would bound nothing.
  */
 
-/** Most bytes that wait; with more, the body of which the most waits loses its client. */
+/** Most bytes of one body that wait, and of several together; with more, that of which the most waits loses its client. */
 export const WAITING_MAX = 64 * 2 ** 20;
+export const SHARED_MAX = 32 * 2 ** 20;
 
 /** A body of which some waits. */
 export interface WaitingBody {
@@ -29,7 +30,7 @@ export class UwsBacklog {
     this.#bytes += change;
     if (body.waiting > 0) this.#bodies.add(body);
     else this.#bodies.delete(body);
-    while (this.#bytes > WAITING_MAX && change > 0) {
+    while (change > 0 && this.#bytes > (this.#bodies.size > 1 ? SHARED_MAX : WAITING_MAX)) {
       const largest = this.#largest();
       if (largest === undefined) return;
       largest.cut();

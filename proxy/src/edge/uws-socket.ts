@@ -197,7 +197,7 @@ export class UwsSocket implements MessageSocket, Flushable {
 
   /** Something came; `bytes` are gone when this returns. */
   received(type: MessageType, bytes: ArrayBuffer): void {
-    if (this.#over) return;
+    if (this.#over || this.#ending !== undefined) return;
     // Short ones share memory: a buffer of its own takes 600 bytes.
     const data = Buffer.from(new Uint8Array(bytes));
     if (type === 'ping' && !this.#takesPongs(data.length)) return;

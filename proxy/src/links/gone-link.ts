@@ -5,19 +5,24 @@ import type { OriginHandler } from '../origin/origin.js';
 import type { LinkClient } from './link-client.js';
 import type { LinkScope } from './link-scope.js';
 
-const NOTHING: Omit<OriginHandler, 'onError'> = {
-  onInformation() {},
-  onHead() {},
-  onData: () => true,
-  onEnd() {},
-};
+/** Most bytes of an answer that are read, so that its connection can be used again; with more it is broken off. */
+export const ANSWER_MAX = 100_000;
 
 /** Posts to the link once, with an empty body, if it leads anywhere. The answer is not used, and a failure only logged. */
 export function reportGone(link: GoneLink, scope: LinkScope, client: LinkClient, log: Log): void {
   const place = client.place(link.uri, scope);
   if (place.kind === 'nowhere') return;
-  client.send(
-    { method: 'POST', place, headers: [], body: Buffer.alloc(0) },
-    { ...NOTHING, onError: (error) => log.debug({ url: place.url, err: error }, 'gone link not delivered') },
-  );
+  let bytes = 0;
+  const handler: OriginHandler = {
+    onInformation() {},
+    onHead() {},
+    onData: (chunk) => {
+      bytes += chunk.length;
+      if (bytes > ANSWER_MAX) call.abort();
+      return true;
+    },
+    onEnd() {},
+    onError: (error) => log.debug({ url: place.url, err: error }, 'gone link not delivered'),
+  };
+  const call = client.send({ method: 'POST', place, headers: [], body: Buffer.alloc(0) }, handler);
 }

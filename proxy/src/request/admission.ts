@@ -15,8 +15,13 @@ export class Admission {
   #open = 0;
   /** In order. One of them may be withdrawn at any time: clients come and go while their requests wait. */
   readonly #waiting = new Set<Entrant>();
-  /** Its place in the queue. One that began anew each time would pass all those that have gone (quadratic work in V8). */
+  /**
+   * Its place in the queue. Begun anew each time it would pass all those that have gone (quadratic work in V8); never begun anew
+   * it would keep alive what V8 has held the queue in before.
+   */
   #order: Iterator<Entrant, undefined> = this.#waiting.values();
+  /** Since it was begun. */
+  #withdrawn = 0;
 
   /** `max` may be Infinity. */
   constructor(max: number) {
@@ -38,7 +43,9 @@ export class Admission {
 
   /** One that waits, if it does, is not to be let through any more. */
   withdraw(entrant: Entrant): void {
-    this.#waiting.delete(entrant);
+    if (!this.#waiting.delete(entrant) || ++this.#withdrawn <= this.#waiting.size) return;
+    this.#order = this.#waiting.values();
+    this.#withdrawn = 0;
   }
 
   /** One that was let through is done; the next goes on. */

@@ -20,9 +20,9 @@ type State = 'opening' | 'open' | 'closing' | 'left' | 'terminated' | 'over';
 /** How long a session waits for the next receiver, and how long one that has ended is remembered for late requests, in ms. */
 export const ABSENCE_MS = 5_000;
 
-/** From so many bytes waiting on, `send` asks to be held back; each message counts `MESSAGE_BYTES` beside its own. */
+/** From so many bytes waiting on, `send` asks to be held back; each message counts for `MESSAGE_MIN` at least. */
 export const HIGH_WATER = 262_144;
-const MESSAGE_BYTES = 64;
+const MESSAGE_MIN = 64;
 
 const NOTHING = Buffer.alloc(0);
 const BEAT = { content: NOTHING, timeout: HEARTBEAT_S, mode: 'idle' } as const;
@@ -55,6 +55,8 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
   #lastWaiting = Number.POSITIVE_INFINITY;
   #queue: string[] = [];
   #queueBytes = 0;
+  /** The same, where each message counts for what it takes. */
+  #queueCost = 0;
   #flushing = false;
   #starved = false;
   readonly #inbox = new Fifo<Buffer>();
@@ -143,7 +145,7 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
     if (this.#state !== 'open' || type === 'pong') return true;
     if (type === 'ping') return this.#pong(data);
     this.#add(quote(data.toString()));
-    if (this.#queueBytes < HIGH_WATER) return true;
+    if (this.#queueCost < HIGH_WATER) return true;
     this.#starved = true;
     return false;
   }
@@ -204,7 +206,9 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
 
   #add(quoted: string): void {
     this.#queue.push(quoted);
-    this.#queueBytes += Buffer.byteLength(quoted) + MESSAGE_BYTES;
+    const bytes = Buffer.byteLength(quoted);
+    this.#queueBytes += bytes;
+    this.#queueCost += Math.max(bytes, MESSAGE_MIN);
     if (this.#flushing) return;
     this.#flushing = true;
     // Messages that come together leave in one frame.
@@ -217,6 +221,7 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
   #clear(): void {
     this.#queue = [];
     this.#queueBytes = 0;
+    this.#queueCost = 0;
   }
 
   #flush(): void {
@@ -271,7 +276,7 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
       if (data === undefined) break;
       this.#owner?.onMessage('pong', data);
     }
-    if (!this.#paused && this.#queueBytes < HIGH_WATER) this.#wake();
+    if (!this.#paused && this.#queueCost < HIGH_WATER) this.#wake();
   }
 
   #deliver(): void {

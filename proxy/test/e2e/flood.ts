@@ -7,8 +7,8 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Test } from 'tap';
 import { type Holdfast, startHoldfast } from './holdfast.js';
 
-/** A sender that gets rid of nothing for so long is held back, in ms. It decides nothing but the end of a flood. */
-const HELD_MS = 1_000;
+/** A sender that gets rid of nothing while Holdfast has done so many other things is held back. */
+const TURNS = 20;
 
 /** How a flood ended: all was taken, or the other side stopped taking, or it closed. */
 export type FloodEnd = 'sent' | 'held' | 'closed';
@@ -31,27 +31,36 @@ export function startFlooded(
 }
 
 /** Sends `piece` again and again until so many bytes are gone. */
-export async function flood(socket: Socket, piece: Buffer, bytes: number): Promise<FloodEnd> {
+export async function flood(holdfast: Holdfast, socket: Socket, piece: Buffer, bytes: number): Promise<FloodEnd> {
   for (let sent = 0; sent < bytes; sent += piece.length) {
     if (socket.destroyed || socket.writableEnded) return 'closed';
-    if (!socket.write(piece) && (await hasRoom(socket)) === false) return socket.destroyed ? 'closed' : 'held';
+    if (!socket.write(piece)) await roomOrTurns(holdfast, socket);
+    if (socket.writableNeedDrain && !socket.destroyed) return 'held';
   }
   return socket.destroyed ? 'closed' : 'sent';
 }
 
-/** Whether a socket takes more, as soon as that is known. */
-function hasRoom(socket: Socket): Promise<boolean> {
-  return new Promise((resolve) => {
-    const done = (room: boolean) => {
-      clearTimeout(timer);
-      socket.off('drain', drained).off('close', closed);
-      resolve(room);
+/** Resolves when a socket takes more, or is closed, or Holdfast has had its time to read it. */
+function roomOrTurns(holdfast: Holdfast, socket: Socket): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let over = false;
+    const done = () => {
+      over = true;
+      socket.off('drain', done).off('close', done);
+      resolve();
     };
-    const drained = () => done(true);
-    const closed = () => done(false);
-    const timer = setTimeout(closed, HELD_MS);
-    socket.once('drain', drained).once('close', closed);
+    socket.once('drain', done).once('close', done);
+    const turns = async () => {
+      for (let i = 0; i < TURNS && !over; i++) await turn(holdfast);
+      if (!over) done();
+    };
+    turns().catch(reject);
   });
+}
+
+/** Resolves when Holdfast has done something else. */
+export async function turn(holdfast: Holdfast): Promise<void> {
+  await (await fetch(`${holdfast.url('admin')}/livez`, { headers: { connection: 'close' } })).text();
 }
 
 /** A piece of many copies of something small. */

@@ -1,6 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { createServer, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
+import { PIPELINE_MAX } from '../../dist/edge/node-connection.js';
 import { StreamPiece } from '../../dist/edge/stream-piece.js';
 import { Scene } from './clause.js';
 import { edgeContract } from './contract.js';
@@ -100,3 +101,22 @@ t.test('a bound listener tells its real port and its URL', async (t) => {
   t.match(bound.url, /^http:\/\/127\.0\.0\.1:[1-9]\d*$/);
   t.ok(bound.url.endsWith(`:${bound.port}`));
 });
+
+t.test(
+  'of more small requests in one read than may wait, the first are answered and the connection closes',
+  async (t) => {
+    const scene = await Scene.open(t, makeNodeEdge);
+    const client = await scene.connect();
+    const count = 2 * PIPELINE_MAX;
+    await client.write(head('GET', '/').repeat(count));
+    for (let i = 0; i <= PIPELINE_MAX; i++) {
+      (await scene.next()).answer(`${i}`);
+      const answer = await client.answer();
+      if (answer.body.toString() !== `${i}`) t.fail(`answer ${i} is ${answer.body}`);
+      if (i === PIPELINE_MAX) t.equal(answer.header('connection'), 'close');
+    }
+    client.end();
+    await client.closed();
+    t.equal(scene.handler.count, PIPELINE_MAX + 1);
+  },
+);

@@ -3,6 +3,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
 import t, { type Test } from 'tap';
 import type { ClientResponse, EdgeHandler } from '../../dist/edge/edge.js';
+import { AHEAD_MAX, EARLY_MAX, GARBAGE_MAX, LOOK_MS } from '../../dist/edge/node-connection.js';
 import { ResponseWrapper } from '../../dist/edge/response-wrapper.js';
 import { StreamPiece } from '../../dist/edge/stream-piece.js';
 import { type MakeEdge, Scene } from './clause.js';
@@ -92,4 +93,57 @@ t.test('a client that sends without end behind a settled answer is held back', a
     const answer = await client.answer();
     if (answer.body.toString() !== `${i}`) t.fail(`answer ${i} is ${answer.body}`);
   }
+});
+
+/** A request behind which there is more, on a connection of a held answer. */
+async function hold(t: Test) {
+  const scene = await Scene.open(t, makeNodeEdge);
+  const { client, taken } = await scene.send(head('GET', '/hold'));
+  taken.response.settle?.();
+  return { scene, client, taken };
+}
+
+t.test('what cannot be a request behind a settled answer is read and dropped, and refused after it', async (t) => {
+  const { client, taken } = await hold(t);
+  await client.write('x'.repeat(GARBAGE_MAX / 2));
+  taken.answer('held');
+  t.equal((await client.answer()).body.toString(), 'held');
+  t.equal((await client.answer()).status, 400);
+});
+
+t.test('a client that goes on with that is cut', async (t) => {
+  const { client, taken } = await hold(t);
+  void client.write('x'.repeat(2 * GARBAGE_MAX));
+  await until(() => taken.gones === 1);
+  await client.closed();
+});
+
+t.test('a client that has gone behind more than is read is noticed all the same', async (t) => {
+  const { scene, client, taken } = await hold(t);
+  const request = head('GET', '/next', [`X-Filler: ${'x'.repeat(8_000)}`]);
+  await client.write(request.repeat(Math.ceil((2 * EARLY_MAX) / request.length)));
+  client.reset();
+  await until(() => {
+    scene.clock.advance(LOOK_MS);
+    return taken.gones === 1;
+  });
+  t.equal(scene.handler.count, 1);
+});
+
+t.test('a client that sends without end behind a settled answer is cut when it cannot be looked after', async (t) => {
+  const { scene, client, taken } = await hold(t);
+  const request = head('GET', '/next', [`X-Filler: ${'x'.repeat(8_000)}`]);
+  void client.write(request.repeat(2_000));
+  const sent = () => client.socket.bytesWritten - client.socket.writableLength;
+  const before = await settled(sent);
+  let read = 0;
+  let looks = 0;
+  for (; taken.gones === 0 && looks < 20; looks++) {
+    read = sent() - before;
+    scene.clock.advance(LOOK_MS);
+    await settled(sent);
+  }
+  t.equal(taken.gones, 1, `after ${looks} looks`);
+  t.ok(looks > 1);
+  t.ok(read < AHEAD_MAX + 4 * 2 ** 20, `little more was read: ${read} bytes, with what the buffers between hold`);
 });

@@ -119,12 +119,12 @@ export const uwsLimits: readonly EdgeLimit[] = [
   { what: 'WebSocket: frames before the 101', why: 'Cut: clients must wait (RFC 6455 §4.1).', clauses: [] },
   {
     what: 'WebSocket: pings and Closes end to end',
-    why: 'The library answers a client’s ping and Close itself, at once. The origin sees them, but its pong goes no further, and pongs that are published or sent unasked do not reach clients.',
+    why: 'The library answers a client’s ping and Close itself, at once. The origin sees them, but its pong goes no further, and pongs that are published or sent unasked do not reach clients. A client that sends pings and leaves more than 65,536 bytes of pongs unread is cut.',
     clauses: [],
   },
   {
     what: 'WebSocket: holding a client back',
-    why: 'What an origin does not take waits in Holdfast; with more than 16 MiB the client is cut.',
+    why: 'What an origin does not take waits in Holdfast; with more than 16 MiB, where each message counts 256 bytes beside its own, the client is cut.',
     clauses: [],
   },
   {
@@ -149,7 +149,7 @@ export const uwsLimits: readonly EdgeLimit[] = [
   },
   {
     what: 'Holding back uploads from the same machine',
-    why: 'The library reads on within one turn, however early it is told to stop, for as long as a client keeps its buffer full. Of an upload that nobody takes at most 64 MiB wait; then its client is cut. Clients across a network are not that fast.',
+    why: 'The library reads on within one turn, however early it is told to stop, for as long as a client keeps its buffer full. Of an upload that nobody takes at most 64 MiB wait, of several together 32 MiB; then the client of the longest is cut. Clients across a network are not that fast.',
     clauses: [],
   },
 ];

@@ -1,5 +1,7 @@
 /** Gone links: the origin hears once of the end of every hold that asked for it. */
 import t from 'tap';
+import { ANSWER_MAX } from '../../dist/links/gone-link.js';
+import { until } from '../edge/wait.js';
 import { HoldScene } from './hold-scene.js';
 import type { Asked } from './pull-origin.js';
 
@@ -105,4 +107,14 @@ t.test('a report that fails is not repeated, and disturbs nobody', async (t) => 
   t.equal(asked.url, '/next');
   asked.answer({});
   t.equal((await next).status, 200);
+});
+
+t.test('an answer without end is broken off', async (t) => {
+  const scene = await HoldScene.open(t);
+  await scene.stream(stream);
+  scene.act('room', 'close');
+  const asked = await reported(t, scene);
+  asked.begin({}, Buffer.alloc(ANSWER_MAX));
+  asked.write(Buffer.alloc(1));
+  await until(() => asked.gone);
 });

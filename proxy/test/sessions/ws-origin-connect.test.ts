@@ -45,6 +45,24 @@ t.test('a connection that is not made in time may be followed by the next target
   t.match(heard.error, { repeat: 'connect', message: /timed out/ });
 });
 
+t.test('interim answers without end are the origin’s fault', async (t) => {
+  const origin = await RawOrigin.listen(t);
+  const { heard } = dial(t, dialTo(origin.port, { maxInterim: 3 }));
+  const handshake = await origin.next();
+  handshake.socket.write('HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n'.repeat(4));
+  await heard.heard('failed ERR_ORIGIN_MALFORMED');
+  t.match(heard.error, { repeat: 'no', message: 'more than 3 interim answers' });
+});
+
+t.test('a refusal whose body does not come is the origin’s fault', async (t) => {
+  const origin = await RawOrigin.listen(t);
+  const { heard } = dial(t, dialTo(origin.port, { answerTimeout: 50 }));
+  const handshake = await origin.next();
+  handshake.socket.write('HTTP/1.1 403 Forbidden\r\nContent-Length: 10\r\n\r\npart');
+  await heard.heard('failed ERR_ORIGIN_');
+  t.equal(heard.ends.length, 1);
+});
+
 t.test('the time for connecting does not bound the answer', async (t) => {
   const origin = await RawOrigin.listen(t);
   const { heard } = dial(t, dialTo(origin.port, { connectTimeout: 20 }));

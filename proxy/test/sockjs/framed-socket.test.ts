@@ -48,6 +48,28 @@ t.test('hands on what is in frames', async (t) => {
   t.strictSame(owner.heard, ['text a', 'text b', 'text c', 'text d', 'ping p', 'writable']);
 });
 
+t.test('an owner that takes no more gets no more of a frame, until it does', async (t) => {
+  const { socket, framed, owner, hear } = start();
+  owner.react = (text) => {
+    if (text === 'b') framed.pause();
+  };
+  hear('["a","b","c","d"]');
+  hear('["e"]');
+  t.strictSame(owner.heard, ['text a', 'text b']);
+  t.equal(socket.told.at(-1), 'pause');
+  framed.resume();
+  t.strictSame(owner.heard, ['text a', 'text b', 'text c', 'text d', 'text e']);
+  t.equal(socket.told.at(-1), 'resume');
+});
+
+t.test('what has come before a close is handed on before it', async (t) => {
+  const { framed, owner, hear } = start();
+  owner.react = () => framed.pause();
+  hear('["a","b"]');
+  framed.onClose(1000, Buffer.from('bye'));
+  t.strictSame(owner.heard, ['text a', 'text b', 'close 1000 bye']);
+});
+
 for (const text of ['["a', '{}', '[1]', 'x', '"a', '["a"]"b"', JSON.stringify(['x'.repeat(200_001)])]) {
   t.test(`ends at once with ${text.slice(0, 9)}`, async (t) => {
     const { clock, socket, owner, hear } = start();

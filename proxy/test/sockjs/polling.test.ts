@@ -40,6 +40,26 @@ t.test('published messages and binary ones are text; pings are not for this clie
   t.strictSame(owner.heard, ['pong are you there'], 'the origin’s ping is answered for the client');
 });
 
+t.test('pings of an origin that takes no pongs hold it back, and the last of them is answered', async (t) => {
+  const scene = new SockJsScene();
+  const { socket, owner } = scene.open('s');
+  socket?.pause();
+  for (let i = 0; i < 1_000; i++) t.equal(socket?.send('ping', Buffer.from(`${i}`)), false);
+  await scene.turn();
+  t.strictSame(owner.heard, []);
+  socket?.resume();
+  await scene.turn();
+  t.strictSame(owner.heard, ['pong 999', 'writable']);
+});
+
+t.test('empty messages are bounded like any other', async (t) => {
+  const scene = new SockJsScene();
+  const session = scene.open('s');
+  let count = 1;
+  while (session.say('')) count++;
+  t.ok(count <= HIGH_WATER / 64, `held back after ${count}`);
+});
+
 t.test('what clients send', async (t) => {
   const scene = new SockJsScene();
   const { owner } = scene.open('s');

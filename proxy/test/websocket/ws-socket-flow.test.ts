@@ -48,6 +48,15 @@ for (const role of kinds) {
     t.equal(listener.writables, 1, 'once for each time that it was held back');
   });
 
+  t.test(`${role}: tiny messages are held back long before their bytes would be`, async (t) => {
+    const { socket, other } = await openSocket(t, role);
+    other.pause();
+    while (socket.waiting === 0) socket.send('binary', CHUNK);
+    let sent = 1;
+    while (socket.send('pong', Buffer.alloc(0))) sent++;
+    t.ok(sent < 5_000, `after ${sent}`);
+  });
+
   t.test(`${role}: items that are pushed while it is held back do not keep it held back`, async (t) => {
     const { socket, listener, other } = await openSocket(t, role);
     other.pause();

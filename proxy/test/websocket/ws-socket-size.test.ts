@@ -1,4 +1,5 @@
 import t from 'tap';
+import { MAX_FRAGMENTS } from '../../dist/websocket/ws-library.js';
 import { openSocket, roles } from './open-socket.js';
 import { closeCodeOf, opcodes } from './raw-frames.js';
 import type { RawSocket } from './raw-socket.js';
@@ -63,6 +64,23 @@ for (const role of roles) {
     void other.write(fragments(other, pattern(100_000), 1));
     await listener.next();
     t.ok(listener.data.equals(pattern(100_000)));
+  });
+
+  t.test(`${role}: a message of more fragments than may be fails with 1008`, async (t) => {
+    const { listener, other } = await openSocket(t, role);
+    void other.write(fragments(other, pattern(MAX_FRAGMENTS + 1), 1));
+    t.strictSame((await other.rest()).map(closeCodeOf), [1008]);
+    other.end();
+    t.match(await listener.next(), ['lost', { message: /fragments/ }]);
+  });
+
+  t.test(`${role}: where messages are short, so are fragments few`, async (t) => {
+    const { listener, other } = await openSocket(t, role, { maxMessage: 2_000 });
+    await other.write(fragments(other, pattern(1_024), 1));
+    t.equal((await listener.next())[0], 'binary');
+    void other.write(fragments(other, pattern(1_025), 1));
+    t.strictSame((await other.rest()).map(closeCodeOf), [1008]);
+    other.end();
   });
 
   t.test(`${role}: a message of exactly the limit is taken, one byte more fails with 1009`, async (t) => {

@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { type Channel, formatChannel, formatGripLast, parseChannels, wireFromText } from '../dist/index.js';
+import {
+  type Channel,
+  formatChannel,
+  formatGripLast,
+  headerFault,
+  parseChannels,
+  wireFromText,
+} from '../dist/index.js';
 import { messageOf } from './grip-error.js';
 
 t.test('Grip-Channel names channels with prev-id and filters, repeated or comma separated', async (t) => {
@@ -80,4 +87,13 @@ t.test('Grip-Last is channel and last id, not escaped', async (t) => {
 
 t.test('Grip-Last cannot be used to inject a header', async (t) => {
   t.equal(formatGripLast('a\r\nX: y', '\0'), 'a  X: y; last-id= ');
+  t.equal(
+    formatGripLast('\u010d\u010a', '\u007f'),
+    '\u00c4\u008d\u00c4\u008a; last-id= ',
+    'bytes of UTF-8, not the low byte',
+  );
+  const text = fc.string({ unit: 'binary' });
+  fc.assert(
+    fc.property(text, text, (channel, id) => headerFault('Grip-Last', formatGripLast(channel, id)) === undefined),
+  );
 });

@@ -101,6 +101,7 @@ t.test('what is wrong with a format is an error of the publisher, with its text'
     ['http-response', { code: 0 }, "'http-response' contains 'code' with invalid value: must be from 200 to 999"],
     ['http-response', { code: 101 }, "'http-response' contains 'code' with invalid value: must be from 200 to 999"],
     ['http-response', { reason: 1 }, "'http-response' contains 'reason' with wrong type"],
+    ['http-response', { reason: 'é'.repeat(513) }, "'http-response' contains 'reason' with more than 1024 bytes"],
     ['http-response', { reason: 'a\nb' }, "'http-response' contains 'reason' with a control character"],
     ['http-response', { headers: null }, "'http-response' contains 'headers' with wrong type"],
     ['http-response', { headers: [1] }, 'headers contains element with wrong type'],

@@ -107,5 +107,7 @@ export class ClusterViews {
 
 /** As the others of its JSON: points in time are ISO 8601 in UTC, durations milliseconds. */
 function nodeView({ startedAt, ...node }: KnownNode): object {
-  return { ...node, started: new Date(startedAt).toISOString() };
+  const started = new Date(startedAt);
+  // Of another version, or of somebody else in Redis: it hides no other node.
+  return Number.isNaN(started.getTime()) ? node : { ...node, started: started.toISOString() };
 }

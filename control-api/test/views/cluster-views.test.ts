@@ -45,6 +45,18 @@ t.test('/nodes lists the nodes, whatever Accept says', async (t) => {
   }
 });
 
+t.test('/nodes lists all, whatever one of them says of its start', async (t) => {
+  const { json, nodes } = await views(t, { a: () => null, b: () => null });
+  const all = await nodes.list();
+  const odd = [Number.NaN, 1e99, 'x', null, undefined, {}] as never[];
+  nodes.list = async () => all.map((node, i) => (i === 0 ? { ...node, startedAt: odd.shift() as never } : node));
+  while (odd.length > 0) {
+    const { status, body } = await json('GET', '/nodes');
+    t.equal(status, 200);
+    t.match(body.nodes, [{ id: 'a' }, { id: 'b', started: '1970-01-01T00:00:00.000Z' }]);
+  }
+});
+
 t.test('/channels/{name} adds the nodes up, shows each, and names the silent', async (t) => {
   const { json, nodes } = await views(t, {
     a: () => ({ ...counts(1, 2, 3), position: { epoch: 'e', offset: 7 } }),

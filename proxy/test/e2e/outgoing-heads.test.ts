@@ -46,7 +46,7 @@ const STATUSES = [
   '',
 ];
 
-const CLOSE = ['Connection: close'];
+const CLOSE: readonly string[] = ['Connection: close'];
 
 /** First line, fields and body of the only answer in `received`; throws where there are more. */
 function only(received: string): { line: string; fields: string; body: string } {
@@ -57,11 +57,20 @@ function only(received: string): { line: string; fields: string; body: string } 
   return { line, fields: fields.join('\n'), body: rest.join('\r\n\r\n') };
 }
 
+const ODD_REFUSAL = pathFor(answerOf('403 a\u0001\u001b[31m'));
+const NO_REFUSAL = pathFor(answerOf('042 What'));
+
 async function scene(t: Test, edge: string): Promise<Holdfast> {
   const target = await startToldOrigin(t);
   return startHoldfast(t, {
     settings: { edge },
-    routes: [`plain.example ${target}`, `over.example ${target},over_http`, `aco.example,aco ${target}`],
+    routes: [
+      `plain.example ${target}`,
+      `over.example ${target},over_http`,
+      `aco.example,aco ${target}`,
+      `odd.example,sockjs=/sock,sockjs_as_path=${ODD_REFUSAL} ${target}`,
+      `none.example,sockjs=/sock,sockjs_as_path=${NO_REFUSAL} ${target},over_http`,
+    ],
   });
 }
 
@@ -100,6 +109,62 @@ for (const edge of ['node', 'uws'] as const) {
     t.equal(only(await ask(t, holdfast, path)).line, `HTTP/1.1 200 ${bytesOf('Trouvé')} ici`);
     const interim = pathFor(['HTTP/1.1 103 Early\r\nLink: </a>\r\n\r\n', answerOf('200 Late')]);
     t.match(await ask(t, holdfast, interim), /^HTTP\/1\.1 103 Early\r\nLink: <\/a>\r\n\r\nHTTP\/1\.1 200 Late\r\n/);
+  });
+
+  t.test(`${edge}: fields of origins, and interim answers`, async (t) => {
+    const holdfast = await scene(t, edge);
+    for (const field of [
+      'X-A: a\u0001',
+      'X-A: a\u000b',
+      'X-A: a\u007f',
+      'X-A: a\0',
+      'X\u0080: a',
+      'X A: a',
+      ': a',
+      'X-A',
+    ]) {
+      const paths = [
+        answerOf('200 OK', [field]),
+        answerOf('200 OK', ['Grip-Hold: stream', 'Grip-Channel: c', field]),
+        answerOf('200 OK', ['Grip-Hold: response', 'Grip-Channel: c', field]),
+        answerOf('403 No', [field]),
+        `HTTP/1.1 103 Early Hints\r\n${field}\r\n\r\n${answerOf('200 OK')}`,
+      ].map(pathFor);
+      for (const path of paths) {
+        const { line } = only(await ask(t, holdfast, path));
+        t.equal(line, 'HTTP/1.1 502 Bad Gateway', JSON.stringify(field));
+        for (const host of ['plain', 'over']) {
+          const { line } = only(await ask(t, holdfast, path, host, UPGRADE));
+          t.equal(line, 'HTTP/1.1 502 Bad Gateway', `${JSON.stringify(field)} for a WebSocket by ${host}`);
+        }
+      }
+    }
+    for (const [what, sent, received] of REASONS) {
+      const path = pathFor(`HTTP/1.1 103 ${sent}\r\nX-A: \u00e9\r\n\r\n${answerOf('200 Then')}`);
+      const interim = `HTTP/1.1 103 ${received === sent ? received : 'Early Hints'}\r\n`;
+      const [first = '', second = '', ...more] = (await ask(t, holdfast, path)).split(/^(?=HTTP\/1\.1 )/m);
+      t.strictSame([first.split(/(?<=\r\n)/), more.length], [[interim, 'X-A: \u00e9\r\n', '\r\n'], 0], what);
+      t.match(second, /^HTTP\/1\.1 200 Then\r\n/);
+    }
+    t.ok(holdfast.child.running);
+  });
+
+  t.test(`${edge}: SockJS clients of origins that refuse`, async (t) => {
+    const holdfast = await scene(t, edge);
+    for (const [host, line] of [
+      ['odd', 'HTTP/1.1 403 Forbidden'],
+      ['none', 'HTTP/1.1 502 Bad Gateway'],
+    ] as const) {
+      for (const [target, fields, method] of [
+        ['/sock/a/b/websocket', UPGRADE, 'GET'],
+        ['/sock/websocket', UPGRADE, 'GET'],
+        ['/sock/a/b/xhr', [...CLOSE, 'Content-Length: 0'], 'POST'],
+        ['/sock/a/b/eventsource', CLOSE, 'GET'],
+      ] as const) {
+        t.equal(only(await ask(t, holdfast, target, host, fields, method)).line, line, `${host} ${target}`);
+      }
+    }
+    t.ok(holdfast.child.running);
   });
 
   t.test(`${edge}: statuses of origins`, async (t) => {

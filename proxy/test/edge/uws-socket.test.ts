@@ -30,7 +30,10 @@ class Owner implements SocketOwner {
 /** A socket that is open; `library.buffered` is what its client has not taken. */
 function start(t: Test) {
   const library = { buffered: 0, closed: false };
-  const socket = new UwsSocket({ clock: new ManualClock(), flushes: new FlushQueue(), compression: false, faults: uncontained }, false);
+  const socket = new UwsSocket(
+    { clock: new ManualClock(), flushes: new FlushQueue(), compression: false, faults: uncontained },
+    false,
+  );
   socket.opened({
     getBufferedAmount: () => library.buffered,
     close: () => {

@@ -100,6 +100,24 @@ t.test('the question: POST, meta of both sides in JSON, the last ids; the conten
   }
 });
 
+t.test('whatever is in meta, it is one field of the request', async (t) => {
+  const asking = await Asking.open(t);
+  const odd = `${Array.from({ length: 0x180 }, (_, code) => String.fromCharCode(code)).join('')}\ud800\u2028`;
+  const outcome = asking.ask({
+    subMeta: new Map([
+      ['url', '/judge'],
+      [odd, odd],
+    ]),
+    item: item({ [odd]: odd }),
+  });
+  const asked = await asking.next();
+  const read = (name: string) => JSON.parse(Buffer.from(`${asked.headers[name]}`, 'latin1').toString()) as object;
+  t.strictSame(read('pub-meta'), { [odd]: odd });
+  t.strictSame(read('sub-meta'), { url: '/judge', [odd]: odd });
+  asked.answer({});
+  t.equal(await outcome, 'send ');
+});
+
 const drop = { Action: 'drop' };
 for (const [filter, answer, outcome] of [
   ['http-modify', { body: 'new' }, 'send new'],

@@ -57,11 +57,16 @@ export class HoldfastNode {
 
   #makeServing(config: Config, metrics: Metrics): Serving {
     const { hub, zeromq: statsSink } = this.#control;
-    const count = config.workers === 'auto' ? availableParallelism() : config.workers;
+    const count = processesFor(config);
     if (count > 1) {
       return new WorkerPool({ config, count, hub, metrics, statsSink, log: this.#log.child('workers') });
     }
     const instance = randomBytes(3).toString('hex');
     return new OneProcess(config, this.#log, { backplane: hub.share(), metrics, statsSink, instance, isShared: false });
   }
+}
+
+/** How many processes serve clients; with one, it is the node's own. */
+export function processesFor({ workers }: Pick<Config, 'workers'>): number {
+  return workers === 'auto' ? availableParallelism() : workers;
 }

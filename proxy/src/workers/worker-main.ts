@@ -9,6 +9,7 @@ import { DataPlane } from '../data-plane.js';
 import { optimizeEarly } from '../early-optimization.js';
 import { createLog, type RootLog } from '../log.js';
 import { Metrics } from '../metrics.js';
+import { workerOutputFor } from '../standard-output.js';
 import { Channel } from './channel.js';
 import type { WorkerFailure, WorkerInit } from './words.js';
 
@@ -30,7 +31,7 @@ async function serve(): Promise<void> {
   optimizeEarly();
   const init = (await channel.ask('init')) as WorkerInit;
   const { config, number } = init;
-  const log = createLog(config.log, number);
+  const log = createLog(config.log, number, workerOutputFor(config.client));
   await log.opened;
   process.on('uncaughtException', (error) => {
     log.error({ err: error }, `unexpected: ${error.stack}`);

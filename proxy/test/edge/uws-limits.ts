@@ -134,7 +134,7 @@ export const uwsLimits: readonly EdgeLimit[] = [
   },
   {
     what: 'TLS',
-    why: '1.2 and 1.3, without ALPN. A certificate that changes is taken up within 10 s, but the port’s default one only by a restart. Of server names with capital letters in them 100 are served. For each name the library writes two lines to standard output (`finding …`, `Browsed to SNI: …`).',
+    why: '1.2 and 1.3, without ALPN. A certificate that changes is taken up within 10 s, but the port’s default one only by a restart. Of server names with capital letters in them 100 are served; a name of more than ten labels gets the default certificate. For each certificate the library prints two lines (`finding …`, `Browsed to SNI: …`). They go nowhere, except where standard output is a plain file that is not appended to (`> file`) and standard error is something else.',
     clauses: [],
   },
   {

@@ -48,6 +48,8 @@ export interface ControlServerOptions {
   readonly maxHeaderBytes: number;
   /** Request body, in bytes, without chunk framing. Over: 413. */
   readonly maxBodyBytes: number;
+  /** Connections at a time, where the process can have fewer than {@link MAX_CONNECTIONS}. */
+  readonly maxConnections?: number;
   /** Milliseconds for a request to arrive completely; {@link REQUEST_TIMEOUT_MS} if not given. */
   readonly requestTimeoutMs?: number;
   readonly publisher: Publisher;
@@ -100,7 +102,7 @@ export class ControlServer {
       // Pushpin asks for no Host, and hand-written publishers send none; nothing here depends on it.
       requireHostHeader: false,
     });
-    this.#server.maxConnections = MAX_CONNECTIONS;
+    this.#server.maxConnections = Math.min(MAX_CONNECTIONS, options.maxConnections ?? MAX_CONNECTIONS);
     this.#server.on('connection', (socket: Socket) => this.#opened(socket));
     this.#server.on('request', (request, response) => void this.#serve(request, response, false));
     this.#server.on('checkContinue', (request, response) => void this.#serve(request, response, true));

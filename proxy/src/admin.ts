@@ -21,8 +21,8 @@ export interface Exposition {
 export class AdminServer {
   readonly #server: Server;
 
-  /** `readiness` is asked at every probe. */
-  constructor(metrics: Exposition, readiness: () => Readiness) {
+  /** `readiness` is asked at every probe. Over `maxConnections` at a time, more are closed. */
+  constructor(metrics: Exposition, readiness: () => Readiness, maxConnections: number) {
     this.#server = createServer((request, response) => {
       const path = request.url?.split('?', 1)[0];
       if (request.method !== 'GET' && request.method !== 'HEAD')
@@ -38,6 +38,7 @@ export class AdminServer {
         );
       } else answer(response, 404, 'Not Found');
     });
+    this.#server.maxConnections = maxConnections;
   }
 
   /** Binds; rejects with an `EdgeError` when the port is taken. Resolves with the address for the log. */

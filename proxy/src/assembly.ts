@@ -11,6 +11,8 @@ import type { Sequencer } from './channels/sequencer.js';
 import type { SubscriberParts } from './channels/subscriber-parts.js';
 import { realClock } from './clock.js';
 import type { Config, ForwardConfig } from './config/config.js';
+import { DescriptorShortage } from './descriptor-shortage.js';
+import { Descriptors } from './descriptors.js';
 import type { Edge, EdgeHandler } from './edge/edge.js';
 import { NodeEdge } from './edge/node-edge.js';
 import { TlsCertificates } from './edge/tls-certificates.js';
@@ -101,11 +103,14 @@ export function assemble(config: Config, log: RootLog, surroundings: Surrounding
   const linger = config.channels.subscriptionLingerMs;
   const registry = new ChannelRegistry(interest, realClock, linger, telemetry.subscriptions);
   const routes = makeRoutes(config, log);
+  const descriptors = Descriptors.ofProcess();
+  const admitsOrigin = () => descriptors.admits('origin');
   const origins = new OriginClient({
     connectTimeout: config.origin.connectTimeoutMs,
     inactivityTimeout: config.origin.timeoutMs,
     keepAliveTimeout: config.origin.keepAliveTimeoutMs,
     maxHeaderBytes: ORIGIN_HEADER_BYTES,
+    admits: admitsOrigin,
   });
   const history = historyOf(backplane);
   const replay =
@@ -117,9 +122,19 @@ export function assemble(config: Config, log: RootLog, surroundings: Surrounding
       events: metrics,
       log: log.child('history'),
     });
-  const parts = requestParts(config, log, telemetry, registry, delivery.sequencer, routes, origins, replay);
+  const parts = requestParts(
+    config,
+    log,
+    telemetry,
+    registry,
+    delivery.sequencer,
+    routes,
+    origins,
+    replay,
+    admitsOrigin,
+  );
   const handler = new RequestHandler(parts, makeSockJs(config, parts, surroundings.isShared));
-  const edge = makeEdge(config, log, surroundings, handler);
+  const edge = makeEdge(config, log, surroundings, handler, descriptors);
   metrics.observe({ connections: () => edge.connections, channels: () => registry.size });
   return { backplane, registry, delivery, routes, origins, telemetry, edge };
 }
@@ -147,14 +162,21 @@ function makeEdge(
   log: RootLog,
   { metrics, instance, isShared }: Surroundings,
   handler: EdgeHandler,
+  descriptors: Descriptors,
 ): Edge {
   const tlsLog = log.child('tls');
   const edgeLog = log.child('edge');
+  const shortage = new DescriptorShortage(descriptors, edgeLog, realClock);
   let requests = 0;
   const parts = {
     clock: realClock,
     nextId: () => `${instance}-${(++requests).toString(36)}`,
+    descriptors,
     events: {
+      descriptorsShort: () => {
+        metrics.descriptorsShort();
+        shortage.turnedAway();
+      },
       connectionRefused: () => {
         metrics.connectionRefused();
         edgeLog.warn({}, `client_maxconn (${client.connectionsMax}) reached: connection closed`);
@@ -201,6 +223,7 @@ function requestParts(
   routes: RoutesSource,
   origins: OriginClient,
   replay: ReplayParts | undefined,
+  admitsOrigin: () => boolean,
 ): RequestParts {
   const { forward, origin } = config;
   const rules = forwardRules(forward);
@@ -235,6 +258,7 @@ function requestParts(
       { clock: realClock, random: Math.random, forwarder, originOf },
       { maxMessage: config.client.messageMax, compression: config.client.compression },
       { connectTimeout: origin.connectTimeoutMs, answerTimeout: origin.timeoutMs },
+      admitsOrigin,
     ).dial,
     requests: new RequestKeeper(),
     debug: forward.debug,

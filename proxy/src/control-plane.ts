@@ -17,6 +17,7 @@ import { type Joint, makeBackplane } from './backplane.js';
 import { realClock } from './clock.js';
 import type { Config } from './config/config.js';
 import type { DataPlaneLoad } from './data-plane.js';
+import { Descriptors } from './descriptors.js';
 import type { RootLog } from './log.js';
 import { Member } from './member.js';
 import type { Metrics } from './metrics.js';
@@ -56,6 +57,7 @@ export class ControlPlane {
   readonly #serving: () => Serving;
   readonly #publisher: Publisher;
   readonly #joint: Joint;
+  readonly #descriptors = Descriptors.ofProcess();
   #control: ControlServer | undefined;
   readonly #admins: AdminServer[] = [];
 
@@ -107,7 +109,7 @@ export class ControlPlane {
     for (const { what, uri, connects } of await this.zeromq.open())
       this.#log.announce(`${connects ? 'connecting to' : 'listening on'} ${uri} (${what})`);
     for (const { host, port } of this.#config.admin.listen) {
-      const admin = new AdminServer(this.#serving().exposition, () => this.#readiness);
+      const admin = new AdminServer(this.#serving().exposition, () => this.#readiness, this.#descriptors.operators);
       const url = await admin.listen(host, port);
       this.#admins.push(admin);
       this.#log.announce(`listening on ${url} (admin)`);
@@ -140,6 +142,7 @@ export class ControlPlane {
       port: listen.port,
       maxHeaderBytes: headMax,
       maxBodyBytes: bodyMax,
+      maxConnections: this.#descriptors.publishers,
       publisher: this.#publisher,
       views: {
         cluster: new ClusterViews(this.#joint.nodes, realClock),

@@ -9,6 +9,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { headerValue } from '@holdfast/grip';
 import type { Clock } from '../clock.js';
+import type { Descriptors } from '../descriptors.js';
 import { DirectWrites, streamBinding } from '../direct-writes.js';
 import { FlushQueue } from '../flush-queue.js';
 import type { WsAcceptor } from '../websocket/ws-acceptor.js';
@@ -34,7 +35,7 @@ export interface NodeEdgeOptions {
   readonly maxConnections: number;
   /** Idle time after which a connection between two requests is closed. */
   readonly keepAliveTimeout: number;
-  /** Time that a client has to send a complete head; then 408. */
+  /** Time that a client has to send a complete head; then 408. A TLS handshake has as much time for itself. */
   readonly headerTimeout: number;
   readonly halfCloseGrace: number;
   /** Other processes have the same listeners, which a primary opens for all: socket files are prepared by it. */
@@ -47,6 +48,7 @@ export interface NodeEdgeOptions {
 export interface NodeEdgeParts {
   readonly clock: Clock;
   readonly events: EdgeEvents;
+  readonly descriptors: Descriptors;
   /** A new id for each request, unique within this node. */
   readonly nextId: () => string;
   /** Left out: by what this version of node has. */
@@ -126,6 +128,7 @@ export class NodeEdge implements Edge {
     const { certificates } = this.#options;
     const server: TlsServer = createTlsServer({
       ...this.#serverOptions(),
+      handshakeTimeout: this.#options.headerTimeout,
       SNICallback: (name, done) => done(null, certificates.find(name, portOf(server))?.context),
     });
     // Clients without SNI get the server's own certificate: refreshed here, ahead of node's listener that starts the
@@ -146,6 +149,7 @@ export class NodeEdge implements Edge {
     server.maxHeadersCount = 0; // No silent loss of headers: `maxHeaderBytes` is the bound.
     if (this.#options.isShared) this.#limit(server);
     else server.maxConnections = this.#options.maxConnections;
+    this.#keepReserve(server);
     server.timeout = 0;
     Object.assign(server, { httpAllowHalfOpen: true });
     const secure = listener.tls === true;
@@ -194,6 +198,16 @@ export class NodeEdge implements Edge {
       if (open <= this.#options.maxConnections) return;
       socket.destroy();
       this.#parts.events.connectionRefused();
+    });
+  }
+
+  /** Turns new connections away where the file descriptors that are left are kept for other things. */
+  #keepReserve(server: Server): void {
+    const { descriptors, events } = this.#parts;
+    server.prependListener('connection', (socket: Socket) => {
+      if (socket.destroyed || NodeConnection.of(socket) !== undefined || descriptors.admits('client')) return;
+      socket.destroy();
+      events.descriptorsShort();
     });
   }
 

@@ -1,5 +1,6 @@
 /** Owns: what a uws edge is made with. Does not own: where the values come from. */
 import type { Clock } from '../clock.js';
+import type { Descriptors } from '../descriptors.js';
 import type { EdgeEvents } from './edge-events.js';
 import type { TlsCertificates } from './tls-certificates.js';
 
@@ -22,6 +23,7 @@ export interface UwsEdgeOptions {
 export interface UwsEdgeParts {
   readonly clock: Clock;
   readonly events: EdgeEvents;
+  readonly descriptors: Descriptors;
   /** A new id for each request, unique within this node. */
   readonly nextId: () => string;
 }

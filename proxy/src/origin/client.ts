@@ -11,6 +11,7 @@ import { buildConnector, Client, type Dispatcher } from 'undici';
 import type { HttpTarget } from '../routes/target.js';
 import { connectOptions, isBlocked } from './connect-options.js';
 import { blockedError, OriginError } from './errors.js';
+import { guardedConnect } from './guarded-connect.js';
 import type { Origin, OriginCall, OriginHandler, OriginRequest } from './origin.js';
 import { OriginConnections } from './origin-connections.js';
 
@@ -23,6 +24,8 @@ export interface OriginClientOptions {
   readonly keepAliveTimeout: number;
   /** Longest response head in bytes. */
   readonly maxHeaderBytes: number;
+  /** Whether another connection may be opened; absent: always. */
+  readonly admits?: () => boolean;
 }
 
 /** How long requests under way may go on when the client is closed, in ms. */
@@ -97,6 +100,8 @@ export class OriginClient {
   }
 }
 
+const always = () => true;
+
 class PooledOrigin implements Origin {
   readonly #connections: OriginConnections<Dispatcher.DispatchOptions, Dispatcher.DispatchHandler>;
   readonly #blocked: boolean;
@@ -113,7 +118,10 @@ class PooledOrigin implements Origin {
       bodyTimeout: options.inactivityTimeout,
       keepAliveTimeout: options.keepAliveTimeout,
       maxHeaderSize: options.maxHeaderBytes,
-      connect: buildConnector({ allowH2: false, timeout: options.connectTimeout, ...connectOptions(target) }),
+      connect: guardedConnect(
+        buildConnector({ allowH2: false, timeout: options.connectTimeout, ...connectOptions(target) }),
+        options.admits ?? always,
+      ),
     };
     this.#connections = new OriginConnections(() => new Client(url, settings));
   }

@@ -3,6 +3,7 @@
  * Does not own: the sockets.
  */
 import { connectOptions, isBlocked } from '../origin/connect-options.js';
+import { blockedError, noDescriptorError, type OriginError } from '../origin/errors.js';
 import type { HttpTarget, Target } from '../routes/target.js';
 import type { SocketSettings } from '../websocket/ws-library.js';
 import { HttpDial, type HttpDialParts } from './http-dial.js';
@@ -31,8 +32,11 @@ export class SessionDialer {
   readonly #settings: SocketSettings;
   readonly #timeouts: DialTimeouts;
   readonly #http: HttpDialParts;
+  readonly #admits: () => boolean;
 
-  constructor(parts: DialParts, settings: SocketSettings, timeouts: DialTimeouts) {
+  /** `admits` says whether another connection may be opened. */
+  constructor(parts: DialParts, settings: SocketSettings, timeouts: DialTimeouts, admits: () => boolean = () => true) {
+    this.#admits = admits;
     this.#parts = parts;
     this.#settings = settings;
     this.#timeouts = timeouts;
@@ -66,7 +70,12 @@ export class SessionDialer {
       ...this.#timeouts,
       maxBody: MAX_REFUSAL,
     };
-    return new WsOrigin(request, this.#socketSettings(dial), owner, isBlocked(target));
+    return new WsOrigin(request, this.#socketSettings(dial), owner, this.#refusalOf(target));
+  }
+
+  #refusalOf(target: HttpTarget): OriginError | undefined {
+    if (isBlocked(target)) return blockedError();
+    return this.#admits() ? undefined : noDescriptorError();
   }
 
   #socketSettings({ extension }: Dial): SocketSettings {

@@ -2,7 +2,7 @@
  * Owns: the origin of a session that speaks WebSocket. Does not own: frames (`websocket`), or headers of the handshake.
  */
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
-import { blockedError, OriginError } from '../origin/errors.js';
+import { OriginError } from '../origin/errors.js';
 import type { MessageType, SocketOwner } from '../websocket/message-socket.js';
 import { type DialHandler, type DialRequest, dialSocket } from '../websocket/ws-dial.js';
 import type { SocketSettings } from '../websocket/ws-library.js';
@@ -20,10 +20,10 @@ export class WsOrigin implements OriginSocket, DialHandler, SocketOwner {
   #socket: WsSocket | undefined;
   #over = false;
 
-  /** Starts the handshake. `blocked` says that the target must not be connected to: it fails at once. */
-  constructor(dial: DialRequest, settings: SocketSettings, handshake: OriginHandshakeOwner, blocked = false) {
+  /** Starts the handshake. `refusal` says why the target must not be connected to: it fails at once. */
+  constructor(dial: DialRequest, settings: SocketSettings, handshake: OriginHandshakeOwner, refusal?: OriginError) {
     this.#handshake = handshake;
-    if (blocked) queueMicrotask(() => this.#fail(blockedError()));
+    if (refusal !== undefined) queueMicrotask(() => this.#fail(refusal));
     else this.#giveUp = dialSocket(dial, settings, this);
   }
 

@@ -48,8 +48,8 @@ export const uwsLimits: readonly EdgeLimit[] = [
   },
   {
     what: 'Time limits',
-    why: 'A head has to be complete, and the next request to come, within 8 to 12 s, or the connection is closed without an answer: `client_header_timeout` and `client_keep_alive_timeout` have no effect.',
-    clauses: ['header-timeout', 'header-timeout-body', 'keep-alive-timeout'],
+    why: 'A TLS handshake and a head have to be complete, and the next request to come, within 8 to 12 s, or the connection is closed without an answer: `client_header_timeout` and `client_keep_alive_timeout` have no effect.',
+    clauses: ['header-timeout', 'header-timeout-silent', 'header-timeout-body', 'keep-alive-timeout'],
   },
   {
     what: 'Case of header names',

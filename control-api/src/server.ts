@@ -70,6 +70,8 @@ export interface ControlServerOptions {
   readonly maxHeaderBytes: number;
   /** Request body, in bytes, without chunk framing. Over: 413. */
   readonly maxBodyBytes: number;
+  /** Connections at a time, where the process can have fewer than {@link MAX_CONNECTIONS}. */
+  readonly maxConnections?: number;
   /** Milliseconds for a request to arrive completely; {@link REQUEST_TIMEOUT_MS} if not given. */
   readonly requestTimeoutMs?: number;
   readonly publisher: Publisher;
@@ -128,7 +130,7 @@ export class ControlServer {
     this.#lingerMs = Math.min(LINGER_MS, requestTimeout);
     this.#guard = new PageGuard(options.host, options.hosts ?? []);
     this.#connections = new ListenerConnections({
-      max: MAX_CONNECTIONS,
+      max: Math.min(MAX_CONNECTIONS, options.maxConnections ?? MAX_CONNECTIONS),
       maxBytes: Math.max(MAX_HELD_BYTES, 4 * options.maxBodyBytes),
       end: (socket, phase) => this.#giveUp(socket, phase),
     });

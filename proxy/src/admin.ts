@@ -27,21 +27,28 @@ export class AdminServer {
   readonly #metrics: Exposition;
   readonly #readiness: () => Readiness;
   readonly #hosts: readonly string[];
-  readonly #connections = new ListenerConnections({
-    max: MAX_CONNECTIONS,
-    maxBytes: Number.POSITIVE_INFINITY,
-    end: (socket) => socket.destroy(),
-  });
+  readonly #connections: ListenerConnections;
   #guard: PageGuard | undefined;
 
   /**
-   * `readiness` is asked at every probe; `hosts` are further names under which it is reached, see `PageGuard`. `faults`: left
-   * out, nothing is contained.
+   * `readiness` is asked at every probe; `hosts` are further names under which it is reached, see `PageGuard`. Of more than
+   * `maxConnections` at a time some are closed. `faults`: left out, nothing is contained.
    */
-  constructor(metrics: Exposition, readiness: () => Readiness, hosts: readonly string[], faults = uncontained) {
+  constructor(
+    metrics: Exposition,
+    readiness: () => Readiness,
+    hosts: readonly string[],
+    maxConnections = MAX_CONNECTIONS,
+    faults = uncontained,
+  ) {
     this.#metrics = metrics;
     this.#readiness = readiness;
     this.#hosts = hosts;
+    this.#connections = new ListenerConnections({
+      max: Math.min(MAX_CONNECTIONS, maxConnections),
+      maxBytes: Number.POSITIVE_INFINITY,
+      end: (socket) => socket.destroy(),
+    });
     this.#server = createServer((request, response) => {
       faults.run('admin', () => this.#serve(request, response), { fault: () => void response.destroy() });
     });

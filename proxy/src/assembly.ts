@@ -12,6 +12,8 @@ import type { SubscriberParts } from './channels/subscriber-parts.js';
 import { type Clock, guardedClock } from './clock.js';
 import { AllowedOrigins } from './config/allowed-origins.js';
 import type { Config, ForwardConfig } from './config/config.js';
+import { DescriptorShortage } from './descriptor-shortage.js';
+import { Descriptors } from './descriptors.js';
 import type { Edge, EdgeHandler } from './edge/edge.js';
 import { NodeEdge } from './edge/node-edge.js';
 import { TlsCertificates } from './edge/tls-certificates.js';
@@ -106,11 +108,14 @@ export function assemble(config: Config, log: RootLog, surroundings: Surrounding
   const linger = config.channels.subscriptionLingerMs;
   const registry = new ChannelRegistry(interest, clock, linger, telemetry.subscriptions);
   const routes = makeRoutes(config, log, faults);
+  const descriptors = Descriptors.ofProcess();
+  const admitsOrigin = () => descriptors.admits('origin');
   const origins = new OriginClient({
     connectTimeout: config.origin.connectTimeoutMs,
     inactivityTimeout: config.origin.timeoutMs,
     keepAliveTimeout: config.origin.keepAliveTimeoutMs,
     maxHeaderBytes: ORIGIN_HEADER_BYTES,
+    admits: admitsOrigin,
     faults,
   });
   const history = historyOf(backplane);
@@ -132,11 +137,12 @@ export function assemble(config: Config, log: RootLog, surroundings: Surrounding
     routes,
     origins,
     replay,
+    admitsOrigin,
     faults,
     clock,
   );
   const handler = new RequestHandler(parts, makeSockJs(config, parts, surroundings.isShared));
-  const edge = makeEdge(config, log, surroundings, handler, clock);
+  const edge = makeEdge(config, log, surroundings, handler, descriptors, clock);
   metrics.observe({ connections: () => edge.connections, channels: () => registry.size });
   return { backplane, registry, delivery, routes, origins, telemetry, edge };
 }
@@ -171,16 +177,23 @@ function makeEdge(
   log: RootLog,
   { metrics, faults, instance, isShared }: Surroundings,
   handler: EdgeHandler,
+  descriptors: Descriptors,
   clock: Clock,
 ): Edge {
   const tlsLog = log.child('tls');
   const edgeLog = log.child('edge');
+  const shortage = new DescriptorShortage(descriptors, edgeLog, clock);
   let requests = 0;
   const parts = {
     clock,
     faults,
     nextId: () => `${instance}-${(++requests).toString(36)}`,
+    descriptors,
     events: {
+      descriptorsShort: () => {
+        metrics.descriptorsShort();
+        shortage.turnedAway();
+      },
       connectionRefused: () => {
         metrics.connectionRefused();
         edgeLog.warn({}, `client_maxconn (${client.connectionsMax}) reached: connection closed`);
@@ -233,6 +246,7 @@ function requestParts(
   routes: RoutesSource,
   origins: OriginClient,
   replay: ReplayParts | undefined,
+  admitsOrigin: () => boolean,
   faults: Containment,
   clock: Clock,
 ): RequestParts {
@@ -267,6 +281,7 @@ function requestParts(
       { clock, random: Math.random, faults, forwarder, originOf },
       { maxMessage: config.client.messageMax, compression: config.client.compression },
       { connectTimeout: origin.connectTimeoutMs, answerTimeout: origin.timeoutMs },
+      admitsOrigin,
     ).dial,
     requests: new RequestKeeper(),
     debug: forward.debug,

@@ -8,10 +8,11 @@ import { exposuresOf } from './config/exposure.js';
 import { type LoadedConfig, loadConfig } from './config/load.js';
 import { optimizeEarly } from './early-optimization.js';
 import { createLog, type RootLog } from './log.js';
-import { HoldfastNode } from './node.js';
+import { HoldfastNode, processesFor } from './node.js';
 import { ProcessGuard } from './process-guard.js';
 import { publishMain } from './publish-command.js';
 import { readRoutes } from './routes/routes-source.js';
+import { outputFor } from './standard-output.js';
 import { tapMain } from './tap-command.js';
 import { version } from './version.js';
 
@@ -36,7 +37,9 @@ function checkConfig(loaded: LoadedConfig): void {
 
 async function run(loaded: LoadedConfig): Promise<void> {
   optimizeEarly();
-  const log = createLog(loaded.config.log);
+  // With workers, the primary serves no clients itself.
+  const output = processesFor(loaded.config) > 1 ? undefined : await outputFor(loaded.config.client);
+  const log = createLog(loaded.config.log, undefined, output);
   await log.opened;
   try {
     await serve(loaded, log);

@@ -18,6 +18,7 @@ import { type Joint, makeBackplane } from './backplane.js';
 import { type Clock, guardedClock } from './clock.js';
 import type { Config } from './config/config.js';
 import type { DataPlaneLoad } from './data-plane.js';
+import { Descriptors } from './descriptors.js';
 import type { RootLog } from './log.js';
 import { Member } from './member.js';
 import type { Metrics } from './metrics.js';
@@ -59,6 +60,7 @@ export class ControlPlane {
   readonly #serving: () => Serving;
   readonly #publisher: Publisher;
   readonly #joint: Joint;
+  readonly #descriptors = Descriptors.ofProcess();
   #control: ControlServer | undefined;
   readonly #admins: AdminServer[] = [];
 
@@ -116,7 +118,14 @@ export class ControlPlane {
       this.#log.announce(`${connects ? 'connecting to' : 'listening on'} ${uri} (${what})`);
     for (const { host, port } of this.#config.admin.listen) {
       const { hosts } = this.#config.control;
-      const admin = new AdminServer(this.#serving().exposition, () => this.#readiness, hosts, this.#faults);
+      const { exposition } = this.#serving();
+      const admin = new AdminServer(
+        exposition,
+        () => this.#readiness,
+        hosts,
+        this.#descriptors.operators,
+        this.#faults,
+      );
       const url = await admin.listen(host, port);
       this.#admins.push(admin);
       this.#log.announce(`listening on ${url} (admin)`);
@@ -150,6 +159,7 @@ export class ControlPlane {
       maxHeaderBytes: headMax,
       maxBodyBytes: bodyMax,
       hosts,
+      maxConnections: this.#descriptors.publishers,
       publisher: this.#publisher,
       views: {
         cluster: new ClusterViews(this.#joint.nodes, this.#clock),

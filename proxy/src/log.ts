@@ -47,14 +47,14 @@ export interface RootLog extends Log {
 
 /**
  * Creates the log of this process as configured. Lines are written in the background; `close` before exiting. A worker
- * writes to the same place as its primary, and its JSON lines say which worker it is.
+ * writes to the same place as its primary, and its JSON lines say which worker it is. `output` is the descriptor of standard output.
  * @throws ConfigError when the file cannot be written
  */
-export function createLog(config: LogConfig, worker?: number): RootLog {
+export function createLog(config: LogConfig, worker?: number, output = 1): RootLog {
   const { file } = config;
   if (file !== undefined) assertWritable(file);
   const shared = worker === undefined ? {} : { maxWrite: PIPE_BUF };
-  const dest = { dest: file ?? 1, sync: false, maxLength: QUEUE_MAX, ...shared };
+  const dest = { dest: file ?? output, sync: false, maxLength: QUEUE_MAX, ...shared };
   const destination = pino.destination(dest) as unknown as Destination;
   // A full disk costs the log, not the clients.
   destination.on('error', (error) => printLine(2, `holdfast: ${failure(file, error)}\n`));
@@ -87,7 +87,7 @@ export function createLog(config: LogConfig, worker?: number): RootLog {
     announce: (message: string) => {
       const line = config.format === 'json' ? `${message}\n` : textLine('info', 'holdfast', message, {});
       sink.write(line);
-      if (file !== undefined) printLine(1, line);
+      if (file !== undefined) printLine(output, line);
     },
   });
 }
@@ -122,7 +122,7 @@ function failure(file: string | undefined, error: unknown): string {
 }
 
 /** To standard output or error, either of which may be closed: then nothing waits for the line. */
-function printLine(descriptor: 1 | 2, line: string): void {
+function printLine(descriptor: number, line: string): void {
   try {
     writeSync(descriptor, line);
   } catch {

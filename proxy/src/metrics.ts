@@ -160,7 +160,11 @@ export class Metrics
     this.#published = this.#counter('items_published_total', 'Items taken by the control API.', []);
     this.#publishRejected = this.#counter('publish_rejected_total', 'Calls that the control API refused.', ['code']);
     this.#recovers = this.#counter('recovers_total', 'Recover calls taken by the control API.', []);
-    this.#connectionsRefused = this.#counter('connections_refused_total', 'Connections over client_maxconn.', []);
+    this.#connectionsRefused = this.#counter(
+      'connections_refused_total',
+      'Client connections turned away: over client_maxconn, or for want of open files.',
+      [],
+    );
     this.#requestsRefused = this.#counter('requests_malformed_total', 'Requests refused before routing.', []);
     this.#workersEnded = this.#counter('workers_ended_total', 'Workers that ended by themselves, by cause.', ['cause']);
     this.#tally(
@@ -274,6 +278,10 @@ export class Metrics
   }
 
   connectionRefused(): void {
+    this.#connectionsRefused.inc();
+  }
+
+  descriptorsShort(): void {
     this.#connectionsRefused.inc();
   }
 

@@ -66,7 +66,7 @@ export class HoldfastNode {
 
   #makeServing(config: Config, metrics: Metrics): Serving {
     const { hub, zeromq: statsSink } = this.#control;
-    const count = config.workers === 'auto' ? availableParallelism() : config.workers;
+    const count = processesFor(config);
     if (count > 1) {
       return new WorkerPool({
         config,
@@ -88,4 +88,9 @@ export class HoldfastNode {
       isShared: false,
     });
   }
+}
+
+/** How many processes serve clients; with one, it is the node's own. */
+export function processesFor({ workers }: Pick<Config, 'workers'>): number {
+  return workers === 'auto' ? availableParallelism() : workers;
 }

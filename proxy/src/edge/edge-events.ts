@@ -4,6 +4,8 @@
 export interface EdgeEvents {
   /** A connection was turned away because `maxConnections` were open. */
   connectionRefused(): void;
+  /** A connection was turned away because too few file descriptors are left. */
+  descriptorsShort(): void;
   /** A request was answered by the edge itself because it was malformed; `reason` is the parser's code or the text sent. */
   requestRefused(reason: string): void;
 }

@@ -10,6 +10,7 @@ import type { TLSSocket } from 'node:tls';
 import { type Containment, uncontained } from '@holdfast/control-api';
 import { headerValue } from '@holdfast/grip';
 import type { Clock } from '../clock.js';
+import type { Descriptors } from '../descriptors.js';
 import { DirectWrites, streamBinding } from '../direct-writes.js';
 import { FlushQueue } from '../flush-queue.js';
 import type { WsAcceptor } from '../websocket/ws-acceptor.js';
@@ -35,7 +36,7 @@ export interface NodeEdgeOptions {
   readonly maxConnections: number;
   /** Idle time after which a connection between two requests is closed. */
   readonly keepAliveTimeout: number;
-  /** Time that a client has to send a complete head; then 408. */
+  /** Time that a client has to send a complete head; then 408. A TLS handshake has as much time for itself. */
   readonly headerTimeout: number;
   readonly halfCloseGrace: number;
   /** Other processes have the same listeners, which a primary opens for all: socket files are prepared by it. */
@@ -50,6 +51,7 @@ export interface NodeEdgeParts {
   readonly events: EdgeEvents;
   /** Left out: nothing is contained. */
   readonly faults?: Containment;
+  readonly descriptors: Descriptors;
   /** A new id for each request, unique within this node. */
   readonly nextId: () => string;
   /** Left out: by what this version of node has. */
@@ -133,6 +135,7 @@ export class NodeEdge implements Edge {
     const { certificates } = this.#options;
     const server: TlsServer = createTlsServer({
       ...this.#serverOptions(),
+      handshakeTimeout: this.#options.headerTimeout,
       SNICallback: (name, done) => {
         let context: KeyPair['context'] | undefined;
         this.#around.faults.run('client', () => {
@@ -159,6 +162,7 @@ export class NodeEdge implements Edge {
     server.maxHeadersCount = 0; // No silent loss of headers: `maxHeaderBytes` is the bound.
     if (this.#options.isShared) this.#limit(server);
     else server.maxConnections = this.#options.maxConnections;
+    this.#keepReserve(server);
     server.timeout = 0;
     Object.assign(server, { httpAllowHalfOpen: true });
     const secure = listener.tls === true;
@@ -223,6 +227,16 @@ export class NodeEdge implements Edge {
       if (open <= this.#options.maxConnections) return;
       socket.destroy();
       this.#parts.events.connectionRefused();
+    });
+  }
+
+  /** Turns new connections away where the file descriptors that are left are kept for other things. */
+  #keepReserve(server: Server): void {
+    const { descriptors, events } = this.#parts;
+    server.prependListener('connection', (socket: Socket) => {
+      if (socket.destroyed || NodeConnection.of(socket) !== undefined || descriptors.admits('client')) return;
+      socket.destroy();
+      events.descriptorsShort();
     });
   }
 

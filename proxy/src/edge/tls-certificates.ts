@@ -1,12 +1,13 @@
 /**
  * Owns: the certificates of TLS listeners: which file serves which name, and re-reading files that change.
- * Does not own: the listeners. File names are Pushpin's: `<domain>.crt`/`.key`, `_.<parent>.crt` for a wildcard,
+ * Does not own: the listeners, or which names are names (`server-name`). File names are Pushpin's: `<domain>.crt`/`.key`, `_.<parent>.crt` for a wildcard,
  * `default_<port>.crt` for clients that name no known server.
  */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { EdgeError } from './errors.js';
+import { isLabel, isServerName } from './server-name.js';
 
 /** A certificate (chain) and its key in PEM, and the context made of them. */
 export interface KeyPair {
@@ -25,14 +26,19 @@ interface Loaded {
   readonly pair: KeyPair | undefined;
 }
 
-/** Names that may become file names: no path separators, no leading dot. */
-const SERVER_NAME = /^[a-z0-9_]([a-z0-9._-]*)$/;
+/** How old a change of the directory must be, in ms, before its list of names is kept: file systems round times. */
+const SETTLE_MS = 2_000;
 
-/** Certificates in one directory, each read when first asked for and again when its file's time or size changes. */
+/**
+ * Certificates in one directory, each read when first asked for and again when its file's time or size changes. Names come from
+ * clients: one without a file costs a look at the directory's own time, and leaves nothing behind.
+ */
 export class TlsCertificates {
   readonly #directory: string;
   readonly #onFault: (error: EdgeError) => void;
+  /** By what their files' names begin with: no more than there were files. */
   readonly #loaded = new Map<string, Loaded>();
+  #listed: { readonly stamp: string; readonly bases: ReadonlySet<string> } | undefined;
 
   /** `onFault` hears once of each changed file that cannot be used; the certificate read before stays in use. */
   constructor(directory: string, onFault: (error: EdgeError) => void) {
@@ -43,14 +49,19 @@ export class TlsCertificates {
   /** The certificate for a server name: exact, then wildcard of its parent, then the port's default; else undefined. */
   find(serverName: string, port: number): KeyPair | undefined {
     const name = serverName.toLowerCase();
-    if (SERVER_NAME.test(name)) {
+    if (isServerName(name)) {
       const exact = this.#load(name);
       if (exact !== undefined) return exact;
       const dot = name.indexOf('.');
-      const wildcard = dot < 0 ? undefined : this.#load(`_${name.slice(dot)}`);
+      const wildcard = dot < 0 ? undefined : this.wildcard(name.slice(dot + 1));
       if (wildcard !== undefined) return wildcard;
     }
     return this.default(port);
+  }
+
+  /** The certificate for all names right below a parent, which is in lower case. */
+  wildcard(parent: string): KeyPair | undefined {
+    return isServerName(parent) ? this.#load(`_.${parent}`) : undefined;
   }
 
   /** The certificate for clients of this port that give no name, or an unknown one. */
@@ -60,17 +71,27 @@ export class TlsCertificates {
 
   /** The server names right below a parent that have certificates of their own, as far as their files can be seen. */
   namesBelow(parent: string): readonly string[] {
-    const end = `.${parent}.crt`;
-    return filesIn(this.#directory).flatMap((file) => {
-      const label = file.endsWith(end) ? file.slice(0, -end.length) : '';
-      return label === '_' || label.includes('.') || !SERVER_NAME.test(label) ? [] : [`${label}.${parent}`];
-    });
+    const end = `.${parent}`;
+    return [...(this.#bases() ?? [])].filter((base) => base.endsWith(end) && isLabel(base.slice(0, -end.length)));
+  }
+
+  /** What the names of certificate files begin with; undefined when the directory cannot be listed. */
+  #bases(): ReadonlySet<string> | undefined {
+    const directory = look(this.#directory);
+    if (directory === undefined) return undefined;
+    const stamp = `${directory.mtimeMs}/${directory.ctimeMs}/${directory.ino}/${directory.dev}`;
+    if (this.#listed?.stamp === stamp) return this.#listed.bases;
+    const bases = basesIn(this.#directory);
+    const isSettled = Date.now() - Math.max(directory.mtimeMs, directory.ctimeMs) > SETTLE_MS;
+    this.#listed = bases !== undefined && isSettled ? { stamp, bases } : undefined;
+    return bases;
   }
 
   #load(base: string): KeyPair | undefined {
+    const known = this.#loaded.get(base);
+    if (this.#bases()?.has(base) === false) return known?.pair;
     const certificate = join(this.#directory, `${base}.crt`);
     const key = join(this.#directory, `${base}.key`);
-    const known = this.#loaded.get(base);
     const stamp = stampOf(certificate, key);
     if (stamp === undefined) return known?.pair;
     if (known !== undefined && known.stamp === stamp) return known.pair;
@@ -89,18 +110,28 @@ export class TlsCertificates {
   }
 }
 
-/** None when the directory cannot be read: it may have gone since its certificates were. */
-function filesIn(directory: string): readonly string[] {
+/** Undefined when the directory may not be read: then each name is looked up by itself. */
+function basesIn(directory: string): ReadonlySet<string> | undefined {
   try {
-    return readdirSync(directory);
+    const files = readdirSync(directory).filter((file) => file.endsWith('.crt'));
+    return new Set(files.map((file) => file.slice(0, -'.crt'.length)));
   } catch {
-    return [];
+    return undefined;
   }
 }
 
 /** Changes whenever either file does; undefined when one is missing. */
 function stampOf(certificate: string, key: string): string | undefined {
-  const a = statSync(certificate, { throwIfNoEntry: false });
-  const b = statSync(key, { throwIfNoEntry: false });
+  const a = look(certificate);
+  const b = look(key);
   return a && b ? `${a.mtimeMs}/${a.size}/${a.ino}/${b.mtimeMs}/${b.size}/${b.ino}` : undefined;
+}
+
+/** Undefined for what is not there, and for what may not be looked at, or cannot: a path that is too long, or no directory. */
+function look(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
 }

@@ -1,6 +1,7 @@
 /** Owns: which certificate a TLS listener of the uws edge shows to whom. Does not own: the files (`tls-certificates`). */
 import type { Clock, Timer } from '../clock.js';
 import { EdgeError } from './errors.js';
+import { isServerName } from './server-name.js';
 import type { KeyPair, TlsCertificates } from './tls-certificates.js';
 import type { UwsCertificate, UwsLibrary } from './uws-library.js';
 import type { UwsListener } from './uws-listener.js';
@@ -10,6 +11,9 @@ export const CHECK_MS = 10_000;
 
 /** Most names and patterns that are known with capital letters in them; clients write names without. */
 const SPELLINGS_MAX = 100;
+
+/** Most labels of a name that the library finds again; one with more is served by the default certificate. */
+const LABELS_MAX = 10;
 
 const isWildcard = ({ base }: KeyPair): boolean => base.startsWith('_.');
 
@@ -56,10 +60,12 @@ export class UwsCertificates {
   }
 
   #add(name: string): void {
+    if (!isServerName(name.toLowerCase())) return;
     const pair = this.#certificates.find(name, this.#port);
     // The library has the default of the port already, for which no name is needed.
     if (pair === undefined || pair === this.#certificates.default(this.#port)) return;
     const pattern = isWildcard(pair) ? `*${name.slice(name.indexOf('.'))}` : name;
+    if (this.#known.has(pattern) || name.split('.').length > LABELS_MAX) return;
     // The library tells names apart by case; whoever plays with that shall not fill our memory.
     if (pattern !== pattern.toLowerCase() && ++this.#spellings > SPELLINGS_MAX) return;
     this.#use(pattern, pair);
@@ -92,8 +98,9 @@ export class UwsCertificates {
   }
 
   #check(name: string, known: KeyPair): void {
-    // The files of `*.<parent>` can be asked for by the name under which they lie.
-    const pair = this.#certificates.find(name.replace('*', '_'), this.#port);
+    const pair = name.startsWith('*.')
+      ? this.#certificates.wildcard(name.slice(2).toLowerCase())
+      : this.#certificates.find(name, this.#port);
     if (pair !== undefined && pair !== known) {
       this.#listener.app.removeServerName(name);
       this.#use(name, pair);

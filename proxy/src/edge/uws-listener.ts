@@ -126,8 +126,11 @@ export class UwsListener implements AnswerSurroundings {
 
   #changed(answer: UwsAnswer, change: number): void {
     this.connections += change;
-    if (change < 0 || this.connections <= this.#options.maxConnections) return;
-    this.#parts.events.connectionRefused();
+    if (change < 0) return;
+    const { events, descriptors } = this.#parts;
+    if (this.connections > this.#options.maxConnections) events.connectionRefused();
+    else if (descriptors.admits('client')) return;
+    else events.descriptorsShort();
     answer.close();
   }
 

@@ -1,6 +1,7 @@
 /** Owns: what a uws edge is made with. Does not own: where the values come from. */
 import type { Containment } from '@holdfast/control-api';
 import type { Clock } from '../clock.js';
+import type { Descriptors } from '../descriptors.js';
 import type { EdgeEvents } from './edge-events.js';
 import type { TlsCertificates } from './tls-certificates.js';
 
@@ -25,6 +26,7 @@ export interface UwsEdgeParts {
   readonly events: EdgeEvents;
   /** Left out: nothing is contained. */
   readonly faults?: Containment;
+  readonly descriptors: Descriptors;
   /** A new id for each request, unique within this node. */
   readonly nextId: () => string;
 }

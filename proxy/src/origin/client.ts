@@ -12,6 +12,7 @@ import { buildConnector, Client, type Dispatcher } from 'undici';
 import type { HttpTarget } from '../routes/target.js';
 import { connectOptions, isBlocked } from './connect-options.js';
 import { blockedError, faultError, OriginError } from './errors.js';
+import { guardedConnect } from './guarded-connect.js';
 import type { Origin, OriginCall, OriginHandler, OriginRequest } from './origin.js';
 import { OriginConnections } from './origin-connections.js';
 import { withReasonBytes } from './reason-bytes.js';
@@ -27,6 +28,8 @@ export interface OriginClientOptions {
   readonly maxHeaderBytes: number;
   /** Left out: nothing is contained. */
   readonly faults?: Containment;
+  /** Whether another connection may be opened; absent: always. */
+  readonly admits?: () => boolean;
 }
 
 /** How long requests under way may go on when the client is closed, in ms. */
@@ -118,6 +121,8 @@ function letFirstGo(pools: Map<string, PooledOrigin>): void {
   void pool.close();
 }
 
+const always = () => true;
+
 class PooledOrigin implements Origin {
   readonly #connections: OriginConnections<Dispatcher.DispatchOptions, Dispatcher.DispatchHandler>;
   readonly #blocked: boolean;
@@ -139,7 +144,9 @@ class PooledOrigin implements Origin {
       bodyTimeout: options.inactivityTimeout,
       keepAliveTimeout: options.keepAliveTimeout,
       maxHeaderSize: options.maxHeaderBytes,
-      connect: withReasonBytes(connect as Parameters<typeof withReasonBytes>[0]) as typeof connect,
+      connect: withReasonBytes(
+        guardedConnect(connect, options.admits ?? always) as Parameters<typeof withReasonBytes>[0],
+      ) as typeof connect,
     };
     this.#connections = new OriginConnections(() => new Client(url, settings));
   }

@@ -51,6 +51,11 @@ export function faultError(cause: unknown): OriginError {
   return new OriginError('ERR_ORIGIN_FAULT', 'Internal error.', 'no', { cause });
 }
 
+/** The error of a connection for which the process has no file descriptor to spare. */
+export function noDescriptorError(): OriginError {
+  return new OriginError('ERR_ORIGIN_CONNECT', 'No file descriptor is left for a connection to an origin.', 'connect');
+}
+
 /** The error of a target that must not be connected to. The next target is tried. */
 export function blockedError(): OriginError {
   return new OriginError('ERR_ORIGIN_BLOCKED', 'Origin host/IP blocked.', 'connect');

@@ -4,6 +4,7 @@
  */
 import { INTERIM_MAX } from '../origin/client.js';
 import { connectOptions, isBlocked } from '../origin/connect-options.js';
+import { blockedError, noDescriptorError, type OriginError } from '../origin/errors.js';
 import { pathBehind } from '../request-path.js';
 import type { HttpTarget, Target } from '../routes/target.js';
 import type { SocketSettings } from '../websocket/ws-library.js';
@@ -33,8 +34,11 @@ export class SessionDialer {
   readonly #settings: SocketSettings;
   readonly #timeouts: DialTimeouts;
   readonly #http: HttpDialParts;
+  readonly #admits: () => boolean;
 
-  constructor(parts: DialParts, settings: SocketSettings, timeouts: DialTimeouts) {
+  /** `admits` says whether another connection may be opened. */
+  constructor(parts: DialParts, settings: SocketSettings, timeouts: DialTimeouts, admits: () => boolean = () => true) {
+    this.#admits = admits;
     this.#parts = parts;
     this.#settings = settings;
     this.#timeouts = timeouts;
@@ -71,7 +75,12 @@ export class SessionDialer {
       maxBody: MAX_REFUSAL,
       maxInterim: INTERIM_MAX,
     };
-    return new WsOrigin(request, this.#socketSettings(dial), owner, isBlocked(target), this.#parts.faults);
+    return new WsOrigin(request, this.#socketSettings(dial), owner, this.#refusalOf(target), this.#parts.faults);
+  }
+
+  #refusalOf(target: HttpTarget): OriginError | undefined {
+    if (isBlocked(target)) return blockedError();
+    return this.#admits() ? undefined : noDescriptorError();
   }
 
   #socketSettings({ extension }: Dial): SocketSettings {

@@ -3,7 +3,7 @@
  */
 import type { Containment } from '@holdfast/control-api';
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
-import { blockedError, faultError, OriginError } from '../origin/errors.js';
+import { faultError, OriginError } from '../origin/errors.js';
 import type { MessageType, SocketOwner } from '../websocket/message-socket.js';
 import { type DialHandler, type DialRequest, dialSocket } from '../websocket/ws-dial.js';
 import type { SocketSettings } from '../websocket/ws-library.js';
@@ -21,16 +21,16 @@ export class WsOrigin implements OriginSocket, DialHandler, SocketOwner {
   #socket: WsSocket | undefined;
   #over = false;
 
-  /** Starts the handshake. `blocked` says that the target must not be connected to: it fails at once. */
+  /** Starts the handshake. `refusal` says why the target must not be connected to: it fails at once. */
   constructor(
     dial: DialRequest,
     settings: SocketSettings,
     handshake: OriginHandshakeOwner,
-    blocked = false,
+    refusal?: OriginError,
     faults?: Containment,
   ) {
     this.#handshake = handshake;
-    if (blocked) queueMicrotask(() => this.#fail(blockedError()));
+    if (refusal !== undefined) queueMicrotask(() => this.#fail(refusal));
     else this.#giveUp = dialSocket(dial, settings, this, faults);
   }
 

@@ -10,6 +10,7 @@ import { optimizeEarly } from '../early-optimization.js';
 import { createLog, type RootLog } from '../log.js';
 import { Metrics } from '../metrics.js';
 import { ProcessGuard } from '../process-guard.js';
+import { workerOutputFor } from '../standard-output.js';
 import { Channel } from './channel.js';
 import type { WorkerFailure, WorkerInit } from './words.js';
 
@@ -32,7 +33,7 @@ async function serve(): Promise<void> {
   optimizeEarly();
   const init = (await channel.ask('init')) as WorkerInit;
   const { config, number } = init;
-  const log = createLog(config.log, number);
+  const log = createLog(config.log, number, workerOutputFor(config.client));
   await log.opened;
   const metrics = new Metrics(config.admin.prometheusPrefix);
   faults = new Faults(log.child('fault'), metrics);

@@ -26,6 +26,7 @@ import { freePort } from '../edge/free-port.js';
 import { prepareSocketFile } from '../edge/socket-file.js';
 import type { Metrics, MetricsSnapshot } from '../metrics.js';
 import { readRoutes } from '../routes/routes-source.js';
+import { workerStdio } from '../standard-output.js';
 import { RestartPause } from './restart-pause.js';
 import { workerConfig } from './words.js';
 import { WorkerMetrics } from './worker-metrics.js';
@@ -91,10 +92,12 @@ export class WorkerPool implements Serving {
   /** Starts all; rejects with the first failure: what keeps one from serving, such as a port in use, keeps all. */
   async start(): Promise<readonly string[]> {
     this.#config = await this.#settleListeners();
+    const stdio = workerStdio(this.#config.client);
     cluster.setupPrimary({
       exec: fileURLToPath(new URL('./worker.js', import.meta.url)),
       args: [],
       serialization: 'advanced',
+      ...(stdio && { stdio }),
     });
     // Left to the system, most connections would go to a few workers.
     cluster.schedulingPolicy = cluster.SCHED_RR;

@@ -3,6 +3,7 @@
  */
 import type { Test } from 'tap';
 import { ManualClock } from '../../dist/clock.js';
+import { Descriptors } from '../../dist/descriptors.js';
 import type { BoundListener, Edge, EdgeHandler } from '../../dist/edge/edge.js';
 import { RawClient } from './raw-client.js';
 import { ScriptedHandler, type Taken } from './scripted-handler.js';
@@ -14,6 +15,8 @@ export interface EdgeLimits {
   readonly keepAliveTimeout: number;
   readonly headerTimeout: number;
   readonly halfCloseGrace: number;
+  /** File descriptors that the process may have; left out: any number. */
+  readonly files?: number;
 }
 
 const LIMITS: EdgeLimits = {
@@ -30,9 +33,14 @@ export interface EdgeSurroundings {
   readonly limits: EdgeLimits;
   /** Governs `halfCloseGrace`; stands still until the clause moves it. */
   readonly clock: ManualClock;
-  /** Reasons of refused requests, and `connection` for every connection over the limit. */
+  /** Stands at what the clause says; left out: without a limit. */
+  readonly descriptors?: Descriptors;
+  /** Reasons of refused requests, `connection` for every connection over the limit, `descriptors` for each that has none. */
   readonly refused: string[];
 }
+
+/** Without a limit. */
+export const noLimit = new Descriptors(Number.POSITIVE_INFINITY, () => ({ open: 0, isSlow: false }));
 
 /** Makes the edge under test; it is not listening yet. */
 export type MakeEdge = (surroundings: EdgeSurroundings) => Edge;
@@ -52,12 +60,19 @@ export class Scene {
   readonly clock = new ManualClock();
   readonly limits: EdgeLimits;
   readonly refused: string[] = [];
+  /** File descriptors that are open, as far as the edge is told. */
+  openFiles = 0;
+  readonly descriptors: Descriptors;
   readonly #t: Test;
   #bound: BoundListener | undefined;
 
   private constructor(t: Test, make: MakeEdge, limits: Partial<EdgeLimits>) {
     this.#t = t;
     this.limits = { ...LIMITS, ...limits };
+    this.descriptors = new Descriptors(this.limits.files ?? Number.POSITIVE_INFINITY, () => ({
+      open: this.openFiles,
+      isSlow: false,
+    }));
     this.edge = make(this);
   }
 

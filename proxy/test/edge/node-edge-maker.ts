@@ -3,7 +3,7 @@ import type { DirectWrites } from '../../dist/direct-writes.js';
 import { NodeEdge } from '../../dist/edge/node-edge.js';
 import { TlsCertificates } from '../../dist/edge/tls-certificates.js';
 import { WsAcceptor } from '../../dist/websocket/ws-acceptor.js';
-import type { MakeEdge } from './clause.js';
+import { type MakeEdge, noLimit } from './clause.js';
 
 /** A node edge without certificates. */
 export const makeNodeEdge: MakeEdge = (surroundings) =>
@@ -11,7 +11,7 @@ export const makeNodeEdge: MakeEdge = (surroundings) =>
 
 /** A node edge with these certificates. */
 export function nodeEdge(
-  { handler, limits, clock, refused }: Parameters<MakeEdge>[0],
+  { handler, limits, clock, descriptors = noLimit, refused }: Parameters<MakeEdge>[0],
   certificates: TlsCertificates,
   direct?: DirectWrites,
 ): NodeEdge {
@@ -21,10 +21,12 @@ export function nodeEdge(
     { ...limits, certificates, sockets: new WsAcceptor({ maxMessage: 65_536, compression: false }) },
     {
       clock,
+      descriptors,
       nextId: () => `r${++requests}`,
       ...(direct && { direct }),
       events: {
         connectionRefused: () => refused.push('connection'),
+        descriptorsShort: () => refused.push('descriptors'),
         requestRefused: (reason) => refused.push(reason),
       },
     },

@@ -1,8 +1,8 @@
 /** What the node edge alone does with TLS; what every edge does is in `tls.test.ts`. */
 import t from 'tap';
 import { StreamPiece } from '../../dist/edge/stream-piece.js';
-import { head } from './raw-client.js';
-import { nodeTls, TlsScene } from './tls-scene.js';
+import { head, RawClient } from './raw-client.js';
+import { NAME, nodeTls, TlsScene } from './tls-scene.js';
 import { until } from './wait.js';
 
 t.test('the default of a port that is replaced is used for new handshakes, without a restart', async (t) => {
@@ -18,6 +18,20 @@ t.test('a default of the port that comes later is used from then on', async (t) 
   await t.rejects(scene.shown(undefined));
   scene.files.issue(`default_${scene.port}`, 'default', ['DNS:default']);
   t.equal(await scene.shown(undefined), 'default');
+});
+
+t.test('a handshake that is not complete in the time for a head is broken off', async (t) => {
+  const scene = await TlsScene.open(t, nodeTls, () => {}, { headerTimeout: 300 });
+  const silent = await RawClient.to(t, { port: scene.port });
+  const slow = await RawClient.to(t, { port: scene.port });
+  // The beginning of a ClientHello, one byte at a time: more than there is time for.
+  const hello = Buffer.from([0x16, 0x03, 0x01, 0x00, 0xc8, 0x01, 0x00, 0x00, 0xc4, 0x03, 0x03, ...Array(160).fill(0)]);
+  let sent = 0;
+  const timer = setInterval(() => void slow.write(hello.subarray(sent, ++sent)), 20);
+  t.teardown(() => clearInterval(timer));
+  await Promise.all([silent.closed(), slow.closed()]);
+  t.ok(sent < hello.length, 'bytes that come do not prolong it');
+  t.equal(await scene.shown(NAME), NAME, 'others are served');
 });
 
 t.test('an answer on TLS that only the close delimits can be aborted', async (t) => {

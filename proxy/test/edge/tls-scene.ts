@@ -8,7 +8,7 @@ import { TlsCertificates } from '../../dist/edge/tls-certificates.js';
 import { CHECK_MS } from '../../dist/edge/uws-certificates.js';
 import { freePort } from '../ports.js';
 import { CertificateFiles } from './certificate-files.js';
-import { type EdgeSurroundings, Scene } from './clause.js';
+import { type EdgeLimits, type EdgeSurroundings, Scene } from './clause.js';
 import { nodeEdge } from './node-edge-maker.js';
 import { RawClient } from './raw-client.js';
 import type { Taken } from './scripted-handler.js';
@@ -60,6 +60,7 @@ export class TlsScene {
     t: Test,
     edge: TlsEdge,
     prepare: (files: CertificateFiles, port: number) => void = () => {},
+    limits: Partial<EdgeLimits> = {},
   ): Promise<TlsScene> {
     const files = new CertificateFiles(t.testdir());
     const port = await freePort();
@@ -67,7 +68,7 @@ export class TlsScene {
     prepare(files, port);
     const faults: string[] = [];
     const certificates = new TlsCertificates(files.directory, (error) => faults.push(`${error.code} ${error.message}`));
-    const scene = await Scene.open(t, (surroundings) => edge.make(surroundings, certificates));
+    const scene = await Scene.open(t, (surroundings) => edge.make(surroundings, certificates), limits);
     await scene.edge.listen({ host: '127.0.0.1', port, tls: true });
     return new TlsScene(t, scene, files, port, faults, edge.delay);
   }

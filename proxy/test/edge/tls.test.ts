@@ -39,6 +39,21 @@ for (const edge of tlsEdges) {
     },
   );
 
+  t.test(`${edge.name}: a server name that is no host name gets the default certificate`, async (t) => {
+    const scene = await TlsScene.open(t, edge, (files, port) => {
+      files.issue('_.example.com', 'wildcard', ['DNS:*.example.com']);
+      files.issue(`default_${port}`, 'default', ['DNS:default']);
+    });
+    const long = 'x'.repeat(63);
+    const names = [
+      ...['x'.repeat(255), 'x'.repeat(64), `${long}.${long}.${long}.${long}`, `${'x'.repeat(64)}.example.com`],
+      ...['..', 'a/b', '../authority', `default_${scene.port}`, '_.example.com', 'a_b.example.com', '*.example.com'],
+    ];
+    for (const name of names) t.equal(await scene.shown(name), 'default', name);
+    t.equal(await scene.shown('a.example.com'), 'wildcard');
+    t.strictSame(scene.faults, []);
+  });
+
   t.test(`${edge.name}: a name whose certificate comes later is served from then on`, async (t) => {
     const scene = await TlsScene.open(t, edge, (files) => files.issue('_.c.example', 'wildcard', ['DNS:*.c.example']));
     await t.rejects(scene.shown('b.example'));

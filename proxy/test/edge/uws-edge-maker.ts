@@ -3,7 +3,7 @@ import { TlsCertificates } from '../../dist/edge/tls-certificates.js';
 import { UwsEdge } from '../../dist/edge/uws-edge.js';
 import { loadUws, type UwsLibrary } from '../../dist/edge/uws-library.js';
 import type { UwsEdgeOptions } from '../../dist/edge/uws-options.js';
-import type { MakeEdge } from './clause.js';
+import { type MakeEdge, noLimit } from './clause.js';
 
 /** The library, with room for the heads of all tests. */
 export const uws = loadUws(32_768);
@@ -13,7 +13,7 @@ export const makeUwsEdge: MakeEdge = (surroundings) => uwsEdge(surroundings);
 
 /** A uws edge with these options, on the library itself or something in front of it. */
 export function uwsEdge(
-  { handler, limits, clock, refused }: Parameters<MakeEdge>[0],
+  { handler, limits, clock, descriptors = noLimit, refused }: Parameters<MakeEdge>[0],
   options: Partial<UwsEdgeOptions> = {},
   library: UwsLibrary = uws,
 ): UwsEdge {
@@ -27,9 +27,11 @@ export function uwsEdge(
     { maxHeaderBytes, maxConnections, ...defaults, ...options },
     {
       clock,
+      descriptors,
       nextId: () => `r${++requests}`,
       events: {
         connectionRefused: () => refused.push('connection'),
+        descriptorsShort: () => refused.push('descriptors'),
         requestRefused: (reason) => refused.push(reason),
       },
     },

@@ -48,8 +48,8 @@ export const uwsLimits: readonly EdgeLimit[] = [
   },
   {
     what: 'Time limits',
-    why: 'A head has to be complete, and the next request to come, within 8 to 12 s, or the connection is closed without an answer: `client_header_timeout` and `client_keep_alive_timeout` have no effect.',
-    clauses: ['header-timeout', 'header-timeout-body', 'keep-alive-timeout'],
+    why: 'A TLS handshake and a head have to be complete, and the next request to come, within 8 to 12 s, or the connection is closed without an answer: `client_header_timeout` and `client_keep_alive_timeout` have no effect.',
+    clauses: ['header-timeout', 'header-timeout-silent', 'header-timeout-body', 'keep-alive-timeout'],
   },
   {
     what: 'Case of header names',
@@ -134,7 +134,7 @@ export const uwsLimits: readonly EdgeLimit[] = [
   },
   {
     what: 'TLS',
-    why: '1.2 and 1.3, without ALPN. A certificate that changes is taken up within 10 s, but the port’s default one only by a restart. Of server names with capital letters in them 100 are served. For each name the library writes two lines to standard output (`finding …`, `Browsed to SNI: …`).',
+    why: '1.2 and 1.3, without ALPN. A certificate that changes is taken up within 10 s, but the port’s default one only by a restart. Of server names with capital letters in them 100 are served; a name of more than ten labels gets the default certificate. For each certificate the library prints two lines (`finding …`, `Browsed to SNI: …`). They go nowhere, except where standard output is a plain file that is not appended to (`> file`) and standard error is something else.',
     clauses: [],
   },
   {

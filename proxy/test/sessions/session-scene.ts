@@ -10,6 +10,7 @@ import { ChannelRegistry } from '../../dist/channels/registry.js';
 import type { SubscriberEnd } from '../../dist/channels/subscriber-parts.js';
 import { ManualClock } from '../../dist/clock.js';
 import { parseRouteLine, type RouteLine } from '../../dist/config/routes-file.js';
+import { Descriptors } from '../../dist/descriptors.js';
 import { NodeEdge } from '../../dist/edge/node-edge.js';
 import { TlsCertificates } from '../../dist/edge/tls-certificates.js';
 import { HistoryReader } from '../../dist/history/reader.js';
@@ -264,7 +265,8 @@ export class SessionScene {
       {
         clock: this.clock,
         nextId: () => `s${++this.openings}`,
-        events: { connectionRefused: () => {}, requestRefused: () => {} },
+        descriptors: new Descriptors(Number.POSITIVE_INFINITY, () => ({ open: 0, isSlow: false })),
+        events: { connectionRefused: () => {}, descriptorsShort: () => {}, requestRefused: () => {} },
       },
     );
   }

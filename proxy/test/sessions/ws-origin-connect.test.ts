@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { TLSSocket, TlsOptions } from 'node:tls';
 import t, { type Test } from 'tap';
 import { connectOptions, isBlocked } from '../../dist/origin/connect-options.js';
+import { blockedError } from '../../dist/origin/errors.js';
 import type { HttpTarget } from '../../dist/routes/target.js';
 import { WsOrigin } from '../../dist/sessions/ws-origin.js';
 import type { DialRequest } from '../../dist/websocket/ws-dial.js';
@@ -16,7 +17,9 @@ import { HeardOwner } from './heard.js';
 /** Starts a handshake; it is given up at the end of the test. */
 function dial(t: Test, request: DialRequest, blocked = false) {
   const heard = new HeardOwner();
-  const socket = heard.watch(new WsOrigin(request, { maxMessage: 1_000, compression: false }, heard, blocked));
+  const socket = heard.watch(
+    new WsOrigin(request, { maxMessage: 1_000, compression: false }, heard, blocked ? blockedError() : undefined),
+  );
   t.teardown(() => socket.abort());
   return { heard, socket };
 }

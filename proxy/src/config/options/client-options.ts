@@ -108,7 +108,7 @@ export const clientOptions = [
     unit: 's',
     default: 60,
     min: 1,
-    doc: 'How long a client may take to send a request head.',
+    doc: 'How long a client may take to send a request head, and before it for a TLS handshake.',
     uws: {
       effect: 'ignored',
       doc: 'a head has to be complete within 8 to 12 s',

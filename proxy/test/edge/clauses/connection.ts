@@ -27,6 +27,31 @@ const limitClauses: readonly Clause[] = [
     },
   },
   {
+    name: 'descriptor-reserve',
+    says: 'a connection that would touch the last file descriptors is closed, the others go on; later there may be room again',
+    limits: { files: 1_000 },
+    run: async (t, scene) => {
+      const { limit, reserve } = scene.descriptors;
+      scene.openFiles = limit - reserve;
+      const first = await scene.connect();
+      await until(() => scene.edge.connections === 1);
+      scene.openFiles++;
+      for (let i = 1; i <= 3; i++) {
+        const refused = await scene.connect();
+        await refused.closed();
+        t.equal(refused.receivedBytes, 0);
+        t.strictSame(scene.refused, Array(i).fill('descriptors'));
+      }
+      scene.openFiles--;
+      const second = await scene.connect();
+      for (const client of [first, second]) {
+        void client.write(head('GET', '/'));
+        (await scene.next()).answer('served');
+        t.equal((await client.answer()).body.toString(), 'served');
+      }
+    },
+  },
+  {
     name: 'header-limit',
     says: 'a head up to the limit is served, a longer one answered 431',
     limits: { maxHeaderBytes: 8_192 },
@@ -89,6 +114,15 @@ const limitClauses: readonly Clause[] = [
       t.strictSame([answer.status, answer.body.toString()], [408, 'Request timed out.\n']);
       t.equal(await client.closed(), 'fin');
       t.equal(scene.handler.count, 0);
+    },
+  },
+  {
+    name: 'header-timeout-silent',
+    says: 'a client that sends nothing is closed when the time for its head is over',
+    limits: { headerTimeout: 100 },
+    run: async (_t, scene) => {
+      const client = await scene.connect();
+      await client.closed();
     },
   },
   {

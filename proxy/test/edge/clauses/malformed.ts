@@ -15,6 +15,8 @@ interface Refused {
 const refusedRequests: readonly Refused[] = [
   { name: 'garbage', says: 'bytes that are not HTTP', bytes: '\x16\x03\x01 nonsense\r\n\r\n' },
   { name: 'method-unknown', says: 'a method that is no token', bytes: head('G@T', '/') },
+  { name: 'method-case', says: 'a method in lower case', bytes: head('get', '/') },
+  { name: 'method-joined', says: 'a method with the end of a body before it', bytes: head('abcGET', '/') },
   {
     name: 'version-missing',
     says: 'a request line without a version',

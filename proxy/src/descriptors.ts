@@ -1,0 +1,102 @@
+/**
+ * Owns: how many file descriptors this process may still open, and for what the last ones are kept. Does not own: what happens
+ * to a connection for which there is none.
+ *
+ * A process at its limit can serve nobody: no publisher, no probe, no origin. And uWebSockets.js, whose listener is told of a
+ * connection that it cannot accept again and again, would do nothing else. So clients are turned away first, then connections to
+ * origins are not made.
+ */
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+
+/** Share of the limit that is kept for publishers, and as much for everything else but clients. */
+const SHARE = 1 / 16;
+
+/** The least and the most that either is, in descriptors. */
+const SHARE_MIN = 8;
+const PUBLISHERS_MAX = 1_024;
+const MARGIN_MAX = 256;
+
+/** How long a count holds that had to read a directory, in ms, where there was no room. */
+const SLOW_COUNT_MS = 100;
+
+const OPEN = '/proc/self/fd';
+const LIMITS = '/proc/self/limits';
+const SOFT = /^Max open files\s+(\d+)/m;
+
+/** What a descriptor is for. */
+export type DescriptorUse = 'client' | 'origin';
+
+/** How many are open. */
+export interface DescriptorCount {
+  readonly open: number;
+  /** Whether it took long to find out. */
+  readonly isSlow: boolean;
+}
+
+/** The descriptors of this process. Counting them costs a few µs, and is done the more often the fewer are left. */
+export class Descriptors {
+  /** As `ulimit -n` has it; infinite where nobody tells, and then everything is admitted. */
+  readonly limit: number;
+  /** How many are kept from clients: for publishers, origins, operators and files. */
+  readonly reserve: number;
+  /** Of those, how many are kept from connections to origins too. */
+  readonly core: number;
+  /** Most connections of publishers, and of operators. */
+  readonly publishers: number;
+  readonly operators: number;
+  readonly #count: () => DescriptorCount;
+  /** So many more may be opened before they are counted again: half of what there was room for. */
+  #credit = 0;
+  #fullUntil = 0;
+
+  constructor(limit: number, count: () => DescriptorCount) {
+    this.limit = limit;
+    const share = Math.max(SHARE_MIN, Math.floor(limit * SHARE));
+    const margin = Math.min(MARGIN_MAX, share);
+    this.publishers = Math.min(PUBLISHERS_MAX, share);
+    this.operators = Math.floor(margin / 4);
+    this.core = this.publishers + Math.floor(margin / 2);
+    this.reserve = this.publishers + margin;
+    this.#count = count;
+  }
+
+  /** Those of this process, by what Linux says; the limit is read once. */
+  static ofProcess(): Descriptors {
+    return new Descriptors(readLimit(), countOpen);
+  }
+
+  /** Whether a connection may be opened or kept. To be asked once for each. */
+  admits(use: DescriptorUse): boolean {
+    if (this.limit === Number.POSITIVE_INFINITY) return true;
+    if (this.#credit > 0) {
+      this.#credit--;
+      return true;
+    }
+    if (use === 'client' && this.#fullUntil > 0 && performance.now() < this.#fullUntil) return false;
+    const { open, isSlow } = this.#count();
+    const free = this.limit - open;
+    this.#credit = Math.max(0, Math.floor((free - this.reserve) / 2));
+    const isAdmitted = free >= (use === 'client' ? this.reserve : this.core);
+    this.#fullUntil = isSlow && !isAdmitted ? performance.now() + SLOW_COUNT_MS : 0;
+    return isAdmitted;
+  }
+
+  /** How many can still be opened; counted now. */
+  get free(): number {
+    return this.limit === Number.POSITIVE_INFINITY ? this.limit : this.limit - this.#count().open;
+  }
+}
+
+function readLimit(): number {
+  try {
+    return Number(SOFT.exec(readFileSync(LIMITS, 'utf8'))?.[1] ?? Number.POSITIVE_INFINITY);
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
+}
+
+/** Since Linux 6.2 the directory's size tells; before, its entries have to be counted, with one for reading them. */
+function countOpen(): DescriptorCount {
+  const { size } = statSync(OPEN);
+  return size > 0 ? { open: size, isSlow: false } : { open: readdirSync(OPEN).length - 1, isSlow: true };
+}

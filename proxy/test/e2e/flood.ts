@@ -8,7 +8,7 @@ import type { Test } from 'tap';
 import { type Holdfast, startHoldfast } from './holdfast.js';
 
 /** A sender that gets rid of nothing while Holdfast has done so many other things is held back. */
-const TURNS = 20;
+const TURNS = 10;
 
 /** How a flood ended: all was taken, or the other side stopped taking, or it closed. */
 export type FloodEnd = 'sent' | 'held' | 'closed';

@@ -13,7 +13,7 @@ export const UPGRADE = [
   'Sec-WebSocket-Version: 13',
 ];
 
-/** The bytes of a request: `host` may be left out for none. */
+/** The bytes of a request without a body. */
 export function requestBytes(target: string, host: string, fields: readonly string[], method = 'GET'): string {
   return [`${method} ${target} HTTP/1.1`, `Host: ${host}`, ...fields, '', ''].join('\r\n');
 }

@@ -10,7 +10,7 @@ import { startRedis } from './redis.js';
 import { until } from './until.js';
 
 /** Of the heap. What is published here is more. */
-const HEAP_MB = 192;
+const HEAP_MB = 112;
 
 const env = { NODE_OPTIONS: `--max-old-space-size=${HEAP_MB}` };
 const patchOf = (channel: string, patch: readonly object[]) => ({
@@ -58,8 +58,12 @@ async function post(holdfast: Holdfast, body: string): Promise<string> {
   return `${response.status} ${await response.text()}`;
 }
 
-/** All that a node is asked to bear here, whatever carries its items. */
-function bears(what: string, settings: (t: Test) => Promise<Record<string, string | number | boolean>>): void {
+/** All that a node is asked to bear here, whatever carries its items; some 3 MB are published in a round. */
+function bears(
+  what: string,
+  rounds: number,
+  settings: (t: Test) => Promise<Record<string, string | number | boolean>>,
+): void {
   t.test(`${what}: patches stay within own members and within bounds`, async (t) => {
     const { holdfast } = await start(t, { settings: await settings(t) });
     for (const path of ['/hasOwnProperty/call', '/__proto__/a', '/constructor/prototype/a', '/a/-1', '/a/length']) {
@@ -94,7 +98,7 @@ function bears(what: string, settings: (t: Test) => Promise<Record<string, strin
     const client = await open(t, `${holdfast.clients}/stream/room`);
     await client.until('open');
     const formats = { 'http-stream': { content: '' } };
-    for (let i = 0; i < 80; i++) {
+    for (let i = 0; i < rounds; i++) {
       const item = { channel: `c${i}`, id: `i${i}`, formats };
       await holdfast.publish({ ...item, meta: { a: LARGE } });
       await holdfast.publish({
@@ -103,7 +107,6 @@ function bears(what: string, settings: (t: Test) => Promise<Record<string, strin
         formats: { 'http-response': { body: '', headers: { a: LARGE } } },
       });
       await holdfast.publish(patchOf(`p${i}`, [{ op: 'add', path: '/a', value: LARGE.slice(0, 200_000) }]));
-      await holdfast.publish({ ...item, channel: `s${i}`, formats: { 'http-stream': { content: LARGE } } });
       t.match(await post(holdfast, JSON.stringify({ items: [{ ...item, id: `${i}${LARGE}` }] })), /^400 /);
     }
     await holdfast.publish(streamItem('room', 'next\n'));
@@ -112,9 +115,9 @@ function bears(what: string, settings: (t: Test) => Promise<Record<string, strin
   });
 }
 
-bears('one process', async () => ({}));
-bears('workers', async () => ({ workers: 2 }));
-bears('redis', async (t) => ({ redis_url: (await startRedis(t)).url, history_size: 2 }));
+bears('one process', 40, async () => ({}));
+bears('workers', 5, async () => ({ workers: 2 }));
+bears('redis', 5, async (t) => ({ redis_url: (await startRedis(t)).url, history_size: 2 }));
 
 t.test('what cannot be is refused before it is accepted, with its reason', async (t) => {
   const { holdfast } = await start(t);
@@ -141,8 +144,8 @@ t.test('what cannot be is refused before it is accepted, with its reason', async
   t.notMatch(client.text, /never/);
 });
 
-t.test('names that an origin, a route or a view gives are no longer than those of items', async (t) => {
-  const { holdfast, origin } = await start(t);
+t.test('names that an origin or a view gives are no longer than those of items', async (t) => {
+  const { holdfast } = await start(t);
   const long = 'x'.repeat(1_025);
   t.match(await ask(t, `${holdfast.clients}/stream/${long}`), { status: 502 });
   t.match(await ask(t, `${holdfast.clients}/deep`), { status: 502 });
@@ -151,6 +154,5 @@ t.test('names that an origin, a route or a view gives are no longer than those o
     t.equal(view.status, 400);
     t.match(await view.json(), { code: 'ERR_CONTROL_NAME', message: 'Name of more than 1024 bytes in the path.' });
   }
-  await t.rejects(start(t, { routes: [`* ${origin.target},sub=${long}`] }), /more than 1024 bytes/);
   t.match(await ask(t, `${holdfast.clients}/plain`), { status: 200, text: 'plain' });
 });

@@ -166,6 +166,7 @@ const bad: readonly (readonly [text: string, reason: string, column: number])[] 
   ['* ::1:80', 'target bad format', 3],
   ['* zhttp/tcp://a:1', 'zhttp targets are not supported', 3],
   ['* zhttpreq/ipc://a', 'zhttp targets are not supported', 3],
+  [`* a:1,sub=${'x'.repeat(1_025)}`, 'a channel of sub has more than 1024 bytes', 3],
   ['*,proto=ftp a:1', "proto must be set to 'http' or 'ws'", 3],
   ['*,proto a:1', "proto must be set to 'http' or 'ws'", 3],
   ['*,ssl=maybe a:1', "ssl must be set to 'yes' or 'no'", 3],

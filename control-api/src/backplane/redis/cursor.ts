@@ -42,6 +42,14 @@ export interface CursorSink<M> {
 export interface CursorLimits {
   readonly messages: number;
   readonly size: number;
+  /** What all cursors of a node keep together. */
+  readonly total: HeldTotal;
+}
+
+/** How much is kept by all cursors that share it. */
+export interface HeldTotal {
+  size: number;
+  readonly limit: number;
 }
 
 /**
@@ -310,7 +318,7 @@ export class ChannelCursor<M> {
     );
     this.#held = rest;
     this.#heldBefore = 0;
-    this.#heldSize = rest.reduce((sum, { size }) => sum + size, 0);
+    this.#weigh(rest.reduce((sum, { size }) => sum + size, 0));
   }
 
   #target(): number {
@@ -327,14 +335,22 @@ export class ChannelCursor<M> {
 
   #hold(arrival: Arrival<M>): void {
     this.#see(arrival.position);
-    if (this.#held.length >= this.#limits.messages || this.#heldSize + arrival.size > this.#limits.size) this.#drop();
+    const { messages, size, total } = this.#limits;
+    if (this.#held.length >= messages || this.#heldSize + arrival.size > size) this.#drop();
+    // It has been seen, so it is read from the history in its turn.
+    if (total.size + arrival.size > total.limit) return;
     this.#held.push(arrival);
-    this.#heldSize += arrival.size;
+    this.#weigh(this.#heldSize + arrival.size);
+  }
+
+  #weigh(size: number): void {
+    this.#limits.total.size += size - this.#heldSize;
+    this.#heldSize = size;
   }
 
   #drop(): void {
     this.#held = [];
-    this.#heldSize = 0;
+    this.#weigh(0);
     this.#heldBefore = 0;
   }
 

@@ -13,7 +13,15 @@ import { ChannelCursor, type CursorSink } from './cursor.js';
 import { decodePayload, parseFrame } from './envelope.js';
 import type { RedisEvents } from './events.js';
 import type { ChannelKeys, RedisKeys } from './keys.js';
-import { CHANNELS_PER_COMMAND, HELD_CHARS, HELD_MESSAGES, LATE_MS, RETRY_MS, UNSUBSCRIBE_LINGER_MS } from './limits.js';
+import {
+  CHANNELS_PER_COMMAND,
+  HELD_CHARS,
+  HELD_CHARS_TOTAL,
+  HELD_MESSAGES,
+  LATE_MS,
+  RETRY_MS,
+  UNSUBSCRIBE_LINGER_MS,
+} from './limits.js';
 import type { Standing } from './scripts/positions.js';
 import type { SubscriberConnection } from './subscriber-connection.js';
 import type { Subscribers } from './subscribers.js';
@@ -37,6 +45,7 @@ export interface InterestOptions {
 export class Interest {
   readonly #options: InterestOptions;
   readonly #channels = new Map<string, Watched>();
+  readonly #limits = { messages: HELD_MESSAGES, size: HELD_CHARS, total: { size: 0, limit: HELD_CHARS_TOTAL } };
   readonly #byTopic = new Map<string, Watched>();
   /** Those for which Redis is still to be asked. */
   #pending = new Set<Watched>();
@@ -177,8 +186,7 @@ export class Interest {
 
   #open(watched: Watched): Promise<void> {
     this.#leaving.delete(watched);
-    const limits = { messages: HELD_MESSAGES, size: HELD_CHARS };
-    watched.cursor = new ChannelCursor(this.#options.sink(watched.channel), limits);
+    watched.cursor = new ChannelCursor(this.#options.sink(watched.channel), this.#limits);
     const opening = makeOpening(this.#options.clock.now());
     watched.opening = opening;
     this.#pending.add(watched);

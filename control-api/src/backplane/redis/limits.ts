@@ -73,6 +73,9 @@ export const HELD_MESSAGES = 1_000;
 /** Characters of payload of one channel that wait likewise. */
 export const HELD_CHARS = 1024 * 1024;
 
+/** Characters of payload of all channels that wait likewise; what exceeds them is fetched. */
+export const HELD_CHARS_TOTAL = 64 * 1024 * 1024;
+
 /** Milliseconds between checks that no channel has silently fallen behind: at least so many, at most twice as many. */
 export const POSITION_CHECK_MS = 20_000;
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { type Arrival, ChannelCursor } from '../../../dist/backplane/redis/cursor.js';
+import { type Arrival, ChannelCursor, type HeldTotal } from '../../../dist/backplane/redis/cursor.js';
 import type { Gap } from '../../../dist/index.js';
 
 /** A message of the model: the nth ever accepted, whatever its epoch. */
@@ -25,10 +25,12 @@ class World {
   readonly delivered: Array<Model | Omit<Gap, 'channel'>> = [];
   readonly cursor: ChannelCursor<Model>;
   #barriers: Array<Parameters<ChannelCursor<Model>['check']>[0]> = [];
+  readonly total: HeldTotal;
   readonly #pageSize: number;
 
-  constructor(kept: number, pageSize: number, held: number) {
+  constructor(kept: number, pageSize: number, held: number, room: number) {
     this.kept = kept;
+    this.total = { size: 0, limit: room };
     this.#pageSize = pageSize;
     this.cursor = new ChannelCursor<Model>(
       {
@@ -36,7 +38,7 @@ class World {
         gap: (gap) => this.delivered.push(gap),
         filled: () => {},
       },
-      { messages: held, size: 1_000_000 },
+      { messages: held, size: 1_000_000, total: this.total },
     );
   }
 
@@ -113,6 +115,7 @@ class World {
     this.connect();
     this.barrier();
     for (let i = 0; i < 10_000; i += 1) {
+      if (this.total.size !== this.cursor.held || this.total.size > this.total.limit) throw new Error('miscounted');
       if (this.wire.length > 0) this.receive();
       else if (this.pages.length > 0) this.answer();
       else if (this.cursor.phase === 'behind') this.ask();
@@ -158,8 +161,9 @@ t.test('redis cursor: nothing comes twice or out of order, and whatever does not
       fc.integer({ min: 0, max: 12 }),
       fc.integer({ min: 2, max: 5 }),
       fc.integer({ min: 1, max: 6 }),
-      (steps, kept, pageSize, held) => {
-        const world = new World(kept, pageSize, held);
+      fc.integer({ min: 0, max: 6 }),
+      (steps, kept, pageSize, held, room) => {
+        const world = new World(kept, pageSize, held, room);
         world.barrier();
         world.receive();
         run(world, steps);
@@ -197,8 +201,9 @@ t.test('redis cursor: without trouble in the store a history that is long enough
       fc.array(harmless, { maxLength: 100 }),
       fc.integer({ min: 2, max: 5 }),
       fc.integer({ min: 1, max: 6 }),
-      (steps, pageSize, held) => {
-        const world = new World(1_000, pageSize, held);
+      fc.integer({ min: 0, max: 6 }),
+      (steps, pageSize, held, room) => {
+        const world = new World(1_000, pageSize, held, room);
         world.barrier();
         world.receive();
         run(world, steps);

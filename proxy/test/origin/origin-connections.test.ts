@@ -107,7 +107,11 @@ t.test('a request that cannot be sent leaves its connection to the next', async 
 t.test('a connection that was made for a request that cannot be sent is forgotten', async (t) => {
   const pool = connectionsTo(t, await deadPort());
   // undici cannot make a server name of the last.
-  for (const field of [['X-A', 'a\nb'], ['a b', 'c'], ['Host', '[']]) {
+  for (const field of [
+    ['X-A', 'a\nb'],
+    ['a b', 'c'],
+    ['Host', '['],
+  ]) {
     for (let i = 0; i < 10; i++) await ended(ask(pool, field));
     t.equal(pool.size, 0, field.join(': '));
   }

@@ -225,7 +225,7 @@ t.test('arbitrary bytes yield an instruct or a GripError', async (t) => {
 t.test(
   'the work grows no faster than the head: Connection and Grip-Expose-Headers may name as many fields as there are',
   async (t) => {
-    const ratio = await growth(2_000, (size) => {
+    const ratio = await growth(500, (size) => {
       const names = Array.from({ length: size }, (_, i) => `f${i}`);
       const named = ['Connection', names.map((name) => `${name}c`).join(','), 'Grip-Expose-Headers', names.join(',')];
       const headers = [...named, 'Grip-Hold', 'stream', ...names.flatMap((name) => [`${name}x`, ''])];
@@ -248,7 +248,7 @@ t.test('thousands of channels, of parameters and of meta: the work grows no fast
     (size) => ['Grip-Channel', '"'.repeat(size)],
   ];
   for (const field of fields) {
-    const ratio = await growth(4_000, (size) => {
+    const ratio = await growth(1_000, (size) => {
       const headers = ['Grip-Hold', 'stream', ...field(size)];
       return () => {
         try {

@@ -3,11 +3,20 @@
 /** Runs of each size: the best of them has met the least of what else the machine does. */
 const RUNS = 5;
 
-/** Above this, work on four times as much is no longer linear: quadratic work takes sixteen times as long. */
-export const LINEAR_MAX = 10;
+/** How many times as much the second size is. */
+const FACTOR = 16;
+
+/** Time in ms below which work is as good as none: it cannot be told from the measuring. */
+const LEAST = 0.1;
 
 /**
- * How many times as long work on `4 * size` takes as on `size`, the best of several runs each. `prepare` makes the work
+ * Above this, work on sixteen times as much is no longer linear: quadratic work takes 256 times as long. Between them is
+ * room for what the collection of much memory costs, of which a little needs none.
+ */
+export const LINEAR_MAX = 128;
+
+/**
+ * How many times as long work on `16 * size` takes as on `size`, the best of several runs each. `prepare` makes the work
  * for a size, and is not measured.
  */
 export async function growth(size: number, prepare: (size: number) => () => unknown): Promise<number> {
@@ -23,6 +32,6 @@ export async function growth(size: number, prepare: (size: number) => () => unkn
     }
     return least;
   };
-  const small = await best(size);
-  return (await best(4 * size)) / small;
+  const small = Math.max(LEAST, await best(size));
+  return (await best(FACTOR * size)) / small;
 }

@@ -32,6 +32,9 @@ import { tooLongRefusal } from './session-parts.js';
 /** What may wait for the origin in bytes beside two messages of the greatest length; beyond, the session ends. */
 export const QUEUE_MARGIN = 2_000_000;
 
+/** So many events of one answer are handed out in a turn of the event loop: others have theirs in between. */
+export const EVENTS_PER_TURN = 1_000;
+
 /** What a socket is made of. */
 export interface HttpOriginParts extends ExchangeParts, HttpNaming {
   /** Whether a request takes one event at most. */
@@ -71,6 +74,8 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
   #state: State = 'opening';
   /** Events of the last answer that the owner has not had yet. */
   #inbox: Fifo<WsEvent> | undefined;
+  /** The rest of the inbox is for the next turn of the event loop. */
+  #rests = false;
   #paused = false;
   /** A `send` has returned false. */
   #starved = false;
@@ -295,12 +300,24 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
 
   /** Hands out what the last answer held, as long as the owner takes it. */
   #deliver(): void {
-    while (this.#state === 'open' && !this.#paused) {
+    for (let count = 0; this.#state === 'open' && !this.#paused && !this.#rests; count++) {
+      if (count === EVENTS_PER_TURN) {
+        this.#rest();
+        return;
+      }
       const event = this.#inbox?.shift();
       if (this.#inbox?.length === 0) this.#inbox = undefined;
       if (event === undefined) return;
       this.#hear(event);
     }
+  }
+
+  #rest(): void {
+    this.#rests = true;
+    setImmediate(() => {
+      this.#rests = false;
+      (this.#parts.faults ?? uncontained).run('origin', () => this.#proceed(), this);
+    });
   }
 
   #hear({ type, content }: WsEvent): void {

@@ -21,6 +21,12 @@ export type SockJsPlace =
   | { readonly kind: 'receive'; readonly transport: ReceivingTransport; readonly session: string }
   | { readonly kind: 'send'; readonly transport: SendingTransport; readonly session: string };
 
+/**
+ * Longest id of a session, in characters: it is kept as long as the session is known, and clients make up few. With a longer
+ * one a path stands for nothing.
+ */
+export const SESSION_ID_MAX = 256;
+
 /** `/server/session/transport`. The protocol has no dots in the first two, and the server is for load balancers only. */
 const SESSION = /^\/[^/.]+\/([^/.]+)\/([a-z_]+)$/;
 
@@ -46,7 +52,7 @@ export function readPlace(prefix: string, path: string): SockJsPlace {
   if (rest === '/websocket') return { kind: 'raw-websocket' };
   if (IFRAME.test(rest)) return { kind: 'iframe' };
   const [, session = '', last = ''] = SESSION.exec(rest) ?? [];
-  if (session === '') return { kind: 'nothing' };
+  if (session === '' || session.length > SESSION_ID_MAX) return { kind: 'nothing' };
   if (last === 'websocket') return { kind: 'websocket', session };
   const receiving = receivingTransports.find((name) => name === last);
   if (receiving !== undefined) return { kind: 'receive', transport: receiving, session };

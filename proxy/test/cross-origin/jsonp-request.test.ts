@@ -212,12 +212,12 @@ t.test('a field has one value, and the type of a body is what its parameter make
 });
 
 t.test('thousands of parameters, and long names: the work grows no faster than the query', async (t) => {
-  const ratio = await growth(2_000, (size) => {
+  const ratio = await growth(500, (size) => {
     const path = `/p?${Array.from({ length: size }, (_, i) => `p${i}=%41`).join('&')}&callback=${'a.b[1].'.repeat(size)}c`;
     return () => t.ok(read(path));
   });
   t.ok(ratio < LINEAR_MAX, `${ratio}`);
-  const bad = await growth(20_000, (size) => {
+  const bad = await growth(5_000, (size) => {
     const path = `/p?callback=${'a.b[1].'.repeat(size)}`;
     return () => t.throws(() => read(path), new JsonpFault('Invalid callback parameter.'));
   });

@@ -76,7 +76,7 @@ t.test('everything else keeps order, case, duplicates and values, in a new list'
 });
 
 t.test('the work grows no faster than the head: Connection may name as many fields as there are', async (t) => {
-  const ratio = await growth(4_000, (size) => {
+  const ratio = await growth(1_000, (size) => {
     const names = Array.from({ length: size }, (_, i) => `f${i}`);
     const headers = ['Connection', names.join(','), ...names.flatMap((name) => [`${name}x`, ''])];
     return () => t.equal(clientHeaders(headers).length, 2 * size);

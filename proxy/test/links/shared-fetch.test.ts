@@ -258,7 +258,7 @@ t.test('one who gives up in the middle of what it is given hears no more of it',
 });
 
 t.test('the work for those who block and go on grows no faster than their number', async (t) => {
-  const ratio = await growth(1_000, (size) => {
+  const ratio = await growth(2_000, (size) => {
     const fetches = new SharedFetches();
     const sent = new Sent();
     const readers = Array.from({ length: size }, () => new Reader());

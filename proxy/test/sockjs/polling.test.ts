@@ -292,7 +292,7 @@ t.test('the server part of a path means nothing, the service means another sessi
 });
 
 t.test('the work for the messages of one request grows no faster than their number', async (t) => {
-  const ratio = await growth(50_000, (size) => {
+  const ratio = await growth(12_500, (size) => {
     const session = new HttpSession({ clock: new ManualClock(), random: () => 0, forget: () => {} });
     const over = { own() {}, writeHead() {}, write: () => true, answer() {}, end() {}, abort() {}, waiting: 0 };
     session.open(new Receiver(over as unknown as SockJsResponse, transportForm('xhr', undefined) as TransportForm));

@@ -42,6 +42,8 @@ const PLACES: readonly (readonly [path: string, place: SockJsPlace])[] = [
   ['/a/a./xhr', nothing],
   ['/./././xhr', nothing],
   ['/0/0/s/xhr', nothing],
+  [`/0/${'s'.repeat(256)}/xhr`, { kind: 'receive', transport: 'xhr', session: 's'.repeat(256) }],
+  [`/0/${'s'.repeat(257)}/xhr`, nothing],
   ['X', nothing],
   ['X/0/s/xhr', nothing],
 ];

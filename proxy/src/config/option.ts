@@ -67,6 +67,8 @@ export interface Option {
   readonly unit?: string;
   readonly min?: number;
   readonly max?: number;
+  /** What a text has to look like, and in words. */
+  readonly pattern?: { readonly form: RegExp; readonly doc: string };
   /** The words of an enum. */
   readonly values?: readonly string[];
   /** What a relative path in a file is relative to; from a flag or the environment it is always the cwd. */

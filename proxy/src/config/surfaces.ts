@@ -48,6 +48,9 @@ export function yamlSurface(text: string, file: string): Surface {
   return { settings, problems: found, warnings: [] };
 }
 
+/** Keys of no use of which something is said; a shipped file has some dozens. */
+const MAX_WARNINGS = 100;
+
 function pushpinWarning(entry: PushpinEntry): string | undefined {
   const reason = obsoleteKey(entry.name);
   if (reason === '') return undefined;
@@ -83,6 +86,7 @@ export function pushpinSurface(text: string, file: string, readFile: (path: stri
   });
   const warnings: string[] = [];
   const found = new Map<Option, PushpinEntry[]>();
+  let unknown = 0;
   for (const entry of conf.entries) {
     const option = optionByPushpinKey(entry.name);
     if (option !== undefined) {
@@ -91,9 +95,12 @@ export function pushpinSurface(text: string, file: string, readFile: (path: stri
       else same.push(entry);
       continue;
     }
-    const warning = pushpinWarning(entry);
+    const warning = unknown < MAX_WARNINGS ? pushpinWarning(entry) : undefined;
     if (warning !== undefined) warnings.push(warning);
+    unknown++;
   }
+  if (unknown > MAX_WARNINGS)
+    warnings.push(`${file}: ${unknown} keys are of no use here; of the others nothing is said`);
   const problems = conf.problems.map(
     ({ reason, line, file }): ConfigProblem => ({
       code: 'ERR_CONFIG_FILE',

@@ -8,7 +8,7 @@ import { headerFault, isToken, type SigKey, wireFromText } from '@holdfast/grip'
 import { RoutesError } from '../config/errors.js';
 import { type LogLevel, logLevels } from '../config/log-level.js';
 import type { RouteLine, RouteProp } from '../config/routes-file.js';
-import { type Target, toTarget } from './target.js';
+import { isHostText, type Target, toTarget } from './target.js';
 
 /** JSON-P properties of a route; meaningful with `aco`. */
 export interface JsonpRule {
@@ -111,6 +111,22 @@ class Props {
     return found;
   }
 
+  /** A host, or host and port, as it goes into Host. */
+  host(name: string): string | undefined {
+    const text = this.filled(name);
+    if (text !== undefined && !isHostText(text))
+      throw this.error(name, `${name} must be a host in ASCII, with or without port`);
+    return text;
+  }
+
+  /** Part of a request target: what HTTP has no place for there could never be sent. */
+  path(name: string): string | undefined {
+    const text = this.text(name);
+    if (text !== undefined && /[^\u0021-\u00ff]|[\u007f-\u009f]/.test(text))
+      throw this.error(name, `${name} must not hold spaces, control characters or letters beyond Latin-1: encode them`);
+    return text;
+  }
+
   count(name: string): number | undefined {
     const text = this.text(name);
     if (text !== undefined && !/^\d{1,9}$/.test(text)) throw this.error(name, `${name} must be a whole number`);
@@ -204,13 +220,13 @@ export function toRoute(line: RouteLine, readSigKey: ReadSigKey): Route {
     sigKey: props.sigKey(readSigKey),
     headers: props.headers(),
     origHeaders: props.has('orig_headers'),
-    asHost: props.filled('as_host'),
+    asHost: props.host('as_host'),
     pathRem: props.count('path_rem') ?? 0,
-    replaceBeg: props.text('replace_beg'),
+    replaceBeg: props.path('replace_beg'),
     aco: props.has('aco'),
     jsonp: jsonpRule(props),
     sockjs: props.filled('sockjs'),
-    sockjsAsPath: props.filled('sockjs_as_path'),
+    sockjsAsPath: props.path('sockjs_as_path') || undefined,
     targets: line.targets.map((target) => toTarget(target, line.line)),
   };
 }

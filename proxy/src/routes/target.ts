@@ -44,6 +44,11 @@ export interface TestTarget {
 /** One entry of a route's target list; attempts go from left to right. */
 export type Target = HttpTarget | TestTarget;
 
+/** Whether a text can be the value of Host: ASCII without spaces. */
+export function isHostText(text: string): boolean {
+  return /^[!-~]+$/.test(text);
+}
+
 function address(text: string, fail: (reason: string) => RoutesError): { host: string; port: number } {
   const bracket = text.startsWith('[') ? text.indexOf(']') : -1;
   const at = bracket === -1 ? text.indexOf(':') : bracket + 1;
@@ -68,6 +73,8 @@ export function toTarget(section: RouteSection, line: number): Target {
   const [hostHeader, clientCert, clientKey] = ['host', 'client_cert', 'client_key'].map(
     (name) => props.get(name) || undefined,
   );
+  if (hostHeader !== undefined && !isHostText(hostHeader))
+    throw fail('host must be a host in ASCII, with or without port');
   return {
     kind: 'http',
     ...address(section.value, fail),

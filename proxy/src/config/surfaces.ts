@@ -39,14 +39,17 @@ export function yamlSurface(text: string, file: string): Surface {
   }));
   for (const { key, value, line } of entries) {
     const option = optionByKey(key);
-    const where: Where = { surface: 'yaml', name: key, file, line, baseDir: dirname(file) };
+    const where: Where = { surface: 'yaml', name: key.slice(0, MAX_NAME), file, line, baseDir: dirname(file) };
     if (option === undefined) {
-      const message = `${placeOf(where)}: unknown key; did you mean ${nearestKey(key)}?`;
+      const message = `${placeOf(where)}: unknown key; did you mean ${nearestKey(where.name)}?`;
       found.push({ code: 'ERR_CONFIG_UNKNOWN_KEY', message, key, file, line });
     } else if (value !== null) settings.set(key, { option, raw: value, where });
   }
   return { settings, problems: found, warnings: [] };
 }
+
+/** Characters of an unknown key that are shown. */
+const MAX_NAME = 100;
 
 /** Keys of no use of which something is said; a shipped file has some dozens. */
 const MAX_WARNINGS = 100;

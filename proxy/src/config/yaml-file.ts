@@ -45,7 +45,8 @@ function readYaml(text: string): YamlFile {
   const document = parseDocument(text, {
     lineCounter: lines,
     prettyErrors: false,
-    logLevel: 'silent',
+    // 'silent' would pass over a second document.
+    logLevel: 'error',
     // The library compares each key with all before it; here they are looked up.
     uniqueKeys: false,
   });

@@ -94,22 +94,22 @@ const values = [
   ],
 ];
 
-for (const { key } of options) {
+for (const [index, { key }] of options.entries()) {
   t.test(`${key} with values of all kinds, in a file, in the environment and as a flag`, async (t) => {
     const cwd = t.testdir({ 'c.yaml': '' });
-    for (const value of values) {
+    const illegible: unknown[] = [];
+    // Not each with each, which would take minutes.
+    for (const value of values.filter((_, i) => (i + index) % 5 === 0)) {
       writeFileSync(join(cwd, 'c.yaml'), `${key}: ${value}\n`);
       const text = value.replace(/^"|"$/g, '');
-      const name = `HOLDFAST_${key.toUpperCase()}`;
-      for (const input of [
-        { argv: ['--config', 'c.yaml'] },
-        { env: { [name]: text } },
-        { argv: [`--${key.replaceAll('_', '-')}=${text}`] },
-      ]) {
+      const env = { [`HOLDFAST_${key.toUpperCase()}`]: text };
+      const flag = `--${key.replaceAll('_', '-')}=${text}`;
+      for (const input of [{ argv: ['--config', 'c.yaml'] }, { env }, { argv: [flag] }]) {
         const lines = tryLoading(cwd, input);
-        t.ok(lines === undefined || legible(lines), `${JSON.stringify(input).slice(0, 100)}: ${lines?.slice(0, 200)}`);
+        if (lines !== undefined && !legible(lines)) illegible.push([value, input, lines]);
       }
     }
+    t.strictSame(illegible, []);
   });
 }
 
@@ -145,7 +145,8 @@ const files: Readonly<Record<string, readonly [content: string | Buffer, why: Re
   'a key again and again': ['debug: true\n'.repeat(20_000), /:2: debug is given twice/],
   'very many unknown keys of Pushpin': [`[x]\n${many(20_000, (i) => `k${i}=v`).join('\n')}`, undefined],
   'a long line of spaces': [`[x]\na${' '.repeat(500_000)}\n`, undefined],
-  'a long key': [`${'x'.repeat(500_000)}: 1\n`, /unknown key/],
+  'a long key': [`${'x'.repeat(1_000)}: 1\n`, /unknown key/],
+  'a key that is too long': [`${'x'.repeat(500_000)}: 1\n`, undefined],
   'a key with an escape code': ['"\\u001b[31mred": 1\n', /\\u001b\[31mred: unknown key/],
   'two documents': ['debug: true\n---\ndebug: false\n', /document/],
   __proto__: ['"__proto__": {debug: true}\n', /unknown key/],

@@ -60,4 +60,5 @@ export { mergeAnswers } from './views/merge.js';
 export type { Connections } from './zmq/methods.js';
 export { pushPacket } from './zmq/push.js';
 export { type ZeroMqAddress, type ZeroMqOptions, ZeroMqSockets, type ZeroMqSpecs } from './zmq/sockets.js';
+export { parseSpec as checkZeroMqSpec } from './zmq/spec.js';
 export type { InterestListener } from './zmq/sub.js';

@@ -3,7 +3,6 @@
  * alone has. Does not own: any of them.
  */
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import {
   type Backplane,
   type Containment,
@@ -18,6 +17,7 @@ import {
 import { type Clock, guardedClock } from './clock.js';
 import type { Config, RedisConfig } from './config/config.js';
 import { ConfigError } from './config/errors.js';
+import { PEM_FILE_MAX, readWhole, whyUnread } from './config/read-file.js';
 import { wantsHistory } from './history/make-replay.js';
 import type { RootLog } from './log.js';
 import type { Metrics } from './metrics.js';
@@ -98,9 +98,9 @@ function readTls({ ca, cert, key }: RedisConfig['tls']): { ca?: string; cert?: s
 
 function readPem(key: string, path: string): string {
   try {
-    return readFileSync(path, 'utf8');
+    return readWhole(path, PEM_FILE_MAX).toString('utf8');
   } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code ?? String(error);
-    throw new ConfigError([{ code: 'ERR_CONFIG_FILE', message: `${key}: cannot read ${path}: ${reason}`, key }]);
+    const message = `${key}: cannot read ${path}: ${whyUnread(error)}`;
+    throw new ConfigError([{ code: 'ERR_CONFIG_FILE', message, key }]);
   }
 }

@@ -2,6 +2,7 @@
  * Owns: the `holdfast` command: from arguments and environment to a running node, and what signals mean to it.
  * Does not own: options (`config`), or the node's parts (`node`).
  */
+import { addressProblems } from './addresses.js';
 import { realClock } from './clock.js';
 import { ConfigError } from './config/errors.js';
 import { exposuresOf } from './config/exposure.js';
@@ -27,9 +28,10 @@ function refuse(error: unknown): never {
 function checkConfig(loaded: LoadedConfig): void {
   for (const warning of loaded.warnings) process.stderr.write(`warning: ${warning}\n`);
   const { table, errors, keyFiles } = readRoutes(loaded.config.routes);
-  for (const error of errors) process.stderr.write(`${error.message}\n`);
+  const problems = [...addressProblems(loaded.config), ...errors.map(({ message }) => message)];
+  for (const problem of problems) process.stderr.write(`${problem}\n`);
   for (const warning of table.warnings) process.stderr.write(`warning: ${warning}\n`);
-  if (errors.length > 0) process.exit(1);
+  if (problems.length > 0) process.exit(1);
   for (const { message, fields } of exposuresOf(loaded.config, keyFiles))
     process.stderr.write(`warning: ${message} (${JSON.stringify(fields)})\n`);
   process.stdout.write(`ok: ${loaded.source?.file ?? 'no configuration file'}, ${table.routes.length} routes\n`);

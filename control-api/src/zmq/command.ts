@@ -9,6 +9,7 @@ import { type Containment, uncontained } from '../faults.js';
 import type { Log } from '../log.js';
 import { HIGH_WATER_MARK, type Library, MAX_PART_BYTES, type Router } from './library.js';
 import type { Call, Reply } from './methods.js';
+import { Outbox } from './outbox.js';
 import { bindSocket, readMessages } from './socket.js';
 
 /** Milliseconds for which replies may still be sent when the socket closes. */
@@ -26,6 +27,7 @@ export class CommandSocket {
   readonly #perform: (call: Call) => Promise<Reply>;
   readonly #log: Log;
   readonly #faults: Containment;
+  readonly #outbox: Outbox;
   #calls = 0;
 
   /** `perform` never rejects. */
@@ -40,6 +42,7 @@ export class CommandSocket {
     });
     this.#perform = perform;
     this.#log = log;
+    this.#outbox = new Outbox(this.#socket, log);
   }
 
   /** Binds, and begins to answer; resolves and rejects as `bindSocket` does. */
@@ -81,12 +84,7 @@ export class CommandSocket {
     }
     const reply = await this.#perform(call);
     if (this.#log.isDebug()) this.#log.debug({ method: call.method, condition: reply.condition }, 'ZeroMQ command');
-    if (this.#socket.closed) return;
-    try {
-      await this.#socket.send([...envelope, writeReply(id, reply)]);
-    } catch (error) {
-      this.#log.debug({ err: error }, 'ZeroMQ reply not sent');
-    }
+    if (!this.#outbox.send([...envelope, writeReply(id, reply)])) this.#log.debug({}, 'ZeroMQ reply not sent');
   }
 }
 

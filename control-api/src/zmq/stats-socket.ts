@@ -8,6 +8,7 @@ import type { Log } from '../log.js';
 import { statsTypes } from '../stats/packet.js';
 import type { StatsSink } from '../stats/sink.js';
 import { HIGH_WATER_MARK, type Library, type XPublisher } from './library.js';
+import { Outbox } from './outbox.js';
 import { bindSocket, readMessages } from './socket.js';
 
 const SUBSCRIBE = 1;
@@ -21,6 +22,7 @@ export class StatsSocket implements StatsSink {
   readonly #socket: XPublisher;
   readonly #log: Log;
   readonly #faults: Containment;
+  readonly #outbox: Outbox;
   readonly #changed: () => void;
   /** By type, how many of the prefixes that are subscribed to could be of its packets. The prefixes themselves are not kept. */
   readonly #wanted = new Map<string, number>(statsTypes.map((type) => [type, 0]));
@@ -35,6 +37,7 @@ export class StatsSocket implements StatsSink {
       linger: 0,
     });
     this.#log = log;
+    this.#outbox = new Outbox(this.#socket, log);
     this.#changed = changed;
   }
 
@@ -50,8 +53,7 @@ export class StatsSocket implements StatsSink {
   }
 
   send(packet: Buffer): void {
-    if (this.#socket.closed) return;
-    this.#socket.send(packet).catch((error) => this.#log.debug({ err: error }, 'statistics packet not sent'));
+    this.#outbox.send(packet);
   }
 
   /** Sends nothing more. */

@@ -31,11 +31,12 @@ const nobody: Connections = { connected: () => [], refresh: () => false };
 export interface Replacements {
   readonly backplane?: Backplane;
   readonly connections?: Connections;
+  readonly wantsChanged?: () => void;
 }
 
 /** Makes the sockets, not yet open, on a node that is subscribed to channels `a` and `b`; closes them with the test. */
 export async function makeSockets(t: Test, specs: Partial<ZeroMqSpecs>, replaced: Replacements = {}) {
-  const { backplane = new LocalBackplane(silentLog), connections = nobody } = replaced;
+  const { backplane = new LocalBackplane(silentLog), connections = nobody, wantsChanged = () => {} } = replaced;
   const listener = new RecordingListener();
   const events = new RecordingEvents();
   const log = new RecordingLog();
@@ -43,7 +44,15 @@ export async function makeSockets(t: Test, specs: Partial<ZeroMqSpecs>, replaced
   for (const channel of ['a', 'b']) await backplane.subscribe(channel);
   const publisher = new Publisher({ backplane, countSubscribers: () => 1, events, log: silentLog });
   const clock = new ManualClock();
-  const sockets = new ZeroMqSockets({ specs: { ...none, ...specs }, publisher, connections, events, log, clock });
+  const sockets = new ZeroMqSockets({
+    specs: { ...none, ...specs },
+    publisher,
+    connections,
+    wantsChanged,
+    events,
+    log,
+    clock,
+  });
   t.teardown(() => sockets.close());
   return { sockets, backplane, listener, events, log, clock };
 }

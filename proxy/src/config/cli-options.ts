@@ -48,7 +48,6 @@ const metavars: Readonly<Record<Option['type'], string>> = {
   bool: '[true|false]',
   int: '<n>',
   string: '<text>',
-  field: '<text>',
   secret: '<key>',
   path: '<path>',
   enum: '<word>',

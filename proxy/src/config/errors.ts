@@ -5,6 +5,8 @@
  * command prints them, or the errors of the data path (`../errors.ts`).
  */
 
+import { legible } from './legible.js';
+
 /** Every code of this part with its side and the sentence that docs/errors.md shows. */
 export const configErrors = {
   ERR_CONFIG_FILE: {
@@ -67,7 +69,7 @@ export class ConfigError extends Error {
   readonly problems: readonly ConfigProblem[];
 
   constructor(problems: readonly [ConfigProblem, ...ConfigProblem[]], options?: { cause?: unknown }) {
-    super(problems.map((problem) => problem.message).join('\n'), options);
+    super(problems.map((problem) => legible(problem.message)).join('\n'), options);
     this.code = problems[0].code;
     this.problems = problems;
   }
@@ -91,7 +93,7 @@ export class RoutesError extends Error {
     options: { code?: RoutesError['code']; cause?: unknown } = {},
   ) {
     const place = at.line === 0 ? '' : at.column === 0 ? `line ${at.line}: ` : `line ${at.line}, column ${at.column}: `;
-    super(place + reason, options.cause === undefined ? {} : { cause: options.cause });
+    super(legible(place + reason), options.cause === undefined ? {} : { cause: options.cause });
     this.code = options.code ?? 'ERR_CONFIG_ROUTE_LINE';
     this.reason = reason;
     this.line = at.line;

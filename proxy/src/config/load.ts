@@ -10,6 +10,7 @@ import { parseCommandLine } from './cli-options.js';
 import { type Config, type SigKeys, toConfig } from './config.js';
 import { ConfigError, type ConfigProblem } from './errors.js';
 import { KeyReader } from './keys.js';
+import { legible } from './legible.js';
 import { printConfig } from './print.js';
 import { CONFIG_FILE_MAX, readWhole, SECRET_FILE_MAX, whyUnread } from './read-file.js';
 import { placeOf } from './setting.js';
@@ -177,7 +178,7 @@ export function loadConfig(input: LoadInput): LoadResult {
       isTerminal: input.isTerminal ?? false,
       routesDir: routesDir(settled, configDir),
     }),
-    warnings: [...surfaces.flatMap((surface) => surface.warnings), ...settled.warnings],
+    warnings: [...surfaces.flatMap((surface) => surface.warnings), ...settled.warnings].map(legible),
     source: found === undefined || format === undefined ? undefined : { file: found.file, format },
     print: () => printConfig(values, sources),
   };

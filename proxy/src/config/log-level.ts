@@ -17,13 +17,13 @@ export interface LogLevels {
   readonly parts: Readonly<Record<string, LogLevel>>;
 }
 
-const names: Readonly<Record<string, LogLevel>> = { warning: 'warn' };
+const names: ReadonlyMap<string, LogLevel> = new Map([['warning', 'warn']]);
 
 /** `0`–`3` or a name; a number above 3 means debug, as in Pushpin. Undefined for anything else. */
 export function parseLogLevel(text: string): LogLevel | undefined {
   const word = text.trim().toLowerCase();
   if (/^\d+$/.test(word)) return logLevels[Math.min(Number(word), 3)];
-  return logLevels.find((level) => level === word) ?? names[word];
+  return logLevels.find((level) => level === word) ?? names.get(word);
 }
 
 /** `2`, `info`, `2,proxy:3`, `proxy:debug` (the rest then info). Undefined when any piece is malformed. */

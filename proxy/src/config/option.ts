@@ -12,8 +12,6 @@ export interface ValueTypes {
   bool: boolean;
   int: number;
   string: string;
-  /** Text that is sent in a header field: visible ASCII and spaces. */
-  field: string;
   /** Text that is never printed or logged; has a `<key>_file` companion. */
   secret: string;
   /** A file or directory; made absolute by the loader. */
@@ -69,6 +67,8 @@ export interface Option {
   readonly unit?: string;
   readonly min?: number;
   readonly max?: number;
+  /** What a text has to look like, and in words. */
+  readonly pattern?: { readonly form: RegExp; readonly doc: string };
   /** The words of an enum. */
   readonly values?: readonly string[];
   /** What a relative path in a file is relative to; from a flag or the environment it is always the cwd. */

@@ -36,6 +36,15 @@ function quoteValue(value: string): string {
   return /^".*"$/.test(value) && value.length > 1 ? value : JSON.stringify(value);
 }
 
+/** `key=value`; no pattern, which a long line of spaces would keep busy. */
+function pairIn(line: string): { readonly key: string; readonly value: string } | undefined {
+  const at = line.indexOf('=');
+  const key = line.slice(0, Math.max(at, 0)).trim();
+  return key === '' || key.startsWith('#') || key.startsWith(';')
+    ? undefined
+    : { key, value: line.slice(at + 1).trim() };
+}
+
 /** The entries of one text, in file order; a later value of the same key replaces an earlier one. */
 function parseSections(text: string, file: string): Map<string, PushpinEntry> {
   const places = new Map<string, number>();
@@ -45,15 +54,15 @@ function parseSections(text: string, file: string): Map<string, PushpinEntry> {
     .split(/\r?\n/)
     .map((line, index) => {
       const header = /^\s*\[([^\]]*)\]\s*$/.exec(line);
-      const pair = /^\s*([^#;=\s][^=]*?)\s*=(.*)$/.exec(line);
+      const pair = pairIn(line);
       if (header !== null) {
         // The library would read dots in a section name as nesting.
         section = (header[1] as string).trim();
         return `[${section.replaceAll('.', '\\.')}]`;
       }
-      if (pair === null) return '';
-      places.set(`${section}.${pair[1]}`, index + 1);
-      return `${pair[1]}=${quoteValue((pair[2] as string).trim())}`;
+      if (pair === undefined) return '';
+      places.set(`${section}.${pair.key}`, index + 1);
+      return `${pair.key}=${quoteValue(pair.value)}`;
     });
   const sections = parse(quoted.join('\n'), { bracketedArray: false });
   const entries = new Map<string, PushpinEntry>();

@@ -12,6 +12,9 @@ export const CONFIG_FILE_MAX = 1024 * 1024;
 /** Bytes of a file that holds a key or another secret; the longest RSA keys in PEM have some thousands. */
 export const SECRET_FILE_MAX = 64 * 1024;
 
+/** Bytes of a file with certificates; all authorities that a system trusts come to some hundred thousand. */
+export const PEM_FILE_MAX = 4 * 1024 * 1024;
+
 /** Bytes of a routes file; half a million routes. */
 export const ROUTES_FILE_MAX = 64 * 1024 * 1024;
 

@@ -39,14 +39,20 @@ export function yamlSurface(text: string, file: string): Surface {
   }));
   for (const { key, value, line } of entries) {
     const option = optionByKey(key);
-    const where: Where = { surface: 'yaml', name: key, file, line, baseDir: dirname(file) };
+    const where: Where = { surface: 'yaml', name: key.slice(0, MAX_NAME), file, line, baseDir: dirname(file) };
     if (option === undefined) {
-      const message = `${placeOf(where)}: unknown key; did you mean ${nearestKey(key)}?`;
+      const message = `${placeOf(where)}: unknown key; did you mean ${nearestKey(where.name)}?`;
       found.push({ code: 'ERR_CONFIG_UNKNOWN_KEY', message, key, file, line });
     } else if (value !== null) settings.set(key, { option, raw: value, where });
   }
   return { settings, problems: found, warnings: [] };
 }
+
+/** Characters of an unknown key that are shown. */
+const MAX_NAME = 100;
+
+/** Keys of no use of which something is said; a shipped file has some dozens. */
+const MAX_WARNINGS = 100;
 
 function pushpinWarning(entry: PushpinEntry): string | undefined {
   const reason = obsoleteKey(entry.name);
@@ -83,6 +89,7 @@ export function pushpinSurface(text: string, file: string, readFile: (path: stri
   });
   const warnings: string[] = [];
   const found = new Map<Option, PushpinEntry[]>();
+  let unknown = 0;
   for (const entry of conf.entries) {
     const option = optionByPushpinKey(entry.name);
     if (option !== undefined) {
@@ -91,9 +98,12 @@ export function pushpinSurface(text: string, file: string, readFile: (path: stri
       else same.push(entry);
       continue;
     }
-    const warning = pushpinWarning(entry);
+    const warning = unknown < MAX_WARNINGS ? pushpinWarning(entry) : undefined;
     if (warning !== undefined) warnings.push(warning);
+    unknown++;
   }
+  if (unknown > MAX_WARNINGS)
+    warnings.push(`${file}: ${unknown} keys are of no use here; of the others nothing is said`);
   const problems = conf.problems.map(
     ({ reason, line, file }): ConfigProblem => ({
       code: 'ERR_CONFIG_FILE',

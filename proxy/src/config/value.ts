@@ -8,6 +8,7 @@
 import { z } from 'zod';
 import { parseDuration, parseSize } from './amount.js';
 import { formatForwardedFor, parseForwardedFor } from './forwarded-for.js';
+import { legibleValue } from './legible.js';
 import { formatListen, formatSocketListen, parseListen, parseSocketListen } from './listen.js';
 import { formatLogLevels, parseLogLevels } from './log-level.js';
 import type { Option, ValueTypes } from './option.js';
@@ -33,6 +34,18 @@ function split(line: string, separator: string | RegExp): string[] {
     .split(separator)
     .map((piece) => piece.trim())
     .filter((piece) => piece !== '');
+}
+
+/** Text without control characters: none of these options has a use for them, and headers, paths and lines would break. */
+const plain = z.string().refine((word) => !/\p{Cc}/u.test(word));
+
+/** Most of a duration for which an option has no limit of its own: ten years, and in milliseconds what a timer takes. */
+const LONGEST = { s: 315_360_000, ms: 2_147_483_647 } as const;
+
+/** The largest value that an option takes, if there is one. */
+function maxOf({ type, unit, max }: Option): number | undefined {
+  if (type !== 'duration') return max;
+  return max ?? LONGEST[unit === 'ms' ? 'ms' : 's'];
 }
 
 /** A list written as one text, as a YAML list, or as a single YAML number. */
@@ -67,18 +80,17 @@ const schemas: Record<keyof ValueTypes, Schema> = {
       z.literal([0, 1]).transform((bit) => bit === 1),
     ]),
   int: () => integer,
-  string: () => z.string(),
-  field: () => z.string().regex(/^[\x20-\x7e]*$/),
+  string: () => plain,
   secret: () => z.string(),
-  path: () => z.string(),
+  path: () => plain,
   // A YAML `true` is the word 'true' to an enum that has it (set_x_forwarded_protocol).
   enum: ({ values = [] }) => z.union([z.string(), z.boolean().transform(String)]).pipe(z.enum([...values])),
   duration: ({ unit }) => z.union([z.number(), text((word) => parseDuration(word, unit === 'ms' ? 'ms' : 's'))]),
   size: () => z.union([z.int(), text(parseSize)]),
-  list: () => listOf(z.string()),
+  list: () => listOf(plain),
   lines: () => listOf(z.string(), /\r?\n/),
   ports: () => listOf(text(parseListen)),
-  sockets: () => listOf(text(parseSocketListen)),
+  sockets: () => listOf(plain.pipe(text(parseSocketListen))),
   'log-levels': () => z.union([z.int().transform(String), z.string()]).pipe(text(parseLogLevels)),
   'forwarded-for': () => text(parseForwardedFor),
   workers: () => z.union([z.literal('auto'), integer]),
@@ -90,8 +102,7 @@ const schemas: Record<keyof ValueTypes, Schema> = {
 const expectations: Record<keyof ValueTypes, string> = {
   bool: 'true or false',
   int: 'a whole number',
-  string: 'a text',
-  field: 'a text of visible ASCII characters',
+  string: 'a text without control characters',
   secret: 'a text',
   path: 'a path',
   enum: 'a word',
@@ -111,7 +122,8 @@ const expectations: Record<keyof ValueTypes, string> = {
 export function expectation(option: Option): string {
   if (option.type === 'enum') return (option.values ?? []).join(', ').replace(/, ([^,]*)$/, ' or $1');
   const unit = option.type === 'duration' ? ` in ${option.unit}` : '';
-  const { min, max } = option;
+  const { min } = option;
+  const max = maxOf(option);
   const range =
     min !== undefined && max !== undefined
       ? ` from ${min} to ${max}`
@@ -123,13 +135,10 @@ export function expectation(option: Option): string {
   return expectations[option.type] + unit + range;
 }
 
-/** A raw value as messages show it. YAML has aliases: a list may hold itself, which JSON cannot say. */
-function jsonOf(raw: unknown): string | undefined {
-  try {
-    return JSON.stringify(raw);
-  } catch {
-    return 'a value that holds itself';
-  }
+/** What an option demands of its text beyond its type. */
+function refused({ pattern }: Option, value: unknown): ParsedValue | undefined {
+  if (pattern === undefined || typeof value !== 'string' || pattern.form.test(value)) return undefined;
+  return { ok: false, why: `expected ${pattern.doc}, got ${legibleValue(value)}` };
 }
 
 /**
@@ -137,12 +146,12 @@ function jsonOf(raw: unknown): string | undefined {
  * Pushpin must go on working. `why` shows the raw value, except that of a secret.
  */
 export function parseValue(option: Option, raw: unknown, { clamp = false } = {}): ParsedValue {
-  const shown = option.type === 'secret' ? '' : `, got ${jsonOf(raw)}`;
+  const shown = option.type === 'secret' ? '' : `, got ${legibleValue(raw)}`;
   const result = schemas[option.type](option).safeParse(raw);
   if (!result.success) return { ok: false, why: `expected ${expectation(option)}${shown}` };
   const value = result.data;
-  if (typeof value !== 'number') return { ok: true, value };
-  const allowed = Math.min(Math.max(value, option.min ?? value), option.max ?? Number.POSITIVE_INFINITY);
+  if (typeof value !== 'number') return refused(option, value) ?? { ok: true, value };
+  const allowed = Math.min(Math.max(value, option.min ?? value), maxOf(option) ?? Number.POSITIVE_INFINITY);
   if (allowed === value) return { ok: true, value };
   if (!clamp) return { ok: false, why: `expected ${expectation(option)}${shown}` };
   return { ok: true, value: allowed, clamped: `${value} is out of range, using ${allowed}` };

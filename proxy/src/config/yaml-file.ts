@@ -23,36 +23,76 @@ export interface YamlFile {
 /** Groups within groups; no key has so many parts, and aliases may lead in circles. */
 const MAX_DEPTH = 4;
 
+/** Syntax errors that are told of one file; one leads to many. */
+const MAX_PROBLEMS = 20;
+
+/** Keys of a file; ten times as many as there are options. Aliases of groups can multiply them without end. */
+const MAX_ENTRIES = 2_000;
+
 /** Reads YAML 1.2 text. Never throws: syntax errors and repeated keys come back as problems. */
 export function parseYaml(text: string): YamlFile {
+  try {
+    return readYaml(text);
+  } catch (error) {
+    // Of the library itself, which calls itself for each level of nesting.
+    const reason = error instanceof RangeError ? 'nested too deeply' : (error as Error).message;
+    return { entries: [], problems: [{ line: 1, reason }] };
+  }
+}
+
+function readYaml(text: string): YamlFile {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: 'silent' });
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    // 'silent' would pass over a second document.
+    logLevel: 'error',
+    // The library compares each key with all before it; here they are looked up.
+    uniqueKeys: false,
+  });
   const lineAt = (offset: number | undefined) => (offset === undefined ? 1 : lines.linePos(offset).line);
-  const problems = document.errors.map((error) => ({ line: lineAt(error.pos[0]), reason: error.message }));
+  const found = document.errors.slice(0, MAX_PROBLEMS);
+  const problems = found.map((error) => ({ line: lineAt(error.pos[0]), reason: error.message }));
   if (problems.length > 0 || document.contents === null) return { entries: [], problems };
   const { contents } = document;
   if (!isMap(contents)) {
     if (isScalar(contents) && contents.value === null) return { entries: [], problems };
     return { entries: [], problems: [{ line: 1, reason: 'expected `key: value` lines' }] };
   }
-  try {
-    const entriesOf = (map: YAMLMap, group: string, depth = 0): YamlEntry[] =>
-      map.items.flatMap(({ key, value }) => {
-        if (depth === MAX_DEPTH) throw new Error(`${group.slice(0, -1)} is nested too deeply`);
-        const name = group + String(isScalar(key) ? key.value : key).replaceAll('.', '_');
-        const node = isAlias(value) ? value.resolve(document) : value;
-        if (isMap(node) && node.items.length > 0) return entriesOf(node, `${name}_`, depth + 1);
+  const entries: YamlEntry[] = [];
+  const seen = new Set<string>();
+  const problem = (line: number, reason: string): YamlFile => ({ entries: [], problems: [{ line, reason }] });
+  let refused: YamlFile | undefined;
+  const collect = (map: YAMLMap, group: string, depth: number): void => {
+    for (const { key, value } of map.items) {
+      if (refused !== undefined) return;
+      const line = lineAt(isScalar(key) ? key.range?.[0] : undefined);
+      const name = group + nameOf(key);
+      const node = isAlias(value) ? value.resolve(document) : value;
+      if (isMap(node) && node.items.length > 0) {
+        if (depth === MAX_DEPTH) refused = problem(line, `${name} is nested too deeply`);
+        else collect(node, `${name}_`, depth + 1);
+      } else if (seen.has(name)) refused = problem(line, `${name} is given twice`);
+      else if (seen.size === MAX_ENTRIES) refused = problem(line, `more than ${MAX_ENTRIES} keys`);
+      else {
+        seen.add(name);
+        // Aliases are resolved only now: an unknown one, or a bomb of them, throws here.
         const plain = (value as { toJS?: (doc: typeof document) => unknown } | null)?.toJS?.(document) ?? null;
-        return [{ key: name, value: plain, line: lineAt(isScalar(key) ? key.range?.[0] : undefined) }];
-      });
-    const entries = entriesOf(contents, '');
-    const repeated = entries.find(({ key }, i) => entries.findIndex((entry) => entry.key === key) < i);
-    if (repeated === undefined) return { entries, problems };
-    return { entries: [], problems: [{ line: repeated.line, reason: `${repeated.key} is given twice` }] };
+        entries.push({ key: name, value: plain, line });
+      }
+    }
+  };
+  try {
+    collect(contents, '', 1);
   } catch (error) {
-    // Aliases are resolved only now: an unknown one, or a bomb of them, is found here.
-    return { entries: [], problems: [{ line: 1, reason: (error as Error).message }] };
+    return problem(1, (error as Error).message);
   }
+  return refused ?? { entries, problems };
+}
+
+/** A key that is no scalar is shown as it is written, and is none of ours. */
+function nameOf(key: unknown): string {
+  return String(isScalar(key) ? key.value : key).replaceAll('.', '_');
 }
 
 /** One `key: value` entry of YAML text, with its newline. */

@@ -41,7 +41,7 @@ for (const [what, text, line] of [
   ['a list at the top', '- a\n', 1],
   ['broken syntax', 'debug: true\nx: [1\n', 3],
   ['an unknown alias', 'debug: *nobody\n', 1],
-  ['an alias that leads in a circle', 'a: &a\n  b: *a\n', 1],
+  ['an alias that leads in a circle', 'a: &a\n  b: *a\n', 2],
 ] as const)
   t.test(`${what} is a problem with its line`, async (t) => {
     t.match(parseYaml(text).problems, [{ line }]);

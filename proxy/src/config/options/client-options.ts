@@ -95,6 +95,7 @@ export const clientOptions = [
     unit: 's',
     default: 1800,
     min: 1,
+    max: 2_147_483,
     doc: 'How long an idle client connection is kept open for its next request.',
     uws: {
       effect: 'ignored',
@@ -108,6 +109,7 @@ export const clientOptions = [
     unit: 's',
     default: 60,
     min: 1,
+    max: 2_147_483,
     doc: 'How long a client may take to send a request head, and before it for a TLS handshake.',
     uws: {
       effect: 'ignored',
@@ -121,6 +123,7 @@ export const clientOptions = [
     unit: 's',
     default: 2,
     min: 0,
+    max: 2_147_483,
     doc: 'How long after the end of a client’s sending side an unanswered request may still be answered before the client counts as gone.',
     uws: {
       effect: 'ignored',

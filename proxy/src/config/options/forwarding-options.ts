@@ -102,8 +102,9 @@ export const forwardingOptions = [
   {
     key: 'cdn_loop',
     group,
-    type: 'field',
+    type: 'string',
     default: '',
+    pattern: { form: /^[\x20-\x7e]*$/, doc: 'a token in ASCII' },
     pushpin: ['proxy.cdn_loop'],
     doc: 'Token appended to `CDN-Loop`; empty leaves the header alone.',
   },
@@ -148,6 +149,7 @@ export const forwardingOptions = [
     unit: 's',
     default: 10,
     min: 0.001,
+    max: 2_147_483,
     doc: 'How long a connection to an origin may take, TLS included, before the next target is tried.',
   },
   {
@@ -157,6 +159,7 @@ export const forwardingOptions = [
     unit: 's',
     default: 1800,
     min: 0.001,
+    max: 2_147_483,
     doc: 'How long an origin may be silent in the middle of an exchange.',
   },
   {
@@ -166,6 +169,7 @@ export const forwardingOptions = [
     unit: 's',
     default: 55,
     min: 0.001,
+    max: 2_147_483,
     doc: 'How long an idle connection to an origin is kept for the next request.',
   },
   {

@@ -79,6 +79,10 @@ export const telemetryOptions = [
     group,
     type: 'string',
     default: '',
+    pattern: {
+      form: /^([a-zA-Z_:][a-zA-Z0-9_:]*)?$/,
+      doc: 'the beginning of a metric name (letters, digits, _ and :)',
+    },
     pushpin: ['handler.prometheus_prefix', 'proxy.prometheus_prefix'],
     doc: 'What the names of all metrics begin with, in place of `holdfast_`.',
   },

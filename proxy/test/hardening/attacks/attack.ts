@@ -44,6 +44,20 @@ export async function flood(socket: Socket, piece: Buffer, bytes: number): Promi
   }
 }
 
+/** Sends a request and waits for the first bytes of its answer, 5 s at most; from then on nothing is read unless it is resumed. */
+export async function begin(socket: Socket, head: string): Promise<void> {
+  socket.write(head);
+  await Promise.race([
+    new Promise<void>((resolve) => {
+      socket.once('close', resolve).once('data', () => {
+        socket.pause();
+        resolve();
+      });
+    }),
+    delay(5_000, undefined, { ref: false }),
+  ]);
+}
+
 /** Sends a request, waits for the first bytes of its answer, for the end or for a while, and goes. */
 export async function ask(port: number, bytes: string | Buffer, patience = 1_500): Promise<string> {
   const socket = await open(port);

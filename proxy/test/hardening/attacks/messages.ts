@@ -10,6 +10,7 @@ import {
   type Attack,
   answer,
   ask,
+  begin,
   newToken,
   open,
   publish,

@@ -69,8 +69,10 @@ export const floodAttacks: readonly Attack[] = [
     run: async (target) => {
       const token = newToken();
       target.origin.plan(token, {
-        answer: (_request, index) =>
-          index === 0 ? [answer('HTTP/1.1 200 OK\r\nContent-Type: application/websocket-events', 'OPEN\r\n')] : [],
+        answer: ({ body }) =>
+          body.toString('latin1', 0, 4) === 'OPEN'
+            ? [answer('HTTP/1.1 200 OK\r\nContent-Type: application/websocket-events', 'OPEN\r\n')]
+            : [],
       });
       const frames = repeated(masked(1), 60_000);
       await on(target, 2, async (socket) => {

@@ -183,30 +183,39 @@ export class Campaign {
     return complaints;
   }
 
-  /** Plays the cases again one by one on a new node, to find the one that does it. */
+  /** Plays those again that are named, then ever smaller halves, each on a new node, until one case does it alone. */
   async #blame(numbers: readonly number[], complaints: readonly string[]): Promise<Finding> {
-    const log = this.#scene?.node.log() ?? '';
-    for (const number of numbers.length > 1 ? this.#inOrder(numbers, complaints) : []) {
+    let found = { numbers, complaints, log: this.#scene?.node.log() ?? '' };
+    const again = async (part: readonly number[]) => {
       await this.#restart();
-      const alone = await this.#batch([number]);
-      if (alone.length > 0) return this.#finding([number], alone, this.#scene?.node.log() ?? '');
+      const more = await this.#batch(part);
+      if (more.length > 0) found = { numbers: part, complaints: more, log: this.#scene?.node.log() ?? '' };
+      return more.length > 0;
+    };
+    for (const number of this.#named(numbers, complaints).slice(0, 3)) {
+      if (numbers.length > 1 && (await again([number]))) return this.#finding(found);
     }
-    return this.#finding(numbers, complaints, log);
+    for (let isSmaller = true; isSmaller && found.numbers.length > 1; ) {
+      const middle = found.numbers.length >> 1;
+      const halves = [found.numbers.slice(0, middle), found.numbers.slice(middle)] as const;
+      isSmaller = (await again(halves[0])) || (await again(halves[1]));
+    }
+    return this.#finding(found);
   }
 
-  /** The cases that a complaint names first. */
-  #inOrder(numbers: readonly number[], complaints: readonly string[]): number[] {
+  /** The cases that a complaint names. */
+  #named(numbers: readonly number[], complaints: readonly string[]): number[] {
     const marks = (number: number) => [
       `case ${number}: `,
       ...['-', '?', ' ', '/'].map((end) => tokenFor(this.#kind, number) + end),
     ];
-    const named = new Set(
-      numbers.filter((number) => marks(number).some((mark) => complaints.some((text) => `${text} `.includes(mark)))),
+    return numbers.filter((number) =>
+      marks(number).some((mark) => complaints.some((text) => `${text} `.includes(mark))),
     );
-    return [...numbers].sort((a, b) => Number(named.has(b)) - Number(named.has(a)) || a - b);
   }
 
-  async #finding(cases: readonly number[], complaints: readonly string[], log: string): Promise<Finding> {
+  async #finding(found: { numbers: readonly number[]; complaints: readonly string[]; log: string }): Promise<Finding> {
+    const { numbers: cases, complaints, log } = found;
     await this.#restart();
     const { seed, edge } = this.#options;
     const text = cases

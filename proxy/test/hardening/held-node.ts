@@ -19,8 +19,8 @@ import { type OpenScene, openScene } from './scene.js';
 /** All of them, in the order in which they are sent. */
 export const attacks: readonly Attack[] = [...messageAttacks, ...itemAttacks, ...floodAttacks];
 
-/** Most that the node may take while it is attacked, in bytes: what its heap may, and half as much again beside it. */
-const RESIDENT_MAX = 640 * 1_048_576;
+/** Most that the node may take while it is attacked, in bytes: what its heap may, and nearly as much again beside it. */
+const RESIDENT_MAX = 480 * 1_048_576;
 /** Open files of the node: the held clients and their origins have room, and an attack reaches the end of it. */
 const FILES = 3_000;
 

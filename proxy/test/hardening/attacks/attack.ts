@@ -24,7 +24,7 @@ export interface Attack {
 }
 
 /** How long a flood goes on at most, in ms. */
-export const FLOOD_MS = 2_000;
+export const FLOOD_MS = 4_000;
 
 /** A connection that is open, or has failed; its errors are nobody's. */
 export async function open(port: number): Promise<Socket> {
@@ -37,11 +37,34 @@ export async function open(port: number): Promise<Socket> {
 /** Writes the same bytes again and again, as fast as they are taken, up to `bytes` in all or for FLOOD_MS. Ends with the connection. */
 export async function flood(socket: Socket, piece: Buffer, bytes: number): Promise<void> {
   const end = Date.now() + FLOOD_MS;
+  let wake = () => {};
+  const onTaken = () => wake();
+  socket.on('drain', onTaken).on('close', onTaken);
   for (let sent = 0; sent < bytes && Date.now() < end && !socket.destroyed; sent += piece.length) {
-    if (!socket.write(piece))
-      await Promise.race([new Promise((resolve) => socket.once('drain', resolve).once('close', resolve)), delay(200)]);
-    else await new Promise(setImmediate);
+    if (socket.write(piece)) continue;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, end - Date.now());
+      wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
+  socket.off('drain', onTaken).off('close', onTaken);
+}
+
+/** Sends a request and waits for the first bytes of its answer, 5 s at most; from then on nothing is read unless it is resumed. */
+export async function begin(socket: Socket, head: string): Promise<void> {
+  socket.write(head);
+  await Promise.race([
+    new Promise<void>((resolve) => {
+      socket.once('close', resolve).once('data', () => {
+        socket.pause();
+        resolve();
+      });
+    }),
+    delay(5_000, undefined, { ref: false }),
+  ]);
 }
 
 /** Sends a request, waits for the first bytes of its answer, for the end or for a while, and goes. */

@@ -3,7 +3,18 @@ import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { acceptFor, encodeFrame } from '../frames.js';
 import { tokenPath } from '../hostile-origin.js';
-import { type Attack, answer, FLOOD_MS, flood, newToken, open, request, type Target, upgrade } from './attack.js';
+import {
+  type Attack,
+  answer,
+  begin,
+  FLOOD_MS,
+  flood,
+  newToken,
+  open,
+  request,
+  type Target,
+  upgrade,
+} from './attack.js';
 
 const MB = 1_000_000;
 
@@ -58,14 +69,15 @@ export const floodAttacks: readonly Attack[] = [
     run: async (target) => {
       const token = newToken();
       target.origin.plan(token, {
-        answer: (_request, index) =>
-          index === 0 ? [answer('HTTP/1.1 200 OK\r\nContent-Type: application/websocket-events', 'OPEN\r\n')] : [],
+        answer: ({ body }) =>
+          body.toString('latin1', 0, 4) === 'OPEN'
+            ? [answer('HTTP/1.1 200 OK\r\nContent-Type: application/websocket-events', 'OPEN\r\n')]
+            : [],
       });
       const frames = repeated(masked(1), 60_000);
       await on(target, 2, async (socket) => {
+        await begin(socket, upgrade(tokenPath('/o/', token)));
         socket.resume();
-        socket.write(upgrade(tokenPath('/o/', token)));
-        await delay(200);
         await flood(socket, frames, 60 * MB);
       });
       target.origin.forget(token);
@@ -78,9 +90,8 @@ export const floodAttacks: readonly Attack[] = [
       target.origin.plan(token, { answer: ({ fields }) => [accepted(keyOf(fields))], frames: () => {} });
       const rest = repeated(masked(0, 'x', false), 70_000);
       await on(target, 5, async (socket) => {
+        await begin(socket, upgrade(tokenPath('/f/', token)));
         socket.resume();
-        socket.write(upgrade(tokenPath('/f/', token)));
-        await delay(200);
         socket.write(masked(1, 'x', false));
         await flood(socket, rest, 7 * MB);
       });
@@ -95,9 +106,7 @@ export const floodAttacks: readonly Attack[] = [
       const pings = repeated(masked(9, 'p'.repeat(125)), 65_000);
       const paths = [tokenPath('/f/', token), '/ws'];
       await on(target, 6, async (socket, index) => {
-        socket.pause();
-        socket.write(upgrade(paths[index % 2] as string));
-        await delay(200);
+        await begin(socket, upgrade(paths[index % 2] as string));
         await flood(socket, pings, 60 * MB);
       });
       target.origin.forget(token);
@@ -108,9 +117,7 @@ export const floodAttacks: readonly Attack[] = [
     run: async (target) => {
       const messages = repeated(masked(2, 'e'.repeat(60_000)), 120_000);
       await on(target, 6, async (socket, index) => {
-        socket.pause();
-        socket.write(upgrade(['/good/ws', '/ws', '/good/events'][index % 3] as string));
-        await delay(200);
+        await begin(socket, upgrade(['/good/ws', '/ws', '/good/events'][index % 3] as string));
         await flood(socket, messages, 60 * MB);
       });
     },
@@ -120,9 +127,7 @@ export const floodAttacks: readonly Attack[] = [
     run: async (target) => {
       const messages = repeated(masked(1), 60_000);
       await on(target, 3, async (socket, index) => {
-        socket.pause();
-        socket.write(upgrade(['/good/ws', '/ws', '/good/events'][index % 3] as string));
-        await delay(200);
+        await begin(socket, upgrade(['/good/ws', '/ws', '/good/events'][index % 3] as string));
         await flood(socket, messages, 20 * MB);
       });
     },
@@ -171,13 +176,14 @@ export const floodAttacks: readonly Attack[] = [
       target.origin.plan(token, {
         answer: () => [answer(`HTTP/1.1 200 OK\r\nGrip-Hold: stream\r\nGrip-Channel: ${token}`, 'open')],
       });
-      const piece = Buffer.from(
-        `GET ${tokenPath('/f/', token)} HTTP/1.1\r\nHost: test\r\nX-Fill: ${'f'.repeat(8_000)}\r\n\r\n`,
+      // In large writes: what is read at once is kept as one.
+      const piece = repeated(
+        Buffer.from(`GET ${tokenPath('/f/', token)} HTTP/1.1\r\nHost: test\r\nX-Fill: ${'f'.repeat(8_000)}\r\n\r\n`),
+        64_000,
       );
-      await on(target, 200, async (socket) => {
+      await on(target, 400, async (socket) => {
+        await begin(socket, `GET ${tokenPath('/f/', token)} HTTP/1.1\r\nHost: test\r\n\r\n`);
         socket.resume();
-        socket.write(`GET ${tokenPath('/f/', token)} HTTP/1.1\r\nHost: test\r\n\r\n`);
-        await delay(500);
         await flood(socket, piece, 1.5 * MB);
         await delay(500);
       });

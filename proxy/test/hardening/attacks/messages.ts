@@ -10,6 +10,7 @@ import {
   type Attack,
   answer,
   ask,
+  begin,
   newToken,
   open,
   publish,
@@ -226,9 +227,8 @@ export const messageAttacks: readonly Attack[] = [
         frames: () => {},
       });
       const socket = await open(node.port('clients'));
+      await begin(socket, upgrade('/s/srv/attack/websocket'));
       socket.resume();
-      socket.write(upgrade('/s/srv/attack/websocket'));
-      await delay(300);
       socket.write(
         encodeFrame({ opcode: 1, masked: true, payload: Buffer.from(`[${'"",'.repeat(5_000_000 - 1)}""]`) }),
       );

@@ -70,6 +70,15 @@ function message(random: Random, token: string): Buffer {
 
 const METHODS = ['conncheck', 'get-zmq-uris', 'recover', 'publish', 'refresh', '', '__proto__', 'constructor'];
 
+/** A value as a tnetstring, or something in its place when it is too deep for one. */
+function encoded(value: unknown): Buffer {
+  try {
+    return encodeTnetstring(value);
+  } catch {
+    return Buffer.from(deepTnet(3_000));
+  }
+}
+
 function call(random: Random, token: string): Buffer {
   const args = random.one(
     () => ({ ids: random.list(0, 5, () => oddText(random)) }),
@@ -78,7 +87,7 @@ function call(random: Random, token: string): Buffer {
     () => JSON.parse(oddJson(random, 1)),
     () => ({ channel: token, formats: { 'http-stream': { content: oddText(random) } } }),
   );
-  const made = encodeTnetstring({ id: random.pick(['1', '', oddText(random)]), method: random.pick(METHODS), args });
+  const made = encoded({ id: random.pick(['1', '', oddText(random)]), method: random.pick(METHODS), args });
   return random.once(4) ? mutatedBytes(random, made) : made;
 }
 

@@ -154,16 +154,12 @@ function isSite(url: URL, client: URL): boolean {
 /** The target that the host of a URL stands for: its address, or a name by which its origin knows itself. */
 function targetNamed(url: URL, route: Route): Target | undefined {
   const ssl = url.protocol === 'https:';
-  const host = hostName(url);
-  const byAddress = route.targets.find(
-    (target) =>
-      target.kind === 'http' && target.host.toLowerCase() === host && target.port === portOf(url) && target.ssl === ssl,
+  const find = (named: (target: HttpTarget) => boolean) =>
+    route.targets.find((target) => target.kind === 'http' && named(target));
+  return (
+    find((target) => target.ssl === ssl && sameAuthority(url, describeHost(target))) ??
+    find((target) => sameAuthority(url, target.hostHeader ?? route.asHost))
   );
-  if (byAddress !== undefined) return byAddress;
-  const byName = route.targets.find(
-    (target) => target.kind === 'http' && sameAuthority(url, target.hostHeader ?? route.asHost),
-  );
-  return byName;
 }
 
 /** Whether a URL is of this `host[:port]`; without a port, of the default one. */

@@ -131,6 +131,7 @@ t.test('a target is found by its address, its host and the as_host of its route;
   t.equal(lead(table, 'http://10.0.0.1:8080/v1/x'), others(a, b, 'test'));
   t.equal(lead(table, 'http://api.example:81/v1/x'), others(a, b, 'test'));
   t.equal(lead(table, 'https://[::2]/v1/x'), others(b, a, 'test'));
+  t.equal(lead(table, 'https://[0:0:0::2]:443/v1/x'), others(b, a, 'test'));
   t.equal(lead(table, 'https://public.example/v1/x'), others(b, a, 'test'));
   for (const link of ['http://api.example/v1/x', 'http://[::2]:443/v1/x', 'https://10.0.0.1:8080/v1/x']) {
     t.equal(lead(table, link), 'nowhere', link);

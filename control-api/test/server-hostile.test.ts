@@ -128,7 +128,7 @@ t.test('every member of an item with every type is published or refused, and nev
       });
       const path = member.split('.');
       let parent = item;
-      for (const name of path.slice(0, -1)) parent = parent[name] as Record<string, unknown>;
+      for (const name of path.slice(0, -1)) parent = (parent[name] ?? {}) as Record<string, unknown>;
       parent[path.at(-1) as string] = value;
       await connection.write(post(JSON.stringify({ items: [item] })));
       seen.add((await connection.answer())?.status);

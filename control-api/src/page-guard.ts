@@ -37,11 +37,14 @@ export class PageGuard {
   /** Publishers send the same one all the time. */
   #knownHost = '';
 
-  /** `address` is what the listener is bound to, and `names` are those under which it is also reached; case is ignored. */
-  constructor(address: string, names: readonly string[]) {
+  /**
+   * `address` is what the listener is bound to, `bound` the name of it in the configuration, and `names` are those under which
+   * it is also reached; case is ignored.
+   */
+  constructor(address: string, names: readonly string[], bound = address) {
     this.#isLoopback = isLoopbackAddress(address);
     this.#takesAnyName = !this.#isLoopback && names.length === 0;
-    this.#names = new Set(['localhost', ...names.map(nameIn)]);
+    this.#names = new Set(['localhost', nameIn(bound), ...names.map(nameIn)]);
   }
 
   /** The refusal, if there is one. */

@@ -165,7 +165,7 @@ export class ControlServer {
   async listen(): Promise<ListenAddress> {
     const { host, port, hosts = [] } = this.#options;
     const where = await listen(this.#server, host, port);
-    this.#guard = new PageGuard(where.address, hosts);
+    this.#guard = new PageGuard(where.address, hosts, host);
     // From here on: accept() failing, for example for lack of file descriptors. The server goes on listening.
     this.#server.on('error', (error) => this.#log.error({ err: error }, 'control server error'));
     return where;

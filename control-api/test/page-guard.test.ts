@@ -52,6 +52,12 @@ t.test('listed names are taken, whatever their case and port', async (t) => {
   t.equal(codeOf(guard, { host: 'evil.test' }), HOST);
 });
 
+t.test('the name by which a loopback listener is configured is one of its own', async (t) => {
+  const guard = new PageGuard('127.0.1.1', [], 'web1');
+  t.equal(codeOf(guard, { host: 'web1:5561' }), undefined);
+  t.equal(codeOf(guard, { host: 'web2:5561' }), HOST);
+});
+
 t.test('elsewhere names count once some are listed; addresses always reach it', async (t) => {
   const guard = new PageGuard('0.0.0.0', ['holdfast']);
   for (const host of ['holdfast:5561', 'localhost', '10.0.0.7:5561', '[fd00::1]:5561'])

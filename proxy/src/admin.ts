@@ -95,7 +95,7 @@ export class AdminServer {
       this.#server.listen(port, host, resolve);
     });
     const address = this.#server.address() as AddressInfo;
-    this.#guard = new PageGuard(address.address, this.#hosts);
+    this.#guard = new PageGuard(address.address, this.#hosts, host);
     return `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`;
   }
 

@@ -133,6 +133,6 @@ export const deliveryOptions = [
     group,
     type: 'secret',
     default: '',
-    doc: 'Key that signs the ids and tokens with which clients come back for what they missed. Empty derives it from `sig_key`; where that has its default too a random one is made at each start, and no other node takes its tokens.',
+    doc: 'Key that signs the ids and tokens with which clients come back for what they missed. In the forms of `sig_key`. Empty derives it from `sig_key`; where that has its default too a random one is made at each start, and no other node takes its tokens.',
   },
 ] as const satisfies readonly Option[];

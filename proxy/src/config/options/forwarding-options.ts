@@ -122,7 +122,7 @@ export const forwardingOptions = [
     type: 'secret',
     default: 'changeme',
     pushpin: ['proxy.sig_key'],
-    doc: 'Key that signs `Grip-Sig`: text, `base64:…` or `file:path` (PEM: ES256 or RS256).',
+    doc: 'Key that signs `Grip-Sig`: text, `base64:…` or `file:path` (PEM: ES256 or RS256, private). It is tried out when it is read.',
   },
   {
     key: 'upstream_key',

@@ -23,7 +23,7 @@ export type XPublisher = zeromq.XPublisher;
 export const HIGH_WATER_MARK = 101_000;
 
 /**
- * Bytes of one part of a message: more than the largest item has. Whoever sends a longer one is disconnected by the library,
+ * Bytes of one part of a message: a large multiple of what the control API takes by default. Whoever sends a longer one is disconnected by the library,
  * which would otherwise keep all of it before anybody can look.
  */
 export const MESSAGE_BYTES = 67_108_864;

@@ -15,7 +15,6 @@ import {
   parseWsMessage,
   type WsMessageFormat,
 } from './format.js';
-import { ITEM_OVERHEAD, itemBytes } from './item-size.js';
 import { readJsonBytes } from './json.js';
 import { isLongName, MAX_NAME_BYTES } from './name.js';
 import type { Writable } from './writable.js';
@@ -44,12 +43,6 @@ export interface Item {
 }
 
 /**
- * Bytes of one item in memory, all of it counted: no more than a whole history may take. A larger one is refused at every
- * door, whatever that door's own limit.
- */
-export const MAX_ITEM_BYTES = 67_108_864;
-
-/**
  * Parses one item from JSON, or from a decoded tnetstring (byte strings as Uint8Array). `topic`, if not empty, replaces
  * the item's own channel, which it then need not have: that is how the ZeroMQ SUB socket works. Throws ERR_GRIP_ITEM
  * with Pushpin's text.
@@ -69,9 +62,6 @@ export function parseItem(value: unknown, topic = ''): Item {
   if (id !== undefined) item.id = id;
   if (prevId !== undefined) item.prevId = prevId;
   if (size !== undefined) item.size = size;
-  if (itemBytes(item) + ITEM_OVERHEAD > MAX_ITEM_BYTES) {
-    throw fields.error(`${fields.name} takes more than ${MAX_ITEM_BYTES} bytes`);
-  }
   return item;
 }
 

@@ -47,7 +47,9 @@ export function readJson(text: string): JsonRead {
   } catch {
     return INVALID;
   }
-  return isShort && isDeeper(value, MAX_JSON_DEPTH) ? TOO_DEEP : { value };
+  // Each level takes a character at its beginning, and one at its end.
+  if (isShort && text.length > 2 * MAX_JSON_DEPTH && isDeeper(value, MAX_JSON_DEPTH)) return TOO_DEEP;
+  return { value };
 }
 
 /** {@link readJson} for bytes, which must be UTF-8, with or without a byte order mark. */

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { type Item, itemBytes, MAX_ITEM_BYTES, MAX_NAME_BYTES, parseItem } from '../dist/index.js';
+import { type Item, itemBytes, MAX_NAME_BYTES, parseItem } from '../dist/index.js';
 import { messageOf } from './grip-error.js';
 
 const LARGE = 'x'.repeat(100_000);
@@ -36,14 +36,6 @@ t.test('counts members and texts that are many and small', async (t) => {
   t.ok(itemBytes(parsed({ formats, meta })) > 100_000);
   const filters = { 'http-stream': { content: '', 'content-filters': many.map(() => '') } };
   t.ok(itemBytes(parsed({ formats: filters })) > 30_000);
-});
-
-t.test('refuses an item that takes more than any may', async (t) => {
-  const content = Buffer.alloc(MAX_ITEM_BYTES);
-  t.equal(
-    messageOf('ERR_GRIP_ITEM', () => parsed({ formats: { 'http-stream': { content } } })),
-    'publish item object takes more than 67108864 bytes',
-  );
 });
 
 t.test('refuses a name or an id that is too long, in bytes of UTF-8', async (t) => {

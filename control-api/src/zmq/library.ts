@@ -23,8 +23,9 @@ export type XPublisher = zeromq.XPublisher;
 export const HIGH_WATER_MARK = 101_000;
 
 /**
- * Bytes of one part of a message: more than the largest item has. Over: the library cuts the connection on which it comes,
- * before it is in memory; what else was sent on it is lost. How many parts a message has the library lets nobody limit.
+ * Bytes of one part of a message: a large multiple of what the control API takes by default. Over: the library cuts the
+ * connection on which it comes, before it is in memory; what else was sent on it is lost. How many parts a message has the
+ * library lets nobody limit.
  */
 export const MAX_PART_BYTES = 67_108_864;
 

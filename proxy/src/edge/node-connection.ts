@@ -6,6 +6,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { Containment } from '@holdfast/control-api';
 import type { Clock, Timer } from '../clock.js';
+import { EarlyBytes, LOOK_MS } from './early-bytes.js';
 import { attachHttp, detachHttp } from './node-detach.js';
 import type { NodeResponse } from './node-response.js';
 
@@ -23,25 +24,6 @@ const MAX_WAITING = 4;
  * them takes some kilobytes. Those behind them are not taken, and the last that is taken is the last of its connection.
  */
 export const PIPELINE_MAX = 128;
-
-/**
- * Bytes behind a request that is held, where nobody parses, from which on nothing more is read; of one read there may be
- * 64 KiB more. A client that has gone is not noticed then, so that one more read is made every `LOOK_MS`, until there are
- * `AHEAD_MAX` bytes; then the connection is cut.
- */
-export const EARLY_MAX = 16_384;
-export const AHEAD_MAX = 131_072;
-export const LOOK_MS = 10_000;
-
-/**
- * What cannot be the beginning of a request is answered 400 behind the answer under way: of that so many bytes are kept, and
- * what follows it is read and dropped. With more than `GARBAGE_MAX` bytes the connection is cut.
- */
-const GARBAGE_KEPT = 1_024;
-export const GARBAGE_MAX = 1_048_576;
-
-/** The beginning of a request: empty lines, a method, and a space if it is there already (RFC 9112 §2.2, §3). */
-const REQUEST_START = /^(?:\r?\n)*(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}(?: |$)|\r?$)/;
 
 const key = Symbol('connection');
 
@@ -62,14 +44,6 @@ export interface ConnectionRules {
   readonly faults: Containment;
   /** The socket is closed. */
   readonly closed: (connection: NodeConnection) => void;
-}
-
-/** What has come while nobody parsed. */
-interface Early {
-  readonly reads: Buffer[];
-  bytes: number;
-  /** It is no request: the rest is dropped. */
-  readonly isGarbage: boolean;
 }
 
 /** What is done when the answers before are complete; without a response it is a refusal. */
@@ -100,7 +74,7 @@ export class NodeConnection {
   /** Nobody parses: the answer under way is held, or nothing has come since. */
   #isDetached = false;
   /** What has come meanwhile. */
-  #early: Early | undefined;
+  #early: EarlyBytes | undefined;
 
   /** Takes a socket under its care; called once when it is accepted. */
   constructor(socket: Socket, rules: ConnectionRules) {
@@ -332,15 +306,12 @@ export class NodeConnection {
       this.#unread = true;
       return;
     }
-    this.#early ??= { reads: [], bytes: 0, isGarbage: !REQUEST_START.test(chunk.toString('latin1', 0, 64)) };
+    this.#early ??= new EarlyBytes(chunk);
     const early = this.#early;
-    early.bytes += chunk.length;
-    if (!early.isGarbage) early.reads.push(chunk);
-    else if (early.reads.length === 0) early.reads.push(Buffer.from(chunk.subarray(0, GARBAGE_KEPT)));
+    early.add(chunk);
     if (!this.#busy) this.#attach();
-    else if (early.isGarbage) {
-      if (early.bytes > GARBAGE_MAX) this.cut();
-    } else if (early.bytes >= EARLY_MAX) {
+    else if (early.isTooMuch) this.cut();
+    else if (early.isMuch) {
       this.#socket.pause();
       this.#rules.clock.clear(this.#timer);
       this.#timer = this.#rules.clock.after(LOOK_MS, () => this.#look());
@@ -350,7 +321,7 @@ export class NodeConnection {
   /** Reads once more, for a client may have gone that has sent so much. */
   #look(): void {
     if (!this.#isDetached || this.#early === undefined) return;
-    if (this.#early.bytes >= AHEAD_MAX) this.cut();
+    if (this.#early.isLast) this.cut();
     else this.#socket.resume();
   }
 
@@ -361,7 +332,7 @@ export class NodeConnection {
     clock.clear(this.#timer);
     socket.off('data', NodeConnection.#onData);
     socket.off('error', ignore);
-    const early = Buffer.concat(this.#early?.reads ?? []);
+    const early = Buffer.concat(this.#early?.kept ?? []);
     this.#early = undefined;
     this.#isDetached = false;
     attachHttp(server, socket, secure, early);

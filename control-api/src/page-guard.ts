@@ -28,9 +28,8 @@ const ownSites: ReadonlySet<string> = new Set(['none', 'same-origin']);
 
 /**
  * Looks at each request of one listener. Refused are requests of pages that the listener has not served itself; on a
- * loopback listener those for any host but `localhost`, loopback addresses and the names that are listed, or where none are
- * names without a dot; on another
- * listener, where names are listed, those for any other name. Addresses always reach that one: a probe has no name, and
+ * loopback listener those for any host but `localhost`, loopback addresses and the names that are listed, or, where none are,
+ * names without a dot; on another listener, where names are listed, those for any other name. Addresses always reach that one: a probe has no name, and
  * rebinding needs one. Ports are not looked at, as tunnels have their own. Requests without Host pass: no browser sends them.
  */
 export class PageGuard {

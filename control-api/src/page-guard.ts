@@ -21,19 +21,22 @@ export function isLoopbackAddress(host: string): boolean {
   return family !== 0 && loopback.check(host, family === 4 ? 'ipv4' : 'ipv6');
 }
 
+const label = /^[a-z][a-z0-9_-]*$/;
+
 /** What a browser says of its own address bar, and of a page of the listener itself. */
 const ownSites: ReadonlySet<string> = new Set(['none', 'same-origin']);
 
 /**
  * Looks at each request of one listener. Refused are requests of pages that the listener has not served itself; on a
- * loopback listener those for any host but `localhost`, loopback addresses and the names that are listed; on another
- * listener, where names are listed, those for any other name. Addresses always reach that one: a probe has no name, and
+ * loopback listener those for any host but `localhost`, loopback addresses and the names that are listed, or, where none are,
+ * names without a dot; on another listener, where names are listed, those for any other name. Addresses always reach that one: a probe has no name, and
  * rebinding needs one. Ports are not looked at, as tunnels have their own. Requests without Host pass: no browser sends them.
  */
 export class PageGuard {
   readonly #names: ReadonlySet<string>;
   readonly #isLoopback: boolean;
   readonly #takesAnyName: boolean;
+  readonly #takesLabels: boolean;
   /** Publishers send the same one all the time. */
   #knownHost = '';
 
@@ -44,6 +47,7 @@ export class PageGuard {
   constructor(address: string, names: readonly string[], bound = address) {
     this.#isLoopback = isLoopbackAddress(address);
     this.#takesAnyName = !this.#isLoopback && names.length === 0;
+    this.#takesLabels = this.#isLoopback && names.length === 0;
     this.#names = new Set(['localhost', nameIn(bound), ...names.map(nameIn)]);
   }
 
@@ -51,7 +55,7 @@ export class PageGuard {
   check({ host, origin, 'sec-fetch-site': site }: IncomingHttpHeaders): Answer | undefined {
     if (site !== undefined && !ownSites.has(site as string)) return foreignPage;
     if (host !== undefined && host !== this.#knownHost) {
-      if (host !== '' && !this.#takesAnyName && !this.#knows(host)) return foreignHost;
+      if (host !== '' && !this.#takesAnyName && !this.#knows(host) && !this.#isLabel(host)) return foreignHost;
       this.#knownHost = host;
     }
     return origin === undefined || this.#isOwn(origin, host) ? undefined : foreignPage;
@@ -61,6 +65,11 @@ export class PageGuard {
     const name = nameIn(host);
     if (this.#names.has(name)) return true;
     return this.#isLoopback ? isLoopbackAddress(name) : isIP(name) !== 0;
+  }
+
+  /** A name without a dot: of a service or this machine. The public DNS has none, so nobody can move it here from afar. */
+  #isLabel(host: string): boolean {
+    return this.#takesLabels && label.test(nameIn(host));
   }
 
   /** A page that was served under the very host of the request; and no name that somebody else has moved here. */

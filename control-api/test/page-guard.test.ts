@@ -28,7 +28,13 @@ t.test('a request without Host, or with an empty one, passes: browsers always na
 });
 
 t.test('on loopback a foreign name in Host is refused: somebody may have moved it here', async (t) => {
-  const foreign = ['evil.test', 'evil.test:5561', 'localhost.evil.test', 'evil-localhost', '127.0.0.1.evil.test:5561'];
+  const foreign = [
+    'evil.test',
+    'evil.test:5561',
+    'localhost.evil.test',
+    'evil-localhost.test',
+    '127.0.0.1.evil.test:5561',
+  ];
   const odd = [
     '10.0.0.7:5561',
     '0.0.0.0:5561',
@@ -45,6 +51,14 @@ t.test('on loopback a foreign name in Host is refused: somebody may have moved i
     for (const host of [...foreign, ...odd]) t.equal(codeOf(new PageGuard(address, []), { host }), HOST, host);
 });
 
+t.test('a name without a dot is not in the public DNS: programs may use it, a page under it may not', async (t) => {
+  for (const host of ['holdfast', 'web1:5561', 'x']) {
+    t.equal(codeOf(local(), { host }), undefined, host);
+    t.equal(codeOf(local(), { host, origin: `http://${host}` }), PAGE, host);
+    t.equal(codeOf(new PageGuard('127.0.0.1', ['localhost']), { host }), HOST, 'unless names are listed');
+  }
+});
+
 t.test('listed names are taken, whatever their case and port', async (t) => {
   const guard = new PageGuard('127.0.0.1', ['Holdfast.internal', 'other:5561']);
   for (const host of ['holdfast.internal', 'HOLDFAST.INTERNAL:5561', 'other', 'other:80', 'localhost'])
@@ -53,9 +67,9 @@ t.test('listed names are taken, whatever their case and port', async (t) => {
 });
 
 t.test('the name by which a loopback listener is configured is one of its own', async (t) => {
-  const guard = new PageGuard('127.0.1.1', [], 'web1');
-  t.equal(codeOf(guard, { host: 'web1:5561' }), undefined);
-  t.equal(codeOf(guard, { host: 'web2:5561' }), HOST);
+  const guard = new PageGuard('127.0.1.1', [], 'web1.lan');
+  t.equal(codeOf(guard, { host: 'web1.lan:5561' }), undefined);
+  t.equal(codeOf(guard, { host: 'web2.lan:5561' }), HOST);
 });
 
 t.test('elsewhere names count once some are listed; addresses always reach it', async (t) => {

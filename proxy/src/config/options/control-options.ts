@@ -36,7 +36,7 @@ export const controlOptions = [
     group,
     type: 'list',
     default: '',
-    doc: 'Host names under which the control API and the admin listeners are reached. On a loopback address they are taken beside `localhost` and loopback addresses, and no others. Elsewhere every name is taken unless names are listed here; then it is these, `localhost` and any IP address.',
+    doc: 'Host names under which the control API and the admin listeners are reached. On a loopback address they are taken beside `localhost` and loopback addresses, and no others; without them any name without a dot is. Elsewhere every name is taken unless names are listed here; then it is these, `localhost` and any IP address.',
   },
   {
     key: 'push_in_http_max_headers_size',

@@ -152,9 +152,4 @@ export const uwsLimits: readonly EdgeLimit[] = [
     why: 'The library reads on within one turn, however early it is told to stop, for as long as a client keeps its buffer full. Of an upload that nobody takes at most 64 MiB wait, of several together 32 MiB; then the client of the longest is cut. Clients across a network are not that fast.',
     clauses: [],
   },
-  {
-    what: 'Header lines without a name',
-    why: 'Such a line (`: x`) ends the head as the library sees it: fields behind it, a Content-Length too, are as if they were not there, and the body becomes the next request. What stands in front must refuse such lines, as common proxies do.',
-    clauses: ['refuses-field-nameless'],
-  },
 ];

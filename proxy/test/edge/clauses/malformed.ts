@@ -223,7 +223,6 @@ const refusedRequests: readonly Refused[] = [
     status: 501,
     text: /^Method not supported: CONNECT\.\n$/,
   },
-  { name: 'field-nameless', says: 'a header line without a name (RFC 9110 §5.1)', bytes: head('GET', '/', [': x']) },
 ];
 
 const refusals = refusedRequests.map(

@@ -149,6 +149,10 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
     else this.#answered(read);
   }
 
+  #contain(act: () => void): void {
+    (this.#parts.faults ?? uncontained).run('origin', act, this);
+  }
+
   /** After a fault of ours: the origin is left, and the session hears of it. */
   fault(error: unknown): void {
     this.#fail(faultError(error));
@@ -248,7 +252,7 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
     this.#scheduled = true;
     queueMicrotask(() => {
       this.#scheduled = false;
-      (this.#parts.faults ?? uncontained).run('origin', () => this.#proceed(), this);
+      this.#contain(() => this.#proceed());
     });
   }
 
@@ -316,7 +320,7 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
     this.#rests = true;
     setImmediate(() => {
       this.#rests = false;
-      (this.#parts.faults ?? uncontained).run('origin', () => this.#proceed(), this);
+      this.#contain(() => this.#proceed());
     });
   }
 
@@ -338,7 +342,11 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
   }
 
   #ping(payload: Buffer): void {
-    this.#pings ??= new HttpPings(this.#parts.clock, (pong) => this.#owner?.originMessage('pong', pong), this);
+    this.#pings ??= new HttpPings(
+      this.#parts.clock,
+      (pong) => this.#contain(() => this.#owner?.originMessage('pong', pong)),
+      this,
+    );
     this.#pings.sent(payload);
   }
 

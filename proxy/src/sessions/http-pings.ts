@@ -8,11 +8,11 @@ import type { Clock, Timer } from '../clock.js';
 /** So long the origin's own pong is waited for, in ms; a client must not take the session for dead meanwhile. */
 export const PONG_GRACE_MS = 50;
 
+/** Pings that wait for the origin's pong at a time; beyond, the oldest is answered here at once. */
+const WAITING_MAX = 32;
+
 /** Pings answered here of which the origin's pong is remembered as still to come; beyond, the oldest is forgotten. */
 const OWED_MAX = 32;
-
-/** Pings that wait for the origin's pong; beyond, the oldest is not answered here (RFC 6455 §5.5.3 asks for the last only). */
-export const WAITING_MAX = 1_000;
 
 interface Waiting {
   readonly payload: Buffer;
@@ -20,7 +20,10 @@ interface Waiting {
   readonly due: number;
 }
 
-/** Pairs pings with pongs. As many pings wait as were sent within the grace time, `WAITING_MAX` at most. */
+/**
+ * Pairs pings with pongs. At most as many pings wait as were sent within the grace time, and no more than
+ * {@link WAITING_MAX} beyond a turn of the event loop.
+ */
 export class HttpPings {
   readonly #clock: Clock;
   readonly #answer: (payload: Buffer) => void;
@@ -29,7 +32,7 @@ export class HttpPings {
   #owed: Buffer[] = [];
   #timer: Timer | undefined;
 
-  /** `answer` sends the client a pong; called from the clock only. A fault of it ends `origin`. */
+  /** `answer` sends the client a pong; never called from within a call of this. A fault of it ends `origin`. */
   constructor(clock: Clock, answer: (payload: Buffer) => void, origin?: Faulty) {
     this.#clock = clock;
     this.#answer = answer;
@@ -39,8 +42,8 @@ export class HttpPings {
   /** The client has sent a ping. */
   sent(payload: Buffer): void {
     this.#waiting.push({ payload, due: this.#clock.now() + PONG_GRACE_MS });
-    if (this.#waiting.length > WAITING_MAX) this.#waiting.shift();
     this.#timer ??= this.#clock.after(PONG_GRACE_MS, this.#overdue, this.#origin);
+    if (this.#waiting.length === WAITING_MAX + 1) queueMicrotask(this.#answerDue);
   }
 
   /**
@@ -66,15 +69,21 @@ export class HttpPings {
 
   readonly #overdue = (): void => {
     this.#timer = undefined;
+    this.#answerDue();
+    const next = this.#waiting[0];
+    if (next !== undefined)
+      this.#timer ??= this.#clock.after(next.due - this.#clock.now(), this.#overdue, this.#origin);
+  };
+
+  readonly #answerDue = (): void => {
     const now = this.#clock.now();
-    let next = this.#waiting[0];
-    for (; next !== undefined && next.due <= now; next = this.#waiting[0]) {
-      this.#waiting.shift();
-      this.#owed.push(next.payload);
-      if (this.#owed.length > OWED_MAX) this.#owed.shift();
-      this.#answer(next.payload);
-    }
-    if (next !== undefined) this.#timer ??= this.#clock.after(next.due - now, this.#overdue, this.#origin);
+    const waiting = this.#waiting;
+    const over = waiting.length - WAITING_MAX;
+    const isDue = (ping: Waiting, index: number) => index < over || ping.due <= now;
+    const left = waiting.findIndex((ping, index) => !isDue(ping, index));
+    const due = waiting.splice(0, left < 0 ? waiting.length : left);
+    this.#owed = [...this.#owed, ...due.map(({ payload }) => payload)].slice(-OWED_MAX);
+    for (const { payload } of due) this.#answer(payload);
   };
 }
 

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { ManualClock } from '../../dist/clock.js';
-import { HttpPings, WAITING_MAX } from '../../dist/sessions/http-pings.js';
+import { HttpPings } from '../../dist/sessions/http-pings.js';
 import { held, open } from './http-origin-scene.js';
 import { event, reply } from './http-origin-server.js';
 
@@ -39,14 +39,6 @@ t.test('pings', async (t) => {
     await heard.got(1);
     clock.advance(1_000);
     t.same(heard.texts, ['pong a']);
-  });
-
-  t.test('of more pings than may wait the last are answered', async (t) => {
-    const { socket, heard, clock } = await open(t, () => undefined);
-    for (let i = 0; i < WAITING_MAX + 10; i++) socket.send(...ping(`${i}`));
-    clock.advance(50);
-    t.equal(heard.texts.length, WAITING_MAX);
-    t.strictSame([heard.texts[0], heard.texts.at(-1)], ['pong 10', `pong ${WAITING_MAX + 9}`]);
   });
 
   t.test('none is answered after an end', async (t) => {

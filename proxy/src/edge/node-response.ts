@@ -90,9 +90,13 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
     return this.#response?.headersSent ?? this.#bodyBegun;
   }
 
-  /** All of the answer has been given to the kernel. */
+  /**
+   * All of the answer has been given to the kernel, and node has let its response go of the socket. The second comes in a
+   * later tick than the first; a socket that is given to the next answer between them makes node throw.
+   */
   get isFinished(): boolean {
-    return this.#response?.writableFinished ?? this.#isWritten;
+    const response = this.#response;
+    return response === undefined ? this.#isWritten : response.writableFinished && response.socket === null;
   }
 
   /** Calls `then` when all of the answer has been given to the kernel; not while it is held. */

@@ -41,9 +41,10 @@ t.test('labels have the values that are watched, and every alert is explained', 
 });
 
 t.test('every option that docs/operations.md names is one', async (t) => {
-  const options = new Set([...text('docs', 'config.md').matchAll(/^\| `(\w+)` \|/gm)].map(([, key]) => key));
+  const keys = (page: string, row: RegExp) => [...text('docs', page).matchAll(row)].map(([, key]) => key);
+  const options = new Set([...keys('config.md', /^\| `(\w+)` \|/gm), ...keys('routes.md', /^\| `(\w+)=/gm)]);
   const named = [...text('docs', 'operations.md').matchAll(/`([a-z]+(?:_[a-z0-9]+)+)`/g)];
-  const keys = new Set(named.flatMap(([, key]) => (key === undefined || key.startsWith('holdfast_') ? [] : [key])));
-  t.ok(keys.size > 10);
-  for (const key of keys) t.ok(options.has(key), key);
+  const watched = new Set(named.flatMap(([, key]) => (key === undefined || key.startsWith('holdfast_') ? [] : [key])));
+  t.ok(watched.size > 10);
+  for (const key of watched) t.ok(options.has(key), key);
 });

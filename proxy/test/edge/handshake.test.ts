@@ -63,6 +63,23 @@ t.test('frames in the segment of the handshake, and others before the 101, are k
   t.strictSame(await listener.next(), ['text', 'fifth']);
 });
 
+t.test('a handshake in the segment of a request that is answered at once comes after that answer', async (t) => {
+  const scene = await HandshakeScene.open(t);
+  scene.handler.onRequest = (_request, response) => {
+    response.writeHead({ status: 200, reason: 'OK', headers: [] }, 2);
+    response.end(Buffer.from('ok'));
+  };
+  const before = 'GET / HTTP/1.1\r\nHost: test\r\n\r\n';
+  for (const requests of [1, 2, 3]) {
+    const client = await RawClient.to(t, { port: scene.port });
+    await client.write(before.repeat(requests) + handshake());
+    (await scene.next()).handshake.accept([])?.own(new Listener());
+    await until(() => client.received.includes(' 101 '));
+    const statuses = client.received.toString('latin1').match(/(?<=HTTP\/1\.1 )\d+/g);
+    t.strictSame(statuses, [...Array(requests).fill('200'), '101']);
+  }
+});
+
 t.test('a megabyte of frames before the 101 waits with the client', async (t) => {
   const scene = await HandshakeScene.open(t);
   const client = await scene.send(handshake());

@@ -18,6 +18,9 @@ export interface Failure {
 /** What is said of an origin's failure to clients that need not know more. */
 const ORIGIN_FAILED = 'Error while proxying to origin.';
 
+/** What is said of a fault of the proxy's own, on debug routes too: the log has the rest. */
+const INTERNAL = 'Internal error.';
+
 /** Errors whose text every client is told. */
 const OPEN: Partial<Record<RequestErrorCode, { readonly status: number }>> = {
   ERR_REQUEST_NO_ROUTE: { status: 502 },
@@ -32,7 +35,7 @@ export function failureOf(error: Error, debug: boolean): Failure {
   const code = (error as { code?: string }).code ?? 'ERR_INTERNAL';
   const open = error instanceof RequestError ? OPEN[error.code] : undefined;
   if (open !== undefined) return { status: open.status, text: error.message, code };
-  if (code === 'ERR_ORIGIN_FAULT') return { status: 500, text: error.message, code };
+  if (code === 'ERR_ORIGIN_FAULT') return { status: 500, text: INTERNAL, code };
   return { status: 502, text: debug ? debugText(error, code) : ORIGIN_FAILED, code };
 }
 

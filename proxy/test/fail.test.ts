@@ -8,7 +8,15 @@ const FAILED = 'Error while proxying to origin.';
 
 t.test('a client is told of an origin’s failure only that there was one', async (t) => {
   for (const code of Object.keys(originErrors) as (keyof typeof originErrors)[]) {
+    if (code === 'ERR_ORIGIN_FAULT') continue;
     t.strictSame(failureOf(new OriginError(code, 'secret', 'no'), false), { status: 502, text: FAILED, code });
+  }
+});
+
+t.test('a fault of the proxy’s own is one for everybody', async (t) => {
+  for (const debug of [false, true]) {
+    const fault = new OriginError('ERR_ORIGIN_FAULT', 'secret', 'no');
+    t.strictSame(failureOf(fault, debug), { status: 500, text: 'Internal error.', code: 'ERR_ORIGIN_FAULT' });
   }
 });
 

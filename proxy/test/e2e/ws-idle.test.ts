@@ -73,7 +73,7 @@ t.test('every session gets every item once, and nothing is left when they have b
   const origin = await startEventsOrigin(t);
   const holdfast = await startHoldfast(t, {
     routes: [`* ${origin.target},over_http`],
-    settings: { log_level: 'warn' },
+    settings: { log_level: 'warn', sig_key: 'secret' },
     manyFiles: true,
   });
   const count = clientCount();

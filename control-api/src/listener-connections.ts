@@ -1,8 +1,8 @@
 /**
  * The open connections of a listener, and which of them goes when there are too many.
  *
- * Whoever is busy sends and reads at once, and so is young in whatever it does. What lasts is what nobody works with: pools,
- * scanners, and those who want to keep others out. So the one that goes is the oldest of the least useful.
+ * A busy peer sends and reads at once, so its connection is never long in one phase. Pools, scanners and attackers that keep
+ * others out are. So the connection that goes is the oldest of the least useful.
  *
  * Owns: phases, the count, the order of going. Does not own: requests (server.ts), and how long each phase may last.
  */

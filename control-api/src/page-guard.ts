@@ -72,7 +72,7 @@ export class PageGuard {
     return this.#takesLabels && label.test(nameIn(host));
   }
 
-  /** A page that was served under the very host of the request; and no name that somebody else has moved here. */
+  /** A page that was served under the very host of the request; and no name that DNS rebinding has moved here. */
   #isOwn(origin: string, host: string | undefined): boolean {
     if (host === undefined || host === '') return false;
     const page = /^https?:\/\/(.+)$/i.exec(origin)?.[1];

@@ -246,7 +246,7 @@ export class ControlServer {
     this.#report(request, answer, body.length);
   }
 
-  /** What can be said without the body. Whoever is to be asked for a key is asked for it here. */
+  /** What can be said without the body. A check of keys belongs here. */
   #earlyRefusal(request: IncomingMessage, target: Wanted, expects: Expects): Answer | undefined {
     const foreign = this.#guard.check(request.headers);
     if (foreign) return foreign;

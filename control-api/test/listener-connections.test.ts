@@ -21,7 +21,7 @@ function scene(max: number, maxBytes = 1_000) {
   return { connections, ended, open };
 }
 
-t.test('refused and unused connections go first, then whichever has lasted longest in what it is at', async (t) => {
+t.test('refused and unused connections go first, then the one that has been longest in its phase', async (t) => {
   const { ended, open, connections } = scene(8);
   open('i1', 'idle');
   open('a', 'arriving');
@@ -37,7 +37,7 @@ t.test('refused and unused connections go first, then whichever has lasted longe
   t.equal(connections.size, 8);
 });
 
-t.test('whoever does something is young again', async (t) => {
+t.test('a connection that does something is young again', async (t) => {
   const { ended, open, connections } = scene(2);
   const { socket } = open('publisher', 'idle');
   open('pool', 'idle');

@@ -27,7 +27,7 @@ t.test('a request without Host, or with an empty one, passes: browsers always na
   }
 });
 
-t.test('on loopback a foreign name in Host is refused: somebody may have moved it here', async (t) => {
+t.test('on loopback a foreign name in Host is refused: DNS may have been moved here', async (t) => {
   const foreign = [
     'evil.test',
     'evil.test:5561',

@@ -1,4 +1,4 @@
-/** The control port with more connections than it takes: those who publish get through. */
+/** The control port with more connections than it takes: publishers get through. */
 import { connect, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
 import { type Backplane, ClusterViews, LocalBackplane, silentLog } from '../dist/index.js';
@@ -70,7 +70,7 @@ for (const [what, bytes] of Object.entries(floods)) {
   });
 }
 
-t.test('whoever is closed in the middle of a body is told why', async (t) => {
+t.test('a publisher whose connection is closed in the middle of a body gets the reason', async (t) => {
   const { port, client, events } = await startControl(t);
   const { seen } = await flood(t, port, MAX_CONNECTIONS - 1, half(100, 50));
   const last = await client();

@@ -40,5 +40,7 @@ export function refuseForged(serveGrip) {
 /** Says at the start that nothing is verified. @param {string} gripUrl */
 export function warnIfUnverified(gripUrl) {
   if (new URL(gripUrl).searchParams.has('verify-key')) return;
-  console.warn('GRIP_URL has no verify-key: whoever reaches this application directly can pass for the proxy');
+  console.warn(
+    'GRIP_URL has no verify-key: every client that reaches this application directly can pass for the proxy',
+  );
 }

@@ -42,7 +42,7 @@ function textFault(text: string): string | undefined {
 
 /**
  * What is wrong with a header, in words that name it, or undefined if it may be sent. `value` is a Latin-1 string: a character
- * above U+00FF has no byte, and would become whatever its low byte is.
+ * above U+00FF has no byte, and would become its low byte.
  */
 export function headerFault(name: string, value: string): string | undefined {
   if (!isToken(name)) return `header name ${JSON.stringify(name)} is not a token`;

@@ -5,7 +5,7 @@ import { messageOf } from './grip-error.js';
 const LARGE = 'x'.repeat(100_000);
 const formats = { 'http-stream': { content: 'x' } };
 
-/** Every part of an item that somebody may make large. */
+/** Every part of an item that a publisher may make large. */
 const large: Readonly<Record<string, object>> = {
   'meta value': { formats, meta: { a: LARGE } },
   'meta name': { formats, meta: { [LARGE]: 'a' } },

@@ -5,9 +5,9 @@
  */
 
 /**
- * Node answers SIGUSR1 with a debugger on port 9229, which runs any code for whoever reaches the port. A listener takes that
+ * Node answers SIGUSR1 with a debugger on port 9229, which runs any code for every process that reaches the port. A listener takes that
  * answer's place, on every version of Node; the flag `--disable-sigusr1` is there from 22.14 on only, and has to be given by
- * whoever starts the process. To be called as the first thing that a process does.
+ * the parent process. To be called as the first thing that a process does.
  */
 export function ignoreDebuggerSignal(): void {
   process.on('SIGUSR1', () => {});

@@ -50,7 +50,7 @@ function debugText(error: Error, code: string): string {
 }
 
 /**
- * Fields of all answers of the proxy's own. They are of the moment and of nobody's content: no cache keeps them, and no
+ * Fields of all answers that the proxy makes. They hold for one request only and are no content: no cache keeps them, and no
  * browser takes them for anything else.
  */
 const OWN_FIELDS = ['Content-Type', 'text/plain', 'Cache-Control', 'no-store', 'X-Content-Type-Options', 'nosniff'];

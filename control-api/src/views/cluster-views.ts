@@ -16,7 +16,7 @@ export const ANSWER_WITHIN_MS = 2_000;
 
 /**
  * Views that one node gathers at a time; a silent node makes each last for seconds. More are refused with 503, so that
- * connections are left for those who publish.
+ * connections are left for publishers.
  */
 export const MAX_VIEWS = 256;
 
@@ -108,6 +108,6 @@ export class ClusterViews {
 /** As the others of its JSON: points in time are ISO 8601 in UTC, durations milliseconds. */
 function nodeView({ startedAt, ...node }: KnownNode): object {
   const started = new Date(startedAt);
-  // Of another version, or of somebody else in Redis: it hides no other node.
+  // Of another version, or of another program in Redis: it hides no other node.
   return Number.isNaN(started.getTime()) ? node : { ...node, started: started.toISOString() };
 }

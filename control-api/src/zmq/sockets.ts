@@ -39,7 +39,7 @@ export interface ZeroMqOptions {
   readonly wantsChanged?: () => void;
   readonly events: PublishEvents;
   readonly log: Log;
-  /** Paces the log: whoever reaches a socket can send what is dropped. */
+  /** Paces the log: every peer of a socket can send what is dropped. */
   readonly clock: Clock;
   /** Left out: nothing is contained. */
   readonly faults?: Containment;

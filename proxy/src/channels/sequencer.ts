@@ -172,7 +172,7 @@ export class Sequencer {
     this.#waiting++;
     this.#bytes += bytes;
     this.#events.itemHeld();
-    // Only now, for the new item may be what the oldest was waiting for. Whoever takes one may make the others go too.
+    // Only now, for the new item may be what the oldest was waiting for. The subscriber of one may make the others go too.
     for (let first = sequence.waiting[0]; first !== undefined && this.#isOver(sequence); first = sequence.waiting[0]) {
       this.#letPass(first, 'overflow');
     }

@@ -7,7 +7,7 @@ export type SubscriberKind = 'response' | 'stream' | 'ws';
 
 /**
  * Something that is subscribed to channels. Called by delivery, always synchronously and in item order per channel; and
- * by whoever looks after the connections of the node. Implementations may leave the registry during the call; one that throws is
+ * by the part that owns the connections of the node. Implementations may leave the registry during the call; one that throws is
  * ended by its `fault`, and no other is affected.
  */
 export interface Subscriber extends Faulty {

@@ -139,7 +139,7 @@ class Settlement {
     if (typeof path !== 'string') return;
     try {
       const secret = this.context.readFile(path).replace(/\r?\n$/, '');
-      // Whoever names a file means a key: an empty one must not turn signing off unseen.
+      // A value that names a file means a key: an empty file must not turn signing off unseen.
       if (secret.trim() === '') this.fail('ERR_CONFIG_FILE', setting, `${path} is empty`);
       this.values[key] = secret;
     } catch (error) {

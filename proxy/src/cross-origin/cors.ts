@@ -26,7 +26,7 @@ const UNNAMED = new Set([
 
 /**
  * Adds, each only where the answer has none, the fields that let scripts of the request's origin read it, if it is one of
- * `origins`. Vary names Origin in any case: whoever keeps the answer must not give it to another origin. An answer that says
+ * `origins`. Vary names Origin in any case: a cache must not give the answer to another origin. An answer that says
  * itself who may read it says it without credentials unless it allows them itself.
  */
 export function corsHeaders(request: RawHeaders, answer: RawHeaders, origins: AllowedOrigins): string[] {

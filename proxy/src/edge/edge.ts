@@ -110,7 +110,7 @@ export interface BodySink {
 }
 
 /**
- * Whoever answers a request at the moment: told what becomes of the client's end. One that has no `fault` sees a client
+ * What answers a request at the moment: it hears what becomes of the client's end. One that has no `fault` sees a client
  * that has gone when something it does throws.
  */
 export interface ResponseOwner extends Faulty {

@@ -91,7 +91,7 @@ export class UwsOutput {
     return this.#queued;
   }
 
-  /** The same, where each buffer counts `WRITE_BYTES` beside its own. */
+  /** The same, where each buffer counts `WRITE_BYTES` on top of its own. */
   get waiting(): number {
     return this.#queued + WRITE_BYTES * this.#queue.length;
   }

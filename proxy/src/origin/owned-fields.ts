@@ -6,12 +6,14 @@
 /**
  * Fields of the hop between client and proxy. Accept-Encoding is among them because published items are appended to
  * what the origin sends: an origin that compressed a held response would make the two unreadable together.
- * Content-Encoding is not: the body passes as it is.
+ * Content-Encoding is not: the body passes as it is. Proxy is no field at all: CGI would make it HTTP_PROXY, which many
+ * libraries obey as the proxy for their own requests (RFC 3875 §4.1.18, CVE-2016-5385).
  */
 const HOP = new Set([
   'host',
   'connection',
   'keep-alive',
+  'proxy',
   'proxy-connection',
   'transfer-encoding',
   'expect',

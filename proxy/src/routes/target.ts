@@ -40,7 +40,7 @@ export interface HttpTarget {
 export interface TestTarget {
   readonly kind: 'test';
   readonly subs: readonly string[];
-  /** The channels that clients may name, without the route's prefix; at least one, the first for those who name none. */
+  /** The channels that clients may name, without the route's prefix; at least one, the first for clients that name none. */
   readonly channels: readonly string[];
 }
 

@@ -58,7 +58,7 @@ export class Pages {
   }
 
   /**
-   * 304 when the client has the page already (RFC 9110 §13.1.2). The page works for whoever shows it, with the user's
+   * 304 when the client has the page already (RFC 9110 §13.1.2). The page works in every frame, with the user's
    * cookies: only pages of these origins may.
    */
   iframe(response: SockJsResponse, request: RawHeaders, now: number, origins: AllowedOrigins): void {

@@ -104,7 +104,7 @@ async function lines(incoming: IncomingMessage, print: (line: string) => Promise
 }
 
 function messageIn(text: string): string {
-  // Text that is no JSON is of whatever stands before the control API.
+  // Text that is no JSON comes from a proxy in front of the control API.
   const { message } = (readJson(text).value ?? {}) as { message?: unknown };
   return typeof message === 'string' ? message : text.trim();
 }

@@ -11,7 +11,7 @@ import type { FramePiece } from './frame-piece.js';
 export type MessageType = WsMessageType;
 
 /**
- * Whoever uses a socket: told what comes. Calls are in the order of the wire. Nothing follows `onClose` or `onLost`. One that
+ * The user of a socket, which hears what comes. Calls are in the order of the wire. Nothing follows `onClose` or `onLost`. One that
  * has no `fault` sees a socket that is lost when something it does throws.
  */
 export interface SocketOwner extends Faulty {

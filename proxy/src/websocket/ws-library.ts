@@ -19,7 +19,7 @@ export interface SocketSettings {
 const CLOSE_TIMEOUT_MS = 5_000;
 
 /**
- * Most fragments of one message, each of which takes about 110 bytes beside its own: so that they take no more than the
+ * Most fragments of one message, each of which takes about 110 bytes on top of its own: so that they take no more than the
  * longest message does. `ws`'s own limit is low enough to be met by accident.
  */
 export const MAX_FRAGMENTS = 131_072;
@@ -28,7 +28,7 @@ export const MAX_FRAGMENTS = 131_072;
 const FRAGMENT_BYTES = 128;
 const MIN_FRAGMENTS = 1_024;
 
-/** Most reads of which one frame is put together: each takes some 300 bytes beside its own. */
+/** Most reads of which one frame is put together: each takes some 300 bytes on top of its own. */
 export const MAX_FRAME_READS = 32_768;
 
 const OPTIONS = { autoPong: false, skipUTF8Validation: false };

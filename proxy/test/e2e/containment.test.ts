@@ -69,7 +69,7 @@ for (const edge of ['node', 'uws']) {
     await stream.until('open\n');
     await holdfast.holds('ws', 1);
     let items = 0;
-    /** Whoever was there before is there still, and gets the next item; the next client is served. */
+    /** Clients that were there before are there still, and get the next item; the next client is served. */
     const assertServed = async (t: Test) => {
       const text = `item ${++items}\n`;
       const formats = { 'http-stream': { content: text }, 'ws-message': { content: text } };

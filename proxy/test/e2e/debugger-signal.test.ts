@@ -1,4 +1,4 @@
-/** SIGUSR1, with which Node opens a debugger that runs any code for whoever reaches its port. */
+/** SIGUSR1, with which Node opens a debugger that runs any code for every process that reaches its port. */
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { ask } from './client.js';

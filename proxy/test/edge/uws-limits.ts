@@ -124,7 +124,7 @@ export const uwsLimits: readonly EdgeLimit[] = [
   },
   {
     what: 'WebSocket: holding a client back',
-    why: 'What an origin does not take waits in Holdfast; with more than 16 MiB, where each message counts 256 bytes beside its own, the client is cut.',
+    why: 'What an origin does not take waits in Holdfast; with more than 16 MiB, where each message counts 256 bytes on top of its own, the client is cut.',
     clauses: [],
   },
   {

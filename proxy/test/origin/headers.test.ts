@@ -42,6 +42,7 @@ const always = [
   'Transfer-Encoding',
   'Expect',
   'Proxy-Connection',
+  'Proxy',
   'Upgrade',
   'HTTP2-Settings',
 ];

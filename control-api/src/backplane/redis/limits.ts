@@ -29,7 +29,7 @@ export const PUBLISH_QUEUE_MESSAGES = 50_000;
 /** Characters of payload that wait to be sent, at most; more are rejected with ERR_BACKPLANE_UNAVAILABLE. */
 export const PUBLISH_QUEUE_CHARS = 64 * 1024 * 1024;
 
-/** Characters of one message. A longer publish is refused; a longer message of somebody else counts as lost. */
+/** Characters of one message. A longer publish is refused; a longer message of another program counts as lost. */
 export const PAYLOAD_CHARS = PUBLISH_QUEUE_CHARS;
 
 /** Messages in one flight, unless a single call has more: a script of so many keeps Redis from others for about 10 ms. */

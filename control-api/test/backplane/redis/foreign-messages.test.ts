@@ -15,7 +15,7 @@ import { startRedis, until } from './redis-fixture.js';
 const server = await startRedis(t);
 let systems = 0;
 
-/** A node with interest in a channel that has had an item, and a connection of somebody else. */
+/** A node with interest in a channel that has had an item, and a connection of another program. */
 async function scene(t: Test) {
   systems += 1;
   const prefix = `hf${systems}`;
@@ -49,7 +49,7 @@ const poisons: Readonly<Record<string, string>> = {
 for (const [what, payload] of Object.entries(poisons)) {
   t.test(`redis: a message with ${what} is counted, told in the log and passed over`, async (t) => {
     const { backplane, listener, events, log, redis, keys, epoch } = await scene(t);
-    // As a script of somebody else would: it takes an offset, so that a gap is where it was.
+    // As a script of another program would: it takes an offset, so that a gap is where it was.
     await redis.hincrby(keys.meta, 's', 1);
     await redis.xadd(keys.stream, '2-0', 'd', payload, 't', '1');
     await redis.publish(keys.topic, `2 ${epoch}\n${payload}`);

@@ -249,7 +249,7 @@ const refusals = refusedRequests.map(
   }),
 );
 
-/** Chunks that are none (RFC 9112 §7.1), as somebody else may read them. */
+/** Chunks that are none (RFC 9112 §7.1), as another parser may read them. */
 const malformedChunks: readonly (readonly [name: string, says: string, body: string])[] = [
   ['word', 'a word behind the size', '3 junk\r\nabc\r\n0\r\n\r\n'],
   ['size-lf', 'a size line that ends in a bare LF', '3\nabc\r\n0\r\n\r\n'],

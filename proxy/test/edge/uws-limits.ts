@@ -25,7 +25,7 @@ export const uwsLimits: readonly EdgeLimit[] = [
   },
   {
     what: 'Pipelining',
-    why: 'A request that comes before the answer to the one before cuts the connection, without an answer to either. Browsers and HTTP libraries do not pipeline.',
+    why: 'A request that comes before the answer to the one before cuts the connection, without an answer to either. What is no request gets the library’s refusal, in the middle of the answer under way, and the connection is closed. Browsers and HTTP libraries do not pipeline.',
     clauses: [
       'connection-close',
       'pipelining',

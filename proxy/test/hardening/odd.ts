@@ -89,6 +89,9 @@ export function mutatedObject(random: Random, members: readonly (readonly [name:
   return `{${list.map(([name, value]) => `${JSON.stringify(name)}:${value}`).join(',')}}`;
 }
 
+/** Links of an origin to paths that name no case: the origin itself is asked there. */
+export const STRAY_LINKS: readonly string[] = ['/', '//', '///x', `/${'n'.repeat(9_000)}`];
+
 /** The bytes with a few changes: flipped, cut, doubled, put in. */
 export function mutatedBytes(random: Random, bytes: Buffer): Buffer {
   let result = bytes;

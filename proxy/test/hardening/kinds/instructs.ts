@@ -4,7 +4,7 @@
  */
 import { tokenPath } from '../hostile-origin.js';
 import type { Case, Kind, Scene } from '../kind.js';
-import { filters, mutatedObject, oddJson, oddNames, oddNumbers, oddText, oddValue } from '../odd.js';
+import { filters, mutatedObject, oddJson, oddNames, oddNumbers, oddText, oddValue, STRAY_LINKS } from '../odd.js';
 import type { Random } from '../random.js';
 import { converse, describeSteps, type Step } from '../steps.js';
 import { checkOneAnswer, hostileAnswer, hostileSteps } from './origin-answers.js';
@@ -30,16 +30,13 @@ function channelOf(random: Random, token: string): string {
 function linkOf(random: Random, token: string): string {
   const target = random.pick([
     tokenPath('/f/', token, '-next'),
-    '//',
-    '///x',
+    ...STRAY_LINKS,
     '',
-    '/',
     'http://127.0.0.1:1/',
     '//127.0.0.1:1/',
     'http://[',
     '?',
     '#',
-    `/${'n'.repeat(9_000)}`,
     'file:///etc/passwd',
     'javascript:1',
   ]);

@@ -259,7 +259,9 @@ function compare(seen: readonly StrictRequest[], held: readonly StrictRequest[])
 }
 
 /** A target without what absolute form has in front of the path. */
-const pathOf = (target: string) => target.replace(/^https?:\/\/[^/]*/i, '');
+/** The path of a target as the origin gets it: what makes a request one of JSON-P is not passed on. */
+const pathOf = (target: string) =>
+  target.replace(/^https?:\/\/[^/]*/i, '').replace(/^(\/a\/[^?#]*)\?callback=x$/, '$1');
 
 /** What is wrong with the answers. */
 function compareAnswers(

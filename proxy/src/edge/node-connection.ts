@@ -175,7 +175,7 @@ export class NodeConnection {
     this.#isDetached = true;
     socket.on('data', NodeConnection.#onData);
     // `close` follows, and is all that counts.
-    socket.on('error', ignore);
+    socket.on('error', ignoreError);
     return true;
   }
 
@@ -331,7 +331,7 @@ export class NodeConnection {
     const { clock, server, secure } = this.#rules;
     clock.clear(this.#timer);
     socket.off('data', NodeConnection.#onData);
-    socket.off('error', ignore);
+    socket.off('error', ignoreError);
     const early = Buffer.concat(this.#early?.kept ?? []);
     this.#early = undefined;
     this.#isDetached = false;
@@ -380,7 +380,11 @@ function listener(take: (connection: NodeConnection, chunk: Buffer) => void) {
   };
 }
 
-function ignore(): void {}
+/**
+ * Listens to errors of a socket from which node has taken its own listener, as it does at each change of protocols: an error
+ * that nobody listens to would end the process. `close` follows, and is all that counts.
+ */
+export function ignoreError(): void {}
 
 /** Stands in for `socket.destroySoon`, by which node closes a connection after its last answer. */
 function closeSoon(this: Socket): void {

@@ -19,7 +19,7 @@ import type { EdgeEvents } from './edge-events.js';
 import { asksForWebSocket, checkHandshake, type HandshakeHead } from './handshake-check.js';
 import { listenError } from './listen-error.js';
 import { NodeBody } from './node-body.js';
-import { NodeConnection } from './node-connection.js';
+import { ignoreError, NodeConnection } from './node-connection.js';
 import { isDetached } from './node-detach.js';
 import { NodeHandshake, plainHead } from './node-handshake.js';
 import { type AnswerSurroundings, NodeResponse } from './node-response.js';
@@ -196,9 +196,11 @@ export class NodeEdge implements Edge {
     });
     on('upgrade', (message: IncomingMessage, socket: Socket, early: Buffer) => {
       if (isDetached(message)) return;
+      socket.on('error', ignoreError);
       if (asksForWebSocket(message.rawHeaders)) this.#upgrade(message, socket, early, secure);
       else {
         NodeConnection.of(socket)?.after(() => {
+          socket.off('error', ignoreError);
           socket.unshift(Buffer.concat([plainHead(message), early]));
           server.emit(secure ? 'secureConnection' : 'connection', socket);
         });
@@ -209,6 +211,7 @@ export class NodeEdge implements Edge {
       this.#take(message, answer, secure, false),
     );
     on('connect', (message: IncomingMessage, socket: Socket) => {
+      socket.on('error', ignoreError);
       this.#parts.events.requestRefused('CONNECT');
       const text = `Method not supported: ${message.method}.\n`;
       NodeConnection.of(socket)?.refuse(() => answerMalformed(socket, 501, text));

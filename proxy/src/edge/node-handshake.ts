@@ -39,8 +39,6 @@ export class NodeHandshake implements ClientHandshake {
     answer.once('finish', () => message.socket.destroySoon());
     this.#answer = answer;
     this.response = new NodeResponse(answer, '1.1', connection, around);
-    // Node has taken its own listener off; `close` follows, and is all that counts.
-    message.socket.on('error', ignore);
   }
 
   /** Its turn has come: the answers to the requests before it on its connection are complete. */
@@ -61,8 +59,6 @@ export class NodeHandshake implements ClientHandshake {
     return this.#acceptor.accept(this.#message.rawHeaders, socket, this.#early, checked);
   }
 }
-
-function ignore(): void {}
 
 /** The bytes of a request head without its wish to change protocols, for a parser to read it once more as a plain request. */
 export function plainHead(message: IncomingMessage): Buffer {

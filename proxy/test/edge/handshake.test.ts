@@ -80,6 +80,26 @@ t.test('a handshake in the segment of a request that is answered at once comes a
   }
 });
 
+const behind = {
+  CONNECT: 'CONNECT test:443 HTTP/1.1\r\nHost: test\r\n\r\n',
+  'an upgrade to another protocol': 'GET / HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n',
+  'a handshake': handshake(),
+};
+
+for (const [what, bytes] of Object.entries(behind)) {
+  t.test(`a client that is reset while ${what} waits for an answer is gone, and nothing else happens`, async (t) => {
+    const scene = await HandshakeScene.open(t);
+    const client = await scene.send(`GET / HTTP/1.1\r\nHost: test\r\n\r\n${bytes}`);
+    const taken = await scene.handler.next();
+    taken.start();
+    taken.response.write(Buffer.from('some'));
+    await until(() => client.bytesRead > 0);
+    client.resetAndDestroy();
+    await until(() => scene.edge.connections === 0);
+    t.equal(taken.gones, 1);
+  });
+}
+
 t.test('a megabyte of frames before the 101 waits with the client', async (t) => {
   const scene = await HandshakeScene.open(t);
   const client = await scene.send(handshake());

@@ -24,9 +24,6 @@ export const SIG_KEY = 'key of the hardening tests';
 /** What a client puts into fields that it must not set; no origin may get them. */
 export const FORGED = 'forged-by-a-client';
 
-/** The part of a path that no request may have: it stands only where a request must not be seen. */
-export const CANARY = 'canary';
-
 const TOKEN = /\/t-([a-z]+-[0-9]+)(?:[-/?.]|$)/;
 const MAX_HEAD = 200_000;
 
@@ -119,7 +116,6 @@ export class HostileOrigin {
 
 function complaintOf({ method, target, fields }: StrictRequest, token: string | undefined): string | undefined {
   const shown = `${method} ${target.slice(0, 200)}`;
-  if (target.includes(CANARY)) return `the origin got a request that was hidden in another: ${shown}`;
   if (token === undefined && !STRAY_LINKS.includes(target))
     return `the origin got a request that no client sent: ${shown}`;
   const signatures = fields.filter(([name]) => name === 'grip-sig').map(([, value]) => value);

@@ -3,7 +3,7 @@
  * origin is compared with what a strict reader finds (`requests-oracle.ts`). Does not own: WebSocket frames.
  */
 import { fieldOf, readAnswers } from '../answers.js';
-import { CANARY, FORGED, tokenPath } from '../hostile-origin.js';
+import { FORGED, tokenPath } from '../hostile-origin.js';
 import type { Case, Kind, Scene } from '../kind.js';
 import { mutatedBytes, oddValue } from '../odd.js';
 import type { Random } from '../random.js';
@@ -95,7 +95,8 @@ const CONTENT_TYPES = [
 const NAMELESS = /\r\n:/;
 
 /** A request that must never be seen: it stands where only a body can be, or behind what was refused. */
-const hidden = (token: string) => `GET ${tokenPath(`/f/${CANARY}/`, token)} HTTP/1.1\r\nHost: hidden\r\n\r\n`;
+/** A request in the body of another. */
+const hidden = (token: string) => `GET ${tokenPath('/f/canary/', token)} HTTP/1.1\r\nHost: hidden\r\n\r\n`;
 
 function bodyOf(random: Random, token: string): Buffer {
   return random.one(
@@ -259,9 +260,12 @@ function compare(seen: readonly StrictRequest[], held: readonly StrictRequest[])
 }
 
 /** A target without what absolute form has in front of the path. */
-/** The path of a target as the origin gets it: what makes a request one of JSON-P is not passed on. */
+/** The path of a target as the origin gets it: without a fragment, and without what makes a request one of JSON-P. */
 const pathOf = (target: string) =>
-  target.replace(/^https?:\/\/[^/]*/i, '').replace(/^(\/a\/[^?#]*)\?callback=x$/, '$1');
+  target
+    .replace(/^https?:\/\/[^/]*/i, '')
+    .replace(/#.*/, '')
+    .replace(/^(\/a\/[^?#]*)\?callback=x$/, '$1');
 
 /** What is wrong with the answers. */
 function compareAnswers(

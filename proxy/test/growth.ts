@@ -6,8 +6,8 @@ const RUNS = 5;
 /** How many times as much the second size is. */
 const FACTOR = 16;
 
-/** Time in ms below which work is as good as none: it cannot be told from the measuring. */
-const LEAST = 0.1;
+/** Processor time in microseconds below which work is as good as none: it cannot be told from the measuring. */
+const LEAST = 100;
 
 /**
  * Above this, work on sixteen times as much is no longer linear: quadratic work takes 256 times as long. Between them is
@@ -16,8 +16,8 @@ const LEAST = 0.1;
 export const LINEAR_MAX = 128;
 
 /**
- * How many times as long work on `16 * size` takes as on `size`, the best of several runs each. `prepare` makes the work
- * for a size, and is not measured.
+ * How many times as much processor time work on `16 * size` takes as on `size`, the best of several runs each. `prepare`
+ * makes the work for a size, and is not measured.
  */
 export async function growth(size: number, prepare: (size: number) => () => unknown): Promise<number> {
   const best = async (of: number) => {
@@ -28,7 +28,7 @@ export async function growth(size: number, prepare: (size: number) => () => unkn
       const since = process.cpuUsage();
       await work();
       const { user, system } = process.cpuUsage(since);
-      least = Math.min(least, Math.max(1, user + system));
+      least = Math.min(least, user + system);
     }
     return least;
   };

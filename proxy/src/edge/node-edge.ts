@@ -21,6 +21,7 @@ import { listenError } from './listen-error.js';
 import { NodeBody } from './node-body.js';
 import { ignoreError, NodeConnection } from './node-connection.js';
 import { isDetached } from './node-detach.js';
+import { keepReserve, limitConnections } from './node-gate.js';
 import { NodeHandshake, plainHead } from './node-handshake.js';
 import { type AnswerSurroundings, NodeResponse } from './node-response.js';
 import { answerMalformed, answerText } from './refusal.js';
@@ -160,9 +161,9 @@ export class NodeEdge implements Edge {
 
   #prepare(server: Server, listener: Listener): void {
     server.maxHeadersCount = 0; // No silent loss of headers: `maxHeaderBytes` is the bound.
-    if (this.#options.isShared) this.#limit(server);
+    if (this.#options.isShared) limitConnections(server, this.#options.maxConnections, this.#parts.events);
     else server.maxConnections = this.#options.maxConnections;
-    this.#keepReserve(server);
+    keepReserve(server, this.#parts.descriptors, this.#parts.events);
     server.timeout = 0;
     Object.assign(server, { httpAllowHalfOpen: true });
     const secure = listener.tls === true;
@@ -218,29 +219,6 @@ export class NodeEdge implements Edge {
     });
     on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => this.#malformed(error, socket));
     server.on('tlsClientError', (_error, socket: TLSSocket) => socket.destroy());
-  }
-
-  /** By hand: node would hand a connection from one full process to the next for ever. */
-  #limit(server: Server): void {
-    let open = 0;
-    server.prependListener('connection', (socket: Socket) => {
-      if (NodeConnection.of(socket) !== undefined) return;
-      open++;
-      socket.once('close', () => open--);
-      if (open <= this.#options.maxConnections) return;
-      socket.destroy();
-      this.#parts.events.connectionRefused();
-    });
-  }
-
-  /** Turns new connections away where the file descriptors that are left are kept for other things. */
-  #keepReserve(server: Server): void {
-    const { descriptors, events } = this.#parts;
-    server.prependListener('connection', (socket: Socket) => {
-      if (socket.destroyed || NodeConnection.of(socket) !== undefined || descriptors.admits('client')) return;
-      socket.destroy();
-      events.descriptorsShort();
-    });
   }
 
   #take(message: IncomingMessage, answer: ServerResponse, secure: boolean, expectsContinue: boolean): void {

@@ -4,7 +4,7 @@
  *
  * Owns: text ⇄ keys and plain values, with line numbers. Does not own: what the keys mean. The only importer of yaml.
  */
-import { isAlias, isMap, isScalar, LineCounter, parseDocument, stringify, type YAMLMap } from 'yaml';
+import { isAlias, isMap, isScalar, Lexer, LineCounter, Parser, parseDocument, stringify, type YAMLMap } from 'yaml';
 
 /** A key with its plain value (text, number, boolean, list, null, …). A mapping is not a value: its keys are. */
 export interface YamlEntry {
@@ -23,6 +23,12 @@ export interface YamlFile {
 /** Groups within groups; no key has so many parts, and aliases may lead in circles. */
 const MAX_DEPTH = 4;
 
+/**
+ * Levels of lists and mappings. The library calls itself for each, and so far down that the stack ends, V8 does not throw but
+ * ends the process where a regular expression is compiled there: found with 20,000 levels, one time in some thousands.
+ */
+const MAX_NESTING = 64;
+
 /** Syntax errors that are told of one file; one leads to many. */
 const MAX_PROBLEMS = 20;
 
@@ -34,13 +40,28 @@ export function parseYaml(text: string): YamlFile {
   try {
     return readYaml(text);
   } catch (error) {
-    // Of the library itself, which calls itself for each level of nesting.
+    // Of the library itself: aliases can nest what they stand for.
     const reason = error instanceof RangeError ? 'nested too deeply' : (error as Error).message;
     return { entries: [], problems: [{ line: 1, reason }] };
   }
 }
 
+/** The offset at which the text nests too deeply; undefined when it does not. Only collects tokens, and calls nothing anew. */
+function tooDeepAt(text: string): number | undefined {
+  const parser = new Parser();
+  for (const lexeme of new Lexer().lex(text)) {
+    for (const _ of parser.next(lexeme));
+    if (parser.stack.length > MAX_NESTING) return parser.offset;
+  }
+  return undefined;
+}
+
 function readYaml(text: string): YamlFile {
+  const deep = tooDeepAt(text);
+  if (deep !== undefined) {
+    const line = text.slice(0, deep).split('\n').length;
+    return { entries: [], problems: [{ line, reason: `nested too deeply: more than ${MAX_NESTING} levels` }] };
+  }
   const lines = new LineCounter();
   const document = parseDocument(text, {
     lineCounter: lines,

@@ -43,13 +43,14 @@ export interface DialHandler {
   failed(error: Error, connected: boolean): void;
 }
 
-/** Fields that `ws` writes itself. */
+/** Fields that `ws` writes itself; and Trailer: without a body there are none, and node throws where one is named. */
 const HANDSHAKE = new Set([
   'connection',
   'upgrade',
   'sec-websocket-key',
   'sec-websocket-version',
   'sec-websocket-extensions',
+  'trailer',
 ]);
 
 /** Opens a WebSocket to an origin; the result gives the attempt up, after which the handler hears nothing. */
@@ -80,12 +81,17 @@ export function dialSocket(
       ...dial.connect,
       maxHeaderSize: MAX_HEAD,
       finishRequest: (request) => {
-        writeHead(request, dial);
         limitWaiting(request, dial, () => {
           connected = true;
         });
         limitInterim(request, dial.maxInterim);
-        request.end();
+        try {
+          writeHead(request, dial);
+          request.end();
+        } catch (error) {
+          // Thrown on, it would leave the connection open for nobody. This way it is a failure like the others.
+          request.destroy(error as Error);
+        }
       },
     });
   } catch (error) {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import type { TLSSocket, TlsOptions } from 'node:tls';
 import t, { type Test } from 'tap';
@@ -46,6 +47,30 @@ t.test('a connection that is not made in time may be followed by the next target
   const { heard } = dial(t, request);
   await heard.heard('failed ERR_ORIGIN_CONNECT');
   t.match(heard.error, { repeat: 'connect', message: /timed out/ });
+});
+
+t.test('a handshake that cannot be written is a failure, and leaves no connection behind', async (t) => {
+  const closed: Promise<void>[] = [];
+  const server = createServer((socket) => {
+    socket.on('error', () => {}).resume();
+    closed.push(new Promise((resolve) => socket.once('close', () => resolve())));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const { heard } = dial(t, dialTo(port, { headers: ['Host', 'test', 'X-A', 'one\ntwo'] }));
+  await heard.heard('failed ERR_ORIGIN_');
+  t.equal(heard.ends.length, 1);
+  await Promise.all(closed);
+});
+
+t.test('the Trailer of a client, for which there is no place in a handshake, is not passed on', async (t) => {
+  const origin = await RawOrigin.listen(t);
+  const { heard } = dial(t, dialTo(origin.port, { headers: ['Host', 'test', 'Trailer', 'X-A', 'X-B', 'c'] }));
+  const handshake = await origin.next();
+  t.strictSame([handshake.values('trailer'), handshake.values('x-b')], [[], ['c']]);
+  handshake.accept();
+  await heard.heard('accepted');
 });
 
 t.test('interim answers without end are the origin’s fault', async (t) => {

@@ -283,8 +283,9 @@ function compareAnswers(
   if (answers.length > count + 1) complaints.push(`${answers.length} answers to ${count} requests`);
   const named = answers.map((answer) => fieldOf(answer, 'x-path')).filter((path) => path !== undefined);
   if (new Set(named).size !== named.length) complaints.push(`the same answer twice: ${named}`);
-  const order = held.map(({ target }) => pathOf(target)).filter((path) => named.includes(path));
-  if (order.join() !== named.join()) complaints.push(`answers to ${named}, requests were ${order}`);
+  const paths = named.map((path) => pathOf(path as string));
+  const order = held.map(({ target }) => pathOf(target)).filter((path) => paths.includes(path));
+  if (order.join() !== paths.join()) complaints.push(`answers to ${paths}, requests were ${order}`);
   if (named.some((path) => !seen.some(({ target }) => target === path)))
     complaints.push('an answer that the origin never gave');
   if (answers.some((answer) => fieldOf(answer, 'set-split') !== undefined)) complaints.push('a field that nobody set');

@@ -7,7 +7,6 @@ import { realClock } from './clock.js';
 import { ConfigError } from './config/errors.js';
 import { exposuresOf } from './config/exposure.js';
 import { type LoadedConfig, loadConfig } from './config/load.js';
-import { optimizeEarly } from './early-optimization.js';
 import { createLog, type RootLog } from './log.js';
 import { HoldfastNode, processesFor } from './node.js';
 import { ProcessGuard } from './process-guard.js';
@@ -15,6 +14,7 @@ import { publishMain } from './publish-command.js';
 import { readRoutes } from './routes/routes-source.js';
 import { outputFor } from './standard-output.js';
 import { tapMain } from './tap-command.js';
+import { setUpV8 } from './v8-settings.js';
 import { version } from './version.js';
 
 /** One line for each thing that is wrong, on standard error; the exit status is 1. */
@@ -38,7 +38,7 @@ function checkConfig(loaded: LoadedConfig): void {
 }
 
 async function run(loaded: LoadedConfig): Promise<void> {
-  optimizeEarly();
+  setUpV8();
   // With workers, the primary serves no clients itself.
   const output = processesFor(loaded.config) > 1 ? undefined : await outputFor(loaded.config.client);
   const log = createLog(loaded.config.log, undefined, output);

@@ -41,18 +41,25 @@ function isHop(name: string): boolean {
 
 /**
  * A new list without Connection, Keep-Alive, Proxy-Connection, Transfer-Encoding, Content-Length, Trailer and Upgrade,
- * and without what Connection names: the edge frames anew, and trailers are not passed on (RFC 9110 §7.6.1, §6.5.1). Everything else keeps its order, case
- * and duplicates.
+ * and without what Connection names: the edge frames anew, and trailers are not passed on (RFC 9110 §7.6.1, §6.5.1).
+ * Everything else keeps its order, case and duplicates; `check` may throw for it.
  */
-export function clientHeaders(headers: RawHeaders): string[] {
+export function clientHeaders(headers: RawHeaders, check?: (name: string, value: string) => void): string[] {
   const kept: string[] = [];
   const named = namedByConnection(headers);
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string;
     if (isHop(name) || (named.size > 0 && named.has(name.toLowerCase()))) continue;
-    kept.push(name, headers[i + 1] as string);
+    const value = headers[i + 1] as string;
+    check?.(name, value);
+    kept.push(name, value);
   }
   return kept;
+}
+
+function checkField(name: string, value: string): void {
+  const fault = headerFault(name, value);
+  if (fault !== undefined) throw new EdgeError('ERR_EDGE_HEAD', fault);
 }
 
 /**
@@ -64,12 +71,7 @@ export function checkedHeaders({ status, reason, headers }: ResponseHead, kind: 
   if (!isOf(kind, status)) throw new EdgeError('ERR_EDGE_HEAD', `${status} is no status of a ${kind} answer`);
   const phrase = reasonFault(reason);
   if (phrase !== undefined) throw new EdgeError('ERR_EDGE_HEAD', `the reason phrase contains ${phrase}`);
-  const kept = clientHeaders(headers);
-  for (let i = 0; i < kept.length; i += 2) {
-    const fault = headerFault(kept[i] as string, kept[i + 1] as string);
-    if (fault !== undefined) throw new EdgeError('ERR_EDGE_HEAD', fault);
-  }
-  return kept;
+  return clientHeaders(headers, checkField);
 }
 
 function isOf(kind: HeadKind, status: number): boolean {

@@ -187,7 +187,7 @@ class HttpCall implements OriginCall, Dispatcher.DispatchHandler {
   dispatched = false;
   readonly #handler: OriginHandler;
   readonly #headTimeout: number;
-  readonly #body: OriginRequest['body'];
+  #body: OriginRequest['body'];
   readonly #faults: Containment;
   #abort: ((error?: Error) => void) | undefined;
   #resume: (() => void) | undefined;
@@ -315,6 +315,8 @@ class HttpCall implements OriginCall, Dispatcher.DispatchHandler {
 
   #end(): void {
     this.#over = true;
+    // Whoever keeps the call does not keep the body.
+    this.#body = null;
     clearTimeout(this.#interim?.timer);
   }
 

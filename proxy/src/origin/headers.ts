@@ -102,6 +102,7 @@ function entries(values: readonly string[]): string[] {
 }
 
 function forwardedFor(values: readonly string[], rule: ForwardedForRule, address: string): string {
+  if (values.length === 0) return rule.append ? address : '';
   let list = entries(values);
   if (rule.truncate !== undefined) list = rule.truncate === 0 ? [] : list.slice(-rule.truncate);
   if (rule.append && address !== '') list.push(address);

@@ -50,16 +50,21 @@ export class Admission {
 
   /** One that was let through is done; the next goes on. */
   leave(): void {
-    let { value: next } = this.#order.next();
-    if (next === undefined) {
-      // It has come to its end before, and sees no more.
-      this.#order = this.#waiting.values();
-      next = this.#order.next().value;
+    if (this.#waiting.size === 0) {
+      this.#open--;
+      return;
     }
-    if (next === undefined) this.#open--;
-    else {
-      this.#waiting.delete(next);
-      next.admitted();
-    }
+    const next = this.#next();
+    this.#waiting.delete(next);
+    next.admitted();
+  }
+
+  /** The first that waits; only while some do. */
+  #next(): Entrant {
+    const { value } = this.#order.next();
+    if (value !== undefined) return value;
+    // It has come to its end before, and sees no more.
+    this.#order = this.#waiting.values();
+    return this.#order.next().value as Entrant;
   }
 }

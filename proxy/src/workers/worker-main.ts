@@ -6,11 +6,11 @@
 import { type Containment, Faults, uncontained, WorkerBackplane } from '@holdfast/control-api';
 import { guardedClock, realClock } from '../clock.js';
 import { DataPlane } from '../data-plane.js';
-import { optimizeEarly } from '../early-optimization.js';
 import { createLog, type RootLog } from '../log.js';
 import { Metrics } from '../metrics.js';
 import { ProcessGuard } from '../process-guard.js';
 import { workerOutputFor } from '../standard-output.js';
+import { setUpV8 } from '../v8-settings.js';
 import { Channel } from './channel.js';
 import type { WorkerFailure, WorkerInit } from './words.js';
 
@@ -30,7 +30,7 @@ channel.on('stop', () => process.exit(0));
 
 /** Serves until told to stop. */
 async function serve(): Promise<void> {
-  optimizeEarly();
+  setUpV8();
   const init = (await channel.ask('init')) as WorkerInit;
   const { config, number } = init;
   const log = createLog(config.log, number, workerOutputFor(config.client));

@@ -1,0 +1,35 @@
+/** Owns: what V8 is told in processes that serve: when to compile, and where to put new objects. Does not own: what runs. */
+import { setFlagsFromString } from 'node:v8';
+
+/**
+ * Bytes of bytecode that a function runs through before V8 looks at it again, a few of which looks make it compile it for
+ * speed. Node 20's V8 11 takes 67,584, and has nothing between its baseline code and that.
+ */
+const LOOK_EVERY_BYTES = 5_000;
+
+/** For processes that serve, before they do; V8 keeps no promise about flags that are set later. */
+export function setUpV8(): void {
+  compileEarly();
+  startYoung();
+}
+
+/**
+ * Has V8 compile for speed much sooner than usual. After a start thousands of clients come back at once, and to code that has
+ * not been compiled a hold costs half as much again as later. Measured on node 20 with and without in turn, CPU to open one of
+ * the first 5,000 after 1,000 others: a stream on the node edge 358 instead of 432 µs, a WebSocket 385 instead of 511, a long
+ * poll on the uws edge 195 instead of 223. The V8 of node 22 has no such setting, nor that of 24, whose middle compiler does as
+ * well by itself: theirs is left alone, as setting what is not there would be complained about.
+ */
+function compileEarly(): void {
+  if (process.versions.v8.startsWith('11.')) setFlagsFromString(`--interrupt-budget=${LOOK_EVERY_BYTES}`);
+}
+
+/**
+ * Has V8 put every new object among the young ones. By itself it puts those of a place in the code among the old ones from then on
+ * when most of what the place made has lived through a collection, which a proxy under load cannot avoid: what is under way
+ * lives. Old objects are collected rarely, and keep alive all that they refer to: every request, with its body. Measured with
+ * uploads of 100 KB, node edge: 163 µs of CPU in three runs of four, 141 in the others; always 141 with this.
+ */
+function startYoung(): void {
+  setFlagsFromString('--no-allocation-site-pretenuring');
+}

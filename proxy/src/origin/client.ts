@@ -10,12 +10,15 @@ import { type Containment, uncontained } from '@holdfast/control-api';
 import { isFinalStatus, isInterimStatus, type ResponseHead, sendableReason } from '@holdfast/grip';
 import { buildConnector, Client, type Dispatcher } from 'undici';
 import type { HttpTarget } from '../routes/target.js';
+import { withAnswerFraming } from './answer-framing.js';
 import { connectOptions, isBlocked } from './connect-options.js';
 import { blockedError, faultError, OriginError } from './errors.js';
 import { guardedConnect } from './guarded-connect.js';
+import { withLastWords } from './last-words.js';
 import type { Origin, OriginCall, OriginHandler, OriginRequest } from './origin.js';
 import { OriginConnections } from './origin-connections.js';
 import { withReasonBytes } from './reason-bytes.js';
+import type { Connect } from './undici-parser.js';
 
 /** How origins are talked to. Times in ms. */
 export interface OriginClientOptions {
@@ -123,6 +126,9 @@ function letFirstGo(pools: Map<string, PooledOrigin>): void {
 
 const always = () => true;
 
+/** A connector whose connections read answers as they are to be read here. */
+const reading = <Options>(connect: Connect<Options>) => withReasonBytes(withAnswerFraming(withLastWords(connect)));
+
 class PooledOrigin implements Origin {
   readonly #connections: OriginConnections<Dispatcher.DispatchOptions, Dispatcher.DispatchHandler>;
   readonly #blocked: boolean;
@@ -144,9 +150,7 @@ class PooledOrigin implements Origin {
       bodyTimeout: options.inactivityTimeout,
       keepAliveTimeout: options.keepAliveTimeout,
       maxHeaderSize: options.maxHeaderBytes,
-      connect: withReasonBytes(
-        guardedConnect(connect, options.admits ?? always) as Parameters<typeof withReasonBytes>[0],
-      ) as typeof connect,
+      connect: reading(guardedConnect(connect, options.admits ?? always) as Connect<never>) as typeof connect,
     };
     this.#connections = new OriginConnections(() => new Client(url, settings));
   }
@@ -266,7 +270,8 @@ class HttpCall implements OriginCall, Dispatcher.DispatchHandler {
         clearTimeout(this.#interim?.timer);
         this.#status = status;
         this.#resume = resume;
-        this.#handler.onHead(head, length);
+        // A 204 has no body, whatever it says (RFC 9110 §8.6).
+        this.#handler.onHead(head, status === 204 ? undefined : length);
       }
     } catch (error) {
       this.#fault(error);
@@ -303,11 +308,6 @@ class HttpCall implements OriginCall, Dispatcher.DispatchHandler {
   }
 
   onError(cause: Error & { code?: string }): void {
-    // undici misses the body that the length of a 304 speaks of (RFC 9110 §8.6), once all of the answer is there.
-    if (this.#status === 304 && cause.code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') {
-      this.onComplete();
-      return;
-    }
     const error = classify(cause, this.#connected, this.#status !== 0);
     if (this.dispatched) this.fail(error);
     else queueMicrotask(() => this.fail(error));

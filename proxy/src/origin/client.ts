@@ -9,6 +9,7 @@ import { isIP } from 'node:net';
 import { type Containment, uncontained } from '@holdfast/control-api';
 import { isFinalStatus, isInterimStatus, type ResponseHead, sendableReason } from '@holdfast/grip';
 import { buildConnector, Client, type Dispatcher } from 'undici';
+import { withoutRoot } from '../routes/host-name.js';
 import type { HttpTarget } from '../routes/target.js';
 import { withAnswerFraming } from './answer-framing.js';
 import { connectOptions, isBlocked } from './connect-options.js';
@@ -105,7 +106,7 @@ export class OriginClient {
     if (origin !== undefined) this.#tls.delete(key);
     else {
       try {
-        origin = new PooledOrigin(target, this.#options);
+        origin = new PooledOrigin(target, this.#options, rootedName(host));
       } catch (cause) {
         // A client certificate that cannot be read: tried again for the next request.
         const error = new OriginError('ERR_ORIGIN_CONNECT', (cause as Error).message, 'connect', { cause });
@@ -134,9 +135,12 @@ class PooledOrigin implements Origin {
   readonly #blocked: boolean;
   readonly #faults: Containment;
   readonly #headTimeout: number;
+  /** For TLS, where it is not that of the Host field. */
+  readonly #serverName: string | undefined;
   #closed = false;
 
-  constructor(target: HttpTarget, options: OriginClientOptions) {
+  constructor(target: HttpTarget, options: OriginClientOptions, serverName?: string) {
+    this.#serverName = serverName;
     const name = isIP(target.host) === 6 ? `[${target.host}]` : target.host;
     const url = `${target.ssl ? 'https' : 'http'}://${name}:${target.port}`;
     this.#blocked = isBlocked(target);
@@ -162,7 +166,8 @@ class PooledOrigin implements Origin {
     }
     const { method, path, headers, body } = request;
     const call = new HttpCall(handler, this.#headTimeout, body, this.#faults);
-    this.#connections.dispatch({ method: method as Dispatcher.HttpMethod, path, headers, body }, call);
+    const options = { method: method as Dispatcher.HttpMethod, path, headers, body, servername: this.#serverName };
+    this.#connections.dispatch(options as Dispatcher.DispatchOptions, call);
     call.dispatched = true;
     return call;
   }
@@ -176,6 +181,12 @@ class PooledOrigin implements Origin {
     this.#closed = true;
     return this.#connections.destroy();
   }
+}
+
+/** The name in a Host value that ends in the dot of the root, without it and the port: undici would ask for it with the dot. */
+function rootedName(host: string): string | undefined {
+  const name = host.replace(/:\d+$/, '');
+  return name.endsWith('.') ? withoutRoot(name) : undefined;
 }
 
 /** A request that has failed before it could be sent. */

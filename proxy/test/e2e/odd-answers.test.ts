@@ -1,5 +1,6 @@
 /** Answers of origins that are in order, however seldom they are seen, and some that are not: what clients get, on both edges. */
 import t, { type Test } from 'tap';
+import { RawOrigin } from '../origin/raw-origin.js';
 import { type Holdfast, startHoldfast } from './holdfast.js';
 import { exchange, requestBytes } from './raw-request.js';
 import { answerOf, pathFor, startToldOrigin } from './told-origin.js';
@@ -88,6 +89,24 @@ for (const edge of ['node', 'uws'] as const) {
       t.equal(received.split('HTTP/1.1').length, 2, 'one answer');
       t.notMatch(received, /tunnelled|told/);
     }
+  });
+
+  t.test(`${edge}: a Host with a dot at its end finds its route, and is passed on as it was sent`, async (t) => {
+    const hosts: string[] = [];
+    const origin = await RawOrigin.open(t, ({ lines, socket }) => {
+      hosts.push(lines.find((line) => /^host:/i.test(line))?.slice(6) ?? '');
+      socket.write(answerOf('200 OK'));
+    });
+    const { clients } = await startHoldfast(t, {
+      settings: { edge },
+      routes: [`dot.example 127.0.0.1:${origin.port}`, 'other.example. test'],
+    });
+    for (const host of ['dot.example', 'dot.example.', 'DOT.example.:80']) {
+      const received = await exchange(t, clients, requestBytes('/', host, ['Connection: close']));
+      t.strictSame([last(received)[0], hosts.at(-1)], ['200', host]);
+    }
+    t.equal(last(await exchange(t, clients, requestBytes('/', 'none.example.', ['Connection: close'])))[0], '502');
+    t.equal(last(await exchange(t, clients, requestBytes('/', 'other.example', ['Connection: close'])))[0], '200');
   });
 
   t.test(`${edge}: interim answers tell clients nothing of GRIP`, async (t) => {

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { setImmediate as turn } from 'node:timers/promises';
 import t from 'tap';
 import { CONTINUE_MAX } from '../../dist/origin/answer-framing.js';
 import { INTERIM_BYTES_MAX, INTERIM_MAX } from '../../dist/origin/client.js';
@@ -159,7 +160,11 @@ t.test('connections are used again after a 304 with a length, not after a 204 th
   ];
   const origin = await RawOrigin.open(t, ({ socket }) => socket.write(`HTTP/1.1 ${answers.shift()}\r\n\r\n`));
   const client = makeClient(t);
-  while (answers.length > 0) t.equal(await ask(client, target(origin.port)).heard.ended(), 'end');
+  while (answers.length > 0) {
+    t.equal(await ask(client, target(origin.port)).heard.ended(), 'end');
+    // A connection is free for the next request some turns after its answer.
+    for (let turns = 0; turns < 5; turns++) await turn();
+  }
   t.strictSame(
     origin.requests.map(({ connection }) => connection),
     [1, 1, 1, 1, 2],

@@ -18,6 +18,7 @@ import type { BoundListener, ClientRequest, Edge, EdgeHandler, Listener } from '
 import type { EdgeEvents } from './edge-events.js';
 import { asksForWebSocket, checkHandshake, type HandshakeHead } from './handshake-check.js';
 import { listenError } from './listen-error.js';
+import { checkMethod, checkMethodAt } from './method-check.js';
 import { NodeBody } from './node-body.js';
 import { ignoreError, NodeConnection } from './node-connection.js';
 import { isDetached } from './node-detach.js';
@@ -214,8 +215,8 @@ export class NodeEdge implements Edge {
     on('connect', (message: IncomingMessage, socket: Socket) => {
       socket.on('error', ignoreError);
       this.#parts.events.requestRefused('CONNECT');
-      const text = `Method not supported: ${message.method}.\n`;
-      NodeConnection.of(socket)?.refuse(() => answerMalformed(socket, 501, text));
+      const { status, text } = checkMethod(message.method as string) as Refusal;
+      NodeConnection.of(socket)?.refuse(() => answerMalformed(socket, status, text));
     });
     on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => this.#malformed(error, socket));
     server.on('tlsClientError', (_error, socket: TLSSocket) => socket.destroy());
@@ -310,12 +311,25 @@ export class NodeEdge implements Edge {
 
   #refusal(error: NodeJS.ErrnoException): Refusal {
     if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') return { status: 408, text: 'Request timed out.\n' };
+    const { code, rawPacket, bytesParsed } = error as ParserError;
+    if (code === 'HPE_INVALID_METHOD' && rawPacket !== undefined) {
+      const refusal = checkMethodAt(rawPacket, bytesParsed ?? 0);
+      if (refusal !== undefined) return refusal;
+    }
     if (error.code !== 'HPE_HEADER_OVERFLOW') {
       return { status: 400, text: `Failed to parse request: ${describe(error)}\n` };
     }
     const limit = this.#options.maxHeaderBytes;
     return { status: 431, text: `Request header size exceeded limit of ${limit} bytes.\n` };
   }
+}
+
+/** What node's parser says of bytes that it does not understand. */
+interface ParserError extends NodeJS.ErrnoException {
+  /** What was being parsed. */
+  readonly rawPacket?: Buffer;
+  /** How far it came. */
+  readonly bytesParsed?: number;
 }
 
 /** The connection that an event of node's server is about: it is given itself, or with its request. */

@@ -2,17 +2,11 @@
  * Owns: the checks on a request that uWebSockets.js leaves out, so that nothing ambiguous reaches an origin. Does not own:
  * those that any parser leaves to us (`request-check`).
  */
-import { METHODS as KNOWN } from 'node:http';
+import { checkMethod } from './method-check.js';
 import type { Refusal } from './request-check.js';
 import type { UwsHead } from './uws-request.js';
 
 const malformed = (detail: string): Refusal => ({ status: 400, text: `Failed to parse request: ${detail}\n` });
-
-/**
- * The methods that node's parser knows, and the other edge takes. The library takes every token, and so the end of a body that it
- * was told nothing of, with what comes behind it (`abcGET`).
- */
-const METHODS: ReadonlySet<string> = new Set(KNOWN);
 
 /** A path and query as they may be sent: visible ASCII (RFC 3986 §2). */
 const TARGET = /^[\x21-\x7e]*$/;
@@ -46,7 +40,7 @@ function checkCoding(coding: string): Refusal {
 }
 
 /**
- * Says why a request is refused: a method that is none of `METHODS`; a target with other than visible ASCII; a control character in a
+ * Says why a request is refused: a method that is not taken; a target with other than visible ASCII; a control character in a
  * value; more than one Content-Length, one that is no number, or beside Transfer-Encoding (RFC 9112 §6.3); any transfer coding;
  * bytes of the PROXY protocol, which the library takes from everybody; a head longer than `maxHeaderBytes`. `headers` are as sent.
  */
@@ -71,7 +65,8 @@ export function checkUwsRequest(
     return { status: 431, text: `Request header size exceeded limit of ${maxHeaderBytes} bytes.\n` };
   }
   if (isProxied) return malformed('bytes of the PROXY protocol before it');
-  if (!METHODS.has(method)) return malformed('invalid method');
+  const wrongMethod = checkMethod(method);
+  if (wrongMethod !== undefined) return wrongMethod;
   if (!TARGET.test(target)) return malformed('invalid request target');
   if (length !== undefined && !LENGTH.test(length)) return malformed('invalid Content-Length');
   if (coding === undefined) return undefined;

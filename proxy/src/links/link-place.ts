@@ -2,6 +2,7 @@
  * Owns: where a link may lead: by a route, straight to a target, to a host of the route's list, or nowhere. The one place
  * that decides it, and no name that a client sent is ever looked up for it. Does not own: the request.
  */
+import { withoutRoot } from '../routes/host-name.js';
 import type { Route } from '../routes/route.js';
 import type { RouteTable } from '../routes/route-table.js';
 import { describeHost, type HttpTarget, type Target } from '../routes/target.js';
@@ -148,7 +149,8 @@ function parse(uri: string, base: string): Link | undefined {
 }
 
 function isSite(url: URL, client: URL): boolean {
-  return url.hostname === client.hostname && (url.port === '' || url.host === client.host);
+  const isSame = withoutRoot(url.hostname) === withoutRoot(client.hostname);
+  return isSame && (url.port === '' || url.port === client.port);
 }
 
 /** The target that the host of a URL stands for: its address, or a name by which its origin knows itself. */

@@ -9,13 +9,17 @@ import { isIP } from 'node:net';
 import { type Containment, uncontained } from '@holdfast/control-api';
 import { isFinalStatus, isInterimStatus, type ResponseHead, sendableReason } from '@holdfast/grip';
 import { buildConnector, Client, type Dispatcher } from 'undici';
+import { withoutRoot } from '../routes/host-name.js';
 import type { HttpTarget } from '../routes/target.js';
+import { withAnswerFraming } from './answer-framing.js';
 import { connectOptions, isBlocked } from './connect-options.js';
 import { blockedError, faultError, OriginError } from './errors.js';
 import { guardedConnect } from './guarded-connect.js';
+import { withLastWords } from './last-words.js';
 import type { Origin, OriginCall, OriginHandler, OriginRequest } from './origin.js';
 import { OriginConnections } from './origin-connections.js';
 import { withReasonBytes } from './reason-bytes.js';
+import type { Connect } from './undici-parser.js';
 
 /** How origins are talked to. Times in ms. */
 export interface OriginClientOptions {
@@ -102,7 +106,7 @@ export class OriginClient {
     if (origin !== undefined) this.#tls.delete(key);
     else {
       try {
-        origin = new PooledOrigin(target, this.#options);
+        origin = new PooledOrigin(target, this.#options, rootedName(host));
       } catch (cause) {
         // A client certificate that cannot be read: tried again for the next request.
         const error = new OriginError('ERR_ORIGIN_CONNECT', (cause as Error).message, 'connect', { cause });
@@ -123,14 +127,20 @@ function letFirstGo(pools: Map<string, PooledOrigin>): void {
 
 const always = () => true;
 
+/** A connector whose connections read answers as they are to be read here. */
+const reading = <Options>(connect: Connect<Options>) => withReasonBytes(withAnswerFraming(withLastWords(connect)));
+
 class PooledOrigin implements Origin {
   readonly #connections: OriginConnections<Dispatcher.DispatchOptions, Dispatcher.DispatchHandler>;
   readonly #blocked: boolean;
   readonly #faults: Containment;
   readonly #headTimeout: number;
+  /** For TLS, where it is not that of the Host field. */
+  readonly #serverName: string | undefined;
   #closed = false;
 
-  constructor(target: HttpTarget, options: OriginClientOptions) {
+  constructor(target: HttpTarget, options: OriginClientOptions, serverName?: string) {
+    this.#serverName = serverName;
     const name = isIP(target.host) === 6 ? `[${target.host}]` : target.host;
     const url = `${target.ssl ? 'https' : 'http'}://${name}:${target.port}`;
     this.#blocked = isBlocked(target);
@@ -144,9 +154,7 @@ class PooledOrigin implements Origin {
       bodyTimeout: options.inactivityTimeout,
       keepAliveTimeout: options.keepAliveTimeout,
       maxHeaderSize: options.maxHeaderBytes,
-      connect: withReasonBytes(
-        guardedConnect(connect, options.admits ?? always) as Parameters<typeof withReasonBytes>[0],
-      ) as typeof connect,
+      connect: reading(guardedConnect(connect, options.admits ?? always) as Connect<never>) as typeof connect,
     };
     this.#connections = new OriginConnections(() => new Client(url, settings));
   }
@@ -158,7 +166,8 @@ class PooledOrigin implements Origin {
     }
     const { method, path, headers, body } = request;
     const call = new HttpCall(handler, this.#headTimeout, body, this.#faults);
-    this.#connections.dispatch({ method: method as Dispatcher.HttpMethod, path, headers, body }, call);
+    const options = { method: method as Dispatcher.HttpMethod, path, headers, body, servername: this.#serverName };
+    this.#connections.dispatch(options as Dispatcher.DispatchOptions, call);
     call.dispatched = true;
     return call;
   }
@@ -172,6 +181,12 @@ class PooledOrigin implements Origin {
     this.#closed = true;
     return this.#connections.destroy();
   }
+}
+
+/** The name in a Host value that ends in the dot of the root, without it and the port: undici would ask for it with the dot. */
+function rootedName(host: string): string | undefined {
+  const name = host.replace(/:\d+$/, '');
+  return name.endsWith('.') ? withoutRoot(name) : undefined;
 }
 
 /** A request that has failed before it could be sent. */
@@ -266,7 +281,8 @@ class HttpCall implements OriginCall, Dispatcher.DispatchHandler {
         clearTimeout(this.#interim?.timer);
         this.#status = status;
         this.#resume = resume;
-        this.#handler.onHead(head, length);
+        // A 204 has no body, whatever it says (RFC 9110 §8.6).
+        this.#handler.onHead(head, status === 204 ? undefined : length);
       }
     } catch (error) {
       this.#fault(error);
@@ -303,11 +319,6 @@ class HttpCall implements OriginCall, Dispatcher.DispatchHandler {
   }
 
   onError(cause: Error & { code?: string }): void {
-    // undici misses the body that the length of a 304 speaks of (RFC 9110 §8.6), once all of the answer is there.
-    if (this.#status === 304 && cause.code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') {
-      this.onComplete();
-      return;
-    }
     const error = classify(cause, this.#connected, this.#status !== 0);
     if (this.dispatched) this.fail(error);
     else queueMicrotask(() => this.fail(error));

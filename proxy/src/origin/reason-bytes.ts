@@ -3,6 +3,7 @@
  * segment only. Does not own: whether a phrase is sent on. The only file that knows that part of undici.
  */
 import { MAX_REASON } from '@holdfast/grip';
+import { type Connect, withParserKind } from './undici-parser.js';
 
 /** What undici has for each connection: it is told of the phrase in as many parts as there are segments. */
 interface StatusParser {
@@ -10,8 +11,6 @@ interface StatusParser {
   statusText: string;
   onStatus(part: Buffer): number;
 }
-
-type Connected = (error: Error | null, socket?: object | null) => void;
 
 /** A character for each byte (RFC 9112 §4 has obs-text). What is longer than may be sent need not be kept. */
 function onStatus(this: StatusParser, part: Buffer): number {
@@ -25,19 +24,9 @@ function onStatus(this: StatusParser, part: Buffer): number {
  * A connector whose connections report reason phrases as Latin-1. Where undici has changed, they report them as it does; a test
  * shows that it has not.
  */
-export function withReasonBytes<Options>(
-  connect: (options: Options, connected: Connected) => void,
-): (options: Options, connected: Connected) => void {
-  return (options, connected) =>
-    connect(options, (error, socket) => {
-      connected(error, socket);
-      if (socket) keepBytes(socket);
-    });
-}
-
-function keepBytes(socket: object): void {
-  const name = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'parser');
-  const parser = name && (socket as Readonly<Record<symbol, StatusParser | null>>)[name];
-  const kind = parser && (Object.getPrototypeOf(parser) as StatusParser | null);
-  if (kind && kind.onStatus !== onStatus && typeof parser.statusText === 'string') kind.onStatus = onStatus;
+export function withReasonBytes<Options>(connect: Connect<Options>): Connect<Options> {
+  return withParserKind(connect, (found) => {
+    const kind = found as StatusParser;
+    if (kind.onStatus !== onStatus && typeof kind.onStatus === 'function') kind.onStatus = onStatus;
+  });
 }

@@ -19,6 +19,7 @@ import type { Target } from '../routes/target.js';
 import type { Entrant } from './admission.js';
 import type { AnswerBody } from './answer.js';
 import { InstructAnswer, type InstructOwner } from './instruct-answer.js';
+import { withoutGrip } from './interim.js';
 import { Relay, type RelayEnd } from './relay.js';
 import { RequestBody } from './request-body.js';
 import type { RequestParts } from './request-parts.js';
@@ -98,7 +99,7 @@ export class Exchange implements OriginHandler, Attempts, Entrant, ResponseOwner
   }
 
   onInformation(head: ResponseHead): void {
-    if (this.#state === 'asking') this.#response.writeInformation(head);
+    if (this.#state === 'asking') this.#response.writeInformation(this.#obeysGrip ? withoutGrip(head) : head);
   }
 
   onHead(head: ResponseHead, length: number | undefined): void {

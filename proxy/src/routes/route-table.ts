@@ -4,12 +4,13 @@
  * Owns: matching and look-up by id; pure and immutable. Does not own: loading and replacing tables (`routes-source.ts`).
  */
 import { prefixWarnings } from './channel-name.js';
+import { withoutRoot } from './host-name.js';
 import type { Route } from './route.js';
 
 /** What of a request decides its route. */
 export interface RouteQuery {
   readonly proto: 'http' | 'ws';
-  /** Lower case, without port. */
+  /** Lower case, without port; a dot of the root at its end counts for nothing. */
   readonly host: string;
   /** Encoded, in origin form; a query may follow. */
   readonly path: string;
@@ -81,7 +82,7 @@ export class RouteTable {
       if (route !== undefined) return path.startsWith(route.pathBeg) ? route : undefined;
       if (query.proto === 'http' || !this.byExplicitId.has(routeId)) return undefined;
     }
-    const domain = this.byDomain.get(query.host) ?? this.byDomain.get('*');
+    const domain = this.byDomain.get(withoutRoot(query.host)) ?? this.byDomain.get('*');
     if (domain === undefined) return undefined;
     for (const route of domain) {
       if (route.proto !== undefined && route.proto !== query.proto) continue;
@@ -93,7 +94,7 @@ export class RouteTable {
 
   /** Whether a line names this domain, in lower case; `*` is no name. */
   hasDomain(domain: string): boolean {
-    return domain !== '*' && this.byDomain.has(domain);
+    return domain !== '*' && this.byDomain.has(withoutRoot(domain));
   }
 
   /** The route with this explicit id, if no other has it, or else with this generated key. */

@@ -9,6 +9,7 @@ import { AllowedOrigins } from '../config/allowed-origins.js';
 import { RoutesError } from '../config/errors.js';
 import { type LogLevel, logLevels } from '../config/log-level.js';
 import type { RouteLine, RouteProp } from '../config/routes-file.js';
+import { withoutRoot } from './host-name.js';
 import { isForbiddenField, isForbiddenMethod } from './script-fields.js';
 import { isVisible, type Target, toTarget } from './target.js';
 
@@ -276,7 +277,7 @@ function acoOrigins(props: Props): AllowedOrigins | undefined {
 }
 
 function condition(props: Props, value: string): Pick<Route, 'id' | 'key' | 'domain' | 'proto' | 'ssl' | 'pathBeg'> {
-  const domain = value.toLowerCase();
+  const domain = withoutRoot(value.toLowerCase());
   const id = props.filled('id');
   if (domain === '' && id === undefined) throw props.error('', 'condition has no domain or id');
   const proto = props.word('proto', ['http', 'ws'], "proto must be set to 'http' or 'ws'");

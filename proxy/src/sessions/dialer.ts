@@ -6,6 +6,7 @@ import { INTERIM_MAX } from '../origin/client.js';
 import { connectOptions, isBlocked } from '../origin/connect-options.js';
 import { blockedError, noDescriptorError, type OriginError } from '../origin/errors.js';
 import { pathBehind } from '../request-path.js';
+import { withoutRoot } from '../routes/host-name.js';
 import type { HttpTarget, Target } from '../routes/target.js';
 import type { SocketSettings } from '../websocket/ws-library.js';
 import { HttpDial, type HttpDialParts } from './http-dial.js';
@@ -89,8 +90,8 @@ export class SessionDialer {
   }
 }
 
-/** The name for TLS in a Host value: without the port; empty for an address. */
+/** The name for TLS in a Host value: without the port and the dot of the root; empty for an address. */
 function serverName(host: string): string {
-  const name = host.replace(/:\d+$/, '');
+  const name = withoutRoot(host.replace(/:\d+$/, ''));
   return /^[\d.]+$|^\[/.test(name) ? '' : name;
 }

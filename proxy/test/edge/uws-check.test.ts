@@ -9,6 +9,8 @@ import { settled, until } from './wait.js';
 
 const refused: readonly (readonly [says: string, bytes: string, status: number, text: RegExp])[] = [
   ['a method that is no token', head('G@T', '/'), 400, /: invalid method\n$/],
+  ['a method that is not known', head('ABC', '/'), 501, /^Method not supported: ABC\.\n$/],
+  ['CONNECT with a path', head('CONNECT', '/'), 501, /^Method not supported: CONNECT\.\n$/],
   ['a target with bytes above 0x7f', head('GET', '/\xe9'), 400, /: invalid request target\n$/],
   ['an empty Content-Length', `${head('POST', '/', ['Content-Length:'])}a`, 400, /: invalid Content-Length\n$/],
   [

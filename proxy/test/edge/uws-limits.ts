@@ -20,7 +20,7 @@ export const uwsLimits: readonly EdgeLimit[] = [
   },
   {
     what: 'Request targets other than a path',
-    why: 'Absolute-form targets, `OPTIONS *` and CONNECT are answered 505.',
+    why: 'Absolute-form targets, `OPTIONS *` and CONNECT to a host are answered 505.',
     clauses: ['absolute-form', 'options-asterisk'],
   },
   {

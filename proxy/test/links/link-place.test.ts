@@ -46,6 +46,7 @@ t.test('within the path of the route: by routing, rewritten, whatever host the c
     ['http://SITE.example/app/x', 'route 10.0.0.1:80 /v1/x'],
     ['https://site.example/app/x', 'route 10.0.0.1:80 /v1/x'],
     ['http://site.example:80/app/x', 'route 10.0.0.1:80 /v1/x'],
+    ['http://site.example./app/x', 'route 10.0.0.1:80 /v1/x'],
   ] as const) {
     t.equal(lead(table, link), result, link);
   }

@@ -1,5 +1,7 @@
 import type { Socket } from 'node:net';
+import { setImmediate as turn } from 'node:timers/promises';
 import t from 'tap';
+import { CONTINUE_MAX } from '../../dist/origin/answer-framing.js';
 import { INTERIM_BYTES_MAX, INTERIM_MAX } from '../../dist/origin/client.js';
 import { settled, until } from '../edge/wait.js';
 import { deadPort } from '../ports.js';
@@ -122,16 +124,51 @@ t.test('an origin whose interim answers are longer in all than one head may be i
   t.equal(heard.information.length, Math.floor(INTERIM_BYTES_MAX / (long.length + 4)));
 });
 
-t.test('interim answers do not put off the time limit of the final one', async (t) => {
-  const timers = new Set<NodeJS.Timeout>();
-  t.teardown(() => timers.forEach(clearInterval));
-  const origin = await RawOrigin.open(t, ({ socket }) => {
-    timers.add(setInterval(() => socket.write(hint()), 20));
+for (const [what, interim, tells] of [
+  ['interim answers', hint(), true],
+  ['100 Continue that nobody asked for', 'HTTP/1.1 100 Continue\r\n\r\n', false],
+] as const) {
+  t.test(`${what} do not put off the time limit of the final answer`, async (t) => {
+    const timers = new Set<NodeJS.Timeout>();
+    t.teardown(() => timers.forEach(clearInterval));
+    const origin = await RawOrigin.open(t, ({ socket }) => {
+      timers.add(setInterval(() => socket.write(interim), 50));
+    });
+    const { heard } = ask(makeClient(t, { inactivityTimeout: 400 }), target(origin.port));
+    t.match(await heard.ended(), { code: 'ERR_ORIGIN_TIMEOUT', repeat: 'no' });
+    t.equal(heard.information.length > 0, tells);
+    await until(() => origin.requests[0]?.socket.destroyed === true);
   });
-  const { heard } = ask(makeClient(t, { inactivityTimeout: 400 }), target(origin.port));
-  t.match(await heard.ended(), { code: 'ERR_ORIGIN_TIMEOUT', repeat: 'no' });
-  t.ok(heard.information.length > 0);
+}
+
+t.test('100 Continue without end breaks an origin off', async (t) => {
+  const origin = await RawOrigin.open(t, ({ socket }) =>
+    socket.write('HTTP/1.1 100 Continue\r\n\r\n'.repeat(CONTINUE_MAX + 1) + answerBytes('x')),
+  );
+  const { heard } = ask(makeClient(t), target(origin.port));
+  t.match(await heard.ended(), { code: 'ERR_ORIGIN_MALFORMED', repeat: 'no' });
   await until(() => origin.requests[0]?.socket.destroyed === true);
+});
+
+t.test('connections are used again after a 304 with a length, not after a 204 that speaks of a body', async (t) => {
+  const answers = [
+    '304 Not Modified\r\nContent-Length: 5',
+    '204 No Content',
+    '204 No\r\nContent-Length: 0',
+    '204 No\r\nContent-Length: 5',
+    '204 No Content',
+  ];
+  const origin = await RawOrigin.open(t, ({ socket }) => socket.write(`HTTP/1.1 ${answers.shift()}\r\n\r\n`));
+  const client = makeClient(t);
+  while (answers.length > 0) {
+    t.equal(await ask(client, target(origin.port)).heard.ended(), 'end');
+    // A connection is free for the next request some turns after its answer.
+    for (let turns = 0; turns < 5; turns++) await turn();
+  }
+  t.strictSame(
+    origin.requests.map(({ connection }) => connection),
+    [1, 1, 1, 1, 2],
+  );
 });
 
 t.test('a refused connection leaves the request unsent', async (t) => {

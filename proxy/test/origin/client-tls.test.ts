@@ -43,6 +43,7 @@ t.test('the server name asked for is that of the Host header, without its port',
   for (const [host, name] of [
     ['a.example', 'a.example'],
     ['b.example:8443', 'b.example'],
+    ['c.example.:8443', 'c.example'],
   ] as const) {
     const { heard } = ask(client, target(origin.port, tls), { host });
     t.equal(await heard.ended(), 'end');
@@ -50,7 +51,7 @@ t.test('the server name asked for is that of the Host header, without its port',
   }
   t.strictSame(
     origin.requests.map(({ connection }) => connection),
-    [1, 2],
+    [1, 2, 3],
     'a connection is for one name only',
   );
 });

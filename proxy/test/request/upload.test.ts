@@ -150,6 +150,62 @@ t.test('an early answer to an unfinished upload reaches the client, whose connec
   }
 });
 
+t.test('what an origin has answered before it resets an upload reaches the client, every time', async (t) => {
+  const refusals = {
+    'a length': 'HTTP/1.1 413 Content Too Large\r\nContent-Length: 9\r\n\r\ntoo large',
+    'a close after it': 'HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nContent-Length: 9\r\n\r\ntoo large',
+    chunks: 'HTTP/1.1 413 Content Too Large\r\nTransfer-Encoding: chunked\r\n\r\n9\r\ntoo large\r\n0\r\n\r\n',
+    'its end at the close': 'HTTP/1.1 413 Content Too Large\r\nConnection: close\r\n\r\ntoo large',
+    'much text': `HTTP/1.1 413 Content Too Large\r\nContent-Length: 60009\r\n\r\n${'x'.repeat(60_000)}too large`,
+  };
+  for (const [what, refusal] of Object.entries(refusals)) {
+    const server = createNetServer((socket) => {
+      socket.on('error', () => {});
+      // The rest is never read: the kernel resets the connection when it is closed.
+      socket.once('data', () => socket.pause().write(refusal, () => setImmediate(() => socket.resetAndDestroy())));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    t.teardown(() => server.close());
+    const proxy = await RelayingProxy.open(t, [`* 127.0.0.1:${(server.address() as AddressInfo).port}`]);
+    for (const framing of ['Content-Length', 'Transfer-Encoding']) {
+      for (let i = 0; i < 12; i++) {
+        const client = await proxy.connect();
+        const size = framing === 'Content-Length' ? `${MUCH}` : 'chunked';
+        void client.write(head(i % 2 === 0 ? 'POST' : 'PUT', '/', [`${framing}: ${size}`]));
+        const part = Buffer.alloc(2 ** 20, 'x');
+        let answered = false;
+        const sending = (async () => {
+          for (let sent = 0; sent < MUCH && !answered; sent += part.length) {
+            if (size === 'chunked') await client.write('100000\r\n');
+            await client.write(part);
+            if (size === 'chunked') await client.write('\r\n');
+          }
+        })();
+        const answer = await client.answer();
+        answered = true;
+        t.match(answer, { status: /^4(13|01)$/, whole: true }, `${what}, ${framing}, ${i}`);
+        t.match(answer.body.toString(), /too large$/);
+        client.reset();
+        await sending;
+      }
+    }
+  }
+});
+
+t.test('an origin that resets an upload without an answer is a 502', async (t) => {
+  const origin = createNetServer((socket) => {
+    socket.on('error', () => {});
+    socket.once('data', () => setTimeout(() => socket.resetAndDestroy(), 20));
+  });
+  await new Promise<void>((resolve) => origin.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => origin.close());
+  const proxy = await RelayingProxy.open(t, [`* 127.0.0.1:${(origin.address() as AddressInfo).port}`]);
+  const client = await proxy.send(head('POST', '/', [`Content-Length: ${MUCH}`]));
+  void client.write(Buffer.alloc(MUCH));
+  t.equal((await client.answer()).status, 502);
+  t.match(await proxy.end(1), { status: 502, error: 'ERR_ORIGIN_CLOSED' });
+});
+
 t.test('the next target gets the body from its beginning', async (t) => {
   const origin = await RawOrigin.open(t, ({ socket, body }) => socket.write(answerBytes(String(body.length))));
   const proxy = await RelayingProxy.open(t, [`* 127.0.0.1:${await deadPort()} 127.0.0.1:${origin.port}`]);

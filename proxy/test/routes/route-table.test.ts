@@ -26,6 +26,15 @@ t.test('a named domain is preferred to *, and has no second chance in it', async
   t.equal(ask(routes, { host: 'b.test' }), 'C');
 });
 
+t.test('a dot at the end of a name, of the request or of the line, counts for nothing', async (t) => {
+  const routes = table('a.test A:1', 'b.test. B:1', '* C:1');
+  for (const host of ['a.test', 'a.test.']) t.equal(ask(routes, { host }), 'A', host);
+  for (const host of ['b.test', 'b.test.']) t.equal(ask(routes, { host }), 'B', host);
+  for (const host of ['c.test.', '.', 'a.test..', '']) t.equal(ask(routes, { host }), 'C', host);
+  t.ok(routes.hasDomain('a.test.') && routes.hasDomain('b.test'));
+  t.match(table('a.test A:1', 'a.test. B:1').warnings, [/^skipping duplicate condition a\.test,/]);
+});
+
 t.test('a domain with a star in it is no wildcard', async (t) => {
   const routes = table('*.test A:1');
   t.equal(ask(routes, { host: 'x.test' }), undefined);

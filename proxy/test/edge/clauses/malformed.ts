@@ -15,8 +15,20 @@ interface Refused {
 const refusedRequests: readonly Refused[] = [
   { name: 'garbage', says: 'bytes that are not HTTP', bytes: '\x16\x03\x01 nonsense\r\n\r\n' },
   { name: 'method-unknown', says: 'a method that is no token', bytes: head('G@T', '/') },
-  { name: 'method-case', says: 'a method in lower case', bytes: head('get', '/') },
-  { name: 'method-joined', says: 'a method with the end of a body before it', bytes: head('abcGET', '/') },
+  {
+    name: 'method-case',
+    says: 'a method in lower case',
+    bytes: head('get', '/'),
+    status: 501,
+    text: /^Method not supported: get\.\n$/,
+  },
+  {
+    name: 'method-joined',
+    says: 'a method with the end of a body before it',
+    bytes: head('abcGET', '/'),
+    status: 501,
+    text: /^Method not supported: abcGET\.\n$/,
+  },
   {
     name: 'version-missing',
     says: 'a request line without a version',
@@ -321,6 +333,37 @@ export const malformedClauses: readonly Clause[] = [
         t.equal(answer.header('content-type'), 'text/plain');
         t.equal(answer.header('connection'), 'close');
         t.equal(scene.refused.length, reported + 1, 'once');
+      }
+    },
+  },
+  {
+    name: 'methods',
+    says: 'a method that is not known is answered 501 with its name, CONNECT too (RFC 9110 §9.1); others are handed over',
+    run: async (t, scene) => {
+      for (const [method, told] of [
+        ['ABC', 'ABC'],
+        ['get', 'get'],
+        ['GETX', 'GETX'],
+        ["A!#$%&'*+.^_`|~9-", "A!#$%&'*+.^_`|~9-"],
+        ['X'.repeat(41), `${'X'.repeat(40)}...`],
+        ['CONNECT', 'CONNECT'],
+      ] as const) {
+        const client = await scene.connect();
+        const reported = scene.refused.length;
+        void client.write(`${head(method, '/', ['Content-Length: 3'])}abc`);
+        const answer = await client.answer();
+        t.strictSame([answer.status, answer.body.toString()], [501, `Method not supported: ${told}.\n`]);
+        t.strictSame([answer.header('content-type'), await client.closed()], ['text/plain', 'fin']);
+        t.equal(scene.refused.length, reported + 1, 'once');
+        t.equal(scene.handler.count, 0);
+      }
+      const client = await scene.connect();
+      for (const method of ['GET', 'TRACE', 'PATCH', 'PROPFIND', 'M-SEARCH', 'PURGE']) {
+        void client.write(head(method, '/'));
+        const taken = await scene.next();
+        t.equal(taken.request.method, method);
+        taken.answer('ok');
+        await client.answer();
       }
     },
   },

@@ -32,6 +32,8 @@ export interface NextLinkParts {
   readonly random: () => number;
 }
 
+const NONE: ReadonlyMap<string, string> = new Map();
+
 /**
  * The link of one stream. A fetch that fails before a byte of its body was passed on is repeated after 1, 2, 4, 8 and
  * 16 seconds, each with up to one more at random.
@@ -44,7 +46,8 @@ export class NextLink implements OriginHandler {
   #scope: LinkScope | undefined;
   /** Of the answer that is awaited. */
   #answered: LinkScope | undefined;
-  #lastIds: ReadonlyMap<string, string> | undefined;
+  #lastIds: (() => ReadonlyMap<string, string>) | undefined;
+  #told: ReadonlyMap<string, string> = NONE;
   #retry: Retry | undefined;
   #call: OriginCall | undefined;
   #timer: Timer | undefined;
@@ -60,8 +63,13 @@ export class NextLink implements OriginHandler {
     return this.#call !== undefined || this.#timer !== undefined;
   }
 
-  /** Fetches a link that was named there, telling the origin the last ids. Only when not busy. */
-  fetch(uri: string, scope: LinkScope, lastIds: ReadonlyMap<string, string>): void {
+  /** The last ids that the origin was told with the request under way. */
+  get told(): ReadonlyMap<string, string> {
+    return this.#told;
+  }
+
+  /** Fetches a link that was named there, telling the origin the last ids, at each attempt those of then. Only when not busy. */
+  fetch(uri: string, scope: LinkScope, lastIds: () => ReadonlyMap<string, string>): void {
     this.#uri = uri;
     this.#scope = scope;
     this.#lastIds = lastIds;
@@ -123,7 +131,8 @@ export class NextLink implements OriginHandler {
 
   #attempt(): void {
     const scope = this.#scope as LinkScope;
-    const lastIds = this.#lastIds as ReadonlyMap<string, string>;
+    const lastIds = (this.#lastIds as () => ReadonlyMap<string, string>)();
+    this.#told = lastIds;
     this.#partly = false;
     // Where it leads is decided anew: the routes may have been reloaded.
     const place = this.#parts.client.place(this.#uri, scope);

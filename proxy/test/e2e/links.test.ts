@@ -90,3 +90,19 @@ t.test('the origin is told once that a hold is gone: answered, closed, or left',
     ['POST', 'POST', 'POST'],
   );
 });
+
+t.test('an item that follows does not wait for a slow link', async (t) => {
+  const answers: (() => void)[] = [];
+  const headers = streamHold('slow; prev-id=1', { 'Grip-Link': '</slow>; rel=next; timeout=1' });
+  const next = origin.script({ headers, body: (response) => void answers.push(() => response.end()) });
+  const link = { 'Grip-Link': `<${next}>; rel=next; timeout=1` };
+  const path = origin.script({ headers: streamHold('slow; prev-id=1', link), body: 'one ' });
+  const stream = await open(t, `${clients}${path}`);
+  await origin.requests(next, 1);
+  await holdfast.publish({ ...streamItem('slow', 'two '), id: '2', 'prev-id': '1' });
+  await stream.until('one two ');
+  t.equal(answers.length, 1, 'which has not ended yet');
+  for (const answer of answers) answer();
+  await holdfast.publish({ ...streamItem('slow', 'three '), id: '3', 'prev-id': '2' });
+  await stream.until('one two three ');
+});

@@ -136,6 +136,7 @@ export class CatchUp {
     this.#scope = scope;
     this.#list = list;
     if (instruct.hold === undefined) this.#need = 'gap';
+    if (this.#next !== undefined) this.#parts.links.client.place(this.#next.uri, scope);
     const added = list.all.filter(({ channel }) => !before.has(channel));
     if (isOvertaken(added, this.#parts.sequencer)) this.#outdated = true;
   }

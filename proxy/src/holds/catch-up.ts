@@ -32,7 +32,13 @@ export interface CatchUpStart {
 
 const NONE: readonly never[] = [];
 
-/** Made for streams with a next link only. While it is under way items must wait. */
+/**
+ * Why a link is asked. `due`: nothing has come for its time, and nothing suggests that anything is missing. `doubt`: all that
+ * is known may be out of date. `gap`: something is missing, or the publisher has said so.
+ */
+type Need = 'due' | 'doubt' | 'gap';
+
+/** Made for streams with a next link only. While it is under way items must wait, but those that `lets` says. */
 export class CatchUp {
   readonly #owner: CatchUpOwner;
   readonly #output: Pick<StreamOutput, 'whenIdle' | 'tell'>;
@@ -43,6 +49,8 @@ export class CatchUp {
   #scope: LinkScope;
   #list: SubscriptionList;
   #isUnderWay = false;
+  /** Of what is under way. */
+  #need: Need = 'gap';
   #isOver = false;
   /** What the origin said last was out of date when it said it: the link is to be asked once more. */
   #outdated = false;
@@ -83,11 +91,52 @@ export class CatchUp {
     return this.#isUnderWay;
   }
 
+  /**
+   * Whether this item may go out although a link is under way: it is the next of its channel for certain, and what the link
+   * tells need not come before it. An item that a server is asked about may not: it could come into the middle of a body.
+   * True also when the link has answered, as long as its body, which should then be empty, has not begun.
+   */
+  lets({ item }: Pick<Delivery, 'item'>, { prevId, plan }: Subscription): boolean {
+    if (this.#need === 'gap' || plan.steps.some(({ kind }) => kind === 'http')) return false;
+    return prevId === undefined ? this.#need === 'due' : item.prevId === prevId;
+  }
+
+  /**
+   * Whether a link's answer, which puts the stream on `list`, is of use beside what went out since it was asked for: the list
+   * goes on from there then. An answer that tells of a channel on which something went out further than the client was when
+   * it was asked for tells some of that again: it is left, and the next answer takes its place.
+   */
+  accepts(list: SubscriptionList): boolean {
+    const told = this.#link?.told;
+    const passed: (readonly [now: Subscription, before: Subscription])[] = [];
+    for (const now of list.all) {
+      const before = this.#list.find(now.channel);
+      const asked = before && told?.get(before.name);
+      if (before === undefined || asked === undefined || before.prevId === asked || now.prevId === undefined) continue;
+      if (now.prevId !== asked) {
+        this.#leave();
+        return false;
+      }
+      passed.push([now, before]);
+    }
+    for (const [now, before] of passed) now.prevId = before.prevId;
+    // Until its first byte there is nothing that would have to go before, if it says itself that it has nothing to tell.
+    if (list.all.some(({ channel, prevId }) => this.#list.find(channel)?.prevId !== prevId)) this.#need = 'gap';
+    return true;
+  }
+
+  /** The body of the link's answer begins: from here on all waits for its end. */
+  begun(): void {
+    this.#need = 'gap';
+  }
+
   /** A link has answered with these. On channels that the stream was on before, what has passed meanwhile waits. */
   follow({ instruct, scope, list }: CatchUpStart, before: SubscriptionList): void {
     this.#next = instruct.links.next;
     this.#scope = scope;
     this.#list = list;
+    if (instruct.hold === undefined) this.#need = 'gap';
+    if (this.#next !== undefined) this.#parts.links.client.place(this.#next.uri, scope);
     const added = list.all.filter(({ channel }) => !before.has(channel));
     if (isOvertaken(added, this.#parts.sequencer)) this.#outdated = true;
   }
@@ -95,6 +144,7 @@ export class CatchUp {
   /** What flows at the moment is out of date: the link is asked when that is out. */
   outdate(): void {
     this.#outdated = true;
+    if (this.#need === 'due') this.#need = 'doubt';
   }
 
   /** A body is out, and the stream held: `caughtUp` follows, at once if nothing is missing. */
@@ -122,7 +172,7 @@ export class CatchUp {
     const byLink = () => {
       this.#parts.sequencer.forgetLastId(subscription.channel);
       this.#isUnderWay = false;
-      this.fetchInTurn();
+      this.fetchInTurn('gap');
     };
     if (this.#replay?.mayAsk(subscription)) this.#askHistory([subscription], byLink);
     else byLink();
@@ -136,15 +186,21 @@ export class CatchUp {
   }
 
   /** Fetches the next link when its turn has come: many streams may have found the same gap. */
-  fetchInTurn(): void {
+  fetchInTurn(need: Need): void {
     if (this.#next === undefined || this.#isUnderWay || this.#isOver) return;
     this.#isUnderWay = true;
+    this.#need = need;
     this.#timer?.stop();
-    this.#withdraw = this.#parts.limiter.enter(this.#scope.url, () => this.fetch(), this.#owner);
+    this.#withdraw = this.#parts.limiter.enter(this.#scope.url, () => this.#ask(), this.#owner);
   }
 
-  /** Fetches the next link now. */
+  /** Fetches the next link now, for it is known that there is something to be told. */
   fetch(): void {
+    this.#need = 'gap';
+    this.#ask();
+  }
+
+  #ask(): void {
     if (this.#next === undefined || this.#isOver) return;
     this.#isUnderWay = true;
     this.#timer?.stop();
@@ -173,12 +229,13 @@ export class CatchUp {
   #fetch(uri: string): void {
     this.#outdated = false;
     this.#link ??= new NextLink(this.#parts.links, this.#owner);
-    if (!this.#link.isBusy) this.#link.fetch(uri, this.#scope, this.#list.lastIds);
+    if (!this.#link.isBusy) this.#link.fetch(uri, this.#scope, () => this.#list.lastIds);
   }
 
   /** Has the history tell what these subscriptions have missed; calls `otherwise` where it cannot. */
   #askHistory(subscriptions: readonly Subscription[], otherwise: () => void): void {
     this.#isUnderWay = true;
+    this.#need = 'gap';
     this.#timer?.stop();
     const told = this.#replay?.missed(subscriptions).then((deliveries) => {
       if (this.#isOver) return;
@@ -193,14 +250,21 @@ export class CatchUp {
     if (told !== undefined) this.#parts.subscriber.faults.watch('history', told, this.#owner);
   }
 
+  /** Gives the answer up that is coming. Where there was more than time to ask for it, it is asked for once more. */
+  #leave(): void {
+    this.#link?.stop();
+    if (this.#need !== 'due') this.#outdated = true;
+    this.#goOn();
+  }
+
   /** The stream is up to date, unless the link is to be asked once more. */
   #goOn(): void {
     this.#isUnderWay = false;
     if (this.#next !== undefined) {
       const { clock } = this.#parts.subscriber;
-      this.#timer = new LinkTimer(clock, this.#next.timeout * 1_000, () => this.fetchInTurn(), this.#owner);
+      this.#timer = new LinkTimer(clock, this.#next.timeout * 1_000, () => this.fetchInTurn('due'), this.#owner);
     }
-    if (this.#outdated && this.#next !== undefined) this.fetchInTurn();
+    if (this.#outdated && this.#next !== undefined) this.fetchInTurn('gap');
     else this.#owner.caughtUp();
   }
 }

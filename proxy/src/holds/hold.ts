@@ -124,5 +124,5 @@ export function tellGone(
   parts: HoldParts,
 ): void {
   if (gone === undefined || reason === 'shutdown') return;
-  reportGone(gone, scope, parts.links.client, parts.subscriber.log);
+  reportGone(gone, scope, parts.links.client);
 }

@@ -11,7 +11,11 @@ import { StreamHold } from './stream-hold.js';
  * answered is either delivered to this hold or was accepted before the origin's answer reached this node.
  */
 export function openHold(opening: Opening, owner: HoldOwner, parts: HoldParts): ResponseHold | StreamHold {
-  const { instruct } = opening;
+  const { instruct, scope } = opening;
+  // One that leads nowhere is named in the log now, and not only when it is followed.
+  for (const link of [instruct.links.next, instruct.links.gone]) {
+    if (link !== undefined) parts.links.client.place(link.uri, scope);
+  }
   const start = { ...opening, list: channelList(opening, instruct, parts.subscriber.log) };
   return instruct.hold?.mode === 'response'
     ? new ResponseHold(start, owner, parts)

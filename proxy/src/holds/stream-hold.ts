@@ -25,7 +25,8 @@ import { StreamReplay } from './stream-replay.js';
 
 /**
  * `flowing`: a body of the origin's is going out, the initial one or a link's, or what a client that came back has missed;
- * items wait. `held`: items are written as they come, unless it catches up: then they wait.
+ * items wait. `held`: items are written as they come, unless it catches up: then those wait that
+ * may have to follow what it is told.
  */
 type State = 'flowing' | 'held' | 'over';
 
@@ -192,14 +193,14 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
     if (this.#state === 'over' || format === undefined || format.action === 'refresh') return false;
     if (format.action === 'hint' && !this.#hasNext) return false;
     if (this.#replay?.hasTold(delivery)) return true;
-    if (this.#isOpen) this.#take(delivery);
+    if (this.#isOpen || this.#passes(delivery)) this.#take(delivery);
     else if (this.#output.admits(this.#queue?.bytes ?? 0, delivery.bytes)) this.#wait(delivery);
     return true;
   }
 
   /** All that is known may be out of date: the next link tells. Without one there is nothing to recover from. */
   recover(): void {
-    if (this.#isOpen) this.#catchUp?.fetchInTurn();
+    if (this.#isOpen) this.#catchUp?.fetchInTurn('doubt');
     else this.#catchUp?.outdate();
   }
 
@@ -246,6 +247,7 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
   linkAnswered(instruct: Instruct, scope: LinkScope): void {
     const before = this.#list;
     const list = channelList(this.#opening as HoldStart, instruct, this.#parts.subscriber.log);
+    if (this.#catchUp?.accepts(list) === false) return;
     this.#obey(instruct);
     this.#list = list;
     this.#output.follow(list, scope);
@@ -259,6 +261,7 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
   }
 
   linkData(chunk: Buffer): boolean {
+    this.#catchUp?.begun();
     this.#output.hush();
     return this.write(chunk);
   }
@@ -287,7 +290,7 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
       if (this.#isOpen) this.#take(delivery);
       else if (this.#state === 'held') this.#wait(delivery);
     }
-    if (isBehind) this.#catchUp?.fetchInTurn();
+    if (isBehind) this.#catchUp?.fetchInTurn('gap');
   }
 
   outputClosed(): void {
@@ -309,6 +312,13 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
 
   get #isOpen(): boolean {
     return this.#state === 'held' && this.#catchUp?.isUnderWay !== true;
+  }
+
+  /** Whether an item need not wait for what is under way: nothing else does, and it follows whatever that tells. */
+  #passes({ item, stream }: Delivery): boolean {
+    if (this.#queue !== undefined || stream?.action === 'hint') return false;
+    const subscription = this.#list.find(item.channel);
+    return subscription !== undefined && this.#catchUp?.lets({ item }, subscription) === true;
   }
 
   #obey({ hold, links }: Instruct): void {

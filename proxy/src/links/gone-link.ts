@@ -1,5 +1,4 @@
 /** Owns: telling an origin that a connection it held is over (GRIP `rel=gone`). Does not own: when that is. */
-import type { Log } from '@holdfast/control-api';
 import type { GoneLink } from '@holdfast/grip';
 import type { OriginHandler } from '../origin/origin.js';
 import type { LinkClient } from './link-client.js';
@@ -9,20 +8,22 @@ import type { LinkScope } from './link-scope.js';
 export const ANSWER_MAX = 100_000;
 
 /** Posts to the link once, with an empty body, if it leads anywhere. The answer is not used, and a failure only logged. */
-export function reportGone(link: GoneLink, scope: LinkScope, client: LinkClient, log: Log): void {
+export function reportGone(link: GoneLink, scope: LinkScope, client: LinkClient): void {
   const place = client.place(link.uri, scope);
   if (place.kind === 'nowhere') return;
   let bytes = 0;
   const handler: OriginHandler = {
     onInformation() {},
-    onHead() {},
+    onHead: ({ status }) => {
+      if (status > 299) client.tell(`gone link not taken: it was answered ${status}`, place.url, scope);
+    },
     onData: (chunk) => {
       bytes += chunk.length;
       if (bytes > ANSWER_MAX) call.abort();
       return true;
     },
     onEnd() {},
-    onError: (error) => log.debug({ url: place.url, err: error }, 'gone link not delivered'),
+    onError: (error) => client.tell(`gone link not delivered: ${error.message}`, place.url, scope, error),
   };
   const call = client.send({ method: 'POST', place, headers: [], body: Buffer.alloc(0) }, handler);
 }

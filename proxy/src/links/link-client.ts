@@ -4,6 +4,7 @@
  */
 import type { Log } from '@holdfast/control-api';
 import type { RawHeaders } from '@holdfast/grip';
+import type { Clock } from '../clock.js';
 import { Failover } from '../origin/failover.js';
 import type { Forwarder } from '../origin/forwarder.js';
 import type { Origin, OriginCall, OriginHandler } from '../origin/origin.js';
@@ -33,25 +34,47 @@ export interface LinkClientParts {
   readonly forwarder: Forwarder;
   readonly originOf: (target: Target, route: Route, host: string) => Origin;
   readonly routes: () => RouteTable;
+  readonly clock: Clock;
   readonly log: Log;
 }
+
+/** How many causes the log names in a second at the level that people see; the rest is said at `debug`. */
+const TOLD_MAX = 20;
 
 /** Follows links. Requests to targets are signed like any request of their route, others are not. */
 export class LinkClient {
   readonly #parts: LinkClientParts;
-  /** Routes of which the log has said that a link of theirs leads nowhere. */
-  readonly #told = new WeakSet<Route>();
+  /** What the log has said within the second that began at `#since`. */
+  readonly #told = new Set<string>();
+  #since = 0;
 
   constructor(parts: LinkClientParts) {
     this.#parts = parts;
   }
 
-  /** Where a link leads now. A route whose link leads nowhere is named in the log, once until the routes are reloaded. */
+  /** Where a link leads now. One that leads nowhere is named in the log. */
   place(uri: string, scope: LinkScope): LinkPlace {
     const table = this.#parts.routes();
     const place = placeOf(uri, scope, table);
-    if (place.kind === 'nowhere') this.#tell(place.url, place.reason, table.current(scope.route) ?? scope.route);
+    if (place.kind === 'nowhere') this.tell(`link not followed: ${place.reason}`, place.url, scope);
     return place;
+  }
+
+  /** Has the log say what is wrong with a link, once in a second for each route and text. */
+  tell(text: string, url: string, { route }: LinkScope, error?: Error): void {
+    const { log, clock } = this.#parts;
+    const line = { route: route.id ?? route.key, url, ...(error && { err: error }) };
+    const now = clock.now();
+    if (Math.abs(now - this.#since) >= 1_000) {
+      this.#since = now;
+      this.#told.clear();
+    }
+    const cause = `${line.route} ${text}`;
+    if (this.#told.has(cause) || this.#told.size === TOLD_MAX) log.debug(line, text);
+    else {
+      this.#told.add(cause);
+      log.warn(line, text);
+    }
   }
 
   /** Starts a request; the handler hears as from any origin. */
@@ -77,14 +100,5 @@ export class LinkClient {
     forwarded.headers.push(...link.headers);
     const body = link.body ?? null;
     return originOf(target, route, forwarded.host).dispatch({ method: link.method, body, ...forwarded }, handler);
-  }
-
-  #tell(url: string, reason: string, route: Route): void {
-    const { log } = this.#parts;
-    const line = { route: route.id ?? route.key, url };
-    const text = `link not followed: ${reason}`;
-    if (this.#told.has(route)) log.debug(line, text);
-    else log.warn(line, text);
-    this.#told.add(route);
   }
 }

@@ -3,7 +3,7 @@
  * that decides it, and no name that a client sent is ever looked up for it. Does not own: the request.
  */
 import { withoutRoot } from '../routes/host-name.js';
-import type { Route } from '../routes/route.js';
+import { type Route, rewritePath } from '../routes/route.js';
 import type { RouteTable } from '../routes/route-table.js';
 import { describeHost, type HttpTarget, type Target } from '../routes/target.js';
 import type { LinkScope } from './link-scope.js';
@@ -26,6 +26,8 @@ export type LinkPlace =
 
 /** What is asked, as far as it decides who is. */
 interface Link {
+  /** As the origin wrote it. */
+  readonly uri: string;
   readonly url: URL;
   /** It names no host. */
   readonly isRelative: boolean;
@@ -37,8 +39,8 @@ const NOBODY = 'nobody.invalid';
 /**
  * Decides on a link, in this order:
  *
- * 1. It is on the site of the client's request (the same host, and its port or the default one): see {@link onSite}.
- * 2. It names a target of the route, by its address, its `host` or the route's `as_host`: to that target.
+ * 1. It is on the site of the client's request (the same host, and its port or a default one): see {@link onSite}.
+ * 2. It names a target of the route as its origin may know itself, see {@link targetNamed}: to that target.
  * 3. It is relative and a target has named it: the same as on the site.
  * 4. Its host is the domain of a route of ours: by that route.
  * 5. Its host is one of the route's `link_hosts`: over the network.
@@ -53,11 +55,12 @@ export function placeOf(uri: string, scope: LinkScope, table: RouteTable): LinkP
   if (isSite(url, client)) return onSite(link, scope, table);
   const own = table.current(scope.route);
   const asked = scope.asked === undefined ? undefined : table.current(scope.asked);
-  const target = own && targetNamed(url, own);
+  const target = own && targetNamed(url, own, client);
   if (own !== undefined && target !== undefined) return toTargets(url, own, target, scope.standing.secure);
   if (isRelative && scope.asked !== undefined) return onSite(link, scope, table);
   if ((url.port === '' || url.port === client.port) && table.hasDomain(hostName(url))) {
-    return byTable(url, asked ?? own ?? scope.route, table) ?? nowhere(url, 'no route leads there');
+    const secure = url.protocol === 'https:';
+    return byTable(url, asked ?? own ?? scope.route, table, secure) ?? nowhere(url, 'no route leads there');
   }
   if (own?.linkHosts.some((host) => isHost(url, host))) return { kind: 'host', ...outward(url, own) };
   return nowhere(url, 'its host is no target, no domain of a route, and none of the link_hosts of the route');
@@ -67,29 +70,71 @@ export function placeOf(uri: string, scope: LinkScope, table: RouteTable): LinkP
 export function scopeAt(place: Exclude<LinkPlace, { kind: 'nowhere' }>, scope: LinkScope): LinkScope {
   const { kind, url, route } = place;
   const target = kind === 'target' ? route.targets[0] : undefined;
-  return { ...scope, url, asked: kind === 'host' ? undefined : route, target };
+  return {
+    ...scope,
+    url,
+    view: kind === 'route' ? 'client' : 'origin',
+    asked: kind === 'host' ? undefined : route,
+    target,
+  };
 }
 
 /**
- * On the site of the client: within the path of the route that was asked by that route, rewritten like the client's own
- * request. Elsewhere an absolute link goes by the route of its path, as it would from outside. What is left, and a relative
- * link always, is a path as the origin sees it: it goes to the target that answered, as it is.
+ * On the site of the client. A path may be as the client sees the site: then it goes by the route that was asked, rewritten
+ * like the client's own request. Or as the origin sees it, which knows nothing of the rewriting: then it goes to the target
+ * that answered, as it is. Or, if the link is absolute, that of another route, by which it goes as it would from outside. Each
+ * of them has a prefix, and the longest that fits decides. Where none does, an absolute link goes by the route of its path,
+ * and what is left to the target that answered.
  */
-function onSite({ url, isRelative }: Link, scope: LinkScope, table: RouteTable): LinkPlace {
+function onSite(link: Link, scope: LinkScope, table: RouteTable): LinkPlace {
+  const { url, isRelative } = link;
   const asked = table.current(scope.asked ?? scope.route);
-  const secure = url.protocol === 'https:';
-  if (asked !== undefined && url.pathname.startsWith(asked.pathBeg)) {
-    return { kind: 'route', url: url.href, route: asked, secure };
+  // An origin behind whoever ends TLS may not know of it.
+  const secure = url.protocol === 'https:' || scope.standing.secure;
+  if (asked === undefined) {
+    return byTable(url, scope.route, table, secure) ?? nowhere(url, 'its route is not in force any more');
   }
-  const routed = isRelative && asked !== undefined ? undefined : byTable(url, asked ?? scope.route, table);
-  if (routed !== undefined) return routed;
-  if (asked !== undefined) return toTargets(url, asked, scope.target, secure);
-  return nowhere(url, 'its route is not in force any more');
+  const inClients = lengthIn(clientPrefix(asked, scope), url);
+  const inOrigins = lengthIn(originPrefix(asked), url);
+  if (inClients >= Math.max(inOrigins, 0)) return { kind: 'route', url: url.href, route: asked, secure };
+  const routed = isRelative ? undefined : byTable(url, asked, table, secure);
+  if (routed !== undefined && routed.route.pathBeg.length > inOrigins) return routed;
+  return toTargets(asSeen(link, asked, scope), asked, scope.target, secure);
+}
+
+/** How much of the path of a URL a prefix is; -1 where it is none of it. */
+function lengthIn(prefix: string | undefined, { pathname }: URL): number {
+  return prefix !== undefined && pathname.startsWith(prefix) ? prefix.length : -1;
+}
+
+/** What all paths begin with that go by a route, as clients name them: what the rewriting takes away, and `path_beg`. */
+function clientPrefix(route: Route, { url, view, clientUrl, route: own }: LinkScope): string {
+  const { pathBeg, pathRem, replaceBeg } = route;
+  const named = route.key === own.key ? clientUrl : view === 'client' ? url : undefined;
+  if (named === undefined || replaceBeg !== undefined || pathRem <= pathBeg.length) return pathBeg;
+  return new URL(named).pathname.slice(0, pathRem);
+}
+
+/** What paths begin with as the origin sees them; undefined where it sees them as clients do. */
+function originPrefix({ pathRem, replaceBeg }: Route): string | undefined {
+  if (replaceBeg === undefined) return pathRem === 0 ? undefined : '';
+  return replaceBeg === '' || replaceBeg.startsWith('/') ? replaceBeg : `/${replaceBeg}`;
+}
+
+/** The URL of a link as its origin means it: relative to what that was asked for, not to what the client named. */
+function asSeen({ url, uri, isRelative }: Link, asked: Route, scope: LinkScope): URL {
+  if (!isRelative || scope.view === 'origin') return url;
+  const { origin, pathname, search } = new URL(scope.url);
+  return new URL(uri, origin + rewritePath(asked, pathname + search));
 }
 
 /** By the route of its host and path; `asked` is whose answer named it. */
-function byTable(url: URL, asked: Route, table: RouteTable): LinkPlace | undefined {
-  const secure = url.protocol === 'https:';
+function byTable(
+  url: URL,
+  asked: Route,
+  table: RouteTable,
+  secure: boolean,
+): Exclude<LinkPlace, { kind: 'nowhere' }> | undefined {
   const path = url.pathname + url.search;
   const route = table.match({ proto: 'http', host: hostName(url), path, secure });
   if (route === undefined) return undefined;
@@ -142,26 +187,46 @@ function parse(uri: string, base: string): Link | undefined {
     const url = new URL(uri, from);
     if (url.protocol !== 'http:' && url.protocol !== 'https:') return undefined;
     // Whether it names a host is for the parser to say: `\\host`, `/\t/host` and `http:path` are not what they look like.
-    return { url, isRelative: new URL(uri, `${from.protocol}//${NOBODY}${from.pathname}`).hostname === NOBODY };
+    return { uri, url, isRelative: new URL(uri, `${from.protocol}//${NOBODY}${from.pathname}`).hostname === NOBODY };
   } catch {
     return undefined;
   }
 }
 
+/** An origin may know neither the port to which its clients connect, nor that they use TLS. */
 function isSite(url: URL, client: URL): boolean {
-  const isSame = withoutRoot(url.hostname) === withoutRoot(client.hostname);
-  return isSame && (url.port === '' || url.port === client.port);
+  if (withoutRoot(url.hostname) !== withoutRoot(client.hostname)) return false;
+  return url.port === '' || portOf(url) === portOf(client) || (client.port === '' && isUsual(url));
 }
 
-/** The target that the host of a URL stands for: its address, or a name by which its origin knows itself. */
-function targetNamed(url: URL, route: Route): Target | undefined {
+/**
+ * The target that the host of a URL stands for: its address, or a name by which its origin knows itself, that is, which it
+ * gets as Host. If none is that exactly, one whose origin has the scheme wrong, or the port: it may write its own behind any
+ * name that it has, and none at all, or a usual one, behind a name that it is called by.
+ */
+function targetNamed(url: URL, route: Route, client: URL): Target | undefined {
   const ssl = url.protocol === 'https:';
   const find = (named: (target: HttpTarget) => boolean) =>
     route.targets.find((target) => target.kind === 'http' && named(target));
+  const nameOf = ({ hostHeader }: HttpTarget) => hostHeader ?? route.asHost;
   return (
     find((target) => target.ssl === ssl && sameAuthority(url, describeHost(target))) ??
-    find((target) => sameAuthority(url, target.hostHeader ?? route.asHost))
+    find((target) => sameAuthority(url, nameOf(target))) ??
+    find((target) => portOf(url) === target.port && sameHost(url, describeHost(target))) ??
+    find((target) => (isUsual(url) || portOf(url) === target.port) && sameHost(url, nameOf(target))) ??
+    find((target) => portOf(url) === target.port && nameOf(target) === undefined && url.hostname === client.hostname)
   );
+}
+
+/** Whether a URL has no port, or that which HTTP or HTTPS has without one. */
+function isUsual(url: URL): boolean {
+  return [80, 443].includes(portOf(url));
+}
+
+/** Whether a URL is of the host of this `host[:port]`, whatever the port. */
+function sameHost({ hostname }: URL, authority: string | undefined): boolean {
+  const named = `http://${authority}`;
+  return authority !== undefined && URL.canParse(named) && new URL(named).hostname === hostname;
 }
 
 /** Whether a URL is of this `host[:port]`; without a port, of the default one. */

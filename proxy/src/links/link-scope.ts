@@ -11,6 +11,8 @@ import type { Target } from '../routes/target.js';
 export interface LinkScope {
   /** Absolute URL of the response that named the link. Its host may be a word of the client: no name to look up. */
   readonly url: string;
+  /** Whose view of the site its path is: as the client named it, before the route rewrites it, or as the origin saw it. */
+  readonly view: 'client' | 'origin';
   /** Absolute URL of the client's own request. Its host is a word of the client: no name to look up. */
   readonly clientUrl: string;
   /** The client's route: whose channels, key and `link_hosts` count. */
@@ -28,5 +30,5 @@ export function scopeOf(request: ClientRequest, route: Route, standing: ClientSt
   const named = `${scheme}://${request.host === '' ? 'localhost' : request.host}${request.path}`;
   // A host that no URL can have does not keep links from leading to the origin.
   const url = URL.canParse(named) ? named : `${scheme}://localhost${request.path}`;
-  return { url, clientUrl: url, route, standing, asked: route, target };
+  return { url, view: 'client', clientUrl: url, route, standing, asked: route, target };
 }

@@ -5,6 +5,7 @@
 import type { Faulty } from '@holdfast/control-api';
 import { type Instruct, instructKind, parseInstructHeaders, type ResponseHead } from '@holdfast/grip';
 import type { Clock, Timer } from '../clock.js';
+import type { OriginError } from '../origin/errors.js';
 import type { OriginCall, OriginHandler } from '../origin/origin.js';
 import { Retry } from '../retry.js';
 import { channelOf, refusedChannel } from '../routes/channel-name.js';
@@ -32,9 +33,12 @@ export interface NextLinkParts {
   readonly random: () => number;
 }
 
+const NONE: ReadonlyMap<string, string> = new Map();
+
 /**
  * The link of one stream. A fetch that fails before a byte of its body was passed on is repeated after 1, 2, 4, 8 and
- * 16 seconds, each with up to one more at random.
+ * 16 seconds, each with up to one more at random; a redirect is not, for it would be one again. The log says at once why it
+ * failed.
  */
 export class NextLink implements OriginHandler {
   readonly #parts: NextLinkParts;
@@ -44,11 +48,14 @@ export class NextLink implements OriginHandler {
   #scope: LinkScope | undefined;
   /** Of the answer that is awaited. */
   #answered: LinkScope | undefined;
-  #lastIds: ReadonlyMap<string, string> | undefined;
+  #lastIds: (() => ReadonlyMap<string, string>) | undefined;
+  #told: ReadonlyMap<string, string> = NONE;
   #retry: Retry | undefined;
   #call: OriginCall | undefined;
   #timer: Timer | undefined;
   #partly = false;
+  /** What is asked. */
+  #url = '';
 
   constructor(parts: NextLinkParts, owner: NextLinkOwner) {
     this.#parts = parts;
@@ -60,8 +67,13 @@ export class NextLink implements OriginHandler {
     return this.#call !== undefined || this.#timer !== undefined;
   }
 
-  /** Fetches a link that was named there, telling the origin the last ids. Only when not busy. */
-  fetch(uri: string, scope: LinkScope, lastIds: ReadonlyMap<string, string>): void {
+  /** The last ids that the origin was told with the request under way. */
+  get told(): ReadonlyMap<string, string> {
+    return this.#told;
+  }
+
+  /** Fetches a link that was named there, telling the origin the last ids, at each attempt those of then. Only when not busy. */
+  fetch(uri: string, scope: LinkScope, lastIds: () => ReadonlyMap<string, string>): void {
     this.#uri = uri;
     this.#scope = scope;
     this.#lastIds = lastIds;
@@ -85,8 +97,13 @@ export class NextLink implements OriginHandler {
   onInformation(): void {}
 
   onHead(head: ResponseHead): void {
-    if (head.status < 200 || head.status > 299) {
-      this.#failed(`the link was answered ${head.status}`);
+    const { status } = head;
+    if (status === 304 || status < 200 || status > 399) {
+      this.#failed(`the link was answered ${status}`);
+      return;
+    }
+    if (status > 299) {
+      this.#giveUp(`the link was answered ${status}: redirects are not followed`, false);
       return;
     }
     let instruct: Instruct;
@@ -99,8 +116,7 @@ export class NextLink implements OriginHandler {
         if (channelOf((this.#scope as LinkScope).route, name) === undefined) throw new Error(refusedChannel(name));
       }
     } catch (error) {
-      this.stop();
-      this.#owner.linkFailed((error as Error).message, false);
+      this.#giveUp((error as Error).message, false);
       return;
     }
     this.#owner.linkAnswered(instruct, this.#answered as LinkScope);
@@ -117,13 +133,14 @@ export class NextLink implements OriginHandler {
     this.#owner.linkEnded();
   }
 
-  onError(): void {
-    this.#failed('Failed to retrieve next link.');
+  onError(error: OriginError): void {
+    this.#failed('Failed to retrieve next link.', error);
   }
 
   #attempt(): void {
     const scope = this.#scope as LinkScope;
-    const lastIds = this.#lastIds as ReadonlyMap<string, string>;
+    const lastIds = (this.#lastIds as () => ReadonlyMap<string, string>)();
+    this.#told = lastIds;
     this.#partly = false;
     // Where it leads is decided anew: the routes may have been reloaded.
     const place = this.#parts.client.place(this.#uri, scope);
@@ -131,24 +148,37 @@ export class NextLink implements OriginHandler {
       this.#owner.linkFailed('Failed to retrieve next link.', false);
       return;
     }
+    this.#url = place.url;
     this.#answered = scopeAt(place, scope);
     const request = { method: 'GET', place, headers: [], lastIds } as const;
     const key = JSON.stringify([scope.route.key, place.kind, place.route.key, place.url, [...lastIds].sort()]);
     this.#call = this.#parts.fetches.fetch(key, (handler) => this.#parts.client.send(request, handler), this);
   }
 
-  #failed(why: string): void {
+  #failed(why: string, error?: OriginError): void {
     const partly = this.#partly;
-    this.stop();
     const delay = partly ? undefined : this.#retry?.next();
     if (delay === undefined) {
-      this.#owner.linkFailed(why, partly);
+      this.#giveUp(why, partly, error);
       return;
     }
+    this.stop();
+    this.#tell('link failed and will be asked again', why, error);
     const again = () => {
       this.#timer = undefined;
       this.#attempt();
     };
     this.#timer = this.#parts.clock.after(delay, again, this.#owner);
+  }
+
+  #giveUp(why: string, partly: boolean, error?: OriginError): void {
+    this.stop();
+    this.#tell('link failed and its stream ends', why, error);
+    this.#owner.linkFailed(why, partly);
+  }
+
+  /** An origin's error says more than what clients are told. */
+  #tell(what: string, why: string, error: OriginError | undefined): void {
+    this.#parts.client.tell(`${what}: ${error?.message ?? why}`, this.#url, this.#scope as LinkScope, error);
   }
 }

@@ -90,3 +90,63 @@ t.test('the origin is told once that a hold is gone: answered, closed, or left',
     ['POST', 'POST', 'POST'],
   );
 });
+
+t.test('an item that follows does not wait for a slow link', async (t) => {
+  const answers: (() => void)[] = [];
+  const headers = streamHold('slow; prev-id=1', { 'Grip-Link': '</slow>; rel=next; timeout=1' });
+  const next = origin.script({ headers, body: (response) => void answers.push(() => response.end()) });
+  const link = { 'Grip-Link': `<${next}>; rel=next; timeout=1` };
+  const path = origin.script({ headers: streamHold('slow; prev-id=1', link), body: 'one ' });
+  const stream = await open(t, `${clients}${path}`);
+  await origin.requests(next, 1);
+  await holdfast.publish({ ...streamItem('slow', 'two '), id: '2', 'prev-id': '1' });
+  await stream.until('one two ');
+  t.equal(answers.length, 1, 'which has not ended yet');
+  for (const answer of answers) answer();
+  await holdfast.publish({ ...streamItem('slow', 'three '), id: '3', 'prev-id': '2' });
+  await stream.until('one two three ');
+});
+
+t.test(
+  'an absolute link of an origin, as it knows itself, goes back to it; what cannot be followed is said',
+  async (t) => {
+    const rewriting = await startHoldfast(t, {
+      routes: [
+        `*,path_beg=/app,replace_beg=/script ${origin.target}`,
+        `*,path_beg=/rem,path_rem=4 ${origin.target}`,
+        `as.example,as_host=self.example ${origin.target}`,
+        `host.example ${origin.target},host=other.example:81`,
+        `* ${other.target}`,
+      ],
+    });
+    const { port } = new URL(rewriting.clients);
+    // As the client asks, and how the origin calls itself in its answer.
+    for (const [host, before, self] of [
+      [`127.0.0.1:${port}`, '/app', `http://127.0.0.1:${port}`],
+      [`127.0.0.1:${port}`, '/rem', `http://127.0.0.1:${port}`],
+      ['site.example', '/rem', 'http://site.example:443'],
+      ['as.example', '', 'https://self.example'],
+      ['host.example', '', 'http://other.example:81'],
+      ['host.example', '', `http://other.example:${origin.target.split(':')[1]}`],
+      ['host.example', '', `https://${origin.target}`],
+    ] as const) {
+      const last = origin.script({ body: 'two' });
+      const path = origin.script({ headers: { 'Grip-Link': `<${self}${last}>; rel=next` }, body: 'one ' });
+      const asked = before === '/app' ? path.replace('/script', '/app') : before + path;
+      const answer = await open(t, `${rewriting.clients}${asked}`, { headers: { Host: host } });
+      t.equal(await answer.end(), 'complete', `${host} ${self}`);
+      t.equal(answer.text, 'one two');
+      t.equal(origin.seen(last).length, 1);
+    }
+    const lost = { 'Grip-Link': '<http://nobody.example/x>; rel=next' };
+    const stream = await open(
+      t,
+      `${rewriting.clients}/rem${origin.script({ headers: streamHold('lost', lost), body: '-' })}`,
+    );
+    await stream.until('-');
+    const said = await rewriting.child.line(/.*link not followed: its host is no target.*/);
+    t.match(said, /nobody\.example/);
+    await rewriting.publish(hint('lost'));
+    t.equal(await stream.end(), 'complete', 'at once, when it is needed');
+  },
+);

@@ -296,7 +296,7 @@ export class HoldScene {
     const originOf: RequestParts['originOf'] = (target, route, host) =>
       target.kind === 'http' ? this.#client.origin(target, host) : new TestOrigin(route.pathBeg, target);
     const routes = () => this.table;
-    const client = new LinkClient({ forwarder, originOf, routes, log: this.#log() });
+    const client = new LinkClient({ forwarder, originOf, routes, clock, log: this.#log() });
     const subscriber = {
       registry,
       clock,

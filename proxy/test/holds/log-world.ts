@@ -101,6 +101,7 @@ export class LogWorld implements Origin {
       forwarder: new Forwarder({ rules: USUAL_RULES, sigIss: '', sigKey: undefined }, new GripHeaders(clock)),
       originOf: () => this,
       routes: () => this.#table,
+      clock,
       log: silentLog,
     });
     this.#parts = {
@@ -225,7 +226,14 @@ export class LogWorld implements Origin {
   #hold(response: MemoryResponse, head: ResponseHead): StreamHold {
     const route = this.#table.routes[0] as RouteTable['routes'][number];
     const url = 'http://test/';
-    const scope = { url, clientUrl: url, route, asked: route, standing: { secure: false, trusted: false } };
+    const scope = {
+      url,
+      view: 'client' as const,
+      clientUrl: url,
+      route,
+      asked: route,
+      standing: { secure: false, trusted: false },
+    };
     const instruct = parseInstructHeaders(head);
     const opening = { id: 'x', clientAddress: '', response, instruct, scope, implicit: [], subscriptionMax: 10 };
     const owner = { holdWritable() {}, holdEnded: (end: SubscriberEnd) => void this.ends.push(end), holdRetry() {} };

@@ -32,7 +32,7 @@ async function failAll(t: { equal(a: unknown, b: unknown): unknown }, scene: Hol
 for (const [what, fail] of [
   ['is cut', (asked: Asked) => asked.breakOff()],
   ['answers 500', (asked: Asked) => asked.answer({ status: 500, headers: held('2'), body: 'not for the client' })],
-  ['redirects', (asked: Asked) => asked.answer({ status: 302, headers: { Location: '/' } })],
+  ['answers 404', (asked: Asked) => asked.answer({ status: 404 })],
 ] as const) {
   t.test(`a link that ${what} is repeated after 1, 2, 4, 8 and 16 seconds; then the stream ends`, async (t) => {
     const scene = await HoldScene.open(t, { debug: true });
@@ -43,8 +43,47 @@ for (const [what, fail] of [
     t.match(stream.text, /^\n\n(Failed to retrieve next link\.|the link was answered \d+)\n$/);
     t.equal(scene.ends[0]?.reason, 'link-failed');
     t.equal(scene.clock.pending, 0);
+    t.equal(scene.warnings.length, 6, 'the log says it at once, and each time');
+    t.match(scene.warnings[0], /^link failed and will be asked again: /);
+    t.match(scene.warnings[5], /^link failed and its stream ends: /);
   });
 }
+
+t.test('a link that redirects ends the stream at once: it would do so again', async (t) => {
+  const scene = await HoldScene.open(t, { debug: true });
+  const stream = await scene.stream(held('1'), { timers: 1 });
+  scene.act('room', 'hint');
+  (await scene.asked()).answer({ status: 302, headers: { Location: '/' } });
+  t.equal(await stream.end(), 'complete');
+  t.equal(stream.text, '\n\nthe link was answered 302: redirects are not followed\n');
+  t.strictSame(scene.warnings, [
+    'link failed and its stream ends: the link was answered 302: redirects are not followed',
+  ]);
+  t.equal(scene.clock.pending, 0);
+});
+
+t.test('the log says what is wrong with a link once in a second, however many streams have it', async (t) => {
+  const scene = await HoldScene.open(t);
+  for (let i = 1; i <= 3; i++) await scene.stream({ ...room(`${i}`), 'Grip-Link': NEXT }, { timers: 1 });
+  scene.act('room', 'hint');
+  for (let i = 1; i <= 3; i++) (await scene.asked()).answer({ status: 500 });
+  await scene.timers(3);
+  t.strictSame(scene.warnings, ['link failed and will be asked again: the link was answered 500']);
+});
+
+t.test(
+  'a link that leads nowhere is named in the log when it is named by the origin, and ends when it is due',
+  async (t) => {
+    const scene = await HoldScene.open(t);
+    const headers = { ...room('1'), 'Grip-Link': ['<//a.example/x>; rel=next', '<//b.example/x>; rel=gone'] };
+    const stream = await scene.stream(headers, { timers: 1 });
+    t.match(scene.warnings, [/^link not followed: its host is no target/]);
+    scene.clock.advance(120_000);
+    scene.clock.advance(100);
+    t.equal(await stream.end(), 'complete');
+    t.equal(scene.ends[0]?.reason, 'link-failed');
+  },
+);
 
 t.test('each delay is up to a second longer by chance', async (t) => {
   const scene = await HoldScene.open(t, { random: 0.5 });

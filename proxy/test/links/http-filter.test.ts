@@ -35,11 +35,19 @@ class Asking {
       forwarder: new Forwarder({ rules: USUAL_RULES, sigIss: '', sigKey: undefined }, new GripHeaders(this.clock)),
       originOf: (target, _route, host) => client.origin(target as never, host),
       routes: () => table,
+      clock: this.clock,
       log: silentLog,
     });
     this.filters = new HttpFilters(links, this.clock);
     const url = 'http://app.example/a/b';
-    this.#scope = { url, clientUrl: url, route, asked: route, standing: { secure: false, trusted: false } };
+    this.#scope = {
+      url,
+      view: 'client',
+      clientUrl: url,
+      route,
+      asked: route,
+      standing: { secure: false, trusted: false },
+    };
   }
 
   static async open(t: Test): Promise<Asking> {

@@ -134,9 +134,119 @@ t.test('a target is found by its address, its host and the as_host of its route;
   t.equal(lead(table, 'https://[::2]/v1/x'), others(b, a, 'test'));
   t.equal(lead(table, 'https://[0:0:0::2]:443/v1/x'), others(b, a, 'test'));
   t.equal(lead(table, 'https://public.example/v1/x'), others(b, a, 'test'));
-  for (const link of ['http://api.example/v1/x', 'http://[::2]:443/v1/x', 'https://10.0.0.1:8080/v1/x']) {
+});
+
+t.test('an origin may not know the port or the scheme by which it is reached', async (t) => {
+  const table = tableOf(
+    '*,path_beg=/app,replace_beg=/v1,as_host=public.example 10.0.0.1:8080,host=api.example:81 [::2]:8443,ssl test',
+  );
+  const [a, b] = ['10.0.0.1:8080', '[::2]:8443'];
+  for (const [link, first] of [
+    ['http://[::2]:8443/v1/x', b],
+    ['https://10.0.0.1:8080/v1/x', a],
+    ['http://api.example/v1/x', a],
+    ['https://api.example:443/v1/x', a],
+    ['http://api.example:8080/v1/x', a],
+    ['http://public.example:80/v1/x', b],
+    ['http://public.example:443/v1/x', b],
+    ['http://public.example:8443/v1/x', b],
+  ] as const) {
+    t.equal(lead(table, link), `target ${[first, first === a ? b : a, 'test'].join(' ')} /v1/x`, link);
+  }
+  for (const link of ['http://10.0.0.1/v1/x', 'http://api.example:82/v1/x', 'http://site.example:8443/v1/x']) {
     t.equal(lead(table, link), 'nowhere', link);
   }
+  const plain = tableOf('*,path_beg=/app,replace_beg=/v1 10.0.0.1:8080');
+  t.equal(lead(plain, 'http://site.example:8080/app/x'), 'target 10.0.0.1:8080 /app/x', 'its own port: its own path');
+  t.equal(lead(plain, 'http://site.example:443/v1/x'), 'target 10.0.0.1:8080 /v1/x');
+  t.equal(lead(plain, 'http://site.example:443/v1/x', { secure: true }), 'target 10.0.0.1:8080 /v1/x');
+  t.equal(lead(plain, 'https://site.example/v1/x', { host: 'site.example:8000' }), 'target 10.0.0.1:8080 /v1/x');
+  t.equal(lead(plain, 'http://site.example:81/v1/x'), 'nowhere');
+});
+
+t.test(
+  'what rewrites the path: a link as the origin sees it goes back there, one as clients see it by the route',
+  async (t) => {
+    const others = ['* 10.0.0.8:80', '*,path_beg=/other 10.0.0.9:80'];
+    for (const [route, path, links] of [
+      [
+        '*,path_beg=/app,replace_beg=/v1',
+        '/app/stream',
+        [
+          ['http://site.example/v1/x', 'target 10.0.0.1:80 /v1/x'],
+          ['http://site.example/app/x', 'route 10.0.0.1:80 /v1/x'],
+          ['http://site.example/other/x', 'route 10.0.0.9:80 /other/x'],
+          ['http://site.example/x', 'route 10.0.0.8:80 /x'],
+        ],
+      ],
+      [
+        '*,path_beg=/app,replace_beg=/',
+        '/app/stream',
+        [
+          ['http://site.example/x', 'target 10.0.0.1:80 /x'],
+          ['http://site.example/app/x', 'route 10.0.0.1:80 //x'],
+          ['http://site.example/other/x', 'route 10.0.0.9:80 /other/x'],
+        ],
+      ],
+      [
+        '*,path_beg=/app,path_rem=4',
+        '/app/stream',
+        [
+          ['http://site.example/x', 'target 10.0.0.1:80 /x'],
+          ['http://site.example/app/x', 'route 10.0.0.1:80 /x'],
+          ['/items', 'target 10.0.0.1:80 /items'],
+          ['items', 'route 10.0.0.1:80 /items'],
+        ],
+      ],
+      [
+        '*,path_beg=/a,path_rem=6',
+        '/a/one/stream',
+        [
+          ['http://site.example/x', 'target 10.0.0.1:80 /x'],
+          ['/a/one/x', 'route 10.0.0.1:80 /x'],
+          ['/a/x', 'target 10.0.0.1:80 /a/x'],
+          ['../up', 'target 10.0.0.1:80 /up'],
+        ],
+      ],
+      [
+        '*,path_beg=/api,replace_beg=/api/v1',
+        '/api/stream',
+        [
+          ['http://site.example/api/v1/x', 'target 10.0.0.1:80 /api/v1/x'],
+          ['http://site.example/api/x', 'route 10.0.0.1:80 /api/v1/x'],
+        ],
+      ],
+      [
+        '*,path_beg=/api/v1,replace_beg=/api',
+        '/api/v1/stream',
+        [
+          ['http://site.example/api/v1/x', 'route 10.0.0.1:80 /api/x'],
+          ['http://site.example/api/x', 'target 10.0.0.1:80 /api/x'],
+        ],
+      ],
+      [
+        '*,path_beg=/deep/er,replace_beg=/v1',
+        '/deep/er/a/stream',
+        [
+          ['../../x', 'target 10.0.0.1:80 /x'],
+          ['../x', 'route 10.0.0.1:80 /v1/x'],
+        ],
+      ],
+    ] as const) {
+      const table = tableOf(`${route} 10.0.0.1:80`, ...others);
+      for (const [link, result] of links) t.equal(lead(table, link, { path }), result, `${route}: ${link}`);
+    }
+    const whole = tableOf('*,replace_beg=/v1 10.0.0.1:80');
+    t.equal(lead(whole, 'http://site.example/v1/x'), 'target 10.0.0.1:80 /v1/x');
+    t.equal(lead(whole, 'http://site.example/x'), 'route 10.0.0.1:80 /v1/x');
+  },
+);
+
+t.test('on the site of a client that came over TLS a link of http is as the client’s own request', async (t) => {
+  const table = tableOf('*,path_beg=/app 10.0.0.1:80', '*,ssl=yes 10.0.0.2:80', '*,ssl=no 10.0.0.3:80');
+  const secured = (link: string) => placeOf(link, scopeIn(table, { secure: true }), table);
+  t.match(secured('http://site.example/app/x'), { kind: 'route', secure: true });
+  t.match(secured('http://site.example/x'), { secure: true, route: { targets: [{ host: '10.0.0.2' }] } });
 });
 
 t.test('the domain of another route leads to that route, on the usual ports; * is the domain of nobody', async (t) => {
@@ -201,6 +311,7 @@ t.test('what an answer of a link names relatively is where that answer came from
   t.equal(follow('http://api.example/v1/a/first', 'second'), 'target 10.0.0.1:80 /v1/a/second');
   t.equal(follow('http://other.example/a/first', 'second'), 'route 10.0.0.2:80 /a/second');
   t.equal(follow('http://news.example/a/first', 'second'), 'host news.example:80 /a/second');
+  t.equal(follow('http://site.example/v1/a', 'http://site.example/app/b'), 'route 10.0.0.1:80 /v1/b');
   t.equal(follow('http://news.example/a', '//evil.example/'), 'nowhere');
   t.equal(follow('http://news.example/a', 'http://site.example/app/b'), 'route 10.0.0.1:80 /v1/b', 'and back');
 });

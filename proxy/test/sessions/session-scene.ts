@@ -221,6 +221,7 @@ export class SessionScene {
           routes: () => {
             throw new Error('no link is followed here');
           },
+          clock,
           log: silentLog,
         }),
         clock,

@@ -27,7 +27,7 @@ const MESSAGE_MIN = 64;
 const NOTHING = Buffer.alloc(0);
 const BEAT = { content: NOTHING, timeout: HEARTBEAT_S, mode: 'idle' } as const;
 const STILL_OPEN = closeFrame(2010, Buffer.from('Another connection still open'));
-const ALREADY_CLOSED = closeFrame(3000, Buffer.from('Client already closed connection'));
+const INTERRUPTED = closeFrame(1002, Buffer.from('Connection interrupted'));
 
 /** What became of messages that a client sent; `frame` is the close frame of a session that has ended. */
 export type SendOutcome =
@@ -64,7 +64,7 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
   readonly #owedPongs = new Fifo<Buffer>();
   #answerSend: ((outcome: SendOutcome) => void) | undefined;
   #paused = false;
-  #closeFrame = ALREADY_CLOSED;
+  #closeFrame = INTERRUPTED;
   #closeGiven = false;
   #heart: KeepAliveTimer | undefined;
   #timer: Timer | undefined;

@@ -3,7 +3,7 @@ import { createHash, randomInt } from 'node:crypto';
 import { headerValue, type RawHeaders } from '@holdfast/grip';
 import type { AllowedOrigins } from '../config/allowed-origins.js';
 import type { SockJsPlace } from './sockjs-path.js';
-import type { SockJsResponse } from './sockjs-response.js';
+import { PLAIN, type SockJsResponse } from './sockjs-response.js';
 
 const YEAR_S = 31_536_000;
 
@@ -23,11 +23,11 @@ const iframePage = (scriptUrl: string) => `<!DOCTYPE html>
 <head>
   <meta http-equiv="X-UA-Compatible" content="IE=edge" />
   <meta http-equiv="Content-Type" content="text/html; charset=UTF-8" />
+  <script src="${attribute(scriptUrl)}"></script>
   <script>
     document.domain = document.domain;
-    _sockjs_onload = function(){SockJS.bootstrap_iframe();};
+    SockJS.bootstrap_iframe();
   </script>
-  <script src="${attribute(scriptUrl)}"></script>
 </head>
 <body>
   <h2>Don't panic!</h2>
@@ -48,13 +48,13 @@ export class Pages {
   }
 
   greeting(response: SockJsResponse): void {
-    response.answer(200, 'text/plain; charset=UTF-8', 'Welcome to SockJS!\n');
+    response.answer(200, PLAIN, 'Welcome to SockJS!\n');
   }
 
   /** What the service can do. The random number is for browsers that have none of their own. */
   info(response: SockJsResponse): void {
     const info = { cookie_needed: false, entropy: randomInt(2 ** 32), origins: ['*:*'], websocket: true };
-    response.answer(200, 'text/plain', `${JSON.stringify(info)}\n`);
+    response.answer(200, 'application/json; charset=UTF-8', `${JSON.stringify(info)}\n`);
   }
 
   /**
@@ -78,7 +78,7 @@ export class Pages {
   options(response: SockJsResponse, place: SockJsPlace, now: number): void {
     const methods = place.kind === 'receive' || place.kind === 'send' ? methodsOf(place.transport) : ['GET'];
     const headers = [
-      ...['Content-Type', 'text/plain', ...cacheFields(now)],
+      ...['Content-Type', PLAIN, ...cacheFields(now)],
       ...['Access-Control-Allow-Methods', ['OPTIONS', ...methods].join(', ')],
       ...['Access-Control-Max-Age', String(YEAR_S)],
     ];
@@ -103,4 +103,13 @@ export function methodsOf(transport: string): readonly string[] {
     default:
       return ['POST'];
   }
+}
+
+/** What a request is told that asks for a WebSocket's place without asking for a WebSocket. */
+export const NO_UPGRADE = 'Can "Upgrade" only to "WebSocket".\n';
+
+/** The answer to what no WebSocket can be asked for with. */
+export function onlyGet(response: SockJsResponse): void {
+  response.writeHead({ status: 405, reason: 'Method Not Allowed', headers: ['Allow', 'GET'] }, 0);
+  response.end();
 }

@@ -21,16 +21,30 @@ export const MAX_MESSAGES = 10_000;
  */
 export const MAX_FRAME = 6 * MAX_MESSAGE + 1_024;
 
-/** A payload that cannot be used; the message is what the client is told, without the newline. */
-export class PayloadFault extends Error {}
+/**
+ * A payload that cannot be used; the message is what the client is told, without the newline. What is no payload at all is
+ * 500, as the protocol has it (0.3, "test_invalid_json"); what is over a limit of ours is 400.
+ */
+export class PayloadFault extends Error {
+  readonly status: 400 | 500;
+
+  constructor(message: string, status: 400 | 500 = 400) {
+    super(message);
+    this.status = status;
+  }
+}
+
+const expected = () => new PayloadFault('Payload expected.', 500);
 
 /** Reads a JSON array of strings. Throws a `PayloadFault` when it is anything else, or has too many or too long ones. */
 export function readMessages(text: string): Buffer[] {
-  const { value } = readJson(text);
-  if (!Array.isArray(value)) throw new PayloadFault('Payload expected');
+  if (text === '') throw expected();
+  const { value, fault } = readJson(text);
+  if (fault !== undefined) throw new PayloadFault('Broken JSON encoding.', 500);
+  if (!Array.isArray(value)) throw expected();
   if (value.length > MAX_MESSAGES) throw new PayloadFault('Too many messages');
   return value.map((message: unknown) => {
-    if (typeof message !== 'string') throw new PayloadFault('Payload expected');
+    if (typeof message !== 'string') throw expected();
     const data = Buffer.from(message);
     if (data.length > MAX_MESSAGE) throw new PayloadFault('Message too large');
     return data;

@@ -1,6 +1,6 @@
 /** Owns: one HTTP response that waits for frames or streams them. Does not own: the session that they are of. */
 import type { ResponseOwner } from '../edge/edge.js';
-import type { SockJsResponse } from './sockjs-response.js';
+import { PLAIN, type SockJsResponse } from './sockjs-response.js';
 import type { TransportForm } from './transport-form.js';
 
 /** Bytes of frames after which a stream ends, so that the browser can let go of them: the client asks for the next. */
@@ -86,7 +86,7 @@ export class Receiver implements ResponseOwner {
     if (this.#over) return;
     this.#over = true;
     if (this.#begun) this.#response.abort();
-    else this.#response.answer(410, 'text/plain', 'Session terminated\n');
+    else this.#response.answer(410, PLAIN, 'Session terminated\n');
   }
 
   onWritable(): void {

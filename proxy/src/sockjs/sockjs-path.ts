@@ -61,9 +61,19 @@ export function readPlace(prefix: string, path: string): SockJsPlace {
   return { kind: 'nothing' };
 }
 
-/** The function that a query names for its answer, as `c` or `callback`; undefined when there is none that may be called. */
-export function callbackOf(path: string): string | undefined {
+/** What a query names for its answer to call, as `c` or `callback`. */
+function namedCallback(path: string): string {
   const query = parametersOf(path);
-  const name = query.get('callback') ?? query.get('c') ?? '';
+  return query.get('callback') ?? query.get('c') ?? '';
+}
+
+/** The function that a query names for its answer; undefined when there is none that may be called. */
+export function callbackOf(path: string): string | undefined {
+  const name = namedCallback(path);
   return isCallbackName(name) ? name : undefined;
+}
+
+/** Why a query has no callback, for its client. */
+export function callbackFault(path: string): string {
+  return namedCallback(path) === '' ? '"callback" parameter required' : 'invalid "callback" parameter';
 }

@@ -1,16 +1,19 @@
 /**
  * Owns: the fields that every SockJS answer has, and noticing its end. Does not own: what is answered.
  */
-import { headerValue, type RawHeaders, type ResponseHead, reasonPhrase } from '@holdfast/grip';
+import { headerValue, headerValues, type RawHeaders, type ResponseHead, reasonPhrase } from '@holdfast/grip';
 import type { AllowedOrigins } from '../config/allowed-origins.js';
-import { askedHeaders, grantOf, varyingByOrigin } from '../cross-origin/grant.js';
+import { askedHeaders, type Grant, grantOf, varyingByOrigin } from '../cross-origin/grant.js';
 import type { ClientResponse, ResponseOwner } from '../edge/edge.js';
 import { ResponseWrapper } from '../edge/response-wrapper.js';
 
 /** How an answer ended. `status` is 0 when the client was gone before. */
 export type ResponseEnd = (status: number, end: 'complete' | 'cut' | 'gone') => void;
 
-const NO_CACHE = 'no-store, no-cache, must-revalidate, max-age=0';
+/** The type of answers in words. */
+export const PLAIN = 'text/plain; charset=UTF-8';
+
+const NO_CACHE = 'no-store, no-cache, no-transform, must-revalidate, max-age=0';
 
 /** Fields that are ours to set, whatever an origin that refuses a session says. */
 const ACCESS = new Set([
@@ -99,11 +102,26 @@ export class SockJsResponse extends ResponseWrapper implements ResponseOwner {
     }
     if (headerValue(headers, 'cache-control') === undefined) headers.push('Cache-Control', NO_CACHE);
     if (headerValue(headers, 'x-content-type-options') === undefined) headers.push('X-Content-Type-Options', 'nosniff');
-    const grant = grantOf(this.#request, this.#origins);
+    const grant = sockJsGrant(this.#request, this.#origins);
     if (grant !== undefined) headers.push('Access-Control-Allow-Origin', grant.origin);
     if (grant?.credentials) headers.push('Access-Control-Allow-Credentials', 'true');
     const asked = grant && askedHeaders(this.#request);
     if (asked !== undefined) headers.push('Access-Control-Allow-Headers', asked);
     return varyingByOrigin(headers);
   }
+}
+
+/** An Origin that can be repeated: one value without spaces, which is not the wildcard. */
+const REPEATABLE = /^(?!\*$)[!-+\--~]+$/;
+
+/**
+ * The library asks with the user's cookies, and browsers do not give it an answer that is for `*`. Where every site may ask, so
+ * may a page that has no origin (`null`: a file, an app's own page, a sandbox), with no more than all others have. A list of
+ * origins never has it.
+ */
+function sockJsGrant(request: RawHeaders, origins: AllowedOrigins): Grant | undefined {
+  const grant = grantOf(request, origins);
+  const [origin, ...others] = headerValues(request, 'origin');
+  const isAnyones = origins.isAny && others.length === 0 && origin !== undefined && REPEATABLE.test(origin);
+  return isAnyones ? { origin, credentials: true } : grant;
 }

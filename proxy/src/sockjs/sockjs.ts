@@ -15,11 +15,19 @@ import type { Route } from '../routes/route.js';
 import { FramedHandshake } from './framed-socket.js';
 import { HttpHandshake } from './http-handshake.js';
 import { HttpSession, type SendOutcome } from './http-session.js';
-import { methodsOf, Pages } from './pages.js';
+import { methodsOf, NO_UPGRADE, onlyGet, Pages } from './pages.js';
 import { MAX_BODY, PayloadFault, readMessages, sentText } from './payload.js';
 import { Receiver } from './receiver.js';
-import { basePath, callbackOf, isSockJsPath, readPlace, type SockJsPlace } from './sockjs-path.js';
-import { type ResponseEnd, SockJsResponse } from './sockjs-response.js';
+import {
+  basePath,
+  callbackFault,
+  callbackOf,
+  isSockJsPath,
+  readPlace,
+  type SendingTransport,
+  type SockJsPlace,
+} from './sockjs-path.js';
+import { PLAIN, type ResponseEnd, SockJsResponse } from './sockjs-response.js';
 import { jsonp, type TransportForm, transportForm } from './transport-form.js';
 import { readWhole } from './whole-body.js';
 
@@ -100,7 +108,7 @@ export class SockJs {
     const call = { request, response, route, standing, since: this.#parts.clock.now() };
     readWhole(request.body, MAX_BODY, (body) => {
       if (body !== undefined) this.#answer({ ...call, body });
-      else this.#respond({ ...call, body: Buffer.alloc(0) }).answer(400, 'text/plain', 'Request too large.\n');
+      else this.#respond({ ...call, body: Buffer.alloc(0) }).answer(400, PLAIN, 'Request too large.\n');
     });
   }
 
@@ -131,6 +139,7 @@ export class SockJs {
     else if (method === 'OPTIONS') this.#pages.options(this.#respond(call), place, now);
     else if (place.kind === 'receive' && methodsOf(place.transport).includes(method)) this.#receive(call, place);
     else if (place.kind === 'send' && methodsOf(place.transport).includes(method)) this.#send(call, place);
+    else if (place.kind === 'websocket' || place.kind === 'raw-websocket') this.#notUpgraded(call);
     else if (method !== 'GET' && method !== 'HEAD') this.#notFound(call);
     else if (place.kind === 'greeting') this.#pages.greeting(this.#respond(call));
     else if (place.kind === 'info') this.#pages.info(this.#respond(call));
@@ -142,11 +151,11 @@ export class SockJs {
     const form = transportForm(transport, callbackOf(call.request.path));
     const key = keyOf(call.route, id);
     const session = this.#sessions.get(key);
-    if (form === undefined) this.#respond(call).answer(400, 'text/plain', 'Bad Request\n');
+    if (form === undefined) this.#respond(call).answer(500, PLAIN, `${callbackFault(call.request.path)}\n`);
     else if (session !== undefined) session.receive(new Receiver(this.#respond(call), form));
-    else if (!this.#parts.overHttp) this.#respond(call).answer(503, 'text/plain', 'Only WebSocket is served here\n');
+    else if (!this.#parts.overHttp) this.#respond(call).answer(503, PLAIN, 'Only WebSocket is served here\n');
     else if (this.#sessions.size >= this.#parts.maxSessions) {
-      this.#respond(call).answer(503, 'text/plain', 'Too many sessions\n');
+      this.#respond(call).answer(503, PLAIN, 'Too many sessions\n');
     } else this.#open(call, form, key);
   }
 
@@ -164,7 +173,7 @@ export class SockJs {
     const session = this.#sessions.get(keyOf(call.route, id));
     const refusal: SendOutcome | undefined = session === undefined ? { kind: 'unknown' } : session.sendRefusal;
     if (session === undefined || refusal !== undefined) {
-      this.#sent(call, refusal ?? { kind: 'unknown' });
+      this.#sent(call, transport, refusal ?? { kind: 'unknown' });
       return;
     }
     let messages: Buffer[];
@@ -172,32 +181,44 @@ export class SockJs {
       messages = readMessages(sentText(transport, call.request.path, call.body));
     } catch (error) {
       if (!(error instanceof PayloadFault)) throw error;
-      this.#respond(call).answer(400, 'text/plain', `${error.message}\n`);
+      this.#respond(call).answer(error.status, PLAIN, `${error.message}\n`);
       return;
     }
-    session.take(messages, (outcome) => this.#sent(call, outcome));
+    session.take(messages, (outcome) => this.#sent(call, transport, outcome));
   }
 
-  #sent(call: Call, outcome: SendOutcome): void {
-    if (outcome.kind === 'taken') this.#answerSend(call, 'ok', '');
+  #sent(call: Call, transport: SendingTransport, outcome: SendOutcome): void {
+    if (outcome.kind === 'taken') this.#taken(call, transport);
     else if (outcome.kind === 'closed') this.#answerSend(call, outcome.frame, '\n');
-    else if (outcome.kind === 'busy') this.#respond(call).answer(400, 'text/plain', 'Already sending\n');
-    else if (outcome.kind === 'terminated') this.#respond(call).answer(410, 'text/plain', 'Session terminated\n');
+    else if (outcome.kind === 'busy') this.#respond(call).answer(400, PLAIN, 'Already sending\n');
+    else if (outcome.kind === 'terminated') this.#respond(call).answer(410, PLAIN, 'Session terminated\n');
     else this.#notFound(call);
+  }
+
+  /** Forms are answered with a text: some browsers do odd things with a frame that gets none (protocol 0.3, "JsonPolling"). */
+  #taken(call: Call, transport: SendingTransport): void {
+    if (transport === 'jsonp_send') this.#answerSend(call, 'ok', '');
+    else this.#respond(call).answer(204, PLAIN, '');
   }
 
   /** A script that sends by GET may want to be called back; where it is not, `end` follows the text. */
   #answerSend(call: Call, text: string, end: string): void {
     const callback = callbackOf(call.request.path);
-    if (callback === undefined) this.#respond(call).answer(200, 'text/plain', text + end);
+    if (callback === undefined) this.#respond(call).answer(200, PLAIN, text + end);
     else {
       const form = jsonp(callback);
       this.#respond(call).answer(200, form.contentType, form.wrap(text));
     }
   }
 
+  /** A plain request where WebSockets are. */
+  #notUpgraded(call: Call): void {
+    if (call.request.method === 'GET') this.#respond(call).answer(400, PLAIN, NO_UPGRADE);
+    else onlyGet(this.#respond(call));
+  }
+
   #notFound(call: Call): void {
-    this.#respond(call).answer(404, 'text/plain', 'Not Found\n');
+    this.#respond(call).answer(404, PLAIN, 'Not Found\n');
   }
 
   #respond(call: Call): SockJsResponse {
@@ -223,7 +244,7 @@ export class SockJs {
   #foreign(call: Call): void {
     const end: ResponseEnd = (status) => this.#ended(call, status, 'ERR_REQUEST_CROSS_ORIGIN');
     const response = new SockJsResponse(call.response, call.request.headers, this.#origins(call.route), end);
-    response.answer(403, 'text/plain', `${FOREIGN}\n`);
+    response.answer(403, PLAIN, `${FOREIGN}\n`);
   }
 
   #ended({ request, response, route, standing, since }: Call, status: number, error: string | undefined): void {

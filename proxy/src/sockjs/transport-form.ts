@@ -15,7 +15,7 @@ const SCRIPT = 'application/javascript; charset=UTF-8';
 /** Browsers show nothing of a stream before so many bytes have come (protocol 0.3, "XhrStreaming"). */
 const PRELUDE_BYTES = 2_048;
 
-const xhr: TransportForm = { contentType: 'text/plain', prelude: undefined, wrap: (frame) => `${frame}\n` };
+const xhr: TransportForm = { contentType: SCRIPT, prelude: undefined, wrap: (frame) => `${frame}\n` };
 
 const xhrStreaming: TransportForm = {
   contentType: SCRIPT,
@@ -24,7 +24,7 @@ const xhrStreaming: TransportForm = {
 };
 
 const eventsource: TransportForm = {
-  contentType: 'text/event-stream; charset=UTF-8',
+  contentType: 'text/event-stream',
   prelude: '\r\n',
   // The client decodes events as URIs; line breaks within a frame are escaped by JSON.
   wrap: (frame) => `data: ${frame.replaceAll('%', '%25')}\r\n\r\n`,
@@ -32,10 +32,10 @@ const eventsource: TransportForm = {
 
 /** A call of a function that the client has named, with a text. */
 export const jsonp = (callback: string): TransportForm => ({
-  contentType: 'application/javascript',
+  contentType: SCRIPT,
   prelude: undefined,
   // The comment keeps the callback's name from being read as the beginning of another format (CVE-2014-4671).
-  wrap: (frame) => `/**/${callback}(${JSON.stringify(frame)});\n`,
+  wrap: (frame) => `/**/${callback}(${JSON.stringify(frame)});\r\n`,
 });
 
 const htmlfile = (callback: string): TransportForm => ({

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import t from 'tap';
 import { FakeBody, SockJsScene } from './sockjs-scene.js';
 
-const NO_CACHE = 'no-store, no-cache, must-revalidate, max-age=0';
+const NO_CACHE = 'no-store, no-cache, no-transform, must-revalidate, max-age=0';
 
 t.test('the greeting', async (t) => {
   const scene = new SockJsScene();
@@ -19,7 +19,7 @@ t.test('info', async (t) => {
   const answer = scene.ask('GET', '/echo/info', undefined, ['Origin', 'http://page.test']);
   t.match(answer.text, /^\{"cookie_needed":false,"entropy":\d+,"origins":\["\*:\*"\],"websocket":true\}\n$/);
   t.equal(answer.status, 200);
-  t.equal(answer.header('content-type'), 'text/plain');
+  t.equal(answer.header('content-type'), 'application/json; charset=UTF-8');
   t.equal(answer.header('cache-control'), NO_CACHE);
   t.equal(answer.header('access-control-allow-origin'), 'http://page.test');
   t.equal(answer.header('access-control-allow-credentials'), 'true');
@@ -37,7 +37,7 @@ t.test('the iframe page', async (t) => {
   const etag = `"${createHash('md5').update(answer.text).digest('hex')}"`;
   t.equal(answer.header('etag'), etag);
   t.match(answer.text, '<script src="http://cdn.test/sockjs.js?a=1&amp;b=&quot;2&quot;"></script>');
-  t.match(answer.text, '_sockjs_onload = function(){SockJS.bootstrap_iframe();};');
+  t.match(answer.text, 'SockJS.bootstrap_iframe();');
 
   for (const known of [etag, `W/${etag}`, `"x", ${etag}`, '*']) {
     const again = scene.ask('GET', '/echo/iframe.html', undefined, ['If-None-Match', known]);
@@ -65,7 +65,7 @@ t.test('OPTIONS of any path', async (t) => {
       ...['Access-Control-Request-Headers', 'a, b, c d'],
     ]);
     t.match(answer, { status: 204, text: '', state: 'ended' }, path);
-    t.equal(answer.header('content-type'), 'text/plain');
+    t.equal(answer.header('content-type'), 'text/plain; charset=UTF-8');
     t.equal(answer.header('cache-control'), 'public, max-age=31536000');
     t.equal(answer.header('access-control-max-age'), '31536000');
     t.equal(answer.header('access-control-allow-methods'), allowed);
@@ -82,8 +82,6 @@ t.test('everything else is 404', async (t) => {
     ['GET', '/a'],
     ['GET', '//'],
     ['GET', '/a/a/'],
-    ['GET', '/websocket'],
-    ['GET', '/0/s/websocket'],
     ['POST', '/info'],
     ['POST', ''],
     ['POST', '/iframe.html'],
@@ -126,23 +124,47 @@ t.test('a body of more than 100,000 bytes is refused', async (t) => {
   t.equal(scene.opened.length, 0);
 });
 
-t.test('an origin that any page can have gets no credentials, and Vary names Origin on every answer', async (t) => {
+t.test(
+  'where every site may ask, so may a page without an origin; and Vary names Origin on every answer',
+  async (t) => {
+    const scene = new SockJsScene();
+    for (const [method, path] of [
+      ['GET', '/echo/info'],
+      ['OPTIONS', '/echo/000/s/xhr'],
+      ['GET', '/echo/nothing'],
+      ['GET', '/echo/iframe.html'],
+      ['POST', '/echo/000/none/xhr_send'],
+    ] as const) {
+      for (const [headers, allowed, credentials] of [
+        [['Origin', 'null'], 'null', 'true'],
+        [['Origin', 'x'], 'x', 'true'],
+        [[], '*', undefined],
+        [['Origin', '*'], '*', undefined],
+        [['Origin', 'a, b'], '*', undefined],
+        [['Origin', 'null', 'Origin', 'x'], '*', undefined],
+      ] as const) {
+        const answer = scene.ask(method, path, undefined, headers);
+        t.equal(answer.header('access-control-allow-origin'), allowed);
+        t.equal(answer.header('access-control-allow-credentials'), credentials);
+        t.match(answer.header('vary'), 'Origin');
+        t.equal(answer.header('x-content-type-options'), 'nosniff');
+      }
+    }
+  },
+);
+
+t.test('where WebSockets are, a plain GET is 400 and anything else 405', async (t) => {
   const scene = new SockJsScene();
-  for (const [method, path] of [
-    ['GET', '/echo/info'],
-    ['OPTIONS', '/echo/000/s/xhr'],
-    ['GET', '/echo/nothing'],
-    ['GET', '/echo/iframe.html'],
-    ['POST', '/echo/000/none/xhr_send'],
-  ] as const) {
-    for (const origin of [['Origin', 'null'], ['Origin', 'x'], []]) {
-      const answer = scene.ask(method, path, undefined, origin);
-      t.equal(answer.header('access-control-allow-origin'), '*');
-      t.equal(answer.header('access-control-allow-credentials'), undefined);
-      t.match(answer.header('vary'), 'Origin');
-      t.equal(answer.header('x-content-type-options'), 'nosniff');
+  for (const path of ['/echo/websocket', '/echo/0/s/websocket']) {
+    t.match(scene.ask('GET', path), { status: 400, text: 'Can "Upgrade" only to "WebSocket".\n' });
+    for (const method of ['POST', 'PUT', 'HEAD']) {
+      const answer = scene.ask(method, path);
+      t.match(answer, { status: 405, text: '', state: 'ended' }, method);
+      t.equal(answer.header('allow'), 'GET');
+      t.equal(answer.header('content-type'), undefined);
     }
   }
+  t.equal(scene.opened.length, 0);
 });
 
 t.test('aco_origins of the route: pages of other sites are refused, however they ask', async (t) => {

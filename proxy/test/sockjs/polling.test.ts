@@ -21,7 +21,7 @@ t.test('messages that come together are one frame, and each poll takes one', asy
   t.equal(waiting.status, 0);
   await scene.turn();
   t.equal(waiting.text, 'a["c","d"]\n');
-  t.equal(waiting.header('content-type'), 'text/plain');
+  t.equal(waiting.header('content-type'), 'application/javascript; charset=UTF-8');
   t.equal(scene.opened.length, 1);
 });
 
@@ -64,16 +64,17 @@ t.test('what clients send', async (t) => {
   const scene = new SockJsScene();
   const { owner } = scene.open('s');
   const answer = scene.send('s', '["a","b"]');
-  t.match(answer, { status: 200, text: 'ok' });
-  t.equal(answer.header('content-type'), 'text/plain');
-  t.match(scene.send('s', '[]'), { status: 200, text: 'ok' });
+  t.match(answer, { status: 204, text: '' });
+  t.equal(answer.header('content-type'), 'text/plain; charset=UTF-8');
+  t.match(scene.send('s', '[]'), { status: 204, text: '' });
   t.match(scene.ask('POST', '/echo/999/s/jsonp_send?i=1', 'd=%5B%22c%22%5D'), { status: 200, text: 'ok' });
   const called = scene.ask('GET', '/echo/000/s/jsonp_send?d=%5B%22d%22%5D&c=cb');
-  t.match(called, { status: 200, text: '/**/cb("ok");\n' });
-  t.equal(called.header('content-type'), 'application/javascript');
+  t.match(called, { status: 200, text: '/**/cb("ok");\r\n' });
+  t.equal(called.header('content-type'), 'application/javascript; charset=UTF-8');
   t.strictSame(owner.heard, ['text a', 'text b', 'text c', 'text d']);
   for (const body of ['', '["x', '{}', '[1]']) {
-    t.match(scene.send('s', body), { status: 400, text: 'Payload expected\n' }, body);
+    const fault = body === '["x' ? 'Broken JSON encoding.\n' : 'Payload expected.\n';
+    t.match(scene.send('s', body), { status: 500, text: fault }, body);
   }
   t.match(scene.send('unknown', '["a"]'), { status: 404, text: 'Not Found\n' });
   t.equal(owner.heard.length, 4);
@@ -89,17 +90,17 @@ t.test('a send is answered when the origin has taken all of it; there is no othe
   t.match(scene.send('s', '["c"]'), { status: 400, text: 'Already sending\n' });
   socket?.resume();
   t.strictSame(owner.heard, ['text a', 'text b']);
-  t.equal(answer.text, 'ok');
-  t.match(scene.send('s', '["c"]'), { status: 200 });
+  t.equal(answer.status, 204);
+  t.match(scene.send('s', '["c"]'), { status: 204 });
 });
 
 t.test('jsonp', async (t) => {
   const scene = new SockJsScene();
   const opening = scene.ask('GET', '/echo/000/s/jsonp?c=a.b');
-  t.equal(opening.text, '/**/a.b("o");\n');
-  t.equal(opening.header('content-type'), 'application/javascript');
+  t.equal(opening.text, '/**/a.b("o");\r\n');
+  t.equal(opening.header('content-type'), 'application/javascript; charset=UTF-8');
   scene.last.say('x"');
-  t.equal(scene.ask('POST', '/echo/000/s/jsonp?callback=cb').text, '/**/cb("a[\\"x\\\\\\"\\"]");\n');
+  t.equal(scene.ask('POST', '/echo/000/s/jsonp?callback=cb').text, '/**/cb("a[\\"x\\\\\\"\\"]");\r\n');
 });
 
 t.test('one poll at a time', async (t) => {
@@ -169,10 +170,10 @@ t.test('a client that breaks off its poll has closed', async (t) => {
   const { owner } = scene.open('s');
   scene.poll('s').leave();
   t.strictSame(owner.heard, ['close -']);
-  t.equal(scene.poll('s').text, 'c[3000,"Client already closed connection"]\n');
-  t.match(scene.send('s', '["a"]'), { status: 200, text: 'c[3000,"Client already closed connection"]\n' });
+  t.equal(scene.poll('s').text, 'c[1002,"Connection interrupted"]\n');
+  t.match(scene.send('s', '["a"]'), { status: 200, text: 'c[1002,"Connection interrupted"]\n' });
   scene.clock.advance(4_999);
-  t.equal(scene.poll('s').text, 'c[3000,"Client already closed connection"]\n');
+  t.equal(scene.poll('s').text, 'c[1002,"Connection interrupted"]\n');
   scene.clock.advance(1);
   t.equal(scene.poll('s').text, 'o\n');
   t.equal(scene.ends.filter(({ error }) => error === 'ERR_REQUEST_CLIENT_GONE').length, 1);
@@ -285,7 +286,7 @@ t.test('from 256 KiB on the origin is held back, until a poll takes it', async (
 t.test('the server part of a path means nothing, the service means another session', async (t) => {
   const scene = new SockJsScene();
   scene.open('s');
-  t.equal(scene.ask('POST', '/echo/1/s/xhr_send', '["a"]').status, 200);
+  t.equal(scene.ask('POST', '/echo/1/s/xhr_send', '["a"]').status, 204);
   t.equal(scene.ask('POST', '/chat/000/s/xhr_send', '["a"]').status, 404);
   t.equal(scene.ask('POST', '/chat/000/s/xhr').text, 'o\n');
   t.equal(scene.sockjs.sessions, 2);

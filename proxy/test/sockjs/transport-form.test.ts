@@ -9,7 +9,7 @@ t.test('how frames look', async (t) => {
   t.equal(form('xhr').wrap('o'), 'o\n');
   t.equal(form('xhr_streaming').wrap('o'), 'o\n');
   t.equal(form('eventsource').wrap('a["1%"]'), 'data: a["1%25"]\r\n\r\n');
-  t.equal(form('jsonp').wrap('a["x"]'), '/**/cb("a[\\"x\\"]");\n');
+  t.equal(form('jsonp').wrap('a["x"]'), '/**/cb("a[\\"x\\"]");\r\n');
   t.equal(form('htmlfile').wrap('a["x"]'), '<script>\np("a[\\"x\\"]");\n</script>\r\n');
 });
 

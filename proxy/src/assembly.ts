@@ -10,6 +10,7 @@ import { ChannelRegistry } from './channels/registry.js';
 import type { Sequencer } from './channels/sequencer.js';
 import type { SubscriberParts } from './channels/subscriber-parts.js';
 import { type Clock, guardedClock } from './clock.js';
+import { Compression } from './compression/compression.js';
 import { AllowedOrigins } from './config/allowed-origins.js';
 import type { Config, ForwardConfig } from './config/config.js';
 import { DescriptorShortage } from './descriptor-shortage.js';
@@ -304,6 +305,7 @@ function requestParts(
     },
     routes: () => routes.table,
     originOf,
+    compression: makeCompression(config, faults),
     admission: new Admission(origin.openRequestsMax),
     forwarder,
     holds,
@@ -312,6 +314,12 @@ function requestParts(
     events: telemetry.requests,
     log: log.child('request'),
   };
+}
+
+/** None where nothing is compressed: then requests cost nothing for it. */
+function makeCompression({ compression }: Config, faults: Containment): Compression | undefined {
+  if (compression.codings.length === 0 && !compression.streams) return undefined;
+  return new Compression(compression, faults);
 }
 
 /** What answers for a target: a pool of connections, or the test target. */

@@ -27,7 +27,20 @@ export interface ClientConfig {
   readonly keepAliveTimeoutMs: number;
   readonly headerTimeoutMs: number;
   readonly halfCloseGraceMs: number;
+  /** Of WebSocket messages. */
   readonly compression: boolean;
+}
+
+/** For answers and streams that are compressed. */
+export interface CompressionConfig {
+  /** Best first; this version of node has them. */
+  readonly codings: readonly string[];
+  /** Bytes. */
+  readonly min: number;
+  /** Lower case. */
+  readonly types: readonly string[];
+  readonly cookies: boolean;
+  readonly streams: boolean;
 }
 
 /** For the rules that turn a client request into an origin request. */
@@ -180,6 +193,7 @@ export interface Config {
   /** Absolute paths of the files from which keys and other secrets were read. */
   readonly keyFiles: readonly string[];
   readonly client: ClientConfig;
+  readonly compression: CompressionConfig;
   readonly forward: ForwardConfig;
   readonly origin: OriginConfig;
   readonly routes: RoutesConfig;
@@ -324,6 +338,13 @@ export function toConfig(values: Values, context: ConfigContext): Config {
     rundir: values.rundir,
     keyFiles: context.keyFiles,
     client: clientConfig(values),
+    compression: {
+      codings: values.compress,
+      min: values.compress_min,
+      types: values.compress_types.map((type) => type.toLowerCase()),
+      cookies: values.compress_cookies,
+      streams: values.compress_streams,
+    },
     forward: forwardConfig(values, context.keys),
     origin: originConfig(values),
     routes: {

@@ -4,8 +4,10 @@
  * Owns: everything that can be wrong with a value. Does not own: reading the surfaces, grouping values for the parts.
  */
 import { isAbsolute, resolve } from 'node:path';
+import { availableCodings } from '../compression/codings.js';
 import { AllowedOrigins } from './allowed-origins.js';
 import type { ConfigErrorCode, ConfigProblem } from './errors.js';
+import { legibleValue } from './legible.js';
 import { isLoopback, type Listen } from './listen.js';
 import type { Option } from './option.js';
 import { whyUnread } from './read-file.js';
@@ -46,6 +48,9 @@ const exclusive: readonly (readonly [string, string])[] = [
 function keepsEmpty(option: Option): boolean {
   return ['list', 'ports', 'sockets', 'secret', 'forwarded-for'].includes(option.type) || option.default === '';
 }
+
+/** A media type in which `*` stands for any characters (RFC 9110 §8.3.1). */
+const MEDIA_TYPE = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+\/[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
 class Settlement {
   readonly problems: ConfigProblem[] = [];
@@ -200,6 +205,21 @@ function settleOrigins({ aco_origins: origins }: Draft, settlement: Settlement):
   }
 }
 
+function settleCompression({ compress, compress_types: types }: Draft, settlement: Settlement): void {
+  const { sources } = settlement;
+  const [codingsFrom, typesFrom] = [sources.get('compress'), sources.get('compress_types')];
+  const coding = compress.find((name) => !availableCodings.includes(name));
+  if (coding !== undefined && codingsFrom !== undefined)
+    settlement.fail(
+      'ERR_CONFIG_VALUE',
+      codingsFrom,
+      `expected codings that this Node.js has (${availableCodings.join(', ')}), got ${legibleValue(coding)}`,
+    );
+  const type = types.find((pattern) => !MEDIA_TYPE.test(pattern));
+  if (type !== undefined && typesFrom !== undefined)
+    settlement.fail('ERR_CONFIG_VALUE', typesFrom, `expected media types such as text/*, got ${legibleValue(type)}`);
+}
+
 /** Warns of settings that the chosen edge makes nothing of, so that nobody relies on a limit that is not there. */
 function settleEdge(values: Draft, { sources, warnings }: Settlement): void {
   for (const { option, where } of sources.values()) {
@@ -262,6 +282,7 @@ export function settle(layers: readonly Settings[], context: SettleContext): Set
   settlePorts(values, settlement);
   settleRedis(values, settlement);
   settleOrigins(values, settlement);
+  settleCompression(values, settlement);
   settleEdge(values, settlement);
   if (context.format === 'pushpin' && values.log_format === 'auto') values.log_format = 'text';
   return { values, sources, problems, warnings };

@@ -4,6 +4,7 @@
  */
 import { headerValue, type SigKey, verifyGripSig } from '@holdfast/grip';
 import type { Clock } from '../clock.js';
+import { compressed } from '../compression/compressed-response.js';
 import { JsonpFault } from '../cross-origin/jsonp-request.js';
 import { JsonpRefusal, openUp } from '../cross-origin/open-up.js';
 import type { ClientHandshake, ClientRequest, ClientResponse, EdgeHandler } from '../edge/edge.js';
@@ -43,9 +44,14 @@ export class RequestHandler implements EdgeHandler {
       if (!this.#refusedEvents(request, response, standing, route)) {
         sockjs.onRequest(request, response, route, standing);
       }
-    } else if (!this.#parts.settings.autoCrossOrigin && route?.aco !== true)
-      this.#take(request, response, standing, route);
-    else this.#takeOpenly(request, response, standing, route);
+      return;
+    }
+    // A proxy before us writes into streams itself, and compresses them for its own clients.
+    const { compression } = this.#parts;
+    const answer =
+      compression === undefined || standing.trusted ? response : compressed(request, response, compression);
+    if (!this.#parts.settings.autoCrossOrigin && route?.aco !== true) this.#take(request, answer, standing, route);
+    else this.#takeOpenly(request, answer, standing, route);
   }
 
   /** A request that scripts of other origins may make, and may make as JSON-P. */

@@ -3,6 +3,7 @@ import type { Log } from '@holdfast/control-api';
 import type { SigKey } from '@holdfast/grip';
 import type { SubscriberEnd } from '../channels/subscriber-parts.js';
 import type { Clock } from '../clock.js';
+import type { Compression } from '../compression/compression.js';
 import type { AllowedOrigins } from '../config/allowed-origins.js';
 import type { ClientRequest } from '../edge/edge.js';
 import type { HoldParts } from '../holds/hold.js';
@@ -67,6 +68,8 @@ export interface RequestParts {
   /** What answers for a target, for requests with this Host. */
   readonly originOf: (target: Target, route: Route, host: string) => Origin;
   readonly admission: Admission;
+  /** Undefined where nothing is compressed. */
+  readonly compression?: Compression | undefined;
   readonly forwarder: Forwarder;
   readonly holds: HoldParts;
   readonly sessions: SessionParts;

@@ -304,6 +304,17 @@ t.test('Redis: a URL that is never printed, a prefix without braces, certificate
   t.match(failure(t, yaml('redis_tls_key: k\n')), { code: 'ERR_CONFIG_CONFLICT', message: /together/ });
 });
 
+t.test(
+  'compress: codings in their order; what this Node.js has not, and what is no media type, is refused',
+  async (t) => {
+    const { compression } = load(t, yaml('compress: [br, gzip]\ncompress_min: 1KiB\ncompress_types: Text/*\n')).config;
+    t.match(compression, { codings: ['br', 'gzip'], min: 1_024, types: ['text/*'], cookies: false, streams: false });
+    t.strictSame(load(t, {}).config.compression.codings, []);
+    t.match(failure(t, yaml('compress: gzip,deflate\n')), { code: 'ERR_CONFIG_VALUE', message: /gzip, br.*"deflate"/ });
+    t.match(failure(t, yaml('compress_types: text\n')), { code: 'ERR_CONFIG_VALUE', message: /media types.*"text"/ });
+  },
+);
+
 t.test('aco_origins: all sites, or those of a list; what is no origin is refused by name', async (t) => {
   const origins = (file: Parameters<typeof load>[1]) => load(t, file).config.forward.acoOrigins;
   t.strictSame(origins({}), ['*']);

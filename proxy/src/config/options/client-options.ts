@@ -138,4 +138,43 @@ export const clientOptions = [
     pushpin: ['runner.allow_compression'],
     doc: 'Offer permessage-deflate to WebSocket clients and origins.',
   },
+  {
+    key: 'compress',
+    group: 'Clients',
+    type: 'list',
+    default: '',
+    doc: 'Codings in which answers are offered to clients that accept them, best first: `gzip`, `br`, and `zstd` from Node.js 22.15 on. Answers of an origin that come encoded stay as they are. Empty compresses nothing.',
+  },
+  {
+    key: 'compress_min',
+    group: 'Clients',
+    type: 'size',
+    unit: 'bytes',
+    default: 512,
+    min: 1,
+    max: 1_048_576,
+    doc: 'Shorter bodies are not compressed; nor are shorter items, which go into compressed streams as they are.',
+  },
+  {
+    key: 'compress_types',
+    group: 'Clients',
+    type: 'list',
+    default:
+      'text/*,application/json,application/*+json,application/x-ndjson,application/javascript,application/xml,application/*+xml,application/wasm,image/svg+xml,font/otf,font/ttf',
+    doc: 'Media types that are compressed; `*` stands for any characters. `text/event-stream` always counts for held streams, and for event streams that an origin sends itself only where it is named.',
+  },
+  {
+    key: 'compress_cookies',
+    group: 'Clients',
+    type: 'bool',
+    default: false,
+    doc: 'Compress answers with `Set-Cookie` too. Where an answer shows a secret together with text that its client was led to send, the length of the compressed form tells of the secret (BREACH).',
+  },
+  {
+    key: 'compress_streams',
+    group: 'Clients',
+    type: 'bool',
+    default: false,
+    doc: 'Send held streams by gzip to clients that accept it. Each item is compressed once for all clients, and costs no window for each.',
+  },
 ] as const satisfies readonly Option[];

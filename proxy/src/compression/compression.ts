@@ -1,0 +1,113 @@
+/**
+ * Owns: what compression of answers needs of a node: its rules, what is shared between answers, and how many encoders there
+ * are. Does not own: single answers (`compressed-response`).
+ */
+import type { Containment } from '@holdfast/control-api';
+import { type Codec, codecOf, preferredCoding } from './codings.js';
+import { GzipPieces } from './gzip-pieces.js';
+import { Compressible, type CompressionRules } from './rules.js';
+
+/** Encoders at a time, each of which takes some 300 KiB. Further answers go out as they are. */
+export const MAX_ENCODERS = 256;
+
+/** Bodies up to so many bytes are encoded in the turn in which they are there: less than 1 ms. */
+export const SYNC_MAX = 16_384;
+
+/** Options of all answers. */
+export interface CompressionOptions extends CompressionRules {
+  /** Codings that are offered for answers, best first; none: they go out as they come. */
+  readonly codings: readonly string[];
+  /** Whether held streams are compressed, which they are by gzip. */
+  readonly streams: boolean;
+}
+
+const STREAM_CODINGS = ['gzip'];
+
+/** The compression of a node's answers. */
+export class Compression {
+  readonly compressible: Compressible;
+  readonly pieces: GzipPieces;
+  readonly faults: Containment;
+  readonly min: number;
+  readonly #codings: readonly string[];
+  readonly #streams: boolean;
+  /** Encoded forms of bodies, for those that go to many clients. */
+  readonly #whole = new WeakMap<Buffer, Map<string, Buffer>>();
+  /** Who waits for such a form that is being made. */
+  readonly #making = new WeakMap<Buffer, Map<string, ((encoded: Buffer | undefined) => void)[]>>();
+  #encoders = 0;
+
+  constructor(options: CompressionOptions, faults: Containment) {
+    this.compressible = new Compressible(options);
+    this.pieces = new GzipPieces(options.min);
+    this.faults = faults;
+    this.min = options.min;
+    this.#codings = options.codings;
+    this.#streams = options.streams;
+  }
+
+  /** Whether answers are compressed, and so are of several forms. */
+  get isForAnswers(): boolean {
+    return this.#codings.length > 0;
+  }
+
+  /** How an answer goes to a client that accepts this; undefined: as it is. */
+  codecFor(accept: string | undefined): Codec | undefined {
+    const coding = preferredCoding(accept, this.#codings);
+    return coding === undefined ? undefined : codecOf(coding);
+  }
+
+  /** Whether a held stream goes to such a client in pieces of gzip. */
+  isForStream(accept: string | undefined): boolean {
+    return this.#streams && preferredCoding(accept, STREAM_CODINGS) !== undefined;
+  }
+
+  /** Takes the place of an encoder, which `leave` gives back; false where there is none. */
+  enter(): boolean {
+    if (this.#encoders >= MAX_ENCODERS) return false;
+    this.#encoders++;
+    return true;
+  }
+
+  readonly leave = (): void => {
+    this.#encoders--;
+  };
+
+  /**
+   * Encodes a body that is there whole, once for all who give the very same buffer, and calls `then`: at once, or in a later
+   * turn. Undefined: it goes out as it is, since it would not get shorter or too much is being encoded.
+   */
+  encode(body: Buffer, codec: Codec, then: (encoded: Buffer | undefined) => void): void {
+    const known = this.#whole.get(body)?.get(codec.coding);
+    if (known !== undefined) then(known === body ? undefined : known);
+    else if (body.length <= SYNC_MAX) then(this.#keep(body, codec, codec.sync(body)));
+    else this.#encodeLater(body, codec, then);
+  }
+
+  #encodeLater(body: Buffer, codec: Codec, then: (encoded: Buffer | undefined) => void): void {
+    const making = this.#making.get(body) ?? new Map<string, ((encoded: Buffer | undefined) => void)[]>();
+    const waiting = making.get(codec.coding);
+    if (waiting !== undefined) waiting.push(then);
+    else if (!this.enter()) then(undefined);
+    else {
+      const all = [then];
+      making.set(codec.coding, all);
+      this.#making.set(body, making);
+      codec.later(body, (error, encoded) => {
+        this.leave();
+        making.delete(codec.coding);
+        const result = error === null ? this.#keep(body, codec, encoded) : undefined;
+        for (const one of all) one(result);
+      });
+    }
+  }
+
+  /** One that does not get shorter is remembered as itself. */
+  #keep(body: Buffer, { coding }: Codec, encoded: Buffer): Buffer | undefined {
+    const isShorter = encoded.length < body.length;
+    const forms = this.#whole.get(body) ?? new Map<string, Buffer>();
+    forms.set(coding, isShorter ? encoded : body);
+    this.#whole.set(body, forms);
+    return isShorter ? encoded : undefined;
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * Owns: a body on its way through an encoder of node's: flow in both directions, and that the encoder is let go of, however
+ * the answer ends. Does not own: heads, or which coding.
+ */
+import type { Containment } from '@holdfast/control-api';
+import type { ClientResponse } from '../edge/edge.js';
+import type { StreamPiece } from '../edge/stream-piece.js';
+import type { Encoder } from './codings.js';
+import type { EncodedBody } from './encoded-body.js';
+
+/** Whoever has the answer. Told of nothing once the body has been ended, aborted or freed. */
+export interface EncoderOwner {
+  /** The encoder takes bytes again, after a `write` that returned false. */
+  encoderWritable(): void;
+  /** For faults. */
+  fault(error: unknown): void;
+}
+
+/** The encoder works elsewhere: what is written comes out of it in a later turn. */
+export class EncoderBody implements EncodedBody {
+  bodyBytes = 0;
+  readonly #inner: ClientResponse;
+  readonly #encoder: Encoder;
+  readonly #freed: () => void;
+  #isFree = false;
+  #isFull = false;
+
+  /** `freed` is called once, when the encoder is no more. */
+  constructor(inner: ClientResponse, encoder: Encoder, owner: EncoderOwner, faults: Containment, freed: () => void) {
+    this.#inner = inner;
+    this.#encoder = encoder;
+    this.#freed = freed;
+    const contained = (act: () => void) => faults.run('client', act, owner);
+    encoder.on('data', (bytes: Buffer) => contained(() => this.#encoded(bytes)));
+    encoder.on('drain', () => contained(() => this.#drained(owner)));
+    encoder.on('end', () => contained(() => this.#ended()));
+    encoder.on('error', (error) => {
+      if (!this.#isFree) faults.caught('client', error, owner);
+    });
+  }
+
+  write(chunk: Buffer): boolean {
+    if (this.#isFree || chunk.length === 0) return true;
+    this.bodyBytes += chunk.length;
+    this.#isFull = !this.#encoder.write(chunk);
+    return !this.#isFull;
+  }
+
+  push(piece: StreamPiece): void {
+    this.write(piece.payload);
+  }
+
+  end(chunk: Buffer | undefined): void {
+    this.bodyBytes += chunk?.length ?? 0;
+    this.#isFull = false;
+    this.#encoder.end(chunk);
+  }
+
+  abort(discard: boolean): void {
+    if (this.#isFree) return;
+    const cut = () => {
+      this.free();
+      this.#inner.abort(discard);
+    };
+    this.#isFull = false;
+    if (discard) cut();
+    else {
+      this.#encoder.flush(() => {
+        if (this.#isFree) return;
+        for (let rest = this.#encoder.read() as Buffer | null; rest !== null; rest = this.#encoder.read()) {
+          this.#inner.write(rest);
+        }
+        cut();
+      });
+    }
+  }
+
+  writable(): boolean {
+    if (!this.#isFree) this.#encoder.resume();
+    return false;
+  }
+
+  free(): void {
+    if (this.#isFree) return;
+    this.#isFree = true;
+    this.#encoder.destroy();
+    this.#freed();
+  }
+
+  get waiting(): number {
+    return this.#inner.waiting + this.#encoder.readableLength + this.#encoder.writableLength;
+  }
+
+  #encoded(bytes: Buffer): void {
+    if (!this.#isFree && !this.#inner.write(bytes)) this.#encoder.pause();
+  }
+
+  #drained(owner: EncoderOwner): void {
+    if (!this.#isFull || this.#isFree) return;
+    this.#isFull = false;
+    owner.encoderWritable();
+  }
+
+  #ended(): void {
+    if (this.#isFree) return;
+    this.free();
+    this.#inner.end();
+  }
+}

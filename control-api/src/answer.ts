@@ -8,18 +8,21 @@ import type { ServerResponse } from 'node:http';
 import { STATUS_CODES } from 'node:http';
 import { GripError, MAX_NAME_BYTES } from '@holdfast/grip';
 import type { Format } from './accept.js';
+import { acceptedCodings } from './content-coding.js';
 import { ControlError } from './errors.js';
 import type { PublishReceipt } from './publish.js';
 
 /**
  * One answer, before it has a form. As text it is `message` and a line feed; as JSON an object with `message`, with
- * `items` after a publish and with `code` when refused, or a view, and a line feed.
+ * `items` after a publish and with `code` and `detail` when refused, or a view, and a line feed.
  */
 export interface Answer {
   readonly status: number;
   readonly message: string;
   /** The `ERR_…` code of a refusal. */
   readonly code?: string;
+  /** What the message of a refusal leaves out, as publishers know its exact text; in JSON, and in the log. */
+  readonly detail?: string;
   readonly items?: readonly PublishReceipt[];
   /** The members of the JSON form, in the place of those above; for answers that are always JSON. */
   readonly view?: object;
@@ -52,10 +55,27 @@ export const notAcceptable = refusal(
   'Not Acceptable. Supported formats are text/plain and application/json.',
 );
 export const lengthRequired = refusal(411, 'ERR_CONTROL_LENGTH_REQUIRED', 'Request requires Content-Length.');
-/** Pushpin says 400 with the same text. */
-export const bodyTooLarge = refusal(413, 'ERR_CONTROL_BODY_TOO_LARGE', 'Request body too large.');
-/** Pushpin says 400 with the same text. */
-export const headerTooLarge = refusal(431, 'ERR_CONTROL_HEADER_TOO_LARGE', 'Request header too large.');
+/** Pushpin says 400, and no more than that it is too large. The limit is in bytes, and of a compressed body counts twice. */
+export const bodyTooLarge = (limit: number): Answer =>
+  refusal(
+    413,
+    'ERR_CONTROL_BODY_TOO_LARGE',
+    `Request body too large: the limit is ${limit} bytes (push_in_http_max_body_size).`,
+  );
+/** Pushpin says 400, and no more than that it is too large. The limit is in bytes. */
+export const headerTooLarge = (limit: number): Answer =>
+  refusal(
+    431,
+    'ERR_CONTROL_HEADER_TOO_LARGE',
+    `Request header too large: the limit is ${limit} bytes (push_in_http_max_headers_size).`,
+  );
+/** RFC 9110 §15.5.16: the field says what would be taken. */
+export const unknownCoding: Answer = {
+  ...refusal(415, 'ERR_CONTROL_CODING', `Unsupported Content-Encoding: expected one of ${acceptedCodings}, or none.`),
+  header: ['Accept-Encoding', acceptedCodings],
+};
+export const codingMalformed = (coding: string): Answer =>
+  refusal(400, 'ERR_CONTROL_CODING', `Body is not ${coding}, as Content-Encoding says, or is cut short.`);
 export const malformed = refusal(400, 'ERR_CONTROL_MALFORMED', 'Malformed request.');
 export const timedOut = refusal(408, 'ERR_CONTROL_TIMEOUT', 'Request timed out.');
 
@@ -99,7 +119,12 @@ export function methodNotAllowed(method: string, allowed = 'POST'): Answer {
  */
 export function answerTo(error: unknown): Answer {
   if (error instanceof GripError && error.side === 'client')
-    return { status: 400, code: error.code, message: error.message };
+    return {
+      status: 400,
+      code: error.code,
+      message: error.message,
+      ...(error.detail !== undefined && { detail: error.detail }),
+    };
   if (error instanceof ControlError && error.code.startsWith('ERR_BACKPLANE_')) {
     return { ...refusal(503, error.code, 'Backplane unavailable.'), header: ['Retry-After', '1'], cause: error };
   }
@@ -126,9 +151,9 @@ export function encodeAnswer(answer: Answer, format: Format, close: boolean): En
   return { headers, body };
 }
 
-function json({ message, items, code, view }: Answer): string {
+function json({ message, items, code, detail, view }: Answer): string {
   // Absent fields are left out by JSON.stringify.
-  return JSON.stringify(view ?? { message, items, code });
+  return JSON.stringify(view ?? { message, items, code, detail });
 }
 
 /** Sends an answer and completes the response. Harmless when the client has gone. */

@@ -29,6 +29,10 @@ export const controlErrors = {
     meaning: 'A publish came with neither Content-Length nor a chunked body.',
   },
   ERR_CONTROL_BODY_TOO_LARGE: { side: 'client', meaning: 'The request body exceeds the configured limit.' },
+  ERR_CONTROL_CODING: {
+    side: 'client',
+    meaning: 'The body of a publish has a Content-Encoding that is not taken, or is not encoded as that says.',
+  },
   ERR_CONTROL_HEADER_TOO_LARGE: { side: 'client', meaning: 'The request head exceeds the configured limit.' },
   ERR_CONTROL_MALFORMED: { side: 'client', meaning: 'The bytes received are not an HTTP/1 request.' },
   ERR_CONTROL_TIMEOUT: { side: 'client', meaning: 'The request did not arrive completely in time.' },

@@ -5,17 +5,26 @@
  */
 import { type Answer, bodyTooLarge, headerTooLarge, malformed, timedOut } from './answer.js';
 
+/** In bytes; named to clients that exceed them. */
+export interface ParserLimits {
+  readonly maxHeaderBytes: number;
+  readonly maxBodyBytes: number;
+}
+
 /**
  * The answer to give, or undefined if the connection itself is broken and there is nobody to answer. Takes the bytes that were read
  * off the error: a log line would spell out each of them, and be many times as long as what the client sent.
  */
-export function answerToParserError(error: NodeJS.ErrnoException & { rawPacket?: Buffer }): Answer | undefined {
+export function answerToParserError(
+  error: NodeJS.ErrnoException & { rawPacket?: Buffer },
+  { maxHeaderBytes, maxBodyBytes }: ParserLimits,
+): Answer | undefined {
   delete error.rawPacket;
   switch (error.code) {
     case 'HPE_HEADER_OVERFLOW':
-      return headerTooLarge;
+      return headerTooLarge(maxHeaderBytes);
     case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
-      return bodyTooLarge;
+      return bodyTooLarge(maxBodyBytes);
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return timedOut;
     case 'HPE_INVALID_EOF_STATE': // the client closed in the middle of a request

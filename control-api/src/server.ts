@@ -7,7 +7,7 @@
  *
  * Differences from Pushpin's control server, all of them additions or statuses: connections are kept alive, chunked
  * bodies are read, a POST to /recover/ needs no Content-Length, JSON receipts and JSON errors for clients that ask
- * for JSON, 413 and 431 in place of 400 for what is too large, 503 when the backplane does not accept; the views.
+ * for JSON, 413 and 431 in place of 400 for what is too large, compressed bodies, 503 when the backplane does not accept; the views.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -17,16 +17,19 @@ import {
   type Answer,
   answerTo,
   bodyTooLarge,
+  codingMalformed,
   expectationFailed,
   methodNotAllowed,
   notAcceptable,
   published,
   send,
   tooSlow,
+  unknownCoding,
   updated,
 } from './answer.js';
 import { readBody } from './body.js';
 import type { Clock } from './clock.js';
+import { codingOf, decodeBody } from './content-coding.js';
 import type { PublishEvents } from './events.js';
 import { type Containment, uncontained } from './faults.js';
 import { LINGER_MS, refuseRaw, refuseUnread } from './linger.js';
@@ -235,10 +238,12 @@ export class ControlServer {
     if (expects === 'continue') response.writeContinue();
 
     const body = await readBody(request, this.#options.maxBodyBytes, (bytes) => this.#connections.hold(socket, bytes));
-    if (body === 'too-large') return this.#refuse(request, response, bodyTooLarge, format);
+    if (body === 'too-large') {
+      return this.#refuse(request, response, bodyTooLarge(this.#options.maxBodyBytes), format);
+    }
     if (body === 'aborted') return this.#aborted(request);
     this.#advance(socket, exchange, 'working');
-    const answer = await this.#answer(target, body, response);
+    const answer = await this.#answer(target, body, request, response);
     if (answer === undefined || response.headersSent) return; // refused in the meantime; a throw here would end the process
     send(response, answer, format, this.#closed !== undefined);
     this.#advance(socket, exchange, 'sending');
@@ -250,8 +255,11 @@ export class ControlServer {
   #earlyRefusal(request: IncomingMessage, target: Wanted, expects: Expects): Answer | undefined {
     const foreign = this.#guard.check(request.headers);
     if (foreign) return foreign;
-    if (Number(request.headers['content-length'] ?? 0) > this.#options.maxBodyBytes) return bodyTooLarge;
+    if (Number(request.headers['content-length'] ?? 0) > this.#options.maxBodyBytes) {
+      return bodyTooLarge(this.#options.maxBodyBytes);
+    }
     if (expects === 'unknown') return expectationFailed;
+    if (target === 'publish' && codingOf(request.headers) === 'unknown') return unknownCoding;
     return expects === 'continue' ? refusalIn(target) : undefined;
   }
 
@@ -265,19 +273,35 @@ export class ControlServer {
   }
 
   /** Undefined when the answer has begun, and goes on for as long as the client stays. */
-  #answer(target: Wanted, body: Buffer, response: ServerResponse): Promise<Answer | undefined> | Answer {
+  #answer(
+    target: Wanted,
+    body: Buffer,
+    { headers }: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<Answer | undefined> | Answer {
     const { views } = this.#options;
-    if (typeof target === 'string') return this.#perform(target, body);
+    if (target === 'publish') return this.#publish(body, codingOf(headers));
+    if (target === 'recover') return this.#recover();
     if (!('about' in target) || views === undefined) return target as Answer;
     return target.about === 'items' ? views.taps.serve(target.name, response) : views.cluster.answer(target);
   }
 
   /** No `await` before the publisher is called, so that pipelined requests keep their order. */
-  async #perform(action: Action, body: Buffer): Promise<Answer> {
-    const { publisher } = this.#options;
+  async #publish(body: Buffer, coding: string | undefined): Promise<Answer> {
+    const { publisher, maxBodyBytes } = this.#options;
+    const plain = coding === undefined ? body : decodeBody(body, coding, maxBodyBytes);
+    if (plain === 'too-large') return bodyTooLarge(maxBodyBytes);
+    if (plain === 'malformed') return codingMalformed(coding as string);
     try {
-      if (action === 'publish') return published(await publisher.publish(parseItems(body)));
-      await publisher.recover();
+      return published(await publisher.publish(parseItems(plain)));
+    } catch (error) {
+      return answerTo(error);
+    }
+  }
+
+  async #recover(): Promise<Answer> {
+    try {
+      await this.#options.publisher.recover();
       return updated;
     } catch (error) {
       return answerTo(error);
@@ -308,7 +332,7 @@ export class ControlServer {
 
   /** The parser or a timeout gave up on the connection. Called again for whatever the client sends afterwards. */
   #failed(error: NodeJS.ErrnoException, socket: Socket): void {
-    const answer = answerToParserError(error);
+    const answer = answerToParserError(error, this.#options);
     // A connection that timed out without a byte was opened in advance by some pool: nothing has been refused.
     if (answer === undefined || socket.bytesRead === 0) {
       socket.destroy();
@@ -330,7 +354,7 @@ export class ControlServer {
   #report(request: IncomingMessage, answer: Answer, bytes: number | undefined): void {
     const { events } = this.#options;
     const log = this.#log;
-    const { status, code, message, items, cause } = answer;
+    const { status, code, message, detail, items, cause } = answer;
     if (code) events.rejected(code);
     if (code && (request.method === 'POST' || status === 403)) {
       const fields = {
@@ -340,6 +364,7 @@ export class ControlServer {
         code,
         bytes,
         answer: message,
+        ...(detail !== undefined && { detail }),
         err: cause,
       };
       if (status === 500) log.error(fields, 'control request failed');

@@ -6,7 +6,8 @@ import { LINGER_BYTES } from '../dist/linger.js';
 import { BODY_LIMIT, HEADER_LIMIT, publishBody, publishOfSize, startControl } from './control-fixture.js';
 import { type RawAnswer, requestBytes } from './raw-client.js';
 
-const TOO_LARGE = 'Request body too large.\n';
+const TOO_LARGE = 'Request body too large: the limit is 1000000 bytes (push_in_http_max_body_size).\n';
+const HEAD_TOO_LARGE = 'Request header too large: the limit is 10000 bytes (push_in_http_max_headers_size).\n';
 
 function isLast(t: Test, answer: RawAnswer | undefined, status: number, body: string): void {
   t.match(answer, { status, headers: { 'content-type': 'text/plain', connection: 'close' } });
@@ -68,7 +69,7 @@ t.test('413 is JSON for clients that ask for JSON', async (t) => {
   );
   t.match(await connection.answer(), {
     status: 413,
-    body: '{"message":"Request body too large.","code":"ERR_CONTROL_BODY_TOO_LARGE"}\n',
+    body: `{"message":"${TOO_LARGE.trim()}","code":"ERR_CONTROL_BODY_TOO_LARGE"}\n`,
   });
 });
 
@@ -118,7 +119,7 @@ t.test('a head over the limit answers 431', async (t) => {
   const { client, events } = await startControl(t);
   const connection = await client();
   await connection.write(requestBytes('POST', '/publish/', { 'X-Long': 'x'.repeat(HEADER_LIMIT) }, '{"items":[]}'));
-  isLast(t, await connection.answer(), 431, 'Request header too large.\n');
+  isLast(t, await connection.answer(), 431, HEAD_TOO_LARGE);
   await connection.closed;
   t.strictSame(events.seen, ['rejected ERR_CONTROL_HEADER_TOO_LARGE']);
 });
@@ -127,7 +128,7 @@ t.test('a head far over the limit answers 431 once, readable to the end', async 
   const { client, events } = await startControl(t);
   const connection = await client();
   for (let i = 0; i < 20; i += 1) await connection.write(i === 0 ? 'GET / HTTP/1.1\r\nX: ' : 'x'.repeat(50_000));
-  isLast(t, await connection.answer(), 431, 'Request header too large.\n');
+  isLast(t, await connection.answer(), 431, HEAD_TOO_LARGE);
   connection.end();
   await connection.closed;
   t.equal(await connection.answer(), undefined);

@@ -113,7 +113,7 @@ const badBodies: ReadonlyArray<readonly [body: string, message: string]> = [
   ['{"items": [', 'Body is not valid JSON.'],
   ['[]', 'Invalid format.'],
   ['{}', "Invalid format: object does not contain 'items'"],
-  ['{"items":{}}', "Invalid format: object contains 'items' with wrong type"],
+  ['{"items":{}}', "Invalid format: object contains 'items' with wrong type: expected a list, got an object"],
 ];
 
 t.test('a body that is not a list of items answers 400 with its reason', async (t) => {
@@ -136,6 +136,20 @@ t.test('one bad item refuses the whole request, and nothing of it is published',
   t.strictSame(new Set(events.seen), new Set(['rejected ERR_GRIP_ITEM']));
 });
 
+t.test('what the text of Pushpin leaves out is in the JSON, and in the log', async (t) => {
+  const { ask, log } = await startControl(t);
+  const details: ReadonlyArray<readonly [body: string, detail: RegExp]> = [
+    ['{"items":\n [{]}', /^unexpected ']' where a name in double quotes should be at line 2, column 4 \(byte 13\)/],
+    ['[]', /^expected an object with 'items', got a list$/],
+    ['null', /^expected an object with 'items', got null$/],
+  ];
+  for (const [body, detail] of details) {
+    const answer = await ask('POST', '/publish/', JSON_ACCEPT, body);
+    t.match(JSON.parse(answer.body), { message: /^(Body is not valid JSON|Invalid format)\.$/, detail });
+    t.match(log.lines.at(-1), { level: 'warn', fields: { detail } });
+  }
+});
+
 t.test('refusals are JSON with the code for clients that ask for JSON', async (t) => {
   const { ask } = await startControl(t);
   const refusals = [
@@ -146,7 +160,11 @@ t.test('refusals are JSON with the code for clients that ask for JSON', async (t
   t.strictSame(
     refusals.map(({ status, headers, body }) => [status, headers['content-type'], body]),
     [
-      [400, 'application/json', '{"message":"Body is not valid JSON.","code":"ERR_GRIP_ITEM"}\n'],
+      [
+        400,
+        'application/json',
+        `{"message":"Body is not valid JSON.","code":"ERR_GRIP_ITEM","detail":"unexpected 'x' where a value should be at line 1, column 1 (byte 0), near \\"x\\""}\n`,
+      ],
       [405, 'application/json', '{"message":"Method not allowed: GET.","code":"ERR_CONTROL_METHOD"}\n'],
       [404, 'application/json', '{"message":"Not Found","code":"ERR_CONTROL_NOT_FOUND"}\n'],
     ],
@@ -269,19 +287,19 @@ const tooMuch: ReadonlyArray<readonly [item: string, message: string]> = [
   [`{"channel":"a","x":${'['.repeat(200_000)}${']'.repeat(200_000)}}`, 'Body nests deeper than 256 levels.'],
   [
     '{"channel":"a","formats":{"http-response":{"body-patch":[{"op":"add","path":"hasOwnProperty"}]}}}',
-    "Invalid format: 'body-patch' operation 0 contains 'path' that is not a JSON pointer",
+    "Invalid format: items[1]: 'body-patch' operation 0 contains 'path' that is not a JSON pointer",
   ],
   [
     `{"channel":"${'a'.repeat(1_025)}","formats":{"http-stream":{"content":""}}}`,
-    "Invalid format: publish item object contains 'channel' of more than 1024 bytes",
+    "Invalid format: items[1]: publish item object contains 'channel' of more than 1024 bytes",
   ],
   [
     `{"channel":"a","id":"${'a'.repeat(900_000)}","formats":{"http-stream":{"content":""}}}`,
-    "Invalid format: publish item object contains 'id' of more than 1024 bytes",
+    "Invalid format: items[1]: publish item object contains 'id' of more than 1024 bytes",
   ],
   [
     `{"channel":"a","prev-id":"${'a'.repeat(900_000)}","formats":{"http-stream":{"content":""}}}`,
-    "Invalid format: publish item object contains 'prev-id' of more than 1024 bytes",
+    "Invalid format: items[1]: publish item object contains 'prev-id' of more than 1024 bytes",
   ],
 ];
 

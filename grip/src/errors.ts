@@ -63,10 +63,13 @@ export class GripError extends Error {
   override readonly name = 'GripError';
   readonly code: GripErrorCode;
   readonly side: GripErrorSide;
+  /** More than the message may say, because others know its exact text: where JSON breaks, for example. */
+  readonly detail?: string;
 
-  constructor(code: GripErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: GripErrorCode, message: string, options?: ErrorOptions & { readonly detail?: string | undefined }) {
     super(message.length > MAX_MESSAGE ? `${message.slice(0, MAX_MESSAGE)}…` : message, options);
     this.code = code;
+    if (options?.detail !== undefined) this.detail = options.detail;
     this.side = gripErrors[code].side;
   }
 }

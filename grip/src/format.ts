@@ -75,12 +75,15 @@ export interface WsMessageClose {
 /** What an item does to WebSocket sessions. */
 export type WsMessageFormat = WsMessageSend | WsMessageClose | { readonly action: 'hint' | 'refresh' };
 
-type Action = 'send' | 'hint' | 'close' | 'refresh';
+const actions = ['send', 'hint', 'close', 'refresh'] as const;
 
-function actionOf(fields: Fields): Action {
-  const action = fields.string('action') ?? 'send';
-  if (action === 'send' || action === 'hint' || action === 'close' || action === 'refresh') return action;
-  throw fields.error(`${fields.name} contains 'action' with unknown value`);
+const messageTypes = ['text', 'binary', 'ping', 'pong'] as const;
+
+function actionOf(fields: Fields): (typeof actions)[number] {
+  const given = fields.string('action') ?? 'send';
+  const action = actions.find((known) => known === given);
+  if (action === undefined) throw fields.unknown('action', given, actions);
+  return action;
 }
 
 function contentFiltersOf(fields: Fields): readonly string[] | undefined {
@@ -129,11 +132,9 @@ export function parseWsMessage(value: unknown): WsMessageFormat {
 }
 
 function parseWsSend(fields: Fields): WsMessageSend {
-  const given = fields.string('type');
-  const type = given ?? (fields.has('content-bin') ? 'binary' : 'text');
-  if (type !== 'text' && type !== 'binary' && type !== 'ping' && type !== 'pong') {
-    throw fields.error(`${fields.name} contains 'type' with unknown value`);
-  }
+  const given = fields.string('type') ?? (fields.has('content-bin') ? 'binary' : 'text');
+  const type = messageTypes.find((known) => known === given);
+  if (type === undefined) throw fields.unknown('type', given, messageTypes);
   const contentFilters = contentFiltersOf(fields);
   const control = type === 'ping' || type === 'pong';
   const content = fields.bytes('content', 'content-bin') ?? (control ? Buffer.alloc(0) : undefined);

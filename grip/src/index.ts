@@ -44,9 +44,10 @@ export { headerValue, headerValues, type RawHeaders, type ResponseHead } from '.
 export { type Hold, type HoldMode, type Instruct, type InstructResponse, instructKind } from './instruct.js';
 export { parseInstructHeaders } from './instruct-headers.js';
 export { parseInstructJson } from './instruct-json.js';
-export { type Formats, type Item, itemToJson, parseItem, parseItems } from './item.js';
+export { type Formats, type Item, itemToJson, parseItem, parseItemList, parseItems } from './item.js';
 export { ITEM_OVERHEAD, itemBytes } from './item-size.js';
 export { isDeeper, type JsonRead, MAX_JSON_DEPTH, MAX_JSON_VALUES, NOT_JSON, readJson, readJsonBytes } from './json.js';
+export { jsonFaultText } from './json-fault.js';
 export type { KeepAlive, KeepAliveMode } from './keep-alive.js';
 export { type GoneLink, type Links, type NextLink, parseLinks } from './link.js';
 export { isLongName, MAX_NAME_BYTES } from './name.js';

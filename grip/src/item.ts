@@ -5,7 +5,7 @@
  * given to items without one, de-duplication, order.
  */
 import { GripError } from './errors.js';
-import { Fields, isJsonObject, type JsonObject } from './fields.js';
+import { Fields, isJsonObject, type JsonObject, kindOf } from './fields.js';
 import {
   formatToJson,
   type HttpResponseFormat,
@@ -15,7 +15,8 @@ import {
   parseWsMessage,
   type WsMessageFormat,
 } from './format.js';
-import { readJsonBytes } from './json.js';
+import { NOT_JSON, readJsonBytes } from './json.js';
+import { jsonFaultText } from './json-fault.js';
 import { isLongName, MAX_NAME_BYTES } from './name.js';
 import type { Writable } from './writable.js';
 
@@ -65,6 +66,9 @@ export function parseItem(value: unknown, topic = ''): Item {
   return item;
 }
 
+/** Pushpin's text, and what it wants. */
+const NO_FORMATS = "no formats specified: expected http-response, http-stream or ws-message in 'formats'";
+
 /** The formats stand in `formats` or, in the old form, in the item itself. */
 function parseFormats(item: Fields): Formats {
   const explicit = item.fields('formats');
@@ -74,30 +78,51 @@ function parseFormats(item: Fields): Formats {
   if (from.has('http-stream')) formats.httpStream = parseHttpStream(from.value('http-stream'));
   if (from.has('ws-message')) formats.wsMessage = parseWsMessage(from.value('ws-message'));
   // An explicit object with unknown formats only is accepted, and delivers nothing.
-  if (Object.keys(explicit?.object ?? formats).length === 0) throw item.error('no formats specified');
+  if (Object.keys(explicit?.object ?? formats).length === 0) throw item.error(NO_FORMATS);
   return formats;
 }
 
 /**
  * Parses the body of a POST to /publish: `{"items": [...]}`. All or nothing: one bad item fails the whole body. Throws
- * ERR_GRIP_ITEM whose message is the complete text of the 400 answer, without its newline.
+ * ERR_GRIP_ITEM whose message is the complete text of the 400 answer, without its newline; publishers of Pushpin know those of
+ * a body that is no JSON, or no object, so that what they do not say is in `detail`.
  */
 export function parseItems(body: Uint8Array): Item[] {
   const { value: document, fault } = readJsonBytes(body);
-  if (fault !== undefined) throw new GripError('ERR_GRIP_ITEM', `Body ${fault}.`);
-  // Pushpin takes a scalar for no JSON at all.
-  if (typeof document !== 'object' || document === null)
-    throw new GripError('ERR_GRIP_ITEM', 'Body is not valid JSON.');
-  if (!isJsonObject(document)) throw new GripError('ERR_GRIP_ITEM', 'Invalid format.');
+  if (fault !== undefined) {
+    const detail = fault === NOT_JSON ? jsonFaultText(body) : undefined;
+    throw new GripError('ERR_GRIP_ITEM', `Body ${fault}.`, { detail });
+  }
+  if (!isJsonObject(document)) {
+    // Pushpin takes a scalar for no JSON at all.
+    const text = Array.isArray(document) ? 'Invalid format.' : `Body ${NOT_JSON}.`;
+    const detail = `expected an object with 'items', got ${kindOf(document)}`;
+    throw new GripError('ERR_GRIP_ITEM', text, { detail });
+  }
   try {
-    const fields = new Fields(document, 'object', 'ERR_GRIP_ITEM');
-    const items = fields.list('items');
-    if (!items) throw fields.missing('items');
-    return items.map((item) => parseItem(item));
+    return parseItemList(document);
   } catch (cause) {
     if (!(cause instanceof GripError)) throw cause;
     throw new GripError('ERR_GRIP_ITEM', `Invalid format: ${cause.message}`, { cause });
   }
+}
+
+/**
+ * Parses the member `items` of an object, as {@link parseItem} does each. Throws ERR_GRIP_ITEM, which says which of them is
+ * bad: `items[3]: …`.
+ */
+export function parseItemList(object: JsonObject): Item[] {
+  const fields = new Fields(object, 'object', 'ERR_GRIP_ITEM');
+  const items = fields.list('items');
+  if (!items) throw fields.missing('items');
+  return items.map((item, at) => {
+    try {
+      return parseItem(item);
+    } catch (cause) {
+      if (!(cause instanceof GripError)) throw cause;
+      throw new GripError('ERR_GRIP_ITEM', `items[${at}]: ${cause.message}`, { cause });
+    }
+  });
 }
 
 /**

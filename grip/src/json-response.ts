@@ -4,10 +4,10 @@
  * Owns: `code`, `reason` and `headers` as the JSON instruct and the http-response format share them. Does not own: the
  * body, or which headers reach the client.
  */
-import { type Fields, isJsonObject, textOf } from './fields.js';
+import { type Fields, isJsonObject, mistyped, textOf } from './fields.js';
 import { headerFault, reasonFault } from './header-field.js';
 import type { RawHeaders } from './headers.js';
-import { isFinalStatus } from './reason.js';
+import { MAX_FINAL_STATUS, MIN_FINAL_STATUS } from './reason.js';
 import { wireFromText } from './wire-text.js';
 
 /**
@@ -16,12 +16,9 @@ import { wireFromText } from './wire-text.js';
  */
 export function codeField(fields: Fields): number | undefined {
   const raw = fields.value('code');
-  if (typeof raw === 'number' && !Number.isInteger(raw)) throw fields.wrongType('code');
-  const code = fields.integer('code', 999);
-  if (code !== undefined && !isFinalStatus(code)) {
-    throw fields.error(`${fields.name} contains 'code' with invalid value: must be from 200 to 999`);
-  }
-  return code;
+  if (typeof raw === 'number' && !Number.isInteger(raw))
+    throw fields.error(`${fields.name} contains 'code' with wrong type: expected a whole number, got ${raw}`);
+  return fields.integer('code', MAX_FINAL_STATUS, MIN_FINAL_STATUS);
 }
 
 /** `reason` as a Latin-1 string of its UTF-8 bytes, or undefined if absent or empty. Throws for what cannot be sent. */
@@ -42,21 +39,24 @@ export function headersField(fields: Fields): RawHeaders {
   if (!fields.has('headers')) return [];
   const value = fields.value('headers');
   if (Array.isArray(value)) return value.flatMap((pair: unknown) => headerOfPair(fields, pair));
-  if (!isJsonObject(value)) throw fields.wrongType('headers');
+  if (!isJsonObject(value)) throw fields.wrongType('headers', 'an object or a list of pairs');
   return Object.entries(value).flatMap(([name, member]) => {
     const text = textOf(member);
-    if (text === undefined) throw fields.error(`headers contains '${name}' with wrong type`);
+    if (text === undefined) throw fields.error(`headers contains '${name}' ${mistyped('a string', member)}`);
     return checkedHeader(fields, name, text);
   });
 }
 
 function headerOfPair(fields: Fields, pair: unknown): [string, string] {
-  if (!Array.isArray(pair)) throw fields.error('headers contains element with wrong type');
-  if (pair.length !== 2) throw fields.error('headers contains list with wrong number of elements');
+  if (!Array.isArray(pair))
+    throw fields.error(`headers contains element ${mistyped('a list of name and value', pair)}`);
+  if (pair.length !== 2) {
+    throw fields.error(`headers contains list with wrong number of elements: expected 2, got ${pair.length}`);
+  }
   const name = textOf(pair[0]);
-  if (name === undefined) throw fields.error('header contains name element with wrong type');
+  if (name === undefined) throw fields.error(`header contains name element ${mistyped('a string', pair[0])}`);
   const value = textOf(pair[1]);
-  if (value === undefined) throw fields.error('header contains value element with wrong type');
+  if (value === undefined) throw fields.error(`header contains value element ${mistyped('a string', pair[1])}`);
   return checkedHeader(fields, name, value);
 }
 

@@ -5,7 +5,9 @@
  */
 import { Buffer } from 'node:buffer';
 import { GripError } from './errors.js';
+import { kindOf } from './fields.js';
 import { NOT_JSON, readJsonBytes } from './json.js';
+import { jsonFaultText } from './json-fault.js';
 import { decodeTnetstring, encodeTnetstring } from './tnetstring.js';
 
 /** An encoding of packets; the names are those of Pushpin's `stats_format`. */
@@ -21,10 +23,12 @@ const LETTER_T = 0x54;
 export function decodePacket(packet: Uint8Array): unknown {
   if (packet[0] === LETTER_T) return decodeTnetstring(packet.subarray(1));
   if (packet[0] !== LETTER_J) return decodeTnetstring(packet);
-  const { value, fault } = readJsonBytes(packet.subarray(1));
+  const text = packet.subarray(1);
+  const { value, fault } = readJsonBytes(text);
   if (typeof value === 'object' && value !== null) return value;
-  const isJson = fault !== undefined && fault !== NOT_JSON;
-  throw new GripError('ERR_GRIP_PACKET', isJson ? `not taken: it ${fault}` : 'not valid JSON after the J');
+  if (fault !== undefined && fault !== NOT_JSON) throw new GripError('ERR_GRIP_PACKET', `not taken: it ${fault}`);
+  const detail = fault === undefined ? `expected an object, got ${kindOf(value)}` : jsonFaultText(text);
+  throw new GripError('ERR_GRIP_PACKET', 'not valid JSON after the J', { detail });
 }
 
 /** Encodes a value that JSON can express, with the letter in front. Throws TypeError as {@link encodeTnetstring} does. */

@@ -78,12 +78,18 @@ export function reasonPhrase(code: number): string {
   return phrases.get(code) ?? '';
 }
 
+/** Lowest status of a final answer (RFC 9110 §15). */
+export const MIN_FINAL_STATUS = 200;
+
+/** Greatest status that is passed on; beyond 599 they have no class, but origins use them. */
+export const MAX_FINAL_STATUS = 999;
+
 /**
  * Whether `code` can be the status of a final response: 200 to 999. Pushpin also takes 0 to 199, but what it then
  * puts on the wire is no HTTP response (RFC 9110 §15: 1xx is interim, anything lower is not a status code).
  */
 export function isFinalStatus(code: number): boolean {
-  return Number.isInteger(code) && code >= 200 && code <= 999;
+  return Number.isInteger(code) && code >= MIN_FINAL_STATUS && code <= MAX_FINAL_STATUS;
 }
 
 /** Whether `code` can be the status of an interim answer (RFC 9110 §15.2): 101 ends HTTP on its connection, and is none. */

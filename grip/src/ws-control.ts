@@ -74,6 +74,8 @@ export interface WsControlInvalid {
 
 const DEFAULT_DELAY = 1;
 
+const messageTypes = ['text', 'binary', 'ping', 'pong'] as const;
+
 /**
  * Parses the JSON of a control message, without its `c:`. Members that the type does not use are not looked at. Never
  * throws: control messages have no answer, and Pushpin ignores those that it cannot read. The length is the caller's to
@@ -131,7 +133,7 @@ function required(fields: Fields, key: string): string {
 
 function nonEmpty(fields: Fields, key: string): string {
   const text = required(fields, key);
-  if (text === '') throw fields.invalid(key);
+  if (text === '') throw fields.invalid(key, 'a text that is not empty');
   return text;
 }
 
@@ -163,9 +165,10 @@ function readSendDelayed(fields: Fields): WsSendDelayed {
 
 /** Text by default, and also for content-bin, unlike in a published item. */
 function readMessageType(fields: Fields): WsMessageType {
-  const type = fields.string('message-type') ?? 'text';
-  if (type === 'text' || type === 'binary' || type === 'ping' || type === 'pong') return type;
-  throw fields.error(`${fields.name} contains 'message-type' with unknown value`);
+  const given = fields.string('message-type') ?? 'text';
+  const type = messageTypes.find((known) => known === given);
+  if (type === undefined) throw fields.unknown('message-type', given, messageTypes);
+  return type;
 }
 
 function readContent(fields: Fields, type: WsMessageType): Buffer | undefined {

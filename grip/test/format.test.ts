@@ -39,10 +39,6 @@ t.test('http-stream takes content-bin before content', async (t) => {
   t.same(parseHttpStream({ content: '' }), { action: 'send', content: Buffer.alloc(0) });
 });
 
-t.test('base64 is decoded leniently', async (t) => {
-  t.match(parseHttpStream({ 'content-bin': 'A P8!\n' }), { content: Buffer.from([0, 255]) });
-});
-
 t.test('ws-message content is text, content-bin is binary, and type overrides both', async (t) => {
   t.same(parseWsMessage({ content: 'x' }), { action: 'send', type: 'text', content: Buffer.from('x') });
   t.match(parseWsMessage({ 'content-bin': 'AA==' }), { type: 'binary', content: Buffer.from([0]) });
@@ -89,50 +85,142 @@ t.test('content-filters are kept in order; an empty list is not the same as none
 
 t.test('what is wrong with a format is an error of the publisher, with its text', async (t) => {
   const table: [keyof typeof parsers, unknown, string][] = [
-    ['http-response', 'x', "'http-response' is not an object"],
+    ['http-response', 'x', "'http-response' is not an object but a string"],
     ['http-response', {}, "'http-response' does not contain 'body', 'body-bin', or 'body-patch'"],
-    ['http-response', { action: 1 }, "'http-response' contains 'action' with wrong type"],
-    ['http-response', { action: 'x' }, "'http-response' contains 'action' with unknown value"],
-    ['http-response', { code: 'some body' }, "'http-response' contains 'code' with wrong type"],
-    ['http-response', { code: null }, "'http-response' contains 'code' with wrong type"],
-    ['http-response', { code: 200.5 }, "'http-response' contains 'code' with wrong type"],
-    ['http-response', { code: 1000 }, "'http-response' contains 'code' with invalid value"],
-    ['http-response', { code: -1 }, "'http-response' contains 'code' with invalid value"],
+    [
+      'http-response',
+      { action: 1 },
+      "'http-response' contains 'action' with wrong type: expected a string, got a number",
+    ],
+    [
+      'http-response',
+      { action: 'x' },
+      `'http-response' contains 'action' with unknown value "x", known are send, hint, close, refresh`,
+    ],
+    [
+      'http-response',
+      { code: 'some body' },
+      "'http-response' contains 'code' with wrong type: expected a whole number, got a string",
+    ],
+    [
+      'http-response',
+      { code: null },
+      "'http-response' contains 'code' with wrong type: expected a whole number, got null",
+    ],
+    [
+      'http-response',
+      { code: 200.5 },
+      "'http-response' contains 'code' with wrong type: expected a whole number, got 200.5",
+    ],
+    ['http-response', { code: 1000 }, "'http-response' contains 'code' with invalid value: must be from 200 to 999"],
+    ['http-response', { code: -1 }, "'http-response' contains 'code' with invalid value: must be from 200 to 999"],
     ['http-response', { code: 0 }, "'http-response' contains 'code' with invalid value: must be from 200 to 999"],
     ['http-response', { code: 101 }, "'http-response' contains 'code' with invalid value: must be from 200 to 999"],
-    ['http-response', { reason: 1 }, "'http-response' contains 'reason' with wrong type"],
+    [
+      'http-response',
+      { reason: 1 },
+      "'http-response' contains 'reason' with wrong type: expected a string, got a number",
+    ],
     ['http-response', { reason: 'é'.repeat(513) }, "'http-response' contains 'reason' with more than 1024 bytes"],
     ['http-response', { reason: 'a\nb' }, "'http-response' contains 'reason' with a control character"],
-    ['http-response', { headers: null }, "'http-response' contains 'headers' with wrong type"],
-    ['http-response', { headers: [1] }, 'headers contains element with wrong type'],
-    ['http-response', { headers: [['a', 'b', 'c']] }, 'headers contains list with wrong number of elements'],
-    ['http-response', { headers: [[1, 'b']] }, 'header contains name element with wrong type'],
-    ['http-response', { headers: [['a', 1]] }, 'header contains value element with wrong type'],
-    ['http-response', { headers: { a: 1 } }, "headers contains 'a' with wrong type"],
+    [
+      'http-response',
+      { headers: null },
+      "'http-response' contains 'headers' with wrong type: expected an object or a list of pairs, got null",
+    ],
+    [
+      'http-response',
+      { headers: [1] },
+      'headers contains element with wrong type: expected a list of name and value, got a number',
+    ],
+    [
+      'http-response',
+      { headers: [['a', 'b', 'c']] },
+      'headers contains list with wrong number of elements: expected 2, got 3',
+    ],
+    [
+      'http-response',
+      { headers: [[1, 'b']] },
+      'header contains name element with wrong type: expected a string, got a number',
+    ],
+    [
+      'http-response',
+      { headers: [['a', 1]] },
+      'header contains value element with wrong type: expected a string, got a number',
+    ],
+    ['http-response', { headers: { a: 1 } }, "headers contains 'a' with wrong type: expected a string, got a number"],
     ['http-response', { headers: { 'X-A': 'a\r\nB: c' } }, "header 'X-A' contains a control character"],
     ['http-response', { headers: { 'X-A\r\nB': 'c' } }, 'header name "X-A\\r\\nB" is not a token'],
     ['http-response', { headers: { '': 'c' } }, 'header name "" is not a token'],
-    ['http-response', { 'content-filters': 'x' }, "'http-response' contains 'content-filters' with wrong type"],
-    ['http-response', { 'content-filters': [1] }, 'content-filters contains element with wrong type'],
-    ['http-response', { body: 1 }, "'http-response' contains 'body' with wrong type"],
-    ['http-response', { 'body-bin': 1, body: 'x' }, "'http-response' contains 'body-bin' with wrong type"],
-    ['http-response', { 'body-patch': {} }, "'http-response' contains 'body-patch' with wrong type"],
-    ['http-stream', null, "'http-stream' is not an object"],
+    [
+      'http-response',
+      { 'content-filters': 'x' },
+      "'http-response' contains 'content-filters' with wrong type: expected a list, got a string",
+    ],
+    [
+      'http-response',
+      { 'content-filters': [1] },
+      'content-filters contains element with wrong type: expected a string, got a number',
+    ],
+    ['http-response', { body: 1 }, "'http-response' contains 'body' with wrong type: expected a string, got a number"],
+    [
+      'http-response',
+      { 'body-bin': 1, body: 'x' },
+      "'http-response' contains 'body-bin' with wrong type: expected a string of base64, got a number",
+    ],
+    [
+      'http-response',
+      { 'body-patch': {} },
+      "'http-response' contains 'body-patch' with wrong type: expected a list, got an object",
+    ],
+    ['http-stream', null, "'http-stream' is not an object but null"],
     ['http-stream', {}, "'http-stream' does not contain 'content' or 'content-bin'"],
-    ['http-stream', { action: '' }, "'http-stream' contains 'action' with unknown value"],
-    ['http-stream', { content: null }, "'http-stream' contains 'content' with wrong type"],
-    ['http-stream', { 'content-bin': [] }, "'http-stream' contains 'content-bin' with wrong type"],
-    ['ws-message', [], "'ws-message' is not an object"],
+    [
+      'http-stream',
+      { action: '' },
+      `'http-stream' contains 'action' with unknown value "", known are send, hint, close, refresh`,
+    ],
+    ['http-stream', { content: null }, "'http-stream' contains 'content' with wrong type: expected a string, got null"],
+    [
+      'http-stream',
+      { 'content-bin': [] },
+      "'http-stream' contains 'content-bin' with wrong type: expected a string of base64, got a list",
+    ],
+    ['ws-message', [], "'ws-message' is not an object but a list"],
     ['ws-message', {}, "'ws-message' does not contain 'content' or 'content-bin'"],
     ['ws-message', { type: 'text' }, "'ws-message' does not contain 'content' or 'content-bin'"],
-    ['ws-message', { type: 'x' }, "'ws-message' contains 'type' with unknown value"],
-    ['ws-message', { type: null }, "'ws-message' contains 'type' with wrong type"],
-    ['ws-message', { content: 1 }, "'ws-message' contains 'content' with wrong type"],
-    ['ws-message', { 'content-bin': 1 }, "'ws-message' contains 'content-bin' with wrong type"],
-    ['ws-message', { action: 'close', code: 'x' }, "'ws-message' contains 'code' with wrong type"],
-    ['ws-message', { action: 'close', code: -1 }, "'ws-message' contains 'code' with invalid value"],
-    ['ws-message', { action: 'close', code: 65536 }, "'ws-message' contains 'code' with invalid value"],
-    ['ws-message', { action: 'close', reason: null }, "'ws-message' contains 'reason' with wrong type"],
+    [
+      'ws-message',
+      { type: 'x' },
+      `'ws-message' contains 'type' with unknown value "x", known are text, binary, ping, pong`,
+    ],
+    ['ws-message', { type: null }, "'ws-message' contains 'type' with wrong type: expected a string, got null"],
+    ['ws-message', { content: 1 }, "'ws-message' contains 'content' with wrong type: expected a string, got a number"],
+    [
+      'ws-message',
+      { 'content-bin': 1 },
+      "'ws-message' contains 'content-bin' with wrong type: expected a string of base64, got a number",
+    ],
+    [
+      'ws-message',
+      { action: 'close', code: 'x' },
+      "'ws-message' contains 'code' with wrong type: expected a whole number, got a string",
+    ],
+    [
+      'ws-message',
+      { action: 'close', code: -1 },
+      "'ws-message' contains 'code' with invalid value: must be from 0 to 65535",
+    ],
+    [
+      'ws-message',
+      { action: 'close', code: 65536 },
+      "'ws-message' contains 'code' with invalid value: must be from 0 to 65535",
+    ],
+    [
+      'ws-message',
+      { action: 'close', reason: null },
+      "'ws-message' contains 'reason' with wrong type: expected a string, got null",
+    ],
   ];
   for (const [name, value, message] of table) {
     t.equal(

@@ -107,26 +107,62 @@ t.test('what cannot be read is not an exception but a reason', async (t) => {
     ['', 'grip control message is not valid JSON'],
     ['{', 'grip control message is not valid JSON'],
     ['"subscribe"', 'grip control message is not valid JSON'],
-    ['[]', 'grip control object is not an object'],
+    ['[]', 'grip control object is not an object but a list'],
     ['{}', "grip control object does not contain 'type'"],
-    ['{"type":1}', "grip control object contains 'type' with wrong type"],
+    ['{"type":1}', "grip control object contains 'type' with wrong type: expected a string, got a number"],
     ['{"type":"set-hold"}', "'type' contains unknown value: set-hold"],
     ['{"type":"invalid","reason":"x"}', "'type' contains unknown value: invalid"],
     ['{"type":"subscribe"}', "grip control object does not contain 'channel'"],
-    ['{"type":"subscribe","channel":""}', "grip control object contains 'channel' with invalid value"],
-    ['{"type":"unsubscribe","channel":null}', "grip control object contains 'channel' with wrong type"],
-    ['{"type":"subscribe","channel":"c","filters":"f"}', "grip control object contains 'filters' with wrong type"],
-    ['{"type":"subscribe","channel":"c","filters":[1]}', 'filters contains value with wrong type'],
-    ['{"type":"session","id":7}', "grip control object contains 'id' with wrong type"],
+    [
+      '{"type":"subscribe","channel":""}',
+      "grip control object contains 'channel' with invalid value: must be a text that is not empty",
+    ],
+    [
+      '{"type":"unsubscribe","channel":null}',
+      "grip control object contains 'channel' with wrong type: expected a string, got null",
+    ],
+    [
+      '{"type":"subscribe","channel":"c","filters":"f"}',
+      "grip control object contains 'filters' with wrong type: expected a list, got a string",
+    ],
+    [
+      '{"type":"subscribe","channel":"c","filters":[1]}',
+      'filters contains value with wrong type: expected a string, got a number',
+    ],
+    ['{"type":"session","id":7}', "grip control object contains 'id' with wrong type: expected a string, got a number"],
     ['{"type":"set-meta","value":"v"}', "grip control object does not contain 'name'"],
-    ['{"type":"set-meta","name":"","value":"v"}', "grip control object contains 'name' with invalid value"],
-    ['{"type":"set-meta","name":"n","value":7}', "grip control object contains 'value' with wrong type"],
-    ['{"type":"keep-alive","content":7}', "grip control object contains 'content' with wrong type"],
-    ['{"type":"keep-alive","content-bin":7}', "grip control object contains 'content-bin' with wrong type"],
-    ['{"type":"keep-alive","content":"","timeout":-1}', "grip control object contains 'timeout' with invalid value"],
-    ['{"type":"keep-alive","content":"","timeout":"x"}', "grip control object contains 'timeout' with wrong type"],
-    ['{"type":"keep-alive","content":"","mode":1}', "grip control object contains 'mode' with wrong type"],
-    ['{"type":"keep-alive","message-type":"x"}', "grip control object contains 'message-type' with unknown value"],
+    [
+      '{"type":"set-meta","name":"","value":"v"}',
+      "grip control object contains 'name' with invalid value: must be a text that is not empty",
+    ],
+    [
+      '{"type":"set-meta","name":"n","value":7}',
+      "grip control object contains 'value' with wrong type: expected a string, got a number",
+    ],
+    [
+      '{"type":"keep-alive","content":7}',
+      "grip control object contains 'content' with wrong type: expected a string, got a number",
+    ],
+    [
+      '{"type":"keep-alive","content-bin":7}',
+      "grip control object contains 'content-bin' with wrong type: expected a string of base64, got a number",
+    ],
+    [
+      '{"type":"keep-alive","content":"","timeout":-1}',
+      "grip control object contains 'timeout' with invalid value: must be from 0 to 2147483647",
+    ],
+    [
+      '{"type":"keep-alive","content":"","timeout":"x"}',
+      "grip control object contains 'timeout' with wrong type: expected a whole number, got a string",
+    ],
+    [
+      '{"type":"keep-alive","content":"","mode":1}',
+      "grip control object contains 'mode' with wrong type: expected a string, got a number",
+    ],
+    [
+      '{"type":"keep-alive","message-type":"x"}',
+      `grip control object contains 'message-type' with unknown value "x", known are text, binary, ping, pong`,
+    ],
     ['{"type":"send-delayed"}', "grip control object does not contain 'content' or 'content-bin'"],
   ];
   for (const [text, reason] of table) t.same(parseWsControl(text), { type: 'invalid', reason }, text);

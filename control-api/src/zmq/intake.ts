@@ -64,7 +64,9 @@ export class ItemIntake {
     const known = error instanceof GripError || error instanceof ControlError;
     const code = known ? error.code : 'ERR_CONTROL_INTERNAL';
     this.#events.rejected(code);
-    const fields = { code, reason: known ? error.message : undefined, err: known ? error.cause : error };
+    const detail = error instanceof GripError ? error.detail : undefined;
+    const reason = known ? error.message : undefined;
+    const fields = { code, reason, ...(detail !== undefined && { detail }), err: known ? error.cause : error };
     if (known) this.#log.warn(fields, 'ZeroMQ item dropped');
     else this.#log.error(fields, 'ZeroMQ item dropped');
   }

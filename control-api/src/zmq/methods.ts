@@ -4,7 +4,7 @@
  * Owns: arguments, results and conditions, Pushpin's. Does not own: the socket (command.ts), and finding connections,
  * which is the node's.
  */
-import { GripError, parseItem } from '@holdfast/grip';
+import { GripError, type Item, parseItemList } from '@holdfast/grip';
 import type { PublishEvents } from '../events.js';
 import type { Log } from '../log.js';
 import type { Publisher } from '../publish.js';
@@ -90,17 +90,15 @@ export class CommandMethods {
     }
   };
 
-  async #publish({ items }: Call['args']): Promise<Reply> {
-    if (items === undefined) return this.#refused("object does not contain 'items'");
-    if (!Array.isArray(items)) return this.#refused("object contains 'items' with wrong type");
-    let parsed: ReturnType<typeof parseItem>[];
+  async #publish(args: Call['args']): Promise<Reply> {
+    let items: readonly Item[];
     try {
-      parsed = items.map((item) => parseItem(item));
+      items = parseItemList(args);
     } catch (error) {
       if (!(error instanceof GripError)) throw error;
       return this.#refused(error.message);
     }
-    await this.#publisher.publish(parsed);
+    await this.#publisher.publish(items);
     return done;
   }
 

@@ -44,10 +44,13 @@ t.test('publish: bad-request with the text, and nothing is published', async (t)
   for (const [args, text] of [
     [undefined, "object does not contain 'items'"],
     [{}, "object does not contain 'items'"],
-    [{ items: 'x' }, "object contains 'items' with wrong type"],
-    [{ items: [{}] }, "publish item object does not contain 'channel'"],
-    [{ items: ['x'] }, 'publish item object is not an object'],
-    [{ items: [item('1'), { channel: 'a' }] }, 'no formats specified'],
+    [{ items: 'x' }, "object contains 'items' with wrong type: expected a list, got a string"],
+    [{ items: [{}] }, "items[0]: publish item object does not contain 'channel'"],
+    [{ items: ['x'] }, 'items[0]: publish item object is not an object but a string'],
+    [
+      { items: [item('1'), { channel: 'a' }] },
+      "items[1]: no formats specified: expected http-response, http-stream or ws-message in 'formats'",
+    ],
   ] as const) {
     t.same(await ask({ id: '4', method: 'publish', args }), refused(`Invalid format: ${text}`));
   }

@@ -6,7 +6,7 @@
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { pushPacket } from '@holdfast/control-api';
-import { encodeTnetstring } from '@holdfast/grip';
+import { encodeTnetstring, readJson } from '@holdfast/grip';
 import type { Destination } from './destination.js';
 import { PublishError } from './errors.js';
 
@@ -43,6 +43,8 @@ async function post(url: URL, authorization: string | undefined, item: object): 
   const body = JSON.stringify({ items: [item] });
   const headers = {
     'Content-Type': 'application/json',
+    // In JSON a refusal says more; what is no node of ours may have text only.
+    Accept: 'application/json, text/plain;q=0.9, */*;q=0.1',
     'Content-Length': String(Buffer.byteLength(body)),
     Connection: 'close',
     ...(authorization !== undefined && { Authorization: authorization }),
@@ -51,7 +53,15 @@ async function post(url: URL, authorization: string | undefined, item: object): 
     const reason = cause.name === 'AbortError' ? 'no answer in time' : (cause.code ?? cause.message);
     throw new PublishError('ERR_PUBLISH_UNREACHABLE', `cannot publish to ${url}: ${reason}`, { cause });
   });
-  if (status < 200 || status > 299) throw new PublishError('ERR_PUBLISH_REFUSED', text || `${url} answered ${status}`);
+  if (status < 200 || status > 299)
+    throw new PublishError('ERR_PUBLISH_REFUSED', saidIn(text) || `${url} answered ${status}`);
+}
+
+/** What an answer says, in one line: JSON of the control API with its detail, or text as it is. */
+function saidIn(text: string): string {
+  const { message, detail } = (readJson(text).value ?? {}) as { message?: unknown; detail?: unknown };
+  if (typeof message !== 'string') return text;
+  return typeof detail === 'string' ? `${message} ${detail}` : message;
 }
 
 /**

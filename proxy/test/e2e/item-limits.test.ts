@@ -129,11 +129,11 @@ t.test('what cannot be is refused before it is accepted, with its reason', async
     [`{"channel":"room","x":${deep}}`, '400 Body nests deeper than 256 levels.\n'],
     [
       `{"channel":"room","formats":{"http-response":{"body-patch":[{"op":"add","path":"/a"}]}}}`,
-      "400 Invalid format: 'body-patch' operation 0 does not contain 'value'\n",
+      "400 Invalid format: items[1]: 'body-patch' operation 0 does not contain 'value'\n",
     ],
     [
       JSON.stringify(streamItem('x'.repeat(1_025), '')),
-      "400 Invalid format: publish item object contains 'channel' of more than 1024 bytes\n",
+      "400 Invalid format: items[1]: publish item object contains 'channel' of more than 1024 bytes\n",
     ],
   ] as const;
   for (const [item, answer] of cases) {

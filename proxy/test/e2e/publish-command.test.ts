@@ -82,7 +82,7 @@ t.test('what goes wrong is one line on standard error, and exit 1', async (t) =>
     [['c'], /^must specify content$/],
     [[], /^missing required argument 'channel'$/],
     [['--bogus', 'c', 'x'], /^unknown option '--bogus'$/],
-    [['--code', '100', 'c', 'x'], /^Invalid format: 'http-response' contains 'code' with invalid value/],
+    [['--code', '100', 'c', 'x'], /^Invalid format: items\[0\]: 'http-response' contains 'code' with invalid value/],
     [['c', '@/does/not/exist'], /^can't read file \/does\/not\/exist: ENOENT$/],
     [
       ['--spec', 'http://127.0.0.1:1', 'c', 'x'],
@@ -147,5 +147,5 @@ t.test("Debian's pushpin-publish is told why an item is refused", { skip: withou
   const scene = await startPublishScene(t);
   const { code, stderr } = await publish(t, debians, ['--spec', scene.http, '--code', '1', 'c', 'x']);
   t.equal(code, 1);
-  t.match(stderr, /^Error: Invalid format: 'http-response' contains 'code' with invalid value/);
+  t.match(stderr, /^Error: Invalid format: items\[0\]: 'http-response' contains 'code' with invalid value/);
 });

@@ -74,6 +74,6 @@ t.test('a bad item is refused: the library hands on status and reason', async (t
     () => undefined,
     (error: unknown) => error,
   );
-  const text = "Invalid format: 'http-stream' does not contain 'content' or 'content-bin'\n";
+  const text = "Invalid format: items[0]: 'http-stream' does not contain 'content' or 'content-bin'\n";
   t.match(error, { message: JSON.stringify(text), context: { statusCode: 400, httpBody: text } });
 });

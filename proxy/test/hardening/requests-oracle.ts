@@ -16,9 +16,9 @@ export interface StrictRequest {
 /** RFC 9112 §3: a recipient may take several spaces for one; where the line ends is in no doubt. */
 const REQUEST_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+) +([\x21-\x7e\x80-\xff]+) +HTTP\/1\.[01]$/;
 const FIELD = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[\t ]*([\t\x20-\x7e\x80-\xff]*)$/;
-/** RFC 9112 §7.1.1: a size, then extensions, whose values may be quoted; node lets them be empty too, and the size is the same. */
+/** RFC 9112 §7.1.1: a size, then extensions, whose values may be quoted; node lets names and values be empty too, and the size is the same. */
 const CHUNK_LINE =
-  /^([0-9A-Fa-f]{1,12})(?:[\t ]*;[\t ]*[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:[\t ]*=[\t ]*(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]*|"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"))?)*$/;
+  /^([0-9A-Fa-f]{1,12})(?:[\t ]*;[\t ]*[!#$%&'*+\-.^_`|~0-9A-Za-z]*(?:[\t ]*=[\t ]*(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]*|"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"))?)*$/;
 
 interface Body {
   readonly body: Buffer;

@@ -2,8 +2,9 @@
  * Owns: requests that the proxy makes by itself to where the links of an origin lead. Does not own: where that is
  * (`link-place`), when they are made, or what their answers mean.
  */
-import type { Log } from '@holdfast/control-api';
-import type { RawHeaders } from '@holdfast/grip';
+import { type Containment, type Log, uncontained } from '@holdfast/control-api';
+import { headerValue, type RawHeaders } from '@holdfast/grip';
+import { DecodedAnswer } from '../decoding/decoded-answer.js';
 import { Failover } from '../origin/failover.js';
 import type { Forwarder } from '../origin/forwarder.js';
 import type { Origin, OriginCall, OriginHandler } from '../origin/origin.js';
@@ -34,6 +35,8 @@ export interface LinkClientParts {
   readonly originOf: (target: Target, route: Route, host: string) => Origin;
   readonly routes: () => RouteTable;
   readonly log: Log;
+  /** Left out: nothing is contained. */
+  readonly faults?: Containment;
 }
 
 /** Follows links. Requests to targets are signed like any request of their route, others are not. */
@@ -52,6 +55,12 @@ export class LinkClient {
     const place = placeOf(uri, scope, table);
     if (place.kind === 'nowhere') this.#tell(place.url, place.reason, table.current(scope.route) ?? scope.route);
     return place;
+  }
+
+  /** As `send`, for an answer that is read: its body comes decoded. */
+  read(link: LinkRequest, handler: OriginHandler): OriginCall {
+    const answer = new DecodedAnswer(handler, this.#parts.faults ?? uncontained);
+    return answer.start((outer) => this.send(link, outer));
   }
 
   /** Starts a request; the handler hears as from any origin. */
@@ -75,6 +84,10 @@ export class LinkClient {
     const request = { path: pathname + search, host, headers: [], clientAddress: '', unsigned };
     const forwarded = forwarder.forward(request, route, { secure, trusted: false }, target, link.lastIds);
     forwarded.headers.push(...link.headers);
+    // The answer is for us: what it is compressed for would be undone here. A route's `header=` may say otherwise.
+    if (headerValue(forwarded.headers, 'accept-encoding') === undefined) {
+      forwarded.headers.push('Accept-Encoding', 'identity');
+    }
     const body = link.body ?? null;
     return originOf(target, route, forwarded.host).dispatch({ method: link.method, body, ...forwarded }, handler);
   }

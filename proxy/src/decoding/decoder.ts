@@ -67,6 +67,7 @@ export class Decoder implements BodySink, OriginCall {
   #begin(first: number): Transform {
     const stream = this.#coding(first);
     stream.on('data', (chunk: Buffer) => {
+      if (this.#isOver) return;
       this.#guard(() => {
         if (!this.#sink.onData(chunk)) stream.pause();
       });

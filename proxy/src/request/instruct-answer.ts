@@ -5,6 +5,7 @@
 import {
   type HoldMode,
   headerValue,
+  headerValues,
   type Instruct,
   instructKind,
   parseInstructHeaders,
@@ -92,7 +93,7 @@ export class InstructAnswer implements AnswerBody {
       this.#body = this.#decoded(codingsOf(head.headers), document);
     } else {
       const instruct = parseInstructHeaders(head);
-      this.#body = this.#taker(instruct, head.headers) ?? owner.instructRelayed(headOf(instruct), length);
+      this.#body = this.#taker(instruct, head.headers) ?? owner.instructRelayed(relayedHead(instruct, head), length);
     }
   }
 
@@ -279,6 +280,17 @@ function filtered(filter: ResponseFilter, body: Buffer): Buffer {
 function decodedInstruct(instruct: Instruct): Instruct {
   const { response } = instruct;
   return { ...instruct, response: { ...response, headers: ofDecodedBody(response.headers) } };
+}
+
+/**
+ * Of a body that goes out as it came: without its Content-Encoding nobody could read it, so `Grip-Expose-Headers` does not hide
+ * that.
+ */
+function relayedHead(instruct: Instruct, { headers }: ResponseHead): ResponseHead {
+  const head = headOf(instruct);
+  const codings = headerValues(headers, 'content-encoding');
+  if (codings.length === 0 || headerValue(head.headers, 'content-encoding') !== undefined) return head;
+  return { ...head, headers: [...head.headers, 'Content-Encoding', codings.join(', ')] };
 }
 
 function headOf(instruct: Instruct): ResponseHead {

@@ -118,6 +118,16 @@ for (const edge of ['node', 'uws'] as const) {
     const { head, body } = await bytesOf(`${clients}${path}`, { 'Accept-Encoding': BROWSER });
     t.match(head, { statusCode: 201, headers: { 'content-encoding': 'br', etag: '"origin"' } });
     t.equal(zlib.brotliDecompressSync(body).toString(), 'as it is');
+    const hidden = origin.script(coded('gzip', { 'Grip-Expose-Headers': 'X-A', 'X-A': 'a' }, 'readable'));
+    const exposed = await bytesOf(`${clients}${hidden}`, { 'Accept-Encoding': BROWSER });
+    t.match(exposed.head.headers, { 'x-a': 'a', 'content-encoding': 'gzip', etag: undefined });
+    t.equal(zlib.gunzipSync(exposed.body).toString(), 'readable');
+    const headers = streamHold('exposed', { 'Grip-Expose-Headers': 'X-A', 'X-A': 'a' });
+    const stream = await open(t, `${clients}${origin.script(coded('gzip', headers, 'plain'))}`, asking);
+    await stream.until('plain');
+    t.equal(stream.headers['content-encoding'], undefined);
+    stream.drop();
+    await until('nothing is held', async () => (await holdfast.metric('holdfast_holds{kind="stream"}')) === 0);
   });
 
   for (const coding of Object.keys(CODERS)) {

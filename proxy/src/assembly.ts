@@ -266,7 +266,14 @@ function requestParts(
     slowClientPolicy: config.holds.slowClientPolicy,
     gapPolicy: config.holds.gapPolicy,
   };
-  const client = new LinkClient({ forwarder, originOf, routes: () => routes.table, clock, log: log.child('links') });
+  const client = new LinkClient({
+    forwarder,
+    originOf,
+    routes: () => routes.table,
+    clock,
+    log: log.child('links'),
+    faults,
+  });
   const holds: HoldParts = {
     subscriber,
     sequencer,

@@ -140,7 +140,8 @@ function withType(named: readonly string[], type: string): string[] {
 
 /** The fields that the script named, then the client's others. */
 function headersOf(request: ClientRequest, named: string[], content: Buffer | undefined): RawHeaders {
-  const headers = ['Host', request.host, 'Accept', '*/*', ...named];
+  // The browser accepts codings of the script: the answer must be read first.
+  const headers = ['Host', request.host, 'Accept', '*/*', 'Accept-Encoding', 'identity', ...named];
   if (content !== undefined) headers.push('Content-Length', String(content.length));
   const taken = new Set(['content-length', 'transfer-encoding']);
   for (let i = 0; i < headers.length; i += 2) taken.add((headers[i] as string).toLowerCase());

@@ -24,6 +24,8 @@ const FAULT = 'Upstream response could not be JSON-P encoded.\n';
  * Wraps whatever is answered. Streams that are held open go out as they are: a script that never ends calls nothing.
  */
 export class JsonpResponse extends ResponseWrapper {
+  /** It becomes a part of a script. */
+  readonly readsBody = true;
   readonly #call: JsonpCall;
   readonly #decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   #head: ResponseHead | undefined;

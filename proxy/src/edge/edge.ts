@@ -159,6 +159,8 @@ export interface ClientResponse {
    * only meanwhile; absent where there is nothing of the kind. Everything may be called afterwards as before.
    */
   settle?(): void;
+  /** The body of the answer is read here: it must come in no content coding. */
+  readonly readsBody?: boolean;
   /** Bytes written or pushed that the client's connection has not taken yet. */
   readonly waiting: number;
   /** Body bytes given to this response so far. */

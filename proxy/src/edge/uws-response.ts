@@ -392,6 +392,8 @@ export class UwsResponse implements FaultyResponse, Flushable, Beating, OutputOw
   }
 }
 
+/** Whether a comment may be put before the body: not within a coding of its bytes. */
 function isEventStream({ headers }: ResponseHead): boolean {
+  if (headerValue(headers, 'content-encoding') !== undefined) return false;
   return headerValue(headers, 'content-type')?.trim().toLowerCase().startsWith('text/event-stream') === true;
 }

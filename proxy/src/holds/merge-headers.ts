@@ -1,12 +1,15 @@
 /** Owns: joining the headers of a held response with those of the item that answers it. Does not own: what is sent. */
 import type { RawHeaders } from '@holdfast/grip';
+import { ofAnotherBody } from '../body-fields.js';
 
 /**
- * The held headers with same-named published ones in their place at the end. Published GRIP headers are instructions,
- * not data: they are left out, and `Grip-Expose-Headers` limits what is sent to the fields that it names.
+ * The held headers with same-named published ones in their place at the end. What the held ones say of the origin's own body is
+ * left out: the item's body is another one, and what describes it the item says itself. Published GRIP headers are
+ * instructions, not data: they are left out too, and `Grip-Expose-Headers` limits what is sent to the fields that it names.
  */
 export function mergeHeaders(held: RawHeaders, published: RawHeaders): RawHeaders {
-  if (published.length === 0) return held;
+  const inherited = ofAnotherBody(held);
+  if (published.length === 0) return inherited;
   const names = new Set<string>();
   const own: string[] = [];
   let exposed: Set<string> | undefined;
@@ -23,9 +26,9 @@ export function mergeHeaders(held: RawHeaders, published: RawHeaders): RawHeader
     }
   }
   const merged: string[] = [];
-  for (let i = 0; i < held.length; i += 2) {
-    const name = held[i] as string;
-    if (!names.has(name.toLowerCase())) merged.push(name, held[i + 1] as string);
+  for (let i = 0; i < inherited.length; i += 2) {
+    const name = inherited[i] as string;
+    if (!names.has(name.toLowerCase())) merged.push(name, inherited[i + 1] as string);
   }
   merged.push(...own);
   return exposed === undefined ? merged : only(merged, exposed);

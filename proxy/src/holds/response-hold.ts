@@ -10,6 +10,7 @@ import {
   type HttpResponseSend,
   type ResponseHead,
 } from '@holdfast/grip';
+import { ofChangedBytes } from '../body-fields.js';
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import type { SubscriberEnd } from '../channels/subscriber-parts.js';
@@ -284,7 +285,10 @@ export class ResponseHold implements Subscriber, ResponseOwner {
     const end = this.#leave('answered', 1);
     if (end === undefined) return;
     this.#parts.subscriber.events.itemSent('response', this.routeKey);
-    const headers = mergeHeaders(this.#start.instruct.response.headers, format.headers);
+    // A filter may have changed the content: the item's fields are of what was published.
+    const isChanged = content !== undefined && content !== (format.body ?? EMPTY);
+    const published = isChanged ? ofChangedBytes(format.headers) : format.headers;
+    const headers = mergeHeaders(this.#start.instruct.response.headers, published);
     const head = { status: format.code, reason: format.reason, headers };
     this.#answer(head, body, end);
   }

@@ -3,7 +3,7 @@
  * ids by which it may come back. Does not own: the stream, or when it asks.
  */
 import type { Position } from '@holdfast/control-api';
-import { headerValue, headerValues, type Instruct } from '@holdfast/grip';
+import { headerValue, type Instruct } from '@holdfast/grip';
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscription, SubscriptionList } from '../channels/subscription-list.js';
 import { StreamPiece } from '../edge/stream-piece.js';
@@ -214,8 +214,8 @@ export class StreamReplay {
   }
 }
 
-/** Whether items are appended to server-sent events: not where the origin has compressed them. */
+/** Whether items are appended to server-sent events. A body that the origin had compressed is decoded by then. */
 function isEventStream({ response: { headers } }: Instruct): boolean {
   const [type = ''] = (headerValue(headers, 'content-type') ?? '').split(';', 1);
-  return type.trim().toLowerCase() === 'text/event-stream' && headerValues(headers, 'content-encoding').length === 0;
+  return type.trim().toLowerCase() === 'text/event-stream';
 }

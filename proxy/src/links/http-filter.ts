@@ -135,7 +135,7 @@ export class HttpFilters {
           reject(new Error(`network request failed: ${error.message}`));
         },
       };
-      const call: OriginCall = this.#client.send(
+      const call: OriginCall = this.#client.read(
         {
           method: 'POST',
           place,

@@ -2,9 +2,10 @@
  * Owns: requests that the proxy makes by itself to where the links of an origin lead. Does not own: where that is
  * (`link-place`), when they are made, or what their answers mean.
  */
-import type { Log } from '@holdfast/control-api';
-import type { RawHeaders } from '@holdfast/grip';
+import { type Containment, type Log, uncontained } from '@holdfast/control-api';
+import { headerValue, type RawHeaders } from '@holdfast/grip';
 import type { Clock } from '../clock.js';
+import { DecodedAnswer } from '../decoding/decoded-answer.js';
 import { Failover } from '../origin/failover.js';
 import type { Forwarder } from '../origin/forwarder.js';
 import type { Origin, OriginCall, OriginHandler } from '../origin/origin.js';
@@ -36,6 +37,8 @@ export interface LinkClientParts {
   readonly routes: () => RouteTable;
   readonly clock: Clock;
   readonly log: Log;
+  /** Left out: nothing is contained. */
+  readonly faults?: Containment;
 }
 
 /** How many causes the log names in a second at the level that people see; the rest is said at `debug`. */
@@ -77,6 +80,12 @@ export class LinkClient {
     }
   }
 
+  /** As `send`, for an answer that is read: its body comes decoded. */
+  read(link: LinkRequest, handler: OriginHandler): OriginCall {
+    const answer = new DecodedAnswer(handler, this.#parts.faults ?? uncontained);
+    return answer.start((outer) => this.send(link, outer));
+  }
+
   /** Starts a request; the handler hears as from any origin. */
   send(link: LinkRequest, handler: OriginHandler): OriginCall {
     const { targets } = link.place.route;
@@ -98,6 +107,10 @@ export class LinkClient {
     const request = { path: pathname + search, host, headers: [], clientAddress: '', unsigned };
     const forwarded = forwarder.forward(request, route, { secure, trusted: false }, target, link.lastIds);
     forwarded.headers.push(...link.headers);
+    // The answer is for us: what it is compressed for would be undone here. A route's `header=` may say otherwise.
+    if (headerValue(forwarded.headers, 'accept-encoding') === undefined) {
+      forwarded.headers.push('Accept-Encoding', 'identity');
+    }
     const body = link.body ?? null;
     return originOf(target, route, forwarded.host).dispatch({ method: link.method, body, ...forwarded }, handler);
   }

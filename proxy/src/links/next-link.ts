@@ -152,7 +152,7 @@ export class NextLink implements OriginHandler {
     this.#answered = scopeAt(place, scope);
     const request = { method: 'GET', place, headers: [], lastIds } as const;
     const key = JSON.stringify([scope.route.key, place.kind, place.route.key, place.url, [...lastIds].sort()]);
-    this.#call = this.#parts.fetches.fetch(key, (handler) => this.#parts.client.send(request, handler), this);
+    this.#call = this.#parts.fetches.fetch(key, (handler) => this.#parts.client.read(request, handler), this);
   }
 
   #failed(why: string, error?: OriginError): void {

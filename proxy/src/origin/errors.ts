@@ -18,6 +18,11 @@ export const originErrors = {
     meaning:
       'The origin answered with something that is not HTTP or breaks its own length, or breaks the WebSocket protocol, or a later answer of WebSocket-over-HTTP is none.',
   },
+  ERR_ORIGIN_CODING: {
+    side: 'origin',
+    meaning:
+      'An answer that Holdfast must read, such as a GRIP response, is in a Content-Encoding that it does not know, in more than three, or is not what the field says. Answered 502.',
+  },
   ERR_ORIGIN_TIMEOUT: { side: 'origin', meaning: 'The origin was silent for longer than `origin_timeout`.' },
   ERR_ORIGIN_FAULT: {
     side: 'internal',

@@ -4,10 +4,9 @@
  */
 
 /**
- * Fields of the hop between client and proxy. Accept-Encoding is among them because published items are appended to
- * what the origin sends: an origin that compressed a held response would make the two unreadable together.
- * Content-Encoding is not: the body passes as it is. Proxy is no field at all: CGI would make it HTTP_PROXY, which many
- * libraries obey as the proxy for their own requests (RFC 3875 §4.1.18, CVE-2016-5385).
+ * Fields of the hop between client and proxy. Accept-Encoding is not among them: what is relayed passes as it is, and what has to
+ * be read is decoded (`decoding`). Proxy is no field at all: CGI would make it HTTP_PROXY, which many libraries obey as the
+ * proxy for their own requests (RFC 3875 §4.1.18, CVE-2016-5385).
  */
 const HOP = new Set([
   'host',
@@ -19,7 +18,6 @@ const HOP = new Set([
   'expect',
   'upgrade',
   'http2-settings',
-  'accept-encoding',
 ]);
 
 /** Marks a copy of a client's header on `orig_headers` routes. */

@@ -6,4 +6,10 @@ export interface AnswerBody {
   onData(chunk: Buffer): boolean;
   onEnd(): void;
   onError(error: OriginError): void;
+  /** Goes on after an `onData` that returned false, where the body does not come straight from the origin's call. */
+  resume?(): void;
+  /** Gives the answer up: nothing is done any more with what has come. */
+  abort?(): void;
+  /** Some of what has come is on its way still, after `onEnd` too. */
+  readonly isBusy?: boolean;
 }

@@ -4,8 +4,11 @@
  * Does not own: routing, connections, header rules, the holds, or the texts of failures.
  */
 import { GripError, type HoldMode, instructKind, type ResponseHead } from '@holdfast/grip';
+import { ofDecodedBody } from '../body-fields.js';
 import type { SubscriberEnd } from '../channels/subscriber-parts.js';
 import { CodedError } from '../coded-error.js';
+import { codingsOf } from '../decoding/codings.js';
+import { DecodedBody } from '../decoding/decoded-body.js';
 import type { ClientRequest, ClientResponse, ResponseOwner } from '../edge/edge.js';
 import { RequestError } from '../errors.js';
 import { answerPlain, failureOf } from '../fail.js';
@@ -124,12 +127,7 @@ export class Exchange implements OriginHandler, Attempts, Entrant, ResponseOwner
 
   onEnd(): void {
     this.#answer?.onEnd();
-    // A hold may last for hours: what was needed to get there is let go.
-    if (this.#state === 'held') {
-      this.#asked = this.#call?.target;
-      this.#answer = undefined;
-      this.#call = undefined;
-    }
+    this.#letGo();
   }
 
   onError(error: OriginError): void {
@@ -153,7 +151,7 @@ export class Exchange implements OriginHandler, Attempts, Entrant, ResponseOwner
   }
 
   onGone(): void {
-    this.#call?.abort();
+    this.#abort();
     this.#over('ERR_REQUEST_CLIENT_GONE');
   }
 
@@ -175,17 +173,22 @@ export class Exchange implements OriginHandler, Attempts, Entrant, ResponseOwner
     this.#ended(mode, undefined);
   }
 
+  instructWhole(): void {
+    this.#letGo();
+  }
+
   instructFailed(error: Error): void {
     this.#response.own(this);
     this.#fail(error);
   }
 
   holdWritable(): void {
-    this.#call?.resume();
+    if (this.#answer?.resume === undefined) this.#call?.resume();
+    else this.#answer.resume();
   }
 
   holdEnded(end: SubscriberEnd): void {
-    this.#call?.abort();
+    this.#abort();
     // The client of a hold may go away while the origin's own answer is still being read.
     if (this.#state === 'answering') this.#over('ERR_REQUEST_CLIENT_GONE');
     this.#state = 'over';
@@ -229,9 +232,23 @@ export class Exchange implements OriginHandler, Attempts, Entrant, ResponseOwner
   }
 
   #relay(head: ResponseHead, length: number | undefined): AnswerBody {
-    const relay = new Relay(this.#response, this.#call as OriginCall, (end) => this.#relayed(end));
-    relay.start(head, length);
+    const call = this.#call as OriginCall;
+    const codings = this.#response.readsBody === true ? codingsOf(head.headers) : [];
     this.#status = head.status;
+    if (codings.length === 0) return this.#startRelay(call, head, length);
+    const sink: AnswerBody = {
+      onData: (chunk) => relay.onData(chunk),
+      onEnd: () => relay.onEnd(),
+      onError: (error) => relay.onError(error),
+    };
+    const body = new DecodedBody(codings, sink, call, this.#parts.holds.subscriber.faults);
+    const relay: AnswerBody = this.#startRelay(body, { ...head, headers: ofDecodedBody(head.headers) }, undefined);
+    return body;
+  }
+
+  #startRelay(call: OriginCall, head: ResponseHead, length: number | undefined): Relay {
+    const relay = new Relay(this.#response, call, (end) => this.#relayed(end));
+    relay.start(head, length);
     return relay;
   }
 
@@ -247,6 +264,7 @@ export class Exchange implements OriginHandler, Attempts, Entrant, ResponseOwner
       request: this.#request,
       response: this.#response,
       target,
+      call: this.#call as OriginCall,
       scope: scopeOf(this.#request, this.#route, this.#standing, target),
       subscriptionMax: settings.subscriptionMax,
       bodyMax: settings.instructBodyMax,
@@ -257,7 +275,7 @@ export class Exchange implements OriginHandler, Attempts, Entrant, ResponseOwner
 
   #fail(error: Error): void {
     if (this.#state === 'over') return;
-    this.#call?.abort();
+    this.#abort();
     const failure = failureOf(error, this.#debug);
     this.#parts.log.debug({ id: this.#request.id, err: error }, 'request failed');
     this.#status = failure.status;
@@ -268,6 +286,19 @@ export class Exchange implements OriginHandler, Attempts, Entrant, ResponseOwner
       this.#response.abort(true);
     }
     this.#over(failure.code);
+  }
+
+  #abort(): void {
+    this.#call?.abort();
+    this.#answer?.abort?.();
+  }
+
+  /** A hold may last for hours: what was needed to get there is let go. */
+  #letGo(): void {
+    if (this.#state !== 'held' || this.#answer?.isBusy === true) return;
+    this.#asked = this.#call?.target ?? this.#asked;
+    this.#answer = undefined;
+    this.#call = undefined;
   }
 
   #over(error: string | undefined): void {

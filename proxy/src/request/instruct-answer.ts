@@ -5,15 +5,20 @@
 import {
   type HoldMode,
   headerValue,
+  headerValues,
   type Instruct,
   instructKind,
   parseInstructHeaders,
   parseInstructJson,
+  type RawHeaders,
   type ResponseFilter,
   type ResponseHead,
   responseFilter,
 } from '@holdfast/grip';
+import { ofChangedBytes, ofDecodedBody } from '../body-fields.js';
 import { metaOf } from '../channels/subscription-list.js';
+import { type Coding, codingsOf } from '../decoding/codings.js';
+import { DecodedBody } from '../decoding/decoded-body.js';
 import type { ClientRequest, ClientResponse } from '../edge/edge.js';
 import { RequestError } from '../errors.js';
 import type { HoldOwner, HoldParts } from '../holds/hold.js';
@@ -24,6 +29,7 @@ import { KeptBytes } from '../kept-bytes.js';
 import type { LinkScope } from '../links/link-scope.js';
 import type { OriginError } from '../origin/errors.js';
 import { describeTarget } from '../origin/failover.js';
+import type { OriginCall } from '../origin/origin.js';
 import type { Target } from '../routes/target.js';
 import type { AnswerBody } from './answer.js';
 import { LateBody } from './late-body.js';
@@ -36,6 +42,8 @@ export interface InstructOwner extends HoldOwner {
   instructAnswered(status: number): void;
   /** The request is a hold from here on. */
   instructHeld(mode: HoldMode, status: number): void;
+  /** Nothing of the body is on its way any more, where some was when its last byte had come. */
+  instructWhole(): void;
   /** There is neither: nothing has been written to the client. */
   instructFailed(error: Error): void;
 }
@@ -46,6 +54,8 @@ export interface InstructScene {
   readonly response: ClientResponse;
   /** Who gave the instruct. */
   readonly target: Target;
+  /** What its body comes by. */
+  readonly call: OriginCall;
   /** Where its links are relative to. */
   readonly scope: LinkScope;
   /** Most channels of one instruct. */
@@ -57,22 +67,34 @@ export interface InstructScene {
 
 const EMPTY = Buffer.alloc(0);
 
-/** Carries out one GRIP response. Made when its head is there; then fed with its body. */
+/**
+ * Carries out one GRIP response. Made when its head is there; then fed with its body, which is decoded where more is done with it
+ * than relaying it: items are joined to it, a filter changes it, or it is the instruct itself.
+ */
 export class InstructAnswer implements AnswerBody {
   readonly #scene: InstructScene;
   readonly #owner: InstructOwner;
   #body: AnswerBody;
+  /** What decodes the body, while some of it is there. */
+  #decoding: DecodedBody | undefined;
 
-  /** Throws a `GripError` when an instruct in headers cannot be understood, and what `writeHead` throws. */
+  /**
+   * Throws a `GripError` when an instruct in headers cannot be understood, an `OriginError` when its body cannot be decoded, and
+   * what `writeHead` throws.
+   */
   constructor(scene: InstructScene, head: ResponseHead, length: number | undefined, owner: InstructOwner) {
     this.#scene = scene;
     this.#owner = owner;
     if (instructKind(head) === 'json') {
-      this.#body = this.#collect(
+      const document = this.#collect(
         (body) => this.#obeyJson(parseInstructJson(head, body)),
         () => {},
       );
-    } else this.#body = this.#obeyHeaders(parseInstructHeaders(head), length);
+      this.#body = this.#decoded(codingsOf(head.headers), document);
+    } else {
+      const instruct = parseInstructHeaders(head);
+      this.#body = this.#taker(instruct, head.headers) ?? owner.instructRelayed(relayedHead(instruct, head), length);
+    }
   }
 
   onData(chunk: Buffer): boolean {
@@ -87,45 +109,82 @@ export class InstructAnswer implements AnswerBody {
     this.#body.onError(error);
   }
 
-  #obeyHeaders(instruct: Instruct, length: number | undefined): AnswerBody {
-    if (!this.#holds(instruct)) {
-      const filter = responseFilter(filtersOf(instruct), metaOf(instruct.meta));
-      if (filter === undefined) return this.#owner.instructRelayed(headOf(instruct), length);
-      return this.#collect(
-        (body) => this.#answer(instruct, filtered(filter, body)),
-        () => {},
-      );
-    }
-    const hold = this.#open(instruct);
-    if (hold instanceof ResponseHold) {
-      return this.#collect(
-        (body) => this.#complete(hold, instruct, body),
-        () => hold.abandon(),
-      );
-    }
-    return this.#stream(hold, instruct);
+  resume(): void {
+    (this.#decoding ?? this.#scene.call).resume();
+  }
+
+  abort(): void {
+    this.#decoding?.abort();
+    this.#decoding = undefined;
+  }
+
+  get isBusy(): boolean {
+    return this.#decoding !== undefined;
   }
 
   #obeyJson(instruct: Instruct): void {
     const body = instruct.response.body ?? EMPTY;
-    if (!this.#holds(instruct)) {
-      const filter = responseFilter(filtersOf(instruct), metaOf(instruct.meta));
-      this.#answer(instruct, filter === undefined ? body : filtered(filter, body));
-      return;
-    }
-    const hold = this.#open(instruct);
-    if (hold instanceof ResponseHold) this.#complete(hold, instruct, body);
+    const taker = this.#taker(instruct, instruct.response.headers);
+    if (taker === undefined) this.#answer(headOf(instruct), body);
     else {
-      const stream = this.#stream(hold, instruct);
-      stream.onData(body);
-      stream.onEnd();
+      taker.onData(body);
+      taker.onEnd();
     }
   }
 
-  #answer(instruct: Instruct, body: Buffer): void {
-    this.#scene.response.writeHead(headOf(instruct), body.length);
+  /**
+   * Who takes the body of the answer, whose fields, as far as they tell its codings, are `coded`. Undefined when nothing is to be
+   * done with it: it may go out as it is.
+   */
+  #taker(instruct: Instruct, coded: RawHeaders): AnswerBody | undefined {
+    const holds = this.#holds(instruct);
+    const filter = holds ? undefined : responseFilter(filtersOf(instruct), metaOf(instruct.meta));
+    if (!holds && filter === undefined) return undefined;
+    const codings = codingsOf(coded);
+    const plain = codings.length === 0 ? instruct : decodedInstruct(instruct);
+    if (filter === undefined) return this.#decoded(codings, this.#hold(plain));
+    const head = headOf(plain);
+    const changed = { ...head, headers: ofChangedBytes(head.headers) };
+    const answer = this.#collect(
+      (body) => this.#answer(changed, filtered(filter, body)),
+      () => {},
+    );
+    return this.#decoded(codings, answer);
+  }
+
+  #hold(instruct: Instruct): AnswerBody {
+    const hold = this.#open(instruct);
+    if (!(hold instanceof ResponseHold)) return this.#stream(hold, instruct);
+    return this.#collect(
+      (body) => this.#complete(hold, instruct, body),
+      () => hold.abandon(),
+    );
+  }
+
+  /** Takes the codings off before `sink`. */
+  #decoded(codings: readonly Coding[], sink: AnswerBody): AnswerBody {
+    if (codings.length === 0) return sink;
+    const end = (tell: () => void) => {
+      this.#decoding = undefined;
+      tell();
+    };
+    const plain: AnswerBody = {
+      onData: (chunk) => sink.onData(chunk),
+      onEnd: () => {
+        end(() => sink.onEnd());
+        this.#owner.instructWhole();
+      },
+      onError: (error) => end(() => sink.onError(error)),
+    };
+    const { call, holds } = this.#scene;
+    this.#decoding = new DecodedBody(codings, plain, call, holds.subscriber.faults);
+    return this.#decoding;
+  }
+
+  #answer(head: ResponseHead, body: Buffer): void {
+    this.#scene.response.writeHead(head, body.length);
     this.#scene.response.end(body);
-    this.#owner.instructAnswered(instruct.response.code);
+    this.#owner.instructAnswered(head.status);
   }
 
   /**
@@ -216,6 +275,22 @@ function filtered(filter: ResponseFilter, body: Buffer): Buffer {
   const result = filter.update(body);
   filter.finish();
   return result;
+}
+
+function decodedInstruct(instruct: Instruct): Instruct {
+  const { response } = instruct;
+  return { ...instruct, response: { ...response, headers: ofDecodedBody(response.headers) } };
+}
+
+/**
+ * Of a body that goes out as it came: without its Content-Encoding nobody could read it, so `Grip-Expose-Headers` does not hide
+ * that.
+ */
+function relayedHead(instruct: Instruct, { headers }: ResponseHead): ResponseHead {
+  const head = headOf(instruct);
+  const codings = headerValues(headers, 'content-encoding');
+  if (codings.length === 0 || headerValue(head.headers, 'content-encoding') !== undefined) return head;
+  return { ...head, headers: [...head.headers, 'Content-Encoding', codings.join(', ')] };
 }
 
 function headOf(instruct: Instruct): ResponseHead {

@@ -3,7 +3,7 @@
  * they have, and by which connections they go. Does not own: when they are made, or their content.
  */
 import type { Containment } from '@holdfast/control-api';
-import type { RawHeaders } from '@holdfast/grip';
+import { headerValue, type RawHeaders } from '@holdfast/grip';
 import type { Clock } from '../clock.js';
 import type { OriginCall, OriginHandler } from '../origin/origin.js';
 import { isGripField } from '../origin/owned-fields.js';
@@ -65,6 +65,7 @@ export class HttpDial implements HttpOriginParts {
     const own = { path, host: asked, headers: withoutEventsFields(request.headers), clientAddress, websocket: true };
     const { host, path: asPath, headers } = forwarder.forward(own, route, standing, this.#target);
     headers.push(...extra);
+    if (headerValue(headers, 'accept-encoding') === undefined) headers.push('Accept-Encoding', 'identity');
     return originOf(this.#target, route, host).dispatch({ method: 'POST', path: asPath, headers, body }, handler);
   }
 }
@@ -73,7 +74,13 @@ export class HttpDial implements HttpOriginParts {
  * A client's handshake fields that mean something else in WebSocket-over-HTTP: they are the proxy's to set, so that no
  * client can pass for another session or set its own meta.
  */
-const EVENTS_FIELDS = new Set(['accept', 'content-length', 'content-type', 'sec-websocket-extensions']);
+const EVENTS_FIELDS = new Set([
+  'accept',
+  'accept-encoding',
+  'content-length',
+  'content-type',
+  'sec-websocket-extensions',
+]);
 
 function withoutEventsFields(headers: RawHeaders): string[] {
   const kept: string[] = [];

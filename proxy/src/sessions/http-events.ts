@@ -13,6 +13,7 @@ import {
   type ResponseHead,
   type WsEvent,
 } from '@holdfast/grip';
+import { isOfOneBody } from '../body-fields.js';
 import { OriginError } from '../origin/errors.js';
 import type { MessageType } from '../websocket/message-socket.js';
 import { isSetMeta } from './http-meta.js';
@@ -107,7 +108,9 @@ export function acceptedHeaders(headers: RawHeaders): string[] {
   const kept: string[] = [];
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string;
-    if (!PRIVATE.has(name.toLowerCase()) && !isSetMeta(name)) kept.push(name, headers[i + 1] as string);
+    const lower = name.toLowerCase();
+    if (PRIVATE.has(lower) || isOfOneBody(lower) || isSetMeta(name)) continue;
+    kept.push(name, headers[i + 1] as string);
   }
   return kept;
 }

@@ -2,14 +2,15 @@
  * Owns: one WebSocket-over-HTTP request with its repeats, until there is a whole answer or nothing more to try.
  * Does not own: what is asked, or what the answer means.
  */
-import type { Containment } from '@holdfast/control-api';
+import { type Containment, uncontained } from '@holdfast/control-api';
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
 import type { Clock, Timer } from '../clock.js';
+import { DecodedAnswer } from '../decoding/decoded-answer.js';
 import { KeptBytes } from '../kept-bytes.js';
 import { faultError, type OriginError } from '../origin/errors.js';
 import type { OriginCall, OriginHandler } from '../origin/origin.js';
 import { Retry } from '../retry.js';
-import { answerBodyMax, type HttpAnswer } from './http-events.js';
+import { answerBodyMax, type HttpAnswer, isEventsHead } from './http-events.js';
 
 /** Hears how an exchange ended: exactly one call, unless it was aborted; never from within `start`. */
 export interface ExchangeOwner {
@@ -28,7 +29,7 @@ export interface ExchangeParts {
   readonly maxMessage: number;
   /**
    * Sends a POST that is signed as of now; called for every attempt. The headers are the client's handshake fields as they
-   * go to this origin, without Upgrade, Accept, Content-Length, Content-Type, Connection-Id, Meta-* and Content-Bytes-*,
+   * go to this origin, without Upgrade, Accept, Accept-Encoding, Content-Length, Content-Type, Connection-Id, Meta-* and Content-Bytes-*,
    * followed by `extra`: flat pairs.
    */
   dispatch(extra: RawHeaders, body: Buffer | null, handler: OriginHandler): OriginCall;
@@ -71,7 +72,9 @@ export class HttpExchange implements OriginHandler {
     this.#head = undefined;
     this.#kept = new KeptBytes();
     const { extra, body } = this.#request;
-    this.#call = this.#parts.dispatch(extra, body, this);
+    // A refusal is the client's, as it is.
+    const answer = new DecodedAnswer(this, this.#parts.faults ?? uncontained, isEventsHead);
+    this.#call = answer.start((handler) => this.#parts.dispatch(extra, body, handler));
   }
 
   /** Gives up: the owner hears nothing more. */

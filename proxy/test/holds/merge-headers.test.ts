@@ -14,6 +14,27 @@ t.test('without published fields the held ones stand', async (t) => {
   t.strictSame(mergeHeaders(['A', '1'], []), ['A', '1']);
 });
 
+t.test(
+  'held fields that describe the body of the origin alone are not for the item, unless it has them itself',
+  async (t) => {
+    const held = [
+      'ETag',
+      '"a"',
+      'Content-Type',
+      'text/a',
+      'content-encoding',
+      'gzip',
+      'Last-Modified',
+      'x',
+      'Vary',
+      'b',
+    ];
+    t.strictSame(mergeHeaders(held, []), ['Content-Type', 'text/a', 'Vary', 'b']);
+    const published = ['etag', '"i"', 'Content-Encoding', 'br'];
+    t.strictSame(mergeHeaders(held, published), ['Content-Type', 'text/a', 'Vary', 'b', ...published]);
+  },
+);
+
 t.test('published GRIP fields are no data', async (t) => {
   t.strictSame(mergeHeaders(['A', '1'], ['Grip-Hold', 'stream', 'GRIP-X', '', 'B', '2']), ['A', '1', 'B', '2']);
 });

@@ -72,7 +72,7 @@ t.test('a link without ids is fetched on a hint, too', async (t) => {
 t.test('a fetch carries nothing of the client’s but the name of the host', async (t) => {
   const scene = await HoldScene.open(t, { sigKey: 'secret' });
   const answer = scene.ask('/', {
-    headers: { Host: 'app.example', Cookie: 'c', Authorization: 'a', 'X-Own': 'x', 'X-Forwarded-For': '1.2.3.4' },
+    headers: { Host: 'app.example', Cookie: 'c', Authorization: 'a', 'X-Own': 'x', 'Accept-Encoding': 'gzip' },
   });
   const first = await scene.asked();
   first.answer({ headers: held('1') });
@@ -81,8 +81,8 @@ t.test('a fetch carries nothing of the client’s but the name of the host', asy
   scene.act('room', 'hint');
   const next = await scene.asked();
   const names = next.rawHeaders.filter((_, i) => i % 2 === 0).map((name) => name.toLowerCase());
-  t.strictSame(names.sort(), ['connection', 'grip-feature', 'grip-last', 'grip-sig', 'host']);
-  t.equal(next.headers.host, 'app.example');
+  t.strictSame(names.sort(), ['accept-encoding', 'connection', 'grip-feature', 'grip-last', 'grip-sig', 'host']);
+  t.match(next.headers, { host: 'app.example', 'accept-encoding': 'identity' });
   t.ok(next.headers['grip-sig']);
 });
 

@@ -276,17 +276,13 @@ t.test('close and other actions among what was missed were for those who were th
   t.strictSame(read(second).data, ['before', 'after']);
 });
 
-t.test('only event streams have ids, and only if nobody compressed them', async (t) => {
+t.test('only event streams have ids', async (t) => {
   const scene = await keeping(t);
-  for (const headers of [
-    { 'Content-Type': 'text/plain' },
-    { 'Content-Type': 'text/event-stream', 'Content-Encoding': 'gzip' },
-  ]) {
-    const stream = await scene.stream({ 'Grip-Hold': 'stream', 'Grip-Channel': 'room', ...headers });
-    event(scene, 'x');
-    await stream.until('x\n\n');
-    t.equal(stream.text, 'data: x\n\n');
-  }
+  const headers = { 'Grip-Hold': 'stream', 'Grip-Channel': 'room', 'Content-Type': 'text/plain' };
+  const stream = await scene.stream(headers);
+  event(scene, 'x');
+  await stream.until('x\n\n');
+  t.equal(stream.text, 'data: x\n\n');
 });
 
 t.test('a node that goes down while a stream comes back breaks its answer off', async (t) => {

@@ -38,7 +38,6 @@ function section(name: string, rules: readonly Rule[]): void {
 const always = [
   'Connection',
   'Keep-Alive',
-  'Accept-Encoding',
   'Transfer-Encoding',
   'Expect',
   'Proxy-Connection',
@@ -69,6 +68,11 @@ section('fields of the hop', [
     says: 'a body that is compressed keeps its Content-Encoding and its length',
     headers: ['Content-Encoding', 'gzip', 'Content-Length', '5', 'Content-Type', 'a/b'],
     gets: ['Content-Encoding', 'gzip', 'Content-Length', '5', 'Content-Type', 'a/b'],
+  },
+  {
+    says: 'the codings that the client takes go to the origin, all of them and with their weights',
+    headers: ['Accept-Encoding', 'gzip;q=0.5, br', 'accept-encoding', 'zstd'],
+    gets: ['Accept-Encoding', 'gzip;q=0.5, br', 'accept-encoding', 'zstd'],
   },
   {
     says: 'cookies, authorization, conditions, ranges, TE and Trailer pass',
@@ -381,7 +385,7 @@ section('original headers', [
   },
   {
     says: 'fields of the hop are not marked',
-    headers: ['Accept-Encoding', 'gzip', 'Connection', 'x', 'A', '1'],
+    headers: ['Keep-Alive', 'timeout=5', 'Connection', 'x', 'A', '1'],
     request: { origHeaders: true },
     gets: ['A', '1', 'eb9bf0f5-A', '1'],
   },

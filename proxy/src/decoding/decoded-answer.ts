@@ -1,0 +1,81 @@
+/**
+ * Owns: an answer whose reader gets its body plain, whatever its coding on the way. Does not own: the request, or answers that are
+ * passed on as they are.
+ */
+import type { Containment } from '@holdfast/control-api';
+import type { ResponseHead } from '@holdfast/grip';
+import { ofDecodedBody } from '../body-fields.js';
+import type { OriginError } from '../origin/errors.js';
+import type { OriginCall, OriginHandler } from '../origin/origin.js';
+import { codingsOf } from './codings.js';
+import { DecodedBody } from './decoded-body.js';
+
+/** Between an origin and a handler, which hears as from the origin. */
+export class DecodedAnswer implements OriginHandler, OriginCall {
+  readonly id?: string;
+  readonly #handler: OriginHandler;
+  readonly #faults: Containment;
+  readonly #isRead: (head: ResponseHead) => boolean;
+  #call: OriginCall | undefined;
+  #body: DecodedBody | undefined;
+  #isOver = false;
+
+  /** Answers of which `isRead` says no are left as they are. */
+  constructor(handler: OriginHandler, faults: Containment, isRead: (head: ResponseHead) => boolean = () => true) {
+    if (handler.id !== undefined) this.id = handler.id;
+    this.#handler = handler;
+    this.#faults = faults;
+    this.#isRead = isRead;
+  }
+
+  /** Makes the request. The result stands for its call. */
+  start(send: (handler: OriginHandler) => OriginCall): this {
+    this.#call = send(this);
+    return this;
+  }
+
+  fault(error: unknown): void {
+    this.#handler.fault?.(error);
+  }
+
+  onInformation(head: ResponseHead): void {
+    this.#handler.onInformation(head);
+  }
+
+  onHead(head: ResponseHead, length: number | undefined): void {
+    let codings: ReturnType<typeof codingsOf>;
+    try {
+      codings = this.#isRead(head) ? codingsOf(head.headers) : [];
+    } catch (error) {
+      this.abort();
+      this.#handler.onError(error as OriginError);
+      return;
+    }
+    if (codings.length === 0) this.#handler.onHead(head, length);
+    else {
+      this.#body = new DecodedBody(codings, this.#handler, this.#call as OriginCall, this.#faults);
+      this.#handler.onHead({ ...head, headers: ofDecodedBody(head.headers) }, undefined);
+    }
+  }
+
+  onData(chunk: Buffer): boolean {
+    return this.#isOver || (this.#body ?? this.#handler).onData(chunk);
+  }
+
+  onEnd(): void {
+    if (!this.#isOver) (this.#body ?? this.#handler).onEnd();
+  }
+
+  onError(error: OriginError): void {
+    if (!this.#isOver) (this.#body ?? this.#handler).onError(error);
+  }
+
+  resume(): void {
+    (this.#body ?? this.#call)?.resume();
+  }
+
+  abort(): void {
+    this.#isOver = true;
+    (this.#body ?? this.#call)?.abort();
+  }
+}

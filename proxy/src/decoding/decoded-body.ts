@@ -1,0 +1,49 @@
+/** Owns: taking all content codings off a body, one after the other. Does not own: one of them (`decoder`), or the head. */
+import type { Containment } from '@holdfast/control-api';
+import type { OriginCall } from '../origin/origin.js';
+import type { Coding } from './codings.js';
+import { type BodySink, Decoder } from './decoder.js';
+
+/** Takes the coded body, and gives `sink` the plain one. */
+export class DecodedBody implements BodySink, OriginCall {
+  /** Gets the body as it comes. */
+  readonly #first: Decoder;
+  /** Gives it to who takes it. */
+  readonly #last: Decoder;
+
+  /** `codings` as of `codingsOf`, at least one. `source` is where the body comes from. */
+  constructor(codings: readonly Coding[], sink: BodySink, source: OriginCall, faults: Containment) {
+    const [last, ...others] = codings.toReversed() as [Coding, ...Coding[]];
+    this.#last = new Decoder(last, sink, faults);
+    let first = this.#last;
+    for (const coding of others) {
+      const before = new Decoder(coding, first, faults);
+      first.source = before;
+      first = before;
+    }
+    first.source = source;
+    this.#first = first;
+  }
+
+  onData(chunk: Buffer): boolean {
+    return this.#first.onData(chunk);
+  }
+
+  onEnd(): void {
+    this.#first.onEnd();
+  }
+
+  onError(error: Parameters<BodySink['onError']>[0]): void {
+    this.#first.onError(error);
+  }
+
+  /** Who takes the body has room again. */
+  resume(): void {
+    this.#last.resume();
+  }
+
+  /** Gives the body up, and what it comes from. */
+  abort(): void {
+    this.#last.abort();
+  }
+}

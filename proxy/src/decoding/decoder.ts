@@ -1,0 +1,119 @@
+/**
+ * Owns: taking one content coding off a body as it streams, with back-pressure. Does not own: which codings there are, or how many
+ * of them are taken off one after the other (`decoded-body`).
+ */
+import type { Transform } from 'node:stream';
+import type { Containment } from '@holdfast/control-api';
+import { faultError } from '../origin/errors.js';
+import type { OriginCall, OriginHandler } from '../origin/origin.js';
+import { type Coding, codingError } from './codings.js';
+
+/** Takes a body. Calls as in `OriginHandler`. */
+export type BodySink = Pick<OriginHandler, 'onData' | 'onEnd' | 'onError' | 'id' | 'fault'>;
+
+/**
+ * In front of who takes the body, and behind what it comes from. Little of it is here at a time, however much a few bytes become:
+ * node decodes on only when what it has made is taken.
+ */
+export class Decoder implements BodySink, OriginCall {
+  readonly #coding: Coding;
+  readonly #sink: BodySink;
+  readonly #faults: Containment;
+  /** Where the coded body comes from; set before the first of it comes. */
+  source: OriginCall | undefined;
+  /** Made with the first byte: an empty body is in no coding. */
+  #stream: Transform | undefined;
+  /** All of the body is decoded; what comes after it is nobody's. */
+  #isWhole = false;
+  /** All of the coded body has come. */
+  #isEnding = false;
+  #isOver = false;
+
+  constructor(coding: Coding, sink: BodySink, faults: Containment) {
+    this.#coding = coding;
+    this.#sink = sink;
+    this.#faults = faults;
+  }
+
+  onData(chunk: Buffer): boolean {
+    if (this.#isOver || this.#isWhole || chunk.length === 0) return true;
+    this.#stream ??= this.#begin(chunk[0] as number);
+    return this.#stream.write(chunk);
+  }
+
+  onEnd(): void {
+    this.#isEnding = true;
+    if (this.#stream === undefined || this.#isWhole) this.#finish();
+    else this.#stream.end();
+  }
+
+  onError(error: Parameters<BodySink['onError']>[0]): void {
+    if (this.#isOver) return;
+    this.#stop();
+    this.#sink.onError(error);
+  }
+
+  /** Who takes the body has room again. */
+  resume(): void {
+    if (!this.#isOver) this.#stream?.resume();
+  }
+
+  /** Gives the body up, and what it comes from. */
+  abort(): void {
+    this.#stop();
+    this.source?.abort();
+  }
+
+  #begin(first: number): Transform {
+    const stream = this.#coding(first);
+    stream.on('data', (chunk: Buffer) => {
+      if (this.#isOver) return;
+      this.#guard(() => {
+        if (!this.#sink.onData(chunk)) stream.pause();
+      });
+    });
+    stream.on('drain', () => this.#guard(() => this.source?.resume()));
+    stream.on('end', () => {
+      this.#isWhole = true;
+      this.#guard(() => {
+        if (this.#isEnding) this.#finish();
+        else this.source?.resume();
+      });
+    });
+    stream.on('error', (error) => {
+      if (this.#isOver) return;
+      this.#stop();
+      this.#guard(() =>
+        this.#fail(codingError(`its body is not what its Content-Encoding says (${error.message})`, error)),
+      );
+    });
+    return stream;
+  }
+
+  #finish(): void {
+    if (this.#isOver) return;
+    this.#stop();
+    this.#sink.onEnd();
+  }
+
+  #fail(error: Parameters<BodySink['onError']>[0]): void {
+    this.source?.abort();
+    this.#sink.onError(error);
+  }
+
+  #stop(): void {
+    this.#isOver = true;
+    this.#stream?.destroy();
+  }
+
+  /** Nobody is behind node's calls: what who takes the body throws comes back to it, as from any origin. */
+  #guard(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.#faults.caught('origin', error);
+      this.#stop();
+      this.#faults.run('origin', () => this.#fail(faultError(error)), this.#sink);
+    }
+  }
+}

@@ -166,9 +166,11 @@ class PooledOrigin implements Origin {
     if (this.#closed) {
       return failing(handler, new OriginError('ERR_ORIGIN_CONNECT', 'The client is closed', 'connect'), this.#faults);
     }
-    const { method, path, headers, body } = request;
+    const { method, path, headers, body, trailers } = request;
     const call = new HttpCall(handler, this.#headTimeout, body, this.#faults);
-    if (body !== null && !Buffer.isBuffer(body)) call.framing = { length: headerValue(headers, 'content-length') };
+    if (body !== null && !Buffer.isBuffer(body)) {
+      call.framing = { length: headerValue(headers, 'content-length'), trailers };
+    }
     const options = { method: method as Dispatcher.HttpMethod, path, headers, body, servername: this.#serverName };
     this.#connections.dispatch(options as Dispatcher.DispatchOptions, call);
     call.dispatched = true;
@@ -313,11 +315,13 @@ class HttpCall implements OriginCall, Dispatcher.DispatchHandler {
     }
   }
 
-  onComplete(): void {
+  /** undici declares strings, and gives bytes. */
+  onComplete(trailers: readonly (Buffer | string)[] | null): void {
     if (this.#over) return;
     this.#end();
     try {
-      this.#handler.onEnd();
+      if (trailers === null || trailers.length === 0) this.#handler.onEnd();
+      else this.#handler.onEnd(trailers.map((text) => (typeof text === 'string' ? text : text.toString('latin1'))));
     } catch (error) {
       this.#faults.caught('origin', error);
       this.#over = false;

@@ -6,6 +6,7 @@
 /**
  * Fields of the hop between client and proxy. Accept-Encoding is among them because published items are appended to
  * what the origin sends: an origin that compressed a held response would make the two unreadable together.
+ * TE asks for transfer codings of the hop; for trailers the proxy asks itself, where it can pass them on (`headers`).
  * Content-Encoding is not: the body passes as it is. Proxy is no field at all: CGI would make it HTTP_PROXY, which many
  * libraries obey as the proxy for their own requests (RFC 3875 §4.1.18, CVE-2016-5385).
  */
@@ -15,6 +16,7 @@ const HOP = new Set([
   'keep-alive',
   'proxy',
   'proxy-connection',
+  'te',
   'transfer-encoding',
   'expect',
   'upgrade',

@@ -9,6 +9,7 @@ import {
   instructKind,
   parseInstructHeaders,
   parseInstructJson,
+  type RawHeaders,
   type ResponseFilter,
   type ResponseHead,
   responseFilter,
@@ -79,8 +80,8 @@ export class InstructAnswer implements AnswerBody {
     return this.#body.onData(chunk);
   }
 
-  onEnd(): void {
-    this.#body.onEnd();
+  onEnd(trailers?: RawHeaders): void {
+    this.#body.onEnd(trailers);
   }
 
   onError(error: OriginError): void {

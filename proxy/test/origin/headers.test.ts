@@ -71,9 +71,20 @@ section('fields of the hop', [
     gets: ['Content-Encoding', 'gzip', 'Content-Length', '5', 'Content-Type', 'a/b'],
   },
   {
-    says: 'cookies, authorization, conditions, ranges, TE and Trailer pass',
-    headers: ['Cookie', 'a', 'Authorization', 'b', 'If-None-Match', 'c', 'Range', 'd', 'TE', 'e', 'Trailer', 'f'],
-    gets: ['Cookie', 'a', 'Authorization', 'b', 'If-None-Match', 'c', 'Range', 'd', 'TE', 'e', 'Trailer', 'f'],
+    says: 'cookies, authorization, conditions, ranges and Trailer pass',
+    headers: ['Cookie', 'a', 'Authorization', 'b', 'If-None-Match', 'c', 'Range', 'd', 'Trailer', 'f'],
+    gets: ['Cookie', 'a', 'Authorization', 'b', 'If-None-Match', 'c', 'Range', 'd', 'Trailer', 'f'],
+  },
+  {
+    says: 'transfer codings that the client takes are of its hop',
+    headers: ['TE', 'gzip, trailers', 'te', 'deflate'],
+    gets: [],
+  },
+  {
+    says: 'trailers are asked for where they can be passed on',
+    headers: ['Connection', 'TE', 'TE', 'gzip, trailers'],
+    request: { takesTrailers: true },
+    gets: ['TE', 'trailers'],
   },
 ]);
 

@@ -88,6 +88,8 @@ export interface ClientRequest {
   readonly clientAddress: string;
   /** Undefined when the request has no body. */
   readonly body: ClientBody | undefined;
+  /** The client says that it takes trailers, and the edge can write and read them; left out: no. */
+  readonly takesTrailers?: boolean;
 }
 
 /** A request body that is still on its way. Nothing of it is read from the client before `read`. */
@@ -104,7 +106,8 @@ export interface ClientBody {
 /** Receives a request body in order: `onData`* then exactly one of `onEnd` and `onAbort`. */
 export interface BodySink {
   onData(chunk: Buffer): void;
-  onEnd(): void;
+  /** `trailers` are as sent; left out where there are none, or the edge cannot tell. */
+  onEnd(trailers?: RawHeaders): void;
   /** The client went away, or sent something malformed, in the middle of the body. */
   onAbort(): void;
 }
@@ -142,8 +145,11 @@ export interface ClientResponse {
   writeInformation(head: ResponseHead): void;
   /** Sends body bytes; false when the client cannot take more now: wait for `onWritable`. */
   write(chunk: Buffer): boolean;
-  /** Completes the answer. */
-  end(chunk?: Buffer): void;
+  /**
+   * Completes the answer. `trailers` go behind a chunked body to a client that takes them, those that may
+   * (`passableTrailers`); nobody else sees them.
+   */
+  end(chunk?: Buffer, trailers?: RawHeaders): void;
   /**
    * Breaks the answer off so that the client can tell that it is incomplete. What was written before still goes out,
    * unless `discard` is set: then the connection is cut at once and its buffers are freed.

@@ -4,7 +4,8 @@
  */
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { ResponseHead } from '@holdfast/grip';
+import { headerValues, type ResponseHead } from '@holdfast/grip';
+import { passableNames, saysTrailers } from '../trailers.js';
 import { headLines } from './client-headers.js';
 
 /** How long an answer that was broken off may take to drain to its client before the connection is cut, in ms. */
@@ -38,6 +39,21 @@ export function flushBodiless(response: ServerResponse): void {
   const { _send } = response as unknown as { _send?: (data: string, encoding: 'latin1') => void };
   if (_send === undefined) response.flushHeaders();
   else _send.call(response, '', 'latin1');
+}
+
+/** Adds to the fields of a chunked answer which trailers it says will follow, for a client that takes them (RFC 9110 §6.6.2). */
+export function announceTrailers(head: ResponseHead, response: ServerResponse, fields: string[]): void {
+  const names = headerValues(head.headers, 'trailer');
+  if (names.length === 0 || !saysTrailers(response.req.rawHeaders)) return;
+  const passed = passableNames(names.join(','));
+  if (passed !== undefined) fields.push('Trailer', passed);
+}
+
+/** Has trailers written behind the last chunk. */
+export function addTrailers(response: ServerResponse, trailers: readonly string[]): void {
+  const pairs: [string, string][] = [];
+  for (let i = 0; i < trailers.length; i += 2) pairs.push([trailers[i] as string, trailers[i + 1] as string]);
+  if (pairs.length > 0) response.addTrailers(pairs);
 }
 
 /** Ends an answer; `joins`: its head is still to go out. */

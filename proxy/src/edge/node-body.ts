@@ -36,7 +36,7 @@ export class NodeBody implements ClientBody {
       if (!open) return;
       open = false;
       try {
-        if (ended) sink.onEnd();
+        if (ended) sink.onEnd(this.#message.rawTrailers);
         else sink.onAbort();
       } catch (error) {
         this.#faulted(error);

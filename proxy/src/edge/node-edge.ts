@@ -13,6 +13,7 @@ import type { Clock } from '../clock.js';
 import type { Descriptors } from '../descriptors.js';
 import { DirectWrites, streamBinding } from '../direct-writes.js';
 import { FlushQueue } from '../flush-queue.js';
+import { saysTrailers } from '../trailers.js';
 import type { WsAcceptor } from '../websocket/ws-acceptor.js';
 import type { BoundListener, ClientRequest, Edge, EdgeHandler, Listener } from './edge.js';
 import type { EdgeEvents } from './edge-events.js';
@@ -291,6 +292,7 @@ export class NodeEdge implements Edge {
       secure,
       clientAddress: plainAddress(message.socket.remoteAddress),
       body,
+      takesTrailers: version === '1.1' && saysTrailers(message.rawHeaders),
     };
   }
 

@@ -5,14 +5,23 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Containment } from '@holdfast/control-api';
-import type { ResponseHead } from '@holdfast/grip';
+import type { RawHeaders, ResponseHead } from '@holdfast/grip';
 import type { DirectHandle, DirectWriter, DirectWrites } from '../direct-writes.js';
 import type { Flushable, FlushQueue } from '../flush-queue.js';
 import { queuedWrites, WRITE_BYTES } from '../queued-writes.js';
+import { passableTrailers, saysTrailers } from '../trailers.js';
 import { checkedHeaders } from './client-headers.js';
 import type { ResponseOwner } from './edge.js';
 import { endFaulty, type FaultyResponse } from './fault.js';
-import { cutAnswer, endAnswer, flushBodiless, interimHead, newAnswer } from './node-answer.js';
+import {
+  addTrailers,
+  announceTrailers,
+  cutAnswer,
+  endAnswer,
+  flushBodiless,
+  interimHead,
+  newAnswer,
+} from './node-answer.js';
 import type { NodeBody } from './node-body.js';
 import { StreamPiece } from './stream-piece.js';
 
@@ -134,6 +143,7 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
     this.#unbounded = length === undefined;
     this.#bodiless = response.req.method === 'HEAD' || head.status === 204 || head.status === 304;
     if (length !== undefined && head.status !== 204) headers.push('Content-Length', String(length));
+    if (this.#unbounded && this.#chunkable && !this.#bodiless) announceTrailers(head, response, headers);
     // An HTTP/1.1 connection that stays open says nothing of it; closing ones and HTTP/1.0 are node's to announce.
     if (this.#chunkable && response.shouldKeepAlive) response.removeHeader('connection');
     response.writeHead(head.status, head.reason, headers);
@@ -159,8 +169,9 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
     return taken;
   }
 
-  end(chunk?: Buffer): void {
+  end(chunk?: Buffer, trailers?: RawHeaders): void {
     if (this.#over) return;
+    if (trailers !== undefined && trailers.length > 0) this.#addTrailers(trailers);
     this.#flushPieces();
     this.#over = true;
     this.#owner = undefined;
@@ -168,6 +179,12 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
     this.bodyBytes += chunk?.length ?? 0;
     if (this.#response !== undefined) endAnswer(this.#response, chunk, !this.#bodyBegun);
     else if (this.#socket !== undefined) this.#endSettled(this.#socket, chunk);
+  }
+
+  #addTrailers(trailers: RawHeaders): void {
+    const response = this.#response;
+    if (response === undefined || !response.chunkedEncoding || !saysTrailers(response.req.rawHeaders)) return;
+    addTrailers(response, passableTrailers(trailers));
   }
 
   abort(discard = false): void {

@@ -1,5 +1,5 @@
 /** Owns: passing a client response on as it is. Does not own: any change to it: that is for classes that extend this. */
-import type { ResponseHead } from '@holdfast/grip';
+import type { RawHeaders, ResponseHead } from '@holdfast/grip';
 import type { ClientResponse, ResponseOwner } from './edge.js';
 import type { StreamPiece } from './stream-piece.js';
 
@@ -27,8 +27,8 @@ export class ResponseWrapper implements ClientResponse {
     return this.inner.write(chunk);
   }
 
-  end(chunk?: Buffer): void {
-    this.inner.end(chunk);
+  end(chunk?: Buffer, trailers?: RawHeaders): void {
+    this.inner.end(chunk, trailers);
   }
 
   abort(discard?: boolean): void {

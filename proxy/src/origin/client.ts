@@ -6,8 +6,9 @@
  * objects, and flow control by return value; nothing is allocated per request beyond one `HttpCall`.
  */
 import { isIP } from 'node:net';
+import type { Readable } from 'node:stream';
 import { type Containment, uncontained } from '@holdfast/control-api';
-import { isFinalStatus, isInterimStatus, type ResponseHead, sendableReason } from '@holdfast/grip';
+import { headerValue, isFinalStatus, isInterimStatus, type ResponseHead, sendableReason } from '@holdfast/grip';
 import { buildConnector, Client, type Dispatcher } from 'undici';
 import { withoutRoot } from '../routes/host-name.js';
 import type { HttpTarget } from '../routes/target.js';
@@ -20,6 +21,7 @@ import type { Origin, OriginCall, OriginHandler, OriginRequest } from './origin.
 import { OriginConnections } from './origin-connections.js';
 import { withReasonBytes } from './reason-bytes.js';
 import type { Connect } from './undici-parser.js';
+import { type Framing, frameUpload } from './upload-framing.js';
 
 /** How origins are talked to. Times in ms. */
 export interface OriginClientOptions {
@@ -164,8 +166,11 @@ class PooledOrigin implements Origin {
     if (this.#closed) {
       return failing(handler, new OriginError('ERR_ORIGIN_CONNECT', 'The client is closed', 'connect'), this.#faults);
     }
-    const { method, path, headers, body } = request;
+    const { method, path, headers, body, trailers } = request;
     const call = new HttpCall(handler, this.#headTimeout, body, this.#faults);
+    if (body !== null && !Buffer.isBuffer(body)) {
+      call.framing = { length: headerValue(headers, 'content-length'), trailers };
+    }
     const options = { method: method as Dispatcher.HttpMethod, path, headers, body, servername: this.#serverName };
     this.#connections.dispatch(options as Dispatcher.DispatchOptions, call);
     call.dispatched = true;
@@ -200,6 +205,8 @@ function failing(handler: OriginHandler, error: OriginError, faults: Containment
 class HttpCall implements OriginCall, Dispatcher.DispatchHandler {
   /** False while undici's `dispatch` runs: it may report a bad argument from within. */
   dispatched = false;
+  /** Of a body that is a stream. */
+  framing: Framing | undefined;
   readonly #handler: OriginHandler;
   readonly #headTimeout: number;
   #body: OriginRequest['body'];
@@ -256,7 +263,9 @@ class HttpCall implements OriginCall, Dispatcher.DispatchHandler {
     this.#connected = true;
     this.#since = Date.now();
     this.#abort = abort;
+    const body = this.#body;
     if (this.#over) abort();
+    else if (this.framing !== undefined) frameUpload(body as Readable, this.framing);
   }
 
   onHeaders(status: number, raw: Buffer[], resume: () => void, reason: string): boolean {
@@ -306,11 +315,13 @@ class HttpCall implements OriginCall, Dispatcher.DispatchHandler {
     }
   }
 
-  onComplete(): void {
+  /** undici declares strings, and gives bytes. */
+  onComplete(trailers: readonly (Buffer | string)[] | null): void {
     if (this.#over) return;
     this.#end();
     try {
-      this.#handler.onEnd();
+      if (trailers === null || trailers.length === 0) this.#handler.onEnd();
+      else this.#handler.onEnd(trailers.map((text) => (typeof text === 'string' ? text : text.toString('latin1'))));
     } catch (error) {
       this.#faults.caught('origin', error);
       this.#over = false;

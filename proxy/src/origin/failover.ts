@@ -2,7 +2,7 @@
  * Owns: trying the targets of a route in order until one takes the request. Does not own: what a request to a target
  * looks like (the caller prepares it), or what the answer means.
  */
-import type { ResponseHead } from '@holdfast/grip';
+import type { RawHeaders, ResponseHead } from '@holdfast/grip';
 import { describeHost, type Target } from '../routes/target.js';
 import { OriginError } from './errors.js';
 import type { OriginCall, OriginHandler } from './origin.js';
@@ -68,8 +68,8 @@ export class Failover implements OriginHandler, OriginCall {
     return this.#handler.onData(chunk);
   }
 
-  onEnd(): void {
-    this.#handler.onEnd();
+  onEnd(trailers?: RawHeaders): void {
+    this.#handler.onEnd(trailers);
   }
 
   fault(error: unknown): void {

@@ -30,6 +30,8 @@ export interface Forwardable {
   readonly host: string;
   readonly headers: RawHeaders;
   readonly clientAddress: string;
+  /** It says that its client takes trailers, and they can be passed. */
+  readonly takesTrailers?: boolean;
   /** The request is a WebSocket's. */
   readonly websocket?: boolean;
   /** It goes to a host that is none of our targets: it has no `Grip-Sig`. */
@@ -75,6 +77,7 @@ export class Forwarder {
         host,
         secure: standing.secure,
         websocket: request.websocket ?? false,
+        takesTrailers: request.takesTrailers ?? false,
         trusted: standing.trusted,
         routeHeaders: route.headers,
         origHeaders: route.origHeaders,

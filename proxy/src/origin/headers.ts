@@ -30,6 +30,8 @@ export interface ForwardedRequest {
   readonly secure: boolean;
   /** The client opens a WebSocket, however its origin is spoken to. */
   readonly websocket: boolean;
+  /** Trailers of the answer can be passed to the client, which has said that it takes them. */
+  readonly takesTrailers?: boolean;
   /** The client is a GRIP proxy that signs with our `upstream_key`. */
   readonly trusted: boolean;
   /** Route properties. */
@@ -122,6 +124,7 @@ export function requestHeaders(request: ForwardedRequest, rules: ForwardRules): 
   headers.push(...selection.marked);
   if (rules.cdnLoop !== '') headers.push('CDN-Loop', [...entries(selection.cdnLoop), rules.cdnLoop].join(', '));
   headers.push(...request.grip);
+  if (request.takesTrailers) headers.push('TE', 'trailers');
   if (request.secure && rules.setForwardedProtocol !== 'false') {
     const scheme = request.websocket ? 'wss' : 'https';
     headers.push('X-Forwarded-Proto', scheme);

@@ -4,7 +4,7 @@
  */
 import type { Readable } from 'node:stream';
 import type { Faulty } from '@holdfast/control-api';
-import type { ResponseHead } from '@holdfast/grip';
+import type { RawHeaders, ResponseHead } from '@holdfast/grip';
 import type { OriginError } from './errors.js';
 
 /** A request as it goes out to one target: headers are final. */
@@ -16,6 +16,8 @@ export interface OriginRequest {
   readonly headers: string[];
   /** A buffer is sent with its length; a stream in chunks, or with the `Content-Length` that the headers give. */
   readonly body: Buffer | Readable | null;
+  /** Trailers for a body that is a stream in chunks, asked for when it has ended; left out: none. They are checked. */
+  readonly trailers?: (() => RawHeaders) | undefined;
 }
 
 /**
@@ -30,7 +32,8 @@ export interface OriginHandler extends Faulty {
   onHead(head: ResponseHead, length: number | undefined): void;
   /** Body bytes; false stops the flow until `OriginCall.resume`. */
   onData(chunk: Buffer): boolean;
-  onEnd(): void;
+  /** `trailers` are as sent; none with an empty list, or without one. */
+  onEnd(trailers?: RawHeaders): void;
   onError(error: OriginError): void;
 }
 

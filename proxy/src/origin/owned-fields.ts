@@ -5,8 +5,9 @@
 
 /**
  * Fields of the hop between client and proxy. Accept-Encoding is not among them: what is relayed passes as it is, and what has to
- * be read is decoded (`decoding`). Proxy is no field at all: CGI would make it HTTP_PROXY, which many libraries obey as the
- * proxy for their own requests (RFC 3875 §4.1.18, CVE-2016-5385).
+ * be read is decoded (`decoding`). TE asks for transfer codings of the hop; for trailers the proxy asks itself, where it can pass
+ * them on (`headers`). Proxy is no field at all: CGI would make it HTTP_PROXY, which many libraries obey as the proxy for
+ * their own requests (RFC 3875 §4.1.18, CVE-2016-5385).
  */
 const HOP = new Set([
   'host',
@@ -14,6 +15,7 @@ const HOP = new Set([
   'keep-alive',
   'proxy',
   'proxy-connection',
+  'te',
   'transfer-encoding',
   'expect',
   'upgrade',

@@ -3,7 +3,7 @@
  * answer is relayed or becomes a hold, and asking again for a hold that wants it.
  * Does not own: routing, connections, header rules, the holds, or the texts of failures.
  */
-import { GripError, type HoldMode, instructKind, type ResponseHead } from '@holdfast/grip';
+import { GripError, type HoldMode, instructKind, type RawHeaders, type ResponseHead } from '@holdfast/grip';
 import { ofDecodedBody } from '../body-fields.js';
 import type { SubscriberEnd } from '../channels/subscriber-parts.js';
 import { CodedError } from '../coded-error.js';
@@ -97,8 +97,9 @@ export class Exchange implements OriginHandler, Attempts, Entrant, ResponseOwner
       this.#lastIds,
     );
     const body = this.#body === undefined ? null : this.#body.open();
-    const { method } = this.#request;
-    return originOf(target, this.#route, host).dispatch({ method, path, headers, body }, handler);
+    const { method, takesTrailers } = this.#request;
+    const trailers = takesTrailers ? () => this.#body?.trailers ?? [] : undefined;
+    return originOf(target, this.#route, host).dispatch({ method, path, headers, body, trailers }, handler);
   }
 
   onInformation(head: ResponseHead): void {
@@ -125,8 +126,8 @@ export class Exchange implements OriginHandler, Attempts, Entrant, ResponseOwner
     return this.#answer === undefined || this.#answer.onData(chunk);
   }
 
-  onEnd(): void {
-    this.#answer?.onEnd();
+  onEnd(trailers?: RawHeaders): void {
+    this.#answer?.onEnd(trailers);
     this.#letGo();
   }
 

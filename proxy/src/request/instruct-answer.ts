@@ -101,8 +101,8 @@ export class InstructAnswer implements AnswerBody {
     return this.#body.onData(chunk);
   }
 
-  onEnd(): void {
-    this.#body.onEnd();
+  onEnd(trailers?: RawHeaders): void {
+    this.#body.onEnd(trailers);
   }
 
   onError(error: OriginError): void {

@@ -2,6 +2,7 @@
  * Owns: an origin's body that must wait, and the origin with it, until whoever takes it is ready.
  * Does not own: who that is, or when.
  */
+import type { RawHeaders } from '@holdfast/grip';
 import type { OriginError } from '../origin/errors.js';
 import type { AnswerBody } from './answer.js';
 
@@ -32,9 +33,9 @@ export class LateBody implements AnswerBody {
     return false;
   }
 
-  onEnd(): void {
-    if (this.#body !== undefined) this.#body.onEnd();
-    else this.#end = () => this.#body?.onEnd();
+  onEnd(trailers?: RawHeaders): void {
+    if (this.#body !== undefined) this.#body.onEnd(trailers);
+    else this.#end = () => this.#body?.onEnd(trailers);
   }
 
   onError(error: OriginError): void {

@@ -1,7 +1,7 @@
 /**
  * Owns: passing an origin's answer on to the client as it comes, with back-pressure. Does not own: the decision to.
  */
-import type { ResponseHead } from '@holdfast/grip';
+import type { RawHeaders, ResponseHead } from '@holdfast/grip';
 import type { ClientResponse, ResponseOwner } from '../edge/edge.js';
 import type { OriginCall } from '../origin/origin.js';
 import type { AnswerBody } from './answer.js';
@@ -41,8 +41,8 @@ export class Relay implements AnswerBody, ResponseOwner {
     return this.#response.write(chunk);
   }
 
-  onEnd(): void {
-    this.#response.end();
+  onEnd(trailers?: RawHeaders): void {
+    this.#response.end(undefined, trailers);
     this.#ended('complete');
   }
 

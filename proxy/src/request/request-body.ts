@@ -3,9 +3,11 @@
  * Does not own: who asks, or how often.
  */
 import { Readable } from 'node:stream';
+import type { RawHeaders } from '@holdfast/grip';
 import type { BodySink, ClientBody } from '../edge/edge.js';
 import { KeptBytes } from '../kept-bytes.js';
 import { OriginError } from '../origin/errors.js';
+import { passableTrailers } from '../trailers.js';
 
 /** Bodies of a declared length up to this are read whole before the origin is asked: one write, one buffer. */
 const WHOLE_BODY_MAX = 10_000;
@@ -21,6 +23,8 @@ export class RequestBody implements BodySink {
   readonly #keepMax: number;
   #kept = new KeptBytes();
   #bytes = 0;
+  /** Of a body that is complete: those that may be passed on. A body that is given again, whole, goes without them. */
+  trailers: RawHeaders = [];
   #state: State = 'unread';
   #overflowed = false;
   #stream: BodyStream | undefined;
@@ -91,7 +95,8 @@ export class RequestBody implements BodySink {
     if (this.#stream !== undefined && !this.#stream.push(chunk)) this.#source.pause();
   }
 
-  onEnd(): void {
+  onEnd(trailers: RawHeaders = []): void {
+    this.trailers = passableTrailers(trailers);
     this.#state = 'complete';
     this.#stream?.push(null);
     this.#settle();

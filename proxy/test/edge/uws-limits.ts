@@ -87,6 +87,16 @@ export const uwsLimits: readonly EdgeLimit[] = [
     clauses: ['body-chunked', 'body-chunk-extensions', 'body-trailers', 'body-chunked-empty', 'body-chunk-malformed'],
   },
   {
+    what: 'Trailers',
+    why: 'The library writes none: origins are not asked for them, and those that they send are dropped. Requests can have none, since they have no chunks.',
+    clauses: ['answer-trailers'],
+  },
+  {
+    what: 'Ends of chunks',
+    why: 'The line end behind a chunk goes out with the next chunk. Clients that take a chunk only when they have seen its end (Python’s `urllib3`, and so `requests`) get each item of a stream when the next one comes, a keep-alive at the latest.',
+    clauses: ['push-whole'],
+  },
+  {
     what: 'PROXY protocol',
     why: 'The library reads version 2 from everybody. A request behind an address in it is refused with 400; a head that names no address is passed over.',
     clauses: [],

@@ -75,9 +75,20 @@ section('fields of the hop', [
     gets: ['Accept-Encoding', 'gzip;q=0.5, br', 'accept-encoding', 'zstd'],
   },
   {
-    says: 'cookies, authorization, conditions, ranges, TE and Trailer pass',
-    headers: ['Cookie', 'a', 'Authorization', 'b', 'If-None-Match', 'c', 'Range', 'd', 'TE', 'e', 'Trailer', 'f'],
-    gets: ['Cookie', 'a', 'Authorization', 'b', 'If-None-Match', 'c', 'Range', 'd', 'TE', 'e', 'Trailer', 'f'],
+    says: 'cookies, authorization, conditions, ranges and Trailer pass',
+    headers: ['Cookie', 'a', 'Authorization', 'b', 'If-None-Match', 'c', 'Range', 'd', 'Trailer', 'f'],
+    gets: ['Cookie', 'a', 'Authorization', 'b', 'If-None-Match', 'c', 'Range', 'd', 'Trailer', 'f'],
+  },
+  {
+    says: 'transfer codings that the client takes are of its hop',
+    headers: ['TE', 'gzip, trailers', 'te', 'deflate'],
+    gets: [],
+  },
+  {
+    says: 'trailers are asked for where they can be passed on',
+    headers: ['Connection', 'TE', 'TE', 'gzip, trailers'],
+    request: { takesTrailers: true },
+    gets: ['TE', 'trailers'],
   },
 ]);
 

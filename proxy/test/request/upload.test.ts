@@ -206,6 +206,71 @@ t.test('an origin that resets an upload without an answer is a 502', async (t) =
   t.match(await proxy.end(1), { status: 502, error: 'ERR_ORIGIN_CLOSED' });
 });
 
+/** An origin that reads bytes, and answers when they end in a way; resolves with its port and what it has read. */
+async function readingOrigin(t: Test, ends: RegExp): Promise<{ port: number; read: () => string; forget: () => void }> {
+  let read = '';
+  const server = createNetServer((socket) => {
+    socket.on('error', () => {});
+    socket.setEncoding('latin1').on('data', (text) => {
+      read += text;
+      if (ends.test(read)) socket.end(answerBytes('done', ['Connection: close']));
+    });
+    t.teardown(() => socket.destroy());
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => server.close());
+  const forget = () => {
+    read = '';
+  };
+  return { port: (server.address() as AddressInfo).port, read: () => read, forget };
+}
+
+t.test('the head of an upload reaches the origin before its first byte', async (t) => {
+  const { port, read, forget } = await readingOrigin(t, /(0\r\n\r\n|y{5})$/);
+  const proxy = await RelayingProxy.open(t, [`* 127.0.0.1:${port}`]);
+  const body = `${'x'.repeat(20_000)}yyyyy`;
+  const chunks = (...parts: string[]) => parts.map((part) => `${part.length.toString(16)}\r\n${part}\r\n`).join('');
+  for (const [what, field, sent, received] of [
+    ['a length', `Content-Length: ${body.length}`, body, body],
+    ['chunks', 'Transfer-Encoding: chunked', `${chunks('a', 'bc')}0\r\n\r\n`, `${chunks('a', 'bc')}0\r\n\r\n`],
+    ['no chunk', 'Transfer-Encoding: chunked', '0\r\n\r\n', '0\r\n\r\n'],
+  ] as const) {
+    for (const method of ['POST', 'GET', 'DELETE']) {
+      forget();
+      const client = await proxy.send(head(method, '/', [field]));
+      await until(() => read().includes('\r\n\r\n'));
+      const [first = ''] = read().split('\r\n\r\n');
+      t.equal(read(), `${first}\r\n\r\n`, `${what}, ${method}: nothing but a whole head`);
+      t.match(first.toLowerCase(), field.toLowerCase());
+      for (const part of sent.match(/[\s\S]{1,7000}/g) ?? []) {
+        await client.write(part);
+        await settled(() => read().length);
+      }
+      t.equal((await client.answer()).body.toString(), 'done');
+      const [, ...rest] = read().split('\r\n\r\n');
+      t.equal(rest.join('\r\n\r\n'), received, `${what}, ${method}: every byte once`);
+    }
+  }
+});
+
+t.test('a client that leaves before the first byte of its body leaves the origin with a broken request', async (t) => {
+  const outcomes: string[] = [];
+  const port = await nodeOrigin(t, (request) => {
+    outcomes.push('head');
+    request.resume();
+    request.once('aborted', () => outcomes.push('aborted')).once('end', () => outcomes.push('end'));
+    request.once('error', () => {});
+  });
+  const proxy = await RelayingProxy.open(t, [`* 127.0.0.1:${port}`]);
+  for (const field of ['Content-Length: 100000', 'Transfer-Encoding: chunked']) {
+    const client = await proxy.send(head('POST', '/', [field]));
+    await until(() => outcomes.length === 1);
+    client.reset();
+    await until(() => outcomes.length === 2);
+    t.strictSame(outcomes.splice(0), ['head', 'aborted'], field);
+  }
+});
+
 t.test('the next target gets the body from its beginning', async (t) => {
   const origin = await RawOrigin.open(t, ({ socket, body }) => socket.write(answerBytes(String(body.length))));
   const proxy = await RelayingProxy.open(t, [`* 127.0.0.1:${await deadPort()} 127.0.0.1:${origin.port}`]);

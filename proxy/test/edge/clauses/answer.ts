@@ -37,6 +37,25 @@ const framingClauses: readonly Clause[] = [
     },
   },
   {
+    name: 'answer-trailers',
+    says: 'trailers go behind a chunked body to a client that says TE: trailers, and to no other (RFC 9110 §6.5)',
+    run: async (t, scene) => {
+      for (const [fields, takes] of [
+        [['TE: gzip, trailers'], true],
+        [['TE: gzip'], false],
+      ] as const) {
+        const { client, taken } = await scene.send(head('GET', '/', fields));
+        t.equal(taken.request.takesTrailers, takes);
+        taken.response.writeHead({ status: 200, reason: 'OK', headers: ['Trailer', 'X-Sum, Host'] }, undefined);
+        taken.response.write(Buffer.from('abc'));
+        taken.response.end(undefined, ['X-Sum', '1', 'Host', 'x', 'Grip-Hold', 'stream']);
+        const end = takes ? '0\r\nX-Sum: 1\r\n\r\n' : '0\r\n\r\n';
+        await client.receives(`\r\n\r\n3\r\nabc\r\n${end}`);
+        t.equal(/^Trailer: X-Sum\r$/m.test(client.received.toString()), takes);
+      }
+    },
+  },
+  {
     name: 'answer-empty',
     says: 'an empty answer of known length says so',
     run: async (t, scene) => {

@@ -32,7 +32,7 @@ const chunkedClauses: readonly Clause[] = [
   },
   {
     name: 'body-trailers',
-    says: 'trailers are dropped, and the connection goes on after them (RFC 9112 §7.1.2)',
+    says: 'trailers are no part of the body or the head, and the connection goes on after them (RFC 9112 §7.1.2)',
     run: async (t, scene) => {
       const { client, taken } = await scene.send(`${head('POST', '/', CHUNKED)}1\r\na\r\n0\r\nX-Trailer: t\r\n\r\n`);
       t.equal((await taken.read()).bytes.toString(), 'a');

@@ -152,6 +152,20 @@ const pushClauses: readonly Clause[] = [
     },
   },
   {
+    name: 'push-whole',
+    says: 'a piece goes out with the end of its chunk, before there is another',
+    run: async (t, scene) => {
+      const { client, taken } = await scene.send(head('GET', '/'));
+      taken.start(undefined, true);
+      for (const text of ['first', 'second']) {
+        taken.response.push(piece(text));
+        await client.receives(text);
+        await settled(() => client.receivedBytes);
+        t.ok(client.received.toString().endsWith(`\r\n${text}\r\n`), text);
+      }
+    },
+  },
+  {
     name: 'push-empty',
     says: 'an empty piece writes nothing: it would end a chunked body',
     run: async (t, scene) => {

@@ -1,0 +1,135 @@
+/**
+ * Owns: what goes around a streamed body on its way to an origin: the head before it, which undici keeps back until the first
+ * byte, and trailers behind it, of which undici has none. Does not own: the head's text, the body, or when it comes. The only
+ * file that knows that part of undici.
+ *
+ * undici tells of each head, as it is to be written, on a documented channel; and writes it, with the line that says how the
+ * body is framed, in front of the first byte. Where none has come by the end of a turn of the event loop the head is written
+ * here, and left out there.
+ */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
+import type { RawHeaders } from '@holdfast/grip';
+
+const HEADS = 'undici:client:sendHeaders';
+
+/** What is told there. */
+interface Told {
+  readonly request: { readonly body: unknown };
+  /** The head without the framing of the body and the empty line. */
+  readonly headers: string;
+  readonly socket: Socket;
+}
+
+/** What undici writes behind a chunked body. */
+const LAST_CHUNK = '\r\n0\r\n\r\n';
+
+/** How a body is framed: by the value of its Content-Length, or in chunks. */
+export interface Framing {
+  readonly length: string | undefined;
+  /** Of a chunked body, once it has ended; left out: there will be none. Checked by whoever gives them. */
+  readonly trailers?: (() => RawHeaders) | undefined;
+}
+
+/** To be called within undici's `onConnect`, in whose turn the head is told of, for a body that is a stream. */
+export function frameUpload(body: Readable, framing: Framing): void {
+  const hear = (message: unknown) => {
+    unsubscribe(HEADS, hear);
+    const { request, headers, socket } = message as Told;
+    // Where undici does not do as above all stays as it does.
+    if (request.body === body && typeof headers === 'string') new Upload(socket, headers, framing).begin();
+  };
+  subscribe(HEADS, hear);
+}
+
+/**
+ * `waiting`: nothing is written. `early`: the head was written here, and undici has not written it. `first`: its next write
+ * is the size of the first chunk, behind a line end that is not wanted. `passing`: all passes, up to the last chunk.
+ */
+type State = 'waiting' | 'early' | 'first' | 'passing';
+
+/** The writing of one request. */
+class Upload {
+  readonly #socket: Socket;
+  readonly #head: string;
+  readonly #framing: Framing;
+  readonly #write: Socket['write'];
+  #state: State = 'waiting';
+
+  constructor(socket: Socket, head: string, framing: Framing) {
+    this.#socket = socket;
+    this.#head = head;
+    this.#framing = framing;
+    this.#write = socket.write;
+  }
+
+  begin(): void {
+    this.#listen();
+    // Of a body that is here the first byte is written by then, and shares its segment with the head.
+    setImmediate(() => this.#sendHead());
+  }
+
+  #sendHead(): void {
+    if (this.#state !== 'waiting' || this.#socket.destroyed) return;
+    const { length } = this.#framing;
+    this.#state = 'early';
+    const framing = length === undefined ? 'transfer-encoding: chunked' : `content-length: ${length}`;
+    this.#pass(`${this.#head}${framing}\r\n\r\n`, 'latin1');
+  }
+
+  #take(...written: Parameters<Socket['write']>): boolean {
+    const [data] = written as unknown as [string | Uint8Array];
+    const isHead = typeof data === 'string' && data.startsWith(this.#head);
+    switch (this.#state) {
+      case 'waiting':
+        // Of a body that has ended without a byte there is no chunk, and so nothing behind it.
+        this.#leave();
+        if (isHead && data.endsWith('chunked\r\n') && this.#framing.trailers !== undefined) this.#listen();
+        return this.#pass(...written);
+      case 'early':
+        if (!isHead) {
+          this.#leave();
+          return this.#pass(...written);
+        }
+        if (this.#framing.length !== undefined) {
+          this.#leave();
+          return true;
+        }
+        if (data.endsWith('chunked\r\n')) {
+          this.#state = 'first';
+          return true;
+        }
+        return this.#end(LAST_CHUNK.slice(2));
+      case 'first':
+        this.#leave();
+        if (this.#framing.trailers !== undefined) this.#listen();
+        return this.#pass((data as string).slice(2), 'latin1');
+      case 'passing':
+        return data === LAST_CHUNK ? this.#end(LAST_CHUNK) : this.#pass(...written);
+    }
+  }
+
+  #end(lastChunk: string): boolean {
+    this.#leave();
+    let lines = '';
+    const trailers = this.#framing.trailers?.() ?? [];
+    for (let i = 0; i < trailers.length; i += 2) lines += `${trailers[i]}: ${trailers[i + 1]}\r\n`;
+    return this.#pass(`${lastChunk.slice(0, -2)}${lines}\r\n`, 'latin1');
+  }
+
+  /** All that is written to the socket comes here first. */
+  #listen(): void {
+    this.#socket.write = ((...written: Parameters<Socket['write']>) => this.#take(...written)) as Socket['write'];
+  }
+
+  /** The socket writes by itself again. */
+  #leave(): void {
+    this.#state = 'passing';
+    this.#socket.write = this.#write;
+  }
+
+  #pass(...written: Parameters<Socket['write']>): boolean {
+    return this.#write.apply(this.#socket, written);
+  }
+}

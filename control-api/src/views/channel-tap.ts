@@ -114,7 +114,7 @@ export class ChannelTap implements BackplaneListener {
   }
 
   #time(): string {
-    return new Date(this.#clock.now()).toISOString();
+    return new Date(this.#clock.wall()).toISOString();
   }
 
   #leave(): void {

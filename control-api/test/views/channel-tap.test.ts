@@ -19,7 +19,7 @@ import { streamMessage } from '../items.js';
 import { ManualClock } from '../manual-clock.js';
 import { ScriptedNodes } from './scripted-nodes.js';
 
-const NOW = new Date(new ManualClock().now()).toISOString();
+const NOW = new Date(new ManualClock().wall()).toISOString();
 
 /** A control server with taps on shares of a local backplane, or on what `open` makes. */
 async function scene(t: Test, open?: (clock: ManualClock) => Backplane) {

@@ -63,6 +63,7 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
   #queue: StreamQueue | undefined;
   #failure: Error | undefined;
   #hasHead = false;
+  #isGoingDown = false;
 
   /** `start.instruct` must have a stream hold or a next link. The head is not written yet. */
   constructor(start: HoldStart, owner: HoldOwner, parts: HoldParts) {
@@ -75,7 +76,7 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
     this.#gone = instruct.links.gone;
     this.#owner = owner;
     this.#parts = parts;
-    this.#since = clock.now();
+    this.#since = clock.monotonic();
     this.#head = instruct.response;
     this.#list = list;
     this.#obey(instruct);
@@ -210,8 +211,10 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
       endSoon(this, this.#list.channels, subscriber, () => this.#end('items-lost', true));
   }
 
+  /** A body that flows must not look whole where it stops: it goes on, for as long as requests under way may. */
   shutDown(): void {
-    this.#end('shutdown');
+    this.#isGoingDown = true;
+    if (this.#state === 'held') this.#end('shutdown');
   }
 
   /** Cut where the end of the body would not be understood, or not be reached: within a body, and by a client that is slow. */
@@ -227,7 +230,8 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
 
   view(): ConnectionView {
     const it = { id: this.id, scope: this.#scope, clientAddress: this.#clientAddress, response: this.#response };
-    return viewOf('stream', it, this.#list.channels, this.#since, this.#output.items);
+    const { clock } = this.#parts.subscriber;
+    return viewOf('stream', it, this.#list.channels, clock, this.#since, this.#output.items);
   }
 
   onWritable(): void {
@@ -237,7 +241,8 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
   }
 
   onGone(): void {
-    const end = this.#leave('client-gone');
+    // Also when it is this node that cuts the connection, for a body has not come to its end in time.
+    const end = this.#leave(this.#isGoingDown ? 'shutdown' : 'client-gone');
     if (end !== undefined) this.#owner.holdEnded(end);
   }
 
@@ -340,6 +345,10 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
   /** The stream is held from here on: it catches up if it has to, and what waited follows. */
   #hold(): void {
     this.#state = 'held';
+    if (this.#isGoingDown) {
+      this.#end('shutdown');
+      return;
+    }
     this.#output.keepAlive(this.#keepAlive);
     this.#replay?.begin((piece) => this.#begin(piece));
     if (this.#catchUp === undefined) this.caughtUp();
@@ -400,6 +409,6 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
     registry.remove(this, channels);
     events.subscriberEnded('stream', reason);
     tellGone(this.#gone, this.#scope, reason, this.#parts);
-    return { kind: 'stream', reason, items, dropped, duration: clock.now() - this.#since, channels };
+    return { kind: 'stream', reason, items, dropped, duration: clock.monotonic() - this.#since, channels };
   }
 }

@@ -9,6 +9,7 @@ import { isIP } from 'node:net';
 import { type Containment, uncontained } from '@holdfast/control-api';
 import { isFinalStatus, isInterimStatus, type ResponseHead, sendableReason } from '@holdfast/grip';
 import { buildConnector, Client, type Dispatcher } from 'undici';
+import { realClock } from '../clock.js';
 import type { HttpTarget } from '../routes/target.js';
 import { connectOptions, isBlocked } from './connect-options.js';
 import { blockedError, faultError, OriginError } from './errors.js';
@@ -239,7 +240,7 @@ class HttpCall implements OriginCall, Dispatcher.DispatchHandler {
 
   onConnect(abort: (error?: Error) => void): void {
     this.#connected = true;
-    this.#since = Date.now();
+    this.#since = realClock.monotonic();
     this.#abort = abort;
     if (this.#over) abort();
   }
@@ -322,7 +323,7 @@ class HttpCall implements OriginCall, Dispatcher.DispatchHandler {
 
   /** Passes an interim answer on, unless the origin makes too much of them. */
   #inform(head: ResponseHead): void {
-    this.#interim ??= { count: 0, bytes: 0, timer: this.#limitHead(Date.now() - this.#since) };
+    this.#interim ??= { count: 0, bytes: 0, timer: this.#limitHead(realClock.monotonic() - this.#since) };
     const interim = this.#interim;
     interim.count++;
     for (const text of head.headers) interim.bytes += text.length;

@@ -65,7 +65,7 @@ export class Exchange implements OriginHandler, Attempts, Entrant, ResponseOwner
     this.#standing = standing;
     this.#parts = parts;
     this.#body = request.body && new RequestBody(request.body, parts.settings.requestBodyMax);
-    this.#since = parts.clock.now();
+    this.#since = parts.clock.monotonic();
   }
 
   /** Asks the origin. */
@@ -292,7 +292,7 @@ export class Exchange implements OriginHandler, Attempts, Entrant, ResponseOwner
       error,
       hold,
       bytes: this.#response.bodyBytes,
-      duration: this.#parts.clock.now() - this.#since,
+      duration: this.#parts.clock.monotonic() - this.#since,
       retry: this.#retry,
     });
   }

@@ -183,9 +183,13 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
     }
   }
 
-  /** The origin broke off in the initial body: the client is to see that it is incomplete. */
+  /**
+   * The origin broke off in the initial body: the client is to see that it is incomplete. Before the head was written the hold
+   * ends without a trace, and its owner answers.
+   */
   abandon(): void {
-    this.#end('origin-failed', true);
+    if (this.#hasHead) this.#end('origin-failed', true);
+    else this.#leave('origin-failed');
   }
 
   deliver(delivery: Delivery): boolean {

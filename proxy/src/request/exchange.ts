@@ -47,6 +47,8 @@ export class Exchange implements OriginHandler, Attempts, Entrant, ResponseOwner
   #answer: AnswerBody | undefined;
   /** Whom a hold came from, once there is no call any more. */
   #asked: Target | undefined;
+  /** The origin's answer has come whole. */
+  #isWhole = false;
   #status = 0;
   #retry = false;
   /** Counted among the requests at origins. */
@@ -122,13 +124,9 @@ export class Exchange implements OriginHandler, Attempts, Entrant, ResponseOwner
   }
 
   onEnd(): void {
+    this.#isWhole = true;
     this.#answer?.onEnd();
-    // A hold may last for hours: what was needed to get there is let go.
-    if (this.#state === 'held') {
-      this.#asked = this.#call?.target;
-      this.#answer = undefined;
-      this.#call = undefined;
-    }
+    this.#letGo();
   }
 
   onError(error: OriginError): void {
@@ -172,6 +170,7 @@ export class Exchange implements OriginHandler, Attempts, Entrant, ResponseOwner
     if (mode === 'response') this.#body?.readOn();
     else this.#body?.release();
     this.#ended(mode, undefined);
+    this.#letGo();
   }
 
   instructFailed(error: Error): void {
@@ -208,6 +207,17 @@ export class Exchange implements OriginHandler, Attempts, Entrant, ResponseOwner
     }
   }
 
+  /**
+   * A hold may last for hours: what was needed to get there is let go, once the origin's answer has come whole. It may have
+   * before there is a hold, for that may have waited for its subscription.
+   */
+  #letGo(): void {
+    if (this.#state !== 'held' || !this.#isWhole) return;
+    this.#asked = this.#call?.target;
+    this.#answer = undefined;
+    this.#call = undefined;
+  }
+
   get #obeysGrip(): boolean {
     return !this.#standing.trusted && !this.#route.noGrip;
   }
@@ -223,6 +233,7 @@ export class Exchange implements OriginHandler, Attempts, Entrant, ResponseOwner
   admitted(): void {
     this.#asking = true;
     this.#answer = undefined;
+    this.#isWhole = false;
     this.#call = new Failover(this.#route.targets, this, this);
     this.#call.start();
   }

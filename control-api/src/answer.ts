@@ -30,6 +30,8 @@ export interface Answer {
   readonly cause?: unknown;
   /** An additional header, name and value. */
   readonly header?: readonly [string, string];
+  /** The connection is closed after it, so that its client opens the next one elsewhere. */
+  readonly closes?: true;
 }
 
 /** `/`: scripts use it to see whether the control port answers. The text is part of the compatibility contract. */
@@ -84,6 +86,14 @@ export const nameMalformed = refusal(400, 'ERR_CONTROL_NAME', 'Malformed name in
 /** Nothing has so long a name. */
 export const nameTooLong = refusal(400, 'ERR_CONTROL_NAME', `Name of more than ${MAX_NAME_BYTES} bytes in the path.`);
 export const noMoreTaps = busy('ERR_CONTROL_TAPS', 'This node is stopping.');
+/** Publishers behind a load balancer come back to another node by it. */
+export const stopping: Answer = {
+  ...busy(
+    'ERR_CONTROL_STOPPING',
+    'This node is stopping, and nothing published to it would reach anybody. Publish again to a node that runs.',
+  ),
+  closes: true,
+};
 export const tooManyViews = busy('ERR_CONTROL_VIEWS', 'Too many views at a time on this node.');
 export const tooSlow = busy('ERR_CONTROL_CONNECTIONS', 'Too many connections, and this request was the slowest.');
 
@@ -114,8 +124,8 @@ export function methodNotAllowed(method: string, allowed = 'POST'): Answer {
 }
 
 /**
- * The answer to a request that failed with `error`: 400 with the text of a `GripError`; 503 when the backplane did
- * not accept, so that publishers try again; 500 without details for anything else.
+ * The answer to a request that failed with `error`: 400 with the text of a `GripError`; 503 when the node is stopping, or the
+ * backplane did not accept, so that publishers try again; 500 without details for anything else.
  */
 export function answerTo(error: unknown): Answer {
   if (error instanceof GripError && error.side === 'client')
@@ -125,6 +135,7 @@ export function answerTo(error: unknown): Answer {
       message: error.message,
       ...(error.detail !== undefined && { detail: error.detail }),
     };
+  if (error instanceof ControlError && error.code === 'ERR_CONTROL_STOPPING') return stopping;
   if (error instanceof ControlError && error.code.startsWith('ERR_BACKPLANE_')) {
     return { ...refusal(503, error.code, 'Backplane unavailable.'), header: ['Retry-After', '1'], cause: error };
   }

@@ -41,6 +41,10 @@ export const controlErrors = {
     meaning: 'The name in the path of a view is not percent-encoded UTF-8, or longer than a name may be.',
   },
   ERR_CONTROL_CONNECTION: { side: 'client', meaning: 'No node that answered has a connection with this id.' },
+  ERR_CONTROL_STOPPING: {
+    side: 'client',
+    meaning: 'The node is stopping and has no others beside it: what it took now would reach nobody.',
+  },
   ERR_CONTROL_TAPS: { side: 'client', meaning: 'The node is stopping and takes no more taps.' },
   ERR_CONTROL_PAGE: {
     side: 'client',

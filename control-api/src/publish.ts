@@ -7,6 +7,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Item, Writable } from '@holdfast/grip';
 import type { Acceptance, Backplane, ItemMessage, Message } from './backplane/backplane.js';
+import { ControlError } from './errors.js';
 import type { PublishEvents } from './events.js';
 import type { Log } from './log.js';
 
@@ -46,6 +47,7 @@ export class Publisher {
   readonly #countSubscribers: (channel: string) => number | undefined;
   readonly #events: PublishEvents;
   readonly #log: Log;
+  #isStopped = false;
 
   constructor(options: PublisherOptions) {
     this.#backplane = options.backplane;
@@ -57,9 +59,10 @@ export class Publisher {
   /**
    * Publishes items, all or none; resolves with a receipt per item, in order, once the backplane accepted them.
    * The items are handed over before this method returns, so that calls keep their order without being awaited.
-   * Rejects with the `ControlError` of the backplane.
+   * Rejects with the `ControlError` of the backplane, or ERR_CONTROL_STOPPING.
    */
   async publish(items: readonly Item[]): Promise<PublishReceipt[]> {
+    this.#assertTakes();
     const messages: Message[] = [];
     const counts: (number | undefined)[] = [];
     for (const item of items) {
@@ -76,9 +79,22 @@ export class Publisher {
 
   /** Has all nodes recover (see `RecoverMessage`); resolves and rejects as {@link publish} does. */
   async recover(): Promise<void> {
+    this.#assertTakes();
     await this.#backplane.publish([{ type: 'recover' }]);
     this.#events.recovered();
     this.#log.info({}, 'recover published');
+  }
+
+  /**
+   * Refuses whatever comes from now on, for those who would get it are about to be let go. What was taken before has been
+   * handed to the backplane.
+   */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  #assertTakes(): void {
+    if (this.#isStopped) throw new ControlError('ERR_CONTROL_STOPPING', 'The node is stopping.');
   }
 }
 

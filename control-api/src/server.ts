@@ -245,7 +245,7 @@ export class ControlServer {
     this.#advance(socket, exchange, 'working');
     const answer = await this.#answer(target, body, request, response);
     if (answer === undefined || response.headersSent) return; // refused in the meantime; a throw here would end the process
-    send(response, answer, format, this.#closed !== undefined);
+    send(response, answer, format, this.#closed !== undefined || answer.closes === true);
     this.#advance(socket, exchange, 'sending');
     this.#connections.hold(socket, response.writableLength);
     this.#report(request, answer, body.length);

@@ -8,7 +8,9 @@ interface Timer {
 
 /** Fires what falls due in the order of time, and of setting for the same time. */
 export class ManualClock implements Clock {
-  #now = 1_000_000_000_000;
+  #now = 1_000_000;
+  /** How far the wall clock is ahead of the monotonic one, in ms. */
+  #offset = 1_000_000_000_000;
   readonly #timers = new Set<Timer>();
 
   /** How many timers are pending. */
@@ -16,8 +18,17 @@ export class ManualClock implements Clock {
     return this.#timers.size;
   }
 
-  now(): number {
+  monotonic(): number {
     return this.#now;
+  }
+
+  wall(): number {
+    return this.#now + this.#offset;
+  }
+
+  /** Sets the wall clock forward by `ms`, or back where it is negative; no time passes. */
+  setWall(ms: number): void {
+    this.#offset += ms;
   }
 
   after(ms: number, run: () => void): unknown {

@@ -210,7 +210,12 @@ function makeEdge(
   const sockets = { maxMessage: client.messageMax, compression: client.compression };
   if (client.edge === 'uws') {
     const options = { ...limits, ...sockets, sharesPorts: isShared };
-    return new UwsEdge(loadUws(2 * client.headMax), handler, options, parts);
+    const failed = (why: string) =>
+      edgeLog.warn(
+        { why },
+        'edge uws: clients that vanish without a word are not noticed, for the kernel is not asked to probe',
+      );
+    return new UwsEdge(loadUws(2 * client.headMax), handler, options, { ...parts, probes: { failed } });
   }
   const times = {
     keepAliveTimeout: client.keepAliveTimeoutMs,

@@ -14,8 +14,16 @@ export interface Timer {
  * Timers never keep the process alive.
  */
 export interface Clock {
-  /** Milliseconds since the Unix epoch. */
-  now(): number;
+  /**
+   * Whole milliseconds since some moment in the past, never less than before: for durations, as `after` counts them. Differs
+   * between processes, and means nothing outside of this one.
+   */
+  monotonic(): number;
+  /**
+   * Milliseconds since the Unix epoch: for stamps that people, other processes or other machines read (signatures, views,
+   * logs). It may be set to any other time at any moment: nothing is measured by it.
+   */
+  wall(): number;
   /**
    * Calls `run` once, `ms` milliseconds from now, 24.8 days at most; never synchronously. A fault of `run` ends `what`, the
    * request, hold or session whose timer it is.
@@ -30,7 +38,8 @@ const MAX_DELAY_MS = 2 ** 31 - 1;
 
 /** The machine's clock. */
 export const realClock: Clock = {
-  now: Date.now,
+  monotonic: () => Math.trunc(performance.now()),
+  wall: Date.now,
   after: (ms, run) => setTimeout(run, Math.min(ms, MAX_DELAY_MS)).unref() as unknown as Timer,
   clear: (timer) => clearTimeout(timer as unknown as NodeJS.Timeout | undefined),
 };
@@ -56,18 +65,38 @@ interface ManualTimer {
   readonly run: () => void;
 }
 
+/** What the wall clock would have shown at a moment of the monotonic one, as it goes now, in ISO 8601. */
+export function stampOf(clock: Clock, moment: number): string {
+  return new Date(clock.wall() - (clock.monotonic() - moment)).toISOString();
+}
+
+/** Far from what is monotonic, so that one taken for the other shows. */
+const WALL_AHEAD_MS = 1_000_000_000_000;
+
 /** A clock that stands still until told to move: for tests. */
 export class ManualClock implements Clock {
   #now: number;
+  /** How far the wall clock is ahead of the monotonic one, in ms. */
+  #offset: number;
   readonly #timers = new Set<ManualTimer>();
 
-  /** `start` is the first value of `now()`, in ms since the Unix epoch. */
-  constructor(start = 1_000_000_000_000) {
+  /** `start` is the first value of `monotonic()`, and `wall` that of `wall()`. */
+  constructor(start = 1_000_000, wall = start + WALL_AHEAD_MS) {
     this.#now = start;
+    this.#offset = wall - start;
   }
 
-  now(): number {
+  monotonic(): number {
     return this.#now;
+  }
+
+  wall(): number {
+    return this.#now + this.#offset;
+  }
+
+  /** Sets the wall clock forward by `ms`, or back where it is negative; no time passes. */
+  setWall(ms: number): void {
+    this.#offset += ms;
   }
 
   after(ms: number, run: () => void): Timer {

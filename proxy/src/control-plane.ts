@@ -62,6 +62,7 @@ export class ControlPlane {
   readonly #joint: Joint;
   readonly #descriptors = Descriptors.ofProcess();
   #control: ControlServer | undefined;
+  #isGoingDown = false;
   readonly #admins: AdminServer[] = [];
 
   /** Builds the parts; nothing listens yet. `serving` is asked for only once that has begun: the two know each other. */
@@ -132,6 +133,15 @@ export class ControlPlane {
     }
   }
 
+  /**
+   * The node is about to let its clients go: it is not ready from here on. A node that is alone takes no more items, for they
+   * would be acknowledged and reach nobody; with others beside it they reach theirs, and are in the history.
+   */
+  goDown(): void {
+    this.#isGoingDown = true;
+    if (this.#config.redis === undefined) this.#publisher.stop();
+  }
+
   /** Closes everything; publishes under way are given a moment. */
   async stop(): Promise<void> {
     await this.#control?.close();
@@ -143,6 +153,7 @@ export class ControlPlane {
 
   /** While the backplane is away, requests are still served and connections held; only publishing waits. */
   get #readiness(): Readiness {
+    if (this.#isGoingDown) return { ready: false, reason: 'stopping' };
     const { readiness } = this.#serving();
     const { trouble } = this.hub;
     if (!readiness.ready || trouble === undefined) return readiness;

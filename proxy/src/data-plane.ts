@@ -4,13 +4,15 @@
  */
 import type { Connections, Question } from '@holdfast/control-api';
 import { type Assembly, assemble, type Surroundings } from './assembly.js';
+import { realClock } from './clock.js';
 import type { ClientConfig, Config } from './config/config.js';
 import type { Listener } from './edge/edge.js';
 import { Inspection } from './inspection.js';
 import type { RootLog } from './log.js';
 
-/** How long requests under way may go on once the data plane goes down, in ms. */
-const DRAIN_MS = 1_000;
+/** How often requests under way are looked at while the data plane goes down, in ms: at first, and later. */
+const FIRST_LOOK_MS = 20;
+const LATER_LOOK_MS = 100;
 
 /** What a data plane has to do at present. */
 export interface DataPlaneLoad {
@@ -24,6 +26,7 @@ export interface DataPlaneLoad {
 export class DataPlane {
   readonly #listeners: readonly Listener[];
   readonly #readsRoutes: boolean;
+  readonly #shutdownRequestsMs: number;
   readonly #parts: Assembly;
   readonly #inspection: Inspection;
 
@@ -33,6 +36,7 @@ export class DataPlane {
    */
   constructor(config: Config, log: RootLog, surroundings: Surroundings) {
     this.#listeners = listenersOf(config.client);
+    this.#shutdownRequestsMs = config.shutdownRequestsMs;
     this.#readsRoutes = config.routes.file !== undefined;
     this.#parts = assemble(config, log, surroundings);
     this.#inspection = new Inspection(this.#parts.registry, this.#parts.delivery.positions);
@@ -55,19 +59,23 @@ export class DataPlane {
   }
 
   /**
-   * Goes down: no new connections, held requests answered as at their time-out, streams ended, requests under way given a
-   * moment to complete, then everything closed.
+   * Goes down: no new connections, held requests answered as at their time-out, streams ended, requests under way given
+   * `shutdown_requests` to complete, then everything closed. What is cut then is told as this node's doing.
    */
   async stop(): Promise<void> {
     const { edge, delivery, registry, telemetry, routes, backplane, origins } = this.#parts;
     edge.stopAccepting();
     delivery.finish();
-    const until = Date.now() + DRAIN_MS;
-    do {
+    const until = realClock.monotonic() + this.#shutdownRequestsMs;
+    for (let pause = FIRST_LOOK_MS; ; pause = Math.min(2 * pause, LATER_LOOK_MS)) {
       // Again and again: a request that was on its way may have become a hold since.
       for (const subscriber of registry.all()) subscriber.shutDown();
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    } while (edge.connections > 0 && Date.now() < until);
+      const left = until - realClock.monotonic();
+      if (left <= 0) break;
+      await new Promise((resolve) => setTimeout(resolve, Math.min(pause, left)));
+      if (edge.connections === 0) break;
+    }
+    telemetry.cutting();
     await edge.close();
     telemetry.close();
     routes.close();

@@ -17,6 +17,11 @@ export const requestErrors = {
     side: 'client',
     meaning: 'The client closed its connection before its answer was complete. In the log only.',
   },
+  ERR_REQUEST_SHUTDOWN: {
+    side: 'internal',
+    meaning:
+      'The node went down, and cut the connection when the request had not ended within `shutdown_requests`. In the log only.',
+  },
   ERR_REQUEST_JSONP: { side: 'client', meaning: 'A JSON-P call has a parameter that cannot be used. Answered 400.' },
   ERR_REQUEST_CROSS_ORIGIN: {
     side: 'client',

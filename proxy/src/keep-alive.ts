@@ -21,7 +21,7 @@ export class KeepAliveTimer {
   #timer: Timer | undefined;
 
   /**
-   * `what` is ended by a fault of `beat`. `since`, in ms since the Unix epoch, is the `last` of the timer that this one follows:
+   * `what` is ended by a fault of `beat`. `since`, by the monotonic clock, is the `last` of the timer that this one follows:
    * now if there was none.
    */
   constructor(
@@ -30,7 +30,7 @@ export class KeepAliveTimer {
     random: () => number,
     beat: () => void,
     what?: Faulty,
-    since = clock.now(),
+    since = clock.monotonic(),
   ) {
     this.#keepAlive = keepAlive;
     this.#clock = clock;
@@ -41,12 +41,12 @@ export class KeepAliveTimer {
     this.#next();
   }
 
-  /** From when the present period counts, in ms since the Unix epoch. */
+  /** From when the present period counts, by the monotonic clock. */
   get last(): number {
     return this.#last;
   }
 
-  /** Something was sent at `at` (ms since the Unix epoch). */
+  /** Something was sent at `at` (by the monotonic clock). */
   sent(at: number): void {
     if (this.#keepAlive.mode === 'idle') this.#last = at;
   }
@@ -58,19 +58,19 @@ export class KeepAliveTimer {
 
   #next(): void {
     this.#period = Math.max(1, this.#keepAlive.timeout * 1_000 - Math.floor(this.#random() * JITTER_MS));
-    this.#arm(Math.max(0, this.#last + this.#period - this.#clock.now()));
+    this.#arm(Math.max(0, this.#last + this.#period - this.#clock.monotonic()));
   }
 
   #arm(ms: number): void {
     this.#timer = this.#clock.after(
       ms,
       () => {
-        const early = this.#last + this.#period - this.#clock.now();
+        const early = this.#last + this.#period - this.#clock.monotonic();
         if (early > 0) {
           this.#arm(early);
           return;
         }
-        this.#last = this.#clock.now();
+        this.#last = this.#clock.monotonic();
         this.#next();
         this.#beat();
       },

@@ -22,7 +22,7 @@ export class Member implements NodeMember {
   readonly #serving: () => Answering;
 
   constructor(clock: Clock, serving: () => Answering) {
-    this.#startedAt = clock.now();
+    this.#startedAt = clock.wall();
     this.#serving = serving;
   }
 

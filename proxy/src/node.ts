@@ -58,8 +58,12 @@ export class HoldfastNode {
     this.faults.run('watch', () => this.#serving.reload());
   }
 
-  /** Goes down: first what serves clients (see `DataPlane.stop`), then the control plane. */
+  /**
+   * Goes down: readiness, and with it what could still be published to nobody; then what serves clients (see
+   * `DataPlane.stop`), then the control plane.
+   */
   async stop(): Promise<void> {
+    this.#control.goDown();
     await this.#serving.stop();
     await this.#control.stop();
   }

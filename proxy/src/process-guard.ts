@@ -22,13 +22,13 @@ export interface ProcessEvents {
  * {@link PROCESS_FAULTS_MAX} in a minute.
  */
 export class ProcessGuard {
-  readonly #clock: Pick<Clock, 'now'>;
+  readonly #clock: Pick<Clock, 'monotonic'>;
   #isStarted = false;
   #since = 0;
   #count = 0;
 
   /** `end` drains and ends the process; called once at most. */
-  constructor(events: ProcessEvents, faults: Containment, clock: Pick<Clock, 'now'>, end: () => void) {
+  constructor(events: ProcessEvents, faults: Containment, clock: Pick<Clock, 'monotonic'>, end: () => void) {
     this.#clock = clock;
     let isEnding = false;
     events.on('uncaughtException', (error) => {
@@ -45,7 +45,7 @@ export class ProcessGuard {
   }
 
   #isTooMuch(): boolean {
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
     if (now - this.#since > WINDOW_MS) {
       this.#since = now;
       this.#count = 0;

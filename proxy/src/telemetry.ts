@@ -26,6 +26,8 @@ export interface Telemetry {
   readonly itemArrived: Statistics['itemArrived'] | undefined;
   /** For the command socket; knows of nobody unless there is one. */
   readonly connections: Connections;
+  /** The node closes all client connections next: requests that end because theirs is gone are told as cut by it. */
+  cutting(): void;
   /** Sends no more statistics. */
   close(): void;
 }
@@ -49,9 +51,17 @@ export function makeTelemetry(
   const connections = new OpenConnections(subscribersOf, feed ?? noStats);
   const isAsked = feed !== undefined || config.zeromq.command !== undefined;
   const others = [...(isAsked ? [connections] : []), ...(statistics === undefined ? [] : [statistics])];
+  let isCutting = false;
+  /** Whose doing it is that a client is gone only the node knows, that closes connections. */
+  const told = <End extends { readonly error: string | undefined }>(end: End): End =>
+    isCutting && end.error === 'ERR_REQUEST_CLIENT_GONE' ? { ...end, error: 'ERR_REQUEST_SHUTDOWN' } : end;
   return {
+    cutting: () => {
+      isCutting = true;
+    },
     requests: {
-      requestEnded: (end) => {
+      requestEnded: (ended) => {
+        const end = told(ended);
         metrics.requestEnded(end);
         access.request(end);
         for (const other of others) other.requestEnded(end);
@@ -62,7 +72,8 @@ export function makeTelemetry(
       },
     },
     sessions: {
-      sessionOpened: (opening) => {
+      sessionOpened: (opened) => {
+        const opening = told(opened);
         metrics.requestEnded(opening);
         access.session(opening);
         for (const other of others) other.sessionOpened(opening);

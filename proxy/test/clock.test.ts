@@ -1,26 +1,26 @@
 import { uncontained } from '@holdfast/control-api';
 import fc from 'fast-check';
 import t from 'tap';
-import { guardedClock, ManualClock, realClock } from '../dist/clock.js';
+import { guardedClock, ManualClock, realClock, stampOf } from '../dist/clock.js';
 
 t.test('a manual clock stands still until it is moved', async (t) => {
   const clock = new ManualClock(5);
-  t.equal(clock.now(), 5);
+  t.equal(clock.monotonic(), 5);
   clock.advance(10);
-  t.equal(clock.now(), 15);
+  t.equal(clock.monotonic(), 15);
 });
 
 t.test('timers fire at their time, seeing that time, in order of time and then of their making', async (t) => {
   const clock = new ManualClock(0);
   const fired: string[] = [];
-  const note = (name: string) => () => void fired.push(`${name}@${clock.now()}`);
+  const note = (name: string) => () => void fired.push(`${name}@${clock.monotonic()}`);
   clock.after(20, note('c'));
   clock.after(10, note('a'));
   clock.after(10, note('b'));
   clock.after(31, note('late'));
   clock.advance(30);
   t.strictSame(fired, ['a@10', 'b@10', 'c@20']);
-  t.equal(clock.now(), 30);
+  t.equal(clock.monotonic(), 30);
   t.equal(clock.pending, 1);
 });
 
@@ -39,7 +39,7 @@ t.test('what a timer sets fires in the same advance if it falls due, and what it
   const doomed = clock.after(20, () => void fired.push('doomed'));
   clock.after(10, () => {
     clock.clear(doomed);
-    clock.after(5, () => void fired.push(`second@${clock.now()}`));
+    clock.after(5, () => void fired.push(`second@${clock.monotonic()}`));
   });
   clock.advance(100);
   t.strictSame(fired, ['second@15']);
@@ -61,7 +61,7 @@ t.test('however an interval is cut, the same timers fire in the same order', asy
       const play = (cuts: readonly number[]) => {
         const clock = new ManualClock(0);
         const fired: string[] = [];
-        for (const [i, ms] of timers.entries()) clock.after(ms, () => void fired.push(`${i}@${clock.now()}`));
+        for (const [i, ms] of timers.entries()) clock.after(ms, () => void fired.push(`${i}@${clock.monotonic()}`));
         for (const step of cuts) clock.advance(step);
         return fired.join(' ');
       };
@@ -71,7 +71,7 @@ t.test('however an interval is cut, the same timers fire in the same order', asy
 });
 
 t.test('the machine’s clock: timers fire later, not within the call, and can be cleared', async (t) => {
-  const before = realClock.now();
+  const before = realClock.monotonic();
   let cleared = false;
   realClock.clear(
     realClock.after(0, () => {
@@ -89,7 +89,7 @@ t.test('the machine’s clock: timers fire later, not within the call, and can b
   });
   clearInterval(held);
   t.notOk(cleared);
-  t.ok(realClock.now() >= before);
+  t.ok(realClock.monotonic() >= before);
 });
 
 t.test('the machine’s clock: a delay that is longer than timers can be does not fire at once', async (t) => {
@@ -120,4 +120,41 @@ t.test('a guarded clock catches what its timers throw, and ends whose they are',
     setTimeout(() => {}, 50);
   });
   t.strictSame(caught, [['timer', error, what]]);
+});
+
+const HOUR = 3_600_000;
+
+t.test('a manual clock: its wall clock may be set without time passing', async (t) => {
+  const clock = new ManualClock();
+  const fired: number[] = [];
+  clock.after(1_000, () => void fired.push(clock.monotonic()));
+  const [from, wall] = [clock.monotonic(), clock.wall()];
+  clock.setWall(-HOUR);
+  t.equal(clock.wall(), wall - HOUR);
+  t.equal(clock.monotonic(), from);
+  clock.advance(1_000);
+  t.strictSame(fired, [from + 1_000]);
+  t.equal(clock.wall(), wall - HOUR + 1_000);
+});
+
+t.test('the machine’s clock: durations do not follow the wall clock', async (t) => {
+  const before = realClock.monotonic();
+  const real = Date.now;
+  t.teardown(() => {
+    Date.now = real;
+  });
+  Date.now = () => real() - HOUR;
+  const after = realClock.monotonic();
+  t.ok(after >= before && after < before + HOUR / 2, `${before} ${after}`);
+  t.ok(Number.isInteger(after));
+});
+
+t.test('a stamp of a moment is what the wall clock would have shown then, as it goes now', async (t) => {
+  const clock = new ManualClock();
+  const moment = clock.monotonic();
+  const wall = clock.wall();
+  clock.advance(5_000);
+  t.equal(stampOf(clock, moment), new Date(wall).toISOString());
+  clock.setWall(-HOUR);
+  t.equal(stampOf(clock, moment), new Date(wall - HOUR).toISOString());
 });

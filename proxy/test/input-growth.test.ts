@@ -54,7 +54,10 @@ const readers: Readonly<Record<string, (size: number) => () => unknown>> = {
     const headers = ['host', 'a', ...fields(size)];
     return () => [
       checkRequest(head(headers)),
-      checkUwsRequest({ ...head(headers), headers: [...headers], clientAddress: '', isProxied: false }, 1e9),
+      checkUwsRequest(
+        { ...head(headers), headers: [...headers], clientAddress: '', isAltered: false, isProxied: false },
+        1e9,
+      ),
       checkHandshake(head(headers)),
     ];
   },

@@ -14,7 +14,11 @@ function start(mode: KeepAlive['mode'], timeout: number, random: () => number = 
   const clock = new ManualClock(0);
   const beats: number[] = [];
   const keepAlive: KeepAlive = { content: Buffer.from('.'), mode, timeout };
-  return { clock, beats, timer: new KeepAliveTimer(keepAlive, clock, random, () => void beats.push(clock.now())) };
+  return {
+    clock,
+    beats,
+    timer: new KeepAliveTimer(keepAlive, clock, random, () => void beats.push(clock.monotonic())),
+  };
 }
 
 t.test('it beats every time-out, whatever the mode, if nothing is sent', async (t) => {
@@ -28,17 +32,17 @@ t.test('it beats every time-out, whatever the mode, if nothing is sent', async (
 t.test('idle: what is sent puts the beat off, to the time-out after the last of it', async (t) => {
   const { clock, beats, timer } = start('idle', 20);
   for (const at of [1_000, 19_999]) {
-    clock.advance(at - clock.now());
+    clock.advance(at - clock.monotonic());
     timer.sent(at);
   }
-  clock.advance(100_000 - clock.now());
+  clock.advance(100_000 - clock.monotonic());
   t.strictSame(beats, [39_999, 59_999, 79_999, 99_999]);
 });
 
 t.test('interval: what is sent changes nothing', async (t) => {
   const { clock, beats, timer } = start('interval', 20);
   clock.advance(19_999);
-  timer.sent(clock.now());
+  timer.sent(clock.monotonic());
   clock.advance(20_001);
   t.strictSame(beats, [20_000, 40_000]);
 });
@@ -69,7 +73,7 @@ t.test('what is sent sets no timer: there is one, however much is sent', async (
   const { clock, timer } = start('idle', 20);
   for (let i = 0; i < 1_000; i++) {
     clock.advance(1);
-    timer.sent(clock.now());
+    timer.sent(clock.monotonic());
   }
   t.equal(clock.pending, 1);
 });
@@ -85,10 +89,25 @@ t.test('a timer that follows another keeps its place in time', async (t) => {
     keepAlive,
     clock,
     () => 0,
-    () => void beats.push(clock.now()),
+    () => void beats.push(clock.monotonic()),
     undefined,
     first.timer.last,
   );
   clock.advance(10_000);
   t.strictSame(beats, [20_000]);
 });
+
+for (const hours of [-1, 1]) {
+  t.test(`the wall clock is set by ${hours} h: it beats on`, async (t) => {
+    for (const mode of ['idle', 'interval'] as const) {
+      const { clock, beats, timer } = start(mode, 20);
+      clock.advance(15_000);
+      clock.setWall(hours * 3_600_000);
+      clock.advance(30_000);
+      t.strictSame(beats, [20_000, 40_000], mode);
+      timer.sent(clock.monotonic());
+      clock.advance(20_000);
+      t.equal(beats.length, 3, mode);
+    }
+  });
+}

@@ -102,6 +102,7 @@ export class BackplaneHub {
 
   #subscribe(share: HubShare, channel: string): Promise<void> | undefined {
     const { inner, followers = [] } = this.#options;
+    share.channels.add(channel);
     const known = this.#channels.get(channel);
     if (known !== undefined) {
       known.shares.add(share);
@@ -116,7 +117,10 @@ export class BackplaneHub {
       },
       (error) => {
         // Withdrawn by the backplane behind. A newer interest in the same channel is not concerned.
-        if (this.#channels.get(channel) === interest) this.#forget(channel);
+        if (this.#channels.get(channel) === interest) {
+          for (const one of interest.shares) one.channels.delete(channel);
+          this.#forget(channel);
+        }
         throw error;
       },
     );
@@ -124,6 +128,7 @@ export class BackplaneHub {
   }
 
   #unsubscribe(share: HubShare, channel: string): void {
+    share.channels.delete(channel);
     const interest = this.#channels.get(channel);
     if (!interest?.shares.delete(share) || interest.shares.size > 0) return;
     this.#forget(channel);
@@ -137,7 +142,8 @@ export class BackplaneHub {
 
   #leave(share: HubShare): void {
     this.#shares.delete(share);
-    for (const channel of [...this.#channels.keys()]) this.#unsubscribe(share, channel);
+    // Its own, and not all of the process, among which those of a tap or a worker are few.
+    for (const channel of share.channels) this.#unsubscribe(share, channel);
   }
 
   #hand(message: Message): void {
@@ -166,6 +172,8 @@ export class HubShare implements Backplane {
   /** Only where the backplane behind has it; see {@link historyOf}. */
   readonly read?: History['read'];
   readonly head?: History['head'];
+  /** In which it has interest; kept by the hub. */
+  readonly channels = new Set<string>();
   readonly #inner: Backplane;
   readonly #faults: Containment;
   readonly #owner: ShareOwner;

@@ -36,7 +36,7 @@ export interface IdCacheOptions {
   readonly events: IdCacheEvents;
 }
 
-/** Channel and id in one key → when it is to be forgotten, in ms since the Unix epoch. */
+/** Channel and id in one key → when it is to be forgotten, in ms by the monotonic clock. */
 type Generation = Map<string, number>;
 
 /**
@@ -65,7 +65,7 @@ export class IdCache implements RecentIds {
   /** True if this id was seen on this channel within the time: a duplicate. Otherwise it is remembered from now on. */
   seen(channel: string, id: string): boolean {
     if (this.#ttl <= 0) return false;
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
     const key = keyOf(channel, id);
     const until = this.#young.get(key) ?? this.#old.get(key);
     if (until !== undefined && until > now) return true;

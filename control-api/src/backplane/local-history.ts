@@ -96,7 +96,7 @@ export class LocalHistory implements History {
     const position = { epoch: channel.epoch, offset: ++channel.count };
     const placed = { ...message, item: keptItem(message.item), position };
     const bytes = itemBytes(message.item) + ITEM_OVERHEAD;
-    channel.at = this.#options.clock.now();
+    channel.at = this.#options.clock.monotonic();
     channel.kept.push({ message: placed, at: channel.at, bytes });
     this.#bytes += bytes;
     this.#expire(name, channel);
@@ -128,7 +128,7 @@ export class LocalHistory implements History {
   head(name: string): Promise<Position | undefined> {
     if (!this.#isOn()) return Promise.resolve(undefined);
     const channel = this.#open(name);
-    channel.at = this.#options.clock.now();
+    channel.at = this.#options.clock.monotonic();
     return Promise.resolve({ epoch: channel.epoch, offset: channel.count });
   }
 
@@ -159,7 +159,7 @@ export class LocalHistory implements History {
     const known = this.#channels.get(name);
     if (known !== undefined) return known;
     const epoch = `${this.#options.epoch}.${this.#generation.toString(36)}`;
-    const channel = { epoch, count: 0, at: this.#options.clock.now(), kept: [], first: 0 };
+    const channel = { epoch, count: 0, at: this.#options.clock.monotonic(), kept: [], first: 0 };
     this.#channels.set(name, channel);
     this.#empty.add(name);
     this.#timer ??= this.#options.clock.after(this.#options.ttl, () => this.#sweep());
@@ -167,7 +167,7 @@ export class LocalHistory implements History {
   }
 
   #expire(name: string, channel: Channel): void {
-    const oldest = this.#options.clock.now() - this.#options.ttl;
+    const oldest = this.#options.clock.monotonic() - this.#options.ttl;
     for (;;) {
       const kept = channel.kept[channel.first];
       if (kept === undefined || kept.at > oldest) return;
@@ -219,7 +219,7 @@ export class LocalHistory implements History {
 
   #sweep(): void {
     const { clock, ttl } = this.#options;
-    const oldest = clock.now() - ttl;
+    const oldest = clock.monotonic() - ttl;
     for (const [name, channel] of this.#channels) {
       this.#expire(name, channel);
       if (!isEmpty(channel) || channel.at > oldest || this.#isKept(name)) continue;

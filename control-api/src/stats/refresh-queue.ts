@@ -47,7 +47,7 @@ export class RefreshQueue {
 
   #put(key: string): void {
     this.#due.delete(key);
-    this.#due.set(key, this.#clock.now() + this.#interval);
+    this.#due.set(key, this.#clock.monotonic() + this.#interval);
   }
 
   /** Left alone when the first key goes: a timer that finds nothing due is cheaper than one per change. */
@@ -55,7 +55,7 @@ export class RefreshQueue {
     if (this.#timer !== undefined) return;
     const [first] = this.#due.values();
     if (first === undefined) return;
-    this.#timer = this.#clock.after(Math.max(1, first - this.#clock.now()), () => {
+    this.#timer = this.#clock.after(Math.max(1, first - this.#clock.monotonic()), () => {
       this.#timer = undefined;
       this.#runDue();
       this.#arm();
@@ -63,7 +63,7 @@ export class RefreshQueue {
   }
 
   #runDue(): void {
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
     for (const [key, due] of this.#due) {
       if (due > now) return;
       this.#put(key);

@@ -88,7 +88,7 @@ export class RouteReports {
   #route(name: string): RouteReport {
     let report = this.#routes.get(name);
     if (report === undefined) {
-      const since = this.#clock.now();
+      const since = this.#clock.monotonic();
       report = { since, counts: new Map(), minutes: 0, connections: 0, connectionsMax: 0, idle: false };
       this.#routes.set(name, report);
     }
@@ -108,7 +108,7 @@ export class RouteReports {
       this.#routes.delete(route);
       return;
     }
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
     const { counts, minutes, connectionsMax: connections, since } = report;
     const all = reportCounts.map((name) => [name, counts.get(name) ?? (optional.has(name) ? undefined : 0)]);
     this.#emit('report', { ...Object.fromEntries(all), route, connections, minutes, duration: now - since });

@@ -23,8 +23,8 @@ export const TAP_HEARTBEAT_MS = 15_000;
 /** Milliseconds that the client has to take the last line. Then its connection is cut. */
 export const TAP_END_MS = 5_000;
 
-/** Why the node ended a tap; the last line tells it. */
-export type TapEnd = 'slow-client' | 'replaced' | 'shutdown';
+/** Why the node ended a tap; the last line tells it. `failed`: the backplane refused, though items had come. */
+export type TapEnd = 'slow-client' | 'replaced' | 'shutdown' | 'failed';
 
 /** One client's lines of JSON; an empty line is a sign of life. */
 export class ChannelTap implements BackplaneListener {
@@ -45,7 +45,7 @@ export class ChannelTap implements BackplaneListener {
 
   /**
    * Resolves when the head is written: every item accepted from then on gets its line. Rejects with the `ControlError` of the
-   * backplane, with nothing written.
+   * backplane, with nothing written; if items came before that, it is ended instead.
    */
   async open(): Promise<void> {
     this.#response.once('close', () => this.#leave());
@@ -54,6 +54,10 @@ export class ChannelTap implements BackplaneListener {
       const live = this.#share.subscribe(this.#channel);
       if (live !== undefined) await within(this.#clock, ANSWER_WITHIN_MS, live);
     } catch (error) {
+      if (this.#response.headersSent) {
+        this.end('failed');
+        return;
+      }
       this.#leave();
       throw error;
     }
@@ -114,7 +118,7 @@ export class ChannelTap implements BackplaneListener {
   }
 
   #time(): string {
-    return new Date(this.#clock.now()).toISOString();
+    return new Date(this.#clock.wall()).toISOString();
   }
 
   #leave(): void {

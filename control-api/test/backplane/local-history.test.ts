@@ -216,3 +216,16 @@ t.test('a small item that is kept keeps nothing of what came beside it', async (
   const taken = (await used()) - before;
   t.ok(taken < 2 * history.held.bytes, `${taken} bytes are taken for ${history.held.bytes}`);
 });
+
+for (const hours of [-1, 1]) {
+  t.test(`the wall clock is set by ${hours} h: items are kept for their time, and no longer`, async (t) => {
+    const { backplane, clock, publish } = await started();
+    await backplane.subscribe('a');
+    const [first] = await publish(['a', '1'], ['a', '2']);
+    clock.setWall(hours * 3_600_000);
+    clock.advance(TTL - 1);
+    t.match(await backplane.read('a', { after: first as never }, 9), { complete: true });
+    clock.advance(2);
+    t.equal(await backplane.read('a', { after: first as never }, 9), undefined);
+  });
+}

@@ -4,7 +4,8 @@ import { ManualClock } from '../manual-clock.js';
 import { nodesContract, RecordingMember } from './contract.js';
 
 const realClock: Clock = {
-  now: () => Date.now(),
+  monotonic: () => Math.trunc(performance.now()),
+  wall: Date.now,
   after: (ms, run) => setTimeout(run, ms),
   clear: (timer) => clearTimeout(timer as NodeJS.Timeout),
 };

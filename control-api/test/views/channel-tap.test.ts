@@ -19,7 +19,7 @@ import { streamMessage } from '../items.js';
 import { ManualClock } from '../manual-clock.js';
 import { ScriptedNodes } from './scripted-nodes.js';
 
-const NOW = new Date(new ManualClock().now()).toISOString();
+const NOW = new Date(new ManualClock().wall()).toISOString();
 
 /** A control server with taps on shares of a local backplane, or on what `open` makes. */
 async function scene(t: Test, open?: (clock: ManualClock) => Backplane) {
@@ -188,6 +188,25 @@ t.test('a backplane that is away is 503, and so is one that does not go live in 
   second.clock.advance(2_000);
   t.match(await answer, { status: 503 });
   t.strictSame([second.taps.size, hanging.closed], [0, true]);
+});
+
+t.test('a tap whose interest is refused after its first item is ended, and says so', async (t) => {
+  const driven = new DrivenBackplane();
+  let refuse = (_error: Error) => {};
+  driven.live = new Promise((_, reject) => (refuse = reject));
+  const { tap, taps } = await scene(t, () => driven);
+  const shown = tap('a');
+  await until('the tap is being opened', () => driven.listener !== undefined);
+  driven.listener?.onMessage(streamMessage('a', '1'));
+  const items = await shown;
+  t.equal(items.message.statusCode, 200);
+  refuse(new ControlError('ERR_BACKPLANE_UNAVAILABLE', 'away'));
+  await until('its end', () => items.ended);
+  t.match(items.lines, [
+    { channel: 'a', id: '1' },
+    { end: 'failed', time: NOW },
+  ]);
+  t.strictSame([taps.size, driven.closed], [0, true]);
 });
 
 t.test('a quiet tap shows a sign of life, an empty line', async (t) => {

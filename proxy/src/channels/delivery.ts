@@ -15,7 +15,7 @@ import { FramePiece } from '../websocket/frame-piece.js';
 /** One item on its way to all subscribers of its channel: each form of it is made once and shared. */
 export class Delivery {
   readonly item: Item;
-  /** When the item reached this node, in ms since the Unix epoch. */
+  /** When the item reached this node, in ms by the monotonic clock. */
   readonly at: number;
   /** Where the item stands on its channel; undefined where items are not counted. */
   readonly position: Position | undefined;

@@ -92,6 +92,7 @@ export class ItemDelivery implements BackplaneListener {
 
   /** The node goes down: delivers what waits for its turn. To be called while the subscribers are still there. */
   finish(): void {
+    this.sequencer.finish();
     this.#parts.limiter?.finish();
   }
 
@@ -103,7 +104,7 @@ export class ItemDelivery implements BackplaneListener {
     const { clock, limiter, events, arrived, log } = this.#parts;
     const delivery = new Delivery(
       item,
-      clock.now(),
+      clock.monotonic(),
       position,
       position && this.positions.passed(item.channel, position),
     );

@@ -24,8 +24,8 @@ export const MAX_WAITING_BYTES_PER_CHANNEL = 16 * 2 ** 20;
 /** See {@link MAX_WAITING_BYTES_PER_CHANNEL}. */
 export const MAX_WAITING_BYTES = 64 * 2 ** 20;
 
-/** Why an item that waited passes: the item before it has, its time is up, or too many wait. */
-export type ReleaseCause = 'predecessor' | 'timeout' | 'overflow';
+/** Why an item that waited passes: the item before it has, its time is up, too many wait, or the node goes down. */
+export type ReleaseCause = 'predecessor' | 'timeout' | 'overflow' | 'shutdown';
 
 /** Counts what the sequencer does; implemented by the metrics. */
 export interface SequencerEvents {
@@ -141,6 +141,15 @@ export class Sequencer {
     this.#bytes -= sequence.bytes;
     for (const { timer } of sequence.waiting.splice(0)) this.#clock.clear(timer);
     this.#events.itemsAbandoned(length);
+  }
+
+  /** The node goes down: what waits passes now, while there is somebody to take it. */
+  finish(): void {
+    for (const sequence of [...this.#sequences.values()]) {
+      for (let first = sequence.waiting[0]; first !== undefined; first = sequence.waiting[0]) {
+        this.#letPass(first, 'shutdown');
+      }
+    }
   }
 
   /** How many items wait, on all channels. */

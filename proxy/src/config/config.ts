@@ -188,6 +188,8 @@ export interface LogConfig {
 /** Everything, grouped by the part that receives it. Deeply frozen. */
 export interface Config {
   readonly workers: number | 'auto';
+  /** How long requests under way may go on once the node goes down. */
+  readonly shutdownRequestsMs: number;
   /** Absolute. */
   readonly rundir: string;
   /** Absolute paths of the files from which keys and other secrets were read. */
@@ -335,6 +337,7 @@ export function toConfig(values: Values, context: ConfigContext): Config {
   const { routes: lines = [], routesfile: file } = values;
   return freeze({
     workers: values.workers,
+    shutdownRequestsMs: ms(values.shutdown_requests),
     rundir: values.rundir,
     keyFiles: context.keyFiles,
     client: clientConfig(values),

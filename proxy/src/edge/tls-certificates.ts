@@ -82,7 +82,8 @@ export class TlsCertificates {
     const stamp = `${directory.mtimeMs}/${directory.ctimeMs}/${directory.ino}/${directory.dev}`;
     if (this.#listed?.stamp === stamp) return this.#listed.bases;
     const bases = basesIn(this.#directory);
-    const isSettled = Date.now() - Math.max(directory.mtimeMs, directory.ctimeMs) > SETTLE_MS;
+    // A time in the future is that of a clock that was set back since, and as good as an old one.
+    const isSettled = Math.abs(Date.now() - Math.max(directory.mtimeMs, directory.ctimeMs)) > SETTLE_MS;
     this.#listed = bases !== undefined && isSettled ? { stamp, bases } : undefined;
     return bases;
   }

@@ -15,6 +15,7 @@ import { makeTlsApp, UwsCertificates } from './uws-certificates.js';
 import type { UwsLibrary, UwsToken } from './uws-library.js';
 import { type ListenerParts, UwsListener } from './uws-listener.js';
 import type { UwsEdgeOptions, UwsEdgeParts } from './uws-options.js';
+import { openedBy, probeConnections } from './uws-probes.js';
 import { UwsPulse } from './uws-pulse.js';
 
 /** A listener that is bound. */
@@ -92,12 +93,18 @@ export class UwsEdge implements Edge {
     }
   }
 
-  #bind({ app }: UwsListener, { host = '0.0.0.0', port = 0, path }: Listener): Promise<UwsToken> {
+  async #bind({ app }: UwsListener, { host = '0.0.0.0', port = 0, path }: Listener): Promise<UwsToken> {
     const options = this.#options.sharesPorts ? 0 : this.#library.LIBUS_LISTEN_EXCLUSIVE_PORT;
-    return new Promise((resolve) => {
-      if (path !== undefined) app.listen_unix(resolve, path);
-      else app.listen(host, port, options, resolve);
-    });
+    const { probes } = this.#parts;
+    if (path !== undefined) return new Promise((resolve) => void app.listen_unix(resolve, path));
+    const listen = () => new Promise<UwsToken>((resolve) => void app.listen(host, port, options, resolve));
+    if (probes === undefined) return listen();
+    // The library opens its socket within the call.
+    const { value, sockets } = openedBy(listen);
+    const token = await value;
+    const failure = token && (await probeConnections(sockets));
+    if (failure) probes.failed(failure);
+    return token;
   }
 
   /** The library only says that it could not listen; node, trying the same, says why. */

@@ -27,6 +27,8 @@ export interface UwsEdgeParts {
   /** Left out: nothing is contained. */
   readonly faults?: Containment;
   readonly descriptors: Descriptors;
+  /** Clients that vanish are looked for; told where that cannot be. Left out, they are not. */
+  readonly probes?: { readonly failed: (why: string) => void };
   /** A new id for each request, unique within this node. */
   readonly nextId: () => string;
 }

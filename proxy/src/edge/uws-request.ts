@@ -8,11 +8,16 @@ export interface UwsHead {
   readonly target: string;
   readonly headers: string[];
   readonly clientAddress: string;
+  /** Bytes of a value are lost: the name is the second or a later one of its kind, and the value no UTF-8. */
+  readonly isAltered: boolean;
   /** Whether the connection has begun a request with an address in the PROXY protocol. */
   readonly isProxied: boolean;
 }
 
 const NON_ASCII = /[^\0-\x7f]/;
+
+/** What the library puts in the place of bytes that are no UTF-8; that somebody sends it himself is not to be told from that. */
+const REPLACED = '\ufffd';
 
 /** Copies the head. To be called within the handler. */
 export function copyHead(request: UwsRequest, answer: UwsAnswer): UwsHead {
@@ -22,13 +27,14 @@ export function copyHead(request: UwsRequest, answer: UwsAnswer): UwsHead {
     headers.push(name, value);
     if (NON_ASCII.test(value)) exact = false;
   });
-  if (!exact) restoreBytes(headers, request);
+  const isAltered = !exact && !restoreBytes(headers, request);
   const query = request.getQuery();
   const url = request.getUrl();
   return {
     method: request.getCaseSensitiveMethod(),
     target: query === undefined ? url : `${url}?${query}`,
     headers,
+    isAltered,
     clientAddress: addressOf(answer.getRemoteAddress()),
     isProxied: answer.getProxiedRemoteAddress().byteLength > 0,
   };
@@ -36,18 +42,22 @@ export function copyHead(request: UwsRequest, answer: UwsAnswer): UwsHead {
 
 /**
  * Header values are bytes, one to a character (Latin-1), but come decoded as UTF-8. The first field of a name can be had as
- * it was; further ones are encoded again, which restores them unless they were not UTF-8.
+ * it was; further ones are encoded again, which restores them unless they were not UTF-8. False if one may not have been.
  */
-function restoreBytes(headers: string[], request: UwsRequest): void {
+function restoreBytes(headers: string[], request: UwsRequest): boolean {
   const seen = new Set<string>();
+  let isExact = true;
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string;
     const value = headers[i + 1] as string;
     if (NON_ASCII.test(value)) {
-      headers[i + 1] = seen.has(name) ? Buffer.from(value, 'utf8').toString('latin1') : request.getHeader(name);
+      const isFirst = !seen.has(name);
+      if (!isFirst && value.includes(REPLACED)) isExact = false;
+      headers[i + 1] = isFirst ? request.getHeader(name) : Buffer.from(value, 'utf8').toString('latin1');
     }
     seen.add(name);
   }
+  return isExact;
 }
 
 /** The address as an operator writes it: IPv4 without the IPv6 mapping; empty on a unix socket. */

@@ -127,7 +127,7 @@ export class HistoryReader {
   }
 
   #deliveries(messages: readonly ItemMessage[]): Delivery[] {
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
     return messages.map(({ item, position }) => new Delivery(item, now, position));
   }
 

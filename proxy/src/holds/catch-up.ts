@@ -161,7 +161,7 @@ export class CatchUp {
     else this.#askHistory(unsure, byLink);
   }
 
-  /** Something came on one of the channels at `at` (ms since the Unix epoch): the link is not due by time. */
+  /** Something came on one of the channels at `at` (by the monotonic clock): the link is not due by time. */
   active(at: number): void {
     this.#timer?.active(at);
   }

@@ -7,6 +7,7 @@ import type { GoneLink, Instruct } from '@holdfast/grip';
 import type { Sequencer } from '../channels/sequencer.js';
 import type { SubscriberEnd, SubscriberParts } from '../channels/subscriber-parts.js';
 import type { Subscription, SubscriptionList } from '../channels/subscription-list.js';
+import { type Clock, stampOf } from '../clock.js';
 import type { ClientResponse } from '../edge/edge.js';
 import type { ReplayParts } from '../history/replay-parts.js';
 import { reportGone } from '../links/gone-link.js';
@@ -81,11 +82,12 @@ export function overtakenOn(
   return overtaken;
 }
 
-/** What an operator is shown of a hold that began at `since`, in ms since the Unix epoch, and has sent so many items. */
+/** What an operator is shown of a hold that began at `since`, by the monotonic clock, and has sent so many items. */
 export function viewOf(
   kind: 'response' | 'stream',
   { id, scope, clientAddress, response }: Pick<Opening, 'id' | 'scope' | 'clientAddress' | 'response'>,
   channels: readonly string[],
+  clock: Clock,
   since: number,
   items: number,
 ): ConnectionView {
@@ -94,7 +96,7 @@ export function viewOf(
     kind,
     ...(scope.route.id !== undefined && { route: scope.route.id }),
     client: clientAddress,
-    since: new Date(since).toISOString(),
+    since: stampOf(clock, since),
     channels,
     items,
     waiting: response.waiting,

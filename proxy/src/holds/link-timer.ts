@@ -17,11 +17,11 @@ export class LinkTimer {
     this.#timeout = timeout;
     this.#due = due;
     this.#what = what;
-    this.#last = clock.now();
+    this.#last = clock.monotonic();
     this.#arm(timeout);
   }
 
-  /** Something came on one of the channels at `at` (ms since the Unix epoch). */
+  /** Something came on one of the channels at `at` (by the monotonic clock). */
   active(at: number): void {
     this.#last = at;
   }
@@ -34,7 +34,7 @@ export class LinkTimer {
     this.#timer = this.#clock.after(
       ms,
       () => {
-        const early = this.#last + this.#timeout - this.#clock.now();
+        const early = this.#last + this.#timeout - this.#clock.monotonic();
         if (early > 0) this.#arm(early);
         else this.#due();
       },

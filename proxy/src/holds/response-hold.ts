@@ -62,6 +62,7 @@ export class ResponseHold implements Subscriber, ResponseOwner {
   #earlyBytes = 0;
   #filter: ItemFilter | undefined;
   #withdraw: (() => void) | undefined;
+  #isGoingDown = false;
   #over = false;
 
   /** `start.instruct` must have a response hold. */
@@ -71,7 +72,7 @@ export class ResponseHold implements Subscriber, ResponseOwner {
     this.#start = start;
     this.#owner = owner;
     this.#parts = parts;
-    this.#since = clock.now();
+    this.#since = clock.monotonic();
     start.response.own(this);
     const timeout = (start.instruct.hold?.timeout ?? 0) * 1_000;
     this.#timer = clock.after(timeout, () => this.#timeOut(), this);
@@ -153,6 +154,7 @@ export class ResponseHold implements Subscriber, ResponseOwner {
   }
 
   shutDown(): void {
+    this.#isGoingDown = true;
     this.#timeOut('shutdown');
   }
 
@@ -165,7 +167,8 @@ export class ResponseHold implements Subscriber, ResponseOwner {
   }
 
   view(): ConnectionView {
-    return viewOf('response', this.#start, this.#start.list.channels, this.#since, 0);
+    const { channels } = this.#start.list;
+    return viewOf('response', this.#start, channels, this.#parts.subscriber.clock, this.#since, 0);
   }
 
   /** The answer is ours, so that the client does not take it for one of the origin's. */
@@ -184,7 +187,8 @@ export class ResponseHold implements Subscriber, ResponseOwner {
   onWritable(): void {}
 
   onGone(): void {
-    const end = this.#leave('client-gone');
+    // Also when it is this node that cuts the connection, for the origin's answer has not come in time.
+    const end = this.#leave(this.#isGoingDown ? 'shutdown' : 'client-gone');
     if (end !== undefined) this.#owner.holdEnded(end);
   }
 
@@ -361,6 +365,6 @@ export class ResponseHold implements Subscriber, ResponseOwner {
     registry.remove(this, channels);
     events.subscriberEnded('response', reason);
     if (reason !== 'origin-failed') tellGone(this.#start.instruct.links.gone, this.#start.scope, reason, this.#parts);
-    return { kind: 'response', reason, items, dropped: 0, duration: clock.now() - this.#since, channels };
+    return { kind: 'response', reason, items, dropped: 0, duration: clock.monotonic() - this.#since, channels };
   }
 }

@@ -64,6 +64,7 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
   #queue: StreamQueue | undefined;
   #failure: Error | undefined;
   #hasHead = false;
+  #isGoingDown = false;
 
   /** `start.instruct` must have a stream hold or a next link. The head is not written yet. */
   constructor(start: HoldStart, owner: HoldOwner, parts: HoldParts) {
@@ -76,7 +77,7 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
     this.#gone = instruct.links.gone;
     this.#owner = owner;
     this.#parts = parts;
-    this.#since = clock.now();
+    this.#since = clock.monotonic();
     this.#head = instruct.response;
     this.#list = list;
     this.#obey(instruct);
@@ -183,9 +184,13 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
     }
   }
 
-  /** The origin broke off in the initial body: the client is to see that it is incomplete. */
+  /**
+   * The origin broke off in the initial body: the client is to see that it is incomplete. Before the head was written the hold
+   * ends without a trace, and its owner answers.
+   */
   abandon(): void {
-    this.#end('origin-failed', true);
+    if (this.#hasHead) this.#end('origin-failed', true);
+    else this.#leave('origin-failed');
   }
 
   deliver(delivery: Delivery): boolean {
@@ -211,8 +216,10 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
       endSoon(this, this.#list.channels, subscriber, () => this.#end('items-lost', true));
   }
 
+  /** A body that flows must not look whole where it stops: it goes on, for as long as requests under way may. */
   shutDown(): void {
-    this.#end('shutdown');
+    this.#isGoingDown = true;
+    if (this.#state === 'held') this.#end('shutdown');
   }
 
   /** Cut where the end of the body would not be understood, or not be reached: within a body, and by a client that is slow. */
@@ -228,7 +235,8 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
 
   view(): ConnectionView {
     const it = { id: this.id, scope: this.#scope, clientAddress: this.#clientAddress, response: this.#response };
-    return viewOf('stream', it, this.#list.channels, this.#since, this.#output.items);
+    const { clock } = this.#parts.subscriber;
+    return viewOf('stream', it, this.#list.channels, clock, this.#since, this.#output.items);
   }
 
   onWritable(): void {
@@ -238,7 +246,8 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
   }
 
   onGone(): void {
-    const end = this.#leave('client-gone');
+    // Also when it is this node that cuts the connection, for a body has not come to its end in time.
+    const end = this.#leave(this.#isGoingDown ? 'shutdown' : 'client-gone');
     if (end !== undefined) this.#owner.holdEnded(end);
   }
 
@@ -350,6 +359,10 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
   /** The stream is held from here on: it catches up if it has to, and what waited follows. */
   #hold(): void {
     this.#state = 'held';
+    if (this.#isGoingDown) {
+      this.#end('shutdown');
+      return;
+    }
     this.#output.keepAlive(this.#keepAlive);
     this.#replay?.begin((piece) => this.#begin(piece));
     if (this.#catchUp === undefined) this.caughtUp();
@@ -410,6 +423,6 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
     registry.remove(this, channels);
     events.subscriberEnded('stream', reason);
     tellGone(this.#gone, this.#scope, reason, this.#parts);
-    return { kind: 'stream', reason, items, dropped, duration: clock.now() - this.#since, channels };
+    return { kind: 'stream', reason, items, dropped, duration: clock.monotonic() - this.#since, channels };
   }
 }

@@ -67,7 +67,7 @@ export class LinkClient {
   tell(text: string, url: string, { route }: LinkScope, error?: Error): void {
     const { log, clock } = this.#parts;
     const line = { route: route.id ?? route.key, url, ...(error && { err: error }) };
-    const now = clock.now();
+    const now = clock.monotonic();
     if (Math.abs(now - this.#since) >= 1_000) {
       this.#since = now;
       this.#told.clear();

@@ -24,7 +24,7 @@ export class UpdateLimiter {
   readonly #clock: Clock;
   readonly #faults;
   readonly #queues = new Map<string, Queue>();
-  /** The interval for which `#left` counts, by its number since the Unix epoch. */
+  /** The interval for which `#left` counts, by its number since the clock began. */
   #interval = 0;
   #left = TOTAL;
 
@@ -67,7 +67,7 @@ export class UpdateLimiter {
 
   /** How many may still go within the present interval. */
   #budget(): number {
-    const interval = Math.floor(this.#clock.now() / INTERVAL_MS);
+    const interval = Math.floor(this.#clock.monotonic() / INTERVAL_MS);
     if (interval !== this.#interval) {
       this.#interval = interval;
       this.#left = TOTAL;

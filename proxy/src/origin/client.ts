@@ -10,6 +10,7 @@ import type { Readable } from 'node:stream';
 import { type Containment, uncontained } from '@holdfast/control-api';
 import { headerValue, isFinalStatus, isInterimStatus, type ResponseHead, sendableReason } from '@holdfast/grip';
 import { buildConnector, Client, type Dispatcher } from 'undici';
+import { realClock } from '../clock.js';
 import { withoutRoot } from '../routes/host-name.js';
 import type { HttpTarget } from '../routes/target.js';
 import { withAnswerFraming } from './answer-framing.js';
@@ -261,7 +262,7 @@ class HttpCall implements OriginCall, Dispatcher.DispatchHandler {
 
   onConnect(abort: (error?: Error) => void): void {
     this.#connected = true;
-    this.#since = Date.now();
+    this.#since = realClock.monotonic();
     this.#abort = abort;
     const body = this.#body;
     if (this.#over) abort();
@@ -344,7 +345,7 @@ class HttpCall implements OriginCall, Dispatcher.DispatchHandler {
 
   /** Passes an interim answer on, unless the origin makes too much of them. */
   #inform(head: ResponseHead): void {
-    this.#interim ??= { count: 0, bytes: 0, timer: this.#limitHead(Date.now() - this.#since) };
+    this.#interim ??= { count: 0, bytes: 0, timer: this.#limitHead(realClock.monotonic() - this.#since) };
     const interim = this.#interim;
     interim.count++;
     for (const text of head.headers) interim.bytes += text.length;

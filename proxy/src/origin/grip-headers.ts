@@ -35,7 +35,7 @@ export class GripHeaders {
   make(iss: string, key: SigKey | undefined, lastIds: ReadonlyMap<string, string> | undefined): string[] {
     const headers: string[] = [];
     if (key !== undefined && iss !== '') {
-      headers.push('Grip-Sig', signGripSig(iss, key, Math.floor(this.#clock.now() / 1000)));
+      headers.push('Grip-Sig', signGripSig(iss, key, Math.floor(this.#clock.wall() / 1000)));
     }
     headers.push('Grip-Feature', GRIP_FEATURE);
     for (const [channel, id] of lastIds ?? []) headers.push('Grip-Last', formatGripLast(channel, id));

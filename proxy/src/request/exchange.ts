@@ -51,6 +51,8 @@ export class Exchange implements OriginHandler, Attempts, Entrant, ResponseOwner
   #answer: AnswerBody | undefined;
   /** Whom a hold came from, once there is no call any more. */
   #asked: Target | undefined;
+  /** The origin's answer has come whole. */
+  #isWhole = false;
   #status = 0;
   #retry = false;
   /** Counted among the requests at origins. */
@@ -69,7 +71,7 @@ export class Exchange implements OriginHandler, Attempts, Entrant, ResponseOwner
     this.#standing = standing;
     this.#parts = parts;
     this.#body = request.body && new RequestBody(request.body, parts.settings.requestBodyMax);
-    this.#since = parts.clock.now();
+    this.#since = parts.clock.monotonic();
   }
 
   /** Asks the origin. */
@@ -127,6 +129,7 @@ export class Exchange implements OriginHandler, Attempts, Entrant, ResponseOwner
   }
 
   onEnd(trailers?: RawHeaders): void {
+    this.#isWhole = true;
     this.#answer?.onEnd(trailers);
     this.#letGo();
   }
@@ -172,6 +175,7 @@ export class Exchange implements OriginHandler, Attempts, Entrant, ResponseOwner
     if (mode === 'response') this.#body?.readOn();
     else this.#body?.release();
     this.#ended(mode, undefined);
+    this.#letGo();
   }
 
   instructWhole(): void {
@@ -213,6 +217,17 @@ export class Exchange implements OriginHandler, Attempts, Entrant, ResponseOwner
     }
   }
 
+  /**
+   * A hold may last for hours: what was needed to get there is let go, once the origin's answer has come whole and is decoded. It
+   * may have come before there is a hold, for that may have waited for its subscription.
+   */
+  #letGo(): void {
+    if (this.#state !== 'held' || !this.#isWhole || this.#answer?.isBusy === true) return;
+    this.#asked = this.#call?.target ?? this.#asked;
+    this.#answer = undefined;
+    this.#call = undefined;
+  }
+
   get #obeysGrip(): boolean {
     return !this.#standing.trusted && !this.#route.noGrip;
   }
@@ -228,6 +243,7 @@ export class Exchange implements OriginHandler, Attempts, Entrant, ResponseOwner
   admitted(): void {
     this.#asking = true;
     this.#answer = undefined;
+    this.#isWhole = false;
     this.#call = new Failover(this.#route.targets, this, this);
     this.#call.start();
   }
@@ -294,14 +310,6 @@ export class Exchange implements OriginHandler, Attempts, Entrant, ResponseOwner
     this.#answer?.abort?.();
   }
 
-  /** A hold may last for hours: what was needed to get there is let go. */
-  #letGo(): void {
-    if (this.#state !== 'held' || this.#answer?.isBusy === true) return;
-    this.#asked = this.#call?.target ?? this.#asked;
-    this.#answer = undefined;
-    this.#call = undefined;
-  }
-
   #over(error: string | undefined): void {
     if (this.#state === 'over') return;
     this.#state = 'over';
@@ -325,7 +333,7 @@ export class Exchange implements OriginHandler, Attempts, Entrant, ResponseOwner
       error,
       hold,
       bytes: this.#response.bodyBytes,
-      duration: this.#parts.clock.now() - this.#since,
+      duration: this.#parts.clock.monotonic() - this.#since,
       retry: this.#retry,
     });
   }

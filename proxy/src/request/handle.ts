@@ -165,5 +165,5 @@ function noRoute(request: ClientRequest): RequestError {
 function isTrusted(request: ClientRequest, key: SigKey | undefined, clock: Clock): boolean {
   if (key === undefined) return false;
   const signature = headerValue(request.headers, 'grip-sig');
-  return signature !== undefined && verifyGripSig(signature, key, Math.floor(clock.now() / 1000));
+  return signature !== undefined && verifyGripSig(signature, key, Math.floor(clock.wall() / 1000));
 }

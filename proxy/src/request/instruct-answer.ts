@@ -213,7 +213,15 @@ export class InstructAnswer implements AnswerBody {
 
   #stream(hold: StreamHold, instruct: Instruct): AnswerBody {
     // A client that has the head may rely on getting what is published from then on.
-    const late = new LateBody(() => this.#owner.holdWritable());
+    const late = new LateBody(
+      () => this.#owner.holdWritable(),
+      (error) => {
+        // The client has heard of nothing yet.
+        if (hold.isOver) return;
+        hold.abandon();
+        this.#owner.instructFailed(error);
+      },
+    );
     const waits = hold.waits(() => {
       if (hold.failure !== undefined) this.#owner.instructFailed(hold.failure);
       if (hold.isOver) return;

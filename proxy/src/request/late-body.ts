@@ -6,16 +6,25 @@ import type { RawHeaders } from '@holdfast/grip';
 import type { OriginError } from '../origin/errors.js';
 import type { AnswerBody } from './answer.js';
 
-/** Holds back what comes before `start`; asks the origin to pause meanwhile. */
+/**
+ * How much of a body is read before there is anybody to take it, in bytes; then the origin is paused. Of one that is paused it is
+ * not seen that it has broken off.
+ */
+export const LATE_BODY_MAX = 65_536;
+
+/** Holds back what comes before `start`, but for a failure. */
 export class LateBody implements AnswerBody {
   readonly #resume: () => void;
+  readonly #failed: (error: OriginError) => void;
   #body: AnswerBody | undefined;
   #early: Buffer[] = [];
+  #bytes = 0;
   #end: (() => void) | undefined;
 
-  /** `resume` lets the origin go on. */
-  constructor(resume: () => void) {
+  /** `resume` lets the origin go on; `failed` hears of an origin that breaks off before `start`, which then must not follow. */
+  constructor(resume: () => void, failed: (error: OriginError) => void) {
     this.#resume = resume;
+    this.#failed = failed;
   }
 
   /** From here on `body` takes what comes, and what has come. */
@@ -30,7 +39,8 @@ export class LateBody implements AnswerBody {
   onData(chunk: Buffer): boolean {
     if (this.#body !== undefined) return this.#body.onData(chunk);
     this.#early.push(chunk);
-    return false;
+    this.#bytes += chunk.length;
+    return this.#bytes < LATE_BODY_MAX;
   }
 
   onEnd(trailers?: RawHeaders): void {
@@ -39,7 +49,8 @@ export class LateBody implements AnswerBody {
   }
 
   onError(error: OriginError): void {
+    this.#early = [];
     if (this.#body !== undefined) this.#body.onError(error);
-    else this.#end = () => this.#body?.onError(error);
+    else this.#failed(error);
   }
 }

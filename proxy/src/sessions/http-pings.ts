@@ -16,7 +16,7 @@ const OWED_MAX = 32;
 
 interface Waiting {
   readonly payload: Buffer;
-  /** When it is answered here; ms since the Unix epoch. */
+  /** When it is answered here; ms by the monotonic clock. */
   readonly due: number;
 }
 
@@ -41,7 +41,7 @@ export class HttpPings {
 
   /** The client has sent a ping. */
   sent(payload: Buffer): void {
-    this.#waiting.push({ payload, due: this.#clock.now() + PONG_GRACE_MS });
+    this.#waiting.push({ payload, due: this.#clock.monotonic() + PONG_GRACE_MS });
     this.#timer ??= this.#clock.after(PONG_GRACE_MS, this.#overdue, this.#origin);
     if (this.#waiting.length === WAITING_MAX + 1) queueMicrotask(this.#answerDue);
   }
@@ -72,11 +72,11 @@ export class HttpPings {
     this.#answerDue();
     const next = this.#waiting[0];
     if (next !== undefined)
-      this.#timer ??= this.#clock.after(next.due - this.#clock.now(), this.#overdue, this.#origin);
+      this.#timer ??= this.#clock.after(next.due - this.#clock.monotonic(), this.#overdue, this.#origin);
   };
 
   readonly #answerDue = (): void => {
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
     const waiting = this.#waiting;
     const over = waiting.length - WAITING_MAX;
     const isDue = (ping: Waiting, index: number) => index < over || ping.due <= now;

@@ -54,7 +54,7 @@ export class Opening implements OriginHandshakeOwner, ResponseOwner {
     };
     this.#handshake = handshake;
     this.#parts = parts;
-    this.#since = parts.subscriber.clock.now();
+    this.#since = parts.subscriber.clock.monotonic();
   }
 
   /** Asks the first target. */
@@ -186,7 +186,7 @@ export class Opening implements OriginHandshakeOwner, ResponseOwner {
       origin: this.#origin,
       status,
       error,
-      duration: this.#parts.subscriber.clock.now() - this.#since,
+      duration: this.#parts.subscriber.clock.monotonic() - this.#since,
     });
   }
 }

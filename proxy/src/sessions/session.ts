@@ -8,6 +8,7 @@ import { fitCloseReason, isSendableCloseCode, parseWsControl, readOriginMessage 
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import { endSoon } from '../channels/subscriber-parts.js';
+import { stampOf } from '../clock.js';
 import { type CloseReason, closeCode, closeReasons } from '../close-reasons.js';
 import type { OriginError } from '../origin/errors.js';
 import type { MessageSocket, MessageType, SocketOwner } from '../websocket/message-socket.js';
@@ -50,7 +51,7 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
     this.#parts = parts;
     this.#origin = origin;
     this.#messagePrefix = messagePrefix;
-    this.#since = clock.now();
+    this.#since = clock.monotonic();
     this.subscriptions = new Subscriptions(this, registry, dial.route, implicit, parts.subscriptionMax);
     this.output = new SessionOutput(this, resume, parts);
   }
@@ -187,7 +188,7 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
       kind: 'ws',
       ...(route.id !== undefined && { route: route.id }),
       client: request.clientAddress,
-      since: new Date(this.#since).toISOString(),
+      since: stampOf(this.#parts.subscriber.clock, this.#since),
       channels: this.subscriptions.channels,
       items: this.output.items,
       waiting: this.client.waiting,
@@ -294,7 +295,7 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
     const { clock, events, registry } = this.#parts.subscriber;
     registry.leave(this);
     events.subscriberEnded('ws', reason);
-    const duration = clock.now() - this.#since;
+    const duration = clock.monotonic() - this.#since;
     const { items, dropped } = this.output;
     const end = { kind: 'ws', reason, items, dropped, duration, channels } as const;
     const { request, route, connectionId } = this.dial;

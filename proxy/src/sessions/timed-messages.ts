@@ -36,7 +36,7 @@ export class TimedMessages {
 
   /** Something was sent to the client: an idle keep-alive is put off. */
   sent(): void {
-    this.#keepAlive?.sent(this.#clock.now());
+    this.#keepAlive?.sent(this.#clock.monotonic());
   }
 
   /** Sends a message later; one that still waits goes out first, now. */

@@ -58,12 +58,12 @@ export class FramedSocket implements MessageSocket, SocketOwner {
 
   send(type: MessageType, data: Buffer): boolean {
     if (type === 'ping' || type === 'pong') return this.#socket.send(type, data);
-    this.#heart.sent(this.#clock.now());
+    this.#heart.sent(this.#clock.monotonic());
     return this.#socket.send('text', Buffer.from(messagesFrame([quote(data.toString())])));
   }
 
   push(piece: FramePiece): void {
-    this.#heart.sent(this.#clock.now());
+    this.#heart.sent(this.#clock.monotonic());
     this.#socket.push(piece.type === 'ping' || piece.type === 'pong' ? piece : framedPiece(piece));
   }
 

@@ -98,7 +98,7 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
     else if (this.#state === 'opening' || this.#receiver !== undefined) receiver.giveLast(STILL_OPEN);
     else {
       this.#receiver = receiver;
-      this.#heart?.sent(this.#parts.clock.now());
+      this.#heart?.sent(this.#parts.clock.monotonic());
       if (this.#state === 'open') this.#parts.clock.clear(this.#timer);
       receiver.own(this);
       receiver.begin();
@@ -242,7 +242,7 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
 
   #give(frame: string): void {
     const receiver = this.#receiver;
-    this.#heart?.sent(this.#parts.clock.now());
+    this.#heart?.sent(this.#parts.clock.monotonic());
     if (receiver === undefined || receiver.give(frame)) return;
     this.#receiver = undefined;
     this.#last = receiver;

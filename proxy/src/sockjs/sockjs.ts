@@ -105,7 +105,7 @@ export class SockJs {
 
   /** Takes a request for which `servesSockJs` is true. */
   onRequest(request: ClientRequest, response: ClientResponse, route: SockJsRoute, standing: ClientStanding): void {
-    const call = { request, response, route, standing, since: this.#parts.clock.now() };
+    const call = { request, response, route, standing, since: this.#parts.clock.monotonic() };
     readWhole(request.body, MAX_BODY, (body) => {
       if (body !== undefined) this.#answer({ ...call, body });
       else this.#respond({ ...call, body: Buffer.alloc(0) }).answer(400, PLAIN, 'Request too large.\n');
@@ -120,21 +120,25 @@ export class SockJs {
     if (!mayAsk(request, this.#origins(route))) {
       const { response } = handshake;
       answerPlain(response, 403, FOREIGN);
-      const call = { request, response, route, standing, since: clock.now(), body: Buffer.alloc(0) };
+      const call = { request, response, route, standing, since: clock.monotonic(), body: Buffer.alloc(0) };
       this.#ended(call, 403, 'ERR_REQUEST_CROSS_ORIGIN');
     } else if (kind === 'raw-websocket') open(inner, handshake, route, standing);
     else if (kind === 'websocket') open(inner, new FramedHandshake(handshake, clock, random), route, standing);
     else {
       const { response } = handshake;
       answerPlain(response, 404, 'Not Found');
-      this.#ended({ request, response, route, standing, since: clock.now(), body: Buffer.alloc(0) }, 404, undefined);
+      this.#ended(
+        { request, response, route, standing, since: clock.monotonic(), body: Buffer.alloc(0) },
+        404,
+        undefined,
+      );
     }
   }
 
   #answer(call: Call): void {
     const { method, path, headers } = call.request;
     const place = readPlace(call.route.sockjs, path);
-    const now = this.#parts.clock.now();
+    const now = this.#parts.clock.wall();
     if (!this.#isFor(call, place)) this.#foreign(call);
     else if (method === 'OPTIONS') this.#pages.options(this.#respond(call), place, now);
     else if (place.kind === 'receive' && methodsOf(place.transport).includes(method)) this.#receive(call, place);
@@ -248,7 +252,7 @@ export class SockJs {
   }
 
   #ended({ request, response, route, standing, since }: Call, status: number, error: string | undefined): void {
-    const duration = this.#parts.clock.now() - since;
+    const duration = this.#parts.clock.monotonic() - since;
     this.#parts.ended({ request, secure: standing.secure, route, status, error, bytes: response.bodyBytes, duration });
   }
 }

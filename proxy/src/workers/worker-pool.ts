@@ -136,7 +136,7 @@ export class WorkerPool implements Serving {
   async stop(): Promise<void> {
     this.#isStopping = true;
     for (const { timer } of this.#places) realClock.clear(timer);
-    await Promise.all(this.#workers.map((worker) => worker.stop()));
+    await Promise.all(this.#workers.map((worker) => worker.stop(this.#config.shutdownRequestsMs)));
   }
 
   /** Only the workers know. */
@@ -223,7 +223,7 @@ export class WorkerPool implements Serving {
     place.worker = undefined;
     if (this.#isStopping || !this.#isStarted) return;
     const { log, metrics } = this.#options;
-    const lasted = realClock.now() - worker.startedAt;
+    const lasted = realClock.monotonic() - worker.startedAt;
     const pause = place.pause.next(lasted);
     const { number, pid } = worker;
     metrics.workerEnded(signal ?? 'exit');

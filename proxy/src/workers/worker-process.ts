@@ -17,7 +17,7 @@ import { CHANNEL_QUEUE_MAX, Channel } from './channel.js';
 import { WorkerError } from './errors.js';
 import type { WorkerFailure, WorkerInit } from './words.js';
 
-/** How long a worker that was told to stop may take, in ms: more than its requests under way and its log are given. */
+/** How long a worker that was told to stop may take beyond what its requests under way are given, in ms; its log takes some. */
 const STOP_MS = 5_000;
 
 /** What a {@link WorkerProcess} is made of. */
@@ -40,12 +40,13 @@ export class WorkerProcess {
   readonly channel: Channel;
   /** Resolves with its listeners' URLs when it serves; rejects when it cannot, or ends before. */
   readonly serving: Promise<readonly string[]>;
-  readonly startedAt = realClock.now();
+  readonly startedAt = realClock.monotonic();
   #load: DataPlaneLoad = { connections: 0, channels: 0 };
   #isServing = false;
   readonly #process: Worker;
   readonly #log: Log;
   readonly #exited: Promise<void>;
+  readonly #link: WorkerLink;
 
   constructor({ init, number, hub, encoder, statsSink, log, faults, ended }: WorkerProcessOptions) {
     this.number = number;
@@ -59,6 +60,7 @@ export class WorkerProcess {
     });
     const port = this.channel.port('backplane');
     const link = new WorkerLink({ share: hub.share(), port, encoder, clock });
+    this.#link = link;
     this.channel.answer('init', init);
     this.channel.on('stats', (packet: Uint8Array) =>
       statsSink.send(Buffer.from(packet.buffer, packet.byteOffset, packet.byteLength)),
@@ -105,11 +107,16 @@ export class WorkerProcess {
     return this.#load;
   }
 
-  /** Has it drain and leave; resolves when it has ended, which it is made to when it takes too long. */
-  async stop(): Promise<void> {
+  /**
+   * Has it drain and leave; resolves when it has ended, which it is made to when it takes more than a while longer than
+   * `drainMs`, what it gives its requests under way.
+   */
+  async stop(drainMs: number): Promise<void> {
     this.#isServing = false;
+    // Items that were taken before reach their subscribers before these are let go.
+    this.#link.flush();
     void this.channel.tell('stop');
-    const timer = realClock.after(STOP_MS, () => {
+    const timer = realClock.after(drainMs + STOP_MS, () => {
       this.#log.warn({ worker: this.number }, 'worker did not stop in time: killed');
       this.#process.process.kill('SIGKILL');
     });

@@ -47,7 +47,11 @@ export class Connection implements Subscriber {
 
   deliver(delivery: Delivery): boolean {
     if (this.gone) return false;
-    this.scene.went.push({ to: this.id, item: delivery.item.id ?? '', at: this.scene.clock.now() - this.scene.start });
+    this.scene.went.push({
+      to: this.id,
+      item: delivery.item.id ?? '',
+      at: this.scene.clock.monotonic() - this.scene.start,
+    });
     this.onDeliver?.();
     return true;
   }
@@ -70,7 +74,7 @@ export class Connection implements Subscriber {
 /** A limiter and what is known of it. */
 export class LimiterScene {
   readonly clock = new ManualClock();
-  readonly start = this.clock.now();
+  readonly start = this.clock.monotonic();
   readonly limiter: RateLimiter;
   /** All deliveries, in order; `at` in ms from the start. */
   readonly went: { readonly to: string; readonly item: string; readonly at: number }[] = [];

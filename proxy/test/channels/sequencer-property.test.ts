@@ -65,14 +65,14 @@ function play(list: readonly Arrival[], limits: { maxWaitingPerChannel?: number;
       if (fate === undefined) throw new Error('an item passed that had not come');
       fate.passings++;
       fate.went = moment++;
-      fate.at = scene.clock.now();
+      fate.at = scene.clock.monotonic();
     },
   });
   const cache = new IdCache({ clock: scene.clock, ttl: 1e9, events: { idsForgotten() {} } });
   for (const { sketch, after } of list) {
     scene.clock.advance(after);
     if (sketch.id !== undefined && cache.seen(sketch.channel ?? '', sketch.id)) continue;
-    fates.set(sketch.name, { sketch, arrived: scene.clock.now(), came: moment++, passings: 0, went: -1, at: 0 });
+    fates.set(sketch.name, { sketch, arrived: scene.clock.monotonic(), came: moment++, passings: 0, went: -1, at: 0 });
     scene.sequencer.offer(message(sketch));
   }
   scene.clock.advance(WAIT);

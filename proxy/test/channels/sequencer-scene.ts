@@ -54,7 +54,7 @@ export class SequencerScene {
       wait: WAIT,
       ...limits,
       release: (passing) => {
-        this.passed.push({ name: passing.id, at: this.clock.now() });
+        this.passed.push({ name: passing.id, at: this.clock.monotonic() });
         onPass?.(passing, this.sequencer);
       },
       events: {

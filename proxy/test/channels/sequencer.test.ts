@@ -325,3 +325,27 @@ t.test('items that wait take only so many bytes on the node', async (t) => {
   scene.sequencer.offer({ ...rest, item: { ...item, meta: { a: half } } });
   t.equal(scene.sequencer.waiting, 1, 'what was dropped does not count any more');
 });
+
+t.test('when the node goes down all that waits passes, chains in their order', async (t) => {
+  const scene = new SequencerScene();
+  scene.offer('1');
+  scene.offer('5', '4');
+  scene.offer('4', '3');
+  scene.offer('9', '8');
+  t.equal(scene.order, '1');
+  scene.sequencer.finish();
+  t.equal(scene.order, '1 4 5 9');
+  t.strictSame(scene.causes, ['shutdown', 'predecessor', 'shutdown']);
+  t.equal(scene.sequencer.waiting, 0);
+  t.equal(scene.clock.pending, 0);
+});
+
+t.test('when the node goes down: whoever takes an item may make the sequencer forget', async (t) => {
+  const scene = new SequencerScene({ onPass: ({ id }, sequencer) => id === '4' && sequencer.forget('c') });
+  scene.offer('1');
+  scene.offer('9', '8');
+  scene.offer('4', '3');
+  scene.sequencer.finish();
+  t.equal(scene.order, '1 9 4');
+  t.equal(scene.sequencer.waiting, 0);
+});

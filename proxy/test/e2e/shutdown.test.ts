@@ -12,7 +12,7 @@ import { connectTo } from './wire.js';
 const SOON_MS = 5_000;
 
 /** The parts of a node with one request of each kind under way. */
-async function start(t: Test) {
+async function start(t: Test, settings: Readonly<Record<string, string | number>> = {}) {
   const waiting: (() => void)[] = [];
   const origin = await startOrigin(t, (request, response) => {
     if (request.url === '/stream') response.writeHead(200, streamHold('room')).end('opened\n');
@@ -20,7 +20,7 @@ async function start(t: Test) {
     else if (request.url === '/slow') waiting.push(() => response.end('slow but whole\n'));
     else response.end('quick\n');
   });
-  return { origin, waiting, holdfast: await startHoldfast(t, { routes: [`* ${origin.target}`] }) };
+  return { origin, waiting, holdfast: await startHoldfast(t, { routes: [`* ${origin.target}`], settings }) };
 }
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -72,8 +72,8 @@ t.test('SIGTERM: a request under way is given a moment to complete', async (t) =
   t.match(await holdfast.child.exited, { code: 0 });
 });
 
-t.test('SIGTERM: an origin that never answers does not keep the node', async (t) => {
-  const { holdfast, waiting } = await start(t);
+t.test('SIGTERM: an origin that never answers does not keep the node longer than it is told', async (t) => {
+  const { holdfast, waiting } = await start(t, { shutdown_requests: 0.5 });
   const slow = open(t, `${holdfast.clients}/slow`).then(
     () => 'answered',
     () => 'cut',
@@ -84,6 +84,8 @@ t.test('SIGTERM: an origin that never answers does not keep the node', async (t)
   t.match(await holdfast.child.exited, { code: 0 });
   t.ok(Date.now() - since < SOON_MS, `${Date.now() - since} ms`);
   t.equal(await slow, 'cut');
+  const cut = await holdfast.record('of the request', ({ url }) => String(url).endsWith('/slow'));
+  t.match(cut, { error: 'ERR_REQUEST_SHUTDOWN', status: 0 });
 });
 
 const full = existsSync('/dev/full') ? {} : { skip: 'no /dev/full on this system' };

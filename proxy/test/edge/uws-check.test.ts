@@ -59,6 +59,18 @@ const refused: readonly (readonly [says: string, bytes: string, status: number, 
     /^Length required: /,
   ],
   ['a DEL in a value', head('GET', '/', ['X-A: a\x7f']), 400, /: a control character in x-a\n$/],
+  [
+    'a field that comes again, with bytes that are no UTF-8,',
+    head('GET', '/', ['X-A: a', 'X-B: b', 'X-A: a\xe9z']),
+    400,
+    /: bytes that are no UTF-8 in a field that comes more than once\n$/,
+  ],
+  [
+    'a handshake with such a field',
+    handshake(['X-A: \xc3\xa9a', 'X-A: a\xffz']),
+    400,
+    /: bytes that are no UTF-8 in a field that comes more than once\n$/,
+  ],
   ['a Host that is no authority', head('GET', '/', ['Host: a/b']), 400, /: invalid Host header\n$/],
   ['a fragment of a URL as Host', head('GET', '/', ['Host: a@b']), 400, /: invalid Host header\n$/],
 ];
@@ -85,7 +97,7 @@ t.test(
   'uws: Content-Length beside Transfer-Encoding is refused here too, should the library let it pass',
   async (t) => {
     const headers = ['host', 'a', 'content-length', '3', 'transfer-encoding', 'chunked'];
-    const sent = { method: 'POST', target: '/', headers, clientAddress: '', isProxied: false };
+    const sent = { method: 'POST', target: '/', headers, clientAddress: '', isAltered: false, isProxied: false };
     t.match(checkUwsRequest(sent, 1_000), { status: 400 });
     t.match(checkUwsRequest({ ...sent, headers: headers.slice(0, 4) }, 10), { status: 431 });
     t.equal(checkUwsRequest({ ...sent, headers: headers.slice(0, 4) }, 1_000), undefined);

@@ -58,8 +58,13 @@ export const uwsLimits: readonly EdgeLimit[] = [
   },
   {
     what: 'Bytes above 0x7f around header values',
-    why: 'Leading and trailing ones are cut off as if they were white space, those around a Content-Length too; those in the middle pass.',
+    why: 'Leading and trailing ones are cut off as if they were white space, those around a Content-Length too; those in the middle pass. Where a name comes again its second and later values pass if they are UTF-8; others are answered 400, for the library gives U+FFFD in the place of their bytes.',
     clauses: ['request-header-bytes', 'refuses-length-bytes'],
+  },
+  {
+    what: 'Clients that vanish, outside of Linux',
+    why: 'The kernel probes silent connections as on the node edge. To ask it for that, a process of node runs for a moment when a listener opens; it takes the listener’s descriptor from `/proc/self/fd`. Where that cannot be a warning says so, and such clients are noticed only when something is sent to them.',
+    clauses: [],
   },
   {
     what: 'More than 98 header fields',

@@ -11,7 +11,9 @@ t.test('a long poll is found by its id as long as it is held, and kicked without
   const [hold] = scene.registry.all();
   t.equal(scene.registry.find(hold?.id ?? ''), hold);
   t.match(hold?.view(), { kind: 'response', route: 'web', client: '127.0.0.1', channels: ['room'], items: 0 });
-  t.equal(hold?.view().since, new Date(scene.clock.now()).toISOString());
+  t.equal(hold?.view().since, new Date(scene.clock.wall()).toISOString());
+  scene.clock.setWall(-3_600_000);
+  t.equal(hold?.view().since, new Date(scene.clock.wall()).toISOString(), 'as clocks go now');
   hold?.kick();
   hold?.kick();
   await t.rejects(answer);

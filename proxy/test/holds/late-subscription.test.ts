@@ -1,6 +1,10 @@
 /** Streams whose subscription is live only after a while, as with a backplane across nodes. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import t from 'tap';
 import { LIVE_WAIT_MS } from '../../dist/channels/live-wait.js';
+import { Failover } from '../../dist/origin/failover.js';
 import { until } from '../e2e/until.js';
 import { connectTo } from '../e2e/wire.js';
 import { Turn } from '../turn.js';
@@ -102,3 +106,57 @@ t.test('a client that goes away meanwhile leaves nothing behind', async (t) => {
   await live.promise;
   t.equal(scene.registry.size, 0);
 });
+
+t.test('an origin that breaks off meanwhile is a failed request: the client has heard of nothing yet', async (t) => {
+  const live = new Turn();
+  const scene = await HoldScene.open(t, { live });
+  const { answer, origin } = await asked(scene);
+  origin.begin(headers, 'half');
+  await until('the hold', () => scene.registry.count('room') === 1);
+  origin.breakOff();
+  const got = await answer;
+  t.equal(await got.end(), 'complete');
+  t.match(got, { status: 502, text: 'Error while proxying to origin.\n' });
+  t.match(scene.requests, [{ status: 502, error: 'ERR_ORIGIN_CLOSED', hold: undefined }]);
+  t.equal(scene.registry.size, 0);
+  live.resolve();
+  await until('no timer', () => scene.clock.pending === 0);
+  t.equal(scene.requests.length, 1);
+});
+
+for (const waits of [false, true]) {
+  t.test(
+    `a stream that ${waits ? 'waited' : 'did not wait'} for its subscription keeps nothing of its origin`,
+    async (t) => {
+      setFlagsFromString('--expose_gc');
+      const collect = runInNewContext('gc') as () => void;
+      const calls: WeakRef<Failover>[] = [];
+      const { start } = Failover.prototype;
+      Failover.prototype.start = function (this: Failover) {
+        calls.push(new WeakRef(this));
+        start.call(this);
+      };
+      t.teardown(() => {
+        Failover.prototype.start = start;
+      });
+      const live = new Turn();
+      const scene = await HoldScene.open(t, waits ? { live } : {});
+      const { answer, origin } = await asked(scene);
+      origin.answer({ headers, body: 'body' });
+      await until('the hold', () => scene.registry.count('room') === 1);
+      // The origin has said all that it has to say before.
+      if (waits) await delay(100);
+      live.resolve();
+      const stream = await answer;
+      await stream.until('body');
+      t.equal(calls.length, 1);
+      await until('nothing of the call', async () => {
+        await delay(10);
+        collect();
+        return calls[0]?.deref() === undefined;
+      });
+      scene.send('room', ' item');
+      await stream.until('body item');
+    },
+  );
+}

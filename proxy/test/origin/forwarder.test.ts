@@ -17,7 +17,7 @@ const forwarder = new Forwarder(
     sigIss: 'everywhere',
     sigKey: key('the global secret'),
   },
-  new GripHeaders(new ManualClock(NOW * 1_000)),
+  new GripHeaders(new ManualClock(0, NOW * 1_000)),
 );
 
 /** The Grip-Sig that the origin of a route with these properties gets. */

@@ -5,7 +5,7 @@ import { ManualClock } from '../../dist/clock.js';
 import { GRIP_FEATURE, GripHeaders } from '../../dist/origin/grip-headers.js';
 
 const NOW = 1_700_000_000;
-const clock = new ManualClock(NOW * 1_000 + 999);
+const clock = new ManualClock(0, NOW * 1_000 + 999);
 const grip = new GripHeaders(clock);
 const none = () => {
   throw new Error('no files here');
@@ -55,7 +55,7 @@ t.test('Grip-Sig is left out without an issuer, or without a key', async (t) => 
 });
 
 t.test('a signature is made anew as time goes on', async (t) => {
-  const moving = new ManualClock(NOW * 1_000);
+  const moving = new ManualClock(0, NOW * 1_000);
   const headers = new GripHeaders(moving);
   const [, first = ''] = headers.make('realm', secret, undefined);
   moving.advance(10_000);

@@ -51,6 +51,24 @@ t.test('pings', async (t) => {
   });
 });
 
+for (const hours of [-1, 1]) {
+  t.test(`the wall clock is set by ${hours} h: pings are answered after their 50 ms`, async (t) => {
+    const clock = new ManualClock();
+    const heard: string[] = [];
+    const pings = new HttpPings(clock, (payload) => heard.push(`${payload}`));
+    pings.sent(Buffer.from('a'));
+    clock.advance(20);
+    pings.sent(Buffer.from('b'));
+    clock.setWall(hours * 3_600_000);
+    clock.advance(29);
+    t.strictSame(heard, []);
+    clock.advance(1);
+    t.strictSame(heard, ['a']);
+    clock.advance(20);
+    t.strictSame(heard, ['a', 'b']);
+  });
+}
+
 t.test('thousands of pings and pongs: each ping has one pong, and the oldest do not wait', async (t) => {
   const clock = new ManualClock();
   const heard: string[] = [];

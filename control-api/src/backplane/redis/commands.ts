@@ -30,6 +30,8 @@ export class RedisCommands {
   readonly #log: Log;
   #connection: Connection | undefined;
   #awaySince: number | undefined;
+  /** The same as a stamp. */
+  #awayAt: number;
   #wasReady = false;
   #waiting: Array<() => void> = [];
 
@@ -39,7 +41,8 @@ export class RedisCommands {
     this.#events = events;
     this.#troubles = troubles;
     this.#log = log;
-    this.#awaySince = clock.now();
+    this.#awaySince = clock.monotonic();
+    this.#awayAt = clock.wall();
   }
 
   /** To be called once; the connection reports to {@link onReady} and {@link onDown}. */
@@ -47,7 +50,7 @@ export class RedisCommands {
     this.#connection = connection;
   }
 
-  /** Since when nothing can be sent, in ms since the Unix epoch; undefined while it can. */
+  /** Since when nothing can be sent, by the monotonic clock; undefined while it can. */
   get awaySince(): number | undefined {
     return this.#awaySince;
   }
@@ -55,7 +58,7 @@ export class RedisCommands {
   /** For probes; undefined while commands can be sent. */
   get trouble(): string | undefined {
     if (this.#awaySince === undefined) return undefined;
-    return `redis ${this.#name} unreachable since ${new Date(this.#awaySince).toISOString()}`;
+    return `redis ${this.#name} unreachable since ${new Date(this.#awayAt).toISOString()}`;
   }
 
   /** Runs a script; it is sent as a whole where Redis does not know it. */
@@ -88,7 +91,7 @@ export class RedisCommands {
 
   close(): void {
     this.#connection?.close();
-    this.#awaySince ??= this.#clock.now();
+    this.#away();
     this.#waiting = [];
   }
 
@@ -107,7 +110,13 @@ export class RedisCommands {
       this.#troubles.warn({ redis: this.#name }, error, 'redis is away');
       return;
     }
-    this.#awaySince = this.#clock.now();
+    this.#away();
     this.#troubles.warn({ redis: this.#name }, error, 'redis is away');
+  }
+
+  #away(): void {
+    if (this.#awaySince !== undefined) return;
+    this.#awaySince = this.#clock.monotonic();
+    this.#awayAt = this.#clock.wall();
   }
 }

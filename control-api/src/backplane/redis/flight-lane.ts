@@ -32,7 +32,7 @@ export interface FlightPart {
 export interface FlightLaneOptions {
   /** Sends a part; resolves with an acceptance per parcel. Rejects with the error of Redis or of the connection. */
   readonly send: (part: FlightPart) => Promise<readonly Acceptance[]>;
-  /** Since when Redis is away, in ms since the Unix epoch. */
+  /** Since when Redis is away, in ms by the monotonic clock. */
   readonly awaySince: () => number | undefined;
   /** Calls once when Redis is there. */
   readonly whenReady: (run: () => void) => void;
@@ -70,7 +70,7 @@ export class FlightLane {
   publish(parcels: readonly Parcel[]): Promise<readonly Acceptance[]> {
     if (this.#closed) return Promise.reject(this.#closed);
     const { clock, awaySince } = this.#options;
-    const now = clock.now();
+    const now = clock.monotonic();
     const away = awaySince();
     if (away !== undefined && now - away >= PUBLISH_PATIENCE_MS) return Promise.reject(unavailable('Redis is away.'));
     return new Promise((resolve, reject) => {
@@ -169,7 +169,7 @@ export class FlightLane {
   /** Resolves with true when it is worth trying again, with false when the patience is over. */
   #pause(until: number): Promise<boolean> {
     const { clock, whenReady, awaySince } = this.#options;
-    const left = until - clock.now();
+    const left = until - clock.monotonic();
     if (left <= 0) return Promise.resolve(false);
     return new Promise((resolve) => {
       const timer = clock.after(left, () => resolve(false));

@@ -82,7 +82,7 @@ export class Interest {
     if (!watched?.cursor) return;
     watched.opening?.resolve();
     this.#end(watched);
-    this.#leaving.set(watched, this.#options.clock.now());
+    this.#leaving.set(watched, this.#options.clock.monotonic());
     this.#sweep ??= this.#options.clock.after(UNSUBSCRIBE_LINGER_MS, () => this.#leave());
   }
 
@@ -187,7 +187,7 @@ export class Interest {
   #open(watched: Watched): Promise<void> {
     this.#leaving.delete(watched);
     watched.cursor = new ChannelCursor(this.#options.sink(watched.channel), this.#limits);
-    const opening = makeOpening(this.#options.clock.now());
+    const opening = makeOpening(this.#options.clock.monotonic());
     watched.opening = opening;
     this.#pending.add(watched);
     if (!this.#scheduled) {
@@ -216,7 +216,7 @@ export class Interest {
   #leave(): void {
     this.#sweep = undefined;
     const { clock } = this.#options;
-    const due = clock.now() - UNSUBSCRIBE_LINGER_MS;
+    const due = clock.monotonic() - UNSUBSCRIBE_LINGER_MS;
     const groups = new Map<SubscriberConnection, Watched[]>();
     for (const [watched, since] of this.#leaving) {
       if (since > due) break;
@@ -268,7 +268,7 @@ export class Interest {
     if (!cursor) return;
     if (opening) {
       // Somewhat more than was waited, as the answer has travelled too: too much is told again rather than too little.
-      const waited = this.#options.clock.now() - opening.since;
+      const waited = this.#options.clock.monotonic() - opening.since;
       const since = standing.now - waited;
       if (waited > LATE_MS && standing.top > 0 && standing.time >= since) {
         this.#options.catchUp.openLate(watched, standing, since);

@@ -11,7 +11,7 @@ import type { SubscriberConnection } from './subscriber-connection.js';
 
 /** A promise to whoever declared interest. */
 export interface Opening {
-  /** When interest was declared, in ms since the Unix epoch. */
+  /** When interest was declared, in ms by the monotonic clock. */
   readonly since: number;
   readonly promise: Promise<void>;
   readonly resolve: () => void;

@@ -125,12 +125,13 @@ export class WorkerLink implements BackplaneListener {
 
   #say(word: PrimaryWord, bytes: number): void {
     if (this.#isClosed) return;
-    if (this.#words.length === 0) setImmediate(() => this.#flush());
+    if (this.#words.length === 0) setImmediate(() => this.flush());
     this.#words.push(word);
     this.#bytes += bytes + WORD_BYTES;
   }
 
-  #flush(): void {
+  /** Posts what there is to tell now: for who tells the worker something by another way that must not come before it. */
+  flush(): void {
     const [words, bytes] = [this.#words, this.#bytes];
     this.#words = [];
     this.#bytes = 0;

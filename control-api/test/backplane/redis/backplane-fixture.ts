@@ -5,7 +5,8 @@ import { RecordingListener, RecordingLog } from '../../recorder.js';
 
 /** The machine's clock. */
 export const realClock: Clock = {
-  now: () => Date.now(),
+  monotonic: () => Math.trunc(performance.now()),
+  wall: Date.now,
   after: (ms, run) => setTimeout(run, ms),
   clear: (timer) => clearTimeout(timer as NodeJS.Timeout),
 };

@@ -6,7 +6,8 @@ import { rememberedIds } from '../../items.js';
 const hub = new BackplaneHub({ inner: new LocalBackplane(silentLog, rememberedIds()), log: silentLog });
 const encoder = new MessageEncoder();
 const clock = {
-  now: Date.now,
+  monotonic: () => Math.trunc(performance.now()),
+  wall: Date.now,
   after: (ms: number, run: () => void) => setTimeout(run, ms).unref(),
   clear: (timer: unknown) => clearTimeout(timer as NodeJS.Timeout),
 };

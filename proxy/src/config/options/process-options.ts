@@ -15,6 +15,16 @@ export const processOptions = [
     doc: 'Processes that serve clients; `auto` is one per core, and 1 serves them from the one process that also does everything else. `client_maxconn`, `max_open_requests`, `message_rate` and `message_hwm` are divided among them. SockJS over HTTP needs 1.',
   },
   {
+    key: 'shutdown_requests',
+    group,
+    type: 'duration',
+    unit: 's',
+    default: 30,
+    min: 0,
+    max: 2_147_483,
+    doc: 'How long requests that are under way when the node is told to stop may go on, uploads and downloads included; then they are cut. Held requests do not wait for it: they end at once.',
+  },
+  {
     key: 'port_offset',
     group,
     type: 'int',

@@ -1,7 +1,8 @@
 /**
  * Where the route table comes from: lines of the configuration or a file, loaded again when the file changes.
  *
- * Owns: the current table, and that a bad new one never replaces a good old one. Does not own: matching, signals.
+ * Owns: the current table, and that neither a bad new one nor one of half a file ever replaces a good old one. Does not own:
+ * matching, signals.
  */
 import { resolve } from 'node:path';
 import { type Containment, uncontained } from '@holdfast/control-api';
@@ -28,11 +29,21 @@ export interface RoutesSurroundings {
   readonly onReload?: (table: RouteTable) => void;
   readonly readFile?: ReadFile;
   readonly watchFile?: WatchFile;
+  /** Calls `run` after so many ms, unless the result is called before. */
+  readonly after?: (ms: number, run: () => void) => () => void;
   /** Left out: nothing is contained. */
   readonly faults?: Containment;
 }
 
 type ReadFile = (path: string, max: number) => Buffer;
+
+/** How long a file that seems to be half written is given until it is read once more, in ms. */
+export const WHOLE_WAIT_MS = 1_000;
+
+function afterReal(ms: number, run: () => void): () => void {
+  const timer = setTimeout(run, ms).unref();
+  return () => clearTimeout(timer);
+}
 
 /** A table and what was wrong with lines that are not in it. */
 export interface RoutesReading {
@@ -40,6 +51,8 @@ export interface RoutesReading {
   readonly errors: readonly RoutesError[];
   /** Absolute paths of the files with keys that its lines name: for signing, and for TLS to origins. */
   readonly keyFiles: { readonly signing: Iterable<string>; readonly tls: Iterable<string> };
+  /** The last line of the file has no end of line: it may be no more than the beginning of one. */
+  readonly hasOpenEnd: boolean;
 }
 
 /**
@@ -48,8 +61,8 @@ export interface RoutesReading {
  */
 export function readRoutes(config: RoutesConfig, readFile: ReadFile = readWhole): RoutesReading {
   const keys = new KeyReader(config.baseDir, (path) => readFile(path, SECRET_FILE_MAX));
-  const text =
-    config.file === undefined ? parseRouteLines(config.lines) : parseRoutesFile(readRoutesFile(config.file, readFile));
+  const file = config.file === undefined ? '' : readRoutesFile(config.file, readFile);
+  const text = config.file === undefined ? parseRouteLines(config.lines) : parseRoutesFile(file);
   const routes: Route[] = [];
   const errors = [...text.errors];
   for (const line of text.lines) {
@@ -61,7 +74,8 @@ export function readRoutes(config: RoutesConfig, readFile: ReadFile = readWhole)
     }
   }
   const keyFiles = { signing: keys.files, tls: clientKeys(routes) };
-  return { table: new RouteTable(routes), errors: errors.sort((a, b) => a.line - b.line), keyFiles };
+  const hasOpenEnd = file.slice(file.lastIndexOf('\n') + 1).trim() !== '';
+  return { table: new RouteTable(routes), errors: errors.sort((a, b) => a.line - b.line), keyFiles, hasOpenEnd };
 }
 
 function clientKeys(routes: readonly Route[]): readonly string[] {
@@ -97,6 +111,10 @@ export function assertKeys({ errors }: RoutesReading, { file = 'routes' }: Route
 /** The current route table. Requests that are under way keep the route they have. */
 export class RoutesSource {
   private current: RouteTable;
+  /** The file in force has it, and so may the next. */
+  private hasOpenEnd: boolean;
+  /** Gives up to read once more; undefined while that is not to be done. */
+  private stopWaiting: (() => void) | undefined;
   private readonly stopWatching: () => void;
 
   /**
@@ -114,9 +132,10 @@ export class RoutesSource {
         ? () => {}
         : watch(config.file, () => (surroundings.faults ?? uncontained).run('watch', () => this.changed()));
     try {
-      const { table, errors } = readRoutes(config, surroundings.readFile);
+      const { table, errors, hasOpenEnd } = readRoutes(config, surroundings.readFile);
       for (const error of errors) surroundings.log.warn(`${this.place(error)}, line skipped`);
       this.current = table;
+      this.hasOpenEnd = hasOpenEnd;
     } catch (error) {
       this.stopWatching();
       throw error;
@@ -131,9 +150,16 @@ export class RoutesSource {
 
   /**
    * Loads the file again, on SIGHUP for example. The new table comes into force only if every line is good; otherwise
-   * the old one stays, and the log says so. Returns whether the new table is in force.
+   * the old one stays, and the log says so. So it does where the file has no routes any more, or ends within a line, as while
+   * it is written: then it is read once more after a while. Returns whether the new table is in force.
    */
   reload(): boolean {
+    this.stopWaiting?.();
+    this.stopWaiting = undefined;
+    return this.load(false);
+  }
+
+  private load(hasWaited: boolean): boolean {
     const { log, onReload, readFile } = this.surroundings;
     let reading: RoutesReading;
     try {
@@ -143,12 +169,19 @@ export class RoutesSource {
       log.error(`${error.message}; keeping the routes in force`);
       return false;
     }
+    const half = this.halfOf(reading);
+    if (half !== undefined) {
+      if (!hasWaited) this.waitForWhole();
+      else log.warn(`routes not loaded: ${this.config.file ?? 'routes'} ${half}; keeping the routes in force`);
+      return false;
+    }
     for (const error of reading.errors) log.warn(this.place(error));
     if (reading.errors.length > 0) {
       log.error(`routes not loaded because of ${reading.errors.length} bad lines; keeping the routes in force`);
       return false;
     }
     this.current = reading.table;
+    this.hasOpenEnd = reading.hasOpenEnd;
     this.announce(reading.table);
     onReload?.(reading.table);
     return true;
@@ -156,6 +189,7 @@ export class RoutesSource {
 
   /** Stops watching. The table stays usable. */
   close(): void {
+    this.stopWaiting?.();
     this.stopWatching();
   }
 
@@ -164,8 +198,29 @@ export class RoutesSource {
     this.reload();
   }
 
+  /** Why a file seems to be half written; undefined where it does not, or was no other when it was loaded. */
+  private halfOf({ table, errors, hasOpenEnd }: RoutesReading): string | undefined {
+    if (table.routes.length === 0 && errors.length === 0 && this.current.routes.length > 0) {
+      return 'has no routes any more (to have none, start with none)';
+    }
+    if (hasOpenEnd && !this.hasOpenEnd) return 'has no end of line after its last line, as if it had been cut short';
+    return undefined;
+  }
+
+  private waitForWhole(): void {
+    const { after = afterReal, faults = uncontained } = this.surroundings;
+    this.stopWaiting = after(WHOLE_WAIT_MS, () => {
+      this.stopWaiting = undefined;
+      faults.run('watch', () => this.load(true));
+    });
+  }
+
   private announce(table: RouteTable): void {
     for (const warning of table.warnings) this.surroundings.log.warn(`routes: ${warning}`);
+    const { file } = this.config;
+    if (file !== undefined && table.routes.length === 0) {
+      this.surroundings.log.warn(`routes: ${file} has no routes: every request is answered 502`);
+    }
     this.surroundings.log.info(`routes loaded with ${table.routes.length} entries`);
   }
 

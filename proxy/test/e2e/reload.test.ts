@@ -1,6 +1,6 @@
 /** What a running node takes up again: its routes, on SIGHUP and when the file changes, and its log file. */
 import { generateKeyPairSync } from 'node:crypto';
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { ask, open } from './client.js';
@@ -122,4 +122,46 @@ t.test('SIGHUP without a log file and without a routes file harms nobody', async
   await holdfast.publish(streamItem('room', 'item\n'));
   await stream.until('item\n');
   t.match(await ask(t, `${holdfast.clients}/`), { status: 200 });
+});
+
+t.test(
+  'a routes file that is emptied or cut short changes nothing, however it is loaded, and the log says why',
+  async (t) => {
+    const [old, renewed] = await Promise.all([named(t, 'old'), named(t, 'new')]);
+    const { holdfast, file } = await start(t, `* ${old.target}\n`);
+    writeFileSync(file, '');
+    await holdfast.record('of the empty file', isLog(`${file} has no routes any more`));
+    t.match(await ask(t, `${holdfast.clients}/`), { status: 200, text: 'old\n' });
+    writeFileSync(file, `* ${renewed.target}`);
+    await hangUp(holdfast);
+    await holdfast.record('of the open end', isLog(`${file} has no end of line after its last line`));
+    t.match(await ask(t, `${holdfast.clients}/`), { status: 200, text: 'old\n' });
+    writeFileSync(file, `* ${renewed.target}\n`);
+    await holdfast.record('of the load', (record) => isLog('routes file changed')(record));
+    await until('the new routes', async () => (await ask(t, `${holdfast.clients}/`)).text === 'new\n');
+  },
+);
+
+t.test('a ConfigMap and `ln -sfn` are followed', async (t) => {
+  const [one, two] = await Promise.all([named(t, 'one'), named(t, 'two')]);
+  const directory = newDirectory(t);
+  for (const [name, origin] of [
+    ['v1', one],
+    ['v2', two],
+  ] as const) {
+    mkdirSync(join(directory, name));
+    writeFileSync(join(directory, name, 'routes'), `* ${origin.target}\n`);
+  }
+  symlinkSync('v1', join(directory, '..data'));
+  symlinkSync('..data/routes', join(directory, 'routes'));
+  const holdfast = await startHoldfast(t, { directory, settings: { routesfile: 'routes' } });
+  t.match(await ask(t, `${holdfast.clients}/`), { text: 'one\n' });
+  for (const [version, text] of [
+    ['v2', 'two\n'],
+    ['v1', 'one\n'],
+  ] as const) {
+    symlinkSync(version, join(directory, '..next'));
+    renameSync(join(directory, '..next'), join(directory, '..data'));
+    await until('the other routes', async () => (await ask(t, `${holdfast.clients}/`)).text === text);
+  }
 });

@@ -1,5 +1,9 @@
 /** Where links go: by the route of the client, to its origin, or to a host of its list; never to one that a client names. */
+import { silentLog } from '@holdfast/control-api';
 import t, { type Test } from 'tap';
+import { ManualClock } from '../../dist/clock.js';
+import { LinkClient } from '../../dist/links/link-client.js';
+import type { LinkScope } from '../../dist/links/link-scope.js';
 import { HoldScene, type HoldSceneOptions } from '../holds/hold-scene.js';
 import { PullOrigin } from '../holds/pull-origin.js';
 import { deadPort } from '../ports.js';
@@ -168,4 +172,19 @@ t.test('a link of a route that has gone is not followed', async (t) => {
   await scene.holdsEnded();
   t.equal(other.all.length, 0);
   t.equal(scene.origin.all.length, 1);
+});
+
+t.test('the log says each cause once in a second, and no more than 20 of them', async (t) => {
+  const said: string[] = [];
+  const clock = new ManualClock();
+  const log = { ...silentLog, warn: (_: object, text: string) => said.push(text) } as typeof silentLog;
+  const client = new LinkClient({ clock, log } as unknown as ConstructorParameters<typeof LinkClient>[0]);
+  const tell = (text: string, id = 'a') => client.tell(text, 'http://x/', { route: { id } } as LinkScope);
+  for (const id of ['a', 'b', 'a']) tell('one', id);
+  t.strictSame(said, ['one', 'one'], 'for each route');
+  for (let i = 0; i < 100; i++) tell(`cause ${i}`);
+  t.equal(said.length, 20);
+  clock.advance(1_000);
+  tell('one');
+  t.equal(said.length, 21);
 });

@@ -5,12 +5,16 @@ import { RoutesError } from '../../dist/config/errors.js';
 import { pollFile } from '../../dist/routes/file-watch.js';
 import type { RouteTable } from '../../dist/routes/route-table.js';
 import { RoutesSource, readRoutes } from '../../dist/routes/routes-source.js';
+import { until } from '../e2e/until.js';
+
+/** That a file is to be read once more, and when. */
+const waiting: { ms: number; again: (() => void) | undefined } = { ms: 0, again: undefined };
 
 /** A source over a file in memory. `text: undefined` is a file that is not there. */
 function scene(start: string | undefined) {
   const said: string[] = [];
   const reloads: RouteTable[] = [];
-  const state = { text: start, change: () => {}, watched: '', closed: false };
+  const state = { text: start, change: () => {}, watched: '', closed: false, ...waiting };
   const open = () =>
     new RoutesSource(
       { file: '/etc/x/routes', baseDir: '/etc/x' },
@@ -19,6 +23,16 @@ function scene(start: string | undefined) {
           info: (message) => said.push(`info: ${message}`),
           warn: (message) => said.push(`warn: ${message}`),
           error: (message) => said.push(`error: ${message}`),
+        },
+        after: (ms, run) => {
+          state.ms = ms;
+          state.again = () => {
+            state.again = undefined;
+            run();
+          };
+          return () => {
+            state.again = undefined;
+          };
         },
         onReload: (table) => reloads.push(table),
         readFile: (path) => {
@@ -67,8 +81,72 @@ t.test('at the start a file that cannot be read is an error', async (t) => {
   );
 });
 
-t.test('an empty file is an empty table', async (t) => {
-  t.strictSame(domains(scene('').open().table), []);
+t.test('at the start an empty file is an empty table, and the log says what that means', async (t) => {
+  const { open, said, state } = scene('# none\n');
+  const source = open();
+  t.strictSame(domains(source.table), []);
+  t.equal(said[0], 'warn: routes: /etc/x/routes has no routes: every request is answered 502');
+  state.text = 'a.test h:1';
+  t.notOk(source.reload(), 'the first line may be half a one');
+  state.text = 'a.test h:1\n';
+  t.ok(source.reload());
+});
+
+for (const [what, half, why] of [
+  ['is empty', '', 'has no routes any more (to have none, start with none)'],
+  ['has comments only', '# a.test h:1\n\n', 'has no routes any more (to have none, start with none)'],
+  [
+    'ends within a line',
+    'b.test h:1\nc.test h:',
+    'has no end of line after its last line, as if it had been cut short',
+  ],
+  [
+    'ends within a line that is one',
+    'b.test h:1',
+    'has no end of line after its last line, as if it had been cut short',
+  ],
+] as const)
+  for (const how of ['change', 'reload'] as const)
+    t.test(`${how}: a file that ${what} is read once more; the routes stay in force until it is whole`, async (t) => {
+      const { open, said, state, reloads } = scene('a.test h:1\n');
+      const source = open();
+      const load = () => (how === 'change' ? state.change() : source.reload());
+      said.length = 0;
+      state.text = half;
+      load();
+      t.equal(state.ms, 1_000);
+      t.strictSame(domains(source.table), ['a.test']);
+      state.again?.();
+      t.strictSame(domains(source.table), ['a.test']);
+      t.equal(said.at(-1), `warn: routes not loaded: /etc/x/routes ${why}; keeping the routes in force`);
+      t.equal(state.again, undefined, 'it is not read again and again');
+      t.equal(reloads.length, 0);
+      load();
+      state.text = 'b.test h:1\nc.test h:2\n';
+      state.again?.();
+      t.strictSame(domains(source.table), ['b.test', 'c.test']);
+      state.text = half;
+      load();
+      state.text = 'd.test h:1\n';
+      load();
+      t.equal(state.again, undefined);
+      t.strictSame(domains(source.table), ['d.test']);
+      state.text = half;
+      load();
+      source.close();
+      t.equal(state.again, undefined);
+    });
+
+t.test('a file that has had no end of line when it was loaded needs none', async (t) => {
+  const { open, state } = scene('a.test h:1');
+  const source = open();
+  state.text = 'b.test h:1';
+  t.ok(source.reload());
+  state.text = 'c.test h:1\n';
+  t.ok(source.reload());
+  state.text = 'd.test h:1';
+  t.notOk(source.reload());
+  t.strictSame(domains(source.table), ['c.test']);
 });
 
 t.test('a changed file is loaded and replaces the table as a whole', async (t) => {
@@ -127,11 +205,11 @@ t.test('lines of the configuration make a table that no file changes', async (t)
 });
 
 /** Resolves when a poller over `path` tells of a change that `act` makes. */
-function changeSeen(t: Test, path: string, act: () => void): Promise<void> {
+function changeSeen(t: Test, path: string, act: () => void, interval = 10): Promise<void> {
   return new Promise((resolve) => {
     // The poller does not keep the process alive, so something else has to.
     const alive = setInterval(() => {}, 1000);
-    const stop = pollFile(path, done, 10);
+    const stop = pollFile(path, done, interval);
     t.teardown(() => clearInterval(alive));
     function done() {
       stop();
@@ -156,4 +234,47 @@ t.test('a watched file: writing, replacing and swapping a symlink are all seen',
     renameSync(join(dir, 'mount/..tmp'), join(dir, 'mount/..data'));
   });
   await changeSeen(t, path, () => unlinkSync(path));
+});
+
+t.test(
+  'a file that is replaced, and a symlink that is swapped anywhere on the way to it, are seen at once',
+  async (t) => {
+    const files = () => ({ routes: 'a' });
+    const deep = () => ({ sub: files() });
+    const dir = t.testdir({ ...files(), next: 'bb', one: files(), two: files(), three: deep(), four: deep() });
+    const at = (path: string) => join(dir, path);
+    // Polling alone would take longer than the test may.
+    const seen = (path: string, act: () => void) => changeSeen(t, at(path), act, 3_600_000);
+    await seen('routes', () => renameSync(at('next'), at('routes')));
+    await seen('routes', () => {
+      unlinkSync(at('routes'));
+      writeFileSync(at('routes'), 'ccc');
+    });
+    mkdirSync(at('mount'));
+    symlinkSync('../one', at('mount/..data'));
+    symlinkSync('..data/routes', at('mount/routes'));
+    symlinkSync('../two', at('mount/..tmp'));
+    await seen('mount/routes', () => renameSync(at('mount/..tmp'), at('mount/..data')));
+    symlinkSync('three', at('current'));
+    symlinkSync('four', at('following'));
+    await seen('current/sub/routes', () => renameSync(at('following'), at('current')));
+    symlinkSync('loop', at('loop'));
+    t.doesNotThrow(() => pollFile(at('loop/routes'), () => {}, 3_600_000)());
+  },
+);
+
+t.test('each swap of several is seen, and a file that appears', async (t) => {
+  const dir = t.testdir({ one: { routes: '1' }, two: { routes: '2' } });
+  symlinkSync('one', join(dir, 'current'));
+  let changes = 0;
+  const stop = pollFile(join(dir, 'current/routes'), () => changes++, 3_600_000);
+  t.teardown(stop);
+  for (const [i, name] of ['two', 'one', 'two'].entries()) {
+    symlinkSync(name, join(dir, 'next'));
+    renameSync(join(dir, 'next'), join(dir, 'current'));
+    await until('the change', () => changes === i + 1);
+  }
+  unlinkSync(join(dir, 'two/routes'));
+  writeFileSync(join(dir, 'two/routes'), '3');
+  await until('the last change', () => changes === 4);
 });

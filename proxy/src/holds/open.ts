@@ -12,7 +12,7 @@ import { StreamHold } from './stream-hold.js';
  */
 export function openHold(opening: Opening, owner: HoldOwner, parts: HoldParts): ResponseHold | StreamHold {
   const { instruct } = opening;
-  const start = { ...opening, list: channelList(opening, instruct, parts.subscriber.log) };
+  const start = { ...opening, list: channelList(opening, instruct, parts.subscriber.overChannels) };
   return instruct.hold?.mode === 'response'
     ? new ResponseHold(start, owner, parts)
     : new StreamHold(start, owner, parts);

@@ -245,7 +245,7 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
 
   linkAnswered(instruct: Instruct, scope: LinkScope): void {
     const before = this.#list;
-    const list = channelList(this.#opening as HoldStart, instruct, this.#parts.subscriber.log);
+    const list = channelList(this.#opening as HoldStart, instruct, this.#parts.subscriber.overChannels);
     this.#obey(instruct);
     this.#list = list;
     this.#output.follow(list, scope);

@@ -10,11 +10,11 @@ import { GripError, MAX_NAME_BYTES } from '@holdfast/grip';
 import type { Format } from './accept.js';
 import { acceptedCodings } from './content-coding.js';
 import { ControlError } from './errors.js';
-import type { PublishReceipt } from './publish.js';
+import { PartlyPublished, type PublishReceipt } from './publish.js';
 
 /**
  * One answer, before it has a form. As text it is `message` and a line feed; as JSON an object with `message`, with
- * `items` after a publish and with `code` and `detail` when refused, or a view, and a line feed.
+ * `items` after a publish, also one that was accepted in part, and with `code` and `detail` when refused, or a view, and a line feed.
  */
 export interface Answer {
   readonly status: number;
@@ -125,7 +125,8 @@ export function methodNotAllowed(method: string, allowed = 'POST'): Answer {
 
 /**
  * The answer to a request that failed with `error`: 400 with the text of a `GripError`; 503 when the node is stopping, or the
- * backplane did not accept, so that publishers try again; 500 without details for anything else.
+ * backplane did not accept, so that publishers try again, with the receipts of what it did accept; 500 without details for
+ * anything else.
  */
 export function answerTo(error: unknown): Answer {
   if (error instanceof GripError && error.side === 'client')
@@ -137,9 +138,31 @@ export function answerTo(error: unknown): Answer {
     };
   if (error instanceof ControlError && error.code === 'ERR_CONTROL_STOPPING') return stopping;
   if (error instanceof ControlError && error.code.startsWith('ERR_BACKPLANE_')) {
-    return { ...refusal(503, error.code, 'Backplane unavailable.'), header: ['Retry-After', '1'], cause: error };
+    return {
+      ...refusal(503, error.code, unavailableText(error)),
+      ...receiptsOf(error),
+      header: ['Retry-After', '1'],
+      cause: error,
+    };
   }
   return { ...refusal(500, 'ERR_CONTROL_INTERNAL', 'Internal error.'), cause: error };
+}
+
+/** Items that a text names one by one; the receipts name all. */
+const MAX_NAMED = 10;
+
+/** What is said of a backplane that did not accept, over HTTP and ZeroMQ: where it did accept some items, which it did not. */
+export function unavailableText(error: ControlError): string {
+  if (!(error instanceof PartlyPublished)) return 'Backplane unavailable.';
+  const { accepted, receipts } = error;
+  const missing = receipts.flatMap((receipt, at) => (receipt.accepted ? [] : [`items[${at}]`]));
+  const named = missing.slice(0, MAX_NAMED).join(', ');
+  const rest = missing.length > MAX_NAMED ? ` and ${missing.length - MAX_NAMED} more` : '';
+  return `Backplane unavailable: ${accepted} of ${receipts.length} items accepted, but not ${named}${rest}.`;
+}
+
+function receiptsOf(error: ControlError): Pick<Answer, 'items'> {
+  return error instanceof PartlyPublished ? { items: error.receipts } : {};
 }
 
 /** An answer in its form: header fields as a flat list of names and values, and the body, always in UTF-8. */

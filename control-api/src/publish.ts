@@ -7,6 +7,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Item, Writable } from '@holdfast/grip';
 import type { Acceptance, Backplane, ItemMessage, Message } from './backplane/backplane.js';
+import { PartlyAccepted } from './backplane/refusal.js';
 import { ControlError } from './errors.js';
 import type { PublishEvents } from './events.js';
 import type { Log } from './log.js';
@@ -29,6 +30,28 @@ export interface PublishReceipt {
   readonly epoch?: string;
   /** The id was published on this channel a moment ago: this item goes nowhere. */
   readonly duplicate?: true;
+}
+
+/** The receipt of an item of a publish that the backplane did not accept as a whole. */
+export interface PartReceipt extends PublishReceipt {
+  /** False: refused, or not accepted as far as is known. The receipt then says no more than which item it was. */
+  readonly accepted: boolean;
+}
+
+/** Some items of a publish were accepted, and others not. Code, text and cause are those of the refusal. */
+export class PartlyPublished extends ControlError {
+  /** Per item, in order. */
+  readonly receipts: readonly PartReceipt[];
+
+  constructor(refusal: ControlError, receipts: readonly PartReceipt[]) {
+    super(refusal.code, refusal.message, { cause: refusal.cause });
+    this.receipts = receipts;
+  }
+
+  /** How many were. */
+  get accepted(): number {
+    return this.receipts.filter(({ accepted }) => accepted).length;
+  }
 }
 
 /** What a {@link Publisher} is made of. */
@@ -59,7 +82,8 @@ export class Publisher {
   /**
    * Publishes items, all or none; resolves with a receipt per item, in order, once the backplane accepted them.
    * The items are handed over before this method returns, so that calls keep their order without being awaited.
-   * Rejects with the `ControlError` of the backplane, or ERR_CONTROL_STOPPING.
+   * Rejects with the `ControlError` of the backplane; where that accepted some of the items, with {@link PartlyPublished}; or with
+   * ERR_CONTROL_STOPPING.
    */
   async publish(items: readonly Item[]): Promise<PublishReceipt[]> {
     this.#assertTakes();
@@ -70,8 +94,18 @@ export class Publisher {
       messages.push({ type: 'item', item, id: item.id ?? randomUUID() });
       counts.push(this.#countSubscribers(item.channel));
     }
-    const acceptances = await this.#backplane.publish(messages);
-    const receipts = messages.map((message, i) => receiptOf(message as ItemMessage, counts[i], acceptances[i]));
+    const receiptAt = (i: number, acceptance?: Acceptance) =>
+      receiptOf(messages[i] as ItemMessage, counts[i], acceptance);
+    const acceptances = await this.#backplane.publish(messages).catch((error: unknown) => {
+      if (!(error instanceof PartlyAccepted)) throw error;
+      const partly = new PartlyPublished(
+        error,
+        error.acceptances.map((acceptance, i) => ({ ...receiptAt(i, acceptance), accepted: acceptance !== undefined })),
+      );
+      this.#events.published(partly.accepted);
+      throw partly;
+    });
+    const receipts = acceptances.map((acceptance, i) => receiptAt(i, acceptance));
     this.#events.published(items.length);
     if (this.#log.isDebug()) for (const receipt of receipts) this.#log.debug(receipt, 'item published');
     return receipts;

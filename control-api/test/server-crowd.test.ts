@@ -131,7 +131,7 @@ t.test('requests under way are never closed for others: then it is the new conne
 t.test('views that wait for silent nodes leave connections to publishers', async (t) => {
   const clock = new ManualClock();
   const silent = () => new Promise<never>(() => {});
-  const nodes = { join: async () => {}, leave: async () => {}, list: silent, ask: silent };
+  const nodes = { join: async () => {}, leave: async () => {}, list: silent, ask: silent, self: () => undefined };
   const views = { cluster: new ClusterViews(nodes, clock), taps: { close() {}, serve: silent, size: 0 } };
   // biome-ignore lint/suspicious/noExplicitAny: taps are not asked for
   const { port, ask } = await startControl(t, { views: views as any, backplane: new LocalBackplane(silentLog) });

@@ -5,6 +5,7 @@
 import { type Backplane, type Containment, historyOf, type StatsSink } from '@holdfast/control-api';
 import { ChannelInterest } from './channels/channel-interest.js';
 import { ItemDelivery } from './channels/item-delivery.js';
+import { OverChannelsReport } from './channels/over-channels.js';
 import { RateLimiter } from './channels/rate-limiter.js';
 import { ChannelRegistry } from './channels/registry.js';
 import type { Sequencer } from './channels/sequencer.js';
@@ -260,16 +261,18 @@ function requestParts(
   const rules = forwardRules(forward);
   const forwarder = new Forwarder({ rules, sigIss: forward.sigIss, sigKey: forward.sigKey }, new GripHeaders(clock));
   const originOf = originsOf(origins, faults);
+  const holdLog = log.child('hold');
   const subscriber: SubscriberParts = {
     registry,
     clock,
     random: Math.random,
     events: telemetry.subscribers,
-    log: log.child('hold'),
+    log: holdLog,
     faults,
     queueLimit: config.holds.clientQueueMax,
     slowClientPolicy: config.holds.slowClientPolicy,
     gapPolicy: config.holds.gapPolicy,
+    overChannels: new OverChannelsReport(clock, holdLog),
   };
   const client = new LinkClient({
     forwarder,

@@ -7,6 +7,7 @@ import { realClock } from './clock.js';
 import { ConfigError } from './config/errors.js';
 import { exposuresOf } from './config/exposure.js';
 import { type LoadedConfig, loadConfig } from './config/load.js';
+import { watchLauncher } from './launcher.js';
 import { createLog, type RootLog } from './log.js';
 import { HoldfastNode, processesFor } from './node.js';
 import { ProcessGuard } from './process-guard.js';
@@ -59,12 +60,18 @@ async function serve(loaded: LoadedConfig, log: RootLog): Promise<void> {
     // A second signal does not wait.
     if (stopping) process.exit(1);
     stopping = true;
+    unwatch();
     log.info({}, `${why}: stopping`);
     node.stop().then(
       () => leave(log, status),
       () => leave(log, 1),
     );
   };
+  const unwatch = watchLauncher(
+    process.env,
+    () => stop('the npm command that started this process has gone'),
+    realClock,
+  );
   const guard = new ProcessGuard(process, node.faults, realClock, () => stop('too many faults', 1));
   process.on('SIGTERM', () => stop('SIGTERM'));
   process.on('SIGINT', () => stop('SIGINT'));

@@ -4,9 +4,11 @@
  * Owns: from arguments to output and exit status. Does not own: flags (`config/tap-options`), following (`tap/`).
  */
 import { once } from 'node:events';
+import { realClock } from './clock.js';
 import { parseTapLine } from './config/cli-options.js';
 import { ConfigError } from './config/errors.js';
 import type { TapFlags } from './config/tap-options.js';
+import { watchLauncher } from './launcher.js';
 import { controlOf, DEFAULT_CONTROL } from './publish/destination.js';
 import { TapError } from './tap/errors.js';
 import { follow, type TapSource } from './tap/follow.js';
@@ -51,12 +53,14 @@ export async function runTap({ argv, env, print, complain, signal }: TapProcess)
   }
 }
 
-/** Runs the command in this process until SIGINT or SIGTERM, or until nobody reads its output. Sets the exit status. */
+/** Runs the command in this process until SIGINT or SIGTERM, until nobody reads its output, or until the npm command is gone that
+ * has started it. Sets the exit status. */
 export async function tapMain(argv: readonly string[]): Promise<void> {
   const { stdout, stderr } = process;
   const wish = new AbortController();
   const stop = () => wish.abort();
   process.once('SIGINT', stop).once('SIGTERM', stop);
+  const unwatch = watchLauncher(process.env, stop, realClock);
   stdout.on('error', stop);
   process.exitCode = await runTap({
     argv,
@@ -67,5 +71,6 @@ export async function tapMain(argv: readonly string[]): Promise<void> {
     complain: (text) => stderr.write(text),
     signal: wish.signal,
   });
+  unwatch();
   process.off('SIGINT', stop).off('SIGTERM', stop);
 }

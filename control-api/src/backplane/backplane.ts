@@ -104,6 +104,7 @@ export interface Backplane {
    * Resolves once every message was accepted, that is, will reach the nodes with interest even if this caller goes
    * away; tells what became of each, in the order of the list. After a rejection the messages may have been accepted or
    * not, where the backplane could not find out in time: publishing them again with the same ids delivers none twice.
+   * Where some are known to have been accepted, the error is a `PartlyAccepted` and says which.
    * Delivery on this node may come before the promise resolves. Rejects with `ControlError` ERR_BACKPLANE_CLOSED or
    * ERR_BACKPLANE_UNAVAILABLE; never throws synchronously. An empty list is accepted.
    */

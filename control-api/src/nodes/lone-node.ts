@@ -20,8 +20,12 @@ export class LoneNode implements Nodes {
     return Promise.resolve();
   }
 
+  self(): KnownNode | undefined {
+    return this.#member && { ...this.#member.state(), age: 0 };
+  }
+
   async list(): Promise<readonly KnownNode[]> {
-    return this.#member === undefined ? [] : [{ ...this.#member.state(), age: 0 }];
+    return [this.self() ?? []].flat();
   }
 
   /** A member that does not answer in time, rejects or throws is silent, as another node would be. */

@@ -27,6 +27,9 @@ export interface KnownNode extends NodeState {
   readonly age: number;
 }
 
+/** Milliseconds since a node was last heard of, above which it is said not to answer: two heartbeats did not come. */
+export const SILENT_AFTER_MS = 7_000;
+
 /** What one node can ask all others, as JSON. */
 export type Question =
   /** What the node knows of a channel: a `ChannelView`. */
@@ -56,7 +59,10 @@ export interface Nodes {
   /** Becomes known to the others. To be called once, before anything else. Rejects as `Backplane.start` does. */
   join(member: NodeMember): Promise<void>;
 
-  /** All nodes that were heard of lately, this one included. Rejects with ERR_BACKPLANE_UNAVAILABLE. */
+  /** This node, as it is now; undefined before {@link join} and after {@link leave}. */
+  self(): KnownNode | undefined;
+
+  /** All nodes that were heard of lately, this one included, as it is now. Rejects with ERR_BACKPLANE_UNAVAILABLE. */
   list(): Promise<readonly KnownNode[]>;
 
   /**

@@ -49,7 +49,7 @@ interface Answered extends NodeAnswer {
 }
 
 /**
- * {@link Nodes} over Redis. While Redis is away nothing can be listed or asked; nodes that come back with it are known
+ * {@link Nodes} over Redis. While Redis is away no other node can be listed or asked; nodes that come back with it are known
  * again after a heartbeat.
  */
 export class RedisNodes implements Nodes {
@@ -80,12 +80,17 @@ export class RedisNodes implements Nodes {
     this.#schedule();
   }
 
+  self(): KnownNode | undefined {
+    return this.#member && { ...this.#member.state(), age: 0 };
+  }
+
   async list(): Promise<readonly KnownNode[]> {
     const reply = (await this.#run(listScript, [NODE_TTL_MS])) as readonly string[];
-    const nodes: KnownNode[] = [];
+    const own = this.self();
+    const nodes: KnownNode[] = own === undefined ? [] : [own];
     for (let i = 0; i < reply.length; i += 2) {
       const state = parse<NodeState>(reply[i] ?? '');
-      if (state) nodes.push({ ...state, age: Number(reply[i + 1]) });
+      if (state && state.id !== own?.id) nodes.push({ ...state, age: Number(reply[i + 1]) });
     }
     return nodes;
   }
@@ -163,22 +168,23 @@ export class RedisNodes implements Nodes {
 
   async #tell(topic: string, text: string): Promise<void> {
     const command = this.#connections.subscribers.sharded ? 'SPUBLISH' : 'PUBLISH';
-    await this.#connections.commands.run(tellScript, [topic], [command, text]).catch(refuse);
+    await this.#connections.commands.run(tellScript, [topic], [command, text]).catch(this.#refuse);
   }
 
   #run(script: Script, args: readonly (string | number)[]): Promise<unknown> {
-    return this.#connections.commands.run(script, [this.#keys.states, this.#keys.seen], args).catch(refuse);
+    return this.#connections.commands.run(script, [this.#keys.states, this.#keys.seen], args).catch(this.#refuse);
   }
+
+  readonly #refuse = (error: unknown): never => {
+    const why = this.#connections.trouble ?? (error instanceof Error ? error.message : String(error));
+    throw unavailable(`The other nodes cannot be reached: ${why}`, error);
+  };
 }
 
 /** Nodes may run different versions: whoever reads a field makes sure of it. */
 function parse<T>(text: string): T | undefined {
   const { value } = readJson(text);
   return typeof value === 'object' && value !== null ? (value as T) : undefined;
-}
-
-function refuse(error: unknown): never {
-  throw unavailable('The nodes cannot be reached.', error);
 }
 
 function unavailable(message: string, cause?: unknown): ControlError {

@@ -7,7 +7,8 @@
 import { type Answer, answerTo, connectionUnknown, shown, tooManyViews } from '../answer.js';
 import type { Clock } from '../clock.js';
 import { within } from '../deadline.js';
-import type { KnownNode, Nodes, Question } from '../nodes/nodes.js';
+import { ControlError } from '../errors.js';
+import { type KnownNode, type Nodes, type Question, SILENT_AFTER_MS } from '../nodes/nodes.js';
 import { type ChannelView, readChannelView, sumChannelViews } from './channel-view.js';
 import { readConnectionView } from './connection-view.js';
 
@@ -41,8 +42,8 @@ export class ClusterViews {
   }
 
   /**
-   * 200 with a view; 404 when no node that answered has the connection; 503 when the nodes cannot be asked, or too many
-   * views are under way. Silent nodes are named, after {@link ANSWER_WITHIN_MS}. Never rejects.
+   * 200 with a view; 404 when no node that answered has the connection; 503 when the nodes cannot be asked, but for the list of
+   * them, or too many views are under way. Silent nodes are named, after {@link ANSWER_WITHIN_MS}. Never rejects.
    */
   async answer(request: ViewRequest): Promise<Answer> {
     if (this.#gathering >= MAX_VIEWS) return tooManyViews;
@@ -50,7 +51,7 @@ export class ClusterViews {
     try {
       switch (request.about) {
         case 'nodes':
-          return shown({ nodes: (await within(this.#clock, ANSWER_WITHIN_MS, this.#nodes.list())).map(nodeView) });
+          return await this.#list();
         case 'channel':
           return await this.#channel(request);
         case 'connection':
@@ -62,6 +63,19 @@ export class ClusterViews {
       return answerTo(error);
     } finally {
       this.#gathering--;
+    }
+  }
+
+  /** While the others cannot be asked, the node that was asked still knows itself. */
+  async #list(): Promise<Answer> {
+    try {
+      const nodes = await within(this.#clock, ANSWER_WITHIN_MS, this.#nodes.list());
+      const silent = nodes.filter(({ age }) => age > SILENT_AFTER_MS).map(({ id }) => id);
+      return shown({ nodes: nodes.map(nodeView), silent });
+    } catch (error) {
+      const own = this.#nodes.self();
+      if (own === undefined || !(error instanceof ControlError)) throw error;
+      return shown({ nodes: [nodeView(own)], silent: [], trouble: error.message });
     }
   }
 

@@ -5,6 +5,8 @@
  * which is the node's.
  */
 import { GripError, type Item, parseItemList } from '@holdfast/grip';
+import { unavailableText } from '../answer.js';
+import { ControlError } from '../errors.js';
 import type { PublishEvents } from '../events.js';
 import type { Log } from '../log.js';
 import type { Publisher } from '../publish.js';
@@ -134,11 +136,12 @@ export class CommandMethods {
   }
 
   #failed(method: string, error: unknown): Reply {
-    const code = (error as { code?: unknown }).code;
-    if (typeof code === 'string' && code.startsWith('ERR_BACKPLANE_')) {
+    if (error instanceof ControlError && error.code.startsWith('ERR_BACKPLANE_')) {
+      const { code } = error;
+      const value = unavailableText(error);
       this.#events.rejected(code);
-      this.#log.warn({ method, code }, 'ZeroMQ command refused');
-      return { condition: 'unavailable', value: 'Backplane unavailable.' };
+      this.#log.warn({ method, code, answer: value, err: error }, 'ZeroMQ command refused');
+      return { condition: 'unavailable', value };
     }
     this.#log.error({ method, err: error }, 'ZeroMQ command failed');
     return { condition: 'internal-error' };

@@ -80,6 +80,14 @@ function oneNode(clause: Clause): void {
     t.ok(known !== undefined && known.age >= 0 && known.age < LONG);
   });
 
+  clause('a node knows itself as it is now, and after it has left not at all', async (t, [{ nodes, member }]) => {
+    member.connections = 9;
+    t.strictSame(nodes.self(), { ...member.state(), connections: 9, age: 0 });
+    t.strictSame(await nodes.list(), [nodes.self()]);
+    await nodes.leave();
+    t.equal(nodes.self(), undefined);
+  });
+
   clause('every question arrives as it is, and its answer comes back', async (t, [{ nodes, member }]) => {
     for (const question of QUESTIONS) {
       const answer = { me: member.id, question };

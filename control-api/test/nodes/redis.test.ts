@@ -42,7 +42,7 @@ async function checkSystem(t: Test, url: string): Promise<void> {
   const a = await join(t, url, 'a');
   const b = await join(t, url, 'b');
   t.match(await a.nodes.list(), [
-    { ...a.member.state(), age: Number },
+    { ...a.member.state(), age: 0 },
     { ...b.member.state(), age: Number },
   ]);
   a.member.reply = () => Promise.resolve({ count: 3 });
@@ -112,7 +112,11 @@ t.test('redis nodes: without redis nothing can be asked, and with it everybody i
   const a = await join(t, server.url, 'a');
   await server.kill();
   await until('it is away', () => a.backplane.trouble !== undefined);
-  await t.rejects(a.nodes.list(), { code: 'ERR_BACKPLANE_UNAVAILABLE' });
+  await t.rejects(a.nodes.list(), {
+    code: 'ERR_BACKPLANE_UNAVAILABLE',
+    message: /^The other nodes cannot be reached: redis 127\.0\.0\.1:\d+ unreachable since /,
+  });
+  t.strictSame(a.nodes.self(), { ...a.member.state(), age: 0 });
   await t.rejects(a.nodes.ask(question, 1_000), { code: 'ERR_BACKPLANE_UNAVAILABLE' });
   await server.start();
   await until('it is back', () => a.backplane.trouble === undefined);

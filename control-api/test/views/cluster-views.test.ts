@@ -1,6 +1,7 @@
 /** The views over HTTP: paths, names, what several nodes amount to, and failures. */
 import t, { type Test } from 'tap';
 import { BackplaneHub, ChannelTaps, ClusterViews, ControlError, LocalBackplane, silentLog } from '../../dist/index.js';
+import { SILENT_AFTER_MS } from '../../dist/nodes/nodes.js';
 import { ANSWER_WITHIN_MS } from '../../dist/views/cluster-views.js';
 import { startControl } from '../control-fixture.js';
 import { ManualClock } from '../manual-clock.js';
@@ -41,8 +42,36 @@ t.test('/nodes lists the nodes, whatever Accept says', async (t) => {
         { id: 'a', ...rest, started },
         { id: 'b', ...rest, started },
       ],
+      silent: [],
     });
   }
+});
+
+t.test('/nodes names those that have not been heard of for two heartbeats', async (t) => {
+  const { json, nodes } = await views(t, { a: () => null, b: () => null, c: () => null });
+  const ages = [0, SILENT_AFTER_MS, SILENT_AFTER_MS + 1];
+  const all = await nodes.list();
+  nodes.list = async () => all.map((node, i) => ({ ...node, age: ages[i] as number }));
+  t.match((await json('GET', '/nodes')).body, { nodes: [{ id: 'a' }, { id: 'b' }, { id: 'c' }], silent: ['c'] });
+});
+
+t.test('/nodes shows the node that was asked where the others cannot be, and says why', async (t) => {
+  const { json, nodes, clock } = await views(t, away);
+  const rest = { host: 'h', pid: 1, version: '1', workers: 1, connections: 2, channels: 3, age: 0 };
+  nodes.own = { id: 'me', startedAt: 0, ...rest };
+  const own = [{ id: 'me', ...rest, started: '1970-01-01T00:00:00.000Z' }];
+  t.strictSame(await json('GET', '/nodes'), {
+    status: 200,
+    allow: undefined,
+    body: { nodes: own, silent: [], trouble: 'away' },
+  });
+  nodes.list = () => new Promise(() => {});
+  const late = json('GET', '/nodes');
+  while (clock.pending === 0) await new Promise((resolve) => setImmediate(resolve));
+  clock.advance(ANSWER_WITHIN_MS);
+  t.match(await late, { status: 200, body: { nodes: own, trouble: 'The backplane did not answer in time.' } });
+  nodes.list = () => Promise.reject(new Error('a fault of ours'));
+  t.match(await json('GET', '/nodes'), { status: 500 });
 });
 
 t.test('/nodes lists all, whatever one of them says of its start', async (t) => {
@@ -119,7 +148,7 @@ t.test('a connection that no node has is 404, with the nodes that were silent', 
   t.strictSame(events.seen, ['rejected ERR_CONTROL_CONNECTION', 'rejected ERR_CONTROL_CONNECTION']);
 });
 
-t.test('while the backplane is away every view is 503', async (t) => {
+t.test('while the backplane is away a node that has not joined has nothing to show: 503', async (t) => {
   const { json, ask } = await views(t, away);
   for (const [method, path] of [
     ['GET', '/nodes'],

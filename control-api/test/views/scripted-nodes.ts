@@ -12,6 +12,12 @@ export class ScriptedNodes implements Nodes {
 
   async join(_member: NodeMember): Promise<void> {}
 
+  own: KnownNode | undefined;
+
+  self(): KnownNode | undefined {
+    return this.own;
+  }
+
   async list(): Promise<readonly KnownNode[]> {
     if (this.scripts instanceof Error) throw this.scripts;
     const rest = { host: 'h', pid: 1, version: '1', startedAt: 0, workers: 1, connections: 2, channels: 3, age: 4 };

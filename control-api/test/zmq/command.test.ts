@@ -2,7 +2,8 @@
 import { decodeTnetstring, encodePacket, encodeTnetstring } from '@holdfast/grip';
 import t, { type Test } from 'tap';
 import * as zeromq from 'zeromq';
-import type { Connections } from '../../dist/index.js';
+import { PartlyAccepted } from '../../dist/backplane/refusal.js';
+import { type Connections, ControlError } from '../../dist/index.js';
 import { ANY, client, openSockets, req, until } from './zeromq-fixture.js';
 
 /** Byte strings as text, at any depth. */
@@ -67,6 +68,20 @@ t.test('publish: a backplane that does not accept is a condition too', async (t)
     condition: 'unavailable',
     value: 'Backplane unavailable.',
   });
+});
+
+t.test('publish: a backplane that accepts a part is asked for the rest by name', async (t) => {
+  const { ask, backplane, events } = await setUp(t);
+  const refusal = new ControlError('ERR_BACKPLANE_UNAVAILABLE', 'Redis refused a message.');
+  backplane.publish = () => Promise.reject(new PartlyAccepted(refusal, [undefined, { duplicate: false }, undefined]));
+  const items = [item('1'), item('2'), item('3')];
+  t.same(await ask({ id: '4', method: 'publish', args: { items } }), {
+    id: '4',
+    success: false,
+    condition: 'unavailable',
+    value: 'Backplane unavailable: 1 of 3 items accepted, but not items[0], items[2].',
+  });
+  t.same(events.seen, ['published 1', 'rejected ERR_BACKPLANE_UNAVAILABLE']);
 });
 
 t.test('conncheck: those of the ids that are connected', async (t) => {

@@ -5,6 +5,7 @@
 import type { Containment, Log } from '@holdfast/control-api';
 import type { Clock } from '../clock.js';
 import type { CloseReason } from '../close-reasons.js';
+import type { OverChannelsReport } from './over-channels.js';
 import type { ChannelRegistry } from './registry.js';
 import type { Subscriber, SubscriberKind } from './subscriber.js';
 
@@ -70,4 +71,5 @@ export interface SubscriberParts {
   readonly queueLimit: number;
   readonly slowClientPolicy: SlowClientPolicy;
   readonly gapPolicy: GapPolicy;
+  readonly overChannels: OverChannelsReport;
 }

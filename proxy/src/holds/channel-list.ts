@@ -1,30 +1,32 @@
 /** Owns: which channels an instruct puts a hold on. Does not own: the hold, or its place in the registry. */
-import type { Log } from '@holdfast/control-api';
 import { GripError, type Instruct } from '@holdfast/grip';
+import type { OverChannelsReport } from '../channels/over-channels.js';
 import { metaOf, SubscriptionList } from '../channels/subscription-list.js';
 import { channelOf, refusedChannel } from '../routes/channel-name.js';
 import type { Opening } from './hold.js';
 
 /**
  * The channels of the target, then those of `instruct`, which is the opening's own or that of a link, with the route's
- * prefix. Channels beyond `subscriptionMax` are left out.
+ * prefix. Channels beyond `subscriptionMax` are left out, and `over` is told.
  *
  * Throws GripError ERR_GRIP_INSTRUCT for a channel that is none of the route's.
  */
 export function channelList(
   { id, implicit, subscriptionMax, scope }: Pick<Opening, 'id' | 'implicit' | 'subscriptionMax' | 'scope'>,
   instruct: Instruct,
-  log: Log,
+  over: OverChannelsReport,
 ): SubscriptionList {
   const list = new SubscriptionList();
   list.meta = metaOf(instruct.meta);
   for (const name of implicit) list.set(name, { name, filters: [] });
   let count = 0;
-  for (const wish of instruct.hold?.channels ?? instruct.channels ?? []) {
+  const wishes = instruct.hold?.channels ?? instruct.channels ?? [];
+  for (const wish of wishes) {
     const channel = channelOf(scope.route, wish.name);
     if (channel === undefined) throw new GripError('ERR_GRIP_INSTRUCT', refusedChannel(wish.name));
     if (!list.has(channel) && ++count > subscriptionMax) {
-      log.debug({ id }, `more than ${subscriptionMax} channels: the rest is ignored`);
+      const channels = new Set(wishes.map(({ name }) => name)).size;
+      over.tell({ id, route: scope.route, channels, limit: subscriptionMax, first: wish.name });
       break;
     }
     list.set(channel, wish);

@@ -255,7 +255,7 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
 
   linkAnswered(instruct: Instruct, scope: LinkScope): void {
     const before = this.#list;
-    const list = channelList(this.#opening as HoldStart, instruct, this.#parts.subscriber.log);
+    const list = channelList(this.#opening as HoldStart, instruct, this.#parts.subscriber.overChannels);
     if (this.#catchUp?.accepts(list) === false) return;
     this.#obey(instruct);
     this.#list = list;

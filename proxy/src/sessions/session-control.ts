@@ -24,6 +24,8 @@ export interface ControlledSession {
   overFiltered(text: string): void;
   /** The origin wants more meta than there may be. */
   overMeta(text: string): void;
+  /** The origin wants this channel, and has as many already as it may have: it is ignored. */
+  overChannels(channel: string): void;
   /** The origin wants a channel that is none of its route's. */
   channelRefused(text: string): void;
 }
@@ -32,7 +34,7 @@ export interface ControlledSession {
 export function obeyControl(session: ControlledSession, control: WsControl | WsControlInvalid, log: Log): void {
   switch (control.type) {
     case 'subscribe':
-      subscribe(session, control.channel, control.filters, log);
+      subscribe(session, control.channel, control.filters);
       break;
     case 'unsubscribe':
       unsubscribe(session, control.channel);
@@ -62,15 +64,13 @@ export function obeyControl(session: ControlledSession, control: WsControl | WsC
   }
 }
 
-function subscribe(session: ControlledSession, channel: string, filters: readonly string[], log: Log): void {
+function subscribe(session: ControlledSession, channel: string, filters: readonly string[]): void {
   const { outcome, channel: name, isNew, live } = session.subscriptions.add(channel, filters);
   session.watch(live);
   if (outcome === 'subscribed' && isNew) session.output.subscribed(name, live);
   if (outcome === 'too-many-filters') session.overFiltered(`too many filters for channel '${channel}'`);
   else if (outcome === 'not-allowed') session.channelRefused(refusedChannel(channel));
-  else if (outcome === 'too-many-channels') {
-    log.debug({ id: session.id, channel }, 'subscription ignored: too many channels');
-  }
+  else if (outcome === 'too-many-channels') session.overChannels(channel);
 }
 
 function unsubscribe({ subscriptions, output }: ControlledSession, channel: string): void {

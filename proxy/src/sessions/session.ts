@@ -251,6 +251,12 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
     this.#end('meta-limit', text);
   }
 
+  overChannels(channel: string): void {
+    const { subscriber, subscriptionMax: limit } = this.#parts;
+    const { id, dial } = this;
+    subscriber.overChannels.tell({ id, route: dial.route, channels: limit + 1, limit, first: channel });
+  }
+
   channelRefused(text: string): void {
     this.#end('channel-refused', text);
   }

@@ -36,6 +36,13 @@ t.test('connections are held, publishes refused, and it is said; afterwards noth
   t.match(await readiness(t, node), { status: 200, text: /^degraded: redis 127\.0\.0\.1:\d+ unreachable since / });
   t.equal(await node.metric('holdfast_redis_away'), 1);
   t.match(await ask(t, `${node.clients}/plain`), { status: 200, text: 'plain' });
+  const nodes = await ask(t, `${node.control}/nodes`);
+  t.equal(nodes.status, 200);
+  t.match(JSON.parse(nodes.text), {
+    nodes: [{ pid: node.child.pid, connections: 1, channels: 1, age: 0 }],
+    silent: [],
+    trouble: /redis 127\.0\.0\.1:\d+ unreachable since /,
+  });
   const late = await open(t, node.clients);
   await late.until('open\n');
 

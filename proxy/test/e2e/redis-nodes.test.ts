@@ -100,6 +100,25 @@ t.test('recover reaches the holds of every node', async (t) => {
   }
 });
 
+t.test('a node that hangs is named as silent, and what is known of it is shown', async (t) => {
+  process.kill(two.child.pid as number, 'SIGSTOP');
+  t.teardown(() => process.kill(two.child.pid as number, 'SIGCONT'));
+  const asked = async () =>
+    (await view(t, one, '/nodes')) as {
+      status: number;
+      body: { silent: string[]; nodes: { id: string; pid: number }[] };
+    };
+  await until('it is silent', async () => (await asked()).body.silent.length > 0);
+  const { status, body } = await asked();
+  t.equal(status, 200);
+  t.strictSame(
+    body.nodes.filter(({ id }) => body.silent.includes(id)).map(({ pid }) => pid),
+    [two.child.pid],
+  );
+  process.kill(two.child.pid as number, 'SIGCONT');
+  await until('it is heard of again', async () => (await asked()).body.silent.length === 0);
+});
+
 t.test('a node that stops is forgotten at once', async (t) => {
   await three.child.stop();
   await until('two are left', async () => ((await view(t, one, '/nodes')).body.nodes as unknown[]).length === 2);

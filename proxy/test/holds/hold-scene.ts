@@ -7,6 +7,7 @@ import { headerValue, parseItem, parseSigKey, type ResponseHead } from '@holdfas
 import type { Test } from 'tap';
 import { ChannelInterest } from '../../dist/channels/channel-interest.js';
 import { ItemDelivery } from '../../dist/channels/item-delivery.js';
+import { OverChannelsReport } from '../../dist/channels/over-channels.js';
 import { ChannelRegistry } from '../../dist/channels/registry.js';
 import type { SubscriberEnd } from '../../dist/channels/subscriber-parts.js';
 import { ManualClock } from '../../dist/clock.js';
@@ -312,6 +313,7 @@ export class HoldScene {
       queueLimit: options.queueLimit ?? 1_000_000,
       slowClientPolicy: options.slowClientPolicy ?? 'close',
       gapPolicy: options.gapPolicy ?? 'close',
+      overChannels: new OverChannelsReport(clock, this.#log()),
     } as const;
     return {
       settings: {

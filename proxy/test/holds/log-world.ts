@@ -6,6 +6,7 @@
 import { IdCache, LocalBackplane, noPublishEvents, Publisher, silentLog, uncontained } from '@holdfast/control-api';
 import { parseInstructHeaders, parseItem, type ResponseHead } from '@holdfast/grip';
 import { ItemDelivery } from '../../dist/channels/item-delivery.js';
+import { OverChannelsReport } from '../../dist/channels/over-channels.js';
 import { ChannelRegistry } from '../../dist/channels/registry.js';
 import type { SubscriberEnd } from '../../dist/channels/subscriber-parts.js';
 import { ManualClock } from '../../dist/clock.js';
@@ -115,6 +116,7 @@ export class LogWorld implements Origin {
         queueLimit: 1_000_000,
         slowClientPolicy: 'close',
         gapPolicy: 'close',
+        overChannels: new OverChannelsReport(clock, silentLog),
       },
       sequencer,
       links: { client, fetches: new SharedFetches(), clock, random },

@@ -7,6 +7,7 @@ import { parseItem } from '@holdfast/grip';
 import fc from 'fast-check';
 import t from 'tap';
 import { ItemDelivery } from '../../dist/channels/item-delivery.js';
+import { OverChannelsReport } from '../../dist/channels/over-channels.js';
 import { ChannelRegistry } from '../../dist/channels/registry.js';
 import { SubscriptionList } from '../../dist/channels/subscription-list.js';
 import { ManualClock } from '../../dist/clock.js';
@@ -80,6 +81,7 @@ class World {
         queueLimit: 1_000_000,
         slowClientPolicy: 'close',
         gapPolicy: 'close',
+        overChannels: new OverChannelsReport(clock, silentLog),
       },
       sequencer: this.#delivery.sequencer,
       replay: {

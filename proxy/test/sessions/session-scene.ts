@@ -6,6 +6,7 @@ import { LocalBackplane, LocalHistory, type Log, silentLog, uncontained } from '
 import { parseItem } from '@holdfast/grip';
 import type { Test } from 'tap';
 import { ItemDelivery } from '../../dist/channels/item-delivery.js';
+import { OverChannelsReport } from '../../dist/channels/over-channels.js';
 import { ChannelRegistry } from '../../dist/channels/registry.js';
 import type { SubscriberEnd } from '../../dist/channels/subscriber-parts.js';
 import { ManualClock } from '../../dist/clock.js';
@@ -209,6 +210,7 @@ export class SessionScene {
         queueLimit: options.queueLimit ?? 1_000_000,
         slowClientPolicy: options.slowClientPolicy ?? 'close',
         gapPolicy: options.gapPolicy ?? 'close',
+        overChannels: new OverChannelsReport(clock, this.#log()),
       },
       dial: dialer.dial,
       requests: new RequestKeeper(),

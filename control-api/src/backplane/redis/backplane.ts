@@ -75,7 +75,7 @@ export class RedisBackplane implements Backplane, History {
     const access = { url: parseRedisUrl(options.url), tls: options.tls, random, faults };
     this.connections = new RedisConnections({ access, keys, clock, events, log });
     const { commands } = this.connections;
-    this.#catchUp = new CatchUp(commands, clock, events);
+    this.#catchUp = new CatchUp(commands, clock, events, this.connections.troubles);
     const subscribers = () => this.connections.subscribers;
     const sink = (channel: string | undefined) => this.#sinkOf(channel);
     const { troubles } = this.connections;

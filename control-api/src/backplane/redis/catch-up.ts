@@ -10,10 +10,12 @@ import type { RedisCommands } from './commands.js';
 import type { Arrival, Page } from './cursor.js';
 import { decodePayload } from './envelope.js';
 import type { RedisEvents } from './events.js';
+import { FOREIGN_KEY } from './foreign-key.js';
 import { CATCH_UPS, RANGE_BYTES, RANGE_ENTRIES, RETRY_MS } from './limits.js';
 import type { Standing } from './scripts/positions.js';
 import { parseRange, type Range, rangeScript } from './scripts/range.js';
 import { parseSince, sinceScript } from './scripts/since.js';
+import type { TroubleLog } from './trouble-log.js';
 import { Turnstile } from './turnstile.js';
 import type { Watched } from './watched.js';
 
@@ -22,9 +24,11 @@ export class CatchUp {
   readonly #commands: RedisCommands;
   readonly #clock: Clock;
   readonly #events: RedisEvents;
+  readonly #troubles: TroubleLog;
   readonly #turnstile = new Turnstile(CATCH_UPS);
 
-  constructor(commands: RedisCommands, clock: Clock, events: RedisEvents) {
+  constructor(commands: RedisCommands, clock: Clock, events: RedisEvents, troubles: TroubleLog) {
+    this.#troubles = troubles;
     this.#commands = commands;
     this.#clock = clock;
     this.#events = events;
@@ -84,7 +88,12 @@ export class CatchUp {
   ): Promise<Range> {
     const reply = await this.#commands.run(rangeScript, [meta, stream], [from.epoch, from.offset, count, RANGE_BYTES]);
     this.#events.historyRead();
-    return parseRange(reply);
+    const range = parseRange(reply);
+    if (range.fault !== undefined) {
+      const text = `the history of a channel cannot be read, and is as if it held nothing: ${FOREIGN_KEY}`;
+      this.#troubles.warn({ key: stream }, new Error(range.fault), text);
+    }
+    return range;
   }
 
   /** Tries until it succeeds; undefined once it is not meant any more. */

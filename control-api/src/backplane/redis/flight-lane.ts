@@ -8,7 +8,9 @@ import type { Clock } from '../../clock.js';
 import { ControlError } from '../../errors.js';
 import type { Log } from '../../log.js';
 import type { Acceptance, Message } from '../backplane.js';
+import { refusalWith } from '../refusal.js';
 import type { RedisEvents } from './events.js';
+import { FOREIGN_KEY } from './foreign-key.js';
 import { FLIGHT_CHARS, FLIGHT_MESSAGES, FLIGHT_PARTS, PUBLISH_PATIENCE_MS, RETRY_MS } from './limits.js';
 
 /** A message on its way into Redis. */
@@ -43,6 +45,19 @@ export interface FlightLaneOptions {
   readonly clock: Clock;
   readonly events: RedisEvents;
   readonly log: Log;
+}
+
+/** What became of a flight. */
+interface Landing {
+  readonly acceptances: ReadonlyMap<Parcel, Acceptance>;
+  /** Why there is none for some of the parcels; undefined where there is for all. */
+  readonly refusal: ControlError | undefined;
+}
+
+/** A part that did not get through. */
+interface Failure {
+  readonly part: FlightPart;
+  readonly error: unknown;
 }
 
 interface Call {
@@ -98,17 +113,12 @@ export class FlightLane {
     const parcels = calls.flatMap((call) => call.parcels);
     const since = calls.reduce((first, call) => Math.min(first, call.since), Number.POSITIVE_INFINITY);
     this.#fly(parcels, since).then(
-      (acceptances) => {
-        let from = 0;
-        for (const { parcels, resolve } of calls) {
-          resolve(acceptances.slice(from, from + parcels.length));
-          from += parcels.length;
-        }
+      (landing) => {
+        for (const call of calls) settle(call, landing);
         this.#depart();
       },
       (error: unknown) => {
-        const refusal = this.#closed ?? (error instanceof ControlError ? error : unavailable('Redis failed.', error));
-        for (const { reject } of calls) reject(refusal);
+        for (const { reject } of calls) reject(this.#closed ?? unavailable('Redis failed.', error));
         this.#depart();
       },
     );
@@ -126,30 +136,30 @@ export class FlightLane {
     return this.#waiting.splice(0, count < 0 ? this.#waiting.length : count);
   }
 
-  /** Sends the parts until each has got through. */
-  async #fly(parcels: readonly Parcel[], since: number): Promise<readonly Acceptance[]> {
+  /** Sends the parts until each has got through, or has been refused for good. */
+  async #fly(parcels: readonly Parcel[], since: number): Promise<Landing> {
     const acceptances = new Map<Parcel, Acceptance>();
+    let refusal: ControlError | undefined;
     let missing = partsOf(parcels, this.#options.nextFlight());
     for (;;) {
-      const { failed, error } = await this.#attempt(missing, acceptances);
-      if (failed.length === 0) return parcels.map((parcel) => acceptances.get(parcel) as Acceptance);
-      if (this.#closed) throw this.#closed;
-      if (!canPass(error)) throw unavailable(`Redis refused a message: ${messageOf(error)}`, error);
-      if (needsRestart(error)) this.#options.restart();
+      const failures = await this.#attempt(missing, acceptances);
+      const [passing, refused] = divide(failures);
+      if (refused !== undefined) refusal ??= refusalBy(refused);
+      const [first] = passing;
+      if (first === undefined) return { acceptances, refusal };
+      if (this.#closed) return { acceptances, refusal: this.#closed };
+      if (passing.some(({ error }) => needsRestart(error))) this.#options.restart();
       if (!(await this.#pause(since + PUBLISH_PATIENCE_MS))) {
-        throw unavailable(`Redis did not accept a message in time: ${messageOf(error)}`, error);
+        const text = `Redis did not accept a message in time: ${messageOf(first.error)}`;
+        return { acceptances, refusal: refusal ?? unavailable(text, first.error) };
       }
       this.#options.events.publishRetried();
-      missing = failed;
+      missing = passing.map(({ part }) => part);
     }
   }
 
-  async #attempt(
-    parts: readonly FlightPart[],
-    acceptances: Map<Parcel, Acceptance>,
-  ): Promise<{ readonly failed: FlightPart[]; readonly error: unknown }> {
-    const failed: FlightPart[] = [];
-    let error: unknown;
+  async #attempt(parts: readonly FlightPart[], acceptances: Map<Parcel, Acceptance>): Promise<Failure[]> {
+    const failures: Failure[] = [];
     for (let i = 0; i < parts.length; i += FLIGHT_PARTS) {
       const batch = parts.slice(i, i + FLIGHT_PARTS);
       const results = await Promise.allSettled(batch.map((part) => this.#options.send(part)));
@@ -157,13 +167,10 @@ export class FlightLane {
         const result = results[j];
         if (result?.status === 'fulfilled') {
           for (const [k, parcel] of part.parcels.entries()) acceptances.set(parcel, result.value[k] as Acceptance);
-        } else {
-          failed.push(part);
-          error ??= result?.reason;
-        }
+        } else failures.push({ part, error: result?.reason });
       }
     }
-    return { failed, error };
+    return failures;
   }
 
   /** Resolves with true when it is worth trying again, with false when the patience is over. */
@@ -182,6 +189,25 @@ export class FlightLane {
       else clock.after(Math.min(RETRY_MS, left), go);
     });
   }
+}
+
+/** A call whose parcels were all accepted has nothing to do with what was refused to others. */
+function settle({ parcels, resolve, reject }: Call, { acceptances, refusal }: Landing): void {
+  const own = parcels.map((parcel) => acceptances.get(parcel));
+  if (refusal === undefined || !own.includes(undefined)) resolve(own as Acceptance[]);
+  else reject(refusalWith(refusal, own));
+}
+
+/** Those that may get through yet, and one that will not, if there is any. */
+function divide(failures: readonly Failure[]): readonly [passing: Failure[], refused: Failure | undefined] {
+  return [failures.filter(({ error }) => canPass(error)), failures.find(({ error }) => !canPass(error))];
+}
+
+function refusalBy({ part, error }: Failure): ControlError {
+  const whose = part.channel === undefined ? 'a recover' : `a message of channel ${JSON.stringify(part.channel)}`;
+  const why = messageOf(error);
+  const hint = why.startsWith('WRONGTYPE') ? `; ${FOREIGN_KEY}` : '';
+  return unavailable(`Redis refused ${whose}: ${why}${hint}`, error);
 }
 
 /** Messages by channel, in the order of first appearance. */

@@ -46,5 +46,6 @@ export async function readHistory(
 /** Where a channel stands in Redis. Rejects as {@link readHistory} does. */
 export async function readHead(commands: RedisCommands, keys: ChannelKeys, metaTtlMs: number): Promise<Position> {
   const [standing] = parseStandings(await commands.run(positionsScript, [keys.meta], [metaTtlMs]));
+  if (standing?.fault !== undefined) throw new Error(standing.fault);
   return { epoch: standing?.epoch ?? '', offset: standing?.top ?? 0 };
 }

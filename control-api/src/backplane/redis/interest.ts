@@ -12,6 +12,7 @@ import type { CatchUp } from './catch-up.js';
 import { ChannelCursor, type CursorSink } from './cursor.js';
 import { decodePayload, parseFrame } from './envelope.js';
 import type { RedisEvents } from './events.js';
+import { FOREIGN_KEY } from './foreign-key.js';
 import type { ChannelKeys, RedisKeys } from './keys.js';
 import {
   CHANNELS_PER_COMMAND,
@@ -266,6 +267,12 @@ export class Interest {
   #pass(watched: Watched, standing: Standing): void {
     const { cursor, opening } = watched;
     if (!cursor) return;
+    if (standing.fault !== undefined) {
+      const text = `where a channel stands cannot be read: ${FOREIGN_KEY}`;
+      this.#options.troubles.warn({ key: watched.keys.meta }, new Error(standing.fault), text);
+      // Nothing is known to be missing: the next check looks again. Who waits to begin does so as on a new channel.
+      if (!opening) return;
+    }
     if (opening) {
       // Somewhat more than was waited, as the answer has travelled too: too much is told again rather than too little.
       const waited = this.#options.clock.monotonic() - opening.since;

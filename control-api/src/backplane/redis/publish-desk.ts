@@ -7,6 +7,7 @@ import type { Clock } from '../../clock.js';
 import { ControlError } from '../../errors.js';
 import type { Log } from '../../log.js';
 import type { Acceptance } from '../backplane.js';
+import { PartlyAccepted, refusalWith } from '../refusal.js';
 import type { RedisCommands } from './commands.js';
 import type { RedisEvents } from './events.js';
 import { FlightLane, type FlightPart, type Parcel } from './flight-lane.js';
@@ -77,14 +78,22 @@ export class PublishDesk {
       if (group) group.push(parcel);
       else groups.set(partition, [parcel]);
     }
-    const acceptances = new Map<Parcel, Acceptance>();
+    const acceptances = new Map<Parcel, Acceptance | undefined>();
+    let refusal: ControlError | undefined;
     await Promise.all(
       [...groups].map(async ([partition, group]) => {
-        const accepted = await this.#lane(partition).publish(group);
-        for (const [i, parcel] of group.entries()) acceptances.set(parcel, accepted[i] as Acceptance);
+        const accepted = await this.#lane(partition)
+          .publish(group)
+          .catch((error: ControlError) => {
+            refusal ??= error;
+            return error instanceof PartlyAccepted ? error.acceptances : [];
+          });
+        for (const [i, parcel] of group.entries()) acceptances.set(parcel, accepted[i]);
       }),
     );
-    return parcels.map((parcel) => acceptances.get(parcel) as Acceptance);
+    const all = parcels.map((parcel) => acceptances.get(parcel));
+    if (refusal !== undefined) throw refusalWith(refusal, all);
+    return all as Acceptance[];
   }
 
   #lane(partition: number): FlightLane {

@@ -74,7 +74,7 @@ export const deliveryOptions = [
     default: 20,
     min: 1,
     pushpin: ['handler.connection_subscription_max'],
-    doc: 'Channels one client connection may be subscribed to.',
+    doc: 'Channels one client connection may be subscribed to. An origin that names more is warned of in the log, and the rest is ignored.',
   },
   {
     key: 'subscription_linger',

@@ -6,7 +6,7 @@
 import { script } from './script.js';
 
 /**
- * Keys: meta, stream. Argument: id. Reply: epoch and offset of the newest item with this id, or nil. Looks from the
+ * Keys: meta, stream. Argument: id. Reply: epoch and offset of the newest item with this id, or nil. A history that is something else has none. Looks from the
  * newest to the oldest, as whoever comes back has usually missed little.
  */
 export const findIdScript = script(`
@@ -14,7 +14,7 @@ local epoch = redis.call('HGET', KEYS[1], 'e')
 if not epoch then return false end
 local upper = '+'
 while true do
-  local part = redis.call('XREVRANGE', KEYS[2], upper, '-', 'COUNT', 100)
+  local part = redis.pcall('XREVRANGE', KEYS[2], upper, '-', 'COUNT', 100)
   for _, entry in ipairs(part) do
     if entry[2][6] == ARGV[1] then return {epoch, string.match(entry[1], '^%d+')} end
     upper = '(' .. entry[1]

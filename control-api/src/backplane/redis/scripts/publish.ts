@@ -13,7 +13,10 @@ import { script } from './script.js';
  *
  * A flight that is sent again, because its first reply was lost, is answered with the first result and does nothing; one
  * that comes out of a dead connection after its successors does nothing either.
- * PUBLISH comes after the offset within one script, so that messages travel in the order of offsets.
+ * PUBLISH comes after the offset within one script, so that messages travel in the order of offsets. An item is stored before
+ * its offset is taken: what Redis did before an error stays done, and an offset without an item would be a gap that is none. So a
+ * key of another type in the place of the history refuses the part, and changes nothing; one in the place of an id is taken for
+ * no id, and overwritten. A history that is ahead of the count, which no script of ours leaves behind, begins anew.
  */
 export const publishScript = script(`
 local known = redis.call('GET', KEYS[3])
@@ -25,30 +28,44 @@ if known then
 end
 local size, clock = tonumber(ARGV[4]), redis.call('TIME')
 local now = clock[1] .. string.format('%03d', math.floor(tonumber(clock[2]) / 1000))
-local epoch, last = redis.call('HGET', KEYS[1], 'e'), nil
+local meta = redis.call('HMGET', KEYS[1], 'e', 's')
+local epoch, top, last = meta[1], tonumber(meta[2] or ''), nil
+if not top then epoch = nil end
+local function begin()
+  epoch, top = ARGV[3], 0
+  redis.call('HSET', KEYS[1], 'e', epoch, 's', 0)
+  redis.call('DEL', KEYS[2])
+end
+local function store(payload, id, given)
+  local offset = string.format('%.0f', top + 1)
+  if given == '1' then
+    return redis.pcall('XADD', KEYS[2], 'MAXLEN', size, offset .. '-0', 'd', payload, 't', now, 'i', id)
+  end
+  return redis.pcall('XADD', KEYS[2], 'MAXLEN', size, offset .. '-0', 'd', payload, 't', now)
+end
 local reply = {}
 for a = 10, #ARGV, 4 do
   local payload, id, given, remember = ARGV[a], ARGV[a + 1], ARGV[a + 2], tonumber(ARGV[a + 3])
-  local first = remember > 0 and redis.call('GET', KEYS[remember])
+  local first = remember > 0 and redis.pcall('GET', KEYS[remember])
+  if type(first) == 'table' then first = false end
   if first then
     local at = string.find(first, ' ', 1, true)
     reply[#reply + 1] = string.sub(first, at + 1)
     reply[#reply + 1] = string.sub(first, 1, at - 1)
     reply[#reply + 1] = '-1'
   else
-    if not epoch then
-      epoch = ARGV[3]
-      redis.call('HSET', KEYS[1], 'e', epoch, 's', 0)
-      redis.call('DEL', KEYS[2])
-    end
-    local offset = string.format('%.0f', redis.call('HINCRBY', KEYS[1], 's', 1))
+    if not epoch then begin() end
     if size > 0 then
-      if given == '1' then
-        redis.call('XADD', KEYS[2], 'MAXLEN', size, offset .. '-0', 'd', payload, 't', now, 'i', id)
-      else
-        redis.call('XADD', KEYS[2], 'MAXLEN', size, offset .. '-0', 'd', payload, 't', now)
+      local stored = store(payload, id, given)
+      if type(stored) == 'table' and string.find(stored.err, 'equal or smaller', 1, true) then
+        begin()
+        stored = store(payload, id, given)
       end
+      if type(stored) == 'table' and stored.err then return stored end
     end
+    top = top + 1
+    local offset = string.format('%.0f', top)
+    redis.call('HSET', KEYS[1], 's', offset)
     local receivers = redis.call(ARGV[8], ARGV[9], offset .. ' ' .. epoch .. '\\n' .. payload)
     if remember > 0 then redis.call('SET', KEYS[remember], offset .. ' ' .. epoch, 'PX', ARGV[7]) end
     last = id

@@ -21,7 +21,7 @@ if not m[1] then return {'', '0', '0'} end
 local since = tonumber(ARGV[1])
 local oldest, upper = tonumber(m[2]) + 1, '+'
 while true do
-  local part = redis.call('XREVRANGE', KEYS[2], upper, '-', 'COUNT', 100)
+  local part = redis.pcall('XREVRANGE', KEYS[2], upper, '-', 'COUNT', 100)
   for _, entry in ipairs(part) do
     local offset = string.match(entry[1], '^%d+')
     if (tonumber(entry[2][4] or '') or 0) < since then return {m[1], offset, '0'} end

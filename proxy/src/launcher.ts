@@ -1,0 +1,81 @@
+/**
+ * Owns: noticing that the npm command which started this process (`npx holdfast`, `npm start`) has gone. Does not own: what
+ * follows from it.
+ *
+ * npm starts a shell, and that starts us. A SIGTERM to npm ends npm and the shell, a SIGKILL only npm; neither reaches this process,
+ * which would go on holding the ports while its supervisor starts another. Whoever starts the command itself, or detaches it on
+ * purpose, is not concerned: a daemon outlives its parent.
+ */
+import { readFileSync } from 'node:fs';
+import type { Clock, Timer } from './clock.js';
+
+/** Milliseconds between looks. */
+export const LOOK_EVERY_MS = 1_000;
+
+/** What npm, and those that do as it does, say of the script that they run; `npx holdfast` is one of a single word. */
+const SCRIPT = 'npm_lifecycle_script';
+
+/** Our own command comes first, behind settings for it if there are any. */
+const ours = /^\s*(?:\w+=\S*\s+)*['"]?(?:\S*\/)?(?:holdfast|pushpin)['"]?(?:\s|$)/;
+
+/** It is left running in the background on purpose. */
+const detached = /(?:^|[^&>])&(?:[^&>]|$)|\b(?:nohup|setsid)\b/;
+
+const shells = /^(?:sh|bash|dash|ash|zsh|ksh|busybox)$/;
+
+/** Whether a script of npm is what runs in this process, and nothing that outlives npm by intention. */
+export function isLaunched(env: Readonly<Record<string, string | undefined>>): boolean {
+  const script = env[SCRIPT];
+  return script !== undefined && ours.test(script) && !detached.test(script);
+}
+
+/** What the system says of processes. */
+export interface Processes {
+  readonly parent: number;
+  /** The name of another process, and its parent; undefined where it cannot be told. */
+  look(pid: number): { readonly name: string; readonly parent: number } | undefined;
+}
+
+/** Of this process. Others can be looked at on Linux only. */
+export const realProcesses: Processes = {
+  get parent() {
+    return process.ppid;
+  },
+  look(pid) {
+    try {
+      // `pid (name) state parent …`, and a name may hold anything.
+      const [, name, parent] = /^\d+ \((.*)\) \S (\d+) /s.exec(readFileSync(`/proc/${pid}/stat`, 'latin1')) ?? [];
+      return name === undefined ? undefined : { name, parent: Number(parent) };
+    } catch {
+      return undefined;
+    }
+  },
+};
+
+/**
+ * Calls `gone` once when the npm command that has started this process is there no more, within {@link LOOK_EVERY_MS}; never where
+ * no such command did. A kernel gives orphans another parent: that of this process changes, or that of the shell between. The
+ * result ends it.
+ */
+export function watchLauncher(
+  env: Readonly<Record<string, string | undefined>>,
+  gone: () => void,
+  clock: Pick<Clock, 'after' | 'clear'>,
+  processes: Processes = realProcesses,
+): () => void {
+  if (!isLaunched(env)) return () => {};
+  const { parent } = processes;
+  const between = processes.look(parent);
+  const shell = between !== undefined && shells.test(between.name) ? between : undefined;
+  const isThere = () =>
+    processes.parent === parent && (shell === undefined || processes.look(parent)?.parent === shell.parent);
+  let timer: Timer | undefined;
+  const look = () => {
+    timer = clock.after(LOOK_EVERY_MS, () => {
+      if (isThere()) look();
+      else gone();
+    });
+  };
+  look();
+  return () => clock.clear(timer);
+}

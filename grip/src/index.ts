@@ -42,7 +42,7 @@ export {
 export { hasControl, headerFault, isToken, MAX_REASON, reasonFault } from './header-field.js';
 export { headerValue, headerValues, type RawHeaders, type ResponseHead } from './headers.js';
 export { type Hold, type HoldMode, type Instruct, type InstructResponse, instructKind } from './instruct.js';
-export { parseInstructHeaders } from './instruct-headers.js';
+export { gripFields, parseInstructHeaders, unknownGripFields } from './instruct-headers.js';
 export { parseInstructJson } from './instruct-json.js';
 export { type Formats, type Item, itemToJson, parseItem, parseItems } from './item.js';
 export { ITEM_OVERHEAD, itemBytes } from './item-size.js';

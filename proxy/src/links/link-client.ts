@@ -4,12 +4,14 @@
  */
 import type { Log } from '@holdfast/control-api';
 import type { RawHeaders } from '@holdfast/grip';
+import type { OriginError } from '../origin/errors.js';
 import { Failover } from '../origin/failover.js';
 import type { Forwarder } from '../origin/forwarder.js';
 import type { Origin, OriginCall, OriginHandler } from '../origin/origin.js';
 import type { Route } from '../routes/route.js';
 import type { RouteTable } from '../routes/route-table.js';
 import type { Target } from '../routes/target.js';
+import type { Troubles } from '../troubles.js';
 import { type LinkPlace, placeOf } from './link-place.js';
 import type { LinkScope } from './link-scope.js';
 
@@ -34,6 +36,8 @@ export interface LinkClientParts {
   readonly originOf: (target: Target, route: Route, host: string) => Origin;
   readonly routes: () => RouteTable;
   readonly log: Log;
+  /** Left out: failures are told by what they lead to. */
+  readonly troubles?: Troubles | undefined;
 }
 
 /** Follows links. Requests to targets are signed like any request of their route, others are not. */
@@ -61,6 +65,8 @@ export class LinkClient {
       repeatable: link.method === 'GET',
       replayable: true,
       send: (target: Target, attempt: OriginHandler) => this.#dispatch(link, target, attempt),
+      failed: (target: Target, error: OriginError) =>
+        this.#parts.troubles?.targetFailed({ id: undefined, route: link.place.route, target }, error),
     };
     const call = new Failover(targets, attempts, handler);
     call.start();

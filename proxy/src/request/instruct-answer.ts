@@ -9,6 +9,7 @@ import {
   instructKind,
   parseInstructHeaders,
   parseInstructJson,
+  type RawHeaders,
   type ResponseFilter,
   type ResponseHead,
   responseFilter,
@@ -62,10 +63,13 @@ export class InstructAnswer implements AnswerBody {
   readonly #scene: InstructScene;
   readonly #owner: InstructOwner;
   #body: AnswerBody;
+  /** Of the origin's answer, until they have been looked at. */
+  #headers: RawHeaders;
 
   /** Throws a `GripError` when an instruct in headers cannot be understood, and what `writeHead` throws. */
   constructor(scene: InstructScene, head: ResponseHead, length: number | undefined, owner: InstructOwner) {
     this.#scene = scene;
+    this.#headers = head.headers;
     this.#owner = owner;
     if (instructKind(head) === 'json') {
       this.#body = this.#collect(
@@ -88,6 +92,7 @@ export class InstructAnswer implements AnswerBody {
   }
 
   #obeyHeaders(instruct: Instruct, length: number | undefined): AnswerBody {
+    this.#look(instruct);
     if (!this.#holds(instruct)) {
       const filter = responseFilter(filtersOf(instruct), metaOf(instruct.meta));
       if (filter === undefined) return this.#owner.instructRelayed(headOf(instruct), length);
@@ -107,6 +112,7 @@ export class InstructAnswer implements AnswerBody {
   }
 
   #obeyJson(instruct: Instruct): void {
+    this.#look(instruct);
     const body = instruct.response.body ?? EMPTY;
     if (!this.#holds(instruct)) {
       const filter = responseFilter(filtersOf(instruct), metaOf(instruct.meta));
@@ -120,6 +126,20 @@ export class InstructAnswer implements AnswerBody {
       stream.onData(body);
       stream.onEnd();
     }
+  }
+
+  /** Tells the operator what of an instruct means nothing. */
+  #look(instruct: Instruct): void {
+    const { troubles } = this.#scene.holds.subscriber;
+    const headers = this.#headers;
+    this.#headers = [];
+    if (troubles === undefined) return;
+    const { request, target, scope } = this.#scene;
+    const scene = { id: request.id, route: scope.route, target };
+    troubles.instructed(scene, headers, filtersOf(instruct));
+    const { hold, links } = instruct;
+    if (hold?.channels.length === 0 && target.subs.length === 0 && links.next === undefined)
+      troubles.channelless(scene);
   }
 
   #answer(instruct: Instruct, body: Buffer): void {

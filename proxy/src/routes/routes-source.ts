@@ -8,11 +8,13 @@ import { type Containment, uncontained } from '@holdfast/control-api';
 import type { RoutesConfig } from '../config/config.js';
 import { RoutesError } from '../config/errors.js';
 import { KeyReader } from '../config/keys.js';
+import { legible } from '../config/legible.js';
 import { ROUTES_FILE_MAX, readWhole, SECRET_FILE_MAX, whyUnread } from '../config/read-file.js';
 import { parseRouteLines, parseRoutesFile } from '../config/routes-file.js';
 import { pollFile, type WatchFile } from './file-watch.js';
 import { type Route, toRoute } from './route.js';
 import { RouteTable } from './route-table.js';
+import { unknownProps } from './unknown-props.js';
 
 /** What a source says, with levels as in pino. */
 export interface RoutesLog {
@@ -38,6 +40,8 @@ type ReadFile = (path: string, max: number) => Buffer;
 export interface RoutesReading {
   readonly table: RouteTable;
   readonly errors: readonly RoutesError[];
+  /** What is doubtful about lines that are in it, and about the table as a whole: one line each. */
+  readonly warnings: readonly string[];
   /** Absolute paths of the files with keys that its lines name: for signing, and for TLS to origins. */
   readonly keyFiles: { readonly signing: Iterable<string>; readonly tls: Iterable<string> };
 }
@@ -61,7 +65,9 @@ export function readRoutes(config: RoutesConfig, readFile: ReadFile = readWhole)
     }
   }
   const keyFiles = { signing: keys.files, tls: clientKeys(routes) };
-  return { table: new RouteTable(routes), errors: errors.sort((a, b) => a.line - b.line), keyFiles };
+  const table = new RouteTable(routes);
+  const warnings = [...unknownProps(text.lines).map(legible), ...table.warnings];
+  return { table, warnings, errors: errors.sort((a, b) => a.line - b.line), keyFiles };
 }
 
 function clientKeys(routes: readonly Route[]): readonly string[] {
@@ -114,14 +120,14 @@ export class RoutesSource {
         ? () => {}
         : watch(config.file, () => (surroundings.faults ?? uncontained).run('watch', () => this.changed()));
     try {
-      const { table, errors } = readRoutes(config, surroundings.readFile);
+      const { table, errors, warnings } = readRoutes(config, surroundings.readFile);
       for (const error of errors) surroundings.log.warn(`${this.place(error)}, line skipped`);
       this.current = table;
+      this.announce(table, warnings);
     } catch (error) {
       this.stopWatching();
       throw error;
     }
-    this.announce(this.current);
   }
 
   /** The table in force. Look it up for every request; it is replaced as a whole. */
@@ -149,7 +155,7 @@ export class RoutesSource {
       return false;
     }
     this.current = reading.table;
-    this.announce(reading.table);
+    this.announce(reading.table, reading.warnings);
     onReload?.(reading.table);
     return true;
   }
@@ -164,8 +170,8 @@ export class RoutesSource {
     this.reload();
   }
 
-  private announce(table: RouteTable): void {
-    for (const warning of table.warnings) this.surroundings.log.warn(`routes: ${warning}`);
+  private announce(table: RouteTable, warnings: readonly string[]): void {
+    for (const warning of warnings) this.surroundings.log.warn(`${this.config.file ?? 'routes'}: ${warning}`);
     this.surroundings.log.info(`routes loaded with ${table.routes.length} entries`);
   }
 

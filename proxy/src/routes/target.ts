@@ -44,6 +44,22 @@ export interface TestTarget {
   readonly channels: readonly string[];
 }
 
+/** Names of the properties that a target may have. `ipc_file_mode` is of Pushpin's own sockets. */
+export const targetProps: readonly string[] = [
+  'ssl',
+  'insecure',
+  'host',
+  'trust_connect_host',
+  'untrusted',
+  'sub',
+  'over_http',
+  'one_event',
+  'client_cert',
+  'client_key',
+  'channels',
+  'ipc_file_mode',
+];
+
 /** One entry of a route's target list; attempts go from left to right. */
 export type Target = HttpTarget | TestTarget;
 

@@ -118,7 +118,7 @@ t.test('check-config: ok, and exit 0; the mistakes in file or routes, and exit 1
   t.match(good, { code: 0, stdout: 'ok: ', stderr: '' });
   t.match(good.stdout, /, 1 routes\n$/);
   const bad = await run(t, ['--config', 'a', 'check-config'], { a: 'routesfile: r\n', r: '* test\n* 127.0.0.1\n' });
-  t.match(bad, { code: 1, stderr: 'line 2, column 3: target bad format\n' });
+  t.match(bad, { code: 1, stderr: 'line 2, column 3: target bad format: it has no port, as in 127.0.0.1:80\n' });
   const tenants = await run(t, ['--config', 'a', 'check-config'], {
     a: 'routesfile: r\n',
     r: 'a,prefix=t b:1\nb,prefix=t1 b:1\n* b:1\n',

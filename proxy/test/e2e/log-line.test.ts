@@ -126,3 +126,16 @@ t.test('what a publisher names begins no line of its own', async (t) => {
   await child.line(/publish channel=a\\u000a\[ERR\] forged\\u2028\\u001b\[2J/);
   t.notMatch(child.stdout, /^\[ERR\] forged/m);
 });
+
+t.test('an error is in the text of its line, at every level, with what is behind it', async (t) => {
+  const holdfast = await startHoldfast(t, {
+    config: conf(),
+    routes: ['* 127.0.0.1:1'],
+    args: ['--log-level', 'debug'],
+  });
+  await ask(t, `${holdfast.clients}/`);
+  const tried = 'ERR_ORIGIN_CONNECT: Unable to connect to any targets. Tried: 127.0.0.1:1';
+  await holdfast.child.line(
+    new RegExp(`^\\[DEBUG\\] .* \\[request\\] request failed err="${tried}: .*ECONNREFUSED.*"$`, 'm'),
+  );
+});

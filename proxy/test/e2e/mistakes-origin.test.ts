@@ -29,6 +29,7 @@ const origin = await startOrigin(t, (request, response) => {
   const { host } = request.headers;
   if (host === 'streem') response.writeHead(200, { 'Grip-Hold': 'streem', 'Grip-Channel': 'a' });
   else if (host === 'chanel') response.writeHead(200, { 'Grip-Hold': 'stream', 'Grip-Chanel': 'a' });
+  else if (host === 'events') response.writeHead(200, streamHold('e', { 'Content-Type': 'text/event-stream' }));
   else if (host === 'nope') response.writeHead(200, streamHold('a; filter=skip-sefl'));
   else if (host === 'format') {
     response.writeHead(200, { ...streamHold('a'), 'Grip-Keep-Alive': 'x; format=http-steam' });
@@ -119,7 +120,8 @@ const MISTAKES: readonly (readonly [host: string, target: string, status: number
 
 const routes = [
   ...new Map(MISTAKES.map(([host, target]) => [host, `${host} ${target}`])).values(),
-  `sockets ${socketTarget}`,
+  `sockets,resume ${socketTarget}`,
+  `events,history ${origin.target}`,
   `second 127.0.0.1:1 ${origin.target}`,
 ];
 
@@ -189,6 +191,21 @@ for (const edge of ['node', 'uws'] as const) {
     );
     const lines = warningsOf(holdfast, /connection refused/).map((line) => Date.parse(String(JSON.parse(line).time)));
     for (const [i, time] of lines.slice(1).entries()) t.ok(time - (lines[i] as number) > 900, `${lines}`);
+  });
+
+  t.test(`${edge}: a client that comes back with a token of another key`, async (t) => {
+    const holdfast = await start(t, { edge });
+    // A signature of no key, a channel's tag, an offset, and an epoch with its length.
+    const token = Buffer.concat([Buffer.alloc(26, 7), Buffer.from('\x05epoch')]).toString('base64url');
+    const said =
+      /^resume token ignored, so its client is not told what it missed: it was signed with another key: .*resume_key/;
+    const told = () => holdfast.record('of the token', ({ level, msg }) => level === 'warn' && said.test(`${msg}`));
+    const stream = await open(t, `${holdfast.clients}/`, { headers: { Host: 'events', 'Last-Event-ID': token } });
+    t.equal(stream.status, 200);
+    await told();
+    const client = await openWs(t, wsUrl(holdfast.clients, '/?holdfast-resume=cut'), { headers: { Host: 'sockets' } });
+    await client.text();
+    await holdfast.record('of no token', ({ msg }) => /ignored, .*: it is no token of Holdfast/.test(`${msg}`));
   });
 
   t.test(`${edge}: what an origin says again is told once for its route`, async (t) => {

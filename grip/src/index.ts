@@ -44,6 +44,7 @@ export { headerValue, headerValues, type RawHeaders, type ResponseHead } from '.
 export { type Hold, type HoldMode, type Instruct, type InstructResponse, instructKind } from './instruct.js';
 export { gripFields, parseInstructHeaders, unknownGripFields } from './instruct-headers.js';
 export { parseInstructJson } from './instruct-json.js';
+export type { UnknownMember } from './instruct-members.js';
 export { type Formats, type Item, itemToJson, parseItem, parseItems } from './item.js';
 export { ITEM_OVERHEAD, itemBytes } from './item-size.js';
 export { isDeeper, type JsonRead, MAX_JSON_DEPTH, MAX_JSON_VALUES, NOT_JSON, readJson, readJsonBytes } from './json.js';

@@ -3,7 +3,15 @@
  * Does not own: what clients are told (`fail`), access lines, or how often a line is written (`cause-log`).
  */
 import { CauseLog, type Log } from '@holdfast/control-api';
-import { filterNames, GripError, gripFields, isKnownFilter, type RawHeaders, unknownGripFields } from '@holdfast/grip';
+import {
+  filterNames,
+  GripError,
+  gripFields,
+  isKnownFilter,
+  type RawHeaders,
+  type UnknownMember,
+  unknownGripFields,
+} from '@holdfast/grip';
 import type { Clock } from './clock.js';
 import { legible } from './config/legible.js';
 import { guess } from './config/nearest.js';
@@ -81,8 +89,14 @@ export class Troubles {
   }
 
   /** What an origin has said with an instruct: whatever of it means nothing is told once for its route, until that is loaded anew. */
-  instructed(scene: TroubleScene, headers: RawHeaders, filters: readonly string[]): void {
+  instructed(
+    scene: TroubleScene,
+    headers: RawHeaders,
+    filters: readonly string[],
+    unknown: readonly UnknownMember[] = [],
+  ): void {
     for (const name of unknownGripFields(headers)) this.#unknown(scene, 'field', name, gripFields);
+    for (const { where, name, known } of unknown) this.#unknown(scene, `member of ${where}`, name, known);
     this.filtersNamed(scene, filters);
   }
 
@@ -96,11 +110,11 @@ export class Troubles {
     this.#once(
       scene,
       'channel',
-      'the origin holds a client on no channel: Grip-Channel is missing, so it will get no item',
+      'the origin holds a client on no channel: without Grip-Channel, or channels in JSON, it will get no item',
     );
   }
 
-  #unknown(scene: TroubleScene, what: 'field' | 'filter', name: string, known: readonly string[]): void {
+  #unknown(scene: TroubleScene, what: string, name: string, known: readonly string[]): void {
     this.#once(
       scene,
       `${what} ${name.slice(0, 100)}`,
@@ -130,7 +144,6 @@ export class Troubles {
     const where = target && describeTarget(target);
     const at = route === undefined ? undefined : (route.id ?? route.key);
     const fields = { id, route: at, target: where, ...more };
-    const place = where === undefined ? '' : ` (${where})`;
-    this.#causes[level](`${kind}\n${at}\n${where}`, fields, legible(text + place));
+    this.#causes[level](`${kind}\n${at}\n${where}`, fields, legible(text));
   }
 }

@@ -33,7 +33,7 @@ t.test('an error is told once, though it is met where it happened and where it l
     {
       level: 'warn',
       fields: { id: 'r1', route: 'shop', target: 'h:80', code: 'ERR_ORIGIN_CONNECT', cause: 'ECONNREFUSED' },
-      message: 'origin cannot be asked: connection refused: is the origin running on h:80? (ECONNREFUSED) (h:80)',
+      message: 'origin cannot be asked: connection refused: is the origin running on h:80? (ECONNREFUSED)',
     },
   ]);
 });
@@ -66,15 +66,15 @@ t.test(
   async (t) => {
     const { lines, clock, troubles, where } = scene();
     for (let i = 0; i < WORDS_MAX + 10; i++) {
-      troubles.filtersNamed(where, [`nope${i}`, `nope${i}`, 'skip-self']);
+      troubles.filtersNamed(where, [`skip-self${i}`, `skip-self${i}`, 'skip-self']);
       troubles.instructed(where, ['Grip-Hold', 'stream'], []);
     }
     t.equal(lines.length, WORDS_MAX);
     clock.advance(CAUSE_MS);
-    troubles.filtersNamed({ ...where, route: routeOf('a.example,id=shop h:80') }, ['nope0']);
+    troubles.filtersNamed({ ...where, route: routeOf('a.example,id=shop h:80') }, ['skip-self0']);
     t.equal(lines.length, WORDS_MAX + 1);
     t.match(lines[0], {
-      message: "the origin names a filter that means nothing: 'nope0'; did you mean skip-self? (h:80)",
+      message: "the origin names a filter that means nothing: 'skip-self0'; did you mean skip-self?",
     });
   },
 );

@@ -68,7 +68,9 @@ export function adviceOn(error: OriginError, target: Target | undefined, patienc
     case 'ERR_ORIGIN_TIMEOUT':
       return `it was silent for ${seconds(patience.timeout)} (origin_timeout): is it stuck, or does it need longer?`;
     case 'ERR_ORIGIN_CLOSED':
-      return 'it closed the connection before its answer was complete: did it crash or restart, or limit the time?';
+      return answeredNothing(error, target)
+        ? 'it closed the connection without an answer: did it crash, or does it speak TLS there, so that the target needs ssl?'
+        : 'it closed the connection before its answer was complete: did it crash or restart, or limit the time?';
     case 'ERR_ORIGIN_MALFORMED':
       return `what it sent is not valid: ${error.message}${tlsHint(error, target)}`;
     default:
@@ -97,6 +99,12 @@ function tlsHint(error: Error, target: Target | undefined): string {
   )
     return '';
   return ': does it speak HTTP there, or does the target need ssl?';
+}
+
+/** Whether nothing at all has come from a target that is spoken to without TLS: servers of TLS take that so. */
+function answeredNothing({ cause }: Error, target: Target | undefined): boolean {
+  const { socket } = (cause ?? {}) as { socket?: { bytesRead?: number } };
+  return target?.kind === 'http' && !target.ssl && socket?.bytesRead === 0;
 }
 
 function seconds(ms: number): string {

@@ -136,7 +136,7 @@ export class InstructAnswer implements AnswerBody {
     if (troubles === undefined) return;
     const { request, target, scope } = this.#scene;
     const scene = { id: request.id, route: scope.route, target };
-    troubles.instructed(scene, headers, filtersOf(instruct));
+    troubles.instructed(scene, headers, filtersOf(instruct), instruct.unknown);
     const { hold, links } = instruct;
     if (hold?.channels.length === 0 && target.subs.length === 0 && links.next === undefined)
       troubles.channelless(scene);

@@ -115,7 +115,7 @@ export async function startHoldfast(ports, origin, onExit) {
       ...['--control-port', `${ports.control}`],
     ],
     env: { HOLDFAST_ADMIN_PORT: `127.0.0.1:${ports.admin}` },
-    ready: /started\s*\n/,
+    ready: /started(?:"\})?\s*\n/,
     onExit,
   });
 }

@@ -25,6 +25,7 @@ export type { LinkPort } from './backplane/workers/link-port.js';
 export { MessageEncoder } from './backplane/workers/link-words.js';
 export { WorkerBackplane, type WorkerBackplaneOptions } from './backplane/workers/worker-backplane.js';
 export { WorkerLink, type WorkerLinkOptions } from './backplane/workers/worker-link.js';
+export { CAUSE_MS, CauseLog } from './cause-log.js';
 export type { Clock } from './clock.js';
 export { ControlError, type ControlErrorCode, controlErrors, type ErrorSide } from './errors.js';
 export { noPublishEvents, type PublishEvents } from './events.js';

@@ -8,6 +8,7 @@ import { randomUUID } from 'node:crypto';
 import type { Item, Writable } from '@holdfast/grip';
 import type { Acceptance, Backplane, ItemMessage, Message } from './backplane/backplane.js';
 import { PartlyAccepted } from './backplane/refusal.js';
+import type { CauseLog } from './cause-log.js';
 import { ControlError } from './errors.js';
 import type { PublishEvents } from './events.js';
 import type { Log } from './log.js';
@@ -62,6 +63,8 @@ export interface PublisherOptions {
   readonly countSubscribers: (channel: string) => number | undefined;
   readonly events: PublishEvents;
   readonly log: Log;
+  /** Hears of items that nobody can get. Left out: nobody is told. */
+  readonly causes?: CauseLog | undefined;
 }
 
 /** Publishes parsed items. One per node, shared by all ingresses. */
@@ -71,12 +74,14 @@ export class Publisher {
   readonly #events: PublishEvents;
   readonly #log: Log;
   #isStopped = false;
+  readonly #causes: CauseLog | undefined;
 
   constructor(options: PublisherOptions) {
     this.#backplane = options.backplane;
     this.#countSubscribers = options.countSubscribers;
     this.#events = options.events;
     this.#log = options.log;
+    this.#causes = options.causes;
   }
 
   /**
@@ -93,6 +98,7 @@ export class Publisher {
       // Not written into the item: one without id resets sequencing and cannot be deduplicated.
       messages.push({ type: 'item', item, id: item.id ?? randomUUID() });
       counts.push(this.#countSubscribers(item.channel));
+      if (item.unknownFormats !== undefined) this.#unknown(item.channel, item.unknownFormats);
     }
     const receiptAt = (i: number, acceptance?: Acceptance) =>
       receiptOf(messages[i] as ItemMessage, counts[i], acceptance);
@@ -109,6 +115,13 @@ export class Publisher {
     this.#events.published(items.length);
     if (this.#log.isDebug()) for (const receipt of receipts) this.#log.debug(receipt, 'item published');
     return receipts;
+  }
+
+  /** Pushpin takes such items too: formats of other tools may be among them. */
+  #unknown(channel: string, names: readonly string[]): void {
+    const known = 'known are http-response, http-stream and ws-message';
+    const text = `published formats of no use: ${names.map((name) => JSON.stringify(name)).join(', ')}; ${known}`;
+    this.#causes?.warn(`formats ${names[0]}`, { channel, formats: names }, text);
   }
 
   /** Has all nodes recover (see `RecoverMessage`); resolves and rejects as {@link publish} does. */

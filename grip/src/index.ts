@@ -42,8 +42,9 @@ export {
 export { hasControl, headerFault, isToken, MAX_REASON, reasonFault } from './header-field.js';
 export { headerValue, headerValues, type RawHeaders, type ResponseHead } from './headers.js';
 export { type Hold, type HoldMode, type Instruct, type InstructResponse, instructKind } from './instruct.js';
-export { parseInstructHeaders } from './instruct-headers.js';
+export { gripFields, parseInstructHeaders, unknownGripFields } from './instruct-headers.js';
 export { parseInstructJson } from './instruct-json.js';
+export type { UnknownMember } from './instruct-members.js';
 export { type Formats, type Item, itemToJson, parseItem, parseItemList, parseItems } from './item.js';
 export { ITEM_OVERHEAD, itemBytes } from './item-size.js';
 export { isDeeper, type JsonRead, MAX_JSON_DEPTH, MAX_JSON_VALUES, NOT_JSON, readJson, readJsonBytes } from './json.js';

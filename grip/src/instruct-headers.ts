@@ -31,6 +31,31 @@ export interface GripHeaders {
   readonly links: Links;
 }
 
+/** The Grip-* fields of a response, as they are written. */
+export const gripFields: readonly string[] = [
+  'Grip-Hold',
+  'Grip-Channel',
+  'Grip-Timeout',
+  'Grip-Keep-Alive',
+  'Grip-Link',
+  'Grip-Set-Meta',
+  'Grip-Status',
+  'Grip-Expose-Headers',
+];
+
+const knownFields: ReadonlySet<string> = new Set(gripFields.map((name) => name.toLowerCase()));
+
+/** The names among `headers` that begin with `Grip-` and mean nothing: they are passed over. */
+export function unknownGripFields(headers: RawHeaders): string[] {
+  const unknown: string[] = [];
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string;
+    const lower = name.toLowerCase();
+    if (lower.startsWith('grip-') && !knownFields.has(lower)) unknown.push(name);
+  }
+  return unknown;
+}
+
 /** Shared by all responses without meta, which are nearly all of them. */
 const NO_META: Readonly<Record<string, string>> = Object.freeze(Object.create(null));
 

@@ -11,6 +11,7 @@ import { Fields } from './fields.js';
 import type { ResponseHead } from './headers.js';
 import { type HoldMode, type Instruct, type InstructResponse, makeHold } from './instruct.js';
 import { clientHeaders, type GripHeaders, parseGripHeaders } from './instruct-headers.js';
+import { unknownMembers } from './instruct-members.js';
 import { NOT_JSON, readJsonBytes } from './json.js';
 import { codeField, headersField, reasonField } from './json-response.js';
 import {
@@ -35,12 +36,14 @@ export function parseInstructJson(head: ResponseHead, body: Buffer): Instruct {
   const document = parseDocument(head.status, body);
   const hold = document.fields('hold');
   const response = responseOf(document.fields('response'), grip);
+  const unknown = unknownMembers(document.object);
   return {
     ...holdOf(hold, grip),
     meta: Object.assign(Object.create(null), grip.meta, hold?.stringMap('meta')),
     links: grip.links,
     ...(grip.exposeHeaders && { exposeHeaders: grip.exposeHeaders }),
     response,
+    ...(unknown && { unknown }),
   };
 }
 

@@ -7,6 +7,7 @@
 import type { Buffer } from 'node:buffer';
 import type { Channel } from './channel.js';
 import type { RawHeaders, ResponseHead } from './headers.js';
+import type { UnknownMember } from './instruct-members.js';
 import type { KeepAlive } from './keep-alive.js';
 import type { Links } from './link.js';
 
@@ -51,6 +52,8 @@ export interface Instruct {
   /** Names in lower case, of the only headers that the client may see; absent if it may see all. */
   readonly exposeHeaders?: readonly string[];
   readonly response: InstructResponse;
+  /** In the JSON form, the first members that mean nothing, for the log; absent if there are none. */
+  readonly unknown?: readonly UnknownMember[];
 }
 
 /** Seconds of a response hold if the origin does not say. */

@@ -41,6 +41,8 @@ export interface Item {
   readonly size?: number;
   /** Deliver at once, whatever `prevId` says. */
   readonly noSeq: boolean;
+  /** The first names of formats that mean nothing, cut, for the log; absent if there are none. */
+  readonly unknownFormats?: readonly string[];
 }
 
 /**
@@ -63,6 +65,8 @@ export function parseItem(value: unknown, topic = ''): Item {
   if (id !== undefined) item.id = id;
   if (prevId !== undefined) item.prevId = prevId;
   if (size !== undefined) item.size = size;
+  const unknown = unknownFormats(fields);
+  if (unknown !== undefined) item.unknownFormats = unknown;
   return item;
 }
 
@@ -80,6 +84,24 @@ function parseFormats(item: Fields): Formats {
   // An explicit object with unknown formats only is accepted, and delivers nothing.
   if (Object.keys(explicit?.object ?? formats).length === 0) throw item.error(NO_FORMATS);
   return formats;
+}
+
+const FORMATS: ReadonlySet<string> = new Set(['http-response', 'http-stream', 'ws-message']);
+
+/** How many unknown names of an item are kept, and how many characters of each. */
+const UNKNOWN_FORMATS_KEPT = 3;
+const UNKNOWN_FORMAT_LENGTH = 50;
+
+/** `none` is what an item of unknown formats only becomes on its way between nodes. */
+function unknownFormats(item: Fields): readonly string[] | undefined {
+  const { object } = item.fields('formats') ?? {};
+  if (object === undefined) return undefined;
+  const unknown: string[] = [];
+  for (const name in object) {
+    if (FORMATS.has(name) || name === 'none' || !Object.hasOwn(object, name)) continue;
+    if (unknown.push(name.slice(0, UNKNOWN_FORMAT_LENGTH)) === UNKNOWN_FORMATS_KEPT) break;
+  }
+  return unknown.length > 0 ? unknown : undefined;
 }
 
 /**
@@ -127,7 +149,7 @@ export function parseItemList(object: JsonObject): Item[] {
 
 /**
  * The JSON of an item, for a backplane. `parseItem(itemToJson(item))` equals `item`, also across JSON.stringify, for
- * every item that came from {@link parseItem}.
+ * every item that came from {@link parseItem}, but for `unknownFormats`.
  */
 export function itemToJson(item: Item): JsonObject {
   const { id, prevId, formats, meta, size } = item;

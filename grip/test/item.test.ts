@@ -132,8 +132,17 @@ t.test('one bad item fails the whole body; the message is the text of the answer
 });
 
 t.test('an item of unknown formats only survives its JSON', async (t) => {
-  const item = parseItem({ channel: 'a', formats: { other: 1 } });
-  t.same(parseItem(itemToJson(item)), item);
+  const { unknownFormats, ...item } = parseItem({ channel: 'a', formats: { other: 1 } });
+  t.strictSame(unknownFormats, ['other']);
+  t.same(parseItem(itemToJson(item)), item, 'but for the names, which are for the log of who took it');
+});
+
+t.test('of the names of unknown formats the first three are kept, and of each 50 characters', async (t) => {
+  const unknown = ['http-steam', 'x'.repeat(60), 'xmpp', 'webhook'];
+  const formats = { ...stream, ...Object.fromEntries(unknown.map((name) => [name, {}])) };
+  const item = parseItem({ channel: 'a', formats });
+  t.strictSame(item.unknownFormats, ['http-steam', 'x'.repeat(50), 'xmpp']);
+  t.equal(parseItem({ channel: 'a', formats: stream }).unknownFormats, undefined);
 });
 
 const filters = fc.array(fc.constantFrom('build-id', 'var-subst', 'x'));

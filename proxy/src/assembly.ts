@@ -30,12 +30,14 @@ import { SharedFetches } from './links/shared-fetch.js';
 import { UpdateLimiter } from './links/update-limiter.js';
 import type { RootLog } from './log.js';
 import type { Metrics } from './metrics.js';
+import type { OriginPatience } from './origin/advice.js';
 import { OriginClient } from './origin/client.js';
 import { Forwarder } from './origin/forwarder.js';
 import { GripHeaders } from './origin/grip-headers.js';
 import type { ForwardRules } from './origin/headers.js';
 import type { Origin } from './origin/origin.js';
 import { TestOrigin } from './origin/test-origin.js';
+import { Refusals } from './refusals.js';
 import { Admission } from './request/admission.js';
 import { RequestHandler } from './request/handle.js';
 import type { RequestParts } from './request/request-parts.js';
@@ -48,6 +50,7 @@ import { Opening } from './sessions/opening.js';
 import type { SessionParts } from './sessions/session-parts.js';
 import { SockJs } from './sockjs/sockjs.js';
 import { makeTelemetry, type Telemetry } from './telemetry.js';
+import { Troubles } from './troubles.js';
 import { WsAcceptor } from './websocket/ws-acceptor.js';
 
 /** Response heads of origins may be longer than what clients may send us. */
@@ -185,6 +188,7 @@ function makeEdge(
   const tlsLog = log.child('tls');
   const edgeLog = log.child('edge');
   const shortage = new DescriptorShortage(descriptors, edgeLog, clock);
+  const refusals = new Refusals(edgeLog, clock);
   let requests = 0;
   const parts = {
     clock,
@@ -200,13 +204,17 @@ function makeEdge(
         metrics.connectionRefused();
         edgeLog.warn({}, `client_maxconn (${client.connectionsMax}) reached: connection closed`);
       },
-      requestRefused: (reason: string) => {
+      requestRefused: (reason: string, status: number, client: string) => {
         metrics.requestRefused();
-        edgeLog.debug({ reason }, 'malformed request refused');
+        refusals.refused(reason, status, client);
       },
     },
   };
-  const certificates = new TlsCertificates(client.tlsCertsDir, (error) => tlsLog.error({ err: error }, error.message));
+  const certificates = new TlsCertificates(
+    client.tlsCertsDir,
+    (error) => tlsLog.error({ err: error }, error.message),
+    (name, port) => refusals.unnamed(name, port, client.tlsCertsDir),
+  );
   const limits = { maxHeaderBytes: client.headMax, maxConnections: client.connectionsMax, certificates };
   const sockets = { maxMessage: client.messageMax, compression: client.compression };
   if (client.edge === 'uws') {
@@ -262,12 +270,14 @@ function requestParts(
   const forwarder = new Forwarder({ rules, sigIss: forward.sigIss, sigKey: forward.sigKey }, new GripHeaders(clock));
   const originOf = originsOf(origins, faults);
   const holdLog = log.child('hold');
+  const troubles = new Troubles(log.child('request'), clock, patienceOf(origin));
   const subscriber: SubscriberParts = {
     registry,
     clock,
     random: Math.random,
     events: telemetry.subscribers,
     log: holdLog,
+    troubles,
     faults,
     queueLimit: config.holds.clientQueueMax,
     slowClientPolicy: config.holds.slowClientPolicy,
@@ -281,6 +291,7 @@ function requestParts(
     clock,
     log: log.child('links'),
     faults,
+    troubles,
   });
   const holds: HoldParts = {
     subscriber,
@@ -328,6 +339,7 @@ function requestParts(
     clock,
     events: telemetry.requests,
     log: log.child('request'),
+    troubles,
   };
 }
 
@@ -341,6 +353,11 @@ function makeCompression({ compression }: Config, faults: Containment): Compress
 function originsOf(origins: OriginClient, faults: Containment): (target: Target, route: Route, host: string) => Origin {
   return (target, route, host) =>
     target.kind === 'http' ? origins.origin(target, host) : new TestOrigin(route.pathBeg, target, faults);
+}
+
+/** How long origins are waited for, for those who tell of it. */
+function patienceOf({ connectTimeoutMs: connectTimeout, timeoutMs: timeout }: Config['origin']): OriginPatience {
+  return { connectTimeout, timeout };
 }
 
 function forwardRules(forward: ForwardConfig): ForwardRules {

@@ -3,6 +3,7 @@
  * Does not own: options (`config`), or the node's parts (`node`).
  */
 import { addressProblems } from './addresses.js';
+import { checkCertificates } from './certificate-check.js';
 import { realClock } from './clock.js';
 import { ConfigError } from './config/errors.js';
 import { exposuresOf } from './config/exposure.js';
@@ -28,10 +29,15 @@ function refuse(error: unknown): never {
 
 function checkConfig(loaded: LoadedConfig): void {
   for (const warning of loaded.warnings) process.stderr.write(`warning: ${warning}\n`);
-  const { table, errors, keyFiles } = readRoutes(loaded.config.routes);
-  const problems = [...addressProblems(loaded.config), ...errors.map(({ message }) => message)];
+  const { table, errors, warnings, keyFiles } = readRoutes(loaded.config.routes);
+  const certificates = checkCertificates(loaded.config, table.routes);
+  const problems = [
+    ...addressProblems(loaded.config),
+    ...certificates.problems,
+    ...errors.map(({ message }) => message),
+  ];
   for (const problem of problems) process.stderr.write(`${problem}\n`);
-  for (const warning of table.warnings) process.stderr.write(`warning: ${warning}\n`);
+  for (const warning of [...warnings, ...certificates.warnings]) process.stderr.write(`warning: ${warning}\n`);
   if (problems.length > 0) process.exit(1);
   for (const { message, fields } of exposuresOf(loaded.config, keyFiles))
     process.stderr.write(`warning: ${message} (${JSON.stringify(fields)})\n`);
@@ -78,7 +84,7 @@ async function serve(loaded: LoadedConfig, log: RootLog): Promise<void> {
   process.on('SIGHUP', () => node.reload());
   await node.start();
   guard.started();
-  log.announce(`holdfast ${version} started`);
+  log.announce(`holdfast ${version} started`, { version });
 }
 
 async function leave(log: RootLog, status: number): Promise<never> {

@@ -4,6 +4,7 @@
  */
 import {
   BackplaneHub,
+  CauseLog,
   ChannelTaps,
   ClusterViews,
   type Connections,
@@ -91,6 +92,7 @@ export class ControlPlane {
       countSubscribers: (channel) => serving().countSubscribers(channel),
       events: metrics,
       log: log.child('publish'),
+      causes: new CauseLog(log.child('publish'), this.#clock),
     });
     this.zeromq = new ZeroMqSockets({
       specs: config.zeromq,
@@ -116,7 +118,10 @@ export class ControlPlane {
     await this.#joint.nodes.join(new Member(this.#clock, this.#serving));
     await this.#startControl();
     for (const { what, uri, connects } of await this.zeromq.open())
-      this.#log.announce(`${connects ? 'connecting to' : 'listening on'} ${uri} (${what})`);
+      this.#log.announce(`${connects ? 'connecting to' : 'listening on'} ${uri} (${what})`, {
+        listener: what,
+        address: uri,
+      });
     for (const { host, port } of this.#config.admin.listen) {
       const { hosts } = this.#config.control;
       const { exposition } = this.#serving();
@@ -129,7 +134,7 @@ export class ControlPlane {
       );
       const url = await admin.listen(host, port);
       this.#admins.push(admin);
-      this.#log.announce(`listening on ${url} (admin)`);
+      this.#log.announce(`listening on ${url} (admin)`, { listener: 'admin', address: url });
     }
   }
 
@@ -182,6 +187,7 @@ export class ControlPlane {
       faults: this.#faults,
     });
     const { address, port } = await this.#control.listen();
-    this.#log.announce(`listening on http://${address.includes(':') ? `[${address}]` : address}:${port} (control)`);
+    const url = `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
+    this.#log.announce(`listening on ${url} (control)`, { listener: 'control', address: url });
   }
 }

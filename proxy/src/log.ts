@@ -39,10 +39,10 @@ export interface RootLog extends Log {
   /** Writes out what is buffered, as far as that can be done soon, and takes no more: before the process exits. */
   close(): Promise<void>;
   /**
-   * Writes a line that tools wait for, such as the one that ends in `started`: never filtered by level, never JSON, and
-   * on standard output too when the log goes to a file.
+   * Writes a line that tools wait for, such as the one whose message ends in `started`: in the form of all others, but never
+   * filtered by level, and on standard output too when the log goes to a file.
    */
-  announce(message: string): void;
+  announce(message: string, fields?: object): void;
 }
 
 /**
@@ -69,6 +69,7 @@ export function createLog(config: LogConfig, worker?: number, output = 1): RootL
               level: 'trace',
               base: worker === undefined ? null : { worker },
               timestamp: pino.stdTimeFunctions.isoTime,
+              formatters: { level: (level) => ({ level }) },
             },
             sink,
           ),
@@ -84,8 +85,8 @@ export function createLog(config: LogConfig, worker?: number, output = 1): RootL
       sink.write = () => {};
       return finish(destination);
     },
-    announce: (message: string) => {
-      const line = config.format === 'json' ? `${message}\n` : textLine('info', 'holdfast', message, {});
+    announce: (message: string, fields: object = {}) => {
+      const line = config.format === 'json' ? jsonLine(message, fields) : textLine('info', 'holdfast', message, {});
       sink.write(line);
       if (file !== undefined) printLine(output, line);
     },
@@ -147,6 +148,11 @@ function jsonLogs(root: Logger, levelOf: (part: string) => LogLevel): MakeLog {
   return make;
 }
 
+/** As the library writes it, for a line that goes to two places. */
+function jsonLine(msg: string, fields: object): string {
+  return `${JSON.stringify({ level: 'info', time: new Date().toISOString(), part: 'holdfast', ...fields, msg })}\n`;
+}
+
 function textLogs(sink: DestinationStream, levelOf: (part: string) => LogLevel): MakeLog {
   const make: MakeLog = (part) => {
     const rank = RANK[levelOf(part)];
@@ -165,12 +171,15 @@ function textLogs(sink: DestinationStream, levelOf: (part: string) => LogLevel):
   return make;
 }
 
-/** `[LEVEL] date time [part] message key=value …`: what tools that start Pushpin parse. Fields go to warnings and worse. */
+/**
+ * `[LEVEL] date time [part] message key=value …`: what tools that start Pushpin parse. Fields go to warnings and worse, errors
+ * to every line that has one.
+ */
 function textLine(level: LogLevel, part: string, message: string, fields: object): string {
-  const extra = RANK[level] <= RANK.warn ? textFields(fields) : '';
+  const text = message + textFields(fields, RANK[level] <= RANK.warn);
   // What a client or publisher has named must not begin a line of its own.
-  const line = CONTROL.test(message) ? message.replace(CONTROLS, escaped) : message;
-  return `[${LABEL[level]}] ${localTime(new Date())} [${part}] ${line}${extra}\n`;
+  const line = CONTROL.test(text) ? text.replace(CONTROLS, escaped) : text;
+  return `[${LABEL[level]}] ${localTime(new Date())} [${part}] ${line}\n`;
 }
 
 /** Control characters, and the line ends of Unicode. */
@@ -179,13 +188,27 @@ const CONTROLS = new RegExp(CONTROL, 'gu');
 
 const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
-function textFields(fields: object): string {
+function textFields(fields: object, all: boolean): string {
   let text = '';
   for (const [key, value] of Object.entries(fields)) {
-    if (value === undefined) continue;
-    text += ` ${key}=${value instanceof Error ? JSON.stringify(value.message) : JSON.stringify(value)}`;
+    if (value instanceof Error) text += ` ${key}=${JSON.stringify(errorText(value))}`;
+    else if (all && value !== undefined) text += ` ${key}=${JSON.stringify(value)}`;
   }
   return text;
+}
+
+/** Causes of causes that are shown. */
+const MAX_CAUSES = 4;
+
+/** What an error says, and what is behind it, each with its code where the words do not have it. */
+function errorText(error: Error): string {
+  const texts: string[] = [];
+  for (let at: unknown = error; at instanceof Error && texts.length < MAX_CAUSES; at = at.cause) {
+    const { code } = at as { code?: unknown };
+    const isCoded = typeof code === 'string' && !at.message.includes(code);
+    texts.push(isCoded ? `${code}: ${at.message}` : at.message);
+  }
+  return texts.join(': ');
 }
 
 const two = (value: number) => (value < 10 ? `0${value}` : `${value}`);

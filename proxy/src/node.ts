@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { Faults } from '@holdfast/control-api';
+import { checkCertificates } from './certificate-check.js';
 import type { Config } from './config/config.js';
 import { exposuresOf } from './config/exposure.js';
 import { ControlPlane, type Serving } from './control-plane.js';
@@ -31,6 +32,8 @@ export class HoldfastNode {
     const routes = readRoutes(config.routes);
     assertKeys(routes, config.routes);
     for (const { fields, message } of exposuresOf(config, routes.keyFiles)) log.warn(fields, message);
+    const { problems, warnings } = checkCertificates(config, routes.table.routes);
+    for (const message of [...problems, ...warnings]) log.child('tls').warn({}, message);
     const metrics = new Metrics(config.admin.prometheusPrefix);
     this.faults = new Faults(log.child('fault'), metrics);
     this.#control = new ControlPlane(config, log, metrics, this.faults, () => this.#serving);
@@ -44,7 +47,9 @@ export class HoldfastNode {
   async start(): Promise<void> {
     try {
       await this.#control.start();
-      for (const url of await this.#serving.start()) this.#log.announce(`listening on ${url} (clients)`);
+      for (const url of await this.#serving.start()) {
+        this.#log.announce(`listening on ${url} (clients)`, { listener: 'clients', address: url });
+      }
     } catch (error) {
       await this.stop();
       throw error;

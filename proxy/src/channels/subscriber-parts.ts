@@ -5,6 +5,7 @@
 import type { Containment, Log } from '@holdfast/control-api';
 import type { Clock } from '../clock.js';
 import type { CloseReason } from '../close-reasons.js';
+import type { Troubles } from '../troubles.js';
 import type { OverChannelsReport } from './over-channels.js';
 import type { ChannelRegistry } from './registry.js';
 import type { Subscriber, SubscriberKind } from './subscriber.js';
@@ -66,6 +67,8 @@ export interface SubscriberParts {
   readonly random: () => number;
   readonly events: SubscriberEvents;
   readonly log: Log;
+  /** Left out: why holds and sessions break off is told at debug only. */
+  readonly troubles?: Troubles | undefined;
   readonly faults: Containment;
   /** How many bytes may wait for a client before the policy applies. */
   readonly queueLimit: number;

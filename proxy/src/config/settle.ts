@@ -10,6 +10,7 @@ import type { ConfigErrorCode, ConfigProblem } from './errors.js';
 import { legibleValue } from './legible.js';
 import { isLoopback, type Listen } from './listen.js';
 import type { Option } from './option.js';
+import { listenOfSpec, portConflicts } from './port-conflicts.js';
 import { whyUnread } from './read-file.js';
 import { placeOf, type Setting, type Settings } from './setting.js';
 import type { FileFormat } from './surfaces.js';
@@ -256,6 +257,20 @@ function settlePorts(values: Draft, settlement: Settlement): void {
       message: `port_offset: moves a port to ${over}, beyond 65535`,
       key: 'port_offset',
     });
+  const all = (option: string, listens: readonly Listen[] = []) => listens.map((listen) => ({ option, ...listen }));
+  const control = { host: values.push_in_http_addr, port: values.push_in_http_port };
+  const specs = (['push_in_spec', 'command_spec', 'stats_spec'] as const).flatMap((option) => {
+    const listen = listenOfSpec(values[option] ?? '');
+    return listen === undefined ? [] : [{ option, ...listen }];
+  });
+  const conflicts = portConflicts([
+    ...all('http_port', values.http_port),
+    ...all('https_ports', values.https_ports),
+    ...all('push_in_http_port', [control]),
+    ...all('admin_port', values.admin_port),
+    ...specs,
+  ]);
+  for (const message of conflicts) settlement.problems.push({ code: 'ERR_CONFIG_CONFLICT', message });
   if (values.http_port.length + values.https_ports.length + values.local_ports.length === 0)
     settlement.problems.push({
       code: 'ERR_CONFIG_CONFLICT',

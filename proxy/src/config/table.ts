@@ -3,7 +3,7 @@
  *
  * Owns: the order of the rows and the look-ups by name. Does not own: the rows themselves (`options/`).
  */
-import { closest } from 'fastest-levenshtein';
+import { nearest } from './nearest.js';
 import type { Option, ValueOf } from './option.js';
 import { clientOptions } from './options/client-options.js';
 import { controlOptions } from './options/control-options.js';
@@ -65,7 +65,7 @@ export function optionByPushpinKey(name: string): Option | undefined {
 
 /** The key of an option that looks most like `key`, for error lines. */
 export function nearestKey(key: string): string {
-  return closest(
+  return nearest(
     key,
     options.filter((option) => option.hidden !== true).map((option) => option.key),
   );
@@ -78,5 +78,5 @@ export function isIgnored(option: Option, { edge }: Pick<Values, 'edge'>): boole
 
 /** The `section.key` of a pushpin.conf that looks most like `name`, for warnings. */
 export function nearestPushpinKey(name: string): string {
-  return closest(name, [...byPushpinKey.keys()]);
+  return nearest(name, [...byPushpinKey.keys()]);
 }

@@ -6,6 +6,9 @@ export interface EdgeEvents {
   connectionRefused(): void;
   /** A connection was turned away because too few file descriptors are left. */
   descriptorsShort(): void;
-  /** A request was answered by the edge itself because it was malformed; `reason` is the parser's code or the text sent. */
-  requestRefused(reason: string): void;
+  /**
+   * A request was answered by the edge itself because it was malformed; `reason` is the parser's code or the text sent, `client`
+   * the address that it came from.
+   */
+  requestRefused(reason: string, status: number, client: string): void;
 }

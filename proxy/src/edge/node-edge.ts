@@ -215,8 +215,8 @@ export class NodeEdge implements Edge {
     );
     on('connect', (message: IncomingMessage, socket: Socket) => {
       socket.on('error', ignoreError);
-      this.#parts.events.requestRefused('CONNECT');
       const { status, text } = checkMethod(message.method as string) as Refusal;
+      this.#parts.events.requestRefused('CONNECT', status, plainAddress(socket.remoteAddress));
       NodeConnection.of(socket)?.refuse(() => answerMalformed(socket, status, text));
     });
     on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => this.#malformed(error, socket));
@@ -239,7 +239,7 @@ export class NodeEdge implements Edge {
         headers: message.rawHeaders,
       });
       if (isRefusal(target)) {
-        this.#parts.events.requestRefused(target.text.trimEnd());
+        this.#refused(target, message.socket);
         connection.last(true);
         answerText(response, target.status, target.text);
       } else if (target.path === '*') answerText(response, 200, '');
@@ -269,7 +269,7 @@ export class NodeEdge implements Edge {
       });
       const refusal = isRefusal(target) ? { ...target, headers: [] } : checkHandshake(headOf(message));
       if (refusal !== undefined) {
-        this.#parts.events.requestRefused(refusal.text.trimEnd());
+        this.#refused(refusal, message.socket);
         answerText(response, refusal.status, refusal.text, refusal.headers);
       } else this.#handler.onWebSocket(this.#read(message, undefined, target as Target, secure, '1.1'), handshake);
     });
@@ -302,13 +302,18 @@ export class NodeEdge implements Edge {
     if (!socket.writable || !(code.startsWith('HPE_') || code === 'ERR_HTTP_REQUEST_TIMEOUT')) socket.destroy();
     else {
       const { status, text } = this.#refusal(error);
+      const address = plainAddress(socket.remoteAddress);
       NodeConnection.of(socket)?.refuse(() => {
         // What comes after a request that asked for a close is nobody's request.
         if (code === 'HPE_CLOSED_CONNECTION') return;
-        this.#parts.events.requestRefused(code);
+        this.#parts.events.requestRefused(code, status, address);
         answerMalformed(socket, status, text);
       });
     }
+  }
+
+  #refused({ text, status }: Refusal, { remoteAddress }: Socket): void {
+    this.#parts.events.requestRefused(text.trimEnd(), status, plainAddress(remoteAddress));
   }
 
   #refusal(error: NodeJS.ErrnoException): Refusal {

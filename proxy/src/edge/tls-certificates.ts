@@ -36,14 +36,23 @@ const SETTLE_MS = 2_000;
 export class TlsCertificates {
   readonly #directory: string;
   readonly #onFault: (error: EdgeError) => void;
+  readonly #onMissing: (serverName: string, port: number) => void;
   /** By what their files' names begin with: no more than there were files. */
   readonly #loaded = new Map<string, Loaded>();
   #listed: { readonly stamp: string; readonly bases: ReadonlySet<string> } | undefined;
 
-  /** `onFault` hears once of each changed file that cannot be used; the certificate read before stays in use. */
-  constructor(directory: string, onFault: (error: EdgeError) => void) {
+  /**
+   * `onFault` hears once of each changed file that cannot be used; the certificate read before stays in use. `onMissing` hears of
+   * every client that is turned away because there is no certificate for the name that it gave.
+   */
+  constructor(
+    directory: string,
+    onFault: (error: EdgeError) => void,
+    onMissing: (serverName: string, port: number) => void = () => {},
+  ) {
     this.#directory = directory;
     this.#onFault = onFault;
+    this.#onMissing = onMissing;
   }
 
   /** The certificate for a server name: exact, then wildcard of its parent, then the port's default; else undefined. */
@@ -56,7 +65,9 @@ export class TlsCertificates {
       const wildcard = dot < 0 ? undefined : this.wildcard(name.slice(dot + 1));
       if (wildcard !== undefined) return wildcard;
     }
-    return this.default(port);
+    const pair = this.default(port);
+    if (pair === undefined) this.#onMissing(name, port);
+    return pair;
   }
 
   /** The certificate for all names right below a parent, which is in lower case. */

@@ -164,7 +164,7 @@ export class UwsListener implements AnswerSurroundings {
   #hand(head: UwsHead, target: Target | Refused, response: UwsResponse, context: unknown, answer: UwsAnswer): void {
     const { headers } = head;
     if ('status' in target) {
-      this.#parts.events.requestRefused(target.text.trimEnd());
+      this.#parts.events.requestRefused(target.text.trimEnd(), target.status, head.clientAddress);
       // At the end of the turn: if more follows in the same segment, the library cuts the connection, for this one is not
       // answered; answered at once, what follows would be served. What follows later comes too late: the connection is cut
       // with the answer.

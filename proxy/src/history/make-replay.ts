@@ -2,7 +2,7 @@
  * Owns: joining what serves holds and sessions from a history, and whether any route wants one. Does not own: the parts,
  * or the history.
  */
-import type { History, Log } from '@holdfast/control-api';
+import { CauseLog, type History, type Log } from '@holdfast/control-api';
 import type { ChannelPositions } from '../channels/channel-positions.js';
 import type { Clock } from '../clock.js';
 import type { Config } from '../config/config.js';
@@ -21,14 +21,22 @@ export interface ReplayMaking {
   readonly log: Log;
 }
 
+const OTHER_KEY =
+  'it was signed with another key: give all nodes the same resume_key (or sig_key), and keep it over restarts';
+
 /** Joins them, for one process. */
 export function makeReplay(config: Pick<Config, 'history' | 'forward'>, making: ReplayMaking): ReplayParts {
   const { positions, events } = making;
+  const ignored = new CauseLog(making.log, making.clock);
   return {
     reader: new HistoryReader(making),
     tokens: new ResumeTokens(resumeKey(config.history.resumeKey, config.forward.sigKey)),
     events,
     isOn: (route) => route.history ?? config.history.replay,
+    tokenIgnored: (isOfOtherKey) => {
+      const why = isOfOtherKey ? OTHER_KEY : 'it is no token of Holdfast, or not a whole one';
+      ignored.warn(why, {}, `resume token ignored, so its client is not told what it missed: ${why}`);
+    },
     latest: (channel) => positions.latest(channel),
   };
 }

@@ -20,6 +20,8 @@ export interface ReplayParts {
   readonly events: ReplayEvents;
   /** Whether holds of a route are served. Sessions go by `Route.resume`. */
   readonly isOn: (route: Route) => boolean;
+  /** A client came with a token of which nothing could be made: one of another key, or none at all. Left out: nothing is told. */
+  readonly tokenIgnored?: ((isOfOtherKey: boolean) => void) | undefined;
   /** Up to where all items of a channel have been given out on this node, as far as any has come. */
   readonly latest: (channel: string) => Position | undefined;
 }

@@ -78,6 +78,19 @@ export class ResumeTokens {
     return standing;
   }
 
+  /** Whether what {@link read} makes nothing of has the form of a token all the same: one that was signed with another key. */
+  isOfOtherKey(token: string): boolean {
+    if (token.length > MAX_TOKEN || !/^[\w-]+$/.test(token)) return false;
+    const body = Buffer.from(token, 'base64url').subarray(MAC_BYTES);
+    let at = 0;
+    while (at < body.length) {
+      const name = body[at + TAG_BYTES + OFFSET_BYTES];
+      if (name === undefined || name === 0) return false;
+      at += TAG_BYTES + OFFSET_BYTES + 1 + name;
+    }
+    return at > 0 && at === body.length;
+  }
+
   #sign(body: Buffer): Buffer {
     return createHmac('sha256', this.#key).update('token:').update(body).digest().subarray(0, MAC_BYTES);
   }

@@ -258,6 +258,9 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
     const list = channelList(this.#opening as HoldStart, instruct, this.#parts.subscriber.overChannels);
     if (this.#catchUp?.accepts(list) === false) return;
     this.#obey(instruct);
+    const filters = (instruct.hold?.channels ?? instruct.channels ?? []).flatMap((channel) => channel.filters);
+    const where = { id: this.id, route: scope.route, target: scope.target };
+    if (filters.length > 0) this.#parts.subscriber.troubles?.filtersNamed(where, filters);
     this.#list = list;
     this.#output.follow(list, scope);
     this.#state = 'flowing';
@@ -312,7 +315,9 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
 
   /** Ends the stream because of a fault, which clients of debug routes are told in its body. */
   fail(text: string, reason: CloseReason): void {
+    const { route, target } = this.#scope;
     this.#parts.subscriber.log.debug({ id: this.id, text }, 'stream failed');
+    this.#parts.subscriber.troubles?.noticed({ id: this.id, route, target }, 'stream', `stream broken off: ${text}`);
     if (this.isDebug && this.#state !== 'over') {
       this.#response.push(new StreamPiece(Buffer.from(`\n\n${text}\n`)));
     }

@@ -170,9 +170,14 @@ export class StreamReplay {
   }
 
   #resume(list: SubscriptionList, token: string | undefined): Promise<Resumed> | undefined {
-    const { tokens, reader } = this.#parts;
-    const standing = token === undefined ? undefined : tokens.read(token);
-    if (token === undefined || standing === undefined) return undefined;
+    const { tokens, reader, tokenIgnored } = this.#parts;
+    if (token === undefined) return undefined;
+    const standing = tokens.read(token);
+    if (standing === undefined) {
+      // Other ids are the origin's own.
+      if (tokens.isOfOtherKey(token)) tokenIgnored?.(true);
+      return undefined;
+    }
     const reads: Promise<readonly Delivery[] | undefined>[] = [];
     for (const { channel, prevId } of list.all) {
       const after = standing.get(tokens.tag(channel));

@@ -2,16 +2,18 @@
  * Owns: requests that the proxy makes by itself to where the links of an origin lead. Does not own: where that is
  * (`link-place`), when they are made, or what their answers mean.
  */
-import { type Containment, type Log, uncontained } from '@holdfast/control-api';
+import { CauseLog, type Containment, type Log, uncontained } from '@holdfast/control-api';
 import { headerValue, type RawHeaders } from '@holdfast/grip';
 import type { Clock } from '../clock.js';
 import { DecodedAnswer } from '../decoding/decoded-answer.js';
+import type { OriginError } from '../origin/errors.js';
 import { Failover } from '../origin/failover.js';
 import type { Forwarder } from '../origin/forwarder.js';
 import type { Origin, OriginCall, OriginHandler } from '../origin/origin.js';
 import type { Route } from '../routes/route.js';
 import type { RouteTable } from '../routes/route-table.js';
 import type { Target } from '../routes/target.js';
+import type { Troubles } from '../troubles.js';
 import { type LinkPlace, placeOf } from './link-place.js';
 import type { LinkScope } from './link-scope.js';
 
@@ -39,20 +41,18 @@ export interface LinkClientParts {
   readonly log: Log;
   /** Left out: nothing is contained. */
   readonly faults?: Containment;
+  /** Left out: failures are told by what they lead to. */
+  readonly troubles?: Troubles | undefined;
 }
-
-/** How many causes the log names in a second at the level that people see; the rest is said at `debug`. */
-const TOLD_MAX = 20;
 
 /** Follows links. Requests to targets are signed like any request of their route, others are not. */
 export class LinkClient {
   readonly #parts: LinkClientParts;
-  /** What the log has said within the second that began at `#since`. */
-  readonly #told = new Set<string>();
-  #since = 0;
+  readonly #causes: CauseLog;
 
   constructor(parts: LinkClientParts) {
     this.#parts = parts;
+    this.#causes = new CauseLog(parts.log, parts.clock);
   }
 
   /** Where a link leads now. One that leads nowhere is named in the log. */
@@ -63,21 +63,10 @@ export class LinkClient {
     return place;
   }
 
-  /** Has the log say what is wrong with a link, once in a second for each route and text. */
+  /** Has the log say what is wrong with a link, once per second for each route and text. */
   tell(text: string, url: string, { route }: LinkScope, error?: Error): void {
-    const { log, clock } = this.#parts;
-    const line = { route: route.id ?? route.key, url, ...(error && { err: error }) };
-    const now = clock.monotonic();
-    if (Math.abs(now - this.#since) >= 1_000) {
-      this.#since = now;
-      this.#told.clear();
-    }
-    const cause = `${line.route} ${text}`;
-    if (this.#told.has(cause) || this.#told.size === TOLD_MAX) log.debug(line, text);
-    else {
-      this.#told.add(cause);
-      log.warn(line, text);
-    }
+    const name = route.id ?? route.key;
+    this.#causes.warn(`${name} ${text}`, { route: name, url, ...(error && { err: error }) }, text);
   }
 
   /** As `send`, for an answer that is read: its body comes decoded. */
@@ -93,6 +82,8 @@ export class LinkClient {
       repeatable: link.method === 'GET',
       replayable: true,
       send: (target: Target, attempt: OriginHandler) => this.#dispatch(link, target, attempt),
+      failed: (target: Target, error: OriginError) =>
+        this.#parts.troubles?.targetFailed({ id: undefined, route: link.place.route, target }, error),
     };
     const call = new Failover(targets, attempts, handler);
     call.start();

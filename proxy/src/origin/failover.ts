@@ -15,6 +15,8 @@ export interface Attempts {
   readonly repeatable: boolean;
   /** Whether its body can still be given from the beginning. */
   readonly replayable: boolean;
+  /** A target could not be asked: the next is, if there is one. */
+  failed?(target: Target, error: OriginError): void;
 }
 
 /**
@@ -82,6 +84,7 @@ export class Failover implements OriginHandler, OriginCall {
       this.start();
     } else if (error.repeat !== 'connect') this.#handler.onError(error);
     else {
+      this.#attempts.failed?.(this.target, error);
       this.#tried.push(describeTarget(this.target));
       if (this.#index + 1 < this.#targets.length && this.#attempts.replayable) {
         this.#index++;

@@ -19,6 +19,7 @@ import type { ClientStanding } from '../origin/forwarder.js';
 import type { OriginCall, OriginHandler } from '../origin/origin.js';
 import type { Route } from '../routes/route.js';
 import type { Target } from '../routes/target.js';
+import type { TroubleScene } from '../troubles.js';
 import type { Entrant } from './admission.js';
 import type { AnswerBody } from './answer.js';
 import { InstructAnswer, type InstructOwner } from './instruct-answer.js';
@@ -136,7 +137,14 @@ export class Exchange implements OriginHandler, Attempts, Entrant, ResponseOwner
 
   onError(error: OriginError): void {
     if (this.#state === 'asking') this.#fail(error);
-    else this.#answer?.onError(error);
+    else {
+      this.#parts.troubles?.failed(this.#scene, error, 'answer broken off');
+      this.#answer?.onError(error);
+    }
+  }
+
+  failed(target: Target, error: OriginError): void {
+    this.#parts.troubles?.targetFailed({ id: this.id, route: this.#route, target }, error);
   }
 
   onWritable(): void {}
@@ -232,6 +240,10 @@ export class Exchange implements OriginHandler, Attempts, Entrant, ResponseOwner
     return !this.#standing.trusted && !this.#route.noGrip;
   }
 
+  get #scene(): TroubleScene {
+    return { id: this.id, route: this.#route, target: this.#call?.target };
+  }
+
   get #debug(): boolean {
     return this.#route.debug || this.#parts.settings.debug;
   }
@@ -295,6 +307,7 @@ export class Exchange implements OriginHandler, Attempts, Entrant, ResponseOwner
     this.#abort();
     const failure = failureOf(error, this.#debug);
     this.#parts.log.debug({ id: this.#request.id, err: error }, 'request failed');
+    this.#parts.troubles?.failed(this.#scene, error);
     this.#status = failure.status;
     try {
       answerPlain(this.#response, failure.status, failure.text);

@@ -77,6 +77,8 @@ export class InstructAnswer implements AnswerBody {
   #body: AnswerBody;
   /** What decodes the body, while some of it is there. */
   #decoding: DecodedBody | undefined;
+  /** Of the origin's answer, until they have been looked at. */
+  #headers: RawHeaders;
 
   /**
    * Throws a `GripError` when an instruct in headers cannot be understood, an `OriginError` when its body cannot be decoded, and
@@ -84,6 +86,7 @@ export class InstructAnswer implements AnswerBody {
    */
   constructor(scene: InstructScene, head: ResponseHead, length: number | undefined, owner: InstructOwner) {
     this.#scene = scene;
+    this.#headers = head.headers;
     this.#owner = owner;
     if (instructKind(head) === 'json') {
       const document = this.#collect(
@@ -93,6 +96,7 @@ export class InstructAnswer implements AnswerBody {
       this.#body = this.#decoded(codingsOf(head.headers), document);
     } else {
       const instruct = parseInstructHeaders(head);
+      this.#look(instruct);
       this.#body = this.#taker(instruct, head.headers) ?? owner.instructRelayed(relayedHead(instruct, head), length);
     }
   }
@@ -123,6 +127,7 @@ export class InstructAnswer implements AnswerBody {
   }
 
   #obeyJson(instruct: Instruct): void {
+    this.#look(instruct);
     const body = instruct.response.body ?? EMPTY;
     const taker = this.#taker(instruct, instruct.response.headers);
     if (taker === undefined) this.#answer(headOf(instruct), body);
@@ -130,6 +135,20 @@ export class InstructAnswer implements AnswerBody {
       taker.onData(body);
       taker.onEnd();
     }
+  }
+
+  /** Tells the operator what of an instruct means nothing. */
+  #look(instruct: Instruct): void {
+    const { troubles } = this.#scene.holds.subscriber;
+    const headers = this.#headers;
+    this.#headers = [];
+    if (troubles === undefined) return;
+    const { request, target, scope } = this.#scene;
+    const scene = { id: request.id, route: scope.route, target };
+    troubles.instructed(scene, headers, filtersOf(instruct), instruct.unknown);
+    const { hold, links } = instruct;
+    if (hold?.channels.length === 0 && target.subs.length === 0 && links.next === undefined)
+      troubles.channelless(scene);
   }
 
   /**

@@ -14,6 +14,7 @@ import type { Route } from '../routes/route.js';
 import type { RouteTable } from '../routes/route-table.js';
 import type { Target } from '../routes/target.js';
 import type { SessionParts } from '../sessions/session-parts.js';
+import type { Troubles } from '../troubles.js';
 import type { Admission } from './admission.js';
 
 /** The settings of the request path. Sizes in bytes. */
@@ -76,4 +77,6 @@ export interface RequestParts {
   readonly clock: Clock;
   readonly events: RequestEvents;
   readonly log: Log;
+  /** Left out: what goes wrong is told by the access log alone. */
+  readonly troubles?: Troubles | undefined;
 }

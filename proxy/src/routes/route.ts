@@ -101,6 +101,40 @@ export interface Route {
   readonly targets: readonly Target[];
 }
 
+/** Names of the properties that a condition may have. */
+export const routeProps: readonly string[] = [
+  'id',
+  'proto',
+  'ssl',
+  'path_beg',
+  'debug',
+  'log_level',
+  'no_grip',
+  'session',
+  'history',
+  'resume',
+  'prefix',
+  'sig_iss',
+  'sig_key',
+  'header',
+  'orig_headers',
+  'as_host',
+  'path_rem',
+  'replace_beg',
+  'aco',
+  'aco_origins',
+  'jsonp_mode',
+  'jsonp_cb',
+  'jsonp_body',
+  'jsonp_defcb',
+  'jsonp_defmethod',
+  'jsonp_methods',
+  'jsonp_headers',
+  'sockjs',
+  'sockjs_as_path',
+  'link_hosts',
+];
+
 /** Turns the text of `sig_key` into a key: text, `base64:…` or `file:path`. Throws when it cannot be used. */
 export type ReadSigKey = (text: string) => SigKey | undefined;
 

@@ -9,11 +9,13 @@ import { type Containment, uncontained } from '@holdfast/control-api';
 import type { RoutesConfig } from '../config/config.js';
 import { RoutesError } from '../config/errors.js';
 import { KeyReader } from '../config/keys.js';
+import { legible } from '../config/legible.js';
 import { ROUTES_FILE_MAX, readWhole, SECRET_FILE_MAX, whyUnread } from '../config/read-file.js';
 import { parseRouteLines, parseRoutesFile } from '../config/routes-file.js';
 import { pollFile, type WatchFile } from './file-watch.js';
 import { type Route, toRoute } from './route.js';
 import { RouteTable } from './route-table.js';
+import { unknownProps } from './unknown-props.js';
 
 /** What a source says, with levels as in pino. */
 export interface RoutesLog {
@@ -49,6 +51,8 @@ function afterReal(ms: number, run: () => void): () => void {
 export interface RoutesReading {
   readonly table: RouteTable;
   readonly errors: readonly RoutesError[];
+  /** What is doubtful about lines that are in it, and about the table as a whole: one line each. */
+  readonly warnings: readonly string[];
   /** Absolute paths of the files with keys that its lines name: for signing, and for TLS to origins. */
   readonly keyFiles: { readonly signing: Iterable<string>; readonly tls: Iterable<string> };
   /** The last line of the file has no end of line: it may be no more than the beginning of one. */
@@ -75,7 +79,9 @@ export function readRoutes(config: RoutesConfig, readFile: ReadFile = readWhole)
   }
   const keyFiles = { signing: keys.files, tls: clientKeys(routes) };
   const hasOpenEnd = file.slice(file.lastIndexOf('\n') + 1).trim() !== '';
-  return { table: new RouteTable(routes), errors: errors.sort((a, b) => a.line - b.line), keyFiles, hasOpenEnd };
+  const table = new RouteTable(routes);
+  const warnings = [...unknownProps(text.lines).map(legible), ...table.warnings];
+  return { table, warnings, errors: errors.sort((a, b) => a.line - b.line), keyFiles, hasOpenEnd };
 }
 
 function clientKeys(routes: readonly Route[]): readonly string[] {
@@ -132,15 +138,15 @@ export class RoutesSource {
         ? () => {}
         : watch(config.file, () => (surroundings.faults ?? uncontained).run('watch', () => this.changed()));
     try {
-      const { table, errors, hasOpenEnd } = readRoutes(config, surroundings.readFile);
+      const { table, errors, warnings, hasOpenEnd } = readRoutes(config, surroundings.readFile);
       for (const error of errors) surroundings.log.warn(`${this.place(error)}, line skipped`);
       this.current = table;
       this.hasOpenEnd = hasOpenEnd;
+      this.announce(table, warnings);
     } catch (error) {
       this.stopWatching();
       throw error;
     }
-    this.announce(this.current);
   }
 
   /** The table in force. Look it up for every request; it is replaced as a whole. */
@@ -182,7 +188,7 @@ export class RoutesSource {
     }
     this.current = reading.table;
     this.hasOpenEnd = reading.hasOpenEnd;
-    this.announce(reading.table);
+    this.announce(reading.table, reading.warnings);
     onReload?.(reading.table);
     return true;
   }
@@ -215,8 +221,8 @@ export class RoutesSource {
     });
   }
 
-  private announce(table: RouteTable): void {
-    for (const warning of table.warnings) this.surroundings.log.warn(`routes: ${warning}`);
+  private announce(table: RouteTable, warnings: readonly string[]): void {
+    for (const warning of warnings) this.surroundings.log.warn(`${this.config.file ?? 'routes'}: ${warning}`);
     const { file } = this.config;
     if (file !== undefined && table.routes.length === 0) {
       this.surroundings.log.warn(`routes: ${file} has no routes: every request is answered 502`);

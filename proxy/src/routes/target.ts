@@ -44,6 +44,22 @@ export interface TestTarget {
   readonly channels: readonly string[];
 }
 
+/** Names of the properties that a target may have. `ipc_file_mode` is of Pushpin's own sockets. */
+export const targetProps: readonly string[] = [
+  'ssl',
+  'insecure',
+  'host',
+  'trust_connect_host',
+  'untrusted',
+  'sub',
+  'over_http',
+  'one_event',
+  'client_cert',
+  'client_key',
+  'channels',
+  'ipc_file_mode',
+];
+
 /** One entry of a route's target list; attempts go from left to right. */
 export type Target = HttpTarget | TestTarget;
 
@@ -52,13 +68,20 @@ export function describeHost({ host, port }: HttpTarget): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
+/** What may be missing in a target, or too much; Pushpin only says that it is bad. */
+function hint(text: string): string {
+  if (text.includes('/')) return ': write host:port, with ssl for https, and no scheme or path';
+  return /^[\w.-]+$/.test(text) ? `: it has no port, as in ${text}:80` : '';
+}
+
 function address(text: string, fail: (reason: string) => RoutesError): { host: string; port: number } {
   const bracket = text.startsWith('[') ? text.indexOf(']') : -1;
   const at = bracket === -1 ? text.indexOf(':') : bracket + 1;
   const host = bracket === -1 ? text.slice(0, at) : text.slice(1, bracket);
-  if (at < 1 || text[at] !== ':' || host === '') throw fail('target bad format');
+  if (at < 1 || text[at] !== ':' || host === '') throw fail(`target bad format${hint(text)}`);
   if (bracket !== -1 && !isIPv6(host)) throw fail('target bad format');
   const port = text.slice(at + 1);
+  if (/^\/\//.test(port)) throw fail(`target bad format${hint(text)}`);
   if (!/^\d{1,5}$/.test(port) || Number(port) < 1 || Number(port) > 65_535) throw fail('target invalid port');
   // Connections are made by URL: a host that no URL can have would fail at the first request.
   if (!URL.canParse(`http://${bracket === -1 ? host : `[${host}]`}/`)) throw fail('target bad format');

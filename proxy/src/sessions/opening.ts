@@ -12,6 +12,7 @@ import { describeTarget } from '../origin/failover.js';
 import type { ClientStanding } from '../origin/forwarder.js';
 import type { Route } from '../routes/route.js';
 import type { Target } from '../routes/target.js';
+import type { TroubleScene } from '../troubles.js';
 import { extensionsNamed } from '../websocket/extensions.js';
 import type { MessageSocket } from '../websocket/message-socket.js';
 import { answerWhole } from '../whole-answer.js';
@@ -105,6 +106,7 @@ export class Opening implements OriginHandshakeOwner, ResponseOwner {
       this.#refuse(error);
       return;
     }
+    this.#parts.subscriber.troubles?.targetFailed(this.#scene, error);
     this.#tried.push(describeTarget(this.#target));
     if (this.#index + 1 < this.#dial.route.targets.length) {
       this.#index++;
@@ -164,12 +166,17 @@ export class Opening implements OriginHandshakeOwner, ResponseOwner {
     }
   }
 
+  get #scene(): TroubleScene {
+    return { id: this.id, route: this.#dial.route, target: this.#target };
+  }
+
   get #debug(): boolean {
     return this.#dial.route.debug || this.#parts.debug;
   }
 
   #refuse(error: Error): void {
     this.#over = true;
+    this.#parts.subscriber.troubles?.failed(this.#scene, error, 'WebSocket refused');
     const failure = failureOf(error, this.#debug);
     answerPlain(this.#handshake.response, failure.status, failure.text);
     this.#opened(failure.status, failure.code);

@@ -28,6 +28,10 @@ export interface ControlledSession {
   overChannels(channel: string): void;
   /** The origin wants a channel that is none of its route's. */
   channelRefused(text: string): void;
+  /** The origin has sent something that is of no use, of this kind. */
+  noticed(kind: string, text: string): void;
+  /** The origin has named these filters, known or not. */
+  filtersNamed(filters: readonly string[]): void;
 }
 
 /** Carries a control message out, at once; one that is invalid is ignored. */
@@ -60,13 +64,14 @@ export function obeyControl(session: ControlledSession, control: WsControl | WsC
       // The name is for an external state service, of which there is none.
       break;
     case 'invalid':
-      log.debug({ id: session.id, reason: control.reason }, 'control message ignored');
+      session.noticed('control', `control message of the origin ignored: ${control.reason}`);
   }
 }
 
 function subscribe(session: ControlledSession, channel: string, filters: readonly string[]): void {
   const { outcome, channel: name, isNew, live } = session.subscriptions.add(channel, filters);
   session.watch(live);
+  session.filtersNamed(filters);
   if (outcome === 'subscribed' && isNew) session.output.subscribed(name, live);
   if (outcome === 'too-many-filters') session.overFiltered(`too many filters for channel '${channel}'`);
   else if (outcome === 'not-allowed') session.channelRefused(refusedChannel(channel));

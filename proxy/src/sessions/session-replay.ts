@@ -59,7 +59,10 @@ export class SessionReplay {
     this.#queueLimit = queueLimit;
     const standing = parts.tokens.read(token);
     this.#cursor = new Cursor(parts.tokens, standing);
-    if (token !== '' && standing === undefined) this.#gap();
+    if (token !== '' && standing === undefined) {
+      parts.tokenIgnored?.(parts.tokens.isOfOtherKey(token));
+      this.#gap();
+    }
   }
 
   /** Whether an item that is written now is told from the history, and so has to wait for the client. */

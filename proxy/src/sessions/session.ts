@@ -11,6 +11,7 @@ import { endSoon } from '../channels/subscriber-parts.js';
 import { stampOf } from '../clock.js';
 import { type CloseReason, closeCode, closeReasons } from '../close-reasons.js';
 import type { OriginError } from '../origin/errors.js';
+import type { TroubleScene } from '../troubles.js';
 import type { MessageSocket, MessageType, SocketOwner } from '../websocket/message-socket.js';
 import { OriginOrder } from './origin-order.js';
 import { isRefreshable, type OriginSocket, type OriginSocketOwner } from './origin-socket.js';
@@ -120,7 +121,10 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
     const { log } = this.#parts.subscriber;
     if (message.kind === 'control') obeyControl(this, parseWsControl(message.text), log);
     else if (message.kind === 'message') this.#toClient(type, message.content);
-    else log.debug({ id: this.id }, 'message of the origin dropped: it lacks the prefix');
+    else {
+      const prefixes = `'${messagePrefix}' for the client, 'c:' for the proxy`;
+      this.noticed('prefix', `message of the origin dropped: it begins with neither of its prefixes: ${prefixes}`);
+    }
   }
 
   originClosed(code: number | undefined, reason: Buffer): void {
@@ -135,6 +139,7 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
       return;
     }
     this.#parts.subscriber.log.debug({ id: this.id, err: error }, 'origin lost');
+    this.#parts.subscriber.troubles?.failed(this.#scene, error, 'WebSocket cut');
     if (this.#leave('origin-failed')) this.client.abort();
   }
 
@@ -244,11 +249,11 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
   }
 
   overFiltered(text: string): void {
-    this.#end('filter-limit', text);
+    this.#refused('filter-limit', text);
   }
 
   overMeta(text: string): void {
-    this.#end('meta-limit', text);
+    this.#refused('meta-limit', text);
   }
 
   overChannels(channel: string): void {
@@ -258,7 +263,27 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
   }
 
   channelRefused(text: string): void {
-    this.#end('channel-refused', text);
+    this.#refused('channel-refused', text);
+  }
+
+  noticed(kind: string, text: string): void {
+    const { log, troubles } = this.#parts.subscriber;
+    log.debug({ id: this.id }, text);
+    troubles?.noticed(this.#scene, kind, text);
+  }
+
+  filtersNamed(filters: readonly string[]): void {
+    if (filters.length > 0) this.#parts.subscriber.troubles?.filtersNamed(this.#scene, filters);
+  }
+
+  /** What the origin asks for cannot be. */
+  #refused(reason: CloseReason, text: string): void {
+    this.noticed(reason, `WebSocket closed: ${text}`);
+    this.#end(reason, text);
+  }
+
+  get #scene(): TroubleScene {
+    return { id: this.id, route: this.dial.route, target: undefined };
   }
 
   /** Closes the origin's end by our own wish: as Pushpin does, 1000 on a WebSocket, no code in an event. */

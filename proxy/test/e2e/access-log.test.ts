@@ -24,7 +24,7 @@ t.test('a request that is relayed: one line, with all there is to know', async (
   const path = `${origin.script({ status: 201, body: 'twelve bytes' })}`;
   await ask(t, `${clients}${path}`, { method: 'POST', body: 'x', headers: { 'User-Agent': 'tester/1' } });
   const line = await holdfast.record('of the request', ({ url }) => url === `http://${host}${path}`);
-  t.match(line, { level: 30, part: 'proxy', method: 'POST', target: origin.target, status: 201, bytes: 12 });
+  t.match(line, { level: 'info', part: 'proxy', method: 'POST', target: origin.target, status: 201, bytes: 12 });
   t.match(line, { route: 'main', from: '127.0.0.1', ua: 'tester/1', id: /^\S+$/, duration: Number });
   t.strictSame([line.hold, line.error, line.retry], [undefined, undefined, undefined]);
   t.equal(linesOf(path).length, 1);

@@ -57,7 +57,7 @@ async function assertReported(t: Test, holdfast: Holdfast, where: string, before
     `the line of a fault of ${where}`,
     () => holdfast.records().filter((record) => record.where === where)[before],
   );
-  t.match({ level, stack }, { level: 50, stack: /sabotaged .*\n\s+at / }, 'its line has the stack');
+  t.match({ level, stack }, { level: 'error', stack: /sabotaged .*\n\s+at / }, 'its line has the stack');
 }
 
 for (const edge of ['node', 'uws']) {

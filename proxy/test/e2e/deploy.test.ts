@@ -146,7 +146,7 @@ t.test('the image: a production install runs as nobody, from a tree that nobody 
   const own = { HOLDFAST_HTTP_PORT: '127.0.0.1:0', HOLDFAST_PUSH_IN_HTTP_PORT: '0' };
   const listening = { ...own, HOLDFAST_ADMIN_PORT: `127.0.0.1:${admin}` };
   const node = runInstalled(t, home, ['--route', '* test'], listening);
-  await node.line(/ started"?\}?\n/);
+  await node.line(/ started(?:"\})?\n/);
   const probe = () => {
     const [, ...words] = (image.probe ?? []).map((word) => word.replace(/(127\.0\.0\.1):\d+/, `$1:${admin}`));
     return startChild(t, { command: process.execPath, args: words }).exited;

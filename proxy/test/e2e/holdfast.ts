@@ -152,6 +152,6 @@ export async function startHoldfast(t: Test, options: HoldfastOptions = {}): Pro
     directory,
     args: ['--config', file, ...routes.flatMap((line) => ['--route', line]), ...args],
   });
-  await child.line(/ started\n/);
+  await child.line(/ started(?:"\})?\n/);
   return new Holdfast(child, directory);
 }

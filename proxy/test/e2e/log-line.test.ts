@@ -81,7 +81,7 @@ t.test('with a Holdfast YAML file lines are JSON, with text when asked to', asyn
   const json = await startHoldfast(t, { routes: [`* ${origin.target}`] });
   await ask(t, `${json.clients}/`);
   const record = await json.record('of the request', ({ part }) => part === 'proxy');
-  t.match(record, { level: 30, time: /^\d{4}-\d\d-\d\dT[\d:.]+Z$/, status: 200, bytes: 30 });
+  t.match(record, { level: 'info', time: /^\d{4}-\d\d-\d\dT[\d:.]+Z$/, status: 200, bytes: 30 });
 
   const text = await startHoldfast(t, { routes: [`* ${origin.target}`], settings: { log_format: 'text' } });
   await ask(t, `${text.clients}/`);
@@ -125,4 +125,17 @@ t.test('what a publisher names begins no line of its own', async (t) => {
   await holdfast.publish(streamItem(STRANGE, 'x'));
   await child.line(/publish channel=a\\u000a\[ERR\] forged\\u2028\\u001b\[2J/);
   t.notMatch(child.stdout, /^\[ERR\] forged/m);
+});
+
+t.test('an error is in the text of its line, at every level, with what is behind it', async (t) => {
+  const holdfast = await startHoldfast(t, {
+    config: conf(),
+    routes: ['* 127.0.0.1:1'],
+    args: ['--log-level', 'debug'],
+  });
+  await ask(t, `${holdfast.clients}/`);
+  const tried = 'ERR_ORIGIN_CONNECT: Unable to connect to any targets. Tried: 127.0.0.1:1';
+  await holdfast.child.line(
+    new RegExp(`^\\[DEBUG\\] .* \\[request\\] request failed err="${tried}: .*ECONNREFUSED.*"$`, 'm'),
+  );
 });

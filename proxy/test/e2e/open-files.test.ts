@@ -43,7 +43,7 @@ async function start(t: Test, edge: string): Promise<Holdfast> {
   const program = [process.execPath, join(root, 'proxy', 'bin', 'holdfast.js'), ...flags];
   const args = ['-c', `ulimit -n ${FILES}; exec "$0" "$@"`, ...program];
   const child = startChild(t, { command: 'sh', args, cwd: directory });
-  await child.line(/ started\n/);
+  await child.line(/ started(?:"\})?\n/);
   return new Holdfast(child, directory);
 }
 
@@ -92,7 +92,7 @@ for (const edge of ['node', 'uws']) {
       await Promise.all(held.map((wire) => wire.until('[item]')));
       t.equal(await holdfast.metric('holdfast_connections_refused_total'), CLIENTS - held.length);
       const line = await holdfast.record('of the shortage', isShortage);
-      t.match(line, { level: 40, limit: FILES, msg: /Raise LimitNOFILE or ulimit -n/ });
+      t.match(line, { level: 'warn', limit: FILES, msg: /Raise LimitNOFILE or ulimit -n/ });
       t.ok(holdfast.records().filter(isShortage).length < 10, 'not one for each');
       held[0]?.socket.destroy();
       await until('a place that is freed', async () => {

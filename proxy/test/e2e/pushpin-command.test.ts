@@ -15,7 +15,7 @@ const pushpin = join(root, 'proxy', 'bin', 'pushpin.js');
 /** Starts `pushpin` and waits for its line. */
 async function startPushpin(t: Test, cwd: string, args: readonly string[]): Promise<Child> {
   const child = startChild(t, { command: process.execPath, args: [pushpin, ...args], cwd });
-  await child.line(/ started\n/);
+  await child.line(/ started(?:"\})?\n/);
   return child;
 }
 

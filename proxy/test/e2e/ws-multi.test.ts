@@ -143,7 +143,7 @@ t.test('policy close: a client that does not read is closed with 1013; others mi
   const lines = await linesOf(holdfast, '/slow');
   t.match(lines, [
     { status: 101 },
-    { level: 40, part: 'session', msg: 'slow client: closing its session' },
+    { level: 'warn', part: 'session', msg: 'slow client: closing its session' },
     { kind: 'ws', reason: 'slow-client', dropped: 1, items: numbers.length },
   ]);
   t.ok(Number(lines[1]?.waiting) <= QUEUE, `${lines[1]?.waiting} bytes waited`);
@@ -174,7 +174,7 @@ t.test('policy drop: a client that does not read stays and misses whole items, c
   const lines = await linesOf(holdfast, '/slow');
   t.match(lines, [
     { status: 101 },
-    { level: 40, msg: 'slow client: dropping items' },
+    { level: 'warn', msg: 'slow client: dropping items' },
     { kind: 'ws', reason: 'client-closed', dropped, items: numbers.length },
   ]);
 });

@@ -22,7 +22,6 @@ const HANDSHAKE_WARNING = /uWS\.HttpResponse/;
 const LINES_KEPT = 60;
 /** Characters of a log line that nothing sent by a client or publisher may exceed: a log is not a place to keep input. */
 const LINE_MAX = 100_000;
-const ANNOUNCEMENT = /^(?:listening on \S+ \([\w ]+\)|holdfast \S+ started)$/;
 
 /** How to start. */
 export interface NodeOptions {
@@ -96,7 +95,7 @@ export class NodeUnderTest {
   /** Starts a node and waits until it serves. */
   static async start(options: NodeOptions): Promise<NodeUnderTest> {
     const node = new NodeUnderTest(options);
-    for (const deadline = Date.now() + START_LIMIT_MS; !node.#lines.some((line) => line.endsWith(' started')); ) {
+    for (const deadline = Date.now() + START_LIMIT_MS; !node.#lines.some((line) => line.endsWith(' started"}')); ) {
       if (node.#ended !== undefined || Date.now() > deadline) {
         await node.stop();
         throw new Error(`the node does not start: ${node.log()}`);
@@ -189,12 +188,11 @@ export class NodeUnderTest {
     }
     this.#lines.push(line.slice(0, 2_000));
     if (this.#lines.length > LINES_KEPT) this.#lines.shift();
-    const listener = /^listening on (https?):\/\/\S+:(\d+) \((\w+)\)$/.exec(line);
+    const listener = /"listening on (https?):\/\/\S+:(\d+) \((\w+)\)"\}$/.exec(line);
     if (listener !== null) this.#listeners.set(`${listener[1]} ${listener[3]}`, Number(listener[2]));
-    if (ANNOUNCEMENT.test(line)) return;
     const level = levelOf(line);
     if (level === undefined) this.#complain(`output that is no log line: ${line.slice(0, 500)}`);
-    else if (level >= 50) this.#complain(`error in the log: ${line.slice(0, 2_000)}`);
+    else if (level === 'error') this.#complain(`error in the log: ${line.slice(0, 2_000)}`);
   }
 
   #complain(text: string): void {
@@ -202,9 +200,9 @@ export class NodeUnderTest {
   }
 }
 
-function levelOf(line: string): number | undefined {
+function levelOf(line: string): string | undefined {
   try {
-    return (JSON.parse(line) as { level?: number }).level;
+    return (JSON.parse(line) as { level?: string }).level;
   } catch {
     return undefined;
   }

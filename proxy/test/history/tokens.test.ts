@@ -33,6 +33,18 @@ t.test('property: what was written is read, by whoever has the key, and by nobod
   );
 });
 
+t.test('a token of another key is told from what is no token of ours, such as an id of the origin', async (t) => {
+  const standing = new Map([
+    [tokens.tag('a'), { epoch: 'e1', offset: 7 }],
+    [tokens.tag('b'), { epoch: 'epoch', offset: 2 ** 40 }],
+  ]);
+  const token = new ResumeTokens(Buffer.from('other')).write(standing) as string;
+  t.equal(tokens.read(token), undefined);
+  t.equal(tokens.isOfOtherKey(token), true);
+  const ids = ['', '1', '550e8400-e29b-41d4-a716-446655440000', token.slice(0, -4), `${token}AAAA`, 'x y', 'é'];
+  for (const id of [...ids, 'A'.repeat(40), 'A'.repeat(9_000)]) t.equal(tokens.isOfOtherKey(id), false, id);
+});
+
 t.test('a token that was changed, cut off or made up is no token', async (t) => {
   const token = tokens.write(new Map([[tokens.tag('a'), { epoch: 'e', offset: 7 }]])) as string;
   t.ok(tokens.read(token));

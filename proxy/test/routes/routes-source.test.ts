@@ -61,8 +61,8 @@ t.test('at the start bad lines are skipped with a warning and the others load', 
   t.strictSame(domains(source.table), ['a.test', 'd.test']);
   t.strictSame(said, [
     'warn: /etc/x/routes: line 2: must specify condition and at least one target, line skipped',
-    'warn: /etc/x/routes: line 3, column 8: target bad format, line skipped',
-    'warn: routes: skipping duplicate condition a.test,*,*,*',
+    'warn: /etc/x/routes: line 3, column 8: target bad format: it has no port, as in nowhere:80, line skipped',
+    'warn: /etc/x/routes: skipping duplicate condition a.test,*,*,*',
     'info: routes loaded with 2 entries',
   ]);
   t.equal(state.watched, '/etc/x/routes');

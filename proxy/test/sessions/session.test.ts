@@ -78,7 +78,7 @@ for (const [says, extension, prefix] of [
     t.strictSame(await client.brief(), [text, prefix]);
     t.strictSame(await client.brief(), [binary, 'c:{"type":"detach"}']);
     t.strictSame(await client.brief(), [ping, 'unprefixed'], 'control frames need no prefix');
-    t.equal(scene.logged('debug').filter((line) => /lacks the prefix/.test(line)).length, 3);
+    t.equal(scene.logged('debug').filter((line) => /neither of its prefixes/.test(line)).length, 3);
   });
 }
 

@@ -55,7 +55,7 @@ const SENTINEL_PORT = 26379;
  * whose message never quotes the URL, as it may hold a password.
  */
 export function parseRedisUrl(url: string): RedisUrl {
-  const [, secure, kind, credentials, hosts = '', path = ''] = FORM.exec(url) ?? fail('it has another form');
+  const [, secure, kind, credentials, hosts = '', path = ''] = FORM.exec(url) ?? fail(formFault(url));
   const access = { tls: secure === 's', ...parseCredentials(credentials) };
   if (kind === 'sentinel') {
     if (path === '') fail('the name of the master is missing');
@@ -74,6 +74,13 @@ export function parseRedisUrl(url: string): RedisUrl {
 /** `host:port`, for logs. */
 export function formatHostPort({ host, port }: HostPort): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** What comes before `://` is no secret; without it nothing may be shown. */
+function formFault(url: string): string {
+  const scheme = /^([a-z+.-]{1,30}):\/\//i.exec(url)?.[1];
+  if (scheme === undefined) return 'it has no scheme: write redis:// before the host';
+  return /^rediss?(\+(sentinel|cluster))?$/.test(scheme) ? 'it has another form' : `'${scheme}' is none of its schemes`;
 }
 
 function parseCredentials(text: string | undefined): Pick<RedisAccess, 'username' | 'password'> {

@@ -1,8 +1,9 @@
 /**
- * Owns: answers that are in order, and that undici takes for broken ones: a 100 Continue that nobody has asked for, and a
- * length in the head of an answer that has no body. Does not own: what is done with an answer. The only file that knows that
- * part of undici.
+ * Owns: answers that are in order, and that undici takes for broken ones: a 100 Continue that nobody has asked for, a length in
+ * the head of an answer that has no body, and a body that ends with its connection while its reader has paused. Does not own:
+ * what is done with an answer. The only file that knows that part of undici.
  */
+import type { Socket } from 'node:net';
 import { type Connect, withParserKind } from './undici-parser.js';
 
 /**
@@ -22,16 +23,29 @@ interface HeadParser {
   contentLength: string;
   keepAlive: string;
   connection: string;
-  readonly socket: { readonly destroyed: boolean };
+  readonly socket: Socket;
+  /** Of the parser in WebAssembly; null once it is freed. */
+  readonly ptr: number | null;
+  readonly llhttp: { llhttp_resume(ptr: number): void };
+  /** Its reader takes no more. */
+  paused: boolean;
   /** How many 100 Continue have come since the last final answer. */
   continues?: number;
   onHeadersComplete: HeadersComplete;
+  onBody(part: Buffer): number;
+  execute(bytes: Buffer): void;
+  finish: Finish;
 }
+
+type Finish = (this: HeadParser) => Error | null;
 
 type HeadersComplete = (this: HeadParser, status: number, upgrade: boolean, keepsAlive: boolean) => number;
 
-/** To the parser: there is no body. */
+/** What the parser is told behind a head: there is no body. */
 const NO_BODY = 1;
+
+/** What it is told behind a part of a body. */
+const GO_ON = 0;
 
 /** Marks what `amended` has made. */
 const AMENDED = Symbol('amended');
@@ -44,11 +58,32 @@ const AMENDED = Symbol('amended');
 export function withAnswerFraming<Options>(connect: Connect<Options>): Connect<Options> {
   return withParserKind(connect, (found) => {
     const kind = found as HeadParser;
-    const { onHeadersComplete } = kind;
-    if (typeof onHeadersComplete === 'function' && !(AMENDED in onHeadersComplete)) {
-      kind.onHeadersComplete = Object.assign(amended(onHeadersComplete), { [AMENDED]: true });
-    }
+    const { onHeadersComplete, finish } = kind;
+    if (typeof onHeadersComplete !== 'function' || AMENDED in onHeadersComplete) return;
+    kind.onHeadersComplete = Object.assign(amended(onHeadersComplete), { [AMENDED]: true });
+    if (typeof finish === 'function') kind.finish = finishing(finish);
   });
+}
+
+/**
+ * undici asserts that nobody has paused when a connection ends that delimits its answer, and so would end the process. What is
+ * left is little, and goes to the reader, who has to keep it.
+ */
+function finishing(original: Finish): Finish {
+  return function (this: HeadParser) {
+    if (!this.paused || this.ptr === null) return original.call(this);
+    const { onBody } = this;
+    this.onBody = (part) => {
+      onBody.call(this, part);
+      return GO_ON;
+    };
+    this.paused = false;
+    this.llhttp.llhttp_resume(this.ptr);
+    const rest = this.socket.read() as Buffer | null;
+    if (rest !== null) this.execute(rest);
+    // It may be complete by what was left.
+    return this.paused || this.ptr === null ? null : original.call(this);
+  };
 }
 
 function amended(original: HeadersComplete): HeadersComplete {

@@ -20,7 +20,7 @@ const RESET: ReadonlySet<string | undefined> = new Set(['ECONNRESET', 'EPIPE']);
 
 /**
  * A connector whose connections, when the other side has reset them, take no more and end when all that came has been read: with
- * the error of the write where that was no whole answer.
+ * the error where that was no whole answer. So it is too when the reset is read while bytes before it wait for their reader.
  */
 export function withLastWords<Options>(connect: Connect<Options>): Connect<Options> {
   return (options, connected) =>
@@ -45,6 +45,18 @@ function readOn(socket: Socket & Writes): void {
       };
     }
     return settled;
+  };
+  const { destroy } = socket;
+  let isOver = false;
+  socket.destroy = (error?: Error) => {
+    const { code, syscall } = (error ?? {}) as NodeJS.ErrnoException;
+    if (isOver || code !== 'ECONNRESET' || syscall !== 'read' || socket.readableLength === 0) {
+      return destroy.call(socket, error) as typeof socket;
+    }
+    isOver = true;
+    socket.prependOnceListener('end', () => socket.destroy(error));
+    socket.push(null);
+    return socket;
   };
   socket._write = (chunk, encoding, callback) => _write.call(socket, chunk, encoding, listening(callback));
   socket._writev = (chunks, callback) => _writev.call(socket, chunks, listening(callback));

@@ -171,6 +171,37 @@ t.test('connections are used again after a 304 with a length, not after a 204 th
   );
 });
 
+for (const leaves of ['close', 'reset'] as const) {
+  for (const [what, fields, whole, ends] of [
+    ['until the close', 'Connection: close', true, 'end'],
+    ['of a length that closes', 'Connection: close\r\nContent-Length: 7', true, 'end'],
+    ['of a length', 'Content-Length: 7', true, 'end'],
+    ['of a length that is not all there', 'Content-Length: 8', false, /^ERR_ORIGIN_CLOSED$/],
+    ['of a length that closes and is not all there', 'Connection: close\r\nContent-Length: 8', false, /^ERR_ORIGIN/],
+  ] as const) {
+    t.test(`a body ${what}, with a ${leaves} while its reader has paused, arrives as far as it was sent`, async (t) => {
+      const origin = await RawOrigin.open(t, ({ socket }) => {
+        socket.write(`HTTP/1.1 200 OK\r\n${fields}\r\n\r\nabc`);
+      });
+      const { call, heard } = ask(makeClient(t), target(origin.port));
+      heard.accepts = false;
+      await until(() => heard.bytes === 3);
+      const socket = origin.requests[0]?.socket as Socket;
+      await new Promise<void>((sent) => socket.write('defg', () => sent()));
+      // By then it is with the client, whose reader has paused.
+      await settled(() => heard.bytes);
+      if (leaves === 'reset') socket.resetAndDestroy();
+      else socket.end();
+      await settled(() => heard.bytes);
+      heard.accepts = true;
+      call.resume();
+      const end = await heard.ended();
+      t.match(end === 'end' ? end : end.code, ends);
+      t.equal(heard.body, 'abcdefg', whole ? 'all of it' : 'all that there is');
+    });
+  }
+}
+
 t.test('a refused connection leaves the request unsent', async (t) => {
   const { heard } = ask(makeClient(t), target(await deadPort()));
   t.match(await heard.ended(), { code: 'ERR_ORIGIN_CONNECT', repeat: 'connect', cause: { code: 'ECONNREFUSED' } });

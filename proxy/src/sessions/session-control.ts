@@ -35,7 +35,7 @@ export interface ControlledSession {
 }
 
 /** Carries a control message out, at once; one that is invalid is ignored. */
-export function obeyControl(session: ControlledSession, control: WsControl | WsControlInvalid, log: Log): void {
+export function obeyControl(session: ControlledSession, control: WsControl | WsControlInvalid): void {
   switch (control.type) {
     case 'subscribe':
       subscribe(session, control.channel, control.filters);

@@ -118,8 +118,7 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
       return;
     }
     const message = readOriginMessage(type, data, messagePrefix);
-    const { log } = this.#parts.subscriber;
-    if (message.kind === 'control') obeyControl(this, parseWsControl(message.text), log);
+    if (message.kind === 'control') obeyControl(this, parseWsControl(message.text));
     else if (message.kind === 'message') this.#toClient(type, message.content);
     else {
       const prefixes = `'${messagePrefix}' for the client, 'c:' for the proxy`;

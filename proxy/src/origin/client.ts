@@ -5,7 +5,7 @@
  * undici's raw handler interface is used because it gives header pairs as they came, before anything is parsed into
  * objects, and flow control by return value; nothing is allocated per request beyond one `HttpCall`.
  */
-import { isIP } from 'node:net';
+import { isIP, type LookupFunction } from 'node:net';
 import { type Containment, uncontained } from '@holdfast/control-api';
 import { isFinalStatus, isInterimStatus, type ResponseHead, sendableReason } from '@holdfast/grip';
 import { buildConnector, Client, type Dispatcher } from 'undici';
@@ -22,8 +22,12 @@ export interface OriginClientOptions {
   readonly connectTimeout: number;
   /** Longest silence of an origin, before its head and in its body. */
   readonly inactivityTimeout: number;
-  /** How long an unused connection is kept. */
+  /** How long an unused connection is kept where its origin does not say. */
   readonly keepAliveTimeout: number;
+  /** After this a connection takes no further request, so that names are looked up again. Left out: never. */
+  readonly maxAge?: number;
+  /** How names are looked up; only tests give other than the system's way. */
+  readonly lookup?: LookupFunction;
   /** Longest response head in bytes. */
   readonly maxHeaderBytes: number;
   /** Left out: nothing is contained. */
@@ -136,7 +140,11 @@ class PooledOrigin implements Origin {
     this.#blocked = isBlocked(target);
     this.#faults = options.faults ?? uncontained;
     this.#headTimeout = options.inactivityTimeout;
-    const connect = buildConnector({ allowH2: false, timeout: options.connectTimeout, ...connectOptions(target) });
+    const connect = buildConnector({
+      allowH2: false,
+      timeout: options.connectTimeout,
+      ...connectOptions(target, options.lookup),
+    });
     const settings = {
       pipelining: 1,
       allowH2: false,
@@ -148,7 +156,7 @@ class PooledOrigin implements Origin {
         guardedConnect(connect, options.admits ?? always) as Parameters<typeof withReasonBytes>[0],
       ) as typeof connect,
     };
-    this.#connections = new OriginConnections(() => new Client(url, settings));
+    this.#connections = new OriginConnections(() => new Client(url, settings), options.maxAge);
   }
 
   dispatch(request: OriginRequest, handler: OriginHandler): OriginCall {
@@ -159,8 +167,13 @@ class PooledOrigin implements Origin {
     const { method, path, headers, body } = request;
     const call = new HttpCall(handler, this.#headTimeout, body, this.#faults);
     this.#connections.dispatch({ method: method as Dispatcher.HttpMethod, path, headers, body }, call);
+    call.pool = this;
     call.dispatched = true;
     return call;
+  }
+
+  closeIdle(): void {
+    this.#connections.closeIdle();
   }
 
   close(): Promise<void> {
@@ -185,6 +198,8 @@ function failing(handler: OriginHandler, error: OriginError, faults: Containment
 class HttpCall implements OriginCall, Dispatcher.DispatchHandler {
   /** False while undici's `dispatch` runs: it may report a bad argument from within. */
   dispatched = false;
+  /** Whose connection it is on. */
+  pool: Pick<PooledOrigin, 'closeIdle'> | undefined;
   readonly #handler: OriginHandler;
   readonly #headTimeout: number;
   #body: OriginRequest['body'];
@@ -309,6 +324,8 @@ class HttpCall implements OriginCall, Dispatcher.DispatchHandler {
       return;
     }
     const error = classify(cause, this.#connected, this.#status !== 0);
+    // Those that are kept have been idle for longer than this one was: the same request is not to meet another such.
+    if (error.repeat === 'stale') this.pool?.closeIdle();
     if (this.dispatched) this.fail(error);
     else queueMicrotask(() => this.fail(error));
   }

@@ -119,6 +119,7 @@ export function assemble(config: Config, log: RootLog, surroundings: Surrounding
     connectTimeout: config.origin.connectTimeoutMs,
     inactivityTimeout: config.origin.timeoutMs,
     keepAliveTimeout: config.origin.keepAliveTimeoutMs,
+    maxAge: config.origin.connectionMaxAgeMs,
     maxHeaderBytes: ORIGIN_HEADER_BYTES,
     admits: admitsOrigin,
     faults,

@@ -72,6 +72,7 @@ export interface OriginConfig {
   /** Silence in the middle of an exchange. */
   readonly timeoutMs: number;
   readonly keepAliveTimeoutMs: number;
+  readonly connectionMaxAgeMs: number;
   /** Requests at the same time; may be Infinity. */
   readonly openRequestsMax: number;
   readonly requestBodyMax: number;
@@ -263,6 +264,7 @@ function originConfig(values: Values): OriginConfig {
     connectTimeoutMs: ms(values.origin_connect_timeout),
     timeoutMs: ms(values.origin_timeout),
     keepAliveTimeoutMs: ms(values.origin_keep_alive_timeout),
+    connectionMaxAgeMs: ms(values.origin_connection_max_age),
     openRequestsMax: limit(values.max_open_requests),
     requestBodyMax: values.request_body_max,
     instructBodyMax: values.instruct_body_max,

@@ -5,7 +5,7 @@
  * undici's raw handler interface is used because it gives header pairs as they came, before anything is parsed into
  * objects, and flow control by return value; nothing is allocated per request beyond one `HttpCall`.
  */
-import { isIP } from 'node:net';
+import { isIP, type LookupFunction } from 'node:net';
 import type { Readable } from 'node:stream';
 import { type Containment, uncontained } from '@holdfast/control-api';
 import { headerValue, isFinalStatus, isInterimStatus, type ResponseHead, sendableReason } from '@holdfast/grip';
@@ -29,8 +29,12 @@ export interface OriginClientOptions {
   readonly connectTimeout: number;
   /** Longest silence of an origin, before its head and in its body. */
   readonly inactivityTimeout: number;
-  /** How long an unused connection is kept. */
+  /** How long an unused connection is kept where its origin does not say. */
   readonly keepAliveTimeout: number;
+  /** After this a connection takes no further request, so that names are looked up again. Left out: never. */
+  readonly maxAge?: number;
+  /** How names are looked up; only tests give other than the system's way. */
+  readonly lookup?: LookupFunction;
   /** Longest response head in bytes. */
   readonly maxHeaderBytes: number;
   /** Left out: nothing is contained. */
@@ -149,7 +153,11 @@ class PooledOrigin implements Origin {
     this.#blocked = isBlocked(target);
     this.#faults = options.faults ?? uncontained;
     this.#headTimeout = options.inactivityTimeout;
-    const connect = buildConnector({ allowH2: false, timeout: options.connectTimeout, ...connectOptions(target) });
+    const connect = buildConnector({
+      allowH2: false,
+      timeout: options.connectTimeout,
+      ...connectOptions(target, options.lookup),
+    });
     const settings = {
       pipelining: 1,
       allowH2: false,
@@ -159,7 +167,7 @@ class PooledOrigin implements Origin {
       maxHeaderSize: options.maxHeaderBytes,
       connect: reading(guardedConnect(connect, options.admits ?? always) as Connect<never>) as typeof connect,
     };
-    this.#connections = new OriginConnections(() => new Client(url, settings));
+    this.#connections = new OriginConnections(() => new Client(url, settings), options.maxAge);
   }
 
   dispatch(request: OriginRequest, handler: OriginHandler): OriginCall {
@@ -174,8 +182,13 @@ class PooledOrigin implements Origin {
     }
     const options = { method: method as Dispatcher.HttpMethod, path, headers, body, servername: this.#serverName };
     this.#connections.dispatch(options as Dispatcher.DispatchOptions, call);
+    call.pool = this;
     call.dispatched = true;
     return call;
+  }
+
+  closeIdle(): void {
+    this.#connections.closeIdle();
   }
 
   close(): Promise<void> {
@@ -208,6 +221,8 @@ class HttpCall implements OriginCall, Dispatcher.DispatchHandler {
   dispatched = false;
   /** Of a body that is a stream. */
   framing: Framing | undefined;
+  /** Whose connection it is on. */
+  pool: Pick<PooledOrigin, 'closeIdle'> | undefined;
   readonly #handler: OriginHandler;
   readonly #headTimeout: number;
   #body: OriginRequest['body'];
@@ -332,6 +347,8 @@ class HttpCall implements OriginCall, Dispatcher.DispatchHandler {
 
   onError(cause: Error & { code?: string }): void {
     const error = classify(cause, this.#connected, this.#status !== 0);
+    // Those that are kept have been idle for longer than this one was: the same request is not to meet another such.
+    if (error.repeat === 'stale') this.pool?.closeIdle();
     if (this.dispatched) this.fail(error);
     else queueMicrotask(() => this.fail(error));
   }

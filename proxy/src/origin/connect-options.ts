@@ -3,14 +3,22 @@
  * Does not own: connecting.
  */
 import { readFileSync } from 'node:fs';
-import { isIP } from 'node:net';
+import { isIP, type LookupFunction } from 'node:net';
 import { checkServerIdentity } from 'node:tls';
 import type { HttpTarget } from '../routes/target.js';
 import { guardedLookup, isPrivate } from './address-policy.js';
 
-/** Options for node's net.connect and tls.connect. Reads the files of a client certificate; throws if it cannot. */
-export function connectOptions(target: HttpTarget): object {
-  return { ...(target.untrusted ? { lookup: guardedLookup } : {}), ...(target.ssl ? tlsOptions(target) : {}) };
+/**
+ * Options for node's net.connect and tls.connect. Reads the files of a client certificate; throws if it cannot. All addresses
+ * of a name are tried, of both families in turns (RFC 8305). `lookup` in place of the system's way is for trusted targets.
+ */
+export function connectOptions(target: HttpTarget, lookup?: LookupFunction): object {
+  const look = target.untrusted ? guardedLookup : lookup;
+  return {
+    autoSelectFamily: true,
+    ...(look === undefined ? {} : { lookup: look }),
+    ...(target.ssl ? tlsOptions(target) : {}),
+  };
 }
 
 /** Whether a target must not be connected to: it is untrusted and its address, given as such, is private. */

@@ -1,5 +1,5 @@
 /**
- * Owns: which connection to a target takes the next request, and which of them are kept. Does not own: the connections
+ * Owns: which connection to a target takes the next request, which of them are kept, and for how long. Does not own: the connections
  * themselves, or how many requests there may be at a time (`admission`).
  *
  * undici's own pool looks through its connections twice for every request, and keeps what is left of those that are
@@ -25,6 +25,8 @@ interface Place<Request, Handler> {
   readonly connection: Connection<Request, Handler>;
   /** `unused`: it has had no request yet, and no event of it will come. */
   state: 'unused' | 'connecting' | 'connected' | 'broken';
+  /** When it was connected, in ms of the monotonic clock. */
+  since: number;
   /** Its index among those that are idle; -1 while it has a request, or is not connected. */
   index: number;
 }
@@ -32,11 +34,20 @@ interface Place<Request, Handler> {
 /** The connections to one target: as many as there are requests at a time, in constant time for each request. */
 export class OriginConnections<Request, Handler> {
   readonly #open: () => Connection<Request, Handler>;
+  readonly #maxAge: number;
+  readonly #now: () => number;
   readonly #all = new Set<Place<Request, Handler>>();
   readonly #idle: Place<Request, Handler>[] = [];
 
-  constructor(open: () => Connection<Request, Handler>) {
+  /** A connection that is older than `maxAge`, in ms, takes no further request. `now` is of a clock that is never set. */
+  constructor(
+    open: () => Connection<Request, Handler>,
+    maxAge = Number.POSITIVE_INFINITY,
+    now = () => performance.now(),
+  ) {
     this.#open = open;
+    this.#maxAge = maxAge;
+    this.#now = now;
   }
 
   /** Connections that are open, being opened, or in use. */
@@ -46,12 +57,20 @@ export class OriginConnections<Request, Handler> {
 
   /** Sends on the connection that was used last, so that those which are not needed time out, or on a new one. */
   dispatch(request: Request, handler: Handler): void {
-    const place = this.#idle.pop() ?? this.#add();
+    const place = this.#youngIdle() ?? this.#add();
     place.index = -1;
     place.connection.dispatch(request, handler);
     // What cannot be sent is refused at once.
     if (place.connection.stats.size === 0) this.#refused(place);
     else if (place.state === 'unused') place.state = 'connecting';
+  }
+
+  /**
+   * Closes those that are idle. After one of them turned out to be closed by the other side: the others have been idle for
+   * longer.
+   */
+  closeIdle(): void {
+    for (const place of this.#idle.splice(0)) this.#retire(place);
   }
 
   /** Resolves when all requests are over. None may be dispatched any more. */
@@ -66,10 +85,11 @@ export class OriginConnections<Request, Handler> {
 
   #add(): Place<Request, Handler> {
     const connection = this.#open();
-    const place: Place<Request, Handler> = { connection, state: 'unused', index: -1 };
+    const place: Place<Request, Handler> = { connection, state: 'unused', since: 0, index: -1 };
     this.#all.add(place);
     connection.on('connect', () => {
       place.state = 'connected';
+      place.since = this.#now();
       this.#free(place);
     });
     connection.on('disconnect', () => this.#broken(place));
@@ -90,8 +110,30 @@ export class OriginConnections<Request, Handler> {
   /** Keeps a connection for the next request unless it has one, or is none any more. */
   #free(place: Place<Request, Handler>): void {
     if (place.index >= 0 || place.connection.stats.size > 0) return;
-    if (place.state === 'connected') place.index = this.#idle.push(place) - 1;
+    if (place.state === 'connected' && this.#isOld(place)) this.#retire(place);
+    else if (place.state === 'connected') place.index = this.#idle.push(place) - 1;
     else if (place.state === 'broken') this.#all.delete(place);
+  }
+
+  /** The one that was used last of those that may still be used. */
+  #youngIdle(): Place<Request, Handler> | undefined {
+    for (let place = this.#idle.pop(); place !== undefined; place = this.#idle.pop()) {
+      if (!this.#isOld(place)) return place;
+      this.#retire(place);
+    }
+    return undefined;
+  }
+
+  #isOld({ since }: Place<Request, Handler>): boolean {
+    return this.#now() - since >= this.#maxAge;
+  }
+
+  /** Closes one that has no request and is in none of the lists any more but that of all. */
+  #retire(place: Place<Request, Handler>): void {
+    place.index = -1;
+    place.state = 'broken';
+    this.#all.delete(place);
+    void place.connection.close();
   }
 
   #broken(place: Place<Request, Handler>): void {

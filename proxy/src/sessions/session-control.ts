@@ -2,7 +2,6 @@
  * Owns: carrying out what an origin says to the proxy in the midst of a session: its control messages. Does not own:
  * their syntax, or the session.
  */
-import type { Log } from '@holdfast/control-api';
 import type { WsControl, WsControlInvalid } from '@holdfast/grip';
 import { refusedChannel } from '../routes/channel-name.js';
 import type { SessionOutput } from './session-output.js';

@@ -14,6 +14,8 @@ const files = [
   'item-limits',
   'compressed-streams',
   'compression',
+  'origin-connections',
+  'reload',
 ];
 
 for (const file of files) {

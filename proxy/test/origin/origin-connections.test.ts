@@ -131,3 +131,30 @@ t.test('closing waits for what is under way', async (t) => {
   t.equal(asked.over, 'end');
   await until(() => origin.sockets.size === 0);
 });
+
+t.test('a connection that is too old takes no further request, whether it is idle or not', async (t) => {
+  const origin = await RawOrigin.open(t, ({ socket }) => socket.write(answerBytes('')));
+  let now = 0;
+  const pool: Pool = new OriginConnections(
+    () => new Client(`http://127.0.0.1:${origin.port}`, { pipelining: 1, keepAliveTimeout: 60_000 }),
+    1_000,
+    () => now,
+  );
+  t.teardown(() => pool.destroy());
+  for (const asked of [ask(pool), ask(pool), ask(pool)]) t.equal(await ended(asked), 'end');
+  t.equal(pool.size, 3);
+  now = 999;
+  t.equal(await ended(ask(pool)), 'end');
+  t.equal(pool.size, 3);
+  now = 1_000;
+  const asked = ask(pool);
+  t.equal(pool.size, 1, 'none of the three is used, nor kept');
+  t.equal(await ended(asked), 'end');
+  await until(() => origin.sockets.size === 1);
+  t.equal(origin.requests.at(-1)?.connection, 4);
+  now = 1_500;
+  const late = ask(pool);
+  now = 2_000;
+  t.equal(await ended(late), 'end', 'a request under way goes on');
+  await until(() => pool.size === 0 && origin.sockets.size === 0);
+});

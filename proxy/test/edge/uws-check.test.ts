@@ -1,4 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import { checkUwsRequest } from '../../dist/edge/uws-check.js';
 import { handshake } from '../websocket/raw-socket.js';
@@ -207,6 +208,17 @@ t.test('uws: an event stream without a first byte opens all the same, by a comme
   await client.receives('\r\n\r\n');
   taken.response.end(Buffer.from('data: 1\n\n'));
   t.equal((await client.answer()).body.toString(), ':\ndata: 1\n\n');
+});
+
+t.test('uws: no comment goes into an event stream in a content coding', async (t) => {
+  const scene = await Scene.open(t, makeUwsEdge);
+  const { client, taken } = await scene.send(head('GET', '/'));
+  const headers = ['Content-Type', 'text/event-stream', 'Content-Encoding', 'gzip'];
+  taken.response.writeHead({ status: 200, reason: 'OK', headers }, undefined, true);
+  scene.clock.advance(1_000);
+  const coded = gzipSync('data: 1\n\n');
+  taken.response.end(coded);
+  t.ok((await client.answer()).body.equals(coded));
 });
 
 t.test('uws: a head longer than what the library takes at a time arrives whole', async (t) => {

@@ -1,6 +1,7 @@
 // Owns: which works there are, in order, and which of them a part of the bench means. Does not own: any of them.
 import { acknowledgeWork } from './work-acknowledge.mjs';
 import { burstWork } from './work-burst.mjs';
+import { compressedWork } from './work-compressed.mjs';
 import { holdWork } from './work-hold.mjs';
 import { latencyWork } from './work-latency.mjs';
 import { passWork } from './work-pass.mjs';
@@ -24,6 +25,7 @@ export const parts = {
   'redis-latency': [redisLatencyWork],
   resubscribe: [resubscribeWork],
   ack: [acknowledgeWork],
+  compressed: [compressedWork],
   opening: kinds.map(([name, kind]) => holdWork(`opening-${name}`, kind, ['opening'])),
   memory: kinds.map(([name, kind]) => holdWork(`memory-${name}`, kind, ['opening', 'memory'])),
   profiles: profileWorks,

@@ -17,7 +17,7 @@ const skip =
 /** On a machine that is busy with other tests. */
 const LIMIT_MS = 120_000;
 
-// Thirteen works, each with processes of its own: longer than tap gives a file by itself.
+// Fourteen works, each with processes of its own: longer than tap gives a file by itself.
 t.setTimeout(LIMIT_MS + 10_000);
 
 interface RunRecord {
@@ -82,6 +82,10 @@ t.test('the whole bench runs on the node edge, and loses nothing', { skip }, asy
       `${work}: every figure is more than nothing`,
     );
   }
+  const compressed = recordOf('compressed');
+  t.strictSame(compressed?.problems, [], 'compressed: every client had every item');
+  const { plainBytes = 0, gzipBytes = 0 } = compressed?.values ?? {};
+  t.ok(gzipBytes > 0 && gzipBytes < plainBytes / 2, 'compressed: items came shorter');
   const [crowd] = hundredThousand;
   t.equal(crowd?.clients, 200, 'the crowd was held');
   t.ok((crowd?.rounds[0]?.lastMs ?? 0) > 0, 'and its last client has the item');

@@ -33,6 +33,8 @@ export class CompressedResponse extends ResponseWrapper implements ResponseOwner
   #kept: Kept | undefined;
   #body: EncodedBody | undefined;
   #over = false;
+  /** Of a body that was encoded whole. */
+  #wholeBytes: number | undefined;
 
   /** `accept`: what the client says, undefined where it says nothing. */
   constructor(inner: ClientResponse, request: ClientRequest, accept: string | undefined, compression: Compression) {
@@ -101,9 +103,9 @@ export class CompressedResponse extends ResponseWrapper implements ResponseOwner
     return this.#body === undefined ? super.waiting : this.#body.waiting;
   }
 
-  /** Before compression: what it is of the sent ones is the encoder's. */
+  /** Before compression: what was sent is known later than this is asked. */
   override get bodyBytes(): number {
-    return this.#body === undefined ? super.bodyBytes : this.#body.bodyBytes;
+    return this.#wholeBytes ?? (this.#body === undefined ? super.bodyBytes : this.#body.bodyBytes);
   }
 
   get id(): string {
@@ -127,8 +129,7 @@ export class CompressedResponse extends ResponseWrapper implements ResponseOwner
     const owner = this.#owner;
     if (owner?.fault !== undefined) owner.fault(error);
     else owner?.onGone();
-    if (!this.#over) this.abort(true);
-    this.#body?.free();
+    this.#leave();
   }
 
   #leave(): ResponseOwner | undefined {
@@ -197,6 +198,7 @@ export class CompressedResponse extends ResponseWrapper implements ResponseOwner
       plain();
       return;
     }
+    this.#wholeBytes = body.length;
     this.#compression.encode(body, codec, (encoded) => {
       faults.run('client', () => {
         if (encoded === undefined) plain();

@@ -78,7 +78,7 @@ export const uwsLimits: readonly EdgeLimit[] = [
   },
   {
     what: 'A head before its body',
-    why: 'The head goes out with the first byte of the body. Of a stream hold whose Content-Type is `text/event-stream` it goes out after 100 ms with an empty comment, so that an `EventSource` opens.',
+    why: 'The head goes out with the first byte of the body. Of a stream hold whose Content-Type is `text/event-stream` it goes out after 100 ms with an empty comment, so that an `EventSource` opens; a stream that is compressed begins with bytes of its own, and has its head at once.',
     clauses: ['answer-early-head'],
   },
   {

@@ -76,6 +76,16 @@ const failures: readonly Failure[] = [
     head: true,
   },
   {
+    says: 'trailers over the limit of a head',
+    answer: (socket) =>
+      socket.write(
+        `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\n0\r\nX-Long: ${'x'.repeat(20_000)}\r\n\r\n`,
+      ),
+    code: 'ERR_ORIGIN_MALFORMED',
+    repeat: 'no',
+    head: true,
+  },
+  {
     says: 'malformed chunks',
     answer: (socket) => socket.end('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n'),
     code: 'ERR_ORIGIN_MALFORMED',

@@ -2,7 +2,7 @@
  * Owns: one answer whose body is compressed where that may be and its client likes it: the decision, on its head, and the
  * way of its parts from then on. Does not own: the rules, or how bodies are encoded.
  */
-import { headerValues, type ResponseHead } from '@holdfast/grip';
+import { headerValues, type RawHeaders, type ResponseHead } from '@holdfast/grip';
 import { checkedHeaders } from '../edge/client-headers.js';
 import type { ClientRequest, ClientResponse, ResponseOwner } from '../edge/edge.js';
 import { ResponseWrapper } from '../edge/response-wrapper.js';
@@ -74,15 +74,15 @@ export class CompressedResponse extends ResponseWrapper implements ResponseOwner
     else this.#body.push(piece);
   }
 
-  override end(chunk?: Buffer): void {
+  override end(chunk?: Buffer, trailers?: RawHeaders): void {
     if (this.#over) return;
     this.#over = true;
     this.#owner = undefined;
     const kept = this.#kept;
     this.#kept = undefined;
     if (kept !== undefined) this.#answerWhole(kept, joined(kept.first, chunk));
-    else if (this.#body === undefined) this.inner.end(chunk);
-    else this.#body.end(chunk);
+    else if (this.#body === undefined) this.inner.end(chunk, trailers);
+    else this.#body.end(chunk, trailers);
   }
 
   override abort(discard = false): void {

@@ -1,4 +1,5 @@
 /** Owns: the port between an answer and whatever encodes its body. Does not own: heads, or whether it is encoded. */
+import type { RawHeaders } from '@holdfast/grip';
 import type { StreamPiece } from '../edge/stream-piece.js';
 
 /** A body on its way through an encoder. Its head has gone out. */
@@ -7,7 +8,7 @@ export interface EncodedBody {
   write(chunk: Buffer): boolean;
   push(piece: StreamPiece): void;
   /** Completes the body, and the answer with it. */
-  end(chunk: Buffer | undefined): void;
+  end(chunk: Buffer | undefined, trailers?: RawHeaders): void;
   /** Breaks the answer off; without `discard` what was written before still goes out. */
   abort(discard: boolean): void;
   /** The client's connection has room again; true where its owner is to be told. */

@@ -3,6 +3,7 @@
  * the answer ends. Does not own: heads, or which coding.
  */
 import type { Containment } from '@holdfast/control-api';
+import type { RawHeaders } from '@holdfast/grip';
 import type { ClientResponse } from '../edge/edge.js';
 import type { StreamPiece } from '../edge/stream-piece.js';
 import type { Encoder } from './codings.js';
@@ -24,6 +25,7 @@ export class EncoderBody implements EncodedBody {
   readonly #freed: () => void;
   #isFree = false;
   #isFull = false;
+  #trailers: RawHeaders | undefined;
 
   /** `freed` is called once, when the encoder is no more. */
   constructor(inner: ClientResponse, encoder: Encoder, owner: EncoderOwner, faults: Containment, freed: () => void) {
@@ -50,7 +52,8 @@ export class EncoderBody implements EncodedBody {
     this.write(piece.payload);
   }
 
-  end(chunk: Buffer | undefined): void {
+  end(chunk: Buffer | undefined, trailers?: RawHeaders): void {
+    this.#trailers = trailers;
     this.bodyBytes += chunk?.length ?? 0;
     this.#isFull = false;
     this.#encoder.end(chunk);
@@ -104,6 +107,6 @@ export class EncoderBody implements EncodedBody {
   #ended(): void {
     if (this.#isFree) return;
     this.free();
-    this.#inner.end();
+    this.#inner.end(undefined, this.#trailers);
   }
 }

@@ -158,7 +158,7 @@ export class ControlPlane {
 
   /** While the backplane is away, requests are still served and connections held; only publishing waits. */
   get #readiness(): Readiness {
-    if (this.#isGoingDown) return { ready: false, reason: 'stopping' };
+    if (this.#isGoingDown) return { ready: false, reason: 'not accepting clients' };
     const { readiness } = this.#serving();
     const { trouble } = this.hub;
     if (!readiness.ready || trouble === undefined) return readiness;

@@ -80,7 +80,7 @@ t.test('idle connections shut no probe out', async (t) => {
 
 t.test('/readyz says no while the node goes down, and the port is closed with it', async (t) => {
   const origin = await startOrigin(t, () => {});
-  const holdfast = await startHoldfast(t, { routes: [`* ${origin.target}`] });
+  const holdfast = await startHoldfast(t, { routes: [`* ${origin.target}`], settings: { shutdown_requests: 1 } });
   const admin = holdfast.url('admin');
   // A request that is never answered keeps the node for the moment that such are given.
   open(t, `${holdfast.clients}/`).catch(() => {});

@@ -5,16 +5,7 @@ import t from 'tap';
 t.setTimeout(300_000);
 
 /** Tests of the whole command that are as true with the uws edge, and show what it is there for. */
-const files = [
-  'fan-out',
-  'slow-reader',
-  'links',
-  'origin-trust',
-  'cross-origin',
-  'item-limits',
-  'origin-connections',
-  'reload',
-];
+const files = ['fan-out', 'slow-reader', 'links', 'origin-trust', 'cross-origin', 'item-limits', 'origin-connections'];
 
 for (const file of files) {
   t.test(`${file} with edge: uws`, { timeout: 120_000 }, async (t) => {

@@ -133,7 +133,8 @@ export class OriginConnections<Request, Handler> {
     place.index = -1;
     place.state = 'broken';
     this.#all.delete(place);
-    void place.connection.close();
+    // One that has been broken off meanwhile cannot be closed any more.
+    void place.connection.close().catch(() => {});
   }
 
   #broken(place: Place<Request, Handler>): void {

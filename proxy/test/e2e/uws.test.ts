@@ -15,7 +15,6 @@ const files = [
   'compressed-streams',
   'compression',
   'origin-connections',
-  'reload',
 ];
 
 for (const file of files) {

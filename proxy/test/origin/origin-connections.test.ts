@@ -158,3 +158,14 @@ t.test('a connection that is too old takes no further request, whether it is idl
   t.equal(await ended(late), 'end', 'a request under way goes on');
   await until(() => pool.size === 0 && origin.sockets.size === 0);
 });
+
+t.test('idle connections that have just been broken off are closed once more without harm', async (t) => {
+  const origin = await RawOrigin.open(t, ({ socket }) => socket.write(answerBytes('')));
+  const pool = connectionsTo(t, origin.port);
+  for (const asked of [ask(pool), ask(pool)]) t.equal(await ended(asked), 'end');
+  const over = pool.destroy();
+  pool.closeIdle();
+  t.equal(pool.size, 0);
+  await over;
+  await until(() => origin.sockets.size === 0);
+});

@@ -57,6 +57,12 @@ interface Kept {
 /** What the library says of a client that ended its connection without a Close frame: it has gone, which is no fault. */
 const ENDED = 'Received TCP FIN before WebSocket close frame';
 
+/**
+ * What the library says of a Close frame with a code that it does not know: among them 1012 to 1014 and 3000 to 3999, which
+ * clients may well send. It does not tell the code, and answers without one.
+ */
+const UNKNOWN_CODE = 'Received invalid close payload';
+
 /** What hangs on the library's object. */
 export interface UwsSocketData {
   readonly socket: UwsSocket;
@@ -234,8 +240,9 @@ export class UwsSocket implements MessageSocket, Flushable {
     this.#dropPieces();
     this.#parts.clock.clear(this.#timer);
     const text = Buffer.from(reason.slice(0));
-    if (code === LOST && text.length > 0 && text.toString() !== ENDED) this.#fault ??= new Error(text.toString());
-    this.#ending = { code, reason: text };
+    const why = code === LOST ? text.toString() : '';
+    if (why !== '' && why !== ENDED && why !== UNKNOWN_CODE) this.#fault ??= new Error(why);
+    this.#ending = why === UNKNOWN_CODE ? { code: NO_CODE, reason: Buffer.alloc(0) } : { code, reason: text };
     this.#drainSoon();
   }
 

@@ -42,17 +42,19 @@ export interface HttpOriginParts extends ExchangeParts, HttpNaming {
 }
 
 /**
- * `opening`: no OPEN from the origin yet. `open`. `withdrawing`: aborted while OPEN was under way. `leaving`: the owner
- * hears nothing more, but the origin is still to be told. `over`.
+ * `opening`: no OPEN from the origin yet. `open`. `withdrawing`: aborted while OPEN was under way. `closing`: the client has
+ * closed, and the owner hears what the origin has to say to that. `leaving`: the owner hears nothing more, but the origin is
+ * still to be told. `over`.
  */
-type State = 'opening' | 'open' | 'withdrawing' | 'leaving' | 'over';
+type State = 'opening' | 'open' | 'withdrawing' | 'closing' | 'leaving' | 'over';
 
 const OPEN: WsEvent = { type: 'OPEN' };
 const DISCONNECT: WsEvent = { type: 'DISCONNECT' };
 
 /**
- * One request at a time; whatever the client sends meanwhile goes with the next. After `close` the owner hears nothing
- * more: the client has gone by then, and what the origin answers to a CLOSE is for nobody.
+ * One request at a time; whatever the client sends meanwhile goes with the next. After `close` the owner hears what the answers
+ * hold, up to a CLOSE; an origin that has taken the client's and sends none has closed with the same. A CLOSE of the origin's
+ * own is answered at once, with the same: its library takes the session for closed by then.
  *
  * Most sessions are idle most of the time: what they do not need then is made when it is needed.
  */
@@ -81,6 +83,8 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
   #starved = false;
   #refresh = false;
   #scheduled = false;
+  /** What the client closed with. */
+  #close: { readonly code: number | undefined; readonly reason: Buffer } | undefined;
 
   constructor(parts: HttpOriginParts, handshake: OriginHandshakeOwner) {
     this.#parts = parts;
@@ -110,7 +114,10 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
   close(code: number | undefined, reason: Buffer): void {
     if (this.#state === 'opening') this.abort();
     if (this.#state !== 'open') return;
-    this.#sendClose(code, reason);
+    this.#addClose(code, reason);
+    this.#state = 'closing';
+    this.#close = { code, reason };
+    this.#poll?.stop();
     this.#schedule();
   }
 
@@ -118,6 +125,10 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
     // A DISCONNECT must not overtake an OPEN that is being processed, and is not due if that comes to nothing.
     if (this.#state === 'opening' && this.#exchange !== undefined) this.#state = 'withdrawing';
     else if (this.#state === 'opening' || this.#state === 'open') this.#disconnect();
+    else if (this.#state === 'closing') {
+      this.#leave();
+      this.#schedule();
+    }
   }
 
   pause(): void {
@@ -170,7 +181,7 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
     if (state === 'open' && isThere) this.#disconnect();
     else this.#end();
     if (state === 'opening') this.#handshake?.originFailed(error);
-    else if (state === 'open') this.#owner?.originLost(error);
+    else if (state === 'open' || state === 'closing') this.#owner?.originLost(error);
   }
 
   #rejected({ head, body }: HttpAnswer): void {
@@ -230,7 +241,7 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
   }
 
   #answered({ events }: EventsAnswer): void {
-    if (this.#state === 'open') this.#receive(events);
+    if (this.#isHeard) this.#receive(events);
     this.#deliver();
     if (this.#starved && this.#queue?.full !== true && this.#state === 'open') {
       this.#starved = false;
@@ -265,10 +276,25 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
     if (this.#state === 'leaving') {
       if (hasNews) this.#askNext();
       else this.#end();
+    } else if (this.#state === 'closing' && this.#inbox === undefined) {
+      if (hasNews) this.#askNext();
+      else if (!this.#paused) this.#closedWithTheSame();
     } else if (this.#state === 'open' && !this.#paused && this.#inbox === undefined) {
       if (hasNews || this.#refresh) this.#askNext();
       else this.#poll?.await();
     }
+  }
+
+  /** Whether the owner hears what the origin says. */
+  get #isHeard(): boolean {
+    return this.#state === 'open' || this.#state === 'closing';
+  }
+
+  /** The origin has taken the client's CLOSE, and has no word of its own for it. */
+  #closedWithTheSame(): void {
+    const { code, reason = Buffer.alloc(0) } = this.#close ?? {};
+    this.#end();
+    this.#owner?.originClosed(code, reason);
   }
 
   /** Only an owner that does not heed `send` comes to this: nothing is dropped silently, so the session ends. */
@@ -304,7 +330,7 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
 
   /** Hands out what the last answer held, as long as the owner takes it. */
   #deliver(): void {
-    for (let count = 0; this.#state === 'open' && !this.#paused && !this.#rests; count++) {
+    for (let count = 0; this.#isHeard && !this.#paused && !this.#rests; count++) {
       if (count === EVENTS_PER_TURN) {
         this.#rest();
         return;
@@ -350,17 +376,17 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
     this.#pings.sent(payload);
   }
 
-  /** The origin has closed: it is answered with the same, after what the client had sent before. */
+  /** The origin has closed: unless that is an answer it gets the same, after what the client had sent before. */
   #closed(content: Buffer | undefined): void {
     const { code, reason } = readClose(content);
-    this.#sendClose(code, reason);
+    if (this.#state === 'open') this.#addClose(code, reason);
+    this.#leave();
     this.#owner?.originClosed(code, reason);
   }
 
-  #sendClose(code: number | undefined, reason: Buffer): void {
+  #addClose(code: number | undefined, reason: Buffer): void {
     this.#queue ??= new HttpQueue();
     this.#queue.close(closeEvent(code, reason));
-    this.#leave();
   }
 
   /** Ends with a DISCONNECT, at once: what was under way or waited is void for a client that has gone. */

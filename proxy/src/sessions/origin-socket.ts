@@ -24,13 +24,16 @@ export interface OriginHandshakeOwner {
 
 /**
  * Hears from an origin that has accepted: `originMessage`* and at most one of `originClosed` and `originLost`, after which
- * nothing follows. Nothing is called after `OriginSocket.close` or `abort`, and nothing synchronously from within a call
- * to the socket.
+ * nothing follows; all of that after `OriginSocket.close` too. Nothing is called after `abort`, and nothing synchronously from
+ * within a call to the socket.
  */
 export interface OriginSocketOwner {
   /** A message or control frame for the client, or in GRIP mode for the proxy. */
   originMessage(type: MessageType, data: Buffer): void;
-  /** The origin closed; `code` is undefined when it gave none, or one that must not be sent. */
+  /**
+   * The origin closed, or has answered a close; `code` is undefined when it gave none, or one that must not be sent. Where
+   * there was no close before, it waits for one as its answer.
+   */
   originClosed(code: number | undefined, reason: Buffer): void;
   /** The origin broke off without a close. */
   originLost(error: OriginError): void;
@@ -44,7 +47,7 @@ export interface OriginSocket {
   own(owner: OriginSocketOwner): void;
   /** Passes a client's message or control frame on; false when much waits already: hold the client back. */
   send(type: MessageType, data: Buffer): boolean;
-  /** The client closed: the origin is told, and given a moment to answer. */
+  /** The client closed: the origin is told, and what it still says is heard, up to its own close. */
   close(code: number | undefined, reason: Buffer): void;
   /** The client is gone without a close, or the session is to end at once. Over HTTP the origin gets a DISCONNECT. */
   abort(): void;

@@ -13,6 +13,7 @@ import { type CloseReason, closeCode, closeReasons } from '../close-reasons.js';
 import type { OriginError } from '../origin/errors.js';
 import type { TroubleScene } from '../troubles.js';
 import type { MessageSocket, MessageType, SocketOwner } from '../websocket/message-socket.js';
+import { AwaitedClose, type ClosingEnd, closeClient } from './awaited-close.js';
 import { OriginOrder } from './origin-order.js';
 import { isRefreshable, type OriginSocket, type OriginSocketOwner } from './origin-socket.js';
 import { type ControlledSession, obeyControl } from './session-control.js';
@@ -21,8 +22,11 @@ import type { Dial, SessionParts, SessionStart } from './session-parts.js';
 import { Subscriptions } from './subscriptions.js';
 import { TimedMessages } from './timed-messages.js';
 
-/** `open`: both ends are there. `detached`: the origin is gone by its own wish, the client stays. */
-type State = 'open' | 'detached' | 'over';
+/**
+ * `open`: both ends are there. `detached`: the origin is gone by its own wish, the client stays. `closing`: one end has closed,
+ * and the other is still to answer; no channel has the session any more.
+ */
+type State = 'open' | 'detached' | 'closing' | 'over';
 
 /** How long a client whose session the proxy closes has to take the Close frame before it is cut off, in ms. */
 const CLOSE_GRACE_MS = 5_000;
@@ -44,6 +48,8 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
   /** Undefined until a subscription is not live at once. */
   #order: OriginOrder | undefined;
   #state: State = 'open';
+  /** While the state is `closing`. */
+  #awaited: AwaitedClose | undefined;
 
   constructor({ dial, client, origin, implicit, messagePrefix, resume }: SessionStart, parts: SessionParts) {
     const { registry, clock } = parts.subscriber;
@@ -89,17 +95,44 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
   // From the client
 
   onMessage(type: MessageType, data: Buffer): void {
-    if (this.#state === 'open' && !this.#origin.send(type, data)) this.client.pause();
+    if (this.#hearsClient && !this.#origin.send(type, data)) this.client.pause();
+  }
+
+  onClosing(code: number | undefined, reason: Buffer): void {
+    if (this.#state === 'open') {
+      this.#origin.close(code, reason);
+      this.#leave('client-closed');
+      this.#await('client', code, reason);
+    } else if (this.#state !== 'closing') {
+      this.#leave('client-closed');
+      closeClient(this.client, code, reason);
+    } else if (this.#awaited?.from === 'origin') this.#answer(code, reason);
+  }
+
+  /** What the client had said before is still answered. The origin hears of it as of a Close with the same code. */
+  onBreach(code: number, error: Error): void {
+    this.#parts.subscriber.log.debug({ id: this.id, err: error }, 'client fault');
+    if (this.#state === 'open') {
+      this.#origin.close(code, NO_REASON);
+      this.#leave('client-fault');
+      this.#await('breach', code, NO_REASON);
+    } else {
+      this.#leave('client-fault');
+      if (this.#awaited?.from === 'origin') this.#answer(code, NO_REASON);
+      this.client.close(code);
+    }
   }
 
   onClose(code: number | undefined, reason: Buffer): void {
     if (this.#state === 'open') this.#origin.close(code, reason);
-    this.#leave('client-closed');
+    if (this.#awaited?.from === 'origin') this.#answer(code, reason);
+    this.#clientEnded('client-closed');
   }
 
   onLost(error: Error | undefined): void {
     if (this.#state === 'open') this.#origin.abort();
-    this.#leave(error === undefined ? 'client-gone' : 'client-fault');
+    if (this.#awaited?.from === 'origin') this.#answerItself();
+    this.#clientEnded(error === undefined ? 'client-gone' : 'client-fault');
   }
 
   onWritable(): void {
@@ -110,7 +143,7 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
   // From the origin
 
   originMessage(type: MessageType, data: Buffer): void {
-    if (this.#state !== 'open') return;
+    if (!this.#hearsOrigin) return;
     if (this.#order?.keepsBack(() => this.originMessage(type, data))) return;
     const messagePrefix = this.#messagePrefix;
     if (messagePrefix === undefined || type === 'ping' || type === 'pong') {
@@ -118,8 +151,10 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
       return;
     }
     const message = readOriginMessage(type, data, messagePrefix);
-    if (message.kind === 'control') obeyControl(this, parseWsControl(message.text));
-    else if (message.kind === 'message') this.#toClient(type, message.content);
+    if (message.kind === 'control') {
+      // One that has left its channels takes no more orders.
+      if (this.#state === 'open') obeyControl(this, parseWsControl(message.text));
+    } else if (message.kind === 'message') this.#toClient(type, message.content);
     else {
       const prefixes = `'${messagePrefix}' for the client, 'c:' for the proxy`;
       this.noticed('prefix', `message of the origin dropped: it begins with neither of its prefixes: ${prefixes}`);
@@ -128,7 +163,12 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
 
   originClosed(code: number | undefined, reason: Buffer): void {
     if (this.#order?.keepsBack(() => this.originClosed(code, reason))) return;
-    if (this.#leave('origin-closed')) this.client.close(code, code === undefined ? undefined : reason);
+    if (this.#state === 'closing') this.#answer(code, reason);
+    else if (this.#state === 'open') {
+      this.#leave('origin-closed');
+      this.#await('origin', code, reason);
+      closeClient(this.client, code, reason);
+    }
   }
 
   originLost(error: OriginError): void {
@@ -139,7 +179,8 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
     }
     this.#parts.subscriber.log.debug({ id: this.id, err: error }, 'origin lost');
     this.#parts.subscriber.troubles?.failed(this.#scene, error, 'WebSocket cut');
-    if (this.#leave('origin-failed')) this.client.abort();
+    if (this.#state === 'closing') this.#answerItself();
+    else if (this.#state === 'open' && this.#leave('origin-failed')) this.client.abort();
   }
 
   originWritable(): void {
@@ -150,7 +191,7 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
 
   deliver(delivery: Delivery): boolean {
     const format = delivery.ws;
-    if (this.#state === 'over' || format === undefined || format.action === 'hint') return false;
+    if (this.#isGone || format === undefined || format.action === 'hint') return false;
     if (format.action === 'refresh' && !isRefreshable(this.#origin)) return false;
     const subscription = this.subscriptions.find(delivery.item.channel);
     if (subscription === undefined) return false;
@@ -181,7 +222,11 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
   }
 
   fault(): void {
-    this.#end('fault');
+    if (this.#state === 'closing') {
+      this.#clientEnded('fault');
+      this.#origin.abort();
+      this.client.abort();
+    } else this.#end('fault');
   }
 
   view(): ConnectionView {
@@ -290,6 +335,55 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
     this.#origin.close(isRefreshable(this.#origin) ? undefined : 1000, NO_REASON);
   }
 
+  /** Whether it has left its channels. */
+  get #isGone(): boolean {
+    return this.#state === 'over' || this.#state === 'closing';
+  }
+
+  /** Whether what the client says is for the origin. */
+  get #hearsClient(): boolean {
+    return this.#state === 'open' || this.#awaited?.from === 'origin';
+  }
+
+  /** Whether what the origin says is for the client. */
+  get #hearsOrigin(): boolean {
+    return this.#state === 'open' || (this.#awaited !== undefined && this.#awaited.from !== 'origin');
+  }
+
+  /** One end has closed, and the session has left: the other end has its time. */
+  #await(from: ClosingEnd, code: number | undefined, reason: Buffer): void {
+    this.#state = 'closing';
+    const { clock } = this.#parts.subscriber;
+    const late = () => this.#answerItself();
+    this.#awaited = new AwaitedClose(from, code, reason, { clock, late, session: this });
+  }
+
+  /** The other end has answered. */
+  #answer(code: number | undefined, reason: Buffer): void {
+    this.#settled()?.answer(code, reason, this.client, this.#origin);
+  }
+
+  /** The other end has not, and no more is expected of it. */
+  #answerItself(): void {
+    this.#settled()?.echo(this.client, this.#origin);
+  }
+
+  #settled(): AwaitedClose | undefined {
+    const awaited = this.#awaited;
+    awaited?.stop();
+    this.#awaited = undefined;
+    if (awaited === undefined) return undefined;
+    this.#state = 'over';
+    // What it says now is read and dropped: nothing of it holds its own end back.
+    this.#origin.resume();
+    return awaited;
+  }
+
+  /** There is nobody to answer any more. */
+  #clientEnded(reason: CloseReason): void {
+    if (this.#settled() === undefined) this.#leave(reason);
+  }
+
   #toClient(type: MessageType, data: Buffer): void {
     if (!this.client.send(type, data)) this.#origin.pause();
     this.#timed?.sent();
@@ -297,7 +391,7 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
 
   /** A timed message counts as an item: there is nobody to hold back while the client does not read. */
   #sendTimed(type: MessageType, data: Buffer): void {
-    if (this.#state !== 'over' && this.output.admits(data.length)) this.#toClient(type, data);
+    if (!this.#isGone && this.output.admits(data.length)) this.#toClient(type, data);
   }
 
   /** Ends the session because the proxy wants it, with the code of the reason. Details go to debug routes only. */
@@ -316,7 +410,7 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
 
   /** Leaves the channels and reports the end; false when the session was over already. */
   #leave(reason: CloseReason): boolean {
-    if (this.#state === 'over') return false;
+    if (this.#state === 'over' || this.#state === 'closing') return false;
     this.#state = 'over';
     this.#timed?.stop();
     this.output.stop();

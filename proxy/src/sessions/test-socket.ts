@@ -28,6 +28,7 @@ export class TestSocket implements OriginSocket {
   #starved = false;
   #over = false;
 
+  #closing: { readonly code: number | undefined; readonly reason: Buffer } | undefined;
   readonly #faults: Containment;
 
   /** `path` is the request's path and query behind the prefix by which its route matched. */
@@ -50,8 +51,11 @@ export class TestSocket implements OriginSocket {
     return false;
   }
 
-  close(): void {
-    this.abort();
+  /** Answered with the same, after what was sent before. */
+  close(code: number | undefined, reason: Buffer): void {
+    if (this.#over) return;
+    this.#closing = { code, reason };
+    this.#schedule();
   }
 
   abort(): void {
@@ -111,6 +115,10 @@ export class TestSocket implements OriginSocket {
       if (type === undefined || data === undefined) break;
       if (type === 'ping') this.#owner?.originMessage('pong', data);
       else this.#owner?.originMessage(type, Buffer.concat([PREFIX, data]));
+    }
+    if (this.#closing !== undefined && !this.#paused && !this.#over) {
+      this.#over = true;
+      this.#owner?.originClosed(this.#closing.code, this.#closing.reason);
     }
     if (!this.#starved || this.#paused || this.#over) return;
     this.#starved = false;

@@ -43,8 +43,8 @@ export class WsOrigin implements OriginSocket, DialHandler, SocketOwner {
   }
 
   close(code: number | undefined, reason: Buffer): void {
-    this.#over = true;
-    this.#socket?.close(code, code === undefined ? undefined : reason);
+    if (this.#socket === undefined) this.abort();
+    else this.#socket.close(code, code === undefined ? undefined : reason);
   }
 
   abort(): void {
@@ -54,7 +54,6 @@ export class WsOrigin implements OriginSocket, DialHandler, SocketOwner {
   }
 
   pause(): void {
-    // A closing handshake under way is to be completed.
     if (!this.#over) this.#socket?.pause();
   }
 
@@ -108,6 +107,11 @@ export class WsOrigin implements OriginSocket, DialHandler, SocketOwner {
 
   onMessage(type: MessageType, data: Buffer): void {
     if (!this.#over) this.#owner?.originMessage(type, data);
+  }
+
+  /** It is answered by `close`, unless it is an answer itself. */
+  onClosing(code: number | undefined, reason: Buffer): void {
+    this.onClose(code, reason);
   }
 
   onClose(code: number | undefined, reason: Buffer): void {

@@ -42,6 +42,8 @@ export class FramedSocket implements MessageSocket, SocketOwner {
   /** Messages of a frame that its owner does not take yet; what comes behind them waits in the WebSocket. */
   #inbox: Fifo<Buffer> | undefined;
   #paused = false;
+  /** The other side has closed, or broken the protocol. */
+  #isLeft = false;
 
   /** Sends the open frame. */
   constructor(socket: MessageSocket, clock: Clock, random: () => number) {
@@ -70,7 +72,7 @@ export class FramedSocket implements MessageSocket, SocketOwner {
   /** The code and the reason go in both: the library reads the frame, others the WebSocket's own. */
   close(code?: number, reason?: Buffer): void {
     this.#heart.stop();
-    if (code !== undefined) this.#socket.send('text', Buffer.from(closeFrame(code, reason)));
+    if (code !== undefined && !this.#isLeft) this.#socket.send('text', Buffer.from(closeFrame(code, reason)));
     this.#socket.close(code, reason);
   }
 
@@ -118,6 +120,19 @@ export class FramedSocket implements MessageSocket, SocketOwner {
     this.#drain();
   }
 
+  onClosing(code: number | undefined, reason: Buffer): void {
+    this.#left();
+    if (this.#owner?.onClosing !== undefined) this.#owner.onClosing(code, reason);
+    else if (code === undefined) this.#socket.close();
+    else this.#socket.close(code, reason);
+  }
+
+  onBreach(code: number, error: Error): void {
+    this.#left();
+    if (this.#owner?.onBreach !== undefined) this.#owner.onBreach(code, error);
+    else this.#socket.close(code);
+  }
+
   onClose(code: number | undefined, reason: Buffer): void {
     this.#heart.stop();
     this.#drain(true);
@@ -147,6 +162,12 @@ export class FramedSocket implements MessageSocket, SocketOwner {
       if (message === undefined) this.#inbox = undefined;
       else this.#owner?.onMessage('text', message);
     }
+  }
+
+  #left(): void {
+    this.#isLeft = true;
+    this.#heart.stop();
+    this.#drain(true);
   }
 
   /** A client that has not taken what went before needs no sign of life. */

@@ -158,7 +158,9 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
   close(code?: number, reason?: Buffer): void {
     if (this.#state !== 'open') return;
     this.#closeFrame = closeFrame(code, reason);
-    this.#settle('closing');
+    const owner = this.#settle('closing');
+    // Who closes is told of it like of any other end, but not from within the call: such a client has no answer.
+    queueMicrotask(() => this.#guard(() => owner?.onClose(code, reason ?? NOTHING)));
     this.#remember();
     this.#flush();
   }

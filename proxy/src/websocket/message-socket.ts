@@ -11,13 +11,24 @@ import type { FramePiece } from './frame-piece.js';
 export type MessageType = WsMessageType;
 
 /**
- * The user of a socket, which hears what comes. Calls are in the order of the wire. Nothing follows `onClose` or `onLost`. One that
- * has no `fault` sees a socket that is lost when something it does throws.
+ * The user of a socket, which hears what comes. Calls are in the order of the wire. Nothing follows `onClose` or `onLost`, and
+ * no message `onClosing` or `onBreach`. One that has no `fault` sees a socket that is lost when something it does throws.
  */
 export interface SocketOwner extends Faulty {
   /** `data` is the owner's to keep; text is valid UTF-8. Pings are not answered by the socket: that is the owner's. */
   onMessage(type: MessageType, data: Buffer): void;
-  /** The other side closed with a Close frame; `code` is undefined when it had none (RFC 6455 §7.1.5). */
+  /**
+   * The other side has sent its Close frame, and nothing else comes of it; until the owner answers with `close`, what it sends
+   * still goes out. The answer to a Close of one's own comes this way too. Left out, it is answered at once with the same; not
+   * every socket can wait. `onClose` or `onLost` follows. `code` is undefined when there was none (RFC 6455 §7.1.5).
+   */
+  onClosing?(code: number | undefined, reason: Buffer): void;
+  /**
+   * The other side broke the protocol, as `error` says, and nothing that it sends now is read. The owner is to `close` it with
+   * this code, once what came before is answered. Left out, that happens at once; not every socket can wait. `onLost` follows.
+   */
+  onBreach?(code: number, error: Error): void;
+  /** The connection has ended after a Close frame of the other side; `code` is undefined when it had none (RFC 6455 §7.1.5). */
   onClose(code: number | undefined, reason: Buffer): void;
   /** The connection broke without a Close frame, or the other side broke the protocol, as `error` says. */
   onLost(error: Error | undefined): void;

@@ -57,12 +57,22 @@ export type Happening =
 /** Whoever has taken a socket over. */
 export interface Taker {
   happened(happening: Happening): void;
+  /** The other side's Close has come; true if `finish` will be called for it, false to have it answered at once. */
+  closing(code: number | undefined, reason: Buffer): boolean;
+  /** The other side broke the protocol: likewise with this code. The error follows. */
+  breached(code: number): boolean;
 }
+
+/** The library's word for a Close frame without a code. */
+const NO_CODE = 1005;
 
 /** What of the library's socket has no public name. */
 interface Inside {
   readonly _socket: Duplex | null;
   readonly _sender: { readonly _queue: readonly unknown[] } | undefined;
+  readonly _closeFrameReceived: boolean;
+  readonly _closeCode: number;
+  readonly _closeMessage: Buffer;
 }
 
 /**
@@ -71,6 +81,8 @@ interface Inside {
  */
 export class LibrarySocket extends WebSocket {
   #taker: Taker | undefined;
+  /** The taker has been asked to answer. */
+  #asked = false;
 
   takenBy(taker: Taker): void {
     this.removeAllListeners();
@@ -81,6 +93,36 @@ export class LibrarySocket extends WebSocket {
   get queued(): number {
     const { _socket, _sender } = this as unknown as Inside;
     return (_socket === null ? 0 : queuedWrites(_socket)) + (_sender?._queue.length ?? 0);
+  }
+
+  /**
+   * Called by the library itself only, when the other side has closed or broken the protocol: to answer at once. Whoever has
+   * taken the socket may answer later, by `finish`.
+   */
+  override close(code?: number, reason?: string | Buffer): void {
+    if (this.#taker === undefined || this.#asked || !this.#ask(this.#taker, code)) super.close(code, reason);
+  }
+
+  /** Sends a Close frame: the first one, or the answer. */
+  finish(code?: number, reason?: Buffer): void {
+    super.close(code, reason);
+  }
+
+  /** Whether the answer is the taker's to give. What was a Close of our own needs none. */
+  #ask(taker: Taker, code: number | undefined): boolean {
+    this.#asked = true;
+    const { _closeFrameReceived: isClose, _closeCode: closeCode, _closeMessage: reason } = this as unknown as Inside;
+    const isAnswer = this.readyState !== WebSocket.OPEN;
+    // A side that sends nothing any more may not read for long: it is answered before the library ends the connection.
+    const early = () => this.finish(code, code === undefined ? undefined : reason);
+    const { _socket } = this as unknown as Inside;
+    if (!isAnswer) _socket?.prependOnceListener('end', early);
+    const waits = isClose
+      ? taker.closing(closeCode === NO_CODE ? undefined : closeCode, reason)
+      : code !== undefined && taker.breached(code);
+    if (waits && !isAnswer) return true;
+    _socket?.off('end', early);
+    return false;
   }
 
   override emit(...happening: [event: string | symbol, ...rest: unknown[]]): boolean {

@@ -44,6 +44,8 @@ export class WsSocket implements MessageSocket, DirectWriter, Taker {
   #starved = false;
   #over = false;
   #error: Error | undefined;
+  /** With which code the owner is to close, as soon as the library has said why. */
+  #breach: number | undefined;
 
   constructor(socket: LibrarySocket, wire: Wire | undefined, faults: Containment) {
     this.#socket = socket;
@@ -87,8 +89,8 @@ export class WsSocket implements MessageSocket, DirectWriter, Taker {
 
   close(code?: number, reason?: Buffer): void {
     this.flush();
-    if (code === undefined) this.#socket.close();
-    else this.#socket.close(code, reason);
+    if (code === undefined) this.#socket.finish();
+    else this.#socket.finish(code, reason);
     // The other side's Close may be behind messages that nobody has read.
     this.#socket.resume();
   }
@@ -175,6 +177,22 @@ export class WsSocket implements MessageSocket, DirectWriter, Taker {
     }
   }
 
+  closing(code: number | undefined, reason: Buffer): boolean {
+    if (this.#owner?.onClosing === undefined) return false;
+    try {
+      this.#owner.onClosing(code, reason);
+    } catch (error) {
+      this.#faulted(error);
+    }
+    return true;
+  }
+
+  breached(code: number): boolean {
+    if (this.#owner?.onBreach === undefined || this.#error !== undefined) return false;
+    this.#breach = code;
+    return true;
+  }
+
   #take(happening: Happening): void {
     switch (happening[0]) {
       case 'message':
@@ -186,6 +204,8 @@ export class WsSocket implements MessageSocket, DirectWriter, Taker {
         break;
       case 'error':
         this.#error = happening[1];
+        if (this.#breach !== undefined) this.#owner?.onBreach?.(this.#breach, happening[1]);
+        this.#breach = undefined;
         break;
       case 'close':
         this.#closed(happening[1], happening[2]);

@@ -134,7 +134,7 @@ export const uwsLimits: readonly EdgeLimit[] = [
   { what: 'WebSocket: frames before the 101', why: 'Cut: clients must wait (RFC 6455 §4.1).', clauses: [] },
   {
     what: 'WebSocket: pings and Closes end to end',
-    why: 'The library answers a client’s ping and Close itself, at once. The origin sees them, but its pong goes no further, and pongs that are published or sent unasked do not reach clients. A client that sends pings and leaves more than 65,536 bytes of pongs unread is cut.',
+    why: 'The library answers a client’s ping and Close itself, at once. The origin sees them, but its pong goes no further, what it sends after a client’s Close reaches nobody, and the client gets its own code back. Of a Close with a code from 1012 to 1014 or from 3000 to 3999 the library tells neither code nor reason, and answers without a code: the origin gets a close without one. Such codes of an origin do reach the client. and pongs that are published or sent unasked do not reach clients. A client that sends pings and leaves more than 65,536 bytes of pongs unread is cut.',
     clauses: [],
   },
   {
@@ -144,7 +144,7 @@ export const uwsLimits: readonly EdgeLimit[] = [
   },
   {
     what: 'WebSocket: Close after a fault of the client',
-    why: 'A message that is too long or breaks the protocol cuts the connection without a Close frame (no 1009, no 1007).',
+    why: 'A message that is too long or breaks the protocol cuts the connection without a Close frame (no 1009, no 1007), and answers to what came before it reach nobody: the origin hears that its client has gone.',
     clauses: [],
   },
   {

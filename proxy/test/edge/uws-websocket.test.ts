@@ -156,6 +156,17 @@ t.test('uws: closes carry code and reason in both directions', async (t) => {
   theirs.socket.own(listener);
   await theirs.other.close(4001, 'why');
   t.strictSame(await listener.next(), ['close', 4001, 'why']);
+  for (const code of [1012, 1014, 3000, 3999]) {
+    const unknown = await open(t);
+    const listener = new Listener();
+    unknown.socket.own(listener);
+    await unknown.other.close(code, 'why');
+    t.strictSame(
+      await listener.next(),
+      ['close', undefined, ''],
+      `the library does not tell ${code}, which is no fault`,
+    );
+  }
   const lost = await open(t);
   const heard = new Listener();
   lost.socket.own(heard);

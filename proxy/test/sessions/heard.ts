@@ -58,6 +58,8 @@ export class HeardOwner implements OriginHandshakeOwner, OriginSocketOwner {
 
   originClosed(code: number | undefined, reason: Buffer): void {
     this.#note(`closed ${code ?? '-'} ${reason}`.trimEnd());
+    // An origin that has closed by itself waits for an answer.
+    queueMicrotask(() => this.#socket?.close(code, reason));
   }
 
   originLost(error: OriginError): void {

@@ -32,16 +32,60 @@ t.test('ends', async (t) => {
     });
   }
 
-  t.test('the client’s CLOSE is the last request; nothing is heard of its answer', async (t) => {
-    const close = reply([event('TEXT', 'never'), event('CLOSE')]);
+  t.test('the client’s CLOSE is the last request; what its answer says is heard, up to a CLOSE', async (t) => {
+    const close = reply([event('TEXT', 'last'), event('CLOSE', Buffer.from([0x0f, 0xa3])), event('TEXT', 'never')]);
     const { server, say, socket, heard, clock } = await open(t, () => close, accept([], ['Keep-Alive-Interval', '20']));
     say('a');
     socket.close(4002, Buffer.from('x'));
     t.same((await server.requests(2))[1]?.short, ['TEXT a', 'CLOSE \u000f\ufffdx']);
+    t.equal(await heard.heard('closed'), 'closed 4003');
+    t.same(heard.texts, ['text last']);
     t.equal(await settled(() => server.seen.length), 2);
+    t.same(heard.ends, ['accepted', 'closed 4003']);
+    t.equal(clock.pending, 0);
+  });
+
+  t.test('an origin that takes the client’s CLOSE and sends none has closed with the same', async (t) => {
+    const { server, say, socket, heard } = await open(t, () => reply([event('TEXT', 'last')]));
+    say('a');
+    socket.close(4002, Buffer.from('x'));
+    t.equal(await heard.heard('closed'), 'closed 4002 x');
+    t.same(heard.texts, ['text last']);
+    t.equal(await settled(() => server.seen.length), 2);
+  });
+
+  t.test('what answers an earlier request is heard, and the client’s CLOSE still goes out', async (t) => {
+    const first = held();
+    const { server, say, socket, heard } = await open(t, (_, index) => (index === 1 ? first.reply : reply()));
+    say('a');
+    await server.requests(2);
+    socket.close(4002, Buffer.from('x'));
+    first.give(reply([event('TEXT', 'b'), event('CLOSE', Buffer.from([0x0f, 0xa3]))]));
+    t.equal(await heard.heard('closed'), 'closed 4003');
+    t.same(heard.texts, ['text b']);
+    t.same((await server.requests(3))[2]?.short, ['CLOSE \u000f\ufffdx']);
+  });
+
+  t.test('a failure of the last request is heard too, and nothing more is sent', async (t) => {
+    const { server, say, socket, heard } = await open(t, () => ({ status: 500, body: 'boom' }));
+    say('a');
+    socket.close(4002, Buffer.from('x'));
+    t.equal(await heard.heard('lost'), 'lost ERR_ORIGIN_MALFORMED');
+    t.equal(await settled(() => server.seen.length), 2);
+  });
+
+  t.test('an abort behind the client’s CLOSE silences the socket; the CLOSE still goes out', async (t) => {
+    const first = held();
+    const { server, say, socket, heard } = await open(t, (_, index) => (index === 1 ? first.reply : reply()));
+    say('a');
+    await server.requests(2);
+    socket.close(4002, Buffer.from('x'));
+    socket.abort();
+    first.give(reply([event('TEXT', 'b')]));
+    t.same((await server.requests(3))[2]?.short, ['CLOSE \u000f\ufffdx']);
+    t.equal(await settled(() => server.seen.length), 3);
     t.same(heard.ends, ['accepted']);
     t.same(heard.texts, []);
-    t.equal(clock.pending, 0);
   });
 
   for (const [says, events, end] of [

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { CLOSE_ANSWER_MS } from '../../dist/sessions/awaited-close.js';
 import { until } from '../edge/wait.js';
 import { closeCodeOf, closePayload, encodeFrame, opcodes } from '../websocket/raw-frames.js';
 import { control, GRIP, type Joined, SessionScene } from './session-scene.js';
@@ -18,11 +19,12 @@ for (const [says, code, reason] of CLOSES) {
     const { client, origin } = await scene.join();
     await client.text('last');
     await client.close(code, reason);
-    t.same((await client.frame()).payload, closePayload(code, reason), 'the client’s close is answered');
-    client.end();
     t.strictSame(await origin.brief(), [text, 'last']);
     const frame = await origin.frame();
     t.strictSame([frame.opcode, frame.payload], [close, closePayload(code, reason)]);
+    await origin.write(encodeFrame(close, frame.payload));
+    t.same((await client.frame()).payload, closePayload(code, reason), 'the origin’s answer is the client’s');
+    client.end();
     t.match(await scene.ended(), { kind: 'ws', reason: 'client-closed' });
   });
 
@@ -44,6 +46,85 @@ for (const [says, code, reason] of CLOSES) {
     t.match(await scene.ended(2), { kind: 'ws', reason: 'origin-closed' });
   });
 }
+
+t.test('what an origin sends after a client’s close reaches the client, and then its own close', async (t) => {
+  const scene = await SessionScene.open(t);
+  const joined = await scene.join(GRIP);
+  const { client, origin } = joined;
+  await client.text('question');
+  await client.close(4001, 'bye');
+  t.strictSame(await origin.brief(), [text, 'question']);
+  t.equal(closeCodeOf(await origin.frame()), 4001);
+  t.match(await scene.ended(), { reason: 'client-closed' });
+  await origin.send(text, 'c:{"type":"subscribe","channel":"late"}');
+  await origin.send(text, 'm:answer');
+  await origin.close(4002, 'so long');
+  t.strictSame(await client.brief(), [text, 'answer']);
+  t.same((await client.frame()).payload, closePayload(4002, 'so long'));
+  t.equal(scene.registry.size, 0, 'no order is obeyed any more');
+  t.equal(scene.clock.pending, 0);
+});
+
+t.test('what a client sends after an origin’s close reaches the origin, and then its own close', async (t) => {
+  const scene = await SessionScene.open(t);
+  const { client, origin } = await scene.join();
+  await origin.close(4001, 'bye');
+  t.equal(closeCodeOf(await client.frame()), 4001);
+  await client.text('crossed on the way');
+  await client.close(4002, 'so long');
+  t.strictSame(await origin.brief(), [text, 'crossed on the way']);
+  t.same((await origin.frame()).payload, closePayload(4002, 'so long'));
+  t.equal(scene.clock.pending, 0);
+});
+
+for (const [says, first] of [
+  ['an origin', 'client'],
+  ['a client', 'origin'],
+] as const) {
+  t.test(`${says} that does not answer a close is answered for, after ${CLOSE_ANSWER_MS} ms`, async (t) => {
+    const scene = await SessionScene.open(t);
+    const joined = await scene.join([]);
+    const second = first === 'client' ? 'origin' : 'client';
+    await joined[first].close(4001, 'bye');
+    t.equal(closeCodeOf(await joined[second].frame()), 4001);
+    scene.clock.advance(CLOSE_ANSWER_MS - 1);
+    await joined[second].text('on time');
+    t.strictSame(await joined[first].brief(), [text, 'on time']);
+    scene.clock.advance(1);
+    t.same((await joined[first].frame()).payload, closePayload(4001, 'bye'));
+    await joined[second].text('too late');
+    t.strictSame(await joined[first].rest(), []);
+  });
+}
+
+t.test('a client that ends its sending side behind its close is answered at once', async (t) => {
+  const scene = await SessionScene.open(t);
+  const { client, origin } = await scene.join();
+  await client.close(4001, 'bye');
+  client.end();
+  t.same((await client.frame()).payload, closePayload(4001, 'bye'));
+  t.equal(closeCodeOf(await origin.frame()), 4001);
+});
+
+t.test('an origin that breaks off instead of answering a close: the client has its own', async (t) => {
+  const scene = await SessionScene.open(t);
+  const { client, origin } = await scene.join();
+  await client.close(4001, 'bye');
+  await origin.frame();
+  origin.reset();
+  t.same((await client.frame()).payload, closePayload(4001, 'bye'));
+  t.equal(scene.clock.pending, 0);
+});
+
+t.test('a client that breaks off instead of answering a close: the origin has its own', async (t) => {
+  const scene = await SessionScene.open(t);
+  const { client, origin } = await scene.join();
+  await origin.close(4001, 'bye');
+  await client.frame();
+  client.reset();
+  t.same((await origin.frame()).payload, closePayload(4001, 'bye'));
+  t.equal(scene.clock.pending, 0);
+});
 
 t.test('an origin’s close arrives behind what waits for a slow client', async (t) => {
   const scene = await SessionScene.open(t);
@@ -82,16 +163,21 @@ t.test('a client that breaks the protocol is told so, and counts as its fault', 
   const scene = await SessionScene.open(t);
   const { client, origin } = await scene.join();
   await client.send(text, Buffer.from([0xff]));
+  t.equal((await scene.ended()).reason, 'client-fault');
+  t.equal(closeCodeOf(await origin.frame()), 1007);
+  await origin.send(text, 'm:before');
+  await origin.close(1000);
+  t.strictSame(await client.brief(), [text, 'before'], 'what answers what came before');
   t.equal(closeCodeOf(await client.frame()), 1007);
   client.end();
-  t.equal((await scene.ended()).reason, 'client-fault');
-  t.strictSame(await origin.rest(), []);
 });
 
 t.test('a client’s message over the limit closes it with 1009; an origin’s loses the origin', async (t) => {
   const scene = await SessionScene.open(t, { maxMessage: 1_000 });
   const first = await scene.join();
   await first.client.text('x'.repeat(1_001));
+  t.equal(closeCodeOf(await first.origin.frame()), 1009);
+  first.origin.end();
   t.equal(closeCodeOf(await first.client.frame()), 1009);
   first.client.end();
   t.equal((await scene.ended()).reason, 'client-fault');

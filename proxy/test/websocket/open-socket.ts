@@ -21,7 +21,7 @@ export const roles: readonly Role[] = ['server', 'client'];
 /** What a socket told its owner, in order. */
 export type Heard =
   | readonly [MessageType, string]
-  | readonly ['close', number | undefined, string]
+  | readonly ['close' | 'closing' | 'breach', number | undefined, string]
   | readonly ['lost', Error | undefined];
 
 /** Owns a socket and writes down what it hears. */
@@ -35,15 +35,15 @@ export class Listener implements SocketOwner {
   onMessage(type: MessageType, data: Buffer): void {
     this.data = data;
     // Only the beginning of a long one: the whole is in `data`.
-    this.#add([type, data.toString('utf8', 0, 200)]);
+    this.add([type, data.toString('utf8', 0, 200)]);
   }
 
   onClose(code: number | undefined, reason: Buffer): void {
-    this.#add(['close', code, reason.toString()]);
+    this.add(['close', code, reason.toString()]);
   }
 
   onLost(error: Error | undefined): void {
-    this.#add(['lost', error]);
+    this.add(['lost', error]);
   }
 
   onWritable(): void {
@@ -61,7 +61,7 @@ export class Listener implements SocketOwner {
     while (!done()) await new Promise<void>((resolve) => this.#wakers.push(resolve));
   }
 
-  #add(heard: Heard): void {
+  add(heard: Heard): void {
     this.heard.push(heard);
     this.#wake();
   }

@@ -1,5 +1,6 @@
-import t from 'tap';
-import { openSocket, roles } from './open-socket.js';
+import t, { type Test } from 'tap';
+import { FramePiece } from '../../dist/websocket/frame-piece.js';
+import { Listener, openSocket, type Role, roles } from './open-socket.js';
 import { closeCodeOf, closePayload, opcodes } from './raw-frames.js';
 
 const { text, close, ping } = opcodes;
@@ -7,7 +8,88 @@ const { text, close, ping } = opcodes;
 const VALID = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999];
 const INVALID = [0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65_535];
 
+/** An owner that answers a Close, or a fault, when the test has it. */
+class Patient extends Listener {
+  onClosing(code: number | undefined, reason: Buffer): void {
+    this.add(['closing', code, reason.toString()]);
+  }
+
+  onBreach(code: number, error: Error): void {
+    this.add(['breach', code, error.message]);
+  }
+}
+
+const openPatient = async (t: Test, role: Role) => {
+  const opened = await openSocket(t, role, { owned: false });
+  const owner = new Patient();
+  opened.socket.own(owner);
+  return { ...opened, owner };
+};
+
 for (const role of roles) {
+  t.test(`${role}: a Close waits for its owner, which may send before it answers`, async (t) => {
+    const { socket, owner, other } = await openPatient(t, role);
+    await other.write(Buffer.concat([other.encode(text, 'last'), other.encode(close, closePayload(4001, 'why'))]));
+    t.strictSame(await owner.next(), ['text', 'last']);
+    t.strictSame(await owner.next(), ['closing', 4001, 'why']);
+    t.ok(socket.send('text', Buffer.from('answer')));
+    socket.push(new FramePiece('text', Buffer.from('pushed')));
+    socket.close(4002, Buffer.from('so'));
+    t.strictSame(await other.brief(), [text, 'answer']);
+    t.strictSame(await other.brief(), [text, 'pushed']);
+    t.same((await other.frame()).payload, closePayload(4002, 'so'));
+    other.end();
+    t.strictSame(await owner.next(), ['close', 4001, 'why']);
+  });
+
+  t.test(`${role}: a fault waits for its owner likewise; what follows it is not read`, async (t) => {
+    const { socket, owner, other } = await openPatient(t, role);
+    await other.write(Buffer.concat([other.encode(text, 'last'), other.encode(3, 'bad'), other.encode(text, 'late')]));
+    t.strictSame(await owner.next(), ['text', 'last']);
+    t.strictSame((await owner.next()).slice(0, 2), ['breach', 1002]);
+    t.ok(socket.send('text', Buffer.from('answer')));
+    socket.close(1002);
+    t.strictSame(await other.brief(), [text, 'answer']);
+    t.equal(closeCodeOf(await other.frame()), 1002);
+    other.end();
+    t.equal((await owner.next())[0], 'lost');
+    t.strictSame(owner.heard, []);
+  });
+
+  t.test(`${role}: a side that ends its sending behind its Close, or its fault, is answered at once`, async (t) => {
+    const closed = await openPatient(t, role);
+    await closed.other.close(4001, 'why');
+    closed.other.end();
+    t.same((await closed.other.frame()).payload, closePayload(4001, 'why'));
+    closed.socket.close(4002);
+    t.strictSame(await closed.other.rest(), []);
+    const faulty = await openPatient(t, role);
+    await faulty.other.send(3, 'bad');
+    faulty.other.end();
+    t.equal(closeCodeOf(await faulty.other.frame()), 1002);
+  });
+
+  t.test(`${role}: the answer to its own Close is told as soon as it is here`, async (t) => {
+    const { socket, owner, other } = await openPatient(t, role);
+    socket.close(4001);
+    await other.frame();
+    await other.text('crossed');
+    await other.close(4002, 'mine');
+    t.strictSame(await owner.next(), ['text', 'crossed']);
+    t.strictSame(await owner.next(), ['closing', 4002, 'mine']);
+    other.end();
+    t.strictSame(await owner.next(), ['close', 4002, 'mine']);
+  });
+
+  t.test(`${role}: an abort instead of an answer ends the connection without one`, async (t) => {
+    const { socket, owner, other } = await openPatient(t, role);
+    await other.close(4001);
+    await owner.next();
+    socket.abort();
+    t.strictSame(await other.rest(), []);
+    t.strictSame(owner.heard, []);
+  });
+
   t.test(`${role}: a Close is answered with the same code, and its owner told`, async (t) => {
     for (const code of VALID) {
       const { listener, other } = await openSocket(t, role);

@@ -1,0 +1,60 @@
+/**
+ * Owns: a Close that one end of a session has sent, until the other end has answered or has had its time. Does not own: the
+ * sockets, or what is done then.
+ */
+import type { Faulty } from '@holdfast/control-api';
+import type { Clock, Timer } from '../clock.js';
+import type { MessageSocket } from '../websocket/message-socket.js';
+import type { OriginSocket } from './origin-socket.js';
+
+/** How long the other end has to answer a Close, in ms; then the proxy answers in its place. */
+export const CLOSE_ANSWER_MS = 5_000;
+
+/** `breach`: the client broke the protocol, which is answered with the code for that, whatever the origin says. */
+export type ClosingEnd = 'client' | 'breach' | 'origin';
+
+/** One Close that waits for its answer. */
+export class AwaitedClose {
+  readonly from: ClosingEnd;
+  readonly #code: number | undefined;
+  readonly #reason: Buffer;
+  readonly #clock: Clock;
+  readonly #timer: Timer;
+
+  /** `late` is called when the time is over; a fault in it ends `session`. */
+  constructor(
+    from: ClosingEnd,
+    code: number | undefined,
+    reason: Buffer,
+    { clock, late, session }: { readonly clock: Clock; readonly late: () => void; readonly session: Faulty },
+  ) {
+    this.from = from;
+    this.#code = code;
+    this.#reason = reason;
+    this.#clock = clock;
+    this.#timer = clock.after(CLOSE_ANSWER_MS, late, session);
+  }
+
+  /** The wait is over. */
+  stop(): void {
+    this.#clock.clear(this.#timer);
+  }
+
+  /** Answers with what it said itself. */
+  echo(client: MessageSocket, origin: OriginSocket): void {
+    this.answer(this.#code, this.#reason, client, origin);
+  }
+
+  /** Answers with what the other end says. */
+  answer(code: number | undefined, reason: Buffer, client: MessageSocket, origin: OriginSocket): void {
+    if (this.from === 'origin') origin.close(code, reason);
+    else if (this.from === 'breach') client.close(this.#code);
+    else closeClient(client, code, reason);
+  }
+}
+
+/** Closes a client; the reason goes with a code only (RFC 6455 §5.5.1). */
+export function closeClient(client: MessageSocket, code: number | undefined, reason: Buffer): void {
+  if (code === undefined) client.close();
+  else client.close(code, reason);
+}

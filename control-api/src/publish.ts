@@ -102,7 +102,10 @@ export class Publisher {
     }
     const receiptAt = (i: number, acceptance?: Acceptance) =>
       receiptOf(messages[i] as ItemMessage, counts[i], acceptance);
-    const acceptances = await this.#backplane.publish(messages).catch((error: unknown) => {
+    let acceptances: readonly Acceptance[];
+    try {
+      acceptances = await this.#backplane.publish(messages);
+    } catch (error) {
       if (!(error instanceof PartlyAccepted)) throw error;
       const partly = new PartlyPublished(
         error,
@@ -110,7 +113,7 @@ export class Publisher {
       );
       this.#events.published(partly.accepted);
       throw partly;
-    });
+    }
     const receipts = acceptances.map((acceptance, i) => receiptAt(i, acceptance));
     this.#events.published(items.length);
     if (this.#log.isDebug()) for (const receipt of receipts) this.#log.debug(receipt, 'item published');

@@ -34,8 +34,8 @@ t.test(
     const headers = streamHold('whole', { ...EVENTS, ETag: '"a"', 'Accept-Ranges': 'bytes', Vary: 'Origin' });
     const path = origin.script({ headers, body: `:opened\n\n${LONG}` });
     const stream = await openEncoded(t, `${clients}${path}`, 'gzip, deflate, br');
-    t.match(stream.headers, { 'content-encoding': 'gzip', vary: 'Origin, Accept-Encoding', etag: 'W/"a"' });
-    t.notOk('accept-ranges' in stream.headers);
+    t.match(stream.headers, { 'content-encoding': 'gzip', vary: 'Origin, Accept-Encoding' });
+    for (const name of ['etag', 'accept-ranges']) t.notOk(name in stream.headers, name);
     await stream.until(LONG);
     let plain = `:opened\n\n${LONG}`;
     for (let i = 0; i < 20; i++) {
@@ -127,7 +127,6 @@ t.test('what may not be compressed is not: no-transform, cookies, other types, w
     { 'Cache-Control': 'no-store, no-transform' },
     { 'Set-Cookie': 'a=b' },
     { 'Content-Type': 'image/png' },
-    { 'Content-Type': 'text/plain', Digest: 'sha-256=abc' },
   ];
   for (const refusal of refusals) {
     const headers = streamHold('not', { 'Content-Type': 'text/event-stream', ...refusal });

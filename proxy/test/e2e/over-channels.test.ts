@@ -26,7 +26,7 @@ for (const edge of ['node', 'uws']) {
     const again = await open(t, holdfast.clients);
     await again.until('open\n');
     t.match(await holdfast.record('for the hold', (line) => warned(line) && line.route === 'web'), {
-      level: 40,
+      level: 'warn',
       channels: 5,
       limit: 3,
       channel: 'c3',
@@ -38,7 +38,7 @@ for (const edge of ['node', 'uws']) {
     const socket = await openWs(t, wsUrl(holdfast.clients));
     for (const name of names) socket.send(`!subscribe ${name}`);
     const told = holdfast.record('for the session', (line) => warned(line) && line.route === 'sockets');
-    t.match(await told, { level: 40, limit: 3, channel: 'c3' });
+    t.match(await told, { level: 'warn', limit: 3, channel: 'c3' });
     await until('both routes have a line', () => holdfast.records().filter(warned).length === 2);
   });
 }

@@ -96,6 +96,8 @@ export const WAIT = 5_000;
 /** One node, its origin and its clients. */
 export class HoldScene {
   readonly clock = new ManualClock();
+  /** What the log measures the times between its lines by: tests count the timers of holds. */
+  readonly logClock = new ManualClock();
   readonly origin: PullOrigin;
   readonly delivery: ItemDelivery;
   readonly registry: ChannelRegistry;
@@ -297,7 +299,7 @@ export class HoldScene {
     const originOf: RequestParts['originOf'] = (target, route, host) =>
       target.kind === 'http' ? this.#client.origin(target, host) : new TestOrigin(route.pathBeg, target);
     const routes = () => this.table;
-    const client = new LinkClient({ forwarder, originOf, routes, clock, log: this.#log() });
+    const client = new LinkClient({ forwarder, originOf, routes, clock: this.logClock, log: this.#log() });
     const subscriber = {
       registry,
       clock,

@@ -24,6 +24,7 @@ async function failAll(t: { equal(a: unknown, b: unknown): unknown }, scene: Hol
     scene.clock.advance(delay - 1);
     t.equal(scene.clock.pending, 1);
     scene.clock.advance(1);
+    scene.logClock.advance(delay);
     fail(await scene.asked());
     t.equal(scene.origin.all.length, before + 1);
   }

@@ -65,9 +65,22 @@ interface ManualTimer {
   readonly run: () => void;
 }
 
-/** What the wall clock would have shown at a moment of the monotonic one, as it goes now, in ISO 8601. */
+/** How far the two have to have moved apart for the wall clock to have been set, in ms; less is how exactly it is read. */
+const SET_MS = 100;
+
+/** How far the wall clock is ahead of the monotonic one, as it was read before. */
+const ahead = new WeakMap<Clock, number>();
+
+/**
+ * What the wall clock would have shown at a moment of the monotonic one, as it goes now, in ISO 8601. The same each time, unless
+ * the wall clock has been set.
+ */
 export function stampOf(clock: Clock, moment: number): string {
-  return new Date(clock.wall() - (clock.monotonic() - moment)).toISOString();
+  const now = clock.wall() - clock.monotonic();
+  const before = ahead.get(clock);
+  const offset = before !== undefined && Math.abs(now - before) < SET_MS ? before : now;
+  ahead.set(clock, offset);
+  return new Date(moment + offset).toISOString();
 }
 
 /** Far from what is monotonic, so that one taken for the other shows. */

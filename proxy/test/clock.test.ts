@@ -158,3 +158,11 @@ t.test('a stamp of a moment is what the wall clock would have shown then, as it 
   clock.setWall(-HOUR);
   t.equal(stampOf(clock, moment), new Date(wall - HOUR).toISOString());
 });
+
+t.test('a stamp is the same each time, though the two clocks are read one after the other', async (t) => {
+  const moment = realClock.monotonic();
+  const stamps = new Set<string>();
+  const end = moment + 20;
+  while (realClock.monotonic() < end) stamps.add(stampOf(realClock, moment));
+  t.equal(stamps.size, 1);
+});

@@ -41,7 +41,7 @@ const seen = async (pattern: RegExp, count = 1) => {
   }
 };
 
-await seen(/ started\n/g);
+await seen(/ started(?:"\})?\n/g);
 const port = Number(/http:\/\/127\.0\.0\.1:(\d+) \(clients\)/.exec(log)?.[1]);
 const upgrade = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13'];
 for (const [path, ...fields] of [

@@ -105,7 +105,11 @@ t.test('every session gets every item once, and nothing is left when they have b
     count,
     'the origin was told of each close',
   );
-  t.strictSame(holdfast.records(), [], 'nothing to warn of');
+  t.strictSame(
+    holdfast.records().filter(({ level }) => level !== 'info'),
+    [],
+    'nothing to warn of',
+  );
 
   times.sort((a, b) => a - b);
   t.comment(`an item reached all within ${times[ITEMS / 2]} ms (median), ${times.at(-1)} ms (longest)`);

@@ -40,7 +40,16 @@ const settling: MakeEdge = (surroundings) => {
   return makeNodeEdge({ ...surroundings, handler });
 };
 
-edgeContract(t, 'node, settled', { make: settling });
+edgeContract(t, 'node, settled', {
+  make: settling,
+  limits: [
+    {
+      what: 'Trailers',
+      why: 'An answer is settled that is held, and goes on with items: what its origin sent behind its own body is not the end.',
+      clauses: ['answer-trailers'],
+    },
+  ],
+});
 
 /** The sockets that servers of this process accept, in their order. */
 function acceptedSockets(t: Test): (Socket & { parser?: unknown })[] {

@@ -54,7 +54,7 @@ const HEAP_GROWTH_MAX = 48 * 1_048_576;
 /** Batches before the size counts, and those of which the least is taken. */
 const WARM = 10;
 const WINDOW = 8;
-const SETTLE_MS = 15_000;
+const SETTLE_MS = 30_000;
 const TOGETHER = 12;
 
 /** Series that are 0 when no client is there. */

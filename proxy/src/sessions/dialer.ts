@@ -2,9 +2,10 @@
  * Owns: how a session's origin is spoken to: which kind of socket a target gets, and the headers of its handshake.
  * Does not own: the sockets.
  */
-import { INTERIM_MAX } from '../origin/client.js';
+
 import { connectOptions, isBlocked } from '../origin/connect-options.js';
 import { blockedError, noDescriptorError, type OriginError } from '../origin/errors.js';
+import { INTERIM_MAX } from '../origin/http-call.js';
 import { pathBehind } from '../request-path.js';
 import { withoutRoot } from '../routes/host-name.js';
 import type { HttpTarget, Target } from '../routes/target.js';

@@ -76,6 +76,8 @@ export class CompressedResponse extends ResponseWrapper implements ResponseOwner
 
   override end(chunk?: Buffer, trailers?: RawHeaders): void {
     if (this.#over) return;
+    // A body of known length has no trailers, and so one that has some is not sent whole.
+    if (trailers !== undefined && trailers.length > 0) this.#begin();
     this.#over = true;
     this.#owner = undefined;
     const kept = this.#kept;

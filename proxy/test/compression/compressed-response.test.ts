@@ -52,8 +52,8 @@ class Noted implements ClientResponse {
 
   push(): void {}
 
-  end(): void {
-    this.acts.push('end');
+  end(_chunk?: Buffer, trailers: readonly string[] = []): void {
+    this.acts.push(['end', ...trailers].join(' '));
   }
 
   abort(): void {
@@ -136,3 +136,13 @@ t.test(
     }
   },
 );
+
+t.test('trailers follow a compressed body, though all of it is there with them', async (t) => {
+  const inner = new Noted();
+  const response = compressed(request, inner, make());
+  response.writeHead(head, undefined);
+  response.write(Buffer.alloc(2_000, 'text '));
+  response.end(undefined, ['X-Sum', '1']);
+  for (let i = 0; i < 1_000 && inner.acts.length < 2; i++) await new Promise((resolve) => setTimeout(resolve, 10));
+  t.strictSame(inner.acts, ['head', 'end X-Sum 1']);
+});

@@ -13,9 +13,7 @@ import { checkedPatch } from './patch-check.js';
 import { reasonPhrase } from './reason.js';
 import { textFromWire } from './wire-text.js';
 import type { Writable } from './writable.js';
-
-/** Largest payload of a ping or pong in bytes (RFC 6455 §5.5); more cannot be sent and is refused. */
-export const MAX_CONTROL_PAYLOAD = 125;
+import { isControlType, readWsMessage, type WsMessageType } from './ws-message.js';
 
 interface HttpResponseHead {
   readonly action: 'send';
@@ -56,8 +54,8 @@ export type HttpStreamFormat = HttpStreamSend | { readonly action: 'hint' | 'clo
 /** Sends one WebSocket message or control frame. */
 export interface WsMessageSend {
   readonly action: 'send';
-  readonly type: 'text' | 'binary' | 'ping' | 'pong';
-  /** Text is not checked to be UTF-8. At most {@link MAX_CONTROL_PAYLOAD} bytes for ping and pong. */
+  readonly type: WsMessageType;
+  /** Text is UTF-8. At most MAX_CONTROL_PAYLOAD bytes for ping and pong. */
   readonly content: Buffer;
   /** See {@link HttpStreamSend.contentFilters}. */
   readonly contentFilters?: readonly string[];
@@ -76,8 +74,6 @@ export interface WsMessageClose {
 export type WsMessageFormat = WsMessageSend | WsMessageClose | { readonly action: 'hint' | 'refresh' };
 
 const actions = ['send', 'hint', 'close', 'refresh'] as const;
-
-const messageTypes = ['text', 'binary', 'ping', 'pong'] as const;
 
 function actionOf(fields: Fields): (typeof actions)[number] {
   const given = fields.string('action') ?? 'send';
@@ -132,16 +128,10 @@ export function parseWsMessage(value: unknown): WsMessageFormat {
 }
 
 function parseWsSend(fields: Fields): WsMessageSend {
-  const given = fields.string('type') ?? (fields.has('content-bin') ? 'binary' : 'text');
-  const type = messageTypes.find((known) => known === given);
-  if (type === undefined) throw fields.unknown('type', given, messageTypes);
+  const { type, content: given } = readWsMessage(fields, 'type', fields.has('content-bin') ? 'binary' : 'text');
   const contentFilters = contentFiltersOf(fields);
-  const control = type === 'ping' || type === 'pong';
-  const content = fields.bytes('content', 'content-bin') ?? (control ? Buffer.alloc(0) : undefined);
+  const content = given ?? (isControlType(type) ? Buffer.alloc(0) : undefined);
   if (!content) throw fields.error(`${fields.name} does not contain 'content' or 'content-bin'`);
-  if (control && content.length > MAX_CONTROL_PAYLOAD) {
-    throw fields.error(`${fields.name} contains more than ${MAX_CONTROL_PAYLOAD} bytes of content for a ${type}`);
-  }
   return contentFilters === undefined
     ? { action: 'send', type, content }
     : { action: 'send', type, content, contentFilters };

@@ -29,15 +29,14 @@ export {
 } from './filter-plan.js';
 export type { FilterScene } from './filter-scene.js';
 export { MAX_EXPANSION, MAX_PARTIAL_DIRECTIVE } from './filter-template.js';
-export {
-  type HttpResponseFormat,
-  type HttpResponseSend,
-  type HttpStreamFormat,
-  type HttpStreamSend,
-  MAX_CONTROL_PAYLOAD,
-  type WsMessageClose,
-  type WsMessageFormat,
-  type WsMessageSend,
+export type {
+  HttpResponseFormat,
+  HttpResponseSend,
+  HttpStreamFormat,
+  HttpStreamSend,
+  WsMessageClose,
+  WsMessageFormat,
+  WsMessageSend,
 } from './format.js';
 export { hasControl, headerFault, isToken, MAX_REASON, reasonFault } from './header-field.js';
 export { headerValue, headerValues, type RawHeaders, type ResponseHead } from './headers.js';
@@ -83,11 +82,11 @@ export {
   type WsControl,
   type WsControlInvalid,
   type WsKeepAlive,
-  type WsMessageType,
   type WsSendDelayed,
   type WsSubscribe,
   type WsUnsubscribe,
 } from './ws-control.js';
 export { encodeWsEvents, MAX_WS_EVENTS, parseWsEvents, type WsEvent, type WsEventType } from './ws-events.js';
 export { type GripExtension, parseGripExtension, withoutGrip } from './ws-extension.js';
+export { MAX_CONTROL_PAYLOAD, type WsMessageType } from './ws-message.js';
 export { type OriginMessage, readOriginMessage } from './ws-origin-message.js';

@@ -7,12 +7,9 @@
 import { Buffer, isUtf8 } from 'node:buffer';
 import { GripError } from './errors.js';
 import { Fields } from './fields.js';
-import { MAX_CONTROL_PAYLOAD } from './format.js';
 import { readJson } from './json.js';
 import { DEFAULT_KEEP_ALIVE_TIMEOUT, type KeepAliveMode } from './keep-alive.js';
-
-/** The kind of frame that is sent to the client. */
-export type WsMessageType = 'text' | 'binary' | 'ping' | 'pong';
+import { isControlType, readWsMessage, type WsMessageType } from './ws-message.js';
 
 /** Subscribes the session, or replaces the filters of its subscription. */
 export interface WsSubscribe {
@@ -32,7 +29,7 @@ export interface WsUnsubscribe {
 /** Sends a message to the client again and again. */
 export interface WsKeepAlive {
   readonly type: 'keep-alive';
-  /** Absent: keep-alives end. At most MAX_CONTROL_PAYLOAD bytes for ping and pong; a text is not checked to be UTF-8. */
+  /** Absent: keep-alives end. At most MAX_CONTROL_PAYLOAD bytes for ping and pong; a text is UTF-8. */
   readonly content?: Buffer;
   readonly messageType: WsMessageType;
   /** Seconds, 1 to 2^31-1: more than a timer holds in milliseconds. */
@@ -73,8 +70,6 @@ export interface WsControlInvalid {
 }
 
 const DEFAULT_DELAY = 1;
-
-const messageTypes = ['text', 'binary', 'ping', 'pong'] as const;
 
 /**
  * Parses the JSON of a control message, without its `c:`. Members that the type does not use are not looked at. Never
@@ -144,8 +139,7 @@ function channelName(fields: Fields): string {
 
 /** The timeout is looked at only if there is content, and an unknown mode is idle, both as in Pushpin. */
 function readKeepAlive(fields: Fields): WsKeepAlive {
-  const messageType = readMessageType(fields);
-  const content = readContent(fields, messageType);
+  const { type: messageType, content } = readWsMessage(fields, 'message-type', 'text');
   return {
     type: 'keep-alive',
     ...(content && { content }),
@@ -156,27 +150,10 @@ function readKeepAlive(fields: Fields): WsKeepAlive {
 }
 
 function readSendDelayed(fields: Fields): WsSendDelayed {
-  const messageType = readMessageType(fields);
-  const control = messageType === 'ping' || messageType === 'pong';
-  const content = readContent(fields, messageType) ?? (control ? Buffer.alloc(0) : undefined);
+  const { type: messageType, content: given } = readWsMessage(fields, 'message-type', 'text');
+  const content = given ?? (isControlType(messageType) ? Buffer.alloc(0) : undefined);
   if (!content) throw fields.error(`${fields.name} does not contain 'content' or 'content-bin'`);
   return { type: 'send-delayed', content, messageType, timeout: fields.integer('timeout') || DEFAULT_DELAY };
-}
-
-/** Text by default, and also for content-bin, unlike in a published item. */
-function readMessageType(fields: Fields): WsMessageType {
-  const given = fields.string('message-type') ?? 'text';
-  const type = messageTypes.find((known) => known === given);
-  if (type === undefined) throw fields.unknown('message-type', given, messageTypes);
-  return type;
-}
-
-function readContent(fields: Fields, type: WsMessageType): Buffer | undefined {
-  const content = fields.bytes('content', 'content-bin');
-  if (content && content.length > MAX_CONTROL_PAYLOAD && (type === 'ping' || type === 'pong')) {
-    throw fields.error(`${fields.name} contains more than ${MAX_CONTROL_PAYLOAD} bytes of content for a ${type}`);
-  }
-  return content;
 }
 
 /**

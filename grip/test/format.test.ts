@@ -46,6 +46,17 @@ t.test('ws-message content is text, content-bin is binary, and type overrides bo
   t.match(parseWsMessage({ content: 'x', type: 'binary' }), { type: 'binary' });
 });
 
+t.test('RFC 6455 §8.1: the content of a text is UTF-8', async (t) => {
+  t.match(parseWsMessage({ 'content-bin': '4oKs', type: 'text' }), { type: 'text', content: Buffer.from('€') });
+  for (const content of ['-0', '4oI=', '7aCA']) {
+    t.equal(
+      messageOf('ERR_GRIP_ITEM', () => parseWsMessage({ 'content-bin': content, type: 'text' })),
+      "'ws-message' contains text content that is not UTF-8: expected UTF-8, or the type 'binary'",
+    );
+    t.match(parseWsMessage({ 'content-bin': content }), { type: 'binary' });
+  }
+});
+
 t.test('ws-message pings and pongs need no content and take what a control frame holds', async (t) => {
   for (const type of ['ping', 'pong']) {
     t.same(parseWsMessage({ type }), { action: 'send', type, content: Buffer.alloc(0) });

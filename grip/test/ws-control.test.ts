@@ -60,10 +60,14 @@ t.test('a keep-alive is text, idle, after 55 seconds, unless it says otherwise',
   });
 });
 
-t.test('content-bin is base64, comes before content, and stays text by default', async (t) => {
-  t.match(parse({ type: 'keep-alive', 'content-bin': 'AP8=', content: 'x' }), {
-    content: Buffer.from([0, 255]),
+t.test('content-bin is base64, comes before content, and stays text by default where it is UTF-8', async (t) => {
+  t.match(parse({ type: 'keep-alive', 'content-bin': '4oKs', content: 'x' }), {
+    content: Buffer.from('€'),
     messageType: 'text',
+  });
+  t.match(parse({ type: 'send-delayed', 'content-bin': 'AP8=' }), {
+    content: Buffer.from([0, 255]),
+    messageType: 'binary',
   });
 });
 
@@ -163,6 +167,14 @@ t.test('what cannot be read is not an exception but a reason', async (t) => {
       '{"type":"keep-alive","message-type":"x"}',
       `grip control object contains 'message-type' with unknown value "x", known are text, binary, ping, pong`,
     ],
+    [
+      '{"type":"send-delayed","content-bin":"-0","message-type":"text"}',
+      "grip control object contains text content that is not UTF-8: expected UTF-8, or the type 'binary'",
+    ],
+    [
+      '{"type":"keep-alive","content-bin":"4oI=","message-type":"text"}',
+      "grip control object contains text content that is not UTF-8: expected UTF-8, or the type 'binary'",
+    ],
     ['{"type":"send-delayed"}', "grip control object does not contain 'content' or 'content-bin'"],
   ];
   for (const [text, reason] of table) t.same(parseWsControl(text), { type: 'invalid', reason }, text);
@@ -170,13 +182,15 @@ t.test('what cannot be read is not an exception but a reason', async (t) => {
 
 const names = fc.string({ minLength: 1 });
 const timeouts = fc.integer({ min: 1, max: 0x7fff_ffff });
-const contents = fc
-  .oneof(
-    fc.string().map((text) => Buffer.from(text)),
-    fc.uint8Array().map((array) => Buffer.from(array)),
-  )
-  .map((content) => content.subarray(0, 125));
-const messageTypes = fc.constantFrom<WsMessageType>('text', 'binary', 'ping', 'pong');
+const texts = fc.record({
+  messageType: fc.constant<WsMessageType>('text'),
+  content: fc.string().map((text) => Buffer.from(text)),
+});
+const others = fc.record({
+  messageType: fc.constantFrom<WsMessageType>('binary', 'ping', 'pong'),
+  content: fc.uint8Array({ maxLength: 125 }).map((array) => Buffer.from(array)),
+});
+const messages = fc.oneof(texts, others);
 const controls: fc.Arbitrary<WsControl> = fc.oneof(
   fc.record({ type: fc.constant('subscribe' as const), channel: names, filters: fc.array(fc.string()) }),
   fc.record({ type: fc.constant('unsubscribe' as const), channel: names }),
@@ -184,20 +198,11 @@ const controls: fc.Arbitrary<WsControl> = fc.oneof(
   fc.record({ type: fc.constant('session' as const), id: names }),
   fc.record({ type: fc.constant('set-meta' as const), name: names }),
   fc.record({ type: fc.constant('set-meta' as const), name: names, value: fc.string() }),
-  fc.record({
-    type: fc.constant('keep-alive' as const),
-    content: contents,
-    messageType: messageTypes,
-    timeout: timeouts,
-    mode: fc.constantFrom('idle' as const, 'interval' as const),
-  }),
+  fc
+    .tuple(messages, timeouts, fc.constantFrom('idle' as const, 'interval' as const))
+    .map(([message, timeout, mode]) => ({ type: 'keep-alive' as const, ...message, timeout, mode })),
   fc.constant({ type: 'keep-alive', messageType: 'text', timeout: 55, mode: 'idle' } as const),
-  fc.record({
-    type: fc.constant('send-delayed' as const),
-    content: contents,
-    messageType: messageTypes,
-    timeout: timeouts,
-  }),
+  fc.tuple(messages, timeouts).map(([message, timeout]) => ({ type: 'send-delayed' as const, ...message, timeout })),
 );
 
 t.test('written control messages are read back unchanged', async (t) => {

@@ -31,6 +31,9 @@ interface Tagged {
   [key]?: NodeConnection;
 }
 
+/** Node's switch, and its parser: null while nobody parses. */
+type HeldSocket = Socket & { _paused?: boolean; parser?: { resume(): void } | null };
+
 /** How a connection learns of time and of its edge's rules. */
 export interface ConnectionRules {
   readonly clock: Clock;
@@ -237,13 +240,19 @@ export class NodeConnection {
     }
   }
 
-  /** Stops and starts reading requests, by the switch with which node itself holds clients back that do not read. */
+  /**
+   * Stops and starts reading requests, by the switch with which node itself holds clients back that do not read. Where a
+   * change of protocols waits for its turn nobody parses: what comes stays with the socket for its next owner.
+   *
+   * The socket is paused once the packet is parsed: node stops its handle as long as it has a parser, and does not start it
+   * again for the next owner, if there was a change of protocols in the rest of the packet.
+   */
   #hold(paused: boolean): void {
-    const socket = this.#socket as Socket & { _paused?: boolean; parser?: { resume(): void } | null };
+    const socket = this.#socket as HeldSocket;
     socket._paused = paused;
-    if (paused) socket.pause();
-    else {
-      socket.parser?.resume();
+    if (paused) queueMicrotask(() => socket._paused && socket.pause());
+    else if (socket.parser) {
+      socket.parser.resume();
       socket.resume();
     }
   }
@@ -279,8 +288,8 @@ export class NodeConnection {
       return;
     }
     socket.end();
-    if ((socket as { _paused?: boolean })._paused) this.#hold(false);
-    else socket.resume();
+    if ((socket as HeldSocket)._paused) this.#hold(false);
+    socket.resume();
     socket.once('end', closeNow);
     const limit = () => {
       clock.clear(this.#timer);

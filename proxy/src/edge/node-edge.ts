@@ -206,6 +206,8 @@ export class NodeEdge implements Edge {
           socket.off('error', ignoreError);
           socket.unshift(Buffer.concat([plainHead(message), early]));
           server.emit(secure ? 'secureConnection' : 'connection', socket);
+          // It may have been paused while the answers before were awaited.
+          socket.resume();
         });
       }
     });

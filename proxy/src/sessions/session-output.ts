@@ -2,6 +2,7 @@
  * Owns: the way of items into one session: their filters, the limit of what may wait for the client, tokens for those
  * who may come back, and their count. Does not own: the subscriptions, what the origin says, or the session's end.
  */
+import { isUtf8 } from 'node:buffer';
 import type { Faulty } from '@holdfast/control-api';
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscription, SubscriptionList } from '../channels/subscription-list.js';
@@ -147,16 +148,21 @@ export class SessionOutput {
   }
 
   #filtered(delivery: Delivery, content: Buffer, filtered: Filtered): void {
-    if (filtered.result === 'send') {
+    if (filtered.result === 'error') this.#filterFailed(filtered.error);
+    else if (filtered.result === 'send') {
       const { ws } = delivery;
       const isOwn = filtered.content !== content && ws?.action === 'send';
-      this.#use(delivery, isOwn ? new FramePiece(ws.type, filtered.content) : undefined);
-    } else if (filtered.result === 'error') {
-      const { events, log } = this.#parts.subscriber;
-      events.itemDropped('ws', 'filter-failed');
-      log.warn({ id: this.#owner.id, error: filtered.error }, 'item not delivered: its filter failed');
-      if (this.#owner.dial.route.debug || this.#parts.debug) this.#owner.filterFailed(filtered.error);
+      if (isOwn && ws.type === 'text' && !isUtf8(filtered.content)) {
+        this.#filterFailed('filter error: it made text that is not UTF-8');
+      } else this.#use(delivery, isOwn ? new FramePiece(ws.type, filtered.content) : undefined);
     }
+  }
+
+  #filterFailed(error: string): void {
+    const { events, log } = this.#parts.subscriber;
+    events.itemDropped('ws', 'filter-failed');
+    log.warn({ id: this.#owner.id, error }, 'item not delivered: its filter failed');
+    if (this.#owner.dial.route.debug || this.#parts.debug) this.#owner.filterFailed(error);
   }
 
   /** Carries an item out; `own` is the message where a filter has changed it for this client. */

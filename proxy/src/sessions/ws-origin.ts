@@ -114,6 +114,12 @@ export class WsOrigin implements OriginSocket, DialHandler, SocketOwner {
     this.onClose(code, reason);
   }
 
+  /** The session hears of it at once: the origin may take long to end its side. */
+  onBreach(code: number, error: Error): void {
+    this.onLost(error);
+    this.#socket?.close(code);
+  }
+
   onClose(code: number | undefined, reason: Buffer): void {
     if (this.#over) return;
     this.#over = true;

@@ -1,9 +1,13 @@
 /** Filters by the real command: per connection, with servers that are asked, and their errors. */
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
 import t from 'tap';
+import { WebSocketServer } from 'ws';
 import { open } from './client.js';
 import { startHoldfast, streamItem } from './holdfast.js';
 import { startOrigin, streamHold } from './origin.js';
 import { ScriptedOrigin } from './scripted-origin.js';
+import { openWs, wsUrl } from './ws-client.js';
 
 const origin = await ScriptedOrigin.start(t);
 /** Answers by the content that it is asked about. */
@@ -11,8 +15,9 @@ const judge = await startOrigin(t, (request, response, seen) => {
   request.on('end', () => {
     const { body } = seen;
     if (body.startsWith('drop')) response.setHeader('Action', 'drop');
+    if (body.startsWith('bytes')) response.end(Buffer.from([0xff, 0xfe]));
     // What is asked first is answered last.
-    if (body.startsWith('slow')) setImmediate(() => setImmediate(() => response.end(`[${body.trim()}] `)));
+    else if (body.startsWith('slow')) setImmediate(() => setImmediate(() => response.end(`[${body.trim()}] `)));
     else response.end(`[${body.trim()}] `);
   });
 });
@@ -77,4 +82,24 @@ t.test('an item that a filter cannot take: skipped, counted, and told on debug r
   t.equal(await told.end(), 'complete');
   t.match(told.text, /\n\nfilter error: No such variable 'nobody' at position \d+\n$/);
   await holdfast.record('of the filter', ({ msg }) => msg === 'item not delivered: its filter failed');
+});
+
+t.test('text that a filter makes no text of does not reach a WebSocket, which would end by it', async (t) => {
+  const talker = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+  t.teardown(() => talker.close());
+  await once(talker, 'listening');
+  talker.on('headers', (lines) => lines.push('Sec-WebSocket-Extensions: grip; message-prefix=""'));
+  talker.on('connection', (socket) => {
+    socket.send(`c:{"type":"set-meta","name":"url","value":"http://${judge.target}/judge"}`);
+    socket.send('c:{"type":"subscribe","channel":"said","filters":["http-modify"]}');
+    socket.send('ready');
+  });
+  const { port } = talker.address() as AddressInfo;
+  const node = await startHoldfast(t, { routes: [`*,link_hosts=${judge.target} 127.0.0.1:${port}`] });
+  const client = await openWs(t, wsUrl(node.clients));
+  t.equal(await client.text(), 'ready');
+  const said = (content: string) => ({ channel: 'said', formats: { 'ws-message': { content } } });
+  await node.publish(said('bytes'), said('next'));
+  t.equal(await client.text(), '[next] ');
+  await node.record('of the filter', ({ error }) => error === 'filter error: it made text that is not UTF-8');
 });

@@ -1,6 +1,9 @@
 /** How WebSockets end, on both edges and with both kinds of origin: by a Close of either end, and by a fault of the client. */
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
+import { WebSocketServer } from 'ws';
 import { startHoldfast } from './holdfast.js';
 import { until } from './until.js';
 import { connectTo } from './wire.js';
@@ -112,6 +115,33 @@ t.test(
   },
 );
 
+/** How long a side has to answer a Close. */
+const CLOSE_TIMEOUT_MS = 4_500;
+
+for (const edge of ['node', 'uws']) {
+  t.test(`a fault of the origin: the client hears of it at once, edge ${edge}`, async (t) => {
+    const origin = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+    t.teardown(() => origin.close());
+    await once(origin, 'listening');
+    const codes: (number | undefined)[] = [];
+    origin.on('connection', (socket, { socket: connection }) => {
+      // It does not answer the Close, and does not end its side.
+      socket.close = (code) => void codes.push(code);
+      socket.send('before');
+      connection.write(Buffer.from([0x83, 0]));
+    });
+    const { port } = origin.address() as AddressInfo;
+    const holdfast = await startHoldfast(t, { routes: [`* 127.0.0.1:${port}`], settings: { edge } });
+    const client = await openWs(t, wsUrl(holdfast.clients));
+    t.equal(await client.text(), 'before');
+    const since = performance.now();
+    t.equal((await client.end()).code, 1006);
+    t.ok(performance.now() - since < CLOSE_TIMEOUT_MS, 'before the origin’s answer is given up');
+    await until('the code of the fault', () => codes.length > 0);
+    t.strictSame(codes, [1002]);
+  });
+}
+
 t.test('an origin that does not answer a close: the proxy does, after 5 s', async (t) => {
   const { holdfast } = await startScene(t, 'over-http');
   const client = await openWs(t, wsUrl(holdfast.clients));
@@ -120,5 +150,5 @@ t.test('an origin that does not answer a close: the proxy does, after 5 s', asyn
   const since = performance.now();
   t.strictSame(await client.close(4001, 'bye'), { code: 4001, reason: 'bye' });
   const waited = performance.now() - since;
-  t.ok(waited > 4_500 && waited < 25_000, `${waited} ms`);
+  t.ok(waited > CLOSE_TIMEOUT_MS && waited < 25_000, `${waited} ms`);
 });

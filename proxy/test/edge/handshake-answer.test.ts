@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { Listener } from '../websocket/open-socket.js';
 import { encodeFrame, opcodes } from '../websocket/raw-frames.js';
@@ -96,7 +97,8 @@ t.test('a message sent right after the 101 arrives behind it', async (t) => {
   t.strictSame(await open?.brief(), [opcodes.text, 'at once']);
 });
 
-for (const pending of [1, 2]) {
+// From the fourth on nothing more is read until there are fewer.
+for (const pending of [1, 2, 3, 4, 5, 6]) {
   t.test(`a handshake behind ${pending} unfinished answer(s) on its connection waits for its turn`, async (t) => {
     const scene = await HandshakeScene.open(t);
     const client = await RawClient.to(t, { port: scene.port });
@@ -106,14 +108,19 @@ for (const pending of [1, 2]) {
     for (let i = 0; i < pending; i++) {
       const request = await scene.handler.next();
       t.strictSame(scene.handler.handshakes, [], 'not handed over before its turn');
+      void client.write(encodeFrame(opcodes.text, `behind ${i}`, { mask: true }));
       request.answer(`answer ${i}`);
       t.equal((await client.answer()).body.toString(), `answer ${i}`);
     }
     const listener = new Listener();
-    const socket = (await scene.next()).handshake.accept([]);
+    const taken = await scene.next();
+    // What is read now, and by nobody, would be lost.
+    await delay(20);
+    const socket = taken.handshake.accept([]);
     socket?.own(listener);
     t.equal((await client.answer()).status, 101);
     t.strictSame(await listener.next(), ['text', 'early']);
+    for (let i = 0; i < pending; i++) t.strictSame(await listener.next(), ['text', `behind ${i}`]);
     socket?.send('text', Buffer.from('answer'));
     await client.receives('answer');
     t.equal(client.socket.readyState, 'open');
@@ -220,6 +227,36 @@ t.test('on one connection h2c, a plain request and a handshake may follow each o
   t.equal((await client.answer()).status, 101);
   t.equal(scene.edge.connections, 1);
 });
+
+for (const pending of [1, 3, 4, 5, 6]) {
+  t.test(`what follows a wish for another protocol behind ${pending} unfinished answer(s) is read whole`, async (t) => {
+    const scene = await HandshakeScene.open(t);
+    const client = await RawClient.to(t, { port: scene.port });
+    const requests = Array.from({ length: pending }, (_, i) => head('GET', `/${i}`)).join('');
+    await client.write(`${requests}${head('GET', '/h2c', h2c)}POST /next HTTP/1.1\r\nHost: te`);
+    for (let i = 0; i < pending; i++) {
+      const taken = await scene.handler.next();
+      if (i === 0) {
+        // In pieces: none of them may be lost, or what is left of a request would be another one.
+        await client.write('st\r\nContent-Length: 5\r\n\r\nhel');
+        await delay(20);
+      }
+      taken.answer(`answer ${i}`);
+      t.equal((await client.answer()).body.toString(), `answer ${i}`);
+      await delay(5);
+    }
+    await client.write('lo');
+    const plain = await scene.handler.next();
+    t.equal(plain.request.path, '/h2c');
+    plain.answer('plain');
+    t.equal((await client.answer()).body.toString(), 'plain');
+    const next = await scene.handler.next();
+    t.equal(next.request.path, '/next');
+    t.equal((await next.read()).bytes.toString(), 'hello');
+    next.answer('next');
+    t.equal((await client.answer()).body.toString(), 'next');
+  });
+}
 
 t.test('Upgrade without Connection is no wish at all (RFC 9110 §7.8)', async (t) => {
   const scene = await HandshakeScene.open(t);

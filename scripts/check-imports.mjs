@@ -1,12 +1,52 @@
-// npm run lint, second half: every library from npm is imported by exactly one source file, so that
-// changing a library is a change of one file; and JSON of others is parsed in one place, within bounds. Directions and
-// cycles are checked by Biome (biome.json).
+// npm run lint, second half: folders import downwards only; every library from npm is imported by exactly one source file,
+// so that changing a library is a change of one file; and JSON of others is parsed in one place, within bounds. Directions
+// of packages, and cycles of files, are checked by Biome (biome.json).
 import { readdirSync, readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import path from 'node:path';
 import { root } from './setup.mjs';
 
 const packages = ['grip', 'control-api', 'proxy'];
+
+/**
+ * The folders of each package, lowest layer first. A file imports from lower layers, from its own folder with what is in it,
+ * and from the files of the package's root; never from a folder beside it in its layer.
+ *
+ * @type {Record<string, string[][]>}
+ */
+const layers = {
+  grip: [['wire'], ['headers', 'filters'], ['instruct'], ['ws'], ['item']],
+  'control-api': [['runtime'], ['http', 'stats', 'backplane'], ['cluster', 'zmq'], ['views']],
+  proxy: [
+    ['runtime'],
+    ['http', 'websocket'],
+    ['config'],
+    ['edge', 'routes', 'commands'],
+    ['compression', 'admin', 'cross-origin', 'origin'],
+    ['answers', 'channels', 'decoding'],
+    ['history', 'links', 'sockjs'],
+    ['holds', 'sessions'],
+    ['request'],
+    ['telemetry'],
+    ['app'],
+  ],
+};
+
+/** @param {string} file  from the root @returns {string | undefined} its folder below `src`, undefined for files of the root */
+const folderOf = (file) => (file.split(path.sep).length > 3 ? file.split(path.sep)[2] : undefined);
+
+/** @param {string} file @param {string} specifier @returns {string | undefined} what is wrong with the import */
+function wrongDirection(file, specifier) {
+  if (!specifier.startsWith('.')) return undefined;
+  const [from, to] = [folderOf(file), folderOf(path.join(path.dirname(file), specifier))];
+  if (from === undefined || to === undefined || from === to) return undefined;
+  const order = layers[file.split(path.sep, 1)[0] ?? ''] ?? [];
+  const level = (/** @type {string} */ folder) => order.findIndex((folders) => folders.includes(folder));
+  const [above, below] = [level(from), level(to)];
+  if (above < 0 || below < 0)
+    return `${file}: the folder ${above < 0 ? from : to} has no layer (scripts/check-imports.mjs)`;
+  return below < above ? undefined : `${file} imports ${specifier}: ${from} may not use ${to}`;
+}
 const comments = /\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm;
 /** `import … from 'x'`, `export … from 'x'`, `import 'x'`, `import('x')` and `require('x')`, types included. */
 const imports = /(?:\bfrom|\bimport|\bimport\s*\(|\brequire\s*\()\s*(['"`])([^'"`\n]+)\1/g;
@@ -25,7 +65,7 @@ function sourcesOf(name) {
 }
 
 /** Where JSON.parse may stand: at the door for JSON of others, and for a file that comes with the package. */
-const parsers = new Set(['grip/src/json.ts', 'proxy/src/version.ts'].map((file) => path.join(...file.split('/'))));
+const parsers = new Set(['grip/src/wire/json.ts', 'proxy/src/version.ts'].map((file) => path.join(...file.split('/'))));
 
 /** @type {string[]} */
 const complaints = [];
@@ -34,6 +74,8 @@ const importers = new Map();
 for (const file of packages.flatMap(sourcesOf)) {
   const code = readFileSync(path.join(root, file), 'utf8').replace(comments, '');
   for (const [, , specifier] of code.matchAll(imports)) {
+    const wrong = wrongDirection(file, specifier);
+    if (wrong !== undefined) complaints.push(wrong);
     const library = libraryOf(specifier);
     if (library) importers.set(library, (importers.get(library) ?? new Set()).add(file));
   }

@@ -40,7 +40,7 @@ t.test('what V8 does for a function counts for that function, by whom it belongs
   const own = `JS:*flush file://${root}proxy/dist/edge/node-response.js:142:10 ${map}`;
   const library = `JS:^_resume ${root}node_modules/undici/lib/dispatcher/client.js:5:1 ${map}`;
   const ofNode = `JS:~ node:net:341:24 ${map}`;
-  t.strictSame(placeOf(own, library), ['own', 'flush, proxy/src/edge/node-response.ts']);
+  t.strictSame(placeOf(own, library), ['own', 'flush, proxy/src/edge/node/response.ts']);
   t.strictSame(placeOf(`Builtins_LoadIC ${node}`, library, own), ['library', '_resume, undici']);
   t.strictSame(placeOf(`v8::internal::Runtime_StoreIC_Miss(int) ${node}`, ofNode, own), [
     'node',

@@ -18,17 +18,24 @@ export { IdCache, type IdCacheEvents, type RecentIds } from './backplane/id-cach
 export { LocalBackplane } from './backplane/local.js';
 export { LocalHistory, type LocalHistoryOptions } from './backplane/local-history.js';
 export { RedisBackplane, type RedisBackplaneOptions } from './backplane/redis/backplane.js';
-export type { RedisTls } from './backplane/redis/connection.js';
+export type { RedisTls } from './backplane/redis/connection/connection.js';
+export { parseRedisUrl, type RedisUrl } from './backplane/redis/connection/url.js';
 export { noRedisEvents, type RedisEvents } from './backplane/redis/events.js';
-export { parseRedisUrl, type RedisUrl } from './backplane/redis/url.js';
 export type { LinkPort } from './backplane/workers/link-port.js';
 export { MessageEncoder } from './backplane/workers/link-words.js';
 export { WorkerBackplane, type WorkerBackplaneOptions } from './backplane/workers/worker-backplane.js';
 export { WorkerLink, type WorkerLinkOptions } from './backplane/workers/worker-link.js';
-export { CAUSE_MS, CauseLog } from './cause-log.js';
-export type { Clock } from './clock.js';
+export type { KnownNode, NodeAnswer, NodeMember, NodeState, Nodes, Question } from './cluster/cluster.js';
+export { RedisNodes, type RedisNodesOptions } from './cluster/redis.js';
+export { LoneNode } from './cluster/standalone-node.js';
 export { ControlError, type ControlErrorCode, controlErrors, type ErrorSide } from './errors.js';
 export { noPublishEvents, type PublishEvents } from './events.js';
+export type { ListenAddress } from './http/listen.js';
+export { ListenerConnections, type ListenerConnectionsOptions, type Phase } from './http/listener-connections.js';
+export { PageGuard } from './http/page-guard.js';
+export { Publisher, type PublisherOptions, type PublishReceipt } from './publisher.js';
+export { CAUSE_MS, CauseLog } from './runtime/cause-log.js';
+export type { Clock } from './runtime/clock.js';
 export {
   type Containment,
   type FaultEvents,
@@ -37,15 +44,8 @@ export {
   type Faulty,
   faultPlaces,
   uncontained,
-} from './faults.js';
-export type { ListenAddress } from './listen.js';
-export { ListenerConnections, type ListenerConnectionsOptions, type Phase } from './listener-connections.js';
-export { type Log, silentLog } from './log.js';
-export { LoneNode } from './nodes/lone-node.js';
-export type { KnownNode, NodeAnswer, NodeMember, NodeState, Nodes, Question } from './nodes/nodes.js';
-export { RedisNodes, type RedisNodesOptions } from './nodes/redis.js';
-export { PageGuard } from './page-guard.js';
-export { Publisher, type PublisherOptions, type PublishReceipt } from './publish.js';
+} from './runtime/faults.js';
+export { type Log, silentLog } from './runtime/log.js';
 export { ControlServer, type ControlServerOptions, type ControlViews } from './server.js';
 export type { StatsConnection } from './stats/connections.js';
 export { noStats, type StatsDelivery, type StatsEvents, StatsFeed, type StatsFeedOptions } from './stats/feed.js';

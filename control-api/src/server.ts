@@ -12,7 +12,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { parseItems } from '@holdfast/grip';
-import { type Format, negotiate } from './accept.js';
+import type { PublishEvents } from './events.js';
 import {
   type Answer,
   answerTo,
@@ -26,21 +26,21 @@ import {
   tooSlow,
   unknownCoding,
   updated,
-} from './answer.js';
-import { readBody } from './body.js';
-import type { Clock } from './clock.js';
-import { codingOf, decodeBody } from './content-coding.js';
-import type { PublishEvents } from './events.js';
-import { type Containment, uncontained } from './faults.js';
-import { LINGER_MS, refuseRaw, refuseUnread } from './linger.js';
-import { type ListenAddress, listen } from './listen.js';
-import { ListenerConnections, type Phase } from './listener-connections.js';
-import type { Log } from './log.js';
-import { PacedLog } from './paced-log.js';
-import { PageGuard } from './page-guard.js';
-import { answerToParserError } from './parser-error.js';
-import type { Publisher } from './publish.js';
-import { type Action, refusalIn, route } from './route.js';
+} from './http/answer.js';
+import { readBody } from './http/body.js';
+import { codingOf, decodeBody } from './http/content-coding.js';
+import { LINGER_MS, refuseRaw, refuseUnread } from './http/lingering-close.js';
+import { type ListenAddress, listen } from './http/listen.js';
+import { ListenerConnections, type Phase } from './http/listener-connections.js';
+import { type Format, negotiate } from './http/negotiate.js';
+import { PageGuard } from './http/page-guard.js';
+import { answerToParserError } from './http/parser-error.js';
+import { type Action, refusalIn, route } from './http/router.js';
+import type { Publisher } from './publisher.js';
+import type { Clock } from './runtime/clock.js';
+import { type Containment, uncontained } from './runtime/faults.js';
+import type { Log } from './runtime/log.js';
+import { PacedLog } from './runtime/paced-log.js';
 import type { ChannelTaps } from './views/channel-taps.js';
 import type { ClusterViews, ViewRequest } from './views/cluster-views.js';
 import { type TapRequest, viewRoute } from './views/view-route.js';

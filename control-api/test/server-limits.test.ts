@@ -1,8 +1,8 @@
 /** What the server does with requests that are too large, too slow, broken or cut, and with a node that is stopping. */
 import t, { type Test } from 'tap';
+import { LINGER_BYTES } from '../dist/http/lingering-close.js';
 import type { Backplane } from '../dist/index.js';
 import { ControlError } from '../dist/index.js';
-import { LINGER_BYTES } from '../dist/linger.js';
 import { BODY_LIMIT, HEADER_LIMIT, publishBody, publishOfSize, startControl } from './control-fixture.js';
 import { type RawAnswer, requestBytes } from './raw-client.js';
 

@@ -5,11 +5,11 @@
  * prefixes, the limit of channels per connection, or who is subscribed.
  */
 import { GripError } from './errors.js';
-import { MAX_FILTERS } from './filter.js';
-import { hasControl } from './header-field.js';
+import { MAX_FILTERS } from './filters/filter.js';
+import { hasControl } from './headers/header-field.js';
+import { type Element, formatElement, type Param, paramValue, parseElement, splitElements } from './headers/params.js';
 import { isLongName, MAX_NAME_BYTES } from './name.js';
-import { type Element, formatElement, type Param, paramValue, parseElement, splitElements } from './params.js';
-import { textFromWire, wireFromText } from './wire-text.js';
+import { textFromWire, wireFromText } from './wire/text.js';
 
 /** A subscription to one channel. All strings are Unicode text, comparable with those of a published item. */
 export interface Channel {

@@ -3,11 +3,12 @@
  *
  * This is the package's only door. Nothing behind it does I/O, sets a timer, reads a clock or logs.
  */
-export { applyBodyPatch, MAX_PATCH_COPIES } from './body-patch.js';
+
 export { type Channel, formatChannel, formatGripLast, parseChannels } from './channel.js';
-export { type ContentFilter, ResponseFilter, responseFilter } from './content-filters.js';
-export type { DeliveryFilter } from './delivery-filters.js';
 export { GripError, type GripErrorCode, type GripErrorSide, gripErrors } from './errors.js';
+export { type ContentFilter, ResponseFilter, responseFilter } from './filters/content-filters.js';
+export type { FilterScene } from './filters/context.js';
+export type { DeliveryFilter } from './filters/delivery-filters.js';
 export {
   type FilterName,
   type FilterTarget,
@@ -16,7 +17,7 @@ export {
   isKnownFilter,
   MAX_FILTERS,
   messageContentFilters,
-} from './filter.js';
+} from './filters/filter.js';
 export {
   contentFilterMismatch,
   type FilterOutcome,
@@ -26,32 +27,10 @@ export {
   noFilters,
   planFilters,
   runFilters,
-} from './filter-plan.js';
-export type { FilterScene } from './filter-scene.js';
-export { MAX_EXPANSION, MAX_PARTIAL_DIRECTIVE } from './filter-template.js';
-export type {
-  HttpResponseFormat,
-  HttpResponseSend,
-  HttpStreamFormat,
-  HttpStreamSend,
-  WsMessageClose,
-  WsMessageFormat,
-  WsMessageSend,
-} from './format.js';
-export { hasControl, headerFault, isToken, MAX_REASON, reasonFault } from './header-field.js';
-export { headerValue, headerValues, type RawHeaders, type ResponseHead } from './headers.js';
-export { type Hold, type HoldMode, type Instruct, type InstructResponse, instructKind } from './instruct.js';
-export { gripFields, parseInstructHeaders, unknownGripFields } from './instruct-headers.js';
-export { parseInstructJson } from './instruct-json.js';
-export type { UnknownMember } from './instruct-members.js';
-export { type Formats, type Item, itemToJson, parseItem, parseItemList, parseItems } from './item.js';
-export { ITEM_OVERHEAD, itemBytes } from './item-size.js';
-export { isDeeper, type JsonRead, MAX_JSON_DEPTH, MAX_JSON_VALUES, NOT_JSON, readJson, readJsonBytes } from './json.js';
-export { jsonFaultText } from './json-fault.js';
-export type { KeepAlive, KeepAliveMode } from './keep-alive.js';
-export { type GoneLink, type Links, type NextLink, parseLinks } from './link.js';
-export { isLongName, MAX_NAME_BYTES } from './name.js';
-export { decodePacket, encodePacket, type PacketFormat } from './packet.js';
+} from './filters/plan.js';
+export { MAX_EXPANSION, MAX_PARTIAL_DIRECTIVE } from './filters/template.js';
+export { hasControl, headerFault, isToken, MAX_REASON, reasonFault } from './headers/header-field.js';
+export { headerValue, headerValues, type RawHeaders, type ResponseHead } from './headers/headers.js';
 export {
   type Element,
   formatElement,
@@ -60,14 +39,50 @@ export {
   parseElement,
   parseParams,
   splitElements,
-} from './params.js';
-export { MAX_PATCH_LENGTH, MAX_PATCH_OPERATIONS } from './patch-check.js';
-export { isFinalStatus, isInterimStatus, reasonPhrase, sendableReason } from './reason.js';
+} from './headers/params.js';
+export { isFinalStatus, isInterimStatus, reasonPhrase, sendableReason } from './headers/reason.js';
+export { gripFields, parseInstructHeaders, unknownGripFields } from './instruct/headers.js';
+export { type Hold, type HoldMode, type Instruct, type InstructResponse, instructKind } from './instruct/instruct.js';
+export { parseInstructJson } from './instruct/json.js';
+export type { KeepAlive, KeepAliveMode } from './instruct/keep-alive.js';
+export { type GoneLink, type Links, type NextLink, parseLinks } from './instruct/link.js';
+export type { UnknownMember } from './instruct/members.js';
+export { applyBodyPatch, MAX_PATCH_COPIES } from './item/body-patch.js';
+export type {
+  HttpResponseFormat,
+  HttpResponseSend,
+  HttpStreamFormat,
+  HttpStreamSend,
+  WsMessageClose,
+  WsMessageFormat,
+  WsMessageSend,
+} from './item/formats.js';
+export { type Formats, type Item, itemToJson, parseItem, parseItemList, parseItems } from './item/item.js';
+export { decodePacket, encodePacket, type PacketFormat } from './item/packet.js';
+export { MAX_PATCH_LENGTH, MAX_PATCH_OPERATIONS } from './item/patch-check.js';
+export { ITEM_OVERHEAD, itemBytes } from './item/size.js';
+export { isLongName, MAX_NAME_BYTES } from './name.js';
 export { MIN_RSA_BITS, parseSigKey, type SigKey, type SigKeyUse, signGripSig, verifyGripSig } from './sig.js';
-export { decodeTnetstring, encodeTnetstring, MAX_TNET_DEPTH, MAX_TNET_VALUES, type TnetValue } from './tnetstring.js';
-export { textFromWire, wireFromText } from './wire-text.js';
-export type { Writable } from './writable.js';
-export { acceptBytes, contentBytes, parseBytesAccepted, type WsAcceptance } from './ws-acceptance.js';
+export {
+  isDeeper,
+  type JsonRead,
+  MAX_JSON_DEPTH,
+  MAX_JSON_VALUES,
+  NOT_JSON,
+  readJson,
+  readJsonBytes,
+} from './wire/json.js';
+export { jsonFaultText } from './wire/json-fault.js';
+export { textFromWire, wireFromText } from './wire/text.js';
+export {
+  decodeTnetstring,
+  encodeTnetstring,
+  MAX_TNET_DEPTH,
+  MAX_TNET_VALUES,
+  type TnetValue,
+} from './wire/tnetstring.js';
+export type { Writable } from './wire/writable.js';
+export { acceptBytes, contentBytes, parseBytesAccepted, type WsAcceptance } from './ws/acceptance.js';
 export {
   closeEvent,
   fitCloseReason,
@@ -75,7 +90,7 @@ export {
   MAX_CLOSE_REASON,
   readClose,
   type WsClose,
-} from './ws-close.js';
+} from './ws/close.js';
 export {
   formatWsControl,
   parseWsControl,
@@ -85,8 +100,8 @@ export {
   type WsSendDelayed,
   type WsSubscribe,
   type WsUnsubscribe,
-} from './ws-control.js';
-export { encodeWsEvents, MAX_WS_EVENTS, parseWsEvents, type WsEvent, type WsEventType } from './ws-events.js';
-export { type GripExtension, parseGripExtension, withoutGrip } from './ws-extension.js';
-export { MAX_CONTROL_PAYLOAD, type WsMessageType } from './ws-message.js';
-export { type OriginMessage, readOriginMessage } from './ws-origin-message.js';
+} from './ws/control.js';
+export { encodeWsEvents, MAX_WS_EVENTS, parseWsEvents, type WsEvent, type WsEventType } from './ws/events.js';
+export { type GripExtension, parseGripExtension, withoutGrip } from './ws/extension.js';
+export { MAX_CONTROL_PAYLOAD, type WsMessageType } from './ws/message.js';
+export { type OriginMessage, readOriginMessage } from './ws/origin-message.js';

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // `holdfast publish` under Pushpin's name, for scripts that call it.
-import { ignoreDebuggerSignal } from '../dist/debugger-signal.js';
+import { ignoreDebuggerSignal } from '../dist/runtime/debugger-signal.js';
 
 ignoreDebuggerSignal();
-const { publishMain } = await import('../dist/publish-command.js');
+const { publishMain } = await import('../dist/commands/publish.js');
 await publishMain('pushpin-publish', process.argv.slice(2));

@@ -1,7 +1,10 @@
 #!/usr/bin/env node
 // Holdfast under Pushpin's name, for tools that look for it on the PATH: looks for pushpin.conf where Pushpin does.
-import { ignoreDebuggerSignal } from '../dist/debugger-signal.js';
+import { ignoreDebuggerSignal } from '../dist/runtime/debugger-signal.js';
 
 ignoreDebuggerSignal();
-const [{ main }, { pushpinSearch }] = await Promise.all([import('../dist/cli.js'), import('../dist/config/load.js')]);
+const [{ main }, { pushpinSearch }] = await Promise.all([
+  import('../dist/cli.js'),
+  import('../dist/app/load-config.js'),
+]);
 await main({ search: pushpinSearch });

@@ -2,21 +2,22 @@
  * Owns: the `holdfast` command: from arguments and environment to a running node, and what signals mean to it.
  * Does not own: options (`config`), or the node's parts (`node`).
  */
-import { addressProblems } from './addresses.js';
-import { checkCertificates } from './certificate-check.js';
-import { realClock } from './clock.js';
+
+import { checkCertificates } from './app/certificates.js';
+import { type LoadedConfig, loadConfig } from './app/load-config.js';
+import { HoldfastNode, processesFor } from './app/node.js';
+import { ProcessGuard } from './app/process-guard.js';
+import { publishMain } from './commands/publish.js';
+import { tapMain } from './commands/tap.js';
+import { addressProblems } from './config/checks/addresses.js';
+import { exposuresOf } from './config/checks/exposure.js';
 import { ConfigError } from './config/errors.js';
-import { exposuresOf } from './config/exposure.js';
-import { type LoadedConfig, loadConfig } from './config/load.js';
-import { watchLauncher } from './launcher.js';
-import { createLog, type RootLog } from './log.js';
-import { HoldfastNode, processesFor } from './node.js';
-import { ProcessGuard } from './process-guard.js';
-import { publishMain } from './publish-command.js';
 import { readRoutes } from './routes/routes-source.js';
-import { outputFor } from './standard-output.js';
-import { tapMain } from './tap-command.js';
-import { setUpV8 } from './v8-settings.js';
+import { realClock } from './runtime/clock.js';
+import { watchLauncher } from './runtime/launcher.js';
+import { setUpV8 } from './runtime/v8-flags.js';
+import { createLog, type RootLog } from './telemetry/log.js';
+import { outputFor } from './telemetry/standard-output.js';
 import { version } from './version.js';
 
 /** One line for each thing that is wrong, on standard error; the exit status is 1. */

@@ -3,15 +3,15 @@
  * lists and texts of the worst kinds, and much longer ones of the same.
  */
 import t from 'tap';
-import { AllowedOrigins } from '../dist/config/allowed-origins.js';
-import { namedByConnection } from '../dist/connection-field.js';
+import { AllowedOrigins } from '../dist/config/values/allowed-origins.js';
 import { isCallbackName } from '../dist/cross-origin/callback-name.js';
 import { corsHeaders } from '../dist/cross-origin/cors.js';
 import { checkHandshake } from '../dist/edge/handshake-check.js';
 import { checkRequest } from '../dist/edge/request-check.js';
-import { checkUwsRequest } from '../dist/edge/uws-check.js';
+import { checkUwsRequest } from '../dist/edge/uws/check.js';
 import { withId } from '../dist/history/event-id.js';
 import { mergeHeaders } from '../dist/holds/merge-headers.js';
+import { namedByConnection } from '../dist/http/connection-field.js';
 import { requestHeaders } from '../dist/origin/headers.js';
 import { takeResumeRequest } from '../dist/sessions/resume-request.js';
 import { quote } from '../dist/sockjs/frames.js';

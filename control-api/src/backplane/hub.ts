@@ -5,8 +5,8 @@
  * comes from there. Does not own: what a backplane does (the one behind it), or anything between processes.
  */
 import { ControlError } from '../errors.js';
-import { type Containment, loggedFaults } from '../faults.js';
-import type { Log } from '../log.js';
+import { type Containment, loggedFaults } from '../runtime/faults.js';
+import type { Log } from '../runtime/log.js';
 import type { Acceptance, Backplane, BackplaneListener, Gap, Message } from './backplane.js';
 import { type History, historyOf } from './history.js';
 import { refusalOf } from './refusal.js';

@@ -3,7 +3,7 @@
  * with a repeated item, or order.
  */
 import { createHash } from 'node:crypto';
-import type { Clock } from '../clock.js';
+import type { Clock } from '../runtime/clock.js';
 
 /**
  * How many ids a node remembers at most. Beyond that the older half is forgotten early, and counted. One takes up to 400

@@ -3,7 +3,7 @@
  * are kept. Does not own: who is interested in a channel, or delivery.
  */
 import { ITEM_OVERHEAD, itemBytes } from '@holdfast/grip';
-import type { Clock } from '../clock.js';
+import type { Clock } from '../runtime/clock.js';
 import type { ItemMessage, Position } from './backplane.js';
 import type { History, HistoryPage, HistoryStart } from './history.js';
 import { keptItem } from './kept-item.js';

@@ -5,8 +5,8 @@
  * anything between processes (other backplanes).
  */
 import { ControlError } from '../errors.js';
-import { type Containment, loggedFaults } from '../faults.js';
-import type { Log } from '../log.js';
+import { type Containment, loggedFaults } from '../runtime/faults.js';
+import type { Log } from '../runtime/log.js';
 import type { Acceptance, Backplane, BackplaneListener, Message, Position } from './backplane.js';
 import type { History, HistoryPage, HistoryStart } from './history.js';
 import type { RecentIds } from './id-cache.js';

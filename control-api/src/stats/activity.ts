@@ -3,7 +3,7 @@
  *
  * Owns: the sums. Does not own: what counts as activity.
  */
-import type { Clock } from '../clock.js';
+import type { Clock } from '../runtime/clock.js';
 import { Batch } from './batch.js';
 import type { Emit } from './packet.js';
 

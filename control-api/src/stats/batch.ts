@@ -3,7 +3,7 @@
  *
  * Owns: the timer. Does not own: the work.
  */
-import type { Clock } from '../clock.js';
+import type { Clock } from '../runtime/clock.js';
 
 /** Milliseconds by which packets about changes may be late; as in Pushpin. */
 export const BATCH_MS = 100;

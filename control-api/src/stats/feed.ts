@@ -4,7 +4,7 @@
  * Owns: the events that a node reports, and joining the parts that turn them into packets. Does not own: the socket.
  */
 import type { PacketFormat } from '@holdfast/grip';
-import type { Clock } from '../clock.js';
+import type { Clock } from '../runtime/clock.js';
 import { ActivityStats } from './activity.js';
 import { ConnectionStats, type StatsConnection } from './connections.js';
 import { type Emit, emitterTo } from './packet.js';

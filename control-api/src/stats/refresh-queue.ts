@@ -3,7 +3,7 @@
  *
  * Owns: one timer for all of them. Does not own: what is done.
  */
-import type { Clock } from '../clock.js';
+import type { Clock } from '../runtime/clock.js';
 
 /** Share of a time to live after which an announcement is repeated, so that one lost packet does no harm. */
 export const REFRESH_SHARE = 0.4;

@@ -3,7 +3,7 @@
  *
  * Owns: the counts, and when they are sent. Does not own: what makes them grow.
  */
-import type { Clock } from '../clock.js';
+import type { Clock } from '../runtime/clock.js';
 import type { Emit } from './packet.js';
 
 /** What is counted by the callers of the feed; the names are those in the packet. */

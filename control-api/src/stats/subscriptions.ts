@@ -3,7 +3,7 @@
  *
  * Owns: announcing them, again before each announcement expires, and their end. Does not own: subscriptions.
  */
-import type { Clock } from '../clock.js';
+import type { Clock } from '../runtime/clock.js';
 import { Batch } from './batch.js';
 import type { Emit } from './packet.js';
 import { REFRESH_SHARE, RefreshQueue } from './refresh-queue.js';

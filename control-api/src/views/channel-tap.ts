@@ -7,8 +7,8 @@
 import type { ServerResponse } from 'node:http';
 import { itemToJson } from '@holdfast/grip';
 import type { Backplane, BackplaneListener, Gap, Message } from '../backplane/backplane.js';
-import type { Clock } from '../clock.js';
-import { within } from '../deadline.js';
+import type { Clock } from '../runtime/clock.js';
+import { within } from '../runtime/deadline.js';
 import { ANSWER_WITHIN_MS } from './cluster-views.js';
 
 /**

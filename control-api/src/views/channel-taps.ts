@@ -4,9 +4,9 @@
  * Owns: how many there are, and ending them all. Does not own: what a tap shows (channel-tap.ts).
  */
 import type { ServerResponse } from 'node:http';
-import { type Answer, answerTo, noMoreTaps } from '../answer.js';
 import type { Backplane } from '../backplane/backplane.js';
-import type { Clock } from '../clock.js';
+import { type Answer, answerTo, noMoreTaps } from '../http/answer.js';
+import type { Clock } from '../runtime/clock.js';
 import { ChannelTap } from './channel-tap.js';
 
 /**

@@ -4,11 +4,12 @@
  * Owns: asking the nodes, and the answers made of theirs. Does not own: paths (view-route.ts), how nodes reach each other
  * (`Nodes`), or what a node knows (its member).
  */
-import { type Answer, answerTo, connectionUnknown, shown, tooManyViews } from '../answer.js';
-import type { Clock } from '../clock.js';
-import { within } from '../deadline.js';
+
+import { type KnownNode, type Nodes, type Question, SILENT_AFTER_MS } from '../cluster/cluster.js';
 import { ControlError } from '../errors.js';
-import { type KnownNode, type Nodes, type Question, SILENT_AFTER_MS } from '../nodes/nodes.js';
+import { type Answer, answerTo, connectionUnknown, shown, tooManyViews } from '../http/answer.js';
+import type { Clock } from '../runtime/clock.js';
+import { within } from '../runtime/deadline.js';
 import { type ChannelView, readChannelView, sumChannelViews } from './channel-view.js';
 import { readConnectionView } from './connection-view.js';
 

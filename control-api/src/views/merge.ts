@@ -4,7 +4,7 @@
  * Owns: what the processes of a node amount to when it is asked. Does not own: asking them, or the answers of nodes, of
  * which the views show each (cluster-views.ts).
  */
-import type { Question } from '../nodes/nodes.js';
+import type { Question } from '../cluster/cluster.js';
 import { readChannelView, sumChannelViews } from './channel-view.js';
 import { readConnectionView } from './connection-view.js';
 

@@ -4,7 +4,7 @@
  * Owns: path and method → view or answer. Does not own: Pushpin's paths (route.ts), or the views.
  */
 import { isLongName } from '@holdfast/grip';
-import { type Answer, methodNotAllowed, nameMalformed, nameTooLong } from '../answer.js';
+import { type Answer, methodNotAllowed, nameMalformed, nameTooLong } from '../http/answer.js';
 import type { ViewRequest } from './cluster-views.js';
 
 /** A channel's items as they pass: answered for as long as the client stays. */

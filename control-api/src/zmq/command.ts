@@ -5,8 +5,8 @@
  * the methods do (methods.ts).
  */
 import { decodeTnetstring, encodeTnetstring } from '@holdfast/grip';
-import { type Containment, uncontained } from '../faults.js';
-import type { Log } from '../log.js';
+import { type Containment, uncontained } from '../runtime/faults.js';
+import type { Log } from '../runtime/log.js';
 import { HIGH_WATER_MARK, type Library, MAX_PART_BYTES, type Router } from './library.js';
 import type { Call, Reply } from './methods.js';
 import { Outbox } from './outbox.js';

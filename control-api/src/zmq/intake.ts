@@ -6,8 +6,8 @@
 import { decodePacket, GripError, parseItem } from '@holdfast/grip';
 import { ControlError } from '../errors.js';
 import type { PublishEvents } from '../events.js';
-import type { Log } from '../log.js';
-import type { Publisher } from '../publish.js';
+import type { Publisher } from '../publisher.js';
+import type { Log } from '../runtime/log.js';
 
 /**
  * Items handed to the backplane and not yet accepted, per socket. Over: the socket is not read until the latest is

@@ -5,11 +5,11 @@
  * which is the node's.
  */
 import { GripError, type Item, parseItemList } from '@holdfast/grip';
-import { unavailableText } from '../answer.js';
 import { ControlError } from '../errors.js';
 import type { PublishEvents } from '../events.js';
-import type { Log } from '../log.js';
-import type { Publisher } from '../publish.js';
+import { unavailableText } from '../http/answer.js';
+import type { Publisher } from '../publisher.js';
+import type { Log } from '../runtime/log.js';
 
 /** What a client asks for. Byte strings are Buffers. */
 export interface Call {

@@ -6,7 +6,7 @@
  *
  * Owns: the order, and how many wait. Does not own: what becomes of messages in the library.
  */
-import type { Log } from '../log.js';
+import type { Log } from '../runtime/log.js';
 
 /** Messages that wait for the library. Over: the new one is dropped, as the library does beyond its own limit. */
 export const OUTBOX_LIMIT = 10_000;

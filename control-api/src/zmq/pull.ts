@@ -4,8 +4,8 @@
  * Owns: the socket. Does not own: the items (intake.ts).
  */
 import { ControlError } from '../errors.js';
-import { type Containment, uncontained } from '../faults.js';
-import type { Log } from '../log.js';
+import { type Containment, uncontained } from '../runtime/faults.js';
+import type { Log } from '../runtime/log.js';
 import type { ItemIntake } from './intake.js';
 import { HIGH_WATER_MARK, type Library, MAX_PART_BYTES, type Pull } from './library.js';
 import { bindSocket, readMessages } from './socket.js';

@@ -6,8 +6,8 @@
 import { chmodSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ControlError } from '../errors.js';
-import type { Containment } from '../faults.js';
-import type { Log } from '../log.js';
+import type { Containment } from '../runtime/faults.js';
+import type { Log } from '../runtime/log.js';
 import type { Socket } from './library.js';
 import { parseSpec, type Spec } from './spec.js';
 

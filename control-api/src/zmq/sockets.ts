@@ -3,12 +3,13 @@
  *
  * Owns: opening those that are configured, all or none, and closing them. Does not own: what each of them does.
  */
-import type { Clock } from '../clock.js';
+
 import type { PublishEvents } from '../events.js';
-import type { Containment } from '../faults.js';
-import type { Log } from '../log.js';
-import { PacedLog } from '../paced-log.js';
-import type { Publisher } from '../publish.js';
+import type { Publisher } from '../publisher.js';
+import type { Clock } from '../runtime/clock.js';
+import type { Containment } from '../runtime/faults.js';
+import type { Log } from '../runtime/log.js';
+import { PacedLog } from '../runtime/paced-log.js';
 import type { StatsSink } from '../stats/sink.js';
 import { CommandSocket } from './command.js';
 import { ItemIntake } from './intake.js';

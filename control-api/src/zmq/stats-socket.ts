@@ -3,8 +3,8 @@
  *
  * Owns: the socket, and knowing whether anybody listens. Does not own: the packets (stats/).
  */
-import { type Containment, uncontained } from '../faults.js';
-import type { Log } from '../log.js';
+import { type Containment, uncontained } from '../runtime/faults.js';
+import type { Log } from '../runtime/log.js';
 import { statsTypes } from '../stats/packet.js';
 import type { StatsSink } from '../stats/sink.js';
 import { HIGH_WATER_MARK, type Library, type XPublisher } from './library.js';

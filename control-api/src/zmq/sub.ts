@@ -5,8 +5,8 @@
  * those are (the proxy's registry), the items (intake.ts).
  */
 import { ControlError } from '../errors.js';
-import { type Containment, uncontained } from '../faults.js';
-import type { Log } from '../log.js';
+import { type Containment, uncontained } from '../runtime/faults.js';
+import type { Log } from '../runtime/log.js';
 import type { ItemIntake } from './intake.js';
 import { HIGH_WATER_MARK, type Library, MAX_PART_BYTES, type Subscriber } from './library.js';
 import { bindSocket, connectSocket, readMessages } from './socket.js';

@@ -1,7 +1,7 @@
 /** The views over HTTP: paths, names, what several nodes amount to, and failures. */
 import t, { type Test } from 'tap';
+import { SILENT_AFTER_MS } from '../../dist/cluster/cluster.js';
 import { BackplaneHub, ChannelTaps, ClusterViews, ControlError, LocalBackplane, silentLog } from '../../dist/index.js';
-import { SILENT_AFTER_MS } from '../../dist/nodes/nodes.js';
 import { ANSWER_WITHIN_MS } from '../../dist/views/cluster-views.js';
 import { startControl } from '../control-fixture.js';
 import { ManualClock } from '../manual-clock.js';

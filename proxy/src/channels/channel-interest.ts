@@ -3,7 +3,7 @@
  * knows, and the update after a first subscription. Does not own: who is subscribed.
  */
 import { type Containment, uncontained } from '@holdfast/control-api';
-import type { Clock } from '../clock.js';
+import type { Clock } from '../runtime/clock.js';
 import type { Interest } from './registry.js';
 import type { Sequencer } from './sequencer.js';
 import type { Subscriber } from './subscriber.js';

@@ -3,7 +3,7 @@
  * own: the limit, or counting for the metrics.
  */
 import type { Log } from '@holdfast/control-api';
-import type { Clock } from '../clock.js';
+import type { Clock } from '../runtime/clock.js';
 
 /** Time between two lines about the same route, in ms. */
 export const REPORT_MS = 10_000;

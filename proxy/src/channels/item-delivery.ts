@@ -12,7 +12,7 @@ import {
   type Message,
   uncontained,
 } from '@holdfast/control-api';
-import type { Clock } from '../clock.js';
+import type { Clock } from '../runtime/clock.js';
 import { ChannelPositions } from './channel-positions.js';
 import { Delivery } from './delivery.js';
 import type { RateLimiter } from './rate-limiter.js';

@@ -2,7 +2,7 @@
  * Owns: how long a client is kept from hearing of its subscription while that is not live yet. Does not own: subscriptions.
  */
 import type { Containment, Faulty } from '@holdfast/control-api';
-import type { Clock } from '../clock.js';
+import type { Clock } from '../runtime/clock.js';
 
 /**
  * How long what tells a client that it is subscribed (the head of a stream, the messages that follow a session's subscribe)

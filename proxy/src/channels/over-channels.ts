@@ -3,8 +3,8 @@
  * or what becomes of those channels.
  */
 import { CauseLog, type Log } from '@holdfast/control-api';
-import type { Clock } from '../clock.js';
 import type { Route } from '../routes/route.js';
+import type { Clock } from '../runtime/clock.js';
 
 /** One connection that was to have too many. */
 export interface OverChannels {

@@ -4,7 +4,7 @@
  */
 import { type Containment, type Log, uncontained } from '@holdfast/control-api';
 import { ITEM_OVERHEAD } from '@holdfast/grip';
-import type { Clock, Timer } from '../clock.js';
+import type { Clock, Timer } from '../runtime/clock.js';
 import type { Delivery } from './delivery.js';
 import { DropReport } from './drop-report.js';
 import type { Subscriber, SubscriberKind } from './subscriber.js';

@@ -2,7 +2,7 @@
  * Owns: which subscribers of this node are on which channel, and telling others of this node's interest.
  * Does not own: delivery, or the subscribers themselves.
  */
-import type { Clock, Timer } from '../clock.js';
+import type { Clock, Timer } from '../runtime/clock.js';
 import type { Subscriber, SubscriberKind } from './subscriber.js';
 
 /** Whoever follows this node's interest: the backplane, and what is kept per channel. */

@@ -4,7 +4,7 @@
  */
 import type { ItemMessage } from '@holdfast/control-api';
 import { ITEM_OVERHEAD, type Item, itemBytes } from '@holdfast/grip';
-import type { Clock, Timer } from '../clock.js';
+import type { Clock, Timer } from '../runtime/clock.js';
 
 /** How many items may wait on one channel. Beyond that the one that has waited longest passes early. */
 export const MAX_WAITING_PER_CHANNEL = 100;

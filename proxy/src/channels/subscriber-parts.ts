@@ -3,9 +3,9 @@
  * sessions. Does not own: the subscribers.
  */
 import type { Containment, Log } from '@holdfast/control-api';
-import type { Clock } from '../clock.js';
-import type { CloseReason } from '../close-reasons.js';
-import type { Troubles } from '../troubles.js';
+import type { Troubles } from '../origin/warnings.js';
+import type { Clock } from '../runtime/clock.js';
+import type { CloseReason } from './close-reasons.js';
 import type { OverChannelsReport } from './over-channels.js';
 import type { ChannelRegistry } from './registry.js';
 import type { Subscriber, SubscriberKind } from './subscriber.js';

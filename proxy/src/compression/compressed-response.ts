@@ -4,10 +4,10 @@
  */
 import { headerValues, type RawHeaders, type ResponseHead } from '@holdfast/grip';
 import { checkedHeaders } from '../edge/client-headers.js';
-import type { ClientRequest, ClientResponse, ResponseOwner } from '../edge/edge.js';
+import type { ClientRequest, ClientResponse, ResponseOwner } from '../edge/port.js';
 import { ResponseWrapper } from '../edge/response-wrapper.js';
 import type { StreamPiece } from '../edge/stream-piece.js';
-import type { Codec } from './codings.js';
+import type { Codec } from '../http/codings.js';
 import type { Compression } from './compression.js';
 import type { EncodedBody } from './encoded-body.js';
 import { EncoderBody, type EncoderOwner } from './encoder-body.js';

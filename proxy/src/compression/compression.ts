@@ -3,7 +3,7 @@
  * are. Does not own: single answers (`compressed-response`).
  */
 import type { Containment } from '@holdfast/control-api';
-import { type Codec, codecOf, preferredCoding } from './codings.js';
+import { type Codec, codecOf, preferredCoding } from '../http/codings.js';
 import { GzipPieces } from './gzip-pieces.js';
 import { Compressible, type CompressionRules } from './rules.js';
 

@@ -4,9 +4,9 @@
  */
 import type { Containment } from '@holdfast/control-api';
 import type { RawHeaders } from '@holdfast/grip';
-import type { ClientResponse } from '../edge/edge.js';
+import type { ClientResponse } from '../edge/port.js';
 import type { StreamPiece } from '../edge/stream-piece.js';
-import type { Encoder } from './codings.js';
+import type { Encoder } from '../http/codings.js';
 import type { EncodedBody } from './encoded-body.js';
 
 /** Whoever has the answer. Told of nothing once the body has been ended, aborted or freed. */

@@ -6,10 +6,10 @@
  */
 import { join } from 'node:path';
 import type { SigKey } from '@holdfast/grip';
-import type { ForwardedForRule } from './forwarded-for.js';
-import type { Listen, SocketListen } from './listen.js';
-import type { LogLevel } from './log-level.js';
 import type { Values } from './table.js';
+import type { ForwardedForRule } from './values/forwarded-for.js';
+import type { Listen, SocketListen } from './values/listen.js';
+import type { LogLevel } from './values/log-level.js';
 
 /** For the edge. */
 export interface ClientConfig {

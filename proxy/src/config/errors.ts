@@ -2,10 +2,10 @@
  * The errors of configuration and routes.
  *
  * Owns: their classes, their stable codes and the table from which docs/errors.md is made. Does not own: how the
- * command prints them, or the errors of the data path (`../errors.ts`).
+ * command prints them, or the errors of the data path (`../http/errors.ts`).
  */
 
-import { legible } from './legible.js';
+import { legible } from './checks/legible.js';
 
 /** Every code of this part with its side and the sentence that docs/errors.md shows. */
 export const configErrors = {

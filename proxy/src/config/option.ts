@@ -3,9 +3,9 @@
  *
  * Does not own the rows (`options/`), nor how text becomes a value (`value.ts`).
  */
-import type { ForwardedForRule } from './forwarded-for.js';
-import type { Listen, SocketListen } from './listen.js';
-import type { LogLevels } from './log-level.js';
+import type { ForwardedForRule } from './values/forwarded-for.js';
+import type { Listen, SocketListen } from './values/listen.js';
+import type { LogLevels } from './values/log-level.js';
 
 /** The value that each option type yields once parsed. */
 export interface ValueTypes {

@@ -3,10 +3,11 @@
  *
  * Owns: which options are shown, and that secrets are not. Does not own: the values.
  */
+
+import { formatYamlEntry } from './files/yaml-file.js';
 import type { Settings } from './setting.js';
 import { isIgnored, options, type Values } from './table.js';
 import { formatValue } from './value.js';
-import { formatYamlEntry } from './yaml-file.js';
 
 /**
  * YAML that gives the same configuration when it is loaded, from whatever directory, without a warning. A secret appears as

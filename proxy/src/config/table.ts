@@ -3,7 +3,7 @@
  *
  * Owns: the order of the rows and the look-ups by name. Does not own: the rows themselves (`options/`).
  */
-import { nearest } from './nearest.js';
+import { nearest } from './checks/nearest.js';
 import type { Option, ValueOf } from './option.js';
 import { clientOptions } from './options/client-options.js';
 import { controlOptions } from './options/control-options.js';

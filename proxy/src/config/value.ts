@@ -6,12 +6,12 @@
  * The only importer of zod in this package.
  */
 import { z } from 'zod';
-import { parseDuration, parseSize } from './amount.js';
-import { formatForwardedFor, parseForwardedFor } from './forwarded-for.js';
-import { legibleValue } from './legible.js';
-import { formatListen, formatSocketListen, parseListen, parseSocketListen } from './listen.js';
-import { formatLogLevels, parseLogLevels } from './log-level.js';
+import { legibleValue } from './checks/legible.js';
 import type { Option, ValueTypes } from './option.js';
+import { parseDuration, parseSize } from './values/amount.js';
+import { formatForwardedFor, parseForwardedFor } from './values/forwarded-for.js';
+import { formatListen, formatSocketListen, parseListen, parseSocketListen } from './values/listen.js';
+import { formatLogLevels, parseLogLevels } from './values/log-level.js';
 
 /** A value that could be read, or why it could not. `clamped`: it was out of range and has been moved into it. */
 export type ParsedValue =

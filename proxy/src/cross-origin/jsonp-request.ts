@@ -3,7 +3,7 @@
  * (`jsonp-response`).
  */
 import { headerFault, type RawHeaders, readJson, wireFromText } from '@holdfast/grip';
-import type { BodySink, ClientBody, ClientRequest } from '../edge/edge.js';
+import type { BodySink, ClientBody, ClientRequest } from '../edge/port.js';
 import type { JsonpRule } from '../routes/route.js';
 import { isForbiddenField } from '../routes/script-fields.js';
 import { isCallbackName } from './callback-name.js';

@@ -1,9 +1,9 @@
 /** Owns: giving an answer to a JSON-P call: as a script that calls a function. Does not own: the answer. */
 import { type RawHeaders, type ResponseHead, textFromWire } from '@holdfast/grip';
 import { clientHeaders } from '../edge/client-headers.js';
-import type { ClientResponse } from '../edge/edge.js';
+import type { ClientResponse } from '../edge/port.js';
 import { ResponseWrapper } from '../edge/response-wrapper.js';
-import { KeptBytes } from '../kept-bytes.js';
+import { KeptBytes } from '../runtime/kept-bytes.js';
 import type { JsonpCall } from './jsonp-request.js';
 
 /** Answers up to this many bytes are wrapped whole, so that one that cannot be is still refused with a status. */

@@ -4,9 +4,9 @@
  */
 import type { Containment } from '@holdfast/control-api';
 import type { ResponseHead } from '@holdfast/grip';
-import { ofDecodedBody } from '../body-fields.js';
+import { ofDecodedBody } from '../http/body-fields.js';
 import type { OriginError } from '../origin/errors.js';
-import type { OriginCall, OriginHandler } from '../origin/origin.js';
+import type { OriginCall, OriginHandler } from '../origin/port.js';
 import { codingsOf } from './codings.js';
 import { DecodedBody } from './decoded-body.js';
 

@@ -1,6 +1,6 @@
 /** Owns: taking all content codings off a body, one after the other. Does not own: one of them (`decoder`), or the head. */
 import type { Containment } from '@holdfast/control-api';
-import type { OriginCall } from '../origin/origin.js';
+import type { OriginCall } from '../origin/port.js';
 import type { Coding } from './codings.js';
 import { type BodySink, Decoder } from './decoder.js';
 

@@ -5,7 +5,7 @@
 import type { Transform } from 'node:stream';
 import type { Containment } from '@holdfast/control-api';
 import { faultError } from '../origin/errors.js';
-import type { OriginCall, OriginHandler } from '../origin/origin.js';
+import type { OriginCall, OriginHandler } from '../origin/port.js';
 import { type Coding, codingError } from './codings.js';
 
 /** Takes a body. Calls as in `OriginHandler`. */

@@ -2,7 +2,7 @@
  * Owns: what can go wrong in getting a listener up, and an answer that cannot be written. Does not own: malformed requests,
  * which are answered, not thrown.
  */
-import { CodedError } from '../coded-error.js';
+import { CodedError } from '../runtime/coded-error.js';
 
 /** Codes of `EdgeError`, for docs/errors.md. */
 export const edgeErrors = {

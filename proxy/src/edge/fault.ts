@@ -1,6 +1,6 @@
 /** The end of one answer after a fault of Holdfast: what the client gets, on every edge. */
 import type { Containment } from '@holdfast/control-api';
-import type { ClientResponse, ResponseOwner } from './edge.js';
+import type { ClientResponse, ResponseOwner } from './port.js';
 import { answerText } from './refusal.js';
 
 /** An answer as its edge sees it. */

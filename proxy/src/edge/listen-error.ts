@@ -1,6 +1,7 @@
 /** Owns: what the operator is told when a listener cannot be bound. Does not own: binding. */
-import type { Listener } from './edge.js';
+
 import { EdgeError } from './errors.js';
+import type { Listener } from './port.js';
 
 /** The failure of a `listen` in one line that names the address; `error` is that of the system call. */
 export function listenError(error: NodeJS.ErrnoException, listener: Listener): EdgeError {

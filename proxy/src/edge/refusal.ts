@@ -2,7 +2,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { RawHeaders } from '@holdfast/grip';
-import type { ClientResponse } from './edge.js';
+import type { ClientResponse } from './port.js';
 
 /** No cache may keep what one request was told for others. */
 const UNCACHED = ['Cache-Control', 'no-store'];

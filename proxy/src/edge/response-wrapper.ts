@@ -1,6 +1,6 @@
 /** Owns: passing a client response on as it is. Does not own: any change to it: that is for classes that extend this. */
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
-import type { ClientResponse, ResponseOwner } from './edge.js';
+import type { ClientResponse, ResponseOwner } from './port.js';
 import type { StreamPiece } from './stream-piece.js';
 
 /** A client response in front of another; whoever answers cannot tell. */

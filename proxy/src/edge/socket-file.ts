@@ -1,8 +1,8 @@
 /** Owns: the file of a unix socket: what is done before and after it is bound. Does not own: binding. */
 import { chmodSync, chownSync, rmSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
-import type { Listener } from './edge.js';
 import { EdgeError } from './errors.js';
+import type { Listener } from './port.js';
 import { resolveOwner } from './unix-owner.js';
 
 /** What Linux takes as the path of a unix socket, in bytes; more would be cut off, and what remains be bound to. */

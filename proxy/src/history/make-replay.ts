@@ -4,9 +4,9 @@
  */
 import { CauseLog, type History, type Log } from '@holdfast/control-api';
 import type { ChannelPositions } from '../channels/channel-positions.js';
-import type { Clock } from '../clock.js';
 import type { Config } from '../config/config.js';
 import type { RouteTable } from '../routes/route-table.js';
+import type { Clock } from '../runtime/clock.js';
 import { HistoryReader } from './reader.js';
 import type { ReplayEvents, ReplayParts } from './replay-parts.js';
 import { resumeKey } from './resume-key.js';

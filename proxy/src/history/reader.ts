@@ -5,7 +5,7 @@
 import type { History, HistoryStart, ItemMessage, Log, Position } from '@holdfast/control-api';
 import { itemBytes } from '@holdfast/grip';
 import { Delivery } from '../channels/delivery.js';
-import type { Clock } from '../clock.js';
+import type { Clock } from '../runtime/clock.js';
 
 /** Reads under way at the same time. Others wait: a store that many clients come back to answers them in turn. */
 export const MAX_READS = 8;

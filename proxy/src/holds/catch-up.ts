@@ -4,9 +4,9 @@
  */
 import type { Faulty } from '@holdfast/control-api';
 import type { Instruct, NextLink as Link } from '@holdfast/grip';
+import type { CloseReason } from '../channels/close-reasons.js';
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscription, SubscriptionList } from '../channels/subscription-list.js';
-import type { CloseReason } from '../close-reasons.js';
 import { doubtful } from '../history/chains.js';
 import type { LinkScope } from '../links/link-scope.js';
 import { NextLink, type NextLinkOwner } from '../links/next-link.js';

@@ -7,14 +7,14 @@ import type { GoneLink, Instruct } from '@holdfast/grip';
 import type { Sequencer } from '../channels/sequencer.js';
 import type { SubscriberEnd, SubscriberParts } from '../channels/subscriber-parts.js';
 import type { Subscription, SubscriptionList } from '../channels/subscription-list.js';
-import { type Clock, stampOf } from '../clock.js';
-import type { ClientResponse } from '../edge/edge.js';
+import type { ClientResponse } from '../edge/port.js';
 import type { ReplayParts } from '../history/replay-parts.js';
 import { reportGone } from '../links/gone-link.js';
 import type { HttpFilters } from '../links/http-filter.js';
 import type { LinkScope } from '../links/link-scope.js';
 import type { NextLinkParts } from '../links/next-link.js';
 import type { UpdateLimiter } from '../links/update-limiter.js';
+import { type Clock, stampOf } from '../runtime/clock.js';
 
 /** Whoever opened a hold: the exchange between client and origin. */
 export interface HoldOwner {

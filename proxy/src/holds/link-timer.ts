@@ -1,6 +1,6 @@
 /** Owns: when a stream has been silent for so long that its next link is due. Does not own: fetching it. */
 import type { Faulty } from '@holdfast/control-api';
-import type { Clock, Timer } from '../clock.js';
+import type { Clock, Timer } from '../runtime/clock.js';
 
 /** Like keep-alives: items only note the time, and a timer that fires too early is set anew. */
 export class LinkTimer {

@@ -1,6 +1,6 @@
 /** Owns: joining the headers of a held response with those of the item that answers it. Does not own: what is sent. */
 import type { RawHeaders } from '@holdfast/grip';
-import { ofAnotherBody } from '../body-fields.js';
+import { ofAnotherBody } from '../http/body-fields.js';
 
 /**
  * The held headers with same-named published ones in their place at the end. What the held ones say of the origin's own body is

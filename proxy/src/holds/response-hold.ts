@@ -10,19 +10,19 @@ import {
   type HttpResponseSend,
   type ResponseHead,
 } from '@holdfast/grip';
-import { ofChangedBytes } from '../body-fields.js';
+import { answerPlain } from '../answers/error-response.js';
+import { answerWhole } from '../answers/whole-answer.js';
+import type { CloseReason } from '../channels/close-reasons.js';
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import type { SubscriberEnd } from '../channels/subscriber-parts.js';
 import type { Subscription } from '../channels/subscription-list.js';
-import type { Timer } from '../clock.js';
-import type { CloseReason } from '../close-reasons.js';
-import type { ResponseOwner } from '../edge/edge.js';
-import { answerPlain } from '../fail.js';
+import type { ResponseOwner } from '../edge/port.js';
 import { doubtful } from '../history/chains.js';
 import { wasTold } from '../history/merge.js';
+import { ofChangedBytes } from '../http/body-fields.js';
 import { type Filtered, ItemFilter, passesFreely } from '../links/item-filter.js';
-import { answerWhole } from '../whole-answer.js';
+import type { Timer } from '../runtime/clock.js';
 import {
   type HoldOwner,
   type HoldParts,

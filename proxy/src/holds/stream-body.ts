@@ -4,7 +4,7 @@
  */
 import { type ResponseFilter, responseFilter } from '@holdfast/grip';
 import type { SubscriptionList } from '../channels/subscription-list.js';
-import type { ClientResponse } from '../edge/edge.js';
+import type { ClientResponse } from '../edge/port.js';
 import type { StreamReplay } from './stream-replay.js';
 
 /** The initial body, or a link's; there is one only while it flows. */

@@ -1,6 +1,6 @@
 /** Owns: the head of a stream. Does not own: the instruct that it comes from, or what a client has missed. */
 import type { InstructResponse, ResponseHead } from '@holdfast/grip';
-import { ofAnotherBody } from '../body-fields.js';
+import { ofAnotherBody } from '../http/body-fields.js';
 
 /**
  * The instruct's own, without what describes the initial body alone: the stream's goes on. `lastEventId`, where the history has

@@ -5,13 +5,13 @@
  */
 import type { ConnectionView } from '@holdfast/control-api';
 import type { GoneLink, Instruct, InstructResponse, KeepAlive } from '@holdfast/grip';
+import type { CloseReason } from '../channels/close-reasons.js';
 import type { Delivery } from '../channels/delivery.js';
 import { waitForLive } from '../channels/live-wait.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import { endSoon, type SubscriberEnd } from '../channels/subscriber-parts.js';
 import type { SubscriptionList } from '../channels/subscription-list.js';
-import type { CloseReason } from '../close-reasons.js';
-import type { ClientResponse, ResponseOwner } from '../edge/edge.js';
+import type { ClientResponse, ResponseOwner } from '../edge/port.js';
 import { StreamPiece } from '../edge/stream-piece.js';
 import type { LinkScope } from '../links/link-scope.js';
 import { CatchUp, type CatchUpOwner } from './catch-up.js';

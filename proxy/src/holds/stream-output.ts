@@ -4,15 +4,15 @@
  */
 import type { Faulty } from '@holdfast/control-api';
 import type { KeepAlive } from '@holdfast/grip';
+import type { CloseReason } from '../channels/close-reasons.js';
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscription, SubscriptionList } from '../channels/subscription-list.js';
-import type { CloseReason } from '../close-reasons.js';
-import type { ClientResponse } from '../edge/edge.js';
+import type { ClientResponse } from '../edge/port.js';
 import { StreamPiece } from '../edge/stream-piece.js';
 import { Telling } from '../history/telling.js';
-import { KeepAliveTimer } from '../keep-alive.js';
 import { type Filtered, ItemFilter, passesFreely } from '../links/item-filter.js';
 import type { LinkScope } from '../links/link-scope.js';
+import { KeepAliveTimer } from '../runtime/keep-alive-timer.js';
 import type { HoldParts } from './hold.js';
 import type { StreamReplay } from './stream-replay.js';
 

@@ -1,6 +1,6 @@
 /** Owns: telling an origin that a connection it held is over (GRIP `rel=gone`). Does not own: when that is. */
 import type { GoneLink } from '@holdfast/grip';
-import type { OriginHandler } from '../origin/origin.js';
+import type { OriginHandler } from '../origin/port.js';
 import type { LinkClient } from './link-client.js';
 import type { LinkScope } from './link-scope.js';
 

@@ -3,10 +3,10 @@
  * order of items.
  */
 import { headerValue, type Item, type ResponseHead, wireFromText } from '@holdfast/grip';
-import type { Clock, Timer } from '../clock.js';
-import { KeptBytes } from '../kept-bytes.js';
 import type { OriginError } from '../origin/errors.js';
-import type { OriginCall, OriginHandler } from '../origin/origin.js';
+import type { OriginCall, OriginHandler } from '../origin/port.js';
+import type { Clock, Timer } from '../runtime/clock.js';
+import { KeptBytes } from '../runtime/kept-bytes.js';
 import type { AskedPlace, LinkClient } from './link-client.js';
 import type { LinkScope } from './link-scope.js';
 

@@ -4,16 +4,16 @@
  */
 import { CauseLog, type Containment, type Log, uncontained } from '@holdfast/control-api';
 import { headerValue, type RawHeaders } from '@holdfast/grip';
-import type { Clock } from '../clock.js';
 import { DecodedAnswer } from '../decoding/decoded-answer.js';
 import type { OriginError } from '../origin/errors.js';
 import { Failover } from '../origin/failover.js';
 import type { Forwarder } from '../origin/forwarder.js';
-import type { Origin, OriginCall, OriginHandler } from '../origin/origin.js';
+import type { Origin, OriginCall, OriginHandler } from '../origin/port.js';
+import type { Troubles } from '../origin/warnings.js';
 import type { Route } from '../routes/route.js';
 import type { RouteTable } from '../routes/route-table.js';
 import type { Target } from '../routes/target.js';
-import type { Troubles } from '../troubles.js';
+import type { Clock } from '../runtime/clock.js';
 import { type LinkPlace, placeOf } from './link-place.js';
 import type { LinkScope } from './link-scope.js';
 

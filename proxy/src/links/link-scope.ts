@@ -2,7 +2,7 @@
  * Owns: from where links are followed: the URL that they are relative to, and whose answer named them. Does not own:
  * where they lead (`link-place`), or requests.
  */
-import type { ClientRequest } from '../edge/edge.js';
+import type { ClientRequest } from '../edge/port.js';
 import type { ClientStanding } from '../origin/forwarder.js';
 import type { Route } from '../routes/route.js';
 import type { Target } from '../routes/target.js';

@@ -4,11 +4,11 @@
  */
 import type { Faulty } from '@holdfast/control-api';
 import { type Instruct, instructKind, parseInstructHeaders, type ResponseHead } from '@holdfast/grip';
-import type { Clock, Timer } from '../clock.js';
 import type { OriginError } from '../origin/errors.js';
-import type { OriginCall, OriginHandler } from '../origin/origin.js';
-import { Retry } from '../retry.js';
+import type { OriginCall, OriginHandler } from '../origin/port.js';
 import { channelOf, refusedChannel } from '../routes/channel-name.js';
+import type { Clock, Timer } from '../runtime/clock.js';
+import { Retry } from '../runtime/retry.js';
 import type { LinkClient } from './link-client.js';
 import { scopeAt } from './link-place.js';
 import type { LinkScope } from './link-scope.js';

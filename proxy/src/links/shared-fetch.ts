@@ -4,9 +4,9 @@
  */
 import { type Containment, uncontained } from '@holdfast/control-api';
 import type { ResponseHead } from '@holdfast/grip';
-import { KeptBytes } from '../kept-bytes.js';
 import { faultError, type OriginError } from '../origin/errors.js';
-import type { OriginCall, OriginHandler } from '../origin/origin.js';
+import type { OriginCall, OriginHandler } from '../origin/port.js';
+import { KeptBytes } from '../runtime/kept-bytes.js';
 
 /** Until so many bytes of an answer have come, another connection may join: it is given them again. In bytes. */
 const JOIN_MAX = 100_000;

@@ -3,7 +3,7 @@
  * not become a stampede. Does not own: what they do there. Hints are the publisher's wish and do not come here.
  */
 import { type Faulty, uncontained } from '@holdfast/control-api';
-import type { Clock, Timer } from '../clock.js';
+import type { Clock, Timer } from '../runtime/clock.js';
 
 /** Time between two batches of the same link, in ms: 10 a second. */
 const INTERVAL_MS = 100;

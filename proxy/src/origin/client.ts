@@ -11,16 +11,16 @@ import { headerValue } from '@holdfast/grip';
 import { buildConnector, Client, type Dispatcher } from 'undici';
 import { withoutRoot } from '../routes/host-name.js';
 import type { HttpTarget } from '../routes/target.js';
-import { withAnswerFraming } from './answer-framing.js';
 import { connectOptions, isBlocked } from './connect-options.js';
 import { blockedError, OriginError } from './errors.js';
 import { guardedConnect } from './guarded-connect.js';
 import { HttpCall } from './http-call.js';
-import { withLastWords } from './last-words.js';
-import type { Origin, OriginCall, OriginHandler, OriginRequest } from './origin.js';
 import { OriginConnections } from './origin-connections.js';
-import { withReasonBytes } from './reason-bytes.js';
-import type { Connect } from './undici-parser.js';
+import type { Origin, OriginCall, OriginHandler, OriginRequest } from './port.js';
+import { withAnswerFraming } from './undici/answer-framing.js';
+import { withLastWords } from './undici/last-words.js';
+import type { Connect } from './undici/parser.js';
+import { withReasonBytes } from './undici/reason-bytes.js';
 
 /** How origins are talked to. Times in ms. */
 export interface OriginClientOptions {

@@ -1,5 +1,5 @@
 /** Owns: what can go wrong between the proxy and an origin. Does not own: what a client is told of it (`request/fail`). */
-import { CodedError } from '../coded-error.js';
+import { CodedError } from '../runtime/coded-error.js';
 
 /** Codes of `OriginError`, for docs/errors.md. */
 export const originErrors = {

@@ -5,7 +5,7 @@
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
 import { describeHost, type Target } from '../routes/target.js';
 import { OriginError } from './errors.js';
-import type { OriginCall, OriginHandler } from './origin.js';
+import type { OriginCall, OriginHandler } from './port.js';
 
 /** The two things that a failover asks of its caller. */
 export interface Attempts {

@@ -3,7 +3,7 @@
  * which requests get them.
  */
 import { formatGripLast, type SigKey, signGripSig } from '@holdfast/grip';
-import type { Clock } from '../clock.js';
+import type { Clock } from '../runtime/clock.js';
 
 /** What origins may ask of this proxy; GRIP libraries look into it. */
 export const GRIP_FEATURE = [

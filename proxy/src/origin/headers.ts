@@ -4,8 +4,8 @@
  * the body.
  */
 import type { RawHeaders } from '@holdfast/grip';
-import type { ForwardedForRule } from '../config/forwarded-for.js';
-import { namedByConnection } from '../connection-field.js';
+import type { ForwardedForRule } from '../config/values/forwarded-for.js';
+import { namedByConnection } from '../http/connection-field.js';
 import { foldedName, isGripField, isHopField, MARK, posesAsOwned } from './owned-fields.js';
 
 /** The settings that shape forwarded headers; the same for every request. */

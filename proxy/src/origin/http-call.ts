@@ -5,10 +5,10 @@
 import type { Readable } from 'node:stream';
 import type { Containment } from '@holdfast/control-api';
 import { isFinalStatus, isInterimStatus, type ResponseHead, sendableReason } from '@holdfast/grip';
-import { realClock } from '../clock.js';
+import { realClock } from '../runtime/clock.js';
 import { faultError, OriginError } from './errors.js';
-import type { OriginCall, OriginHandler, OriginRequest } from './origin.js';
-import { type Framing, frameUpload } from './upload-framing.js';
+import type { OriginCall, OriginHandler, OriginRequest } from './port.js';
+import { type Framing, frameUpload } from './undici/upload-framing.js';
 
 /**
  * Most interim answers to one request, and what they may have in all, in bytes of names and values: as much as the head of

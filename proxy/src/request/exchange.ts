@@ -4,22 +4,22 @@
  * Does not own: routing, connections, header rules, the holds, or the texts of failures.
  */
 import { GripError, type HoldMode, instructKind, type RawHeaders, type ResponseHead } from '@holdfast/grip';
-import { ofDecodedBody } from '../body-fields.js';
+import { answerPlain, failureOf } from '../answers/error-response.js';
 import type { SubscriberEnd } from '../channels/subscriber-parts.js';
-import { CodedError } from '../coded-error.js';
 import { codingsOf } from '../decoding/codings.js';
 import { DecodedBody } from '../decoding/decoded-body.js';
-import type { ClientRequest, ClientResponse, ResponseOwner } from '../edge/edge.js';
-import { RequestError } from '../errors.js';
-import { answerPlain, failureOf } from '../fail.js';
+import type { ClientRequest, ClientResponse, ResponseOwner } from '../edge/port.js';
+import { ofDecodedBody } from '../http/body-fields.js';
+import { RequestError } from '../http/errors.js';
 import { scopeOf } from '../links/link-scope.js';
 import { faultError, type OriginError } from '../origin/errors.js';
 import { type Attempts, describeTarget, Failover } from '../origin/failover.js';
 import type { ClientStanding } from '../origin/forwarder.js';
-import type { OriginCall, OriginHandler } from '../origin/origin.js';
+import type { OriginCall, OriginHandler } from '../origin/port.js';
+import type { TroubleScene } from '../origin/warnings.js';
 import type { Route } from '../routes/route.js';
 import type { Target } from '../routes/target.js';
-import type { TroubleScene } from '../troubles.js';
+import { CodedError } from '../runtime/coded-error.js';
 import type { Entrant } from './admission.js';
 import type { AnswerBody } from './answer.js';
 import { InstructAnswer, type InstructOwner } from './instruct-answer.js';

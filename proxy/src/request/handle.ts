@@ -3,16 +3,16 @@
  * Does not own: the exchange.
  */
 import { headerValue, type SigKey, verifyGripSig } from '@holdfast/grip';
-import type { Clock } from '../clock.js';
+import { answerPlain, failureOf } from '../answers/error-response.js';
 import { compressed } from '../compression/compressed-response.js';
 import { JsonpFault } from '../cross-origin/jsonp-request.js';
 import { JsonpRefusal, openUp } from '../cross-origin/open-up.js';
-import type { ClientHandshake, ClientRequest, ClientResponse, EdgeHandler } from '../edge/edge.js';
-import { RequestError } from '../errors.js';
-import { answerPlain, failureOf } from '../fail.js';
+import type { ClientHandshake, ClientRequest, ClientResponse, EdgeHandler } from '../edge/port.js';
+import { RequestError } from '../http/errors.js';
 import type { ClientStanding } from '../origin/forwarder.js';
 import { countsAsSecure } from '../origin/headers.js';
 import { defaultJsonp, type Route } from '../routes/route.js';
+import type { Clock } from '../runtime/clock.js';
 import { Opening } from '../sessions/opening.js';
 import { type SockJs, servesSockJs } from '../sockjs/sockjs.js';
 import { Exchange } from './exchange.js';

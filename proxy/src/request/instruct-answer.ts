@@ -15,22 +15,22 @@ import {
   type ResponseHead,
   responseFilter,
 } from '@holdfast/grip';
-import { ofChangedBytes, ofDecodedBody } from '../body-fields.js';
 import { metaOf } from '../channels/subscription-list.js';
 import { type Coding, codingsOf } from '../decoding/codings.js';
 import { DecodedBody } from '../decoding/decoded-body.js';
-import type { ClientRequest, ClientResponse } from '../edge/edge.js';
-import { RequestError } from '../errors.js';
+import type { ClientRequest, ClientResponse } from '../edge/port.js';
 import type { HoldOwner, HoldParts } from '../holds/hold.js';
 import { openHold } from '../holds/open.js';
 import { ResponseHold } from '../holds/response-hold.js';
 import type { StreamHold } from '../holds/stream-hold.js';
-import { KeptBytes } from '../kept-bytes.js';
+import { ofChangedBytes, ofDecodedBody } from '../http/body-fields.js';
+import { RequestError } from '../http/errors.js';
 import type { LinkScope } from '../links/link-scope.js';
 import type { OriginError } from '../origin/errors.js';
 import { describeTarget } from '../origin/failover.js';
-import type { OriginCall } from '../origin/origin.js';
+import type { OriginCall } from '../origin/port.js';
 import type { Target } from '../routes/target.js';
+import { KeptBytes } from '../runtime/kept-bytes.js';
 import type { AnswerBody } from './answer.js';
 import { LateBody } from './late-body.js';
 

@@ -2,8 +2,8 @@
  * Owns: passing an origin's answer on to the client as it comes, with back-pressure. Does not own: the decision to.
  */
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
-import type { ClientResponse, ResponseOwner } from '../edge/edge.js';
-import type { OriginCall } from '../origin/origin.js';
+import type { ClientResponse, ResponseOwner } from '../edge/port.js';
+import type { OriginCall } from '../origin/port.js';
 import type { AnswerBody } from './answer.js';
 
 /** Hears how a relayed answer ended: `complete` went out whole, `broken` by the origin, `gone` by the client. */

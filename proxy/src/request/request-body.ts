@@ -4,10 +4,10 @@
  */
 import { Readable } from 'node:stream';
 import type { RawHeaders } from '@holdfast/grip';
-import type { BodySink, ClientBody } from '../edge/edge.js';
-import { KeptBytes } from '../kept-bytes.js';
+import type { BodySink, ClientBody } from '../edge/port.js';
+import { passableTrailers } from '../http/trailers.js';
 import { OriginError } from '../origin/errors.js';
-import { passableTrailers } from '../trailers.js';
+import { KeptBytes } from '../runtime/kept-bytes.js';
 
 /** Bodies of a declared length up to this are read whole before the origin is asked: one write, one buffer. */
 const WHOLE_BODY_MAX = 10_000;

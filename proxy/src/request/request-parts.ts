@@ -2,19 +2,19 @@
 import type { Log } from '@holdfast/control-api';
 import type { SigKey } from '@holdfast/grip';
 import type { SubscriberEnd } from '../channels/subscriber-parts.js';
-import type { Clock } from '../clock.js';
 import type { Compression } from '../compression/compression.js';
-import type { AllowedOrigins } from '../config/allowed-origins.js';
-import type { ClientRequest } from '../edge/edge.js';
+import type { AllowedOrigins } from '../config/values/allowed-origins.js';
+import type { ClientRequest } from '../edge/port.js';
 import type { HoldParts } from '../holds/hold.js';
 import type { Forwarder } from '../origin/forwarder.js';
 import type { ForwardRules } from '../origin/headers.js';
-import type { Origin } from '../origin/origin.js';
+import type { Origin } from '../origin/port.js';
+import type { Troubles } from '../origin/warnings.js';
 import type { Route } from '../routes/route.js';
 import type { RouteTable } from '../routes/route-table.js';
 import type { Target } from '../routes/target.js';
+import type { Clock } from '../runtime/clock.js';
 import type { SessionParts } from '../sessions/session-parts.js';
-import type { Troubles } from '../troubles.js';
 import type { Admission } from './admission.js';
 
 /** The settings of the request path. Sizes in bytes. */

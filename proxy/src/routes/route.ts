@@ -5,11 +5,11 @@
  * lines, or which of several routes wins (`route-table.ts`).
  */
 import { headerFault, isToken, type SigKey, wireFromText } from '@holdfast/grip';
-import { AllowedOrigins } from '../config/allowed-origins.js';
 import { RoutesError } from '../config/errors.js';
-import { type LogLevel, logLevels } from '../config/log-level.js';
-import type { RouteLine, RouteProp } from '../config/routes-file.js';
+import { AllowedOrigins } from '../config/values/allowed-origins.js';
+import { type LogLevel, logLevels } from '../config/values/log-level.js';
 import { withoutRoot } from './host-name.js';
+import type { RouteLine, RouteProp } from './routes-file.js';
 import { isForbiddenField, isForbiddenMethod } from './script-fields.js';
 import { isVisible, type Target, toTarget } from './target.js';
 

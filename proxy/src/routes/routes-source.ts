@@ -6,15 +6,15 @@
  */
 import { resolve } from 'node:path';
 import { type Containment, uncontained } from '@holdfast/control-api';
+import { legible } from '../config/checks/legible.js';
 import type { RoutesConfig } from '../config/config.js';
 import { RoutesError } from '../config/errors.js';
-import { KeyReader } from '../config/keys.js';
-import { legible } from '../config/legible.js';
-import { ROUTES_FILE_MAX, readWhole, SECRET_FILE_MAX, whyUnread } from '../config/read-file.js';
-import { parseRouteLines, parseRoutesFile } from '../config/routes-file.js';
+import { ROUTES_FILE_MAX, readWhole, SECRET_FILE_MAX, whyUnread } from '../config/files/read-file.js';
+import { KeyReader } from '../config/values/keys.js';
 import { pollFile, type WatchFile } from './file-watch.js';
 import { type Route, toRoute } from './route.js';
 import { RouteTable } from './route-table.js';
+import { parseRouteLines, parseRoutesFile } from './routes-file.js';
 import { unknownProps } from './unknown-props.js';
 
 /** What a source says, with levels as in pino. */

@@ -6,7 +6,7 @@
 import { isIPv6 } from 'node:net';
 import { isLongName, MAX_NAME_BYTES } from '@holdfast/grip';
 import { RoutesError } from '../config/errors.js';
-import type { RouteSection } from '../config/routes-file.js';
+import type { RouteSection } from './routes-file.js';
 
 /** An origin reached over HTTP or WebSocket. */
 export interface HttpTarget {

@@ -2,9 +2,9 @@
  * Owns: naming the properties of routes lines that mean nothing, with what may have been meant. Does not own: the properties. They
  * are passed over, as in Pushpin, whose files may have some.
  */
-import { guess } from '../config/nearest.js';
-import type { RouteLine, RouteSection } from '../config/routes-file.js';
+import { guess } from '../config/checks/nearest.js';
 import { routeProps } from './route.js';
+import type { RouteLine, RouteSection } from './routes-file.js';
 import { targetProps } from './target.js';
 
 /** Warnings of one routes file; a file that is full of such properties has made its point. */

@@ -3,7 +3,7 @@
  * sockets, or what is done then.
  */
 import type { Faulty } from '@holdfast/control-api';
-import type { Clock, Timer } from '../clock.js';
+import type { Clock, Timer } from '../runtime/clock.js';
 import type { MessageSocket } from '../websocket/message-socket.js';
 import type { OriginSocket } from './origin-socket.js';
 

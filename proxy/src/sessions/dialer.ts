@@ -3,16 +3,16 @@
  * Does not own: the sockets.
  */
 
+import { pathBehind } from '../http/request-path.js';
 import { connectOptions, isBlocked } from '../origin/connect-options.js';
 import { blockedError, noDescriptorError, type OriginError } from '../origin/errors.js';
 import { INTERIM_MAX } from '../origin/http-call.js';
-import { pathBehind } from '../request-path.js';
 import { withoutRoot } from '../routes/host-name.js';
 import type { HttpTarget, Target } from '../routes/target.js';
 import type { SocketSettings } from '../websocket/ws-library.js';
-import { HttpDial, type HttpDialParts } from './http-dial.js';
-import { HttpOrigin } from './http-origin.js';
 import type { OriginHandshakeOwner, OriginSocket } from './origin-socket.js';
+import { HttpDial, type HttpDialParts } from './over-http/dial.js';
+import { HttpOrigin } from './over-http/origin.js';
 import { type Dial, type DialParts, MAX_REFUSAL } from './session-parts.js';
 import { TestSocket } from './test-socket.js';
 import { WsOrigin } from './ws-origin.js';

@@ -4,18 +4,18 @@
  */
 import { randomUUID } from 'node:crypto';
 import { headerValues, parseGripExtension, type RawHeaders, type ResponseHead } from '@holdfast/grip';
-import type { ClientHandshake, ClientRequest, ResponseOwner } from '../edge/edge.js';
+import { answerPlain, failureOf } from '../answers/error-response.js';
+import { answerWhole } from '../answers/whole-answer.js';
 import { EdgeError } from '../edge/errors.js';
-import { answerPlain, failureOf } from '../fail.js';
+import type { ClientHandshake, ClientRequest, ResponseOwner } from '../edge/port.js';
 import { faultError, OriginError } from '../origin/errors.js';
 import { describeTarget } from '../origin/failover.js';
 import type { ClientStanding } from '../origin/forwarder.js';
+import type { TroubleScene } from '../origin/warnings.js';
 import type { Route } from '../routes/route.js';
 import type { Target } from '../routes/target.js';
-import type { TroubleScene } from '../troubles.js';
 import { extensionsNamed } from '../websocket/extensions.js';
 import type { MessageSocket } from '../websocket/message-socket.js';
-import { answerWhole } from '../whole-answer.js';
 import type { OriginHandshakeOwner, OriginSocket } from './origin-socket.js';
 import { takeResumeRequest } from './resume-request.js';
 import { Session } from './session.js';

@@ -5,8 +5,8 @@
 
 import type { Containment, Faulty } from '@holdfast/control-api';
 import { waitForLive } from '../channels/live-wait.js';
-import type { Clock } from '../clock.js';
-import { Fifo } from '../fifo.js';
+import type { Clock } from '../runtime/clock.js';
+import { Fifo } from '../runtime/fifo.js';
 import type { OriginSocket } from './origin-socket.js';
 
 /** What waiting needs. */

@@ -2,17 +2,17 @@
 import type { Containment } from '@holdfast/control-api';
 import type { ResponseHead } from '@holdfast/grip';
 import type { SubscriberEnd, SubscriberParts } from '../channels/subscriber-parts.js';
-import type { Clock } from '../clock.js';
-import type { ClientRequest } from '../edge/edge.js';
+import type { ClientRequest } from '../edge/port.js';
 import type { ReplayParts } from '../history/replay-parts.js';
 import type { HttpFilters } from '../links/http-filter.js';
 import type { ClientStanding, Forwarder } from '../origin/forwarder.js';
-import type { Origin } from '../origin/origin.js';
+import type { Origin } from '../origin/port.js';
 import type { Route } from '../routes/route.js';
 import type { Target } from '../routes/target.js';
+import type { Clock } from '../runtime/clock.js';
 import type { MessageSocket } from '../websocket/message-socket.js';
-import type { RequestKeeper } from './kept-request.js';
 import type { OriginHandshakeOwner, OriginSocket } from './origin-socket.js';
+import type { RequestKeeper } from './over-http/request-interner.js';
 
 /** A client's handshake on its way to an origin, and what its session keeps of it. */
 export interface Dial {

@@ -5,13 +5,13 @@
  */
 import type { ConnectionView } from '@holdfast/control-api';
 import { fitCloseReason, isSendableCloseCode, parseWsControl, readOriginMessage } from '@holdfast/grip';
+import { type CloseReason, closeCode, closeReasons } from '../channels/close-reasons.js';
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import { endSoon } from '../channels/subscriber-parts.js';
-import { stampOf } from '../clock.js';
-import { type CloseReason, closeCode, closeReasons } from '../close-reasons.js';
 import type { OriginError } from '../origin/errors.js';
-import type { TroubleScene } from '../troubles.js';
+import type { TroubleScene } from '../origin/warnings.js';
+import { stampOf } from '../runtime/clock.js';
 import type { MessageSocket, MessageType, SocketOwner } from '../websocket/message-socket.js';
 import { AwaitedClose, type ClosingEnd, closeClient } from './awaited-close.js';
 import { OriginOrder } from './origin-order.js';

@@ -5,11 +5,11 @@
 
 import { type Containment, uncontained } from '@holdfast/control-api';
 import { formatWsControl } from '@holdfast/grip';
-import { Fifo } from '../fifo.js';
+import { parametersOf, pathnameOf } from '../http/request-path.js';
 import { faultError } from '../origin/errors.js';
-import { OTHER_CHANNEL, testChannels } from '../origin/test-channels.js';
-import { parametersOf, pathnameOf } from '../request-path.js';
+import { OTHER_CHANNEL, testChannels } from '../origin/test-target/channels.js';
 import type { TestTarget } from '../routes/target.js';
+import { Fifo } from '../runtime/fifo.js';
 import type { MessageType } from '../websocket/message-socket.js';
 import type { OriginHandshakeOwner, OriginSocket, OriginSocketOwner } from './origin-socket.js';
 

@@ -1,8 +1,8 @@
 /** Owns: the messages that a session sends by the clock: keep-alives, and the one that is delayed. Does not own: sending. */
 import type { Faulty } from '@holdfast/control-api';
 import type { WsKeepAlive, WsSendDelayed } from '@holdfast/grip';
-import type { Clock, Timer } from '../clock.js';
-import { KeepAliveTimer } from '../keep-alive.js';
+import type { Clock, Timer } from '../runtime/clock.js';
+import { KeepAliveTimer } from '../runtime/keep-alive-timer.js';
 import type { MessageType } from '../websocket/message-socket.js';
 
 /** Sends a message to the client. */

@@ -1,9 +1,9 @@
 /** Owns: SockJS frames on a client's WebSocket, from its handshake on. Does not own: the WebSocket. */
 import type { RawHeaders } from '@holdfast/grip';
-import type { Clock } from '../clock.js';
-import type { ClientHandshake, ClientResponse } from '../edge/edge.js';
-import { Fifo } from '../fifo.js';
-import { KeepAliveTimer } from '../keep-alive.js';
+import type { ClientHandshake, ClientResponse } from '../edge/port.js';
+import type { Clock } from '../runtime/clock.js';
+import { Fifo } from '../runtime/fifo.js';
+import { KeepAliveTimer } from '../runtime/keep-alive-timer.js';
 import type { FramePiece } from '../websocket/frame-piece.js';
 import type { MessageSocket, MessageType, SocketOwner } from '../websocket/message-socket.js';
 import { closeFrame, framedPiece, HEARTBEAT_FRAME, HEARTBEAT_S, messagesFrame, OPEN_FRAME, quote } from './frames.js';

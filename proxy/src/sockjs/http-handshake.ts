@@ -1,5 +1,5 @@
 /** Owns: the request that opens a session over HTTP, as the handshake it is to the rest of the proxy. */
-import type { ClientHandshake, ClientResponse } from '../edge/edge.js';
+import type { ClientHandshake, ClientResponse } from '../edge/port.js';
 import type { MessageSocket } from '../websocket/message-socket.js';
 import type { HttpSession } from './http-session.js';
 import { Receiver } from './receiver.js';

@@ -3,9 +3,9 @@
  * Does not own: the requests, or finding the session that one is for (`sockjs`).
  */
 import { type Containment, uncontained } from '@holdfast/control-api';
-import type { Clock, Timer } from '../clock.js';
-import { Fifo } from '../fifo.js';
-import { KeepAliveTimer } from '../keep-alive.js';
+import type { Clock, Timer } from '../runtime/clock.js';
+import { Fifo } from '../runtime/fifo.js';
+import { KeepAliveTimer } from '../runtime/keep-alive-timer.js';
 import type { FramePiece } from '../websocket/frame-piece.js';
 import type { MessageSocket, MessageType, SocketOwner } from '../websocket/message-socket.js';
 import { closeFrame, HEARTBEAT_FRAME, HEARTBEAT_S, messagesFrame, OPEN_FRAME, quote, quotedPiece } from './frames.js';

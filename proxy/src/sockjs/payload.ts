@@ -1,6 +1,6 @@
 /** Owns: reading what SockJS clients send. Does not own: which session it is for. */
 import { readJson } from '@holdfast/grip';
-import { queryOf } from '../request-path.js';
+import { queryOf } from '../http/request-path.js';
 import type { SendingTransport } from './sockjs-path.js';
 
 /** Longest body of a request, in bytes; a longer one is refused with 400. */

@@ -1,5 +1,5 @@
 /** Owns: one HTTP response that waits for frames or streams them. Does not own: the session that they are of. */
-import type { ResponseOwner } from '../edge/edge.js';
+import type { ResponseOwner } from '../edge/port.js';
 import { PLAIN, type SockJsResponse } from './sockjs-response.js';
 import type { TransportForm } from './transport-form.js';
 

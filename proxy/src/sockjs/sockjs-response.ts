@@ -2,9 +2,9 @@
  * Owns: the fields that every SockJS answer has, and noticing its end. Does not own: what is answered.
  */
 import { headerValue, headerValues, type RawHeaders, type ResponseHead, reasonPhrase } from '@holdfast/grip';
-import type { AllowedOrigins } from '../config/allowed-origins.js';
+import type { AllowedOrigins } from '../config/values/allowed-origins.js';
 import { askedHeaders, type Grant, grantOf, varyingByOrigin } from '../cross-origin/grant.js';
-import type { ClientResponse, ResponseOwner } from '../edge/edge.js';
+import type { ClientResponse, ResponseOwner } from '../edge/port.js';
 import { ResponseWrapper } from '../edge/response-wrapper.js';
 
 /** How an answer ended. `status` is 0 when the client was gone before. */

@@ -4,14 +4,14 @@
  */
 import type { Containment } from '@holdfast/control-api';
 import type { RawHeaders } from '@holdfast/grip';
-import type { Clock } from '../clock.js';
-import type { AllowedOrigins } from '../config/allowed-origins.js';
+import { answerPlain } from '../answers/error-response.js';
+import type { AllowedOrigins } from '../config/values/allowed-origins.js';
 import { mayAsk, mayLoad } from '../cross-origin/grant.js';
-import type { ClientHandshake, ClientRequest, ClientResponse } from '../edge/edge.js';
-import { answerPlain } from '../fail.js';
+import type { ClientHandshake, ClientRequest, ClientResponse } from '../edge/port.js';
+import { queryOf } from '../http/request-path.js';
 import type { ClientStanding } from '../origin/forwarder.js';
-import { queryOf } from '../request-path.js';
 import type { Route } from '../routes/route.js';
+import type { Clock } from '../runtime/clock.js';
 import { FramedHandshake } from './framed-socket.js';
 import { HttpHandshake } from './http-handshake.js';
 import { HttpSession, type SendOutcome } from './http-session.js';

@@ -1,6 +1,6 @@
 /** Owns: reading a short request body whole. Does not own: what is in it. */
-import type { ClientBody } from '../edge/edge.js';
-import { KeptBytes } from '../kept-bytes.js';
+import type { ClientBody } from '../edge/port.js';
+import { KeptBytes } from '../runtime/kept-bytes.js';
 
 /**
  * Calls `done` with the body once it is here, with undefined as soon as it is known to be longer than `max` bytes, and

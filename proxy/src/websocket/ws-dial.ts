@@ -2,7 +2,7 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { type Containment, uncontained } from '@holdfast/control-api';
 import { isFinalStatus, type RawHeaders, type ResponseHead, sendableReason } from '@holdfast/grip';
-import { KeptBytes } from '../kept-bytes.js';
+import { KeptBytes } from '../runtime/kept-bytes.js';
 import { extensionsNamed } from './extensions.js';
 import { LibrarySocket, optionsOf, type SocketSettings } from './ws-library.js';
 import { WsSocket } from './ws-socket.js';

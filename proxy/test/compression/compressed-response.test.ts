@@ -5,7 +5,7 @@ import { uncontained } from '@holdfast/control-api';
 import t from 'tap';
 import { compressed } from '../../dist/compression/compressed-response.js';
 import { Compression, MAX_ENCODERS } from '../../dist/compression/compression.js';
-import type { ClientRequest, ClientResponse, ResponseOwner } from '../../dist/edge/edge.js';
+import type { ClientRequest, ClientResponse, ResponseOwner } from '../../dist/edge/port.js';
 import { StreamPiece } from '../../dist/edge/stream-piece.js';
 
 setFlagsFromString('--expose-gc');

@@ -2,8 +2,8 @@
 import { gunzipSync } from 'node:zlib';
 import { uncontained } from '@holdfast/control-api';
 import t from 'tap';
-import { type Codec, codecOf } from '../../dist/compression/codings.js';
 import { Compression, MAX_ENCODERS, SYNC_MAX } from '../../dist/compression/compression.js';
+import { type Codec, codecOf } from '../../dist/http/codings.js';
 
 const gzip = codecOf('gzip') as Codec;
 const make = () =>

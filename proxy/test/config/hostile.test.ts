@@ -2,9 +2,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { loadConfig } from '../../dist/app/load-config.js';
 import { ConfigError, RoutesError } from '../../dist/config/errors.js';
-import { loadConfig } from '../../dist/config/load.js';
-import { CONFIG_FILE_MAX } from '../../dist/config/read-file.js';
+import { CONFIG_FILE_MAX } from '../../dist/config/files/read-file.js';
 import { optionByKey, options } from '../../dist/config/table.js';
 import { parseValue } from '../../dist/config/value.js';
 import { readRoutes } from '../../dist/routes/routes-source.js';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import t from 'tap';
-import { exposuresOf } from '../../dist/config/exposure.js';
+import { exposuresOf } from '../../dist/config/checks/exposure.js';
 import { conf, failure, load, shipped } from './scene.js';
 
 t.test('a pushpin.conf with a public control listener works; that it is public is said at the start', async (t) => {

@@ -1,7 +1,7 @@
 import t from 'tap';
-import { parseCommandLine } from '../../dist/config/cli-options.js';
-import { renderConfigDocs } from '../../dist/config/docs.js';
+import { renderConfigDocs } from '../../dist/app/config-docs.js';
 import { configErrors } from '../../dist/config/errors.js';
+import { parseCommandLine } from '../../dist/config/flags/cli-options.js';
 import { envName, flagName } from '../../dist/config/option.js';
 import { nearestKey, optionByKey, optionByPushpinKey, options } from '../../dist/config/table.js';
 import { uwsLimits } from '../edge/uws-limits.js';

@@ -1,18 +1,18 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { parseDuration, parseSize } from '../../dist/config/amount.js';
-import { formatForwardedFor, parseForwardedFor } from '../../dist/config/forwarded-for.js';
+import type { Option } from '../../dist/config/option.js';
+import { optionByKey, options } from '../../dist/config/table.js';
+import { formatValue, parseValue } from '../../dist/config/value.js';
+import { parseDuration, parseSize } from '../../dist/config/values/amount.js';
+import { formatForwardedFor, parseForwardedFor } from '../../dist/config/values/forwarded-for.js';
 import {
   formatListen,
   formatSocketListen,
   isLoopback,
   parseListen,
   parseSocketListen,
-} from '../../dist/config/listen.js';
-import { formatLogLevels, logLevels, parseLogLevels } from '../../dist/config/log-level.js';
-import type { Option } from '../../dist/config/option.js';
-import { optionByKey, options } from '../../dist/config/table.js';
-import { formatValue, parseValue } from '../../dist/config/value.js';
+} from '../../dist/config/values/listen.js';
+import { formatLogLevels, logLevels, parseLogLevels } from '../../dist/config/values/log-level.js';
 
 function option(key: string): Option {
   const found = optionByKey(key);

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { JsonpFault, readJsonp } from '../../dist/cross-origin/jsonp-request.js';
-import type { BodySink, ClientRequest } from '../../dist/edge/edge.js';
+import type { BodySink, ClientRequest } from '../../dist/edge/port.js';
 import { defaultJsonp, type JsonpRule } from '../../dist/routes/route.js';
 import { growth, LINEAR_MAX } from '../growth.js';
 

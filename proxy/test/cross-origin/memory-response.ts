@@ -1,6 +1,6 @@
 /** Owns: a client response that is kept in memory. Does not own: who writes it. */
 import type { ResponseHead } from '@holdfast/grip';
-import type { ClientResponse, ResponseOwner } from '../../dist/edge/edge.js';
+import type { ClientResponse, ResponseOwner } from '../../dist/edge/port.js';
 import type { StreamPiece } from '../../dist/edge/stream-piece.js';
 
 /** Everything that was written. */

@@ -14,7 +14,7 @@ import {
 } from '@holdfast/control-api';
 import { type Item, itemToJson } from '@holdfast/grip';
 import type { Test } from 'tap';
-import { realClock } from '../../dist/clock.js';
+import { realClock } from '../../dist/runtime/clock.js';
 import { root, startChild } from './child.js';
 import { until } from './until.js';
 

@@ -5,8 +5,8 @@
 import { ClusterViews } from '@holdfast/control-api';
 import type { Delivery } from '../../dist/channels/delivery.js';
 import { Sequencer } from '../../dist/channels/sequencer.js';
-import { NodeResponse } from '../../dist/edge/node-response.js';
-import { UwsResponse } from '../../dist/edge/uws-response.js';
+import { NodeResponse } from '../../dist/edge/node/response.js';
+import { UwsResponse } from '../../dist/edge/uws/response.js';
 import { ResponseHold } from '../../dist/holds/response-hold.js';
 import { StreamHold } from '../../dist/holds/stream-hold.js';
 import { RequestHandler } from '../../dist/request/handle.js';

@@ -2,9 +2,9 @@
  * Owns: what a clause of the `Edge` contract is, and the scene in which it is played. Does not own: the clauses.
  */
 import type { Test } from 'tap';
-import { ManualClock } from '../../dist/clock.js';
-import { Descriptors } from '../../dist/descriptors.js';
-import type { BoundListener, Edge, EdgeHandler } from '../../dist/edge/edge.js';
+import type { BoundListener, Edge, EdgeHandler } from '../../dist/edge/port.js';
+import { ManualClock } from '../../dist/runtime/clock.js';
+import { Descriptors } from '../../dist/runtime/descriptors.js';
 import { RawClient } from './raw-client.js';
 import { ScriptedHandler, type Taken } from './scripted-handler.js';
 

@@ -1,8 +1,8 @@
 /** Owns: an edge whose WebSocket handshakes are in the test's hands. Does not own: what comes after the 101. */
 import type { Socket } from 'node:net';
 import type { Test } from 'tap';
-import { ManualClock } from '../../dist/clock.js';
-import type { ClientHandshake, ClientRequest, Edge, ResponseOwner } from '../../dist/edge/edge.js';
+import type { ClientHandshake, ClientRequest, Edge, ResponseOwner } from '../../dist/edge/port.js';
+import { ManualClock } from '../../dist/runtime/clock.js';
 import { connected } from '../websocket/raw-socket.js';
 import type { MakeEdge } from './clause.js';
 import { makeNodeEdge } from './node-edge-maker.js';

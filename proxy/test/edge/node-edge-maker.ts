@@ -1,7 +1,8 @@
 /** Owns: making a `NodeEdge` for a test. */
-import type { DirectWrites } from '../../dist/direct-writes.js';
-import { NodeEdge } from '../../dist/edge/node-edge.js';
+
+import { NodeEdge } from '../../dist/edge/node/edge.js';
 import { TlsCertificates } from '../../dist/edge/tls-certificates.js';
+import type { DirectWrites } from '../../dist/runtime/direct-writes.js';
 import { WsAcceptor } from '../../dist/websocket/ws-acceptor.js';
 import { type MakeEdge, noLimit } from './clause.js';
 

@@ -2,8 +2,8 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
 import t, { type Test } from 'tap';
-import { AHEAD_MAX, EARLY_MAX, GARBAGE_MAX, LOOK_MS } from '../../dist/edge/early-bytes.js';
-import type { ClientResponse, EdgeHandler } from '../../dist/edge/edge.js';
+import { AHEAD_MAX, EARLY_MAX, GARBAGE_MAX, LOOK_MS } from '../../dist/edge/node/early-bytes.js';
+import type { ClientResponse, EdgeHandler } from '../../dist/edge/port.js';
 import { ResponseWrapper } from '../../dist/edge/response-wrapper.js';
 import { StreamPiece } from '../../dist/edge/stream-piece.js';
 import { type MakeEdge, Scene } from './clause.js';

@@ -6,7 +6,7 @@ import type {
   ClientResponse,
   EdgeHandler,
   ResponseOwner,
-} from '../../dist/edge/edge.js';
+} from '../../dist/edge/port.js';
 
 /** What a client's body came to. */
 export interface ReadBody {

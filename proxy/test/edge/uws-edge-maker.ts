@@ -1,8 +1,8 @@
 /** Owns: making a `UwsEdge` for a test. */
 import { TlsCertificates } from '../../dist/edge/tls-certificates.js';
-import { UwsEdge } from '../../dist/edge/uws-edge.js';
-import { loadUws, type UwsLibrary } from '../../dist/edge/uws-library.js';
-import type { UwsEdgeOptions } from '../../dist/edge/uws-options.js';
+import { UwsEdge } from '../../dist/edge/uws/edge.js';
+import { loadUws, type UwsLibrary } from '../../dist/edge/uws/library.js';
+import type { UwsEdgeOptions } from '../../dist/edge/uws/options.js';
 import { type MakeEdge, noLimit } from './clause.js';
 
 /** The library, with room for the heads of all tests. */

@@ -1,6 +1,6 @@
 /** What the uws edge does with server names, of which its library forgets none; what every edge does is in `tls.test.ts`. */
 import t from 'tap';
-import type { UwsCertificate, UwsLibrary } from '../../dist/edge/uws-library.js';
+import type { UwsCertificate, UwsLibrary } from '../../dist/edge/uws/library.js';
 import { NAME, type TlsEdge, TlsScene, uwsTls } from './tls-scene.js';
 import { uws, uwsEdge } from './uws-edge-maker.js';
 

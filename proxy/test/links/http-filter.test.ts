@@ -2,8 +2,6 @@
 import { silentLog } from '@holdfast/control-api';
 import { type Item, parseItem } from '@holdfast/grip';
 import t, { type Test } from 'tap';
-import { ManualClock } from '../../dist/clock.js';
-import { parseRouteLine, type RouteLine } from '../../dist/config/routes-file.js';
 import { type HttpFilterQuestion, HttpFilters } from '../../dist/links/http-filter.js';
 import { LinkClient } from '../../dist/links/link-client.js';
 import type { OriginClient } from '../../dist/origin/client.js';
@@ -11,6 +9,8 @@ import { Forwarder } from '../../dist/origin/forwarder.js';
 import { GripHeaders } from '../../dist/origin/grip-headers.js';
 import { toRoute } from '../../dist/routes/route.js';
 import { RouteTable } from '../../dist/routes/route-table.js';
+import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';
+import { ManualClock } from '../../dist/runtime/clock.js';
 import { until } from '../e2e/until.js';
 import { type Asked, PullOrigin } from '../holds/pull-origin.js';
 import { makeClient } from '../origin/client-scene.js';

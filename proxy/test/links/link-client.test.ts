@@ -1,9 +1,9 @@
 /** Where links go: by the route of the client, to its origin, or to a host of its list; never to one that a client names. */
 import { silentLog } from '@holdfast/control-api';
 import t, { type Test } from 'tap';
-import { ManualClock } from '../../dist/clock.js';
 import { LinkClient } from '../../dist/links/link-client.js';
 import type { LinkScope } from '../../dist/links/link-scope.js';
+import { ManualClock } from '../../dist/runtime/clock.js';
 import { HoldScene, type HoldSceneOptions } from '../holds/hold-scene.js';
 import { PullOrigin } from '../holds/pull-origin.js';
 import { deadPort } from '../ports.js';

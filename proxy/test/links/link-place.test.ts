@@ -1,12 +1,12 @@
 /** Where links may lead: by routing, to targets, to hosts of the route's list, or nowhere. */
 import fc from 'fast-check';
 import t from 'tap';
-import { parseRouteLine, type RouteLine } from '../../dist/config/routes-file.js';
 import { type LinkPlace, placeOf, scopeAt } from '../../dist/links/link-place.js';
 import { type LinkScope, scopeOf } from '../../dist/links/link-scope.js';
 import { describeTarget } from '../../dist/origin/failover.js';
 import { type Route, rewritePath, toRoute } from '../../dist/routes/route.js';
 import { RouteTable } from '../../dist/routes/route-table.js';
+import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';
 
 function tableOf(...lines: string[]): RouteTable {
   return new RouteTable(lines.map((line, i) => toRoute(parseRouteLine(line, i + 1) as RouteLine, () => undefined)));

@@ -2,7 +2,7 @@ import type { ResponseHead } from '@holdfast/grip';
 import t from 'tap';
 import { SharedFetches } from '../../dist/links/shared-fetch.js';
 import { OriginError } from '../../dist/origin/errors.js';
-import type { OriginCall, OriginHandler } from '../../dist/origin/origin.js';
+import type { OriginCall, OriginHandler } from '../../dist/origin/port.js';
 import { growth, LINEAR_MAX } from '../growth.js';
 
 const HEAD: ResponseHead = { status: 200, reason: 'OK', headers: [] };

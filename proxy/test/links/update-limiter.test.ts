@@ -1,6 +1,6 @@
 import t from 'tap';
-import { ManualClock } from '../../dist/clock.js';
 import { UpdateLimiter } from '../../dist/links/update-limiter.js';
+import { ManualClock } from '../../dist/runtime/clock.js';
 
 function scene() {
   const clock = new ManualClock(0);

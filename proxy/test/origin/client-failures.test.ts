@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import t from 'tap';
-import { CONTINUE_MAX } from '../../dist/origin/answer-framing.js';
 import { INTERIM_BYTES_MAX, INTERIM_MAX } from '../../dist/origin/http-call.js';
+import { CONTINUE_MAX } from '../../dist/origin/undici/answer-framing.js';
 import { settled, until } from '../edge/wait.js';
 import { deadPort } from '../ports.js';
 import { ask, makeClient, target } from './client-scene.js';

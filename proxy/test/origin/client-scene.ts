@@ -1,7 +1,7 @@
 /** Owns: an `OriginClient` for a test, and targets for it. */
 import type { Test } from 'tap';
 import { OriginClient, type OriginClientOptions } from '../../dist/origin/client.js';
-import type { OriginCall, OriginRequest } from '../../dist/origin/origin.js';
+import type { OriginCall, OriginRequest } from '../../dist/origin/port.js';
 import type { HttpTarget } from '../../dist/routes/target.js';
 import { RecordingHandler } from './recording-handler.js';
 

@@ -1,11 +1,11 @@
 import { parseSigKey, type SigKey, verifyGripSig } from '@holdfast/grip';
 import t from 'tap';
-import { ManualClock } from '../../dist/clock.js';
-import { parseRouteLine, type RouteLine } from '../../dist/config/routes-file.js';
 import { Forwarder } from '../../dist/origin/forwarder.js';
 import { GripHeaders } from '../../dist/origin/grip-headers.js';
 import { toRoute } from '../../dist/routes/route.js';
+import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';
 import type { Target } from '../../dist/routes/target.js';
+import { ManualClock } from '../../dist/runtime/clock.js';
 import { NO_RULES } from './forward-rules.js';
 
 const NOW = 1_700_000_000;

@@ -1,7 +1,7 @@
 /** Owns: an `OriginHandler` that records what it is told. */
 import type { ResponseHead } from '@holdfast/grip';
 import type { OriginError } from '../../dist/origin/errors.js';
-import type { OriginHandler } from '../../dist/origin/origin.js';
+import type { OriginHandler } from '../../dist/origin/port.js';
 
 /** Records one answer. */
 export class RecordingHandler implements OriginHandler {

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import t from 'tap';
-import type { BodySink, ClientBody } from '../../dist/edge/edge.js';
+import type { BodySink, ClientBody } from '../../dist/edge/port.js';
 import { RequestBody } from '../../dist/request/request-body.js';
 
 /** A client's body that the test feeds by hand. */

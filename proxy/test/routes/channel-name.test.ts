@@ -2,10 +2,10 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { RoutesError } from '../../dist/config/errors.js';
-import { parseRouteLine, type RouteLine } from '../../dist/config/routes-file.js';
 import { channelOf } from '../../dist/routes/channel-name.js';
 import { type Route, toRoute } from '../../dist/routes/route.js';
 import { RouteTable } from '../../dist/routes/route-table.js';
+import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';
 
 const route = (line: string, separator = ''): Route =>
   toRoute(parseRouteLine(line, 1) as RouteLine, () => undefined, separator);

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { parseRouteLine, type RouteLine } from '../../dist/config/routes-file.js';
 import { type Route, toRoute } from '../../dist/routes/route.js';
 import { type RouteQuery, RouteTable } from '../../dist/routes/route-table.js';
+import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';
 
 /** The target host of every line is its name in these tests. */
 function table(...lines: string[]): RouteTable {

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { RoutesError } from '../../dist/config/errors.js';
-import { parseRouteLine, type RouteLine } from '../../dist/config/routes-file.js';
 import { type Route, rewritePath, toRoute } from '../../dist/routes/route.js';
+import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';
 
 const METHODS = new Set(['OPTIONS', 'HEAD', 'GET', 'POST', 'PUT', 'PATCH', 'DELETE']);
 

@@ -1,6 +1,6 @@
 /** Properties that mean nothing: those of both lists are tried by e2e/mistakes-config. */
 import t from 'tap';
-import { parseRoutesFile } from '../../dist/config/routes-file.js';
+import { parseRoutesFile } from '../../dist/routes/routes-file.js';
 import { PROP_WARNINGS_MAX, unknownProps } from '../../dist/routes/unknown-props.js';
 
 const warningsOf = (text: string) => unknownProps(parseRoutesFile(text).lines);

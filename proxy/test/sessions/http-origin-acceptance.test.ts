@@ -1,5 +1,5 @@
 import t from 'tap';
-import { QUEUE_HIGH_BYTES } from '../../dist/sessions/http-queue.js';
+import { QUEUE_HIGH_BYTES } from '../../dist/sessions/over-http/queue.js';
 import { until } from '../e2e/until.js';
 import { settled } from '../edge/wait.js';
 import { inTurn, open, shorts } from './http-origin-scene.js';

@@ -1,7 +1,7 @@
 import type { WsEvent } from '@holdfast/grip';
 import t, { type Test } from 'tap';
-import { realClock } from '../../dist/clock.js';
-import { HttpOrigin, type HttpOriginParts } from '../../dist/sessions/http-origin.js';
+import { realClock } from '../../dist/runtime/clock.js';
+import { HttpOrigin, type HttpOriginParts } from '../../dist/sessions/over-http/origin.js';
 import type { MessageType } from '../../dist/websocket/message-socket.js';
 import { EventsServer, event, type Reply, type SeenRequest } from './http-origin-server.js';
 import { originSocketContract, type ScriptedServer, type ServerScript, type ServerSession } from './origin-contract.js';

@@ -1,6 +1,6 @@
 import type { WsEvent } from '@holdfast/grip';
 import t from 'tap';
-import { QUEUE_MARGIN } from '../../dist/sessions/http-origin.js';
+import { QUEUE_MARGIN } from '../../dist/sessions/over-http/origin.js';
 import { until } from '../e2e/until.js';
 import { settled } from '../edge/wait.js';
 import { dial, held, inTurn, open, shorts } from './http-origin-scene.js';

@@ -3,9 +3,9 @@
  * Does not own: what is tried on it.
  */
 import type { Test } from 'tap';
-import { ManualClock } from '../../dist/clock.js';
-import type { Origin } from '../../dist/origin/origin.js';
-import { HttpOrigin, type HttpOriginParts } from '../../dist/sessions/http-origin.js';
+import type { Origin } from '../../dist/origin/port.js';
+import { ManualClock } from '../../dist/runtime/clock.js';
+import { HttpOrigin, type HttpOriginParts } from '../../dist/sessions/over-http/origin.js';
 import { HeardOwner } from './heard.js';
 import { accept, EventsServer, type Reply, reply, type Script, type SeenRequest } from './http-origin-server.js';
 

@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { encodeWsEvents, parseWsEvents, type RawHeaders, type WsEvent } from '@holdfast/grip';
 import type { Test } from 'tap';
 import { OriginClient } from '../../dist/origin/client.js';
-import type { Origin } from '../../dist/origin/origin.js';
+import type { Origin } from '../../dist/origin/port.js';
 import { until } from '../e2e/until.js';
 
 /** Media type of events. */

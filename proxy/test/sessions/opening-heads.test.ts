@@ -1,11 +1,11 @@
 /** What an origin says to a handshake, and cannot be said to a client: it is answered 502, whatever the origin. */
 import t from 'tap';
-import { parseRouteLine, type RouteLine } from '../../dist/config/routes-file.js';
-import type { ClientRequest } from '../../dist/edge/edge.js';
+import type { ClientRequest } from '../../dist/edge/port.js';
 import { toRoute } from '../../dist/routes/route.js';
-import { RequestKeeper } from '../../dist/sessions/kept-request.js';
+import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';
 import { Opening } from '../../dist/sessions/opening.js';
 import type { OriginHandshakeOwner, OriginSocket } from '../../dist/sessions/origin-socket.js';
+import { RequestKeeper } from '../../dist/sessions/over-http/request-interner.js';
 import type { SessionOpening, SessionParts } from '../../dist/sessions/session-parts.js';
 import { HandshakeScene } from '../edge/handshake-scene.js';
 import { makeNodeEdge } from '../edge/node-edge-maker.js';

@@ -1,7 +1,7 @@
 import { uncontained } from '@holdfast/control-api';
 import t from 'tap';
 import { LIVE_WAIT_MS } from '../../dist/channels/live-wait.js';
-import { ManualClock } from '../../dist/clock.js';
+import { ManualClock } from '../../dist/runtime/clock.js';
 import { OriginOrder } from '../../dist/sessions/origin-order.js';
 import type { OriginSocket } from '../../dist/sessions/origin-socket.js';
 import { Turn } from '../turn.js';

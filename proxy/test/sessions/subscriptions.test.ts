@@ -3,7 +3,7 @@ import type { Item } from '@holdfast/grip';
 import t from 'tap';
 import { ChannelRegistry } from '../../dist/channels/registry.js';
 import type { Subscriber } from '../../dist/channels/subscriber.js';
-import { ManualClock } from '../../dist/clock.js';
+import { ManualClock } from '../../dist/runtime/clock.js';
 import { SESSION_META_MAX, Subscriptions } from '../../dist/sessions/subscriptions.js';
 
 /** The channels of one subscriber, in a registry of a backplane that is live. */

@@ -1,6 +1,6 @@
 import type { WsKeepAlive, WsSendDelayed } from '@holdfast/grip';
 import t from 'tap';
-import { ManualClock } from '../../dist/clock.js';
+import { ManualClock } from '../../dist/runtime/clock.js';
 import { TimedMessages } from '../../dist/sessions/timed-messages.js';
 
 /** Timed messages whose sends are written down. */

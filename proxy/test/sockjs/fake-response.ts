@@ -1,7 +1,7 @@
 /** Owns: a client response that keeps what is written, and whose client is played by the test. Does not own: its answer. */
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
 import { headerValue } from '@holdfast/grip';
-import type { ClientResponse, ResponseOwner } from '../../dist/edge/edge.js';
+import type { ClientResponse, ResponseOwner } from '../../dist/edge/port.js';
 
 /** An answer in the making. */
 export class FakeResponse implements ClientResponse {

@@ -1,6 +1,6 @@
 /** Sessions over polls: xhr and jsonp. */
 import t from 'tap';
-import { ManualClock } from '../../dist/clock.js';
+import { ManualClock } from '../../dist/runtime/clock.js';
 import { HIGH_WATER, HttpSession } from '../../dist/sockjs/http-session.js';
 import { Receiver } from '../../dist/sockjs/receiver.js';
 import type { SockJsResponse } from '../../dist/sockjs/sockjs-response.js';

@@ -3,11 +3,11 @@
  * Does not own: connections: requests are values and answers are notes.
  */
 import { setImmediate as turn } from 'node:timers/promises';
-import { ManualClock } from '../../dist/clock.js';
-import { AllowedOrigins } from '../../dist/config/allowed-origins.js';
-import { parseRouteLine, type RouteLine } from '../../dist/config/routes-file.js';
-import type { BodySink, ClientBody, ClientHandshake, ClientRequest, ResponseOwner } from '../../dist/edge/edge.js';
+import { AllowedOrigins } from '../../dist/config/values/allowed-origins.js';
+import type { BodySink, ClientBody, ClientHandshake, ClientRequest, ResponseOwner } from '../../dist/edge/port.js';
 import { toRoute } from '../../dist/routes/route.js';
+import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';
+import { ManualClock } from '../../dist/runtime/clock.js';
 import { SockJs, type SockJsEnd, type SockJsRoute, servesSockJs } from '../../dist/sockjs/sockjs.js';
 import type { MessageSocket } from '../../dist/websocket/message-socket.js';
 import { FakeResponse } from './fake-response.js';

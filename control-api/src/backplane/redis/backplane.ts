@@ -4,27 +4,27 @@
  * Owns: the parts and how they go together. Does not own: any of their work.
  */
 import { randomBytes } from 'node:crypto';
-import type { Clock } from '../../clock.js';
 import { ControlError } from '../../errors.js';
-import { type Containment, loggedFaults } from '../../faults.js';
-import type { Log } from '../../log.js';
+import type { Clock } from '../../runtime/clock.js';
+import { type Containment, loggedFaults } from '../../runtime/faults.js';
+import type { Log } from '../../runtime/log.js';
 import type { Acceptance, Backplane, BackplaneListener, Message, Position } from '../backplane.js';
 import type { History, HistoryPage, HistoryStart } from '../history.js';
 import { refusalOf } from '../refusal.js';
-import { CatchUp } from './catch-up.js';
-import type { RedisTls } from './connection.js';
-import { RedisConnections } from './connections.js';
-import type { CursorSink } from './cursor.js';
+import type { RedisTls } from './connection/connection.js';
+import { RedisConnections } from './connection/connections.js';
+import { parseRedisUrl } from './connection/url.js';
 import { encodePayload } from './envelope.js';
 import type { RedisEvents } from './events.js';
-import type { Parcel } from './flight-lane.js';
-import { readHead, readHistory } from './history.js';
-import { Interest } from './interest.js';
 import { RedisKeys } from './keys.js';
 import { META_TTL_MS, START_PATIENCE_MS } from './limits.js';
-import { PositionCheck } from './position-check.js';
-import { PublishDesk } from './publish-desk.js';
-import { parseRedisUrl } from './url.js';
+import type { Parcel } from './publish/batch-queue.js';
+import { PublishDesk } from './publish/batcher.js';
+import { CatchUp } from './subscribe/backfill.js';
+import type { CursorSink } from './subscribe/cursor.js';
+import { readHead, readHistory } from './subscribe/history.js';
+import { Interest } from './subscribe/interest.js';
+import { PositionCheck } from './subscribe/position-check.js';
 
 /** What a {@link RedisBackplane} is made of. */
 export interface RedisBackplaneOptions {

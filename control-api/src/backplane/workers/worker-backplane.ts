@@ -4,7 +4,7 @@
  * Owns: this worker's interest, and what it waits for. Does not own: the other end (worker-link.ts), the transport.
  */
 import { ControlError, type ControlErrorCode } from '../../errors.js';
-import type { Log } from '../../log.js';
+import type { Log } from '../../runtime/log.js';
 import type { Acceptance, Backplane, BackplaneListener, Message, Position } from '../backplane.js';
 import type { History, HistoryPage, HistoryStart } from '../history.js';
 import { refusalOf } from '../refusal.js';

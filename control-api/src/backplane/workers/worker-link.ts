@@ -4,8 +4,9 @@
  * Owns: carrying out what the worker says, in order, and what goes back. Does not own: the worker's process, how much may
  * wait for it (the transport), the backplane.
  */
-import type { Clock } from '../../clock.js';
+
 import { ControlError } from '../../errors.js';
+import type { Clock } from '../../runtime/clock.js';
 import type { Backplane, BackplaneListener, Gap, Message } from '../backplane.js';
 import { historyOf } from '../history.js';
 import type { LinkPort } from './link-port.js';

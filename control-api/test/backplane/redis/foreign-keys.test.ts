@@ -2,7 +2,7 @@
 import t, { type Test } from 'tap';
 import { PartlyAccepted } from '../../../dist/backplane/refusal.js';
 import { ControlError, Publisher, silentLog } from '../../../dist/index.js';
-import { PartlyPublished } from '../../../dist/publish.js';
+import { PartlyPublished } from '../../../dist/publisher.js';
 import { streamItem, streamMessage } from '../../items.js';
 import { RecordingEvents, type RecordingListener } from '../../recorder.js';
 import { startNode } from './backplane-fixture.js';

@@ -6,7 +6,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadConfig } from '../../../dist/config/load.js';
+import { loadConfig } from '../../../dist/app/load-config.js';
 import { options } from '../../../dist/config/table.js';
 import { readRoutes } from '../../../dist/routes/routes-source.js';
 import type { Case, Kind } from '../kind.js';

@@ -1,0 +1,163 @@
+/**
+ * The subscriber connections to the masters of a cluster.
+ *
+ * Owns: which master serves which partition, a plain connection to each. Does not own: subscriptions (interest.ts).
+ *
+ * The library has sharded subscribers of its own. They subscribe one by one, hide failures and cannot carry the barriers
+ * that catching up needs.
+ */
+import type { Clock } from '../../../runtime/clock.js';
+import type { Log } from '../../../runtime/log.js';
+import { RETRY_MS, TOPOLOGY_EVERY_MS } from '../limits.js';
+import { PARTITIONS, slotOfPartition } from '../partitions.js';
+import type { Connection, ConnectionListener } from './connection.js';
+import { SubscriberConnection, type SubscriberListener } from './subscriber-connection.js';
+import type { Subscribers } from './subscribers.js';
+import { formatHostPort, type HostPort } from './url.js';
+
+/** What {@link ClusterSubscribers} are made of. */
+export interface ClusterSubscribersOptions {
+  /** Opens a connection to one server. */
+  readonly open: (server: HostPort, listener: ConnectionListener) => Connection;
+  /** The reply of CLUSTER SLOTS from any server. */
+  readonly slots: () => Promise<unknown>;
+  readonly listener: SubscriberListener;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/**
+ * Opens the connections as soon as the cluster tells its masters, and looks again regularly and whenever something is
+ * amiss. Subscribes at masters only: Redis does not tell subscribers of replicas that a slot has gone.
+ */
+export class ClusterSubscribers implements Subscribers {
+  readonly sharded = true;
+  readonly #options: ClusterSubscribersOptions;
+  readonly #homes = new Map<string, SubscriberConnection>();
+  #partitions: readonly (SubscriberConnection | undefined)[] = [];
+  /** Connections of which Redis has ended some subscriptions. */
+  readonly #moved = new Set<SubscriberConnection>();
+  #timer: unknown;
+  #looking = false;
+  #again = false;
+  #closed = false;
+
+  constructor(options: ClusterSubscribersOptions) {
+    this.#options = options;
+  }
+
+  homeOf(partition: number): SubscriberConnection | undefined {
+    return this.#partitions[partition];
+  }
+
+  homes(): readonly SubscriberConnection[] {
+    return [...this.#homes.values()];
+  }
+
+  /** Looks which master serves what, now or after the look that is in progress. */
+  look(): void {
+    if (this.#closed) return;
+    this.#options.clock.clear(this.#timer);
+    if (this.#looking) {
+      this.#again = true;
+      return;
+    }
+    this.#looking = true;
+    this.#options.slots().then(
+      (reply) => this.#seen(parseSlots(reply)),
+      (error: unknown) => {
+        this.#options.log.debug({ err: error }, 'the cluster does not tell its masters');
+        this.#next(RETRY_MS);
+      },
+    );
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#options.clock.clear(this.#timer);
+    for (const home of this.#homes.values()) home.close();
+    this.#homes.clear();
+    this.#partitions = [];
+  }
+
+  #seen(masters: readonly SlotRange[]): void {
+    if (this.#closed) return;
+    const before = this.#partitions;
+    const named = new Set<string>();
+    this.#partitions = Array.from({ length: PARTITIONS }, (_, partition) => {
+      const slot = slotOfPartition(partition);
+      const range = masters.find(({ first, last }) => first <= slot && slot <= last);
+      // Between two masters a slot belongs to the one that had it.
+      if (!range) return before[partition];
+      named.add(formatHostPort(range.master));
+      return this.#home(range.master);
+    });
+    const changed = new Set(this.#moved);
+    this.#moved.clear();
+    for (const [partition, home] of this.#partitions.entries()) {
+      if (home && before[partition] && before[partition] !== home) changed.add(home);
+    }
+    for (const [name, home] of this.#homes) {
+      if (named.has(name) || this.#partitions.includes(home)) continue;
+      this.#homes.delete(name);
+      // Whatever was subscribed there is gone with the connection.
+      this.#options.listener.onDown(home, undefined);
+      home.close();
+    }
+    for (const home of changed) if (home.up) this.#options.listener.onMoved(home);
+    const away = this.homes().some((home) => !home.up);
+    this.#next(away ? RETRY_MS * 5 : TOPOLOGY_EVERY_MS);
+  }
+
+  #next(ms: number): void {
+    this.#looking = false;
+    if (this.#closed) return;
+    if (this.#again) {
+      this.#again = false;
+      this.look();
+      return;
+    }
+    this.#timer = this.#options.clock.after(ms, () => this.look());
+  }
+
+  #home(server: HostPort): SubscriberConnection {
+    const name = formatHostPort(server);
+    const known = this.#homes.get(name);
+    if (known) return known;
+    const { listener, clock, open } = this.#options;
+    const home = new SubscriberConnection({
+      name,
+      sharded: true,
+      open: (to) => open(server, to),
+      clock,
+      listener: {
+        onUp: (up) => listener.onUp(up),
+        onDown: (down, error) => {
+          listener.onDown(down, error);
+          this.look();
+        },
+        onMessage: (topic, payload) => listener.onMessage(topic, payload),
+        onMoved: (from) => {
+          this.#moved.add(from);
+          this.look();
+        },
+      },
+    });
+    this.#homes.set(name, home);
+    return home;
+  }
+}
+
+interface SlotRange {
+  readonly first: number;
+  readonly last: number;
+  readonly master: HostPort;
+}
+
+/** Of each range the first server listed is the master. One without address is not known to the server that answers. */
+function parseSlots(reply: unknown): SlotRange[] {
+  const ranges = reply as readonly [number, number, readonly [string | null, number]][];
+  return ranges
+    .filter(([, , [host]]) => host !== null && host !== '' && host !== '?')
+    .map(([first, last, [host, port]]) => ({ first, last, master: { host: host as string, port } }));
+}

@@ -1,0 +1,123 @@
+/**
+ * The connection on which a node publishes and reads history.
+ *
+ * Owns: running scripts, and knowing since when Redis is away. Does not own: repeating what failed (flight-lane.ts).
+ */
+
+import { ControlError } from '../../../errors.js';
+import type { Clock } from '../../../runtime/clock.js';
+import type { Log } from '../../../runtime/log.js';
+import type { RedisEvents } from '../events.js';
+import type { Script } from '../scripts/script.js';
+import type { Connection } from './connection.js';
+import type { TroubleLog } from './warnings.js';
+
+/** What {@link RedisCommands} are made of. */
+export interface RedisCommandsOptions {
+  /** What is connected to, for logs; without password. */
+  readonly name: string;
+  readonly clock: Clock;
+  readonly events: RedisEvents;
+  readonly troubles: TroubleLog;
+  readonly log: Log;
+}
+
+/** Runs scripts and commands. Rejects with the errors of Redis and of the connection as they are. */
+export class RedisCommands {
+  readonly #name: string;
+  readonly #clock: Clock;
+  readonly #events: RedisEvents;
+  readonly #troubles: TroubleLog;
+  readonly #log: Log;
+  #connection: Connection | undefined;
+  #awaySince: number | undefined;
+  /** The same as a stamp. */
+  #awayAt: number;
+  #wasReady = false;
+  #waiting: Array<() => void> = [];
+
+  constructor({ name, clock, events, troubles, log }: RedisCommandsOptions) {
+    this.#name = name;
+    this.#clock = clock;
+    this.#events = events;
+    this.#troubles = troubles;
+    this.#log = log;
+    this.#awaySince = clock.monotonic();
+    this.#awayAt = clock.wall();
+  }
+
+  /** To be called once; the connection reports to {@link onReady} and {@link onDown}. */
+  use(connection: Connection): void {
+    this.#connection = connection;
+  }
+
+  /** Since when nothing can be sent, by the monotonic clock; undefined while it can. */
+  get awaySince(): number | undefined {
+    return this.#awaySince;
+  }
+
+  /** For probes; undefined while commands can be sent. */
+  get trouble(): string | undefined {
+    if (this.#awaySince === undefined) return undefined;
+    return `redis ${this.#name} unreachable since ${new Date(this.#awayAt).toISOString()}`;
+  }
+
+  /** Runs a script; it is sent as a whole where Redis does not know it. */
+  async run(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+    const rest = [keys.length, ...keys, ...args];
+    try {
+      return await this.send('evalsha', [script.sha, ...rest]);
+    } catch (error) {
+      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
+      return this.send('eval', [script.lua, ...rest]);
+    }
+  }
+
+  /** Sends one command. */
+  send(name: string, args: readonly (string | number)[]): Promise<unknown> {
+    if (!this.#connection) return Promise.reject(new ControlError('ERR_BACKPLANE_UNAVAILABLE', 'Not connected.'));
+    return this.#connection.send(name, args);
+  }
+
+  /** Calls once commands can be sent: at once if they can be now. */
+  whenReady(run: () => void): void {
+    if (this.#awaySince === undefined) run();
+    else this.#waiting.push(run);
+  }
+
+  /** Gives up the connection, which may be dead without knowing it or lead to a server that is not the master any more. */
+  restart(): void {
+    this.#connection?.restart();
+  }
+
+  close(): void {
+    this.#connection?.close();
+    this.#away();
+    this.#waiting = [];
+  }
+
+  onReady(): void {
+    if (this.#wasReady) this.#events.reconnected('commands');
+    this.#wasReady = true;
+    this.#awaySince = undefined;
+    this.#log.info({ redis: this.#name }, 'redis is there');
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const run of waiting) run();
+  }
+
+  onDown(error: Error | undefined): void {
+    if (this.#awaySince !== undefined) {
+      this.#troubles.warn({ redis: this.#name }, error, 'redis is away');
+      return;
+    }
+    this.#away();
+    this.#troubles.warn({ redis: this.#name }, error, 'redis is away');
+  }
+
+  #away(): void {
+    if (this.#awaySince !== undefined) return;
+    this.#awaySince = this.#clock.monotonic();
+    this.#awayAt = this.#clock.wall();
+  }
+}

@@ -1,0 +1,245 @@
+/**
+ * The way of messages into Redis: in flights, one after the other.
+ *
+ * Owns: the queue of messages to publish, repeating a flight whose fate is unknown, giving up. Does not own: what a flight
+ * does in Redis (scripts/publish.ts), nor delivery.
+ */
+
+import { ControlError } from '../../../errors.js';
+import type { Clock } from '../../../runtime/clock.js';
+import type { Log } from '../../../runtime/log.js';
+import type { Acceptance, Message } from '../../backplane.js';
+import { refusalWith } from '../../refusal.js';
+import type { RedisEvents } from '../events.js';
+import { FOREIGN_KEY } from '../foreign-key.js';
+import { FLIGHT_CHARS, FLIGHT_MESSAGES, FLIGHT_PARTS, PUBLISH_PATIENCE_MS, RETRY_MS } from '../limits.js';
+
+/** A message on its way into Redis. */
+export interface Parcel {
+  readonly message: Message;
+  /** That of the item, given or made; one made for a recover. */
+  readonly id: string;
+  readonly payload: string;
+}
+
+/** All messages of one channel in a flight. Accepted as a whole or not at all, and only once however often it is sent. */
+export interface FlightPart {
+  /** Grows from flight to flight of a node. */
+  readonly flight: number;
+  /** The channel; undefined for recovers. */
+  readonly channel: string | undefined;
+  readonly parcels: readonly Parcel[];
+}
+
+/** What a {@link FlightLane} is made of. */
+export interface FlightLaneOptions {
+  /** Sends a part; resolves with an acceptance per parcel. Rejects with the error of Redis or of the connection. */
+  readonly send: (part: FlightPart) => Promise<readonly Acceptance[]>;
+  /** Since when Redis is away, in ms by the monotonic clock. */
+  readonly awaySince: () => number | undefined;
+  /** Calls once when Redis is there. */
+  readonly whenReady: (run: () => void) => void;
+  /** The connection is not what it seems. */
+  readonly restart: () => void;
+  /** Numbers the flights of a node. */
+  readonly nextFlight: () => number;
+  readonly clock: Clock;
+  readonly events: RedisEvents;
+  readonly log: Log;
+}
+
+/** What became of a flight. */
+interface Landing {
+  readonly acceptances: ReadonlyMap<Parcel, Acceptance>;
+  /** Why there is none for some of the parcels; undefined where there is for all. */
+  readonly refusal: ControlError | undefined;
+}
+
+/** A part that did not get through. */
+interface Failure {
+  readonly part: FlightPart;
+  readonly error: unknown;
+}
+
+interface Call {
+  readonly parcels: readonly Parcel[];
+  readonly since: number;
+  readonly resolve: (acceptances: readonly Acceptance[]) => void;
+  readonly reject: (error: ControlError) => void;
+}
+
+/**
+ * One flight is in progress at a time, and takes what was published meanwhile along next: so the order of calls holds,
+ * however often a flight has to be repeated. A flight that stays broken longer than the patience is given up.
+ */
+export class FlightLane {
+  readonly #options: FlightLaneOptions;
+  #waiting: Call[] = [];
+  #flying = false;
+  #closed: ControlError | undefined;
+
+  constructor(options: FlightLaneOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves with an acceptance per parcel; rejects with ERR_BACKPLANE_UNAVAILABLE or ERR_BACKPLANE_CLOSED. */
+  publish(parcels: readonly Parcel[]): Promise<readonly Acceptance[]> {
+    if (this.#closed) return Promise.reject(this.#closed);
+    const { clock, awaySince } = this.#options;
+    const now = clock.monotonic();
+    const away = awaySince();
+    if (away !== undefined && now - away >= PUBLISH_PATIENCE_MS) return Promise.reject(unavailable('Redis is away.'));
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ parcels, since: now, resolve, reject });
+      // At the end of the tick, so that what is published within it travels together.
+      if (!this.#flying) {
+        this.#flying = true;
+        queueMicrotask(() => this.#depart());
+      }
+    });
+  }
+
+  /** Rejects what waits; a flight in progress is not waited for. */
+  close(error: ControlError): void {
+    this.#closed = error;
+    for (const { reject } of this.#waiting.splice(0)) reject(error);
+  }
+
+  #depart(): void {
+    const calls = this.#board();
+    if (calls.length === 0) {
+      this.#flying = false;
+      return;
+    }
+    const parcels = calls.flatMap((call) => call.parcels);
+    const since = calls.reduce((first, call) => Math.min(first, call.since), Number.POSITIVE_INFINITY);
+    this.#fly(parcels, since).then(
+      (landing) => {
+        for (const call of calls) settle(call, landing);
+        this.#depart();
+      },
+      (error: unknown) => {
+        for (const { reject } of calls) reject(this.#closed ?? unavailable('Redis failed.', error));
+        this.#depart();
+      },
+    );
+  }
+
+  /** The calls of the next flight: whole ones, in order. */
+  #board(): Call[] {
+    let messages = 0;
+    let chars = 0;
+    const count = this.#waiting.findIndex(({ parcels }, i) => {
+      messages += parcels.length;
+      for (const { payload } of parcels) chars += payload.length;
+      return i > 0 && (messages > FLIGHT_MESSAGES || chars > FLIGHT_CHARS);
+    });
+    return this.#waiting.splice(0, count < 0 ? this.#waiting.length : count);
+  }
+
+  /** Sends the parts until each has got through, or has been refused for good. */
+  async #fly(parcels: readonly Parcel[], since: number): Promise<Landing> {
+    const acceptances = new Map<Parcel, Acceptance>();
+    let refusal: ControlError | undefined;
+    let missing = partsOf(parcels, this.#options.nextFlight());
+    for (;;) {
+      const failures = await this.#attempt(missing, acceptances);
+      const [passing, refused] = divide(failures);
+      if (refused !== undefined) refusal ??= refusalBy(refused);
+      const [first] = passing;
+      if (first === undefined) return { acceptances, refusal };
+      if (this.#closed) return { acceptances, refusal: this.#closed };
+      if (passing.some(({ error }) => needsRestart(error))) this.#options.restart();
+      if (!(await this.#pause(since + PUBLISH_PATIENCE_MS))) {
+        const text = `Redis did not accept a message in time: ${messageOf(first.error)}`;
+        return { acceptances, refusal: refusal ?? unavailable(text, first.error) };
+      }
+      this.#options.events.publishRetried();
+      missing = passing.map(({ part }) => part);
+    }
+  }
+
+  async #attempt(parts: readonly FlightPart[], acceptances: Map<Parcel, Acceptance>): Promise<Failure[]> {
+    const failures: Failure[] = [];
+    for (let i = 0; i < parts.length; i += FLIGHT_PARTS) {
+      const batch = parts.slice(i, i + FLIGHT_PARTS);
+      const results = await Promise.allSettled(batch.map((part) => this.#options.send(part)));
+      for (const [j, part] of batch.entries()) {
+        const result = results[j];
+        if (result?.status === 'fulfilled') {
+          for (const [k, parcel] of part.parcels.entries()) acceptances.set(parcel, result.value[k] as Acceptance);
+        } else failures.push({ part, error: result?.reason });
+      }
+    }
+    return failures;
+  }
+
+  /** Resolves with true when it is worth trying again, with false when the patience is over. */
+  #pause(until: number): Promise<boolean> {
+    const { clock, whenReady, awaySince } = this.#options;
+    const left = until - clock.monotonic();
+    if (left <= 0) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      const timer = clock.after(left, () => resolve(false));
+      const go = () =>
+        whenReady(() => {
+          clock.clear(timer);
+          resolve(true);
+        });
+      if (awaySince() !== undefined) go();
+      else clock.after(Math.min(RETRY_MS, left), go);
+    });
+  }
+}
+
+/** A call whose parcels were all accepted has nothing to do with what was refused to others. */
+function settle({ parcels, resolve, reject }: Call, { acceptances, refusal }: Landing): void {
+  const own = parcels.map((parcel) => acceptances.get(parcel));
+  if (refusal === undefined || !own.includes(undefined)) resolve(own as Acceptance[]);
+  else reject(refusalWith(refusal, own));
+}
+
+/** Those that may get through yet, and one that will not, if there is any. */
+function divide(failures: readonly Failure[]): readonly [passing: Failure[], refused: Failure | undefined] {
+  return [failures.filter(({ error }) => canPass(error)), failures.find(({ error }) => !canPass(error))];
+}
+
+function refusalBy({ part, error }: Failure): ControlError {
+  const whose = part.channel === undefined ? 'a recover' : `a message of channel ${JSON.stringify(part.channel)}`;
+  const why = messageOf(error);
+  const hint = why.startsWith('WRONGTYPE') ? `; ${FOREIGN_KEY}` : '';
+  return unavailable(`Redis refused ${whose}: ${why}${hint}`, error);
+}
+
+/** Messages by channel, in the order of first appearance. */
+function partsOf(parcels: readonly Parcel[], flight: number): FlightPart[] {
+  const byChannel = new Map<string | undefined, Parcel[]>();
+  for (const parcel of parcels) {
+    const channel = parcel.message.type === 'item' ? parcel.message.item.channel : undefined;
+    const part = byChannel.get(channel);
+    if (part) part.push(parcel);
+    else byChannel.set(channel, [parcel]);
+  }
+  return [...byChannel].map(([channel, list]) => ({ flight, channel, parcels: list }));
+}
+
+/** Replies of Redis that pass with time; any error that is not a reply comes from the connection, and passes too. */
+const PASSING =
+  /^(READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|BUSY|NOREPLICAS|OOM|UNBLOCKED|-?MISCONF)\b/;
+
+function canPass(error: unknown): boolean {
+  return !(error instanceof Error) || error.name !== 'ReplyError' || PASSING.test(error.message);
+}
+
+/** A command without answer, or a master that is one no more. */
+function needsRestart(error: unknown): boolean {
+  return error instanceof Error && (error.message === 'Command timed out' || error.message.startsWith('READONLY'));
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function unavailable(message: string, cause?: unknown): ControlError {
+  return new ControlError('ERR_BACKPLANE_UNAVAILABLE', message, cause === undefined ? undefined : { cause });
+}

@@ -1,0 +1,192 @@
+/**
+ * The nodes of a system that share a Redis.
+ *
+ * Owns: heartbeats, the list, questions and answers. Does not own: connections (the backplane's), what is answered.
+ */
+import { readJson } from '@holdfast/grip';
+import type { RedisConnections } from '../backplane/redis/connection/connections.js';
+import type { NodeKeys } from '../backplane/redis/keys.js';
+import type { Script } from '../backplane/redis/scripts/script.js';
+import { ControlError } from '../errors.js';
+import type { Clock } from '../runtime/clock.js';
+import type { Log } from '../runtime/log.js';
+import type { KnownNode, NodeAnswer, NodeMember, NodeState, Nodes, Question } from './cluster.js';
+import { heartbeatScript, leaveScript, listScript, tellScript } from './redis-scripts.js';
+
+/** Milliseconds between heartbeats. */
+export const HEARTBEAT_MS = 3_000;
+
+/** Milliseconds after which a node that was not heard of is forgotten: three heartbeats may fail. */
+export const NODE_TTL_MS = 10_000;
+
+/** Questions of this node that wait for answers, at most; more are rejected with ERR_BACKPLANE_UNAVAILABLE. */
+export const OPEN_QUESTIONS = 1_000;
+
+/** What {@link RedisNodes} are made of. */
+export interface RedisNodesOptions {
+  /** Of a backplane that was started, and is closed after {@link RedisNodes.leave}. */
+  readonly connections: RedisConnections;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+interface Open {
+  readonly missing: Set<string>;
+  readonly answers: NodeAnswer[];
+  readonly done: () => void;
+}
+
+/** A question on its way. */
+interface Asked {
+  readonly number: number;
+  readonly from: string;
+  readonly question: Question;
+}
+
+/** An answer on its way. */
+interface Answered extends NodeAnswer {
+  readonly number: number;
+}
+
+/**
+ * {@link Nodes} over Redis. While Redis is away no other node can be listed or asked; nodes that come back with it are known
+ * again after a heartbeat.
+ */
+export class RedisNodes implements Nodes {
+  readonly #connections: RedisConnections;
+  readonly #keys: NodeKeys;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #open = new Map<number, Open>();
+  #member: NodeMember | undefined;
+  #id = '';
+  #number = 0;
+  #timer: unknown;
+
+  constructor({ connections, clock, log }: RedisNodesOptions) {
+    this.#connections = connections;
+    this.#keys = connections.keys.nodes();
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  async join(member: NodeMember): Promise<void> {
+    this.#member = member;
+    this.#id = member.state().id;
+    const { partition, questions, answers } = this.#keys;
+    await this.#connections.listen(questions, partition, (text) => this.#onQuestion(text));
+    await this.#connections.listen(answers(this.#id), partition, (text) => this.#onAnswer(text));
+    await this.#beat();
+    this.#schedule();
+  }
+
+  self(): KnownNode | undefined {
+    return this.#member && { ...this.#member.state(), age: 0 };
+  }
+
+  async list(): Promise<readonly KnownNode[]> {
+    const reply = (await this.#run(listScript, [NODE_TTL_MS])) as readonly string[];
+    const own = this.self();
+    const nodes: KnownNode[] = own === undefined ? [] : [own];
+    for (let i = 0; i < reply.length; i += 2) {
+      const state = parse<NodeState>(reply[i] ?? '');
+      if (state && state.id !== own?.id) nodes.push({ ...state, age: Number(reply[i + 1]) });
+    }
+    return nodes;
+  }
+
+  async ask(
+    question: Question,
+    withinMs: number,
+  ): Promise<{ readonly answers: readonly NodeAnswer[]; readonly silent: readonly string[] }> {
+    if (this.#open.size >= OPEN_QUESTIONS) throw unavailable('Too many questions wait for answers.');
+    this.#number += 1;
+    const number = this.#number;
+    const missing = new Set((await this.list()).map(({ id }) => id));
+    const answers: NodeAnswer[] = [];
+    let timer: unknown;
+    const answered = new Promise<void>((resolve) => {
+      timer = this.#clock.after(withinMs, resolve);
+      this.#open.set(number, { missing, answers, done: resolve });
+    });
+    try {
+      const asked: Asked = { number, from: this.#id, question };
+      await this.#tell(this.#keys.questions, JSON.stringify(asked));
+      await answered;
+    } finally {
+      this.#clock.clear(timer);
+      this.#open.delete(number);
+    }
+    return { answers, silent: [...missing] };
+  }
+
+  async leave(): Promise<void> {
+    if (!this.#member) return;
+    this.#member = undefined;
+    this.#clock.clear(this.#timer);
+    for (const { done } of this.#open.values()) done();
+    this.#connections.unlisten(this.#keys.questions);
+    this.#connections.unlisten(this.#keys.answers(this.#id));
+    // If that fails, the node is forgotten for want of heartbeats.
+    await this.#run(leaveScript, [this.#id]).catch(() => {});
+  }
+
+  #schedule(): void {
+    if (!this.#member) return;
+    this.#timer = this.#clock.after(HEARTBEAT_MS, () => {
+      this.#beat().catch((error: unknown) => this.#log.debug({ err: error }, 'a heartbeat failed'));
+      this.#schedule();
+    });
+  }
+
+  async #beat(): Promise<void> {
+    const state = this.#member?.state();
+    if (state) await this.#run(heartbeatScript, [this.#id, JSON.stringify(state), NODE_TTL_MS]);
+  }
+
+  #onQuestion(text: string): void {
+    const asked = parse<Asked>(text);
+    const member = this.#member;
+    if (!member || typeof asked?.question !== 'object' || typeof asked.from !== 'string') return;
+    member
+      .answer(asked.question)
+      .then((answer) => {
+        const answered: Answered = { number: asked.number, node: this.#id, answer };
+        return this.#tell(this.#keys.answers(asked.from), JSON.stringify(answered));
+      })
+      .catch((error: unknown) => this.#log.debug({ err: error }, 'a question was not answered'));
+  }
+
+  #onAnswer(text: string): void {
+    const answered = parse<Answered>(text);
+    const open = answered && this.#open.get(answered.number);
+    if (!answered || !open || typeof answered.node !== 'string') return;
+    open.answers.push({ node: answered.node, answer: answered.answer });
+    open.missing.delete(answered.node);
+    if (open.missing.size === 0) open.done();
+  }
+
+  async #tell(topic: string, text: string): Promise<void> {
+    const command = this.#connections.subscribers.sharded ? 'SPUBLISH' : 'PUBLISH';
+    await this.#connections.commands.run(tellScript, [topic], [command, text]).catch(this.#refuse);
+  }
+
+  #run(script: Script, args: readonly (string | number)[]): Promise<unknown> {
+    return this.#connections.commands.run(script, [this.#keys.states, this.#keys.seen], args).catch(this.#refuse);
+  }
+
+  readonly #refuse = (error: unknown): never => {
+    const why = this.#connections.trouble ?? (error instanceof Error ? error.message : String(error));
+    throw unavailable(`The other nodes cannot be reached: ${why}`, error);
+  };
+}
+
+/** Nodes may run different versions: whoever reads a field makes sure of it. */
+function parse<T>(text: string): T | undefined {
+  const { value } = readJson(text);
+  return typeof value === 'object' && value !== null ? (value as T) : undefined;
+}
+
+function unavailable(message: string, cause?: unknown): ControlError {
+  return new ControlError('ERR_BACKPLANE_UNAVAILABLE', message, { cause });
+}

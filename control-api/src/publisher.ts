@@ -1,0 +1,165 @@
+/**
+ * The one way in: every ingress, HTTP and ZeroMQ, publishes through here.
+ *
+ * Owns: ids, handing over to the backplane, receipts. Does not own: parsing and transport of requests (server.ts),
+ * sequencing (delivery), duplicates and distribution (backplane).
+ */
+import { randomUUID } from 'node:crypto';
+import type { Item, Writable } from '@holdfast/grip';
+import type { Acceptance, Backplane, ItemMessage, Message } from './backplane/backplane.js';
+import { PartlyAccepted } from './backplane/refusal.js';
+import { ControlError } from './errors.js';
+import type { PublishEvents } from './events.js';
+import type { CauseLog } from './runtime/cause-log.js';
+import type { Log } from './runtime/log.js';
+
+/** What the publisher is told about one accepted item. */
+export interface PublishReceipt {
+  /** The item's id, or the one made for it. */
+  readonly id: string;
+  readonly channel: string;
+  /**
+   * Subscribers of the channel on the node that took the item, when it was taken: before delivery, as delivery ends
+   * response holds. Filters and deduplication may still keep the item from some of them. Left out where the node does
+   * not know, because its workers hold the connections.
+   */
+  readonly subscribers?: number;
+  /** How many nodes had a subscriber of the channel; see `Acceptance.nodes`. */
+  readonly nodes?: number;
+  /** Where the item stands in its channel; both or neither. For a duplicate: where the first one does. */
+  readonly offset?: number;
+  readonly epoch?: string;
+  /** The id was published on this channel a moment ago: this item goes nowhere. */
+  readonly duplicate?: true;
+}
+
+/** The receipt of an item of a publish that the backplane did not accept as a whole. */
+export interface PartReceipt extends PublishReceipt {
+  /** False: refused, or not accepted as far as is known. The receipt then says no more than which item it was. */
+  readonly accepted: boolean;
+}
+
+/** Some items of a publish were accepted, and others not. Code, text and cause are those of the refusal. */
+export class PartlyPublished extends ControlError {
+  /** Per item, in order. */
+  readonly receipts: readonly PartReceipt[];
+
+  constructor(refusal: ControlError, receipts: readonly PartReceipt[]) {
+    super(refusal.code, refusal.message, { cause: refusal.cause });
+    this.receipts = receipts;
+  }
+
+  /** How many were. */
+  get accepted(): number {
+    return this.receipts.filter(({ accepted }) => accepted).length;
+  }
+}
+
+/** What a {@link Publisher} is made of. */
+export interface PublisherOptions {
+  /** Already started. */
+  readonly backplane: Pick<Backplane, 'publish'>;
+  /** Subscribers of a channel on this node, if it knows; called once per item, so it must be a look-up. */
+  readonly countSubscribers: (channel: string) => number | undefined;
+  readonly events: PublishEvents;
+  readonly log: Log;
+  /** Hears of items that nobody can get. Left out: nobody is told. */
+  readonly causes?: CauseLog | undefined;
+}
+
+/** Publishes parsed items. One per node, shared by all ingresses. */
+export class Publisher {
+  readonly #backplane: Pick<Backplane, 'publish'>;
+  readonly #countSubscribers: (channel: string) => number | undefined;
+  readonly #events: PublishEvents;
+  readonly #log: Log;
+  #isStopped = false;
+  readonly #causes: CauseLog | undefined;
+
+  constructor(options: PublisherOptions) {
+    this.#backplane = options.backplane;
+    this.#countSubscribers = options.countSubscribers;
+    this.#events = options.events;
+    this.#log = options.log;
+    this.#causes = options.causes;
+  }
+
+  /**
+   * Publishes items, all or none; resolves with a receipt per item, in order, once the backplane accepted them.
+   * The items are handed over before this method returns, so that calls keep their order without being awaited.
+   * Rejects with the `ControlError` of the backplane; where that accepted some of the items, with {@link PartlyPublished}; or with
+   * ERR_CONTROL_STOPPING.
+   */
+  async publish(items: readonly Item[]): Promise<PublishReceipt[]> {
+    this.#assertTakes();
+    const messages: Message[] = [];
+    const counts: (number | undefined)[] = [];
+    for (const item of items) {
+      // Not written into the item: one without id resets sequencing and cannot be deduplicated.
+      messages.push({ type: 'item', item, id: item.id ?? randomUUID() });
+      counts.push(this.#countSubscribers(item.channel));
+      if (item.unknownFormats !== undefined) this.#unknown(item.channel, item.unknownFormats);
+    }
+    const receiptAt = (i: number, acceptance?: Acceptance) =>
+      receiptOf(messages[i] as ItemMessage, counts[i], acceptance);
+    let acceptances: readonly Acceptance[];
+    try {
+      acceptances = await this.#backplane.publish(messages);
+    } catch (error) {
+      if (!(error instanceof PartlyAccepted)) throw error;
+      const partly = new PartlyPublished(
+        error,
+        error.acceptances.map((acceptance, i) => ({ ...receiptAt(i, acceptance), accepted: acceptance !== undefined })),
+      );
+      this.#events.published(partly.accepted);
+      throw partly;
+    }
+    const receipts = acceptances.map((acceptance, i) => receiptAt(i, acceptance));
+    this.#events.published(items.length);
+    if (this.#log.isDebug()) for (const receipt of receipts) this.#log.debug(receipt, 'item published');
+    return receipts;
+  }
+
+  /** Pushpin takes such items too: formats of other tools may be among them. */
+  #unknown(channel: string, names: readonly string[]): void {
+    const known = 'known are http-response, http-stream and ws-message';
+    const text = `published formats of no use: ${names.map((name) => JSON.stringify(name)).join(', ')}; ${known}`;
+    this.#causes?.warn(`formats ${names[0]}`, { channel, formats: names }, text);
+  }
+
+  /** Has all nodes recover (see `RecoverMessage`); resolves and rejects as {@link publish} does. */
+  async recover(): Promise<void> {
+    this.#assertTakes();
+    await this.#backplane.publish([{ type: 'recover' }]);
+    this.#events.recovered();
+    this.#log.info({}, 'recover published');
+  }
+
+  /**
+   * Refuses whatever comes from now on, for those who would get it are about to be let go. What was taken before has been
+   * handed to the backplane.
+   */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  #assertTakes(): void {
+    if (this.#isStopped) throw new ControlError('ERR_CONTROL_STOPPING', 'The node is stopping.');
+  }
+}
+
+function receiptOf(
+  { id, item: { channel } }: ItemMessage,
+  subscribers: number | undefined,
+  { duplicate, nodes, position }: Acceptance = { duplicate: false },
+): PublishReceipt {
+  const receipt: Writable<PublishReceipt> = { id, channel };
+  if (subscribers !== undefined) receipt.subscribers = subscribers;
+  if (nodes !== undefined) receipt.nodes = nodes;
+  if (position !== undefined) {
+    receipt.epoch = position.epoch;
+    receipt.offset = position.offset;
+  }
+  if (duplicate) receipt.duplicate = duplicate;
+  return receipt;
+}

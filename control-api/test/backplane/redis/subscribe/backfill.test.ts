@@ -1,0 +1,193 @@
+import t, { type Test } from 'tap';
+import { POSITION_CHECK_MS, UNSUBSCRIBE_LINGER_MS } from '../../../../dist/backplane/redis/limits.js';
+import type { RedisBackplaneOptions } from '../../../../dist/index.js';
+import { streamMessage } from '../../../items.js';
+import { ManualClock } from '../../../manual-clock.js';
+import { startNode } from '../backplane-fixture.js';
+import { type RedisServer, startRedis, until } from '../redis-fixture.js';
+
+const META = 'hf:{*}:m:a';
+
+async function keyOf(server: RedisServer, pattern: string): Promise<string> {
+  return (await server.cli('keys', pattern.replaceAll('{', '[{]'))).trim();
+}
+
+/** A node that is subscribed to channel `a`, where three items have come, and whose time stands still. */
+async function settled(t: Test, options: Partial<RedisBackplaneOptions> = {}) {
+  const server = await startRedis(t);
+  const clock = new ManualClock();
+  const node = await startNode(t, server.url, { clock, ...options });
+  await node.backplane.subscribe('a');
+  await node.backplane.publish(['1', '2', '3'].map((id) => streamMessage('a', id)));
+  await node.listener.saw('a/3');
+  const check = () => clock.advance(2 * POSITION_CHECK_MS);
+  const first = node.listener.messages[0];
+  const epoch = (first?.type === 'item' && first.position?.epoch) || '';
+  return { ...node, server, clock, check, epoch, meta: await keyOf(server, META) };
+}
+
+t.test('redis: a lost last message of a quiet channel is found by the check', async (t) => {
+  const { server, listener, check, meta, events } = await settled(t);
+  const stream = meta.replace(':m:', ':h:');
+  const payload = JSON.stringify({
+    id: '4',
+    item: { channel: 'a', id: '4', formats: { 'http-stream': { content: '4' } } },
+  });
+  await server.cli('xadd', stream, '4-0', 'd', payload, 't', '0', 'i', '4');
+  await server.cli('hset', meta, 's', '4', 'l', '4');
+  check();
+  await listener.saw('a/4');
+  t.strictSame(listener.labels, ['a/1', 'a/2', 'a/3', 'a/4']);
+  t.strictSame(listener.gaps, []);
+  t.equal(events.counts.filled, 1);
+});
+
+t.test('redis: what the history has lost is told, and what follows is delivered', async (t) => {
+  const { server, backplane, listener, check, meta, epoch } = await settled(t);
+  await server.cli('hset', meta, 's', '5', 'l', '5');
+  check();
+  await until('there is a gap', () => listener.gaps.length > 0);
+  t.strictSame(listener.gaps, [
+    { channel: 'a', reason: 'trimmed', after: { epoch, offset: 3 }, until: { epoch, offset: 5 } },
+  ]);
+  await backplane.publish([streamMessage('a', '6')]);
+  await listener.saw('a/6');
+  t.strictSame(listener.labels, ['a/1', 'a/2', 'a/3', 'a/6']);
+  t.equal(listener.gaps.length, 1);
+});
+
+t.test('redis: a hole that a message shows is told at once', async (t) => {
+  const { server, backplane, listener, meta, epoch } = await settled(t);
+  await server.cli('hincrby', meta, 's', '2');
+  await backplane.publish([streamMessage('a', '6')]);
+  await listener.saw('a/6');
+  t.strictSame(listener.gaps, [
+    { channel: 'a', reason: 'trimmed', after: { epoch, offset: 3 }, until: { epoch, offset: 5 } },
+  ]);
+});
+
+t.test('redis: a flush is a change of epoch, told by the check or by the next message', async (t) => {
+  const { server, backplane, listener, check, epoch } = await settled(t);
+  await server.cli('flushall');
+  check();
+  await until('there is a gap', () => listener.gaps.length === 1);
+  t.match(listener.gaps, [{ channel: 'a', reason: 'epoch', after: { epoch, offset: 3 }, until: undefined }]);
+  await backplane.publish([streamMessage('a', 'x')]);
+  await listener.saw('a/x');
+  await server.cli('flushall');
+  await backplane.publish([streamMessage('a', 'y'), streamMessage('a', 'z')]);
+  await listener.saw('a/z');
+  t.equal(listener.gaps.length, 2);
+  t.strictSame(listener.labels.slice(-3), ['a/x', 'a/y', 'a/z']);
+});
+
+t.test('redis: a flush without history is told too, and loses nothing that comes after it', async (t) => {
+  const { server, backplane, listener } = await settled(t, { historySize: 0 });
+  await server.cli('flushall');
+  await backplane.publish([streamMessage('a', 'y'), streamMessage('a', 'z')]);
+  await listener.saw('a/z');
+  t.match(listener.gaps, [{ reason: 'epoch' }]);
+  t.strictSame(listener.labels.slice(-2), ['a/y', 'a/z']);
+});
+
+for (const [what, change] of [
+  ['a lower count', ['s', '2', 'l', '2']],
+  ['another item at the same place', ['l', 'other']],
+] as const) {
+  t.test(`redis: a store that was rewound is noticed by ${what}`, async (t) => {
+    const { server, backplane, listener, check, meta, epoch } = await settled(t);
+    await server.cli('hset', meta, ...change);
+    if (what === 'a lower count') await server.cli('xdel', meta.replace(':m:', ':h:'), '3-0');
+    check();
+    await until('there is a gap', () => listener.gaps.length > 0);
+    t.strictSame(listener.gaps, [{ channel: 'a', reason: 'rewound', after: { epoch, offset: 3 }, until: undefined }]);
+    // The offset of an item that this node got under another name.
+    await server.cli('del', meta.replace(':m:', ':h:'));
+    await backplane.publish([streamMessage('a', 'new')]);
+    await listener.saw('a/new');
+    t.equal(listener.gaps.length, 1);
+  });
+}
+
+t.test('redis: a flush of the scripts is not noticed', async (t) => {
+  const { server, backplane, listener } = await settled(t);
+  await server.cli('script', 'flush');
+  await Promise.all(['4', '5', '6'].map((id) => backplane.publish([streamMessage('a', id)])));
+  await listener.saw('a/6');
+  t.strictSame(listener.labels.slice(3), ['a/4', 'a/5', 'a/6']);
+});
+
+t.test('redis: what cannot be read is a gap, and harms nothing', async (t) => {
+  const { server, backplane, listener, meta, epoch } = await settled(t);
+  await server.cli('xadd', meta.replace(':m:', ':h:'), '4-0', 'd', '{"id":"4","item":{"from":"the future"}}', 't', '0');
+  await server.cli('hset', meta, 's', '4', 'l', '4');
+  await server.cli('publish', meta.replace(':m:', ':c:'), `4 ${epoch}\n{"id":"4","item":{"from":"the future"}}`);
+  await server.cli('publish', meta.replace(':m:', ':c:'), 'nonsense');
+  await backplane.publish([streamMessage('a', '5')]);
+  await listener.saw('a/5');
+  t.strictSame(listener.gaps, [
+    { channel: 'a', reason: 'trimmed', after: { epoch, offset: 3 }, until: { epoch, offset: 4 } },
+  ]);
+});
+
+t.test('redis: recovers that were missed with a connection come once', async (t) => {
+  const server = await startRedis(t);
+  await server.cli('acl', 'setuser', 'r', 'on', 'nopass', '~*', '&*', '+@all');
+  const publisher = await startNode(t, server.url);
+  const receiver = await startNode(t, server.url.replace('//', '//r:x@'));
+  await publisher.backplane.publish([{ type: 'recover' }]);
+  await receiver.listener.saw('recover');
+  await server.cli('acl', 'setuser', 'r', 'off');
+  await server.cli('client', 'kill', 'user', 'r');
+  await until('the receiver is away', () => receiver.backplane.trouble !== undefined);
+  await publisher.backplane.publish([{ type: 'recover' }]);
+  await server.cli('acl', 'setuser', 'r', 'on');
+  await until('it came', () => receiver.listener.labels.length === 2);
+  await receiver.backplane.subscribe('end');
+  await publisher.backplane.publish([streamMessage('end', '1')]);
+  await receiver.listener.saw('end/1');
+  t.strictSame(receiver.listener.labels, ['recover', 'recover', 'end/1']);
+});
+
+t.test('redis: nodes subscribe to what they have interest in, and leave a moment after it ends', async (t) => {
+  const { server, backplane, clock, meta } = await settled(t);
+  const topic = meta.replace(':m:', ':c:');
+  const other = await startNode(t, server.url);
+  const count = async () => (await server.cli('pubsub', 'numsub', topic)).split('\n')[1];
+  t.equal(await count(), '1');
+  backplane.unsubscribe('a');
+  clock.advance(UNSUBSCRIBE_LINGER_MS - 1);
+  backplane.subscribe('a');
+  clock.advance(1);
+  backplane.unsubscribe('a');
+  t.equal(await count(), '1');
+  const [acceptance] = await other.backplane.publish([streamMessage('a', '4')]);
+  t.equal(acceptance?.nodes, 1, 'which still counts as interest');
+  clock.advance(UNSUBSCRIBE_LINGER_MS);
+  await until('it has left', async () => (await count()) === '0');
+  const [unheard] = await other.backplane.publish([streamMessage('a', '5')]);
+  t.equal(unheard?.nodes, 0);
+});
+
+t.test('redis: 10,000 channels are live again soon after their connection was lost', async (t) => {
+  const server = await startRedis(t);
+  const publisher = await startNode(t, server.url);
+  const receiver = await startNode(t, server.url);
+  const names = Array.from({ length: 10_000 }, (_, i) => `c${i}`);
+  const begun = Date.now();
+  await Promise.all(names.map((name) => receiver.backplane.subscribe(name)));
+  t.comment(`subscribed in ${Date.now() - begun} ms`);
+  await publisher.backplane.publish(names.map((name) => streamMessage(name, '1')));
+  await receiver.listener.saw('c9999/1');
+  await server.cli('client', 'kill', 'type', 'pubsub');
+  const killed = Date.now();
+  // Some channels had items meanwhile, the others had none.
+  const some = names.filter((_, i) => i % 10 === 0);
+  await publisher.backplane.publish(some.map((name) => streamMessage(name, '2')));
+  await until('what was missed has come', () => receiver.listener.messages.length === 11_000);
+  t.comment(`caught up ${Date.now() - killed} ms after the loss`);
+  await publisher.backplane.publish(names.map((name) => streamMessage(name, '3')));
+  await until('everything is live', () => receiver.listener.messages.length === 21_000);
+  t.strictSame(receiver.listener.gaps, []);
+  t.equal(new Set(receiver.listener.labels).size, 21_000);
+});

@@ -1,0 +1,51 @@
+/**
+ * The filters that decide whether an item is delivered to a connection.
+ *
+ * Owns: skip-self, skip-users, require-sub. Does not own: their order (filter-plan.ts), http-check, which asks somebody
+ * else.
+ */
+
+import type { FilterScene } from './context.js';
+import type { FilterName } from './filter.js';
+
+/** Whether the item may go on to this connection. Never throws. */
+export type DeliveryFilter = (scene: FilterScene) => boolean;
+
+/** Drops what the connection's own user has sent. */
+function skipSelf({ subMeta, pubMeta }: FilterScene): boolean {
+  const sender = pubMeta.sender;
+  return !sender || sender !== subMeta.get('user');
+}
+
+/** The names in the `skip_users` of an item, by its meta: a list may be long, and it is looked at for every subscriber. */
+const skipped = new WeakMap<object, ReadonlySet<string>>();
+
+function namesIn(list: string, pubMeta: object): ReadonlySet<string> {
+  let names = skipped.get(pubMeta);
+  if (names === undefined) {
+    names = new Set(list.split(',').map((name) => name.trim()));
+    skipped.set(pubMeta, names);
+  }
+  return names;
+}
+
+/** Drops what is not meant for the connection's user: `skip_users` is a list with commas, spaces around names allowed. */
+function skipUsers({ subMeta, pubMeta }: FilterScene): boolean {
+  const list = pubMeta.skip_users;
+  const user = subMeta.get('user');
+  if (!list || !user) return true;
+  return !namesIn(list, pubMeta).has(user);
+}
+
+/** Drops what only subscribers of another channel may see. */
+function requireSub({ pubMeta, isSubscribed }: FilterScene): boolean {
+  const channel = pubMeta.require_sub;
+  return !channel || isSubscribed(channel);
+}
+
+/** The filters of this file by name. */
+export const deliveryFilters: ReadonlyMap<string, DeliveryFilter> = new Map<FilterName, DeliveryFilter>([
+  ['skip-self', skipSelf],
+  ['skip-users', skipUsers],
+  ['require-sub', requireSub],
+]);

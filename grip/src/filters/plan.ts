@@ -1,0 +1,84 @@
+/**
+ * The filters of one subscription, in order.
+ *
+ * Owns: the steps, running those that need nobody else, and comparing with an item's content-filters. Does not own: the
+ * filters themselves, the requests of http-check and http-modify, what becomes of an item that cannot be filtered.
+ */
+import type { Buffer } from 'node:buffer';
+import { type ContentFilter, contentFilters } from './content-filters.js';
+import type { FilterScene } from './context.js';
+import { type DeliveryFilter, deliveryFilters } from './delivery-filters.js';
+import { type FilterName, isKnownFilter, messageContentFilters } from './filter.js';
+
+/** A filter that asks a server; whoever delivers has to send the request. */
+export type HttpFilterName = 'http-check' | 'http-modify';
+
+/** One filter of a subscription, ready to run. */
+export type FilterStep =
+  | { readonly kind: 'delivery'; readonly name: FilterName; readonly delivers: DeliveryFilter }
+  | { readonly kind: 'content'; readonly name: FilterName; readonly rewrite: ContentFilter }
+  | { readonly kind: 'http'; readonly name: HttpFilterName };
+
+/** The filters of a subscription, made once for all its items. */
+export interface FilterPlan {
+  /**
+   * The known filters in the order in which they were named. Empty for most subscriptions: test for that before making
+   * a scene, and nothing needs to be run.
+   */
+  readonly steps: readonly FilterStep[];
+  /** Names of those that rewrite content, for {@link contentFilterMismatch}. */
+  readonly contentFilters: readonly string[];
+}
+
+/** The plan of a subscription without filters. */
+export const noFilters: FilterPlan = { steps: [], contentFilters: [] };
+
+/** Makes the plan for the filters of a subscription. Unknown names are ignored; the caller has checked their number. */
+export function planFilters(names: readonly string[]): FilterPlan {
+  const steps = names.filter(isKnownFilter).map(stepOf);
+  return steps.length === 0 ? noFilters : { steps, contentFilters: messageContentFilters(names) };
+}
+
+function stepOf(name: FilterName): FilterStep {
+  const delivers = deliveryFilters.get(name);
+  if (delivers) return { kind: 'delivery', name, delivers };
+  const rewrite = contentFilters.get(name);
+  if (rewrite) return { kind: 'content', name, rewrite };
+  return { kind: 'http', name: name as HttpFilterName };
+}
+
+/** What came of running a plan. */
+export type FilterOutcome =
+  /** To be delivered. `content` is the very same Buffer as given if no filter changed it. */
+  | { readonly result: 'send'; readonly content: Buffer }
+  /** Not to be delivered. */
+  | { readonly result: 'drop'; readonly filter: FilterName }
+  /** To be asked for, with `content` as it is by now; if the answer is not to drop, go on from step `next`. */
+  | { readonly result: 'http'; readonly filter: HttpFilterName; readonly content: Buffer; readonly next: number };
+
+/**
+ * Runs the filters from step `from` on, in order, until one drops the item, one needs a request, or all have run. An
+ * item without content (an action) is given empty content. Throws ERR_GRIP_FILTER with Pushpin's text, without the
+ * `filter error: ` before it: the item cannot be delivered to this connection.
+ */
+export function runFilters(plan: FilterPlan, content: Buffer, scene: FilterScene, from = 0): FilterOutcome {
+  const { steps } = plan;
+  for (let i = from; i < steps.length; i++) {
+    const step = steps[i] as FilterStep;
+    if (step.kind === 'http') return { result: 'http', filter: step.name, content, next: i + 1 };
+    if (step.kind === 'content') content = step.rewrite(content, scene);
+    else if (!step.delivers(scene)) return { result: 'drop', filter: step.name };
+  }
+  return { result: 'send', content };
+}
+
+/**
+ * What is wrong if an item's content-filters are not exactly those of the subscription, in order: the text of the error.
+ * Undefined if they are, or if the item does not name any.
+ */
+export function contentFilterMismatch(plan: FilterPlan, wanted: readonly string[] | undefined): string | undefined {
+  if (wanted === undefined) return undefined;
+  const own = plan.contentFilters;
+  if (own.length === wanted.length && own.every((name, i) => name === wanted[i])) return undefined;
+  return `content filter mismatch: subscription=${own.join(',')} message=${wanted.join(',')}`;
+}

@@ -1,0 +1,68 @@
+/**
+ * The status, reason and headers of an HTTP response that is written in JSON.
+ *
+ * Owns: `code`, `reason` and `headers` as the JSON instruct and the http-response format share them. Does not own: the
+ * body, or which headers reach the client.
+ */
+import { type Fields, isJsonObject, mistyped, textOf } from '../headers/fields.js';
+import { headerFault, reasonFault } from '../headers/header-field.js';
+import type { RawHeaders } from '../headers/headers.js';
+import { MAX_FINAL_STATUS, MIN_FINAL_STATUS } from '../headers/reason.js';
+import { wireFromText } from '../wire/text.js';
+
+/**
+ * `code`: an integer, or a string that holds one, from 200 to 999. Pushpin takes 0 to 199 and sends them, which no
+ * client can read as a final response; here they are refused.
+ */
+export function codeField(fields: Fields): number | undefined {
+  const raw = fields.value('code');
+  if (typeof raw === 'number' && !Number.isInteger(raw))
+    throw fields.error(`${fields.name} contains 'code' with wrong type: expected a whole number, got ${raw}`);
+  return fields.integer('code', MAX_FINAL_STATUS, MIN_FINAL_STATUS);
+}
+
+/** `reason` as a Latin-1 string of its UTF-8 bytes, or undefined if absent or empty. Throws for what cannot be sent. */
+export function reasonField(fields: Fields): string | undefined {
+  const reason = fields.string('reason');
+  if (!reason) return undefined;
+  const wire = wireFromText(reason);
+  const fault = reasonFault(wire);
+  if (fault !== undefined) throw fields.error(`${fields.name} contains 'reason' with ${fault}`);
+  return wire;
+}
+
+/**
+ * `headers`: an object, or a list of [name, value] pairs, which keeps order and duplicates. Values become Latin-1
+ * strings of their UTF-8 bytes. Throws for what cannot be sent: a name that is no token, a control character.
+ */
+export function headersField(fields: Fields): RawHeaders {
+  if (!fields.has('headers')) return [];
+  const value = fields.value('headers');
+  if (Array.isArray(value)) return value.flatMap((pair: unknown) => headerOfPair(fields, pair));
+  if (!isJsonObject(value)) throw fields.wrongType('headers', 'an object or a list of pairs');
+  return Object.entries(value).flatMap(([name, member]) => {
+    const text = textOf(member);
+    if (text === undefined) throw fields.error(`headers contains '${name}' ${mistyped('a string', member)}`);
+    return checkedHeader(fields, name, text);
+  });
+}
+
+function headerOfPair(fields: Fields, pair: unknown): [string, string] {
+  if (!Array.isArray(pair))
+    throw fields.error(`headers contains element ${mistyped('a list of name and value', pair)}`);
+  if (pair.length !== 2) {
+    throw fields.error(`headers contains list with wrong number of elements: expected 2, got ${pair.length}`);
+  }
+  const name = textOf(pair[0]);
+  if (name === undefined) throw fields.error(`header contains name element ${mistyped('a string', pair[0])}`);
+  const value = textOf(pair[1]);
+  if (value === undefined) throw fields.error(`header contains value element ${mistyped('a string', pair[1])}`);
+  return checkedHeader(fields, name, value);
+}
+
+function checkedHeader(fields: Fields, name: string, value: string): [string, string] {
+  const wire = wireFromText(value);
+  const fault = headerFault(name, wire);
+  if (fault !== undefined) throw fields.error(fault);
+  return [name, wire];
+}

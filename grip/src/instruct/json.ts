@@ -1,0 +1,126 @@
+/**
+ * The instruct in its JSON form, a response of type application/grip-instruct.
+ *
+ * Owns: that document, and how it combines with Grip-* headers of the same response. Does not own: those headers
+ * (instruct-headers.ts), or the limit of the body's size.
+ */
+import { Buffer } from 'node:buffer';
+import { type Channel, makeChannel } from '../channel.js';
+import { GripError } from '../errors.js';
+import { Fields } from '../headers/fields.js';
+import type { ResponseHead } from '../headers/headers.js';
+import { reasonPhrase } from '../headers/reason.js';
+import { NOT_JSON, readJsonBytes } from '../wire/json.js';
+import { wireFromText } from '../wire/text.js';
+import { clientHeaders, type GripHeaders, parseGripHeaders } from './headers.js';
+import { type HoldMode, type Instruct, type InstructResponse, makeHold } from './instruct.js';
+import { codeField, headersField, reasonField } from './json-response.js';
+import {
+  DEFAULT_KEEP_ALIVE_TIMEOUT,
+  decodeContent,
+  type KeepAlive,
+  makeKeepAlive,
+  parseFormat,
+  parseMode,
+} from './keep-alive.js';
+import { unknownMembers } from './members.js';
+
+/**
+ * Parses the JSON form of an instruct. The Grip-* headers of the response count as well: the document's hold mode,
+ * timeout, keep-alive and status come before theirs, its channels and meta are added to theirs. Other headers of the
+ * response are dropped; the client gets those of the document, which Grip-Expose-Headers does not touch. Throws
+ * ERR_GRIP_INSTRUCT with Pushpin's text.
+ */
+export function parseInstructJson(head: ResponseHead, body: Buffer): Instruct {
+  const grip = parseGripHeaders(head);
+  const document = parseDocument(head.status, body);
+  const hold = document.fields('hold');
+  const response = responseOf(document.fields('response'), grip);
+  const unknown = unknownMembers(document.object);
+  return {
+    ...holdOf(hold, grip),
+    meta: Object.assign(Object.create(null), grip.meta, hold?.stringMap('meta')),
+    links: grip.links,
+    ...(grip.exposeHeaders && { exposeHeaders: grip.exposeHeaders }),
+    response,
+    ...(unknown && { unknown }),
+  };
+}
+
+function parseDocument(status: number, body: Buffer): Fields {
+  if (status !== 200) {
+    throw new GripError('ERR_GRIP_INSTRUCT', 'response code for application/grip-instruct content must be 200');
+  }
+  const { value: document, fault } = readJsonBytes(body);
+  if (typeof document !== 'object' || document === null) {
+    const failure = 'failed to parse application/grip-instruct content as JSON';
+    throw new GripError(
+      'ERR_GRIP_INSTRUCT',
+      fault === undefined || fault === NOT_JSON ? failure : `${failure}: it ${fault}`,
+    );
+  }
+  if (Array.isArray(document)) throw new GripError('ERR_GRIP_INSTRUCT', 'instruct must be an object');
+  return new Fields(document, 'instruct', 'ERR_GRIP_INSTRUCT');
+}
+
+/** Without a hold in the document, Grip-Hold still decides. */
+function holdOf(hold: Fields | undefined, grip: GripHeaders): Pick<Instruct, 'hold' | 'channels'> {
+  if (!hold) {
+    const { mode, channels, timeout, keepAlive } = grip;
+    return mode ? { hold: makeHold(mode, channels, timeout, keepAlive) } : { channels };
+  }
+  const mode = modeOf(hold);
+  const channels = [...grip.channels, ...channelsOf(hold)];
+  const timeout = hold.integer('timeout') ?? grip.timeout;
+  const keepAlive = keepAliveOf(hold.fields('keep-alive'), grip.keepAlive);
+  return { hold: makeHold(mode, channels, timeout, keepAlive) };
+}
+
+function modeOf(hold: Fields): HoldMode {
+  const mode = hold.string('mode') ?? 'response';
+  if (mode === 'response' || mode === 'stream') return mode;
+  throw hold.error("hold 'mode' must be set to either 'response' or 'stream'");
+}
+
+function channelsOf(hold: Fields): Channel[] {
+  const channels = hold.list('channels');
+  if (!channels) throw hold.missing('channels');
+  return channels.map((value) => {
+    const fields = new Fields(value, 'channel', 'ERR_GRIP_INSTRUCT');
+    const name = fields.string('name');
+    if (name === undefined) throw fields.missing('name');
+    const prevId = fields.string('prev-id');
+    return makeChannel(name, prevId, fields.strings('filters', 'filters contains value with wrong type') ?? []);
+  });
+}
+
+/**
+ * `mode` and `format` are not in Pushpin's JSON. Without a mode it behaves like interval, so that is the default here,
+ * unlike in the header, unless a header gave the mode.
+ */
+function keepAliveOf(fields: Fields | undefined, header: KeepAlive | undefined): KeepAlive | undefined {
+  if (!fields) return header;
+  const mode = parseMode(fields.string('mode'), 'keep-alive') ?? header?.mode ?? 'interval';
+  const content = keepAliveContent(fields) ?? header?.content ?? Buffer.alloc(0);
+  return makeKeepAlive(content, mode, fields.integer('timeout') ?? DEFAULT_KEEP_ALIVE_TIMEOUT);
+}
+
+function keepAliveContent(fields: Fields): Buffer | undefined {
+  const format = parseFormat(fields.string('format'), 'keep-alive') ?? 'raw';
+  if (fields.has('content-bin') || format === 'raw') return fields.bytes('content', 'content-bin');
+  const text = fields.string('content');
+  return text === undefined ? undefined : decodeContent(wireFromText(text), format, 'keep-alive');
+}
+
+function responseOf(fields: Fields | undefined, grip: GripHeaders): InstructResponse {
+  const given = fields && codeField(fields);
+  const code = given ?? grip.status.code;
+  // A code of the document takes with it the reason that belonged to the other code.
+  const inherited = given === undefined ? grip.status.reason : '';
+  return {
+    code,
+    reason: (fields && reasonField(fields)) || inherited || reasonPhrase(code),
+    headers: fields ? clientHeaders(headersField(fields)) : [],
+    body: fields?.bytes('body', 'body-bin') ?? Buffer.alloc(0),
+  };
+}

@@ -1,0 +1,164 @@
+/**
+ * RFC 6902 patches of a held response body.
+ *
+ * Owns: from body and patch to the new body, by own members only and within bounds. Does not own: which patches are taken
+ * (patch-check.ts), or what is sent when one does not apply.
+ */
+import { Buffer } from 'node:buffer';
+import { GripError } from '../errors.js';
+import { isDeeper, MAX_JSON_DEPTH, readJson } from '../wire/json.js';
+import { childOf, follow, indexOf, isObject, NOTHING, parsePointer, setMember } from '../wire/json-pointer.js';
+
+/**
+ * Bytes by which `copy` may make a body grow, over all operations of a patch: 40 of them that each double a value would
+ * else make a terabyte. What the others add is in the patch itself.
+ */
+export const MAX_PATCH_COPIES = 1_048_576;
+
+interface Operation {
+  readonly op: string;
+  readonly path: string;
+  readonly from?: string;
+  readonly value?: unknown;
+}
+
+/**
+ * The body with the patch applied, as compact JSON; a newline at the end of the old body stays. `patch` is text of
+ * `checkedPatch`. Undefined when the body is not a JSON object or array, or when any operation fails: then nothing is
+ * applied (RFC 6902 §5). Object keys keep the order in which they were. Throws ERR_GRIP_PATCH when the body would become
+ * more than it may.
+ */
+export function applyBodyPatch(body: Buffer, patch: string): Buffer | undefined {
+  const text = body.toString('utf8');
+  const { value: document } = readJson(text);
+  if (typeof document !== 'object' || document === null) return undefined;
+  // Parsed for this body: its values become a part of it, and are changed by operations that follow.
+  const { value: operations } = readJson(patch);
+  const patched = new PatchedDocument(document);
+  for (const operation of operations as readonly Operation[]) if (!patched.apply(operation)) return undefined;
+  if (isDeeper(patched.root, MAX_JSON_DEPTH)) throw overLimit(`nest deeper than ${MAX_JSON_DEPTH} levels`);
+  const newline = /\r?\n$/.exec(text)?.[0] ?? '';
+  return Buffer.from(`${JSON.stringify(patched.root)}${newline}`);
+}
+
+function overLimit(what: string): GripError {
+  return new GripError('ERR_GRIP_PATCH', `the patched body would ${what}`);
+}
+
+/** A document under way. */
+class PatchedDocument {
+  root: unknown;
+  #copies = MAX_PATCH_COPIES;
+
+  constructor(root: unknown) {
+    this.root = root;
+  }
+
+  /** False when the operation cannot be carried out. */
+  apply({ op, path, from, value }: Operation): boolean {
+    const to = parsePointer(path) as string[];
+    switch (op) {
+      case 'add':
+        return this.#add(to, value);
+      case 'remove':
+        return this.#remove(to);
+      case 'replace':
+        return this.#replace(to, value);
+      case 'test':
+        return isEqual(follow(this.root, to), value);
+      default:
+        return op === 'copy' ? this.#copy(from as string, to) : this.#move(from as string, path, to);
+    }
+  }
+
+  #add(tokens: readonly string[], value: unknown): boolean {
+    const last = tokens.at(-1);
+    if (last === undefined) {
+      this.root = value;
+      return true;
+    }
+    const parent = follow(this.root, tokens, tokens.length - 1);
+    if (isObject(parent)) {
+      setMember(parent, last, value);
+      return true;
+    }
+    if (!Array.isArray(parent)) return false;
+    const at = last === '-' ? parent.length : indexOf(last);
+    if (at === undefined || at > parent.length) return false;
+    parent.splice(at, 0, value);
+    return true;
+  }
+
+  #remove(tokens: readonly string[]): boolean {
+    const last = tokens.at(-1);
+    if (last === undefined) return false;
+    const parent = follow(this.root, tokens, tokens.length - 1);
+    if (childOf(parent, last) === NOTHING) return false;
+    if (Array.isArray(parent)) parent.splice(Number(last), 1);
+    else delete (parent as Record<string, unknown>)[last];
+    return true;
+  }
+
+  #replace(tokens: readonly string[], value: unknown): boolean {
+    const last = tokens.at(-1);
+    if (last === undefined) {
+      this.root = value;
+      return true;
+    }
+    const parent = follow(this.root, tokens, tokens.length - 1);
+    if (childOf(parent, last) === NOTHING) return false;
+    if (Array.isArray(parent)) parent[Number(last)] = value;
+    else setMember(parent as Record<string, unknown>, last, value);
+    return true;
+  }
+
+  #move(from: string, path: string, to: readonly string[]): boolean {
+    const source = parsePointer(from) as string[];
+    const value = follow(this.root, source);
+    if (value === NOTHING) return false;
+    if (from === path) return true;
+    // A value cannot be moved into itself (RFC 6902 §4.4).
+    if (path.startsWith(`${from}/`)) return false;
+    return this.#remove(source) && this.#add(to, value);
+  }
+
+  #copy(from: string, to: readonly string[]): boolean {
+    const value = follow(this.root, parsePointer(from) as string[]);
+    return value !== NOTHING && this.#add(to, this.#clone(value, MAX_JSON_DEPTH));
+  }
+
+  /** Counts before it allocates, roughly as many bytes as the value takes in the body. */
+  #clone(value: unknown, levels: number): unknown {
+    if (typeof value !== 'object' || value === null) {
+      this.#spend(typeof value === 'string' ? value.length + 3 : 5);
+      return value;
+    }
+    if (levels === 0) throw overLimit(`nest deeper than ${MAX_JSON_DEPTH} levels`);
+    this.#spend(3);
+    if (Array.isArray(value)) return value.map((element) => this.#clone(element, levels - 1));
+    const copy: Record<string, unknown> = {};
+    for (const [name, member] of Object.entries(value)) {
+      this.#spend(name.length + 3);
+      setMember(copy, name, this.#clone(member, levels - 1));
+    }
+    return copy;
+  }
+
+  #spend(bytes: number): void {
+    this.#copies -= bytes;
+    if (this.#copies < 0) throw overLimit(`grow by more than ${MAX_PATCH_COPIES} bytes of copies`);
+  }
+}
+
+/** As RFC 6902 §4.6 has it. Takes as long as the expected value is large, which the patch has to carry. */
+function isEqual(actual: unknown, expected: unknown): boolean {
+  if (typeof expected !== 'object' || expected === null) return actual === expected;
+  if (Array.isArray(expected)) {
+    if (!Array.isArray(actual) || actual.length !== expected.length) return false;
+    return expected.every((element, i) => isEqual(actual[i], element));
+  }
+  if (!isObject(actual)) return false;
+  const entries = Object.entries(expected);
+  if (entries.some(([name, member]) => !Object.hasOwn(actual, name) || !isEqual(actual[name], member))) return false;
+  return Object.keys(actual).length === entries.length;
+}

@@ -1,0 +1,173 @@
+/**
+ * The published item.
+ *
+ * Owns: an item and its JSON, and the POST body that carries items. Does not own: its formats (format.ts), ids that are
+ * given to items without one, de-duplication, order.
+ */
+import { GripError } from '../errors.js';
+import { Fields, isJsonObject, type JsonObject, kindOf } from '../headers/fields.js';
+import { isLongName, MAX_NAME_BYTES } from '../name.js';
+import { NOT_JSON, readJsonBytes } from '../wire/json.js';
+import { jsonFaultText } from '../wire/json-fault.js';
+import type { Writable } from '../wire/writable.js';
+import {
+  formatToJson,
+  type HttpResponseFormat,
+  type HttpStreamFormat,
+  parseHttpResponse,
+  parseHttpStream,
+  parseWsMessage,
+  type WsMessageFormat,
+} from './formats.js';
+
+/** What an item does to each kind of subscriber. May be empty if only unknown formats were published. */
+export interface Formats {
+  readonly httpResponse?: HttpResponseFormat;
+  readonly httpStream?: HttpStreamFormat;
+  readonly wsMessage?: WsMessageFormat;
+}
+
+/** One publication to one channel. Immutable: one item is shared by all subscribers and backplanes. */
+export interface Item {
+  /** Exact name, no wildcards; may be empty. At most `MAX_NAME_BYTES`, as are the ids. */
+  readonly channel: string;
+  readonly id?: string;
+  /** Id of the item before this one on the channel, for ordering and gap detection. */
+  readonly prevId?: string;
+  readonly formats: Formats;
+  /** For filters. Without prototype. */
+  readonly meta: Readonly<Record<string, string>>;
+  /** Bytes to count instead of the content's own in the block statistics. */
+  readonly size?: number;
+  /** Deliver at once, whatever `prevId` says. */
+  readonly noSeq: boolean;
+  /** The first names of formats that mean nothing, cut, for the log; absent if there are none. */
+  readonly unknownFormats?: readonly string[];
+}
+
+/**
+ * Parses one item from JSON, or from a decoded tnetstring (byte strings as Uint8Array). `topic`, if not empty, replaces
+ * the item's own channel, which it then need not have: that is how the ZeroMQ SUB socket works. Throws ERR_GRIP_ITEM
+ * with Pushpin's text.
+ */
+export function parseItem(value: unknown, topic = ''): Item {
+  const fields = new Fields(value, 'publish item object', 'ERR_GRIP_ITEM');
+  const channel = topic || fields.identifier('channel');
+  if (channel === undefined) throw fields.missing('channel');
+  if (isLongName(channel)) throw fields.error(`the topic is longer than ${MAX_NAME_BYTES} bytes`);
+  const id = fields.identifier('id');
+  const prevId = fields.identifier('prev-id');
+  const formats = parseFormats(fields);
+  const meta = fields.stringMap('meta');
+  const size = fields.integer('size');
+  const noSeq = fields.boolean('no-seq') ?? false;
+  const item: Writable<Item> = { channel, formats, meta, noSeq };
+  if (id !== undefined) item.id = id;
+  if (prevId !== undefined) item.prevId = prevId;
+  if (size !== undefined) item.size = size;
+  const unknown = unknownFormats(fields);
+  if (unknown !== undefined) item.unknownFormats = unknown;
+  return item;
+}
+
+/** Pushpin's text, and what it wants. */
+const NO_FORMATS = "no formats specified: expected http-response, http-stream or ws-message in 'formats'";
+
+/** The formats stand in `formats` or, in the old form, in the item itself. */
+function parseFormats(item: Fields): Formats {
+  const explicit = item.fields('formats');
+  const from = explicit ?? item;
+  const formats: Writable<Formats> = {};
+  if (from.has('http-response')) formats.httpResponse = parseHttpResponse(from.value('http-response'));
+  if (from.has('http-stream')) formats.httpStream = parseHttpStream(from.value('http-stream'));
+  if (from.has('ws-message')) formats.wsMessage = parseWsMessage(from.value('ws-message'));
+  // An explicit object with unknown formats only is accepted, and delivers nothing.
+  if (Object.keys(explicit?.object ?? formats).length === 0) throw item.error(NO_FORMATS);
+  return formats;
+}
+
+const FORMATS: ReadonlySet<string> = new Set(['http-response', 'http-stream', 'ws-message']);
+
+/** How many unknown names of an item are kept, and how many characters of each. */
+const UNKNOWN_FORMATS_KEPT = 3;
+const UNKNOWN_FORMAT_LENGTH = 50;
+
+/** `none` is what an item of unknown formats only becomes on its way between nodes. */
+function unknownFormats(item: Fields): readonly string[] | undefined {
+  const { object } = item.fields('formats') ?? {};
+  if (object === undefined) return undefined;
+  const unknown: string[] = [];
+  for (const name in object) {
+    if (FORMATS.has(name) || name === 'none' || !Object.hasOwn(object, name)) continue;
+    if (unknown.push(name.slice(0, UNKNOWN_FORMAT_LENGTH)) === UNKNOWN_FORMATS_KEPT) break;
+  }
+  return unknown.length > 0 ? unknown : undefined;
+}
+
+/**
+ * Parses the body of a POST to /publish: `{"items": [...]}`. All or nothing: one bad item fails the whole body. Throws
+ * ERR_GRIP_ITEM whose message is the complete text of the 400 answer, without its newline; publishers of Pushpin know those of
+ * a body that is no JSON, or no object, so that what they do not say is in `detail`.
+ */
+export function parseItems(body: Uint8Array): Item[] {
+  const { value: document, fault } = readJsonBytes(body);
+  if (fault !== undefined) {
+    const detail = fault === NOT_JSON ? jsonFaultText(body) : undefined;
+    throw new GripError('ERR_GRIP_ITEM', `Body ${fault}.`, { detail });
+  }
+  if (!isJsonObject(document)) {
+    // Pushpin takes a scalar for no JSON at all.
+    const text = Array.isArray(document) ? 'Invalid format.' : `Body ${NOT_JSON}.`;
+    const detail = `expected an object with 'items', got ${kindOf(document)}`;
+    throw new GripError('ERR_GRIP_ITEM', text, { detail });
+  }
+  try {
+    return parseItemList(document);
+  } catch (cause) {
+    if (!(cause instanceof GripError)) throw cause;
+    throw new GripError('ERR_GRIP_ITEM', `Invalid format: ${cause.message}`, { cause });
+  }
+}
+
+/**
+ * Parses the member `items` of an object, as {@link parseItem} does each. Throws ERR_GRIP_ITEM, which says which of them is
+ * bad: `items[3]: …`.
+ */
+export function parseItemList(object: JsonObject): Item[] {
+  const fields = new Fields(object, 'object', 'ERR_GRIP_ITEM');
+  const items = fields.list('items');
+  if (!items) throw fields.missing('items');
+  return items.map((item, at) => {
+    try {
+      return parseItem(item);
+    } catch (cause) {
+      if (!(cause instanceof GripError)) throw cause;
+      throw new GripError('ERR_GRIP_ITEM', `items[${at}]: ${cause.message}`, { cause });
+    }
+  });
+}
+
+/**
+ * The JSON of an item, for a backplane. `parseItem(itemToJson(item))` equals `item`, also across JSON.stringify, for
+ * every item that came from {@link parseItem}, but for `unknownFormats`.
+ */
+export function itemToJson(item: Item): JsonObject {
+  const { id, prevId, formats, meta, size } = item;
+  const json: Record<string, unknown> = { channel: item.channel };
+  if (id !== undefined) json.id = id;
+  if (prevId !== undefined) json['prev-id'] = prevId;
+  json.formats = formatsToJson(formats);
+  if (Object.keys(meta).length > 0) json.meta = meta;
+  if (size !== undefined) json.size = size;
+  if (item.noSeq) json['no-seq'] = true;
+  return json;
+}
+
+function formatsToJson({ httpResponse, httpStream, wsMessage }: Formats): JsonObject {
+  const formats: Record<string, unknown> = {};
+  if (httpResponse !== undefined) formats['http-response'] = formatToJson(httpResponse);
+  if (httpStream !== undefined) formats['http-stream'] = formatToJson(httpStream);
+  if (wsMessage !== undefined) formats['ws-message'] = formatToJson(wsMessage);
+  // An item of unknown formats only is legal, an empty object is not.
+  return Object.keys(formats).length > 0 ? formats : { none: {} };
+}

@@ -1,0 +1,63 @@
+/**
+ * Owns: turning errors into answers: the one place that decides status and text. Does not own: the errors.
+ * The texts are Pushpin's; what it tells nobody is added on debug routes only.
+ */
+import { GripError, reasonPhrase } from '@holdfast/grip';
+import type { ClientResponse } from '../edge/port.js';
+import { RequestError, type RequestErrorCode } from '../http/errors.js';
+import { OriginError } from '../origin/errors.js';
+
+/** What a client is told. `text` is without the newline that ends it on the wire. */
+export interface Failure {
+  readonly status: number;
+  readonly text: string;
+  /** The error's stable code: for the log. */
+  readonly code: string;
+}
+
+/** What is said of an origin's failure to clients that need not know more. */
+const ORIGIN_FAILED = 'Error while proxying to origin.';
+
+/** What is said of a fault of the proxy's own, on debug routes too: the log has the rest. */
+const INTERNAL = 'Internal error.';
+
+/** Errors whose text every client is told. */
+const OPEN: Partial<Record<RequestErrorCode, { readonly status: number }>> = {
+  ERR_REQUEST_NO_ROUTE: { status: 502 },
+  ERR_REQUEST_TOO_LARGE_TO_HOLD: { status: 400 },
+  ERR_REQUEST_EVENTS_FROM_CLIENT: { status: 403 },
+  ERR_REQUEST_JSONP: { status: 400 },
+  ERR_REQUEST_CROSS_ORIGIN: { status: 403 },
+};
+
+/** Says how an error is answered; `debug` is the route's or the global debug setting. */
+export function failureOf(error: Error, debug: boolean): Failure {
+  const code = (error as { code?: string }).code ?? 'ERR_INTERNAL';
+  const open = error instanceof RequestError ? OPEN[error.code] : undefined;
+  if (open !== undefined) return { status: open.status, text: error.message, code };
+  if (code === 'ERR_ORIGIN_FAULT') return { status: 500, text: INTERNAL, code };
+  return { status: 502, text: debug ? debugText(error, code) : ORIGIN_FAILED, code };
+}
+
+function debugText(error: Error, code: string): string {
+  if (error instanceof GripError) return `Failed to parse accept instructions: ${error.message}`;
+  if (error instanceof RequestError) return error.message;
+  if (error instanceof OriginError) {
+    if (error.code === 'ERR_ORIGIN_CONNECT') return error.message;
+    if (error.code === 'ERR_ORIGIN_BLOCKED') return `Error: ${error.message}`;
+  }
+  return `${ORIGIN_FAILED} ${code}: ${error.message}`;
+}
+
+/**
+ * Fields of all answers that the proxy makes. They hold for one request only and are no content: no cache keeps them, and no
+ * browser takes them for anything else.
+ */
+const OWN_FIELDS = ['Content-Type', 'text/plain', 'Cache-Control', 'no-store', 'X-Content-Type-Options', 'nosniff'];
+
+/** Answers with plain text, as all answers of the proxy's own are. */
+export function answerPlain(response: ClientResponse, status: number, text: string): void {
+  const body = Buffer.from(`${text}\n`);
+  response.writeHead({ status, reason: reasonPhrase(status), headers: OWN_FIELDS }, body.length);
+  response.end(body);
+}

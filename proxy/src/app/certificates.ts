@@ -1,0 +1,125 @@
+/**
+ * Owns: looking at certificates and keys before anybody needs them: those of TLS listeners, and those shown to origins and Redis.
+ * Does not own: serving them (`edge/tls-certificates`).
+ */
+import { X509Certificate } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createSecureContext } from 'node:tls';
+import { legible } from '../config/checks/legible.js';
+import type { Config } from '../config/config.js';
+import type { Route } from '../routes/route.js';
+
+/** Certificates of a directory that are looked at; of more it is said that they were not. */
+export const CERTIFICATES_CHECKED = 1_000;
+
+/** What was found: `problems` keep somebody from being served, `warnings` will, or may. One line each. */
+export interface CertificateReport {
+  readonly problems: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/** Looks at all that a configuration and its routes name. Reads files. */
+export function checkCertificates(
+  config: Pick<Config, 'client' | 'redis'>,
+  routes: readonly Route[],
+): CertificateReport {
+  const problems: string[] = [];
+  const warnings: string[] = [];
+  if (config.client.https.length > 0) checkListeners(config.client, problems, warnings);
+  for (const [where, cert, key] of clientCertificates(routes)) problems.push(...pairFaults(where, cert, key));
+  const { ca, cert, key } = config.redis?.tls ?? {};
+  problems.push(
+    ...pairFaults('redis_tls_cert and redis_tls_key', cert, key),
+    ...pairFaults('redis_tls_ca', ca, undefined, 'ca'),
+  );
+  return { problems: problems.map(legible), warnings: warnings.map(legible) };
+}
+
+function checkListeners(
+  { https, tlsCertsDir: directory }: Config['client'],
+  problems: string[],
+  warnings: string[],
+): void {
+  let files: readonly string[];
+  try {
+    files = readdirSync(directory);
+  } catch (error) {
+    problems.push(`tls_certs_dir: ${directory} cannot be read: ${(error as NodeJS.ErrnoException).code}`);
+    return;
+  }
+  const bases = files.filter((file) => file.endsWith('.crt')).map((file) => file.slice(0, -'.crt'.length));
+  const usable = new Set<string>();
+  for (const base of bases.slice(0, CERTIFICATES_CHECKED)) {
+    const cert = join(directory, `${base}.crt`);
+    const faults = pairFaults('tls_certs_dir', cert, join(directory, `${base}.key`));
+    problems.push(...faults);
+    if (faults.length > 0) continue;
+    usable.add(base);
+    const validTo = new X509Certificate(readFileSync(cert)).validTo;
+    if (Date.parse(validTo) < Date.now()) warnings.push(`tls_certs_dir: ${cert} has expired on ${validTo}`);
+  }
+  if (bases.length > CERTIFICATES_CHECKED) {
+    warnings.push(
+      `tls_certs_dir: ${directory} has more than ${CERTIFICATES_CHECKED} certificates: the others were not looked at`,
+    );
+  }
+  for (const { port } of https) {
+    // Any free port has no name to which a file could be put.
+    if (port === 0 && usable.size > 0) continue;
+    if (usable.has(`default_${port}`)) continue;
+    const put = `default_${port}.crt and default_${port}.key`;
+    if (usable.size === 0) {
+      problems.push(
+        `https_ports: port ${port} has no usable certificate in ${directory}: put ${put} there, or <server name>.crt and .key`,
+      );
+    } else {
+      warnings.push(
+        `https_ports: port ${port} has no default certificate: clients that name no server, or an unknown one, are refused; ${put} in ${directory} would serve them`,
+      );
+    }
+  }
+}
+
+function clientCertificates(
+  routes: readonly Route[],
+): [where: string, cert: string | undefined, key: string | undefined][] {
+  const seen = new Map<string, [string, string | undefined, string | undefined]>();
+  for (const route of routes) {
+    for (const target of route.targets) {
+      if (target.kind !== 'http' || (target.clientCert ?? target.clientKey) === undefined) continue;
+      const { clientCert, clientKey } = target;
+      seen.set(`${clientCert}\n${clientKey}`, [`route ${route.id ?? route.key}: client_cert`, clientCert, clientKey]);
+    }
+  }
+  return [...seen.values()];
+}
+
+/** What is wrong with a certificate and its key; nothing where there is neither. */
+function pairFaults(
+  where: string,
+  cert: string | undefined,
+  key: string | undefined,
+  as: 'cert' | 'ca' = 'cert',
+): string[] {
+  if (cert === undefined && key === undefined) return [];
+  try {
+    createSecureContext({
+      ...(cert !== undefined && { [as]: readFileSync(cert) }),
+      ...(key !== undefined && { key: readFileSync(key) }),
+    });
+    if (as === 'ca' && cert !== undefined) new X509Certificate(readFileSync(cert));
+    return [];
+  } catch (error) {
+    const { code, path, message } = error as NodeJS.ErrnoException;
+    const why =
+      code === 'ENOENT' ? `${path} does not exist` : `${cert ?? key} cannot be used: ${advice(code ?? '') ?? message}`;
+    return [`${where}: ${why}`];
+  }
+}
+
+function advice(code: string): string | undefined {
+  if (code === 'ERR_OSSL_PEM_NO_START_LINE') return 'it, or its key, is not in PEM (-----BEGIN …-----)';
+  if (code === 'ERR_OSSL_X509_KEY_VALUES_MISMATCH') return 'its key is that of another certificate';
+  return undefined;
+}

@@ -1,0 +1,76 @@
+/**
+ * docs/config.md, generated from the option table.
+ *
+ * Owns: the page's words around the table. Does not own: writing the file.
+ */
+
+import { docOf, type Option, optionGroups } from '../config/option.js';
+import { options } from '../config/table.js';
+import { expectation } from '../config/value.js';
+import { configSearch } from './load-config.js';
+
+const introduction = `# Configuration
+
+This page is generated from the option table; do not edit it.
+
+Every option can be set in the file, in the environment and on the command line. A flag wins over the environment, the
+environment over the file, the file over the default. An empty environment variable counts as not set.
+
+| surface | name of \`http_port\` |
+|---|---|
+| Holdfast YAML | \`http_port: 7999\` |
+| pushpin.conf | \`http_port=7999\` in \`[runner]\`; options that Pushpin does not have go into \`[holdfast]\` |
+| environment | \`HOLDFAST_HTTP_PORT=7999\` |
+| flag | \`--http-port 7999\` or \`--http-port=7999\` |
+
+\`--config FILE\` (or \`HOLDFAST_CONFIG\`) names the file; whether it is YAML or a pushpin.conf is told by its content.
+Without it the first of these that exists is used: {search}. Without any file the defaults apply.
+
+In YAML an unknown key is an error. In a pushpin.conf an unknown or obsolete key is a warning, a number out of range
+is moved into the range with a warning, and some defaults are those of Pushpin's code. \`include\`, \`{libdir}\`, \`{rundir}\`
+and \`{ipc_prefix}\` work as in Pushpin; a missing \`internal.conf\` is no error.
+
+Durations are numbers in the unit shown, or carry their own: \`500ms\`, \`90s\`, \`2m\`, \`1h\`. Sizes are bytes, or carry a
+unit: \`64KiB\`, \`1MB\`. Lists are comma separated, or YAML lists. Relative paths in a file are relative to the directory of
+the file, but \`rundir\`, \`logfile\` and \`logdir\` to the working directory, as are all paths in flags and the environment.
+
+\`holdfast check-config\` says whether a configuration and its routes are right. \`holdfast print-config\` prints the effective
+configuration as YAML, without secrets.
+`;
+
+function code(text: string | number | boolean | undefined): string {
+  return text === undefined || text === '' ? '' : `\`${text}\``;
+}
+
+function defaults({ default: ours, pushpinDefault: pushpin }: Option): string {
+  return pushpin === undefined ? code(ours) : `${code(ours)} (missing in a pushpin.conf: ${code(pushpin)})`.trim();
+}
+
+function row(option: Option): string {
+  const flags = (option.flags ?? []).map((flag) => `; flag ${code(flag)}`).join('');
+  const unit = option.type === 'int' && option.unit !== undefined ? ` (${option.unit})` : '';
+  const cells = [
+    code(option.key),
+    expectation(option) + unit,
+    defaults(option),
+    (option.pushpin ?? []).map(code).join(', '),
+    docOf(option) + flags,
+  ];
+  return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+}
+
+/** The whole page as Markdown, with a newline at its end. Called by the docs script and by the test that compares. */
+export function renderConfigDocs(): string {
+  const sections = optionGroups.map((group) => {
+    const rows = options.filter((option) => option.group === group && option.hidden !== true).map(row);
+    return [
+      `## ${group}`,
+      '',
+      '| key | value | default | Pushpin key | meaning |',
+      '|---|---|---|---|---|',
+      ...rows,
+      '',
+    ].join('\n');
+  });
+  return `${introduction.replace('{search}', configSearch.map(code).join(', '))}\n${sections.join('\n')}`;
+}

@@ -1,0 +1,193 @@
+/**
+ * Owns: what publishers, operators and other nodes reach of this node, with the backplane behind it: made, started and
+ * closed in order. One for each node, however many processes serve its clients. Does not own: clients (`data-plane`).
+ */
+import {
+  BackplaneHub,
+  CauseLog,
+  ChannelTaps,
+  ClusterViews,
+  type Connections,
+  type Containment,
+  ControlServer,
+  Publisher,
+  type Question,
+  ZeroMqSockets,
+} from '@holdfast/control-api';
+import { AdminServer, type Exposition, type Readiness } from '../admin/server.js';
+import type { Config } from '../config/config.js';
+import { type Clock, guardedClock } from '../runtime/clock.js';
+import { Descriptors } from '../runtime/descriptors.js';
+import type { RootLog } from '../telemetry/log.js';
+import type { Metrics } from '../telemetry/metrics.js';
+import { type Joint, makeBackplane } from './backplane.js';
+import type { DataPlaneLoad } from './data-plane.js';
+import { Member } from './local-node.js';
+
+/** Those who serve the clients of a node: the data plane of this process, or workers. */
+export interface Serving {
+  /** Begins to serve; resolves with the URLs of the client listeners. After a rejection it must still be stopped. */
+  start(): Promise<readonly string[]>;
+  /** Reads the routes file again, and opens log files of its own anew. */
+  reload(): void;
+  /** Drains, and closes everything; see `DataPlane.stop`. */
+  stop(): Promise<void>;
+  /** Undefined where it cannot be told at once. */
+  countSubscribers(channel: string): number | undefined;
+  readonly connections: Connections;
+  /** How many processes serve clients at the moment. */
+  readonly workers: number;
+  /** The series of all processes. */
+  readonly exposition: Exposition;
+  readonly readiness: Readiness;
+  /** Other types of statistics packets than before are wanted. */
+  wantsChanged(): void;
+  /** What lasts now: client connections, and channels with interest. With workers, as of about a second ago. */
+  readonly load: DataPlaneLoad;
+  /** What they answer to a question that some node asked all nodes: one answer for each process. */
+  answers(question: Question): Promise<readonly unknown[]>;
+}
+
+/** The control side of a node. */
+export class ControlPlane {
+  /** Whoever serves clients takes shares of it. */
+  readonly hub: BackplaneHub;
+  readonly zeromq: ZeroMqSockets;
+  readonly #config: Config;
+  readonly #log: RootLog;
+  readonly #metrics: Metrics;
+  readonly #faults: Containment;
+  readonly #clock: Clock;
+  readonly #serving: () => Serving;
+  readonly #publisher: Publisher;
+  readonly #joint: Joint;
+  readonly #descriptors = Descriptors.ofProcess();
+  #control: ControlServer | undefined;
+  #isGoingDown = false;
+  readonly #admins: AdminServer[] = [];
+
+  /** Builds the parts; nothing listens yet. `serving` is asked for only once that has begun: the two know each other. */
+  constructor(config: Config, log: RootLog, metrics: Metrics, faults: Containment, serving: () => Serving) {
+    this.#faults = faults;
+    this.#clock = guardedClock(faults);
+    this.#config = config;
+    this.#log = log;
+    this.#metrics = metrics;
+    this.#serving = serving;
+    this.#joint = makeBackplane(config, log, metrics, faults);
+    this.hub = new BackplaneHub({
+      inner: this.#joint.backplane,
+      followers: [
+        {
+          subscribed: (channel) => this.zeromq.subscribed(channel),
+          unsubscribed: (channel) => this.zeromq.unsubscribed(channel),
+        },
+      ],
+      log: log.child('backplane'),
+      faults,
+    });
+    metrics.observeRedis(() => this.hub.trouble !== undefined);
+    this.#publisher = new Publisher({
+      backplane: this.hub,
+      countSubscribers: (channel) => serving().countSubscribers(channel),
+      events: metrics,
+      log: log.child('publish'),
+      causes: new CauseLog(log.child('publish'), this.#clock),
+    });
+    this.zeromq = new ZeroMqSockets({
+      specs: config.zeromq,
+      publisher: this.#publisher,
+      connections: {
+        connected: (ids) => serving().connections.connected(ids),
+        refresh: (whom) => serving().connections.refresh(whom),
+      },
+      wantsChanged: () => serving().wantsChanged(),
+      events: metrics,
+      log: log.child('zeromq'),
+      clock: this.#clock,
+      faults,
+    });
+  }
+
+  /**
+   * Starts in this order: backplane, control API, ZeroMQ sockets, admin; announces each listener. After a rejection it must
+   * still be stopped.
+   */
+  async start(): Promise<void> {
+    await this.hub.start();
+    await this.#joint.nodes.join(new Member(this.#clock, this.#serving));
+    await this.#startControl();
+    for (const { what, uri, connects } of await this.zeromq.open())
+      this.#log.announce(`${connects ? 'connecting to' : 'listening on'} ${uri} (${what})`, {
+        listener: what,
+        address: uri,
+      });
+    for (const { host, port } of this.#config.admin.listen) {
+      const { hosts } = this.#config.control;
+      const { exposition } = this.#serving();
+      const admin = new AdminServer(
+        exposition,
+        () => this.#readiness,
+        hosts,
+        this.#descriptors.operators,
+        this.#faults,
+      );
+      const url = await admin.listen(host, port);
+      this.#admins.push(admin);
+      this.#log.announce(`listening on ${url} (admin)`, { listener: 'admin', address: url });
+    }
+  }
+
+  /**
+   * The node is about to let its clients go: it is not ready from here on. A node that is alone takes no more items, for they
+   * would be acknowledged and reach nobody; with others beside it they reach theirs, and are in the history.
+   */
+  goDown(): void {
+    this.#isGoingDown = true;
+    if (this.#config.redis === undefined) this.#publisher.stop();
+  }
+
+  /** Closes everything; publishes under way are given a moment. */
+  async stop(): Promise<void> {
+    await this.#control?.close();
+    this.zeromq.close();
+    await this.#joint.nodes.leave();
+    await Promise.all([this.hub.close(), ...this.#admins.map((admin) => admin.close())]);
+    this.#joint.close();
+  }
+
+  /** While the backplane is away, requests are still served and connections held; only publishing waits. */
+  get #readiness(): Readiness {
+    if (this.#isGoingDown) return { ready: false, reason: 'not accepting clients' };
+    const { readiness } = this.#serving();
+    const { trouble } = this.hub;
+    if (!readiness.ready || trouble === undefined) return readiness;
+    if (this.#config.admin.readyWithoutRedis) return { ready: true, degraded: trouble };
+    return { ready: false, reason: trouble };
+  }
+
+  async #startControl(): Promise<void> {
+    const { listen, hosts, headMax, bodyMax } = this.#config.control;
+    if (listen === undefined) return;
+    this.#control = new ControlServer({
+      host: listen.host,
+      port: listen.port,
+      maxHeaderBytes: headMax,
+      maxBodyBytes: bodyMax,
+      hosts,
+      maxConnections: this.#descriptors.publishers,
+      publisher: this.#publisher,
+      views: {
+        cluster: new ClusterViews(this.#joint.nodes, this.#clock),
+        taps: new ChannelTaps(() => this.hub.share(), this.#clock),
+      },
+      events: this.#metrics,
+      log: this.#log.child('control'),
+      clock: this.#clock,
+      faults: this.#faults,
+    });
+    const { address, port } = await this.#control.listen();
+    const url = `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
+    this.#log.announce(`listening on ${url} (control)`, { listener: 'control', address: url });
+  }
+}

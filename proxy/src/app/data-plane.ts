@@ -1,0 +1,108 @@
+/**
+ * Owns: the life of a data plane: all that serves clients in one process, in the order in which it starts and goes down.
+ * Does not own: making the parts (`assembly`), or how it is reached by publishers and operators (`control-plane`).
+ */
+import type { Connections, Question } from '@holdfast/control-api';
+import type { ClientConfig, Config } from '../config/config.js';
+import type { Listener } from '../edge/port.js';
+import { realClock } from '../runtime/clock.js';
+import type { RootLog } from '../telemetry/log.js';
+import { type Assembly, assemble, type Surroundings } from './compose.js';
+import { Inspection } from './inspection.js';
+
+/** How often requests under way are looked at while the data plane goes down, in ms: at first, and later. */
+const FIRST_LOOK_MS = 20;
+const LATER_LOOK_MS = 100;
+
+/** What a data plane has to do at present. */
+export interface DataPlaneLoad {
+  /** Client connections, held or not. */
+  readonly connections: number;
+  /** Channels that somebody is subscribed to, or was a moment ago. */
+  readonly channels: number;
+}
+
+/** Clients, and what is held for them, in one process. Knows nothing of the control plane. */
+export class DataPlane {
+  readonly #listeners: readonly Listener[];
+  readonly #readsRoutes: boolean;
+  readonly #shutdownRequestsMs: number;
+  readonly #parts: Assembly;
+  readonly #inspection: Inspection;
+
+  /**
+   * Builds the parts; nothing listens yet.
+   * @throws RoutesError when the routes file cannot be read; EdgeError when the edge cannot be had
+   */
+  constructor(config: Config, log: RootLog, surroundings: Surroundings) {
+    this.#listeners = listenersOf(config.client);
+    this.#shutdownRequestsMs = config.shutdownRequestsMs;
+    this.#readsRoutes = config.routes.file !== undefined;
+    this.#parts = assemble(config, log, surroundings);
+    this.#inspection = new Inspection(this.#parts.registry, this.#parts.delivery.positions);
+  }
+
+  /**
+   * Joins the backplane, then opens the client listeners: nobody is served before items can reach them. Resolves with the
+   * URLs of the listeners, in the order of the configuration. After a rejection it must still be stopped.
+   */
+  async start(): Promise<readonly string[]> {
+    await this.#parts.backplane.start(this.#parts.delivery);
+    const urls: string[] = [];
+    for (const listener of this.#listeners) urls.push((await this.#parts.edge.listen(listener)).url);
+    return urls;
+  }
+
+  /** Reads the routes file again, if there is one. */
+  reload(): void {
+    if (this.#readsRoutes) this.#parts.routes.reload();
+  }
+
+  /**
+   * Goes down: no new connections, held requests answered as at their time-out, streams ended, requests under way given
+   * `shutdown_requests` to complete, then everything closed. What is cut then is told as this node's doing.
+   */
+  async stop(): Promise<void> {
+    const { edge, delivery, registry, telemetry, routes, backplane, origins } = this.#parts;
+    edge.stopAccepting();
+    delivery.finish();
+    const until = realClock.monotonic() + this.#shutdownRequestsMs;
+    for (let pause = FIRST_LOOK_MS; ; pause = Math.min(2 * pause, LATER_LOOK_MS)) {
+      // Again and again: a request that was on its way may have become a hold since.
+      for (const subscriber of registry.all()) subscriber.shutDown();
+      const left = until - realClock.monotonic();
+      if (left <= 0) break;
+      await new Promise((resolve) => setTimeout(resolve, Math.min(pause, left)));
+      if (edge.connections === 0) break;
+    }
+    telemetry.cutting();
+    await edge.close();
+    telemetry.close();
+    routes.close();
+    await Promise.all([backplane.close(), origins.close()]);
+  }
+
+  /** Subscribers of a channel on this data plane. */
+  countSubscribers(channel: string): number {
+    return this.#parts.registry.count(channel);
+  }
+
+  /** What lasts at present, for the command socket. */
+  get connections(): Connections {
+    return this.#parts.telemetry.connections;
+  }
+
+  /** This data plane's part of a node's state. */
+  get load(): DataPlaneLoad {
+    return { connections: this.#parts.edge.connections, channels: this.#parts.registry.size };
+  }
+
+  /** Answers a question that some node asked all nodes, as JSON, for the clients of this data plane alone. */
+  async answer(question: Question): Promise<unknown> {
+    return this.#inspection.answer(question);
+  }
+}
+
+function listenersOf({ http, https, sockets }: ClientConfig): Listener[] {
+  return [...http, ...https.map((listen) => ({ ...listen, tls: true })), ...sockets];
+}

@@ -1,0 +1,46 @@
+/**
+ * Owns: what this process tells of its channels and connections to whoever runs the system, and ending one of them.
+ * Does not own: asking other processes and nodes, or the connections.
+ */
+import type { ChannelView, Question } from '@holdfast/control-api';
+import type { ChannelPositions } from '../channels/channel-positions.js';
+import type { ChannelRegistry } from '../channels/registry.js';
+
+/** Answers questions from what the registry knows: every hold and session of this process, from its opening to its end. */
+export class Inspection {
+  readonly #registry: ChannelRegistry;
+  readonly #positions: Pick<ChannelPositions, 'latest'>;
+
+  constructor(registry: ChannelRegistry, positions: Pick<ChannelPositions, 'latest'>) {
+    this.#registry = registry;
+    this.#positions = positions;
+  }
+
+  /**
+   * The answer of this process alone, as JSON has it. Connections are found by the id of their request and by their
+   * Connection-Id. A request that is being asked of its origin again is no hold meanwhile, and not found.
+   * @throws Error for a question that this version does not know
+   */
+  answer(question: Question): unknown {
+    switch (question.about) {
+      case 'channel':
+        return this.#channel(question.name);
+      case 'connection':
+        return this.#registry.find(question.id)?.view() ?? null;
+      case 'disconnect': {
+        const subscriber = this.#registry.find(question.id);
+        subscriber?.kick();
+        return subscriber !== undefined;
+      }
+      default:
+        throw new Error(`a question that is not known: ${JSON.stringify(question satisfies never)}`);
+    }
+  }
+
+  #channel(name: string): ChannelView {
+    const subscribers = { response: 0, stream: 0, ws: 0 };
+    for (const { kind } of this.#registry.of(name)) subscribers[kind]++;
+    const position = this.#positions.latest(name);
+    return { subscribers, ...(position !== undefined && { position }) };
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * Owns: a whole node: one control plane, and those who serve clients, in the order in which they start and go down.
+ * Does not own: the planes, the command line, or signals.
+ */
+import { randomBytes } from 'node:crypto';
+import { availableParallelism } from 'node:os';
+import { Faults } from '@holdfast/control-api';
+import { exposuresOf } from '../config/checks/exposure.js';
+import type { Config } from '../config/config.js';
+import { assertKeys, readRoutes } from '../routes/routes-source.js';
+import type { RootLog } from '../telemetry/log.js';
+import { Metrics } from '../telemetry/metrics.js';
+import { checkCertificates } from './certificates.js';
+import { ControlPlane, type Serving } from './control-plane.js';
+import { OneProcess } from './in-process-host.js';
+import { WorkerPool } from './workers/worker-pool.js';
+
+/** A whole Holdfast. */
+export class HoldfastNode {
+  /** Takes what is thrown anywhere in this process. */
+  readonly faults: Faults;
+  readonly #log: RootLog;
+  readonly #control: ControlPlane;
+  readonly #serving: Serving;
+
+  /**
+   * Builds the parts; nothing listens yet. Warns of what the configuration leaves open to others.
+   * @throws RoutesError when the routes file or a key in it cannot be read; EdgeError when the edge cannot be had
+   */
+  constructor(config: Config, log: RootLog) {
+    this.#log = log;
+    const routes = readRoutes(config.routes);
+    assertKeys(routes, config.routes);
+    for (const { fields, message } of exposuresOf(config, routes.keyFiles)) log.warn(fields, message);
+    const { problems, warnings } = checkCertificates(config, routes.table.routes);
+    for (const message of [...problems, ...warnings]) log.child('tls').warn({}, message);
+    const metrics = new Metrics(config.admin.prometheusPrefix);
+    this.faults = new Faults(log.child('fault'), metrics);
+    this.#control = new ControlPlane(config, log, metrics, this.faults, () => this.#serving);
+    this.#serving = this.#makeServing(config, metrics);
+  }
+
+  /**
+   * Starts the control plane, then what serves clients: nobody is served before items can reach them. On failure everything
+   * that had started is closed again. Announces every listener.
+   */
+  async start(): Promise<void> {
+    try {
+      await this.#control.start();
+      for (const url of await this.#serving.start()) {
+        this.#log.announce(`listening on ${url} (clients)`, { listener: 'clients', address: url });
+      }
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  /** Reads the routes again, and opens the log file anew: what SIGHUP asks for. */
+  reload(): void {
+    this.#log.reopen();
+    this.#log.info({}, 'reloading');
+    this.faults.run('watch', () => this.#serving.reload());
+  }
+
+  /**
+   * Goes down: readiness, and with it what could still be published to nobody; then what serves clients (see
+   * `DataPlane.stop`), then the control plane.
+   */
+  async stop(): Promise<void> {
+    this.#control.goDown();
+    await this.#serving.stop();
+    await this.#control.stop();
+  }
+
+  #makeServing(config: Config, metrics: Metrics): Serving {
+    const { hub, zeromq: statsSink } = this.#control;
+    const count = processesFor(config);
+    if (count > 1) {
+      return new WorkerPool({
+        config,
+        count,
+        hub,
+        metrics,
+        faults: this.faults,
+        statsSink,
+        log: this.#log.child('workers'),
+      });
+    }
+    const instance = randomBytes(3).toString('hex');
+    return new OneProcess(config, this.#log, {
+      backplane: hub.share(),
+      metrics,
+      faults: this.faults,
+      statsSink,
+      instance,
+      isShared: false,
+    });
+  }
+}
+
+/** How many processes serve clients; with one, it is the node's own. */
+export function processesFor({ workers }: Pick<Config, 'workers'>): number {
+  return workers === 'auto' ? availableParallelism() : workers;
+}

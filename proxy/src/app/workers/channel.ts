@@ -1,0 +1,171 @@
+/**
+ * Owns: conversation between primary and worker by topics over a process's IPC channel: telling, asking, and how much may
+ * wait to be sent. Does not own: processes, or what is said.
+ */
+import type { LinkPort } from '@holdfast/control-api';
+import type { Clock } from '../../runtime/clock.js';
+
+/**
+ * How much may wait for the other process to read it, in bytes: about 10,000 items of 6 KB. What exceeds it is sent all the
+ * same, but `overflowed` is called: one who does not read for so long is not coming back.
+ */
+export const CHANNEL_QUEUE_MAX = 64 * 1024 * 1024;
+
+/** How long an answer may take, in ms: processes of one machine answer at once, or are stuck. */
+export const ANSWER_MS = 5_000;
+
+/** Roughly what a message takes beside its content, in bytes. */
+const MESSAGE_BYTES = 128;
+
+/** The end of an IPC channel: `process` in a worker, a worker's process in the primary. */
+export interface IpcEnd {
+  readonly connected: boolean;
+  send?(message: unknown, handle: undefined, options: undefined, sent: (error: Error | null) => void): boolean;
+  on(event: 'message', listener: (message: unknown) => void): unknown;
+  on(event: 'disconnect', listener: () => void): unknown;
+}
+
+/** How a {@link Channel} is made. */
+export interface ChannelOptions {
+  readonly clock: Clock;
+  /** Called once, when more than {@link CHANNEL_QUEUE_MAX} bytes wait. */
+  readonly overflowed?: () => void;
+  /** Takes what is thrown while a message is heard. Left out, it is thrown on. */
+  readonly faulted?: (error: unknown) => void;
+}
+
+type Frame =
+  | readonly ['tell', string, unknown]
+  | readonly ['ask', string, unknown, number]
+  | readonly ['answer', number, unknown]
+  | readonly ['failure', number, string];
+
+interface Waiting {
+  resolve(answer: unknown): void;
+  reject(error: Error): void;
+}
+
+/** One end of the conversation. Order is kept; what is said to an end that has gone is lost. */
+export class Channel {
+  readonly #end: IpcEnd;
+  readonly #clock: Clock;
+  readonly #overflowed: () => void;
+  readonly #tellers = new Map<string, (body: unknown) => void>();
+  readonly #answerers = new Map<string, (body: unknown) => unknown>();
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #closers: Array<() => void> = [];
+  #count = 0;
+  #queued = 0;
+  #isOver = false;
+
+  constructor(end: IpcEnd, { clock, overflowed = () => {}, faulted }: ChannelOptions) {
+    this.#end = end;
+    this.#clock = clock;
+    this.#overflowed = overflowed;
+    const guard = (hear: () => void) => {
+      try {
+        hear();
+      } catch (error) {
+        if (faulted === undefined) throw error;
+        faulted(error);
+      }
+    };
+    end.on('message', (frame) => guard(() => this.#hear(frame as Frame)));
+    end.on('disconnect', () => guard(() => this.#close()));
+  }
+
+  /** Says something; resolves when it is on its way. `bytes` is roughly how much it is. */
+  tell(topic: string, body?: unknown, bytes = 0): Promise<void> {
+    return this.#send(['tell', topic, body], bytes);
+  }
+
+  /** Hears what the other end tells on a topic. */
+  on(topic: string, listener: (body: never) => void): void {
+    this.#tellers.set(topic, listener as (body: unknown) => void);
+  }
+
+  /** Asks the other end; rejects when it fails, goes away, or takes longer than {@link ANSWER_MS}. */
+  async ask(topic: string, body?: unknown): Promise<unknown> {
+    const n = ++this.#count;
+    let timer: ReturnType<Clock['after']> | undefined;
+    try {
+      return await new Promise((resolve, reject) => {
+        this.#waiting.set(n, { resolve, reject });
+        timer = this.#clock.after(ANSWER_MS, () => reject(new Error(`no answer about ${topic}`)));
+        if (this.#end.connected) void this.#send(['ask', topic, body, n], 0);
+        else reject(new Error('the other process has gone'));
+      });
+    } finally {
+      this.#clock.clear(timer);
+      this.#waiting.delete(n);
+    }
+  }
+
+  /** Answers what the other end asks on a topic, now or later. */
+  answer(topic: string, answerer: (body: never) => unknown): void {
+    this.#answerers.set(topic, answerer as (body: unknown) => unknown);
+  }
+
+  /** A port of its own for a link, which bears the topic's name. */
+  port(topic: string): LinkPort {
+    return {
+      post: (message, bytes) => void this.tell(topic, message, bytes),
+      listen: (message, closed) => {
+        this.on(topic, message);
+        this.#closers.push(closed);
+      },
+    };
+  }
+
+  /** Bytes that wait to be sent. */
+  get queued(): number {
+    return this.#queued;
+  }
+
+  #send(frame: Frame, bytes: number): Promise<void> {
+    const { connected, send } = this.#end;
+    if (!connected || send === undefined) return Promise.resolve();
+    const weight = bytes + MESSAGE_BYTES;
+    this.#queued += weight;
+    if (this.#queued > CHANNEL_QUEUE_MAX && !this.#isOver) {
+      this.#isOver = true;
+      this.#overflowed();
+    }
+    return new Promise((resolve) => {
+      // An error means that the other end has gone, of which `disconnect` tells.
+      send.call(this.#end, frame, undefined, undefined, () => {
+        this.#queued -= weight;
+        resolve();
+      });
+    });
+  }
+
+  #hear(frame: Frame): void {
+    switch (frame[0]) {
+      case 'tell':
+        this.#tellers.get(frame[1])?.(frame[2]);
+        break;
+      case 'ask':
+        void this.#reply(frame[1], frame[2], frame[3]);
+        break;
+      case 'answer':
+        this.#waiting.get(frame[1])?.resolve(frame[2]);
+        break;
+      case 'failure':
+        this.#waiting.get(frame[1])?.reject(new Error(frame[2]));
+    }
+  }
+
+  async #reply(topic: string, body: unknown, n: number): Promise<void> {
+    try {
+      void this.#send(['answer', n, await this.#answerers.get(topic)?.(body)], 0);
+    } catch (error) {
+      void this.#send(['failure', n, (error as Error).message], 0);
+    }
+  }
+
+  #close(): void {
+    for (const { reject } of this.#waiting.values()) reject(new Error('the other process has gone'));
+    for (const close of this.#closers) close();
+  }
+}

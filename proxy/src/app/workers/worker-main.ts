@@ -1,0 +1,101 @@
+/**
+ * Owns: what a worker process runs: one data plane, as its primary says. Does not own: the data plane, its primary's side.
+ *
+ * Started by node:cluster, which ends it when its primary has gone.
+ */
+import { type Containment, Faults, uncontained, WorkerBackplane } from '@holdfast/control-api';
+import { guardedClock, realClock } from '../../runtime/clock.js';
+import { setUpV8 } from '../../runtime/v8-flags.js';
+import { createLog, type RootLog } from '../../telemetry/log.js';
+import { Metrics } from '../../telemetry/metrics.js';
+import { workerOutputFor } from '../../telemetry/standard-output.js';
+import { DataPlane } from '../data-plane.js';
+import { ProcessGuard } from '../process-guard.js';
+import { Channel } from './channel.js';
+import type { WorkerFailure, WorkerInit } from './words.js';
+
+/** How often the primary is told what there is to do, in ms. */
+const LOAD_MS = 1_000;
+
+/** How much may wait for the primary before statistics packets are dropped, in bytes; they may get lost anywhere. */
+const STATS_QUEUE_MAX = 16 * 1024 * 1024;
+
+let faults: Containment = uncontained;
+const channel = new Channel(process, { clock: realClock, faulted: (error) => faults.caught('worker', error) });
+
+// What is sent to the whole process group or service is for the primary, which tells its workers what to do.
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
+
+channel.on('stop', () => process.exit(0));
+
+/** Serves until told to stop. */
+async function serve(): Promise<void> {
+  setUpV8();
+  const init = (await channel.ask('init')) as WorkerInit;
+  const { config, number } = init;
+  const log = createLog(config.log, number, workerOutputFor(config.client));
+  await log.opened;
+  const metrics = new Metrics(config.admin.prometheusPrefix);
+  faults = new Faults(log.child('fault'), metrics);
+  const clock = guardedClock(faults);
+  let data: DataPlane | undefined;
+  const stop = (status: number) => {
+    const stopped = data === undefined ? Promise.resolve() : data.stop();
+    stopped.then(
+      () => leave(log, status),
+      () => leave(log, 1),
+    );
+  };
+  const guard = new ProcessGuard(process, faults, clock, () => stop(1));
+  const serving = makeDataPlane(init, log, metrics);
+  data = serving;
+  channel.on('stop', () => stop(0));
+  channel.on('reload', () => {
+    log.reopen();
+    faults.run('watch', () => serving.reload());
+  });
+  channel.answer('metrics', () => metrics.snapshot());
+  channel.answer('connected', (ids: readonly string[]) => serving.connections.connected(ids));
+  channel.answer('refresh', (whom: Parameters<DataPlane['connections']['refresh']>[0]) =>
+    serving.connections.refresh(whom),
+  );
+  channel.answer('question', (question: Parameters<DataPlane['answer']>[0]) => serving.answer(question));
+  await channel.tell('serving', await serving.start());
+  guard.started();
+  const tellLoad = () => {
+    void channel.tell('load', serving.load);
+    clock.after(LOAD_MS, tellLoad);
+  };
+  tellLoad();
+}
+
+function makeDataPlane({ config, instance, history, wants }: WorkerInit, log: RootLog, metrics: Metrics): DataPlane {
+  let wanted = new Set(wants);
+  channel.on('wants', (types: readonly string[]) => {
+    wanted = new Set(types);
+  });
+  const port = channel.port('backplane');
+  return new DataPlane(config, log, {
+    backplane: new WorkerBackplane({ port, history, log: log.child('backplane') }),
+    metrics,
+    faults,
+    statsSink: {
+      wants: (type) => wanted.has(type) && channel.queued < STATS_QUEUE_MAX,
+      send: (packet) => void channel.tell('stats', packet, packet.length),
+    },
+    instance,
+    isShared: true,
+  });
+}
+
+async function leave(log: RootLog, status: number): Promise<never> {
+  await log.close();
+  process.exit(status);
+}
+
+serve().catch(async (error: NodeJS.ErrnoException) => {
+  const isKnown = typeof error.code === 'string';
+  const failure: WorkerFailure = { code: error.code, message: isKnown ? error.message : String(error.stack) };
+  await channel.tell('failed', failure);
+  process.exit(1);
+});

@@ -1,0 +1,251 @@
+/**
+ * Owns: the workers of a node: that there are as many as there should be, and asking all of them. Does not own: a single
+ * worker (`worker-process`), what workers do (`worker-main`), the control plane.
+ */
+import cluster from 'node:cluster';
+import { randomBytes } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import {
+  type BackplaneHub,
+  type Connections,
+  type Containment,
+  type Log,
+  MessageEncoder,
+  type Question,
+  type StatsSink,
+  statsTypes,
+} from '@holdfast/control-api';
+import type { Readiness } from '../../admin/server.js';
+import type { Config } from '../../config/config.js';
+import type { Listen } from '../../config/values/listen.js';
+import { EdgeError } from '../../edge/errors.js';
+import { freePort } from '../../edge/free-port.js';
+import { prepareSocketFile } from '../../edge/socket-file.js';
+import { readRoutes } from '../../routes/routes-source.js';
+import { realClock, type Timer } from '../../runtime/clock.js';
+import type { Metrics, MetricsSnapshot } from '../../telemetry/metrics.js';
+import { workerStdio } from '../../telemetry/standard-output.js';
+import type { Serving } from '../control-plane.js';
+import type { DataPlaneLoad } from '../data-plane.js';
+import { RestartPause } from './restart-pause.js';
+import { workerConfig } from './words.js';
+import { WorkerMetrics } from './worker-metrics.js';
+import { WorkerProcess } from './worker-process.js';
+
+/** What a {@link WorkerPool} is made of. */
+export interface WorkerPoolOptions {
+  /** Of the whole node. */
+  readonly config: Config;
+  /** How many; at least 1. */
+  readonly count: number;
+  readonly hub: BackplaneHub;
+  readonly metrics: Metrics;
+  readonly faults: Containment;
+  readonly statsSink: StatsSink;
+  readonly log: Log;
+}
+
+/** Where one worker runs after the other. */
+interface Place {
+  readonly pause: RestartPause;
+  worker: WorkerProcess | undefined;
+  timer: Timer | undefined;
+}
+
+/** Worker processes that share the client listeners. One that ends is replaced; the others do not notice. */
+export class WorkerPool implements Serving {
+  readonly exposition: WorkerMetrics;
+  readonly connections: Connections = {
+    connected: async (ids) => {
+      const found = new Set((await this.#askAll<string[]>('connected', ids)).flat());
+      return ids.filter((id) => found.has(id));
+    },
+    refresh: async (whom) => (await this.#askAll<boolean>('refresh', whom)).includes(true),
+  };
+  readonly #options: WorkerPoolOptions;
+  #config: Config;
+  readonly #places: readonly Place[];
+  readonly #encoder = new MessageEncoder();
+  readonly #instance = randomBytes(3).toString('hex');
+  #started = 0;
+  #isStarted = false;
+  #isStopping = false;
+
+  /** @throws RoutesError when the routes file cannot be read */
+  constructor(options: WorkerPoolOptions) {
+    this.#options = options;
+    this.#config = workerConfig(options.config, options.count);
+    this.#places = Array.from({ length: options.count }, () => ({
+      pause: new RestartPause(),
+      worker: undefined,
+      timer: undefined,
+    }));
+    options.metrics.observeWorkers(() => this.#serving.length);
+    this.exposition = new WorkerMetrics(options.metrics, () => this.#snapshots());
+    if (readRoutes(options.config.routes).table.routes.some(({ sockjs }) => sockjs !== undefined)) {
+      const text =
+        'sockjs: with workers only its WebSocket transport is served, as requests of a session over HTTP go to any worker';
+      options.log.warn({}, text);
+    }
+  }
+
+  /** Starts all; rejects with the first failure: what keeps one from serving, such as a port in use, keeps all. */
+  async start(): Promise<readonly string[]> {
+    this.#config = await this.#settleListeners();
+    const stdio = workerStdio(this.#config.client);
+    cluster.setupPrimary({
+      exec: fileURLToPath(new URL('./worker.js', import.meta.url)),
+      args: [],
+      serialization: 'advanced',
+      ...(stdio && { stdio }),
+    });
+    // Left to the system, most connections would go to a few workers.
+    cluster.schedulingPolicy = cluster.SCHED_RR;
+    const [urls = []] = await Promise.all(this.#places.map((place) => this.#fill(place).serving));
+    this.#isStarted = true;
+    for (const place of this.#places) if (place.worker === undefined) this.#refill(place);
+    return urls;
+  }
+
+  reload(): void {
+    this.#tellAll('reload');
+  }
+
+  /**
+   * The listeners as all workers can have them. With the node edge the primary binds them; with uws each worker binds them
+   * itself, beside the others (SO_REUSEPORT), so that a port that the system is to choose must be chosen before.
+   */
+  async #settleListeners(): Promise<Config> {
+    const { client } = this.#config;
+    if (client.edge !== 'uws') {
+      for (const { path } of client.sockets) await prepareSocketFile(path);
+      return this.#config;
+    }
+    if (client.sockets.length > 0) {
+      throw new EdgeError(
+        'ERR_EDGE_UNAVAILABLE',
+        'edge uws: workers cannot share local_ports; use edge: node, or workers: 1',
+      );
+    }
+    const settle = async (listen: Listen): Promise<Listen> =>
+      listen.port === 0 ? { ...listen, port: await freePort(listen.host) } : listen;
+    const [http, https] = await Promise.all([client.http, client.https].map((all) => Promise.all(all.map(settle))));
+    return { ...this.#config, client: { ...client, http: http ?? [], https: https ?? [] } };
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    for (const { timer } of this.#places) realClock.clear(timer);
+    await Promise.all(this.#workers.map((worker) => worker.stop(this.#config.shutdownRequestsMs)));
+  }
+
+  /** Only the workers know. */
+  countSubscribers(): undefined {
+    return undefined;
+  }
+
+  get readiness(): Readiness {
+    if (this.#isStopping) return { ready: false, reason: 'not accepting clients' };
+    return this.#serving.length > 0 ? { ready: true } : { ready: false, reason: 'no worker serves clients' };
+  }
+
+  get workers(): number {
+    return this.#serving.length;
+  }
+
+  get load(): DataPlaneLoad {
+    const connections = this.#workers.reduce((sum, { load }) => sum + load.connections, 0);
+    return { connections, channels: this.#options.hub.channels };
+  }
+
+  wantsChanged(): void {
+    this.#tellAll('wants', this.#wants);
+  }
+
+  answers(question: Question): Promise<readonly unknown[]> {
+    return this.#askAll('question', question);
+  }
+
+  get #workers(): readonly WorkerProcess[] {
+    return this.#places.map(({ worker }) => worker).filter((worker) => worker !== undefined);
+  }
+
+  get #serving(): readonly WorkerProcess[] {
+    return this.#workers.filter(({ isServing }) => isServing);
+  }
+
+  get #wants(): readonly string[] {
+    return statsTypes.filter((type) => this.#options.statsSink.wants(type));
+  }
+
+  #tellAll(topic: string, body?: unknown): void {
+    for (const { channel } of this.#workers) void channel.tell(topic, body);
+  }
+
+  /** The answers of those who answer. */
+  async #askAll<Answer>(topic: string, body?: unknown): Promise<Answer[]> {
+    const answers = await Promise.allSettled(this.#serving.map(({ channel }) => channel.ask(topic, body)));
+    return answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value as Answer] : []));
+  }
+
+  async #snapshots(): Promise<ReadonlyMap<number, MetricsSnapshot>> {
+    const snapshots = new Map<number, MetricsSnapshot>();
+    const ask = async ({ number, channel }: WorkerProcess) =>
+      snapshots.set(number, (await channel.ask('metrics')) as MetricsSnapshot);
+    await Promise.allSettled(this.#serving.map(ask));
+    return snapshots;
+  }
+
+  #fill(place: Place): WorkerProcess {
+    const { hub, statsSink, log, faults } = this.#options;
+    const number = ++this.#started;
+    const worker = new WorkerProcess({
+      number,
+      init: () => ({
+        config: this.#config,
+        number,
+        instance: `${this.#instance}w${number.toString(36)}`,
+        history: hub.hasHistory,
+        wants: this.#wants,
+      }),
+      hub,
+      encoder: this.#encoder,
+      statsSink,
+      log,
+      faults,
+      ended: (signal, status) => this.#ended(place, worker, signal, status),
+    });
+    place.worker = worker;
+    return worker;
+  }
+
+  #ended(place: Place, worker: WorkerProcess, signal: string | undefined, status: number | undefined): void {
+    place.worker = undefined;
+    if (this.#isStopping || !this.#isStarted) return;
+    const { log, metrics } = this.#options;
+    const lasted = realClock.monotonic() - worker.startedAt;
+    const pause = place.pause.next(lasted);
+    const { number, pid } = worker;
+    metrics.workerEnded(signal ?? 'exit');
+    void this.exposition.retire(number);
+    const how = signal === undefined ? `with status ${status}` : `by ${signal}`;
+    const fields = { worker: number, pid, signal, status, lasted, pause };
+    log.error(
+      fields,
+      `worker ended ${how}; its connections are lost, the next one starts ${pause === 0 ? 'now' : `in ${pause} ms`}`,
+    );
+    place.timer = realClock.after(pause, () => this.#refill(place));
+  }
+
+  #refill(place: Place): void {
+    if (this.#isStopping) return;
+    const worker = this.#fill(place);
+    worker.serving.then(
+      () => this.#options.log.info({ worker: worker.number, pid: worker.pid }, 'worker serves clients'),
+      (error: Error) => {
+        if (!this.#isStopping)
+          this.#options.log.error({ worker: worker.number, err: error }, 'worker cannot serve clients');
+      },
+    );
+  }
+}

@@ -1,0 +1,132 @@
+/**
+ * Owns: one worker as its primary sees it: the process, the conversation with it, its link, its end. Does not own: when one
+ * is started, or what comes after it (`worker-pool`). With the pool, the only file that uses node:cluster.
+ */
+import cluster, { type Worker } from 'node:cluster';
+import {
+  type BackplaneHub,
+  type Containment,
+  type Log,
+  type MessageEncoder,
+  type StatsSink,
+  WorkerLink,
+} from '@holdfast/control-api';
+import { guardedClock, realClock } from '../../runtime/clock.js';
+import type { DataPlaneLoad } from '../data-plane.js';
+import { CHANNEL_QUEUE_MAX, Channel } from './channel.js';
+import { WorkerError } from './errors.js';
+import type { WorkerFailure, WorkerInit } from './words.js';
+
+/** How long a worker that was told to stop may take beyond what its requests under way are given, in ms; its log takes some. */
+const STOP_MS = 5_000;
+
+/** What a {@link WorkerProcess} is made of. */
+export interface WorkerProcessOptions {
+  /** Asked for when the worker is ready to be told. */
+  readonly init: () => WorkerInit;
+  readonly number: number;
+  readonly hub: BackplaneHub;
+  readonly encoder: MessageEncoder;
+  readonly statsSink: StatsSink;
+  readonly log: Log;
+  readonly faults: Containment;
+  /** Called once when the process has ended: by a signal, with its name, or by itself, with its status. */
+  readonly ended: (signal: string | undefined, status: number | undefined) => void;
+}
+
+/** A worker process. Started at once. */
+export class WorkerProcess {
+  readonly number: number;
+  readonly channel: Channel;
+  /** Resolves with its listeners' URLs when it serves; rejects when it cannot, or ends before. */
+  readonly serving: Promise<readonly string[]>;
+  readonly startedAt = realClock.monotonic();
+  #load: DataPlaneLoad = { connections: 0, channels: 0 };
+  #isServing = false;
+  readonly #process: Worker;
+  readonly #log: Log;
+  readonly #exited: Promise<void>;
+  readonly #link: WorkerLink;
+
+  constructor({ init, number, hub, encoder, statsSink, log, faults, ended }: WorkerProcessOptions) {
+    this.number = number;
+    this.#log = log;
+    this.#process = cluster.fork();
+    const clock = guardedClock(faults);
+    this.channel = new Channel(this.#process.process, {
+      clock,
+      overflowed: () => this.#giveUp(),
+      faulted: (error) => faults.caught('worker', error),
+    });
+    const port = this.channel.port('backplane');
+    const link = new WorkerLink({ share: hub.share(), port, encoder, clock });
+    this.#link = link;
+    this.channel.answer('init', init);
+    this.channel.on('stats', (packet: Uint8Array) =>
+      statsSink.send(Buffer.from(packet.buffer, packet.byteOffset, packet.byteLength)),
+    );
+    this.channel.on('load', (load: DataPlaneLoad) => {
+      this.#load = load;
+    });
+    const exit = new Promise<[number, NodeJS.Signals | null]>((resolve) =>
+      this.#process.once('exit', (...how) => resolve(how as [number, NodeJS.Signals | null])),
+    );
+    this.serving = new Promise((resolve, reject) => {
+      this.channel.on('serving', (urls: readonly string[]) => {
+        this.#isServing = true;
+        resolve(urls);
+      });
+      this.channel.on('failed', ({ code, message }: WorkerFailure) =>
+        reject(Object.assign(new Error(message), { code })),
+      );
+      void exit.then(([status, signal]) => {
+        const how = signal ?? `status ${status}`;
+        reject(new WorkerError('ERR_WORKER_START', `worker ${number} ended (${how}) before it served clients`));
+      });
+    });
+    // Whoever started it looks at it, or at its end.
+    this.serving.catch(() => {});
+    this.#exited = exit.then(([status, signal]) => {
+      this.#isServing = false;
+      void link.close();
+      ended(signal ?? undefined, signal === null ? status : undefined);
+    });
+  }
+
+  get pid(): number | undefined {
+    return this.#process.process.pid;
+  }
+
+  /** Whether it serves clients now. */
+  get isServing(): boolean {
+    return this.#isServing;
+  }
+
+  /** As it was told last. */
+  get load(): DataPlaneLoad {
+    return this.#load;
+  }
+
+  /**
+   * Has it drain and leave; resolves when it has ended, which it is made to when it takes more than a while longer than
+   * `drainMs`, what it gives its requests under way.
+   */
+  async stop(drainMs: number): Promise<void> {
+    this.#isServing = false;
+    // Items that were taken before reach their subscribers before these are let go.
+    this.#link.flush();
+    void this.channel.tell('stop');
+    const timer = realClock.after(drainMs + STOP_MS, () => {
+      this.#log.warn({ worker: this.number }, 'worker did not stop in time: killed');
+      this.#process.process.kill('SIGKILL');
+    });
+    await this.#exited;
+    realClock.clear(timer);
+  }
+
+  #giveUp(): void {
+    const fields = { worker: this.number, queued: this.channel.queued, limit: CHANNEL_QUEUE_MAX };
+    this.#log.error(fields, 'worker does not read what it is sent: killed');
+    this.#process.process.kill('SIGKILL');
+  }
+}

@@ -1,0 +1,6 @@
+/** Owns: what is the first thing that a worker process does. Does not own: the rest (`worker-main`). */
+import { ignoreDebuggerSignal } from '../../runtime/debugger-signal.js';
+
+ignoreDebuggerSignal();
+// Loaded only now: its imports take a while.
+await import('./worker-main.js');

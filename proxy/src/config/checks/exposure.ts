@@ -1,0 +1,98 @@
+/**
+ * What a configuration leaves open to others.
+ *
+ * Owns: which of it deserves a warning at the start, each kind in one. Does not own: refusing (settle.ts), or the log.
+ */
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Config } from '../config.js';
+import { isLoopback } from '../values/listen.js';
+
+/** One warning: constant words, and what they are about. */
+export interface Exposure {
+  readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/** The default of `sig_key`. */
+const KNOWN_KEY = Buffer.from('changeme');
+
+/** Files that one warning names; the others are counted. */
+const MAX_NAMED = 10;
+
+/** Permission of users who are neither the owner nor in the group: group permission is how services are let read a key. */
+const OTHERS = 0o006;
+
+/** The warnings. `keyFiles` are those that routes name: for signing, and for TLS to origins. Reads the modes of files. */
+export function exposuresOf(
+  config: Config,
+  keyFiles: { readonly signing: Iterable<string>; readonly tls: Iterable<string> },
+): readonly Exposure[] {
+  return [
+    ...knownKey(config),
+    ...openFiles('a file with a key or password can be read or written by other users of this machine', [
+      ...config.keyFiles,
+      ...keyFiles.signing,
+    ]),
+    ...openFiles('a TLS key file can be read or written by other users of this machine', [
+      ...tlsKeys(config),
+      ...keyFiles.tls,
+    ]),
+    ...publicControl(config),
+    ...publicSockets(config),
+  ];
+}
+
+function knownKey({ forward: { sigKey } }: Config): Exposure[] {
+  if (sigKey?.kind !== 'secret' || !Buffer.from(sigKey.secret).equals(KNOWN_KEY)) return [];
+  const message = 'sig_key is changeme, its default, which everybody knows: set it before origins rely on Grip-Sig';
+  return [{ message, fields: { option: 'sig_key' } }];
+}
+
+function publicControl({ control: { listen } }: Config): Exposure[] {
+  if (listen === undefined || isLoopback(listen.host)) return [];
+  const message =
+    'the control API is on a public address: everybody who can reach it can publish without authentication';
+  return [{ message, fields: { option: 'push_in_http_addr', host: listen.host, port: listen.port } }];
+}
+
+function publicSockets({ zeromq: { pull, sub, subConnect, command, stats } }: Config): Exposure[] {
+  const bound = {
+    push_in_spec: pull,
+    push_in_sub_specs: subConnect ? undefined : sub[0],
+    command_spec: command,
+    stats_spec: stats,
+  };
+  const open = Object.entries(bound).filter(([, spec]) => spec !== undefined && isPublic(spec));
+  if (open.length === 0) return [];
+  const message =
+    'a ZeroMQ socket is on a public address: everybody who can reach it can use it without authentication';
+  return [{ message, fields: { sockets: Object.fromEntries(open) } }];
+}
+
+/** Files have modes; `lo` is the name of the interface. */
+function isPublic(spec: string): boolean {
+  const host = /^tcp:\/\/(.*):[^:]*$/.exec(spec)?.[1];
+  return host !== undefined && host !== 'lo' && !isLoopback(host.replace(/^\[(.*)\]$/, '$1'));
+}
+
+function tlsKeys({ client: { https, tlsCertsDir }, redis }: Config): string[] {
+  const own = redis?.tls.key === undefined ? [] : [redis.tls.key];
+  if (https.length === 0) return own;
+  try {
+    const names = readdirSync(tlsCertsDir).filter((name) => name.endsWith('.key'));
+    return [...own, ...names.map((name) => join(tlsCertsDir, name))];
+  } catch {
+    return own; // the listeners say what is wrong with the directory
+  }
+}
+
+function openFiles(message: string, paths: readonly string[]): Exposure[] {
+  const open = [...new Set(paths)].filter((path) => {
+    const stats = statSync(path, { throwIfNoEntry: false });
+    return stats?.isFile() === true && (stats.mode & OTHERS) !== 0;
+  });
+  if (open.length === 0) return [];
+  const more = open.length - MAX_NAMED;
+  return [{ message, fields: { files: open.slice(0, MAX_NAMED), ...(more > 0 && { more }) } }];
+}

@@ -1,0 +1,81 @@
+/**
+ * Owns: single acts on node's `ServerResponse` and its socket: making one, interim heads, its end, breaking it off.
+ * Does not own: when they are done, or the answer.
+ */
+import { type IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { headerValues, type ResponseHead } from '@holdfast/grip';
+import { passableNames, saysTrailers } from '../../http/trailers.js';
+import { headLines } from '../client-headers.js';
+
+/** How long an answer that was broken off may take to drain to its client before the connection is cut, in ms. */
+const ABORT_DRAIN_MS = 5_000;
+
+/** Longest body, in bytes, that goes out as one string with its head. */
+const JOIN_MAX = 16_384;
+
+/** What an answer that is made anew has to know of its request. */
+const PLAIN = { method: 'GET', httpVersionMajor: 1, httpVersionMinor: 1, headers: {} } as IncomingMessage;
+
+/** An answer to an HTTP/1.1 request that node has forgotten, other than HEAD, on a socket that has none. */
+export function newAnswer(socket: Socket, keepsAlive: boolean): ServerResponse {
+  const response = new ServerResponse(PLAIN);
+  response.sendDate = false;
+  response.shouldKeepAlive = keepsAlive;
+  response.assignSocket(socket);
+  return response;
+}
+
+/** An interim answer (RFC 9110 §15.2), as Latin-1. Throws when it cannot be put on the wire. */
+export function interimHead(head: ResponseHead): string {
+  return `${headLines(head, 'interim')}\r\n\r\n`;
+}
+
+/**
+ * Sends the head of an answer that has no body. Node's flushHeaders writes it as UTF-8, which would change bytes above 0x7f, and
+ * its `write` writes nothing where there is no body; this is what both of them call.
+ */
+export function flushBodiless(response: ServerResponse): void {
+  const { _send } = response as unknown as { _send?: (data: string, encoding: 'latin1') => void };
+  if (_send === undefined) response.flushHeaders();
+  else _send.call(response, '', 'latin1');
+}
+
+/** Adds to the fields of a chunked answer which trailers it says will follow, for a client that takes them (RFC 9110 §6.6.2). */
+export function announceTrailers(head: ResponseHead, response: ServerResponse, fields: string[]): void {
+  const names = headerValues(head.headers, 'trailer');
+  if (names.length === 0 || !saysTrailers(response.req.rawHeaders)) return;
+  const passed = passableNames(names.join(','));
+  if (passed !== undefined) fields.push('Trailer', passed);
+}
+
+/** Has trailers written behind the last chunk. */
+export function addTrailers(response: ServerResponse, trailers: readonly string[]): void {
+  const pairs: [string, string][] = [];
+  for (let i = 0; i < trailers.length; i += 2) pairs.push([trailers[i] as string, trailers[i + 1] as string]);
+  if (pairs.length > 0) response.addTrailers(pairs);
+}
+
+/** Ends an answer; `joins`: its head is still to go out. */
+export function endAnswer(response: ServerResponse, chunk: Buffer | undefined, joins: boolean): void {
+  if (chunk === undefined || chunk.length === 0) response.end();
+  // Node joins a string to the head, where a buffer would be a write of its own.
+  else if (joins && chunk.length <= JOIN_MAX) response.end(chunk.toString('latin1'), 'latin1');
+  else response.end(chunk);
+}
+
+/** Ends a connection in mid-body. A body delimited by the close itself needs a reset to be seen as broken off. */
+export function cutAnswer(socket: Socket, untilClose: boolean): void {
+  if (untilClose) {
+    try {
+      socket.resetAndDestroy();
+    } catch {
+      // Only TCP knows a reset. On TLS the missing close_notify tells as much; a unix socket has no way of telling.
+      socket.destroy();
+    }
+    return;
+  }
+  socket.destroySoon();
+  const timer = setTimeout(() => socket.destroy(), ABORT_DRAIN_MS).unref();
+  socket.once('close', () => clearTimeout(timer));
+}

@@ -1,0 +1,404 @@
+/**
+ * Owns: the `node` edge: listeners on node:http and node:https, and the way from a parsed head to `EdgeHandler`.
+ * Does not own: connections (`node-connection`), answers (`node-response`), which heads are acceptable
+ * (`request-check`). The only file that imports node's HTTP servers for clients.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
+import { type AddressInfo, Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { type Containment, uncontained } from '@holdfast/control-api';
+import { headerValue } from '@holdfast/grip';
+import { saysTrailers } from '../../http/trailers.js';
+import type { Clock } from '../../runtime/clock.js';
+import type { Descriptors } from '../../runtime/descriptors.js';
+import { DirectWrites, streamBinding } from '../../runtime/direct-writes.js';
+import { FlushQueue } from '../../runtime/flush-queue.js';
+import type { WsAcceptor } from '../../websocket/ws-acceptor.js';
+import type { EdgeEvents } from '../edge-events.js';
+import { asksForWebSocket, checkHandshake, type HandshakeHead } from '../handshake-check.js';
+import { listenError } from '../listen-error.js';
+import { checkMethod, checkMethodAt } from '../method-check.js';
+import type { BoundListener, ClientRequest, Edge, EdgeHandler, Listener } from '../port.js';
+import { answerMalformed, answerText } from '../refusal.js';
+import { checkRequest, isRefusal, type Refusal, type Target } from '../request-check.js';
+import { ownSocketFile, prepareSocketFile } from '../socket-file.js';
+import type { KeyPair, TlsCertificates } from '../tls-certificates.js';
+import { NodeBody } from './body.js';
+import { ignoreError, NodeConnection } from './connection.js';
+import { isDetached } from './detach.js';
+import { keepReserve, limitConnections } from './gate.js';
+import { NodeHandshake, plainHead } from './handshake.js';
+import { type AnswerSurroundings, NodeResponse } from './response.js';
+
+/** How the node edge treats its clients. Times in ms. */
+export interface NodeEdgeOptions {
+  /** Longest request head, in bytes; longer ones are answered 431. */
+  readonly maxHeaderBytes: number;
+  /** Connections open at once on each listener; more are closed as soon as they are accepted. */
+  readonly maxConnections: number;
+  /** Idle time after which a connection between two requests is closed. */
+  readonly keepAliveTimeout: number;
+  /** Time that a client has to send a complete head; then 408. A TLS handshake has as much time for itself. */
+  readonly headerTimeout: number;
+  readonly halfCloseGrace: number;
+  /** Other processes have the same listeners, which a primary opens for all: socket files are prepared by it. */
+  readonly isShared?: boolean;
+  readonly certificates: TlsCertificates;
+  readonly sockets: WsAcceptor;
+}
+
+/** The clock, identifiers and reports that the edge is given. */
+export interface NodeEdgeParts {
+  readonly clock: Clock;
+  readonly events: EdgeEvents;
+  /** Left out: nothing is contained. */
+  readonly faults?: Containment;
+  readonly descriptors: Descriptors;
+  /** A new id for each request, unique within this node. */
+  readonly nextId: () => string;
+  /** Left out: by what this version of node has. */
+  readonly direct?: DirectWrites;
+}
+
+/** The default edge: strict, complete HTTP/1.x by node's own parser. */
+export class NodeEdge implements Edge {
+  readonly #handler: EdgeHandler;
+  readonly #options: NodeEdgeOptions;
+  readonly #parts: NodeEdgeParts;
+  readonly #servers = new Set<Server>();
+  readonly #connections = new Set<NodeConnection>();
+  /** Connections of TLS listeners, those included whose handshake is not done. */
+  readonly #tlsSockets = new Set<Socket>();
+  readonly #around: AnswerSurroundings;
+
+  constructor(handler: EdgeHandler, options: NodeEdgeOptions, parts: NodeEdgeParts) {
+    this.#handler = handler;
+    this.#options = options;
+    this.#parts = parts;
+    this.#around = {
+      flushes: new FlushQueue(),
+      direct: parts.direct ?? new DirectWrites(streamBinding()),
+      faults: parts.faults ?? uncontained,
+    };
+  }
+
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  async listen(listener: Listener): Promise<BoundListener> {
+    const server = listener.tls ? this.#createTls() : createServer(this.#serverOptions());
+    this.#prepare(server, listener);
+    if (listener.path !== undefined && !this.#options.isShared) await prepareSocketFile(listener.path);
+    await new Promise<void>((resolve, reject) => {
+      server.on('error', (error: NodeJS.ErrnoException) => reject(listenError(error, listener)));
+      const done = () => resolve();
+      if (listener.path !== undefined) server.listen(listener.path, done);
+      else server.listen({ host: listener.host ?? '0.0.0.0', port: listener.port ?? 0, backlog: 4096 }, done);
+    });
+    if (listener.path !== undefined) ownSocketFile(listener);
+    this.#servers.add(server);
+    return bound(listener, server);
+  }
+
+  stopAccepting(): void {
+    for (const server of this.#servers) server.close();
+    for (const connection of this.#connections) connection.finish();
+  }
+
+  async close(): Promise<void> {
+    const closing = [...this.#servers].map(
+      (server) => new Promise<void>((resolve) => void server.close(() => resolve())),
+    );
+    for (const connection of this.#connections) connection.cut();
+    for (const socket of this.#tlsSockets) socket.destroy();
+    await Promise.all(closing);
+  }
+
+  #serverOptions(): ServerOptions {
+    return {
+      maxHeaderSize: this.#options.maxHeaderBytes,
+      keepAliveTimeout: this.#options.keepAliveTimeout,
+      headersTimeout: this.#options.headerTimeout,
+      // Node looks at its time limits every 30 s only, unless told otherwise.
+      connectionsCheckingInterval: Math.min(5_000, Math.ceil(this.#options.headerTimeout / 4)),
+      // An upload may take as long as it moves; what bounds it is the origin's inactivity limit.
+      requestTimeout: 0,
+      // Node's own answer to a missing Host has no text: `request-check` gives one.
+      requireHostHeader: false,
+      insecureHTTPParser: false,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: 30_000,
+    };
+  }
+
+  #createTls(): Server {
+    const { certificates } = this.#options;
+    const server: TlsServer = createTlsServer({
+      ...this.#serverOptions(),
+      handshakeTimeout: this.#options.headerTimeout,
+      SNICallback: (name, done) => {
+        let context: KeyPair['context'] | undefined;
+        this.#around.faults.run('client', () => {
+          context = certificates.find(name, portOf(server))?.context;
+        });
+        done(null, context);
+      },
+    });
+    // Clients without SNI get the server's own certificate: refreshed here, ahead of node's listener that starts the
+    // handshake.
+    let current: KeyPair | undefined;
+    server.prependListener('connection', (socket: Socket) => {
+      this.#tlsSockets.add(socket);
+      socket.once('close', () => this.#tlsSockets.delete(socket));
+      const pair = certificates.default(portOf(server));
+      if (pair === undefined || pair === current) return;
+      current = pair;
+      server.setSecureContext({ cert: pair.cert, key: pair.key });
+    });
+    return server;
+  }
+
+  #prepare(server: Server, listener: Listener): void {
+    server.maxHeadersCount = 0; // No silent loss of headers: `maxHeaderBytes` is the bound.
+    if (this.#options.isShared) limitConnections(server, this.#options.maxConnections, this.#parts.events);
+    else server.maxConnections = this.#options.maxConnections;
+    keepReserve(server, this.#parts.descriptors, this.#parts.events);
+    server.timeout = 0;
+    Object.assign(server, { httpAllowHalfOpen: true });
+    const secure = listener.tls === true;
+    const { halfCloseGrace, keepAliveTimeout } = this.#options;
+    const closed = (connection: NodeConnection) => this.#connections.delete(connection);
+    const { faults } = this.#around;
+    const rules = { clock: this.#parts.clock, halfCloseGrace, keepAliveTimeout, server, secure, faults, closed };
+    /** A fault before there is an answer, or in refusing one, costs the connection. */
+    const on = <A extends unknown[]>(event: string, take: (...about: A) => void) => {
+      server.on(event, (...about: unknown[]) => {
+        try {
+          take(...(about as A));
+        } catch (error) {
+          faults.caught('client', error);
+          socketOf(about).destroy();
+        }
+      });
+    };
+    on(secure ? 'secureConnection' : 'connection', (socket: Socket) => {
+      // A connection comes in here again after a hold, or a request that wanted another protocol than WebSocket.
+      if (NodeConnection.of(socket) === undefined) this.#connections.add(new NodeConnection(socket, rules));
+    });
+    server.on('drop', () => this.#parts.events.connectionRefused());
+    on('request', (message: IncomingMessage, answer: ServerResponse) => this.#take(message, answer, secure, false));
+    on('checkContinue', (message: IncomingMessage, answer: ServerResponse) =>
+      this.#take(message, answer, secure, true),
+    );
+    // Newer versions of node ask first; older ones hand every request with an Upgrade field to the listener.
+    Object.assign(server, {
+      shouldUpgradeCallback: (message: IncomingMessage) => asksForWebSocket(message.rawHeaders),
+    });
+    on('upgrade', (message: IncomingMessage, socket: Socket, early: Buffer) => {
+      if (isDetached(message)) return;
+      socket.on('error', ignoreError);
+      if (asksForWebSocket(message.rawHeaders)) this.#upgrade(message, socket, early, secure);
+      else {
+        NodeConnection.of(socket)?.after(() => {
+          socket.off('error', ignoreError);
+          socket.unshift(Buffer.concat([plainHead(message), early]));
+          server.emit(secure ? 'secureConnection' : 'connection', socket);
+          // It may have been paused while the answers before were awaited.
+          socket.resume();
+        });
+      }
+    });
+    // Node would answer any other expectation with 417 by itself; passing over it is as good (RFC 9110 §10.1.1).
+    on('checkExpectation', (message: IncomingMessage, answer: ServerResponse) =>
+      this.#take(message, answer, secure, false),
+    );
+    on('connect', (message: IncomingMessage, socket: Socket) => {
+      socket.on('error', ignoreError);
+      const { status, text } = checkMethod(message.method as string) as Refusal;
+      this.#parts.events.requestRefused('CONNECT', status, plainAddress(socket.remoteAddress));
+      NodeConnection.of(socket)?.refuse(() => answerMalformed(socket, status, text));
+    });
+    on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => this.#malformed(error, socket));
+    server.on('tlsClientError', (_error, socket: TLSSocket) => socket.destroy());
+  }
+
+  #take(message: IncomingMessage, answer: ServerResponse, secure: boolean, expectsContinue: boolean): void {
+    const version = message.httpVersion === '1.0' ? '1.0' : '1.1';
+    const connection = NodeConnection.of(message.socket);
+    if (connection === undefined) {
+      answer.destroy();
+      return;
+    }
+    const response = new NodeResponse(answer, version, connection, this.#around);
+    const begin = () => {
+      const target = checkRequest({
+        method: message.method as string,
+        target: message.url as string,
+        version: message.httpVersion,
+        headers: message.rawHeaders,
+      });
+      if (isRefusal(target)) {
+        this.#refused(target, message.socket);
+        connection.last(true);
+        answerText(response, target.status, target.text);
+      } else if (target.path === '*') answerText(response, 200, '');
+      else {
+        const body = readBody(message, answer, response, expectsContinue);
+        this.#handler.onRequest(this.#read(message, body, target, secure, version), response);
+      }
+    };
+    connection.enter(response, begin);
+  }
+
+  #upgrade(message: IncomingMessage, socket: Socket, early: Buffer, secure: boolean): void {
+    const connection = NodeConnection.of(socket);
+    if (connection === undefined) {
+      socket.destroy();
+      return;
+    }
+    const handshake = new NodeHandshake(message, early, connection, this.#options.sockets, this.#around);
+    const { response } = handshake;
+    connection.enter(response, () => {
+      handshake.begin();
+      const target = checkRequest({
+        method: message.method as string,
+        target: message.url as string,
+        version: message.httpVersion,
+        headers: message.rawHeaders,
+      });
+      const refusal = isRefusal(target) ? { ...target, headers: [] } : checkHandshake(headOf(message));
+      if (refusal !== undefined) {
+        this.#refused(refusal, message.socket);
+        answerText(response, refusal.status, refusal.text, refusal.headers);
+      } else this.#handler.onWebSocket(this.#read(message, undefined, target as Target, secure, '1.1'), handshake);
+    });
+  }
+
+  #read(
+    message: IncomingMessage,
+    body: NodeBody | undefined,
+    target: Target,
+    secure: boolean,
+    version: '1.0' | '1.1',
+  ): ClientRequest {
+    return {
+      id: this.#parts.nextId(),
+      method: message.method as string,
+      path: target.path,
+      host: target.host,
+      version,
+      headers: message.rawHeaders,
+      secure,
+      clientAddress: plainAddress(message.socket.remoteAddress),
+      body,
+      takesTrailers: version === '1.1' && saysTrailers(message.rawHeaders),
+    };
+  }
+
+  #malformed(error: NodeJS.ErrnoException, socket: Socket): void {
+    const { code = '' } = error;
+    // Anything but a parser's complaint is a connection that broke: nothing can be said.
+    if (!socket.writable || !(code.startsWith('HPE_') || code === 'ERR_HTTP_REQUEST_TIMEOUT')) socket.destroy();
+    else {
+      const { status, text } = this.#refusal(error);
+      const address = plainAddress(socket.remoteAddress);
+      NodeConnection.of(socket)?.refuse(() => {
+        // What comes after a request that asked for a close is nobody's request.
+        if (code === 'HPE_CLOSED_CONNECTION') return;
+        this.#parts.events.requestRefused(code, status, address);
+        answerMalformed(socket, status, text);
+      });
+    }
+  }
+
+  #refused({ text, status }: Refusal, { remoteAddress }: Socket): void {
+    this.#parts.events.requestRefused(text.trimEnd(), status, plainAddress(remoteAddress));
+  }
+
+  #refusal(error: NodeJS.ErrnoException): Refusal {
+    if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') return { status: 408, text: 'Request timed out.\n' };
+    const { code, rawPacket, bytesParsed } = error as ParserError;
+    if (code === 'HPE_INVALID_METHOD' && rawPacket !== undefined) {
+      const refusal = checkMethodAt(rawPacket, bytesParsed ?? 0);
+      if (refusal !== undefined) return refusal;
+    }
+    if (error.code !== 'HPE_HEADER_OVERFLOW') {
+      return { status: 400, text: `Failed to parse request: ${describe(error)}\n` };
+    }
+    const limit = this.#options.maxHeaderBytes;
+    return { status: 431, text: `Request header size exceeded limit of ${limit} bytes.\n` };
+  }
+}
+
+/** What node's parser says of bytes that it does not understand. */
+interface ParserError extends NodeJS.ErrnoException {
+  /** What was being parsed. */
+  readonly rawPacket?: Buffer;
+  /** How far it came. */
+  readonly bytesParsed?: number;
+}
+
+/** The connection that an event of node's server is about: it is given itself, or with its request. */
+function socketOf([first, second]: readonly unknown[]): Socket {
+  if (first instanceof Socket) return first;
+  return second instanceof Socket ? second : (first as IncomingMessage).socket;
+}
+
+function readBody(
+  message: IncomingMessage,
+  answer: ServerResponse,
+  response: NodeResponse,
+  expectsContinue: boolean,
+): NodeBody | undefined {
+  const length = headerValue(message.rawHeaders, 'content-length');
+  const chunked = headerValue(message.rawHeaders, 'transfer-encoding') !== undefined;
+  if (!chunked && (length === undefined || Number(length) === 0)) return undefined;
+  const onRead = expectsContinue ? continuation(answer, response) : undefined;
+  const body = new NodeBody(message, chunked ? undefined : Number(length), (error) => response.faulted(error), onRead);
+  response.body = body;
+  answer.once('finish', () => body.drop());
+  return body;
+}
+
+/** Sends 100 Continue when called, which is when the body is wanted. */
+function continuation(answer: ServerResponse, response: NodeResponse): () => void {
+  const { shouldKeepAlive } = answer;
+  // Until it is asked to go on, the client may send its next request or the body: only a close keeps them apart.
+  answer.shouldKeepAlive = false;
+  return () => {
+    if (answer.headersSent || response.over) return;
+    answer.shouldKeepAlive = shouldKeepAlive;
+    answer.writeContinue();
+  };
+}
+
+/** What decides about a handshake. */
+function headOf(message: IncomingMessage): HandshakeHead {
+  return { method: message.method as string, version: message.httpVersion, headers: message.rawHeaders };
+}
+
+function describe(error: NodeJS.ErrnoException): string {
+  const text = error.message.replace(/^Parse Error: /, '');
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}
+
+/** The address as an operator writes it: IPv4 without the IPv6 mapping. */
+function plainAddress(address: string | undefined): string {
+  if (address === undefined) return '';
+  return address.startsWith('::ffff:') ? address.slice(7) : address;
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  return address !== null && typeof address === 'object' ? address.port : 0;
+}
+
+function bound(listener: Listener, server: Server): BoundListener {
+  if (listener.path !== undefined) return { ...listener, url: `unix:${listener.path}` };
+  const { port, address, family } = server.address() as AddressInfo;
+  const host = family === 'IPv6' ? `[${address}]` : address;
+  return { ...listener, port, url: `${listener.tls ? 'https' : 'http'}://${host}:${port}` };
+}

@@ -1,0 +1,375 @@
+/**
+ * Owns: the answer to one request on the node edge, from head to last byte, and the direct way of stream pieces to the
+ * socket. Does not own: what is answered, or the order of requests on a connection (`node-connection`).
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Containment } from '@holdfast/control-api';
+import type { RawHeaders, ResponseHead } from '@holdfast/grip';
+import { passableTrailers, saysTrailers } from '../../http/trailers.js';
+import type { DirectHandle, DirectWriter, DirectWrites } from '../../runtime/direct-writes.js';
+import type { Flushable, FlushQueue } from '../../runtime/flush-queue.js';
+import { queuedWrites, WRITE_BYTES } from '../../runtime/queued-writes.js';
+import { checkedHeaders } from '../client-headers.js';
+import { endFaulty, type FaultyResponse } from '../fault.js';
+import type { ResponseOwner } from '../port.js';
+import { StreamPiece } from '../stream-piece.js';
+import {
+  addTrailers,
+  announceTrailers,
+  cutAnswer,
+  endAnswer,
+  flushBodiless,
+  interimHead,
+  newAnswer,
+} from './answer.js';
+import type { NodeBody } from './body.js';
+
+/** Ends a chunked body (RFC 9112 §7.1). */
+const LAST_CHUNK = Buffer.from('0\r\n\r\n');
+
+/** The connection of an answer, as far as answers have to do with it. */
+export interface AnswerConnection {
+  /** Takes node's HTTP off the socket, which stays with the answer; false where that cannot be. */
+  detach(message: IncomingMessage, answer: ServerResponse): boolean;
+  /** The answer that was detached is written out. */
+  answered(keepsAlive: boolean): void;
+}
+
+/** What the answers of an edge share. */
+export interface AnswerSurroundings {
+  readonly flushes: FlushQueue;
+  readonly direct: DirectWrites;
+  readonly faults: Containment;
+}
+
+/**
+ * A client response carried by node's `ServerResponse`, which writes the head and frames `write` and `end`. Pieces of a
+ * held stream go past it to the socket, and where they can past the stream of the socket too.
+ */
+export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
+  bodyBytes = 0;
+  /** The body of the request, while somebody may be reading it. */
+  body: NodeBody | undefined;
+  /** Node's own object; undefined while the answer is held without it. */
+  #response: ServerResponse | undefined;
+  /** Where the answer goes while it is held without node's object. */
+  #socket: Socket | undefined;
+  readonly #connection: AnswerConnection;
+  readonly #around: AnswerSurroundings;
+  readonly #chunkable: boolean;
+  #keepsAlive = true;
+  #owner: ResponseOwner | undefined;
+  /** What was pushed in this turn: mostly one piece, which takes no list. */
+  #piece: StreamPiece | undefined;
+  #morePieces: StreamPiece[] | undefined;
+  #pieceBytes = 0;
+  #over = false;
+  /** The client went before the answer was complete. */
+  #gone = false;
+  /** Answers to HEAD, 204 and 304 have no body, whatever is written. */
+  #bodiless = false;
+  #starved = false;
+  #unbounded = false;
+  #bodyBegun = false;
+  /** Of an answer that was held without node's object to its end. */
+  #isWritten = false;
+  /** Where pieces go while the answer is held, if that is possible. */
+  #handle: DirectHandle | undefined;
+  /** Bytes that were written there and have not been taken yet. */
+  #behind = 0;
+  /** Something may wait in the stream of the socket. */
+  #mayWait = true;
+
+  constructor(
+    response: ServerResponse,
+    version: '1.0' | '1.1',
+    connection: AnswerConnection,
+    around: AnswerSurroundings,
+  ) {
+    this.#response = response;
+    this.#connection = connection;
+    this.#around = around;
+    this.#chunkable = version === '1.1';
+    response.sendDate = false;
+  }
+
+  /** The head has been given to the client's connection, or will be at the end of this turn. */
+  get headersSent(): boolean {
+    return this.#response?.headersSent ?? this.#bodyBegun;
+  }
+
+  /**
+   * All of the answer has been given to the kernel, and node has let its response go of the socket. The second comes in a
+   * later tick than the first; a socket that is given to the next answer between them makes node throw.
+   */
+  get isFinished(): boolean {
+    const response = this.#response;
+    return response === undefined ? this.#isWritten : response.writableFinished && response.socket === null;
+  }
+
+  /** Calls `then` when all of the answer has been given to the kernel; not while it is held. */
+  whenFinished(then: () => void): void {
+    this.#response?.once('finish', then);
+  }
+
+  /** The body of the request, if it has one, has been read. */
+  get isRequestComplete(): boolean {
+    return this.#response?.req.complete ?? true;
+  }
+
+  /** The request will not be answered. */
+  discardRequest(): void {
+    this.#response?.req.resume();
+  }
+
+  /** False when the connection is to close after this answer, which its head says if it is still to go out. */
+  set shouldKeepAlive(value: boolean) {
+    this.#keepsAlive = value;
+    if (this.#response !== undefined) this.#response.shouldKeepAlive = value;
+  }
+
+  own(owner: ResponseOwner): void {
+    if (this.#gone) queueMicrotask(() => this.#tellGone(owner));
+    if (this.#over) return;
+    this.#owner = owner;
+    if (this.#isDestroyed) queueMicrotask(() => this.gone());
+  }
+
+  writeHead(head: ResponseHead, length: number | undefined, flush = false): void {
+    if (this.#over || this.#isDestroyed) return;
+    const headers = checkedHeaders(head, 'final');
+    const response = this.#response ?? this.#renew();
+    this.#unbounded = length === undefined;
+    this.#bodiless = response.req.method === 'HEAD' || head.status === 204 || head.status === 304;
+    if (length !== undefined && head.status !== 204) headers.push('Content-Length', String(length));
+    if (this.#unbounded && this.#chunkable && !this.#bodiless) announceTrailers(head, response, headers);
+    // An HTTP/1.1 connection that stays open says nothing of it; closing ones and HTTP/1.0 are node's to announce.
+    if (this.#chunkable && response.shouldKeepAlive) response.removeHeader('connection');
+    response.writeHead(head.status, head.reason, headers);
+    // A head whose body is slow to come goes out by itself at the end of this turn: most bodies come with their head, and
+    // leave with it in one write.
+    if (flush) this.#flushHead();
+    else this.#around.flushes.add(this);
+  }
+
+  writeInformation(head: ResponseHead): void {
+    if (this.#over || !this.#chunkable || this.headersSent) return;
+    (this.#socket ?? this.#response?.socket)?.write(interimHead(head), 'latin1');
+  }
+
+  write(chunk: Buffer): boolean {
+    if (this.#over || this.#bodiless || this.#isDestroyed || chunk.length === 0) return true;
+    this.#flushPieces();
+    this.#bodyBegun = true;
+    this.bodyBytes += chunk.length;
+    this.#mayWait = true;
+    const taken = this.#response?.write(chunk) ?? this.#socket?.write(new StreamPiece(chunk).chunk) ?? true;
+    if (!taken) this.#starved = true;
+    return taken;
+  }
+
+  end(chunk?: Buffer, trailers?: RawHeaders): void {
+    if (this.#over) return;
+    if (trailers !== undefined && trailers.length > 0) this.#addTrailers(trailers);
+    this.#flushPieces();
+    this.#over = true;
+    this.#owner = undefined;
+    if (this.#isDestroyed) return;
+    this.bodyBytes += chunk?.length ?? 0;
+    if (this.#response !== undefined) endAnswer(this.#response, chunk, !this.#bodyBegun);
+    else if (this.#socket !== undefined) this.#endSettled(this.#socket, chunk);
+  }
+
+  #addTrailers(trailers: RawHeaders): void {
+    const response = this.#response;
+    if (response === undefined || !response.chunkedEncoding || !saysTrailers(response.req.rawHeaders)) return;
+    addTrailers(response, passableTrailers(trailers));
+  }
+
+  abort(discard = false): void {
+    if (this.#over) return;
+    const response = this.#response;
+    const socket = response === undefined ? (this.#socket as Socket) : response.socket;
+    if (!discard) this.#flushPieces();
+    this.#over = true;
+    this.#owner = undefined;
+    this.#dropPieces();
+    if (socket === null) response?.destroy();
+    else if (discard || !this.headersSent) socket.destroy();
+    else cutAnswer(socket, this.#unbounded && response?.chunkedEncoding === false);
+  }
+
+  push(piece: StreamPiece): void {
+    if (this.#over || this.#bodiless || piece.payload.length === 0) return;
+    if (this.#piece === undefined) {
+      this.#piece = piece;
+      this.#around.flushes.addSoon(this);
+    } else {
+      this.#morePieces ??= [];
+      this.#morePieces.push(piece);
+    }
+    this.#pieceBytes += piece.payload.length;
+    this.bodyBytes += piece.payload.length;
+  }
+
+  get waiting(): number {
+    const waiting = this.#pieceBytes + this.#behind;
+    if (!this.#mayWait) return waiting;
+    const socket = this.#socket ?? this.#response?.socket;
+    if (!socket) return waiting + (this.#response?.writableLength ?? 0);
+    const { writableLength } = socket;
+    return writableLength === 0 ? waiting : waiting + writableLength + WRITE_BYTES * queuedWrites(socket);
+  }
+
+  settle(): void {
+    const response = this.#response;
+    if (response === undefined || this.#over || !this.#chunkable || response.req.method === 'HEAD') return;
+    this.flush();
+    if (response.headersSent && !response.chunkedEncoding) return;
+    const { socket, shouldKeepAlive } = response;
+    if (socket === null || !this.#connection.detach(response.req, response)) return;
+    this.#socket = socket;
+    this.#handle = this.#around.direct.handleOf(socket);
+    this.#keepsAlive = shouldKeepAlive;
+    this.#response = undefined;
+    this.body = undefined;
+  }
+
+  /** Writes what was kept back in this turn: the head, and the pieces pushed so far. */
+  flush(): void {
+    try {
+      this.#flushPieces();
+      if (this.#response !== undefined && !this.#over && this.headersSent && !this.#isDestroyed) this.#flushHead();
+    } catch (error) {
+      this.faulted(error);
+    }
+  }
+
+  #flushPieces(): void {
+    const first = this.#piece;
+    const more = this.#morePieces;
+    if (first === undefined) return;
+    this.#dropPieces();
+    if (this.#over || (more === undefined && this.#writeDirectly(first)) || this.#isDestroyed) return;
+    const pieces = more === undefined ? [first] : [first, ...more];
+    const response = this.#response;
+    const socket = this.#socket ?? response?.socket;
+    this.#mayWait = true;
+    // A response that is not at the head of its connection has no socket yet: node keeps the bytes until it has.
+    if (!socket || !this.headersSent) for (const piece of pieces) response?.write(piece.payload);
+    else {
+      socket.cork();
+      this.#flushHead();
+      for (const piece of pieces) socket.write(this.#encode(piece));
+      socket.uncork();
+    }
+  }
+
+  #dropPieces(): void {
+    this.#piece = undefined;
+    this.#morePieces = undefined;
+    this.#pieceBytes = 0;
+  }
+
+  /** False, with nothing written, where that cannot be: what waits must not be overtaken. */
+  #writeDirectly(piece: StreamPiece): boolean {
+    if (this.#handle === undefined || this.#behind > 0) return false;
+    if (this.#mayWait && (this.#socket?.writableLength ?? 1) > 0) return false;
+    const left = this.#around.direct.write(this.#handle, piece.chunk, this);
+    this.#mayWait = left < 0;
+    if (left > 0) this.#behind = left;
+    return left >= 0;
+  }
+
+  directlyWritten(isBroken: boolean): void {
+    this.#behind = 0;
+    if (isBroken) this.#socket?.destroy();
+  }
+
+  /** The socket has room again. */
+  writable(): void {
+    if (!this.#starved) return;
+    this.#starved = false;
+    try {
+      this.#owner?.onWritable();
+    } catch (error) {
+      this.faulted(error);
+    }
+  }
+
+  /** The connection is gone; tells the owner unless the answer was complete. */
+  gone(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#gone = true;
+    const owner = this.#owner;
+    this.#owner = undefined;
+    this.#dropPieces();
+    this.body?.break();
+    if (owner !== undefined) this.#tellGone(owner);
+  }
+
+  /** Code behind the answer has thrown: reports that, and ends the answer. */
+  faulted(error: unknown): void {
+    endFaulty(this, this.#owner, error, this.#around.faults);
+  }
+
+  #tellGone(owner: ResponseOwner): void {
+    try {
+      owner.onGone();
+    } catch (error) {
+      this.#around.faults.caught('client', error, owner);
+    }
+  }
+
+  /** Whether the answer is complete or broken off, as far as its owner is concerned. */
+  get over(): boolean {
+    return this.#over;
+  }
+
+  /** Node keeps the head back for the first body bytes, of which it does not see those that are pushed. */
+  #flushHead(): void {
+    const response = this.#response;
+    if (this.#bodyBegun || response === undefined) return;
+    this.#bodyBegun = true;
+    // Not by node's flushHeaders, which writes the head as UTF-8: that would change bytes above 0x7f, and heads are Latin-1.
+    if (this.#bodiless) flushBodiless(response);
+    else response.write('', 'latin1');
+  }
+
+  #encode(piece: StreamPiece): Buffer {
+    return this.#response?.chunkedEncoding === false ? piece.payload : piece.chunk;
+  }
+
+  get #isDestroyed(): boolean {
+    return (this.#response ?? this.#socket)?.destroyed === true;
+  }
+
+  /** The answer that was held without node's object is to be written now, from its head on. */
+  #renew(): ServerResponse {
+    const socket = this.#socket as Socket;
+    const response = newAnswer(socket, this.#keepsAlive);
+    response.once('finish', () => {
+      response.detachSocket(socket);
+      this.#connection.answered(response.shouldKeepAlive);
+    });
+    this.#response = response;
+    this.#socket = undefined;
+    this.#handle = undefined;
+    this.#mayWait = true;
+    return response;
+  }
+
+  /** Ends a body whose head node has written, and its framing with it. */
+  #endSettled(socket: Socket, chunk: Buffer | undefined): void {
+    this.#mayWait = true;
+    socket.cork();
+    if (chunk !== undefined && chunk.length > 0) socket.write(new StreamPiece(chunk).chunk);
+    socket.write(LAST_CHUNK, () => {
+      this.#isWritten = true;
+      this.#connection.answered(this.#keepsAlive);
+    });
+    socket.uncork();
+  }
+}

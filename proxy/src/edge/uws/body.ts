@@ -1,0 +1,208 @@
+/** Owns: a request body of the uws edge. Does not own: where its bytes go. */
+import { Fifo } from '../../runtime/fifo.js';
+import type { BodySink, ClientBody } from '../port.js';
+import { UwsBacklog, type WaitingBody } from './backlog.js';
+import type { Beating, UwsPulse } from './keep-alive-ticker.js';
+import type { UwsAnswer } from './library.js';
+
+/** The answer of the request, which has to know when the library calls. */
+export interface BodyTurn {
+  /** Bytes have come: until the end of this turn, all that is written on the connection is one cork. */
+  called(): void;
+  /** Who reads the body has thrown. */
+  faulted(error: unknown): void;
+}
+
+/** So many bytes are kept for a reader that does not take them before the client is held back. */
+const KEPT_MAX = 65_536;
+
+/** So many bytes are read ahead of such a reader all the same, in order to notice a client that has gone. */
+const AHEAD_MAX = 1_048_576;
+
+/** What a chunk counts at least, in bytes: so that tiny ones are bounded too. */
+const CHUNK_MIN = 256;
+
+const costOf = (chunk: Buffer): number => Math.max(chunk.length, CHUNK_MIN);
+
+/**
+ * Must be made within the request's handler: what comes while nobody listens is lost. What the library has read before it
+ * is asked for, usually no more than one read, is kept.
+ */
+export class UwsBody implements ClientBody, Beating, WaitingBody {
+  readonly length: number;
+  readonly #pulse: UwsPulse;
+  readonly #backlog: UwsBacklog;
+  readonly #turn: BodyTurn;
+  /** Undefined once all has come, or the client has gone, or the rest is nobody's. */
+  #answer: UwsAnswer | undefined;
+  /** The same, until the answer is complete or the client has gone. */
+  #connection: UwsAnswer | undefined;
+  #sink: BodySink | undefined;
+  readonly #kept = new Fifo<Buffer>();
+  #keptBytes = 0;
+  #complete = false;
+  #broken = false;
+  #paused = false;
+  #held = false;
+  #draining = false;
+
+  constructor(answer: UwsAnswer, length: number, pulse: UwsPulse, turn: BodyTurn, backlog = new UwsBacklog()) {
+    this.length = length;
+    this.#backlog = backlog;
+    this.#turn = turn;
+    this.#answer = answer;
+    this.#connection = answer;
+    this.#pulse = pulse;
+    answer.onData((chunk, isLast) => {
+      try {
+        this.#take(chunk, isLast);
+      } catch (error) {
+        this.#faulted(error);
+      }
+    });
+    pulse.add(this);
+  }
+
+  read(sink: BodySink): void {
+    this.#sink = sink;
+    this.#drainSoon();
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.#holdIfFull();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#drainSoon();
+  }
+
+  /** The rest cannot be had, or is not wanted: the client has gone, or has its answer. */
+  break(): void {
+    // The library's object is dead already.
+    this.#answer = undefined;
+    this.#connection = undefined;
+    this.#held = false;
+    this.#pulse.delete(this);
+    // What has come whole may still be read, but holds nobody back.
+    this.#backlog.waits(this, -this.#keptBytes);
+    if (this.#complete) return;
+    this.#broken = true;
+    this.#kept.clear();
+    this.#keptBytes = 0;
+    this.#drainSoon();
+  }
+
+  /** Lets go of the library's object, which reads on by itself; called before the answer's end. */
+  release(): void {
+    if (this.#answer !== undefined && this.#held) this.#answer.resume();
+    this.#held = false;
+    this.#answer = undefined;
+    this.#pulse.delete(this);
+  }
+
+  get waiting(): number {
+    return this.#connection === undefined ? 0 : this.#keptBytes;
+  }
+
+  cut(): void {
+    this.#connection?.close();
+  }
+
+  /** Whether nothing is read from the client: then the library cuts nothing, and sees nothing. */
+  get isHeld(): boolean {
+    return this.#held;
+  }
+
+  beat(): void {
+    if (this.#answer === undefined) return;
+    if (!this.#held) {
+      this.#answer.pause();
+      this.#answer.resume();
+    } else if (this.#keptBytes < AHEAD_MAX) {
+      this.#release();
+      // A client that has gone tells within one turn.
+      setImmediate(() => {
+        if (this.#paused || this.#sink === undefined) this.#holdIfFull();
+      });
+    }
+  }
+
+  #take(chunk: ArrayBuffer, isLast: boolean): void {
+    if (this.#answer === undefined) return;
+    this.#turn.called();
+    if (isLast) {
+      this.#complete = true;
+      this.release();
+    }
+    if (chunk.byteLength > 0) {
+      const data = Buffer.from(new Uint8Array(chunk));
+      if (this.#sink !== undefined && !this.#paused && this.#kept.length === 0) {
+        this.#sink.onData(data);
+      } else {
+        this.#kept.push(data);
+        this.#waits(costOf(data));
+      }
+    }
+    if (this.#kept.length > 0) {
+      if (this.#sink === undefined || this.#paused) this.#holdIfFull();
+    } else if (isLast) this.#drainSoon();
+  }
+
+  #waits(change: number): void {
+    this.#keptBytes += change;
+    if (this.#connection !== undefined) this.#backlog.waits(this, change);
+  }
+
+  #holdIfFull(): void {
+    if (this.#answer === undefined || this.#held || this.#keptBytes < KEPT_MAX) return;
+    this.#held = true;
+    this.#answer.pause();
+  }
+
+  #release(): void {
+    if (!this.#held) return;
+    this.#held = false;
+    this.#answer?.resume();
+  }
+
+  #drainSoon(): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    queueMicrotask(() => {
+      this.#draining = false;
+      try {
+        this.#drain();
+      } catch (error) {
+        this.#faulted(error);
+      }
+    });
+  }
+
+  #drain(): void {
+    const sink = this.#sink;
+    if (sink === undefined) return;
+    while (this.#kept.length > 0) {
+      if (this.#paused) return;
+      const data = this.#kept.shift() as Buffer;
+      this.#waits(-costOf(data));
+      sink.onData(data);
+    }
+    if (this.#broken) this.#finish(sink, false);
+    else if (this.#paused) return;
+    else if (this.#complete) this.#finish(sink, true);
+    else this.#release();
+  }
+
+  #faulted(error: unknown): void {
+    this.#sink = undefined;
+    this.#turn.faulted(error);
+  }
+
+  #finish(sink: BodySink, ended: boolean): void {
+    this.#sink = undefined;
+    if (ended) sink.onEnd();
+    else sink.onAbort();
+  }
+}

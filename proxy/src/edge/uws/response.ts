@@ -1,0 +1,399 @@
+/**
+ * Owns: the answer to one request on the uws edge, from head to last byte. Does not own: what is answered, the text of heads
+ * (`uws-head`), how bytes are handed over (`uws-output`), or connections.
+ *
+ * The library has a buffer without limit behind each answer, and does not tell what is in it. So what a client does not take
+ * waits here: nothing more is handed over from the moment the library reports that something waits there too. It may
+ * report late, by one cork.
+ */
+import type { Containment } from '@holdfast/control-api';
+import { headerValue, type ResponseHead } from '@holdfast/grip';
+import type { Clock, Timer } from '../../runtime/clock.js';
+import type { Flushable, FlushQueue } from '../../runtime/flush-queue.js';
+import { endFaulty, type FaultyResponse } from '../fault.js';
+import type { ResponseOwner } from '../port.js';
+import type { StreamPiece } from '../stream-piece.js';
+import type { BodyTurn, UwsBody } from './body.js';
+import { headText } from './head.js';
+import type { Beating, UwsPulse } from './keep-alive-ticker.js';
+import type { UwsAnswer } from './library.js';
+import { CORK_MAX, type OutputOwner, UwsOutput } from './output.js';
+
+/** So many bytes go out for one client in a turn of the event loop, before others have theirs. */
+const TURN_MAX = 262_144;
+
+/** How long an answer that was broken off may take to drain to its client before the connection is cut, in ms. */
+const ABORT_DRAIN_MS = 5_000;
+
+/** How long the head of an event stream waits for a first byte from its origin, in ms. */
+const EARLY_HEAD_MS = 100;
+
+/** A comment (HTML §9.2.6): no event stream's reader sees it, and the library needs a byte to send a head with. */
+const COMMENT = Buffer.from(':\n');
+
+/** What an answer needs of its edge and its listener. */
+export interface AnswerSurroundings {
+  readonly clock: Clock;
+  readonly flushes: FlushQueue;
+  readonly pulse: UwsPulse;
+  readonly faults: Containment;
+  /** Whether connections are to close after their present answer. */
+  readonly isStopping: boolean;
+  /** Whether connections are encrypted. */
+  readonly secure: boolean;
+  /** An answer is complete or broken off, or its client has gone; called once for each. */
+  answered(): void;
+}
+
+/** How a request wants its answer. */
+export interface AnswerShape {
+  readonly isHead: boolean;
+  /** The client has asked for a close. */
+  readonly closes: boolean;
+  /** The library knows of that, and closes. */
+  readonly closesByItself: boolean;
+  /** The edge refuses the request: whatever its connection sends after it is nobody's request. */
+  readonly isRefusal: boolean;
+}
+
+const nothing = (): void => {};
+
+/** A client response carried by uWebSockets.js. */
+export class UwsResponse implements FaultyResponse, Flushable, Beating, OutputOwner, BodyTurn {
+  /** The body of the request, while some of it may be on its way. */
+  body: UwsBody | undefined;
+  /** Undefined once the answer is complete or the client has gone: the library's object must not be touched then. */
+  #answer: UwsAnswer | undefined;
+  readonly #around: AnswerSurroundings;
+  readonly #shape: AnswerShape;
+  #owner: ResponseOwner | undefined;
+  readonly #output: UwsOutput;
+  /** Bytes that were handed over behind others that waited. */
+  #inside = 0;
+  #watched = false;
+  #scheduled = false;
+  #blocked = false;
+  #starved = false;
+  #ending = false;
+  #aborting = false;
+  #over = false;
+  #gone = false;
+  /** Within a call of the library. */
+  #inCall = false;
+  #early: Timer | undefined;
+
+  constructor(answer: UwsAnswer, shape: AnswerShape, around: AnswerSurroundings) {
+    this.#answer = answer;
+    this.#shape = shape;
+    this.#around = around;
+    this.#output = new UwsOutput(this);
+    answer.onAborted(() => around.faults.run('client', () => this.#aborted()));
+    this.called();
+  }
+
+  /**
+   * The library has called: until the end of this turn, all that is written on this connection is one cork, whether it is
+   * asked for or not, and nothing may be closed. So what is written waits for the end of the turn.
+   */
+  called(): void {
+    this.#inCall = true;
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#around.flushes.add(this);
+  }
+
+  get headersSent(): boolean {
+    return this.#output.framing !== 'undecided';
+  }
+
+  get bodyBytes(): number {
+    return this.#output.bodyBytes;
+  }
+
+  /** Whether the answer is complete or broken off, as far as its owner is concerned. */
+  get over(): boolean {
+    return this.#over;
+  }
+
+  /** Gives the library's object away: its connection is a WebSocket from here on. */
+  release(): UwsAnswer | undefined {
+    const answer = this.#answer;
+    this.#answer = undefined;
+    this.#over = true;
+    this.#owner = undefined;
+    this.#around.answered();
+    return answer;
+  }
+
+  own(owner: ResponseOwner): void {
+    if (this.#gone) queueMicrotask(() => this.#tellGone(owner));
+    if (!this.#over) this.#owner = owner;
+  }
+
+  writeHead(head: ResponseHead, length: number | undefined, flush = false): void {
+    if (this.#over) return;
+    let text = headText(head, 'final');
+    const isBodiless = this.#shape.isHead || head.status === 204 || head.status === 304;
+    if (isBodiless && length !== undefined && head.status !== 204) text += `\r\nContent-Length: ${length}`;
+    const framing = isBodiless ? 'bodiless' : length === undefined ? 'chunks' : 'length';
+    this.#output.open(text, framing, length ?? 0);
+    if (flush && framing === 'chunks' && isEventStream(head)) {
+      this.#early = this.#around.clock.after(EARLY_HEAD_MS, () => this.#sendEarly(), this);
+    }
+  }
+
+  writeInformation(head: ResponseHead): void {
+    if (this.#over || this.#output.framing !== 'undecided' || this.#answer === undefined) return;
+    const text = `${headText(head, 'interim')}\r\n`;
+    // One without fields has no colon by which it could follow another; it tells nothing either.
+    if (this.#output.hasBegun && !text.includes(': ')) return;
+    this.#output.interim(this.#answer, text);
+  }
+
+  write(chunk: Buffer): boolean {
+    if (!this.#take(chunk)) return true;
+    const output = this.#output;
+    if (output.isWhole || output.queued >= CORK_MAX) this.#pump();
+    else this.#schedule();
+    if (!this.#blocked && output.queued < CORK_MAX) return true;
+    this.#starved = !this.#over;
+    return this.#over;
+  }
+
+  push(piece: StreamPiece): void {
+    if (!this.#take(piece.payload) || this.#scheduled || this.#blocked) return;
+    this.#scheduled = true;
+    this.#around.flushes.addSoon(this);
+  }
+
+  end(chunk?: Buffer): void {
+    if (this.#over) return;
+    if (chunk !== undefined) this.#take(chunk);
+    this.#over = true;
+    this.#ending = true;
+    this.#owner = undefined;
+    this.#pump();
+  }
+
+  abort(discard = false): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#owner = undefined;
+    this.#aborting = true;
+    if (discard || (this.#output.framing === 'undecided' && !this.#inCall)) this.#cut();
+    else {
+      this.#around.clock.clear(this.#early);
+      this.#early = this.#around.clock.after(ABORT_DRAIN_MS, () => this.#cut(), this);
+      this.#pump();
+    }
+  }
+
+  get waiting(): number {
+    return this.#output.waiting + this.#inside;
+  }
+
+  flush(): void {
+    this.#scheduled = false;
+    this.#inCall = false;
+    try {
+      if (this.#output.queued > 0 || this.#over) this.#pump();
+    } catch (error) {
+      this.faulted(error);
+    }
+  }
+
+  /** Code behind the answer has thrown: reports that, and ends the answer. */
+  faulted(error: unknown): void {
+    endFaulty(this, this.#owner, error, this.#around.faults);
+  }
+
+  beat(): void {
+    if (this.#answer === undefined || this.body?.isHeld === true) return;
+    this.#answer.pause();
+    this.#answer.resume();
+  }
+
+  /** Keeps bytes for the client; false when nobody is to have them. */
+  #take(bytes: Buffer): boolean {
+    return !this.#over && this.#answer !== undefined && this.#output.take(bytes);
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#blocked) return;
+    this.#scheduled = true;
+    this.#around.flushes.add(this);
+  }
+
+  /** Hands over what waits, until the client takes no more or the turn's share is used up. */
+  #pump(): void {
+    if (this.#inCall || this.#blocked) return;
+    const output = this.#output;
+    for (let share = TURN_MAX; output.queued > 0 && !this.#blocked && share > 0; ) {
+      if (this.#answer === undefined) return;
+      const { queued } = output;
+      output.hand(this.#answer);
+      share -= Math.max(queued - output.queued, 1);
+    }
+    if (this.#blocked) {
+      if (this.cuts) this.#cut();
+      return;
+    }
+    if (output.queued > 0) this.#schedule();
+    else this.#drained();
+  }
+
+  #drained(): void {
+    if (this.#answer === undefined) return;
+    if (this.#aborting) this.#cut();
+    else if (this.#ending) this.#finish(this.#answer);
+    else if (this.#starved) {
+      this.#starved = false;
+      this.#tellWritable(this.#owner);
+    }
+  }
+
+  /** The answer's end where it has not gone out with the last bytes. */
+  #finish(answer: UwsAnswer): void {
+    const output = this.#output;
+    if (output.isShort) this.#cut();
+    // What a client does not take of a refusal is lost: until it was taken, requests could follow.
+    else if (output.isOpen) {
+      if (this.cuts || output.hasLeft(answer)) this.#cut();
+      else this.blocked(0);
+    } else if (output.finish(answer)) answer.close();
+  }
+
+  /** Whether this answer is the last of its connection. */
+  get closes(): boolean {
+    return this.#shape.closes || this.#around.isStopping;
+  }
+
+  get closesByItself(): boolean {
+    return this.#shape.closesByItself && !this.#shape.isRefusal;
+  }
+
+  get cuts(): boolean {
+    return this.#shape.isRefusal;
+  }
+
+  get secure(): boolean {
+    return this.#around.secure;
+  }
+
+  get isEnding(): boolean {
+    return this.#ending;
+  }
+
+  blocked(bytes: number): void {
+    this.#blocked = true;
+    this.#inside = bytes;
+    this.#around.pulse.add(this);
+  }
+
+  /** Without this, what the library keeps would go out, and then the connection be cut for having been silent since. */
+  watch(answer: UwsAnswer): void {
+    if (this.#watched) return;
+    this.#watched = true;
+    answer.onWritable(() => {
+      try {
+        return this.#writable();
+      } catch (error) {
+        this.faulted(error);
+        return true;
+      }
+    });
+  }
+
+  /** The client has taken something. The library writes what it has kept itself only when it is corked. */
+  #writable(): boolean {
+    this.#answer?.cork(nothing);
+    if (this.#blocked) {
+      this.#blocked = false;
+      this.#inside = 0;
+      this.#output.unblocked();
+      this.#pump();
+      if (!this.#blocked) this.#around.pulse.delete(this);
+    }
+    return true;
+  }
+
+  #sendEarly(): void {
+    const output = this.#output;
+    if (this.#over || !output.hasHead || output.queued > 0 || this.#answer === undefined) return;
+    output.begin(COMMENT);
+    this.#pump();
+  }
+
+  /** What is left of the request's body is nobody's: the library reads on and drops it. */
+  beforeEnd(): void {
+    this.body?.release();
+  }
+
+  completed(): void {
+    const owner = this.#starved ? this.#owner : undefined;
+    this.#over = true;
+    this.#owner = undefined;
+    this.#leave();
+    // With the last bytes of its length an answer is complete before its owner, who waits, has said so. Within the call of the
+    // library in which that is noticed nothing else may be done.
+    if (owner !== undefined) queueMicrotask(() => this.#tellWritable(owner));
+  }
+
+  /** Cuts the connection; what waits is lost. */
+  #cut(): void {
+    const answer = this.#answer;
+    this.#over = true;
+    this.#owner = undefined;
+    if (answer === undefined) return;
+    this.#leave();
+    answer.close();
+  }
+
+  #aborted(): void {
+    if (this.#answer === undefined) return;
+    const owner = this.#owner;
+    this.#gone = !this.#over;
+    this.#over = true;
+    this.#owner = undefined;
+    this.#leave();
+    if (owner !== undefined) this.#tellGone(owner);
+  }
+
+  /** After a fault in writing it. */
+  fault(): void {
+    this.#cut();
+  }
+
+  #tellWritable(owner: ResponseOwner | undefined): void {
+    try {
+      owner?.onWritable();
+    } catch (error) {
+      endFaulty(this, owner, error, this.#around.faults);
+    }
+  }
+
+  #tellGone(owner: ResponseOwner): void {
+    try {
+      owner.onGone();
+    } catch (error) {
+      this.#around.faults.caught('client', error, owner);
+    }
+  }
+
+  /** Lets go of everything: nothing more can be written. */
+  #leave(): void {
+    this.#answer = undefined;
+    this.#output.clear();
+    this.#inside = 0;
+    this.#around.clock.clear(this.#early);
+    this.#around.pulse.delete(this);
+    this.body?.break();
+    this.#around.answered();
+  }
+}
+
+/** Whether a comment may be put before the body: not within a coding of its bytes. */
+function isEventStream({ headers }: ResponseHead): boolean {
+  if (headerValue(headers, 'content-encoding') !== undefined) return false;
+  return headerValue(headers, 'content-type')?.trim().toLowerCase().startsWith('text/event-stream') === true;
+}

@@ -1,0 +1,326 @@
+/**
+ * Owns: an open WebSocket of a client of the uws edge. Does not own: its handshake.
+ *
+ * The library answers pings and Closes itself, and has no way to stop reading: what comes while its owner is not ready waits
+ * here, up to a limit.
+ */
+import type { Containment } from '@holdfast/control-api';
+import type { Clock, Timer } from '../../runtime/clock.js';
+import { Fifo } from '../../runtime/fifo.js';
+import type { Flushable, FlushQueue } from '../../runtime/flush-queue.js';
+import type { FramePiece } from '../../websocket/frame-piece.js';
+import {
+  endFaultySocket,
+  type MessageSocket,
+  type MessageType,
+  type SocketOwner,
+} from '../../websocket/message-socket.js';
+import type { UwsWebSocket } from './library.js';
+
+/** From so many bytes waiting on, `send` asks to be held back. */
+const HIGH_WATER = 262_144;
+
+/**
+ * Most bytes of messages that wait for an owner that does not take them, where each counts `KEPT_BYTES` beside its content;
+ * with more the connection is cut.
+ */
+export const KEPT_MAX = 16 * 2 ** 20;
+
+/** Measured: an empty message that waits takes 220 bytes. */
+export const KEPT_BYTES = 256;
+
+/**
+ * Most bytes of pongs that a client has not taken, since it last had taken everything; with more the connection is cut. The
+ * library answers each ping as it comes, and cannot be held back.
+ */
+export const PONGS_MAX = 65_536;
+
+/** A pong's header. */
+const PONG_BYTES = 2;
+
+/** How long a client may take what waits before its Close frame, in ms; then its connection is cut. */
+const CLOSE_TIMEOUT_MS = 5_000;
+
+/** Shorter messages are not worth compressing, in bytes. */
+const COMPRESS_MIN = 512;
+
+/** RFC 6455 §7.1.5: no Close frame, and one without a code. */
+const LOST = 1006;
+const NO_CODE = 1005;
+
+/** What its owner has not taken yet. */
+interface Kept {
+  readonly messages: Fifo<[MessageType, Buffer]>;
+  bytes: number;
+}
+
+/** What the library says of a client that ended its connection without a Close frame: it has gone, which is no fault. */
+const ENDED = 'Received TCP FIN before WebSocket close frame';
+
+/**
+ * What the library says of a Close frame with a code that it does not know: among them 1012 to 1014 and 3000 to 3999, which
+ * clients may well send. It does not tell the code, and answers without one.
+ */
+const UNKNOWN_CODE = 'Received invalid close payload';
+
+/** What hangs on the library's object. */
+export interface UwsSocketData {
+  readonly socket: UwsSocket;
+}
+
+/** What a socket needs of its edge. */
+export interface UwsSocketParts {
+  readonly clock: Clock;
+  readonly flushes: FlushQueue;
+  readonly compression: boolean;
+  readonly faults: Containment;
+}
+
+interface Ending {
+  readonly code: number;
+  readonly reason: Buffer;
+}
+
+/** A client's WebSocket. */
+export class UwsSocket implements MessageSocket, Flushable {
+  readonly #parts: UwsSocketParts;
+  /** Whether compression may have been negotiated. */
+  readonly #deflates: boolean;
+  /** Undefined when it is closed: the library's object must not be touched then. */
+  #socket: UwsWebSocket<UwsSocketData> | undefined;
+  #owner: SocketOwner | undefined;
+  /** What is pushed in a turn: mostly one frame. */
+  #piece: FramePiece | undefined;
+  #morePieces: FramePiece[] | undefined;
+  #pieceBytes = 0;
+  /** Undefined while nothing waits for the owner. */
+  #kept: Kept | undefined;
+  /** Bytes of pongs that may wait for the client. */
+  #pongBytes = 0;
+  #ending: Ending | undefined;
+  #fault: Error | undefined;
+  #paused = false;
+  #draining = false;
+  #starved = false;
+  /** A Close frame that waits for the messages before it. */
+  #closing: Ending | undefined;
+  #timer: Timer | undefined;
+  #over = false;
+
+  /** `parts` are the same for all sockets of an edge. */
+  constructor(parts: UwsSocketParts, deflates: boolean) {
+    this.#parts = parts;
+    this.#deflates = deflates;
+  }
+
+  own(owner: SocketOwner): void {
+    this.#owner = owner;
+    this.#drainSoon();
+  }
+
+  send(type: MessageType, data: Buffer): boolean {
+    this.flush();
+    if (this.#socket === undefined || this.#over) return true;
+    this.#write(this.#socket, type, data);
+    if (this.waiting < HIGH_WATER) return true;
+    this.#starved = true;
+    return false;
+  }
+
+  push(piece: FramePiece): void {
+    if (this.#socket === undefined || this.#over) return;
+    if (this.#piece === undefined) {
+      this.#piece = piece;
+      this.#parts.flushes.addSoon(this);
+    } else {
+      this.#morePieces ??= [];
+      this.#morePieces.push(piece);
+    }
+    this.#pieceBytes += piece.payload.length;
+  }
+
+  close(code = 0, reason: Buffer = Buffer.alloc(0)): void {
+    this.flush();
+    if (this.#socket === undefined || this.#over) return;
+    this.#over = true;
+    this.#closing = { code, reason };
+    // Who closes is told of it like of any other end, but not from within the call.
+    this.#paused = false;
+    this.#timer = this.#parts.clock.after(CLOSE_TIMEOUT_MS, () => this.#socket?.close(), this);
+    this.#closeIfDrained();
+  }
+
+  abort(): void {
+    this.#over = true;
+    this.#owner = undefined;
+    this.#kept = undefined;
+    this.#socket?.close();
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#drainSoon();
+  }
+
+  get waiting(): number {
+    return this.#socket === undefined ? 0 : this.#pieceBytes + this.#socket.getBufferedAmount();
+  }
+
+  flush(): void {
+    try {
+      this.#flush();
+    } catch (error) {
+      this.faulted(error);
+    }
+  }
+
+  /** Writes the frames pushed so far, all in one write. */
+  #flush(): void {
+    const first = this.#piece;
+    if (first === undefined) return;
+    const more = this.#morePieces;
+    this.#dropPieces();
+    const socket = this.#socket;
+    if (socket === undefined || this.#over) return;
+    if (more === undefined) this.#write(socket, first.type, first.payload);
+    else
+      socket.cork(() => {
+        this.#write(socket, first.type, first.payload);
+        for (const piece of more) this.#write(socket, piece.type, piece.payload);
+      });
+  }
+
+  // From the library
+
+  /** The 101 is out; called from within `upgrade`. */
+  opened(socket: UwsWebSocket<UwsSocketData>): void {
+    this.#socket = socket;
+  }
+
+  /** Something came; `bytes` are gone when this returns. */
+  received(type: MessageType, bytes: ArrayBuffer): void {
+    if (this.#over || this.#ending !== undefined) return;
+    // Short ones share memory: a buffer of its own takes 600 bytes.
+    const data = Buffer.from(new Uint8Array(bytes));
+    if (type === 'ping' && !this.#takesPongs(data.length)) return;
+    if (this.#owner !== undefined && !this.#paused && this.#kept === undefined) {
+      try {
+        this.#owner.onMessage(type, data);
+      } catch (error) {
+        this.faulted(error);
+      }
+      return;
+    }
+    this.#kept ??= { messages: new Fifo(), bytes: 0 };
+    const kept = this.#kept;
+    kept.messages.push([type, data]);
+    kept.bytes += data.length + KEPT_BYTES;
+    if (kept.bytes > KEPT_MAX && kept.messages.length > 1) this.#cut(`more than ${KEPT_MAX} bytes wait for the origin`);
+  }
+
+  /** The connection has taken something. */
+  drained(): void {
+    try {
+      this.#closeIfDrained();
+      if (!this.#starved || this.waiting >= HIGH_WATER) return;
+      this.#starved = false;
+      this.#owner?.onWritable();
+    } catch (error) {
+      this.faulted(error);
+    }
+  }
+
+  /** The connection is gone. */
+  closed(code: number, reason: ArrayBuffer): void {
+    this.#socket = undefined;
+    this.#dropPieces();
+    this.#parts.clock.clear(this.#timer);
+    const text = Buffer.from(reason.slice(0));
+    const why = code === LOST ? text.toString() : '';
+    if (why !== '' && why !== ENDED && why !== UNKNOWN_CODE) this.#fault ??= new Error(why);
+    this.#ending = why === UNKNOWN_CODE ? { code: NO_CODE, reason: Buffer.alloc(0) } : { code, reason: text };
+    this.#drainSoon();
+  }
+
+  /** Its owner, or the socket itself, has thrown: reports that, and closes it. */
+  faulted(error: unknown): void {
+    const owner = this.#owner;
+    this.#kept = undefined;
+    endFaultySocket(this, owner, error, this.#parts.faults);
+  }
+
+  /** After a fault in a timer of its own. */
+  fault(): void {
+    this.abort();
+  }
+
+  /** The library has answered a ping: false when the client takes no pongs, and is cut. */
+  #takesPongs(bytes: number): boolean {
+    if (this.#socket?.getBufferedAmount() === 0) this.#pongBytes = 0;
+    else this.#pongBytes += bytes + PONG_BYTES;
+    if (this.#pongBytes <= PONGS_MAX) return true;
+    this.#cut(`more than ${PONGS_MAX} bytes of pongs wait for the client`);
+    return false;
+  }
+
+  /** What waits is nobody's: the client breaks what a WebSocket can bear. */
+  #cut(fault: string): void {
+    this.#fault = new Error(fault);
+    this.#kept = undefined;
+    this.#socket?.close();
+  }
+
+  #dropPieces(): void {
+    this.#piece = undefined;
+    this.#morePieces = undefined;
+    this.#pieceBytes = 0;
+  }
+
+  #write(socket: UwsWebSocket<UwsSocketData>, type: MessageType, data: Buffer): void {
+    if (type === 'ping') socket.ping(data);
+    // Pings were answered when they came; a pong that nobody asked for cannot be sent.
+    else if (type !== 'pong') socket.send(data, type === 'binary', this.#deflates && data.length >= COMPRESS_MIN);
+  }
+
+  /** The library closes the connection with the Close frame, so what is before it must be out. */
+  #closeIfDrained(): void {
+    const closing = this.#closing;
+    if (closing === undefined || this.#socket === undefined || this.#socket.getBufferedAmount() > 0) return;
+    this.#closing = undefined;
+    this.#socket.end(closing.code, closing.reason);
+  }
+
+  #drainSoon(): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    queueMicrotask(() => {
+      this.#draining = false;
+      try {
+        this.#drain();
+      } catch (error) {
+        this.faulted(error);
+      }
+    });
+  }
+
+  #drain(): void {
+    for (let kept = this.#kept; kept !== undefined; kept = this.#kept) {
+      if (this.#paused || this.#owner === undefined) return;
+      const [type, data] = kept.messages.shift() as [MessageType, Buffer];
+      kept.bytes -= data.length + KEPT_BYTES;
+      if (kept.messages.length === 0) this.#kept = undefined;
+      this.#owner.onMessage(type, data);
+    }
+    const ending = this.#ending;
+    const owner = this.#owner;
+    if (ending === undefined || owner === undefined) return;
+    this.#over = true;
+    this.#owner = undefined;
+    if (ending.code === LOST) owner.onLost(this.#fault);
+    else owner.onClose(ending.code === NO_CODE || ending.code === 0 ? undefined : ending.code, ending.reason);
+  }
+}

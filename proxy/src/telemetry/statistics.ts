@@ -1,0 +1,118 @@
+/**
+ * Owns: what the statistics feed hears of requests, subscriptions and items, in its own terms. Does not own: the feed and
+ * its packets (control-api), or connections (`connections`).
+ */
+import type { ReportCount, StatsEvents } from '@holdfast/control-api';
+import type { Delivery } from '../channels/delivery.js';
+import type { SubscriptionWatch } from '../channels/registry.js';
+import type { SubscriberKind } from '../channels/subscriber.js';
+import type { SubscriberEnd, SubscriberEvents } from '../channels/subscriber-parts.js';
+import type { ClientRequest } from '../edge/port.js';
+import type { RequestEnd, RequestEvents } from '../request/request-parts.js';
+import type { Route } from '../routes/route.js';
+import type { SessionEvents, SessionOpening } from '../sessions/session-parts.js';
+
+/** What an item is to each kind of subscriber. */
+const transports = { response: 'http-response', stream: 'http-stream', ws: 'ws-message' } as const;
+const kinds = Object.keys(transports) as SubscriberKind[];
+
+type Counts = Record<SubscriberKind, number>;
+
+/**
+ * Made only where there is a statistics socket. Counts of subscribers are kept here, as the registry has none by kind.
+ */
+export class Statistics implements RequestEvents, SessionEvents, SubscriptionWatch {
+  readonly #stats: StatsEvents;
+  readonly #blockSize: number | undefined;
+  readonly #channels = new Map<string, Counts>();
+
+  /** `blockSize` in bytes, as `message_block_size`; undefined: blocks are not counted. */
+  constructor(stats: StatsEvents, blockSize: number | undefined) {
+    this.#stats = stats;
+    this.#blockSize = blockSize;
+  }
+
+  /** Requests count when they are answered or held, like the lines of the access log. */
+  requestEnded({ request, route, hold, retry, bytes }: RequestEnd): void {
+    const id = route?.id ?? '';
+    if (retry) this.#stats.active(id);
+    else this.#requested(id, request);
+    if (hold === undefined) this.#stats.counted(id, { 'client-content-bytes-sent': bytes });
+  }
+
+  holdEnded(_request: ClientRequest, route: Route | undefined, _end: SubscriberEnd, bytes: number): void {
+    this.#stats.counted(route?.id ?? '', { 'client-content-bytes-sent': bytes });
+  }
+
+  sessionOpened({ request, route }: SessionOpening): void {
+    this.#requested(route.id ?? '', request);
+  }
+
+  sessionEnded(): void {}
+
+  joined(channel: string, kind: SubscriberKind): void {
+    const counts = this.#channels.get(channel) ?? { response: 0, stream: 0, ws: 0 };
+    this.#channels.set(channel, counts);
+    this.#stats.subscribers(kind, channel, ++counts[kind]);
+    // Polls that the channel lingered for are not waited for any more, now that it stays for others.
+    if (kind !== 'response' && counts.response === 0) this.#stats.subscribers('response', channel, 0);
+  }
+
+  left(channel: string, kind: SubscriberKind, lingers: boolean): void {
+    const counts = this.#channels.get(channel);
+    if (counts === undefined) return;
+    counts[kind]--;
+    // While the channel lingers its subscription has not ended: those who come back find it as they left it.
+    if (!lingers) this.#stats.subscribers(kind, channel, counts[kind]);
+  }
+
+  closed(channel: string): void {
+    if (!this.#channels.delete(channel)) return;
+    for (const kind of kinds) this.#stats.subscribers(kind, channel, 0);
+  }
+
+  /** Before the item goes to its subscribers: response holds have left the channel when they have had it. */
+  itemArrived(delivery: Delivery): void {
+    const { channel, id } = delivery.item;
+    const counts = this.#channels.get(channel);
+    let largest = 0;
+    for (const kind of kinds) {
+      const bytes = delivery.bytesFor(kind);
+      if (bytes === undefined) continue;
+      const blocks = this.#blockSize === undefined ? 0 : Math.max(1, Math.ceil(bytes / this.#blockSize));
+      largest = Math.max(largest, blocks);
+      const receivers = counts?.[kind] ?? 0;
+      const weight = blocks === 0 ? {} : { blocks: blocks * receivers };
+      this.#stats.delivered({ channel, itemId: id, transport: transports[kind], receivers, ...weight });
+    }
+    this.#stats.counted('', { received: 1, 'blocks-received': largest });
+  }
+
+  /** The same events, of which this one hears too. */
+  over(events: SubscriberEvents): SubscriberEvents {
+    return {
+      subscriberOpened: (kind) => events.subscriberOpened(kind),
+      subscriberEnded: (kind, reason) => events.subscriberEnded(kind, reason),
+      itemDropped: (kind, reason) => events.itemDropped(kind, reason),
+      itemSent: (kind, route) => {
+        events.itemSent(kind, route);
+        this.#stats.counted(route, kind === 'response' ? responseSent : sent);
+      },
+    };
+  }
+
+  #requested(route: string, request: ClientRequest): void {
+    this.#stats.requested(route);
+    this.#stats.counted(route, { 'client-header-bytes-received': headBytes(request) });
+  }
+}
+
+const sent: Partial<Record<ReportCount, number>> = { sent: 1 };
+const responseSent: Partial<Record<ReportCount, number>> = { sent: 1, 'http-response-sent': 1 };
+
+/** Bytes of a request's head as HTTP/1.1 has it: a request line, and lines of `name: value`. */
+function headBytes({ method, path, headers }: ClientRequest): number {
+  let bytes = `${method} ${path} HTTP/1.1\r\n\r\n`.length;
+  for (const text of headers) bytes += text.length + 2;
+  return bytes;
+}

@@ -1,0 +1,107 @@
+/**
+ * Owns: who hears of what happens on a node: the metrics and the access log always, the directory of connections and the
+ * statistics only where a ZeroMQ socket asks for them. Does not own: any of the four.
+ */
+import { type Connections, noStats, StatsFeed, type StatsSink } from '@holdfast/control-api';
+import type { SubscriptionWatch } from '../channels/registry.js';
+import type { Subscriber } from '../channels/subscriber.js';
+import type { SubscriberEvents } from '../channels/subscriber-parts.js';
+import type { Config } from '../config/config.js';
+import type { RequestEvents } from '../request/request-parts.js';
+import { realClock } from '../runtime/clock.js';
+import type { SessionEvents } from '../sessions/session-parts.js';
+import { AccessLog } from './access-log.js';
+import { OpenConnections } from './connections.js';
+import type { RootLog } from './log.js';
+import type { Metrics } from './metrics.js';
+import { Statistics } from './statistics.js';
+
+/** The events of a node's parts, each with all who hear of them. */
+export interface Telemetry {
+  readonly requests: RequestEvents;
+  readonly sessions: SessionEvents;
+  readonly subscribers: SubscriberEvents;
+  /** Undefined without a statistics socket. */
+  readonly subscriptions: SubscriptionWatch | undefined;
+  readonly itemArrived: Statistics['itemArrived'] | undefined;
+  /** For the command socket; knows of nobody unless there is one. */
+  readonly connections: Connections;
+  /** The node closes all client connections next: requests that end because theirs is gone are told as cut by it. */
+  cutting(): void;
+  /** Sends no more statistics. */
+  close(): void;
+}
+
+/** What the node lends: who is subscribed, and where packets go. Both are used only once the node runs. */
+export interface TelemetryParts {
+  readonly metrics: Metrics;
+  readonly subscribersOf: (channel: string) => Iterable<Subscriber>;
+  readonly sink: StatsSink;
+}
+
+/** Joins them. */
+export function makeTelemetry(
+  config: Config,
+  log: RootLog,
+  { metrics, subscribersOf, sink }: TelemetryParts,
+): Telemetry {
+  const access = makeAccessLog(config, log);
+  const feed = makeFeed(config, sink);
+  const statistics = feed && new Statistics(feed, config.channels.messageBlockSize);
+  const connections = new OpenConnections(subscribersOf, feed ?? noStats);
+  const isAsked = feed !== undefined || config.zeromq.command !== undefined;
+  const others = [...(isAsked ? [connections] : []), ...(statistics === undefined ? [] : [statistics])];
+  let isCutting = false;
+  /** Whose doing it is that a client is gone only the node knows, that closes connections. */
+  const told = <End extends { readonly error: string | undefined }>(end: End): End =>
+    isCutting && end.error === 'ERR_REQUEST_CLIENT_GONE' ? { ...end, error: 'ERR_REQUEST_SHUTDOWN' } : end;
+  return {
+    cutting: () => {
+      isCutting = true;
+    },
+    requests: {
+      requestEnded: (ended) => {
+        const end = told(ended);
+        metrics.requestEnded(end);
+        access.request(end);
+        for (const other of others) other.requestEnded(end);
+      },
+      holdEnded: (request, route, end, bytes) => {
+        access.end(request, route, end, bytes);
+        for (const other of others) other.holdEnded(request, route, end, bytes);
+      },
+    },
+    sessions: {
+      sessionOpened: (opened) => {
+        const opening = told(opened);
+        metrics.requestEnded(opening);
+        access.session(opening);
+        for (const other of others) other.sessionOpened(opening);
+      },
+      sessionEnded: (request, route, end, connectionId) => {
+        access.end(request, route, end);
+        for (const other of others) other.sessionEnded(request, route, end, connectionId);
+      },
+    },
+    subscribers: statistics?.over(metrics) ?? metrics,
+    subscriptions: statistics,
+    itemArrived: statistics && ((delivery) => statistics.itemArrived(delivery)),
+    connections,
+    close: () => feed?.close(),
+  };
+}
+
+function makeAccessLog({ log: { level, parts, from, userAgent } }: Config, log: RootLog): AccessLog {
+  const effective = parts.proxy ?? level;
+  return new AccessLog(log.child('proxy'), {
+    enabled: effective === 'info' || effective === 'debug',
+    from,
+    userAgent,
+  });
+}
+
+/** Several nodes of a host may be heard by one monitor. */
+function makeFeed({ zeromq, stats }: Config, sink: StatsSink): StatsFeed | undefined {
+  if (zeromq.stats === undefined) return undefined;
+  return new StatsFeed({ ...stats, sink, clock: realClock, from: `holdfast_${process.pid}` });
+}

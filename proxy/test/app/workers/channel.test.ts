@@ -1,0 +1,77 @@
+import { fork } from 'node:child_process';
+import { EventEmitter } from 'node:events';
+import t, { type Test } from 'tap';
+import { ANSWER_MS, CHANNEL_QUEUE_MAX, Channel, type IpcEnd } from '../../../dist/app/workers/channel.js';
+import { ManualClock, realClock } from '../../../dist/runtime/clock.js';
+
+/** A channel to a real process that answers `double`, fails `fail`, and tells on `echo` what it is told. */
+function startOther(t: Test) {
+  const other = fork(new URL('./channel-process.js', import.meta.url), { serialization: 'advanced', execArgv: [] });
+  t.teardown(() => other.kill('SIGKILL'));
+  return { other, channel: new Channel(other, { clock: realClock }) };
+}
+
+t.test('telling keeps order and bytes; asking gets the answer, or the failure', async (t) => {
+  const { channel } = startOther(t);
+  const heard: Buffer[] = [];
+  const third = new Promise<void>((resolve) => {
+    channel.on('echo', (body: Buffer) => {
+      heard.push(body);
+      if (heard.length === 3) resolve();
+    });
+  });
+  for (const text of ['a', 'b', 'c']) void channel.tell('echo', Buffer.from(text));
+  t.equal(await channel.ask('double', 21), 42);
+  await t.rejects(channel.ask('fail'), { message: 'not today' });
+  await third;
+  t.equal(Buffer.concat(heard).toString(), 'abc');
+  t.equal(channel.queued, 0, 'all has been sent');
+});
+
+t.test('a process that goes away fails what it was asked, and closes the ports', async (t) => {
+  const { other, channel } = startOther(t);
+  t.equal(await channel.ask('double', 1), 2);
+  const closed = new Promise<void>((resolve) => channel.port('link').listen(() => {}, resolve));
+  other.kill('SIGSTOP');
+  const asked = channel.ask('double', 2);
+  other.kill('SIGKILL');
+  await t.rejects(asked, { message: 'the other process has gone' });
+  await closed;
+  await t.rejects(channel.ask('double', 3), { message: 'the other process has gone' });
+  await channel.tell('echo', Buffer.from('lost'));
+});
+
+/** An end that sends nothing until it is told to. */
+class StuckEnd extends EventEmitter implements IpcEnd {
+  readonly connected = true;
+  readonly sent: Array<() => void> = [];
+
+  send(_message: unknown, _handle: undefined, _options: undefined, sent: (error: Error | null) => void): boolean {
+    this.sent.push(() => sent(null));
+    return false;
+  }
+}
+
+t.test('what waits is counted; over the limit the owner is told, once', async (t) => {
+  const end = new StuckEnd();
+  let overflows = 0;
+  const channel = new Channel(end, { clock: new ManualClock(), overflowed: () => void overflows++ });
+  const half = CHANNEL_QUEUE_MAX / 2;
+  void channel.tell('a', 0, half);
+  t.ok(channel.queued >= half && channel.queued < CHANNEL_QUEUE_MAX);
+  t.equal(overflows, 0);
+  void channel.tell('a', 0, half);
+  void channel.tell('a', 0, half);
+  t.equal(overflows, 1);
+  for (const sent of end.sent) sent();
+  t.equal(channel.queued, 0);
+});
+
+t.test('an answer that does not come in time is a failure', async (t) => {
+  const clock = new ManualClock();
+  const channel = new Channel(new StuckEnd(), { clock });
+  const asked = channel.ask('metrics');
+  clock.advance(ANSWER_MS);
+  await t.rejects(asked, { message: 'no answer about metrics' });
+  t.equal(clock.pending, 0);
+});

@@ -1,0 +1,97 @@
+/** What a configuration leaves open to others, one warning of each kind. */
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { exposuresOf } from '../../../dist/config/checks/exposure.js';
+import { readRoutes } from '../../../dist/routes/routes-source.js';
+import { load, type Scene, yaml } from '../scene.js';
+
+const none = { signing: [], tls: [] };
+const QUIET = 'sig_key: secret\n';
+
+function warningsOf(t: Parameters<typeof load>[0], scene: Scene, before: (dir: string) => void = () => {}) {
+  const { config, dir } = load(t, scene);
+  before(dir);
+  const { keyFiles } = readRoutes(config.routes);
+  return exposuresOf(config, keyFiles).map(({ message, fields }) =>
+    `${message} ${JSON.stringify(fields)}`.replaceAll(dir, '.'),
+  );
+}
+
+t.test('a configuration of its own key on loopback is quiet', async (t) => {
+  t.strictSame(warningsOf(t, yaml(QUIET)), []);
+  t.strictSame(warningsOf(t, yaml('sig_key: ""\n')), [], 'no signing at all');
+});
+
+t.test('the default of sig_key, given or not', async (t) => {
+  for (const scene of [yaml('sig_iss: a\n'), yaml('sig_key: changeme\n'), yaml('sig_key: base64:Y2hhbmdlbWU=\n')])
+    t.match(warningsOf(t, scene), [/^sig_key is changeme, .* \{"option":"sig_key"\}$/]);
+});
+
+t.test('a public control port, allowed or not listening', async (t) => {
+  const open = `${QUIET}push_in_http_addr: 0.0.0.0\npush_in_http_allow_public: true\n`;
+  t.match(warningsOf(t, yaml(open)), [/^the control API is on a public address.*"host":"0\.0\.0\.0","port":5561/]);
+  t.strictSame(warningsOf(t, yaml(`${open}push_in_http_port: -1\n`)), []);
+  for (const host of ['127.0.0.1', '127.0.0.9', '"[::1]"', 'localhost'])
+    t.strictSame(warningsOf(t, yaml(`${QUIET}push_in_http_addr: ${host}\n`)), [], host);
+});
+
+t.test('ZeroMQ sockets that are bound to public addresses, in one warning', async (t) => {
+  const specs =
+    'push_in_spec: tcp://*:5560\npush_in_sub_specs: tcp://0.0.0.0:5562\ncommand_spec: tcp://[::]:5563\nstats_spec: tcp://eth0:5564\n';
+  const [warning, ...others] = warningsOf(t, yaml(QUIET + specs));
+  t.strictSame(others, []);
+  for (const key of ['push_in_spec', 'push_in_sub_specs', 'command_spec', 'stats_spec']) t.match(warning, key);
+  const own = 'push_in_spec: tcp://127.0.0.1:5560\ncommand_spec: ipc:///run/x\nstats_spec: tcp://[::1]:1\n';
+  t.strictSame(warningsOf(t, yaml(QUIET + own)), []);
+  t.strictSame(
+    warningsOf(t, yaml(`${QUIET}push_in_sub_specs: tcp://10.0.0.1:5562\npush_in_sub_connect: true\n`)),
+    [],
+    'it connects',
+  );
+  t.strictSame(warningsOf(t, yaml(`${QUIET}push_in_spec: tcp://lo:5560\n`)), []);
+});
+
+t.test('key files of options and routes that others can read or write', async (t) => {
+  const files = {
+    'c.yaml': 'sig_key: file:a.hex\nupstream_key_file: b\nroutes: ["*,sig_key=file:c.hex h:1"]\n',
+    'a.hex': '00',
+    b: 'secret',
+    'c.hex': '01',
+  };
+  const scene = { files, argv: ['--config', 'c.yaml'] };
+  const mode = (bits: number) => (dir: string) => {
+    for (const name of ['a.hex', 'b', 'c.hex']) chmodSync(join(dir, name), bits);
+  };
+  t.strictSame(warningsOf(t, scene, mode(0o600)), []);
+  t.strictSame(warningsOf(t, scene, mode(0o640)), [], 'a group is how a service is let read it');
+  for (const bits of [0o644, 0o602]) {
+    const [warning, ...others] = warningsOf(t, scene, mode(bits));
+    t.match(warning, /^a file with a key or password .*"\.\/b","\.\/a\.hex","\.\/c\.hex"/);
+    t.strictSame(others, []);
+  }
+});
+
+t.test('TLS key files that others can read: those of the directory, of Redis and of targets', async (t) => {
+  const config = `${QUIET}https_ports: 443\ntls_certs_dir: certs\nredis_url: redis://h\nredis_tls_cert: r.crt\nredis_tls_key: r.key\n`;
+  const scene = { files: { 'c.yaml': config, 'r.crt': '', 'r.key': '' }, argv: ['--config', 'c.yaml'] };
+  const put = (bits: number) => (dir: string) => {
+    mkdirSync(join(dir, 'certs'));
+    for (let i = 0; i < 12; i += 1) writeFileSync(join(dir, 'certs', `h${i}.key`), '');
+    for (let i = 0; i < 12; i += 1) chmodSync(join(dir, 'certs', `h${i}.key`), bits);
+    writeFileSync(join(dir, 'certs', 'h.crt'), '');
+    chmodSync(join(dir, 'r.key'), bits);
+  };
+  t.strictSame(warningsOf(t, scene, put(0o600)), []);
+  const [warning, ...others] = warningsOf(t, scene, put(0o644));
+  t.match(warning, /^a TLS key file .*"\.\/r\.key".*"more":3/);
+  t.strictSame(others, []);
+  const own = load(t, { files: { 'c.yaml': QUIET, 'client.key': '' }, argv: ['--config', 'c.yaml'] });
+  const tls = [join(own.dir, 'client.key')];
+  chmodSync(join(own.dir, 'client.key'), 0o644);
+  t.match(exposuresOf(own.config, { ...none, tls }), [{ fields: { files: tls } }]);
+});
+
+t.test('files and directories that are not there are not its business', async (t) => {
+  t.strictSame(warningsOf(t, yaml(`${QUIET}https_ports: 443\ntls_certs_dir: none\n`)), []);
+});

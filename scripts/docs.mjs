@@ -1,9 +1,9 @@
-// npm run docs [-- --check]: writes the pages of docs/ that are made from code, or with --check fails
-// when one of them differs from what the code says, when docs/protocol.md names a test that does not exist,
-// or when a limit of docs/architecture.md is not in the file named. Owns the list of such pages; what they tell is owned by the tables in the packages. Needs an
+// npm run docs [-- --check]: writes the pages of docs/ that are made from code. With --check it fails when one of them is out of
+// date, when docs/protocol.md names a test that does not exist, or when a limit in the source is described by halves. Needs an
 // up-to-date build.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { renderLimits, wrongLimits } from './limits.mjs';
 import { root } from './setup.mjs';
 
 /** @typedef {Record<string, { side: string, meaning: string }>} ErrorTable */
@@ -16,6 +16,7 @@ const pages = [
   { file: 'docs/config.md', render: renderConfig },
   { file: 'docs/errors.md', render: renderErrors },
   { file: 'docs/edges.md', render: renderEdges },
+  { file: 'docs/limits.md', render: async () => renderLimits() },
 ];
 
 async function renderConfig() {
@@ -131,47 +132,6 @@ function isTest(reference) {
   return file !== undefined && title !== undefined && (current(file)?.includes(title) ?? false);
 }
 
-/** The page that lists every bound, in tables of `| limit | default | over it | where |`. */
-const limitsPage = 'docs/architecture.md';
-
-/**
- * What is wrong with the constants that a page lists as limits: a name that no file of its row defines, or a second row for
- * the same name and files. Files are those of the last cell, below `proxy/src` or beside the one before.
- *
- * @param {string} page
- * @returns {string[]}
- */
-function wrongLimits(page) {
-  const complaints = [];
-  const seen = new Set();
-  let inTable = false;
-  for (const [index, line] of page.split('\n').entries()) {
-    if (!line.startsWith('|')) inTable = false;
-    if (line === '| limit | default | over it | where |') inTable = true;
-    else if (inTable && !line.startsWith('| ---')) {
-      const cells = line.replace(/ \|$/, '').slice(2).split(' | ');
-      const names = [...(cells[0] ?? '').matchAll(/`([A-Z][A-Z_]+)`/g)].map(([, name]) => name);
-      const code = sources(cells.at(-1) ?? '');
-      const missing = names.filter((name) => !new RegExp(`\\bconst ${name}\\b`).test(code));
-      complaints.push(...missing.map((name) => `${limitsPage}:${index + 1}: no such limit there: ${name}`));
-      const row = `${cells[0]} ${cells.at(-1)}`;
-      if (seen.has(row)) complaints.push(`${limitsPage}:${index + 1}: listed twice: ${cells[0]}`);
-      seen.add(row);
-    }
-  }
-  return complaints;
-}
-
-/** @param {string} cell the text of all files that it names */
-function sources(cell) {
-  let folder = 'proxy/src';
-  return [...cell.matchAll(/`([^`]+\.ts)`/g)].reduce((text, [, file = '']) => {
-    const full = /^(grip|control-api)\//.test(file) ? file : `${folder}/${file}`;
-    if (full === file) folder = path.posix.dirname(file);
-    return text + (current(full) ?? '');
-  }, '');
-}
-
 const check = process.argv.includes('--check');
 for (const { file, render } of pages) {
   const wanted = `${(await render()).trimEnd()}\n`;
@@ -186,8 +146,6 @@ for (const { file, render } of pages) {
   console.log(`wrote ${file}`);
 }
 
-const complaints = check
-  ? [...missingTests(current(protocolPage) ?? ''), ...wrongLimits(current(limitsPage) ?? '')]
-  : [];
+const complaints = check ? [...missingTests(current(protocolPage) ?? ''), ...wrongLimits()] : [];
 for (const complaint of complaints) console.error(complaint);
 if (complaints.length > 0) process.exitCode = 1;

@@ -59,7 +59,7 @@ export const MAX_CONNECTIONS = 1024;
  * Over: the answers, then the bodies, that have lasted longest are given up.
  *
  * @limit {MiB} of bodies that are arriving and answers that are not read, or four of the longest bodies
- * @over the answers, then the bodies that have lasted longest are given up, 503
+ * @over the answers, then the longest-lasting bodies are abandoned, 503
  */
 export const MAX_HELD_BYTES = 64 * 1024 * 1024;
 

@@ -14,7 +14,7 @@ import { keptItem } from './kept-item.js';
  *
  * @limit {MiB} over all channels of a node without Redis, all of each item counted: the process takes no more than one
  *   and a half times that for them
- * @over channels published to least recently lose their items
+ * @over the channels with the oldest last publish lose their items
  */
 export const MAX_HISTORY_BYTES = 64 * 2 ** 20;
 
@@ -30,8 +30,8 @@ export const PAGE_BYTES = 4 * 2 ** 20;
  * Channels whose count goes on although they have lost their items and nobody is interested in them, beside those that have
  * some. Beyond that they are counted anew.
  *
- * @limit {} channels that have lost their items and are of interest to nobody
- * @over they are counted anew: a client that comes back to one is not served from the history
+ * @limit {} channels that have lost their items and have no interest
+ * @over their count starts again: a client that reconnects to one is not served from the history
  */
 export const MAX_COUNTED_CHANNELS = 100_000;
 

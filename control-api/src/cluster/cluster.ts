@@ -30,7 +30,7 @@ export interface KnownNode extends NodeState {
 /**
  * Milliseconds since a node was last heard of, above which it is said not to answer: two heartbeats did not come.
  *
- * @limit {s} since a node was heard of
+ * @limit {s} since the last heartbeat of a node
  * @over `GET /nodes` names it as silent
  */
 export const SILENT_AFTER_MS = 7_000;

@@ -8,7 +8,7 @@ import type { Log } from './log.js';
 /**
  * Causes that are told apart at a time; of further ones only their number is told.
  *
- * @limit {} causes that a log of causes tells apart at a time
+ * @limit {} causes that a log of causes distinguishes at a time
  * @over one line has the number of all further causes
  */
 export const CAUSES_MAX = 100;

@@ -17,7 +17,7 @@ import { readConnectionView } from './connection-view.js';
  * Milliseconds that nodes have to answer. Whoever asks waits so long for those that are silent.
  *
  * @limit {s} for nodes to answer a view
- * @over those that do not are named as silent
+ * @over the others are named as silent
  */
 export const ANSWER_WITHIN_MS = 2_000;
 

@@ -16,7 +16,7 @@ const unsendable = /[^\t\x20-\x7e\x80-\xff]/;
  * size: servers send a few words.
  *
  * @limit {} bytes of a reason phrase
- * @over the default phrase of the status in the place of an origin's; an instruct is 502, a publish 400
+ * @over an origin's is replaced by the default phrase of the status; an instruct is 502, a publish 400
  */
 export const MAX_REASON = 1_024;
 

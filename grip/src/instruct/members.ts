@@ -22,7 +22,7 @@ const RESPONSE = ['code', 'reason', 'headers', 'body', 'body-bin'];
 /**
  * Most that are found in one instruct: it may have as many as its body takes.
  *
- * @limit {} members without a meaning of an instruct in JSON, for the log
+ * @limit {} unknown members of a JSON instruct, for the log
  * @over the others are not named
  */
 export const UNKNOWN_MEMBERS_MAX = 5;

@@ -13,8 +13,8 @@ import type { Route } from '../routes/route.js';
 /**
  * Certificates of a directory that are looked at; of more it is said that they were not.
  *
- * @limit {} certificates of a directory that are looked at before the start
- * @over a warning; they are read when a client asks for them
+ * @limit {} certificates of a directory that are checked before the start
+ * @over a warning; the others are read when a client asks for them
  */
 export const CERTIFICATES_CHECKED = 1_000;
 

@@ -26,8 +26,8 @@ export interface Codec {
 /**
  * An Accept-Encoding longer than so many characters is that of no client: it is not read, and counts as none.
  *
- * @limit {} characters of what codings a client accepts
- * @over it counts as none
+ * @limit {} characters of an Accept-Encoding of a client
+ * @over it counts as absent
  */
 export const MAX_ACCEPT_ENCODING = 1_024;
 

@@ -50,7 +50,7 @@ const OF_CLIENTS: ReadonlySet<string> = new Set<RequestErrorCode | 'ERR_ORIGIN_R
 /**
  * Words without meaning of which the log tells for one route; they are the origin's, and so have no end.
  *
- * @limit {} fields, members and filters without a meaning that the log names of one route
+ * @limit {} unknown fields, members and filters of one route that the log names
  * @over the others are not named until the routes are loaded again
  */
 export const WORDS_MAX = 20;

@@ -10,7 +10,7 @@ import { targetProps } from './target.js';
 /**
  * Warnings of one routes file; a file that is full of such properties has made its point.
  *
- * @limit {} warnings of properties without a meaning in a routes file
+ * @limit {} warnings of unknown properties in a routes file
  * @over the others are not named
  */
 export const PROP_WARNINGS_MAX = 100;

@@ -12,7 +12,7 @@ import type { Clock, Timer } from './clock.js';
 /**
  * Milliseconds between looks.
  *
- * @limit {s} between looks whether the npm command that started the process is still there
+ * @limit {s} between checks that the npm command that started the process still runs
  * @over the node drains
  */
 export const LOOK_EVERY_MS = 1_000;

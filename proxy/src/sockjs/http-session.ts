@@ -20,7 +20,7 @@ type State = 'opening' | 'open' | 'closing' | 'left' | 'terminated' | 'over';
 /**
  * How long a session waits for the next receiver, and how long one that has ended is remembered for late requests, in ms.
  *
- * @limit SockJS: {s} without a request to receive; as long an ended session is remembered
+ * @limit SockJS: {s} without a request to receive; an ended session is remembered for as long
  * @over the session ends
  */
 export const ABSENCE_MS = 5_000;

@@ -32,7 +32,7 @@ export const MAX_MESSAGES = 10_000;
  * Longest frame of a WebSocket, in bytes; a longer one ends it. The longest message fits, however it is escaped: six bytes
  * for each of its own.
  *
- * @limit SockJS: {} bytes of a frame: a message however it is escaped
+ * @limit SockJS: {} bytes of a frame: a message with any escaping
  * @over the WebSocket is closed
  */
 export const MAX_FRAME = 6 * MAX_MESSAGE + 1_024;

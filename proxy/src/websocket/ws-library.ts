@@ -38,7 +38,7 @@ const MIN_FRAGMENTS = 1_024;
 /**
  * Most reads of which one frame is put together: each takes some 300 bytes on top of its own.
  *
- * @limit {} reads of which one frame is put together
+ * @limit {} reads for one frame
  * @over session closed with 1008
  */
 export const MAX_FRAME_READS = 32_768;

@@ -115,8 +115,8 @@ export const FLIGHT_TTL_MS = 30_000;
  * Milliseconds that Redis remembers where an idle channel stands. Much longer than history, so that a channel keeps its
  * epoch although its items are gone.
  *
- * @limit {days} that Redis knows where an idle channel stands
- * @over it is counted anew, in another epoch
+ * @limit {days} that Redis keeps the position of an idle channel
+ * @over its count starts again, in another epoch
  */
 export const META_TTL_MS = 7 * 24 * 3_600_000;
 
@@ -201,7 +201,7 @@ export const RETRY_MS = 100;
 /**
  * Milliseconds between looks at which master serves what in a cluster.
  *
- * @limit {s} between looks at who serves what in a Cluster, and at once where something is amiss
+ * @limit {s} between checks of the Cluster's topology, and at once after an error
  * @over –
  */
 export const TOPOLOGY_EVERY_MS = 30_000;

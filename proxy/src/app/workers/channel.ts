@@ -18,7 +18,7 @@ export const CHANNEL_QUEUE_MAX = 64 * 1024 * 1024;
  * How long an answer may take, in ms: processes of one machine answer at once, or are stuck.
  *
  * @limit {s} for an answer of another process
- * @over it counts as none
+ * @over it counts as absent
  */
 export const ANSWER_MS = 5_000;
 

@@ -32,7 +32,7 @@ const MAX_WAITING = 4;
  * them takes some kilobytes. Those behind them are not taken, and the last that is taken is the last of its connection.
  *
  * @limit {} requests that wait, where one read had so many
- * @over those behind them are not served: the last of the 128 says `Connection: close`
+ * @over later ones are not served: the last of the 128 says `Connection: close`
  */
 export const PIPELINE_MAX = 128;
 

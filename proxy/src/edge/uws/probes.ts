@@ -12,7 +12,7 @@ import { readdirSync, readlinkSync } from 'node:fs';
 /**
  * How long a connection is silent before the first probe, in ms; ten more follow, a second apart. As on the node edge.
  *
- * @limit {s} of silence before the kernel probes a client, ten times a second apart; on the node edge too
+ * @limit {s} of silence before the kernel probes a client, ten times a second apart; also on the node edge
  * @over connection broken: the client counts as gone
  */
 const SILENCE_MS = 30_000;

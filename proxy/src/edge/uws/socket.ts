@@ -46,7 +46,7 @@ export const KEPT_BYTES = 256;
  * Most bytes of pongs that a client has not taken, since it last had taken everything; with more the connection is cut. The
  * library answers each ping as it comes, and cannot be held back.
  *
- * @limit {} bytes of pongs that a client does not take, which the library sends by itself
+ * @limit {} bytes of pongs that a client does not take, which the library sends itself
  * @over the client is cut
  */
 export const PONGS_MAX = 65_536;

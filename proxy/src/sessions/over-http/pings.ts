@@ -12,7 +12,7 @@ export const PONG_GRACE_MS = 50;
  * Pings that wait for the origin's pong at a time; beyond, the oldest is answered here at once.
  *
  * @limit {} pings of a client that wait for an origin over HTTP
- * @over the oldest are answered here at once
+ * @over the proxy answers the oldest at once
  */
 const WAITING_MAX = 32;
 

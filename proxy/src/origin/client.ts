@@ -41,7 +41,12 @@ export interface OriginClientOptions {
   readonly admits?: () => boolean;
 }
 
-/** How long requests under way may go on when the client is closed, in ms. */
+/**
+ * How long requests under way may go on when the client is closed, in ms.
+ *
+ * @limit {s} for requests at origins when their client is closed
+ * @over connections closed
+ */
 const CLOSE_GRACE_MS = 3_000;
 
 /**

@@ -45,22 +45,46 @@ import type { ChannelTaps } from './views/channel-taps.js';
 import type { ClusterViews, ViewRequest } from './views/cluster-views.js';
 import { type TapRequest, viewRoute } from './views/view-route.js';
 
-/** Connections at a time. One more takes the place of the one that is of least use; see `ListenerConnections`. */
+/**
+ * Connections at a time. One more takes the place of the one that is of least use; see `ListenerConnections`.
+ *
+ * @limit {} connections to the control API, or `publishers` if that is less
+ * @over another connection is closed: refused ones first, then unused ones, then the one that has been idle, sending
+ *   or not reading for longest. If all have requests under way, the new one is closed
+ */
 export const MAX_CONNECTIONS = 1024;
 
 /**
  * Bytes of bodies that are arriving and of answers that are not read, over all connections; at least four of the longest bodies.
  * Over: the answers, then the bodies, that have lasted longest are given up.
+ *
+ * @limit {MiB} of bodies that are arriving and answers that are not read, or four of the longest bodies
+ * @over the answers, then the longest-lasting bodies are abandoned, 503
  */
 export const MAX_HELD_BYTES = 64 * 1024 * 1024;
 
-/** Milliseconds a connection may be idle; longer than usual client pools keep theirs, so that they close first. */
+/**
+ * Milliseconds a connection may be idle; longer than usual client pools keep theirs, so that they close first.
+ *
+ * @limit {s} idle
+ * @over connection closed
+ */
 export const KEEP_ALIVE_MS = 75_000;
 
-/** Milliseconds a request may take to arrive unless configured; the head a third of it. Over: 408. */
+/**
+ * Milliseconds a request may take to arrive unless configured; the head a third of it. Over: 408.
+ *
+ * @limit {s} for a request, a third of it for its head
+ * @over 408
+ */
 export const REQUEST_TIMEOUT_MS = 30_000;
 
-/** Milliseconds `close` waits for requests under way. Then their connections are cut. */
+/**
+ * Milliseconds `close` waits for requests under way. Then their connections are cut.
+ *
+ * @limit {s} for control requests when the node stops
+ * @over connection cut
+ */
 export const CLOSE_GRACE_MS = 5_000;
 
 /** What a {@link ControlServer} is made of. */

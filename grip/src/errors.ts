@@ -48,7 +48,12 @@ export const gripErrors = {
   },
 } as const satisfies Readonly<Record<string, { readonly side: GripErrorSide; readonly meaning: string }>>;
 
-/** Characters of a message: it may quote what was sent, which has no limit of this kind, and goes into the log. */
+/**
+ * Characters of a message: it may quote what was sent, which has no limit of this kind, and goes into the log.
+ *
+ * @limit {} characters of an error message
+ * @over the rest is cut off
+ */
 const MAX_MESSAGE = 2_000;
 
 /** Stable identifier of a kind of GRIP error; never renamed, never reused. */

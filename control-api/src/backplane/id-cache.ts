@@ -8,10 +8,18 @@ import type { Clock } from '../runtime/clock.js';
 /**
  * How many ids a node remembers at most. Beyond that the older half is forgotten early, and counted. One takes up to 400
  * bytes, for long ones are remembered by their digest.
+ *
+ * @limit {} remembered ids
+ * @over the older half is forgotten early, counted; with Redis there is no such number
  */
 export const MAX_CACHED_IDS = 1_000_000;
 
-/** Characters of a channel's name and an id together; of longer ones a digest is remembered in their place. */
+/**
+ * Characters of a channel's name and an id together; of longer ones a digest is remembered in their place.
+ *
+ * @limit {} characters of a name and an id that are remembered
+ * @over their digest is
+ */
 export const MAX_KEY_CHARS = 96;
 
 /** Counts what an {@link IdCache} does; implemented by the metrics. */

@@ -11,15 +11,27 @@ import { keptItem } from './kept-item.js';
 /**
  * Bytes that the items of all channels take in memory, all of each item counted. Beyond that the channels published to least
  * recently lose theirs.
+ *
+ * @limit {MiB} over all channels of a node without Redis, all of each item counted: the process takes no more than one
+ *   and a half times that for them
+ * @over the channels with the oldest last publish lose their items
  */
 export const MAX_HISTORY_BYTES = 64 * 2 ** 20;
 
-/** Bytes of items in one page: it may have to travel to another process. At least one item, whatever it takes. */
+/**
+ * Bytes of items in one page: it may have to travel to another process. At least one item, whatever it takes.
+ *
+ * @limit {MiB} of one page of such a history, an item aside
+ * @over the next page
+ */
 export const PAGE_BYTES = 4 * 2 ** 20;
 
 /**
  * Channels whose count goes on although they have lost their items and nobody is interested in them, beside those that have
  * some. Beyond that they are counted anew.
+ *
+ * @limit {} channels that have lost their items and have no interest
+ * @over their count starts again: a client that reconnects to one is not served from the history
  */
 export const MAX_COUNTED_CHANNELS = 100_000;
 

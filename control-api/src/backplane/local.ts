@@ -24,6 +24,9 @@ const UNHEARD: Acceptance = { duplicate: false, nodes: 0 };
  * How many messages a listener may publish while messages are being delivered, before they get their turn. Only
  * code in this process can do that, so that reaching it means a loop; the publish is then rejected with
  * ERR_BACKPLANE_UNAVAILABLE.
+ *
+ * @limit {} messages published from within a delivery
+ * @over that publish is refused, 503
  */
 export const NESTED_MESSAGES_LIMIT = 10_000;
 

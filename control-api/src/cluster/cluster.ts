@@ -27,7 +27,12 @@ export interface KnownNode extends NodeState {
   readonly age: number;
 }
 
-/** Milliseconds since a node was last heard of, above which it is said not to answer: two heartbeats did not come. */
+/**
+ * Milliseconds since a node was last heard of, above which it is said not to answer: two heartbeats did not come.
+ *
+ * @limit {s} since the last heartbeat of a node
+ * @over `GET /nodes` names it as silent
+ */
 export const SILENT_AFTER_MS = 7_000;
 
 /** What one node can ask all others, as JSON. */

@@ -13,13 +13,28 @@ import type { Log } from '../runtime/log.js';
 import type { KnownNode, NodeAnswer, NodeMember, NodeState, Nodes, Question } from './cluster.js';
 import { heartbeatScript, leaveScript, listScript, tellScript } from './redis-scripts.js';
 
-/** Milliseconds between heartbeats. */
+/**
+ * Milliseconds between heartbeats.
+ *
+ * @limit {s} between heartbeats of a node
+ * @over –
+ */
 export const HEARTBEAT_MS = 3_000;
 
-/** Milliseconds after which a node that was not heard of is forgotten: three heartbeats may fail. */
+/**
+ * Milliseconds after which a node that was not heard of is forgotten: three heartbeats may fail.
+ *
+ * @limit {s} without a heartbeat
+ * @over the other nodes forget the node
+ */
 export const NODE_TTL_MS = 10_000;
 
-/** Questions of this node that wait for answers, at most; more are rejected with ERR_BACKPLANE_UNAVAILABLE. */
+/**
+ * Questions of this node that wait for answers, at most; more are rejected with ERR_BACKPLANE_UNAVAILABLE.
+ *
+ * @limit {} questions of one node that wait for answers
+ * @over refused, 503
+ */
 export const OPEN_QUESTIONS = 1_000;
 
 /** What {@link RedisNodes} are made of. */

@@ -5,10 +5,20 @@
 import type { Clock } from './clock.js';
 import type { Log } from './log.js';
 
-/** Causes that are told apart at a time; of further ones only their number is told. */
+/**
+ * Causes that are told apart at a time; of further ones only their number is told.
+ *
+ * @limit {} causes that a log of causes distinguishes at a time
+ * @over one line has the number of all further causes
+ */
 export const CAUSES_MAX = 100;
 
-/** How long a cause that was told is not told again, in ms. */
+/**
+ * How long a cause that was told is not told again, in ms.
+ *
+ * @limit {s} between two lines about the same cause
+ * @over one line has the number of repetitions
+ */
 export const CAUSE_MS = 1_000;
 
 type Level = 'info' | 'warn';

@@ -6,10 +6,20 @@
 import type { Clock } from './clock.js';
 import type { Log } from './log.js';
 
-/** Warnings and errors within {@link WINDOW_MS}; more are counted and left out, so that nobody can fill a disk with them. */
+/**
+ * Warnings and errors within {@link WINDOW_MS}; more are counted and left out, so that nobody can fill a disk with them.
+ *
+ * @limit {} warnings and errors of the control API, and of the ZeroMQ sockets, in one window
+ * @over left out; one line has their number
+ */
 export const WINDOW_LINES = 100;
 
-/** Milliseconds from a line until the count begins anew. */
+/**
+ * Milliseconds from a line until the count begins anew.
+ *
+ * @limit {s} as the length of such a window
+ * @over the count starts again
+ */
 export const WINDOW_MS = 10_000;
 
 /** Passes debug and info lines on; of the others as many as a window takes, and then one with the number of the rest. */

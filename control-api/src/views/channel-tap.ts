@@ -14,13 +14,21 @@ import { ANSWER_WITHIN_MS } from './cluster-views.js';
 /**
  * Bytes that may wait for a client that does not read; enough for an item of the largest size that is taken by default.
  * Then the tap is closed: whoever looks on must not cost more than whoever is served.
+ *
+ * @limit {MiB} that wait for a tap
+ * @over the tap ends with a line that says so
  */
 export const TAP_QUEUE_BYTES = 1_048_576;
 
 /** Milliseconds between signs of life, so that what lies between does not close a quiet connection. */
 export const TAP_HEARTBEAT_MS = 15_000;
 
-/** Milliseconds that the client has to take the last line. Then its connection is cut. */
+/**
+ * Milliseconds that the client has to take the last line. Then its connection is cut.
+ *
+ * @limit {s} for a tap to take its last line
+ * @over connection cut
+ */
 export const TAP_END_MS = 5_000;
 
 /** Why the node ended a tap; the last line tells it. `failed`: the backplane refused, though items had come. */

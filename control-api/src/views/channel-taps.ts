@@ -12,6 +12,9 @@ import { ChannelTap } from './channel-tap.js';
 /**
  * Taps at a time on one node; each costs an item a line, and up to its queue in memory. One more takes the place of the oldest of
  * the client address that has most of them: nobody keeps the others out, and who has few keeps them.
+ *
+ * @limit {} taps of one node
+ * @over the oldest of the client address with most of them ends
  */
 export const MAX_TAPS = 64;
 

@@ -13,12 +13,20 @@ import { within } from '../runtime/deadline.js';
 import { type ChannelView, readChannelView, sumChannelViews } from './channel-view.js';
 import { readConnectionView } from './connection-view.js';
 
-/** Milliseconds that nodes have to answer. Whoever asks waits so long for those that are silent. */
+/**
+ * Milliseconds that nodes have to answer. Whoever asks waits so long for those that are silent.
+ *
+ * @limit {s} for nodes to answer a view
+ * @over the others are named as silent
+ */
 export const ANSWER_WITHIN_MS = 2_000;
 
 /**
  * Views that one node gathers at a time; a silent node makes each last for seconds. More are refused with 503, so that
  * connections are left for publishers.
+ *
+ * @limit {} views that one node gathers at a time
+ * @over 503
  */
 export const MAX_VIEWS = 256;
 

@@ -15,7 +15,12 @@ import { bindSocket, readMessages } from './socket.js';
 /** Milliseconds for which replies may still be sent when the socket closes. */
 const LINGER_MS = 500;
 
-/** Requests under way. Over: the socket is not read until the latest is answered, so that they wait where ZeroMQ's limit applies. */
+/**
+ * Requests under way. Over: the socket is not read until the latest is answered, so that they wait where ZeroMQ's limit applies.
+ *
+ * @limit {} commands of the ZeroMQ command socket under way
+ * @over the socket is not read
+ */
 export const CALLS_LIMIT = 1_000;
 
 /**

@@ -12,10 +12,18 @@ import type { Log } from '../runtime/log.js';
 /**
  * Items handed to the backplane and not yet accepted, per socket. Over: the socket is not read until the latest is
  * accepted, so that items wait where ZeroMQ's own limit applies, and at the publisher.
+ *
+ * @limit {} items of a ZeroMQ socket that the backplane has not accepted yet
+ * @over the socket is not read
  */
 export const PENDING_LIMIT = 1_000;
 
-/** Bytes of them on the wire, likewise. */
+/**
+ * Bytes of them on the wire, likewise.
+ *
+ * @limit {MiB} of such items
+ * @over the socket is not read
+ */
 export const PENDING_BYTES = 16 * 1024 * 1024;
 
 /** Takes the items of one socket. */

@@ -8,7 +8,12 @@
  */
 import type { Log } from '../runtime/log.js';
 
-/** Messages that wait for the library. Over: the new one is dropped, as the library does beyond its own limit. */
+/**
+ * Messages that wait for the library. Over: the new one is dropped, as the library does beyond its own limit.
+ *
+ * @limit {} replies, or packets of statistics, that wait for the ZeroMQ library
+ * @over dropped
+ */
 export const OUTBOX_LIMIT = 10_000;
 
 type Parts = Buffer | readonly Buffer[];

@@ -7,7 +7,12 @@ import { ControlError } from '../errors.js';
 import { loadLibrary } from './library.js';
 import { connectSocket } from './socket.js';
 
-/** Milliseconds for the connection to be made and, again, for the message to be written to it. */
+/**
+ * Milliseconds for the connection to be made and, again, for the message to be written to it.
+ *
+ * @limit {s} for `holdfast publish` to find a ZeroMQ socket, and again to write
+ * @over it fails
+ */
 export const PUSH_TIMEOUT_MS = 5_000;
 
 /**

@@ -14,7 +14,12 @@ import { bindSocket, readMessages } from './socket.js';
 const SUBSCRIBE = 1;
 const UNSUBSCRIBE = 0;
 
-/** Bytes of a subscription; the types of packets are shorter. Over: the library cuts the connection. */
+/**
+ * Bytes of a subscription; the types of packets are shorter. Over: the library cuts the connection.
+ *
+ * @limit {} bytes of a subscription to statistics
+ * @over ZeroMQ cuts the connection
+ */
 export const MAX_SUBSCRIPTION_BYTES = 1_024;
 
 /** Sends packets to all SUB sockets that want their type. XPUB, not PUB, as that tells what is subscribed to. */

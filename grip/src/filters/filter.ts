@@ -21,7 +21,12 @@ export type FilterName =
   | 'http-check'
   | 'http-modify';
 
-/** Most filters one channel may name, known or not. Each runs per subscriber and item; more are refused. */
+/**
+ * Most filters one channel may name, known or not. Each runs per subscriber and item; more are refused.
+ *
+ * @limit {} filters of one channel
+ * @over the instruct is refused, 502; a session is closed with 1011
+ */
 export const MAX_FILTERS = 5;
 
 const targets: ReadonlyMap<string, readonly FilterTarget[]> = new Map<FilterName, readonly FilterTarget[]>([

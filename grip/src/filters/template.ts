@@ -24,12 +24,20 @@ export interface Directive {
 /** Gives a directive its value, in Latin-1, or throws {@link directiveError}. */
 export type DirectiveValue = (directive: Directive) => string;
 
-/** Most bytes of a directive that may wait for its end, when content comes in pieces; more is an error. */
+/**
+ * Most bytes of a directive that may wait for its end, when content comes in pieces; more is an error.
+ *
+ * @limit {} bytes of a directive that is not complete in a body
+ * @over the filter fails: the stream ends
+ */
 export const MAX_PARTIAL_DIRECTIVE = 8192;
 
 /**
  * Bytes by which the values of directives may make content longer, for each call. More is an error: values come from
  * connections, and content may name one of them a thousand times.
+ *
+ * @limit {MiB} by which `var-subst` and `build-id` make content longer for one client
+ * @over the filter fails: the item is skipped, counted and logged
  */
 export const MAX_EXPANSION = 1_048_576;
 

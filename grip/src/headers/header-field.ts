@@ -14,6 +14,9 @@ const unsendable = /[^\t\x20-\x7e\x80-\xff]/;
 /**
  * Longest reason phrase in bytes that is sent on or accepted. It is for people, and clients read it into buffers of a fixed
  * size: servers send a few words.
+ *
+ * @limit {} bytes of a reason phrase
+ * @over an origin's is replaced by the default phrase of the status; an instruct is 502, a publish 400
  */
 export const MAX_REASON = 1_024;
 

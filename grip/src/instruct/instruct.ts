@@ -56,10 +56,20 @@ export interface Instruct {
   readonly unknown?: readonly UnknownMember[];
 }
 
-/** Seconds of a response hold if the origin does not say. */
+/**
+ * Seconds of a response hold if the origin does not say.
+ *
+ * @limit {} s as the time-out of a response hold whose origin gives none
+ * @over the hold ends with the origin's own answer
+ */
 const DEFAULT_HOLD_TIMEOUT = 55;
 
-/** Shortest response hold in seconds: less is raised to it, so that no client polls in a tight loop. */
+/**
+ * Shortest response hold in seconds: less is raised to it, so that no client polls in a tight loop.
+ *
+ * @limit {} s as the shortest time-out of a response hold
+ * @over a shorter one is raised
+ */
 const MIN_HOLD_TIMEOUT = 5;
 
 /** Builds a hold, with the default timeout or at least the shortest one. */

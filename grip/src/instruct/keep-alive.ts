@@ -25,7 +25,12 @@ export interface KeepAlive {
   readonly timeout: number;
 }
 
-/** Seconds between keep-alives if the origin does not say. */
+/**
+ * Seconds between keep-alives if the origin does not say.
+ *
+ * @limit {} s between keep-alives if the origin gives no time-out; at least 1 s
+ * @over a shorter one is raised
+ */
 export const DEFAULT_KEEP_ALIVE_TIMEOUT = 55;
 
 /**

@@ -9,7 +9,12 @@ import { type Element, paramValue, parseElement, splitElements } from '../header
 import { parseInteger } from '../wire/integer.js';
 import { textFromWire } from '../wire/text.js';
 
-/** Seconds without activity after which a next link is fetched, if the link does not say. */
+/**
+ * Seconds without activity after which a next link is fetched, if the link does not say.
+ *
+ * @limit {} s without an item if the `timeout` of a next link does not say otherwise
+ * @over the next link is fetched
+ */
 const DEFAULT_NEXT_TIMEOUT = 120;
 
 /** Where the continuation of a stream is fetched, which is what makes it reliable. */

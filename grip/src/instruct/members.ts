@@ -19,7 +19,12 @@ const CHANNEL = ['name', 'prev-id', 'filters'];
 const KEEP_ALIVE = ['content', 'content-bin', 'mode', 'format', 'timeout'];
 const RESPONSE = ['code', 'reason', 'headers', 'body', 'body-bin'];
 
-/** Most that are found in one instruct: it may have as many as its body takes. */
+/**
+ * Most that are found in one instruct: it may have as many as its body takes.
+ *
+ * @limit {} unknown members of a JSON instruct, for the log
+ * @over the others are not named
+ */
 export const UNKNOWN_MEMBERS_MAX = 5;
 
 /** The first of a document, in its order; undefined where there is none. */

@@ -12,6 +12,9 @@ import { childOf, follow, indexOf, isObject, NOTHING, parsePointer, setMember } 
 /**
  * Bytes by which `copy` may make a body grow, over all operations of a patch: 40 of them that each double a value would
  * else make a terabyte. What the others add is in the patch itself.
+ *
+ * @limit {MiB} by which `copy` makes a held body grow; and `MAX_JSON_DEPTH` levels of the result
+ * @over the item is not delivered to that client, counted (`patch-limit`) and logged; its hold goes on
  */
 export const MAX_PATCH_COPIES = 1_048_576;
 

@@ -88,8 +88,17 @@ function parseFormats(item: Fields): Formats {
 
 const FORMATS: ReadonlySet<string> = new Set(['http-response', 'http-stream', 'ws-message']);
 
-/** How many unknown names of an item are kept, and how many characters of each. */
+/**
+ * How many unknown names of an item are kept, and how many characters of each.
+ *
+ * @limit {} names of unknown formats of an item, for the log
+ * @over the others are not named
+ */
 const UNKNOWN_FORMATS_KEPT = 3;
+/**
+ * @limit {} characters of such a name
+ * @over the rest is left out
+ */
 const UNKNOWN_FORMAT_LENGTH = 50;
 
 /** `none` is what an item of unknown formats only becomes on its way between nodes. */

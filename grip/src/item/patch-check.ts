@@ -8,10 +8,20 @@ import { type Fields, isJsonObject, textOf } from '../headers/fields.js';
 import { isDeeper, MAX_JSON_DEPTH } from '../wire/json.js';
 import { parsePointer } from '../wire/json-pointer.js';
 
-/** Operations of one patch: each may have to move a long list. More are refused. */
+/**
+ * Operations of one patch: each may have to move a long list. More are refused.
+ *
+ * @limit {} operations of a `body-patch`
+ * @over the publish is refused, 400
+ */
 export const MAX_PATCH_OPERATIONS = 1_000;
 
-/** Characters of a patch as compact JSON, which is parsed for each client that it is for. A longer one is refused. */
+/**
+ * Characters of a patch as compact JSON, which is parsed for each client that it is for. A longer one is refused.
+ *
+ * @limit {} characters of a `body-patch`
+ * @over the publish is refused, 400
+ */
 export const MAX_PATCH_LENGTH = 262_144;
 
 const valued = new Set(['add', 'replace', 'test']);

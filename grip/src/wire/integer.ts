@@ -5,7 +5,12 @@
  */
 import { trimWire } from './text.js';
 
-/** Largest number of seconds, bytes or the like that is accepted: Pushpin's int is 32 bits wide. */
+/**
+ * Largest number of seconds, bytes or the like that is accepted: Pushpin's int is 32 bits wide.
+ *
+ * @limit {} as the largest integer in GRIP headers and JSON
+ * @over refused
+ */
 export const MAX_INTEGER = 0x7fff_ffff;
 
 const decimal = /^[+-]?[0-9]+$/;

@@ -9,12 +9,20 @@
  */
 import { Buffer, isUtf8 } from 'node:buffer';
 
-/** How deep objects and lists of any input may nest: far beyond any item, far below what exhausts the stack. */
+/**
+ * How deep objects and lists of any input may nest: far beyond any item, far below what exhausts the stack.
+ *
+ * @limit {} levels of any JSON text: publishes, ZeroMQ, Redis, instructs, control messages, SockJS, JSON-P
+ * @over refused as invalid JSON, with the reason where there is an answer
+ */
 export const MAX_JSON_DEPTH = 256;
 
 /**
  * Values in one text: as many as the largest publish has of the smallest. One takes up to 100 bytes of memory, whatever it
  * takes in the text.
+ *
+ * @limit {} values of any such JSON text
+ * @over the same
  */
 export const MAX_JSON_VALUES = 500_000;
 

@@ -24,10 +24,20 @@ export type TnetValue =
   | readonly TnetValue[]
   | { readonly [key: string]: TnetValue };
 
-/** How deep lists and maps may nest: as deep as those of JSON. Deeper is an error. */
+/**
+ * How deep lists and maps may nest: as deep as those of JSON. Deeper is an error.
+ *
+ * @limit {} levels of a tnetstring
+ * @over refused
+ */
 export const MAX_TNET_DEPTH = MAX_JSON_DEPTH;
 
-/** Values of one tnetstring, those of JSON likewise: one takes a hundred bytes of memory, and three on the wire. */
+/**
+ * Values of one tnetstring, those of JSON likewise: one takes a hundred bytes of memory, and three on the wire.
+ *
+ * @limit {} values of a tnetstring
+ * @over refused
+ */
 export const MAX_TNET_VALUES = MAX_JSON_VALUES;
 
 /** Digits of a length: tens of gigabytes, more than any message. */

@@ -7,7 +7,12 @@
 import { Buffer, isUtf8 } from 'node:buffer';
 import type { WsEvent } from './events.js';
 
-/** Most bytes of a close reason: a control frame holds 125 (RFC 6455 §5.5), and two of them are the code. */
+/**
+ * Most bytes of a close reason: a control frame holds 125 (RFC 6455 §5.5), and two of them are the code.
+ *
+ * @limit {} bytes of the reason of a close
+ * @over the rest is cut off
+ */
 export const MAX_CLOSE_REASON = 123;
 
 /** A close as it can be sent. */

@@ -32,6 +32,9 @@ const CRLF = '\r\n';
 /**
  * Most events of one body. An event without content takes six bytes on the wire and fifty in memory, so that the length of
  * a body bounds nothing.
+ *
+ * @limit {} events of one answer over HTTP
+ * @over session broken off
  */
 export const MAX_WS_EVENTS = 50_000;
 

@@ -18,7 +18,12 @@ export interface Exposition {
   readonly contentType: string;
 }
 
-/** Connections at a time to one admin listener. One more takes the place of the one that has been idle longest. */
+/**
+ * Connections at a time to one admin listener. One more takes the place of the one that has been idle longest.
+ *
+ * @limit {} connections on each admin listener
+ * @over as on the control port
+ */
 export const MAX_CONNECTIONS = 256;
 
 /** Serves operators and probes. It has no authentication: bind it where only they reach it. Pages of other sites are refused. */

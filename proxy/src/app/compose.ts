@@ -53,7 +53,12 @@ import { Refusals } from '../telemetry/refusals.js';
 import { makeTelemetry, type Telemetry } from '../telemetry/telemetry.js';
 import { WsAcceptor } from '../websocket/ws-acceptor.js';
 
-/** Response heads of origins may be longer than what clients may send us. */
+/**
+ * Response heads of origins may be longer than what clients may send us.
+ *
+ * @limit {} bytes of response head, and of its trailers
+ * @over 502; broken off
+ */
 const ORIGIN_HEADER_BYTES = 65_536;
 
 /** What a data plane is given by whoever runs it. */

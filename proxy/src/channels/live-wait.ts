@@ -8,6 +8,9 @@ import type { Clock } from '../runtime/clock.js';
  * How long what tells a client that it is subscribed (the head of a stream, the messages that follow a session's subscribe)
  * is held back for a subscription that is not live, in ms. It takes a round trip to the backplane; while the backplane is
  * away it takes as long, and what was accepted meanwhile follows once the subscription is live.
+ *
+ * @limit {s} that a stream's head or an origin's messages wait for interest to be live
+ * @over they go out
  */
 export const LIVE_WAIT_MS = 1_000;
 

@@ -13,6 +13,9 @@ import type { SubscriberEvents } from './subscriber-parts.js';
 /**
  * Bytes that the items which wait may take in memory, on all routes, each item once however many connections it is for.
  * What comes beyond is dropped as over `message_hwm`.
+ *
+ * @limit {MiB} of items that wait for their pace, each once
+ * @over the same
  */
 export const MAX_WAITING_BYTES = 64 * 2 ** 20;
 

@@ -6,22 +6,38 @@ import type { ItemMessage } from '@holdfast/control-api';
 import { ITEM_OVERHEAD, type Item, itemBytes } from '@holdfast/grip';
 import type { Clock, Timer } from '../runtime/clock.js';
 
-/** How many items may wait on one channel. Beyond that the one that has waited longest passes early. */
+/**
+ * How many items may wait on one channel. Beyond that the one that has waited longest passes early.
+ *
+ * @limit {} items that wait on a channel for the item before them
+ * @over the one that has waited longest passes early, counted
+ */
 export const MAX_WAITING_PER_CHANNEL = 100;
 
 /**
  * How many items may wait on one node. Beyond that the item that has waited longest on the channel of the newest passes
  * early, which may be the newest itself.
+ *
+ * @limit {} such items on the node
+ * @over the one that has waited longest passes early, counted
  */
 export const MAX_WAITING = 10_000;
 
 /**
  * How many bytes the items that wait on one channel, and on one node, may take in memory, all of each item counted. Beyond
  * that as many pass early as it takes, as above.
+ *
+ * @limit {MiB} of such items on a channel
+ * @over the oldest pass early until the rest fits, counted
  */
 export const MAX_WAITING_BYTES_PER_CHANNEL = 16 * 2 ** 20;
 
-/** See {@link MAX_WAITING_BYTES_PER_CHANNEL}. */
+/**
+ * See {@link MAX_WAITING_BYTES_PER_CHANNEL}.
+ *
+ * @limit {MiB} of such items on the node
+ * @over the oldest pass early until the rest fits, counted
+ */
 export const MAX_WAITING_BYTES = 64 * 2 ** 20;
 
 /** Why an item that waited passes: the item before it has, its time is up, too many wait, or the node goes down. */

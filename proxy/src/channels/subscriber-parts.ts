@@ -45,6 +45,9 @@ export type GapPolicy = 'close' | 'continue';
 /**
  * Over how long the ends of connections are spread that are closed because items were lost, in ms: there may be many, and
  * all their clients come back.
+ *
+ * @limit {s} over which connections are ended that lost items
+ * @over –
  */
 const CLOSE_SPREAD_MS = 2_000;
 

@@ -7,10 +7,20 @@ import { type Codec, codecOf, preferredCoding } from '../http/codings.js';
 import { GzipPieces } from './gzip-pieces.js';
 import { Compressible, type CompressionRules } from './rules.js';
 
-/** Encoders at a time, each of which takes some 300 KiB. Further answers go out as they are. */
+/**
+ * Encoders at a time, each of which takes some 300 KiB. Further answers go out as they are.
+ *
+ * @limit {} answers that are compressed at a time, some 300 KiB each
+ * @over further ones go out as they are
+ */
 export const MAX_ENCODERS = 256;
 
-/** Bodies up to so many bytes are encoded in the turn in which they are there: less than 1 ms. */
+/**
+ * Bodies up to so many bytes are encoded in the turn in which they are there: less than 1 ms.
+ *
+ * @limit {} bytes of a whole body that are compressed at once
+ * @over longer ones are compressed in another thread
+ */
 export const SYNC_MAX = 16_384;
 
 /** Options of all answers. */

@@ -9,7 +9,12 @@ import { constants, crc32, deflateRawSync, type ZlibOptions } from 'node:zlib';
 import { type GzipPiece, StreamPiece } from '../edge/stream-piece.js';
 import { joinedCrc, shiftOf } from './crc32.js';
 
-/** The longest piece that is compressed, in bytes: it takes the turn of the event loop that makes it, some 20 ms at most. */
+/**
+ * The longest piece that is compressed, in bytes: it takes the turn of the event loop that makes it, some 20 ms at most.
+ *
+ * @limit {} bytes of one piece of a compressed stream
+ * @over it is stored in the stream as it is
+ */
 export const DEFLATE_MAX = 1_048_576;
 
 /** Most bytes of a stored block (RFC 1951 §3.2.4). */

@@ -6,7 +6,12 @@ import { ResponseWrapper } from '../edge/response-wrapper.js';
 import { KeptBytes } from '../runtime/kept-bytes.js';
 import type { JsonpCall } from './jsonp-request.js';
 
-/** Answers up to this many bytes are wrapped whole, so that one that cannot be is still refused with a status. */
+/**
+ * Answers up to this many bytes are wrapped whole, so that one that cannot be is still refused with a status.
+ *
+ * @limit {} bytes of an answer to JSON-P that are wrapped whole
+ * @over a longer one is wrapped as it comes
+ */
 const WHOLE_MAX = 100_000;
 
 /** What an answer says of caches. */

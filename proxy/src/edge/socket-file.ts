@@ -5,7 +5,12 @@ import { EdgeError } from './errors.js';
 import type { Listener } from './port.js';
 import { resolveOwner } from './unix-owner.js';
 
-/** What Linux takes as the path of a unix socket, in bytes; more would be cut off, and what remains be bound to. */
+/**
+ * What Linux takes as the path of a unix socket, in bytes; more would be cut off, and what remains be bound to.
+ *
+ * @limit {} bytes of the path of a unix socket
+ * @over the start fails
+ */
 const MAX_SOCKET_PATH = 107;
 
 /**

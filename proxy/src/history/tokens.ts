@@ -5,10 +5,20 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Position } from '@holdfast/control-api';
 
-/** Channels of one token. A connection with more gets none: its token would outgrow what clients may send in a head. */
+/**
+ * Channels of one token. A connection with more gets none: its token would outgrow what clients may send in a head.
+ *
+ * @limit {} channels of one resume token
+ * @over the connection gets no token
+ */
 export const MAX_TOKEN_CHANNELS = 64;
 
-/** Longest token that is looked at, in characters. */
+/**
+ * Longest token that is looked at, in characters.
+ *
+ * @limit {} characters of a resume token
+ * @over a longer one is treated as foreign
+ */
 const MAX_TOKEN = 8_192;
 
 /** Bytes of signature: nobody can try often enough online to guess 96 bits. */

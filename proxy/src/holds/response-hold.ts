@@ -38,7 +38,13 @@ import { ResponseReplay } from './response-replay.js';
 
 const EMPTY = Buffer.alloc(0);
 
-/** How many items may wait for the origin's own answer to be complete; of their bytes `client_queue_size`, as for a stream. */
+/**
+ * How many items may wait for the origin's own answer to be complete; of their bytes `client_queue_size`, as for a stream.
+ *
+ * @limit {} items that wait for the origin's answer of a response hold to be complete, and `client_queue_size` bytes
+ *   of them
+ * @over those after them are not looked at: one of the first answers
+ */
 const MAX_EARLY = 100;
 
 /**

@@ -23,7 +23,12 @@ export interface Codec {
   later(body: Buffer, done: (error: Error | null, encoded: Buffer) => void): void;
 }
 
-/** An Accept-Encoding longer than so many characters is that of no client: it is not read, and counts as none. */
+/**
+ * An Accept-Encoding longer than so many characters is that of no client: it is not read, and counts as none.
+ *
+ * @limit {} characters of an Accept-Encoding of a client
+ * @over it counts as absent
+ */
 export const MAX_ACCEPT_ENCODING = 1_024;
 
 const { constants } = zlib;

@@ -4,7 +4,12 @@ import type { OriginHandler } from '../origin/port.js';
 import type { LinkClient } from './link-client.js';
 import type { LinkScope } from './link-scope.js';
 
-/** Most bytes of an answer that are read, so that its connection can be used again; with more it is broken off. */
+/**
+ * Most bytes of an answer that are read, so that its connection can be used again; with more it is broken off.
+ *
+ * @limit {} bytes of the answer to a gone link
+ * @over it is broken off
+ */
 export const ANSWER_MAX = 100_000;
 
 /** Posts to the link once, with an empty body, if it leads anywhere. The answer is not used, and a failure only logged. */

@@ -31,10 +31,18 @@ export function passesFreely(plan: FilterPlan, contentFilters: readonly string[]
 /**
  * How many items of one connection may wait for the answers of servers. Beyond that an item is not delivered, and counted
  * as one whose filter failed.
+ *
+ * @limit {} items of one connection that wait while a filter asks a server about an earlier one
+ * @over an item is not delivered, and counts as one whose filter failed
  */
 const MAX_WAITING = 1_000;
 
-/** Bytes that they may take in memory, all of each item counted, and its content as filters have made it. As above. */
+/**
+ * Bytes that they may take in memory, all of each item counted, and its content as filters have made it. As above.
+ *
+ * @limit {MiB} and one item of such waiting items
+ * @over an item is not delivered, and counts as one whose filter failed
+ */
 const MAX_WAITING_BYTES = 4 * 2 ** 20;
 
 /** The filters of one connection. Made when the first item needs one. */

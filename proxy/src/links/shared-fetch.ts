@@ -8,7 +8,12 @@ import { faultError, type OriginError } from '../origin/errors.js';
 import type { OriginCall, OriginHandler } from '../origin/port.js';
 import { KeptBytes } from '../runtime/kept-bytes.js';
 
-/** Until so many bytes of an answer have come, another connection may join: it is given them again. In bytes. */
+/**
+ * Until so many bytes of an answer have come, another connection may join: it is given them again. In bytes.
+ *
+ * @limit {} bytes of a link's answer that are kept for joiners
+ * @over another fetch
+ */
 const JOIN_MAX = 100_000;
 
 interface Head {

@@ -41,16 +41,29 @@ export interface OriginClientOptions {
   readonly admits?: () => boolean;
 }
 
-/** How long requests under way may go on when the client is closed, in ms. */
+/**
+ * How long requests under way may go on when the client is closed, in ms.
+ *
+ * @limit {s} for requests at origins when their client is closed
+ * @over connections closed
+ */
 const CLOSE_GRACE_MS = 3_000;
 
 /**
  * Pools without TLS. There is one for each target, and for each port of `link_hosts` that an origin has named; beyond, the
  * first is closed when idle, and made anew when it is needed.
+ *
+ * @limit {} pools of connections without TLS
+ * @over the first is closed when idle, and made anew when it is needed
  */
 export const MAX_PLAIN_POOLS = 4_096;
 
-/** TLS pools are kept per server name; names come from clients, so their number is bounded. */
+/**
+ * TLS pools are kept per server name; names come from clients, so their number is bounded.
+ *
+ * @limit {} pools of TLS connections
+ * @over the least recently used is closed when idle
+ */
 const MAX_TLS_POOLS = 512;
 
 /** Connections to all HTTP targets: keyed by target, and for TLS by the name that the certificate must bear. */

@@ -14,8 +14,15 @@ import { type Framing, frameUpload } from './undici/upload-framing.js';
  * Most interim answers to one request, and what they may have in all, in bytes of names and values: as much as the head of
  * one final answer. They are passed on as they come, whether or not the client reads, so that this is also what waits for it.
  * An origin that sends more is broken off.
+ *
+ * @limit {} interim answers to one request or handshake
+ * @over 502, connection to the origin closed
  */
 export const INTERIM_MAX = 100;
+/**
+ * @limit {} bytes of names and values in all interim answers to one request
+ * @over 502, connection to the origin closed
+ */
 export const INTERIM_BYTES_MAX = 65_536;
 
 /** One request on a pool: undici's `DispatchHandler` on one side, as `client` sees to, the proxy's on the other. */

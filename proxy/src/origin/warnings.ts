@@ -47,7 +47,12 @@ const OF_CLIENTS: ReadonlySet<string> = new Set<RequestErrorCode | 'ERR_ORIGIN_R
   'ERR_ORIGIN_REQUEST',
 ]);
 
-/** Words without meaning of which the log tells for one route; they are the origin's, and so have no end. */
+/**
+ * Words without meaning of which the log tells for one route; they are the origin's, and so have no end.
+ *
+ * @limit {} unknown fields, members and filters of one route that the log names
+ * @over the others are not named until the routes are loaded again
+ */
 export const WORDS_MAX = 20;
 
 /** Tells of what goes wrong between client and origin. Each error is told once, by whoever comes first with it. */

@@ -9,6 +9,9 @@ import type { AnswerBody } from './answer.js';
 /**
  * How much of a body is read before there is anybody to take it, in bytes; then the origin is paused. Of one that is paused it is
  * not seen that it has broken off.
+ *
+ * @limit {} bytes of a stream's first body that are read while its subscription is not live
+ * @over the origin is held back
  */
 export const LATE_BODY_MAX = 65_536;
 

@@ -9,7 +9,12 @@ import { passableTrailers } from '../http/trailers.js';
 import { OriginError } from '../origin/errors.js';
 import { KeptBytes } from '../runtime/kept-bytes.js';
 
-/** Bodies of a declared length up to this are read whole before the origin is asked: one write, one buffer. */
+/**
+ * Bodies of a declared length up to this are read whole before the origin is asked: one write, one buffer.
+ *
+ * @limit {} bytes of declared body
+ * @over no limit: a longer body streams
+ */
 const WHOLE_BODY_MAX = 10_000;
 
 type State = 'unread' | 'flowing' | 'complete' | 'broken';

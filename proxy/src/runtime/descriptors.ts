@@ -37,12 +37,33 @@ export interface DescriptorCount {
 export class Descriptors {
   /** As `ulimit -n` has it; infinite where nobody tells, and then everything is admitted. */
   readonly limit: number;
-  /** How many are kept from clients: for publishers, origins, operators and files. */
+  /**
+   * How many are kept from clients: for publishers, origins, operators and files.
+   *
+   * @limit an eighth of the open files that the process may have, 16 to 1,280, is kept from clients: for publishers,
+   *   origins, operators and files
+   * @over a new connection is closed and counted; one warning every 10 s
+   */
   readonly reserve: number;
-  /** Of those, how many are kept from connections to origins too. */
+  /**
+   * Of those, how many are kept from connections to origins too.
+   *
+   * @limit the part of `reserve` that is kept from connections to origins too: all but half of what is not for
+   *   publishers
+   * @over no connection is made: next target, then 502
+   */
   readonly core: number;
-  /** Most connections of publishers, and of operators. */
+  /**
+   * Most connections of publishers, and of operators.
+   *
+   * @limit a sixteenth of the open files, 8 to 1,024 connections of publishers
+   * @over as `MAX_CONNECTIONS` of the control API
+   */
   readonly publishers: number;
+  /**
+   * @limit a 64th of the open files, 2 to 64 connections of the admin listener
+   * @over the new connection is closed
+   */
   readonly operators: number;
   readonly #count: () => DescriptorCount;
   /** So many more may be opened before they are counted again: half of what there was room for. */

@@ -9,7 +9,12 @@
 import { readFileSync } from 'node:fs';
 import type { Clock, Timer } from './clock.js';
 
-/** Milliseconds between looks. */
+/**
+ * Milliseconds between looks.
+ *
+ * @limit {s} between checks that the npm command that started the process still runs
+ * @over the node drains
+ */
 export const LOOK_EVERY_MS = 1_000;
 
 /** What npm, and those that do as it does, say of the script that they run; `npx holdfast` is one of a single word. */

@@ -7,6 +7,9 @@ import type { Writable } from 'node:stream';
 /**
  * What a write counts beside its bytes: measured, 40 for one whose buffer is shared with others, 145 for one with a buffer
  * of its own.
+ *
+ * @limit {} bytes that each write counts on top of its own, where what waits for a client is counted
+ * @over –
  */
 export const WRITE_BYTES = 64;
 

@@ -89,7 +89,12 @@ export interface SessionParts {
   readonly subscriptionMax: number;
 }
 
-/** Longest body, in bytes, of an origin's refusal that is relayed to the client. */
+/**
+ * Longest body, in bytes, of an origin's refusal that is relayed to the client.
+ *
+ * @limit {} bytes of an origin's refusal of a handshake
+ * @over 500 in its place
+ */
 export const MAX_REFUSAL = 100_000;
 
 /** What the client gets for a refusal whose body is longer. */

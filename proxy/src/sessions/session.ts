@@ -28,7 +28,12 @@ import { TimedMessages } from './timed-messages.js';
  */
 type State = 'open' | 'detached' | 'closing' | 'over';
 
-/** How long a client whose session the proxy closes has to take the Close frame before it is cut off, in ms. */
+/**
+ * How long a client whose session the proxy closes has to take the Close frame before it is cut off, in ms.
+ *
+ * @limit {s} for a client to take the Close frame of a session that the proxy closes
+ * @over connection cut
+ */
 const CLOSE_GRACE_MS = 5_000;
 
 const NO_REASON = Buffer.alloc(0);

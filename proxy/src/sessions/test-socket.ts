@@ -15,7 +15,12 @@ import type { OriginHandshakeOwner, OriginSocket, OriginSocketOwner } from './or
 
 const PREFIX = Buffer.from('m:');
 
-/** From so many messages on that are not answered yet, `send` asks to be held back. */
+/**
+ * From so many messages on that are not answered yet, `send` asks to be held back.
+ *
+ * @limit {} messages to the `test` target that are not echoed yet
+ * @over the client is not read
+ */
 const WAITING_HIGH = 64;
 
 /** An origin inside the process. Everything is sent through GRIP's own messages: what a client sends is never control. */

@@ -17,10 +17,20 @@ import type { Receiver, ReceiverOwner } from './receiver.js';
  */
 type State = 'opening' | 'open' | 'closing' | 'left' | 'terminated' | 'over';
 
-/** How long a session waits for the next receiver, and how long one that has ended is remembered for late requests, in ms. */
+/**
+ * How long a session waits for the next receiver, and how long one that has ended is remembered for late requests, in ms.
+ *
+ * @limit SockJS: {s} without a request to receive; an ended session is remembered for as long
+ * @over the session ends
+ */
 export const ABSENCE_MS = 5_000;
 
-/** From so many bytes waiting on, `send` asks to be held back; each message counts for `MESSAGE_MIN` at least. */
+/**
+ * From so many bytes waiting on, `send` asks to be held back; each message counts for `MESSAGE_MIN` at least.
+ *
+ * @limit SockJS: {} bytes waiting for a client over HTTP, where each message of the origin counts 64 at least
+ * @over the origin is not read
+ */
 export const HIGH_WATER = 262_144;
 const MESSAGE_MIN = 64;
 

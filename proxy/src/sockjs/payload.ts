@@ -3,21 +3,37 @@ import { readJson } from '@holdfast/grip';
 import { queryOf } from '../http/request-path.js';
 import type { SendingTransport } from './sockjs-path.js';
 
-/** Longest body of a request, in bytes; a longer one is refused with 400. */
+/**
+ * Longest body of a request, in bytes; a longer one is refused with 400.
+ *
+ * @limit {} bytes of a SockJS request body
+ * @over 400
+ */
 export const MAX_BODY = 100_000;
 
-/** Longest message, in bytes; a longer one is refused with 400, or ends a WebSocket. */
+/**
+ * Longest message, in bytes; a longer one is refused with 400, or ends a WebSocket.
+ *
+ * @limit {} bytes of a SockJS message
+ * @over 400, or the WebSocket is closed
+ */
 export const MAX_MESSAGE = 200_000;
 
 /**
  * Most messages of one request or frame. The library sends each by itself on a WebSocket, and over HTTP those that came
  * while the request before was under way.
+ *
+ * @limit {} messages of one SockJS request or frame
+ * @over 400, or the WebSocket is closed
  */
 export const MAX_MESSAGES = 10_000;
 
 /**
  * Longest frame of a WebSocket, in bytes; a longer one ends it. The longest message fits, however it is escaped: six bytes
  * for each of its own.
+ *
+ * @limit SockJS: {} bytes of a frame: a message with any escaping
+ * @over the WebSocket is closed
  */
 export const MAX_FRAME = 6 * MAX_MESSAGE + 1_024;
 

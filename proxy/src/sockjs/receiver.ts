@@ -3,7 +3,12 @@ import type { ResponseOwner } from '../edge/port.js';
 import { PLAIN, type SockJsResponse } from './sockjs-response.js';
 import type { TransportForm } from './transport-form.js';
 
-/** Bytes of frames after which a stream ends, so that the browser can let go of them: the client asks for the next. */
+/**
+ * Bytes of frames after which a stream ends, so that the browser can let go of them: the client asks for the next.
+ *
+ * @limit SockJS: {} bytes of one streaming answer
+ * @over it ends, the client asks for the next
+ */
 export const MAX_STREAM_BYTES = 131_072;
 
 /** A session that has a receiver. Nothing is called after the receiver's last frame. */

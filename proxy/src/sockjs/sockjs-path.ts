@@ -24,6 +24,9 @@ export type SockJsPlace =
 /**
  * Longest id of a session, in characters: it is kept as long as the session is known, and clients make up few. With a longer
  * one a path stands for nothing.
+ *
+ * @limit SockJS: {} characters of a session's id
+ * @over 404
  */
 export const SESSION_ID_MAX = 256;
 

@@ -66,6 +66,10 @@ export interface SockJsParts {
    */
   /** Whether there are sessions over HTTP: their requests come over any connections, so that all have to come here. */
   readonly overHttp: boolean;
+  /**
+   * @limit `client_maxconn` SockJS sessions over HTTP, ended ones that are remembered included
+   * @over 503
+   */
   readonly maxSessions: number;
 }
 

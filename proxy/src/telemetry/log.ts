@@ -13,10 +13,20 @@ import type { LogLevel } from '../config/values/log-level.js';
 const RANK: Record<LogLevel, number> = { error: 0, warn: 1, info: 2, debug: 3 };
 const LABEL: Record<LogLevel, string> = { error: 'ERR', warn: 'WARN', info: 'INFO', debug: 'DEBUG' };
 
-/** How much of the log may wait for a slow disk or reader, in bytes; lines beyond are dropped. */
+/**
+ * How much of the log may wait for a slow disk or reader, in bytes; lines beyond are dropped.
+ *
+ * @limit {MiB} of log lines waiting for a slow disk
+ * @over lines are dropped
+ */
 const QUEUE_MAX = 16 * 1024 * 1024;
 
-/** How long the last lines may take to be written before the process leaves without them, in ms. */
+/**
+ * How long the last lines may take to be written before the process leaves without them, in ms.
+ *
+ * @limit {s} for the last log lines to be written
+ * @over the process leaves without them
+ */
 const CLOSE_MS = 1_000;
 
 interface Destination extends DestinationStream {

@@ -7,7 +7,12 @@ import { extensionsNamed } from './extensions.js';
 import { LibrarySocket, optionsOf, type SocketSettings } from './ws-library.js';
 import { WsSocket } from './ws-socket.js';
 
-/** Longest head of an origin's answer, in bytes: as for its other answers. */
+/**
+ * Longest head of an origin's answer, in bytes: as for its other answers.
+ *
+ * @limit {} bytes of the head of an origin's answer to a handshake
+ * @over the handshake fails, 502
+ */
 const MAX_HEAD = 65_536;
 
 /** One handshake to an origin. */

@@ -16,11 +16,18 @@ export interface SocketSettings {
   readonly closeTimeout?: number;
 }
 
+/**
+ * @limit {s} for the other side to complete a close
+ * @over connection cut
+ */
 const CLOSE_TIMEOUT_MS = 5_000;
 
 /**
  * Most fragments of one message, each of which takes about 110 bytes on top of its own: so that they take no more than the
  * longest message does. `ws`'s own limit is low enough to be met by accident.
+ *
+ * @limit {} fragments of one message; one for 128 bytes of `websocket_message_max` if that is less, but 1,024 at least
+ * @over session closed with 1008
  */
 export const MAX_FRAGMENTS = 131_072;
 
@@ -28,7 +35,12 @@ export const MAX_FRAGMENTS = 131_072;
 const FRAGMENT_BYTES = 128;
 const MIN_FRAGMENTS = 1_024;
 
-/** Most reads of which one frame is put together: each takes some 300 bytes on top of its own. */
+/**
+ * Most reads of which one frame is put together: each takes some 300 bytes on top of its own.
+ *
+ * @limit {} reads for one frame
+ * @over session closed with 1008
+ */
 export const MAX_FRAME_READS = 32_768;
 
 const OPTIONS = { autoPong: false, skipUTF8Validation: false };

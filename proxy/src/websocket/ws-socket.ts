@@ -11,7 +11,12 @@ import type { FramePiece } from './frame-piece.js';
 import { endFaultySocket, type MessageSocket, type MessageType, type SocketOwner } from './message-socket.js';
 import { type Happening, LibrarySocket, type Taker } from './ws-library.js';
 
-/** From so many bytes waiting on, `send` asks to be held back. What waits counts `WRITE_BYTES` for each write too. */
+/**
+ * From so many bytes waiting on, `send` asks to be held back. What waits counts `WRITE_BYTES` for each write too.
+ *
+ * @limit {} bytes waiting on a WebSocket, `WRITE_BYTES` counted
+ * @over the other side is not read
+ */
 const HIGH_WATER = 262_144;
 
 /** What a message counts at most beside its content: the longest header of a frame (RFC 6455 §5.2), and its two writes. */

@@ -8,10 +8,18 @@ import type { Clock } from '../../runtime/clock.js';
 /**
  * How much may wait for the other process to read it, in bytes: about 10,000 items of 6 KB. What exceeds it is sent all the
  * same, but `overflowed` is called: one who does not read for so long is not coming back.
+ *
+ * @limit {MiB} that wait for one worker to read them
+ * @over the worker is killed and replaced, logged
  */
 export const CHANNEL_QUEUE_MAX = 64 * 1024 * 1024;
 
-/** How long an answer may take, in ms: processes of one machine answer at once, or are stuck. */
+/**
+ * How long an answer may take, in ms: processes of one machine answer at once, or are stuck.
+ *
+ * @limit {s} for an answer of another process
+ * @over it counts as absent
+ */
 export const ANSWER_MS = 5_000;
 
 /** Roughly what a message takes beside its content, in bytes. */

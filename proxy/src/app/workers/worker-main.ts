@@ -17,7 +17,12 @@ import type { WorkerFailure, WorkerInit } from './words.js';
 /** How often the primary is told what there is to do, in ms. */
 const LOAD_MS = 1_000;
 
-/** How much may wait for the primary before statistics packets are dropped, in bytes; they may get lost anywhere. */
+/**
+ * How much may wait for the primary before statistics packets are dropped, in bytes; they may get lost anywhere.
+ *
+ * @limit {MiB} that wait for the primary
+ * @over statistics packets are dropped
+ */
 const STATS_QUEUE_MAX = 16 * 1024 * 1024;
 
 let faults: Containment = uncontained;

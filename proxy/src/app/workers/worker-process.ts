@@ -17,7 +17,12 @@ import { CHANNEL_QUEUE_MAX, Channel } from './channel.js';
 import { WorkerError } from './errors.js';
 import type { WorkerFailure, WorkerInit } from './words.js';
 
-/** How long a worker that was told to stop may take beyond what its requests under way are given, in ms; its log takes some. */
+/**
+ * How long a worker that was told to stop may take beyond what its requests under way are given, in ms; its log takes some.
+ *
+ * @limit {s} for a worker to stop, beside `shutdown_requests`
+ * @over it is killed, logged
+ */
 const STOP_MS = 5_000;
 
 /** What a {@link WorkerProcess} is made of. */

@@ -10,7 +10,12 @@ import { encodeTnetstring, readJson } from '@holdfast/grip';
 import type { Destination } from './destination.js';
 import { PublishError } from './errors.js';
 
-/** Milliseconds for the control API to answer. */
+/**
+ * Milliseconds for the control API to answer.
+ *
+ * @limit {s} for `holdfast publish` to get its answer
+ * @over it fails
+ */
 const ANSWER_TIMEOUT_MS = 30_000;
 
 interface Answer {

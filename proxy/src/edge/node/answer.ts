@@ -8,10 +8,20 @@ import { headerValues, type ResponseHead } from '@holdfast/grip';
 import { passableNames, saysTrailers } from '../../http/trailers.js';
 import { headLines } from '../client-headers.js';
 
-/** How long an answer that was broken off may take to drain to its client before the connection is cut, in ms. */
+/**
+ * How long an answer that was broken off may take to drain to its client before the connection is cut, in ms.
+ *
+ * @limit {s} for what was written before an answer broke off
+ * @over connection cut
+ */
 const ABORT_DRAIN_MS = 5_000;
 
-/** Longest body, in bytes, that goes out as one string with its head. */
+/**
+ * Longest body, in bytes, that goes out as one string with its head.
+ *
+ * @limit {} bytes
+ * @over no limit: a longer body is a write of its own
+ */
 const JOIN_MAX = 16_384;
 
 /** What an answer that is made anew has to know of its request. */

@@ -10,18 +10,29 @@ import { attachHttp, detachHttp } from './detach.js';
 import { EarlyBytes, LOOK_MS } from './early-bytes.js';
 import type { NodeResponse } from './response.js';
 
-/** How long a client may go on sending once it has its last answer, before its connection is cut, in ms. */
+/**
+ * How long a client may go on sending once it has its last answer, before its connection is cut, in ms.
+ *
+ * @limit {s} for a client to stop sending after its last answer or a refusal
+ * @over connection cut
+ */
 const LINGER_MS = 2_000;
 
 /**
  * How many requests may wait behind the one under way before nothing more is read: a client that sends without end gets
  * no more of our memory. What has been read already, 64 KiB at most, is still parsed.
+ *
+ * @limit {} requests that wait behind an answer on one connection
+ * @over nothing more is read from the client
  */
 const MAX_WAITING = 4;
 
 /**
  * How many requests may wait in all: so many are in what has been read only if they are shorter than 512 bytes, and each of
  * them takes some kilobytes. Those behind them are not taken, and the last that is taken is the last of its connection.
+ *
+ * @limit {} requests that wait, where one read had so many
+ * @over later ones are not served: the last of the 128 says `Connection: close`
  */
 export const PIPELINE_MAX = 128;
 

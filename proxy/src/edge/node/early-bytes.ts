@@ -7,9 +7,21 @@
  * Bytes behind a request that is held, where nobody parses, from which on nothing more is read; of one read there may be
  * 64 KiB more. A client that has gone is not noticed then, so that one more read is made every `LOOK_MS`, until there are
  * `AHEAD_MAX` bytes; then the connection is cut.
+ *
+ * @limit {} bytes behind a request that is held, and what else was in the last read of 64 KiB
+ * @over nothing more is read from the client
  */
 export const EARLY_MAX = 16_384;
+/**
+ * @limit {} bytes behind a request that is held, read to notice a client that has gone
+ * @over connection cut
+ */
 export const AHEAD_MAX = 131_072;
+/**
+ * @limit {s} between two reads behind a held request whose early bytes have reached `EARLY_MAX`, to notice a client
+ *   that has gone
+ * @over one more read is made
+ */
 export const LOOK_MS = 10_000;
 
 /**
@@ -17,6 +29,10 @@ export const LOOK_MS = 10_000;
  * what follows it is read and dropped. With more than `GARBAGE_MAX` bytes the connection is cut.
  */
 const GARBAGE_KEPT = 1_024;
+/**
+ * @limit {} bytes behind a request that is held and that cannot be requests; they are dropped
+ * @over connection cut
+ */
 export const GARBAGE_MAX = 1_048_576;
 
 /** The beginning of a request: empty lines, a method, and a space if it is there already (RFC 9112 §2.2, §3). */

@@ -5,8 +5,18 @@
  * can keep it at that: tens of megabytes of one body have been seen, so that a limit for each would bound nothing.
  */
 
-/** Most bytes of one body that wait, and of several together; with more, that of which the most waits loses its client. */
+/**
+ * Most bytes of one body that wait, and of several together; with more, that of which the most waits loses its client.
+ *
+ * @limit {MiB} of one body that is held back, where the library does not stop reading; a chunk counts 256 bytes at
+ *   least
+ * @over the client is cut
+ */
 export const WAITING_MAX = 64 * 2 ** 20;
+/**
+ * @limit {MiB} of several such bodies together
+ * @over the client with the most waiting bytes is cut
+ */
 export const SHARED_MAX = 32 * 2 ** 20;
 
 /** A body of which some waits. */

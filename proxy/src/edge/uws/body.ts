@@ -13,10 +13,20 @@ export interface BodyTurn {
   faulted(error: unknown): void;
 }
 
-/** So many bytes are kept for a reader that does not take them before the client is held back. */
+/**
+ * So many bytes are kept for a reader that does not take them before the client is held back.
+ *
+ * @limit {} bytes of a body that no reader takes
+ * @over the client is held back
+ */
 const KEPT_MAX = 65_536;
 
-/** So many bytes are read ahead of such a reader all the same, in order to notice a client that has gone. */
+/**
+ * So many bytes are read ahead of such a reader all the same, in order to notice a client that has gone.
+ *
+ * @limit {MiB} of such a body that are read ahead to notice a client that has gone
+ * @over the client is held back
+ */
 const AHEAD_MAX = 1_048_576;
 
 /** What a chunk counts at least, in bytes: so that tiny ones are bounded too. */

@@ -9,10 +9,20 @@ import type { UwsListener } from './listener.js';
 /** How often certificates in use are compared with their files, in ms. */
 export const CHECK_MS = 10_000;
 
-/** Most names and patterns that are known with capital letters in them; clients write names without. */
+/**
+ * Most names and patterns that are known with capital letters in them; clients write names without.
+ *
+ * @limit {} server names (TLS) that clients write with capital letters, on each listener
+ * @over such a name counts as unknown
+ */
 const SPELLINGS_MAX = 100;
 
-/** Most labels of a name that the library finds again; one with more is served by the default certificate. */
+/**
+ * Most labels of a name that the library finds again; one with more is served by the default certificate.
+ *
+ * @limit {} labels of a server name
+ * @over such a name counts as unknown
+ */
 const LABELS_MAX = 10;
 
 const isWildcard = ({ base }: KeyPair): boolean => base.startsWith('_.');

@@ -6,7 +6,12 @@ import { WRITE_BYTES } from '../../runtime/queued-writes.js';
 import { cutOf, writeLines } from './head.js';
 import type { UwsAnswer } from './library.js';
 
-/** Most bytes, head and framing included, in one cork: of more than 16 KiB the library may lose some. */
+/**
+ * Most bytes, head and framing included, in one cork: of more than 16 KiB the library may lose some.
+ *
+ * @limit {} bytes handed to the library at a time
+ * @over the rest follows in the next cork
+ */
 export const CORK_MAX = 16_000;
 
 /** Most bytes at once in the middle of a long body, where a cork's limit does not count. */

@@ -9,10 +9,20 @@
 import { spawn } from 'node:child_process';
 import { readdirSync, readlinkSync } from 'node:fs';
 
-/** How long a connection is silent before the first probe, in ms; ten more follow, a second apart. As on the node edge. */
+/**
+ * How long a connection is silent before the first probe, in ms; ten more follow, a second apart. As on the node edge.
+ *
+ * @limit {s} of silence before the kernel probes a client, ten times a second apart; also on the node edge
+ * @over connection broken: the client counts as gone
+ */
 const SILENCE_MS = 30_000;
 
-/** How long the other process may take, in ms. */
+/**
+ * How long the other process may take, in ms.
+ *
+ * @limit {s} for the process that sets this on a listener
+ * @over clients are not probed, logged
+ */
 const SETTING_MS = 10_000;
 
 const FIRST_FD = 3;

@@ -19,10 +19,20 @@ import type { Beating, UwsPulse } from './keep-alive-ticker.js';
 import type { UwsAnswer } from './library.js';
 import { CORK_MAX, type OutputOwner, UwsOutput } from './output.js';
 
-/** So many bytes go out for one client in a turn of the event loop, before others have theirs. */
+/**
+ * So many bytes go out for one client in a turn of the event loop, before others have theirs.
+ *
+ * @limit {} bytes for one client in a turn
+ * @over the rest follows in the next turn
+ */
 const TURN_MAX = 262_144;
 
-/** How long an answer that was broken off may take to drain to its client before the connection is cut, in ms. */
+/**
+ * How long an answer that was broken off may take to drain to its client before the connection is cut, in ms.
+ *
+ * @limit {s} for what waits before an abort
+ * @over connection cut
+ */
 const ABORT_DRAIN_MS = 5_000;
 
 /** How long the head of an event stream waits for a first byte from its origin, in ms. */

@@ -17,28 +17,49 @@ import {
 } from '../../websocket/message-socket.js';
 import type { UwsWebSocket } from './library.js';
 
-/** From so many bytes waiting on, `send` asks to be held back. */
+/**
+ * From so many bytes waiting on, `send` asks to be held back.
+ *
+ * @limit {} bytes waiting for a WebSocket
+ * @over the origin is held back
+ */
 const HIGH_WATER = 262_144;
 
 /**
  * Most bytes of messages that wait for an owner that does not take them, where each counts `KEPT_BYTES` beside its content;
  * with more the connection is cut.
+ *
+ * @limit {MiB} of messages that an origin does not take, each counted with `KEPT_BYTES`
+ * @over the client is cut
  */
 export const KEPT_MAX = 16 * 2 ** 20;
 
-/** Measured: an empty message that waits takes 220 bytes. */
+/**
+ * Measured: an empty message that waits takes 220 bytes.
+ *
+ * @limit {} bytes that each waiting message counts beyond its own
+ * @over –
+ */
 export const KEPT_BYTES = 256;
 
 /**
  * Most bytes of pongs that a client has not taken, since it last had taken everything; with more the connection is cut. The
  * library answers each ping as it comes, and cannot be held back.
+ *
+ * @limit {} bytes of pongs that a client does not take, which the library sends itself
+ * @over the client is cut
  */
 export const PONGS_MAX = 65_536;
 
 /** A pong's header. */
 const PONG_BYTES = 2;
 
-/** How long a client may take what waits before its Close frame, in ms; then its connection is cut. */
+/**
+ * How long a client may take what waits before its Close frame, in ms; then its connection is cut.
+ *
+ * @limit {s} for what waits before a Close
+ * @over connection cut
+ */
 const CLOSE_TIMEOUT_MS = 5_000;
 
 /** Shorter messages are not worth compressing, in bytes. */

@@ -48,19 +48,29 @@ export type { KeepAlive, KeepAliveMode } from './instruct/keep-alive.js';
 export { type GoneLink, type Links, type NextLink, parseLinks } from './instruct/link.js';
 export type { UnknownMember } from './instruct/members.js';
 export { applyBodyPatch, MAX_PATCH_COPIES } from './item/body-patch.js';
-export type {
-  HttpResponseFormat,
-  HttpResponseSend,
-  HttpStreamFormat,
-  HttpStreamSend,
-  WsMessageClose,
-  WsMessageFormat,
-  WsMessageSend,
+export {
+  contentOf,
+  type FormatFor,
+  type FormatKey,
+  type FormatName,
+  type Formats,
+  formatKeys,
+  formatNames,
+  formatRows,
+  kindRows,
+  listFormats,
+  type SubscriberKind,
+  subscriberKinds,
+  withContent,
+  zeroCounts,
 } from './item/formats.js';
-export { type Formats, type Item, itemToJson, parseItem, parseItemList, parseItems } from './item/item.js';
+export type { HttpResponseFormat, HttpResponseSend } from './item/http-response.js';
+export type { HttpStreamFormat, HttpStreamSend } from './item/http-stream.js';
+export { type Item, itemToJson, parseItem, parseItemList, parseItems } from './item/item.js';
 export { decodePacket, encodePacket, type PacketFormat } from './item/packet.js';
 export { MAX_PATCH_LENGTH, MAX_PATCH_OPERATIONS } from './item/patch-check.js';
 export { ITEM_OVERHEAD, itemBytes } from './item/size.js';
+export type { WsMessageClose, WsMessageFormat, WsMessageSend } from './item/ws-message.js';
 export { isLongName, MAX_NAME_BYTES } from './name.js';
 export { MIN_RSA_BITS, parseSigKey, type SigKey, type SigKeyUse, signGripSig, verifyGripSig } from './sig.js';
 export {

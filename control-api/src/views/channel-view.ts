@@ -1,18 +1,11 @@
-/**
- * What is known of one channel.
- *
- * Owns: its form, in answers of nodes and of processes, and adding them up. Does not own: counting (the proxy).
- */
+/** One channel as nodes and processes answer it, and the sum of such answers. */
+import { type SubscriberKind, subscriberKinds, zeroCounts } from '@holdfast/grip';
 import type { Position } from '../backplane/backplane.js';
 
-/** Connections that are subscribed to a channel, by kind. */
-export interface SubscriberCounts {
-  /** Long polls. */
-  readonly response: number;
-  readonly stream: number;
-  /** Sessions: WebSocket and SockJS. */
-  readonly ws: number;
-}
+/**
+ * Connections that are subscribed to a channel, by kind: `response` are long polls, `ws` are sessions of WebSocket and SockJS.
+ */
+export type SubscriberCounts = Readonly<Record<SubscriberKind, number>>;
 
 /** A channel as one process, one node or all of them see it. */
 export interface ChannelView {
@@ -26,13 +19,11 @@ export interface ChannelView {
  * for then it cannot be told which is the later.
  */
 export function sumChannelViews(views: readonly ChannelView[]): ChannelView {
-  const subscribers = { response: 0, stream: 0, ws: 0 };
+  const subscribers = zeroCounts();
   let position: Position | undefined;
   const epochs = new Set<string>();
   for (const view of views) {
-    subscribers.response += view.subscribers.response;
-    subscribers.stream += view.subscribers.stream;
-    subscribers.ws += view.subscribers.ws;
+    for (const kind of subscriberKinds) subscribers[kind] += view.subscribers[kind];
     if (view.position === undefined) continue;
     epochs.add(view.position.epoch);
     if (position === undefined || view.position.offset > position.offset) position = view.position;
@@ -43,10 +34,15 @@ export function sumChannelViews(views: readonly ChannelView[]): ChannelView {
 /** Reads what a node or process answered; undefined when it is no view, as of a version that has another form. */
 export function readChannelView(answer: unknown): ChannelView | undefined {
   const { subscribers, position } = (answer ?? {}) as { subscribers?: unknown; position?: unknown };
-  const { response, stream, ws } = (subscribers ?? {}) as Record<string, unknown>;
-  if (!isCount(response) || !isCount(stream) || !isCount(ws)) return undefined;
+  const given = (subscribers ?? {}) as Record<string, unknown>;
+  const counts = zeroCounts();
+  for (const kind of subscriberKinds) {
+    const count = given[kind];
+    if (!isCount(count)) return undefined;
+    counts[kind] = count;
+  }
   const known = readPosition(position);
-  return { subscribers: { response, stream, ws }, ...(known !== undefined && { position: known }) };
+  return { subscribers: counts, ...(known !== undefined && { position: known }) };
 }
 
 function readPosition(value: unknown): Position | undefined {

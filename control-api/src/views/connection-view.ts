@@ -1,8 +1,5 @@
-/**
- * What is known of one held connection.
- *
- * Owns: its form in answers of nodes and of processes. Does not own: the connection (the proxy).
- */
+/** One held connection as nodes and processes answer it. */
+import type { SubscriberKind } from '@holdfast/grip';
 
 /** A hold or session as an operator sees it. */
 export interface ConnectionView {
@@ -10,7 +7,7 @@ export interface ConnectionView {
   readonly id: string;
   /** Connection-Id of a session; left out for holds. */
   readonly session?: string;
-  readonly kind: 'response' | 'stream' | 'ws';
+  readonly kind: SubscriberKind;
   /** Explicit id of its route; left out if it has none. */
   readonly route?: string;
   /** Textual IP address at the other end of the connection; empty on a unix socket. */

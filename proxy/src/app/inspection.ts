@@ -3,6 +3,7 @@
  * Does not own: asking other processes and nodes, or the connections.
  */
 import type { ChannelView, Question } from '@holdfast/control-api';
+import { zeroCounts } from '@holdfast/grip';
 import type { ChannelPositions } from '../channels/channel-positions.js';
 import type { ChannelRegistry } from '../channels/registry.js';
 
@@ -38,7 +39,7 @@ export class Inspection {
   }
 
   #channel(name: string): ChannelView {
-    const subscribers = { response: 0, stream: 0, ws: 0 };
+    const subscribers = zeroCounts();
     for (const { kind } of this.#registry.of(name)) subscribers[kind]++;
     const position = this.#positions.latest(name);
     return { subscribers, ...(position !== undefined && { position }) };

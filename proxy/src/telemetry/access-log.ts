@@ -3,7 +3,7 @@
  * Does not own: where lines go, or counting (`metrics`).
  */
 import type { Log } from '@holdfast/control-api';
-import { headerValue } from '@holdfast/grip';
+import { headerValue, kindRows } from '@holdfast/grip';
 import type { SubscriberEnd } from '../channels/subscriber-parts.js';
 import type { LogLevel } from '../config/values/log-level.js';
 import type { ClientRequest } from '../edge/port.js';
@@ -73,7 +73,7 @@ export class AccessLog {
   end(request: ClientRequest, route: Route | undefined, end: SubscriberEnd, bytes?: number): void {
     if (!this.#options.enabled || isSilenced(route?.logLevel)) return;
     const { kind, reason, items, dropped, duration } = end;
-    const what = kind === 'ws' ? 'session' : `hold ${kind}`;
+    const what = kindRows[kind].label;
     const counts = `items=${items} dropped=${dropped}${bytes === undefined ? '' : ` ${bytes}`}`;
     const text = `${what} ${request.path} id=${request.id} end=${reason} ${counts} ${duration}ms`;
     this.#log.info(

@@ -11,11 +11,11 @@ import {
   type PublishEvents,
   type RedisEvents,
 } from '@holdfast/control-api';
+import { type SubscriberKind, zeroCounts } from '@holdfast/grip';
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { CloseReason } from '../channels/close-reasons.js';
 import type { DeliveryEvents } from '../channels/item-delivery.js';
 import type { ReleaseCause } from '../channels/sequencer.js';
-import type { SubscriberKind } from '../channels/subscriber.js';
 import type { DropReason, SubscriberEvents } from '../channels/subscriber-parts.js';
 import type { EdgeEvents } from '../edge/edge-events.js';
 import type { ReplayEvents } from '../history/replay-parts.js';
@@ -74,7 +74,7 @@ export class Metrics
   readonly #holdsEnded;
   readonly #holds;
   readonly #itemsReceived = { all: 0 };
-  readonly #itemsSent = { response: 0, stream: 0, ws: 0 };
+  readonly #itemsSent = zeroCounts();
   readonly #itemsDropped;
   readonly #published;
   readonly #itemsReplayed;

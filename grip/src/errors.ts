@@ -42,10 +42,6 @@ export const gripErrors = {
     meaning:
       'A filter cannot be applied: its meta value is missing, or its template or the content cannot be expanded.',
   },
-  ERR_GRIP_HEADER: {
-    side: 'internal',
-    meaning: 'A value cannot be written in the GRIP header grammar, for example a channel name with a comma.',
-  },
 } as const satisfies Readonly<Record<string, { readonly side: GripErrorSide; readonly meaning: string }>>;
 
 /** Characters of a message: it may quote what was sent, which has no limit of this kind, and goes into the log. */

@@ -29,11 +29,6 @@ export function parseGripExtension(values: readonly string[]): GripExtension | u
   return element && { messagePrefix: paramValue(element.params, 'message-prefix') ?? DEFAULT_PREFIX };
 }
 
-/** The other extensions, one a string, unchanged and in order; those named grip are left out even if unparsable. */
-export function withoutGrip(values: readonly string[]): string[] {
-  return splitElements(values).filter((text) => text !== '' && !isGrip(text));
-}
-
 /** Whether an element names the extension, whatever its parameters are. */
 function isGrip(text: string): boolean {
   const semicolon = text.indexOf(';');

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { type GripError, MAX_PARTIAL_DIRECTIVE, planFilters, ResponseFilter, runFilters } from '../../dist/index.js';
+import { MAX_PARTIAL_DIRECTIVE } from '../../dist/filters/template.js';
+import { type GripError, planFilters, ResponseFilter, runFilters } from '../../dist/index.js';
 import { messageOf, valueOrGripError } from '../grip-error.js';
 
 const PLAN = planFilters(['build-id']);

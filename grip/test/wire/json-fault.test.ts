@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { jsonFaultText } from '../../dist/index.js';
+import { jsonFaultText } from '../../dist/wire/json-fault.js';
 
 const told = (text: string) => jsonFaultText(Buffer.from(text));
 

@@ -3,9 +3,10 @@
  * its packets (control-api), or connections (`connections`).
  */
 import { type ReportCount, reportCounts, type StatsEvents } from '@holdfast/control-api';
-import { kindRows, type SubscriberKind, subscriberKinds, zeroCounts } from '@holdfast/grip';
+import { kindRows, subscriberKinds, zeroCounts } from '@holdfast/grip';
 import type { Delivery } from '../channels/delivery.js';
 import type { SubscriptionWatch } from '../channels/registry.js';
+import type { SubscriberKind } from '../channels/subscriber.js';
 import type { SubscriberEnd, SubscriberEvents } from '../channels/subscriber-parts.js';
 import type { ClientRequest } from '../edge/port.js';
 import type { RequestEnd, RequestEvents } from '../request/request-parts.js';

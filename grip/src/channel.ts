@@ -1,9 +1,4 @@
-/**
- * Channels as an instruct names them.
- *
- * Owns: the channel value, the Grip-Channel header and the Grip-Last header that answers it. Does not own: route
- * prefixes, the limit of channels per connection, or who is subscribed.
- */
+/** Channels as an instruct names them: the value, the Grip-Channel header, and the Grip-Last header that answers it. */
 import { GripError } from './errors.js';
 import { MAX_FILTERS } from './filters/filter.js';
 import { hasControl } from './headers/header-field.js';

@@ -6,8 +6,7 @@
 export { formatGripLast } from './channel.js';
 export { GripError, type GripErrorCode, type GripErrorSide, gripErrors } from './errors.js';
 export { ResponseFilter, responseFilter } from './filters/content-filters.js';
-export type { FilterScene } from './filters/context.js';
-export { filterNames, isKnownFilter, MAX_FILTERS } from './filters/filter.js';
+export { type FilterContext, filterNames, isKnownFilter, MAX_FILTERS } from './filters/filter.js';
 export { contentFilterMismatch, type FilterPlan, noFilters, planFilters, runFilters } from './filters/plan.js';
 export { headerFault, isToken, MAX_REASON, reasonFault } from './headers/header-field.js';
 export { headerValue, headerValues, type RawHeaders, type ResponseHead } from './headers/headers.js';
@@ -35,9 +34,8 @@ export {
 } from './item/formats.js';
 export type { HttpResponseFormat, HttpResponseSend } from './item/http-response.js';
 export type { HttpStreamFormat } from './item/http-stream.js';
-export { type Item, itemToJson, parseItem, parseItemList, parseItems } from './item/item.js';
+export { ITEM_OVERHEAD, type Item, itemBytes, itemToJson, parseItem, parseItemList, parseItems } from './item/item.js';
 export { decodePacket, encodePacket, type PacketFormat } from './item/packet.js';
-export { ITEM_OVERHEAD, itemBytes } from './item/size.js';
 export type { WsMessageFormat, WsMessageSend } from './item/ws-message.js';
 export { isLongName, MAX_NAME_BYTES } from './name.js';
 export { parseSigKey, type SigKey, type SigKeyUse, signGripSig, verifyGripSig } from './sig.js';
@@ -56,6 +54,5 @@ export {
   type WsSendDelayed,
 } from './ws/control.js';
 export { encodeWsEvents, MAX_WS_EVENTS, parseWsEvents, type WsEvent } from './ws/events.js';
-export { parseGripExtension } from './ws/extension.js';
+export { parseGripExtension, readOriginMessage } from './ws/grip-mode.js';
 export { MAX_CONTROL_PAYLOAD, type WsMessageType } from './ws/message.js';
-export { readOriginMessage } from './ws/origin-message.js';

@@ -1,8 +1,5 @@
 /**
- * The `value; name=value, value; name="value"` grammar of the Grip-* headers, once.
- *
- * Owns: splitting header values into elements, elements into a value and its parameters, and writing them. Does not
- * own: what any header means.
+ * The `value; name=value, value; name="value"` grammar of the Grip-* headers.
  *
  * It differs from RFC 9110 §5.6.6 where Pushpin does, because origins depend on it: the value before the first `;` is
  * taken raw, a parameter value is quoted only if the quote follows the `=` at once, and any character may stand in an

@@ -1,11 +1,21 @@
-/** A published item and its JSON, and the POST body that carries items. Its formats are in formats.ts. */
+/** A published item: its JSON, the POST body that carries items, and the memory that one takes. */
 import { GripError } from '../errors.js';
 import { Fields, isJsonObject, type JsonObject, kindOf } from '../headers/fields.js';
 import { isLongName, MAX_NAME_BYTES } from '../name.js';
 import { NOT_JSON, readJsonBytes } from '../wire/json.js';
 import { jsonFaultText } from '../wire/json-fault.js';
 import type { Writable } from '../wire/writable.js';
-import { addFormat, encodeFormat, type Formats, formatKeys, formatNames, formatRows, listFormats } from './formats.js';
+import { TEXT_OVERHEAD } from './format.js';
+import {
+  addFormat,
+  encodeFormat,
+  type Formats,
+  formatBytes,
+  formatKeys,
+  formatNames,
+  formatRows,
+  listFormats,
+} from './formats.js';
 
 /** One publication to one channel. Immutable: one item is shared by all subscribers and backplanes. */
 export interface Item {
@@ -152,4 +162,18 @@ function formatsToJson(formats: Formats): JsonObject {
   }
   // An item of unknown formats only is legal, an empty object is not.
   return Object.keys(json).length > 0 ? json : { none: {} };
+}
+
+/** What an item costs beside its parts: its objects, and its place in a list. Measured in round figures. */
+export const ITEM_OVERHEAD = 768;
+
+/**
+ * Bytes that an item takes in memory, {@link ITEM_OVERHEAD} aside. Characters count two bytes, which is what they may take:
+ * it is never more in truth, and for text of Latin letters half of that.
+ */
+export function itemBytes({ channel, id, prevId, meta, formats }: Item): number {
+  let bytes = 2 * (channel.length + (id?.length ?? 0) + (prevId?.length ?? 0));
+  for (const name in meta) bytes += 2 * (name.length + (meta[name] as string).length) + 4 * TEXT_OVERHEAD;
+  for (const key of formatKeys) bytes += formatBytes(formats, key);
+  return bytes;
 }

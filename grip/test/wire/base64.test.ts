@@ -26,8 +26,8 @@ t.test('anything else is refused, and the character is named', async (t) => {
     ['====', 'it is cut short, or its padding is wrong'],
   ];
   for (const [text, wanted] of table) {
-    const told = messageOf('ERR_GRIP_ITEM', () => httpStream.parse({ 'content-bin': text }));
-    t.equal(told, `'http-stream' contains 'content-bin' that is not base64: ${wanted}`);
+    const message = messageOf('ERR_GRIP_ITEM', () => httpStream.parse({ 'content-bin': text }));
+    t.equal(message, `'http-stream' contains 'content-bin' that is not base64: ${wanted}`);
   }
 });
 

@@ -1,8 +1,4 @@
-/**
- * The statistics feed: what a node tells monitoring tools and brokers on its PUB socket.
- *
- * Owns: the events that a node reports, and joining the parts that turn them into packets. Does not own: the socket.
- */
+/** The statistics feed: what a node reports to monitoring tools and brokers on its PUB socket. */
 import type { FormatName, PacketFormat, SubscriberKind } from '@holdfast/grip';
 import type { Clock } from '../runtime/clock.js';
 import { ActivityStats } from './activity.js';
@@ -58,7 +54,7 @@ export const noStats: StatsEvents = {
 export interface StatsFeedOptions {
   readonly sink: StatsSink;
   readonly clock: Clock;
-  /** Name of this instance, unique among those that one monitor hears. */
+  /** Name of this instance, unique among those that one monitor receives from. */
   readonly from: string;
   readonly format: PacketFormat;
   /** False: the number of connections per route (`conn-max`) instead of each (`conn`). */

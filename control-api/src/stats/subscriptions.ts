@@ -1,8 +1,4 @@
-/**
- * `sub`: which channels have subscribers, of which kind and how many.
- *
- * Owns: announcing them, again before each announcement expires, and their end. Does not own: subscriptions.
- */
+/** `sub`: which channels have subscribers, of which kind and how many, announced again before each announcement expires. */
 import type { SubscriberKind } from '@holdfast/grip';
 import type { Clock } from '../runtime/clock.js';
 import { Batch } from './batch.js';
@@ -15,7 +11,7 @@ interface Subscription {
   count: number;
 }
 
-/** The subscriptions of this node: the first and the last are told at once, other changes of the count in batches. */
+/** The subscriptions of this node: the first and the last are announced at once, other changes of the count in batches. */
 export class SubscriptionStats {
   readonly #ttlMs: number;
   readonly #emit: Emit;

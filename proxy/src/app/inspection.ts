@@ -1,6 +1,6 @@
 /**
- * Owns: what this process tells of its channels and connections to whoever runs the system, and ending one of them.
- * Does not own: asking other processes and nodes, or the connections.
+ * What this process answers about its channels and connections, and ending one of them. Other processes and nodes are asked
+ * elsewhere.
  */
 import type { ChannelView, Question } from '@holdfast/control-api';
 import { zeroCounts } from '@holdfast/grip';

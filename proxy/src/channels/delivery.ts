@@ -17,7 +17,7 @@ export class Delivery implements Forms {
   readonly at: number;
   /** Where the item stands on its channel; undefined where items are not counted. */
   readonly position: Position | undefined;
-  /** Whoever has had all before and gets this item has all up to here: earlier than `position` while one before waits. */
+  /** A subscriber that has had all before and gets this item has all up to here: earlier than `position` while one before waits. */
   readonly through: Position | undefined;
   #bytes: number | undefined;
   #piece: StreamPiece | undefined;
@@ -47,7 +47,7 @@ export class Delivery implements Forms {
     return this.item.formats.wsMessage;
   }
 
-  /** Bytes that the item takes in memory while it is kept, all of it counted. Counted when somebody first asks. */
+  /** Bytes that the item takes in memory while it is kept, all of it counted. Counted at the first use. */
   get bytes(): number {
     this.#bytes ??= itemBytes(this.item);
     return this.#bytes;

@@ -1,7 +1,4 @@
-/**
- * Owns: the lines of the log that tell of requests and holds: one for each request, one for each hold that ends.
- * Does not own: where lines go, or counting (`metrics`).
- */
+/** The lines of the log about requests and holds: one for each request, one for each hold that ends. */
 import type { Log } from '@holdfast/control-api';
 import { headerValue, kindRows } from '@holdfast/grip';
 import type { SubscriberEnd } from '../channels/subscriber-parts.js';

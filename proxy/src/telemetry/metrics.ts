@@ -1,6 +1,6 @@
 /**
- * Owns: everything that is counted, as named events, and its exposition for Prometheus. Labels are drawn from bounded
- * sets: never a channel name, a path or a client. Does not own: when something happens. The only importer of prom-client.
+ * Everything that is counted, as named events, and its exposition for Prometheus. Labels are drawn from bounded sets: never a
+ * channel name, a path or a client. The only importer of prom-client.
  */
 import {
   type FaultEvents,
@@ -290,7 +290,7 @@ export class Metrics
     this.#requestsRefused.inc();
   }
 
-  /** A worker process ended without being told to: the signal's name, or `exit`. */
+  /** A worker process ended by itself: the signal's name, or `exit`. */
   workerEnded(cause: string): void {
     this.#workersEnded.inc({ cause });
   }

@@ -1,7 +1,4 @@
-/**
- * Owns: what the statistics feed hears of requests, subscriptions and items, in its own terms. Does not own: the feed and
- * its packets (control-api), or connections (`connections`).
- */
+/** What the statistics feed gets of requests, subscriptions and items. Connections come from connections.ts. */
 import { type ReportCount, reportCounts, type StatsEvents } from '@holdfast/control-api';
 import { kindRows, subscriberKinds, zeroCounts } from '@holdfast/grip';
 import type { Delivery } from '../channels/delivery.js';
@@ -88,7 +85,7 @@ export class Statistics implements RequestEvents, SessionEvents, SubscriptionWat
     this.#stats.counted('', { received: 1, 'blocks-received': largest });
   }
 
-  /** The same events, of which this one hears too. */
+  /** The same events, counted here too. */
   over(events: SubscriberEvents): SubscriberEvents {
     return {
       subscriberOpened: (kind) => events.subscriberOpened(kind),

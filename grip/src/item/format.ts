@@ -48,20 +48,23 @@ export interface ContentFiltered {
   readonly contentFilters?: readonly string[];
 }
 
-/** `content-filters`, as members of a format. */
-export function contentFiltersOf(fields: Fields): ContentFiltered {
-  const contentFilters = fields.strings('content-filters', 'content-filters contains element with wrong type');
-  return contentFilters === undefined ? {} : { contentFilters };
+/** The value of `content-filters`. */
+export function contentFiltersOf(fields: Fields): readonly string[] | undefined {
+  return fields.strings('content-filters', 'content-filters contains element with wrong type');
 }
 
-/** `content-filters`, as members of JSON. */
-export function contentFiltersToJson({ contentFilters }: ContentFiltered): object {
-  return contentFilters === undefined ? {} : { 'content-filters': contentFilters };
+/** JSON under construction; members are assigned one by one, for the reason that `Writable` gives. */
+export type FormatJson = Record<string, unknown>;
+
+/** Adds `content-filters` to JSON. */
+export function addContentFilters(json: FormatJson, { contentFilters }: ContentFiltered): void {
+  if (contentFilters !== undefined) json['content-filters'] = contentFilters;
 }
 
-/** Bytes as a member of JSON: text where they are UTF-8, since that is shorter, and base64 where they are not. */
-export function bytesToJson(key: string, bytes: Buffer): object {
-  return isUtf8(bytes) ? { [key]: bytes.toString('utf8') } : { [`${key}-bin`]: bytes.toString('base64') };
+/** Adds bytes to JSON: text where they are UTF-8, since that is shorter, and base64 where they are not. */
+export function addBytes(json: FormatJson, key: string, bytes: Buffer): void {
+  if (isUtf8(bytes)) json[key] = bytes.toString('utf8');
+  else json[`${key}-bin`] = bytes.toString('base64');
 }
 
 /** A text takes so many bytes beside its characters, and a member of a map as much again. */

@@ -6,13 +6,15 @@ import { reasonPhrase } from '../headers/reason.js';
 import { codeField, headersField, reasonField } from '../instruct/json-response.js';
 import { readJson } from '../wire/json.js';
 import { textFromWire } from '../wire/text.js';
+import type { Writable } from '../wire/writable.js';
 import {
   actionOf,
+  addBytes,
+  addContentFilters,
   type BareAction,
-  bytesToJson,
   type ContentFiltered,
   contentFiltersOf,
-  contentFiltersToJson,
+  type FormatJson,
   type FormatRow,
   sendBytes,
   textsBytes,
@@ -44,13 +46,14 @@ function parse(value: unknown): HttpResponseFormat {
   const action = actionOf(fields);
   if (action !== 'send') return { action };
   const code = codeField(fields) ?? 200;
-  const head: HttpResponseHead = {
+  const head: Writable<HttpResponseHead> = {
     action,
     code,
     reason: reasonField(fields) ?? reasonPhrase(code),
     headers: headersField(fields),
-    ...contentFiltersOf(fields),
   };
+  const contentFilters = contentFiltersOf(fields);
+  if (contentFilters !== undefined) head.contentFilters = contentFilters;
   const body = fields.bytes('body', 'body-bin');
   if (body) return { ...head, body };
   const bodyPatch = checkedPatch(fields, 'body-patch');
@@ -58,18 +61,16 @@ function parse(value: unknown): HttpResponseFormat {
   throw fields.error(`${fields.name} does not contain 'body', 'body-bin', or 'body-patch'`);
 }
 
-function encode(format: HttpResponseFormat): unknown {
+function encode(format: HttpResponseFormat): FormatJson {
   if (format.action !== 'send') return { action: format.action };
+  const json: FormatJson = { code: format.code };
   const reason = textFromWire(format.reason);
-  return {
-    code: format.code,
-    ...(reason !== '' && { reason }),
-    headers: headerPairs(format.headers),
-    ...contentFiltersToJson(format),
-    ...(format.bodyPatch === undefined
-      ? bytesToJson('body', format.body)
-      : { 'body-patch': readJson(format.bodyPatch).value }),
-  };
+  if (reason !== '') json.reason = reason;
+  json.headers = headerPairs(format.headers);
+  addContentFilters(json, format);
+  if (format.bodyPatch === undefined) addBytes(json, 'body', format.body);
+  else json['body-patch'] = readJson(format.bodyPatch).value;
+  return json;
 }
 
 function headerPairs(headers: RawHeaders): [string, string][] {

@@ -3,11 +3,12 @@ import type { Buffer } from 'node:buffer';
 import { Fields } from '../headers/fields.js';
 import {
   actionOf,
+  addBytes,
+  addContentFilters,
   type BareAction,
-  bytesToJson,
   type ContentFiltered,
   contentFiltersOf,
-  contentFiltersToJson,
+  type FormatJson,
   type FormatRow,
   sendBytes,
 } from './format.js';
@@ -25,10 +26,18 @@ function parse(value: unknown): HttpStreamFormat {
   const fields = new Fields(value, "'http-stream'", 'ERR_GRIP_ITEM');
   const action = actionOf(fields);
   if (action !== 'send') return { action };
-  const filters = contentFiltersOf(fields);
+  const contentFilters = contentFiltersOf(fields);
   const content = fields.bytes('content', 'content-bin');
   if (!content) throw fields.error(`${fields.name} does not contain 'content' or 'content-bin'`);
-  return { action, content, ...filters };
+  return contentFilters === undefined ? { action, content } : { action, content, contentFilters };
+}
+
+function encode(format: HttpStreamFormat): FormatJson {
+  if (format.action !== 'send') return { action: format.action };
+  const json: FormatJson = {};
+  addContentFilters(json, format);
+  addBytes(json, 'content', format.content);
+  return json;
 }
 
 /** The row of http-stream. */
@@ -38,10 +47,7 @@ export const httpStream = {
   label: 'hold stream',
   polls: false,
   parse,
-  encode: (format) =>
-    format.action === 'send'
-      ? { ...contentFiltersToJson(format), ...bytesToJson('content', format.content) }
-      : { action: format.action },
+  encode,
   size: (format) => (format.action === 'send' ? sendBytes(format, format.content.length) : 0),
   content: (format) => (format.action === 'send' ? format.content : undefined),
   withContent: (format, content) => ({ ...format, content }) as HttpStreamFormat,

@@ -1,14 +1,16 @@
 /** The format ws-message: what an item does to WebSocket sessions. */
 import { Buffer } from 'node:buffer';
 import { Fields } from '../headers/fields.js';
+import type { Writable } from '../wire/writable.js';
 import { isControlType, readWsMessage, type WsMessageType } from '../ws/message.js';
 import {
   actionOf,
+  addBytes,
+  addContentFilters,
   type BareAction,
-  bytesToJson,
   type ContentFiltered,
   contentFiltersOf,
-  contentFiltersToJson,
+  type FormatJson,
   type FormatRow,
   sendBytes,
   textsBytes,
@@ -44,10 +46,12 @@ function parse(value: unknown): WsMessageFormat {
 
 function parseSend(fields: Fields): WsMessageSend {
   const { type, content: given } = readWsMessage(fields, 'type', fields.has('content-bin') ? 'binary' : 'text');
-  const filters = contentFiltersOf(fields);
+  const contentFilters = contentFiltersOf(fields);
   const content = given ?? (isControlType(type) ? Buffer.alloc(0) : undefined);
   if (!content) throw fields.error(`${fields.name} does not contain 'content' or 'content-bin'`);
-  return { action: 'send', type, content, ...filters };
+  const send: Writable<WsMessageSend> = { action: 'send', type, content };
+  if (contentFilters !== undefined) send.contentFilters = contentFilters;
+  return send;
 }
 
 function parseClose(fields: Fields): WsMessageClose {
@@ -56,10 +60,12 @@ function parseClose(fields: Fields): WsMessageClose {
   return { action: 'close', ...(code !== undefined && { code }), ...(reason && { reason }) };
 }
 
-function encode(format: WsMessageFormat): unknown {
+function encode(format: WsMessageFormat): FormatJson {
   if (format.action !== 'send') return { ...format };
-  const { type, content } = format;
-  return { type, ...contentFiltersToJson(format), ...bytesToJson('content', content) };
+  const json: FormatJson = { type: format.type };
+  addContentFilters(json, format);
+  addBytes(json, 'content', format.content);
+  return json;
 }
 
 function size(format: WsMessageFormat): number {

@@ -50,14 +50,19 @@ export { ControlServer, type ControlServerOptions, type ControlViews } from './s
 export type { StatsConnection } from './stats/connections.js';
 export { noStats, type StatsDelivery, type StatsEvents, StatsFeed, type StatsFeedOptions } from './stats/feed.js';
 export { statsTypes } from './stats/packet.js';
-export type { ReportCount } from './stats/report.js';
+export { type ReportCount, reportCounts } from './stats/report.js';
 export type { StatsSink } from './stats/sink.js';
-export type { SubscriptionMode } from './stats/subscriptions.js';
 export { ChannelTaps } from './views/channel-taps.js';
-export { type ChannelView, readChannelView, type SubscriberCounts, sumChannelViews } from './views/channel-view.js';
 export { ClusterViews } from './views/cluster-views.js';
-export { type ConnectionView, readConnectionView } from './views/connection-view.js';
-export { mergeAnswers } from './views/merge.js';
+export {
+  type ChannelView,
+  type ConnectionView,
+  mergeAnswers,
+  readChannelView,
+  readConnectionView,
+  type SubscriberCounts,
+  sumChannelViews,
+} from './views/node-answers.js';
 export type { Connections } from './zmq/methods.js';
 export { pushPacket } from './zmq/push.js';
 export { type ZeroMqAddress, type ZeroMqOptions, ZeroMqSockets, type ZeroMqSpecs } from './zmq/sockets.js';

@@ -5,7 +5,7 @@
  * sequencing (delivery), duplicates and distribution (backplane).
  */
 import { randomUUID } from 'node:crypto';
-import type { Item, Writable } from '@holdfast/grip';
+import { type Item, listFormats, type Writable } from '@holdfast/grip';
 import type { Acceptance, Backplane, ItemMessage, Message } from './backplane/backplane.js';
 import { PartlyAccepted } from './backplane/refusal.js';
 import { ControlError } from './errors.js';
@@ -122,8 +122,8 @@ export class Publisher {
 
   /** Pushpin takes such items too: formats of other tools may be among them. */
   #unknown(channel: string, names: readonly string[]): void {
-    const known = 'known are http-response, http-stream and ws-message';
-    const text = `published formats of no use: ${names.map((name) => JSON.stringify(name)).join(', ')}; ${known}`;
+    const quoted = names.map((name) => JSON.stringify(name)).join(', ');
+    const text = `published formats of no use: ${quoted}; known are ${listFormats('and')}`;
     this.#causes?.warn(`formats ${names[0]}`, { channel, formats: names }, text);
   }
 

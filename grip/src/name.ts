@@ -1,8 +1,4 @@
-/**
- * How long the names of channels and the ids of items may be.
- *
- * Owns: the limit, and its check. Does not own: who refuses a longer one, and how.
- */
+/** How long the names of channels and the ids of items may be. */
 import { Buffer } from 'node:buffer';
 
 /**

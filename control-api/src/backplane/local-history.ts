@@ -1,7 +1,4 @@
-/**
- * Owns: the history of the channels of one process: positions, the last items of each channel, and how long and how many
- * are kept. Does not own: who is interested in a channel, or delivery.
- */
+/** The history of the channels of one process: positions, the last items of each channel, and how long and how many are kept. */
 import { ITEM_OVERHEAD, itemBytes } from '@holdfast/grip';
 import type { Clock } from '../runtime/clock.js';
 import type { ItemMessage, Position } from './backplane.js';
@@ -63,7 +60,7 @@ interface Channel {
   readonly epoch: string;
   /** Offset of the last item accepted. */
   count: number;
-  /** When something was last asked or published. */
+  /** When it was last read or published to. */
   at: number;
   /** Those before `first` have gone: their places are empty. */
   kept: (Kept | undefined)[];

@@ -10,8 +10,7 @@ import { ControlError } from '../errors.js';
 import { type Answer, answerTo, connectionUnknown, shown, tooManyViews } from '../http/answer.js';
 import type { Clock } from '../runtime/clock.js';
 import { within } from '../runtime/deadline.js';
-import { type ChannelView, readChannelView, sumChannelViews } from './channel-view.js';
-import { readConnectionView } from './connection-view.js';
+import { type ChannelView, readChannelView, readConnectionView, sumChannelViews } from './node-answers.js';
 
 /**
  * Milliseconds that nodes have to answer. Whoever asks waits so long for those that are silent.

@@ -1,12 +1,9 @@
 /**
  * The template syntax of filters: `%`, an optional argument in parentheses, one letter; and `%%` for `%`.
  *
- * Owns: finding directives and putting their values in place, whole or in pieces. Does not own: what a directive means
- * (content-filters.ts).
- *
- * In an argument a backslash takes the next byte as it is. An empty argument counts as none. Whatever is no directive
- * goes through untouched, be it text or not: templates are Latin-1 strings, one character per byte, which costs half of
- * what slices of Buffers cost for content of the usual size.
+ * In an argument a backslash takes the next byte as it is. An empty argument counts as none. What is no directive goes through
+ * untouched, text or not: templates are Latin-1 strings, one character per byte, which costs half of what slices of Buffers
+ * cost for content of the usual size.
  */
 import { Buffer } from 'node:buffer';
 import { GripError } from '../errors.js';

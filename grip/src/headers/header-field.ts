@@ -1,9 +1,6 @@
 /**
- * What may stand in a head that is sent.
- *
- * Owns: the check of names, values and reason phrases, whoever gave them. Text from JSON is checked when it is read, so that
- * its giver is told; every head is checked once more where it is sent. Does not own: the shape of header lists (headers.ts),
- * statuses (reason.ts), or which headers are forwarded.
+ * What a name, a value and a reason phrase of an HTTP head may contain. Text from JSON is checked when it is read, so that its
+ * author gets the error; every head is checked once more where it is sent.
  */
 
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
@@ -44,7 +41,7 @@ function textFault(text: string): string | undefined {
 }
 
 /**
- * What is wrong with a header, in words that name it, or undefined if it may be sent. `value` is a Latin-1 string: a character
+ * What is wrong with a header, in a text that names it, or undefined if it may be sent. `value` is a Latin-1 string: a character
  * above U+00FF has no byte, and would become its low byte.
  */
 export function headerFault(name: string, value: string): string | undefined {

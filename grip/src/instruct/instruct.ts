@@ -1,9 +1,4 @@
-/**
- * The instruct: what the origin tells the proxy to do with a request.
- *
- * Owns: the value, and telling from a response head whether there is one. Does not own: parsing it (instruct-headers.ts,
- * instruct-json.ts), or carrying it out.
- */
+/** The instruct, with which an origin answers how a request is held; and whether a response head has one. */
 import type { Buffer } from 'node:buffer';
 import type { Channel } from '../channel.js';
 import type { RawHeaders, ResponseHead } from '../headers/headers.js';
@@ -13,6 +8,11 @@ import type { UnknownMember } from './members.js';
 
 /** `response`: a long-poll, answered by the first item. `stream`: an open response to which items are appended. */
 export type HoldMode = 'response' | 'stream';
+
+/** Whether a text names a mode. */
+export function isHoldMode(text: string | undefined): text is HoldMode {
+  return text === 'response' || text === 'stream';
+}
 
 /** That the connection is to be held open, and on what. */
 export interface Hold {

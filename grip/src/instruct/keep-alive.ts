@@ -1,8 +1,4 @@
-/**
- * Keep-alives of a stream hold.
- *
- * Owns: the keep-alive value and the Grip-Keep-Alive header. Does not own: the timer.
- */
+/** Keep-alives of a stream hold: the value, and the Grip-Keep-Alive header. */
 import { Buffer } from 'node:buffer';
 import { GripError } from '../errors.js';
 import { paramValue, parseElement } from '../headers/params.js';

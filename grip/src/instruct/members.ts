@@ -1,9 +1,4 @@
-/**
- * Members of an instruct in JSON that mean nothing.
- *
- * Owns: which members there are, and finding others. Does not own: reading them (instruct-json.ts), which passes over what it
- * does not know.
- */
+/** Members without a meaning of an instruct in JSON: the parser (json.ts) ignores them, and the log names them. */
 import { isJsonObject, type JsonObject } from '../headers/fields.js';
 
 /** A member without a meaning: in what, its name, and the names that would have one. */

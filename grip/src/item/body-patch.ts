@@ -1,8 +1,6 @@
 /**
- * RFC 6902 patches of a held response body.
- *
- * Owns: from body and patch to the new body, by own members only and within bounds. Does not own: which patches are taken
- * (patch-check.ts), or what is sent when one does not apply.
+ * RFC 6902 patches of a held response body, applied by own members only and within bounds. Which patches are accepted is in
+ * patch-check.ts.
  */
 import { Buffer } from 'node:buffer';
 import { GripError } from '../errors.js';

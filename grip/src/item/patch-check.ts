@@ -1,8 +1,4 @@
-/**
- * What a published patch must be like.
- *
- * Owns: the shape and the bounds of RFC 6902 operations, and their JSON. Does not own: applying them (body-patch.ts).
- */
+/** The shape and the bounds of RFC 6902 operations in a published patch. body-patch.ts applies them. */
 import { Buffer } from 'node:buffer';
 import { type Fields, isJsonObject, textOf } from '../headers/fields.js';
 import { isDeeper, MAX_JSON_DEPTH } from '../wire/json.js';
@@ -47,7 +43,7 @@ export function checkedPatch(fields: Fields, key: string): string | undefined {
   return text;
 }
 
-/** What is wrong with an operation, in words that follow its number. */
+/** What is wrong with an operation, as text that follows its number. */
 function faultOf(operation: unknown): string | undefined {
   if (!isJsonObject(operation)) return 'is not an object';
   const op = memberText(operation, 'op');

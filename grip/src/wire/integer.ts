@@ -1,8 +1,4 @@
-/**
- * Whole numbers as GRIP writes them.
- *
- * Owns: the one reading of an integer in a header or in a JSON string. Does not own: ranges and error texts.
- */
+/** Whole numbers in a header or in a JSON string. */
 import { trimWire } from './text.js';
 
 /**

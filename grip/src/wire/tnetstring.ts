@@ -1,8 +1,5 @@
 /**
- * Typed netstrings: the binary encoding in which Pushpin's ZeroMQ sockets speak.
- *
- * Owns: bytes ⇄ values. Does not own: what the values mean, nor the letter that tells a tnetstring from JSON
- * (packet.ts).
+ * Typed netstrings, the binary encoding of Pushpin's ZeroMQ sockets.
  *
  * `<length>:<bytes><type>`, where the type is `,` for a byte string, `#` integer, `^` float, `!` true or false, `~`
  * null, `]` list and `}` map. The bytes of lists and maps are tnetstrings again, those of maps keys and values in turn.

@@ -1,9 +1,4 @@
-/**
- * What a WebSocket is closed with.
- *
- * Owns: the code and reason in the content of a CLOSE event, which code may go into a close frame, and the length of a
- * reason. Does not own: who closes when, or the code that stands in where there is none.
- */
+/** The code and reason with which a WebSocket is closed: in a CLOSE event, and as a close frame may carry them. */
 import { Buffer, isUtf8 } from 'node:buffer';
 import type { WsEvent } from './events.js';
 

@@ -2,6 +2,7 @@
  * Owns: which subscribers of this node are on which channel, and telling others of this node's interest.
  * Does not own: delivery, or the subscribers themselves.
  */
+import { kindRows } from '@holdfast/grip';
 import type { Clock, Timer } from '../runtime/clock.js';
 import type { Subscriber, SubscriberKind } from './subscriber.js';
 
@@ -82,7 +83,7 @@ export class ChannelRegistry {
     for (const name of channels) {
       const channel = this.#channels.get(name);
       if (!channel?.subscribers.delete(subscriber)) continue;
-      const lingers = channel.subscribers.size === 0 && subscriber.kind === 'response' && this.#linger > 0;
+      const lingers = channel.subscribers.size === 0 && kindRows[subscriber.kind].polls && this.#linger > 0;
       this.#watch?.left(name, subscriber.kind, lingers);
       if (channel.subscribers.size > 0) continue;
       if (!lingers) this.#close(name);

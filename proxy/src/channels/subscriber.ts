@@ -1,9 +1,9 @@
 /** Owns: the port between delivery and whatever is subscribed. Does not own: who implements it (holds, sessions). */
 import type { ConnectionView, Faulty } from '@holdfast/control-api';
+import type { SubscriberKind } from '@holdfast/grip';
 import type { Delivery } from './delivery.js';
 
-/** What kind of connection a subscriber is; the label of its metrics and the name in logs. */
-export type SubscriberKind = 'response' | 'stream' | 'ws';
+export type { SubscriberKind };
 
 /**
  * Something that is subscribed to channels. Called by delivery, always synchronously and in item order per channel; and

@@ -1,7 +1,4 @@
-/**
- * Owns: the log: levels per part, the text form that Pushpin users know and the JSON form, and where lines go.
- * Does not own: what is logged. The only importer of pino.
- */
+/** The log: levels per part, the text form that Pushpin users know and the JSON form, and where lines go. The only importer of pino. */
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Log } from '@holdfast/control-api';
@@ -117,7 +114,7 @@ async function finish(destination: Destination): Promise<void> {
   destination.destroy();
 }
 
-/** Finds out before anything starts: later, the library would only tell the event loop. */
+/** Finds out before anything starts: later, the library would report it to the event loop only. */
 function assertWritable(file: string): void {
   try {
     mkdirSync(dirname(file), { recursive: true });

@@ -1,6 +1,6 @@
 /**
- * Owns: everything that is counted, as named events, and its exposition for Prometheus. Labels are drawn from bounded
- * sets: never a channel name, a path or a client. Does not own: when something happens. The only importer of prom-client.
+ * Everything that is counted, as named events, and its exposition for Prometheus. Labels are drawn from bounded sets: never a
+ * channel name, a path or a client. The only importer of prom-client.
  */
 import {
   type FaultEvents,
@@ -11,6 +11,7 @@ import {
   type PublishEvents,
   type RedisEvents,
 } from '@holdfast/control-api';
+import { zeroCounts } from '@holdfast/grip';
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { CloseReason } from '../channels/close-reasons.js';
 import type { DeliveryEvents } from '../channels/item-delivery.js';
@@ -74,7 +75,7 @@ export class Metrics
   readonly #holdsEnded;
   readonly #holds;
   readonly #itemsReceived = { all: 0 };
-  readonly #itemsSent = { response: 0, stream: 0, ws: 0 };
+  readonly #itemsSent = zeroCounts();
   readonly #itemsDropped;
   readonly #published;
   readonly #itemsReplayed;
@@ -289,7 +290,7 @@ export class Metrics
     this.#requestsRefused.inc();
   }
 
-  /** A worker process ended without being told to: the signal's name, or `exit`. */
+  /** A worker process ended by itself: the signal's name, or `exit`. */
   workerEnded(cause: string): void {
     this.#workersEnded.inc({ cause });
   }

@@ -1,8 +1,4 @@
-/**
- * Sending one item to a destination.
- *
- * Owns: the request to the control API, or the message to a ZeroMQ socket. Does not own: the item.
- */
+/** Sending one item to a destination: by a request to the control API, or a message to a ZeroMQ socket. */
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { pushPacket } from '@holdfast/control-api';

@@ -1,6 +1,6 @@
 /** Fields that only look like GRIP's. */
 import t from 'tap';
-import { gripFields, parseInstructHeaders, unknownGripFields } from '../dist/index.js';
+import { gripFields, parseInstructHeaders, unknownGripFields } from '../../dist/index.js';
 
 t.test('fields that begin with Grip- and mean nothing are named, as they were written', async (t) => {
   const headers = ['Grip-Chanel', 'a', 'Content-Type', 'text/plain', 'grip-hold', 'stream', 'GRIP-', ''];

@@ -25,7 +25,7 @@ function heldBackplane(publish: Backplane['publish']): Backplane {
     subscribe: () => undefined,
     unsubscribe() {},
     close: async () => {},
-    trouble: undefined,
+    unavailableReason: undefined,
   };
 }
 

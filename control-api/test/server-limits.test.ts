@@ -224,7 +224,7 @@ t.test('a client that leaves in the middle of its body publishes nothing and har
 
 /** A backplane that rejects, or settles when told to. */
 function backplaneWith(publish: Backplane['publish']): Backplane {
-  const others = { subscribe: () => undefined, unsubscribe() {}, close: async () => {}, trouble: undefined };
+  const others = { subscribe: () => undefined, unsubscribe() {}, close: async () => {}, unavailableReason: undefined };
   return { start: async () => {}, publish, ...others };
 }
 

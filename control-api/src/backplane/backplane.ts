@@ -128,5 +128,5 @@ export interface Backplane {
   close(): Promise<void>;
 
   /** Why nothing can be published at present, in a few words for probes and logs; undefined when it can. */
-  readonly trouble: string | undefined;
+  readonly unavailableReason: string | undefined;
 }

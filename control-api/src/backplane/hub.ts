@@ -8,10 +8,11 @@ import { ControlError } from '../errors.js';
 import { type Containment, loggedFaults } from '../runtime/faults.js';
 import type { Log } from '../runtime/log.js';
 import type { Acceptance, Backplane, BackplaneListener, Gap, Message } from './backplane.js';
+import { GuardedListener } from './guarded-listener.js';
 import { type History, historyOf } from './history.js';
 import { refusalOf } from './refusal.js';
 
-/** Told of the interest of the whole process in channels, once per change. Calls must not throw. */
+/** Follows the interest of the whole process in channels, one call per change. Calls must not throw. */
 export interface InterestFollower {
   /** The first share has interest. */
   subscribed(channel: string): void;
@@ -53,9 +54,9 @@ export class BackplaneHub {
   /** Starts the backplane behind, once, however often it is called; rejects as `Backplane.start` does. */
   start(): Promise<void> {
     this.#starting ??= this.#options.inner.start({
-      onMessage: (message) => this.#hand(message),
+      onMessage: (message) => this.#distribute(message),
       onGap: (gap) => {
-        for (const share of this.#interested(gap.channel)) share.tellGap(gap);
+        for (const share of this.#interested(gap.channel)) share.deliverGap(gap);
       },
     });
     return this.#starting;
@@ -79,9 +80,9 @@ export class BackplaneHub {
     return this.#options.inner.publish(messages);
   }
 
-  /** As `Backplane.trouble`. */
-  get trouble(): string | undefined {
-    return this.#options.inner.trouble;
+  /** As `Backplane.unavailableReason`. */
+  get unavailableReason(): string | undefined {
+    return this.#options.inner.unavailableReason;
   }
 
   /** Whether its shares have the capability `History`. */
@@ -146,12 +147,12 @@ export class BackplaneHub {
     for (const channel of share.channels) this.#unsubscribe(share, channel);
   }
 
-  #hand(message: Message): void {
-    if (message.type === 'recover') for (const share of [...this.#shares]) share.tell(message);
-    else for (const share of this.#interested(message.item.channel)) share.tell(message);
+  #distribute(message: Message): void {
+    if (message.type === 'recover') for (const share of [...this.#shares]) share.deliver(message);
+    else for (const share of this.#interested(message.item.channel)) share.deliver(message);
   }
 
-  /** Those who come while they are told do not belong to them; those who leave meanwhile do not any more. */
+  /** A share that joins during a delivery does not get it; one that leaves during it does not either. */
   *#interested(channel: string): Iterable<HubShare> {
     const interest = this.#channels.get(channel);
     if (interest === undefined) return;
@@ -196,7 +197,7 @@ export class HubShare implements Backplane {
     if (this.#listener !== undefined) {
       throw new ControlError('ERR_BACKPLANE_STARTED', 'The backplane is already started.');
     }
-    this.#listener = listener;
+    this.#listener = new GuardedListener(listener, this.#faults);
     await this.#owner.start(this);
     if (this.#state === 'new') this.#state = 'live';
     else this.#owner.leave(this);
@@ -223,26 +224,18 @@ export class HubShare implements Backplane {
     return Promise.resolve();
   }
 
-  get trouble(): string | undefined {
-    return this.#inner.trouble;
+  get unavailableReason(): string | undefined {
+    return this.#inner.unavailableReason;
   }
 
   /** Called by the hub. */
-  tell(message: Message): void {
-    try {
-      this.#listener?.onMessage(message);
-    } catch (error) {
-      this.#faults.caught('backplane', error);
-    }
+  deliver(message: Message): void {
+    this.#listener?.onMessage(message);
   }
 
   /** Called by the hub. */
-  tellGap(gap: Gap): void {
-    try {
-      this.#listener?.onGap(gap);
-    } catch (error) {
-      this.#faults.caught('backplane', error);
-    }
+  deliverGap(gap: Gap): void {
+    this.#listener?.onGap(gap);
   }
 
   #refusal(): Promise<never> | undefined {

@@ -7,7 +7,7 @@ import type { Clock } from '../runtime/clock.js';
 import type { KnownNode, NodeAnswer, NodeMember, Nodes, Question } from './cluster.js';
 
 /** In-process {@link Nodes}. Before `join` and after `leave` there is no node: nobody is listed, and nobody asked. */
-export class LoneNode implements Nodes {
+export class StandaloneNode implements Nodes {
   readonly #clock: Clock;
   #member: NodeMember | undefined;
 

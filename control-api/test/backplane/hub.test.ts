@@ -14,7 +14,7 @@ backplaneContract(t, 'hub', shares, { parts: true });
 
 /** A backplane whose every step is the test's to take. */
 class SlowBackplane implements Backplane {
-  trouble: string | undefined;
+  unavailableReason: string | undefined;
   readonly calls: string[] = [];
   listener: BackplaneListener | undefined;
   readonly #subscribes: Array<{ resolve: () => void; reject: (error: Error) => void }> = [];
@@ -166,8 +166,8 @@ t.test('hub: trouble and history are those of the backplane behind', async (t) =
     head: () => Promise.resolve(page.end),
   });
   const { hub, one } = await scene(inner);
-  inner.trouble = 'away';
-  t.strictSame([one.backplane.trouble, hub.trouble], ['away', 'away']);
+  inner.unavailableReason = 'away';
+  t.strictSame([one.backplane.unavailableReason, hub.unavailableReason], ['away', 'away']);
   t.equal(await historyOf(one.backplane)?.read('a', { afterId: '1' }, 1), page);
   t.equal(await historyOf(one.backplane)?.head('a'), page.end);
   await one.backplane.close();

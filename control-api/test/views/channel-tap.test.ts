@@ -109,7 +109,7 @@ t.test('interest lasts as long as the client stays', async (t) => {
 
 /** A backplane that a test drives: interest is live when the test says, and items come when it says. */
 class DrivenBackplane implements Backplane {
-  readonly trouble = undefined;
+  readonly unavailableReason = undefined;
   listener: BackplaneListener | undefined;
   live: Promise<void> | undefined;
   closed = false;

@@ -9,10 +9,10 @@ import {
   IdCache,
   LocalBackplane,
   LocalHistory,
-  LoneNode,
   type Nodes,
   RedisBackplane,
   RedisNodes,
+  StandaloneNode,
 } from '@holdfast/control-api';
 import type { Config, RedisConfig } from '../config/config.js';
 import { ConfigError } from '../config/errors.js';
@@ -38,11 +38,11 @@ export interface Joint {
  */
 export function makeBackplane(config: Config, log: RootLog, metrics: Metrics, faults: Containment): Joint {
   const clock = guardedClock(faults);
-  if (config.redis === undefined) return makeLone(config, log, metrics, faults, clock);
+  if (config.redis === undefined) return makeStandalone(config, log, metrics, faults, clock);
   return makeRedis(config, config.redis, log, metrics, faults, clock);
 }
 
-function makeLone(config: Config, log: RootLog, metrics: Metrics, faults: Containment, clock: Clock): Joint {
+function makeStandalone(config: Config, log: RootLog, metrics: Metrics, faults: Containment, clock: Clock): Joint {
   const { channels, history } = config;
   const ids = new IdCache({ clock, ttl: channels.idCacheTtlMs, events: metrics });
   // What is wrong with the routes is told by whoever serves clients by them.
@@ -58,7 +58,7 @@ function makeLone(config: Config, log: RootLog, metrics: Metrics, faults: Contai
     isOn: history.size === 0 ? () => false : wantsHistory(config, () => routes.table),
   });
   const backplane = new LocalBackplane(log.child('backplane'), ids, kept, faults);
-  return { backplane, nodes: new LoneNode(clock), close: () => routes.close() };
+  return { backplane, nodes: new StandaloneNode(clock), close: () => routes.close() };
 }
 
 function makeRedis(

@@ -86,7 +86,7 @@ export class ControlPlane {
       log: log.child('backplane'),
       faults,
     });
-    metrics.observeRedis(() => this.hub.trouble !== undefined);
+    metrics.observeRedis(() => this.hub.unavailableReason !== undefined);
     this.#publisher = new Publisher({
       backplane: this.hub,
       countSubscribers: (channel) => serving().countSubscribers(channel),
@@ -160,10 +160,10 @@ export class ControlPlane {
   get #readiness(): Readiness {
     if (this.#isGoingDown) return { ready: false, reason: 'not accepting clients' };
     const { readiness } = this.#serving();
-    const { trouble } = this.hub;
-    if (!readiness.ready || trouble === undefined) return readiness;
-    if (this.#config.admin.readyWithoutRedis) return { ready: true, degraded: trouble };
-    return { ready: false, reason: trouble };
+    const { unavailableReason } = this.hub;
+    if (!readiness.ready || unavailableReason === undefined) return readiness;
+    if (this.#config.admin.readyWithoutRedis) return { ready: true, degraded: unavailableReason };
+    return { ready: false, reason: unavailableReason };
   }
 
   async #startControl(): Promise<void> {

@@ -5,11 +5,11 @@
  */
 import type { GapReason } from '../backplane.js';
 
-/** Told about connections and catching up. Implementations must be cheap and must not throw. */
+/** Observes connections and catching up. Implementations must be cheap and must not throw. */
 export interface RedisEvents {
-  /** A connection that was lost is there again. */
+  /** A lost connection is open again. */
   reconnected(kind: 'commands' | 'subscriber'): void;
-  /** A listener was told of a gap. */
+  /** A gap was reported to the listener. */
   gap(reason: GapReason): void;
   /** Messages that had not come by themselves were found in the history. */
   holeFilled(messages: number): void;

@@ -32,18 +32,18 @@ export const PUBLISH_QUEUE_CHARS = 64 * 1024 * 1024;
 /** Characters of one message. A longer publish is refused; a longer message of another program counts as lost. */
 export const PAYLOAD_CHARS = PUBLISH_QUEUE_CHARS;
 
-/** Messages in one flight, unless a single call has more: a script of so many keeps Redis from others for about 10 ms. */
-export const FLIGHT_MESSAGES = 1_000;
+/** Messages in one batch, unless a single call has more: a script of so many keeps Redis from others for about 10 ms. */
+export const BATCH_MESSAGES = 1_000;
 
-/** Characters of payload in one flight, unless a single call has more. */
-export const FLIGHT_CHARS = 4 * 1024 * 1024;
+/** Characters of payload in one batch, unless a single call has more. */
+export const BATCH_CHARS = 4 * 1024 * 1024;
 
-/** Channels of a flight that are under way at the same time: all of them are to be answered within the time of a command,
+/** Channels of a batch that are under way at the same time: all of them are to be answered within the time of a command,
  * whatever else the node is busy with. */
-export const FLIGHT_PARTS = 512;
+export const BATCH_PARTS = 512;
 
-/** Milliseconds that Redis remembers the result of a flight; longer than any flight is repeated. */
-export const FLIGHT_TTL_MS = 30_000;
+/** Milliseconds that Redis remembers the result of a batch; longer than any batch is repeated. */
+export const BATCH_TTL_MS = 30_000;
 
 /** Milliseconds that Redis remembers where an idle channel stands. Much longer than history, so that a channel keeps its
  * epoch although its items are gone. */
@@ -52,14 +52,14 @@ export const META_TTL_MS = 7 * 24 * 3_600_000;
 /** Channels in one command; more would keep Redis from others for too long. */
 export const CHANNELS_PER_COMMAND = 512;
 
-/** Milliseconds between the end of the interest in a channel and UNSUBSCRIBE: whoever left often comes back at once. */
+/** Milliseconds between the end of the interest in a channel and UNSUBSCRIBE: clients that leave often come back at once. */
 export const UNSUBSCRIBE_LINGER_MS = 1_000;
 
 /** Milliseconds of waiting for interest to become live above which items of that time are fetched from history. */
 export const LATE_MS = 50;
 
 /** Channels whose history is read at the same time; others wait their turn. */
-export const CATCH_UPS = 64;
+export const MAX_BACKFILLS = 64;
 
 /** Entries read from a history at once. */
 export const RANGE_ENTRIES = 256;

@@ -14,7 +14,7 @@ import { RecordingListener } from '../../recorder.js';
 
 /** A backplane that does as it is told. */
 class ScriptedBackplane implements Backplane {
-  trouble: string | undefined;
+  unavailableReason: string | undefined;
   listener: BackplaneListener | undefined;
   readonly calls: string[] = [];
   refusal: ControlError | undefined;
@@ -170,15 +170,15 @@ t.test('link: acceptances and refusals come back as they were', async (t) => {
 
 t.test('link: a worker hears of trouble when it begins and when it is over', async (t) => {
   const { inner, clock, backplane } = await scene();
-  t.equal(backplane.trouble, undefined);
-  inner.trouble = 'the store is away';
+  t.equal(backplane.unavailableReason, undefined);
+  inner.unavailableReason = 'the store is away';
   clock.advance(1_000);
   await turn();
-  t.equal(backplane.trouble, 'the store is away');
-  inner.trouble = undefined;
+  t.equal(backplane.unavailableReason, 'the store is away');
+  inner.unavailableReason = undefined;
   clock.advance(1_000);
   await turn();
-  t.equal(backplane.trouble, undefined);
+  t.equal(backplane.unavailableReason, undefined);
 });
 
 t.test('link: history is read through it where there is any', async (t) => {

@@ -76,7 +76,7 @@ function makeDataPlane({ config, instance, history, wants }: WorkerInit, log: Ro
   });
   const port = channel.port('backplane');
   return new DataPlane(config, log, {
-    backplane: new WorkerBackplane({ port, history, log: log.child('backplane') }),
+    backplane: new WorkerBackplane({ port, history, log: log.child('backplane'), faults }),
     metrics,
     faults,
     statsSink: {

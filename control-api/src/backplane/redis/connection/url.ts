@@ -11,7 +11,7 @@ export interface HostPort {
   readonly port: number;
 }
 
-/** What every form of the URL tells. */
+/** What every form of the URL has. */
 interface RedisAccess {
   /** Speak TLS to every server, the sentinels included. */
   readonly tls: boolean;

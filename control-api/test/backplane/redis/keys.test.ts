@@ -21,7 +21,7 @@ t.test('redis keys: all keys of a channel lie in the slot of its partition, and 
   fc.assert(
     fc.property(text, text, text, text, (a, i, b, j) => {
       const of = keys.channel(a);
-      const all = [of.meta, of.stream, of.topic, of.id(i), of.flight('n')];
+      const all = [of.meta, of.stream, of.topic, of.id(i), of.batch('n')];
       for (const key of all) t.equal(slotOf(key), slotOfPartition(of.partition));
       const other = keys.channel(b);
       if (a !== b) t.not(other.meta, of.meta);

@@ -30,10 +30,14 @@ export { RedisNodes, type RedisNodesOptions } from './cluster/redis.js';
 export { StandaloneNode } from './cluster/standalone-node.js';
 export { ControlError, type ControlErrorCode, controlErrors, type ErrorSide } from './errors.js';
 export { noPublishEvents, type PublishEvents } from './events.js';
+export { type Answer, methodNotAllowed } from './http/answer.js';
 export type { ListenAddress } from './http/listen.js';
 export { ListenerConnections, type ListenerConnectionsOptions, type Phase } from './http/listener-connections.js';
 export { PageGuard } from './http/page-guard.js';
-export { Publisher, type PublisherOptions, type PublishReceipt } from './publisher.js';
+export { type Principal, type Route, type RouteCall, Router, type Scope } from './http/router.js';
+export { Publisher, type PublisherOptions } from './publisher.js';
+export type { PublishReceipt } from './receipts.js';
+export type { ControlViews } from './routes.js';
 export { CAUSE_MS, CauseLog } from './runtime/cause-log.js';
 export type { Clock } from './runtime/clock.js';
 export {
@@ -46,7 +50,7 @@ export {
   uncontained,
 } from './runtime/faults.js';
 export { type Log, silentLog } from './runtime/log.js';
-export { ControlServer, type ControlServerOptions, type ControlViews } from './server.js';
+export { ControlServer, type ControlServerOptions } from './server.js';
 export type { StatsConnection } from './stats/connections.js';
 export { noStats, type StatsDelivery, type StatsEvents, StatsFeed, type StatsFeedOptions } from './stats/feed.js';
 export { statsTypes } from './stats/packet.js';

@@ -4,13 +4,12 @@
  * Owns: who in this process has interest in what, as one interest towards the backplane behind it, and handing on what
  * comes from there. Does not own: what a backplane does (the one behind it), or anything between processes.
  */
-import { ControlError } from '../errors.js';
+import { ControlError, refusalOf } from '../errors.js';
 import { type Containment, loggedFaults } from '../runtime/faults.js';
 import type { Log } from '../runtime/log.js';
 import type { Acceptance, Backplane, BackplaneListener, Gap, Message } from './backplane.js';
 import { GuardedListener } from './guarded-listener.js';
 import { type History, historyOf } from './history.js';
-import { refusalOf } from './refusal.js';
 
 /** Follows the interest of the whole process in channels, one call per change. Calls must not throw. */
 export interface InterestFollower {

@@ -4,7 +4,7 @@
  * Owns: interest, duplicates and delivery within one process. Does not own: what is kept of items (`local-history`), or
  * anything between processes (other backplanes).
  */
-import { ControlError } from '../errors.js';
+import { ControlError, refusalOf } from '../errors.js';
 import { type Containment, loggedFaults } from '../runtime/faults.js';
 import type { Log } from '../runtime/log.js';
 import type { Acceptance, Backplane, BackplaneListener, Message, Position } from './backplane.js';
@@ -12,7 +12,6 @@ import { GuardedListener } from './guarded-listener.js';
 import type { History, HistoryPage, HistoryStart } from './history.js';
 import type { RecentIds } from './id-cache.js';
 import type { LocalHistory } from './local-history.js';
-import { refusalOf } from './refusal.js';
 
 type State = 'new' | 'live' | 'closed';
 

@@ -1,7 +1,7 @@
 /**
  * The views of the control API: nodes, channels, connections, of all nodes at once.
  *
- * Owns: asking the nodes, and the answers made of theirs. Does not own: paths (view-route.ts), how nodes reach each other
+ * Owns: asking the nodes, and the answers made of theirs. Does not own: paths (routes.ts), how nodes reach each other
  * (`Nodes`), or what a node knows (its member).
  */
 

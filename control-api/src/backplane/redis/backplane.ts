@@ -4,14 +4,13 @@
  * Owns: the parts and how they go together. Does not own: any of their work.
  */
 import { randomBytes } from 'node:crypto';
-import { ControlError } from '../../errors.js';
+import { ControlError, refusalOf } from '../../errors.js';
 import type { Clock } from '../../runtime/clock.js';
 import { type Containment, loggedFaults } from '../../runtime/faults.js';
 import type { Log } from '../../runtime/log.js';
 import type { Acceptance, Backplane, BackplaneListener, Message, Position } from '../backplane.js';
 import { GuardedListener } from '../guarded-listener.js';
 import type { History, HistoryPage, HistoryStart } from '../history.js';
-import { refusalOf } from '../refusal.js';
 import type { RedisTls } from './connection/connection.js';
 import { RedisConnections } from './connection/connections.js';
 import { parseRedisUrl } from './connection/url.js';

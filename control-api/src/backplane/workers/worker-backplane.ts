@@ -3,13 +3,12 @@
  *
  * Owns: this worker's interest, and what it waits for. Does not own: the other end (worker-link.ts), the transport.
  */
-import { ControlError, type ControlErrorCode } from '../../errors.js';
+import { ControlError, type ControlErrorCode, refusalOf } from '../../errors.js';
 import { type Containment, loggedFaults } from '../../runtime/faults.js';
 import type { Log } from '../../runtime/log.js';
 import type { Acceptance, Backplane, BackplaneListener, Message, Position } from '../backplane.js';
 import { GuardedListener } from '../guarded-listener.js';
 import type { History, HistoryPage, HistoryStart } from '../history.js';
-import { refusalOf } from '../refusal.js';
 import type { LinkPort } from './link-port.js';
 import { decodeMessage, encodeMessage, type PageMessage, type PrimaryMessage, type WorkerMessage } from './messages.js';
 

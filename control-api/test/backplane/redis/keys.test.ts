@@ -1,8 +1,13 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { RedisKeys } from '../../../dist/backplane/redis/keys.js';
-import { PARTITIONS, partitionOf, slotOfPartition, tagOf } from '../../../dist/backplane/redis/partitions.js';
-import { slotOf } from '../../../dist/backplane/redis/slot.js';
+import {
+  PARTITIONS,
+  partitionOf,
+  RedisKeys,
+  slotOf,
+  slotOfPartition,
+  tagOf,
+} from '../../../dist/backplane/redis/keys.js';
 
 t.test('redis partitions: each has a tag in its own share of the slots', async (t) => {
   const shares = Array.from({ length: PARTITIONS }, (_, partition) => Math.floor(slotOfPartition(partition) / 128));

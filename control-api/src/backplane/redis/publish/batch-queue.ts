@@ -5,11 +5,10 @@
  * does in Redis (scripts/publish.ts), nor delivery.
  */
 
-import { ControlError } from '../../../errors.js';
+import { ControlError, refusalWith } from '../../../errors.js';
 import type { Clock } from '../../../runtime/clock.js';
 import type { Log } from '../../../runtime/log.js';
 import type { Acceptance, Message } from '../../backplane.js';
-import { refusalWith } from '../../refusal.js';
 import { FOREIGN_KEY } from '../connection/warnings.js';
 import type { RedisEvents } from '../events.js';
 import { BATCH_CHARS, BATCH_MESSAGES, BATCH_PARTS, PUBLISH_PATIENCE_MS, RETRY_MS } from '../limits.js';

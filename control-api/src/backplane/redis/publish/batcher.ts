@@ -4,11 +4,10 @@
  * Owns: the bounds of what waits, and which queue a message takes. Does not own: the queues' work (batch-queue.ts).
  */
 
-import { ControlError } from '../../../errors.js';
+import { ControlError, PartlyAccepted, refusalWith } from '../../../errors.js';
 import type { Clock } from '../../../runtime/clock.js';
 import type { Log } from '../../../runtime/log.js';
 import type { Acceptance } from '../../backplane.js';
-import { PartlyAccepted, refusalWith } from '../../refusal.js';
 import type { RedisCommands } from '../connection/commands.js';
 import type { RedisEvents } from '../events.js';
 import type { RedisKeys } from '../keys.js';

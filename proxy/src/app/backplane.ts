@@ -1,7 +1,4 @@
-/**
- * Owns: which backplane a node has, and by what it knows other nodes: Redis where a URL is given, else what a node that is
- * alone has. Does not own: any of them.
- */
+/** Chooses the backplane and the cluster membership of a node: Redis where a URL is given, else those of a node that is alone. */
 import { randomBytes } from 'node:crypto';
 import {
   type Backplane,
@@ -23,8 +20,8 @@ import { type Clock, guardedClock } from '../runtime/clock.js';
 import type { RootLog } from '../telemetry/log.js';
 import type { Metrics } from '../telemetry/metrics.js';
 
-/** What joins a node to others, if there are any. */
-export interface Joint {
+/** What connects a node to the others, if there are any. */
+export interface ClusterAccess {
   readonly backplane: Backplane;
   /** To be joined after the backplane was started, and left before it is closed. */
   readonly nodes: Nodes;
@@ -36,16 +33,22 @@ export interface Joint {
  * Makes them; nothing is connected yet.
  * @throws ControlError ERR_BACKPLANE_URL for a URL that cannot be used; ConfigError for a certificate that cannot be read
  */
-export function makeBackplane(config: Config, log: RootLog, metrics: Metrics, faults: Containment): Joint {
+export function makeBackplane(config: Config, log: RootLog, metrics: Metrics, faults: Containment): ClusterAccess {
   const clock = guardedClock(faults);
   if (config.redis === undefined) return makeStandalone(config, log, metrics, faults, clock);
   return makeRedis(config, config.redis, log, metrics, faults, clock);
 }
 
-function makeStandalone(config: Config, log: RootLog, metrics: Metrics, faults: Containment, clock: Clock): Joint {
+function makeStandalone(
+  config: Config,
+  log: RootLog,
+  metrics: Metrics,
+  faults: Containment,
+  clock: Clock,
+): ClusterAccess {
   const { channels, history } = config;
   const ids = new IdCache({ clock, ttl: channels.idCacheTtlMs, events: metrics });
-  // What is wrong with the routes is told by whoever serves clients by them.
+  // The data plane logs what is wrong with the routes.
   const routes = new RoutesSource(config.routes, {
     log: { info() {}, warn() {}, error() {} },
     faults,
@@ -68,7 +71,7 @@ function makeRedis(
   metrics: Metrics,
   faults: Containment,
   clock: Clock,
-): Joint {
+): ClusterAccess {
   const { channels, history } = config;
   const backplane = new RedisBackplane({
     url: redis.url,

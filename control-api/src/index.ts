@@ -1,5 +1,5 @@
 /**
- * The only door of @holdfast/control-api: the way from a publisher to every node.
+ * The entry point of @holdfast/control-api: the way from a publisher to every node.
  */
 export type {
   Acceptance,
@@ -21,11 +21,10 @@ export { RedisBackplane, type RedisBackplaneOptions } from './backplane/redis/ba
 export type { RedisTls } from './backplane/redis/connection/connection.js';
 export { parseRedisUrl, type RedisUrl } from './backplane/redis/connection/url.js';
 export { noRedisEvents, type RedisEvents } from './backplane/redis/events.js';
-export type { LinkPort } from './backplane/workers/link-port.js';
-export { MessageEncoder } from './backplane/workers/messages.js';
+export { type LinkPort, MessageEncoder } from './backplane/workers/messages.js';
 export { WorkerBackplane, type WorkerBackplaneOptions } from './backplane/workers/worker-backplane.js';
 export { WorkerLink, type WorkerLinkOptions } from './backplane/workers/worker-link.js';
-export type { KnownNode, NodeAnswer, NodeMember, NodeState, Nodes, Question } from './cluster/cluster.js';
+export type { Cluster, KnownNode, NodeAnswer, NodeMember, NodeState, Question } from './cluster/cluster.js';
 export { RedisNodes, type RedisNodesOptions } from './cluster/redis.js';
 export { StandaloneNode } from './cluster/standalone-node.js';
 export { ControlError, type ControlErrorCode, controlErrors, type ErrorSide } from './errors.js';

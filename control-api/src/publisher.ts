@@ -89,7 +89,7 @@ export class Publisher {
   }
 
   /**
-   * Refuses whatever comes from now on, for those who would get it are about to be let go. What was taken before has been
+   * Refuses everything from now on, as the subscribers are about to be disconnected. What was taken before has been
    * handed to the backplane.
    */
   stop(): void {

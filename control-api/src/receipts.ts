@@ -24,7 +24,7 @@ export interface PublishReceipt {
 
 /** The receipt of an item of a publish that the backplane did not accept as a whole. */
 export interface PartReceipt extends PublishReceipt {
-  /** False: refused, or not accepted as far as is known. The receipt then says no more than which item it was. */
+  /** False: refused, or not accepted as far as is known. The receipt then only names the item. */
   readonly accepted: boolean;
 }
 

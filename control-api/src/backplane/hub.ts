@@ -1,9 +1,4 @@
-/**
- * One backplane for all who need it in a process: the data plane, the links to workers, taps.
- *
- * Owns: who in this process has interest in what, as one interest towards the backplane behind it, and handing on what
- * comes from there. Does not own: what a backplane does (the one behind it), or anything between processes.
- */
+/** One backplane for all its consumers in a process: the data plane, the links to workers, taps. */
 import { ControlError, refusalOf } from '../errors.js';
 import { type Containment, loggedFaults } from '../runtime/faults.js';
 import type { Log } from '../runtime/log.js';
@@ -23,7 +18,7 @@ export interface InterestFollower {
 export interface BackplaneHubOptions {
   /** Not yet started; the hub starts and closes it. */
   readonly inner: Backplane;
-  /** Others who follow the interest, such as a ZeroMQ SUB socket. */
+  /** Also follow the interest, such as a ZeroMQ SUB socket. */
   readonly followers?: readonly InterestFollower[];
   readonly log: Log;
   /** Left out: faults are logged only. */
@@ -32,7 +27,7 @@ export interface BackplaneHubOptions {
 
 interface Interest {
   readonly shares: Set<HubShare>;
-  /** Until the backplane behind has the channel live: one promise for all who wait. */
+  /** Until the backplane behind has the channel live: one promise for all shares. */
   pending: Promise<void> | undefined;
 }
 
@@ -61,7 +56,7 @@ export class BackplaneHub {
     return this.#starting;
   }
 
-  /** One more share, to be started by who uses it. It has the capability `History` if the backplane behind has. */
+  /** One more share, which its consumer starts. It has the capability `History` if the backplane behind has. */
   share(): HubShare {
     return new HubShare(this.#options, {
       start: async (share) => {
@@ -74,7 +69,7 @@ export class BackplaneHub {
     });
   }
 
-  /** For who only publishes; as `Backplane.publish`. */
+  /** As `Backplane.publish`, for a caller that needs no share. */
   publish(messages: readonly Message[]): Promise<readonly Acceptance[]> {
     return this.#options.inner.publish(messages);
   }
@@ -89,7 +84,7 @@ export class BackplaneHub {
     return historyOf(this.#options.inner) !== undefined;
   }
 
-  /** How many channels somebody in this process has interest in. */
+  /** How many channels this process has interest in. */
   get channels(): number {
     return this.#channels.size;
   }

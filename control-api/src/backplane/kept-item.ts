@@ -1,6 +1,4 @@
-/**
- * Owns: an item as it is kept for long: in memory that is its alone. Does not own: who keeps it.
- */
+/** Items that are kept for long, in memory of their own. */
 import { Buffer } from 'node:buffer';
 import type { Formats, Item, Writable } from '@holdfast/grip';
 

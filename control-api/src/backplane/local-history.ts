@@ -1,7 +1,4 @@
-/**
- * Owns: the history of the channels of one process: positions, the last items of each channel, and how long and how many
- * are kept. Does not own: who is interested in a channel, or delivery.
- */
+/** The history of the channels of one process: positions, and the last items of each channel. */
 import { ITEM_OVERHEAD, itemBytes } from '@holdfast/grip';
 import type { Clock } from '../runtime/clock.js';
 import type { ItemMessage, Position } from './backplane.js';
@@ -80,7 +77,7 @@ export class LocalHistory implements History {
     this.#maxBytes = options.maxBytes ?? MAX_HISTORY_BYTES;
   }
 
-  /** Says for which channels the count goes on although nothing is kept. Called once, by the backplane. */
+  /** `isKept` decides for which channels the count goes on although nothing is kept. Called once, by the backplane. */
   keep(isKept: (channel: string) => boolean): void {
     this.#isKept = isKept;
   }

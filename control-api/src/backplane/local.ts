@@ -1,9 +1,4 @@
-/**
- * The backplane of a node that is alone: messages go straight to its own listener.
- *
- * Owns: interest, duplicates and delivery within one process. Does not own: what is kept of items (`local-history`), or
- * anything between processes (other backplanes).
- */
+/** The backplane of a node that is alone: messages go straight to its own listener. */
 import { ControlError, refusalOf } from '../errors.js';
 import { type Containment, loggedFaults } from '../runtime/faults.js';
 import type { Log } from '../runtime/log.js';

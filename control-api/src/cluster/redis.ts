@@ -1,8 +1,4 @@
-/**
- * The nodes of a system that share a Redis.
- *
- * Owns: heartbeats, the list, questions and answers. Does not own: connections (the backplane's), what is answered.
- */
+/** The nodes of a system that share a Redis: heartbeats, the list, questions and answers. */
 import { readJson } from '@holdfast/grip';
 import { type Script, script } from '../backplane/redis/connection/commands.js';
 import type { RedisConnections } from '../backplane/redis/connection/connections.js';
@@ -10,20 +6,20 @@ import type { NodeKeys } from '../backplane/redis/keys.js';
 import { ControlError } from '../errors.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Log } from '../runtime/log.js';
-import type { KnownNode, NodeAnswer, NodeMember, NodeState, Nodes, Question } from './cluster.js';
+import type { Cluster, KnownNode, NodeAnswer, NodeMember, NodeState, Question } from './cluster.js';
 
 /** Milliseconds between heartbeats. */
 export const HEARTBEAT_MS = 3_000;
 
-/** Milliseconds after which a node that was not heard of is forgotten: three heartbeats may fail. */
+/** Milliseconds without a heartbeat after which a node is forgotten: three may fail. */
 export const NODE_TTL_MS = 10_000;
 
 /** Questions of this node that wait for answers, at most; more are rejected with ERR_BACKPLANE_UNAVAILABLE. */
 export const OPEN_QUESTIONS = 1_000;
 
 /**
- * Keys: states, seen. Arguments: id, state as JSON, ms after which a node that is not heard of is forgotten. Forgets the
- * others that were not heard of, so that nothing is left of nodes that were killed.
+ * Keys: states, seen. Arguments: id, state as JSON, ms without a heartbeat after which a node is forgotten. Forgets the
+ * others that had none, so that nothing is left of nodes that were killed.
  */
 const heartbeatScript = script(`
 local clock = redis.call('TIME')
@@ -46,7 +42,7 @@ redis.call('ZREM', KEYS[2], ARGV[1])
 return 1
 `);
 
-/** Keys: states, seen. Argument: ms as above. Reply, per node: state as JSON, ms since it was heard of. */
+/** Keys: states, seen. Argument: ms as above. Reply, per node: state as JSON, ms since its last heartbeat. */
 const listScript = script(`
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -92,10 +88,10 @@ interface Answered extends NodeAnswer {
 }
 
 /**
- * {@link Nodes} over Redis. While Redis is away no other node can be listed or asked; nodes that come back with it are known
+ * {@link Cluster} over Redis. While Redis is away no other node can be listed or asked; nodes that come back with it are known
  * again after a heartbeat.
  */
-export class RedisNodes implements Nodes {
+export class RedisNodes implements Cluster {
   readonly #connections: RedisConnections;
   readonly #keys: NodeKeys;
   readonly #clock: Clock;
@@ -224,7 +220,7 @@ export class RedisNodes implements Nodes {
   };
 }
 
-/** Nodes may run different versions: whoever reads a field makes sure of it. */
+/** Nodes may run different versions: the reader of a field checks it. */
 function parse<T>(text: string): T | undefined {
   const { value } = readJson(text);
   return typeof value === 'object' && value !== null ? (value as T) : undefined;

@@ -179,7 +179,7 @@ export interface EncodedAnswer {
   readonly body: string;
 }
 
-/** Gives an answer its form; with `close` the client is told that the connection ends. */
+/** Gives an answer its form; with `close` it announces that the connection ends. */
 export function encodeAnswer(answer: Answer, format: Format, close: boolean): EncodedAnswer {
   const { type, body } = answer.content ?? formOf(answer, format);
   const headers = ['Content-Type', type, 'Content-Length', String(Buffer.byteLength(body))];

@@ -22,7 +22,7 @@ export function readBody(
       size += chunk.length;
       if (size <= limit) {
         chunks.push(chunk);
-        // With its last byte and not with the stream's end, which node tells some ticks later.
+        // With its last byte and not with the stream's end, which node emits some ticks later.
         if (size === length) finish();
         else kept(chunk.length);
       } else {

@@ -2,11 +2,11 @@
 import { randomBytes } from 'node:crypto';
 import {
   type Backplane,
+  type Cluster,
   type Containment,
   IdCache,
   LocalBackplane,
   LocalHistory,
-  type Nodes,
   RedisBackplane,
   RedisNodes,
   StandaloneNode,
@@ -24,7 +24,7 @@ import type { Metrics } from '../telemetry/metrics.js';
 export interface ClusterAccess {
   readonly backplane: Backplane;
   /** To be joined after the backplane was started, and left before it is closed. */
-  readonly nodes: Nodes;
+  readonly cluster: Cluster;
   /** Lets go of what else was opened; after the backplane is closed. */
   close(): void;
 }
@@ -61,7 +61,7 @@ function makeStandalone(
     isOn: history.size === 0 ? () => false : wantsHistory(config, () => routes.table),
   });
   const backplane = new LocalBackplane(log.child('backplane'), ids, kept, faults);
-  return { backplane, nodes: new StandaloneNode(clock), close: () => routes.close() };
+  return { backplane, cluster: new StandaloneNode(clock), close: () => routes.close() };
 }
 
 function makeRedis(
@@ -87,8 +87,8 @@ function makeRedis(
     log: log.child('backplane'),
   });
   const { connections } = backplane;
-  const nodes = new RedisNodes({ connections, clock, log: log.child('nodes') });
-  return { backplane, nodes, close: () => {} };
+  const cluster = new RedisNodes({ connections, clock, log: log.child('nodes') });
+  return { backplane, cluster, close: () => {} };
 }
 
 function readTls({ ca, cert, key }: RedisConfig['tls']): { ca?: string; cert?: string; key?: string } {

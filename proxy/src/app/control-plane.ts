@@ -115,7 +115,7 @@ export class ControlPlane {
    */
   async start(): Promise<void> {
     await this.hub.start();
-    await this.#clusterAccess.nodes.join(new Member(this.#clock, this.#serving));
+    await this.#clusterAccess.cluster.join(new Member(this.#clock, this.#serving));
     await this.#startControl();
     for (const { what, uri, connects } of await this.zeromq.open())
       this.#log.announce(`${connects ? 'connecting to' : 'listening on'} ${uri} (${what})`, {
@@ -151,7 +151,7 @@ export class ControlPlane {
   async stop(): Promise<void> {
     await this.#control?.close();
     this.zeromq.close();
-    await this.#clusterAccess.nodes.leave();
+    await this.#clusterAccess.cluster.leave();
     await Promise.all([this.hub.close(), ...this.#admins.map((admin) => admin.close())]);
     this.#clusterAccess.close();
   }
@@ -178,7 +178,7 @@ export class ControlPlane {
       maxConnections: this.#descriptors.publishers,
       publisher: this.#publisher,
       views: {
-        cluster: new ClusterViews(this.#clusterAccess.nodes, this.#clock),
+        cluster: new ClusterViews(this.#clusterAccess.cluster, this.#clock),
         taps: new ChannelTaps(() => this.hub.share(), this.#clock),
       },
       events: this.#metrics,

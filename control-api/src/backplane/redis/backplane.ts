@@ -1,11 +1,8 @@
-/**
- * The backplane of several nodes that share a Redis.
- *
- * Owns: the parts and how they go together. Does not own: any of their work.
- */
+/** The backplane of several nodes that share a Redis: its parts, and how they go together. */
 import { randomBytes } from 'node:crypto';
 import { ControlError, refusalOf } from '../../errors.js';
 import type { Clock } from '../../runtime/clock.js';
+import { within } from '../../runtime/deadline.js';
 import { type Containment, loggedFaults } from '../../runtime/faults.js';
 import type { Log } from '../../runtime/log.js';
 import type { Acceptance, Backplane, BackplaneListener, Message, Position } from '../backplane.js';
@@ -116,10 +113,9 @@ export class RedisBackplane implements Backplane, History {
       onMoved: (connection) => this.#subscriptions.attach(connection, true),
     });
     try {
-      await this.#within(START_PATIENCE_MS, [
-        new Promise<void>((resolve) => this.connections.commands.whenReady(resolve)),
-        this.#subscriptions.subscribeToRecovers(),
-      ]);
+      const ready = new Promise<void>((resolve) => this.connections.commands.whenReady(resolve));
+      const live = Promise.all([ready, this.#subscriptions.subscribeToRecovers()]);
+      await within(this.#options.clock, START_PATIENCE_MS, live, () => this.#startTimedOut());
     } catch (error) {
       await this.close();
       throw error;
@@ -192,24 +188,9 @@ export class RedisBackplane implements Backplane, History {
     };
   }
 
-  /** Rejects with ERR_BACKPLANE_UNAVAILABLE if not all of it is done in time. */
-  async #within(ms: number, all: readonly Promise<void>[]): Promise<void> {
-    const { clock } = this.#options;
-    let timer: unknown;
-    const late = new Promise<never>((_, reject) => {
-      timer = clock.after(ms, () => {
-        const why = [
-          this.unavailableReason ?? 'redis does not answer as it should',
-          this.connections.warnings.last ?? [],
-        ].flat();
-        reject(new ControlError('ERR_BACKPLANE_UNAVAILABLE', why.join(': ')));
-      });
-    });
-    try {
-      await Promise.race([Promise.all(all), late]);
-    } finally {
-      clock.clear(timer);
-    }
+  #startTimedOut(): ControlError {
+    const why = [this.unavailableReason ?? 'redis does not answer as it should', this.connections.warnings.last ?? []];
+    return new ControlError('ERR_BACKPLANE_UNAVAILABLE', why.flat().join(': '));
   }
 
   #refusal(): ControlError {

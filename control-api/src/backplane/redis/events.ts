@@ -1,8 +1,4 @@
-/**
- * What there is to count about the Redis backplane.
- *
- * Owns: the names of the events. Does not own: counters (the proxy's metrics).
- */
+/** What there is to count about the Redis backplane. The counters are the proxy's metrics. */
 import type { GapReason } from '../backplane.js';
 
 /** Observes connections and catching up. Implementations must be cheap and must not throw. */

@@ -1,8 +1,4 @@
-/**
- * The bounds of the Redis backplane.
- *
- * Owns: the numbers and their reasons. Does not own: what operators set (RedisBackplaneOptions).
- */
+/** The bounds of the Redis backplane, with their reasons. */
 
 /** Milliseconds that a publish waits for Redis to come back before it is rejected: a failed connection or a failover
  * in the making should not be seen by publishers, a Redis that is away should be, soon. */

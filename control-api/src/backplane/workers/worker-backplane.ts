@@ -1,16 +1,18 @@
-/**
- * The backplane of a worker process: the primary's, over a link.
- *
- * Owns: this worker's interest, and what it waits for. Does not own: the other end (worker-link.ts), the transport.
- */
+/** The backplane of a worker process: that of its primary, over a link. */
 import { ControlError, type ControlErrorCode, refusalOf } from '../../errors.js';
 import { type Containment, loggedFaults } from '../../runtime/faults.js';
 import type { Log } from '../../runtime/log.js';
 import type { Acceptance, Backplane, BackplaneListener, Message, Position } from '../backplane.js';
 import { GuardedListener } from '../guarded-listener.js';
 import type { History, HistoryPage, HistoryStart } from '../history.js';
-import type { LinkPort } from './link-port.js';
-import { decodeMessage, encodeMessage, type PageMessage, type PrimaryMessage, type WorkerMessage } from './messages.js';
+import {
+  decodeMessage,
+  encodeMessage,
+  type LinkPort,
+  type PageMessage,
+  type PrimaryMessage,
+  type WorkerMessage,
+} from './messages.js';
 
 /** What a {@link WorkerBackplane} is made of. */
 export interface WorkerBackplaneOptions {

@@ -1,18 +1,13 @@
-/**
- * A worker's end in the primary: its share of the backplane, spoken to over a port.
- *
- * Owns: carrying out what the worker asks for, in order, and the answers. Does not own: the worker's process, how much may
- * wait for it (the transport), the backplane.
- */
+/** The primary's end of the link to one worker: its share of the backplane, over a port. */
 
 import { ControlError } from '../../errors.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Backplane, BackplaneListener, Gap, Message } from '../backplane.js';
 import { historyOf } from '../history.js';
-import type { LinkPort } from './link-port.js';
 import {
   decodeMessage,
   encodeMessage,
+  type LinkPort,
   type MessageEncoder,
   type PageMessage,
   type PrimaryMessage,
@@ -36,8 +31,8 @@ export interface WorkerLinkOptions {
 }
 
 /**
- * Serves one worker. Only items of channels that the worker has interest in are sent to it; all that there is to tell it
- * within one turn of the event loop goes in one post.
+ * Serves one worker. Only items of channels that the worker has interest in are sent to it; what is sent within one
+ * turn of the event loop goes in one post.
  */
 export class WorkerLink implements BackplaneListener {
   readonly #share: Backplane;
@@ -73,7 +68,7 @@ export class WorkerLink implements BackplaneListener {
     this.#send(['gap', gap], gap.channel.length);
   }
 
-  /** Withdraws the worker's interest; it is told nothing more. May be called again. */
+  /** Withdraws the worker's interest; nothing more is sent to it. May be called again. */
   close(): Promise<void> {
     this.#isClosed = true;
     this.#outgoing = [];

@@ -13,7 +13,7 @@ interface Published {
   readonly unknown: string[];
 }
 
-/** Publishes items to a channel until it is told to stop; some call is under way at any time. */
+/** Publishes items to a channel until it is stopped; some call is under way at any time. */
 function publishing(backplane: RedisBackplane, channel: string) {
   const published: Published = { accepted: [], unknown: [] };
   let stopped = false;

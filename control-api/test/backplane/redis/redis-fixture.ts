@@ -114,7 +114,7 @@ export interface ServerOptions {
   readonly tls?: boolean;
 }
 
-/** Starts a server that keeps nothing on disk unless told to. */
+/** Starts a server that keeps nothing on disk unless asked to. */
 export async function startRedis(
   t: Test,
   { args = [], cliArgs = [], tls = false }: ServerOptions = {},

@@ -1,8 +1,4 @@
-/**
- * The connection on which a node publishes and reads history.
- *
- * Owns: running scripts, and knowing since when Redis is away. Does not own: repeating what failed (batch-queue.ts).
- */
+/** The connection on which a node publishes and reads history, and the scripts that run over it. */
 
 import { createHash } from 'node:crypto';
 import { ControlError } from '../../../errors.js';

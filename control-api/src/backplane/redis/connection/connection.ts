@@ -1,8 +1,6 @@
 /**
- * Connections to Redis.
- *
- * Owns: the use of the library `ioredis`, with the settings that make it do nothing on its own that matters here: it
- * neither queues, nor sends again, nor subscribes again. Does not own: what is sent, and what to do about a loss.
+ * Connections to Redis. The only importer of `ioredis`, with settings that make it neither queue, nor send again, nor subscribe
+ * again.
  */
 import { Cluster, Command, Redis } from 'ioredis';
 import { type Containment, uncontained } from '../../../runtime/faults.js';

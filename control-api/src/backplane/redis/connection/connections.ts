@@ -1,8 +1,4 @@
-/**
- * All connections of a node to Redis, shared by the backplane and the registry of nodes.
- *
- * Owns: opening and closing them, topics that are no channels. Does not own: what is sent on them.
- */
+/** All connections of a node to Redis, shared by the backplane and the cluster membership; topics that belong to no channel. */
 import type { Clock } from '../../../runtime/clock.js';
 import type { Log } from '../../../runtime/log.js';
 import type { RedisEvents } from '../events.js';

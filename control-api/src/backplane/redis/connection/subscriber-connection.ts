@@ -1,8 +1,4 @@
-/**
- * One connection on which messages of pub/sub arrive.
- *
- * Owns: subscribing, barriers, noticing that the connection is dead. Does not own: what is subscribed to (subscriptions.ts).
- */
+/** One connection on which messages of pub/sub arrive: subscribing, barriers, detecting that it is dead. */
 import type { Clock } from '../../../runtime/clock.js';
 import { type ChannelHead, parseHeads, positionsScript } from '../history-scripts.js';
 import { META_TTL_MS, PING_EVERY_MS } from '../limits.js';

@@ -1,10 +1,8 @@
 /**
- * The subscriber connections to the masters of a cluster.
+ * The subscriber connections of a node: one, or in a Redis Cluster one to each master.
  *
- * Owns: which master serves which partition, a plain connection to each. Does not own: subscriptions (subscriptions.ts).
- *
- * The library has sharded subscribers of its own. They subscribe one by one, hide failures and cannot carry the barriers
- * that catching up needs.
+ * The library has sharded subscribers. They subscribe one by one, hide failures and cannot carry the barriers that backfilling
+ * needs.
  */
 import type { Clock } from '../../../runtime/clock.js';
 import type { Log } from '../../../runtime/log.js';
@@ -98,7 +96,7 @@ export class ClusterSubscribers implements Subscribers {
     this.#options.slots().then(
       (reply) => this.#seen(parseSlots(reply)),
       (error: unknown) => {
-        this.#options.log.debug({ err: error }, 'the cluster does not tell its masters');
+        this.#options.log.debug({ err: error }, 'the cluster does not name its masters');
         this.#next(RETRY_MS);
       },
     );

@@ -39,6 +39,6 @@ export class ConnectionWarnings {
   }
 }
 
-/** For logs, after the words of Redis. */
+/** For logs, after the error text of Redis. */
 export const FOREIGN_KEY =
   'a key under redis_prefix is of another type, so another program uses the same prefix: delete the key, or choose another prefix';

@@ -1,9 +1,4 @@
-/**
- * The way of messages into Redis: in batches, one after the other.
- *
- * Owns: the queue of messages to publish, repeating a batch whose fate is unknown, giving up. Does not own: what a batch
- * does in Redis (scripts/publish.ts), nor delivery.
- */
+/** Sends messages into Redis in batches, one after the other, and repeats a batch whose fate is unknown. */
 
 import { ControlError, refusalWith } from '../../../errors.js';
 import type { Clock } from '../../../runtime/clock.js';

@@ -1,8 +1,4 @@
-/**
- * Takes messages to publish.
- *
- * Owns: the bounds of what waits, and which queue a message takes. Does not own: the queues' work (batch-queue.ts).
- */
+/** Takes messages to publish within bounds, and chooses the queue of each. */
 
 import { ControlError, PartlyAccepted, refusalWith } from '../../../errors.js';
 import type { Clock } from '../../../runtime/clock.js';

@@ -1,9 +1,4 @@
-/**
- * Reads from the history what a channel missed.
- *
- * Owns: reading pages until a channel is live again, for a limited number of channels at a time. Does not own: deciding
- * what is missing (cursor.ts).
- */
+/** Reads from the history what channels missed, a limited number of channels at a time. */
 import type { Clock } from '../../../runtime/clock.js';
 import type { Message, Position } from '../../backplane.js';
 import type { RedisCommands } from '../connection/commands.js';

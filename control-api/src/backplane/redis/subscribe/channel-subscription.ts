@@ -1,8 +1,4 @@
-/**
- * A channel that a node listens to, or has listened to a moment ago.
- *
- * Owns: its record. Does not own: what happens to it (subscriptions.ts).
- */
+/** The record of a channel that a node is subscribed to, or was a moment ago. */
 import type { ControlError } from '../../../errors.js';
 import type { Message } from '../../backplane.js';
 import type { SubscriberConnection } from '../connection/subscriber-connection.js';

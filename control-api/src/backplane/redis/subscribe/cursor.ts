@@ -1,7 +1,5 @@
 /**
- * Where this node stands in one channel: delivers messages once and in order, and notices what is missing.
- *
- * Owns: the state of one channel, as a pure state machine. Does not own: Redis; the caller feeds it what it read there.
+ * How far this node is in one channel, as a pure state machine: delivers messages once and in order, and notices what is missing.
  */
 import type { Gap, Position } from '../../backplane.js';
 

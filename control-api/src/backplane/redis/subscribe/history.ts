@@ -1,8 +1,4 @@
-/**
- * Reads what has passed on a channel.
- *
- * Owns: reading from a position or an id, without holes. Does not own: how long items are kept (scripts/publish.ts).
- */
+/** Reads the history of a channel from a position or an id, without holes. */
 import type { ItemMessage, Position } from '../../backplane.js';
 import type { HistoryPage, HistoryStart } from '../../history.js';
 import type { RedisCommands } from '../connection/commands.js';

@@ -1,9 +1,4 @@
-/**
- * The channels a node listens to.
- *
- * Owns: which channels these are, and when SUBSCRIBE, UNSUBSCRIBE and barriers are sent for them. Does not own: where each
- * of them stands (cursor.ts), reading what is missing (backfill.ts).
- */
+/** The channels that a node is subscribed to: sends SUBSCRIBE, UNSUBSCRIBE and barriers for them. */
 
 import type { ControlError } from '../../../errors.js';
 import type { Clock } from '../../../runtime/clock.js';
@@ -126,14 +121,14 @@ export class ChannelSubscriptions {
   }
 
   /**
-   * Subscribes to whatever belongs to this connection and is not subscribed there; with `anew`, to all of it once more,
+   * Subscribes to the channels of this connection that are not subscribed there; with `again`, to all of them,
    * because Redis may have ended some subscriptions.
    */
-  attach(connection: SubscriberConnection, anew: boolean): void {
+  attach(connection: SubscriberConnection, again: boolean): void {
     const { connectionFor } = this.#subscribers();
     for (const subscription of this.#byTopic.values()) {
       if (connectionFor(subscription.keys.partition) !== connection) continue;
-      if (subscription.connection !== undefined && (anew || subscription.connection !== connection)) {
+      if (subscription.connection !== undefined && (again || subscription.connection !== connection)) {
         if (subscription.connection !== connection) subscription.connection.unsubscribe([subscription.keys.topic]);
         this.#lose(subscription);
       }

@@ -23,7 +23,7 @@ export interface KnownNode extends NodeState {
   readonly age: number;
 }
 
-/** Milliseconds without a heartbeat above which a node counts as silent: two did not come. */
+/** Milliseconds since a node was last heard of, above which it is said not to answer: two heartbeats did not come. */
 export const SILENT_AFTER_MS = 7_000;
 
 /** What one node can ask all others, as JSON. */

@@ -11,7 +11,7 @@ import type { Cluster, KnownNode, NodeAnswer, NodeMember, NodeState, Question } 
 /** Milliseconds between heartbeats. */
 export const HEARTBEAT_MS = 3_000;
 
-/** Milliseconds without a heartbeat after which a node is forgotten: three may fail. */
+/** Milliseconds after which a node that was not heard of is forgotten: three heartbeats may fail. */
 export const NODE_TTL_MS = 10_000;
 
 /** Questions of this node that wait for answers, at most; more are rejected with ERR_BACKPLANE_UNAVAILABLE. */

@@ -2,10 +2,10 @@
 import type { Clock } from './clock.js';
 import type { Log } from './log.js';
 
-/** Causes that are distinguished at a time; of further ones only the number is logged. */
+/** Causes that are told apart at a time; of further ones only their number is told. */
 export const CAUSES_MAX = 100;
 
-/** How long a cause that was logged is not logged again, in ms. */
+/** How long a cause that was told is not told again, in ms. */
 export const CAUSE_MS = 1_000;
 
 type Level = 'info' | 'warn';

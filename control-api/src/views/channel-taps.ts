@@ -7,7 +7,7 @@ import { ChannelTap } from './channel-tap.js';
 
 /**
  * Taps at a time on one node; each costs an item a line, and up to its queue in memory. One more takes the place of the oldest of
- * the client address that has most of them, so that no client can keep the others out.
+ * the client address that has most of them: nobody keeps the others out, and who has few keeps them.
  */
 export const MAX_TAPS = 64;
 

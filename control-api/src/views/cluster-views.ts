@@ -8,7 +8,7 @@ import { within } from '../runtime/deadline.js';
 import { type ChannelView, readChannelView, sumChannelViews } from './channel-view.js';
 import { readConnectionView } from './connection-view.js';
 
-/** Milliseconds that nodes have to answer. A view waits so long for those that are silent. */
+/** Milliseconds that nodes have to answer. Whoever asks waits so long for those that are silent. */
 export const ANSWER_WITHIN_MS = 2_000;
 
 /**

@@ -25,10 +25,10 @@ export interface Exposition {
   readonly contentType: string;
 }
 
-type AdminHandler = (call: RouteCall) => Answer | Promise<Answer>;
-
 /** Connections at a time to one admin listener. One more takes the place of the one that has been idle longest. */
 export const MAX_CONNECTIONS = 256;
+
+type AdminHandler = (call: RouteCall) => Answer | Promise<Answer>;
 
 /** Serves operators and probes. It has no authentication: bind it where only they reach it. Pages of other sites are refused. */
 export class AdminServer {

@@ -48,7 +48,7 @@ export const META_TTL_MS = 7 * 24 * 3_600_000;
 /** Channels in one command; more would keep Redis from others for too long. */
 export const CHANNELS_PER_COMMAND = 512;
 
-/** Milliseconds between the end of the interest in a channel and UNSUBSCRIBE: clients that leave often come back at once. */
+/** Milliseconds between the end of the interest in a channel and UNSUBSCRIBE: whoever left often comes back at once. */
 export const UNSUBSCRIBE_LINGER_MS = 1_000;
 
 /** Milliseconds of waiting for interest to become live above which items of that time are fetched from history. */

@@ -4,7 +4,7 @@ import type { Clock } from '../../runtime/clock.js';
 
 /**
  * How much may wait for the other process to read it, in bytes: about 10,000 items of 6 KB. What exceeds it is sent all the
- * same, but `overflowed` is called: a process that has not read for so long is stuck.
+ * same, but `overflowed` is called: one who does not read for so long is not coming back.
  */
 export const CHANNEL_QUEUE_MAX = 64 * 1024 * 1024;
 

@@ -17,7 +17,7 @@ import { CHANNEL_QUEUE_MAX, Channel } from './channel.js';
 import { WorkerError } from './errors.js';
 import type { WorkerFailure, WorkerInit } from './messages.js';
 
-/** How long a worker may take to stop beyond what its requests under way are given, in ms; closing its log takes some. */
+/** How long a worker that was told to stop may take beyond what its requests under way are given, in ms; its log takes some. */
 const STOP_MS = 5_000;
 
 /** What a {@link WorkerProcess} is made of. */

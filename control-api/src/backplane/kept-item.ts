@@ -1,4 +1,6 @@
-/** Items that are kept for long, in memory of their own. */
+/**
+ * Owns: an item as it is kept for long: in memory that is its alone. Does not own: who keeps it.
+ */
 import { Buffer } from 'node:buffer';
 import type { Formats, Item, Writable } from '@holdfast/grip';
 

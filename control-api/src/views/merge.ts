@@ -1,4 +1,9 @@
-/** The answer of a node to a question, from those of its processes. */
+/**
+ * One answer out of several.
+ *
+ * Owns: what the processes of a node amount to when it is asked. Does not own: asking them, or the answers of nodes, of
+ * which the views show each (cluster-views.ts).
+ */
 import type { Question } from '../cluster/cluster.js';
 import { readChannelView, sumChannelViews } from './channel-view.js';
 import { readConnectionView } from './connection-view.js';

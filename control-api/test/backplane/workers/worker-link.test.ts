@@ -2,6 +2,7 @@ import t from 'tap';
 import type { Acceptance, Backplane, BackplaneListener, Gap, Message } from '../../../dist/index.js';
 import {
   ControlError,
+  Faults,
   historyOf,
   MessageEncoder,
   silentLog,
@@ -10,7 +11,7 @@ import {
 } from '../../../dist/index.js';
 import { label, streamMessage } from '../../items.js';
 import { ManualClock } from '../../manual-clock.js';
-import { RecordingListener } from '../../recorder.js';
+import { RecordingListener, RecordingLog } from '../../recorder.js';
 
 /** A backplane that does what the test sets. */
 class ScriptedBackplane implements Backplane {
@@ -96,10 +97,13 @@ async function fixture({ history = false } = {}) {
     Object.assign(inner, { read, head: () => Promise.resolve({ epoch: 'e', offset: 7 }) });
   }
   const link = new WorkerLink({ share: inner, port: primary.port, encoder: new MessageEncoder(), clock });
-  const backplane = new WorkerBackplane({ port: worker.port, history, log: silentLog });
+  const log = new RecordingLog();
+  const faultPlaces: string[] = [];
+  const faults = new Faults(log, { faultCaught: (where) => void faultPlaces.push(where) });
+  const backplane = new WorkerBackplane({ port: worker.port, history, log: silentLog, faults });
   const listener = new RecordingListener();
   await backplane.start(listener);
-  return { worker, primary, inner, clock, link, backplane, listener };
+  return { worker, primary, inner, clock, link, backplane, listener, log, faultPlaces };
 }
 
 const turn = async () => {
@@ -198,6 +202,30 @@ t.test('link: a worker that has gone leaves its share', async (t) => {
   await turn();
   t.strictSame(primary.posts.length, 1, 'nothing is posted any more');
 });
+
+t.test(
+  'link: a listener that throws is a fault of the worker, and the next message and gap still reach it',
+  async (t) => {
+    const { inner, backplane, listener, log, faultPlaces } = await fixture();
+    await backplane.subscribe('a');
+    listener.before = (message) => {
+      if (label(message) === 'a/1') throw new Error('listener fails');
+    };
+    const onGap = listener.onGap.bind(listener);
+    listener.onGap = (gap) => {
+      onGap(gap);
+      throw new Error('gap fails');
+    };
+    const gap: Gap = { channel: 'a', reason: 'epoch', after: { epoch: 'e', offset: 1 }, until: undefined };
+    inner.listener?.onMessage(streamMessage('a', '1'));
+    inner.listener?.onGap(gap);
+    inner.listener?.onMessage(streamMessage('a', '2'));
+    await listener.saw('a/2');
+    t.strictSame(listener.gaps, [gap]);
+    t.strictSame(faultPlaces, ['backplane', 'backplane']);
+    t.match(log.at('error'), [{ fields: { stack: /listener fails/ } }, { fields: { stack: /gap fails/ } }]);
+  },
+);
 
 t.test('link: meta of an item has no prototype on the other side either', async (t) => {
   const { inner, backplane, listener } = await fixture();

@@ -1,7 +1,4 @@
-/**
- * Owns: which ids were seen of late on which channel, so that a repeated item can be told. Does not own: what is done
- * with a repeated item, or order.
- */
+/** Which ids were published lately on which channel, so that a repeated item is recognised. */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../runtime/clock.js';
 
@@ -28,7 +25,7 @@ export interface IdCacheEvents {
   idsForgotten(count: number): void;
 }
 
-/** What is known of ids that were published of late. */
+/** What is known of ids that were published lately. */
 export interface RecentIds {
   /** True for a duplicate; otherwise the id is remembered from now on. */
   seen(channel: string, id: string): boolean;

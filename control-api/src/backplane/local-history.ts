@@ -1,4 +1,4 @@
-/** The history of the channels of one process: positions, the last items of each channel, and how long and how many are kept. */
+/** The history of the channels of one process: positions, and the last items of each channel. */
 import { ITEM_OVERHEAD, itemBytes } from '@holdfast/grip';
 import type { Clock } from '../runtime/clock.js';
 import type { ItemMessage, Position } from './backplane.js';
@@ -89,7 +89,7 @@ export class LocalHistory implements History {
     this.#maxBytes = options.maxBytes ?? MAX_HISTORY_BYTES;
   }
 
-  /** Says for which channels the count goes on although nothing is kept. Called once, by the backplane. */
+  /** `isKept` decides for which channels the count goes on although nothing is kept. Called once, by the backplane. */
   keep(isKept: (channel: string) => boolean): void {
     this.#isKept = isKept;
   }

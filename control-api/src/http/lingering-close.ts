@@ -4,8 +4,6 @@
  * A socket closed with unread bytes in its buffer sends RST, and that makes the client's kernel throw away an answer
  * it has not read yet (RFC 9112 §9.6). So the answer goes out first, complete and with `Connection: close`; what the
  * client still sends is read and thrown away for a while; then the connection is closed.
- *
- * Owns: these two ways of closing. Does not own: the decision to refuse.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';

@@ -1,8 +1,4 @@
-/**
- * A log whose warnings and errors come at a bounded rate, for parts that others make write them.
- *
- * Owns: leaving lines out, and saying how many. Does not own: the log behind it.
- */
+/** A log whose warnings and errors come at a bounded rate, for parts where others can cause them. */
 import type { Clock } from './clock.js';
 import type { Log } from './log.js';
 

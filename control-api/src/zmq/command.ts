@@ -1,9 +1,4 @@
-/**
- * The command socket: requests with an answer (`command_spec`, 5563).
- *
- * Owns: the socket, the envelope of addresses around a request, and the form of requests and replies. Does not own: what
- * the methods do (methods.ts).
- */
+/** The command socket: requests with an answer (`command_spec`, 5563). */
 import { decodeTnetstring, encodeTnetstring } from '@holdfast/grip';
 import { type Containment, uncontained } from '../runtime/faults.js';
 import type { Log } from '../runtime/log.js';

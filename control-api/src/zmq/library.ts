@@ -1,8 +1,4 @@
-/**
- * The ZeroMQ library, which need not be installed.
- *
- * Owns: loading it when a socket is wanted, and what is said when that fails. The only importer of zeromq.
- */
+/** Loads the ZeroMQ library, which need not be installed. The only importer of zeromq. */
 import type * as zeromq from 'zeromq';
 import { ControlError } from '../errors.js';
 

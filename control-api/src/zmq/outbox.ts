@@ -3,8 +3,6 @@
  *
  * The library takes one message at a time, and refuses the next (EBUSY) until that one is written, which after some hundred in
  * one turn of the event loop takes another turn.
- *
- * Owns: the order, and how many wait. Does not own: what becomes of messages in the library.
  */
 import type { Log } from '../runtime/log.js';
 

@@ -1,8 +1,4 @@
-/**
- * Sending one message to a PULL socket: what `holdfast publish` does when its spec is one of ZeroMQ.
- *
- * Owns: the socket, for as long as that takes. Does not own: the item in the message.
- */
+/** Sending one message to a PULL socket: what `holdfast publish` does when its spec is one of ZeroMQ. */
 import { ControlError } from '../errors.js';
 import { loadLibrary } from './library.js';
 import { connectSocket } from './socket.js';

@@ -31,6 +31,11 @@ t.test('/livez and /readyz say ok once clients are served; other paths and metho
   t.match(await ask(t, `${admin}/livez`, { method: 'HEAD' }), { status: 200, text: '' });
   t.match(await ask(t, `${admin}/`), { status: 404 });
   t.match(await ask(t, `${admin}/metrics`, { method: 'POST' }), { status: 405, headers: { allow: 'GET' } });
+  t.match(
+    await ask(t, `${admin}/nothing`, { method: 'POST' }),
+    { status: 405 },
+    'before it is looked at what is there',
+  );
 });
 
 t.test('web pages of other sites, and names that were moved here, get nothing', async (t) => {

@@ -1,8 +1,4 @@
-/**
- * The bounds of the Redis backplane.
- *
- * Owns: the numbers and their reasons. Does not own: what operators set (RedisBackplaneOptions).
- */
+/** The bounds of the Redis backplane, with their reasons. */
 
 /**
  * Milliseconds that a publish waits for Redis to come back before it is rejected: a failed connection or a failover
@@ -78,38 +74,18 @@ export const PUBLISH_QUEUE_CHARS = 64 * 1024 * 1024;
  */
 export const PAYLOAD_CHARS = PUBLISH_QUEUE_CHARS;
 
-/**
- * Messages in one flight, unless a single call has more: a script of so many keeps Redis from others for about 10 ms.
- *
- * @limit {} messages of one batch
- * @over the next batch; a single call is never divided
- */
-export const FLIGHT_MESSAGES = 1_000;
+/** Messages in one batch, unless a single call has more: a script of so many keeps Redis from others for about 10 ms. */
+export const BATCH_MESSAGES = 1_000;
 
-/**
- * Characters of payload in one flight, unless a single call has more.
- *
- * @limit {Mi} characters of one batch
- * @over the next batch; a single call is never divided
- */
-export const FLIGHT_CHARS = 4 * 1024 * 1024;
+/** Characters of payload in one batch, unless a single call has more. */
+export const BATCH_CHARS = 4 * 1024 * 1024;
 
-/**
- * Channels of a flight that are under way at the same time: all of them are to be answered within the time of a command,
- * whatever else the node is busy with.
- *
- * @limit {} channels of a batch under way at a time
- * @over the others wait
- */
-export const FLIGHT_PARTS = 512;
+/** Channels of a batch that are under way at the same time: all of them are to be answered within the time of a command,
+ * whatever else the node is busy with. */
+export const BATCH_PARTS = 512;
 
-/**
- * Milliseconds that Redis remembers the result of a flight; longer than any flight is repeated.
- *
- * @limit {s} that Redis remembers the result of a batch; longer than any batch is repeated
- * @over –
- */
-export const FLIGHT_TTL_MS = 30_000;
+/** Milliseconds that Redis remembers the result of a batch; longer than any batch is repeated. */
+export const BATCH_TTL_MS = 30_000;
 
 /**
  * Milliseconds that Redis remembers where an idle channel stands. Much longer than history, so that a channel keeps its
@@ -139,13 +115,8 @@ export const UNSUBSCRIBE_LINGER_MS = 1_000;
 /** Milliseconds of waiting for interest to become live above which items of that time are fetched from history. */
 export const LATE_MS = 50;
 
-/**
- * Channels whose history is read at the same time; others wait their turn.
- *
- * @limit {} channels that are backfilled at a time
- * @over the others wait
- */
-export const CATCH_UPS = 64;
+/** Channels whose history is read at the same time; others wait their turn. */
+export const MAX_BACKFILLS = 64;
 
 /**
  * Entries read from a history at once.

@@ -27,8 +27,8 @@ import type { Metrics, MetricsSnapshot } from '../../telemetry/metrics.js';
 import { workerStdio } from '../../telemetry/standard-output.js';
 import type { Serving } from '../control-plane.js';
 import type { DataPlaneLoad } from '../data-plane.js';
+import { workerConfig } from './messages.js';
 import { RestartPause } from './restart-pause.js';
-import { workerConfig } from './words.js';
 import { WorkerMetrics } from './worker-metrics.js';
 import { WorkerProcess } from './worker-process.js';
 
@@ -108,7 +108,7 @@ export class WorkerPool implements Serving {
   }
 
   reload(): void {
-    this.#tellAll('reload');
+    this.#notifyAll('reload');
   }
 
   /**
@@ -159,7 +159,7 @@ export class WorkerPool implements Serving {
   }
 
   wantsChanged(): void {
-    this.#tellAll('wants', this.#wants);
+    this.#notifyAll('wants', this.#wants);
   }
 
   answers(question: Question): Promise<readonly unknown[]> {
@@ -178,8 +178,8 @@ export class WorkerPool implements Serving {
     return statsTypes.filter((type) => this.#options.statsSink.wants(type));
   }
 
-  #tellAll(topic: string, body?: unknown): void {
-    for (const { channel } of this.#workers) void channel.tell(topic, body);
+  #notifyAll(topic: string, body?: unknown): void {
+    for (const { channel } of this.#workers) void channel.notify(topic, body);
   }
 
   /** The answers of those who answer. */

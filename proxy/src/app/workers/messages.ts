@@ -1,4 +1,4 @@
-/** Owns: what primary and worker tell and ask each other beside the backplane. Does not own: who does what with it. */
+/** What primary and worker send each other beside the messages of the backplane, and a worker's share of the configuration. */
 import type { Config } from '../../config/config.js';
 
 /** What a worker is started with: the primary's answer to `init`. */

@@ -1,11 +1,11 @@
 /** Several nodes of one system, each of which answers as a test says. */
-import type { KnownNode, NodeAnswer, NodeMember, Nodes, Question } from '../../dist/index.js';
+import type { Cluster, KnownNode, NodeAnswer, NodeMember, Question } from '../../dist/index.js';
 
 /** What a node answers; nothing for a silent one. */
 export type Script = (question: Question) => unknown;
 
 /** The nodes by id; a failure in their place is that of the backplane. */
-export class ScriptedNodes implements Nodes {
+export class ScriptedCluster implements Cluster {
   readonly asked: { readonly question: Question; readonly withinMs: number }[] = [];
 
   constructor(private readonly scripts: Readonly<Record<string, Script | undefined>> | Error) {}

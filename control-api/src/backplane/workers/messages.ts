@@ -1,14 +1,18 @@
-/**
- * What a worker's backplane and its link in the primary say to each other.
- *
- * Owns: the words, and messages as bytes. Does not own: who says what when. Both ends are always of the same version.
- */
+/** What a worker's backplane and its link in the primary send each other. Both ends are always of the same version. */
 import { deserialize, serialize } from 'node:v8';
-import type { Acceptance, Gap, Message } from '../backplane.js';
+import type { Gap, Message } from '../backplane.js';
 import type { HistoryStart } from '../history.js';
 
+/** One end of a connection that keeps order and loses nothing while both ends live. */
+export interface LinkPort {
+  /** Sends structured data; never throws. `bytes` is roughly how much it is, for the bound on what may wait. */
+  post(message: unknown, bytes: number): void;
+  /** Calls `message` for everything the other end posts, `closed` once when that end has gone. To be called once. */
+  listen(message: (message: unknown) => void, closed: () => void): void;
+}
+
 /** From a worker; several in one post, to be taken in order. Numbers are those that the answers carry. */
-export type WorkerWord =
+export type WorkerMessage =
   | readonly ['start', number]
   | readonly ['subscribe', number, string]
   | readonly ['unsubscribe', string]
@@ -18,24 +22,21 @@ export type WorkerWord =
   | readonly ['close', number];
 
 /** From the primary; several in one post. */
-export type PrimaryWord =
+export type PrimaryMessage =
   | readonly ['message', Buffer]
   | readonly ['gap', Gap]
-  /** The answer to the word of that number. Messages of a history page are bytes. */
+  /** The answer to the message of that number. Messages of a history page are bytes. */
   | readonly ['done', number, unknown]
   /** It failed, with the code of a `ControlError`, and its text. */
   | readonly ['failed', number, string, string]
-  | readonly ['trouble', string | undefined];
+  | readonly ['unavailable', string | undefined];
 
 /** The answer to `read`, unless that is undefined. */
-export interface PageWord {
+export interface PageMessage {
   readonly messages: readonly Buffer[];
   readonly end: { readonly epoch: string; readonly offset: number };
   readonly complete: boolean;
 }
-
-/** The answer to `publish`. */
-export type PublishWord = readonly Acceptance[];
 
 const NO_META: Readonly<Record<string, string>> = Object.freeze(Object.create(null));
 
@@ -52,7 +53,7 @@ export function decodeMessage(bytes: Buffer): Message {
   const message = deserialize(isPart ? Buffer.from(bytes) : bytes) as Message;
   if (message.type === 'recover') return message;
   const { item } = message;
-  // Meta has no prototype, so that no name finds what nobody published; the bytes do not tell.
+  // Meta has no prototype, so that no name finds what nobody published; the bytes do not carry that.
   const meta = Object.keys(item.meta).length === 0 ? NO_META : Object.setPrototypeOf(item.meta, null);
   return { ...message, item: { ...item, meta } };
 }

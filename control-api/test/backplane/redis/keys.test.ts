@@ -1,8 +1,13 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { RedisKeys } from '../../../dist/backplane/redis/keys.js';
-import { PARTITIONS, partitionOf, slotOfPartition, tagOf } from '../../../dist/backplane/redis/partitions.js';
-import { slotOf } from '../../../dist/backplane/redis/slot.js';
+import {
+  PARTITIONS,
+  partitionOf,
+  RedisKeys,
+  slotOf,
+  slotOfPartition,
+  tagOf,
+} from '../../../dist/backplane/redis/keys.js';
 
 t.test('redis partitions: each has a tag in its own share of the slots', async (t) => {
   const shares = Array.from({ length: PARTITIONS }, (_, partition) => Math.floor(slotOfPartition(partition) / 128));
@@ -21,7 +26,7 @@ t.test('redis keys: all keys of a channel lie in the slot of its partition, and 
   fc.assert(
     fc.property(text, text, text, text, (a, i, b, j) => {
       const of = keys.channel(a);
-      const all = [of.meta, of.stream, of.topic, of.id(i), of.flight('n')];
+      const all = [of.meta, of.stream, of.topic, of.id(i), of.batch('n')];
       for (const key of all) t.equal(slotOf(key), slotOfPartition(of.partition));
       const other = keys.channel(b);
       if (a !== b) t.not(other.meta, of.meta);

@@ -1,7 +1,7 @@
 /** Publishes whose body comes compressed. */
 import * as zlib from 'node:zlib';
 import t, { type Test } from 'tap';
-import { acceptedCodings } from '../../dist/http/content-coding.js';
+import { acceptedCodings } from '../../dist/http/body.js';
 import { BODY_LIMIT, publishBody, publishOfSize, startControl } from '../control-fixture.js';
 
 const encoders: Record<string, (body: string | Buffer) => Buffer> = {

@@ -3,11 +3,11 @@
  * blame. Does not own: cases (`kinds/`), the command line (`command.ts`).
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { type OpenScene, openScene } from './fixture.js';
 import type { Case, Kind } from './kind.js';
 import { knownGood } from './known-good.js';
 import { type EdgeName, HEAP_MIB } from './node-under-test.js';
 import { Random } from './random.js';
-import { type OpenScene, openScene } from './scene.js';
 
 /** What must not be, and the case that shows it. */
 export interface Finding {

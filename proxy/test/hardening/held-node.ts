@@ -7,14 +7,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { makeCertificate } from '../e2e/certificate.js';
+import { makeCertificate } from '../kit/certificates.js';
 import type { Attack, Target } from './attacks/attack.js';
 import { floodAttacks } from './attacks/floods.js';
 import { itemAttacks } from './attacks/items.js';
 import { messageAttacks } from './attacks/messages.js';
+import { type OpenScene, openScene } from './fixture.js';
 import { HeldClients, THOUSAND } from './held-clients.js';
 import type { EdgeName } from './node-under-test.js';
-import { type OpenScene, openScene } from './scene.js';
 
 /** All of them, in the order in which they are sent. */
 export const attacks: readonly Attack[] = [...messageAttacks, ...itemAttacks, ...floodAttacks];

@@ -1,8 +1,8 @@
 /** Streams that are held, without links: opening, items, keep-alives, slow clients, end. */
 import t from 'tap';
-import type { Answer } from '../e2e/client.js';
-import { until } from '../e2e/until.js';
-import { connectTo } from '../e2e/wire.js';
+import type { Answer } from '../kit/clients/http-client.js';
+import { connectTo } from '../kit/clients/wire.js';
+import { until } from '../kit/until.js';
 import { HoldScene } from './hold-scene.js';
 
 const room = { 'Grip-Channel': 'room' };

@@ -6,7 +6,7 @@ import type { LinkScope } from '../../dist/links/link-scope.js';
 import { ManualClock } from '../../dist/runtime/clock.js';
 import { HoldScene, type HoldSceneOptions } from '../holds/hold-scene.js';
 import { PullOrigin } from '../holds/pull-origin.js';
-import { deadPort } from '../ports.js';
+import { deadPort } from '../kit/ports.js';
 
 /** A stream that was asked for at this path, with this next link; then the link is fetched. */
 async function fetchLink(

@@ -19,8 +19,8 @@ import { realClock } from '../../dist/runtime/clock.js';
 import type { SessionParts } from '../../dist/sessions/session-parts.js';
 import { Scene } from '../edge/clause.js';
 import { makeNodeEdge } from '../edge/node-edge-maker.js';
-import { RawClient } from '../edge/raw-client.js';
 import { until } from '../edge/wait.js';
+import { RawClient } from '../kit/clients/raw-client.js';
 import { NO_RULES } from '../origin/forward-rules.js';
 
 const SETTINGS: RequestSettings = {

@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 import t, { type Test } from 'tap';
-import { head } from '../edge/raw-client.js';
-import { RawOrigin } from '../origin/raw-origin.js';
-import { deadPort } from '../ports.js';
+import { head } from '../kit/clients/raw-client.js';
+import { RawOrigin } from '../kit/origins/raw-origin.js';
+import { deadPort } from '../kit/ports.js';
 import { RelayingProxy } from './fixture.js';
 
 /** The answer of a proxy to one GET, as status, type and text. */

@@ -1,8 +1,8 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
 import t from 'tap';
-import { head } from '../edge/raw-client.js';
 import { settled, until } from '../edge/wait.js';
-import { answerBytes, RawOrigin } from '../origin/raw-origin.js';
+import { head } from '../kit/clients/raw-client.js';
+import { answerBytes, RawOrigin } from '../kit/origins/raw-origin.js';
 import { RelayingProxy } from './fixture.js';
 
 const MUCH = 64 * 2 ** 20;

@@ -4,7 +4,7 @@ import { LIVE_WAIT_MS } from '../../dist/channels/live-wait.js';
 import { ManualClock } from '../../dist/runtime/clock.js';
 import { OriginOrder } from '../../dist/sessions/origin-order.js';
 import type { OriginSocket } from '../../dist/sessions/origin-socket.js';
-import { Turn } from '../turn.js';
+import { Turn } from '../kit/turn.js';
 
 /** An order, what the origin was told, and what was said, in one list. */
 function scene() {

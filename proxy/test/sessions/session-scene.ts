@@ -27,9 +27,9 @@ import { Opening } from '../../dist/sessions/opening.js';
 import { RequestKeeper } from '../../dist/sessions/over-http/request-interner.js';
 import type { SessionOpening, SessionParts } from '../../dist/sessions/session-parts.js';
 import { WsAcceptor } from '../../dist/websocket/ws-acceptor.js';
-import type { Turn } from '../turn.js';
+import { type Answered, RawSocket } from '../kit/clients/raw-socket.js';
+import type { Turn } from '../kit/turn.js';
 import { type RawHandshake, RawOrigin } from '../websocket/raw-origin.js';
-import { type Answered, RawSocket } from '../websocket/raw-socket.js';
 
 /** What a scene is made with. */
 export interface SceneOptions {

@@ -2,11 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { root } from '../e2e/child.js';
-import { startOrigin } from '../e2e/origin.js';
-import { Chromium, hasChromium } from '../e2e/ws-chromium.js';
-import { type Kind, kinds } from '../e2e/ws-echo.js';
-import { E2eScene } from './e2e-scene.js';
+import { root } from '../kit/child.js';
+import { Chromium, hasChromium } from '../kit/clients/chromium.js';
+import { type Kind, kinds } from '../kit/origins/echo-origin.js';
+import { startOrigin } from '../kit/origins/origin.js';
+import { E2eScene } from './e2e-fixture.js';
 
 if (!hasChromium()) {
   console.error('WARNING: chromium is not installed: SockJS is not tested with a browser');

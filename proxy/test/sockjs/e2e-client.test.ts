@@ -1,7 +1,7 @@
 /** The real `sockjs-client` in Node through the real command, by each of its transports, to origins of both kinds. */
 import t from 'tap';
-import { type Kind, kinds } from '../e2e/ws-echo.js';
-import { E2eScene } from './e2e-scene.js';
+import { type Kind, kinds } from '../kit/origins/echo-origin.js';
+import { E2eScene } from './e2e-fixture.js';
 import { NodeClient, nodeTransports } from './node-client.js';
 
 /** What gets lost where it is not escaped: in frames, in forms, in events, or between browsers and servers. */

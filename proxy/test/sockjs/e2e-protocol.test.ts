@@ -4,14 +4,14 @@ import type { AddressInfo } from 'node:net';
 import fc from 'fast-check';
 import t from 'tap';
 import { WebSocketServer } from 'ws';
-import { ask } from '../e2e/client.js';
-import { startHoldfast } from '../e2e/holdfast.js';
-import { startOrigin } from '../e2e/origin.js';
-import { until } from '../e2e/until.js';
-import { connectTo } from '../e2e/wire.js';
-import { openWs, wsUrl } from '../e2e/ws-client.js';
-import { type Kind, kinds } from '../e2e/ws-echo.js';
-import { E2eScene } from './e2e-scene.js';
+import { ask } from '../kit/clients/http-client.js';
+import { connectTo } from '../kit/clients/wire.js';
+import { openWs, wsUrl } from '../kit/clients/ws-client.js';
+import { startHoldfast } from '../kit/holdfast.js';
+import { type Kind, kinds } from '../kit/origins/echo-origin.js';
+import { startOrigin } from '../kit/origins/origin.js';
+import { until } from '../kit/until.js';
+import { E2eScene } from './e2e-fixture.js';
 
 for (const kind of Object.keys(kinds) as Kind[]) {
   t.test(`xhr and jsonp with an origin that is ${kind}`, async (t) => {

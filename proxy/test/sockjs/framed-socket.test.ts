@@ -3,7 +3,7 @@ import { ManualClock } from '../../dist/runtime/clock.js';
 import { FramedSocket } from '../../dist/sockjs/framed-socket.js';
 import { MAX_FRAME, MAX_MESSAGE, MAX_MESSAGES } from '../../dist/sockjs/payload.js';
 import { FramePiece } from '../../dist/websocket/frame-piece.js';
-import { HeardOwner, ToldSocket } from './heard-socket.js';
+import { HeardOwner, ToldSocket } from './recorder.js';
 
 function start() {
   const clock = new ManualClock();

@@ -1,6 +1,6 @@
 /** Opening sessions: what the origin is asked, and what becomes of its refusal. */
 import t from 'tap';
-import { SockJsScene } from './sockjs-scene.js';
+import { SockJsScene } from './sockjs-fixture.js';
 
 t.test('where the origin is asked', async (t) => {
   const plain = new SockJsScene();

@@ -1,7 +1,7 @@
 /** The answers that belong to no session, and the fields of all answers. */
 import { createHash } from 'node:crypto';
 import t from 'tap';
-import { FakeBody, SockJsScene } from './sockjs-scene.js';
+import { FakeBody, SockJsScene } from './sockjs-fixture.js';
 
 const NO_CACHE = 'no-store, no-cache, no-transform, must-revalidate, max-age=0';
 

@@ -7,7 +7,7 @@ import type { SockJsResponse } from '../../dist/sockjs/sockjs-response.js';
 import { type TransportForm, transportForm } from '../../dist/sockjs/transport-form.js';
 import { FramePiece } from '../../dist/websocket/frame-piece.js';
 import { growth, LINEAR_MAX } from '../growth.js';
-import { SockJsScene } from './sockjs-scene.js';
+import { SockJsScene } from './sockjs-fixture.js';
 
 t.test('messages that come together are one frame, and each poll takes one', async (t) => {
   const scene = new SockJsScene();

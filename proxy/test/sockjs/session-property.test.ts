@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import type { FakeResponse } from './fake-response.js';
-import { SockJsScene } from './sockjs-scene.js';
+import { SockJsScene } from './sockjs-fixture.js';
 
 type Step = 'say' | 'say-much' | 'poll' | 'stream' | 'slow' | 'drain' | 'wait' | 'turn' | 'send';
 

@@ -1,7 +1,7 @@
 /** Sessions over streams: xhr_streaming, eventsource and htmlfile. */
 import t from 'tap';
 import { MAX_STREAM_BYTES } from '../../dist/sockjs/receiver.js';
-import { SockJsScene } from './sockjs-scene.js';
+import { SockJsScene } from './sockjs-fixture.js';
 
 t.test('xhr_streaming: a prelude, then frames as they come', async (t) => {
   const scene = new SockJsScene();

@@ -3,9 +3,9 @@ import { MAX_WS_EVENTS, type RawHeaders } from '@holdfast/grip';
 import t from 'tap';
 import { ManualClock } from '../../../dist/runtime/clock.js';
 import { EVENTS_PER_TURN, HttpOrigin, type HttpOriginParts } from '../../../dist/sessions/over-http/origin.js';
-import { until } from '../../e2e/until.js';
 import { settled } from '../../edge/wait.js';
 import { growth, LINEAR_MAX } from '../../growth.js';
+import { until } from '../../kit/until.js';
 import { dial, held, inTurn, open, shorts } from '../http-origin-scene.js';
 import { accept, EVENTS, EventsServer, event, reply, type SeenRequest } from '../http-origin-server.js';
 

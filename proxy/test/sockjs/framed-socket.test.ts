@@ -1,8 +1,8 @@
 import t from 'tap';
-import { ManualClock } from '../../dist/runtime/clock.js';
 import { FramedSocket } from '../../dist/sockjs/framed-socket.js';
 import { MAX_FRAME, MAX_MESSAGE, MAX_MESSAGES } from '../../dist/sockjs/payload.js';
 import { FramePiece } from '../../dist/websocket/frame-piece.js';
+import { ManualClock } from '../kit/manual-clock.js';
 import { HeardOwner, ToldSocket } from './recorder.js';
 
 function start() {

@@ -1,12 +1,12 @@
 /** Sessions over polls: xhr and jsonp. */
 import t from 'tap';
-import { ManualClock } from '../../dist/runtime/clock.js';
+import { growth, LINEAR_MAX } from '../../../grip/dist-test/growth.js';
 import { HIGH_WATER, HttpSession } from '../../dist/sockjs/http-session.js';
 import { Receiver } from '../../dist/sockjs/receiver.js';
 import type { SockJsResponse } from '../../dist/sockjs/sockjs-response.js';
 import { type TransportForm, transportForm } from '../../dist/sockjs/transport-form.js';
 import { FramePiece } from '../../dist/websocket/frame-piece.js';
-import { growth, LINEAR_MAX } from '../growth.js';
+import { ManualClock } from '../kit/manual-clock.js';
 import { SockJsScene } from './sockjs-fixture.js';
 
 t.test('messages that come together are one frame, and each poll takes one', async (t) => {

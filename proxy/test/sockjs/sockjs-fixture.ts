@@ -7,9 +7,9 @@ import { AllowedOrigins } from '../../dist/config/values/allowed-origins.js';
 import type { BodySink, ClientBody, ClientHandshake, ClientRequest, ResponseOwner } from '../../dist/edge/port.js';
 import { toRoute } from '../../dist/routes/route.js';
 import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';
-import { ManualClock } from '../../dist/runtime/clock.js';
 import { SockJs, type SockJsEnd, type SockJsRoute, servesSockJs } from '../../dist/sockjs/sockjs.js';
 import type { MessageSocket } from '../../dist/websocket/message-socket.js';
+import { ManualClock } from '../kit/manual-clock.js';
 import { FakeResponse } from './fake-response.js';
 import { HeardOwner, ToldSocket } from './recorder.js';
 

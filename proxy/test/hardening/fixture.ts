@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { type EchoOrigin, listen } from '../kit/origins/echo-origin.js';
 import { freePort } from '../kit/ports.js';
 import { HostileOrigin, SIG_KEY } from './hostile-origin.js';
-import type { Kind, Scene } from './kind.js';
+import type { Fixture, Kind } from './kind.js';
 import { type EdgeName, NodeUnderTest } from './node-under-test.js';
 
 /** Time limits so low that every one of them is met within a case. */
@@ -44,15 +44,15 @@ const routesTo = (hostile: string, good: string, direct: string, events: string)
   '* test',
 ];
 
-/** A scene with what has to be ended behind it. */
-export interface OpenScene extends Scene {
+/** A fixture with what has to be ended behind it. */
+export interface OpenFixture extends Fixture {
   /** The routes of the node. */
   readonly routes: readonly string[];
   close(): Promise<void>;
 }
 
-/** How a scene differs from the usual. */
-export interface SceneOptions {
+/** How a fixture differs from the usual. */
+export interface FixtureOptions {
   readonly settings?: Readonly<Record<string, string | number | boolean>>;
   /** Open files that the node may have. */
   readonly files?: number;
@@ -88,11 +88,11 @@ async function startRedis(): Promise<{ url: string; child: ChildProcess }> {
 }
 
 /** Starts everything that a kind needs. */
-export async function openScene(
+export async function openFixture(
   edge: EdgeName,
-  needs: Kind['scene'],
-  { settings: more = {}, files, inFile = false }: SceneOptions = {},
-): Promise<OpenScene> {
+  needs: Kind['fixture'],
+  { settings: more = {}, files, inFile = false }: FixtureOptions = {},
+): Promise<OpenFixture> {
   const closers: (() => unknown)[] = [];
   const origin = await HostileOrigin.start();
   closers.push(() => origin.close());

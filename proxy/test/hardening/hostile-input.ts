@@ -21,7 +21,7 @@ export function testHostileInput(edge: EdgeName): void {
   const seed = String(Date.now() % 1_000_000_000);
   t.comment(`new cases are of seed ${seed}`);
   for (const kind of kinds) {
-    const skip = kind.scene === 'redis' && !hasRedis() ? 'redis-server is missing' : false;
+    const skip = kind.fixture === 'redis' && !hasRedis() ? 'redis-server is missing' : false;
     t.test(`hostile input, with edge: ${edge}: ${kind.name}`, { skip, timeout: 120_000 }, async (t) => {
       const count = kind.together ?? 12;
       const known = await new Campaign(kind, { edge, seed: FIXED_SEED, count }).run();

@@ -5,7 +5,7 @@ import { runInNewContext } from 'node:vm';
 import t from 'tap';
 import { LIVE_WAIT_MS } from '../../dist/channels/live-wait.js';
 import { Failover } from '../../dist/origin/failover.js';
-import { connectTo } from '../kit/clients/wire.js';
+import { connectTo } from '../kit/clients/raw-client.js';
 import { Turn } from '../kit/turn.js';
 import { until } from '../kit/until.js';
 import { HoldScene } from './hold-scene.js';

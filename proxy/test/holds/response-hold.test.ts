@@ -1,6 +1,6 @@
 /** A request that is held: what answers it, when, and with what. */
 import t from 'tap';
-import { connectTo } from '../kit/clients/wire.js';
+import { connectTo } from '../kit/clients/raw-client.js';
 import { until } from '../kit/until.js';
 import { HoldScene } from './hold-scene.js';
 

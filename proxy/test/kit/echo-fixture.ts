@@ -32,8 +32,8 @@ export async function startEcho(t: Test, kind: Kind, tls?: ServerOptions): Promi
   return { target: origin.target, seen, saw };
 }
 
-/** How the scene differs from the usual. */
-export interface SceneOptions extends Omit<HoldfastOptions, 'routes'> {
+/** How the fixture differs from the usual. */
+export interface EchoFixtureOptions extends Omit<HoldfastOptions, 'routes'> {
   /** Of the origin. */
   readonly tls?: ServerOptions;
   /** Further properties of the target, such as `ssl`. */
@@ -41,17 +41,17 @@ export interface SceneOptions extends Omit<HoldfastOptions, 'routes'> {
 }
 
 /** An origin, and Holdfast in front of it with one route for everything. */
-export interface Scene {
+export interface EchoFixture {
   readonly origin: EchoWitness;
   readonly holdfast: Holdfast;
 }
 
 /** Starts both; they end with the test. */
-export async function startScene(
+export async function startEchoFixture(
   t: Test,
   kind: Kind,
-  { tls, target = '', ...options }: SceneOptions = {},
-): Promise<Scene> {
+  { tls, target = '', ...options }: EchoFixtureOptions = {},
+): Promise<EchoFixture> {
   const origin = await startEcho(t, kind, tls);
   const route = `* ${origin.target}${kinds[kind]}${target === '' ? '' : `,${target}`}`;
   return { origin, holdfast: await startHoldfast(t, { ...options, routes: [route] }) };

@@ -20,7 +20,7 @@ export const PATIENCE_MS = 30_000;
 export type Fields = Readonly<Record<string, unknown>>;
 
 /** A node with all four sockets, in front of an origin of holds and of both kinds of echo. */
-export interface Scene {
+export interface ZeroMqFixture {
   readonly holdfast: Holdfast;
   readonly http: Origin;
   readonly events: EchoWitness;
@@ -38,7 +38,10 @@ function textual(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, textual(member)]));
 }
 
-export async function startScene(t: Test, settings: Readonly<Record<string, string | number>> = {}): Promise<Scene> {
+export async function startZeroMqFixture(
+  t: Test,
+  settings: Readonly<Record<string, string | number>> = {},
+): Promise<ZeroMqFixture> {
   const directory = newDirectory(t);
   const at = (name: string) => `ipc://${join(directory, name)}`;
   const uris = { pull: at('pull'), sub: at('sub'), command: at('command'), stats: at('stats') };
@@ -91,7 +94,7 @@ export class Monitor {
   readonly #packets: { readonly type: string; readonly fields: Fields }[] = [];
 
   /** Subscribes to all types; the feed may hear of that later. */
-  constructor(t: Test, { uris }: Scene) {
+  constructor(t: Test, { uris }: ZeroMqFixture) {
     const socket = new zeromq.Subscriber({ linger: 0 });
     socket.connect(uris.stats);
     socket.subscribe();
@@ -129,19 +132,24 @@ export class Monitor {
 }
 
 /** A monitor whose subscription has reached the feed: requests are made until it hears of one. */
-export async function monitored(t: Test, scene: Scene): Promise<Monitor> {
-  const monitor = new Monitor(t, scene);
+export async function monitored(t: Test, fixture: ZeroMqFixture): Promise<Monitor> {
+  const monitor = new Monitor(t, fixture);
   await until('a first packet', async () => {
-    await ask(t, `${scene.holdfast.clients}/plain`);
+    await ask(t, `${fixture.holdfast.clients}/plain`);
     return monitor.size > 0;
   });
   return monitor;
 }
 
 /** Opens a session that is subscribed to a channel, with its id. */
-export async function openSession(t: Test, scene: Scene, monitor: Monitor, path: string): Promise<[WsClient, string]> {
+export async function openSession(
+  t: Test,
+  fixture: ZeroMqFixture,
+  monitor: Monitor,
+  path: string,
+): Promise<[WsClient, string]> {
   const route = path.slice(1);
-  const client = await openWs(t, wsUrl(scene.holdfast.clients, path));
+  const client = await openWs(t, wsUrl(fixture.holdfast.clients, path));
   client.send('!subscribe room');
   await client.ping('subscribed');
   const { id } = await monitor.packet('conn', { type: 'ws', route });

@@ -6,7 +6,7 @@ import { root } from '../kit/child.js';
 import { Chromium, hasChromium } from '../kit/clients/chromium.js';
 import { type Kind, kinds } from '../kit/origins/echo-origin.js';
 import { startOrigin } from '../kit/origins/origin.js';
-import { E2eScene } from './e2e-fixture.js';
+import { E2eFixture } from './e2e-fixture.js';
 
 if (!hasChromium()) {
   console.error('WARNING: chromium is not installed: SockJS is not tested with a browser');
@@ -52,10 +52,10 @@ for (const kind of Object.keys(kinds) as Kind[]) {
       response.end(isLibrary ? library : '<!doctype html><script src="/sockjs.js"></script><body>');
     });
     const settings = { sockjs_url: `http://${pages.target}/sockjs.js` };
-    const scene = await E2eScene.start(t, kind, { settings });
+    const fixture = await E2eFixture.start(t, kind, { settings });
     const page = await browser.open(`http://${pages.target}/`);
     for (const transport of TRANSPORTS) {
-      const outcome = await page.evaluate(conversation(scene.url, transport));
+      const outcome = await page.evaluate(conversation(fixture.url, transport));
       t.strictSame(
         outcome,
         [transport, 'one ✓ + %25', 'two \u2028 </script>', 20_000, 4001, 'bye'],

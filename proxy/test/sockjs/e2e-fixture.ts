@@ -5,14 +5,14 @@ import { type EchoWitness, startEcho } from '../kit/echo-fixture.js';
 import { type Holdfast, type HoldfastOptions, startHoldfast } from '../kit/holdfast.js';
 import { type Kind, kinds } from '../kit/origins/echo-origin.js';
 
-/** How the scene differs from the usual. */
+/** How the fixture differs from the usual. */
 export interface E2eOptions extends HoldfastOptions {
   /** Further properties of the route. */
   readonly route?: string;
 }
 
 /** Both, and a client without any library. */
-export class E2eScene {
+export class E2eFixture {
   readonly origin: EchoWitness;
   readonly holdfast: Holdfast;
   readonly #t: Test;
@@ -24,12 +24,12 @@ export class E2eScene {
   }
 
   /** Starts both; they end with the test. Clients that leave are noticed at once. */
-  static async start(t: Test, kind: Kind, { route = '', ...options }: E2eOptions = {}): Promise<E2eScene> {
+  static async start(t: Test, kind: Kind, { route = '', ...options }: E2eOptions = {}): Promise<E2eFixture> {
     const origin = await startEcho(t, kind);
     const line = `*,sockjs=/echo${route === '' ? '' : `,${route}`} ${origin.target}${kinds[kind]}`;
     const settings = { client_half_close_grace: 0, ...options.settings };
     const routes = [line, ...(options.routes ?? [])];
-    return new E2eScene(t, origin, await startHoldfast(t, { ...options, settings, routes }));
+    return new E2eFixture(t, origin, await startHoldfast(t, { ...options, settings, routes }));
   }
 
   /** The service. */

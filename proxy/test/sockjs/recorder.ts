@@ -1,34 +1,34 @@
-/** Owns: both sides of a WebSocket as notes: an owner that writes down what it hears, and a socket what it is told. */
+/** Recorders of both sides of a WebSocket: an owner that keeps its events, and a socket that keeps what is asked of it. */
 import type { FramePiece } from '../../dist/websocket/frame-piece.js';
 import type { MessageSocket, MessageType, SocketOwner } from '../../dist/websocket/message-socket.js';
 
-/** Hears, in words: `text hello`, `close 4001 bye`, `lost why`, `writable`. */
-export class HeardOwner implements SocketOwner {
-  readonly heard: string[] = [];
+/** Keeps, in words: `text hello`, `close 4001 bye`, `lost why`, `writable`. */
+export class RecordingOwner implements SocketOwner {
+  readonly events: string[] = [];
   /** Called with each message: for owners that react. */
   react: ((text: string) => void) | undefined;
 
   onMessage(type: MessageType, data: Buffer): void {
-    this.heard.push(`${type} ${data}`);
+    this.events.push(`${type} ${data}`);
     this.react?.(data.toString());
   }
 
   onClose(code: number | undefined, reason: Buffer): void {
-    this.heard.push(`close ${code ?? '-'} ${reason}`.trimEnd());
+    this.events.push(`close ${code ?? '-'} ${reason}`.trimEnd());
   }
 
   onLost(error: Error | undefined): void {
-    this.heard.push(`lost ${error?.message ?? ''}`.trimEnd());
+    this.events.push(`lost ${error?.message ?? ''}`.trimEnd());
   }
 
   onWritable(): void {
-    this.heard.push('writable');
+    this.events.push('writable');
   }
 }
 
-/** Is told, in words: `text a["x"]`, `push text a["x"]`, `close 4001 bye`, `abort`. */
-export class ToldSocket implements MessageSocket {
-  readonly told: string[] = [];
+/** Keeps, in words: `text a["x"]`, `push text a["x"]`, `close 4001 bye`, `abort`. */
+export class RecordingSocket implements MessageSocket {
+  readonly calls: string[] = [];
   readonly pushed: FramePiece[] = [];
   owner: SocketOwner | undefined;
   waiting = 0;
@@ -39,28 +39,28 @@ export class ToldSocket implements MessageSocket {
   }
 
   send(type: MessageType, data: Buffer): boolean {
-    this.told.push(`${type} ${data}`);
+    this.calls.push(`${type} ${data}`);
     return this.takes;
   }
 
   push(piece: FramePiece): void {
     this.pushed.push(piece);
-    this.told.push(`push ${piece.type} ${piece.payload}`);
+    this.calls.push(`push ${piece.type} ${piece.payload}`);
   }
 
   close(code?: number, reason?: Buffer): void {
-    this.told.push(`close ${code ?? '-'} ${reason ?? ''}`.trimEnd());
+    this.calls.push(`close ${code ?? '-'} ${reason ?? ''}`.trimEnd());
   }
 
   abort(): void {
-    this.told.push('abort');
+    this.calls.push('abort');
   }
 
   pause(): void {
-    this.told.push('pause');
+    this.calls.push('pause');
   }
 
   resume(): void {
-    this.told.push('resume');
+    this.calls.push('resume');
   }
 }

@@ -11,13 +11,13 @@ import { SockJs, type SockJsEnd, type SockJsRoute, servesSockJs } from '../../di
 import type { MessageSocket } from '../../dist/websocket/message-socket.js';
 import { ManualClock } from '../kit/manual-clock.js';
 import { FakeResponse } from './fake-response.js';
-import { HeardOwner, ToldSocket } from './recorder.js';
+import { RecordingOwner, RecordingSocket } from './recorder.js';
 
 /** A session that was asked for. */
 export class Opened implements ResponseOwner {
   readonly request: ClientRequest;
   readonly handshake: ClientHandshake;
-  readonly owner = new HeardOwner();
+  readonly owner = new RecordingOwner();
   socket: MessageSocket | undefined;
   gone = false;
 
@@ -94,8 +94,8 @@ class WholeBody extends FakeBody {
   }
 }
 
-/** What a scene is made with. */
-export interface SockJsSceneOptions {
+/** What a fixture is made with. */
+export interface SockJsFixtureOptions {
   /** Properties of the route beside `sockjs=/echo`. */
   readonly route?: string;
   readonly maxSessions?: number;
@@ -105,14 +105,14 @@ export interface SockJsSceneOptions {
 }
 
 /** Services at `/echo` and `/chat`. */
-export class SockJsScene {
+export class SockJsFixture {
   readonly clock = new ManualClock();
   readonly opened: Opened[] = [];
   readonly ends: SockJsEnd[] = [];
   readonly sockjs: SockJs;
   readonly #routes: readonly SockJsRoute[];
 
-  constructor({ route = '', maxSessions = 100, overHttp = true, byHand = false }: SockJsSceneOptions = {}) {
+  constructor({ route = '', maxSessions = 100, overHttp = true, byHand = false }: SockJsFixtureOptions = {}) {
     this.#routes = ['/echo', '/chat'].map((prefix) => {
       const line = `*,path_beg=${prefix},sockjs=${prefix}${route === '' ? '' : `,${route}`} 127.0.0.1:1`;
       return toRoute(parseRouteLine(line, 1) as RouteLine, () => undefined) as SockJsRoute;
@@ -147,9 +147,9 @@ export class SockJsScene {
   }
 
   /** Asks for a WebSocket. */
-  askWebSocket(path: string): { response: FakeResponse; socket: ToldSocket } {
+  askWebSocket(path: string): { response: FakeResponse; socket: RecordingSocket } {
     const response = new FakeResponse();
-    const socket = new ToldSocket();
+    const socket = new RecordingSocket();
     const handshake = { response, accept: () => socket };
     this.sockjs.onWebSocket(request('GET', path, [], undefined), handshake, this.#route(path), STANDING);
     return { response, socket };

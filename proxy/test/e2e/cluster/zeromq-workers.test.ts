@@ -4,20 +4,20 @@ import * as zeromq from 'zeromq';
 import { open } from '../../kit/clients/http-client.js';
 import { streamItem } from '../../kit/holdfast.js';
 import { until } from '../../kit/until.js';
-import { monitored, openSession, PATIENCE_MS, startScene } from '../../kit/zeromq-fixture.js';
+import { monitored, openSession, PATIENCE_MS, startZeroMqFixture } from '../../kit/zeromq-fixture.js';
 
 const workers = 3;
 
 t.test('workers: conncheck finds the connections of all workers, and refresh the one that has it', async (t) => {
-  const scene = await startScene(t, { workers });
-  const monitor = await monitored(t, scene);
-  const { holdfast, events, call } = scene;
+  const fixture = await startZeroMqFixture(t, { workers });
+  const monitor = await monitored(t, fixture);
+  const { holdfast, events, call } = fixture;
   const streams = await Promise.all(Array.from({ length: 6 }, () => open(t, `${holdfast.clients}/stream/room`)));
   await holdfast.holds('stream', 6);
   await until('all announced', () => monitor.all('conn').length === 6);
   const ids = monitor.all('conn').map(({ id }) => id as string);
   t.strictSame(await call('conncheck', { ids: ['nobody', ...ids] }), { success: true, value: ids });
-  const [, id] = await openSession(t, scene, monitor, '/events');
+  const [, id] = await openSession(t, fixture, monitor, '/events');
   t.strictSame(await call('refresh', { cid: id }), { success: true, value: null });
   await events.saw('asked', 1);
   t.strictSame(await call('refresh', { cid: 'nobody' }), { success: false, condition: 'item-not-found' });
@@ -26,7 +26,7 @@ t.test('workers: conncheck finds the connections of all workers, and refresh the
 });
 
 t.test('workers: an XPUB publisher sees each channel once, whichever workers hold it', async (t) => {
-  const { holdfast, uris } = await startScene(t, { workers });
+  const { holdfast, uris } = await startZeroMqFixture(t, { workers });
   const publisher = new zeromq.XPublisher({ linger: 0, receiveTimeout: PATIENCE_MS });
   t.teardown(() => publisher.close());
   publisher.connect(uris.sub);

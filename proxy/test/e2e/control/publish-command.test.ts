@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { startChild } from '../../kit/child.js';
 import { newDirectory } from '../../kit/holdfast.js';
-import { debians, ours, publish, startPublishScene, withoutDebians } from './publish-fixture.js';
+import { debians, ours, publish, startPublishFixture, withoutDebians } from './publish-fixture.js';
 
 const done = { code: 0, stdout: 'Published\n', stderr: '' };
 
@@ -20,22 +20,22 @@ const everything = {
 };
 
 t.test('over HTTP: an item in all formats, Published, exit 0', async (t) => {
-  const scene = await startPublishScene(t);
-  t.same(await publish(t, ours, ['--spec', scene.http, 'c', 'x']), done);
-  t.same(await scene.next(), everything);
+  const fixture = await startPublishFixture(t);
+  t.same(await publish(t, ours, ['--spec', fixture.http, 'c', 'x']), done);
+  t.same(await fixture.next(), everything);
 });
 
 t.test('over ZeroMQ: the same item, and the process ends once it is written', async (t) => {
-  const scene = await startPublishScene(t);
-  t.same(await publish(t, ours, ['--spec', scene.zeromq, 'c', 'x']), done);
-  t.same(await scene.next(), everything);
+  const fixture = await startPublishFixture(t);
+  t.same(await publish(t, ours, ['--spec', fixture.zeromq, 'c', 'x']), done);
+  t.same(await fixture.next(), everything);
 });
 
 t.test('GRIP_URL is the default, with everything a GRIP URL has', async (t) => {
-  const scene = await startPublishScene(t);
-  t.same(await publish(t, ours, ['c', 'x'], { GRIP_URL: `${scene.http}/?iss=me&key=k&verify-iss=y` }), done);
-  t.same(await publish(t, ours, ['c', 'x'], { GRIP_URL: scene.zeromq }), done);
-  t.same([await scene.next(), await scene.next()], [everything, everything]);
+  const fixture = await startPublishFixture(t);
+  t.same(await publish(t, ours, ['c', 'x'], { GRIP_URL: `${fixture.http}/?iss=me&key=k&verify-iss=y` }), done);
+  t.same(await publish(t, ours, ['c', 'x'], { GRIP_URL: fixture.zeromq }), done);
+  t.same([await fixture.next(), await fixture.next()], [everything, everything]);
 });
 
 t.test('what is sent: a POST of JSON, with the token', async (t) => {
@@ -57,23 +57,23 @@ t.test('what is sent: a POST of JSON, with the token', async (t) => {
 });
 
 t.test('@file is the content of a file, byte for byte, and @- standard input', async (t) => {
-  const scene = await startPublishScene(t);
+  const fixture = await startPublishFixture(t);
   const file = join(newDirectory(t), 'content');
   writeFileSync(file, Buffer.from([0xff, 0, 10]));
-  for (const spec of [scene.http, scene.zeromq]) {
+  for (const spec of [fixture.http, fixture.zeromq]) {
     t.same(await publish(t, ours, ['--spec', spec, 'c', `@${file}`]), done);
-    t.match(await scene.next(), {
+    t.match(await fixture.next(), {
       formats: { 'http-stream': { 'content-bin': '/wAK' }, 'ws-message': { type: 'binary', 'content-bin': '/wAK' } },
     });
   }
-  const script = `printf 'from input' | exec "$0" ${ours} --spec ${scene.http} c @-`;
+  const script = `printf 'from input' | exec "$0" ${ours} --spec ${fixture.http} c @-`;
   const child = startChild(t, { command: 'sh', args: ['-c', script, process.execPath] });
   t.match(await child.exited, { code: 0 });
-  t.match(await scene.next(), { formats: { 'http-stream': { content: 'from input' } } });
+  t.match(await fixture.next(), { formats: { 'http-stream': { content: 'from input' } } });
 });
 
 t.test('what goes wrong is one line on standard error, and exit 1', async (t) => {
-  const scene = await startPublishScene(t);
+  const fixture = await startPublishFixture(t);
   const redirect = createServer((_request, response) => response.writeHead(301, { Location: '/' }).end());
   await new Promise<void>((resolve) => redirect.listen(0, '127.0.0.1', resolve));
   t.teardown(() => redirect.close());
@@ -88,19 +88,19 @@ t.test('what goes wrong is one line on standard error, and exit 1', async (t) =>
       ['--spec', 'http://127.0.0.1:1', 'c', 'x'],
       /^cannot publish to http:\/\/127\.0\.0\.1:1\/publish\/: ECONNREFUSED$/,
     ],
-    [['--spec', `${scene.http}/nowhere`, 'c', 'x'], /^Not Found$/],
+    [['--spec', `${fixture.http}/nowhere`, 'c', 'x'], /^Not Found$/],
     [['--spec', moved, 'c', 'x'], /answered 301$/],
     [['--spec', 'tcp://127.0.0.1', 'c', 'x'], /is not the spec of a ZeroMQ socket/],
     [['--spec', 'http://192.0.2.1', '-u', 'u:p', 'c', 'x'], /^Authentication requires https$/],
   ];
-  const results = await Promise.all(cases.map(([args]) => publish(t, ours, ['--spec', scene.http, ...args])));
+  const results = await Promise.all(cases.map(([args]) => publish(t, ours, ['--spec', fixture.http, ...args])));
   for (const [i, [args, line]] of cases.entries()) {
     const { code, stdout, stderr } = results[i] as (typeof results)[number];
     t.same({ code, stdout }, { code: 1, stdout: '' }, args.join(' '));
     t.match(stderr, /^Error: [^\n]+\n$/, args.join(' '));
     t.match(stderr.slice('Error: '.length).trimEnd(), line, args.join(' '));
   }
-  t.same(scene.items, [], 'and nothing is published');
+  t.same(fixture.items, [], 'and nothing is published');
 });
 
 t.test('--help on standard output, under the name it was called by', async (t) => {
@@ -132,20 +132,20 @@ const lines: readonly (readonly string[])[] = [
 
 for (const way of ['http', 'zeromq'] as const) {
   t.test(`beside Debian's pushpin-publish over ${way}: the same items`, { skip: withoutDebians }, async (t) => {
-    const scene = await startPublishScene(t);
+    const fixture = await startPublishFixture(t);
     for (const line of lines) {
-      const args = ['--spec', scene[way], ...line];
+      const args = ['--spec', fixture[way], ...line];
       t.match(await publish(t, debians, args), { code: 0, stdout: 'Published\n' }, `Debian's: ${line.join(' ')}`);
       t.same(await publish(t, ours, args), done, line.join(' '));
-      const [expected, got] = [await scene.next(), await scene.next()];
+      const [expected, got] = [await fixture.next(), await fixture.next()];
       t.same(got, expected, line.join(' '));
     }
   });
 }
 
 t.test("Debian's pushpin-publish is told why an item is refused", { skip: withoutDebians }, async (t) => {
-  const scene = await startPublishScene(t);
-  const { code, stderr } = await publish(t, debians, ['--spec', scene.http, '--code', '1', 'c', 'x']);
+  const fixture = await startPublishFixture(t);
+  const { code, stderr } = await publish(t, debians, ['--spec', fixture.http, '--code', '1', 'c', 'x']);
   t.equal(code, 1);
   t.match(stderr, /^Error: Invalid format: items\[0\]: 'http-response' contains 'code' with invalid value/);
 });

@@ -34,7 +34,7 @@ export const debians = existsSync(installed) ? installed : unpacked;
 export const withoutDebians = existsSync(debians) ? false : `${installed} (Debian package pushpin) is not there`;
 
 /** Where to publish, and what came. */
-export interface PublishScene {
+export interface PublishFixture {
   readonly http: string;
   readonly zeromq: string;
   /** Items in JSON, in the order of their coming; each is taken once. */
@@ -44,7 +44,7 @@ export interface PublishScene {
 }
 
 /** Opens both ways in; channels are of no account, as this node wants the channel `c`. */
-export async function startPublishScene(t: Test): Promise<PublishScene> {
+export async function startPublishFixture(t: Test): Promise<PublishFixture> {
   const items: Item[] = [];
   const backplane = new LocalBackplane(silentLog);
   await backplane.start({

@@ -6,10 +6,10 @@ import { ask, open } from '../../kit/clients/http-client.js';
 import { openWs, wsUrl } from '../../kit/clients/ws-client.js';
 import { responseItem, streamItem } from '../../kit/holdfast.js';
 import { until } from '../../kit/until.js';
-import { monitored, openSession, PATIENCE_MS, startScene } from '../../kit/zeromq-fixture.js';
+import { monitored, openSession, PATIENCE_MS, startZeroMqFixture } from '../../kit/zeromq-fixture.js';
 
 t.test('publish: items by the command socket and by PUSH reach a held stream, in order', async (t) => {
-  const { holdfast, uris, call } = await startScene(t);
+  const { holdfast, uris, call } = await startZeroMqFixture(t);
   const stream = await open(t, `${holdfast.clients}/stream/room`);
   await stream.until('[open]\n');
   t.strictSame(await call('publish', { items: [streamItem('room', 'one\n')] }), { success: true, value: null });
@@ -25,20 +25,20 @@ t.test('publish: items by the command socket and by PUSH reach a held stream, in
 });
 
 t.test('get-zmq-uris names the sockets, and other methods are not found', async (t) => {
-  const { uris, call } = await startScene(t);
+  const { uris, call } = await startZeroMqFixture(t);
   const value = { command: uris.command, 'publish-pull': uris.pull, 'publish-sub': uris.sub };
   t.strictSame(await call('get-zmq-uris'), { success: true, value });
   t.strictSame(await call('no-such'), { success: false, condition: 'method-not-found' });
 });
 
 t.test('conncheck finds held requests and sessions by their ids, until they go', async (t) => {
-  const scene = await startScene(t);
-  const monitor = await monitored(t, scene);
-  const { holdfast, http, call } = scene;
+  const fixture = await startZeroMqFixture(t);
+  const monitor = await monitored(t, fixture);
+  const { holdfast, http, call } = fixture;
   const stream = await open(t, `${holdfast.clients}/stream/room`);
   await stream.until('[open]\n');
   const { id: held } = await monitor.packet('conn', { type: 'http', route: 'site' });
-  const [direct, directId] = await openSession(t, scene, monitor, '/direct');
+  const [direct, directId] = await openSession(t, fixture, monitor, '/direct');
   await openWs(t, wsUrl(holdfast.clients, '/events-only'));
   const { id: eventsId } = await monitor.packet('conn', { route: 'events-only' });
   const opening = http.seen.find(({ url }) => url === '/events-only');
@@ -54,11 +54,11 @@ t.test('conncheck finds held requests and sessions by their ids, until they go',
 });
 
 t.test('refresh makes an empty request for a session over HTTP, by its id and by channel', async (t) => {
-  const scene = await startScene(t);
-  const monitor = await monitored(t, scene);
-  const { events, call } = scene;
-  const [, id] = await openSession(t, scene, monitor, '/events');
-  const [, directId] = await openSession(t, scene, monitor, '/direct');
+  const fixture = await startZeroMqFixture(t);
+  const monitor = await monitored(t, fixture);
+  const { events, call } = fixture;
+  const [, id] = await openSession(t, fixture, monitor, '/events');
+  const [, directId] = await openSession(t, fixture, monitor, '/direct');
   const done = { success: true, value: null };
   t.strictSame(await call('refresh', { cid: id }), done);
   await events.saw('asked', 1);
@@ -70,9 +70,9 @@ t.test('refresh makes an empty request for a session over HTTP, by its id and by
 });
 
 t.test('recover has a held poll ask its origin again; it stays the same connection', async (t) => {
-  const scene = await startScene(t);
-  const monitor = await monitored(t, scene);
-  const { holdfast, http, call } = scene;
+  const fixture = await startZeroMqFixture(t);
+  const monitor = await monitored(t, fixture);
+  const { holdfast, http, call } = fixture;
   const polling = ask(t, `${holdfast.clients}/poll/room`);
   const { id } = await monitor.packet('conn', { type: 'http' });
   const polls = () => http.seen.filter(({ url }) => url === '/poll/room').length;
@@ -93,7 +93,7 @@ t.test('recover has a held poll ask its origin again; it stays the same connecti
 });
 
 t.test('an XPUB publisher sees exactly the channels that are held, each once', async (t) => {
-  const { holdfast, uris } = await startScene(t);
+  const { holdfast, uris } = await startZeroMqFixture(t);
   const publisher = new zeromq.XPublisher({ linger: 0, receiveTimeout: PATIENCE_MS });
   t.teardown(() => publisher.close());
   publisher.connect(uris.sub);
@@ -119,13 +119,17 @@ t.test('an XPUB publisher sees exactly the channels that are held, each once', a
 });
 
 t.test('the statistics tell of requests, connections, subscriptions and items, by route', async (t) => {
-  const scene = await startScene(t, { stats_report_interval: 1, subscription_linger: 0, message_block_size: 4 });
-  const monitor = await monitored(t, scene);
-  const { holdfast } = scene;
+  const fixture = await startZeroMqFixture(t, {
+    stats_report_interval: 1,
+    subscription_linger: 0,
+    message_block_size: 4,
+  });
+  const monitor = await monitored(t, fixture);
+  const { holdfast } = fixture;
   const stream = await open(t, `${holdfast.clients}/stream/room`);
   await stream.until('[open]\n');
   const polling = ask(t, `${holdfast.clients}/poll/room`);
-  const [client, id] = await openSession(t, scene, monitor, '/events');
+  const [client, id] = await openSession(t, fixture, monitor, '/events');
   await holdfast.holds('response', 1);
   const activity = await monitor.packet('activity', { route: 'events' });
   t.match(activity, { count: 1, from: /^holdfast_\d+$/ });
@@ -169,9 +173,9 @@ t.test('the statistics tell of requests, connections, subscriptions and items, b
 });
 
 t.test('stats_format, and connections that are only counted', async (t) => {
-  const scene = await startScene(t, { stats_format: 'json', stats_connection_send: 'false' });
-  const monitor = await monitored(t, scene);
-  const stream = await open(t, `${scene.holdfast.clients}/stream/room`);
+  const fixture = await startZeroMqFixture(t, { stats_format: 'json', stats_connection_send: 'false' });
+  const monitor = await monitored(t, fixture);
+  const stream = await open(t, `${fixture.holdfast.clients}/stream/room`);
   await stream.until('[open]\n');
   t.match(await monitor.packet('conn-max', { route: 'site' }), { max: 1, ttl: 60 });
   t.strictSame(monitor.all('conn'), []);

@@ -7,9 +7,8 @@ import { EventSource } from 'eventsource';
 import t, { type Test } from 'tap';
 import { startChild } from '../../kit/child.js';
 import { Chromium, hasChromium } from '../../kit/clients/chromium.js';
-import { openEncoded } from '../../kit/clients/encoded-client.js';
-import { open } from '../../kit/clients/http-client.js';
-import { connectTo } from '../../kit/clients/wire.js';
+import { open, openEncoded } from '../../kit/clients/http-client.js';
+import { connectTo } from '../../kit/clients/raw-client.js';
 import { newDirectory, startHoldfast, streamItem } from '../../kit/holdfast.js';
 import { streamHold } from '../../kit/origins/origin.js';
 import { ScriptedOrigin } from '../../kit/origins/scripted-origin.js';
@@ -106,9 +105,9 @@ t.test('without gzip among what is accepted the bytes are those of a Holdfast wi
   const all = await Promise.all(accepts.map((lines) => received(clients, ...lines)));
   await Promise.all([without, ...all].map((wire) => wire.until(':opened')));
   for (const node of [other, holdfast]) await node.publish(streamItem('plain', LONG), close('plain'));
-  await Promise.all([without, ...all].map((wire) => wire.end()));
+  await Promise.all([without, ...all].map((wire) => wire.closed()));
   const comparable = (text: string) => text.replace(/^date: .*$/gim, '');
-  for (const wire of all) t.equal(comparable(wire.received), comparable(without.received));
+  for (const wire of all) t.equal(comparable(wire.text), comparable(without.text));
 });
 
 t.test('an HTTP/1.0 client gets plain bytes, whatever it says', { skip: isUws && 'not with uws' }, async (t) => {
@@ -117,9 +116,9 @@ t.test('an HTTP/1.0 client gets plain bytes, whatever it says', { skip: isUws &&
   wire.send(`GET ${path} HTTP/1.0`, 'Host: a', 'Accept-Encoding: gzip', '');
   await wire.until('opened\n');
   await holdfast.publish(streamItem('old', 'item\n'), close('old'));
-  await wire.end();
-  t.match(wire.received, /\r\n\r\nopened\nitem\n$/);
-  t.notMatch(wire.received, /content-encoding/i);
+  await wire.closed();
+  t.match(wire.text, /\r\n\r\nopened\nitem\n$/);
+  t.notMatch(wire.text, /content-encoding/i);
 });
 
 t.test('what may not be compressed is not: no-transform, cookies, other types, what is encoded', async (t) => {

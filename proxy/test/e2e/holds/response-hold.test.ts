@@ -1,7 +1,7 @@
 /** Long polls: what answers them, with what, and what happens to the request meanwhile. */
 import t, { type Test } from 'tap';
 import { type Answer, type Asking, ask, open } from '../../kit/clients/http-client.js';
-import { connectTo } from '../../kit/clients/wire.js';
+import { connectTo } from '../../kit/clients/raw-client.js';
 import { responseItem, startHoldfast } from '../../kit/holdfast.js';
 import { responseHold } from '../../kit/origins/origin.js';
 import { ScriptedOrigin } from '../../kit/origins/scripted-origin.js';
@@ -161,11 +161,8 @@ t.test('HEAD is held too: it is answered with the length of the item and no body
   await holdfast.publish(responseItem('head', 'four'));
   await wire.until('\r\n\r\n');
   wire.send(`GET ${origin.script({ body: 'next' })} HTTP/1.1`, 'Host: a', 'Connection: close', '');
-  await wire.end();
-  t.match(
-    wire.received,
-    /^HTTP\/1\.1 200 OK\r\n[\s\S]*Content-Length: 4\r\n\r\nHTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\nnext$/,
-  );
+  await wire.closed();
+  t.match(wire.text, /^HTTP\/1\.1 200 OK\r\n[\s\S]*Content-Length: 4\r\n\r\nHTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\nnext$/);
 });
 
 t.test('the connection goes on: the next poll, and a request that was pipelined behind it', async (t) => {
@@ -180,11 +177,8 @@ t.test('the connection goes on: the next poll, and a request that was pipelined 
   await holdfast.holds('response', 1);
   t.equal(origin.seen(behind).length, 0, 'requests of a connection take effect in order');
   await holdfast.publish(responseItem('again', 'two'));
-  await wire.end();
-  t.match(
-    wire.received,
-    /\r\n\r\noneHTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\ntwoHTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\nbehind$/,
-  );
+  await wire.closed();
+  t.match(wire.text, /\r\n\r\noneHTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\ntwoHTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\nbehind$/);
 });
 
 t.test('a client that goes away leaves no hold and no subscription', async (t) => {

@@ -14,14 +14,14 @@ const DROPPED = 'holdfast_items_dropped_total{kind="stream",reason="slow-client"
 /** Item number `n`. */
 const itemText = (n: number) => `<${n}>${'.'.repeat(BYTES - 3 - `${n}`.length)}\n`;
 
-interface Scene {
+interface Fixture {
   readonly holdfast: Holdfast;
   readonly readers: readonly Answer[];
   readonly stalled: Answer;
 }
 
 /** Many readers, and one that stops after the opening. */
-async function start(t: Test, policy: string): Promise<Scene> {
+async function start(t: Test, policy: string): Promise<Fixture> {
   const origin = await startOrigin(t, (_request, response) => {
     response.writeHead(200, streamHold('room'));
     response.end('opened\n');
@@ -40,7 +40,7 @@ async function start(t: Test, policy: string): Promise<Scene> {
  * Publishes items one after the other, each when all readers have the one before, until the proxy has dropped one, and
  * ten more. Resolves with their number.
  */
-async function publishUntilDropped({ holdfast, readers }: Scene): Promise<number> {
+async function publishUntilDropped({ holdfast, readers }: Fixture): Promise<number> {
   let last = ITEMS_MAX;
   for (let n = 0; n < last; n++) {
     await holdfast.publish(streamItem('room', itemText(n)));
@@ -67,9 +67,9 @@ function itemsIn(text: string): { numbers: number[]; whole: boolean } {
 const isRisingOnly = (numbers: readonly number[]) => numbers.every((n, i) => i === 0 || n > (numbers[i - 1] as number));
 
 t.test('policy close: the stream of the slow client is cut, logged and counted; the others miss nothing', async (t) => {
-  const scene = await start(t, 'close');
-  const { holdfast, readers, stalled } = scene;
-  const count = await publishUntilDropped(scene);
+  const fixture = await start(t, 'close');
+  const { holdfast, readers, stalled } = fixture;
+  const count = await publishUntilDropped(fixture);
   t.comment(`${count} items of ${BYTES} bytes`);
   const expected = everything(count);
   await Promise.all(readers.map((reader) => reader.until(expected)));
@@ -91,9 +91,9 @@ t.test('policy close: the stream of the slow client is cut, logged and counted; 
 });
 
 t.test('policy drop: the slow client stays, misses whole items, and gets the next ones when it reads', async (t) => {
-  const scene = await start(t, 'drop');
-  const { holdfast, readers, stalled } = scene;
-  const count = await publishUntilDropped(scene);
+  const fixture = await start(t, 'drop');
+  const { holdfast, readers, stalled } = fixture;
+  const count = await publishUntilDropped(fixture);
   t.comment(`${count} items of ${BYTES} bytes`);
   const expected = everything(count);
   await Promise.all(readers.map((reader) => reader.until(expected)));

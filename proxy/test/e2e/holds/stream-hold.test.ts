@@ -2,7 +2,7 @@
 import type { ServerResponse } from 'node:http';
 import t from 'tap';
 import { open } from '../../kit/clients/http-client.js';
-import { connectTo } from '../../kit/clients/wire.js';
+import { connectTo } from '../../kit/clients/raw-client.js';
 import { startHoldfast, streamItem } from '../../kit/holdfast.js';
 import { streamHold } from '../../kit/origins/origin.js';
 import { ScriptedOrigin } from '../../kit/origins/scripted-origin.js';
@@ -113,8 +113,8 @@ t.test('HTTP/1.0: the stream is not chunked, and ends with the connection', asyn
   wire.send(`GET ${origin.script({ headers: streamHold('old'), body: 'opened\n' })} HTTP/1.0`, '');
   await wire.until('opened\n');
   await holdfast.publish(streamItem('old', 'item\n'), action('old', 'close'));
-  await wire.end();
-  const [head, body] = wire.received.split('\r\n\r\n');
+  await wire.closed();
+  const [head, body] = wire.text.split('\r\n\r\n');
   t.equal(body, 'opened\nitem\n');
   t.notMatch(head, /transfer-encoding/i);
 });
@@ -131,11 +131,8 @@ for (const [title, method, status] of [
     await wire.until('\r\n\r\n');
     await holdfast.publish(streamItem(channel, 'item'), action(channel, 'close'));
     wire.send(`GET ${origin.script({ body: 'next' })} HTTP/1.1`, 'Host: a', 'Connection: close', '');
-    await wire.end();
-    t.match(
-      wire.received,
-      /^HTTP\/1\.1 \d+ [^\r]*\r\n([\w-]+: [^\r]*\r\n)*\r\nHTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\nnext$/,
-    );
+    await wire.closed();
+    t.match(wire.text, /^HTTP\/1\.1 \d+ [^\r]*\r\n([\w-]+: [^\r]*\r\n)*\r\nHTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\nnext$/);
   });
 }
 

@@ -1,7 +1,7 @@
 /** The lines that tell what became of each request and each hold, in their JSON form. */
 import t from 'tap';
 import { ask, open } from '../../kit/clients/http-client.js';
-import { connectTo } from '../../kit/clients/wire.js';
+import { connectTo } from '../../kit/clients/raw-client.js';
 import { type LogRecord, responseItem, startHoldfast, streamItem } from '../../kit/holdfast.js';
 import { responseHold, streamHold } from '../../kit/origins/origin.js';
 import { ScriptedOrigin } from '../../kit/origins/scripted-origin.js';

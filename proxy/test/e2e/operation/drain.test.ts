@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { open } from '../../kit/clients/http-client.js';
-import { connectTo } from '../../kit/clients/wire.js';
+import { connectTo } from '../../kit/clients/raw-client.js';
 import { type Holdfast, newDirectory, startHoldfast, streamItem } from '../../kit/holdfast.js';
 import { startOrigin, streamHold } from '../../kit/origins/origin.js';
 import { startRedis } from '../../kit/redis.js';
@@ -83,7 +83,7 @@ for (const edge of ['node', 'uws']) {
     await slow.until('\r\n\r\nabcdefghij');
     await down.until('0123456789abcdefghij');
     await up.until('20 bytes\n');
-    for (const wire of [slow, down, up]) await wire.end();
+    for (const wire of [slow, down, up]) await wire.closed();
     t.match(await holdfast.child.exited, { code: 0, signal: null });
     const requests = holdfast.records().filter(({ status }) => status === 200);
     t.strictSame(
@@ -100,8 +100,8 @@ for (const edge of ['node', 'uws']) {
     await stop(holdfast);
     await delay(200);
     answers[0]?.('and last');
-    await stream.end();
-    const [, body = ''] = stream.received.split('\r\n\r\n', 2);
+    await stream.closed();
+    const [, body = ''] = stream.text.split('\r\n\r\n', 2);
     t.match(body, /^5\r\nfirst\r\n8\r\nand last\r\n0/);
     t.match(await holdfast.child.exited, { code: 0, signal: null });
     t.match(
@@ -121,8 +121,8 @@ for (const edge of ['node', 'uws']) {
       await until('both at the origin', () => answers.length === 2);
       const since = performance.now();
       await stop(holdfast);
-      await slow.end();
-      await down.end();
+      await slow.closed();
+      await down.closed();
       t.ok(performance.now() - since >= 450, 'not before');
       t.match(await holdfast.child.exited, { code: 0, signal: null });
       const ends = holdfast.records().filter(({ error }) => error !== undefined);

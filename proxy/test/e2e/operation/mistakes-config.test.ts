@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { makeCertificate } from '../../kit/certificates.js';
 import { ask } from '../../kit/clients/http-client.js';
-import { connectTo } from '../../kit/clients/wire.js';
+import { connectTo } from '../../kit/clients/raw-client.js';
 import { newDirectory, runHoldfast, startHoldfast } from '../../kit/holdfast.js';
 
 /** What is wrong; the file; what is said; whether a start would live with it. */

@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { root, startChild } from '../../kit/child.js';
-import { connectTo, type Wire } from '../../kit/clients/wire.js';
+import { connectTo, type RawClient } from '../../kit/clients/raw-client.js';
 import { Holdfast, type LogRecord, newDirectory, streamItem } from '../../kit/holdfast.js';
 import { until } from '../../kit/until.js';
 
@@ -54,23 +54,23 @@ function ticks(pid: number): number {
 }
 
 /** A client that asks to be held. */
-async function connect(t: Test, url: string): Promise<Wire> {
+async function connect(t: Test, url: string): Promise<RawClient> {
   const wire = await connectTo(t, url);
   wire.send('GET /hold HTTP/1.1', 'Host: a', '');
   return wire;
 }
 
 /** As many clients as there is room for, and more; those that are held. */
-async function fill(t: Test, holdfast: Holdfast): Promise<Wire[]> {
-  const wires: Wire[] = [];
-  const isSettled = ({ closed, received }: Wire) => closed || received.includes('[open]');
+async function fill(t: Test, holdfast: Holdfast): Promise<RawClient[]> {
+  const wires: RawClient[] = [];
+  const isSettled = ({ isClosed, received }: RawClient) => isClosed || received.includes('[open]');
   while (wires.length < CLIENTS) {
     const more = await Promise.all(Array.from({ length: 10 }, () => connect(t, holdfast.clients)));
     // One after the other: while it is asked, each has a connection to the origin too.
     await until('an outcome for each', () => more.every(isSettled));
     wires.push(...more);
   }
-  return wires.filter((wire) => !wire.closed);
+  return wires.filter((wire) => !wire.isClosed);
 }
 
 const livez = async (holdfast: Holdfast) =>
@@ -97,8 +97,8 @@ for (const edge of ['node', 'uws']) {
       held[0]?.socket.destroy();
       await until('a place that is freed', async () => {
         const wire = await connect(t, holdfast.clients);
-        await until('an outcome', () => wire.closed || wire.received.includes('[open]'));
-        return !wire.closed;
+        await until('an outcome', () => wire.isClosed || wire.received.includes('[open]'));
+        return !wire.isClosed;
       });
     },
   );

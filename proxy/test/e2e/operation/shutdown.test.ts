@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { Agent } from 'node:http';
 import t, { type Test } from 'tap';
 import { ask, open } from '../../kit/clients/http-client.js';
-import { connectTo } from '../../kit/clients/wire.js';
+import { connectTo } from '../../kit/clients/raw-client.js';
 import { startHoldfast } from '../../kit/holdfast.js';
 import { responseHold, startOrigin, streamHold } from '../../kit/origins/origin.js';
 import { until } from '../../kit/until.js';
@@ -52,7 +52,7 @@ t.test('SIGTERM: streams end cleanly, long polls get their own answer, exit 0, s
   t.match(await poll, { status: 200, text: 'nothing new\n' });
   t.equal(await stream.end(), 'complete', 'the stream had its last chunk');
   t.equal(stream.text, 'opened\n');
-  await old.end();
+  await old.closed();
   t.match(await holdfast.child.exited, { code: 0, signal: null });
   t.ok(Date.now() - since < SOON_MS, `${Date.now() - since} ms`);
 

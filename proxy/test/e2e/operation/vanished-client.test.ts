@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { root, startChild } from '../../kit/child.js';
-import { connectTo } from '../../kit/clients/wire.js';
+import { connectTo } from '../../kit/clients/raw-client.js';
 import { startHoldfast } from '../../kit/holdfast.js';
 import { startOrigin, streamHold } from '../../kit/origins/origin.js';
 import { until } from '../../kit/until.js';

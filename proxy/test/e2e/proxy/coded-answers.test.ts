@@ -64,7 +64,7 @@ const bytesOf = (url: string, headers: Record<string, string>) =>
 
 const origin = await ScriptedOrigin.start(t);
 
-async function scene(t: Test, edge: string): Promise<Holdfast> {
+async function fixture(t: Test, edge: string): Promise<Holdfast> {
   return startHoldfast(t, {
     settings: { edge, client_half_close_grace: 0, subscription_linger: 0, debug: true, log_level: '3' },
     routes: [
@@ -79,7 +79,7 @@ async function scene(t: Test, edge: string): Promise<Holdfast> {
 const asking: Asking = { headers: { 'Accept-Encoding': BROWSER } };
 
 for (const edge of ['node', 'uws'] as const) {
-  const holdfast = await scene(t, edge);
+  const holdfast = await fixture(t, edge);
   const { clients } = holdfast;
 
   /** Asks, and resolves once the request is the only one that is held. */

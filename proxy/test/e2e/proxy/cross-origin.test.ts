@@ -1,7 +1,7 @@
 /** Requests of scripts of other origins, as browsers send them: by raw bytes. */
 import vm from 'node:vm';
 import t, { type Test } from 'tap';
-import { connectTo } from '../../kit/clients/wire.js';
+import { connectTo } from '../../kit/clients/raw-client.js';
 import { startHoldfast } from '../../kit/holdfast.js';
 import { responseHold, streamHold } from '../../kit/origins/origin.js';
 import { ScriptedOrigin } from '../../kit/origins/scripted-origin.js';
@@ -20,8 +20,8 @@ async function ask(t: Test, lines: readonly string[], meanwhile?: () => Promise<
   const wire = await connectTo(t, holdfast.clients);
   wire.send(...lines, 'Connection: close', '');
   await meanwhile?.();
-  await wire.end();
-  return wire.received;
+  await wire.closed();
+  return wire.text;
 }
 
 /** Values of the fields that begin so. */
@@ -167,8 +167,8 @@ t.test('aco_origins of the configuration, with workers too', async (t) => {
     ] as const) {
       const wire = await connectTo(t, clients);
       wire.send(`GET ${path} HTTP/1.1`, 'Host: a', `Origin: ${site}`, 'Connection: close', '');
-      await wire.end();
-      t.strictSame(fields(wire.received, 'Access-Control-Allow-Origin'), allowed);
+      await wire.closed();
+      t.strictSame(fields(wire.text, 'Access-Control-Allow-Origin'), allowed);
     }
   }
 });

@@ -2,11 +2,11 @@
 import t, { type Test } from 'tap';
 import { exchange, requestBytes } from '../../kit/clients/raw-request.js';
 import { type Holdfast, startHoldfast } from '../../kit/holdfast.js';
-import { answerOf, pathFor, startToldOrigin } from '../../kit/origins/bytes-origin.js';
+import { answerOf, pathFor, startBytesOrigin } from '../../kit/origins/bytes-origin.js';
 import { RawOrigin } from '../../kit/origins/raw-origin.js';
 
-async function scene(t: Test, edge: string): Promise<Holdfast> {
-  const target = await startToldOrigin(t);
+async function fixture(t: Test, edge: string): Promise<Holdfast> {
+  const target = await startBytesOrigin(t);
   return startHoldfast(t, {
     settings: { edge },
     routes: [`* ${target}`, `plain.example,no_grip ${target}`],
@@ -28,7 +28,7 @@ const CONTINUE = 'HTTP/1.1 100 Continue\r\nX-Unasked: 1\r\n\r\n';
 
 for (const edge of ['node', 'uws'] as const) {
   t.test(`${edge}: a 100 Continue that nobody asked for is swallowed`, async (t) => {
-    const holdfast = await scene(t, edge);
+    const holdfast = await fixture(t, edge);
     const paths = {
       'in one segment': pathFor(`${CONTINUE}${answerOf('200 OK')}`),
       'in several': pathFor([CONTINUE.slice(0, 20), CONTINUE.slice(20), answerOf('200 OK')]),
@@ -49,7 +49,7 @@ for (const edge of ['node', 'uws'] as const) {
   });
 
   t.test(`${edge}: answers without a body may speak of a length`, async (t) => {
-    const holdfast = await scene(t, edge);
+    const holdfast = await fixture(t, edge);
     for (const length of ['0', '5', '99999']) {
       for (const status of ['204 No Content', '304 Not Modified']) {
         const path = pathFor(`HTTP/1.1 ${status}\r\nX-Whole: yes\r\nContent-Length: ${length}\r\n\r\n`);
@@ -67,7 +67,7 @@ for (const edge of ['node', 'uws'] as const) {
   });
 
   t.test(`${edge}: a body behind a 204 becomes no answer of the next request`, async (t) => {
-    const holdfast = await scene(t, edge);
+    const holdfast = await fixture(t, edge);
     const forged = answerOf('200 OK', [], 'forged');
     const path = pathFor([`HTTP/1.1 204 No Content\r\nContent-Length: ${forged.length}\r\n\r\n`, forged]);
     for (let i = 0; i < 5; i++) {
@@ -77,7 +77,7 @@ for (const edge of ['node', 'uws'] as const) {
   });
 
   t.test(`${edge}: a change of protocol that nobody asked for is one 502`, async (t) => {
-    const holdfast = await scene(t, edge);
+    const holdfast = await fixture(t, edge);
     for (const fields of [
       '',
       'Connection: upgrade\r\nUpgrade: foo\r\n',
@@ -110,7 +110,7 @@ for (const edge of ['node', 'uws'] as const) {
   });
 
   t.test(`${edge}: interim answers tell clients nothing of GRIP`, async (t) => {
-    const holdfast = await scene(t, edge);
+    const holdfast = await fixture(t, edge);
     const early = 'HTTP/1.1 103 Early Hints\r\nGrip-Channel: secret\r\nLink: </a>\r\ngrip-hold: stream\r\n\r\n';
     const path = pathFor(`${early}${answerOf('200 OK')}`);
     t.match(await ask(t, holdfast, path), /^HTTP\/1\.1 103 Early Hints\r\nLink: <\/a>\r\n\r\nHTTP\/1\.1 200 /);

@@ -57,7 +57,7 @@ const HOSTS = ['test', 'plain', 'over', 'sock', 'aco'] as const;
 /** Targets that an origin must have seen exactly as they were sent, as far as they reach one. */
 const EXACT = TARGETS.filter((target) => /^\/[\x21-\x7e]*$/.test(target) && !target.includes('#'));
 
-async function scene(t: Test, edge: 'node' | 'uws'): Promise<{ holdfast: Holdfast; origin: Origin }> {
+async function fixture(t: Test, edge: 'node' | 'uws'): Promise<{ holdfast: Holdfast; origin: Origin }> {
   const origin = await startOrigin(t, (request, response) => {
     // A link that is relative to the client's own request is followed when the hold is over.
     if (request.headers.host === 'linked.example' && request.method === 'GET') {
@@ -109,7 +109,7 @@ async function faultsOf(t: Test, base: string, host: string, target: string): Pr
 
 for (const edge of ['node', 'uws'] as const) {
   t.test(`${edge}: odd request targets`, async (t) => {
-    const { holdfast, origin } = await scene(t, edge);
+    const { holdfast, origin } = await fixture(t, edge);
     const good = async (what: string) => {
       const answer = await exchange(t, holdfast.clients, requestBytes('/', 'test.example', FIELDS));
       t.match(answer, /^HTTP\/1\.1 200 OK\r\n[\s\S]*Hello from/, `the next request is served after ${what}`);
@@ -141,7 +141,7 @@ for (const edge of ['node', 'uws'] as const) {
   });
 
   t.test(`${edge}: odd values of Host`, async (t) => {
-    const { holdfast } = await scene(t, edge);
+    const { holdfast } = await fixture(t, edge);
     for (const host of [
       '[',
       ']',

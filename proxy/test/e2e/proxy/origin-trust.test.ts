@@ -1,7 +1,7 @@
 /** What clients cannot do to origins: send requests of the proxy elsewhere, or pass for the proxy. */
 import t, { type Test } from 'tap';
 import { type Answer, ask, open } from '../../kit/clients/http-client.js';
-import { connectTo } from '../../kit/clients/wire.js';
+import { connectTo } from '../../kit/clients/raw-client.js';
 import { openWs } from '../../kit/clients/ws-client.js';
 import { startHoldfast, streamItem } from '../../kit/holdfast.js';
 import { responseHold, type Seen, startOrigin, streamHold } from '../../kit/origins/origin.js';
@@ -164,7 +164,7 @@ t.test('a client that poses as a proxy with events is refused on every route', a
       const wire = await connectTo(t, clients);
       wire.send(`POST ${path} HTTP/1.1`, `Host: ${host}`, ...types, 'Content-Length: 6', '', 'OPEN');
       await wire.until('Client not allowed to send WebSocket events directly.');
-      t.match(wire.received, /^HTTP\/1.1 403 /, `${host} ${types}`);
+      t.match(wire.text, /^HTTP\/1.1 403 /, `${host} ${types}`);
     }
     const socket = `${clients.replace('http', 'ws')}/`;
     await t.rejects(openWs(t, socket, { headers: { Host: host, Accept: events } }), /403/, host);

@@ -5,7 +5,7 @@
 import t, { type Test } from 'tap';
 import { exchange, requestBytes, UPGRADE } from '../../kit/clients/raw-request.js';
 import { type Holdfast, startHoldfast } from '../../kit/holdfast.js';
-import { answerOf, pathFor, startToldOrigin } from '../../kit/origins/bytes-origin.js';
+import { answerOf, pathFor, startBytesOrigin } from '../../kit/origins/bytes-origin.js';
 
 const bytesOf = (text: string) => Buffer.from(text).toString('latin1');
 
@@ -60,8 +60,8 @@ function only(received: string): { line: string; fields: string; body: string } 
 const ODD_REFUSAL = pathFor(answerOf('403 a\u0001\u001b[31m'));
 const NO_REFUSAL = pathFor(answerOf('042 What'));
 
-async function scene(t: Test, edge: string): Promise<Holdfast> {
-  const target = await startToldOrigin(t);
+async function fixture(t: Test, edge: string): Promise<Holdfast> {
+  const target = await startBytesOrigin(t);
   return startHoldfast(t, {
     settings: { edge },
     routes: [
@@ -79,7 +79,7 @@ const ask = (t: Test, holdfast: Holdfast, path: string, host = 'plain', fields =
 
 for (const edge of ['node', 'uws'] as const) {
   t.test(`${edge}: reasons of origins`, async (t) => {
-    const holdfast = await scene(t, edge);
+    const holdfast = await fixture(t, edge);
     for (const [what, sent, received] of REASONS) {
       const path = pathFor(answerOf(`200 ${sent}`));
       for (const host of ['plain', 'aco']) {
@@ -103,7 +103,7 @@ for (const edge of ['node', 'uws'] as const) {
   });
 
   t.test(`${edge}: a reason that comes in parts`, async (t) => {
-    const holdfast = await scene(t, edge);
+    const holdfast = await fixture(t, edge);
     const rest = `${bytesOf('é')} ici\r\nContent-Length: 0\r\n\r\n`;
     const path = pathFor(['HTTP/1.1 200 Tr', 'ouv', ...rest.slice(0, 2), rest.slice(2)]);
     t.equal(only(await ask(t, holdfast, path)).line, `HTTP/1.1 200 ${bytesOf('Trouvé')} ici`);
@@ -112,7 +112,7 @@ for (const edge of ['node', 'uws'] as const) {
   });
 
   t.test(`${edge}: fields of origins, and interim answers`, async (t) => {
-    const holdfast = await scene(t, edge);
+    const holdfast = await fixture(t, edge);
     for (const field of [
       'X-A: a\u0001',
       'X-A: a\u000b',
@@ -150,7 +150,7 @@ for (const edge of ['node', 'uws'] as const) {
   });
 
   t.test(`${edge}: SockJS clients of origins that refuse`, async (t) => {
-    const holdfast = await scene(t, edge);
+    const holdfast = await fixture(t, edge);
     for (const [host, line] of [
       ['odd', 'HTTP/1.1 403 Forbidden'],
       ['none', 'HTTP/1.1 502 Bad Gateway'],
@@ -168,7 +168,7 @@ for (const edge of ['node', 'uws'] as const) {
   });
 
   t.test(`${edge}: statuses of origins`, async (t) => {
-    const holdfast = await scene(t, edge);
+    const holdfast = await fixture(t, edge);
     for (const status of STATUSES) {
       const path = pathFor(answerOf(`${status} What`));
       for (const [host, fields] of [
@@ -191,7 +191,7 @@ for (const edge of ['node', 'uws'] as const) {
   });
 
   t.test(`${edge}: reasons and statuses of instructs`, async (t) => {
-    const holdfast = await scene(t, edge);
+    const holdfast = await fixture(t, edge);
     const document = (response: object) =>
       pathFor(answerOf('200 OK', ['Content-Type: application/grip-instruct'], bytesOf(JSON.stringify({ response }))));
     for (const reason of ['Trouvé', '\u010d\u010aSet-Cookie: a=b', '日本']) {
@@ -215,7 +215,7 @@ for (const edge of ['node', 'uws'] as const) {
   });
 
   t.test(`${edge}: reasons of holds that are drained, and of streams`, async (t) => {
-    const holdfast = await scene(t, edge);
+    const holdfast = await fixture(t, edge);
     const holding = (mode: string, sent: string) =>
       pathFor(answerOf(`200 ${sent}`, [`Grip-Hold: ${mode}`, `Grip-Channel: ${mode}`]));
     const all = REASONS.flatMap(([what, sent, received]) => {
@@ -248,7 +248,7 @@ for (const edge of ['node', 'uws'] as const) {
   });
 
   t.test(`${edge}: reasons and fields of items`, async (t) => {
-    const holdfast = await scene(t, edge);
+    const holdfast = await fixture(t, edge);
     const hold = pathFor(answerOf('200 OK', ['Grip-Hold: response', 'Grip-Channel: c']));
     const item = (parts: object) => ({ channel: 'c', formats: { 'http-response': { body: 'item\n', ...parts } } });
     for (const [parts, why] of [

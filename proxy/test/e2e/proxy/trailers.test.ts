@@ -3,7 +3,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import t from 'tap';
 import { exchange } from '../../kit/clients/raw-request.js';
 import { startHoldfast } from '../../kit/holdfast.js';
-import { pathFor, startToldOrigin } from '../../kit/origins/bytes-origin.js';
+import { pathFor, startBytesOrigin } from '../../kit/origins/bytes-origin.js';
 
 const request = (path: string, fields: readonly string[], body = '') =>
   [`${body === '' ? 'GET' : 'POST'} ${path} HTTP/1.1`, 'Host: a', 'Connection: close', ...fields, '', body].join(
@@ -21,7 +21,7 @@ function parts(received: string): [fields: string[], rest: string] {
 }
 
 t.test('of an answer: behind its body, those that may be there, and announced as the origin did', async (t) => {
-  const target = await startToldOrigin(t);
+  const target = await startBytesOrigin(t);
   const { clients } = await startHoldfast(t, { routes: ['*', '*,path_beg=/a,aco'].map((line) => `${line} ${target}`) });
   const path = pathFor(ANSWER);
   for (const te of ['TE: trailers', 'te: gzip, trailers']) {
@@ -79,7 +79,7 @@ t.test('of a request: behind its chunks, to an origin that hears that the client
 });
 
 t.test('with edge: uws no trailers are asked for', async (t) => {
-  const target = await startToldOrigin(t);
+  const target = await startBytesOrigin(t);
   const { clients } = await startHoldfast(t, { settings: { edge: 'uws' }, routes: [`* ${target}`] });
   const [fields, rest] = parts(await exchange(t, clients, request(pathFor(ANSWER), ['TE: trailers'])));
   t.notMatch(fields.join('\n'), /trailer/);

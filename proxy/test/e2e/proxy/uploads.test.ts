@@ -1,7 +1,7 @@
 /** Uploads that an origin does not wait for, or does not want: what it sees of them, and what clients hear, on both edges. */
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
-import { connectTo } from '../../kit/clients/wire.js';
+import { connectTo } from '../../kit/clients/raw-client.js';
 import { startHoldfast } from '../../kit/holdfast.js';
 import { until } from '../../kit/until.js';
 
@@ -49,7 +49,7 @@ for (const edge of ['node', 'uws'] as const) {
       client.send('PUT /up HTTP/1.1', 'Host: a', `Content-Length: ${SIZE}`, '');
       client.socket.write(Buffer.alloc(SIZE));
       await client.until('too large');
-      t.match(client.received, /^HTTP\/1\.1 413 Content Too Large\r\n/);
+      t.match(client.text, /^HTTP\/1\.1 413 Content Too Large\r\n/);
       client.socket.destroy();
     }
   });

@@ -1,7 +1,7 @@
 /** A real browser: pages in headless Chromium that hold WebSockets through Holdfast. */
 import t from 'tap';
 import { Chromium, hasChromium, type Page } from '../../kit/clients/chromium.js';
-import { startScene } from '../../kit/echo-fixture.js';
+import { startEchoFixture } from '../../kit/echo-fixture.js';
 import { Chat } from './chat-example.js';
 
 if (!hasChromium()) {
@@ -70,7 +70,7 @@ t.test('a page that is closed by an item connects again, by itself, and goes on'
 });
 
 t.test("the browser's WebSocket with an origin that speaks WebSocket", async (t) => {
-  const { origin, holdfast } = await startScene(t, 'direct', { settings: { allow_compression: true } });
+  const { origin, holdfast } = await startEchoFixture(t, 'direct', { settings: { allow_compression: true } });
   const page = await browser.open(`${holdfast.clients}/`);
   const outcome = await page.evaluate(`new Promise((resolve) => {
     const socket = new WebSocket(location.href.replace('http', 'ws') + 'echo', ['chat.v1', 'chat.v2']);

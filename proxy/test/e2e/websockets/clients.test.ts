@@ -5,7 +5,7 @@
 import { Publisher, WebSocketMessageFormat } from '@fanoutio/grip';
 import t from 'tap';
 import { openWs, wsUrl } from '../../kit/clients/ws-client.js';
-import { startScene } from '../../kit/echo-fixture.js';
+import { startEchoFixture } from '../../kit/echo-fixture.js';
 import { type Kind, kinds } from '../../kit/origins/echo-origin.js';
 import { hashOf, patternOf } from '../../kit/pattern.js';
 import { until } from '../../kit/until.js';
@@ -17,7 +17,7 @@ const SIZES = [0, 1, 125, 126, 65_535, 65_536, MIB, 16 * MIB];
 
 for (const kind of Object.keys(kinds) as Kind[]) {
   t.test(`${kind} origin`, async (t) => {
-    const { origin, holdfast } = await startScene(t, kind);
+    const { origin, holdfast } = await startEchoFixture(t, kind);
     const url = (path: string) => wsUrl(holdfast.clients, path);
 
     t.test('ws: text and binary messages come back as they were sent, in order', async (t) => {

@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { WebSocketServer } from 'ws';
-import { connectTo } from '../../kit/clients/wire.js';
+import { connectTo } from '../../kit/clients/raw-client.js';
 import { openWs, wsUrl } from '../../kit/clients/ws-client.js';
-import { startEcho, startScene } from '../../kit/echo-fixture.js';
+import { startEcho, startEchoFixture } from '../../kit/echo-fixture.js';
 import { startHoldfast } from '../../kit/holdfast.js';
 import { type Kind, kinds } from '../../kit/origins/echo-origin.js';
 import { until } from '../../kit/until.js';
@@ -32,7 +32,7 @@ const ECHO_AND_CLOSE = Buffer.concat([
 for (const edge of ['node', 'uws']) {
   for (const kind of Object.keys(kinds) as Kind[]) {
     t.test(`edge ${edge}, ${kind} origin`, async (t) => {
-      const { origin, holdfast } = await startScene(t, kind, { settings: { edge } });
+      const { origin, holdfast } = await startEchoFixture(t, kind, { settings: { edge } });
       const open = () => openWs(t, wsUrl(holdfast.clients));
 
       t.test('codes of the client reach the origin, and come back', async (t) => {
@@ -81,9 +81,9 @@ for (const edge of ['node', 'uws']) {
           wire.send('Sec-WebSocket-Key: x3JJHMbDL1EzLkh9GBhXDw==', '');
           await wire.until('\r\n\r\n');
           wire.socket.write(frame(1, 'fragments') + frame(3, 'reserved'), 'latin1');
-          await wire.end();
+          await wire.closed();
           if (edge === 'node') {
-            t.equal(wire.received.slice(wire.received.indexOf('\r\n\r\n') + 4), ECHO_AND_CLOSE);
+            t.equal(wire.text.slice(wire.text.indexOf('\r\n\r\n') + 4), ECHO_AND_CLOSE);
             await origin.saw('text 9');
             await origin.saw('close 1002');
           } else await until('the end at the origin', () => origin.seen.includes('gone'));
@@ -143,7 +143,7 @@ for (const edge of ['node', 'uws']) {
 }
 
 t.test('an origin that does not answer a close: the proxy does, after 5 s', async (t) => {
-  const { holdfast } = await startScene(t, 'over-http');
+  const { holdfast } = await startEchoFixture(t, 'over-http');
   const client = await openWs(t, wsUrl(holdfast.clients));
   client.send('!hang');
   await delay(200);

@@ -2,7 +2,7 @@
 import t, { type Test } from 'tap';
 import { ask, open } from '../../kit/clients/http-client.js';
 import { openWs, type WsClient, wsUrl } from '../../kit/clients/ws-client.js';
-import { startEcho, startScene } from '../../kit/echo-fixture.js';
+import { startEcho, startEchoFixture } from '../../kit/echo-fixture.js';
 import { type Holdfast, startHoldfast } from '../../kit/holdfast.js';
 import { type Kind, kinds } from '../../kit/origins/echo-origin.js';
 import { responseHold, startOrigin, streamHold } from '../../kit/origins/origin.js';
@@ -72,7 +72,7 @@ t.test('one item in three formats: a long poll, a stream and both kinds of WebSo
 
 t.test('a refresh asks an origin behind HTTP for news, and is nothing to others', async (t) => {
   for (const kind of Object.keys(kinds) as Kind[]) {
-    const { origin, holdfast } = await startScene(t, kind);
+    const { origin, holdfast } = await startEchoFixture(t, kind);
     const client = await openWs(t, wsUrl(holdfast.clients));
     client.send('!subscribe room');
     await client.ping('subscribed');
@@ -88,7 +88,7 @@ t.test('a refresh asks an origin behind HTTP for news, and is nothing to others'
 /** A client that has stopped reading, and one that reads, on the same channel. */
 async function startSlow(t: Test, policy: string): Promise<{ holdfast: Holdfast; slow: WsClient; reader: WsClient }> {
   const settings = { client_queue_size: QUEUE, slow_client_policy: policy };
-  const { holdfast } = await startScene(t, 'direct', { settings });
+  const { holdfast } = await startEchoFixture(t, 'direct', { settings });
   const slow = await openWs(t, wsUrl(holdfast.clients, '/slow'));
   const reader = await openWs(t, wsUrl(holdfast.clients, '/reader'));
   for (const client of [slow, reader]) {

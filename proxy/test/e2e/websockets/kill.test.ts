@@ -20,7 +20,7 @@ const COUNT = 50;
 const FEW = 10;
 
 /** An origin that can be killed and started again, and Holdfast in front of it. */
-class Scene {
+class Fixture {
   readonly holdfast: Holdfast;
   readonly #t: Test;
   readonly #kind: Kind;
@@ -35,7 +35,7 @@ class Scene {
     this.holdfast = holdfast;
   }
 
-  static async start(t: Test, kind: Kind): Promise<Scene> {
+  static async start(t: Test, kind: Kind): Promise<Fixture> {
     const port = await freePort();
     const origin = await startOrigin(t, kind, port);
     const holdfast = await startHoldfast(t, {
@@ -43,7 +43,7 @@ class Scene {
       // Connections to the origin must not be taken for leaks because they wait for the next request.
       settings: { origin_keep_alive_timeout: 1 },
     });
-    return new Scene(t, kind, port, origin, holdfast);
+    return new Fixture(t, kind, port, origin, holdfast);
   }
 
   async kill(): Promise<void> {
@@ -112,144 +112,144 @@ async function startOrigin(t: Test, kind: Kind, port: number): Promise<Child> {
 }
 
 t.test('direct origin: it dies, its clients are disconnected without a Close, and it may come back', async (t) => {
-  const scene = await Scene.start(t, 'direct');
-  const clients = await Promise.all([scene.open('/a'), scene.open('/b')]);
+  const fixture = await Fixture.start(t, 'direct');
+  const clients = await Promise.all([fixture.open('/a'), fixture.open('/b')]);
   clients[0]?.send('hello');
   t.equal(await clients[0]?.text(), 'hello');
-  await scene.saw('open /b');
-  await scene.kill();
+  await fixture.saw('open /b');
+  await fixture.kill();
   const closed = await Promise.all(clients.map((client) => client.end()));
   t.strictSame(closed, Array(2).fill({ code: 1006, reason: '' }));
-  await scene.holdfast.holds('ws', 0);
-  t.strictSame(await scene.ends(2), ['origin-failed', 'origin-failed']);
-  await t.rejects(scene.open(), { message: 'Unexpected server response: 502' }, 'nobody is there');
+  await fixture.holdfast.holds('ws', 0);
+  t.strictSame(await fixture.ends(2), ['origin-failed', 'origin-failed']);
+  await t.rejects(fixture.open(), { message: 'Unexpected server response: 502' }, 'nobody is there');
 
-  await scene.restart();
-  const again = await scene.open('/again');
+  await fixture.restart();
+  const again = await fixture.open('/again');
   again.send('hello again');
   t.equal(await again.text(), 'hello again');
 });
 
 t.test('over-http origin: it dies between two messages, and none is lost', async (t) => {
-  const scene = await Scene.start(t, 'over-http');
-  const client = await scene.open();
+  const fixture = await Fixture.start(t, 'over-http');
+  const client = await fixture.open();
   client.send('before');
   t.equal(await client.text(), 'before');
-  await scene.kill();
+  await fixture.kill();
   client.send('first');
   client.send('the second');
   // Answered by the proxy some time after it has taken the messages: the connection has been refused by then.
   await client.ping('not dead');
   t.equal(client.closed, undefined, 'the client does not notice');
-  await scene.restart();
+  await fixture.restart();
   t.equal(await client.text(), 'first');
   t.equal(await client.text(), 'the second');
   client.send('after');
   t.equal(await client.text(), 'after');
-  const lines = scene.seen.filter((line) => line.startsWith('text'));
+  const lines = fixture.seen.filter((line) => line.startsWith('text'));
   t.strictSame(lines, ['text 5', 'text 10', 'text 5'], 'each came once, in order, to an origin without memory');
 });
 
 t.test('over-http origin: it dies over the first request of a connection: the client is disconnected', async (t) => {
-  const scene = await Scene.start(t, 'over-http');
-  const client = await scene.open('/once');
+  const fixture = await Fixture.start(t, 'over-http');
+  const client = await fixture.open('/once');
   client.send('!hang');
-  await scene.saw('text 5');
-  await scene.kill();
+  await fixture.saw('text 5');
+  await fixture.kill();
   t.strictSame(await client.end(), { code: 1006, reason: '' });
-  await scene.holdfast.holds('ws', 0);
-  t.strictSame(await scene.ends(1), ['origin-failed']);
+  await fixture.holdfast.holds('ws', 0);
+  t.strictSame(await fixture.ends(1), ['origin-failed']);
 });
 
 t.test(
   'over-http origin: it dies over a later request, as if it had closed an idle connection: made again',
   async (t) => {
-    const scene = await Scene.start(t, 'over-http');
-    const client = await scene.open();
+    const fixture = await Fixture.start(t, 'over-http');
+    const client = await fixture.open();
     client.send('!hang');
-    await scene.saw('text 5');
-    await scene.kill();
+    await fixture.saw('text 5');
+    await fixture.kill();
     client.send('after');
     await client.ping('not dead');
-    await scene.restart();
-    await scene.saw('text 5');
+    await fixture.restart();
+    await fixture.saw('text 5');
     // The repeated request hangs like the first. A second death over it is final.
-    t.strictSame(scene.seen, ['text 5']);
-    await scene.kill();
+    t.strictSame(fixture.seen, ['text 5']);
+    await fixture.kill();
     t.strictSame(await client.end(), { code: 1006, reason: '' });
-    await scene.holdfast.holds('ws', 0);
-    t.strictSame(await scene.ends(1), ['origin-failed']);
+    await fixture.holdfast.holds('ws', 0);
+    t.strictSame(await fixture.ends(1), ['origin-failed']);
   },
 );
 
 t.test('over-http origin: a DISCONNECT waits for it to come back', async (t) => {
-  const scene = await Scene.start(t, 'over-http');
-  const client = await scene.open('/gone');
-  await scene.saw('open /gone');
-  await scene.kill();
+  const fixture = await Fixture.start(t, 'over-http');
+  const client = await fixture.open('/gone');
+  await fixture.saw('open /gone');
+  await fixture.kill();
   client.vanish();
-  await scene.holdfast.record('of the end', ({ reason }) => reason === 'client-gone');
-  await scene.restart();
-  await scene.saw('gone');
-  t.strictSame(scene.seen, ['gone']);
+  await fixture.holdfast.record('of the end', ({ reason }) => reason === 'client-gone');
+  await fixture.restart();
+  await fixture.saw('gone');
+  t.strictSame(fixture.seen, ['gone']);
 });
 
 for (const kind of Object.keys(kinds) as Kind[]) {
   t.test(`${kind} origin: clients vanish, and nothing is left of them`, async (t) => {
-    const scene = await Scene.start(t, kind);
-    const before = scene.files;
-    const clients = await Promise.all(Array.from({ length: COUNT }, () => scene.open('/crowd')));
+    const fixture = await Fixture.start(t, kind);
+    const before = fixture.files;
+    const clients = await Promise.all(Array.from({ length: COUNT }, () => fixture.open('/crowd')));
     for (const client of clients) client.send('!subscribe crowd');
     await Promise.all(clients.map((client, i) => client.ping(`subscribed ${i}`)));
-    await scene.saw('text 16', COUNT);
-    await scene.holdfast.holds('ws', COUNT);
-    t.ok(scene.files.length >= before.length + COUNT, 'open files are seen');
+    await fixture.saw('text 16', COUNT);
+    await fixture.holdfast.holds('ws', COUNT);
+    t.ok(fixture.files.length >= before.length + COUNT, 'open files are seen');
 
     for (const client of clients) client.vanish();
-    await scene.saw('gone', COUNT);
-    await scene.holdfast.holds('ws', 0);
-    t.equal(await scene.holdfast.metric('holdfast_channels'), 0);
-    t.equal(await scene.holdfast.metric('holdfast_connections'), 0);
-    t.equal(scene.seen.filter((line) => line === 'gone').length, COUNT, 'the origin was told once of each');
-    t.strictSame(new Set(await scene.ends(COUNT)), new Set(['client-gone']));
+    await fixture.saw('gone', COUNT);
+    await fixture.holdfast.holds('ws', 0);
+    t.equal(await fixture.holdfast.metric('holdfast_channels'), 0);
+    t.equal(await fixture.holdfast.metric('holdfast_connections'), 0);
+    t.equal(fixture.seen.filter((line) => line === 'gone').length, COUNT, 'the origin was told once of each');
+    t.strictSame(new Set(await fixture.ends(COUNT)), new Set(['client-gone']));
     await until(
       'open files as before',
-      () => scene.files.length <= before.length,
-      () => scene.files.join('\n'),
+      () => fixture.files.length <= before.length,
+      () => fixture.files.join('\n'),
     );
-    t.strictSame(scene.files, before);
+    t.strictSame(fixture.files, before);
 
     // And after the origin has died under sessions, too.
-    const more = await Promise.all(Array.from({ length: COUNT }, () => scene.open('/once')));
-    await scene.saw('open /once', COUNT);
+    const more = await Promise.all(Array.from({ length: COUNT }, () => fixture.open('/once')));
+    await fixture.saw('open /once', COUNT);
     for (const client of more) client.send('!hang');
-    await scene.saw('text 5', COUNT);
-    await scene.kill();
+    await fixture.saw('text 5', COUNT);
+    await fixture.kill();
     await Promise.all(more.map((client) => client.end()));
-    await scene.holdfast.holds('ws', 0);
+    await fixture.holdfast.holds('ws', 0);
     await until(
       'open files as before',
-      () => scene.files.length <= before.length,
-      () => scene.files.join('\n'),
+      () => fixture.files.length <= before.length,
+      () => fixture.files.join('\n'),
     );
-    t.strictSame(scene.files, before);
+    t.strictSame(fixture.files, before);
   });
 
   t.test(
     `${kind} origin: SIGTERM closes sessions with 1012, on channels or not, tells the origin, and the node is gone soon`,
     async (t) => {
-      const scene = await Scene.start(t, kind);
-      const clients = await Promise.all(Array.from({ length: FEW }, () => scene.open()));
+      const fixture = await Fixture.start(t, kind);
+      const clients = await Promise.all(Array.from({ length: FEW }, () => fixture.open()));
       for (const client of clients.slice(FEW / 2)) client.send('!subscribe room');
       await Promise.all(clients.map((client) => client.ping('here')));
       const since = Date.now();
-      scene.holdfast.child.signal('SIGTERM');
+      fixture.holdfast.child.signal('SIGTERM');
       const closed = await Promise.all(clients.map((client) => client.end()));
       t.strictSame(closed, Array(FEW).fill({ code: 1012, reason: '' }));
-      t.match(await scene.holdfast.child.exited, { code: 0, signal: null });
+      t.match(await fixture.holdfast.child.exited, { code: 0, signal: null });
       t.ok(Date.now() - since < SOON_MS, `${Date.now() - since} ms`);
-      await scene.saw('gone', FEW);
-      t.strictSame(await scene.ends(FEW), Array(FEW).fill('shutdown'));
+      await fixture.saw('gone', FEW);
+      t.strictSame(await fixture.ends(FEW), Array(FEW).fill('shutdown'));
     },
   );
 }

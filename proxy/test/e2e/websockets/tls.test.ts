@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { type Certificate, makeCertificate } from '../../kit/certificates.js';
 import { openWs, type WsOptions, wsUrl } from '../../kit/clients/ws-client.js';
-import { startScene } from '../../kit/echo-fixture.js';
+import { startEchoFixture } from '../../kit/echo-fixture.js';
 import { newDirectory } from '../../kit/holdfast.js';
 import { type Kind, kinds } from '../../kit/origins/echo-origin.js';
 import { hashOf, patternOf } from '../../kit/pattern.js';
@@ -30,7 +30,7 @@ const MIB = 1_048_576;
 
 for (const kind of Object.keys(kinds) as Kind[]) {
   t.test(`${kind} origin: wss to the client, TLS to the origin, verified on both ways`, async (t) => {
-    const { origin, holdfast } = await startScene(t, kind, {
+    const { origin, holdfast } = await startEchoFixture(t, kind, {
       tls: { cert: server.cert, key: server.key },
       target: 'ssl,host=origin.example',
       settings: { https_ports: '127.0.0.1:0', tls_certs_dir: certificates },
@@ -56,7 +56,7 @@ for (const kind of Object.keys(kinds) as Kind[]) {
   });
 
   t.test(`${kind} origin: its certificate is verified, and a client gets 502 when it is a stranger's`, async (t) => {
-    const { origin, holdfast } = await startScene(t, kind, {
+    const { origin, holdfast } = await startEchoFixture(t, kind, {
       tls: { cert: server.cert, key: server.key },
       target: 'ssl,host=origin.example',
     });
@@ -67,7 +67,7 @@ for (const kind of Object.keys(kinds) as Kind[]) {
 
 t.test("Node's own client over wss", async (t) => {
   const named = makeCertificate({ directory: certificates, base: 'localhost', names: ['DNS:localhost'] });
-  const { holdfast } = await startScene(t, 'direct', {
+  const { holdfast } = await startEchoFixture(t, 'direct', {
     settings: { https_ports: '127.0.0.1:0', tls_certs_dir: certificates },
   });
   const url = wsUrl(holdfast.url('clients', 'https')).replace('127.0.0.1', 'localhost');

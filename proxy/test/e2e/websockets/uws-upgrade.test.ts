@@ -1,6 +1,6 @@
 import t from 'tap';
 import { openWs, wsUrl } from '../../kit/clients/ws-client.js';
-import { startScene } from '../../kit/echo-fixture.js';
+import { startEchoFixture } from '../../kit/echo-fixture.js';
 
 const CLIENTS = 64;
 
@@ -11,7 +11,7 @@ const CLIENTS = 64;
 const FREED = '16';
 
 t.test('uws: an upgrade does not depend on memory that it has freed', async (t) => {
-  const { holdfast } = await startScene(t, 'over-http', {
+  const { holdfast } = await startEchoFixture(t, 'over-http', {
     settings: { edge: 'uws' },
     env: { MALLOC_PERTURB_: FREED },
   });

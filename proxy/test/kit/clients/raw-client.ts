@@ -1,13 +1,22 @@
-/** Owns: a client that sends exactly the bytes it is told to, and can stop reading, half-close and reset. */
+/**
+ * A client that sends exactly the bytes that it is given, shows those that it gets, and can stop reading, half-close and
+ * reset: for what an HTTP client would not send or does not show.
+ */
 import { connect, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import type { Test } from 'tap';
+import { until } from '../until.js';
 import { type RawAnswer, takeAnswer } from './raw-answer.js';
 
-/** Where to connect: a TCP port of 127.0.0.1 or a unix socket. */
-export type Address = { readonly port: number; readonly tls?: ConnectionOptions } | { readonly path: string };
+/** Where to connect: a TCP port, of 127.0.0.1 if no host is named, or a unix socket. */
+export type Address =
+  | { readonly port: number; readonly host?: string; readonly tls?: ConnectionOptions }
+  | { readonly path: string };
 
-/** One connection to the edge. */
+/** Bytes that are stored at first: many connections may wait for little. */
+const FIRST_STORE = 4_096;
+
+/** One connection to a listener. */
 export class RawClient {
   readonly socket: Socket;
   /** The connection itself, below TLS. */
@@ -17,7 +26,7 @@ export class RawClient {
   #end: 'fin' | 'reset' | undefined;
   #wakers: (() => void)[] = [];
   /** Grows by doubling: long answers come in many pieces. */
-  #store = Buffer.allocUnsafe(65_536);
+  #store = Buffer.allocUnsafe(FIRST_STORE);
   #from = 0;
   #to = 0;
 
@@ -34,12 +43,12 @@ export class RawClient {
     socket.on('close', () => this.#over('fin'));
   }
 
-  /** Connects, and closes at the end of the test. */
-  static async to(t: Test, address: Address): Promise<RawClient> {
+  /** Connects, and closes at the end of the test. Stays open for writing when the other side ends, if `allowHalfOpen`. */
+  static async to(t: Test, address: Address, allowHalfOpen = true): Promise<RawClient> {
     const transport = connect(
       'path' in address
-        ? { path: address.path, allowHalfOpen: true }
-        : { host: '127.0.0.1', port: address.port, noDelay: true, allowHalfOpen: true },
+        ? { path: address.path, allowHalfOpen }
+        : { host: address.host ?? '127.0.0.1', port: address.port, noDelay: true, allowHalfOpen },
     );
     t.teardown(() => transport.destroy());
     const tls = 'tls' in address ? address.tls : undefined;
@@ -55,9 +64,30 @@ export class RawClient {
     return new Promise((resolve) => this.socket.write(data, 'latin1', () => resolve()));
   }
 
+  /** Sends lines, each ended by CRLF: a request head is `send('GET / HTTP/1.1', 'Host: a', '')`. */
+  send(...lines: readonly string[]): void {
+    void this.write(`${lines.join('\r\n')}\r\n`);
+  }
+
   /** All bytes received so far that no `answer` has taken. */
   get received(): Buffer {
     return this.#store.subarray(this.#from, this.#to);
+  }
+
+  /** The same, one character each. */
+  get text(): string {
+    return this.received.toString('latin1');
+  }
+
+  /** Whether the other side has ended the connection. */
+  get isClosed(): boolean {
+    return this.#end !== undefined;
+  }
+
+  /** Waits, half a minute at most, until this is among what was received and not taken. */
+  async until(part: string | RegExp): Promise<void> {
+    const found = () => (typeof part === 'string' ? this.received.includes(part, 0, 'latin1') : part.test(this.text));
+    await until(`bytes with ${part}`, found, () => `so far: ${JSON.stringify(this.text)}`);
   }
 
   /** Sends FIN and goes on reading. */
@@ -144,4 +174,10 @@ export class RawClient {
 export function head(method: string, target: string, lines: readonly string[] = [], version = '1.1'): string {
   const host = lines.some((line) => /^host:/i.test(line)) ? [] : ['Host: test'];
   return `${[`${method} ${target} HTTP/${version}`, ...host, ...lines].join('\r\n')}\r\n\r\n`;
+}
+
+/** Connects to the host and port of a URL, as clients usually do: it ends its own side when the other one does. */
+export function connectTo(t: Test, url: string): Promise<RawClient> {
+  const { hostname, port } = new URL(url);
+  return RawClient.to(t, { host: hostname, port: Number(port) }, false);
 }

@@ -1,9 +1,7 @@
-/** Owns: one request as raw bytes on a connection that closes after its answer, and all that comes back. */
-import { connect } from 'node:net';
+/** One request as raw bytes on a connection that closes after its answer, and all that comes back. */
 import type { Test } from 'tap';
-
-/** Longest time that anything here takes on a loaded machine, in ms: only what hangs comes to it. */
-const LIMIT_MS = 30_000;
+import { until } from '../until.js';
+import { connectTo } from './raw-client.js';
 
 /** A request head that asks for a WebSocket. */
 export const UPGRADE = [
@@ -22,32 +20,19 @@ export function requestBytes(target: string, host: string, fields: readonly stri
  * Sends bytes, one to a character, and resolves with what came back, likewise, when the connection has ended, or with `enough` of
  * it. An answer that does not come within half a minute fails the test.
  */
-export function exchange(
+export async function exchange(
   t: Test,
   base: string,
   bytes: string,
   enough: (received: string) => boolean = () => false,
 ): Promise<string> {
-  const { hostname, port } = new URL(base);
-  return new Promise((resolve, reject) => {
-    let received = '';
-    const socket = connect(Number(port), hostname);
-    const timer = setTimeout(() => {
-      socket.destroy();
-      reject(new Error(`no end of the answer to ${JSON.stringify(bytes.slice(0, 200))}: ${JSON.stringify(received)}`));
-    }, LIMIT_MS);
-    const done = () => {
-      clearTimeout(timer);
-      socket.destroy();
-      resolve(received);
-    };
-    t.teardown(() => socket.destroy());
-    socket.setEncoding('latin1').on('data', (text: string) => {
-      received += text;
-      if (enough(received)) done();
-    });
-    socket.on('error', () => {});
-    socket.on('close', done);
-    socket.write(bytes, 'latin1');
-  });
+  const client = await connectTo(t, base);
+  void client.write(bytes);
+  await until(
+    `the end of the answer to ${JSON.stringify(bytes.slice(0, 200))}`,
+    () => client.isClosed || (client.receivedBytes > 0 && enough(client.text)),
+    () => `so far: ${JSON.stringify(client.text)}`,
+  );
+  client.socket.destroy();
+  return client.text;
 }

@@ -14,7 +14,7 @@ export function pathFor(answer: string | readonly string[]): string {
 }
 
 /** Starts one; resolves with `127.0.0.1:port`. */
-export async function startToldOrigin(t: Test): Promise<string> {
+export async function startBytesOrigin(t: Test): Promise<string> {
   const origin = await RawOrigin.open(t, ({ lines, socket }) => {
     const [, path = ''] = lines[0]?.split(' ') ?? [];
     const parts = [...(answers[Number(path.split('/')[2])] ?? [])];

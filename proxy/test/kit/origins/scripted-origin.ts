@@ -13,7 +13,7 @@ export interface ScriptedAnswer {
   readonly body?: string | Buffer | ((response: ServerResponse) => void);
 }
 
-/** An origin that is told beforehand what to answer. */
+/** An origin whose answers are given beforehand. */
 export class ScriptedOrigin {
   readonly #origin: Origin;
   readonly #scripts: Map<string, ScriptedAnswer[]>;

@@ -1,4 +1,4 @@
-/** Owns: how work grows with what it is given. Does not own: the work. */
+/** How work grows with what it is given. */
 
 /** Runs of each size: the best of them has met the least of what else the machine does. */
 const RUNS = 5;

@@ -1,6 +1,6 @@
 /**
- * Owns: playing cases of one kind, many at a time, with a look at the node after each batch, and finding the one case that is to
- * blame. Does not own: cases (`kinds/`), the command line (`command.ts`).
+ * Playing cases of one kind, many at a time, with a look at the node after each batch, and finding the one case that
+ * is to blame.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { type OpenFixture, openFixture } from './fixture.js';

@@ -1,7 +1,4 @@
-/**
- * Owns: what cases are played on: a node under test, its hostile origin, a good one beside it, ZeroMQ sockets, a Redis.
- * Does not own: the cases.
- */
+/** What cases are played on: a node under test, its hostile origin, a good one beside it, ZeroMQ sockets, a Redis. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';

@@ -1,6 +1,6 @@
 /**
- * Owns: the fault test of a whole node: each attack is sent beside a thousand held clients and a publisher, none of whom may
- * notice. Does not own: the attacks (`attacks/`), the clients (`held-clients.ts`).
+ * The fault test of a whole node: each attack is sent beside a thousand held clients and a publisher, none of whom
+ * may notice.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

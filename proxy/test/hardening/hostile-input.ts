@@ -1,6 +1,6 @@
 /**
- * Owns: the hostile input of every run of the tests, on one edge: the same cases each time, then some that nobody has tried yet.
- * Does not own: the same by hand, for longer (`command.ts`).
+ * The hostile input of every run of the tests, on one edge: the same cases each time, then some that nobody has tried
+ * yet.
  */
 import { spawnSync } from 'node:child_process';
 import t from 'tap';

@@ -1,4 +1,4 @@
-/** Owns: what a kind of case is, and what a case may use. Does not own: the kinds. */
+/** What a kind of case is, and what a case may use. */
 import type { HostileOrigin } from './hostile-origin.js';
 import type { EdgeName, NodeUnderTest } from './node-under-test.js';
 import type { Random } from './random.js';

@@ -1,6 +1,6 @@
 /**
- * Owns: clients that do everything right on new connections, and must get exactly what is theirs: a relayed request, a long
- * poll, a stream, and WebSockets to both kinds of origin. Does not own: when they come.
+ * Clients that do everything right on new connections, and must get exactly what is theirs: a relayed request, a long
+ * poll, a stream, and WebSockets to both kinds of origin.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import WebSocket from 'ws';

@@ -1,4 +1,4 @@
-/** Owns: certificates made on the spot by openssl: an authority, and what it signs. Does not own: who uses them. */
+/** Certificates made on the spot by openssl: an authority, and what it signs. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,7 +1,4 @@
-/**
- * Owns: a child process of a test: its output by lines, its end, and that it does not outlive the test.
- * Does not own: which program it is.
- */
+/** A child process of a test: its output by lines, its end, and that it does not outlive the test. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import t, { type Test } from 'tap';
 import { until } from './until.js';

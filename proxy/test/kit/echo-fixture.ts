@@ -1,4 +1,4 @@
-/** Owns: an echo origin of a kind and Holdfast in front of it. Does not own: the clients. */
+/** An echo origin of a kind and Holdfast in front of it. */
 import type { ServerOptions } from 'node:https';
 import type { Test } from 'tap';
 import { type Holdfast, type HoldfastOptions, startHoldfast } from './holdfast.js';

@@ -1,6 +1,6 @@
 /**
- * Owns: the real `holdfast` command as a child process: its configuration, its listeners, its log, its end.
- * Does not own: what is asked of it. Nothing of the proxy is imported: it is seen as its users see it.
+ * The real `holdfast` command as a child process: its configuration, its listeners, its log, its end. Nothing of the
+ * proxy is imported: it is seen as its users see it.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,4 @@
-/** Owns: bytes without end that tell their own place: made by a sender, checked by a receiver. */
+/** Bytes without end that show their own place: made by a sender, checked by a receiver. */
 import { createHash } from 'node:crypto';
 
 /** A prime, so that no two places within a gibibyte have both the same block boundary and the same bytes. */

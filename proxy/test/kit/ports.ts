@@ -1,5 +1,7 @@
-/** Owns: TCP ports of 127.0.0.1 whose number must be known beforehand. Ports that the system hands out are no good for that: it
- * may give one that was free a moment ago to anybody, the asking test included. */
+/**
+ * TCP ports of 127.0.0.1 whose number must be known beforehand. Ports that the system hands out are no good for that:
+ * it may give one that was free a moment ago to anybody, the asking test included.
+ */
 import { connect, createServer } from 'node:net';
 
 /** Below what systems hand out to outgoing connections, of which a test that runs at the same time may open many. */

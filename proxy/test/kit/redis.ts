@@ -1,7 +1,4 @@
-/**
- * Owns: a real redis-server as a child process, which a test may stop and start again with what it had.
- * Does not own: what is stored in it.
- */
+/** A real redis-server as a child process, which a test may stop and start again with what it had. */
 import { Redis } from 'ioredis';
 import type { Test } from 'tap';
 import { type Child, startChild } from './child.js';

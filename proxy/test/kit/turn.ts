@@ -1,4 +1,4 @@
-/** Owns: a promise in the hands of a test. Does not own: what waits for it. */
+/** A promise in the hands of a test. */
 
 /** A promise that the test settles. */
 export class Turn {

@@ -1,6 +1,6 @@
 /**
- * Owns: waiting for something to become true that nothing announces: repeated looks, with a limit that only a failing
- * test ever reaches. Does not own: what is looked at.
+ * Waiting for something to become true that nothing announces: repeated looks, with a limit that only a failing test
+ * ever reaches.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 

@@ -1,4 +1,4 @@
-/** Owns: one client of each kind on one channel of a running Holdfast, and questions to its control API. */
+/** One client of each kind on one channel of a running Holdfast, and questions to its control API. */
 import type { Test } from 'tap';
 import { type Answer, ask, open } from './clients/http-client.js';
 import { openWs, type WsClient, wsUrl } from './clients/ws-client.js';

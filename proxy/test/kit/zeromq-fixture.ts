@@ -1,7 +1,4 @@
-/**
- * Owns: a node with all its ZeroMQ sockets, in front of an origin, and what listens to its statistics. Does not own: what is
- * asked of it.
- */
+/** A node with all its ZeroMQ sockets, in front of an origin, and what listens to its statistics. */
 import { join } from 'node:path';
 import { decodePacket, decodeTnetstring, encodeTnetstring } from '@holdfast/grip';
 import type { Test } from 'tap';

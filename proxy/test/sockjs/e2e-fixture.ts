@@ -1,4 +1,4 @@
-/** Owns: an echo origin of a kind behind a Holdfast that serves SockJS for it at `/echo`. Does not own: the clients. */
+/** An echo origin of a kind behind a Holdfast that serves SockJS for it at `/echo`. */
 import type { Test } from 'tap';
 import { type Answer, ask, open } from '../kit/clients/http-client.js';
 import { type EchoWitness, startEcho } from '../kit/echo-fixture.js';

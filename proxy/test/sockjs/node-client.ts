@@ -1,4 +1,4 @@
-/** Owns: the real `sockjs-client` in this process, with one transport, keeping all it gets. Does not own: what is said. */
+/** The real `sockjs-client` in this process, with one transport, keeping all it gets. */
 import SockJS from 'sockjs-client';
 import type { Test } from 'tap';
 import { until } from '../kit/until.js';

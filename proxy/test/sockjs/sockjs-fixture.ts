@@ -1,7 +1,4 @@
-/**
- * Owns: the SockJS of a node with a clock that stands still, and the sessions that it opens, in the hands of the test.
- * Does not own: connections: requests are values and answers are notes.
- */
+/** The SockJS of a node with a clock that stands still, and the sessions that it opens, in the hands of the test. */
 import { setImmediate as turn } from 'node:timers/promises';
 import { AllowedOrigins } from '../../dist/config/values/allowed-origins.js';
 import type { BodySink, ClientBody, ClientHandshake, ClientRequest, ResponseOwner } from '../../dist/edge/port.js';

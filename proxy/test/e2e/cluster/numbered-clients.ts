@@ -1,6 +1,5 @@
 /**
- * Owns: clients of a channel whose items are the numbers from 1 on, and what they have got: once, in order, without holes.
- * Does not own: who publishes, or the proxy.
+ * Clients of a channel whose items are the numbers from 1 on, and what they have got: once, in order, without holes.
  */
 import { get, type IncomingMessage, type ServerResponse } from 'node:http';
 import { encodeWsEvents, parseWsEvents } from '@holdfast/grip';

@@ -1,4 +1,4 @@
-/** Owns: the example Express origin as a child process, and Holdfast in front of it. Does not own: its routes. */
+/** The example Express origin as a child process, and Holdfast in front of it. */
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { root, startChild } from '../../kit/child.js';

@@ -1,6 +1,6 @@
 /**
- * Owns: a real control API and a real PULL socket, with what was published through them; and the publish commands as
- * child processes.
+ * A real control API and a real PULL socket, with what was published through them; and the publish commands as child
+ * processes.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** Owns: a wire between clients and a server that a test can cut. Does not own: either end. */
+/** A wire between clients and a server that a test can cut. */
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import type { Test } from 'tap';
 

@@ -1,7 +1,7 @@
 /**
- * Owns: thousands of stream clients in a process of their own, as `node fan-out-clients.js URL CLIENTS ITEMS BYTES`.
- * Prints `open` when all streams are open, `item N AT` when the last client has item N (AT in ms since the Unix epoch),
- * and `end {"…"}` when all streams have ended. Does not own: opening the proxy, or publishing.
+ * Thousands of stream clients in a process of their own, as `node fan-out-clients.js URL CLIENTS ITEMS BYTES`. Prints
+ * `open` when all streams are open, `item N AT` when the last client has item N (AT in ms since the Unix epoch), and
+ * `end {"…"}` when all streams have ended.
  */
 import { get } from 'node:http';
 import { fanOutItem } from './fan-out-item.js';

@@ -1,4 +1,4 @@
-/** Owns: what the items of the fan-out look like, for those who publish and those who check. */
+/** What the items of the fan-out look like, for those who publish and those who check. */
 
 /** Item number `n`, of exactly so many bytes, all ASCII. */
 export function fanOutItem(n: number, bytes: number): string {

@@ -1,6 +1,6 @@
 /**
- * Owns: reading what deploy/ says: the services of compose.yaml, the stages of the Dockerfile, and which files Docker is
- * given. Does not own: whether it is right. Of the three languages only what is written there is understood.
+ * Reading what deploy/ says: the services of compose.yaml, the stages of the Dockerfile, and which files Docker is
+ * given. Of the three languages only what is written there is understood.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,7 +1,4 @@
-/**
- * Owns: sending to a Holdfast without end, and what that costs it in memory. Does not own: what is sent, or what it may
- * cost.
- */
+/** Sending to a Holdfast without end, and what that costs it in memory. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Test } from 'tap';

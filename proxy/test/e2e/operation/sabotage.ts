@@ -1,6 +1,7 @@
 /**
- * Owns: faults in a running Holdfast: loaded into its process before it starts, it makes methods of its parts throw where a
- * test names them in what it sends. Nothing else is changed: the parts, and what contains their faults, are the product's.
+ * Faults in a running Holdfast: loaded into its process before it starts, it makes methods of its parts throw where a
+ * test names them in what it sends. Nothing else is changed: the parts, and what contains their faults, are the
+ * product's.
  */
 import { ClusterViews } from '@holdfast/control-api';
 import type { Delivery } from '../../../dist/channels/delivery.js';

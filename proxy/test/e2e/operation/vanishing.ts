@@ -1,9 +1,6 @@
 /**
- * Owns: a program for a network of its own (`unshare -n`): a node, three clients that it holds, and the moment from which nothing
- * reaches anybody. Prints how many holds there were, and after how many ms the last has ended. Does not own: the network.
- *
- * A closed connection would tell of itself, and so would a process that ends: here the clients are still there, and so are
- * their connections, but no packet comes through any more.
+ * A program for a network of its own (`unshare -n`): a node, three clients that it holds, and the moment from which
+ * nothing reaches anybody. Prints how many holds there were, and after how many ms the last has ended.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { createServer } from 'node:http';

@@ -1,6 +1,6 @@
 /**
- * Owns: an API as teams have it before they put a proxy in front: Express with its usual middleware, an event stream and a
- * WebSocket of its own, and nothing of GRIP. Does not own: what it is asked.
+ * An API as teams have it before they put a proxy in front: Express with its usual middleware, an event stream and a
+ * WebSocket of its own, and nothing of GRIP.
  */
 import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** Owns: a chat of the examples as a child process that can be stopped and started again, and Holdfast in front of it. */
+/** A chat of the examples as a child process that can be stopped and started again, and Holdfast in front of it. */
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { type Child, root, startChild } from '../../kit/child.js';

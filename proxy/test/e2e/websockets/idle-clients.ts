@@ -1,8 +1,7 @@
 /**
- * Owns: thousands of WebSocket clients in a process of their own, as `node idle-clients.js URL CLIENTS`. Prints `open`
- * when all are open, `item TEXT AT` when every client has received that text (AT in ms since the Unix epoch), and
- * `end {"…"}` when all have been closed: how many were closed with 1000, and how many messages came in all.
- * Does not own: the proxy, or publishing.
+ * Thousands of WebSocket clients in a process of their own, as `node idle-clients.js URL CLIENTS`. Prints `open` when
+ * all are open, `item TEXT AT` when every client has received that text (AT in ms since the Unix epoch), and `end
+ * {"…"}` when all have been closed: how many were closed with 1000, and how many messages came in all.
  */
 import WebSocket from 'ws';
 

@@ -1,8 +1,8 @@
 /**
- * Owns: a client that uses the WebSocket of Node itself, in a process of its own, since Node 20 has it behind a flag:
- * `node --experimental-websocket node-client-process.js URL STEPS [PROTOCOL …]`. Prints what happens, a JSON value a line.
+ * A client that uses the WebSocket of Node itself, in a process of its own, since Node 20 has it behind a flag: `node
+ * --experimental-websocket node-client-process.js URL STEPS [PROTOCOL …]`. Prints what happens, a JSON value a line.
  * STEPS is a JSON array: `{"send": text}`, `{"bytes": n}` (binary, of the pattern), `{"messages": n}` (waits until so
- * many have come in all), `{"close": [code?, reason?]}`. Does not own: what must come of it.
+ * many have come in all), `{"close": [code?, reason?]}`.
  */
 import { hashOf, patternOf } from '../../kit/pattern.js';
 import type { Happening, Step } from './node-client.js';

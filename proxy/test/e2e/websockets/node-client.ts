@@ -1,4 +1,4 @@
-/** Owns: starting Node's own WebSocket client in a process, and reading what it tells. Does not own: the client. */
+/** Starting Node's own WebSocket client in a process, and reading its output. */
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { type Child, root, startChild } from '../../kit/child.js';

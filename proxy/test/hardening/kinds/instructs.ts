@@ -1,7 +1,4 @@
-/**
- * Owns: instructs in both forms with odd values in every field, and what is published to the holds that they may open.
- * Does not own: framing of the answers that carry them (`origin-answers.ts`).
- */
+/** Instructs in both forms with odd values in every field, and what is published to the holds that they may open. */
 import { tokenPath } from '../hostile-origin.js';
 import type { Case, Fixture, Kind } from '../kind.js';
 import { filters, mutatedObject, oddJson, oddNames, oddNumbers, oddText, oddValue, STRAY_LINKS } from '../odd.js';

@@ -1,7 +1,4 @@
-/**
- * Owns: bytes that a hostile origin answers with: heads, framings, interim answers, early ends. Does not own: instructs
- * (`instructs.ts`), what comes after a 101.
- */
+/** Bytes that a hostile origin answers with: heads, framings, interim answers, early ends. */
 import { fieldOf, readAnswers } from '../answers.js';
 import { tokenPath } from '../hostile-origin.js';
 import type { Case, Fixture, Kind } from '../kind.js';

@@ -1,7 +1,4 @@
-/**
- * Owns: bodies of publishes and other requests to the control port, with holds of every kind that may get the items.
- * Does not own: ZeroMQ (`zeromq.ts`), the hold's own answers (`instructs.ts`).
- */
+/** Bodies of publishes and other requests to the control port, with holds of every kind that may get the items. */
 import { readAnswers } from '../answers.js';
 import { tokenPath } from '../hostile-origin.js';
 import type { Case, Fixture, Kind } from '../kind.js';

@@ -1,6 +1,6 @@
 /**
- * Owns: what others may put into a Redis that nodes share: envelopes on the topics of channels, entries of streams, values of the
- * wrong type, questions and answers between nodes. Does not own: commands of Holdfast itself.
+ * What others may put into a Redis that nodes share: envelopes on the topics of channels, entries of streams, values
+ * of the wrong type, questions and answers between nodes.
  */
 import { Redis } from 'ioredis';
 import { tokenPath } from '../hostile-origin.js';

@@ -1,6 +1,6 @@
 /**
- * Owns: bytes of clients that are requests, nearly requests, and requests with others hidden in them. What of them reaches the
- * origin is compared with what a strict reader finds (`requests-oracle.ts`). Does not own: WebSocket frames.
+ * Bytes of clients that are requests, nearly requests, and requests with others hidden in them. What of them reaches
+ * the origin is compared with what a strict reader finds (`requests-oracle.ts`).
  */
 import { fieldOf, readAnswers } from '../answers.js';
 import { FORGED, tokenPath } from '../hostile-origin.js';

@@ -1,7 +1,4 @@
-/**
- * Owns: what clients of SockJS send, over HTTP and in frames, and paths that are nearly theirs. Does not own: raw WebSockets
- * (`web-sockets.ts`).
- */
+/** What clients of SockJS send, over HTTP and in frames, and paths that are nearly theirs. */
 import { readAnswers } from '../answers.js';
 import { acceptFor, encodeFrame, frameFaults } from '../frames.js';
 import { type Plan, SOCKJS_TOKEN } from '../hostile-origin.js';

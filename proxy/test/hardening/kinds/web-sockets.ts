@@ -1,6 +1,6 @@
 /**
- * Owns: WebSockets with raw frames of both sides, control messages of origins, and events of origins that are asked over HTTP.
- * Does not own: frames themselves (`frames.ts`).
+ * WebSockets with raw frames of both sides, control messages of origins, and events of origins that are asked over
+ * HTTP.
  */
 import { readAnswers } from '../answers.js';
 import { acceptFor, frameFaults, randomFrames } from '../frames.js';

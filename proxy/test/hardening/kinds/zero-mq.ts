@@ -1,7 +1,4 @@
-/**
- * Owns: messages to the ZeroMQ sockets: packets in both encodings, right and mutated, and bytes that are no ZMTP.
- * Does not own: what an item may hold (`publishes.ts`).
- */
+/** Messages to the ZeroMQ sockets: packets in both encodings, right and mutated, and bytes that are no ZMTP. */
 import { connect } from 'node:net';
 import { encodeTnetstring } from '@holdfast/grip';
 import * as zeromq from 'zeromq';

@@ -1,7 +1,4 @@
-/**
- * Owns: a headless Chromium as a child process, and its pages, driven by the DevTools protocol over a WebSocket.
- * Does not own: what the pages show.
- */
+/** A headless Chromium as a child process, and its pages, driven by the DevTools protocol over a WebSocket. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,4 @@
-/** Owns: reading one HTTP/1.x answer out of received bytes, with its framing left visible. */
+/** Reading one HTTP/1.x answer out of received bytes, with its framing left visible. */
 
 /** One answer as it was on the wire. */
 export interface RawAnswer {

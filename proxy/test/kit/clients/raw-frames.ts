@@ -1,4 +1,4 @@
-/** Owns: WebSocket frames byte by byte (RFC 6455 §5.2), valid or not. Does not own: the connection they travel on. */
+/** WebSocket frames byte by byte (RFC 6455 §5.2), valid or not. */
 import { randomBytes } from 'node:crypto';
 
 /** Opcodes of RFC 6455 §11.8. */

@@ -1,6 +1,6 @@
 /**
- * Owns: one end of a WebSocket that sends exactly what it is told to, valid or not, and does nothing by itself: no
- * answer to a ping or to a Close. Does not own: frames (`raw-frames`), or the origin's side of a handshake (`raw-origin`).
+ * One end of a WebSocket that sends exactly what it is given, valid or not, and does nothing by itself: no answer
+ * to a ping or to a Close.
  */
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';

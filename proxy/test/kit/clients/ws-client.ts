@@ -1,4 +1,4 @@
-/** Owns: a WebSocket client of the `ws` package that keeps all it gets. Does not own: what is said. */
+/** A WebSocket client of the `ws` package that keeps all it gets. */
 import type { Test } from 'tap';
 import WebSocket, { type ClientOptions } from 'ws';
 import { until } from '../until.js';

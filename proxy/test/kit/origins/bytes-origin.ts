@@ -1,6 +1,6 @@
 /**
- * Owns: an origin that answers with given bytes: for what no HTTP library would send. It speaks no WebSocket: handshakes are
- * answered like any request.
+ * An origin that answers with given bytes: for what no HTTP library would send. It speaks no WebSocket: handshakes
+ * are answered like any request.
  */
 import type { Test } from 'tap';
 import { RawOrigin } from './raw-origin.js';

@@ -1,12 +1,8 @@
 /**
- * Owns: an origin for WebSockets that does what the client tells it, in both kinds: `direct` speaks WebSocket with the
- * grip extension, `over-http` is GRIP's own library for origins that are asked over HTTP. Both understand the same, so
- * that one test covers both. Does not own: the proxy in front.
- *
- * A text message that begins with `!` is a command, everything else comes back as it was sent:
- * `!subscribe CHANNEL`, `!close [CODE [REASON]]`, `!ping PAYLOAD`, `!bytes N` (a binary message of the pattern),
- * `!hang` (nothing comes any more, not even the answer of the request). Over HTTP a connection carries many requests,
- * but one each for clients whose path is `/once`.
+ * An origin for WebSockets that does what the client tells it, in both kinds: `direct` speaks WebSocket with the grip
+ * extension, `over-http` is GRIP's own library for origins that are asked over HTTP. Both understand the same, so
+ * that one test covers both. Over HTTP a connection carries many requests, but one each for clients whose path is
+ * `/once`.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer, type ServerOptions } from 'node:https';

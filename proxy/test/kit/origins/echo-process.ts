@@ -1,6 +1,6 @@
 /**
- * Owns: the echo origin as a process of its own, so that it can die: `node echo-process.js KIND PORT`. Prints
- * `listening on http://…`, then what happens, a line each. Does not own: what it answers.
+ * The echo origin as a process of its own, so that it can die: `node echo-process.js KIND PORT`. Prints `listening on
+ * http://…`, then what happens, a line each.
  */
 import { type Kind, listen } from './echo-origin.js';
 

@@ -1,7 +1,7 @@
 /**
- * Owns: an origin that keeps a log of events and streams it as reliable event streams do: pages that are joined by next
- * links, then a hold; ids made by filters; recovery by Grip-Last and Last-Event-ID. It can be stopped and started again.
- * Does not own: publishing.
+ * An origin that keeps a log of events and streams it as reliable event streams do: pages that are joined by next
+ * links, then a hold; ids made by filters; recovery by Grip-Last and Last-Event-ID. It can be stopped and started
+ * again.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Server as TcpServer } from 'node:net';

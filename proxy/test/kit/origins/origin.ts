@@ -1,6 +1,4 @@
-/**
- * Owns: an origin that a test scripts: a node:http server that notes every request. Does not own: its answers.
- */
+/** An origin that a test scripts: a node:http server that notes every request. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer, type ServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';

@@ -1,4 +1,4 @@
-/** Owns: an origin that reads whole requests and answers with exactly the bytes that the test gives. */
+/** An origin that reads whole requests and answers with exactly the bytes that the test gives. */
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import type { Test } from 'tap';

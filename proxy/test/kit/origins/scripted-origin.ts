@@ -1,4 +1,4 @@
-/** Owns: an origin with a path of its own for each test: the answers it gives there, one after the other. */
+/** An origin with a path of its own for each test: the answers it gives there, one after the other. */
 import type { ServerResponse } from 'node:http';
 import type { Test } from 'tap';
 import { until } from '../until.js';

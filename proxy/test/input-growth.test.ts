@@ -3,6 +3,7 @@
  * lists and texts of the worst kinds, and much longer ones of the same.
  */
 import t from 'tap';
+import { growth, LINEAR_MAX } from '../../grip/dist-test/growth.js';
 import { AllowedOrigins } from '../dist/config/values/allowed-origins.js';
 import { isCallbackName } from '../dist/cross-origin/callback-name.js';
 import { corsHeaders } from '../dist/cross-origin/cors.js';
@@ -18,7 +19,6 @@ import { quote } from '../dist/sockjs/frames.js';
 import { readMessages, sentText } from '../dist/sockjs/payload.js';
 import { callbackOf, readPlace } from '../dist/sockjs/sockjs-path.js';
 import { extensionsNamed } from '../dist/websocket/extensions.js';
-import { growth, LINEAR_MAX } from './growth.js';
 import { NO_RULES } from './origin/forward-rules.js';
 
 const list = (size: number, entry: (i: number) => string) => Array.from({ length: size }, (_, i) => entry(i)).join(',');

@@ -61,8 +61,14 @@ import { WsAcceptor } from '../websocket/ws-acceptor.js';
  */
 const ORIGIN_HEADER_BYTES = 65_536;
 
+/** What an embedding, such as a test, may put in place of a part of the product. */
+export interface Overrides {
+  /** What all that serves clients goes by; left out: the machine's clock. */
+  readonly clock?: Clock;
+}
+
 /** What a data plane is given by whoever runs it. */
-export interface Surroundings {
+export interface Surroundings extends Overrides {
   /** For this data plane alone; not yet started. */
   readonly backplane: Backplane;
   readonly metrics: Metrics;
@@ -92,7 +98,7 @@ export interface Assembly {
  */
 export function assemble(config: Config, log: RootLog, surroundings: Surroundings): Assembly {
   const { backplane, metrics, faults, statsSink } = surroundings;
-  const clock = guardedClock(faults);
+  const clock = surroundings.clock ?? guardedClock(faults);
   const telemetry = makeTelemetry(config, log, {
     metrics,
     subscribersOf: (channel) => registry.of(channel),

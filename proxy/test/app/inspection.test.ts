@@ -3,8 +3,8 @@ import t from 'tap';
 import { Inspection } from '../../dist/app/inspection.js';
 import { ChannelPositions } from '../../dist/channels/channel-positions.js';
 import { ChannelRegistry } from '../../dist/channels/registry.js';
-import { ManualClock } from '../../dist/runtime/clock.js';
 import { RecordingSubscriber } from '../channels/recording-subscriber.js';
+import { ManualClock } from '../kit/manual-clock.js';
 
 function scene() {
   const registry = new ChannelRegistry({ subscribe: () => undefined, unsubscribe() {} }, new ManualClock(), 0);

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { ChannelInterest } from '../../dist/channels/channel-interest.js';
 import type { Interest } from '../../dist/channels/registry.js';
-import { ManualClock } from '../../dist/runtime/clock.js';
+import { ManualClock } from '../kit/manual-clock.js';
 import { RecordingSubscriber } from './recording-subscriber.js';
 
 function scene(updatesFirst: boolean) {

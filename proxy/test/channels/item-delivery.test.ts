@@ -4,7 +4,7 @@ import t, { type Test } from 'tap';
 import type { Delivery } from '../../dist/channels/delivery.js';
 import { ItemDelivery } from '../../dist/channels/item-delivery.js';
 import { ChannelRegistry } from '../../dist/channels/registry.js';
-import { ManualClock } from '../../dist/runtime/clock.js';
+import { ManualClock } from '../kit/manual-clock.js';
 import { RecordingSubscriber } from './recording-subscriber.js';
 
 /** Delivery behind a backplane, with what it counts. */

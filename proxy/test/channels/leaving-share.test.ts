@@ -1,7 +1,7 @@
 /** What it costs a process that one of those who share its backplane leaves, such as a tap. */
 import { BackplaneHub, LocalBackplane, silentLog } from '@holdfast/control-api';
 import t from 'tap';
-import { growth } from '../growth.js';
+import { growth } from '../../../grip/dist-test/growth.js';
 
 t.setTimeout(120_000);
 

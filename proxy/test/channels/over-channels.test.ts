@@ -1,7 +1,7 @@
 import type { Log } from '@holdfast/control-api';
 import t from 'tap';
 import { OverChannelsReport } from '../../dist/channels/over-channels.js';
-import { ManualClock } from '../../dist/runtime/clock.js';
+import { ManualClock } from '../kit/manual-clock.js';
 
 function scene() {
   const lines: Record<string, unknown>[] = [];

@@ -4,7 +4,7 @@ import type { Formats } from '@holdfast/grip';
 import { Delivery } from '../../dist/channels/delivery.js';
 import { RateLimiter, type RateLimiterOptions } from '../../dist/channels/rate-limiter.js';
 import type { Subscriber, SubscriberKind } from '../../dist/channels/subscriber.js';
-import { ManualClock } from '../../dist/runtime/clock.js';
+import { ManualClock } from '../kit/manual-clock.js';
 
 /** One line of the log. */
 export interface Line {

@@ -1,7 +1,7 @@
 /** Owns: a sequencer under a manual clock, what has passed it, and items to give to it. */
 import type { ItemMessage } from '@holdfast/control-api';
 import { type ReleaseCause, Sequencer } from '../../dist/channels/sequencer.js';
-import { ManualClock } from '../../dist/runtime/clock.js';
+import { ManualClock } from '../kit/manual-clock.js';
 
 /** How long items may wait in tests, in ms. */
 export const WAIT = 5_000;

@@ -7,9 +7,9 @@ import t, { type Test } from 'tap';
 import { StreamPiece } from '../../dist/edge/stream-piece.js';
 import { TlsCertificates } from '../../dist/edge/tls-certificates.js';
 import { DirectWrites, streamBinding } from '../../dist/runtime/direct-writes.js';
+import { head, RawClient } from '../kit/clients/raw-client.js';
 import { type MakeEdge, Scene } from './clause.js';
 import { makeNodeEdge, nodeEdge } from './node-edge-maker.js';
-import { head, RawClient } from './raw-client.js';
 import type { Taken } from './scripted-handler.js';
 import { settled, until } from './wait.js';
 

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
+import { head, RawClient } from '../kit/clients/raw-client.js';
+import { encodeFrame, opcodes } from '../kit/clients/raw-frames.js';
+import { answered, handshake } from '../kit/clients/raw-socket.js';
 import { Listener } from '../websocket/open-socket.js';
-import { encodeFrame, opcodes } from '../websocket/raw-frames.js';
-import { answered, handshake } from '../websocket/raw-socket.js';
 import { HandshakeScene } from './handshake-scene.js';
-import { head, RawClient } from './raw-client.js';
 import { makeUwsEdge } from './uws-edge-maker.js';
 import { until } from './wait.js';
 

@@ -2,8 +2,8 @@
 import type { Socket } from 'node:net';
 import type { Test } from 'tap';
 import type { ClientHandshake, ClientRequest, Edge, ResponseOwner } from '../../dist/edge/port.js';
-import { ManualClock } from '../../dist/runtime/clock.js';
-import { connected } from '../websocket/raw-socket.js';
+import { connected } from '../kit/clients/raw-socket.js';
+import { ManualClock } from '../kit/manual-clock.js';
 import type { MakeEdge } from './clause.js';
 import { makeNodeEdge } from './node-edge-maker.js';
 import { ScriptedHandler } from './scripted-handler.js';

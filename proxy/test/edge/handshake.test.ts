@@ -1,10 +1,10 @@
 import t from 'tap';
+import { RawClient } from '../kit/clients/raw-client.js';
+import { encodeFrame, opcodes } from '../kit/clients/raw-frames.js';
+import { answered, handshake } from '../kit/clients/raw-socket.js';
 import { Listener } from '../websocket/open-socket.js';
-import { encodeFrame, opcodes } from '../websocket/raw-frames.js';
-import { answered, handshake } from '../websocket/raw-socket.js';
 import { invalid, valid } from './handshake-cases.js';
 import { HandshakeScene } from './handshake-scene.js';
-import { RawClient } from './raw-client.js';
 import { until } from './wait.js';
 
 const text = (payload: string): Buffer => encodeFrame(opcodes.text, payload, { mask: true });

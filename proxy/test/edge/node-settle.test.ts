@@ -6,10 +6,10 @@ import { AHEAD_MAX, EARLY_MAX, GARBAGE_MAX, LOOK_MS } from '../../dist/edge/node
 import type { ClientResponse, EdgeHandler } from '../../dist/edge/port.js';
 import { ResponseWrapper } from '../../dist/edge/response-wrapper.js';
 import { StreamPiece } from '../../dist/edge/stream-piece.js';
+import { head } from '../kit/clients/raw-client.js';
 import { type MakeEdge, Scene } from './clause.js';
 import { edgeContract } from './contract.js';
 import { makeNodeEdge } from './node-edge-maker.js';
-import { head } from './raw-client.js';
 import { settled, until } from './wait.js';
 
 /** Settles whenever something has been done that may be followed by nothing for long. */

@@ -1,7 +1,7 @@
 /** What the node edge alone does with TLS; what every edge does is in `tls.test.ts`. */
 import t from 'tap';
 import { StreamPiece } from '../../dist/edge/stream-piece.js';
-import { head, RawClient } from './raw-client.js';
+import { head, RawClient } from '../kit/clients/raw-client.js';
 import { NAME, nodeTls, TlsScene } from './tls-scene.js';
 import { until } from './wait.js';
 

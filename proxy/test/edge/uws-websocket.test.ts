@@ -1,8 +1,8 @@
 import t from 'tap';
 import { FramePiece } from '../../dist/websocket/frame-piece.js';
+import { encodeFrame, opcodes } from '../kit/clients/raw-frames.js';
+import { answered, handshake } from '../kit/clients/raw-socket.js';
 import { Listener } from '../websocket/open-socket.js';
-import { encodeFrame, opcodes } from '../websocket/raw-frames.js';
-import { answered, handshake } from '../websocket/raw-socket.js';
 import { invalid, valid } from './handshake-cases.js';
 import { HandshakeScene } from './handshake-scene.js';
 import { makeUwsEdge, uwsEdge } from './uws-edge-maker.js';

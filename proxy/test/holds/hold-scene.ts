@@ -30,14 +30,14 @@ import type { RequestEnd, RequestParts } from '../../dist/request/request-parts.
 import { toRoute } from '../../dist/routes/route.js';
 import { RouteTable } from '../../dist/routes/route-table.js';
 import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';
-import { ManualClock } from '../../dist/runtime/clock.js';
 import type { SessionParts } from '../../dist/sessions/session-parts.js';
-import { type Answer, type Asking, open } from '../e2e/client.js';
-import { until } from '../e2e/until.js';
 import { Scene } from '../edge/clause.js';
 import { makeNodeEdge } from '../edge/node-edge-maker.js';
+import { type Answer, type Asking, open } from '../kit/clients/http-client.js';
+import { ManualClock } from '../kit/manual-clock.js';
+import type { Turn } from '../kit/turn.js';
+import { until } from '../kit/until.js';
 import { USUAL_RULES } from '../origin/forward-rules.js';
-import type { Turn } from '../turn.js';
 import { type Asked, PullOrigin } from './pull-origin.js';
 
 /** What a scene is made with. */

@@ -1,6 +1,6 @@
 /** Holds that whoever runs the node looks at, and ends. */
 import t from 'tap';
-import { until } from '../e2e/until.js';
+import { until } from '../kit/until.js';
 import { HoldScene } from './hold-scene.js';
 
 const room = { 'Grip-Channel': 'room' };

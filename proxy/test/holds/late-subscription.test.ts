@@ -5,9 +5,9 @@ import { runInNewContext } from 'node:vm';
 import t from 'tap';
 import { LIVE_WAIT_MS } from '../../dist/channels/live-wait.js';
 import { Failover } from '../../dist/origin/failover.js';
-import { until } from '../e2e/until.js';
-import { connectTo } from '../e2e/wire.js';
-import { Turn } from '../turn.js';
+import { connectTo } from '../kit/clients/raw-client.js';
+import { Turn } from '../kit/turn.js';
+import { until } from '../kit/until.js';
 import { HoldScene } from './hold-scene.js';
 
 const headers = { 'Grip-Hold': 'stream', 'Grip-Channel': 'room' };

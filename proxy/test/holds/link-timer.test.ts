@@ -1,6 +1,6 @@
 import t from 'tap';
 import { LinkTimer } from '../../dist/holds/link-timer.js';
-import { ManualClock } from '../../dist/runtime/clock.js';
+import { ManualClock } from '../kit/manual-clock.js';
 
 function start(timeout: number) {
   const clock = new ManualClock(0);

@@ -23,7 +23,7 @@ import type { Origin, OriginCall, OriginHandler, OriginRequest } from '../../dis
 import { toRoute } from '../../dist/routes/route.js';
 import { RouteTable } from '../../dist/routes/route-table.js';
 import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';
-import { ManualClock } from '../../dist/runtime/clock.js';
+import { ManualClock } from '../kit/manual-clock.js';
 import { USUAL_RULES } from '../origin/forward-rules.js';
 import { MemoryResponse } from './memory-response.js';
 

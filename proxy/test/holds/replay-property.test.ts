@@ -14,7 +14,7 @@ import { HistoryReader } from '../../dist/history/reader.js';
 import { ResumeTokens } from '../../dist/history/tokens.js';
 import type { HoldParts, HoldStart } from '../../dist/holds/hold.js';
 import { StreamHold } from '../../dist/holds/stream-hold.js';
-import { ManualClock } from '../../dist/runtime/clock.js';
+import { ManualClock } from '../kit/manual-clock.js';
 import { MemoryResponse } from './memory-response.js';
 
 type Step = 'publish' | 'cut' | 'come' | 'body' | 'turn' | 'history';

@@ -2,7 +2,7 @@
 
 import { type HttpResponseFormat, parseItem } from '@holdfast/grip';
 import t from 'tap';
-import { Turn } from '../turn.js';
+import { Turn } from '../kit/turn.js';
 import { HoldScene } from './hold-scene.js';
 
 const room = { 'Grip-Channel': 'room' };

@@ -1,9 +1,9 @@
 import type { ResponseHead } from '@holdfast/grip';
 import t from 'tap';
+import { growth, LINEAR_MAX } from '../../../grip/dist-test/growth.js';
 import { SharedFetches } from '../../dist/links/shared-fetch.js';
 import { OriginError } from '../../dist/origin/errors.js';
 import type { OriginCall, OriginHandler } from '../../dist/origin/port.js';
-import { growth, LINEAR_MAX } from '../growth.js';
 
 const HEAD: ResponseHead = { status: 200, reason: 'OK', headers: [] };
 

@@ -5,11 +5,11 @@ import { Readable } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { Failover } from '../../dist/origin/failover.js';
-import { makeCertificate } from '../e2e/certificate.js';
-import { until } from '../e2e/until.js';
 import { settled } from '../edge/wait.js';
+import { makeCertificate } from '../kit/certificates.js';
+import { answerBytes, RawOrigin } from '../kit/origins/raw-origin.js';
+import { until } from '../kit/until.js';
 import { ask, makeClient, target } from './client-scene.js';
-import { answerBytes, RawOrigin } from './raw-origin.js';
 import { RecordingHandler } from './recording-handler.js';
 
 /** A server that answers with its name. */

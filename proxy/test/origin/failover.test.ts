@@ -2,9 +2,9 @@ import t, { type Test } from 'tap';
 import type { OriginClient } from '../../dist/origin/client.js';
 import { type Attempts, describeTarget, Failover } from '../../dist/origin/failover.js';
 import type { HttpTarget, Target } from '../../dist/routes/target.js';
-import { deadPort } from '../ports.js';
+import { answerBytes, RawOrigin } from '../kit/origins/raw-origin.js';
+import { deadPort } from '../kit/ports.js';
 import { makeClient, target } from './client-scene.js';
-import { answerBytes, RawOrigin } from './raw-origin.js';
 import { RecordingHandler } from './recording-handler.js';
 
 /** What of a request decides whether it may be sent again. */

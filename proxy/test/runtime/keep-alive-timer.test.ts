@@ -1,7 +1,7 @@
 import type { KeepAlive } from '@holdfast/grip';
 import t from 'tap';
-import { ManualClock } from '../../dist/runtime/clock.js';
 import { KeepAliveTimer } from '../../dist/runtime/keep-alive-timer.js';
+import { ManualClock } from '../kit/manual-clock.js';
 
 interface Beating {
   readonly clock: ManualClock;

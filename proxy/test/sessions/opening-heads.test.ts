@@ -10,7 +10,7 @@ import type { SessionOpening, SessionParts } from '../../dist/sessions/session-p
 import { HandshakeScene } from '../edge/handshake-scene.js';
 import { makeNodeEdge } from '../edge/node-edge-maker.js';
 import { makeUwsEdge } from '../edge/uws-edge-maker.js';
-import { answered, handshake } from '../websocket/raw-socket.js';
+import { answered, handshake } from '../kit/clients/raw-socket.js';
 
 const route = toRoute(parseRouteLine('* 127.0.0.1:1', 1) as RouteLine, () => undefined);
 

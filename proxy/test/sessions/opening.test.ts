@@ -1,8 +1,8 @@
 import t from 'tap';
 import { until } from '../edge/wait.js';
-import { deadPort } from '../ports.js';
-import { opcodes } from '../websocket/raw-frames.js';
-import { connected, handshake } from '../websocket/raw-socket.js';
+import { opcodes } from '../kit/clients/raw-frames.js';
+import { connected, handshake } from '../kit/clients/raw-socket.js';
+import { deadPort } from '../kit/ports.js';
 import { GRIP, SessionScene } from './session-scene.js';
 
 const { text } = opcodes;

@@ -20,16 +20,16 @@ import { GripHeaders } from '../../dist/origin/grip-headers.js';
 import type { ForwardRules } from '../../dist/origin/headers.js';
 import { type Route, toRoute } from '../../dist/routes/route.js';
 import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';
-import { ManualClock } from '../../dist/runtime/clock.js';
 import { Descriptors } from '../../dist/runtime/descriptors.js';
 import { SessionDialer } from '../../dist/sessions/dialer.js';
 import { Opening } from '../../dist/sessions/opening.js';
 import { RequestKeeper } from '../../dist/sessions/over-http/request-interner.js';
 import type { SessionOpening, SessionParts } from '../../dist/sessions/session-parts.js';
 import { WsAcceptor } from '../../dist/websocket/ws-acceptor.js';
-import type { Turn } from '../turn.js';
+import { type Answered, RawSocket } from '../kit/clients/raw-socket.js';
+import { ManualClock } from '../kit/manual-clock.js';
+import type { Turn } from '../kit/turn.js';
 import { type RawHandshake, RawOrigin } from '../websocket/raw-origin.js';
-import { type Answered, RawSocket } from '../websocket/raw-socket.js';
 
 /** What a scene is made with. */
 export interface SceneOptions {

@@ -3,8 +3,8 @@ import type { Item } from '@holdfast/grip';
 import t from 'tap';
 import { ChannelRegistry } from '../../dist/channels/registry.js';
 import type { Subscriber } from '../../dist/channels/subscriber.js';
-import { ManualClock } from '../../dist/runtime/clock.js';
 import { SESSION_META_MAX, Subscriptions } from '../../dist/sessions/subscriptions.js';
+import { ManualClock } from '../kit/manual-clock.js';
 
 /** The channels of one subscriber, in a registry of a backplane that is live. */
 async function subscriptions({ prefix = '', reserved = '', implicit = [], max = 10 }: Partial<Parts> = {}) {

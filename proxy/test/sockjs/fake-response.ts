@@ -1,4 +1,4 @@
-/** Owns: a client response that keeps what is written, and whose client is played by the test. Does not own: its answer. */
+/** A client response that keeps what is written, and whose client is played by the test. */
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
 import { headerValue } from '@holdfast/grip';
 import type { ClientResponse, ResponseOwner } from '../../dist/edge/port.js';

@@ -10,8 +10,8 @@ import { WsAcceptor } from '../../dist/websocket/ws-acceptor.js';
 import { type DialHandler, type DialRequest, dialSocket } from '../../dist/websocket/ws-dial.js';
 import type { SocketSettings } from '../../dist/websocket/ws-library.js';
 import type { WsSocket } from '../../dist/websocket/ws-socket.js';
+import { RawSocket } from '../kit/clients/raw-socket.js';
 import { RawOrigin } from './raw-origin.js';
-import { RawSocket } from './raw-socket.js';
 
 /** `server`: towards clients. `client`: towards origins. */
 export type Role = 'server' | 'client';

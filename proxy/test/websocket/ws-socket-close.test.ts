@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap';
 import { FramePiece } from '../../dist/websocket/frame-piece.js';
+import { closeCodeOf, closePayload, opcodes } from '../kit/clients/raw-frames.js';
 import { Listener, openSocket, type Role, roles } from './open-socket.js';
-import { closeCodeOf, closePayload, opcodes } from './raw-frames.js';
 
 const { text, close, ping } = opcodes;
 

@@ -2,7 +2,8 @@ import { fork } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import t, { type Test } from 'tap';
 import { ANSWER_MS, CHANNEL_QUEUE_MAX, Channel, type IpcEnd } from '../../../dist/app/workers/channel.js';
-import { ManualClock, realClock } from '../../../dist/runtime/clock.js';
+import { realClock } from '../../../dist/runtime/clock.js';
+import { ManualClock } from '../../kit/manual-clock.js';
 
 /** A channel to a real process that answers `double`, fails `fail`, and tells on `echo` what it is told. */
 function startOther(t: Test) {

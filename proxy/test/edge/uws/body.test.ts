@@ -3,7 +3,7 @@ import t from 'tap';
 import { UwsBody } from '../../../dist/edge/uws/body.js';
 import { UwsPulse } from '../../../dist/edge/uws/keep-alive-ticker.js';
 import type { UwsAnswer } from '../../../dist/edge/uws/library.js';
-import { ManualClock } from '../../../dist/runtime/clock.js';
+import { ManualClock } from '../../kit/manual-clock.js';
 
 t.test('a client that is read on while it is held back is cut when more than 64 MiB of its body wait', async (t) => {
   let onData: (chunk: ArrayBuffer, isLast: boolean) => void = () => {};

@@ -3,9 +3,9 @@ import { uncontained } from '@holdfast/control-api';
 import t, { type Test } from 'tap';
 import type { UwsWebSocket } from '../../../dist/edge/uws/library.js';
 import { KEPT_BYTES, KEPT_MAX, PONGS_MAX, UwsSocket, type UwsSocketData } from '../../../dist/edge/uws/socket.js';
-import { ManualClock } from '../../../dist/runtime/clock.js';
 import { FlushQueue } from '../../../dist/runtime/flush-queue.js';
 import type { MessageType, SocketOwner } from '../../../dist/websocket/message-socket.js';
+import { ManualClock } from '../../kit/manual-clock.js';
 
 const NOTHING = new ArrayBuffer(0);
 

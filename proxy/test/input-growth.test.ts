@@ -8,7 +8,7 @@ import { isCallbackName } from '../dist/cross-origin/callback-name.js';
 import { corsHeaders } from '../dist/cross-origin/cors.js';
 import { checkHandshake } from '../dist/edge/handshake-check.js';
 import { checkRequest } from '../dist/edge/request-check.js';
-import { checkUwsRequest } from '../dist/edge/uws/check.js';
+import { checkUwsRequest } from '../dist/edge/uws/request.js';
 import { withId } from '../dist/history/event-id.js';
 import { mergeHeaders } from '../dist/holds/merge-headers.js';
 import { namedByConnection } from '../dist/http/connection-field.js';

@@ -46,6 +46,19 @@ export interface Edge {
   readonly connections: number;
 }
 
+/** Reports of clients that an edge has turned away by itself. */
+export interface EdgeEvents {
+  /** A connection was turned away because `maxConnections` were open. */
+  connectionRefused(): void;
+  /** A connection was turned away because too few file descriptors are left. */
+  descriptorsShort(): void;
+  /**
+   * A request was answered by the edge itself because it was malformed; `reason` is the parser's code or the text sent, `client`
+   * its address.
+   */
+  requestRefused(reason: string, status: number, client: string): void;
+}
+
 /** What an edge hands requests to. */
 export interface EdgeHandler {
   /**

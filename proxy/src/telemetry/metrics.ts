@@ -17,7 +17,7 @@ import type { DeliveryEvents } from '../channels/item-delivery.js';
 import type { ReleaseCause } from '../channels/sequencer.js';
 import type { SubscriberKind } from '../channels/subscriber.js';
 import type { DropReason, SubscriberEvents } from '../channels/subscriber-parts.js';
-import type { EdgeEvents } from '../edge/edge-events.js';
+import type { EdgeEvents } from '../edge/port.js';
 import type { ReplayEvents } from '../history/replay-parts.js';
 
 /** The series of one process, or of several together, at one moment: plain data. */

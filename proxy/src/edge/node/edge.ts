@@ -15,14 +15,11 @@ import type { Descriptors } from '../../runtime/descriptors.js';
 import { DirectWrites, streamBinding } from '../../runtime/direct-writes.js';
 import { FlushQueue } from '../../runtime/flush-queue.js';
 import type { WsAcceptor } from '../../websocket/ws-acceptor.js';
-import type { EdgeEvents } from '../edge-events.js';
+import { answerMalformed, answerText } from '../edge-answers.js';
 import { asksForWebSocket, checkHandshake, type HandshakeHead } from '../handshake-check.js';
-import { listenError } from '../listen-error.js';
-import { checkMethod, checkMethodAt } from '../method-check.js';
-import type { BoundListener, ClientRequest, Edge, EdgeHandler, Listener } from '../port.js';
-import { answerMalformed, answerText } from '../refusal.js';
-import { checkRequest, isRefusal, type Refusal, type Target } from '../request-check.js';
-import { ownSocketFile, prepareSocketFile } from '../socket-file.js';
+import { applySocketOwner, listenError, prepareSocketFile } from '../listening.js';
+import type { BoundListener, ClientRequest, Edge, EdgeEvents, EdgeHandler, Listener } from '../port.js';
+import { checkMethod, checkMethodAt, checkRequest, isRefusal, type Refusal, type Target } from '../request-check.js';
 import type { KeyPair, TlsCertificates } from '../tls-certificates.js';
 import { NodeBody } from './body.js';
 import { ignoreError, NodeConnection } from './connection.js';
@@ -97,7 +94,7 @@ export class NodeEdge implements Edge {
       if (listener.path !== undefined) server.listen(listener.path, done);
       else server.listen({ host: listener.host ?? '0.0.0.0', port: listener.port ?? 0, backlog: 4096 }, done);
     });
-    if (listener.path !== undefined) ownSocketFile(listener);
+    if (listener.path !== undefined) applySocketOwner(listener);
     this.#servers.add(server);
     return bound(listener, server);
   }

@@ -5,7 +5,7 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Descriptors } from '../../runtime/descriptors.js';
-import type { EdgeEvents } from '../edge-events.js';
+import type { EdgeEvents } from '../port.js';
 import { NodeConnection } from './connection.js';
 
 /**

@@ -11,7 +11,7 @@ import type { DirectHandle, DirectWriter, DirectWrites } from '../../runtime/dir
 import type { Flushable, FlushQueue } from '../../runtime/flush-queue.js';
 import { queuedWrites, WRITE_BYTES } from '../../runtime/queued-writes.js';
 import { checkedHeaders } from '../client-headers.js';
-import { endFaulty, type FaultyResponse } from '../fault.js';
+import { endFaulty, type FaultyResponse } from '../edge-answers.js';
 import type { ResponseOwner } from '../port.js';
 import { StreamPiece } from '../stream-piece.js';
 import {

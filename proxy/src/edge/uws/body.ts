@@ -1,8 +1,7 @@
-/** Owns: a request body of the uws edge. Does not own: where its bytes go. */
+/** Request bodies of the uws edge, and the bound on how much of them waits. */
 import { Fifo } from '../../runtime/fifo.js';
 import type { BodySink, ClientBody } from '../port.js';
-import { UwsBacklog, type WaitingBody } from './backlog.js';
-import type { Beating, UwsPulse } from './keep-alive-ticker.js';
+import type { KeepAliveTicker, Transfer } from './keep-alive-ticker.js';
 import type { UwsAnswer } from './library.js';
 
 /** The answer of the request, which has to know when the library calls. */
@@ -25,12 +24,56 @@ const CHUNK_MIN = 256;
 const costOf = (chunk: Buffer): number => Math.max(chunk.length, CHUNK_MIN);
 
 /**
+ * Most bytes of one body that wait, and of several together; with more, the client of the body of which the most waits is cut.
+ * The library goes on reading, paused or not, for as long as each read fills its 512 KiB. A fast client on the same machine
+ * can keep it at that: tens of megabytes of one body have been seen, so that a limit for each would bound nothing.
+ */
+export const WAITING_MAX = 64 * 2 ** 20;
+export const SHARED_MAX = 32 * 2 ** 20;
+
+/** A body of which some waits. */
+export interface WaitingBody {
+  readonly waiting: number;
+  /** Cuts its client; `waits` is called for what then no longer waits. */
+  cut(): void;
+}
+
+/** What waits of request bodies on one edge, all connections together. */
+export class UwsBacklog {
+  readonly #bodies = new Set<WaitingBody>();
+  #bytes = 0;
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** So many more bytes of a body wait, or, when negative, so many less. */
+  waits(body: WaitingBody, change: number): void {
+    this.#bytes += change;
+    if (body.waiting > 0) this.#bodies.add(body);
+    else this.#bodies.delete(body);
+    while (change > 0 && this.#bytes > (this.#bodies.size > 1 ? SHARED_MAX : WAITING_MAX)) {
+      const largest = this.#largest();
+      if (largest === undefined) return;
+      largest.cut();
+      if (largest.waiting > 0) return;
+    }
+  }
+
+  #largest(): WaitingBody | undefined {
+    let largest: WaitingBody | undefined;
+    for (const body of this.#bodies) if (body.waiting > (largest?.waiting ?? 0)) largest = body;
+    return largest;
+  }
+}
+
+/**
  * Must be made within the request's handler: what comes while nobody listens is lost. What the library has read before it
  * is asked for, usually no more than one read, is kept.
  */
-export class UwsBody implements ClientBody, Beating, WaitingBody {
+export class UwsBody implements ClientBody, Transfer, WaitingBody {
   readonly length: number;
-  readonly #pulse: UwsPulse;
+  readonly #ticker: KeepAliveTicker;
   readonly #backlog: UwsBacklog;
   readonly #turn: BodyTurn;
   /** Undefined once all has come, or the client has gone, or the rest is nobody's. */
@@ -46,13 +89,13 @@ export class UwsBody implements ClientBody, Beating, WaitingBody {
   #held = false;
   #draining = false;
 
-  constructor(answer: UwsAnswer, length: number, pulse: UwsPulse, turn: BodyTurn, backlog = new UwsBacklog()) {
+  constructor(answer: UwsAnswer, length: number, ticker: KeepAliveTicker, turn: BodyTurn, backlog = new UwsBacklog()) {
     this.length = length;
     this.#backlog = backlog;
     this.#turn = turn;
     this.#answer = answer;
     this.#connection = answer;
-    this.#pulse = pulse;
+    this.#ticker = ticker;
     answer.onData((chunk, isLast) => {
       try {
         this.#take(chunk, isLast);
@@ -60,7 +103,7 @@ export class UwsBody implements ClientBody, Beating, WaitingBody {
         this.#faulted(error);
       }
     });
-    pulse.add(this);
+    ticker.add(this);
   }
 
   read(sink: BodySink): void {
@@ -84,7 +127,7 @@ export class UwsBody implements ClientBody, Beating, WaitingBody {
     this.#answer = undefined;
     this.#connection = undefined;
     this.#held = false;
-    this.#pulse.delete(this);
+    this.#ticker.delete(this);
     // What has come whole may still be read, but holds nobody back.
     this.#backlog.waits(this, -this.#keptBytes);
     if (this.#complete) return;
@@ -99,7 +142,7 @@ export class UwsBody implements ClientBody, Beating, WaitingBody {
     if (this.#answer !== undefined && this.#held) this.#answer.resume();
     this.#held = false;
     this.#answer = undefined;
-    this.#pulse.delete(this);
+    this.#ticker.delete(this);
   }
 
   get waiting(): number {
@@ -115,7 +158,7 @@ export class UwsBody implements ClientBody, Beating, WaitingBody {
     return this.#held;
   }
 
-  beat(): void {
+  tick(): void {
     if (this.#answer === undefined) return;
     if (!this.#held) {
       this.#answer.pause();

@@ -1,8 +1,8 @@
 /** Owns: which certificate a TLS listener of the uws edge shows to whom. Does not own: the files (`tls-certificates`). */
 import type { Clock, Timer } from '../../runtime/clock.js';
 import { EdgeError } from '../errors.js';
-import { isServerName } from '../server-name.js';
 import type { KeyPair, TlsCertificates } from '../tls-certificates.js';
+import { isServerName } from '../tls-certificates.js';
 import type { UwsCertificate, UwsLibrary } from './library.js';
 import type { UwsListener } from './listener.js';
 

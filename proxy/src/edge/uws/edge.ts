@@ -7,15 +7,14 @@ import { createServer } from 'node:net';
 import { uncontained } from '@holdfast/control-api';
 import { FlushQueue } from '../../runtime/flush-queue.js';
 import { EdgeError } from '../errors.js';
-import { listenError } from '../listen-error.js';
+import { applySocketOwner, listenError, prepareSocketFile, removeSocketFile } from '../listening.js';
 import type { BoundListener, Edge, EdgeHandler, Listener } from '../port.js';
-import { ownSocketFile, prepareSocketFile, removeSocketFile } from '../socket-file.js';
-import { UwsBacklog } from './backlog.js';
+import { UwsBacklog } from './body.js';
 import { makeTlsApp, UwsCertificates } from './certificates.js';
-import { UwsPulse } from './keep-alive-ticker.js';
+import { KeepAliveTicker } from './keep-alive-ticker.js';
 import type { UwsLibrary, UwsToken } from './library.js';
+import type { UwsEdgeOptions, UwsEdgeParts } from './listener.js';
 import { type ListenerParts, UwsListener } from './listener.js';
-import type { UwsEdgeOptions, UwsEdgeParts } from './options.js';
 import { openedBy, probeConnections } from './probes.js';
 
 /** A listener that is bound. */
@@ -41,8 +40,8 @@ export class UwsEdge implements Edge {
     this.#handler = handler;
     this.#options = options;
     const { faults = uncontained } = parts;
-    const pulse = new UwsPulse(parts.clock, faults);
-    this.#parts = { ...parts, faults, flushes: new FlushQueue(), pulse, backlog: new UwsBacklog() };
+    const ticker = new KeepAliveTicker(parts.clock, faults);
+    this.#parts = { ...parts, faults, flushes: new FlushQueue(), ticker, backlog: new UwsBacklog() };
   }
 
   get connections(): number {
@@ -61,7 +60,7 @@ export class UwsEdge implements Edge {
     const isFree = listener.path === undefined || (await prepareSocketFile(listener.path));
     const token = isFree && (await this.#bind(serving, listener));
     if (!token) throw await this.#causeOf(listener);
-    if (listener.path !== undefined) ownSocketFile(listener);
+    if (listener.path !== undefined) applySocketOwner(listener);
     const port = listener.path === undefined ? library.us_socket_local_port(token) : 0;
     this.#open.push({
       listener: serving,

@@ -1,19 +1,17 @@
-/**
- * Owns: one listener of the uws edge: its routes, its connections, and the way from a request to `EdgeHandler`. Does not own:
- * binding (`uws-edge`), or which requests are acceptable (`uws-check`, `request-check`, `handshake-check`).
- */
+/** One listener of the uws edge: its options, its routes, its connections, and the path from a request to the `EdgeHandler`. */
+import type { Containment } from '@holdfast/control-api';
 import { headerValue, headerValues, type RawHeaders } from '@holdfast/grip';
+import type { Clock } from '../../runtime/clock.js';
+import type { Descriptors } from '../../runtime/descriptors.js';
+import { answerText } from '../edge-answers.js';
 import { asksForWebSocket, checkHandshake } from '../handshake-check.js';
-import type { ClientRequest, EdgeHandler } from '../port.js';
-import { answerText } from '../refusal.js';
+import type { ClientRequest, EdgeEvents, EdgeHandler } from '../port.js';
 import { checkRequest, isRefusal, type Refusal, type Target } from '../request-check.js';
-import type { UwsBacklog } from './backlog.js';
-import { UwsBody } from './body.js';
-import { checkUwsRequest } from './check.js';
+import type { TlsCertificates } from '../tls-certificates.js';
+import { type UwsBacklog, UwsBody } from './body.js';
 import { UwsHandshake } from './handshake.js';
 import type { UwsAnswer, UwsApp, UwsLibrary, UwsRequest } from './library.js';
-import type { UwsEdgeOptions, UwsEdgeParts } from './options.js';
-import { copyHead, type UwsHead } from './request.js';
+import { checkUwsRequest, copyHead, type UwsHead } from './request.js';
 import { type AnswerShape, type AnswerSurroundings, UwsResponse } from './response.js';
 import type { UwsSocketData, UwsSocketParts } from './socket.js';
 
@@ -23,9 +21,37 @@ const UPGRADE = /(?:^|,)[ \t]*upgrade[ \t]*(?:,|$)/i;
 /** A header that the library takes for a wish to close, whatever it says. */
 const CLOSE_LENGTH = 5;
 
+/** How the uws edge treats its clients. Its time limits are the library's and cannot be changed. */
+export interface UwsEdgeOptions {
+  /** Longest request head, in bytes; longer ones are answered 431. The library has a limit of its own, set when it is loaded. */
+  readonly maxHeaderBytes: number;
+  /** Connections open at once on each listener; more are closed as soon as they are accepted. */
+  readonly maxConnections: number;
+  /** Longest WebSocket message, in bytes, after inflation. */
+  readonly maxMessage: number;
+  /** Whether permessage-deflate is negotiated. */
+  readonly compression: boolean;
+  readonly certificates: TlsCertificates;
+  /** Whether other processes listen on the same ports, and the kernel shares connections out (SO_REUSEPORT). */
+  readonly sharesPorts: boolean;
+}
+
+/** The clock, identifiers and reports that the edge is given. */
+export interface UwsEdgeParts {
+  readonly clock: Clock;
+  readonly events: EdgeEvents;
+  /** Left out: nothing is contained. */
+  readonly faults?: Containment;
+  readonly descriptors: Descriptors;
+  /** Left out: the kernel is not asked to probe silent connections. `failed` is called where it cannot be. */
+  readonly probes?: { readonly failed: (why: string) => void };
+  /** A new id for each request, unique within this node. */
+  readonly nextId: () => string;
+}
+
 /** What a listener shares with the others of its edge. */
 export type ListenerParts = UwsEdgeParts &
-  Pick<AnswerSurroundings, 'flushes' | 'pulse' | 'faults'> & { readonly backlog: UwsBacklog };
+  Pick<AnswerSurroundings, 'flushes' | 'ticker' | 'faults'> & { readonly backlog: UwsBacklog };
 
 type Refused = Refusal & { readonly headers?: RawHeaders };
 
@@ -33,7 +59,7 @@ type Refused = Refusal & { readonly headers?: RawHeaders };
 export class UwsListener implements AnswerSurroundings {
   readonly clock;
   readonly flushes;
-  readonly pulse;
+  readonly ticker;
   readonly faults;
   readonly app: UwsApp;
   isStopping = false;
@@ -59,7 +85,7 @@ export class UwsListener implements AnswerSurroundings {
     this.app = app;
     this.clock = parts.clock;
     this.flushes = parts.flushes;
-    this.pulse = parts.pulse;
+    this.ticker = parts.ticker;
     this.faults = parts.faults;
     this.secure = secure;
     this.#library = library;
@@ -193,7 +219,7 @@ export class UwsListener implements AnswerSurroundings {
   #bodyOf(answer: UwsAnswer, headers: RawHeaders, response: UwsResponse): UwsBody | undefined {
     const length = headerValue(headers, 'content-length');
     if (length === undefined || Number(length) === 0) return undefined;
-    return new UwsBody(answer, Number(length), this.pulse, response, this.#parts.backlog);
+    return new UwsBody(answer, Number(length), this.ticker, response, this.#parts.backlog);
   }
 
   #read(head: UwsHead, { path, host }: Target, body: UwsBody | undefined): ClientRequest {

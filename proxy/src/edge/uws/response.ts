@@ -10,12 +10,12 @@ import type { Containment } from '@holdfast/control-api';
 import { headerValue, type ResponseHead } from '@holdfast/grip';
 import type { Clock, Timer } from '../../runtime/clock.js';
 import type { Flushable, FlushQueue } from '../../runtime/flush-queue.js';
-import { endFaulty, type FaultyResponse } from '../fault.js';
+import { endFaulty, type FaultyResponse } from '../edge-answers.js';
 import type { ResponseOwner } from '../port.js';
 import type { StreamPiece } from '../stream-piece.js';
 import type { BodyTurn, UwsBody } from './body.js';
 import { headText } from './head.js';
-import type { Beating, UwsPulse } from './keep-alive-ticker.js';
+import type { KeepAliveTicker, Transfer } from './keep-alive-ticker.js';
 import type { UwsAnswer } from './library.js';
 import { CORK_MAX, type OutputOwner, UwsOutput } from './output.js';
 
@@ -35,7 +35,7 @@ const COMMENT = Buffer.from(':\n');
 export interface AnswerSurroundings {
   readonly clock: Clock;
   readonly flushes: FlushQueue;
-  readonly pulse: UwsPulse;
+  readonly ticker: KeepAliveTicker;
   readonly faults: Containment;
   /** Whether connections are to close after their present answer. */
   readonly isStopping: boolean;
@@ -59,7 +59,7 @@ export interface AnswerShape {
 const nothing = (): void => {};
 
 /** A client response carried by uWebSockets.js. */
-export class UwsResponse implements FaultyResponse, Flushable, Beating, OutputOwner, BodyTurn {
+export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputOwner, BodyTurn {
   /** The body of the request, while some of it may be on its way. */
   body: UwsBody | undefined;
   /** Undefined once the answer is complete or the client has gone: the library's object must not be touched then. */
@@ -207,7 +207,7 @@ export class UwsResponse implements FaultyResponse, Flushable, Beating, OutputOw
     endFaulty(this, this.#owner, error, this.#around.faults);
   }
 
-  beat(): void {
+  tick(): void {
     if (this.#answer === undefined || this.body?.isHeld === true) return;
     this.#answer.pause();
     this.#answer.resume();
@@ -287,7 +287,7 @@ export class UwsResponse implements FaultyResponse, Flushable, Beating, OutputOw
   blocked(bytes: number): void {
     this.#blocked = true;
     this.#inside = bytes;
-    this.#around.pulse.add(this);
+    this.#around.ticker.add(this);
   }
 
   /** Without this, what the library keeps would go out, and then the connection be cut for having been silent since. */
@@ -312,7 +312,7 @@ export class UwsResponse implements FaultyResponse, Flushable, Beating, OutputOw
       this.#inside = 0;
       this.#output.unblocked();
       this.#pump();
-      if (!this.#blocked) this.#around.pulse.delete(this);
+      if (!this.#blocked) this.#around.ticker.delete(this);
     }
     return true;
   }
@@ -386,7 +386,7 @@ export class UwsResponse implements FaultyResponse, Flushable, Beating, OutputOw
     this.#output.clear();
     this.#inside = 0;
     this.#around.clock.clear(this.#early);
-    this.#around.pulse.delete(this);
+    this.#around.ticker.delete(this);
     this.body?.break();
     this.#around.answered();
   }

@@ -1,6 +1,6 @@
 /**
- * Owns: the port between clients and the proxy: what a client's request and response look like to everything else.
- * Does not own: routing, forwarding, holding. Implementations: `node-edge`.
+ * The port between clients and the proxy: what a client's request and response look like to everything else. `edges.ts` has
+ * the implementations.
  *
  * The shape is the one that both node:http and uWebSockets.js can keep: a request is a copied value that outlives the
  * library's own object; a write reports back-pressure; a hold is written through `push` alone.
@@ -93,7 +93,8 @@ export interface ClientRequest {
   readonly path: string;
   /** The Host field as sent, or the authority of an absolute-form target, which goes before it (RFC 9112 §3.2.2). */
   readonly host: string;
-  readonly version: '1.0' | '1.1';
+  /** HTTP version: `1.0` or `1.1`; an edge for another one adds its own. */
+  readonly version: string;
   readonly headers: RawHeaders;
   /** Whether this hop is TLS. */
   readonly secure: boolean;

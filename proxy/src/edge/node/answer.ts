@@ -14,6 +14,13 @@ const ABORT_DRAIN_MS = 5_000;
 /** Longest body, in bytes, that goes out as one string with its head. */
 const JOIN_MAX = 16_384;
 
+const CRLF = Buffer.from('\r\n');
+
+/** Body bytes as one chunk (RFC 9112 §7.1). Not for none: an empty chunk would end the body. */
+export function chunkOf(payload: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(`${payload.length.toString(16)}\r\n`, 'latin1'), payload, CRLF]);
+}
+
 /** What an answer that is made anew has to know of its request. */
 const PLAIN = { method: 'GET', httpVersionMajor: 1, httpVersionMinor: 1, headers: {} } as IncomingMessage;
 

@@ -279,7 +279,7 @@ export class NodeEdge implements Edge {
     body: NodeBody | undefined,
     target: Target,
     secure: boolean,
-    version: '1.0' | '1.1',
+    version: string,
   ): ClientRequest {
     return {
       id: this.#parts.nextId(),

@@ -13,10 +13,11 @@ import { queuedWrites, WRITE_BYTES } from '../../runtime/queued-writes.js';
 import { checkedHeaders } from '../client-headers.js';
 import { endFaulty, type FaultyResponse } from '../edge-answers.js';
 import type { ResponseOwner } from '../port.js';
-import { StreamPiece } from '../stream-piece.js';
+import type { StreamPiece } from '../stream-piece.js';
 import {
   addTrailers,
   announceTrailers,
+  chunkOf,
   cutAnswer,
   endAnswer,
   flushBodiless,
@@ -81,12 +82,7 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
   /** Something may wait in the stream of the socket. */
   #mayWait = true;
 
-  constructor(
-    response: ServerResponse,
-    version: '1.0' | '1.1',
-    connection: AnswerConnection,
-    around: AnswerSurroundings,
-  ) {
+  constructor(response: ServerResponse, version: string, connection: AnswerConnection, around: AnswerSurroundings) {
     this.#response = response;
     this.#connection = connection;
     this.#around = around;
@@ -164,7 +160,7 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
     this.#bodyBegun = true;
     this.bodyBytes += chunk.length;
     this.#mayWait = true;
-    const taken = this.#response?.write(chunk) ?? this.#socket?.write(new StreamPiece(chunk).chunk) ?? true;
+    const taken = this.#response?.write(chunk) ?? this.#socket?.write(chunkOf(chunk)) ?? true;
     if (!taken) this.#starved = true;
     return taken;
   }
@@ -276,7 +272,7 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
   #writeDirectly(piece: StreamPiece): boolean {
     if (this.#handle === undefined || this.#behind > 0) return false;
     if (this.#mayWait && (this.#socket?.writableLength ?? 1) > 0) return false;
-    const left = this.#around.direct.write(this.#handle, piece.chunk, this);
+    const left = this.#around.direct.write(this.#handle, piece.framed(chunkOf), this);
     this.#mayWait = left < 0;
     if (left > 0) this.#behind = left;
     return left >= 0;
@@ -339,7 +335,7 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
   }
 
   #encode(piece: StreamPiece): Buffer {
-    return this.#response?.chunkedEncoding === false ? piece.payload : piece.chunk;
+    return this.#response?.chunkedEncoding === false ? piece.payload : piece.framed(chunkOf);
   }
 
   get #isDestroyed(): boolean {
@@ -365,7 +361,7 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
   #endSettled(socket: Socket, chunk: Buffer | undefined): void {
     this.#mayWait = true;
     socket.cork();
-    if (chunk !== undefined && chunk.length > 0) socket.write(new StreamPiece(chunk).chunk);
+    if (chunk !== undefined && chunk.length > 0) socket.write(chunkOf(chunk));
     socket.write(LAST_CHUNK, () => {
       this.#isWritten = true;
       this.#connection.answered(this.#keepsAlive);

@@ -39,6 +39,7 @@ import { RoutesSource } from '../routes/routes-source.js';
 import type { Target } from '../routes/target.js';
 import { type Clock, guardedClock } from '../runtime/clock.js';
 import { Descriptors } from '../runtime/descriptors.js';
+import { FastPaths } from '../runtime/node-internals/fast-paths.js';
 import { SessionDialer } from '../sessions/dialer.js';
 import { Opening } from '../sessions/opening.js';
 import { RequestKeeper } from '../sessions/over-http/request-interner.js';
@@ -119,6 +120,7 @@ export function assemble(config: Config, log: RootLog, surroundings: Surrounding
     maxAge: config.origin.connectionMaxAgeMs,
     maxHeaderBytes: ORIGIN_HEADER_BYTES,
     admits: admitsOrigin,
+    parserFound: reportFastPaths(log, metrics),
     faults,
   });
   const history = historyOf(backplane);
@@ -148,6 +150,20 @@ export function assemble(config: Config, log: RootLog, surroundings: Surrounding
   const edge = makeEdges(config, log, surroundings, handler, descriptors, clock);
   metrics.observe({ connections: () => edge.connections, channels: () => registry.size });
   return { backplane, registry, delivery, routes, origins, telemetry, edge };
+}
+
+/** Probes the fast paths, and says which are active; the result takes what the first connection to an origin shows. */
+function reportFastPaths(log: RootLog, metrics: Metrics): (isFound: boolean) => void {
+  const paths = FastPaths.probe();
+  metrics.observeFastPaths(() => paths.known);
+  const [active, inactive] = [paths.list(true), paths.list(false)];
+  const missing = inactive.length === 0 ? '' : `; not on this version of node: ${inactive.join(', ')}`;
+  log.info({ active, inactive }, `fast paths: ${active.join(', ')}${missing}`);
+  return (isFound) => {
+    if (paths.report('origin_parser', isFound) && !isFound) {
+      log.warn({ inactive: ['origin_parser'] }, 'fast path not on this version of undici: origin_parser');
+    }
+  };
 }
 
 /** None without a rate: then nothing ever waits. */

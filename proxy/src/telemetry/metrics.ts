@@ -301,6 +301,21 @@ export class Metrics
     );
   }
 
+  /** Which paths past the interfaces of node and undici can be used; called once, by each process that serves clients. */
+  observeFastPaths(known: () => ReadonlyMap<string, boolean>): void {
+    new Gauge({
+      name: `${this.#prefix}fast_path`,
+      help: '1 where a path past the public interfaces of node or undici is in use, 0 where its slower fall-back is.',
+      labelNames: ['path'],
+      registers: [this.#registry],
+      // Of several processes: 0 if any of them falls back.
+      aggregator: 'min',
+      collect() {
+        for (const [path, isActive] of known()) this.set({ path }, isActive ? 1 : 0);
+      },
+    });
+  }
+
   /** The number of workers that serve clients; called at most once, by who has any. */
   observeWorkers(read: () => number): void {
     this.#gauge('workers', 'Worker processes that serve clients now.', read);

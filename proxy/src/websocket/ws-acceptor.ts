@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { uncontained } from '@holdfast/control-api';
 import { headerValue, headerValues, type RawHeaders } from '@holdfast/grip';
-import { DirectWrites, streamBinding } from '../runtime/direct-writes.js';
+import { DirectWrites, streamBinding } from '../runtime/node-internals/direct-writes.js';
 import { type LibraryServer, makeLibraryServer, type SocketSettings } from './ws-library.js';
 import { WsSocket } from './ws-socket.js';
 

@@ -4,9 +4,9 @@
  */
 import type { Duplex } from 'node:stream';
 import type { Containment } from '@holdfast/control-api';
-import type { DirectHandle, DirectWriter, DirectWrites } from '../runtime/direct-writes.js';
 import { FlushQueue } from '../runtime/flush-queue.js';
-import { WRITE_BYTES } from '../runtime/queued-writes.js';
+import type { DirectHandle, DirectWriter, DirectWrites } from '../runtime/node-internals/direct-writes.js';
+import { WRITE_BYTES } from '../runtime/node-internals/queued-writes.js';
 import type { FramePiece } from './frame-piece.js';
 import { endFaultySocket, type MessageSocket, type MessageType, type SocketOwner } from './message-socket.js';
 import { type Happening, LibrarySocket, type Taker } from './ws-library.js';

@@ -6,6 +6,7 @@ import { AHEAD_MAX, EARLY_MAX, GARBAGE_MAX, LOOK_MS } from '../../dist/edge/node
 import type { ClientResponse, EdgeHandler } from '../../dist/edge/port.js';
 import { ResponseWrapper } from '../../dist/edge/response-wrapper.js';
 import { StreamPiece } from '../../dist/edge/stream-piece.js';
+import { hideUpgrades } from '../runtime/hide-upgrades.js';
 import { type MakeEdge, Scene } from './clause.js';
 import { edgeContract } from './contract.js';
 import { makeNodeEdge } from './node-edge-maker.js';
@@ -102,6 +103,22 @@ t.test('a client that sends without end behind a settled answer is held back', a
     const answer = await client.answer();
     if (answer.body.toString() !== `${i}`) t.fail(`answer ${i} is ${answer.body}`);
   }
+});
+
+t.test('where node does not let go of a connection, a settled answer keeps its parser and goes on', async (t) => {
+  hideUpgrades(t);
+  const sockets = acceptedSockets(t);
+  const scene = await Scene.open(t, makeNodeEdge);
+  const { client, taken } = await scene.send(head('GET', '/1'));
+  taken.response.settle?.();
+  t.ok(sockets[0]?.parser);
+  taken.start(undefined, true);
+  taken.response.push(new StreamPiece(Buffer.from('piece')));
+  taken.response.end();
+  t.equal((await client.answer()).body.toString(), 'piece');
+  void client.write(head('GET', '/2'));
+  (await scene.next()).answer('next');
+  t.equal((await client.answer()).body.toString(), 'next');
 });
 
 /** A request behind which there is more, on a connection of a held answer. */

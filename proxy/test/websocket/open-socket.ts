@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
 import type { Test } from 'tap';
-import type { DirectWrites } from '../../dist/runtime/direct-writes.js';
+import type { DirectWrites } from '../../dist/runtime/node-internals/direct-writes.js';
 import type { MessageType, SocketOwner } from '../../dist/websocket/message-socket.js';
 import { WsAcceptor } from '../../dist/websocket/ws-acceptor.js';
 import { type DialHandler, type DialRequest, dialSocket } from '../../dist/websocket/ws-dial.js';

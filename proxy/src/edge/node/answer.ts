@@ -38,16 +38,6 @@ export function interimHead(head: ResponseHead): string {
   return `${headLines(head, 'interim')}\r\n\r\n`;
 }
 
-/**
- * Sends the head of an answer that has no body. Node's flushHeaders writes it as UTF-8, which would change bytes above 0x7f, and
- * its `write` writes nothing where there is no body; this is what both of them call.
- */
-export function flushBodiless(response: ServerResponse): void {
-  const { _send } = response as unknown as { _send?: (data: string, encoding: 'latin1') => void };
-  if (_send === undefined) response.flushHeaders();
-  else _send.call(response, '', 'latin1');
-}
-
 /** Adds to the fields of a chunked answer which trailers it says will follow, for a client that takes them (RFC 9110 §6.6.2). */
 export function announceTrailers(head: ResponseHead, response: ServerResponse, fields: string[]): void {
   const names = headerValues(head.headers, 'trailer');

@@ -6,7 +6,13 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { Containment } from '@holdfast/control-api';
 import type { Clock, Timer } from '../../runtime/clock.js';
-import { attachHttp, detachHttp } from './detach.js';
+import {
+  attachHttp,
+  detachHttp,
+  holdReading,
+  isReadingHeld,
+  writeProgress,
+} from '../../runtime/node-internals/http-socket.js';
 import { EarlyBytes, LOOK_MS } from './early-bytes.js';
 import type { NodeResponse } from './response.js';
 
@@ -30,9 +36,6 @@ const key = Symbol('connection');
 interface Tagged {
   [key]?: NodeConnection;
 }
-
-/** Node's switch, and its parser: null while nobody parses. */
-type HeldSocket = Socket & { _paused?: boolean; parser?: { resume(): void } | null };
 
 /** How a connection learns of time and of its edge's rules. */
 export interface ConnectionRules {
@@ -236,24 +239,7 @@ export class NodeConnection {
       this.#waiting ??= [];
       const waiting = this.#waiting.push(turn);
       if (waiting === 1) this.#followUp();
-      if (waiting === MAX_WAITING) this.#hold(true);
-    }
-  }
-
-  /**
-   * Stops and starts reading requests, by the switch with which node itself holds clients back that do not read. Where a
-   * change of protocols waits for its turn nobody parses: what comes stays with the socket for its next owner.
-   *
-   * The socket is paused once the packet is parsed: node stops its handle as long as it has a parser, and does not start it
-   * again for the next owner, if there was a change of protocols in the rest of the packet.
-   */
-  #hold(paused: boolean): void {
-    const socket = this.#socket as HeldSocket;
-    socket._paused = paused;
-    if (paused) queueMicrotask(() => socket._paused && socket.pause());
-    else if (socket.parser) {
-      socket.parser.resume();
-      socket.resume();
+      if (waiting === MAX_WAITING) holdReading(this.#socket, true);
     }
   }
 
@@ -272,7 +258,7 @@ export class NodeConnection {
     this.#current?.whenFinished(() => {
       const turn = this.#waiting?.shift();
       if (turn === undefined) return;
-      if (this.#waiting?.length === MAX_WAITING - 1 && !this.#closing) this.#hold(false);
+      if (this.#waiting?.length === MAX_WAITING - 1 && !this.#closing) holdReading(this.#socket, false);
       this.#begin(turn);
       if ((this.#waiting?.length ?? 0) > 0) this.#followUp();
     });
@@ -288,7 +274,7 @@ export class NodeConnection {
       return;
     }
     socket.end();
-    if ((socket as HeldSocket)._paused) this.#hold(false);
+    if (isReadingHeld(socket)) holdReading(socket, false);
     socket.resume();
     socket.once('end', closeNow);
     const limit = () => {
@@ -352,9 +338,9 @@ export class NodeConnection {
   }
 
   #watch(): void {
-    const before = progressOf(this.#socket);
+    const before = writeProgress(this.#socket);
     this.#timer = this.#rules.clock.after(this.#rules.halfCloseGrace, () => {
-      if (progressOf(this.#socket) !== before) this.#watch();
+      if (writeProgress(this.#socket) !== before) this.#watch();
       else this.#socket.destroy();
     });
   }
@@ -398,10 +384,4 @@ export function ignoreError(): void {}
 /** Stands in for `socket.destroySoon`, by which node closes a connection after its last answer. */
 function closeSoon(this: Socket): void {
   NodeConnection.of(this)?.close();
-}
-
-/** Changes whenever something is written, or taken by the client: of a write that is begun node counts all bytes. */
-function progressOf(socket: Socket): string {
-  const { _handle } = socket as { _handle?: { writeQueueSize?: number } | null };
-  return `${socket.bytesWritten}/${socket.writableLength}/${_handle?.writeQueueSize}`;
 }

@@ -12,8 +12,9 @@ import { headerValue } from '@holdfast/grip';
 import { saysTrailers } from '../../http/trailers.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Descriptors } from '../../runtime/descriptors.js';
-import { DirectWrites, streamBinding } from '../../runtime/direct-writes.js';
 import { FlushQueue } from '../../runtime/flush-queue.js';
+import { DirectWrites, streamBinding } from '../../runtime/node-internals/direct-writes.js';
+import { isDetached } from '../../runtime/node-internals/http-socket.js';
 import type { WsAcceptor } from '../../websocket/ws-acceptor.js';
 import { answerMalformed, answerText } from '../edge-answers.js';
 import { asksForWebSocket, checkHandshake, type HandshakeHead } from '../handshake-check.js';
@@ -23,7 +24,6 @@ import { checkMethod, checkMethodAt, checkRequest, isRefusal, type Refusal, type
 import type { KeyPair, TlsCertificates } from '../tls-certificates.js';
 import { NodeBody } from './body.js';
 import { ignoreError, NodeConnection } from './connection.js';
-import { isDetached } from './detach.js';
 import { keepReserve, limitConnections } from './gate.js';
 import { NodeHandshake, plainHead } from './handshake.js';
 import { type AnswerSurroundings, NodeResponse } from './response.js';

@@ -7,23 +7,15 @@ import type { Socket } from 'node:net';
 import type { Containment } from '@holdfast/control-api';
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
 import { passableTrailers, saysTrailers } from '../../http/trailers.js';
-import type { DirectHandle, DirectWriter, DirectWrites } from '../../runtime/direct-writes.js';
 import type { Flushable, FlushQueue } from '../../runtime/flush-queue.js';
-import { queuedWrites, WRITE_BYTES } from '../../runtime/queued-writes.js';
+import type { DirectHandle, DirectWriter, DirectWrites } from '../../runtime/node-internals/direct-writes.js';
+import { flushBodiless } from '../../runtime/node-internals/http-socket.js';
+import { queuedWrites, WRITE_BYTES } from '../../runtime/node-internals/queued-writes.js';
 import { checkedHeaders } from '../client-headers.js';
 import { endFaulty, type FaultyResponse } from '../edge-answers.js';
 import type { ResponseOwner } from '../port.js';
 import type { StreamPiece } from '../stream-piece.js';
-import {
-  addTrailers,
-  announceTrailers,
-  chunkOf,
-  cutAnswer,
-  endAnswer,
-  flushBodiless,
-  interimHead,
-  newAnswer,
-} from './answer.js';
+import { addTrailers, announceTrailers, chunkOf, cutAnswer, endAnswer, interimHead, newAnswer } from './answer.js';
 import type { NodeBody } from './body.js';
 
 /** Ends a chunked body (RFC 9112 §7.1). */

@@ -2,7 +2,7 @@
  * Owns: the bytes of one answer on the uws edge until the library has them: the queue, the framing, what shares a cork, how
  * the end is written. Does not own: when that is done, or what becomes of the answer (`uws-response`).
  */
-import { WRITE_BYTES } from '../../runtime/queued-writes.js';
+import { WRITE_BYTES } from '../../runtime/node-internals/queued-writes.js';
 import { cutOf, writeLines } from './head.js';
 import type { UwsAnswer } from './library.js';
 

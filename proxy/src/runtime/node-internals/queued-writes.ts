@@ -1,7 +1,4 @@
-/**
- * Owns: what waits in a stream of node's beside bytes: writes, each of which takes memory even if it is of one byte. Does
- * not own: how much may wait. The only file that knows that part of node.
- */
+/** Counts the writes that wait in a stream of node's: each takes memory beside its bytes, even if it is of one byte. */
 import type { Writable } from 'node:stream';
 
 /**

@@ -1,11 +1,6 @@
-/**
- * Owns: the `node` edge: listeners on node:http and node:https, and the way from a parsed head to `EdgeHandler`.
- * Does not own: connections (`node-connection`), answers (`node-response`), which heads are acceptable
- * (`request-check`). The only file that imports node's HTTP servers for clients.
- */
-import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
-import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
-import { type AddressInfo, Socket } from 'node:net';
+/** The `node` edge: node's HTTP servers, and the path from a parsed head to the `EdgeHandler`. */
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { type Containment, uncontained } from '@holdfast/control-api';
 import { headerValue } from '@holdfast/grip';
@@ -21,12 +16,12 @@ import { asksForWebSocket, checkHandshake, type HandshakeHead } from '../handsha
 import { applySocketOwner, listenError, prepareSocketFile } from '../listening.js';
 import type { BoundListener, ClientRequest, Edge, EdgeEvents, EdgeHandler, Listener } from '../port.js';
 import { checkMethod, checkMethodAt, checkRequest, isRefusal, type Refusal, type Target } from '../request-check.js';
-import type { KeyPair, TlsCertificates } from '../tls-certificates.js';
+import type { TlsCertificates } from '../tls-certificates.js';
 import { NodeBody } from './body.js';
 import { ignoreError, NodeConnection } from './connection.js';
-import { keepReserve, limitConnections } from './gate.js';
 import { NodeHandshake, plainHead } from './handshake.js';
 import { type AnswerSurroundings, NodeResponse } from './response.js';
+import { boundTo, createHttp, createTls, keepReserve, limitConnections } from './server.js';
 
 /** How the node edge treats its clients. Times in ms. */
 export interface NodeEdgeOptions {
@@ -39,7 +34,7 @@ export interface NodeEdgeOptions {
   /** Time that a client has to send a complete head; then 408. A TLS handshake has as much time for itself. */
   readonly headerTimeout: number;
   readonly halfCloseGrace: number;
-  /** Other processes have the same listeners, which a primary opens for all: socket files are prepared by it. */
+  /** Other processes have the same listeners, which a primary opens for all; it prepares their socket files. */
   readonly isShared?: boolean;
   readonly certificates: TlsCertificates;
   readonly sockets: WsAcceptor;
@@ -85,7 +80,7 @@ export class NodeEdge implements Edge {
   }
 
   async listen(listener: Listener): Promise<BoundListener> {
-    const server = listener.tls ? this.#createTls() : createServer(this.#serverOptions());
+    const server = listener.tls ? this.#createTls() : createHttp(this.#options);
     this.#prepare(server, listener);
     if (listener.path !== undefined && !this.#options.isShared) await prepareSocketFile(listener.path);
     await new Promise<void>((resolve, reject) => {
@@ -96,7 +91,7 @@ export class NodeEdge implements Edge {
     });
     if (listener.path !== undefined) applySocketOwner(listener);
     this.#servers.add(server);
-    return bound(listener, server);
+    return boundTo(listener, server);
   }
 
   stopAccepting(): void {
@@ -113,49 +108,12 @@ export class NodeEdge implements Edge {
     await Promise.all(closing);
   }
 
-  #serverOptions(): ServerOptions {
-    return {
-      maxHeaderSize: this.#options.maxHeaderBytes,
-      keepAliveTimeout: this.#options.keepAliveTimeout,
-      headersTimeout: this.#options.headerTimeout,
-      // Node looks at its time limits every 30 s only, unless told otherwise.
-      connectionsCheckingInterval: Math.min(5_000, Math.ceil(this.#options.headerTimeout / 4)),
-      // An upload may take as long as it moves; what bounds it is the origin's inactivity limit.
-      requestTimeout: 0,
-      // Node's own answer to a missing Host has no text: `request-check` gives one.
-      requireHostHeader: false,
-      insecureHTTPParser: false,
-      noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: 30_000,
-    };
-  }
-
   #createTls(): Server {
-    const { certificates } = this.#options;
-    const server: TlsServer = createTlsServer({
-      ...this.#serverOptions(),
-      handshakeTimeout: this.#options.headerTimeout,
-      SNICallback: (name, done) => {
-        let context: KeyPair['context'] | undefined;
-        this.#around.faults.run('client', () => {
-          context = certificates.find(name, portOf(server))?.context;
-        });
-        done(null, context);
-      },
-    });
-    // Clients without SNI get the server's own certificate: refreshed here, ahead of node's listener that starts the
-    // handshake.
-    let current: KeyPair | undefined;
-    server.prependListener('connection', (socket: Socket) => {
+    const { faults } = this.#around;
+    return createTls(this.#options, this.#options.certificates, faults, (socket) => {
       this.#tlsSockets.add(socket);
       socket.once('close', () => this.#tlsSockets.delete(socket));
-      const pair = certificates.default(portOf(server));
-      if (pair === undefined || pair === current) return;
-      current = pair;
-      server.setSecureContext({ cert: pair.cert, key: pair.key });
     });
-    return server;
   }
 
   #prepare(server: Server, listener: Listener): void {
@@ -386,16 +344,4 @@ function describe(error: NodeJS.ErrnoException): string {
 function plainAddress(address: string | undefined): string {
   if (address === undefined) return '';
   return address.startsWith('::ffff:') ? address.slice(7) : address;
-}
-
-function portOf(server: Server): number {
-  const address = server.address();
-  return address !== null && typeof address === 'object' ? address.port : 0;
-}
-
-function bound(listener: Listener, server: Server): BoundListener {
-  if (listener.path !== undefined) return { ...listener, url: `unix:${listener.path}` };
-  const { port, address, family } = server.address() as AddressInfo;
-  const host = family === 'IPv6' ? `[${address}]` : address;
-  return { ...listener, port, url: `${listener.tls ? 'https' : 'http'}://${host}:${port}` };
 }

@@ -4,7 +4,7 @@
  */
 import { headerValues, type RawHeaders, type ResponseHead } from '@holdfast/grip';
 import { checkedHeaders } from '../edge/client-headers.js';
-import type { ClientRequest, ClientResponse, ResponseOwner } from '../edge/port.js';
+import type { ClientRequest, ClientResponse, ResponseHandler } from '../edge/port.js';
 import { ResponseWrapper } from '../edge/response-wrapper.js';
 import type { StreamPiece } from '../edge/stream-piece.js';
 import type { Codec } from '../http/codings.js';
@@ -25,11 +25,11 @@ interface Kept {
 }
 
 /** Stands directly before the response of the edge: whatever else is done to a body is done to plain text. */
-export class CompressedResponse extends ResponseWrapper implements ResponseOwner, EncoderOwner {
+export class CompressedResponse extends ResponseWrapper implements ResponseHandler, EncoderOwner {
   readonly #request: ClientRequest;
   readonly #accept: string | undefined;
   readonly #compression: Compression;
-  #owner: ResponseOwner | undefined;
+  #handler: ResponseHandler | undefined;
   #kept: Kept | undefined;
   #body: EncodedBody | undefined;
   #over = false;
@@ -44,9 +44,9 @@ export class CompressedResponse extends ResponseWrapper implements ResponseOwner
     this.#compression = compression;
   }
 
-  override own(owner: ResponseOwner): void {
-    if (!this.#over) this.#owner = owner;
-    this.inner.own(this);
+  override setHandler(handler: ResponseHandler): void {
+    if (!this.#over) this.#handler = handler;
+    this.inner.setHandler(this);
   }
 
   override writeHead(head: ResponseHead, length: number | undefined, flush?: boolean): void {
@@ -79,7 +79,7 @@ export class CompressedResponse extends ResponseWrapper implements ResponseOwner
     // A body of known length has no trailers, and so one that has some is not sent whole.
     if (trailers !== undefined && trailers.length > 0) this.#begin();
     this.#over = true;
-    this.#owner = undefined;
+    this.#handler = undefined;
     const kept = this.#kept;
     this.#kept = undefined;
     if (kept !== undefined) this.#answerWhole(kept, joined(kept.first, chunk));
@@ -90,7 +90,7 @@ export class CompressedResponse extends ResponseWrapper implements ResponseOwner
   override abort(discard = false): void {
     if (this.#over) return;
     this.#over = true;
-    this.#owner = undefined;
+    this.#handler = undefined;
     const kept = this.#kept;
     this.#kept = undefined;
     if (kept !== undefined && !discard) {
@@ -115,7 +115,7 @@ export class CompressedResponse extends ResponseWrapper implements ResponseOwner
   }
 
   onWritable(): void {
-    if (this.#body === undefined || this.#body.writable()) this.#owner?.onWritable();
+    if (this.#body === undefined || this.#body.writable()) this.#handler?.onWritable();
   }
 
   onGone(): void {
@@ -123,24 +123,24 @@ export class CompressedResponse extends ResponseWrapper implements ResponseOwner
   }
 
   encoderWritable(): void {
-    this.#owner?.onWritable();
+    this.#handler?.onWritable();
   }
 
-  /** The edge ends its own answer afterwards, where the owner has not. */
+  /** The edge ends its own answer afterwards, where the handler has not. */
   fault(error: unknown): void {
-    const owner = this.#owner;
-    if (owner?.fault !== undefined) owner.fault(error);
-    else owner?.onGone();
+    const handler = this.#handler;
+    if (handler?.fault !== undefined) handler.fault(error);
+    else handler?.onGone();
     this.#leave();
   }
 
-  #leave(): ResponseOwner | undefined {
-    const owner = this.#owner;
+  #leave(): ResponseHandler | undefined {
+    const handler = this.#handler;
     this.#over = true;
-    this.#owner = undefined;
+    this.#handler = undefined;
     this.#kept = undefined;
     this.#body?.free();
-    return owner;
+    return handler;
   }
 
   #openStream(head: ResponseHead, length: number | undefined): void {

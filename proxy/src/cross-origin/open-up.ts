@@ -17,7 +17,7 @@ export class JsonpRefusal extends Error {}
  * A request and response as the rest of the proxy is to see them. Throws a `JsonpFault` for a bad JSON-P call, and a
  * `JsonpRefusal` for one of a site that is not in `origins`.
  */
-export function openUp(
+export function applyCrossOrigin(
   request: ClientRequest,
   response: ClientResponse,
   rule: JsonpRule,

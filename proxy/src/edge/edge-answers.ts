@@ -3,7 +3,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Containment } from '@holdfast/control-api';
 import type { RawHeaders } from '@holdfast/grip';
-import type { ClientResponse, ResponseOwner } from './port.js';
+import type { ClientResponse, ResponseHandler } from './port.js';
 
 /** An answer to one request must not be stored by a cache and given to others. */
 const UNCACHED = ['Cache-Control', 'no-store'];
@@ -28,24 +28,24 @@ export function answerMalformed(socket: Socket, status: number, text: string): v
 export interface FaultyResponse extends ClientResponse {
   /** Whether some of the head may have gone out. */
   readonly headersSent: boolean;
-  /** Complete or broken off, as far as its owner is concerned. */
+  /** Complete or broken off, as far as its handler is concerned. */
   readonly over: boolean;
 }
 
 /**
- * Reports a fault in the code behind an answer, and ends the answer: by its owner, which knows what else to end; otherwise
- * with a 500, or a cut where the head has gone out. An owner without `fault` sees a client that has gone.
+ * Reports a fault in the code behind an answer, and ends the answer: by its handler, which knows what else to end; otherwise
+ * with a 500, or a cut where the head has gone out. An handler without `fault` sees a client that has gone.
  */
 export function endFaulty(
   response: FaultyResponse,
-  owner: ResponseOwner | undefined,
+  handler: ResponseHandler | undefined,
   error: unknown,
   faults: Containment,
 ): void {
-  faults.caught('client', error, owner);
+  faults.caught('client', error, handler);
   if (!response.over) faults.run('client', () => answer500(response));
   if (!response.over) response.abort(true);
-  if (owner !== undefined && owner.fault === undefined) faults.run('client', () => owner.onGone());
+  if (handler !== undefined && handler.fault === undefined) faults.run('client', () => handler.onGone());
 }
 
 function answer500(response: FaultyResponse): void {

@@ -27,7 +27,7 @@ export interface EdgeSettings {
 }
 
 /** The collaborators of every edge. */
-export interface EdgeParts {
+export interface EdgeDeps {
   readonly clock: Clock;
   readonly faults: Containment;
   readonly events: EdgeEvents;
@@ -41,7 +41,7 @@ export interface EdgeParts {
 /** One row of the table. */
 interface EdgeRow {
   /** @throws EdgeError when the edge cannot be loaded on this machine */
-  make(handler: EdgeHandler, settings: EdgeSettings, parts: EdgeParts): Edge;
+  make(handler: EdgeHandler, settings: EdgeSettings, deps: EdgeDeps): Edge;
   /** With several workers: the process that binds a listener. Where each worker does, the kernel spreads connections (SO_REUSEPORT). */
   readonly boundBy: 'primary' | 'worker';
 }
@@ -50,18 +50,18 @@ interface EdgeRow {
 export const edges = {
   node: {
     boundBy: 'primary',
-    make: (handler, { maxMessage, compression, ...options }, parts) => {
-      const sockets = new WsAcceptor({ maxMessage, compression }, undefined, parts.faults);
-      return new NodeEdge(handler, { ...options, sockets }, parts);
+    make: (handler, { maxMessage, compression, ...options }, deps) => {
+      const sockets = new WsAcceptor({ maxMessage, compression }, undefined, deps.faults);
+      return new NodeEdge(handler, { ...options, sockets }, deps);
     },
   },
   uws: {
     boundBy: 'worker',
-    make: (handler, settings, { probesFailed: failed, ...parts }) => {
+    make: (handler, settings, { probesFailed: failed, ...deps }) => {
       const options = { ...settings, sharesPorts: settings.isShared };
       // The library's own limit counts other bytes; the edge checks the exact one.
       const library = loadUws(2 * settings.maxHeaderBytes);
-      return new UwsEdge(library, handler, options, { ...parts, probes: { failed } });
+      return new UwsEdge(library, handler, options, { ...deps, probes: { failed } });
     },
   },
 } satisfies Record<string, EdgeRow>;
@@ -81,9 +81,9 @@ export class Edges implements Edge {
    * Makes the edges that these listeners name; nothing listens yet.
    * @throws EdgeError when one of them cannot be loaded on this machine
    */
-  constructor(listeners: readonly EdgeListener[], handler: EdgeHandler, settings: EdgeSettings, parts: EdgeParts) {
+  constructor(listeners: readonly EdgeListener[], handler: EdgeHandler, settings: EdgeSettings, deps: EdgeDeps) {
     for (const { edge } of listeners) {
-      if (!this.#edges.has(edge)) this.#edges.set(edge, edges[edge].make(handler, settings, parts));
+      if (!this.#edges.has(edge)) this.#edges.set(edge, edges[edge].make(handler, settings, deps));
     }
   }
 

@@ -72,7 +72,7 @@ export interface EdgeHandler {
 
 /** A client that waits for the answer to its WebSocket handshake. What it sends before is kept for the socket. */
 export interface ClientHandshake {
-  /** For refusing: an ordinary answer, after which the connection is closed. Tells its owner when the client goes. */
+  /** For refusing: an ordinary answer, after which the connection is closed. Tells its handler when the client goes. */
   readonly response: ClientResponse;
   /**
    * Accepts: writes the 101 with these fields, of which the handshake's own, and those of the hop, are left out
@@ -130,7 +130,7 @@ export interface BodySink {
  * What answers a request at the moment: it hears what becomes of the client's end. One that has no `fault` sees a client
  * that has gone when something it does throws.
  */
-export interface ResponseOwner extends Faulty {
+export interface ResponseHandler extends Faulty {
   /** The client has taken what was written; called after a write that returned false. */
   onWritable(): void;
   /**
@@ -146,7 +146,7 @@ export interface ResponseOwner extends Faulty {
  */
 export interface ClientResponse {
   /** Says who is told of `onWritable` and `onGone` from now on. If the client has already gone, `onGone` follows soon. */
-  own(owner: ResponseOwner): void;
+  setHandler(handler: ResponseHandler): void;
   /**
    * Starts the answer. Fields of the hop and of the framing are left out of `headers` (`client-headers`): both are the
    * edge's business. `length` is the exact body length in bytes; `undefined` means unknown (chunked, or until
@@ -178,7 +178,7 @@ export interface ClientResponse {
    * The answer is held: for long, neither is more of it expected nor anything from the client. Lets go of what is needed
    * only meanwhile; absent where there is nothing of the kind. Everything may be called afterwards as before.
    */
-  settle?(): void;
+  goIdle?(): void;
   /** The body of the answer is read here: it must come in no content coding. */
   readonly readsBody?: boolean;
   /** Bytes written or pushed that the client's connection has not taken yet. */

@@ -7,9 +7,9 @@ import type { Clock, Timer } from '../runtime/clock.js';
 import { Fifo } from '../runtime/fifo.js';
 import { KeepAliveTimer } from '../runtime/keep-alive-timer.js';
 import type { FramePiece } from '../websocket/frame-piece.js';
-import type { MessageSocket, MessageType, SocketOwner } from '../websocket/message-socket.js';
+import type { MessageSocket, MessageType, SocketHandler } from '../websocket/message-socket.js';
 import { closeFrame, HEARTBEAT_FRAME, HEARTBEAT_S, messagesFrame, OPEN_FRAME, quote, quotedPiece } from './frames.js';
-import type { Receiver, ReceiverOwner } from './receiver.js';
+import type { Receiver, ReceiverHandler } from './receiver.js';
 
 /**
  * `opening`: the origin has not answered. `closing`: closed from our side; the client is told when it asks.
@@ -35,7 +35,7 @@ export type SendOutcome =
   | { readonly kind: 'closed'; readonly frame: string };
 
 /** What a session is given. */
-export interface HttpSessionParts {
+export interface HttpSessionDeps {
   readonly clock: Clock;
   readonly random: () => number;
   /** Left out: nothing is contained. */
@@ -45,10 +45,10 @@ export interface HttpSessionParts {
 }
 
 /** One session; `open` makes it a WebSocket. */
-export class HttpSession implements MessageSocket, ReceiverOwner {
-  readonly #parts: HttpSessionParts;
+export class HttpSession implements MessageSocket, ReceiverHandler {
+  readonly #deps: HttpSessionDeps;
   #state: State = 'opening';
-  #owner: SocketOwner | undefined;
+  #handler: SocketHandler | undefined;
   #receiver: Receiver | undefined;
   /** The receiver before: its client may still be taking the answer. */
   #last: Receiver | undefined;
@@ -69,8 +69,8 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
   #heart: KeepAliveTimer | undefined;
   #timer: Timer | undefined;
 
-  constructor(parts: HttpSessionParts) {
-    this.#parts = parts;
+  constructor(deps: HttpSessionDeps) {
+    this.#deps = deps;
   }
 
   // From the requests
@@ -79,9 +79,9 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
   open(receiver: Receiver): void {
     if (this.#state !== 'opening') return;
     this.#state = 'open';
-    const { clock, random } = this.#parts;
+    const { clock, random } = this.#deps;
     this.#heart = new KeepAliveTimer(BEAT, clock, random, () => this.#beat(), this);
-    receiver.own(this);
+    receiver.setHandler(this);
     this.#receiver = receiver;
     this.#give(OPEN_FRAME);
   }
@@ -98,9 +98,9 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
     else if (this.#state === 'opening' || this.#receiver !== undefined) receiver.giveLast(STILL_OPEN);
     else {
       this.#receiver = receiver;
-      this.#heart?.sent(this.#parts.clock.monotonic());
-      if (this.#state === 'open') this.#parts.clock.clear(this.#timer);
-      receiver.own(this);
+      this.#heart?.sent(this.#deps.clock.monotonic());
+      if (this.#state === 'open') this.#deps.clock.clear(this.#timer);
+      receiver.setHandler(this);
       receiver.begin();
       this.#flush();
     }
@@ -128,15 +128,15 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
   receiverGone(): void {
     this.#receiver = undefined;
     if (this.#state !== 'open') return;
-    const owner = this.#settle('left');
+    const handler = this.#endAs('left');
     this.#remember();
-    owner?.onClose(undefined, NOTHING);
+    handler?.onClose(undefined, NOTHING);
   }
 
   // From the session
 
-  own(owner: SocketOwner): void {
-    this.#owner = owner;
+  setHandler(handler: SocketHandler): void {
+    this.#handler = handler;
     this.#deliver();
   }
 
@@ -158,9 +158,9 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
   close(code?: number, reason?: Buffer): void {
     if (this.#state !== 'open') return;
     this.#closeFrame = closeFrame(code, reason);
-    const owner = this.#settle('closing');
+    const handler = this.#endAs('closing');
     // Who closes is told of it like of any other end, but not from within the call: such a client has no answer.
-    queueMicrotask(() => this.#guard(() => owner?.onClose(code, reason ?? NOTHING)));
+    queueMicrotask(() => this.#guard(() => handler?.onClose(code, reason ?? NOTHING)));
     this.#remember();
     this.#flush();
   }
@@ -171,7 +171,7 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
       return;
     }
     if (this.#state !== 'open') return;
-    this.#settle('terminated');
+    this.#endAs('terminated');
     this.#clear();
     this.#remember();
     this.#receiver?.terminate();
@@ -193,8 +193,8 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
 
   /** After a fault of ours, in the session or behind it. */
   fault(error: unknown): void {
-    const owner = this.#owner;
-    if (owner?.fault !== undefined) owner.fault(error);
+    const handler = this.#handler;
+    if (handler?.fault !== undefined) handler.fault(error);
     else this.abort();
   }
 
@@ -202,7 +202,7 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
     try {
       act();
     } catch (error) {
-      (this.#parts.faults ?? uncontained).caught('client', error, this);
+      (this.#deps.faults ?? uncontained).caught('client', error, this);
     }
   }
 
@@ -244,7 +244,7 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
 
   #give(frame: string): void {
     const receiver = this.#receiver;
-    this.#heart?.sent(this.#parts.clock.monotonic());
+    this.#heart?.sent(this.#deps.clock.monotonic());
     if (receiver === undefined || receiver.give(frame)) return;
     this.#receiver = undefined;
     this.#last = receiver;
@@ -256,7 +256,7 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
   #wake(): void {
     if (!this.#starved) return;
     this.#starved = false;
-    this.#guard(() => this.#owner?.onWritable());
+    this.#guard(() => this.#handler?.onWritable());
   }
 
   /**
@@ -276,21 +276,21 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
     while (!this.#paused) {
       const data = this.#owedPongs.shift();
       if (data === undefined) break;
-      this.#owner?.onMessage('pong', data);
+      this.#handler?.onMessage('pong', data);
     }
     if (!this.#paused && this.#queueCost < HIGH_WATER) this.#wake();
   }
 
   #deliver(): void {
     this.#deliverPongs();
-    while (this.#state === 'open' && !this.#paused && this.#owner !== undefined) {
+    while (this.#state === 'open' && !this.#paused && this.#handler !== undefined) {
       const message = this.#inbox.shift();
       if (message === undefined) {
         this.#answer({ kind: 'taken' });
         return;
       }
-      const owner = this.#owner;
-      this.#guard(() => owner.onMessage('text', message));
+      const handler = this.#handler;
+      this.#guard(() => handler.onMessage('text', message));
     }
   }
 
@@ -306,8 +306,8 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
 
   /** The time for a client's next request begins when it has taken the last answer, as far as that can be seen. */
   #awaitReceiver(): void {
-    this.#parts.clock.clear(this.#timer);
-    this.#timer = this.#parts.clock.after(
+    this.#deps.clock.clear(this.#timer);
+    this.#timer = this.#deps.clock.after(
       ABSENCE_MS,
       () => {
         const waiting = this.#last?.waiting ?? 0;
@@ -316,9 +316,9 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
           this.#awaitReceiver();
           return;
         }
-        const owner = this.#owner;
+        const handler = this.#handler;
         this.#end();
-        owner?.onLost(undefined);
+        handler?.onLost(undefined);
       },
       this,
     );
@@ -326,34 +326,34 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
 
   /** Forgets the session after a while; a receiver that has not even taken the close frame by then is cut off. */
   #remember(): void {
-    this.#parts.clock.clear(this.#timer);
-    this.#timer = this.#parts.clock.after(ABSENCE_MS, () => this.#end(), this);
+    this.#deps.clock.clear(this.#timer);
+    this.#timer = this.#deps.clock.after(ABSENCE_MS, () => this.#end(), this);
   }
 
-  /** Nothing more for the owner, which is given back to be told why. */
-  #settle(state: 'closing' | 'left' | 'terminated'): SocketOwner | undefined {
-    const owner = this.#owner;
+  /** Nothing more for the handler, which is given back to be told why. */
+  #endAs(state: 'closing' | 'left' | 'terminated'): SocketHandler | undefined {
+    const handler = this.#handler;
     this.#state = state;
-    this.#owner = undefined;
+    this.#handler = undefined;
     this.#inbox.clear();
     this.#owedPongs.clear();
     this.#heart?.stop();
     if (state === 'left') this.#clear();
     if (state === 'terminated') this.#answer({ kind: 'terminated' });
     else this.#answer({ kind: 'closed', frame: this.#closeFrame });
-    return owner;
+    return handler;
   }
 
   #end(): void {
     if (this.#state === 'over') return;
     this.#state = 'over';
-    this.#owner = undefined;
+    this.#handler = undefined;
     this.#heart?.stop();
     this.#clear();
     this.#answer({ kind: 'unknown' });
-    this.#parts.clock.clear(this.#timer);
+    this.#deps.clock.clear(this.#timer);
     this.#receiver?.terminate();
     this.#receiver = undefined;
-    this.#parts.forget();
+    this.#deps.forget();
   }
 }

@@ -1,5 +1,5 @@
 /** Owns: one HTTP response that waits for frames or streams them. Does not own: the session that they are of. */
-import type { ResponseOwner } from '../edge/port.js';
+import type { ResponseHandler } from '../edge/port.js';
 import { PLAIN, type SockJsResponse } from './sockjs-response.js';
 import type { TransportForm } from './transport-form.js';
 
@@ -7,7 +7,7 @@ import type { TransportForm } from './transport-form.js';
 export const MAX_STREAM_BYTES = 131_072;
 
 /** A session that has a receiver. Nothing is called after the receiver's last frame. */
-export interface ReceiverOwner {
+export interface ReceiverHandler {
   /** It is `ready` again. */
   receiverWritable(): void;
   /** The client has gone. */
@@ -15,10 +15,10 @@ export interface ReceiverOwner {
 }
 
 /** A client's request to receive. Polls take one frame, streams many. */
-export class Receiver implements ResponseOwner {
+export class Receiver implements ResponseHandler {
   readonly #response: SockJsResponse;
   readonly #form: TransportForm;
-  #owner: ReceiverOwner | undefined;
+  #handler: ReceiverHandler | undefined;
   #begun = false;
   #bytes = 0;
   #full = false;
@@ -30,9 +30,9 @@ export class Receiver implements ResponseOwner {
   }
 
   /** Says who is told of what becomes of it. */
-  own(owner: ReceiverOwner): void {
-    this.#owner = owner;
-    this.#response.own(this);
+  setHandler(handler: ReceiverHandler): void {
+    this.#handler = handler;
+    this.#response.setHandler(this);
   }
 
   /** Starts a stream ahead of its first frame: the client and what is between learn that it is there. */
@@ -91,12 +91,12 @@ export class Receiver implements ResponseOwner {
 
   onWritable(): void {
     this.#full = false;
-    if (!this.#over) this.#owner?.receiverWritable();
+    if (!this.#over) this.#handler?.receiverWritable();
   }
 
   onGone(): void {
     if (this.#over) return;
     this.#over = true;
-    this.#owner?.receiverGone();
+    this.#handler?.receiverGone();
   }
 }

@@ -4,7 +4,7 @@
 import { headerValue, headerValues, type RawHeaders, type ResponseHead, reasonPhrase } from '@holdfast/grip';
 import type { AllowedOrigins } from '../config/values/allowed-origins.js';
 import { askedHeaders, type Grant, grantOf, varyingByOrigin } from '../cross-origin/grant.js';
-import type { ClientResponse, ResponseOwner } from '../edge/port.js';
+import type { ClientResponse, ResponseHandler } from '../edge/port.js';
 import { ResponseWrapper } from '../edge/response-wrapper.js';
 
 /** How an answer ended. `status` is 0 when the client was gone before. */
@@ -23,11 +23,11 @@ const ACCESS = new Set([
 ]);
 
 /** A client response that scripts of the origins in a list may read and that nobody keeps unless it says so itself. */
-export class SockJsResponse extends ResponseWrapper implements ResponseOwner {
+export class SockJsResponse extends ResponseWrapper implements ResponseHandler {
   readonly #request: RawHeaders;
   readonly #origins: AllowedOrigins;
   readonly #onEnd: ResponseEnd;
-  #owner: ResponseOwner | undefined;
+  #handler: ResponseHandler | undefined;
   #status = 0;
   #over = false;
 
@@ -44,9 +44,9 @@ export class SockJsResponse extends ResponseWrapper implements ResponseOwner {
     return this.#over;
   }
 
-  override own(owner: ResponseOwner): void {
-    this.#owner = owner;
-    super.own(this);
+  override setHandler(handler: ResponseHandler): void {
+    this.#handler = handler;
+    super.setHandler(this);
   }
 
   override writeHead(head: ResponseHead, length: number | undefined, flush?: boolean): void {
@@ -65,20 +65,20 @@ export class SockJsResponse extends ResponseWrapper implements ResponseOwner {
   }
 
   fault(error: unknown): void {
-    if (this.#owner?.fault !== undefined) this.#owner.fault(error);
+    if (this.#handler?.fault !== undefined) this.#handler.fault(error);
     else {
       this.abort(true);
-      this.#owner?.onGone();
+      this.#handler?.onGone();
     }
   }
 
   onWritable(): void {
-    this.#owner?.onWritable();
+    this.#handler?.onWritable();
   }
 
   onGone(): void {
     this.#end(0, 'gone');
-    this.#owner?.onGone();
+    this.#handler?.onGone();
   }
 
   /** Answers with a whole body. */

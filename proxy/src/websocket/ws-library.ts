@@ -48,19 +48,19 @@ export function optionsOf({ maxMessage, compression, closeTimeout = CLOSE_TIMEOU
 }
 
 /** What happens on a connection, as the arguments of `emit`; `close` last, after an `error` if there was one. */
-export type Happening =
+export type SocketEvent =
   | [event: 'message', data: Buffer, isBinary: boolean]
   | [event: 'ping' | 'pong', data: Buffer]
   | [event: 'error', error: Error]
   | [event: 'close', code: number, reason: Buffer];
 
 /** Whoever has taken a socket over. */
-export interface Taker {
-  happened(happening: Happening): void;
+export interface SocketListener {
+  onEvent(event: SocketEvent): void;
   /** The other side's Close has come; true if `finish` will be called for it, false to have it answered at once. */
-  closing(code: number | undefined, reason: Buffer): boolean;
+  onClosing(code: number | undefined, reason: Buffer): boolean;
   /** The other side broke the protocol: likewise with this code. The error follows. */
-  breached(code: number): boolean;
+  onBreach(code: number): boolean;
 }
 
 /** The library's word for a Close frame without a code. */
@@ -80,13 +80,13 @@ interface Inside {
  * memory as the rest of an idle one. Before, its events are a handshake's and go to whoever listens.
  */
 export class LibrarySocket extends WebSocket {
-  #taker: Taker | undefined;
-  /** The taker has been asked to answer. */
+  #listener: SocketListener | undefined;
+  /** The listener has been asked to answer. */
   #asked = false;
 
-  takenBy(taker: Taker): void {
+  setListener(listener: SocketListener): void {
     this.removeAllListeners();
-    this.#taker = taker;
+    this.#listener = listener;
   }
 
   /** Writes that wait for the connection, and messages that wait for one before them to be deflated. */
@@ -100,7 +100,7 @@ export class LibrarySocket extends WebSocket {
    * taken the socket may answer later, by `finish`.
    */
   override close(code?: number, reason?: string | Buffer): void {
-    if (this.#taker === undefined || this.#asked || !this.#ask(this.#taker, code)) super.close(code, reason);
+    if (this.#listener === undefined || this.#asked || !this.#ask(this.#listener, code)) super.close(code, reason);
   }
 
   /** Sends a Close frame: the first one, or the answer. */
@@ -108,8 +108,8 @@ export class LibrarySocket extends WebSocket {
     super.close(code, reason);
   }
 
-  /** Whether the answer is the taker's to give. What was a Close of our own needs none. */
-  #ask(taker: Taker, code: number | undefined): boolean {
+  /** Whether the answer is the listener's to give. What was a Close of our own needs none. */
+  #ask(listener: SocketListener, code: number | undefined): boolean {
     this.#asked = true;
     const { _closeFrameReceived: isClose, _closeCode: closeCode, _closeMessage: reason } = this as unknown as Inside;
     const isAnswer = this.readyState !== WebSocket.OPEN;
@@ -118,16 +118,16 @@ export class LibrarySocket extends WebSocket {
     const { _socket } = this as unknown as Inside;
     if (!isAnswer) _socket?.prependOnceListener('end', early);
     const waits = isClose
-      ? taker.closing(closeCode === NO_CODE ? undefined : closeCode, reason)
-      : code !== undefined && taker.breached(code);
+      ? listener.onClosing(closeCode === NO_CODE ? undefined : closeCode, reason)
+      : code !== undefined && listener.onBreach(code);
     if (waits && !isAnswer) return true;
     _socket?.off('end', early);
     return false;
   }
 
-  override emit(...happening: [event: string | symbol, ...rest: unknown[]]): boolean {
-    if (this.#taker === undefined) return super.emit(...happening);
-    this.#taker.happened(happening as Happening);
+  override emit(...event: [event: string | symbol, ...rest: unknown[]]): boolean {
+    if (this.#listener === undefined) return super.emit(...event);
+    this.#listener.onEvent(event as SocketEvent);
     return true;
   }
 }

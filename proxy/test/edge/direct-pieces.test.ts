@@ -38,7 +38,7 @@ function countWrites(t: Test): { writes: number } {
 /** A stream that is held. */
 function hold(taken: Taken): void {
   taken.start(undefined, true);
-  taken.response.settle?.();
+  taken.response.goIdle?.();
 }
 
 /** A piece that cannot be taken for another. */

@@ -1,9 +1,9 @@
 /** Owns: both sides of a WebSocket as notes: an owner that writes down what it hears, and a socket what it is told. */
 import type { FramePiece } from '../../dist/websocket/frame-piece.js';
-import type { MessageSocket, MessageType, SocketOwner } from '../../dist/websocket/message-socket.js';
+import type { MessageSocket, MessageType, SocketHandler } from '../../dist/websocket/message-socket.js';
 
 /** Hears, in words: `text hello`, `close 4001 bye`, `lost why`, `writable`. */
-export class HeardOwner implements SocketOwner {
+export class HeardOwner implements SocketHandler {
   readonly heard: string[] = [];
   /** Called with each message: for owners that react. */
   react: ((text: string) => void) | undefined;
@@ -30,12 +30,12 @@ export class HeardOwner implements SocketOwner {
 export class ToldSocket implements MessageSocket {
   readonly told: string[] = [];
   readonly pushed: FramePiece[] = [];
-  owner: SocketOwner | undefined;
+  owner: SocketHandler | undefined;
   waiting = 0;
   takes = true;
 
-  own(owner: SocketOwner): void {
-    this.owner = owner;
+  setHandler(handler: SocketHandler): void {
+    this.owner = handler;
   }
 
   send(type: MessageType, data: Buffer): boolean {

@@ -299,7 +299,7 @@ t.test('the work for the messages of one request grows no faster than their numb
     session.open(new Receiver(over as unknown as SockJsResponse, transportForm('xhr', undefined) as TransportForm));
     let heard = 0;
     const owner = { onMessage: () => void heard++, onClose() {}, onLost() {}, onWritable() {} };
-    session.own(owner);
+    session.setHandler(owner);
     const messages = Array.from({ length: size }, () => Buffer.alloc(0));
     return () => {
       session.take(messages, () => t.equal(heard, size));

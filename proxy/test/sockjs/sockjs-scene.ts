@@ -4,7 +4,7 @@
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { AllowedOrigins } from '../../dist/config/values/allowed-origins.js';
-import type { BodySink, ClientBody, ClientHandshake, ClientRequest, ResponseOwner } from '../../dist/edge/port.js';
+import type { BodySink, ClientBody, ClientHandshake, ClientRequest, ResponseHandler } from '../../dist/edge/port.js';
 import { toRoute } from '../../dist/routes/route.js';
 import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';
 import { ManualClock } from '../../dist/runtime/clock.js';
@@ -14,7 +14,7 @@ import { FakeResponse } from './fake-response.js';
 import { HeardOwner, ToldSocket } from './heard-socket.js';
 
 /** A session that was asked for. */
-export class Opened implements ResponseOwner {
+export class Opened implements ResponseHandler {
   readonly request: ClientRequest;
   readonly handshake: ClientHandshake;
   readonly owner = new HeardOwner();
@@ -24,13 +24,13 @@ export class Opened implements ResponseOwner {
   constructor(request: ClientRequest, handshake: ClientHandshake) {
     this.request = request;
     this.handshake = handshake;
-    handshake.response.own(this);
+    handshake.response.setHandler(this);
   }
 
   /** The origin accepts; false when the client has gone. */
   accept(): boolean {
     this.socket = this.handshake.accept([]);
-    this.socket?.own(this.owner);
+    this.socket?.setHandler(this.owner);
     return this.socket !== undefined;
   }
 

@@ -20,7 +20,7 @@ import type { TlsCertificates } from '../tls-certificates.js';
 import { NodeBody } from './body.js';
 import { ignoreError, NodeConnection } from './connection.js';
 import { NodeHandshake, plainHead } from './handshake.js';
-import { type AnswerSurroundings, NodeResponse } from './response.js';
+import { NodeResponse, type NodeResponseDeps } from './response.js';
 import { boundTo, createHttp, createTls, keepReserve, limitConnections } from './server.js';
 
 /** How the node edge treats its clients. Times in ms. */
@@ -41,7 +41,7 @@ export interface NodeEdgeOptions {
 }
 
 /** The clock, identifiers and reports that the edge is given. */
-export interface NodeEdgeParts {
+export interface NodeEdgeDeps {
   readonly clock: Clock;
   readonly events: EdgeEvents;
   /** Left out: nothing is contained. */
@@ -57,21 +57,21 @@ export interface NodeEdgeParts {
 export class NodeEdge implements Edge {
   readonly #handler: EdgeHandler;
   readonly #options: NodeEdgeOptions;
-  readonly #parts: NodeEdgeParts;
+  readonly #deps: NodeEdgeDeps;
   readonly #servers = new Set<Server>();
   readonly #connections = new Set<NodeConnection>();
   /** Connections of TLS listeners, those included whose handshake is not done. */
   readonly #tlsSockets = new Set<Socket>();
-  readonly #around: AnswerSurroundings;
+  readonly #responseDeps: NodeResponseDeps;
 
-  constructor(handler: EdgeHandler, options: NodeEdgeOptions, parts: NodeEdgeParts) {
+  constructor(handler: EdgeHandler, options: NodeEdgeOptions, deps: NodeEdgeDeps) {
     this.#handler = handler;
     this.#options = options;
-    this.#parts = parts;
-    this.#around = {
+    this.#deps = deps;
+    this.#responseDeps = {
       flushes: new FlushQueue(),
-      direct: parts.direct ?? new DirectWrites(streamBinding()),
-      faults: parts.faults ?? uncontained,
+      direct: deps.direct ?? new DirectWrites(streamBinding()),
+      faults: deps.faults ?? uncontained,
     };
   }
 
@@ -109,7 +109,7 @@ export class NodeEdge implements Edge {
   }
 
   #createTls(): Server {
-    const { faults } = this.#around;
+    const { faults } = this.#responseDeps;
     return createTls(this.#options, this.#options.certificates, faults, (socket) => {
       this.#tlsSockets.add(socket);
       socket.once('close', () => this.#tlsSockets.delete(socket));
@@ -118,16 +118,16 @@ export class NodeEdge implements Edge {
 
   #prepare(server: Server, listener: Listener): void {
     server.maxHeadersCount = 0; // No silent loss of headers: `maxHeaderBytes` is the bound.
-    if (this.#options.isShared) limitConnections(server, this.#options.maxConnections, this.#parts.events);
+    if (this.#options.isShared) limitConnections(server, this.#options.maxConnections, this.#deps.events);
     else server.maxConnections = this.#options.maxConnections;
-    keepReserve(server, this.#parts.descriptors, this.#parts.events);
+    keepReserve(server, this.#deps.descriptors, this.#deps.events);
     server.timeout = 0;
     Object.assign(server, { httpAllowHalfOpen: true });
     const secure = listener.tls === true;
     const { halfCloseGrace, keepAliveTimeout } = this.#options;
     const closed = (connection: NodeConnection) => this.#connections.delete(connection);
-    const { faults } = this.#around;
-    const rules = { clock: this.#parts.clock, halfCloseGrace, keepAliveTimeout, server, secure, faults, closed };
+    const { faults } = this.#responseDeps;
+    const rules = { clock: this.#deps.clock, halfCloseGrace, keepAliveTimeout, server, secure, faults, closed };
     /** A fault before there is an answer, or in refusing one, costs the connection. */
     const on = <A extends unknown[]>(event: string, take: (...about: A) => void) => {
       server.on(event, (...about: unknown[]) => {
@@ -143,7 +143,7 @@ export class NodeEdge implements Edge {
       // A connection comes in here again after a hold, or a request that wanted another protocol than WebSocket.
       if (NodeConnection.of(socket) === undefined) this.#connections.add(new NodeConnection(socket, rules));
     });
-    server.on('drop', () => this.#parts.events.connectionRefused());
+    server.on('drop', () => this.#deps.events.connectionRefused());
     on('request', (message: IncomingMessage, answer: ServerResponse) => this.#take(message, answer, secure, false));
     on('checkContinue', (message: IncomingMessage, answer: ServerResponse) =>
       this.#take(message, answer, secure, true),
@@ -173,7 +173,7 @@ export class NodeEdge implements Edge {
     on('connect', (message: IncomingMessage, socket: Socket) => {
       socket.on('error', ignoreError);
       const { status, text } = checkMethod(message.method as string) as Refusal;
-      this.#parts.events.requestRefused('CONNECT', status, plainAddress(socket.remoteAddress));
+      this.#deps.events.requestRefused('CONNECT', status, plainAddress(socket.remoteAddress));
       NodeConnection.of(socket)?.refuse(() => answerMalformed(socket, status, text));
     });
     on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => this.#malformed(error, socket));
@@ -187,7 +187,7 @@ export class NodeEdge implements Edge {
       answer.destroy();
       return;
     }
-    const response = new NodeResponse(answer, version, connection, this.#around);
+    const response = new NodeResponse(answer, version, connection, this.#responseDeps);
     const begin = () => {
       const target = checkRequest({
         method: message.method as string,
@@ -214,7 +214,7 @@ export class NodeEdge implements Edge {
       socket.destroy();
       return;
     }
-    const handshake = new NodeHandshake(message, early, connection, this.#options.sockets, this.#around);
+    const handshake = new NodeHandshake(message, early, connection, this.#options.sockets, this.#responseDeps);
     const { response } = handshake;
     connection.enter(response, () => {
       handshake.begin();
@@ -240,7 +240,7 @@ export class NodeEdge implements Edge {
     version: string,
   ): ClientRequest {
     return {
-      id: this.#parts.nextId(),
+      id: this.#deps.nextId(),
       method: message.method as string,
       path: target.path,
       host: target.host,
@@ -263,14 +263,14 @@ export class NodeEdge implements Edge {
       NodeConnection.of(socket)?.refuse(() => {
         // What comes after a request that asked for a close is nobody's request.
         if (code === 'HPE_CLOSED_CONNECTION') return;
-        this.#parts.events.requestRefused(code, status, address);
+        this.#deps.events.requestRefused(code, status, address);
         answerMalformed(socket, status, text);
       });
     }
   }
 
   #refused({ text, status }: Refusal, { remoteAddress }: Socket): void {
-    this.#parts.events.requestRefused(text.trimEnd(), status, plainAddress(remoteAddress));
+    this.#deps.events.requestRefused(text.trimEnd(), status, plainAddress(remoteAddress));
   }
 
   #refusal(error: NodeJS.ErrnoException): Refusal {

@@ -11,7 +11,7 @@ import { checkedHeaders } from '../client-headers.js';
 import { acceptedHeaders } from '../handshake-check.js';
 import type { ClientHandshake } from '../port.js';
 import type { NodeConnection } from './connection.js';
-import { type AnswerSurroundings, NodeResponse } from './response.js';
+import { NodeResponse, type NodeResponseDeps } from './response.js';
 
 /** A handshake under way on a socket that node has handed over. */
 export class NodeHandshake implements ClientHandshake {
@@ -28,7 +28,7 @@ export class NodeHandshake implements ClientHandshake {
     early: Buffer,
     connection: NodeConnection,
     acceptor: WsAcceptor,
-    around: AnswerSurroundings,
+    deps: NodeResponseDeps,
   ) {
     this.#message = message;
     this.#early = early;
@@ -38,7 +38,7 @@ export class NodeHandshake implements ClientHandshake {
     answer.shouldKeepAlive = false;
     answer.once('finish', () => message.socket.destroySoon());
     this.#answer = answer;
-    this.response = new NodeResponse(answer, '1.1', connection, around);
+    this.response = new NodeResponse(answer, '1.1', connection, deps);
   }
 
   /** Its turn has come: the answers to the requests before it on its connection are complete. */

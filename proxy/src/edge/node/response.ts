@@ -13,7 +13,7 @@ import { flushBodiless } from '../../runtime/node-internals/http-socket.js';
 import { queuedWrites, WRITE_BYTES } from '../../runtime/node-internals/queued-writes.js';
 import { checkedHeaders } from '../client-headers.js';
 import { endFaulty, type FaultyResponse } from '../edge-answers.js';
-import type { ResponseOwner } from '../port.js';
+import type { ResponseHandler } from '../port.js';
 import type { StreamPiece } from '../stream-piece.js';
 import { addTrailers, announceTrailers, chunkOf, cutAnswer, endAnswer, interimHead, newAnswer } from './answer.js';
 import type { NodeBody } from './body.js';
@@ -30,7 +30,7 @@ export interface AnswerConnection {
 }
 
 /** What the answers of an edge share. */
-export interface AnswerSurroundings {
+export interface NodeResponseDeps {
   readonly flushes: FlushQueue;
   readonly direct: DirectWrites;
   readonly faults: Containment;
@@ -49,10 +49,10 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
   /** Where the answer goes while it is held without node's object. */
   #socket: Socket | undefined;
   readonly #connection: AnswerConnection;
-  readonly #around: AnswerSurroundings;
+  readonly #deps: NodeResponseDeps;
   readonly #chunkable: boolean;
   #keepsAlive = true;
-  #owner: ResponseOwner | undefined;
+  #handler: ResponseHandler | undefined;
   /** What was pushed in this turn: mostly one piece, which takes no list. */
   #piece: StreamPiece | undefined;
   #morePieces: StreamPiece[] | undefined;
@@ -74,10 +74,10 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
   /** Something may wait in the stream of the socket. */
   #mayWait = true;
 
-  constructor(response: ServerResponse, version: string, connection: AnswerConnection, around: AnswerSurroundings) {
+  constructor(response: ServerResponse, version: string, connection: AnswerConnection, deps: NodeResponseDeps) {
     this.#response = response;
     this.#connection = connection;
-    this.#around = around;
+    this.#deps = deps;
     this.#chunkable = version === '1.1';
     response.sendDate = false;
   }
@@ -117,10 +117,10 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
     if (this.#response !== undefined) this.#response.shouldKeepAlive = value;
   }
 
-  own(owner: ResponseOwner): void {
-    if (this.#gone) queueMicrotask(() => this.#tellGone(owner));
+  setHandler(handler: ResponseHandler): void {
+    if (this.#gone) queueMicrotask(() => this.#tellGone(handler));
     if (this.#over) return;
-    this.#owner = owner;
+    this.#handler = handler;
     if (this.#isDestroyed) queueMicrotask(() => this.gone());
   }
 
@@ -138,7 +138,7 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
     // A head whose body is slow to come goes out by itself at the end of this turn: most bodies come with their head, and
     // leave with it in one write.
     if (flush) this.#flushHead();
-    else this.#around.flushes.add(this);
+    else this.#deps.flushes.add(this);
   }
 
   writeInformation(head: ResponseHead): void {
@@ -162,11 +162,11 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
     if (trailers !== undefined && trailers.length > 0) this.#addTrailers(trailers);
     this.#flushPieces();
     this.#over = true;
-    this.#owner = undefined;
+    this.#handler = undefined;
     if (this.#isDestroyed) return;
     this.bodyBytes += chunk?.length ?? 0;
     if (this.#response !== undefined) endAnswer(this.#response, chunk, !this.#bodyBegun);
-    else if (this.#socket !== undefined) this.#endSettled(this.#socket, chunk);
+    else if (this.#socket !== undefined) this.#endIdle(this.#socket, chunk);
   }
 
   #addTrailers(trailers: RawHeaders): void {
@@ -181,7 +181,7 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
     const socket = response === undefined ? (this.#socket as Socket) : response.socket;
     if (!discard) this.#flushPieces();
     this.#over = true;
-    this.#owner = undefined;
+    this.#handler = undefined;
     this.#dropPieces();
     if (socket === null) response?.destroy();
     else if (discard || !this.headersSent) socket.destroy();
@@ -192,7 +192,7 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
     if (this.#over || this.#bodiless || piece.payload.length === 0) return;
     if (this.#piece === undefined) {
       this.#piece = piece;
-      this.#around.flushes.addSoon(this);
+      this.#deps.flushes.addSoon(this);
     } else {
       this.#morePieces ??= [];
       this.#morePieces.push(piece);
@@ -210,7 +210,7 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
     return writableLength === 0 ? waiting : waiting + writableLength + WRITE_BYTES * queuedWrites(socket);
   }
 
-  settle(): void {
+  goIdle(): void {
     const response = this.#response;
     if (response === undefined || this.#over || !this.#chunkable || response.req.method === 'HEAD') return;
     this.flush();
@@ -218,7 +218,7 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
     const { socket, shouldKeepAlive } = response;
     if (socket === null || !this.#connection.detach(response.req, response)) return;
     this.#socket = socket;
-    this.#handle = this.#around.direct.handleOf(socket);
+    this.#handle = this.#deps.direct.handleOf(socket);
     this.#keepsAlive = shouldKeepAlive;
     this.#response = undefined;
     this.body = undefined;
@@ -264,7 +264,7 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
   #writeDirectly(piece: StreamPiece): boolean {
     if (this.#handle === undefined || this.#behind > 0) return false;
     if (this.#mayWait && (this.#socket?.writableLength ?? 1) > 0) return false;
-    const left = this.#around.direct.write(this.#handle, piece.framed(chunkOf), this);
+    const left = this.#deps.direct.write(this.#handle, piece.framed(chunkOf), this);
     this.#mayWait = left < 0;
     if (left > 0) this.#behind = left;
     return left >= 0;
@@ -280,38 +280,38 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
     if (!this.#starved) return;
     this.#starved = false;
     try {
-      this.#owner?.onWritable();
+      this.#handler?.onWritable();
     } catch (error) {
       this.faulted(error);
     }
   }
 
-  /** The connection is gone; tells the owner unless the answer was complete. */
+  /** The connection is gone; tells the handler unless the answer was complete. */
   gone(): void {
     if (this.#over) return;
     this.#over = true;
     this.#gone = true;
-    const owner = this.#owner;
-    this.#owner = undefined;
+    const handler = this.#handler;
+    this.#handler = undefined;
     this.#dropPieces();
     this.body?.break();
-    if (owner !== undefined) this.#tellGone(owner);
+    if (handler !== undefined) this.#tellGone(handler);
   }
 
   /** Code behind the answer has thrown: reports that, and ends the answer. */
   faulted(error: unknown): void {
-    endFaulty(this, this.#owner, error, this.#around.faults);
+    endFaulty(this, this.#handler, error, this.#deps.faults);
   }
 
-  #tellGone(owner: ResponseOwner): void {
+  #tellGone(handler: ResponseHandler): void {
     try {
-      owner.onGone();
+      handler.onGone();
     } catch (error) {
-      this.#around.faults.caught('client', error, owner);
+      this.#deps.faults.caught('client', error, handler);
     }
   }
 
-  /** Whether the answer is complete or broken off, as far as its owner is concerned. */
+  /** Whether the answer is complete or broken off, as far as its handler is concerned. */
   get over(): boolean {
     return this.#over;
   }
@@ -350,7 +350,7 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
   }
 
   /** Ends a body whose head node has written, and its framing with it. */
-  #endSettled(socket: Socket, chunk: Buffer | undefined): void {
+  #endIdle(socket: Socket, chunk: Buffer | undefined): void {
     this.#mayWait = true;
     socket.cork();
     if (chunk !== undefined && chunk.length > 0) socket.write(chunkOf(chunk));

@@ -13,8 +13,8 @@ import { UwsBacklog } from './body.js';
 import { makeTlsApp, UwsCertificates } from './certificates.js';
 import { KeepAliveTicker } from './keep-alive-ticker.js';
 import type { UwsLibrary, UwsToken } from './library.js';
-import type { UwsEdgeOptions, UwsEdgeParts } from './listener.js';
-import { type ListenerParts, UwsListener } from './listener.js';
+import type { UwsEdgeDeps, UwsEdgeOptions } from './listener.js';
+import { type ListenerDeps, UwsListener } from './listener.js';
 import { openedBy, probeConnections } from './probes.js';
 
 /** A listener that is bound. */
@@ -31,17 +31,17 @@ export class UwsEdge implements Edge {
   readonly #library: UwsLibrary;
   readonly #handler: EdgeHandler;
   readonly #options: UwsEdgeOptions;
-  readonly #parts: ListenerParts;
+  readonly #deps: ListenerDeps;
   readonly #open: Open[] = [];
   #accepting = true;
 
-  constructor(library: UwsLibrary, handler: EdgeHandler, options: UwsEdgeOptions, parts: UwsEdgeParts) {
+  constructor(library: UwsLibrary, handler: EdgeHandler, options: UwsEdgeOptions, deps: UwsEdgeDeps) {
     this.#library = library;
     this.#handler = handler;
     this.#options = options;
-    const { faults = uncontained } = parts;
-    const ticker = new KeepAliveTicker(parts.clock, faults);
-    this.#parts = { ...parts, faults, flushes: new FlushQueue(), ticker, backlog: new UwsBacklog() };
+    const { faults = uncontained } = deps;
+    const ticker = new KeepAliveTicker(deps.clock, faults);
+    this.#deps = { ...deps, faults, flushes: new FlushQueue(), ticker, backlog: new UwsBacklog() };
   }
 
   get connections(): number {
@@ -55,7 +55,7 @@ export class UwsEdge implements Edge {
     const secure = listener.tls === true;
     const library = this.#library;
     const app = secure ? makeTlsApp(library, certificates, listener.port ?? 0) : library.App();
-    const serving = new UwsListener(app, secure, library, this.#handler, this.#options, this.#parts);
+    const serving = new UwsListener(app, secure, library, this.#handler, this.#options, this.#deps);
     // The library would take the path of a socket in use away from its owner.
     const isFree = listener.path === undefined || (await prepareSocketFile(listener.path));
     const token = isFree && (await this.#bind(serving, listener));
@@ -66,7 +66,7 @@ export class UwsEdge implements Edge {
       listener: serving,
       token,
       path: listener.path,
-      certificates: secure ? new UwsCertificates(serving, certificates, port, this.#parts.clock) : undefined,
+      certificates: secure ? new UwsCertificates(serving, certificates, port, this.#deps.clock) : undefined,
     });
     if (listener.path !== undefined) return { ...listener, url: `unix:${listener.path}` };
     const host = listener.host ?? '0.0.0.0';
@@ -94,7 +94,7 @@ export class UwsEdge implements Edge {
 
   async #bind({ app }: UwsListener, { host = '0.0.0.0', port = 0, path }: Listener): Promise<UwsToken> {
     const options = this.#options.sharesPorts ? 0 : this.#library.LIBUS_LISTEN_EXCLUSIVE_PORT;
-    const { probes } = this.#parts;
+    const { probes } = this.#deps;
     if (path !== undefined) return new Promise((resolve) => void app.listen_unix(resolve, path));
     const listen = () => new Promise<UwsToken>((resolve) => void app.listen(host, port, options, resolve));
     if (probes === undefined) return listen();

@@ -12,8 +12,8 @@ import { type UwsBacklog, UwsBody } from './body.js';
 import { UwsHandshake } from './handshake.js';
 import type { UwsAnswer, UwsApp, UwsLibrary, UwsRequest } from './library.js';
 import { checkUwsRequest, copyHead, type UwsHead } from './request.js';
-import { type AnswerShape, type AnswerSurroundings, UwsResponse } from './response.js';
-import type { UwsSocketData, UwsSocketParts } from './socket.js';
+import { type AnswerShape, UwsResponse, type UwsResponseDeps } from './response.js';
+import type { UwsSocketData, UwsSocketDeps } from './socket.js';
 
 const CLOSE = /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i;
 const UPGRADE = /(?:^|,)[ \t]*upgrade[ \t]*(?:,|$)/i;
@@ -37,7 +37,7 @@ export interface UwsEdgeOptions {
 }
 
 /** The clock, identifiers and reports that the edge is given. */
-export interface UwsEdgeParts {
+export interface UwsEdgeDeps {
   readonly clock: Clock;
   readonly events: EdgeEvents;
   /** Left out: nothing is contained. */
@@ -50,13 +50,13 @@ export interface UwsEdgeParts {
 }
 
 /** What a listener shares with the others of its edge. */
-export type ListenerParts = UwsEdgeParts &
-  Pick<AnswerSurroundings, 'flushes' | 'ticker' | 'faults'> & { readonly backlog: UwsBacklog };
+export type ListenerDeps = UwsEdgeDeps &
+  Pick<UwsResponseDeps, 'flushes' | 'ticker' | 'faults'> & { readonly backlog: UwsBacklog };
 
 type Refused = Refusal & { readonly headers?: RawHeaders };
 
 /** Serves the connections of one app. */
-export class UwsListener implements AnswerSurroundings {
+export class UwsListener implements UwsResponseDeps {
   readonly clock;
   readonly flushes;
   readonly ticker;
@@ -69,8 +69,8 @@ export class UwsListener implements AnswerSurroundings {
   readonly #library: UwsLibrary;
   readonly #handler: EdgeHandler;
   readonly #options: UwsEdgeOptions;
-  readonly #parts: ListenerParts;
-  readonly #sockets: UwsSocketParts;
+  readonly #deps: ListenerDeps;
+  readonly #sockets: UwsSocketDeps;
   /** Answers under way, and WebSockets. */
   #busy = 0;
 
@@ -80,18 +80,18 @@ export class UwsListener implements AnswerSurroundings {
     library: UwsLibrary,
     handler: EdgeHandler,
     options: UwsEdgeOptions,
-    parts: ListenerParts,
+    deps: ListenerDeps,
   ) {
     this.app = app;
-    this.clock = parts.clock;
-    this.flushes = parts.flushes;
-    this.ticker = parts.ticker;
-    this.faults = parts.faults;
+    this.clock = deps.clock;
+    this.flushes = deps.flushes;
+    this.ticker = deps.ticker;
+    this.faults = deps.faults;
     this.secure = secure;
     this.#library = library;
     this.#handler = handler;
     this.#options = options;
-    this.#parts = parts;
+    this.#deps = deps;
     this.#sockets = {
       clock: this.clock,
       flushes: this.flushes,
@@ -153,7 +153,7 @@ export class UwsListener implements AnswerSurroundings {
   #changed(answer: UwsAnswer, change: number): void {
     this.connections += change;
     if (change < 0) return;
-    const { events, descriptors } = this.#parts;
+    const { events, descriptors } = this.#deps;
     if (this.connections > this.#options.maxConnections) events.connectionRefused();
     else if (descriptors.admits('client')) return;
     else events.descriptorsShort();
@@ -190,7 +190,7 @@ export class UwsListener implements AnswerSurroundings {
   #hand(head: UwsHead, target: Target | Refused, response: UwsResponse, context: unknown, answer: UwsAnswer): void {
     const { headers } = head;
     if ('status' in target) {
-      this.#parts.events.requestRefused(target.text.trimEnd(), target.status, head.clientAddress);
+      this.#deps.events.requestRefused(target.text.trimEnd(), target.status, head.clientAddress);
       // At the end of the turn: if more follows in the same segment, the library cuts the connection, for this one is not
       // answered; answered at once, what follows would be served. What follows later comes too late: the connection is cut
       // with the answer.
@@ -219,12 +219,12 @@ export class UwsListener implements AnswerSurroundings {
   #bodyOf(answer: UwsAnswer, headers: RawHeaders, response: UwsResponse): UwsBody | undefined {
     const length = headerValue(headers, 'content-length');
     if (length === undefined || Number(length) === 0) return undefined;
-    return new UwsBody(answer, Number(length), this.ticker, response, this.#parts.backlog);
+    return new UwsBody(answer, Number(length), this.ticker, response, this.#deps.backlog);
   }
 
   #read(head: UwsHead, { path, host }: Target, body: UwsBody | undefined): ClientRequest {
     return {
-      id: this.#parts.nextId(),
+      id: this.#deps.nextId(),
       method: head.method,
       path,
       host,

@@ -11,7 +11,7 @@ import { headerValue, type ResponseHead } from '@holdfast/grip';
 import type { Clock, Timer } from '../../runtime/clock.js';
 import type { Flushable, FlushQueue } from '../../runtime/flush-queue.js';
 import { endFaulty, type FaultyResponse } from '../edge-answers.js';
-import type { ResponseOwner } from '../port.js';
+import type { ResponseHandler } from '../port.js';
 import type { StreamPiece } from '../stream-piece.js';
 import type { BodyTurn, UwsBody } from './body.js';
 import { headText } from './head.js';
@@ -32,7 +32,7 @@ const EARLY_HEAD_MS = 100;
 const COMMENT = Buffer.from(':\n');
 
 /** What an answer needs of its edge and its listener. */
-export interface AnswerSurroundings {
+export interface UwsResponseDeps {
   readonly clock: Clock;
   readonly flushes: FlushQueue;
   readonly ticker: KeepAliveTicker;
@@ -64,9 +64,9 @@ export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputO
   body: UwsBody | undefined;
   /** Undefined once the answer is complete or the client has gone: the library's object must not be touched then. */
   #answer: UwsAnswer | undefined;
-  readonly #around: AnswerSurroundings;
+  readonly #deps: UwsResponseDeps;
   readonly #shape: AnswerShape;
-  #owner: ResponseOwner | undefined;
+  #handler: ResponseHandler | undefined;
   readonly #output: UwsOutput;
   /** Bytes that were handed over behind others that waited. */
   #inside = 0;
@@ -82,12 +82,12 @@ export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputO
   #inCall = false;
   #early: Timer | undefined;
 
-  constructor(answer: UwsAnswer, shape: AnswerShape, around: AnswerSurroundings) {
+  constructor(answer: UwsAnswer, shape: AnswerShape, deps: UwsResponseDeps) {
     this.#answer = answer;
     this.#shape = shape;
-    this.#around = around;
+    this.#deps = deps;
     this.#output = new UwsOutput(this);
-    answer.onAborted(() => around.faults.run('client', () => this.#aborted()));
+    answer.onAborted(() => deps.faults.run('client', () => this.#aborted()));
     this.called();
   }
 
@@ -99,7 +99,7 @@ export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputO
     this.#inCall = true;
     if (this.#scheduled) return;
     this.#scheduled = true;
-    this.#around.flushes.add(this);
+    this.#deps.flushes.add(this);
   }
 
   get headersSent(): boolean {
@@ -110,7 +110,7 @@ export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputO
     return this.#output.bodyBytes;
   }
 
-  /** Whether the answer is complete or broken off, as far as its owner is concerned. */
+  /** Whether the answer is complete or broken off, as far as its handler is concerned. */
   get over(): boolean {
     return this.#over;
   }
@@ -120,14 +120,14 @@ export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputO
     const answer = this.#answer;
     this.#answer = undefined;
     this.#over = true;
-    this.#owner = undefined;
-    this.#around.answered();
+    this.#handler = undefined;
+    this.#deps.answered();
     return answer;
   }
 
-  own(owner: ResponseOwner): void {
-    if (this.#gone) queueMicrotask(() => this.#tellGone(owner));
-    if (!this.#over) this.#owner = owner;
+  setHandler(handler: ResponseHandler): void {
+    if (this.#gone) queueMicrotask(() => this.#tellGone(handler));
+    if (!this.#over) this.#handler = handler;
   }
 
   writeHead(head: ResponseHead, length: number | undefined, flush = false): void {
@@ -138,7 +138,7 @@ export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputO
     const framing = isBodiless ? 'bodiless' : length === undefined ? 'chunks' : 'length';
     this.#output.open(text, framing, length ?? 0);
     if (flush && framing === 'chunks' && isEventStream(head)) {
-      this.#early = this.#around.clock.after(EARLY_HEAD_MS, () => this.#sendEarly(), this);
+      this.#early = this.#deps.clock.after(EARLY_HEAD_MS, () => this.#sendEarly(), this);
     }
   }
 
@@ -163,7 +163,7 @@ export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputO
   push(piece: StreamPiece): void {
     if (!this.#take(piece.payload) || this.#scheduled || this.#blocked) return;
     this.#scheduled = true;
-    this.#around.flushes.addSoon(this);
+    this.#deps.flushes.addSoon(this);
   }
 
   end(chunk?: Buffer): void {
@@ -171,19 +171,19 @@ export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputO
     if (chunk !== undefined) this.#take(chunk);
     this.#over = true;
     this.#ending = true;
-    this.#owner = undefined;
+    this.#handler = undefined;
     this.#pump();
   }
 
   abort(discard = false): void {
     if (this.#over) return;
     this.#over = true;
-    this.#owner = undefined;
+    this.#handler = undefined;
     this.#aborting = true;
     if (discard || (this.#output.framing === 'undecided' && !this.#inCall)) this.#cut();
     else {
-      this.#around.clock.clear(this.#early);
-      this.#early = this.#around.clock.after(ABORT_DRAIN_MS, () => this.#cut(), this);
+      this.#deps.clock.clear(this.#early);
+      this.#early = this.#deps.clock.after(ABORT_DRAIN_MS, () => this.#cut(), this);
       this.#pump();
     }
   }
@@ -204,7 +204,7 @@ export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputO
 
   /** Code behind the answer has thrown: reports that, and ends the answer. */
   faulted(error: unknown): void {
-    endFaulty(this, this.#owner, error, this.#around.faults);
+    endFaulty(this, this.#handler, error, this.#deps.faults);
   }
 
   tick(): void {
@@ -221,7 +221,7 @@ export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputO
   #schedule(): void {
     if (this.#scheduled || this.#blocked) return;
     this.#scheduled = true;
-    this.#around.flushes.add(this);
+    this.#deps.flushes.add(this);
   }
 
   /** Hands over what waits, until the client takes no more or the turn's share is used up. */
@@ -248,7 +248,7 @@ export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputO
     else if (this.#ending) this.#finish(this.#answer);
     else if (this.#starved) {
       this.#starved = false;
-      this.#tellWritable(this.#owner);
+      this.#tellWritable(this.#handler);
     }
   }
 
@@ -265,7 +265,7 @@ export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputO
 
   /** Whether this answer is the last of its connection. */
   get closes(): boolean {
-    return this.#shape.closes || this.#around.isStopping;
+    return this.#shape.closes || this.#deps.isStopping;
   }
 
   get closesByItself(): boolean {
@@ -277,7 +277,7 @@ export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputO
   }
 
   get secure(): boolean {
-    return this.#around.secure;
+    return this.#deps.secure;
   }
 
   get isEnding(): boolean {
@@ -287,7 +287,7 @@ export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputO
   blocked(bytes: number): void {
     this.#blocked = true;
     this.#inside = bytes;
-    this.#around.ticker.add(this);
+    this.#deps.ticker.add(this);
   }
 
   /** Without this, what the library keeps would go out, and then the connection be cut for having been silent since. */
@@ -312,7 +312,7 @@ export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputO
       this.#inside = 0;
       this.#output.unblocked();
       this.#pump();
-      if (!this.#blocked) this.#around.ticker.delete(this);
+      if (!this.#blocked) this.#deps.ticker.delete(this);
     }
     return true;
   }
@@ -330,20 +330,20 @@ export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputO
   }
 
   completed(): void {
-    const owner = this.#starved ? this.#owner : undefined;
+    const handler = this.#starved ? this.#handler : undefined;
     this.#over = true;
-    this.#owner = undefined;
+    this.#handler = undefined;
     this.#leave();
-    // With the last bytes of its length an answer is complete before its owner, who waits, has said so. Within the call of the
+    // With the last bytes of its length an answer is complete before its handler, who waits, has said so. Within the call of the
     // library in which that is noticed nothing else may be done.
-    if (owner !== undefined) queueMicrotask(() => this.#tellWritable(owner));
+    if (handler !== undefined) queueMicrotask(() => this.#tellWritable(handler));
   }
 
   /** Cuts the connection; what waits is lost. */
   #cut(): void {
     const answer = this.#answer;
     this.#over = true;
-    this.#owner = undefined;
+    this.#handler = undefined;
     if (answer === undefined) return;
     this.#leave();
     answer.close();
@@ -351,12 +351,12 @@ export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputO
 
   #aborted(): void {
     if (this.#answer === undefined) return;
-    const owner = this.#owner;
+    const handler = this.#handler;
     this.#gone = !this.#over;
     this.#over = true;
-    this.#owner = undefined;
+    this.#handler = undefined;
     this.#leave();
-    if (owner !== undefined) this.#tellGone(owner);
+    if (handler !== undefined) this.#tellGone(handler);
   }
 
   /** After a fault in writing it. */
@@ -364,19 +364,19 @@ export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputO
     this.#cut();
   }
 
-  #tellWritable(owner: ResponseOwner | undefined): void {
+  #tellWritable(handler: ResponseHandler | undefined): void {
     try {
-      owner?.onWritable();
+      handler?.onWritable();
     } catch (error) {
-      endFaulty(this, owner, error, this.#around.faults);
+      endFaulty(this, handler, error, this.#deps.faults);
     }
   }
 
-  #tellGone(owner: ResponseOwner): void {
+  #tellGone(handler: ResponseHandler): void {
     try {
-      owner.onGone();
+      handler.onGone();
     } catch (error) {
-      this.#around.faults.caught('client', error, owner);
+      this.#deps.faults.caught('client', error, handler);
     }
   }
 
@@ -385,10 +385,10 @@ export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputO
     this.#answer = undefined;
     this.#output.clear();
     this.#inside = 0;
-    this.#around.clock.clear(this.#early);
-    this.#around.ticker.delete(this);
+    this.#deps.clock.clear(this.#early);
+    this.#deps.ticker.delete(this);
     this.body?.break();
-    this.#around.answered();
+    this.#deps.answered();
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * Owns: an open WebSocket of a client of the uws edge. Does not own: its handshake.
  *
- * The library answers pings and Closes itself, and has no way to stop reading: what comes while its owner is not ready waits
+ * The library answers pings and Closes itself, and has no way to stop reading: what comes while its handler is not ready waits
  * here, up to a limit.
  */
 import type { Containment } from '@holdfast/control-api';
@@ -13,7 +13,7 @@ import {
   endFaultySocket,
   type MessageSocket,
   type MessageType,
-  type SocketOwner,
+  type SocketHandler,
 } from '../../websocket/message-socket.js';
 import type { UwsWebSocket } from './library.js';
 
@@ -21,7 +21,7 @@ import type { UwsWebSocket } from './library.js';
 const HIGH_WATER = 262_144;
 
 /**
- * Most bytes of messages that wait for an owner that does not take them, where each counts `KEPT_BYTES` beside its content;
+ * Most bytes of messages that wait for an handler that does not take them, where each counts `KEPT_BYTES` beside its content;
  * with more the connection is cut.
  */
 export const KEPT_MAX = 16 * 2 ** 20;
@@ -48,7 +48,7 @@ const COMPRESS_MIN = 512;
 const LOST = 1006;
 const NO_CODE = 1005;
 
-/** What its owner has not taken yet. */
+/** What its handler has not taken yet. */
 interface Kept {
   readonly messages: Fifo<[MessageType, Buffer]>;
   bytes: number;
@@ -69,7 +69,7 @@ export interface UwsSocketData {
 }
 
 /** What a socket needs of its edge. */
-export interface UwsSocketParts {
+export interface UwsSocketDeps {
   readonly clock: Clock;
   readonly flushes: FlushQueue;
   readonly compression: boolean;
@@ -83,17 +83,17 @@ interface Ending {
 
 /** A client's WebSocket. */
 export class UwsSocket implements MessageSocket, Flushable {
-  readonly #parts: UwsSocketParts;
+  readonly #deps: UwsSocketDeps;
   /** Whether compression may have been negotiated. */
   readonly #deflates: boolean;
   /** Undefined when it is closed: the library's object must not be touched then. */
   #socket: UwsWebSocket<UwsSocketData> | undefined;
-  #owner: SocketOwner | undefined;
+  #handler: SocketHandler | undefined;
   /** What is pushed in a turn: mostly one frame. */
   #piece: FramePiece | undefined;
   #morePieces: FramePiece[] | undefined;
   #pieceBytes = 0;
-  /** Undefined while nothing waits for the owner. */
+  /** Undefined while nothing waits for the handler. */
   #kept: Kept | undefined;
   /** Bytes of pongs that may wait for the client. */
   #pongBytes = 0;
@@ -107,14 +107,14 @@ export class UwsSocket implements MessageSocket, Flushable {
   #timer: Timer | undefined;
   #over = false;
 
-  /** `parts` are the same for all sockets of an edge. */
-  constructor(parts: UwsSocketParts, deflates: boolean) {
-    this.#parts = parts;
+  /** `deps` are the same for all sockets of an edge. */
+  constructor(deps: UwsSocketDeps, deflates: boolean) {
+    this.#deps = deps;
     this.#deflates = deflates;
   }
 
-  own(owner: SocketOwner): void {
-    this.#owner = owner;
+  setHandler(handler: SocketHandler): void {
+    this.#handler = handler;
     this.#drainSoon();
   }
 
@@ -131,7 +131,7 @@ export class UwsSocket implements MessageSocket, Flushable {
     if (this.#socket === undefined || this.#over) return;
     if (this.#piece === undefined) {
       this.#piece = piece;
-      this.#parts.flushes.addSoon(this);
+      this.#deps.flushes.addSoon(this);
     } else {
       this.#morePieces ??= [];
       this.#morePieces.push(piece);
@@ -146,13 +146,13 @@ export class UwsSocket implements MessageSocket, Flushable {
     this.#closing = { code, reason };
     // Who closes is told of it like of any other end, but not from within the call.
     this.#paused = false;
-    this.#timer = this.#parts.clock.after(CLOSE_TIMEOUT_MS, () => this.#socket?.close(), this);
+    this.#timer = this.#deps.clock.after(CLOSE_TIMEOUT_MS, () => this.#socket?.close(), this);
     this.#closeIfDrained();
   }
 
   abort(): void {
     this.#over = true;
-    this.#owner = undefined;
+    this.#handler = undefined;
     this.#kept = undefined;
     this.#socket?.close();
   }
@@ -207,9 +207,9 @@ export class UwsSocket implements MessageSocket, Flushable {
     // Short ones share memory: a buffer of its own takes 600 bytes.
     const data = Buffer.from(new Uint8Array(bytes));
     if (type === 'ping' && !this.#takesPongs(data.length)) return;
-    if (this.#owner !== undefined && !this.#paused && this.#kept === undefined) {
+    if (this.#handler !== undefined && !this.#paused && this.#kept === undefined) {
       try {
-        this.#owner.onMessage(type, data);
+        this.#handler.onMessage(type, data);
       } catch (error) {
         this.faulted(error);
       }
@@ -228,7 +228,7 @@ export class UwsSocket implements MessageSocket, Flushable {
       this.#closeIfDrained();
       if (!this.#starved || this.waiting >= HIGH_WATER) return;
       this.#starved = false;
-      this.#owner?.onWritable();
+      this.#handler?.onWritable();
     } catch (error) {
       this.faulted(error);
     }
@@ -238,7 +238,7 @@ export class UwsSocket implements MessageSocket, Flushable {
   closed(code: number, reason: ArrayBuffer): void {
     this.#socket = undefined;
     this.#dropPieces();
-    this.#parts.clock.clear(this.#timer);
+    this.#deps.clock.clear(this.#timer);
     const text = Buffer.from(reason.slice(0));
     const why = code === LOST ? text.toString() : '';
     if (why !== '' && why !== ENDED && why !== UNKNOWN_CODE) this.#fault ??= new Error(why);
@@ -246,11 +246,11 @@ export class UwsSocket implements MessageSocket, Flushable {
     this.#drainSoon();
   }
 
-  /** Its owner, or the socket itself, has thrown: reports that, and closes it. */
+  /** Its handler, or the socket itself, has thrown: reports that, and closes it. */
   faulted(error: unknown): void {
-    const owner = this.#owner;
+    const handler = this.#handler;
     this.#kept = undefined;
-    endFaultySocket(this, owner, error, this.#parts.faults);
+    endFaultySocket(this, handler, error, this.#deps.faults);
   }
 
   /** After a fault in a timer of its own. */
@@ -309,18 +309,18 @@ export class UwsSocket implements MessageSocket, Flushable {
 
   #drain(): void {
     for (let kept = this.#kept; kept !== undefined; kept = this.#kept) {
-      if (this.#paused || this.#owner === undefined) return;
+      if (this.#paused || this.#handler === undefined) return;
       const [type, data] = kept.messages.shift() as [MessageType, Buffer];
       kept.bytes -= data.length + KEPT_BYTES;
       if (kept.messages.length === 0) this.#kept = undefined;
-      this.#owner.onMessage(type, data);
+      this.#handler.onMessage(type, data);
     }
     const ending = this.#ending;
-    const owner = this.#owner;
-    if (ending === undefined || owner === undefined) return;
+    const handler = this.#handler;
+    if (ending === undefined || handler === undefined) return;
     this.#over = true;
-    this.#owner = undefined;
-    if (ending.code === LOST) owner.onLost(this.#fault);
-    else owner.onClose(ending.code === NO_CODE || ending.code === 0 ? undefined : ending.code, ending.reason);
+    this.#handler = undefined;
+    if (ending.code === LOST) handler.onLost(this.#fault);
+    else handler.onClose(ending.code === NO_CODE || ending.code === 0 ? undefined : ending.code, ending.reason);
   }
 }

@@ -4,8 +4,8 @@
  */
 import t from 'tap';
 import { AllowedOrigins } from '../dist/config/values/allowed-origins.js';
-import { isCallbackName } from '../dist/cross-origin/callback-name.js';
 import { corsHeaders } from '../dist/cross-origin/cors.js';
+import { isCallbackName } from '../dist/cross-origin/jsonp-request.js';
 import { checkHandshake } from '../dist/edge/handshake-check.js';
 import { checkRequest } from '../dist/edge/request-check.js';
 import { checkUwsRequest } from '../dist/edge/uws/request.js';

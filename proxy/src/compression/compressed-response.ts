@@ -9,7 +9,7 @@ import { ResponseWrapper } from '../edge/response-wrapper.js';
 import type { StreamPiece } from '../edge/stream-piece.js';
 import type { Codec } from '../http/codings.js';
 import type { Compression } from './compression.js';
-import type { EncodedBody } from './encoded-body.js';
+import type { EncodedBody } from './encoder-body.js';
 import { EncoderBody, type EncoderOwner } from './encoder-body.js';
 import { GzipStream } from './gzip-stream.js';
 import { encodedHead, forbidsTransform, notModifiedHead, varyingHead } from './rules.js';

@@ -4,7 +4,7 @@
  */
 import type { ClientResponse } from '../edge/port.js';
 import type { StreamPiece } from '../edge/stream-piece.js';
-import type { EncodedBody } from './encoded-body.js';
+import type { EncodedBody } from './encoder-body.js';
 import { GZIP_HEADER, type GzipPieces, GzipSum } from './gzip-pieces.js';
 
 /** Costs a checksum and a length: there may be very many. */

@@ -5,8 +5,8 @@
 import { headerValue, type SigKey, verifyGripSig } from '@holdfast/grip';
 import { answerPlain, failureOf } from '../answers/error-response.js';
 import { compressed } from '../compression/compressed-response.js';
+import { applyCrossOrigin, JsonpRefusal } from '../cross-origin/cross-origin.js';
 import { JsonpFault } from '../cross-origin/jsonp-request.js';
-import { applyCrossOrigin, JsonpRefusal } from '../cross-origin/open-up.js';
 import type { ClientHandshake, ClientRequest, ClientResponse, EdgeHandler } from '../edge/port.js';
 import { RequestError } from '../http/errors.js';
 import type { ClientStanding } from '../origin/forwarder.js';

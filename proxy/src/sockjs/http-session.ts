@@ -1,15 +1,14 @@
-/**
- * Owns: a SockJS session over HTTP: a WebSocket to the rest of the proxy, carried by requests that come and go.
- * Does not own: the requests, or finding the session that one is for (`sockjs`).
- */
+/** A SockJS session over HTTP: a WebSocket to the rest of the proxy, carried by requests that come and go. */
 import { type Containment, uncontained } from '@holdfast/control-api';
+import type { ClientHandshake, ClientResponse } from '../edge/port.js';
 import type { Clock, Timer } from '../runtime/clock.js';
 import { Fifo } from '../runtime/fifo.js';
 import { KeepAliveTimer } from '../runtime/keep-alive-timer.js';
 import type { FramePiece } from '../websocket/frame-piece.js';
 import type { MessageSocket, MessageType, SocketHandler } from '../websocket/message-socket.js';
 import { closeFrame, HEARTBEAT_FRAME, HEARTBEAT_S, messagesFrame, OPEN_FRAME, quote, quotedPiece } from './frames.js';
-import type { Receiver, ReceiverHandler } from './receiver.js';
+import { Receiver, type ReceiverHandler, type TransportForm } from './receiver.js';
+import type { SockJsResponse } from './sockjs-response.js';
 
 /**
  * `opening`: the origin has not answered. `closing`: closed from our side; the client is told when it asks.
@@ -355,5 +354,31 @@ export class HttpSession implements MessageSocket, ReceiverHandler {
     this.#receiver?.terminate();
     this.#receiver = undefined;
     this.#deps.forget();
+  }
+}
+
+/**
+ * The request that opens a session, as the handshake that it is to the rest of the proxy. A refusal is the answer of the
+ * request. An acceptance is a frame, and has no place for header fields.
+ */
+export class HttpHandshake implements ClientHandshake {
+  readonly #response: SockJsResponse;
+  readonly #form: TransportForm;
+  readonly #session: HttpSession;
+
+  constructor(response: SockJsResponse, form: TransportForm, session: HttpSession) {
+    this.#response = response;
+    this.#form = form;
+    this.#session = session;
+  }
+
+  get response(): ClientResponse {
+    return this.#response;
+  }
+
+  accept(): MessageSocket | undefined {
+    if (this.#response.over) return undefined;
+    this.#session.open(new Receiver(this.#response, this.#form));
+    return this.#session;
   }
 }

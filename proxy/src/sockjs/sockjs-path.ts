@@ -1,7 +1,7 @@
 /**
  * Owns: what the paths of SockJS mean (protocol 0.3). Does not own: who serves them, or which methods they take.
  */
-import { isCallbackName } from '../cross-origin/callback-name.js';
+import { isCallbackName } from '../cross-origin/jsonp-request.js';
 import { parametersOf, pathnameOf } from '../http/request-path.js';
 
 /** Ways in which a client receives over HTTP. Each name is the last part of its path. */

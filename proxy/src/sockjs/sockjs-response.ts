@@ -3,7 +3,7 @@
  */
 import { headerValue, headerValues, type RawHeaders, type ResponseHead, reasonPhrase } from '@holdfast/grip';
 import type { AllowedOrigins } from '../config/values/allowed-origins.js';
-import { askedHeaders, type Grant, grantOf, varyingByOrigin } from '../cross-origin/grant.js';
+import { askedHeaders, type Grant, grantOf, varyingByOrigin } from '../cross-origin/cors.js';
 import type { ClientResponse, ResponseHandler } from '../edge/port.js';
 import { ResponseWrapper } from '../edge/response-wrapper.js';
 

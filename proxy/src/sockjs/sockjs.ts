@@ -6,18 +6,17 @@ import type { Containment } from '@holdfast/control-api';
 import type { RawHeaders } from '@holdfast/grip';
 import { answerPlain } from '../answers/error-response.js';
 import type { AllowedOrigins } from '../config/values/allowed-origins.js';
-import { mayAsk, mayLoad } from '../cross-origin/grant.js';
+import { mayAsk, mayLoad } from '../cross-origin/cors.js';
 import type { ClientHandshake, ClientRequest, ClientResponse } from '../edge/port.js';
 import { queryOf } from '../http/request-path.js';
 import type { ClientStanding } from '../origin/forwarder.js';
 import type { Route } from '../routes/route.js';
 import type { Clock } from '../runtime/clock.js';
 import { FramedHandshake } from './framed-socket.js';
-import { HttpHandshake } from './http-handshake.js';
-import { HttpSession, type SendOutcome } from './http-session.js';
+import { HttpHandshake, HttpSession, type SendOutcome } from './http-session.js';
 import { methodsOf, NO_UPGRADE, onlyGet, Pages } from './pages.js';
-import { MAX_BODY, PayloadFault, readMessages, sentText } from './payload.js';
-import { Receiver } from './receiver.js';
+import { MAX_BODY, PayloadFault, readMessages, readWhole, sentText } from './payload.js';
+import { jsonp, Receiver, type TransportForm, transportForm } from './receiver.js';
 import {
   basePath,
   callbackFault,
@@ -28,8 +27,6 @@ import {
   type SockJsPlace,
 } from './sockjs-path.js';
 import { PLAIN, type ResponseEnd, SockJsResponse } from './sockjs-response.js';
-import { jsonp, type TransportForm, transportForm } from './transport-form.js';
-import { readWhole } from './whole-body.js';
 
 /** A route that has `sockjs`. */
 export type SockJsRoute = Route & { readonly sockjs: string };

@@ -5,8 +5,7 @@
 import type { AllowedOrigins } from '../config/values/allowed-origins.js';
 import type { ClientRequest, ClientResponse } from '../edge/port.js';
 import type { JsonpRule } from '../routes/route.js';
-import { CorsResponse } from './cors.js';
-import { mayLoad } from './grant.js';
+import { CorsResponse, mayLoad } from './cors.js';
 import { readJsonp } from './jsonp-request.js';
 import { JsonpResponse } from './jsonp-response.js';
 

@@ -1,7 +1,4 @@
-/**
- * Owns: one answer whose body is compressed where that may be and its client likes it: the decision, on its head, and the
- * way of its parts from then on. Does not own: the rules, or how bodies are encoded.
- */
+/** An answer whose body is compressed where that is allowed and the client prefers it, decided on its head. */
 import { headerValues, type RawHeaders, type ResponseHead } from '@holdfast/grip';
 import { checkedHeaders } from '../edge/client-headers.js';
 import type { ClientRequest, ClientResponse, ResponseHandler } from '../edge/port.js';
@@ -186,7 +183,7 @@ export class CompressedResponse extends ResponseWrapper implements ResponseHandl
       const { faults, leave } = this.#compression;
       this.#body = new EncoderBody(this.inner, codec.stream(), this, faults, leave);
     } else this.inner.writeHead(head, length);
-    // Whoever wrote it was told that there is room: more than one chunk is not taken so.
+    // Its writer got true, so it may write on: no more than one chunk is taken this way.
     if (first !== undefined) (this.#body ?? this.inner).write(first);
   }
 
@@ -217,7 +214,7 @@ function joined(first: Buffer | undefined, last: Buffer | undefined): Buffer | u
   return first === undefined || last === undefined ? (first ?? last) : Buffer.concat([first, last]);
 }
 
-/** The response as whoever answers is to have it: the same one where nothing of it could ever be compressed. */
+/** The response to answer on: the same one where nothing of it could ever be compressed. */
 export function compressed(request: ClientRequest, response: ClientResponse, compression: Compression): ClientResponse {
   // Programs that old may say what they cannot do.
   const values = request.version === '1.0' ? [] : headerValues(request.headers, 'accept-encoding');

@@ -1,7 +1,4 @@
-/**
- * Owns: what compression of answers needs of a node: its rules, what is shared between answers, and how many encoders there
- * are. Does not own: single answers (`compressed-response`).
- */
+/** Compression of answers for a whole node: the rules, what answers share, and the bound on encoders. */
 import type { Containment } from '@holdfast/control-api';
 import { type Codec, codecOf, preferredCoding } from '../http/codings.js';
 import { GzipPieces } from './gzip-pieces.js';

@@ -1,6 +1,5 @@
 /**
- * Owns: the checksum of bytes that are put together from parts whose checksums are known (CRC-32 of RFC 1952 §8). Does not
- * own: the checksum of bytes, which node has.
+ * Joins the checksums of parts into that of the whole (CRC-32 of RFC 1952 §8); node computes those of the parts.
  *
  * A checksum is a polynomial over GF(2), modulo that of CRC-32, its bits reversed; so many zero bytes behind it multiply it
  * by a power of x, which depends on their number alone. That is how zlib's crc32_combine does it.

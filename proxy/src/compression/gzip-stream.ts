@@ -1,7 +1,4 @@
-/**
- * Owns: the gzip stream of one client whose stream is held: its beginning, what it is put together from, its end. Does not
- * own: how pieces are made (`gzip-pieces`), or what is written.
- */
+/** The gzip stream of one client whose stream is held, joined from shared pieces. */
 import type { ClientResponse } from '../edge/port.js';
 import type { StreamPiece } from '../edge/stream-piece.js';
 import type { EncodedBody } from './encoder-body.js';

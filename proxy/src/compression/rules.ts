@@ -1,7 +1,4 @@
-/**
- * Owns: which answers may be compressed, and what becomes of their heads. Does not own: how a body is encoded, or which
- * coding a client prefers (`codings`).
- */
+/** Which answers may be compressed, and how their heads change. */
 import { headerValues, type RawHeaders, type ResponseHead } from '@holdfast/grip';
 
 /** What the operator has said. */
@@ -14,7 +11,7 @@ export interface CompressionRules {
   readonly cookies: boolean;
 }
 
-/** Fields that are true of the bytes as they are: they would be false, and nobody could tell of which bytes they are. */
+/** Fields that describe the bytes as they are: with other bytes they would be false. */
 const DIGESTS = new Set(['content-md5', 'digest', 'content-digest', 'repr-digest']);
 
 const EVENT_STREAM = 'text/event-stream';

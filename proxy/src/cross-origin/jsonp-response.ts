@@ -1,4 +1,4 @@
-/** Owns: giving an answer to a JSON-P call: as a script that calls a function. Does not own: the answer. */
+/** Wraps the answer to a JSON-P call into a script that calls a function. */
 import { type RawHeaders, type ResponseHead, textFromWire } from '@holdfast/grip';
 import { clientHeaders } from '../edge/client-headers.js';
 import type { ClientResponse } from '../edge/port.js';
@@ -155,7 +155,7 @@ function varyingBySite(headers: readonly string[]): string[] {
   return [...headers, 'Vary', 'Origin, Sec-Fetch-Site, Referer'];
 }
 
-/** JSON that is also a script: two characters end a line in scripts of old (ECMAScript before 2019). */
+/** JSON that is also a script: two characters end a line in scripts before ES2019. */
 function quote(value: unknown): string {
   return JSON.stringify(value).replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029');
 }

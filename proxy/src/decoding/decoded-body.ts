@@ -1,4 +1,4 @@
-/** Owns: taking all content codings off a body, one after the other. Does not own: one of them (`decoder`), or the head. */
+/** Takes all content codings off a body, one after the other. */
 import type { Containment } from '@holdfast/control-api';
 import type { OriginCall } from '../origin/port.js';
 import type { Coding } from './codings.js';

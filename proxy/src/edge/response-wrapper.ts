@@ -1,9 +1,9 @@
-/** Owns: passing a client response on as it is. Does not own: any change to it: that is for classes that extend this. */
+/** The base of classes that change what a client response is given. */
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
 import type { ClientResponse, ResponseHandler } from './port.js';
 import type { StreamPiece } from './stream-piece.js';
 
-/** A client response in front of another; whoever answers cannot tell. */
+/** Decorates a `ClientResponse`: passes every call on; a subclass overrides those that it changes. */
 export class ResponseWrapper implements ClientResponse {
   protected readonly inner: ClientResponse;
 

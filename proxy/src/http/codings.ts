@@ -1,7 +1,4 @@
-/**
- * Owns: the content codings that node can make, how hard it tries, and which one a client prefers. Does not own: which the
- * operator offers, or what is encoded. The only importer of negotiator.
- */
+/** The content codings that node can make, their levels, and which one a client prefers. The only importer of negotiator. */
 import type { Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
 import Negotiator from 'negotiator';

@@ -1,6 +1,4 @@
-/**
- * Owns: trailers: who takes them, and which fields may go behind a body (RFC 9110 §6.5). Does not own: reading or writing them.
- */
+/** Trailers: which clients take them, and which fields may follow a body (RFC 9110 §6.5). */
 import { headerFault, type RawHeaders } from '@holdfast/grip';
 
 /**

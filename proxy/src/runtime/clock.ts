@@ -1,7 +1,4 @@
-/**
- * Owns: the port through which everything that depends on time reads it and waits for it.
- * Does not own: what is done when the time comes.
- */
+/** The port through which everything that depends on time reads it and waits for it. */
 import type { Containment, Faulty } from '@holdfast/control-api';
 
 /** A pending timer; give it back to `Clock.clear`. */

@@ -1,4 +1,4 @@
-/** Owns: a queue of things that are taken in the order in which they came. Does not own: how many there may be. */
+/** A first-in, first-out queue in constant time. */
 
 /** So many places may be empty at the front before the others move up. */
 const EMPTY_MAX = 1_024;

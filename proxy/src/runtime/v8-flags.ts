@@ -1,4 +1,4 @@
-/** Owns: what V8 is told in processes that serve: when to compile, and where to put new objects. Does not own: what runs. */
+/** V8 flags of processes that serve: when to compile, and where to put new objects. */
 import { setFlagsFromString } from 'node:v8';
 
 /**

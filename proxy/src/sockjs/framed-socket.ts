@@ -1,4 +1,4 @@
-/** Owns: SockJS frames on a client's WebSocket, from its handshake on. Does not own: the WebSocket. */
+/** SockJS frames on a client's WebSocket, from its handshake on. */
 import type { RawHeaders } from '@holdfast/grip';
 import type { ClientHandshake, ClientResponse } from '../edge/port.js';
 import type { Clock } from '../runtime/clock.js';
@@ -9,7 +9,7 @@ import type { MessageSocket, MessageType, SocketHandler } from '../websocket/mes
 import { closeFrame, framedPiece, HEARTBEAT_FRAME, HEARTBEAT_S, messagesFrame, OPEN_FRAME, quote } from './frames.js';
 import { MAX_FRAME, PayloadFault, readMessages } from './payload.js';
 
-const BEAT = { content: Buffer.alloc(0), timeout: HEARTBEAT_S, mode: 'idle' } as const;
+const KEEP_ALIVE = { content: Buffer.alloc(0), timeout: HEARTBEAT_S, mode: 'idle' } as const;
 
 /** A handshake whose WebSocket will speak SockJS. */
 export class FramedHandshake implements ClientHandshake {
@@ -37,7 +37,7 @@ export class FramedHandshake implements ClientHandshake {
 export class FramedSocket implements MessageSocket, SocketHandler {
   readonly #socket: MessageSocket;
   readonly #clock: Clock;
-  readonly #heart: KeepAliveTimer;
+  readonly #timer: KeepAliveTimer;
   #handler: SocketHandler | undefined;
   /** Messages of a frame that its handler does not take yet; what comes behind them waits in the WebSocket. */
   #inbox: Fifo<Buffer> | undefined;
@@ -49,7 +49,7 @@ export class FramedSocket implements MessageSocket, SocketHandler {
   constructor(socket: MessageSocket, clock: Clock, random: () => number) {
     this.#socket = socket;
     this.#clock = clock;
-    this.#heart = new KeepAliveTimer(BEAT, clock, random, () => this.#beat(), this);
+    this.#timer = new KeepAliveTimer(KEEP_ALIVE, clock, random, () => this.#sendHeartbeat(), this);
     socket.send('text', Buffer.from(OPEN_FRAME));
   }
 
@@ -60,24 +60,24 @@ export class FramedSocket implements MessageSocket, SocketHandler {
 
   send(type: MessageType, data: Buffer): boolean {
     if (type === 'ping' || type === 'pong') return this.#socket.send(type, data);
-    this.#heart.sent(this.#clock.monotonic());
+    this.#timer.sent(this.#clock.monotonic());
     return this.#socket.send('text', Buffer.from(messagesFrame([quote(data.toString())])));
   }
 
   push(piece: FramePiece): void {
-    this.#heart.sent(this.#clock.monotonic());
+    this.#timer.sent(this.#clock.monotonic());
     this.#socket.push(piece.type === 'ping' || piece.type === 'pong' ? piece : framedPiece(piece));
   }
 
   /** The code and the reason go in both: the library reads the frame, others the WebSocket's own. */
   close(code?: number, reason?: Buffer): void {
-    this.#heart.stop();
+    this.#timer.stop();
     if (code !== undefined && !this.#isLeft) this.#socket.send('text', Buffer.from(closeFrame(code, reason)));
     this.#socket.close(code, reason);
   }
 
   abort(): void {
-    this.#heart.stop();
+    this.#timer.stop();
     this.#handler = undefined;
     this.#inbox = undefined;
     this.#socket.abort();
@@ -98,7 +98,7 @@ export class FramedSocket implements MessageSocket, SocketHandler {
     return this.#socket.waiting;
   }
 
-  /** What is no array of strings ends the session: the client cannot be told otherwise (protocol 0.3, "test_broken_json"). */
+  /** A frame that is not an array of strings ends the session: there is no error frame (protocol 0.3, "test_broken_json"). */
   onMessage(type: MessageType, data: Buffer): void {
     if (type === 'ping' || type === 'pong') {
       this.#handler?.onMessage(type, data);
@@ -134,19 +134,19 @@ export class FramedSocket implements MessageSocket, SocketHandler {
   }
 
   onClose(code: number | undefined, reason: Buffer): void {
-    this.#heart.stop();
+    this.#timer.stop();
     this.#drain(true);
     this.#handler?.onClose(code, reason);
   }
 
   onLost(error: Error | undefined): void {
-    this.#heart.stop();
+    this.#timer.stop();
     this.#drain(true);
     this.#handler?.onLost(error);
   }
 
   fault(error: unknown): void {
-    this.#heart.stop();
+    this.#timer.stop();
     if (this.#handler?.fault !== undefined) this.#handler.fault(error);
     else this.abort();
   }
@@ -166,12 +166,12 @@ export class FramedSocket implements MessageSocket, SocketHandler {
 
   #left(): void {
     this.#isLeft = true;
-    this.#heart.stop();
+    this.#timer.stop();
     this.#drain(true);
   }
 
   /** A client that has not taken what went before needs no sign of life. */
-  #beat(): void {
+  #sendHeartbeat(): void {
     if (this.#socket.waiting === 0) this.#socket.send('text', Buffer.from(HEARTBEAT_FRAME));
   }
 }

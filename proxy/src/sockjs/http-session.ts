@@ -11,7 +11,7 @@ import { Receiver, type ReceiverHandler, type TransportForm } from './receiver.j
 import type { SockJsResponse } from './sockjs-response.js';
 
 /**
- * `opening`: the origin has not answered. `closing`: closed from our side; the client is told when it asks.
+ * `opening`: the origin has not answered. `closing`: closed from our side; the client gets the close frame at its next request.
  * `left`: the client broke off. `terminated`: ended without a close. `over`: forgotten.
  */
 type State = 'opening' | 'open' | 'closing' | 'left' | 'terminated' | 'over';
@@ -24,7 +24,7 @@ export const HIGH_WATER = 262_144;
 const MESSAGE_MIN = 64;
 
 const NOTHING = Buffer.alloc(0);
-const BEAT = { content: NOTHING, timeout: HEARTBEAT_S, mode: 'idle' } as const;
+const KEEP_ALIVE = { content: NOTHING, timeout: HEARTBEAT_S, mode: 'idle' } as const;
 const STILL_OPEN = closeFrame(2010, Buffer.from('Another connection still open'));
 const INTERRUPTED = closeFrame(1002, Buffer.from('Connection interrupted'));
 
@@ -65,7 +65,7 @@ export class HttpSession implements MessageSocket, ReceiverHandler {
   #paused = false;
   #closeFrame = INTERRUPTED;
   #closeGiven = false;
-  #heart: KeepAliveTimer | undefined;
+  #heartbeat: KeepAliveTimer | undefined;
   #timer: Timer | undefined;
 
   constructor(deps: HttpSessionDeps) {
@@ -79,7 +79,7 @@ export class HttpSession implements MessageSocket, ReceiverHandler {
     if (this.#state !== 'opening') return;
     this.#state = 'open';
     const { clock, random } = this.#deps;
-    this.#heart = new KeepAliveTimer(BEAT, clock, random, () => this.#beat(), this);
+    this.#heartbeat = new KeepAliveTimer(KEEP_ALIVE, clock, random, () => this.#sendHeartbeat(), this);
     receiver.setHandler(this);
     this.#receiver = receiver;
     this.#give(OPEN_FRAME);
@@ -97,7 +97,7 @@ export class HttpSession implements MessageSocket, ReceiverHandler {
     else if (this.#state === 'opening' || this.#receiver !== undefined) receiver.giveLast(STILL_OPEN);
     else {
       this.#receiver = receiver;
-      this.#heart?.sent(this.#deps.clock.monotonic());
+      this.#heartbeat?.sent(this.#deps.clock.monotonic());
       if (this.#state === 'open') this.#deps.clock.clear(this.#timer);
       receiver.setHandler(this);
       receiver.begin();
@@ -153,12 +153,12 @@ export class HttpSession implements MessageSocket, ReceiverHandler {
     if (this.#state === 'open' && piece.type !== 'ping' && piece.type !== 'pong') this.#add(quotedPiece(piece));
   }
 
-  /** The client hears of it after what waits for it, at its next requests until it is forgotten. */
+  /** The client gets the close frame after what waits for it, at its next requests until the session is forgotten. */
   close(code?: number, reason?: Buffer): void {
     if (this.#state !== 'open') return;
     this.#closeFrame = closeFrame(code, reason);
     const handler = this.#endAs('closing');
-    // Who closes is told of it like of any other end, but not from within the call: such a client has no answer.
+    // The handler gets `onClose` as for any other end, but not from within the call: such a client sends no Close.
     queueMicrotask(() => this.#guard(() => handler?.onClose(code, reason ?? NOTHING)));
     this.#remember();
     this.#flush();
@@ -243,7 +243,7 @@ export class HttpSession implements MessageSocket, ReceiverHandler {
 
   #give(frame: string): void {
     const receiver = this.#receiver;
-    this.#heart?.sent(this.#deps.clock.monotonic());
+    this.#heartbeat?.sent(this.#deps.clock.monotonic());
     if (receiver === undefined || receiver.give(frame)) return;
     this.#receiver = undefined;
     this.#last = receiver;
@@ -299,7 +299,7 @@ export class HttpSession implements MessageSocket, ReceiverHandler {
     answer?.(outcome);
   }
 
-  #beat(): void {
+  #sendHeartbeat(): void {
     if (this.#state === 'open' && this.#receiver?.ready) this.#give(HEARTBEAT_FRAME);
   }
 
@@ -329,14 +329,14 @@ export class HttpSession implements MessageSocket, ReceiverHandler {
     this.#timer = this.#deps.clock.after(ABSENCE_MS, () => this.#end(), this);
   }
 
-  /** Nothing more for the handler, which is given back to be told why. */
+  /** Removes the handler, and returns it for its last call. */
   #endAs(state: 'closing' | 'left' | 'terminated'): SocketHandler | undefined {
     const handler = this.#handler;
     this.#state = state;
     this.#handler = undefined;
     this.#inbox.clear();
     this.#owedPongs.clear();
-    this.#heart?.stop();
+    this.#heartbeat?.stop();
     if (state === 'left') this.#clear();
     if (state === 'terminated') this.#answer({ kind: 'terminated' });
     else this.#answer({ kind: 'closed', frame: this.#closeFrame });
@@ -347,7 +347,7 @@ export class HttpSession implements MessageSocket, ReceiverHandler {
     if (this.#state === 'over') return;
     this.#state = 'over';
     this.#handler = undefined;
-    this.#heart?.stop();
+    this.#heartbeat?.stop();
     this.#clear();
     this.#answer({ kind: 'unknown' });
     this.#deps.clock.clear(this.#timer);

@@ -108,7 +108,7 @@ export class Receiver implements ResponseHandler {
     this.#response.setHandler(this);
   }
 
-  /** Starts a stream ahead of its first frame: the client and what is between learn that it is there. */
+  /** Starts a stream ahead of its first frame: the client and intermediaries see that it is there. */
   begin(): void {
     const { prelude, contentType } = this.#form;
     if (prelude === undefined || this.#begun) return;
@@ -154,7 +154,7 @@ export class Receiver implements ResponseHandler {
     this.#response.end();
   }
 
-  /** The session is gone without a word for the client: 410 if nothing has been sent, else the stream is broken off. */
+  /** The session ended without a close frame: 410 if nothing has been sent, else the stream is broken off. */
   terminate(): void {
     if (this.#over) return;
     this.#over = true;

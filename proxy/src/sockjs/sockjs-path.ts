@@ -1,6 +1,4 @@
-/**
- * Owns: what the paths of SockJS mean (protocol 0.3). Does not own: who serves them, or which methods they take.
- */
+/** What the paths of SockJS mean (protocol 0.3). */
 import { isCallbackName } from '../cross-origin/jsonp-request.js';
 import { parametersOf, pathnameOf } from '../http/request-path.js';
 

@@ -1,6 +1,4 @@
-/**
- * Owns: the fields that every SockJS answer has, and noticing its end. Does not own: what is answered.
- */
+/** The response that every SockJS answer goes through: it adds the common fields and reports the end. */
 import { headerValue, headerValues, type RawHeaders, type ResponseHead, reasonPhrase } from '@holdfast/grip';
 import type { AllowedOrigins } from '../config/values/allowed-origins.js';
 import { askedHeaders, type Grant, grantOf, varyingByOrigin } from '../cross-origin/cors.js';
@@ -22,7 +20,7 @@ const ACCESS = new Set([
   'access-control-allow-headers',
 ]);
 
-/** A client response that scripts of the origins in a list may read and that nobody keeps unless it says so itself. */
+/** A client response that scripts of the origins in a list may read and that no cache keeps unless it says so itself. */
 export class SockJsResponse extends ResponseWrapper implements ResponseHandler {
   readonly #request: RawHeaders;
   readonly #origins: AllowedOrigins;

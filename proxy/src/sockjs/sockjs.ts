@@ -1,6 +1,6 @@
 /**
- * Owns: SockJS (protocol 0.3) for the routes that have it: which request is for which session, and refusing those that
- * are for none. Does not own: sessions, which to the rest of the proxy are WebSockets like any other.
+ * SockJS (protocol 0.3) for the routes that have it: finds the session of each request, and refuses requests without one.
+ * Its sessions are WebSockets to the rest of the proxy.
  */
 import type { Containment } from '@holdfast/control-api';
 import type { RawHeaders } from '@holdfast/grip';
@@ -57,12 +57,12 @@ export interface SockJsParts {
   readonly scriptUrl: string;
   /** Whose scripts may use routes that do not say so themselves. */
   readonly origins: AllowedOrigins;
+  /** Whether there are sessions over HTTP: their requests come over any connections, so that all have to come here. */
+  readonly overHttp: boolean;
   /**
    * Most sessions over HTTP at a time, those included that have just ended. They outlive their requests, so the limit of
    * connections does not bound them. Further ones are answered 503.
    */
-  /** Whether there are sessions over HTTP: their requests come over any connections, so that all have to come here. */
-  readonly overHttp: boolean;
   readonly maxSessions: number;
 }
 
@@ -254,7 +254,7 @@ export class SockJs {
   }
 }
 
-/** What a page of a site that is not in the list is told. */
+/** The answer to a page of a site that is not in the list. */
 const FOREIGN = 'This is not for pages of this site.';
 
 /** Transports that a page loads as scripts or frames. */

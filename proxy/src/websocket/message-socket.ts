@@ -1,7 +1,6 @@
 /**
- * Owns: the port of an open WebSocket: whole messages and control frames, in both directions.
- * Does not own: handshakes, or what messages mean. Both ends of a session are such sockets: the client's (made by an
- * edge) and that of an origin that speaks WebSocket.
+ * The port of an open WebSocket: whole messages and control frames, in both directions. Both ends of a session are such
+ * sockets: the client's, made by an edge, and that of an origin that speaks WebSocket.
  */
 import type { Containment, Faulty } from '@holdfast/control-api';
 import type { WsMessageType } from '@holdfast/grip';
@@ -11,7 +10,7 @@ import type { FramePiece } from './frame-piece.js';
 export type MessageType = WsMessageType;
 
 /**
- * The user of a socket, which hears what comes. Calls are in the order of the wire. Nothing follows `onClose` or `onLost`, and
+ * Handles the events of a socket. Calls are in the order of the wire. Nothing follows `onClose` or `onLost`, and
  * no message `onClosing` or `onBreach`. One that has no `fault` sees a socket that is lost when something it does throws.
  */
 export interface SocketHandler extends Faulty {
@@ -38,7 +37,7 @@ export interface SocketHandler extends Faulty {
 
 /** An open WebSocket. Calls after its end do nothing. */
 export interface MessageSocket {
-  /** Says who is told of what comes from now on; until then everything waits. */
+  /** Sets the handler of events from now on; until then everything waits. */
   setHandler(handler: SocketHandler): void;
   /** Sends a message or control frame; false when much waits already: better to wait for `onWritable`. */
   send(type: MessageType, data: Buffer): boolean;

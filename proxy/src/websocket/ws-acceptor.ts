@@ -1,4 +1,4 @@
-/** Owns: the handshakes of WebSocket clients on node's sockets. Does not own: which are accepted, or the sockets. */
+/** Accepts the handshakes of WebSocket clients on node's sockets, once they have been checked. */
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { uncontained } from '@holdfast/control-api';

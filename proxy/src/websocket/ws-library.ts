@@ -1,6 +1,6 @@
 /**
- * Owns: the `ws` library: its only importer. What both roles tell it, its socket, its side of handshakes. Does not own: what is made
- * of that. `ws` keeps the protocol strict: masks, reserved bits and opcodes, UTF-8, close codes, sizes.
+ * The only importer of the `ws` library: the options of both roles, its socket, and its side of handshakes. `ws` keeps the
+ * protocol strict: masks, reserved bits and opcodes, UTF-8, close codes, sizes.
  */
 import type { Duplex } from 'node:stream';
 import WebSocket, { type PerMessageDeflateOptions, type Server, WebSocketServer } from 'ws';
@@ -40,7 +40,7 @@ const DEFLATE: PerMessageDeflateOptions = {
   threshold: 512,
 };
 
-/** What `ws` is told for a socket of either role. */
+/** The options of `ws` for a socket of either role. */
 export function optionsOf({ maxMessage, compression, closeTimeout = CLOSE_TIMEOUT_MS }: SocketSettings) {
   const maxFragments = Math.min(MAX_FRAGMENTS, Math.max(MIN_FRAGMENTS, Math.ceil(maxMessage / FRAGMENT_BYTES)));
   const limits = { maxPayload: maxMessage, maxFragments, maxBufferedChunks: MAX_FRAME_READS };
@@ -54,7 +54,7 @@ export type SocketEvent =
   | [event: 'error', error: Error]
   | [event: 'close', code: number, reason: Buffer];
 
-/** Whoever has taken a socket over. */
+/** Listens to a socket after its handshake. */
 export interface SocketListener {
   onEvent(event: SocketEvent): void;
   /** The other side's Close has come; true if `finish` will be called for it, false to have it answered at once. */
@@ -76,8 +76,8 @@ interface Inside {
 }
 
 /**
- * The library's socket, with one listener for everything once it is taken over: a list of five for each takes as much
- * memory as the rest of an idle one. Before, its events are a handshake's and go to whoever listens.
+ * The library's socket, with one listener for everything after its handshake: a list of five for each takes as much memory as
+ * the rest of an idle one. Until then its events are the handshake's and go to ordinary listeners.
  */
 export class LibrarySocket extends WebSocket {
   #listener: SocketListener | undefined;
@@ -96,8 +96,8 @@ export class LibrarySocket extends WebSocket {
   }
 
   /**
-   * Called by the library itself only, when the other side has closed or broken the protocol: to answer at once. Whoever has
-   * taken the socket may answer later, by `finish`.
+   * Called by the library itself only, when the other side has closed or broken the protocol: to answer at once. The
+   * listener may answer later, by `finish`.
    */
   override close(code?: number, reason?: string | Buffer): void {
     if (this.#listener === undefined || this.#asked || !this.#ask(this.#listener, code)) super.close(code, reason);
@@ -132,7 +132,7 @@ export class LibrarySocket extends WebSocket {
   }
 }
 
-/** Takes part in handshakes of clients; its sockets are nobody's yet. */
+/** Takes part in handshakes of clients; its sockets have no listener yet. */
 export type LibraryServer = Server<typeof LibrarySocket>;
 
 /** One that listens nowhere and remembers no socket. */

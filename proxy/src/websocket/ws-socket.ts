@@ -1,7 +1,4 @@
-/**
- * Owns: a WebSocket of either role on the `ws` library, and the way of pushed frames past it. Does not own: handshakes, or what
- * messages mean.
- */
+/** A WebSocket of either role on the `ws` library, and the path of pushed frames past it. */
 import type { Duplex } from 'node:stream';
 import type { Containment } from '@holdfast/control-api';
 import { FlushQueue } from '../runtime/flush-queue.js';
@@ -64,7 +61,7 @@ export class WsSocket implements MessageSocket, DirectWriter, SocketListener {
     this.flush();
     const socket = this.#socket;
     if (this.#over || socket.readyState !== LibrarySocket.OPEN) return true;
-    // Whoever may be held back by this is told when it has gone.
+    // A sender that may be held back by this is notified when it has gone.
     const isMuch = this.#starved || this.waiting + data.length + FRAME_MAX >= HIGH_WATER;
     const sent = isMuch ? () => this.#guardedSent() : undefined;
     if (type === 'ping') socket.ping(data, undefined, sent);
@@ -91,7 +88,7 @@ export class WsSocket implements MessageSocket, DirectWriter, SocketListener {
     this.flush();
     if (code === undefined) this.#socket.finish();
     else this.#socket.finish(code, reason);
-    // The other side's Close may be behind messages that nobody has read.
+    // The other side's Close may be behind messages that have not been read.
     this.#socket.resume();
   }
 
@@ -140,7 +137,7 @@ export class WsSocket implements MessageSocket, DirectWriter, SocketListener {
     }
     if (more === undefined && this.#writeDirectly(wire, first.frame)) return;
     const { stream } = wire;
-    // Whoever is held back is held back by these too: the last of them tells.
+    // A sender that is held back waits for these too: the last of them notifies it.
     const sent = this.#starved ? () => this.#guardedSent() : undefined;
     const last = more?.pop();
     if (more === undefined || last === undefined) {

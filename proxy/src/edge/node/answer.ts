@@ -1,7 +1,4 @@
-/**
- * Owns: single acts on node's `ServerResponse` and its socket: making one, interim heads, its end, breaking it off.
- * Does not own: when they are done, or the answer.
- */
+/** Single operations on node's `ServerResponse` and its socket: chunks, interim heads, trailers, the end, breaking off. */
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { headerValues, type ResponseHead } from '@holdfast/grip';
@@ -67,7 +64,7 @@ export function cutAnswer(socket: Socket, untilClose: boolean): void {
     try {
       socket.resetAndDestroy();
     } catch {
-      // Only TCP knows a reset. On TLS the missing close_notify tells as much; a unix socket has no way of telling.
+      // Only TCP has a reset. On TLS the missing close_notify has the same meaning; a unix socket has no way to signal it.
       socket.destroy();
     }
     return;

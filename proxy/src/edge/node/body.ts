@@ -1,4 +1,4 @@
-/** Owns: a request body of the node edge. Does not own: where its bytes go. */
+/** A request body of the node edge. */
 import type { IncomingMessage } from 'node:http';
 import type { BodySink, ClientBody } from '../port.js';
 

@@ -1,7 +1,4 @@
-/**
- * Owns: one client connection of the node edge: whose turn it is when requests are pipelined, what the client's FIN
- * means, and how the connection is closed. Does not own: parsing, or the answers themselves.
- */
+/** One client connection of the node edge: the order of pipelined requests, the meaning of the client's FIN, and the close. */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { Containment } from '@holdfast/control-api';
@@ -37,7 +34,7 @@ interface Tagged {
   [key]?: NodeConnection;
 }
 
-/** How a connection learns of time and of its edge's rules. */
+/** The clock and the rules of a connection's edge. */
 export interface ConnectionRules {
   readonly clock: Clock;
   /** How long after the client's FIN an answer may stay silent before the client counts as gone, in ms. */
@@ -61,7 +58,7 @@ interface Turn {
 /**
  * Serialises the requests of one socket and passes the socket's events on to the response whose turn it is.
  *
- * A FIN from the client may be a half-close (it still reads) or the first half of a close (it is gone): TCP tells only
+ * A FIN from the client may be a half-close (it still reads) or the first half of a close (it is gone): TCP shows which only
  * when something is sent, by a reset. So an answer under way goes on as long as some of it moves, without a reset,
  * every `halfCloseGrace`; a connection that is silent for longer counts as gone.
  */
@@ -77,7 +74,7 @@ export class NodeConnection {
   #closing = false;
   /** The client has sent, or may be sending, what will not be taken. */
   #unread = false;
-  /** Nobody parses: the answer under way is held, or nothing has come since. */
+  /** Nothing is parsed: the answer under way is held, or no bytes have come since. */
   #isDetached = false;
   /** What has come meanwhile. */
   #early: EarlyBytes | undefined;
@@ -172,7 +169,7 @@ export class NodeConnection {
   }
 
   /**
-   * The answer under way is held: from here on nobody parses what comes, until `answered`. What does is kept, and read
+   * The answer under way is held: from here on nothing is parsed, until `answered`. What does is kept, and read
    * then. False, with nothing changed, where requests wait already or the connection is to close.
    */
   detach(message: IncomingMessage, answer: ServerResponse): boolean {
@@ -196,7 +193,7 @@ export class NodeConnection {
     else this.#timer = this.#rules.clock.after(this.#rules.keepAliveTimeout, () => socket.destroy(), this);
   }
 
-  /** Lets go of the socket: it is a WebSocket from here on, and tells its new owner what becomes of it. */
+  /** Lets go of the socket: it is a WebSocket from here on, which handles the socket's events itself. */
   handOver(): void {
     this.#rules.clock.clear(this.#timer);
     this.#current = undefined;
@@ -295,7 +292,7 @@ export class NodeConnection {
     this.#watch();
   }
 
-  /** Something has come while nobody parses. */
+  /** Bytes have come while nothing is parsed. */
   #received(chunk: Buffer): void {
     if (this.#closing) {
       this.#unread = true;
@@ -377,7 +374,7 @@ function listener(take: (connection: NodeConnection, chunk: Buffer) => void) {
 
 /**
  * Listens to errors of a socket from which node has taken its own listener, as it does at each change of protocols: an error
- * that nobody listens to would end the process. `close` follows, and is all that counts.
+ * without a listener would end the process. `close` follows, and is all that counts.
  */
 export function ignoreError(): void {}
 

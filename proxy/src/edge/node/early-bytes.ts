@@ -1,10 +1,7 @@
-/**
- * Owns: what a client has sent behind a request that is held, while nobody parses: what of it is kept, and how much it may
- * be. Does not own: reading it, or the connection.
- */
+/** Bounds what a client sends behind a held request, which nothing parses until the answer is complete. */
 
 /**
- * Bytes behind a request that is held, where nobody parses, from which on nothing more is read; of one read there may be
+ * Bytes behind a held request from which on nothing more is read; of one read there may be
  * 64 KiB more. A client that has gone is not noticed then, so that one more read is made every `LOOK_MS`, until there are
  * `AHEAD_MAX` bytes; then the connection is cut.
  */

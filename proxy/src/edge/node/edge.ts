@@ -261,7 +261,7 @@ export class NodeEdge implements Edge {
       const { status, text } = this.#refusal(error);
       const address = plainAddress(socket.remoteAddress);
       NodeConnection.of(socket)?.refuse(() => {
-        // What comes after a request that asked for a close is nobody's request.
+        // Bytes after a request that asked for a close are not a request.
         if (code === 'HPE_CLOSED_CONNECTION') return;
         this.#deps.events.requestRefused(code, status, address);
         answerMalformed(socket, status, text);

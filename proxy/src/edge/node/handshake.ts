@@ -1,7 +1,4 @@
-/**
- * Owns: answering the WebSocket handshakes of the node edge. Does not own: which are valid (`handshake-check`), or the
- * socket after the 101.
- */
+/** Answers the WebSocket handshakes of the node edge. `handshake-check` decides which are valid. */
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { RawHeaders } from '@holdfast/grip';
@@ -44,7 +41,7 @@ export class NodeHandshake implements ClientHandshake {
   /** Its turn has come: the answers to the requests before it on its connection are complete. */
   begin(): void {
     this.#answer.assignSocket(this.#message.socket);
-    // A client may send its first frames early. They are nobody's if it is refused.
+    // A client may send its first frames early. If it is refused they are dropped.
     this.#connection.last(true);
   }
 

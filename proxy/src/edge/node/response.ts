@@ -1,7 +1,4 @@
-/**
- * Owns: the answer to one request on the node edge, from head to last byte, and the direct way of stream pieces to the
- * socket. Does not own: what is answered, or the order of requests on a connection (`node-connection`).
- */
+/** The answer to one request on the node edge, from head to last byte, and the direct path of stream pieces to the socket. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Containment } from '@holdfast/control-api';
@@ -286,7 +283,7 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
     }
   }
 
-  /** The connection is gone; tells the handler unless the answer was complete. */
+  /** The connection is gone; calls the handler unless the answer was complete. */
   gone(): void {
     if (this.#over) return;
     this.#over = true;

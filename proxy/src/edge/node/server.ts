@@ -70,7 +70,7 @@ function optionsOf({ maxHeaderBytes, keepAliveTimeout, headerTimeout }: ServerLi
 }
 
 /**
- * Closes connections beyond `max`, and counts them as refused. By hand: with a limit in node itself, it would hand a
+ * Closes connections beyond `max`, and counts them as refused. Not by node's own limit, which would hand a
  * connection from one full process to the next for ever. Called before the edge makes its connections. A connection that node's
  * HTTP takes once more, as after a hold, is not a new one.
  */

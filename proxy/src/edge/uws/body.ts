@@ -8,7 +8,7 @@ import type { UwsAnswer } from './library.js';
 export interface BodyTurn {
   /** Bytes have come: until the end of this turn, all that is written on the connection is one cork. */
   called(): void;
-  /** Who reads the body has thrown. */
+  /** The reader of the body has thrown. */
   faulted(error: unknown): void;
 }
 
@@ -68,7 +68,7 @@ export class UwsBacklog {
 }
 
 /**
- * Must be made within the request's handler: what comes while nobody listens is lost. What the library has read before it
+ * Must be made within the request's handler: what comes without a listener is lost. What the library has read before it
  * is asked for, usually no more than one read, is kept.
  */
 export class UwsBody implements ClientBody, Transfer, WaitingBody {
@@ -76,7 +76,7 @@ export class UwsBody implements ClientBody, Transfer, WaitingBody {
   readonly #ticker: KeepAliveTicker;
   readonly #backlog: UwsBacklog;
   readonly #turn: BodyTurn;
-  /** Undefined once all has come, or the client has gone, or the rest is nobody's. */
+  /** Undefined once all has come, or the client has gone, or the rest is to be dropped. */
   #answer: UwsAnswer | undefined;
   /** The same, until the answer is complete or the client has gone. */
   #connection: UwsAnswer | undefined;
@@ -128,7 +128,7 @@ export class UwsBody implements ClientBody, Transfer, WaitingBody {
     this.#connection = undefined;
     this.#held = false;
     this.#ticker.delete(this);
-    // What has come whole may still be read, but holds nobody back.
+    // What has come whole may still be read, but counts no more.
     this.#backlog.waits(this, -this.#keptBytes);
     if (this.#complete) return;
     this.#broken = true;
@@ -165,7 +165,7 @@ export class UwsBody implements ClientBody, Transfer, WaitingBody {
       this.#answer.resume();
     } else if (this.#keptBytes < AHEAD_MAX) {
       this.#release();
-      // A client that has gone tells within one turn.
+      // That a client has gone shows within one turn.
       setImmediate(() => {
         if (this.#paused || this.#sink === undefined) this.#holdIfFull();
       });

@@ -1,4 +1,4 @@
-/** Owns: which certificate a TLS listener of the uws edge shows to whom. Does not own: the files (`tls-certificates`). */
+/** The certificates that a TLS listener of the uws edge presents, by server name. */
 import type { Clock, Timer } from '../../runtime/clock.js';
 import { EdgeError } from '../errors.js';
 import type { KeyPair, TlsCertificates } from '../tls-certificates.js';
@@ -66,7 +66,7 @@ export class UwsCertificates {
     if (pair === undefined || pair === this.#certificates.default(this.#port)) return;
     const pattern = isWildcard(pair) ? `*${name.slice(name.indexOf('.'))}` : name;
     if (this.#known.has(pattern) || name.split('.').length > LABELS_MAX) return;
-    // The library tells names apart by case; whoever plays with that shall not fill our memory.
+    // The library distinguishes names by case; a client that varies the case must not fill our memory.
     if (pattern !== pattern.toLowerCase() && ++this.#spellings > SPELLINGS_MAX) return;
     this.#use(pattern, pair);
     if (isWildcard(pair)) this.#addBelow(pattern);

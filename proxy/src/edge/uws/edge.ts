@@ -1,7 +1,7 @@
 /**
- * Owns: the `uws` edge: its listeners, and binding them. Does not own: what comes in there (`uws-listener`).
+ * The `uws` edge: its listeners, and binding them.
  *
- * It costs less for each connection and each delivery than the node edge, and cannot do all that that one can: docs/edges.md.
+ * It costs less for each connection and each delivery than the node edge, and has limits of its own: docs/edges.md.
  */
 import { createServer } from 'node:net';
 import { uncontained } from '@holdfast/control-api';

@@ -1,4 +1,4 @@
-/** Owns: answering the WebSocket handshakes of the uws edge. Does not own: which are valid, or the socket after the 101. */
+/** Answers the WebSocket handshakes of the uws edge. `handshake-check` decides which are valid. */
 import { headerValues, type RawHeaders } from '@holdfast/grip';
 import { extensionsNamed } from '../../websocket/extensions.js';
 import type { MessageSocket } from '../../websocket/message-socket.js';
@@ -8,7 +8,7 @@ import { headText, writeLines } from './head.js';
 import type { UwsResponse } from './response.js';
 import { UwsSocket, type UwsSocketData, type UwsSocketDeps } from './socket.js';
 
-/** What the library needs for the 101: to be had within the request's handler only. */
+/** What the library needs for the 101: available within the request's handler only. */
 export interface UwsOffer {
   readonly headers: RawHeaders;
   readonly key: string;

@@ -1,6 +1,7 @@
 /**
- * Owns: uWebSockets.js: loading its binary, and the types of the part that is used. Its only importer. Does not own: any
- * use of it. Its rules: a request is dead after the handler's turn; everything is written inside `cork`.
+ * Loads the binary of uWebSockets.js, and declares the part of it that is used. Its only importer.
+ *
+ * The library's rules: a request is dead after the handler's turn; everything is written inside `cork`.
  */
 import { createRequire } from 'node:module';
 import { EdgeError } from '../errors.js';
@@ -83,7 +84,7 @@ export type UwsToken = object | false;
 export interface UwsApp {
   any(pattern: string, handler: (answer: UwsAnswer, request: UwsRequest) => void): this;
   ws<T>(pattern: string, route: UwsWebSocketRoute<T>): this;
-  /** Hears of connections: 1 for an opened, -1 for a closed one that was not upgraded. */
+  /** Called for connections: with 1 for an opened, -1 for a closed one that was not upgraded. */
   filter(run: (answer: UwsAnswer, change: number) => void): this;
   listen(host: string, port: number, options: number, done: (token: UwsToken) => void): this;
   listen_unix(done: (token: UwsToken) => void, path: string): this;

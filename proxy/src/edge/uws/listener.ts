@@ -109,7 +109,7 @@ export class UwsListener implements UwsResponseDeps {
     this.app.ws<UwsSocketData>('/*', {
       compression: compression ? SHARED_COMPRESSOR | SHARED_DECOMPRESSOR : DISABLED,
       maxPayloadLength: maxMessage,
-      // What waits is counted by whoever sends.
+      // The sender accounts for buffered bytes.
       maxBackpressure: 0,
       idleTimeout: 0,
       sendPingsAutomatically: false,

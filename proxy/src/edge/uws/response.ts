@@ -1,8 +1,7 @@
 /**
- * Owns: the answer to one request on the uws edge, from head to last byte. Does not own: what is answered, the text of heads
- * (`uws-head`), how bytes are handed over (`uws-output`), or connections.
+ * The answer to one request on the uws edge, from head to last byte. `output` hands the bytes over.
  *
- * The library has a buffer without limit behind each answer, and does not tell what is in it. So what a client does not take
+ * The library has an unbounded buffer behind each answer, and does not report what is in it. So what a client does not take
  * waits here: nothing more is handed over from the moment the library reports that something waits there too. It may
  * report late, by one cork.
  */
@@ -52,7 +51,7 @@ export interface AnswerShape {
   readonly closes: boolean;
   /** The library knows of that, and closes. */
   readonly closesByItself: boolean;
-  /** The edge refuses the request: whatever its connection sends after it is nobody's request. */
+  /** The edge refuses the request: nothing that its connection sends after it is a request. */
   readonly isRefusal: boolean;
 }
 
@@ -145,7 +144,7 @@ export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputO
   writeInformation(head: ResponseHead): void {
     if (this.#over || this.#output.framing !== 'undecided' || this.#answer === undefined) return;
     const text = `${headText(head, 'interim')}\r\n`;
-    // One without fields has no colon by which it could follow another; it tells nothing either.
+    // One without fields has no colon by which it could follow another; it has no content either.
     if (this.#output.hasBegun && !text.includes(': ')) return;
     this.#output.interim(this.#answer, text);
   }
@@ -213,7 +212,7 @@ export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputO
     this.#answer.resume();
   }
 
-  /** Keeps bytes for the client; false when nobody is to have them. */
+  /** Keeps bytes for the client; false when they are to be dropped. */
   #take(bytes: Buffer): boolean {
     return !this.#over && this.#answer !== undefined && this.#output.take(bytes);
   }
@@ -324,7 +323,7 @@ export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputO
     this.#pump();
   }
 
-  /** What is left of the request's body is nobody's: the library reads on and drops it. */
+  /** The rest of the request's body is dropped: the library reads on. */
   beforeEnd(): void {
     this.body?.release();
   }

@@ -1,8 +1,8 @@
 /**
- * Owns: an open WebSocket of a client of the uws edge. Does not own: its handshake.
+ * An open WebSocket of a client of the uws edge.
  *
- * The library answers pings and Closes itself, and has no way to stop reading: what comes while its handler is not ready waits
- * here, up to a limit.
+ * The library answers pings and Closes itself, and has no way to stop reading: messages that arrive while the handler is not
+ * ready wait here, up to a limit.
  */
 import type { Containment } from '@holdfast/control-api';
 import type { Clock, Timer } from '../../runtime/clock.js';
@@ -59,7 +59,7 @@ const ENDED = 'Received TCP FIN before WebSocket close frame';
 
 /**
  * What the library says of a Close frame with a code that it does not know: among them 1012 to 1014 and 3000 to 3999, which
- * clients may well send. It does not tell the code, and answers without one.
+ * clients may well send. It does not report the code, and answers without one.
  */
 const UNKNOWN_CODE = 'Received invalid close payload';
 
@@ -144,7 +144,7 @@ export class UwsSocket implements MessageSocket, Flushable {
     if (this.#socket === undefined || this.#over) return;
     this.#over = true;
     this.#closing = { code, reason };
-    // Who closes is told of it like of any other end, but not from within the call.
+    // The handler that closes gets `onClose` as for any other end, but not from within the call.
     this.#paused = false;
     this.#timer = this.#deps.clock.after(CLOSE_TIMEOUT_MS, () => this.#socket?.close(), this);
     this.#closeIfDrained();
@@ -267,7 +267,7 @@ export class UwsSocket implements MessageSocket, Flushable {
     return false;
   }
 
-  /** What waits is nobody's: the client breaks what a WebSocket can bear. */
+  /** Drops what waits and cuts the connection: the client has exceeded a limit. */
   #cut(fault: string): void {
     this.#fault = new Error(fault);
     this.#kept = undefined;
@@ -282,7 +282,7 @@ export class UwsSocket implements MessageSocket, Flushable {
 
   #write(socket: UwsWebSocket<UwsSocketData>, type: MessageType, data: Buffer): void {
     if (type === 'ping') socket.ping(data);
-    // Pings were answered when they came; a pong that nobody asked for cannot be sent.
+    // Pings were answered when they came; an unsolicited pong cannot be sent.
     else if (type !== 'pong') socket.send(data, type === 'binary', this.#deflates && data.length >= COMPRESS_MIN);
   }
 

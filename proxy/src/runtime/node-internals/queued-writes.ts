@@ -12,7 +12,7 @@ interface Inside {
   readonly _writableState?: { readonly buffered?: readonly unknown[]; readonly bufferedIndex?: number };
 }
 
-/** How many writes wait for those that the kernel has been given; 0 where this version of node does not tell. */
+/** How many writes wait for those that the kernel has been given; 0 where this version of node does not show it. */
 export function queuedWrites(stream: Writable): number {
   const { buffered, bufferedIndex = 0 } = (stream as unknown as Inside)._writableState ?? {};
   return buffered === undefined ? 0 : buffered.length - bufferedIndex;

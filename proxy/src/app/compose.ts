@@ -235,13 +235,13 @@ function makeEdges(
     (name, port) => refusals.unnamed(name, port, client.tlsCertsDir),
   );
   const settings = {
-    maxHeaderBytes: client.headMax,
-    maxConnections: client.connectionsMax,
-    keepAliveTimeout: client.keepAliveTimeoutMs,
-    headerTimeout: client.headerTimeoutMs,
-    halfCloseGrace: client.halfCloseGraceMs,
-    maxMessage: client.messageMax,
-    compression: client.compression,
+    clientBufferSize: client.headMax,
+    clientMaxconn: client.connectionsMax,
+    clientKeepAliveTimeout: client.keepAliveTimeoutMs,
+    clientHeaderTimeout: client.headerTimeoutMs,
+    clientHalfCloseGrace: client.halfCloseGraceMs,
+    websocketMessageMax: client.messageMax,
+    allowCompression: client.compression,
     certificates,
     isShared,
   };

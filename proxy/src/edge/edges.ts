@@ -11,16 +11,16 @@ import { loadUws } from './uws/library.js';
 
 /** What any edge may be configured with; each takes what it can act on. Times in ms, sizes in bytes. */
 export interface EdgeSettings {
-  readonly maxHeaderBytes: number;
+  readonly clientBufferSize: number;
   /** Connections open at once on each listener. */
-  readonly maxConnections: number;
-  readonly keepAliveTimeout: number;
-  readonly headerTimeout: number;
-  readonly halfCloseGrace: number;
+  readonly clientMaxconn: number;
+  readonly clientKeepAliveTimeout: number;
+  readonly clientHeaderTimeout: number;
+  readonly clientHalfCloseGrace: number;
   /** Longest WebSocket message, after inflation. */
-  readonly maxMessage: number;
+  readonly websocketMessageMax: number;
   /** Whether permessage-deflate is negotiated. */
-  readonly compression: boolean;
+  readonly allowCompression: boolean;
   readonly certificates: TlsCertificates;
   /** Whether other processes have the same listeners. */
   readonly isShared: boolean;
@@ -50,7 +50,7 @@ interface EdgeRow {
 export const edges = {
   node: {
     boundBy: 'primary',
-    make: (handler, { maxMessage, compression, ...options }, deps) => {
+    make: (handler, { websocketMessageMax: maxMessage, allowCompression: compression, ...options }, deps) => {
       const sockets = new WsAcceptor({ maxMessage, compression }, undefined, deps.faults);
       return new NodeEdge(handler, { ...options, sockets }, deps);
     },
@@ -60,7 +60,7 @@ export const edges = {
     make: (handler, settings, { probesFailed: failed, ...deps }) => {
       const options = { ...settings, sharesPorts: settings.isShared };
       // The library's own limit counts other bytes; the edge checks the exact one.
-      const library = loadUws(2 * settings.maxHeaderBytes);
+      const library = loadUws(2 * settings.clientBufferSize);
       return new UwsEdge(library, handler, options, { ...deps, probes: { failed } });
     },
   },

@@ -4,7 +4,12 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { EdgeError } from './errors.js';
 import type { Listener } from './port.js';
 
-/** Longest path of a unix socket on Linux, in bytes; a longer one would be cut off, and the rest of it bound. */
+/**
+ * Longest path of a unix socket on Linux, in bytes; a longer one would be cut off, and the rest of it bound.
+ *
+ * @limit {} bytes of the path of a unix socket
+ * @over the start fails
+ */
 const MAX_SOCKET_PATH = 107;
 
 /** The failure of a `listen` in one line that names the address; `error` is that of the system call. */

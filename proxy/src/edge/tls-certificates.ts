@@ -7,7 +7,12 @@ import { join } from 'node:path';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { EdgeError } from './errors.js';
 
-/** Longest host name, in characters, without its root's dot (RFC 1035 §2.3.4). */
+/**
+ * Longest host name, in characters, without its root's dot (RFC 1035 §2.3.4).
+ *
+ * @limit {} characters of a server name (TLS), 63 of a label; letters, digits, hyphens and dots
+ * @over the name counts as unknown: the port's default certificate
+ */
 export const MAX_SERVER_NAME = 253;
 
 /** One label in lower case (RFC 1123 §2.1): letters, digits and hyphens, none of them at an end, 63 at most. */

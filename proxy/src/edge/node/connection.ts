@@ -38,9 +38,9 @@ interface Tagged {
 export interface ConnectionRules {
   readonly clock: Clock;
   /** How long after the client's FIN an answer may stay silent before the client counts as gone, in ms. */
-  readonly halfCloseGrace: number;
+  readonly clientHalfCloseGrace: number;
   /** Idle time after which a connection between two requests is closed, in ms. */
-  readonly keepAliveTimeout: number;
+  readonly clientKeepAliveTimeout: number;
   /** Who parses. */
   readonly server: Server;
   readonly secure: boolean;
@@ -60,7 +60,7 @@ interface Turn {
  *
  * A FIN from the client may be a half-close (it still reads) or the first half of a close (it is gone): TCP shows which only
  * when something is sent, by a reset. So an answer under way goes on as long as some of it moves, without a reset,
- * every `halfCloseGrace`; a connection that is silent for longer counts as gone.
+ * every `clientHalfCloseGrace`; a connection that is silent for longer counts as gone.
  */
 export class NodeConnection {
   readonly #socket: Socket;
@@ -190,7 +190,7 @@ export class NodeConnection {
     if (this.#closing) this.close();
     else if (this.#early !== undefined) this.#attach();
     else if (socket.readableEnded) this.close();
-    else this.#timer = this.#rules.clock.after(this.#rules.keepAliveTimeout, () => socket.destroy(), this);
+    else this.#timer = this.#rules.clock.after(this.#rules.clientKeepAliveTimeout, () => socket.destroy(), this);
   }
 
   /** Lets go of the socket: it is a WebSocket from here on, which handles the socket's events itself. */
@@ -336,7 +336,7 @@ export class NodeConnection {
 
   #watch(): void {
     const before = writeProgress(this.#socket);
-    this.#timer = this.#rules.clock.after(this.#rules.halfCloseGrace, () => {
+    this.#timer = this.#rules.clock.after(this.#rules.clientHalfCloseGrace, () => {
       if (writeProgress(this.#socket) !== before) this.#watch();
       else this.#socket.destroy();
     });

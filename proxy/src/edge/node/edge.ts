@@ -26,14 +26,14 @@ import { boundTo, createHttp, createTls, keepReserve, limitConnections } from '.
 /** How the node edge treats its clients. Times in ms. */
 export interface NodeEdgeOptions {
   /** Longest request head, in bytes; longer ones are answered 431. */
-  readonly maxHeaderBytes: number;
+  readonly clientBufferSize: number;
   /** Connections open at once on each listener; more are closed as soon as they are accepted. */
-  readonly maxConnections: number;
+  readonly clientMaxconn: number;
   /** Idle time after which a connection between two requests is closed. */
-  readonly keepAliveTimeout: number;
+  readonly clientKeepAliveTimeout: number;
   /** Time that a client has to send a complete head; then 408. A TLS handshake has as much time for itself. */
-  readonly headerTimeout: number;
-  readonly halfCloseGrace: number;
+  readonly clientHeaderTimeout: number;
+  readonly clientHalfCloseGrace: number;
   /** Other processes have the same listeners, which a primary opens for all; it prepares their socket files. */
   readonly isShared?: boolean;
   readonly certificates: TlsCertificates;
@@ -117,17 +117,25 @@ export class NodeEdge implements Edge {
   }
 
   #prepare(server: Server, listener: Listener): void {
-    server.maxHeadersCount = 0; // No silent loss of headers: `maxHeaderBytes` is the bound.
-    if (this.#options.isShared) limitConnections(server, this.#options.maxConnections, this.#deps.events);
-    else server.maxConnections = this.#options.maxConnections;
+    server.maxHeadersCount = 0; // No silent loss of headers: `clientBufferSize` is the bound.
+    if (this.#options.isShared) limitConnections(server, this.#options.clientMaxconn, this.#deps.events);
+    else server.maxConnections = this.#options.clientMaxconn;
     keepReserve(server, this.#deps.descriptors, this.#deps.events);
     server.timeout = 0;
     Object.assign(server, { httpAllowHalfOpen: true });
     const secure = listener.tls === true;
-    const { halfCloseGrace, keepAliveTimeout } = this.#options;
+    const { clientHalfCloseGrace, clientKeepAliveTimeout } = this.#options;
     const closed = (connection: NodeConnection) => this.#connections.delete(connection);
     const { faults } = this.#responseDeps;
-    const rules = { clock: this.#deps.clock, halfCloseGrace, keepAliveTimeout, server, secure, faults, closed };
+    const rules = {
+      clock: this.#deps.clock,
+      clientHalfCloseGrace,
+      clientKeepAliveTimeout,
+      server,
+      secure,
+      faults,
+      closed,
+    };
     /** A fault before there is an answer, or in refusing one, costs the connection. */
     const on = <A extends unknown[]>(event: string, take: (...about: A) => void) => {
       server.on(event, (...about: unknown[]) => {
@@ -283,7 +291,7 @@ export class NodeEdge implements Edge {
     if (error.code !== 'HPE_HEADER_OVERFLOW') {
       return { status: 400, text: `Failed to parse request: ${describe(error)}\n` };
     }
-    const limit = this.#options.maxHeaderBytes;
+    const limit = this.#options.clientBufferSize;
     return { status: 431, text: `Request header size exceeded limit of ${limit} bytes.\n` };
   }
 }

@@ -10,9 +10,9 @@ import { NodeConnection } from './connection.js';
 
 /** The limits that node itself keeps. Times in ms. */
 export interface ServerLimits {
-  readonly maxHeaderBytes: number;
-  readonly keepAliveTimeout: number;
-  readonly headerTimeout: number;
+  readonly clientBufferSize: number;
+  readonly clientKeepAliveTimeout: number;
+  readonly clientHeaderTimeout: number;
 }
 
 /** A server without TLS; it does not listen yet. */
@@ -29,7 +29,7 @@ export function createTls(
 ): Server {
   const server: TlsServer = createTlsServer({
     ...optionsOf(limits),
-    handshakeTimeout: limits.headerTimeout,
+    handshakeTimeout: limits.clientHeaderTimeout,
     SNICallback: (name, done) => {
       let context: KeyPair['context'] | undefined;
       faults.run('client', () => {
@@ -51,13 +51,13 @@ export function createTls(
   return server;
 }
 
-function optionsOf({ maxHeaderBytes, keepAliveTimeout, headerTimeout }: ServerLimits): ServerOptions {
+function optionsOf({ clientBufferSize, clientKeepAliveTimeout, clientHeaderTimeout }: ServerLimits): ServerOptions {
   return {
-    maxHeaderSize: maxHeaderBytes,
-    keepAliveTimeout,
-    headersTimeout: headerTimeout,
+    maxHeaderSize: clientBufferSize,
+    keepAliveTimeout: clientKeepAliveTimeout,
+    headersTimeout: clientHeaderTimeout,
     // By default node checks its time limits every 30 s only.
-    connectionsCheckingInterval: Math.min(5_000, Math.ceil(headerTimeout / 4)),
+    connectionsCheckingInterval: Math.min(5_000, Math.ceil(clientHeaderTimeout / 4)),
     // An upload may take as long as it moves; what bounds it is the origin's inactivity limit.
     requestTimeout: 0,
     // Node's own answer to a missing Host has no text: `request-check` gives one.

@@ -24,11 +24,22 @@ const CHUNK_MIN = 256;
 const costOf = (chunk: Buffer): number => Math.max(chunk.length, CHUNK_MIN);
 
 /**
- * Most bytes of one body that wait, and of several together; with more, the client of the body of which the most waits is cut.
- * The library goes on reading, paused or not, for as long as each read fills its 512 KiB. A fast client on the same machine
- * can keep it at that: tens of megabytes of one body have been seen, so that a limit for each would bound nothing.
+ * Most bytes of one body that wait. The library goes on reading, paused or not, for as long as each read fills its 512 KiB. A
+ * fast client on the same machine can keep it at that: tens of megabytes of one body have been seen, so that a limit for each
+ * body alone would bound nothing.
+ *
+ * @limit {MiB} of one body that is held back, where the library does not stop reading; a chunk counts 256 bytes at
+ *   least
+ * @over the client is cut
  */
 export const WAITING_MAX = 64 * 2 ** 20;
+
+/**
+ * Most bytes of several such bodies together.
+ *
+ * @limit {MiB} of several such bodies together
+ * @over the client with the most waiting bytes is cut
+ */
 export const SHARED_MAX = 32 * 2 ** 20;
 
 /** A body of which some waits. */

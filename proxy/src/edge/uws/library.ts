@@ -120,12 +120,15 @@ const OFFICIAL = 'uWebSockets.js';
 
 /**
  * Loads the library: the package of its own name if it is installed, else the binary of this platform and version of node.
- * Its limit of a request head is one for a process, and is set by the first call: `maxHeaderBytes`.
+ * Its limit of a request head is one for a process, and is set by the first call: `clientBufferSize`.
  * @throws EdgeError `ERR_EDGE_UNAVAILABLE`, which says what to install
  */
-export function loadUws(maxHeaderBytes: number, require: NodeJS.Require = createRequire(import.meta.url)): UwsLibrary {
+export function loadUws(
+  clientBufferSize: number,
+  require: NodeJS.Require = createRequire(import.meta.url),
+): UwsLibrary {
   const binary = `@uwsjs/${process.platform}-${process.arch}-${process.versions.node.split('.')[0]}`;
-  process.env.UWS_HTTP_MAX_HEADERS_SIZE ??= String(maxHeaderBytes);
+  process.env.UWS_HTTP_MAX_HEADERS_SIZE ??= String(clientBufferSize);
   const causes: string[] = [];
   for (const name of [OFFICIAL, binary]) {
     try {

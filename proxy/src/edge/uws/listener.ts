@@ -24,13 +24,13 @@ const CLOSE_LENGTH = 5;
 /** How the uws edge treats its clients. Its time limits are the library's and cannot be changed. */
 export interface UwsEdgeOptions {
   /** Longest request head, in bytes; longer ones are answered 431. The library has a limit of its own, set when it is loaded. */
-  readonly maxHeaderBytes: number;
+  readonly clientBufferSize: number;
   /** Connections open at once on each listener; more are closed as soon as they are accepted. */
-  readonly maxConnections: number;
+  readonly clientMaxconn: number;
   /** Longest WebSocket message, in bytes, after inflation. */
-  readonly maxMessage: number;
+  readonly websocketMessageMax: number;
   /** Whether permessage-deflate is negotiated. */
-  readonly compression: boolean;
+  readonly allowCompression: boolean;
   readonly certificates: TlsCertificates;
   /** Whether other processes listen on the same ports, and the kernel shares connections out (SO_REUSEPORT). */
   readonly sharesPorts: boolean;
@@ -95,7 +95,7 @@ export class UwsListener implements UwsResponseDeps {
     this.#sockets = {
       clock: this.clock,
       flushes: this.flushes,
-      compression: options.compression,
+      compression: options.allowCompression,
       faults: this.faults,
     };
     app.filter((answer, change) => this.faults.run('client', () => this.#changed(answer, change)));
@@ -104,11 +104,11 @@ export class UwsListener implements UwsResponseDeps {
 
   /** Adds the routes; once for the app and once more for each server name. */
   route(): void {
-    const { maxMessage, compression } = this.#options;
+    const { websocketMessageMax, allowCompression } = this.#options;
     const { DISABLED, SHARED_COMPRESSOR, SHARED_DECOMPRESSOR } = this.#library;
     this.app.ws<UwsSocketData>('/*', {
-      compression: compression ? SHARED_COMPRESSOR | SHARED_DECOMPRESSOR : DISABLED,
-      maxPayloadLength: maxMessage,
+      compression: allowCompression ? SHARED_COMPRESSOR | SHARED_DECOMPRESSOR : DISABLED,
+      maxPayloadLength: websocketMessageMax,
       // The sender accounts for buffered bytes.
       maxBackpressure: 0,
       idleTimeout: 0,
@@ -154,7 +154,7 @@ export class UwsListener implements UwsResponseDeps {
     this.connections += change;
     if (change < 0) return;
     const { events, descriptors } = this.#deps;
-    if (this.connections > this.#options.maxConnections) events.connectionRefused();
+    if (this.connections > this.#options.clientMaxconn) events.connectionRefused();
     else if (descriptors.admits('client')) return;
     else events.descriptorsShort();
     answer.close();
@@ -208,7 +208,7 @@ export class UwsListener implements UwsResponseDeps {
   }
 
   #check(head: UwsHead, asks: boolean): Target | Refused {
-    const refusal = checkUwsRequest(head, this.#options.maxHeaderBytes);
+    const refusal = checkUwsRequest(head, this.#options.clientBufferSize);
     if (refusal !== undefined) return refusal;
     const { method, target, headers } = head;
     const outcome = checkRequest({ method, target, version: '1.1', headers });

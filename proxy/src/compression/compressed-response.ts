@@ -21,7 +21,7 @@ interface Kept {
   first: Buffer | undefined;
 }
 
-/** Stands directly before the response of the edge: whatever else is done to a body is done to plain text. */
+/** The last wrapper before the response of the edge: all others see plain text. */
 export class CompressedResponse extends ResponseWrapper implements ResponseHandler, EncoderOwner {
   readonly #request: ClientRequest;
   readonly #accept: string | undefined;
@@ -102,7 +102,7 @@ export class CompressedResponse extends ResponseWrapper implements ResponseHandl
     return this.#body === undefined ? super.waiting : this.#body.waiting;
   }
 
-  /** Before compression: what was sent is known later than this is asked. */
+  /** Before compression: the compressed size is known too late. */
   override get bodyBytes(): number {
     return this.#wholeBytes ?? (this.#body === undefined ? super.bodyBytes : this.#body.bodyBytes);
   }
@@ -172,7 +172,7 @@ export class CompressedResponse extends ResponseWrapper implements ResponseHandl
     queueMicrotask(() => this.#compression.faults.run('client', () => this.#begin(), this));
   }
 
-  /** The body does not come whole: sends the head that was kept, and encodes what comes. */
+  /** The body does not come whole: sends the head that was kept, and encodes the body as it comes. */
   #begin(): void {
     const kept = this.#kept;
     if (kept === undefined) return;

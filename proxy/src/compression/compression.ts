@@ -7,7 +7,7 @@ import { Compressible, type CompressionRules } from './rules.js';
 /** Encoders at a time, each of which takes some 300 KiB. Further answers go out as they are. */
 export const MAX_ENCODERS = 256;
 
-/** Bodies up to so many bytes are encoded in the turn in which they are there: less than 1 ms. */
+/** Longest body, in bytes, that is encoded synchronously: that takes less than 1 ms. */
 export const SYNC_MAX = 16_384;
 
 /** Options of all answers. */
@@ -59,7 +59,7 @@ export class Compression {
     return this.#streams && preferredCoding(accept, STREAM_CODINGS) !== undefined;
   }
 
-  /** Takes the place of an encoder, which `leave` gives back; false where there is none. */
+  /** Reserves an encoder until `leave`; false where all are in use. */
   enter(): boolean {
     if (this.#encoders >= MAX_ENCODERS) return false;
     this.#encoders++;
@@ -71,7 +71,7 @@ export class Compression {
   };
 
   /**
-   * Encodes a body that is there whole, once for all who give the very same buffer, and calls `then`: at once, or in a later
+   * Encodes a body that is there whole, once for all answers with the very same buffer, and calls `then`: at once, or in a later
    * turn. Undefined: it goes out as it is, since it would not get shorter or too much is being encoded.
    */
   encode(body: Buffer, codec: Codec, then: (encoded: Buffer | undefined) => void): void {

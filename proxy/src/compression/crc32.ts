@@ -33,7 +33,7 @@ function product(a: number, b: number): number {
   }
 }
 
-/** What a checksum is multiplied by when so many bytes follow; below 2^31 of them. To be made once per length. */
+/** The factor of a checksum when this many bytes follow, below 2^31. Computed once per length. */
 export function shiftOf(bytes: number): number {
   let shift = ONE;
   // x^(8 * bytes): from the third power of two on.

@@ -32,7 +32,7 @@ export interface EncoderOwner {
   fault(error: unknown): void;
 }
 
-/** The encoder works elsewhere: what is written comes out of it in a later turn. */
+/** The encoder works in another thread: its output comes in a later turn. */
 export class EncoderBody implements EncodedBody {
   bodyBytes = 0;
   readonly #inner: ClientResponse;

@@ -29,7 +29,7 @@ const longOptions: ZlibOptions = { level: 5, finishFlush: constants.Z_SYNC_FLUSH
 /** Makes the pieces of a node. */
 export class GzipPieces {
   readonly #min: number;
-  /** Of bytes that come without a piece, and may come again: what is read from the history goes to many. */
+  /** A piece of bytes that come without one, and may come again: an item from the history goes to many clients. */
   readonly #byBytes = new WeakMap<Buffer, GzipPiece>();
 
   /** Shorter ones, in bytes, are stored as they are. */

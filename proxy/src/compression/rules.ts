@@ -30,7 +30,7 @@ export class Compressible {
     this.#relaysEvents = rules.types.includes(EVENT_STREAM);
   }
 
-  /** Whether the body of a relayed answer, of so many bytes if that is known, could be compressed for a client that likes it. */
+  /** Whether the body of a relayed answer, of this length if it is known, could be compressed for a client that accepts it. */
   answer(head: ResponseHead, length: number | undefined): boolean {
     const { status } = head;
     if (status === 204 || status === 205 || status === 206 || status === 304) return false;
@@ -60,7 +60,7 @@ export class Compressible {
   }
 }
 
-/** Whether who sends these fields forbids every change to a body (RFC 9111 §5.2.1.6, §5.2.2.6). */
+/** Whether these fields forbid every change to a body (RFC 9111 §5.2.1.6, §5.2.2.6). */
 export function forbidsTransform(headers: RawHeaders): boolean {
   return headerValues(headers, 'cache-control').some(hasNoTransform);
 }

@@ -53,7 +53,7 @@ export function mayAsk({ host, headers }: CrossOriginRequest, origins: AllowedOr
   return origins.isAny || !has || isListed(namedOrigin(headers), host, origins);
 }
 
-/** Names of fields that a script wants to send, without what is none. */
+/** Names of fields that a script wants to send, without invalid ones. */
 export function askedHeaders(request: RawHeaders): string | undefined {
   const names = headerValue(request, 'access-control-request-headers')?.split(',') ?? [];
   const valid = names.map((name) => name.trim()).filter(isToken);

@@ -6,7 +6,7 @@ import { CorsResponse, mayLoad } from './cors.js';
 import { readJsonp } from './jsonp-request.js';
 import { JsonpResponse } from './jsonp-response.js';
 
-/** A JSON-P call of a site that may make none. */
+/** A JSON-P call of a site that is not allowed any. */
 export class JsonpRefusal extends Error {}
 
 /**

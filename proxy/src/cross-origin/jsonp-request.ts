@@ -72,7 +72,7 @@ function decode(text: string): string {
   }
 }
 
-/** Reads a JSON-P call; undefined when the request is none. Throws a `JsonpFault` for parameters that cannot be used. */
+/** Reads a JSON-P call; undefined for any other request. Throws a `JsonpFault` for parameters that cannot be used. */
 export function readJsonp(request: ClientRequest, rule: JsonpRule): JsonpCall | undefined {
   const mark = request.path.indexOf('?');
   if (request.method !== 'GET' || mark < 0) return undefined;

@@ -21,7 +21,7 @@ const COOKIES = new Set(['set-cookie', 'set-cookie2']);
 const FAULT = 'Upstream response could not be JSON-P encoded.\n';
 
 /**
- * Wraps whatever is answered. Streams that are held open go out as they are: a script that never ends calls nothing.
+ * Wraps every answer. Streams that are held open go out as they are: a script that never ends calls nothing.
  */
 export class JsonpResponse extends ResponseWrapper {
   /** It becomes a part of a script. */

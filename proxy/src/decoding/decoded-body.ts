@@ -8,7 +8,7 @@ import { type BodySink, Decoder } from './decoder.js';
 export class DecodedBody implements BodySink, OriginCall {
   /** Gets the body as it comes. */
   readonly #first: Decoder;
-  /** Gives it to who takes it. */
+  /** Passes it to the reader. */
   readonly #last: Decoder;
 
   /** `codings` as of `codingsOf`, at least one. `source` is where the body comes from. */

@@ -9,7 +9,7 @@ import { type Coding, codingError } from './codings.js';
 export type BodySink = Pick<OriginHandler, 'onData' | 'onEnd' | 'onError' | 'id' | 'fault'>;
 
 /**
- * In front of who takes the body, and behind what it comes from. Little of it is here at a time, however much a few bytes become:
+ * Between the source of a body and its reader. Little of it is here at a time, however much a few bytes expand to:
  * node decodes on only when what it has made is taken.
  */
 export class Decoder implements BodySink, OriginCall {

@@ -6,7 +6,7 @@ import Negotiator from 'negotiator';
 /** Names as in Content-Encoding (RFC 9110 §8.4.1, RFC 7932, RFC 8878). */
 export type Coding = 'gzip' | 'br' | 'zstd';
 
-/** An encoder of node's: what is written to it comes out at once, by an option of its own. */
+/** An encoder of node's, set to flush after every write. */
 export type Encoder = Transform & { flush(done: () => void): void };
 
 /** One coding as node makes it. */

@@ -17,7 +17,7 @@ export function queryOf(path: string): string {
   return mark < 0 ? '' : path.slice(mark + 1);
 }
 
-/** The parameters of a query. Bytes that are no UTF-8 become U+FFFD; what is no escape stays as it is. */
+/** The parameters of a query. Bytes that are not UTF-8 become U+FFFD; invalid escapes stay as they are. */
 export function parametersOf(path: string): URLSearchParams {
   return new URLSearchParams(queryOf(path));
 }

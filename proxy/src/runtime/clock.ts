@@ -26,7 +26,7 @@ export interface Clock {
    * request, hold or session whose timer it is.
    */
   after(ms: number, run: () => void, what?: Faulty): Timer;
-  /** Forgets a timer. Clearing one that has fired, or undefined, does nothing. */
+  /** Cancels a timer. Clearing one that has fired, or undefined, does nothing. */
   clear(timer: Timer | undefined): void;
 }
 
@@ -62,7 +62,7 @@ interface ManualTimer {
   readonly run: () => void;
 }
 
-/** How far the two have to have moved apart for the wall clock to have been set, in ms; less is how exactly it is read. */
+/** How far the two have to have moved apart for the wall clock to have been set, in ms; less is imprecision of reading. */
 const SET_MS = 100;
 
 /** How far the wall clock is ahead of the monotonic one, as it was read before. */

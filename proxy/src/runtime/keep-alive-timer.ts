@@ -7,7 +7,7 @@ import type { Clock, Timer } from './clock.js';
 const JITTER_MS = 1_000;
 
 /**
- * Ticks every `timeout` seconds: counted from the last tick (`interval`) or from whatever was sent last (`idle`). Items
+ * Ticks every `timeout` seconds: counted from the last tick (`interval`) or from the last bytes sent (`idle`). Items
  * only note the time: the timer, when it fires too early, is set anew. So a delivery costs no timer.
  */
 export class KeepAliveTimer {

@@ -28,12 +28,12 @@ const KEEP_ALIVE = { content: NOTHING, timeout: HEARTBEAT_S, mode: 'idle' } as c
 const STILL_OPEN = closeFrame(2010, Buffer.from('Another connection still open'));
 const INTERRUPTED = closeFrame(1002, Buffer.from('Connection interrupted'));
 
-/** What became of messages that a client sent; `frame` is the close frame of a session that has ended. */
+/** The outcome of messages that a client sent; `frame` is the close frame of a session that has ended. */
 export type SendOutcome =
   | { readonly kind: 'taken' | 'busy' | 'unknown' | 'terminated' }
   | { readonly kind: 'closed'; readonly frame: string };
 
-/** What a session is given. */
+/** The collaborators of a session. */
 export interface HttpSessionDeps {
   readonly clock: Clock;
   readonly random: () => number;
@@ -72,7 +72,7 @@ export class HttpSession implements MessageSocket, ReceiverHandler {
     this.#deps = deps;
   }
 
-  // From the requests
+  // Called for requests of the client
 
   /** The origin has accepted: the request that opened the session receives from now on. */
   open(receiver: Receiver): void {
@@ -132,7 +132,7 @@ export class HttpSession implements MessageSocket, ReceiverHandler {
     handler?.onClose(undefined, NOTHING);
   }
 
-  // From the session
+  // Called by the proxy's session
 
   setHandler(handler: SocketHandler): void {
     this.#handler = handler;

@@ -42,7 +42,7 @@ export function basePath(prefix: string): string {
   return prefix.slice(0, end);
 }
 
-/** Reads a path for which `isSockJsPath` is true. Never throws, whatever the path. */
+/** Reads a path for which `isSockJsPath` is true. Never throws. */
 export function readPlace(prefix: string, path: string): SockJsPlace {
   const rest = pathnameOf(path).slice(basePath(prefix).length);
   if (rest === '' || rest === '/') return { kind: 'greeting' };

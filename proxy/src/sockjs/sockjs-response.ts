@@ -13,7 +13,7 @@ export const PLAIN = 'text/plain; charset=UTF-8';
 
 const NO_CACHE = 'no-store, no-cache, no-transform, must-revalidate, max-age=0';
 
-/** Fields that are ours to set, whatever an origin that refuses a session says. */
+/** Fields that Holdfast sets itself, even in an origin's refusal of a session. */
 const ACCESS = new Set([
   'access-control-allow-origin',
   'access-control-allow-credentials',

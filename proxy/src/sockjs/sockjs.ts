@@ -44,7 +44,7 @@ export interface SockJsEnd {
   readonly duration: number;
 }
 
-/** What the service is given. */
+/** Collaborators and settings of the service. */
 export interface SockJsParts {
   readonly clock: Clock;
   readonly random: () => number;
@@ -260,12 +260,12 @@ const FOREIGN = 'This is not for pages of this site.';
 /** Transports that a page loads as scripts or frames. */
 const LOADED: ReadonlySet<string> = new Set(['jsonp', 'jsonp_send', 'htmlfile']);
 
-/** Sessions of different services are different, whatever their clients call them. */
+/** Sessions of different services are different, even with the same id. */
 function keyOf(route: SockJsRoute, session: string): string {
   return `${route.key}\n${route.sockjs}\n${session}`;
 }
 
-/** Where the origin is asked: at the route's `sockjs_as_path`, or the path of the service and what is added to it. */
+/** The path of the request to the origin: the route's `sockjs_as_path`, or that of the service with an addition. */
 function originPath(route: SockJsRoute, added: string, query: string): string {
   const path = route.sockjsAsPath ?? basePath(route.sockjs) + added;
   return `${path.startsWith('/') ? '' : '/'}${path}${query === '' ? '' : `?${query}`}`;

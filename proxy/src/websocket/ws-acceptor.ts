@@ -7,7 +7,7 @@ import { DirectWrites, streamBinding } from '../runtime/node-internals/direct-wr
 import { type LibraryServer, makeLibraryServer, type SocketSettings } from './ws-library.js';
 import { WsSocket } from './ws-socket.js';
 
-/** What the library reads of a client's request: to make node's own list of its fields would cost more than the rest. */
+/** The part of a client's request that the library reads: building node's own list of its fields would cost more than the rest. */
 interface Asked {
   readonly method: 'GET';
   readonly url: '/';

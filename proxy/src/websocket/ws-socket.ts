@@ -14,7 +14,7 @@ const HIGH_WATER = 262_144;
 /** What a message counts at most beside its content: the longest header of a frame (RFC 6455 §5.2), and its two writes. */
 const FRAME_MAX = 14 + 2 * WRITE_BYTES;
 
-/** One for all sockets: what is pushed to one in a turn of the event loop is one write. */
+/** Shared by all sockets: what is pushed to one in a turn of the event loop is one write. */
 const pushes = new FlushQueue();
 
 /** A connection to which encoded frames are written as they are. */
@@ -32,7 +32,7 @@ export class WsSocket implements MessageSocket, DirectWriter, SocketListener {
   readonly #wire: Wire | undefined;
   readonly #faults: Containment;
   #handler: SocketHandler | undefined;
-  /** What is pushed in a turn: mostly one frame. */
+  /** Frames pushed in this turn: mostly one. */
   #piece: FramePiece | undefined;
   #morePieces: FramePiece[] | undefined;
   #pieceBytes = 0;
@@ -157,7 +157,7 @@ export class WsSocket implements MessageSocket, DirectWriter, SocketListener {
     this.#guardedSent();
   }
 
-  /** False, with nothing written, where that cannot be: what waits must not be overtaken. */
+  /** False, with nothing written, where earlier bytes wait or the socket has no handle. */
   #writeDirectly({ direct, handle }: Wire, frame: Buffer): boolean {
     if (handle === undefined || this.#behind > 0 || this.#socket.bufferedAmount > 0) return false;
     const left = direct.write(handle, frame, this);
@@ -165,7 +165,7 @@ export class WsSocket implements MessageSocket, DirectWriter, SocketListener {
     return left >= 0;
   }
 
-  /** From the library: called by the socket that this one has taken. */
+  /** Called by the library's socket. */
   onEvent(event: SocketEvent): void {
     try {
       this.#take(event);

@@ -18,7 +18,7 @@ export function chunkOf(payload: Buffer): Buffer {
   return Buffer.concat([Buffer.from(`${payload.length.toString(16)}\r\n`, 'latin1'), payload, CRLF]);
 }
 
-/** What an answer that is made anew has to know of its request. */
+/** The request of an answer that is made anew, as far as node reads it. */
 const PLAIN = { method: 'GET', httpVersionMajor: 1, httpVersionMinor: 1, headers: {} } as IncomingMessage;
 
 /** An answer to an HTTP/1.1 request that node has forgotten, other than HEAD, on a socket that has none. */
@@ -43,7 +43,7 @@ export function announceTrailers(head: ResponseHead, response: ServerResponse, f
   if (passed !== undefined) fields.push('Trailer', passed);
 }
 
-/** Has trailers written behind the last chunk. */
+/** Adds trailers, which node writes after the last chunk. */
 export function addTrailers(response: ServerResponse, trailers: readonly string[]): void {
   const pairs: [string, string][] = [];
   for (let i = 0; i < trailers.length; i += 2) pairs.push([trailers[i] as string, trailers[i + 1] as string]);
@@ -58,7 +58,7 @@ export function endAnswer(response: ServerResponse, chunk: Buffer | undefined, j
   else response.end(chunk);
 }
 
-/** Ends a connection in mid-body. A body delimited by the close itself needs a reset to be seen as broken off. */
+/** Ends a connection in the middle of a body. A body that ends with the connection needs a reset to be seen as incomplete. */
 export function cutAnswer(socket: Socket, untilClose: boolean): void {
   if (untilClose) {
     try {

@@ -41,7 +41,7 @@ export interface ConnectionRules {
   readonly clientHalfCloseGrace: number;
   /** Idle time after which a connection between two requests is closed, in ms. */
   readonly clientKeepAliveTimeout: number;
-  /** Who parses. */
+  /** The server whose parser reads the connection. */
   readonly server: Server;
   readonly secure: boolean;
   readonly faults: Containment;
@@ -49,7 +49,7 @@ export interface ConnectionRules {
   readonly closed: (connection: NodeConnection) => void;
 }
 
-/** What is done when the answers before are complete; without a response it is a refusal. */
+/** A request that waits for the answers before it; without a response it is a refusal. */
 interface Turn {
   readonly response: NodeResponse | undefined;
   readonly begin: () => void;
@@ -76,10 +76,10 @@ export class NodeConnection {
   #unread = false;
   /** Nothing is parsed: the answer under way is held, or no bytes have come since. */
   #isDetached = false;
-  /** What has come meanwhile. */
+  /** Bytes that have arrived meanwhile. */
   #early: EarlyBytes | undefined;
 
-  /** Takes a socket under its care; called once when it is accepted. */
+  /** Called once for each accepted socket. */
   constructor(socket: Socket, rules: ConnectionRules) {
     this.#socket = socket;
     this.#rules = rules;
@@ -152,7 +152,7 @@ export class NodeConnection {
     } else this.#add(refusal);
   }
 
-  /** Runs `then` when the answers before are complete: for what is no request of this connection's. */
+  /** Runs `then` when the answers before are complete: for anything but a request of this connection. */
   after(then: () => void): void {
     if (!this.#closing) this.#add({ response: undefined, begin: then });
   }
@@ -164,13 +164,12 @@ export class NodeConnection {
     if (this.#busy && this.#current !== undefined) {
       this.last();
       if (this.#current.headersSent) this.#current.whenFinished(() => this.close());
-      // Other connections that wait for a request node closes itself.
+      // Node itself closes other connections that wait for a request.
     } else if (this.#isDetached || this.#socket.bytesRead === 0) this.#socket.destroy();
   }
 
   /**
-   * The answer under way is held: from here on nothing is parsed, until `answered`. What does is kept, and read
-   * then. False, with nothing changed, where requests wait already or the connection is to close.
+   * The answer under way is held: until `answered`, what arrives is kept instead of parsed, and read then. False, with nothing changed, where requests wait already or the connection is to close.
    */
   detach(message: IncomingMessage, answer: ServerResponse): boolean {
     const socket = this.#socket;
@@ -204,7 +203,7 @@ export class NodeConnection {
     this.#socket.off('end', NodeConnection.#onEnd);
   }
 
-  /** After a fault in what was done for the connection itself. */
+  /** Called after a fault in code that serves the connection itself. */
   fault(): void {
     this.#socket.destroy();
   }
@@ -287,7 +286,7 @@ export class NodeConnection {
       if (this.#isDetached) this.close();
       return;
     }
-    // What came before may be requests: of their answers the last is the last.
+    // The bytes before the FIN may be requests: the last of their answers is the last of the connection.
     if (this.#early === undefined) (this.#waiting?.at(-1)?.response ?? this.#current).shouldKeepAlive = false;
     this.#watch();
   }
@@ -310,14 +309,14 @@ export class NodeConnection {
     }
   }
 
-  /** Reads once more, for a client may have gone that has sent so much. */
+  /** Reads once more, to notice a client that has gone after sending so much. */
   #look(): void {
     if (!this.#isDetached || this.#early === undefined) return;
     if (this.#early.isLast) this.cut();
     else this.#socket.resume();
   }
 
-  /** Has the next request parsed, of which some has come. */
+  /** Lets node parse again, since part of the next request has arrived. */
   #attach(): void {
     const socket = this.#socket;
     const { clock, server, secure } = this.#rules;
@@ -351,7 +350,7 @@ export class NodeConnection {
     this.#rules.closed(this);
   }
 
-  // One function each for all connections: there may be very many.
+  // Shared by all connections, of which there may be very many.
 
   static readonly #onDrain = listener((connection) => connection.#current?.writable());
   static readonly #onEnd = listener((connection) => connection.#halfClosed());
@@ -359,7 +358,7 @@ export class NodeConnection {
   static readonly #onData = listener((connection, chunk) => connection.#received(chunk));
 }
 
-/** An event of a socket's as one of its connection's. */
+/** A listener on a socket that calls its connection. */
 function listener(take: (connection: NodeConnection, chunk: Buffer) => void) {
   return function (this: Socket, chunk: Buffer): void {
     const connection = NodeConnection.of(this);

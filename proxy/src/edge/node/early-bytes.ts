@@ -19,10 +19,10 @@ export const GARBAGE_MAX = 1_048_576;
 /** The beginning of a request: empty lines, a method, and a space if it is there already (RFC 9112 §2.2, §3). */
 const REQUEST_START = /^(?:\r?\n)*(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}(?: |$)|\r?$)/;
 
-/** Made with the first read that came, which is still to be added. */
+/** Made with the first read, which `add` must still be called for. */
 export class EarlyBytes {
   readonly kept: Buffer[] = [];
-  /** It is no request: the rest is dropped. */
+  /** Not the beginning of a request: the rest is dropped. */
   readonly #isGarbage: boolean;
   #bytes = 0;
 
@@ -36,17 +36,17 @@ export class EarlyBytes {
     else if (this.kept.length === 0) this.kept.push(Buffer.from(read.subarray(0, GARBAGE_KEPT)));
   }
 
-  /** Nothing more is to be read for now. */
+  /** Whether to stop reading for now. */
   get isMuch(): boolean {
     return !this.#isGarbage && this.#bytes >= EARLY_MAX;
   }
 
-  /** Nor is there to be another look. */
+  /** Whether to stop reading for good. */
   get isLast(): boolean {
     return this.#bytes >= AHEAD_MAX;
   }
 
-  /** The client is not to go on. */
+  /** Whether to cut the client. */
   get isTooMuch(): boolean {
     return this.#isGarbage && this.#bytes > GARBAGE_MAX;
   }

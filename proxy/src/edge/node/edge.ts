@@ -40,7 +40,7 @@ export interface NodeEdgeOptions {
   readonly sockets: WsAcceptor;
 }
 
-/** The clock, identifiers and reports that the edge is given. */
+/** The collaborators of the edge. */
 export interface NodeEdgeDeps {
   readonly clock: Clock;
   readonly events: EdgeEvents;
@@ -49,7 +49,7 @@ export interface NodeEdgeDeps {
   readonly descriptors: Descriptors;
   /** A new id for each request, unique within this node. */
   readonly nextId: () => string;
-  /** Left out: by what this version of node has. */
+  /** Left out: what this version of node offers. */
   readonly direct?: DirectWrites;
 }
 
@@ -174,7 +174,7 @@ export class NodeEdge implements Edge {
         });
       }
     });
-    // Node would answer any other expectation with 417 by itself; passing over it is as good (RFC 9110 §10.1.1).
+    // By default node answers any other expectation with 417; ignoring it is allowed (RFC 9110 §10.1.1).
     on('checkExpectation', (message: IncomingMessage, answer: ServerResponse) =>
       this.#take(message, answer, secure, false),
     );
@@ -263,7 +263,7 @@ export class NodeEdge implements Edge {
 
   #malformed(error: NodeJS.ErrnoException, socket: Socket): void {
     const { code = '' } = error;
-    // Anything but a parser's complaint is a connection that broke: nothing can be said.
+    // Any error but a parser's is a broken connection: nothing can be answered.
     if (!socket.writable || !(code.startsWith('HPE_') || code === 'ERR_HTTP_REQUEST_TIMEOUT')) socket.destroy();
     else {
       const { status, text } = this.#refusal(error);
@@ -296,7 +296,7 @@ export class NodeEdge implements Edge {
   }
 }
 
-/** What node's parser says of bytes that it does not understand. */
+/** The error of node's parser for bytes that it rejects. */
 interface ParserError extends NodeJS.ErrnoException {
   /** What was being parsed. */
   readonly rawPacket?: Buffer;
@@ -304,7 +304,7 @@ interface ParserError extends NodeJS.ErrnoException {
   readonly bytesParsed?: number;
 }
 
-/** The connection that an event of node's server is about: it is given itself, or with its request. */
+/** The socket of an event of node's server, whose arguments hold it itself or its request. */
 function socketOf([first, second]: readonly unknown[]): Socket {
   if (first instanceof Socket) return first;
   return second instanceof Socket ? second : (first as IncomingMessage).socket;
@@ -326,10 +326,10 @@ function readBody(
   return body;
 }
 
-/** Sends 100 Continue when called, which is when the body is wanted. */
+/** Sends 100 Continue when called: once the body is read. */
 function continuation(answer: ServerResponse, response: NodeResponse): () => void {
   const { shouldKeepAlive } = answer;
-  // Until it is asked to go on, the client may send its next request or the body: only a close keeps them apart.
+  // Before the 100 the client may send its next request or the body: only a close keeps them apart.
   answer.shouldKeepAlive = false;
   return () => {
     if (answer.headersSent || response.over) return;
@@ -338,7 +338,7 @@ function continuation(answer: ServerResponse, response: NodeResponse): () => voi
   };
 }
 
-/** What decides about a handshake. */
+/** The parts of a message that `checkHandshake` reads. */
 function headOf(message: IncomingMessage): HandshakeHead {
   return { method: message.method as string, version: message.httpVersion, headers: message.rawHeaders };
 }

@@ -18,7 +18,7 @@ import type { NodeBody } from './body.js';
 /** Ends a chunked body (RFC 9112 §7.1). */
 const LAST_CHUNK = Buffer.from('0\r\n\r\n');
 
-/** The connection of an answer, as far as answers have to do with it. */
+/** The part of a connection that answers use. */
 export interface AnswerConnection {
   /** Takes node's HTTP off the socket, which stays with the answer; false where that cannot be. */
   detach(message: IncomingMessage, answer: ServerResponse): boolean;
@@ -26,7 +26,7 @@ export interface AnswerConnection {
   answered(keepsAlive: boolean): void;
 }
 
-/** What the answers of an edge share. */
+/** The collaborators that all answers of an edge share. */
 export interface NodeResponseDeps {
   readonly flushes: FlushQueue;
   readonly direct: DirectWrites;
@@ -39,7 +39,7 @@ export interface NodeResponseDeps {
  */
 export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
   bodyBytes = 0;
-  /** The body of the request, while somebody may be reading it. */
+  /** The body of the request, while it may be read. */
   body: NodeBody | undefined;
   /** Node's own object; undefined while the answer is held without it. */
   #response: ServerResponse | undefined;
@@ -221,7 +221,7 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
     this.body = undefined;
   }
 
-  /** Writes what was kept back in this turn: the head, and the pieces pushed so far. */
+  /** Writes what this turn has collected: the head, and the pieces pushed so far. */
   flush(): void {
     try {
       this.#flushPieces();
@@ -257,7 +257,7 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
     this.#pieceBytes = 0;
   }
 
-  /** False, with nothing written, where that cannot be: what waits must not be overtaken. */
+  /** False, with nothing written, where earlier bytes wait or the socket has no handle. */
   #writeDirectly(piece: StreamPiece): boolean {
     if (this.#handle === undefined || this.#behind > 0) return false;
     if (this.#mayWait && (this.#socket?.writableLength ?? 1) > 0) return false;
@@ -295,7 +295,7 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
     if (handler !== undefined) this.#tellGone(handler);
   }
 
-  /** Code behind the answer has thrown: reports that, and ends the answer. */
+  /** Reports an error of the code behind the answer, and ends the answer. */
   faulted(error: unknown): void {
     endFaulty(this, this.#handler, error, this.#deps.faults);
   }

@@ -20,7 +20,7 @@ export function createHttp(limits: ServerLimits): Server {
   return createServer(optionsOf(limits));
 }
 
-/** One with TLS, whose certificates are looked up for each client. `onSocket` gets each connection before its handshake. */
+/** A server with TLS, which looks up a certificate for each client. `onSocket` gets each connection before its handshake. */
 export function createTls(
   limits: ServerLimits,
   certificates: TlsCertificates,
@@ -71,8 +71,8 @@ function optionsOf({ clientBufferSize, clientKeepAliveTimeout, clientHeaderTimeo
 
 /**
  * Closes connections beyond `max`, and counts them as refused. Not by node's own limit, which would hand a
- * connection from one full process to the next for ever. Called before the edge makes its connections. A connection that node's
- * HTTP takes once more, as after a hold, is not a new one.
+ * connection from one full process to the next for ever. Call it before the edge makes its connections. A
+ * connection that node takes once more, as after a hold, is not a new one.
  */
 export function limitConnections(server: Server, max: number, events: EdgeEvents): void {
   let open = 0;

@@ -4,7 +4,7 @@ import type { BodySink, ClientBody } from '../port.js';
 import type { KeepAliveTicker, Transfer } from './keep-alive-ticker.js';
 import type { UwsAnswer } from './library.js';
 
-/** The answer of the request, which has to know when the library calls. */
+/** The answer of the request, which the body notifies. */
 export interface BodyTurn {
   /** Bytes have come: until the end of this turn, all that is written on the connection is one cork. */
   called(): void;
@@ -42,14 +42,14 @@ export const WAITING_MAX = 64 * 2 ** 20;
  */
 export const SHARED_MAX = 32 * 2 ** 20;
 
-/** A body of which some waits. */
+/** A body whose bytes may wait. */
 export interface WaitingBody {
   readonly waiting: number;
   /** Cuts its client; `waits` is called for what then no longer waits. */
   cut(): void;
 }
 
-/** What waits of request bodies on one edge, all connections together. */
+/** Counts the waiting bytes of all request bodies of an edge. */
 export class UwsBacklog {
   readonly #bodies = new Set<WaitingBody>();
   #bytes = 0;
@@ -58,7 +58,7 @@ export class UwsBacklog {
     return this.#bytes;
   }
 
-  /** So many more bytes of a body wait, or, when negative, so many less. */
+  /** Adds to the waiting bytes of a body, or takes away from them. */
   waits(body: WaitingBody, change: number): void {
     this.#bytes += change;
     if (body.waiting > 0) this.#bodies.add(body);
@@ -132,7 +132,7 @@ export class UwsBody implements ClientBody, Transfer, WaitingBody {
     this.#drainSoon();
   }
 
-  /** The rest cannot be had, or is not wanted: the client has gone, or has its answer. */
+  /** The rest will not come, or is not wanted: the client has gone, or has its answer. */
   break(): void {
     // The library's object is dead already.
     this.#answer = undefined;
@@ -164,7 +164,7 @@ export class UwsBody implements ClientBody, Transfer, WaitingBody {
     this.#connection?.close();
   }
 
-  /** Whether nothing is read from the client: then the library cuts nothing, and sees nothing. */
+  /** Whether nothing is read from the client: then the library neither cuts it nor notices that it has gone. */
   get isHeld(): boolean {
     return this.#held;
   }

@@ -33,8 +33,8 @@ export function defaultFiles(certificates: TlsCertificates, port: number): UwsCe
 
 /**
  * Certificates by server name: each is added when a client first asks for it, and exchanged when its file changes. A wildcard
- * is added as such, so that no client can have more names than there are files. The library then asks no more for names below it:
- * those with certificates of their own are added with it, and looked for from time to time.
+ * is added as such, so that no client can have more names than there are files. From then on the library does not ask for names
+ * below it: those with certificates of their own are added with it, and looked for from time to time.
  */
 export class UwsCertificates {
   readonly #listener: UwsListener;
@@ -62,7 +62,7 @@ export class UwsCertificates {
   #add(name: string): void {
     if (!isServerName(name.toLowerCase())) return;
     const pair = this.#certificates.find(name, this.#port);
-    // The library has the default of the port already, for which no name is needed.
+    // The library has the default of the port already, without a name.
     if (pair === undefined || pair === this.#certificates.default(this.#port)) return;
     const pattern = isWildcard(pair) ? `*${name.slice(name.indexOf('.'))}` : name;
     if (this.#known.has(pattern) || name.split('.').length > LABELS_MAX) return;

@@ -56,7 +56,7 @@ export class UwsEdge implements Edge {
     const library = this.#library;
     const app = secure ? makeTlsApp(library, certificates, listener.port ?? 0) : library.App();
     const serving = new UwsListener(app, secure, library, this.#handler, this.#options, this.#deps);
-    // The library would take the path of a socket in use away from its owner.
+    // The library would take over the path of a socket that is in use.
     const isFree = listener.path === undefined || (await prepareSocketFile(listener.path));
     const token = isFree && (await this.#bind(serving, listener));
     if (!token) throw await this.#causeOf(listener);
@@ -106,7 +106,7 @@ export class UwsEdge implements Edge {
     return token;
   }
 
-  /** The library only says that it could not listen; node, trying the same, says why. */
+  /** The library only reports that it could not listen; node, trying the same, reports why. */
   async #causeOf(listener: Listener): Promise<EdgeError> {
     const probe = createServer();
     const error = await new Promise<NodeJS.ErrnoException | undefined>((resolve) => {

@@ -36,7 +36,7 @@ export interface UwsEdgeOptions {
   readonly sharesPorts: boolean;
 }
 
-/** The clock, identifiers and reports that the edge is given. */
+/** The collaborators of the edge. */
 export interface UwsEdgeDeps {
   readonly clock: Clock;
   readonly events: EdgeEvents;
@@ -49,7 +49,7 @@ export interface UwsEdgeDeps {
   readonly nextId: () => string;
 }
 
-/** What a listener shares with the others of its edge. */
+/** The collaborators that the listeners of an edge share. */
 export type ListenerDeps = UwsEdgeDeps &
   Pick<UwsResponseDeps, 'flushes' | 'ticker' | 'faults'> & { readonly backlog: UwsBacklog };
 
@@ -136,13 +136,13 @@ export class UwsListener implements UwsResponseDeps {
     this.#closeIfIdle();
   }
 
-  /** Lets no answer be followed by another, and closes all connections when nothing is under way any more. */
+  /** Makes each answer the last of its connection, and closes all connections once no answer is under way. */
   stop(): void {
     this.isStopping = true;
     this.#closeIfIdle();
   }
 
-  /** An idle connection cannot be closed by itself: the library has no list of them. All at once can. */
+  /** The library has no list of connections: idle ones can be closed only all at once. */
   #closeIfIdle(): void {
     if (!this.isStopping || this.#busy > 0) return;
     setImmediate(() => {
@@ -191,9 +191,9 @@ export class UwsListener implements UwsResponseDeps {
     const { headers } = head;
     if ('status' in target) {
       this.#deps.events.requestRefused(target.text.trimEnd(), target.status, head.clientAddress);
-      // At the end of the turn: if more follows in the same segment, the library cuts the connection, for this one is not
-      // answered; answered at once, what follows would be served. What follows later comes too late: the connection is cut
-      // with the answer.
+      // The answer goes out at the end of the turn. If more follows in the same segment, the library cuts the connection, since
+      // this request is not answered yet; answered at once, the next one would be served. The connection is cut with the
+      // answer, so that nothing is read later.
       answerText(response, target.status, target.text, target.headers);
       return;
     }

@@ -53,7 +53,7 @@ const NONE: Buffer[] = [];
 
 const NOTHING = Buffer.alloc(0);
 
-/** What an answer has to say and has not said. */
+/** The unsent bytes of an answer. */
 export class UwsOutput {
   /** Bytes of the body that were taken. */
   bodyBytes = 0;
@@ -130,7 +130,7 @@ export class UwsOutput {
     return left;
   }
 
-  /** Says what goes before the body; `length` counts for the framing of that name. */
+  /** Sets the head and the framing; `length` counts for the framing of that name. */
   open(head: string, framing: Framing, length: number): void {
     this.#head = head;
     this.#framing = framing;
@@ -147,7 +147,7 @@ export class UwsOutput {
     return true;
   }
 
-  /** Puts bytes that are not the origin's before its first one. */
+  /** Queues bytes ahead of the origin's first one. */
   begin(bytes: Buffer): void {
     this.#queue = [bytes];
     this.#queued = bytes.length;

@@ -9,9 +9,9 @@ export interface UwsHead {
   readonly target: string;
   readonly headers: string[];
   readonly clientAddress: string;
-  /** Bytes of a value are lost: the name is the second or a later one of its kind, and the value no UTF-8. */
+  /** Bytes of a value are lost: it is not UTF-8, and not the first value of its name. */
   readonly isAltered: boolean;
-  /** Whether the connection has begun a request with an address in the PROXY protocol. */
+  /** Whether an address in the PROXY protocol came before the request. */
   readonly isProxied: boolean;
 }
 
@@ -94,7 +94,7 @@ const LENGTH_REQUIRED: Refusal = {
 /**
  * Why a transfer coding is refused: 400 where `chunked` is misplaced, 501 where it is not understood, else 411. The library
  * reads chunks so loosely that another reader of the same bytes may see other requests in them: a `;` counts as a digit of the
- * size, line ends and what follows the data are not looked at. Of that nothing can be seen here, so no coding is accepted.
+ * size, line ends and what follows the data are not looked at. None of that can be detected here, so no coding is accepted.
  */
 function checkCoding(coding: string): Refusal {
   const codings = coding.toLowerCase().split(',');
@@ -108,10 +108,10 @@ function checkCoding(coding: string): Refusal {
 }
 
 /**
- * Why a request is refused; undefined where it is accepted. Refused are: a method that is not taken; a target with other than visible ASCII; a control character in a
- * value; bytes that the library has replaced; more than one Content-Length, one that is no number, or beside Transfer-Encoding
- * (RFC 9112 §6.3); any transfer
- * coding; bytes of the PROXY protocol, which the library takes from every client; a head longer than `clientBufferSize`. `headers` are as sent.
+ * Why a request is refused; undefined where it is accepted. Refused are: a method that is not served; a target with other than
+ * visible ASCII; a control character in a value; bytes that the library has replaced; more than one Content-Length, one that is
+ * not a number, or one beside Transfer-Encoding (RFC 9112 §6.3); any transfer coding; bytes of the PROXY protocol, which the
+ * library accepts from every client; a head longer than `clientBufferSize`.
  */
 export function checkUwsRequest(
   { method, target, headers, isAltered, isProxied }: UwsHead,

@@ -91,8 +91,8 @@ export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputO
   }
 
   /**
-   * The library has called: until the end of this turn, all that is written on this connection is one cork, whether it is
-   * asked for or not, and nothing may be closed. So what is written waits for the end of the turn.
+   * The library has called: until the end of this turn everything written on this connection is one cork, wanted or not, and
+   * nothing may be closed. So writes wait for the end of the turn.
    */
   called(): void {
     this.#inCall = true;
@@ -114,7 +114,7 @@ export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputO
     return this.#over;
   }
 
-  /** Gives the library's object away: its connection is a WebSocket from here on. */
+  /** Hands over the library's object: its connection is a WebSocket from here on. */
   release(): UwsAnswer | undefined {
     const answer = this.#answer;
     this.#answer = undefined;
@@ -201,7 +201,7 @@ export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputO
     }
   }
 
-  /** Code behind the answer has thrown: reports that, and ends the answer. */
+  /** Reports an error of the code behind the answer, and ends the answer. */
   faulted(error: unknown): void {
     endFaulty(this, this.#handler, error, this.#deps.faults);
   }

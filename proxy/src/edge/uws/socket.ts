@@ -48,7 +48,7 @@ const COMPRESS_MIN = 512;
 const LOST = 1006;
 const NO_CODE = 1005;
 
-/** What its handler has not taken yet. */
+/** Messages that the handler has not taken yet. */
 interface Kept {
   readonly messages: Fifo<[MessageType, Buffer]>;
   bytes: number;
@@ -63,12 +63,12 @@ const ENDED = 'Received TCP FIN before WebSocket close frame';
  */
 const UNKNOWN_CODE = 'Received invalid close payload';
 
-/** What hangs on the library's object. */
+/** The user data of the library's object. */
 export interface UwsSocketData {
   readonly socket: UwsSocket;
 }
 
-/** What a socket needs of its edge. */
+/** The collaborators of a socket, the same for all of an edge. */
 export interface UwsSocketDeps {
   readonly clock: Clock;
   readonly flushes: FlushQueue;
@@ -89,7 +89,7 @@ export class UwsSocket implements MessageSocket, Flushable {
   /** Undefined when it is closed: the library's object must not be touched then. */
   #socket: UwsWebSocket<UwsSocketData> | undefined;
   #handler: SocketHandler | undefined;
-  /** What is pushed in a turn: mostly one frame. */
+  /** Frames pushed in this turn: mostly one. */
   #piece: FramePiece | undefined;
   #morePieces: FramePiece[] | undefined;
   #pieceBytes = 0;
@@ -201,7 +201,7 @@ export class UwsSocket implements MessageSocket, Flushable {
     this.#socket = socket;
   }
 
-  /** Something came; `bytes` are gone when this returns. */
+  /** A message or control frame; `bytes` are detached when this returns. */
   received(type: MessageType, bytes: ArrayBuffer): void {
     if (this.#over || this.#ending !== undefined) return;
     // Short ones share memory: a buffer of its own takes 600 bytes.
@@ -246,7 +246,7 @@ export class UwsSocket implements MessageSocket, Flushable {
     this.#drainSoon();
   }
 
-  /** Its handler, or the socket itself, has thrown: reports that, and closes it. */
+  /** Reports an error of the handler or of the socket itself, and closes the socket. */
   faulted(error: unknown): void {
     const handler = this.#handler;
     this.#kept = undefined;
@@ -258,7 +258,7 @@ export class UwsSocket implements MessageSocket, Flushable {
     this.abort();
   }
 
-  /** The library has answered a ping: false when the client takes no pongs, and is cut. */
+  /** Counts the pong that the library has sent: false when the client does not take pongs, and is cut. */
   #takesPongs(bytes: number): boolean {
     if (this.#socket?.getBufferedAmount() === 0) this.#pongBytes = 0;
     else this.#pongBytes += bytes + PONG_BYTES;

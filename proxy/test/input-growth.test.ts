@@ -5,11 +5,11 @@
 import t from 'tap';
 import { growth, LINEAR_MAX } from '../../grip/dist-test/growth.js';
 import { AllowedOrigins } from '../dist/config/values/allowed-origins.js';
-import { isCallbackName } from '../dist/cross-origin/callback-name.js';
 import { corsHeaders } from '../dist/cross-origin/cors.js';
+import { isCallbackName } from '../dist/cross-origin/jsonp-request.js';
 import { checkHandshake } from '../dist/edge/handshake-check.js';
 import { checkRequest } from '../dist/edge/request-check.js';
-import { checkUwsRequest } from '../dist/edge/uws/check.js';
+import { checkUwsRequest } from '../dist/edge/uws/request.js';
 import { withId } from '../dist/history/event-id.js';
 import { mergeHeaders } from '../dist/holds/merge-headers.js';
 import { namedByConnection } from '../dist/http/connection-field.js';

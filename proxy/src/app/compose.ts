@@ -11,13 +11,11 @@ import { ChannelRegistry } from '../channels/registry.js';
 import type { Sequencer } from '../channels/sequencer.js';
 import type { SubscriberParts } from '../channels/subscriber-parts.js';
 import { Compression } from '../compression/compression.js';
-import type { Config, ForwardConfig } from '../config/config.js';
+import type { ClientConfig, Config, ForwardConfig } from '../config/config.js';
 import { AllowedOrigins } from '../config/values/allowed-origins.js';
-import { NodeEdge } from '../edge/node/edge.js';
-import type { Edge, EdgeHandler } from '../edge/port.js';
+import { type EdgeListener, Edges } from '../edge/edges.js';
+import type { EdgeHandler } from '../edge/port.js';
 import { TlsCertificates } from '../edge/tls-certificates.js';
-import { UwsEdge } from '../edge/uws/edge.js';
-import { loadUws } from '../edge/uws/library.js';
 import { makeReplay } from '../history/make-replay.js';
 import type { ReplayParts } from '../history/replay-parts.js';
 import type { HoldParts } from '../holds/hold.js';
@@ -41,6 +39,7 @@ import { RoutesSource } from '../routes/routes-source.js';
 import type { Target } from '../routes/target.js';
 import { type Clock, guardedClock } from '../runtime/clock.js';
 import { Descriptors } from '../runtime/descriptors.js';
+import { FastPaths } from '../runtime/node-internals/fast-paths.js';
 import { SessionDialer } from '../sessions/dialer.js';
 import { Opening } from '../sessions/opening.js';
 import { RequestKeeper } from '../sessions/over-http/request-interner.js';
@@ -51,7 +50,6 @@ import type { RootLog } from '../telemetry/log.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { Refusals } from '../telemetry/refusals.js';
 import { makeTelemetry, type Telemetry } from '../telemetry/telemetry.js';
-import { WsAcceptor } from '../websocket/ws-acceptor.js';
 
 /**
  * Response heads of origins may be longer than what clients may send us.
@@ -89,7 +87,7 @@ export interface Assembly {
   readonly routes: RoutesSource;
   readonly origins: OriginClient;
   readonly telemetry: Telemetry;
-  readonly edge: Edge;
+  readonly edge: Edges;
 }
 
 /**
@@ -133,6 +131,7 @@ export function assemble(config: Config, log: RootLog, surroundings: Surrounding
     maxAge: config.origin.connectionMaxAgeMs,
     maxHeaderBytes: ORIGIN_HEADER_BYTES,
     admits: admitsOrigin,
+    parserFound: reportFastPaths(log, metrics),
     faults,
   });
   const history = historyOf(backplane);
@@ -159,9 +158,23 @@ export function assemble(config: Config, log: RootLog, surroundings: Surrounding
     clock,
   );
   const handler = new RequestHandler(parts, makeSockJs(config, parts, surroundings.isShared));
-  const edge = makeEdge(config, log, surroundings, handler, descriptors, clock);
+  const edge = makeEdges(config, log, surroundings, handler, descriptors, clock);
   metrics.observe({ connections: () => edge.connections, channels: () => registry.size });
   return { backplane, registry, delivery, routes, origins, telemetry, edge };
+}
+
+/** Probes the fast paths, and says which are active; the result takes what the first connection to an origin shows. */
+function reportFastPaths(log: RootLog, metrics: Metrics): (isFound: boolean) => void {
+  const paths = FastPaths.probe();
+  metrics.observeFastPaths(() => paths.known);
+  const [active, inactive] = [paths.list(true), paths.list(false)];
+  const missing = inactive.length === 0 ? '' : `; not on this version of node: ${inactive.join(', ')}`;
+  log.info({ active, inactive }, `fast paths: ${active.join(', ')}${missing}`);
+  return (isFound) => {
+    if (paths.report('origin_parser', isFound) && !isFound) {
+      log.warn({ inactive: ['origin_parser'] }, 'fast path not on this version of undici: origin_parser');
+    }
+  };
 }
 
 /** None without a rate: then nothing ever waits. */
@@ -189,14 +202,14 @@ function makeRoutes(config: Config, log: RootLog, faults: Containment): RoutesSo
   });
 }
 
-function makeEdge(
+function makeEdges(
   { client }: Config,
   log: RootLog,
   { metrics, faults, instance, isShared }: Surroundings,
   handler: EdgeHandler,
   descriptors: Descriptors,
   clock: Clock,
-): Edge {
+): Edges {
   const tlsLog = log.child('tls');
   const edgeLog = log.child('edge');
   const shortage = new DescriptorShortage(descriptors, edgeLog, clock);
@@ -207,6 +220,11 @@ function makeEdge(
     faults,
     nextId: () => `${instance}-${(++requests).toString(36)}`,
     descriptors,
+    probesFailed: (why: string) =>
+      edgeLog.warn(
+        { why },
+        'edge uws: clients that vanish without a word are not noticed, for the kernel is not asked to probe',
+      ),
     events: {
       descriptorsShort: () => {
         metrics.descriptorsShort();
@@ -227,27 +245,26 @@ function makeEdge(
     (error) => tlsLog.error({ err: error }, error.message),
     (name, port) => refusals.unnamed(name, port, client.tlsCertsDir),
   );
-  const limits = { maxHeaderBytes: client.headMax, maxConnections: client.connectionsMax, certificates };
-  const sockets = { maxMessage: client.messageMax, compression: client.compression };
-  if (client.edge === 'uws') {
-    const options = { ...limits, ...sockets, sharesPorts: isShared };
-    const failed = (why: string) =>
-      edgeLog.warn(
-        { why },
-        'edge uws: clients that vanish without a word are not noticed, for the kernel is not asked to probe',
-      );
-    return new UwsEdge(loadUws(2 * client.headMax), handler, options, { ...parts, probes: { failed } });
-  }
-  const times = {
-    keepAliveTimeout: client.keepAliveTimeoutMs,
-    headerTimeout: client.headerTimeoutMs,
-    halfCloseGrace: client.halfCloseGraceMs,
+  const settings = {
+    clientBufferSize: client.headMax,
+    clientMaxconn: client.connectionsMax,
+    clientKeepAliveTimeout: client.keepAliveTimeoutMs,
+    clientHeaderTimeout: client.headerTimeoutMs,
+    clientHalfCloseGrace: client.halfCloseGraceMs,
+    websocketMessageMax: client.messageMax,
+    allowCompression: client.compression,
+    certificates,
+    isShared,
   };
-  return new NodeEdge(
-    handler,
-    { ...limits, ...times, isShared, sockets: new WsAcceptor(sockets, undefined, faults) },
-    parts,
-  );
+  return new Edges(listenersOf(client), handler, settings, parts);
+}
+
+/** The listeners of clients, each with its edge: the option `edge` is one for all of them. */
+export function listenersOf({ edge, http, https, sockets }: ClientConfig): EdgeListener[] {
+  return [...http, ...https.map((listen) => ({ ...listen, tls: true })), ...sockets].map((listener) => ({
+    ...listener,
+    edge,
+  }));
 }
 
 function makeSockJs({ client, forward }: Config, { sessions, events, clock }: RequestParts, isShared: boolean): SockJs {

@@ -3,11 +3,11 @@
  * Does not own: making the parts (`assembly`), or how it is reached by publishers and operators (`control-plane`).
  */
 import type { Connections, Question } from '@holdfast/control-api';
-import type { ClientConfig, Config } from '../config/config.js';
-import type { Listener } from '../edge/port.js';
+import type { Config } from '../config/config.js';
+import type { EdgeListener } from '../edge/edges.js';
 import { realClock } from '../runtime/clock.js';
 import type { RootLog } from '../telemetry/log.js';
-import { type Assembly, assemble, type Surroundings } from './compose.js';
+import { type Assembly, assemble, listenersOf, type Surroundings } from './compose.js';
 import { Inspection } from './inspection.js';
 
 /** How often requests under way are looked at while the data plane goes down, in ms: at first, and later. */
@@ -24,7 +24,7 @@ export interface DataPlaneLoad {
 
 /** Clients, and what is held for them, in one process. Knows nothing of the control plane. */
 export class DataPlane {
-  readonly #listeners: readonly Listener[];
+  readonly #listeners: readonly EdgeListener[];
   readonly #readsRoutes: boolean;
   readonly #shutdownRequestsMs: number;
   readonly #parts: Assembly;
@@ -101,8 +101,4 @@ export class DataPlane {
   async answer(question: Question): Promise<unknown> {
     return this.#inspection.answer(question);
   }
-}
-
-function listenersOf({ http, https, sockets }: ClientConfig): Listener[] {
-  return [...http, ...https.map((listen) => ({ ...listen, tls: true })), ...sockets];
 }

@@ -1,7 +1,4 @@
-/**
- * Owns: what compression of answers needs of a node: its rules, what is shared between answers, and how many encoders there
- * are. Does not own: single answers (`compressed-response`).
- */
+/** Compression of answers for a whole node: the rules, what answers share, and the bound on encoders. */
 import type { Containment } from '@holdfast/control-api';
 import { type Codec, codecOf, preferredCoding } from '../http/codings.js';
 import { GzipPieces } from './gzip-pieces.js';
@@ -15,12 +12,7 @@ import { Compressible, type CompressionRules } from './rules.js';
  */
 export const MAX_ENCODERS = 256;
 
-/**
- * Bodies up to so many bytes are encoded in the turn in which they are there: less than 1 ms.
- *
- * @limit {} bytes of a whole body that are compressed at once
- * @over longer ones are compressed in another thread
- */
+/** Longest body, in bytes, that is encoded synchronously: that takes less than 1 ms. */
 export const SYNC_MAX = 16_384;
 
 /** Options of all answers. */
@@ -72,7 +64,7 @@ export class Compression {
     return this.#streams && preferredCoding(accept, STREAM_CODINGS) !== undefined;
   }
 
-  /** Takes the place of an encoder, which `leave` gives back; false where there is none. */
+  /** Reserves an encoder until `leave`; false where all are in use. */
   enter(): boolean {
     if (this.#encoders >= MAX_ENCODERS) return false;
     this.#encoders++;
@@ -84,7 +76,7 @@ export class Compression {
   };
 
   /**
-   * Encodes a body that is there whole, once for all who give the very same buffer, and calls `then`: at once, or in a later
+   * Encodes a body that is there whole, once for all answers with the very same buffer, and calls `then`: at once, or in a later
    * turn. Undefined: it goes out as it is, since it would not get shorter or too much is being encoded.
    */
   encode(body: Buffer, codec: Codec, then: (encoded: Buffer | undefined) => void): void {

@@ -1,9 +1,8 @@
 /**
- * Owns: gzip streams that are put together from pieces, each compressed once for all the streams that it is in (RFC 1951,
- * RFC 1952). Does not own: who gets them.
+ * Pieces of gzip streams, each compressed once for all the streams that it goes into (RFC 1951, RFC 1952).
  *
  * A piece is made without history and ends at a byte, with all of it readable: so pieces follow each other in one deflate
- * stream in any order, whoever else they are in. What each stream needs of its own is a checksum and a length: no window.
+ * stream in any order. What each stream needs of its own is a checksum and a length: no window.
  */
 import { constants, crc32, deflateRawSync, type ZlibOptions } from 'node:zlib';
 import { type GzipPiece, StreamPiece } from '../edge/stream-piece.js';
@@ -35,7 +34,7 @@ const longOptions: ZlibOptions = { level: 5, finishFlush: constants.Z_SYNC_FLUSH
 /** Makes the pieces of a node. */
 export class GzipPieces {
   readonly #min: number;
-  /** Of bytes that come without a piece, and may come again: what is read from the history goes to many. */
+  /** A piece of bytes that come without one, and may come again: an item from the history goes to many clients. */
   readonly #byBytes = new WeakMap<Buffer, GzipPiece>();
 
   /** Shorter ones, in bytes, are stored as they are. */

@@ -1,7 +1,4 @@
-/**
- * Owns: which content codings this node can take off a body, and reading which of them a body has (RFC 9110 §8.4). Does not own:
- * the bytes (`decoder`).
- */
+/** The content codings that this node can take off a body, and those that a head declares (RFC 9110 §8.4). */
 import type { Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
 import { headerValues, type RawHeaders } from '@holdfast/grip';

@@ -1,7 +1,4 @@
-/**
- * Owns: an answer whose reader gets its body plain, whatever its coding on the way. Does not own: the request, or answers that are
- * passed on as they are.
- */
+/** An answer whose reader gets the body without its content codings. */
 import type { Containment } from '@holdfast/control-api';
 import type { ResponseHead } from '@holdfast/grip';
 import { ofDecodedBody } from '../http/body-fields.js';
@@ -10,7 +7,7 @@ import type { OriginCall, OriginHandler } from '../origin/port.js';
 import { codingsOf } from './codings.js';
 import { DecodedBody } from './decoded-body.js';
 
-/** Between an origin and a handler, which hears as from the origin. */
+/** Between an origin and a handler, which is called as by the origin. */
 export class DecodedAnswer implements OriginHandler, OriginCall {
   readonly id?: string;
   readonly #handler: OriginHandler;

@@ -1,4 +1,4 @@
-/** Owns: taking all content codings off a body, one after the other. Does not own: one of them (`decoder`), or the head. */
+/** Takes all content codings off a body, one after the other. */
 import type { Containment } from '@holdfast/control-api';
 import type { OriginCall } from '../origin/port.js';
 import type { Coding } from './codings.js';
@@ -8,7 +8,7 @@ import { type BodySink, Decoder } from './decoder.js';
 export class DecodedBody implements BodySink, OriginCall {
   /** Gets the body as it comes. */
   readonly #first: Decoder;
-  /** Gives it to who takes it. */
+  /** Passes it to the reader. */
   readonly #last: Decoder;
 
   /** `codings` as of `codingsOf`, at least one. `source` is where the body comes from. */

@@ -1,7 +1,4 @@
-/**
- * Owns: taking one content coding off a body as it streams, with back-pressure. Does not own: which codings there are, or how many
- * of them are taken off one after the other (`decoded-body`).
- */
+/** Takes one content coding off a body as it streams, with back-pressure. */
 import type { Transform } from 'node:stream';
 import type { Containment } from '@holdfast/control-api';
 import { faultError } from '../origin/errors.js';
@@ -12,7 +9,7 @@ import { type Coding, codingError } from './codings.js';
 export type BodySink = Pick<OriginHandler, 'onData' | 'onEnd' | 'onError' | 'id' | 'fault'>;
 
 /**
- * In front of who takes the body, and behind what it comes from. Little of it is here at a time, however much a few bytes become:
+ * Between the source of a body and its reader. Little of it is here at a time, however much a few bytes expand to:
  * node decodes on only when what it has made is taken.
  */
 export class Decoder implements BodySink, OriginCall {
@@ -23,7 +20,7 @@ export class Decoder implements BodySink, OriginCall {
   source: OriginCall | undefined;
   /** Made with the first byte: an empty body is in no coding. */
   #stream: Transform | undefined;
-  /** All of the body is decoded; what comes after it is nobody's. */
+  /** All of the body is decoded; what comes after it is dropped. */
   #isWhole = false;
   /** All of the coded body has come. */
   #isEnding = false;
@@ -106,7 +103,7 @@ export class Decoder implements BodySink, OriginCall {
     this.#stream?.destroy();
   }
 
-  /** Nobody is behind node's calls: what who takes the body throws comes back to it, as from any origin. */
+  /** Node's calls have no caller of ours: what the reader of the body throws comes back to it, as from any origin. */
   #guard(act: () => void): void {
     try {
       act();

@@ -17,7 +17,7 @@ import type { Delivery } from '../channels/delivery.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import type { SubscriberEnd } from '../channels/subscriber-parts.js';
 import type { Subscription } from '../channels/subscription-list.js';
-import type { ResponseOwner } from '../edge/port.js';
+import type { ResponseHandler } from '../edge/port.js';
 import { doubtful } from '../history/chains.js';
 import { wasTold } from '../history/merge.js';
 import { ofChangedBytes } from '../http/body-fields.js';
@@ -51,7 +51,7 @@ const MAX_EARLY = 100;
  * Registered from its construction on. The origin's own answer, which goes out at the time-out, may still be on its
  * way then: an item that arrives first waits for it, for it may be a patch to it.
  */
-export class ResponseHold implements Subscriber, ResponseOwner {
+export class ResponseHold implements Subscriber, ResponseHandler {
   readonly id: string;
   readonly kind = 'response';
   readonly #start: HoldStart;
@@ -79,7 +79,7 @@ export class ResponseHold implements Subscriber, ResponseOwner {
     this.#owner = owner;
     this.#parts = parts;
     this.#since = clock.monotonic();
-    start.response.own(this);
+    start.response.setHandler(this);
     const timeout = (start.instruct.hold?.timeout ?? 0) * 1_000;
     this.#timer = clock.after(timeout, () => this.#timeOut(), this);
     events.subscriberOpened('response');
@@ -113,7 +113,7 @@ export class ResponseHold implements Subscriber, ResponseOwner {
     if (this.#over) return;
     this.#body = body;
     if (this.#isReady) this.#goOn();
-    if (!this.#over) this.#start.response.settle?.();
+    if (!this.#over) this.#start.response.goIdle?.();
   }
 
   /** The origin's answer broke off: the hold ends without a trace, and its owner answers. */

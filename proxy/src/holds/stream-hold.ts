@@ -11,7 +11,7 @@ import { waitForLive } from '../channels/live-wait.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import { endSoon, type SubscriberEnd } from '../channels/subscriber-parts.js';
 import type { SubscriptionList } from '../channels/subscription-list.js';
-import type { ClientResponse, ResponseOwner } from '../edge/port.js';
+import type { ClientResponse, ResponseHandler } from '../edge/port.js';
 import { StreamPiece } from '../edge/stream-piece.js';
 import type { LinkScope } from '../links/link-scope.js';
 import { CatchUp, type CatchUpOwner } from './catch-up.js';
@@ -34,7 +34,7 @@ type State = 'flowing' | 'held' | 'over';
  * Registered from its construction on. Items that arrive while a body is going out wait in order, within the same limit
  * as items for a slow client, and follow it: those that the origin's body has told already, by its prev-ids, are left out.
  */
-export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, StreamOutputOwner {
+export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, StreamOutputOwner {
   readonly id: string;
   readonly kind = 'stream';
   readonly #response: ClientResponse;
@@ -81,7 +81,7 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
     this.#head = instruct.response;
     this.#list = list;
     this.#obey(instruct);
-    this.#response.own(this);
+    this.#response.setHandler(this);
     events.subscriberOpened('stream');
     registry.enter(this);
     this.#live = this.#subscribe();
@@ -372,7 +372,7 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
     this.#replay?.begin((piece) => this.#begin(piece));
     if (this.#catchUp === undefined) this.caughtUp();
     else this.#catchUp.begin();
-    this.#response.settle?.();
+    this.#response.goIdle?.();
   }
 
   /**

@@ -19,7 +19,7 @@ import { OriginConnections } from './origin-connections.js';
 import type { Origin, OriginCall, OriginHandler, OriginRequest } from './port.js';
 import { withAnswerFraming } from './undici/answer-framing.js';
 import { withLastWords } from './undici/last-words.js';
-import type { Connect } from './undici/parser.js';
+import { type Connect, withParserReport } from './undici/parser.js';
 import { withReasonBytes } from './undici/reason-bytes.js';
 
 /** How origins are talked to. Times in ms. */
@@ -39,6 +39,8 @@ export interface OriginClientOptions {
   readonly faults?: Containment;
   /** Whether another connection may be opened; absent: always. */
   readonly admits?: () => boolean;
+  /** Called for each connection: whether undici's parser is known, which decides how exactly answers are read. */
+  readonly parserFound?: (isFound: boolean) => void;
 }
 
 /**
@@ -138,7 +140,8 @@ function letFirstGo(pools: Map<string, PooledOrigin>): void {
 const always = () => true;
 
 /** A connector whose connections read answers as they are to be read here. */
-const reading = <Options>(connect: Connect<Options>) => withReasonBytes(withAnswerFraming(withLastWords(connect)));
+const reading = <Options>(connect: Connect<Options>, parserFound: (isFound: boolean) => void) =>
+  withReasonBytes(withAnswerFraming(withParserReport(withLastWords(connect), parserFound)));
 
 class PooledOrigin implements Origin {
   readonly #connections: OriginConnections<Dispatcher.DispatchOptions, Dispatcher.DispatchHandler>;
@@ -168,7 +171,10 @@ class PooledOrigin implements Origin {
       bodyTimeout: options.inactivityTimeout,
       keepAliveTimeout: options.keepAliveTimeout,
       maxHeaderSize: options.maxHeaderBytes,
-      connect: reading(guardedConnect(connect, options.admits ?? always) as Connect<never>) as typeof connect,
+      connect: reading(
+        guardedConnect(connect, options.admits ?? always) as Connect<never>,
+        options.parserFound ?? always,
+      ) as typeof connect,
     };
     this.#connections = new OriginConnections(() => new Client(url, settings), options.maxAge);
   }

@@ -8,7 +8,7 @@ import { answerPlain, failureOf } from '../answers/error-response.js';
 import type { SubscriberEnd } from '../channels/subscriber-parts.js';
 import { codingsOf } from '../decoding/codings.js';
 import { DecodedBody } from '../decoding/decoded-body.js';
-import type { ClientRequest, ClientResponse, ResponseOwner } from '../edge/port.js';
+import type { ClientRequest, ClientResponse, ResponseHandler } from '../edge/port.js';
 import { ofDecodedBody } from '../http/body-fields.js';
 import { RequestError } from '../http/errors.js';
 import { scopeOf } from '../links/link-scope.js';
@@ -38,7 +38,7 @@ type State = 'asking' | 'answering' | 'held' | 'over';
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
 
 /** Lives as long as its client's request does, retries of a hold included. */
-export class Exchange implements OriginHandler, Attempts, Entrant, ResponseOwner, InstructOwner {
+export class Exchange implements OriginHandler, Attempts, Entrant, ResponseHandler, InstructOwner {
   readonly #request: ClientRequest;
   readonly #response: ClientResponse;
   #route: Route;
@@ -77,7 +77,7 @@ export class Exchange implements OriginHandler, Attempts, Entrant, ResponseOwner
 
   /** Asks the origin. */
   start(): void {
-    this.#response.own(this);
+    this.#response.setHandler(this);
     if (this.#body === undefined) this.#ask();
     else this.#body.ready(() => this.#ask());
   }
@@ -191,7 +191,7 @@ export class Exchange implements OriginHandler, Attempts, Entrant, ResponseOwner
   }
 
   instructFailed(error: Error): void {
-    this.#response.own(this);
+    this.#response.setHandler(this);
     this.#fail(error);
   }
 
@@ -214,7 +214,7 @@ export class Exchange implements OriginHandler, Attempts, Entrant, ResponseOwner
     this.#state = 'asking';
     this.#retry = true;
     this.#lastIds = lastIds;
-    this.#response.own(this);
+    this.#response.setHandler(this);
     // The table may have been reloaded since: the route's present form decides, or none if it is gone.
     const route = this.#parts.routes().current(this.#route);
     if (route === undefined) this.#fail(new RequestError('ERR_REQUEST_NO_ROUTE', 'Route not found'));

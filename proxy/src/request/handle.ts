@@ -5,8 +5,8 @@
 import { headerValue, type SigKey, verifyGripSig } from '@holdfast/grip';
 import { answerPlain, failureOf } from '../answers/error-response.js';
 import { compressed } from '../compression/compressed-response.js';
+import { applyCrossOrigin, JsonpRefusal } from '../cross-origin/cross-origin.js';
 import { JsonpFault } from '../cross-origin/jsonp-request.js';
-import { JsonpRefusal, openUp } from '../cross-origin/open-up.js';
 import type { ClientHandshake, ClientRequest, ClientResponse, EdgeHandler } from '../edge/port.js';
 import { RequestError } from '../http/errors.js';
 import type { ClientStanding } from '../origin/forwarder.js';
@@ -64,7 +64,7 @@ export class RequestHandler implements EdgeHandler {
     let opened: { request: ClientRequest; response: ClientResponse };
     try {
       const origins = route?.acoOrigins ?? this.#parts.settings.acoOrigins;
-      opened = openUp(request, response, route?.jsonp ?? defaultJsonp, origins);
+      opened = applyCrossOrigin(request, response, route?.jsonp ?? defaultJsonp, origins);
     } catch (error) {
       const isFault = error instanceof JsonpFault;
       if (!isFault && !(error instanceof JsonpRefusal)) throw error;

@@ -2,7 +2,7 @@
  * Owns: passing an origin's answer on to the client as it comes, with back-pressure. Does not own: the decision to.
  */
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
-import type { ClientResponse, ResponseOwner } from '../edge/port.js';
+import type { ClientResponse, ResponseHandler } from '../edge/port.js';
 import type { OriginCall } from '../origin/port.js';
 import type { AnswerBody } from './answer.js';
 
@@ -10,7 +10,7 @@ import type { AnswerBody } from './answer.js';
 export type RelayEnd = 'complete' | 'broken' | 'gone';
 
 /** One relayed answer. Bytes are passed as they are: nothing is decoded, so Content-Encoding stays true. */
-export class Relay implements AnswerBody, ResponseOwner {
+export class Relay implements AnswerBody, ResponseHandler {
   readonly #response: ClientResponse;
   readonly #call: OriginCall;
   readonly #ended: (end: RelayEnd) => void;
@@ -22,7 +22,7 @@ export class Relay implements AnswerBody, ResponseOwner {
     this.#response = response;
     this.#call = call;
     this.#ended = ended;
-    response.own(this);
+    response.setHandler(this);
   }
 
   /** Throws, with nothing sent, when the head cannot be put on the wire. */

@@ -1,7 +1,4 @@
-/**
- * Owns: the port through which everything that depends on time reads it and waits for it.
- * Does not own: what is done when the time comes.
- */
+/** The port through which everything that depends on time reads it and waits for it. */
 import type { Containment, Faulty } from '@holdfast/control-api';
 
 /** A pending timer; give it back to `Clock.clear`. */
@@ -29,7 +26,7 @@ export interface Clock {
    * request, hold or session whose timer it is.
    */
   after(ms: number, run: () => void, what?: Faulty): Timer;
-  /** Forgets a timer. Clearing one that has fired, or undefined, does nothing. */
+  /** Cancels a timer. Clearing one that has fired, or undefined, does nothing. */
   clear(timer: Timer | undefined): void;
 }
 

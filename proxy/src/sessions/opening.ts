@@ -7,7 +7,7 @@ import { headerValues, parseGripExtension, type RawHeaders, type ResponseHead } 
 import { answerPlain, failureOf } from '../answers/error-response.js';
 import { answerWhole } from '../answers/whole-answer.js';
 import { EdgeError } from '../edge/errors.js';
-import type { ClientHandshake, ClientRequest, ResponseOwner } from '../edge/port.js';
+import type { ClientHandshake, ClientRequest, ResponseHandler } from '../edge/port.js';
 import { faultError, OriginError } from '../origin/errors.js';
 import { describeTarget } from '../origin/failover.js';
 import type { ClientStanding } from '../origin/forwarder.js';
@@ -22,7 +22,7 @@ import { Session } from './session.js';
 import type { Dial, SessionParts } from './session-parts.js';
 
 /** One handshake; hands over to a `Session` when the origin accepts. */
-export class Opening implements OriginHandshakeOwner, ResponseOwner {
+export class Opening implements OriginHandshakeOwner, ResponseHandler {
   readonly #dial: Dial;
   readonly #handshake: ClientHandshake;
   readonly #parts: SessionParts;
@@ -60,7 +60,7 @@ export class Opening implements OriginHandshakeOwner, ResponseOwner {
 
   /** Asks the first target. */
   start(): void {
-    this.#handshake.response.own(this);
+    this.#handshake.response.setHandler(this);
     this.#ask();
   }
 

@@ -12,7 +12,7 @@ import { endSoon } from '../channels/subscriber-parts.js';
 import type { OriginError } from '../origin/errors.js';
 import type { TroubleScene } from '../origin/warnings.js';
 import { stampOf } from '../runtime/clock.js';
-import type { MessageSocket, MessageType, SocketOwner } from '../websocket/message-socket.js';
+import type { MessageSocket, MessageType, SocketHandler } from '../websocket/message-socket.js';
 import { AwaitedClose, type ClosingEnd, closeClient } from './awaited-close.js';
 import { OriginOrder } from './origin-order.js';
 import { isRefreshable, type OriginSocket, type OriginSocketOwner } from './origin-socket.js';
@@ -39,7 +39,7 @@ const CLOSE_GRACE_MS = 5_000;
 const NO_REASON = Buffer.alloc(0);
 
 /** One session, from the 101 to its end. */
-export class Session implements Subscriber, SocketOwner, OriginSocketOwner, SessionOutputOwner, ControlledSession {
+export class Session implements Subscriber, SocketHandler, OriginSocketOwner, SessionOutputOwner, ControlledSession {
   readonly dial: Dial;
   readonly client: MessageSocket;
   readonly subscriptions: Subscriptions;
@@ -76,7 +76,7 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
     this.#origin.own(this);
     const live = this.subscriptions.start();
     this.watch(live);
-    this.client.own(this);
+    this.client.setHandler(this);
     for (const channel of this.subscriptions.channels) this.output.subscribed(channel, live);
   }
 

@@ -4,7 +4,7 @@
 import type { Containment } from '@holdfast/control-api';
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
 import { faultError, OriginError } from '../origin/errors.js';
-import type { MessageType, SocketOwner } from '../websocket/message-socket.js';
+import type { MessageType, SocketHandler } from '../websocket/message-socket.js';
 import { type DialHandler, type DialRequest, dialSocket } from '../websocket/ws-dial.js';
 import type { SocketSettings } from '../websocket/ws-library.js';
 import type { WsSocket } from '../websocket/ws-socket.js';
@@ -12,7 +12,7 @@ import type { OriginHandshakeOwner, OriginSocket, OriginSocketOwner } from './or
 import { tooLongRefusal } from './session-parts.js';
 
 /** A WebSocket to an origin, from its handshake on. */
-export class WsOrigin implements OriginSocket, DialHandler, SocketOwner {
+export class WsOrigin implements OriginSocket, DialHandler, SocketHandler {
   /** Undefined once it has heard. */
   #handshake: OriginHandshakeOwner | undefined;
   #owner: OriginSocketOwner | undefined;
@@ -71,7 +71,7 @@ export class WsOrigin implements OriginSocket, DialHandler, SocketOwner {
     this.#handshake = undefined;
     this.#giveUp = undefined;
     handshake?.originAccepted(headers);
-    socket.own(this);
+    socket.setHandler(this);
   }
 
   refused(head: ResponseHead, body: Buffer | undefined): void {

@@ -18,7 +18,7 @@ import type { DeliveryEvents } from '../channels/item-delivery.js';
 import type { ReleaseCause } from '../channels/sequencer.js';
 import type { SubscriberKind } from '../channels/subscriber.js';
 import type { DropReason, SubscriberEvents } from '../channels/subscriber-parts.js';
-import type { EdgeEvents } from '../edge/edge-events.js';
+import type { EdgeEvents } from '../edge/port.js';
 import type { ReplayEvents } from '../history/replay-parts.js';
 
 /** The series of one process, or of several together, at one moment: plain data. */
@@ -300,6 +300,21 @@ export class Metrics
     this.#gauge('redis_away', '1 while Redis cannot be reached, or sends this node no messages; else 0.', () =>
       isAway() ? 1 : 0,
     );
+  }
+
+  /** Which paths past the interfaces of node and undici can be used; called once, by each process that serves clients. */
+  observeFastPaths(known: () => ReadonlyMap<string, boolean>): void {
+    new Gauge({
+      name: `${this.#prefix}fast_path`,
+      help: '1 where a path past the public interfaces of node or undici is in use, 0 where its slower fall-back is.',
+      labelNames: ['path'],
+      registers: [this.#registry],
+      // Of several processes: 0 if any of them falls back.
+      aggregator: 'min',
+      collect() {
+        for (const [path, isActive] of known()) this.set({ path }, isActive ? 1 : 0);
+      },
+    });
   }
 
   /** The number of workers that serve clients; called at most once, by who has any. */

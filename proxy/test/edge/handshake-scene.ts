@@ -1,7 +1,7 @@
 /** Owns: an edge whose WebSocket handshakes are in the test's hands. Does not own: what comes after the 101. */
 import type { Socket } from 'node:net';
 import type { Test } from 'tap';
-import type { ClientHandshake, ClientRequest, Edge, ResponseOwner } from '../../dist/edge/port.js';
+import type { ClientHandshake, ClientRequest, Edge, ResponseHandler } from '../../dist/edge/port.js';
 import { connected } from '../kit/clients/raw-socket.js';
 import { ManualClock } from '../kit/manual-clock.js';
 import type { MakeEdge } from './clause.js';
@@ -9,7 +9,7 @@ import { makeNodeEdge } from './node-edge-maker.js';
 import { ScriptedHandler } from './scripted-handler.js';
 
 /** A handshake that waits for its answer. */
-export class TakenHandshake implements ResponseOwner {
+export class TakenHandshake implements ResponseHandler {
   readonly request: ClientRequest;
   readonly handshake: ClientHandshake;
   gones = 0;
@@ -17,7 +17,7 @@ export class TakenHandshake implements ResponseOwner {
   constructor(request: ClientRequest, handshake: ClientHandshake) {
     this.request = request;
     this.handshake = handshake;
-    handshake.response.own(this);
+    handshake.response.setHandler(this);
   }
 
   onWritable(): void {}
@@ -60,21 +60,21 @@ export class HandshakeScene {
   port = 0;
   readonly #t: Test;
 
-  private constructor(t: Test, keepAliveTimeout: number, make: MakeEdge) {
+  private constructor(t: Test, clientKeepAliveTimeout: number, make: MakeEdge) {
     this.#t = t;
     this.limits = {
-      maxHeaderBytes: 16_384,
-      maxConnections: 100,
-      keepAliveTimeout,
-      headerTimeout: 60_000,
-      halfCloseGrace: 10_000,
+      clientBufferSize: 16_384,
+      clientMaxconn: 100,
+      clientKeepAliveTimeout,
+      clientHeaderTimeout: 60_000,
+      clientHalfCloseGrace: 10_000,
     };
     this.edge = make(this);
   }
 
-  /** `keepAliveTimeout` in ms. */
-  static async open(t: Test, { keepAliveTimeout = 60_000, make = makeNodeEdge } = {}): Promise<HandshakeScene> {
-    const scene = new HandshakeScene(t, keepAliveTimeout, make);
+  /** `clientKeepAliveTimeout` in ms. */
+  static async open(t: Test, { clientKeepAliveTimeout = 60_000, make = makeNodeEdge } = {}): Promise<HandshakeScene> {
+    const scene = new HandshakeScene(t, clientKeepAliveTimeout, make);
     t.teardown(() => scene.edge.close());
     const bound = await scene.edge.listen({ host: '127.0.0.1', port: 0 });
     scene.port = bound.port as number;

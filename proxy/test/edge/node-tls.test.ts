@@ -21,7 +21,7 @@ t.test('a default of the port that comes later is used from then on', async (t) 
 });
 
 t.test('a handshake that is not complete in the time for a head is broken off', async (t) => {
-  const scene = await TlsScene.open(t, nodeTls, () => {}, { headerTimeout: 300 });
+  const scene = await TlsScene.open(t, nodeTls, () => {}, { clientHeaderTimeout: 300 });
   const silent = await RawClient.to(t, { port: scene.port });
   const slow = await RawClient.to(t, { port: scene.port });
   // The beginning of a ClientHello, one byte at a time: more than there is time for.
@@ -51,9 +51,9 @@ t.test('a connection whose answer is held is let go of, and taken up again for t
   for (const path of ['/1', '/2', '/3']) {
     void client.write(head('GET', path));
     const { response } = await scene.scene.next();
-    if (path !== '/1') response.settle?.();
+    if (path !== '/1') response.goIdle?.();
     response.writeHead({ status: 200, reason: 'OK', headers: [] }, undefined, true);
-    response.settle?.();
+    response.goIdle?.();
     response.push(new StreamPiece(Buffer.from(path)));
     response.end();
     t.equal((await client.answer()).body.toString(), path);

@@ -2,7 +2,7 @@
 import { TlsCertificates } from '../../dist/edge/tls-certificates.js';
 import { UwsEdge } from '../../dist/edge/uws/edge.js';
 import { loadUws, type UwsLibrary } from '../../dist/edge/uws/library.js';
-import type { UwsEdgeOptions } from '../../dist/edge/uws/options.js';
+import type { UwsEdgeOptions } from '../../dist/edge/uws/listener.js';
 import { type MakeEdge, noLimit } from './clause.js';
 
 /** The library, with room for the heads of all tests. */
@@ -18,13 +18,13 @@ export function uwsEdge(
   library: UwsLibrary = uws,
 ): UwsEdge {
   let requests = 0;
-  const { maxHeaderBytes, maxConnections } = limits;
+  const { clientBufferSize, clientMaxconn } = limits;
   const certificates = new TlsCertificates('/nonexistent', () => {});
-  const defaults = { maxMessage: 65_536, compression: false, sharesPorts: false, certificates };
+  const defaults = { websocketMessageMax: 65_536, allowCompression: false, sharesPorts: false, certificates };
   return new UwsEdge(
     library,
     handler,
-    { maxHeaderBytes, maxConnections, ...defaults, ...options },
+    { clientBufferSize, clientMaxconn, ...defaults, ...options },
     {
       clock,
       descriptors,

@@ -167,7 +167,7 @@ export class HoldScene {
       onRequest: (request, response) => inner.onRequest(request, options.spoils ? new Spoiling(response) : response),
       onWebSocket: (request, handshake) => inner.onWebSocket(request, handshake),
     };
-    const limits = { maxConnections: 1_000 };
+    const limits = { clientMaxconn: 1_000 };
     scene.#edge = await Scene.open(t, (surroundings) => makeNodeEdge({ ...surroundings, handler }), limits);
     return scene;
   }

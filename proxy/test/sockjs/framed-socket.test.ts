@@ -10,7 +10,7 @@ function start() {
   const socket = new RecordingSocket();
   const framed = new FramedSocket(socket, clock, () => 0);
   const owner = new RecordingOwner();
-  framed.own(owner);
+  framed.setHandler(owner);
   const hear = (text: string) => framed.onMessage('text', Buffer.from(text));
   return { clock, socket, framed, owner, hear };
 }

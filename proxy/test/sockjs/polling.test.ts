@@ -2,9 +2,8 @@
 import t from 'tap';
 import { growth, LINEAR_MAX } from '../../../grip/dist-test/growth.js';
 import { HIGH_WATER, HttpSession } from '../../dist/sockjs/http-session.js';
-import { Receiver } from '../../dist/sockjs/receiver.js';
+import { Receiver, type TransportForm, transportForm } from '../../dist/sockjs/receiver.js';
 import type { SockJsResponse } from '../../dist/sockjs/sockjs-response.js';
-import { type TransportForm, transportForm } from '../../dist/sockjs/transport-form.js';
 import { FramePiece } from '../../dist/websocket/frame-piece.js';
 import { ManualClock } from '../kit/manual-clock.js';
 import { SockJsFixture } from './sockjs-fixture.js';
@@ -295,11 +294,11 @@ t.test('the server part of a path means nothing, the service means another sessi
 t.test('the work for the messages of one request grows no faster than their number', async (t) => {
   const ratio = await growth(12_500, (size) => {
     const session = new HttpSession({ clock: new ManualClock(), random: () => 0, forget: () => {} });
-    const over = { own() {}, writeHead() {}, write: () => true, answer() {}, end() {}, abort() {}, waiting: 0 };
+    const over = { setHandler() {}, writeHead() {}, write: () => true, answer() {}, end() {}, abort() {}, waiting: 0 };
     session.open(new Receiver(over as unknown as SockJsResponse, transportForm('xhr', undefined) as TransportForm));
     let heard = 0;
     const owner = { onMessage: () => void heard++, onClose() {}, onLost() {}, onWritable() {} };
-    session.own(owner);
+    session.setHandler(owner);
     const messages = Array.from({ length: size }, () => Buffer.alloc(0));
     return () => {
       session.take(messages, () => t.equal(heard, size));

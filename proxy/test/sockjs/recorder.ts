@@ -1,9 +1,9 @@
 /** Recorders of both sides of a WebSocket: an owner that keeps its events, and a socket that keeps what is asked of it. */
 import type { FramePiece } from '../../dist/websocket/frame-piece.js';
-import type { MessageSocket, MessageType, SocketOwner } from '../../dist/websocket/message-socket.js';
+import type { MessageSocket, MessageType, SocketHandler } from '../../dist/websocket/message-socket.js';
 
 /** Keeps, in words: `text hello`, `close 4001 bye`, `lost why`, `writable`. */
-export class RecordingOwner implements SocketOwner {
+export class RecordingOwner implements SocketHandler {
   readonly events: string[] = [];
   /** Called with each message: for owners that react. */
   react: ((text: string) => void) | undefined;
@@ -30,12 +30,12 @@ export class RecordingOwner implements SocketOwner {
 export class RecordingSocket implements MessageSocket {
   readonly calls: string[] = [];
   readonly pushed: FramePiece[] = [];
-  owner: SocketOwner | undefined;
+  owner: SocketHandler | undefined;
   waiting = 0;
   takes = true;
 
-  own(owner: SocketOwner): void {
-    this.owner = owner;
+  setHandler(handler: SocketHandler): void {
+    this.owner = handler;
   }
 
   send(type: MessageType, data: Buffer): boolean {

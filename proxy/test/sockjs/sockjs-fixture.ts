@@ -1,7 +1,7 @@
 /** The SockJS of a node with a clock that stands still, and the sessions that it opens, in the hands of the test. */
 import { setImmediate as turn } from 'node:timers/promises';
 import { AllowedOrigins } from '../../dist/config/values/allowed-origins.js';
-import type { BodySink, ClientBody, ClientHandshake, ClientRequest, ResponseOwner } from '../../dist/edge/port.js';
+import type { BodySink, ClientBody, ClientHandshake, ClientRequest, ResponseHandler } from '../../dist/edge/port.js';
 import { toRoute } from '../../dist/routes/route.js';
 import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';
 import { SockJs, type SockJsEnd, type SockJsRoute, servesSockJs } from '../../dist/sockjs/sockjs.js';
@@ -11,7 +11,7 @@ import { FakeResponse } from './fake-response.js';
 import { RecordingOwner, RecordingSocket } from './recorder.js';
 
 /** A session that was asked for. */
-export class Opened implements ResponseOwner {
+export class Opened implements ResponseHandler {
   readonly request: ClientRequest;
   readonly handshake: ClientHandshake;
   readonly owner = new RecordingOwner();
@@ -21,13 +21,13 @@ export class Opened implements ResponseOwner {
   constructor(request: ClientRequest, handshake: ClientHandshake) {
     this.request = request;
     this.handshake = handshake;
-    handshake.response.own(this);
+    handshake.response.setHandler(this);
   }
 
   /** The origin accepts; false when the client has gone. */
   accept(): boolean {
     this.socket = this.handshake.accept([]);
-    this.socket?.own(this.owner);
+    this.socket?.setHandler(this.owner);
     return this.socket !== undefined;
   }
 

@@ -18,9 +18,9 @@ import {
 import type { Readiness } from '../../admin/server.js';
 import type { Config } from '../../config/config.js';
 import type { Listen } from '../../config/values/listen.js';
+import { edges } from '../../edge/edges.js';
 import { EdgeError } from '../../edge/errors.js';
-import { freePort } from '../../edge/free-port.js';
-import { prepareSocketFile } from '../../edge/socket-file.js';
+import { freePort, prepareSocketFile } from '../../edge/listening.js';
 import { readRoutes } from '../../routes/routes-source.js';
 import { realClock, type Timer } from '../../runtime/clock.js';
 import type { Metrics, MetricsSnapshot } from '../../telemetry/metrics.js';
@@ -112,19 +112,19 @@ export class WorkerPool implements Serving {
   }
 
   /**
-   * The listeners as all workers can have them. With the node edge the primary binds them; with uws each worker binds them
-   * itself, beside the others (SO_REUSEPORT), so that a port that the system is to choose must be chosen before.
+   * The listeners as all workers can have them. Where each worker binds them itself, beside the others (SO_REUSEPORT), a port
+   * that the system is to choose must be chosen before.
    */
   async #settleListeners(): Promise<Config> {
     const { client } = this.#config;
-    if (client.edge !== 'uws') {
+    if (edges[client.edge].boundBy === 'primary') {
       for (const { path } of client.sockets) await prepareSocketFile(path);
       return this.#config;
     }
     if (client.sockets.length > 0) {
       throw new EdgeError(
         'ERR_EDGE_UNAVAILABLE',
-        'edge uws: workers cannot share local_ports; use edge: node, or workers: 1',
+        `edge ${client.edge}: workers cannot share local_ports; use edge: node, or workers: 1`,
       );
     }
     const settle = async (listen: Listen): Promise<Listen> =>

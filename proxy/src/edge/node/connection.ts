@@ -1,12 +1,15 @@
-/**
- * Owns: one client connection of the node edge: whose turn it is when requests are pipelined, what the client's FIN
- * means, and how the connection is closed. Does not own: parsing, or the answers themselves.
- */
+/** One client connection of the node edge: the order of pipelined requests, the meaning of the client's FIN, and the close. */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { Containment } from '@holdfast/control-api';
 import type { Clock, Timer } from '../../runtime/clock.js';
-import { attachHttp, detachHttp } from './detach.js';
+import {
+  attachHttp,
+  detachHttp,
+  holdReading,
+  isReadingHeld,
+  writeProgress,
+} from '../../runtime/node-internals/http-socket.js';
 import { EarlyBytes, LOOK_MS } from './early-bytes.js';
 import type { NodeResponse } from './response.js';
 
@@ -42,17 +45,14 @@ interface Tagged {
   [key]?: NodeConnection;
 }
 
-/** Node's switch, and its parser: null while nobody parses. */
-type HeldSocket = Socket & { _paused?: boolean; parser?: { resume(): void } | null };
-
-/** How a connection learns of time and of its edge's rules. */
+/** The clock and the rules of a connection's edge. */
 export interface ConnectionRules {
   readonly clock: Clock;
   /** How long after the client's FIN an answer may stay silent before the client counts as gone, in ms. */
-  readonly halfCloseGrace: number;
+  readonly clientHalfCloseGrace: number;
   /** Idle time after which a connection between two requests is closed, in ms. */
-  readonly keepAliveTimeout: number;
-  /** Who parses. */
+  readonly clientKeepAliveTimeout: number;
+  /** The server whose parser reads the connection. */
   readonly server: Server;
   readonly secure: boolean;
   readonly faults: Containment;
@@ -60,7 +60,7 @@ export interface ConnectionRules {
   readonly closed: (connection: NodeConnection) => void;
 }
 
-/** What is done when the answers before are complete; without a response it is a refusal. */
+/** A request that waits for the answers before it; without a response it is a refusal. */
 interface Turn {
   readonly response: NodeResponse | undefined;
   readonly begin: () => void;
@@ -69,9 +69,9 @@ interface Turn {
 /**
  * Serialises the requests of one socket and passes the socket's events on to the response whose turn it is.
  *
- * A FIN from the client may be a half-close (it still reads) or the first half of a close (it is gone): TCP tells only
+ * A FIN from the client may be a half-close (it still reads) or the first half of a close (it is gone): TCP shows which only
  * when something is sent, by a reset. So an answer under way goes on as long as some of it moves, without a reset,
- * every `halfCloseGrace`; a connection that is silent for longer counts as gone.
+ * every `clientHalfCloseGrace`; a connection that is silent for longer counts as gone.
  */
 export class NodeConnection {
   readonly #socket: Socket;
@@ -85,12 +85,12 @@ export class NodeConnection {
   #closing = false;
   /** The client has sent, or may be sending, what will not be taken. */
   #unread = false;
-  /** Nobody parses: the answer under way is held, or nothing has come since. */
+  /** Nothing is parsed: the answer under way is held, or no bytes have come since. */
   #isDetached = false;
-  /** What has come meanwhile. */
+  /** Bytes that have arrived meanwhile. */
   #early: EarlyBytes | undefined;
 
-  /** Takes a socket under its care; called once when it is accepted. */
+  /** Called once for each accepted socket. */
   constructor(socket: Socket, rules: ConnectionRules) {
     this.#socket = socket;
     this.#rules = rules;
@@ -163,7 +163,7 @@ export class NodeConnection {
     } else this.#add(refusal);
   }
 
-  /** Runs `then` when the answers before are complete: for what is no request of this connection's. */
+  /** Runs `then` when the answers before are complete: for anything but a request of this connection. */
   after(then: () => void): void {
     if (!this.#closing) this.#add({ response: undefined, begin: then });
   }
@@ -175,13 +175,12 @@ export class NodeConnection {
     if (this.#busy && this.#current !== undefined) {
       this.last();
       if (this.#current.headersSent) this.#current.whenFinished(() => this.close());
-      // Other connections that wait for a request node closes itself.
+      // Node itself closes other connections that wait for a request.
     } else if (this.#isDetached || this.#socket.bytesRead === 0) this.#socket.destroy();
   }
 
   /**
-   * The answer under way is held: from here on nobody parses what comes, until `answered`. What does is kept, and read
-   * then. False, with nothing changed, where requests wait already or the connection is to close.
+   * The answer under way is held: until `answered`, what arrives is kept instead of parsed, and read then. False, with nothing changed, where requests wait already or the connection is to close.
    */
   detach(message: IncomingMessage, answer: ServerResponse): boolean {
     const socket = this.#socket;
@@ -201,10 +200,10 @@ export class NodeConnection {
     if (this.#closing) this.close();
     else if (this.#early !== undefined) this.#attach();
     else if (socket.readableEnded) this.close();
-    else this.#timer = this.#rules.clock.after(this.#rules.keepAliveTimeout, () => socket.destroy(), this);
+    else this.#timer = this.#rules.clock.after(this.#rules.clientKeepAliveTimeout, () => socket.destroy(), this);
   }
 
-  /** Lets go of the socket: it is a WebSocket from here on, and tells its new owner what becomes of it. */
+  /** Lets go of the socket: it is a WebSocket from here on, which handles the socket's events itself. */
   handOver(): void {
     this.#rules.clock.clear(this.#timer);
     this.#current = undefined;
@@ -215,7 +214,7 @@ export class NodeConnection {
     this.#socket.off('end', NodeConnection.#onEnd);
   }
 
-  /** After a fault in what was done for the connection itself. */
+  /** Called after a fault in code that serves the connection itself. */
   fault(): void {
     this.#socket.destroy();
   }
@@ -247,24 +246,7 @@ export class NodeConnection {
       this.#waiting ??= [];
       const waiting = this.#waiting.push(turn);
       if (waiting === 1) this.#followUp();
-      if (waiting === MAX_WAITING) this.#hold(true);
-    }
-  }
-
-  /**
-   * Stops and starts reading requests, by the switch with which node itself holds clients back that do not read. Where a
-   * change of protocols waits for its turn nobody parses: what comes stays with the socket for its next owner.
-   *
-   * The socket is paused once the packet is parsed: node stops its handle as long as it has a parser, and does not start it
-   * again for the next owner, if there was a change of protocols in the rest of the packet.
-   */
-  #hold(paused: boolean): void {
-    const socket = this.#socket as HeldSocket;
-    socket._paused = paused;
-    if (paused) queueMicrotask(() => socket._paused && socket.pause());
-    else if (socket.parser) {
-      socket.parser.resume();
-      socket.resume();
+      if (waiting === MAX_WAITING) holdReading(this.#socket, true);
     }
   }
 
@@ -283,7 +265,7 @@ export class NodeConnection {
     this.#current?.whenFinished(() => {
       const turn = this.#waiting?.shift();
       if (turn === undefined) return;
-      if (this.#waiting?.length === MAX_WAITING - 1 && !this.#closing) this.#hold(false);
+      if (this.#waiting?.length === MAX_WAITING - 1 && !this.#closing) holdReading(this.#socket, false);
       this.#begin(turn);
       if ((this.#waiting?.length ?? 0) > 0) this.#followUp();
     });
@@ -299,7 +281,7 @@ export class NodeConnection {
       return;
     }
     socket.end();
-    if ((socket as HeldSocket)._paused) this.#hold(false);
+    if (isReadingHeld(socket)) holdReading(socket, false);
     socket.resume();
     socket.once('end', closeNow);
     const limit = () => {
@@ -315,12 +297,12 @@ export class NodeConnection {
       if (this.#isDetached) this.close();
       return;
     }
-    // What came before may be requests: of their answers the last is the last.
+    // The bytes before the FIN may be requests: the last of their answers is the last of the connection.
     if (this.#early === undefined) (this.#waiting?.at(-1)?.response ?? this.#current).shouldKeepAlive = false;
     this.#watch();
   }
 
-  /** Something has come while nobody parses. */
+  /** Bytes have come while nothing is parsed. */
   #received(chunk: Buffer): void {
     if (this.#closing) {
       this.#unread = true;
@@ -338,14 +320,14 @@ export class NodeConnection {
     }
   }
 
-  /** Reads once more, for a client may have gone that has sent so much. */
+  /** Reads once more, to notice a client that has gone after sending so much. */
   #look(): void {
     if (!this.#isDetached || this.#early === undefined) return;
     if (this.#early.isLast) this.cut();
     else this.#socket.resume();
   }
 
-  /** Has the next request parsed, of which some has come. */
+  /** Lets node parse again, since part of the next request has arrived. */
   #attach(): void {
     const socket = this.#socket;
     const { clock, server, secure } = this.#rules;
@@ -363,9 +345,9 @@ export class NodeConnection {
   }
 
   #watch(): void {
-    const before = progressOf(this.#socket);
-    this.#timer = this.#rules.clock.after(this.#rules.halfCloseGrace, () => {
-      if (progressOf(this.#socket) !== before) this.#watch();
+    const before = writeProgress(this.#socket);
+    this.#timer = this.#rules.clock.after(this.#rules.clientHalfCloseGrace, () => {
+      if (writeProgress(this.#socket) !== before) this.#watch();
       else this.#socket.destroy();
     });
   }
@@ -379,7 +361,7 @@ export class NodeConnection {
     this.#rules.closed(this);
   }
 
-  // One function each for all connections: there may be very many.
+  // Shared by all connections, of which there may be very many.
 
   static readonly #onDrain = listener((connection) => connection.#current?.writable());
   static readonly #onEnd = listener((connection) => connection.#halfClosed());
@@ -387,7 +369,7 @@ export class NodeConnection {
   static readonly #onData = listener((connection, chunk) => connection.#received(chunk));
 }
 
-/** An event of a socket's as one of its connection's. */
+/** A listener on a socket that calls its connection. */
 function listener(take: (connection: NodeConnection, chunk: Buffer) => void) {
   return function (this: Socket, chunk: Buffer): void {
     const connection = NodeConnection.of(this);
@@ -402,17 +384,11 @@ function listener(take: (connection: NodeConnection, chunk: Buffer) => void) {
 
 /**
  * Listens to errors of a socket from which node has taken its own listener, as it does at each change of protocols: an error
- * that nobody listens to would end the process. `close` follows, and is all that counts.
+ * without a listener would end the process. `close` follows, and is all that counts.
  */
 export function ignoreError(): void {}
 
 /** Stands in for `socket.destroySoon`, by which node closes a connection after its last answer. */
 function closeSoon(this: Socket): void {
   NodeConnection.of(this)?.close();
-}
-
-/** Changes whenever something is written, or taken by the client: of a write that is begun node counts all bytes. */
-function progressOf(socket: Socket): string {
-  const { _handle } = socket as { _handle?: { writeQueueSize?: number } | null };
-  return `${socket.bytesWritten}/${socket.writableLength}/${_handle?.writeQueueSize}`;
 }

@@ -20,10 +20,12 @@ const origin = await startOrigin(t, (request, response) => {
 });
 const conf = (more = '') => `[runner]\nhttp_port=127.0.0.1:0\n[handler]\npush_in_http_port=0\n[proxy]\n${more}`;
 const STAMP = String.raw`\[INFO\] \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}`;
+const PATHS = 'direct_write, idle_connection, read_pause, bodiless_head, write_queue, write_progress';
 
 t.test('with a pushpin.conf, lines are text: [LEVEL] date time [part] message', async (t) => {
   const holdfast = await startHoldfast(t, { config: conf(), routes: [`* ${origin.target}`] });
   const { clients, child } = holdfast;
+  await child.line(new RegExp(`^${STAMP} \\[holdfast\\] fast paths: ${PATHS}\n`, 'm'));
   const host = new URL(clients).host;
   await ask(t, `${clients}/a?b=c`);
   const request = `\\[proxy\\] GET http://${host}/a\\?b=c -> ${origin.target} code=200 30`;
@@ -80,6 +82,8 @@ t.test('log levels: a part may differ, and a route may keep its requests out of 
 t.test('with a Holdfast YAML file lines are JSON, with text when asked to', async (t) => {
   const json = await startHoldfast(t, { routes: [`* ${origin.target}`] });
   await ask(t, `${json.clients}/`);
+  const paths = await json.record('of the fast paths', ({ active }) => active !== undefined);
+  t.match(paths, { level: 'info', part: 'holdfast', active: PATHS.split(', '), inactive: [] });
   const record = await json.record('of the request', ({ part }) => part === 'proxy');
   t.match(record, { level: 'info', time: /^\d{4}-\d\d-\d\dT[\d:.]+Z$/, status: 200, bytes: 30 });
 

@@ -1,7 +1,4 @@
-/**
- * Owns: what waits in a stream of node's beside bytes: writes, each of which takes memory even if it is of one byte. Does
- * not own: how much may wait. The only file that knows that part of node.
- */
+/** Counts the writes that wait in a stream of node's: each takes memory beside its bytes, even if it is of one byte. */
 import type { Writable } from 'node:stream';
 
 /**
@@ -18,7 +15,7 @@ interface Inside {
   readonly _writableState?: { readonly buffered?: readonly unknown[]; readonly bufferedIndex?: number };
 }
 
-/** How many writes wait for those that the kernel has been given; 0 where this version of node does not tell. */
+/** How many writes wait for those that the kernel has been given; 0 where this version of node does not show it. */
 export function queuedWrites(stream: Writable): number {
   const { buffered, bufferedIndex = 0 } = (stream as unknown as Inside)._writableState ?? {};
   return buffered === undefined ? 0 : buffered.length - bufferedIndex;

@@ -1,4 +1,4 @@
-/** The contract of `Edge` once more, on a node edge whose answers are all held: each is settled as soon as it can be. */
+/** The contract of `Edge` once more, on a node edge whose answers are all held: each goes idle as soon as it can. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
 import t, { type Test } from 'tap';
@@ -7,45 +7,46 @@ import type { ClientResponse, EdgeHandler } from '../../dist/edge/port.js';
 import { ResponseWrapper } from '../../dist/edge/response-wrapper.js';
 import { StreamPiece } from '../../dist/edge/stream-piece.js';
 import { head } from '../kit/clients/raw-client.js';
+import { hideUpgrades } from '../runtime/hide-upgrades.js';
 import { type MakeEdge, Scene } from './clause.js';
 import { edgeContract } from './contract.js';
 import { makeNodeEdge } from './node-edge-maker.js';
 import { settled, until } from './wait.js';
 
-/** Settles whenever something has been done that may be followed by nothing for long. */
-class Settled extends ResponseWrapper {
+/** Goes idle whenever something has been done that may be followed by nothing for long. */
+class Idle extends ResponseWrapper {
   constructor(inner: ClientResponse) {
     super(inner);
-    this.settle();
+    this.goIdle();
   }
 
   override writeHead(...args: Parameters<ClientResponse['writeHead']>): void {
     super.writeHead(...args);
-    if (args[1] === undefined) this.settle();
+    if (args[1] === undefined) this.goIdle();
   }
 
   override write(chunk: Buffer): boolean {
     const taken = super.write(chunk);
-    this.settle();
+    this.goIdle();
     return taken;
   }
 }
 
-const settling: MakeEdge = (surroundings) => {
+const idling: MakeEdge = (surroundings) => {
   const { handler: inner } = surroundings;
   const handler: EdgeHandler = {
-    onRequest: (request, response) => inner.onRequest(request, new Settled(response)),
+    onRequest: (request, response) => inner.onRequest(request, new Idle(response)),
     onWebSocket: (request, handshake) => inner.onWebSocket(request, handshake),
   };
   return makeNodeEdge({ ...surroundings, handler });
 };
 
-edgeContract(t, 'node, settled', {
-  make: settling,
+edgeContract(t, 'node, idle', {
+  make: idling,
   limits: [
     {
       what: 'Trailers',
-      why: 'An answer is settled that is held, and goes on with items: what its origin sent behind its own body is not the end.',
+      why: 'An idle answer is held and goes on with items: what its origin sent behind its own body is not the end.',
       clauses: ['answer-trailers'],
     },
   ],
@@ -60,12 +61,12 @@ function acceptedSockets(t: Test): (Socket & { parser?: unknown })[] {
   return sockets;
 }
 
-t.test('an answer that is settled has nobody parse its connection, until it is complete and more comes', async (t) => {
+t.test('the connection of an idle answer is not parsed, until it is complete and more comes', async (t) => {
   const sockets = acceptedSockets(t);
   const scene = await Scene.open(t, makeNodeEdge);
   const { client, taken } = await scene.send(head('GET', '/1'));
   t.ok(sockets[0]?.parser);
-  taken.response.settle?.();
+  taken.response.goIdle?.();
   t.notOk(sockets[0]?.parser, 'before the head');
   taken.start(undefined, true);
   await client.receives('\r\n\r\n');
@@ -78,7 +79,7 @@ t.test('an answer that is settled has nobody parse its connection, until it is c
   const next = await scene.next();
   t.ok(sockets[0]?.parser);
   next.start(undefined, true);
-  next.response.settle?.();
+  next.response.goIdle?.();
   t.notOk(sockets[0]?.parser, 'in the body');
   next.response.push(new StreamPiece(Buffer.from('more')));
   next.response.end(Buffer.from('the end'));
@@ -86,10 +87,10 @@ t.test('an answer that is settled has nobody parse its connection, until it is c
   t.equal(sockets.length, 1);
 });
 
-t.test('a client that sends without end behind a settled answer is held back', async (t) => {
+t.test('a client that sends without end behind an idle answer is held back', async (t) => {
   const scene = await Scene.open(t, makeNodeEdge);
   const { client, taken } = await scene.send(head('GET', '/hold'));
-  taken.response.settle?.();
+  taken.response.goIdle?.();
   const request = head('GET', '/next', [`X-Filler: ${'x'.repeat(8_000)}`]);
   const count = 2_000;
   void client.write(request.repeat(count));
@@ -104,15 +105,31 @@ t.test('a client that sends without end behind a settled answer is held back', a
   }
 });
 
+t.test('where node does not let go of a connection, an idle answer keeps its parser and goes on', async (t) => {
+  hideUpgrades(t);
+  const sockets = acceptedSockets(t);
+  const scene = await Scene.open(t, makeNodeEdge);
+  const { client, taken } = await scene.send(head('GET', '/1'));
+  taken.response.goIdle?.();
+  t.ok(sockets[0]?.parser);
+  taken.start(undefined, true);
+  taken.response.push(new StreamPiece(Buffer.from('piece')));
+  taken.response.end();
+  t.equal((await client.answer()).body.toString(), 'piece');
+  void client.write(head('GET', '/2'));
+  (await scene.next()).answer('next');
+  t.equal((await client.answer()).body.toString(), 'next');
+});
+
 /** A request behind which there is more, on a connection of a held answer. */
 async function hold(t: Test) {
   const scene = await Scene.open(t, makeNodeEdge);
   const { client, taken } = await scene.send(head('GET', '/hold'));
-  taken.response.settle?.();
+  taken.response.goIdle?.();
   return { scene, client, taken };
 }
 
-t.test('what cannot be a request behind a settled answer is read and dropped, and refused after it', async (t) => {
+t.test('what cannot be a request behind an idle answer is read and dropped, and refused after it', async (t) => {
   const { client, taken } = await hold(t);
   await client.write('x'.repeat(GARBAGE_MAX / 2));
   taken.answer('held');
@@ -139,7 +156,7 @@ t.test('a client that has gone behind more than is read is noticed all the same'
   t.equal(scene.handler.count, 1);
 });
 
-t.test('a client that sends without end behind a settled answer is cut when it cannot be looked after', async (t) => {
+t.test('a client that sends without end behind an idle answer is cut when it cannot be looked after', async (t) => {
   const { scene, client, taken } = await hold(t);
   const request = head('GET', '/next', [`X-Filler: ${'x'.repeat(8_000)}`]);
   void client.write(request.repeat(2_000));

@@ -1,23 +1,19 @@
-/**
- * Owns: what `aco` does to a request: automatic CORS, or JSON-P where the request asks for it. Does not own: whether a
- * route has it.
- */
+/** What `aco` does to a request: automatic CORS, or JSON-P where the request asks for it. */
 import type { AllowedOrigins } from '../config/values/allowed-origins.js';
 import type { ClientRequest, ClientResponse } from '../edge/port.js';
 import type { JsonpRule } from '../routes/route.js';
-import { CorsResponse } from './cors.js';
-import { mayLoad } from './grant.js';
+import { CorsResponse, mayLoad } from './cors.js';
 import { readJsonp } from './jsonp-request.js';
 import { JsonpResponse } from './jsonp-response.js';
 
-/** A JSON-P call of a site that may make none. */
+/** A JSON-P call of a site that is not allowed any. */
 export class JsonpRefusal extends Error {}
 
 /**
  * A request and response as the rest of the proxy is to see them. Throws a `JsonpFault` for a bad JSON-P call, and a
  * `JsonpRefusal` for one of a site that is not in `origins`.
  */
-export function openUp(
+export function applyCrossOrigin(
   request: ClientRequest,
   response: ClientResponse,
   rule: JsonpRule,

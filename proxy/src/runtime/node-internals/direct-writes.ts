@@ -1,7 +1,4 @@
-/**
- * Owns: writing to a socket of node's without the stream that node puts in front of it, as node's own stream does
- * beneath. Does not own: which sockets, or what is written. The only file that knows that part of node.
- */
+/** Writes to a socket without the stream that node puts in front of it, by the calls that this stream makes itself. */
 import type { Socket } from 'node:net';
 
 /** A write under way, as node knows it. */
@@ -26,9 +23,9 @@ export interface DirectHandle {
   readonly writeQueueSize: number;
 }
 
-/** Whoever writes so. */
+/** The writer of such bytes. */
 export interface DirectWriter {
-  /** What `write` has left behind the kernel has taken, or will never take. */
+  /** The kernel has taken what `write` left behind, or never will. */
   directlyWritten(isBroken: boolean): void;
 }
 
@@ -39,6 +36,16 @@ export function streamBinding(): StreamBinding | undefined {
     const { WriteWrap, streamBaseState, kLastWriteWasAsync } = binding('stream_wrap');
     if (WriteWrap === undefined || streamBaseState === undefined || kLastWriteWasAsync === undefined) return undefined;
     return { WriteWrap, streamBaseState, kLastWriteWasAsync };
+  } catch {
+    return undefined;
+  }
+}
+
+/** What handles of TCP sockets inherit; undefined where it is missing, or hidden. */
+export function handlePrototype(): Partial<DirectHandle> | undefined {
+  try {
+    const { binding } = process as unknown as { binding(name: string): { TCP?: { prototype: Partial<DirectHandle> } } };
+    return binding('tcp_wrap').TCP?.prototype;
   } catch {
     return undefined;
   }
@@ -66,8 +73,8 @@ export class DirectWrites {
 
   /**
    * Writes where nothing waits. Returns how many bytes the kernel has not taken: they follow by themselves, before all that
-   * is written to the socket afterwards, and `writer` is told when they have. -1: nothing is written, for the socket is
-   * closed or broken; it tells what is wrong when it is written to.
+   * is written to the socket afterwards, and `writer` is called when they have. -1: nothing is written, for the socket is
+   * closed or broken; writing to it shows what is wrong.
    */
   write(handle: DirectHandle, bytes: Buffer, writer: DirectWriter): number {
     const request = this.#request;

@@ -3,8 +3,8 @@
  * Does not own: asking other processes and nodes, or the connections.
  */
 import type { ChannelView, Question } from '@holdfast/control-api';
-import type { ChannelPositions } from '../channels/channel-positions.js';
 import type { ChannelRegistry } from '../channels/registry.js';
+import type { ChannelPositions } from '../delivery/channel-positions.js';
 
 /** Answers questions from what the registry knows: every hold and session of this process, from its opening to its end. */
 export class Inspection {

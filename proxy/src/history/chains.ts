@@ -3,8 +3,8 @@
  * where it does not know enough.
  */
 import type { Delivery } from '../channels/delivery.js';
-import type { Sequencer } from '../channels/sequencer.js';
 import type { Subscription } from '../channels/subscription-list.js';
+import type { Sequencer } from '../delivery/sequencer.js';
 import { isChain, type ToldUpTo } from './merge.js';
 import type { ReplayParts } from './replay-parts.js';
 

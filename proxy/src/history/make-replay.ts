@@ -3,8 +3,8 @@
  * or the history.
  */
 import { CauseLog, type History, type Log } from '@holdfast/control-api';
-import type { ChannelPositions } from '../channels/channel-positions.js';
 import type { Config } from '../config/config.js';
+import type { ChannelPositions } from '../delivery/channel-positions.js';
 import type { RouteTable } from '../routes/route-table.js';
 import type { Clock } from '../runtime/clock.js';
 import { HistoryReader } from './reader.js';

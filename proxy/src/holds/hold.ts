@@ -4,9 +4,9 @@
  */
 import type { ConnectionView } from '@holdfast/control-api';
 import type { GoneLink, Instruct } from '@holdfast/grip';
-import type { Sequencer } from '../channels/sequencer.js';
 import type { SubscriberEnd, SubscriberParts } from '../channels/subscriber-parts.js';
 import type { Subscription, SubscriptionList } from '../channels/subscription-list.js';
+import type { Sequencer } from '../delivery/sequencer.js';
 import type { ClientResponse } from '../edge/port.js';
 import type { ReplayParts } from '../history/replay-parts.js';
 import { reportGone } from '../links/gone-link.js';

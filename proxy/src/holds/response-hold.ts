@@ -17,11 +17,11 @@ import type { Delivery } from '../channels/delivery.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import type { SubscriberEnd } from '../channels/subscriber-parts.js';
 import type { Subscription } from '../channels/subscription-list.js';
+import { type Filtered, ItemFilter, passesFreely } from '../delivery/item-filter.js';
 import type { ResponseOwner } from '../edge/port.js';
 import { doubtful } from '../history/chains.js';
 import { wasTold } from '../history/merge.js';
 import { ofChangedBytes } from '../http/body-fields.js';
-import { type Filtered, ItemFilter, passesFreely } from '../links/item-filter.js';
 import type { Timer } from '../runtime/clock.js';
 import {
   type HoldOwner,

@@ -6,7 +6,7 @@ import { isUtf8 } from 'node:buffer';
 import type { Faulty } from '@holdfast/control-api';
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscription, SubscriptionList } from '../channels/subscription-list.js';
-import { type Filtered, ItemFilter, passesFreely } from '../links/item-filter.js';
+import { type Filtered, ItemFilter, passesFreely } from '../delivery/item-filter.js';
 import { scopeOf } from '../links/link-scope.js';
 import { FramePiece } from '../websocket/frame-piece.js';
 import type { MessageSocket } from '../websocket/message-socket.js';

@@ -13,10 +13,10 @@ import {
 } from '@holdfast/control-api';
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { CloseReason } from '../channels/close-reasons.js';
-import type { DeliveryEvents } from '../channels/item-delivery.js';
-import type { ReleaseCause } from '../channels/sequencer.js';
 import type { SubscriberKind } from '../channels/subscriber.js';
 import type { DropReason, SubscriberEvents } from '../channels/subscriber-parts.js';
+import type { DeliveryEvents } from '../delivery/item-delivery.js';
+import type { ReleaseCause } from '../delivery/sequencer.js';
 import type { EdgeEvents } from '../edge/edge-events.js';
 import type { ReplayEvents } from '../history/replay-parts.js';
 

@@ -1,8 +1,8 @@
 import type { Question } from '@holdfast/control-api';
 import t from 'tap';
 import { Inspection } from '../../dist/app/inspection.js';
-import { ChannelPositions } from '../../dist/channels/channel-positions.js';
 import { ChannelRegistry } from '../../dist/channels/registry.js';
+import { ChannelPositions } from '../../dist/delivery/channel-positions.js';
 import { ManualClock } from '../../dist/runtime/clock.js';
 import { RecordingSubscriber } from '../channels/recording-subscriber.js';
 

@@ -4,11 +4,11 @@
  */
 import { type Containment, type Log, uncontained } from '@holdfast/control-api';
 import { ITEM_OVERHEAD } from '@holdfast/grip';
+import type { Delivery } from '../channels/delivery.js';
+import type { Subscriber, SubscriberKind } from '../channels/subscriber.js';
+import type { SubscriberEvents } from '../channels/subscriber-parts.js';
 import type { Clock, Timer } from '../runtime/clock.js';
-import type { Delivery } from './delivery.js';
 import { DropReport } from './drop-report.js';
-import type { Subscriber, SubscriberKind } from './subscriber.js';
-import type { SubscriberEvents } from './subscriber-parts.js';
 
 /**
  * Bytes that the items which wait may take in memory, on all routes, each item once however many connections it is for.

@@ -12,8 +12,8 @@ import {
   runFilters,
 } from '@holdfast/grip';
 import type { Subscription, SubscriptionList } from '../channels/subscription-list.js';
-import type { HttpFilters } from './http-filter.js';
-import type { LinkScope } from './link-scope.js';
+import type { HttpFilters } from '../links/http-filter.js';
+import type { LinkScope } from '../links/link-scope.js';
 
 /** What came of an item: the content to be sent, `drop`, or that a filter failed, as `error` says. */
 export type Filtered =

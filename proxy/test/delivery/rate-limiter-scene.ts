@@ -2,8 +2,8 @@
 import { type ConnectionView, type Log, silentLog } from '@holdfast/control-api';
 import type { Formats } from '@holdfast/grip';
 import { Delivery } from '../../dist/channels/delivery.js';
-import { RateLimiter, type RateLimiterOptions } from '../../dist/channels/rate-limiter.js';
 import type { Subscriber, SubscriberKind } from '../../dist/channels/subscriber.js';
+import { RateLimiter, type RateLimiterOptions } from '../../dist/delivery/rate-limiter.js';
 import { ManualClock } from '../../dist/runtime/clock.js';
 
 /** One line of the log. */

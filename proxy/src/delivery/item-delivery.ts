@@ -12,11 +12,11 @@ import {
   type Message,
   uncontained,
 } from '@holdfast/control-api';
+import { Delivery } from '../channels/delivery.js';
+import type { ChannelRegistry } from '../channels/registry.js';
 import type { Clock } from '../runtime/clock.js';
 import { ChannelPositions } from './channel-positions.js';
-import { Delivery } from './delivery.js';
 import type { RateLimiter } from './rate-limiter.js';
-import type { ChannelRegistry } from './registry.js';
 import { Sequencer, type SequencerEvents } from './sequencer.js';
 
 /** Counts what delivery does; implemented by the metrics. */

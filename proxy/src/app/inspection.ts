@@ -29,7 +29,7 @@ export class Inspection {
         return this.#registry.find(question.id)?.view() ?? null;
       case 'disconnect': {
         const subscriber = this.#registry.find(question.id);
-        subscriber?.kick();
+        subscriber?.disconnect();
         return subscriber !== undefined;
       }
       default:

@@ -1,4 +1,4 @@
-/** Owns: when a keep-alive is due on a held connection. Does not own: writing it. */
+/** When a keep-alive is due on a held connection, or a link because nothing has come for its time. */
 import type { Faulty } from '@holdfast/control-api';
 import type { KeepAlive } from '@holdfast/grip';
 import type { Clock, Timer } from './clock.js';
@@ -11,7 +11,7 @@ const JITTER_MS = 1_000;
  * only note the time: the timer, when it fires too early, is set anew. So a delivery costs no timer.
  */
 export class KeepAliveTimer {
-  readonly #keepAlive: KeepAlive;
+  readonly #keepAlive: Pick<KeepAlive, 'mode' | 'timeout'>;
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #beat: () => void;
@@ -25,7 +25,7 @@ export class KeepAliveTimer {
    * now if there was none.
    */
   constructor(
-    keepAlive: KeepAlive,
+    keepAlive: Pick<KeepAlive, 'mode' | 'timeout'>,
     clock: Clock,
     random: () => number,
     beat: () => void,

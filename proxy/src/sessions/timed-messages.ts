@@ -31,7 +31,7 @@ export class TimedMessages {
     this.#keepAlive = undefined;
     if (content === undefined) return;
     const beat = () => this.#send(messageType, content);
-    this.#keepAlive = new KeepAliveTimer({ content, timeout, mode }, this.#clock, this.#random, beat, this.#session);
+    this.#keepAlive = new KeepAliveTimer({ timeout, mode }, this.#clock, this.#random, beat, this.#session);
   }
 
   /** Something was sent to the client: an idle keep-alive is put off. */

@@ -37,7 +37,7 @@ t.test('a connection that has entered is shown and kicked, any other is not know
   registry.enter(subscriber);
   t.strictSame(inspection.answer(show), subscriber.view());
   t.equal(inspection.answer(kick), true);
-  t.strictSame(subscriber.heard, ['kick']);
+  t.strictSame(subscriber.heard, ['disconnect']);
   registry.leave(subscriber);
   t.equal(inspection.answer(show), null);
 });

@@ -60,11 +60,11 @@ export class Connection implements Subscriber {
 
   missed(): void {}
 
-  shutDown(): void {}
+  drain(): void {}
 
   fault(): void {}
 
-  kick(): void {}
+  disconnect(): void {}
 
   view(): ConnectionView {
     return { id: this.id, kind: this.kind, client: '', since: '', channels: [], items: 0, waiting: 0 };

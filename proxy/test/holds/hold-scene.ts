@@ -278,7 +278,7 @@ export class HoldScene {
 
   /** The node goes down. */
   shutDown(): void {
-    for (const subscriber of this.registry.all()) subscriber.shutDown();
+    for (const subscriber of this.registry.all()) subscriber.drain();
   }
 
   /** How often something was counted. */

@@ -232,13 +232,13 @@ t.test('keep-alive: items put it off too; what the client sends does not', async
 t.test('keep-alive: at intervals nothing puts it off; without content it ends', async (t) => {
   const scene = await SessionScene.open(t);
   const joined = await scene.join();
-  const keepAlive = { type: 'keep-alive', 'content-bin': 'AP8=', mode: 'interval', timeout: 10 };
+  const keepAlive = { type: 'keep-alive', 'content-bin': 'AH8=', mode: 'interval', timeout: 10 };
   await control(joined, keepAlive);
   scene.clock.advance(9_000);
   await reached(joined);
   scene.clock.advance(1_000);
   const frame = await joined.client.frame();
-  t.strictSame([frame.opcode, frame.payload.toString('hex')], [text, '00ff'], 'text although content-bin: as asked');
+  t.strictSame([frame.opcode, frame.payload.toString('hex')], [text, '007f'], 'text although content-bin: as asked');
   await control(joined, { type: 'keep-alive' });
   t.equal(scene.clock.pending, 0);
   scene.clock.advance(100_000);

@@ -18,8 +18,8 @@ async function subscriptions({ prefix = '', reserved = '', implicit = [], max = 
     deliver: () => true,
     recover() {},
     missed() {},
-    shutDown() {},
-    kick() {},
+    drain() {},
+    disconnect() {},
     fault() {},
     view: () => ({ id: 's1', kind: 'ws', client: '', since: '', channels: [], items: 0, waiting: 0 }),
   };

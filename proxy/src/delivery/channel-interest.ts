@@ -1,6 +1,6 @@
 /**
- * Owns: what follows from the data plane's interest in channels: the backplane's subscriptions, the life of what the sequencer
- * knows, and the update after a first subscription. Does not own: who is subscribed.
+ * What follows from this node's interest in channels: the backplane's subscriptions, the life of what the sequencer knows,
+ * and the update after a first subscription.
  */
 import { type Containment, uncontained } from '@holdfast/control-api';
 import type { Interest } from '../channels/registry.js';

@@ -108,15 +108,15 @@ export class CatchUp {
 
   /**
    * Whether a link's answer, which puts the stream on `list`, is of use beside what went out since it was asked for: the list
-   * goes on from there then. An answer that tells of a channel on which something went out further than the client was when
-   * it was asked for tells some of that again: it is left, and the next answer takes its place.
+   * goes on from there then. An answer for a channel on which something went out further than the client was when it
+   * was asked for has some of that again: it is left, and the next answer takes its place.
    */
   accepts(list: SubscriptionList): boolean {
-    const told = this.#link?.told;
+    const askedFrom = this.#link?.told;
     const passed: (readonly [now: Subscription, before: Subscription])[] = [];
     for (const now of list.all) {
       const before = this.#list.find(now.channel);
-      const asked = before && told?.get(before.name);
+      const asked = before && askedFrom?.get(before.name);
       if (before === undefined || asked === undefined || before.prevId === asked || now.prevId === undefined) continue;
       if (now.prevId !== asked) {
         this.#leave();
@@ -125,7 +125,7 @@ export class CatchUp {
       passed.push([now, before]);
     }
     for (const [now, before] of passed) now.prevId = before.prevId;
-    // Until its first byte there is nothing that would have to go before, if it says itself that it has nothing to tell.
+    // Until its first byte there is nothing that would have to go before, if it says itself that it has nothing new.
     if (list.all.some(({ channel, prevId }) => this.#list.find(channel)?.prevId !== prevId)) this.#need = 'gap';
     return true;
   }

@@ -82,7 +82,7 @@ export function channelList(
     if (channel === undefined) throw new GripError('ERR_GRIP_INSTRUCT', refusedChannel(wish.name));
     if (!list.has(channel) && ++count > subscriptionMax) {
       const channels = new Set(wishes.map(({ name }) => name)).size;
-      over.tell({ id, route: scope.route, channels, limit: subscriptionMax, first: wish.name });
+      over.report({ id, route: scope.route, channels, limit: subscriptionMax, first: wish.name });
       break;
     }
     list.set(channel, wish);
@@ -142,8 +142,8 @@ export function replayOf({ replay }: HoldParts, { route }: LinkScope): ReplayPar
   return replay?.isOn(route) ? replay : undefined;
 }
 
-/** Tells the origin that a hold is over, if it asked for that, and the node does not merely go down. */
-export function tellGone(
+/** Notifies the origin that a hold is over, if it asked for that, and the node does not merely go down. */
+export function notifyGone(
   gone: GoneLink | undefined,
   scope: LinkScope,
   reason: SubscriberEnd['reason'],

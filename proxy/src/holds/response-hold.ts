@@ -22,9 +22,9 @@ import {
   type HoldParts,
   type HoldStart,
   isOvertaken,
+  notifyGone,
   overtakenOn,
   replayOf,
-  tellGone,
   viewOf,
 } from './hold.js';
 import { type ResponseAnswer, responseAnswer } from './response-answer.js';
@@ -368,7 +368,7 @@ export class ResponseHold
     registry.leave(this);
     registry.remove(this, channels);
     events.subscriberEnded('response', reason);
-    if (reason !== 'origin-failed') tellGone(this.#start.instruct.links.gone, this.#start.scope, reason, this.parts);
+    if (reason !== 'origin-failed') notifyGone(this.#start.instruct.links.gone, this.#start.scope, reason, this.parts);
     return { kind: 'response', reason, items, dropped: 0, duration: clock.monotonic() - this.#since, channels };
   }
 }

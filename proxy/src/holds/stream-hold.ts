@@ -15,7 +15,7 @@ import { StreamPiece } from '../edge/stream-piece.js';
 import type { LinkScope } from '../links/link-scope.js';
 import { CatchUp, type CatchUpOwner } from './catch-up.js';
 import type { HoldOwner, HoldParts, HoldStart } from './hold.js';
-import { channelList, isOvertaken, replayOf, tellGone, viewOf } from './hold.js';
+import { channelList, isOvertaken, notifyGone, replayOf, viewOf } from './hold.js';
 import { headOf, StreamBody } from './stream-body.js';
 import { follow, StreamQueue } from './stream-queue.js';
 import { StreamReplay } from './stream-replay.js';
@@ -393,7 +393,7 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
     registry.leave(this);
     registry.remove(this, channels);
     events.subscriberEnded('stream', reason);
-    tellGone(this.#gone, this.#scope, reason, this.#parts);
+    notifyGone(this.#gone, this.#scope, reason, this.#parts);
     return { kind: 'stream', reason, items, dropped, duration: clock.monotonic() - this.#since, channels };
   }
 }

@@ -111,7 +111,7 @@ export class StreamReplay {
   }
 
   /**
-   * Gives an event that tells the client where the stream begins, so that it may come back before the first item: at once
+   * Gives an event that says where the stream begins, so that it may come back before the first item: at once
    * or, where that has to be asked, later. Only the first call counts.
    */
   begin(push: (piece: StreamPiece) => void): void {
@@ -151,7 +151,7 @@ export class StreamReplay {
     return true;
   }
 
-  /** Reads what followed the last ids of these subscriptions; undefined when the history cannot tell. */
+  /** Reads what followed the last ids of these subscriptions; undefined when the history does not have it. */
   async missed(subscriptions: readonly Subscription[]): Promise<Chains['deliveries'] | undefined> {
     const { reader, events } = this.#parts;
     const chains = await readChains(subscriptions, 'stream', {

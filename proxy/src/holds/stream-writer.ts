@@ -78,7 +78,7 @@ export class StreamWriter extends ItemPipeline<HttpStreamFormat, StreamPiece> {
 
   /** From here on keep-alives are as an instruct says: none where it is undefined. */
   keepAlive(keepAlive: KeepAlive | undefined): void {
-    // The time since the last item counts on: links that have nothing to tell must not put a keep-alive off.
+    // The time since the last item counts on: links without anything new must not put a keep-alive off.
     const since = this.#keepAlive?.last;
     this.stopKeepAlive();
     if (keepAlive === undefined) return;

@@ -57,7 +57,9 @@ export class KeepAliveTimer {
   }
 
   #next(): void {
-    this.#period = Math.max(1, this.#keepAlive.timeout * 1_000 - Math.floor(this.#random() * JITTER_MS));
+    const jitter = Math.floor(this.#random() * JITTER_MS);
+    // Jitter must not make a period of nothing; a link may ask for one.
+    this.#period = Math.max(jitter === 0 ? 0 : 1, this.#keepAlive.timeout * 1_000 - jitter);
     this.#arm(Math.max(0, this.#last + this.#period - this.#clock.monotonic()));
   }
 

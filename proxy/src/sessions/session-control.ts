@@ -89,7 +89,7 @@ function subscribe(
     refuse(session, subscriber, 'filter-limit', `too many filters for channel '${channel}'`);
   } else if (outcome === 'not-allowed') refuse(session, subscriber, 'channel-refused', refusedChannel(channel));
   else if (outcome === 'too-many-channels') {
-    subscriber.overChannels.tell({ id, route, channels: limit + 1, limit, first: channel });
+    subscriber.overChannels.report({ id, route, channels: limit + 1, limit, first: channel });
   }
 }
 

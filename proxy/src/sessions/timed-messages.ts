@@ -1,4 +1,4 @@
-/** Owns: the messages that a session sends by the clock: keep-alives, and the one that is delayed. Does not own: sending. */
+/** The messages that a session sends by the clock: keep-alives, and the one that is delayed. */
 import type { Faulty } from '@holdfast/control-api';
 import type { WsKeepAlive, WsSendDelayed } from '@holdfast/grip';
 import type { Clock, Timer } from '../runtime/clock.js';

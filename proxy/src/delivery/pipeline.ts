@@ -51,7 +51,8 @@ const EMPTY = Buffer.alloc(0);
 
 /**
  * One connection's pipeline. An item that no filter has to look at passes within the call and allocates nothing here; of
- * others the order is kept, however long a filter takes.
+ * others the order is kept, however long a filter takes. It is a base class, so that a connection that waits for items has
+ * no further object for it.
  */
 export abstract class ItemPipeline<Format extends ItemFormat, Piece extends Encoded> {
   protected abstract readonly receiver: ItemReceiver;
@@ -136,6 +137,11 @@ export abstract class ItemPipeline<Format extends ItemFormat, Piece extends Enco
   /** The connection is over: nothing is written any more. */
   stop(): void {
     this.#over = true;
+  }
+
+  /** Whether `stop` was called. */
+  protected get isOver(): boolean {
+    return this.#over;
   }
 
   /** `list` and `scope` are others from here on. */

@@ -59,7 +59,6 @@ export class ResponseHold
   #earlyBytes = 0;
   #withdraw: (() => void) | undefined;
   #isGoingDown = false;
-  #over = false;
 
   /** `start.instruct` must have a response hold. */
   constructor(start: HoldStart, owner: HoldOwner, parts: HoldParts) {
@@ -101,10 +100,10 @@ export class ResponseHold
 
   /** The origin's answer is complete: this is its body. An item that came before is used now. */
   complete(body: Buffer): void {
-    if (this.#over) return;
+    if (this.isOver) return;
     this.#body = body;
     if (this.#isReady) this.#goOn();
-    if (!this.#over) this.#start.response.settle?.();
+    if (!this.isOver) this.#start.response.settle?.();
   }
 
   /** The origin's answer broke off: the hold ends without a trace, and its owner answers. */
@@ -114,7 +113,7 @@ export class ResponseHold
 
   deliver(delivery: Delivery): boolean {
     const format = delivery.response;
-    if (this.#over || format === undefined || format.action === 'close' || format.action === 'refresh') return false;
+    if (this.isOver || format === undefined || format.action === 'close' || format.action === 'refresh') return false;
     if (!this.#isReady) {
       this.#wait(delivery);
       return true;
@@ -273,7 +272,7 @@ export class ResponseHold
     this.#early = undefined;
     this.#earlyBytes = 0;
     if (this.#overtaken) this.#retry();
-    for (const delivery of chains?.deliveries ?? []) if (!this.#over) this.#useReplayed(delivery);
+    for (const delivery of chains?.deliveries ?? []) if (!this.isOver) this.#useReplayed(delivery);
     for (const delivery of early ?? []) {
       if (chains === undefined || !wasReplayed(delivery, chains.upTo)) this.deliver(delivery);
     }
@@ -318,7 +317,7 @@ export class ResponseHold
   #timeOut(reason: CloseReason = 'timeout'): void {
     const { clock } = this.parts.subscriber;
     // The answer that is to go out has not arrived: its end, or its failure, ends the hold.
-    if (this.#body === undefined && !this.#over) {
+    if (this.#body === undefined && !this.isOver) {
       clock.clear(this.#timer);
       this.#timer = clock.after(1_000, () => this.#timeOut(reason), this);
       return;
@@ -357,8 +356,7 @@ export class ResponseHold
   }
 
   #leave(reason: CloseReason, items = 0): SubscriberEnd | undefined {
-    if (this.#over) return undefined;
-    this.#over = true;
+    if (this.isOver) return undefined;
     this.stop();
     this.#replay?.stop();
     this.#withdraw?.();

@@ -3,16 +3,16 @@
  * stop (`data-plane`), the parts, or anything of the control plane.
  */
 import { type Backplane, type Containment, historyOf, type StatsSink } from '@holdfast/control-api';
-import { ChannelInterest } from '../channels/channel-interest.js';
-import { ItemDelivery } from '../channels/item-delivery.js';
 import { OverChannelsReport } from '../channels/over-channels.js';
-import { RateLimiter } from '../channels/rate-limiter.js';
 import { ChannelRegistry } from '../channels/registry.js';
-import type { Sequencer } from '../channels/sequencer.js';
 import type { SubscriberParts } from '../channels/subscriber-parts.js';
 import { Compression } from '../compression/compression.js';
 import type { ClientConfig, Config, ForwardConfig } from '../config/config.js';
 import { AllowedOrigins } from '../config/values/allowed-origins.js';
+import { ChannelInterest } from '../delivery/channel-interest.js';
+import { ItemDelivery } from '../delivery/item-delivery.js';
+import { RateLimiter } from '../delivery/rate-limiter.js';
+import type { Sequencer } from '../delivery/sequencer.js';
 import { type EdgeListener, Edges } from '../edge/edges.js';
 import type { EdgeHandler } from '../edge/port.js';
 import { TlsCertificates } from '../edge/tls-certificates.js';

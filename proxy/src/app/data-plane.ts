@@ -69,7 +69,7 @@ export class DataPlane {
     const until = realClock.monotonic() + this.#shutdownRequestsMs;
     for (let pause = FIRST_LOOK_MS; ; pause = Math.min(2 * pause, LATER_LOOK_MS)) {
       // Again and again: a request that was on its way may have become a hold since.
-      for (const subscriber of registry.all()) subscriber.shutDown();
+      for (const subscriber of registry.all()) subscriber.drain();
       const left = until - realClock.monotonic();
       if (left <= 0) break;
       await new Promise((resolve) => setTimeout(resolve, Math.min(pause, left)));

@@ -4,8 +4,8 @@
  */
 import type { ChannelView, Question } from '@holdfast/control-api';
 import { zeroCounts } from '@holdfast/grip';
-import type { ChannelPositions } from '../channels/channel-positions.js';
 import type { ChannelRegistry } from '../channels/registry.js';
+import type { ChannelPositions } from '../delivery/channel-positions.js';
 
 /** Answers questions from what the registry knows: every hold and session of this process, from its opening to its end. */
 export class Inspection {
@@ -30,7 +30,7 @@ export class Inspection {
         return this.#registry.find(question.id)?.view() ?? null;
       case 'disconnect': {
         const subscriber = this.#registry.find(question.id);
-        subscriber?.kick();
+        subscriber?.disconnect();
         return subscriber !== undefined;
       }
       default:

@@ -6,7 +6,7 @@ import { kindRows } from '@holdfast/grip';
 import type { Clock, Timer } from '../runtime/clock.js';
 import type { Subscriber, SubscriberKind } from './subscriber.js';
 
-/** Whoever follows this node's interest: the backplane, and what is kept per channel. */
+/** What follows this node's interest: the backplane, and what is kept per channel. */
 export interface Interest {
   /** The first subscriber. Undefined when the channel is live at once; else resolves when it is. */
   subscribe(channel: string): Promise<void> | undefined;
@@ -14,7 +14,7 @@ export interface Interest {
   unsubscribe(channel: string): void;
 }
 
-/** Hears of each subscription. */
+/** Is called for each subscription. */
 export interface SubscriptionWatch {
   joined(channel: string, kind: SubscriberKind): void;
   /** `lingers`: the channel is kept, without subscribers, for those who come back. */
@@ -28,7 +28,7 @@ const NOBODY: ReadonlySet<Subscriber> = new Set();
 interface Channel {
   readonly subscribers: Set<Subscriber>;
   pending: Promise<void> | undefined;
-  /** The backplane refused: whoever comes next has it asked again. */
+  /** The backplane refused: the next subscriber has it asked again. */
   refused: boolean;
   /** Runs while nobody is subscribed: what is known of the channel is kept for the next poll. */
   linger: Timer | undefined;
@@ -150,13 +150,13 @@ export class ChannelRegistry {
   #declare(name: string, channel: Channel): void {
     channel.refused = false;
     channel.pending = this.#interest.subscribe(name);
-    const settle = (refused: boolean) => {
+    const answered = (refused: boolean) => {
       channel.pending = undefined;
       channel.refused = refused;
     };
     channel.pending?.then(
-      () => settle(false),
-      () => settle(true),
+      () => answered(false),
+      () => answered(true),
     );
   }
 

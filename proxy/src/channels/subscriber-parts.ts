@@ -1,7 +1,4 @@
-/**
- * Owns: what every subscriber is given, what it reports, and what is left of it at its end: the same for holds and
- * sessions. Does not own: the subscribers.
- */
+/** What every subscriber is given, what it reports, and what is left of it at its end: the same for holds and sessions. */
 import type { Containment, Log } from '@holdfast/control-api';
 import type { Troubles } from '../origin/warnings.js';
 import type { Clock } from '../runtime/clock.js';
@@ -70,7 +67,7 @@ export interface SubscriberParts {
   readonly random: () => number;
   readonly events: SubscriberEvents;
   readonly log: Log;
-  /** Left out: why holds and sessions break off is told at debug only. */
+  /** Left out: why holds and sessions break off is logged at debug only. */
   readonly troubles?: Troubles | undefined;
   readonly faults: Containment;
   /** How many bytes may wait for a client before the policy applies. */

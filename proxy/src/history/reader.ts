@@ -1,7 +1,4 @@
-/**
- * Owns: reading history for many holds and sessions at a time: how much at once, identical reads shared, and an end to
- * waiting. Does not own: the history, or what is done with what was read.
- */
+/** Reads history for many holds and sessions at a time: a limited number at once, identical reads shared, within a time. */
 import type { History, HistoryStart, ItemMessage, Log, Position } from '@holdfast/control-api';
 import { itemBytes } from '@holdfast/grip';
 import { Delivery } from '../channels/delivery.js';
@@ -92,15 +89,15 @@ export class HistoryReader {
   }
 
   /**
-   * Tells all items after a start. `live` is what `ChannelRegistry.add` gave for the asker, whose channel has to be live
-   * before anything is read, so that nothing lies between. Undefined when it cannot be told whole, or not in time.
+   * Reads all items after a start. `live` is what `ChannelRegistry.add` gave for the asker, whose channel has to be live
+   * before anything is read, so that nothing lies between. Undefined when not all of it is there, or not in time.
    */
   read(channel: string, start: HistoryStart, live?: Promise<void>): Promise<Missed | undefined> {
     const missed = live === undefined ? this.#enter(channel, start) : live.then(() => this.#enter(channel, start));
     return this.#timed(missed);
   }
 
-  /** Where a channel stands on this node, which is to be live; undefined when that cannot be told. */
+  /** Where a channel stands on this node, which is to be live; undefined when that cannot be found out. */
   head(channel: string, live?: Promise<void>): Promise<Position | undefined> {
     return this.#timed((live ?? Promise.resolve()).then(() => this.#history.head(channel)));
   }

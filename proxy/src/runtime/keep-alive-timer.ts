@@ -1,4 +1,4 @@
-/** When a keep-alive is due on a held connection. */
+/** When a keep-alive is due on a held connection, or a link because nothing has come for its time. */
 import type { Faulty } from '@holdfast/control-api';
 import type { KeepAlive } from '@holdfast/grip';
 import type { Clock, Timer } from './clock.js';
@@ -11,7 +11,7 @@ const JITTER_MS = 1_000;
  * only note the time: the timer, when it fires too early, is set anew. So a delivery costs no timer.
  */
 export class KeepAliveTimer {
-  readonly #keepAlive: KeepAlive;
+  readonly #keepAlive: Pick<KeepAlive, 'mode' | 'timeout'>;
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #tick: () => void;
@@ -25,7 +25,7 @@ export class KeepAliveTimer {
    * now if there was none.
    */
   constructor(
-    keepAlive: KeepAlive,
+    keepAlive: Pick<KeepAlive, 'mode' | 'timeout'>,
     clock: Clock,
     random: () => number,
     tick: () => void,
@@ -57,7 +57,9 @@ export class KeepAliveTimer {
   }
 
   #next(): void {
-    this.#period = Math.max(1, this.#keepAlive.timeout * 1_000 - Math.floor(this.#random() * JITTER_MS));
+    const jitter = Math.floor(this.#random() * JITTER_MS);
+    // Jitter must not make a period of nothing; a link may ask for one.
+    this.#period = Math.max(jitter === 0 ? 0 : 1, this.#keepAlive.timeout * 1_000 - jitter);
     this.#arm(Math.max(0, this.#last + this.#period - this.#clock.monotonic()));
   }
 

@@ -1,7 +1,4 @@
-/**
- * Owns: a Close that one end of a session has sent, until the other end has answered or has had its time. Does not own: the
- * sockets, or what is done then.
- */
+/** A Close that one end of a session has sent, until the other end has answered or has had its time. */
 import type { Faulty } from '@holdfast/control-api';
 import type { Clock, Timer } from '../runtime/clock.js';
 import type { MessageSocket } from '../websocket/message-socket.js';

@@ -1,10 +1,10 @@
-/** Owns: what every session is given. Does not own: any of the parts. */
+/** What every session is given. */
 import type { Containment } from '@holdfast/control-api';
 import type { ResponseHead } from '@holdfast/grip';
-import type { SubscriberEnd, SubscriberParts } from '../channels/subscriber-parts.js';
+import type { SubscriberEnd } from '../channels/subscriber-parts.js';
+import type { PipelineParts } from '../delivery/pipeline.js';
 import type { ClientRequest } from '../edge/port.js';
 import type { ReplayParts } from '../history/replay-parts.js';
-import type { HttpFilters } from '../links/http-filter.js';
 import type { ClientStanding, Forwarder } from '../origin/forwarder.js';
 import type { Origin } from '../origin/port.js';
 import type { Route } from '../routes/route.js';
@@ -74,17 +74,13 @@ export interface SessionStart {
 }
 
 /** Given to every session; the same for all. */
-export interface SessionParts {
-  readonly subscriber: SubscriberParts;
+export interface SessionParts extends PipelineParts {
   /** Starts a handshake with a target: WebSocket or WebSocket-over-HTTP, as the target says. Never calls synchronously. */
   readonly dial: (dial: Dial, target: Target, owner: OriginHandshakeOwner) => OriginSocket;
   readonly requests: RequestKeeper;
   readonly events: SessionEvents;
-  readonly filters: HttpFilters;
   /** Undefined where no history is kept. */
   readonly replay?: ReplayParts | undefined;
-  /** The global debug setting. */
-  readonly debug: boolean;
   /** Most channels of one session, those of its target aside. */
   readonly subscriptionMax: number;
 }

@@ -1,4 +1,4 @@
-/** Owns: the channels and meta of one session. Does not own: what is delivered on them. */
+/** The channels and meta of one session. */
 import { MAX_FILTERS } from '@holdfast/grip';
 import type { ChannelRegistry } from '../channels/registry.js';
 import type { Subscriber } from '../channels/subscriber.js';

@@ -1,7 +1,4 @@
-/**
- * Owns: the built-in `test` target for WebSockets: `/ws` echoes, and is subscribed like any origin would subscribe it.
- * Does not own: the test target for requests (`origin/test-origin`).
- */
+/** The built-in `test` target for WebSockets: `/ws` echoes, and is subscribed like any origin would subscribe it. */
 
 import { type Containment, uncontained } from '@holdfast/control-api';
 import { formatWsControl } from '@holdfast/grip';
@@ -68,7 +65,7 @@ export class TestSocket implements OriginSocket {
     this.#waiting.clear();
   }
 
-  /** After a fault of ours: the session hears of it. */
+  /** After a fault of ours: the session loses its origin. */
   fault(error: unknown): void {
     this.abort();
     this.#owner?.originLost(faultError(error));

@@ -1,6 +1,4 @@
-/**
- * Owns: the origin of a session that speaks WebSocket. Does not own: frames (`websocket`), or headers of the handshake.
- */
+/** The origin of a session that speaks WebSocket. */
 import type { Containment } from '@holdfast/control-api';
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
 import { faultError, OriginError } from '../origin/errors.js';
@@ -96,7 +94,7 @@ export class WsOrigin implements OriginSocket, DialHandler, SocketHandler {
     this.fault(error);
   }
 
-  /** After a fault of ours: the origin's end is cut, and the session hears of it. */
+  /** After a fault of ours: the origin's end is cut, and the session loses it. */
   fault(error: unknown): void {
     if (this.#over) return;
     this.#over = true;
@@ -114,7 +112,7 @@ export class WsOrigin implements OriginSocket, DialHandler, SocketHandler {
     this.onClose(code, reason);
   }
 
-  /** The session hears of it at once: the origin may take long to end its side. */
+  /** The session loses it at once: the origin may take long to end its side. */
   onBreach(code: number, error: Error): void {
     this.onLost(error);
     this.#socket?.close(code);

@@ -14,10 +14,10 @@ import {
 import { zeroCounts } from '@holdfast/grip';
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { CloseReason } from '../channels/close-reasons.js';
-import type { DeliveryEvents } from '../channels/item-delivery.js';
-import type { ReleaseCause } from '../channels/sequencer.js';
 import type { SubscriberKind } from '../channels/subscriber.js';
 import type { DropReason, SubscriberEvents } from '../channels/subscriber-parts.js';
+import type { DeliveryEvents } from '../delivery/item-delivery.js';
+import type { ReleaseCause } from '../delivery/sequencer.js';
 import type { EdgeEvents } from '../edge/port.js';
 import type { ReplayEvents } from '../history/replay-parts.js';
 

@@ -5,12 +5,12 @@
 import { LocalBackplane, LocalHistory, type Log, silentLog, uncontained } from '@holdfast/control-api';
 import { headerValue, parseItem, parseSigKey, type ResponseHead } from '@holdfast/grip';
 import type { Test } from 'tap';
-import { ChannelInterest } from '../../dist/channels/channel-interest.js';
-import { ItemDelivery } from '../../dist/channels/item-delivery.js';
 import { OverChannelsReport } from '../../dist/channels/over-channels.js';
 import { ChannelRegistry } from '../../dist/channels/registry.js';
 import type { SubscriberEnd } from '../../dist/channels/subscriber-parts.js';
 import { AllowedOrigins } from '../../dist/config/values/allowed-origins.js';
+import { ChannelInterest } from '../../dist/delivery/channel-interest.js';
+import { ItemDelivery } from '../../dist/delivery/item-delivery.js';
 import type { EdgeHandler } from '../../dist/edge/port.js';
 import { ResponseWrapper } from '../../dist/edge/response-wrapper.js';
 import { HistoryReader } from '../../dist/history/reader.js';
@@ -278,7 +278,7 @@ export class HoldScene {
 
   /** The node goes down. */
   shutDown(): void {
-    for (const subscriber of this.registry.all()) subscriber.shutDown();
+    for (const subscriber of this.registry.all()) subscriber.drain();
   }
 
   /** How often something was counted. */

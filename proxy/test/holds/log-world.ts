@@ -5,10 +5,10 @@
  */
 import { IdCache, LocalBackplane, noPublishEvents, Publisher, silentLog, uncontained } from '@holdfast/control-api';
 import { parseInstructHeaders, parseItem, type ResponseHead } from '@holdfast/grip';
-import { ItemDelivery } from '../../dist/channels/item-delivery.js';
 import { OverChannelsReport } from '../../dist/channels/over-channels.js';
 import { ChannelRegistry } from '../../dist/channels/registry.js';
 import type { SubscriberEnd } from '../../dist/channels/subscriber-parts.js';
+import { ItemDelivery } from '../../dist/delivery/item-delivery.js';
 import type { HoldParts } from '../../dist/holds/hold.js';
 import { openHold } from '../../dist/holds/open.js';
 import type { StreamHold } from '../../dist/holds/stream-hold.js';

@@ -22,7 +22,7 @@ for (const [when, act, reason] of [
   ['at its time-out', (scene: HoldScene) => scene.clock.advance(55_000), 'timeout'],
   [
     'when the node goes down',
-    (scene: HoldScene) => scene.registry.of('room').forEach((hold) => void hold.shutDown()),
+    (scene: HoldScene) => scene.registry.of('room').forEach((hold) => void hold.drain()),
     'shutdown',
   ],
   ['by an item', (scene: HoldScene) => scene.respond('room', 'item'), 'answered'],

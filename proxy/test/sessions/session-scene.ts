@@ -5,10 +5,10 @@
 import { LocalBackplane, LocalHistory, type Log, silentLog, uncontained } from '@holdfast/control-api';
 import { parseItem } from '@holdfast/grip';
 import type { Test } from 'tap';
-import { ItemDelivery } from '../../dist/channels/item-delivery.js';
 import { OverChannelsReport } from '../../dist/channels/over-channels.js';
 import { ChannelRegistry } from '../../dist/channels/registry.js';
 import type { SubscriberEnd } from '../../dist/channels/subscriber-parts.js';
+import { ItemDelivery } from '../../dist/delivery/item-delivery.js';
 import { NodeEdge } from '../../dist/edge/node/edge.js';
 import { TlsCertificates } from '../../dist/edge/tls-certificates.js';
 import { HistoryReader } from '../../dist/history/reader.js';

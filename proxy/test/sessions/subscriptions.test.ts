@@ -18,8 +18,8 @@ async function subscriptions({ prefix = '', reserved = '', implicit = [], max = 
     deliver: () => true,
     recover() {},
     missed() {},
-    shutDown() {},
-    kick() {},
+    drain() {},
+    disconnect() {},
     fault() {},
     view: () => ({ id: 's1', kind: 'ws', client: '', since: '', channels: [], items: 0, waiting: 0 }),
   };
@@ -137,11 +137,11 @@ t.test('a filter that looks at the meta still sees it as it was', async (t) => {
   const { own } = await subscriptions();
   const item = { channel: 'a', meta: {} } as unknown as Item;
   own.setMeta('user', 'alice');
-  const scene = own.context(item);
+  const scene = own.filterContext(item);
   own.setMeta('user', 'bob');
   own.setMeta('x', 'y');
   t.strictSame([...scene.subMeta], [['user', 'alice']]);
-  t.strictSame([...own.context(item).subMeta].flat(), ['user', 'bob', 'x', 'y']);
+  t.strictSame([...own.filterContext(item).subMeta].flat(), ['user', 'bob', 'x', 'y']);
 });
 
 t.test('the work of setting meta grows no faster than what is set', async (t) => {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { REPORT_MS } from '../../dist/channels/drop-report.js';
+import { REPORT_MS } from '../../dist/delivery/drop-report.js';
 import { delivery, LimiterScene } from './rate-limiter-scene.js';
 
 t.test('with a limit of 10 waiting, 10 of 50 connections are given an item', async (t) => {

@@ -1,6 +1,6 @@
 /**
- * Owns: the order of items on each channel by their prev-ids: which item passes, which waits, and for how long. Does
- * not own: duplicates (the backplane), the prev-ids of holds, or what becomes of an item that has passed.
+ * The order of items on each channel by their prev-ids: which item passes, which waits, and for how long. Duplicates are the
+ * backplane's to find.
  */
 import type { ItemMessage } from '@holdfast/control-api';
 import { ITEM_OVERHEAD, type Item, itemBytes } from '@holdfast/grip';
@@ -240,7 +240,7 @@ export class Sequencer {
     if (id === undefined) return;
     let passed: string[] | undefined;
     for (let next = 0; ; ) {
-      // Looked up each time: whoever takes an item may have been the last subscriber.
+      // Looked up each time: what takes an item may have been the last subscriber.
       const sequence = this.#sequences.get(channel);
       if (sequence === undefined || sequence.waiting.length === 0) return;
       passed ??= [id];
@@ -258,7 +258,7 @@ export class Sequencer {
     }
   }
 
-  /** The last id is set before the item goes out: whoever takes it may ask, or make the sequencer forget. */
+  /** The last id is set before the item goes out: what takes it may ask, or make the sequencer forget. */
   #emit(message: ItemMessage): void {
     const { channel, id } = message.item;
     const sequence = this.#sequences.get(channel);

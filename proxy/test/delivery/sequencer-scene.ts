@@ -1,6 +1,6 @@
 /** Owns: a sequencer under a manual clock, what has passed it, and items to give to it. */
 import type { ItemMessage } from '@holdfast/control-api';
-import { type ReleaseCause, Sequencer } from '../../dist/channels/sequencer.js';
+import { type ReleaseCause, Sequencer } from '../../dist/delivery/sequencer.js';
 import { ManualClock } from '../kit/manual-clock.js';
 
 /** How long items may wait in tests, in ms. */

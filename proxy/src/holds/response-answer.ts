@@ -1,6 +1,29 @@
-/** Owns: joining the headers of a held response with those of the item that answers it. Does not own: what is sent. */
-import type { RawHeaders } from '@holdfast/grip';
-import { ofAnotherBody } from '../http/body-fields.js';
+/** The answer that an item makes of a held response: its body, or a patch of the held one, and the headers of both. */
+import { applyBodyPatch, type HttpResponseSend, type RawHeaders, type ResponseHead } from '@holdfast/grip';
+import { ofAnotherBody, ofChangedBytes } from '../http/body-fields.js';
+
+const EMPTY = Buffer.alloc(0);
+
+/** A head and its whole body. */
+export interface ResponseAnswer extends ResponseHead {
+  readonly payload: Buffer;
+}
+
+/**
+ * Makes the answer; `own` is the item's body where a filter has changed it. A patch that does not apply leaves the body
+ * empty. Throws a GripError where a patch would make too much of the held body.
+ */
+export function responseAnswer(
+  format: HttpResponseSend,
+  own: Buffer | undefined,
+  held: { readonly headers: RawHeaders; readonly body: Buffer },
+): ResponseAnswer {
+  const payload =
+    format.bodyPatch === undefined ? (own ?? format.body) : (applyBodyPatch(held.body, format.bodyPatch) ?? EMPTY);
+  // The item's fields are of the body that was published.
+  const published = own === undefined ? format.headers : ofChangedBytes(format.headers);
+  return { status: format.code, reason: format.reason, headers: mergeHeaders(held.headers, published), payload };
+}
 
 /**
  * The held headers with same-named published ones in their place at the end. What the held ones say of the origin's own body is

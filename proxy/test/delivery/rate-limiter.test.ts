@@ -1,5 +1,5 @@
 import t from 'tap';
-import { MAX_WAITING_BYTES } from '../../dist/channels/rate-limiter.js';
+import { MAX_WAITING_BYTES } from '../../dist/delivery/rate-limiter.js';
 import { type Connection, delivery, LimiterScene } from './rate-limiter-scene.js';
 
 t.test('an idle node delivers the first share at once, and a share each 25 ms', async (t) => {

@@ -4,7 +4,7 @@ import {
   MAX_WAITING_BYTES,
   MAX_WAITING_BYTES_PER_CHANNEL,
   MAX_WAITING_PER_CHANNEL,
-} from '../../dist/channels/sequencer.js';
+} from '../../dist/delivery/sequencer.js';
 import { message, SequencerScene, WAIT } from './sequencer-scene.js';
 
 t.test('items that come in order pass at once', async (t) => {

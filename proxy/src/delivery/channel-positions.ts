@@ -1,7 +1,4 @@
-/**
- * Owns: up to which position all items of a channel have been given out on this node, whatever order they went in.
- * Does not own: the order (`sequencer`), or positions (the backplane).
- */
+/** Up to which position all items of a channel have been delivered on this node, whatever order they went in. */
 import type { Position } from '@holdfast/control-api';
 
 interface Progress {

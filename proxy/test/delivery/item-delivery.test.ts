@@ -2,10 +2,10 @@ import { LocalBackplane, silentLog } from '@holdfast/control-api';
 import { parseItem } from '@holdfast/grip';
 import t, { type Test } from 'tap';
 import type { Delivery } from '../../dist/channels/delivery.js';
-import { ItemDelivery } from '../../dist/channels/item-delivery.js';
 import { ChannelRegistry } from '../../dist/channels/registry.js';
+import { ItemDelivery } from '../../dist/delivery/item-delivery.js';
+import { RecordingSubscriber } from '../channels/recording-subscriber.js';
 import { ManualClock } from '../kit/manual-clock.js';
-import { RecordingSubscriber } from './recording-subscriber.js';
 
 /** Delivery behind a backplane, with what it counts. */
 class Scene {

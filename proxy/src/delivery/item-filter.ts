@@ -1,6 +1,6 @@
 /**
- * Owns: running the filters of one connection's subscriptions on items, in the order of the items even where a filter
- * has to ask a server. Does not own: the filters, or what is done with an item that passes.
+ * Runs the filters of one connection's subscriptions on items, in the order of the items even where a filter has to ask a
+ * server.
  */
 import {
   contentFilterMismatch,
@@ -12,8 +12,8 @@ import {
   runFilters,
 } from '@holdfast/grip';
 import type { Subscription, SubscriptionList } from '../channels/subscription-list.js';
-import type { HttpFilters } from './http-filter.js';
-import type { LinkScope } from './link-scope.js';
+import type { HttpFilters } from '../links/http-filter.js';
+import type { LinkScope } from '../links/link-scope.js';
 
 /** What came of an item: the content to be sent, `drop`, or that a filter failed, as `error` says. */
 export type Filtered =
@@ -96,7 +96,7 @@ export class ItemFilter {
       done({ result: 'error', error: `filter error: more than ${MAX_WAITING_BYTES} bytes wait for a server` });
       return;
     }
-    const context = this.#list.context(item);
+    const context = this.#list.filterContext(item);
     const mismatch = contentFilterMismatch(plan, contentFilters);
     const filtered =
       mismatch === undefined

@@ -2,8 +2,8 @@
 import { type Item, parseItem } from '@holdfast/grip';
 import t from 'tap';
 import { type Subscription, SubscriptionList } from '../../dist/channels/subscription-list.js';
+import { ItemFilter, passesFreely } from '../../dist/delivery/item-filter.js';
 import type { HttpFilterAnswer, HttpFilterQuestion, HttpFilters } from '../../dist/links/http-filter.js';
-import { ItemFilter, passesFreely } from '../../dist/links/item-filter.js';
 import type { LinkScope } from '../../dist/links/link-scope.js';
 
 /** A question in the hands of the test. */

@@ -14,8 +14,8 @@ t.test('a long poll is found by its id as long as it is held, and kicked without
   t.equal(hold?.view().since, new Date(scene.clock.wall()).toISOString());
   scene.clock.setWall(-3_600_000);
   t.equal(hold?.view().since, new Date(scene.clock.wall()).toISOString(), 'as clocks go now');
-  hold?.kick();
-  hold?.kick();
+  hold?.disconnect();
+  hold?.disconnect();
   await t.rejects(answer);
   t.match(scene.ends, [{ kind: 'response', reason: 'kicked', items: 0 }]);
   t.equal(scene.registry.find(hold?.id ?? ''), undefined);
@@ -30,7 +30,7 @@ t.test('a long poll is kicked before the answer of its origin is complete', asyn
   asked.begin({ 'Grip-Hold': 'response', ...room });
   asked.write('beginning');
   await until('the hold', () => scene.registry.count('room') === 1);
-  for (const hold of scene.registry.all()) hold.kick();
+  for (const hold of scene.registry.all()) hold.disconnect();
   await t.rejects(answer);
   t.equal(scene.registry.size, 0);
   asked.end('end');
@@ -47,7 +47,7 @@ t.test('a stream ends as a whole, and is not asked for any more', async (t) => {
   const [hold] = scene.registry.all();
   t.match(hold?.view(), { kind: 'stream', channels: ['room'], items: 1, waiting: 0 });
   t.notOk('route' in (hold?.view() ?? {}), 'the route has no id');
-  hold?.kick();
+  hold?.disconnect();
   t.equal(await stream.end(), 'complete');
   t.equal(stream.text, 'xitem');
   t.match(scene.ends, [{ kind: 'stream', reason: 'kicked', items: 1 }]);
@@ -58,7 +58,7 @@ t.test('a stream ends as a whole, and is not asked for any more', async (t) => {
 t.test('its origin is told that it is gone, where it asked for that', async (t) => {
   const scene = await HoldScene.open(t);
   await scene.stream({ ...room, 'Grip-Link': '</gone>; rel=gone' }, { body: 'x' });
-  for (const hold of scene.registry.all()) hold.kick();
+  for (const hold of scene.registry.all()) hold.disconnect();
   const asked = await scene.asked();
   t.match(asked, { method: 'POST', url: '/gone' });
   asked.answer({});

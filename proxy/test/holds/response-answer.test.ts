@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { mergeHeaders } from '../../dist/holds/merge-headers.js';
+import { mergeHeaders } from '../../dist/holds/response-answer.js';
 
 t.test('published fields follow the held ones, in the place of those with their name, whatever its case', async (t) => {
   const held = ['A', '1', 'B', '2', 'a', '3', 'C', '4'];

@@ -1,7 +1,4 @@
-/**
- * Owns: how deliveries that a limit has dropped are told in the log: at once, but not line by line in a flood. Does not
- * own: the limit, or counting for the metrics.
- */
+/** Logs deliveries that a limit has dropped: at once, but not line by line in a flood. */
 import type { Log } from '@holdfast/control-api';
 import type { Clock } from '../runtime/clock.js';
 
@@ -16,7 +13,7 @@ interface Episode {
 }
 
 /**
- * Tells of the first drop of a route with its connection, then every {@link REPORT_MS} how many there were since; when
+ * Logs the first drop of a route with its connection, then every {@link REPORT_MS} how many there were since; when
  * there were none the episode is over, and the next drop is a first one again. At level debug each drop has its line.
  * So the numbers of all lines of a route add up to its drops.
  */
@@ -47,9 +44,9 @@ export class DropReport {
       this.#log.debug({ id, ...labelled(route), channel }, 'message dropped: exceeded publish hwm');
   }
 
-  /** Tells what has not been told, and ends all episodes. */
+  /** Logs what has not been logged, and ends all episodes. */
   finish(): void {
-    for (const [route, episode] of this.#episodes) this.#tell(route, episode);
+    for (const [route, episode] of this.#episodes) this.#write(route, episode);
     this.#episodes.clear();
   }
 
@@ -62,13 +59,13 @@ export class DropReport {
         this.#episodes.delete(route);
         return;
       }
-      this.#tell(route, episode);
+      this.#write(route, episode);
       this.#clock.after(REPORT_MS, later);
     };
     this.#clock.after(REPORT_MS, later);
   }
 
-  #tell(route: string, episode: Episode): void {
+  #write(route: string, episode: Episode): void {
     const { dropped, id } = episode;
     if (dropped === 0) return;
     episode.dropped = 0;

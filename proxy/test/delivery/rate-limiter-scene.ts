@@ -2,8 +2,8 @@
 import { type ConnectionView, type Log, silentLog } from '@holdfast/control-api';
 import type { Formats } from '@holdfast/grip';
 import { Delivery } from '../../dist/channels/delivery.js';
-import { RateLimiter, type RateLimiterOptions } from '../../dist/channels/rate-limiter.js';
 import type { Subscriber, SubscriberKind } from '../../dist/channels/subscriber.js';
+import { RateLimiter, type RateLimiterOptions } from '../../dist/delivery/rate-limiter.js';
 import { ManualClock } from '../kit/manual-clock.js';
 
 /** One line of the log. */
@@ -60,11 +60,11 @@ export class Connection implements Subscriber {
 
   missed(): void {}
 
-  shutDown(): void {}
+  drain(): void {}
 
   fault(): void {}
 
-  kick(): void {}
+  disconnect(): void {}
 
   view(): ConnectionView {
     return { id: this.id, kind: this.kind, client: '', since: '', channels: [], items: 0, waiting: 0 };

@@ -1,14 +1,14 @@
 /**
- * Owns: the pace of delivery on one node: which deliveries (one item to one connection) go out now, which wait, and
- * which are dropped because too many wait. Does not own: who is subscribed, or what a subscriber does with an item.
+ * The rate of delivery on one node: which deliveries (one item to one connection) go out now, which wait, and which are
+ * dropped because too many wait.
  */
 import { type Containment, type Log, uncontained } from '@holdfast/control-api';
 import { ITEM_OVERHEAD } from '@holdfast/grip';
+import type { Delivery } from '../channels/delivery.js';
+import type { Subscriber, SubscriberKind } from '../channels/subscriber.js';
+import type { SubscriberEvents } from '../channels/subscriber-parts.js';
 import type { Clock, Timer } from '../runtime/clock.js';
-import type { Delivery } from './delivery.js';
 import { DropReport } from './drop-report.js';
-import type { Subscriber, SubscriberKind } from './subscriber.js';
-import type { SubscriberEvents } from './subscriber-parts.js';
 
 /**
  * Bytes that the items which wait may take in memory, on all routes, each item once however many connections it is for.
@@ -63,7 +63,7 @@ interface RouteQueue {
  * in turn between routes: an explicit route id has a queue of its own, all routes without one share a queue.
  *
  * - The order of a connection's items is kept: a connection has one route as long as it lives.
- * - What exceeds `hwm` is dropped: counted as `rate-limit` and told in the log, with its connection.
+ * - What exceeds `hwm` is dropped: counted as `rate-limit` and logged, with its connection.
  * - A subscriber that has gone, or has no use for the item, costs nothing.
  *
  * Where it differs from Pushpin:
@@ -117,7 +117,7 @@ export class RateLimiter {
     return taken;
   }
 
-  /** The node goes down: all that waits is delivered at once, and the log is told what it does not know yet. */
+  /** The node goes down: all that waits is delivered at once, and what was dropped is logged. */
   finish(): void {
     this.#clock.clear(this.#timer);
     this.#timer = undefined;

@@ -1,12 +1,12 @@
 /**
- * Owns: what follows from the data plane's interest in channels: the backplane's subscriptions, the life of what the sequencer
- * knows, and the update after a first subscription. Does not own: who is subscribed.
+ * What follows from this node's interest in channels: the backplane's subscriptions, the life of what the sequencer knows,
+ * and the update after a first subscription.
  */
 import { type Containment, uncontained } from '@holdfast/control-api';
+import type { Interest } from '../channels/registry.js';
+import type { Subscriber } from '../channels/subscriber.js';
 import type { Clock } from '../runtime/clock.js';
-import type { Interest } from './registry.js';
 import type { Sequencer } from './sequencer.js';
-import type { Subscriber } from './subscriber.js';
 
 /**
  * How long after a channel's first subscription its holds ask their origins again, where that is wanted, in ms: for what

@@ -1,7 +1,4 @@
-/**
- * Owns: the way of a message that has reached this node to its subscribers: first in order, then to each.
- * Does not own: the backplane that brought it, the order itself (`sequencer`), or what a subscriber does with it.
- */
+/** Takes a message that has reached this node to its subscribers: first in order, then to each. */
 import {
   type BackplaneListener,
   type Containment,
@@ -12,18 +9,18 @@ import {
   type Message,
   uncontained,
 } from '@holdfast/control-api';
+import { Delivery } from '../channels/delivery.js';
+import type { ChannelRegistry } from '../channels/registry.js';
 import type { Clock } from '../runtime/clock.js';
 import { ChannelPositions } from './channel-positions.js';
-import { Delivery } from './delivery.js';
 import type { RateLimiter } from './rate-limiter.js';
-import type { ChannelRegistry } from './registry.js';
 import { Sequencer, type SequencerEvents } from './sequencer.js';
 
 /** Counts what delivery does; implemented by the metrics. */
 export interface DeliveryEvents extends SequencerEvents {
   /** An item reached this node and was given to so many connections, or waits for its turn there. */
   itemDelivered(receivers: number): void;
-  /** The backplane has told of a gap: items of one channel will never reach this node. */
+  /** The backplane has reported a gap: items of one channel will never reach this node. */
   itemsLost(reason: GapReason): void;
 }
 
@@ -35,7 +32,7 @@ export interface ItemDeliveryParts {
   /** Paces delivery; left out, every connection is given its items at once. */
   readonly limiter?: RateLimiter | undefined;
   readonly events: DeliveryEvents;
-  /** Told of each item before its subscribers get it. */
+  /** Called for each item before its subscribers get it. */
   readonly arrived?: ((delivery: Delivery) => void) | undefined;
   readonly log: Log;
   /** Left out: nothing is contained. */

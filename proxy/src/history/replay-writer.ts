@@ -1,45 +1,45 @@
-/** Owns: writing what a client has missed no faster than it takes it. Does not own: what is written, or filters. */
+/** Writes what a client has missed no faster than the client takes it. */
 import type { Delivery } from '../channels/delivery.js';
 
-/** Whoever writes. Its methods are called synchronously, one after the other. */
-export interface Teller {
+/** Where it is written to. The methods are called synchronously, one after the other. */
+export interface ReplayTarget {
   /** Writes one item, at once or after its filters. */
-  tell(delivery: Delivery): void;
+  write(delivery: Delivery): void;
   /** Whether the client cannot take more: `resume` follows. */
   isFull(): boolean;
-  /** Calls `then` when all that was told has been through its filters: now, if none has to wait. */
+  /** Calls `then` when all that was written has been through its filters: now, if none has to wait. */
   whenIdle(then: () => void): void;
-  /** All is told. Not called after `stop`. */
-  told(): void;
+  /** All is written. Not called after `stop`. */
+  done(): void;
 }
 
 /** One run through what was missed. */
-export class Telling {
+export class ReplayWriter {
   readonly #deliveries: readonly Delivery[];
-  readonly #teller: Teller;
+  readonly #target: ReplayTarget;
   #next = 0;
   #waits = false;
   #over = false;
 
-  /** Nothing is told before `resume`. */
-  constructor(deliveries: readonly Delivery[], teller: Teller) {
+  /** Nothing is written before `resume`. */
+  constructor(deliveries: readonly Delivery[], target: ReplayTarget) {
     this.#deliveries = deliveries;
-    this.#teller = teller;
+    this.#target = target;
   }
 
   /** Goes on, as far as the client takes it. */
   resume(): void {
-    while (!this.#over && !this.#waits && !this.#teller.isFull()) {
+    while (!this.#over && !this.#waits && !this.#target.isFull()) {
       const delivery = this.#deliveries[this.#next++];
       if (delivery === undefined) {
         this.#over = true;
-        this.#teller.told();
+        this.#target.done();
         return;
       }
-      this.#teller.tell(delivery);
+      this.#target.write(delivery);
       this.#waits = true;
       let now = true;
-      this.#teller.whenIdle(() => {
+      this.#target.whenIdle(() => {
         this.#waits = false;
         if (!now) this.resume();
       });
@@ -47,7 +47,7 @@ export class Telling {
     }
   }
 
-  /** Tells no more. */
+  /** Writes no more. */
   stop(): void {
     this.#over = true;
   }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { ChannelPositions } from '../../dist/channels/channel-positions.js';
+import { ChannelPositions } from '../../dist/delivery/channel-positions.js';
 
 const at = (offset: number, epoch = 'e') => ({ epoch, offset });
 

@@ -1,8 +1,8 @@
 import t from 'tap';
-import { ChannelInterest } from '../../dist/channels/channel-interest.js';
 import type { Interest } from '../../dist/channels/registry.js';
+import { ChannelInterest } from '../../dist/delivery/channel-interest.js';
+import { RecordingSubscriber } from '../channels/recording-subscriber.js';
 import { ManualClock } from '../kit/manual-clock.js';
-import { RecordingSubscriber } from './recording-subscriber.js';
 
 function scene(updatesFirst: boolean) {
   const clock = new ManualClock(0);

@@ -29,9 +29,9 @@ const NO_META: ReadonlyMap<string, string> = new Map();
 
 /** Full name → subscription. Most connections have one, without filters: that costs two small objects and no map. */
 export class SubscriptionList {
-  /** Meta of the connection, for filters. What `context` has given out stays as it is: a change then makes a map of its own. */
+  /** Meta of the connection, for filters. What `scene` has given out stays as it is: a change then makes a map of its own. */
   meta: ReadonlyMap<string, string> = NO_META;
-  /** Whether a context has `meta`. */
+  /** Whether a scene has `meta`. */
   protected metaShown = true;
   /** The first to come, unless it has been deleted. */
   #first: Subscription | undefined;
@@ -94,7 +94,7 @@ export class SubscriptionList {
   }
 
   /** What the filters of this connection may look at, for one item. */
-  context(item: Item): FilterContext {
+  scene(item: Item): FilterContext {
     this.metaShown = true;
     return {
       subMeta: this.meta,

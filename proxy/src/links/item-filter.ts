@@ -88,11 +88,11 @@ export class ItemFilter {
       done({ result: 'error', error: `filter error: more than ${MAX_WAITING_BYTES} bytes wait for a server` });
       return;
     }
-    const context = this.#list.context(item);
+    const scene = this.#list.scene(item);
     const mismatch = contentFilterMismatch(plan, contentFilters);
     const filtered =
       mismatch === undefined
-        ? this.#step(plan, item, context, content, 0)
+        ? this.#step(plan, item, scene, content, 0)
         : ({ result: 'error', error: mismatch } as const);
     if (!(filtered instanceof Promise) && this.#tail === undefined) {
       done(filtered);
@@ -113,28 +113,28 @@ export class ItemFilter {
     this.#watch(tail);
   }
 
-  /** `context` is of the moment when the item came: later ones may have come while a server was asked. */
+  /** `scene` is of the moment when the item came: later ones may have come while a server was asked. */
   #step(
     plan: FilterPlan,
     item: Item,
-    context: FilterContext,
+    scene: FilterContext,
     content: Buffer,
     from: number,
   ): Filtered | Promise<Filtered> {
     try {
-      const outcome = runFilters(plan, content, context, from);
+      const outcome = runFilters(plan, content, scene, from);
       if (outcome.result === 'send') return { result: 'send', content: outcome.content };
       if (outcome.result === 'drop') return DROP;
       const question = {
         filter: outcome.filter,
         scope: this.#scope,
-        subMeta: context.subMeta,
+        subMeta: scene.subMeta,
         item,
-        lastIds: context.prevIds,
+        lastIds: scene.prevIds,
         content: outcome.content,
       };
       return this.#http.ask(question).then(
-        (answer) => (answer.drop ? DROP : this.#step(plan, item, context, answer.content, outcome.next)),
+        (answer) => (answer.drop ? DROP : this.#step(plan, item, scene, answer.content, outcome.next)),
         (error: Error) => failed(error),
       );
     } catch (error) {

@@ -55,7 +55,7 @@ t.test('what filters see: both metas, last ids, and the channels by the originâ€
   list.meta = metaOf({ user: 'ann' });
   list.set('p-a', wish('a', '1'));
   const item = parseItem({ channel: 'p-a', meta: { sender: 'bob' }, formats: { 'http-stream': { content: '' } } });
-  const scene = list.context(item);
+  const scene = list.scene(item);
   t.equal(scene.subMeta.get('user'), 'ann');
   t.equal(scene.pubMeta.sender, 'bob');
   t.equal(scene.prevIds.get('a'), '1');

@@ -137,11 +137,11 @@ t.test('a filter that looks at the meta still sees it as it was', async (t) => {
   const { own } = await subscriptions();
   const item = { channel: 'a', meta: {} } as unknown as Item;
   own.setMeta('user', 'alice');
-  const scene = own.context(item);
+  const scene = own.scene(item);
   own.setMeta('user', 'bob');
   own.setMeta('x', 'y');
   t.strictSame([...scene.subMeta], [['user', 'alice']]);
-  t.strictSame([...own.context(item).subMeta].flat(), ['user', 'bob', 'x', 'y']);
+  t.strictSame([...own.scene(item).subMeta].flat(), ['user', 'bob', 'x', 'y']);
 });
 
 t.test('the work of setting meta grows no faster than what is set', async (t) => {

@@ -5,7 +5,7 @@
  */
 import { ClusterViews } from '@holdfast/control-api';
 import type { Delivery } from '../../../dist/channels/delivery.js';
-import { Sequencer } from '../../../dist/channels/sequencer.js';
+import { Sequencer } from '../../../dist/delivery/sequencer.js';
 import { NodeResponse } from '../../../dist/edge/node/response.js';
 import { UwsResponse } from '../../../dist/edge/uws/response.js';
 import { ResponseHold } from '../../../dist/holds/response-hold.js';

@@ -42,7 +42,7 @@ import type { Target } from '../routes/target.js';
 import { type Clock, guardedClock } from '../runtime/clock.js';
 import { Descriptors } from '../runtime/descriptors.js';
 import { SessionDialer } from '../sessions/dialer.js';
-import { Opening } from '../sessions/opening.js';
+import { Handshake } from '../sessions/handshake.js';
 import { RequestKeeper } from '../sessions/over-http/request-interner.js';
 import type { SessionParts } from '../sessions/session-parts.js';
 import { SockJs } from '../sockjs/sockjs.js';
@@ -244,7 +244,7 @@ function makeSockJs({ client, forward }: Config, { sessions, events, clock }: Re
     clock,
     faults: sessions.subscriber.faults,
     random: Math.random,
-    open: (request, handshake, route, standing) => new Opening(request, handshake, route, standing, sessions).start(),
+    open: (request, handshake, route, standing) => new Handshake(request, handshake, route, standing, sessions).start(),
     ended: (end) => events.requestEnded({ ...end, target: undefined, hold: undefined, retry: false }),
     scriptUrl: forward.sockjsUrl,
     origins: new AllowedOrigins(forward.acoOrigins),

@@ -4,20 +4,17 @@
  */
 import type { Transform } from 'node:stream';
 import type { Containment } from '@holdfast/control-api';
-import { faultError } from '../origin/errors.js';
-import type { OriginCall, OriginHandler } from '../origin/port.js';
+import { faultError, type OriginError } from '../origin/errors.js';
+import type { AnswerSink, OriginCall } from '../origin/port.js';
 import { type Coding, codingError } from './codings.js';
-
-/** Takes a body. Calls as in `OriginHandler`. */
-export type BodySink = Pick<OriginHandler, 'onData' | 'onEnd' | 'onError' | 'id' | 'fault'>;
 
 /**
  * In front of who takes the body, and behind what it comes from. Little of it is here at a time, however much a few bytes become:
  * node decodes on only when what it has made is taken.
  */
-export class Decoder implements BodySink, OriginCall {
+export class Decoder implements AnswerSink, OriginCall {
   readonly #coding: Coding;
-  readonly #sink: BodySink;
+  readonly #sink: AnswerSink;
   readonly #faults: Containment;
   /** Where the coded body comes from; set before the first of it comes. */
   source: OriginCall | undefined;
@@ -29,7 +26,7 @@ export class Decoder implements BodySink, OriginCall {
   #isEnding = false;
   #isOver = false;
 
-  constructor(coding: Coding, sink: BodySink, faults: Containment) {
+  constructor(coding: Coding, sink: AnswerSink, faults: Containment) {
     this.#coding = coding;
     this.#sink = sink;
     this.#faults = faults;
@@ -47,7 +44,7 @@ export class Decoder implements BodySink, OriginCall {
     else this.#stream.end();
   }
 
-  onError(error: Parameters<BodySink['onError']>[0]): void {
+  onError(error: OriginError): void {
     if (this.#isOver) return;
     this.#stop();
     this.#sink.onError(error);
@@ -96,7 +93,7 @@ export class Decoder implements BodySink, OriginCall {
     this.#sink.onEnd();
   }
 
-  #fail(error: Parameters<BodySink['onError']>[0]): void {
+  #fail(error: OriginError): void {
     this.source?.abort();
     this.#sink.onError(error);
   }

@@ -7,7 +7,7 @@ import type { Containment } from '@holdfast/control-api';
 import { isFinalStatus, isInterimStatus, type ResponseHead, sendableReason } from '@holdfast/grip';
 import { realClock } from '../runtime/clock.js';
 import { faultError, OriginError } from './errors.js';
-import type { OriginCall, OriginHandler, OriginRequest } from './port.js';
+import type { AnswerSink, OriginCall, OriginHandler, OriginRequest } from './port.js';
 import { type Framing, frameUpload } from './undici/upload-framing.js';
 
 /**
@@ -27,6 +27,8 @@ export class HttpCall implements OriginCall {
   /** Whose connection it is on. */
   pool: { closeIdle(): void } | undefined;
   readonly #handler: OriginHandler;
+  /** From the head of the final answer on. */
+  #sink: AnswerSink | undefined;
   readonly #headTimeout: number;
   #body: OriginRequest['body'];
   readonly #faults: Containment;
@@ -63,7 +65,7 @@ export class HttpCall implements OriginCall {
     if (this.#over) return;
     this.#end();
     try {
-      this.#handler.onError(error);
+      (this.#sink ?? this.#handler).onError(error);
     } catch (fault) {
       this.#faults.caught('origin', fault, this.#handler);
     }
@@ -110,7 +112,7 @@ export class HttpCall implements OriginCall {
         this.#status = status;
         this.#resume = resume;
         // A 204 has no body, whatever it says (RFC 9110 §8.6).
-        this.#handler.onHead(head, status === 204 ? undefined : length);
+        this.#sink = this.#handler.onHead(head, status === 204 ? undefined : length);
       }
     } catch (error) {
       this.#fault(error);
@@ -127,7 +129,7 @@ export class HttpCall implements OriginCall {
 
   onData(chunk: Buffer): boolean {
     try {
-      return this.#over || this.#handler.onData(chunk);
+      return this.#over || (this.#sink as AnswerSink).onData(chunk);
     } catch (error) {
       this.#fault(error);
       return true;
@@ -138,9 +140,10 @@ export class HttpCall implements OriginCall {
   onComplete(trailers: readonly (Buffer | string)[] | null): void {
     if (this.#over) return;
     this.#end();
+    const sink = this.#sink as AnswerSink;
     try {
-      if (trailers === null || trailers.length === 0) this.#handler.onEnd();
-      else this.#handler.onEnd(trailers.map((text) => (typeof text === 'string' ? text : text.toString('latin1'))));
+      if (trailers === null || trailers.length === 0) sink.onEnd();
+      else sink.onEnd(trailers.map((text) => (typeof text === 'string' ? text : text.toString('latin1'))));
     } catch (error) {
       this.#faults.caught('origin', error);
       this.#over = false;

@@ -21,7 +21,7 @@ import type { Target } from '../routes/target.js';
 import type { Clock } from '../runtime/clock.js';
 import { adviceOn, type OriginPatience, rootCode } from './advice.js';
 import { OriginError } from './errors.js';
-import { describeTarget } from './failover.js';
+import { describeTarget } from './send.js';
 
 /** Where it happened, as far as is known. */
 export interface TroubleScene {

@@ -13,9 +13,9 @@ import { ofDecodedBody } from '../http/body-fields.js';
 import { RequestError } from '../http/errors.js';
 import { scopeOf } from '../links/link-scope.js';
 import { faultError, type OriginError } from '../origin/errors.js';
-import { type Attempts, describeTarget, Failover } from '../origin/failover.js';
 import type { ClientStanding } from '../origin/forwarder.js';
-import type { OriginCall, OriginHandler } from '../origin/port.js';
+import type { AnswerSink, OriginCall, OriginHandler } from '../origin/port.js';
+import { describeTarget, Sending, type TargetRequest } from '../origin/send.js';
 import type { TroubleScene } from '../origin/warnings.js';
 import type { Route } from '../routes/route.js';
 import type { Target } from '../routes/target.js';
@@ -38,7 +38,7 @@ type State = 'asking' | 'answering' | 'held' | 'over';
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
 
 /** Lives as long as its client's request does, retries of a hold included. */
-export class Exchange implements OriginHandler, Attempts, Entrant, ResponseOwner, InstructOwner {
+export class Exchange implements OriginHandler, AnswerSink, TargetRequest, Entrant, ResponseOwner, InstructOwner {
   readonly #request: ClientRequest;
   readonly #response: ClientResponse;
   #route: Route;
@@ -48,7 +48,7 @@ export class Exchange implements OriginHandler, Attempts, Entrant, ResponseOwner
   readonly #since: number;
   #state: State = 'asking';
   #lastIds: ReadonlyMap<string, string> | undefined;
-  #call: Failover | undefined;
+  #call: Sending | undefined;
   #answer: AnswerBody | undefined;
   /** Whom a hold came from, once there is no call any more. */
   #asked: Target | undefined;
@@ -90,7 +90,7 @@ export class Exchange implements OriginHandler, Attempts, Entrant, ResponseOwner
     return this.#body === undefined || this.#body.replayable;
   }
 
-  send(target: Target, handler: OriginHandler): OriginCall {
+  dispatch(target: Target, handler: OriginHandler): OriginCall {
     const { forwarder, originOf } = this.#parts;
     const { host, path, headers } = forwarder.forward(
       this.#request,
@@ -109,8 +109,8 @@ export class Exchange implements OriginHandler, Attempts, Entrant, ResponseOwner
     if (this.#state === 'asking') this.#response.writeInformation(this.#obeysGrip ? withoutGrip(head) : head);
   }
 
-  onHead(head: ResponseHead, length: number | undefined): void {
-    if (this.#state !== 'asking') return;
+  onHead(head: ResponseHead, length: number | undefined): AnswerSink {
+    if (this.#state !== 'asking') return this;
     this.#state = 'answering';
     const isInstruct = this.#obeysGrip && instructKind(head) !== 'none';
     try {
@@ -123,6 +123,7 @@ export class Exchange implements OriginHandler, Attempts, Entrant, ResponseOwner
         throw error;
       }
     }
+    return this;
   }
 
   onData(chunk: Buffer): boolean {
@@ -143,7 +144,7 @@ export class Exchange implements OriginHandler, Attempts, Entrant, ResponseOwner
     }
   }
 
-  failed(target: Target, error: OriginError): void {
+  targetFailed(target: Target, error: OriginError): void {
     this.#parts.troubles?.targetFailed({ id: this.id, route: this.#route, target }, error);
   }
 
@@ -256,7 +257,7 @@ export class Exchange implements OriginHandler, Attempts, Entrant, ResponseOwner
     this.#asking = true;
     this.#answer = undefined;
     this.#isWhole = false;
-    this.#call = new Failover(this.#route.targets, this, this);
+    this.#call = new Sending(this.#route.targets, this, this);
     this.#call.start();
   }
 
@@ -288,7 +289,7 @@ export class Exchange implements OriginHandler, Attempts, Entrant, ResponseOwner
   #instruct(head: ResponseHead, length: number | undefined): AnswerBody {
     if (!this.replayable) throw tooLargeToHold();
     const { settings, holds } = this.#parts;
-    const { target } = this.#call as Failover;
+    const { target } = this.#call as Sending;
     const scene = {
       request: this.#request,
       response: this.#response,

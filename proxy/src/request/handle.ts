@@ -13,7 +13,7 @@ import type { ClientStanding } from '../origin/forwarder.js';
 import { countsAsSecure } from '../origin/headers.js';
 import { defaultJsonp, type Route } from '../routes/route.js';
 import type { Clock } from '../runtime/clock.js';
-import { Opening } from '../sessions/opening.js';
+import { Handshake } from '../sessions/handshake.js';
 import { type SockJs, servesSockJs } from '../sockjs/sockjs.js';
 import { Exchange } from './exchange.js';
 import { posesAsEvents } from './posed-events.js';
@@ -102,7 +102,7 @@ export class RequestHandler implements EdgeHandler {
     else if (this.#refusedEvents(request, handshake.response, standing, route)) return;
     else if (sockjs !== undefined && servesSockJs(route, request.path)) {
       sockjs.onWebSocket(request, handshake, route, standing);
-    } else new Opening(request, handshake, route, standing, this.#parts.sessions).start();
+    } else new Handshake(request, handshake, route, standing, this.#parts.sessions).start();
   }
 
   #standing(request: ClientRequest): ClientStanding {

@@ -1,7 +1,4 @@
-/**
- * Owns: giving an answer that is there whole, where nobody is left who could answer otherwise: at a time-out, at a drain, for an
- * origin that has refused. Does not own: the answer, or the texts of failures.
- */
+/** Gives an answer that is complete, where no other answer could follow: at a time-out, at a drain, for a refusal of an origin. */
 import type { ResponseHead } from '@holdfast/grip';
 import { EdgeError } from '../edge/errors.js';
 import type { ClientResponse } from '../edge/port.js';

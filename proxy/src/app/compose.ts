@@ -34,7 +34,7 @@ import type { Origin } from '../origin/port.js';
 import { TestOrigin } from '../origin/test-target/origin.js';
 import { Troubles } from '../origin/warnings.js';
 import { Admission } from '../request/admission.js';
-import { RequestHandler } from '../request/handle.js';
+import { RequestHandler } from '../request/request-handler.js';
 import type { RequestParts } from '../request/request-parts.js';
 import type { Route } from '../routes/route.js';
 import { RoutesSource } from '../routes/routes-source.js';

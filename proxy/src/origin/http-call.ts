@@ -1,7 +1,4 @@
-/**
- * Owns: one request to an origin, as undici tells of it: its answer in order, its end, and what has failed. Does not own: the
- * connection that it goes on (`client`), or what is done with the answer.
- */
+/** One request to an origin: undici's callbacks, turned into the calls of `OriginHandler` and its sink, and into errors. */
 import type { Readable } from 'node:stream';
 import type { Containment } from '@holdfast/control-api';
 import { isFinalStatus, isInterimStatus, type ResponseHead, sendableReason } from '@holdfast/grip';
@@ -75,7 +72,7 @@ export class HttpCall implements OriginCall {
   #fault(error: unknown): void {
     this.#faults.caught('origin', error);
     if (this.#over) return;
-    // In this order: giving a request up is told as an error of its own.
+    // In this order: undici reports an aborted request as an error of its own.
     this.fail(faultError(error));
     this.#abort?.();
   }
@@ -161,7 +158,7 @@ export class HttpCall implements OriginCall {
 
   #end(): void {
     this.#over = true;
-    // Whoever keeps the call does not keep the body.
+    // The call may be kept for longer than the body.
     this.#body = null;
     clearTimeout(this.#interim?.timer);
   }

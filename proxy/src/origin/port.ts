@@ -1,7 +1,4 @@
-/**
- * Owns: the port between the proxy and whatever answers a request: an HTTP server, or the built-in test target.
- * Does not own: which target is asked, or what the answer means.
- */
+/** The port between the proxy and an origin: an HTTP server, or the built-in test target. */
 import type { Readable } from 'node:stream';
 import type { Faulty } from '@holdfast/control-api';
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';

@@ -6,9 +6,9 @@ import { answerWhole } from '../answers/whole-answer.js';
 import { EdgeError } from '../edge/errors.js';
 import type { ClientHandshake, ClientRequest, ResponseOwner } from '../edge/port.js';
 import { faultError, OriginError } from '../origin/errors.js';
-import type { ClientStanding } from '../origin/forwarder.js';
+import type { ClientTrust } from '../origin/forwarder.js';
 import { type Resendable, TargetLoop } from '../origin/send.js';
-import type { TroubleScene } from '../origin/warnings.js';
+import type { FailureContext } from '../origin/warnings.js';
 import type { Route } from '../routes/route.js';
 import type { Target } from '../routes/target.js';
 import { extensionsNamed } from '../websocket/extensions.js';
@@ -33,13 +33,7 @@ export class Handshake implements OriginHandshakeOwner, ResponseOwner, Resendabl
   #origin: OriginSocket | undefined;
   #over = false;
 
-  constructor(
-    request: ClientRequest,
-    client: ClientHandshake,
-    route: Route,
-    standing: ClientStanding,
-    parts: SessionParts,
-  ) {
+  constructor(request: ClientRequest, client: ClientHandshake, route: Route, trust: ClientTrust, parts: SessionParts) {
     const resume = route.resume ? takeResumeRequest(request.path) : undefined;
     // The origin sees the request that it would see of any other client, and the log no token.
     const kept = parts.requests.keep(resume === undefined ? request : { ...request, path: resume.path });
@@ -49,8 +43,8 @@ export class Handshake implements OriginHandshakeOwner, ResponseOwner, Resendabl
       connectionId: randomUUID(),
       request: kept,
       route,
-      standing,
-      extension: offered || speaksGrip(route, standing) ? 'grip' : '',
+      standing: trust,
+      extension: offered || speaksGrip(route, trust) ? 'grip' : '',
     };
     this.#client = client;
     this.#targets = new TargetLoop(route.targets);
@@ -159,7 +153,7 @@ export class Handshake implements OriginHandshakeOwner, ResponseOwner, Resendabl
     }
   }
 
-  get #context(): TroubleScene {
+  get #context(): FailureContext {
     return { id: this.id, route: this.#dial.route, target: this.#target };
   }
 
@@ -192,6 +186,6 @@ export class Handshake implements OriginHandshakeOwner, ResponseOwner, Resendabl
 }
 
 /** Whether we are the GRIP proxy of this session; otherwise the one before us is, or none. */
-function speaksGrip(route: Route, standing: ClientStanding): boolean {
-  return !standing.trusted && !route.noGrip;
+function speaksGrip(route: Route, trust: ClientTrust): boolean {
+  return !trust.trusted && !route.noGrip;
 }

@@ -10,7 +10,7 @@ import type { Delivery } from '../channels/delivery.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import { endSoon } from '../channels/subscriber-parts.js';
 import type { OriginError } from '../origin/errors.js';
-import type { TroubleScene } from '../origin/warnings.js';
+import type { FailureContext } from '../origin/warnings.js';
 import { stampOf } from '../runtime/clock.js';
 import type { MessageSocket, MessageType, SocketOwner } from '../websocket/message-socket.js';
 import { AwaitedClose, type ClosingEnd, closeClient } from './awaited-close.js';
@@ -326,7 +326,7 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
     this.#end(reason, text);
   }
 
-  get #scene(): TroubleScene {
+  get #scene(): FailureContext {
     return { id: this.id, route: this.dial.route, target: undefined };
   }
 

@@ -1,7 +1,4 @@
-/**
- * Owns: the built-in `test` target: an origin inside the process, for trying the proxy without an API.
- * Does not own: anything of holding; it answers with the same GRIP headers as any origin would.
- */
+/** The built-in `test` target: an origin inside the process, for trying the proxy without an API. It answers with GRIP headers. */
 import type { Readable } from 'node:stream';
 import { type Containment, uncontained } from '@holdfast/control-api';
 import { wireFromText } from '@holdfast/grip';

@@ -1,4 +1,4 @@
-/** The errors of requests to origins. What a client gets for them is in `answers/error-response`. */
+/** The errors of requests to origins. What a client gets for them is in `answers/answers`. */
 import { CodedError } from '../runtime/coded-error.js';
 
 /** Codes of `OriginError`, for docs/errors.md. */

@@ -1,6 +1,6 @@
 /** What comes before an exchange: requests that the proxy answers itself, the route, and whether the client is trusted. */
 import { headerValue, type SigKey, verifyGripSig } from '@holdfast/grip';
-import { answerPlain, failureOf } from '../answers/error-response.js';
+import { answerPlain, failureOf } from '../answers/answers.js';
 import { compressed } from '../compression/compressed-response.js';
 import { JsonpFault } from '../cross-origin/jsonp-request.js';
 import { JsonpRefusal, openUp } from '../cross-origin/open-up.js';

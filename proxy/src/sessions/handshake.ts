@@ -1,8 +1,7 @@
 /** A client's WebSocket handshake, until an origin has taken or refused it. */
 import { randomUUID } from 'node:crypto';
 import { headerValues, parseGripExtension, type RawHeaders, type ResponseHead } from '@holdfast/grip';
-import { answerPlain, failureOf } from '../answers/error-response.js';
-import { answerWhole } from '../answers/whole-answer.js';
+import { answerPlain, answerWhole, failureOf } from '../answers/answers.js';
 import { EdgeError } from '../edge/errors.js';
 import type { ClientHandshake, ClientRequest, ResponseOwner } from '../edge/port.js';
 import { faultError, OriginError } from '../origin/errors.js';

@@ -4,7 +4,7 @@
  */
 import type { Containment } from '@holdfast/control-api';
 import type { RawHeaders } from '@holdfast/grip';
-import { answerPlain } from '../answers/error-response.js';
+import { answerPlain } from '../answers/answers.js';
 import type { AllowedOrigins } from '../config/values/allowed-origins.js';
 import { mayAsk, mayLoad } from '../cross-origin/grant.js';
 import type { ClientHandshake, ClientRequest, ClientResponse } from '../edge/port.js';

@@ -1,8 +1,9 @@
 /**
- * Turns errors into answers: the one place that decides status and text. The texts are Pushpin's; on debug routes they say
- * more.
+ * The answers that the proxy gives by itself, and the one place that decides how errors are answered. The texts are Pushpin's;
+ * on debug routes they say more.
  */
-import { GripError, reasonPhrase } from '@holdfast/grip';
+import { GripError, type ResponseHead, reasonPhrase } from '@holdfast/grip';
+import { EdgeError } from '../edge/errors.js';
 import type { ClientResponse } from '../edge/port.js';
 import { RequestError, type RequestErrorCode } from '../http/errors.js';
 import { OriginError } from '../origin/errors.js';
@@ -60,4 +61,27 @@ export function answerPlain(response: ClientResponse, status: number, text: stri
   const body = Buffer.from(`${text}\n`);
   response.writeHead({ status, reason: reasonPhrase(status), headers: OWN_FIELDS }, body.length);
   response.end(body);
+}
+
+/**
+ * Gives an answer that is complete, where no other could follow: at a time-out, at a drain, for a refusal of an origin. A head
+ * that cannot be put on the wire is answered 502 in its place, so that the client does not wait for ever: the failure is the
+ * result.
+ */
+export function answerWhole(
+  response: ClientResponse,
+  head: ResponseHead,
+  body: Buffer,
+  debug: boolean,
+): Failure | undefined {
+  try {
+    response.writeHead(head, body.length);
+  } catch (error) {
+    if (!(error instanceof EdgeError)) throw error;
+    const failure = failureOf(error, debug);
+    answerPlain(response, failure.status, failure.text);
+    return failure;
+  }
+  response.end(body);
+  return undefined;
 }

@@ -32,7 +32,7 @@ import type { Origin } from '../origin/port.js';
 import { TestOrigin } from '../origin/test-target/origin.js';
 import { Troubles } from '../origin/warnings.js';
 import { Admission } from '../request/admission.js';
-import { RequestHandler } from '../request/handle.js';
+import { RequestHandler } from '../request/request-handler.js';
 import type { RequestParts } from '../request/request-parts.js';
 import type { Route } from '../routes/route.js';
 import { RoutesSource } from '../routes/routes-source.js';
@@ -41,7 +41,7 @@ import { type Clock, guardedClock } from '../runtime/clock.js';
 import { Descriptors } from '../runtime/descriptors.js';
 import { FastPaths } from '../runtime/node-internals/fast-paths.js';
 import { SessionDialer } from '../sessions/dialer.js';
-import { Opening } from '../sessions/opening.js';
+import { Handshake } from '../sessions/handshake.js';
 import { RequestKeeper } from '../sessions/over-http/request-interner.js';
 import type { SessionParts } from '../sessions/session-parts.js';
 import { SockJs } from '../sockjs/sockjs.js';
@@ -272,7 +272,7 @@ function makeSockJs({ client, forward }: Config, { sessions, events, clock }: Re
     clock,
     faults: sessions.subscriber.faults,
     random: Math.random,
-    open: (request, handshake, route, standing) => new Opening(request, handshake, route, standing, sessions).start(),
+    open: (request, handshake, route, standing) => new Handshake(request, handshake, route, standing, sessions).start(),
     ended: (end) => events.requestEnded({ ...end, target: undefined, hold: undefined, retry: false }),
     scriptUrl: forward.sockjsUrl,
     origins: new AllowedOrigins(forward.acoOrigins),

@@ -1,20 +1,17 @@
 /** Takes one content coding off a body as it streams, with back-pressure. */
 import type { Transform } from 'node:stream';
 import type { Containment } from '@holdfast/control-api';
-import { faultError } from '../origin/errors.js';
-import type { OriginCall, OriginHandler } from '../origin/port.js';
+import { faultError, type OriginError } from '../origin/errors.js';
+import type { AnswerSink, OriginCall } from '../origin/port.js';
 import { type Coding, codingError } from './codings.js';
-
-/** Takes a body. Calls as in `OriginHandler`. */
-export type BodySink = Pick<OriginHandler, 'onData' | 'onEnd' | 'onError' | 'id' | 'fault'>;
 
 /**
  * Between the source of a body and its reader. Little of it is here at a time, however much a few bytes expand to:
  * node decodes on only when what it has made is taken.
  */
-export class Decoder implements BodySink, OriginCall {
+export class Decoder implements AnswerSink, OriginCall {
   readonly #coding: Coding;
-  readonly #sink: BodySink;
+  readonly #sink: AnswerSink;
   readonly #faults: Containment;
   /** Where the coded body comes from; set before the first of it comes. */
   source: OriginCall | undefined;
@@ -26,7 +23,7 @@ export class Decoder implements BodySink, OriginCall {
   #isEnding = false;
   #isOver = false;
 
-  constructor(coding: Coding, sink: BodySink, faults: Containment) {
+  constructor(coding: Coding, sink: AnswerSink, faults: Containment) {
     this.#coding = coding;
     this.#sink = sink;
     this.#faults = faults;
@@ -44,7 +41,7 @@ export class Decoder implements BodySink, OriginCall {
     else this.#stream.end();
   }
 
-  onError(error: Parameters<BodySink['onError']>[0]): void {
+  onError(error: OriginError): void {
     if (this.#isOver) return;
     this.#stop();
     this.#sink.onError(error);
@@ -93,7 +90,7 @@ export class Decoder implements BodySink, OriginCall {
     this.#sink.onEnd();
   }
 
-  #fail(error: Parameters<BodySink['onError']>[0]): void {
+  #fail(error: OriginError): void {
     this.source?.abort();
     this.#sink.onError(error);
   }

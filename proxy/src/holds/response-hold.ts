@@ -4,8 +4,7 @@
  */
 import type { ConnectionView } from '@holdfast/control-api';
 import { GripError, type HttpResponseFormat, type HttpResponseSend, type ResponseHead } from '@holdfast/grip';
-import { answerPlain } from '../answers/error-response.js';
-import { answerWhole } from '../answers/whole-answer.js';
+import { answerPlain, answerWhole } from '../answers/answers.js';
 import type { CloseReason } from '../channels/close-reasons.js';
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscriber } from '../channels/subscriber.js';

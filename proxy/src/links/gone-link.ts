@@ -1,6 +1,6 @@
 /** Owns: telling an origin that a connection it held is over (GRIP `rel=gone`). Does not own: when that is. */
 import type { GoneLink } from '@holdfast/grip';
-import type { OriginHandler } from '../origin/port.js';
+import type { AnswerSink, OriginHandler } from '../origin/port.js';
 import type { LinkClient } from './link-client.js';
 import type { LinkScope } from './link-scope.js';
 
@@ -17,10 +17,11 @@ export function reportGone(link: GoneLink, scope: LinkScope, client: LinkClient)
   const place = client.place(link.uri, scope);
   if (place.kind === 'nowhere') return;
   let bytes = 0;
-  const handler: OriginHandler = {
+  const handler: OriginHandler & AnswerSink = {
     onInformation() {},
     onHead: ({ status }) => {
       if (status > 299) client.tell(`gone link not taken: it was answered ${status}`, place.url, scope);
+      return handler;
     },
     onData: (chunk) => {
       bytes += chunk.length;

@@ -4,7 +4,7 @@
  */
 import { headerValue, type Item, type ResponseHead, wireFromText } from '@holdfast/grip';
 import type { OriginError } from '../origin/errors.js';
-import type { OriginCall, OriginHandler } from '../origin/port.js';
+import type { AnswerSink, OriginCall, OriginHandler } from '../origin/port.js';
 import type { Clock, Timer } from '../runtime/clock.js';
 import { KeptBytes } from '../runtime/kept-bytes.js';
 import type { AskedPlace, LinkClient } from './link-client.js';
@@ -136,10 +136,11 @@ export class HttpFilters {
         call.abort();
         reject(error);
       };
-      const handler: OriginHandler = {
+      const handler: OriginHandler & AnswerSink = {
         onInformation() {},
         onHead: (received) => {
           head = received;
+          return handler;
         },
         onData: (chunk) => {
           kept.add(chunk);

@@ -1,6 +1,5 @@
 /**
- * Owns: requests to HTTP targets over pooled connections: the only importer of undici. Does not own: which target, what
- * headers, what becomes of one request (`http-call`), or what is done with the answer.
+ * Requests to HTTP targets over pooled connections: the only importer of undici.
  *
  * undici's raw handler interface is used because it gives header pairs as they came, before anything is parsed into
  * objects, and flow control by return value; nothing is allocated per request beyond one `HttpCall`.
@@ -11,9 +10,8 @@ import { headerValue } from '@holdfast/grip';
 import { buildConnector, Client, type Dispatcher } from 'undici';
 import { withoutRoot } from '../routes/host-name.js';
 import type { HttpTarget } from '../routes/target.js';
-import { connectOptions, isBlocked } from './connect-options.js';
+import { connectOptions, guardedConnect, isBlocked } from './connect-options.js';
 import { blockedError, OriginError } from './errors.js';
-import { guardedConnect } from './guarded-connect.js';
 import { HttpCall } from './http-call.js';
 import { OriginConnections } from './origin-connections.js';
 import type { Origin, OriginCall, OriginHandler, OriginRequest } from './port.js';

@@ -1,15 +1,12 @@
-/**
- * Owns: turning a client's request into requests to targets: host, path and headers. Does not own: the rules of single
- * headers (`headers`), the body, or sending.
- */
+/** Turns a client's request into requests to targets: host, path and headers, whose rules are in `headers`. */
 import type { RawHeaders, SigKey } from '@holdfast/grip';
 import { type Route, rewritePath } from '../routes/route.js';
 import type { Target } from '../routes/target.js';
 import type { GripHeaders } from './grip-headers.js';
 import { type ForwardRules, requestHeaders } from './headers.js';
 
-/** Who the client is taken for; decided once per request. */
-export interface ClientStanding {
+/** What is believed of the client; decided once per request. */
+export interface ClientTrust {
   /** Its connection counts as TLS. */
   readonly secure: boolean;
   /** It is a GRIP proxy that signs with our `upstream_key`. */
@@ -61,24 +58,24 @@ export class Forwarder {
   forward(
     request: Forwardable,
     route: Route,
-    standing: ClientStanding,
+    trust: ClientTrust,
     target: Target,
     lastIds?: ReadonlyMap<string, string>,
   ): Forwarded {
     const clientHost = request.host === '' ? 'localhost' : request.host;
     const host = (target.kind === 'http' ? target.hostHeader : undefined) ?? route.asHost ?? clientHost;
     const { rules, sigIss, sigKey } = this.#settings;
-    const speaksGrip = !standing.trusted && !route.noGrip;
+    const speaksGrip = !trust.trusted && !route.noGrip;
     const key = request.unsigned === true ? undefined : (route.sigKey ?? sigKey);
     const headers = requestHeaders(
       {
         headers: request.headers,
         clientAddress: request.clientAddress,
         host,
-        secure: standing.secure,
+        secure: trust.secure,
         websocket: request.websocket ?? false,
         takesTrailers: request.takesTrailers ?? false,
-        trusted: standing.trusted,
+        trusted: trust.trusted,
         routeHeaders: route.headers,
         origHeaders: route.origHeaders,
         speaksGrip,

@@ -1,7 +1,4 @@
-/**
- * Owns: a request's body on its way from client to origin, and the part of it kept for asking again.
- * Does not own: who asks, or how often.
- */
+/** A request's body on its way from client to origin, and the part of it that is kept for sending it again. */
 import { Readable } from 'node:stream';
 import type { RawHeaders } from '@holdfast/grip';
 import type { BodySink, ClientBody } from '../edge/port.js';
@@ -145,7 +142,7 @@ class BodyStream extends Readable {
     super();
     this.#source = source;
     this.#begin = begin;
-    // A stream that is given up is nobody's error: whoever gave it up knows.
+    // A stream that is given up has no error to report.
     this.on('error', () => {});
   }
 

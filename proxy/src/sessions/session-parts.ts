@@ -5,7 +5,7 @@ import type { SubscriberEnd } from '../channels/subscriber-parts.js';
 import type { PipelineParts } from '../delivery/pipeline.js';
 import type { ClientRequest } from '../edge/port.js';
 import type { ReplayParts } from '../history/replay-parts.js';
-import type { ClientStanding, Forwarder } from '../origin/forwarder.js';
+import type { ClientTrust, Forwarder } from '../origin/forwarder.js';
 import type { Origin } from '../origin/port.js';
 import type { Route } from '../routes/route.js';
 import type { Target } from '../routes/target.js';
@@ -23,7 +23,7 @@ export interface Dial {
   readonly connectionId: string;
   readonly request: ClientRequest;
   readonly route: Route;
-  readonly standing: ClientStanding;
+  readonly standing: ClientTrust;
   /** The extension to offer; empty for none. */
   readonly extension: string;
 }
@@ -41,7 +41,7 @@ export interface DialParts {
 /** How a handshake ended: one line of the access log. */
 export interface SessionOpening {
   readonly request: ClientRequest;
-  readonly standing: ClientStanding;
+  readonly standing: ClientTrust;
   readonly route: Route;
   readonly connectionId: string;
   readonly target: Target | undefined;

@@ -4,12 +4,12 @@
  */
 import type { Containment } from '@holdfast/control-api';
 import type { RawHeaders } from '@holdfast/grip';
-import { answerPlain } from '../answers/error-response.js';
+import { answerPlain } from '../answers/answers.js';
 import type { AllowedOrigins } from '../config/values/allowed-origins.js';
 import { mayAsk, mayLoad } from '../cross-origin/cors.js';
 import type { ClientHandshake, ClientRequest, ClientResponse } from '../edge/port.js';
 import { queryOf } from '../http/request-path.js';
-import type { ClientStanding } from '../origin/forwarder.js';
+import type { ClientTrust } from '../origin/forwarder.js';
 import type { Route } from '../routes/route.js';
 import type { Clock } from '../runtime/clock.js';
 import { FramedHandshake } from './framed-socket.js';
@@ -51,7 +51,7 @@ export interface SockJsParts {
   /** Left out: nothing is contained. */
   readonly faults?: Containment;
   /** Takes a handshake to the origin, as that of any WebSocket. */
-  readonly open: (request: ClientRequest, handshake: ClientHandshake, route: Route, standing: ClientStanding) => void;
+  readonly open: (request: ClientRequest, handshake: ClientHandshake, route: Route, standing: ClientTrust) => void;
   readonly ended: (end: SockJsEnd) => void;
   /** Where the iframe page loads the client library from. */
   readonly scriptUrl: string;
@@ -71,7 +71,7 @@ interface Call {
   readonly request: ClientRequest;
   readonly response: ClientResponse;
   readonly route: SockJsRoute;
-  readonly standing: ClientStanding;
+  readonly standing: ClientTrust;
   readonly since: number;
   readonly body: Buffer;
 }
@@ -101,7 +101,7 @@ export class SockJs {
   }
 
   /** Takes a request for which `servesSockJs` is true. */
-  onRequest(request: ClientRequest, response: ClientResponse, route: SockJsRoute, standing: ClientStanding): void {
+  onRequest(request: ClientRequest, response: ClientResponse, route: SockJsRoute, standing: ClientTrust): void {
     const call = { request, response, route, standing, since: this.#parts.clock.monotonic() };
     readWhole(request.body, MAX_BODY, (body) => {
       if (body !== undefined) this.#answer({ ...call, body });
@@ -110,7 +110,7 @@ export class SockJs {
   }
 
   /** Takes a WebSocket handshake for which `servesSockJs` is true. */
-  onWebSocket(request: ClientRequest, handshake: ClientHandshake, route: SockJsRoute, standing: ClientStanding): void {
+  onWebSocket(request: ClientRequest, handshake: ClientHandshake, route: SockJsRoute, standing: ClientTrust): void {
     const { clock, random, open } = this.#parts;
     const { kind } = readPlace(route.sockjs, request.path);
     const inner = { ...request, path: originPath(route, '/websocket', queryOf(request.path)) };

@@ -4,7 +4,7 @@ import { headerValue, kindRows } from '@holdfast/grip';
 import type { SubscriberEnd } from '../channels/subscriber-parts.js';
 import type { LogLevel } from '../config/values/log-level.js';
 import type { ClientRequest } from '../edge/port.js';
-import { describeTarget } from '../origin/failover.js';
+import { describeTarget } from '../origin/send.js';
 import type { RequestEnd } from '../request/request-parts.js';
 import type { Route } from '../routes/route.js';
 import type { SessionOpening } from '../sessions/session-parts.js';

@@ -25,7 +25,7 @@ import { Forwarder } from '../../dist/origin/forwarder.js';
 import { GripHeaders } from '../../dist/origin/grip-headers.js';
 import { TestOrigin } from '../../dist/origin/test-target/origin.js';
 import { Admission } from '../../dist/request/admission.js';
-import { RequestHandler } from '../../dist/request/handle.js';
+import { RequestHandler } from '../../dist/request/request-handler.js';
 import type { RequestEnd, RequestParts } from '../../dist/request/request-parts.js';
 import { toRoute } from '../../dist/routes/route.js';
 import { RouteTable } from '../../dist/routes/route-table.js';

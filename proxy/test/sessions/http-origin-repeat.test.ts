@@ -148,9 +148,10 @@ function failing(repeats: OriginError['repeat'][], bodies: Failure[], opens = 1)
           handler.onError(new OriginError('ERR_ORIGIN_CLOSED', 'closed', repeat));
           return;
         }
-        handler.onHead({ status: 200, reason: 'OK', headers: ['Content-Type', EVENTS] }, undefined);
-        handler.onData(Buffer.from(String(request.body).startsWith('OPEN') ? 'OPEN\r\n' : ''));
-        handler.onEnd();
+        const head = { status: 200, reason: 'OK', headers: ['Content-Type', EVENTS] };
+        const sink = handler.onHead(head, undefined);
+        sink.onData(Buffer.from(String(request.body).startsWith('OPEN') ? 'OPEN\r\n' : ''));
+        sink.onEnd();
       });
       return { resume: () => {}, abort: () => {} };
     },

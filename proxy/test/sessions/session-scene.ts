@@ -22,7 +22,7 @@ import { type Route, toRoute } from '../../dist/routes/route.js';
 import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';
 import { Descriptors } from '../../dist/runtime/descriptors.js';
 import { SessionDialer } from '../../dist/sessions/dialer.js';
-import { Opening } from '../../dist/sessions/opening.js';
+import { Handshake } from '../../dist/sessions/handshake.js';
 import { RequestKeeper } from '../../dist/sessions/over-http/request-interner.js';
 import type { SessionOpening, SessionParts } from '../../dist/sessions/session-parts.js';
 import { WsAcceptor } from '../../dist/websocket/ws-acceptor.js';
@@ -253,7 +253,7 @@ export class SessionScene {
         onRequest: (_request, response) => response.abort(),
         onWebSocket: (request, handshake) => {
           this.handshakes.push(new WeakRef(handshake), new WeakRef(request.headers));
-          new Opening(request, handshake, this.#route, { secure: false, trusted }, this.#parts).start();
+          new Handshake(request, handshake, this.#route, { secure: false, trusted }, this.#parts).start();
         },
       },
       {

@@ -1,21 +1,19 @@
-/**
- * Owns: what comes before an exchange: requests that the proxy answers itself, the route, and the client's standing.
- * Does not own: the exchange.
- */
+/** What comes before an exchange: requests that the proxy answers itself, the route, and whether the client is trusted. */
 import { headerValue, type SigKey, verifyGripSig } from '@holdfast/grip';
-import { answerPlain, failureOf } from '../answers/error-response.js';
+import { answerPlain, failureOf } from '../answers/answers.js';
 import { compressed } from '../compression/compressed-response.js';
 import { applyCrossOrigin, JsonpRefusal } from '../cross-origin/cross-origin.js';
 import { JsonpFault } from '../cross-origin/jsonp-request.js';
 import type { ClientHandshake, ClientRequest, ClientResponse, EdgeHandler } from '../edge/port.js';
 import { RequestError } from '../http/errors.js';
-import type { ClientStanding } from '../origin/forwarder.js';
+import type { ClientTrust } from '../origin/forwarder.js';
 import { countsAsSecure } from '../origin/headers.js';
 import { defaultJsonp, type Route } from '../routes/route.js';
 import type { Clock } from '../runtime/clock.js';
-import { Opening } from '../sessions/opening.js';
+import { Handshake } from '../sessions/handshake.js';
 import { type SockJs, servesSockJs } from '../sockjs/sockjs.js';
 import { Exchange } from './exchange.js';
+import { chooseSink } from './instruct.js';
 import { posesAsEvents } from './posed-events.js';
 import type { RequestParts } from './request-parts.js';
 
@@ -37,30 +35,24 @@ export class RequestHandler implements EdgeHandler {
       answerPlain(response, 200, ABOUT);
       return;
     }
-    const standing = this.#standing(request);
-    const route = this.#route(request, standing.secure, 'http');
+    const trust = this.#trust(request);
+    const route = this.#route(request, trust.secure, 'http');
     const sockjs = this.#sockjs;
     if (sockjs !== undefined && servesSockJs(route, request.path)) {
-      if (!this.#refusedEvents(request, response, standing, route)) {
-        sockjs.onRequest(request, response, route, standing);
+      if (!this.#refusedEvents(request, response, trust, route)) {
+        sockjs.onRequest(request, response, route, trust);
       }
       return;
     }
     // A proxy before us writes into streams itself, and compresses them for its own clients.
     const { compression } = this.#parts;
-    const answer =
-      compression === undefined || standing.trusted ? response : compressed(request, response, compression);
-    if (!this.#parts.settings.autoCrossOrigin && route?.aco !== true) this.#take(request, answer, standing, route);
-    else this.#takeOpenly(request, answer, standing, route);
+    const answer = compression === undefined || trust.trusted ? response : compressed(request, response, compression);
+    if (!this.#parts.settings.autoCrossOrigin && route?.aco !== true) this.#take(request, answer, trust, route);
+    else this.#takeOpenly(request, answer, trust, route);
   }
 
   /** A request that scripts of other origins may make, and may make as JSON-P. */
-  #takeOpenly(
-    request: ClientRequest,
-    response: ClientResponse,
-    standing: ClientStanding,
-    route: Route | undefined,
-  ): void {
+  #takeOpenly(request: ClientRequest, response: ClientResponse, trust: ClientTrust, route: Route | undefined): void {
     let opened: { request: ClientRequest; response: ClientResponse };
     try {
       const origins = route?.acoOrigins ?? this.#parts.settings.acoOrigins;
@@ -69,16 +61,16 @@ export class RequestHandler implements EdgeHandler {
       const isFault = error instanceof JsonpFault;
       if (!isFault && !(error instanceof JsonpRefusal)) throw error;
       const code = isFault ? 'ERR_REQUEST_JSONP' : 'ERR_REQUEST_CROSS_ORIGIN';
-      this.#refuse(request, response, standing, route, new RequestError(code, error.message));
+      this.#refuse(request, response, trust, route, new RequestError(code, error.message));
       return;
     }
-    this.#take(opened.request, opened.response, standing, route);
+    this.#take(opened.request, opened.response, trust, route);
   }
 
-  #take(request: ClientRequest, response: ClientResponse, standing: ClientStanding, route: Route | undefined): void {
-    if (route === undefined) this.#refuse(request, response, standing, undefined, noRoute(request));
-    else if (!this.#refusedEvents(request, response, standing, route)) {
-      new Exchange(request, response, route, standing, this.#parts).start();
+  #take(request: ClientRequest, response: ClientResponse, trust: ClientTrust, route: Route | undefined): void {
+    if (route === undefined) this.#refuse(request, response, trust, undefined, noRoute(request));
+    else if (!this.#refusedEvents(request, response, trust, route)) {
+      new Exchange(request, response, route, trust, this.#parts, chooseSink).start();
     }
   }
 
@@ -86,26 +78,26 @@ export class RequestHandler implements EdgeHandler {
    * Refuses a client that poses as a proxy of WebSockets over HTTP, on whatever route: it is the origin that reads the request,
    * and another route may lead to the same one.
    */
-  #refusedEvents(request: ClientRequest, response: ClientResponse, standing: ClientStanding, route: Route): boolean {
-    if (standing.trusted || !posesAsEvents(request.headers)) return false;
+  #refusedEvents(request: ClientRequest, response: ClientResponse, trust: ClientTrust, route: Route): boolean {
+    if (trust.trusted || !posesAsEvents(request.headers)) return false;
     const text = 'Client not allowed to send WebSocket events directly.';
     const error = new RequestError('ERR_REQUEST_EVENTS_FROM_CLIENT', text);
-    this.#refuse(request, response, standing, route, error);
+    this.#refuse(request, response, trust, route, error);
     return true;
   }
 
   onWebSocket(request: ClientRequest, handshake: ClientHandshake): void {
-    const standing = this.#standing(request);
-    const route = this.#route(request, standing.secure, 'ws');
+    const trust = this.#trust(request);
+    const route = this.#route(request, trust.secure, 'ws');
     const sockjs = this.#sockjs;
-    if (route === undefined) this.#refuse(request, handshake.response, standing, undefined, noRoute(request));
-    else if (this.#refusedEvents(request, handshake.response, standing, route)) return;
+    if (route === undefined) this.#refuse(request, handshake.response, trust, undefined, noRoute(request));
+    else if (this.#refusedEvents(request, handshake.response, trust, route)) return;
     else if (sockjs !== undefined && servesSockJs(route, request.path)) {
-      sockjs.onWebSocket(request, handshake, route, standing);
-    } else new Opening(request, handshake, route, standing, this.#parts.sessions).start();
+      sockjs.onWebSocket(request, handshake, route, trust);
+    } else new Handshake(request, handshake, route, trust, this.#parts.sessions).start();
   }
 
-  #standing(request: ClientRequest): ClientStanding {
+  #trust(request: ClientRequest): ClientTrust {
     const { settings, clock } = this.#parts;
     return {
       secure: countsAsSecure(request.headers, request.secure, settings.forward),
@@ -128,7 +120,7 @@ export class RequestHandler implements EdgeHandler {
   #refuse(
     request: ClientRequest,
     response: ClientResponse,
-    standing: ClientStanding,
+    trust: ClientTrust,
     route: Route | undefined,
     error: RequestError,
   ): void {
@@ -138,7 +130,7 @@ export class RequestHandler implements EdgeHandler {
     answerPlain(response, failure.status, failure.text);
     events.requestEnded({
       request,
-      secure: standing.secure,
+      secure: trust.secure,
       route,
       target: undefined,
       status: failure.status,

@@ -1,6 +1,6 @@
 import { GripError } from '@holdfast/grip';
 import t from 'tap';
-import { failureOf } from '../../dist/answers/error-response.js';
+import { failureOf } from '../../dist/answers/answers.js';
 import { RequestError } from '../../dist/http/errors.js';
 import { OriginError, originErrors } from '../../dist/origin/errors.js';
 

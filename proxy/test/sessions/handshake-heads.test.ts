@@ -3,7 +3,7 @@ import t from 'tap';
 import type { ClientRequest } from '../../dist/edge/port.js';
 import { toRoute } from '../../dist/routes/route.js';
 import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';
-import { Opening } from '../../dist/sessions/opening.js';
+import { Handshake } from '../../dist/sessions/handshake.js';
 import type { OriginHandshakeOwner, OriginSocket } from '../../dist/sessions/origin-socket.js';
 import { RequestKeeper } from '../../dist/sessions/over-http/request-interner.js';
 import type { SessionOpening, SessionParts } from '../../dist/sessions/session-parts.js';
@@ -58,7 +58,7 @@ for (const [edge, make] of [
         debug: false,
       } as unknown as SessionParts;
       const standing = { secure: false, trusted: false };
-      new Opening(taken.request as ClientRequest, taken.handshake, route, standing, parts).start();
+      new Handshake(taken.request as ClientRequest, taken.handshake, route, standing, parts).start();
       const { answer } = await answered(client);
       t.strictSame([answer.status, answer.reason, answer.header('set-cookie')], [502, 'Bad Gateway', undefined]);
       t.equal(answer.body.toString(), 'Error while proxying to origin.\n');

@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap';
 import type { OriginClient } from '../../dist/origin/client.js';
-import { type Attempts, describeTarget, Failover } from '../../dist/origin/failover.js';
+import type { AnswerSink, OriginHandler } from '../../dist/origin/port.js';
+import { describeTarget, send, type TargetRequest } from '../../dist/origin/send.js';
 import type { HttpTarget, Target } from '../../dist/routes/target.js';
 import { answerBytes, RawOrigin } from '../kit/origins/raw-origin.js';
 import { deadPort } from '../kit/ports.js';
@@ -16,23 +17,21 @@ interface Nature {
 }
 
 /** Sends a request with these targets; tells what was heard and which targets were asked. */
-function send(client: OriginClient, targets: readonly Target[], nature: Nature = {}) {
+function ask(client: OriginClient, targets: readonly Target[], nature: Nature = {}) {
   const { method = 'GET', body, repeatable = true, replayable = true } = nature;
   const heard = new RecordingHandler();
   const asked: string[] = [];
-  const attempts: Attempts = {
+  const request: TargetRequest = {
     repeatable,
     replayable,
-    send: (to, handler) => {
+    dispatch: (to, handler) => {
       asked.push(describeTarget(to));
       const origin = client.origin(to as HttpTarget, 'test.example');
-      const request = { method, path: '/', headers: ['Host', 'test.example'] };
-      return origin.dispatch({ ...request, body: body === undefined ? null : Buffer.from(body) }, handler);
+      const bytes = body === undefined ? null : Buffer.from(body);
+      return origin.dispatch({ method, path: '/', headers: ['Host', 'test.example'], body: bytes }, handler);
     },
   };
-  const failover = new Failover(targets, attempts, heard);
-  failover.start();
-  return { heard, asked, failover };
+  return { heard, asked, sending: send(targets, request, heard) };
 }
 
 const living = (t: Test) => RawOrigin.open(t, ({ socket }) => socket.write(answerBytes('alive')));
@@ -52,7 +51,7 @@ t.test('targets are tried in order, until one takes the request', async (t) => {
   const third = await living(t);
   const fourth = await living(t);
   const ports = [first, second, third.port, fourth.port];
-  const { heard, asked, failover } = send(
+  const { heard, asked, sending } = ask(
     makeClient(t),
     ports.map((port) => target(port)),
   );
@@ -62,7 +61,7 @@ t.test('targets are tried in order, until one takes the request', async (t) => {
     asked,
     ports.slice(0, 3).map((port) => `127.0.0.1:${port}`),
   );
-  t.equal((failover.target as HttpTarget).port, third.port);
+  t.equal((sending.target as HttpTarget).port, third.port);
   t.equal(fourth.requests.length, 0);
 });
 
@@ -71,7 +70,7 @@ t.test('a dead target is asked again for the next request: nothing is remembered
   const origin = await living(t);
   const client = makeClient(t);
   for (const _ of [1, 2]) {
-    const { heard, asked } = send(client, [dead, target(origin.port)]);
+    const { heard, asked } = ask(client, [dead, target(origin.port)]);
     t.equal(await heard.ended(), 'end');
     t.equal(asked.length, 2);
   }
@@ -83,7 +82,7 @@ t.test('a failed TLS handshake and a blocked address lead to the next target', a
   const cut = await RawOrigin.open(t, () => {}, { handshakeTimeout: 20 });
   const first = target(cut.port, { ssl: true });
   const second = target(plain.port, { untrusted: true });
-  const { heard, asked } = send(makeClient(t), [first, second, target(origin.port)]);
+  const { heard, asked } = ask(makeClient(t), [first, second, target(origin.port)]);
   t.equal(await heard.ended(), 'end');
   t.equal(asked.length, 3);
   t.equal(plain.requests.length, 0);
@@ -91,7 +90,7 @@ t.test('a failed TLS handshake and a blocked address lead to the next target', a
 
 t.test('when no target is left the error names all that were tried', async (t) => {
   const [a, b] = [await deadPort(), await deadPort()];
-  const { heard } = send(makeClient(t), [target(a), target(b, { host: 'localhost' })]);
+  const { heard } = ask(makeClient(t), [target(a), target(b, { host: 'localhost' })]);
   t.match(await heard.ended(), {
     code: 'ERR_ORIGIN_CONNECT',
     message: `Unable to connect to any targets. Tried: 127.0.0.1:${a}, localhost:${b}`,
@@ -101,7 +100,7 @@ t.test('when no target is left the error names all that were tried', async (t) =
 });
 
 t.test('when the last target was blocked the error says so', async (t) => {
-  const { heard } = send(makeClient(t), [target(await deadPort()), target(1, { untrusted: true })]);
+  const { heard } = ask(makeClient(t), [target(await deadPort()), target(1, { untrusted: true })]);
   t.match(await heard.ended(), { code: 'ERR_ORIGIN_BLOCKED', message: 'Origin host/IP blocked.' });
 });
 
@@ -114,7 +113,7 @@ t.test('targets are described as operators write them', async (t) => {
 t.test('a body that can be given again goes to the next target whole', async (t) => {
   const origin = await living(t);
   const targets = [target(await deadPort()), target(origin.port)];
-  const { heard } = send(makeClient(t), targets, { method: 'POST', body: 'all of it', repeatable: false });
+  const { heard } = ask(makeClient(t), targets, { method: 'POST', body: 'all of it', repeatable: false });
   t.equal(await heard.ended(), 'end');
   t.equal(origin.requests[0]?.body, 'all of it');
 });
@@ -122,7 +121,7 @@ t.test('a body that can be given again goes to the next target whole', async (t)
 t.test('a body that cannot be given again goes to no other target', async (t) => {
   const origin = await living(t);
   const port = await deadPort();
-  const { heard } = send(makeClient(t), [target(port), target(origin.port)], {
+  const { heard } = ask(makeClient(t), [target(port), target(origin.port)], {
     method: 'POST',
     body: 'x',
     replayable: false,
@@ -139,7 +138,7 @@ t.test('an origin that has the request and fails is the last one asked', async (
     ['', 'ERR_ORIGIN_CLOSED'],
   ] as const) {
     const origin = await RawOrigin.open(t, ({ socket }) => socket.end(failing));
-    const { heard } = send(makeClient(t), [target(origin.port), target(other.port)]);
+    const { heard } = ask(makeClient(t), [target(origin.port), target(other.port)]);
     t.match(await heard.ended(), { code });
     t.equal(origin.requests.length, 1);
   }
@@ -149,7 +148,7 @@ t.test('an origin that has the request and fails is the last one asked', async (
 t.test('an answer of any status is an answer', async (t) => {
   const broken = await RawOrigin.open(t, ({ socket }) => socket.write('HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n'));
   const other = await living(t);
-  const { heard } = send(makeClient(t), [target(broken.port), target(other.port)]);
+  const { heard } = ask(makeClient(t), [target(broken.port), target(other.port)]);
   t.equal(await heard.ended(), 'end');
   t.equal(heard.head?.status, 503);
   t.equal(other.requests.length, 0);
@@ -160,14 +159,14 @@ t.test('stale connections', async (t) => {
   const prepared = async (t: Test) => {
     const origin = await forgetful(t);
     const client = makeClient(t);
-    t.equal(await send(client, [target(origin.port)]).heard.ended(), 'end');
+    t.equal(await ask(client, [target(origin.port)]).heard.ended(), 'end');
     await new Promise(setImmediate);
     return { origin, client };
   };
   t.test('an idempotent request is sent once more, to the same target', async (t) => {
     const { origin, client } = await prepared(t);
     const other = await living(t);
-    const { heard, asked } = send(client, [target(origin.port), target(other.port)], { method: 'PUT', body: 'again' });
+    const { heard, asked } = ask(client, [target(origin.port), target(other.port)], { method: 'PUT', body: 'again' });
     t.equal(await heard.ended(), 'end');
     t.strictSame(asked, [`127.0.0.1:${origin.port}`, `127.0.0.1:${origin.port}`]);
     t.strictSame(
@@ -181,19 +180,19 @@ t.test('stale connections', async (t) => {
   });
   t.test('a request that an origin may have acted on is not', async (t) => {
     const { origin, client } = await prepared(t);
-    const { heard } = send(client, [target(origin.port)], { method: 'POST', body: 'once', repeatable: false });
+    const { heard } = ask(client, [target(origin.port)], { method: 'POST', body: 'once', repeatable: false });
     t.match(await heard.ended(), { code: 'ERR_ORIGIN_CLOSED', repeat: 'stale' });
     t.equal(origin.requests.length, 2);
   });
   t.test('nor one whose body cannot be given again', async (t) => {
     const { origin, client } = await prepared(t);
-    const { heard } = send(client, [target(origin.port)], { method: 'PUT', body: 'once', replayable: false });
+    const { heard } = ask(client, [target(origin.port)], { method: 'PUT', body: 'once', replayable: false });
     t.match(await heard.ended(), { code: 'ERR_ORIGIN_CLOSED' });
     t.equal(origin.requests.length, 2);
   });
   t.test('an origin that always resets is asked twice, not for ever', async (t) => {
     const origin = await RawOrigin.open(t, ({ socket }) => socket.resetAndDestroy());
-    const { heard, asked } = send(makeClient(t), [target(origin.port)]);
+    const { heard, asked } = ask(makeClient(t), [target(origin.port)]);
     t.match(await heard.ended(), { code: 'ERR_ORIGIN_CLOSED' });
     t.equal(asked.length, 2);
   });
@@ -201,11 +200,42 @@ t.test('stale connections', async (t) => {
 
 t.test('abort gives up the attempt under way, and no other follows', async (t) => {
   const origin = await living(t);
-  const { heard, asked, failover } = send(makeClient(t), [target(await deadPort()), target(origin.port)]);
-  failover.abort();
-  const after = send(makeClient(t), [target(await deadPort()), target(origin.port)]);
+  const { heard, asked, sending } = ask(makeClient(t), [target(await deadPort()), target(origin.port)]);
+  sending.abort();
+  const after = ask(makeClient(t), [target(await deadPort()), target(origin.port)]);
   t.equal(await after.heard.ended(), 'end');
   t.equal(heard.over, false);
   t.equal(asked.length, 1);
   t.equal(origin.requests.length, 1);
+});
+
+t.test('from the head on the answer goes to the sink that the handler chose, and to nobody else', async (t) => {
+  const origin = await living(t);
+  const sink = new RecordingHandler();
+  const heads: number[] = [];
+  const never = () => {
+    throw new Error('the handler is done');
+  };
+  const handler: OriginHandler & AnswerSink = {
+    onInformation: never,
+    onHead: ({ status }) => {
+      heads.push(status);
+      return sink;
+    },
+    onData: never,
+    onEnd: never,
+    onError: never,
+  };
+  const client = makeClient(t);
+  const request: TargetRequest = {
+    repeatable: true,
+    replayable: true,
+    dispatch: (to, attempt) =>
+      client
+        .origin(to as HttpTarget, 'x')
+        .dispatch({ method: 'GET', path: '/', headers: ['Host', 'x'], body: null }, attempt),
+  };
+  send([target(await deadPort()), target(origin.port)], request, handler);
+  t.equal(await sink.ended(), 'end');
+  t.strictSame([heads, sink.head, sink.body], [[200], undefined, 'alive']);
 });

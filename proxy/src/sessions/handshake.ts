@@ -1,17 +1,13 @@
-/**
- * Owns: a client's WebSocket handshake until an origin has taken or refused it: trying the targets in order, and the
- * answer to the client. Does not own: the session that follows.
- */
+/** A client's WebSocket handshake, until an origin has taken or refused it. */
 import { randomUUID } from 'node:crypto';
 import { headerValues, parseGripExtension, type RawHeaders, type ResponseHead } from '@holdfast/grip';
-import { answerPlain, failureOf } from '../answers/error-response.js';
-import { answerWhole } from '../answers/whole-answer.js';
+import { answerPlain, answerWhole, failureOf } from '../answers/answers.js';
 import { EdgeError } from '../edge/errors.js';
 import type { ClientHandshake, ClientRequest, ResponseHandler } from '../edge/port.js';
 import { faultError, OriginError } from '../origin/errors.js';
-import { describeTarget } from '../origin/failover.js';
-import type { ClientStanding } from '../origin/forwarder.js';
-import type { TroubleScene } from '../origin/warnings.js';
+import type { ClientTrust } from '../origin/forwarder.js';
+import { type Resendable, TargetLoop } from '../origin/send.js';
+import type { FailureContext } from '../origin/warnings.js';
 import type { Route } from '../routes/route.js';
 import type { Target } from '../routes/target.js';
 import { extensionsNamed } from '../websocket/extensions.js';
@@ -21,26 +17,22 @@ import { takeResumeRequest } from './resume-request.js';
 import { Session } from './session.js';
 import type { Dial, SessionParts } from './session-parts.js';
 
-/** One handshake; hands over to a `Session` when the origin accepts. */
-export class Opening implements OriginHandshakeOwner, ResponseHandler {
+/** One handshake: tries the targets in order, and starts a `Session` when an origin accepts. */
+export class Handshake implements OriginHandshakeOwner, ResponseHandler, Resendable {
+  /** An origin may have begun a session for it. */
+  readonly repeatable = false;
+  readonly replayable = true;
   readonly #dial: Dial;
-  readonly #handshake: ClientHandshake;
+  readonly #client: ClientHandshake;
   readonly #parts: SessionParts;
   readonly #since: number;
   /** The client's token, empty for a new one; undefined when it did not ask to come back, or may not. */
   readonly #resume: string | undefined;
-  readonly #tried: string[] = [];
-  #index = 0;
+  readonly #targets: TargetLoop;
   #origin: OriginSocket | undefined;
   #over = false;
 
-  constructor(
-    request: ClientRequest,
-    handshake: ClientHandshake,
-    route: Route,
-    standing: ClientStanding,
-    parts: SessionParts,
-  ) {
+  constructor(request: ClientRequest, client: ClientHandshake, route: Route, trust: ClientTrust, parts: SessionParts) {
     const resume = route.resume ? takeResumeRequest(request.path) : undefined;
     // The origin sees the request that it would see of any other client, and the log no token.
     const kept = parts.requests.keep(resume === undefined ? request : { ...request, path: resume.path });
@@ -50,17 +42,18 @@ export class Opening implements OriginHandshakeOwner, ResponseHandler {
       connectionId: randomUUID(),
       request: kept,
       route,
-      standing,
-      extension: offered || speaksGrip(route, standing) ? 'grip' : '',
+      standing: trust,
+      extension: offered || speaksGrip(route, trust) ? 'grip' : '',
     };
-    this.#handshake = handshake;
+    this.#client = client;
+    this.#targets = new TargetLoop(route.targets);
     this.#parts = parts;
     this.#since = parts.subscriber.clock.monotonic();
   }
 
   /** Asks the first target. */
   start(): void {
-    this.#handshake.response.setHandler(this);
+    this.#client.response.setHandler(this);
     this.#ask();
   }
 
@@ -96,26 +89,19 @@ export class Opening implements OriginHandshakeOwner, ResponseHandler {
   originRejected(head: ResponseHead, body: Buffer): void {
     if (this.#over) return;
     this.#over = true;
-    const failure = answerWhole(this.#handshake.response, head, body, this.#debug);
+    const failure = answerWhole(this.#client.response, head, body, this.#debug);
     this.#opened(failure?.status ?? head.status, failure?.code);
   }
 
   originFailed(error: OriginError): void {
     if (this.#over) return;
-    if (error.repeat !== 'connect') {
-      this.#refuse(error);
-      return;
-    }
-    this.#parts.subscriber.troubles?.targetFailed(this.#scene, error);
-    this.#tried.push(describeTarget(this.#target));
-    if (this.#index + 1 < this.#dial.route.targets.length) {
-      this.#index++;
-      this.#ask();
-    } else if (error.code === 'ERR_ORIGIN_BLOCKED') this.#refuse(error);
-    else {
-      const text = `Unable to connect to any targets. Tried: ${this.#tried.join(', ')}`;
-      this.#refuse(new OriginError('ERR_ORIGIN_CONNECT', text, 'no', { cause: error }));
-    }
+    const last = this.#targets.after(error, this);
+    if (last === undefined) this.#ask();
+    else this.#refuse(last);
+  }
+
+  targetFailed(_: Target, error: OriginError): void {
+    this.#parts.subscriber.troubles?.targetFailed(this.#context, error);
   }
 
   get id(): string {
@@ -139,7 +125,7 @@ export class Opening implements OriginHandshakeOwner, ResponseHandler {
   }
 
   get #target(): Target {
-    return this.#dial.route.targets[this.#index] as Target;
+    return this.#targets.target;
   }
 
   #ask(): void {
@@ -157,7 +143,7 @@ export class Opening implements OriginHandshakeOwner, ResponseHandler {
   /** An acceptance whose fields cannot be put on the wire is answered as a failure of the origin. */
   #accept(headers: RawHeaders, extensions: string | undefined): MessageSocket | 'refused' | undefined {
     try {
-      return this.#handshake.accept(headers, extensions);
+      return this.#client.accept(headers, extensions);
     } catch (error) {
       if (!(error instanceof EdgeError)) throw error;
       this.#origin?.abort();
@@ -166,7 +152,7 @@ export class Opening implements OriginHandshakeOwner, ResponseHandler {
     }
   }
 
-  get #scene(): TroubleScene {
+  get #context(): FailureContext {
     return { id: this.id, route: this.#dial.route, target: this.#target };
   }
 
@@ -176,9 +162,9 @@ export class Opening implements OriginHandshakeOwner, ResponseHandler {
 
   #refuse(error: Error): void {
     this.#over = true;
-    this.#parts.subscriber.troubles?.failed(this.#scene, error, 'WebSocket refused');
+    this.#parts.subscriber.troubles?.failed(this.#context, error, 'WebSocket refused');
     const failure = failureOf(error, this.#debug);
-    answerPlain(this.#handshake.response, failure.status, failure.text);
+    answerPlain(this.#client.response, failure.status, failure.text);
     this.#opened(failure.status, failure.code);
   }
 
@@ -199,6 +185,6 @@ export class Opening implements OriginHandshakeOwner, ResponseHandler {
 }
 
 /** Whether we are the GRIP proxy of this session; otherwise the one before us is, or none. */
-function speaksGrip(route: Route, standing: ClientStanding): boolean {
-  return !standing.trusted && !route.noGrip;
+function speaksGrip(route: Route, trust: ClientTrust): boolean {
+  return !trust.trusted && !route.noGrip;
 }

@@ -1,13 +1,14 @@
 /**
- * Owns: turning errors into answers: the one place that decides status and text. Does not own: the errors.
- * The texts are Pushpin's; what it tells nobody is added on debug routes only.
+ * The answers that the proxy gives by itself, and the one place that decides how errors are answered. The texts are Pushpin's;
+ * on debug routes they say more.
  */
-import { GripError, reasonPhrase } from '@holdfast/grip';
+import { GripError, type ResponseHead, reasonPhrase } from '@holdfast/grip';
+import { EdgeError } from '../edge/errors.js';
 import type { ClientResponse } from '../edge/port.js';
 import { RequestError, type RequestErrorCode } from '../http/errors.js';
 import { OriginError } from '../origin/errors.js';
 
-/** What a client is told. `text` is without the newline that ends it on the wire. */
+/** What a client gets. `text` is without the newline that ends it on the wire. */
 export interface Failure {
   readonly status: number;
   readonly text: string;
@@ -15,13 +16,13 @@ export interface Failure {
   readonly code: string;
 }
 
-/** What is said of an origin's failure to clients that need not know more. */
+/** The text for an origin's failure, but on debug routes. */
 const ORIGIN_FAILED = 'Error while proxying to origin.';
 
-/** What is said of a fault of the proxy's own, on debug routes too: the log has the rest. */
+/** The text for a fault of the proxy's own, on debug routes too: the log has the rest. */
 const INTERNAL = 'Internal error.';
 
-/** Errors whose text every client is told. */
+/** Errors whose text goes to every client. */
 const OPEN: Partial<Record<RequestErrorCode, { readonly status: number }>> = {
   ERR_REQUEST_NO_ROUTE: { status: 502 },
   ERR_REQUEST_TOO_LARGE_TO_HOLD: { status: 400 },
@@ -60,4 +61,27 @@ export function answerPlain(response: ClientResponse, status: number, text: stri
   const body = Buffer.from(`${text}\n`);
   response.writeHead({ status, reason: reasonPhrase(status), headers: OWN_FIELDS }, body.length);
   response.end(body);
+}
+
+/**
+ * Gives an answer that is complete, where no other could follow: at a time-out, at a drain, for a refusal of an origin. A head
+ * that cannot be put on the wire is answered 502 in its place, so that the client does not wait for ever: the failure is the
+ * result.
+ */
+export function answerWhole(
+  response: ClientResponse,
+  head: ResponseHead,
+  body: Buffer,
+  debug: boolean,
+): Failure | undefined {
+  try {
+    response.writeHead(head, body.length);
+  } catch (error) {
+    if (!(error instanceof EdgeError)) throw error;
+    const failure = failureOf(error, debug);
+    answerPlain(response, failure.status, failure.text);
+    return failure;
+  }
+  response.end(body);
+  return undefined;
 }

@@ -12,7 +12,12 @@ import { Compressible, type CompressionRules } from './rules.js';
  */
 export const MAX_ENCODERS = 256;
 
-/** Longest body, in bytes, that is encoded synchronously: that takes less than 1 ms. */
+/**
+ * Longest body, in bytes, that is encoded synchronously: that takes less than 1 ms.
+ *
+ * @limit {} bytes of a whole body that are compressed at once
+ * @over longer ones are compressed in another thread
+ */
 export const SYNC_MAX = 16_384;
 
 /** Options of all answers. */

@@ -7,6 +7,9 @@ import type { Exchange } from './exchange.js';
 /**
  * How much of a body is buffered before its hold is open, in bytes; then the origin is paused. A paused origin that breaks off
  * is not noticed.
+ *
+ * @limit {} bytes of a stream's first body that are read while its subscription is not live
+ * @over the origin is held back
  */
 export const BUFFERED_BODY_MAX = 65_536;
 

@@ -3,7 +3,12 @@ import type { Faulty } from '@holdfast/control-api';
 import type { KeepAlive } from '@holdfast/grip';
 import type { Clock, Timer } from './clock.js';
 
-/** So many ms at most are taken off each period at random, so that holds opened together do not tick at the same time. */
+/**
+ * So many ms at most are taken off each period at random, so that holds opened together do not tick at the same time.
+ *
+ * @limit {s} at most, at random, by which a keep-alive is early
+ * @over –
+ */
 const JITTER_MS = 1_000;
 
 /**

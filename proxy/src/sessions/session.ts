@@ -9,7 +9,6 @@ import type { Delivery } from '../channels/delivery.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import { endSoon } from '../channels/subscriber-parts.js';
 import type { OriginError } from '../origin/errors.js';
-import type { FailureContext } from '../origin/warnings.js';
 import { stampOf } from '../runtime/clock.js';
 import type { MessageSocket, MessageType, SocketHandler } from '../websocket/message-socket.js';
 import { AwaitedClose, type ClosingEnd, closeClient } from './awaited-close.js';

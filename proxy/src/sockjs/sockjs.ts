@@ -62,6 +62,9 @@ export interface SockJsParts {
   /**
    * Most sessions over HTTP at a time, those included that have just ended. They outlive their requests, so the limit of
    * connections does not bound them. Further ones are answered 503.
+   *
+   * @limit `client_maxconn` SockJS sessions over HTTP, ended ones that are remembered included
+   * @over 503
    */
   readonly maxSessions: number;
 }

@@ -74,17 +74,37 @@ export const PUBLISH_QUEUE_CHARS = 64 * 1024 * 1024;
  */
 export const PAYLOAD_CHARS = PUBLISH_QUEUE_CHARS;
 
-/** Messages in one batch, unless a single call has more: a script of so many keeps Redis from others for about 10 ms. */
+/**
+ * Messages in one batch, unless a single call has more: a script of so many keeps Redis from others for about 10 ms.
+ *
+ * @limit {} messages of one batch
+ * @over the next batch; a single call is never divided
+ */
 export const BATCH_MESSAGES = 1_000;
 
-/** Characters of payload in one batch, unless a single call has more. */
+/**
+ * Characters of payload in one batch, unless a single call has more.
+ *
+ * @limit {Mi} characters of one batch
+ * @over the next batch; a single call is never divided
+ */
 export const BATCH_CHARS = 4 * 1024 * 1024;
 
-/** Channels of a batch that are under way at the same time: all of them are to be answered within the time of a command,
- * whatever else the node is busy with. */
+/**
+ * Channels of a batch that are under way at the same time: all of them are to be answered within the time of a command,
+ * whatever else the node is busy with.
+ *
+ * @limit {} channels of a batch under way at a time
+ * @over the others wait
+ */
 export const BATCH_PARTS = 512;
 
-/** Milliseconds that Redis remembers the result of a batch; longer than any batch is repeated. */
+/**
+ * Milliseconds that Redis remembers the result of a batch; longer than any batch is repeated.
+ *
+ * @limit {s} that Redis remembers the result of a batch; longer than any batch is repeated
+ * @over –
+ */
 export const BATCH_TTL_MS = 30_000;
 
 /**
@@ -115,7 +135,12 @@ export const UNSUBSCRIBE_LINGER_MS = 1_000;
 /** Milliseconds of waiting for interest to become live above which items of that time are fetched from history. */
 export const LATE_MS = 50;
 
-/** Channels whose history is read at the same time; others wait their turn. */
+/**
+ * Channels whose history is read at the same time; others wait their turn.
+ *
+ * @limit {} channels that are backfilled at a time
+ * @over the others wait
+ */
 export const MAX_BACKFILLS = 64;
 
 /**

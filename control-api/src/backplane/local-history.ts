@@ -1,4 +1,4 @@
-/** The history of the channels of one process: positions, and the last items of each channel. */
+/** The history of the channels of one process: positions, the last items of each channel, and how long and how many are kept. */
 import { ITEM_OVERHEAD, itemBytes } from '@holdfast/grip';
 import type { Clock } from '../runtime/clock.js';
 import type { ItemMessage, Position } from './backplane.js';
@@ -48,7 +48,7 @@ interface Channel {
   readonly epoch: string;
   /** Offset of the last item accepted. */
   count: number;
-  /** When something was last asked or published. */
+  /** When it was last read or published to. */
   at: number;
   /** Those before `first` have gone: their places are empty. */
   kept: (Kept | undefined)[];

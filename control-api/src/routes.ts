@@ -57,15 +57,19 @@ export interface ControlViews {
 export interface ControlRoutesOptions {
   readonly publisher: Publisher;
   /** Of a compressed body both as it is sent and as it comes out. */
-  readonly maxBodyBytes: number;
+  readonly pushInHttpMaxBodySize: number;
   /** Left out, the paths of the views are not there. */
   readonly views?: ControlViews | undefined;
 }
 
 /** The table. */
-export function controlRoutes({ publisher, maxBodyBytes, views }: ControlRoutesOptions): readonly ControlRoute[] {
+export function controlRoutes({
+  publisher,
+  pushInHttpMaxBodySize,
+  views,
+}: ControlRoutesOptions): readonly ControlRoute[] {
   const publish: ControlHandler = ({ body, headers }) =>
-    answerPublish(publisher, body, codingOf(headers), maxBodyBytes);
+    answerPublish(publisher, body, codingOf(headers), pushInHttpMaxBodySize);
   const recover: ControlHandler = () => publisher.recover().then(() => updated, answerTo);
   return [
     { method: '*', path: '/', scope: 'none', handler: () => root },
@@ -106,10 +110,10 @@ async function answerPublish(
   publisher: Publisher,
   body: Buffer,
   coding: string | undefined,
-  maxBodyBytes: number,
+  pushInHttpMaxBodySize: number,
 ): Promise<Answer> {
-  const plain = coding === undefined ? body : decodeBody(body, coding, maxBodyBytes);
-  if (plain === 'too-large') return bodyTooLarge(maxBodyBytes);
+  const plain = coding === undefined ? body : decodeBody(body, coding, pushInHttpMaxBodySize);
+  if (plain === 'too-large') return bodyTooLarge(pushInHttpMaxBodySize);
   if (plain === 'malformed') return codingMalformed(coding as string);
   try {
     return published(await publisher.publish(parseItems(plain)));

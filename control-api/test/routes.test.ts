@@ -13,7 +13,7 @@ const publisher = new Publisher({
 const views = { cluster: {} as ClusterViews, taps: {} as ChannelTaps };
 
 t.test('every route names the permission that it needs; only the greeting needs none', async (t) => {
-  const rows = controlRoutes({ publisher, maxBodyBytes: 1, views });
+  const rows = controlRoutes({ publisher, pushInHttpMaxBodySize: 1, views });
   t.strictSame(
     rows.map(({ method, path, scope }) => `${method} ${path} ${scope}`),
     [
@@ -30,6 +30,6 @@ t.test('every route names the permission that it needs; only the greeting needs 
 });
 
 t.test('without views their paths are not there', async (t) => {
-  const paths = controlRoutes({ publisher, maxBodyBytes: 1 }).map(({ path }) => path);
+  const paths = controlRoutes({ publisher, pushInHttpMaxBodySize: 1 }).map(({ path }) => path);
   t.strictSame(paths, ['/', '/publish/?', '/recover/?']);
 });

@@ -1,4 +1,4 @@
-/** The history of the channels of one process: positions, and the last items of each channel. */
+/** The history of the channels of one process: positions, the last items of each channel, and how long and how many are kept. */
 import { ITEM_OVERHEAD, itemBytes } from '@holdfast/grip';
 import type { Clock } from '../runtime/clock.js';
 import type { ItemMessage, Position } from './backplane.js';

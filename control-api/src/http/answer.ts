@@ -129,8 +129,8 @@ export function answerTo(error: unknown): Answer {
 
 /** In bytes; named to clients that exceed them. */
 export interface ParserLimits {
-  readonly maxHeaderBytes: number;
-  readonly maxBodyBytes: number;
+  readonly pushInHttpMaxHeadersSize: number;
+  readonly pushInHttpMaxBodySize: number;
 }
 
 /**
@@ -139,14 +139,14 @@ export interface ParserLimits {
  */
 export function answerToParserError(
   error: NodeJS.ErrnoException & { rawPacket?: Buffer },
-  { maxHeaderBytes, maxBodyBytes }: ParserLimits,
+  { pushInHttpMaxHeadersSize, pushInHttpMaxBodySize }: ParserLimits,
 ): Answer | undefined {
   delete error.rawPacket;
   switch (error.code) {
     case 'HPE_HEADER_OVERFLOW':
-      return headerTooLarge(maxHeaderBytes);
+      return headerTooLarge(pushInHttpMaxHeadersSize);
     case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
-      return bodyTooLarge(maxBodyBytes);
+      return bodyTooLarge(pushInHttpMaxBodySize);
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return timedOut;
     case 'HPE_INVALID_EOF_STATE': // the client closed in the middle of a request

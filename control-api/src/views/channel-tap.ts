@@ -1,4 +1,4 @@
-/** The items of one channel as they pass, as lines of JSON for one observer. */
+/** The items of one channel as they pass, as lines of JSON for a client that watches it. */
 import type { ServerResponse } from 'node:http';
 import { itemToJson } from '@holdfast/grip';
 import type { Backplane, BackplaneListener, Gap, Message } from '../backplane/backplane.js';
@@ -15,7 +15,7 @@ import { ANSWER_WITHIN_MS } from './cluster-views.js';
  */
 export const TAP_QUEUE_BYTES = 1_048_576;
 
-/** Milliseconds between heartbeats, so that what lies between does not close a quiet connection. */
+/** Milliseconds between signs of life, so that what lies between does not close a quiet connection. */
 export const TAP_HEARTBEAT_MS = 15_000;
 
 /**
@@ -26,10 +26,10 @@ export const TAP_HEARTBEAT_MS = 15_000;
  */
 export const TAP_END_MS = 5_000;
 
-/** Why the node ended a tap; the last line has it. `failed`: the backplane refused, though items had come. */
+/** Why the node ended a tap, as its last line says. `failed`: the backplane refused, though items had come. */
 export type TapEnd = 'slow-client' | 'replaced' | 'shutdown' | 'failed';
 
-/** One client's lines of JSON; an empty line is a heartbeat. */
+/** One client's lines of JSON; an empty line is a sign of life. */
 export class ChannelTap implements BackplaneListener {
   readonly #channel: string;
   readonly #response: ServerResponse;
@@ -81,7 +81,7 @@ export class ChannelTap implements BackplaneListener {
     if (this.#state === 'over') return;
     this.#begin();
     this.#leave();
-    // A client that opens taps and reads none of them would otherwise keep more than the limit.
+    // A client that opens taps and reads none of them must not exceed the limit.
     if (reason === 'replaced' && this.#response.writableLength > 0) {
       this.#response.destroy();
       return;

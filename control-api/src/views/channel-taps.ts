@@ -1,4 +1,4 @@
-/** The taps of a node: how many there are, and ending them. */
+/** The taps of a node: how many there may be, and ending them all. */
 import type { ServerResponse } from 'node:http';
 import type { Backplane } from '../backplane/backplane.js';
 import { type Answer, answerTo, noMoreTaps } from '../http/answer.js';

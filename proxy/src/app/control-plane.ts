@@ -172,9 +172,9 @@ export class ControlPlane {
     this.#control = new ControlServer({
       host: listen.host,
       port: listen.port,
-      maxHeaderBytes: headMax,
-      maxBodyBytes: bodyMax,
-      hosts,
+      pushInHttpMaxHeadersSize: headMax,
+      pushInHttpMaxBodySize: bodyMax,
+      controlHosts: hosts,
       maxConnections: this.#descriptors.publishers,
       publisher: this.#publisher,
       views: {

@@ -55,7 +55,7 @@ export async function startPublishFixture(t: Test): Promise<PublishFixture> {
   });
   await backplane.subscribe('c');
   const publisher = new Publisher({ backplane, countSubscribers: () => 0, events: noPublishEvents, log: silentLog });
-  const limits = { maxHeaderBytes: 10_000, maxBodyBytes: 1_000_000 };
+  const limits = { pushInHttpMaxHeadersSize: 10_000, pushInHttpMaxBodySize: 1_000_000 };
   const parts = { publisher, events: noPublishEvents, log: silentLog, clock: realClock };
   const server = new ControlServer({ host: '127.0.0.1', port: 0, ...limits, ...parts });
   const { port } = await server.listen();

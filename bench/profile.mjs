@@ -146,7 +146,7 @@ function isScript({ symbol }) {
   return symbol.startsWith('JS:');
 }
 
-/** @param {Frame} frame  such as `JS:*flush file:///…/node-response.js:142:10` @returns {{ owner: Owner, place: string }} */
+/** @param {Frame} frame  such as `JS:*flush file:///…/node/response.js:142:10` @returns {{ owner: Owner, place: string }} */
 function scriptSpender({ symbol }) {
   const [, name, file = ''] = /^JS:[~^*+]?(\S*) ?(.*?)(?::\d+){0,2}$/.exec(symbol) ?? [];
   const local = file.replace('file://', '').replace(`${root}${path.sep}`, '');

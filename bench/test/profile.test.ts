@@ -37,7 +37,7 @@ t.test('the kernel counts by system call, page faults by themselves', async (t) 
 });
 
 t.test('what V8 does for a function counts for that function, by whom it belongs to', async (t) => {
-  const own = `JS:*flush file://${root}proxy/dist/edge/node-response.js:142:10 ${map}`;
+  const own = `JS:*flush file://${root}proxy/dist/edge/node/response.js:142:10 ${map}`;
   const library = `JS:^_resume ${root}node_modules/undici/lib/dispatcher/client.js:5:1 ${map}`;
   const ofNode = `JS:~ node:net:341:24 ${map}`;
   t.strictSame(placeOf(own, library), ['own', 'flush, proxy/src/edge/node/response.ts']);

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { parse } from 'yaml';
+import { fastPaths } from '../../../dist/runtime/node-internals/fast-paths.js';
 import { root } from '../../kit/child.js';
 import { startHoldfast } from '../../kit/holdfast.js';
 
@@ -40,9 +41,13 @@ t.test('labels have the values that are watched, and every alert is explained', 
   t.equal(new Set(rules.map(({ alert }) => alert)).size, rules.length);
 });
 
-t.test('every option that docs/operations.md names is one', async (t) => {
+t.test('every option and fast path that docs/operations.md names is one', async (t) => {
   const keys = (page: string, row: RegExp) => [...text('docs', page).matchAll(row)].map(([, key]) => key);
-  const options = new Set([...keys('config.md', /^\| `(\w+)` \|/gm), ...keys('routes.md', /^\| `(\w+)=/gm)]);
+  const options = new Set<string | undefined>([
+    ...keys('config.md', /^\| `(\w+)` \|/gm),
+    ...keys('routes.md', /^\| `(\w+)=/gm),
+    ...fastPaths,
+  ]);
   const named = [...text('docs', 'operations.md').matchAll(/`([a-z]+(?:_[a-z0-9]+)+)`/g)];
   const watched = new Set(named.flatMap(([, key]) => (key === undefined || key.startsWith('holdfast_') ? [] : [key])));
   t.ok(watched.size > 10);

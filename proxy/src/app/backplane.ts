@@ -14,7 +14,7 @@ import {
   RedisBackplane,
   RedisNodes,
 } from '@holdfast/control-api';
-import type { Config, RedisConfig } from '../config/config.js';
+import type { Config } from '../config/config.js';
 import { ConfigError } from '../config/errors.js';
 import { PEM_FILE_MAX, readWhole, whyUnread } from '../config/files/read-file.js';
 import { wantsHistory } from '../history/make-replay.js';
@@ -38,24 +38,25 @@ export interface Joint {
  */
 export function makeBackplane(config: Config, log: RootLog, metrics: Metrics, faults: Containment): Joint {
   const clock = guardedClock(faults);
-  if (config.redis === undefined) return makeLone(config, log, metrics, faults, clock);
-  return makeRedis(config, config.redis, log, metrics, faults, clock);
+  const { redisUrl } = config;
+  if (redisUrl === undefined) return makeLone(config, log, metrics, faults, clock);
+  return makeRedis(config, redisUrl, log, metrics, faults, clock);
 }
 
 function makeLone(config: Config, log: RootLog, metrics: Metrics, faults: Containment, clock: Clock): Joint {
-  const { channels, history } = config;
-  const ids = new IdCache({ clock, ttl: channels.idCacheTtlMs, events: metrics });
+  const { historySize, historyTtl } = config;
+  const ids = new IdCache({ clock, ttl: config.idCacheTtl, events: metrics });
   // What is wrong with the routes is told by whoever serves clients by them.
-  const routes = new RoutesSource(config.routes, {
+  const routes = new RoutesSource(config, {
     log: { info() {}, warn() {}, error() {} },
     faults,
   });
   const kept = new LocalHistory({
     clock,
     epoch: randomBytes(6).toString('base64url'),
-    size: history.size,
-    ttl: history.ttlMs,
-    isOn: history.size === 0 ? () => false : wantsHistory(config, () => routes.table),
+    size: historySize,
+    ttl: historyTtl,
+    isOn: historySize === 0 ? () => false : wantsHistory(config, () => routes.table),
   });
   const backplane = new LocalBackplane(log.child('backplane'), ids, kept, faults);
   return { backplane, nodes: new LoneNode(clock), close: () => routes.close() };
@@ -63,20 +64,19 @@ function makeLone(config: Config, log: RootLog, metrics: Metrics, faults: Contai
 
 function makeRedis(
   config: Config,
-  redis: RedisConfig,
+  redisUrl: string,
   log: RootLog,
   metrics: Metrics,
   faults: Containment,
   clock: Clock,
 ): Joint {
-  const { channels, history } = config;
   const backplane = new RedisBackplane({
-    url: redis.url,
-    prefix: redis.prefix,
-    tls: readTls(redis.tls),
-    historySize: history.size,
-    historyTtlMs: history.ttlMs,
-    idTtlMs: channels.idCacheTtlMs,
+    url: redisUrl,
+    prefix: config.redisPrefix,
+    tls: readTls(config),
+    historySize: config.historySize,
+    historyTtlMs: config.historyTtl,
+    idTtlMs: config.idCacheTtl,
     clock,
     random: Math.random,
     faults,
@@ -88,11 +88,11 @@ function makeRedis(
   return { backplane, nodes, close: () => {} };
 }
 
-function readTls({ ca, cert, key }: RedisConfig['tls']): { ca?: string; cert?: string; key?: string } {
+function readTls({ redisTlsCa, redisTlsCert, redisTlsKey }: Config): { ca?: string; cert?: string; key?: string } {
   return {
-    ...(ca !== undefined && { ca: readPem('redis_tls_ca', ca) }),
-    ...(cert !== undefined && { cert: readPem('redis_tls_cert', cert) }),
-    ...(key !== undefined && { key: readPem('redis_tls_key', key) }),
+    ...(redisTlsCa !== undefined && { ca: readPem('redis_tls_ca', redisTlsCa) }),
+    ...(redisTlsCert !== undefined && { cert: readPem('redis_tls_cert', redisTlsCert) }),
+    ...(redisTlsKey !== undefined && { key: readPem('redis_tls_key', redisTlsKey) }),
   };
 }
 

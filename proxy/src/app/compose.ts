@@ -11,7 +11,7 @@ import { ChannelRegistry } from '../channels/registry.js';
 import type { Sequencer } from '../channels/sequencer.js';
 import type { SubscriberParts } from '../channels/subscriber-parts.js';
 import { Compression } from '../compression/compression.js';
-import type { Config, ForwardConfig } from '../config/config.js';
+import type { Config } from '../config/config.js';
 import { AllowedOrigins } from '../config/values/allowed-origins.js';
 import { NodeEdge } from '../edge/node/edge.js';
 import type { Edge, EdgeHandler } from '../edge/port.js';
@@ -95,7 +95,7 @@ export function assemble(config: Config, log: RootLog, surroundings: Surrounding
   });
   const delivery = new ItemDelivery(() => registry, {
     clock,
-    wait: config.channels.messageWaitMs,
+    wait: config.messageWait,
     limiter: makeLimiter(config, log, metrics, faults, clock),
     events: metrics,
     arrived: telemetry.itemArrived,
@@ -106,20 +106,20 @@ export function assemble(config: Config, log: RootLog, surroundings: Surrounding
     backplane,
     sequencer: delivery,
     clock,
-    updatesFirst: config.holds.updateOnFirstSubscription,
+    updatesFirst: config.updateOnFirstSubscription,
     subscribersOf: (channel) => registry.of(channel),
     faults,
   });
-  const linger = config.channels.subscriptionLingerMs;
+  const linger = config.subscriptionLinger;
   const registry = new ChannelRegistry(interest, clock, linger, telemetry.subscriptions);
   const routes = makeRoutes(config, log, faults);
   const descriptors = Descriptors.ofProcess();
   const admitsOrigin = () => descriptors.admits('origin');
   const origins = new OriginClient({
-    connectTimeout: config.origin.connectTimeoutMs,
-    inactivityTimeout: config.origin.timeoutMs,
-    keepAliveTimeout: config.origin.keepAliveTimeoutMs,
-    maxAge: config.origin.connectionMaxAgeMs,
+    connectTimeout: config.originConnectTimeout,
+    inactivityTimeout: config.originTimeout,
+    keepAliveTimeout: config.originKeepAliveTimeout,
+    maxAge: config.originConnectionMaxAge,
     maxHeaderBytes: ORIGIN_HEADER_BYTES,
     admits: admitsOrigin,
     faults,
@@ -155,20 +155,19 @@ export function assemble(config: Config, log: RootLog, surroundings: Surrounding
 
 /** None without a rate: then nothing ever waits. */
 function makeLimiter(
-  { channels }: Config,
+  { messageRate: rate, messageHwm: hwm, messageBlockSize: blockSize }: Config,
   log: RootLog,
   events: Metrics,
   faults: Containment,
   clock: Clock,
 ): RateLimiter | undefined {
-  const { messageRate: rate, messageHwm: hwm, messageBlockSize: blockSize } = channels;
   if (rate === Number.POSITIVE_INFINITY) return undefined;
   return new RateLimiter({ clock, rate, hwm, blockSize, events, log: log.child('delivery'), faults });
 }
 
 function makeRoutes(config: Config, log: RootLog, faults: Containment): RoutesSource {
   const routesLog = log.child('routes');
-  return new RoutesSource(config.routes, {
+  return new RoutesSource(config, {
     log: {
       info: (message) => routesLog.info({}, message),
       warn: (message) => routesLog.warn({}, message),
@@ -179,7 +178,7 @@ function makeRoutes(config: Config, log: RootLog, faults: Containment): RoutesSo
 }
 
 function makeEdge(
-  { client }: Config,
+  config: Config,
   log: RootLog,
   { metrics, faults, instance, isShared }: Surroundings,
   handler: EdgeHandler,
@@ -203,7 +202,7 @@ function makeEdge(
       },
       connectionRefused: () => {
         metrics.connectionRefused();
-        edgeLog.warn({}, `client_maxconn (${client.connectionsMax}) reached: connection closed`);
+        edgeLog.warn({}, `client_maxconn (${config.clientMaxconn}) reached: connection closed`);
       },
       requestRefused: (reason: string, status: number, client: string) => {
         metrics.requestRefused();
@@ -212,25 +211,25 @@ function makeEdge(
     },
   };
   const certificates = new TlsCertificates(
-    client.tlsCertsDir,
+    config.tlsCertsDir,
     (error) => tlsLog.error({ err: error }, error.message),
-    (name, port) => refusals.unnamed(name, port, client.tlsCertsDir),
+    (name, port) => refusals.unnamed(name, port, config.tlsCertsDir),
   );
-  const limits = { maxHeaderBytes: client.headMax, maxConnections: client.connectionsMax, certificates };
-  const sockets = { maxMessage: client.messageMax, compression: client.compression };
-  if (client.edge === 'uws') {
+  const limits = { maxHeaderBytes: config.clientBufferSize, maxConnections: config.clientMaxconn, certificates };
+  const sockets = { maxMessage: config.websocketMessageMax, compression: config.allowCompression };
+  if (config.edge === 'uws') {
     const options = { ...limits, ...sockets, sharesPorts: isShared };
     const failed = (why: string) =>
       edgeLog.warn(
         { why },
         'edge uws: clients that vanish without a word are not noticed, for the kernel is not asked to probe',
       );
-    return new UwsEdge(loadUws(2 * client.headMax), handler, options, { ...parts, probes: { failed } });
+    return new UwsEdge(loadUws(2 * config.clientBufferSize), handler, options, { ...parts, probes: { failed } });
   }
   const times = {
-    keepAliveTimeout: client.keepAliveTimeoutMs,
-    headerTimeout: client.headerTimeoutMs,
-    halfCloseGrace: client.halfCloseGraceMs,
+    keepAliveTimeout: config.clientKeepAliveTimeout,
+    headerTimeout: config.clientHeaderTimeout,
+    halfCloseGrace: config.clientHalfCloseGrace,
   };
   return new NodeEdge(
     handler,
@@ -239,17 +238,17 @@ function makeEdge(
   );
 }
 
-function makeSockJs({ client, forward }: Config, { sessions, events, clock }: RequestParts, isShared: boolean): SockJs {
+function makeSockJs(config: Config, { sessions, events, clock }: RequestParts, isShared: boolean): SockJs {
   return new SockJs({
     clock,
     faults: sessions.subscriber.faults,
     random: Math.random,
     open: (request, handshake, route, standing) => new Opening(request, handshake, route, standing, sessions).start(),
     ended: (end) => events.requestEnded({ ...end, target: undefined, hold: undefined, retry: false }),
-    scriptUrl: forward.sockjsUrl,
-    origins: new AllowedOrigins(forward.acoOrigins),
+    scriptUrl: config.sockjsUrl,
+    origins: new AllowedOrigins(config.acoOrigins),
     overHttp: !isShared,
-    maxSessions: client.connectionsMax,
+    maxSessions: config.clientMaxconn,
   });
 }
 
@@ -266,12 +265,11 @@ function requestParts(
   faults: Containment,
   clock: Clock,
 ): RequestParts {
-  const { forward, origin } = config;
-  const rules = forwardRules(forward);
-  const forwarder = new Forwarder({ rules, sigIss: forward.sigIss, sigKey: forward.sigKey }, new GripHeaders(clock));
+  const rules = forwardRules(config);
+  const forwarder = new Forwarder({ rules, sigIss: config.sigIss, sigKey: config.sigKey }, new GripHeaders(clock));
   const originOf = originsOf(origins, faults);
   const holdLog = log.child('hold');
-  const troubles = new Troubles(log.child('request'), clock, patienceOf(origin));
+  const troubles = new Troubles(log.child('request'), clock, patienceOf(config));
   const subscriber: SubscriberParts = {
     registry,
     clock,
@@ -280,9 +278,9 @@ function requestParts(
     log: holdLog,
     troubles,
     faults,
-    queueLimit: config.holds.clientQueueMax,
-    slowClientPolicy: config.holds.slowClientPolicy,
-    gapPolicy: config.holds.gapPolicy,
+    queueLimit: config.clientQueueSize,
+    slowClientPolicy: config.slowClientPolicy,
+    gapPolicy: config.gapPolicy,
     overChannels: new OverChannelsReport(clock, holdLog),
   };
   const client = new LinkClient({
@@ -301,39 +299,39 @@ function requestParts(
     limiter: new UpdateLimiter(clock, faults),
     filters: new HttpFilters(client, clock),
     replay,
-    debug: forward.debug,
+    debug: config.debug,
   };
   const sessions: SessionParts = {
     subscriber: { ...subscriber, log: log.child('session') },
     dial: new SessionDialer(
       { clock, random: Math.random, faults, forwarder, originOf },
-      { maxMessage: config.client.messageMax, compression: config.client.compression },
-      { connectTimeout: origin.connectTimeoutMs, answerTimeout: origin.timeoutMs },
+      { maxMessage: config.websocketMessageMax, compression: config.allowCompression },
+      { connectTimeout: config.originConnectTimeout, answerTimeout: config.originTimeout },
       admitsOrigin,
     ).dial,
     requests: new RequestKeeper(),
-    debug: forward.debug,
+    debug: config.debug,
     filters: holds.filters,
     replay,
-    subscriptionMax: config.holds.subscriptionsMax,
+    subscriptionMax: config.connectionSubscriptionMax,
     events: telemetry.sessions,
   };
   return {
     settings: {
-      debug: forward.debug,
-      autoCrossOrigin: forward.autoCrossOrigin,
-      acoOrigins: new AllowedOrigins(forward.acoOrigins),
-      acceptRouteHeader: forward.acceptPushpinRoute,
+      debug: config.debug,
+      autoCrossOrigin: config.autoCrossOrigin,
+      acoOrigins: new AllowedOrigins(config.acoOrigins),
+      acceptRouteHeader: config.acceptPushpinRoute,
       forward: rules,
-      upstreamKey: forward.upstreamKey,
-      requestBodyMax: origin.requestBodyMax,
-      instructBodyMax: origin.instructBodyMax,
-      subscriptionMax: config.holds.subscriptionsMax,
+      upstreamKey: config.upstreamKey,
+      requestBodyMax: config.requestBodyMax,
+      instructBodyMax: config.instructBodyMax,
+      subscriptionMax: config.connectionSubscriptionMax,
     },
     routes: () => routes.table,
     originOf,
     compression: makeCompression(config, faults),
-    admission: new Admission(origin.openRequestsMax),
+    admission: new Admission(config.maxOpenRequests),
     forwarder,
     holds,
     sessions,
@@ -345,9 +343,12 @@ function requestParts(
 }
 
 /** None where nothing is compressed: then requests cost nothing for it. */
-function makeCompression({ compression }: Config, faults: Containment): Compression | undefined {
-  if (compression.codings.length === 0 && !compression.streams) return undefined;
-  return new Compression(compression, faults);
+function makeCompression(config: Config, faults: Containment): Compression | undefined {
+  const { compress, compressMin, compressTypes, compressCookies, compressStreams } = config;
+  if (compress.length === 0 && !compressStreams) return undefined;
+  const types = compressTypes.map((type) => type.toLowerCase());
+  const rules = { codings: compress, min: compressMin, types, cookies: compressCookies, streams: compressStreams };
+  return new Compression(rules, faults);
 }
 
 /** What answers for a target: a pool of connections, or the test target. */
@@ -357,18 +358,18 @@ function originsOf(origins: OriginClient, faults: Containment): (target: Target,
 }
 
 /** How long origins are waited for, for those who tell of it. */
-function patienceOf({ connectTimeoutMs: connectTimeout, timeoutMs: timeout }: Config['origin']): OriginPatience {
+function patienceOf({ originConnectTimeout: connectTimeout, originTimeout: timeout }: Config): OriginPatience {
   return { connectTimeout, timeout };
 }
 
-function forwardRules(forward: ForwardConfig): ForwardRules {
+function forwardRules(config: Config): ForwardRules {
   return {
-    cdnLoop: forward.cdnLoop,
-    acceptForwardedProtocol: forward.acceptXForwardedProtocol,
-    setForwardedProtocol: forward.setXForwardedProtocol,
-    forwardedFor: forward.xForwardedFor,
-    forwardedForTrusted: forward.xForwardedForTrusted,
-    origHeadersNeedMark: new Set(forward.origHeadersNeedMark),
-    acceptRouteHeader: forward.acceptPushpinRoute,
+    cdnLoop: config.cdnLoop,
+    acceptForwardedProtocol: config.acceptXForwardedProtocol,
+    setForwardedProtocol: config.setXForwardedProtocol,
+    forwardedFor: config.xForwardedFor,
+    forwardedForTrusted: config.xForwardedForTrusted,
+    origHeadersNeedMark: new Set(config.origHeadersNeedMark.map((name) => name.toLowerCase())),
+    acceptRouteHeader: config.acceptPushpinRoute,
   };
 }

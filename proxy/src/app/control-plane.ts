@@ -95,7 +95,14 @@ export class ControlPlane {
       causes: new CauseLog(log.child('publish'), this.#clock),
     });
     this.zeromq = new ZeroMqSockets({
-      specs: config.zeromq,
+      specs: {
+        pull: config.pushInSpec,
+        sub: config.pushInSubSpecs ?? [],
+        subConnect: config.pushInSubConnect,
+        command: config.commandSpec,
+        stats: config.statsSpec,
+        ipcMode: config.ipcFileMode,
+      },
       publisher: this.#publisher,
       connections: {
         connected: (ids) => serving().connections.connected(ids),
@@ -122,13 +129,13 @@ export class ControlPlane {
         listener: what,
         address: uri,
       });
-    for (const { host, port } of this.#config.admin.listen) {
-      const { hosts } = this.#config.control;
+    const { adminPort = [], prometheusPort = [], controlHosts } = this.#config;
+    for (const { host, port } of [...adminPort, ...prometheusPort]) {
       const { exposition } = this.#serving();
       const admin = new AdminServer(
         exposition,
         () => this.#readiness,
-        hosts,
+        controlHosts,
         this.#descriptors.operators,
         this.#faults,
       );
@@ -144,7 +151,7 @@ export class ControlPlane {
    */
   goDown(): void {
     this.#isGoingDown = true;
-    if (this.#config.redis === undefined) this.#publisher.stop();
+    if (this.#config.redisUrl === undefined) this.#publisher.stop();
   }
 
   /** Closes everything; publishes under way are given a moment. */
@@ -162,19 +169,19 @@ export class ControlPlane {
     const { readiness } = this.#serving();
     const { trouble } = this.hub;
     if (!readiness.ready || trouble === undefined) return readiness;
-    if (this.#config.admin.readyWithoutRedis) return { ready: true, degraded: trouble };
+    if (this.#config.readyWithoutRedis) return { ready: true, degraded: trouble };
     return { ready: false, reason: trouble };
   }
 
   async #startControl(): Promise<void> {
-    const { listen, hosts, headMax, bodyMax } = this.#config.control;
-    if (listen === undefined) return;
+    const config = this.#config;
+    if (config.pushInHttpPort === -1) return;
     this.#control = new ControlServer({
-      host: listen.host,
-      port: listen.port,
-      maxHeaderBytes: headMax,
-      maxBodyBytes: bodyMax,
-      hosts,
+      host: config.pushInHttpAddr,
+      port: config.pushInHttpPort,
+      maxHeaderBytes: config.pushInHttpMaxHeadersSize,
+      maxBodyBytes: config.pushInHttpMaxBodySize,
+      hosts: config.controlHosts,
       maxConnections: this.#descriptors.publishers,
       publisher: this.#publisher,
       views: {

@@ -3,7 +3,7 @@
  * Does not own: making the parts (`assembly`), or how it is reached by publishers and operators (`control-plane`).
  */
 import type { Connections, Question } from '@holdfast/control-api';
-import type { ClientConfig, Config } from '../config/config.js';
+import type { Config } from '../config/config.js';
 import type { Listener } from '../edge/port.js';
 import { realClock } from '../runtime/clock.js';
 import type { RootLog } from '../telemetry/log.js';
@@ -26,7 +26,7 @@ export interface DataPlaneLoad {
 export class DataPlane {
   readonly #listeners: readonly Listener[];
   readonly #readsRoutes: boolean;
-  readonly #shutdownRequestsMs: number;
+  readonly #shutdownRequests: number;
   readonly #parts: Assembly;
   readonly #inspection: Inspection;
 
@@ -35,9 +35,9 @@ export class DataPlane {
    * @throws RoutesError when the routes file cannot be read; EdgeError when the edge cannot be had
    */
   constructor(config: Config, log: RootLog, surroundings: Surroundings) {
-    this.#listeners = listenersOf(config.client);
-    this.#shutdownRequestsMs = config.shutdownRequestsMs;
-    this.#readsRoutes = config.routes.file !== undefined;
+    this.#listeners = listenersOf(config);
+    this.#shutdownRequests = config.shutdownRequests;
+    this.#readsRoutes = config.routesfile !== undefined;
     this.#parts = assemble(config, log, surroundings);
     this.#inspection = new Inspection(this.#parts.registry, this.#parts.delivery.positions);
   }
@@ -66,7 +66,7 @@ export class DataPlane {
     const { edge, delivery, registry, telemetry, routes, backplane, origins } = this.#parts;
     edge.stopAccepting();
     delivery.finish();
-    const until = realClock.monotonic() + this.#shutdownRequestsMs;
+    const until = realClock.monotonic() + this.#shutdownRequests;
     for (let pause = FIRST_LOOK_MS; ; pause = Math.min(2 * pause, LATER_LOOK_MS)) {
       // Again and again: a request that was on its way may have become a hold since.
       for (const subscriber of registry.all()) subscriber.shutDown();
@@ -103,6 +103,6 @@ export class DataPlane {
   }
 }
 
-function listenersOf({ http, https, sockets }: ClientConfig): Listener[] {
-  return [...http, ...https.map((listen) => ({ ...listen, tls: true })), ...sockets];
+function listenersOf({ httpPort, httpsPorts, localPorts }: Config): Listener[] {
+  return [...httpPort, ...httpsPorts.map((listen) => ({ ...listen, tls: true })), ...localPorts];
 }

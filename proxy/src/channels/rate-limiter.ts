@@ -26,8 +26,8 @@ export interface RateLimiterOptions {
   readonly rate: number;
   /** Weight that may wait on one route (`message_hwm`); may be Infinity. */
   readonly hwm: number;
-  /** A delivery weighs 1 for each so many bytes begun (`message_block_size`); undefined: 1, whatever its size. */
-  readonly blockSize: number | undefined;
+  /** A delivery weighs 1 for each so many bytes begun (`message_block_size`); Infinity: 1, whatever its size. */
+  readonly blockSize: number;
   readonly events: Pick<SubscriberEvents, 'itemDropped'>;
   readonly log: Log;
   /** Left out: nothing is contained. */
@@ -73,7 +73,7 @@ interface RouteQueue {
 export class RateLimiter {
   readonly #clock: Clock;
   readonly #hwm: number;
-  readonly #blockSize: number | undefined;
+  readonly #blockSize: number;
   readonly #events: RateLimiterOptions['events'];
   readonly #report: DropReport;
   readonly #faults: Containment;
@@ -160,7 +160,7 @@ export class RateLimiter {
   #weigh(delivery: Delivery, kind: SubscriberKind): number | undefined {
     const bytes = delivery.bytesFor(kind);
     if (bytes === undefined) return undefined;
-    return this.#blockSize === undefined ? 1 : Math.max(1, Math.ceil(bytes / this.#blockSize));
+    return Math.max(1, Math.ceil(bytes / this.#blockSize));
   }
 
   /** Begins a tick, less what was taken from it before. */

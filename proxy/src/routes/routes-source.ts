@@ -64,9 +64,10 @@ export interface RoutesReading {
  * @throws RoutesError ERR_CONFIG_ROUTES_FILE when the file cannot be read
  */
 export function readRoutes(config: RoutesConfig, readFile: ReadFile = readWhole): RoutesReading {
-  const keys = new KeyReader(config.baseDir, (path) => readFile(path, SECRET_FILE_MAX));
-  const file = config.file === undefined ? '' : readRoutesFile(config.file, readFile);
-  const text = config.file === undefined ? parseRouteLines(config.lines) : parseRoutesFile(file);
+  const keys = new KeyReader(config.routesDir, (path) => readFile(path, SECRET_FILE_MAX));
+  const { routes: lines = [], routesfile } = config;
+  const file = routesfile === undefined ? '' : readRoutesFile(routesfile, readFile);
+  const text = routesfile === undefined ? parseRouteLines(lines) : parseRoutesFile(file);
   const routes: Route[] = [];
   const errors = [...text.errors];
   for (const line of text.lines) {
@@ -107,11 +108,11 @@ function readRoutesFile(file: string, readFile: ReadFile): string {
  * another key or with none.
  * @throws RoutesError ERR_CONFIG_KEY for the first line whose key cannot be used
  */
-export function assertKeys({ errors }: RoutesReading, { file = 'routes' }: RoutesConfig): void {
+export function assertKeys({ errors }: RoutesReading, { routesfile = 'routes' }: RoutesConfig): void {
   const bad = errors.find(({ code }) => code === 'ERR_CONFIG_KEY');
   if (bad === undefined) return;
   const at = { line: 0, column: 0 };
-  throw new RoutesError(`${file}: ${bad.message}`, at, { code: 'ERR_CONFIG_KEY', cause: bad });
+  throw new RoutesError(`${routesfile}: ${bad.message}`, at, { code: 'ERR_CONFIG_KEY', cause: bad });
 }
 
 /** The current route table. Requests that are under way keep the route they have. */
@@ -134,9 +135,9 @@ export class RoutesSource {
     // First watch, then read: a change in between is noticed.
     const watch = surroundings.watchFile ?? pollFile;
     this.stopWatching =
-      config.file === undefined
+      config.routesfile === undefined
         ? () => {}
-        : watch(config.file, () => (surroundings.faults ?? uncontained).run('watch', () => this.changed()));
+        : watch(config.routesfile, () => (surroundings.faults ?? uncontained).run('watch', () => this.changed()));
     try {
       const { table, errors, warnings, hasOpenEnd } = readRoutes(config, surroundings.readFile);
       for (const error of errors) surroundings.log.warn(`${this.place(error)}, line skipped`);
@@ -178,7 +179,7 @@ export class RoutesSource {
     const half = this.halfOf(reading);
     if (half !== undefined) {
       if (!hasWaited) this.waitForWhole();
-      else log.warn(`routes not loaded: ${this.config.file ?? 'routes'} ${half}; keeping the routes in force`);
+      else log.warn(`routes not loaded: ${this.config.routesfile ?? 'routes'} ${half}; keeping the routes in force`);
       return false;
     }
     for (const error of reading.errors) log.warn(this.place(error));
@@ -222,8 +223,8 @@ export class RoutesSource {
   }
 
   private announce(table: RouteTable, warnings: readonly string[]): void {
-    for (const warning of warnings) this.surroundings.log.warn(`${this.config.file ?? 'routes'}: ${warning}`);
-    const { file } = this.config;
+    for (const warning of warnings) this.surroundings.log.warn(`${this.config.routesfile ?? 'routes'}: ${warning}`);
+    const { routesfile: file } = this.config;
     if (file !== undefined && table.routes.length === 0) {
       this.surroundings.log.warn(`routes: ${file} has no routes: every request is answered 502`);
     }
@@ -231,6 +232,6 @@ export class RoutesSource {
   }
 
   private place(error: RoutesError): string {
-    return `${this.config.file ?? 'routes'}: ${error.message}`;
+    return `${this.config.routesfile ?? 'routes'}: ${error.message}`;
   }
 }

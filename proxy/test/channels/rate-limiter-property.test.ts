@@ -18,7 +18,7 @@ const plays = fc.record({
 });
 
 function play({ rate, hwm, items }: typeof plays extends fc.Arbitrary<infer P> ? P : never, blockSize?: number) {
-  const scene = new LimiterScene({ rate, hwm, blockSize });
+  const scene = new LimiterScene({ rate, hwm, ...(blockSize !== undefined && { blockSize }) });
   const all = ['', 'blue', 'green'].flatMap((route) => scene.connections(2, `${route}-`, route));
   let offered = 0;
   let taken = 0;

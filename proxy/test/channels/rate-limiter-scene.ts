@@ -91,7 +91,7 @@ export class LimiterScene {
       clock: this.clock,
       rate: 100,
       hwm: Number.POSITIVE_INFINITY,
-      blockSize: undefined,
+      blockSize: Number.POSITIVE_INFINITY,
       ...options,
       events: { itemDropped: (kind, reason) => void this.dropped.push({ kind, reason }) },
       log,

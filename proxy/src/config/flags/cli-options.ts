@@ -1,15 +1,13 @@
 /**
  * The command lines of `holdfast`: flags derived from the option table, Pushpin's own flags, subcommands, and
- * `holdfast publish` and `holdfast tap` with tables of their own.
- *
- * Owns: argv ⇒ a command and raw settings. Does not own: their values, or doing anything. The only importer of commander.
+ * `holdfast publish` and `holdfast tap` with tables of their own. The only importer of commander.
  */
 import { Command, CommanderError, Option as Flag } from 'commander';
 import { ConfigError } from '../errors.js';
 import { docOf, flagName, type Option } from '../option.js';
-import type { Setting, Settings } from '../setting.js';
+import { expectation } from '../parse-option.js';
+import type { GivenOption, GivenOptions } from '../sources.js';
 import { optionByKey, options } from '../table.js';
-import { expectation } from '../value.js';
 import { type PublishFlags, type PublishOption, publishOptions } from './publish-options.js';
 import { type TapFlags, tapOptions } from './tap-options.js';
 
@@ -26,7 +24,7 @@ export type CommandLine =
       readonly command: 'run' | 'check-config' | 'print-config';
       /** As given with `--config`. */
       readonly config: string | undefined;
-      readonly flags: Settings;
+      readonly flags: GivenOptions;
     };
 
 /** What the command line of `publish` asks for. */
@@ -47,6 +45,7 @@ const subcommands = [
 const metavars: Readonly<Record<Option['type'], string>> = {
   bool: '[true|false]',
   int: '<n>',
+  limit: '<n>',
   string: '<text>',
   secret: '<key>',
   path: '<path>',
@@ -126,7 +125,7 @@ function completeBools(argv: readonly string[]): string[] {
 interface Reading {
   command: 'run' | 'check-config' | 'print-config';
   config: string | undefined;
-  readonly flags: Map<string, Setting>;
+  readonly flags: Map<string, GivenOption>;
   /** What commander prints for `--help` and `--version`. */
   output: string;
 }
@@ -137,7 +136,7 @@ function putInto({ flags }: Reading, baseDir: string): Put {
     const option = optionByKey(key) as Option;
     const before = flags.get(key)?.raw;
     const value = option.type === 'lines' ? [...(Array.isArray(before) ? before : []), raw] : raw;
-    flags.set(key, { option, raw: value, where: { surface: 'flag', name, baseDir } });
+    flags.set(key, { option, raw: value, where: { source: 'flag', name, baseDir } });
   };
 }
 

@@ -7,7 +7,7 @@ export const deliveryOptions = [
   {
     key: 'message_rate',
     group,
-    type: 'int',
+    type: 'limit',
     unit: 'deliveries per second',
     default: -1,
     min: -1,
@@ -17,7 +17,7 @@ export const deliveryOptions = [
   {
     key: 'message_hwm',
     group,
-    type: 'int',
+    type: 'limit',
     unit: 'deliveries',
     default: 25_000,
     pushpinDefault: -1,
@@ -28,7 +28,7 @@ export const deliveryOptions = [
   {
     key: 'message_block_size',
     group,
-    type: 'int',
+    type: 'limit',
     unit: 'bytes',
     default: -1,
     min: -1,
@@ -132,6 +132,7 @@ export const deliveryOptions = [
     key: 'resume_key',
     group,
     type: 'secret',
+    keyUse: 'sign',
     default: '',
     doc: 'Key that signs the ids and tokens with which clients come back for what they missed. In the forms of `sig_key`. Empty derives it from `sig_key`; where that has its default too a random one is made at each start, and no other node takes its tokens.',
   },

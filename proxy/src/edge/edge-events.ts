@@ -2,7 +2,7 @@
 
 /** Hears of clients that an edge has turned away by itself. */
 export interface EdgeEvents {
-  /** A connection was turned away because `maxConnections` were open. */
+  /** A connection was turned away because `clientMaxconn` were open. */
   connectionRefused(): void;
   /** A connection was turned away because too few file descriptors are left. */
   descriptorsShort(): void;

@@ -7,12 +7,17 @@ import type { Opening } from './hold.js';
 
 /**
  * The channels of the target, then those of `instruct`, which is the opening's own or that of a link, with the route's
- * prefix. Channels beyond `subscriptionMax` are left out, and `over` is told.
+ * prefix. Channels beyond `connectionSubscriptionMax` are left out, and `over` is told.
  *
  * Throws GripError ERR_GRIP_INSTRUCT for a channel that is none of the route's.
  */
 export function channelList(
-  { id, implicit, subscriptionMax, scope }: Pick<Opening, 'id' | 'implicit' | 'subscriptionMax' | 'scope'>,
+  {
+    id,
+    implicit,
+    connectionSubscriptionMax,
+    scope,
+  }: Pick<Opening, 'id' | 'implicit' | 'connectionSubscriptionMax' | 'scope'>,
   instruct: Instruct,
   over: OverChannelsReport,
 ): SubscriptionList {
@@ -24,9 +29,9 @@ export function channelList(
   for (const wish of wishes) {
     const channel = channelOf(scope.route, wish.name);
     if (channel === undefined) throw new GripError('ERR_GRIP_INSTRUCT', refusedChannel(wish.name));
-    if (!list.has(channel) && ++count > subscriptionMax) {
+    if (!list.has(channel) && ++count > connectionSubscriptionMax) {
       const channels = new Set(wishes.map(({ name }) => name)).size;
-      over.tell({ id, route: scope.route, channels, limit: subscriptionMax, first: wish.name });
+      over.tell({ id, route: scope.route, channels, limit: connectionSubscriptionMax, first: wish.name });
       break;
     }
     list.set(channel, wish);

@@ -53,9 +53,9 @@ export interface Opening {
   readonly instruct: Instruct;
   /** Where its links are relative to. */
   readonly scope: LinkScope;
-  /** Channels of the target (`sub=`): subscribed to without the prefix, beyond `subscriptionMax`. */
+  /** Channels of the target (`sub=`): subscribed to without the prefix, beyond `connectionSubscriptionMax`. */
   readonly implicit: readonly string[];
-  readonly subscriptionMax: number;
+  readonly connectionSubscriptionMax: number;
   /** The client's `Last-Event-ID`, which may be the origin's or ours. */
   readonly lastEventId?: string | undefined;
 }

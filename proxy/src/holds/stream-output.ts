@@ -126,8 +126,8 @@ export class StreamOutput {
 
   /** Whether so many more bytes may wait beside those that do; otherwise the policy for slow clients is carried out. */
   admits(waiting: number, bytes: number): boolean {
-    const { queueLimit, slowClientPolicy, events, log } = this.#parts.subscriber;
-    if (waiting === 0 || waiting + bytes <= queueLimit) return true;
+    const { clientQueueSize, slowClientPolicy, events, log } = this.#parts.subscriber;
+    if (waiting === 0 || waiting + bytes <= clientQueueSize) return true;
     events.itemDropped('stream', 'slow-client');
     const first = this.#dropped++ === 0;
     // Whoever follows ids relies on having all: closed, it comes back and gets them.

@@ -2,7 +2,8 @@
  * Owns: turning a client's request into requests to targets: host, path and headers. Does not own: the rules of single
  * headers (`headers`), the body, or sending.
  */
-import type { RawHeaders, SigKey } from '@holdfast/grip';
+import type { RawHeaders } from '@holdfast/grip';
+import type { Options } from '../config/table.js';
 import { type Route, rewritePath } from '../routes/route.js';
 import type { Target } from '../routes/target.js';
 import type { GripHeaders } from './grip-headers.js';
@@ -17,11 +18,8 @@ export interface ClientStanding {
 }
 
 /** The settings of forwarding; the same for every request. */
-export interface ForwardSettings {
+export interface ForwardSettings extends Pick<Options, 'sigIss' | 'sigKey'> {
   readonly rules: ForwardRules;
-  /** Signs requests on routes that have no key of their own. */
-  readonly sigIss: string;
-  readonly sigKey: SigKey | undefined;
 }
 
 /** What of a client's request goes to an origin. */

@@ -295,7 +295,7 @@ export class Exchange implements OriginHandler, Attempts, Entrant, ResponseOwner
       target,
       call: this.#call as OriginCall,
       scope: scopeOf(this.#request, this.#route, this.#standing, target),
-      subscriptionMax: settings.subscriptionMax,
+      connectionSubscriptionMax: settings.connectionSubscriptionMax,
       bodyMax: settings.instructBodyMax,
       holds,
     };

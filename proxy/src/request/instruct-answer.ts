@@ -59,7 +59,7 @@ export interface InstructScene {
   /** Where its links are relative to. */
   readonly scope: LinkScope;
   /** Most channels of one instruct. */
-  readonly subscriptionMax: number;
+  readonly connectionSubscriptionMax: number;
   /** Longest body that is read whole, in bytes. */
   readonly bodyMax: number;
   readonly holds: HoldParts;
@@ -216,11 +216,11 @@ export class InstructAnswer implements AnswerBody {
   }
 
   #open(instruct: Instruct): ResponseHold | StreamHold {
-    const { request, response, target, scope, subscriptionMax, holds } = this.#scene;
+    const { request, response, target, scope, connectionSubscriptionMax, holds } = this.#scene;
     const { id, clientAddress, headers } = request;
     const lastEventId = headerValue(headers, 'last-event-id');
     const implicit = target.subs;
-    const opening = { id, clientAddress, response, instruct, scope, implicit, subscriptionMax, lastEventId };
+    const opening = { id, clientAddress, response, instruct, scope, implicit, connectionSubscriptionMax, lastEventId };
     return openHold(opening, this.#owner, holds);
   }
 

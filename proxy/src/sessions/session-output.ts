@@ -86,9 +86,9 @@ export class SessionOutput {
 
   /** Whether so many more bytes may wait for the client; otherwise the policy for slow clients is carried out. */
   admits(bytes: number): boolean {
-    const { queueLimit, slowClientPolicy, events, log } = this.#parts.subscriber;
+    const { clientQueueSize, slowClientPolicy, events, log } = this.#parts.subscriber;
     const { waiting } = this.#owner.client;
-    if (waiting === 0 || waiting + bytes <= queueLimit) return true;
+    if (waiting === 0 || waiting + bytes <= clientQueueSize) return true;
     events.itemDropped('ws', 'slow-client');
     const first = this.#dropped++ === 0;
     // One that can come back gets what it missed.
@@ -108,7 +108,7 @@ export class SessionOutput {
   #makeReplay(resume: string | undefined): SessionReplay | undefined {
     const { replay, subscriber } = this.#parts;
     if (replay === undefined || resume === undefined) return undefined;
-    return new SessionReplay(resume, subscriber.queueLimit, replay, {
+    return new SessionReplay(resume, subscriber.clientQueueSize, replay, {
       replay: (delivery) => {
         const subscription = this.#owner.subscriptions.find(delivery.item.channel);
         // What another action asked for was for those who were there.

@@ -2,6 +2,7 @@
 import type { Containment } from '@holdfast/control-api';
 import type { ResponseHead } from '@holdfast/grip';
 import type { SubscriberEnd, SubscriberParts } from '../channels/subscriber-parts.js';
+import type { Options } from '../config/table.js';
 import type { ClientRequest } from '../edge/port.js';
 import type { ReplayParts } from '../history/replay-parts.js';
 import type { HttpFilters } from '../links/http-filter.js';
@@ -74,7 +75,7 @@ export interface SessionStart {
 }
 
 /** Given to every session; the same for all. */
-export interface SessionParts {
+export interface SessionParts extends Pick<Options, 'debug' | 'connectionSubscriptionMax'> {
   readonly subscriber: SubscriberParts;
   /** Starts a handshake with a target: WebSocket or WebSocket-over-HTTP, as the target says. Never calls synchronously. */
   readonly dial: (dial: Dial, target: Target, owner: OriginHandshakeOwner) => OriginSocket;
@@ -83,10 +84,6 @@ export interface SessionParts {
   readonly filters: HttpFilters;
   /** Undefined where no history is kept. */
   readonly replay?: ReplayParts | undefined;
-  /** The global debug setting. */
-  readonly debug: boolean;
-  /** Most channels of one session, those of its target aside. */
-  readonly subscriptionMax: number;
 }
 
 /** Longest body, in bytes, of an origin's refusal that is relayed to the client. */

@@ -59,7 +59,7 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
     this.#origin = origin;
     this.#messagePrefix = messagePrefix;
     this.#since = clock.monotonic();
-    this.subscriptions = new Subscriptions(this, registry, dial.route, implicit, parts.subscriptionMax);
+    this.subscriptions = new Subscriptions(this, registry, dial.route, implicit, parts.connectionSubscriptionMax);
     this.output = new SessionOutput(this, resume, parts);
   }
 
@@ -301,7 +301,7 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
   }
 
   overChannels(channel: string): void {
-    const { subscriber, subscriptionMax: limit } = this.#parts;
+    const { subscriber, connectionSubscriptionMax: limit } = this.#parts;
     const { id, dial } = this;
     subscriber.overChannels.tell({ id, route: dial.route, channels: limit + 1, limit, first: channel });
   }

@@ -4,7 +4,7 @@ import type { Interest } from '../../dist/channels/registry.js';
 import { ManualClock } from '../../dist/runtime/clock.js';
 import { RecordingSubscriber } from './recording-subscriber.js';
 
-function scene(updatesFirst: boolean) {
+function scene(updateOnFirstSubscription: boolean) {
   const clock = new ManualClock(0);
   const told: string[] = [];
   const subscribers = new Map<string, Set<RecordingSubscriber>>();
@@ -20,7 +20,7 @@ function scene(updatesFirst: boolean) {
     backplane: noting('backplane', live),
     sequencer: { forget: (channel) => void told.push(`forget ${channel}`) },
     clock,
-    updatesFirst,
+    updateOnFirstSubscription,
     subscribersOf: (channel) => subscribers.get(channel) ?? new Set(),
   });
   return { clock, told, subscribers, interest, live };

@@ -10,28 +10,28 @@ import { ScriptedHandler, type Taken } from './scripted-handler.js';
 
 /** Limits of the edge under test. Times in ms. */
 export interface EdgeLimits {
-  readonly maxHeaderBytes: number;
-  readonly maxConnections: number;
-  readonly keepAliveTimeout: number;
-  readonly headerTimeout: number;
-  readonly halfCloseGrace: number;
+  readonly clientBufferSize: number;
+  readonly clientMaxconn: number;
+  readonly clientKeepAliveTimeout: number;
+  readonly clientHeaderTimeout: number;
+  readonly clientHalfCloseGrace: number;
   /** File descriptors that the process may have; left out: any number. */
   readonly files?: number;
 }
 
 const LIMITS: EdgeLimits = {
-  maxHeaderBytes: 16_384,
-  maxConnections: 100,
-  keepAliveTimeout: 60_000,
-  headerTimeout: 60_000,
-  halfCloseGrace: 10_000,
+  clientBufferSize: 16_384,
+  clientMaxconn: 100,
+  clientKeepAliveTimeout: 60_000,
+  clientHeaderTimeout: 60_000,
+  clientHalfCloseGrace: 10_000,
 };
 
 /** What an edge is made with. */
 export interface EdgeSurroundings {
   readonly handler: EdgeHandler;
   readonly limits: EdgeLimits;
-  /** Governs `halfCloseGrace`; stands still until the clause moves it. */
+  /** Governs `clientHalfCloseGrace`; stands still until the clause moves it. */
   readonly clock: ManualClock;
   /** Stands at what the clause says; left out: without a limit. */
   readonly descriptors?: Descriptors;

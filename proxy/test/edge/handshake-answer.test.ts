@@ -128,7 +128,7 @@ for (const pending of [1, 2, 3, 4, 5, 6]) {
 }
 
 t.test('the time limit between two requests is not for a handshake that waits for its origin', async (t) => {
-  const scene = await HandshakeScene.open(t, { keepAliveTimeout: 50 });
+  const scene = await HandshakeScene.open(t, { clientKeepAliveTimeout: 50 });
   const client = await RawClient.to(t, { port: scene.port });
   void client.write(head('GET', '/') + handshake());
   (await scene.handler.next()).answer('first');

@@ -60,21 +60,21 @@ export class HandshakeScene {
   port = 0;
   readonly #t: Test;
 
-  private constructor(t: Test, keepAliveTimeout: number, make: MakeEdge) {
+  private constructor(t: Test, clientKeepAliveTimeout: number, make: MakeEdge) {
     this.#t = t;
     this.limits = {
-      maxHeaderBytes: 16_384,
-      maxConnections: 100,
-      keepAliveTimeout,
-      headerTimeout: 60_000,
-      halfCloseGrace: 10_000,
+      clientBufferSize: 16_384,
+      clientMaxconn: 100,
+      clientKeepAliveTimeout,
+      clientHeaderTimeout: 60_000,
+      clientHalfCloseGrace: 10_000,
     };
     this.edge = make(this);
   }
 
-  /** `keepAliveTimeout` in ms. */
-  static async open(t: Test, { keepAliveTimeout = 60_000, make = makeNodeEdge } = {}): Promise<HandshakeScene> {
-    const scene = new HandshakeScene(t, keepAliveTimeout, make);
+  /** `clientKeepAliveTimeout` in ms. */
+  static async open(t: Test, { clientKeepAliveTimeout = 60_000, make = makeNodeEdge } = {}): Promise<HandshakeScene> {
+    const scene = new HandshakeScene(t, clientKeepAliveTimeout, make);
     t.teardown(() => scene.edge.close());
     const bound = await scene.edge.listen({ host: '127.0.0.1', port: 0 });
     scene.port = bound.port as number;

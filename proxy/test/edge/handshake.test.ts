@@ -160,7 +160,7 @@ for (const how of ['reset', 'end'] as const) {
       client.destroy();
       await until(() => scene.clock.pending > 0);
       t.equal(taken.gones, 0, 'a FIN may be a half-close');
-      scene.clock.advance(scene.limits.halfCloseGrace);
+      scene.clock.advance(scene.limits.clientHalfCloseGrace);
     }
     await until(() => taken.gones > 0);
     t.equal(taken.handshake.accept([]), undefined, 'and cannot be accepted any more');

@@ -21,7 +21,7 @@ t.test('a default of the port that comes later is used from then on', async (t) 
 });
 
 t.test('a handshake that is not complete in the time for a head is broken off', async (t) => {
-  const scene = await TlsScene.open(t, nodeTls, () => {}, { headerTimeout: 300 });
+  const scene = await TlsScene.open(t, nodeTls, () => {}, { clientHeaderTimeout: 300 });
   const silent = await RawClient.to(t, { port: scene.port });
   const slow = await RawClient.to(t, { port: scene.port });
   // The beginning of a ClientHello, one byte at a time: more than there is time for.

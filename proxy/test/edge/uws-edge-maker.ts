@@ -18,13 +18,13 @@ export function uwsEdge(
   library: UwsLibrary = uws,
 ): UwsEdge {
   let requests = 0;
-  const { maxHeaderBytes, maxConnections } = limits;
+  const { clientBufferSize, clientMaxconn } = limits;
   const certificates = new TlsCertificates('/nonexistent', () => {});
-  const defaults = { maxMessage: 65_536, compression: false, sharesPorts: false, certificates };
+  const defaults = { websocketMessageMax: 65_536, allowCompression: false, sharesPorts: false, certificates };
   return new UwsEdge(
     library,
     handler,
-    { maxHeaderBytes, maxConnections, ...defaults, ...options },
+    { clientBufferSize, clientMaxconn, ...defaults, ...options },
     {
       clock,
       descriptors,

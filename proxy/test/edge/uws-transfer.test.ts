@@ -22,11 +22,11 @@ t.setTimeout(60_000);
 const LONG_MS = 13_000;
 
 const limits = {
-  maxHeaderBytes: 16_384,
-  maxConnections: 100,
-  keepAliveTimeout: 0,
-  headerTimeout: 0,
-  halfCloseGrace: 0,
+  clientBufferSize: 16_384,
+  clientMaxconn: 100,
+  clientKeepAliveTimeout: 0,
+  clientHeaderTimeout: 0,
+  clientHalfCloseGrace: 0,
 };
 
 type Way = 'TCP' | 'TLS';

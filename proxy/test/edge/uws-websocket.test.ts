@@ -230,7 +230,8 @@ t.test('uws: a sender is held back at 256 KiB, told when it may go on, and waiti
 t.test(
   'uws: a client is cut when more than 16 MiB of its messages wait for an origin that does not take them',
   async (t) => {
-    const make = (surroundings: Parameters<typeof makeUwsEdge>[0]) => uwsEdge(surroundings, { maxMessage: 2 ** 20 });
+    const make = (surroundings: Parameters<typeof makeUwsEdge>[0]) =>
+      uwsEdge(surroundings, { websocketMessageMax: 2 ** 20 });
     const { socket, other } = await open(t, make);
     const listener = new Listener();
     socket.own(listener);

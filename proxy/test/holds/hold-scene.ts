@@ -54,9 +54,9 @@ export interface HoldSceneOptions {
   /** Signs requests to origins. */
   readonly sigKey?: string;
   readonly linger?: number;
-  readonly updatesFirst?: boolean;
-  readonly subscriptionMax?: number;
-  readonly queueLimit?: number;
+  readonly updateOnFirstSubscription?: boolean;
+  readonly connectionSubscriptionMax?: number;
+  readonly clientQueueSize?: number;
   readonly slowClientPolicy?: 'close' | 'drop';
   readonly gapPolicy?: 'close' | 'continue';
   /** When subscriptions are live; at once if left out. */
@@ -116,9 +116,9 @@ export class HoldScene {
   readonly #t: Test;
   readonly #options: HoldSceneOptions;
   readonly #client = new OriginClient({
-    connectTimeout: 10_000,
-    inactivityTimeout: 60_000,
-    keepAliveTimeout: 60_000,
+    originConnectTimeout: 10_000,
+    originTimeout: 60_000,
+    originKeepAliveTimeout: 60_000,
     maxHeaderBytes: 65_536,
   });
   #edge: Scene | undefined;
@@ -137,7 +137,7 @@ export class HoldScene {
     const { backplane } = this;
     this.delivery = new ItemDelivery(() => this.registry, {
       clock,
-      wait: WAIT,
+      messageWait: WAIT,
       events: { itemDelivered() {}, itemHeld() {}, itemReleased() {}, itemsAbandoned() {}, itemsLost() {} },
       log: silentLog,
     });
@@ -151,7 +151,7 @@ export class HoldScene {
       },
       sequencer: this.delivery,
       clock,
-      updatesFirst: options.updatesFirst ?? false,
+      updateOnFirstSubscription: options.updateOnFirstSubscription ?? false,
       subscribersOf: (channel) => this.registry.of(channel),
     });
     this.registry = new ChannelRegistry(interest, clock, options.linger ?? 0);
@@ -167,7 +167,7 @@ export class HoldScene {
       onRequest: (request, response) => inner.onRequest(request, options.spoils ? new Spoiling(response) : response),
       onWebSocket: (request, handshake) => inner.onWebSocket(request, handshake),
     };
-    const limits = { maxConnections: 1_000 };
+    const limits = { clientMaxconn: 1_000 };
     scene.#edge = await Scene.open(t, (surroundings) => makeNodeEdge({ ...surroundings, handler }), limits);
     return scene;
   }
@@ -312,7 +312,7 @@ export class HoldScene {
       },
       log: this.#log(),
       faults: uncontained,
-      queueLimit: options.queueLimit ?? 1_000_000,
+      clientQueueSize: options.clientQueueSize ?? 1_000_000,
       slowClientPolicy: options.slowClientPolicy ?? 'close',
       gapPolicy: options.gapPolicy ?? 'close',
       overChannels: new OverChannelsReport(clock, this.#log()),
@@ -320,14 +320,14 @@ export class HoldScene {
     return {
       settings: {
         debug: options.debug ?? false,
-        acceptRouteHeader: false,
+        acceptPushpinRoute: false,
         autoCrossOrigin: options.autoCrossOrigin ?? false,
         acoOrigins: options.acoOrigins ?? AllowedOrigins.any,
         forward: USUAL_RULES,
         upstreamKey: undefined,
         requestBodyMax: options.requestBodyMax ?? 100_000,
         instructBodyMax: 100_000,
-        subscriptionMax: options.subscriptionMax ?? 20,
+        connectionSubscriptionMax: options.connectionSubscriptionMax ?? 20,
       },
       routes,
       originOf,

@@ -25,20 +25,20 @@ import { NO_RULES } from '../origin/forward-rules.js';
 
 const SETTINGS: RequestSettings = {
   debug: false,
-  acceptRouteHeader: false,
+  acceptPushpinRoute: false,
   autoCrossOrigin: false,
   acoOrigins: AllowedOrigins.any,
   forward: NO_RULES,
   upstreamKey: undefined,
   requestBodyMax: 100_000,
   instructBodyMax: 100_000,
-  subscriptionMax: 100,
+  connectionSubscriptionMax: 100,
 };
 
 const ORIGIN: OriginClientOptions = {
-  connectTimeout: 10_000,
-  inactivityTimeout: 60_000,
-  keepAliveTimeout: 60_000,
+  originConnectTimeout: 10_000,
+  originTimeout: 60_000,
+  originKeepAliveTimeout: 60_000,
   maxHeaderBytes: 65_536,
 };
 

@@ -7,7 +7,7 @@ import { RelayingProxy } from './fixture.js';
 
 /** The answer of a proxy to one GET, as status, type and text. */
 async function told(t: Test, routes: readonly string[], debug = false, host = 'a.example'): Promise<unknown[]> {
-  const proxy = await RelayingProxy.open(t, routes, { settings: { debug }, origin: { inactivityTimeout: 50 } });
+  const proxy = await RelayingProxy.open(t, routes, { settings: { debug }, origin: { originTimeout: 50 } });
   const client = await proxy.send(head('GET', '/', [`Host: ${host}`]));
   const answer = await client.answer();
   const { error } = await proxy.end(1);

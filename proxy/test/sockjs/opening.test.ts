@@ -101,7 +101,7 @@ t.test('WebSockets share no session, and the raw one has no frames', async (t) =
 });
 
 t.test('more sessions over HTTP than allowed are refused, until one has gone', async (t) => {
-  const scene = new SockJsScene({ maxSessions: 2 });
+  const scene = new SockJsScene({ clientMaxconn: 2 });
   scene.open('a');
   scene.clock.advance(1_000);
   scene.open('b');

@@ -98,7 +98,7 @@ class WholeBody extends FakeBody {
 export interface SockJsSceneOptions {
   /** Properties of the route beside `sockjs=/echo`. */
   readonly route?: string;
-  readonly maxSessions?: number;
+  readonly clientMaxconn?: number;
   readonly overHttp?: boolean;
   /** Whether the origin waits for the test to accept. */
   readonly byHand?: boolean;
@@ -112,7 +112,7 @@ export class SockJsScene {
   readonly sockjs: SockJs;
   readonly #routes: readonly SockJsRoute[];
 
-  constructor({ route = '', maxSessions = 100, overHttp = true, byHand = false }: SockJsSceneOptions = {}) {
+  constructor({ route = '', clientMaxconn = 100, overHttp = true, byHand = false }: SockJsSceneOptions = {}) {
     this.#routes = ['/echo', '/chat'].map((prefix) => {
       const line = `*,path_beg=${prefix},sockjs=${prefix}${route === '' ? '' : `,${route}`} 127.0.0.1:1`;
       return toRoute(parseRouteLine(line, 1) as RouteLine, () => undefined) as SockJsRoute;
@@ -126,9 +126,9 @@ export class SockJsScene {
         if (!byHand) opened.accept();
       },
       ended: (end) => this.ends.push(end),
-      scriptUrl: 'http://cdn.test/sockjs.js?a=1&b="2"',
-      origins: AllowedOrigins.any,
-      maxSessions,
+      sockjsUrl: 'http://cdn.test/sockjs.js?a=1&b="2"',
+      acoOrigins: AllowedOrigins.any,
+      clientMaxconn,
       overHttp,
     });
   }

@@ -5,6 +5,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { Containment } from '@holdfast/control-api';
+import type { Options } from '../../config/table.js';
 import type { Clock, Timer } from '../../runtime/clock.js';
 import { attachHttp, detachHttp } from './detach.js';
 import { EarlyBytes, LOOK_MS } from './early-bytes.js';
@@ -35,12 +36,8 @@ interface Tagged {
 type HeldSocket = Socket & { _paused?: boolean; parser?: { resume(): void } | null };
 
 /** How a connection learns of time and of its edge's rules. */
-export interface ConnectionRules {
+export interface ConnectionRules extends Pick<Options, 'clientHalfCloseGrace' | 'clientKeepAliveTimeout'> {
   readonly clock: Clock;
-  /** How long after the client's FIN an answer may stay silent before the client counts as gone, in ms. */
-  readonly halfCloseGrace: number;
-  /** Idle time after which a connection between two requests is closed, in ms. */
-  readonly keepAliveTimeout: number;
   /** Who parses. */
   readonly server: Server;
   readonly secure: boolean;
@@ -60,7 +57,7 @@ interface Turn {
  *
  * A FIN from the client may be a half-close (it still reads) or the first half of a close (it is gone): TCP tells only
  * when something is sent, by a reset. So an answer under way goes on as long as some of it moves, without a reset,
- * every `halfCloseGrace`; a connection that is silent for longer counts as gone.
+ * every `clientHalfCloseGrace`; a connection that is silent for longer counts as gone.
  */
 export class NodeConnection {
   readonly #socket: Socket;
@@ -190,7 +187,7 @@ export class NodeConnection {
     if (this.#closing) this.close();
     else if (this.#early !== undefined) this.#attach();
     else if (socket.readableEnded) this.close();
-    else this.#timer = this.#rules.clock.after(this.#rules.keepAliveTimeout, () => socket.destroy(), this);
+    else this.#timer = this.#rules.clock.after(this.#rules.clientKeepAliveTimeout, () => socket.destroy(), this);
   }
 
   /** Lets go of the socket: it is a WebSocket from here on, and tells its new owner what becomes of it. */
@@ -353,7 +350,7 @@ export class NodeConnection {
 
   #watch(): void {
     const before = progressOf(this.#socket);
-    this.#timer = this.#rules.clock.after(this.#rules.halfCloseGrace, () => {
+    this.#timer = this.#rules.clock.after(this.#rules.clientHalfCloseGrace, () => {
       if (progressOf(this.#socket) !== before) this.#watch();
       else this.#socket.destroy();
     });

@@ -9,6 +9,7 @@ import { type AddressInfo, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { type Containment, uncontained } from '@holdfast/control-api';
 import { headerValue } from '@holdfast/grip';
+import type { Options } from '../../config/table.js';
 import { saysTrailers } from '../../http/trailers.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Descriptors } from '../../runtime/descriptors.js';
@@ -31,17 +32,15 @@ import { keepReserve, limitConnections } from './gate.js';
 import { NodeHandshake, plainHead } from './handshake.js';
 import { type AnswerSurroundings, NodeResponse } from './response.js';
 
-/** How the node edge treats its clients. Times in ms. */
-export interface NodeEdgeOptions {
-  /** Longest request head, in bytes; longer ones are answered 431. */
-  readonly maxHeaderBytes: number;
-  /** Connections open at once on each listener; more are closed as soon as they are accepted. */
-  readonly maxConnections: number;
-  /** Idle time after which a connection between two requests is closed. */
-  readonly keepAliveTimeout: number;
-  /** Time that a client has to send a complete head; then 408. A TLS handshake has as much time for itself. */
-  readonly headerTimeout: number;
-  readonly halfCloseGrace: number;
+/**
+ * How the node edge treats its clients: longer heads are answered 431, connections beyond the limit are closed as soon as
+ * they are accepted, slow heads are answered 408; a TLS handshake has as much time for itself.
+ */
+export interface NodeEdgeOptions
+  extends Pick<
+    Options,
+    'clientBufferSize' | 'clientMaxconn' | 'clientKeepAliveTimeout' | 'clientHeaderTimeout' | 'clientHalfCloseGrace'
+  > {
   /** Other processes have the same listeners, which a primary opens for all: socket files are prepared by it. */
   readonly isShared?: boolean;
   readonly certificates: TlsCertificates;
@@ -118,11 +117,11 @@ export class NodeEdge implements Edge {
 
   #serverOptions(): ServerOptions {
     return {
-      maxHeaderSize: this.#options.maxHeaderBytes,
-      keepAliveTimeout: this.#options.keepAliveTimeout,
-      headersTimeout: this.#options.headerTimeout,
+      maxHeaderSize: this.#options.clientBufferSize,
+      keepAliveTimeout: this.#options.clientKeepAliveTimeout,
+      headersTimeout: this.#options.clientHeaderTimeout,
       // Node looks at its time limits every 30 s only, unless told otherwise.
-      connectionsCheckingInterval: Math.min(5_000, Math.ceil(this.#options.headerTimeout / 4)),
+      connectionsCheckingInterval: Math.min(5_000, Math.ceil(this.#options.clientHeaderTimeout / 4)),
       // An upload may take as long as it moves; what bounds it is the origin's inactivity limit.
       requestTimeout: 0,
       // Node's own answer to a missing Host has no text: `request-check` gives one.
@@ -138,7 +137,7 @@ export class NodeEdge implements Edge {
     const { certificates } = this.#options;
     const server: TlsServer = createTlsServer({
       ...this.#serverOptions(),
-      handshakeTimeout: this.#options.headerTimeout,
+      handshakeTimeout: this.#options.clientHeaderTimeout,
       SNICallback: (name, done) => {
         let context: KeyPair['context'] | undefined;
         this.#around.faults.run('client', () => {
@@ -162,17 +161,25 @@ export class NodeEdge implements Edge {
   }
 
   #prepare(server: Server, listener: Listener): void {
-    server.maxHeadersCount = 0; // No silent loss of headers: `maxHeaderBytes` is the bound.
-    if (this.#options.isShared) limitConnections(server, this.#options.maxConnections, this.#parts.events);
-    else server.maxConnections = this.#options.maxConnections;
+    server.maxHeadersCount = 0; // No silent loss of headers: `clientBufferSize` is the bound.
+    if (this.#options.isShared) limitConnections(server, this.#options.clientMaxconn, this.#parts.events);
+    else server.maxConnections = this.#options.clientMaxconn;
     keepReserve(server, this.#parts.descriptors, this.#parts.events);
     server.timeout = 0;
     Object.assign(server, { httpAllowHalfOpen: true });
     const secure = listener.tls === true;
-    const { halfCloseGrace, keepAliveTimeout } = this.#options;
+    const { clientHalfCloseGrace, clientKeepAliveTimeout } = this.#options;
     const closed = (connection: NodeConnection) => this.#connections.delete(connection);
     const { faults } = this.#around;
-    const rules = { clock: this.#parts.clock, halfCloseGrace, keepAliveTimeout, server, secure, faults, closed };
+    const rules = {
+      clock: this.#parts.clock,
+      clientHalfCloseGrace,
+      clientKeepAliveTimeout,
+      server,
+      secure,
+      faults,
+      closed,
+    };
     /** A fault before there is an answer, or in refusing one, costs the connection. */
     const on = <A extends unknown[]>(event: string, take: (...about: A) => void) => {
       server.on(event, (...about: unknown[]) => {
@@ -328,7 +335,7 @@ export class NodeEdge implements Edge {
     if (error.code !== 'HPE_HEADER_OVERFLOW') {
       return { status: 400, text: `Failed to parse request: ${describe(error)}\n` };
     }
-    const limit = this.#options.maxHeaderBytes;
+    const limit = this.#options.clientBufferSize;
     return { status: 431, text: `Request header size exceeded limit of ${limit} bytes.\n` };
   }
 }

@@ -43,11 +43,11 @@ function checkCoding(coding: string): Refusal {
  * Says why a request is refused: a method that is not taken; a target with other than visible ASCII; a control character in a
  * value; bytes that the library has replaced; more than one Content-Length, one that is no number, or beside Transfer-Encoding
  * (RFC 9112 §6.3); any transfer coding;
- * bytes of the PROXY protocol, which the library takes from everybody; a head longer than `maxHeaderBytes`. `headers` are as sent.
+ * bytes of the PROXY protocol, which the library takes from everybody; a head longer than `clientBufferSize`. `headers` are as sent.
  */
 export function checkUwsRequest(
   { method, target, headers, isAltered, isProxied }: UwsHead,
-  maxHeaderBytes: number,
+  clientBufferSize: number,
 ): Refusal | undefined {
   let bytes = method.length + target.length + 12;
   let length: string | undefined;
@@ -62,8 +62,8 @@ export function checkUwsRequest(
       length = value;
     } else if (name === 'transfer-encoding') coding = coding === undefined ? value : `${coding},${value}`;
   }
-  if (bytes > maxHeaderBytes) {
-    return { status: 431, text: `Request header size exceeded limit of ${maxHeaderBytes} bytes.\n` };
+  if (bytes > clientBufferSize) {
+    return { status: 431, text: `Request header size exceeded limit of ${clientBufferSize} bytes.\n` };
   }
   if (isAltered) return malformed('bytes that are no UTF-8 in a field that comes more than once');
   if (isProxied) return malformed('bytes of the PROXY protocol before it');

@@ -69,7 +69,7 @@ export class UwsListener implements AnswerSurroundings {
     this.#sockets = {
       clock: this.clock,
       flushes: this.flushes,
-      compression: options.compression,
+      compression: options.allowCompression,
       faults: this.faults,
     };
     app.filter((answer, change) => this.faults.run('client', () => this.#changed(answer, change)));
@@ -78,11 +78,11 @@ export class UwsListener implements AnswerSurroundings {
 
   /** Adds the routes; once for the app and once more for each server name. */
   route(): void {
-    const { maxMessage, compression } = this.#options;
+    const { websocketMessageMax, allowCompression } = this.#options;
     const { DISABLED, SHARED_COMPRESSOR, SHARED_DECOMPRESSOR } = this.#library;
     this.app.ws<UwsSocketData>('/*', {
-      compression: compression ? SHARED_COMPRESSOR | SHARED_DECOMPRESSOR : DISABLED,
-      maxPayloadLength: maxMessage,
+      compression: allowCompression ? SHARED_COMPRESSOR | SHARED_DECOMPRESSOR : DISABLED,
+      maxPayloadLength: websocketMessageMax,
       // What waits is counted by whoever sends.
       maxBackpressure: 0,
       idleTimeout: 0,
@@ -128,7 +128,7 @@ export class UwsListener implements AnswerSurroundings {
     this.connections += change;
     if (change < 0) return;
     const { events, descriptors } = this.#parts;
-    if (this.connections > this.#options.maxConnections) events.connectionRefused();
+    if (this.connections > this.#options.clientMaxconn) events.connectionRefused();
     else if (descriptors.admits('client')) return;
     else events.descriptorsShort();
     answer.close();
@@ -182,7 +182,7 @@ export class UwsListener implements AnswerSurroundings {
   }
 
   #check(head: UwsHead, asks: boolean): Target | Refused {
-    const refusal = checkUwsRequest(head, this.#options.maxHeaderBytes);
+    const refusal = checkUwsRequest(head, this.#options.clientBufferSize);
     if (refusal !== undefined) return refusal;
     const { method, target, headers } = head;
     const outcome = checkRequest({ method, target, version: '1.1', headers });

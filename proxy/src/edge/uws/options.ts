@@ -1,20 +1,17 @@
 /** Owns: what a uws edge is made with. Does not own: where the values come from. */
 import type { Containment } from '@holdfast/control-api';
+import type { Options } from '../../config/table.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Descriptors } from '../../runtime/descriptors.js';
 import type { EdgeEvents } from '../edge-events.js';
 import type { TlsCertificates } from '../tls-certificates.js';
 
-/** How the uws edge treats its clients. Its time limits are the library's and cannot be changed. */
-export interface UwsEdgeOptions {
-  /** Longest request head, in bytes; longer ones are answered 431. The library has a limit of its own, set when it is loaded. */
-  readonly maxHeaderBytes: number;
-  /** Connections open at once on each listener; more are closed as soon as they are accepted. */
-  readonly maxConnections: number;
-  /** Longest WebSocket message, in bytes, after inflation. */
-  readonly maxMessage: number;
-  /** Whether permessage-deflate is negotiated. */
-  readonly compression: boolean;
+/**
+ * How the uws edge treats its clients. Its time limits are the library's and cannot be changed; so is the limit of a head that
+ * it reads itself, which is set when it is loaded.
+ */
+export interface UwsEdgeOptions
+  extends Pick<Options, 'clientBufferSize' | 'clientMaxconn' | 'websocketMessageMax' | 'allowCompression'> {
   readonly certificates: TlsCertificates;
   /** Whether other processes listen on the same ports, and the kernel shares connections out (SO_REUSEPORT). */
   readonly sharesPorts: boolean;

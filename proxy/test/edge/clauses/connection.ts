@@ -8,7 +8,7 @@ const limitClauses: readonly Clause[] = [
   {
     name: 'connection-limit',
     says: 'a connection over the limit is closed, the others go on; a place that is freed can be had',
-    limits: { maxConnections: 2 },
+    limits: { clientMaxconn: 2 },
     run: async (t, scene) => {
       const first = await scene.connect();
       const second = await scene.connect();
@@ -54,7 +54,7 @@ const limitClauses: readonly Clause[] = [
   {
     name: 'header-limit',
     says: 'a head up to the limit is served, a longer one answered 431',
-    limits: { maxHeaderBytes: 8_192 },
+    limits: { clientBufferSize: 8_192 },
     run: async (t, scene) => {
       const { client, taken } = await scene.send(head('GET', '/', [`X-Long: ${'x'.repeat(8_000)}`]));
       taken.answer('');
@@ -79,7 +79,7 @@ const limitClauses: readonly Clause[] = [
   {
     name: 'header-limit-text',
     says: 'the answer to a head that is too long names the limit',
-    limits: { maxHeaderBytes: 8_192 },
+    limits: { clientBufferSize: 8_192 },
     run: async (t, scene) => {
       const client = await scene.connect();
       void client.write(head('GET', '/', [`X-Long: ${'x'.repeat(9_000)}`]));
@@ -106,7 +106,7 @@ const limitClauses: readonly Clause[] = [
   {
     name: 'header-timeout',
     says: 'a head that is not complete in time is answered 408',
-    limits: { headerTimeout: 100 },
+    limits: { clientHeaderTimeout: 100 },
     run: async (t, scene) => {
       const client = await scene.connect();
       void client.write('GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ');
@@ -119,7 +119,7 @@ const limitClauses: readonly Clause[] = [
   {
     name: 'header-timeout-silent',
     says: 'a client that sends nothing is closed when the time for its head is over',
-    limits: { headerTimeout: 100 },
+    limits: { clientHeaderTimeout: 100 },
     run: async (_t, scene) => {
       const client = await scene.connect();
       await client.closed();
@@ -128,7 +128,7 @@ const limitClauses: readonly Clause[] = [
   {
     name: 'header-timeout-body',
     says: 'the time limit of the head does not apply to body and answer',
-    limits: { headerTimeout: 100 },
+    limits: { clientHeaderTimeout: 100 },
     run: async (t, scene) => {
       const { client, taken } = await scene.send(`${head('POST', '/', ['Content-Length: 2'])}a`);
       const slow = await scene.connect();
@@ -145,7 +145,7 @@ const limitClauses: readonly Clause[] = [
   {
     name: 'keep-alive-timeout',
     says: 'a connection that is idle between requests for too long is closed',
-    limits: { keepAliveTimeout: 100 },
+    limits: { clientKeepAliveTimeout: 100 },
     run: async (t, scene) => {
       const { client, taken } = await scene.send(head('GET', '/'));
       taken.answer('done');

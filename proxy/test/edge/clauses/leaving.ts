@@ -76,7 +76,7 @@ export const leavingClauses: readonly Clause[] = [
     run: async (t, scene) => {
       const { client, taken } = await scene.send(head('GET', '/'));
       await halfClose(client, () => scene.clock.pending);
-      scene.clock.advance(scene.limits.halfCloseGrace - 1);
+      scene.clock.advance(scene.limits.clientHalfCloseGrace - 1);
       t.equal(await settled(() => taken.gones), 0);
       scene.clock.advance(1);
       await until(() => taken.gones === 1);
@@ -89,7 +89,7 @@ export const leavingClauses: readonly Clause[] = [
     run: async (t, scene) => {
       const { client, taken } = await scene.send(head('GET', '/'));
       await halfClose(client, () => scene.clock.pending);
-      scene.clock.advance(scene.limits.halfCloseGrace / 2);
+      scene.clock.advance(scene.limits.clientHalfCloseGrace / 2);
       taken.answer('in time');
       t.equal((await client.answer()).body.toString(), 'in time');
       t.equal(await client.closed(), 'fin');
@@ -117,7 +117,7 @@ export const leavingClauses: readonly Clause[] = [
       taken.start(undefined, true);
       await halfClose(client, () => scene.clock.pending);
       for (let i = 0; i < 5; i++) {
-        scene.clock.advance(scene.limits.halfCloseGrace - 1);
+        scene.clock.advance(scene.limits.clientHalfCloseGrace - 1);
         taken.response.write(Buffer.from(`part ${i},`));
         await client.receives(`part ${i},`);
         scene.clock.advance(1);
@@ -140,12 +140,12 @@ export const leavingClauses: readonly Clause[] = [
       taken.start(blocks * block.length);
       for (let i = 0; i < blocks; i++) taken.response.write(block);
       taken.response.end();
-      scene.clock.advance(scene.limits.halfCloseGrace);
+      scene.clock.advance(scene.limits.clientHalfCloseGrace);
       for (let read = client.receivedBytes; scene.edge.connections > 0; read = client.receivedBytes) {
         client.resume();
         await until(() => client.receivedBytes > read + 4 * block.length || scene.edge.connections === 0);
         client.pause();
-        scene.clock.advance(scene.limits.halfCloseGrace);
+        scene.clock.advance(scene.limits.clientHalfCloseGrace);
         if (client.receivedBytes >= (blocks - 8) * block.length) client.resume();
       }
       client.resume();

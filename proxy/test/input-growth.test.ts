@@ -3,7 +3,7 @@
  * lists and texts of the worst kinds, and much longer ones of the same.
  */
 import t from 'tap';
-import { AllowedOrigins } from '../dist/config/values/allowed-origins.js';
+import { AllowedOrigins } from '../dist/config/types/allowed-origins.js';
 import { isCallbackName } from '../dist/cross-origin/callback-name.js';
 import { corsHeaders } from '../dist/cross-origin/cors.js';
 import { checkHandshake } from '../dist/edge/handshake-check.js';

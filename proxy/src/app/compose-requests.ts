@@ -6,7 +6,7 @@ import type { Sequencer } from '../channels/sequencer.js';
 import type { SubscriberParts } from '../channels/subscriber-parts.js';
 import { Compression } from '../compression/compression.js';
 import type { Config } from '../config/config.js';
-import { AllowedOrigins } from '../config/values/allowed-origins.js';
+import { AllowedOrigins } from '../config/types/allowed-origins.js';
 import type { ReplayParts } from '../history/replay-parts.js';
 import type { HoldParts } from '../holds/hold.js';
 import { HttpFilters } from '../links/http-filter.js';

@@ -4,11 +4,10 @@
  */
 import { dirname, resolve } from 'node:path';
 import { legible } from '../config/checks/legible.js';
-import { type Config, toConfig } from '../config/config.js';
+import { type Config, printConfig, toConfig } from '../config/config.js';
 import { ConfigError } from '../config/errors.js';
 import { CONFIG_FILE_MAX, readWhole, SECRET_FILE_MAX, whyUnread } from '../config/files/read-file.js';
 import { parseCommandLine } from '../config/flags/cli-options.js';
-import { printConfig } from '../config/print.js';
 import { resolveOptions } from '../config/resolve.js';
 import {
   environmentSource,
@@ -18,7 +17,7 @@ import {
   type Source,
   yamlSource,
 } from '../config/sources.js';
-import { KeyReader } from '../config/values/keys.js';
+import { KeyReader } from '../config/types/keys.js';
 
 /**
  * Where a configuration file is looked for without `--config`, in this order; relative to the working directory.

@@ -1,8 +1,11 @@
-/** The configuration as the parts of Holdfast receive it: the options, and what is worked out from several of them. */
+/** The configuration: as parts receive it, and as the YAML that `holdfast print-config` prints. */
 import { dirname, join } from 'node:path';
+import { formatYamlEntry } from './files/yaml-file.js';
+import { optionName } from './option.js';
+import { formatOption } from './parse-option.js';
 import type { Resolved } from './resolve.js';
 import type { GivenOptions } from './sources.js';
-import type { Options } from './table.js';
+import { isIgnored, type Options, options } from './table.js';
 
 /** The options under their names, with what several of them come to. Deeply frozen. Parts take a `Pick` of it. */
 export interface Config extends Options {
@@ -52,4 +55,24 @@ function freeze<T>(value: T): T {
     for (const part of Object.values(value)) freeze(part);
   }
   return value;
+}
+
+/**
+ * YAML that gives the same configuration when it is loaded, from whatever directory, without a warning. A secret appears as
+ * a comment, or by the path of its file when it came from one; an option that the edge ignores as a comment too.
+ */
+export function printConfig({ options: values, given }: Resolved): string {
+  const lines = ['# The effective configuration of holdfast. Secrets are left out.\n'];
+  for (const option of options) {
+    const { key } = option;
+    const value = values[optionName(key) as keyof Options];
+    const where = given.get(key)?.where;
+    if (option.type === 'secret') {
+      if (!given.has(`${key}_file`)) lines.push(`# ${key}: <redacted>${where === undefined ? ' (the default)' : ''}\n`);
+    } else if (value !== undefined) {
+      const entry = formatYamlEntry(key, formatOption(option, value));
+      lines.push(isIgnored(option, values) ? `# no effect with edge: uws: ${entry}` : entry);
+    }
+  }
+  return lines.join('');
 }

@@ -5,9 +5,9 @@
 import { z } from 'zod';
 import { legibleValue } from './checks/legible.js';
 import type { Option, OptionTypes } from './option.js';
-import { formatForwardedFor, parseForwardedFor } from './values/forwarded-for.js';
-import { formatListen, formatSocketListen, parseListen, parseSocketListen } from './values/listen.js';
-import { formatLogLevels, parseLogLevels } from './values/log-level.js';
+import { formatForwardedFor, parseForwardedFor } from './types/forwarded-for.js';
+import { formatListen, formatSocketListen, parseListen, parseSocketListen } from './types/listen.js';
+import { formatLogLevels, parseLogLevels } from './types/log-level.js';
 
 /** A value that could be read, or why it could not. `clamped`: it was out of range and has been moved into it. */
 export type ParsedOption =

@@ -10,7 +10,7 @@ import { type Option, optionName } from './option.js';
 import { parseOption } from './parse-option.js';
 import { type FileFormat, type GivenOption, type GivenOptions, placeOf, type Source } from './sources.js';
 import { type Options, options } from './table.js';
-import type { KeyReader } from './values/keys.js';
+import type { KeyReader } from './types/keys.js';
 
 /** What resolving needs from outside. */
 export interface ResolveContext {

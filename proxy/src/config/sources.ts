@@ -4,10 +4,9 @@
  */
 import { dirname } from 'node:path';
 import type { ConfigProblem } from './errors.js';
-import { isPushpinConf, type PushpinEntry, readPushpinConf } from './files/pushpin-conf.js';
+import { isPushpinConf, obsoleteKey, type PushpinEntry, readPushpinConf } from './files/pushpin-conf.js';
 import { parseYaml } from './files/yaml-file.js';
 import { envName, type Option } from './option.js';
-import { obsoleteKey } from './options/obsolete.js';
 import { nearestKey, nearestPushpinKey, optionByKey, optionByPushpinKey, options } from './table.js';
 
 /** Where an option was given. */

@@ -3,7 +3,7 @@
  * them like any other), or which origins are granted what (`grant`).
  */
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
-import type { AllowedOrigins } from '../config/values/allowed-origins.js';
+import type { AllowedOrigins } from '../config/types/allowed-origins.js';
 import { clientHeaders } from '../edge/client-headers.js';
 import type { ClientResponse } from '../edge/port.js';
 import { ResponseWrapper } from '../edge/response-wrapper.js';

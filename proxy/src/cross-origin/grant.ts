@@ -3,7 +3,7 @@
  * a grant is written.
  */
 import { headerValue, headerValues, isToken, type RawHeaders } from '@holdfast/grip';
-import { type AllowedOrigins, isOrigin } from '../config/values/allowed-origins.js';
+import { type AllowedOrigins, isOrigin } from '../config/types/allowed-origins.js';
 
 /** What a script of the request's origin may do with the answer. */
 export interface Grant {

@@ -3,7 +3,7 @@ import type { Log } from '@holdfast/control-api';
 import type { SubscriberEnd } from '../channels/subscriber-parts.js';
 import type { Compression } from '../compression/compression.js';
 import type { Options } from '../config/table.js';
-import type { AllowedOrigins } from '../config/values/allowed-origins.js';
+import type { AllowedOrigins } from '../config/types/allowed-origins.js';
 import type { ClientRequest } from '../edge/port.js';
 import type { HoldParts } from '../holds/hold.js';
 import type { Forwarder } from '../origin/forwarder.js';

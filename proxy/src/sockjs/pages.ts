@@ -1,7 +1,7 @@
 /** Owns: the answers of SockJS that belong to no session. Does not own: the fields that all answers have. */
 import { createHash, randomInt } from 'node:crypto';
 import { headerValue, type RawHeaders } from '@holdfast/grip';
-import type { AllowedOrigins } from '../config/values/allowed-origins.js';
+import type { AllowedOrigins } from '../config/types/allowed-origins.js';
 import type { SockJsPlace } from './sockjs-path.js';
 import { PLAIN, type SockJsResponse } from './sockjs-response.js';
 

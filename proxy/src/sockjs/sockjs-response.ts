@@ -2,7 +2,7 @@
  * Owns: the fields that every SockJS answer has, and noticing its end. Does not own: what is answered.
  */
 import { headerValue, headerValues, type RawHeaders, type ResponseHead, reasonPhrase } from '@holdfast/grip';
-import type { AllowedOrigins } from '../config/values/allowed-origins.js';
+import type { AllowedOrigins } from '../config/types/allowed-origins.js';
 import { askedHeaders, type Grant, grantOf, varyingByOrigin } from '../cross-origin/grant.js';
 import type { ClientResponse, ResponseOwner } from '../edge/port.js';
 import { ResponseWrapper } from '../edge/response-wrapper.js';

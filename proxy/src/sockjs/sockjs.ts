@@ -5,7 +5,7 @@
 import type { Containment } from '@holdfast/control-api';
 import type { RawHeaders } from '@holdfast/grip';
 import { answerPlain } from '../answers/error-response.js';
-import type { AllowedOrigins } from '../config/values/allowed-origins.js';
+import type { AllowedOrigins } from '../config/types/allowed-origins.js';
 import { mayAsk, mayLoad } from '../cross-origin/grant.js';
 import type { ClientHandshake, ClientRequest, ClientResponse } from '../edge/port.js';
 import { queryOf } from '../http/request-path.js';

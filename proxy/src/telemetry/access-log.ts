@@ -5,7 +5,7 @@
 import type { Log } from '@holdfast/control-api';
 import { headerValue } from '@holdfast/grip';
 import type { SubscriberEnd } from '../channels/subscriber-parts.js';
-import type { LogLevel } from '../config/values/log-level.js';
+import type { LogLevel } from '../config/types/log-level.js';
 import type { ClientRequest } from '../edge/port.js';
 import { describeTarget } from '../origin/failover.js';
 import type { RequestEnd } from '../request/request-parts.js';

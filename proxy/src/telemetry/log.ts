@@ -8,7 +8,7 @@ import type { Log } from '@holdfast/control-api';
 import pino, { type DestinationStream, type Logger } from 'pino';
 import type { Config } from '../config/config.js';
 import { ConfigError } from '../config/errors.js';
-import type { LogLevel } from '../config/values/log-level.js';
+import type { LogLevel } from '../config/types/log-level.js';
 
 const RANK: Record<LogLevel, number> = { error: 0, warn: 1, info: 2, debug: 3 };
 const LABEL: Record<LogLevel, string> = { error: 'ERR', warn: 'WARN', info: 'INFO', debug: 'DEBUG' };

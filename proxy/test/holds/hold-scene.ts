@@ -10,7 +10,7 @@ import { ItemDelivery } from '../../dist/channels/item-delivery.js';
 import { OverChannelsReport } from '../../dist/channels/over-channels.js';
 import { ChannelRegistry } from '../../dist/channels/registry.js';
 import type { SubscriberEnd } from '../../dist/channels/subscriber-parts.js';
-import { AllowedOrigins } from '../../dist/config/values/allowed-origins.js';
+import { AllowedOrigins } from '../../dist/config/types/allowed-origins.js';
 import type { EdgeHandler } from '../../dist/edge/port.js';
 import { ResponseWrapper } from '../../dist/edge/response-wrapper.js';
 import { HistoryReader } from '../../dist/history/reader.js';

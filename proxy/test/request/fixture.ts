@@ -2,7 +2,7 @@
 import { silentLog } from '@holdfast/control-api';
 import type { Test } from 'tap';
 import type { SubscriberParts } from '../../dist/channels/subscriber-parts.js';
-import { AllowedOrigins } from '../../dist/config/values/allowed-origins.js';
+import { AllowedOrigins } from '../../dist/config/types/allowed-origins.js';
 import type { EdgeHandler } from '../../dist/edge/port.js';
 import type { HoldParts } from '../../dist/holds/hold.js';
 import { OriginClient, type OriginClientOptions } from '../../dist/origin/client.js';

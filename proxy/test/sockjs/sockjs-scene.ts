@@ -3,7 +3,7 @@
  * Does not own: connections: requests are values and answers are notes.
  */
 import { setImmediate as turn } from 'node:timers/promises';
-import { AllowedOrigins } from '../../dist/config/values/allowed-origins.js';
+import { AllowedOrigins } from '../../dist/config/types/allowed-origins.js';
 import type { BodySink, ClientBody, ClientHandshake, ClientRequest, ResponseOwner } from '../../dist/edge/port.js';
 import { toRoute } from '../../dist/routes/route.js';
 import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';

@@ -17,7 +17,7 @@ import {
 } from '@holdfast/control-api';
 import type { Readiness } from '../../admin/server.js';
 import type { Config } from '../../config/config.js';
-import type { Listen } from '../../config/values/listen.js';
+import type { Listen } from '../../config/types/listen.js';
 import { EdgeError } from '../../edge/errors.js';
 import { freePort } from '../../edge/free-port.js';
 import { prepareSocketFile } from '../../edge/socket-file.js';

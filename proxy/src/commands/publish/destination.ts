@@ -4,8 +4,8 @@
  * Owns: reading a GRIP URL or a ZeroMQ spec. Does not own: sending.
  */
 import { signGripSig } from '@holdfast/grip';
-import type { PublishFlags } from '../../config/flags/publish-options.js';
-import { KeyReader } from '../../config/values/keys.js';
+import type { PublishFlags } from '../../config/flags/command-flags.js';
+import { KeyReader } from '../../config/types/keys.js';
 import { PublishError } from './errors.js';
 
 /** A ZeroMQ PULL socket, or the control API: the complete URL, and the value of Authorization if there is one. */

@@ -6,8 +6,8 @@ import { availableCodings } from '../../http/codings.js';
 import type { ConfigErrorCode, ConfigProblem } from '../errors.js';
 import { type FileFormat, type GivenOption, type GivenOptions, placeOf } from '../sources.js';
 import { isIgnored, type Options } from '../table.js';
-import { AllowedOrigins } from '../values/allowed-origins.js';
-import { isLoopback, type Listen } from '../values/listen.js';
+import { AllowedOrigins } from '../types/allowed-origins.js';
+import { isLoopback, type Listen } from '../types/listen.js';
 import { legibleValue } from './legible.js';
 import { listenOfSpec, portConflicts } from './port-conflicts.js';
 

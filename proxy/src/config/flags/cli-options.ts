@@ -8,8 +8,7 @@ import { docOf, flagName, type Option } from '../option.js';
 import { expectation } from '../parse-option.js';
 import type { GivenOption, GivenOptions } from '../sources.js';
 import { optionByKey, options } from '../table.js';
-import { type PublishFlags, type PublishOption, publishOptions } from './publish-options.js';
-import { type TapFlags, tapOptions } from './tap-options.js';
+import { type CommandFlag, type PublishFlags, publishFlags, type TapFlags, tapFlags } from './command-flags.js';
 
 /** Text to be printed to standard output. */
 interface CommandLineText {
@@ -219,7 +218,7 @@ function collect(value: string, before: readonly string[] | undefined): readonly
   return [...(before ?? []), value];
 }
 
-function publishFlag({ flags, doc, many }: PublishOption): Flag {
+function commandFlag({ flags, doc, many }: CommandFlag): Flag {
   const flag = new Flag(flags, doc);
   return many === true ? flag.argParser(collect) : flag;
 }
@@ -233,7 +232,7 @@ function buildPublish(name: string, version: string): Command {
     .helpOption('-h, --help', 'show this text')
     .version(`holdfast ${version}`, '-V, --version', 'show the version')
     .allowExcessArguments(false);
-  for (const option of publishOptions) command.addOption(publishFlag(option));
+  for (const option of publishFlags) command.addOption(commandFlag(option));
   return command;
 }
 
@@ -258,7 +257,7 @@ function buildTap(name: string, version: string): Command {
     .helpOption('-h, --help', 'show this text')
     .version(`holdfast ${version}`, '-V, --version', 'show the version')
     .allowExcessArguments(false);
-  for (const option of tapOptions) command.addOption(publishFlag(option));
+  for (const option of tapFlags) command.addOption(commandFlag(option));
   return command.addHelpText('after', tapNotes);
 }
 

@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { readWhole, SECRET_FILE_MAX } from '../../../dist/config/files/read-file.js';
-import { KeyReader } from '../../../dist/config/values/keys.js';
+import { KeyReader } from '../../../dist/config/types/keys.js';
 import { assertKeys, readRoutes } from '../../../dist/routes/routes-source.js';
 import { failure, load, type Scene, yaml } from '../scene.js';
 

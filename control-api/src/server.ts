@@ -70,9 +70,9 @@ export interface ControlServerOptions {
   /** 0 lets the system choose. */
   readonly port: number;
   /** Request line and header fields, in bytes. Over: 431. */
-  readonly maxHeaderBytes: number;
+  readonly pushInHttpMaxHeadersSize: number;
   /** Request body, in bytes, without chunk framing. Over: 413. */
-  readonly maxBodyBytes: number;
+  readonly pushInHttpMaxBodySize: number;
   /** Connections at a time, where the process can have fewer than {@link MAX_CONNECTIONS}. */
   readonly maxConnections?: number;
   /** Milliseconds for a request to arrive completely; {@link REQUEST_TIMEOUT_MS} if not given. */
@@ -81,7 +81,7 @@ export interface ControlServerOptions {
   /** What is behind /nodes, /channels/ and /connections/; left out, these paths are not there. */
   readonly views?: ControlViews;
   /** Further names under which it is reached; see `PageGuard`. */
-  readonly hosts?: readonly string[];
+  readonly controlHosts?: readonly string[];
   readonly events: PublishEvents;
   readonly log: Log;
   /** Paces the log. */
@@ -131,14 +131,14 @@ export class ControlServer {
     this.#options = options;
     this.#log = new PacedLog(options.log, options.clock);
     this.#lingerMs = Math.min(LINGER_MS, requestTimeout);
-    this.#guard = new PageGuard(options.host, options.hosts ?? []);
+    this.#guard = new PageGuard(options.host, options.controlHosts ?? []);
     this.#connections = new ListenerConnections({
       max: Math.min(MAX_CONNECTIONS, options.maxConnections ?? MAX_CONNECTIONS),
-      maxBytes: Math.max(MAX_HELD_BYTES, 4 * options.maxBodyBytes),
+      maxBytes: Math.max(MAX_HELD_BYTES, 4 * options.pushInHttpMaxBodySize),
       end: (socket, phase) => this.#giveUp(socket, phase),
     });
     this.#server = createServer({
-      maxHeaderSize: options.maxHeaderBytes,
+      maxHeaderSize: options.pushInHttpMaxHeadersSize,
       keepAliveTimeout: KEEP_ALIVE_MS,
       requestTimeout,
       headersTimeout: Math.ceil(requestTimeout / 3),
@@ -166,9 +166,9 @@ export class ControlServer {
 
   /** Opens the port; resolves with where. Rejects with `ControlError`, see `listen`. To be called once. */
   async listen(): Promise<ListenAddress> {
-    const { host, port, hosts = [] } = this.#options;
+    const { host, port, controlHosts = [] } = this.#options;
     const where = await listen(this.#server, host, port);
-    this.#guard = new PageGuard(where.address, hosts, host);
+    this.#guard = new PageGuard(where.address, controlHosts, host);
     // From here on: accept() failing, for example for lack of file descriptors. The server goes on listening.
     this.#server.on('error', (error) => this.#log.error({ err: error }, 'control server error'));
     return where;
@@ -237,9 +237,11 @@ export class ControlServer {
     if (early) return this.#refuse(request, response, early, format);
     if (expects === 'continue') response.writeContinue();
 
-    const body = await readBody(request, this.#options.maxBodyBytes, (bytes) => this.#connections.hold(socket, bytes));
+    const body = await readBody(request, this.#options.pushInHttpMaxBodySize, (bytes) =>
+      this.#connections.hold(socket, bytes),
+    );
     if (body === 'too-large') {
-      return this.#refuse(request, response, bodyTooLarge(this.#options.maxBodyBytes), format);
+      return this.#refuse(request, response, bodyTooLarge(this.#options.pushInHttpMaxBodySize), format);
     }
     if (body === 'aborted') return this.#aborted(request);
     this.#advance(socket, exchange, 'working');
@@ -255,8 +257,8 @@ export class ControlServer {
   #earlyRefusal(request: IncomingMessage, target: Wanted, expects: Expects): Answer | undefined {
     const foreign = this.#guard.check(request.headers);
     if (foreign) return foreign;
-    if (Number(request.headers['content-length'] ?? 0) > this.#options.maxBodyBytes) {
-      return bodyTooLarge(this.#options.maxBodyBytes);
+    if (Number(request.headers['content-length'] ?? 0) > this.#options.pushInHttpMaxBodySize) {
+      return bodyTooLarge(this.#options.pushInHttpMaxBodySize);
     }
     if (expects === 'unknown') return expectationFailed;
     if (target === 'publish' && codingOf(request.headers) === 'unknown') return unknownCoding;
@@ -288,9 +290,9 @@ export class ControlServer {
 
   /** No `await` before the publisher is called, so that pipelined requests keep their order. */
   async #publish(body: Buffer, coding: string | undefined): Promise<Answer> {
-    const { publisher, maxBodyBytes } = this.#options;
-    const plain = coding === undefined ? body : decodeBody(body, coding, maxBodyBytes);
-    if (plain === 'too-large') return bodyTooLarge(maxBodyBytes);
+    const { publisher, pushInHttpMaxBodySize } = this.#options;
+    const plain = coding === undefined ? body : decodeBody(body, coding, pushInHttpMaxBodySize);
+    if (plain === 'too-large') return bodyTooLarge(pushInHttpMaxBodySize);
     if (plain === 'malformed') return codingMalformed(coding as string);
     try {
       return published(await publisher.publish(parseItems(plain)));

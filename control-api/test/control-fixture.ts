@@ -26,8 +26,8 @@ export async function startControl(t: Test, { backplane: given, ...overrides }: 
   const server = new ControlServer({
     host: '127.0.0.1',
     port: 0,
-    maxHeaderBytes: HEADER_LIMIT,
-    maxBodyBytes: BODY_LIMIT,
+    pushInHttpMaxHeadersSize: HEADER_LIMIT,
+    pushInHttpMaxBodySize: BODY_LIMIT,
     publisher,
     events,
     log,

@@ -142,7 +142,7 @@ t.test('every member of an item with every type is published or refused, and nev
 });
 
 t.test('ninety thousand items are published, or refused as a whole for the last of them', async (t) => {
-  const { ask, listener } = await startControl(t, { maxBodyBytes: 10_000_000 });
+  const { ask, listener } = await startControl(t, { pushInHttpMaxBodySize: 10_000_000 });
   const item = { channel: 'a', formats: { 'http-stream': { content: 'x' } } };
   const items: object[] = Array.from({ length: 90_000 }, () => item);
   t.match(await ask('POST', '/publish/', {}, JSON.stringify({ items })), { status: 200 });
@@ -228,7 +228,7 @@ t.test('names and addresses of all kinds reach a listener on all addresses', asy
 });
 
 t.test('control_hosts: further names on loopback', async (t) => {
-  const { ask } = await startControl(t, { hosts: ['holdfast.internal'] });
+  const { ask } = await startControl(t, { controlHosts: ['holdfast.internal'] });
   t.match(await ask('GET', '/', { Host: 'holdfast.internal:5561' }), { status: 200 });
   t.match(await ask('GET', '/', { Host: 'evil.test:5561' }), { status: 403 });
 });

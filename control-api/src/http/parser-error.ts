@@ -7,8 +7,8 @@ import { type Answer, bodyTooLarge, headerTooLarge, malformed, timedOut } from '
 
 /** In bytes; named to clients that exceed them. */
 export interface ParserLimits {
-  readonly maxHeaderBytes: number;
-  readonly maxBodyBytes: number;
+  readonly pushInHttpMaxHeadersSize: number;
+  readonly pushInHttpMaxBodySize: number;
 }
 
 /**
@@ -17,14 +17,14 @@ export interface ParserLimits {
  */
 export function answerToParserError(
   error: NodeJS.ErrnoException & { rawPacket?: Buffer },
-  { maxHeaderBytes, maxBodyBytes }: ParserLimits,
+  { pushInHttpMaxHeadersSize, pushInHttpMaxBodySize }: ParserLimits,
 ): Answer | undefined {
   delete error.rawPacket;
   switch (error.code) {
     case 'HPE_HEADER_OVERFLOW':
-      return headerTooLarge(maxHeaderBytes);
+      return headerTooLarge(pushInHttpMaxHeadersSize);
     case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
-      return bodyTooLarge(maxBodyBytes);
+      return bodyTooLarge(pushInHttpMaxBodySize);
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return timedOut;
     case 'HPE_INVALID_EOF_STATE': // the client closed in the middle of a request

@@ -6,6 +6,6 @@ t.test('what a client sent does not go into the log with the error that it made'
     code: 'HPE_INVALID_CONTENT_LENGTH',
     rawPacket: Buffer.from('x'),
   });
-  t.match(answerToParserError(error, { maxHeaderBytes: 1, maxBodyBytes: 1 }), { status: 400 });
+  t.match(answerToParserError(error, { pushInHttpMaxHeadersSize: 1, pushInHttpMaxBodySize: 1 }), { status: 400 });
   t.notOk('rawPacket' in error, 'a log spells out each byte of it');
 });

@@ -44,8 +44,8 @@ export function makeBackplane(config: Config, log: RootLog, metrics: Metrics, fa
 }
 
 function makeLone(config: Config, log: RootLog, metrics: Metrics, faults: Containment, clock: Clock): Joint {
-  const { historySize, historyTtl } = config;
-  const ids = new IdCache({ clock, ttl: config.idCacheTtl, events: metrics });
+  const { historySize, historyTtl, idCacheTtl } = config;
+  const ids = new IdCache({ clock, idCacheTtl, events: metrics });
   // What is wrong with the routes is told by whoever serves clients by them.
   const routes = new RoutesSource(config, {
     log: { info() {}, warn() {}, error() {} },
@@ -54,8 +54,8 @@ function makeLone(config: Config, log: RootLog, metrics: Metrics, faults: Contai
   const kept = new LocalHistory({
     clock,
     epoch: randomBytes(6).toString('base64url'),
-    size: historySize,
-    ttl: historyTtl,
+    historySize,
+    historyTtl,
     isOn: historySize === 0 ? () => false : wantsHistory(config, () => routes.table),
   });
   const backplane = new LocalBackplane(log.child('backplane'), ids, kept, faults);
@@ -70,13 +70,14 @@ function makeRedis(
   faults: Containment,
   clock: Clock,
 ): Joint {
+  const { redisPrefix, historySize, historyTtl, idCacheTtl } = config;
   const backplane = new RedisBackplane({
-    url: redisUrl,
-    prefix: config.redisPrefix,
+    redisUrl,
+    redisPrefix,
     tls: readTls(config),
-    historySize: config.historySize,
-    historyTtlMs: config.historyTtl,
-    idTtlMs: config.idCacheTtl,
+    historySize,
+    historyTtl,
+    idCacheTtl,
     clock,
     random: Math.random,
     faults,

@@ -95,14 +95,7 @@ export class ControlPlane {
       causes: new CauseLog(log.child('publish'), this.#clock),
     });
     this.zeromq = new ZeroMqSockets({
-      specs: {
-        pull: config.pushInSpec,
-        sub: config.pushInSubSpecs ?? [],
-        subConnect: config.pushInSubConnect,
-        command: config.commandSpec,
-        stats: config.statsSpec,
-        ipcMode: config.ipcFileMode,
-      },
+      specs: config,
       publisher: this.#publisher,
       connections: {
         connected: (ids) => serving().connections.connected(ids),
@@ -174,14 +167,14 @@ export class ControlPlane {
   }
 
   async #startControl(): Promise<void> {
-    const config = this.#config;
-    if (config.pushInHttpPort === -1) return;
+    const { pushInHttpAddr, pushInHttpPort, pushInHttpMaxHeadersSize, pushInHttpMaxBodySize } = this.#config;
+    if (pushInHttpPort === -1) return;
     this.#control = new ControlServer({
-      host: config.pushInHttpAddr,
-      port: config.pushInHttpPort,
-      maxHeaderBytes: config.pushInHttpMaxHeadersSize,
-      maxBodyBytes: config.pushInHttpMaxBodySize,
-      hosts: config.controlHosts,
+      host: pushInHttpAddr,
+      port: pushInHttpPort,
+      pushInHttpMaxHeadersSize,
+      pushInHttpMaxBodySize,
+      controlHosts: this.#config.controlHosts,
       maxConnections: this.#descriptors.publishers,
       publisher: this.#publisher,
       views: {

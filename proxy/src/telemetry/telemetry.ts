@@ -103,13 +103,5 @@ function makeAccessLog({ logLevel, logFrom, logUserAgent }: Config, log: RootLog
 /** Several nodes of a host may be heard by one monitor. */
 function makeFeed(config: Config, sink: StatsSink): StatsFeed | undefined {
   if (config.statsSpec === undefined) return undefined;
-  const settings = {
-    format: config.statsFormat,
-    connectionSend: config.statsConnectionSend,
-    connectionTtlMs: config.statsConnectionTtl,
-    connectionsMaxTtlMs: config.statsConnectionsMaxTtl,
-    subscriptionTtlMs: config.statsSubscriptionTtl,
-    reportIntervalMs: config.statsReportInterval,
-  };
-  return new StatsFeed({ ...settings, sink, clock: realClock, from: `holdfast_${process.pid}` });
+  return new StatsFeed({ ...config, sink, clock: realClock, from: `holdfast_${process.pid}` });
 }

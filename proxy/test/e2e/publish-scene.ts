@@ -55,11 +55,17 @@ export async function startPublishScene(t: Test): Promise<PublishScene> {
   });
   await backplane.subscribe('c');
   const publisher = new Publisher({ backplane, countSubscribers: () => 0, events: noPublishEvents, log: silentLog });
-  const limits = { maxHeaderBytes: 10_000, maxBodyBytes: 1_000_000 };
+  const limits = { pushInHttpMaxHeadersSize: 10_000, pushInHttpMaxBodySize: 1_000_000 };
   const parts = { publisher, events: noPublishEvents, log: silentLog, clock: realClock };
   const server = new ControlServer({ host: '127.0.0.1', port: 0, ...limits, ...parts });
   const { port } = await server.listen();
-  const specs = { pull: 'tcp://127.0.0.1:*', sub: [], subConnect: false, command: undefined, stats: undefined };
+  const specs = {
+    pushInSpec: 'tcp://127.0.0.1:*',
+    pushInSubSpecs: [],
+    pushInSubConnect: false,
+    commandSpec: undefined,
+    statsSpec: undefined,
+  };
   const connections = { connected: () => [], refresh: () => false };
   const sockets = new ZeroMqSockets({ specs, connections, ...parts });
   const [pull] = await sockets.open();

@@ -129,10 +129,10 @@ export class HoldScene {
     this.origin = origin;
     this.table = this.routes();
     const { clock } = this;
-    const { historySize: size } = options;
+    const { historySize } = options;
     // A clock of its own: tests count the timers of holds.
-    const timeless = { clock: new ManualClock(), epoch: 'e', ttl: 60_000 };
-    const history = size === undefined ? undefined : new LocalHistory({ ...timeless, size });
+    const timeless = { clock: new ManualClock(), epoch: 'e', historyTtl: 60_000 };
+    const history = historySize === undefined ? undefined : new LocalHistory({ ...timeless, historySize });
     this.backplane = new LocalBackplane(silentLog, undefined, history);
     const { backplane } = this;
     this.delivery = new ItemDelivery(() => this.registry, {

@@ -63,7 +63,7 @@ export class LogWorld implements Origin {
   readonly #manners: Manner[];
   readonly #backplane = new LocalBackplane(
     silentLog,
-    new IdCache({ clock: this.clock, ttl: 60_000, events: { idsForgotten() {} } }),
+    new IdCache({ clock: this.clock, idCacheTtl: 60_000, events: { idsForgotten() {} } }),
   );
   readonly #publisher: Publisher;
   readonly #registry: ChannelRegistry;

@@ -45,7 +45,7 @@ class World {
 
   constructor() {
     const { clock } = this;
-    const log = new LocalHistory({ clock, epoch: 'e', size: 1_000, ttl: 1_000_000 });
+    const log = new LocalHistory({ clock, epoch: 'e', historySize: 1_000, historyTtl: 1_000_000 });
     this.#backplane = new LocalBackplane(silentLog, undefined, log);
     const events = { itemDelivered() {}, itemHeld() {}, itemReleased() {}, itemsAbandoned() {}, itemsLost() {} };
     this.#delivery = new ItemDelivery(() => this.#registry, { clock, messageWait: 5_000, events, log: silentLog });

@@ -82,7 +82,7 @@ const RULES: ForwardRules = {
 export class SessionScene {
   readonly clock = new ManualClock();
   /** Under a clock of its own: tests count the timers of sessions. */
-  readonly history = new LocalHistory({ clock: new ManualClock(), epoch: 'e', size: 10, ttl: 60_000 });
+  readonly history = new LocalHistory({ clock: new ManualClock(), epoch: 'e', historySize: 10, historyTtl: 60_000 });
   readonly backplane = new LocalBackplane(silentLog, undefined, this.history);
   readonly delivery = new ItemDelivery(() => this.registry, {
     clock: this.clock,

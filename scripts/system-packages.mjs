@@ -1,7 +1,7 @@
 // The programs outside npm that tests call: the one list of them, and their installation on Debian.
 // A test that starts to call another program adds a line here and nothing else.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { root, runStep } from './setup.mjs';
@@ -13,8 +13,8 @@ import { root, runStep } from './setup.mjs';
  * @property {string[]} [libraries]  Debian packages that the program needs to run; given where the package itself is
  *   unpacked below {@link unpackedDir} and not installed, because installing it would start a daemon
  * @property {string} neededFor  what stays untested without it
- * @property {string[]} tests  test sources that call it (start of the path from the root); when the
- *   program is missing and cannot be installed, these files are skipped; empty where tests skip themselves
+ * @property {string[]} callers  test sources that start it, paths from the root; a test file that is one of them, or imports one
+ *   by whatever way, is skipped when the program is missing and cannot be installed; empty where tests skip themselves
  */
 
 /** Where packages are unpacked that must not be installed; the tests look there too. */
@@ -26,47 +26,37 @@ export const systemPackages = [
     command: 'chromium',
     debian: 'chromium',
     neededFor: 'end-to-end tests with a browser as the client',
-    tests: ['proxy/test/e2e/ws-browser', 'proxy/test/sockjs/e2e-browser'],
+    callers: [
+      'proxy/test/e2e/holds/poll-browser.test.ts',
+      'proxy/test/e2e/websockets/browser-same.test.ts',
+      'proxy/test/e2e/websockets/browser.test.ts',
+      'proxy/test/sockjs/e2e-browser.test.ts',
+    ],
   },
   {
     command: 'curl',
     debian: 'curl',
     neededFor: 'end-to-end tests with curl as the client',
-    tests: ['proxy/test/e2e/curl'],
+    callers: ['proxy/test/e2e/proxy/curl.test.ts'],
   },
   {
     command: 'openssl',
     debian: 'openssl',
     neededFor: 'certificates made on the spot for the TLS tests',
-    tests: [
-      'proxy/test/e2e/tls',
-      'proxy/test/e2e/ws-tls',
-      'proxy/test/edge/node-tls',
-      'proxy/test/edge/tls',
-      'proxy/test/edge/uws-tls',
-      'proxy/test/edge/uws-transfer',
-      'proxy/test/hardening/attacks-',
-      'proxy/test/origin/client-tls',
-      'proxy/test/sessions/ws-origin-connect',
-      'control-api/test/backplane/redis/access',
+    callers: [
+      'control-api/test/backplane/redis/access.test.ts',
+      'proxy/test/edge/certificate-files.ts',
+      'proxy/test/kit/certificates.ts',
     ],
   },
   {
     command: 'redis-server',
     debian: 'redis-server',
     neededFor: 'the Redis backplane, with servers of its own on free ports',
-    tests: [
-      'control-api/test/backplane/redis/access',
-      'control-api/test/backplane/redis/catch-up',
-      'control-api/test/backplane/redis/cluster',
-      'control-api/test/backplane/redis/faults',
-      'control-api/test/backplane/redis/history',
-      'control-api/test/backplane/redis/lost-reply',
-      'control-api/test/backplane/redis/sentinel',
-      'control-api/test/backplane/redis/standalone',
-      'control-api/test/nodes/redis',
-      'proxy/test/e2e/deploy',
-      'proxy/test/e2e/redis',
+    callers: [
+      'control-api/test/backplane/redis/redis-fixture.ts',
+      'proxy/test/e2e/operation/deploy.test.ts',
+      'proxy/test/kit/redis.ts',
     ],
   },
   {
@@ -75,9 +65,33 @@ export const systemPackages = [
     debian: 'pushpin',
     libraries: ['libzmq5'],
     neededFor: "tests that hold our publish command against Debian's pushpin-publish",
-    tests: [],
+    callers: [],
   },
 ];
+
+/** Imports of test files of the same package. */
+const testImports = /(?:from|import\()\s*'(\.[^']*)\.js'/g;
+
+/** @param {string} source  path from the root @returns {string[]} the test sources that it imports */
+function importsOf(source) {
+  const text = readFileSync(path.join(root, source), 'utf8');
+  const files = [...text.matchAll(testImports)].map(([, to]) =>
+    path.posix.join(path.posix.dirname(source), `${to}.ts`),
+  );
+  return files.filter((file) => existsSync(path.join(root, file)));
+}
+
+/**
+ * Whether a test needs a program: whether it, or what it imports, starts it.
+ *
+ * @param {string} test  source, path from the root
+ * @param {SystemPackage} entry
+ */
+export function isCalledBy(test, { callers }) {
+  const files = new Set([test]);
+  for (const file of files) for (const imported of importsOf(file)) files.add(imported);
+  return callers.some((file) => files.has(file));
+}
 
 /** @param {string} file */
 function isProgram(file) {
@@ -143,9 +157,14 @@ function unpack(debian) {
  * Installs what is missing where that is possible and says loudly, on stderr, what is not there in
  * the end.
  *
- * @returns {SystemPackage[]} the ones still missing; whoever runs tests skips their files
+ * @returns {SystemPackage[]} the ones still missing; tests that need them are skipped
+ * @throws Error when a caller in the list does not exist: its tests would fail where the program is missing
  */
 export function ensureSystemPackages() {
+  for (const file of systemPackages.flatMap(({ callers }) => callers)) {
+    if (!existsSync(path.join(root, file)))
+      throw new Error(`scripts/system-packages.mjs names ${file}, which does not exist`);
+  }
   const missing = systemPackages.filter((entry) => !isThere(entry));
   if (missing.length === 0) return [];
   if (canInstall()) {

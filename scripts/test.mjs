@@ -1,11 +1,11 @@
 // npm test [-- part-of-a-path ...]: sets a checkout up, runs the compiled test files side by side and
 // ends on the line `N passed, N failed`, with `, N skipped` when there are any. What counts as a test
-// is told in tap-file.mjs. Exit code 0 only when something ran and nothing failed.
+// is said in tap-file.mjs. Exit code 0 only when something ran and nothing failed.
 import { readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { build, installPackages, root } from './setup.mjs';
-import { ensureSystemPackages } from './system-packages.mjs';
+import { ensureSystemPackages, isCalledBy } from './system-packages.mjs';
 import { killRunningFiles, runTestFile } from './tap-file.mjs';
 
 /** @typedef {{ source: string, compiled: string }} TestFile  paths from the root */
@@ -87,9 +87,7 @@ async function main() {
   const missing = ensureSystemPackages();
   build();
   const found = findTests(process.argv.slice(2));
-  const cannotRun = found.filter(({ source }) =>
-    missing.some(({ tests }) => tests.some((start) => source.startsWith(start))),
-  );
+  const cannotRun = found.filter(({ source }) => missing.some((entry) => isCalledBy(source, entry)));
   for (const { source } of cannotRun) console.log(`skip ${source} (a system package is missing, see above)`);
   const total = await runAll(found.filter((file) => !cannotRun.includes(file)));
   if (total.reports.length > 0) console.log(`\n${total.reports.join('\n\n')}\n`);

@@ -1,15 +1,28 @@
 /**
- * The errors of the control API and the backplanes.
- *
- * Owns: the class and the list of codes. Does not own: errors about the content of items (`GripError` of
- * @holdfast/grip), nor the HTTP answers that errors become (answer.ts).
+ * The errors of the control API and the backplanes: what each code means, and how the control API answers it. Errors about the
+ * content of items are `GripError` of @holdfast/grip.
  */
+import type { Acceptance } from './backplane/backplane.js';
+import type { PartReceipt } from './receipts.js';
 
-/** Who has to act: the publisher (`client`), the customer's application (`origin`) or whoever runs the node. */
+/** Who has to act: the publisher (`client`), the customer's application (`origin`) or the operator of the node. */
 export type ErrorSide = 'client' | 'origin' | 'internal';
 
+/** What is known of a code. */
+interface ControlErrorRow {
+  readonly side: ErrorSide;
+  /** What it means to the reader of a log line, for docs/errors.md. */
+  readonly meaning: string;
+  /** Of the answer over HTTP; left out where no request can be answered with it. */
+  readonly status?: number;
+  /** Of that answer; left out where it depends on the case. Publishers know these texts: they do not change. */
+  readonly text?: string;
+  /** Seconds, for the field `Retry-After`. */
+  readonly retryAfter?: number;
+}
+
 /**
- * Every code a {@link ControlError} may carry, with its side and what it means to the reader of a log line.
+ * Every code a {@link ControlError} may carry.
  * Codes are stable: scripts, alerts and the JSON error answers use them.
  */
 export const controlErrors = {
@@ -17,53 +30,139 @@ export const controlErrors = {
   ERR_CONTROL_PORT_DENIED: { side: 'internal', meaning: 'This process may not listen on the control port.' },
   ERR_CONTROL_ADDRESS: { side: 'internal', meaning: 'The control host is not an address of this machine.' },
   ERR_CONTROL_LISTEN: { side: 'internal', meaning: 'The control port could not be opened for another reason.' },
-  ERR_CONTROL_INTERNAL: { side: 'internal', meaning: 'A control request failed by a fault of Holdfast itself.' },
-  ERR_CONTROL_NOT_FOUND: { side: 'client', meaning: 'The control API has nothing at this path.' },
+  ERR_CONTROL_INTERNAL: {
+    side: 'internal',
+    status: 500,
+    text: 'Internal error.',
+    meaning: 'A control request failed by a fault of Holdfast itself.',
+  },
+  ERR_CONTROL_NOT_FOUND: {
+    side: 'client',
+    status: 404,
+    text: 'Not Found',
+    meaning: 'The control API has nothing at this path.',
+  },
   ERR_CONTROL_METHOD: {
     side: 'client',
+    status: 405,
     meaning: 'The path does not take this method; Allow names those that it takes.',
   },
-  ERR_CONTROL_ACCEPT: { side: 'client', meaning: 'Accept allows neither text/plain nor application/json.' },
+  ERR_CONTROL_ACCEPT: {
+    side: 'client',
+    status: 406,
+    text: 'Not Acceptable. Supported formats are text/plain and application/json.',
+    meaning: 'Accept allows neither text/plain nor application/json.',
+  },
   ERR_CONTROL_LENGTH_REQUIRED: {
     side: 'client',
+    status: 411,
+    text: 'Request requires Content-Length.',
     meaning: 'A publish came with neither Content-Length nor a chunked body.',
   },
-  ERR_CONTROL_BODY_TOO_LARGE: { side: 'client', meaning: 'The request body exceeds the configured limit.' },
+  ERR_CONTROL_BODY_TOO_LARGE: {
+    side: 'client',
+    status: 413,
+    meaning: 'The request body exceeds the configured limit.',
+  },
   ERR_CONTROL_CODING: {
     side: 'client',
+    status: 415,
     meaning: 'The body of a publish has a Content-Encoding that is not taken, or is not encoded as that says.',
   },
-  ERR_CONTROL_HEADER_TOO_LARGE: { side: 'client', meaning: 'The request head exceeds the configured limit.' },
-  ERR_CONTROL_MALFORMED: { side: 'client', meaning: 'The bytes received are not an HTTP/1 request.' },
-  ERR_CONTROL_TIMEOUT: { side: 'client', meaning: 'The request did not arrive completely in time.' },
+  ERR_CONTROL_HEADER_TOO_LARGE: {
+    side: 'client',
+    status: 431,
+    meaning: 'The request head exceeds the configured limit.',
+  },
+  ERR_CONTROL_MALFORMED: {
+    side: 'client',
+    status: 400,
+    text: 'Malformed request.',
+    meaning: 'The bytes received are not an HTTP/1 request.',
+  },
+  ERR_CONTROL_TIMEOUT: {
+    side: 'client',
+    status: 408,
+    text: 'Request timed out.',
+    meaning: 'The request did not arrive completely in time.',
+  },
   ERR_CONTROL_NAME: {
     side: 'client',
+    status: 400,
+    text: 'Malformed name in the path.',
     meaning: 'The name in the path of a view is not percent-encoded UTF-8, or longer than a name may be.',
   },
-  ERR_CONTROL_CONNECTION: { side: 'client', meaning: 'No node that answered has a connection with this id.' },
+  ERR_CONTROL_CONNECTION: {
+    side: 'client',
+    status: 404,
+    text: 'No such connection.',
+    meaning: 'No node that answered has a connection with this id.',
+  },
   ERR_CONTROL_STOPPING: {
     side: 'client',
+    status: 503,
+    text: 'This node is stopping, and nothing published to it would reach anybody. Publish again to a node that runs.',
+    retryAfter: 5,
     meaning: 'The node is stopping and has no others beside it: what it took now would reach nobody.',
   },
-  ERR_CONTROL_TAPS: { side: 'client', meaning: 'The node is stopping and takes no more taps.' },
+  ERR_CONTROL_TAPS: {
+    side: 'client',
+    status: 503,
+    text: 'This node is stopping.',
+    retryAfter: 5,
+    meaning: 'The node is stopping and takes no more taps.',
+  },
   ERR_CONTROL_PAGE: {
     side: 'client',
+    status: 403,
+    text: 'Forbidden: Origin or Sec-Fetch-Site is that of a web page of another site.',
     meaning: 'Origin or Sec-Fetch-Site says that a web page of another site sent the request.',
   },
   ERR_CONTROL_HOST: {
     side: 'client',
+    status: 403,
+    text: 'Forbidden: this listener is not reached under the name in Host. The option control_hosts lists further names.',
     meaning: 'Host is a name under which this listener is not reached; `control_hosts` lists further ones.',
   },
-  ERR_CONTROL_EXPECT: { side: 'client', meaning: 'Expect asks for something else than 100-continue.' },
+  ERR_CONTROL_EXPECT: {
+    side: 'client',
+    status: 417,
+    text: 'Expectation failed: only 100-continue is known.',
+    meaning: 'Expect asks for something else than 100-continue.',
+  },
   ERR_CONTROL_CONNECTIONS: {
     side: 'client',
+    status: 503,
+    text: 'Too many connections, and this request was the slowest.',
+    retryAfter: 5,
     meaning: 'There were too many connections, or too much in memory for them, and this one was the slowest.',
   },
-  ERR_CONTROL_VIEWS: { side: 'client', meaning: 'As many views are being gathered on this node as it allows.' },
-  ERR_BACKPLANE_STARTED: { side: 'internal', meaning: 'A backplane was started twice.' },
-  ERR_BACKPLANE_CLOSED: { side: 'internal', meaning: 'The backplane is closed because the node is stopping.' },
-  ERR_BACKPLANE_UNAVAILABLE: { side: 'internal', meaning: 'The backplane cannot accept messages at the moment.' },
-  ERR_BACKPLANE_URL: { side: 'internal', meaning: 'The URL or the prefix of the Redis backplane cannot be used.' },
+  ERR_CONTROL_VIEWS: {
+    side: 'client',
+    status: 503,
+    text: 'Too many views at a time on this node.',
+    retryAfter: 5,
+    meaning: 'As many views are being gathered on this node as it allows.',
+  },
+  ERR_BACKPLANE_STARTED: { side: 'internal', status: 503, retryAfter: 1, meaning: 'A backplane was started twice.' },
+  ERR_BACKPLANE_CLOSED: {
+    side: 'internal',
+    status: 503,
+    retryAfter: 1,
+    meaning: 'The backplane is closed because the node is stopping.',
+  },
+  ERR_BACKPLANE_UNAVAILABLE: {
+    side: 'internal',
+    status: 503,
+    retryAfter: 1,
+    meaning: 'The backplane cannot accept messages at the moment.',
+  },
+  ERR_BACKPLANE_URL: {
+    side: 'internal',
+    status: 503,
+    retryAfter: 1,
+    meaning: 'The URL or the prefix of the Redis backplane cannot be used.',
+  },
   ERR_ZMQ_MISSING: {
     side: 'internal',
     meaning: 'A ZeroMQ socket is configured, but the optional package `zeromq` is not installed or cannot be loaded.',
@@ -75,10 +174,15 @@ export const controlErrors = {
   ERR_ZMQ_OPEN: { side: 'internal', meaning: 'A ZeroMQ socket cannot be bound or connected as its spec says.' },
   ERR_ZMQ_SEND: { side: 'internal', meaning: 'Nobody took the item from the ZeroMQ socket in time.' },
   ERR_ZMQ_MESSAGE: { side: 'client', meaning: 'A ZeroMQ message does not have the parts that its socket expects.' },
-} as const satisfies Record<string, { readonly side: ErrorSide; readonly meaning: string }>;
+} as const satisfies Record<string, ControlErrorRow>;
 
 /** One of the codes in {@link controlErrors}. */
 export type ControlErrorCode = keyof typeof controlErrors;
+
+/** The row of a code. */
+export function errorRow(code: ControlErrorCode): ControlErrorRow {
+  return controlErrors[code];
+}
 
 /**
  * Any failure of this package. `message` is a sentence for a human and may name addresses or channels; `code` is
@@ -93,5 +197,46 @@ export class ControlError extends Error {
     super(message, options);
     this.code = code;
     this.side = controlErrors[code].side;
+  }
+}
+
+/** The error of every call to a backplane that is closed, or else not started yet. */
+export function refusalOf(isClosed: boolean): ControlError {
+  return isClosed
+    ? new ControlError('ERR_BACKPLANE_CLOSED', 'The backplane is closed.')
+    : new ControlError('ERR_BACKPLANE_UNAVAILABLE', 'The backplane is not started.');
+}
+
+/** A refusal of some messages of a publish: the others were accepted. Code, text and cause are those of the refusal. */
+export class PartlyAccepted extends ControlError {
+  /** Per message, in the order of the list; undefined for one that was not accepted, as far as is known. */
+  readonly acceptances: readonly (Acceptance | undefined)[];
+
+  constructor(refusal: ControlError, acceptances: readonly (Acceptance | undefined)[]) {
+    super(refusal.code, refusal.message, { cause: refusal.cause });
+    this.acceptances = acceptances;
+  }
+}
+
+/** The refusal of a publish of which these messages were accepted: the same where that is none. */
+export function refusalWith(refusal: ControlError, acceptances: readonly (Acceptance | undefined)[]): ControlError {
+  return acceptances.some((acceptance) => acceptance !== undefined)
+    ? new PartlyAccepted(refusal, acceptances)
+    : refusal;
+}
+
+/** Some items of a publish were accepted, and others not. Code, text and cause are those of the refusal. */
+export class PartlyPublished extends ControlError {
+  /** Per item, in order. */
+  readonly receipts: readonly PartReceipt[];
+
+  constructor(refusal: ControlError, receipts: readonly PartReceipt[]) {
+    super(refusal.code, refusal.message, { cause: refusal.cause });
+    this.receipts = receipts;
+  }
+
+  /** How many were. */
+  get accepted(): number {
+    return this.receipts.filter(({ accepted }) => accepted).length;
   }
 }

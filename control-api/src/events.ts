@@ -1,11 +1,7 @@
-/**
- * What there is to count about publishing.
- *
- * Owns: the names of the events. Does not own: counters, labels and their exposition (the proxy's metrics).
- */
+/** What there is to count about publishing. The counters are the proxy's metrics. */
 
 /**
- * Told about publishing: of successes by `Publisher`, of refusals by the ingress (`ControlServer`). Implementations must be cheap and must not throw.
+ * Receives successes from `Publisher` and refusals from each ingress. Implementations must be cheap and must not throw.
  */
 export interface PublishEvents {
   /** The backplane accepted one call with this many items (0 for an empty batch). */

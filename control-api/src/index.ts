@@ -1,5 +1,5 @@
 /**
- * The only door of @holdfast/control-api: the way from a publisher to every node.
+ * The entry point of @holdfast/control-api: the way from a publisher to every node.
  */
 export type {
   Acceptance,
@@ -21,19 +21,22 @@ export { RedisBackplane, type RedisBackplaneOptions } from './backplane/redis/ba
 export type { RedisTls } from './backplane/redis/connection/connection.js';
 export { parseRedisUrl, type RedisUrl } from './backplane/redis/connection/url.js';
 export { noRedisEvents, type RedisEvents } from './backplane/redis/events.js';
-export type { LinkPort } from './backplane/workers/link-port.js';
-export { MessageEncoder } from './backplane/workers/link-words.js';
+export { type LinkPort, MessageEncoder } from './backplane/workers/messages.js';
 export { WorkerBackplane, type WorkerBackplaneOptions } from './backplane/workers/worker-backplane.js';
 export { WorkerLink, type WorkerLinkOptions } from './backplane/workers/worker-link.js';
-export type { KnownNode, NodeAnswer, NodeMember, NodeState, Nodes, Question } from './cluster/cluster.js';
+export type { Cluster, KnownNode, NodeAnswer, NodeMember, NodeState, Question } from './cluster/cluster.js';
 export { RedisNodes, type RedisNodesOptions } from './cluster/redis.js';
-export { LoneNode } from './cluster/standalone-node.js';
+export { StandaloneNode } from './cluster/standalone-node.js';
 export { ControlError, type ControlErrorCode, controlErrors, type ErrorSide } from './errors.js';
 export { noPublishEvents, type PublishEvents } from './events.js';
+export { type Answer, methodNotAllowed } from './http/answer.js';
 export type { ListenAddress } from './http/listen.js';
 export { ListenerConnections, type ListenerConnectionsOptions, type Phase } from './http/listener-connections.js';
 export { PageGuard } from './http/page-guard.js';
-export { Publisher, type PublisherOptions, type PublishReceipt } from './publisher.js';
+export { type Principal, type Route, type RouteCall, Router, type Scope } from './http/router.js';
+export { Publisher, type PublisherOptions } from './publisher.js';
+export type { PublishReceipt } from './receipts.js';
+export type { ControlViews } from './routes.js';
 export { CAUSE_MS, CauseLog } from './runtime/cause-log.js';
 export type { Clock } from './runtime/clock.js';
 export {
@@ -46,18 +49,23 @@ export {
   uncontained,
 } from './runtime/faults.js';
 export { type Log, silentLog } from './runtime/log.js';
-export { ControlServer, type ControlServerOptions, type ControlViews } from './server.js';
+export { ControlServer, type ControlServerOptions } from './server.js';
 export type { StatsConnection } from './stats/connections.js';
 export { noStats, type StatsDelivery, type StatsEvents, StatsFeed, type StatsFeedOptions } from './stats/feed.js';
 export { statsTypes } from './stats/packet.js';
-export type { ReportCount } from './stats/report.js';
+export { type ReportCount, reportCounts } from './stats/report.js';
 export type { StatsSink } from './stats/sink.js';
-export type { SubscriptionMode } from './stats/subscriptions.js';
 export { ChannelTaps } from './views/channel-taps.js';
-export { type ChannelView, readChannelView, type SubscriberCounts, sumChannelViews } from './views/channel-view.js';
 export { ClusterViews } from './views/cluster-views.js';
-export { type ConnectionView, readConnectionView } from './views/connection-view.js';
-export { mergeAnswers } from './views/merge.js';
+export {
+  type ChannelView,
+  type ConnectionView,
+  mergeAnswers,
+  readChannelView,
+  readConnectionView,
+  type SubscriberCounts,
+  sumChannelViews,
+} from './views/node-answers.js';
 export type { Connections } from './zmq/methods.js';
 export { pushPacket } from './zmq/push.js';
 export { type ZeroMqAddress, type ZeroMqOptions, ZeroMqSockets, type ZeroMqSpecs } from './zmq/sockets.js';

@@ -1,59 +1,12 @@
-/**
- * The one way in: every ingress, HTTP and ZeroMQ, publishes through here.
- *
- * Owns: ids, handing over to the backplane, receipts. Does not own: parsing and transport of requests (server.ts),
- * sequencing (delivery), duplicates and distribution (backplane).
- */
+/** The one way in: every ingress, HTTP and ZeroMQ, publishes through here. Makes ids, hands over to the backplane, gives receipts. */
 import { randomUUID } from 'node:crypto';
-import type { Item, Writable } from '@holdfast/grip';
+import { type Item, listFormats } from '@holdfast/grip';
 import type { Acceptance, Backplane, ItemMessage, Message } from './backplane/backplane.js';
-import { PartlyAccepted } from './backplane/refusal.js';
-import { ControlError } from './errors.js';
+import { ControlError, PartlyAccepted, PartlyPublished } from './errors.js';
 import type { PublishEvents } from './events.js';
+import { type PublishReceipt, receiptOf } from './receipts.js';
 import type { CauseLog } from './runtime/cause-log.js';
 import type { Log } from './runtime/log.js';
-
-/** What the publisher is told about one accepted item. */
-export interface PublishReceipt {
-  /** The item's id, or the one made for it. */
-  readonly id: string;
-  readonly channel: string;
-  /**
-   * Subscribers of the channel on the node that took the item, when it was taken: before delivery, as delivery ends
-   * response holds. Filters and deduplication may still keep the item from some of them. Left out where the node does
-   * not know, because its workers hold the connections.
-   */
-  readonly subscribers?: number;
-  /** How many nodes had a subscriber of the channel; see `Acceptance.nodes`. */
-  readonly nodes?: number;
-  /** Where the item stands in its channel; both or neither. For a duplicate: where the first one does. */
-  readonly offset?: number;
-  readonly epoch?: string;
-  /** The id was published on this channel a moment ago: this item goes nowhere. */
-  readonly duplicate?: true;
-}
-
-/** The receipt of an item of a publish that the backplane did not accept as a whole. */
-export interface PartReceipt extends PublishReceipt {
-  /** False: refused, or not accepted as far as is known. The receipt then says no more than which item it was. */
-  readonly accepted: boolean;
-}
-
-/** Some items of a publish were accepted, and others not. Code, text and cause are those of the refusal. */
-export class PartlyPublished extends ControlError {
-  /** Per item, in order. */
-  readonly receipts: readonly PartReceipt[];
-
-  constructor(refusal: ControlError, receipts: readonly PartReceipt[]) {
-    super(refusal.code, refusal.message, { cause: refusal.cause });
-    this.receipts = receipts;
-  }
-
-  /** How many were. */
-  get accepted(): number {
-    return this.receipts.filter(({ accepted }) => accepted).length;
-  }
-}
 
 /** What a {@link Publisher} is made of. */
 export interface PublisherOptions {
@@ -63,7 +16,7 @@ export interface PublisherOptions {
   readonly countSubscribers: (channel: string) => number | undefined;
   readonly events: PublishEvents;
   readonly log: Log;
-  /** Hears of items that nobody can get. Left out: nobody is told. */
+  /** Logs formats that nobody can get. Left out: they are not logged. */
   readonly causes?: CauseLog | undefined;
 }
 
@@ -122,8 +75,8 @@ export class Publisher {
 
   /** Pushpin takes such items too: formats of other tools may be among them. */
   #unknown(channel: string, names: readonly string[]): void {
-    const known = 'known are http-response, http-stream and ws-message';
-    const text = `published formats of no use: ${names.map((name) => JSON.stringify(name)).join(', ')}; ${known}`;
+    const quoted = names.map((name) => JSON.stringify(name)).join(', ');
+    const text = `published formats of no use: ${quoted}; known are ${listFormats('and')}`;
     this.#causes?.warn(`formats ${names[0]}`, { channel, formats: names }, text);
   }
 
@@ -136,7 +89,7 @@ export class Publisher {
   }
 
   /**
-   * Refuses whatever comes from now on, for those who would get it are about to be let go. What was taken before has been
+   * Refuses everything from now on, as the subscribers are about to be disconnected. What was taken before has been
    * handed to the backplane.
    */
   stop(): void {
@@ -146,20 +99,4 @@ export class Publisher {
   #assertTakes(): void {
     if (this.#isStopped) throw new ControlError('ERR_CONTROL_STOPPING', 'The node is stopping.');
   }
-}
-
-function receiptOf(
-  { id, item: { channel } }: ItemMessage,
-  subscribers: number | undefined,
-  { duplicate, nodes, position }: Acceptance = { duplicate: false },
-): PublishReceipt {
-  const receipt: Writable<PublishReceipt> = { id, channel };
-  if (subscribers !== undefined) receipt.subscribers = subscribers;
-  if (nodes !== undefined) receipt.nodes = nodes;
-  if (position !== undefined) {
-    receipt.epoch = position.epoch;
-    receipt.offset = position.offset;
-  }
-  if (duplicate) receipt.duplicate = duplicate;
-  return receipt;
 }

@@ -1,9 +1,6 @@
 /**
- * The HTTP control API: requests in, calls to `Publisher`, answers out.
- *
- * Owns: connections, limits, and one log line per request. Does not own: which path is what (route.ts,
- * views/view-route.ts), what items look like (@holdfast/grip), publishing (publish.ts), the views and taps (views/), the
- * texts of answers (answer.ts).
+ * The HTTP listener of the control API: connections, limits, the order of refusals, and one log line per request. What is behind
+ * the paths is in routes.ts.
  *
  * Differences from Pushpin's control server, all of them additions or statuses: connections are kept alive, chunked
  * bodies are read, a POST to /recover/ needs no Content-Length, JSON receipts and JSON errors for clients that ask
@@ -11,56 +8,73 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { parseItems } from '@holdfast/grip';
 import type { PublishEvents } from './events.js';
 import {
   type Answer,
   answerTo,
+  answerToParserError,
   bodyTooLarge,
-  codingMalformed,
   expectationFailed,
   methodNotAllowed,
   notAcceptable,
-  published,
+  notFound,
   send,
   tooSlow,
-  unknownCoding,
-  updated,
 } from './http/answer.js';
 import { readBody } from './http/body.js';
-import { codingOf, decodeBody } from './http/content-coding.js';
 import { LINGER_MS, refuseRaw, refuseUnread } from './http/lingering-close.js';
 import { type ListenAddress, listen } from './http/listen.js';
 import { ListenerConnections, type Phase } from './http/listener-connections.js';
 import { type Format, negotiate } from './http/negotiate.js';
 import { PageGuard } from './http/page-guard.js';
-import { answerToParserError } from './http/parser-error.js';
-import { type Action, refusalIn, route } from './http/router.js';
+import { Router } from './http/router.js';
 import type { Publisher } from './publisher.js';
+import { type ControlRoute, type ControlViews, controlRoutes } from './routes.js';
 import type { Clock } from './runtime/clock.js';
 import { type Containment, uncontained } from './runtime/faults.js';
 import type { Log } from './runtime/log.js';
 import { PacedLog } from './runtime/paced-log.js';
-import type { ChannelTaps } from './views/channel-taps.js';
-import type { ClusterViews, ViewRequest } from './views/cluster-views.js';
-import { type TapRequest, viewRoute } from './views/view-route.js';
 
-/** Connections at a time. One more takes the place of the one that is of least use; see `ListenerConnections`. */
+/**
+ * Connections at a time. One more takes the place of the one that is of least use; see `ListenerConnections`.
+ *
+ * @limit {} connections to the control API, or `publishers` if that is less
+ * @over another connection is closed: refused ones first, then unused ones, then the one that has been idle, sending
+ *   or not reading for longest. If all have requests under way, the new one is closed
+ */
 export const MAX_CONNECTIONS = 1024;
 
 /**
  * Bytes of bodies that are arriving and of answers that are not read, over all connections; at least four of the longest bodies.
  * Over: the answers, then the bodies, that have lasted longest are given up.
+ *
+ * @limit {MiB} of bodies that are arriving and answers that are not read, or four of the longest bodies
+ * @over the answers, then the longest-lasting bodies are abandoned, 503
  */
 export const MAX_HELD_BYTES = 64 * 1024 * 1024;
 
-/** Milliseconds a connection may be idle; longer than usual client pools keep theirs, so that they close first. */
+/**
+ * Milliseconds a connection may be idle; longer than usual client pools keep theirs, so that they close first.
+ *
+ * @limit {s} idle
+ * @over connection closed
+ */
 export const KEEP_ALIVE_MS = 75_000;
 
-/** Milliseconds a request may take to arrive unless configured; the head a third of it. Over: 408. */
+/**
+ * Milliseconds a request may take to arrive unless configured; the head a third of it. Over: 408.
+ *
+ * @limit {s} for a request, a third of it for its head
+ * @over 408
+ */
 export const REQUEST_TIMEOUT_MS = 30_000;
 
-/** Milliseconds `close` waits for requests under way. Then their connections are cut. */
+/**
+ * Milliseconds `close` waits for requests under way. Then their connections are cut.
+ *
+ * @limit {s} for control requests when the node stops
+ * @over connection cut
+ */
 export const CLOSE_GRACE_MS = 5_000;
 
 /** What a {@link ControlServer} is made of. */
@@ -90,15 +104,8 @@ export interface ControlServerOptions {
   readonly faults?: Containment;
 }
 
-/** How the control API looks at the nodes. */
-export interface ControlViews {
-  readonly cluster: ClusterViews;
-  /** Closed with the server. */
-  readonly taps: ChannelTaps;
-}
-
-/** What is to be done for a request, or its answer. */
-type Wanted = Action | ViewRequest | TapRequest | Answer;
+/** The row of a request with the names in its path, or the answer where there is none. */
+type Target = { readonly row: ControlRoute; readonly params: Readonly<Record<string, string>> } | Answer;
 
 /** A request, and how it is to be answered. */
 interface Exchange {
@@ -111,7 +118,7 @@ interface Exchange {
 type Expects = 'nothing' | 'continue' | 'unknown';
 
 /**
- * Serves `/`, `/publish/`, `/recover/` and the views. Requests of one connection are published in the order of their arrival,
+ * Serves the routes of the control API. Requests of one connection are published in the order of their arrival,
  * pipelined ones too. Nothing of a request is published unless all of it is valid, and success is answered only
  * after the backplane accepted.
  */
@@ -120,6 +127,7 @@ export class ControlServer {
   readonly #log: Log;
   readonly #server: Server;
   readonly #lingerMs: number;
+  readonly #router: Router<ControlRoute>;
   readonly #connections: ListenerConnections;
   /** The latest request of each connection that has sent one. */
   readonly #exchanges = new WeakMap<Socket, Exchange>();
@@ -130,6 +138,7 @@ export class ControlServer {
     const requestTimeout = options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
     this.#options = options;
     this.#log = new PacedLog(options.log, options.clock);
+    this.#router = new Router(controlRoutes(options));
     this.#lingerMs = Math.min(LINGER_MS, requestTimeout);
     this.#guard = new PageGuard(options.host, options.controlHosts ?? []);
     this.#connections = new ListenerConnections({
@@ -223,17 +232,19 @@ export class ControlServer {
 
   async #serve(request: IncomingMessage, response: ServerResponse, expects: Expects): Promise<void> {
     const { method = '', url = '', headers, socket } = request;
-    const viewed = this.#options.views && viewRoute(method, url);
-    const accepted = viewed === undefined ? negotiate(headers.accept) : 'json';
-    const format = accepted ?? 'text';
+    const match = this.#router.match(method, url);
+    const negotiated = match?.first.format ?? negotiate(headers.accept);
+    const format = negotiated ?? 'text';
     const exchange = { request, response, format };
     this.#connections.enter(socket, 'arriving');
     this.#exchanges.set(socket, exchange);
-    response.on('error', () => {}); // the client has gone; nobody is left to be told
+    response.on('error', () => {}); // the client has gone: there is nobody to report it to
     response.on('finish', () => this.#finished(socket, exchange));
 
-    const target: Wanted = viewed ?? (accepted === undefined ? notAcceptable : route(request));
-    const early = this.#earlyRefusal(request, target, expects);
+    const found = negotiated === undefined ? notAcceptable : (match?.found ?? notFound);
+    const refusal = 'row' in found ? found.row.check?.(headers) : undefined;
+    const target = refusal ?? found;
+    const early = this.#earlyRefusal(request, target, refusal, expects);
     if (early) return this.#refuse(request, response, early, format);
     if (expects === 'continue') response.writeContinue();
 
@@ -245,7 +256,7 @@ export class ControlServer {
     }
     if (body === 'aborted') return this.#aborted(request);
     this.#advance(socket, exchange, 'working');
-    const answer = await this.#answer(target, body, request, response);
+    const answer = 'row' in target ? await this.#run(target, body, request, response) : target;
     if (answer === undefined || response.headersSent) return; // refused in the meantime; a throw here would end the process
     send(response, answer, format, this.#closed !== undefined || answer.closes === true);
     this.#advance(socket, exchange, 'sending');
@@ -253,16 +264,22 @@ export class ControlServer {
     this.#report(request, answer, body.length);
   }
 
-  /** What can be said without the body. A check of keys belongs here. */
-  #earlyRefusal(request: IncomingMessage, target: Wanted, expects: Expects): Answer | undefined {
+  /** What is refused before the body has been read. `refusal` is that of the head alone. */
+  #earlyRefusal(
+    request: IncomingMessage,
+    target: Target,
+    refusal: Answer | undefined,
+    expects: Expects,
+  ): Answer | undefined {
     const foreign = this.#guard.check(request.headers);
     if (foreign) return foreign;
     if (Number(request.headers['content-length'] ?? 0) > this.#options.pushInHttpMaxBodySize) {
       return bodyTooLarge(this.#options.pushInHttpMaxBodySize);
     }
     if (expects === 'unknown') return expectationFailed;
-    if (target === 'publish' && codingOf(request.headers) === 'unknown') return unknownCoding;
-    return expects === 'continue' ? refusalIn(target) : undefined;
+    if (expects === 'continue') return 'code' in target ? target : undefined;
+    const { 'content-length': length, 'transfer-encoding': coding } = request.headers;
+    return (length ?? coding) === undefined ? undefined : refusal;
   }
 
   /** A pipelined request that came after this one decides the connection's phase. */
@@ -274,40 +291,14 @@ export class ControlServer {
     this.#advance(socket, exchange, exchange.response.shouldKeepAlive ? 'idle' : 'leaving');
   }
 
-  /** Undefined when the answer has begun, and goes on for as long as the client stays. */
-  #answer(
-    target: Wanted,
+  /** No `await` before the handler is called, so that pipelined requests keep their order. */
+  #run(
+    { row, params }: Exclude<Target, Answer>,
     body: Buffer,
     { headers }: IncomingMessage,
     response: ServerResponse,
   ): Promise<Answer | undefined> | Answer {
-    const { views } = this.#options;
-    if (target === 'publish') return this.#publish(body, codingOf(headers));
-    if (target === 'recover') return this.#recover();
-    if (!('about' in target) || views === undefined) return target as Answer;
-    return target.about === 'items' ? views.taps.serve(target.name, response) : views.cluster.answer(target);
-  }
-
-  /** No `await` before the publisher is called, so that pipelined requests keep their order. */
-  async #publish(body: Buffer, coding: string | undefined): Promise<Answer> {
-    const { publisher, pushInHttpMaxBodySize } = this.#options;
-    const plain = coding === undefined ? body : decodeBody(body, coding, pushInHttpMaxBodySize);
-    if (plain === 'too-large') return bodyTooLarge(pushInHttpMaxBodySize);
-    if (plain === 'malformed') return codingMalformed(coding as string);
-    try {
-      return published(await publisher.publish(parseItems(plain)));
-    } catch (error) {
-      return answerTo(error);
-    }
-  }
-
-  async #recover(): Promise<Answer> {
-    try {
-      await this.#options.publisher.recover();
-      return updated;
-    } catch (error) {
-      return answerTo(error);
-    }
+    return row.handler({ params, principal: undefined, headers, body, response });
   }
 
   #refuse(request: IncomingMessage, response: ServerResponse, answer: Answer, format: Format): void {

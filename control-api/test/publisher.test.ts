@@ -25,7 +25,7 @@ function heldBackplane(publish: Backplane['publish']): Backplane {
     subscribe: () => undefined,
     unsubscribe() {},
     close: async () => {},
-    trouble: undefined,
+    unavailableReason: undefined,
   };
 }
 
@@ -51,11 +51,11 @@ t.test('an item without id gets one in its receipt and its message, but not in i
 });
 
 t.test('a receipt tells what the backplane tells: nodes, position, duplicate', async (t) => {
-  const told: Acceptance[] = [
+  const acceptances: Acceptance[] = [
     { duplicate: false, nodes: 3, position: { epoch: 'e', offset: 7 } },
     { duplicate: true, position: { epoch: 'e', offset: 2 } },
   ];
-  const backplane = heldBackplane(async () => told);
+  const backplane = heldBackplane(async () => acceptances);
   const options = { backplane, events: new RecordingEvents(), log: silentLog };
   const publisher = new Publisher({ ...options, countSubscribers: () => undefined });
   t.strictSame(await publisher.publish([streamItem('a', 'x', '1'), streamItem('a', 'y', '0')]), [

@@ -1,4 +1,4 @@
-/** A client that sends exactly the bytes it is told to, and reads answers by their Content-Length. */
+/** A client that sends exactly the given bytes, and reads answers by their Content-Length. */
 import { connect, type Socket } from 'node:net';
 import type { Test } from 'tap';
 

@@ -102,7 +102,7 @@ function slowBackplane() {
   const publish: Backplane['publish'] = (messages) =>
     new Promise((resolve) => waiting.push(() => resolve(messages.map(() => ({ duplicate: false })))));
   const others = { start: async () => {}, subscribe: () => undefined, unsubscribe() {}, close: async () => {} };
-  return { waiting, backplane: { publish, trouble: undefined, ...others } as Backplane };
+  return { waiting, backplane: { publish, unavailableReason: undefined, ...others } as Backplane };
 }
 
 t.test('requests under way are never closed for others: then it is the new connection that goes', async (t) => {

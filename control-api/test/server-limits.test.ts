@@ -222,9 +222,9 @@ t.test('a client that leaves in the middle of its body publishes nothing and har
   t.strictSame(log.at('error'), []);
 });
 
-/** A backplane that rejects, or settles when told to. */
+/** A backplane that rejects, or settles when the test says so. */
 function backplaneWith(publish: Backplane['publish']): Backplane {
-  const others = { subscribe: () => undefined, unsubscribe() {}, close: async () => {}, trouble: undefined };
+  const others = { subscribe: () => undefined, unsubscribe() {}, close: async () => {}, unavailableReason: undefined };
   return { start: async () => {}, publish, ...others };
 }
 

@@ -1,13 +1,8 @@
-/**
- * Channels as an instruct names them.
- *
- * Owns: the channel value, the Grip-Channel header and the Grip-Last header that answers it. Does not own: route
- * prefixes, the limit of channels per connection, or who is subscribed.
- */
+/** Channels as an instruct names them: the value, the Grip-Channel header, and the Grip-Last header that answers it. */
 import { GripError } from './errors.js';
 import { MAX_FILTERS } from './filters/filter.js';
 import { hasControl } from './headers/header-field.js';
-import { type Element, formatElement, type Param, paramValue, parseElement, splitElements } from './headers/params.js';
+import { type Element, paramValue, parseElement, splitElements } from './headers/params.js';
 import { isLongName, MAX_NAME_BYTES } from './name.js';
 import { textFromWire, wireFromText } from './wire/text.js';
 
@@ -61,17 +56,6 @@ function channelOf({ value, params }: Element): Channel {
   // Unlike every other parameter name, `filter` must be in lower case: so does Pushpin.
   const filters = params.filter(([name]) => name === 'filter').map(([, filter]) => textFromWire(filter));
   return makeChannel(textFromWire(value), prevId === undefined ? undefined : textFromWire(prevId), filters);
-}
-
-/**
- * Writes a channel as a Grip-Channel element; {@link parseChannels} reads it back. Throws ERR_GRIP_HEADER for a name
- * that the header cannot carry (empty, or with a comma, semicolon, quote or control character).
- */
-export function formatChannel(channel: Channel): string {
-  if (channel.name === '') throw new GripError('ERR_GRIP_HEADER', 'a channel without a name cannot be written');
-  const params: Param[] = channel.filters.map((filter) => ['filter', wireFromText(filter)]);
-  if (channel.prevId !== undefined) params.unshift(['prev-id', wireFromText(channel.prevId)]);
-  return formatElement({ value: wireFromText(channel.name), params });
 }
 
 /**

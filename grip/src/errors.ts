@@ -1,8 +1,6 @@
 /**
- * The errors of this package.
- *
- * Owns: the error class, its stable codes and what each code means. Does not own: how an error becomes an HTTP
- * answer, a log line or a metric; that is for the packages above.
+ * The errors of this package: one class, and a table of its codes. How an error becomes an answer, a log line or a metric is
+ * for the packages above.
  */
 
 /** Who has to change something to make the error go away: the publisher or visitor, the customer's origin, or us. */
@@ -42,13 +40,14 @@ export const gripErrors = {
     meaning:
       'A filter cannot be applied: its meta value is missing, or its template or the content cannot be expanded.',
   },
-  ERR_GRIP_HEADER: {
-    side: 'internal',
-    meaning: 'A value cannot be written in the GRIP header grammar, for example a channel name with a comma.',
-  },
 } as const satisfies Readonly<Record<string, { readonly side: GripErrorSide; readonly meaning: string }>>;
 
-/** Characters of a message: it may quote what was sent, which has no limit of this kind, and goes into the log. */
+/**
+ * Characters of a message: it may quote what was sent, which has no limit of this kind, and goes into the log.
+ *
+ * @limit {} characters of an error message
+ * @over the rest is cut off
+ */
 const MAX_MESSAGE = 2_000;
 
 /** Stable identifier of a kind of GRIP error; never renamed, never reused. */

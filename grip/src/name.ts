@@ -1,13 +1,12 @@
-/**
- * How long the names of channels and the ids of items may be.
- *
- * Owns: the limit, and its check. Does not own: who refuses a longer one, and how.
- */
+/** How long the names of channels and the ids of items may be. */
 import { Buffer } from 'node:buffer';
 
 /**
  * Bytes of a channel's name, or of an item's id, in UTF-8. Both are kept for each channel, subscription and remembered id,
  * and are keys in Redis; URLs and digests fit.
+ *
+ * @limit {} bytes of a channel's name, an id, a `prev-id`
+ * @over refused: publish 400, instruct 502, a control message is ignored, `sub=` is an error of the routes, a view 400
  */
 export const MAX_NAME_BYTES = 1_024;
 

@@ -1,8 +1,6 @@
 /**
- * Grip-Sig: the token by which an origin knows that a request came through its proxy.
- *
- * Owns: reading keys, signing and verifying. Does not own: reading files, the time of day, or deciding who is trusted.
- * The only importer of fast-jwt.
+ * Grip-Sig, the token by which an origin knows that a request came through its proxy: reading keys, signing, verifying. The only
+ * importer of fast-jwt.
  */
 import { Buffer } from 'node:buffer';
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';

@@ -1,14 +1,16 @@
 import fc from 'fast-check';
 import t from 'tap';
-import {
-  type Channel,
-  formatChannel,
-  formatGripLast,
-  headerFault,
-  parseChannels,
-  wireFromText,
-} from '../dist/index.js';
+import { type Channel, parseChannels } from '../dist/channel.js';
+import { formatGripLast, headerFault, wireFromText } from '../dist/index.js';
 import { messageOf } from './grip-error.js';
+import { written } from './headers/written-element.js';
+
+/** A channel as an origin writes it. */
+function writtenChannel({ name, prevId, filters }: Channel): string {
+  const params = filters.map((filter) => ['filter', wireFromText(filter)] as const);
+  const ids = prevId === undefined ? [] : [['prev-id', wireFromText(prevId)] as const];
+  return written({ value: wireFromText(name), params: [...ids, ...params] });
+}
 
 t.test('Grip-Channel names channels with prev-id and filters, repeated or comma separated', async (t) => {
   t.same(parseChannels(['room; prev-id=41; filter=skip-self; filter=build-id, b', 'c; Prev-Id="4;2"']), [
@@ -65,18 +67,9 @@ t.test('a written channel is read back unchanged', async (t) => {
     .map(([name, prevId, filters]) => ({ name, ...(prevId !== null && { prevId }), filters }));
   fc.assert(
     fc.property(fc.array(channels), (list) => {
-      t.same(parseChannels([list.map(formatChannel).join(', ')]), list);
+      t.same(parseChannels([list.map(writtenChannel).join(', ')]), list);
     }),
   );
-});
-
-t.test('a channel name that the header cannot carry is not written', async (t) => {
-  for (const name of ['', 'a,b', 'a;b', 'a\nb', ' a']) {
-    t.match(
-      messageOf('ERR_GRIP_HEADER', () => formatChannel({ name, filters: [] })),
-      /cannot be written/,
-    );
-  }
 });
 
 t.test('Grip-Last is channel and last id, not escaped', async (t) => {

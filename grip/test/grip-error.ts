@@ -1,8 +1,4 @@
-/**
- * What the tests of this package share: running a function that may fail with a GripError.
- *
- * Owns: telling a coded error from an accident.
- */
+/** Running a function that may fail with a GripError. */
 import { GripError, type GripErrorCode } from '../dist/index.js';
 
 /** The message of the GripError of this code that `run` throws; anything else it throws passes, a result fails. */

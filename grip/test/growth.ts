@@ -1,4 +1,4 @@
-/** Owns: how work grows with what it is given. Does not own: the work. */
+/** How work grows with what it is given. */
 
 /** Runs of each size: the best of them has met the least of what else the machine does. */
 const RUNS = 5;
@@ -6,7 +6,7 @@ const RUNS = 5;
 /** How many times as much the second size is. */
 const FACTOR = 16;
 
-/** Processor time in microseconds below which work is as good as none: it cannot be told from the measuring. */
+/** Processor time in microseconds below which work is as good as none: it cannot be distinguished from the measuring. */
 const LEAST = 100;
 
 /**

@@ -3,14 +3,15 @@
  * lists and texts of the worst kinds, and much longer ones of the same.
  */
 import t from 'tap';
+import { growth, LINEAR_MAX } from '../../grip/dist-test/growth.js';
 import { AllowedOrigins } from '../dist/config/types/allowed-origins.js';
-import { isCallbackName } from '../dist/cross-origin/callback-name.js';
 import { corsHeaders } from '../dist/cross-origin/cors.js';
+import { isCallbackName } from '../dist/cross-origin/jsonp-request.js';
 import { checkHandshake } from '../dist/edge/handshake-check.js';
 import { checkRequest } from '../dist/edge/request-check.js';
-import { checkUwsRequest } from '../dist/edge/uws/check.js';
+import { checkUwsRequest } from '../dist/edge/uws/request.js';
 import { withId } from '../dist/history/event-id.js';
-import { mergeHeaders } from '../dist/holds/merge-headers.js';
+import { mergeHeaders } from '../dist/holds/response-answer.js';
 import { namedByConnection } from '../dist/http/connection-field.js';
 import { requestHeaders } from '../dist/origin/headers.js';
 import { takeResumeRequest } from '../dist/sessions/resume-request.js';
@@ -18,7 +19,6 @@ import { quote } from '../dist/sockjs/frames.js';
 import { readMessages, sentText } from '../dist/sockjs/payload.js';
 import { callbackOf, readPlace } from '../dist/sockjs/sockjs-path.js';
 import { extensionsNamed } from '../dist/websocket/extensions.js';
-import { growth, LINEAR_MAX } from './growth.js';
 import { NO_RULES } from './origin/forward-rules.js';
 
 const list = (size: number, entry: (i: number) => string) => Array.from({ length: size }, (_, i) => entry(i)).join(',');

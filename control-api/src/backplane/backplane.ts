@@ -1,8 +1,7 @@
 /**
  * The port between publishing and delivery: how published messages reach every node.
  *
- * Owns: the contract. test/backplane/contract.ts states it as tests, which every implementation passes. Does not
- * own: the publishers' own order and filters (delivery), receipts (publish.ts), reading what has passed (history.ts).
+ * test/backplane/contract.ts states the contract as tests, which every implementation passes.
  */
 import type { Item } from '@holdfast/grip';
 
@@ -62,7 +61,7 @@ export interface Gap {
   readonly reason: GapReason;
   /** The last item before the gap that this node got. */
   readonly after: Position;
-  /** The last item that is known to be lost. Undefined when it cannot be told how many are. */
+  /** The last item that is known to be lost. Undefined when it is not known how many are. */
   readonly until: Position | undefined;
 }
 
@@ -85,7 +84,7 @@ export interface BackplaneListener {
  * - **Who gets what.** An item goes to the nodes that have interest in its channel, the publishing node included, and
  *   to no others. Recover goes to all nodes. Channel names are exact byte-for-byte names, the empty one included;
  *   nothing in them is a wildcard.
- * - **How often.** Exactly once per node, or the node is told of a gap in its place. A message whose item id was accepted
+ * - **How often.** Exactly once per node, or the node gets a gap in its place. A message whose item id was accepted
  *   on the same channel within the time of the id cache, by whichever node, is a duplicate and goes nowhere.
  * - **Order.** Per channel, all nodes see the messages of one publishing node in the order of its calls, whether or
  *   not it awaited them, and within a call in the order of the list. Where items have positions, every node sees the
@@ -102,7 +101,7 @@ export interface Backplane {
 
   /**
    * Resolves once every message was accepted, that is, will reach the nodes with interest even if this caller goes
-   * away; tells what became of each, in the order of the list. After a rejection the messages may have been accepted or
+   * away; the result says what became of each, in the order of the list. After a rejection the messages may have been accepted or
    * not, where the backplane could not find out in time: publishing them again with the same ids delivers none twice.
    * Where some are known to have been accepted, the error is a `PartlyAccepted` and says which.
    * Delivery on this node may come before the promise resolves. Rejects with `ControlError` ERR_BACKPLANE_CLOSED or
@@ -128,5 +127,5 @@ export interface Backplane {
   close(): Promise<void>;
 
   /** Why nothing can be published at present, in a few words for probes and logs; undefined when it can. */
-  readonly trouble: string | undefined;
+  readonly unavailableReason: string | undefined;
 }

@@ -1,11 +1,7 @@
-/**
- * The capability of a backplane to tell again what has passed on a channel.
- *
- * Owns: the contract. Does not own: who asks (holds and sessions that come back), or how long items are kept.
- */
+/** The capability of a backplane to read what has passed on a channel. */
 import type { Backplane, ItemMessage, Position } from './backplane.js';
 
-/** Where to begin: after an item that the asker has, told by its position or by its publisher's id. */
+/** Where to begin: after an item that the reader has, named by its position or by its publisher's id. */
 export type HistoryStart = { readonly after: Position } | { readonly afterId: string };
 
 /** A part of a channel's history without holes. */
@@ -13,8 +9,8 @@ export interface HistoryPage {
   /** In order, each with its position. */
   readonly messages: readonly ItemMessage[];
   /**
-   * Where the page ends: the position of its last message, or the start where it has none. Items after it reach the
-   * listener of whoever had live interest before asking, or are told by asking again.
+   * Where the page ends: the position of its last message, or the start where it has none. A reader whose interest was live
+   * before it asked gets the items after it from its listener; others read again.
    */
   readonly end: Position;
   /** The page reaches up to the newest item that was accepted when it was read; false when the limit cut it off. */

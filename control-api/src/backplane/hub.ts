@@ -1,17 +1,12 @@
-/**
- * One backplane for all who need it in a process: the data plane, the links to workers, taps.
- *
- * Owns: who in this process has interest in what, as one interest towards the backplane behind it, and handing on what
- * comes from there. Does not own: what a backplane does (the one behind it), or anything between processes.
- */
-import { ControlError } from '../errors.js';
+/** One backplane for all its consumers in a process: the data plane, the links to workers, taps. */
+import { ControlError, refusalOf } from '../errors.js';
 import { type Containment, loggedFaults } from '../runtime/faults.js';
 import type { Log } from '../runtime/log.js';
 import type { Acceptance, Backplane, BackplaneListener, Gap, Message } from './backplane.js';
+import { GuardedListener } from './guarded-listener.js';
 import { type History, historyOf } from './history.js';
-import { refusalOf } from './refusal.js';
 
-/** Told of the interest of the whole process in channels, once per change. Calls must not throw. */
+/** Follows the interest of the whole process in channels, one call per change. Calls must not throw. */
 export interface InterestFollower {
   /** The first share has interest. */
   subscribed(channel: string): void;
@@ -23,7 +18,7 @@ export interface InterestFollower {
 export interface BackplaneHubOptions {
   /** Not yet started; the hub starts and closes it. */
   readonly inner: Backplane;
-  /** Others who follow the interest, such as a ZeroMQ SUB socket. */
+  /** Also follow the interest, such as a ZeroMQ SUB socket. */
   readonly followers?: readonly InterestFollower[];
   readonly log: Log;
   /** Left out: faults are logged only. */
@@ -32,7 +27,7 @@ export interface BackplaneHubOptions {
 
 interface Interest {
   readonly shares: Set<HubShare>;
-  /** Until the backplane behind has the channel live: one promise for all who wait. */
+  /** Until the backplane behind has the channel live: one promise for all shares. */
   pending: Promise<void> | undefined;
 }
 
@@ -53,15 +48,15 @@ export class BackplaneHub {
   /** Starts the backplane behind, once, however often it is called; rejects as `Backplane.start` does. */
   start(): Promise<void> {
     this.#starting ??= this.#options.inner.start({
-      onMessage: (message) => this.#hand(message),
+      onMessage: (message) => this.#distribute(message),
       onGap: (gap) => {
-        for (const share of this.#interested(gap.channel)) share.tellGap(gap);
+        for (const share of this.#interested(gap.channel)) share.deliverGap(gap);
       },
     });
     return this.#starting;
   }
 
-  /** One more share, to be started by who uses it. It has the capability `History` if the backplane behind has. */
+  /** One more share, which its consumer starts. It has the capability `History` if the backplane behind has. */
   share(): HubShare {
     return new HubShare(this.#options, {
       start: async (share) => {
@@ -74,14 +69,14 @@ export class BackplaneHub {
     });
   }
 
-  /** For who only publishes; as `Backplane.publish`. */
+  /** As `Backplane.publish`, for a caller that needs no share. */
   publish(messages: readonly Message[]): Promise<readonly Acceptance[]> {
     return this.#options.inner.publish(messages);
   }
 
-  /** As `Backplane.trouble`. */
-  get trouble(): string | undefined {
-    return this.#options.inner.trouble;
+  /** As `Backplane.unavailableReason`. */
+  get unavailableReason(): string | undefined {
+    return this.#options.inner.unavailableReason;
   }
 
   /** Whether its shares have the capability `History`. */
@@ -89,7 +84,7 @@ export class BackplaneHub {
     return historyOf(this.#options.inner) !== undefined;
   }
 
-  /** How many channels somebody in this process has interest in. */
+  /** How many channels this process has interest in. */
   get channels(): number {
     return this.#channels.size;
   }
@@ -146,12 +141,12 @@ export class BackplaneHub {
     for (const channel of share.channels) this.#unsubscribe(share, channel);
   }
 
-  #hand(message: Message): void {
-    if (message.type === 'recover') for (const share of [...this.#shares]) share.tell(message);
-    else for (const share of this.#interested(message.item.channel)) share.tell(message);
+  #distribute(message: Message): void {
+    if (message.type === 'recover') for (const share of [...this.#shares]) share.deliver(message);
+    else for (const share of this.#interested(message.item.channel)) share.deliver(message);
   }
 
-  /** Those who come while they are told do not belong to them; those who leave meanwhile do not any more. */
+  /** A share that joins during a delivery does not get it; one that leaves during it does not either. */
   *#interested(channel: string): Iterable<HubShare> {
     const interest = this.#channels.get(channel);
     if (interest === undefined) return;
@@ -196,7 +191,7 @@ export class HubShare implements Backplane {
     if (this.#listener !== undefined) {
       throw new ControlError('ERR_BACKPLANE_STARTED', 'The backplane is already started.');
     }
-    this.#listener = listener;
+    this.#listener = new GuardedListener(listener, this.#faults);
     await this.#owner.start(this);
     if (this.#state === 'new') this.#state = 'live';
     else this.#owner.leave(this);
@@ -223,26 +218,18 @@ export class HubShare implements Backplane {
     return Promise.resolve();
   }
 
-  get trouble(): string | undefined {
-    return this.#inner.trouble;
+  get unavailableReason(): string | undefined {
+    return this.#inner.unavailableReason;
   }
 
   /** Called by the hub. */
-  tell(message: Message): void {
-    try {
-      this.#listener?.onMessage(message);
-    } catch (error) {
-      this.#faults.caught('backplane', error);
-    }
+  deliver(message: Message): void {
+    this.#listener?.onMessage(message);
   }
 
   /** Called by the hub. */
-  tellGap(gap: Gap): void {
-    try {
-      this.#listener?.onGap(gap);
-    } catch (error) {
-      this.#faults.caught('backplane', error);
-    }
+  deliverGap(gap: Gap): void {
+    this.#listener?.onGap(gap);
   }
 
   #refusal(): Promise<never> | undefined {

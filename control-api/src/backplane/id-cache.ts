@@ -1,17 +1,22 @@
-/**
- * Owns: which ids were seen of late on which channel, so that a repeated item can be told. Does not own: what is done
- * with a repeated item, or order.
- */
+/** Which ids were published lately on which channel, so that a repeated item is recognised. */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../runtime/clock.js';
 
 /**
  * How many ids a node remembers at most. Beyond that the older half is forgotten early, and counted. One takes up to 400
  * bytes, for long ones are remembered by their digest.
+ *
+ * @limit {} remembered ids
+ * @over the older half is forgotten early, counted; with Redis there is no such number
  */
 export const MAX_CACHED_IDS = 1_000_000;
 
-/** Characters of a channel's name and an id together; of longer ones a digest is remembered in their place. */
+/**
+ * Characters of a channel's name and an id together; of longer ones a digest is remembered in their place.
+ *
+ * @limit {} characters of a name and an id that are remembered
+ * @over their digest is
+ */
 export const MAX_KEY_CHARS = 96;
 
 /** Counts what an {@link IdCache} does; implemented by the metrics. */
@@ -20,7 +25,7 @@ export interface IdCacheEvents {
   idsForgotten(count: number): void;
 }
 
-/** What is known of ids that were published of late. */
+/** What is known of ids that were published lately. */
 export interface RecentIds {
   /** True for a duplicate; otherwise the id is remembered from now on. */
   seen(channel: string, id: string): boolean;

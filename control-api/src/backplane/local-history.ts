@@ -1,7 +1,4 @@
-/**
- * Owns: the history of the channels of one process: positions, the last items of each channel, and how long and how many
- * are kept. Does not own: who is interested in a channel, or delivery.
- */
+/** The history of the channels of one process: positions, the last items of each channel, and how long and how many are kept. */
 import { ITEM_OVERHEAD, itemBytes } from '@holdfast/grip';
 import type { Clock } from '../runtime/clock.js';
 import type { ItemMessage, Position } from './backplane.js';
@@ -11,15 +8,27 @@ import { keptItem } from './kept-item.js';
 /**
  * Bytes that the items of all channels take in memory, all of each item counted. Beyond that the channels published to least
  * recently lose theirs.
+ *
+ * @limit {MiB} over all channels of a node without Redis, all of each item counted: the process takes no more than one
+ *   and a half times that for them
+ * @over the channels with the oldest last publish lose their items
  */
 export const MAX_HISTORY_BYTES = 64 * 2 ** 20;
 
-/** Bytes of items in one page: it may have to travel to another process. At least one item, whatever it takes. */
+/**
+ * Bytes of items in one page: it may have to travel to another process. At least one item, whatever it takes.
+ *
+ * @limit {MiB} of one page of such a history, an item aside
+ * @over the next page
+ */
 export const PAGE_BYTES = 4 * 2 ** 20;
 
 /**
  * Channels whose count goes on although they have lost their items and nobody is interested in them, beside those that have
  * some. Beyond that they are counted anew.
+ *
+ * @limit {} channels that have lost their items and have no interest
+ * @over their count starts again: a client that reconnects to one is not served from the history
  */
 export const MAX_COUNTED_CHANNELS = 100_000;
 
@@ -51,7 +60,7 @@ interface Channel {
   readonly epoch: string;
   /** Offset of the last item accepted. */
   count: number;
-  /** When something was last asked or published. */
+  /** When it was last read or published to. */
   at: number;
   /** Those before `first` have gone: their places are empty. */
   kept: (Kept | undefined)[];
@@ -80,7 +89,7 @@ export class LocalHistory implements History {
     this.#maxBytes = options.maxBytes ?? MAX_HISTORY_BYTES;
   }
 
-  /** Says for which channels the count goes on although nothing is kept. Called once, by the backplane. */
+  /** `isKept` decides for which channels the count goes on although nothing is kept. Called once, by the backplane. */
   keep(isKept: (channel: string) => boolean): void {
     this.#isKept = isKept;
   }

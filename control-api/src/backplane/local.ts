@@ -1,29 +1,27 @@
-/**
- * The backplane of a node that is alone: messages go straight to its own listener.
- *
- * Owns: interest, duplicates and delivery within one process. Does not own: what is kept of items (`local-history`), or
- * anything between processes (other backplanes).
- */
-import { ControlError } from '../errors.js';
+/** The backplane of a node that is alone: messages go straight to its own listener. */
+import { ControlError, refusalOf } from '../errors.js';
 import { type Containment, loggedFaults } from '../runtime/faults.js';
 import type { Log } from '../runtime/log.js';
 import type { Acceptance, Backplane, BackplaneListener, Message, Position } from './backplane.js';
+import { GuardedListener } from './guarded-listener.js';
 import type { History, HistoryPage, HistoryStart } from './history.js';
 import type { RecentIds } from './id-cache.js';
 import type { LocalHistory } from './local-history.js';
-import { refusalOf } from './refusal.js';
 
 type State = 'new' | 'live' | 'closed';
 
 const ACCEPTED: Acceptance = { duplicate: false };
 const DUPLICATE: Acceptance = { duplicate: true };
 const REACHED: Acceptance = { duplicate: false, nodes: 1 };
-const UNHEARD: Acceptance = { duplicate: false, nodes: 0 };
+const UNREACHED: Acceptance = { duplicate: false, nodes: 0 };
 
 /**
  * How many messages a listener may publish while messages are being delivered, before they get their turn. Only
  * code in this process can do that, so that reaching it means a loop; the publish is then rejected with
  * ERR_BACKPLANE_UNAVAILABLE.
+ *
+ * @limit {} messages published from within a delivery
+ * @over that publish is refused, 503
  */
 export const NESTED_MESSAGES_LIMIT = 10_000;
 
@@ -32,7 +30,7 @@ export const NESTED_MESSAGES_LIMIT = 10_000;
  * itself publishes meanwhile waits for the end of that block, and is delivered before anything published later.
  */
 export class LocalBackplane implements Backplane, History {
-  readonly trouble = undefined;
+  readonly unavailableReason = undefined;
   readonly #faults: Containment;
   readonly #ids: RecentIds | undefined;
   readonly #history: LocalHistory | undefined;
@@ -58,7 +56,7 @@ export class LocalBackplane implements Backplane, History {
       return Promise.reject(new ControlError('ERR_BACKPLANE_STARTED', 'The backplane is already started.'));
     }
     if (this.#state === 'closed') return Promise.reject(this.#refusal());
-    this.#listener = listener;
+    this.#listener = new GuardedListener(listener, this.#faults);
     this.#state = 'live';
     return Promise.resolve();
   }
@@ -122,7 +120,7 @@ export class LocalBackplane implements Backplane, History {
     }
     const placed = this.#history?.add(message);
     fresh.push(placed ?? message);
-    const acceptance = this.#interest.has(channel) ? REACHED : UNHEARD;
+    const acceptance = this.#interest.has(channel) ? REACHED : UNREACHED;
     return placed === undefined ? acceptance : { ...acceptance, position: placed.position };
   }
 
@@ -144,11 +142,7 @@ export class LocalBackplane implements Backplane, History {
     for (const message of messages) {
       // Asked anew for each message: the listener may unsubscribe, or close, at any of them.
       if (message.type === 'item' && !this.#interest.has(message.item.channel)) continue;
-      try {
-        this.#listener?.onMessage(message);
-      } catch (error) {
-        this.#faults.caught('backplane', error);
-      }
+      this.#listener?.onMessage(message);
     }
     this.#delivering = false;
   }

@@ -1,10 +1,6 @@
-/**
- * The port through which the nodes of one system know and ask each other.
- *
- * Owns: the contract. Does not own: items, which go by the backplane, or what is asked (the control API's views).
- */
+/** The port through which the nodes of one system know and query each other. Items go by the backplane. */
 
-/** What a node says of itself, at each heartbeat. */
+/** What a node reports of itself at each heartbeat. */
 export interface NodeState {
   /** Unique among all nodes that ever ran on this system; new with each start. */
   readonly id: string;
@@ -23,11 +19,16 @@ export interface NodeState {
 
 /** A node as the others know it. */
 export interface KnownNode extends NodeState {
-  /** Milliseconds since the node was last heard of. */
+  /** Milliseconds since its last heartbeat. */
   readonly age: number;
 }
 
-/** Milliseconds since a node was last heard of, above which it is said not to answer: two heartbeats did not come. */
+/**
+ * Milliseconds since a node was last heard of, above which it is said not to answer: two heartbeats did not come.
+ *
+ * @limit {s} since the last heartbeat of a node
+ * @over `GET /nodes` names it as silent
+ */
 export const SILENT_AFTER_MS = 7_000;
 
 /** What one node can ask all others, as JSON. */
@@ -42,7 +43,7 @@ export type Question =
 /** What one node answered. */
 export interface NodeAnswer {
   readonly node: string;
-  /** JSON, as {@link Question} says; checked by whoever asked, since nodes may run different versions. */
+  /** JSON, as {@link Question} says; the asking node checks it, since nodes may run different versions. */
   readonly answer: unknown;
 }
 
@@ -55,14 +56,14 @@ export interface NodeMember {
 }
 
 /** The nodes of one system, seen from one of them. */
-export interface Nodes {
+export interface Cluster {
   /** Becomes known to the others. To be called once, before anything else. Rejects as `Backplane.start` does. */
   join(member: NodeMember): Promise<void>;
 
   /** This node, as it is now; undefined before {@link join} and after {@link leave}. */
   self(): KnownNode | undefined;
 
-  /** All nodes that were heard of lately, this one included, as it is now. Rejects with ERR_BACKPLANE_UNAVAILABLE. */
+  /** All nodes with a recent heartbeat, this one included, as it is now. Rejects with ERR_BACKPLANE_UNAVAILABLE. */
   list(): Promise<readonly KnownNode[]>;
 
   /**

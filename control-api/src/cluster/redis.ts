@@ -1,26 +1,80 @@
-/**
- * The nodes of a system that share a Redis.
- *
- * Owns: heartbeats, the list, questions and answers. Does not own: connections (the backplane's), what is answered.
- */
+/** The nodes of a system that share a Redis: heartbeats, the list, questions and answers. */
 import { readJson } from '@holdfast/grip';
+import { type Script, script } from '../backplane/redis/connection/commands.js';
 import type { RedisConnections } from '../backplane/redis/connection/connections.js';
 import type { NodeKeys } from '../backplane/redis/keys.js';
-import type { Script } from '../backplane/redis/scripts/script.js';
 import { ControlError } from '../errors.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Log } from '../runtime/log.js';
-import type { KnownNode, NodeAnswer, NodeMember, NodeState, Nodes, Question } from './cluster.js';
-import { heartbeatScript, leaveScript, listScript, tellScript } from './redis-scripts.js';
+import type { Cluster, KnownNode, NodeAnswer, NodeMember, NodeState, Question } from './cluster.js';
 
-/** Milliseconds between heartbeats. */
+/**
+ * Milliseconds between heartbeats.
+ *
+ * @limit {s} between heartbeats of a node
+ * @over –
+ */
 export const HEARTBEAT_MS = 3_000;
 
-/** Milliseconds after which a node that was not heard of is forgotten: three heartbeats may fail. */
+/**
+ * Milliseconds after which a node that was not heard of is forgotten: three heartbeats may fail.
+ *
+ * @limit {s} without a heartbeat
+ * @over the other nodes forget the node
+ */
 export const NODE_TTL_MS = 10_000;
 
-/** Questions of this node that wait for answers, at most; more are rejected with ERR_BACKPLANE_UNAVAILABLE. */
+/**
+ * Questions of this node that wait for answers, at most; more are rejected with ERR_BACKPLANE_UNAVAILABLE.
+ *
+ * @limit {} questions of one node that wait for answers
+ * @over refused, 503
+ */
 export const OPEN_QUESTIONS = 1_000;
+
+/**
+ * Keys: states, seen. Arguments: id, state as JSON, ms without a heartbeat after which a node is forgotten. Forgets the
+ * others that had none, so that nothing is left of nodes that were killed.
+ */
+const heartbeatScript = script(`
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+redis.call('ZADD', KEYS[2], now, ARGV[1])
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now - ARGV[3])) do
+  redis.call('HDEL', KEYS[1], id)
+  redis.call('ZREM', KEYS[2], id)
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+redis.call('PEXPIRE', KEYS[2], ARGV[3])
+return 1
+`);
+
+/** Keys: states, seen. Argument: id. */
+const leaveScript = script(`
+redis.call('HDEL', KEYS[1], ARGV[1])
+redis.call('ZREM', KEYS[2], ARGV[1])
+return 1
+`);
+
+/** Keys: states, seen. Argument: ms as above. Reply, per node: state as JSON, ms since its last heartbeat. */
+const listScript = script(`
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local reply = {}
+local seen = redis.call('ZRANGEBYSCORE', KEYS[2], now - ARGV[1], '+inf', 'WITHSCORES')
+for i = 1, #seen, 2 do
+  local state = redis.call('HGET', KEYS[1], seen[i])
+  if state then
+    reply[#reply + 1] = state
+    reply[#reply + 1] = tostring(now - tonumber(seen[i + 1]))
+  end
+end
+return reply
+`);
+
+/** Key: a name of pub/sub. Arguments: PUBLISH or SPUBLISH, text. A script, as that finds its way in a cluster. */
+const publishScript = script('return redis.call(ARGV[1], KEYS[1], ARGV[2])');
 
 /** What {@link RedisNodes} are made of. */
 export interface RedisNodesOptions {
@@ -49,10 +103,10 @@ interface Answered extends NodeAnswer {
 }
 
 /**
- * {@link Nodes} over Redis. While Redis is away no other node can be listed or asked; nodes that come back with it are known
+ * {@link Cluster} over Redis. While Redis is away no other node can be listed or asked; nodes that come back with it are known
  * again after a heartbeat.
  */
-export class RedisNodes implements Nodes {
+export class RedisNodes implements Cluster {
   readonly #connections: RedisConnections;
   readonly #keys: NodeKeys;
   readonly #clock: Clock;
@@ -76,7 +130,7 @@ export class RedisNodes implements Nodes {
     const { partition, questions, answers } = this.#keys;
     await this.#connections.listen(questions, partition, (text) => this.#onQuestion(text));
     await this.#connections.listen(answers(this.#id), partition, (text) => this.#onAnswer(text));
-    await this.#beat();
+    await this.#heartbeat();
     this.#schedule();
   }
 
@@ -111,7 +165,7 @@ export class RedisNodes implements Nodes {
     });
     try {
       const asked: Asked = { number, from: this.#id, question };
-      await this.#tell(this.#keys.questions, JSON.stringify(asked));
+      await this.#publish(this.#keys.questions, JSON.stringify(asked));
       await answered;
     } finally {
       this.#clock.clear(timer);
@@ -134,12 +188,12 @@ export class RedisNodes implements Nodes {
   #schedule(): void {
     if (!this.#member) return;
     this.#timer = this.#clock.after(HEARTBEAT_MS, () => {
-      this.#beat().catch((error: unknown) => this.#log.debug({ err: error }, 'a heartbeat failed'));
+      this.#heartbeat().catch((error: unknown) => this.#log.debug({ err: error }, 'a heartbeat failed'));
       this.#schedule();
     });
   }
 
-  async #beat(): Promise<void> {
+  async #heartbeat(): Promise<void> {
     const state = this.#member?.state();
     if (state) await this.#run(heartbeatScript, [this.#id, JSON.stringify(state), NODE_TTL_MS]);
   }
@@ -152,7 +206,7 @@ export class RedisNodes implements Nodes {
       .answer(asked.question)
       .then((answer) => {
         const answered: Answered = { number: asked.number, node: this.#id, answer };
-        return this.#tell(this.#keys.answers(asked.from), JSON.stringify(answered));
+        return this.#publish(this.#keys.answers(asked.from), JSON.stringify(answered));
       })
       .catch((error: unknown) => this.#log.debug({ err: error }, 'a question was not answered'));
   }
@@ -166,9 +220,9 @@ export class RedisNodes implements Nodes {
     if (open.missing.size === 0) open.done();
   }
 
-  async #tell(topic: string, text: string): Promise<void> {
+  async #publish(topic: string, text: string): Promise<void> {
     const command = this.#connections.subscribers.sharded ? 'SPUBLISH' : 'PUBLISH';
-    await this.#connections.commands.run(tellScript, [topic], [command, text]).catch(this.#refuse);
+    await this.#connections.commands.run(publishScript, [topic], [command, text]).catch(this.#refuse);
   }
 
   #run(script: Script, args: readonly (string | number)[]): Promise<unknown> {
@@ -176,12 +230,12 @@ export class RedisNodes implements Nodes {
   }
 
   readonly #refuse = (error: unknown): never => {
-    const why = this.#connections.trouble ?? (error instanceof Error ? error.message : String(error));
+    const why = this.#connections.unavailableReason ?? (error instanceof Error ? error.message : String(error));
     throw unavailable(`The other nodes cannot be reached: ${why}`, error);
   };
 }
 
-/** Nodes may run different versions: whoever reads a field makes sure of it. */
+/** Nodes may run different versions: the reader of a field checks it. */
 function parse<T>(text: string): T | undefined {
   const { value } = readJson(text);
   return typeof value === 'object' && value !== null ? (value as T) : undefined;

@@ -1,13 +1,10 @@
-/**
- * The only node of its system.
- *
- * Owns: knowing and asking itself as others would. Does not own: what it says of itself and answers (its member).
- */
+/** A cluster of one node. */
 import type { Clock } from '../runtime/clock.js';
-import type { KnownNode, NodeAnswer, NodeMember, Nodes, Question } from './cluster.js';
+import { within } from '../runtime/deadline.js';
+import type { Cluster, KnownNode, NodeAnswer, NodeMember, Question } from './cluster.js';
 
-/** In-process {@link Nodes}. Before `join` and after `leave` there is no node: nobody is listed, and nobody asked. */
-export class LoneNode implements Nodes {
+/** In-process {@link Cluster}. Before `join` and after `leave` there is no node: none is listed, and none asked. */
+export class StandaloneNode implements Cluster {
   readonly #clock: Clock;
   #member: NodeMember | undefined;
 
@@ -36,17 +33,11 @@ export class LoneNode implements Nodes {
     const member = this.#member;
     if (member === undefined) return { answers: [], silent: [] };
     const node = member.state().id;
-    let timer: unknown;
-    const late = new Promise<never>((_, reject) => {
-      timer = this.#clock.after(withinMs, () => reject(new Error('no answer in time')));
-    });
     try {
-      const answer = await Promise.race([member.answer(question), late]);
+      const answer = await within(this.#clock, withinMs, member.answer(question));
       return { answers: [{ node, answer }], silent: [] };
     } catch {
       return { answers: [], silent: [node] };
-    } finally {
-      this.#clock.clear(timer);
     }
   }
 

@@ -1,15 +1,10 @@
-/**
- * The answers of the control API: status, text and form.
- *
- * Owns: Pushpin's exact texts and their JSON form. Does not own: which answer a request gets (server.ts), and how
- * connections end (linger.ts).
- */
+/** The answers of the control API, with the exact texts that Pushpin has, and their forms as text and as JSON. */
 import type { ServerResponse } from 'node:http';
 import { STATUS_CODES } from 'node:http';
 import { GripError, MAX_NAME_BYTES } from '@holdfast/grip';
-import { ControlError } from '../errors.js';
-import { PartlyPublished, type PublishReceipt } from '../publisher.js';
-import { acceptedCodings } from './content-coding.js';
+import { ControlError, type ControlErrorCode, errorRow, PartlyPublished } from '../errors.js';
+import type { PublishReceipt } from '../receipts.js';
+import { acceptedCodings } from './body.js';
 import type { Format } from './negotiate.js';
 
 /**
@@ -26,6 +21,8 @@ export interface Answer {
   readonly items?: readonly PublishReceipt[];
   /** The members of the JSON form, in the place of those above; for answers that are always JSON. */
   readonly view?: object;
+  /** In the place of all forms: a web page, or metrics, with its media type. The status line stays that of the answer. */
+  readonly content?: { readonly type: string; readonly body: string };
   /** What went wrong, for the log; never shown to the client. */
   readonly cause?: unknown;
   /** An additional header, name and value. */
@@ -44,81 +41,64 @@ export const published = (items: readonly PublishReceipt[]): Answer => ({ status
 /** What a view shows. */
 export const shown = (view: object): Answer => ({ status: 200, message: 'OK', view });
 
-const refusal = (status: number, code: ControlError['code'], message: string): Answer => ({ status, code, message });
-
-function busy(code: ControlError['code'], message: string): Answer {
-  return { ...refusal(503, code, message), header: ['Retry-After', '5'] };
+/** The answer of a code, by its row; with a text of its own where that depends on the case. */
+function refusal(code: ControlErrorCode, text?: string): Answer {
+  const { status = 500, text: usual = '', retryAfter } = errorRow(code);
+  const answer: Answer = { status, code, message: text ?? usual };
+  return retryAfter === undefined ? answer : { ...answer, header: ['Retry-After', String(retryAfter)] };
 }
 
-export const notFound = refusal(404, 'ERR_CONTROL_NOT_FOUND', 'Not Found');
-export const notAcceptable = refusal(
-  406,
-  'ERR_CONTROL_ACCEPT',
-  'Not Acceptable. Supported formats are text/plain and application/json.',
-);
-export const lengthRequired = refusal(411, 'ERR_CONTROL_LENGTH_REQUIRED', 'Request requires Content-Length.');
+export const notFound = refusal('ERR_CONTROL_NOT_FOUND');
+export const notAcceptable = refusal('ERR_CONTROL_ACCEPT');
+export const lengthRequired = refusal('ERR_CONTROL_LENGTH_REQUIRED');
 /** Pushpin says 400, and no more than that it is too large. The limit is in bytes, and of a compressed body counts twice. */
 export const bodyTooLarge = (limit: number): Answer =>
   refusal(
-    413,
     'ERR_CONTROL_BODY_TOO_LARGE',
     `Request body too large: the limit is ${limit} bytes (push_in_http_max_body_size).`,
   );
 /** Pushpin says 400, and no more than that it is too large. The limit is in bytes. */
 export const headerTooLarge = (limit: number): Answer =>
   refusal(
-    431,
     'ERR_CONTROL_HEADER_TOO_LARGE',
     `Request header too large: the limit is ${limit} bytes (push_in_http_max_headers_size).`,
   );
 /** RFC 9110 §15.5.16: the field says what would be taken. */
 export const unknownCoding: Answer = {
-  ...refusal(415, 'ERR_CONTROL_CODING', `Unsupported Content-Encoding: expected one of ${acceptedCodings}, or none.`),
+  ...refusal('ERR_CONTROL_CODING', `Unsupported Content-Encoding: expected one of ${acceptedCodings}, or none.`),
   header: ['Accept-Encoding', acceptedCodings],
 };
-export const codingMalformed = (coding: string): Answer =>
-  refusal(400, 'ERR_CONTROL_CODING', `Body is not ${coding}, as Content-Encoding says, or is cut short.`);
-export const malformed = refusal(400, 'ERR_CONTROL_MALFORMED', 'Malformed request.');
-export const timedOut = refusal(408, 'ERR_CONTROL_TIMEOUT', 'Request timed out.');
+/** 400, not 415: the coding is known. */
+export const codingMalformed = (coding: string): Answer => ({
+  ...refusal('ERR_CONTROL_CODING', `Body is not ${coding}, as Content-Encoding says, or is cut short.`),
+  status: 400,
+});
+export const malformed = refusal('ERR_CONTROL_MALFORMED');
+export const timedOut = refusal('ERR_CONTROL_TIMEOUT');
 
 /** The name in the path of a view is no percent-encoded UTF-8. */
-export const nameMalformed = refusal(400, 'ERR_CONTROL_NAME', 'Malformed name in the path.');
+export const nameMalformed = refusal('ERR_CONTROL_NAME');
 /** Nothing has so long a name. */
-export const nameTooLong = refusal(400, 'ERR_CONTROL_NAME', `Name of more than ${MAX_NAME_BYTES} bytes in the path.`);
-export const noMoreTaps = busy('ERR_CONTROL_TAPS', 'This node is stopping.');
+export const nameTooLong = refusal('ERR_CONTROL_NAME', `Name of more than ${MAX_NAME_BYTES} bytes in the path.`);
+export const noMoreTaps = refusal('ERR_CONTROL_TAPS');
 /** Publishers behind a load balancer come back to another node by it. */
-export const stopping: Answer = {
-  ...busy(
-    'ERR_CONTROL_STOPPING',
-    'This node is stopping, and nothing published to it would reach anybody. Publish again to a node that runs.',
-  ),
-  closes: true,
-};
-export const tooManyViews = busy('ERR_CONTROL_VIEWS', 'Too many views at a time on this node.');
-export const tooSlow = busy('ERR_CONTROL_CONNECTIONS', 'Too many connections, and this request was the slowest.');
+export const stopping: Answer = { ...refusal('ERR_CONTROL_STOPPING'), closes: true };
+export const tooManyViews = refusal('ERR_CONTROL_VIEWS');
+export const tooSlow = refusal('ERR_CONTROL_CONNECTIONS');
+export const foreignPage = refusal('ERR_CONTROL_PAGE');
+export const foreignHost = refusal('ERR_CONTROL_HOST');
+export const expectationFailed = refusal('ERR_CONTROL_EXPECT');
 
-export const foreignPage = refusal(
-  403,
-  'ERR_CONTROL_PAGE',
-  'Forbidden: Origin or Sec-Fetch-Site is that of a web page of another site.',
-);
-export const foreignHost = refusal(
-  403,
-  'ERR_CONTROL_HOST',
-  'Forbidden: this listener is not reached under the name in Host. The option control_hosts lists further names.',
-);
-export const expectationFailed = refusal(417, 'ERR_CONTROL_EXPECT', 'Expectation failed: only 100-continue is known.');
-
-/** No node that answered has the connection; those that are named did not answer. */
+/** No node that answered has the connection; `silent` are those that did not answer. */
 export function connectionUnknown(silent: readonly string[]): Answer {
-  const unknown = refusal(404, 'ERR_CONTROL_CONNECTION', 'No such connection.');
+  const unknown = refusal('ERR_CONTROL_CONNECTION');
   return { ...unknown, view: { message: unknown.message, code: unknown.code, silent } };
 }
 
 /** For a known path that takes only these methods, as Allow lists them. */
 export function methodNotAllowed(method: string, allowed = 'POST'): Answer {
   return {
-    ...refusal(405, 'ERR_CONTROL_METHOD', `Method not allowed: ${method}.`),
+    ...refusal('ERR_CONTROL_METHOD', `Method not allowed: ${method}.`),
     header: ['Allow', allowed],
   };
 }
@@ -139,13 +119,41 @@ export function answerTo(error: unknown): Answer {
   if (error instanceof ControlError && error.code === 'ERR_CONTROL_STOPPING') return stopping;
   if (error instanceof ControlError && error.code.startsWith('ERR_BACKPLANE_')) {
     return {
-      ...refusal(503, error.code, unavailableText(error)),
+      ...refusal(error.code, unavailableText(error)),
       ...receiptsOf(error),
-      header: ['Retry-After', '1'],
       cause: error,
     };
   }
-  return { ...refusal(500, 'ERR_CONTROL_INTERNAL', 'Internal error.'), cause: error };
+  return { ...refusal('ERR_CONTROL_INTERNAL'), cause: error };
+}
+
+/** In bytes; named to clients that exceed them. */
+export interface ParserLimits {
+  readonly pushInHttpMaxHeadersSize: number;
+  readonly pushInHttpMaxBodySize: number;
+}
+
+/**
+ * The answer to give, or undefined if the connection itself is broken and there is nobody to answer. Takes the bytes that were read
+ * off the error: a log line would spell out each of them, and be many times as long as what the client sent.
+ */
+export function answerToParserError(
+  error: NodeJS.ErrnoException & { rawPacket?: Buffer },
+  { pushInHttpMaxHeadersSize, pushInHttpMaxBodySize }: ParserLimits,
+): Answer | undefined {
+  delete error.rawPacket;
+  switch (error.code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return headerTooLarge(pushInHttpMaxHeadersSize);
+    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
+      return bodyTooLarge(pushInHttpMaxBodySize);
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return timedOut;
+    case 'HPE_INVALID_EOF_STATE': // the client closed in the middle of a request
+      return undefined;
+    default:
+      return error.code?.startsWith('HPE_') ? malformed : undefined;
+  }
 }
 
 /** Items that a text names one by one; the receipts name all. */
@@ -171,18 +179,19 @@ export interface EncodedAnswer {
   readonly body: string;
 }
 
-/** Gives an answer its form; with `close` the client is told that the connection ends. */
+/** Gives an answer its form; with `close` it announces that the connection ends. */
 export function encodeAnswer(answer: Answer, format: Format, close: boolean): EncodedAnswer {
-  const body = format === 'text' ? `${answer.message}\n` : `${json(answer)}\n`;
-  const headers = [
-    'Content-Type',
-    format === 'text' ? 'text/plain' : 'application/json',
-    'Content-Length',
-    String(Buffer.byteLength(body)),
-  ];
+  const { type, body } = answer.content ?? formOf(answer, format);
+  const headers = ['Content-Type', type, 'Content-Length', String(Buffer.byteLength(body))];
   if (answer.header) headers.push(...answer.header);
   if (close) headers.push('Connection', 'close');
   return { headers, body };
+}
+
+function formOf(answer: Answer, format: Format): { readonly type: string; readonly body: string } {
+  return format === 'text'
+    ? { type: 'text/plain', body: `${answer.message}\n` }
+    : { type: 'application/json', body: `${json(answer)}\n` };
 }
 
 function json({ message, items, code, detail, view }: Answer): string {

@@ -4,18 +4,26 @@
  * A socket closed with unread bytes in its buffer sends RST, and that makes the client's kernel throw away an answer
  * it has not read yet (RFC 9112 §9.6). So the answer goes out first, complete and with `Connection: close`; what the
  * client still sends is read and thrown away for a while; then the connection is closed.
- *
- * Owns: these two ways of closing. Does not own: the decision to refuse.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type Answer, encodeAnswer, rawAnswer } from './answer.js';
 import type { Format } from './negotiate.js';
 
-/** Bytes read and thrown away after a refusal; enough for any body sent by mistake. Then the connection is cut. */
+/**
+ * Bytes read and thrown away after a refusal; enough for any body sent by mistake. Then the connection is cut.
+ *
+ * @limit {MiB} read and dropped after a refusal
+ * @over connection cut
+ */
 export const LINGER_BYTES = 16 * 1024 * 1024;
 
-/** Milliseconds a refused connection stays open for the client to read the answer. Then it is cut. */
+/**
+ * Milliseconds a refused connection stays open for the client to read the answer. Then it is cut.
+ *
+ * @limit {s} for a client to read a refusal
+ * @over connection cut
+ */
 export const LINGER_MS = 2_000;
 
 /** Refuses a request whose head has been parsed. The response must not have been begun. */

@@ -1,8 +1,4 @@
-/**
- * Opening the control port.
- *
- * Owns: listening, and the words for its failures. Does not own: the server that listens.
- */
+/** Opens the control port, and explains failures to do so. */
 import type { AddressInfo, Server } from 'node:net';
 import { ControlError, type ControlErrorCode } from '../errors.js';
 

@@ -1,10 +1,8 @@
 /**
- * The open connections of a listener, and which of them goes when there are too many.
+ * The open connections of a listener, and which of them is closed when there are too many.
  *
- * A busy peer sends and reads at once, so its connection is never long in one phase. Pools, scanners and attackers that keep
- * others out are. So the connection that goes is the oldest of the least useful.
- *
- * Owns: phases, the count, the order of going. Does not own: requests (server.ts), and how long each phase may last.
+ * A busy peer sends and reads at once, so its connection is never long in one phase. Connections of pools, scanners and attackers
+ * are, and keep others out. So the oldest of the least useful is closed.
  */
 import type { Socket } from 'node:net';
 

@@ -1,8 +1,4 @@
-/**
- * Choice of the answer's format.
- *
- * Owns: reading Accept as Pushpin's control server does. Does not own: the answers (answer.ts).
- */
+/** Chooses the format of an answer by Accept, as Pushpin's control server does. */
 
 /** Formats in which the control API answers. */
 export type Format = 'text' | 'json';

@@ -1,11 +1,9 @@
 /**
- * Who may speak to a listener that is there for programs and operators, and not for web pages.
+ * Refuses requests of web pages at listeners that are for programs and operators.
  *
  * A browser sends what any page asks it to, also to this machine and to the network behind a firewall: a POST with text/plain
  * without asking first, and anything at all once the page's own name has been moved to our address (DNS rebinding). What it
  * cannot do is to hide that: it names the page in Origin or Sec-Fetch-Site, and the moved name in Host.
- *
- * Owns: the decision, by these three fields. Does not own: sending the refusal, and keys.
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { BlockList, isIP } from 'node:net';
@@ -23,7 +21,7 @@ export function isLoopbackAddress(host: string): boolean {
 
 const label = /^[a-z][a-z0-9_-]*$/;
 
-/** What a browser says of its own address bar, and of a page of the listener itself. */
+/** What a browser sends for its own address bar, and of a page of the listener itself. */
 const ownSites: ReadonlySet<string> = new Set(['none', 'same-origin']);
 
 /**

@@ -1,37 +1,120 @@
-/**
- * What is behind the paths of the control API.
- *
- * Owns: path and method → action or answer. Does not own: doing it (server.ts).
- */
-import type { IncomingMessage } from 'node:http';
-import { type Answer, lengthRequired, methodNotAllowed, notFound, root } from './answer.js';
+/** The routes of a listener: rows of method, path, permission and handler, and finding the row of a request. */
+import { isLongName } from '@holdfast/grip';
+import { type Answer, methodNotAllowed, nameMalformed, nameTooLong } from './answer.js';
 
-/** What a request can ask for. */
-export type Action = 'publish' | 'recover';
+/** The permission that the caller of a route needs; `none` is open to everybody who reaches the listener. */
+export type Scope = 'publish' | 'recover' | 'view' | 'tap' | 'disconnect' | 'metrics' | 'none';
 
-/** What to do, or the answer where nothing is to be done. Exact paths: a query string makes another one. */
-export function route(request: IncomingMessage): Action | Answer {
-  switch (request.url) {
-    case '/':
-      return root;
-    case '/publish':
-    case '/publish/':
-      return request.method === 'POST' ? publishOf(request) : methodNotAllowed(request.method ?? '');
-    case '/recover':
-    case '/recover/':
-      return request.method === 'POST' ? 'recover' : methodNotAllowed(request.method ?? '');
-    default:
-      return notFound;
+/** Who sent a request. */
+export interface Principal {
+  /** As it is named in the log. */
+  readonly name: string;
+}
+
+/** What every handler gets of a request. */
+export interface RouteCall {
+  /** What stands in the places of the path, decoded. */
+  readonly params: Readonly<Record<string, string>>;
+  /** Undefined where the listener does not ask who calls. */
+  readonly principal: Principal | undefined;
+}
+
+/** One row. */
+export interface Route<Handler> {
+  /** `*` takes any. */
+  readonly method: string;
+  /**
+   * Literal text with places: `{name}` is one percent-encoded segment, which may be empty, `{name+}` one that may not. With `/?`
+   * at its end a slash more makes no other path. A query string does, unless the listener takes it off.
+   */
+  readonly path: string;
+  /** The permission that a caller needs. */
+  readonly scope: Scope;
+  readonly handler: Handler;
+}
+
+/** What was found for a path that exists. */
+export interface RouteMatch<Row> {
+  /** The first row of the path, whatever its method. */
+  readonly first: Row;
+  /** The row to run with the names in the path, or the answer where there is none: 405, or 400 for a name that cannot be. */
+  readonly found: { readonly row: Row; readonly params: Readonly<Record<string, string>> } | Answer;
+}
+
+interface Path<Row> {
+  readonly pattern: RegExp;
+  /** Of the places, in order. */
+  readonly names: readonly string[];
+  readonly rows: Row[];
+}
+
+/** Finds rows. A path belongs to the first row that it fits, so that more general paths come later. */
+export class Router<Row extends Route<unknown>> {
+  readonly #paths: Path<Row>[] = [];
+  readonly #methods = new Set<string>();
+
+  constructor(rows: readonly Row[]) {
+    const known = new Map<string, Path<Row>>();
+    for (const row of rows) {
+      this.#methods.add(row.method);
+      let path = known.get(row.path);
+      if (path === undefined) {
+        path = compile<Row>(row.path);
+        known.set(row.path, path);
+        this.#paths.push(path);
+      }
+      path.rows.push(row);
+    }
+  }
+
+  /** Whether any path takes this method. */
+  takes(method: string): boolean {
+    return this.#methods.has(method) || this.#methods.has('*');
+  }
+
+  /** What is at a path; undefined where there is nothing. */
+  match(method: string, url: string): RouteMatch<Row> | undefined {
+    for (const { pattern, names, rows } of this.#paths) {
+      const values = pattern.exec(url);
+      if (values === null) continue;
+      const [first] = rows as [Row];
+      const row = rows.find((one) => one.method === method || one.method === '*');
+      if (row === undefined) {
+        return { first, found: methodNotAllowed(method, rows.map((one) => one.method).join(', ')) };
+      }
+      const params = paramsOf(names, values);
+      return { first, found: 'status' in params ? (params as Answer) : { row, params } };
+    }
+    return undefined;
   }
 }
 
-/** Without any framing the body is lost (HTTP/1.0 clients that end it by closing), and an empty one is no publish. */
-function publishOf({ headers }: IncomingMessage): Action | Answer {
-  const framed = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
-  return framed ? 'publish' : lengthRequired;
+function compile<Row>(path: string): Path<Row> {
+  const names: string[] = [];
+  const open = path.endsWith('/?') ? path.slice(0, -2) : path;
+  const pattern = open
+    .split(/(\{\w+\+?\})/)
+    .map((part) => {
+      const [, name, some] = /^\{(\w+)(\+?)\}$/.exec(part) ?? [];
+      if (name === undefined) return part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+      names.push(name);
+      return some === '+' ? '([^/?]+)' : '([^/?]*)';
+    })
+    .join('');
+  return { pattern: new RegExp(`^${pattern}${open === path ? '' : '/?'}$`), names, rows: [] };
 }
 
-/** The answer of a request that {@link route} refused, if it did. */
-export function refusalIn(target: Action | object): Answer | undefined {
-  return typeof target === 'object' && 'code' in target ? (target as Answer) : undefined;
+/** The decoded names, or the refusal of one that is no percent-encoded UTF-8, or longer than any name. */
+function paramsOf(names: readonly string[], values: readonly string[]): Readonly<Record<string, string>> | Answer {
+  const params: Record<string, string> = {};
+  for (const [i, name] of names.entries()) {
+    try {
+      const value = decodeURIComponent(values[i + 1] ?? '');
+      if (isLongName(value)) return nameTooLong;
+      params[name] = value;
+    } catch {
+      return nameMalformed;
+    }
+  }
+  return params;
 }

@@ -1,24 +1,31 @@
-/**
- * Owns: that what goes wrong again and again is told once per cause and second, with how often it was. Does not own: what is
- * told, or the log behind it.
- */
+/** A log for failures that repeat: one line per cause and second, with how many there were. */
 import type { Clock } from './clock.js';
 import type { Log } from './log.js';
 
-/** Causes that are told apart at a time; of further ones only their number is told. */
+/**
+ * Causes that are told apart at a time; of further ones only their number is told.
+ *
+ * @limit {} causes that a log of causes distinguishes at a time
+ * @over one line has the number of all further causes
+ */
 export const CAUSES_MAX = 100;
 
-/** How long a cause that was told is not told again, in ms. */
+/**
+ * How long a cause that was told is not told again, in ms.
+ *
+ * @limit {s} between two lines about the same cause
+ * @over one line has the number of repetitions
+ */
 export const CAUSE_MS = 1_000;
 
 type Level = 'info' | 'warn';
 
-/** A cause that was told in this window or the one before. */
-interface Told {
+/** A cause that was logged in this window or the one before. */
+interface LoggedCause {
   level: Level;
   fields: object;
   message: string;
-  /** How often it came since it was told. */
+  /** How often it came since it was logged. */
   again: number;
 }
 
@@ -29,7 +36,7 @@ interface Told {
 export class CauseLog {
   readonly #log: Log;
   readonly #clock: Clock;
-  readonly #told = new Map<string, Told>();
+  readonly #logged = new Map<string, LoggedCause>();
   #leftOut = 0;
   #isWaiting = false;
 
@@ -38,24 +45,24 @@ export class CauseLog {
     this.#clock = clock;
   }
 
-  /** `cause` tells cases apart: the same for those of which one line is enough, and with nothing in it that has no bound. */
+  /** `cause` is the same for cases of which one line is enough, and holds nothing unbounded. */
   warn(cause: string, fields: object, message: string): void {
-    this.#tell('warn', cause, fields, message);
+    this.#write('warn', cause, fields, message);
   }
 
   /** The same, for what only its client has to do with. */
   info(cause: string, fields: object, message: string): void {
-    this.#tell('info', cause, fields, message);
+    this.#write('info', cause, fields, message);
   }
 
-  #tell(level: Level, cause: string, fields: object, message: string): void {
-    const told = this.#told.get(cause);
-    if (told !== undefined) {
-      Object.assign(told, { level, fields, message });
-      told.again++;
-    } else if (this.#told.size === CAUSES_MAX) this.#leftOut++;
+  #write(level: Level, cause: string, fields: object, message: string): void {
+    const logged = this.#logged.get(cause);
+    if (logged !== undefined) {
+      Object.assign(logged, { level, fields, message });
+      logged.again++;
+    } else if (this.#logged.size === CAUSES_MAX) this.#leftOut++;
     else {
-      this.#told.set(cause, { level, fields, message, again: 0 });
+      this.#logged.set(cause, { level, fields, message, again: 0 });
       this.#log[level](fields, message);
     }
     this.#wait();
@@ -69,11 +76,11 @@ export class CauseLog {
 
   #next(): void {
     this.#isWaiting = false;
-    for (const [cause, told] of this.#told) {
-      const { level, fields, message, again } = told;
-      if (again === 0) this.#told.delete(cause);
+    for (const [cause, logged] of this.#logged) {
+      const { level, fields, message, again } = logged;
+      if (again === 0) this.#logged.delete(cause);
       else {
-        told.again = 0;
+        logged.again = 0;
         this.#log[level]({ ...fields, again }, message);
       }
     }
@@ -81,6 +88,6 @@ export class CauseLog {
       this.#log.warn({ leftOut: this.#leftOut, within: CAUSE_MS }, 'lines left out, as there were too many causes');
       this.#leftOut = 0;
     }
-    if (this.#told.size > 0) this.#wait();
+    if (this.#logged.size > 0) this.#wait();
   }
 }

@@ -1,8 +1,4 @@
-/**
- * Time as this package sees it.
- *
- * Owns: the port. Does not own: clocks, which the proxy brings: the machine's, and one that tests move by hand.
- */
+/** Time as this package sees it. The proxy brings the clocks: that of the machine, and one that tests move by hand. */
 import type { Faulty } from './faults.js';
 
 /** The proxy's clock, seen from here: what `after` returns is handed back to `clear` and not looked at. */

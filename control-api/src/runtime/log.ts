@@ -1,8 +1,4 @@
-/**
- * The log as this package and the proxy see it.
- *
- * Owns: the port and its silent implementation. Does not own: formats, levels and destinations (the proxy).
- */
+/** The log as this package and the proxy see it, and a silent one. */
 
 /**
  * A structured log: `fields` become fields of the line, `message` is constant text. Calls never throw and never

@@ -1,15 +1,21 @@
-/**
- * A log whose warnings and errors come at a bounded rate, for parts that others make write them.
- *
- * Owns: leaving lines out, and saying how many. Does not own: the log behind it.
- */
+/** A log whose warnings and errors come at a bounded rate, for parts where others can cause them. */
 import type { Clock } from './clock.js';
 import type { Log } from './log.js';
 
-/** Warnings and errors within {@link WINDOW_MS}; more are counted and left out, so that nobody can fill a disk with them. */
+/**
+ * Warnings and errors within {@link WINDOW_MS}; more are counted and left out, so that nobody can fill a disk with them.
+ *
+ * @limit {} warnings and errors of the control API, and of the ZeroMQ sockets, in one window
+ * @over left out; one line has their number
+ */
 export const WINDOW_LINES = 100;
 
-/** Milliseconds from a line until the count begins anew. */
+/**
+ * Milliseconds from a line until the count begins anew.
+ *
+ * @limit {s} as the length of such a window
+ * @over the count starts again
+ */
 export const WINDOW_MS = 10_000;
 
 /** Passes debug and info lines on; of the others as many as a window takes, and then one with the number of the rest. */

@@ -1,8 +1,4 @@
-/**
- * `activity` and `counts`: that something happens, in batches.
- *
- * Owns: the sums. Does not own: what counts as activity.
- */
+/** `activity` and `counts`: that something happens, in batches. */
 import type { Clock } from '../runtime/clock.js';
 import { Batch } from './batch.js';
 import type { Emit } from './packet.js';

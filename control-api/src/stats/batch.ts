@@ -1,8 +1,4 @@
-/**
- * Work that is put off for a moment, so that many causes make one packet.
- *
- * Owns: the timer. Does not own: the work.
- */
+/** Work that is put off for a moment, so that many causes make one packet. */
 import type { Clock } from '../runtime/clock.js';
 
 /** Milliseconds by which packets about changes may be late; as in Pushpin. */

@@ -1,8 +1,4 @@
-/**
- * `conn` and `conn-max`: which connections there are, or how many.
- *
- * Owns: announcing them, again before each announcement expires, and their end. Does not own: connections.
- */
+/** `conn` and `conn-max`: which connections there are, or how many, announced again before each announcement expires. */
 import type { Clock } from '../runtime/clock.js';
 import { Batch } from './batch.js';
 import type { Emit } from './packet.js';
@@ -129,7 +125,7 @@ export class ConnectionStats {
     this.#batch.arm();
   }
 
-  /** A fall is told at the next refresh only: the highest count is what matters. */
+  /** A fall is announced at the next refresh only: the highest count is what matters. */
   #sendMax(route: string): void {
     const state = this.#routes.get(route);
     if (state === undefined) return;

@@ -1,23 +1,19 @@
-/**
- * The statistics feed: what a node tells monitoring tools and brokers on its PUB socket.
- *
- * Owns: the events that a node reports, and joining the parts that turn them into packets. Does not own: the socket.
- */
-import type { PacketFormat } from '@holdfast/grip';
+/** The statistics feed: what a node reports to monitoring tools and brokers on its PUB socket. */
+import type { FormatName, PacketFormat, SubscriberKind } from '@holdfast/grip';
 import type { Clock } from '../runtime/clock.js';
 import { ActivityStats } from './activity.js';
 import { ConnectionStats, type StatsConnection } from './connections.js';
 import { type Emit, emitterTo } from './packet.js';
 import { type ReportCount, RouteReports } from './report.js';
 import type { StatsSink } from './sink.js';
-import { type SubscriptionMode, SubscriptionStats } from './subscriptions.js';
+import { SubscriptionStats } from './subscriptions.js';
 
 /** An item as one kind of subscriber received it. */
 export interface StatsDelivery {
   readonly channel: string;
   /** As published; undefined if the publisher gave none. */
   readonly itemId: string | undefined;
-  readonly transport: 'http-response' | 'http-stream' | 'ws-message';
+  readonly transport: FormatName;
   readonly receivers: number;
   /** Only where blocks are configured. */
   readonly blocks?: number;
@@ -36,7 +32,7 @@ export interface StatsEvents {
   /** It has gone. */
   disconnected(id: string): void;
   /** How many subscribers of this kind the channel has now; 0 once its subscription has ended, lingering included. */
-  subscribers(mode: SubscriptionMode, channel: string, count: number): void;
+  subscribers(kind: SubscriberKind, channel: string, count: number): void;
   /** An item has been handed to its subscribers of one kind. */
   delivered(delivery: StatsDelivery): void;
   /** Adds to the report of a route; items received belong to the empty one. */
@@ -58,7 +54,7 @@ export const noStats: StatsEvents = {
 export interface StatsFeedOptions {
   readonly sink: StatsSink;
   readonly clock: Clock;
-  /** Name of this instance, unique among those that one monitor hears. */
+  /** Name of this instance, unique among those that one monitor receives from. */
   readonly from: string;
   readonly statsFormat: PacketFormat;
   /** False: the number of connections per route (`conn-max`) instead of each (`conn`). */
@@ -112,8 +108,8 @@ export class StatsFeed implements StatsEvents {
     this.#connections.remove(id);
   }
 
-  subscribers(mode: SubscriptionMode, channel: string, count: number): void {
-    this.#subscriptions.set(mode, channel, count);
+  subscribers(kind: SubscriberKind, channel: string, count: number): void {
+    this.#subscriptions.set(kind, channel, count);
   }
 
   delivered({ channel, itemId, transport, receivers: count, blocks }: StatsDelivery): void {

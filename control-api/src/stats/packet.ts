@@ -1,9 +1,4 @@
-/**
- * One packet of the statistics feed.
- *
- * Owns: the types and their bytes: `<type> T<tnetstring>` or `<type> J<json>`, so that SUB sockets can choose by prefix.
- * Does not own: when packets are sent.
- */
+/** One packet of the statistics feed: `<type> T<tnetstring>` or `<type> J<json>`, so that SUB sockets can choose by prefix. */
 import { encodePacket, type PacketFormat } from '@holdfast/grip';
 import type { StatsSink } from './sink.js';
 
@@ -16,7 +11,7 @@ export type StatsType = (typeof statsTypes)[number];
 /** The members of a packet; undefined ones are left out, and so is an empty `route`. */
 export type StatsFields = Readonly<Record<string, string | number | true | undefined>>;
 
-/** Sends a packet, if anybody listens to its type. */
+/** Sends a packet, if its type has a listener. */
 export type Emit = (type: StatsType, fields: StatsFields) => void;
 
 /** The bytes of a packet; members are in the order of their names, as in Pushpin's JSON. */

@@ -1,8 +1,4 @@
-/**
- * Things that have to be done again and again, each at its own pace of one common length.
- *
- * Owns: one timer for all of them. Does not own: what is done.
- */
+/** Work to be done again and again for many keys, at one interval and with one timer. */
 import type { Clock } from '../runtime/clock.js';
 
 /** Share of a time to live after which an announcement is repeated, so that one lost packet does no harm. */

@@ -1,8 +1,4 @@
-/**
- * `report`: what happened on each route since the last one.
- *
- * Owns: the counts, and when they are sent. Does not own: what makes them grow.
- */
+/** `report`: what happened on each route since the last one. */
 import type { Clock } from '../runtime/clock.js';
 import type { Emit } from './packet.js';
 

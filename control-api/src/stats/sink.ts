@@ -1,13 +1,9 @@
-/**
- * Where statistics packets go.
- *
- * Owns: the port. Does not own: the socket behind it (zmq/stats-socket.ts).
- */
+/** The port to which statistics packets are sent; the socket behind it is zmq/stats-socket.ts. */
 
 /** The sending side of the feed. Calls never throw and never block. */
 export interface StatsSink {
-  /** Whether anybody listens to packets of this type at present; others need not be made. */
+  /** Whether packets of this type have a listener at present; others need not be made. */
   wants(type: string): boolean;
-  /** Sends a packet to those who listen; nobody is waited for, and there is no word of its arrival. */
+  /** Sends a packet to its listeners, without waiting for them and without an acknowledgement. */
   send(packet: Buffer): void;
 }

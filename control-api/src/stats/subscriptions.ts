@@ -1,23 +1,17 @@
-/**
- * `sub`: which channels have subscribers, of which kind and how many.
- *
- * Owns: announcing them, again before each announcement expires, and their end. Does not own: subscriptions.
- */
+/** `sub`: which channels have subscribers, of which kind and how many, announced again before each announcement expires. */
+import type { SubscriberKind } from '@holdfast/grip';
 import type { Clock } from '../runtime/clock.js';
 import { Batch } from './batch.js';
 import type { Emit } from './packet.js';
 import { REFRESH_SHARE, RefreshQueue } from './refresh-queue.js';
 
-/** What the subscribers of a channel are. */
-export type SubscriptionMode = 'response' | 'stream' | 'ws';
-
 interface Subscription {
-  readonly mode: SubscriptionMode;
+  readonly mode: SubscriberKind;
   readonly channel: string;
   count: number;
 }
 
-/** The subscriptions of this node: the first and the last are told at once, other changes of the count in batches. */
+/** The subscriptions of this node: the first and the last are announced at once, other changes of the count in batches. */
 export class SubscriptionStats {
   readonly #ttlMs: number;
   readonly #emit: Emit;
@@ -38,7 +32,7 @@ export class SubscriptionStats {
   }
 
   /** Sets how many subscribers of a kind a channel has. 0 takes the subscription off. */
-  set(mode: SubscriptionMode, channel: string, count: number): void {
+  set(mode: SubscriberKind, channel: string, count: number): void {
     const key = `${mode} ${channel}`;
     const known = this.#subscriptions.get(key);
     if (count === 0) {

@@ -1,9 +1,4 @@
-/**
- * The items of one channel, as they pass, for a client that looks on.
- *
- * Owns: interest of its own in the channel, the lines, and their end. Does not own: items, or how many taps there may be
- * (channel-taps.ts).
- */
+/** The items of one channel as they pass, as lines of JSON for a client that watches it. */
 import type { ServerResponse } from 'node:http';
 import { itemToJson } from '@holdfast/grip';
 import type { Backplane, BackplaneListener, Gap, Message } from '../backplane/backplane.js';
@@ -14,16 +9,24 @@ import { ANSWER_WITHIN_MS } from './cluster-views.js';
 /**
  * Bytes that may wait for a client that does not read; enough for an item of the largest size that is taken by default.
  * Then the tap is closed: whoever looks on must not cost more than whoever is served.
+ *
+ * @limit {MiB} that wait for a tap
+ * @over the tap ends with a line that says so
  */
 export const TAP_QUEUE_BYTES = 1_048_576;
 
 /** Milliseconds between signs of life, so that what lies between does not close a quiet connection. */
 export const TAP_HEARTBEAT_MS = 15_000;
 
-/** Milliseconds that the client has to take the last line. Then its connection is cut. */
+/**
+ * Milliseconds that the client has to take the last line. Then its connection is cut.
+ *
+ * @limit {s} for a tap to take its last line
+ * @over connection cut
+ */
 export const TAP_END_MS = 5_000;
 
-/** Why the node ended a tap; the last line tells it. `failed`: the backplane refused, though items had come. */
+/** Why the node ended a tap, as its last line says. `failed`: the backplane refused, though items had come. */
 export type TapEnd = 'slow-client' | 'replaced' | 'shutdown' | 'failed';
 
 /** One client's lines of JSON; an empty line is a sign of life. */
@@ -78,7 +81,7 @@ export class ChannelTap implements BackplaneListener {
     if (this.#state === 'over') return;
     this.#begin();
     this.#leave();
-    // Who opens taps and reads none of them shall not have more than there may be.
+    // A client that opens taps and reads none of them must not exceed the limit.
     if (reason === 'replaced' && this.#response.writableLength > 0) {
       this.#response.destroy();
       return;

@@ -1,8 +1,4 @@
-/**
- * The taps of a node.
- *
- * Owns: how many there are, and ending them all. Does not own: what a tap shows (channel-tap.ts).
- */
+/** The taps of a node: how many there may be, and ending them all. */
 import type { ServerResponse } from 'node:http';
 import type { Backplane } from '../backplane/backplane.js';
 import { type Answer, answerTo, noMoreTaps } from '../http/answer.js';
@@ -12,6 +8,9 @@ import { ChannelTap } from './channel-tap.js';
 /**
  * Taps at a time on one node; each costs an item a line, and up to its queue in memory. One more takes the place of the oldest of
  * the client address that has most of them: nobody keeps the others out, and who has few keeps them.
+ *
+ * @limit {} taps of one node
+ * @over the oldest of the client address with most of them ends
  */
 export const MAX_TAPS = 64;
 

@@ -1,9 +1,4 @@
-/**
- * The command socket: requests with an answer (`command_spec`, 5563).
- *
- * Owns: the socket, the envelope of addresses around a request, and the form of requests and replies. Does not own: what
- * the methods do (methods.ts).
- */
+/** The command socket: requests with an answer (`command_spec`, 5563). */
 import { decodeTnetstring, encodeTnetstring } from '@holdfast/grip';
 import { type Containment, uncontained } from '../runtime/faults.js';
 import type { Log } from '../runtime/log.js';
@@ -15,7 +10,12 @@ import { bindSocket, readMessages } from './socket.js';
 /** Milliseconds for which replies may still be sent when the socket closes. */
 const LINGER_MS = 500;
 
-/** Requests under way. Over: the socket is not read until the latest is answered, so that they wait where ZeroMQ's limit applies. */
+/**
+ * Requests under way. Over: the socket is not read until the latest is answered, so that they wait where ZeroMQ's limit applies.
+ *
+ * @limit {} commands of the ZeroMQ command socket under way
+ * @over the socket is not read
+ */
 export const CALLS_LIMIT = 1_000;
 
 /**

@@ -1,8 +1,4 @@
-/**
- * From the bytes of a ZeroMQ message to a published item.
- *
- * Owns: decoding, and what is said of items that are dropped: ZeroMQ has no answer. Does not own: sockets.
- */
+/** From the bytes of a ZeroMQ message to a published item. ZeroMQ has no answer: what is dropped is counted and logged. */
 import { decodePacket, GripError, parseItem } from '@holdfast/grip';
 import { ControlError } from '../errors.js';
 import type { PublishEvents } from '../events.js';
@@ -12,10 +8,18 @@ import type { Log } from '../runtime/log.js';
 /**
  * Items handed to the backplane and not yet accepted, per socket. Over: the socket is not read until the latest is
  * accepted, so that items wait where ZeroMQ's own limit applies, and at the publisher.
+ *
+ * @limit {} items of a ZeroMQ socket that the backplane has not accepted yet
+ * @over the socket is not read
  */
 export const PENDING_LIMIT = 1_000;
 
-/** Bytes of them on the wire, likewise. */
+/**
+ * Bytes of them on the wire, likewise.
+ *
+ * @limit {MiB} of such items
+ * @over the socket is not read
+ */
 export const PENDING_BYTES = 16 * 1024 * 1024;
 
 /** Takes the items of one socket. */
@@ -48,15 +52,15 @@ export class ItemIntake {
     const { length } = packet;
     this.#pending++;
     this.#bytes += length;
-    const settle = () => {
+    const finish = () => {
       this.#pending--;
       this.#bytes -= length;
     };
-    const settled = accepted.then(settle, (error: unknown) => {
-      settle();
+    const finished = accepted.then(finish, (error: unknown) => {
+      finish();
       this.drop(error);
     });
-    return this.#pending >= PENDING_LIMIT || this.#bytes >= PENDING_BYTES ? settled : undefined;
+    return this.#pending >= PENDING_LIMIT || this.#bytes >= PENDING_BYTES ? finished : undefined;
   }
 
   /** Counts and logs a message that does not become an item. */

@@ -1,8 +1,4 @@
-/**
- * The ZeroMQ library, which need not be installed.
- *
- * Owns: loading it when a socket is wanted, and what is said when that fails. The only importer of zeromq.
- */
+/** Loads the ZeroMQ library, which need not be installed. The only importer of zeromq. */
 import type * as zeromq from 'zeromq';
 import { ControlError } from '../errors.js';
 
@@ -19,13 +15,21 @@ export type Subscriber = zeromq.Subscriber;
 /** XPUB. */
 export type XPublisher = zeromq.XPublisher;
 
-/** Messages that may wait in a socket, in each direction and per connection: as many as in Pushpin. Over: see each socket. */
+/**
+ * Messages that may wait in a socket, in each direction and per connection: as many as in Pushpin. Over: see each socket.
+ *
+ * @limit {} messages in a ZeroMQ socket, for each connection
+ * @over PULL: publishers block. SUB and statistics: dropped by ZeroMQ
+ */
 export const HIGH_WATER_MARK = 101_000;
 
 /**
  * Bytes of one part of a message: a large multiple of what the control API takes by default. Over: the library cuts the
  * connection on which it comes, before it is in memory; what else was sent on it is lost. How many parts a message has the
  * library lets nobody limit.
+ *
+ * @limit {MiB} of one part of a ZeroMQ message
+ * @over ZeroMQ cuts the connection
  */
 export const MAX_PART_BYTES = 67_108_864;
 

@@ -1,9 +1,4 @@
-/**
- * The five methods of the command socket.
- *
- * Owns: arguments, results and conditions, Pushpin's. Does not own: the socket (command.ts), and finding connections,
- * which is the node's.
- */
+/** The five methods of the command socket, with Pushpin's arguments, results and conditions. */
 import { GripError, type Item, parseItemList } from '@holdfast/grip';
 import { ControlError } from '../errors.js';
 import type { PublishEvents } from '../events.js';

@@ -3,12 +3,15 @@
  *
  * The library takes one message at a time, and refuses the next (EBUSY) until that one is written, which after some hundred in
  * one turn of the event loop takes another turn.
- *
- * Owns: the order, and how many wait. Does not own: what becomes of messages in the library.
  */
 import type { Log } from '../runtime/log.js';
 
-/** Messages that wait for the library. Over: the new one is dropped, as the library does beyond its own limit. */
+/**
+ * Messages that wait for the library. Over: the new one is dropped, as the library does beyond its own limit.
+ *
+ * @limit {} replies, or packets of statistics, that wait for the ZeroMQ library
+ * @over dropped
+ */
 export const OUTBOX_LIMIT = 10_000;
 
 type Parts = Buffer | readonly Buffer[];

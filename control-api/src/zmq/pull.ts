@@ -1,8 +1,4 @@
-/**
- * The PULL socket: items from publishers that push them (`push_in_spec`, 5560).
- *
- * Owns: the socket. Does not own: the items (intake.ts).
- */
+/** The PULL socket: items from publishers that push them (`push_in_spec`, 5560). */
 import { ControlError } from '../errors.js';
 import { type Containment, uncontained } from '../runtime/faults.js';
 import type { Log } from '../runtime/log.js';

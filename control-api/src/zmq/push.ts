@@ -1,13 +1,14 @@
-/**
- * Sending one message to a PULL socket: what `holdfast publish` does when its spec is one of ZeroMQ.
- *
- * Owns: the socket, for as long as that takes. Does not own: the item in the message.
- */
+/** Sending one message to a PULL socket: what `holdfast publish` does when its spec is one of ZeroMQ. */
 import { ControlError } from '../errors.js';
 import { loadLibrary } from './library.js';
 import { connectSocket } from './socket.js';
 
-/** Milliseconds for the connection to be made and, again, for the message to be written to it. */
+/**
+ * Milliseconds for the connection to be made and, again, for the message to be written to it.
+ *
+ * @limit {s} for `holdfast publish` to find a ZeroMQ socket, and again to write
+ * @over it fails
+ */
 export const PUSH_TIMEOUT_MS = 5_000;
 
 /**

@@ -1,8 +1,4 @@
-/**
- * Opening and reading sockets.
- *
- * Owns: binding and connecting with words for their failures, and the loop that reads. Does not own: what a socket is for.
- */
+/** Opening and reading sockets. */
 import { chmodSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ControlError } from '../errors.js';

@@ -1,8 +1,4 @@
-/**
- * All ZeroMQ sockets of a node.
- *
- * Owns: opening those that are configured, all or none, and closing them. Does not own: what each of them does.
- */
+/** All ZeroMQ sockets of a node. */
 
 import type { PublishEvents } from '../events.js';
 import type { Publisher } from '../publisher.js';
@@ -59,13 +55,13 @@ interface Closable {
 }
 
 /**
- * The sockets of one node. May be told of channels, and of statistics, from the beginning; without specs it does
+ * The sockets of one node. Takes channels and statistics from the beginning; without specs it does
  * nothing at all, and the library need not be installed.
  */
 export class ZeroMqSockets implements InterestListener, StatsSink {
   readonly #options: ZeroMqOptions;
   readonly #opened: Closable[] = [];
-  /** Those that were told before the SUB socket is there. */
+  /** Those that came before the SUB socket was open. */
   readonly #channels = new Set<string>();
   #sub: SubSocket | undefined;
   #stats: StatsSocket | undefined;
@@ -115,7 +111,7 @@ export class ZeroMqSockets implements InterestListener, StatsSink {
     for (const socket of this.#opened.splice(0)) socket.close();
   }
 
-  /** In this order: who asks for the addresses, or hears of statistics, can publish. */
+  /** In this order: a client that gets the addresses, or statistics, can publish. */
   async #openAll(library: Library): Promise<(ZeroMqAddress | undefined)[]> {
     return [
       await this.#openPull(library),

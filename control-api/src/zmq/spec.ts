@@ -1,8 +1,4 @@
-/**
- * The address of a ZeroMQ socket as it is configured.
- *
- * Owns: reading it. Does not own: opening sockets (socket.ts), `port_offset` (the configuration).
- */
+/** Reads the address of a ZeroMQ socket as it is configured. */
 import { ControlError } from '../errors.js';
 
 /** `tcp://host:port`, where host may be `*` or `[::1]` and port 0 or `*`; or `ipc://path`. */
@@ -11,7 +7,7 @@ export interface Spec {
   readonly text: string;
   /** Of an ipc socket; undefined also for one in Linux's abstract name space (`ipc://@name`), which is no file. */
   readonly file: string | undefined;
-  /** The library opens numeric IPv6 addresses only when told to. */
+  /** The library opens numeric IPv6 addresses only with an option. */
   readonly ipv6: boolean;
   /** Whether the system chooses the port. */
   readonly anyPort: boolean;

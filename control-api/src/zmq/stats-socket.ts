@@ -1,8 +1,4 @@
-/**
- * The socket of the statistics feed (`stats_spec`).
- *
- * Owns: the socket, and knowing whether anybody listens. Does not own: the packets (stats/).
- */
+/** The socket of the statistics feed (`stats_spec`). */
 import { type Containment, uncontained } from '../runtime/faults.js';
 import type { Log } from '../runtime/log.js';
 import { statsTypes } from '../stats/packet.js';
@@ -14,10 +10,15 @@ import { bindSocket, readMessages } from './socket.js';
 const SUBSCRIBE = 1;
 const UNSUBSCRIBE = 0;
 
-/** Bytes of a subscription; the types of packets are shorter. Over: the library cuts the connection. */
+/**
+ * Bytes of a subscription; the types of packets are shorter. Over: the library cuts the connection.
+ *
+ * @limit {} bytes of a subscription to statistics
+ * @over ZeroMQ cuts the connection
+ */
 export const MAX_SUBSCRIPTION_BYTES = 1_024;
 
-/** Sends packets to all SUB sockets that want their type. XPUB, not PUB, as that tells what is subscribed to. */
+/** Sends packets to all SUB sockets that want their type. XPUB, not PUB, as that reports what is subscribed to. */
 export class StatsSocket implements StatsSink {
   readonly #socket: XPublisher;
   readonly #log: Log;
@@ -61,7 +62,7 @@ export class StatsSocket implements StatsSink {
     this.#socket.close();
   }
 
-  /** The library tells of the first and the last subscription to a prefix, whoever makes it. */
+  /** The library reports the first and the last subscription to a prefix, of whichever subscriber. */
   #note([message]: readonly Buffer[]): undefined {
     const step = message?.[0] === SUBSCRIBE ? 1 : message?.[0] === UNSUBSCRIBE ? -1 : 0;
     if (message === undefined || step === 0) return;

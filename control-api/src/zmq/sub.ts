@@ -1,9 +1,4 @@
-/**
- * The SUB socket: items from publishers that want to know who listens (`push_in_sub_specs`, 5562).
- *
- * Owns: the socket, and that its subscriptions are the channels with subscribers on this node. Does not own: which
- * those are (the proxy's registry), the items (intake.ts).
- */
+/** The SUB socket: items from publishers that want to know the subscribed channels (`push_in_sub_specs`, 5562). */
 import { ControlError } from '../errors.js';
 import { type Containment, uncontained } from '../runtime/faults.js';
 import type { Log } from '../runtime/log.js';
@@ -11,15 +6,15 @@ import type { ItemIntake } from './intake.js';
 import { HIGH_WATER_MARK, type Library, MAX_PART_BYTES, type Subscriber } from './library.js';
 import { bindSocket, connectSocket, readMessages } from './socket.js';
 
-/** Told by the node which channels it wants. Calls never throw. */
+/** Follows which channels the node wants. Calls never throw. */
 export interface InterestListener {
   /** The channel has its first subscriber. Called again for the same channel, nothing changes. */
   subscribed(channel: string): void;
-  /** The channel has no subscriber any more, and is not kept for those who come back. Unknown ones are ignored. */
+  /** The channel has no subscriber any more, and is not kept for clients that come back. Unknown ones are ignored. */
   unsubscribed(channel: string): void;
 }
 
-/** Pushpin's settings for finding out that a publisher has gone without a word, in seconds and probes. */
+/** Pushpin's settings for detecting a dead publisher, in seconds and probes. */
 const keepAlive = { tcpKeepalive: 1, tcpKeepaliveIdle: 30, tcpKeepaliveCount: 6, tcpKeepaliveInterval: 5 } as const;
 
 /**

@@ -14,7 +14,7 @@ backplaneContract(t, 'hub', shares, { parts: true });
 
 /** A backplane whose every step is the test's to take. */
 class SlowBackplane implements Backplane {
-  trouble: string | undefined;
+  unavailableReason: string | undefined;
   readonly calls: string[] = [];
   listener: BackplaneListener | undefined;
   readonly #subscribes: Array<{ resolve: () => void; reject: (error: Error) => void }> = [];
@@ -51,7 +51,7 @@ class SlowBackplane implements Backplane {
   }
 }
 
-async function scene(inner = new SlowBackplane(), log = new RecordingLog()) {
+async function fixture(inner = new SlowBackplane(), log = new RecordingLog()) {
   const followed: string[] = [];
   const follower = {
     subscribed: (channel: string) => void followed.push(`+${channel}`),
@@ -68,7 +68,7 @@ async function scene(inner = new SlowBackplane(), log = new RecordingLog()) {
 }
 
 t.test('hub: the backplane behind is started once and hears of the first and the last interest only', async (t) => {
-  const { inner, followed, one, two } = await scene();
+  const { inner, followed, one, two } = await fixture();
   const waits = [one.backplane.subscribe('a'), two.backplane.subscribe('a')];
   inner.settle();
   await Promise.all(waits);
@@ -81,7 +81,7 @@ t.test('hub: the backplane behind is started once and hears of the first and the
 });
 
 t.test('hub: all who wait for a channel wait for the same, and none is live before', async (t) => {
-  const { inner, one, two } = await scene();
+  const { inner, one, two } = await fixture();
   let live = 0;
   const waits = [one, two].map(({ backplane }) => backplane.subscribe('a')?.then(() => ++live));
   await new Promise(setImmediate);
@@ -92,7 +92,7 @@ t.test('hub: all who wait for a channel wait for the same, and none is live befo
 });
 
 t.test('hub: a subscribe that fails withdraws the interest of all who waited, and may be tried again', async (t) => {
-  const { inner, followed, one, two } = await scene();
+  const { inner, followed, one, two } = await fixture();
   const waits = [one.backplane.subscribe('a'), two.backplane.subscribe('a')] as Promise<void>[];
   inner.settle(new ControlError('ERR_BACKPLANE_UNAVAILABLE', 'away'));
   for (const wait of waits) await t.rejects(wait, { code: 'ERR_BACKPLANE_UNAVAILABLE' });
@@ -104,7 +104,7 @@ t.test('hub: a subscribe that fails withdraws the interest of all who waited, an
 });
 
 t.test('hub: the failure of a subscribe that was withdrawn does not touch the one after it', async (t) => {
-  const { inner, one } = await scene();
+  const { inner, one } = await fixture();
   const first = one.backplane.subscribe('a') as Promise<void>;
   one.backplane.unsubscribe('a');
   const second = one.backplane.subscribe('a');
@@ -117,7 +117,7 @@ t.test('hub: the failure of a subscribe that was withdrawn does not touch the on
 });
 
 t.test('hub: closing a share withdraws its interest, closing the hub closes what is behind', async (t) => {
-  const { inner, hub, one, two } = await scene();
+  const { inner, hub, one, two } = await fixture();
   void one.backplane.subscribe('a');
   void one.backplane.subscribe('b');
   void two.backplane.subscribe('b');
@@ -129,7 +129,7 @@ t.test('hub: closing a share withdraws its interest, closing the hub closes what
 });
 
 t.test('hub: gaps go to those concerned, and one listener that throws harms no other', async (t) => {
-  const { inner, log, one, two } = await scene();
+  const { inner, log, one, two } = await fixture();
   void one.backplane.subscribe('a');
   void two.backplane.subscribe('a');
   void two.backplane.subscribe('b');
@@ -145,10 +145,10 @@ t.test('hub: gaps go to those concerned, and one listener that throws harms no o
 });
 
 t.test('hub: who joins or leaves while an item is handed on is not among those who get it', async (t) => {
-  const { inner, hub, one, two } = await scene();
+  const { inner, hub, one, two } = await fixture();
   const late = hub.share();
-  const heard = new RecordingListener();
-  await late.start(heard);
+  const listener = new RecordingListener();
+  await late.start(listener);
   void one.backplane.subscribe('a');
   void two.backplane.subscribe('a');
   one.listener.before = () => {
@@ -156,7 +156,7 @@ t.test('hub: who joins or leaves while an item is handed on is not among those w
     two.backplane.unsubscribe('a');
   };
   inner.listener?.onMessage(streamMessage('a', '1'));
-  t.strictSame([one.listener.labels, two.listener.labels, heard.labels], [['a/1'], [], []]);
+  t.strictSame([one.listener.labels, two.listener.labels, listener.labels], [['a/1'], [], []]);
 });
 
 t.test('hub: trouble and history are those of the backplane behind', async (t) => {
@@ -165,15 +165,15 @@ t.test('hub: trouble and history are those of the backplane behind', async (t) =
     read: () => Promise.resolve(page),
     head: () => Promise.resolve(page.end),
   });
-  const { hub, one } = await scene(inner);
-  inner.trouble = 'away';
-  t.strictSame([one.backplane.trouble, hub.trouble], ['away', 'away']);
+  const { hub, one } = await fixture(inner);
+  inner.unavailableReason = 'away';
+  t.strictSame([one.backplane.unavailableReason, hub.unavailableReason], ['away', 'away']);
   t.equal(await historyOf(one.backplane)?.read('a', { afterId: '1' }, 1), page);
   t.equal(await historyOf(one.backplane)?.head('a'), page.end);
   await one.backplane.close();
   await t.rejects(historyOf(one.backplane)?.read('a', { afterId: '1' }, 1) as Promise<unknown>, {
     code: 'ERR_BACKPLANE_CLOSED',
   });
-  const { one: without } = await scene();
+  const { one: without } = await fixture();
   t.equal(historyOf(without.backplane), undefined);
 });

@@ -7,7 +7,7 @@ import { ManualClock } from '../manual-clock.js';
 
 const TTL = 60_000;
 
-function scene(ttl = TTL, limit?: number) {
+function fixture(ttl = TTL, limit?: number) {
   const clock = new ManualClock();
   let forgotten = 0;
   const events = {
@@ -20,7 +20,7 @@ function scene(ttl = TTL, limit?: number) {
 }
 
 t.test('an id that comes again on its channel within the time is a duplicate', async (t) => {
-  const { clock, cache } = scene();
+  const { clock, cache } = fixture();
   t.equal(cache.seen('a', '1'), false);
   t.equal(cache.seen('a', '1'), true);
   clock.advance(TTL - 1);
@@ -28,7 +28,7 @@ t.test('an id that comes again on its channel within the time is a duplicate', a
 });
 
 t.test('the time runs from the first, and is not prolonged by repeats', async (t) => {
-  const { clock, cache } = scene();
+  const { clock, cache } = fixture();
   cache.seen('a', '1');
   clock.advance(TTL - 1);
   t.equal(cache.seen('a', '1'), true);
@@ -38,7 +38,7 @@ t.test('the time runs from the first, and is not prolonged by repeats', async (t
 });
 
 t.test('channels do not share ids, however names and ids are made up', async (t) => {
-  const { cache } = scene();
+  const { cache } = fixture();
   t.equal(cache.seen('ab', 'c'), false);
   t.equal(cache.seen('a', 'bc'), false);
   t.equal(cache.seen('', 'abc'), false);
@@ -47,7 +47,7 @@ t.test('channels do not share ids, however names and ids are made up', async (t)
 });
 
 t.test('without a time nothing is a duplicate and nothing is remembered', async (t) => {
-  const { clock, cache } = scene(0);
+  const { clock, cache } = fixture(0);
   t.equal(cache.seen('a', '1'), false);
   t.equal(cache.seen('a', '1'), false);
   t.equal(cache.size, 0);
@@ -55,7 +55,7 @@ t.test('without a time nothing is a duplicate and nothing is remembered', async 
 });
 
 t.test('memory is given back when nothing comes any more', async (t) => {
-  const { clock, cache } = scene();
+  const { clock, cache } = fixture();
   for (let id = 0; id < 10; id++) cache.seen('a', `${id}`);
   t.equal(cache.size, 10);
   clock.advance(2 * TTL);
@@ -64,7 +64,7 @@ t.test('memory is given back when nothing comes any more', async (t) => {
 });
 
 t.test('beyond the limit the older half is forgotten, and counted', async (t) => {
-  const { cache, forgotten } = scene(TTL, 10);
+  const { cache, forgotten } = fixture(TTL, 10);
   for (let id = 0; id < 10; id++) cache.seen('a', `${id}`);
   t.equal(forgotten(), 0);
   t.equal(cache.seen('a', '10'), false);
@@ -75,7 +75,7 @@ t.test('beyond the limit the older half is forgotten, and counted', async (t) =>
 });
 
 t.test('clear forgets everything', async (t) => {
-  const { clock, cache } = scene();
+  const { clock, cache } = fixture();
   cache.seen('a', '1');
   cache.clear();
   t.equal(clock.pending, 0);
@@ -86,7 +86,7 @@ t.test('an id is a duplicate exactly if it was let through within the time befor
   const step = fc.record({ id: fc.nat(8), after: fc.nat(40) });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), fc.constantFrom(1_000, 20), (steps, limit) => {
-      const { clock, cache, forgotten } = scene(100, limit);
+      const { clock, cache, forgotten } = fixture(100, limit);
       const since = new Map<number, number>();
       for (const { id, after } of steps) {
         clock.advance(after);
@@ -105,7 +105,7 @@ t.test('the limit holds, and nothing that was not seen is ever called a duplicat
   const step = fc.record({ id: fc.nat(30), after: fc.nat(40) });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 100 }), (steps) => {
-      const { clock, cache } = scene(100, 6);
+      const { clock, cache } = fixture(100, 6);
       const since = new Map<number, number>();
       for (const { id, after } of steps) {
         clock.advance(after);
@@ -121,7 +121,7 @@ t.test('the limit holds, and nothing that was not seen is ever called a duplicat
 });
 
 t.test('long names and ids are told apart, and take no more memory than a digest', async (t) => {
-  const { cache } = scene();
+  const { cache } = fixture();
   const long = 'x'.repeat(1_000);
   t.equal(cache.seen(long, `${long}1`), false);
   t.equal(cache.seen(long, `${long}2`), false);
@@ -141,7 +141,7 @@ t.test('long names and ids are told apart, and take no more memory than a digest
 
 for (const hours of [-1, 1]) {
   t.test(`the wall clock is set by ${hours} h: an id is remembered for its time, and no longer`, async (t) => {
-    const { clock, cache } = scene();
+    const { clock, cache } = fixture();
     cache.seen('a', '1');
     clock.setWall(hours * 3_600_000);
     clock.advance(TTL - 1);

@@ -33,14 +33,14 @@ historyContract(t, 'local', async (size) => ({ backplane: made({ historySize: si
 backplaneContract(t, 'local with history', async () => ({ backplanes: [made().backplane] }));
 
 async function started(options: Partial<LocalHistoryOptions> = {}) {
-  const scene = made(options);
+  const fixture = made(options);
   const listener = new RecordingListener();
-  await scene.backplane.start(listener);
+  await fixture.backplane.start(listener);
   const publish = async (...items: readonly (readonly [channel: string, id: string])[]) =>
-    (await scene.backplane.publish(items.map(([channel, id]) => streamMessage(channel, id)))).map(
+    (await fixture.backplane.publish(items.map(([channel, id]) => streamMessage(channel, id)))).map(
       ({ position }) => position,
     );
-  return { ...scene, listener, publish };
+  return { ...fixture, listener, publish };
 }
 
 t.test('items are delivered with their positions', async (t) => {

@@ -1,11 +1,11 @@
-/** The contract of `Nodes` as tests. Every implementation runs it; what is particular to one is tested beside it. */
+/** The contract of `Cluster` as tests. Every implementation runs it; what is particular to one is tested beside it. */
 import type { Test } from 'tap';
-import type { NodeAnswer, NodeMember, NodeState, Nodes, Question } from '../../dist/index.js';
+import type { Cluster, NodeAnswer, NodeMember, NodeState, Question } from '../../dist/index.js';
 
 /** A system of nodes under test. */
 export interface ContractSystem {
   /** So many nodes of the system, none of which has joined yet. */
-  readonly nodes: readonly Nodes[];
+  readonly nodes: readonly Cluster[];
   /** Releases what the nodes share, after all have left. */
   dispose?(): Promise<void>;
 }
@@ -13,7 +13,7 @@ export interface ContractSystem {
 /** Makes a system of so many nodes. */
 export type MakeSystem = (count: number) => Promise<ContractSystem>;
 
-/** A member that notes what it is asked, and answers as it is told. */
+/** A member that records what it is asked, and answers as the test sets. */
 export class RecordingMember implements NodeMember {
   readonly asked: Question[] = [];
   connections = 0;
@@ -33,11 +33,11 @@ export class RecordingMember implements NodeMember {
 }
 
 interface Joined {
-  readonly nodes: Nodes;
+  readonly nodes: Cluster;
   readonly member: RecordingMember;
 }
 
-type World = readonly [Joined, ...Joined[]];
+type JoinedNodes = readonly [Joined, ...Joined[]];
 
 /** Long enough for every answer that comes at all, in ms. */
 const LONG = 5_000;
@@ -54,23 +54,23 @@ const QUESTIONS: readonly Question[] = [
 
 /** Runs the contract on a fresh system per clause, of one node, and of three unless there can be but one (`alone`). */
 export function nodesContract(t: Test, name: string, makeSystem: MakeSystem, { alone = false } = {}): void {
-  const clause = (title: string, run: (t: Test, world: World) => Promise<void>, count = 1) => {
+  const clause = (title: string, run: (t: Test, joined: JoinedNodes) => Promise<void>, count = 1) => {
     t.test(`${name}: ${title}`, async (t) => {
       const system = await makeSystem(count);
       t.teardown(async () => {
         await Promise.all(system.nodes.map((nodes) => nodes.leave()));
         await system.dispose?.();
       });
-      const world = system.nodes.map((nodes, i) => ({ nodes, member: new RecordingMember(`node-${i}`) }));
-      await Promise.all(world.map(({ nodes, member }) => nodes.join(member)));
-      await run(t, world as unknown as World);
+      const joined = system.nodes.map((nodes, i) => ({ nodes, member: new RecordingMember(`node-${i}`) }));
+      await Promise.all(joined.map(({ nodes, member }) => nodes.join(member)));
+      await run(t, joined as unknown as JoinedNodes);
     });
   };
   oneNode(clause);
   if (!alone) severalNodes((title, run) => clause(title, run, 3));
 }
 
-type Clause = (title: string, run: (t: Test, world: World) => Promise<void>) => void;
+type Clause = (title: string, run: (t: Test, joined: JoinedNodes) => Promise<void>) => void;
 
 function oneNode(clause: Clause): void {
   clause('a node that has joined knows itself, as it says of itself', async (t, [{ nodes, member }]) => {
@@ -99,8 +99,8 @@ function oneNode(clause: Clause): void {
   clause('null, false and nothing found are answers', async (t, [{ nodes, member }]) => {
     for (const answer of [null, false, 0, '']) {
       member.answering = async () => answer;
-      const heard = await nodes.ask({ about: 'connection', id: 'x' }, LONG);
-      t.strictSame(heard, { answers: [{ node: member.id, answer }], silent: [] });
+      const result = await nodes.ask({ about: 'connection', id: 'x' }, LONG);
+      t.strictSame(result, { answers: [{ node: member.id, answer }], silent: [] });
     }
   });
 
@@ -125,24 +125,24 @@ function oneNode(clause: Clause): void {
 }
 
 function severalNodes(clause: Clause): void {
-  clause('every node knows all of them', async (t, world) => {
-    for (const { nodes } of world) t.strictSame(await ids(nodes), ['node-0', 'node-1', 'node-2']);
+  clause('every node knows all of them', async (t, joined) => {
+    for (const { nodes } of joined) t.strictSame(await ids(nodes), ['node-0', 'node-1', 'node-2']);
   });
 
-  clause('a question of any node is answered by all of them', async (t, world) => {
+  clause('a question of any node is answered by all of them', async (t, joined) => {
     const question: Question = { about: 'channel', name: 'a' };
-    for (const { nodes } of world) {
+    for (const { nodes } of joined) {
       const { answers, silent } = await nodes.ask(question, LONG);
       t.strictSame(
         byNode(answers),
-        world.map(({ member: { id } }) => ({ node: id, answer: { me: id, question } })),
+        joined.map(({ member: { id } }) => ({ node: id, answer: { me: id, question } })),
       );
       t.strictSame(silent, []);
     }
   });
 
-  clause('a silent node is named, and costs the others nothing but the time', async (t, world) => {
-    const [first, second, third] = world;
+  clause('a silent node is named, and costs the others nothing but the time', async (t, joined) => {
+    const [first, second, third] = joined;
     if (second !== undefined) second.member.answering = () => new Promise(() => {});
     const { answers, silent } = await first.nodes.ask({ about: 'connection', id: 'x' }, SHORT);
     t.strictSame(
@@ -152,13 +152,13 @@ function severalNodes(clause: Clause): void {
     t.strictSame(silent, ['node-1']);
   });
 
-  clause('answers to questions that are asked at the same time are not mistaken for each other', async (t, world) => {
+  clause('answers to questions that are asked at the same time are not mistaken for each other', async (t, joined) => {
     const asked = Array.from({ length: 30 }, (_, i): Question => ({ about: 'connection', id: String(i) }));
-    const heard = await Promise.all(
-      asked.map((question, i) => (world[i % world.length] as Joined).nodes.ask(question, LONG)),
+    const result = await Promise.all(
+      asked.map((question, i) => (joined[i % joined.length] as Joined).nodes.ask(question, LONG)),
     );
-    for (const [i, { answers }] of heard.entries()) {
-      t.equal(answers.length, world.length);
+    for (const [i, { answers }] of result.entries()) {
+      t.equal(answers.length, joined.length);
       for (const { node, answer } of answers) t.strictSame(answer, { me: node, question: asked[i] });
     }
   });
@@ -176,7 +176,7 @@ function severalNodes(clause: Clause): void {
   });
 }
 
-async function ids(nodes: Nodes): Promise<string[]> {
+async function ids(nodes: Cluster): Promise<string[]> {
   return (await nodes.list()).map(({ id }) => id).sort();
 }
 

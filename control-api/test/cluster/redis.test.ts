@@ -111,7 +111,7 @@ t.test('redis nodes: without redis nothing can be asked, and with it everybody i
   const server = await startRedis(t);
   const a = await join(t, server.url, 'a');
   await server.kill();
-  await until('it is away', () => a.backplane.trouble !== undefined);
+  await until('it is away', () => a.backplane.unavailableReason !== undefined);
   await t.rejects(a.nodes.list(), {
     code: 'ERR_BACKPLANE_UNAVAILABLE',
     message: /^The other nodes cannot be reached: redis 127\.0\.0\.1:\d+ unreachable since /,
@@ -119,7 +119,7 @@ t.test('redis nodes: without redis nothing can be asked, and with it everybody i
   t.strictSame(a.nodes.self(), { ...a.member.state(), age: 0 });
   await t.rejects(a.nodes.ask(question, 1_000), { code: 'ERR_BACKPLANE_UNAVAILABLE' });
   await server.start();
-  await until('it is back', () => a.backplane.trouble === undefined);
+  await until('it is back', () => a.backplane.unavailableReason === undefined);
   a.clock.advance(HEARTBEAT_MS);
   await until('it is listed', async () => (await a.nodes.list()).length === 1);
   const { answers } = await a.nodes.ask(question, 5_000);

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { type Clock, LoneNode } from '../../dist/index.js';
+import { type Clock, StandaloneNode } from '../../dist/index.js';
 import { ManualClock } from '../manual-clock.js';
 import { nodesContract, RecordingMember } from './contract.js';
 
@@ -10,19 +10,19 @@ const realClock: Clock = {
   clear: (timer) => clearTimeout(timer as NodeJS.Timeout),
 };
 
-nodesContract(t, 'lone node', async () => ({ nodes: [new LoneNode(realClock)] }), { alone: true });
+nodesContract(t, 'standalone node', async () => ({ nodes: [new StandaloneNode(realClock)] }), { alone: true });
 
-t.test('lone node: its state is that of the moment, and of no age', async (t) => {
-  const nodes = new LoneNode(new ManualClock());
+t.test('standalone node: its state is that of the moment, and of no age', async (t) => {
+  const nodes = new StandaloneNode(new ManualClock());
   const member = new RecordingMember('me');
   await nodes.join(member);
   member.connections = 7;
   t.strictSame(await nodes.list(), [{ ...member.state(), connections: 7, age: 0 }]);
 });
 
-t.test('lone node: it waits as long as it is told, and no timer is left', async (t) => {
+t.test('standalone node: it waits as long as it is told, and no timer is left', async (t) => {
   const clock = new ManualClock();
-  const nodes = new LoneNode(clock);
+  const nodes = new StandaloneNode(clock);
   const member = new RecordingMember('me');
   await nodes.join(member);
   let resolve: (answer: unknown) => void = () => {};
@@ -38,8 +38,8 @@ t.test('lone node: it waits as long as it is told, and no timer is left', async 
   t.equal(clock.pending, 0);
 });
 
-t.test('lone node: without a member there is nobody', async (t) => {
-  const nodes = new LoneNode(new ManualClock());
+t.test('standalone node: without a member there is nobody', async (t) => {
+  const nodes = new StandaloneNode(new ManualClock());
   t.strictSame(await nodes.list(), []);
   t.strictSame(await nodes.ask({ about: 'channel', name: 'a' }, 1), { answers: [], silent: [] });
 });

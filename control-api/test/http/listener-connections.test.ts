@@ -3,7 +3,7 @@ import { Socket } from 'node:net';
 import t from 'tap';
 import { ListenerConnections, type Phase } from '../../dist/index.js';
 
-function scene(max: number, maxBytes = 1_000) {
+function fixture(max: number, maxBytes = 1_000) {
   const ended: string[] = [];
   const names = new Map<Socket, string>();
   const connections = new ListenerConnections({
@@ -22,7 +22,7 @@ function scene(max: number, maxBytes = 1_000) {
 }
 
 t.test('refused and unused connections go first, then the one that has been longest in its phase', async (t) => {
-  const { ended, open, connections } = scene(8);
+  const { ended, open, connections } = fixture(8);
   open('i1', 'idle');
   open('a', 'arriving');
   open('s', 'sending');
@@ -38,7 +38,7 @@ t.test('refused and unused connections go first, then the one that has been long
 });
 
 t.test('a connection that does something is young again', async (t) => {
-  const { ended, open, connections } = scene(2);
+  const { ended, open, connections } = fixture(2);
   const { socket } = open('publisher', 'idle');
   open('pool', 'idle');
   connections.enter(socket, 'arriving');
@@ -48,7 +48,7 @@ t.test('a connection that does something is young again', async (t) => {
 });
 
 t.test('bytes are let go with the phase; over the limit answers go before bodies, the oldest first', async (t) => {
-  const { ended, open, connections } = scene(9, 1_000);
+  const { ended, open, connections } = fixture(9, 1_000);
   const body = open('body', 'arriving').socket;
   const answer = open('answer', 'sending').socket;
   const young = open('young', 'arriving').socket;
@@ -71,7 +71,7 @@ t.test('bytes are let go with the phase; over the limit answers go before bodies
 });
 
 t.test('a connection that closes is forgotten', async (t) => {
-  const { open, connections } = scene(2);
+  const { open, connections } = fixture(2);
   const { socket } = open('a', 'arriving');
   connections.hold(socket, 10);
   socket.destroy();

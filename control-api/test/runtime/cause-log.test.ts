@@ -4,7 +4,7 @@ import { CAUSE_MS, CAUSES_MAX, CauseLog } from '../../dist/runtime/cause-log.js'
 import { ManualClock } from '../manual-clock.js';
 import { RecordingLog } from '../recorder.js';
 
-function scene() {
+function fixture() {
   const log = new RecordingLog();
   const clock = new ManualClock();
   return { log, clock, causes: new CauseLog(log, clock) };
@@ -13,7 +13,7 @@ function scene() {
 t.test(
   'a cause is told at once, and while it goes on once in CAUSE_MS with its latest case and its number',
   async (t) => {
-    const { log, clock, causes } = scene();
+    const { log, clock, causes } = fixture();
     for (let i = 0; i < 10; i++) causes.warn('a', { i }, `case ${i}`);
     causes.info('b', { other: true }, 'another');
     t.match(log.lines, [
@@ -30,7 +30,7 @@ t.test(
 );
 
 t.test('what has stopped for CAUSE_MS is news again, and leaves no timer behind', async (t) => {
-  const { log, clock, causes } = scene();
+  const { log, clock, causes } = fixture();
   causes.warn('a', {}, 'first');
   clock.advance(CAUSE_MS);
   t.equal(clock.pending, 0);
@@ -42,7 +42,7 @@ t.test('what has stopped for CAUSE_MS is news again, and leaves no timer behind'
 });
 
 t.test('of more than CAUSES_MAX causes at a time only the number is told', async (t) => {
-  const { log, clock, causes } = scene();
+  const { log, clock, causes } = fixture();
   for (let i = 0; i < CAUSES_MAX + 50; i++) causes.warn(`cause ${i}`, {}, 'line');
   t.equal(log.lines.length, CAUSES_MAX);
   clock.advance(CAUSE_MS);

@@ -4,14 +4,14 @@ import { PacedLog, WINDOW_LINES, WINDOW_MS } from '../../dist/runtime/paced-log.
 import { ManualClock } from '../manual-clock.js';
 import { RecordingLog } from '../recorder.js';
 
-function scene() {
+function fixture() {
   const log = new RecordingLog();
   const clock = new ManualClock();
   return { log, clock, paced: new PacedLog(log, clock) };
 }
 
 t.test('warnings and errors beyond WINDOW_LINES are counted, and the count is told once', async (t) => {
-  const { log, clock, paced } = scene();
+  const { log, clock, paced } = fixture();
   for (let i = 0; i < 5 * WINDOW_LINES; i += 1) {
     paced.warn({ i }, 'w');
     paced.error({ i }, 'e');
@@ -25,7 +25,7 @@ t.test('warnings and errors beyond WINDOW_LINES are counted, and the count is to
 });
 
 t.test('below the limit there is no such line, and no timer outlives its window', async (t) => {
-  const { log, clock, paced } = scene();
+  const { log, clock, paced } = fixture();
   for (let i = 0; i < WINDOW_LINES; i += 1) paced.warn({ i }, 'w');
   clock.advance(WINDOW_MS);
   t.equal(log.lines.length, WINDOW_LINES);
@@ -33,7 +33,7 @@ t.test('below the limit there is no such line, and no timer outlives its window'
 });
 
 t.test('debug and info lines pass, and a child has a window of its own', async (t) => {
-  const { log, paced } = scene();
+  const { log, paced } = fixture();
   for (let i = 0; i < 2 * WINDOW_LINES; i += 1) paced.warn({ i }, 'w');
   paced.debug({}, 'd');
   paced.info({}, 'i');

@@ -17,19 +17,19 @@ import { MAX_TAPS } from '../../dist/views/channel-taps.js';
 import { startControl } from '../control-fixture.js';
 import { streamMessage } from '../items.js';
 import { ManualClock } from '../manual-clock.js';
-import { ScriptedNodes } from './scripted-nodes.js';
+import { ScriptedCluster } from './scripted-cluster.js';
 
 const NOW = new Date(new ManualClock().wall()).toISOString();
 
 /** A control server with taps on shares of a local backplane, or on what `open` makes. */
-async function scene(t: Test, open?: (clock: ManualClock) => Backplane) {
+async function fixture(t: Test, open?: (clock: ManualClock) => Backplane) {
   const clock = new ManualClock();
   const inner = new LocalBackplane(silentLog);
   const hub = new BackplaneHub({ inner, log: silentLog });
   await hub.start();
   const taps = new ChannelTaps(() => open?.(clock) ?? hub.share(), clock);
   const control = await startControl(t, {
-    views: { cluster: new ClusterViews(new ScriptedNodes({}), clock), taps },
+    views: { cluster: new ClusterViews(new ScriptedCluster({}), clock), taps },
   });
   const tap = (name: string, from?: string) =>
     tapped(t, `http://127.0.0.1:${control.port}/channels/${encodeURIComponent(name)}/items`, from);
@@ -69,7 +69,7 @@ async function until(what: string, holds: () => boolean): Promise<void> {
 }
 
 t.test('each item of the channel is a line, as it was published, with the time', async (t) => {
-  const { hub, tap } = await scene(t);
+  const { hub, tap } = await fixture(t);
   const name = 'a/b ☃';
   const shown = await tap(name);
   t.match(shown.message, { statusCode: 200, headers: { 'content-type': 'application/x-ndjson' } });
@@ -91,7 +91,7 @@ t.test('each item of the channel is a line, as it was published, with the time',
 });
 
 t.test('an id that was made for an item is not shown', async (t) => {
-  const { hub, tap } = await scene(t);
+  const { hub, tap } = await fixture(t);
   const shown = await tap('a');
   const item = parseItem({ channel: 'a', formats: { 'http-stream': { content: 'x' } } });
   await hub.publish([{ type: 'item', item, id: 'made' }]);
@@ -100,7 +100,7 @@ t.test('an id that was made for an item is not shown', async (t) => {
 });
 
 t.test('interest lasts as long as the client stays', async (t) => {
-  const { hub, taps, tap } = await scene(t);
+  const { hub, taps, tap } = await fixture(t);
   const shown = await tap('b');
   t.strictSame([hub.channels, taps.size], [1, 1]);
   shown.message.destroy();
@@ -109,7 +109,7 @@ t.test('interest lasts as long as the client stays', async (t) => {
 
 /** A backplane that a test drives: interest is live when the test says, and items come when it says. */
 class DrivenBackplane implements Backplane {
-  readonly trouble = undefined;
+  readonly unavailableReason = undefined;
   listener: BackplaneListener | undefined;
   live: Promise<void> | undefined;
   closed = false;
@@ -135,7 +135,7 @@ class DrivenBackplane implements Backplane {
 
 t.test('a gap is a line in its place', async (t) => {
   const driven = new DrivenBackplane();
-  const { tap } = await scene(t, () => driven);
+  const { tap } = await fixture(t, () => driven);
   const shown = await tap('a');
   const [after, until_] = [
     { epoch: 'e', offset: 3 },
@@ -156,7 +156,7 @@ t.test('the head goes out once interest is live, and not before', async (t) => {
   const driven = new DrivenBackplane();
   let goLive = () => {};
   driven.live = new Promise((resolve) => (goLive = resolve));
-  const { tap, taps } = await scene(t, () => driven);
+  const { tap, taps } = await fixture(t, () => driven);
   let answered = false;
   const shown = tap('a').then((each) => {
     answered = true;
@@ -172,7 +172,7 @@ t.test('a backplane that is away is 503, and so is one that does not go live in 
   const refusing = new DrivenBackplane();
   refusing.live = Promise.reject(new ControlError('ERR_BACKPLANE_UNAVAILABLE', 'away'));
   refusing.live.catch(() => {});
-  const first = await scene(t, () => refusing);
+  const first = await fixture(t, () => refusing);
   t.match(await first.ask('GET', '/channels/a/items'), {
     status: 503,
     headers: { 'content-type': 'application/json', 'retry-after': '1' },
@@ -182,7 +182,7 @@ t.test('a backplane that is away is 503, and so is one that does not go live in 
 
   const hanging = new DrivenBackplane();
   hanging.live = new Promise(() => {});
-  const second = await scene(t, () => hanging);
+  const second = await fixture(t, () => hanging);
   const answer = second.ask('GET', '/channels/a/items');
   await until('the deadline runs', () => second.clock.pending > 0);
   second.clock.advance(2_000);
@@ -194,7 +194,7 @@ t.test('a tap whose interest is refused after its first item is ended, and says 
   const driven = new DrivenBackplane();
   let refuse = (_error: Error) => {};
   driven.live = new Promise((_, reject) => (refuse = reject));
-  const { tap, taps } = await scene(t, () => driven);
+  const { tap, taps } = await fixture(t, () => driven);
   const shown = tap('a');
   await until('the tap is being opened', () => driven.listener !== undefined);
   driven.listener?.onMessage(streamMessage('a', '1'));
@@ -210,7 +210,7 @@ t.test('a tap whose interest is refused after its first item is ended, and says 
 });
 
 t.test('a quiet tap shows a sign of life, an empty line', async (t) => {
-  const { tap, clock } = await scene(t);
+  const { tap, clock } = await fixture(t);
   const shown = await tap('a');
   clock.advance(TAP_HEARTBEAT_MS - 1);
   t.equal(shown.text, '');
@@ -221,7 +221,7 @@ t.test('a quiet tap shows a sign of life, an empty line', async (t) => {
 });
 
 t.test('a client that does not read is closed with a last line that says so', async (t) => {
-  const { tap, hub, clock, taps } = await scene(t);
+  const { tap, hub, clock, taps } = await fixture(t);
   const shown = await tap('a');
   shown.message.pause();
   const big = 'x'.repeat(TAP_QUEUE_BYTES / 4);
@@ -247,7 +247,7 @@ t.test('a client that does not read is closed with a last line that says so', as
 });
 
 t.test('a client that does not take its last line either is cut off', async (t) => {
-  const { tap, hub, clock, taps } = await scene(t);
+  const { tap, hub, clock, taps } = await fixture(t);
   const shown = await tap('a');
   shown.message.pause();
   const big = 'x'.repeat(TAP_QUEUE_BYTES);
@@ -261,7 +261,7 @@ t.test('a client that does not take its last line either is cut off', async (t) 
 });
 
 t.test('one tap too many takes the place of the oldest, which is told so', async (t) => {
-  const { tap, taps, ask, hub } = await scene(t);
+  const { tap, taps, ask, hub } = await fixture(t);
   const oldest = await tap('a');
   await Promise.all(Array.from({ length: MAX_TAPS - 1 }, () => tap('a')));
   const next = await tap('a');
@@ -275,7 +275,7 @@ t.test('one tap too many takes the place of the oldest, which is told so', async
 });
 
 t.test('it is the oldest of the address that has most of them: nobody pushes the others out', async (t) => {
-  const { tap, taps } = await scene(t);
+  const { tap, taps } = await fixture(t);
   const operator = await tap('a');
   for (let i = 0; i < 2 * MAX_TAPS; i += 1) await tap('a', '127.0.0.2');
   const second = await tap('a');
@@ -285,7 +285,7 @@ t.test('it is the oldest of the address that has most of them: nobody pushes the
 });
 
 t.test('a server that closes ends its taps with a last line, and does not wait for them', async (t) => {
-  const { tap, server } = await scene(t);
+  const { tap, server } = await fixture(t);
   const shown = await tap('a');
   await server.close();
   await until('the end', () => shown.ended);

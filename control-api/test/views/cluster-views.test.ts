@@ -5,11 +5,11 @@ import { BackplaneHub, ChannelTaps, ClusterViews, ControlError, LocalBackplane, 
 import { ANSWER_WITHIN_MS } from '../../dist/views/cluster-views.js';
 import { startControl } from '../control-fixture.js';
 import { ManualClock } from '../manual-clock.js';
-import { type Script, ScriptedNodes } from './scripted-nodes.js';
+import { type Script, ScriptedCluster } from './scripted-cluster.js';
 
 /** A control server in front of such nodes. */
 async function views(t: Test, scripts: Readonly<Record<string, Script | undefined>> | Error) {
-  const nodes = new ScriptedNodes(scripts);
+  const nodes = new ScriptedCluster(scripts);
   const clock = new ManualClock();
   const hub = new BackplaneHub({ inner: new LocalBackplane(silentLog), log: silentLog });
   const control = await startControl(t, {

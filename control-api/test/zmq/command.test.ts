@@ -2,7 +2,7 @@
 import { decodeTnetstring, encodePacket, encodeTnetstring } from '@holdfast/grip';
 import t, { type Test } from 'tap';
 import * as zeromq from 'zeromq';
-import { PartlyAccepted } from '../../dist/backplane/refusal.js';
+import { PartlyAccepted } from '../../dist/errors.js';
 import { type Connections, ControlError } from '../../dist/index.js';
 import { ANY, client, openSockets, req, until } from './zeromq-fixture.js';
 

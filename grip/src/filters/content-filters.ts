@@ -1,14 +1,8 @@
-/**
- * The filters that rewrite content.
- *
- * Owns: build-id and var-subst for items, build-id for the body of a response. Does not own: their order
- * (filter-plan.ts), the template syntax (filter-template.ts), http-modify, which asks somebody else.
- */
+/** The filters that rewrite content: build-id and var-subst for items, build-id for the body of a response. */
 import { Buffer } from 'node:buffer';
 import { GripError } from '../errors.js';
 import { textFromWire, wireFromText } from '../wire/text.js';
-import type { FilterScene } from './context.js';
-import { type FilterName, filterTargets } from './filter.js';
+import { type FilterContext, type FilterName, filterTargets } from './filter.js';
 import {
   type Directive,
   type DirectiveValue,
@@ -23,16 +17,16 @@ import {
  * Rewrites the content of an item for one connection; the very same Buffer where there is nothing to rewrite. Throws
  * ERR_GRIP_FILTER.
  */
-export type ContentFilter = (content: Buffer, scene: FilterScene) => Buffer;
+export type ContentFilter = (content: Buffer, context: FilterContext) => Buffer;
 
 /** `%I` becomes the id that `id_format` makes of the last ids, `%(text)I` the given text. */
-function buildId(content: Buffer, { subMeta, prevIds }: FilterScene): Buffer {
+function buildId(content: Buffer, { subMeta, prevIds }: FilterContext): Buffer {
   const format = idFormat(subMeta);
   return expandTemplate(content, idValue(renderId(format, prevIds), isHex(subMeta)));
 }
 
 /** `%(name)s` becomes the connection's meta value of that name. */
-function varSubst(content: Buffer, { subMeta }: FilterScene): Buffer {
+function varSubst(content: Buffer, { subMeta }: FilterContext): Buffer {
   return expandTemplate(content, variableValue(subMeta));
 }
 

@@ -1,18 +1,15 @@
 /**
- * The filters that decide whether an item is delivered to a connection.
- *
- * Owns: skip-self, skip-users, require-sub. Does not own: their order (filter-plan.ts), http-check, which asks somebody
- * else.
+ * The filters that decide whether an item is delivered to a connection: skip-self, skip-users, require-sub. http-check and
+ * http-modify ask a server and are in the proxy.
  */
 
-import type { FilterScene } from './context.js';
-import type { FilterName } from './filter.js';
+import type { FilterContext, FilterName } from './filter.js';
 
 /** Whether the item may go on to this connection. Never throws. */
-export type DeliveryFilter = (scene: FilterScene) => boolean;
+export type DeliveryFilter = (context: FilterContext) => boolean;
 
 /** Drops what the connection's own user has sent. */
-function skipSelf({ subMeta, pubMeta }: FilterScene): boolean {
+function skipSelf({ subMeta, pubMeta }: FilterContext): boolean {
   const sender = pubMeta.sender;
   return !sender || sender !== subMeta.get('user');
 }
@@ -30,7 +27,7 @@ function namesIn(list: string, pubMeta: object): ReadonlySet<string> {
 }
 
 /** Drops what is not meant for the connection's user: `skip_users` is a list with commas, spaces around names allowed. */
-function skipUsers({ subMeta, pubMeta }: FilterScene): boolean {
+function skipUsers({ subMeta, pubMeta }: FilterContext): boolean {
   const list = pubMeta.skip_users;
   const user = subMeta.get('user');
   if (!list || !user) return true;
@@ -38,7 +35,7 @@ function skipUsers({ subMeta, pubMeta }: FilterScene): boolean {
 }
 
 /** Drops what only subscribers of another channel may see. */
-function requireSub({ pubMeta, isSubscribed }: FilterScene): boolean {
+function requireSub({ pubMeta, isSubscribed }: FilterContext): boolean {
   const channel = pubMeta.require_sub;
   return !channel || isSubscribed(channel);
 }

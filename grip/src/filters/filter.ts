@@ -1,9 +1,4 @@
-/**
- * The names of the filters.
- *
- * Owns: which filters exist, what each acts on, and how many a channel may have. Does not own: running them
- * (filter-plan.ts).
- */
+/** The names of the filters, what each acts on, and what a filter may look at. */
 
 /**
  * What a filter acts on: `delivery` decides whether an item is delivered at all, `message-content` rewrites the content
@@ -21,7 +16,12 @@ export type FilterName =
   | 'http-check'
   | 'http-modify';
 
-/** Most filters one channel may name, known or not. Each runs per subscriber and item; more are refused. */
+/**
+ * Most filters one channel may name, known or not. Each runs per subscriber and item; more are refused.
+ *
+ * @limit {} filters of one channel
+ * @over the instruct is refused, 502; a session is closed with 1011
+ */
 export const MAX_FILTERS = 5;
 
 const targets: ReadonlyMap<string, readonly FilterTarget[]> = new Map<FilterName, readonly FilterTarget[]>([
@@ -53,4 +53,19 @@ export function filterTargets(name: string): readonly FilterTarget[] {
  */
 export function messageContentFilters(filters: readonly string[]): string[] {
   return filters.filter((name) => filterTargets(name).includes('message-content'));
+}
+
+/** One item on its way to one connection, as the filters of the subscription see it. */
+export interface FilterContext {
+  /** Meta of the connection: Grip-Set-Meta, `meta` of a JSON instruct, or `set-meta` of a session. */
+  readonly subMeta: ReadonlyMap<string, string>;
+  /** Meta of the item. Without prototype, as `Item.meta`. */
+  readonly pubMeta: Readonly<Record<string, string>>;
+  /**
+   * Last id of each channel that the connection tracks, by unprefixed name. On the item's own channel that is already
+   * the item's id: an id built from it names what the client has received.
+   */
+  readonly prevIds: ReadonlyMap<string, string>;
+  /** Whether the connection is subscribed to a channel, by unprefixed name; with or without tracking ids. */
+  readonly isSubscribed: (channel: string) => boolean;
 }

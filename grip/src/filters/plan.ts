@@ -1,16 +1,13 @@
 /**
- * The filters of one subscription, in order.
- *
- * Owns: the steps, running those that need nobody else, and comparing with an item's content-filters. Does not own: the
- * filters themselves, the requests of http-check and http-modify, what becomes of an item that cannot be filtered.
+ * The filters of one subscription in order: running those that ask no server, and comparing with an item's
+ * content-filters.
  */
 import type { Buffer } from 'node:buffer';
 import { type ContentFilter, contentFilters } from './content-filters.js';
-import type { FilterScene } from './context.js';
 import { type DeliveryFilter, deliveryFilters } from './delivery-filters.js';
-import { type FilterName, isKnownFilter, messageContentFilters } from './filter.js';
+import { type FilterContext, type FilterName, isKnownFilter, messageContentFilters } from './filter.js';
 
-/** A filter that asks a server; whoever delivers has to send the request. */
+/** A filter that asks a server: the caller sends the request. */
 export type HttpFilterName = 'http-check' | 'http-modify';
 
 /** One filter of a subscription, ready to run. */
@@ -23,7 +20,7 @@ export type FilterStep =
 export interface FilterPlan {
   /**
    * The known filters in the order in which they were named. Empty for most subscriptions: test for that before making
-   * a scene, and nothing needs to be run.
+   * a context, and nothing needs to be run.
    */
   readonly steps: readonly FilterStep[];
   /** Names of those that rewrite content, for {@link contentFilterMismatch}. */
@@ -61,13 +58,13 @@ export type FilterOutcome =
  * item without content (an action) is given empty content. Throws ERR_GRIP_FILTER with Pushpin's text, without the
  * `filter error: ` before it: the item cannot be delivered to this connection.
  */
-export function runFilters(plan: FilterPlan, content: Buffer, scene: FilterScene, from = 0): FilterOutcome {
+export function runFilters(plan: FilterPlan, content: Buffer, context: FilterContext, from = 0): FilterOutcome {
   const { steps } = plan;
   for (let i = from; i < steps.length; i++) {
     const step = steps[i] as FilterStep;
     if (step.kind === 'http') return { result: 'http', filter: step.name, content, next: i + 1 };
-    if (step.kind === 'content') content = step.rewrite(content, scene);
-    else if (!step.delivers(scene)) return { result: 'drop', filter: step.name };
+    if (step.kind === 'content') content = step.rewrite(content, context);
+    else if (!step.delivers(context)) return { result: 'drop', filter: step.name };
   }
   return { result: 'send', content };
 }

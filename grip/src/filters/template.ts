@@ -1,12 +1,9 @@
 /**
  * The template syntax of filters: `%`, an optional argument in parentheses, one letter; and `%%` for `%`.
  *
- * Owns: finding directives and putting their values in place, whole or in pieces. Does not own: what a directive means
- * (content-filters.ts).
- *
- * In an argument a backslash takes the next byte as it is. An empty argument counts as none. Whatever is no directive
- * goes through untouched, be it text or not: templates are Latin-1 strings, one character per byte, which costs half of
- * what slices of Buffers cost for content of the usual size.
+ * In an argument a backslash takes the next byte as it is. An empty argument counts as none. What is no directive goes through
+ * untouched, text or not: templates are Latin-1 strings, one character per byte, which costs half of what slices of Buffers
+ * cost for content of the usual size.
  */
 import { Buffer } from 'node:buffer';
 import { GripError } from '../errors.js';
@@ -24,12 +21,20 @@ export interface Directive {
 /** Gives a directive its value, in Latin-1, or throws {@link directiveError}. */
 export type DirectiveValue = (directive: Directive) => string;
 
-/** Most bytes of a directive that may wait for its end, when content comes in pieces; more is an error. */
+/**
+ * Most bytes of a directive that may wait for its end, when content comes in pieces; more is an error.
+ *
+ * @limit {} bytes of a directive that is not complete in a body
+ * @over the filter fails: the stream ends
+ */
 export const MAX_PARTIAL_DIRECTIVE = 8192;
 
 /**
  * Bytes by which the values of directives may make content longer, for each call. More is an error: values come from
  * connections, and content may name one of them a thousand times.
+ *
+ * @limit {MiB} by which `var-subst` and `build-id` make content longer for one client
+ * @over the filter fails: the item is skipped, counted and logged
  */
 export const MAX_EXPANSION = 1_048_576;
 

@@ -1,11 +1,7 @@
 /**
- * Reading the members of a JSON object that somebody else wrote.
+ * Reading the members of a JSON object from outside: the type rules of GRIP's JSON, with Pushpin's error texts.
  *
- * Owns: the type rules of GRIP's JSON (Pushpin's, with its error texts) and safe access to members. Does not own: parsing
- * (json.ts), or which members an object has.
- *
- * Byte strings (Uint8Array) are taken wherever JSON has strings, so that an item decoded from a tnetstring reads the same
- * way.
+ * Byte strings (Uint8Array) are taken where JSON has strings, so that an item decoded from a tnetstring reads the same way.
  */
 import { Buffer } from 'node:buffer';
 import { GripError, type GripErrorCode } from '../errors.js';
@@ -27,7 +23,7 @@ export function textOf(value: unknown): string | undefined {
   return value instanceof Uint8Array ? Buffer.from(value).toString('utf8') : undefined;
 }
 
-/** What a value is, in words that follow `got`. Bytes are what a tnetstring has for a string. */
+/** What a value is, as text that follows `got`. Bytes are what a tnetstring has for a string. */
 export function kindOf(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'a list';
@@ -36,12 +32,12 @@ export function kindOf(value: unknown): string {
   return typeof value === 'object' ? 'an object' : 'a number';
 }
 
-/** A piece of what somebody sent, for an error text: in quotes, and no longer than a line takes. */
+/** A piece of input for an error text: in quotes, and no longer than a line takes. */
 export function quoted(text: string): string {
   return JSON.stringify(text.length > MAX_QUOTED ? `${text.slice(0, MAX_QUOTED)}…` : text);
 }
 
-/** Characters of it. */
+/** Characters of such a piece. */
 const MAX_QUOTED = 60;
 
 /**
@@ -193,7 +189,7 @@ export class Fields {
   }
 }
 
-/** Words that follow a name: `with wrong type: expected a string, got null`. */
+/** Text that follows a name: `with wrong type: expected a string, got null`. */
 export function mistyped(expected: string, value: unknown): string {
   return `with wrong type: expected ${expected}, got ${kindOf(value)}`;
 }

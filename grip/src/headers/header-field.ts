@@ -1,9 +1,6 @@
 /**
- * What may stand in a head that is sent.
- *
- * Owns: the check of names, values and reason phrases, whoever gave them. Text from JSON is checked when it is read, so that
- * its giver is told; every head is checked once more where it is sent. Does not own: the shape of header lists (headers.ts),
- * statuses (reason.ts), or which headers are forwarded.
+ * What a name, a value and a reason phrase of an HTTP head may contain. Text from JSON is checked when it is read, so that its
+ * author gets the error; every head is checked once more where it is sent.
  */
 
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
@@ -14,6 +11,9 @@ const unsendable = /[^\t\x20-\x7e\x80-\xff]/;
 /**
  * Longest reason phrase in bytes that is sent on or accepted. It is for people, and clients read it into buffers of a fixed
  * size: servers send a few words.
+ *
+ * @limit {} bytes of a reason phrase
+ * @over an origin's is replaced by the default phrase of the status; an instruct is 502, a publish 400
  */
 export const MAX_REASON = 1_024;
 
@@ -41,7 +41,7 @@ function textFault(text: string): string | undefined {
 }
 
 /**
- * What is wrong with a header, in words that name it, or undefined if it may be sent. `value` is a Latin-1 string: a character
+ * What is wrong with a header, in a text that names it, or undefined if it may be sent. `value` is a Latin-1 string: a character
  * above U+00FF has no byte, and would become its low byte.
  */
 export function headerFault(name: string, value: string): string | undefined {

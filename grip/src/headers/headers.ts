@@ -1,9 +1,4 @@
-/**
- * The shape in which HTTP header fields travel through Holdfast.
- *
- * Owns: the flat pair list, and the few look-ups on it. Does not own: any rule about which headers are
- * forwarded (that is the proxy's business).
- */
+/** The shape in which HTTP header fields travel through Holdfast. */
 
 /**
  * Header fields as a flat list `[name, value, name, value, …]`, in wire order, names in the case in which they

@@ -1,16 +1,11 @@
 /**
- * The `value; name=value, value; name="value"` grammar of the Grip-* headers, once.
- *
- * Owns: splitting header values into elements, elements into a value and its parameters, and writing them. Does not
- * own: what any header means.
+ * The `value; name=value, value; name="value"` grammar of the Grip-* headers.
  *
  * It differs from RFC 9110 §5.6.6 where Pushpin does, because origins depend on it: the value before the first `;` is
  * taken raw, a parameter value is quoted only if the quote follows the `=` at once, and any character may stand in an
  * unquoted one.
  */
-import { GripError } from '../errors.js';
 import { trimWire } from '../wire/text.js';
-import { hasControl, isToken } from './header-field.js';
 
 /** A parameter: its name in the case in which it came, and its value without quotes and escapes ('' if it had none). */
 export type Param = readonly [name: string, value: string];
@@ -116,24 +111,4 @@ function readQuoted(text: string, start: number): { value: string; end: number }
 /** Value of the first parameter of that name, whatever its case, or undefined. `name` must be in lower case. */
 export function paramValue(params: readonly Param[], name: string): string | undefined {
   return params.find(([candidate]) => candidate.toLowerCase() === name)?.[1];
-}
-
-/**
- * Writes an element so that {@link splitElements} and {@link parseElement} read it back unchanged; parameter values
- * that need it are quoted. Throws ERR_GRIP_HEADER for what the grammar cannot carry: a value with `;`, `,`, `"`, a
- * control character or space around it, a parameter name that is no token, a control character in a parameter value.
- */
-export function formatElement(element: Element): string {
-  const { value, params } = element;
-  if (/[;,"]/.test(value) || value !== trimWire(value) || hasControl(value)) {
-    throw new GripError('ERR_GRIP_HEADER', `${JSON.stringify(value)} cannot be written in a header element`);
-  }
-  return value + params.map(formatParam).join('');
-}
-
-function formatParam([name, value]: Param): string {
-  if (!isToken(name) || hasControl(value)) {
-    throw new GripError('ERR_GRIP_HEADER', `parameter ${JSON.stringify(name)} cannot be written in a header`);
-  }
-  return `; ${name}=${isToken(value) ? value : `"${value.replace(/["\\]/g, '\\$&')}"`}`;
 }

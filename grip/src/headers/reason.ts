@@ -1,8 +1,5 @@
 /**
- * Status codes and their default reason phrases.
- *
- * Owns: the phrase for a code that came without one, or with one that cannot be sent; which codes can end a response, or come
- * before it. Does not own: the errors about a code that cannot. A table of its own because node:http, which has one, does
+ * Status codes: which can end a response or precede it, and their default reason phrases. node:http has such a table, but does
  * I/O.
  */
 import { reasonFault } from './header-field.js';

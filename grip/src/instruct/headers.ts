@@ -1,9 +1,4 @@
-/**
- * The instruct in its header form.
- *
- * Owns: the Grip-* headers of a response, and which of the other headers the client gets. Does not own: the JSON form,
- * which reads the same headers (instruct-json.ts).
- */
+/** The header form of an instruct: the Grip-* headers of a response, and which of its other headers the client gets. */
 import { type Channel, parseChannels } from '../channel.js';
 import { GripError } from '../errors.js';
 import { reasonFault } from '../headers/header-field.js';
@@ -13,7 +8,7 @@ import { isFinalStatus, reasonPhrase } from '../headers/reason.js';
 import { parseInteger } from '../wire/integer.js';
 import { textFromWire, trimWire } from '../wire/text.js';
 import type { Writable } from '../wire/writable.js';
-import { type HoldMode, type Instruct, makeHold } from './instruct.js';
+import { type HoldMode, type Instruct, isHoldMode, makeHold } from './instruct.js';
 import { type KeepAlive, parseKeepAlive } from './keep-alive.js';
 import { type Links, parseLinks } from './link.js';
 
@@ -114,7 +109,7 @@ export function clientHeaders(headers: RawHeaders, exposed?: readonly string[]):
 }
 
 function parseMode(text: string | undefined): HoldMode | undefined {
-  if (text === undefined || text === 'response' || text === 'stream') return text;
+  if (text === undefined || isHoldMode(text)) return text;
   throw new GripError('ERR_GRIP_INSTRUCT', "Grip-Hold must be set to either 'response' or 'stream'");
 }
 

@@ -1,9 +1,4 @@
-/**
- * The instruct: what the origin tells the proxy to do with a request.
- *
- * Owns: the value, and telling from a response head whether there is one. Does not own: parsing it (instruct-headers.ts,
- * instruct-json.ts), or carrying it out.
- */
+/** The instruct, with which an origin answers how a request is held; and whether a response head has one. */
 import type { Buffer } from 'node:buffer';
 import type { Channel } from '../channel.js';
 import type { RawHeaders, ResponseHead } from '../headers/headers.js';
@@ -13,6 +8,11 @@ import type { UnknownMember } from './members.js';
 
 /** `response`: a long-poll, answered by the first item. `stream`: an open response to which items are appended. */
 export type HoldMode = 'response' | 'stream';
+
+/** Whether a text names a mode. */
+export function isHoldMode(text: string | undefined): text is HoldMode {
+  return text === 'response' || text === 'stream';
+}
 
 /** That the connection is to be held open, and on what. */
 export interface Hold {
@@ -56,10 +56,20 @@ export interface Instruct {
   readonly unknown?: readonly UnknownMember[];
 }
 
-/** Seconds of a response hold if the origin does not say. */
+/**
+ * Seconds of a response hold if the origin does not say.
+ *
+ * @limit {} s as the time-out of a response hold whose origin gives none
+ * @over the hold ends with the origin's own answer
+ */
 const DEFAULT_HOLD_TIMEOUT = 55;
 
-/** Shortest response hold in seconds: less is raised to it, so that no client polls in a tight loop. */
+/**
+ * Shortest response hold in seconds: less is raised to it, so that no client polls in a tight loop.
+ *
+ * @limit {} s as the shortest time-out of a response hold
+ * @over a shorter one is raised
+ */
 const MIN_HOLD_TIMEOUT = 5;
 
 /** Builds a hold, with the default timeout or at least the shortest one. */

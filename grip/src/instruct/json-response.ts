@@ -1,8 +1,6 @@
 /**
- * The status, reason and headers of an HTTP response that is written in JSON.
- *
- * Owns: `code`, `reason` and `headers` as the JSON instruct and the http-response format share them. Does not own: the
- * body, or which headers reach the client.
+ * `code`, `reason` and `headers` of an HTTP response in JSON, as the JSON instruct and the http-response format share
+ * them.
  */
 import { type Fields, isJsonObject, mistyped, textOf } from '../headers/fields.js';
 import { headerFault, reasonFault } from '../headers/header-field.js';

@@ -1,8 +1,6 @@
 /**
- * The instruct in its JSON form, a response of type application/grip-instruct.
- *
- * Owns: that document, and how it combines with Grip-* headers of the same response. Does not own: those headers
- * (instruct-headers.ts), or the limit of the body's size.
+ * The JSON form of an instruct (application/grip-instruct), and how it combines with the Grip-* headers of the same
+ * response.
  */
 import { Buffer } from 'node:buffer';
 import { type Channel, makeChannel } from '../channel.js';
@@ -13,7 +11,7 @@ import { reasonPhrase } from '../headers/reason.js';
 import { NOT_JSON, readJsonBytes } from '../wire/json.js';
 import { wireFromText } from '../wire/text.js';
 import { clientHeaders, type GripHeaders, parseGripHeaders } from './headers.js';
-import { type HoldMode, type Instruct, type InstructResponse, makeHold } from './instruct.js';
+import { type HoldMode, type Instruct, type InstructResponse, isHoldMode, makeHold } from './instruct.js';
 import { codeField, headersField, reasonField } from './json-response.js';
 import {
   DEFAULT_KEEP_ALIVE_TIMEOUT,
@@ -78,7 +76,7 @@ function holdOf(hold: Fields | undefined, grip: GripHeaders): Pick<Instruct, 'ho
 
 function modeOf(hold: Fields): HoldMode {
   const mode = hold.string('mode') ?? 'response';
-  if (mode === 'response' || mode === 'stream') return mode;
+  if (isHoldMode(mode)) return mode;
   throw hold.error("hold 'mode' must be set to either 'response' or 'stream'");
 }
 

@@ -1,8 +1,4 @@
-/**
- * Keep-alives of a stream hold.
- *
- * Owns: the keep-alive value and the Grip-Keep-Alive header. Does not own: the timer.
- */
+/** Keep-alives of a stream hold: the value, and the Grip-Keep-Alive header. */
 import { Buffer } from 'node:buffer';
 import { GripError } from '../errors.js';
 import { paramValue, parseElement } from '../headers/params.js';
@@ -25,7 +21,12 @@ export interface KeepAlive {
   readonly timeout: number;
 }
 
-/** Seconds between keep-alives if the origin does not say. */
+/**
+ * Seconds between keep-alives if the origin does not say.
+ *
+ * @limit {} s between keep-alives if the origin gives no time-out; at least 1 s
+ * @over a shorter one is raised
+ */
 export const DEFAULT_KEEP_ALIVE_TIMEOUT = 55;
 
 /**

@@ -1,26 +1,26 @@
-/**
- * Grip-Link.
- *
- * Owns: the links of an instruct and their header. Does not own: resolving a link against the current URL, deciding
- * when it is fetched, or fetching it.
- */
+/** The links of an instruct, and the Grip-Link header. Links are resolved and fetched by the proxy. */
 import { GripError } from '../errors.js';
 import { type Element, paramValue, parseElement, splitElements } from '../headers/params.js';
 import { parseInteger } from '../wire/integer.js';
 import { textFromWire } from '../wire/text.js';
 
-/** Seconds without activity after which a next link is fetched, if the link does not say. */
+/**
+ * Seconds without activity after which a next link is fetched, if the link does not say.
+ *
+ * @limit {} s without an item if the `timeout` of a next link does not say otherwise
+ * @over the next link is fetched
+ */
 const DEFAULT_NEXT_TIMEOUT = 120;
 
 /** Where the continuation of a stream is fetched, which is what makes it reliable. */
 export interface NextLink {
-  /** Absolute, or relative to the URL of the response that named it. Any scheme: whoever fetches it must check. */
+  /** Absolute, or relative to the URL of the response that named it. Any scheme: the caller that fetches it must check. */
   readonly uri: string;
   /** Seconds without activity on all channels before it is fetched; 0 means at once. Up to 2^31-1. */
   readonly timeout: number;
 }
 
-/** Where the origin is told that the hold has ended. */
+/** Where the end of the hold is reported to the origin. */
 export interface GoneLink {
   /** As {@link NextLink.uri}. */
   readonly uri: string;

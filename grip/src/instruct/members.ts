@@ -1,9 +1,4 @@
-/**
- * Members of an instruct in JSON that mean nothing.
- *
- * Owns: which members there are, and finding others. Does not own: reading them (instruct-json.ts), which passes over what it
- * does not know.
- */
+/** Members without a meaning of an instruct in JSON: the parser (json.ts) ignores them, and the log names them. */
 import { isJsonObject, type JsonObject } from '../headers/fields.js';
 
 /** A member without a meaning: in what, its name, and the names that would have one. */
@@ -19,7 +14,12 @@ const CHANNEL = ['name', 'prev-id', 'filters'];
 const KEEP_ALIVE = ['content', 'content-bin', 'mode', 'format', 'timeout'];
 const RESPONSE = ['code', 'reason', 'headers', 'body', 'body-bin'];
 
-/** Most that are found in one instruct: it may have as many as its body takes. */
+/**
+ * Most that are found in one instruct: it may have as many as its body takes.
+ *
+ * @limit {} unknown members of a JSON instruct, for the log
+ * @over the others are not named
+ */
 export const UNKNOWN_MEMBERS_MAX = 5;
 
 /** The first of a document, in its order; undefined where there is none. */

@@ -1,8 +1,6 @@
 /**
- * RFC 6902 patches of a held response body.
- *
- * Owns: from body and patch to the new body, by own members only and within bounds. Does not own: which patches are taken
- * (patch-check.ts), or what is sent when one does not apply.
+ * RFC 6902 patches of a held response body, applied by own members only and within bounds. Which patches are accepted is in
+ * patch-check.ts.
  */
 import { Buffer } from 'node:buffer';
 import { GripError } from '../errors.js';
@@ -12,6 +10,9 @@ import { childOf, follow, indexOf, isObject, NOTHING, parsePointer, setMember } 
 /**
  * Bytes by which `copy` may make a body grow, over all operations of a patch: 40 of them that each double a value would
  * else make a terabyte. What the others add is in the patch itself.
+ *
+ * @limit {MiB} by which `copy` makes a held body grow; and `MAX_JSON_DEPTH` levels of the result
+ * @over the item is not delivered to that client, counted (`patch-limit`) and logged; its hold goes on
  */
 export const MAX_PATCH_COPIES = 1_048_576;
 

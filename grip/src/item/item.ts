@@ -1,31 +1,21 @@
-/**
- * The published item.
- *
- * Owns: an item and its JSON, and the POST body that carries items. Does not own: its formats (format.ts), ids that are
- * given to items without one, de-duplication, order.
- */
+/** A published item: its JSON, the POST body that carries items, and the memory that one takes. */
 import { GripError } from '../errors.js';
 import { Fields, isJsonObject, type JsonObject, kindOf } from '../headers/fields.js';
 import { isLongName, MAX_NAME_BYTES } from '../name.js';
 import { NOT_JSON, readJsonBytes } from '../wire/json.js';
 import { jsonFaultText } from '../wire/json-fault.js';
 import type { Writable } from '../wire/writable.js';
+import { TEXT_OVERHEAD } from './format.js';
 import {
-  formatToJson,
-  type HttpResponseFormat,
-  type HttpStreamFormat,
-  parseHttpResponse,
-  parseHttpStream,
-  parseWsMessage,
-  type WsMessageFormat,
+  addFormat,
+  encodeFormat,
+  type Formats,
+  formatBytes,
+  formatKeys,
+  formatNames,
+  formatRows,
+  listFormats,
 } from './formats.js';
-
-/** What an item does to each kind of subscriber. May be empty if only unknown formats were published. */
-export interface Formats {
-  readonly httpResponse?: HttpResponseFormat;
-  readonly httpStream?: HttpStreamFormat;
-  readonly wsMessage?: WsMessageFormat;
-}
 
 /** One publication to one channel. Immutable: one item is shared by all subscribers and backplanes. */
 export interface Item {
@@ -70,26 +60,36 @@ export function parseItem(value: unknown, topic = ''): Item {
   return item;
 }
 
-/** Pushpin's text, and what it wants. */
-const NO_FORMATS = "no formats specified: expected http-response, http-stream or ws-message in 'formats'";
+/** Pushpin's text, and what is expected. */
+const NO_FORMATS = `no formats specified: expected ${listFormats('or')} in 'formats'`;
 
 /** The formats stand in `formats` or, in the old form, in the item itself. */
 function parseFormats(item: Fields): Formats {
   const explicit = item.fields('formats');
   const from = explicit ?? item;
   const formats: Writable<Formats> = {};
-  if (from.has('http-response')) formats.httpResponse = parseHttpResponse(from.value('http-response'));
-  if (from.has('http-stream')) formats.httpStream = parseHttpStream(from.value('http-stream'));
-  if (from.has('ws-message')) formats.wsMessage = parseWsMessage(from.value('ws-message'));
+  for (const key of formatKeys) {
+    const { name } = formatRows[key];
+    if (from.has(name)) addFormat(formats, key, from.value(name));
+  }
   // An explicit object with unknown formats only is accepted, and delivers nothing.
   if (Object.keys(explicit?.object ?? formats).length === 0) throw item.error(NO_FORMATS);
   return formats;
 }
 
-const FORMATS: ReadonlySet<string> = new Set(['http-response', 'http-stream', 'ws-message']);
+const known: ReadonlySet<string> = new Set(formatNames);
 
-/** How many unknown names of an item are kept, and how many characters of each. */
+/**
+ * How many unknown names of an item are kept, and how many characters of each.
+ *
+ * @limit {} names of unknown formats of an item, for the log
+ * @over the others are not named
+ */
 const UNKNOWN_FORMATS_KEPT = 3;
+/**
+ * @limit {} characters of such a name
+ * @over the rest is left out
+ */
 const UNKNOWN_FORMAT_LENGTH = 50;
 
 /** `none` is what an item of unknown formats only becomes on its way between nodes. */
@@ -98,7 +98,7 @@ function unknownFormats(item: Fields): readonly string[] | undefined {
   if (object === undefined) return undefined;
   const unknown: string[] = [];
   for (const name in object) {
-    if (FORMATS.has(name) || name === 'none' || !Object.hasOwn(object, name)) continue;
+    if (known.has(name) || name === 'none' || !Object.hasOwn(object, name)) continue;
     if (unknown.push(name.slice(0, UNKNOWN_FORMAT_LENGTH)) === UNKNOWN_FORMATS_KEPT) break;
   }
   return unknown.length > 0 ? unknown : undefined;
@@ -163,11 +163,26 @@ export function itemToJson(item: Item): JsonObject {
   return json;
 }
 
-function formatsToJson({ httpResponse, httpStream, wsMessage }: Formats): JsonObject {
-  const formats: Record<string, unknown> = {};
-  if (httpResponse !== undefined) formats['http-response'] = formatToJson(httpResponse);
-  if (httpStream !== undefined) formats['http-stream'] = formatToJson(httpStream);
-  if (wsMessage !== undefined) formats['ws-message'] = formatToJson(wsMessage);
+function formatsToJson(formats: Formats): JsonObject {
+  const json: Record<string, unknown> = {};
+  for (const key of formatKeys) {
+    const value = encodeFormat(formats, key);
+    if (value !== undefined) json[formatRows[key].name] = value;
+  }
   // An item of unknown formats only is legal, an empty object is not.
-  return Object.keys(formats).length > 0 ? formats : { none: {} };
+  return Object.keys(json).length > 0 ? json : { none: {} };
+}
+
+/** What an item costs beside its parts: its objects, and its place in a list. Measured in round figures. */
+export const ITEM_OVERHEAD = 768;
+
+/**
+ * Bytes that an item takes in memory, {@link ITEM_OVERHEAD} aside. Characters count two bytes, which is what they may take:
+ * it is never more in truth, and for text of Latin letters half of that.
+ */
+export function itemBytes({ channel, id, prevId, meta, formats }: Item): number {
+  let bytes = 2 * (channel.length + (id?.length ?? 0) + (prevId?.length ?? 0));
+  for (const name in meta) bytes += 2 * (name.length + (meta[name] as string).length) + 4 * TEXT_OVERHEAD;
+  for (const key of formatKeys) bytes += formatBytes(formats, key);
+  return bytes;
 }

@@ -1,8 +1,4 @@
-/**
- * One value on a ZeroMQ socket: a letter for the encoding, then the value.
- *
- * Owns: `J` and JSON, `T` and a tnetstring, or a tnetstring without a letter. Does not own: what the value is.
- */
+/** One value on a ZeroMQ socket: `J` and JSON, `T` and a tnetstring, or a tnetstring without a letter. */
 import { Buffer } from 'node:buffer';
 import { GripError } from '../errors.js';
 import { kindOf } from '../headers/fields.js';

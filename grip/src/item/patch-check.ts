@@ -1,17 +1,23 @@
-/**
- * What a published patch must be like.
- *
- * Owns: the shape and the bounds of RFC 6902 operations, and their JSON. Does not own: applying them (body-patch.ts).
- */
+/** The shape and the bounds of RFC 6902 operations in a published patch. body-patch.ts applies them. */
 import { Buffer } from 'node:buffer';
 import { type Fields, isJsonObject, textOf } from '../headers/fields.js';
 import { isDeeper, MAX_JSON_DEPTH } from '../wire/json.js';
 import { parsePointer } from '../wire/json-pointer.js';
 
-/** Operations of one patch: each may have to move a long list. More are refused. */
+/**
+ * Operations of one patch: each may have to move a long list. More are refused.
+ *
+ * @limit {} operations of a `body-patch`
+ * @over the publish is refused, 400
+ */
 export const MAX_PATCH_OPERATIONS = 1_000;
 
-/** Characters of a patch as compact JSON, which is parsed for each client that it is for. A longer one is refused. */
+/**
+ * Characters of a patch as compact JSON, which is parsed for each client that it is for. A longer one is refused.
+ *
+ * @limit {} characters of a `body-patch`
+ * @over the publish is refused, 400
+ */
 export const MAX_PATCH_LENGTH = 262_144;
 
 const valued = new Set(['add', 'replace', 'test']);
@@ -37,7 +43,7 @@ export function checkedPatch(fields: Fields, key: string): string | undefined {
   return text;
 }
 
-/** What is wrong with an operation, in words that follow its number. */
+/** What is wrong with an operation, as text that follows its number. */
 function faultOf(operation: unknown): string | undefined {
   if (!isJsonObject(operation)) return 'is not an object';
   const op = memberText(operation, 'op');

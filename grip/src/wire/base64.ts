@@ -1,12 +1,8 @@
-/**
- * Base64 as publishers and origins write it.
- *
- * Owns: what is taken for base64. Does not own: base64 of keys (sig.ts), or of Grip-Keep-Alive, which is lenient.
- */
+/** Base64 as publishers and origins write it. Keys (sig.ts) and Grip-Keep-Alive, which is lenient, are read elsewhere. */
 import { Buffer } from 'node:buffer';
 
 /**
- * The bytes, or what is wrong with the text, in words that follow `is not base64:`. Both alphabets (RFC 4648 §4 and §5), with
+ * The bytes, or what is wrong with the text, as text that follows `is not base64:`. Both alphabets (RFC 4648 §4 and §5), with
  * padding or without, and with the white space of encoders that wrap lines. All else is refused: what a lenient decoder makes
  * of it is not what was meant.
  */

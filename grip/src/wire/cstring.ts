@@ -1,8 +1,4 @@
-/**
- * The `cstring` format of Grip-Keep-Alive.
- *
- * Owns: its escapes. Does not own: the header around it.
- */
+/** The `cstring` format of Grip-Keep-Alive. */
 import { Buffer } from 'node:buffer';
 
 const hexPair = /^[0-9a-fA-F]{2}$/;

@@ -1,11 +1,12 @@
-/**
- * Whole numbers as GRIP writes them.
- *
- * Owns: the one reading of an integer in a header or in a JSON string. Does not own: ranges and error texts.
- */
+/** Whole numbers in a header or in a JSON string. */
 import { trimWire } from './text.js';
 
-/** Largest number of seconds, bytes or the like that is accepted: Pushpin's int is 32 bits wide. */
+/**
+ * Largest number of seconds, bytes or the like that is accepted: Pushpin's int is 32 bits wide.
+ *
+ * @limit {} as the largest integer in GRIP headers and JSON
+ * @over refused
+ */
 export const MAX_INTEGER = 0x7fff_ffff;
 
 const decimal = /^[+-]?[0-9]+$/;

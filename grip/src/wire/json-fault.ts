@@ -1,8 +1,6 @@
 /**
- * Where a text stops being JSON.
- *
- * Owns: finding the place, and saying it so that whoever wrote the text finds it. Does not own: parsing (json.ts). Runs only
- * once the parser has refused a text, whose own words differ from one version of V8 to the next and often name no place.
+ * Where a text stops being JSON, so that its author finds the place. Runs only once the parser has refused a text: its own messages
+ * differ from one version of V8 to the next and often name no place.
  */
 import { Buffer, isUtf8 } from 'node:buffer';
 

@@ -1,11 +1,8 @@
 /**
  * JSON pointers (RFC 6901) into values that JSON.parse has made.
  *
- * Owns: reading a pointer, and finding its way by members that a value has itself. Does not own: what is done there
- * (body-patch.ts).
- *
- * Nothing here ever looks at what is inherited: `hasOwnProperty`, `constructor` and `length` are names like any other, and
- * are there only where the document has them.
+ * Inherited members are never read: `hasOwnProperty`, `constructor` and `length` are names like any other, and exist only where
+ * the document has them.
  */
 
 /** What is at a place where nothing is. */

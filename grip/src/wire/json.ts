@@ -1,29 +1,35 @@
 /**
- * The one door through which JSON of others comes in.
+ * The only parser of JSON from outside, within bounds of depth and of values; `npm run lint` refuses another `JSON.parse` of input.
+ * How many bytes are read is for the callers to bound.
  *
- * Owns: parsing JSON within bounds: how deep it nests, how many values it has. Does not own: what it means, and how many
- * bytes a door takes, which is the door's. `npm run lint` refuses another `JSON.parse` of input.
- *
- * The text is looked over before anything is made of it: `[[[[…` of a megabyte would be half a million arrays, on which
- * everything that walks values, JSON.stringify first, runs out of stack.
+ * A long text is checked before anything is made of it: `[[[[…` of a megabyte would be half a million arrays, on which everything
+ * that walks values, JSON.stringify first, runs out of stack.
  */
 import { Buffer, isUtf8 } from 'node:buffer';
 
-/** How deep objects and lists of any input may nest: far beyond any item, far below what exhausts the stack. */
+/**
+ * How deep objects and lists of any input may nest: far beyond any item, far below what exhausts the stack.
+ *
+ * @limit {} levels of any JSON text: publishes, ZeroMQ, Redis, instructs, control messages, SockJS, JSON-P
+ * @over refused as invalid JSON, with the reason where there is an answer
+ */
 export const MAX_JSON_DEPTH = 256;
 
 /**
  * Values in one text: as many as the largest publish has of the smallest. One takes up to 100 bytes of memory, whatever it
  * takes in the text.
+ *
+ * @limit {} values of any such JSON text
+ * @over the same
  */
 export const MAX_JSON_VALUES = 500_000;
 
-/** A value that was read, or why there is none, in words that follow a noun: `is not valid JSON`. */
+/** A value that was read, or why there is none, as text that follows a noun: `is not valid JSON`. */
 export type JsonRead =
   | { readonly value: unknown; readonly fault?: undefined }
   | { readonly value?: undefined; readonly fault: string };
 
-/** The fault of text that is no JSON; any other one is of JSON that is more than is taken. */
+/** The fault of text that is not JSON; any other is of JSON beyond a limit. */
 export const NOT_JSON = 'is not valid JSON';
 
 const INVALID: JsonRead = { fault: NOT_JSON };
@@ -31,7 +37,7 @@ const TOO_DEEP: JsonRead = { fault: `nests deeper than ${MAX_JSON_DEPTH} levels`
 const TOO_MANY: JsonRead = { fault: `has more than ${MAX_JSON_VALUES} values` };
 
 /**
- * Characters of a text that is parsed first and looked over then: what it becomes is small however it nests, and walking its
+ * Characters of a text that is parsed first and checked afterwards: what it becomes is small however it nests, and walking its
  * few values costs less than reading all of its text.
  */
 const SHORT = 65_536;
@@ -80,7 +86,7 @@ const CLOSE_LIST = 0x5d;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 
-/** Looks at what is between strings, and leaps over those. Text that is no JSON passes: the parser says so. */
+/** Checks what is between strings and skips those. Text that is not JSON passes: the parser refuses it. */
 function faultOf(text: string): JsonRead | undefined {
   const { length } = text;
   let depth = 0;

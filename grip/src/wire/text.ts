@@ -1,8 +1,5 @@
 /**
- * The two ways in which Holdfast holds text that is also bytes.
- *
- * Owns: turning Unicode text into a header value (a Latin-1 string, one character per byte) and back, and trimming the
- * latter. Does not own: which characters a header may contain (header-field.ts).
+ * Unicode text as a header value (a Latin-1 string, one character per byte) and back.
  *
  * Both sides of a GRIP deployment name channels: the origin in header bytes, the publisher in JSON. They must meet, so
  * header bytes that are UTF-8 are read as UTF-8.

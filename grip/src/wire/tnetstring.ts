@@ -1,8 +1,5 @@
 /**
- * Typed netstrings: the binary encoding in which Pushpin's ZeroMQ sockets speak.
- *
- * Owns: bytes ⇄ values. Does not own: what the values mean, nor the letter that tells a tnetstring from JSON
- * (packet.ts).
+ * Typed netstrings, the binary encoding of Pushpin's ZeroMQ sockets.
  *
  * `<length>:<bytes><type>`, where the type is `,` for a byte string, `#` integer, `^` float, `!` true or false, `~`
  * null, `]` list and `}` map. The bytes of lists and maps are tnetstrings again, those of maps keys and values in turn.
@@ -24,10 +21,20 @@ export type TnetValue =
   | readonly TnetValue[]
   | { readonly [key: string]: TnetValue };
 
-/** How deep lists and maps may nest: as deep as those of JSON. Deeper is an error. */
+/**
+ * How deep lists and maps may nest: as deep as those of JSON. Deeper is an error.
+ *
+ * @limit {} levels of a tnetstring
+ * @over refused
+ */
 export const MAX_TNET_DEPTH = MAX_JSON_DEPTH;
 
-/** Values of one tnetstring, those of JSON likewise: one takes a hundred bytes of memory, and three on the wire. */
+/**
+ * Values of one tnetstring, those of JSON likewise: one takes a hundred bytes of memory, and three on the wire.
+ *
+ * @limit {} values of a tnetstring
+ * @over refused
+ */
 export const MAX_TNET_VALUES = MAX_JSON_VALUES;
 
 /** Digits of a length: tens of gigabytes, more than any message. */

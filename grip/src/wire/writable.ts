@@ -1,4 +1,4 @@
-/** Owns: a type's own view while a value of it is made. Does not own: any value. */
+/** A type while a value of it is made. */
 
 /**
  * A value under construction. Members that may be absent are then assigned one by one: spreading them takes ten times as long

@@ -1,8 +1,5 @@
 /**
- * Which events of a WebSocket-over-HTTP request the origin has taken.
- *
- * Owns: Content-Bytes-Accepted and what it leaves to be sent again. Does not own: when it is sent again, or how much may
- * wait for it.
+ * Which events of a WebSocket-over-HTTP request the origin has accepted, and which are to be sent again.
  *
  * An origin whose own messages span several WebSocket messages may take only the first n content bytes of a request; the
  * rest is put before the events of the next request, which says so in Content-Bytes-Replayed. Pushpin has this since
@@ -49,7 +46,7 @@ export function parseBytesAccepted(header: string | undefined): number | undefin
  * the last byte before it. Of a message that is accepted in part the rest remains as a message of the same type: a TEXT
  * may then begin within a character, which is the origin's choice. No byte is lost, repeated or put in another place.
  *
- * A CLOSE ends what there is to wait for, so whoever takes all that precedes it must take it too.
+ * A CLOSE ends what there is to wait for, so an origin that takes all that precedes it must take it too.
  *
  * Throws ERR_GRIP_WS_EVENTS if more is accepted than was offered, or all but the CLOSE; the session cannot go on then.
  */

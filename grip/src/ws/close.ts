@@ -1,13 +1,13 @@
-/**
- * What a WebSocket is closed with.
- *
- * Owns: the code and reason in the content of a CLOSE event, which code may go into a close frame, and the length of a
- * reason. Does not own: who closes when, or the code that stands in where there is none.
- */
+/** The code and reason with which a WebSocket is closed: in a CLOSE event, and as a close frame may carry them. */
 import { Buffer, isUtf8 } from 'node:buffer';
 import type { WsEvent } from './events.js';
 
-/** Most bytes of a close reason: a control frame holds 125 (RFC 6455 §5.5), and two of them are the code. */
+/**
+ * Most bytes of a close reason: a control frame holds 125 (RFC 6455 §5.5), and two of them are the code.
+ *
+ * @limit {} bytes of the reason of a close
+ * @over the rest is cut off
+ */
 export const MAX_CLOSE_REASON = 123;
 
 /** A close as it can be sent. */

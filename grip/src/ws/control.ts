@@ -1,8 +1,6 @@
 /**
- * Control messages: what an origin says to Holdfast, not to the client, over a WebSocket in GRIP mode.
- *
- * Owns: the JSON after `c:`, both ways. Does not own: telling a control message from one for the client
- * (ws-origin-message.ts), or carrying it out.
+ * Control messages, which an origin sends to Holdfast, not to the client, over a WebSocket in GRIP mode: the JSON after `c:`, both
+ * ways.
  */
 import { Buffer, isUtf8 } from 'node:buffer';
 import { GripError } from '../errors.js';
@@ -50,7 +48,7 @@ export interface WsSendDelayed {
 
 /**
  * One control message. `detach` closes the origin's side and leaves the client's open; `session` names the session for
- * whoever keeps state about it, or without an id forgets that name; `set-meta` sets a meta value of the session, or
+ * those who keep state about it, or without an id forgets that name; `set-meta` sets a meta value of the session, or
  * without a value removes it (its name may be `__proto__`); `flush-delayed` sends what send-delayed holds back.
  */
 export type WsControl =

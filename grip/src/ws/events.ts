@@ -1,16 +1,11 @@
-/**
- * The body of a WebSocket-over-HTTP request or response (type application/websocket-events).
- *
- * Owns: the event value and its bytes, both ways. Does not own: what a CLOSE holds (ws-close.ts), which events the
- * origin has taken (ws-acceptance.ts), the order in which events are allowed, or the limit of the body's size.
- */
+/** The body of a WebSocket-over-HTTP request or response (application/websocket-events): events and their bytes, both ways. */
 import { Buffer } from 'node:buffer';
 import { GripError } from '../errors.js';
 
 const types = ['OPEN', 'TEXT', 'BINARY', 'PING', 'PONG', 'CLOSE', 'DISCONNECT'] as const;
 
 /**
- * What happened on the other side of whoever sends it: the handshake, a whole message or control frame, a close frame,
+ * What happened on the sender's other side: the handshake, a whole message or control frame, a close frame,
  * or, as DISCONNECT, the end of the connection without one.
  */
 export type WsEventType = (typeof types)[number];
@@ -20,7 +15,7 @@ export interface WsEvent {
   readonly type: WsEventType;
   /**
    * Absent where the wire had no length; that means the same as empty. TEXT is not checked to be UTF-8, nor PING and
-   * PONG to fit a control frame (MAX_CONTROL_PAYLOAD): whoever makes frames of them must.
+   * PONG to fit a control frame (MAX_CONTROL_PAYLOAD): the caller that makes frames of them must.
    */
   readonly content?: Buffer;
 }
@@ -32,6 +27,9 @@ const CRLF = '\r\n';
 /**
  * Most events of one body. An event without content takes six bytes on the wire and fifty in memory, so that the length of
  * a body bounds nothing.
+ *
+ * @limit {} events of one answer over HTTP
+ * @over session broken off
  */
 export const MAX_WS_EVENTS = 50_000;
 

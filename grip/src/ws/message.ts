@@ -5,7 +5,12 @@
 import { type Buffer, isUtf8 } from 'node:buffer';
 import type { Fields } from '../headers/fields.js';
 
-/** Largest payload of a ping or pong in bytes (RFC 6455 §5.5); more cannot be sent and is refused. */
+/**
+ * Largest payload of a ping or pong in bytes (RFC 6455 §5.5); more cannot be sent and is refused.
+ *
+ * @limit {} bytes of a published ping or pong
+ * @over the publish is refused, 400
+ */
 export const MAX_CONTROL_PAYLOAD = 125;
 
 const types = ['text', 'binary', 'ping', 'pong'] as const;

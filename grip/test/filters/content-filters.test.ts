@@ -5,13 +5,13 @@ import { messageOf } from '../grip-error.js';
 type Pairs = Record<string, string>;
 
 function filtered(filter: string, content: string | Buffer, meta: Pairs, ids: Pairs = {}): Buffer {
-  const scene = {
+  const context = {
     subMeta: new Map(Object.entries(meta)),
     pubMeta: {},
     prevIds: new Map(Object.entries(ids)),
     isSubscribed: () => true,
   };
-  const outcome = runFilters(planFilters([filter]), Buffer.from(content), scene);
+  const outcome = runFilters(planFilters([filter]), Buffer.from(content), context);
   if (outcome.result !== 'send') throw new Error(outcome.result);
   return outcome.content;
 }

@@ -25,7 +25,7 @@ t.test('skip-self drops what the connection’s user sent, and nothing else', as
   t.ok(delivered('skip-self', undefined, { sender: 'alice' }));
 });
 
-t.test('skip-self: an empty sender is nobody, even where the user is empty too', async (t) => {
+t.test('skip-self: an empty sender is no user, even where the user is empty too', async (t) => {
   t.ok(delivered('skip-self', '', { sender: '' }));
   t.ok(delivered('skip-self', undefined, { sender: '' }));
 });
@@ -56,9 +56,9 @@ t.test('skip-users: a long list is taken apart once, however many connections lo
   const looks = (size: number) => {
     const pubMeta = { skip_users: Array.from({ length: 20_000 }, (_, i) => `u${i}`).join(',') };
     const [plan, prevIds] = [planFilters(['skip-users']), new Map()];
-    const scene = { subMeta: new Map([['user', 'u1']]), pubMeta, prevIds, isSubscribed: () => false };
+    const context = { subMeta: new Map([['user', 'u1']]), pubMeta, prevIds, isSubscribed: () => false };
     return () => {
-      for (let i = 0; i < size; i++) t.equal(runFilters(plan, none, scene).result, 'drop');
+      for (let i = 0; i < size; i++) t.equal(runFilters(plan, none, context).result, 'drop');
     };
   };
   const time = (size: number) => {

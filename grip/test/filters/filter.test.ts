@@ -1,5 +1,6 @@
 import t from 'tap';
-import { filterNames, filterTargets, isKnownFilter, MAX_FILTERS, messageContentFilters } from '../../dist/index.js';
+import { filterTargets, messageContentFilters } from '../../dist/filters/filter.js';
+import { filterNames, isKnownFilter, MAX_FILTERS } from '../../dist/index.js';
 
 t.test('the filters of Grip-Feature are known, in its order', async (t) => {
   t.same(filterNames, ['skip-self', 'skip-users', 'require-sub', 'build-id', 'var-subst', 'http-check', 'http-modify']);

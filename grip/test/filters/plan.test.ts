@@ -1,8 +1,8 @@
 import t from 'tap';
-import { contentFilterMismatch, type FilterScene, noFilters, planFilters, runFilters } from '../../dist/index.js';
+import { contentFilterMismatch, type FilterContext, noFilters, planFilters, runFilters } from '../../dist/index.js';
 import { messageOf } from '../grip-error.js';
 
-const scene: FilterScene = {
+const context: FilterContext = {
   subMeta: new Map([
     ['user', 'alice'],
     ['id_format', '%%(user)s'],
@@ -13,7 +13,7 @@ const scene: FilterScene = {
 };
 
 const run = (filters: string[], content = 'x', from = 0) =>
-  runFilters(planFilters(filters), Buffer.from(content), scene, from);
+  runFilters(planFilters(filters), Buffer.from(content), context, from);
 
 t.test('a subscription without a known filter has the plan without steps', async (t) => {
   t.equal(planFilters([]), noFilters);
@@ -37,7 +37,7 @@ t.test('the known filters keep their order, repeats included', async (t) => {
 
 t.test('nothing to run gives the content back', async (t) => {
   const content = Buffer.from('%');
-  t.same(runFilters(noFilters, content, scene), { result: 'send', content });
+  t.same(runFilters(noFilters, content, context), { result: 'send', content });
 });
 
 t.test('the first filter that drops ends the run: what follows is not even tried', async (t) => {

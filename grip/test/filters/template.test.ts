@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { type GripError, MAX_PARTIAL_DIRECTIVE, planFilters, ResponseFilter, runFilters } from '../../dist/index.js';
+import { MAX_PARTIAL_DIRECTIVE } from '../../dist/filters/template.js';
+import { type GripError, planFilters, ResponseFilter, runFilters } from '../../dist/index.js';
 import { messageOf, valueOrGripError } from '../grip-error.js';
 
 const PLAN = planFilters(['build-id']);
@@ -9,8 +10,8 @@ const hexMeta = new Map([...plainMeta, ['id_encoding', 'hex']]);
 
 /** Content as build-id makes it: the directives of templates on bytes are seen best where any argument is a value. */
 function expanded(content: Buffer | string, subMeta = plainMeta): Buffer {
-  const scene = { subMeta, pubMeta: {}, prevIds: new Map<string, string>(), isSubscribed: () => false };
-  const outcome = runFilters(PLAN, Buffer.from(content), scene);
+  const context = { subMeta, pubMeta: {}, prevIds: new Map<string, string>(), isSubscribed: () => false };
+  const outcome = runFilters(PLAN, Buffer.from(content), context);
   if (outcome.result !== 'send') throw new Error(outcome.result);
   return outcome.content;
 }
@@ -46,7 +47,7 @@ t.test('directives are replaced, and all the rest stays', async (t) => {
   for (const [content, result] of table) t.equal(expanded(content).toString(), result, content);
 });
 
-t.test('a directive that does not end, or that nobody knows, is an error with its place', async (t) => {
+t.test('a directive that does not end, or that is unknown, is an error with its place', async (t) => {
   const table: [string, string][] = [
     ['ab%', "Expected directive after '%' at position 2"],
     ['ab%(', "Expected character after '(' at position 3"],
@@ -73,8 +74,8 @@ t.test('a directive that does not end, or that nobody knows, is an error with it
 
 t.test('content without a percent sign is not copied', async (t) => {
   const content = Buffer.from('nothing to do');
-  const scene = { subMeta: plainMeta, pubMeta: {}, prevIds: new Map<string, string>(), isSubscribed: () => false };
-  const outcome = runFilters(PLAN, content, scene);
+  const context = { subMeta: plainMeta, pubMeta: {}, prevIds: new Map<string, string>(), isSubscribed: () => false };
+  const outcome = runFilters(PLAN, content, context);
   t.ok(outcome.result === 'send' && outcome.content === content);
 });
 

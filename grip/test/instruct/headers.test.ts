@@ -176,17 +176,17 @@ t.test('what is wrong with a header is an error of the origin, with its text', a
   }
 });
 
-t.test('the first error in the order hold, channel, timeout, keep-alive, meta, status, link is told', async (t) => {
+t.test('the first error in the order hold, channel, timeout, keep-alive, meta, status, link is thrown', async (t) => {
   const bad = ['Grip-Link', 'x;y', 'Grip-Status', 'x', 'Grip-Timeout', 'x', 'Grip-Hold', 'x'];
-  const told = [];
+  const messages = [];
   for (let length = bad.length; length > 0; length -= 2) {
-    told.push(
+    messages.push(
       messageOf('ERR_GRIP_INSTRUCT', () => parseInstructHeaders(head(...bad.slice(0, length))))
         .split(' ', 3)
         .join(' '),
     );
   }
-  t.same(told, ['Grip-Hold must be', 'failed to parse', 'Grip-Status contains invalid', 'failed to parse']);
+  t.same(messages, ['Grip-Hold must be', 'failed to parse', 'Grip-Status contains invalid', 'failed to parse']);
 });
 
 const names = ['Hold', 'Channel', 'Timeout', 'Keep-Alive', 'Set-Meta', 'Status', 'Link', 'Expose-Headers', 'Foo'];

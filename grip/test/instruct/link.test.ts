@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { parseLinks } from '../../dist/index.js';
+import { parseLinks } from '../../dist/instruct/link.js';
 import { messageOf, valueOrGripError } from '../grip-error.js';
 
 t.test('a next link has a URL and a timeout of 120 seconds unless it says otherwise', async (t) => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { applyBodyPatch, MAX_JSON_DEPTH, MAX_PATCH_COPIES, parseItem } from '../../dist/index.js';
+import { applyBodyPatch, MAX_JSON_DEPTH, parseItem } from '../../dist/index.js';
+import { MAX_PATCH_COPIES } from '../../dist/item/body-patch.js';
 import { messageOf } from '../grip-error.js';
 
 /** The patch as an item carries it. */

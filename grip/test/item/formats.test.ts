@@ -1,77 +1,79 @@
 import t from 'tap';
-import { MAX_CONTROL_PAYLOAD, wireFromText } from '../../dist/index.js';
-import { parseHttpResponse, parseHttpStream, parseWsMessage } from '../../dist/item/formats.js';
+import {
+  formatKeys,
+  formatNames,
+  formatRows,
+  listFormats,
+  subscriberKinds,
+  zeroCounts,
+} from '../../dist/item/formats.js';
+import { itemToJson, parseItem } from '../../dist/item/item.js';
 import { messageOf } from '../grip-error.js';
 
-const parsers = { 'http-response': parseHttpResponse, 'http-stream': parseHttpStream, 'ws-message': parseWsMessage };
+const parsers = {
+  'http-response': formatRows.httpResponse.parse,
+  'http-stream': formatRows.httpStream.parse,
+  'ws-message': formatRows.wsMessage.parse,
+};
 
-t.test('http-response sends 200 OK unless it says otherwise', async (t) => {
-  t.same(parseHttpResponse({ body: 'é' }), {
-    action: 'send',
-    code: 200,
-    reason: 'OK',
-    headers: [],
-    body: Buffer.from('é'),
-  });
-  t.match(parseHttpResponse({ action: 'send', code: '404', body: '' }), { code: 404, reason: 'Not Found' });
-  t.match(parseHttpResponse({ code: 404, reason: 'Nopé', body: '' }), { reason: wireFromText('Nopé') });
+t.test('each format has a name of its own and a kind of subscriber of its own', async (t) => {
+  t.strictSame(formatNames, Object.keys(parsers));
+  t.strictSame(subscriberKinds, ['response', 'stream', 'ws']);
+  t.equal(new Set(formatNames).size, formatKeys.length);
+  t.equal(new Set(subscriberKinds).size, formatKeys.length);
+  t.equal(JSON.stringify(zeroCounts()), '{"response":0,"stream":0,"ws":0}');
+  t.equal(listFormats('or'), 'http-response, http-stream or ws-message');
 });
 
-t.test('http-response headers are an object or pairs, as Latin-1 strings of their UTF-8 bytes', async (t) => {
-  t.match(parseHttpResponse({ headers: { A: 'é' }, body: '' }), { headers: ['A', wireFromText('é')] });
-  const pairs = [
-    ['B', '1'],
-    ['A', '2'],
-    ['B', '3'],
-  ];
-  t.match(parseHttpResponse({ headers: pairs, body: '' }), { headers: pairs.flat() });
-});
-
-t.test('http-response takes body-bin before body before body-patch', async (t) => {
+t.test('the JSON of each format is the same to the byte, whatever order it was published in', async (t) => {
+  const filters = { 'content-filters': ['a', 'b'] };
   const patch = [{ op: 'test', path: '/a', value: 1 }];
-  t.match(parseHttpResponse({ 'body-bin': 'AP8=', body: 'x', 'body-patch': patch }), { body: Buffer.from([0, 255]) });
-  t.match(parseHttpResponse({ body: 'x', 'body-patch': patch }), { body: Buffer.from('x') });
-  t.match(parseHttpResponse({ 'body-patch': patch }), { bodyPatch: JSON.stringify(patch), body: undefined });
-});
-
-t.test('http-stream takes content-bin before content', async (t) => {
-  t.same(parseHttpStream({ 'content-bin': 'AP8=', content: 'x' }), { action: 'send', content: Buffer.from([0, 255]) });
-  t.same(parseHttpStream({ content: '' }), { action: 'send', content: Buffer.alloc(0) });
-});
-
-t.test('ws-message content is text, content-bin is binary, and type overrides both', async (t) => {
-  t.same(parseWsMessage({ content: 'x' }), { action: 'send', type: 'text', content: Buffer.from('x') });
-  t.match(parseWsMessage({ 'content-bin': 'AA==' }), { type: 'binary', content: Buffer.from([0]) });
-  t.match(parseWsMessage({ 'content-bin': 'AA==', type: 'text' }), { type: 'text' });
-  t.match(parseWsMessage({ content: 'x', type: 'binary' }), { type: 'binary' });
-});
-
-t.test('RFC 6455 §8.1: the content of a text is UTF-8', async (t) => {
-  t.match(parseWsMessage({ 'content-bin': '4oKs', type: 'text' }), { type: 'text', content: Buffer.from('€') });
-  for (const content of ['-0', '4oI=', '7aCA']) {
-    t.equal(
-      messageOf('ERR_GRIP_ITEM', () => parseWsMessage({ 'content-bin': content, type: 'text' })),
-      "'ws-message' contains text content that is not UTF-8: expected UTF-8, or the type 'binary'",
-    );
-    t.match(parseWsMessage({ 'content-bin': content }), { type: 'binary' });
+  const table: [name: string, published: object, json: string][] = [
+    [
+      'http-response',
+      { body: 'é', ...filters, headers: { A: 'é' }, reason: 'Sure', code: 202 },
+      '{"code":202,"reason":"Sure","headers":[["A","é"]],"content-filters":["a","b"],"body":"é"}',
+    ],
+    ['http-response', { 'body-bin': '/w==', code: 299 }, '{"code":299,"headers":[],"body-bin":"/w=="}'],
+    [
+      'http-response',
+      { 'body-patch': patch },
+      `{"code":200,"reason":"OK","headers":[],"body-patch":${JSON.stringify(patch)}}`,
+    ],
+    ['http-response', { action: 'refresh', body: 'x' }, '{"action":"refresh"}'],
+    ['http-stream', { content: 'x', ...filters }, '{"content-filters":["a","b"],"content":"x"}'],
+    ['http-stream', { 'content-bin': '/w==' }, '{"content-bin":"/w=="}'],
+    ['http-stream', { action: 'close' }, '{"action":"close"}'],
+    [
+      'ws-message',
+      { content: 'x', type: 'ping', ...filters },
+      '{"type":"ping","content-filters":["a","b"],"content":"x"}',
+    ],
+    ['ws-message', { 'content-bin': '/w==' }, '{"type":"binary","content-bin":"/w=="}'],
+    ['ws-message', { reason: 'é', code: 4001, action: 'close' }, '{"action":"close","code":4001,"reason":"é"}'],
+    ['ws-message', { action: 'hint' }, '{"action":"hint"}'],
+  ];
+  for (const [name, published, json] of table) {
+    const { formats } = itemToJson(parseItem({ channel: 'c', formats: { [name]: published } }));
+    t.equal(JSON.stringify(formats), `{"${name}":${json}}`);
   }
 });
 
-t.test('ws-message pings and pongs need no content and take what a control frame holds', async (t) => {
-  for (const type of ['ping', 'pong']) {
-    t.same(parseWsMessage({ type }), { action: 'send', type, content: Buffer.alloc(0) });
-    t.ok(parseWsMessage({ type, content: 'x'.repeat(MAX_CONTROL_PAYLOAD) }));
-    t.equal(
-      messageOf('ERR_GRIP_ITEM', () => parseWsMessage({ type, content: 'x'.repeat(MAX_CONTROL_PAYLOAD + 1) })),
-      `'ws-message' contains more than 125 bytes of content for a ${type}`,
-    );
+t.test('content is what is delivered to all subscribers alike, and can be put elsewhere in memory', async (t) => {
+  const [bytes, copy] = [Buffer.from('x'), Buffer.from('x')];
+  for (const key of formatKeys) {
+    check(key);
   }
-});
-
-t.test('ws-message closes with a code and a reason, or without', async (t) => {
-  t.same(parseWsMessage({ action: 'close' }), { action: 'close' });
-  t.same(parseWsMessage({ action: 'close', code: '4001', reason: 'é' }), { action: 'close', code: 4001, reason: 'é' });
-  t.same(parseWsMessage({ action: 'close', code: 0, reason: '' }), { action: 'close', code: 0 });
+  function check<Key extends (typeof formatKeys)[number]>(key: Key) {
+    const row = formatRows[key];
+    const format = row.parse({ content: 'x', body: 'x', 'content-filters': ['a'] });
+    t.same(row.content(format), bytes, key);
+    const moved = row.withContent(format, copy);
+    t.equal(row.content(moved), copy, key);
+    t.same(moved, format, key);
+    for (const action of ['hint', 'close', 'refresh']) t.equal(row.content(row.parse({ action })), undefined, key);
+  }
+  t.equal(formatRows.httpResponse.content(formatRows.httpResponse.parse({ 'body-patch': [] })), undefined);
 });
 
 t.test('members that an action does not use are not looked at', async (t) => {
@@ -80,9 +82,9 @@ t.test('members that an action does not use are not looked at', async (t) => {
       t.same(parse({ action, code: null, headers: 5, content: null, body: 1 }), { action }, name);
     }
   }
-  t.same(parseHttpResponse({ action: 'close', body: 1 }), { action: 'close' });
-  t.same(parseHttpStream({ action: 'close', content: 1 }), { action: 'close' });
-  t.same(parseWsMessage({ action: 'close', content: 1 }), { action: 'close' });
+  t.same(parsers['http-response']({ action: 'close', body: 1 }), { action: 'close' });
+  t.same(parsers['http-stream']({ action: 'close', content: 1 }), { action: 'close' });
+  t.same(parsers['ws-message']({ action: 'close', content: 1 }), { action: 'close' });
 });
 
 t.test('content-filters are kept in order; an empty list is not the same as none', async (t) => {

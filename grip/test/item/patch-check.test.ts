@@ -1,12 +1,6 @@
 import t from 'tap';
-import {
-  decodeTnetstring,
-  encodeTnetstring,
-  itemToJson,
-  MAX_PATCH_LENGTH,
-  MAX_PATCH_OPERATIONS,
-  parseItem,
-} from '../../dist/index.js';
+import { decodeTnetstring, encodeTnetstring, itemToJson, parseItem } from '../../dist/index.js';
+import { MAX_PATCH_LENGTH, MAX_PATCH_OPERATIONS } from '../../dist/item/patch-check.js';
 import { messageOf } from '../grip-error.js';
 
 const itemOf = (patch: unknown) => ({ channel: 'a', formats: { 'http-response': { 'body-patch': patch } } });

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { parseHttpStream } from '../../dist/item/formats.js';
+import { httpStream } from '../../dist/item/http-stream.js';
 import { messageOf } from '../grip-error.js';
 
-const read = (text: string) => (parseHttpStream({ 'content-bin': text }) as { content: Buffer }).content;
+const read = (text: string) => (httpStream.parse({ 'content-bin': text }) as { content: Buffer }).content;
 
 t.test('both alphabets are base64, with padding and without, and over several lines', async (t) => {
   t.same(read(''), Buffer.alloc(0));
@@ -26,8 +26,8 @@ t.test('anything else is refused, and the character is named', async (t) => {
     ['====', 'it is cut short, or its padding is wrong'],
   ];
   for (const [text, wanted] of table) {
-    const told = messageOf('ERR_GRIP_ITEM', () => parseHttpStream({ 'content-bin': text }));
-    t.equal(told, `'http-stream' contains 'content-bin' that is not base64: ${wanted}`);
+    const message = messageOf('ERR_GRIP_ITEM', () => httpStream.parse({ 'content-bin': text }));
+    t.equal(message, `'http-stream' contains 'content-bin' that is not base64: ${wanted}`);
   }
 });
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { jsonFaultText } from '../../dist/index.js';
+import { jsonFaultText } from '../../dist/wire/json-fault.js';
 
-const told = (text: string) => jsonFaultText(Buffer.from(text));
+const faultOf = (text: string) => jsonFaultText(Buffer.from(text));
 
 t.test('the place where a text stops being JSON is told, with what should be there', async (t) => {
   const table: [string, string][] = [
@@ -22,7 +22,7 @@ t.test('the place where a text stops being JSON is told, with what should be the
     ['["abc\\', 'a string that does not end at line 1, column 2 (byte 1), near '],
     ['\ufeff[,]', `unexpected ',' where a value should be at line 1, column 2 (byte 4), near "[,]"`],
   ];
-  for (const [text, wanted] of table) t.ok(told(text)?.startsWith(wanted), `${text}: ${told(text)}`);
+  for (const [text, wanted] of table) t.ok(faultOf(text)?.startsWith(wanted), `${text}: ${faultOf(text)}`);
 });
 
 t.test('bytes that are not UTF-8 have a place too', async (t) => {
@@ -31,7 +31,7 @@ t.test('bytes that are not UTF-8 have a place too', async (t) => {
 });
 
 t.test('an excerpt is short, and shows no control characters', async (t) => {
-  const text = told(`["${'\u0001'.repeat(100_000)}`) ?? '';
+  const text = faultOf(`["${'\u0001'.repeat(100_000)}`) ?? '';
   t.ok(text.length < 500, `${text.length}`);
   t.notMatch(text, /\p{Cc}/u);
 });
@@ -52,7 +52,7 @@ t.test('a text has a fault exactly where JSON.parse refuses it', async () => {
       } catch {
         isJson = false;
       }
-      if ((told(text) === undefined) !== isJson) throw new Error(`${isJson}: ${told(text)}`);
+      if ((faultOf(text) === undefined) !== isJson) throw new Error(`${isJson}: ${faultOf(text)}`);
     }),
     { numRuns: 3_000 },
   );
@@ -62,8 +62,8 @@ t.test('texts of any shape and a megabyte are looked through at once', async (t)
   const many = 1_000_000;
   for (const piece of ['[', '{"a":', ' ', '"a', '\\u0041', '1', '-', '"', '[[],', '\n', '\ufffd']) {
     const began = process.hrtime.bigint();
-    t.type(told(piece.repeat(many / piece.length).concat('[')), 'string');
-    t.type(told(`"${piece.repeat(many / piece.length)}`), 'string');
+    t.type(faultOf(piece.repeat(many / piece.length).concat('[')), 'string');
+    t.type(faultOf(`"${piece.repeat(many / piece.length)}`), 'string');
     t.ok(process.hrtime.bigint() - began < 5_000_000_000n, piece);
   }
 });

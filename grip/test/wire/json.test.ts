@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { isDeeper, MAX_JSON_DEPTH, MAX_JSON_VALUES, readJson, readJsonBytes } from '../../dist/index.js';
+import { MAX_JSON_DEPTH, readJson, readJsonBytes } from '../../dist/index.js';
+import { isDeeper, MAX_JSON_VALUES } from '../../dist/wire/json.js';
 
 /** Lists and objects in turn, so many levels of them, with text that makes the whole longer than `padding`. */
 function nested(levels: number, padding = 0): string {

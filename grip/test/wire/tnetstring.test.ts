@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { decodeTnetstring, encodeTnetstring, MAX_TNET_DEPTH, type TnetValue } from '../../dist/index.js';
+import { decodeTnetstring, encodeTnetstring } from '../../dist/index.js';
+import { MAX_TNET_DEPTH, type TnetValue } from '../../dist/wire/tnetstring.js';
 import { messageOf, valueOrGripError } from '../grip-error.js';
 
 const decode = (text: string) => decodeTnetstring(Buffer.from(text, 'latin1'));

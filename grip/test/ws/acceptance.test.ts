@@ -63,7 +63,7 @@ t.test('a CLOSE waits for the messages before it and is no replayed content', as
   t.same(acceptBytes([text('ab'), { type: 'CLOSE' }], 1).remaining, [text('b'), { type: 'CLOSE' }]);
 });
 
-t.test('whoever accepts all messages before a CLOSE must accept it too', async (t) => {
+t.test('an origin that accepts all messages before a CLOSE must accept it too', async (t) => {
   t.same(acceptBytes([text('ab'), close], 7), { consumed: 2, remaining: [], replayed: 0 });
   t.same(acceptBytes([text('ab'), { type: 'CLOSE' }], 2), { consumed: 2, remaining: [], replayed: 0 });
   for (const [events, accepted] of [

@@ -1,7 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import fc from 'fast-check';
 import t from 'tap';
-import { closeEvent, fitCloseReason, isSendableCloseCode, MAX_CLOSE_REASON, readClose } from '../../dist/index.js';
+import { closeEvent, fitCloseReason, isSendableCloseCode, readClose } from '../../dist/index.js';
+import { MAX_CLOSE_REASON } from '../../dist/ws/close.js';
 
 const none = Buffer.alloc(0);
 

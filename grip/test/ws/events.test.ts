@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { encodeWsEvents, MAX_WS_EVENTS, parseWsEvents, type WsEvent, type WsEventType } from '../../dist/index.js';
+import { encodeWsEvents, MAX_WS_EVENTS, parseWsEvents, type WsEvent } from '../../dist/index.js';
+import type { WsEventType } from '../../dist/ws/events.js';
 import { messageOf, valueOrGripError } from '../grip-error.js';
 
 const types: readonly WsEventType[] = ['OPEN', 'TEXT', 'BINARY', 'PING', 'PONG', 'CLOSE', 'DISCONNECT'];

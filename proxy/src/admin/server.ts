@@ -1,9 +1,16 @@
-/**
- * Owns: the operator's listener: `/metrics`, `/livez`, `/readyz`. Does not own: what is counted, or what readiness means.
- */
+/** The operator's listener: metrics and probes. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { ListenerConnections, PageGuard, uncontained } from '@holdfast/control-api';
+import {
+  type Answer,
+  ListenerConnections,
+  methodNotAllowed,
+  PageGuard,
+  type Route,
+  type RouteCall,
+  Router,
+  uncontained,
+} from '@holdfast/control-api';
 import { EdgeError } from '../edge/errors.js';
 
 /** Whether the node should be given traffic, with the reason when not, or what else is to be known. */
@@ -18,14 +25,20 @@ export interface Exposition {
   readonly contentType: string;
 }
 
-/** Connections at a time to one admin listener. One more takes the place of the one that has been idle longest. */
+/**
+ * Connections at a time to one admin listener. One more takes the place of the one that has been idle longest.
+ *
+ * @limit {} connections on each admin listener
+ * @over as on the control port
+ */
 export const MAX_CONNECTIONS = 256;
+
+type AdminHandler = (call: RouteCall) => Answer | Promise<Answer>;
 
 /** Serves operators and probes. It has no authentication: bind it where only they reach it. Pages of other sites are refused. */
 export class AdminServer {
   readonly #server: Server;
-  readonly #metrics: Exposition;
-  readonly #readiness: () => Readiness;
+  readonly #router: Router<Route<AdminHandler>>;
   readonly #hosts: readonly string[];
   readonly #connections: ListenerConnections;
   #guard: PageGuard | undefined;
@@ -41,8 +54,7 @@ export class AdminServer {
     maxConnections = MAX_CONNECTIONS,
     faults = uncontained,
   ) {
-    this.#metrics = metrics;
-    this.#readiness = readiness;
+    this.#router = new Router(adminRoutes(metrics, readiness));
     this.#hosts = hosts;
     this.#connections = new ListenerConnections({
       max: Math.min(MAX_CONNECTIONS, maxConnections),
@@ -50,7 +62,7 @@ export class AdminServer {
       end: (socket) => socket.destroy(),
     });
     this.#server = createServer((request, response) => {
-      faults.run('admin', () => this.#serve(request, response), { fault: () => void response.destroy() });
+      faults.watch('admin', this.#serve(request, response), { fault: () => void response.destroy() });
     });
     // None may be left out unseen: the guard looks at them. Their bytes are limited by Node.
     this.#server.maxHeadersCount = 0;
@@ -59,29 +71,24 @@ export class AdminServer {
     });
   }
 
-  #serve(request: IncomingMessage, response: ServerResponse): void {
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { socket } = request;
     this.#connections.enter(socket, 'working');
     response.on('finish', () => this.#connections.enter(socket, 'idle'));
-    const refusal = this.#guard?.check(request.headers);
-    const path = request.url?.split('?', 1)[0];
-    if (refusal !== undefined) answer(response, refusal.status, refusal.message);
-    else if (request.method !== 'GET' && request.method !== 'HEAD')
-      answer(response, 405, `Method not allowed: ${request.method}.`);
-    else if (path === '/livez') answer(response, 200, 'ok');
-    else if (path === '/readyz') {
-      const state = this.#readiness();
-      answer(response, state.ready ? 200 : 503, textOf(state));
-    } else if (path === '/metrics') {
-      const { contentType } = this.#metrics;
-      this.#metrics.expose().then(
-        (text) => {
-          response.writeHead(200, { 'Content-Type': contentType }).end(text);
-          if (!response.writableFinished) this.#connections.enter(socket, 'sending');
-        },
-        (error: Error) => answer(response, 500, error.message),
-      );
-    } else answer(response, 404, 'Not Found');
+    const answer = this.#guard?.check(request.headers) ?? (await this.#answer(request));
+    respond(response, answer);
+    if (!response.writableFinished) this.#connections.enter(socket, 'sending');
+  }
+
+  /** A method that nothing here takes is refused at every path, known or not. */
+  #answer({ method = '', url = '' }: IncomingMessage): Answer | Promise<Answer> {
+    const asked = method === 'HEAD' ? 'GET' : method;
+    const [path = ''] = url.split('?', 1);
+    if (!this.#router.takes(asked)) return methodNotAllowed(method, 'GET');
+    const match = this.#router.match(asked, path);
+    if (match === undefined) return text(404, 'Not Found');
+    const { found } = match;
+    return 'row' in found ? found.row.handler({ params: found.params, principal: undefined }) : found;
   }
 
   /** Binds; rejects with an `EdgeError` when the port is taken. Resolves with the address for the log. */
@@ -106,13 +113,30 @@ export class AdminServer {
   }
 }
 
-function textOf(state: Readiness): string {
-  if (!state.ready) return state.reason;
-  return state.degraded === undefined ? 'ok' : `degraded: ${state.degraded}`;
+/** What is behind the paths. A page is an answer with content of its own. */
+function adminRoutes(metrics: Exposition, readiness: () => Readiness): readonly Route<AdminHandler>[] {
+  const expose = (): Promise<Answer> =>
+    metrics.expose().then(
+      (body) => ({ ...text(200, ''), content: { type: metrics.contentType, body } }),
+      (error: Error) => text(500, error.message),
+    );
+  return [
+    { method: 'GET', path: '/livez', scope: 'none', handler: () => text(200, 'ok') },
+    { method: 'GET', path: '/readyz', scope: 'none', handler: () => readinessAnswer(readiness()) },
+    { method: 'GET', path: '/metrics', scope: 'metrics', handler: expose },
+  ];
 }
 
-function answer(response: ServerResponse, status: number, text: string): void {
-  response
-    .writeHead(status, { 'Content-Type': 'text/plain', ...(status === 405 ? { Allow: 'GET' } : {}) })
-    .end(`${text}\n`);
+function readinessAnswer(state: Readiness): Answer {
+  if (!state.ready) return text(503, state.reason);
+  return text(200, state.degraded === undefined ? 'ok' : `degraded: ${state.degraded}`);
+}
+
+function text(status: number, message: string): Answer {
+  return { status, message };
+}
+
+function respond(response: ServerResponse, { status, message, content, header }: Answer): void {
+  const { type, body } = content ?? { type: 'text/plain', body: `${message}\n` };
+  response.writeHead(status, { 'Content-Type': type, ...(header && { [header[0]]: header[1] }) }).end(body);
 }

@@ -1,18 +1,15 @@
-/**
- * Owns: which backplane a node has, and by what it knows other nodes: Redis where a URL is given, else what a node that is
- * alone has. Does not own: any of them.
- */
+/** Chooses the backplane and the cluster membership of a node: Redis where a URL is given, else those of a node that is alone. */
 import { randomBytes } from 'node:crypto';
 import {
   type Backplane,
+  type Cluster,
   type Containment,
   IdCache,
   LocalBackplane,
   LocalHistory,
-  LoneNode,
-  type Nodes,
   RedisBackplane,
   RedisNodes,
+  StandaloneNode,
 } from '@holdfast/control-api';
 import type { Config } from '../config/config.js';
 import { ConfigError } from '../config/errors.js';
@@ -23,11 +20,11 @@ import { type Clock, guardedClock } from '../runtime/clock.js';
 import type { RootLog } from '../telemetry/log.js';
 import type { Metrics } from '../telemetry/metrics.js';
 
-/** What joins a node to others, if there are any. */
-export interface Joint {
+/** What connects a node to the others, if there are any. */
+export interface ClusterAccess {
   readonly backplane: Backplane;
   /** To be joined after the backplane was started, and left before it is closed. */
-  readonly nodes: Nodes;
+  readonly cluster: Cluster;
   /** Lets go of what else was opened; after the backplane is closed. */
   close(): void;
 }
@@ -36,17 +33,23 @@ export interface Joint {
  * Makes them; nothing is connected yet.
  * @throws ControlError ERR_BACKPLANE_URL for a URL that cannot be used; ConfigError for a certificate that cannot be read
  */
-export function makeBackplane(config: Config, log: RootLog, metrics: Metrics, faults: Containment): Joint {
+export function makeBackplane(config: Config, log: RootLog, metrics: Metrics, faults: Containment): ClusterAccess {
   const clock = guardedClock(faults);
   const { redisUrl } = config;
-  if (redisUrl === undefined) return makeLone(config, log, metrics, faults, clock);
+  if (redisUrl === undefined) return makeStandalone(config, log, metrics, faults, clock);
   return makeRedis(config, redisUrl, log, metrics, faults, clock);
 }
 
-function makeLone(config: Config, log: RootLog, metrics: Metrics, faults: Containment, clock: Clock): Joint {
+function makeStandalone(
+  config: Config,
+  log: RootLog,
+  metrics: Metrics,
+  faults: Containment,
+  clock: Clock,
+): ClusterAccess {
   const { historySize, historyTtl, idCacheTtl } = config;
   const ids = new IdCache({ clock, idCacheTtl, events: metrics });
-  // What is wrong with the routes is told by whoever serves clients by them.
+  // The data plane logs what is wrong with the routes.
   const routes = new RoutesSource(config, {
     log: { info() {}, warn() {}, error() {} },
     faults,
@@ -59,7 +62,7 @@ function makeLone(config: Config, log: RootLog, metrics: Metrics, faults: Contai
     isOn: historySize === 0 ? () => false : wantsHistory(config, () => routes.table),
   });
   const backplane = new LocalBackplane(log.child('backplane'), ids, kept, faults);
-  return { backplane, nodes: new LoneNode(clock), close: () => routes.close() };
+  return { backplane, cluster: new StandaloneNode(clock), close: () => routes.close() };
 }
 
 function makeRedis(
@@ -69,7 +72,7 @@ function makeRedis(
   metrics: Metrics,
   faults: Containment,
   clock: Clock,
-): Joint {
+): ClusterAccess {
   const { redisPrefix, historySize, historyTtl, idCacheTtl } = config;
   const backplane = new RedisBackplane({
     redisUrl,
@@ -85,8 +88,8 @@ function makeRedis(
     log: log.child('backplane'),
   });
   const { connections } = backplane;
-  const nodes = new RedisNodes({ connections, clock, log: log.child('nodes') });
-  return { backplane, nodes, close: () => {} };
+  const cluster = new RedisNodes({ connections, clock, log: log.child('nodes') });
+  return { backplane, cluster, close: () => {} };
 }
 
 function readTls({ redisTlsCa, redisTlsCert, redisTlsKey }: Config): { ca?: string; cert?: string; key?: string } {

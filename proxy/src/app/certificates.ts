@@ -7,7 +7,12 @@ import { legible } from '../config/checks/legible.js';
 import type { Config } from '../config/config.js';
 import type { Route } from '../routes/route.js';
 
-/** Certificates of a directory that are looked at; of more it is said that they were not. */
+/**
+ * Certificates of a directory that are looked at; of more it is said that they were not.
+ *
+ * @limit {} certificates of a directory that are checked before the start
+ * @over a warning; the others are read when a client asks for them
+ */
 export const CERTIFICATES_CHECKED = 1_000;
 
 /** What was found: `problems` keep somebody from being served, `warnings` will, or may. One line each. */

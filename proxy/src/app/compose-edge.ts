@@ -1,20 +1,17 @@
-/** The composition of the edge: the listeners' side of a data plane, by the library that `edge` names. */
+/** The composition of the edges: the listeners' side of a data plane. */
 import type { Containment } from '@holdfast/control-api';
 import type { Config } from '../config/config.js';
-import { NodeEdge } from '../edge/node/edge.js';
-import type { Edge, EdgeHandler } from '../edge/port.js';
+import { type EdgeListener, Edges } from '../edge/edges.js';
+import type { EdgeHandler } from '../edge/port.js';
 import { TlsCertificates } from '../edge/tls-certificates.js';
-import { UwsEdge } from '../edge/uws/edge.js';
-import { loadUws } from '../edge/uws/library.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Descriptors } from '../runtime/descriptors.js';
 import { DescriptorShortage } from '../telemetry/descriptor-shortage.js';
 import type { RootLog } from '../telemetry/log.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { Refusals } from '../telemetry/refusals.js';
-import { WsAcceptor } from '../websocket/ws-acceptor.js';
 
-/** What an edge is given by the process that it serves clients in. */
+/** What the edges are given by the process that it serves clients in. */
 export interface EdgeSurroundings {
   readonly metrics: Metrics;
   readonly faults: Containment;
@@ -25,27 +22,32 @@ export interface EdgeSurroundings {
 }
 
 /**
- * Makes the edge; nothing listens yet.
- * @throws EdgeError when it cannot be had
+ * Makes the edges that the listeners name; nothing listens yet.
+ * @throws EdgeError when one of them cannot be loaded on this machine
  */
-export function composeEdge(
+export function composeEdges(
   config: Config,
   log: RootLog,
   { metrics, faults, instance, isShared }: EdgeSurroundings,
   handler: EdgeHandler,
   descriptors: Descriptors,
   clock: Clock,
-): Edge {
+): Edges {
   const tlsLog = log.child('tls');
   const edgeLog = log.child('edge');
   const shortage = new DescriptorShortage(descriptors, edgeLog, clock);
   const refusals = new Refusals(edgeLog, clock);
   let requests = 0;
-  const parts = {
+  const deps = {
     clock,
     faults,
     nextId: () => `${instance}-${(++requests).toString(36)}`,
     descriptors,
+    probesFailed: (why: string) =>
+      edgeLog.warn(
+        { why },
+        'edge uws: clients that vanish without a word are not noticed, for the kernel is not asked to probe',
+      ),
     events: {
       descriptorsShort: () => {
         metrics.descriptorsShort();
@@ -61,28 +63,19 @@ export function composeEdge(
       },
     },
   };
-  const { tlsCertsDir, clientBufferSize, clientMaxconn, websocketMessageMax, allowCompression } = config;
+  const { tlsCertsDir } = config;
   const certificates = new TlsCertificates(
     tlsCertsDir,
     (error) => tlsLog.error({ err: error }, error.message),
     (name, port) => refusals.unnamed(name, port, tlsCertsDir),
   );
-  const limits = { clientBufferSize, clientMaxconn, certificates };
-  const sockets = { websocketMessageMax, allowCompression };
-  if (config.edge === 'uws') {
-    const options = { ...limits, ...sockets, sharesPorts: isShared };
-    const failed = (why: string) =>
-      edgeLog.warn(
-        { why },
-        'edge uws: clients that vanish without a word are not noticed, for the kernel is not asked to probe',
-      );
-    return new UwsEdge(loadUws(2 * clientBufferSize), handler, options, { ...parts, probes: { failed } });
-  }
-  const { clientKeepAliveTimeout, clientHeaderTimeout, clientHalfCloseGrace } = config;
-  const times = { clientKeepAliveTimeout, clientHeaderTimeout, clientHalfCloseGrace };
-  return new NodeEdge(
-    handler,
-    { ...limits, ...times, isShared, sockets: new WsAcceptor(sockets, undefined, faults) },
-    parts,
-  );
+  return new Edges(listenersOf(config), handler, { ...config, certificates, isShared }, deps);
+}
+
+/** The listeners of clients, each with its edge: the option `edge` is one for all of them. */
+export function listenersOf({ edge, httpPort, httpsPorts, localPorts }: Config): EdgeListener[] {
+  return [...httpPort, ...httpsPorts.map((listen) => ({ ...listen, tls: true })), ...localPorts].map((listener) => ({
+    ...listener,
+    edge,
+  }));
 }

@@ -2,11 +2,11 @@
 import type { Containment } from '@holdfast/control-api';
 import { OverChannelsReport } from '../channels/over-channels.js';
 import type { ChannelRegistry } from '../channels/registry.js';
-import type { Sequencer } from '../channels/sequencer.js';
 import type { SubscriberParts } from '../channels/subscriber-parts.js';
 import { Compression } from '../compression/compression.js';
 import type { Config } from '../config/config.js';
 import { AllowedOrigins } from '../config/types/allowed-origins.js';
+import type { Sequencer } from '../delivery/sequencer.js';
 import type { ReplayParts } from '../history/replay-parts.js';
 import type { HoldParts } from '../holds/hold.js';
 import { HttpFilters } from '../links/http-filter.js';
@@ -27,7 +27,7 @@ import type { RouteTable } from '../routes/route-table.js';
 import type { Target } from '../routes/target.js';
 import type { Clock } from '../runtime/clock.js';
 import { SessionDialer } from '../sessions/dialer.js';
-import { Opening } from '../sessions/opening.js';
+import { Handshake } from '../sessions/handshake.js';
 import { RequestKeeper } from '../sessions/over-http/request-interner.js';
 import type { SessionParts } from '../sessions/session-parts.js';
 import { SockJs } from '../sockjs/sockjs.js';
@@ -135,7 +135,7 @@ export function composeSockJs(
     clock,
     faults: sessions.subscriber.faults,
     random: Math.random,
-    open: (request, handshake, route, standing) => new Opening(request, handshake, route, standing, sessions).start(),
+    open: (request, handshake, route, standing) => new Handshake(request, handshake, route, standing, sessions).start(),
     ended: (end) => events.requestEnded({ ...end, target: undefined, hold: undefined, retry: false }),
     sockjsUrl,
     acoOrigins: new AllowedOrigins(acoOrigins),

@@ -4,29 +4,41 @@
  * composed here.
  */
 import { type Backplane, type Containment, historyOf, type StatsSink } from '@holdfast/control-api';
-import { ChannelInterest } from '../channels/channel-interest.js';
-import { ItemDelivery } from '../channels/item-delivery.js';
-import { RateLimiter } from '../channels/rate-limiter.js';
 import { ChannelRegistry } from '../channels/registry.js';
 import type { Config } from '../config/config.js';
-import type { Edge } from '../edge/port.js';
+import { ChannelInterest } from '../delivery/channel-interest.js';
+import { ItemDelivery } from '../delivery/item-delivery.js';
+import { RateLimiter } from '../delivery/rate-limiter.js';
+import type { Edges } from '../edge/edges.js';
 import { makeReplay } from '../history/make-replay.js';
 import { OriginClient } from '../origin/client.js';
-import { RequestHandler } from '../request/handle.js';
+import { RequestHandler } from '../request/request-handler.js';
 import { RoutesSource } from '../routes/routes-source.js';
 import { type Clock, guardedClock } from '../runtime/clock.js';
 import { Descriptors } from '../runtime/descriptors.js';
+import { FastPaths } from '../runtime/node-internals/fast-paths.js';
 import type { RootLog } from '../telemetry/log.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { makeTelemetry, type Telemetry } from '../telemetry/telemetry.js';
-import { composeEdge, type EdgeSurroundings } from './compose-edge.js';
+import { composeEdges, type EdgeSurroundings } from './compose-edge.js';
 import { composeRequests, composeSockJs } from './compose-requests.js';
 
-/** Longest response head of an origin, in bytes; it may be longer than what clients may send. */
+/**
+ * Response heads of origins may be longer than what clients may send us.
+ *
+ * @limit {} bytes of response head, and of its trailers
+ * @over 502; broken off
+ */
 const ORIGIN_HEADER_BYTES = 65_536;
 
+/** What an embedding, such as a test, may put in place of a part of the product. */
+export interface Overrides {
+  /** What all that serves clients goes by; left out: the machine's clock. */
+  readonly clock?: Clock;
+}
+
 /** What a data plane is given by the process that it serves clients in. */
-export interface Surroundings extends EdgeSurroundings {
+export interface Surroundings extends EdgeSurroundings, Overrides {
   /** For this data plane alone; not yet started. */
   readonly backplane: Backplane;
   /** Where statistics packets go. */
@@ -41,7 +53,7 @@ export interface Assembly {
   readonly routes: RoutesSource;
   readonly origins: OriginClient;
   readonly telemetry: Telemetry;
-  readonly edge: Edge;
+  readonly edge: Edges;
 }
 
 /**
@@ -50,7 +62,7 @@ export interface Assembly {
  */
 export function assemble(config: Config, log: RootLog, surroundings: Surroundings): Assembly {
   const { backplane, metrics, faults, statsSink } = surroundings;
-  const clock = guardedClock(faults);
+  const clock = surroundings.clock ?? guardedClock(faults);
   const telemetry = makeTelemetry(config, log, {
     metrics,
     subscribersOf: (channel) => registry.of(channel),
@@ -86,6 +98,7 @@ export function assemble(config: Config, log: RootLog, surroundings: Surrounding
     originConnectionMaxAge,
     maxHeaderBytes: ORIGIN_HEADER_BYTES,
     admits,
+    parserFound: reportFastPaths(log, metrics),
     faults,
   });
   const history = historyOf(backplane);
@@ -104,9 +117,23 @@ export function assemble(config: Config, log: RootLog, surroundings: Surrounding
     clock,
   });
   const handler = new RequestHandler(parts, composeSockJs(config, parts, surroundings.isShared));
-  const edge = composeEdge(config, log, surroundings, handler, descriptors, clock);
+  const edge = composeEdges(config, log, surroundings, handler, descriptors, clock);
   metrics.observe({ connections: () => edge.connections, channels: () => registry.size });
   return { backplane, registry, delivery, routes, origins, telemetry, edge };
+}
+
+/** Probes the fast paths, and says which are active; the result takes what the first connection to an origin shows. */
+function reportFastPaths(log: RootLog, metrics: Metrics): (isFound: boolean) => void {
+  const paths = FastPaths.probe();
+  metrics.observeFastPaths(() => paths.known);
+  const [active, inactive] = [paths.list(true), paths.list(false)];
+  const missing = inactive.length === 0 ? '' : `; not on this version of node: ${inactive.join(', ')}`;
+  log.info({ active, inactive }, `fast paths: ${active.join(', ')}${missing}`);
+  return (isFound) => {
+    if (paths.report('origin_parser', isFound) && !isFound) {
+      log.warn({ inactive: ['origin_parser'] }, 'fast path not on this version of undici: origin_parser');
+    }
+  };
 }
 
 /** None without a rate: then nothing ever waits. */

@@ -23,18 +23,18 @@ environment over the file, the file over the default. An empty environment varia
 | environment | \`HOLDFAST_HTTP_PORT=7999\` |
 | flag | \`--http-port 7999\` or \`--http-port=7999\` |
 
-\`--config FILE\` (or \`HOLDFAST_CONFIG\`) names the file; whether it is YAML or a pushpin.conf is told by its content.
+\`--config FILE\` (or \`HOLDFAST_CONFIG\`) names the file; its content shows whether it is YAML or a pushpin.conf.
 Without it the first of these that exists is used: {search}. Without any file the defaults apply.
 
 In YAML an unknown key is an error. In a pushpin.conf an unknown or obsolete key is a warning, a number out of range
-is moved into the range with a warning, and some defaults are those of Pushpin's code. \`include\`, \`{libdir}\`, \`{rundir}\`
-and \`{ipc_prefix}\` work as in Pushpin; a missing \`internal.conf\` is no error.
+is moved into the range with a warning. If a pushpin.conf omits an option, Pushpin's default applies (marked in the tables). \`include\`, \`{libdir}\`, \`{rundir}\`
+and \`{ipc_prefix}\` work as in Pushpin; a missing \`internal.conf\` is not an error.
 
-Durations are numbers in the unit shown, or carry their own: \`500ms\`, \`90s\`, \`2m\`, \`1h\`. Sizes are bytes, or carry a
-unit: \`64KiB\`, \`1MB\`. Lists are comma separated, or YAML lists. Relative paths in a file are relative to the directory of
-the file, but \`rundir\`, \`logfile\` and \`logdir\` to the working directory, as are all paths in flags and the environment.
+Durations are numbers in the unit shown, or have their own unit: \`500ms\`, \`90s\`, \`2m\`, \`1h\`. Sizes are bytes, or have a
+unit: \`64KiB\`, \`1MB\`. Lists are comma separated, or YAML lists. Paths in a file are relative to the directory
+of that file. \`rundir\`, \`logfile\`, \`logdir\` and all paths in flags and the environment are relative to the working directory.
 
-\`holdfast check-config\` says whether a configuration and its routes are right. \`holdfast print-config\` prints the effective
+\`holdfast check-config\` checks a configuration and its routes. \`holdfast print-config\` prints the effective
 configuration as YAML, without secrets.
 `;
 

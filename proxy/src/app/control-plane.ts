@@ -20,7 +20,7 @@ import { type Clock, guardedClock } from '../runtime/clock.js';
 import { Descriptors } from '../runtime/descriptors.js';
 import type { RootLog } from '../telemetry/log.js';
 import type { Metrics } from '../telemetry/metrics.js';
-import { type Joint, makeBackplane } from './backplane.js';
+import { type ClusterAccess, makeBackplane } from './backplane.js';
 import type { DataPlaneLoad } from './data-plane.js';
 import { Member } from './local-node.js';
 
@@ -60,7 +60,7 @@ export class ControlPlane {
   readonly #clock: Clock;
   readonly #serving: () => Serving;
   readonly #publisher: Publisher;
-  readonly #joint: Joint;
+  readonly #clusterAccess: ClusterAccess;
   readonly #descriptors = Descriptors.ofProcess();
   #control: ControlServer | undefined;
   #isGoingDown = false;
@@ -74,9 +74,9 @@ export class ControlPlane {
     this.#log = log;
     this.#metrics = metrics;
     this.#serving = serving;
-    this.#joint = makeBackplane(config, log, metrics, faults);
+    this.#clusterAccess = makeBackplane(config, log, metrics, faults);
     this.hub = new BackplaneHub({
-      inner: this.#joint.backplane,
+      inner: this.#clusterAccess.backplane,
       followers: [
         {
           subscribed: (channel) => this.zeromq.subscribed(channel),
@@ -86,7 +86,7 @@ export class ControlPlane {
       log: log.child('backplane'),
       faults,
     });
-    metrics.observeRedis(() => this.hub.trouble !== undefined);
+    metrics.observeRedis(() => this.hub.unavailableReason !== undefined);
     this.#publisher = new Publisher({
       backplane: this.hub,
       countSubscribers: (channel) => serving().countSubscribers(channel),
@@ -115,7 +115,7 @@ export class ControlPlane {
    */
   async start(): Promise<void> {
     await this.hub.start();
-    await this.#joint.nodes.join(new Member(this.#clock, this.#serving));
+    await this.#clusterAccess.cluster.join(new Member(this.#clock, this.#serving));
     await this.#startControl();
     for (const { what, uri, connects } of await this.zeromq.open())
       this.#log.announce(`${connects ? 'connecting to' : 'listening on'} ${uri} (${what})`, {
@@ -151,19 +151,19 @@ export class ControlPlane {
   async stop(): Promise<void> {
     await this.#control?.close();
     this.zeromq.close();
-    await this.#joint.nodes.leave();
+    await this.#clusterAccess.cluster.leave();
     await Promise.all([this.hub.close(), ...this.#admins.map((admin) => admin.close())]);
-    this.#joint.close();
+    this.#clusterAccess.close();
   }
 
   /** While the backplane is away, requests are still served and connections held; only publishing waits. */
   get #readiness(): Readiness {
     if (this.#isGoingDown) return { ready: false, reason: 'not accepting clients' };
     const { readiness } = this.#serving();
-    const { trouble } = this.hub;
-    if (!readiness.ready || trouble === undefined) return readiness;
-    if (this.#config.readyWithoutRedis) return { ready: true, degraded: trouble };
-    return { ready: false, reason: trouble };
+    const { unavailableReason } = this.hub;
+    if (!readiness.ready || unavailableReason === undefined) return readiness;
+    if (this.#config.readyWithoutRedis) return { ready: true, degraded: unavailableReason };
+    return { ready: false, reason: unavailableReason };
   }
 
   async #startControl(): Promise<void> {
@@ -178,7 +178,7 @@ export class ControlPlane {
       maxConnections: this.#descriptors.publishers,
       publisher: this.#publisher,
       views: {
-        cluster: new ClusterViews(this.#joint.nodes, this.#clock),
+        cluster: new ClusterViews(this.#clusterAccess.cluster, this.#clock),
         taps: new ChannelTaps(() => this.hub.share(), this.#clock),
       },
       events: this.#metrics,

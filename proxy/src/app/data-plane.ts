@@ -4,10 +4,11 @@
  */
 import type { Connections, Question } from '@holdfast/control-api';
 import type { Config } from '../config/config.js';
-import type { Listener } from '../edge/port.js';
+import type { EdgeListener } from '../edge/edges.js';
 import { realClock } from '../runtime/clock.js';
 import type { RootLog } from '../telemetry/log.js';
 import { type Assembly, assemble, type Surroundings } from './compose.js';
+import { listenersOf } from './compose-edge.js';
 import { Inspection } from './inspection.js';
 
 /** How often requests under way are looked at while the data plane goes down, in ms: at first, and later. */
@@ -24,7 +25,7 @@ export interface DataPlaneLoad {
 
 /** Clients, and what is held for them, in one process. Knows nothing of the control plane. */
 export class DataPlane {
-  readonly #listeners: readonly Listener[];
+  readonly #listeners: readonly EdgeListener[];
   readonly #readsRoutes: boolean;
   readonly #shutdownRequests: number;
   readonly #parts: Assembly;
@@ -69,7 +70,7 @@ export class DataPlane {
     const until = realClock.monotonic() + this.#shutdownRequests;
     for (let pause = FIRST_LOOK_MS; ; pause = Math.min(2 * pause, LATER_LOOK_MS)) {
       // Again and again: a request that was on its way may have become a hold since.
-      for (const subscriber of registry.all()) subscriber.shutDown();
+      for (const subscriber of registry.all()) subscriber.drain();
       const left = until - realClock.monotonic();
       if (left <= 0) break;
       await new Promise((resolve) => setTimeout(resolve, Math.min(pause, left)));
@@ -101,8 +102,4 @@ export class DataPlane {
   async answer(question: Question): Promise<unknown> {
     return this.#inspection.answer(question);
   }
-}
-
-function listenersOf({ httpPort, httpsPorts, localPorts }: Config): Listener[] {
-  return [...httpPort, ...httpsPorts.map((listen) => ({ ...listen, tls: true })), ...localPorts];
 }

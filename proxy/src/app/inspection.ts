@@ -1,10 +1,11 @@
 /**
- * Owns: what this process tells of its channels and connections to whoever runs the system, and ending one of them.
- * Does not own: asking other processes and nodes, or the connections.
+ * What this process answers about its channels and connections, and ending one of them. Other processes and nodes are asked
+ * elsewhere.
  */
 import type { ChannelView, Question } from '@holdfast/control-api';
-import type { ChannelPositions } from '../channels/channel-positions.js';
+import { zeroCounts } from '@holdfast/grip';
 import type { ChannelRegistry } from '../channels/registry.js';
+import type { ChannelPositions } from '../delivery/channel-positions.js';
 
 /** Answers questions from what the registry knows: every hold and session of this process, from its opening to its end. */
 export class Inspection {
@@ -29,7 +30,7 @@ export class Inspection {
         return this.#registry.find(question.id)?.view() ?? null;
       case 'disconnect': {
         const subscriber = this.#registry.find(question.id);
-        subscriber?.kick();
+        subscriber?.disconnect();
         return subscriber !== undefined;
       }
       default:
@@ -38,7 +39,7 @@ export class Inspection {
   }
 
   #channel(name: string): ChannelView {
-    const subscribers = { response: 0, stream: 0, ws: 0 };
+    const subscribers = zeroCounts();
     for (const { kind } of this.#registry.of(name)) subscribers[kind]++;
     const position = this.#positions.latest(name);
     return { subscribers, ...(position !== undefined && { position }) };

@@ -11,6 +11,7 @@ import { assertKeys, readRoutes } from '../routes/routes-source.js';
 import type { RootLog } from '../telemetry/log.js';
 import { Metrics } from '../telemetry/metrics.js';
 import { checkCertificates } from './certificates.js';
+import type { Overrides } from './compose.js';
 import { ControlPlane, type Serving } from './control-plane.js';
 import { OneProcess } from './in-process-host.js';
 import { WorkerPool } from './workers/worker-pool.js';
@@ -24,10 +25,11 @@ export class HoldfastNode {
   readonly #serving: Serving;
 
   /**
-   * Builds the parts; nothing listens yet. Warns of what the configuration leaves open to others.
+   * Builds the parts; nothing listens yet. Warns of what the configuration leaves open to others. Workers, being processes of
+   * their own, know nothing of `overrides`.
    * @throws RoutesError when the routes file or a key in it cannot be read; EdgeError when the edge cannot be had
    */
-  constructor(config: Config, log: RootLog) {
+  constructor(config: Config, log: RootLog, overrides: Overrides = {}) {
     this.#log = log;
     const routes = readRoutes(config);
     assertKeys(routes, config);
@@ -37,7 +39,7 @@ export class HoldfastNode {
     const metrics = new Metrics(config.prometheusPrefix);
     this.faults = new Faults(log.child('fault'), metrics);
     this.#control = new ControlPlane(config, log, metrics, this.faults, () => this.#serving);
-    this.#serving = this.#makeServing(config, metrics);
+    this.#serving = this.#makeServing(config, metrics, overrides);
   }
 
   /**
@@ -73,7 +75,7 @@ export class HoldfastNode {
     await this.#control.stop();
   }
 
-  #makeServing(config: Config, metrics: Metrics): Serving {
+  #makeServing(config: Config, metrics: Metrics, overrides: Overrides): Serving {
     const { hub, zeromq: statsSink } = this.#control;
     const count = processesFor(config);
     if (count > 1) {
@@ -95,6 +97,7 @@ export class HoldfastNode {
       statsSink,
       instance,
       isShared: false,
+      ...overrides,
     });
   }
 }

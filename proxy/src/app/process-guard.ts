@@ -5,7 +5,12 @@
 import type { Containment } from '@holdfast/control-api';
 import type { Clock } from '../runtime/clock.js';
 
-/** So many such faults within {@link WINDOW_MS} mean that something is broken that all requests share. */
+/**
+ * So many such faults within {@link WINDOW_MS} mean that something is broken that all requests share.
+ *
+ * @limit {} uncontained faults of a process within a minute
+ * @over the node drains and exits with 1
+ */
 export const PROCESS_FAULTS_MAX = 100;
 
 /** In ms. */

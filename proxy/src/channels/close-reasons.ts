@@ -1,6 +1,6 @@
 /**
- * Owns: the one table of reasons for which a held connection ends: the text of the log field, the metric label, and the
- * code of the Close frame where the proxy itself closes a WebSocket. Does not own: what else is sent to the client.
+ * The one table of reasons for which a held connection ends: the text of the log field, the metric label, and the code of
+ * the Close frame where the proxy itself closes a WebSocket.
  */
 
 /** A row of the table. */

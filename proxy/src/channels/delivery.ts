@@ -1,25 +1,23 @@
-/**
- * Owns: an item's encoding for subscribers, done once per item. Does not own: who the subscribers are.
- */
+/** An item on its way to subscribers, encoded once for each kind of them. */
 import type { Position } from '@holdfast/control-api';
-import {
-  type HttpResponseFormat,
-  type HttpStreamFormat,
-  type Item,
-  itemBytes,
-  type WsMessageFormat,
-} from '@holdfast/grip';
+import { contentOf, type FormatFor, type Item, itemBytes, kindRows, type SubscriberKind } from '@holdfast/grip';
 import { StreamPiece } from '../edge/stream-piece.js';
 import { FramePiece } from '../websocket/frame-piece.js';
 
+/**
+ * One getter for each kind of subscriber in the table of formats, so that what is read for each subscriber has one shape; the
+ * compiler asks for those that are missing.
+ */
+type Forms = { readonly [Kind in SubscriberKind]: FormatFor<Kind> | undefined };
+
 /** One item on its way to all subscribers of its channel: each form of it is made once and shared. */
-export class Delivery {
+export class Delivery implements Forms {
   readonly item: Item;
   /** When the item reached this node, in ms by the monotonic clock. */
   readonly at: number;
   /** Where the item stands on its channel; undefined where items are not counted. */
   readonly position: Position | undefined;
-  /** Whoever has had all before and gets this item has all up to here: earlier than `position` while one before waits. */
+  /** A subscriber that has had all before and gets this item has all up to here: earlier than `position` while one before waits. */
   readonly through: Position | undefined;
   #bytes: number | undefined;
   #piece: StreamPiece | undefined;
@@ -35,21 +33,21 @@ export class Delivery {
   }
 
   /** How the item goes to response holds, if at all. */
-  get response(): HttpResponseFormat | undefined {
+  get response(): FormatFor<'response'> | undefined {
     return this.item.formats.httpResponse;
   }
 
   /** How the item goes to stream holds, if at all. */
-  get stream(): HttpStreamFormat | undefined {
+  get stream(): FormatFor<'stream'> | undefined {
     return this.item.formats.httpStream;
   }
 
   /** How the item goes to WebSocket sessions, if at all. */
-  get ws(): WsMessageFormat | undefined {
+  get ws(): FormatFor<'ws'> | undefined {
     return this.item.formats.wsMessage;
   }
 
-  /** Bytes that the item takes in memory while it is kept, all of it counted. Counted when somebody first asks. */
+  /** Bytes that the item takes in memory while it is kept, all of it counted. Counted at the first use. */
   get bytes(): number {
     this.#bytes ??= itemBytes(this.item);
     return this.#bytes;
@@ -59,11 +57,11 @@ export class Delivery {
    * How many bytes the item counts for one kind of subscriber: its own `size`, else those of its content. Undefined when
    * it has no form for that kind.
    */
-  bytesFor(kind: 'response' | 'stream' | 'ws'): number | undefined {
-    const format = this[kind];
-    if (format === undefined) return undefined;
-    const content = format.action !== 'send' ? undefined : 'content' in format ? format.content : format.body;
-    return this.item.size ?? content?.length ?? 0;
+  bytesFor(kind: SubscriberKind): number | undefined {
+    const { formats, size } = this.item;
+    const { key } = kindRows[kind];
+    if (formats[key] === undefined) return undefined;
+    return size ?? contentOf(formats, key)?.length ?? 0;
   }
 
   /** The message for WebSocket clients. Only for an item whose ws-message action is `send`. */

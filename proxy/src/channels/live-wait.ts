@@ -1,13 +1,14 @@
-/**
- * Owns: how long a client is kept from hearing of its subscription while that is not live yet. Does not own: subscriptions.
- */
+/** How long a client waits for a subscription that is not live yet before it gets its head, or the origin's next message. */
 import type { Containment, Faulty } from '@holdfast/control-api';
 import type { Clock } from '../runtime/clock.js';
 
 /**
- * How long what tells a client that it is subscribed (the head of a stream, the messages that follow a session's subscribe)
+ * How long what shows a client that it is subscribed (the head of a stream, the messages that follow a session's subscribe)
  * is held back for a subscription that is not live, in ms. It takes a round trip to the backplane; while the backplane is
  * away it takes as long, and what was accepted meanwhile follows once the subscription is live.
+ *
+ * @limit {s} that a stream's head or an origin's messages wait for interest to be live
+ * @over they go out
  */
 export const LIVE_WAIT_MS = 1_000;
 

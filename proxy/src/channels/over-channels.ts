@@ -1,7 +1,4 @@
-/**
- * Owns: how it is told that an origin has named more channels than one connection may be subscribed to. Does not own: the limit,
- * or what becomes of those channels.
- */
+/** Warns when an origin has named more channels than one connection may be subscribed to. */
 import { CauseLog, type Log } from '@holdfast/control-api';
 import type { Route } from '../routes/route.js';
 import type { Clock } from '../runtime/clock.js';
@@ -27,7 +24,7 @@ export class OverChannelsReport {
   }
 
   /** A connection was subscribed to the first `limit` channels only. */
-  tell({ id, route, channels, limit, first }: OverChannels): void {
+  report({ id, route, channels, limit, first }: OverChannels): void {
     const name = route.id ?? route.key;
     this.#causes.warn(
       name,

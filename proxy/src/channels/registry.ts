@@ -2,10 +2,11 @@
  * Owns: which subscribers of this node are on which channel, and telling others of this node's interest.
  * Does not own: delivery, or the subscribers themselves.
  */
+import { kindRows } from '@holdfast/grip';
 import type { Clock, Timer } from '../runtime/clock.js';
 import type { Subscriber, SubscriberKind } from './subscriber.js';
 
-/** Whoever follows this node's interest: the backplane, and what is kept per channel. */
+/** What follows this node's interest: the backplane, and what is kept per channel. */
 export interface Interest {
   /** The first subscriber. Undefined when the channel is live at once; else resolves when it is. */
   subscribe(channel: string): Promise<void> | undefined;
@@ -13,7 +14,7 @@ export interface Interest {
   unsubscribe(channel: string): void;
 }
 
-/** Hears of each subscription. */
+/** Is called for each subscription. */
 export interface SubscriptionWatch {
   joined(channel: string, kind: SubscriberKind): void;
   /** `lingers`: the channel is kept, without subscribers, for those who come back. */
@@ -27,7 +28,7 @@ const NOBODY: ReadonlySet<Subscriber> = new Set();
 interface Channel {
   readonly subscribers: Set<Subscriber>;
   pending: Promise<void> | undefined;
-  /** The backplane refused: whoever comes next has it asked again. */
+  /** The backplane refused: the next subscriber has it asked again. */
   refused: boolean;
   /** Runs while nobody is subscribed: what is known of the channel is kept for the next poll. */
   linger: Timer | undefined;
@@ -82,7 +83,7 @@ export class ChannelRegistry {
     for (const name of channels) {
       const channel = this.#channels.get(name);
       if (!channel?.subscribers.delete(subscriber)) continue;
-      const lingers = channel.subscribers.size === 0 && subscriber.kind === 'response' && this.#subscriptionLinger > 0;
+      const lingers = channel.subscribers.size === 0 && kindRows[subscriber.kind].polls && this.#subscriptionLinger > 0;
       this.#watch?.left(name, subscriber.kind, lingers);
       if (channel.subscribers.size > 0) continue;
       if (!lingers) this.#close(name);
@@ -149,13 +150,13 @@ export class ChannelRegistry {
   #declare(name: string, channel: Channel): void {
     channel.refused = false;
     channel.pending = this.#interest.subscribe(name);
-    const settle = (refused: boolean) => {
+    const answered = (refused: boolean) => {
       channel.pending = undefined;
       channel.refused = refused;
     };
     channel.pending?.then(
-      () => settle(false),
-      () => settle(true),
+      () => answered(false),
+      () => answered(true),
     );
   }
 

@@ -1,7 +1,4 @@
-/**
- * Owns: what every subscriber is given, what it reports, and what is left of it at its end: the same for holds and
- * sessions. Does not own: the subscribers.
- */
+/** What every subscriber is given, what it reports, and what is left of it at its end: the same for holds and sessions. */
 import type { Containment, Log } from '@holdfast/control-api';
 import type { Options } from '../config/table.js';
 import type { Troubles } from '../origin/warnings.js';
@@ -46,6 +43,9 @@ export type GapPolicy = Options['gapPolicy'];
 /**
  * Over how long the ends of connections are spread that are closed because items were lost, in ms: there may be many, and
  * all their clients come back.
+ *
+ * @limit {s} over which connections are ended that lost items
+ * @over –
  */
 const CLOSE_SPREAD_MS = 2_000;
 
@@ -68,7 +68,7 @@ export interface SubscriberParts extends Pick<Options, 'clientQueueSize' | 'slow
   readonly random: () => number;
   readonly events: SubscriberEvents;
   readonly log: Log;
-  /** Left out: why holds and sessions break off is told at debug only. */
+  /** Left out: why holds and sessions break off is logged at debug only. */
   readonly troubles?: Troubles | undefined;
   readonly faults: Containment;
   readonly overChannels: OverChannelsReport;

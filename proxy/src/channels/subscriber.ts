@@ -1,9 +1,9 @@
-/** Owns: the port between delivery and whatever is subscribed. Does not own: who implements it (holds, sessions). */
+/** The port between delivery and what is subscribed: holds and sessions. */
 import type { ConnectionView, Faulty } from '@holdfast/control-api';
+import type { SubscriberKind } from '@holdfast/grip';
 import type { Delivery } from './delivery.js';
 
-/** What kind of connection a subscriber is; the label of its metrics and the name in logs. */
-export type SubscriberKind = 'response' | 'stream' | 'ws';
+export type { SubscriberKind };
 
 /**
  * Something that is subscribed to channels. Called by delivery, always synchronously and in item order per channel; and
@@ -16,25 +16,25 @@ export interface Subscriber extends Faulty {
   readonly kind: SubscriberKind;
   /** Connection-Id of a session, by which its origin knows it; absent for holds. Never changes. */
   readonly session?: string;
-  /** Explicit id of its route, else empty: routes share the pace of delivery fairly. Never changes. */
+  /** Explicit id of its route, else empty: routes share the rate of delivery fairly. Never changes. */
   readonly routeKey: string;
   /** Takes one item of one channel; true when the item has a form for this kind of subscriber and was used. */
   deliver(delivery: Delivery): boolean;
-  /** Asked to find out what it may have missed: every channel is suspect. */
+  /** Finds out what it may have missed: every channel is suspect. */
   recover(): void;
   /**
    * Items of one of its channels are lost: none comes again, and those that come next do not follow the last one. A
    * subscriber that can ask its origin does so; others carry out the policy for gaps.
    */
   missed(): void;
-  /** Has an origin that does not speak by itself asked for news; absent where there is none. */
+  /** Asks an origin that does not speak by itself for news; absent where there is none. */
   refresh?(): void;
   /** Ends the connection because the node is going down. */
-  shutDown(): void;
-  /** Ends the connection because whoever runs the node wants it: without an answer, and not waiting for a slow client. */
-  kick(): void;
+  drain(): void;
+  /** Ends the connection because an operator wants it: without an answer, and not waiting for a slow client. */
+  disconnect(): void;
   /** Ends the connection because of a fault of ours, and leaves its channels. */
   fault(error: unknown): void;
-  /** What the connection is at the moment, for whoever runs the node. */
+  /** What the connection is at the moment, for operators. */
   view(): ConnectionView;
 }

@@ -2,9 +2,9 @@
  * Owns: the subscriptions of one connection: which channels it is on, the last id that it has of each, and their filters.
  * Does not own: the registry, or what is delivered.
  */
-import { type FilterPlan, type FilterScene, type Item, noFilters, planFilters } from '@holdfast/grip';
+import { type FilterContext, type FilterPlan, type Item, noFilters, planFilters } from '@holdfast/grip';
 
-/** A channel as whoever subscribes names it. */
+/** A channel as the origin names it. */
 export interface ChannelWish {
   /** Without the route's prefix. */
   readonly name: string;
@@ -29,9 +29,9 @@ const NO_META: ReadonlyMap<string, string> = new Map();
 
 /** Full name → subscription. Most connections have one, without filters: that costs two small objects and no map. */
 export class SubscriptionList {
-  /** Meta of the connection, for filters. What `scene` has given out stays as it is: a change then makes a map of its own. */
+  /** Meta of the connection, for filters. What `filterContext` has given out stays as it is: a change then makes a map of its own. */
   meta: ReadonlyMap<string, string> = NO_META;
-  /** Whether a scene has `meta`. */
+  /** Whether a context has `meta`. */
   protected metaShown = true;
   /** The first to come, unless it has been deleted. */
   #first: Subscription | undefined;
@@ -86,7 +86,7 @@ export class SubscriptionList {
     return this.all.find(({ prevId }) => prevId !== undefined);
   }
 
-  /** The last ids that are tracked, by the origin's name of the channel: what `Grip-Last` tells. */
+  /** The last ids that are tracked, by the origin's name of the channel, as in `Grip-Last`. */
   get lastIds(): ReadonlyMap<string, string> {
     const ids = new Map<string, string>();
     for (const { name, prevId } of this.all) if (prevId !== undefined) ids.set(name, prevId);
@@ -94,7 +94,7 @@ export class SubscriptionList {
   }
 
   /** What the filters of this connection may look at, for one item. */
-  scene(item: Item): FilterScene {
+  filterContext(item: Item): FilterContext {
     this.metaShown = true;
     return {
       subMeta: this.meta,

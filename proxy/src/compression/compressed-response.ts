@@ -1,15 +1,12 @@
-/**
- * Owns: one answer whose body is compressed where that may be and its client likes it: the decision, on its head, and the
- * way of its parts from then on. Does not own: the rules, or how bodies are encoded.
- */
+/** An answer whose body is compressed where that is allowed and the client prefers it, decided on its head. */
 import { headerValues, type RawHeaders, type ResponseHead } from '@holdfast/grip';
 import { checkedHeaders } from '../edge/client-headers.js';
-import type { ClientRequest, ClientResponse, ResponseOwner } from '../edge/port.js';
+import type { ClientRequest, ClientResponse, ResponseHandler } from '../edge/port.js';
 import { ResponseWrapper } from '../edge/response-wrapper.js';
 import type { StreamPiece } from '../edge/stream-piece.js';
 import type { Codec } from '../http/codings.js';
 import type { Compression } from './compression.js';
-import type { EncodedBody } from './encoded-body.js';
+import type { EncodedBody } from './encoder-body.js';
 import { EncoderBody, type EncoderOwner } from './encoder-body.js';
 import { GzipStream } from './gzip-stream.js';
 import { encodedHead, forbidsTransform, notModifiedHead, varyingHead } from './rules.js';
@@ -24,12 +21,12 @@ interface Kept {
   first: Buffer | undefined;
 }
 
-/** Stands directly before the response of the edge: whatever else is done to a body is done to plain text. */
-export class CompressedResponse extends ResponseWrapper implements ResponseOwner, EncoderOwner {
+/** The last wrapper before the response of the edge: all others see plain text. */
+export class CompressedResponse extends ResponseWrapper implements ResponseHandler, EncoderOwner {
   readonly #request: ClientRequest;
   readonly #accept: string | undefined;
   readonly #compression: Compression;
-  #owner: ResponseOwner | undefined;
+  #handler: ResponseHandler | undefined;
   #kept: Kept | undefined;
   #body: EncodedBody | undefined;
   #over = false;
@@ -44,9 +41,9 @@ export class CompressedResponse extends ResponseWrapper implements ResponseOwner
     this.#compression = compression;
   }
 
-  override own(owner: ResponseOwner): void {
-    if (!this.#over) this.#owner = owner;
-    this.inner.own(this);
+  override setHandler(handler: ResponseHandler): void {
+    if (!this.#over) this.#handler = handler;
+    this.inner.setHandler(this);
   }
 
   override writeHead(head: ResponseHead, length: number | undefined, flush?: boolean): void {
@@ -79,7 +76,7 @@ export class CompressedResponse extends ResponseWrapper implements ResponseOwner
     // A body of known length has no trailers, and so one that has some is not sent whole.
     if (trailers !== undefined && trailers.length > 0) this.#begin();
     this.#over = true;
-    this.#owner = undefined;
+    this.#handler = undefined;
     const kept = this.#kept;
     this.#kept = undefined;
     if (kept !== undefined) this.#answerWhole(kept, joined(kept.first, chunk));
@@ -90,7 +87,7 @@ export class CompressedResponse extends ResponseWrapper implements ResponseOwner
   override abort(discard = false): void {
     if (this.#over) return;
     this.#over = true;
-    this.#owner = undefined;
+    this.#handler = undefined;
     const kept = this.#kept;
     this.#kept = undefined;
     if (kept !== undefined && !discard) {
@@ -105,7 +102,7 @@ export class CompressedResponse extends ResponseWrapper implements ResponseOwner
     return this.#body === undefined ? super.waiting : this.#body.waiting;
   }
 
-  /** Before compression: what was sent is known later than this is asked. */
+  /** Before compression: the compressed size is known too late. */
   override get bodyBytes(): number {
     return this.#wholeBytes ?? (this.#body === undefined ? super.bodyBytes : this.#body.bodyBytes);
   }
@@ -115,7 +112,7 @@ export class CompressedResponse extends ResponseWrapper implements ResponseOwner
   }
 
   onWritable(): void {
-    if (this.#body === undefined || this.#body.writable()) this.#owner?.onWritable();
+    if (this.#body === undefined || this.#body.writable()) this.#handler?.onWritable();
   }
 
   onGone(): void {
@@ -123,24 +120,24 @@ export class CompressedResponse extends ResponseWrapper implements ResponseOwner
   }
 
   encoderWritable(): void {
-    this.#owner?.onWritable();
+    this.#handler?.onWritable();
   }
 
-  /** The edge ends its own answer afterwards, where the owner has not. */
+  /** The edge ends its own answer afterwards, where the handler has not. */
   fault(error: unknown): void {
-    const owner = this.#owner;
-    if (owner?.fault !== undefined) owner.fault(error);
-    else owner?.onGone();
+    const handler = this.#handler;
+    if (handler?.fault !== undefined) handler.fault(error);
+    else handler?.onGone();
     this.#leave();
   }
 
-  #leave(): ResponseOwner | undefined {
-    const owner = this.#owner;
+  #leave(): ResponseHandler | undefined {
+    const handler = this.#handler;
     this.#over = true;
-    this.#owner = undefined;
+    this.#handler = undefined;
     this.#kept = undefined;
     this.#body?.free();
-    return owner;
+    return handler;
   }
 
   #openStream(head: ResponseHead, length: number | undefined): void {
@@ -175,7 +172,7 @@ export class CompressedResponse extends ResponseWrapper implements ResponseOwner
     queueMicrotask(() => this.#compression.faults.run('client', () => this.#begin(), this));
   }
 
-  /** The body does not come whole: sends the head that was kept, and encodes what comes. */
+  /** The body does not come whole: sends the head that was kept, and encodes the body as it comes. */
   #begin(): void {
     const kept = this.#kept;
     if (kept === undefined) return;
@@ -186,7 +183,7 @@ export class CompressedResponse extends ResponseWrapper implements ResponseOwner
       const { faults, leave } = this.#compression;
       this.#body = new EncoderBody(this.inner, codec.stream(), this, faults, leave);
     } else this.inner.writeHead(head, length);
-    // Whoever wrote it was told that there is room: more than one chunk is not taken so.
+    // Its writer got true, so it may write on: no more than one chunk is taken this way.
     if (first !== undefined) (this.#body ?? this.inner).write(first);
   }
 
@@ -217,7 +214,7 @@ function joined(first: Buffer | undefined, last: Buffer | undefined): Buffer | u
   return first === undefined || last === undefined ? (first ?? last) : Buffer.concat([first, last]);
 }
 
-/** The response as whoever answers is to have it: the same one where nothing of it could ever be compressed. */
+/** The response to answer on: the same one where nothing of it could ever be compressed. */
 export function compressed(request: ClientRequest, response: ClientResponse, compression: Compression): ClientResponse {
   // Programs that old may say what they cannot do.
   const values = request.version === '1.0' ? [] : headerValues(request.headers, 'accept-encoding');

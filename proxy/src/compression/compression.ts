@@ -1,17 +1,24 @@
-/**
- * Owns: what compression of answers needs of a node: its rules, what is shared between answers, and how many encoders there
- * are. Does not own: single answers (`compressed-response`).
- */
+/** Compression of answers for a whole node: the rules, what answers share, and the bound on encoders. */
 import type { Containment } from '@holdfast/control-api';
 import type { Options } from '../config/table.js';
 import { type Codec, codecOf, preferredCoding } from '../http/codings.js';
 import { GzipPieces } from './gzip-pieces.js';
 import { Compressible, type CompressionRules } from './rules.js';
 
-/** Encoders at a time, each of which takes some 300 KiB. Further answers go out as they are. */
+/**
+ * Encoders at a time, each of which takes some 300 KiB. Further answers go out as they are.
+ *
+ * @limit {} answers that are compressed at a time, some 300 KiB each
+ * @over further ones go out as they are
+ */
 export const MAX_ENCODERS = 256;
 
-/** Bodies up to so many bytes are encoded in the turn in which they are there: less than 1 ms. */
+/**
+ * Longest body, in bytes, that is encoded synchronously: that takes less than 1 ms.
+ *
+ * @limit {} bytes of a whole body that are compressed at once
+ * @over longer ones are compressed in another thread
+ */
 export const SYNC_MAX = 16_384;
 
 /** What the operator has said of answers and of held streams, which are compressed by gzip. */
@@ -58,7 +65,7 @@ export class Compression {
     return this.#streams && preferredCoding(accept, STREAM_CODINGS) !== undefined;
   }
 
-  /** Takes the place of an encoder, which `leave` gives back; false where there is none. */
+  /** Reserves an encoder until `leave`; false where all are in use. */
   enter(): boolean {
     if (this.#encoders >= MAX_ENCODERS) return false;
     this.#encoders++;
@@ -70,7 +77,7 @@ export class Compression {
   };
 
   /**
-   * Encodes a body that is there whole, once for all who give the very same buffer, and calls `then`: at once, or in a later
+   * Encodes a body that is there whole, once for all answers with the very same buffer, and calls `then`: at once, or in a later
    * turn. Undefined: it goes out as it is, since it would not get shorter or too much is being encoded.
    */
   encode(body: Buffer, codec: Codec, then: (encoded: Buffer | undefined) => void): void {

@@ -1,6 +1,5 @@
 /**
- * Owns: the checksum of bytes that are put together from parts whose checksums are known (CRC-32 of RFC 1952 §8). Does not
- * own: the checksum of bytes, which node has.
+ * Joins the checksums of parts into that of the whole (CRC-32 of RFC 1952 §8); node computes those of the parts.
  *
  * A checksum is a polynomial over GF(2), modulo that of CRC-32, its bits reversed; so many zero bytes behind it multiply it
  * by a power of x, which depends on their number alone. That is how zlib's crc32_combine does it.
@@ -34,7 +33,7 @@ function product(a: number, b: number): number {
   }
 }
 
-/** What a checksum is multiplied by when so many bytes follow; below 2^31 of them. To be made once per length. */
+/** The factor of a checksum when this many bytes follow, below 2^31. Computed once per length. */
 export function shiftOf(bytes: number): number {
   let shift = ONE;
   // x^(8 * bytes): from the third power of two on.

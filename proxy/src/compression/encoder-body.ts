@@ -1,15 +1,30 @@
-/**
- * Owns: a body on its way through an encoder of node's: flow in both directions, and that the encoder is let go of, however
- * the answer ends. Does not own: heads, or which coding.
- */
+/** The body of an answer on its way through an encoder: the port, and its implementation by an encoder of node's. */
 import type { Containment } from '@holdfast/control-api';
 import type { RawHeaders } from '@holdfast/grip';
 import type { ClientResponse } from '../edge/port.js';
 import type { StreamPiece } from '../edge/stream-piece.js';
 import type { Encoder } from '../http/codings.js';
-import type { EncodedBody } from './encoded-body.js';
 
-/** Whoever has the answer. Told of nothing once the body has been ended, aborted or freed. */
+/** A body on its way through an encoder. Its head has gone out. */
+export interface EncodedBody {
+  /** As of `ClientResponse`: false when no more can be taken now. Plain bytes. */
+  write(chunk: Buffer): boolean;
+  push(piece: StreamPiece): void;
+  /** Completes the body, and the answer with it. */
+  end(chunk: Buffer | undefined, trailers?: RawHeaders): void;
+  /** Breaks the answer off; without `discard` what was written before still goes out. */
+  abort(discard: boolean): void;
+  /** The client's connection has room again; true where the answer's handler is to be called. */
+  writable(): boolean;
+  /** Lets go of the encoder: what follows is dropped. */
+  free(): void;
+  /** Bytes that wait for the client, as they are sent. */
+  readonly waiting: number;
+  /** Plain bytes taken so far. */
+  readonly bodyBytes: number;
+}
+
+/** The answer behind an encoder. Not called once the body has been ended, aborted or freed. */
 export interface EncoderOwner {
   /** The encoder takes bytes again, after a `write` that returned false. */
   encoderWritable(): void;
@@ -17,7 +32,7 @@ export interface EncoderOwner {
   fault(error: unknown): void;
 }
 
-/** The encoder works elsewhere: what is written comes out of it in a later turn. */
+/** The encoder works in another thread: its output comes in a later turn. */
 export class EncoderBody implements EncodedBody {
   bodyBytes = 0;
   readonly #inner: ClientResponse;

@@ -1,15 +1,19 @@
 /**
- * Owns: gzip streams that are put together from pieces, each compressed once for all the streams that it is in (RFC 1951,
- * RFC 1952). Does not own: who gets them.
+ * Pieces of gzip streams, each compressed once for all the streams that it goes into (RFC 1951, RFC 1952).
  *
  * A piece is made without history and ends at a byte, with all of it readable: so pieces follow each other in one deflate
- * stream in any order, whoever else they are in. What each stream needs of its own is a checksum and a length: no window.
+ * stream in any order. What each stream needs of its own is a checksum and a length: no window.
  */
 import { constants, crc32, deflateRawSync, type ZlibOptions } from 'node:zlib';
 import { type GzipPiece, StreamPiece } from '../edge/stream-piece.js';
 import { joinedCrc, shiftOf } from './crc32.js';
 
-/** The longest piece that is compressed, in bytes: it takes the turn of the event loop that makes it, some 20 ms at most. */
+/**
+ * The longest piece that is compressed, in bytes: it takes the turn of the event loop that makes it, some 20 ms at most.
+ *
+ * @limit {} bytes of one piece of a compressed stream
+ * @over it is stored in the stream as it is
+ */
 export const DEFLATE_MAX = 1_048_576;
 
 /** Most bytes of a stored block (RFC 1951 §3.2.4). */
@@ -30,7 +34,7 @@ const longOptions: ZlibOptions = { level: 5, finishFlush: constants.Z_SYNC_FLUSH
 /** Makes the pieces of a node. */
 export class GzipPieces {
   readonly #min: number;
-  /** Of bytes that come without a piece, and may come again: what is read from the history goes to many. */
+  /** A piece of bytes that come without one, and may come again: an item from the history goes to many clients. */
   readonly #byBytes = new WeakMap<Buffer, GzipPiece>();
 
   /** Shorter ones, in bytes, are stored as they are. */

@@ -1,10 +1,7 @@
-/**
- * Owns: the gzip stream of one client whose stream is held: its beginning, what it is put together from, its end. Does not
- * own: how pieces are made (`gzip-pieces`), or what is written.
- */
+/** The gzip stream of one client whose stream is held, joined from shared pieces. */
 import type { ClientResponse } from '../edge/port.js';
 import type { StreamPiece } from '../edge/stream-piece.js';
-import type { EncodedBody } from './encoded-body.js';
+import type { EncodedBody } from './encoder-body.js';
 import { GZIP_HEADER, type GzipPieces, GzipSum } from './gzip-pieces.js';
 
 /** Costs a checksum and a length: there may be very many. */

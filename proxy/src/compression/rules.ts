@@ -1,14 +1,11 @@
-/**
- * Owns: which answers may be compressed, and what becomes of their heads. Does not own: how a body is encoded, or which
- * coding a client prefers (`codings`).
- */
+/** Which answers may be compressed, and how their heads change. */
 import { headerValues, type RawHeaders, type ResponseHead } from '@holdfast/grip';
 import type { Options } from '../config/table.js';
 
 /** What the operator has said of answers. */
 export type CompressionRules = Pick<Options, 'compressMin' | 'compressTypes' | 'compressCookies'>;
 
-/** Fields that are true of the bytes as they are: they would be false, and nobody could tell of which bytes they are. */
+/** Fields that describe the bytes as they are: with other bytes they would be false. */
 const DIGESTS = new Set(['content-md5', 'digest', 'content-digest', 'repr-digest']);
 
 const EVENT_STREAM = 'text/event-stream';
@@ -28,7 +25,7 @@ export class Compressible {
     this.#relaysEvents = types.includes(EVENT_STREAM);
   }
 
-  /** Whether the body of a relayed answer, of so many bytes if that is known, could be compressed for a client that likes it. */
+  /** Whether the body of a relayed answer, of this length if it is known, could be compressed for a client that accepts it. */
   answer(head: ResponseHead, length: number | undefined): boolean {
     const { status } = head;
     if (status === 204 || status === 205 || status === 206 || status === 304) return false;
@@ -58,7 +55,7 @@ export class Compressible {
   }
 }
 
-/** Whether who sends these fields forbids every change to a body (RFC 9111 §5.2.1.6, §5.2.2.6). */
+/** Whether these fields forbid every change to a body (RFC 9111 §5.2.1.6, §5.2.2.6). */
 export function forbidsTransform(headers: RawHeaders): boolean {
   return headerValues(headers, 'cache-control').some(hasNoTransform);
 }

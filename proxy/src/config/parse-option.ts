@@ -35,7 +35,12 @@ function split(line: string, separator: string | RegExp): string[] {
 /** Text without control characters: none of these options has a use for them, and headers, paths and lines would break. */
 const plain = z.string().refine((word) => !/\p{Cc}/u.test(word));
 
-/** Most of a duration for which an option has no limit of its own: ten years, and in milliseconds what a timer takes. */
+/**
+ * Most of a duration for which an option has no limit of its own: ten years, and in milliseconds what a timer takes.
+ *
+ * @limit ten years as the longest duration of an option; 2,147,483 s where a timer or the socket library waits
+ * @over refused; moved into range in a pushpin.conf
+ */
 const LONGEST = { s: 315_360_000, ms: 2_147_483_647 } as const;
 
 /** The largest value that an option takes, if there is one. */

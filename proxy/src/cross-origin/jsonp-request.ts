@@ -1,12 +1,8 @@
-/**
- * Owns: reading a JSON-P request: a GET whose query says what the script wants to send. Does not own: the answer
- * (`jsonp-response`).
- */
+/** Reads a JSON-P request: a GET whose query says what the script wants to send. */
 import { headerFault, type RawHeaders, readJson, wireFromText } from '@holdfast/grip';
 import type { BodySink, ClientBody, ClientRequest } from '../edge/port.js';
 import type { JsonpRule } from '../routes/route.js';
 import { isForbiddenField } from '../routes/script-fields.js';
-import { isCallbackName } from './callback-name.js';
 
 /** How the answer is to be given. */
 export interface JsonpCall {
@@ -19,7 +15,7 @@ export interface JsonpCall {
   readonly isRestricted?: boolean;
 }
 
-/** A parameter that cannot be used; the message is what the client is told, without the newline. */
+/** A parameter that cannot be used; the message is the text of the answer, without the newline. */
 export class JsonpFault extends Error {}
 
 /** A body that is here already. */
@@ -76,7 +72,7 @@ function decode(text: string): string {
   }
 }
 
-/** Reads a JSON-P call; undefined when the request is none. Throws a `JsonpFault` for parameters that cannot be used. */
+/** Reads a JSON-P call; undefined for any other request. Throws a `JsonpFault` for parameters that cannot be used. */
 export function readJsonp(request: ClientRequest, rule: JsonpRule): JsonpCall | undefined {
   const mark = request.path.indexOf('?');
   if (request.method !== 'GET' || mark < 0) return undefined;
@@ -150,4 +146,12 @@ function headersOf(request: ClientRequest, named: string[], content: Buffer | un
     if (!taken.has(name.toLowerCase())) headers.push(name, request.headers[i + 1] as string);
   }
   return headers;
+}
+
+/** A path of names and indices. Anything else would let the author of a link run a script. */
+const CALLBACK = /^[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*|\[\w+\])*$/;
+
+/** Whether an answer may begin with a call of this name, of JSON-P or SockJS. */
+export function isCallbackName(text: string): boolean {
+  return CALLBACK.test(text);
 }

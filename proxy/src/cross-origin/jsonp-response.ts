@@ -1,4 +1,4 @@
-/** Owns: giving an answer to a JSON-P call: as a script that calls a function. Does not own: the answer. */
+/** Wraps the answer to a JSON-P call into a script that calls a function. */
 import { type RawHeaders, type ResponseHead, textFromWire } from '@holdfast/grip';
 import { clientHeaders } from '../edge/client-headers.js';
 import type { ClientResponse } from '../edge/port.js';
@@ -6,7 +6,12 @@ import { ResponseWrapper } from '../edge/response-wrapper.js';
 import { KeptBytes } from '../runtime/kept-bytes.js';
 import type { JsonpCall } from './jsonp-request.js';
 
-/** Answers up to this many bytes are wrapped whole, so that one that cannot be is still refused with a status. */
+/**
+ * Answers up to this many bytes are wrapped whole, so that one that cannot be is still refused with a status.
+ *
+ * @limit {} bytes of an answer to JSON-P that are wrapped whole
+ * @over a longer one is wrapped as it comes
+ */
 const WHOLE_MAX = 100_000;
 
 /** What an answer says of caches. */
@@ -21,7 +26,7 @@ const COOKIES = new Set(['set-cookie', 'set-cookie2']);
 const FAULT = 'Upstream response could not be JSON-P encoded.\n';
 
 /**
- * Wraps whatever is answered. Streams that are held open go out as they are: a script that never ends calls nothing.
+ * Wraps every answer. Streams that are held open go out as they are: a script that never ends calls nothing.
  */
 export class JsonpResponse extends ResponseWrapper {
   /** It becomes a part of a script. */
@@ -155,7 +160,7 @@ function varyingBySite(headers: readonly string[]): string[] {
   return [...headers, 'Vary', 'Origin, Sec-Fetch-Site, Referer'];
 }
 
-/** JSON that is also a script: two characters end a line in scripts of old (ECMAScript before 2019). */
+/** JSON that is also a script: two characters end a line in scripts before ES2019. */
 function quote(value: unknown): string {
   return JSON.stringify(value).replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029');
 }

@@ -1,16 +1,24 @@
-/**
- * Owns: which content codings this node can take off a body, and reading which of them a body has (RFC 9110 §8.4). Does not own:
- * the bytes (`decoder`).
- */
+/** The content codings that this node can take off a body, and those that a head declares (RFC 9110 §8.4). */
 import type { Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
 import { headerValues, type RawHeaders } from '@holdfast/grip';
 import { OriginError } from '../origin/errors.js';
 
-/** Most codings of one body, one in the other. Each of them can make a thousand bytes of one. */
+/**
+ * Most codings of one body, one in the other. Each of them can make a thousand bytes of one.
+ *
+ * @limit {} content codings, one inside the other, of an answer that Holdfast decodes. Decoded bytes count towards the
+ *   limit of the reader
+ * @over 502, `ERR_ORIGIN_CODING`
+ */
 export const CODINGS_MAX = 3;
 
-/** Greatest window of zstd, as a power of two: 8 MiB, which RFC 9659 allows. What asks for more is refused. */
+/**
+ * Greatest window of zstd, as a power of two: 8 MiB, which RFC 9659 allows. What asks for more is refused.
+ *
+ * @limit {} as the power of two of the largest zstd window: 8 MiB
+ * @over 502, `ERR_ORIGIN_CODING`
+ */
 export const ZSTD_WINDOW_LOG = 23;
 
 /** Makes the stream that takes a coding off; given the first byte of the body. */

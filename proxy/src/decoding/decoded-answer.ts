@@ -1,16 +1,13 @@
-/**
- * Owns: an answer whose reader gets its body plain, whatever its coding on the way. Does not own: the request, or answers that are
- * passed on as they are.
- */
+/** An answer whose reader gets the body without its content codings. */
 import type { Containment } from '@holdfast/control-api';
 import type { ResponseHead } from '@holdfast/grip';
 import { ofDecodedBody } from '../http/body-fields.js';
 import type { OriginError } from '../origin/errors.js';
-import type { OriginCall, OriginHandler } from '../origin/port.js';
+import { type AnswerSink, nowhere, type OriginCall, type OriginHandler } from '../origin/port.js';
 import { codingsOf } from './codings.js';
 import { DecodedBody } from './decoded-body.js';
 
-/** Between an origin and a handler, which hears as from the origin. */
+/** Between an origin and a handler, which is called as by the origin. */
 export class DecodedAnswer implements OriginHandler, OriginCall {
   readonly id?: string;
   readonly #handler: OriginHandler;
@@ -18,6 +15,7 @@ export class DecodedAnswer implements OriginHandler, OriginCall {
   readonly #isRead: (head: ResponseHead) => boolean;
   #call: OriginCall | undefined;
   #body: DecodedBody | undefined;
+  /** Given up. */
   #isOver = false;
 
   /** Answers of which `isRead` says no are left as they are. */
@@ -42,32 +40,24 @@ export class DecodedAnswer implements OriginHandler, OriginCall {
     this.#handler.onInformation(head);
   }
 
-  onHead(head: ResponseHead, length: number | undefined): void {
+  onHead(head: ResponseHead, length: number | undefined): AnswerSink {
     let codings: ReturnType<typeof codingsOf>;
     try {
       codings = this.#isRead(head) ? codingsOf(head.headers) : [];
     } catch (error) {
       this.abort();
       this.#handler.onError(error as OriginError);
-      return;
+      return nowhere;
     }
-    if (codings.length === 0) this.#handler.onHead(head, length);
-    else {
-      this.#body = new DecodedBody(codings, this.#handler, this.#call as OriginCall, this.#faults);
-      this.#handler.onHead({ ...head, headers: ofDecodedBody(head.headers) }, undefined);
-    }
-  }
-
-  onData(chunk: Buffer): boolean {
-    return this.#isOver || (this.#body ?? this.#handler).onData(chunk);
-  }
-
-  onEnd(): void {
-    if (!this.#isOver) (this.#body ?? this.#handler).onEnd();
+    if (codings.length === 0) return this.#handler.onHead(head, length);
+    const sink = this.#handler.onHead({ ...head, headers: ofDecodedBody(head.headers) }, undefined);
+    if (this.#isOver) return nowhere;
+    this.#body = new DecodedBody(codings, sink, this.#call as OriginCall, this.#faults);
+    return this.#body;
   }
 
   onError(error: OriginError): void {
-    if (!this.#isOver) (this.#body ?? this.#handler).onError(error);
+    this.#handler.onError(error);
   }
 
   resume(): void {

@@ -1,18 +1,19 @@
-/** Owns: taking all content codings off a body, one after the other. Does not own: one of them (`decoder`), or the head. */
+/** Takes all content codings off a body, one after the other. */
 import type { Containment } from '@holdfast/control-api';
-import type { OriginCall } from '../origin/port.js';
+import type { OriginError } from '../origin/errors.js';
+import type { AnswerSink, OriginCall } from '../origin/port.js';
 import type { Coding } from './codings.js';
-import { type BodySink, Decoder } from './decoder.js';
+import { Decoder } from './decoder.js';
 
 /** Takes the coded body, and gives `sink` the plain one. */
-export class DecodedBody implements BodySink, OriginCall {
+export class DecodedBody implements AnswerSink, OriginCall {
   /** Gets the body as it comes. */
   readonly #first: Decoder;
-  /** Gives it to who takes it. */
+  /** Passes it to the reader. */
   readonly #last: Decoder;
 
   /** `codings` as of `codingsOf`, at least one. `source` is where the body comes from. */
-  constructor(codings: readonly Coding[], sink: BodySink, source: OriginCall, faults: Containment) {
+  constructor(codings: readonly Coding[], sink: AnswerSink, source: OriginCall, faults: Containment) {
     const [last, ...others] = codings.toReversed() as [Coding, ...Coding[]];
     this.#last = new Decoder(last, sink, faults);
     let first = this.#last;
@@ -33,7 +34,7 @@ export class DecodedBody implements BodySink, OriginCall {
     this.#first.onEnd();
   }
 
-  onError(error: Parameters<BodySink['onError']>[0]): void {
+  onError(error: OriginError): void {
     this.#first.onError(error);
   }
 

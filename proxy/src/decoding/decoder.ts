@@ -1,35 +1,29 @@
-/**
- * Owns: taking one content coding off a body as it streams, with back-pressure. Does not own: which codings there are, or how many
- * of them are taken off one after the other (`decoded-body`).
- */
+/** Takes one content coding off a body as it streams, with back-pressure. */
 import type { Transform } from 'node:stream';
 import type { Containment } from '@holdfast/control-api';
-import { faultError } from '../origin/errors.js';
-import type { OriginCall, OriginHandler } from '../origin/port.js';
+import { faultError, type OriginError } from '../origin/errors.js';
+import type { AnswerSink, OriginCall } from '../origin/port.js';
 import { type Coding, codingError } from './codings.js';
 
-/** Takes a body. Calls as in `OriginHandler`. */
-export type BodySink = Pick<OriginHandler, 'onData' | 'onEnd' | 'onError' | 'id' | 'fault'>;
-
 /**
- * In front of who takes the body, and behind what it comes from. Little of it is here at a time, however much a few bytes become:
+ * Between the source of a body and its reader. Little of it is here at a time, however much a few bytes expand to:
  * node decodes on only when what it has made is taken.
  */
-export class Decoder implements BodySink, OriginCall {
+export class Decoder implements AnswerSink, OriginCall {
   readonly #coding: Coding;
-  readonly #sink: BodySink;
+  readonly #sink: AnswerSink;
   readonly #faults: Containment;
   /** Where the coded body comes from; set before the first of it comes. */
   source: OriginCall | undefined;
   /** Made with the first byte: an empty body is in no coding. */
   #stream: Transform | undefined;
-  /** All of the body is decoded; what comes after it is nobody's. */
+  /** All of the body is decoded; what comes after it is dropped. */
   #isWhole = false;
   /** All of the coded body has come. */
   #isEnding = false;
   #isOver = false;
 
-  constructor(coding: Coding, sink: BodySink, faults: Containment) {
+  constructor(coding: Coding, sink: AnswerSink, faults: Containment) {
     this.#coding = coding;
     this.#sink = sink;
     this.#faults = faults;
@@ -47,7 +41,7 @@ export class Decoder implements BodySink, OriginCall {
     else this.#stream.end();
   }
 
-  onError(error: Parameters<BodySink['onError']>[0]): void {
+  onError(error: OriginError): void {
     if (this.#isOver) return;
     this.#stop();
     this.#sink.onError(error);
@@ -96,7 +90,7 @@ export class Decoder implements BodySink, OriginCall {
     this.#sink.onEnd();
   }
 
-  #fail(error: Parameters<BodySink['onError']>[0]): void {
+  #fail(error: OriginError): void {
     this.source?.abort();
     this.#sink.onError(error);
   }
@@ -106,7 +100,7 @@ export class Decoder implements BodySink, OriginCall {
     this.#stream?.destroy();
   }
 
-  /** Nobody is behind node's calls: what who takes the body throws comes back to it, as from any origin. */
+  /** Node's calls have no caller of ours: what the reader of the body throws comes back to it, as from any origin. */
   #guard(act: () => void): void {
     try {
       act();

@@ -1,7 +1,6 @@
 /**
- * Owns: which header fields of an answer reach the client, and the one check that every head passes before it goes out: both
- * edges call it for final and interim answers and for the 101. Does not own: fields with a GRIP meaning, which the instruct
- * parser has taken out before.
+ * The header fields of an answer that reach the client, and the one check that every head passes on both edges: final and
+ * interim answers, and the 101.
  */
 import {
   headerFault,

@@ -1,7 +1,4 @@
-/**
- * Owns: what can go wrong in getting a listener up, and an answer that cannot be written. Does not own: malformed requests,
- * which are answered, not thrown.
- */
+/** Errors in opening a listener, and for an answer that cannot be written. Malformed requests are answered, not thrown. */
 import { CodedError } from '../runtime/coded-error.js';
 
 /** Codes of `EdgeError`, for docs/errors.md. */

@@ -1,8 +1,8 @@
-/** Owns: which WebSocket handshakes of clients are valid, and which fields their answer may have. Does not own: answering them. */
+/** Which WebSocket handshakes of clients are valid, and which fields their answer may have. */
 import { headerValue, headerValues, type RawHeaders } from '@holdfast/grip';
 import { clientHeaders } from './client-headers.js';
 
-/** A refused handshake: what the client is told. */
+/** The answer to a refused handshake. */
 export interface HandshakeRefusal {
   readonly status: number;
   readonly text: string;

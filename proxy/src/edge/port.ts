@@ -1,6 +1,6 @@
 /**
- * Owns: the port between clients and the proxy: what a client's request and response look like to everything else.
- * Does not own: routing, forwarding, holding. Implementations: `node-edge`.
+ * The port between clients and the proxy: what a client's request and response look like to everything else. `edges.ts` has
+ * the implementations.
  *
  * The shape is the one that both node:http and uWebSockets.js can keep: a request is a copied value that outlives the
  * library's own object; a write reports back-pressure; a hold is written through `push` alone.
@@ -46,6 +46,19 @@ export interface Edge {
   readonly connections: number;
 }
 
+/** Reports of clients that an edge has turned away by itself. */
+export interface EdgeEvents {
+  /** A connection was turned away because `clientMaxconn` were open. */
+  connectionRefused(): void;
+  /** A connection was turned away because too few file descriptors are left. */
+  descriptorsShort(): void;
+  /**
+   * A request was answered by the edge itself because it was malformed; `reason` is the parser's code or the text sent, `client`
+   * its address.
+   */
+  requestRefused(reason: string, status: number, client: string): void;
+}
+
 /** What an edge hands requests to. */
 export interface EdgeHandler {
   /**
@@ -59,7 +72,7 @@ export interface EdgeHandler {
 
 /** A client that waits for the answer to its WebSocket handshake. What it sends before is kept for the socket. */
 export interface ClientHandshake {
-  /** For refusing: an ordinary answer, after which the connection is closed. Tells its owner when the client goes. */
+  /** For refusing: an ordinary answer, after which the connection is closed. Its handler learns that the client has gone. */
   readonly response: ClientResponse;
   /**
    * Accepts: writes the 101 with these fields, of which the handshake's own, and those of the hop, are left out
@@ -80,7 +93,8 @@ export interface ClientRequest {
   readonly path: string;
   /** The Host field as sent, or the authority of an absolute-form target, which goes before it (RFC 9112 §3.2.2). */
   readonly host: string;
-  readonly version: '1.0' | '1.1';
+  /** HTTP version: `1.0` or `1.1`; an edge for another one adds its own. */
+  readonly version: string;
   readonly headers: RawHeaders;
   /** Whether this hop is TLS. */
   readonly secure: boolean;
@@ -88,7 +102,7 @@ export interface ClientRequest {
   readonly clientAddress: string;
   /** Undefined when the request has no body. */
   readonly body: ClientBody | undefined;
-  /** The client says that it takes trailers, and the edge can write and read them; left out: no. */
+  /** The client takes trailers, and the edge can write and read them; left out: no. */
   readonly takesTrailers?: boolean;
 }
 
@@ -106,17 +120,17 @@ export interface ClientBody {
 /** Receives a request body in order: `onData`* then exactly one of `onEnd` and `onAbort`. */
 export interface BodySink {
   onData(chunk: Buffer): void;
-  /** `trailers` are as sent; left out where there are none, or the edge cannot tell. */
+  /** `trailers` are as sent; left out where there are none, or the edge cannot read them. */
   onEnd(trailers?: RawHeaders): void;
   /** The client went away, or sent something malformed, in the middle of the body. */
   onAbort(): void;
 }
 
 /**
- * What answers a request at the moment: it hears what becomes of the client's end. One that has no `fault` sees a client
- * that has gone when something it does throws.
+ * Handles the events of a client response, for the part that answers at the moment. One without `fault` sees a client that has
+ * gone when something it does throws.
  */
-export interface ResponseOwner extends Faulty {
+export interface ResponseHandler extends Faulty {
   /** The client has taken what was written; called after a write that returned false. */
   onWritable(): void;
   /**
@@ -131,8 +145,8 @@ export interface ResponseOwner extends Faulty {
  * `write`/`push`, then `end`; or `abort` at any time. Calls after the client has gone are ignored.
  */
 export interface ClientResponse {
-  /** Says who is told of `onWritable` and `onGone` from now on. If the client has already gone, `onGone` follows soon. */
-  own(owner: ResponseOwner): void;
+  /** Sets the handler of events from now on. If the client has already gone, `onGone` follows soon. */
+  setHandler(handler: ResponseHandler): void;
   /**
    * Starts the answer. Fields of the hop and of the framing are left out of `headers` (`client-headers`): both are the
    * edge's business. `length` is the exact body length in bytes; `undefined` means unknown (chunked, or until
@@ -147,11 +161,11 @@ export interface ClientResponse {
   write(chunk: Buffer): boolean;
   /**
    * Completes the answer. `trailers` go behind a chunked body to a client that takes them, those that may
-   * (`passableTrailers`); nobody else sees them.
+   * (`passableTrailers`); other clients do not see them.
    */
   end(chunk?: Buffer, trailers?: RawHeaders): void;
   /**
-   * Breaks the answer off so that the client can tell that it is incomplete. What was written before still goes out,
+   * Breaks the answer off so that the client sees that it is incomplete. What was written before still goes out,
    * unless `discard` is set: then the connection is cut at once and its buffers are freed.
    */
   abort(discard?: boolean): void;
@@ -161,10 +175,10 @@ export interface ClientResponse {
    */
   push(piece: StreamPiece): void;
   /**
-   * The answer is held: for long, neither is more of it expected nor anything from the client. Lets go of what is needed
-   * only meanwhile; absent where there is nothing of the kind. Everything may be called afterwards as before.
+   * The answer is held: neither more of it nor anything from the client is expected for long. Releases what an idle connection
+   * does not need; absent where an edge has nothing to release. Everything may be called afterwards as before.
    */
-  settle?(): void;
+  goIdle?(): void;
   /** The body of the answer is read here: it must come in no content coding. */
   readonly readsBody?: boolean;
   /** Bytes written or pushed that the client's connection has not taken yet. */

@@ -1,10 +1,8 @@
-/**
- * Owns: the checks on a request head that node's parser leaves to us, so that nothing ambiguous reaches an origin.
- * Does not own: parsing (llhttp does that, strictly), or the answer's bytes on the wire.
- */
+/** The checks on a request head that a parser leaves to us, so that nothing ambiguous reaches an origin. */
+import { METHODS } from 'node:http';
 import type { RawHeaders } from '@holdfast/grip';
 
-/** Why a request is refused: what the client is told. `text` ends in a newline. */
+/** The answer to a refused request. `text` ends in a newline. */
 export interface Refusal {
   readonly status: number;
   readonly text: string;
@@ -81,7 +79,42 @@ function isHost(text: string): boolean {
   return parts !== null && Number(parts[1] ?? 0) <= PORT_MAX;
 }
 
-/** Tells a refusal from an accepted target. */
+/** Whether a check has refused the request. */
 export function isRefusal(outcome: Target | Refusal): outcome is Refusal {
   return 'status' in outcome;
+}
+
+/**
+ * The methods that node's parser knows, on both edges: uWebSockets.js takes every token, and with it the end of a body that it
+ * does not know of, with what comes behind it (`abcGET`). CONNECT asks for a tunnel, which no route leads through.
+ */
+const TAKEN: ReadonlySet<string> = new Set(METHODS.filter((method) => method !== 'CONNECT'));
+
+/** Longest name of a method that a refusal repeats, in characters. */
+const SHOWN_MAX = 40;
+
+/** RFC 9110 §5.6.2. */
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
+/** The beginning of a request line, of which the method is not taken. */
+const REQUEST_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) \S+ HTTP\/1\.[01]\r?$/;
+
+/** Why a method is refused: it is no token (400), or none that is taken (501, RFC 9110 §9.1); undefined where it is taken. */
+export function checkMethod(method: string): Refusal | undefined {
+  if (TAKEN.has(method)) return undefined;
+  if (!TOKEN.test(method)) return { status: 400, text: 'Failed to parse request: invalid method\n' };
+  const shown = method.length > SHOWN_MAX ? `${method.slice(0, SHOWN_MAX)}...` : method;
+  return { status: 501, text: `Method not supported: ${shown}.\n` };
+}
+
+/**
+ * The same where a parser has given up at a method: `bytes` is what it was reading, and `at` where it stopped. Undefined
+ * where no request line is to be seen there: it came in parts, or is none.
+ */
+export function checkMethodAt(bytes: Buffer, at: number): Refusal | undefined {
+  const start = bytes.lastIndexOf('\n', Math.max(0, at - 1)) + 1;
+  const end = bytes.indexOf('\n', at);
+  if (end < 0) return undefined;
+  const method = REQUEST_LINE.exec(bytes.toString('latin1', start, end))?.[1];
+  return method === undefined ? undefined : checkMethod(method);
 }

@@ -1,9 +1,9 @@
-/** Owns: passing a client response on as it is. Does not own: any change to it: that is for classes that extend this. */
+/** The base of classes that change what a client response is given. */
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
-import type { ClientResponse, ResponseOwner } from './port.js';
+import type { ClientResponse, ResponseHandler } from './port.js';
 import type { StreamPiece } from './stream-piece.js';
 
-/** A client response in front of another; whoever answers cannot tell. */
+/** Decorates a `ClientResponse`: passes every call on; a subclass overrides those that it changes. */
 export class ResponseWrapper implements ClientResponse {
   protected readonly inner: ClientResponse;
 
@@ -11,8 +11,8 @@ export class ResponseWrapper implements ClientResponse {
     this.inner = inner;
   }
 
-  own(owner: ResponseOwner): void {
-    this.inner.own(owner);
+  setHandler(handler: ResponseHandler): void {
+    this.inner.setHandler(handler);
   }
 
   writeHead(head: ResponseHead, length: number | undefined, flush?: boolean): void {
@@ -39,8 +39,8 @@ export class ResponseWrapper implements ClientResponse {
     this.inner.push(piece);
   }
 
-  settle(): void {
-    this.inner.settle?.();
+  goIdle(): void {
+    this.inner.goIdle?.();
   }
 
   get waiting(): number {

@@ -1,9 +1,7 @@
-/**
- * Owns: one run of body bytes, encoded once for all the clients that it goes to.
- * Does not own: when or to whom it is written, or how it is compressed.
- */
+/** A run of body bytes, encoded once for all the clients that it goes to. */
 
-const CRLF = Buffer.from('\r\n');
+/** Puts payload bytes into an edge's framing. One function for all clients of an edge: its identity says what was made. */
+export type Framing = (payload: Buffer) => Buffer;
 
 /** A piece as a part of a gzip stream, and what that stream's end has to know of it. */
 export interface GzipPiece {
@@ -18,13 +16,14 @@ export interface GzipPiece {
 }
 
 /**
- * Body bytes on their way to any number of clients. The HTTP/1.1 chunk framing (RFC 9112 §7.1) is built the first
- * time a client needs it and shared by all later ones, so that fan-out allocates nothing per client.
+ * Body bytes on their way to any number of clients. What an edge needs around them is built the first time one of its clients
+ * needs it, and shared by all later ones, so that fan-out allocates nothing per client.
  */
 export class StreamPiece {
-  /** The bytes without any framing: what an HTTP/1.0 client, or an edge that frames by itself, is given. */
+  /** The bytes without any framing: for an HTTP/1.0 client, and for an edge whose library frames. */
   readonly payload: Buffer;
-  #chunk: Buffer | undefined;
+  #framing: Framing | undefined;
+  #framed: Buffer | undefined;
   #gzip: GzipPiece | undefined;
 
   /** `payload` must not be changed afterwards. It may be empty: such a piece writes nothing. */
@@ -32,14 +31,13 @@ export class StreamPiece {
     this.payload = payload;
   }
 
-  /** The payload as one HTTP/1.1 chunk. Not to be called on an empty payload: an empty chunk would end the body. */
-  get chunk(): Buffer {
-    this.#chunk ??= Buffer.concat([
-      Buffer.from(`${this.payload.length.toString(16)}\r\n`, 'latin1'),
-      this.payload,
-      CRLF,
-    ]);
-    return this.#chunk;
+  /** The payload in a framing, of which the last one asked for is kept. */
+  framed(framing: Framing): Buffer {
+    if (this.#framed === undefined || this.#framing !== framing) {
+      this.#framing = framing;
+      this.#framed = framing(this.payload);
+    }
+    return this.#framed;
   }
 
   /** The payload compressed, by the first client that takes it so, for all of them. */

@@ -1,13 +1,35 @@
 /**
- * Owns: the certificates of TLS listeners: which file serves which name, and re-reading files that change.
- * Does not own: the listeners, or which names are names (`server-name`). File names are Pushpin's: `<domain>.crt`/`.key`, `_.<parent>.crt` for a wildcard,
- * `default_<port>.crt` for clients that name no known server.
+ * The certificates of TLS listeners: which file serves which name, and reading files again when they change. File names are
+ * Pushpin's: `<domain>.crt`/`.key`, `_.<parent>.crt` for a wildcard, `default_<port>.crt` for clients that name no known server.
  */
 import { readdirSync, readFileSync, type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { EdgeError } from './errors.js';
-import { isLabel, isServerName } from './server-name.js';
+
+/**
+ * Longest host name, in characters, without its root's dot (RFC 1035 §2.3.4).
+ *
+ * @limit {} characters of a server name (TLS), 63 of a label; letters, digits, hyphens and dots
+ * @over the name counts as unknown: the port's default certificate
+ */
+export const MAX_SERVER_NAME = 253;
+
+/** One label in lower case (RFC 1123 §2.1): letters, digits and hyphens, none of them at an end, 63 at most. */
+const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/** Whether this is one label of a host name, in lower case. */
+export function isLabel(text: string): boolean {
+  return LABEL.test(text);
+}
+
+/**
+ * Whether this is a host name, in lower case. Only such a name may be made part of a path or of anything that lasts: server
+ * names are what a client has sent, of any length and with any bytes.
+ */
+export function isServerName(name: string): boolean {
+  return name.length <= MAX_SERVER_NAME && name.split('.').every(isLabel);
+}
 
 /** A certificate (chain) and its key in PEM, and the context made of them. */
 export interface KeyPair {
@@ -42,8 +64,8 @@ export class TlsCertificates {
   #listed: { readonly stamp: string; readonly bases: ReadonlySet<string> } | undefined;
 
   /**
-   * `onFault` hears once of each changed file that cannot be used; the certificate read before stays in use. `onMissing` hears of
-   * every client that is turned away because there is no certificate for the name that it gave.
+   * `onFault` is called once for each changed file that cannot be used; the certificate read before stays in use. `onMissing` is
+   * called for every client that is turned away because there is no certificate for its server name.
    */
   constructor(
     directory: string,

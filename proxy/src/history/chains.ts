@@ -1,21 +1,21 @@
-/**
- * Owns: what the history knows of channels whose holds go by ids (`prev-id`). Does not own: the holds, or what they do
- * where it does not know enough.
- */
+/** What the history has of channels whose holds go by ids (`prev-id`): chains of items that follow one another. */
 import type { Delivery } from '../channels/delivery.js';
-import type { Sequencer } from '../channels/sequencer.js';
 import type { Subscription } from '../channels/subscription-list.js';
-import { isChain, type ToldUpTo } from './merge.js';
+import type { Sequencer } from '../delivery/sequencer.js';
+import { isChain, type ReplayedUpTo } from './merge.js';
 import type { ReplayParts } from './replay-parts.js';
 
 /** What was missed on some channels, in order on each. */
 export interface Chains {
   readonly deliveries: readonly Delivery[];
-  readonly told: ToldUpTo;
+  readonly upTo: ReplayedUpTo;
 }
 
 /** Those of which the node cannot say that nothing has passed since: another id was last, or it knows of none. */
-export function doubtful(subscriptions: Iterable<Subscription>, sequencer: Pick<Sequencer, 'lastId'>): Subscription[] {
+export function unverified(
+  subscriptions: Iterable<Subscription>,
+  sequencer: Pick<Sequencer, 'lastId'>,
+): Subscription[] {
   return [...subscriptions].filter(
     ({ channel, prevId }) => prevId !== undefined && sequencer.lastId(channel) !== prevId,
   );
@@ -42,7 +42,7 @@ export async function readChains(
   );
   const all = await Promise.all(wanted.map(({ channel, prevId }) => reader.read(channel, { afterId: prevId }, live)));
   const deliveries: Delivery[] = [];
-  const told: ToldUpTo = new Map();
+  const upTo: ReplayedUpTo = new Map();
   for (const [i, { channel, prevId, lastId }] of wanted.entries()) {
     const missed = all[i];
     if (missed === undefined || !isChain(missed.deliveries, prevId)) return undefined;
@@ -50,7 +50,7 @@ export async function readChains(
       lastId === undefined || lastId === prevId || missed.deliveries.some(({ item }) => item.id === lastId);
     if (!reaches || missed.deliveries.some((delivery) => delivery[kind]?.action === 'hint')) return undefined;
     deliveries.push(...missed.deliveries);
-    told.set(channel, missed.end);
+    upTo.set(channel, missed.end);
   }
-  return { deliveries, told };
+  return { deliveries, upTo };
 }

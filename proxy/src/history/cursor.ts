@@ -1,39 +1,37 @@
-/**
- * Owns: where one client stands on its channels, and the token that says so. Does not own: when it is told, or tokens.
- */
+/** Where one client stands on its channels, and the token that says so. */
 import type { Position } from '@holdfast/control-api';
 import type { Delivery } from '../channels/delivery.js';
 import { isAtLeast } from './merge.js';
-import type { ChannelTag, ResumeTokens, Standing } from './tokens.js';
+import type { ChannelTag, ResumeTokens, TokenPositions } from './tokens.js';
 
 /**
  * Positions of one connection. It claims only what was written: an item moves it to where all before it are written too
- * (`Delivery.through`), so that a client may be told some item again, but never loses one.
+ * (`Delivery.through`), so that a client may get some item again, but never loses one.
  */
 export class Cursor {
   readonly #tokens: ResumeTokens;
   readonly #tags = new Map<string, ChannelTag>();
-  readonly #standing: Map<ChannelTag, Position>;
+  readonly #positions: Map<ChannelTag, Position>;
 
   /** `carried` is what an earlier token says of channels that this connection may yet come to. */
-  constructor(tokens: ResumeTokens, carried: Standing = new Map()) {
+  constructor(tokens: ResumeTokens, carried: TokenPositions = new Map()) {
     this.#tokens = tokens;
-    this.#standing = new Map(carried);
+    this.#positions = new Map(carried);
   }
 
   /** Where the client stands on a channel. */
   at(channel: string): Position | undefined {
-    return this.#standing.get(this.#tag(channel));
+    return this.#positions.get(this.#tag(channel));
   }
 
   /** The client has all up to here. */
   set(channel: string, position: Position): void {
-    this.#standing.set(this.#tag(channel), position);
+    this.#positions.set(this.#tag(channel), position);
   }
 
-  /** Nothing more is told of a channel. */
+  /** The token has nothing more of a channel. */
   delete(channel: string): void {
-    this.#standing.delete(this.#tag(channel));
+    this.#positions.delete(this.#tag(channel));
     this.#tags.delete(channel);
   }
 
@@ -48,12 +46,12 @@ export class Cursor {
 
   /** Whether one channel is all there is. */
   get isSingle(): boolean {
-    return this.#standing.size === 1;
+    return this.#positions.size === 1;
   }
 
   /** Undefined where nothing is known, or too much for a token. */
   get token(): string | undefined {
-    return this.#tokens.write(this.#standing);
+    return this.#tokens.write(this.#positions);
   }
 
   #tag(channel: string): ChannelTag {

@@ -1,6 +1,4 @@
-/**
- * Owns: how a token becomes the id of a server-sent event (WHATWG HTML §9.2). Does not own: tokens, or streams.
- */
+/** Makes a token the id of a server-sent event (WHATWG HTML §9.2). */
 
 const LF = 0x0a;
 const CR = 0x0d;

@@ -1,16 +1,12 @@
-/**
- * Owns: joining what serves holds and sessions from a history, and whether any route wants one. Does not own: the parts,
- * or the history.
- */
+/** Joins what serves holds and sessions from a history, and finds out whether any route wants one. */
 import { CauseLog, type History, type Log } from '@holdfast/control-api';
-import type { ChannelPositions } from '../channels/channel-positions.js';
 import type { Config } from '../config/config.js';
+import type { ChannelPositions } from '../delivery/channel-positions.js';
 import type { RouteTable } from '../routes/route-table.js';
 import type { Clock } from '../runtime/clock.js';
 import { HistoryReader } from './reader.js';
 import type { ReplayEvents, ReplayParts } from './replay-parts.js';
-import { resumeKey } from './resume-key.js';
-import { ResumeTokens } from './tokens.js';
+import { ResumeTokens, resumeKey } from './tokens.js';
 
 /** What it is made from. */
 export interface ReplayMaking {

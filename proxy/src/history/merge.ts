@@ -1,20 +1,17 @@
-/**
- * Owns: joining what was read from the history with what came live meanwhile, and which of it follows a prev-id.
- * Does not own: reading, or writing to clients.
- */
+/** Joining what was read from the history with what came live meanwhile, and which of it follows a prev-id. */
 import type { Position } from '@holdfast/control-api';
 import type { Delivery } from '../channels/delivery.js';
 
-/** Up to where each channel was told from the history, by full name. */
-export type ToldUpTo = Map<string, Position>;
+/** Up to where each channel was replayed from the history, by full name. */
+export type ReplayedUpTo = Map<string, Position>;
 
 /**
- * Whether a live item was told from the history already. One of another epoch was not: it was accepted after that was
- * counted anew.
+ * Whether a live item was replayed from the history already. One of another epoch was not: it was accepted after positions
+ * were counted anew.
  */
-export function wasTold({ item, position }: Delivery, told: ReadonlyMap<string, Position>): boolean {
+export function wasReplayed({ item, position }: Delivery, upTo: ReadonlyMap<string, Position>): boolean {
   if (position === undefined) return false;
-  const end = told.get(item.channel);
+  const end = upTo.get(item.channel);
   return end !== undefined && end.epoch === position.epoch && position.offset <= end.offset;
 }
 

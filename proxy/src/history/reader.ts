@@ -1,28 +1,55 @@
-/**
- * Owns: reading history for many holds and sessions at a time: how much at once, identical reads shared, and an end to
- * waiting. Does not own: the history, or what is done with what was read.
- */
+/** Reads history for many holds and sessions at a time: a limited number at once, identical reads shared, within a time. */
 import type { History, HistoryStart, ItemMessage, Log, Position } from '@holdfast/control-api';
 import { itemBytes } from '@holdfast/grip';
 import { Delivery } from '../channels/delivery.js';
 import type { Clock } from '../runtime/clock.js';
 
-/** Reads under way at the same time. Others wait: a store that many clients come back to answers them in turn. */
+/**
+ * Reads under way at the same time. Others wait: a store that many clients come back to answers them in turn.
+ *
+ * @limit {} reads of history at a time
+ * @over the others wait
+ */
 export const MAX_READS = 8;
 
-/** Different reads that wait. Beyond that history cannot serve: the asker goes the way it has without one. */
+/**
+ * Different reads that wait. Beyond that history cannot serve: the asker goes the way it has without one.
+ *
+ * @limit {} reads of history that wait
+ * @over history does not serve that client
+ */
 export const MAX_WAITING_READS = 10_000;
 
-/** Items of one page. */
+/**
+ * Items of one page.
+ *
+ * @limit {} items of one page of history
+ * @over the next page
+ */
 export const PAGE_ITEMS = 500;
 
-/** Items of one read. Who has missed more is not served from the history. */
+/**
+ * Items of one read. Who has missed more is not served from the history.
+ *
+ * @limit {} items that one client missed
+ * @over history does not serve that client
+ */
 export const MAX_REPLAY_ITEMS = 10_000;
 
-/** Bytes that they take in memory, all of each item counted: as many as a whole history may on a node without Redis. As above. */
+/**
+ * Bytes that they take in memory, all of each item counted: as many as a whole history may on a node without Redis. As above.
+ *
+ * @limit {MiB} of them in memory
+ * @over history does not serve
+ */
 export const MAX_REPLAY_BYTES = 64 * 2 ** 20;
 
-/** How long an asker waits, in ms, its turn included. */
+/**
+ * How long an asker waits, in ms, its turn included.
+ *
+ * @limit {s} that a client waits for its history
+ * @over history does not serve
+ */
 export const READ_TIMEOUT_MS = 5_000;
 
 /** What was missed on a channel: all of it, in order. Shared between all who have missed the same. */
@@ -62,15 +89,15 @@ export class HistoryReader {
   }
 
   /**
-   * Tells all items after a start. `live` is what `ChannelRegistry.add` gave for the asker, whose channel has to be live
-   * before anything is read, so that nothing lies between. Undefined when it cannot be told whole, or not in time.
+   * Reads all items after a start. `live` is what `ChannelRegistry.add` gave for the asker, whose channel has to be live
+   * before anything is read, so that nothing lies between. Undefined when not all of it is there, or not in time.
    */
   read(channel: string, start: HistoryStart, live?: Promise<void>): Promise<Missed | undefined> {
     const missed = live === undefined ? this.#enter(channel, start) : live.then(() => this.#enter(channel, start));
     return this.#timed(missed);
   }
 
-  /** Where a channel stands on this node, which is to be live; undefined when that cannot be told. */
+  /** Where a channel stands on this node, which is to be live; undefined when that cannot be found out. */
   head(channel: string, live?: Promise<void>): Promise<Position | undefined> {
     return this.#timed((live ?? Promise.resolve()).then(() => this.#history.head(channel)));
   }

@@ -1,23 +1,23 @@
 /**
- * Owns: bringing a stream that has a next link up to date: finding out that it is not, asking the history where that may
- * know, and else the link, in its turn. Does not own: what is done with what they tell, or items that wait meanwhile.
+ * Brings a stream that has a next link up to date: finds out that it is not, reads the history where that may have what is
+ * missing, and else fetches the link, in its turn.
  */
 import type { Faulty } from '@holdfast/control-api';
 import type { Instruct, NextLink as Link } from '@holdfast/grip';
 import type { CloseReason } from '../channels/close-reasons.js';
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscription, SubscriptionList } from '../channels/subscription-list.js';
-import { doubtful } from '../history/chains.js';
+import { unverified } from '../history/chains.js';
 import type { LinkScope } from '../links/link-scope.js';
 import { NextLink, type NextLinkOwner } from '../links/next-link.js';
+import { KeepAliveTimer } from '../runtime/keep-alive-timer.js';
 import { type HoldParts, isOvertaken, overtakenOn } from './hold.js';
-import { LinkTimer } from './link-timer.js';
-import type { StreamOutput } from './stream-output.js';
 import type { StreamReplay } from './stream-replay.js';
+import type { StreamWriter } from './stream-writer.js';
 
 /** The stream. What its link answers it takes itself. */
 export interface CatchUpOwner extends NextLinkOwner, Faulty {
-  /** All that can be told is told: what waited follows. */
+  /** All that could be had is written: what waited follows. */
   caughtUp(): void;
   /** The link is none that could be fetched. */
   fail(text: string, reason: CloseReason): void;
@@ -32,6 +32,8 @@ export interface CatchUpStart {
 
 const NONE: readonly never[] = [];
 
+const noJitter = () => 0;
+
 /**
  * Why a link is asked. `due`: nothing has come for its time, and nothing suggests that anything is missing. `doubt`: all that
  * is known may be out of date. `gap`: something is missing, or the publisher has said so.
@@ -41,7 +43,7 @@ type Need = 'due' | 'doubt' | 'gap';
 /** Made for streams with a next link only. While it is under way items must wait, but those that `lets` says. */
 export class CatchUp {
   readonly #owner: CatchUpOwner;
-  readonly #output: Pick<StreamOutput, 'whenIdle' | 'tell'>;
+  readonly #writer: Pick<StreamWriter, 'whenIdle' | 'replay'>;
   readonly #replay: StreamReplay | undefined;
   readonly #parts: HoldParts;
   /** Undefined where a link has answered without another: then nothing is caught up with. */
@@ -52,15 +54,15 @@ export class CatchUp {
   /** Of what is under way. */
   #need: Need = 'gap';
   #isOver = false;
-  /** What the origin said last was out of date when it said it: the link is to be asked once more. */
+  /** The origin's last answer was already out of date: the link is to be fetched once more. */
   #outdated = false;
-  /** Channels on which items may have passed that the origin did not know of: the history is to say. */
-  #doubtful: readonly Subscription[] = NONE;
+  /** Channels on which items may have passed that the origin did not know of: the history is to say which. */
+  #unverified: readonly Subscription[] = NONE;
   /** Those of them on which they have. */
   #overtaken: readonly string[] = NONE;
-  /** The item that has shown the last gap: the link is to tell it. */
+  /** The item that has shown the last gap: the link's answer is to have it. */
   #gap: Delivery | undefined;
-  #timer: LinkTimer | undefined;
+  #timer: KeepAliveTimer | undefined;
   #link: NextLink | undefined;
   #withdraw: (() => void) | undefined;
 
@@ -68,12 +70,12 @@ export class CatchUp {
   constructor(
     owner: CatchUpOwner,
     { instruct, scope, list }: CatchUpStart,
-    output: Pick<StreamOutput, 'whenIdle' | 'tell'>,
+    writer: Pick<StreamWriter, 'whenIdle' | 'replay'>,
     replay: StreamReplay | undefined,
     parts: HoldParts,
   ) {
     this.#owner = owner;
-    this.#output = output;
+    this.#writer = writer;
     this.#replay = replay;
     this.#parts = parts;
     this.#next = instruct.links.next;
@@ -81,8 +83,8 @@ export class CatchUp {
     this.#list = list;
     if (replay === undefined) this.#outdated = isOvertaken(list.all, parts.sequencer);
     else {
-      this.#doubtful = doubtful(list.all, parts.sequencer);
-      this.#overtaken = overtakenOn(this.#doubtful, parts.sequencer);
+      this.#unverified = unverified(list.all, parts.sequencer);
+      this.#overtaken = overtakenOn(this.#unverified, parts.sequencer);
     }
   }
 
@@ -92,26 +94,29 @@ export class CatchUp {
   }
 
   /**
-   * Whether this item may go out although a link is under way: it is the next of its channel for certain, and what the link
-   * tells need not come before it. An item that a server is asked about may not: it could come into the middle of a body.
+   * Whether this item may go out although a link is under way: it is the next of its channel for certain, and the link's answer
+   * need not come before it. An item that a server is asked about may not: it could come into the middle of a body.
    * True also when the link has answered, as long as its body, which should then be empty, has not begun.
    */
-  lets({ item }: Pick<Delivery, 'item'>, { prevId, plan }: Subscription): boolean {
-    if (this.#need === 'gap' || plan.steps.some(({ kind }) => kind === 'http')) return false;
+  lets({ item, stream }: Pick<Delivery, 'item' | 'stream'>): boolean {
+    const subscription = this.#list.find(item.channel);
+    if (subscription === undefined || this.#need === 'gap' || stream?.action === 'hint') return false;
+    const { prevId, plan } = subscription;
+    if (plan.steps.some(({ kind }) => kind === 'http')) return false;
     return prevId === undefined ? this.#need === 'due' : item.prevId === prevId;
   }
 
   /**
    * Whether a link's answer, which puts the stream on `list`, is of use beside what went out since it was asked for: the list
-   * goes on from there then. An answer that tells of a channel on which something went out further than the client was when
-   * it was asked for tells some of that again: it is left, and the next answer takes its place.
+   * goes on from there then. An answer for a channel on which something went out further than the client was when it
+   * was asked for has some of that again: it is left, and the next answer takes its place.
    */
   accepts(list: SubscriptionList): boolean {
-    const told = this.#link?.told;
+    const askedFrom = this.#link?.told;
     const passed: (readonly [now: Subscription, before: Subscription])[] = [];
     for (const now of list.all) {
       const before = this.#list.find(now.channel);
-      const asked = before && told?.get(before.name);
+      const asked = before && askedFrom?.get(before.name);
       if (before === undefined || asked === undefined || before.prevId === asked || now.prevId === undefined) continue;
       if (now.prevId !== asked) {
         this.#leave();
@@ -120,7 +125,7 @@ export class CatchUp {
       passed.push([now, before]);
     }
     for (const [now, before] of passed) now.prevId = before.prevId;
-    // Until its first byte there is nothing that would have to go before, if it says itself that it has nothing to tell.
+    // Until its first byte there is nothing that would have to go before, if it says itself that it has nothing new.
     if (list.all.some(({ channel, prevId }) => this.#list.find(channel)?.prevId !== prevId)) this.#need = 'gap';
     return true;
   }
@@ -149,8 +154,8 @@ export class CatchUp {
 
   /** A body is out, and the stream held: `caughtUp` follows, at once if nothing is missing. */
   begin(): void {
-    const unsure = this.#doubtful;
-    this.#doubtful = NONE;
+    const unsure = this.#unverified;
+    this.#unverified = NONE;
     const byLink = () => {
       for (const channel of this.#overtaken) this.#parts.sequencer.forgetLastId(channel);
       if (this.#overtaken.length > 0) this.#outdated = true;
@@ -163,7 +168,7 @@ export class CatchUp {
 
   /** Something came on one of the channels at `at` (by the monotonic clock): the link is not due by time. */
   active(at: number): void {
-    this.#timer?.active(at);
+    this.#timer?.sent(at);
   }
 
   /** An item does not follow the last one of its channel. */
@@ -178,7 +183,7 @@ export class CatchUp {
     else byLink();
   }
 
-  /** The item that has shown the last gap, if that has not been told since; asked once. */
+  /** The item that has shown the last gap, if that has not been filled since; once. */
   takeGap(): Delivery | undefined {
     const gap = this.#gap;
     this.#gap = undefined;
@@ -194,7 +199,7 @@ export class CatchUp {
     this.#withdraw = this.#parts.limiter.enter(this.#scope.url, () => this.#ask(), this.#owner);
   }
 
-  /** Fetches the next link now, for it is known that there is something to be told. */
+  /** Fetches the next link now, for it is known to have something. */
   fetch(): void {
     this.#need = 'gap';
     this.#ask();
@@ -207,13 +212,13 @@ export class CatchUp {
     this.#withdraw?.();
     this.#withdraw = undefined;
     const { uri } = this.#next;
-    // Items that a server is being asked about count as received: they go out before what the link tells.
-    this.#output.whenIdle(() => {
+    // Items that a server is being asked about count as received: they go out before the link's answer.
+    this.#writer.whenIdle(() => {
       if (!this.#isOver) this.#fetch(uri);
     });
   }
 
-  /** The client has room again: what the link tells may go on. */
+  /** The client has room again: the link's answer may go on. */
   resume(): void {
     this.#link?.resume();
   }
@@ -232,12 +237,12 @@ export class CatchUp {
     if (!this.#link.isBusy) this.#link.fetch(uri, this.#scope, () => this.#list.lastIds);
   }
 
-  /** Has the history tell what these subscriptions have missed; calls `otherwise` where it cannot. */
+  /** Replays what these subscriptions have missed; calls `otherwise` where the history does not have it. */
   #askHistory(subscriptions: readonly Subscription[], otherwise: () => void): void {
     this.#isUnderWay = true;
     this.#need = 'gap';
     this.#timer?.stop();
-    const told = this.#replay?.missed(subscriptions).then((deliveries) => {
+    const read = this.#replay?.missed(subscriptions).then((deliveries) => {
       if (this.#isOver) return;
       if (deliveries === undefined) {
         otherwise();
@@ -245,9 +250,9 @@ export class CatchUp {
       }
       // It is among them.
       this.#gap = undefined;
-      this.#output.tell(deliveries, () => this.#goOn());
+      this.#writer.replay(deliveries, () => this.#goOn());
     });
-    if (told !== undefined) this.#parts.subscriber.faults.watch('history', told, this.#owner);
+    if (read !== undefined) this.#parts.subscriber.faults.watch('history', read, this.#owner);
   }
 
   /** Gives the answer up that is coming. Where there was more than time to ask for it, it is asked for once more. */
@@ -261,8 +266,11 @@ export class CatchUp {
   #goOn(): void {
     this.#isUnderWay = false;
     if (this.#next !== undefined) {
+      this.#timer?.stop();
       const { clock } = this.#parts.subscriber;
-      this.#timer = new LinkTimer(clock, this.#next.timeout * 1_000, () => this.fetchInTurn('due'), this.#owner);
+      const { timeout } = this.#next;
+      const due = () => this.fetchInTurn('due');
+      this.#timer = new KeepAliveTimer({ mode: 'idle', timeout }, clock, noJitter, due, this.#owner);
     }
     if (this.#outdated && this.#next !== undefined) this.fetchInTurn('gap');
     else this.#owner.caughtUp();

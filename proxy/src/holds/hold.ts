@@ -1,22 +1,21 @@
-/**
- * Owns: what both kinds of hold share: their owner, what they are made from, and what they need beside the parts of
- * every subscriber. Does not own: the holds, or when one is opened.
- */
+/** What both kinds of hold share: their owner, what they are made from, and how they stand to the order of items. */
 import type { ConnectionView } from '@holdfast/control-api';
-import type { GoneLink, Instruct } from '@holdfast/grip';
-import type { Sequencer } from '../channels/sequencer.js';
-import type { SubscriberEnd, SubscriberParts } from '../channels/subscriber-parts.js';
-import type { Subscription, SubscriptionList } from '../channels/subscription-list.js';
+import { type GoneLink, GripError, type Instruct } from '@holdfast/grip';
+import type { OverChannelsReport } from '../channels/over-channels.js';
+import type { SubscriberEnd } from '../channels/subscriber-parts.js';
+import { metaOf, type Subscription, SubscriptionList } from '../channels/subscription-list.js';
+import type { PipelineParts } from '../delivery/pipeline.js';
+import type { Sequencer } from '../delivery/sequencer.js';
 import type { ClientResponse } from '../edge/port.js';
 import type { ReplayParts } from '../history/replay-parts.js';
 import { reportGone } from '../links/gone-link.js';
-import type { HttpFilters } from '../links/http-filter.js';
 import type { LinkScope } from '../links/link-scope.js';
 import type { NextLinkParts } from '../links/next-link.js';
 import type { UpdateLimiter } from '../links/update-limiter.js';
+import { channelOf, refusedChannel } from '../routes/channel-name.js';
 import { type Clock, stampOf } from '../runtime/clock.js';
 
-/** Whoever opened a hold: the exchange between client and origin. */
+/** What opened a hold: the exchange between client and origin. */
 export interface HoldOwner {
   /** The client's connection has room again: what flows from the origin into the hold may go on. */
   holdWritable(): void;
@@ -30,16 +29,12 @@ export interface HoldOwner {
 }
 
 /** Given to every hold; the same for all. */
-export interface HoldParts {
-  readonly subscriber: SubscriberParts;
+export interface HoldParts extends PipelineParts {
   readonly sequencer: Pick<Sequencer, 'lastId' | 'forgetLastId'>;
   readonly links: NextLinkParts;
   readonly limiter: UpdateLimiter;
-  readonly filters: HttpFilters;
   /** Undefined where no history is kept. */
   readonly replay?: ReplayParts | undefined;
-  /** The global debug setting. */
-  readonly debug: boolean;
 }
 
 /** All that decides what a hold will be. */
@@ -64,6 +59,40 @@ export interface Opening {
 export interface HoldStart extends Opening {
   /** The channels of the instruct and of the target. */
   readonly list: SubscriptionList;
+}
+
+/**
+ * The channels of the target, then those of `instruct`, which is the opening's own or that of a link, with the route's
+ * prefix. Channels beyond `connectionSubscriptionMax` are left out, and `over` reports it.
+ *
+ * Throws GripError ERR_GRIP_INSTRUCT for a channel that is none of the route's.
+ */
+export function channelList(
+  {
+    id,
+    implicit,
+    connectionSubscriptionMax,
+    scope,
+  }: Pick<Opening, 'id' | 'implicit' | 'connectionSubscriptionMax' | 'scope'>,
+  instruct: Instruct,
+  over: OverChannelsReport,
+): SubscriptionList {
+  const list = new SubscriptionList();
+  list.meta = metaOf(instruct.meta);
+  for (const name of implicit) list.set(name, { name, filters: [] });
+  let count = 0;
+  const wishes = instruct.hold?.channels ?? instruct.channels ?? [];
+  for (const wish of wishes) {
+    const channel = channelOf(scope.route, wish.name);
+    if (channel === undefined) throw new GripError('ERR_GRIP_INSTRUCT', refusedChannel(wish.name));
+    if (!list.has(channel) && ++count > connectionSubscriptionMax) {
+      const channels = new Set(wishes.map(({ name }) => name)).size;
+      over.report({ id, route: scope.route, channels, limit: connectionSubscriptionMax, first: wish.name });
+      break;
+    }
+    list.set(channel, wish);
+  }
+  return list;
 }
 
 /**
@@ -118,8 +147,8 @@ export function replayOf({ replay }: HoldParts, { route }: LinkScope): ReplayPar
   return replay?.isOn(route) ? replay : undefined;
 }
 
-/** Tells the origin that a hold is over, if it asked for that, and the node does not merely go down. */
-export function tellGone(
+/** Notifies the origin that a hold is over, if it asked for that, and the node does not merely go down. */
+export function notifyGone(
   gone: GoneLink | undefined,
   scope: LinkScope,
   reason: SubscriberEnd['reason'],

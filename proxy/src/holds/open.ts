@@ -1,8 +1,5 @@
-/**
- * Owns: turning an instruct into a registered hold. Does not own: parsing the instruct, or the hold's life.
- */
-import { channelList } from './channel-list.js';
-import type { HoldOwner, HoldParts, Opening } from './hold.js';
+/** Turns an instruct into a registered hold. */
+import { channelList, type HoldOwner, type HoldParts, type Opening } from './hold.js';
 import { ResponseHold } from './response-hold.js';
 import { StreamHold } from './stream-hold.js';
 

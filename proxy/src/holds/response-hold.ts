@@ -1,56 +1,58 @@
 /**
- * Owns: a held request that one published item, or its time-out, answers (long-polling; GRIP `hold: response`).
- * Does not own: how the hold came about, or asking the origin again (its owner does).
+ * A held request that one published item, or its time-out, answers (long-polling; GRIP `hold: response`). Asking the origin
+ * again is its owner's.
  */
 import type { ConnectionView } from '@holdfast/control-api';
-import {
-  applyBodyPatch,
-  GripError,
-  type HttpResponseFormat,
-  type HttpResponseSend,
-  type ResponseHead,
-} from '@holdfast/grip';
-import { answerPlain } from '../answers/error-response.js';
-import { answerWhole } from '../answers/whole-answer.js';
+import { GripError, type HttpResponseFormat, type HttpResponseSend, type ResponseHead } from '@holdfast/grip';
+import { answerPlain, answerWhole } from '../answers/answers.js';
 import type { CloseReason } from '../channels/close-reasons.js';
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import type { SubscriberEnd } from '../channels/subscriber-parts.js';
-import type { Subscription } from '../channels/subscription-list.js';
-import type { ResponseOwner } from '../edge/port.js';
-import { doubtful } from '../history/chains.js';
-import { wasTold } from '../history/merge.js';
-import { ofChangedBytes } from '../http/body-fields.js';
-import { type Filtered, ItemFilter, passesFreely } from '../links/item-filter.js';
+import type { Subscription, SubscriptionList } from '../channels/subscription-list.js';
+import { type ActionFormat, ItemPipeline, type ItemReceiver } from '../delivery/pipeline.js';
+import type { ResponseHandler } from '../edge/port.js';
+import { unverified } from '../history/chains.js';
+import { wasReplayed } from '../history/merge.js';
+import type { LinkScope } from '../links/link-scope.js';
 import type { Timer } from '../runtime/clock.js';
 import {
   type HoldOwner,
   type HoldParts,
   type HoldStart,
   isOvertaken,
+  notifyGone,
   overtakenOn,
   replayOf,
-  tellGone,
   viewOf,
 } from './hold.js';
-import { mergeHeaders } from './merge-headers.js';
+import { type ResponseAnswer, responseAnswer } from './response-answer.js';
 import { ResponseReplay } from './response-replay.js';
 
 const EMPTY = Buffer.alloc(0);
 
-/** How many items may wait for the origin's own answer to be complete; of their bytes `client_queue_size`, as for a stream. */
+/**
+ * How many items may wait for the origin's own answer to be complete; of their bytes `client_queue_size`, as for a stream.
+ *
+ * @limit {} items that wait for the origin's answer of a response hold to be complete, and `client_queue_size` bytes
+ *   of them
+ * @over those after them are not looked at: one of the first answers
+ */
 const MAX_EARLY = 100;
 
 /**
  * Registered from its construction on. The origin's own answer, which goes out at the time-out, may still be on its
  * way then: an item that arrives first waits for it, for it may be a patch to it.
  */
-export class ResponseHold implements Subscriber, ResponseOwner {
+export class ResponseHold
+  extends ItemPipeline<HttpResponseFormat, ResponseAnswer>
+  implements Subscriber, ResponseHandler, ItemReceiver
+{
   readonly id: string;
   readonly kind = 'response';
+  protected readonly parts: HoldParts;
   readonly #start: HoldStart;
   readonly #owner: HoldOwner;
-  readonly #parts: HoldParts;
   readonly #since: number;
   /** Undefined where no history serves this hold. */
   readonly #replay: ResponseReplay | undefined;
@@ -60,25 +62,24 @@ export class ResponseHold implements Subscriber, ResponseOwner {
   #body: Buffer | undefined;
   #early: Delivery[] | undefined;
   #earlyBytes = 0;
-  #filter: ItemFilter | undefined;
   #withdraw: (() => void) | undefined;
   #isGoingDown = false;
-  #over = false;
 
   /** `start.instruct` must have a response hold. */
   constructor(start: HoldStart, owner: HoldOwner, parts: HoldParts) {
+    super();
     const { clock, events, registry, log } = parts.subscriber;
     this.id = start.id;
     this.#start = start;
     this.#owner = owner;
-    this.#parts = parts;
+    this.parts = parts;
     this.#since = clock.monotonic();
-    start.response.own(this);
+    start.response.setHandler(this);
     const timeout = (start.instruct.hold?.timeout ?? 0) * 1_000;
     this.#timer = clock.after(timeout, () => this.#timeOut(), this);
     events.subscriberOpened('response');
     const replay = replayOf(parts, start.scope);
-    const unsure = replay === undefined ? [] : doubtful(start.list.all, parts.sequencer);
+    const unsure = replay === undefined ? [] : unverified(start.list.all, parts.sequencer);
     const overtaken = overtakenOn(unsure, parts.sequencer);
     this.#overtaken = replay === undefined && isOvertaken(start.list.all, parts.sequencer);
     registry.enter(this);
@@ -104,10 +105,10 @@ export class ResponseHold implements Subscriber, ResponseOwner {
 
   /** The origin's answer is complete: this is its body. An item that came before is used now. */
   complete(body: Buffer): void {
-    if (this.#over) return;
+    if (this.isOver) return;
     this.#body = body;
     if (this.#isReady) this.#goOn();
-    if (!this.#over) this.#start.response.settle?.();
+    if (!this.isOver) this.#start.response.goIdle?.();
   }
 
   /** The origin's answer broke off: the hold ends without a trace, and its owner answers. */
@@ -117,7 +118,7 @@ export class ResponseHold implements Subscriber, ResponseOwner {
 
   deliver(delivery: Delivery): boolean {
     const format = delivery.response;
-    if (this.#over || format === undefined || format.action === 'close' || format.action === 'refresh') return false;
+    if (this.isOver || format === undefined || format.action === 'close' || format.action === 'refresh') return false;
     if (!this.#isReady) {
       this.#wait(delivery);
       return true;
@@ -135,13 +136,13 @@ export class ResponseHold implements Subscriber, ResponseOwner {
   #wait(delivery: Delivery): void {
     this.#early ??= [];
     const { length } = this.#early;
-    const { clientQueueSize } = this.#parts.subscriber;
+    const { clientQueueSize } = this.parts.subscriber;
     if (length > 0 && (length >= MAX_EARLY || this.#earlyBytes + delivery.bytes > clientQueueSize)) return;
     this.#early.push(delivery);
     this.#earlyBytes += delivery.bytes;
   }
 
-  /** The origin is asked again in its turn, for all holds are told at once. */
+  /** The origin is asked again in its turn, for all holds recover at once. */
   recover(): void {
     // An answer that is still on its way was made before: it is out of date when it is there.
     if (this.#isReady) this.#retryInTurn();
@@ -153,13 +154,13 @@ export class ResponseHold implements Subscriber, ResponseOwner {
     this.recover();
   }
 
-  shutDown(): void {
+  drain(): void {
     this.#isGoingDown = true;
     this.#timeOut('shutdown');
   }
 
   /** The client gets no answer, so that it does not take this for one of the origin's. */
-  kick(): void {
+  disconnect(): void {
     const end = this.#leave('kicked');
     if (end === undefined) return;
     this.#start.response.abort(true);
@@ -168,7 +169,7 @@ export class ResponseHold implements Subscriber, ResponseOwner {
 
   view(): ConnectionView {
     const { channels } = this.#start.list;
-    return viewOf('response', this.#start, channels, this.#parts.subscriber.clock, this.#since, 0);
+    return viewOf('response', this.#start, channels, this.parts.subscriber.clock, this.#since, 0);
   }
 
   /** The answer is ours, so that the client does not take it for one of the origin's. */
@@ -192,33 +193,98 @@ export class ResponseHold implements Subscriber, ResponseOwner {
     if (end !== undefined) this.#owner.holdEnded(end);
   }
 
+  // The pipeline
+
+  get isDebug(): boolean {
+    return this.parts.debug || this.#start.scope.route.debug;
+  }
+
+  /** Nothing waits for a client that has no answer yet. */
+  overflowed(): void {}
+
+  filterFailed(error: string): void {
+    const end = this.#leave('filter-failed');
+    if (end === undefined) return;
+    answerPlain(this.#start.response, 502, error);
+    this.#owner.holdEnded(end);
+  }
+
+  protected get receiver(): ItemReceiver {
+    return this;
+  }
+
+  protected get noun(): string {
+    return 'request';
+  }
+
+  protected get needsAll(): boolean {
+    return false;
+  }
+
+  protected get list(): SubscriptionList {
+    return this.#start.list;
+  }
+
+  protected get scope(): LinkScope {
+    return this.#start.scope;
+  }
+
+  protected waitingBefore(): number {
+    return 0;
+  }
+
+  /** Undefined when a patch would make too much of this body: another item may answer. */
+  protected encode(_: Delivery, format: HttpResponseSend, own: Buffer | undefined): ResponseAnswer | undefined {
+    try {
+      return responseAnswer(format, own, {
+        headers: this.#start.instruct.response.headers,
+        body: this.#body ?? EMPTY,
+      });
+    } catch (error) {
+      if (!(error instanceof GripError)) throw error;
+      const { events, log } = this.parts.subscriber;
+      events.itemDropped('response', 'patch-limit');
+      log.warn({ id: this.id, error: error.message }, 'item not delivered: its patch was refused');
+      return undefined;
+    }
+  }
+
+  protected write(answer: ResponseAnswer): void {
+    const end = this.#leave('answered', 1);
+    if (end !== undefined) this.#answer(answer, answer.payload, end);
+  }
+
+  protected act({ action }: ActionFormat<HttpResponseFormat>): void {
+    if (action === 'hint') this.#retry();
+  }
+
   /** The origin's answer is there, and the history is not being read: items are used as they come. */
   get #isReady(): boolean {
     return this.#body !== undefined && this.#replay?.isReading !== true;
   }
 
-  /** Has the history tell what followed these last ids; calls `otherwise` where it cannot. */
+  /** Reads what followed these last ids from the history; calls `otherwise` where it does not have it. */
   #askHistory(subscriptions: readonly Subscription[], otherwise: () => void): void {
     this.#replay?.ask(subscriptions, otherwise, () => {
       if (this.#body !== undefined) this.#goOn();
     });
   }
 
-  /** Uses what was told and what waited: the first item that answers counts. */
+  /** Uses what was read and what waited: the first item that answers counts. */
   #goOn(): void {
     const chains = this.#replay?.take();
     const early = this.#early;
     this.#early = undefined;
     this.#earlyBytes = 0;
     if (this.#overtaken) this.#retry();
-    for (const delivery of chains?.deliveries ?? []) if (!this.#over) this.#replayed(delivery);
+    for (const delivery of chains?.deliveries ?? []) if (!this.isOver) this.#useReplayed(delivery);
     for (const delivery of early ?? []) {
-      if (chains === undefined || !wasTold(delivery, chains.told)) this.deliver(delivery);
+      if (chains === undefined || !wasReplayed(delivery, chains.upTo)) this.deliver(delivery);
     }
   }
 
-  /** What an item other than a response asks for was for those who were there. */
-  #replayed(delivery: Delivery): void {
+  /** Actions of the history have no effect: they were for clients connected at the time. */
+  #useReplayed(delivery: Delivery): void {
     const format = delivery.response;
     const subscription = this.#start.list.find(delivery.item.channel);
     if (subscription === undefined) return;
@@ -229,13 +295,13 @@ export class ResponseHold implements Subscriber, ResponseOwner {
   }
 
   /**
-   * An item has come that does not follow what the origin knew: the history may tell what is between, else only the origin
-   * can. Hints are the publisher's wish and do not wait for their turn.
+   * An item has come that does not follow what the origin knew: the history may have what is between, else only the origin
+   * has. Hints are the publisher's wish and do not wait for their turn.
    */
   #missed(delivery: Delivery, subscription: Subscription, isHint: boolean): void {
     const { channel } = subscription;
     const byOrigin = () => {
-      this.#parts.sequencer.forgetLastId(channel);
+      this.parts.sequencer.forgetLastId(channel);
       if (isHint) this.#retry();
       else this.#retryInTurn();
     };
@@ -248,74 +314,15 @@ export class ResponseHold implements Subscriber, ResponseOwner {
   }
 
   #take(delivery: Delivery, format: HttpResponseFormat, subscription: Subscription): void {
-    const { item } = delivery;
-    // What a hint announces the client does not have yet: the origin is still told the id before.
-    if (subscription.prevId !== undefined && format.action === 'send') subscription.prevId = item.id;
-    const contentFilters = format.action === 'send' ? format.contentFilters : undefined;
-    if (this.#filter?.isBusy !== true && passesFreely(subscription.plan, contentFilters)) {
-      this.#use(format, undefined);
-      return;
-    }
-    this.#filter ??= new ItemFilter(this.#start.list, this.#start.scope, this.#parts.filters, (filtering) =>
-      this.#parts.subscriber.faults.watch('delivery', filtering, this),
-    );
-    const content = format.action === 'send' ? (format.body ?? EMPTY) : EMPTY;
-    this.#filter.run(subscription, item, content, contentFilters, (filtered) => this.#filtered(format, filtered));
-  }
-
-  #filtered(format: HttpResponseFormat, filtered: Filtered): void {
-    if (this.#over || filtered.result === 'drop') return;
-    if (filtered.result === 'send') {
-      this.#use(format, filtered.content);
-      return;
-    }
-    this.#parts.subscriber.events.itemDropped('response', 'filter-failed');
-    this.#parts.subscriber.log.warn({ id: this.id, error: filtered.error }, 'item not delivered: its filter failed');
-    if (!this.#parts.debug && !this.#start.scope.route.debug) return;
-    const end = this.#leave('filter-failed');
-    if (end === undefined) return;
-    answerPlain(this.#start.response, 502, filtered.error);
-    this.#owner.holdEnded(end);
-  }
-
-  #use(format: HttpResponseFormat, content: Buffer | undefined): void {
-    if (format.action === 'hint') this.#retry();
-    else if (format.action === 'send') this.#send(format, content);
-  }
-
-  #send(format: HttpResponseSend, content: Buffer | undefined): void {
-    const body = format.bodyPatch === undefined ? (content ?? format.body) : this.#patched(format.bodyPatch);
-    if (body === undefined) return;
-    const end = this.#leave('answered', 1);
-    if (end === undefined) return;
-    this.#parts.subscriber.events.itemSent('response', this.routeKey);
-    // A filter may have changed the content: the item's fields are of what was published.
-    const isChanged = content !== undefined && content !== (format.body ?? EMPTY);
-    const published = isChanged ? ofChangedBytes(format.headers) : format.headers;
-    const headers = mergeHeaders(this.#start.instruct.response.headers, published);
-    const head = { status: format.code, reason: format.reason, headers };
-    this.#answer(head, body, end);
-  }
-
-  /** Empty when the patch does not apply; undefined when it would make too much of this body: another item may answer. */
-  #patched(patch: string): Buffer | undefined {
-    try {
-      return applyBodyPatch(this.#body ?? EMPTY, patch) ?? EMPTY;
-    } catch (error) {
-      if (!(error instanceof GripError)) throw error;
-      this.#parts.subscriber.events.itemDropped('response', 'patch-limit');
-      this.#parts.subscriber.log.warn(
-        { id: this.id, error: error.message },
-        'item not delivered: its patch was refused',
-      );
-      return undefined;
-    }
+    // What a hint announces the client does not have yet: the origin is still given the id before.
+    if (subscription.prevId !== undefined && format.action === 'send') subscription.prevId = delivery.item.id;
+    this.take(delivery, format, subscription);
   }
 
   #timeOut(reason: CloseReason = 'timeout'): void {
-    const { clock } = this.#parts.subscriber;
+    const { clock } = this.parts.subscriber;
     // The answer that is to go out has not arrived: its end, or its failure, ends the hold.
-    if (this.#body === undefined && !this.#over) {
+    if (this.#body === undefined && !this.isOver) {
       clock.clear(this.#timer);
       this.#timer = clock.after(1_000, () => this.#timeOut(reason), this);
       return;
@@ -328,9 +335,9 @@ export class ResponseHold implements Subscriber, ResponseOwner {
 
   #answer(head: ResponseHead, body: Buffer, end: SubscriberEnd): void {
     const { response, scope } = this.#start;
-    const failure = answerWhole(response, head, body, this.#parts.debug || scope.route.debug);
+    const failure = answerWhole(response, head, body, this.parts.debug || scope.route.debug);
     if (failure !== undefined) {
-      this.#parts.subscriber.log.warn(
+      this.parts.subscriber.log.warn(
         { id: this.id, code: failure.code },
         'hold answered 502: its answer cannot be sent',
       );
@@ -339,13 +346,13 @@ export class ResponseHold implements Subscriber, ResponseOwner {
   }
 
   #retryInTurn(): void {
-    this.#withdraw ??= this.#parts.limiter.enter(this.#start.scope.url, () => this.#retry(), this);
+    this.#withdraw ??= this.parts.limiter.enter(this.#start.scope.url, () => this.#retry(), this);
   }
 
   #retry(): void {
     // An item that a server is being asked about counts as received: it may still be the answer.
-    if (this.#filter?.isBusy) {
-      this.#filter.whenIdle(() => this.#retry());
+    if (this.isFiltering) {
+      this.whenIdle(() => this.#retry());
       return;
     }
     const { lastIds } = this.#start.list;
@@ -354,17 +361,17 @@ export class ResponseHold implements Subscriber, ResponseOwner {
   }
 
   #leave(reason: CloseReason, items = 0): SubscriberEnd | undefined {
-    if (this.#over) return undefined;
-    this.#over = true;
+    if (this.isOver) return undefined;
+    this.stop();
     this.#replay?.stop();
     this.#withdraw?.();
-    const { clock, registry, events } = this.#parts.subscriber;
+    const { clock, registry, events } = this.parts.subscriber;
     const { channels } = this.#start.list;
     clock.clear(this.#timer);
     registry.leave(this);
     registry.remove(this, channels);
     events.subscriberEnded('response', reason);
-    if (reason !== 'origin-failed') tellGone(this.#start.instruct.links.gone, this.#start.scope, reason, this.#parts);
+    if (reason !== 'origin-failed') notifyGone(this.#start.instruct.links.gone, this.#start.scope, reason, this.parts);
     return { kind: 'response', reason, items, dropped: 0, duration: clock.monotonic() - this.#since, channels };
   }
 }

@@ -1,7 +1,4 @@
-/**
- * Owns: what a response hold has to do with the history: what followed the last ids that its origin knew. Does not own:
- * the hold, when it asks, or items that wait meanwhile.
- */
+/** What a response hold has to do with the history: what followed the last ids that its origin knew. */
 import type { Subscription } from '../channels/subscription-list.js';
 import { type Chains, readChains } from '../history/chains.js';
 import type { ReplayParts } from '../history/replay-parts.js';
@@ -20,8 +17,8 @@ export class ResponseReplay {
   #chains: Chains | undefined;
 
   /**
-   * `live` is as of `ChannelRegistry.add` for all channels of the hold. `watch` takes care of what is thrown while the hold is
-   * told.
+   * `live` is as of `ChannelRegistry.add` for all channels of the hold. `watch` takes care of what is thrown while the
+   * hold uses what was read.
    */
   constructor(
     parts: ReplayParts,
@@ -47,7 +44,7 @@ export class ResponseReplay {
     return true;
   }
 
-  /** Reads what followed these last ids; calls `otherwise` where the history cannot tell, and then `then`. */
+  /** Reads what followed these last ids; calls `otherwise` where the history does not have it, and then `then`. */
   ask(subscriptions: readonly Subscription[], otherwise: () => void, then: () => void): void {
     const { reader, events } = this.#parts;
     this.#isReading = true;
@@ -64,14 +61,14 @@ export class ResponseReplay {
     this.#watch(read);
   }
 
-  /** What was told, to be used before what came meanwhile; once. */
+  /** What was read, to be used before what came meanwhile; once. */
   take(): Chains | undefined {
     const chains = this.#chains;
     this.#chains = undefined;
     return chains;
   }
 
-  /** An item that was told is used. */
+  /** An item of the history is used. */
   used(): void {
     this.#parts.events.itemReplayed('response');
   }

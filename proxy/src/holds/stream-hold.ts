@@ -1,7 +1,6 @@
 /**
- * Owns: a response that stays open and to which published items are appended (GRIP `hold: stream`): its place in the
- * registry, its bodies, which items wait, and its end. Does not own: how the hold came about, the origin's end of the
- * initial body (its owner does), the way of items to the client (`stream-output`), or what was missed (`catch-up`).
+ * A response that stays open and to which published items are appended (GRIP `hold: stream`): its place in the registry,
+ * its bodies, which items wait, and its end. `stream-writer` writes items, `catch-up` finds what was missed.
  */
 import type { ConnectionView } from '@holdfast/control-api';
 import type { GoneLink, Instruct, InstructResponse, KeepAlive } from '@holdfast/grip';
@@ -11,30 +10,28 @@ import { waitForLive } from '../channels/live-wait.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import { endSoon, type SubscriberEnd } from '../channels/subscriber-parts.js';
 import type { SubscriptionList } from '../channels/subscription-list.js';
-import type { ClientResponse, ResponseOwner } from '../edge/port.js';
+import type { ClientResponse, ResponseHandler } from '../edge/port.js';
 import { StreamPiece } from '../edge/stream-piece.js';
 import type { LinkScope } from '../links/link-scope.js';
 import { CatchUp, type CatchUpOwner } from './catch-up.js';
-import { channelList } from './channel-list.js';
-import { type HoldOwner, type HoldParts, type HoldStart, isOvertaken, replayOf, tellGone, viewOf } from './hold.js';
-import { StreamBody } from './stream-body.js';
-import { headOf } from './stream-head.js';
-import { StreamOutput, type StreamOutputOwner } from './stream-output.js';
+import type { HoldOwner, HoldParts, HoldStart } from './hold.js';
+import { channelList, isOvertaken, notifyGone, replayOf, viewOf } from './hold.js';
+import { headOf, StreamBody } from './stream-body.js';
 import { follow, StreamQueue } from './stream-queue.js';
 import { StreamReplay } from './stream-replay.js';
+import { type StreamReceiver, StreamWriter } from './stream-writer.js';
 
 /**
- * `flowing`: a body of the origin's is going out, the initial one or a link's, or what a client that came back has missed;
- * items wait. `held`: items are written as they come, unless it catches up: then those wait that
- * may have to follow what it is told.
+ * `flowing`: the initial body is going out, or a link's, or what a client that came back has missed; items wait. `held`: items
+ * are written as they come; while it catches up those wait that may have to follow what was missed.
  */
 type State = 'flowing' | 'held' | 'over';
 
 /**
  * Registered from its construction on. Items that arrive while a body is going out wait in order, within the same limit
- * as items for a slow client, and follow it: those that the origin's body has told already, by its prev-ids, are left out.
+ * as items for a slow client, and follow it; those that are in the body already, by its prev-ids, are left out.
  */
-export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, StreamOutputOwner {
+export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, StreamReceiver {
   readonly id: string;
   readonly kind = 'stream';
   readonly #response: ClientResponse;
@@ -44,18 +41,17 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
   readonly #owner: HoldOwner;
   readonly #parts: HoldParts;
   readonly #since: number;
-  readonly #output: StreamOutput;
+  readonly #writer: StreamWriter;
   /** Undefined where no history serves this stream. */
   readonly #replay: StreamReplay | undefined;
-  /** Undefined where there is no next link. */
-  readonly #catchUp: CatchUp | undefined;
   readonly #live: Promise<void> | undefined;
-  /** What a link's list of channels is made from; undefined where there is no next link. */
+  // Undefined where there is no next link. From the opening a link's list of channels is made.
+  readonly #catchUp: CatchUp | undefined;
   readonly #opening: HoldStart | undefined;
   #state: State = 'flowing';
   /** Until it is written. */
   #head: InstructResponse | undefined;
-  // Of the instruct in force, the initial one or that of the last link, no more than a stream that lasts has to know.
+  // Of the instruct in force, the initial one or that of the last link.
   #isHold = false;
   #hasNext = false;
   #keepAlive: KeepAlive | undefined;
@@ -81,16 +77,16 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
     this.#head = instruct.response;
     this.#list = list;
     this.#obey(instruct);
-    this.#response.own(this);
+    this.#response.setHandler(this);
     events.subscriberOpened('stream');
     registry.enter(this);
     this.#live = this.#subscribe();
     const replay = instruct.hold === undefined ? undefined : replayOf(parts, scope);
     if (replay !== undefined) this.#replay = new StreamReplay({ ...start, live: this.#live }, { ...parts, replay });
-    this.#output = new StreamOutput(this, start, this.#replay, parts);
+    this.#writer = new StreamWriter(this, start, this.#replay, parts);
     if (this.#hasNext) {
       this.#opening = start;
-      this.#catchUp = new CatchUp(this, start, this.#output, this.#replay, parts);
+      this.#catchUp = new CatchUp(this, start, this.#writer, this.#replay, parts);
       // Ids that nothing can be done about here must not make the next hold do something.
     } else if (replay === undefined) isOvertaken(list.all, parts.sequencer);
   }
@@ -104,8 +100,8 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
   }
 
   /**
-   * Whether the head must wait, for the subscriptions to be live or for the history to say what the client has missed, which
-   * the head tells; then `go` is called once that is so, even if the hold has ended meanwhile.
+   * Whether the head must wait, for the subscriptions to be live or for what the history has for it; then `go` is called once
+   * that is so, even if the hold has ended meanwhile.
    */
   waits(go: () => void): boolean {
     const resumed = this.#replay?.resumed;
@@ -131,38 +127,23 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
    * is over then without a trace, and its owner answers.
    */
   open(): void {
+    const head = this.#head as InstructResponse;
+    this.#head = undefined;
     try {
-      this.#open();
+      this.#body = this.#makeBody();
+      const missed = this.#replay?.missedByClient;
+      if (missed?.complete === false) this.#cameTooLate();
+      this.#response.writeHead(headOf(head, missed?.lastEventId), undefined, true);
     } catch (error) {
       this.#leave('origin-failed');
       throw error;
     }
-  }
-
-  #open(): void {
-    this.#body = new StreamBody(this.#response, this.#list, this.#replay);
-    const missed = this.#replay?.missedByClient;
-    // The origin, which did not know what was missed, may still say by its link.
-    if (missed?.complete === false && this.#catchUp !== undefined) this.#catchUp.outdate();
-    else if (missed?.complete === false) {
-      const { log } = this.#parts.subscriber;
-      log.info({ id: this.id }, 'a client came back too late: it was not told all that it missed');
-    }
-    const head = this.#head as InstructResponse;
-    this.#head = undefined;
-    this.#response.writeHead(headOf(head, missed?.lastEventId), undefined, true);
     this.#hasHead = true;
   }
 
   /** Sends a part of the body that flows; false when the client cannot take more: `holdWritable` follows. */
   write(chunk: Buffer): boolean {
-    if (this.#body === undefined) return true;
-    try {
-      return this.#body.write(chunk);
-    } catch (error) {
-      this.fail(`filter error: ${(error as Error).message}`, 'filter-failed');
-      return true;
-    }
+    return this.#body?.write(chunk) ?? true;
   }
 
   /** The body that flowed is out whole: the stream is held, or goes on with its next link, or ends. */
@@ -170,24 +151,15 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
     if (this.#state !== 'flowing') return;
     const body = this.#body;
     this.#body = undefined;
-    try {
-      body?.finish();
-    } catch (error) {
-      this.fail(`filter error: ${(error as Error).message}`, 'filter-failed');
-      return;
-    }
+    if (body?.finish() === false) return;
     if (this.#isHold) this.#openedHold();
-    else if (!this.#hasNext) this.#end('ended');
-    else {
+    else if (this.#hasNext) {
       this.#state = 'held';
       this.#catchUp?.fetch();
-    }
+    } else this.#end('ended');
   }
 
-  /**
-   * The origin broke off in the initial body: the client is to see that it is incomplete. Before the head was written the hold
-   * ends without a trace, and its owner answers.
-   */
+  /** The origin broke off in the initial body, as the client is to see; before the head the hold's owner answers. */
   abandon(): void {
     if (this.#hasHead) this.#end('origin-failed', true);
     else this.#leave('origin-failed');
@@ -197,13 +169,13 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
     const format = delivery.stream;
     if (this.#state === 'over' || format === undefined || format.action === 'refresh') return false;
     if (format.action === 'hint' && !this.#hasNext) return false;
-    if (this.#replay?.hasTold(delivery)) return true;
-    if (this.#isOpen || this.#passes(delivery)) this.#take(delivery);
-    else if (this.#output.admits(this.#queue?.bytes ?? 0, delivery.bytes)) this.#wait(delivery);
+    if (this.#replay?.hasReplayed(delivery)) return true;
+    if (this.#isOpen || (this.#queue === undefined && this.#catchUp?.lets(delivery))) this.#take(delivery);
+    else if (this.#writer.admits(this.#queue?.bytes ?? 0, delivery.bytes)) this.#wait(delivery);
     return true;
   }
 
-  /** All that is known may be out of date: the next link tells. Without one there is nothing to recover from. */
+  /** All that is known may be out of date: the next link is fetched. Without one there is nothing to recover from. */
   recover(): void {
     if (this.#isOpen) this.#catchUp?.fetchInTurn('doubt');
     else this.#catchUp?.outdate();
@@ -217,13 +189,13 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
   }
 
   /** A body that flows must not look whole where it stops: it goes on, for as long as requests under way may. */
-  shutDown(): void {
+  drain(): void {
     this.#isGoingDown = true;
     if (this.#state === 'held') this.#end('shutdown');
   }
 
   /** Cut where the end of the body would not be understood, or not be reached: within a body, and by a client that is slow. */
-  kick(): void {
+  disconnect(): void {
     const isSlow = this.#response.waiting > 0;
     this.#end('kicked', isSlow || this.#state === 'flowing', isSlow);
   }
@@ -235,14 +207,13 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
 
   view(): ConnectionView {
     const it = { id: this.id, scope: this.#scope, clientAddress: this.#clientAddress, response: this.#response };
-    const { clock } = this.#parts.subscriber;
-    return viewOf('stream', it, this.#list.channels, clock, this.#since, this.#output.items);
+    return viewOf('stream', it, this.#list.channels, this.#parts.subscriber.clock, this.#since, this.#writer.items);
   }
 
   onWritable(): void {
     this.#owner.holdWritable();
     this.#catchUp?.resume();
-    this.#output.writable();
+    this.#writer.onWritable();
   }
 
   onGone(): void {
@@ -251,30 +222,28 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
     if (end !== undefined) this.#owner.holdEnded(end);
   }
 
-  // The link
-
   linkAnswered(instruct: Instruct, scope: LinkScope): void {
     const before = this.#list;
     const list = channelList(this.#opening as HoldStart, instruct, this.#parts.subscriber.overChannels);
     if (this.#catchUp?.accepts(list) === false) return;
     this.#obey(instruct);
     const filters = (instruct.hold?.channels ?? instruct.channels ?? []).flatMap((channel) => channel.filters);
-    const where = { id: this.id, route: scope.route, target: scope.target };
-    if (filters.length > 0) this.#parts.subscriber.troubles?.filtersNamed(where, filters);
+    const { registry, troubles } = this.#parts.subscriber;
+    troubles?.filtersNamed({ id: this.id, route: scope.route, target: scope.target }, filters);
     this.#list = list;
-    this.#output.follow(list, scope);
+    this.#writer.follow(list, scope);
     this.#state = 'flowing';
-    this.#body = new StreamBody(this.#response, list, this.#replay);
+    this.#body = this.#makeBody();
     this.#catchUp?.follow({ instruct, scope, list }, before);
     this.#subscribe();
     this.#replay?.follow(list, before);
     const left = before.channels.filter((channel) => !list.has(channel));
-    this.#parts.subscriber.registry.remove(this, left);
+    registry.remove(this, left);
   }
 
   linkData(chunk: Buffer): boolean {
     this.#catchUp?.begun();
-    this.#output.hush();
+    this.#writer.stopKeepAlive();
     return this.write(chunk);
   }
 
@@ -291,13 +260,11 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
   /** Takes what waited, as far as it follows what the client has got; if that leaves a gap, the link is asked again. */
   caughtUp(): void {
     const missed = this.#catchUp?.takeGap();
-    const queue = this.#queue;
-    if (queue === undefined && missed === undefined) return;
+    if (this.#queue === undefined && missed === undefined) return;
+    const waited = this.#queue?.take() ?? [];
     this.#queue = undefined;
-    const waited = queue?.take() ?? [];
-    const replay = this.#replay;
-    const untold = replay === undefined ? waited : waited.filter((delivery) => !replay.hasTold(delivery));
-    const { following, isBehind } = follow(untold, this.#list, missed);
+    const rest = waited.filter((delivery) => this.#replay?.hasReplayed(delivery) !== true);
+    const { following, isBehind } = follow(rest, this.#list, missed);
     for (const delivery of following) {
       if (this.#isOpen) this.#take(delivery);
       else if (this.#state === 'held') this.#wait(delivery);
@@ -305,34 +272,30 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
     if (isBehind) this.#catchUp?.fetchInTurn('gap');
   }
 
-  outputClosed(): void {
+  closedByItem(): void {
     this.#end('closed');
   }
 
-  outputOverflowed(): void {
+  overflowed(): void {
     this.#end('slow-client', true, true);
   }
 
-  /** Ends the stream because of a fault, which clients of debug routes are told in its body. */
+  filterFailed(error: string): void {
+    this.fail(error, 'filter-failed');
+  }
+
+  /** Ends the stream because of a fault, which clients of debug routes find in its body. */
   fail(text: string, reason: CloseReason): void {
     const { route, target } = this.#scope;
-    this.#parts.subscriber.log.debug({ id: this.id, text }, 'stream failed');
-    this.#parts.subscriber.troubles?.noticed({ id: this.id, route, target }, 'stream', `stream broken off: ${text}`);
-    if (this.isDebug && this.#state !== 'over') {
-      this.#response.push(new StreamPiece(Buffer.from(`\n\n${text}\n`)));
-    }
+    const { log, troubles } = this.#parts.subscriber;
+    log.debug({ id: this.id, text }, 'stream failed');
+    troubles?.noticed({ id: this.id, route, target }, 'stream', `stream broken off: ${text}`);
+    if (this.isDebug && this.#state !== 'over') this.#response.push(new StreamPiece(Buffer.from(`\n\n${text}\n`)));
     this.#end(reason);
   }
 
   get #isOpen(): boolean {
     return this.#state === 'held' && this.#catchUp?.isUnderWay !== true;
-  }
-
-  /** Whether an item need not wait for what is under way: nothing else does, and it follows whatever that tells. */
-  #passes({ item, stream }: Delivery): boolean {
-    if (this.#queue !== undefined || stream?.action === 'hint') return false;
-    const subscription = this.#list.find(item.channel);
-    return subscription !== undefined && this.#catchUp?.lets({ item }, subscription) === true;
   }
 
   #obey({ hold, links }: Instruct): void {
@@ -351,14 +314,11 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
   }
 
   #openedHold(): void {
-    const untrackable = this.#hasNext ? undefined : this.#list.tracked?.name;
-    if (untrackable !== undefined) {
-      this.fail(`channel '${untrackable}' specifies prev-id, but no next link found`, 'link-failed');
-      return;
-    }
+    const name = this.#hasNext ? undefined : this.#list.tracked?.name;
     const missed = this.#replay?.takeMissedByClient();
-    if (missed === undefined) this.#hold();
-    else this.#output.tell(missed, () => this.#hold());
+    if (name !== undefined) this.fail(`channel '${name}' specifies prev-id, but no next link found`, 'link-failed');
+    else if (missed === undefined) this.#hold();
+    else this.#writer.replay(missed, () => this.#hold());
   }
 
   /** The stream is held from here on: it catches up if it has to, and what waited follows. */
@@ -368,19 +328,25 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
       this.#end('shutdown');
       return;
     }
-    this.#output.keepAlive(this.#keepAlive);
-    this.#replay?.begin((piece) => this.#begin(piece));
+    this.#writer.keepAlive(this.#keepAlive);
+    this.#replay?.begin((piece) => {
+      // Where the stream begins is of use until an item has a later id, and must not come into the middle of a body.
+      if (this.#isOpen && this.#writer.items === 0) this.#response.push(piece);
+    });
     if (this.#catchUp === undefined) this.caughtUp();
     else this.#catchUp.begin();
-    this.#response.settle?.();
+    this.#response.goIdle?.();
   }
 
-  /**
-   * The id of where the stream begins is of use only until an item has brought a later one, and must not come into the
-   * middle of a body.
-   */
-  #begin(piece: StreamPiece): void {
-    if (this.#isOpen && this.#output.items === 0) this.#response.push(piece);
+  /** Not all that the client missed can be replayed: the origin, which did not know of it, may have it behind its link. */
+  #cameTooLate(): void {
+    const { log } = this.#parts.subscriber;
+    if (this.#catchUp !== undefined) this.#catchUp.outdate();
+    else log.info({ id: this.id }, 'a client came back too late: it was not told all that it missed');
+  }
+
+  #makeBody(): StreamBody {
+    return new StreamBody(this.#response, this.#list, this.#replay, (text) => this.filterFailed(text));
   }
 
   #wait(delivery: Delivery): void {
@@ -401,7 +367,7 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
       this.#catchUp?.fetch();
     } else if (isNext) {
       if (prevId !== undefined) subscription.prevId = delivery.item.id;
-      this.#output.take(delivery, subscription);
+      this.#writer.take(delivery, format, subscription);
     } else this.#catchUp?.missed(delivery, subscription);
   }
 
@@ -419,15 +385,15 @@ export class StreamHold implements Subscriber, ResponseOwner, CatchUpOwner, Stre
     this.#state = 'over';
     this.#body = undefined;
     this.#queue = undefined;
-    this.#output.stop();
+    this.#writer.stop();
     this.#catchUp?.stop();
     const { clock, registry, events } = this.#parts.subscriber;
     const { channels } = this.#list;
-    const { items, dropped } = this.#output;
+    const { items, dropped } = this.#writer;
     registry.leave(this);
     registry.remove(this, channels);
     events.subscriberEnded('stream', reason);
-    tellGone(this.#gone, this.#scope, reason, this.#parts);
+    notifyGone(this.#gone, this.#scope, reason, this.#parts);
     return { kind: 'stream', reason, items, dropped, duration: clock.monotonic() - this.#since, channels };
   }
 }

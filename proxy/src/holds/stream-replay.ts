@@ -1,6 +1,6 @@
 /**
- * Owns: what a stream has to do with the history: what its client has missed when it comes back or falls behind, and the
- * ids by which it may come back. Does not own: the stream, or when it asks.
+ * What a stream has to do with the history: what its client has missed when it comes back or falls behind, and the ids by
+ * which it may come back.
  */
 import type { Position } from '@holdfast/control-api';
 import { headerValue, type Instruct } from '@holdfast/grip';
@@ -10,16 +10,16 @@ import { StreamPiece } from '../edge/stream-piece.js';
 import { type Chains, readChains } from '../history/chains.js';
 import { Cursor } from '../history/cursor.js';
 import { idEvent, isWhole, withId } from '../history/event-id.js';
-import { type ToldUpTo, wasTold } from '../history/merge.js';
+import { type ReplayedUpTo, wasReplayed } from '../history/merge.js';
 import type { ReplayParts } from '../history/replay-parts.js';
 import type { HoldParts } from './hold.js';
 
 const EMPTY: Buffer = Buffer.alloc(0);
 
-/** Says in the response that not all that was missed is told, in the word that Mercure has for it. */
+/** Says in the response that not all that was missed is replayed: Mercure's word for it. */
 const NOT_ALL = 'earliest';
 
-/** What a client that comes back is told. */
+/** What is replayed to a client that comes back. */
 export interface Resumed {
   readonly deliveries: readonly Delivery[];
   readonly complete: boolean;
@@ -46,8 +46,8 @@ export class StreamReplay {
   readonly #live: Promise<void> | undefined;
   /** Undefined when the stream has no ids: it is no event stream. */
   readonly #cursor: Cursor | undefined;
-  /** Made when something is told, which for most streams never is. */
-  #told: ToldUpTo | undefined;
+  /** Made when something is replayed, which for most streams never is. */
+  #replayedUpTo: ReplayedUpTo | undefined;
   /** Last bytes of the initial body. */
   #tail = EMPTY;
   /** The ids from which the history was asked last because of a gap, by channel. */
@@ -78,16 +78,16 @@ export class StreamReplay {
     return this.#missedByClient;
   }
 
-  /** The same as items to be told, once. */
+  /** The same as items to be replayed, once. */
   takeMissedByClient(): readonly Delivery[] | undefined {
     const missed = this.#missedByClient;
     this.#missedByClient = undefined;
     return missed?.deliveries;
   }
 
-  /** Whether an item was told from the history before it came. */
-  hasTold(delivery: Delivery): boolean {
-    return this.#told !== undefined && wasTold(delivery, this.#told);
+  /** Whether an item was replayed from the history before it came. */
+  hasReplayed(delivery: Delivery): boolean {
+    return this.#replayedUpTo !== undefined && wasReplayed(delivery, this.#replayedUpTo);
   }
 
   /** The stream has these channels from now on, all of them registered. */
@@ -111,7 +111,7 @@ export class StreamReplay {
   }
 
   /**
-   * Gives an event that tells the client where the stream begins, so that it may come back before the first item: at once
+   * Gives an event that says where the stream begins, so that it may come back before the first item: at once
    * or, where that has to be asked, later. Only the first call counts.
    */
   begin(push: (piece: StreamPiece) => void): void {
@@ -121,12 +121,12 @@ export class StreamReplay {
     const tail = this.#tail;
     this.#tail = EMPTY;
     if (!isFirst || cursor === undefined || (tail.length > 0 && !isWhole(tail))) return;
-    const tell = () => {
+    const write = () => {
       const { token } = cursor;
       if (token !== undefined) push(new StreamPiece(idEvent(token)));
     };
-    if (this.#heads === undefined) tell();
-    else void this.#heads.then(tell);
+    if (this.#heads === undefined) write();
+    else void this.#heads.then(write);
   }
 
   /** What is written for an item: with its id, if it can have one. `own` is the content where a filter has changed it. */
@@ -151,7 +151,7 @@ export class StreamReplay {
     return true;
   }
 
-  /** Reads what followed the last ids of these subscriptions; undefined when the history cannot tell. */
+  /** Reads what followed the last ids of these subscriptions; undefined when the history does not have it. */
   async missed(subscriptions: readonly Subscription[]): Promise<Chains['deliveries'] | undefined> {
     const { reader, events } = this.#parts;
     const chains = await readChains(subscriptions, 'stream', {
@@ -160,28 +160,28 @@ export class StreamReplay {
       live: this.#live,
     });
     events.replayEnded('stream', chains !== undefined);
-    for (const [channel, end] of chains?.told ?? []) this.#setTold(channel, end);
+    for (const [channel, end] of chains?.upTo ?? []) this.#setReplayed(channel, end);
     return chains?.deliveries;
   }
 
-  #setTold(channel: string, end: Position): void {
-    this.#told ??= new Map();
-    this.#told.set(channel, end);
+  #setReplayed(channel: string, end: Position): void {
+    this.#replayedUpTo ??= new Map();
+    this.#replayedUpTo.set(channel, end);
   }
 
   #resume(list: SubscriptionList, token: string | undefined): Promise<Resumed> | undefined {
     const { tokens, reader, tokenIgnored } = this.#parts;
     if (token === undefined) return undefined;
-    const standing = tokens.read(token);
-    if (standing === undefined) {
+    const positions = tokens.read(token);
+    if (positions === undefined) {
       // Other ids are the origin's own.
       if (tokens.isOfOtherKey(token)) tokenIgnored?.(true);
       return undefined;
     }
     const reads: Promise<readonly Delivery[] | undefined>[] = [];
     for (const { channel, prevId } of list.all) {
-      const after = standing.get(tokens.tag(channel));
-      // Where the origin says by a prev-id what it has told, that counts.
+      const after = positions.get(tokens.tag(channel));
+      // Where the origin says by a prev-id what it has sent, that counts.
       if (after === undefined || prevId !== undefined) continue;
       const begin = this.#parts.latest(channel);
       reads.push(
@@ -192,7 +192,7 @@ export class StreamReplay {
             if (begin !== undefined) this.#cursor?.set(channel, begin);
             return undefined;
           }
-          this.#setTold(channel, missed.end);
+          this.#setReplayed(channel, missed.end);
           return missed.deliveries;
         }),
       );
@@ -212,7 +212,7 @@ export class StreamReplay {
     const heads = await Promise.all(channels.map((channel) => this.#parts.reader.head(channel, this.#live)));
     for (const [i, channel] of channels.entries()) {
       const head = heads[i];
-      // An item that has come meanwhile tells more once it is written; until then the head would claim it.
+      // An item that has come meanwhile says more once it is written; until then the head would claim it.
       const isLate = cursor.at(channel) !== undefined || this.#parts.latest(channel) !== undefined;
       if (head !== undefined && !isLate) cursor.set(channel, head);
     }

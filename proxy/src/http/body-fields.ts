@@ -1,7 +1,4 @@
-/**
- * Owns: which header fields of an answer are true of one body only, and what becomes of them where another body, or the same one
- * changed, goes out in its place. Does not own: where that is.
- */
+/** The header fields that are true of one body only, and what becomes of them where another or a changed body goes out. */
 import type { RawHeaders } from '@holdfast/grip';
 
 /**
@@ -44,7 +41,7 @@ export function ofAnotherBody(headers: RawHeaders): RawHeaders {
 
 /**
  * Fields of an answer whose body goes out with other bytes that say the same: an ETag is weak from here on (RFC 9110 §8.8.1), so
- * that a client's If-None-Match still finds it, but nobody joins parts of the two. The same list if nothing changes.
+ * that a client's If-None-Match still finds it, but parts of the two are not joined. The same list if nothing changes.
  */
 export function ofChangedBytes(headers: RawHeaders): RawHeaders {
   const kept = without(headers, OF_ITS_BYTES);

@@ -1,7 +1,4 @@
-/**
- * Owns: the content codings that node can make, how hard it tries, and which one a client prefers. Does not own: which the
- * operator offers, or what is encoded. The only importer of negotiator.
- */
+/** The content codings that node can make, their levels, and which one a client prefers. The only importer of negotiator. */
 import type { Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
 import Negotiator from 'negotiator';
@@ -9,7 +6,7 @@ import Negotiator from 'negotiator';
 /** Names as in Content-Encoding (RFC 9110 §8.4.1, RFC 7932, RFC 8878). */
 export type Coding = 'gzip' | 'br' | 'zstd';
 
-/** An encoder of node's: what is written to it comes out at once, by an option of its own. */
+/** An encoder of node's, set to flush after every write. */
 export type Encoder = Transform & { flush(done: () => void): void };
 
 /** One coding as node makes it. */
@@ -23,7 +20,12 @@ export interface Codec {
   later(body: Buffer, done: (error: Error | null, encoded: Buffer) => void): void;
 }
 
-/** An Accept-Encoding longer than so many characters is that of no client: it is not read, and counts as none. */
+/**
+ * An Accept-Encoding longer than so many characters is that of no client: it is not read, and counts as none.
+ *
+ * @limit {} characters of an Accept-Encoding of a client
+ * @over it counts as absent
+ */
 export const MAX_ACCEPT_ENCODING = 1_024;
 
 const { constants } = zlib;

@@ -1,7 +1,4 @@
-/**
- * Owns: what the Connection field names: further fields of the hop, in either direction (RFC 9110 §7.6.1).
- * Does not own: the fields that are always of the hop.
- */
+/** The fields that Connection names as fields of the hop, in either direction (RFC 9110 §7.6.1). */
 import type { RawHeaders } from '@holdfast/grip';
 
 /**

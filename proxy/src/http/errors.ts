@@ -1,4 +1,4 @@
-/** Owns: the failures of a client's request that are neither the origin connection's nor GRIP's own. */
+/** The failures of a client's request that come neither from the origin connection nor from GRIP. */
 import { CodedError } from '../runtime/coded-error.js';
 
 /** Codes of `RequestError`, for docs/errors.md. */
@@ -36,7 +36,7 @@ export const requestErrors = {
 
 export type RequestErrorCode = keyof typeof requestErrors;
 
-/** A request cannot be served. The message is what a client on a debug route is told, without the newline. */
+/** A request cannot be served. The message is the text of the answer on a debug route, without the newline. */
 export class RequestError extends CodedError<typeof requestErrors> {
   constructor(code: RequestErrorCode, message: string, options?: ErrorOptions) {
     super('RequestError', requestErrors, code, message, options);

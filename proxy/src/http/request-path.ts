@@ -1,8 +1,8 @@
 /**
- * Owns: reading the path of a request, which is never read as anything else: `new URL(path, base)` takes what follows `//` for
- * another host, and throws where that is none. Does not own: what paths mean, or paths of configuration.
+ * Reads the path of a request as a path only: `new URL(path, base)` takes what follows `//` for another host, and throws where
+ * that is none.
  *
- * All of it is total: there is an answer for every text. Nothing is decoded or made shorter but the values of parameters.
+ * Every function has an answer for every text. Nothing is decoded or shortened but the values of parameters.
  */
 
 /** The path without its query. */
@@ -17,7 +17,7 @@ export function queryOf(path: string): string {
   return mark < 0 ? '' : path.slice(mark + 1);
 }
 
-/** The parameters of a query. Bytes that are no UTF-8 become U+FFFD; what is no escape stays as it is. */
+/** The parameters of a query. Bytes that are not UTF-8 become U+FFFD; invalid escapes stay as they are. */
 export function parametersOf(path: string): URLSearchParams {
   return new URLSearchParams(queryOf(path));
 }

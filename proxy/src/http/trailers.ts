@@ -1,6 +1,4 @@
-/**
- * Owns: trailers: who takes them, and which fields may go behind a body (RFC 9110 §6.5). Does not own: reading or writing them.
- */
+/** Trailers: which clients take them, and which fields may follow a body (RFC 9110 §6.5). */
 import { headerFault, type RawHeaders } from '@holdfast/grip';
 
 /**
@@ -85,7 +83,7 @@ export function passableTrailers(trailers: RawHeaders): string[] {
   return passed;
 }
 
-/** The names of a Trailer field that may trail, as one value; undefined where there is none. */
+/** The names of a Trailer field that may be sent as trailers, as one value; undefined where there is none. */
 export function passableNames(value: string): string | undefined {
   const names = value.split(',').map((name) => name.trim());
   const passed = names.filter((name) => mayTrail(name) && headerFault(name, '') === undefined);

@@ -4,22 +4,42 @@
  */
 import { headerValue, type Item, type ResponseHead, wireFromText } from '@holdfast/grip';
 import type { OriginError } from '../origin/errors.js';
-import type { OriginCall, OriginHandler } from '../origin/port.js';
+import type { AnswerSink, OriginCall, OriginHandler } from '../origin/port.js';
 import type { Clock, Timer } from '../runtime/clock.js';
 import { KeptBytes } from '../runtime/kept-bytes.js';
 import type { AskedPlace, LinkClient } from './link-client.js';
 import type { LinkScope } from './link-scope.js';
 
-/** How long a server may take to answer, in ms. */
+/**
+ * How long a server may take to answer, in ms.
+ *
+ * @limit {s} for a filter's answer
+ * @over the filter fails: the item is skipped, counted and logged
+ */
 const TIMEOUT_MS = 10_000;
 
-/** Longest answer in bytes. */
+/**
+ * Longest answer in bytes.
+ *
+ * @limit {} bytes of a filter's answer
+ * @over the filter fails: the item is skipped, counted and logged
+ */
 const MAX_ANSWER = 100_000;
 
-/** Requests to one URL in a second; more wait for the next. */
+/**
+ * Requests to one URL in a second; more wait for the next.
+ *
+ * @limit {} requests of filters a second to one URL
+ * @over the others wait for the next second
+ */
 const RATE = 100;
 
-/** How many requests to one URL may wait for their second; one more fails at once. */
+/**
+ * How many requests to one URL may wait for their second; one more fails at once.
+ *
+ * @limit {} requests of filters that wait for one URL
+ * @over the filter fails
+ */
 const MAX_WAITING = 10_000;
 
 /** What is asked. */
@@ -116,10 +136,11 @@ export class HttpFilters {
         call.abort();
         reject(error);
       };
-      const handler: OriginHandler = {
+      const handler: OriginHandler & AnswerSink = {
         onInformation() {},
         onHead: (received) => {
           head = received;
+          return handler;
         },
         onData: (chunk) => {
           kept.add(chunk);

@@ -5,10 +5,9 @@
 import { CauseLog, type Containment, type Log, uncontained } from '@holdfast/control-api';
 import { headerValue, type RawHeaders } from '@holdfast/grip';
 import { DecodedAnswer } from '../decoding/decoded-answer.js';
-import type { OriginError } from '../origin/errors.js';
-import { Failover } from '../origin/failover.js';
 import type { Forwarder } from '../origin/forwarder.js';
 import type { Origin, OriginCall, OriginHandler } from '../origin/port.js';
+import { send, type TargetRequest } from '../origin/send.js';
 import type { Troubles } from '../origin/warnings.js';
 import type { Route } from '../routes/route.js';
 import type { RouteTable } from '../routes/route-table.js';
@@ -75,19 +74,16 @@ export class LinkClient {
     return answer.start((outer) => this.send(link, outer));
   }
 
-  /** Starts a request; the handler hears as from any origin. */
+  /** Starts a request; the handler is called as by any origin. */
   send(link: LinkRequest, handler: OriginHandler): OriginCall {
-    const { targets } = link.place.route;
-    const attempts = {
+    const { route } = link.place;
+    const request: TargetRequest = {
       repeatable: link.method === 'GET',
       replayable: true,
-      send: (target: Target, attempt: OriginHandler) => this.#dispatch(link, target, attempt),
-      failed: (target: Target, error: OriginError) =>
-        this.#parts.troubles?.targetFailed({ id: undefined, route: link.place.route, target }, error),
+      dispatch: (target, attempt) => this.#dispatch(link, target, attempt),
+      targetFailed: (target, error) => this.#parts.troubles?.targetFailed({ id: undefined, route, target }, error),
     };
-    const call = new Failover(targets, attempts, handler);
-    call.start();
-    return call;
+    return send(route.targets, request, handler);
   }
 
   #dispatch(link: LinkRequest, target: Target, handler: OriginHandler): OriginCall {

@@ -3,7 +3,7 @@
  * where they lead (`link-place`), or requests.
  */
 import type { ClientRequest } from '../edge/port.js';
-import type { ClientStanding } from '../origin/forwarder.js';
+import type { ClientTrust } from '../origin/forwarder.js';
 import type { Route } from '../routes/route.js';
 import type { Target } from '../routes/target.js';
 
@@ -17,7 +17,7 @@ export interface LinkScope {
   readonly clientUrl: string;
   /** The client's route: whose channels, key and `link_hosts` count. */
   readonly route: Route;
-  readonly standing: ClientStanding;
+  readonly standing: ClientTrust;
   /** The route by which the response was asked for; undefined when it came from one of the `link_hosts`. */
   readonly asked: Route | undefined;
   /** Its target that answered, where that is known. */
@@ -25,7 +25,7 @@ export interface LinkScope {
 }
 
 /** The scope of the answer to a client's own request. */
-export function scopeOf(request: ClientRequest, route: Route, standing: ClientStanding, target?: Target): LinkScope {
+export function scopeOf(request: ClientRequest, route: Route, standing: ClientTrust, target?: Target): LinkScope {
   const scheme = standing.secure ? 'https' : 'http';
   const named = `${scheme}://${request.host === '' ? 'localhost' : request.host}${request.path}`;
   // A host that no URL can have does not keep links from leading to the origin.

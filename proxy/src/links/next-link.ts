@@ -5,7 +5,7 @@
 import type { Faulty } from '@holdfast/control-api';
 import { type Instruct, instructKind, parseInstructHeaders, type ResponseHead } from '@holdfast/grip';
 import type { OriginError } from '../origin/errors.js';
-import type { OriginCall, OriginHandler } from '../origin/port.js';
+import { type AnswerSink, nowhere, type OriginCall, type OriginHandler } from '../origin/port.js';
 import { channelOf, refusedChannel } from '../routes/channel-name.js';
 import type { Clock, Timer } from '../runtime/clock.js';
 import { Retry } from '../runtime/retry.js';
@@ -40,7 +40,7 @@ const NONE: ReadonlyMap<string, string> = new Map();
  * 16 seconds, each with up to one more at random; a redirect is not, for it would be one again. The log says at once why it
  * failed.
  */
-export class NextLink implements OriginHandler {
+export class NextLink implements OriginHandler, AnswerSink {
   readonly #parts: NextLinkParts;
   readonly #owner: NextLinkOwner;
   #uri = '';
@@ -96,15 +96,15 @@ export class NextLink implements OriginHandler {
 
   onInformation(): void {}
 
-  onHead(head: ResponseHead): void {
+  onHead(head: ResponseHead): AnswerSink {
     const { status } = head;
     if (status === 304 || status < 200 || status > 399) {
       this.#failed(`the link was answered ${status}`);
-      return;
+      return nowhere;
     }
     if (status > 299) {
       this.#giveUp(`the link was answered ${status}: redirects are not followed`, false);
-      return;
+      return nowhere;
     }
     let instruct: Instruct;
     try {
@@ -117,9 +117,10 @@ export class NextLink implements OriginHandler {
       }
     } catch (error) {
       this.#giveUp((error as Error).message, false);
-      return;
+      return nowhere;
     }
     this.#owner.linkAnswered(instruct, this.#answered as LinkScope);
+    return this;
   }
 
   onData(chunk: Buffer): boolean {

@@ -5,10 +5,15 @@
 import { type Containment, uncontained } from '@holdfast/control-api';
 import type { ResponseHead } from '@holdfast/grip';
 import { faultError, type OriginError } from '../origin/errors.js';
-import type { OriginCall, OriginHandler } from '../origin/port.js';
+import type { AnswerSink, OriginCall, OriginHandler } from '../origin/port.js';
 import { KeptBytes } from '../runtime/kept-bytes.js';
 
-/** Until so many bytes of an answer have come, another connection may join: it is given them again. In bytes. */
+/**
+ * Until so many bytes of an answer have come, another connection may join: it is given them again. In bytes.
+ *
+ * @limit {} bytes of a link's answer that are kept for joiners
+ * @over another fetch
+ */
 const JOIN_MAX = 100_000;
 
 interface Head {
@@ -18,13 +23,15 @@ interface Head {
 
 interface Joiner {
   readonly handler: OriginHandler;
+  /** Of this joiner; undefined before it was given the head. */
+  sink: AnswerSink | undefined;
   blocked: boolean;
   /** What had come before it joined, and has come since, until it is told; undefined once it hears as all do. */
   backlog: Buffer[] | undefined;
 }
 
 /** One answer for all its joiners: the slowest of them decides how fast it flows. */
-class Sharing implements OriginHandler {
+class Sharing implements OriginHandler, AnswerSink {
   readonly #joiners = new Set<Joiner>();
   /** How many of them are blocked. */
   #blocked = 0;
@@ -34,7 +41,7 @@ class Sharing implements OriginHandler {
   #head: Head | undefined;
   /** Undefined once it is too long to join. */
   #kept: KeptBytes | undefined = new KeptBytes();
-  #end: ((handler: OriginHandler) => void) | undefined;
+  #end: ((joiner: Joiner) => void) | undefined;
 
   constructor(over: () => void, faults: Containment) {
     this.#over = over;
@@ -51,7 +58,8 @@ class Sharing implements OriginHandler {
   }
 
   join(handler: OriginHandler): OriginCall {
-    const joiner: Joiner = { handler, blocked: false, backlog: this.#head && [...(this.#kept?.pieces ?? [])] };
+    const backlog = this.#head && [...(this.#kept?.pieces ?? [])];
+    const joiner: Joiner = { handler, sink: undefined, blocked: false, backlog };
     this.#joiners.add(joiner);
     // Not from within the call that joins.
     if (joiner.backlog !== undefined) queueMicrotask(() => this.#guard(joiner, () => this.#catchUp(joiner)));
@@ -71,9 +79,14 @@ class Sharing implements OriginHandler {
 
   onInformation(): void {}
 
-  onHead(head: ResponseHead, length: number | undefined): void {
+  onHead(head: ResponseHead, length: number | undefined): AnswerSink {
     this.#head = { head, length };
-    for (const joiner of [...this.#joiners]) this.#guard(joiner, () => joiner.handler.onHead(head, length));
+    for (const joiner of [...this.#joiners]) {
+      this.#guard(joiner, () => {
+        joiner.sink = joiner.handler.onHead(head, length);
+      });
+    }
+    return this;
   }
 
   onData(chunk: Buffer): boolean {
@@ -84,30 +97,30 @@ class Sharing implements OriginHandler {
   }
 
   onEnd(): void {
-    this.#finish((handler) => handler.onEnd());
+    this.#finish(({ sink }) => sink?.onEnd());
   }
 
   onError(error: OriginError): void {
-    this.#finish((handler) => handler.onError(error));
+    this.#finish(({ sink, handler }) => (sink ?? handler).onError(error));
   }
 
-  #finish(end: (handler: OriginHandler) => void): void {
+  #finish(end: (joiner: Joiner) => void): void {
     this.#end = end;
     this.#over();
     for (const joiner of [...this.#joiners]) {
-      if (joiner.backlog === undefined) this.#guard(joiner, () => end(joiner.handler));
+      if (joiner.backlog === undefined) this.#guard(joiner, () => end(joiner));
     }
   }
 
   #catchUp(joiner: Joiner): void {
-    const { handler, backlog = [] } = joiner;
+    const { backlog = [] } = joiner;
     const { head, length } = this.#head as Head;
     joiner.backlog = undefined;
     const isThere = () => this.#joiners.has(joiner);
-    if (isThere()) handler.onHead(head, length);
+    if (isThere()) joiner.sink = joiner.handler.onHead(head, length);
     for (const chunk of backlog) if (isThere()) this.#give(joiner, chunk);
     // The end may have come in the same turn as the joining.
-    if (isThere()) this.#end?.(handler);
+    if (isThere()) this.#end?.(joiner);
   }
 
   /** A fault of one joiner ends its part, and is none of the others'. */
@@ -118,14 +131,14 @@ class Sharing implements OriginHandler {
       this.#faults.caught('origin', error);
       this.#joiners.delete(joiner);
       this.#block(joiner, false);
-      this.#faults.run('origin', () => joiner.handler.onError(faultError(error)), joiner.handler);
+      this.#faults.run('origin', () => (joiner.sink ?? joiner.handler).onError(faultError(error)), joiner.handler);
       if (this.#joiners.size === 0) this.#stop();
     }
   }
 
   #give(joiner: Joiner, chunk: Buffer): void {
     if (joiner.backlog !== undefined) joiner.backlog.push(chunk);
-    else if (!joiner.handler.onData(chunk)) this.#block(joiner, true);
+    else if (joiner.sink?.onData(chunk) === false) this.#block(joiner, true);
   }
 
   #block(joiner: Joiner, blocked: boolean): void {

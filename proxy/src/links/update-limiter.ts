@@ -5,10 +5,20 @@
 import { type Faulty, uncontained } from '@holdfast/control-api';
 import type { Clock, Timer } from '../runtime/clock.js';
 
-/** Time between two batches of the same link, in ms: 10 a second. */
+/**
+ * Time between two batches of the same link, in ms: 10 a second.
+ *
+ * @limit {ms} between two batches of connections that return to one URL
+ * @over the others wait
+ */
 const INTERVAL_MS = 100;
 
-/** How many connections go in one batch. */
+/**
+ * How many connections go in one batch.
+ *
+ * @limit {} connections in such a batch
+ * @over the others wait
+ */
 const BATCH = 100;
 
 /** How many go within one interval over all links: after a gap of all channels every connection may have one of its own. */

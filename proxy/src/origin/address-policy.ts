@@ -1,7 +1,4 @@
-/**
- * Owns: which addresses an `untrusted` target may not have: the only importer of ipaddr.js here.
- * Does not own: whether a target is trusted.
- */
+/** Which addresses an `untrusted` target may not have: the only importer of ipaddr.js here. */
 import { lookup } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import ipaddr, { type IPv4, type IPv6 } from 'ipaddr.js';

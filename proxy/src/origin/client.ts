@@ -1,6 +1,5 @@
 /**
- * Owns: requests to HTTP targets over pooled connections: the only importer of undici. Does not own: which target, what
- * headers, what becomes of one request (`http-call`), or what is done with the answer.
+ * Requests to HTTP targets over pooled connections: the only importer of undici.
  *
  * undici's raw handler interface is used because it gives header pairs as they came, before anything is parsed into
  * objects, and flow control by return value; nothing is allocated per request beyond one `HttpCall`.
@@ -12,15 +11,14 @@ import { buildConnector, Client, type Dispatcher } from 'undici';
 import type { Options } from '../config/table.js';
 import type { HttpTarget } from '../routes/target.js';
 import { withoutRoot } from '../routes/target.js';
-import { connectOptions, isBlocked } from './connect-options.js';
+import { connectOptions, guardedConnect, isBlocked } from './connect-options.js';
 import { blockedError, OriginError } from './errors.js';
-import { guardedConnect } from './guarded-connect.js';
 import { HttpCall } from './http-call.js';
 import { OriginConnections } from './origin-connections.js';
 import type { Origin, OriginCall, OriginHandler, OriginRequest } from './port.js';
 import { withAnswerFraming } from './undici/answer-framing.js';
 import { withLastWords } from './undici/last-words.js';
-import type { Connect } from './undici/parser.js';
+import { type Connect, withParserReport } from './undici/parser.js';
 import { withReasonBytes } from './undici/reason-bytes.js';
 
 /** How origins are talked to. Without `originConnectionMaxAge` a connection may get as old as it likes. */
@@ -35,18 +33,33 @@ export interface OriginClientOptions
   readonly faults?: Containment;
   /** Whether another connection may be opened; absent: always. */
   readonly admits?: () => boolean;
+  /** Called for each connection: whether undici's parser is known, which decides how exactly answers are read. */
+  readonly parserFound?: (isFound: boolean) => void;
 }
 
-/** How long requests under way may go on when the client is closed, in ms. */
+/**
+ * How long requests under way may go on when the client is closed, in ms.
+ *
+ * @limit {s} for requests at origins when their client is closed
+ * @over connections closed
+ */
 const CLOSE_GRACE_MS = 3_000;
 
 /**
  * Pools without TLS. There is one for each target, and for each port of `link_hosts` that an origin has named; beyond, the
  * first is closed when idle, and made anew when it is needed.
+ *
+ * @limit {} pools of connections without TLS
+ * @over the first is closed when idle, and made anew when it is needed
  */
 export const MAX_PLAIN_POOLS = 4_096;
 
-/** TLS pools are kept per server name; names come from clients, so their number is bounded. */
+/**
+ * TLS pools are kept per server name; names come from clients, so their number is bounded.
+ *
+ * @limit {} pools of TLS connections
+ * @over the least recently used is closed when idle
+ */
 const MAX_TLS_POOLS = 512;
 
 /** Connections to all HTTP targets: keyed by target, and for TLS by the name that the certificate must bear. */
@@ -121,7 +134,8 @@ function letFirstGo(pools: Map<string, PooledOrigin>): void {
 const always = () => true;
 
 /** A connector whose connections read answers as they are to be read here. */
-const reading = <Options>(connect: Connect<Options>) => withReasonBytes(withAnswerFraming(withLastWords(connect)));
+const reading = <Options>(connect: Connect<Options>, parserFound: (isFound: boolean) => void) =>
+  withReasonBytes(withAnswerFraming(withParserReport(withLastWords(connect), parserFound)));
 
 class PooledOrigin implements Origin {
   readonly #connections: OriginConnections<Dispatcher.DispatchOptions, Dispatcher.DispatchHandler>;
@@ -151,7 +165,10 @@ class PooledOrigin implements Origin {
       bodyTimeout: options.originTimeout,
       keepAliveTimeout: options.originKeepAliveTimeout,
       maxHeaderSize: options.maxHeaderBytes,
-      connect: reading(guardedConnect(connect, options.admits ?? always) as Connect<never>) as typeof connect,
+      connect: reading(
+        guardedConnect(connect, options.admits ?? always) as Connect<never>,
+        options.parserFound ?? always,
+      ) as typeof connect,
     };
     this.#connections = new OriginConnections(() => new Client(url, settings), options.originConnectionMaxAge);
   }

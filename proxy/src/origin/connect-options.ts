@@ -1,12 +1,10 @@
-/**
- * Owns: how a connection to a target is made, for every protocol spoken to it: look-up, verification, client certificate.
- * Does not own: connecting.
- */
+/** How a connection to a target is made, for every protocol spoken to it: look-up, verification, client certificate. */
 import { readFileSync } from 'node:fs';
 import { isIP, type LookupFunction } from 'node:net';
 import { checkServerIdentity } from 'node:tls';
 import type { HttpTarget } from '../routes/target.js';
 import { guardedLookup, isPrivate } from './address-policy.js';
+import { noDescriptorError } from './errors.js';
 
 /**
  * Options for node's net.connect and tls.connect. Reads the files of a client certificate; throws if it cannot. All addresses
@@ -42,5 +40,19 @@ function tlsOptions(target: HttpTarget): object {
     ...(target.trustConnectHost
       ? { checkServerIdentity: (_: string, certificate: never) => checkServerIdentity(target.host, certificate) }
       : {}),
+  };
+}
+
+/** Makes a connection, and calls back with it or with an error. */
+type Connect<Options, Callback> = (options: Options, done: Callback) => void;
+
+/** A connector that makes no connection where the process has no file descriptor to spare: that one fails at once. */
+export function guardedConnect<Options, Callback extends (error: Error, socket: null) => void>(
+  connect: Connect<Options, Callback>,
+  admits: () => boolean,
+): Connect<Options, Callback> {
+  return (options, done) => {
+    if (admits()) connect(options, done);
+    else done(noDescriptorError(), null);
   };
 }

@@ -1,4 +1,4 @@
-/** Owns: what can go wrong between the proxy and an origin. Does not own: what a client is told of it (`request/fail`). */
+/** The errors of requests to origins. What a client gets for them is in `answers/answers`. */
 import { CodedError } from '../runtime/coded-error.js';
 
 /** Codes of `OriginError`, for docs/errors.md. */

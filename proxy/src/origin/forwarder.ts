@@ -9,8 +9,8 @@ import type { Target } from '../routes/target.js';
 import type { GripHeaders } from './grip-headers.js';
 import { type ForwardRules, requestHeaders } from './headers.js';
 
-/** Who the client is taken for; decided once per request. */
-export interface ClientStanding {
+/** What is believed of the client; decided once per request. */
+export interface ClientTrust {
   /** Its connection counts as TLS. */
   readonly secure: boolean;
   /** It is a GRIP proxy that signs with our `upstream_key`. */
@@ -59,24 +59,24 @@ export class Forwarder {
   forward(
     request: Forwardable,
     route: Route,
-    standing: ClientStanding,
+    trust: ClientTrust,
     target: Target,
     lastIds?: ReadonlyMap<string, string>,
   ): Forwarded {
     const clientHost = request.host === '' ? 'localhost' : request.host;
     const host = (target.kind === 'http' ? target.hostHeader : undefined) ?? route.asHost ?? clientHost;
     const { rules, sigIss, sigKey } = this.#settings;
-    const speaksGrip = !standing.trusted && !route.noGrip;
+    const speaksGrip = !trust.trusted && !route.noGrip;
     const key = request.unsigned === true ? undefined : (route.sigKey ?? sigKey);
     const headers = requestHeaders(
       {
         headers: request.headers,
         clientAddress: request.clientAddress,
         host,
-        secure: standing.secure,
+        secure: trust.secure,
         websocket: request.websocket ?? false,
         takesTrailers: request.takesTrailers ?? false,
-        trusted: standing.trusted,
+        trusted: trust.trusted,
         routeHeaders: route.headers,
         origHeaders: route.origHeaders,
         speaksGrip,

@@ -1,8 +1,5 @@
-/**
- * Owns: the GRIP header fields that the proxy adds to requests. Does not own: keys (routes and config hold them), or
- * which requests get them.
- */
-import { formatGripLast, type SigKey, signGripSig } from '@holdfast/grip';
+/** The GRIP header fields between proxy and origin: those added to requests, and what of an interim answer is not for clients. */
+import { formatGripLast, type RawHeaders, type ResponseHead, type SigKey, signGripSig } from '@holdfast/grip';
 import type { Clock } from '../runtime/clock.js';
 
 /** What origins may ask of this proxy; GRIP libraries look into it. */
@@ -41,4 +38,30 @@ export class GripHeaders {
     for (const [channel, id] of lastIds ?? []) headers.push('Grip-Last', formatGripLast(channel, id));
     return headers;
   }
+}
+
+/**
+ * An interim head without the fields by which an origin speaks to its GRIP proxy: clients have no use for channels and links,
+ * and in an interim answer they have no effect. The same object where there are none.
+ */
+export function withoutGrip(head: ResponseHead): ResponseHead {
+  const { headers } = head;
+  return hasGripField(headers) ? { ...head, headers: withoutGripFields(headers) } : head;
+}
+
+function hasGripField(headers: RawHeaders): boolean {
+  for (let i = 0; i < headers.length; i += 2) if (isGripField(headers[i] as string)) return true;
+  return false;
+}
+
+function withoutGripFields(headers: RawHeaders): string[] {
+  const others: string[] = [];
+  for (let i = 0; i < headers.length; i += 2) {
+    if (!isGripField(headers[i] as string)) others.push(headers[i] as string, headers[i + 1] as string);
+  }
+  return others;
+}
+
+function isGripField(name: string): boolean {
+  return name.length > 4 && name.slice(0, 5).toLowerCase() === 'grip-';
 }

@@ -1,7 +1,6 @@
 /**
- * Owns: the header fields of every request that goes to an origin: the one function of that direction.
- * Does not own: which fields are the proxy's (`owned-fields`), or the framing fields, which the origin client adds to fit
- * the body.
+ * The header fields of every request that goes to an origin: the one function of that direction. The framing fields are added
+ * by the origin client, to fit the body.
  */
 import type { RawHeaders } from '@holdfast/grip';
 import type { Options } from '../config/table.js';

@@ -1,21 +1,25 @@
-/**
- * Owns: one request to an origin, as undici tells of it: its answer in order, its end, and what has failed. Does not own: the
- * connection that it goes on (`client`), or what is done with the answer.
- */
+/** One request to an origin: undici's callbacks, turned into the calls of `OriginHandler` and its sink, and into errors. */
 import type { Readable } from 'node:stream';
 import type { Containment } from '@holdfast/control-api';
 import { isFinalStatus, isInterimStatus, type ResponseHead, sendableReason } from '@holdfast/grip';
 import { realClock } from '../runtime/clock.js';
 import { faultError, OriginError } from './errors.js';
-import type { OriginCall, OriginHandler, OriginRequest } from './port.js';
+import type { AnswerSink, OriginCall, OriginHandler, OriginRequest } from './port.js';
 import { type Framing, frameUpload } from './undici/upload-framing.js';
 
 /**
  * Most interim answers to one request, and what they may have in all, in bytes of names and values: as much as the head of
  * one final answer. They are passed on as they come, whether or not the client reads, so that this is also what waits for it.
  * An origin that sends more is broken off.
+ *
+ * @limit {} interim answers to one request or handshake
+ * @over 502, connection to the origin closed
  */
 export const INTERIM_MAX = 100;
+/**
+ * @limit {} bytes of names and values in all interim answers to one request
+ * @over 502, connection to the origin closed
+ */
 export const INTERIM_BYTES_MAX = 65_536;
 
 /** One request on a pool: undici's `DispatchHandler` on one side, as `client` sees to, the proxy's on the other. */
@@ -27,6 +31,8 @@ export class HttpCall implements OriginCall {
   /** Whose connection it is on. */
   pool: { closeIdle(): void } | undefined;
   readonly #handler: OriginHandler;
+  /** From the head of the final answer on. */
+  #sink: AnswerSink | undefined;
   readonly #headTimeout: number;
   #body: OriginRequest['body'];
   readonly #faults: Containment;
@@ -63,7 +69,7 @@ export class HttpCall implements OriginCall {
     if (this.#over) return;
     this.#end();
     try {
-      this.#handler.onError(error);
+      (this.#sink ?? this.#handler).onError(error);
     } catch (fault) {
       this.#faults.caught('origin', fault, this.#handler);
     }
@@ -73,7 +79,7 @@ export class HttpCall implements OriginCall {
   #fault(error: unknown): void {
     this.#faults.caught('origin', error);
     if (this.#over) return;
-    // In this order: giving a request up is told as an error of its own.
+    // In this order: undici reports an aborted request as an error of its own.
     this.fail(faultError(error));
     this.#abort?.();
   }
@@ -110,7 +116,7 @@ export class HttpCall implements OriginCall {
         this.#status = status;
         this.#resume = resume;
         // A 204 has no body, whatever it says (RFC 9110 §8.6).
-        this.#handler.onHead(head, status === 204 ? undefined : length);
+        this.#sink = this.#handler.onHead(head, status === 204 ? undefined : length);
       }
     } catch (error) {
       this.#fault(error);
@@ -127,7 +133,7 @@ export class HttpCall implements OriginCall {
 
   onData(chunk: Buffer): boolean {
     try {
-      return this.#over || this.#handler.onData(chunk);
+      return this.#over || (this.#sink as AnswerSink).onData(chunk);
     } catch (error) {
       this.#fault(error);
       return true;
@@ -138,9 +144,10 @@ export class HttpCall implements OriginCall {
   onComplete(trailers: readonly (Buffer | string)[] | null): void {
     if (this.#over) return;
     this.#end();
+    const sink = this.#sink as AnswerSink;
     try {
-      if (trailers === null || trailers.length === 0) this.#handler.onEnd();
-      else this.#handler.onEnd(trailers.map((text) => (typeof text === 'string' ? text : text.toString('latin1'))));
+      if (trailers === null || trailers.length === 0) sink.onEnd();
+      else sink.onEnd(trailers.map((text) => (typeof text === 'string' ? text : text.toString('latin1'))));
     } catch (error) {
       this.#faults.caught('origin', error);
       this.#over = false;
@@ -158,7 +165,7 @@ export class HttpCall implements OriginCall {
 
   #end(): void {
     this.#over = true;
-    // Whoever keeps the call does not keep the body.
+    // The call may be kept for longer than the body.
     this.#body = null;
     clearTimeout(this.#interim?.timer);
   }

@@ -1,6 +1,5 @@
 /**
- * Owns: which connection to a target takes the next request, which of them are kept, and for how long. Does not own: the connections
- * themselves, or how many requests there may be at a time (`admission`).
+ * Which connection to a target takes the next request, which of them are kept, and for how long.
  *
  * undici's own pool looks through its connections twice for every request, and keeps what is left of those that are
  * closed. An item that answers thousands of polls brings thousands of requests at once, each on a connection of its own.

@@ -1,7 +1,4 @@
-/**
- * Owns: which header fields of requests are the proxy's to send, and which names an origin cannot tell from theirs. The one
- * list of them. Does not own: what is done with a field (`headers`, `sessions/http-dial`).
- */
+/** The one list of the header fields of requests that only the proxy sends, and of names that an origin may take for them. */
 
 /**
  * Fields of the hop between client and proxy. Accept-Encoding is not among them: what is relayed passes as it is, and what has to

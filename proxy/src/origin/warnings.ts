@@ -1,6 +1,6 @@
 /**
- * Owns: the lines of the log that say what an origin, a route or a client has got wrong: what failed, where, why, and what to do.
- * Does not own: what clients are told (`fail`), access lines, or how often a line is written (`cause-log`).
+ * The lines of the log that say what is wrong with an origin, a route or a client: what failed, where, why, and what to do. How
+ * often a line is written is decided by `CauseLog`.
  */
 import { CauseLog, type Log } from '@holdfast/control-api';
 import {
@@ -20,10 +20,10 @@ import type { Target } from '../routes/target.js';
 import type { Clock } from '../runtime/clock.js';
 import { adviceOn, type OriginPatience, rootCode } from './advice.js';
 import { OriginError } from './errors.js';
-import { describeTarget } from './failover.js';
+import { describeTarget } from './send.js';
 
 /** Where it happened, as far as is known. */
-export interface TroubleScene {
+export interface FailureContext {
   /** Of the request, hold or session. */
   readonly id: string | undefined;
   readonly route: Route | undefined;
@@ -46,14 +46,19 @@ const OF_CLIENTS: ReadonlySet<string> = new Set<RequestErrorCode | 'ERR_ORIGIN_R
   'ERR_ORIGIN_REQUEST',
 ]);
 
-/** Words without meaning of which the log tells for one route; they are the origin's, and so have no end. */
+/**
+ * Words without meaning of which the log tells for one route; they are the origin's, and so have no end.
+ *
+ * @limit {} unknown fields, members and filters of one route that the log names
+ * @over the others are not named until the routes are loaded again
+ */
 export const WORDS_MAX = 20;
 
-/** Tells of what goes wrong between client and origin. Each error is told once, by whoever comes first with it. */
+/** Logs what goes wrong between client and origin. Each error is logged once, by the first caller that reports it. */
 export class Troubles {
   readonly #causes: CauseLog;
   readonly #patience: OriginPatience;
-  readonly #told = new WeakSet<Error>();
+  readonly #reported = new WeakSet<Error>();
   readonly #words = new WeakMap<Route, Set<string>>();
 
   constructor(log: Log, clock: Clock, patience: OriginPatience) {
@@ -62,73 +67,73 @@ export class Troubles {
   }
 
   /** One target could not be asked: another may be. */
-  targetFailed(scene: TroubleScene, error: OriginError): void {
-    this.failed(scene, error, 'origin cannot be asked');
+  targetFailed(context: FailureContext, error: OriginError): void {
+    this.failed(context, error, 'origin cannot be asked');
   }
 
-  /** A request, hold or session failed, or broke off. Says nothing of what was told already, or is told as a fault. */
-  failed(scene: TroubleScene, error: Error, what = 'request failed'): void {
+  /** A request, hold or session failed, or broke off. An error that was logged before, or is logged as a fault, is left out. */
+  failed(context: FailureContext, error: Error, what = 'request failed'): void {
     const { cause } = error;
-    if (this.#told.has(error) || (cause instanceof Error && this.#told.has(cause))) return;
-    this.#told.add(error);
+    if (this.#reported.has(error) || (cause instanceof Error && this.#reported.has(cause))) return;
+    this.#reported.add(error);
     const { code } = error as { code?: string };
     // A fault has a line of its own, with its stack.
     if (code === undefined || code === 'ERR_ORIGIN_FAULT') return;
     const level = OF_CLIENTS.has(code) ? 'info' : 'warn';
-    const why = this.#why(error, scene.target);
+    const why = this.#why(error, context.target);
     const root = rootCode(error);
     // What is quoted is left out: it may differ each time.
     const kind = `${what} ${code} ${root} ${error instanceof GripError ? error.message.replace(/['"].*/s, '') : ''}`;
-    this.#tell(level, kind, scene, `${what}: ${why}`, { code, ...(root !== undefined && { cause: root }) });
+    this.#tell(level, kind, context, `${what}: ${why}`, { code, ...(root !== undefined && { cause: root }) });
   }
 
   /** Something that an origin or a client sent is of no use, though the connection goes on. `kind` names it, `text` says why. */
-  noticed(scene: TroubleScene, kind: string, text: string): void {
-    this.#tell('warn', kind, scene, text, {});
+  noticed(context: FailureContext, kind: string, text: string): void {
+    this.#tell('warn', kind, context, text, {});
   }
 
-  /** What an origin has said with an instruct: whatever of it means nothing is told once for its route, until that is loaded anew. */
+  /** An origin's instruct: what of it has no meaning is logged once for its route, until that is loaded anew. */
   instructed(
-    scene: TroubleScene,
+    context: FailureContext,
     headers: RawHeaders,
     filters: readonly string[],
     unknown: readonly UnknownMember[] = [],
   ): void {
-    for (const name of unknownGripFields(headers)) this.#unknown(scene, 'field', name, gripFields);
-    for (const { where, name, known } of unknown) this.#unknown(scene, `member of ${where}`, name, known);
-    this.filtersNamed(scene, filters);
+    for (const name of unknownGripFields(headers)) this.#unknown(context, 'field', name, gripFields);
+    for (const { where, name, known } of unknown) this.#unknown(context, `member of ${where}`, name, known);
+    this.filtersNamed(context, filters);
   }
 
   /** The same for the filters of channels. */
-  filtersNamed(scene: TroubleScene, filters: readonly string[]): void {
-    for (const name of filters) if (!isKnownFilter(name)) this.#unknown(scene, 'filter', name, filterNames);
+  filtersNamed(context: FailureContext, filters: readonly string[]): void {
+    for (const name of filters) if (!isKnownFilter(name)) this.#unknown(context, 'filter', name, filterNames);
   }
 
   /** A hold has no channel, and no next link: its client will never get anything. Told once for its route. */
-  channelless(scene: TroubleScene): void {
+  channelless(context: FailureContext): void {
     this.#once(
-      scene,
+      context,
       'channel',
       'the origin holds a client on no channel: without Grip-Channel, or channels in JSON, it will get no item',
     );
   }
 
-  #unknown(scene: TroubleScene, what: string, name: string, known: readonly string[]): void {
+  #unknown(context: FailureContext, what: string, name: string, known: readonly string[]): void {
     this.#once(
-      scene,
+      context,
       `${what} ${name.slice(0, 100)}`,
       `the origin names a ${what} that means nothing: ${guess(name, known)}`,
     );
   }
 
-  #once(scene: TroubleScene, word: string, text: string): void {
-    const { route } = scene;
+  #once(context: FailureContext, word: string, text: string): void {
+    const { route } = context;
     if (route === undefined) return;
     const words = this.#words.get(route) ?? new Set();
     this.#words.set(route, words);
     if (words.has(word) || words.size === WORDS_MAX) return;
     words.add(word);
-    this.noticed(scene, word, text);
+    this.noticed(context, word, text);
   }
 
   #why(error: Error, target: Target | undefined): string {
@@ -139,7 +144,7 @@ export class Troubles {
     return advice === undefined ? error.message : `${error.message.replace(/\.$/, '')}: ${advice}`;
   }
 
-  #tell(level: 'info' | 'warn', kind: string, { id, route, target }: TroubleScene, text: string, more: object): void {
+  #tell(level: 'info' | 'warn', kind: string, { id, route, target }: FailureContext, text: string, more: object): void {
     const where = target && describeTarget(target);
     const at = route === undefined ? undefined : (route.id ?? route.key);
     const fields = { id, route: at, target: where, ...more };

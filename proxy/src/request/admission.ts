@@ -1,7 +1,4 @@
-/**
- * Owns: how many requests are at origins at once (`max_open_requests`). Does not own: the requests, or holds, which have
- * left their origin and do not count.
- */
+/** How many requests are at origins at once (`max_open_requests`). Holds, which have left their origin, do not count. */
 
 /** A request that waits to be let through. */
 export interface Entrant {

@@ -1,357 +1,336 @@
-/**
- * Owns: one client request from its head to its answer: asking the origin, deciding on the response head whether the
- * answer is relayed or becomes a hold, and asking again for a hold that wants it.
- * Does not own: routing, connections, header rules, the holds, or the texts of failures.
- */
-import { GripError, type HoldMode, instructKind, type RawHeaders, type ResponseHead } from '@holdfast/grip';
-import { answerPlain, failureOf } from '../answers/error-response.js';
+/** One client request from its head to its answer, as a state machine. */
+import { GripError, type HoldMode, type ResponseHead } from '@holdfast/grip';
+import { answerPlain, failureOf } from '../answers/answers.js';
 import type { SubscriberEnd } from '../channels/subscriber-parts.js';
-import { codingsOf } from '../decoding/codings.js';
+import type { Coding } from '../decoding/codings.js';
 import { DecodedBody } from '../decoding/decoded-body.js';
-import type { ClientRequest, ClientResponse, ResponseOwner } from '../edge/port.js';
-import { ofDecodedBody } from '../http/body-fields.js';
+import type { ClientRequest, ClientResponse, ResponseHandler } from '../edge/port.js';
+import type { HoldOwner } from '../holds/hold.js';
 import { RequestError } from '../http/errors.js';
-import { scopeOf } from '../links/link-scope.js';
 import { faultError, type OriginError } from '../origin/errors.js';
-import { type Attempts, describeTarget, Failover } from '../origin/failover.js';
-import type { ClientStanding } from '../origin/forwarder.js';
-import type { OriginCall, OriginHandler } from '../origin/port.js';
-import type { TroubleScene } from '../origin/warnings.js';
+import type { ClientTrust } from '../origin/forwarder.js';
+import { withoutGrip } from '../origin/grip-headers.js';
+import { type AnswerSink, nowhere, type OriginCall, type OriginHandler } from '../origin/port.js';
+import { describeTarget, Sending } from '../origin/send.js';
+import type { FailureContext } from '../origin/warnings.js';
 import type { Route } from '../routes/route.js';
 import type { Target } from '../routes/target.js';
 import { CodedError } from '../runtime/coded-error.js';
 import type { Entrant } from './admission.js';
-import type { AnswerBody } from './answer.js';
-import { InstructAnswer, type InstructOwner } from './instruct-answer.js';
-import { withoutGrip } from './interim.js';
-import { Relay, type RelayEnd } from './relay.js';
+import { OutgoingRequest } from './outgoing-request.js';
 import { RequestBody } from './request-body.js';
 import type { RequestParts } from './request-parts.js';
 
 /**
- * `asking`: an origin has been asked, no head yet. `answering`: its answer is being relayed or read. `held`: a hold
- * owns the client's response. `over`: nothing is left to do.
+ * `asking`: the request waits to be admitted, or an origin is asked: there is no head yet.
+ * `deciding`: the head is there, and nothing has gone to the client: the body may be the instruct, or belong to a hold that
+ * is not ready.
+ * `relaying`: the origin's answer goes to the client as it comes.
+ * `holding`: a hold owns the client's response.
+ * `over`: answered, broken off, or the client is gone; the request has been reported.
  */
-type State = 'asking' | 'answering' | 'held' | 'over';
+type State = 'asking' | 'deciding' | 'relaying' | 'holding' | 'over';
 
-/** Methods that may be repeated when an origin may have seen them (RFC 9110 §9.2.2). */
-const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
+/** What may follow each state. Anything else comes too late, and has no effect. */
+const TRANSITIONS: Readonly<Record<State, readonly State[]>> = {
+  // A head; or no target is left, or the client is gone.
+  asking: ['deciding', 'over'],
+  // The sink of the body decides, with the head or later. An answer of our own is `over` at once, as is a failure.
+  deciding: ['relaying', 'holding', 'over'],
+  relaying: ['over'],
+  // A response hold may have the origin asked again.
+  holding: ['asking', 'over'],
+  over: [],
+};
 
-/** Lives as long as its client's request does, retries of a hold included. */
-export class Exchange implements OriginHandler, Attempts, Entrant, ResponseOwner, InstructOwner {
-  readonly #request: ClientRequest;
-  readonly #response: ClientResponse;
-  #route: Route;
-  readonly #standing: ClientStanding;
-  readonly #parts: RequestParts;
+/** Chooses what takes the body of an answer whose head is there, and moves the exchange on. */
+export type SinkChoice = (exchange: Exchange, head: ResponseHead, length: number | undefined) => AnswerSink;
+
+/**
+ * Lives as long as its client's request does, retries of a hold included. It sends the request, is the owner of the response
+ * until a sink or a hold takes it, and reports how the request ended. The body of the answer does not pass through it.
+ */
+export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOwner {
+  readonly request: ClientRequest;
+  readonly response: ClientResponse;
+  readonly trust: ClientTrust;
+  readonly parts: RequestParts;
+  readonly #chooseSink: SinkChoice;
   readonly #body: RequestBody | undefined;
+  #route: Route;
   readonly #since: number;
   #state: State = 'asking';
-  #lastIds: ReadonlyMap<string, string> | undefined;
-  #call: Failover | undefined;
-  #answer: AnswerBody | undefined;
-  /** Whom a hold came from, once there is no call any more. */
-  #asked: Target | undefined;
-  /** The origin's answer has come whole. */
-  #isWhole = false;
-  #status = 0;
-  #retry = false;
   /** Counted among the requests at origins. */
-  #asking = false;
+  #isAdmitted = false;
+  /** Until there is a head. */
+  #sending: Sending | undefined;
+  /** From the head on: what the body comes by. */
+  #call: OriginCall | undefined;
+  /** From the head on: what takes the body. */
+  #sink: AnswerSink | undefined;
+  /** Who answered. */
+  #target: Target | undefined;
+  #status = 0;
+  /** Of a hold that has the origin asked again. */
+  #lastIds: ReadonlyMap<string, string> | undefined;
 
   constructor(
     request: ClientRequest,
     response: ClientResponse,
     route: Route,
-    standing: ClientStanding,
+    trust: ClientTrust,
     parts: RequestParts,
+    chooseSink: SinkChoice,
   ) {
-    this.#request = request;
-    this.#response = response;
+    this.request = request;
+    this.response = response;
     this.#route = route;
-    this.#standing = standing;
-    this.#parts = parts;
+    this.trust = trust;
+    this.parts = parts;
+    this.#chooseSink = chooseSink;
     this.#body = request.body && new RequestBody(request.body, parts.settings.requestBodyMax);
     this.#since = parts.clock.monotonic();
   }
 
-  /** Asks the origin. */
-  start(): void {
-    this.#response.own(this);
-    if (this.#body === undefined) this.#ask();
-    else this.#body.ready(() => this.#ask());
+  get id(): string {
+    return this.request.id;
   }
 
-  get repeatable(): boolean {
-    return IDEMPOTENT.has(this.#request.method);
+  /** The client's route. */
+  get route(): Route {
+    return this.#route;
   }
 
+  /** Who answered; from the head on. */
+  get target(): Target {
+    return this.#target as Target;
+  }
+
+  /** Whether the origin's instructions are for us: not those for a GRIP proxy before us. */
+  get obeysGrip(): boolean {
+    return !this.trust.trusted && !this.route.noGrip;
+  }
+
+  /** Whether the request could be sent again, as a hold may want. */
   get replayable(): boolean {
     return this.#body === undefined || this.#body.replayable;
   }
 
-  send(target: Target, handler: OriginHandler): OriginCall {
-    const { forwarder, originOf } = this.#parts;
-    const { host, path, headers } = forwarder.forward(
-      this.#request,
-      this.#route,
-      this.#standing,
-      target,
-      this.#lastIds,
-    );
-    const body = this.#body === undefined ? null : this.#body.open();
-    const { method, takesTrailers } = this.#request;
-    const trailers = takesTrailers ? () => this.#body?.trailers ?? [] : undefined;
-    return originOf(target, this.#route, host).dispatch({ method, path, headers, body, trailers }, handler);
+  /** Asks the origin. */
+  start(): void {
+    this.response.setHandler(this);
+    if (this.#body === undefined) this.#ask();
+    else this.#body.ready(() => this.#ask());
+  }
+
+  // ---- asking
+
+  admitted(): void {
+    this.#isAdmitted = true;
+    this.#sink = undefined;
+    this.#call = undefined;
+    const { request, trust, parts } = this;
+    const outgoing = new OutgoingRequest(request, this.#route, trust, this.#body, this.#lastIds, parts);
+    this.#sending = new Sending(this.#route.targets, outgoing, this);
+    this.#sending.start();
   }
 
   onInformation(head: ResponseHead): void {
-    if (this.#state === 'asking') this.#response.writeInformation(this.#obeysGrip ? withoutGrip(head) : head);
+    if (this.#state === 'asking') this.response.writeInformation(this.obeysGrip ? withoutGrip(head) : head);
   }
 
-  onHead(head: ResponseHead, length: number | undefined): void {
-    if (this.#state !== 'asking') return;
-    this.#state = 'answering';
-    const isInstruct = this.#obeysGrip && instructKind(head) !== 'none';
+  onHead(head: ResponseHead, length: number | undefined): AnswerSink {
+    if (!this.#enter('deciding')) return nowhere;
+    const { target, call } = this.#sending as Sending;
+    this.#target = target;
+    this.#call = call;
+    this.#sending = undefined;
     try {
-      this.#answer = isInstruct ? this.#instruct(head, length) : this.#relay(head, length);
+      this.#sink = this.#chooseSink(this, head, length);
+      return this.#sink;
     } catch (error) {
       // Anything but a refusal of ours is a fault, and comes back as an error of the call.
-      if (error instanceof CodedError || error instanceof GripError) this.#fail(error);
-      else {
-        if (this.#state === 'answering') this.#state = 'asking';
-        throw error;
-      }
+      if (!(error instanceof CodedError || error instanceof GripError)) throw error;
+      this.fail(error);
+      return nowhere;
     }
   }
 
-  onData(chunk: Buffer): boolean {
-    return this.#answer === undefined || this.#answer.onData(chunk);
-  }
-
-  onEnd(trailers?: RawHeaders): void {
-    this.#isWhole = true;
-    this.#answer?.onEnd(trailers);
-    this.#letGo();
-  }
-
+  /** There is no head, or no sink for the body: the choice has failed. */
   onError(error: OriginError): void {
-    if (this.#state === 'asking') this.#fail(error);
-    else {
-      this.#parts.troubles?.failed(this.#scene, error, 'answer broken off');
-      this.#answer?.onError(error);
-    }
+    if (this.#state === 'holding') this.brokenOff(error);
+    else this.fail(error);
   }
 
-  failed(target: Target, error: OriginError): void {
-    this.#parts.troubles?.targetFailed({ id: this.id, route: this.#route, target }, error);
-  }
+  // ---- deciding: what the sink of the body reports
 
-  onWritable(): void {}
-
-  get id(): string {
-    return this.#request.id;
-  }
-
-  /** A hold has its response, and ends by itself. */
-  fault(error: unknown): void {
-    if (this.#state === 'asking') this.#fail(faultError(error));
-    else if (this.#state === 'answering') {
-      this.#call?.abort();
-      this.#answer?.onError(faultError(error));
-    }
-  }
-
-  onGone(): void {
-    this.#abort();
-    this.#over('ERR_REQUEST_CLIENT_GONE');
-  }
-
-  instructRelayed(head: ResponseHead, length: number | undefined): AnswerBody {
-    return this.#relay(head, length);
-  }
-
-  instructAnswered(status: number): void {
+  /** The answer is relayed from here on. */
+  relaying(status: number): void {
+    this.#enter('relaying');
     this.#status = status;
-    this.#over(undefined);
   }
 
-  instructHeld(mode: HoldMode, status: number): void {
+  /** The request is a hold from here on. A response hold has read the origin's body before. */
+  held(mode: HoldMode, status: number): void {
+    if (!this.#enter('holding')) return;
     this.#status = status;
-    this.#state = 'held';
     // Only a response hold may have to be asked again: then with all of its body, which the origin may not have read.
     if (mode === 'response') this.#body?.readOn();
     else this.#body?.release();
-    this.#ended(mode, undefined);
-    this.#letGo();
+    this.#report(mode, undefined);
+    if (mode === 'response') this.bodyWhole();
   }
 
-  instructWhole(): void {
-    this.#letGo();
+  /** The answer has been given whole, without a hold. */
+  answered(status: number): void {
+    this.#status = status;
+    this.over(undefined);
   }
 
-  instructFailed(error: Error): void {
-    this.#response.own(this);
-    this.#fail(error);
+  /** A sink that takes the codings off before `sink`. From here on the body comes by way of it. */
+  decoded(codings: readonly Coding[], sink: AnswerSink): AnswerSink {
+    if (codings.length === 0) return sink;
+    const body = new DecodedBody(codings, sink, this.#call as OriginCall, this.parts.holds.subscriber.faults);
+    this.#call = body;
+    return body;
   }
+
+  // ---- the body
+
+  /** The body may flow again, after the sink's `onData` had returned false. */
+  resume(): void {
+    this.#call?.resume();
+  }
+
+  /** The sink has been given an error: it decides what that means for the client. */
+  brokenOff(error: OriginError): void {
+    // A coding that cannot be taken off is reported where it makes the request fail.
+    if (error.code !== 'ERR_ORIGIN_CODING') this.parts.troubles?.failed(this.#context, error, 'answer broken off');
+  }
+
+  /** A hold has all of the origin's body. It may last for hours: what was needed to get there is released. */
+  bodyWhole(): void {
+    this.#sink = undefined;
+    this.#call = undefined;
+  }
+
+  // ---- holding
 
   holdWritable(): void {
-    if (this.#answer?.resume === undefined) this.#call?.resume();
-    else this.#answer.resume();
+    this.resume();
   }
 
   holdEnded(end: SubscriberEnd): void {
-    this.#abort();
+    this.abort();
     // The client of a hold may go away while the origin's own answer is still being read.
-    if (this.#state === 'answering') this.#over('ERR_REQUEST_CLIENT_GONE');
-    this.#state = 'over';
-    this.#body?.release();
-    this.#parts.events.holdEnded(this.#request, this.#route, end, this.#response.bodyBytes);
+    if (this.#state !== 'holding') this.over('ERR_REQUEST_CLIENT_GONE');
+    else if (this.#enter('over')) this.#body?.release();
+    this.parts.events.holdEnded(this.request, this.route, end, this.response.bodyBytes);
   }
 
   holdRetry(end: SubscriberEnd, lastIds: ReadonlyMap<string, string>): void {
-    this.#parts.events.holdEnded(this.#request, this.#route, end, this.#response.bodyBytes);
-    this.#state = 'asking';
-    this.#retry = true;
+    this.parts.events.holdEnded(this.request, this.route, end, this.response.bodyBytes);
+    if (!this.#enter('asking')) return;
     this.#lastIds = lastIds;
-    this.#response.own(this);
+    this.response.setHandler(this);
     // The table may have been reloaded since: the route's present form decides, or none if it is gone.
-    const route = this.#parts.routes().current(this.#route);
-    if (route === undefined) this.#fail(new RequestError('ERR_REQUEST_NO_ROUTE', 'Route not found'));
-    else if (!this.replayable) this.#fail(tooLargeToHold());
+    const route = this.parts.routes().current(this.route);
+    if (route === undefined) this.fail(new RequestError('ERR_REQUEST_NO_ROUTE', 'Route not found'));
+    else if (!this.replayable) this.fail(tooLargeToHold());
     else {
       this.#route = route;
       this.#ask();
     }
   }
 
-  /**
-   * A hold may last for hours: what was needed to get there is let go, once the origin's answer has come whole and is decoded. It
-   * may have come before there is a hold, for that may have waited for its subscription.
-   */
-  #letGo(): void {
-    if (this.#state !== 'held' || !this.#isWhole || this.#answer?.isBusy === true) return;
-    this.#asked = this.#call?.target ?? this.#asked;
-    this.#answer = undefined;
-    this.#call = undefined;
+  // ---- to the end
+
+  /** Answers with a failure, where nothing has gone to the client, and gives the origin's answer up. */
+  fail(error: Error): void {
+    if (this.#state === 'over') return;
+    // A hold may have had it, and has let go of it.
+    this.response.setHandler(this);
+    this.abort();
+    const failure = failureOf(error, this.route.debug || this.parts.settings.debug);
+    this.parts.log.debug({ id: this.id, err: error }, 'request failed');
+    this.parts.troubles?.failed(this.#context, error);
+    this.#status = failure.status;
+    try {
+      answerPlain(this.response, failure.status, failure.text);
+    } catch {
+      // A head has gone out already.
+      this.response.abort(true);
+    }
+    this.over(failure.code);
   }
 
-  get #obeysGrip(): boolean {
-    return !this.#standing.trusted && !this.#route.noGrip;
+  onWritable(): void {}
+
+  onGone(): void {
+    this.abort();
+    this.over('ERR_REQUEST_CLIENT_GONE');
   }
 
-  get #scene(): TroubleScene {
-    return { id: this.id, route: this.#route, target: this.#call?.target };
+  /** A hold has its response, and ends by itself. */
+  fault(error: unknown): void {
+    if (this.#state === 'asking') this.fail(faultError(error));
+    else if (this.#state === 'deciding' || this.#state === 'relaying') {
+      this.abort();
+      this.#sink?.onError(faultError(error));
+    }
   }
 
-  get #debug(): boolean {
-    return this.#route.debug || this.#parts.settings.debug;
+  /** Gives the origin's answer up. */
+  abort(): void {
+    this.#sending?.abort();
+    this.#call?.abort();
+  }
+
+  /** The request is over, and is reported. `error` is the code of what was wrong with its answer. */
+  over(error: string | undefined): void {
+    if (!this.#enter('over')) return;
+    this.#body?.release();
+    this.#report(undefined, error);
   }
 
   #ask(): void {
-    this.#parts.admission.enter(this);
+    this.parts.admission.enter(this);
   }
 
-  admitted(): void {
-    this.#asking = true;
-    this.#answer = undefined;
-    this.#isWhole = false;
-    this.#call = new Failover(this.#route.targets, this, this);
-    this.#call.start();
+  #enter(next: State): boolean {
+    if (!TRANSITIONS[this.#state].includes(next)) return false;
+    this.#state = next;
+    return true;
   }
 
-  #relay(head: ResponseHead, length: number | undefined): AnswerBody {
-    const call = this.#call as OriginCall;
-    const codings = this.#response.readsBody === true ? codingsOf(head.headers) : [];
-    this.#status = head.status;
-    if (codings.length === 0) return this.#startRelay(call, head, length);
-    const sink: AnswerBody = {
-      onData: (chunk) => relay.onData(chunk),
-      onEnd: () => relay.onEnd(),
-      onError: (error) => relay.onError(error),
-    };
-    const body = new DecodedBody(codings, sink, call, this.#parts.holds.subscriber.faults);
-    const relay: AnswerBody = this.#startRelay(body, { ...head, headers: ofDecodedBody(head.headers) }, undefined);
-    return body;
+  get #context(): FailureContext {
+    const target = this.#sending?.target ?? (this.#call && this.#target);
+    return { id: this.id, route: this.route, target };
   }
 
-  #startRelay(call: OriginCall, head: ResponseHead, length: number | undefined): Relay {
-    const relay = new Relay(this.#response, call, (end) => this.#relayed(end));
-    relay.start(head, length);
-    return relay;
-  }
-
-  #relayed(end: RelayEnd): void {
-    this.#over(end === 'complete' ? undefined : end === 'gone' ? 'ERR_REQUEST_CLIENT_GONE' : 'ERR_ORIGIN_CLOSED');
-  }
-
-  #instruct(head: ResponseHead, length: number | undefined): AnswerBody {
-    if (!this.replayable) throw tooLargeToHold();
-    const { settings, holds } = this.#parts;
-    const { target } = this.#call as Failover;
-    const scene = {
-      request: this.#request,
-      response: this.#response,
-      target,
-      call: this.#call as OriginCall,
-      scope: scopeOf(this.#request, this.#route, this.#standing, target),
-      connectionSubscriptionMax: settings.connectionSubscriptionMax,
-      bodyMax: settings.instructBodyMax,
-      holds,
-    };
-    return new InstructAnswer(scene, head, length, this);
-  }
-
-  #fail(error: Error): void {
-    if (this.#state === 'over') return;
-    this.#abort();
-    const failure = failureOf(error, this.#debug);
-    this.#parts.log.debug({ id: this.#request.id, err: error }, 'request failed');
-    this.#parts.troubles?.failed(this.#scene, error);
-    this.#status = failure.status;
-    try {
-      answerPlain(this.#response, failure.status, failure.text);
-    } catch {
-      // A head has gone out already.
-      this.#response.abort(true);
-    }
-    this.#over(failure.code);
-  }
-
-  #abort(): void {
-    this.#call?.abort();
-    this.#answer?.abort?.();
-  }
-
-  #over(error: string | undefined): void {
-    if (this.#state === 'over') return;
-    this.#state = 'over';
-    this.#body?.release();
-    this.#ended(undefined, error);
-  }
-
-  #ended(hold: 'response' | 'stream' | undefined, error: string | undefined): void {
-    if (this.#asking) {
-      this.#asking = false;
-      this.#parts.admission.leave();
+  #report(hold: HoldMode | undefined, error: string | undefined): void {
+    if (this.#isAdmitted) {
+      this.#isAdmitted = false;
+      this.parts.admission.leave();
       // The client may have gone while its request waited.
-    } else this.#parts.admission.withdraw(this);
-    const asked = this.#call?.target ?? this.#asked;
-    this.#parts.events.requestEnded({
-      request: this.#request,
-      secure: this.#standing.secure,
-      route: this.#route,
+    } else this.parts.admission.withdraw(this);
+    const asked = this.#sending?.target ?? this.#target;
+    this.parts.events.requestEnded({
+      request: this.request,
+      secure: this.trust.secure,
+      route: this.route,
       target: asked && describeTarget(asked),
       status: this.#status,
       error,
       hold,
-      bytes: this.#response.bodyBytes,
-      duration: this.#parts.clock.monotonic() - this.#since,
-      retry: this.#retry,
+      bytes: this.response.bodyBytes,
+      duration: this.parts.clock.monotonic() - this.#since,
+      retry: this.#lastIds !== undefined,
     });
   }
 }
 
-function tooLargeToHold(): RequestError {
+/** The body of the request is not kept: a hold could not have it sent again. */
+export function tooLargeToHold(): RequestError {
   return new RequestError('ERR_REQUEST_TOO_LARGE_TO_HOLD', 'Request too large to accept GRIP instruct.');
 }

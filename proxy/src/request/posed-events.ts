@@ -1,6 +1,6 @@
 /**
- * Owns: recognising a request by which a client speaks to an origin as a proxy does that carries WebSockets over HTTP. Does not
- * own: the refusal, or the fields that name a session (`origin/owned-fields`).
+ * Recognises a request by which a client poses as a proxy that carries WebSockets over HTTP. Does not own: the refusal, or the
+ * fields that name a session (`origin/owned-fields`).
  */
 import type { RawHeaders } from '@holdfast/grip';
 

@@ -1,32 +1,45 @@
-/**
- * Owns: passing an origin's answer on to the client as it comes, with back-pressure. Does not own: the decision to.
- */
+/** Passing an origin's answer on to the client as it comes, with back-pressure. */
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
-import type { ClientResponse, ResponseOwner } from '../edge/port.js';
-import type { OriginCall } from '../origin/port.js';
-import type { AnswerBody } from './answer.js';
+import { codingsOf } from '../decoding/codings.js';
+import type { ClientResponse, ResponseHandler } from '../edge/port.js';
+import { ofDecodedBody } from '../http/body-fields.js';
+import { faultError, type OriginError } from '../origin/errors.js';
+import type { AnswerSink } from '../origin/port.js';
+import type { Exchange } from './exchange.js';
 
-/** Hears how a relayed answer ended: `complete` went out whole, `broken` by the origin, `gone` by the client. */
-export type RelayEnd = 'complete' | 'broken' | 'gone';
+/**
+ * Starts to relay the answer, and returns what takes its body: decoded where the response reads it, otherwise as it is, so
+ * that Content-Encoding stays true. Throws, with nothing sent, when the head cannot be put on the wire or the body cannot be
+ * decoded.
+ */
+export function relay(exchange: Exchange, head: ResponseHead, length: number | undefined): AnswerSink {
+  exchange.relaying(head.status);
+  const relay = new Relay(exchange);
+  const codings = exchange.response.readsBody === true ? codingsOf(head.headers) : [];
+  if (codings.length === 0) {
+    relay.start(head, length);
+    return relay;
+  }
+  const body = exchange.decoded(codings, relay);
+  relay.start({ ...head, headers: ofDecodedBody(head.headers) }, undefined);
+  return body;
+}
 
-/** One relayed answer. Bytes are passed as they are: nothing is decoded, so Content-Encoding stays true. */
-export class Relay implements AnswerBody, ResponseOwner {
+/** One relayed answer. */
+export class Relay implements AnswerSink, ResponseHandler {
+  readonly #exchange: Exchange;
   readonly #response: ClientResponse;
-  readonly #call: OriginCall;
-  readonly #ended: (end: RelayEnd) => void;
   /** Body bytes that the origin has announced and not sent yet. */
   #left: number | undefined;
 
-  /** Takes the response over. `ended` is called once. */
-  constructor(response: ClientResponse, call: OriginCall, ended: (end: RelayEnd) => void) {
-    this.#response = response;
-    this.#call = call;
-    this.#ended = ended;
-    response.own(this);
+  constructor(exchange: Exchange) {
+    this.#exchange = exchange;
+    this.#response = exchange.response;
   }
 
-  /** Throws, with nothing sent, when the head cannot be put on the wire. */
+  /** Takes the response over. Throws as `writeHead` does. */
   start(head: ResponseHead, length: number | undefined): void {
+    this.#response.setHandler(this);
     this.#left = length;
     this.#response.writeHead(head, length);
   }
@@ -43,26 +56,26 @@ export class Relay implements AnswerBody, ResponseOwner {
 
   onEnd(trailers?: RawHeaders): void {
     this.#response.end(undefined, trailers);
-    this.#ended('complete');
+    this.#exchange.over(undefined);
   }
 
-  onError(): void {
+  onError(error: OriginError): void {
+    this.#exchange.brokenOff(error);
     // Too late for a 502: the client is to see that the body is incomplete (RFC 9112 §8).
     this.#response.abort();
-    this.#ended('broken');
+    this.#exchange.over('ERR_ORIGIN_CLOSED');
   }
 
-  fault(): void {
-    this.#call.abort();
-    this.onError();
+  fault(error: unknown): void {
+    this.#exchange.abort();
+    this.onError(faultError(error));
   }
 
   onWritable(): void {
-    this.#call.resume();
+    this.#exchange.resume();
   }
 
   onGone(): void {
-    this.#call.abort();
-    this.#ended('gone');
+    this.#exchange.onGone();
   }
 }

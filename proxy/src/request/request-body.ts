@@ -1,7 +1,4 @@
-/**
- * Owns: a request's body on its way from client to origin, and the part of it kept for asking again.
- * Does not own: who asks, or how often.
- */
+/** A request's body on its way from client to origin, and the part of it that is kept for sending it again. */
 import { Readable } from 'node:stream';
 import type { RawHeaders } from '@holdfast/grip';
 import type { BodySink, ClientBody } from '../edge/port.js';
@@ -9,7 +6,12 @@ import { passableTrailers } from '../http/trailers.js';
 import { OriginError } from '../origin/errors.js';
 import { KeptBytes } from '../runtime/kept-bytes.js';
 
-/** Bodies of a declared length up to this are read whole before the origin is asked: one write, one buffer. */
+/**
+ * Bodies of a declared length up to this are read whole before the origin is asked: one write, one buffer.
+ *
+ * @limit {} bytes of declared body
+ * @over no limit: a longer body streams
+ */
 const WHOLE_BODY_MAX = 10_000;
 
 type State = 'unread' | 'flowing' | 'complete' | 'broken';
@@ -140,7 +142,7 @@ class BodyStream extends Readable {
     super();
     this.#source = source;
     this.#begin = begin;
-    // A stream that is given up is nobody's error: whoever gave it up knows.
+    // A stream that is given up has no error to report.
     this.on('error', () => {});
   }
 

@@ -1,4 +1,4 @@
-/** Owns: what every exchange is given, and what it reports. Does not own: any of the parts. */
+/** What every exchange is given, and what it reports. */
 import type { Log } from '@holdfast/control-api';
 import type { SubscriberEnd } from '../channels/subscriber-parts.js';
 import type { Compression } from '../compression/compression.js';
@@ -75,6 +75,6 @@ export interface RequestParts {
   readonly clock: Clock;
   readonly events: RequestEvents;
   readonly log: Log;
-  /** Left out: what goes wrong is told by the access log alone. */
+  /** Left out: failures are in the access log alone. */
   readonly troubles?: Troubles | undefined;
 }

@@ -20,7 +20,12 @@ const INTERVAL = 250;
 /** Milliseconds between looks at a file that was just replaced. */
 const SOON = 20;
 
-/** Symbolic links that are followed to find the directories, as many as Linux does. */
+/**
+ * Symbolic links that are followed to find the directories, as many as Linux does.
+ *
+ * @limit {} symbolic links on the way to the routes file that are watched
+ * @over a swap of another is noticed within half a second
+ */
 const LINKS_MAX = 40;
 
 /** What differs between two states of a file; empty for a file that is not there. */

@@ -37,7 +37,12 @@ export interface RoutesSurroundings {
 
 type ReadFile = (path: string, max: number) => Buffer;
 
-/** How long a file that seems to be half written is given until it is read once more, in ms. */
+/**
+ * How long a file that seems to be half written is given until it is read once more, in ms.
+ *
+ * @limit {s} between two reads of a routes file that seems half written, once
+ * @over the routes in force stay, and the log says so
+ */
 export const WHOLE_WAIT_MS = 1_000;
 
 function afterReal(ms: number, run: () => void): () => void {

@@ -7,7 +7,12 @@ import { routeProps } from './route.js';
 import type { RouteLine, RouteSection } from './routes-file.js';
 import { targetProps } from './target.js';
 
-/** Warnings of one routes file; a file that is full of such properties has made its point. */
+/**
+ * Warnings of one routes file; a file that is full of such properties has made its point.
+ *
+ * @limit {} warnings of unknown properties in a routes file
+ * @over the others are not named
+ */
 export const PROP_WARNINGS_MAX = 100;
 
 /** One warning for each property, with its place, in the order of the lines. */

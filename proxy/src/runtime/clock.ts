@@ -1,7 +1,4 @@
-/**
- * Owns: the port through which everything that depends on time reads it and waits for it.
- * Does not own: what is done when the time comes.
- */
+/** The port through which everything that depends on time reads it and waits for it. */
 import type { Containment, Faulty } from '@holdfast/control-api';
 
 /** A pending timer; give it back to `Clock.clear`. */
@@ -29,7 +26,7 @@ export interface Clock {
    * request, hold or session whose timer it is.
    */
   after(ms: number, run: () => void, what?: Faulty): Timer;
-  /** Forgets a timer. Clearing one that has fired, or undefined, does nothing. */
+  /** Cancels a timer. Clearing one that has fired, or undefined, does nothing. */
   clear(timer: Timer | undefined): void;
 }
 
@@ -60,11 +57,6 @@ export function guardedClock(faults: Containment): Clock {
   };
 }
 
-interface ManualTimer {
-  readonly at: number;
-  readonly run: () => void;
-}
-
 /** How far the two have to have moved apart for the wall clock to have been set, in ms; less is how exactly it is read. */
 const SET_MS = 100;
 
@@ -81,64 +73,4 @@ export function stampOf(clock: Clock, moment: number): string {
   const offset = before !== undefined && Math.abs(now - before) < SET_MS ? before : now;
   ahead.set(clock, offset);
   return new Date(moment + offset).toISOString();
-}
-
-/** Far from what is monotonic, so that one taken for the other shows. */
-const WALL_AHEAD_MS = 1_000_000_000_000;
-
-/** A clock that stands still until told to move: for tests. */
-export class ManualClock implements Clock {
-  #now: number;
-  /** How far the wall clock is ahead of the monotonic one, in ms. */
-  #offset: number;
-  readonly #timers = new Set<ManualTimer>();
-
-  /** `start` is the first value of `monotonic()`, and `wall` that of `wall()`. */
-  constructor(start = 1_000_000, wall = start + WALL_AHEAD_MS) {
-    this.#now = start;
-    this.#offset = wall - start;
-  }
-
-  monotonic(): number {
-    return this.#now;
-  }
-
-  wall(): number {
-    return this.#now + this.#offset;
-  }
-
-  /** Sets the wall clock forward by `ms`, or back where it is negative; no time passes. */
-  setWall(ms: number): void {
-    this.#offset += ms;
-  }
-
-  after(ms: number, run: () => void): Timer {
-    const timer = { at: this.#now + ms, run };
-    this.#timers.add(timer);
-    return timer as unknown as Timer;
-  }
-
-  clear(timer: Timer | undefined): void {
-    if (timer !== undefined) this.#timers.delete(timer as unknown as ManualTimer);
-  }
-
-  /** How many timers are pending. */
-  get pending(): number {
-    return this.#timers.size;
-  }
-
-  /** Moves time on by `ms`, firing what falls due on the way, in order of time. */
-  advance(ms: number): void {
-    const until = this.#now + ms;
-    for (;;) {
-      let next: ManualTimer | undefined;
-      for (const timer of this.#timers)
-        if (timer.at <= until && (next === undefined || timer.at < next.at)) next = timer;
-      if (next === undefined) break;
-      this.#timers.delete(next);
-      this.#now = Math.max(this.#now, next.at);
-      next.run();
-    }
-    this.#now = until;
-  }
 }

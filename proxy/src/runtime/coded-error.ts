@@ -1,4 +1,4 @@
-/** Owns: what all errors of this package have: a stable code, and who has to act. Does not own: the tables of codes. */
+/** The base of all errors of this package: a stable code, and the side that has to act. */
 import type { ErrorSide } from '@holdfast/control-api';
 
 /** Code → who has to act, and what it means to the reader of a log line: for docs/errors.md. */

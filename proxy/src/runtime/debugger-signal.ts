@@ -1,7 +1,5 @@
 /**
- * Owns: that a signal opens no debugger. Does not own: the other signals (`cli`, `workers/worker-main`).
- *
- * Imports nothing, so that an entry of the command can have it before it loads anything else.
+ * Keeps SIGUSR1 from opening a debugger. Imports nothing, so that an entry of the command can run it before it loads anything else.
  */
 
 /**

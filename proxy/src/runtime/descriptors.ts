@@ -1,9 +1,8 @@
 /**
- * Owns: how many file descriptors this process may still open, and for what the last ones are kept. Does not own: what happens
- * to a connection for which there is none.
+ * How many file descriptors this process may still open, and what the last ones are reserved for.
  *
- * A process at its limit can serve nobody: no publisher, no probe, no origin. And uWebSockets.js, whose listener is told of a
- * connection that it cannot accept again and again, would do nothing else. So clients are turned away first, then connections to
+ * A process at its limit can serve no publisher, no probe and no origin. And uWebSockets.js, whose listener is woken again and
+ * again for a connection that it cannot accept, would do nothing else. So clients are turned away first, then connections to
  * origins are not made.
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
@@ -35,14 +34,35 @@ export interface DescriptorCount {
 
 /** The descriptors of this process. Counting them costs a few µs, and is done the more often the fewer are left. */
 export class Descriptors {
-  /** As `ulimit -n` has it; infinite where nobody tells, and then everything is admitted. */
+  /** As `ulimit -n` has it; infinite where the system does not say, and then everything is admitted. */
   readonly limit: number;
-  /** How many are kept from clients: for publishers, origins, operators and files. */
+  /**
+   * How many are kept from clients: for publishers, origins, operators and files.
+   *
+   * @limit an eighth of the open files that the process may have, 16 to 1,280, is kept from clients: for publishers,
+   *   origins, operators and files
+   * @over a new connection is closed and counted; one warning every 10 s
+   */
   readonly reserve: number;
-  /** Of those, how many are kept from connections to origins too. */
+  /**
+   * Of those, how many are kept from connections to origins too.
+   *
+   * @limit the part of `reserve` that is kept from connections to origins too: all but half of what is not for
+   *   publishers
+   * @over no connection is made: next target, then 502
+   */
   readonly core: number;
-  /** Most connections of publishers, and of operators. */
+  /**
+   * Most connections of publishers, and of operators.
+   *
+   * @limit a sixteenth of the open files, 8 to 1,024 connections of publishers
+   * @over as `MAX_CONNECTIONS` of the control API
+   */
   readonly publishers: number;
+  /**
+   * @limit a 64th of the open files, 2 to 64 connections of the admin listener
+   * @over the new connection is closed
+   */
   readonly operators: number;
   readonly #count: () => DescriptorCount;
   /** So many more may be opened before they are counted again: half of what there was room for. */
@@ -95,7 +115,7 @@ function readLimit(): number {
   }
 }
 
-/** Since Linux 6.2 the directory's size tells; before, its entries have to be counted, with one for reading them. */
+/** Since Linux 6.2 the directory's size is the count; before, its entries have to be counted, with one for reading them. */
 function countOpen(): DescriptorCount {
   const { size } = statSync(OPEN);
   return size > 0 ? { open: size, isSlow: false } : { open: readdirSync(OPEN).length - 1, isSlow: true };

@@ -1,11 +1,11 @@
-/** Owns: a queue of things that are taken in the order in which they came. Does not own: how many there may be. */
+/** A first-in, first-out queue in constant time. */
 
 /** So many places may be empty at the front before the others move up. */
 const EMPTY_MAX = 1_024;
 
 /**
  * A queue in constant time, however long it is: `Array.shift` moves all others up, which with some ten thousand of them
- * takes longer than whatever is done with the first.
+ * takes longer than the work on the first.
  */
 export class Fifo<T> {
   #items: (T | undefined)[] = [];
@@ -19,7 +19,7 @@ export class Fifo<T> {
     this.#items.push(item);
   }
 
-  /** The first, which goes; undefined when there is none. */
+  /** Removes and returns the first; undefined when there is none. */
   shift(): T | undefined {
     if (this.length === 0) return undefined;
     const item = this.#items[this.#from];

@@ -1,4 +1,4 @@
-/** Owns: when that which was collected for connections is written. Does not own: what is written. */
+/** Writes what was collected for each connection at the end of a turn of the event loop. */
 
 /**
  * Connections that are written to before anything else happens, the publisher's answer included. Each costs a system call
@@ -6,15 +6,15 @@
  */
 const FEW = 16;
 
-/** Something that collects what it is to write. */
+/** Collects what it has to write. */
 export interface Flushable {
   /** Writes what was collected; called once for each `add`. */
   flush(): void;
 }
 
 /**
- * Has what was added flushed, each once for each time that it was added, in the order of adding. At the end of the turn of
- * the event loop all that came in it is one write for each connection.
+ * Flushes each connection once for each time that it was added, in the order of adding. At the end of a turn of the event loop
+ * everything that was collected in it is one write for each connection.
  */
 export class FlushQueue {
   #atEnd: Flushable[] = [];
@@ -26,9 +26,8 @@ export class FlushQueue {
   }
 
   /**
-   * Has `flush` called as soon as the code that calls this, and what is to be done with it, has returned, if by then only a
-   * few were added: they have it sooner (on an idle machine 1.0 ms after the publish instead of 1.2), and there is little to
-   * be saved by waiting. At the end of the turn otherwise.
+   * Has `flush` called in a microtask if by then only a few were added: their clients get it sooner (on an idle machine 1.0 ms
+   * after the publish instead of 1.2), and there is little to be saved by waiting. At the end of the turn otherwise.
    */
   addSoon(flushable: Flushable): void {
     if (this.#soon.push(flushable) === 1) queueMicrotask(this.#decide);

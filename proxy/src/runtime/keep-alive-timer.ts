@@ -1,41 +1,46 @@
-/** Owns: when a keep-alive is due on a held connection. Does not own: writing it. */
+/** When a keep-alive is due on a held connection, or a link because nothing has come for its time. */
 import type { Faulty } from '@holdfast/control-api';
 import type { KeepAlive } from '@holdfast/grip';
 import type { Clock, Timer } from './clock.js';
 
-/** So many ms at most are taken off each period at random, so that holds opened together do not beat together. */
+/**
+ * So many ms at most are taken off each period at random, so that holds opened together do not tick at the same time.
+ *
+ * @limit {s} at most, at random, by which a keep-alive is early
+ * @over –
+ */
 const JITTER_MS = 1_000;
 
 /**
- * Beats every `timeout` seconds: counted from the last beat (`interval`) or from whatever was sent last (`idle`). Items
+ * Ticks every `timeout` seconds: counted from the last tick (`interval`) or from the last bytes sent (`idle`). Items
  * only note the time: the timer, when it fires too early, is set anew. So a delivery costs no timer.
  */
 export class KeepAliveTimer {
-  readonly #keepAlive: KeepAlive;
+  readonly #keepAlive: Pick<KeepAlive, 'mode' | 'timeout'>;
   readonly #clock: Clock;
   readonly #random: () => number;
-  readonly #beat: () => void;
+  readonly #tick: () => void;
   readonly #what: Faulty | undefined;
   #last: number;
   #period = 0;
   #timer: Timer | undefined;
 
   /**
-   * `what` is ended by a fault of `beat`. `since`, by the monotonic clock, is the `last` of the timer that this one follows:
+   * `what` is ended by a fault of `tick`. `since`, by the monotonic clock, is the `last` of the timer that this one follows:
    * now if there was none.
    */
   constructor(
-    keepAlive: KeepAlive,
+    keepAlive: Pick<KeepAlive, 'mode' | 'timeout'>,
     clock: Clock,
     random: () => number,
-    beat: () => void,
+    tick: () => void,
     what?: Faulty,
     since = clock.monotonic(),
   ) {
     this.#keepAlive = keepAlive;
     this.#clock = clock;
     this.#random = random;
-    this.#beat = beat;
+    this.#tick = tick;
     this.#what = what;
     this.#last = since;
     this.#next();
@@ -57,7 +62,9 @@ export class KeepAliveTimer {
   }
 
   #next(): void {
-    this.#period = Math.max(1, this.#keepAlive.timeout * 1_000 - Math.floor(this.#random() * JITTER_MS));
+    const jitter = Math.floor(this.#random() * JITTER_MS);
+    // Jitter must not make a period of nothing; a link may ask for one.
+    this.#period = Math.max(jitter === 0 ? 0 : 1, this.#keepAlive.timeout * 1_000 - jitter);
     this.#arm(Math.max(0, this.#last + this.#period - this.#clock.monotonic()));
   }
 
@@ -72,7 +79,7 @@ export class KeepAliveTimer {
         }
         this.#last = this.#clock.monotonic();
         this.#next();
-        this.#beat();
+        this.#tick();
       },
       this.#what,
     );

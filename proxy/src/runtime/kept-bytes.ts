@@ -1,4 +1,4 @@
-/** Owns: bytes that are kept, in however many pieces they come. Does not own: how many there may be. */
+/** Collects bytes that come in any number of pieces, in little more memory than the bytes take. */
 
 /** Shorter pieces are copied together, in bytes: each by itself takes 100 bytes more, and all of the read that it came in. */
 const SHORT = 1_024;

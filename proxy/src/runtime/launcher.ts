@@ -1,15 +1,19 @@
 /**
- * Owns: noticing that the npm command which started this process (`npx holdfast`, `npm start`) has gone. Does not own: what
- * follows from it.
+ * Notices that the npm command which started this process (`npx holdfast`, `npm start`) has gone.
  *
  * npm starts a shell, and that starts us. A SIGTERM to npm ends npm and the shell, a SIGKILL only npm; neither reaches this process,
- * which would go on holding the ports while its supervisor starts another. Whoever starts the command itself, or detaches it on
- * purpose, is not concerned: a daemon outlives its parent.
+ * which would go on holding the ports while its supervisor starts another. A process that was started directly, or detached on
+ * purpose, is not affected: a daemon outlives its parent.
  */
 import { readFileSync } from 'node:fs';
 import type { Clock, Timer } from './clock.js';
 
-/** Milliseconds between looks. */
+/**
+ * Milliseconds between looks.
+ *
+ * @limit {s} between checks that the npm command that started the process still runs
+ * @over the node drains
+ */
 export const LOOK_EVERY_MS = 1_000;
 
 /** What npm, and those that do as it does, say of the script that they run; `npx holdfast` is one of a single word. */
@@ -32,7 +36,7 @@ export function isLaunched(env: Readonly<Record<string, string | undefined>>): b
 /** What the system says of processes. */
 export interface Processes {
   readonly parent: number;
-  /** The name of another process, and its parent; undefined where it cannot be told. */
+  /** The name of another process, and its parent; undefined where it is not known. */
   look(pid: number): { readonly name: string; readonly parent: number } | undefined;
 }
 

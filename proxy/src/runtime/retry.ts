@@ -1,4 +1,4 @@
-/** Owns: how long a failed request to an origin waits before it is made again. Does not own: which failures repeat. */
+/** The pauses between attempts of a failed request to an origin. */
 
 /** Waits between the attempts, in ms; with the last one used up, the origin is given up. */
 const DELAYS_MS = [1_000, 2_000, 4_000, 8_000, 16_000] as const;

@@ -1,4 +1,4 @@
-/** Owns: what V8 is told in processes that serve: when to compile, and where to put new objects. Does not own: what runs. */
+/** V8 flags of processes that serve: when to compile, and where to put new objects. */
 import { setFlagsFromString } from 'node:v8';
 
 /**
@@ -7,7 +7,7 @@ import { setFlagsFromString } from 'node:v8';
  */
 const LOOK_EVERY_BYTES = 5_000;
 
-/** For processes that serve, before they do; V8 keeps no promise about flags that are set later. */
+/** Call it before a process serves; V8 promises nothing about flags that are set later. */
 export function setUpV8(): void {
   compileEarly();
   startYoung();
@@ -18,7 +18,7 @@ export function setUpV8(): void {
  * not been compiled a hold costs half as much again as later. Measured on node 20 with and without in turn, CPU to open one of
  * the first 5,000 after 1,000 others: a stream on the node edge 358 instead of 432 µs, a WebSocket 385 instead of 511, a long
  * poll on the uws edge 195 instead of 223. The V8 of node 22 has no such setting, nor that of 24, whose middle compiler does as
- * well by itself: theirs is left alone, as setting what is not there would be complained about.
+ * well by itself: theirs is left alone, since V8 complains about unknown flags.
  */
 function compileEarly(): void {
   if (process.versions.v8.startsWith('11.')) setFlagsFromString(`--interrupt-budget=${LOOK_EVERY_BYTES}`);

@@ -1,13 +1,15 @@
-/**
- * Owns: a Close that one end of a session has sent, until the other end has answered or has had its time. Does not own: the
- * sockets, or what is done then.
- */
+/** A Close that one end of a session has sent, until the other end has answered or has had its time. */
 import type { Faulty } from '@holdfast/control-api';
 import type { Clock, Timer } from '../runtime/clock.js';
 import type { MessageSocket } from '../websocket/message-socket.js';
 import type { OriginSocket } from './origin-socket.js';
 
-/** How long the other end has to answer a Close, in ms; then the proxy answers in its place. */
+/**
+ * How long the other end has to answer a Close, in ms; then the proxy answers in its place.
+ *
+ * @limit {s} for one end to answer the other's Close
+ * @over the proxy answers in its place
+ */
 export const CLOSE_ANSWER_MS = 5_000;
 
 /** `breach`: the client broke the protocol, which is answered with the code for that, whatever the origin says. */

@@ -1,7 +1,4 @@
-/**
- * Owns: how a session's origin is spoken to: which kind of socket a target gets, and the headers of its handshake.
- * Does not own: the sockets.
- */
+/** Chooses how a session's origin is spoken to: which kind of socket a target gets, and the headers of its handshake. */
 
 import type { Options } from '../config/table.js';
 import { pathBehind } from '../http/request-path.js';

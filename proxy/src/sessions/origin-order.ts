@@ -1,7 +1,4 @@
-/**
- * Owns: the order of what an origin says while a subscription that it has asked for is not live: it comes after.
- * Does not own: subscriptions, or what is done with what the origin says.
- */
+/** Holds an origin's messages back while a subscription that it has asked for is not live: they come after it. */
 
 import type { Containment, Faulty } from '@holdfast/control-api';
 import { waitForLive } from '../channels/live-wait.js';

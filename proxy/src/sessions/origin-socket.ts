@@ -1,13 +1,13 @@
 /**
- * Owns: the port of a session's origin: it may speak WebSocket (`ws-origin`) or WebSocket-over-HTTP (`http-origin`), and
- * the session cannot tell which. Does not own: the session, or which target is asked.
+ * The port of a session's origin: it may speak WebSocket (`ws-origin`) or WebSocket-over-HTTP (`over-http/origin`), and the
+ * session does not know which.
  */
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
 import type { OriginError } from '../origin/errors.js';
 import type { MessageType } from '../websocket/message-socket.js';
 
 /**
- * Hears how the handshake with an origin ends: exactly one of these calls, unless it is aborted before, and not from
+ * Called when the handshake with an origin ends: exactly one of these calls, unless it is aborted before, and not from
  * within a call to the socket. It is let go of then, with all that the handshake needed.
  */
 export interface OriginHandshakeOwner {
@@ -23,7 +23,7 @@ export interface OriginHandshakeOwner {
 }
 
 /**
- * Hears from an origin that has accepted: `originMessage`* and at most one of `originClosed` and `originLost`, after which
+ * Called by an origin that has accepted: `originMessage`* and at most one of `originClosed` and `originLost`, after which
  * nothing follows; all of that after `OriginSocket.close` too. Nothing is called after `abort`, and nothing synchronously from
  * within a call to the socket.
  */
@@ -43,11 +43,11 @@ export interface OriginSocketOwner {
 
 /** The origin's end of a session. Calls after its end do nothing. */
 export interface OriginSocket {
-  /** Says who hears of what follows the acceptance. */
+  /** Sets what is called for all that follows the acceptance. */
   own(owner: OriginSocketOwner): void;
   /** Passes a client's message or control frame on; false when much waits already: hold the client back. */
   send(type: MessageType, data: Buffer): boolean;
-  /** The client closed: the origin is told, and what it still says is heard, up to its own close. */
+  /** The client closed: so does the origin's end, and what it still says counts, up to its own close. */
   close(code: number | undefined, reason: Buffer): void;
   /** The client is gone without a close, or the session is to end at once. Over HTTP the origin gets a DISCONNECT. */
   abort(): void;

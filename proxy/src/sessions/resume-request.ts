@@ -1,4 +1,4 @@
-/** Owns: how a client asks, in its handshake, to come back later for what it missed. Does not own: what it is told. */
+/** How a client asks, in its handshake, to come back later for what it missed. */
 
 /** Name of the query parameter. Browsers can set no header of a handshake, and a subprotocol would have to be accepted. */
 const NAME = 'holdfast-resume';

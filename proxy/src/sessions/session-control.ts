@@ -1,43 +1,38 @@
-/**
- * Owns: carrying out what an origin says to the proxy in the midst of a session: its control messages. Does not own:
- * their syntax, or the session.
- */
+/** Carries out the control messages of a session's origin. */
 import type { WsControl, WsControlInvalid } from '@holdfast/grip';
+import type { CloseReason } from '../channels/close-reasons.js';
+import type { SubscriberParts } from '../channels/subscriber-parts.js';
 import { refusedChannel } from '../routes/channel-name.js';
-import type { SessionOutput } from './session-output.js';
+import type { Dial, SessionParts } from './session-parts.js';
+import type { SessionWriter } from './session-writer.js';
 import { SESSION_META_MAX, type Subscriptions } from './subscriptions.js';
 import type { TimedMessages } from './timed-messages.js';
 
 /** A session, as what control messages have an effect on. */
 export interface ControlledSession {
   readonly id: string;
+  readonly dial: Dial;
   readonly subscriptions: Subscriptions;
-  readonly output: SessionOutput;
+  readonly writer: SessionWriter;
   /** Made by the first message that asks for one. */
   readonly timed: TimedMessages;
   /** The origin leaves, and the client stays. */
   detach(): void;
   /** A subscription was made; `live` is as of `ChannelRegistry.add`. */
   watch(live: Promise<void> | undefined): void;
-  /** The origin wants more filters than there may be. */
-  overFiltered(text: string): void;
-  /** The origin wants more meta than there may be. */
-  overMeta(text: string): void;
-  /** The origin wants this channel, and has as many already as it may have: it is ignored. */
-  overChannels(channel: string): void;
-  /** The origin wants a channel that is none of its route's. */
-  channelRefused(text: string): void;
-  /** The origin has sent something that is of no use, of this kind. */
-  noticed(kind: string, text: string): void;
-  /** The origin has named these filters, known or not. */
-  filtersNamed(filters: readonly string[]): void;
+  /** Ends the session, with details that only clients of debug routes see. */
+  end(reason: CloseReason, detail: string): void;
 }
 
 /** Carries a control message out, at once; one that is invalid is ignored. */
-export function obeyControl(session: ControlledSession, control: WsControl | WsControlInvalid): void {
+export function obeyControl(
+  session: ControlledSession,
+  control: WsControl | WsControlInvalid,
+  parts: Pick<SessionParts, 'subscriber' | 'connectionSubscriptionMax'>,
+): void {
   switch (control.type) {
     case 'subscribe':
-      subscribe(session, control.channel, control.filters);
+      subscribe(session, control.channel, control.filters, parts);
       break;
     case 'unsubscribe':
       unsubscribe(session, control.channel);
@@ -47,7 +42,7 @@ export function obeyControl(session: ControlledSession, control: WsControl | WsC
       break;
     case 'set-meta':
       if (!session.subscriptions.setMeta(control.name, control.value)) {
-        session.overMeta(`more than ${SESSION_META_MAX} bytes of meta`);
+        refuse(session, parts.subscriber, 'meta-limit', `more than ${SESSION_META_MAX} bytes of meta`);
       }
       break;
     case 'keep-alive':
@@ -63,21 +58,48 @@ export function obeyControl(session: ControlledSession, control: WsControl | WsC
       // The name is for an external state service, of which there is none.
       break;
     case 'invalid':
-      session.noticed('control', `control message of the origin ignored: ${control.reason}`);
+      notice(session, parts.subscriber, 'control', `control message of the origin ignored: ${control.reason}`);
   }
 }
 
-function subscribe(session: ControlledSession, channel: string, filters: readonly string[]): void {
-  const { outcome, channel: name, isNew, live } = session.subscriptions.add(channel, filters);
-  session.watch(live);
-  session.filtersNamed(filters);
-  if (outcome === 'subscribed' && isNew) session.output.subscribed(name, live);
-  if (outcome === 'too-many-filters') session.overFiltered(`too many filters for channel '${channel}'`);
-  else if (outcome === 'not-allowed') session.channelRefused(refusedChannel(channel));
-  else if (outcome === 'too-many-channels') session.overChannels(channel);
+/** Logs that the origin has sent something that is of no use, of this kind. */
+export function notice(
+  { id, dial }: Pick<ControlledSession, 'id' | 'dial'>,
+  { log, troubles }: SubscriberParts,
+  kind: string,
+  text: string,
+): void {
+  log.debug({ id }, text);
+  troubles?.noticed({ id, route: dial.route, target: undefined }, kind, text);
 }
 
-function unsubscribe({ subscriptions, output }: ControlledSession, channel: string): void {
+function subscribe(
+  session: ControlledSession,
+  channel: string,
+  filters: readonly string[],
+  { subscriber, connectionSubscriptionMax: limit }: Pick<SessionParts, 'subscriber' | 'connectionSubscriptionMax'>,
+): void {
+  const { id, dial } = session;
+  const { route } = dial;
+  const { outcome, channel: name, isNew, live } = session.subscriptions.add(channel, filters);
+  session.watch(live);
+  subscriber.troubles?.filtersNamed({ id, route, target: undefined }, filters);
+  if (outcome === 'subscribed' && isNew) session.writer.subscribed(name, live);
+  if (outcome === 'too-many-filters') {
+    refuse(session, subscriber, 'filter-limit', `too many filters for channel '${channel}'`);
+  } else if (outcome === 'not-allowed') refuse(session, subscriber, 'channel-refused', refusedChannel(channel));
+  else if (outcome === 'too-many-channels') {
+    subscriber.overChannels.report({ id, route, channels: limit + 1, limit, first: channel });
+  }
+}
+
+function unsubscribe({ subscriptions, writer }: ControlledSession, channel: string): void {
   const left = subscriptions.remove(channel);
-  if (left !== undefined) output.unsubscribed(left);
+  if (left !== undefined) writer.unsubscribed(left);
+}
+
+/** The origin asks for what cannot be: the session ends. */
+function refuse(session: ControlledSession, subscriber: SubscriberParts, reason: CloseReason, text: string): void {
+  notice(session, subscriber, reason, `WebSocket closed: ${text}`);
+  session.end(reason, text);
 }

@@ -1,12 +1,12 @@
-/** Owns: what every session is given. Does not own: any of the parts. */
+/** What every session is given. */
 import type { Containment } from '@holdfast/control-api';
 import type { ResponseHead } from '@holdfast/grip';
-import type { SubscriberEnd, SubscriberParts } from '../channels/subscriber-parts.js';
+import type { SubscriberEnd } from '../channels/subscriber-parts.js';
 import type { Options } from '../config/table.js';
+import type { PipelineParts } from '../delivery/pipeline.js';
 import type { ClientRequest } from '../edge/port.js';
 import type { ReplayParts } from '../history/replay-parts.js';
-import type { HttpFilters } from '../links/http-filter.js';
-import type { ClientStanding, Forwarder } from '../origin/forwarder.js';
+import type { ClientTrust, Forwarder } from '../origin/forwarder.js';
 import type { Origin } from '../origin/port.js';
 import type { Route } from '../routes/route.js';
 import type { Target } from '../routes/target.js';
@@ -24,7 +24,7 @@ export interface Dial {
   readonly connectionId: string;
   readonly request: ClientRequest;
   readonly route: Route;
-  readonly standing: ClientStanding;
+  readonly standing: ClientTrust;
   /** The extension to offer; empty for none. */
   readonly extension: string;
 }
@@ -42,7 +42,7 @@ export interface DialParts {
 /** How a handshake ended: one line of the access log. */
 export interface SessionOpening {
   readonly request: ClientRequest;
-  readonly standing: ClientStanding;
+  readonly standing: ClientTrust;
   readonly route: Route;
   readonly connectionId: string;
   readonly target: Target | undefined;
@@ -75,18 +75,21 @@ export interface SessionStart {
 }
 
 /** Given to every session; the same for all. */
-export interface SessionParts extends Pick<Options, 'debug' | 'connectionSubscriptionMax'> {
-  readonly subscriber: SubscriberParts;
+export interface SessionParts extends PipelineParts, Pick<Options, 'connectionSubscriptionMax'> {
   /** Starts a handshake with a target: WebSocket or WebSocket-over-HTTP, as the target says. Never calls synchronously. */
   readonly dial: (dial: Dial, target: Target, owner: OriginHandshakeOwner) => OriginSocket;
   readonly requests: RequestKeeper;
   readonly events: SessionEvents;
-  readonly filters: HttpFilters;
   /** Undefined where no history is kept. */
   readonly replay?: ReplayParts | undefined;
 }
 
-/** Longest body, in bytes, of an origin's refusal that is relayed to the client. */
+/**
+ * Longest body, in bytes, of an origin's refusal that is relayed to the client.
+ *
+ * @limit {} bytes of an origin's refusal of a handshake
+ * @over 500 in its place
+ */
 export const MAX_REFUSAL = 100_000;
 
 /** What the client gets for a refusal whose body is longer. */

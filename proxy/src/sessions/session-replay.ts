@@ -1,13 +1,13 @@
 /**
- * Owns: what a session has to do with the history: the tokens with which its client may come back, and what it is told
- * when it does, channel by channel as it is subscribed. Does not own: the session, its subscriptions, or filters.
+ * What a session has to do with the history: the tokens with which its client may come back, and what is replayed to it
+ * then, channel by channel as it is subscribed.
  */
 import type { Delivery } from '../channels/delivery.js';
 import { Cursor } from '../history/cursor.js';
-import { type ToldUpTo, wasTold } from '../history/merge.js';
+import { type ReplayedUpTo, wasReplayed } from '../history/merge.js';
 import type { Missed } from '../history/reader.js';
 import type { ReplayParts } from '../history/replay-parts.js';
-import { Telling } from '../history/telling.js';
+import { ReplayWriter } from '../history/replay-writer.js';
 import { FramePiece } from '../websocket/frame-piece.js';
 
 /** The session. */
@@ -26,13 +26,13 @@ export interface SessionReplayOwner {
   watch(work: Promise<unknown>): void;
 }
 
-/** What waits until a channel's history is told. */
+/** What waits until a channel's history is replayed. */
 interface Pending {
   readonly waiting: Delivery[];
   bytes: number;
 }
 
-/** Says that items may have been missed that cannot be told. */
+/** Says that items may have been missed that cannot be replayed. */
 const GAP = new FramePiece('text', Buffer.from('{"holdfast-resume":null}'));
 
 /** The replay of one session whose client asked for it. */
@@ -41,13 +41,13 @@ export class SessionReplay {
   readonly #owner: SessionReplayOwner;
   readonly #clientQueueSize: number;
   readonly #cursor: Cursor;
-  readonly #told: ToldUpTo = new Map();
+  readonly #replayedUpTo: ReplayedUpTo = new Map();
   readonly #pending = new Map<string, Pending>();
-  /** What is still to be told, one channel after the other. */
+  /** What is still to be replayed, one channel after the other. */
   readonly #turns: (() => void)[] = [];
-  #telling: Telling | undefined;
-  /** The channel of what is being told: live items of it wait. */
-  #tellingOf = '';
+  #writer: ReplayWriter | undefined;
+  /** The channel that is being replayed: live items of it wait. */
+  #replayedChannel = '';
   #full = false;
   #announces = false;
   #over = false;
@@ -65,9 +65,9 @@ export class SessionReplay {
     }
   }
 
-  /** Whether an item that is written now is told from the history, and so has to wait for the client. */
-  isTold({ item }: Delivery): boolean {
-    return this.#telling !== undefined && this.#tellingOf === item.channel;
+  /** Whether an item that is written now comes from the history, and so has to wait for the client. */
+  isReplaying({ item }: Delivery): boolean {
+    return this.#writer !== undefined && this.#replayedChannel === item.channel;
   }
 
   /** The session has come to a channel; `live` is as of `ChannelRegistry.add`. */
@@ -80,22 +80,22 @@ export class SessionReplay {
     }
     const pending: Pending = { waiting: [], bytes: 0 };
     this.#pending.set(channel, pending);
-    const told = this.#parts.reader.read(channel, { after }, live).then((missed) => {
-      if (this.#isCurrent(channel, pending)) this.#turn(() => this.#tell(channel, pending, live, missed));
+    const read = this.#parts.reader.read(channel, { after }, live).then((missed) => {
+      if (this.#isCurrent(channel, pending)) this.#turn(() => this.#replay(channel, pending, live, missed));
     });
-    this.#owner.watch(told);
+    this.#owner.watch(read);
   }
 
   /** The session has left a channel. */
   unsubscribed(channel: string): void {
     this.#cursor.delete(channel);
-    this.#told.delete(channel);
+    this.#replayedUpTo.delete(channel);
     this.#pending.delete(channel);
   }
 
-  /** Whether an item is to be delivered now: not if it was told already, or has to wait for what is told before it. */
+  /** Whether an item is to be delivered now: not if it was replayed already, or has to wait for what is replayed before it. */
   admits(delivery: Delivery): boolean {
-    if (this.#told.size > 0 && wasTold(delivery, this.#told)) return false;
+    if (this.#replayedUpTo.size > 0 && wasReplayed(delivery, this.#replayedUpTo)) return false;
     const pending = this.#pending.get(delivery.item.channel);
     if (pending === undefined) return true;
     pending.waiting.push(delivery);
@@ -120,15 +120,15 @@ export class SessionReplay {
   }
 
   /** The client has room again. */
-  writable(): void {
+  onWritable(): void {
     this.#full = false;
-    this.#telling?.resume();
+    this.#writer?.resume();
   }
 
   /** The session is over. */
   stop(): void {
     this.#over = true;
-    this.#telling?.stop();
+    this.#writer?.stop();
     this.#pending.clear();
     this.#turns.length = 0;
   }
@@ -145,22 +145,22 @@ export class SessionReplay {
       this.#announce();
       return;
     }
-    const told = this.#parts.reader.head(channel, live).then((head) => {
-      // An item that has come meanwhile tells more once it is written; until then the head would claim it.
+    const read = this.#parts.reader.head(channel, live).then((head) => {
+      // An item that has come meanwhile says more once it is written; until then the head would claim it.
       const isLate = this.#cursor.at(channel) !== undefined || this.#parts.latest(channel) !== undefined;
       if (this.#over || head === undefined || isLate) return;
       this.#cursor.set(channel, head);
       this.#announce();
     });
-    this.#owner.watch(told);
+    this.#owner.watch(read);
   }
 
-  #turn(tell: () => void): void {
-    this.#turns.push(tell);
-    if (this.#turns.length === 1) tell();
+  #turn(replay: () => void): void {
+    this.#turns.push(replay);
+    if (this.#turns.length === 1) replay();
   }
 
-  #tell(channel: string, pending: Pending, live: Promise<void> | undefined, missed: Missed | undefined): void {
+  #replay(channel: string, pending: Pending, live: Promise<void> | undefined, missed: Missed | undefined): void {
     if (!this.#isCurrent(channel, pending)) {
       this.#nextTurn();
       return;
@@ -170,21 +170,21 @@ export class SessionReplay {
       this.#cursor.delete(channel);
       this.#gap();
       this.#begin(channel, live);
-    } else this.#told.set(channel, missed.end);
-    this.#tellingOf = channel;
-    this.#telling = new Telling(missed?.deliveries ?? [], {
-      tell: (delivery) => {
+    } else this.#replayedUpTo.set(channel, missed.end);
+    this.#replayedChannel = channel;
+    this.#writer = new ReplayWriter(missed?.deliveries ?? [], {
+      write: (delivery) => {
         if (this.#isCurrent(channel, pending)) this.#owner.replay(delivery);
       },
       isFull: () => this.#full,
       whenIdle: (then) => this.#owner.whenIdle(then),
-      told: () => {
-        this.#telling = undefined;
+      done: () => {
+        this.#writer = undefined;
         this.#release(channel, pending);
         this.#nextTurn();
       },
     });
-    this.#telling.resume();
+    this.#writer.resume();
   }
 
   #release(channel: string, pending: Pending): void {
@@ -199,7 +199,7 @@ export class SessionReplay {
   }
 
   #gap(): void {
-    // Whoever makes this is not ready to write yet.
+    // The session, which makes this in its constructor, cannot write yet.
     queueMicrotask(() => {
       if (!this.#over) this.#owner.push(GAP);
     });

@@ -1,7 +1,6 @@
 /**
- * Owns: an open session: a client's WebSocket and its origin, messages between them, and the end of both. Does not own:
- * the handshake that made it (`opening`), how the origin is spoken to (`origin-socket`), items on their way to the client
- * (`session-output`), or what control messages do (`session-control`).
+ * An open session: a client's WebSocket and its origin, messages between them, and the end of both. `session-writer` writes
+ * items to the client, `session-control` carries out control messages.
  */
 import type { ConnectionView } from '@holdfast/control-api';
 import { fitCloseReason, isSendableCloseCode, parseWsControl, readOriginMessage } from '@holdfast/grip';
@@ -10,35 +9,39 @@ import type { Delivery } from '../channels/delivery.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import { endSoon } from '../channels/subscriber-parts.js';
 import type { OriginError } from '../origin/errors.js';
-import type { TroubleScene } from '../origin/warnings.js';
 import { stampOf } from '../runtime/clock.js';
-import type { MessageSocket, MessageType, SocketOwner } from '../websocket/message-socket.js';
+import type { MessageSocket, MessageType, SocketHandler } from '../websocket/message-socket.js';
 import { AwaitedClose, type ClosingEnd, closeClient } from './awaited-close.js';
 import { OriginOrder } from './origin-order.js';
 import { isRefreshable, type OriginSocket, type OriginSocketOwner } from './origin-socket.js';
-import { type ControlledSession, obeyControl } from './session-control.js';
-import { SessionOutput, type SessionOutputOwner } from './session-output.js';
+import { type ControlledSession, notice, obeyControl } from './session-control.js';
 import type { Dial, SessionParts, SessionStart } from './session-parts.js';
+import { type SessionReceiver, SessionWriter } from './session-writer.js';
 import { Subscriptions } from './subscriptions.js';
 import { TimedMessages } from './timed-messages.js';
 
 /**
- * `open`: both ends are there. `detached`: the origin is gone by its own wish, the client stays. `closing`: one end has closed,
+ * `open`: both ends are there. `detached`: the origin has detached, the client stays. `closing`: one end has closed,
  * and the other is still to answer; no channel has the session any more.
  */
 type State = 'open' | 'detached' | 'closing' | 'over';
 
-/** How long a client whose session the proxy closes has to take the Close frame before it is cut off, in ms. */
+/**
+ * How long a client whose session the proxy closes has to take the Close frame before it is cut off, in ms.
+ *
+ * @limit {s} for a client to take the Close frame of a session that the proxy closes
+ * @over connection cut
+ */
 const CLOSE_GRACE_MS = 5_000;
 
 const NO_REASON = Buffer.alloc(0);
 
 /** One session, from the 101 to its end. */
-export class Session implements Subscriber, SocketOwner, OriginSocketOwner, SessionOutputOwner, ControlledSession {
+export class Session implements Subscriber, SocketHandler, OriginSocketOwner, SessionReceiver, ControlledSession {
   readonly dial: Dial;
   readonly client: MessageSocket;
   readonly subscriptions: Subscriptions;
-  readonly output: SessionOutput;
+  readonly writer: SessionWriter;
   readonly #parts: SessionParts;
   readonly #origin: OriginSocket;
   readonly #messagePrefix: string | undefined;
@@ -60,7 +63,7 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
     this.#messagePrefix = messagePrefix;
     this.#since = clock.monotonic();
     this.subscriptions = new Subscriptions(this, registry, dial.route, implicit, parts.connectionSubscriptionMax);
-    this.output = new SessionOutput(this, resume, parts);
+    this.writer = new SessionWriter(this, resume, parts);
   }
 
   /** Subscribes, and takes both sockets over: what the client has sent meanwhile comes now. */
@@ -71,8 +74,8 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
     this.#origin.own(this);
     const live = this.subscriptions.start();
     this.watch(live);
-    this.client.own(this);
-    for (const channel of this.subscriptions.channels) this.output.subscribed(channel, live);
+    this.client.setHandler(this);
+    for (const channel of this.subscriptions.channels) this.writer.subscribed(channel, live);
   }
 
   get id(): string {
@@ -92,10 +95,14 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
     return this.dial.route.id ?? '';
   }
 
+  get isDebug(): boolean {
+    return this.dial.route.debug || this.#parts.debug;
+  }
+
   // From the client
 
   onMessage(type: MessageType, data: Buffer): void {
-    if (this.#hearsClient && !this.#origin.send(type, data)) this.client.pause();
+    if (this.#readsClient && !this.#origin.send(type, data)) this.client.pause();
   }
 
   onClosing(code: number | undefined, reason: Buffer): void {
@@ -109,7 +116,7 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
     } else if (this.#awaited?.from === 'origin') this.#answer(code, reason);
   }
 
-  /** What the client had said before is still answered. The origin hears of it as of a Close with the same code. */
+  /** What the client had said before is still answered. The origin gets a Close with the same code. */
   onBreach(code: number, error: Error): void {
     this.#parts.subscriber.log.debug({ id: this.id, err: error }, 'client fault');
     if (this.#state === 'open') {
@@ -137,13 +144,13 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
 
   onWritable(): void {
     this.#origin.resume();
-    this.output.writable();
+    this.writer.onWritable();
   }
 
   // From the origin
 
   originMessage(type: MessageType, data: Buffer): void {
-    if (!this.#hearsOrigin) return;
+    if (!this.#readsOrigin) return;
     if (this.#order?.keepsBack(() => this.originMessage(type, data))) return;
     const messagePrefix = this.#messagePrefix;
     if (messagePrefix === undefined || type === 'ping' || type === 'pong') {
@@ -153,11 +160,12 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
     const message = readOriginMessage(type, data, messagePrefix);
     if (message.kind === 'control') {
       // One that has left its channels takes no more orders.
-      if (this.#state === 'open') obeyControl(this, parseWsControl(message.text));
+      if (this.#state === 'open') obeyControl(this, parseWsControl(message.text), this.#parts);
     } else if (message.kind === 'message') this.#toClient(type, message.content);
     else {
       const prefixes = `'${messagePrefix}' for the client, 'c:' for the proxy`;
-      this.noticed('prefix', `message of the origin dropped: it begins with neither of its prefixes: ${prefixes}`);
+      const text = `message of the origin dropped: it begins with neither of its prefixes: ${prefixes}`;
+      notice(this, this.#parts.subscriber, 'prefix', text);
     }
   }
 
@@ -178,7 +186,8 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
       return;
     }
     this.#parts.subscriber.log.debug({ id: this.id, err: error }, 'origin lost');
-    this.#parts.subscriber.troubles?.failed(this.#scene, error, 'WebSocket cut');
+    const where = { id: this.id, route: this.dial.route, target: undefined };
+    this.#parts.subscriber.troubles?.failed(where, error, 'WebSocket cut');
     if (this.#state === 'closing') this.#answerItself();
     else if (this.#state === 'open' && this.#leave('origin-failed')) this.client.abort();
   }
@@ -195,7 +204,7 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
     if (format.action === 'refresh' && !isRefreshable(this.#origin)) return false;
     const subscription = this.subscriptions.find(delivery.item.channel);
     if (subscription === undefined) return false;
-    this.output.take(delivery, subscription);
+    if (this.writer.takesNow(delivery)) this.writer.take(delivery, format, subscription);
     return true;
   }
 
@@ -205,7 +214,7 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
   missed(): void {
     const { subscriber } = this.#parts;
     if (subscriber.gapPolicy === 'close')
-      endSoon(this, this.subscriptions.channels, subscriber, () => this.#end('items-lost'));
+      endSoon(this, this.subscriptions.channels, subscriber, () => this.end('items-lost'));
   }
 
   /** An origin that is asked over HTTP is asked for news; one that speaks WebSocket sends them by itself. */
@@ -213,12 +222,12 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
     if (this.#state === 'open' && isRefreshable(this.#origin)) this.#origin.refresh();
   }
 
-  shutDown(): void {
-    this.#end('shutdown');
+  drain(): void {
+    this.end('shutdown');
   }
 
-  kick(): void {
-    this.#end('kicked');
+  disconnect(): void {
+    this.end('kicked');
   }
 
   fault(): void {
@@ -226,7 +235,7 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
       this.#clientEnded('fault');
       this.#origin.abort();
       this.client.abort();
-    } else this.#end('fault');
+    } else this.end('fault');
   }
 
   view(): ConnectionView {
@@ -239,12 +248,12 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
       client: request.clientAddress,
       since: stampOf(this.#parts.subscriber.clock, this.#since),
       channels: this.subscriptions.channels,
-      items: this.output.items,
+      items: this.writer.items,
       waiting: this.client.waiting,
     };
   }
 
-  // From the output
+  // From the writer
 
   sent(): void {
     this.#timed?.sent();
@@ -259,11 +268,11 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
   }
 
   overflowed(): void {
-    this.#end('slow-client');
+    this.end('slow-client');
   }
 
   filterFailed(error: string): void {
-    this.#end('filter-failed', error);
+    this.end('filter-failed', error);
   }
 
   // From control messages
@@ -286,51 +295,27 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
     const { log } = this.#parts.subscriber;
     live.catch((error: Error) => {
       log.warn({ id: this.id, err: error }, 'subscription failed: closing the session');
-      this.#end('origin-failed');
+      this.end('origin-failed');
     });
     this.#order ??= new OriginOrder(this.#origin, this.#parts.subscriber, this);
     this.#order.waitFor(live);
   }
 
-  overFiltered(text: string): void {
-    this.#refused('filter-limit', text);
+  /** Ends the session because the proxy wants it, with the code of the reason. Details go to debug routes only. */
+  end(reason: CloseReason, detail?: string): void {
+    const open = this.#state === 'open';
+    if (!this.#leave(reason)) return;
+    if (open) this.#origin.abort();
+    const text = this.isDebug ? (detail ?? closeReasons[reason].meaning) : '';
+    const code = closeCode(reason);
+    if (code === undefined) this.client.abort();
+    else {
+      this.client.close(code, fitCloseReason(Buffer.from(text)));
+      this.#parts.subscriber.clock.after(CLOSE_GRACE_MS, () => this.client.abort(), this);
+    }
   }
 
-  overMeta(text: string): void {
-    this.#refused('meta-limit', text);
-  }
-
-  overChannels(channel: string): void {
-    const { subscriber, connectionSubscriptionMax: limit } = this.#parts;
-    const { id, dial } = this;
-    subscriber.overChannels.tell({ id, route: dial.route, channels: limit + 1, limit, first: channel });
-  }
-
-  channelRefused(text: string): void {
-    this.#refused('channel-refused', text);
-  }
-
-  noticed(kind: string, text: string): void {
-    const { log, troubles } = this.#parts.subscriber;
-    log.debug({ id: this.id }, text);
-    troubles?.noticed(this.#scene, kind, text);
-  }
-
-  filtersNamed(filters: readonly string[]): void {
-    if (filters.length > 0) this.#parts.subscriber.troubles?.filtersNamed(this.#scene, filters);
-  }
-
-  /** What the origin asks for cannot be. */
-  #refused(reason: CloseReason, text: string): void {
-    this.noticed(reason, `WebSocket closed: ${text}`);
-    this.#end(reason, text);
-  }
-
-  get #scene(): TroubleScene {
-    return { id: this.id, route: this.dial.route, target: undefined };
-  }
-
-  /** Closes the origin's end by our own wish: as Pushpin does, 1000 on a WebSocket, no code in an event. */
+  /** Closes the origin's end from our side: as Pushpin does, 1000 on a WebSocket, no code in an event. */
   #closeOrigin(): void {
     this.#origin.close(isRefreshable(this.#origin) ? undefined : 1000, NO_REASON);
   }
@@ -341,12 +326,12 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
   }
 
   /** Whether what the client says is for the origin. */
-  get #hearsClient(): boolean {
+  get #readsClient(): boolean {
     return this.#state === 'open' || this.#awaited?.from === 'origin';
   }
 
   /** Whether what the origin says is for the client. */
-  get #hearsOrigin(): boolean {
+  get #readsOrigin(): boolean {
     return this.#state === 'open' || (this.#awaited !== undefined && this.#awaited.from !== 'origin');
   }
 
@@ -360,15 +345,15 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
 
   /** The other end has answered. */
   #answer(code: number | undefined, reason: Buffer): void {
-    this.#settled()?.answer(code, reason, this.client, this.#origin);
+    this.#endWait()?.answer(code, reason, this.client, this.#origin);
   }
 
   /** The other end has not, and no more is expected of it. */
   #answerItself(): void {
-    this.#settled()?.echo(this.client, this.#origin);
+    this.#endWait()?.echo(this.client, this.#origin);
   }
 
-  #settled(): AwaitedClose | undefined {
+  #endWait(): AwaitedClose | undefined {
     const awaited = this.#awaited;
     awaited?.stop();
     this.#awaited = undefined;
@@ -379,9 +364,9 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
     return awaited;
   }
 
-  /** There is nobody to answer any more. */
+  /** The client has gone: it gets no answer. */
   #clientEnded(reason: CloseReason): void {
-    if (this.#settled() === undefined) this.#leave(reason);
+    if (this.#endWait() === undefined) this.#leave(reason);
   }
 
   #toClient(type: MessageType, data: Buffer): void {
@@ -391,21 +376,7 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
 
   /** A timed message counts as an item: there is nobody to hold back while the client does not read. */
   #sendTimed(type: MessageType, data: Buffer): void {
-    if (!this.#isGone && this.output.admits(data.length)) this.#toClient(type, data);
-  }
-
-  /** Ends the session because the proxy wants it, with the code of the reason. Details go to debug routes only. */
-  #end(reason: CloseReason, detail?: string): void {
-    const open = this.#state === 'open';
-    if (!this.#leave(reason)) return;
-    if (open) this.#origin.abort();
-    const text = this.dial.route.debug || this.#parts.debug ? (detail ?? closeReasons[reason].meaning) : '';
-    const code = closeCode(reason);
-    if (code === undefined) this.client.abort();
-    else {
-      this.client.close(code, fitCloseReason(Buffer.from(text)));
-      this.#parts.subscriber.clock.after(CLOSE_GRACE_MS, () => this.client.abort(), this);
-    }
+    if (!this.#isGone && this.writer.admits(this.client.waiting, data.length)) this.#toClient(type, data);
   }
 
   /** Leaves the channels and reports the end; false when the session was over already. */
@@ -413,14 +384,14 @@ export class Session implements Subscriber, SocketOwner, OriginSocketOwner, Sess
     if (this.#state === 'over' || this.#state === 'closing') return false;
     this.#state = 'over';
     this.#timed?.stop();
-    this.output.stop();
+    this.writer.stop();
     const channels = this.subscriptions.channels;
     this.subscriptions.clear();
     const { clock, events, registry } = this.#parts.subscriber;
     registry.leave(this);
     events.subscriberEnded('ws', reason);
     const duration = clock.monotonic() - this.#since;
-    const { items, dropped } = this.output;
+    const { items, dropped } = this.writer;
     const end = { kind: 'ws', reason, items, dropped, duration, channels } as const;
     const { request, route, connectionId } = this.dial;
     this.#parts.events.sessionEnded(request, route, end, connectionId);

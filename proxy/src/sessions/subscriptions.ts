@@ -1,4 +1,4 @@
-/** Owns: the channels and meta of one session. Does not own: what is delivered on them. */
+/** The channels and meta of one session. */
 import { MAX_FILTERS } from '@holdfast/grip';
 import type { ChannelRegistry } from '../channels/registry.js';
 import type { Subscriber } from '../channels/subscriber.js';
@@ -9,6 +9,9 @@ import type { Route } from '../routes/route.js';
 /**
  * Most bytes of meta that an origin may set for one session by control messages: names and values, and
  * {@link META_ENTRY_BYTES} for each. As much as it may keep at a session over HTTP.
+ *
+ * @limit {} bytes of meta that an origin sets for a session by control messages, 32 for each entry included
+ * @over session closed with 1011
  */
 export const SESSION_META_MAX = 65_536;
 

@@ -1,7 +1,4 @@
-/**
- * Owns: the built-in `test` target for WebSockets: `/ws` echoes, and is subscribed like any origin would subscribe it.
- * Does not own: the test target for requests (`origin/test-origin`).
- */
+/** The built-in `test` target for WebSockets: `/ws` echoes, and is subscribed like any origin would subscribe it. */
 
 import { type Containment, uncontained } from '@holdfast/control-api';
 import { formatWsControl } from '@holdfast/grip';
@@ -15,7 +12,12 @@ import type { OriginHandshakeOwner, OriginSocket, OriginSocketOwner } from './or
 
 const PREFIX = Buffer.from('m:');
 
-/** From so many messages on that are not answered yet, `send` asks to be held back. */
+/**
+ * From so many messages on that are not answered yet, `send` asks to be held back.
+ *
+ * @limit {} messages to the `test` target that are not echoed yet
+ * @over the client is not read
+ */
 const WAITING_HIGH = 64;
 
 /** An origin inside the process. Everything is sent through GRIP's own messages: what a client sends is never control. */
@@ -63,7 +65,7 @@ export class TestSocket implements OriginSocket {
     this.#waiting.clear();
   }
 
-  /** After a fault of ours: the session hears of it. */
+  /** After a fault of ours: the session loses its origin. */
   fault(error: unknown): void {
     this.abort();
     this.#owner?.originLost(faultError(error));

@@ -1,4 +1,4 @@
-/** Owns: the messages that a session sends by the clock: keep-alives, and the one that is delayed. Does not own: sending. */
+/** The messages that a session sends by the clock: keep-alives, and the one that is delayed. */
 import type { Faulty } from '@holdfast/control-api';
 import type { WsKeepAlive, WsSendDelayed } from '@holdfast/grip';
 import type { Clock, Timer } from '../runtime/clock.js';
@@ -31,7 +31,7 @@ export class TimedMessages {
     this.#keepAlive = undefined;
     if (content === undefined) return;
     const beat = () => this.#send(messageType, content);
-    this.#keepAlive = new KeepAliveTimer({ content, timeout, mode }, this.#clock, this.#random, beat, this.#session);
+    this.#keepAlive = new KeepAliveTimer({ timeout, mode }, this.#clock, this.#random, beat, this.#session);
   }
 
   /** Something was sent to the client: an idle keep-alive is put off. */

@@ -1,10 +1,8 @@
-/**
- * Owns: the origin of a session that speaks WebSocket. Does not own: frames (`websocket`), or headers of the handshake.
- */
+/** The origin of a session that speaks WebSocket. */
 import type { Containment } from '@holdfast/control-api';
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
 import { faultError, OriginError } from '../origin/errors.js';
-import type { MessageType, SocketOwner } from '../websocket/message-socket.js';
+import type { MessageType, SocketHandler } from '../websocket/message-socket.js';
 import { type DialHandler, type DialRequest, dialSocket } from '../websocket/ws-dial.js';
 import type { SocketSettings } from '../websocket/ws-library.js';
 import type { WsSocket } from '../websocket/ws-socket.js';
@@ -12,7 +10,7 @@ import type { OriginHandshakeOwner, OriginSocket, OriginSocketOwner } from './or
 import { tooLongRefusal } from './session-parts.js';
 
 /** A WebSocket to an origin, from its handshake on. */
-export class WsOrigin implements OriginSocket, DialHandler, SocketOwner {
+export class WsOrigin implements OriginSocket, DialHandler, SocketHandler {
   /** Undefined once it has heard. */
   #handshake: OriginHandshakeOwner | undefined;
   #owner: OriginSocketOwner | undefined;
@@ -71,7 +69,7 @@ export class WsOrigin implements OriginSocket, DialHandler, SocketOwner {
     this.#handshake = undefined;
     this.#giveUp = undefined;
     handshake?.originAccepted(headers);
-    socket.own(this);
+    socket.setHandler(this);
   }
 
   refused(head: ResponseHead, body: Buffer | undefined): void {
@@ -96,7 +94,7 @@ export class WsOrigin implements OriginSocket, DialHandler, SocketOwner {
     this.fault(error);
   }
 
-  /** After a fault of ours: the origin's end is cut, and the session hears of it. */
+  /** After a fault of ours: the origin's end is cut, and the session loses it. */
   fault(error: unknown): void {
     if (this.#over) return;
     this.#over = true;
@@ -114,7 +112,7 @@ export class WsOrigin implements OriginSocket, DialHandler, SocketOwner {
     this.onClose(code, reason);
   }
 
-  /** The session hears of it at once: the origin may take long to end its side. */
+  /** The session loses it at once: the origin may take long to end its side. */
   onBreach(code: number, error: Error): void {
     this.onLost(error);
     this.#socket?.close(code);

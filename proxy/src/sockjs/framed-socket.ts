@@ -1,15 +1,15 @@
-/** Owns: SockJS frames on a client's WebSocket, from its handshake on. Does not own: the WebSocket. */
+/** SockJS frames on a client's WebSocket, from its handshake on. */
 import type { RawHeaders } from '@holdfast/grip';
 import type { ClientHandshake, ClientResponse } from '../edge/port.js';
 import type { Clock } from '../runtime/clock.js';
 import { Fifo } from '../runtime/fifo.js';
 import { KeepAliveTimer } from '../runtime/keep-alive-timer.js';
 import type { FramePiece } from '../websocket/frame-piece.js';
-import type { MessageSocket, MessageType, SocketOwner } from '../websocket/message-socket.js';
+import type { MessageSocket, MessageType, SocketHandler } from '../websocket/message-socket.js';
 import { closeFrame, framedPiece, HEARTBEAT_FRAME, HEARTBEAT_S, messagesFrame, OPEN_FRAME, quote } from './frames.js';
 import { MAX_FRAME, PayloadFault, readMessages } from './payload.js';
 
-const BEAT = { content: Buffer.alloc(0), timeout: HEARTBEAT_S, mode: 'idle' } as const;
+const KEEP_ALIVE = { content: Buffer.alloc(0), timeout: HEARTBEAT_S, mode: 'idle' } as const;
 
 /** A handshake whose WebSocket will speak SockJS. */
 export class FramedHandshake implements ClientHandshake {
@@ -34,12 +34,12 @@ export class FramedHandshake implements ClientHandshake {
 }
 
 /** A WebSocket whose messages travel in frames. Pings and pongs are the WebSocket's own, and pass as they are. */
-export class FramedSocket implements MessageSocket, SocketOwner {
+export class FramedSocket implements MessageSocket, SocketHandler {
   readonly #socket: MessageSocket;
   readonly #clock: Clock;
-  readonly #heart: KeepAliveTimer;
-  #owner: SocketOwner | undefined;
-  /** Messages of a frame that its owner does not take yet; what comes behind them waits in the WebSocket. */
+  readonly #timer: KeepAliveTimer;
+  #handler: SocketHandler | undefined;
+  /** Messages of a frame that its handler does not take yet; what comes behind them waits in the WebSocket. */
   #inbox: Fifo<Buffer> | undefined;
   #paused = false;
   /** The other side has closed, or broken the protocol. */
@@ -49,36 +49,36 @@ export class FramedSocket implements MessageSocket, SocketOwner {
   constructor(socket: MessageSocket, clock: Clock, random: () => number) {
     this.#socket = socket;
     this.#clock = clock;
-    this.#heart = new KeepAliveTimer(BEAT, clock, random, () => this.#beat(), this);
+    this.#timer = new KeepAliveTimer(KEEP_ALIVE, clock, random, () => this.#sendHeartbeat(), this);
     socket.send('text', Buffer.from(OPEN_FRAME));
   }
 
-  own(owner: SocketOwner): void {
-    this.#owner = owner;
-    this.#socket.own(this);
+  setHandler(handler: SocketHandler): void {
+    this.#handler = handler;
+    this.#socket.setHandler(this);
   }
 
   send(type: MessageType, data: Buffer): boolean {
     if (type === 'ping' || type === 'pong') return this.#socket.send(type, data);
-    this.#heart.sent(this.#clock.monotonic());
+    this.#timer.sent(this.#clock.monotonic());
     return this.#socket.send('text', Buffer.from(messagesFrame([quote(data.toString())])));
   }
 
   push(piece: FramePiece): void {
-    this.#heart.sent(this.#clock.monotonic());
+    this.#timer.sent(this.#clock.monotonic());
     this.#socket.push(piece.type === 'ping' || piece.type === 'pong' ? piece : framedPiece(piece));
   }
 
   /** The code and the reason go in both: the library reads the frame, others the WebSocket's own. */
   close(code?: number, reason?: Buffer): void {
-    this.#heart.stop();
+    this.#timer.stop();
     if (code !== undefined && !this.#isLeft) this.#socket.send('text', Buffer.from(closeFrame(code, reason)));
     this.#socket.close(code, reason);
   }
 
   abort(): void {
-    this.#heart.stop();
-    this.#owner = undefined;
+    this.#timer.stop();
+    this.#handler = undefined;
     this.#inbox = undefined;
     this.#socket.abort();
   }
@@ -98,10 +98,10 @@ export class FramedSocket implements MessageSocket, SocketOwner {
     return this.#socket.waiting;
   }
 
-  /** What is no array of strings ends the session: the client cannot be told otherwise (protocol 0.3, "test_broken_json"). */
+  /** A frame that is not an array of strings ends the session: there is no error frame (protocol 0.3, "test_broken_json"). */
   onMessage(type: MessageType, data: Buffer): void {
     if (type === 'ping' || type === 'pong') {
-      this.#owner?.onMessage(type, data);
+      this.#handler?.onMessage(type, data);
       return;
     }
     if (data.length === 0) return;
@@ -110,9 +110,9 @@ export class FramedSocket implements MessageSocket, SocketOwner {
       if (data.length > MAX_FRAME) throw new PayloadFault('Frame too large');
       messages = readMessages(arrayText(data));
     } catch (error) {
-      const owner = this.#owner;
+      const handler = this.#handler;
       this.abort();
-      owner?.onLost(error as Error);
+      handler?.onLost(error as Error);
       return;
     }
     this.#inbox ??= new Fifo();
@@ -122,56 +122,56 @@ export class FramedSocket implements MessageSocket, SocketOwner {
 
   onClosing(code: number | undefined, reason: Buffer): void {
     this.#left();
-    if (this.#owner?.onClosing !== undefined) this.#owner.onClosing(code, reason);
+    if (this.#handler?.onClosing !== undefined) this.#handler.onClosing(code, reason);
     else if (code === undefined) this.#socket.close();
     else this.#socket.close(code, reason);
   }
 
   onBreach(code: number, error: Error): void {
     this.#left();
-    if (this.#owner?.onBreach !== undefined) this.#owner.onBreach(code, error);
+    if (this.#handler?.onBreach !== undefined) this.#handler.onBreach(code, error);
     else this.#socket.close(code);
   }
 
   onClose(code: number | undefined, reason: Buffer): void {
-    this.#heart.stop();
+    this.#timer.stop();
     this.#drain(true);
-    this.#owner?.onClose(code, reason);
+    this.#handler?.onClose(code, reason);
   }
 
   onLost(error: Error | undefined): void {
-    this.#heart.stop();
+    this.#timer.stop();
     this.#drain(true);
-    this.#owner?.onLost(error);
+    this.#handler?.onLost(error);
   }
 
   fault(error: unknown): void {
-    this.#heart.stop();
-    if (this.#owner?.fault !== undefined) this.#owner.fault(error);
+    this.#timer.stop();
+    if (this.#handler?.fault !== undefined) this.#handler.fault(error);
     else this.abort();
   }
 
   onWritable(): void {
-    this.#owner?.onWritable();
+    this.#handler?.onWritable();
   }
 
-  /** Hands out what came, as long as the owner takes it; `all`: whether or not, for nothing comes any more. */
+  /** Hands out what came, as long as the handler takes it; `all`: whether or not, for nothing comes any more. */
   #drain(all = false): void {
     while (this.#inbox !== undefined && (all || !this.#paused)) {
       const message = this.#inbox.shift();
       if (message === undefined) this.#inbox = undefined;
-      else this.#owner?.onMessage('text', message);
+      else this.#handler?.onMessage('text', message);
     }
   }
 
   #left(): void {
     this.#isLeft = true;
-    this.#heart.stop();
+    this.#timer.stop();
     this.#drain(true);
   }
 
   /** A client that has not taken what went before needs no sign of life. */
-  #beat(): void {
+  #sendHeartbeat(): void {
     if (this.#socket.waiting === 0) this.#socket.send('text', Buffer.from(HEARTBEAT_FRAME));
   }
 }

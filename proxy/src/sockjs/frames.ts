@@ -1,6 +1,4 @@
-/**
- * Owns: SockJS frames for clients, and how their strings are written. Does not own: what a transport wraps them in.
- */
+/** SockJS frames for clients, and the encoding of their strings. */
 import { FramePiece } from '../websocket/frame-piece.js';
 
 /** The session is open. */

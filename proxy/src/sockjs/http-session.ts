@@ -1,41 +1,50 @@
-/**
- * Owns: a SockJS session over HTTP: a WebSocket to the rest of the proxy, carried by requests that come and go.
- * Does not own: the requests, or finding the session that one is for (`sockjs`).
- */
+/** A SockJS session over HTTP: a WebSocket to the rest of the proxy, carried by requests that come and go. */
 import { type Containment, uncontained } from '@holdfast/control-api';
+import type { ClientHandshake, ClientResponse } from '../edge/port.js';
 import type { Clock, Timer } from '../runtime/clock.js';
 import { Fifo } from '../runtime/fifo.js';
 import { KeepAliveTimer } from '../runtime/keep-alive-timer.js';
 import type { FramePiece } from '../websocket/frame-piece.js';
-import type { MessageSocket, MessageType, SocketOwner } from '../websocket/message-socket.js';
+import type { MessageSocket, MessageType, SocketHandler } from '../websocket/message-socket.js';
 import { closeFrame, HEARTBEAT_FRAME, HEARTBEAT_S, messagesFrame, OPEN_FRAME, quote, quotedPiece } from './frames.js';
-import type { Receiver, ReceiverOwner } from './receiver.js';
+import { Receiver, type ReceiverHandler, type TransportForm } from './receiver.js';
+import type { SockJsResponse } from './sockjs-response.js';
 
 /**
- * `opening`: the origin has not answered. `closing`: closed from our side; the client is told when it asks.
+ * `opening`: the origin has not answered. `closing`: closed from our side; the client gets the close frame at its next request.
  * `left`: the client broke off. `terminated`: ended without a close. `over`: forgotten.
  */
 type State = 'opening' | 'open' | 'closing' | 'left' | 'terminated' | 'over';
 
-/** How long a session waits for the next receiver, and how long one that has ended is remembered for late requests, in ms. */
+/**
+ * How long a session waits for the next receiver, and how long one that has ended is remembered for late requests, in ms.
+ *
+ * @limit SockJS: {s} without a request to receive; an ended session is remembered for as long
+ * @over the session ends
+ */
 export const ABSENCE_MS = 5_000;
 
-/** From so many bytes waiting on, `send` asks to be held back; each message counts for `MESSAGE_MIN` at least. */
+/**
+ * From so many bytes waiting on, `send` asks to be held back; each message counts for `MESSAGE_MIN` at least.
+ *
+ * @limit SockJS: {} bytes waiting for a client over HTTP, where each message of the origin counts 64 at least
+ * @over the origin is not read
+ */
 export const HIGH_WATER = 262_144;
 const MESSAGE_MIN = 64;
 
 const NOTHING = Buffer.alloc(0);
-const BEAT = { content: NOTHING, timeout: HEARTBEAT_S, mode: 'idle' } as const;
+const KEEP_ALIVE = { content: NOTHING, timeout: HEARTBEAT_S, mode: 'idle' } as const;
 const STILL_OPEN = closeFrame(2010, Buffer.from('Another connection still open'));
 const INTERRUPTED = closeFrame(1002, Buffer.from('Connection interrupted'));
 
-/** What became of messages that a client sent; `frame` is the close frame of a session that has ended. */
+/** The outcome of messages that a client sent; `frame` is the close frame of a session that has ended. */
 export type SendOutcome =
   | { readonly kind: 'taken' | 'busy' | 'unknown' | 'terminated' }
   | { readonly kind: 'closed'; readonly frame: string };
 
-/** What a session is given. */
-export interface HttpSessionParts {
+/** The collaborators of a session. */
+export interface HttpSessionDeps {
   readonly clock: Clock;
   readonly random: () => number;
   /** Left out: nothing is contained. */
@@ -45,10 +54,10 @@ export interface HttpSessionParts {
 }
 
 /** One session; `open` makes it a WebSocket. */
-export class HttpSession implements MessageSocket, ReceiverOwner {
-  readonly #parts: HttpSessionParts;
+export class HttpSession implements MessageSocket, ReceiverHandler {
+  readonly #deps: HttpSessionDeps;
   #state: State = 'opening';
-  #owner: SocketOwner | undefined;
+  #handler: SocketHandler | undefined;
   #receiver: Receiver | undefined;
   /** The receiver before: its client may still be taking the answer. */
   #last: Receiver | undefined;
@@ -66,22 +75,22 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
   #paused = false;
   #closeFrame = INTERRUPTED;
   #closeGiven = false;
-  #heart: KeepAliveTimer | undefined;
+  #heartbeat: KeepAliveTimer | undefined;
   #timer: Timer | undefined;
 
-  constructor(parts: HttpSessionParts) {
-    this.#parts = parts;
+  constructor(deps: HttpSessionDeps) {
+    this.#deps = deps;
   }
 
-  // From the requests
+  // Called for requests of the client
 
   /** The origin has accepted: the request that opened the session receives from now on. */
   open(receiver: Receiver): void {
     if (this.#state !== 'opening') return;
     this.#state = 'open';
-    const { clock, random } = this.#parts;
-    this.#heart = new KeepAliveTimer(BEAT, clock, random, () => this.#beat(), this);
-    receiver.own(this);
+    const { clock, random } = this.#deps;
+    this.#heartbeat = new KeepAliveTimer(KEEP_ALIVE, clock, random, () => this.#sendHeartbeat(), this);
+    receiver.setHandler(this);
     this.#receiver = receiver;
     this.#give(OPEN_FRAME);
   }
@@ -98,9 +107,9 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
     else if (this.#state === 'opening' || this.#receiver !== undefined) receiver.giveLast(STILL_OPEN);
     else {
       this.#receiver = receiver;
-      this.#heart?.sent(this.#parts.clock.monotonic());
-      if (this.#state === 'open') this.#parts.clock.clear(this.#timer);
-      receiver.own(this);
+      this.#heartbeat?.sent(this.#deps.clock.monotonic());
+      if (this.#state === 'open') this.#deps.clock.clear(this.#timer);
+      receiver.setHandler(this);
       receiver.begin();
       this.#flush();
     }
@@ -128,15 +137,15 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
   receiverGone(): void {
     this.#receiver = undefined;
     if (this.#state !== 'open') return;
-    const owner = this.#settle('left');
+    const handler = this.#endAs('left');
     this.#remember();
-    owner?.onClose(undefined, NOTHING);
+    handler?.onClose(undefined, NOTHING);
   }
 
-  // From the session
+  // Called by the proxy's session
 
-  own(owner: SocketOwner): void {
-    this.#owner = owner;
+  setHandler(handler: SocketHandler): void {
+    this.#handler = handler;
     this.#deliver();
   }
 
@@ -154,13 +163,13 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
     if (this.#state === 'open' && piece.type !== 'ping' && piece.type !== 'pong') this.#add(quotedPiece(piece));
   }
 
-  /** The client hears of it after what waits for it, at its next requests until it is forgotten. */
+  /** The client gets the close frame after what waits for it, at its next requests until the session is forgotten. */
   close(code?: number, reason?: Buffer): void {
     if (this.#state !== 'open') return;
     this.#closeFrame = closeFrame(code, reason);
-    const owner = this.#settle('closing');
-    // Who closes is told of it like of any other end, but not from within the call: such a client has no answer.
-    queueMicrotask(() => this.#guard(() => owner?.onClose(code, reason ?? NOTHING)));
+    const handler = this.#endAs('closing');
+    // The handler gets `onClose` as for any other end, but not from within the call: such a client sends no Close.
+    queueMicrotask(() => this.#guard(() => handler?.onClose(code, reason ?? NOTHING)));
     this.#remember();
     this.#flush();
   }
@@ -171,7 +180,7 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
       return;
     }
     if (this.#state !== 'open') return;
-    this.#settle('terminated');
+    this.#endAs('terminated');
     this.#clear();
     this.#remember();
     this.#receiver?.terminate();
@@ -193,8 +202,8 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
 
   /** After a fault of ours, in the session or behind it. */
   fault(error: unknown): void {
-    const owner = this.#owner;
-    if (owner?.fault !== undefined) owner.fault(error);
+    const handler = this.#handler;
+    if (handler?.fault !== undefined) handler.fault(error);
     else this.abort();
   }
 
@@ -202,7 +211,7 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
     try {
       act();
     } catch (error) {
-      (this.#parts.faults ?? uncontained).caught('client', error, this);
+      (this.#deps.faults ?? uncontained).caught('client', error, this);
     }
   }
 
@@ -244,7 +253,7 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
 
   #give(frame: string): void {
     const receiver = this.#receiver;
-    this.#heart?.sent(this.#parts.clock.monotonic());
+    this.#heartbeat?.sent(this.#deps.clock.monotonic());
     if (receiver === undefined || receiver.give(frame)) return;
     this.#receiver = undefined;
     this.#last = receiver;
@@ -256,7 +265,7 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
   #wake(): void {
     if (!this.#starved) return;
     this.#starved = false;
-    this.#guard(() => this.#owner?.onWritable());
+    this.#guard(() => this.#handler?.onWritable());
   }
 
   /**
@@ -276,21 +285,21 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
     while (!this.#paused) {
       const data = this.#owedPongs.shift();
       if (data === undefined) break;
-      this.#owner?.onMessage('pong', data);
+      this.#handler?.onMessage('pong', data);
     }
     if (!this.#paused && this.#queueCost < HIGH_WATER) this.#wake();
   }
 
   #deliver(): void {
     this.#deliverPongs();
-    while (this.#state === 'open' && !this.#paused && this.#owner !== undefined) {
+    while (this.#state === 'open' && !this.#paused && this.#handler !== undefined) {
       const message = this.#inbox.shift();
       if (message === undefined) {
         this.#answer({ kind: 'taken' });
         return;
       }
-      const owner = this.#owner;
-      this.#guard(() => owner.onMessage('text', message));
+      const handler = this.#handler;
+      this.#guard(() => handler.onMessage('text', message));
     }
   }
 
@@ -300,14 +309,14 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
     answer?.(outcome);
   }
 
-  #beat(): void {
+  #sendHeartbeat(): void {
     if (this.#state === 'open' && this.#receiver?.ready) this.#give(HEARTBEAT_FRAME);
   }
 
   /** The time for a client's next request begins when it has taken the last answer, as far as that can be seen. */
   #awaitReceiver(): void {
-    this.#parts.clock.clear(this.#timer);
-    this.#timer = this.#parts.clock.after(
+    this.#deps.clock.clear(this.#timer);
+    this.#timer = this.#deps.clock.after(
       ABSENCE_MS,
       () => {
         const waiting = this.#last?.waiting ?? 0;
@@ -316,9 +325,9 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
           this.#awaitReceiver();
           return;
         }
-        const owner = this.#owner;
+        const handler = this.#handler;
         this.#end();
-        owner?.onLost(undefined);
+        handler?.onLost(undefined);
       },
       this,
     );
@@ -326,34 +335,60 @@ export class HttpSession implements MessageSocket, ReceiverOwner {
 
   /** Forgets the session after a while; a receiver that has not even taken the close frame by then is cut off. */
   #remember(): void {
-    this.#parts.clock.clear(this.#timer);
-    this.#timer = this.#parts.clock.after(ABSENCE_MS, () => this.#end(), this);
+    this.#deps.clock.clear(this.#timer);
+    this.#timer = this.#deps.clock.after(ABSENCE_MS, () => this.#end(), this);
   }
 
-  /** Nothing more for the owner, which is given back to be told why. */
-  #settle(state: 'closing' | 'left' | 'terminated'): SocketOwner | undefined {
-    const owner = this.#owner;
+  /** Removes the handler, and returns it for its last call. */
+  #endAs(state: 'closing' | 'left' | 'terminated'): SocketHandler | undefined {
+    const handler = this.#handler;
     this.#state = state;
-    this.#owner = undefined;
+    this.#handler = undefined;
     this.#inbox.clear();
     this.#owedPongs.clear();
-    this.#heart?.stop();
+    this.#heartbeat?.stop();
     if (state === 'left') this.#clear();
     if (state === 'terminated') this.#answer({ kind: 'terminated' });
     else this.#answer({ kind: 'closed', frame: this.#closeFrame });
-    return owner;
+    return handler;
   }
 
   #end(): void {
     if (this.#state === 'over') return;
     this.#state = 'over';
-    this.#owner = undefined;
-    this.#heart?.stop();
+    this.#handler = undefined;
+    this.#heartbeat?.stop();
     this.#clear();
     this.#answer({ kind: 'unknown' });
-    this.#parts.clock.clear(this.#timer);
+    this.#deps.clock.clear(this.#timer);
     this.#receiver?.terminate();
     this.#receiver = undefined;
-    this.#parts.forget();
+    this.#deps.forget();
+  }
+}
+
+/**
+ * The request that opens a session, as the handshake that it is to the rest of the proxy. A refusal is the answer of the
+ * request. An acceptance is a frame, and has no place for header fields.
+ */
+export class HttpHandshake implements ClientHandshake {
+  readonly #response: SockJsResponse;
+  readonly #form: TransportForm;
+  readonly #session: HttpSession;
+
+  constructor(response: SockJsResponse, form: TransportForm, session: HttpSession) {
+    this.#response = response;
+    this.#form = form;
+    this.#session = session;
+  }
+
+  get response(): ClientResponse {
+    return this.#response;
+  }
+
+  accept(): MessageSocket | undefined {
+    if (this.#response.over) return undefined;
+    this.#session.open(new Receiver(this.#response, this.#form));
+    return this.#session;
   }
 }

@@ -1,4 +1,4 @@
-/** Owns: the answers of SockJS that belong to no session. Does not own: the fields that all answers have. */
+/** The answers of SockJS that belong to no session. */
 import { createHash, randomInt } from 'node:crypto';
 import { headerValue, type RawHeaders } from '@holdfast/grip';
 import type { AllowedOrigins } from '../config/types/allowed-origins.js';
@@ -105,7 +105,7 @@ export function methodsOf(transport: string): readonly string[] {
   }
 }
 
-/** What a request is told that asks for a WebSocket's place without asking for a WebSocket. */
+/** The answer to a plain request at the path of a WebSocket. */
 export const NO_UPGRADE = 'Can "Upgrade" only to "WebSocket".\n';
 
 /** The answer to what no WebSocket can be asked for with. */

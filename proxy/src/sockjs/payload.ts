@@ -1,29 +1,47 @@
-/** Owns: reading what SockJS clients send. Does not own: which session it is for. */
+/** Reads what SockJS clients send: whole bodies, and the messages in them. */
 import { readJson } from '@holdfast/grip';
+import type { ClientBody } from '../edge/port.js';
 import { queryOf } from '../http/request-path.js';
+import { KeptBytes } from '../runtime/kept-bytes.js';
 import type { SendingTransport } from './sockjs-path.js';
 
-/** Longest body of a request, in bytes; a longer one is refused with 400. */
+/**
+ * Longest body of a request, in bytes; a longer one is refused with 400.
+ *
+ * @limit {} bytes of a SockJS request body
+ * @over 400
+ */
 export const MAX_BODY = 100_000;
 
-/** Longest message, in bytes; a longer one is refused with 400, or ends a WebSocket. */
+/**
+ * Longest message, in bytes; a longer one is refused with 400, or ends a WebSocket.
+ *
+ * @limit {} bytes of a SockJS message
+ * @over 400, or the WebSocket is closed
+ */
 export const MAX_MESSAGE = 200_000;
 
 /**
  * Most messages of one request or frame. The library sends each by itself on a WebSocket, and over HTTP those that came
  * while the request before was under way.
+ *
+ * @limit {} messages of one SockJS request or frame
+ * @over 400, or the WebSocket is closed
  */
 export const MAX_MESSAGES = 10_000;
 
 /**
  * Longest frame of a WebSocket, in bytes; a longer one ends it. The longest message fits, however it is escaped: six bytes
  * for each of its own.
+ *
+ * @limit SockJS: {} bytes of a frame: a message with any escaping
+ * @over the WebSocket is closed
  */
 export const MAX_FRAME = 6 * MAX_MESSAGE + 1_024;
 
 /**
- * A payload that cannot be used; the message is what the client is told, without the newline. What is no payload at all is
- * 500, as the protocol has it (0.3, "test_invalid_json"); what is over a limit of ours is 400.
+ * A payload that cannot be used; the message is the text of the answer, without the newline. A body that is not a payload at all is
+ * 500, as in the protocol (0.3, "test_invalid_json"); one over a limit of ours is 400.
  */
 export class PayloadFault extends Error {
   readonly status: 400 | 500;
@@ -59,4 +77,33 @@ export function sentText(transport: SendingTransport, path: string, body: Buffer
   const text = body.toString();
   if (transport === 'xhr_send' || text.startsWith('[')) return text;
   return new URLSearchParams(text === '' ? queryOf(path) : text).get('d') ?? '';
+}
+
+/**
+ * Calls `done` with the body once it is here, with undefined as soon as it is known to be longer than `max` bytes, and
+ * never when the client breaks off. Without a body, at once.
+ */
+export function readWhole(
+  body: ClientBody | undefined,
+  max: number,
+  done: (content: Buffer | undefined) => void,
+): void {
+  if (body === undefined) done(Buffer.alloc(0));
+  else if ((body.length ?? 0) > max) done(undefined);
+  else {
+    let kept: KeptBytes | undefined = new KeptBytes();
+    body.read({
+      onData: (chunk) => {
+        kept?.add(chunk);
+        if (kept !== undefined && kept.length > max) {
+          kept = undefined;
+          done(undefined);
+        }
+      },
+      onEnd: () => {
+        if (kept !== undefined) done(kept.whole());
+      },
+      onAbort: () => {},
+    });
+  }
 }

@@ -1,13 +1,91 @@
-/** Owns: one HTTP response that waits for frames or streams them. Does not own: the session that they are of. */
-import type { ResponseOwner } from '../edge/port.js';
+/** HTTP responses that wait for SockJS frames or stream them, and how each transport writes a frame. */
+import type { ResponseHandler } from '../edge/port.js';
+import type { ReceivingTransport } from './sockjs-path.js';
 import { PLAIN, type SockJsResponse } from './sockjs-response.js';
-import type { TransportForm } from './transport-form.js';
 
-/** Bytes of frames after which a stream ends, so that the browser can let go of them: the client asks for the next. */
+/** How a transport writes. */
+export interface TransportForm {
+  readonly contentType: string;
+  /** What comes before the first frame of an answer that goes on; undefined when each answer is one frame. */
+  readonly prelude: string | undefined;
+  /** A frame on the wire. */
+  wrap(frame: string): string;
+}
+
+const SCRIPT = 'application/javascript; charset=UTF-8';
+
+/** Browsers show nothing of a stream before so many bytes have come (protocol 0.3, "XhrStreaming"). */
+const PRELUDE_BYTES = 2_048;
+
+const xhr: TransportForm = { contentType: SCRIPT, prelude: undefined, wrap: (frame) => `${frame}\n` };
+
+const xhrStreaming: TransportForm = {
+  contentType: SCRIPT,
+  prelude: `${'h'.repeat(PRELUDE_BYTES)}\n`,
+  wrap: (frame) => `${frame}\n`,
+};
+
+const eventsource: TransportForm = {
+  contentType: 'text/event-stream',
+  prelude: '\r\n',
+  // The client decodes events as URIs; line breaks within a frame are escaped by JSON.
+  wrap: (frame) => `data: ${frame.replaceAll('%', '%25')}\r\n\r\n`,
+};
+
+/** A call of a function that the client has named, with a text. */
+export const jsonp = (callback: string): TransportForm => ({
+  contentType: SCRIPT,
+  prelude: undefined,
+  // The comment keeps the callback's name from being read as the beginning of another format (CVE-2014-4671).
+  wrap: (frame) => `/**/${callback}(${JSON.stringify(frame)});\r\n`,
+});
+
+const htmlfile = (callback: string): TransportForm => ({
+  contentType: 'text/html; charset=UTF-8',
+  prelude: `${htmlHead(callback).padEnd(PRELUDE_BYTES)}\r\n\r\n`,
+  // No frame may close the script element.
+  wrap: (frame) => `<script>\np(${JSON.stringify(frame).replaceAll('<', '\\u003c')});\n</script>\r\n`,
+});
+
+const htmlHead = (callback: string) => `<!doctype html>
+<html><head>
+  <meta http-equiv="X-UA-Compatible" content="IE=edge" />
+  <meta http-equiv="Content-Type" content="text/html; charset=UTF-8" />
+</head><body><h2>Don't panic!</h2>
+  <script>
+    document.domain = document.domain;
+    var c = parent.${callback};
+    c.start();
+    function p(d) {c.message(d);};
+    window.onload = function() {c.stop();};
+  </script>`;
+
+/** The form of a transport; undefined when it calls back and the request names no function. */
+export function transportForm(transport: ReceivingTransport, callback: string | undefined): TransportForm | undefined {
+  switch (transport) {
+    case 'xhr':
+      return xhr;
+    case 'xhr_streaming':
+      return xhrStreaming;
+    case 'eventsource':
+      return eventsource;
+    case 'jsonp':
+      return callback === undefined ? undefined : jsonp(callback);
+    case 'htmlfile':
+      return callback === undefined ? undefined : htmlfile(callback);
+  }
+}
+
+/**
+ * Bytes of frames after which a stream ends, so that the browser can let go of them: the client asks for the next.
+ *
+ * @limit SockJS: {} bytes of one streaming answer
+ * @over it ends, the client asks for the next
+ */
 export const MAX_STREAM_BYTES = 131_072;
 
 /** A session that has a receiver. Nothing is called after the receiver's last frame. */
-export interface ReceiverOwner {
+export interface ReceiverHandler {
   /** It is `ready` again. */
   receiverWritable(): void;
   /** The client has gone. */
@@ -15,10 +93,10 @@ export interface ReceiverOwner {
 }
 
 /** A client's request to receive. Polls take one frame, streams many. */
-export class Receiver implements ResponseOwner {
+export class Receiver implements ResponseHandler {
   readonly #response: SockJsResponse;
   readonly #form: TransportForm;
-  #owner: ReceiverOwner | undefined;
+  #handler: ReceiverHandler | undefined;
   #begun = false;
   #bytes = 0;
   #full = false;
@@ -29,13 +107,13 @@ export class Receiver implements ResponseOwner {
     this.#form = form;
   }
 
-  /** Says who is told of what becomes of it. */
-  own(owner: ReceiverOwner): void {
-    this.#owner = owner;
-    this.#response.own(this);
+  /** Sets the handler of its events. */
+  setHandler(handler: ReceiverHandler): void {
+    this.#handler = handler;
+    this.#response.setHandler(this);
   }
 
-  /** Starts a stream ahead of its first frame: the client and what is between learn that it is there. */
+  /** Starts a stream ahead of its first frame: the client and intermediaries see that it is there. */
   begin(): void {
     const { prelude, contentType } = this.#form;
     if (prelude === undefined || this.#begun) return;
@@ -81,7 +159,7 @@ export class Receiver implements ResponseOwner {
     this.#response.end();
   }
 
-  /** The session is gone without a word for the client: 410 if nothing has been sent, else the stream is broken off. */
+  /** The session ended without a close frame: 410 if nothing has been sent, else the stream is broken off. */
   terminate(): void {
     if (this.#over) return;
     this.#over = true;
@@ -91,12 +169,12 @@ export class Receiver implements ResponseOwner {
 
   onWritable(): void {
     this.#full = false;
-    if (!this.#over) this.#owner?.receiverWritable();
+    if (!this.#over) this.#handler?.receiverWritable();
   }
 
   onGone(): void {
     if (this.#over) return;
     this.#over = true;
-    this.#owner?.receiverGone();
+    this.#handler?.receiverGone();
   }
 }

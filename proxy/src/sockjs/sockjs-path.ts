@@ -1,7 +1,5 @@
-/**
- * Owns: what the paths of SockJS mean (protocol 0.3). Does not own: who serves them, or which methods they take.
- */
-import { isCallbackName } from '../cross-origin/callback-name.js';
+/** What the paths of SockJS mean (protocol 0.3). */
+import { isCallbackName } from '../cross-origin/jsonp-request.js';
 import { parametersOf, pathnameOf } from '../http/request-path.js';
 
 /** Ways in which a client receives over HTTP. Each name is the last part of its path. */
@@ -24,6 +22,9 @@ export type SockJsPlace =
 /**
  * Longest id of a session, in characters: it is kept as long as the session is known, and clients make up few. With a longer
  * one a path stands for nothing.
+ *
+ * @limit SockJS: {} characters of a session's id
+ * @over 404
  */
 export const SESSION_ID_MAX = 256;
 
@@ -44,7 +45,7 @@ export function basePath(prefix: string): string {
   return prefix.slice(0, end);
 }
 
-/** Reads a path for which `isSockJsPath` is true. Never throws, whatever the path. */
+/** Reads a path for which `isSockJsPath` is true. Never throws. */
 export function readPlace(prefix: string, path: string): SockJsPlace {
   const rest = pathnameOf(path).slice(basePath(prefix).length);
   if (rest === '' || rest === '/') return { kind: 'greeting' };

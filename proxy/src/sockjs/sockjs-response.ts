@@ -1,10 +1,8 @@
-/**
- * Owns: the fields that every SockJS answer has, and noticing its end. Does not own: what is answered.
- */
+/** The response that every SockJS answer goes through: it adds the common fields and reports the end. */
 import { headerValue, headerValues, type RawHeaders, type ResponseHead, reasonPhrase } from '@holdfast/grip';
 import type { AllowedOrigins } from '../config/types/allowed-origins.js';
-import { askedHeaders, type Grant, grantOf, varyingByOrigin } from '../cross-origin/grant.js';
-import type { ClientResponse, ResponseOwner } from '../edge/port.js';
+import { askedHeaders, type Grant, grantOf, varyingByOrigin } from '../cross-origin/cors.js';
+import type { ClientResponse, ResponseHandler } from '../edge/port.js';
 import { ResponseWrapper } from '../edge/response-wrapper.js';
 
 /** How an answer ended. `status` is 0 when the client was gone before. */
@@ -15,19 +13,19 @@ export const PLAIN = 'text/plain; charset=UTF-8';
 
 const NO_CACHE = 'no-store, no-cache, no-transform, must-revalidate, max-age=0';
 
-/** Fields that are ours to set, whatever an origin that refuses a session says. */
+/** Fields that Holdfast sets itself, even in an origin's refusal of a session. */
 const ACCESS = new Set([
   'access-control-allow-origin',
   'access-control-allow-credentials',
   'access-control-allow-headers',
 ]);
 
-/** A client response that scripts of the origins in a list may read and that nobody keeps unless it says so itself. */
-export class SockJsResponse extends ResponseWrapper implements ResponseOwner {
+/** A client response that scripts of the origins in a list may read and that no cache keeps unless it says so itself. */
+export class SockJsResponse extends ResponseWrapper implements ResponseHandler {
   readonly #request: RawHeaders;
   readonly #origins: AllowedOrigins;
   readonly #onEnd: ResponseEnd;
-  #owner: ResponseOwner | undefined;
+  #handler: ResponseHandler | undefined;
   #status = 0;
   #over = false;
 
@@ -44,9 +42,9 @@ export class SockJsResponse extends ResponseWrapper implements ResponseOwner {
     return this.#over;
   }
 
-  override own(owner: ResponseOwner): void {
-    this.#owner = owner;
-    super.own(this);
+  override setHandler(handler: ResponseHandler): void {
+    this.#handler = handler;
+    super.setHandler(this);
   }
 
   override writeHead(head: ResponseHead, length: number | undefined, flush?: boolean): void {
@@ -65,20 +63,20 @@ export class SockJsResponse extends ResponseWrapper implements ResponseOwner {
   }
 
   fault(error: unknown): void {
-    if (this.#owner?.fault !== undefined) this.#owner.fault(error);
+    if (this.#handler?.fault !== undefined) this.#handler.fault(error);
     else {
       this.abort(true);
-      this.#owner?.onGone();
+      this.#handler?.onGone();
     }
   }
 
   onWritable(): void {
-    this.#owner?.onWritable();
+    this.#handler?.onWritable();
   }
 
   onGone(): void {
     this.#end(0, 'gone');
-    this.#owner?.onGone();
+    this.#handler?.onGone();
   }
 
   /** Answers with a whole body. */

@@ -1,23 +1,22 @@
 /**
- * Owns: SockJS (protocol 0.3) for the routes that have it: which request is for which session, and refusing those that
- * are for none. Does not own: sessions, which to the rest of the proxy are WebSockets like any other.
+ * SockJS (protocol 0.3) for the routes that have it: finds the session of each request, and refuses requests without one.
+ * Its sessions are WebSockets to the rest of the proxy.
  */
 import type { Containment } from '@holdfast/control-api';
 import type { RawHeaders } from '@holdfast/grip';
-import { answerPlain } from '../answers/error-response.js';
+import { answerPlain } from '../answers/answers.js';
 import type { AllowedOrigins } from '../config/types/allowed-origins.js';
-import { mayAsk, mayLoad } from '../cross-origin/grant.js';
+import { mayAsk, mayLoad } from '../cross-origin/cors.js';
 import type { ClientHandshake, ClientRequest, ClientResponse } from '../edge/port.js';
 import { queryOf } from '../http/request-path.js';
-import type { ClientStanding } from '../origin/forwarder.js';
+import type { ClientTrust } from '../origin/forwarder.js';
 import type { Route } from '../routes/route.js';
 import type { Clock } from '../runtime/clock.js';
 import { FramedHandshake } from './framed-socket.js';
-import { HttpHandshake } from './http-handshake.js';
-import { HttpSession, type SendOutcome } from './http-session.js';
+import { HttpHandshake, HttpSession, type SendOutcome } from './http-session.js';
 import { methodsOf, NO_UPGRADE, onlyGet, Pages } from './pages.js';
-import { MAX_BODY, PayloadFault, readMessages, sentText } from './payload.js';
-import { Receiver } from './receiver.js';
+import { MAX_BODY, PayloadFault, readMessages, readWhole, sentText } from './payload.js';
+import { jsonp, Receiver, type TransportForm, transportForm } from './receiver.js';
 import {
   basePath,
   callbackFault,
@@ -28,8 +27,6 @@ import {
   type SockJsPlace,
 } from './sockjs-path.js';
 import { PLAIN, type ResponseEnd, SockJsResponse } from './sockjs-response.js';
-import { jsonp, type TransportForm, transportForm } from './transport-form.js';
-import { readWhole } from './whole-body.js';
 
 /** A route that has `sockjs`. */
 export type SockJsRoute = Route & { readonly sockjs: string };
@@ -47,14 +44,14 @@ export interface SockJsEnd {
   readonly duration: number;
 }
 
-/** What the service is given. */
+/** Collaborators and settings of the service. */
 export interface SockJsParts {
   readonly clock: Clock;
   readonly random: () => number;
   /** Left out: nothing is contained. */
   readonly faults?: Containment;
   /** Takes a handshake to the origin, as that of any WebSocket. */
-  readonly open: (request: ClientRequest, handshake: ClientHandshake, route: Route, standing: ClientStanding) => void;
+  readonly open: (request: ClientRequest, handshake: ClientHandshake, route: Route, standing: ClientTrust) => void;
   readonly ended: (end: SockJsEnd) => void;
   /** Where the iframe page loads the client library from. */
   readonly sockjsUrl: string;
@@ -65,6 +62,9 @@ export interface SockJsParts {
   /**
    * Most sessions over HTTP at a time, those included that have just ended. They outlive their requests, so the limit of
    * connections does not bound them. Further ones are answered 503.
+   *
+   * @limit `client_maxconn` SockJS sessions over HTTP, ended ones that are remembered included
+   * @over 503
    */
   readonly clientMaxconn: number;
 }
@@ -74,7 +74,7 @@ interface Call {
   readonly request: ClientRequest;
   readonly response: ClientResponse;
   readonly route: SockJsRoute;
-  readonly standing: ClientStanding;
+  readonly standing: ClientTrust;
   readonly since: number;
   readonly body: Buffer;
 }
@@ -104,7 +104,7 @@ export class SockJs {
   }
 
   /** Takes a request for which `servesSockJs` is true. */
-  onRequest(request: ClientRequest, response: ClientResponse, route: SockJsRoute, standing: ClientStanding): void {
+  onRequest(request: ClientRequest, response: ClientResponse, route: SockJsRoute, standing: ClientTrust): void {
     const call = { request, response, route, standing, since: this.#parts.clock.monotonic() };
     readWhole(request.body, MAX_BODY, (body) => {
       if (body !== undefined) this.#answer({ ...call, body });
@@ -113,7 +113,7 @@ export class SockJs {
   }
 
   /** Takes a WebSocket handshake for which `servesSockJs` is true. */
-  onWebSocket(request: ClientRequest, handshake: ClientHandshake, route: SockJsRoute, standing: ClientStanding): void {
+  onWebSocket(request: ClientRequest, handshake: ClientHandshake, route: SockJsRoute, standing: ClientTrust): void {
     const { clock, random, open } = this.#parts;
     const { kind } = readPlace(route.sockjs, request.path);
     const inner = { ...request, path: originPath(route, '/websocket', queryOf(request.path)) };
@@ -257,18 +257,18 @@ export class SockJs {
   }
 }
 
-/** What a page of a site that is not in the list is told. */
+/** The answer to a page of a site that is not in the list. */
 const FOREIGN = 'This is not for pages of this site.';
 
 /** Transports that a page loads as scripts or frames. */
 const LOADED: ReadonlySet<string> = new Set(['jsonp', 'jsonp_send', 'htmlfile']);
 
-/** Sessions of different services are different, whatever their clients call them. */
+/** Sessions of different services are different, even with the same id. */
 function keyOf(route: SockJsRoute, session: string): string {
   return `${route.key}\n${route.sockjs}\n${session}`;
 }
 
-/** Where the origin is asked: at the route's `sockjs_as_path`, or the path of the service and what is added to it. */
+/** The path of the request to the origin: the route's `sockjs_as_path`, or that of the service with an addition. */
 function originPath(route: SockJsRoute, added: string, query: string): string {
   const path = route.sockjsAsPath ?? basePath(route.sockjs) + added;
   return `${path.startsWith('/') ? '' : '/'}${path}${query === '' ? '' : `?${query}`}`;

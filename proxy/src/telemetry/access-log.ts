@@ -1,13 +1,10 @@
-/**
- * Owns: the lines of the log that tell of requests and holds: one for each request, one for each hold that ends.
- * Does not own: where lines go, or counting (`metrics`).
- */
+/** The lines of the log about requests and holds: one for each request, one for each hold that ends. */
 import type { Log } from '@holdfast/control-api';
-import { headerValue } from '@holdfast/grip';
+import { headerValue, kindRows } from '@holdfast/grip';
 import type { SubscriberEnd } from '../channels/subscriber-parts.js';
 import type { LogLevel } from '../config/types/log-level.js';
 import type { ClientRequest } from '../edge/port.js';
-import { describeTarget } from '../origin/failover.js';
+import { describeTarget } from '../origin/send.js';
 import type { RequestEnd } from '../request/request-parts.js';
 import type { Route } from '../routes/route.js';
 import type { SessionOpening } from '../sessions/session-parts.js';
@@ -73,7 +70,7 @@ export class AccessLog {
   end(request: ClientRequest, route: Route | undefined, end: SubscriberEnd, bytes?: number): void {
     if (!this.#options.enabled || isSilenced(route?.logLevel)) return;
     const { kind, reason, items, dropped, duration } = end;
-    const what = kind === 'ws' ? 'session' : `hold ${kind}`;
+    const what = kindRows[kind].label;
     const counts = `items=${items} dropped=${dropped}${bytes === undefined ? '' : ` ${bytes}`}`;
     const text = `${what} ${request.path} id=${request.id} end=${reason} ${counts} ${duration}ms`;
     this.#log.info(

@@ -1,7 +1,4 @@
-/**
- * Owns: which client connections last at present, by id, for those who ask over the command socket or hear of them in the
- * statistics. Does not own: the connections, channels (`registry`), or connections of which no hold or session has come.
- */
+/** The open client connections by id, for the command socket and the statistics: holds and sessions, not those without one. */
 import type { Connections, StatsEvents } from '@holdfast/control-api';
 import type { Subscriber } from '../channels/subscriber.js';
 import type { SubscriberEnd } from '../channels/subscriber-parts.js';

@@ -1,4 +1,4 @@
-/** Owns: telling the operator that clients are turned away for want of file descriptors. Does not own: turning them away. */
+/** The log lines about clients that are turned away for want of file descriptors. */
 import type { Log } from '@holdfast/control-api';
 import type { Clock } from '../runtime/clock.js';
 import type { Descriptors } from '../runtime/descriptors.js';
@@ -6,7 +6,7 @@ import type { Descriptors } from '../runtime/descriptors.js';
 /** One line in so many ms, however many connections there were. */
 export const REPORT_MS = 10_000;
 
-/** What is told of a shortage. */
+/** Logs a shortage. */
 export class DescriptorShortage {
   readonly #descriptors: Pick<Descriptors, 'limit' | 'reserve'>;
   readonly #log: Log;
@@ -20,7 +20,7 @@ export class DescriptorShortage {
     this.#clock = clock;
   }
 
-  /** A connection was closed. The first one is told at once, those after it together. */
+  /** A connection was closed. The first one is logged at once, those after it together. */
   turnedAway(): void {
     this.#closed++;
     if (!this.#isQuiet) this.#report();

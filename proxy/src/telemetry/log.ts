@@ -1,7 +1,4 @@
-/**
- * Owns: the log: levels per part, the text form that Pushpin users know and the JSON form, and where lines go.
- * Does not own: what is logged. The only importer of pino.
- */
+/** The log: levels per part, the text form that Pushpin users know and the JSON form, and where lines go. The only importer of pino. */
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Log } from '@holdfast/control-api';
@@ -13,10 +10,20 @@ import type { LogLevel } from '../config/types/log-level.js';
 const RANK: Record<LogLevel, number> = { error: 0, warn: 1, info: 2, debug: 3 };
 const LABEL: Record<LogLevel, string> = { error: 'ERR', warn: 'WARN', info: 'INFO', debug: 'DEBUG' };
 
-/** How much of the log may wait for a slow disk or reader, in bytes; lines beyond are dropped. */
+/**
+ * How much of the log may wait for a slow disk or reader, in bytes; lines beyond are dropped.
+ *
+ * @limit {MiB} of log lines waiting for a slow disk
+ * @over lines are dropped
+ */
 const QUEUE_MAX = 16 * 1024 * 1024;
 
-/** How long the last lines may take to be written before the process leaves without them, in ms. */
+/**
+ * How long the last lines may take to be written before the process leaves without them, in ms.
+ *
+ * @limit {s} for the last log lines to be written
+ * @over the process leaves without them
+ */
 const CLOSE_MS = 1_000;
 
 interface Destination extends DestinationStream {
@@ -108,7 +115,7 @@ async function finish(destination: Destination): Promise<void> {
   destination.destroy();
 }
 
-/** Finds out before anything starts: later, the library would only tell the event loop. */
+/** Finds out before anything starts: later, the library would report it to the event loop only. */
 function assertWritable(file: string): void {
   try {
     mkdirSync(dirname(file), { recursive: true });

@@ -1,6 +1,6 @@
 /**
- * Owns: everything that is counted, as named events, and its exposition for Prometheus. Labels are drawn from bounded
- * sets: never a channel name, a path or a client. Does not own: when something happens. The only importer of prom-client.
+ * Everything that is counted, as named events, and its exposition for Prometheus. Labels are drawn from bounded sets: never a
+ * channel name, a path or a client. The only importer of prom-client.
  */
 import {
   type FaultEvents,
@@ -11,13 +11,14 @@ import {
   type PublishEvents,
   type RedisEvents,
 } from '@holdfast/control-api';
+import { zeroCounts } from '@holdfast/grip';
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { CloseReason } from '../channels/close-reasons.js';
-import type { DeliveryEvents } from '../channels/item-delivery.js';
-import type { ReleaseCause } from '../channels/sequencer.js';
 import type { SubscriberKind } from '../channels/subscriber.js';
 import type { DropReason, SubscriberEvents } from '../channels/subscriber-parts.js';
-import type { EdgeEvents } from '../edge/edge-events.js';
+import type { DeliveryEvents } from '../delivery/item-delivery.js';
+import type { ReleaseCause } from '../delivery/sequencer.js';
+import type { EdgeEvents } from '../edge/port.js';
 import type { ReplayEvents } from '../history/replay-parts.js';
 
 /** The series of one process, or of several together, at one moment: plain data. */
@@ -74,7 +75,7 @@ export class Metrics
   readonly #holdsEnded;
   readonly #holds;
   readonly #itemsReceived = { all: 0 };
-  readonly #itemsSent = { response: 0, stream: 0, ws: 0 };
+  readonly #itemsSent = zeroCounts();
   readonly #itemsDropped;
   readonly #published;
   readonly #itemsReplayed;
@@ -289,7 +290,7 @@ export class Metrics
     this.#requestsRefused.inc();
   }
 
-  /** A worker process ended without being told to: the signal's name, or `exit`. */
+  /** A worker process ended by itself: the signal's name, or `exit`. */
   workerEnded(cause: string): void {
     this.#workersEnded.inc({ cause });
   }
@@ -299,6 +300,21 @@ export class Metrics
     this.#gauge('redis_away', '1 while Redis cannot be reached, or sends this node no messages; else 0.', () =>
       isAway() ? 1 : 0,
     );
+  }
+
+  /** Which paths past the interfaces of node and undici can be used; called once, by each process that serves clients. */
+  observeFastPaths(known: () => ReadonlyMap<string, boolean>): void {
+    new Gauge({
+      name: `${this.#prefix}fast_path`,
+      help: '1 where a path past the public interfaces of node or undici is in use, 0 where its slower fall-back is.',
+      labelNames: ['path'],
+      registers: [this.#registry],
+      // Of several processes: 0 if any of them falls back.
+      aggregator: 'min',
+      collect() {
+        for (const [path, isActive] of known()) this.set({ path }, isActive ? 1 : 0);
+      },
+    });
   }
 
   /** The number of workers that serve clients; called at most once, by who has any. */

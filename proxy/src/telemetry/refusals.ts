@@ -1,6 +1,4 @@
-/**
- * Owns: the lines of the log about clients that an edge turns away by itself. Does not own: turning them away, or counting them.
- */
+/** The log lines about clients that an edge turns away by itself. */
 import { CauseLog, type Log } from '@holdfast/control-api';
 import { legible } from '../config/checks/legible.js';
 import type { Clock } from '../runtime/clock.js';
@@ -11,7 +9,7 @@ const OPTIONS: Readonly<Record<number, string>> = {
   431: 'client_buffer_size',
 };
 
-/** Whoever clients are, they do not write the log: what is said of them is said once a second. */
+/** Logs a cause once a second, so that clients cannot fill the log. */
 export class Refusals {
   readonly #causes: CauseLog;
 

@@ -1,5 +1,5 @@
 /**
- * Owns: keeping standard output for the log alone where a library writes to it unasked. Does not own: the log.
+ * Keeps standard output for the log alone where a library writes to it too.
  *
  * uWebSockets.js prints two lines for each certificate, from C++, to file descriptor 1. So the log gets another descriptor of
  * the same output, and 1 becomes /dev/null.

@@ -1,8 +1,6 @@
-/**
- * Owns: what the statistics feed hears of requests, subscriptions and items, in its own terms. Does not own: the feed and
- * its packets (control-api), or connections (`connections`).
- */
-import type { ReportCount, StatsEvents } from '@holdfast/control-api';
+/** What the statistics feed gets of requests, subscriptions and items. Connections come from connections.ts. */
+import { type ReportCount, reportCounts, type StatsEvents } from '@holdfast/control-api';
+import { kindRows, subscriberKinds, zeroCounts } from '@holdfast/grip';
 import type { Delivery } from '../channels/delivery.js';
 import type { SubscriptionWatch } from '../channels/registry.js';
 import type { SubscriberKind } from '../channels/subscriber.js';
@@ -12,11 +10,8 @@ import type { RequestEnd, RequestEvents } from '../request/request-parts.js';
 import type { Route } from '../routes/route.js';
 import type { SessionEvents, SessionOpening } from '../sessions/session-parts.js';
 
-/** What an item is to each kind of subscriber. */
-const transports = { response: 'http-response', stream: 'http-stream', ws: 'ws-message' } as const;
-const kinds = Object.keys(transports) as SubscriberKind[];
-
-type Counts = Record<SubscriberKind, number>;
+/** Kinds of subscriber for which a channel lingers when the last one has left. */
+const pollingKinds = subscriberKinds.filter((kind) => kindRows[kind].polls);
 
 /**
  * Made only where there is a statistics socket. Counts of subscribers are kept here, as the registry has none by kind.
@@ -24,7 +19,7 @@ type Counts = Record<SubscriberKind, number>;
 export class Statistics implements RequestEvents, SessionEvents, SubscriptionWatch {
   readonly #stats: StatsEvents;
   readonly #messageBlockSize: number;
-  readonly #channels = new Map<string, Counts>();
+  readonly #channels = new Map<string, Record<SubscriberKind, number>>();
 
   /** `messageBlockSize` in bytes; Infinity: blocks are not counted. */
   constructor(stats: StatsEvents, messageBlockSize: number) {
@@ -51,11 +46,13 @@ export class Statistics implements RequestEvents, SessionEvents, SubscriptionWat
   sessionEnded(): void {}
 
   joined(channel: string, kind: SubscriberKind): void {
-    const counts = this.#channels.get(channel) ?? { response: 0, stream: 0, ws: 0 };
+    const counts = this.#channels.get(channel) ?? zeroCounts();
     this.#channels.set(channel, counts);
     this.#stats.subscribers(kind, channel, ++counts[kind]);
     // Polls that the channel lingered for are not waited for any more, now that it stays for others.
-    if (kind !== 'response' && counts.response === 0) this.#stats.subscribers('response', channel, 0);
+    for (const polling of pollingKinds) {
+      if (kind !== polling && counts[polling] === 0) this.#stats.subscribers(polling, channel, 0);
+    }
   }
 
   left(channel: string, kind: SubscriberKind, lingers: boolean): void {
@@ -68,7 +65,7 @@ export class Statistics implements RequestEvents, SessionEvents, SubscriptionWat
 
   closed(channel: string): void {
     if (!this.#channels.delete(channel)) return;
-    for (const kind of kinds) this.#stats.subscribers(kind, channel, 0);
+    for (const kind of subscriberKinds) this.#stats.subscribers(kind, channel, 0);
   }
 
   /** Before the item goes to its subscribers: response holds have left the channel when they have had it. */
@@ -76,7 +73,7 @@ export class Statistics implements RequestEvents, SessionEvents, SubscriptionWat
     const { channel, id } = delivery.item;
     const counts = this.#channels.get(channel);
     let largest = 0;
-    for (const kind of kinds) {
+    for (const kind of subscriberKinds) {
       const bytes = delivery.bytesFor(kind);
       if (bytes === undefined) continue;
       const blocks = Number.isFinite(this.#messageBlockSize)
@@ -85,12 +82,12 @@ export class Statistics implements RequestEvents, SessionEvents, SubscriptionWat
       largest = Math.max(largest, blocks);
       const receivers = counts?.[kind] ?? 0;
       const weight = blocks === 0 ? {} : { blocks: blocks * receivers };
-      this.#stats.delivered({ channel, itemId: id, transport: transports[kind], receivers, ...weight });
+      this.#stats.delivered({ channel, itemId: id, transport: kindRows[kind].name, receivers, ...weight });
     }
     this.#stats.counted('', { received: 1, 'blocks-received': largest });
   }
 
-  /** The same events, of which this one hears too. */
+  /** The same events, counted here too. */
   over(events: SubscriberEvents): SubscriberEvents {
     return {
       subscriberOpened: (kind) => events.subscriberOpened(kind),
@@ -98,7 +95,7 @@ export class Statistics implements RequestEvents, SessionEvents, SubscriptionWat
       itemDropped: (kind, reason) => events.itemDropped(kind, reason),
       itemSent: (kind, route) => {
         events.itemSent(kind, route);
-        this.#stats.counted(route, kind === 'response' ? responseSent : sent);
+        this.#stats.counted(route, sentCounts[kind]);
       },
     };
   }
@@ -109,8 +106,13 @@ export class Statistics implements RequestEvents, SessionEvents, SubscriptionWat
   }
 }
 
-const sent: Partial<Record<ReportCount, number>> = { sent: 1 };
-const responseSent: Partial<Record<ReportCount, number>> = { sent: 1, 'http-response-sent': 1 };
+/** What one item that was sent adds to the report: formats that the report counts by name add to that count too. */
+const sentCounts = Object.fromEntries(
+  subscriberKinds.map((kind) => {
+    const own = reportCounts.find((count) => count === `${kindRows[kind].name}-sent`);
+    return [kind, { sent: 1, ...(own !== undefined && { [own]: 1 }) }];
+  }),
+) as Readonly<Record<SubscriberKind, Partial<Record<ReportCount, number>>>>;
 
 /** Bytes of a request's head as HTTP/1.1 has it: a request line, and lines of `name: value`. */
 function headBytes({ method, path, headers }: ClientRequest): number {

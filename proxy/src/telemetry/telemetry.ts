@@ -1,6 +1,6 @@
 /**
- * Owns: who hears of what happens on a node: the metrics and the access log always, the directory of connections and the
- * statistics only where a ZeroMQ socket asks for them. Does not own: any of the four.
+ * Who gets the events of a node: the metrics and the access log always, the directory of connections and the statistics only where
+ * a ZeroMQ socket needs them.
  */
 import { type Connections, noStats, StatsFeed, type StatsSink } from '@holdfast/control-api';
 import type { SubscriptionWatch } from '../channels/registry.js';
@@ -16,7 +16,7 @@ import type { RootLog } from './log.js';
 import type { Metrics } from './metrics.js';
 import { Statistics } from './statistics.js';
 
-/** The events of a node's parts, each with all who hear of them. */
+/** The events of a node's parts, each passed to all that need it. */
 export interface Telemetry {
   readonly requests: RequestEvents;
   readonly sessions: SessionEvents;
@@ -24,9 +24,9 @@ export interface Telemetry {
   /** Undefined without a statistics socket. */
   readonly subscriptions: SubscriptionWatch | undefined;
   readonly itemArrived: Statistics['itemArrived'] | undefined;
-  /** For the command socket; knows of nobody unless there is one. */
+  /** For the command socket; empty unless there is one. */
   readonly connections: Connections;
-  /** The node closes all client connections next: requests that end because theirs is gone are told as cut by it. */
+  /** The node closes all client connections next: requests that end because theirs is gone count as cut by it. */
   cutting(): void;
   /** Sends no more statistics. */
   close(): void;
@@ -52,8 +52,8 @@ export function makeTelemetry(
   const isAsked = feed !== undefined || config.commandSpec !== undefined;
   const others = [...(isAsked ? [connections] : []), ...(statistics === undefined ? [] : [statistics])];
   let isCutting = false;
-  /** Whose doing it is that a client is gone only the node knows, that closes connections. */
-  const told = <End extends { readonly error: string | undefined }>(end: End): End =>
+  /** Only the node, which closes connections, knows whether a client has gone by itself. */
+  const attributed = <End extends { readonly error: string | undefined }>(end: End): End =>
     isCutting && end.error === 'ERR_REQUEST_CLIENT_GONE' ? { ...end, error: 'ERR_REQUEST_SHUTDOWN' } : end;
   return {
     cutting: () => {
@@ -61,7 +61,7 @@ export function makeTelemetry(
     },
     requests: {
       requestEnded: (ended) => {
-        const end = told(ended);
+        const end = attributed(ended);
         metrics.requestEnded(end);
         access.request(end);
         for (const other of others) other.requestEnded(end);
@@ -73,7 +73,7 @@ export function makeTelemetry(
     },
     sessions: {
       sessionOpened: (opened) => {
-        const opening = told(opened);
+        const opening = attributed(opened);
         metrics.requestEnded(opening);
         access.session(opening);
         for (const other of others) other.sessionOpened(opening);

@@ -1,6 +1,4 @@
-/**
- * Owns: telling the extensions of a Sec-WebSocket-Extensions field apart. Does not own: what one of them means.
- */
+/** Splits a Sec-WebSocket-Extensions field into its extensions. */
 
 /** One element of the list (RFC 6455 §9.1): a comma inside quotes does not end it. */
 const ELEMENT = /(?:[^,"]|"(?:\\.|[^"\\])*"?)+/g;

@@ -1,4 +1,4 @@
-/** Owns: one published message, encoded once as a frame for all clients that it goes to. Does not own: writing it. */
+/** A published message, encoded once as a frame for all clients that it goes to. */
 import type { WsMessageType } from '@holdfast/grip';
 
 /** RFC 6455 §5.2. */

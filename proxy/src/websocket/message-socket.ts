@@ -1,7 +1,6 @@
 /**
- * Owns: the port of an open WebSocket: whole messages and control frames, in both directions.
- * Does not own: handshakes, or what messages mean. Both ends of a session are such sockets: the client's (made by an
- * edge) and that of an origin that speaks WebSocket.
+ * The port of an open WebSocket: whole messages and control frames, in both directions. Both ends of a session are such
+ * sockets: the client's, made by an edge, and that of an origin that speaks WebSocket.
  */
 import type { Containment, Faulty } from '@holdfast/control-api';
 import type { WsMessageType } from '@holdfast/grip';
@@ -11,20 +10,20 @@ import type { FramePiece } from './frame-piece.js';
 export type MessageType = WsMessageType;
 
 /**
- * The user of a socket, which hears what comes. Calls are in the order of the wire. Nothing follows `onClose` or `onLost`, and
+ * Handles the events of a socket. Calls are in the order of the wire. Nothing follows `onClose` or `onLost`, and
  * no message `onClosing` or `onBreach`. One that has no `fault` sees a socket that is lost when something it does throws.
  */
-export interface SocketOwner extends Faulty {
-  /** `data` is the owner's to keep; text is valid UTF-8. Pings are not answered by the socket: that is the owner's. */
+export interface SocketHandler extends Faulty {
+  /** `data` is the handler's to keep; text is valid UTF-8. Pings are not answered by the socket: that is the handler's. */
   onMessage(type: MessageType, data: Buffer): void;
   /**
-   * The other side has sent its Close frame, and nothing else comes of it; until the owner answers with `close`, what it sends
+   * The other side has sent its Close frame, and nothing else comes of it; until the handler answers with `close`, what it sends
    * still goes out. The answer to a Close of one's own comes this way too. Left out, it is answered at once with the same; not
    * every socket can wait. `onClose` or `onLost` follows. `code` is undefined when there was none (RFC 6455 §7.1.5).
    */
   onClosing?(code: number | undefined, reason: Buffer): void;
   /**
-   * The other side broke the protocol, as `error` says, and nothing that it sends now is read. The owner is to `close` it with
+   * The other side broke the protocol, as `error` says, and nothing that it sends now is read. The handler is to `close` it with
    * this code, once what came before is answered. Left out, that happens at once; not every socket can wait. `onLost` follows.
    */
   onBreach?(code: number, error: Error): void;
@@ -38,8 +37,8 @@ export interface SocketOwner extends Faulty {
 
 /** An open WebSocket. Calls after its end do nothing. */
 export interface MessageSocket {
-  /** Says who is told of what comes from now on; until then everything waits. */
-  own(owner: SocketOwner): void;
+  /** Sets the handler of events from now on; until then everything waits. */
+  setHandler(handler: SocketHandler): void;
   /** Sends a message or control frame; false when much waits already: better to wait for `onWritable`. */
   send(type: MessageType, data: Buffer): boolean;
   /**
@@ -62,17 +61,17 @@ export interface MessageSocket {
 const INTERNAL_ERROR = 1011;
 
 /**
- * Reports a fault in the code behind a socket, and ends the socket: by its owner, which knows what else to end; otherwise with
+ * Reports a fault in the code behind a socket, and ends the socket: by its handler, which knows what else to end; otherwise with
  * a Close frame of 1011.
  */
 export function endFaultySocket(
   socket: Pick<MessageSocket, 'close'>,
-  owner: SocketOwner | undefined,
+  handler: SocketHandler | undefined,
   error: unknown,
   faults: Containment,
 ): void {
-  faults.caught('client', error, owner);
-  if (owner?.fault !== undefined) return;
+  faults.caught('client', error, handler);
+  if (handler?.fault !== undefined) return;
   faults.run('client', () => socket.close(INTERNAL_ERROR));
-  faults.run('client', () => owner?.onLost(error instanceof Error ? error : undefined));
+  faults.run('client', () => handler?.onLost(error instanceof Error ? error : undefined));
 }

@@ -1,13 +1,13 @@
-/** Owns: the handshakes of WebSocket clients on node's sockets. Does not own: which are accepted, or the sockets. */
+/** Accepts the handshakes of WebSocket clients on node's sockets, once they have been checked. */
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { uncontained } from '@holdfast/control-api';
 import { headerValue, headerValues, type RawHeaders } from '@holdfast/grip';
-import { DirectWrites, streamBinding } from '../runtime/direct-writes.js';
+import { DirectWrites, streamBinding } from '../runtime/node-internals/direct-writes.js';
 import { type LibraryServer, makeLibraryServer, type SocketSettings } from './ws-library.js';
 import { WsSocket } from './ws-socket.js';
 
-/** What the library reads of a client's request: to make node's own list of its fields would cost more than the rest. */
+/** The part of a client's request that the library reads: building node's own list of its fields would cost more than the rest. */
 interface Asked {
   readonly method: 'GET';
   readonly url: '/';

@@ -1,4 +1,4 @@
-/** Owns: a handshake with an origin that speaks WebSocket. Does not own: which origin, its connection, or the socket. */
+/** A handshake with an origin that speaks WebSocket. */
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { type Containment, uncontained } from '@holdfast/control-api';
 import { isFinalStatus, type RawHeaders, type ResponseHead, sendableReason } from '@holdfast/grip';
@@ -7,7 +7,12 @@ import { extensionsNamed } from './extensions.js';
 import { LibrarySocket, optionsOf, type SocketSettings } from './ws-library.js';
 import { WsSocket } from './ws-socket.js';
 
-/** Longest head of an origin's answer, in bytes: as for its other answers. */
+/**
+ * Longest head of an origin's answer, in bytes: as for its other answers.
+ *
+ * @limit {} bytes of the head of an origin's answer to a handshake
+ * @over the handshake fails, 502
+ */
 const MAX_HEAD = 65_536;
 
 /** One handshake to an origin. */
@@ -33,13 +38,13 @@ export interface DialRequest {
   readonly maxInterim: number;
 }
 
-/** Hears of one handshake: exactly one call. What it throws comes back as `faulted`. */
+/** Takes the outcome of one handshake: exactly one call. What it throws comes back as `faulted`. */
 export interface DialHandler {
   faulted(error: unknown): void;
   dialed(socket: WsSocket, headers: RawHeaders): void;
   /** An answer other than 101; `body` is undefined when it is longer than `maxBody`. */
   refused(head: ResponseHead, body: Buffer | undefined): void;
-  /** `connected` tells whether the request may have reached the origin. */
+  /** `connected`: whether the request may have reached the origin. */
   failed(error: Error, connected: boolean): void;
 }
 
@@ -53,7 +58,7 @@ const HANDSHAKE = new Set([
   'trailer',
 ]);
 
-/** Opens a WebSocket to an origin; the result gives the attempt up, after which the handler hears nothing. */
+/** Opens a WebSocket to an origin; the result gives the attempt up, after which the handler is not called. */
 export function dialSocket(
   dial: DialRequest,
   settings: SocketSettings,
@@ -89,7 +94,7 @@ export function dialSocket(
           writeHead(request, dial);
           request.end();
         } catch (error) {
-          // Thrown on, it would leave the connection open for nobody. This way it is a failure like the others.
+          // Thrown on, it would leave the connection open for ever. This way it is a failure like the others.
           request.destroy(error as Error);
         }
       },
@@ -135,7 +140,7 @@ function urlOf({ secure, host, port }: DialRequest): string {
   return `${secure ? 'wss' : 'ws'}://${host.includes(':') ? `[${host}]` : host}:${port}/`;
 }
 
-/** Bounds what comes before the answer; each is an object of its own, and nobody's. */
+/** Bounds what comes before the answer; each is an object of its own, which nothing reads. */
 function limitInterim(request: ClientRequest, max: number): void {
   let count = 0;
   const one = () => {

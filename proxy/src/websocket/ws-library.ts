@@ -1,10 +1,10 @@
 /**
- * Owns: the `ws` library: its only importer. What both roles tell it, its socket, its side of handshakes. Does not own: what is made
- * of that. `ws` keeps the protocol strict: masks, reserved bits and opcodes, UTF-8, close codes, sizes.
+ * The only importer of the `ws` library: the options of both roles, its socket, and its side of handshakes. `ws` keeps the
+ * protocol strict: masks, reserved bits and opcodes, UTF-8, close codes, sizes.
  */
 import type { Duplex } from 'node:stream';
 import WebSocket, { type PerMessageDeflateOptions, type Server, WebSocketServer } from 'ws';
-import { queuedWrites } from '../runtime/queued-writes.js';
+import { queuedWrites } from '../runtime/node-internals/queued-writes.js';
 
 /** Limits and features of all sockets. */
 export interface SocketSettings {
@@ -16,11 +16,18 @@ export interface SocketSettings {
   readonly closeTimeout?: number;
 }
 
+/**
+ * @limit {s} for the other side to complete a close
+ * @over connection cut
+ */
 const CLOSE_TIMEOUT_MS = 5_000;
 
 /**
  * Most fragments of one message, each of which takes about 110 bytes on top of its own: so that they take no more than the
  * longest message does. `ws`'s own limit is low enough to be met by accident.
+ *
+ * @limit {} fragments of one message; one for 128 bytes of `websocket_message_max` if that is less, but 1,024 at least
+ * @over session closed with 1008
  */
 export const MAX_FRAGMENTS = 131_072;
 
@@ -28,7 +35,12 @@ export const MAX_FRAGMENTS = 131_072;
 const FRAGMENT_BYTES = 128;
 const MIN_FRAGMENTS = 1_024;
 
-/** Most reads of which one frame is put together: each takes some 300 bytes on top of its own. */
+/**
+ * Most reads of which one frame is put together: each takes some 300 bytes on top of its own.
+ *
+ * @limit {} reads for one frame
+ * @over session closed with 1008
+ */
 export const MAX_FRAME_READS = 32_768;
 
 const OPTIONS = { autoPong: false, skipUTF8Validation: false };
@@ -51,19 +63,19 @@ export function optionsOf({ websocketMessageMax, allowCompression, closeTimeout 
 }
 
 /** What happens on a connection, as the arguments of `emit`; `close` last, after an `error` if there was one. */
-export type Happening =
+export type SocketEvent =
   | [event: 'message', data: Buffer, isBinary: boolean]
   | [event: 'ping' | 'pong', data: Buffer]
   | [event: 'error', error: Error]
   | [event: 'close', code: number, reason: Buffer];
 
-/** Whoever has taken a socket over. */
-export interface Taker {
-  happened(happening: Happening): void;
+/** Listens to a socket after its handshake. */
+export interface SocketListener {
+  onEvent(event: SocketEvent): void;
   /** The other side's Close has come; true if `finish` will be called for it, false to have it answered at once. */
-  closing(code: number | undefined, reason: Buffer): boolean;
+  onClosing(code: number | undefined, reason: Buffer): boolean;
   /** The other side broke the protocol: likewise with this code. The error follows. */
-  breached(code: number): boolean;
+  onBreach(code: number): boolean;
 }
 
 /** The library's word for a Close frame without a code. */
@@ -79,17 +91,17 @@ interface Inside {
 }
 
 /**
- * The library's socket, with one listener for everything once it is taken over: a list of five for each takes as much
- * memory as the rest of an idle one. Before, its events are a handshake's and go to whoever listens.
+ * The library's socket, with one listener for everything after its handshake: a list of five for each takes as much memory as
+ * the rest of an idle one. Until then its events are the handshake's and go to ordinary listeners.
  */
 export class LibrarySocket extends WebSocket {
-  #taker: Taker | undefined;
-  /** The taker has been asked to answer. */
+  #listener: SocketListener | undefined;
+  /** The listener has been asked to answer. */
   #asked = false;
 
-  takenBy(taker: Taker): void {
+  setListener(listener: SocketListener): void {
     this.removeAllListeners();
-    this.#taker = taker;
+    this.#listener = listener;
   }
 
   /** Writes that wait for the connection, and messages that wait for one before them to be deflated. */
@@ -99,11 +111,11 @@ export class LibrarySocket extends WebSocket {
   }
 
   /**
-   * Called by the library itself only, when the other side has closed or broken the protocol: to answer at once. Whoever has
-   * taken the socket may answer later, by `finish`.
+   * Called by the library itself only, when the other side has closed or broken the protocol: to answer at once. The
+   * listener may answer later, by `finish`.
    */
   override close(code?: number, reason?: string | Buffer): void {
-    if (this.#taker === undefined || this.#asked || !this.#ask(this.#taker, code)) super.close(code, reason);
+    if (this.#listener === undefined || this.#asked || !this.#ask(this.#listener, code)) super.close(code, reason);
   }
 
   /** Sends a Close frame: the first one, or the answer. */
@@ -111,8 +123,8 @@ export class LibrarySocket extends WebSocket {
     super.close(code, reason);
   }
 
-  /** Whether the answer is the taker's to give. What was a Close of our own needs none. */
-  #ask(taker: Taker, code: number | undefined): boolean {
+  /** Whether the answer is the listener's to give. What was a Close of our own needs none. */
+  #ask(listener: SocketListener, code: number | undefined): boolean {
     this.#asked = true;
     const { _closeFrameReceived: isClose, _closeCode: closeCode, _closeMessage: reason } = this as unknown as Inside;
     const isAnswer = this.readyState !== WebSocket.OPEN;
@@ -121,21 +133,21 @@ export class LibrarySocket extends WebSocket {
     const { _socket } = this as unknown as Inside;
     if (!isAnswer) _socket?.prependOnceListener('end', early);
     const waits = isClose
-      ? taker.closing(closeCode === NO_CODE ? undefined : closeCode, reason)
-      : code !== undefined && taker.breached(code);
+      ? listener.onClosing(closeCode === NO_CODE ? undefined : closeCode, reason)
+      : code !== undefined && listener.onBreach(code);
     if (waits && !isAnswer) return true;
     _socket?.off('end', early);
     return false;
   }
 
-  override emit(...happening: [event: string | symbol, ...rest: unknown[]]): boolean {
-    if (this.#taker === undefined) return super.emit(...happening);
-    this.#taker.happened(happening as Happening);
+  override emit(...event: [event: string | symbol, ...rest: unknown[]]): boolean {
+    if (this.#listener === undefined) return super.emit(...event);
+    this.#listener.onEvent(event as SocketEvent);
     return true;
   }
 }
 
-/** Takes part in handshakes of clients; its sockets are nobody's yet. */
+/** Takes part in handshakes of clients; its sockets have no listener yet. */
 export type LibraryServer = Server<typeof LibrarySocket>;
 
 /** One that listens nowhere and remembers no socket. */

@@ -1,23 +1,25 @@
-/**
- * Owns: a WebSocket of either role on the `ws` library, and the way of pushed frames past it. Does not own: handshakes, or what
- * messages mean.
- */
+/** A WebSocket of either role on the `ws` library, and the path of pushed frames past it. */
 import type { Duplex } from 'node:stream';
 import type { Containment } from '@holdfast/control-api';
-import type { DirectHandle, DirectWriter, DirectWrites } from '../runtime/direct-writes.js';
 import { FlushQueue } from '../runtime/flush-queue.js';
-import { WRITE_BYTES } from '../runtime/queued-writes.js';
+import type { DirectHandle, DirectWriter, DirectWrites } from '../runtime/node-internals/direct-writes.js';
+import { WRITE_BYTES } from '../runtime/node-internals/queued-writes.js';
 import type { FramePiece } from './frame-piece.js';
-import { endFaultySocket, type MessageSocket, type MessageType, type SocketOwner } from './message-socket.js';
-import { type Happening, LibrarySocket, type Taker } from './ws-library.js';
+import { endFaultySocket, type MessageSocket, type MessageType, type SocketHandler } from './message-socket.js';
+import { LibrarySocket, type SocketEvent, type SocketListener } from './ws-library.js';
 
-/** From so many bytes waiting on, `send` asks to be held back. What waits counts `WRITE_BYTES` for each write too. */
+/**
+ * From so many bytes waiting on, `send` asks to be held back. What waits counts `WRITE_BYTES` for each write too.
+ *
+ * @limit {} bytes waiting on a WebSocket, `WRITE_BYTES` counted
+ * @over the other side is not read
+ */
 const HIGH_WATER = 262_144;
 
 /** What a message counts at most beside its content: the longest header of a frame (RFC 6455 §5.2), and its two writes. */
 const FRAME_MAX = 14 + 2 * WRITE_BYTES;
 
-/** One for all sockets: what is pushed to one in a turn of the event loop is one write. */
+/** Shared by all sockets: what is pushed to one in a turn of the event loop is one write. */
 const pushes = new FlushQueue();
 
 /** A connection to which encoded frames are written as they are. */
@@ -29,13 +31,13 @@ export interface Wire {
 }
 
 /** A WebSocket of either role. */
-export class WsSocket implements MessageSocket, DirectWriter, Taker {
+export class WsSocket implements MessageSocket, DirectWriter, SocketListener {
   readonly #socket: LibrarySocket;
   /** For frames that are encoded already; undefined where they must be masked or deflated. */
   readonly #wire: Wire | undefined;
   readonly #faults: Containment;
-  #owner: SocketOwner | undefined;
-  /** What is pushed in a turn: mostly one frame. */
+  #handler: SocketHandler | undefined;
+  /** Frames pushed in this turn: mostly one. */
   #piece: FramePiece | undefined;
   #morePieces: FramePiece[] | undefined;
   #pieceBytes = 0;
@@ -44,7 +46,7 @@ export class WsSocket implements MessageSocket, DirectWriter, Taker {
   #starved = false;
   #over = false;
   #error: Error | undefined;
-  /** With which code the owner is to close, as soon as the library has said why. */
+  /** With which code the handler is to close, as soon as the library has said why. */
   #breach: number | undefined;
 
   constructor(socket: LibrarySocket, wire: Wire | undefined, faults: Containment) {
@@ -52,11 +54,11 @@ export class WsSocket implements MessageSocket, DirectWriter, Taker {
     this.#faults = faults;
     this.#wire = wire;
     socket.pause();
-    socket.takenBy(this);
+    socket.setListener(this);
   }
 
-  own(owner: SocketOwner): void {
-    this.#owner = owner;
+  setHandler(handler: SocketHandler): void {
+    this.#handler = handler;
     this.#socket.resume();
   }
 
@@ -64,7 +66,7 @@ export class WsSocket implements MessageSocket, DirectWriter, Taker {
     this.flush();
     const socket = this.#socket;
     if (this.#over || socket.readyState !== LibrarySocket.OPEN) return true;
-    // Whoever may be held back by this is told when it has gone.
+    // A sender that may be held back by this is notified when it has gone.
     const isMuch = this.#starved || this.waiting + data.length + FRAME_MAX >= HIGH_WATER;
     const sent = isMuch ? () => this.#guardedSent() : undefined;
     if (type === 'ping') socket.ping(data, undefined, sent);
@@ -91,13 +93,13 @@ export class WsSocket implements MessageSocket, DirectWriter, Taker {
     this.flush();
     if (code === undefined) this.#socket.finish();
     else this.#socket.finish(code, reason);
-    // The other side's Close may be behind messages that nobody has read.
+    // The other side's Close may be behind messages that have not been read.
     this.#socket.resume();
   }
 
   abort(): void {
     this.#over = true;
-    this.#owner = undefined;
+    this.#handler = undefined;
     this.#dropPieces();
     this.#socket.terminate();
   }
@@ -140,7 +142,7 @@ export class WsSocket implements MessageSocket, DirectWriter, Taker {
     }
     if (more === undefined && this.#writeDirectly(wire, first.frame)) return;
     const { stream } = wire;
-    // Whoever is held back is held back by these too: the last of them tells.
+    // A sender that is held back waits for these too: the last of them notifies it.
     const sent = this.#starved ? () => this.#guardedSent() : undefined;
     const last = more?.pop();
     if (more === undefined || last === undefined) {
@@ -160,7 +162,7 @@ export class WsSocket implements MessageSocket, DirectWriter, Taker {
     this.#guardedSent();
   }
 
-  /** False, with nothing written, where that cannot be: what waits must not be overtaken. */
+  /** False, with nothing written, where earlier bytes wait or the socket has no handle. */
   #writeDirectly({ direct, handle }: Wire, frame: Buffer): boolean {
     if (handle === undefined || this.#behind > 0 || this.#socket.bufferedAmount > 0) return false;
     const left = direct.write(handle, frame, this);
@@ -168,52 +170,52 @@ export class WsSocket implements MessageSocket, DirectWriter, Taker {
     return left >= 0;
   }
 
-  /** From the library: called by the socket that this one has taken. */
-  happened(happening: Happening): void {
+  /** Called by the library's socket. */
+  onEvent(event: SocketEvent): void {
     try {
-      this.#take(happening);
+      this.#take(event);
     } catch (error) {
       this.#faulted(error);
     }
   }
 
-  closing(code: number | undefined, reason: Buffer): boolean {
-    if (this.#owner?.onClosing === undefined) return false;
+  onClosing(code: number | undefined, reason: Buffer): boolean {
+    if (this.#handler?.onClosing === undefined) return false;
     try {
-      this.#owner.onClosing(code, reason);
+      this.#handler.onClosing(code, reason);
     } catch (error) {
       this.#faulted(error);
     }
     return true;
   }
 
-  breached(code: number): boolean {
-    if (this.#owner?.onBreach === undefined || this.#error !== undefined) return false;
+  onBreach(code: number): boolean {
+    if (this.#handler?.onBreach === undefined || this.#error !== undefined) return false;
     this.#breach = code;
     return true;
   }
 
-  #take(happening: Happening): void {
-    switch (happening[0]) {
+  #take(event: SocketEvent): void {
+    switch (event[0]) {
       case 'message':
-        this.#owner?.onMessage(happening[2] ? 'binary' : 'text', happening[1]);
+        this.#handler?.onMessage(event[2] ? 'binary' : 'text', event[1]);
         break;
       case 'ping':
       case 'pong':
-        this.#owner?.onMessage(happening[0], happening[1]);
+        this.#handler?.onMessage(event[0], event[1]);
         break;
       case 'error':
-        this.#error = happening[1];
-        if (this.#breach !== undefined) this.#owner?.onBreach?.(this.#breach, happening[1]);
+        this.#error = event[1];
+        if (this.#breach !== undefined) this.#handler?.onBreach?.(this.#breach, event[1]);
         this.#breach = undefined;
         break;
       case 'close':
-        this.#closed(happening[1], happening[2]);
+        this.#closed(event[1], event[2]);
     }
   }
 
   #faulted(error: unknown): void {
-    endFaultySocket(this, this.#owner, error, this.#faults);
+    endFaultySocket(this, this.#handler, error, this.#faults);
   }
 
   #guardedSent(): void {
@@ -227,7 +229,7 @@ export class WsSocket implements MessageSocket, DirectWriter, Taker {
   #sent(): void {
     if (!this.#starved || this.waiting >= HIGH_WATER) return;
     this.#starved = false;
-    this.#owner?.onWritable();
+    this.#handler?.onWritable();
   }
 
   #dropPieces(): void {
@@ -240,10 +242,10 @@ export class WsSocket implements MessageSocket, DirectWriter, Taker {
     if (this.#over) return;
     this.#over = true;
     this.#dropPieces();
-    const owner = this.#owner;
-    this.#owner = undefined;
+    const handler = this.#handler;
+    this.#handler = undefined;
     // 1006 is `ws`'s word for a connection that ended without a Close frame (RFC 6455 §7.1.5).
-    if (code === 1006) owner?.onLost(this.#error);
-    else owner?.onClose(code === 1005 ? undefined : code, reason);
+    if (code === 1006) handler?.onLost(this.#error);
+    else handler?.onClose(code === 1005 ? undefined : code, reason);
   }
 }

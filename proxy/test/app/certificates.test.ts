@@ -1,4 +1,4 @@
-/** A look at certificates; what it says of single ones is tried by e2e/mistakes-config. */
+/** A look at certificates; what it says of single ones is tried by e2e/operation/mistakes-config. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,10 +1,10 @@
 import type { Question } from '@holdfast/control-api';
 import t from 'tap';
 import { Inspection } from '../../dist/app/inspection.js';
-import { ChannelPositions } from '../../dist/channels/channel-positions.js';
 import { ChannelRegistry } from '../../dist/channels/registry.js';
-import { ManualClock } from '../../dist/runtime/clock.js';
+import { ChannelPositions } from '../../dist/delivery/channel-positions.js';
 import { RecordingSubscriber } from '../channels/recording-subscriber.js';
+import { ManualClock } from '../kit/manual-clock.js';
 
 function scene() {
   const registry = new ChannelRegistry({ subscribe: () => undefined, unsubscribe() {} }, new ManualClock(), 0);
@@ -37,7 +37,7 @@ t.test('a connection that has entered is shown and kicked, any other is not know
   registry.enter(subscriber);
   t.strictSame(inspection.answer(show), subscriber.view());
   t.equal(inspection.answer(kick), true);
-  t.strictSame(subscriber.heard, ['kick']);
+  t.strictSame(subscriber.heard, ['disconnect']);
   registry.leave(subscriber);
   t.equal(inspection.answer(show), null);
 });

@@ -1,7 +1,7 @@
 import { uncontained } from '@holdfast/control-api';
 import t from 'tap';
 import { PROCESS_FAULTS_MAX, ProcessGuard, WINDOW_MS } from '../../dist/app/process-guard.js';
-import { ManualClock } from '../../dist/runtime/clock.js';
+import { ManualClock } from '../kit/manual-clock.js';
 
 /** A guard, and what a process would do. */
 function guarded() {

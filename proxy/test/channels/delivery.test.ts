@@ -1,6 +1,7 @@
 import { parseItem } from '@holdfast/grip';
 import t from 'tap';
 import { Delivery } from '../../dist/channels/delivery.js';
+import { chunkOf } from '../../dist/edge/node/answer.js';
 
 const delivery = (formats: object) => new Delivery(parseItem({ channel: 'c', formats }), 5);
 
@@ -21,7 +22,7 @@ t.test('content is encoded once, however often it is asked for', async (t) => {
   t.equal(both.piece, both.piece);
   t.equal(both.frame, both.frame);
   t.equal(both.piece.payload.toString(), 'é');
-  t.equal(both.piece.chunk.toString(), '2\r\né\r\n');
+  t.equal(both.piece.framed(chunkOf).toString(), '2\r\né\r\n');
 });
 
 t.test('an action has no content', async (t) => {

@@ -1,7 +1,7 @@
 import type { Log } from '@holdfast/control-api';
 import t from 'tap';
 import { OverChannelsReport } from '../../dist/channels/over-channels.js';
-import { ManualClock } from '../../dist/runtime/clock.js';
+import { ManualClock } from '../kit/manual-clock.js';
 
 function scene() {
   const lines: Record<string, unknown>[] = [];
@@ -10,7 +10,7 @@ function scene() {
   const clock = new ManualClock();
   const report = new OverChannelsReport(clock, log);
   const tell = (key: string, id = 'c', named?: string) =>
-    report.tell({ id, route: { id: named, key }, channels: 25, limit: 20, first: 'c20' });
+    report.report({ id, route: { id: named, key }, channels: 25, limit: 20, first: 'c20' });
   return { lines, clock, tell };
 }
 

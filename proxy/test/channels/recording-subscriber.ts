@@ -3,7 +3,7 @@ import type { ConnectionView } from '@holdfast/control-api';
 import type { Delivery } from '../../dist/channels/delivery.js';
 import type { Subscriber, SubscriberKind } from '../../dist/channels/subscriber.js';
 
-/** Notes each call in short: an item by its id, `recover`, `shutDown`. */
+/** Notes each call in short: an item by its id, `recover`, `drain`. */
 export class RecordingSubscriber implements Subscriber {
   readonly id = 'test';
   readonly routeKey = '';
@@ -30,14 +30,14 @@ export class RecordingSubscriber implements Subscriber {
     this.heard.push('missed');
   }
 
-  shutDown(): void {
-    this.heard.push('shutDown');
+  drain(): void {
+    this.heard.push('drain');
   }
 
   fault(): void {}
 
-  kick(): void {
-    this.heard.push('kick');
+  disconnect(): void {
+    this.heard.push('disconnect');
   }
 
   view(): ConnectionView {

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { ChannelRegistry } from '../../dist/channels/registry.js';
-import { ManualClock } from '../../dist/runtime/clock.js';
+import { ManualClock } from '../kit/manual-clock.js';
 import { RecordingSubscriber } from './recording-subscriber.js';
 
 /** A registry, and what its interest was told, in order. */

@@ -55,11 +55,14 @@ t.test('what filters see: both metas, last ids, and the channels by the originâ€
   list.meta = metaOf({ user: 'ann' });
   list.set('p-a', wish('a', '1'));
   const item = parseItem({ channel: 'p-a', meta: { sender: 'bob' }, formats: { 'http-stream': { content: '' } } });
-  const scene = list.scene(item);
-  t.equal(scene.subMeta.get('user'), 'ann');
-  t.equal(scene.pubMeta.sender, 'bob');
-  t.equal(scene.prevIds.get('a'), '1');
-  t.strictSame([scene.isSubscribed('a'), scene.isSubscribed('p-a'), scene.isSubscribed('b')], [true, false, false]);
+  const context = list.filterContext(item);
+  t.equal(context.subMeta.get('user'), 'ann');
+  t.equal(context.pubMeta.sender, 'bob');
+  t.equal(context.prevIds.get('a'), '1');
+  t.strictSame(
+    [context.isSubscribed('a'), context.isSubscribed('p-a'), context.isSubscribed('b')],
+    [true, false, false],
+  );
 });
 
 t.test('the plan of a channel is made of its filters', async (t) => {

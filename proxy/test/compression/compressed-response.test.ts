@@ -5,7 +5,7 @@ import { uncontained } from '@holdfast/control-api';
 import t from 'tap';
 import { compressed } from '../../dist/compression/compressed-response.js';
 import { Compression, MAX_ENCODERS } from '../../dist/compression/compression.js';
-import type { ClientRequest, ClientResponse, ResponseOwner } from '../../dist/edge/port.js';
+import type { ClientRequest, ClientResponse, ResponseHandler } from '../../dist/edge/port.js';
 import { StreamPiece } from '../../dist/edge/stream-piece.js';
 
 setFlagsFromString('--expose-gc');
@@ -35,12 +35,12 @@ const events = { ...head, headers: ['Content-Type', 'text/event-stream'] };
 /** An edge's response that notes what is done to it. */
 class Noted implements ClientResponse {
   readonly acts: string[] = [];
-  owner: ResponseOwner | undefined;
+  owner: ResponseHandler | undefined;
   readonly waiting = 0;
   readonly bodyBytes = 0;
 
-  own(owner: ResponseOwner): void {
-    this.owner = owner;
+  setHandler(handler: ResponseHandler): void {
+    this.owner = handler;
   }
 
   writeHead(): void {
@@ -72,7 +72,7 @@ t.test('a compressed stream takes at most 1 KB more than a plain one', async (t)
   const owner = { onWritable: () => {}, onGone: () => {} };
   const open = () => {
     const response = compressed(request, inner, compression);
-    response.own(owner);
+    response.setHandler(owner);
     response.writeHead(events, undefined, true);
     response.push(piece);
     return response;
@@ -114,7 +114,7 @@ t.test(
       const opened = Array.from({ length: MAX_ENCODERS }, () => {
         const inner = new Noted();
         const response = compressed(request, inner, compression);
-        response.own({ onWritable: () => {}, onGone: () => gone++ });
+        response.setHandler({ onWritable: () => {}, onGone: () => gone++ });
         response.writeHead(head, undefined);
         response.write(Buffer.from('begun'));
         return { response, inner };

@@ -1,8 +1,8 @@
 import t from 'tap';
+import { growth, LINEAR_MAX } from '../../../grip/dist-test/growth.js';
 import { JsonpFault, readJsonp } from '../../dist/cross-origin/jsonp-request.js';
 import type { BodySink, ClientRequest } from '../../dist/edge/port.js';
 import { defaultJsonp, type JsonpRule } from '../../dist/routes/route.js';
-import { growth, LINEAR_MAX } from '../growth.js';
 
 const request = (path: string, over: Partial<ClientRequest> = {}): ClientRequest => ({
   id: 'r1',

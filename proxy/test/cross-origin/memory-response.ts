@@ -1,6 +1,6 @@
 /** Owns: a client response that is kept in memory. Does not own: who writes it. */
 import type { ResponseHead } from '@holdfast/grip';
-import type { ClientResponse, ResponseOwner } from '../../dist/edge/port.js';
+import type { ClientResponse, ResponseHandler } from '../../dist/edge/port.js';
 import type { StreamPiece } from '../../dist/edge/stream-piece.js';
 
 /** Everything that was written. */
@@ -13,7 +13,7 @@ export class MemoryResponse implements ClientResponse {
   takes = true;
   readonly waiting = 0;
 
-  own(_owner: ResponseOwner): void {}
+  setHandler(_handler: ResponseHandler): void {}
 
   writeHead(head: ResponseHead, length: number | undefined): void {
     if (this.head !== undefined) throw new Error('a second head');

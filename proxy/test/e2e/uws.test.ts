@@ -6,15 +6,15 @@ t.setTimeout(300_000);
 
 /** Tests of the whole command that are as true with the uws edge, and show what it is there for. */
 const files = [
-  'fan-out',
-  'slow-reader',
-  'links',
-  'origin-trust',
-  'cross-origin',
-  'item-limits',
-  'compressed-streams',
-  'compression',
-  'origin-connections',
+  'holds/fan-out',
+  'holds/slow-reader',
+  'holds/links',
+  'proxy/origin-trust',
+  'proxy/cross-origin',
+  'holds/item-limits',
+  'holds/compressed-streams',
+  'proxy/compression',
+  'proxy/origin-connections',
 ];
 
 for (const file of files) {

@@ -3,9 +3,9 @@
  */
 import type { Test } from 'tap';
 import type { BoundListener, Edge, EdgeHandler } from '../../dist/edge/port.js';
-import { ManualClock } from '../../dist/runtime/clock.js';
 import { Descriptors } from '../../dist/runtime/descriptors.js';
-import { RawClient } from './raw-client.js';
+import { RawClient } from '../kit/clients/raw-client.js';
+import { ManualClock } from '../kit/manual-clock.js';
 import { ScriptedHandler, type Taken } from './scripted-handler.js';
 
 /** Limits of the edge under test. Times in ms. */

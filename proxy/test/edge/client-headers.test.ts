@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
+import { growth, LINEAR_MAX } from '../../../grip/dist-test/growth.js';
 import { clientHeaders } from '../../dist/edge/client-headers.js';
-import { growth, LINEAR_MAX } from '../growth.js';
 
 const HOP = [
   'Connection',

@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { StreamPiece } from '../../dist/edge/stream-piece.js';
 import { TlsCertificates } from '../../dist/edge/tls-certificates.js';
-import { DirectWrites, streamBinding } from '../../dist/runtime/direct-writes.js';
+import { DirectWrites, streamBinding } from '../../dist/runtime/node-internals/direct-writes.js';
+import { head, RawClient } from '../kit/clients/raw-client.js';
 import { type MakeEdge, Scene } from './clause.js';
 import { makeNodeEdge, nodeEdge } from './node-edge-maker.js';
-import { head, RawClient } from './raw-client.js';
 import type { Taken } from './scripted-handler.js';
 import { settled, until } from './wait.js';
 
@@ -38,7 +38,7 @@ function countWrites(t: Test): { writes: number } {
 /** A stream that is held. */
 function hold(taken: Taken): void {
   taken.start(undefined, true);
-  taken.response.settle?.();
+  taken.response.goIdle?.();
 }
 
 /** A piece that cannot be taken for another. */

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
+import { head, RawClient } from '../kit/clients/raw-client.js';
+import { encodeFrame, opcodes } from '../kit/clients/raw-frames.js';
+import { answered, handshake } from '../kit/clients/raw-socket.js';
 import { Listener } from '../websocket/open-socket.js';
-import { encodeFrame, opcodes } from '../websocket/raw-frames.js';
-import { answered, handshake } from '../websocket/raw-socket.js';
 import { HandshakeScene } from './handshake-scene.js';
-import { head, RawClient } from './raw-client.js';
 import { makeUwsEdge } from './uws-edge-maker.js';
 import { until } from './wait.js';
 
@@ -49,7 +49,7 @@ t.test('bytes above 0x7f in header fields pass as they are, and text after them 
   const { headers } = taken.request;
   t.equal(headers[headers.indexOf('X-Name') + 1], 'J\xfcrgen \xe2\x82\xac');
   const socket = taken.handshake.accept(['X-Name', 'J\xfcrgen \xe2\x82\xac']);
-  socket?.own(new Listener());
+  socket?.setHandler(new Listener());
   const { answer, socket: open } = await answered(client);
   t.equal(answer.header('x-name'), 'J\xfcrgen \xe2\x82\xac');
   socket?.send('text', Buffer.from('Jürgen €'));
@@ -91,7 +91,7 @@ t.test('a message sent right after the 101 arrives behind it', async (t) => {
   const scene = await HandshakeScene.open(t);
   const client = await scene.send(handshake());
   const socket = (await scene.next()).handshake.accept([]);
-  socket?.own(new Listener());
+  socket?.setHandler(new Listener());
   socket?.send('text', Buffer.from('at once'));
   const { socket: open } = await answered(client);
   t.strictSame(await open?.brief(), [opcodes.text, 'at once']);
@@ -117,7 +117,7 @@ for (const pending of [1, 2, 3, 4, 5, 6]) {
     // What is read now, and by nobody, would be lost.
     await delay(20);
     const socket = taken.handshake.accept([]);
-    socket?.own(listener);
+    socket?.setHandler(listener);
     t.equal((await client.answer()).status, 101);
     t.strictSame(await listener.next(), ['text', 'early']);
     for (let i = 0; i < pending; i++) t.strictSame(await listener.next(), ['text', `behind ${i}`]);
@@ -141,7 +141,7 @@ t.test('the time limit between two requests is not for a handshake that waits fo
     await idle.closed();
   }
   t.equal(taken.gones, 0, 'other connections ran into it meanwhile');
-  taken.handshake.accept([])?.own(new Listener());
+  taken.handshake.accept([])?.setHandler(new Listener());
   t.equal((await client.answer()).status, 101);
 });
 
@@ -167,7 +167,7 @@ t.test('a handshake on a connection that was kept alive is as good as on a new o
   await client.answer();
   void client.write(handshake());
   const listener = new Listener();
-  (await scene.next()).handshake.accept([])?.own(listener);
+  (await scene.next()).handshake.accept([])?.setHandler(listener);
   t.equal((await client.answer()).status, 101);
   void client.write(encodeFrame(opcodes.text, 'hello', { mask: true }));
   t.strictSame(await listener.next(), ['text', 'hello']);
@@ -223,7 +223,7 @@ t.test('on one connection h2c, a plain request and a handshake may follow each o
     await client.answer();
   }
   void client.write(handshake());
-  (await scene.next()).handshake.accept([])?.own(new Listener());
+  (await scene.next()).handshake.accept([])?.setHandler(new Listener());
   t.equal((await client.answer()).status, 101);
   t.equal(scene.edge.connections, 1);
 });
@@ -270,7 +270,7 @@ t.test('an edge that stops accepting lets an open WebSocket be, and closes it wi
   const client = await scene.send(handshake());
   const listener = new Listener();
   const socket = (await scene.next()).handshake.accept([]);
-  socket?.own(listener);
+  socket?.setHandler(listener);
   const { socket: open } = await answered(client);
   scene.edge.stopAccepting();
   socket?.send('text', Buffer.from('still here'));

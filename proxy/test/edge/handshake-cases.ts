@@ -1,5 +1,5 @@
 /** Owns: handshakes that any edge has to accept, and those that it has to refuse (RFC 6455 §4.2.1). */
-import { handshake } from '../websocket/raw-socket.js';
+import { handshake } from '../kit/clients/raw-socket.js';
 
 /** Header lines of valid ones. */
 export const valid: readonly (readonly [says: string, lines: readonly string[]])[] = [

@@ -1,15 +1,15 @@
 /** Owns: an edge whose WebSocket handshakes are in the test's hands. Does not own: what comes after the 101. */
 import type { Socket } from 'node:net';
 import type { Test } from 'tap';
-import type { ClientHandshake, ClientRequest, Edge, ResponseOwner } from '../../dist/edge/port.js';
-import { ManualClock } from '../../dist/runtime/clock.js';
-import { connected } from '../websocket/raw-socket.js';
+import type { ClientHandshake, ClientRequest, Edge, ResponseHandler } from '../../dist/edge/port.js';
+import { connected } from '../kit/clients/raw-socket.js';
+import { ManualClock } from '../kit/manual-clock.js';
 import type { MakeEdge } from './clause.js';
 import { makeNodeEdge } from './node-edge-maker.js';
 import { ScriptedHandler } from './scripted-handler.js';
 
 /** A handshake that waits for its answer. */
-export class TakenHandshake implements ResponseOwner {
+export class TakenHandshake implements ResponseHandler {
   readonly request: ClientRequest;
   readonly handshake: ClientHandshake;
   gones = 0;
@@ -17,7 +17,7 @@ export class TakenHandshake implements ResponseOwner {
   constructor(request: ClientRequest, handshake: ClientHandshake) {
     this.request = request;
     this.handshake = handshake;
-    handshake.response.own(this);
+    handshake.response.setHandler(this);
   }
 
   onWritable(): void {}

@@ -1,10 +1,10 @@
 import t from 'tap';
+import { RawClient } from '../kit/clients/raw-client.js';
+import { encodeFrame, opcodes } from '../kit/clients/raw-frames.js';
+import { answered, handshake } from '../kit/clients/raw-socket.js';
 import { Listener } from '../websocket/open-socket.js';
-import { encodeFrame, opcodes } from '../websocket/raw-frames.js';
-import { answered, handshake } from '../websocket/raw-socket.js';
 import { invalid, valid } from './handshake-cases.js';
 import { HandshakeScene } from './handshake-scene.js';
-import { RawClient } from './raw-client.js';
 import { until } from './wait.js';
 
 const text = (payload: string): Buffer => encodeFrame(opcodes.text, payload, { mask: true });
@@ -22,7 +22,7 @@ for (const [says, lines] of valid) {
       t.ok(found, `${line.slice(0, at)} is kept as it came`);
     }
     const socket = taken.handshake.accept([]);
-    socket?.own(new Listener());
+    socket?.setHandler(new Listener());
     const { answer } = await answered(client);
     t.equal(answer.status, 101);
     t.strictSame(scene.refused, []);
@@ -54,7 +54,7 @@ t.test('frames in the segment of the handshake, and others before the 101, are k
   client.write(text('4'.repeat(50_000)));
   await until(() => client.bytesWritten > 50_000 && client.writableLength === 0);
   const listener = new Listener();
-  taken.handshake.accept([])?.own(listener);
+  taken.handshake.accept([])?.setHandler(listener);
   client.write(text('fifth'));
   t.strictSame(await listener.next(), ['text', 'first']);
   t.strictSame(await listener.next(), ['text', 'second']);
@@ -73,7 +73,7 @@ t.test('a handshake in the segment of a request that is answered at once comes a
   for (const requests of [1, 2, 3]) {
     const client = await RawClient.to(t, { port: scene.port });
     await client.write(before.repeat(requests) + handshake());
-    (await scene.next()).handshake.accept([])?.own(new Listener());
+    (await scene.next()).handshake.accept([])?.setHandler(new Listener());
     await until(() => client.received.includes(' 101 '));
     const statuses = client.received.toString('latin1').match(/(?<=HTTP\/1\.1 )\d+/g);
     t.strictSame(statuses, [...Array(requests).fill('200'), '101']);
@@ -107,7 +107,7 @@ t.test('a megabyte of frames before the 101 waits with the client', async (t) =>
   const frames = 100;
   for (let i = 0; i < frames; i++) client.write(text(`${i}`.padEnd(10_000)));
   const listener = new Listener();
-  taken.handshake.accept([])?.own(listener);
+  taken.handshake.accept([])?.setHandler(listener);
   for (let i = 0; i < frames; i++) t.equal(Number.parseInt((await listener.next())[1] as string, 10), i);
 });
 

@@ -1,7 +1,7 @@
 /** What the node edge alone does with TLS; what every edge does is in `tls.test.ts`. */
 import t from 'tap';
 import { StreamPiece } from '../../dist/edge/stream-piece.js';
-import { head, RawClient } from './raw-client.js';
+import { head, RawClient } from '../kit/clients/raw-client.js';
 import { NAME, nodeTls, TlsScene } from './tls-scene.js';
 import { until } from './wait.js';
 
@@ -51,9 +51,9 @@ t.test('a connection whose answer is held is let go of, and taken up again for t
   for (const path of ['/1', '/2', '/3']) {
     void client.write(head('GET', path));
     const { response } = await scene.scene.next();
-    if (path !== '/1') response.settle?.();
+    if (path !== '/1') response.goIdle?.();
     response.writeHead({ status: 200, reason: 'OK', headers: [] }, undefined, true);
-    response.settle?.();
+    response.goIdle?.();
     response.push(new StreamPiece(Buffer.from(path)));
     response.end();
     t.equal((await client.answer()).body.toString(), path);

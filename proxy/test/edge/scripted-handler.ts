@@ -5,7 +5,7 @@ import type {
   ClientRequest,
   ClientResponse,
   EdgeHandler,
-  ResponseOwner,
+  ResponseHandler,
 } from '../../dist/edge/port.js';
 
 /** What a client's body came to. */
@@ -15,7 +15,7 @@ export interface ReadBody {
 }
 
 /** One request in the test's hands. Owns its response until the test says otherwise. */
-export class Taken implements ResponseOwner {
+export class Taken implements ResponseHandler {
   readonly request: ClientRequest;
   readonly response: ClientResponse;
   writables = 0;
@@ -26,7 +26,7 @@ export class Taken implements ResponseOwner {
   constructor(request: ClientRequest, response: ClientResponse) {
     this.request = request;
     this.response = response;
-    response.own(this);
+    response.setHandler(this);
   }
 
   onWritable(): void {

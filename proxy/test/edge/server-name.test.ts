@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { isServerName, MAX_SERVER_NAME } from '../../dist/edge/server-name.js';
+import { isServerName, MAX_SERVER_NAME } from '../../dist/edge/tls-certificates.js';
 
 const label63 = 'a'.repeat(63);
 

@@ -6,11 +6,11 @@ import type { Test } from 'tap';
 import type { Edge } from '../../dist/edge/port.js';
 import { TlsCertificates } from '../../dist/edge/tls-certificates.js';
 import { CHECK_MS } from '../../dist/edge/uws/certificates.js';
-import { freePort } from '../ports.js';
+import { RawClient } from '../kit/clients/raw-client.js';
+import { freePort } from '../kit/ports.js';
 import { CertificateFiles } from './certificate-files.js';
 import { type EdgeLimits, type EdgeSurroundings, Scene } from './clause.js';
 import { nodeEdge } from './node-edge-maker.js';
-import { RawClient } from './raw-client.js';
 import type { Taken } from './scripted-handler.js';
 import { uwsEdge } from './uws-edge-maker.js';
 

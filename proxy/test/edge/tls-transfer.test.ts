@@ -1,7 +1,7 @@
 /** Long transfers over TLS, on every edge: what the library under an edge does with records, buffers and back-pressure. */
 import t from 'tap';
 import { StreamPiece } from '../../dist/edge/stream-piece.js';
-import { head, type RawClient } from './raw-client.js';
+import { head, type RawClient } from '../kit/clients/raw-client.js';
 import type { Taken } from './scripted-handler.js';
 import { NAME, TlsScene, tlsEdges } from './tls-scene.js';
 import { settled, until } from './wait.js';

@@ -4,7 +4,7 @@ import { connect as connectPlain } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
 import { TlsCertificates } from '../../dist/edge/tls-certificates.js';
-import { head, RawClient } from './raw-client.js';
+import { head, RawClient } from '../kit/clients/raw-client.js';
 import { NAME, TlsScene, tlsEdges } from './tls-scene.js';
 import { until } from './wait.js';
 

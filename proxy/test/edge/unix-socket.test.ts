@@ -4,10 +4,10 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
-import { resolveOwner } from '../../dist/edge/unix-owner.js';
+import { resolveOwner } from '../../dist/edge/listening.js';
+import { head, RawClient } from '../kit/clients/raw-client.js';
 import { Scene } from './clause.js';
 import { makeNodeEdge } from './node-edge-maker.js';
-import { head, RawClient } from './raw-client.js';
 import { makeUwsEdge } from './uws-edge-maker.js';
 import { until } from './wait.js';
 

@@ -2,7 +2,7 @@
 import { TlsCertificates } from '../../dist/edge/tls-certificates.js';
 import { UwsEdge } from '../../dist/edge/uws/edge.js';
 import { loadUws, type UwsLibrary } from '../../dist/edge/uws/library.js';
-import type { UwsEdgeOptions } from '../../dist/edge/uws/options.js';
+import type { UwsEdgeOptions } from '../../dist/edge/uws/listener.js';
 import { type MakeEdge, noLimit } from './clause.js';
 
 /** The library, with room for the heads of all tests. */

@@ -1,8 +1,8 @@
 import t from 'tap';
 import { FramePiece } from '../../dist/websocket/frame-piece.js';
+import { encodeFrame, opcodes } from '../kit/clients/raw-frames.js';
+import { answered, handshake } from '../kit/clients/raw-socket.js';
 import { Listener } from '../websocket/open-socket.js';
-import { encodeFrame, opcodes } from '../websocket/raw-frames.js';
-import { answered, handshake } from '../websocket/raw-socket.js';
 import { invalid, valid } from './handshake-cases.js';
 import { HandshakeScene } from './handshake-scene.js';
 import { makeUwsEdge, uwsEdge } from './uws-edge-maker.js';
@@ -16,7 +16,7 @@ for (const [says, lines] of valid) {
     const client = await scene.send(handshake(lines, '/chat?a=%20|"'));
     const taken = await scene.next();
     t.match(taken.request, { method: 'GET', path: '/chat?a=%20|"', host: 'test', version: '1.1', body: undefined });
-    taken.handshake.accept([])?.own(new Listener());
+    taken.handshake.accept([])?.setHandler(new Listener());
     t.equal((await answered(client)).answer.status, 101);
     t.strictSame(scene.refused, []);
   });
@@ -104,7 +104,7 @@ t.test('uws: messages, pings and pongs come in order, and wait until somebody ow
   await other.write(Buffer.concat([text('1'), encodeFrame(opcodes.ping, 'p', { mask: true }), text('2')]));
   t.strictSame(await other.brief(), [opcodes.pong, 'p'], 'the library answers by itself');
   const listener = new Listener();
-  socket.own(listener);
+  socket.setHandler(listener);
   t.strictSame(
     [await listener.next(), await listener.next(), await listener.next()],
     [
@@ -153,13 +153,13 @@ t.test('uws: closes carry code and reason in both directions', async (t) => {
   t.strictSame([opcode, payload.readUInt16BE(), payload.toString('utf8', 2)], [opcodes.close, 4000, 'bye']);
   const theirs = await open(t);
   const listener = new Listener();
-  theirs.socket.own(listener);
+  theirs.socket.setHandler(listener);
   await theirs.other.close(4001, 'why');
   t.strictSame(await listener.next(), ['close', 4001, 'why']);
   for (const code of [1012, 1014, 3000, 3999]) {
     const unknown = await open(t);
     const listener = new Listener();
-    unknown.socket.own(listener);
+    unknown.socket.setHandler(listener);
     await unknown.other.close(code, 'why');
     t.strictSame(
       await listener.next(),
@@ -169,7 +169,7 @@ t.test('uws: closes carry code and reason in both directions', async (t) => {
   }
   const lost = await open(t);
   const heard = new Listener();
-  lost.socket.own(heard);
+  lost.socket.setHandler(heard);
   lost.other.reset();
   t.match(await heard.next(), ['lost']);
   await until(() => lost.scene.edge.connections === 0);
@@ -179,7 +179,7 @@ t.test('uws: a client that ends without a Close has gone, one that breaks the pr
   const lost = async (leave: (client: Awaited<ReturnType<typeof open>>['other']) => unknown) => {
     const { socket, other } = await open(t);
     const listener = new Listener();
-    socket.own(listener);
+    socket.setHandler(listener);
     leave(other);
     const [how, fault] = await listener.next();
     t.equal(how, 'lost');
@@ -214,7 +214,7 @@ t.test('uws: a Close waits for what is before it', async (t) => {
 t.test('uws: a sender is held back at 256 KiB, told when it may go on, and waiting counts exactly', async (t) => {
   const { socket, other } = await open(t);
   const listener = new Listener();
-  socket.own(listener);
+  socket.setHandler(listener);
   other.pause();
   const block = Buffer.alloc(65_536, 'x');
   let sent = 1;
@@ -234,7 +234,7 @@ t.test(
       uwsEdge(surroundings, { websocketMessageMax: 2 ** 20 });
     const { socket, other } = await open(t, make);
     const listener = new Listener();
-    socket.own(listener);
+    socket.setHandler(listener);
     socket.pause();
     const frame = other.encode(opcodes.binary, Buffer.alloc(2 ** 20));
     for (let i = 0; i < 18; i++) void other.write(frame);

@@ -1,7 +1,4 @@
-/**
- * Owns: reading all answers of a connection as strictly as RFC 9112 asks of a recipient that gives nothing away.
- * Does not own: which answers are right (`kinds/`).
- */
+/** Reading all answers of a connection as strictly as RFC 9112 asks of a recipient that gives nothing away. */
 
 /** One final answer as it was on the wire. */
 export interface WireAnswer {

@@ -1,13 +1,13 @@
 /**
- * Owns: playing cases of one kind, many at a time, with a look at the node after each batch, and finding the one case that is to
- * blame. Does not own: cases (`kinds/`), the command line (`command.ts`).
+ * Playing cases of one kind, many at a time, with a look at the node after each batch, and finding the one case that
+ * is to blame.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { type OpenFixture, openFixture } from './fixture.js';
 import type { Case, Kind } from './kind.js';
 import { knownGood } from './known-good.js';
 import { type EdgeName, HEAP_MIB } from './node-under-test.js';
 import { Random } from './random.js';
-import { type OpenScene, openScene } from './scene.js';
 
 /** What must not be, and the case that shows it. */
 export interface Finding {
@@ -78,7 +78,7 @@ export function makeCase(kind: Kind, seed: string, number: number): Case {
 export class Campaign {
   readonly #kind: Kind;
   readonly #options: CampaignOptions;
-  #scene: OpenScene | undefined;
+  #fixture: OpenFixture | undefined;
   readonly #heaps: number[] = [];
 
   constructor(kind: Kind, options: CampaignOptions) {
@@ -98,7 +98,7 @@ export class Campaign {
         const numbers = Array.from({ length: Math.min(size, from + count - next) }, (_, i) => next + i);
         next += numbers.length;
         const complaints = await this.#batch(numbers);
-        resident = this.#scene?.node.residentBytes() ?? 0;
+        resident = this.#fixture?.node.residentBytes() ?? 0;
         if (complaints.length === 0) continue;
         const finding = await this.#blame(numbers, complaints);
         findings.push(finding);
@@ -106,38 +106,38 @@ export class Campaign {
       }
       return { played: next - from, findings, resident };
     } finally {
-      await this.#scene?.close();
+      await this.#fixture?.close();
     }
   }
 
-  async #open(): Promise<OpenScene> {
+  async #open(): Promise<OpenFixture> {
     const { edge, settings } = this.#options;
-    this.#scene ??= await openScene(edge, this.#kind.scene, { settings: settings ?? {} });
-    return this.#scene;
+    this.#fixture ??= await openFixture(edge, this.#kind.fixture, { settings: settings ?? {} });
+    return this.#fixture;
   }
 
   async #restart(): Promise<void> {
-    await this.#scene?.close();
-    this.#scene = undefined;
+    await this.#fixture?.close();
+    this.#fixture = undefined;
     this.#heaps.length = 0;
   }
 
   /** Plays cases at the same time; resolves with all that is wrong then. */
   async #batch(numbers: readonly number[]): Promise<string[]> {
-    const scene = await this.#open();
+    const fixture = await this.#open();
     const outcomes = numbers.map(async (number) => {
       const token = tokenFor(this.#kind, number);
       try {
-        const complaints = await makeCase(this.#kind, this.#options.seed, number).play(scene);
+        const complaints = await makeCase(this.#kind, this.#options.seed, number).play(fixture);
         return complaints.map((complaint) => `case ${number}: ${complaint}`);
       } catch (error) {
         return [`case ${number}: ${(error as Error).stack}`];
       } finally {
-        scene.origin.forget(token);
+        fixture.origin.forget(token);
       }
     });
     const complaints = (await Promise.all(outcomes)).flat();
-    complaints.push(...(await this.#look(scene)));
+    complaints.push(...(await this.#look(fixture)));
     const { ignore = [] } = this.#options;
     const { expected } = this.#kind;
     return complaints.filter(
@@ -146,12 +146,12 @@ export class Campaign {
   }
 
   /** What is wrong with the node itself. */
-  async #look(scene: OpenScene): Promise<string[]> {
-    const { node, origin } = scene;
+  async #look(fixture: OpenFixture): Promise<string[]> {
+    const { node, origin } = fixture;
     const complaints = [...node.takeComplaints(), ...origin.takeComplaints()];
     if (!node.alive) return complaints;
     try {
-      complaints.push(...(await knownGood(scene)), ...(await this.#settled(scene)));
+      complaints.push(...(await knownGood(fixture)), ...(await this.#settled(fixture)));
     } catch (error) {
       complaints.push(`the node does not answer: ${(error as Error).message}`);
     }
@@ -159,7 +159,7 @@ export class Campaign {
   }
 
   /** Waits until the clients that have gone are gone for the node too; then its size counts. */
-  async #settled({ node }: OpenScene): Promise<string[]> {
+  async #settled({ node }: OpenFixture): Promise<string[]> {
     for (const deadline = Date.now() + SETTLE_MS; ; await delay(20)) {
       const metrics = await node.metrics();
       const busy = IDLE.filter((name) => (metrics.get(name) ?? 0) !== 0);
@@ -185,11 +185,11 @@ export class Campaign {
 
   /** Plays those again that are named, then ever smaller halves, each on a new node, until one case does it alone. */
   async #blame(numbers: readonly number[], complaints: readonly string[]): Promise<Finding> {
-    let found = { numbers, complaints, log: this.#scene?.node.log() ?? '' };
+    let found = { numbers, complaints, log: this.#fixture?.node.log() ?? '' };
     const again = async (part: readonly number[]) => {
       await this.#restart();
       const more = await this.#batch(part);
-      if (more.length > 0) found = { numbers: part, complaints: more, log: this.#scene?.node.log() ?? '' };
+      if (more.length > 0) found = { numbers: part, complaints: more, log: this.#fixture?.node.log() ?? '' };
       return more.length > 0;
     };
     for (const number of this.#named(numbers, complaints).slice(0, 3)) {

@@ -1,7 +1,4 @@
-/**
- * Owns: `npm run fuzz`: its flags, and going round the kinds and edges until the time is over. Does not own: the playing
- * (`campaign.ts`).
- */
+/** `npm run fuzz`: its flags, and going round the kinds and edges until the time is over. */
 import { parseArgs } from 'node:util';
 import { Campaign, type CampaignOptions, formatFinding } from './campaign.js';
 import { kinds } from './kinds.js';

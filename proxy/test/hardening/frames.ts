@@ -1,7 +1,4 @@
-/**
- * Owns: WebSocket frames: right, wrong and random ones, and a strict reader of what comes back (RFC 6455 §5).
- * Does not own: handshakes (`kinds/`).
- */
+/** WebSocket frames: right, wrong and random ones, and a strict reader of what comes back (RFC 6455 §5). */
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { deflateRawSync } from 'node:zlib';

@@ -1,6 +1,6 @@
 /**
- * Owns: a thousand clients that are held, and a publisher beside them: streams and WebSockets must get every item once and in
- * order, long polls exactly the one that is theirs, and nobody's connection may end. Does not own: what is done to the node meanwhile.
+ * A thousand clients that are held, and a publisher beside them: streams and WebSockets must get every item once and
+ * in order, long polls exactly the one that is theirs, and nobody's connection may end.
  */
 import { get, type IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';

@@ -1,20 +1,20 @@
 /**
- * Owns: the fault test of a whole node: each attack is sent beside a thousand held clients and a publisher, none of whom may
- * notice. Does not own: the attacks (`attacks/`), the clients (`held-clients.ts`).
+ * The fault test of a whole node: each attack is sent beside a thousand held clients and a publisher, none of whom
+ * may notice.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { makeCertificate } from '../e2e/certificate.js';
+import { makeCertificate } from '../kit/certificates.js';
 import type { Attack, Target } from './attacks/attack.js';
 import { floodAttacks } from './attacks/floods.js';
 import { itemAttacks } from './attacks/items.js';
 import { messageAttacks } from './attacks/messages.js';
+import { type OpenFixture, openFixture } from './fixture.js';
 import { HeldClients, THOUSAND } from './held-clients.js';
 import type { EdgeName } from './node-under-test.js';
-import { type OpenScene, openScene } from './scene.js';
 
 /** All of them, in the order in which they are sent. */
 export const attacks: readonly Attack[] = [...messageAttacks, ...itemAttacks, ...floodAttacks];
@@ -39,51 +39,51 @@ const SETTINGS = {
 
 /** A node with its clients. */
 class HeldNode {
-  readonly scene: OpenScene;
+  readonly fixture: OpenFixture;
   readonly clients: HeldClients;
   readonly target: Target;
   peak = 0;
   readonly #watch: NodeJS.Timeout;
 
-  private constructor(scene: OpenScene, clients: HeldClients, target: Target) {
-    this.scene = scene;
+  private constructor(fixture: OpenFixture, clients: HeldClients, target: Target) {
+    this.fixture = fixture;
     this.clients = clients;
     this.target = target;
     this.#watch = setInterval(() => {
-      this.peak = Math.max(this.peak, scene.node.residentBytes());
+      this.peak = Math.max(this.peak, fixture.node.residentBytes());
     }, 50);
   }
 
   static async start(edge: EdgeName): Promise<HeldNode> {
     const certificates = mkdtempSync(join(tmpdir(), 'holdfast-hardening-'));
     makeCertificate({ directory: certificates, base: 'default_0', names: ['DNS:localhost'] });
-    const scene = await openScene(edge, undefined, {
+    const fixture = await openFixture(edge, undefined, {
       settings: { ...SETTINGS, https_ports: '127.0.0.1:0', tls_certs_dir: certificates },
       files: FILES,
       inFile: true,
     });
-    const { node, origin } = scene;
+    const { node, origin } = fixture;
     const reroute = async (lines: readonly string[]) => {
-      writeFileSync(node.routesFile, [...lines, ...scene.routes].join('\n'));
+      writeFileSync(node.routesFile, [...lines, ...fixture.routes].join('\n'));
       node.signal('SIGHUP');
       await delay(300);
     };
     const target: Target = { edge, node, origin, tlsPort: node.port('clients', 'https'), reroute };
     const clients = await HeldClients.open(node, THOUSAND);
     rmSync(certificates, { recursive: true, force: true });
-    return new HeldNode(scene, clients, target);
+    return new HeldNode(fixture, clients, target);
   }
 
   async close(): Promise<void> {
     clearInterval(this.#watch);
     await this.clients.close();
-    await this.scene.close();
+    await this.fixture.close();
   }
 }
 
 /** Sends one attack; what anybody notices fails the test. */
 async function attackOne(t: Test, held: HeldNode, attack: Attack): Promise<boolean> {
-  const { node, origin } = held.scene;
+  const { node, origin } = held.fixture;
   held.peak = 0;
   const began = Date.now();
   let failure: string | undefined;

@@ -1,6 +1,6 @@
 /**
- * Owns: the hostile input of every run of the tests, on one edge: the same cases each time, then some that nobody has tried yet.
- * Does not own: the same by hand, for longer (`command.ts`).
+ * The hostile input of every run of the tests, on one edge: the same cases each time, then some that nobody has tried
+ * yet.
  */
 import { spawnSync } from 'node:child_process';
 import t from 'tap';
@@ -21,7 +21,7 @@ export function testHostileInput(edge: EdgeName): void {
   const seed = String(Date.now() % 1_000_000_000);
   t.comment(`new cases are of seed ${seed}`);
   for (const kind of kinds) {
-    const skip = kind.scene === 'redis' && !hasRedis() ? 'redis-server is missing' : false;
+    const skip = kind.fixture === 'redis' && !hasRedis() ? 'redis-server is missing' : false;
     t.test(`hostile input, with edge: ${edge}: ${kind.name}`, { skip, timeout: 120_000 }, async (t) => {
       const count = kind.together ?? 12;
       const known = await new Campaign(kind, { edge, seed: FIXED_SEED, count }).run();

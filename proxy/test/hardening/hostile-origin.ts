@@ -1,6 +1,6 @@
 /**
- * Owns: an origin that answers each request with the bytes that its case has planned, and complains of every request that no
- * client sent. Does not own: the plans (`kinds/`).
+ * An origin that answers each request with the bytes that its case has planned, and reports every request that
+ * no client sent.
  */
 import { createHmac } from 'node:crypto';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';

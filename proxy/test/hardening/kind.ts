@@ -1,10 +1,10 @@
-/** Owns: what a kind of case is, and what a case may use. Does not own: the kinds. */
+/** What a kind of case is, and what a case may use. */
 import type { HostileOrigin } from './hostile-origin.js';
 import type { EdgeName, NodeUnderTest } from './node-under-test.js';
 import type { Random } from './random.js';
 
 /** What cases are played on. */
-export interface Scene {
+export interface Fixture {
   readonly edge: EdgeName;
   readonly node: NodeUnderTest;
   readonly origin: HostileOrigin;
@@ -17,14 +17,14 @@ export interface Case {
   /** What is sent, in full as far as it is short. */
   readonly text: string;
   /** Plays it; resolves with what must not be. */
-  play(scene: Scene): Promise<readonly string[]>;
+  play(fixture: Fixture): Promise<readonly string[]>;
 }
 
 /** A kind of input. */
 export interface Kind {
   readonly name: string;
-  /** Which of the scenes it needs; `plain` when absent. */
-  readonly scene?: 'zeromq' | 'redis';
+  /** Which of the fixtures it needs; `plain` when absent. */
+  readonly fixture?: 'zeromq' | 'redis';
   /** Lines of the log that tell an operator of exactly this input, and are no fault. */
   readonly expected?: RegExp;
   /** Cases that are played at the same time; 12 when absent. */

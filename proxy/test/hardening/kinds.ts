@@ -1,4 +1,4 @@
-/** Owns: the list of all kinds; a new one is put here. */
+/** The list of all kinds; a new one is put here. */
 import type { Kind } from './kind.js';
 import { configuration } from './kinds/configuration.js';
 import { instructs } from './kinds/instructs.js';

@@ -1,7 +1,4 @@
-/**
- * Owns: the real `holdfast` command in a process with little memory, watched: its life, its log, its metrics, its size.
- * Does not own: what is sent to it.
- */
+/** The real `holdfast` command in a process with little memory, watched: its life, its log, its metrics, its size. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,6 +1,4 @@
-/**
- * Owns: values that parsers stumble over, by the place where they may stand. Does not own: the messages they are put into.
- */
+/** Values that parsers stumble over, by the place where they may stand. */
 import type { Random } from './random.js';
 
 /** Texts that may be read as whole numbers, or not. */

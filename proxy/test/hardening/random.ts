@@ -1,6 +1,4 @@
-/**
- * Owns: random choices that come again with the same seed. Does not own: what is chosen from (`odd.ts`, `kinds/`).
- */
+/** Random choices that come again with the same seed. */
 
 /** A 32-bit hash of a text (FNV-1a, mixed), so that neighbouring seeds have nothing in common. */
 function hash(text: string): number {

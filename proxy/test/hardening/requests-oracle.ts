@@ -1,6 +1,6 @@
 /**
- * Owns: which requests the bytes of a client are, read strictly after RFC 9112: what is in doubt ends the reading. A proxy may
- * serve fewer of them, never another one. Does not own: sending the bytes.
+ * Which requests the bytes of a client are, read strictly after RFC 9112: what is in doubt ends the reading. A proxy
+ * may serve fewer of them, never another one.
  */
 
 /** One request that the bytes hold. */

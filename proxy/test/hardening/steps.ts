@@ -1,7 +1,4 @@
-/**
- * Owns: what one side of a connection does, step by step, and a client that does it and keeps what comes back.
- * Does not own: what the bytes mean.
- */
+/** What one side of a connection does, step by step, and a client that does it and keeps what comes back. */
 import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Random } from './random.js';

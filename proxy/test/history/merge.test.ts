@@ -1,18 +1,18 @@
 import t from 'tap';
 import { Delivery } from '../../dist/channels/delivery.js';
-import { isAtLeast, isChain, wasTold } from '../../dist/history/merge.js';
+import { isAtLeast, isChain, wasReplayed } from '../../dist/history/merge.js';
 import { at, delivery } from './history-scene.js';
 
 t.test('an item was told if it stands at or before the end of what was, in the same epoch', async (t) => {
   const told = new Map([['a', at(5)]]);
   t.strictSame(
-    [4, 5, 6].map((offset) => wasTold(delivery(offset), told)),
+    [4, 5, 6].map((offset) => wasReplayed(delivery(offset), told)),
     [true, true, false],
   );
   const { item } = delivery(3);
-  t.notOk(wasTold(new Delivery(item, 0, { epoch: 'later', offset: 3 }), told));
-  t.notOk(wasTold(new Delivery(item, 0), told));
-  t.notOk(wasTold(delivery(3, { channel: 'b' }), told));
+  t.notOk(wasReplayed(new Delivery(item, 0, { epoch: 'later', offset: 3 }), told));
+  t.notOk(wasReplayed(new Delivery(item, 0), told));
+  t.notOk(wasReplayed(delivery(3, { channel: 'b' }), told));
 });
 
 t.test('positions of one epoch are compared', async (t) => {

@@ -1,7 +1,7 @@
 import { silentLog } from '@holdfast/control-api';
 import t from 'tap';
 import { HistoryReader, MAX_READS, MAX_REPLAY_ITEMS, PAGE_ITEMS, READ_TIMEOUT_MS } from '../../dist/history/reader.js';
-import { ManualClock } from '../../dist/runtime/clock.js';
+import { ManualClock } from '../kit/manual-clock.js';
 import { at, page, ScriptedHistory, settle } from './history-scene.js';
 
 function scene() {

@@ -2,8 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { parseSigKey } from '@holdfast/grip';
 import fc from 'fast-check';
 import t from 'tap';
-import { resumeKey } from '../../dist/history/resume-key.js';
-import { MAX_TOKEN_CHANNELS, ResumeTokens } from '../../dist/history/tokens.js';
+import { MAX_TOKEN_CHANNELS, ResumeTokens, resumeKey } from '../../dist/history/tokens.js';
 
 const tokens = new ResumeTokens(Buffer.from('key'));
 

@@ -5,12 +5,12 @@
 import { LocalBackplane, LocalHistory, type Log, silentLog, uncontained } from '@holdfast/control-api';
 import { headerValue, parseItem, parseSigKey, type ResponseHead } from '@holdfast/grip';
 import type { Test } from 'tap';
-import { ChannelInterest } from '../../dist/channels/channel-interest.js';
-import { ItemDelivery } from '../../dist/channels/item-delivery.js';
 import { OverChannelsReport } from '../../dist/channels/over-channels.js';
 import { ChannelRegistry } from '../../dist/channels/registry.js';
 import type { SubscriberEnd } from '../../dist/channels/subscriber-parts.js';
 import { AllowedOrigins } from '../../dist/config/types/allowed-origins.js';
+import { ChannelInterest } from '../../dist/delivery/channel-interest.js';
+import { ItemDelivery } from '../../dist/delivery/item-delivery.js';
 import type { EdgeHandler } from '../../dist/edge/port.js';
 import { ResponseWrapper } from '../../dist/edge/response-wrapper.js';
 import { HistoryReader } from '../../dist/history/reader.js';
@@ -25,19 +25,19 @@ import { Forwarder } from '../../dist/origin/forwarder.js';
 import { GripHeaders } from '../../dist/origin/grip-headers.js';
 import { TestOrigin } from '../../dist/origin/test-target/origin.js';
 import { Admission } from '../../dist/request/admission.js';
-import { RequestHandler } from '../../dist/request/handle.js';
+import { RequestHandler } from '../../dist/request/request-handler.js';
 import type { RequestEnd, RequestParts } from '../../dist/request/request-parts.js';
 import { toRoute } from '../../dist/routes/route.js';
 import { RouteTable } from '../../dist/routes/route-table.js';
 import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';
-import { ManualClock } from '../../dist/runtime/clock.js';
 import type { SessionParts } from '../../dist/sessions/session-parts.js';
-import { type Answer, type Asking, open } from '../e2e/client.js';
-import { until } from '../e2e/until.js';
 import { Scene } from '../edge/clause.js';
 import { makeNodeEdge } from '../edge/node-edge-maker.js';
+import { type Answer, type Asking, open } from '../kit/clients/http-client.js';
+import { ManualClock } from '../kit/manual-clock.js';
+import type { Turn } from '../kit/turn.js';
+import { until } from '../kit/until.js';
 import { USUAL_RULES } from '../origin/forward-rules.js';
-import type { Turn } from '../turn.js';
 import { type Asked, PullOrigin } from './pull-origin.js';
 
 /** What a scene is made with. */
@@ -278,7 +278,7 @@ export class HoldScene {
 
   /** The node goes down. */
   shutDown(): void {
-    for (const subscriber of this.registry.all()) subscriber.shutDown();
+    for (const subscriber of this.registry.all()) subscriber.drain();
   }
 
   /** How often something was counted. */

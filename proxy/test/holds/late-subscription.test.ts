@@ -4,10 +4,10 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import t from 'tap';
 import { LIVE_WAIT_MS } from '../../dist/channels/live-wait.js';
-import { Failover } from '../../dist/origin/failover.js';
-import { until } from '../e2e/until.js';
-import { connectTo } from '../e2e/wire.js';
-import { Turn } from '../turn.js';
+import { HttpCall } from '../../dist/origin/http-call.js';
+import { connectTo } from '../kit/clients/raw-client.js';
+import { Turn } from '../kit/turn.js';
+import { until } from '../kit/until.js';
 import { HoldScene } from './hold-scene.js';
 
 const headers = { 'Grip-Hold': 'stream', 'Grip-Channel': 'room' };
@@ -130,14 +130,14 @@ for (const waits of [false, true]) {
     async (t) => {
       setFlagsFromString('--expose_gc');
       const collect = runInNewContext('gc') as () => void;
-      const calls: WeakRef<Failover>[] = [];
-      const { start } = Failover.prototype;
-      Failover.prototype.start = function (this: Failover) {
+      const calls: WeakRef<HttpCall>[] = [];
+      const { onConnect } = HttpCall.prototype;
+      HttpCall.prototype.onConnect = function (this: HttpCall, abort) {
         calls.push(new WeakRef(this));
-        start.call(this);
+        onConnect.call(this, abort);
       };
       t.teardown(() => {
-        Failover.prototype.start = start;
+        HttpCall.prototype.onConnect = onConnect;
       });
       const live = new Turn();
       const scene = await HoldScene.open(t, waits ? { live } : {});

@@ -5,10 +5,10 @@
  */
 import { IdCache, LocalBackplane, noPublishEvents, Publisher, silentLog, uncontained } from '@holdfast/control-api';
 import { parseInstructHeaders, parseItem, type ResponseHead } from '@holdfast/grip';
-import { ItemDelivery } from '../../dist/channels/item-delivery.js';
 import { OverChannelsReport } from '../../dist/channels/over-channels.js';
 import { ChannelRegistry } from '../../dist/channels/registry.js';
 import type { SubscriberEnd } from '../../dist/channels/subscriber-parts.js';
+import { ItemDelivery } from '../../dist/delivery/item-delivery.js';
 import type { HoldParts } from '../../dist/holds/hold.js';
 import { openHold } from '../../dist/holds/open.js';
 import type { StreamHold } from '../../dist/holds/stream-hold.js';
@@ -19,11 +19,11 @@ import { UpdateLimiter } from '../../dist/links/update-limiter.js';
 import { OriginError } from '../../dist/origin/errors.js';
 import { Forwarder } from '../../dist/origin/forwarder.js';
 import { GripHeaders } from '../../dist/origin/grip-headers.js';
-import type { Origin, OriginCall, OriginHandler, OriginRequest } from '../../dist/origin/port.js';
+import type { AnswerSink, Origin, OriginCall, OriginHandler, OriginRequest } from '../../dist/origin/port.js';
 import { toRoute } from '../../dist/routes/route.js';
 import { RouteTable } from '../../dist/routes/route-table.js';
 import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';
-import { ManualClock } from '../../dist/runtime/clock.js';
+import { ManualClock } from '../kit/manual-clock.js';
 import { USUAL_RULES } from '../origin/forward-rules.js';
 import { MemoryResponse } from './memory-response.js';
 
@@ -153,16 +153,18 @@ export class LogWorld implements Origin {
     const from = this.length;
     this.streams.push({ client, from });
     let hold: StreamHold | undefined;
-    this.#answer(from, {
+    const handler: OriginHandler & AnswerSink = {
       onInformation() {},
       onHead: (head) => {
         hold = this.#hold(client, head);
         hold.open();
+        return handler;
       },
       onData: (chunk) => hold?.write(chunk) ?? true,
       onEnd: () => hold?.opened(),
       onError() {},
-    });
+    };
+    this.#answer(from, handler);
   }
 
   /** What the body of a stream should be, as far as the log goes. */
@@ -201,11 +203,14 @@ export class LogWorld implements Origin {
       ...['Grip-Link', `</next>; rel=next; timeout=${LINK_TIMEOUT}`],
     ];
     const head: ResponseHead = { status: fails === 'status' ? 503 : 200, reason: '', headers };
+    let sink: AnswerSink | undefined;
     const steps = [
-      () => handler.onHead(head, undefined),
-      () => handler.onData(Buffer.from(told.slice(0, half).join(''))),
-      () => handler.onData(Buffer.from(told.slice(half).join(''))),
-      () => handler.onEnd(),
+      () => {
+        sink = handler.onHead(head, undefined);
+      },
+      () => sink?.onData(Buffer.from(told.slice(0, half).join(''))),
+      () => sink?.onData(Buffer.from(told.slice(half).join(''))),
+      () => sink?.onEnd(),
     ];
     if (fails === 'error') steps.splice(0, 4, () => handler.onError(new OriginError('ERR_ORIGIN_CLOSED', 'x', 'no')));
     let aborted = false;

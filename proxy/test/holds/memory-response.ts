@@ -9,7 +9,7 @@ export class MemoryResponse implements ClientResponse {
   readonly waiting = 0;
   readonly bodyBytes = 0;
 
-  own(): void {}
+  setHandler(): void {}
 
   writeHead(): void {}
 

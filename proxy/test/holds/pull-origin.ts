@@ -5,7 +5,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Test } from 'tap';
-import { until } from '../e2e/until.js';
+import { until } from '../kit/until.js';
 
 /** Header fields of an answer; a list stands for several fields of one name. */
 export type Fields = Readonly<Record<string, string | readonly string[]>>;

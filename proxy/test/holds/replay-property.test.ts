@@ -6,15 +6,15 @@ import { type History, LocalBackplane, LocalHistory, silentLog, uncontained } fr
 import { parseItem } from '@holdfast/grip';
 import fc from 'fast-check';
 import t from 'tap';
-import { ItemDelivery } from '../../dist/channels/item-delivery.js';
 import { OverChannelsReport } from '../../dist/channels/over-channels.js';
 import { ChannelRegistry } from '../../dist/channels/registry.js';
 import { SubscriptionList } from '../../dist/channels/subscription-list.js';
+import { ItemDelivery } from '../../dist/delivery/item-delivery.js';
 import { HistoryReader } from '../../dist/history/reader.js';
 import { ResumeTokens } from '../../dist/history/tokens.js';
 import type { HoldParts, HoldStart } from '../../dist/holds/hold.js';
 import { StreamHold } from '../../dist/holds/stream-hold.js';
-import { ManualClock } from '../../dist/runtime/clock.js';
+import { ManualClock } from '../kit/manual-clock.js';
 import { MemoryResponse } from './memory-response.js';
 
 type Step = 'publish' | 'cut' | 'come' | 'body' | 'turn' | 'history';

@@ -1,6 +1,6 @@
 /** Response holds that go back to their origin: hints, ids that do not fit, recovery. */
 import t from 'tap';
-import { until } from '../e2e/until.js';
+import { until } from '../kit/until.js';
 import { HoldScene } from './hold-scene.js';
 
 const tracked = { 'Grip-Channel': 'room; prev-id=1' };

@@ -1,6 +1,6 @@
 /** Filters on response holds. */
 import t from 'tap';
-import { until } from '../e2e/until.js';
+import { until } from '../kit/until.js';
 import { HoldScene, WAIT } from './hold-scene.js';
 
 const filtered = (filters: readonly string[], meta?: string) => ({

@@ -1,7 +1,7 @@
 /** Response holds with prev-ids that the history serves before their origin is asked again. */
 import t, { type Test } from 'tap';
-import type { Answer } from '../e2e/client.js';
-import { until } from '../e2e/until.js';
+import type { Answer } from '../kit/clients/http-client.js';
+import { until } from '../kit/until.js';
 import { HoldScene } from './hold-scene.js';
 
 const tracked = (prevId: string) => ({ 'Grip-Channel': `room; prev-id=${prevId}` });

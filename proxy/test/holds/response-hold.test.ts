@@ -1,7 +1,7 @@
 /** A request that is held: what answers it, when, and with what. */
 import t from 'tap';
-import { until } from '../e2e/until.js';
-import { connectTo } from '../e2e/wire.js';
+import { connectTo } from '../kit/clients/raw-client.js';
+import { until } from '../kit/until.js';
 import { HoldScene } from './hold-scene.js';
 
 const room = { 'Grip-Channel': 'room' };

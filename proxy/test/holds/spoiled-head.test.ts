@@ -2,7 +2,7 @@
 
 import { type HttpResponseFormat, parseItem } from '@holdfast/grip';
 import t from 'tap';
-import { Turn } from '../turn.js';
+import { Turn } from '../kit/turn.js';
 import { HoldScene } from './hold-scene.js';
 
 const room = { 'Grip-Channel': 'room' };
@@ -22,7 +22,7 @@ for (const [when, act, reason] of [
   ['at its time-out', (scene: HoldScene) => scene.clock.advance(55_000), 'timeout'],
   [
     'when the node goes down',
-    (scene: HoldScene) => scene.registry.of('room').forEach((hold) => void hold.shutDown()),
+    (scene: HoldScene) => scene.registry.of('room').forEach((hold) => void hold.drain()),
     'shutdown',
   ],
   ['by an item', (scene: HoldScene) => scene.respond('room', 'item'), 'answered'],

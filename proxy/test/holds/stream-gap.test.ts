@@ -1,6 +1,6 @@
 /** Streams that have missed something, and how they get it. */
 import t from 'tap';
-import type { Answer } from '../e2e/client.js';
+import type { Answer } from '../kit/clients/http-client.js';
 import { HoldScene, WAIT } from './hold-scene.js';
 
 const NEXT = '</next>; rel=next';

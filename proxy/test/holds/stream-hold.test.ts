@@ -1,8 +1,8 @@
 /** Streams that are held, without links: opening, items, keep-alives, slow clients, end. */
 import t from 'tap';
-import type { Answer } from '../e2e/client.js';
-import { until } from '../e2e/until.js';
-import { connectTo } from '../e2e/wire.js';
+import type { Answer } from '../kit/clients/http-client.js';
+import { connectTo } from '../kit/clients/raw-client.js';
+import { until } from '../kit/until.js';
 import { HoldScene } from './hold-scene.js';
 
 const room = { 'Grip-Channel': 'room' };
@@ -292,6 +292,6 @@ t.test('streams are chunked by item, and HTTP/1.0 clients get them until the clo
   await wire.until('body,');
   scene.send('room', 'item');
   scene.act('room', 'close');
-  await wire.end();
-  t.match(wire.received, /\r\n\r\nbody,item$/);
+  await wire.closed();
+  t.match(wire.text, /\r\n\r\nbody,item$/);
 });

@@ -1,6 +1,6 @@
 /** Next links that fail, or answer what a stream cannot use. */
 import t from 'tap';
-import { deadPort } from '../ports.js';
+import { deadPort } from '../kit/ports.js';
 import { HoldScene } from './hold-scene.js';
 import type { Asked } from './pull-origin.js';
 

@@ -1,6 +1,6 @@
 /** Items that come while the link of a stream is asked only because it is time, or all may be out of date. */
 import t from 'tap';
-import { until } from '../e2e/until.js';
+import { until } from '../kit/until.js';
 import { HoldScene } from './hold-scene.js';
 
 const NEXT = '</next>; rel=next; timeout=1';

@@ -1,6 +1,6 @@
 /** Next links of streams: when they are fetched, how, and what their answers do. */
 import t from 'tap';
-import { until } from '../e2e/until.js';
+import { until } from '../kit/until.js';
 import { HoldScene } from './hold-scene.js';
 
 const NEXT = '</next>; rel=next';

@@ -1,7 +1,7 @@
 /** Streams that the history serves: with prev-ids, and event streams that come back. */
 import t, { type Test } from 'tap';
-import type { Answer } from '../e2e/client.js';
-import { until } from '../e2e/until.js';
+import type { Answer } from '../kit/clients/http-client.js';
+import { until } from '../kit/until.js';
 import { HoldScene } from './hold-scene.js';
 
 const NEXT = '</next>; rel=next';

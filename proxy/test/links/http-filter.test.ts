@@ -10,12 +10,12 @@ import { GripHeaders } from '../../dist/origin/grip-headers.js';
 import { toRoute } from '../../dist/routes/route.js';
 import { RouteTable } from '../../dist/routes/route-table.js';
 import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';
-import { ManualClock } from '../../dist/runtime/clock.js';
-import { until } from '../e2e/until.js';
 import { type Asked, PullOrigin } from '../holds/pull-origin.js';
+import { ManualClock } from '../kit/manual-clock.js';
+import { deadPort } from '../kit/ports.js';
+import { until } from '../kit/until.js';
 import { makeClient } from '../origin/client-scene.js';
 import { USUAL_RULES } from '../origin/forward-rules.js';
-import { deadPort } from '../ports.js';
 
 /** Questions to a server, under a clock that stands still. */
 class Asking {

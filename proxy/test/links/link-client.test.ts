@@ -3,10 +3,10 @@ import { silentLog } from '@holdfast/control-api';
 import t, { type Test } from 'tap';
 import { LinkClient } from '../../dist/links/link-client.js';
 import type { LinkScope } from '../../dist/links/link-scope.js';
-import { ManualClock } from '../../dist/runtime/clock.js';
 import { HoldScene, type HoldSceneOptions } from '../holds/hold-scene.js';
 import { PullOrigin } from '../holds/pull-origin.js';
-import { deadPort } from '../ports.js';
+import { ManualClock } from '../kit/manual-clock.js';
+import { deadPort } from '../kit/ports.js';
 
 /** A stream that was asked for at this path, with this next link; then the link is fetched. */
 async function fetchLink(

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { type LinkPlace, placeOf, scopeAt } from '../../dist/links/link-place.js';
 import { type LinkScope, scopeOf } from '../../dist/links/link-scope.js';
-import { describeTarget } from '../../dist/origin/failover.js';
+import { describeTarget } from '../../dist/origin/send.js';
 import { type Route, rewritePath, toRoute } from '../../dist/routes/route.js';
 import { RouteTable } from '../../dist/routes/route-table.js';
 import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';

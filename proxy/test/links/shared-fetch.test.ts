@@ -1,15 +1,16 @@
 import type { ResponseHead } from '@holdfast/grip';
 import t from 'tap';
+import { growth, LINEAR_MAX } from '../../../grip/dist-test/growth.js';
 import { SharedFetches } from '../../dist/links/shared-fetch.js';
 import { OriginError } from '../../dist/origin/errors.js';
-import type { OriginCall, OriginHandler } from '../../dist/origin/port.js';
-import { growth, LINEAR_MAX } from '../growth.js';
+import type { AnswerSink, OriginCall, OriginHandler } from '../../dist/origin/port.js';
 
 const HEAD: ResponseHead = { status: 200, reason: 'OK', headers: [] };
 
 /** A request that was sent, in the hands of the test. */
 class Sent {
   handler: OriginHandler | undefined;
+  sink: AnswerSink | undefined;
   resumed = 0;
   aborted = false;
 
@@ -24,17 +25,17 @@ class Sent {
   };
 
   head(): void {
-    this.handler?.onHead(HEAD, undefined);
+    this.sink = this.handler?.onHead(HEAD, undefined);
   }
 
   /** Gives a part; false when the flow is to stop. */
   data(text: string): boolean | undefined {
-    return this.handler?.onData(Buffer.from(text));
+    return this.sink?.onData(Buffer.from(text));
   }
 }
 
 /** One who fetches, and what it has heard, in short. */
-class Reader implements OriginHandler {
+class Reader implements OriginHandler, AnswerSink {
   heard = '';
   takes = true;
   readonly onDataHook: (() => void) | undefined;
@@ -45,8 +46,9 @@ class Reader implements OriginHandler {
 
   onInformation(): void {}
 
-  onHead(): void {
+  onHead(): AnswerSink {
     this.heard += '<';
+    return this;
   }
 
   onData(chunk: Buffer): boolean {
@@ -79,7 +81,7 @@ t.test('one request for all who want the same; each gets all of the answer', asy
   sent.head();
   sent.data('a');
   sent.data('b');
-  sent.handler?.onEnd();
+  sent.sink?.onEnd();
   t.strictSame(
     readers.map(({ heard }) => heard),
     ['<ab>', '<ab>'],
@@ -101,7 +103,7 @@ t.test('what is over is not shared: the next request is a new one', async (t) =>
   const [first, second] = [new Sent(), new Sent()];
   fetches.fetch('key', first.send, new Reader());
   first.head();
-  first.handler?.onEnd();
+  first.sink?.onEnd();
   fetches.fetch('key', second.send, new Reader());
   t.ok(second.handler);
 });
@@ -118,7 +120,7 @@ t.test('one who joins later is given what has come already, not within its call,
   await microtasks();
   t.equal(late.heard, '<a');
   sent.data('b');
-  sent.handler?.onEnd();
+  sent.sink?.onEnd();
   t.equal(late.heard, '<ab>');
 });
 
@@ -132,7 +134,7 @@ t.test('what comes in the very turn of the joining is not lost, be it the end', 
   sent.data('a');
   sent.data('x'.repeat(100_000));
   sent.data('b');
-  sent.handler?.onEnd();
+  sent.sink?.onEnd();
   await microtasks();
   t.equal(late.heard, `<a${'x'.repeat(100_000)}b>`);
 });
@@ -150,9 +152,9 @@ t.test('an answer that is too long to be given again is joined no more', async (
   fetches.fetch('key', second.send, reader);
   second.head();
   second.data('z');
-  first.handler?.onEnd();
+  first.sink?.onEnd();
   t.equal(fetches.size, 1, 'the end of the first is not taken for that of the second');
-  second.handler?.onEnd();
+  second.sink?.onEnd();
   t.equal(reader.heard, '<z>');
 });
 
@@ -224,7 +226,7 @@ t.test('one who has just joined keeps the request, although all others give it u
   t.notOk(sent.aborted);
   await microtasks();
   sent.data('b');
-  sent.handler?.onEnd();
+  sent.sink?.onEnd();
   t.equal(late.heard, '<ab>');
 });
 

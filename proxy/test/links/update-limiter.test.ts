@@ -1,6 +1,6 @@
 import t from 'tap';
 import { UpdateLimiter } from '../../dist/links/update-limiter.js';
-import { ManualClock } from '../../dist/runtime/clock.js';
+import { ManualClock } from '../kit/manual-clock.js';
 
 function scene() {
   const clock = new ManualClock(0);

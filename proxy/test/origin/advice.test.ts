@@ -1,4 +1,4 @@
-/** From the errors of the system and of TLS to what an operator can do. The commonest are made for real in e2e/mistakes-origin. */
+/** From the errors of the system and of TLS to what an operator can do. The commonest are made for real in e2e/operation/mistakes-origin. */
 import t from 'tap';
 import { adviceOn, rootCode } from '../../dist/origin/advice.js';
 import { blockedError, noDescriptorError, OriginError } from '../../dist/origin/errors.js';

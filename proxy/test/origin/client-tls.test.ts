@@ -8,8 +8,8 @@ import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
 import type { HttpTarget } from '../../dist/routes/target.js';
 import { CertificateFiles } from '../edge/certificate-files.js';
+import { answerBytes, RawOrigin } from '../kit/origins/raw-origin.js';
 import { ask, makeClient, target } from './client-scene.js';
-import { answerBytes, RawOrigin } from './raw-origin.js';
 
 /** A TLS origin whose certificate no system trusts, for these names; it answers with the server name it was given. */
 async function tlsOrigin(t: Test, names: readonly string[], over: TlsOptions = {}) {

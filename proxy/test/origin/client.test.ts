@@ -5,8 +5,8 @@ import t from 'tap';
 import { MAX_PLAIN_POOLS } from '../../dist/origin/client.js';
 import { OriginError } from '../../dist/origin/errors.js';
 import { settled, until } from '../edge/wait.js';
+import { answerBytes, RawOrigin } from '../kit/origins/raw-origin.js';
 import { ask, makeClient, target } from './client-scene.js';
-import { answerBytes, RawOrigin } from './raw-origin.js';
 
 t.test('requests', async (t) => {
   t.test('header pairs go out as given: order, case, duplicates and bytes above 127', async (t) => {

@@ -4,12 +4,12 @@ import type { AddressInfo, LookupFunction } from 'node:net';
 import { Readable } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { Failover } from '../../dist/origin/failover.js';
-import { makeCertificate } from '../e2e/certificate.js';
-import { until } from '../e2e/until.js';
+import { send } from '../../dist/origin/send.js';
 import { settled } from '../edge/wait.js';
+import { makeCertificate } from '../kit/certificates.js';
+import { answerBytes, RawOrigin } from '../kit/origins/raw-origin.js';
+import { until } from '../kit/until.js';
 import { ask, makeClient, target } from './client-scene.js';
-import { answerBytes, RawOrigin } from './raw-origin.js';
 import { RecordingHandler } from './recording-handler.js';
 
 /** A server that answers with its name. */
@@ -158,18 +158,18 @@ t.test('after one stale connection those that have been idle for longer are not 
   for (const heard of first) t.equal(await heard.ended(), 'end');
   await turn();
   const heard = new RecordingHandler();
-  new Failover(
+  send(
     [target(origin.port)],
     {
       repeatable: true,
       replayable: true,
-      send: (to, handler) =>
+      dispatch: (to, handler) =>
         client
           .origin(to as ReturnType<typeof target>, 'x')
           .dispatch({ method: 'GET', path: '/', headers: ['Host', 'x'], body: null }, handler),
     },
     heard,
-  ).start();
+  );
   t.equal(await heard.ended(), 'end');
   t.equal(origin.requests.length, 7);
   t.equal(origin.requests.at(-1)?.connection, 6);

@@ -5,7 +5,7 @@ import { GripHeaders } from '../../dist/origin/grip-headers.js';
 import { toRoute } from '../../dist/routes/route.js';
 import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';
 import type { Target } from '../../dist/routes/target.js';
-import { ManualClock } from '../../dist/runtime/clock.js';
+import { ManualClock } from '../kit/manual-clock.js';
 import { NO_RULES } from './forward-rules.js';
 
 const NOW = 1_700_000_000;

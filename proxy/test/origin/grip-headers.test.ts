@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { parseSigKey, type SigKey, verifyGripSig } from '@holdfast/grip';
 import t from 'tap';
 import { GRIP_FEATURE, GripHeaders } from '../../dist/origin/grip-headers.js';
-import { ManualClock } from '../../dist/runtime/clock.js';
+import { ManualClock } from '../kit/manual-clock.js';
 
 const NOW = 1_700_000_000;
 const clock = new ManualClock(0, NOW * 1_000 + 999);

@@ -4,8 +4,8 @@ import t from 'tap';
 import { Client, type Dispatcher } from 'undici';
 import { OriginConnections } from '../../dist/origin/origin-connections.js';
 import { until } from '../edge/wait.js';
-import { deadPort } from '../ports.js';
-import { answerBytes, RawOrigin } from './raw-origin.js';
+import { answerBytes, RawOrigin } from '../kit/origins/raw-origin.js';
+import { deadPort } from '../kit/ports.js';
 
 type Pool = OriginConnections<Dispatcher.DispatchOptions, Dispatcher.DispatchHandler>;
 

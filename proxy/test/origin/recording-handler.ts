@@ -1,10 +1,10 @@
 /** Owns: an `OriginHandler` that records what it is told. */
 import type { ResponseHead } from '@holdfast/grip';
 import type { OriginError } from '../../dist/origin/errors.js';
-import type { OriginHandler } from '../../dist/origin/port.js';
+import type { AnswerSink, OriginHandler } from '../../dist/origin/port.js';
 
 /** Records one answer. */
-export class RecordingHandler implements OriginHandler {
+export class RecordingHandler implements OriginHandler, AnswerSink {
   readonly information: ResponseHead[] = [];
   head: ResponseHead | undefined;
   length: number | undefined;
@@ -19,10 +19,11 @@ export class RecordingHandler implements OriginHandler {
     this.information.push(head);
   }
 
-  onHead(head: ResponseHead, length: number | undefined): void {
+  onHead(head: ResponseHead, length: number | undefined): AnswerSink {
     this.head = head;
     this.length = length;
     this.#wake();
+    return this;
   }
 
   onData(chunk: Buffer): boolean {

@@ -7,7 +7,7 @@ import { faultError, OriginError } from '../../dist/origin/errors.js';
 import { Troubles, WORDS_MAX } from '../../dist/origin/warnings.js';
 import { toRoute } from '../../dist/routes/route.js';
 import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';
-import { ManualClock } from '../../dist/runtime/clock.js';
+import { ManualClock } from '../kit/manual-clock.js';
 
 const routeOf = (text: string) => toRoute(parseRouteLine(text, 1) as RouteLine, () => undefined);
 

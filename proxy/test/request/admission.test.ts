@@ -1,6 +1,6 @@
 import t from 'tap';
+import { growth, LINEAR_MAX } from '../../../grip/dist-test/growth.js';
 import { Admission, type Entrant } from '../../dist/request/admission.js';
-import { growth, LINEAR_MAX } from '../growth.js';
 
 /** Requests by number, and those of them that were let through. */
 function entrants(count: number) {

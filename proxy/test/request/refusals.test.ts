@@ -1,13 +1,13 @@
 import type { Socket } from 'node:net';
 import t, { type Test } from 'tap';
-import { head } from '../edge/raw-client.js';
-import { RawOrigin } from '../origin/raw-origin.js';
-import { deadPort } from '../ports.js';
-import { RelayingProxy } from './fixture.js';
+import { head } from '../kit/clients/raw-client.js';
+import { RawOrigin } from '../kit/origins/raw-origin.js';
+import { deadPort } from '../kit/ports.js';
+import { startRelay } from './fixture.js';
 
 /** The answer of a proxy to one GET, as status, type and text. */
 async function told(t: Test, routes: readonly string[], debug = false, host = 'a.example'): Promise<unknown[]> {
-  const proxy = await RelayingProxy.open(t, routes, { settings: { debug }, origin: { originTimeout: 50 } });
+  const proxy = await startRelay(t, routes, { debug, origin_timeout: '50ms' });
   const client = await proxy.send(head('GET', '/', [`Host: ${host}`]));
   const answer = await client.answer();
   const { error } = await proxy.end(1);
@@ -62,7 +62,7 @@ for (const [what, answer, code] of failures) {
 }
 
 t.test('the connection of a client goes on after a 502', async (t) => {
-  const proxy = await RelayingProxy.open(t, ['a.example 127.0.0.1:1', 'test.example test']);
+  const proxy = await startRelay(t, ['a.example 127.0.0.1:1', 'test.example test']);
   const client = await proxy.send(head('GET', '/', ['Host: b.example']));
   t.equal((await client.answer()).status, 502);
   void client.write(head('GET', '/', ['Host: test.example']));
@@ -70,7 +70,7 @@ t.test('the connection of a client goes on after a 502', async (t) => {
 });
 
 t.test('Pushpin-Check is answered by the proxy itself, whatever the route', async (t) => {
-  const proxy = await RelayingProxy.open(t, []);
+  const proxy = await startRelay(t, []);
   const client = await proxy.send(head('GET', '/', ['Pushpin-Check: 1']));
   const answer = await client.answer();
   t.equal(answer.status, 200);
@@ -79,7 +79,7 @@ t.test('Pushpin-Check is answered by the proxy itself, whatever the route', asyn
 
 t.test('a client may not post WebSocket events to an over_http route itself', async (t) => {
   const origin = await RawOrigin.open(t, () => {});
-  const proxy = await RelayingProxy.open(t, [`* 127.0.0.1:${origin.port},over_http`]);
+  const proxy = await startRelay(t, [`* 127.0.0.1:${origin.port},over_http`]);
   const lines = ['Content-Type: Application/Websocket-Events; x=1', 'Content-Length: 0'];
   const client = await proxy.send(head('POST', '/', lines));
   const answer = await client.answer();

@@ -1,9 +1,9 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
 import t from 'tap';
-import { head } from '../edge/raw-client.js';
 import { settled, until } from '../edge/wait.js';
-import { answerBytes, RawOrigin } from '../origin/raw-origin.js';
-import { RelayingProxy } from './fixture.js';
+import { head } from '../kit/clients/raw-client.js';
+import { answerBytes, RawOrigin } from '../kit/origins/raw-origin.js';
+import { startRelay } from './fixture.js';
 
 const MUCH = 64 * 2 ** 20;
 
@@ -11,7 +11,7 @@ t.test('a request reaches the origin, and its answer the client, as they are', a
   const answer =
     'HTTP/1.1 299 Very Fine\r\nX-b: 1\r\nDate: then\r\nSet-Cookie: a\r\nset-cookie: b\r\nContent-Length: 5\r\n\r\nhello';
   const origin = await RawOrigin.open(t, ({ socket }) => socket.write(answer));
-  const proxy = await RelayingProxy.open(t, [`* 127.0.0.1:${origin.port}`]);
+  const proxy = await startRelay(t, [`* 127.0.0.1:${origin.port}`]);
   const client = await proxy.send(head('GET', '/a/../b?x=%20', ['Host: Api.example:81', 'X-b: 1', 'Cookie: c']));
   const { status, reason, fields, body } = await client.answer();
   t.strictSame([status, reason, body.toString()], [299, 'Very Fine', 'hello']);
@@ -31,7 +31,7 @@ t.test('the framing of an answer is the edge’s own', async (t) => {
       );
     } else socket.end('HTTP/1.1 200 OK\r\nConnection: close, X-Hop\r\nKeep-Alive: timeout=5\r\n\r\nhello');
   });
-  const proxy = await RelayingProxy.open(t, [`* 127.0.0.1:${origin.port}`]);
+  const proxy = await startRelay(t, [`* 127.0.0.1:${origin.port}`]);
   const client = await proxy.connect();
   for (const path of ['/chunked', '/until-close']) {
     void client.write(head('GET', path));
@@ -45,7 +45,7 @@ t.test('interim answers are relayed', async (t) => {
   const origin = await RawOrigin.open(t, ({ socket }) =>
     socket.write(`HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n${answerBytes('done')}`),
   );
-  const proxy = await RelayingProxy.open(t, [`* 127.0.0.1:${origin.port}`]);
+  const proxy = await startRelay(t, [`* 127.0.0.1:${origin.port}`]);
   const client = await proxy.send(head('GET', '/'));
   const hints = await client.answer();
   t.strictSame([hints.status, hints.fields], [103, ['Link', '</a>']]);
@@ -57,7 +57,7 @@ t.test('HEAD and 304 keep their declared length, without a body', async (t) => {
     const [method] = lines[0]?.split(' ') ?? [];
     socket.write(`HTTP/1.1 ${method === 'HEAD' ? 200 : 304} X\r\nContent-Length: 99\r\n\r\n`);
   });
-  const proxy = await RelayingProxy.open(t, [`* 127.0.0.1:${origin.port}`]);
+  const proxy = await startRelay(t, [`* 127.0.0.1:${origin.port}`]);
   const client = await proxy.connect();
   for (const method of ['HEAD', 'GET', 'HEAD']) {
     void client.write(head(method, '/'));
@@ -75,7 +75,7 @@ t.test('compressed bodies pass both ways, and so does what the client takes', as
     const fields = `Content-Encoding: gzip\r\nContent-Length: ${body.length}`;
     socket.write(Buffer.from(`HTTP/1.1 200 OK\r\n${fields}\r\n\r\n${body}`, 'latin1'));
   });
-  const proxy = await RelayingProxy.open(t, [`* 127.0.0.1:${origin.port}`]);
+  const proxy = await startRelay(t, [`* 127.0.0.1:${origin.port}`]);
   const lines = ['Content-Encoding: gzip', 'Accept-Encoding: gzip, br;q=0.5', `Content-Length: ${bytes.length}`];
   const client = await proxy.connect();
   void client.write(Buffer.concat([Buffer.from(head('POST', '/', lines)), bytes]));
@@ -92,7 +92,7 @@ t.test('an origin that breaks off in the body is seen to by the client', async (
   const origin = await RawOrigin.open(t, ({ lines, socket }) => {
     socket.end(starts[lines[0]?.split(' ')[1] as keyof typeof starts]);
   });
-  const proxy = await RelayingProxy.open(t, [`* 127.0.0.1:${origin.port}`]);
+  const proxy = await startRelay(t, [`* 127.0.0.1:${origin.port}`]);
   let n = 0;
   for (const path of Object.keys(starts)) {
     const client = await proxy.send(head('GET', path));
@@ -107,7 +107,7 @@ t.test('a client that leaves ends the request to the origin', async (t) => {
   const origin = await RawOrigin.open(t, ({ lines, socket }) => {
     if (lines[0]?.includes('/body')) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\npart');
   });
-  const proxy = await RelayingProxy.open(t, [`* 127.0.0.1:${origin.port}`]);
+  const proxy = await startRelay(t, [`* 127.0.0.1:${origin.port}`]);
   let n = 0;
   for (const [path, status] of [
     ['/silent', 0],
@@ -132,7 +132,7 @@ t.test('a client that stops reading stops the origin, and gets everything once i
       written += block.length;
     }
   });
-  const proxy = await RelayingProxy.open(t, [`* 127.0.0.1:${origin.port}`]);
+  const proxy = await startRelay(t, [`* 127.0.0.1:${origin.port}`]);
   const client = await proxy.connect();
   client.pause();
   void client.write(head('GET', '/'));
@@ -147,7 +147,7 @@ t.test('several requests of one connection go to the origin one after the other'
   const origin = await RawOrigin.open(t, ({ lines, body, socket }) => {
     setImmediate(() => socket.write(answerBytes(`${lines[0]?.split(' ')[1]} ${body}`)));
   });
-  const proxy = await RelayingProxy.open(t, [`* 127.0.0.1:${origin.port}`]);
+  const proxy = await startRelay(t, [`* 127.0.0.1:${origin.port}`]);
   const paths = ['/1', '/2', '/3'];
   const client = await proxy.send(paths.map((path) => `${head('POST', path, ['Content-Length: 4'])}body`).join(''));
   for (const path of paths) t.equal((await client.answer()).body.toString(), `${path} body`);
@@ -161,7 +161,7 @@ t.test(
   'over max_open_requests a request waits for one before it, and a client that leaves gives up its place',
   async (t) => {
     const origin = await RawOrigin.open(t, () => {});
-    const proxy = await RelayingProxy.open(t, [`* 127.0.0.1:${origin.port}`], { admitted: 1 });
+    const proxy = await startRelay(t, [`* 127.0.0.1:${origin.port}`], { max_open_requests: 1 });
     const first = await proxy.send(head('GET', '/1'));
     await until(() => origin.requests.length === 1);
     const second = await proxy.send(head('GET', '/2'));

@@ -2,11 +2,11 @@ import { createHash, randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type AddressInfo, createServer as createNetServer, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
-import { head } from '../edge/raw-client.js';
 import { settled, until } from '../edge/wait.js';
-import { answerBytes, RawOrigin } from '../origin/raw-origin.js';
-import { deadPort } from '../ports.js';
-import { RelayingProxy } from './fixture.js';
+import { head } from '../kit/clients/raw-client.js';
+import { answerBytes, RawOrigin } from '../kit/origins/raw-origin.js';
+import { deadPort } from '../kit/ports.js';
+import { startRelay } from './fixture.js';
 
 const MUCH = 64 * 2 ** 20;
 
@@ -38,7 +38,7 @@ const digesting = (request: IncomingMessage, response: ServerResponse) => {
 const digestOf = (body: Buffer) => `${body.length} ${createHash('sha256').update(body).digest('hex')}`;
 
 t.test('bodies of any size arrive whole, with a length or in chunks', async (t) => {
-  const proxy = await RelayingProxy.open(t, [`* 127.0.0.1:${await nodeOrigin(t, digesting)}`]);
+  const proxy = await startRelay(t, [`* 127.0.0.1:${await nodeOrigin(t, digesting)}`]);
   for (const size of [1, 9_999, 10_001, 100_001, 5_000_000]) {
     const body = randomBytes(size);
     const client = await proxy.connect();
@@ -66,7 +66,7 @@ t.test('an origin that stops reading stops the client, and gets everything once 
     digesting(message, response);
     message.pause();
   });
-  const proxy = await RelayingProxy.open(t, [`* 127.0.0.1:${port}`]);
+  const proxy = await startRelay(t, [`* 127.0.0.1:${port}`]);
   const body = Buffer.alloc(MUCH, 'x');
   const client = await proxy.connect();
   void client.write(head('POST', '/', [`Content-Length: ${MUCH}`]));
@@ -90,7 +90,7 @@ t.test('a client that breaks off its body breaks off the request', async (t) => 
     request.once('aborted', () => outcomes.push('aborted')).once('end', () => outcomes.push('end'));
     request.once('error', () => {});
   });
-  const proxy = await RelayingProxy.open(t, [`* 127.0.0.1:${port}`]);
+  const proxy = await startRelay(t, [`* 127.0.0.1:${port}`]);
   let n = 0;
   for (const start of [
     `${head('POST', '/', ['Content-Length: 100000'])}part`,
@@ -113,7 +113,7 @@ t.test('malformed chunks break the request off, and are answered 400', async (t)
     request.once('aborted', () => outcomes.push('aborted')).once('end', () => outcomes.push('end'));
     request.once('error', () => {});
   });
-  const proxy = await RelayingProxy.open(t, [`* 127.0.0.1:${port}`]);
+  const proxy = await startRelay(t, [`* 127.0.0.1:${port}`]);
   const client = await proxy.send(`${head('POST', '/', ['Transfer-Encoding: chunked'])}4\r\npart\r\n`);
   await settled(() => client.receivedBytes);
   void client.write('xyz\r\n');
@@ -138,7 +138,7 @@ t.test('an early answer to an unfinished upload reaches the client, whose connec
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     t.teardown(() => server.close());
-    const proxy = await RelayingProxy.open(t, [`* 127.0.0.1:${(server.address() as AddressInfo).port}`]);
+    const proxy = await startRelay(t, [`* 127.0.0.1:${(server.address() as AddressInfo).port}`]);
     const client = await proxy.connect();
     void client.write(head('POST', '/', [`Content-Length: ${MUCH}`]));
     const sent = client.write(Buffer.alloc(MUCH));
@@ -166,7 +166,7 @@ t.test('what an origin has answered before it resets an upload reaches the clien
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     t.teardown(() => server.close());
-    const proxy = await RelayingProxy.open(t, [`* 127.0.0.1:${(server.address() as AddressInfo).port}`]);
+    const proxy = await startRelay(t, [`* 127.0.0.1:${(server.address() as AddressInfo).port}`]);
     for (const framing of ['Content-Length', 'Transfer-Encoding']) {
       for (let i = 0; i < 12; i++) {
         const client = await proxy.connect();
@@ -199,7 +199,7 @@ t.test('an origin that resets an upload without an answer is a 502', async (t) =
   });
   await new Promise<void>((resolve) => origin.listen(0, '127.0.0.1', resolve));
   t.teardown(() => origin.close());
-  const proxy = await RelayingProxy.open(t, [`* 127.0.0.1:${(origin.address() as AddressInfo).port}`]);
+  const proxy = await startRelay(t, [`* 127.0.0.1:${(origin.address() as AddressInfo).port}`]);
   const client = await proxy.send(head('POST', '/', [`Content-Length: ${MUCH}`]));
   void client.write(Buffer.alloc(MUCH));
   t.equal((await client.answer()).status, 502);
@@ -227,7 +227,7 @@ async function readingOrigin(t: Test, ends: RegExp): Promise<{ port: number; rea
 
 t.test('the head of an upload reaches the origin before its first byte', async (t) => {
   const { port, read, forget } = await readingOrigin(t, /(0\r\n\r\n|y{5})$/);
-  const proxy = await RelayingProxy.open(t, [`* 127.0.0.1:${port}`]);
+  const proxy = await startRelay(t, [`* 127.0.0.1:${port}`]);
   const body = `${'x'.repeat(20_000)}yyyyy`;
   const chunks = (...parts: string[]) => parts.map((part) => `${part.length.toString(16)}\r\n${part}\r\n`).join('');
   for (const [what, field, sent, received] of [
@@ -261,7 +261,7 @@ t.test('a client that leaves before the first byte of its body leaves the origin
     request.once('aborted', () => outcomes.push('aborted')).once('end', () => outcomes.push('end'));
     request.once('error', () => {});
   });
-  const proxy = await RelayingProxy.open(t, [`* 127.0.0.1:${port}`]);
+  const proxy = await startRelay(t, [`* 127.0.0.1:${port}`]);
   for (const field of ['Content-Length: 100000', 'Transfer-Encoding: chunked']) {
     const client = await proxy.send(head('POST', '/', [field]));
     await until(() => outcomes.length === 1);
@@ -273,7 +273,7 @@ t.test('a client that leaves before the first byte of its body leaves the origin
 
 t.test('the next target gets the body from its beginning', async (t) => {
   const origin = await RawOrigin.open(t, ({ socket, body }) => socket.write(answerBytes(String(body.length))));
-  const proxy = await RelayingProxy.open(t, [`* 127.0.0.1:${await deadPort()} 127.0.0.1:${origin.port}`]);
+  const proxy = await startRelay(t, [`* 127.0.0.1:${await deadPort()} 127.0.0.1:${origin.port}`]);
   for (const [size, lines] of [
     [5, ['Content-Length: 5']],
     [50_000, ['Content-Length: 50000']],
@@ -288,7 +288,7 @@ t.test('the next target gets the body from its beginning', async (t) => {
 t.test('a client that expects 100 Continue is asked for its body once an origin wants it', async (t) => {
   const lines = ['Content-Length: 20000', 'Expect: 100-continue'];
   const origin = await RawOrigin.open(t, ({ socket, body }) => socket.write(answerBytes(String(body.length))));
-  const proxy = await RelayingProxy.open(t, [
+  const proxy = await startRelay(t, [
     `good.example 127.0.0.1:${origin.port}`,
     `dead.example 127.0.0.1:${await deadPort()}`,
   ]);

@@ -5,7 +5,7 @@ import { RoutesError } from '../../dist/config/errors.js';
 import { pollFile } from '../../dist/routes/file-watch.js';
 import type { RouteTable } from '../../dist/routes/route-table.js';
 import { RoutesSource, readRoutes } from '../../dist/routes/routes-source.js';
-import { until } from '../e2e/until.js';
+import { until } from '../kit/until.js';
 
 /** That a file is to be read once more, and when. */
 const waiting: { ms: number; again: (() => void) | undefined } = { ms: 0, again: undefined };

@@ -1,4 +1,4 @@
-/** Properties that mean nothing: those of both lists are tried by e2e/mistakes-config. */
+/** Properties that mean nothing: those of both lists are tried by e2e/operation/mistakes-config. */
 import t from 'tap';
 import { parseRoutesFile } from '../../dist/routes/routes-file.js';
 import { PROP_WARNINGS_MAX, unknownProps } from '../../dist/routes/unknown-props.js';

@@ -1,7 +1,8 @@
 import { uncontained } from '@holdfast/control-api';
 import fc from 'fast-check';
 import t from 'tap';
-import { guardedClock, ManualClock, realClock, stampOf } from '../../dist/runtime/clock.js';
+import { guardedClock, realClock, stampOf } from '../../dist/runtime/clock.js';
+import { ManualClock } from '../kit/manual-clock.js';
 
 t.test('a manual clock stands still until it is moved', async (t) => {
   const clock = new ManualClock(5);

@@ -1,7 +1,7 @@
 import t from 'tap';
-import { ManualClock } from '../../dist/runtime/clock.js';
 import { Descriptors } from '../../dist/runtime/descriptors.js';
 import { DescriptorShortage, REPORT_MS } from '../../dist/telemetry/descriptor-shortage.js';
+import { ManualClock } from '../kit/manual-clock.js';
 
 /** Descriptors of which so many are open; counts how often that was asked. */
 function made(limit: number, isSlow = false) {

@@ -1,7 +1,7 @@
 import type { KeepAlive } from '@holdfast/grip';
 import t from 'tap';
-import { ManualClock } from '../../dist/runtime/clock.js';
 import { KeepAliveTimer } from '../../dist/runtime/keep-alive-timer.js';
+import { ManualClock } from '../kit/manual-clock.js';
 
 interface Beating {
   readonly clock: ManualClock;
@@ -109,5 +109,71 @@ for (const hours of [-1, 1]) {
       clock.advance(20_000);
       t.equal(beats.length, 3, mode);
     }
+  });
+}
+
+/** As for the next link of a stream: no jitter, and stopped by what it does when it is due. */
+function startLink(seconds: number) {
+  const clock = new ManualClock(0);
+  const due: number[] = [];
+  const timer: KeepAliveTimer = new KeepAliveTimer(
+    { mode: 'idle', timeout: seconds },
+    clock,
+    () => 0,
+    () => {
+      timer.stop();
+      due.push(clock.monotonic());
+    },
+  );
+  return { clock, due, timer };
+}
+
+t.test('stopped when it is due, it is due once, after its time', async (t) => {
+  const { clock, due } = startLink(120);
+  clock.advance(119_999);
+  t.strictSame(due, []);
+  clock.advance(500_000);
+  t.strictSame(due, [120_000]);
+  t.equal(clock.pending, 0);
+});
+
+t.test('activity puts it off to its time after the last of it, without a timer of its own', async (t) => {
+  const { clock, due, timer } = startLink(1);
+  for (let at = 100; at <= 3_000; at += 100) {
+    clock.advance(100);
+    timer.sent(clock.monotonic());
+    t.equal(clock.pending, 1);
+  }
+  clock.advance(999);
+  t.strictSame(due, []);
+  clock.advance(1);
+  t.strictSame(due, [4_000]);
+});
+
+t.test('a time of 0 is due at once, but not within the call', async (t) => {
+  const { clock, due } = startLink(0);
+  t.strictSame(due, []);
+  clock.advance(0);
+  t.strictSame(due, [0]);
+});
+
+t.test('a stopped one is never due', async (t) => {
+  const { clock, due, timer } = startLink(10);
+  timer.stop();
+  clock.advance(100_000);
+  t.strictSame(due, []);
+  t.equal(clock.pending, 0);
+});
+
+for (const hours of [-1, 1]) {
+  t.test(`the wall clock is set by ${hours} h: a link is due in its time`, async (t) => {
+    const { clock, due, timer } = startLink(120);
+    clock.advance(60_000);
+    timer.sent(clock.monotonic());
+    clock.setWall(hours * 3_600_000);
+    clock.advance(119_999);
+    t.strictSame(due, []);
+    clock.advance(1);
+    t.strictSame(due, [180_000]);
   });
 }

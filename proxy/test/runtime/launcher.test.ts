@@ -1,5 +1,4 @@
 import t from 'tap';
-import { ManualClock } from '../../dist/runtime/clock.js';
 import {
   isLaunched,
   LOOK_EVERY_MS,
@@ -7,6 +6,7 @@ import {
   realProcesses,
   watchLauncher,
 } from '../../dist/runtime/launcher.js';
+import { ManualClock } from '../kit/manual-clock.js';
 
 const script = (text: string) => ({ npm_lifecycle_script: text });
 

@@ -11,7 +11,7 @@ import {
   type OriginSocketOwner,
 } from '../../dist/sessions/origin-socket.js';
 import type { MessageType } from '../../dist/websocket/message-socket.js';
-import { until } from '../e2e/until.js';
+import { until } from '../kit/until.js';
 
 /** One message or control frame. */
 export interface Message {

@@ -1,6 +1,6 @@
 import t from 'tap';
-import { ManualClock } from '../../dist/runtime/clock.js';
 import { HttpPings } from '../../dist/sessions/over-http/pings.js';
+import { ManualClock } from '../kit/manual-clock.js';
 import { held, open } from './http-origin-scene.js';
 import { event, reply } from './http-origin-server.js';
 

@@ -1,8 +1,8 @@
 import t from 'tap';
 import { OriginError } from '../../dist/origin/errors.js';
 import type { Origin, OriginHandler, OriginRequest } from '../../dist/origin/port.js';
-import { until } from '../e2e/until.js';
 import { settled } from '../edge/wait.js';
+import { until } from '../kit/until.js';
 import { dial, open, shorts } from './http-origin-scene.js';
 import { accept, EVENTS, reply } from './http-origin-server.js';
 
@@ -148,9 +148,10 @@ function failing(repeats: OriginError['repeat'][], bodies: Failure[], opens = 1)
           handler.onError(new OriginError('ERR_ORIGIN_CLOSED', 'closed', repeat));
           return;
         }
-        handler.onHead({ status: 200, reason: 'OK', headers: ['Content-Type', EVENTS] }, undefined);
-        handler.onData(Buffer.from(String(request.body).startsWith('OPEN') ? 'OPEN\r\n' : ''));
-        handler.onEnd();
+        const head = { status: 200, reason: 'OK', headers: ['Content-Type', EVENTS] };
+        const sink = handler.onHead(head, undefined);
+        sink.onData(Buffer.from(String(request.body).startsWith('OPEN') ? 'OPEN\r\n' : ''));
+        sink.onEnd();
       });
       return { resume: () => {}, abort: () => {} };
     },

@@ -4,8 +4,8 @@
  */
 import type { Test } from 'tap';
 import type { Origin } from '../../dist/origin/port.js';
-import { ManualClock } from '../../dist/runtime/clock.js';
 import { HttpOrigin, type HttpOriginParts } from '../../dist/sessions/over-http/origin.js';
+import { ManualClock } from '../kit/manual-clock.js';
 import { HeardOwner } from './heard.js';
 import { accept, EventsServer, type Reply, reply, type Script, type SeenRequest } from './http-origin-server.js';
 

@@ -8,7 +8,7 @@ import { encodeWsEvents, parseWsEvents, type RawHeaders, type WsEvent } from '@h
 import type { Test } from 'tap';
 import { OriginClient } from '../../dist/origin/client.js';
 import type { Origin } from '../../dist/origin/port.js';
-import { until } from '../e2e/until.js';
+import { until } from '../kit/until.js';
 
 /** Media type of events. */
 export const EVENTS = 'application/websocket-events';

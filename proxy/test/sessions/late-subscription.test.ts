@@ -2,8 +2,8 @@
 import t from 'tap';
 import { LIVE_WAIT_MS } from '../../dist/channels/live-wait.js';
 import { until } from '../edge/wait.js';
-import { Turn } from '../turn.js';
-import { closeCodeOf, opcodes } from '../websocket/raw-frames.js';
+import { closeCodeOf, opcodes } from '../kit/clients/raw-frames.js';
+import { Turn } from '../kit/turn.js';
 import { GRIP, type Joined, SessionScene } from './session-scene.js';
 
 const subscribe = (channel: string) => `c:${JSON.stringify({ type: 'subscribe', channel })}`;

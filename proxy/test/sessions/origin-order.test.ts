@@ -1,10 +1,10 @@
 import { uncontained } from '@holdfast/control-api';
 import t from 'tap';
 import { LIVE_WAIT_MS } from '../../dist/channels/live-wait.js';
-import { ManualClock } from '../../dist/runtime/clock.js';
 import { OriginOrder } from '../../dist/sessions/origin-order.js';
 import type { OriginSocket } from '../../dist/sessions/origin-socket.js';
-import { Turn } from '../turn.js';
+import { ManualClock } from '../kit/manual-clock.js';
+import { Turn } from '../kit/turn.js';
 
 /** An order, what the origin was told, and what was said, in one list. */
 function scene() {

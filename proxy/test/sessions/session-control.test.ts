@@ -1,6 +1,6 @@
 import t from 'tap';
 import { settled } from '../edge/wait.js';
-import { closeCodeOf, opcodes } from '../websocket/raw-frames.js';
+import { closeCodeOf, opcodes } from '../kit/clients/raw-frames.js';
 import { control, reached, SessionScene } from './session-scene.js';
 
 const { text, binary, ping, pong, close } = opcodes;
@@ -232,13 +232,16 @@ t.test('keep-alive: items put it off too; what the client sends does not', async
 t.test('keep-alive: at intervals nothing puts it off; without content it ends', async (t) => {
   const scene = await SessionScene.open(t);
   const joined = await scene.join();
-  const keepAlive = { type: 'keep-alive', 'content-bin': 'AP8=', mode: 'interval', timeout: 10 };
-  await control(joined, keepAlive);
+  const keepAlive = { type: 'keep-alive', mode: 'interval', timeout: 10 };
+  await control(joined, { ...keepAlive, 'content-bin': '4oKs' });
   scene.clock.advance(9_000);
   await reached(joined);
   scene.clock.advance(1_000);
+  t.strictSame(await joined.client.brief(), [text, '€'], 'text although content-bin: as asked');
+  await control(joined, { ...keepAlive, 'content-bin': 'AP8=' });
+  scene.clock.advance(10_000);
   const frame = await joined.client.frame();
-  t.strictSame([frame.opcode, frame.payload.toString('hex')], [text, '00ff'], 'text although content-bin: as asked');
+  t.strictSame([frame.opcode, frame.payload.toString('hex')], [binary, '00ff'], 'no text where it is not UTF-8');
   await control(joined, { type: 'keep-alive' });
   t.equal(scene.clock.pending, 0);
   scene.clock.advance(100_000);

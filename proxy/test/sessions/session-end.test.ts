@@ -1,7 +1,7 @@
 import t from 'tap';
 import { CLOSE_ANSWER_MS } from '../../dist/sessions/awaited-close.js';
 import { until } from '../edge/wait.js';
-import { closeCodeOf, closePayload, encodeFrame, opcodes } from '../websocket/raw-frames.js';
+import { closeCodeOf, closePayload, encodeFrame, opcodes } from '../kit/clients/raw-frames.js';
 import { control, GRIP, type Joined, SessionScene } from './session-scene.js';
 
 const { text, close } = opcodes;
@@ -197,7 +197,7 @@ for (const [says, options, reason] of [
     const scene = await SessionScene.open(t, options);
     const joined = await scene.join();
     await control(joined, { type: 'subscribe', channel: 'a' });
-    for (const subscriber of scene.registry.all()) subscriber.shutDown();
+    for (const subscriber of scene.registry.all()) subscriber.drain();
     t.same((await joined.client.frame()).payload, closePayload(1012, reason));
     t.equal((await scene.ended()).reason, 'shutdown');
     t.strictSame(await joined.origin.rest(), []);
@@ -234,7 +234,7 @@ t.test('a kick closes the client with 1008, and cuts the origin; either id finds
   const view = session?.view();
   t.match(view, { id: session?.id, session: session?.session, kind: 'ws', channels: ['a'], items: 0, waiting: 0 });
   for (const id of [session?.id, session?.session]) t.equal(scene.registry.find(id ?? ''), session);
-  session?.kick();
+  session?.disconnect();
   t.same((await joined.client.frame()).payload, closePayload(1008, ''));
   t.equal((await scene.ended()).reason, 'kicked');
   t.strictSame(await joined.origin.rest(), []);
@@ -245,7 +245,7 @@ t.test('a shutdown finds sessions without channels too', async (t) => {
   const scene = await SessionScene.open(t);
   const { client } = await scene.join([]);
   t.equal(scene.registry.size, 0);
-  for (const subscriber of scene.registry.all()) subscriber.shutDown();
+  for (const subscriber of scene.registry.all()) subscriber.drain();
   t.equal(closeCodeOf(await client.frame()), 1012);
   t.strictSame([...scene.registry.all()], []);
 });
@@ -253,7 +253,7 @@ t.test('a shutdown finds sessions without channels too', async (t) => {
 t.test('a client that does not answer the proxy’s own close is cut off after a grace', async (t) => {
   const scene = await SessionScene.open(t);
   const { client } = await scene.join();
-  for (const subscriber of scene.registry.all()) subscriber.shutDown();
+  for (const subscriber of scene.registry.all()) subscriber.drain();
   t.equal(closeCodeOf(await client.frame()), 1012);
   t.equal(scene.edge.connections, 1);
   scene.clock.advance(4_999);
@@ -270,7 +270,7 @@ t.test('however a session ends, it is reported once and nothing of it is left', 
     ['client-closed', ({ client }) => client.close(1000).then(() => client.end())],
     ['origin-closed', ({ origin }) => origin.close(1000).then(() => origin.end())],
     ['closed', () => scene.publish('own', { action: 'close' })],
-    ['shutdown', () => scene.registry.all().forEach((subscriber) => void subscriber.shutDown())],
+    ['shutdown', () => scene.registry.all().forEach((subscriber) => void subscriber.drain())],
     ['client-fault', ({ client }) => client.send(15, 'x').then(() => client.end())],
     [
       'filter-limit',

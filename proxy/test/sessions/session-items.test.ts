@@ -1,5 +1,5 @@
 import t from 'tap';
-import { closeCodeOf, closePayload, opcodes } from '../websocket/raw-frames.js';
+import { closeCodeOf, closePayload, opcodes } from '../kit/clients/raw-frames.js';
 import { control, type Joined, reached, SessionScene } from './session-scene.js';
 
 const { text, binary, ping, pong, close } = opcodes;

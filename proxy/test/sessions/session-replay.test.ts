@@ -1,8 +1,8 @@
 /** Sessions whose clients come back for what they missed. */
 import t, { type Test } from 'tap';
-import { until } from '../e2e/until.js';
-import { opcodes } from '../websocket/raw-frames.js';
-import type { RawSocket } from '../websocket/raw-socket.js';
+import { opcodes } from '../kit/clients/raw-frames.js';
+import type { RawSocket } from '../kit/clients/raw-socket.js';
+import { until } from '../kit/until.js';
 import { GRIP, type Joined, SessionScene } from './session-scene.js';
 
 const { text } = opcodes;

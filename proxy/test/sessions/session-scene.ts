@@ -5,10 +5,10 @@
 import { LocalBackplane, LocalHistory, type Log, silentLog, uncontained } from '@holdfast/control-api';
 import { parseItem } from '@holdfast/grip';
 import type { Test } from 'tap';
-import { ItemDelivery } from '../../dist/channels/item-delivery.js';
 import { OverChannelsReport } from '../../dist/channels/over-channels.js';
 import { ChannelRegistry } from '../../dist/channels/registry.js';
 import type { SubscriberEnd } from '../../dist/channels/subscriber-parts.js';
+import { ItemDelivery } from '../../dist/delivery/item-delivery.js';
 import { NodeEdge } from '../../dist/edge/node/edge.js';
 import { TlsCertificates } from '../../dist/edge/tls-certificates.js';
 import { HistoryReader } from '../../dist/history/reader.js';
@@ -20,16 +20,16 @@ import { GripHeaders } from '../../dist/origin/grip-headers.js';
 import type { ForwardRules } from '../../dist/origin/headers.js';
 import { type Route, toRoute } from '../../dist/routes/route.js';
 import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';
-import { ManualClock } from '../../dist/runtime/clock.js';
 import { Descriptors } from '../../dist/runtime/descriptors.js';
 import { SessionDialer } from '../../dist/sessions/dialer.js';
-import { Opening } from '../../dist/sessions/opening.js';
+import { Handshake } from '../../dist/sessions/handshake.js';
 import { RequestKeeper } from '../../dist/sessions/over-http/request-interner.js';
 import type { SessionOpening, SessionParts } from '../../dist/sessions/session-parts.js';
 import { WsAcceptor } from '../../dist/websocket/ws-acceptor.js';
-import type { Turn } from '../turn.js';
+import { type Answered, RawSocket } from '../kit/clients/raw-socket.js';
+import { ManualClock } from '../kit/manual-clock.js';
+import type { Turn } from '../kit/turn.js';
 import { type RawHandshake, RawOrigin } from '../websocket/raw-origin.js';
-import { type Answered, RawSocket } from '../websocket/raw-socket.js';
 
 /** What a scene is made with. */
 export interface SceneOptions {
@@ -253,7 +253,7 @@ export class SessionScene {
         onRequest: (_request, response) => response.abort(),
         onWebSocket: (request, handshake) => {
           this.handshakes.push(new WeakRef(handshake), new WeakRef(request.headers));
-          new Opening(request, handshake, this.#route, { secure: false, trusted }, this.#parts).start();
+          new Handshake(request, handshake, this.#route, { secure: false, trusted }, this.#parts).start();
         },
       },
       {

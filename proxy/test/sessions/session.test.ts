@@ -1,8 +1,8 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import t from 'tap';
-import { until } from '../e2e/until.js';
-import { opcodes } from '../websocket/raw-frames.js';
+import { opcodes } from '../kit/clients/raw-frames.js';
+import { until } from '../kit/until.js';
 import { control, GRIP, reached, SessionScene } from './session-scene.js';
 
 const { text, binary, ping, pong } = opcodes;

@@ -3,8 +3,8 @@ import type { Item } from '@holdfast/grip';
 import t from 'tap';
 import { ChannelRegistry } from '../../dist/channels/registry.js';
 import type { Subscriber } from '../../dist/channels/subscriber.js';
-import { ManualClock } from '../../dist/runtime/clock.js';
 import { SESSION_META_MAX, Subscriptions } from '../../dist/sessions/subscriptions.js';
+import { ManualClock } from '../kit/manual-clock.js';
 
 /** The channels of one subscriber, in a registry of a backplane that is live. */
 async function subscriptions({ prefix = '', reserved = '', implicit = [], max = 10 }: Partial<Parts> = {}) {
@@ -18,8 +18,8 @@ async function subscriptions({ prefix = '', reserved = '', implicit = [], max = 
     deliver: () => true,
     recover() {},
     missed() {},
-    shutDown() {},
-    kick() {},
+    drain() {},
+    disconnect() {},
     fault() {},
     view: () => ({ id: 's1', kind: 'ws', client: '', since: '', channels: [], items: 0, waiting: 0 }),
   };
@@ -137,11 +137,11 @@ t.test('a filter that looks at the meta still sees it as it was', async (t) => {
   const { own } = await subscriptions();
   const item = { channel: 'a', meta: {} } as unknown as Item;
   own.setMeta('user', 'alice');
-  const scene = own.scene(item);
+  const scene = own.filterContext(item);
   own.setMeta('user', 'bob');
   own.setMeta('x', 'y');
   t.strictSame([...scene.subMeta], [['user', 'alice']]);
-  t.strictSame([...own.scene(item).subMeta].flat(), ['user', 'bob', 'x', 'y']);
+  t.strictSame([...own.filterContext(item).subMeta].flat(), ['user', 'bob', 'x', 'y']);
 });
 
 t.test('the work of setting meta grows no faster than what is set', async (t) => {

@@ -1,7 +1,7 @@
 import type { WsKeepAlive, WsSendDelayed } from '@holdfast/grip';
 import t from 'tap';
-import { ManualClock } from '../../dist/runtime/clock.js';
 import { TimedMessages } from '../../dist/sessions/timed-messages.js';
+import { ManualClock } from '../kit/manual-clock.js';
 
 /** Timed messages whose sends are written down. */
 function timed(random = () => 0) {

@@ -4,10 +4,10 @@ import { WsOrigin } from '../../dist/sessions/ws-origin.js';
 import type { MessageType } from '../../dist/websocket/message-socket.js';
 import type { DialRequest } from '../../dist/websocket/ws-dial.js';
 import type { SocketSettings } from '../../dist/websocket/ws-library.js';
+import { closePayload, encodeFrame, opcodes } from '../kit/clients/raw-frames.js';
+import type { RawSocket } from '../kit/clients/raw-socket.js';
 import { dialTo } from '../websocket/open-socket.js';
-import { closePayload, encodeFrame, opcodes } from '../websocket/raw-frames.js';
 import { type RawHandshake, RawOrigin } from '../websocket/raw-origin.js';
-import type { RawSocket } from '../websocket/raw-socket.js';
 import { HeardOwner } from './heard.js';
 import { originSocketContract, type ScriptedServer, type ServerScript, type ServerSession } from './origin-contract.js';
 

@@ -2,11 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { root } from '../e2e/child.js';
-import { startOrigin } from '../e2e/origin.js';
-import { Chromium, hasChromium } from '../e2e/ws-chromium.js';
-import { type Kind, kinds } from '../e2e/ws-echo.js';
-import { E2eScene } from './e2e-scene.js';
+import { root } from '../kit/child.js';
+import { Chromium, hasChromium } from '../kit/clients/chromium.js';
+import { type Kind, kinds } from '../kit/origins/echo-origin.js';
+import { startOrigin } from '../kit/origins/origin.js';
+import { E2eFixture } from './e2e-fixture.js';
 
 if (!hasChromium()) {
   console.error('WARNING: chromium is not installed: SockJS is not tested with a browser');
@@ -52,10 +52,10 @@ for (const kind of Object.keys(kinds) as Kind[]) {
       response.end(isLibrary ? library : '<!doctype html><script src="/sockjs.js"></script><body>');
     });
     const settings = { sockjs_url: `http://${pages.target}/sockjs.js` };
-    const scene = await E2eScene.start(t, kind, { settings });
+    const fixture = await E2eFixture.start(t, kind, { settings });
     const page = await browser.open(`http://${pages.target}/`);
     for (const transport of TRANSPORTS) {
-      const outcome = await page.evaluate(conversation(scene.url, transport));
+      const outcome = await page.evaluate(conversation(fixture.url, transport));
       t.strictSame(
         outcome,
         [transport, 'one ✓ + %25', 'two \u2028 </script>', 20_000, 4001, 'bye'],

@@ -1,7 +1,7 @@
-/** Owns: a client response that keeps what is written, and whose client is played by the test. Does not own: its answer. */
+/** A client response that keeps what is written, and whose client is played by the test. */
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
 import { headerValue } from '@holdfast/grip';
-import type { ClientResponse, ResponseOwner } from '../../dist/edge/port.js';
+import type { ClientResponse, ResponseHandler } from '../../dist/edge/port.js';
 
 /** An answer in the making. */
 export class FakeResponse implements ClientResponse {
@@ -17,10 +17,10 @@ export class FakeResponse implements ClientResponse {
   /** What `write` returns. */
   takes = true;
   bodyBytes = 0;
-  #owner: ResponseOwner | undefined;
+  #owner: ResponseHandler | undefined;
 
-  own(owner: ResponseOwner): void {
-    this.#owner = owner;
+  setHandler(handler: ResponseHandler): void {
+    this.#owner = handler;
   }
 
   writeHead(head: ResponseHead, length: number | undefined): void {

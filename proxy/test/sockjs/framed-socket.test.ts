@@ -1,16 +1,16 @@
 import t from 'tap';
-import { ManualClock } from '../../dist/runtime/clock.js';
 import { FramedSocket } from '../../dist/sockjs/framed-socket.js';
 import { MAX_FRAME, MAX_MESSAGE, MAX_MESSAGES } from '../../dist/sockjs/payload.js';
 import { FramePiece } from '../../dist/websocket/frame-piece.js';
-import { HeardOwner, ToldSocket } from './heard-socket.js';
+import { ManualClock } from '../kit/manual-clock.js';
+import { RecordingOwner, RecordingSocket } from './recorder.js';
 
 function start() {
   const clock = new ManualClock();
-  const socket = new ToldSocket();
+  const socket = new RecordingSocket();
   const framed = new FramedSocket(socket, clock, () => 0);
-  const owner = new HeardOwner();
-  framed.own(owner);
+  const owner = new RecordingOwner();
+  framed.setHandler(owner);
   const hear = (text: string) => framed.onMessage('text', Buffer.from(text));
   return { clock, socket, framed, owner, hear };
 }
@@ -22,7 +22,7 @@ t.test('frames what is sent, after an open frame', async (t) => {
   framed.push(new FramePiece('text', Buffer.from('item')));
   framed.push(new FramePiece('ping', Buffer.from('p')));
   framed.send('ping', Buffer.from('q'));
-  t.strictSame(socket.told, [
+  t.strictSame(socket.calls, [
     'text o',
     'text a["a\\"b"]',
     'text a["a\\ufffd"]',
@@ -45,7 +45,7 @@ t.test('hands on what is in frames', async (t) => {
   framed.onMessage('binary', Buffer.from('["d"]'));
   framed.onMessage('ping', Buffer.from('p'));
   framed.onWritable();
-  t.strictSame(owner.heard, ['text a', 'text b', 'text c', 'text d', 'ping p', 'writable']);
+  t.strictSame(owner.events, ['text a', 'text b', 'text c', 'text d', 'ping p', 'writable']);
 });
 
 t.test('an owner that takes no more gets no more of a frame, until it does', async (t) => {
@@ -55,11 +55,11 @@ t.test('an owner that takes no more gets no more of a frame, until it does', asy
   };
   hear('["a","b","c","d"]');
   hear('["e"]');
-  t.strictSame(owner.heard, ['text a', 'text b']);
-  t.equal(socket.told.at(-1), 'pause');
+  t.strictSame(owner.events, ['text a', 'text b']);
+  t.equal(socket.calls.at(-1), 'pause');
   framed.resume();
-  t.strictSame(owner.heard, ['text a', 'text b', 'text c', 'text d', 'text e']);
-  t.equal(socket.told.at(-1), 'resume');
+  t.strictSame(owner.events, ['text a', 'text b', 'text c', 'text d', 'text e']);
+  t.equal(socket.calls.at(-1), 'resume');
 });
 
 t.test('what has come before a close is handed on before it', async (t) => {
@@ -67,17 +67,17 @@ t.test('what has come before a close is handed on before it', async (t) => {
   owner.react = () => framed.pause();
   hear('["a","b"]');
   framed.onClose(1000, Buffer.from('bye'));
-  t.strictSame(owner.heard, ['text a', 'text b', 'close 1000 bye']);
+  t.strictSame(owner.events, ['text a', 'text b', 'close 1000 bye']);
 });
 
 for (const text of ['["a', '{}', '[1]', 'x', '"a', '["a"]"b"', JSON.stringify(['x'.repeat(200_001)])]) {
   t.test(`ends at once with ${text.slice(0, 9)}`, async (t) => {
     const { clock, socket, owner, hear } = start();
     hear(text);
-    t.match(owner.heard, [/^lost /]);
-    t.equal(socket.told.at(-1), 'abort');
+    t.match(owner.events, [/^lost /]);
+    t.equal(socket.calls.at(-1), 'abort');
     hear('["late"]');
-    t.equal(owner.heard.length, 1);
+    t.equal(owner.events.length, 1);
     t.equal(clock.pending, 0);
   });
 }
@@ -86,17 +86,17 @@ t.test('nothing of a frame is handed on after the owner has cut the session', as
   const { framed, owner, hear } = start();
   owner.react = () => framed.abort();
   hear('["a","b"]');
-  t.strictSame(owner.heard, ['text a']);
+  t.strictSame(owner.events, ['text a']);
 });
 
 t.test('closes with a frame and with the same code', async (t) => {
   const { clock, socket, framed } = start();
   framed.close(3001, Buffer.from('bye'));
-  t.strictSame(socket.told.slice(1), ['text c[3001,"bye"]', 'close 3001 bye']);
+  t.strictSame(socket.calls.slice(1), ['text c[3001,"bye"]', 'close 3001 bye']);
   t.equal(clock.pending, 0);
   const without = start();
   without.framed.close();
-  t.strictSame(without.socket.told.slice(1), ['close -'], 'a close without a code has no frame');
+  t.strictSame(without.socket.calls.slice(1), ['close -'], 'a close without a code has no frame');
 });
 
 t.test('the client’s end passes on, and no heart beats after it', async (t) => {
@@ -104,13 +104,13 @@ t.test('the client’s end passes on, and no heart beats after it', async (t) =>
   closed.framed.onClose(4000, Buffer.from('x'));
   const lost = start();
   lost.framed.onLost(undefined);
-  t.strictSame([...closed.owner.heard, ...lost.owner.heard], ['close 4000 x', 'lost']);
+  t.strictSame([...closed.owner.events, ...lost.owner.events], ['close 4000 x', 'lost']);
   t.equal(closed.clock.pending + lost.clock.pending, 0);
 });
 
 t.test('a heartbeat 25 s after the last frame', async (t) => {
   const { clock, socket, framed } = start();
-  const beats = () => socket.told.filter((told) => told === 'text h').length;
+  const beats = () => socket.calls.filter((told) => told === 'text h').length;
   clock.advance(24_999);
   t.equal(beats(), 0);
   clock.advance(1);
@@ -132,22 +132,22 @@ t.test('holding back is the WebSocket’s own', async (t) => {
   const { socket, framed } = start();
   framed.pause();
   framed.resume();
-  t.strictSame(socket.told.slice(1), ['pause', 'resume']);
+  t.strictSame(socket.calls.slice(1), ['pause', 'resume']);
 });
 
 t.test('a frame has a limit, below which the longest message has room in whatever way it is escaped', async (t) => {
   const escaped = `["${'\\u0001'.repeat(MAX_MESSAGE)}"]`;
   const long = start();
   long.hear(escaped);
-  t.equal(long.owner.heard[0]?.length, 'text '.length + MAX_MESSAGE);
+  t.equal(long.owner.events[0]?.length, 'text '.length + MAX_MESSAGE);
   const { socket, owner, hear } = start();
   hear(`[${' '.repeat(MAX_FRAME)}]`);
-  t.strictSame(owner.heard, ['lost Frame too large']);
-  t.equal(socket.told.at(-1), 'abort');
+  t.strictSame(owner.events, ['lost Frame too large']);
+  t.equal(socket.calls.at(-1), 'abort');
 });
 
 t.test('a frame with too many messages ends the session, and none of them is handed on', async (t) => {
   const { owner, hear } = start();
   hear(`[${'"",'.repeat(MAX_MESSAGES)}""]`);
-  t.strictSame(owner.heard, ['lost Too many messages']);
+  t.strictSame(owner.events, ['lost Too many messages']);
 });

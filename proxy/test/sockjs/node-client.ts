@@ -1,7 +1,7 @@
-/** Owns: the real `sockjs-client` in this process, with one transport, keeping all it gets. Does not own: what is said. */
+/** The real `sockjs-client` in this process, with one transport, keeping all it gets. */
 import SockJS from 'sockjs-client';
 import type { Test } from 'tap';
-import { until } from '../e2e/until.js';
+import { until } from '../kit/until.js';
 
 /** Those of the library's transports that work in Node. */
 export const nodeTransports = ['websocket', 'xhr-streaming', 'eventsource', 'xhr-polling'] as const;

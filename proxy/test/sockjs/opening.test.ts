@@ -1,9 +1,9 @@
 /** Opening sessions: what the origin is asked, and what becomes of its refusal. */
 import t from 'tap';
-import { SockJsScene } from './sockjs-scene.js';
+import { SockJsFixture } from './sockjs-fixture.js';
 
 t.test('where the origin is asked', async (t) => {
-  const plain = new SockJsScene();
+  const plain = new SockJsFixture();
   plain.ask('POST', '/echo/000/s1/xhr?t=5&u=%20');
   t.equal(plain.last.request.path, '/echo?t=5&u=%20');
   plain.ask('GET', '/echo/000/s2/jsonp?c=cb&t=1&callback=x');
@@ -15,7 +15,7 @@ t.test('where the origin is asked', async (t) => {
   plain.askWebSocket('/echo/websocket');
   t.equal(plain.last.request.path, '/echo/websocket');
 
-  const elsewhere = new SockJsScene({ route: 'sockjs_as_path=/as' });
+  const elsewhere = new SockJsFixture({ route: 'sockjs_as_path=/as' });
   elsewhere.ask('POST', '/echo/000/s1/xhr?t=5');
   t.equal(elsewhere.last.request.path, '/as?t=5');
   elsewhere.askWebSocket('/echo/000/s2/websocket');
@@ -25,21 +25,21 @@ t.test('where the origin is asked', async (t) => {
 });
 
 t.test('a request over HTTP is a handshake without the fields of its body', async (t) => {
-  const scene = new SockJsScene();
-  scene.ask('POST', '/echo/000/s/xhr', 'ignored', [
+  const fixture = new SockJsFixture();
+  fixture.ask('POST', '/echo/000/s/xhr', 'ignored', [
     ...['Content-Type', 'application/websocket-events', 'Content-Length', '7', 'Cookie', 'a=1'],
     ...['Sec-WebSocket-Protocol', 'x', 'Sec-WebSocket-Extensions', 'grip', 'Origin', 'http://page.test'],
   ]);
-  t.match(scene.last.request, { method: 'GET', body: undefined, host: 'sockjs.test' });
+  t.match(fixture.last.request, { method: 'GET', body: undefined, host: 'sockjs.test' });
   const headers = ['Host', 'sockjs.test', 'Cookie', 'a=1', 'Origin', 'http://page.test'];
-  t.strictSame(scene.last.request.headers, headers);
+  t.strictSame(fixture.last.request.headers, headers);
 });
 
 t.test('the origin’s refusal is the answer, readable to scripts', async (t) => {
-  const scene = new SockJsScene({ byHand: true });
-  const answer = scene.ask('POST', '/echo/000/s/xhr', '', ['Origin', 'http://page.test']);
+  const fixture = new SockJsFixture({ byHand: true });
+  const answer = fixture.ask('POST', '/echo/000/s/xhr', '', ['Origin', 'http://page.test']);
   t.equal(answer.status, 0);
-  scene.last.refuse(403, ['Content-Type', 'text/x', 'Access-Control-Allow-Origin', 'http://other.test'], 'no');
+  fixture.last.refuse(403, ['Content-Type', 'text/x', 'Access-Control-Allow-Origin', 'http://other.test'], 'no');
   t.match(answer, { status: 403, text: 'no', state: 'ended' });
   t.equal(answer.header('content-type'), 'text/x');
   t.strictSame(
@@ -47,75 +47,75 @@ t.test('the origin’s refusal is the answer, readable to scripts', async (t) =>
     ['Access-Control-Allow-Origin'],
   );
   t.equal(answer.header('access-control-allow-origin'), 'http://page.test');
-  t.equal(scene.sockjs.sessions, 0);
-  t.match(scene.send('s', '["a"]'), { status: 404, text: 'Not Found\n' });
+  t.equal(fixture.sockjs.sessions, 0);
+  t.match(fixture.send('s', '["a"]'), { status: 404, text: 'Not Found\n' });
 });
 
 t.test('while the origin has not answered', async (t) => {
-  const scene = new SockJsScene({ byHand: true });
-  const first = scene.poll('s');
-  t.equal(scene.poll('s').text, 'c[2010,"Another connection still open"]\n');
-  t.match(scene.send('s', '["a"]'), { status: 404 });
-  t.ok(scene.last.accept());
+  const fixture = new SockJsFixture({ byHand: true });
+  const first = fixture.poll('s');
+  t.equal(fixture.poll('s').text, 'c[2010,"Another connection still open"]\n');
+  t.match(fixture.send('s', '["a"]'), { status: 404 });
+  t.ok(fixture.last.accept());
   t.equal(first.text, 'o\n');
-  t.equal(scene.opened.length, 1);
+  t.equal(fixture.opened.length, 1);
 });
 
 t.test('a client that goes meanwhile leaves nothing behind', async (t) => {
-  const scene = new SockJsScene({ byHand: true });
-  const answer = scene.poll('s');
+  const fixture = new SockJsFixture({ byHand: true });
+  const answer = fixture.poll('s');
   answer.leave();
-  t.ok(scene.last.gone);
-  t.equal(scene.sockjs.sessions, 0);
-  t.notOk(scene.last.accept(), 'an acceptance comes too late');
-  t.equal(scene.clock.pending, 0);
+  t.ok(fixture.last.gone);
+  t.equal(fixture.sockjs.sessions, 0);
+  t.notOk(fixture.last.accept(), 'an acceptance comes too late');
+  t.equal(fixture.clock.pending, 0);
 });
 
 t.test('jsonp without a function to call is refused', async (t) => {
-  const scene = new SockJsScene();
+  const fixture = new SockJsFixture();
   for (const query of ['', '?c=', '?c=alert(1)']) {
     const fault = query.includes('alert') ? 'invalid "callback" parameter\n' : '"callback" parameter required\n';
-    t.match(scene.ask('GET', `/echo/000/s/jsonp${query}`), { status: 500, text: fault }, query);
-    t.match(scene.ask('GET', `/echo/000/s/htmlfile${query}`), { status: 500, text: fault }, query);
+    t.match(fixture.ask('GET', `/echo/000/s/jsonp${query}`), { status: 500, text: fault }, query);
+    t.match(fixture.ask('GET', `/echo/000/s/htmlfile${query}`), { status: 500, text: fault }, query);
   }
-  t.equal(scene.opened.length, 0);
+  t.equal(fixture.opened.length, 0);
 });
 
 t.test('a WebSocket at any other path is refused', async (t) => {
-  const scene = new SockJsScene();
+  const fixture = new SockJsFixture();
   for (const path of ['', '/', '/info', '/000/s/xhr', '/000/s.s/websocket', '/000//websocket']) {
-    t.match(scene.askWebSocket(`/echo${path}`).response, { status: 404, text: 'Not Found\n' }, path);
+    t.match(fixture.askWebSocket(`/echo${path}`).response, { status: 404, text: 'Not Found\n' }, path);
   }
-  t.equal(scene.opened.length, 0);
-  t.match(scene.ends[0], { status: 404 });
+  t.equal(fixture.opened.length, 0);
+  t.match(fixture.ends[0], { status: 404 });
 });
 
 t.test('WebSockets share no session, and the raw one has no frames', async (t) => {
-  const scene = new SockJsScene();
-  const one = scene.askWebSocket('/echo/000/s/websocket');
-  const two = scene.askWebSocket('/echo/000/s/websocket');
-  const raw = scene.askWebSocket('/echo/websocket');
-  scene.last.say('x');
-  t.strictSame([one.socket.told, two.socket.told, raw.socket.told], [['text o'], ['text o'], ['text x']]);
-  t.equal(scene.sockjs.sessions, 0);
+  const fixture = new SockJsFixture();
+  const one = fixture.askWebSocket('/echo/000/s/websocket');
+  const two = fixture.askWebSocket('/echo/000/s/websocket');
+  const raw = fixture.askWebSocket('/echo/websocket');
+  fixture.last.say('x');
+  t.strictSame([one.socket.calls, two.socket.calls, raw.socket.calls], [['text o'], ['text o'], ['text x']]);
+  t.equal(fixture.sockjs.sessions, 0);
 });
 
 t.test('more sessions over HTTP than allowed are refused, until one has gone', async (t) => {
-  const scene = new SockJsScene({ clientMaxconn: 2 });
-  scene.open('a');
-  scene.clock.advance(1_000);
-  scene.open('b');
-  t.match(scene.poll('c'), { status: 503, text: 'Too many sessions\n' });
-  t.match(scene.send('b', '["x"]'), { status: 204 });
-  scene.clock.advance(4_000);
-  t.equal(scene.poll('c').text, 'o\n');
-  t.equal(scene.sockjs.sessions, 2);
+  const fixture = new SockJsFixture({ clientMaxconn: 2 });
+  fixture.open('a');
+  fixture.clock.advance(1_000);
+  fixture.open('b');
+  t.match(fixture.poll('c'), { status: 503, text: 'Too many sessions\n' });
+  t.match(fixture.send('b', '["x"]'), { status: 204 });
+  fixture.clock.advance(4_000);
+  t.equal(fixture.poll('c').text, 'o\n');
+  t.equal(fixture.sockjs.sessions, 2);
 });
 
 t.test('where requests may go elsewhere too, sessions over HTTP are refused and WebSockets served', async (t) => {
-  const scene = new SockJsScene({ overHttp: false });
-  t.match(scene.poll('a'), { status: 503, text: 'Only WebSocket is served here\n' });
-  t.match(scene.send('a', '["x"]'), { status: 404 });
-  t.strictSame(scene.askWebSocket('/echo/000/s/websocket').socket.told, ['text o']);
-  t.equal(scene.sockjs.sessions, 0);
+  const fixture = new SockJsFixture({ overHttp: false });
+  t.match(fixture.poll('a'), { status: 503, text: 'Only WebSocket is served here\n' });
+  t.match(fixture.send('a', '["x"]'), { status: 404 });
+  t.strictSame(fixture.askWebSocket('/echo/000/s/websocket').socket.calls, ['text o']);
+  t.equal(fixture.sockjs.sessions, 0);
 });

@@ -1,22 +1,22 @@
 /** The answers that belong to no session, and the fields of all answers. */
 import { createHash } from 'node:crypto';
 import t from 'tap';
-import { FakeBody, SockJsScene } from './sockjs-scene.js';
+import { FakeBody, SockJsFixture } from './sockjs-fixture.js';
 
 const NO_CACHE = 'no-store, no-cache, no-transform, must-revalidate, max-age=0';
 
 t.test('the greeting', async (t) => {
-  const scene = new SockJsScene();
+  const fixture = new SockJsFixture();
   for (const path of ['/echo', '/echo/']) {
-    const answer = scene.ask('GET', path);
+    const answer = fixture.ask('GET', path);
     t.match(answer, { status: 200, text: 'Welcome to SockJS!\n' });
     t.equal(answer.header('content-type'), 'text/plain; charset=UTF-8');
   }
 });
 
 t.test('info', async (t) => {
-  const scene = new SockJsScene();
-  const answer = scene.ask('GET', '/echo/info', undefined, ['Origin', 'http://page.test']);
+  const fixture = new SockJsFixture();
+  const answer = fixture.ask('GET', '/echo/info', undefined, ['Origin', 'http://page.test']);
   t.match(answer.text, /^\{"cookie_needed":false,"entropy":\d+,"origins":\["\*:\*"\],"websocket":true\}\n$/);
   t.equal(answer.status, 200);
   t.equal(answer.header('content-type'), 'application/json; charset=UTF-8');
@@ -24,12 +24,12 @@ t.test('info', async (t) => {
   t.equal(answer.header('access-control-allow-origin'), 'http://page.test');
   t.equal(answer.header('access-control-allow-credentials'), 'true');
   t.equal(answer.header('access-control-allow-headers'), undefined);
-  t.not(scene.ask('GET', '/echo/info').text, answer.text, 'the entropy is new each time');
+  t.not(fixture.ask('GET', '/echo/info').text, answer.text, 'the entropy is new each time');
 });
 
 t.test('the iframe page', async (t) => {
-  const scene = new SockJsScene();
-  const answer = scene.ask('GET', '/echo/iframe-1.html?t=1');
+  const fixture = new SockJsFixture();
+  const answer = fixture.ask('GET', '/echo/iframe-1.html?t=1');
   t.equal(answer.status, 200);
   t.equal(answer.header('content-type'), 'text/html; charset=UTF-8');
   t.equal(answer.header('cache-control'), 'public, max-age=31536000');
@@ -40,16 +40,16 @@ t.test('the iframe page', async (t) => {
   t.match(answer.text, 'SockJS.bootstrap_iframe();');
 
   for (const known of [etag, `W/${etag}`, `"x", ${etag}`, '*']) {
-    const again = scene.ask('GET', '/echo/iframe.html', undefined, ['If-None-Match', known]);
+    const again = fixture.ask('GET', '/echo/iframe.html', undefined, ['If-None-Match', known]);
     t.match(again, { status: 304, text: '' }, known);
     t.equal(again.header('etag'), etag);
     t.equal(again.header('content-type'), undefined);
   }
-  t.equal(scene.ask('GET', '/echo/iframe.html', undefined, ['If-None-Match', '"x"']).status, 200);
+  t.equal(fixture.ask('GET', '/echo/iframe.html', undefined, ['If-None-Match', '"x"']).status, 200);
 });
 
 t.test('OPTIONS of any path', async (t) => {
-  const scene = new SockJsScene();
+  const fixture = new SockJsFixture();
   const methods: Record<string, string> = {
     '/info': 'OPTIONS, GET',
     '/000/s/xhr': 'OPTIONS, POST',
@@ -60,7 +60,7 @@ t.test('OPTIONS of any path', async (t) => {
     '/no/such/place/at/all': 'OPTIONS, GET',
   };
   for (const [path, allowed] of Object.entries(methods)) {
-    const answer = scene.ask('OPTIONS', `/echo${path}`, undefined, [
+    const answer = fixture.ask('OPTIONS', `/echo${path}`, undefined, [
       ...['Origin', 'http://page.test'],
       ...['Access-Control-Request-Headers', 'a, b, c d'],
     ]);
@@ -71,13 +71,13 @@ t.test('OPTIONS of any path', async (t) => {
     t.equal(answer.header('access-control-allow-methods'), allowed);
     t.equal(answer.header('access-control-allow-headers'), 'a, b');
     t.equal(answer.header('access-control-allow-origin'), 'http://page.test');
-    t.equal(answer.header('expires'), new Date(scene.clock.wall() + 31_536_000_000).toUTCString());
+    t.equal(answer.header('expires'), new Date(fixture.clock.wall() + 31_536_000_000).toUTCString());
   }
-  t.equal(scene.opened.length, 0);
+  t.equal(fixture.opened.length, 0);
 });
 
 t.test('everything else is 404', async (t) => {
-  const scene = new SockJsScene();
+  const fixture = new SockJsFixture();
   const others: [string, string][] = [
     ['GET', '/a'],
     ['GET', '//'],
@@ -93,22 +93,22 @@ t.test('everything else is 404', async (t) => {
     ['POST', '/0/s.s/xhr'],
   ];
   for (const [method, path] of others) {
-    const answer = scene.ask(method, `/echo${path}`);
+    const answer = fixture.ask(method, `/echo${path}`);
     t.match(answer, { status: 404, text: 'Not Found\n' }, `${method} ${path}`);
     t.equal(answer.header('cache-control'), NO_CACHE);
     t.equal(answer.header('access-control-allow-origin'), '*');
   }
-  t.equal(scene.opened.length, 0);
-  t.equal(scene.ends.length, others.length, 'each is reported');
-  t.match(scene.ends[0], { status: 404, bytes: 10, secure: false, error: undefined });
+  t.equal(fixture.opened.length, 0);
+  t.equal(fixture.ends.length, others.length, 'each is reported');
+  t.match(fixture.ends[0], { status: 404, bytes: 10, secure: false, error: undefined });
 });
 
 t.test('a body of more than 100,000 bytes is refused', async (t) => {
-  const scene = new SockJsScene();
+  const fixture = new SockJsFixture();
   const tooLarge = { status: 400, text: 'Request too large.\n' };
-  t.match(scene.ask('POST', '/echo/0/s/xhr_send', new FakeBody(100_001)), tooLarge, 'by its length');
+  t.match(fixture.ask('POST', '/echo/0/s/xhr_send', new FakeBody(100_001)), tooLarge, 'by its length');
   const chunked = new FakeBody();
-  const answer = scene.ask('POST', '/echo/0/s/xhr', chunked);
+  const answer = fixture.ask('POST', '/echo/0/s/xhr', chunked);
   t.equal(answer.status, 0, 'nothing happens before the body is whole');
   chunked.sink?.onData(Buffer.alloc(100_000));
   t.equal(answer.status, 0);
@@ -117,17 +117,17 @@ t.test('a body of more than 100,000 bytes is refused', async (t) => {
   chunked.sink?.onData(Buffer.alloc(1));
   chunked.sink?.onEnd();
   const broken = new FakeBody();
-  const unanswered = scene.ask('POST', '/echo/0/s/xhr', broken);
+  const unanswered = fixture.ask('POST', '/echo/0/s/xhr', broken);
   broken.sink?.onData(Buffer.alloc(1));
   broken.sink?.onAbort();
   t.equal(unanswered.status, 0);
-  t.equal(scene.opened.length, 0);
+  t.equal(fixture.opened.length, 0);
 });
 
 t.test(
   'where every site may ask, so may a page without an origin; and Vary names Origin on every answer',
   async (t) => {
-    const scene = new SockJsScene();
+    const fixture = new SockJsFixture();
     for (const [method, path] of [
       ['GET', '/echo/info'],
       ['OPTIONS', '/echo/000/s/xhr'],
@@ -143,7 +143,7 @@ t.test(
         [['Origin', 'a, b'], '*', undefined],
         [['Origin', 'null', 'Origin', 'x'], '*', undefined],
       ] as const) {
-        const answer = scene.ask(method, path, undefined, headers);
+        const answer = fixture.ask(method, path, undefined, headers);
         t.equal(answer.header('access-control-allow-origin'), allowed);
         t.equal(answer.header('access-control-allow-credentials'), credentials);
         t.match(answer.header('vary'), 'Origin');
@@ -154,22 +154,22 @@ t.test(
 );
 
 t.test('where WebSockets are, a plain GET is 400 and anything else 405', async (t) => {
-  const scene = new SockJsScene();
+  const fixture = new SockJsFixture();
   for (const path of ['/echo/websocket', '/echo/0/s/websocket']) {
-    t.match(scene.ask('GET', path), { status: 400, text: 'Can "Upgrade" only to "WebSocket".\n' });
+    t.match(fixture.ask('GET', path), { status: 400, text: 'Can "Upgrade" only to "WebSocket".\n' });
     for (const method of ['POST', 'PUT', 'HEAD']) {
-      const answer = scene.ask(method, path);
+      const answer = fixture.ask(method, path);
       t.match(answer, { status: 405, text: '', state: 'ended' }, method);
       t.equal(answer.header('allow'), 'GET');
       t.equal(answer.header('content-type'), undefined);
     }
   }
-  t.equal(scene.opened.length, 0);
+  t.equal(fixture.opened.length, 0);
 });
 
 t.test('aco_origins of the route: pages of other sites are refused, however they ask', async (t) => {
-  const scene = new SockJsScene({ route: 'aco_origins=https://a.test|https://*.b.test' });
-  const ask = (method: string, path: string, ...headers: string[]) => scene.ask(method, `/echo${path}`, '', headers);
+  const fixture = new SockJsFixture({ route: 'aco_origins=https://a.test|https://*.b.test' });
+  const ask = (method: string, path: string, ...headers: string[]) => fixture.ask(method, `/echo${path}`, '', headers);
   const evil = 'https://evil.test';
   for (const [method, path] of [
     ['GET', '/info'],
@@ -191,8 +191,8 @@ t.test('aco_origins of the route: pages of other sites are refused, however they
     t.equal(ask('GET', path, 'Referer', `${evil}/https://a.test/`).status, 403, path);
     t.equal(ask('GET', path, 'Sec-Fetch-Site', 'cross-site', 'Referer', `${evil}/`).status, 403, path);
   }
-  t.equal(scene.opened.length, 0);
-  t.ok(scene.ends.every(({ status, error }) => status === 403 && error === 'ERR_REQUEST_CROSS_ORIGIN'));
+  t.equal(fixture.opened.length, 0);
+  t.ok(fixture.ends.every(({ status, error }) => status === 403 && error === 'ERR_REQUEST_CROSS_ORIGIN'));
 
   const info = ask('GET', '/info', 'Origin', 'https://x.b.test');
   t.equal(info.header('access-control-allow-origin'), 'https://x.b.test');

@@ -1,4 +1,4 @@
-/** Owns: what cases of the SockJS protocol are made of, and checks that they share. Does not own: the cases. */
+/** What cases of the SockJS protocol are made of, and checks that they share. */
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';

@@ -1,6 +1,6 @@
 /**
- * Owns: the cases of the SockJS protocol about pages, paths and the WebSocket transport, by the names that its own suite gives
- * them (sockjs-protocol 0.3.3). Does not own: sessions over HTTP, or how a case is run.
+ * The cases of the SockJS protocol about pages, paths and the WebSocket transport, by the names that its own suite
+ * gives them (sockjs-protocol 0.3.3).
  */
 import { deepEqual, equal, match, notEqual, ok } from 'node:assert/strict';
 import {

@@ -1,6 +1,6 @@
 /**
- * Owns: the cases of the SockJS protocol about sessions over HTTP, by the names that its own suite gives them (sockjs-protocol
- * 0.3.3). Does not own: pages and WebSockets, or how a case is run.
+ * The cases of the SockJS protocol about sessions over HTTP, by the names that its own suite gives them
+ * (sockjs-protocol 0.3.3).
  */
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';

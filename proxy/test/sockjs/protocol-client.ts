@@ -1,7 +1,4 @@
-/**
- * Owns: an HTTP client that sees answers as they are framed, chunk by chunk, for cases of the SockJS protocol. Does not own: the
- * cases.
- */
+/** An HTTP client that sees answers as they are framed, chunk by chunk, for cases of the SockJS protocol. */
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import t, { type Test } from 'tap';
 import { WebSocketServer } from 'ws';
-import { startHoldfast } from '../e2e/holdfast.js';
+import { startHoldfast } from '../kit/holdfast.js';
 import { ProtocolCase, type ProtocolCases } from './protocol-case.js';
 import { pageCases } from './protocol-cases-pages.js';
 import { sessionCases } from './protocol-cases-sessions.js';

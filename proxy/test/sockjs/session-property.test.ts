@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import type { FakeResponse } from './fake-response.js';
-import { SockJsScene } from './sockjs-scene.js';
+import { SockJsFixture } from './sockjs-fixture.js';
 
 type Step = 'say' | 'say-much' | 'poll' | 'stream' | 'slow' | 'drain' | 'wait' | 'turn' | 'send';
 
@@ -17,8 +17,8 @@ t.test('however requests come and go, each message arrives once and in order, bo
   let total = 0;
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 60 }), async (steps) => {
-      const scene = new SockJsScene();
-      const session = scene.open('s');
+      const fixture = new SockJsFixture();
+      const session = fixture.open('s');
       const said: string[] = [];
       const sent: string[] = [];
       const answers: FakeResponse[] = [];
@@ -29,13 +29,13 @@ t.test('however requests come and go, each message arrives once and in order, bo
       for (const [n, what] of steps.entries()) {
         if (what === 'say') say(`${n}`);
         else if (what === 'say-much') say(`${n}${'.'.repeat(50_000)}`);
-        else if (what === 'poll') answers.push(scene.poll('s'));
-        else if (what === 'stream') answers.push(scene.stream('s'));
-        else if (what === 'turn') await scene.turn();
-        else if (what === 'wait') scene.clock.advance(900);
+        else if (what === 'poll') answers.push(fixture.poll('s'));
+        else if (what === 'stream') answers.push(fixture.stream('s'));
+        else if (what === 'turn') await fixture.turn();
+        else if (what === 'wait') fixture.clock.advance(900);
         else if (what === 'send') {
           sent.push(`${n}`);
-          scene.send('s', `["${n}"]`);
+          fixture.send('s', `["${n}"]`);
         } else {
           const open = answers.filter(({ state }) => state === 'open');
           for (const answer of open) {
@@ -44,15 +44,15 @@ t.test('however requests come and go, each message arrives once and in order, bo
           }
         }
         // Nobody is away for so long that the session would be given up.
-        if (n % 4 === 3) answers.push(scene.poll('s'));
+        if (n % 4 === 3) answers.push(fixture.poll('s'));
       }
       for (const answer of answers) if (answer.state === 'open') answer.drain();
-      await scene.turn();
-      answers.push(scene.poll('s'));
+      await fixture.turn();
+      answers.push(fixture.poll('s'));
       const arrived = answers.flatMap(messagesIn);
       total += arrived.length;
-      const heard = session.owner.heard.filter((line) => line.startsWith('text ')).map((line) => line.slice(5));
-      return arrived.join() === said.join() && heard.join() === sent.join() && scene.opened.length === 1;
+      const heard = session.owner.events.filter((line) => line.startsWith('text ')).map((line) => line.slice(5));
+      return arrived.join() === said.join() && heard.join() === sent.join() && fixture.opened.length === 1;
     }),
     { numRuns: 300 },
   );

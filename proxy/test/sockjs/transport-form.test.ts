@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
+import { type TransportForm, transportForm } from '../../dist/sockjs/receiver.js';
 import type { ReceivingTransport } from '../../dist/sockjs/sockjs-path.js';
-import { type TransportForm, transportForm } from '../../dist/sockjs/transport-form.js';
 
 const form = (transport: ReceivingTransport) => transportForm(transport, 'cb') as TransportForm;
 

@@ -1,6 +1,8 @@
-/** What the statistics feed hears of subscriptions: one end for all the polls of a client that comes back in time. */
+/** What the statistics feed gets of subscriptions and items: one end for all the polls of a client that comes back in time. */
 import { noStats, type StatsEvents } from '@holdfast/control-api';
+import { parseItem, subscriberKinds } from '@holdfast/grip';
 import t from 'tap';
+import { Delivery } from '../../dist/channels/delivery.js';
 import { Statistics } from '../../dist/telemetry/statistics.js';
 
 function scene() {
@@ -39,4 +41,36 @@ t.test('polls that a channel lingered for end when it stays for others', async (
   told();
   statistics.joined('a', 'stream');
   t.strictSame(told(), ['stream 1', 'response 0']);
+});
+
+t.test('an item is reported for each format that it has, in the order of the table', async (t) => {
+  const delivered: string[] = [];
+  const counted: string[] = [];
+  const stats: StatsEvents = {
+    ...noStats,
+    delivered: (delivery) => void delivered.push(JSON.stringify(delivery)),
+    counted: (route, counts) => void counted.push(`${route} ${JSON.stringify(counts)}`),
+  };
+  const statistics = new Statistics(stats, 2);
+  for (const kind of ['ws', 'ws', 'response', 'stream'] as const) statistics.joined('c', kind);
+  const formats = {
+    'ws-message': { content: 'abc' },
+    'http-stream': { content: '' },
+    'http-response': { body: 'abcde' },
+  };
+  statistics.itemArrived(new Delivery(parseItem({ channel: 'c', id: 'i', formats }), 0));
+  t.strictSame(delivered, [
+    '{"channel":"c","itemId":"i","transport":"http-response","receivers":1,"blocks":3}',
+    '{"channel":"c","itemId":"i","transport":"http-stream","receivers":1,"blocks":1}',
+    '{"channel":"c","itemId":"i","transport":"ws-message","receivers":2,"blocks":4}',
+  ]);
+  statistics.itemArrived(
+    new Delivery(parseItem({ channel: 'c', size: 9, formats: { 'ws-message': { action: 'hint' } } }), 0),
+  );
+  t.strictSame(delivered.slice(3), ['{"channel":"c","transport":"ws-message","receivers":2,"blocks":10}']);
+  t.strictSame(counted.splice(0), [' {"received":1,"blocks-received":3}', ' {"received":1,"blocks-received":5}']);
+
+  const events = statistics.over({ subscriberOpened() {}, subscriberEnded() {}, itemDropped() {}, itemSent() {} });
+  for (const kind of subscriberKinds) events.itemSent(kind, 'r');
+  t.strictSame(counted, ['r {"sent":1,"http-response-sent":1}', 'r {"sent":1}', 'r {"sent":1}']);
 });

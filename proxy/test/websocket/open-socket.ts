@@ -4,14 +4,14 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
 import type { Test } from 'tap';
-import type { DirectWrites } from '../../dist/runtime/direct-writes.js';
-import type { MessageType, SocketOwner } from '../../dist/websocket/message-socket.js';
+import type { DirectWrites } from '../../dist/runtime/node-internals/direct-writes.js';
+import type { MessageType, SocketHandler } from '../../dist/websocket/message-socket.js';
 import { WsAcceptor } from '../../dist/websocket/ws-acceptor.js';
 import { type DialHandler, type DialRequest, dialSocket } from '../../dist/websocket/ws-dial.js';
 import type { SocketSettings } from '../../dist/websocket/ws-library.js';
 import type { WsSocket } from '../../dist/websocket/ws-socket.js';
+import { RawSocket } from '../kit/clients/raw-socket.js';
 import { RawOrigin } from './raw-origin.js';
-import { RawSocket } from './raw-socket.js';
 
 /** `server`: towards clients. `client`: towards origins. */
 export type Role = 'server' | 'client';
@@ -25,7 +25,7 @@ export type Heard =
   | readonly ['lost', Error | undefined];
 
 /** Owns a socket and writes down what it hears. */
-export class Listener implements SocketOwner {
+export class Listener implements SocketHandler {
   readonly heard: Heard[] = [];
   /** The last message as it came. */
   data: Buffer = Buffer.alloc(0);
@@ -103,7 +103,7 @@ export async function openSocket(t: Test, role: Role, options: OpenOptions = {})
     ? accepted(t, settings, lines, direct)
     : dialed(t, settings, lines));
   t.teardown(() => socket.abort());
-  if (owned) socket.own(listener);
+  if (owned) socket.setHandler(listener);
   return { socket, wire, listener, other };
 }
 

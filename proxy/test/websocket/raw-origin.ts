@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import type { Test } from 'tap';
-import { RawSocket } from './raw-socket.js';
+import { RawSocket } from '../kit/clients/raw-socket.js';
 
 /** A handshake that waits for its answer. */
 export class RawHandshake {

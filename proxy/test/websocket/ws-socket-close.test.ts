@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap';
 import { FramePiece } from '../../dist/websocket/frame-piece.js';
+import { closeCodeOf, closePayload, opcodes } from '../kit/clients/raw-frames.js';
 import { Listener, openSocket, type Role, roles } from './open-socket.js';
-import { closeCodeOf, closePayload, opcodes } from './raw-frames.js';
 
 const { text, close, ping } = opcodes;
 
@@ -22,7 +22,7 @@ class Patient extends Listener {
 const openPatient = async (t: Test, role: Role) => {
   const opened = await openSocket(t, role, { owned: false });
   const owner = new Patient();
-  opened.socket.own(owner);
+  opened.socket.setHandler(owner);
   return { ...opened, owner };
 };
 
@@ -168,7 +168,7 @@ for (const role of roles) {
     const { socket, listener, other } = await openSocket(t, role, { owned: false });
     await other.write(Buffer.concat([other.encode(text, 'early'), other.encode(close, closePayload(1001, 'gone'))]));
     other.end();
-    socket.own(listener);
+    socket.setHandler(listener);
     t.strictSame(await listener.next(), ['text', 'early']);
     t.strictSame(await listener.next(), ['close', 1001, 'gone']);
   });

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
 import t from 'tap';
 import { FramePiece } from '../../dist/websocket/frame-piece.js';
+import { closeCodeOf, type Frame, opcodes } from '../kit/clients/raw-frames.js';
 import { type OpenOptions, openSocket, type Role, roles } from './open-socket.js';
-import { closeCodeOf, type Frame, opcodes } from './raw-frames.js';
 
 const { continuation, text, binary, close, ping } = opcodes;
 const RSV1 = 4;

@@ -1,10 +1,10 @@
 import type { Duplex } from 'node:stream';
 import t, { type Test } from 'tap';
-import { DirectWrites } from '../../dist/runtime/direct-writes.js';
+import { DirectWrites } from '../../dist/runtime/node-internals/direct-writes.js';
 import { FramePiece } from '../../dist/websocket/frame-piece.js';
 import { settled } from '../edge/wait.js';
+import { opcodes } from '../kit/clients/raw-frames.js';
 import { type OpenOptions, openSocket as open, type Role, roles } from './open-socket.js';
-import { opcodes } from './raw-frames.js';
 
 const { text, binary, ping } = opcodes;
 const CHUNK = Buffer.alloc(65_536, 'c');

@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap';
+import { closeCodeOf, type Frame, opcodes } from '../kit/clients/raw-frames.js';
+import type { RawSocket } from '../kit/clients/raw-socket.js';
 import { type Heard, openSocket, type Role, roles } from './open-socket.js';
-import { closeCodeOf, type Frame, opcodes } from './raw-frames.js';
-import type { RawSocket } from './raw-socket.js';
 
 const { continuation, text, binary, close, ping, pong } = opcodes;
 

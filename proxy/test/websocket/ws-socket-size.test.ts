@@ -1,8 +1,8 @@
 import t from 'tap';
 import { MAX_FRAGMENTS } from '../../dist/websocket/ws-library.js';
+import { closeCodeOf, opcodes } from '../kit/clients/raw-frames.js';
+import type { RawSocket } from '../kit/clients/raw-socket.js';
 import { openSocket, roles } from './open-socket.js';
-import { closeCodeOf, opcodes } from './raw-frames.js';
-import type { RawSocket } from './raw-socket.js';
 
 const SIZES = [0, 125, 126, 127, 128, 65_535, 65_536];
 const MESSAGE_MAX = 16 * 2 ** 20;

@@ -1,6 +1,6 @@
 import t from 'tap';
+import { closeCodeOf, opcodes } from '../kit/clients/raw-frames.js';
 import { openSocket, roles } from './open-socket.js';
-import { closeCodeOf, opcodes } from './raw-frames.js';
 
 const { continuation, text, binary } = opcodes;
 

@@ -1,16 +1,13 @@
-/**
- * The backplane of several nodes that share a Redis.
- *
- * Owns: the parts and how they go together. Does not own: any of their work.
- */
+/** The backplane of several nodes that share a Redis: its parts, and how they go together. */
 import { randomBytes } from 'node:crypto';
-import { ControlError } from '../../errors.js';
+import { ControlError, refusalOf } from '../../errors.js';
 import type { Clock } from '../../runtime/clock.js';
+import { within } from '../../runtime/deadline.js';
 import { type Containment, loggedFaults } from '../../runtime/faults.js';
 import type { Log } from '../../runtime/log.js';
 import type { Acceptance, Backplane, BackplaneListener, Message, Position } from '../backplane.js';
+import { GuardedListener } from '../guarded-listener.js';
 import type { History, HistoryPage, HistoryStart } from '../history.js';
-import { refusalOf } from '../refusal.js';
 import type { RedisTls } from './connection/connection.js';
 import { RedisConnections } from './connection/connections.js';
 import { parseRedisUrl } from './connection/url.js';
@@ -18,13 +15,12 @@ import { encodePayload } from './envelope.js';
 import type { RedisEvents } from './events.js';
 import { RedisKeys } from './keys.js';
 import { META_TTL_MS, START_PATIENCE_MS } from './limits.js';
-import type { Parcel } from './publish/batch-queue.js';
-import { PublishDesk } from './publish/batcher.js';
-import { CatchUp } from './subscribe/backfill.js';
+import type { BatchEntry } from './publish/batch-queue.js';
+import { PublishBatcher } from './publish/batcher.js';
+import { Backfill } from './subscribe/backfill.js';
 import type { CursorSink } from './subscribe/cursor.js';
 import { readHead, readHistory } from './subscribe/history.js';
-import { Interest } from './subscribe/interest.js';
-import { PositionCheck } from './subscribe/position-check.js';
+import { ChannelSubscriptions } from './subscribe/subscriptions.js';
 
 /** What a {@link RedisBackplane} is made of. */
 export interface RedisBackplaneOptions {
@@ -59,10 +55,9 @@ export class RedisBackplane implements Backplane, History {
   readonly connections: RedisConnections;
   readonly #options: RedisBackplaneOptions;
   readonly #faults: Containment;
-  readonly #catchUp: CatchUp;
-  readonly #interest: Interest;
-  readonly #desk: PublishDesk;
-  readonly #check: PositionCheck;
+  readonly #backfill: Backfill;
+  readonly #subscriptions: ChannelSubscriptions;
+  readonly #batcher: PublishBatcher;
   #state: State = 'new';
   #listener: BackplaneListener | undefined;
 
@@ -75,12 +70,22 @@ export class RedisBackplane implements Backplane, History {
     const access = { url: parseRedisUrl(options.redisUrl), tls: options.tls, random, faults };
     this.connections = new RedisConnections({ access, keys, clock, events, log });
     const { commands } = this.connections;
-    this.#catchUp = new CatchUp(commands, clock, events, this.connections.troubles);
+    this.#backfill = new Backfill(commands, clock, events, this.connections.warnings);
     const subscribers = () => this.connections.subscribers;
     const sink = (channel: string | undefined) => this.#sinkOf(channel);
-    const { troubles } = this.connections;
-    this.#interest = new Interest({ keys, subscribers, catchUp: this.#catchUp, sink, clock, events, troubles, log });
-    this.#desk = new PublishDesk({
+    const { warnings } = this.connections;
+    this.#subscriptions = new ChannelSubscriptions({
+      keys,
+      subscribers,
+      backfill: this.#backfill,
+      sink,
+      clock,
+      random,
+      events,
+      warnings,
+      log,
+    });
+    this.#batcher = new PublishBatcher({
       commands,
       keys,
       settings: {
@@ -94,52 +99,50 @@ export class RedisBackplane implements Backplane, History {
       events,
       log,
     });
-    this.#check = new PositionCheck(clock, random, () => this.#interest.check());
   }
 
   async start(listener: BackplaneListener): Promise<void> {
     if (this.#state === 'closed') throw this.#refusal();
     if (this.#state !== 'new') throw new ControlError('ERR_BACKPLANE_STARTED', 'The backplane is already started.');
     this.#state = 'starting';
-    this.#listener = listener;
+    this.#listener = new GuardedListener(listener, this.#faults);
     this.connections.open({
-      onUp: (home) => this.#interest.onUp(home),
-      onDown: (home) => this.#interest.onDown(home),
-      onMessage: (topic, payload) => void this.#interest.receive(topic, payload),
-      onMoved: (home) => this.#interest.attach(home, true),
+      onUp: (connection) => this.#subscriptions.onUp(connection),
+      onDown: (connection) => this.#subscriptions.onDown(connection),
+      onMessage: (topic, payload) => void this.#subscriptions.receive(topic, payload),
+      onMoved: (connection) => this.#subscriptions.attach(connection, true),
     });
     try {
-      await this.#within(START_PATIENCE_MS, [
-        new Promise<void>((resolve) => this.connections.commands.whenReady(resolve)),
-        this.#interest.subscribeToRecovers(),
-      ]);
+      const ready = new Promise<void>((resolve) => this.connections.commands.whenReady(resolve));
+      const live = Promise.all([ready, this.#subscriptions.subscribeToRecovers()]);
+      await within(this.#options.clock, START_PATIENCE_MS, live, () => this.#startTimedOut());
     } catch (error) {
       await this.close();
       throw error;
     }
     this.#state = 'live';
-    this.#check.start();
+    this.#subscriptions.startChecks();
   }
 
   publish(messages: readonly Message[]): Promise<readonly Acceptance[]> {
     if (this.#state !== 'live') return Promise.reject(this.#refusal());
-    return this.#desk.publish(messages.map(parcelOf));
+    return this.#batcher.publish(messages.map(entryOf));
   }
 
   subscribe(channel: string): Promise<void> | undefined {
     if (this.#state !== 'live') return Promise.reject(this.#refusal());
-    return this.#interest.subscribe(channel);
+    return this.#subscriptions.subscribe(channel);
   }
 
   unsubscribe(channel: string): void {
-    this.#interest.unsubscribe(channel);
+    this.#subscriptions.unsubscribe(channel);
   }
 
   async read(channel: string, start: HistoryStart, limit: number): Promise<HistoryPage | undefined> {
     if (this.#state !== 'live') throw this.#refusal();
     const { keys, commands } = this.connections;
     try {
-      return await readHistory(commands, this.#catchUp, keys.channel(channel), start, limit);
+      return await readHistory(commands, this.#backfill, keys.channel(channel), start, limit);
     } catch (error) {
       throw new ControlError('ERR_BACKPLANE_UNAVAILABLE', 'The history cannot be read.', { cause: error });
     }
@@ -149,7 +152,9 @@ export class RedisBackplane implements Backplane, History {
     if (this.#state !== 'live') throw this.#refusal();
     const { keys, commands } = this.connections;
     try {
-      return this.#interest.standing(channel) ?? (await readHead(commands, keys.channel(channel), META_TTL_MS));
+      return (
+        this.#subscriptions.deliveredUpTo(channel) ?? (await readHead(commands, keys.channel(channel), META_TTL_MS))
+      );
     } catch (error) {
       throw new ControlError('ERR_BACKPLANE_UNAVAILABLE', 'The history cannot be read.', { cause: error });
     }
@@ -160,54 +165,32 @@ export class RedisBackplane implements Backplane, History {
     this.#state = 'closed';
     this.#listener = undefined;
     const refusal = this.#refusal();
-    this.#check.stop();
-    this.#desk.close(refusal);
-    this.#interest.close(refusal);
+    this.#batcher.close(refusal);
+    this.#subscriptions.close(refusal);
     this.connections.close();
     return Promise.resolve();
   }
 
-  get trouble(): string | undefined {
-    return this.connections.trouble;
+  get unavailableReason(): string | undefined {
+    return this.connections.unavailableReason;
   }
 
   #sinkOf(channel: string | undefined): CursorSink<Message> {
     const { events } = this.#options;
     return {
-      deliver: (message) => this.#tell((listener) => listener.onMessage(message)),
+      deliver: (message) => this.#listener?.onMessage(message),
       gap: (gap) => {
         events.gap(gap.reason);
-        if (channel === undefined) this.#tell((listener) => listener.onMessage({ type: 'recover' }));
-        else this.#tell((listener) => listener.onGap({ channel, ...gap }));
+        if (channel === undefined) this.#listener?.onMessage({ type: 'recover' });
+        else this.#listener?.onGap({ channel, ...gap });
       },
       filled: (messages) => events.holeFilled(messages),
     };
   }
 
-  #tell(run: (listener: BackplaneListener) => void): void {
-    if (!this.#listener) return;
-    try {
-      run(this.#listener);
-    } catch (error) {
-      this.#faults.caught('backplane', error);
-    }
-  }
-
-  /** Rejects with ERR_BACKPLANE_UNAVAILABLE if not all of it is done in time. */
-  async #within(ms: number, all: readonly Promise<void>[]): Promise<void> {
-    const { clock } = this.#options;
-    let timer: unknown;
-    const late = new Promise<never>((_, reject) => {
-      timer = clock.after(ms, () => {
-        const why = [this.trouble ?? 'redis does not answer as it should', this.connections.troubles.last ?? []].flat();
-        reject(new ControlError('ERR_BACKPLANE_UNAVAILABLE', why.join(': ')));
-      });
-    });
-    try {
-      await Promise.race([Promise.all(all), late]);
-    } finally {
-      clock.clear(timer);
-    }
+  #startTimedOut(): ControlError {
+    const why = [this.unavailableReason ?? 'redis does not answer as it should', this.connections.warnings.last ?? []];
+    return new ControlError('ERR_BACKPLANE_UNAVAILABLE', why.flat().join(': '));
   }
 
   #refusal(): ControlError {
@@ -216,7 +199,7 @@ export class RedisBackplane implements Backplane, History {
 }
 
 /** Recovers need an id for the same reason as items do, but nobody else ever sees it. */
-function parcelOf(message: Message): Parcel {
+function entryOf(message: Message): BatchEntry {
   const id = message.type === 'item' ? message.id : newName();
   return { message, id, payload: encodePayload(message, id) };
 }

@@ -1,8 +1,4 @@
-/**
- * Messages as text in Redis.
- *
- * Owns: the payload in the stream, and the frame around it on pub/sub. Does not own: the JSON of items (@holdfast/grip).
- */
+/** Messages as text in Redis: the payload in the stream, and the frame around it on pub/sub. */
 import { isLongName, itemToJson, parseItem, readJson } from '@holdfast/grip';
 import type { Message, Position } from '../backplane.js';
 import { PAYLOAD_CHARS } from './limits.js';

@@ -1,15 +1,11 @@
-/**
- * What there is to count about the Redis backplane.
- *
- * Owns: the names of the events. Does not own: counters (the proxy's metrics).
- */
+/** What there is to count about the Redis backplane. The counters are the proxy's metrics. */
 import type { GapReason } from '../backplane.js';
 
-/** Told about connections and catching up. Implementations must be cheap and must not throw. */
+/** Observes connections and catching up. Implementations must be cheap and must not throw. */
 export interface RedisEvents {
-  /** A connection that was lost is there again. */
+  /** A lost connection is open again. */
   reconnected(kind: 'commands' | 'subscriber'): void;
-  /** A listener was told of a gap. */
+  /** A gap was reported to the listener. */
   gap(reason: GapReason): void;
   /** Messages that had not come by themselves were found in the history. */
   holeFilled(messages: number): void;

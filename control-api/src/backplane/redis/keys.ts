@@ -1,10 +1,56 @@
 /**
- * The names of everything that Holdfast keeps in Redis.
- *
- * Owns: keys and names of pub/sub channels. Does not own: what is stored there (scripts).
+ * The names of keys and pub/sub channels in Redis, and the partitions that these are divided into, so that commands for many
+ * channels can be sent together in a cluster. The only importer of `cluster-key-slot`.
  */
+import calculate from 'cluster-key-slot';
 import { ControlError } from '../../errors.js';
-import { partitionOf, tagOf } from './partitions.js';
+
+/** Slots that Redis Cluster has. */
+export const SLOTS = 16_384;
+
+/** The slot of a key: CRC16 of the part within its first braces, or else of the whole, modulo {@link SLOTS}. */
+export function slotOf(key: string): number {
+  return calculate(key);
+}
+
+/**
+ * How many partitions there are. All nodes of a system must agree, hence no setting. 128 divide evenly among any usual
+ * number of masters, and need at most so many commands to subscribe to everything anew.
+ */
+export const PARTITIONS = 128;
+
+const SLOTS_EACH = SLOTS / PARTITIONS;
+
+/**
+ * The tag of each partition: the first decimal number whose slot lies in the partition's share of the slots. Any other
+ * choice, say the number of the partition, would leave some masters with twice as many partitions as others.
+ */
+const tags: readonly string[] = (() => {
+  const found = new Array<string | undefined>(PARTITIONS).fill(undefined);
+  for (let n = 0, missing = PARTITIONS; missing > 0; n += 1) {
+    const partition = Math.floor(slotOf(String(n)) / SLOTS_EACH);
+    if (found[partition] !== undefined) continue;
+    found[partition] = String(n);
+    missing -= 1;
+  }
+  return found as string[];
+})();
+
+/** The text that stands between braces in every key of a partition. */
+export function tagOf(partition: number): string {
+  return tags[partition] as string;
+}
+
+/** The slot of every key of a partition. */
+export function slotOfPartition(partition: number): number {
+  return slotOf(tagOf(partition));
+}
+
+/** The partition of a channel, which is the same on every node and in every version. */
+export function partitionOf(channel: string): number {
+  // Without an opening brace all of the name counts, whatever the channel is called.
+  return slotOf(channel.replaceAll('{', '[')) % PARTITIONS;
+}
 
 /** What one channel has in Redis. All of it lies in one slot. */
 export interface ChannelKeys {
@@ -17,8 +63,8 @@ export interface ChannelKeys {
   readonly topic: string;
   /** String with the position of the item that had this id lately. */
   id(id: string): string;
-  /** String with the result of the last flight of a node, so that repeating it changes nothing. */
-  flight(node: string): string;
+  /** String with the result of the last batch of a node, so that repeating it changes nothing. */
+  batch(node: string): string;
 }
 
 /** Names all begin with `<prefix>:{tag}:`; several systems can share a Redis under different prefixes. */
@@ -43,7 +89,7 @@ export class RedisKeys {
       topic: key(`c:${wire}`),
       // The length keeps apart what the colon could not: channel and id may both hold any character.
       id: (id) => key(`i:${wire.length}:${wire}:${id}`),
-      flight: (node) => key(`f:${node}:${wire}`),
+      batch: (node) => key(`f:${node}:${wire}`),
     };
   }
 
@@ -57,7 +103,7 @@ export class RedisKeys {
       stream: key('recover:h'),
       topic: key('recover:c'),
       id: (id) => key(`recover:i:${id}`),
-      flight: (node) => key(`recover:f:${node}`),
+      batch: (node) => key(`recover:f:${node}`),
     };
   }
 

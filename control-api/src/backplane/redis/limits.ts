@@ -1,86 +1,203 @@
-/**
- * The bounds of the Redis backplane.
- *
- * Owns: the numbers and their reasons. Does not own: what operators set (RedisBackplaneOptions).
- */
+/** The bounds of the Redis backplane, with their reasons. */
 
-/** Milliseconds that a publish waits for Redis to come back before it is rejected: a failed connection or a failover
- * in the making should not be seen by publishers, a Redis that is away should be, soon. */
+/**
+ * Milliseconds that a publish waits for Redis to come back before it is rejected: a failed connection or a failover
+ * in the making should not be seen by publishers, a Redis that is away should be, soon.
+ *
+ * @limit {s} that a publish waits for Redis
+ * @over refused, 503
+ */
 export const PUBLISH_PATIENCE_MS = 1_000;
 
-/** Milliseconds after which a command without answer means that the connection is dead. */
+/**
+ * Milliseconds after which a command without answer means that the connection is dead.
+ *
+ * @limit {s} for an answer
+ * @over the connection is given up
+ */
 export const COMMAND_TIMEOUT_MS = 2_000;
 
-/** Milliseconds that connecting may take, per attempt. */
+/**
+ * Milliseconds that connecting may take, per attempt.
+ *
+ * @limit {s} to connect
+ * @over the attempt is given up
+ */
 export const CONNECT_TIMEOUT_MS = 2_000;
 
-/** Milliseconds that `start` waits for Redis. */
+/**
+ * Milliseconds that `start` waits for Redis.
+ *
+ * @limit {s} for Redis when the node starts
+ * @over the start fails
+ */
 export const START_PATIENCE_MS = 5_000;
 
-/** Milliseconds between checks that a subscriber connection, on which nothing need arrive for hours, still lives. */
+/**
+ * Milliseconds between checks that a subscriber connection, on which nothing need arrive for hours, still lives.
+ *
+ * @limit {s} between checks that a subscriber connection lives
+ * @over –
+ */
 export const PING_EVERY_MS = 3_000;
 
-/** Milliseconds to the next attempt to connect, at most: while a subscriber connection is away, items must be fetched. */
+/**
+ * Milliseconds to the next attempt to connect, at most: while a subscriber connection is away, items must be fetched.
+ *
+ * @limit {s} to the next attempt to connect, at most
+ * @over –
+ */
 export const RECONNECT_MAX_MS = 1_000;
 
-/** Messages that wait to be sent, at most; more are rejected with ERR_BACKPLANE_UNAVAILABLE. */
+/**
+ * Messages that wait to be sent, at most; more are rejected with ERR_BACKPLANE_UNAVAILABLE.
+ *
+ * @limit {} messages that wait to be sent
+ * @over refused, 503
+ */
 export const PUBLISH_QUEUE_MESSAGES = 50_000;
 
-/** Characters of payload that wait to be sent, at most; more are rejected with ERR_BACKPLANE_UNAVAILABLE. */
+/**
+ * Characters of payload that wait to be sent, at most; more are rejected with ERR_BACKPLANE_UNAVAILABLE.
+ *
+ * @limit {Mi} characters that wait to be sent
+ * @over refused, 503
+ */
 export const PUBLISH_QUEUE_CHARS = 64 * 1024 * 1024;
 
-/** Characters of one message. A longer publish is refused; a longer message of another program counts as lost. */
+/**
+ * Characters of one message. A longer publish is refused; a longer message of another program counts as lost.
+ *
+ * @limit {Mi} characters of one message
+ * @over a publish is refused, 503; a longer message of another program is handled as an unreadable one: counted,
+ *   logged, and a gap
+ */
 export const PAYLOAD_CHARS = PUBLISH_QUEUE_CHARS;
 
-/** Messages in one flight, unless a single call has more: a script of so many keeps Redis from others for about 10 ms. */
-export const FLIGHT_MESSAGES = 1_000;
+/**
+ * Messages in one batch, unless a single call has more: a script of so many keeps Redis from others for about 10 ms.
+ *
+ * @limit {} messages of one batch
+ * @over the next batch; a single call is never divided
+ */
+export const BATCH_MESSAGES = 1_000;
 
-/** Characters of payload in one flight, unless a single call has more. */
-export const FLIGHT_CHARS = 4 * 1024 * 1024;
+/**
+ * Characters of payload in one batch, unless a single call has more.
+ *
+ * @limit {Mi} characters of one batch
+ * @over the next batch; a single call is never divided
+ */
+export const BATCH_CHARS = 4 * 1024 * 1024;
 
-/** Channels of a flight that are under way at the same time: all of them are to be answered within the time of a command,
- * whatever else the node is busy with. */
-export const FLIGHT_PARTS = 512;
+/**
+ * Channels of a batch that are under way at the same time: all of them are to be answered within the time of a command,
+ * whatever else the node is busy with.
+ *
+ * @limit {} channels of a batch under way at a time
+ * @over the others wait
+ */
+export const BATCH_PARTS = 512;
 
-/** Milliseconds that Redis remembers the result of a flight; longer than any flight is repeated. */
-export const FLIGHT_TTL_MS = 30_000;
+/**
+ * Milliseconds that Redis remembers the result of a batch; longer than any batch is repeated.
+ *
+ * @limit {s} that Redis remembers the result of a batch; longer than any batch is repeated
+ * @over –
+ */
+export const BATCH_TTL_MS = 30_000;
 
-/** Milliseconds that Redis remembers where an idle channel stands. Much longer than history, so that a channel keeps its
- * epoch although its items are gone. */
+/**
+ * Milliseconds that Redis remembers where an idle channel stands. Much longer than history, so that a channel keeps its
+ * epoch although its items are gone.
+ *
+ * @limit {days} that Redis keeps the position of an idle channel
+ * @over its count starts again, in another epoch
+ */
 export const META_TTL_MS = 7 * 24 * 3_600_000;
 
-/** Channels in one command; more would keep Redis from others for too long. */
+/**
+ * Channels in one command; more would keep Redis from others for too long.
+ *
+ * @limit {} channels of one SUBSCRIBE
+ * @over another command
+ */
 export const CHANNELS_PER_COMMAND = 512;
 
-/** Milliseconds between the end of the interest in a channel and UNSUBSCRIBE: whoever left often comes back at once. */
+/**
+ * Milliseconds between the end of the interest in a channel and UNSUBSCRIBE: whoever left often comes back at once.
+ *
+ * @limit {s} between the end of interest and UNSUBSCRIBE
+ * @over –
+ */
 export const UNSUBSCRIBE_LINGER_MS = 1_000;
 
 /** Milliseconds of waiting for interest to become live above which items of that time are fetched from history. */
 export const LATE_MS = 50;
 
-/** Channels whose history is read at the same time; others wait their turn. */
-export const CATCH_UPS = 64;
+/**
+ * Channels whose history is read at the same time; others wait their turn.
+ *
+ * @limit {} channels that are backfilled at a time
+ * @over the others wait
+ */
+export const MAX_BACKFILLS = 64;
 
-/** Entries read from a history at once. */
+/**
+ * Entries read from a history at once.
+ *
+ * @limit {} items of one read of a backfill
+ * @over the next read
+ */
 export const RANGE_ENTRIES = 256;
 
-/** Bytes of them, at least one entry behind the first aside: entries may be as large as items. */
+/**
+ * Bytes of them, at least one entry behind the first aside: entries may be as large as items.
+ *
+ * @limit {MiB} and an item of one read of a backfill
+ * @over the next read
+ */
 export const RANGE_BYTES = 4 * 1024 * 1024;
 
-/** Messages of one channel that wait for a hole before them to be filled; beyond that they are dropped and fetched too. */
+/**
+ * Messages of one channel that wait for a hole before them to be filled; beyond that they are dropped and fetched too.
+ *
+ * @limit {} messages of one channel that came too early
+ * @over dropped, and read from the history instead
+ */
 export const HELD_MESSAGES = 1_000;
 
-/** Characters of payload of one channel that wait likewise. */
+/**
+ * Characters of payload of one channel that wait likewise.
+ *
+ * @limit {Mi} characters of one channel that came too early
+ * @over dropped, and read from the history instead
+ */
 export const HELD_CHARS = 1024 * 1024;
 
-/** Characters of payload of all channels that wait likewise; what exceeds them is fetched. */
+/**
+ * Characters of payload of all channels that wait likewise; what exceeds them is fetched.
+ *
+ * @limit {Mi} characters of all channels that came too early
+ * @over read from the history
+ */
 export const HELD_CHARS_TOTAL = 64 * 1024 * 1024;
 
-/** Milliseconds between checks that no channel has silently fallen behind: at least so many, at most twice as many. */
+/**
+ * Milliseconds between checks that no channel has silently fallen behind: at least so many, at most twice as many.
+ *
+ * @limit 20 to 40 s between checks that no channel is behind
+ * @over –
+ */
 export const POSITION_CHECK_MS = 20_000;
 
 /** Milliseconds until something that Redis refused is tried again. */
 export const RETRY_MS = 100;
 
-/** Milliseconds between looks at which master serves what in a cluster. */
+/**
+ * Milliseconds between looks at which master serves what in a cluster.
+ *
+ * @limit {s} between checks of the Cluster's topology, and at once after an error
+ * @over –
+ */
 export const TOPOLOGY_EVERY_MS = 30_000;

@@ -1,22 +1,18 @@
-/**
- * The backplane of a worker process: the primary's, over a link.
- *
- * Owns: this worker's interest, and what it waits for. Does not own: the other end (worker-link.ts), the transport.
- */
-import { ControlError, type ControlErrorCode } from '../../errors.js';
+/** The backplane of a worker process: that of its primary, over a link. */
+import { ControlError, type ControlErrorCode, refusalOf } from '../../errors.js';
+import { type Containment, loggedFaults } from '../../runtime/faults.js';
 import type { Log } from '../../runtime/log.js';
 import type { Acceptance, Backplane, BackplaneListener, Message, Position } from '../backplane.js';
+import { GuardedListener } from '../guarded-listener.js';
 import type { History, HistoryPage, HistoryStart } from '../history.js';
-import { refusalOf } from '../refusal.js';
-import type { LinkPort } from './link-port.js';
 import {
   decodeMessage,
   encodeMessage,
-  type PageWord,
-  type PrimaryWord,
-  type PublishWord,
-  type WorkerWord,
-} from './link-words.js';
+  type LinkPort,
+  type PageMessage,
+  type PrimaryMessage,
+  type WorkerMessage,
+} from './messages.js';
 
 /** What a {@link WorkerBackplane} is made of. */
 export interface WorkerBackplaneOptions {
@@ -24,6 +20,8 @@ export interface WorkerBackplaneOptions {
   /** Whether the backplane of the primary keeps any. */
   readonly history: boolean;
   readonly log: Log;
+  /** Left out: faults are logged only. */
+  readonly faults?: Containment;
 }
 
 interface Waiting {
@@ -31,8 +29,8 @@ interface Waiting {
   reject(error: ControlError): void;
 }
 
-/** Roughly what a word takes beside its content, in bytes. */
-const WORD_BYTES = 64;
+/** Roughly what a message takes beside its content, in bytes. */
+const MESSAGE_BYTES = 64;
 
 /**
  * {@link Backplane} of one worker. Interest is never live on return of `subscribe`, but after a round trip; it has been
@@ -43,29 +41,29 @@ export class WorkerBackplane implements Backplane {
   readonly read?: History['read'];
   readonly head?: History['head'];
   readonly #port: LinkPort;
-  readonly #log: Log;
+  readonly #faults: Containment;
   /** Channel → what its `subscribe` waits for; undefined once it is live. */
   readonly #interest = new Map<string, Promise<void> | undefined>();
   readonly #waiting = new Map<number, Waiting>();
   #state: 'new' | 'starting' | 'live' | 'closed' = 'new';
   #listener: BackplaneListener | undefined;
-  #words: WorkerWord[] = [];
+  #outgoing: WorkerMessage[] = [];
   #bytes = 0;
   #count = 0;
-  #trouble: string | undefined;
+  #unavailableReason: string | undefined;
   #isLost = false;
   #closing: Promise<void> | undefined;
 
-  constructor({ port, history, log }: WorkerBackplaneOptions) {
+  constructor({ port, history, log, faults = loggedFaults(log) }: WorkerBackplaneOptions) {
     this.#port = port;
-    this.#log = log;
+    this.#faults = faults;
     if (history) {
       this.read = (channel, start, limit) => this.#refusal() ?? this.#read(channel, start, limit);
       this.head = (channel) => this.#refusal() ?? this.#head(channel);
     }
     port.listen(
-      (words) => this.#hear(words as readonly PrimaryWord[]),
-      () => this.#lose(),
+      (messages) => this.#receive(messages as readonly PrimaryMessage[]),
+      () => this.#onLost(),
     );
   }
 
@@ -75,7 +73,7 @@ export class WorkerBackplane implements Backplane {
       throw new ControlError('ERR_BACKPLANE_STARTED', 'The backplane is already started.');
     }
     this.#state = 'starting';
-    this.#listener = listener;
+    this.#listener = new GuardedListener(listener, this.#faults);
     await this.#ask((n) => ['start', n]);
     if (this.#state === 'starting') this.#state = 'live';
   }
@@ -104,7 +102,7 @@ export class WorkerBackplane implements Backplane {
   }
 
   unsubscribe(channel: string): void {
-    if (this.#interest.delete(channel)) this.#say(['unsubscribe', channel], channel.length);
+    if (this.#interest.delete(channel)) this.#send(['unsubscribe', channel], channel.length);
   }
 
   close(): Promise<void> {
@@ -118,18 +116,18 @@ export class WorkerBackplane implements Backplane {
     return this.#closing;
   }
 
-  get trouble(): string | undefined {
-    return this.#trouble;
+  get unavailableReason(): string | undefined {
+    return this.#unavailableReason;
   }
 
   async #publish(messages: readonly Message[]): Promise<readonly Acceptance[]> {
     const encoded = messages.map(encodeMessage);
     const bytes = encoded.reduce((sum, { length }) => sum + length, 0);
-    return (await this.#ask((n) => ['publish', n, encoded], bytes)) as PublishWord;
+    return (await this.#ask((n) => ['publish', n, encoded], bytes)) as readonly Acceptance[];
   }
 
   async #read(channel: string, start: HistoryStart, limit: number): Promise<HistoryPage | undefined> {
-    const page = (await this.#ask((n) => ['read', n, channel, start, limit])) as PageWord | undefined;
+    const page = (await this.#ask((n) => ['read', n, channel, start, limit])) as PageMessage | undefined;
     return page && ({ ...page, messages: page.messages.map(decodeMessage) } as HistoryPage);
   }
 
@@ -137,45 +135,45 @@ export class WorkerBackplane implements Backplane {
     return (await this.#ask((n) => ['head', n, channel])) as Position | undefined;
   }
 
-  #ask(word: (n: number) => WorkerWord, bytes = 0): Promise<unknown> {
+  #ask(message: (n: number) => WorkerMessage, bytes = 0): Promise<unknown> {
     if (this.#isLost) return Promise.reject(lost());
     const n = ++this.#count;
     const answer = new Promise((resolve, reject) => this.#waiting.set(n, { resolve, reject }));
-    this.#say(word(n), bytes);
+    this.#send(message(n), bytes);
     return answer;
   }
 
-  #say(word: WorkerWord, bytes: number): void {
-    if (this.#words.length === 0) queueMicrotask(() => this.#flush());
-    this.#words.push(word);
-    this.#bytes += bytes + WORD_BYTES;
+  #send(message: WorkerMessage, bytes: number): void {
+    if (this.#outgoing.length === 0) queueMicrotask(() => this.#flush());
+    this.#outgoing.push(message);
+    this.#bytes += bytes + MESSAGE_BYTES;
   }
 
   #flush(): void {
-    if (this.#words.length === 0) return;
-    const [words, bytes] = [this.#words, this.#bytes];
-    this.#words = [];
+    if (this.#outgoing.length === 0) return;
+    const [messages, bytes] = [this.#outgoing, this.#bytes];
+    this.#outgoing = [];
     this.#bytes = 0;
-    if (!this.#isLost) this.#port.post(words, bytes);
+    if (!this.#isLost) this.#port.post(messages, bytes);
   }
 
-  #hear(words: readonly PrimaryWord[]): void {
-    for (const word of words) {
-      switch (word[0]) {
+  #receive(messages: readonly PrimaryMessage[]): void {
+    for (const message of messages) {
+      switch (message[0]) {
         case 'message':
-          this.#tell(decodeMessage(word[1]));
+          this.#deliver(decodeMessage(message[1]));
           break;
         case 'gap':
-          if (this.#interest.has(word[1].channel)) this.#guard('a gap', (listener) => listener.onGap(word[1]));
+          if (this.#interest.has(message[1].channel)) this.#listener?.onGap(message[1]);
           break;
         case 'done':
-          this.#take(word[1])?.resolve(word[2]);
+          this.#take(message[1])?.resolve(message[2]);
           break;
         case 'failed':
-          this.#take(word[1])?.reject(new ControlError(word[2] as ControlErrorCode, word[3]));
+          this.#take(message[1])?.reject(new ControlError(message[2] as ControlErrorCode, message[3]));
           break;
-        case 'trouble':
-          this.#trouble = word[1];
+        case 'unavailable':
+          this.#unavailableReason = message[1];
       }
     }
   }
@@ -186,22 +184,14 @@ export class WorkerBackplane implements Backplane {
     return waiting;
   }
 
-  #tell(message: Message): void {
+  #deliver(message: Message): void {
     if (message.type === 'item' && !this.#interest.has(message.item.channel)) return;
-    this.#guard(message.type, (listener) => listener.onMessage(message));
+    this.#listener?.onMessage(message);
   }
 
-  #guard(type: string, call: (listener: BackplaneListener) => void): void {
-    try {
-      if (this.#listener !== undefined) call(this.#listener);
-    } catch (error) {
-      this.#log.error({ err: error, type }, 'delivery of a message failed');
-    }
-  }
-
-  #lose(): void {
+  #onLost(): void {
     this.#isLost = true;
-    this.#trouble = lost().message;
+    this.#unavailableReason = lost().message;
     for (const { reject } of this.#waiting.values()) reject(lost());
     this.#waiting.clear();
   }

@@ -1,6 +1,6 @@
 /**
  * The rights that docs/operations.md has operators give to a node's user in a cluster are enough. That those for a single
- * server are is shown by proxy/test/e2e/deploy.test.ts.
+ * server are is shown by proxy/test/e2e/operation/deploy.test.ts.
  */
 import { readFileSync } from 'node:fs';
 import t, { type Test } from 'tap';

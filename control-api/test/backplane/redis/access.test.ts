@@ -103,7 +103,7 @@ t.test('redis: a server that is not there at the start is an error', async (t) =
   await server.kill();
   const { backplane, listener } = makeNode(server.url);
   await t.rejects(backplane.start(listener), { code: 'ERR_BACKPLANE_UNAVAILABLE' });
-  t.match(backplane.trouble, 'unreachable');
+  t.match(backplane.unavailableReason, 'unreachable');
 });
 
 t.test('redis: nothing is left behind by nodes but what expires', async (t) => {

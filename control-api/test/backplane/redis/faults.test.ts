@@ -13,7 +13,7 @@ interface Published {
   readonly unknown: string[];
 }
 
-/** Publishes items to a channel until it is told to stop; some call is under way at any time. */
+/** Publishes items to a channel until it is stopped; some call is under way at any time. */
 function publishing(backplane: RedisBackplane, channel: string) {
   const published: Published = { accepted: [], unknown: [] };
   let stopped = false;
@@ -97,7 +97,7 @@ t.test('redis: a server that is killed and comes back loses nothing that was acc
   await until('items are accepted', () => run.published.accepted.length > 50);
   await server.kill();
   await until('publishes are rejected', () => run.published.unknown.length > 0);
-  t.match(publisher.backplane.trouble, /^redis 127\.0\.0\.1:\d+ unreachable since 20/);
+  t.match(publisher.backplane.unavailableReason, /^redis 127\.0\.0\.1:\d+ unreachable since 20/);
   await server.start();
   const before = run.published.accepted.length;
   await until('items are accepted again', () => run.published.accepted.length > before + 50);
@@ -105,7 +105,7 @@ t.test('redis: a server that is killed and comes back loses nothing that was acc
   await publisher.backplane.publish([streamMessage('a', 'end')]);
   published.accepted.push('a/end');
   await receiver.listener.saw('a/end');
-  await until('the trouble is over', () => publisher.backplane.trouble === undefined);
+  await until('the trouble is over', () => publisher.backplane.unavailableReason === undefined);
   checkDelivery(t, receiver.listener, published);
   t.strictSame(receiver.listener.gaps, []);
 });
@@ -139,7 +139,7 @@ t.test('redis: interest declared while the server is away gets what was publishe
   await new Promise((resolve) => setTimeout(resolve, 20));
   await server.cli('acl', 'setuser', 'r', 'off');
   await server.cli('client', 'kill', 'user', 'r');
-  await until('the receiver is away', () => receiver.backplane.trouble !== undefined);
+  await until('the receiver is away', () => receiver.backplane.unavailableReason !== undefined);
   const live = receiver.backplane.subscribe('late');
   await publisher.backplane.publish([streamMessage('late', '1'), streamMessage('late', '2')]);
   await new Promise((resolve) => setTimeout(resolve, 2 * LATE_MS));

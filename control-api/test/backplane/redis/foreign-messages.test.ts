@@ -16,7 +16,7 @@ const server = await startRedis(t);
 let systems = 0;
 
 /** A node with interest in a channel that has had an item, and a connection of another program. */
-async function scene(t: Test) {
+async function fixture(t: Test) {
   systems += 1;
   const prefix = `hf${systems}`;
   const node = await startNode(t, server.url, { redisPrefix: prefix });
@@ -48,7 +48,7 @@ const poisons: Readonly<Record<string, string>> = {
 
 for (const [what, payload] of Object.entries(poisons)) {
   t.test(`redis: a message with ${what} is counted, told in the log and passed over`, async (t) => {
-    const { backplane, listener, events, log, redis, keys, epoch } = await scene(t);
+    const { backplane, listener, events, log, redis, keys, epoch } = await fixture(t);
     // As a script of another program would: it takes an offset, so that a gap is where it was.
     await redis.hincrby(keys.meta, 's', 1);
     await redis.xadd(keys.stream, '2-0', 'd', payload, 't', '1');
@@ -66,7 +66,7 @@ for (const [what, payload] of Object.entries(poisons)) {
 }
 
 t.test('redis: a frame that is none, or has an endless epoch, is counted and dropped', async (t) => {
-  const { backplane, listener, events, redis, keys } = await scene(t);
+  const { backplane, listener, events, redis, keys } = await fixture(t);
   for (const frame of ['', 'x', '\n', '1 \n', `2 ${'e'.repeat(10_000)}\n{}`, '-1 e\n{}', '1e3 e\nx']) {
     await redis.publish(keys.topic, frame);
   }
@@ -76,7 +76,7 @@ t.test('redis: a frame that is none, or has an endless epoch, is counted and dro
 });
 
 t.test('redis: an entry without its fields does not keep a channel from opening', async (t) => {
-  const { backplane, redis, listener } = await scene(t);
+  const { backplane, redis, listener } = await fixture(t);
   const keys = new RedisKeys(`hf${systems}`).channel('b');
   await backplane.publish([streamMessage('b', '1')]);
   await redis.hincrby(keys.meta, 's', 1);
@@ -88,7 +88,7 @@ t.test('redis: an entry without its fields does not keep a channel from opening'
 });
 
 t.test('redis: a history of large items is read in parts of only so many bytes', async (t) => {
-  const { backplane, epoch } = await scene(t);
+  const { backplane, epoch } = await fixture(t);
   const content = randomBytes(RANGE_BYTES / 8).toString('hex');
   for (let i = 0; i < 12; i++) {
     await backplane.publish([{ type: 'item', item: streamItem('a', content, `l${i}`), id: `l${i}` }]);
@@ -112,7 +112,7 @@ t.test('redis: a history of large items is read in parts of only so many bytes',
 });
 
 t.test('redis: an item larger than a part is read all the same', async (t) => {
-  const { backplane, epoch } = await scene(t);
+  const { backplane, epoch } = await fixture(t);
   const content = 'x'.repeat(RANGE_BYTES + 1);
   for (const id of ['1', '2']) await backplane.publish([{ type: 'item', item: streamItem('a', content, id), id }]);
   t.match(await backplane.read('a', { after: { epoch, offset: 1 } }, 500), { end: { offset: 2 }, complete: false });

@@ -114,7 +114,7 @@ export interface ServerOptions {
   readonly tls?: boolean;
 }
 
-/** Starts a server that keeps nothing on disk unless told to. */
+/** Starts a server that keeps nothing on disk unless asked to. */
 export async function startRedis(
   t: Test,
   { args = [], cliArgs = [], tls = false }: ServerOptions = {},
@@ -151,7 +151,7 @@ export function clusterUrl(servers: readonly RedisServer[]): string {
   return `redis+cluster://${servers.map(({ port }) => `127.0.0.1:${port}`).join(',')}`;
 }
 
-/** A master with one replica, watched by three sentinels that agree on a failover within about a second. */
+/** A master with one replica, subscription by three sentinels that agree on a failover within about a second. */
 export interface Sentinels {
   readonly master: RedisServer;
   readonly replica: RedisServer;

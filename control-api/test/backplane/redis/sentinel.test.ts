@@ -30,7 +30,7 @@ t.test(
         throw error;
       }
     });
-    await until('the trouble is over', () => receiver.backplane.trouble === undefined);
+    await until('the trouble is over', () => receiver.backplane.unavailableReason === undefined);
     await receiver.listener.saw('b/2');
     await until('there is a gap', () => receiver.listener.gaps.length > 0);
     t.match(receiver.listener.gaps, [{ channel: 'a', reason: 'rewound', after: { offset: 4 } }]);
@@ -65,8 +65,8 @@ t.test(
     t.teardown(() => first?.signal('SIGCONT'));
     await master.cli('client', 'kill', 'type', 'pubsub');
     await master.cli('client', 'kill', 'type', 'normal');
-    await until('the connections are lost', () => node.backplane.trouble !== undefined);
-    await until('the trouble is over', () => node.backplane.trouble === undefined);
+    await until('the connections are lost', () => node.backplane.unavailableReason !== undefined);
+    await until('the trouble is over', () => node.backplane.unavailableReason === undefined);
     await node.backplane.publish([streamMessage('a', '1')]);
     await node.listener.saw('a/1');
     t.match(await replica.cli('pubsub', 'channels'), 'a', 'by way of the new master');

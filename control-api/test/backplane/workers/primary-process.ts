@@ -16,8 +16,8 @@ const listeners = new Map<number, (message: unknown) => void>();
 process.on('message', ([worker, message]: [number, unknown]) => {
   if (!listeners.has(worker)) {
     const port = {
-      post: (words: unknown) => void process.send?.([worker, words]),
-      listen: (listener: (words: unknown) => void) => void listeners.set(worker, listener),
+      post: (messages: unknown) => void process.send?.([worker, messages]),
+      listen: (listener: (messages: unknown) => void) => void listeners.set(worker, listener),
     };
     new WorkerLink({ share: hub.share(), port, encoder, clock });
   }

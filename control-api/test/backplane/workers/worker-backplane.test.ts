@@ -48,6 +48,6 @@ t.test('workers: when the primary has gone, everything under way and everything 
   primary.kill('SIGKILL');
   for (const wait of waits) await t.rejects(wait as Promise<void>, { code: 'ERR_BACKPLANE_UNAVAILABLE' });
   await t.rejects(backplane.publish([]), { code: 'ERR_BACKPLANE_UNAVAILABLE' });
-  t.match(backplane.trouble, /primary/);
+  t.match(backplane.unavailableReason, /primary/);
   await backplane.close();
 });

@@ -2,6 +2,7 @@ import t from 'tap';
 import type { Acceptance, Backplane, BackplaneListener, Gap, Message } from '../../../dist/index.js';
 import {
   ControlError,
+  Faults,
   historyOf,
   MessageEncoder,
   silentLog,
@@ -10,11 +11,11 @@ import {
 } from '../../../dist/index.js';
 import { label, streamMessage } from '../../items.js';
 import { ManualClock } from '../../manual-clock.js';
-import { RecordingListener } from '../../recorder.js';
+import { RecordingListener, RecordingLog } from '../../recorder.js';
 
-/** A backplane that does as it is told. */
+/** A backplane that does what the test sets. */
 class ScriptedBackplane implements Backplane {
-  trouble: string | undefined;
+  unavailableReason: string | undefined;
   listener: BackplaneListener | undefined;
   readonly calls: string[] = [];
   refusal: ControlError | undefined;
@@ -51,26 +52,26 @@ class ScriptedBackplane implements Backplane {
 function join() {
   const make = () => {
     const posts: unknown[] = [];
-    let told: (message: unknown) => void = () => {};
+    let receive: (message: unknown) => void = () => {};
     let closed = () => {};
     const port = {
       post: (message: unknown) => {
         posts.push(message);
-        setImmediate(() => other?.told(structuredClone(message)));
+        setImmediate(() => other?.receive(structuredClone(message)));
       },
       listen: (listener: (message: unknown) => void, onClosed: () => void) => {
-        told = (message) => listener(restore(message));
+        receive = (message) => listener(restore(message));
         closed = onClosed;
       },
     };
-    let other: { told: (message: unknown) => void } | undefined;
+    let other: { receive: (message: unknown) => void } | undefined;
     return {
       posts,
       port,
-      to: (end: { told: (message: unknown) => void }) => {
+      to: (end: { receive: (message: unknown) => void }) => {
         other = end;
       },
-      told: (message: unknown) => told(message),
+      receive: (message: unknown) => receive(message),
       cut: () => closed(),
     };
   };
@@ -86,7 +87,7 @@ function restore(value: unknown): unknown {
   return Array.isArray(value) ? value.map(restore) : value;
 }
 
-async function scene({ history = false } = {}) {
+async function fixture({ history = false } = {}) {
   const { worker, primary } = join();
   const inner = new ScriptedBackplane();
   const clock = new ManualClock();
@@ -96,10 +97,13 @@ async function scene({ history = false } = {}) {
     Object.assign(inner, { read, head: () => Promise.resolve({ epoch: 'e', offset: 7 }) });
   }
   const link = new WorkerLink({ share: inner, port: primary.port, encoder: new MessageEncoder(), clock });
-  const backplane = new WorkerBackplane({ port: worker.port, history, log: silentLog });
+  const log = new RecordingLog();
+  const faultPlaces: string[] = [];
+  const faults = new Faults(log, { faultCaught: (where) => void faultPlaces.push(where) });
+  const backplane = new WorkerBackplane({ port: worker.port, history, log: silentLog, faults });
   const listener = new RecordingListener();
   await backplane.start(listener);
-  return { worker, primary, inner, clock, link, backplane, listener };
+  return { worker, primary, inner, clock, link, backplane, listener, log, faultPlaces };
 }
 
 const turn = async () => {
@@ -107,7 +111,7 @@ const turn = async () => {
 };
 
 t.test('link: what a worker asks within a callback goes in one post, in order', async (t) => {
-  const { worker, inner, backplane } = await scene();
+  const { worker, inner, backplane } = await fixture();
   await Promise.all([backplane.subscribe('a'), backplane.subscribe('b')]);
   const before = worker.posts.length;
   backplane.unsubscribe('a');
@@ -119,7 +123,7 @@ t.test('link: what a worker asks within a callback goes in one post, in order', 
 });
 
 t.test('link: interest has been posted when subscribe returns, behind what was asked before', async (t) => {
-  const { worker, inner, backplane } = await scene();
+  const { worker, inner, backplane } = await fixture();
   await backplane.subscribe('a');
   const before = worker.posts.length;
   backplane.unsubscribe('a');
@@ -133,7 +137,7 @@ t.test('link: interest has been posted when subscribe returns, behind what was a
 });
 
 t.test('link: the messages of a turn go in one post, with their positions, and are heard in one block', async (t) => {
-  const { primary, inner, backplane, listener } = await scene();
+  const { primary, inner, backplane, listener } = await fixture();
   await backplane.subscribe('a');
   const before = primary.posts.length;
   let block = 0;
@@ -154,7 +158,7 @@ t.test('link: the messages of a turn go in one post, with their positions, and a
 });
 
 t.test('link: acceptances and refusals come back as they were', async (t) => {
-  const { inner, backplane } = await scene();
+  const { inner, backplane } = await fixture();
   t.strictSame(await backplane.publish([streamMessage('a', '1'), streamMessage('a', '1')]), [
     { duplicate: false, nodes: 3, position: { epoch: 'e', offset: 0 } },
     { duplicate: true, nodes: 3, position: { epoch: 'e', offset: 1 } },
@@ -169,29 +173,29 @@ t.test('link: acceptances and refusals come back as they were', async (t) => {
 });
 
 t.test('link: a worker hears of trouble when it begins and when it is over', async (t) => {
-  const { inner, clock, backplane } = await scene();
-  t.equal(backplane.trouble, undefined);
-  inner.trouble = 'the store is away';
+  const { inner, clock, backplane } = await fixture();
+  t.equal(backplane.unavailableReason, undefined);
+  inner.unavailableReason = 'the store is away';
   clock.advance(1_000);
   await turn();
-  t.equal(backplane.trouble, 'the store is away');
-  inner.trouble = undefined;
+  t.equal(backplane.unavailableReason, 'the store is away');
+  inner.unavailableReason = undefined;
   clock.advance(1_000);
   await turn();
-  t.equal(backplane.trouble, undefined);
+  t.equal(backplane.unavailableReason, undefined);
 });
 
 t.test('link: history is read through it where there is any', async (t) => {
-  const { backplane } = await scene({ history: true });
+  const { backplane } = await fixture({ history: true });
   const page = await historyOf(backplane)?.read('a', { afterId: '6' }, 10);
   t.match(page, { messages: [{ id: '7', position: { offset: 7 } }], end: { epoch: 'e', offset: 7 }, complete: true });
   t.strictSame(await historyOf(backplane)?.head('a'), { epoch: 'e', offset: 7 });
-  const { backplane: without } = await scene();
+  const { backplane: without } = await fixture();
   t.equal(historyOf(without), undefined);
 });
 
 t.test('link: a worker that has gone leaves its share', async (t) => {
-  const { primary, inner } = await scene();
+  const { primary, inner } = await fixture();
   primary.cut();
   t.strictSame(inner.calls, ['close']);
   inner.listener?.onMessage(streamMessage('a', '1'));
@@ -199,17 +203,41 @@ t.test('link: a worker that has gone leaves its share', async (t) => {
   t.strictSame(primary.posts.length, 1, 'nothing is posted any more');
 });
 
+t.test(
+  'link: a listener that throws is a fault of the worker, and the next message and gap still reach it',
+  async (t) => {
+    const { inner, backplane, listener, log, faultPlaces } = await fixture();
+    await backplane.subscribe('a');
+    listener.before = (message) => {
+      if (label(message) === 'a/1') throw new Error('listener fails');
+    };
+    const onGap = listener.onGap.bind(listener);
+    listener.onGap = (gap) => {
+      onGap(gap);
+      throw new Error('gap fails');
+    };
+    const gap: Gap = { channel: 'a', reason: 'epoch', after: { epoch: 'e', offset: 1 }, until: undefined };
+    inner.listener?.onMessage(streamMessage('a', '1'));
+    inner.listener?.onGap(gap);
+    inner.listener?.onMessage(streamMessage('a', '2'));
+    await listener.saw('a/2');
+    t.strictSame(listener.gaps, [gap]);
+    t.strictSame(faultPlaces, ['backplane', 'backplane']);
+    t.match(log.at('error'), [{ fields: { stack: /listener fails/ } }, { fields: { stack: /gap fails/ } }]);
+  },
+);
+
 t.test('link: meta of an item has no prototype on the other side either', async (t) => {
-  const { inner, backplane, listener } = await scene();
+  const { inner, backplane, listener } = await fixture();
   await backplane.subscribe('a');
   const message = streamMessage('a', '1');
   const meta = Object.assign(Object.create(null), { sender: 'x' });
   inner.listener?.onMessage({ ...message, item: { ...message.item, meta } });
   await listener.saw('a/1');
-  const [heard] = listener.messages;
-  if (heard?.type !== 'item') throw new Error('not an item');
-  t.equal(heard.item.meta.constructor, undefined);
-  t.equal(heard.item.meta.sender, 'x');
+  const [received] = listener.messages;
+  if (received?.type !== 'item') throw new Error('not an item');
+  t.equal(received.item.meta.constructor, undefined);
+  t.equal(received.item.meta.sender, 'x');
 });
 
 t.test('link: an item for several workers is encoded once', (t) => {

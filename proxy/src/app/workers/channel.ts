@@ -1,17 +1,22 @@
-/**
- * Owns: conversation between primary and worker by topics over a process's IPC channel: telling, asking, and how much may
- * wait to be sent. Does not own: processes, or what is said.
- */
+/** Notifications, questions and answers by topic between primary and worker, over the IPC channel of a process. */
 import type { LinkPort } from '@holdfast/control-api';
 import type { Clock } from '../../runtime/clock.js';
 
 /**
  * How much may wait for the other process to read it, in bytes: about 10,000 items of 6 KB. What exceeds it is sent all the
  * same, but `overflowed` is called: one who does not read for so long is not coming back.
+ *
+ * @limit {MiB} that wait for one worker to read them
+ * @over the worker is killed and replaced, logged
  */
 export const CHANNEL_QUEUE_MAX = 64 * 1024 * 1024;
 
-/** How long an answer may take, in ms: processes of one machine answer at once, or are stuck. */
+/**
+ * How long an answer may take, in ms: processes of one machine answer at once, or are stuck.
+ *
+ * @limit {s} for an answer of another process
+ * @over it counts as absent
+ */
 export const ANSWER_MS = 5_000;
 
 /** Roughly what a message takes beside its content, in bytes. */
@@ -30,12 +35,12 @@ export interface ChannelOptions {
   readonly clock: Clock;
   /** Called once, when more than {@link CHANNEL_QUEUE_MAX} bytes wait. */
   readonly overflowed?: () => void;
-  /** Takes what is thrown while a message is heard. Left out, it is thrown on. */
+  /** Takes what is thrown while a message is handled. Left out, it is thrown on. */
   readonly faulted?: (error: unknown) => void;
 }
 
 type Frame =
-  | readonly ['tell', string, unknown]
+  | readonly ['notify', string, unknown]
   | readonly ['ask', string, unknown, number]
   | readonly ['answer', number, unknown]
   | readonly ['failure', number, string];
@@ -45,12 +50,12 @@ interface Waiting {
   reject(error: Error): void;
 }
 
-/** One end of the conversation. Order is kept; what is said to an end that has gone is lost. */
+/** One end of the conversation. Order is kept; what is sent to an end that has gone is lost. */
 export class Channel {
   readonly #end: IpcEnd;
   readonly #clock: Clock;
   readonly #overflowed: () => void;
-  readonly #tellers = new Map<string, (body: unknown) => void>();
+  readonly #listeners = new Map<string, (body: unknown) => void>();
   readonly #answerers = new Map<string, (body: unknown) => unknown>();
   readonly #waiting = new Map<number, Waiting>();
   readonly #closers: Array<() => void> = [];
@@ -62,26 +67,26 @@ export class Channel {
     this.#end = end;
     this.#clock = clock;
     this.#overflowed = overflowed;
-    const guard = (hear: () => void) => {
+    const guard = (handle: () => void) => {
       try {
-        hear();
+        handle();
       } catch (error) {
         if (faulted === undefined) throw error;
         faulted(error);
       }
     };
-    end.on('message', (frame) => guard(() => this.#hear(frame as Frame)));
+    end.on('message', (frame) => guard(() => this.#receive(frame as Frame)));
     end.on('disconnect', () => guard(() => this.#close()));
   }
 
-  /** Says something; resolves when it is on its way. `bytes` is roughly how much it is. */
-  tell(topic: string, body?: unknown, bytes = 0): Promise<void> {
-    return this.#send(['tell', topic, body], bytes);
+  /** Sends a notification; resolves when it is on its way. `bytes` is roughly how much it is. */
+  notify(topic: string, body?: unknown, bytes = 0): Promise<void> {
+    return this.#send(['notify', topic, body], bytes);
   }
 
-  /** Hears what the other end tells on a topic. */
+  /** Listens to the notifications of the other end on a topic. */
   on(topic: string, listener: (body: never) => void): void {
-    this.#tellers.set(topic, listener as (body: unknown) => void);
+    this.#listeners.set(topic, listener as (body: unknown) => void);
   }
 
   /** Asks the other end; rejects when it fails, goes away, or takes longer than {@link ANSWER_MS}. */
@@ -106,10 +111,10 @@ export class Channel {
     this.#answerers.set(topic, answerer as (body: unknown) => unknown);
   }
 
-  /** A port of its own for a link, which bears the topic's name. */
+  /** A port for a link, over a topic of its own. */
   port(topic: string): LinkPort {
     return {
-      post: (message, bytes) => void this.tell(topic, message, bytes),
+      post: (message, bytes) => void this.notify(topic, message, bytes),
       listen: (message, closed) => {
         this.on(topic, message);
         this.#closers.push(closed);
@@ -132,7 +137,7 @@ export class Channel {
       this.#overflowed();
     }
     return new Promise((resolve) => {
-      // An error means that the other end has gone, of which `disconnect` tells.
+      // An error means that the other end has gone: `disconnect` follows.
       send.call(this.#end, frame, undefined, undefined, () => {
         this.#queued -= weight;
         resolve();
@@ -140,10 +145,10 @@ export class Channel {
     });
   }
 
-  #hear(frame: Frame): void {
+  #receive(frame: Frame): void {
     switch (frame[0]) {
-      case 'tell':
-        this.#tellers.get(frame[1])?.(frame[2]);
+      case 'notify':
+        this.#listeners.get(frame[1])?.(frame[2]);
         break;
       case 'ask':
         void this.#reply(frame[1], frame[2], frame[3]);

@@ -1,10 +1,25 @@
 /** Owns: how long a place waits for its next worker after one has ended. Does not own: workers. */
 
-/** A worker that lasted so long, in ms, has nothing to do with the one before it. */
+/**
+ * A worker that lasted so long, in ms, has nothing to do with the one before it.
+ *
+ * @limit {s} after which a worker counts as steady
+ * @over its replacement starts at once
+ */
 const STEADY_MS = 60_000;
 
-/** After the first restart, which is at once: ms, doubled each time up to the last. */
+/**
+ * After the first restart, which is at once: ms, doubled each time up to the last.
+ *
+ * @limit {s} before a worker is started again, after the first restart, which is at once; doubled each time up to
+ *   `LAST_PAUSE_MS`
+ * @over –
+ */
 const FIRST_PAUSE_MS = 500;
+/**
+ * @limit {s} as the longest such pause
+ * @over –
+ */
 const LAST_PAUSE_MS = 30_000;
 
 /** The restarts of one place. */

@@ -1,5 +1,5 @@
 /**
- * Owns: what a worker process runs: one data plane, as its primary says. Does not own: the data plane, its primary's side.
+ * What a worker process runs: one data plane, for its primary.
  *
  * Started by node:cluster, which ends it when its primary has gone.
  */
@@ -12,23 +12,28 @@ import { workerOutputFor } from '../../telemetry/standard-output.js';
 import { DataPlane } from '../data-plane.js';
 import { ProcessGuard } from '../process-guard.js';
 import { Channel } from './channel.js';
-import type { WorkerFailure, WorkerInit } from './words.js';
+import type { WorkerFailure, WorkerInit } from './messages.js';
 
-/** How often the primary is told what there is to do, in ms. */
+/** How often the load is reported to the primary, in ms. */
 const LOAD_MS = 1_000;
 
-/** How much may wait for the primary before statistics packets are dropped, in bytes; they may get lost anywhere. */
+/**
+ * How much may wait for the primary before statistics packets are dropped, in bytes; they may get lost anywhere.
+ *
+ * @limit {MiB} that wait for the primary
+ * @over statistics packets are dropped
+ */
 const STATS_QUEUE_MAX = 16 * 1024 * 1024;
 
 let faults: Containment = uncontained;
 const channel = new Channel(process, { clock: realClock, faulted: (error) => faults.caught('worker', error) });
 
-// What is sent to the whole process group or service is for the primary, which tells its workers what to do.
+// A signal to the whole process group or service is for the primary, which passes it on to its workers.
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
 
 channel.on('stop', () => process.exit(0));
 
-/** Serves until told to stop. */
+/** Serves until the primary says stop. */
 async function serve(): Promise<void> {
   setUpV8();
   const init = (await channel.ask('init')) as WorkerInit;
@@ -60,13 +65,13 @@ async function serve(): Promise<void> {
     serving.connections.refresh(whom),
   );
   channel.answer('question', (question: Parameters<DataPlane['answer']>[0]) => serving.answer(question));
-  await channel.tell('serving', await serving.start());
+  await channel.notify('serving', await serving.start());
   guard.started();
-  const tellLoad = () => {
-    void channel.tell('load', serving.load);
-    clock.after(LOAD_MS, tellLoad);
+  const sendLoad = () => {
+    void channel.notify('load', serving.load);
+    clock.after(LOAD_MS, sendLoad);
   };
-  tellLoad();
+  sendLoad();
 }
 
 function makeDataPlane({ config, instance, history, wants }: WorkerInit, log: RootLog, metrics: Metrics): DataPlane {
@@ -76,12 +81,12 @@ function makeDataPlane({ config, instance, history, wants }: WorkerInit, log: Ro
   });
   const port = channel.port('backplane');
   return new DataPlane(config, log, {
-    backplane: new WorkerBackplane({ port, history, log: log.child('backplane') }),
+    backplane: new WorkerBackplane({ port, history, log: log.child('backplane'), faults }),
     metrics,
     faults,
     statsSink: {
       wants: (type) => wanted.has(type) && channel.queued < STATS_QUEUE_MAX,
-      send: (packet) => void channel.tell('stats', packet, packet.length),
+      send: (packet) => void channel.notify('stats', packet, packet.length),
     },
     instance,
     isShared: true,
@@ -96,6 +101,6 @@ async function leave(log: RootLog, status: number): Promise<never> {
 serve().catch(async (error: NodeJS.ErrnoException) => {
   const isKnown = typeof error.code === 'string';
   const failure: WorkerFailure = { code: error.code, message: isKnown ? error.message : String(error.stack) };
-  await channel.tell('failed', failure);
+  await channel.notify('failed', failure);
   process.exit(1);
 });

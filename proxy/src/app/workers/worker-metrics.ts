@@ -15,7 +15,7 @@ export class WorkerMetrics implements Exposition {
   readonly #own: Metrics;
   readonly #ask: () => Promise<ReadonlyMap<number, MetricsSnapshot>>;
   readonly #last = new Map<number, MetricsSnapshot>();
-  /** Numbers of workers whose last word has been taken. */
+  /** Numbers of workers that have ended, and whose last series are in the sum. */
   readonly #retired = new Set<number>();
   #ended: MetricsSnapshot = [];
 

@@ -18,17 +18,17 @@ import {
 import type { Readiness } from '../../admin/server.js';
 import type { Config } from '../../config/config.js';
 import type { Listen } from '../../config/types/listen.js';
+import { edges } from '../../edge/edges.js';
 import { EdgeError } from '../../edge/errors.js';
-import { freePort } from '../../edge/free-port.js';
-import { prepareSocketFile } from '../../edge/socket-file.js';
+import { freePort, prepareSocketFile } from '../../edge/listening.js';
 import { readRoutes } from '../../routes/routes-source.js';
 import { realClock, type Timer } from '../../runtime/clock.js';
 import type { Metrics, MetricsSnapshot } from '../../telemetry/metrics.js';
 import { workerStdio } from '../../telemetry/standard-output.js';
 import type { Serving } from '../control-plane.js';
 import type { DataPlaneLoad } from '../data-plane.js';
+import { workerConfig } from './messages.js';
 import { RestartPause } from './restart-pause.js';
-import { workerConfig } from './words.js';
 import { WorkerMetrics } from './worker-metrics.js';
 import { WorkerProcess } from './worker-process.js';
 
@@ -108,23 +108,23 @@ export class WorkerPool implements Serving {
   }
 
   reload(): void {
-    this.#tellAll('reload');
+    this.#notifyAll('reload');
   }
 
   /**
-   * The listeners as all workers can have them. With the node edge the primary binds them; with uws each worker binds them
-   * itself, beside the others (SO_REUSEPORT), so that a port that the system is to choose must be chosen before.
+   * The listeners as all workers can have them. Where each worker binds them itself, beside the others (SO_REUSEPORT), a port
+   * that the system is to choose must be chosen before.
    */
   async #chosenListeners(): Promise<Config> {
     const { edge, httpPort, httpsPorts, localPorts } = this.#config;
-    if (edge !== 'uws') {
+    if (edges[edge].boundBy === 'primary') {
       for (const { path } of localPorts) await prepareSocketFile(path);
       return this.#config;
     }
     if (localPorts.length > 0) {
       throw new EdgeError(
         'ERR_EDGE_UNAVAILABLE',
-        'edge uws: workers cannot share local_ports; use edge: node, or workers: 1',
+        `edge ${edge}: workers cannot share local_ports; use edge: node, or workers: 1`,
       );
     }
     const choose = async (listen: Listen): Promise<Listen> =>
@@ -162,7 +162,7 @@ export class WorkerPool implements Serving {
   }
 
   wantsChanged(): void {
-    this.#tellAll('wants', this.#wants);
+    this.#notifyAll('wants', this.#wants);
   }
 
   answers(question: Question): Promise<readonly unknown[]> {
@@ -181,8 +181,8 @@ export class WorkerPool implements Serving {
     return statsTypes.filter((type) => this.#options.statsSink.wants(type));
   }
 
-  #tellAll(topic: string, body?: unknown): void {
-    for (const { channel } of this.#workers) void channel.tell(topic, body);
+  #notifyAll(topic: string, body?: unknown): void {
+    for (const { channel } of this.#workers) void channel.notify(topic, body);
   }
 
   /** The answers of those who answer. */

@@ -15,14 +15,19 @@ import { guardedClock, realClock } from '../../runtime/clock.js';
 import type { DataPlaneLoad } from '../data-plane.js';
 import { CHANNEL_QUEUE_MAX, Channel } from './channel.js';
 import { WorkerError } from './errors.js';
-import type { WorkerFailure, WorkerInit } from './words.js';
+import type { WorkerFailure, WorkerInit } from './messages.js';
 
-/** How long a worker that was told to stop may take beyond what its requests under way are given, in ms; its log takes some. */
+/**
+ * How long a worker that was told to stop may take beyond what its requests under way are given, in ms; its log takes some.
+ *
+ * @limit {s} for a worker to stop, beside `shutdown_requests`
+ * @over it is killed, logged
+ */
 const STOP_MS = 5_000;
 
 /** What a {@link WorkerProcess} is made of. */
 export interface WorkerProcessOptions {
-  /** Asked for when the worker is ready to be told. */
+  /** Asked for when the worker has started. */
   readonly init: () => WorkerInit;
   readonly number: number;
   readonly hub: BackplaneHub;
@@ -84,7 +89,7 @@ export class WorkerProcess {
         reject(new WorkerError('ERR_WORKER_START', `worker ${number} ended (${how}) before it served clients`));
       });
     });
-    // Whoever started it looks at it, or at its end.
+    // The pool looks at it, or at the end of the process.
     this.serving.catch(() => {});
     this.#exited = exit.then(([status, signal]) => {
       this.#isServing = false;
@@ -102,7 +107,7 @@ export class WorkerProcess {
     return this.#isServing;
   }
 
-  /** As it was told last. */
+  /** As last reported. */
   get load(): DataPlaneLoad {
     return this.#load;
   }
@@ -115,7 +120,7 @@ export class WorkerProcess {
     this.#isServing = false;
     // Items that were taken before reach their subscribers before these are let go.
     this.#link.flush();
-    void this.channel.tell('stop');
+    void this.channel.notify('stop');
     const timer = realClock.after(drainMs + STOP_MS, () => {
       this.#log.warn({ worker: this.number }, 'worker did not stop in time: killed');
       this.#process.process.kill('SIGKILL');

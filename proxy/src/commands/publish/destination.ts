@@ -1,8 +1,4 @@
-/**
- * Where `holdfast publish` publishes to, and where `holdfast tap` asks, and as whom.
- *
- * Owns: reading a GRIP URL or a ZeroMQ spec. Does not own: sending.
- */
+/** Where `holdfast publish` publishes to, and where `holdfast tap` asks, and as whom: a GRIP URL or a ZeroMQ spec. */
 import { signGripSig } from '@holdfast/grip';
 import type { PublishFlags } from '../../config/flags/command-flags.js';
 import { KeyReader } from '../../config/types/keys.js';

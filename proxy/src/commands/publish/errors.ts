@@ -1,4 +1,4 @@
-/** Owns: the failures of `holdfast publish` that are neither the control API's answers nor those of ZeroMQ sockets. */
+/** The failures of `holdfast publish` other than the control API's answers and those of ZeroMQ sockets. */
 import { CodedError } from '../../runtime/coded-error.js';
 
 /** Codes of `PublishError`, for docs/errors.md. */
@@ -14,7 +14,7 @@ export const publishErrors = {
 
 export type PublishErrorCode = keyof typeof publishErrors;
 
-/** The item was not published. The message is what the user is told, without newline. */
+/** The item was not published. The message is for the user, without newline. */
 export class PublishError extends CodedError<typeof publishErrors> {
   constructor(code: PublishErrorCode, message: string, options?: ErrorOptions) {
     super('PublishError', publishErrors, code, message, options);

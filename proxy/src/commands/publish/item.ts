@@ -1,10 +1,6 @@
-/**
- * The item that `holdfast publish` sends.
- *
- * Owns: flags and content ⇒ the value of an item, for JSON and for tnetstrings. Does not own: where it goes.
- */
+/** The item that `holdfast publish` sends, made of flags and content: for JSON and for tnetstrings. */
 import { isUtf8 } from 'node:buffer';
-import { readJsonBytes } from '@holdfast/grip';
+import { type FormatName, formatNames, readJsonBytes } from '@holdfast/grip';
 import type { PublishFlags } from '../../config/flags/command-flags.js';
 import { PublishError } from './errors.js';
 
@@ -56,21 +52,46 @@ function bytesMember(key: string, bytes: Buffer, encoding: ItemEncoding, binaryK
   return { [binaryKey ? `${key}-bin` : key]: bytes };
 }
 
+/** What the flags and the content are to a format; `line` is the content with its newline. */
+interface Publication {
+  readonly content: Content;
+  readonly line: Buffer;
+  readonly encoding: ItemEncoding;
+  /** `code` and `headers`. */
+  readonly head: Members;
+}
+
+/** How each format is published, as pushpin-publish does: whether `--close` is for it, and its content. */
+const rows: Readonly<
+  Record<FormatName, { readonly closes: boolean; readonly send: (publication: Publication) => Members }>
+> = {
+  'http-response': {
+    closes: false,
+    send: ({ head, line, encoding }) => ({ ...head, ...bytesMember('body', line, encoding) }),
+  },
+  'http-stream': { closes: true, send: ({ line, encoding }) => bytesMember('content', line, encoding) },
+  'ws-message': {
+    closes: true,
+    send: ({ content, encoding }) => bytesMember('content', content.bytes, encoding, true),
+  },
+};
+
+/** The formats of `names`, each with what `make` gives. */
+function formatsWith(names: readonly FormatName[], make: (name: FormatName) => Members): Members {
+  return Object.fromEntries(names.map((name) => [name, make(name)]));
+}
+
 function formatsOf(flags: PublishFlags, content: Content | undefined, encoding: ItemEncoding): Members {
   const { hint, close, header = [] } = flags;
-  const action = (name: string) => ({ action: name });
-  if (hint) return { 'http-response': action('hint'), 'http-stream': action('hint'), 'ws-message': action('hint') };
-  if (close) return { 'http-stream': action('close'), 'ws-message': action('close') };
+  if (hint) return formatsWith(formatNames, () => ({ action: 'hint' }));
+  const closed = formatNames.filter((name) => rows[name].closes);
+  if (close) return formatsWith(closed, () => ({ action: 'close' }));
   if (content === undefined) throw wrong('must specify content');
   const headers = header.map((text) => pair(text, ':', 'header must be in the form "name: value"'));
   const head = { code: codeOf(flags), ...(headers.length > 0 && { headers }) };
   if (flags.patch) return { 'http-response': { ...head, 'body-patch': patchOf(content) } };
   const line = content.verbatim || !flags.eol ? content.bytes : Buffer.concat([content.bytes, newline]);
-  return {
-    'http-response': { ...head, ...bytesMember('body', line, encoding) },
-    'http-stream': bytesMember('content', line, encoding),
-    'ws-message': bytesMember('content', content.bytes, encoding, true),
-  };
+  return formatsWith(formatNames, (name) => rows[name].send({ content, line, encoding, head }));
 }
 
 /**

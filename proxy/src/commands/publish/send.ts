@@ -1,8 +1,4 @@
-/**
- * Sending one item to a destination.
- *
- * Owns: the request to the control API, or the message to a ZeroMQ socket. Does not own: the item.
- */
+/** Sending one item to a destination: by a request to the control API, or a message to a ZeroMQ socket. */
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { pushPacket } from '@holdfast/control-api';
@@ -10,7 +6,12 @@ import { encodeTnetstring, readJson } from '@holdfast/grip';
 import type { Destination } from './destination.js';
 import { PublishError } from './errors.js';
 
-/** Milliseconds for the control API to answer. */
+/**
+ * Milliseconds for the control API to answer.
+ *
+ * @limit {s} for `holdfast publish` to get its answer
+ * @over it fails
+ */
 const ANSWER_TIMEOUT_MS = 30_000;
 
 interface Answer {

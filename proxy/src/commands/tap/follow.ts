@@ -9,7 +9,12 @@ import { StringDecoder } from 'node:string_decoder';
 import { readJson } from '@holdfast/grip';
 import { TapError } from './errors.js';
 
-/** Milliseconds without a byte after which the connection counts as lost; three of the node's signs of life. */
+/**
+ * Milliseconds without a byte after which the connection counts as lost; three of the node's signs of life.
+ *
+ * @limit {s} without a byte for `holdfast tap`
+ * @over the connection counts as lost
+ */
 const SILENCE_MS = 45_000;
 
 /** Longest text of a refusal that is read, in bytes; the rest is left out. */

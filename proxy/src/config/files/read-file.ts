@@ -4,16 +4,36 @@
  */
 import { closeSync, openSync, readSync } from 'node:fs';
 
-/** Bytes of a configuration file, and of each one that it includes; with all options in it one has some thousands. */
+/**
+ * Bytes of a configuration file, and of each one that it includes; with all options in it one has some thousands.
+ *
+ * @limit {MiB} of a configuration file
+ * @over refused
+ */
 export const CONFIG_FILE_MAX = 1024 * 1024;
 
-/** Bytes of a file that holds a key or another secret; the longest RSA keys in PEM have some thousands. */
+/**
+ * Bytes of a file that holds a key or another secret; the longest RSA keys in PEM have some thousands.
+ *
+ * @limit {KiB} of a file with a key or secret
+ * @over refused
+ */
 export const SECRET_FILE_MAX = 64 * 1024;
 
-/** Bytes of a file with certificates; all authorities that a system trusts come to some hundred thousand. */
+/**
+ * Bytes of a file with certificates; all authorities that a system trusts come to some hundred thousand.
+ *
+ * @limit {MiB} of a file with certificates for Redis
+ * @over refused
+ */
 export const PEM_FILE_MAX = 4 * 1024 * 1024;
 
-/** Bytes of a routes file; half a million routes. */
+/**
+ * Bytes of a routes file; half a million routes.
+ *
+ * @limit {MiB} of a routes file
+ * @over refused
+ */
 export const ROUTES_FILE_MAX = 64 * 1024 * 1024;
 
 const CHUNK = 65_536;

@@ -52,6 +52,10 @@ export const clientOptions = [
     default: 'node',
     doc: 'Which edge serves clients: `node` is strict and transparent. `uws` has more connections in less memory, and limits of its own: see docs/edges.md.',
   },
+  /**
+   * @limit {} bytes of request head; {pushpin} with a pushpin.conf
+   * @over 431, connection closed
+   */
   {
     key: 'client_buffer_size',
     group: 'Clients',
@@ -64,6 +68,10 @@ export const clientOptions = [
     pushpin: ['runner.client_buffer_size'],
     doc: 'Largest request head (request line and header fields). A larger one is refused.',
   },
+  /**
+   * @limit {} bytes of one message, after inflation
+   * @over session closed with 1009
+   */
   {
     key: 'websocket_message_max',
     group: 'Clients',
@@ -78,6 +86,10 @@ export const clientOptions = [
       doc: 'a client that sends a longer one is cut without a code',
     },
   },
+  /**
+   * @limit {} connections on each listener
+   * @over the new connection is closed, counted and logged
+   */
   {
     key: 'client_maxconn',
     group: 'Clients',
@@ -88,6 +100,10 @@ export const clientOptions = [
     pushpin: ['runner.client_maxconn'],
     doc: 'Connections that each client listener has open at the same time. One more is closed as soon as it is accepted.',
   },
+  /**
+   * @limit {} s between two requests
+   * @over connection closed
+   */
   {
     key: 'client_keep_alive_timeout',
     group: 'Clients',
@@ -102,6 +118,10 @@ export const clientOptions = [
       doc: 'the next request has to come within 8 to 12 s',
     },
   },
+  /**
+   * @limit {} s for a complete head, and as long for a TLS handshake before it
+   * @over 408, connection closed; checked every 5 s or more often
+   */
   {
     key: 'client_header_timeout',
     group: 'Clients',
@@ -116,6 +136,10 @@ export const clientOptions = [
       doc: 'a head has to be complete within 8 to 12 s',
     },
   },
+  /**
+   * @limit {} s of silence after a FIN
+   * @over connection cut
+   */
   {
     key: 'client_half_close_grace',
     group: 'Clients',
@@ -145,6 +169,10 @@ export const clientOptions = [
     default: '',
     doc: 'Codings in which answers are offered to clients that accept them, best first: `gzip`, `br`, and `zstd` from Node.js 22.15 on. Answers of an origin that come encoded stay as they are. Empty compresses nothing.',
   },
+  /**
+   * @limit {} bytes of a body or an item
+   * @over shorter ones are not compressed
+   */
   {
     key: 'compress_min',
     group: 'Clients',

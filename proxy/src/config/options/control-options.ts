@@ -38,6 +38,10 @@ export const controlOptions = [
     default: '',
     doc: 'Host names under which the control API and the admin listeners are reached. On a loopback address they are taken beside `localhost` and loopback addresses, and no others; without them any name without a dot is. Elsewhere every name is taken unless names are listed here; then it is these, `localhost` and any IP address.',
   },
+  /**
+   * @limit {} bytes of a request head on the control API
+   * @over 431
+   */
   {
     key: 'push_in_http_max_headers_size',
     group,
@@ -48,6 +52,10 @@ export const controlOptions = [
     pushpin: ['handler.push_in_http_max_headers_size'],
     doc: 'Largest head of a control request.',
   },
+  /**
+   * @limit {} bytes of a publish body; of a compressed one both as sent and as decoded
+   * @over 413
+   */
   {
     key: 'push_in_http_max_body_size',
     group,

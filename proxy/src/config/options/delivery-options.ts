@@ -4,6 +4,10 @@ import type { Option } from '../option.js';
 const group = 'Delivery';
 
 export const deliveryOptions = [
+  /**
+   * @limit no limit on deliveries per second
+   * @over the others wait
+   */
   {
     key: 'message_rate',
     group,
@@ -14,6 +18,10 @@ export const deliveryOptions = [
     pushpin: ['handler.message_rate'],
     doc: 'Deliveries per second; 0 or -1 sets no limit.',
   },
+  /**
+   * @limit {} deliveries that wait on one route, with `message_rate` only
+   * @over the delivery is dropped, counted and logged
+   */
   {
     key: 'message_hwm',
     group,
@@ -36,6 +44,10 @@ export const deliveryOptions = [
     hidden: true,
     doc: 'Accounting unit of `message_rate`: a larger item counts as several.',
   },
+  /**
+   * @limit {} ms that an item waits for the one before it
+   * @over it passes, after those before it in its chain
+   */
   {
     key: 'message_wait',
     group,
@@ -46,6 +58,10 @@ export const deliveryOptions = [
     pushpin: ['handler.message_wait'],
     doc: 'How long an item that names a previous id waits for that one to come.',
   },
+  /**
+   * @limit {} s that an id is remembered
+   * @over a later item with the same id is a new one
+   */
   {
     key: 'id_cache_ttl',
     group,
@@ -66,6 +82,10 @@ export const deliveryOptions = [
     pushpin: ['handler.update_on_first_subscription'],
     doc: 'One second after the first subscription to a channel, have its held requests ask their origin again, and its streams fetch their next link: for publishers that cannot know when a subscription has reached them. A hold here is live as soon as it is made, so that others need not.',
   },
+  /**
+   * @limit {} channels of one instruct or session
+   * @over the others are ignored, with a warning
+   */
   {
     key: 'connection_subscription_max',
     group,
@@ -76,6 +96,10 @@ export const deliveryOptions = [
     pushpin: ['handler.connection_subscription_max'],
     doc: 'Channels one client connection may be subscribed to. An origin that names more is warned of in the log, and the rest is ignored.',
   },
+  /**
+   * @limit {} s that a channel is kept after its last response hold
+   * @over it is forgotten
+   */
   {
     key: 'subscription_linger',
     group,
@@ -86,6 +110,11 @@ export const deliveryOptions = [
     pushpin: ['handler.subscription_linger'],
     doc: 'How long a channel stays subscribed after the last response hold on it has gone.',
   },
+  /**
+   * @limit {} bytes that wait for one client of a stream or session; writes and items that wait count 64 each beside
+   *   their own, and all of each item is counted
+   * @over `slow_client_policy`
+   */
   {
     key: 'client_queue_size',
     group,
@@ -110,6 +139,10 @@ export const deliveryOptions = [
     default: false,
     doc: 'Serve clients that have missed items from the history of their channels: holds with a `prev-id`, and server-sent events that come back with the id that Holdfast gave them. The route parameters `history` and `resume` turn it on for single routes.',
   },
+  /**
+   * @limit {} items of a channel that the history keeps
+   * @over the oldest go
+   */
   {
     key: 'history_size',
     group,
@@ -119,6 +152,10 @@ export const deliveryOptions = [
     min: 0,
     doc: 'Items that are kept of each channel: with Redis always, since nodes catch up from them after a lost connection; on a node that is alone where `history_replay` or a route asks for it. 0 keeps none.',
   },
+  /**
+   * @limit {} s that the history keeps an item; with Redis the time runs from the channel's last item, for all of them
+   * @over the oldest go
+   */
   {
     key: 'history_ttl',
     group,

@@ -134,6 +134,10 @@ export const forwardingOptions = [
     pushpin: ['proxy.upstream_key'],
     doc: 'Key that verifies the `Grip-Sig` of GRIP proxies in front, whose requests are then trusted. Empty trusts nobody.',
   },
+  /**
+   * @limit no limit on open requests to origins
+   * @over requests wait, in order, as long as their clients do
+   */
   {
     key: 'max_open_requests',
     group,
@@ -144,6 +148,10 @@ export const forwardingOptions = [
     pushpin: ['proxy.max_open_requests'],
     doc: 'Requests proxied at the same time; 0 or -1 sets no limit.',
   },
+  /**
+   * @limit {} s to connect to an origin, TLS included
+   * @over next target
+   */
   {
     key: 'origin_connect_timeout',
     group,
@@ -154,6 +162,10 @@ export const forwardingOptions = [
     max: 2_147_483,
     doc: 'How long a connection to an origin may take, TLS included, before the next target is tried.',
   },
+  /**
+   * @limit {} s of silence in an answer, before its head or in its body; interim answers count as silence
+   * @over 502, or the answer breaks off
+   */
   {
     key: 'origin_timeout',
     group,
@@ -164,6 +176,10 @@ export const forwardingOptions = [
     max: 2_147_483,
     doc: 'How long an origin may be silent in the middle of an exchange.',
   },
+  /**
+   * @limit {} s idle; if the origin says how long it waits (`Keep-Alive: timeout=N`), 2 s less than that, 10 min at most
+   * @over connection closed
+   */
   {
     key: 'origin_keep_alive_timeout',
     group,
@@ -174,6 +190,10 @@ export const forwardingOptions = [
     max: 2_147_483,
     doc: 'How long an idle connection to an origin is kept for the next request, where the origin does not say (`Keep-Alive: timeout=N`; then two seconds less than that). Less than servers wait: many close after 5 s.',
   },
+  /**
+   * @limit {} s since the connection was made
+   * @over it takes no further request: names are looked up again
+   */
   {
     key: 'origin_connection_max_age',
     group,
@@ -184,6 +204,10 @@ export const forwardingOptions = [
     max: 2_147_483,
     doc: 'How old a connection to an origin may get. An older one takes no further request, so that names are looked up again and origins that have moved are found; requests under way go on.',
   },
+  /**
+   * @limit {} bytes of the body of an instruct, decoded
+   * @over 502; stream holds and answers without a hold in header form stream instead
+   */
   {
     key: 'instruct_body_max',
     group,
@@ -193,6 +217,11 @@ export const forwardingOptions = [
     min: 0,
     doc: 'Largest body of an origin response that carries a GRIP instruct and has to be buffered.',
   },
+  /**
+   * @limit {} bytes of a request body that are kept
+   * @over the body streams on, but is sent once only: no failover after its beginning was read, and 400 instead of a
+   *   hold
+   */
   {
     key: 'request_body_max',
     group,

@@ -14,6 +14,10 @@ export const processOptions = [
     pushpin: ['proxy.workers'],
     doc: 'Processes that serve clients; `auto` is one per core, and 1 serves them from the one process that also does everything else. `client_maxconn`, `max_open_requests`, `message_rate` and `message_hwm` are divided among them. SockJS over HTTP needs 1.',
   },
+  /**
+   * @limit {} s for client requests when the node stops
+   * @over connection cut, logged
+   */
   {
     key: 'shutdown_requests',
     group,

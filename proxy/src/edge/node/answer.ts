@@ -1,20 +1,34 @@
-/**
- * Owns: single acts on node's `ServerResponse` and its socket: making one, interim heads, its end, breaking it off.
- * Does not own: when they are done, or the answer.
- */
+/** Single operations on node's `ServerResponse` and its socket: chunks, interim heads, trailers, the end, breaking off. */
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { headerValues, type ResponseHead } from '@holdfast/grip';
 import { passableNames, saysTrailers } from '../../http/trailers.js';
 import { headLines } from '../client-headers.js';
 
-/** How long an answer that was broken off may take to drain to its client before the connection is cut, in ms. */
+/**
+ * How long an answer that was broken off may take to drain to its client before the connection is cut, in ms.
+ *
+ * @limit {s} for what was written before an answer broke off
+ * @over connection cut
+ */
 const ABORT_DRAIN_MS = 5_000;
 
-/** Longest body, in bytes, that goes out as one string with its head. */
+/**
+ * Longest body, in bytes, that goes out as one string with its head.
+ *
+ * @limit {} bytes
+ * @over no limit: a longer body is a write of its own
+ */
 const JOIN_MAX = 16_384;
 
-/** What an answer that is made anew has to know of its request. */
+const CRLF = Buffer.from('\r\n');
+
+/** Body bytes as one chunk (RFC 9112 §7.1). Not for none: an empty chunk would end the body. */
+export function chunkOf(payload: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(`${payload.length.toString(16)}\r\n`, 'latin1'), payload, CRLF]);
+}
+
+/** The request of an answer that is made anew, as far as node reads it. */
 const PLAIN = { method: 'GET', httpVersionMajor: 1, httpVersionMinor: 1, headers: {} } as IncomingMessage;
 
 /** An answer to an HTTP/1.1 request that node has forgotten, other than HEAD, on a socket that has none. */
@@ -31,16 +45,6 @@ export function interimHead(head: ResponseHead): string {
   return `${headLines(head, 'interim')}\r\n\r\n`;
 }
 
-/**
- * Sends the head of an answer that has no body. Node's flushHeaders writes it as UTF-8, which would change bytes above 0x7f, and
- * its `write` writes nothing where there is no body; this is what both of them call.
- */
-export function flushBodiless(response: ServerResponse): void {
-  const { _send } = response as unknown as { _send?: (data: string, encoding: 'latin1') => void };
-  if (_send === undefined) response.flushHeaders();
-  else _send.call(response, '', 'latin1');
-}
-
 /** Adds to the fields of a chunked answer which trailers it says will follow, for a client that takes them (RFC 9110 §6.6.2). */
 export function announceTrailers(head: ResponseHead, response: ServerResponse, fields: string[]): void {
   const names = headerValues(head.headers, 'trailer');
@@ -49,7 +53,7 @@ export function announceTrailers(head: ResponseHead, response: ServerResponse, f
   if (passed !== undefined) fields.push('Trailer', passed);
 }
 
-/** Has trailers written behind the last chunk. */
+/** Adds trailers, which node writes after the last chunk. */
 export function addTrailers(response: ServerResponse, trailers: readonly string[]): void {
   const pairs: [string, string][] = [];
   for (let i = 0; i < trailers.length; i += 2) pairs.push([trailers[i] as string, trailers[i + 1] as string]);
@@ -64,13 +68,13 @@ export function endAnswer(response: ServerResponse, chunk: Buffer | undefined, j
   else response.end(chunk);
 }
 
-/** Ends a connection in mid-body. A body delimited by the close itself needs a reset to be seen as broken off. */
+/** Ends a connection in the middle of a body. A body that ends with the connection needs a reset to be seen as incomplete. */
 export function cutAnswer(socket: Socket, untilClose: boolean): void {
   if (untilClose) {
     try {
       socket.resetAndDestroy();
     } catch {
-      // Only TCP knows a reset. On TLS the missing close_notify tells as much; a unix socket has no way of telling.
+      // Only TCP has a reset. On TLS the missing close_notify has the same meaning; a unix socket has no way to signal it.
       socket.destroy();
     }
     return;

@@ -1,8 +1,8 @@
-/** Owns: a request body of the node edge. Does not own: where its bytes go. */
+/** A request body of the node edge. */
 import type { IncomingMessage } from 'node:http';
 import type { BodySink, ClientBody } from '../port.js';
 
-/** A body carried by node's `IncomingMessage`. Node itself sees to it that the declared length is kept. */
+/** A body carried by node's `IncomingMessage`. Node itself enforces the declared length. */
 export class NodeBody implements ClientBody {
   readonly length: number | undefined;
   readonly #message: IncomingMessage;
@@ -42,7 +42,7 @@ export class NodeBody implements ClientBody {
         this.#faulted(error);
       }
     };
-    // A message that broke before anybody read it says so no more.
+    // A message that broke before it was read emits nothing any more.
     if (this.#broken || (this.#message.destroyed && !this.#message.readableEnded)) {
       queueMicrotask(() => finish(false));
       return;
@@ -70,15 +70,14 @@ export class NodeBody implements ClientBody {
     this.#message.resume();
   }
 
-  /** The rest cannot be had: the client has gone, or sent something malformed. */
+  /** The rest will not come: the client has gone, or sent something malformed. */
   break(): void {
     this.#broken = true;
     this.#finish?.(false);
   }
 
   /**
-   * Lets the rest go by unseen, paused or not: the answer is complete, and the next request of the connection comes
-   * after this body.
+   * Discards the rest, paused or not: the answer is complete, and the next request of the connection comes after this body.
    */
   drop(): void {
     this.#dropped = true;

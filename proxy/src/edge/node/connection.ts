@@ -1,28 +1,42 @@
-/**
- * Owns: one client connection of the node edge: whose turn it is when requests are pipelined, what the client's FIN
- * means, and how the connection is closed. Does not own: parsing, or the answers themselves.
- */
+/** One client connection of the node edge: the order of pipelined requests, the meaning of the client's FIN, and the close. */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { Containment } from '@holdfast/control-api';
 import type { Options } from '../../config/table.js';
 import type { Clock, Timer } from '../../runtime/clock.js';
-import { attachHttp, detachHttp } from './detach.js';
+import {
+  attachHttp,
+  detachHttp,
+  holdReading,
+  isReadingHeld,
+  writeProgress,
+} from '../../runtime/node-internals/http-socket.js';
 import { EarlyBytes, LOOK_MS } from './early-bytes.js';
 import type { NodeResponse } from './response.js';
 
-/** How long a client may go on sending once it has its last answer, before its connection is cut, in ms. */
+/**
+ * How long a client may go on sending once it has its last answer, before its connection is cut, in ms.
+ *
+ * @limit {s} for a client to stop sending after its last answer or a refusal
+ * @over connection cut
+ */
 const LINGER_MS = 2_000;
 
 /**
  * How many requests may wait behind the one under way before nothing more is read: a client that sends without end gets
  * no more of our memory. What has been read already, 64 KiB at most, is still parsed.
+ *
+ * @limit {} requests that wait behind an answer on one connection
+ * @over nothing more is read from the client
  */
 const MAX_WAITING = 4;
 
 /**
  * How many requests may wait in all: so many are in what has been read only if they are shorter than 512 bytes, and each of
  * them takes some kilobytes. Those behind them are not taken, and the last that is taken is the last of its connection.
+ *
+ * @limit {} requests that wait, where one read had so many
+ * @over later ones are not served: the last of the 128 says `Connection: close`
  */
 export const PIPELINE_MAX = 128;
 
@@ -32,13 +46,10 @@ interface Tagged {
   [key]?: NodeConnection;
 }
 
-/** Node's switch, and its parser: null while nobody parses. */
-type HeldSocket = Socket & { _paused?: boolean; parser?: { resume(): void } | null };
-
-/** How a connection learns of time and of its edge's rules. */
+/** The clock and the rules of a connection's edge. */
 export interface ConnectionRules extends Pick<Options, 'clientHalfCloseGrace' | 'clientKeepAliveTimeout'> {
   readonly clock: Clock;
-  /** Who parses. */
+  /** The server whose parser reads the connection. */
   readonly server: Server;
   readonly secure: boolean;
   readonly faults: Containment;
@@ -46,7 +57,7 @@ export interface ConnectionRules extends Pick<Options, 'clientHalfCloseGrace' | 
   readonly closed: (connection: NodeConnection) => void;
 }
 
-/** What is done when the answers before are complete; without a response it is a refusal. */
+/** A request that waits for the answers before it; without a response it is a refusal. */
 interface Turn {
   readonly response: NodeResponse | undefined;
   readonly begin: () => void;
@@ -55,7 +66,7 @@ interface Turn {
 /**
  * Serialises the requests of one socket and passes the socket's events on to the response whose turn it is.
  *
- * A FIN from the client may be a half-close (it still reads) or the first half of a close (it is gone): TCP tells only
+ * A FIN from the client may be a half-close (it still reads) or the first half of a close (it is gone): TCP shows which only
  * when something is sent, by a reset. So an answer under way goes on as long as some of it moves, without a reset,
  * every `clientHalfCloseGrace`; a connection that is silent for longer counts as gone.
  */
@@ -71,12 +82,12 @@ export class NodeConnection {
   #closing = false;
   /** The client has sent, or may be sending, what will not be taken. */
   #unread = false;
-  /** Nobody parses: the answer under way is held, or nothing has come since. */
+  /** Nothing is parsed: the answer under way is held, or no bytes have come since. */
   #isDetached = false;
-  /** What has come meanwhile. */
+  /** Bytes that have arrived meanwhile. */
   #early: EarlyBytes | undefined;
 
-  /** Takes a socket under its care; called once when it is accepted. */
+  /** Called once for each accepted socket. */
   constructor(socket: Socket, rules: ConnectionRules) {
     this.#socket = socket;
     this.#rules = rules;
@@ -149,7 +160,7 @@ export class NodeConnection {
     } else this.#add(refusal);
   }
 
-  /** Runs `then` when the answers before are complete: for what is no request of this connection's. */
+  /** Runs `then` when the answers before are complete: for anything but a request of this connection. */
   after(then: () => void): void {
     if (!this.#closing) this.#add({ response: undefined, begin: then });
   }
@@ -161,13 +172,12 @@ export class NodeConnection {
     if (this.#busy && this.#current !== undefined) {
       this.last();
       if (this.#current.headersSent) this.#current.whenFinished(() => this.close());
-      // Other connections that wait for a request node closes itself.
+      // Node itself closes other connections that wait for a request.
     } else if (this.#isDetached || this.#socket.bytesRead === 0) this.#socket.destroy();
   }
 
   /**
-   * The answer under way is held: from here on nobody parses what comes, until `answered`. What does is kept, and read
-   * then. False, with nothing changed, where requests wait already or the connection is to close.
+   * The answer under way is held: until `answered`, what arrives is kept instead of parsed, and read then. False, with nothing changed, where requests wait already or the connection is to close.
    */
   detach(message: IncomingMessage, answer: ServerResponse): boolean {
     const socket = this.#socket;
@@ -190,7 +200,7 @@ export class NodeConnection {
     else this.#timer = this.#rules.clock.after(this.#rules.clientKeepAliveTimeout, () => socket.destroy(), this);
   }
 
-  /** Lets go of the socket: it is a WebSocket from here on, and tells its new owner what becomes of it. */
+  /** Lets go of the socket: it is a WebSocket from here on, which handles the socket's events itself. */
   handOver(): void {
     this.#rules.clock.clear(this.#timer);
     this.#current = undefined;
@@ -201,7 +211,7 @@ export class NodeConnection {
     this.#socket.off('end', NodeConnection.#onEnd);
   }
 
-  /** After a fault in what was done for the connection itself. */
+  /** Called after a fault in code that serves the connection itself. */
   fault(): void {
     this.#socket.destroy();
   }
@@ -233,24 +243,7 @@ export class NodeConnection {
       this.#waiting ??= [];
       const waiting = this.#waiting.push(turn);
       if (waiting === 1) this.#followUp();
-      if (waiting === MAX_WAITING) this.#hold(true);
-    }
-  }
-
-  /**
-   * Stops and starts reading requests, by the switch with which node itself holds clients back that do not read. Where a
-   * change of protocols waits for its turn nobody parses: what comes stays with the socket for its next owner.
-   *
-   * The socket is paused once the packet is parsed: node stops its handle as long as it has a parser, and does not start it
-   * again for the next owner, if there was a change of protocols in the rest of the packet.
-   */
-  #hold(paused: boolean): void {
-    const socket = this.#socket as HeldSocket;
-    socket._paused = paused;
-    if (paused) queueMicrotask(() => socket._paused && socket.pause());
-    else if (socket.parser) {
-      socket.parser.resume();
-      socket.resume();
+      if (waiting === MAX_WAITING) holdReading(this.#socket, true);
     }
   }
 
@@ -269,7 +262,7 @@ export class NodeConnection {
     this.#current?.whenFinished(() => {
       const turn = this.#waiting?.shift();
       if (turn === undefined) return;
-      if (this.#waiting?.length === MAX_WAITING - 1 && !this.#closing) this.#hold(false);
+      if (this.#waiting?.length === MAX_WAITING - 1 && !this.#closing) holdReading(this.#socket, false);
       this.#begin(turn);
       if ((this.#waiting?.length ?? 0) > 0) this.#followUp();
     });
@@ -285,7 +278,7 @@ export class NodeConnection {
       return;
     }
     socket.end();
-    if ((socket as HeldSocket)._paused) this.#hold(false);
+    if (isReadingHeld(socket)) holdReading(socket, false);
     socket.resume();
     socket.once('end', closeNow);
     const limit = () => {
@@ -301,12 +294,12 @@ export class NodeConnection {
       if (this.#isDetached) this.close();
       return;
     }
-    // What came before may be requests: of their answers the last is the last.
+    // The bytes before the FIN may be requests: the last of their answers is the last of the connection.
     if (this.#early === undefined) (this.#waiting?.at(-1)?.response ?? this.#current).shouldKeepAlive = false;
     this.#watch();
   }
 
-  /** Something has come while nobody parses. */
+  /** Bytes have come while nothing is parsed. */
   #received(chunk: Buffer): void {
     if (this.#closing) {
       this.#unread = true;
@@ -324,14 +317,14 @@ export class NodeConnection {
     }
   }
 
-  /** Reads once more, for a client may have gone that has sent so much. */
+  /** Reads once more, to notice a client that has gone after sending so much. */
   #look(): void {
     if (!this.#isDetached || this.#early === undefined) return;
     if (this.#early.isLast) this.cut();
     else this.#socket.resume();
   }
 
-  /** Has the next request parsed, of which some has come. */
+  /** Lets node parse again, since part of the next request has arrived. */
   #attach(): void {
     const socket = this.#socket;
     const { clock, server, secure } = this.#rules;
@@ -349,9 +342,9 @@ export class NodeConnection {
   }
 
   #watch(): void {
-    const before = progressOf(this.#socket);
+    const before = writeProgress(this.#socket);
     this.#timer = this.#rules.clock.after(this.#rules.clientHalfCloseGrace, () => {
-      if (progressOf(this.#socket) !== before) this.#watch();
+      if (writeProgress(this.#socket) !== before) this.#watch();
       else this.#socket.destroy();
     });
   }
@@ -365,7 +358,7 @@ export class NodeConnection {
     this.#rules.closed(this);
   }
 
-  // One function each for all connections: there may be very many.
+  // Shared by all connections, of which there may be very many.
 
   static readonly #onDrain = listener((connection) => connection.#current?.writable());
   static readonly #onEnd = listener((connection) => connection.#halfClosed());
@@ -373,7 +366,7 @@ export class NodeConnection {
   static readonly #onData = listener((connection, chunk) => connection.#received(chunk));
 }
 
-/** An event of a socket's as one of its connection's. */
+/** A listener on a socket that calls its connection. */
 function listener(take: (connection: NodeConnection, chunk: Buffer) => void) {
   return function (this: Socket, chunk: Buffer): void {
     const connection = NodeConnection.of(this);
@@ -388,17 +381,11 @@ function listener(take: (connection: NodeConnection, chunk: Buffer) => void) {
 
 /**
  * Listens to errors of a socket from which node has taken its own listener, as it does at each change of protocols: an error
- * that nobody listens to would end the process. `close` follows, and is all that counts.
+ * without a listener would end the process. `close` follows, and is all that counts.
  */
 export function ignoreError(): void {}
 
 /** Stands in for `socket.destroySoon`, by which node closes a connection after its last answer. */
 function closeSoon(this: Socket): void {
   NodeConnection.of(this)?.close();
-}
-
-/** Changes whenever something is written, or taken by the client: of a write that is begun node counts all bytes. */
-function progressOf(socket: Socket): string {
-  const { _handle } = socket as { _handle?: { writeQueueSize?: number } | null };
-  return `${socket.bytesWritten}/${socket.writableLength}/${_handle?.writeQueueSize}`;
 }

@@ -1,11 +1,6 @@
-/**
- * Owns: the `node` edge: listeners on node:http and node:https, and the way from a parsed head to `EdgeHandler`.
- * Does not own: connections (`node-connection`), answers (`node-response`), which heads are acceptable
- * (`request-check`). The only file that imports node's HTTP servers for clients.
- */
-import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
-import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
-import { type AddressInfo, Socket } from 'node:net';
+/** The `node` edge: node's HTTP servers, and the path from a parsed head to the `EdgeHandler`. */
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { type Containment, uncontained } from '@holdfast/control-api';
 import { headerValue } from '@holdfast/grip';
@@ -13,24 +8,21 @@ import type { Options } from '../../config/table.js';
 import { saysTrailers } from '../../http/trailers.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Descriptors } from '../../runtime/descriptors.js';
-import { DirectWrites, streamBinding } from '../../runtime/direct-writes.js';
 import { FlushQueue } from '../../runtime/flush-queue.js';
+import { DirectWrites, streamBinding } from '../../runtime/node-internals/direct-writes.js';
+import { isDetached } from '../../runtime/node-internals/http-socket.js';
 import type { WsAcceptor } from '../../websocket/ws-acceptor.js';
-import type { EdgeEvents } from '../edge-events.js';
+import { answerMalformed, answerText } from '../edge-answers.js';
 import { asksForWebSocket, checkHandshake, type HandshakeHead } from '../handshake-check.js';
-import { listenError } from '../listen-error.js';
-import { checkMethod, checkMethodAt } from '../method-check.js';
-import type { BoundListener, ClientRequest, Edge, EdgeHandler, Listener } from '../port.js';
-import { answerMalformed, answerText } from '../refusal.js';
-import { checkRequest, isRefusal, type Refusal, type Target } from '../request-check.js';
-import { ownSocketFile, prepareSocketFile } from '../socket-file.js';
-import type { KeyPair, TlsCertificates } from '../tls-certificates.js';
+import { applySocketOwner, listenError, prepareSocketFile } from '../listening.js';
+import type { BoundListener, ClientRequest, Edge, EdgeEvents, EdgeHandler, Listener } from '../port.js';
+import { checkMethod, checkMethodAt, checkRequest, isRefusal, type Refusal, type Target } from '../request-check.js';
+import type { TlsCertificates } from '../tls-certificates.js';
 import { NodeBody } from './body.js';
 import { ignoreError, NodeConnection } from './connection.js';
-import { isDetached } from './detach.js';
-import { keepReserve, limitConnections } from './gate.js';
 import { NodeHandshake, plainHead } from './handshake.js';
-import { type AnswerSurroundings, NodeResponse } from './response.js';
+import { NodeResponse, type NodeResponseDeps } from './response.js';
+import { boundTo, createHttp, createTls, keepReserve, limitConnections } from './server.js';
 
 /**
  * How the node edge treats its clients: longer heads are answered 431, connections beyond the limit are closed as soon as
@@ -47,8 +39,8 @@ export interface NodeEdgeOptions
   readonly sockets: WsAcceptor;
 }
 
-/** The clock, identifiers and reports that the edge is given. */
-export interface NodeEdgeParts {
+/** The collaborators of the edge. */
+export interface NodeEdgeDeps {
   readonly clock: Clock;
   readonly events: EdgeEvents;
   /** Left out: nothing is contained. */
@@ -56,7 +48,7 @@ export interface NodeEdgeParts {
   readonly descriptors: Descriptors;
   /** A new id for each request, unique within this node. */
   readonly nextId: () => string;
-  /** Left out: by what this version of node has. */
+  /** Left out: what this version of node offers. */
   readonly direct?: DirectWrites;
 }
 
@@ -64,21 +56,21 @@ export interface NodeEdgeParts {
 export class NodeEdge implements Edge {
   readonly #handler: EdgeHandler;
   readonly #options: NodeEdgeOptions;
-  readonly #parts: NodeEdgeParts;
+  readonly #deps: NodeEdgeDeps;
   readonly #servers = new Set<Server>();
   readonly #connections = new Set<NodeConnection>();
   /** Connections of TLS listeners, those included whose handshake is not done. */
   readonly #tlsSockets = new Set<Socket>();
-  readonly #around: AnswerSurroundings;
+  readonly #responseDeps: NodeResponseDeps;
 
-  constructor(handler: EdgeHandler, options: NodeEdgeOptions, parts: NodeEdgeParts) {
+  constructor(handler: EdgeHandler, options: NodeEdgeOptions, deps: NodeEdgeDeps) {
     this.#handler = handler;
     this.#options = options;
-    this.#parts = parts;
-    this.#around = {
+    this.#deps = deps;
+    this.#responseDeps = {
       flushes: new FlushQueue(),
-      direct: parts.direct ?? new DirectWrites(streamBinding()),
-      faults: parts.faults ?? uncontained,
+      direct: deps.direct ?? new DirectWrites(streamBinding()),
+      faults: deps.faults ?? uncontained,
     };
   }
 
@@ -87,7 +79,7 @@ export class NodeEdge implements Edge {
   }
 
   async listen(listener: Listener): Promise<BoundListener> {
-    const server = listener.tls ? this.#createTls() : createServer(this.#serverOptions());
+    const server = listener.tls ? this.#createTls() : createHttp(this.#options);
     this.#prepare(server, listener);
     if (listener.path !== undefined && !this.#options.isShared) await prepareSocketFile(listener.path);
     await new Promise<void>((resolve, reject) => {
@@ -96,9 +88,9 @@ export class NodeEdge implements Edge {
       if (listener.path !== undefined) server.listen(listener.path, done);
       else server.listen({ host: listener.host ?? '0.0.0.0', port: listener.port ?? 0, backlog: 4096 }, done);
     });
-    if (listener.path !== undefined) ownSocketFile(listener);
+    if (listener.path !== undefined) applySocketOwner(listener);
     this.#servers.add(server);
-    return bound(listener, server);
+    return boundTo(listener, server);
   }
 
   stopAccepting(): void {
@@ -115,64 +107,27 @@ export class NodeEdge implements Edge {
     await Promise.all(closing);
   }
 
-  #serverOptions(): ServerOptions {
-    return {
-      maxHeaderSize: this.#options.clientBufferSize,
-      keepAliveTimeout: this.#options.clientKeepAliveTimeout,
-      headersTimeout: this.#options.clientHeaderTimeout,
-      // Node looks at its time limits every 30 s only, unless told otherwise.
-      connectionsCheckingInterval: Math.min(5_000, Math.ceil(this.#options.clientHeaderTimeout / 4)),
-      // An upload may take as long as it moves; what bounds it is the origin's inactivity limit.
-      requestTimeout: 0,
-      // Node's own answer to a missing Host has no text: `request-check` gives one.
-      requireHostHeader: false,
-      insecureHTTPParser: false,
-      noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: 30_000,
-    };
-  }
-
   #createTls(): Server {
-    const { certificates } = this.#options;
-    const server: TlsServer = createTlsServer({
-      ...this.#serverOptions(),
-      handshakeTimeout: this.#options.clientHeaderTimeout,
-      SNICallback: (name, done) => {
-        let context: KeyPair['context'] | undefined;
-        this.#around.faults.run('client', () => {
-          context = certificates.find(name, portOf(server))?.context;
-        });
-        done(null, context);
-      },
-    });
-    // Clients without SNI get the server's own certificate: refreshed here, ahead of node's listener that starts the
-    // handshake.
-    let current: KeyPair | undefined;
-    server.prependListener('connection', (socket: Socket) => {
+    const { faults } = this.#responseDeps;
+    return createTls(this.#options, this.#options.certificates, faults, (socket) => {
       this.#tlsSockets.add(socket);
       socket.once('close', () => this.#tlsSockets.delete(socket));
-      const pair = certificates.default(portOf(server));
-      if (pair === undefined || pair === current) return;
-      current = pair;
-      server.setSecureContext({ cert: pair.cert, key: pair.key });
     });
-    return server;
   }
 
   #prepare(server: Server, listener: Listener): void {
     server.maxHeadersCount = 0; // No silent loss of headers: `clientBufferSize` is the bound.
-    if (this.#options.isShared) limitConnections(server, this.#options.clientMaxconn, this.#parts.events);
+    if (this.#options.isShared) limitConnections(server, this.#options.clientMaxconn, this.#deps.events);
     else server.maxConnections = this.#options.clientMaxconn;
-    keepReserve(server, this.#parts.descriptors, this.#parts.events);
+    keepReserve(server, this.#deps.descriptors, this.#deps.events);
     server.timeout = 0;
     Object.assign(server, { httpAllowHalfOpen: true });
     const secure = listener.tls === true;
     const { clientHalfCloseGrace, clientKeepAliveTimeout } = this.#options;
     const closed = (connection: NodeConnection) => this.#connections.delete(connection);
-    const { faults } = this.#around;
+    const { faults } = this.#responseDeps;
     const rules = {
-      clock: this.#parts.clock,
+      clock: this.#deps.clock,
       clientHalfCloseGrace,
       clientKeepAliveTimeout,
       server,
@@ -195,7 +150,7 @@ export class NodeEdge implements Edge {
       // A connection comes in here again after a hold, or a request that wanted another protocol than WebSocket.
       if (NodeConnection.of(socket) === undefined) this.#connections.add(new NodeConnection(socket, rules));
     });
-    server.on('drop', () => this.#parts.events.connectionRefused());
+    server.on('drop', () => this.#deps.events.connectionRefused());
     on('request', (message: IncomingMessage, answer: ServerResponse) => this.#take(message, answer, secure, false));
     on('checkContinue', (message: IncomingMessage, answer: ServerResponse) =>
       this.#take(message, answer, secure, true),
@@ -218,14 +173,14 @@ export class NodeEdge implements Edge {
         });
       }
     });
-    // Node would answer any other expectation with 417 by itself; passing over it is as good (RFC 9110 §10.1.1).
+    // By default node answers any other expectation with 417; ignoring it is allowed (RFC 9110 §10.1.1).
     on('checkExpectation', (message: IncomingMessage, answer: ServerResponse) =>
       this.#take(message, answer, secure, false),
     );
     on('connect', (message: IncomingMessage, socket: Socket) => {
       socket.on('error', ignoreError);
       const { status, text } = checkMethod(message.method as string) as Refusal;
-      this.#parts.events.requestRefused('CONNECT', status, plainAddress(socket.remoteAddress));
+      this.#deps.events.requestRefused('CONNECT', status, plainAddress(socket.remoteAddress));
       NodeConnection.of(socket)?.refuse(() => answerMalformed(socket, status, text));
     });
     on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => this.#malformed(error, socket));
@@ -239,7 +194,7 @@ export class NodeEdge implements Edge {
       answer.destroy();
       return;
     }
-    const response = new NodeResponse(answer, version, connection, this.#around);
+    const response = new NodeResponse(answer, version, connection, this.#responseDeps);
     const begin = () => {
       const target = checkRequest({
         method: message.method as string,
@@ -266,7 +221,7 @@ export class NodeEdge implements Edge {
       socket.destroy();
       return;
     }
-    const handshake = new NodeHandshake(message, early, connection, this.#options.sockets, this.#around);
+    const handshake = new NodeHandshake(message, early, connection, this.#options.sockets, this.#responseDeps);
     const { response } = handshake;
     connection.enter(response, () => {
       handshake.begin();
@@ -289,10 +244,10 @@ export class NodeEdge implements Edge {
     body: NodeBody | undefined,
     target: Target,
     secure: boolean,
-    version: '1.0' | '1.1',
+    version: string,
   ): ClientRequest {
     return {
-      id: this.#parts.nextId(),
+      id: this.#deps.nextId(),
       method: message.method as string,
       path: target.path,
       host: target.host,
@@ -307,22 +262,22 @@ export class NodeEdge implements Edge {
 
   #malformed(error: NodeJS.ErrnoException, socket: Socket): void {
     const { code = '' } = error;
-    // Anything but a parser's complaint is a connection that broke: nothing can be said.
+    // Any error but a parser's is a broken connection: nothing can be answered.
     if (!socket.writable || !(code.startsWith('HPE_') || code === 'ERR_HTTP_REQUEST_TIMEOUT')) socket.destroy();
     else {
       const { status, text } = this.#refusal(error);
       const address = plainAddress(socket.remoteAddress);
       NodeConnection.of(socket)?.refuse(() => {
-        // What comes after a request that asked for a close is nobody's request.
+        // Bytes after a request that asked for a close are not a request.
         if (code === 'HPE_CLOSED_CONNECTION') return;
-        this.#parts.events.requestRefused(code, status, address);
+        this.#deps.events.requestRefused(code, status, address);
         answerMalformed(socket, status, text);
       });
     }
   }
 
   #refused({ text, status }: Refusal, { remoteAddress }: Socket): void {
-    this.#parts.events.requestRefused(text.trimEnd(), status, plainAddress(remoteAddress));
+    this.#deps.events.requestRefused(text.trimEnd(), status, plainAddress(remoteAddress));
   }
 
   #refusal(error: NodeJS.ErrnoException): Refusal {
@@ -340,7 +295,7 @@ export class NodeEdge implements Edge {
   }
 }
 
-/** What node's parser says of bytes that it does not understand. */
+/** The error of node's parser for bytes that it rejects. */
 interface ParserError extends NodeJS.ErrnoException {
   /** What was being parsed. */
   readonly rawPacket?: Buffer;
@@ -348,7 +303,7 @@ interface ParserError extends NodeJS.ErrnoException {
   readonly bytesParsed?: number;
 }
 
-/** The connection that an event of node's server is about: it is given itself, or with its request. */
+/** The socket of an event of node's server, whose arguments hold it itself or its request. */
 function socketOf([first, second]: readonly unknown[]): Socket {
   if (first instanceof Socket) return first;
   return second instanceof Socket ? second : (first as IncomingMessage).socket;
@@ -370,10 +325,10 @@ function readBody(
   return body;
 }
 
-/** Sends 100 Continue when called, which is when the body is wanted. */
+/** Sends 100 Continue when called: once the body is read. */
 function continuation(answer: ServerResponse, response: NodeResponse): () => void {
   const { shouldKeepAlive } = answer;
-  // Until it is asked to go on, the client may send its next request or the body: only a close keeps them apart.
+  // Before the 100 the client may send its next request or the body: only a close keeps them apart.
   answer.shouldKeepAlive = false;
   return () => {
     if (answer.headersSent || response.over) return;
@@ -382,7 +337,7 @@ function continuation(answer: ServerResponse, response: NodeResponse): () => voi
   };
 }
 
-/** What decides about a handshake. */
+/** The parts of a message that `checkHandshake` reads. */
 function headOf(message: IncomingMessage): HandshakeHead {
   return { method: message.method as string, version: message.httpVersion, headers: message.rawHeaders };
 }
@@ -396,16 +351,4 @@ function describe(error: NodeJS.ErrnoException): string {
 function plainAddress(address: string | undefined): string {
   if (address === undefined) return '';
   return address.startsWith('::ffff:') ? address.slice(7) : address;
-}
-
-function portOf(server: Server): number {
-  const address = server.address();
-  return address !== null && typeof address === 'object' ? address.port : 0;
-}
-
-function bound(listener: Listener, server: Server): BoundListener {
-  if (listener.path !== undefined) return { ...listener, url: `unix:${listener.path}` };
-  const { port, address, family } = server.address() as AddressInfo;
-  const host = family === 'IPv6' ? `[${address}]` : address;
-  return { ...listener, port, url: `${listener.tls ? 'https' : 'http'}://${host}:${port}` };
 }

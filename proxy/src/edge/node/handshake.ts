@@ -1,7 +1,4 @@
-/**
- * Owns: answering the WebSocket handshakes of the node edge. Does not own: which are valid (`handshake-check`), or the
- * socket after the 101.
- */
+/** Answers the WebSocket handshakes of the node edge. `handshake-check` decides which are valid. */
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { RawHeaders } from '@holdfast/grip';
@@ -11,7 +8,7 @@ import { checkedHeaders } from '../client-headers.js';
 import { acceptedHeaders } from '../handshake-check.js';
 import type { ClientHandshake } from '../port.js';
 import type { NodeConnection } from './connection.js';
-import { type AnswerSurroundings, NodeResponse } from './response.js';
+import { NodeResponse, type NodeResponseDeps } from './response.js';
 
 /** A handshake under way on a socket that node has handed over. */
 export class NodeHandshake implements ClientHandshake {
@@ -28,7 +25,7 @@ export class NodeHandshake implements ClientHandshake {
     early: Buffer,
     connection: NodeConnection,
     acceptor: WsAcceptor,
-    around: AnswerSurroundings,
+    deps: NodeResponseDeps,
   ) {
     this.#message = message;
     this.#early = early;
@@ -38,13 +35,13 @@ export class NodeHandshake implements ClientHandshake {
     answer.shouldKeepAlive = false;
     answer.once('finish', () => message.socket.destroySoon());
     this.#answer = answer;
-    this.response = new NodeResponse(answer, '1.1', connection, around);
+    this.response = new NodeResponse(answer, '1.1', connection, deps);
   }
 
   /** Its turn has come: the answers to the requests before it on its connection are complete. */
   begin(): void {
     this.#answer.assignSocket(this.#message.socket);
-    // A client may send its first frames early. They are nobody's if it is refused.
+    // A client may send its first frames early. If it is refused they are dropped.
     this.#connection.last(true);
   }
 

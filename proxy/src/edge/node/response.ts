@@ -1,34 +1,24 @@
-/**
- * Owns: the answer to one request on the node edge, from head to last byte, and the direct way of stream pieces to the
- * socket. Does not own: what is answered, or the order of requests on a connection (`node-connection`).
- */
+/** The answer to one request on the node edge, from head to last byte, and the direct path of stream pieces to the socket. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Containment } from '@holdfast/control-api';
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
 import { passableTrailers, saysTrailers } from '../../http/trailers.js';
-import type { DirectHandle, DirectWriter, DirectWrites } from '../../runtime/direct-writes.js';
 import type { Flushable, FlushQueue } from '../../runtime/flush-queue.js';
-import { queuedWrites, WRITE_BYTES } from '../../runtime/queued-writes.js';
+import type { DirectHandle, DirectWriter, DirectWrites } from '../../runtime/node-internals/direct-writes.js';
+import { flushBodiless } from '../../runtime/node-internals/http-socket.js';
+import { queuedWrites, WRITE_BYTES } from '../../runtime/node-internals/queued-writes.js';
 import { checkedHeaders } from '../client-headers.js';
-import { endFaulty, type FaultyResponse } from '../fault.js';
-import type { ResponseOwner } from '../port.js';
-import { StreamPiece } from '../stream-piece.js';
-import {
-  addTrailers,
-  announceTrailers,
-  cutAnswer,
-  endAnswer,
-  flushBodiless,
-  interimHead,
-  newAnswer,
-} from './answer.js';
+import { endFaulty, type FaultyResponse } from '../edge-answers.js';
+import type { ResponseHandler } from '../port.js';
+import type { StreamPiece } from '../stream-piece.js';
+import { addTrailers, announceTrailers, chunkOf, cutAnswer, endAnswer, interimHead, newAnswer } from './answer.js';
 import type { NodeBody } from './body.js';
 
 /** Ends a chunked body (RFC 9112 §7.1). */
 const LAST_CHUNK = Buffer.from('0\r\n\r\n');
 
-/** The connection of an answer, as far as answers have to do with it. */
+/** The part of a connection that answers use. */
 export interface AnswerConnection {
   /** Takes node's HTTP off the socket, which stays with the answer; false where that cannot be. */
   detach(message: IncomingMessage, answer: ServerResponse): boolean;
@@ -36,8 +26,8 @@ export interface AnswerConnection {
   answered(keepsAlive: boolean): void;
 }
 
-/** What the answers of an edge share. */
-export interface AnswerSurroundings {
+/** The collaborators that all answers of an edge share. */
+export interface NodeResponseDeps {
   readonly flushes: FlushQueue;
   readonly direct: DirectWrites;
   readonly faults: Containment;
@@ -49,17 +39,17 @@ export interface AnswerSurroundings {
  */
 export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
   bodyBytes = 0;
-  /** The body of the request, while somebody may be reading it. */
+  /** The body of the request, while it may be read. */
   body: NodeBody | undefined;
   /** Node's own object; undefined while the answer is held without it. */
   #response: ServerResponse | undefined;
   /** Where the answer goes while it is held without node's object. */
   #socket: Socket | undefined;
   readonly #connection: AnswerConnection;
-  readonly #around: AnswerSurroundings;
+  readonly #deps: NodeResponseDeps;
   readonly #chunkable: boolean;
   #keepsAlive = true;
-  #owner: ResponseOwner | undefined;
+  #handler: ResponseHandler | undefined;
   /** What was pushed in this turn: mostly one piece, which takes no list. */
   #piece: StreamPiece | undefined;
   #morePieces: StreamPiece[] | undefined;
@@ -81,15 +71,10 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
   /** Something may wait in the stream of the socket. */
   #mayWait = true;
 
-  constructor(
-    response: ServerResponse,
-    version: '1.0' | '1.1',
-    connection: AnswerConnection,
-    around: AnswerSurroundings,
-  ) {
+  constructor(response: ServerResponse, version: string, connection: AnswerConnection, deps: NodeResponseDeps) {
     this.#response = response;
     this.#connection = connection;
-    this.#around = around;
+    this.#deps = deps;
     this.#chunkable = version === '1.1';
     response.sendDate = false;
   }
@@ -129,10 +114,10 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
     if (this.#response !== undefined) this.#response.shouldKeepAlive = value;
   }
 
-  own(owner: ResponseOwner): void {
-    if (this.#gone) queueMicrotask(() => this.#tellGone(owner));
+  setHandler(handler: ResponseHandler): void {
+    if (this.#gone) queueMicrotask(() => this.#tellGone(handler));
     if (this.#over) return;
-    this.#owner = owner;
+    this.#handler = handler;
     if (this.#isDestroyed) queueMicrotask(() => this.gone());
   }
 
@@ -150,7 +135,7 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
     // A head whose body is slow to come goes out by itself at the end of this turn: most bodies come with their head, and
     // leave with it in one write.
     if (flush) this.#flushHead();
-    else this.#around.flushes.add(this);
+    else this.#deps.flushes.add(this);
   }
 
   writeInformation(head: ResponseHead): void {
@@ -164,7 +149,7 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
     this.#bodyBegun = true;
     this.bodyBytes += chunk.length;
     this.#mayWait = true;
-    const taken = this.#response?.write(chunk) ?? this.#socket?.write(new StreamPiece(chunk).chunk) ?? true;
+    const taken = this.#response?.write(chunk) ?? this.#socket?.write(chunkOf(chunk)) ?? true;
     if (!taken) this.#starved = true;
     return taken;
   }
@@ -174,11 +159,11 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
     if (trailers !== undefined && trailers.length > 0) this.#addTrailers(trailers);
     this.#flushPieces();
     this.#over = true;
-    this.#owner = undefined;
+    this.#handler = undefined;
     if (this.#isDestroyed) return;
     this.bodyBytes += chunk?.length ?? 0;
     if (this.#response !== undefined) endAnswer(this.#response, chunk, !this.#bodyBegun);
-    else if (this.#socket !== undefined) this.#endSettled(this.#socket, chunk);
+    else if (this.#socket !== undefined) this.#endIdle(this.#socket, chunk);
   }
 
   #addTrailers(trailers: RawHeaders): void {
@@ -193,7 +178,7 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
     const socket = response === undefined ? (this.#socket as Socket) : response.socket;
     if (!discard) this.#flushPieces();
     this.#over = true;
-    this.#owner = undefined;
+    this.#handler = undefined;
     this.#dropPieces();
     if (socket === null) response?.destroy();
     else if (discard || !this.headersSent) socket.destroy();
@@ -204,7 +189,7 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
     if (this.#over || this.#bodiless || piece.payload.length === 0) return;
     if (this.#piece === undefined) {
       this.#piece = piece;
-      this.#around.flushes.addSoon(this);
+      this.#deps.flushes.addSoon(this);
     } else {
       this.#morePieces ??= [];
       this.#morePieces.push(piece);
@@ -222,7 +207,7 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
     return writableLength === 0 ? waiting : waiting + writableLength + WRITE_BYTES * queuedWrites(socket);
   }
 
-  settle(): void {
+  goIdle(): void {
     const response = this.#response;
     if (response === undefined || this.#over || !this.#chunkable || response.req.method === 'HEAD') return;
     this.flush();
@@ -230,13 +215,13 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
     const { socket, shouldKeepAlive } = response;
     if (socket === null || !this.#connection.detach(response.req, response)) return;
     this.#socket = socket;
-    this.#handle = this.#around.direct.handleOf(socket);
+    this.#handle = this.#deps.direct.handleOf(socket);
     this.#keepsAlive = shouldKeepAlive;
     this.#response = undefined;
     this.body = undefined;
   }
 
-  /** Writes what was kept back in this turn: the head, and the pieces pushed so far. */
+  /** Writes what this turn has collected: the head, and the pieces pushed so far. */
   flush(): void {
     try {
       this.#flushPieces();
@@ -272,11 +257,11 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
     this.#pieceBytes = 0;
   }
 
-  /** False, with nothing written, where that cannot be: what waits must not be overtaken. */
+  /** False, with nothing written, where earlier bytes wait or the socket has no handle. */
   #writeDirectly(piece: StreamPiece): boolean {
     if (this.#handle === undefined || this.#behind > 0) return false;
     if (this.#mayWait && (this.#socket?.writableLength ?? 1) > 0) return false;
-    const left = this.#around.direct.write(this.#handle, piece.chunk, this);
+    const left = this.#deps.direct.write(this.#handle, piece.framed(chunkOf), this);
     this.#mayWait = left < 0;
     if (left > 0) this.#behind = left;
     return left >= 0;
@@ -292,38 +277,38 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
     if (!this.#starved) return;
     this.#starved = false;
     try {
-      this.#owner?.onWritable();
+      this.#handler?.onWritable();
     } catch (error) {
       this.faulted(error);
     }
   }
 
-  /** The connection is gone; tells the owner unless the answer was complete. */
+  /** The connection is gone; calls the handler unless the answer was complete. */
   gone(): void {
     if (this.#over) return;
     this.#over = true;
     this.#gone = true;
-    const owner = this.#owner;
-    this.#owner = undefined;
+    const handler = this.#handler;
+    this.#handler = undefined;
     this.#dropPieces();
     this.body?.break();
-    if (owner !== undefined) this.#tellGone(owner);
+    if (handler !== undefined) this.#tellGone(handler);
   }
 
-  /** Code behind the answer has thrown: reports that, and ends the answer. */
+  /** Reports an error of the code behind the answer, and ends the answer. */
   faulted(error: unknown): void {
-    endFaulty(this, this.#owner, error, this.#around.faults);
+    endFaulty(this, this.#handler, error, this.#deps.faults);
   }
 
-  #tellGone(owner: ResponseOwner): void {
+  #tellGone(handler: ResponseHandler): void {
     try {
-      owner.onGone();
+      handler.onGone();
     } catch (error) {
-      this.#around.faults.caught('client', error, owner);
+      this.#deps.faults.caught('client', error, handler);
     }
   }
 
-  /** Whether the answer is complete or broken off, as far as its owner is concerned. */
+  /** Whether the answer is complete or broken off, as far as its handler is concerned. */
   get over(): boolean {
     return this.#over;
   }
@@ -339,7 +324,7 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
   }
 
   #encode(piece: StreamPiece): Buffer {
-    return this.#response?.chunkedEncoding === false ? piece.payload : piece.chunk;
+    return this.#response?.chunkedEncoding === false ? piece.payload : piece.framed(chunkOf);
   }
 
   get #isDestroyed(): boolean {
@@ -362,10 +347,10 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
   }
 
   /** Ends a body whose head node has written, and its framing with it. */
-  #endSettled(socket: Socket, chunk: Buffer | undefined): void {
+  #endIdle(socket: Socket, chunk: Buffer | undefined): void {
     this.#mayWait = true;
     socket.cork();
-    if (chunk !== undefined && chunk.length > 0) socket.write(new StreamPiece(chunk).chunk);
+    if (chunk !== undefined && chunk.length > 0) socket.write(chunkOf(chunk));
     socket.write(LAST_CHUNK, () => {
       this.#isWritten = true;
       this.#connection.answered(this.#keepsAlive);

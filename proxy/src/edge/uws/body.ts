@@ -1,22 +1,31 @@
-/** Owns: a request body of the uws edge. Does not own: where its bytes go. */
+/** Request bodies of the uws edge, and the bound on how much of them waits. */
 import { Fifo } from '../../runtime/fifo.js';
 import type { BodySink, ClientBody } from '../port.js';
-import { UwsBacklog, type WaitingBody } from './backlog.js';
-import type { Beating, UwsPulse } from './keep-alive-ticker.js';
+import type { KeepAliveTicker, Transfer } from './keep-alive-ticker.js';
 import type { UwsAnswer } from './library.js';
 
-/** The answer of the request, which has to know when the library calls. */
+/** The answer of the request, which the body notifies. */
 export interface BodyTurn {
   /** Bytes have come: until the end of this turn, all that is written on the connection is one cork. */
   called(): void;
-  /** Who reads the body has thrown. */
+  /** The reader of the body has thrown. */
   faulted(error: unknown): void;
 }
 
-/** So many bytes are kept for a reader that does not take them before the client is held back. */
+/**
+ * So many bytes are kept for a reader that does not take them before the client is held back.
+ *
+ * @limit {} bytes of a body that no reader takes
+ * @over the client is held back
+ */
 const KEPT_MAX = 65_536;
 
-/** So many bytes are read ahead of such a reader all the same, in order to notice a client that has gone. */
+/**
+ * So many bytes are read ahead of such a reader all the same, in order to notice a client that has gone.
+ *
+ * @limit {MiB} of such a body that are read ahead to notice a client that has gone
+ * @over the client is held back
+ */
 const AHEAD_MAX = 1_048_576;
 
 /** What a chunk counts at least, in bytes: so that tiny ones are bounded too. */
@@ -25,15 +34,70 @@ const CHUNK_MIN = 256;
 const costOf = (chunk: Buffer): number => Math.max(chunk.length, CHUNK_MIN);
 
 /**
- * Must be made within the request's handler: what comes while nobody listens is lost. What the library has read before it
+ * Most bytes of one body that wait. The library goes on reading, paused or not, for as long as each read fills its 512 KiB. A
+ * fast client on the same machine can keep it at that: tens of megabytes of one body have been seen, so that a limit for each
+ * body alone would bound nothing.
+ *
+ * @limit {MiB} of one body that is held back, where the library does not stop reading; a chunk counts 256 bytes at
+ *   least
+ * @over the client is cut
+ */
+export const WAITING_MAX = 64 * 2 ** 20;
+
+/**
+ * Most bytes of several such bodies together.
+ *
+ * @limit {MiB} of several such bodies together
+ * @over the client with the most waiting bytes is cut
+ */
+export const SHARED_MAX = 32 * 2 ** 20;
+
+/** A body whose bytes may wait. */
+export interface WaitingBody {
+  readonly waiting: number;
+  /** Cuts its client; `waits` is called for what then no longer waits. */
+  cut(): void;
+}
+
+/** Counts the waiting bytes of all request bodies of an edge. */
+export class UwsBacklog {
+  readonly #bodies = new Set<WaitingBody>();
+  #bytes = 0;
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Adds to the waiting bytes of a body, or takes away from them. */
+  waits(body: WaitingBody, change: number): void {
+    this.#bytes += change;
+    if (body.waiting > 0) this.#bodies.add(body);
+    else this.#bodies.delete(body);
+    while (change > 0 && this.#bytes > (this.#bodies.size > 1 ? SHARED_MAX : WAITING_MAX)) {
+      const largest = this.#largest();
+      if (largest === undefined) return;
+      largest.cut();
+      if (largest.waiting > 0) return;
+    }
+  }
+
+  #largest(): WaitingBody | undefined {
+    let largest: WaitingBody | undefined;
+    for (const body of this.#bodies) if (body.waiting > (largest?.waiting ?? 0)) largest = body;
+    return largest;
+  }
+}
+
+/**
+ * Must be made within the request's handler: what comes without a listener is lost. What the library has read before it
  * is asked for, usually no more than one read, is kept.
  */
-export class UwsBody implements ClientBody, Beating, WaitingBody {
+export class UwsBody implements ClientBody, Transfer, WaitingBody {
   readonly length: number;
-  readonly #pulse: UwsPulse;
+  readonly #ticker: KeepAliveTicker;
   readonly #backlog: UwsBacklog;
   readonly #turn: BodyTurn;
-  /** Undefined once all has come, or the client has gone, or the rest is nobody's. */
+  /** Undefined once all has come, or the client has gone, or the rest is to be dropped. */
   #answer: UwsAnswer | undefined;
   /** The same, until the answer is complete or the client has gone. */
   #connection: UwsAnswer | undefined;
@@ -46,13 +110,13 @@ export class UwsBody implements ClientBody, Beating, WaitingBody {
   #held = false;
   #draining = false;
 
-  constructor(answer: UwsAnswer, length: number, pulse: UwsPulse, turn: BodyTurn, backlog = new UwsBacklog()) {
+  constructor(answer: UwsAnswer, length: number, ticker: KeepAliveTicker, turn: BodyTurn, backlog = new UwsBacklog()) {
     this.length = length;
     this.#backlog = backlog;
     this.#turn = turn;
     this.#answer = answer;
     this.#connection = answer;
-    this.#pulse = pulse;
+    this.#ticker = ticker;
     answer.onData((chunk, isLast) => {
       try {
         this.#take(chunk, isLast);
@@ -60,7 +124,7 @@ export class UwsBody implements ClientBody, Beating, WaitingBody {
         this.#faulted(error);
       }
     });
-    pulse.add(this);
+    ticker.add(this);
   }
 
   read(sink: BodySink): void {
@@ -78,14 +142,14 @@ export class UwsBody implements ClientBody, Beating, WaitingBody {
     this.#drainSoon();
   }
 
-  /** The rest cannot be had, or is not wanted: the client has gone, or has its answer. */
+  /** The rest will not come, or is not wanted: the client has gone, or has its answer. */
   break(): void {
     // The library's object is dead already.
     this.#answer = undefined;
     this.#connection = undefined;
     this.#held = false;
-    this.#pulse.delete(this);
-    // What has come whole may still be read, but holds nobody back.
+    this.#ticker.delete(this);
+    // What has come whole may still be read, but counts no more.
     this.#backlog.waits(this, -this.#keptBytes);
     if (this.#complete) return;
     this.#broken = true;
@@ -99,7 +163,7 @@ export class UwsBody implements ClientBody, Beating, WaitingBody {
     if (this.#answer !== undefined && this.#held) this.#answer.resume();
     this.#held = false;
     this.#answer = undefined;
-    this.#pulse.delete(this);
+    this.#ticker.delete(this);
   }
 
   get waiting(): number {
@@ -110,19 +174,19 @@ export class UwsBody implements ClientBody, Beating, WaitingBody {
     this.#connection?.close();
   }
 
-  /** Whether nothing is read from the client: then the library cuts nothing, and sees nothing. */
+  /** Whether nothing is read from the client: then the library neither cuts it nor notices that it has gone. */
   get isHeld(): boolean {
     return this.#held;
   }
 
-  beat(): void {
+  tick(): void {
     if (this.#answer === undefined) return;
     if (!this.#held) {
       this.#answer.pause();
       this.#answer.resume();
     } else if (this.#keptBytes < AHEAD_MAX) {
       this.#release();
-      // A client that has gone tells within one turn.
+      // That a client has gone shows within one turn.
       setImmediate(() => {
         if (this.#paused || this.#sink === undefined) this.#holdIfFull();
       });

@@ -1,18 +1,28 @@
-/** Owns: which certificate a TLS listener of the uws edge shows to whom. Does not own: the files (`tls-certificates`). */
+/** The certificates that a TLS listener of the uws edge presents, by server name. */
 import type { Clock, Timer } from '../../runtime/clock.js';
 import { EdgeError } from '../errors.js';
-import { isServerName } from '../server-name.js';
 import type { KeyPair, TlsCertificates } from '../tls-certificates.js';
+import { isServerName } from '../tls-certificates.js';
 import type { UwsCertificate, UwsLibrary } from './library.js';
 import type { UwsListener } from './listener.js';
 
 /** How often certificates in use are compared with their files, in ms. */
 export const CHECK_MS = 10_000;
 
-/** Most names and patterns that are known with capital letters in them; clients write names without. */
+/**
+ * Most names and patterns that are known with capital letters in them; clients write names without.
+ *
+ * @limit {} server names (TLS) that clients write with capital letters, on each listener
+ * @over such a name counts as unknown
+ */
 const SPELLINGS_MAX = 100;
 
-/** Most labels of a name that the library finds again; one with more is served by the default certificate. */
+/**
+ * Most labels of a name that the library finds again; one with more is served by the default certificate.
+ *
+ * @limit {} labels of a server name
+ * @over such a name counts as unknown
+ */
 const LABELS_MAX = 10;
 
 const isWildcard = ({ base }: KeyPair): boolean => base.startsWith('_.');
@@ -33,8 +43,8 @@ export function defaultFiles(certificates: TlsCertificates, port: number): UwsCe
 
 /**
  * Certificates by server name: each is added when a client first asks for it, and exchanged when its file changes. A wildcard
- * is added as such, so that no client can have more names than there are files. The library then asks no more for names below it:
- * those with certificates of their own are added with it, and looked for from time to time.
+ * is added as such, so that no client can have more names than there are files. From then on the library does not ask for names
+ * below it: those with certificates of their own are added with it, and looked for from time to time.
  */
 export class UwsCertificates {
   readonly #listener: UwsListener;
@@ -62,11 +72,11 @@ export class UwsCertificates {
   #add(name: string): void {
     if (!isServerName(name.toLowerCase())) return;
     const pair = this.#certificates.find(name, this.#port);
-    // The library has the default of the port already, for which no name is needed.
+    // The library has the default of the port already, without a name.
     if (pair === undefined || pair === this.#certificates.default(this.#port)) return;
     const pattern = isWildcard(pair) ? `*${name.slice(name.indexOf('.'))}` : name;
     if (this.#known.has(pattern) || name.split('.').length > LABELS_MAX) return;
-    // The library tells names apart by case; whoever plays with that shall not fill our memory.
+    // The library distinguishes names by case; a client that varies the case must not fill our memory.
     if (pattern !== pattern.toLowerCase() && ++this.#spellings > SPELLINGS_MAX) return;
     this.#use(pattern, pair);
     if (isWildcard(pair)) this.#addBelow(pattern);

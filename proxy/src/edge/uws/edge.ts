@@ -1,21 +1,20 @@
 /**
- * Owns: the `uws` edge: its listeners, and binding them. Does not own: what comes in there (`uws-listener`).
+ * The `uws` edge: its listeners, and binding them.
  *
- * It costs less for each connection and each delivery than the node edge, and cannot do all that that one can: docs/edges.md.
+ * It costs less for each connection and each delivery than the node edge, and has limits of its own: docs/edges.md.
  */
 import { createServer } from 'node:net';
 import { uncontained } from '@holdfast/control-api';
 import { FlushQueue } from '../../runtime/flush-queue.js';
 import { EdgeError } from '../errors.js';
-import { listenError } from '../listen-error.js';
+import { applySocketOwner, listenError, prepareSocketFile, removeSocketFile } from '../listening.js';
 import type { BoundListener, Edge, EdgeHandler, Listener } from '../port.js';
-import { ownSocketFile, prepareSocketFile, removeSocketFile } from '../socket-file.js';
-import { UwsBacklog } from './backlog.js';
+import { UwsBacklog } from './body.js';
 import { makeTlsApp, UwsCertificates } from './certificates.js';
-import { UwsPulse } from './keep-alive-ticker.js';
+import { KeepAliveTicker } from './keep-alive-ticker.js';
 import type { UwsLibrary, UwsToken } from './library.js';
-import { type ListenerParts, UwsListener } from './listener.js';
-import type { UwsEdgeOptions, UwsEdgeParts } from './options.js';
+import type { UwsEdgeDeps, UwsEdgeOptions } from './listener.js';
+import { type ListenerDeps, UwsListener } from './listener.js';
 import { openedBy, probeConnections } from './probes.js';
 
 /** A listener that is bound. */
@@ -32,17 +31,17 @@ export class UwsEdge implements Edge {
   readonly #library: UwsLibrary;
   readonly #handler: EdgeHandler;
   readonly #options: UwsEdgeOptions;
-  readonly #parts: ListenerParts;
+  readonly #deps: ListenerDeps;
   readonly #open: Open[] = [];
   #accepting = true;
 
-  constructor(library: UwsLibrary, handler: EdgeHandler, options: UwsEdgeOptions, parts: UwsEdgeParts) {
+  constructor(library: UwsLibrary, handler: EdgeHandler, options: UwsEdgeOptions, deps: UwsEdgeDeps) {
     this.#library = library;
     this.#handler = handler;
     this.#options = options;
-    const { faults = uncontained } = parts;
-    const pulse = new UwsPulse(parts.clock, faults);
-    this.#parts = { ...parts, faults, flushes: new FlushQueue(), pulse, backlog: new UwsBacklog() };
+    const { faults = uncontained } = deps;
+    const ticker = new KeepAliveTicker(deps.clock, faults);
+    this.#deps = { ...deps, faults, flushes: new FlushQueue(), ticker, backlog: new UwsBacklog() };
   }
 
   get connections(): number {
@@ -56,18 +55,18 @@ export class UwsEdge implements Edge {
     const secure = listener.tls === true;
     const library = this.#library;
     const app = secure ? makeTlsApp(library, certificates, listener.port ?? 0) : library.App();
-    const serving = new UwsListener(app, secure, library, this.#handler, this.#options, this.#parts);
-    // The library would take the path of a socket in use away from its owner.
+    const serving = new UwsListener(app, secure, library, this.#handler, this.#options, this.#deps);
+    // The library would take over the path of a socket that is in use.
     const isFree = listener.path === undefined || (await prepareSocketFile(listener.path));
     const token = isFree && (await this.#bind(serving, listener));
     if (!token) throw await this.#causeOf(listener);
-    if (listener.path !== undefined) ownSocketFile(listener);
+    if (listener.path !== undefined) applySocketOwner(listener);
     const port = listener.path === undefined ? library.us_socket_local_port(token) : 0;
     this.#open.push({
       listener: serving,
       token,
       path: listener.path,
-      certificates: secure ? new UwsCertificates(serving, certificates, port, this.#parts.clock) : undefined,
+      certificates: secure ? new UwsCertificates(serving, certificates, port, this.#deps.clock) : undefined,
     });
     if (listener.path !== undefined) return { ...listener, url: `unix:${listener.path}` };
     const host = listener.host ?? '0.0.0.0';
@@ -95,7 +94,7 @@ export class UwsEdge implements Edge {
 
   async #bind({ app }: UwsListener, { host = '0.0.0.0', port = 0, path }: Listener): Promise<UwsToken> {
     const options = this.#options.sharesPorts ? 0 : this.#library.LIBUS_LISTEN_EXCLUSIVE_PORT;
-    const { probes } = this.#parts;
+    const { probes } = this.#deps;
     if (path !== undefined) return new Promise((resolve) => void app.listen_unix(resolve, path));
     const listen = () => new Promise<UwsToken>((resolve) => void app.listen(host, port, options, resolve));
     if (probes === undefined) return listen();
@@ -107,7 +106,7 @@ export class UwsEdge implements Edge {
     return token;
   }
 
-  /** The library only says that it could not listen; node, trying the same, says why. */
+  /** The library only reports that it could not listen; node, trying the same, reports why. */
   async #causeOf(listener: Listener): Promise<EdgeError> {
     const probe = createServer();
     const error = await new Promise<NodeJS.ErrnoException | undefined>((resolve) => {

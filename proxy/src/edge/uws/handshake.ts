@@ -1,4 +1,4 @@
-/** Owns: answering the WebSocket handshakes of the uws edge. Does not own: which are valid, or the socket after the 101. */
+/** Answers the WebSocket handshakes of the uws edge. `handshake-check` decides which are valid. */
 import { headerValues, type RawHeaders } from '@holdfast/grip';
 import { extensionsNamed } from '../../websocket/extensions.js';
 import type { MessageSocket } from '../../websocket/message-socket.js';
@@ -6,9 +6,9 @@ import { acceptedHeaders } from '../handshake-check.js';
 import type { ClientHandshake } from '../port.js';
 import { headText, writeLines } from './head.js';
 import type { UwsResponse } from './response.js';
-import { UwsSocket, type UwsSocketData, type UwsSocketParts } from './socket.js';
+import { UwsSocket, type UwsSocketData, type UwsSocketDeps } from './socket.js';
 
-/** What the library needs for the 101: to be had within the request's handler only. */
+/** What the library needs for the 101: available within the request's handler only. */
 export interface UwsOffer {
   readonly headers: RawHeaders;
   readonly key: string;
@@ -19,12 +19,12 @@ export interface UwsOffer {
 export class UwsHandshake implements ClientHandshake {
   readonly response: UwsResponse;
   readonly #offer: UwsOffer;
-  readonly #parts: UwsSocketParts;
+  readonly #deps: UwsSocketDeps;
 
-  constructor(response: UwsResponse, offer: UwsOffer, parts: UwsSocketParts) {
+  constructor(response: UwsResponse, offer: UwsOffer, deps: UwsSocketDeps) {
     this.response = response;
     this.#offer = offer;
-    this.#parts = parts;
+    this.#deps = deps;
   }
 
   accept(headers: RawHeaders, extensions?: string): MessageSocket | undefined {
@@ -32,12 +32,12 @@ export class UwsHandshake implements ClientHandshake {
     const kept = acceptedHeaders(headers);
     if (extensions !== undefined) kept.push('Sec-WebSocket-Extensions', extensions);
     const text = headText({ status: 101, reason: 'Switching Protocols', headers: kept }, 'switch');
-    const deflate = this.#parts.compression
+    const deflate = this.#deps.compression
       ? extensionsNamed(headerValues(this.#offer.headers, 'sec-websocket-extensions'), 'permessage-deflate').join(', ')
       : '';
     const answer = this.response.release();
     if (answer === undefined) return undefined;
-    const socket = new UwsSocket(this.#parts, deflate !== '');
+    const socket = new UwsSocket(this.#deps, deflate !== '');
     const data: UwsSocketData = { socket };
     answer.cork(() => writeLines(answer, text, false));
     // Not in the cork, though the library then writes its fields one by one (360 µs a handshake instead of 180): at the end of

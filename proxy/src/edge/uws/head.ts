@@ -1,5 +1,5 @@
 /**
- * Owns: the text of response heads on the uws edge, and the way of text to the wire. Does not own: when it goes.
+ * The text of response heads on the uws edge, and how text is written to the wire.
  *
  * The library writes a status and header fields as they are given, so that a whole head goes out in one call.
  */
@@ -29,7 +29,7 @@ export function latin1(text: string): UwsText {
 }
 
 /**
- * Writes lines as they are, the last CRLF aside. `begun` tells whether anything was written of this answer before: then they
+ * Writes lines as they are, the last CRLF aside. `begun`: some of this answer was written before; then they
  * go as a header field, since there is only one status; the first of them must have a colon.
  */
 export function writeLines(answer: UwsAnswer, text: string, begun: boolean): void {

@@ -1,24 +1,21 @@
-/**
- * Owns: keeping transfers alive that uWebSockets.js would cut: it gives each 10 s to make progress that it can see. Does not
- * own: how long a transfer may take; that is for whoever asks for the pulse.
- */
+/** Keeps slow transfers alive: uWebSockets.js cuts one that makes no progress that it can see for 10 s. */
 import type { Containment } from '@holdfast/control-api';
 import type { Clock, Timer } from '../../runtime/clock.js';
 
 /** The library looks every 4 s and cuts after 8 s at the earliest. */
-export const PULSE_MS = 4_000;
+export const TICK_MS = 4_000;
 
 /** A transfer that waits for its client. */
-export interface Beating {
-  /** Tells the library that the transfer is wanted. */
-  beat(): void;
+export interface Transfer {
+  /** Resets the library's time limit for this transfer. */
+  tick(): void;
 }
 
-/** Beats for all transfers of an edge, by one timer that runs only while there are some. */
-export class UwsPulse {
+/** Ticks for all transfers of an edge, by one timer that runs only while there are some. */
+export class KeepAliveTicker {
   readonly #clock: Clock;
   readonly #faults: Containment;
-  readonly #transfers = new Set<Beating>();
+  readonly #transfers = new Set<Transfer>();
   #timer: Timer | undefined;
 
   constructor(clock: Clock, faults: Containment) {
@@ -26,19 +23,19 @@ export class UwsPulse {
     this.#faults = faults;
   }
 
-  /** Beats for this one every `PULSE_MS` until it is deleted. */
-  add(transfer: Beating): void {
+  /** Ticks for this one every `TICK_MS` until it is deleted. */
+  add(transfer: Transfer): void {
     this.#transfers.add(transfer);
-    this.#timer ??= this.#clock.after(PULSE_MS, this.#run);
+    this.#timer ??= this.#clock.after(TICK_MS, this.#run);
   }
 
-  delete(transfer: Beating): void {
+  delete(transfer: Transfer): void {
     this.#transfers.delete(transfer);
   }
 
   readonly #run = (): void => {
     this.#timer = undefined;
-    for (const transfer of [...this.#transfers]) this.#faults.run('timer', () => transfer.beat());
-    if (this.#transfers.size > 0) this.#timer = this.#clock.after(PULSE_MS, this.#run);
+    for (const transfer of [...this.#transfers]) this.#faults.run('timer', () => transfer.tick());
+    if (this.#transfers.size > 0) this.#timer = this.#clock.after(TICK_MS, this.#run);
   };
 }

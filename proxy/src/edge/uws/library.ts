@@ -1,6 +1,7 @@
 /**
- * Owns: uWebSockets.js: loading its binary, and the types of the part that is used. Its only importer. Does not own: any
- * use of it. Its rules: a request is dead after the handler's turn; everything is written inside `cork`.
+ * Loads the binary of uWebSockets.js, and declares the part of it that is used. Its only importer.
+ *
+ * The library's rules: a request is dead after the handler's turn; everything is written inside `cork`.
  */
 import { createRequire } from 'node:module';
 import { EdgeError } from '../errors.js';
@@ -83,7 +84,7 @@ export type UwsToken = object | false;
 export interface UwsApp {
   any(pattern: string, handler: (answer: UwsAnswer, request: UwsRequest) => void): this;
   ws<T>(pattern: string, route: UwsWebSocketRoute<T>): this;
-  /** Hears of connections: 1 for an opened, -1 for a closed one that was not upgraded. */
+  /** Called for connections: with 1 for an opened, -1 for a closed one that was not upgraded. */
   filter(run: (answer: UwsAnswer, change: number) => void): this;
   listen(host: string, port: number, options: number, done: (token: UwsToken) => void): this;
   listen_unix(done: (token: UwsToken) => void, path: string): this;
@@ -119,12 +120,15 @@ const OFFICIAL = 'uWebSockets.js';
 
 /**
  * Loads the library: the package of its own name if it is installed, else the binary of this platform and version of node.
- * Its limit of a request head is one for a process, and is set by the first call: `maxHeaderBytes`.
+ * Its limit of a request head is one for a process, and is set by the first call: `clientBufferSize`.
  * @throws EdgeError `ERR_EDGE_UNAVAILABLE`, which says what to install
  */
-export function loadUws(maxHeaderBytes: number, require: NodeJS.Require = createRequire(import.meta.url)): UwsLibrary {
+export function loadUws(
+  clientBufferSize: number,
+  require: NodeJS.Require = createRequire(import.meta.url),
+): UwsLibrary {
   const binary = `@uwsjs/${process.platform}-${process.arch}-${process.versions.node.split('.')[0]}`;
-  process.env.UWS_HTTP_MAX_HEADERS_SIZE ??= String(maxHeaderBytes);
+  process.env.UWS_HTTP_MAX_HEADERS_SIZE ??= String(clientBufferSize);
   const causes: string[] = [];
   for (const name of [OFFICIAL, binary]) {
     try {

@@ -1,21 +1,20 @@
-/**
- * Owns: one listener of the uws edge: its routes, its connections, and the way from a request to `EdgeHandler`. Does not own:
- * binding (`uws-edge`), or which requests are acceptable (`uws-check`, `request-check`, `handshake-check`).
- */
+/** One listener of the uws edge: its options, its routes, its connections, and the path from a request to the `EdgeHandler`. */
+import type { Containment } from '@holdfast/control-api';
 import { headerValue, headerValues, type RawHeaders } from '@holdfast/grip';
+import type { Options } from '../../config/table.js';
+import type { Clock } from '../../runtime/clock.js';
+import type { Descriptors } from '../../runtime/descriptors.js';
+import { answerText } from '../edge-answers.js';
 import { asksForWebSocket, checkHandshake } from '../handshake-check.js';
-import type { ClientRequest, EdgeHandler } from '../port.js';
-import { answerText } from '../refusal.js';
+import type { ClientRequest, EdgeEvents, EdgeHandler } from '../port.js';
 import { checkRequest, isRefusal, type Refusal, type Target } from '../request-check.js';
-import type { UwsBacklog } from './backlog.js';
-import { UwsBody } from './body.js';
-import { checkUwsRequest } from './check.js';
+import type { TlsCertificates } from '../tls-certificates.js';
+import { type UwsBacklog, UwsBody } from './body.js';
 import { UwsHandshake } from './handshake.js';
 import type { UwsAnswer, UwsApp, UwsLibrary, UwsRequest } from './library.js';
-import type { UwsEdgeOptions, UwsEdgeParts } from './options.js';
-import { copyHead, type UwsHead } from './request.js';
-import { type AnswerShape, type AnswerSurroundings, UwsResponse } from './response.js';
-import type { UwsSocketData, UwsSocketParts } from './socket.js';
+import { checkUwsRequest, copyHead, type UwsHead } from './request.js';
+import { type AnswerShape, UwsResponse, type UwsResponseDeps } from './response.js';
+import type { UwsSocketData, UwsSocketDeps } from './socket.js';
 
 const CLOSE = /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i;
 const UPGRADE = /(?:^|,)[ \t]*upgrade[ \t]*(?:,|$)/i;
@@ -23,17 +22,41 @@ const UPGRADE = /(?:^|,)[ \t]*upgrade[ \t]*(?:,|$)/i;
 /** A header that the library takes for a wish to close, whatever it says. */
 const CLOSE_LENGTH = 5;
 
-/** What a listener shares with the others of its edge. */
-export type ListenerParts = UwsEdgeParts &
-  Pick<AnswerSurroundings, 'flushes' | 'pulse' | 'faults'> & { readonly backlog: UwsBacklog };
+/**
+ * How the uws edge treats its clients. Its time limits are the library's and cannot be changed; so is the limit of a head that
+ * it reads itself, which is set when it is loaded.
+ */
+export interface UwsEdgeOptions
+  extends Pick<Options, 'clientBufferSize' | 'clientMaxconn' | 'websocketMessageMax' | 'allowCompression'> {
+  readonly certificates: TlsCertificates;
+  /** Whether other processes listen on the same ports, and the kernel shares connections out (SO_REUSEPORT). */
+  readonly sharesPorts: boolean;
+}
+
+/** The collaborators of the edge. */
+export interface UwsEdgeDeps {
+  readonly clock: Clock;
+  readonly events: EdgeEvents;
+  /** Left out: nothing is contained. */
+  readonly faults?: Containment;
+  readonly descriptors: Descriptors;
+  /** Left out: the kernel is not asked to probe silent connections. `failed` is called where it cannot be. */
+  readonly probes?: { readonly failed: (why: string) => void };
+  /** A new id for each request, unique within this node. */
+  readonly nextId: () => string;
+}
+
+/** The collaborators that the listeners of an edge share. */
+export type ListenerDeps = UwsEdgeDeps &
+  Pick<UwsResponseDeps, 'flushes' | 'ticker' | 'faults'> & { readonly backlog: UwsBacklog };
 
 type Refused = Refusal & { readonly headers?: RawHeaders };
 
 /** Serves the connections of one app. */
-export class UwsListener implements AnswerSurroundings {
+export class UwsListener implements UwsResponseDeps {
   readonly clock;
   readonly flushes;
-  readonly pulse;
+  readonly ticker;
   readonly faults;
   readonly app: UwsApp;
   isStopping = false;
@@ -43,8 +66,8 @@ export class UwsListener implements AnswerSurroundings {
   readonly #library: UwsLibrary;
   readonly #handler: EdgeHandler;
   readonly #options: UwsEdgeOptions;
-  readonly #parts: ListenerParts;
-  readonly #sockets: UwsSocketParts;
+  readonly #deps: ListenerDeps;
+  readonly #sockets: UwsSocketDeps;
   /** Answers under way, and WebSockets. */
   #busy = 0;
 
@@ -54,18 +77,18 @@ export class UwsListener implements AnswerSurroundings {
     library: UwsLibrary,
     handler: EdgeHandler,
     options: UwsEdgeOptions,
-    parts: ListenerParts,
+    deps: ListenerDeps,
   ) {
     this.app = app;
-    this.clock = parts.clock;
-    this.flushes = parts.flushes;
-    this.pulse = parts.pulse;
-    this.faults = parts.faults;
+    this.clock = deps.clock;
+    this.flushes = deps.flushes;
+    this.ticker = deps.ticker;
+    this.faults = deps.faults;
     this.secure = secure;
     this.#library = library;
     this.#handler = handler;
     this.#options = options;
-    this.#parts = parts;
+    this.#deps = deps;
     this.#sockets = {
       clock: this.clock,
       flushes: this.flushes,
@@ -83,7 +106,7 @@ export class UwsListener implements AnswerSurroundings {
     this.app.ws<UwsSocketData>('/*', {
       compression: allowCompression ? SHARED_COMPRESSOR | SHARED_DECOMPRESSOR : DISABLED,
       maxPayloadLength: websocketMessageMax,
-      // What waits is counted by whoever sends.
+      // The sender accounts for buffered bytes.
       maxBackpressure: 0,
       idleTimeout: 0,
       sendPingsAutomatically: false,
@@ -110,13 +133,13 @@ export class UwsListener implements AnswerSurroundings {
     this.#closeIfIdle();
   }
 
-  /** Lets no answer be followed by another, and closes all connections when nothing is under way any more. */
+  /** Makes each answer the last of its connection, and closes all connections once no answer is under way. */
   stop(): void {
     this.isStopping = true;
     this.#closeIfIdle();
   }
 
-  /** An idle connection cannot be closed by itself: the library has no list of them. All at once can. */
+  /** The library has no list of connections: idle ones can be closed only all at once. */
   #closeIfIdle(): void {
     if (!this.isStopping || this.#busy > 0) return;
     setImmediate(() => {
@@ -127,7 +150,7 @@ export class UwsListener implements AnswerSurroundings {
   #changed(answer: UwsAnswer, change: number): void {
     this.connections += change;
     if (change < 0) return;
-    const { events, descriptors } = this.#parts;
+    const { events, descriptors } = this.#deps;
     if (this.connections > this.#options.clientMaxconn) events.connectionRefused();
     else if (descriptors.admits('client')) return;
     else events.descriptorsShort();
@@ -164,10 +187,10 @@ export class UwsListener implements AnswerSurroundings {
   #hand(head: UwsHead, target: Target | Refused, response: UwsResponse, context: unknown, answer: UwsAnswer): void {
     const { headers } = head;
     if ('status' in target) {
-      this.#parts.events.requestRefused(target.text.trimEnd(), target.status, head.clientAddress);
-      // At the end of the turn: if more follows in the same segment, the library cuts the connection, for this one is not
-      // answered; answered at once, what follows would be served. What follows later comes too late: the connection is cut
-      // with the answer.
+      this.#deps.events.requestRefused(target.text.trimEnd(), target.status, head.clientAddress);
+      // The answer goes out at the end of the turn. If more follows in the same segment, the library cuts the connection, since
+      // this request is not answered yet; answered at once, the next one would be served. The connection is cut with the
+      // answer, so that nothing is read later.
       answerText(response, target.status, target.text, target.headers);
       return;
     }
@@ -193,12 +216,12 @@ export class UwsListener implements AnswerSurroundings {
   #bodyOf(answer: UwsAnswer, headers: RawHeaders, response: UwsResponse): UwsBody | undefined {
     const length = headerValue(headers, 'content-length');
     if (length === undefined || Number(length) === 0) return undefined;
-    return new UwsBody(answer, Number(length), this.pulse, response, this.#parts.backlog);
+    return new UwsBody(answer, Number(length), this.ticker, response, this.#deps.backlog);
   }
 
   #read(head: UwsHead, { path, host }: Target, body: UwsBody | undefined): ClientRequest {
     return {
-      id: this.#parts.nextId(),
+      id: this.#deps.nextId(),
       method: head.method,
       path,
       host,

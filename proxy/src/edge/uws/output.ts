@@ -1,12 +1,17 @@
 /**
- * Owns: the bytes of one answer on the uws edge until the library has them: the queue, the framing, what shares a cork, how
- * the end is written. Does not own: when that is done, or what becomes of the answer (`uws-response`).
+ * The bytes of one answer on the uws edge until the library has them: the queue, the framing, what shares a cork, and how the
+ * end is written.
  */
-import { WRITE_BYTES } from '../../runtime/queued-writes.js';
+import { WRITE_BYTES } from '../../runtime/node-internals/queued-writes.js';
 import { cutOf, writeLines } from './head.js';
 import type { UwsAnswer } from './library.js';
 
-/** Most bytes, head and framing included, in one cork: of more than 16 KiB the library may lose some. */
+/**
+ * Most bytes, head and framing included, in one cork: of more than 16 KiB the library may lose some.
+ *
+ * @limit {} bytes handed to the library at a time
+ * @over the rest follows in the next cork
+ */
 export const CORK_MAX = 16_000;
 
 /** Most bytes at once in the middle of a long body, where a cork's limit does not count. */
@@ -24,7 +29,7 @@ const CHUNK_BYTES = 12;
 /** What a cork keeps free for the fields that are added to a head. */
 const FIELDS_BYTES = 100;
 
-/** How the length of a body is told; undecided until there is a head. */
+/** How the length of a body is conveyed; undecided until there is a head. */
 export type Framing = 'undecided' | 'length' | 'chunks' | 'bodiless';
 
 /** The answer whose bytes these are. */
@@ -53,7 +58,7 @@ const NONE: Buffer[] = [];
 
 const NOTHING = Buffer.alloc(0);
 
-/** What an answer has to say and has not said. */
+/** The unsent bytes of an answer. */
 export class UwsOutput {
   /** Bytes of the body that were taken. */
   bodyBytes = 0;
@@ -70,7 +75,7 @@ export class UwsOutput {
   #hasLength = false;
   #queue = NONE;
   #queued = 0;
-  /** One byte is to follow alone: by it the library tells whether the others have left. */
+  /** One byte is to follow alone: by it the library reports whether the others have left. */
   #confirms = false;
 
   // One function for all corks, where a closure would be made for each.
@@ -115,7 +120,7 @@ export class UwsOutput {
     return this.#framing === 'length' && this.#sent < this.#length;
   }
 
-  /** All of a length was handed over, and the connection is to be closed by hand: the library takes the answer for incomplete. */
+  /** All of a length was handed over, and we are to close the connection: to the library the answer is incomplete. */
   get isOpen(): boolean {
     return this.#framing === 'length' && this.#length > 0;
   }
@@ -130,7 +135,7 @@ export class UwsOutput {
     return left;
   }
 
-  /** Says what goes before the body; `length` counts for the framing of that name. */
+  /** Sets the head and the framing; `length` counts for the framing of that name. */
   open(head: string, framing: Framing, length: number): void {
     this.#head = head;
     this.#framing = framing;
@@ -147,7 +152,7 @@ export class UwsOutput {
     return true;
   }
 
-  /** Puts bytes that are not the origin's before its first one. */
+  /** Queues bytes ahead of the origin's first one. */
   begin(bytes: Buffer): void {
     this.#queue = [bytes];
     this.#queued = bytes.length;
@@ -262,7 +267,7 @@ export class UwsOutput {
   /** Head, body and end in one. */
   #writeAtOnce(answer: UwsAnswer): void {
     const owner = this.#owner;
-    // The library says so itself where it is told to close, and closes after the answer.
+    // Given the close flag, the library says so itself, and closes after the answer.
     const byLibrary = owner.closes && !owner.closesByItself;
     this.#writeHead(answer, byLibrary ? '' : this.#connectionField);
     const body = this.#queue.length === 1 ? (this.#queue[0] as Buffer) : Buffer.concat(this.#queue);
@@ -278,9 +283,9 @@ export class UwsOutput {
   }
 
   /**
-   * Hands over a part of a body with a length; true when nothing can follow now. `byHand`: by one byte more than the length the
-   * library takes the answer, once it has written the length, that it shall not complete by itself. After the last byte it would
-   * serve what the client sends next, and it cannot be told to close any more.
+   * Hands over a part of a body with a length; true when nothing can follow now. `byHand`: once the library has
+   * written the length, it gets one byte more than that as the length of the answer, so that it does not complete it. After the
+   * last byte it would serve what the client sends next, and has no way to close any more.
    */
   #tryEnd(answer: UwsAnswer, part: Buffer, byHand: boolean): boolean {
     const [taken, complete] = answer.tryEnd(part, byHand && this.#hasLength ? this.#length + 1 : this.#length);
@@ -315,7 +320,7 @@ export class UwsOutput {
       this.#drop(part.length);
       bytes += part.length;
       room -= part.length + CHUNK_BYTES;
-      // Its return tells whether the others have left.
+      // Its result says whether the others have left.
       if (this.#confirms && this.#queued === 1) break;
       if (this.#queued === 0) this.#confirms = false;
     }
@@ -331,14 +336,14 @@ export class UwsOutput {
   #writeEnd(answer: UwsAnswer): boolean {
     const mustClose = this.#owner.closes && !this.#owner.closesByItself;
     if (this.#framing === 'chunks' && this.#head === undefined) {
-      // Told to close here, the library would write a header field into the body. So the last chunk is written as if it were
+      // With the close flag here, the library would write a header field into the body. So the last chunk is written as if it were
       // a field, whose colon is in a chunk extension.
       if (mustClose) answer.writeHeader('\r\n0;a="', '"\r\n');
       else answer.end();
       return mustClose;
     }
     if (this.#framing === 'bodiless') {
-      // Nor can it be told here: the head is completed without it.
+      // Nor can the flag be given here: the head is completed without it.
       this.#writeHead(answer, mustClose ? `${this.#connectionField}\r\n` : this.#connectionField);
       if (!mustClose) answer.endWithoutBody();
       return mustClose;

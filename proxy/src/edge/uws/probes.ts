@@ -1,18 +1,27 @@
 /**
- * Owns: having the kernel look for clients of the uws edge that have vanished (TCP keep-alive). Does not own: what is done when
- * one has: the library hears of it as of any connection that breaks.
+ * Has the kernel detect clients of the uws edge that have vanished (TCP keep-alive).
  *
- * The library sets no such option, and gives no descriptor. But connections inherit what is set on the socket that listens, and
- * that is the one that appears among the descriptors of the process while the library opens it. Node sets the option on sockets
- * of its own only: this one is given to a short-lived process as one of its own, which is the same socket in the kernel.
+ * The library sets no such option, and gives no descriptor. But connections inherit the options of the listening socket, which
+ * appears among the descriptors of the process while the library opens it. Node sets the option only on sockets of its own:
+ * a short-lived node process gets the listening socket as one of its own, which is the same socket in the kernel.
  */
 import { spawn } from 'node:child_process';
 import { readdirSync, readlinkSync } from 'node:fs';
 
-/** How long a connection is silent before the first probe, in ms; ten more follow, a second apart. As on the node edge. */
+/**
+ * How long a connection is silent before the first probe, in ms; ten more follow, a second apart. As on the node edge.
+ *
+ * @limit {s} of silence before the kernel probes a client, ten times a second apart; also on the node edge
+ * @over connection broken: the client counts as gone
+ */
 const SILENCE_MS = 30_000;
 
-/** How long the other process may take, in ms. */
+/**
+ * How long the other process may take, in ms.
+ *
+ * @limit {s} for the process that sets this on a listener
+ * @over clients are not probed, logged
+ */
 const SETTING_MS = 10_000;
 
 const FIRST_FD = 3;
@@ -23,7 +32,7 @@ for (let i = 0; i < Number(process.argv[1]); i++)
   new Socket({ fd: ${FIRST_FD} + i, readable: false, writable: false }).setKeepAlive(true, ${SILENCE_MS});
 process.exit();`;
 
-/** What became of `act`, and the descriptors of the sockets that it has opened: none where the system does not tell. */
+/** What became of `act`, and the descriptors of the sockets that it has opened: none where the system does not list them. */
 export function openedBy<T>(act: () => T): { readonly value: T; readonly sockets: readonly number[] } {
   const before = socketsOfProcess();
   const value = act();

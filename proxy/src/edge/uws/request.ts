@@ -1,5 +1,6 @@
-/** Owns: copying what uWebSockets.js knows of a request, which is gone after its turn. Does not own: judging it. */
+/** A request on the uws edge: copied within its handler, and checked for what uWebSockets.js lets pass. */
 import { SocketAddress } from 'node:net';
+import { checkMethod, type Refusal } from '../request-check.js';
 import type { UwsAnswer, UwsRequest } from './library.js';
 
 /** A request head as it was sent, but for the case of header names, which the library has lost. */
@@ -8,15 +9,15 @@ export interface UwsHead {
   readonly target: string;
   readonly headers: string[];
   readonly clientAddress: string;
-  /** Bytes of a value are lost: the name is the second or a later one of its kind, and the value no UTF-8. */
+  /** Bytes of a value are lost: it is not UTF-8, and not the first value of its name. */
   readonly isAltered: boolean;
-  /** Whether the connection has begun a request with an address in the PROXY protocol. */
+  /** Whether an address in the PROXY protocol came before the request. */
   readonly isProxied: boolean;
 }
 
 const NON_ASCII = /[^\0-\x7f]/;
 
-/** What the library puts in the place of bytes that are no UTF-8; that somebody sends it himself is not to be told from that. */
+/** What the library puts in the place of bytes that are no UTF-8; a client that sends this character itself looks the same. */
 const REPLACED = '\ufffd';
 
 /** Copies the head. To be called within the handler. */
@@ -71,4 +72,74 @@ export function addressOf(address: ArrayBuffer): string {
     .toString('hex')
     .replace(/(....)(?!$)/g, '$1:');
   return new SocketAddress({ address: hex, family: 'ipv6' }).address;
+}
+
+const malformed = (detail: string): Refusal => ({ status: 400, text: `Failed to parse request: ${detail}\n` });
+
+/** A path and query as they may be sent: visible ASCII (RFC 3986 §2). */
+const TARGET = /^[\x21-\x7e]*$/;
+
+/** Lengths up to which a number is exact. */
+const LENGTH = /^\d{1,15}$/;
+
+/** DEL, the one control character that the library lets pass in a value (RFC 9110 §5.5). */
+const DEL = '\x7f';
+
+/** RFC 9110 §15.5.12. */
+const LENGTH_REQUIRED: Refusal = {
+  status: 411,
+  text: 'Length required: this server reads no chunked request bodies. Send a Content-Length.\n',
+};
+
+/**
+ * Why a transfer coding is refused: 400 where `chunked` is misplaced, 501 where it is not understood, else 411. The library
+ * reads chunks so loosely that another reader of the same bytes may see other requests in them: a `;` counts as a digit of the
+ * size, line ends and what follows the data are not looked at. None of that can be detected here, so no coding is accepted.
+ */
+function checkCoding(coding: string): Refusal {
+  const codings = coding.toLowerCase().split(',');
+  const chunked = codings.filter((name) => name.trim() === 'chunked').length;
+  if (chunked > 1 || (chunked === 1 && codings.at(-1)?.trim() !== 'chunked')) {
+    return malformed('chunked is not the last transfer coding');
+  }
+  return coding.toLowerCase() === 'chunked'
+    ? LENGTH_REQUIRED
+    : { status: 501, text: 'Transfer coding not supported.\n' };
+}
+
+/**
+ * Why a request is refused; undefined where it is accepted. Refused are: a method that is not served; a target with other than
+ * visible ASCII; a control character in a value; bytes that the library has replaced; more than one Content-Length, one that is
+ * not a number, or one beside Transfer-Encoding (RFC 9112 §6.3); any transfer coding; bytes of the PROXY protocol, which the
+ * library accepts from every client; a head longer than `clientBufferSize`.
+ */
+export function checkUwsRequest(
+  { method, target, headers, isAltered, isProxied }: UwsHead,
+  clientBufferSize: number,
+): Refusal | undefined {
+  let bytes = method.length + target.length + 12;
+  let length: string | undefined;
+  let coding: string | undefined;
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string;
+    const value = headers[i + 1] as string;
+    bytes += name.length + value.length + 4;
+    if (value.includes(DEL)) return malformed(`a control character in ${name}`);
+    if (name === 'content-length') {
+      if (length !== undefined) return malformed('more than one Content-Length');
+      length = value;
+    } else if (name === 'transfer-encoding') coding = coding === undefined ? value : `${coding},${value}`;
+  }
+  if (bytes > clientBufferSize) {
+    return { status: 431, text: `Request header size exceeded limit of ${clientBufferSize} bytes.\n` };
+  }
+  if (isAltered) return malformed('bytes that are no UTF-8 in a field that comes more than once');
+  if (isProxied) return malformed('bytes of the PROXY protocol before it');
+  const wrongMethod = checkMethod(method);
+  if (wrongMethod !== undefined) return wrongMethod;
+  if (!TARGET.test(target)) return malformed('invalid request target');
+  if (length !== undefined && !LENGTH.test(length)) return malformed('invalid Content-Length');
+  if (coding === undefined) return undefined;
+  if (length !== undefined) return malformed('Content-Length beside Transfer-Encoding');
+  return checkCoding(coding);
 }

@@ -1,8 +1,7 @@
 /**
- * Owns: the answer to one request on the uws edge, from head to last byte. Does not own: what is answered, the text of heads
- * (`uws-head`), how bytes are handed over (`uws-output`), or connections.
+ * The answer to one request on the uws edge, from head to last byte. `output` hands the bytes over.
  *
- * The library has a buffer without limit behind each answer, and does not tell what is in it. So what a client does not take
+ * The library has an unbounded buffer behind each answer, and does not report what is in it. So what a client does not take
  * waits here: nothing more is handed over from the moment the library reports that something waits there too. It may
  * report late, by one cork.
  */
@@ -10,19 +9,29 @@ import type { Containment } from '@holdfast/control-api';
 import { headerValue, type ResponseHead } from '@holdfast/grip';
 import type { Clock, Timer } from '../../runtime/clock.js';
 import type { Flushable, FlushQueue } from '../../runtime/flush-queue.js';
-import { endFaulty, type FaultyResponse } from '../fault.js';
-import type { ResponseOwner } from '../port.js';
+import { endFaulty, type FaultyResponse } from '../edge-answers.js';
+import type { ResponseHandler } from '../port.js';
 import type { StreamPiece } from '../stream-piece.js';
 import type { BodyTurn, UwsBody } from './body.js';
 import { headText } from './head.js';
-import type { Beating, UwsPulse } from './keep-alive-ticker.js';
+import type { KeepAliveTicker, Transfer } from './keep-alive-ticker.js';
 import type { UwsAnswer } from './library.js';
 import { CORK_MAX, type OutputOwner, UwsOutput } from './output.js';
 
-/** So many bytes go out for one client in a turn of the event loop, before others have theirs. */
+/**
+ * So many bytes go out for one client in a turn of the event loop, before others have theirs.
+ *
+ * @limit {} bytes for one client in a turn
+ * @over the rest follows in the next turn
+ */
 const TURN_MAX = 262_144;
 
-/** How long an answer that was broken off may take to drain to its client before the connection is cut, in ms. */
+/**
+ * How long an answer that was broken off may take to drain to its client before the connection is cut, in ms.
+ *
+ * @limit {s} for what waits before an abort
+ * @over connection cut
+ */
 const ABORT_DRAIN_MS = 5_000;
 
 /** How long the head of an event stream waits for a first byte from its origin, in ms. */
@@ -32,10 +41,10 @@ const EARLY_HEAD_MS = 100;
 const COMMENT = Buffer.from(':\n');
 
 /** What an answer needs of its edge and its listener. */
-export interface AnswerSurroundings {
+export interface UwsResponseDeps {
   readonly clock: Clock;
   readonly flushes: FlushQueue;
-  readonly pulse: UwsPulse;
+  readonly ticker: KeepAliveTicker;
   readonly faults: Containment;
   /** Whether connections are to close after their present answer. */
   readonly isStopping: boolean;
@@ -52,21 +61,21 @@ export interface AnswerShape {
   readonly closes: boolean;
   /** The library knows of that, and closes. */
   readonly closesByItself: boolean;
-  /** The edge refuses the request: whatever its connection sends after it is nobody's request. */
+  /** The edge refuses the request: nothing that its connection sends after it is a request. */
   readonly isRefusal: boolean;
 }
 
 const nothing = (): void => {};
 
 /** A client response carried by uWebSockets.js. */
-export class UwsResponse implements FaultyResponse, Flushable, Beating, OutputOwner, BodyTurn {
+export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputOwner, BodyTurn {
   /** The body of the request, while some of it may be on its way. */
   body: UwsBody | undefined;
   /** Undefined once the answer is complete or the client has gone: the library's object must not be touched then. */
   #answer: UwsAnswer | undefined;
-  readonly #around: AnswerSurroundings;
+  readonly #deps: UwsResponseDeps;
   readonly #shape: AnswerShape;
-  #owner: ResponseOwner | undefined;
+  #handler: ResponseHandler | undefined;
   readonly #output: UwsOutput;
   /** Bytes that were handed over behind others that waited. */
   #inside = 0;
@@ -82,24 +91,24 @@ export class UwsResponse implements FaultyResponse, Flushable, Beating, OutputOw
   #inCall = false;
   #early: Timer | undefined;
 
-  constructor(answer: UwsAnswer, shape: AnswerShape, around: AnswerSurroundings) {
+  constructor(answer: UwsAnswer, shape: AnswerShape, deps: UwsResponseDeps) {
     this.#answer = answer;
     this.#shape = shape;
-    this.#around = around;
+    this.#deps = deps;
     this.#output = new UwsOutput(this);
-    answer.onAborted(() => around.faults.run('client', () => this.#aborted()));
+    answer.onAborted(() => deps.faults.run('client', () => this.#aborted()));
     this.called();
   }
 
   /**
-   * The library has called: until the end of this turn, all that is written on this connection is one cork, whether it is
-   * asked for or not, and nothing may be closed. So what is written waits for the end of the turn.
+   * The library has called: until the end of this turn everything written on this connection is one cork, wanted or not, and
+   * nothing may be closed. So writes wait for the end of the turn.
    */
   called(): void {
     this.#inCall = true;
     if (this.#scheduled) return;
     this.#scheduled = true;
-    this.#around.flushes.add(this);
+    this.#deps.flushes.add(this);
   }
 
   get headersSent(): boolean {
@@ -110,24 +119,24 @@ export class UwsResponse implements FaultyResponse, Flushable, Beating, OutputOw
     return this.#output.bodyBytes;
   }
 
-  /** Whether the answer is complete or broken off, as far as its owner is concerned. */
+  /** Whether the answer is complete or broken off, as far as its handler is concerned. */
   get over(): boolean {
     return this.#over;
   }
 
-  /** Gives the library's object away: its connection is a WebSocket from here on. */
+  /** Hands over the library's object: its connection is a WebSocket from here on. */
   release(): UwsAnswer | undefined {
     const answer = this.#answer;
     this.#answer = undefined;
     this.#over = true;
-    this.#owner = undefined;
-    this.#around.answered();
+    this.#handler = undefined;
+    this.#deps.answered();
     return answer;
   }
 
-  own(owner: ResponseOwner): void {
-    if (this.#gone) queueMicrotask(() => this.#tellGone(owner));
-    if (!this.#over) this.#owner = owner;
+  setHandler(handler: ResponseHandler): void {
+    if (this.#gone) queueMicrotask(() => this.#tellGone(handler));
+    if (!this.#over) this.#handler = handler;
   }
 
   writeHead(head: ResponseHead, length: number | undefined, flush = false): void {
@@ -138,14 +147,14 @@ export class UwsResponse implements FaultyResponse, Flushable, Beating, OutputOw
     const framing = isBodiless ? 'bodiless' : length === undefined ? 'chunks' : 'length';
     this.#output.open(text, framing, length ?? 0);
     if (flush && framing === 'chunks' && isEventStream(head)) {
-      this.#early = this.#around.clock.after(EARLY_HEAD_MS, () => this.#sendEarly(), this);
+      this.#early = this.#deps.clock.after(EARLY_HEAD_MS, () => this.#sendEarly(), this);
     }
   }
 
   writeInformation(head: ResponseHead): void {
     if (this.#over || this.#output.framing !== 'undecided' || this.#answer === undefined) return;
     const text = `${headText(head, 'interim')}\r\n`;
-    // One without fields has no colon by which it could follow another; it tells nothing either.
+    // One without fields has no colon by which it could follow another; it has no content either.
     if (this.#output.hasBegun && !text.includes(': ')) return;
     this.#output.interim(this.#answer, text);
   }
@@ -163,7 +172,7 @@ export class UwsResponse implements FaultyResponse, Flushable, Beating, OutputOw
   push(piece: StreamPiece): void {
     if (!this.#take(piece.payload) || this.#scheduled || this.#blocked) return;
     this.#scheduled = true;
-    this.#around.flushes.addSoon(this);
+    this.#deps.flushes.addSoon(this);
   }
 
   end(chunk?: Buffer): void {
@@ -171,19 +180,19 @@ export class UwsResponse implements FaultyResponse, Flushable, Beating, OutputOw
     if (chunk !== undefined) this.#take(chunk);
     this.#over = true;
     this.#ending = true;
-    this.#owner = undefined;
+    this.#handler = undefined;
     this.#pump();
   }
 
   abort(discard = false): void {
     if (this.#over) return;
     this.#over = true;
-    this.#owner = undefined;
+    this.#handler = undefined;
     this.#aborting = true;
     if (discard || (this.#output.framing === 'undecided' && !this.#inCall)) this.#cut();
     else {
-      this.#around.clock.clear(this.#early);
-      this.#early = this.#around.clock.after(ABORT_DRAIN_MS, () => this.#cut(), this);
+      this.#deps.clock.clear(this.#early);
+      this.#early = this.#deps.clock.after(ABORT_DRAIN_MS, () => this.#cut(), this);
       this.#pump();
     }
   }
@@ -202,18 +211,18 @@ export class UwsResponse implements FaultyResponse, Flushable, Beating, OutputOw
     }
   }
 
-  /** Code behind the answer has thrown: reports that, and ends the answer. */
+  /** Reports an error of the code behind the answer, and ends the answer. */
   faulted(error: unknown): void {
-    endFaulty(this, this.#owner, error, this.#around.faults);
+    endFaulty(this, this.#handler, error, this.#deps.faults);
   }
 
-  beat(): void {
+  tick(): void {
     if (this.#answer === undefined || this.body?.isHeld === true) return;
     this.#answer.pause();
     this.#answer.resume();
   }
 
-  /** Keeps bytes for the client; false when nobody is to have them. */
+  /** Keeps bytes for the client; false when they are to be dropped. */
   #take(bytes: Buffer): boolean {
     return !this.#over && this.#answer !== undefined && this.#output.take(bytes);
   }
@@ -221,7 +230,7 @@ export class UwsResponse implements FaultyResponse, Flushable, Beating, OutputOw
   #schedule(): void {
     if (this.#scheduled || this.#blocked) return;
     this.#scheduled = true;
-    this.#around.flushes.add(this);
+    this.#deps.flushes.add(this);
   }
 
   /** Hands over what waits, until the client takes no more or the turn's share is used up. */
@@ -248,7 +257,7 @@ export class UwsResponse implements FaultyResponse, Flushable, Beating, OutputOw
     else if (this.#ending) this.#finish(this.#answer);
     else if (this.#starved) {
       this.#starved = false;
-      this.#tellWritable(this.#owner);
+      this.#tellWritable(this.#handler);
     }
   }
 
@@ -265,7 +274,7 @@ export class UwsResponse implements FaultyResponse, Flushable, Beating, OutputOw
 
   /** Whether this answer is the last of its connection. */
   get closes(): boolean {
-    return this.#shape.closes || this.#around.isStopping;
+    return this.#shape.closes || this.#deps.isStopping;
   }
 
   get closesByItself(): boolean {
@@ -277,7 +286,7 @@ export class UwsResponse implements FaultyResponse, Flushable, Beating, OutputOw
   }
 
   get secure(): boolean {
-    return this.#around.secure;
+    return this.#deps.secure;
   }
 
   get isEnding(): boolean {
@@ -287,7 +296,7 @@ export class UwsResponse implements FaultyResponse, Flushable, Beating, OutputOw
   blocked(bytes: number): void {
     this.#blocked = true;
     this.#inside = bytes;
-    this.#around.pulse.add(this);
+    this.#deps.ticker.add(this);
   }
 
   /** Without this, what the library keeps would go out, and then the connection be cut for having been silent since. */
@@ -312,7 +321,7 @@ export class UwsResponse implements FaultyResponse, Flushable, Beating, OutputOw
       this.#inside = 0;
       this.#output.unblocked();
       this.#pump();
-      if (!this.#blocked) this.#around.pulse.delete(this);
+      if (!this.#blocked) this.#deps.ticker.delete(this);
     }
     return true;
   }
@@ -324,26 +333,26 @@ export class UwsResponse implements FaultyResponse, Flushable, Beating, OutputOw
     this.#pump();
   }
 
-  /** What is left of the request's body is nobody's: the library reads on and drops it. */
+  /** The rest of the request's body is dropped: the library reads on. */
   beforeEnd(): void {
     this.body?.release();
   }
 
   completed(): void {
-    const owner = this.#starved ? this.#owner : undefined;
+    const handler = this.#starved ? this.#handler : undefined;
     this.#over = true;
-    this.#owner = undefined;
+    this.#handler = undefined;
     this.#leave();
-    // With the last bytes of its length an answer is complete before its owner, who waits, has said so. Within the call of the
+    // With the last bytes of its length an answer is complete before its handler, who waits, has said so. Within the call of the
     // library in which that is noticed nothing else may be done.
-    if (owner !== undefined) queueMicrotask(() => this.#tellWritable(owner));
+    if (handler !== undefined) queueMicrotask(() => this.#tellWritable(handler));
   }
 
   /** Cuts the connection; what waits is lost. */
   #cut(): void {
     const answer = this.#answer;
     this.#over = true;
-    this.#owner = undefined;
+    this.#handler = undefined;
     if (answer === undefined) return;
     this.#leave();
     answer.close();
@@ -351,12 +360,12 @@ export class UwsResponse implements FaultyResponse, Flushable, Beating, OutputOw
 
   #aborted(): void {
     if (this.#answer === undefined) return;
-    const owner = this.#owner;
+    const handler = this.#handler;
     this.#gone = !this.#over;
     this.#over = true;
-    this.#owner = undefined;
+    this.#handler = undefined;
     this.#leave();
-    if (owner !== undefined) this.#tellGone(owner);
+    if (handler !== undefined) this.#tellGone(handler);
   }
 
   /** After a fault in writing it. */
@@ -364,19 +373,19 @@ export class UwsResponse implements FaultyResponse, Flushable, Beating, OutputOw
     this.#cut();
   }
 
-  #tellWritable(owner: ResponseOwner | undefined): void {
+  #tellWritable(handler: ResponseHandler | undefined): void {
     try {
-      owner?.onWritable();
+      handler?.onWritable();
     } catch (error) {
-      endFaulty(this, owner, error, this.#around.faults);
+      endFaulty(this, handler, error, this.#deps.faults);
     }
   }
 
-  #tellGone(owner: ResponseOwner): void {
+  #tellGone(handler: ResponseHandler): void {
     try {
-      owner.onGone();
+      handler.onGone();
     } catch (error) {
-      this.#around.faults.caught('client', error, owner);
+      this.#deps.faults.caught('client', error, handler);
     }
   }
 
@@ -385,10 +394,10 @@ export class UwsResponse implements FaultyResponse, Flushable, Beating, OutputOw
     this.#answer = undefined;
     this.#output.clear();
     this.#inside = 0;
-    this.#around.clock.clear(this.#early);
-    this.#around.pulse.delete(this);
+    this.#deps.clock.clear(this.#early);
+    this.#deps.ticker.delete(this);
     this.body?.break();
-    this.#around.answered();
+    this.#deps.answered();
   }
 }
 

@@ -1,8 +1,8 @@
 /**
- * Owns: an open WebSocket of a client of the uws edge. Does not own: its handshake.
+ * An open WebSocket of a client of the uws edge.
  *
- * The library answers pings and Closes itself, and has no way to stop reading: what comes while its owner is not ready waits
- * here, up to a limit.
+ * The library answers pings and Closes itself, and has no way to stop reading: messages that arrive while the handler is not
+ * ready wait here, up to a limit.
  */
 import type { Containment } from '@holdfast/control-api';
 import type { Clock, Timer } from '../../runtime/clock.js';
@@ -13,32 +13,53 @@ import {
   endFaultySocket,
   type MessageSocket,
   type MessageType,
-  type SocketOwner,
+  type SocketHandler,
 } from '../../websocket/message-socket.js';
 import type { UwsWebSocket } from './library.js';
 
-/** From so many bytes waiting on, `send` asks to be held back. */
+/**
+ * From so many bytes waiting on, `send` asks to be held back.
+ *
+ * @limit {} bytes waiting for a WebSocket
+ * @over the origin is held back
+ */
 const HIGH_WATER = 262_144;
 
 /**
- * Most bytes of messages that wait for an owner that does not take them, where each counts `KEPT_BYTES` beside its content;
+ * Most bytes of messages that wait for an handler that does not take them, where each counts `KEPT_BYTES` beside its content;
  * with more the connection is cut.
+ *
+ * @limit {MiB} of messages that an origin does not take, each counted with `KEPT_BYTES`
+ * @over the client is cut
  */
 export const KEPT_MAX = 16 * 2 ** 20;
 
-/** Measured: an empty message that waits takes 220 bytes. */
+/**
+ * Measured: an empty message that waits takes 220 bytes.
+ *
+ * @limit {} bytes that each waiting message counts beyond its own
+ * @over –
+ */
 export const KEPT_BYTES = 256;
 
 /**
  * Most bytes of pongs that a client has not taken, since it last had taken everything; with more the connection is cut. The
  * library answers each ping as it comes, and cannot be held back.
+ *
+ * @limit {} bytes of pongs that a client does not take, which the library sends itself
+ * @over the client is cut
  */
 export const PONGS_MAX = 65_536;
 
 /** A pong's header. */
 const PONG_BYTES = 2;
 
-/** How long a client may take what waits before its Close frame, in ms; then its connection is cut. */
+/**
+ * How long a client may take what waits before its Close frame, in ms; then its connection is cut.
+ *
+ * @limit {s} for what waits before a Close
+ * @over connection cut
+ */
 const CLOSE_TIMEOUT_MS = 5_000;
 
 /** Shorter messages are not worth compressing, in bytes. */
@@ -48,7 +69,7 @@ const COMPRESS_MIN = 512;
 const LOST = 1006;
 const NO_CODE = 1005;
 
-/** What its owner has not taken yet. */
+/** Messages that the handler has not taken yet. */
 interface Kept {
   readonly messages: Fifo<[MessageType, Buffer]>;
   bytes: number;
@@ -59,17 +80,17 @@ const ENDED = 'Received TCP FIN before WebSocket close frame';
 
 /**
  * What the library says of a Close frame with a code that it does not know: among them 1012 to 1014 and 3000 to 3999, which
- * clients may well send. It does not tell the code, and answers without one.
+ * clients may well send. It does not report the code, and answers without one.
  */
 const UNKNOWN_CODE = 'Received invalid close payload';
 
-/** What hangs on the library's object. */
+/** The user data of the library's object. */
 export interface UwsSocketData {
   readonly socket: UwsSocket;
 }
 
-/** What a socket needs of its edge. */
-export interface UwsSocketParts {
+/** The collaborators of a socket, the same for all of an edge. */
+export interface UwsSocketDeps {
   readonly clock: Clock;
   readonly flushes: FlushQueue;
   readonly compression: boolean;
@@ -83,17 +104,17 @@ interface Ending {
 
 /** A client's WebSocket. */
 export class UwsSocket implements MessageSocket, Flushable {
-  readonly #parts: UwsSocketParts;
+  readonly #deps: UwsSocketDeps;
   /** Whether compression may have been negotiated. */
   readonly #deflates: boolean;
   /** Undefined when it is closed: the library's object must not be touched then. */
   #socket: UwsWebSocket<UwsSocketData> | undefined;
-  #owner: SocketOwner | undefined;
-  /** What is pushed in a turn: mostly one frame. */
+  #handler: SocketHandler | undefined;
+  /** Frames pushed in this turn: mostly one. */
   #piece: FramePiece | undefined;
   #morePieces: FramePiece[] | undefined;
   #pieceBytes = 0;
-  /** Undefined while nothing waits for the owner. */
+  /** Undefined while nothing waits for the handler. */
   #kept: Kept | undefined;
   /** Bytes of pongs that may wait for the client. */
   #pongBytes = 0;
@@ -107,14 +128,14 @@ export class UwsSocket implements MessageSocket, Flushable {
   #timer: Timer | undefined;
   #over = false;
 
-  /** `parts` are the same for all sockets of an edge. */
-  constructor(parts: UwsSocketParts, deflates: boolean) {
-    this.#parts = parts;
+  /** `deps` are the same for all sockets of an edge. */
+  constructor(deps: UwsSocketDeps, deflates: boolean) {
+    this.#deps = deps;
     this.#deflates = deflates;
   }
 
-  own(owner: SocketOwner): void {
-    this.#owner = owner;
+  setHandler(handler: SocketHandler): void {
+    this.#handler = handler;
     this.#drainSoon();
   }
 
@@ -131,7 +152,7 @@ export class UwsSocket implements MessageSocket, Flushable {
     if (this.#socket === undefined || this.#over) return;
     if (this.#piece === undefined) {
       this.#piece = piece;
-      this.#parts.flushes.addSoon(this);
+      this.#deps.flushes.addSoon(this);
     } else {
       this.#morePieces ??= [];
       this.#morePieces.push(piece);
@@ -144,15 +165,15 @@ export class UwsSocket implements MessageSocket, Flushable {
     if (this.#socket === undefined || this.#over) return;
     this.#over = true;
     this.#closing = { code, reason };
-    // Who closes is told of it like of any other end, but not from within the call.
+    // The handler that closes gets `onClose` as for any other end, but not from within the call.
     this.#paused = false;
-    this.#timer = this.#parts.clock.after(CLOSE_TIMEOUT_MS, () => this.#socket?.close(), this);
+    this.#timer = this.#deps.clock.after(CLOSE_TIMEOUT_MS, () => this.#socket?.close(), this);
     this.#closeIfDrained();
   }
 
   abort(): void {
     this.#over = true;
-    this.#owner = undefined;
+    this.#handler = undefined;
     this.#kept = undefined;
     this.#socket?.close();
   }
@@ -201,15 +222,15 @@ export class UwsSocket implements MessageSocket, Flushable {
     this.#socket = socket;
   }
 
-  /** Something came; `bytes` are gone when this returns. */
+  /** A message or control frame; `bytes` are detached when this returns. */
   received(type: MessageType, bytes: ArrayBuffer): void {
     if (this.#over || this.#ending !== undefined) return;
     // Short ones share memory: a buffer of its own takes 600 bytes.
     const data = Buffer.from(new Uint8Array(bytes));
     if (type === 'ping' && !this.#takesPongs(data.length)) return;
-    if (this.#owner !== undefined && !this.#paused && this.#kept === undefined) {
+    if (this.#handler !== undefined && !this.#paused && this.#kept === undefined) {
       try {
-        this.#owner.onMessage(type, data);
+        this.#handler.onMessage(type, data);
       } catch (error) {
         this.faulted(error);
       }
@@ -228,7 +249,7 @@ export class UwsSocket implements MessageSocket, Flushable {
       this.#closeIfDrained();
       if (!this.#starved || this.waiting >= HIGH_WATER) return;
       this.#starved = false;
-      this.#owner?.onWritable();
+      this.#handler?.onWritable();
     } catch (error) {
       this.faulted(error);
     }
@@ -238,7 +259,7 @@ export class UwsSocket implements MessageSocket, Flushable {
   closed(code: number, reason: ArrayBuffer): void {
     this.#socket = undefined;
     this.#dropPieces();
-    this.#parts.clock.clear(this.#timer);
+    this.#deps.clock.clear(this.#timer);
     const text = Buffer.from(reason.slice(0));
     const why = code === LOST ? text.toString() : '';
     if (why !== '' && why !== ENDED && why !== UNKNOWN_CODE) this.#fault ??= new Error(why);
@@ -246,11 +267,11 @@ export class UwsSocket implements MessageSocket, Flushable {
     this.#drainSoon();
   }
 
-  /** Its owner, or the socket itself, has thrown: reports that, and closes it. */
+  /** Reports an error of the handler or of the socket itself, and closes the socket. */
   faulted(error: unknown): void {
-    const owner = this.#owner;
+    const handler = this.#handler;
     this.#kept = undefined;
-    endFaultySocket(this, owner, error, this.#parts.faults);
+    endFaultySocket(this, handler, error, this.#deps.faults);
   }
 
   /** After a fault in a timer of its own. */
@@ -258,7 +279,7 @@ export class UwsSocket implements MessageSocket, Flushable {
     this.abort();
   }
 
-  /** The library has answered a ping: false when the client takes no pongs, and is cut. */
+  /** Counts the pong that the library has sent: false when the client does not take pongs, and is cut. */
   #takesPongs(bytes: number): boolean {
     if (this.#socket?.getBufferedAmount() === 0) this.#pongBytes = 0;
     else this.#pongBytes += bytes + PONG_BYTES;
@@ -267,7 +288,7 @@ export class UwsSocket implements MessageSocket, Flushable {
     return false;
   }
 
-  /** What waits is nobody's: the client breaks what a WebSocket can bear. */
+  /** Drops what waits and cuts the connection: the client has exceeded a limit. */
   #cut(fault: string): void {
     this.#fault = new Error(fault);
     this.#kept = undefined;
@@ -282,7 +303,7 @@ export class UwsSocket implements MessageSocket, Flushable {
 
   #write(socket: UwsWebSocket<UwsSocketData>, type: MessageType, data: Buffer): void {
     if (type === 'ping') socket.ping(data);
-    // Pings were answered when they came; a pong that nobody asked for cannot be sent.
+    // Pings were answered when they came; an unsolicited pong cannot be sent.
     else if (type !== 'pong') socket.send(data, type === 'binary', this.#deflates && data.length >= COMPRESS_MIN);
   }
 
@@ -309,18 +330,18 @@ export class UwsSocket implements MessageSocket, Flushable {
 
   #drain(): void {
     for (let kept = this.#kept; kept !== undefined; kept = this.#kept) {
-      if (this.#paused || this.#owner === undefined) return;
+      if (this.#paused || this.#handler === undefined) return;
       const [type, data] = kept.messages.shift() as [MessageType, Buffer];
       kept.bytes -= data.length + KEPT_BYTES;
       if (kept.messages.length === 0) this.#kept = undefined;
-      this.#owner.onMessage(type, data);
+      this.#handler.onMessage(type, data);
     }
     const ending = this.#ending;
-    const owner = this.#owner;
-    if (ending === undefined || owner === undefined) return;
+    const handler = this.#handler;
+    if (ending === undefined || handler === undefined) return;
     this.#over = true;
-    this.#owner = undefined;
-    if (ending.code === LOST) owner.onLost(this.#fault);
-    else owner.onClose(ending.code === NO_CODE || ending.code === 0 ? undefined : ending.code, ending.reason);
+    this.#handler = undefined;
+    if (ending.code === LOST) handler.onLost(this.#fault);
+    else handler.onClose(ending.code === NO_CODE || ending.code === 0 ? undefined : ending.code, ending.reason);
   }
 }

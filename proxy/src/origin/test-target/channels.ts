@@ -1,4 +1,4 @@
-/** Owns: which channels a client of the `test` target may name. Does not own: what is done on them. */
+/** Which channels a client of the `test` target may name. */
 import type { TestTarget } from '../../routes/target.js';
 
 /**

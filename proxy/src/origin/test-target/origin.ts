@@ -1,14 +1,11 @@
-/**
- * Owns: the built-in `test` target: an origin inside the process, for trying the proxy without an API.
- * Does not own: anything of holding; it answers with the same GRIP headers as any origin would.
- */
+/** The built-in `test` target: an origin inside the process, for trying the proxy without an API. It answers with GRIP headers. */
 import type { Readable } from 'node:stream';
 import { type Containment, uncontained } from '@holdfast/control-api';
 import { wireFromText } from '@holdfast/grip';
 import { parametersOf, pathBehind, pathnameOf } from '../../http/request-path.js';
 import type { TestTarget } from '../../routes/target.js';
 import { faultError } from '../errors.js';
-import type { Origin, OriginCall, OriginHandler, OriginRequest } from '../port.js';
+import type { AnswerSink, Origin, OriginCall, OriginHandler, OriginRequest } from '../port.js';
 import { OTHER_CHANNEL, testChannels } from './channels.js';
 
 const MAX_REQUEST_BODY = 100_000;
@@ -74,6 +71,7 @@ export class TestOrigin implements Origin {
 
   dispatch(request: OriginRequest, handler: OriginHandler): OriginCall {
     let over = false;
+    let sink: AnswerSink | undefined;
     const served = accepts(request.body)
       .catch(() => true)
       .then((accepted) => {
@@ -82,14 +80,14 @@ export class TestOrigin implements Origin {
           ? answer(pathBehind(this.#pathBeg, request.path), this.#target)
           : plain(400, 'Bad Request', 'request too large\n');
         const bytes = Buffer.from(body);
-        handler.onHead({ status, reason, headers }, bytes.length);
+        sink = handler.onHead({ status, reason, headers }, bytes.length);
         if (over) return;
-        if (request.method !== 'HEAD') handler.onData(bytes);
-        if (!over) handler.onEnd();
+        if (request.method !== 'HEAD') sink.onData(bytes);
+        if (!over) sink.onEnd();
       })
       .catch((error: unknown) => {
         this.#faults.caught('origin', error);
-        if (!over) handler.onError(faultError(error));
+        if (!over) (sink ?? handler).onError(faultError(error));
       });
     this.#faults.watch('origin', served, handler);
     return {

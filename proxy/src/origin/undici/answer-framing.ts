@@ -9,6 +9,9 @@ import { type Connect, withParserKind } from './parser.js';
 /**
  * Most 100 Continue before one final answer; with more, the connection is closed as for any malformed answer. They are
  * swallowed, so that none of them is passed on, and none prolongs the time that an origin has for its final answer.
+ *
+ * @limit {} unrequested `100 Continue` answers before one answer
+ * @over 502, connection to the origin closed
  */
 export const CONTINUE_MAX = 100;
 

@@ -22,6 +22,18 @@ export function withParserKind<Options>(connect: Connect<Options>, show: (kind: 
     });
 }
 
+/** A connector that reports of each connection whether `withParserKind` can show anything of it. */
+export function withParserReport<Options>(
+  connect: Connect<Options>,
+  report: (isFound: boolean) => void,
+): Connect<Options> {
+  return (options, connected) =>
+    connect(options, (error, socket) => {
+      connected(error, socket);
+      if (socket) report(kindOf(socket) !== undefined);
+    });
+}
+
 function kindOf(socket: object): object | undefined {
   const name = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'parser');
   const parser = name && (socket as Readonly<Record<symbol, object | null>>)[name];

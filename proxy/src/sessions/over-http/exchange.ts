@@ -6,7 +6,7 @@ import { type Containment, uncontained } from '@holdfast/control-api';
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
 import { DecodedAnswer } from '../../decoding/decoded-answer.js';
 import { faultError, type OriginError } from '../../origin/errors.js';
-import type { OriginCall, OriginHandler } from '../../origin/port.js';
+import type { AnswerSink, OriginCall, OriginHandler } from '../../origin/port.js';
 import type { Clock, Timer } from '../../runtime/clock.js';
 import { KeptBytes } from '../../runtime/kept-bytes.js';
 import { Retry } from '../../runtime/retry.js';
@@ -49,7 +49,7 @@ export interface ExchangeRequest {
  * once, whatever `repeats` says: the origin is there and merely closes idle connections (RFC 9112 §9.3.1). An HTTP
  * status is an answer, whatever it is.
  */
-export class HttpExchange implements OriginHandler {
+export class HttpExchange implements OriginHandler, AnswerSink {
   readonly #parts: ExchangeParts;
   readonly #request: ExchangeRequest;
   readonly #owner: ExchangeOwner;
@@ -85,9 +85,10 @@ export class HttpExchange implements OriginHandler {
 
   onInformation(): void {}
 
-  onHead(head: ResponseHead): void {
+  onHead(head: ResponseHead): AnswerSink {
     this.#head = head;
     this.#bodyMax = answerBodyMax(head, this.#parts.maxMessage);
+    return this;
   }
 
   onData(chunk: Buffer): boolean {

@@ -10,6 +10,9 @@ const PREFIX = 'set-meta-';
 /**
  * Most bytes of names and values together. Each entry is a header field of every request: more than this fits no
  * server's limit of a request head anyhow.
+ *
+ * @limit {} bytes of meta that an origin keeps at a session over HTTP
+ * @over session broken off
  */
 export const META_MAX_BYTES = 65_536;
 

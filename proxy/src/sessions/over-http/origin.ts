@@ -29,10 +29,20 @@ import { HttpPings } from './pings.js';
 import { HttpPoll } from './poll.js';
 import { HttpQueue } from './queue.js';
 
-/** What may wait for the origin in bytes beside two messages of the greatest length; beyond, the session ends. */
+/**
+ * What may wait for the origin in bytes beside two messages of the greatest length; beyond, the session ends.
+ *
+ * @limit {} bytes, beside two of the longest messages, waiting for an origin that is asked over HTTP
+ * @over session broken off
+ */
 export const QUEUE_MARGIN = 2_000_000;
 
-/** So many events of one answer are handed out in a turn of the event loop: others have theirs in between. */
+/**
+ * So many events of one answer are handed out in a turn of the event loop: others have theirs in between.
+ *
+ * @limit {} events of an answer over HTTP in one turn of the event loop
+ * @over the others in the next
+ */
 export const EVENTS_PER_TURN = 1_000;
 
 /** What a socket is made of. */

@@ -5,13 +5,28 @@
 import type { Faulty } from '@holdfast/control-api';
 import type { Clock, Timer } from '../../runtime/clock.js';
 
-/** So long the origin's own pong is waited for, in ms; a client must not take the session for dead meanwhile. */
+/**
+ * So long the origin's own pong is waited for, in ms; a client must not take the session for dead meanwhile.
+ *
+ * @limit {ms} for the pong of an origin over HTTP
+ * @over the proxy answers in its place
+ */
 export const PONG_GRACE_MS = 50;
 
-/** Pings that wait for the origin's pong at a time; beyond, the oldest is answered here at once. */
+/**
+ * Pings that wait for the origin's pong at a time; beyond, the oldest is answered here at once.
+ *
+ * @limit {} pings of a client that wait for an origin over HTTP
+ * @over the proxy answers the oldest at once
+ */
 const WAITING_MAX = 32;
 
-/** Pings answered here of which the origin's pong is remembered as still to come; beyond, the oldest is forgotten. */
+/**
+ * Pings answered here of which the origin's pong is remembered as still to come; beyond, the oldest is forgotten.
+ *
+ * @limit {} pings answered by the proxy whose late pong is remembered
+ * @over the oldest is forgotten
+ */
 const OWED_MAX = 32;
 
 interface Waiting {

@@ -8,6 +8,9 @@ import { OriginError } from '../../origin/errors.js';
 /**
  * From so many bytes on the client is held back, and a request takes no further event. A single message may be longer,
  * and is sent all the same.
+ *
+ * @limit {} bytes of events, each of which counts 64 on top of its own, waiting for an origin that is asked over HTTP
+ * @over the client is not read
  */
 export const QUEUE_HIGH_BYTES = 200_000;
 

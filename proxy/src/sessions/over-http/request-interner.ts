@@ -8,10 +8,18 @@ import type { ClientRequest } from '../../edge/port.js';
 /**
  * Most texts that are kept for sharing; when there are more, it begins anew: what sessions have stays theirs. Clients differ
  * in few of these fields, and come in waves of the same kinds.
+ *
+ * @limit {} texts that many handshakes have alike and that sessions share
+ * @over the collection starts again; sessions keep what they have
  */
 export const SHARED_MAX = 1_000;
 
-/** Longest text that is shared, in characters: a client may send what it likes. */
+/**
+ * Longest text that is shared, in characters: a client may send what it likes.
+ *
+ * @limit {} characters of one shared text
+ * @over a longer one is not shared
+ */
 export const SHARED_LENGTH_MAX = 512;
 
 /** Fields of a handshake whose values say something about the kind of client, or the site, and never about who it is. */

@@ -8,4 +8,4 @@ channel.answer('double', (n: number) => 2 * n);
 channel.answer('fail', () => {
   throw new Error('not today');
 });
-channel.on('echo', (body: Buffer) => void channel.tell('echo', body));
+channel.on('echo', (body: Buffer) => void channel.notify('echo', body));

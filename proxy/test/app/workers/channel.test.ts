@@ -2,7 +2,8 @@ import { fork } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import t, { type Test } from 'tap';
 import { ANSWER_MS, CHANNEL_QUEUE_MAX, Channel, type IpcEnd } from '../../../dist/app/workers/channel.js';
-import { ManualClock, realClock } from '../../../dist/runtime/clock.js';
+import { realClock } from '../../../dist/runtime/clock.js';
+import { ManualClock } from '../../kit/manual-clock.js';
 
 /** A channel to a real process that answers `double`, fails `fail`, and tells on `echo` what it is told. */
 function startOther(t: Test) {
@@ -20,7 +21,7 @@ t.test('telling keeps order and bytes; asking gets the answer, or the failure', 
       if (heard.length === 3) resolve();
     });
   });
-  for (const text of ['a', 'b', 'c']) void channel.tell('echo', Buffer.from(text));
+  for (const text of ['a', 'b', 'c']) void channel.notify('echo', Buffer.from(text));
   t.equal(await channel.ask('double', 21), 42);
   await t.rejects(channel.ask('fail'), { message: 'not today' });
   await third;
@@ -38,7 +39,7 @@ t.test('a process that goes away fails what it was asked, and closes the ports',
   await t.rejects(asked, { message: 'the other process has gone' });
   await closed;
   await t.rejects(channel.ask('double', 3), { message: 'the other process has gone' });
-  await channel.tell('echo', Buffer.from('lost'));
+  await channel.notify('echo', Buffer.from('lost'));
 });
 
 /** An end that sends nothing until it is told to. */
@@ -57,11 +58,11 @@ t.test('what waits is counted; over the limit the owner is told, once', async (t
   let overflows = 0;
   const channel = new Channel(end, { clock: new ManualClock(), overflowed: () => void overflows++ });
   const half = CHANNEL_QUEUE_MAX / 2;
-  void channel.tell('a', 0, half);
+  void channel.notify('a', 0, half);
   t.ok(channel.queued >= half && channel.queued < CHANNEL_QUEUE_MAX);
   t.equal(overflows, 0);
-  void channel.tell('a', 0, half);
-  void channel.tell('a', 0, half);
+  void channel.notify('a', 0, half);
+  void channel.notify('a', 0, half);
   t.equal(overflows, 1);
   for (const sent of end.sent) sent();
   t.equal(channel.queued, 0);

@@ -1,7 +1,7 @@
 /** Clauses of the `Edge` contract: answers that are broken off, so that their clients can tell (RFC 9112 §8). */
 import { StreamPiece } from '../../../dist/edge/stream-piece.js';
+import { head } from '../../kit/clients/raw-client.js';
 import type { Clause } from '../clause.js';
-import { head } from '../raw-client.js';
 import { settled, until } from '../wait.js';
 
 /** Broken answers. */

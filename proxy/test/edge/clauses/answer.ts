@@ -1,7 +1,8 @@
 /** Clauses of the `Edge` contract: how answers are put on the wire. */
+
+import type { RawAnswer } from '../../kit/clients/raw-answer.js';
+import { head } from '../../kit/clients/raw-client.js';
 import type { Clause } from '../clause.js';
-import type { RawAnswer } from '../raw-answer.js';
-import { head } from '../raw-client.js';
 
 /** Whether a Date is added is for a clause of its own. */
 function withoutDate({ fields }: RawAnswer): string[] {

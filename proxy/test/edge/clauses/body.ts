@@ -1,6 +1,7 @@
 /** Clauses of the `Edge` contract: request bodies. */
+
+import { head } from '../../kit/clients/raw-client.js';
 import type { Clause } from '../clause.js';
-import { head } from '../raw-client.js';
 import { settled, until } from '../wait.js';
 
 const CHUNKED = ['Transfer-Encoding: chunked'];

@@ -1,7 +1,7 @@
 /** Clauses of the `Edge` contract: limits on connections and heads, and going down. */
 import { connect } from 'node:net';
+import { head } from '../../kit/clients/raw-client.js';
 import type { Clause } from '../clause.js';
-import { head } from '../raw-client.js';
 import { settled, until } from '../wait.js';
 
 const limitClauses: readonly Clause[] = [

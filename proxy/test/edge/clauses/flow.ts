@@ -1,7 +1,7 @@
 /** Clauses of the `Edge` contract: back-pressure, and pieces pushed into held streams. */
 import { StreamPiece } from '../../../dist/edge/stream-piece.js';
+import { head } from '../../kit/clients/raw-client.js';
 import type { Clause } from '../clause.js';
-import { head } from '../raw-client.js';
 import type { Taken } from '../scripted-handler.js';
 import { settled, until } from '../wait.js';
 

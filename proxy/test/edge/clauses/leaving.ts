@@ -1,6 +1,7 @@
 /** Clauses of the `Edge` contract: clients that leave, and clients that only seem to. */
+
+import { head, type RawClient } from '../../kit/clients/raw-client.js';
 import type { Clause } from '../clause.js';
-import { head, type RawClient } from '../raw-client.js';
 import { Taken } from '../scripted-handler.js';
 import { settled, until } from '../wait.js';
 

@@ -1,6 +1,7 @@
 /** Clauses of the `Edge` contract: several requests on one connection. */
+
+import { head } from '../../kit/clients/raw-client.js';
 import type { Clause } from '../clause.js';
-import { head } from '../raw-client.js';
 import { settled } from '../wait.js';
 
 /** Requests of one connection. */

@@ -1,6 +1,7 @@
 /** Clauses of the `Edge` contract: what a handler is given of a request head. */
+
+import { head } from '../../kit/clients/raw-client.js';
 import type { Clause } from '../clause.js';
-import { head } from '../raw-client.js';
 
 /** Request heads as values. */
 export const requestClauses: readonly Clause[] = [

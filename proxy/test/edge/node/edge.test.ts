@@ -3,10 +3,10 @@ import { createServer, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
 import { PIPELINE_MAX } from '../../../dist/edge/node/connection.js';
 import { StreamPiece } from '../../../dist/edge/stream-piece.js';
+import { head } from '../../kit/clients/raw-client.js';
 import { Scene } from '../clause.js';
 import { edgeContract } from '../contract.js';
 import { makeNodeEdge } from '../node-edge-maker.js';
-import { head } from '../raw-client.js';
 import { until } from '../wait.js';
 
 edgeContract(t, 'node', { make: makeNodeEdge });

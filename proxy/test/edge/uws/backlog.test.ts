@@ -1,5 +1,5 @@
 import t from 'tap';
-import { SHARED_MAX, UwsBacklog, WAITING_MAX, type WaitingBody } from '../../../dist/edge/uws/backlog.js';
+import { SHARED_MAX, UwsBacklog, WAITING_MAX, type WaitingBody } from '../../../dist/edge/uws/body.js';
 
 /** A body of which some waits until its client is cut. */
 class Body implements WaitingBody {

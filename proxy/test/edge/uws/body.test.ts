@@ -1,9 +1,9 @@
 import { uncontained } from '@holdfast/control-api';
 import t from 'tap';
 import { UwsBody } from '../../../dist/edge/uws/body.js';
-import { UwsPulse } from '../../../dist/edge/uws/keep-alive-ticker.js';
+import { KeepAliveTicker } from '../../../dist/edge/uws/keep-alive-ticker.js';
 import type { UwsAnswer } from '../../../dist/edge/uws/library.js';
-import { ManualClock } from '../../../dist/runtime/clock.js';
+import { ManualClock } from '../../kit/manual-clock.js';
 
 t.test('a client that is read on while it is held back is cut when more than 64 MiB of its body wait', async (t) => {
   let onData: (chunk: ArrayBuffer, isLast: boolean) => void = () => {};
@@ -22,7 +22,7 @@ t.test('a client that is read on while it is held back is cut when more than 64 
       body.break();
     },
   } as unknown as UwsAnswer;
-  const body: UwsBody = new UwsBody(answer, 2 ** 30, new UwsPulse(new ManualClock(), uncontained), {
+  const body: UwsBody = new UwsBody(answer, 2 ** 30, new KeepAliveTicker(new ManualClock(), uncontained), {
     called() {},
     faulted: (error) => {
       throw error;

@@ -1,10 +1,10 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
-import { checkUwsRequest } from '../../../dist/edge/uws/check.js';
-import { handshake } from '../../websocket/raw-socket.js';
+import { checkUwsRequest } from '../../../dist/edge/uws/request.js';
+import { head, type RawClient } from '../../kit/clients/raw-client.js';
+import { handshake } from '../../kit/clients/raw-socket.js';
 import { Scene } from '../clause.js';
-import { head, type RawClient } from '../raw-client.js';
 import { makeUwsEdge } from '../uws-edge-maker.js';
 import { settled, until } from '../wait.js';
 

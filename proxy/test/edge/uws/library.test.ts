@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
 import t from 'tap';
 import { loadUws } from '../../../dist/edge/uws/library.js';
-import { freePort } from '../../ports.js';
+import { freePort } from '../../kit/ports.js';
 import { Scene } from '../clause.js';
 import { makeUwsEdge, uwsEdge } from '../uws-edge-maker.js';
 

@@ -3,14 +3,14 @@ import { uncontained } from '@holdfast/control-api';
 import t, { type Test } from 'tap';
 import type { UwsWebSocket } from '../../../dist/edge/uws/library.js';
 import { KEPT_BYTES, KEPT_MAX, PONGS_MAX, UwsSocket, type UwsSocketData } from '../../../dist/edge/uws/socket.js';
-import { ManualClock } from '../../../dist/runtime/clock.js';
 import { FlushQueue } from '../../../dist/runtime/flush-queue.js';
-import type { MessageType, SocketOwner } from '../../../dist/websocket/message-socket.js';
+import type { MessageType, SocketHandler } from '../../../dist/websocket/message-socket.js';
+import { ManualClock } from '../../kit/manual-clock.js';
 
 const NOTHING = new ArrayBuffer(0);
 
 /** Notes what it hears. */
-class Owner implements SocketOwner {
+class Owner implements SocketHandler {
   readonly heard: string[] = [];
   lost: Error | undefined;
 
@@ -50,7 +50,7 @@ const turn = () => new Promise(setImmediate);
 
 t.test('empty messages that nobody takes are bounded by their number', async (t) => {
   const { library, socket, owner } = start(t);
-  socket.own(owner);
+  socket.setHandler(owner);
   await turn();
   socket.pause();
   const most = KEPT_MAX / KEPT_BYTES;
@@ -69,7 +69,7 @@ t.test('so many of them that waited are handed on in order', async (t) => {
   const { socket, owner } = start(t);
   const count = 40_000;
   for (let i = 0; i < count; i++) socket.received('text', new Uint8Array(Buffer.from(`${i}`)).buffer);
-  socket.own(owner);
+  socket.setHandler(owner);
   await turn();
   t.equal(owner.heard.length, count);
   t.ok(owner.heard.every((text, i) => text === `text ${i}`));
@@ -77,7 +77,7 @@ t.test('so many of them that waited are handed on in order', async (t) => {
 
 t.test('a client that sends pings and takes no pongs is cut', async (t) => {
   const { library, socket, owner } = start(t);
-  socket.own(owner);
+  socket.setHandler(owner);
   await turn();
   library.buffered = 1;
   let pings = 0;
@@ -89,7 +89,7 @@ t.test('a client that sends pings and takes no pongs is cut', async (t) => {
 
 t.test('a client that has taken its pongs may send more, however slow it was', async (t) => {
   const { library, socket, owner } = start(t);
-  socket.own(owner);
+  socket.setHandler(owner);
   await turn();
   for (let round = 0; round < 10; round++) {
     library.buffered = 1;

@@ -1,4 +1,4 @@
-/** Owns: what an attack is, and small things that many of them do. Does not own: the attacks. */
+/** What an attack is, and small things that many of them do. */
 import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { HostileOrigin } from '../hostile-origin.js';

@@ -1,4 +1,4 @@
-/** Owns: attacks by more than the other side reads. All are bounded in bytes and time. Does not own: single messages (`messages.ts`). */
+/** Attacks by more than the other side reads. All are bounded in bytes and time. */
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { acceptFor, encodeFrame } from '../frames.js';

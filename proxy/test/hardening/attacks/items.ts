@@ -1,4 +1,4 @@
-/** Owns: attacks by what is published. Does not own: requests and answers (`messages.ts`), floods (`floods.ts`). */
+/** Attacks by what is published. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { tokenPath } from '../hostile-origin.js';
 import { deepJson } from '../odd.js';

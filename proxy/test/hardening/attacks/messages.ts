@@ -1,4 +1,4 @@
-/** Owns: attacks by single requests, answers, names and settings. Does not own: items (`items.ts`), floods (`floods.ts`). */
+/** Attacks by single requests, answers, names and settings. */
 import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * Owns: configurations and routes lines with odd values: what is refused is refused with a reason, and what is accepted starts and
- * serves. Does not own: which values are right.
+ * Configurations and routes lines with odd values: what is refused is refused with a reason, and what is accepted
+ * starts and serves.
  */
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,9 +1,6 @@
-/**
- * Owns: instructs in both forms with odd values in every field, and what is published to the holds that they may open.
- * Does not own: framing of the answers that carry them (`origin-answers.ts`).
- */
+/** Instructs in both forms with odd values in every field, and what is published to the holds that they may open. */
 import { tokenPath } from '../hostile-origin.js';
-import type { Case, Kind, Scene } from '../kind.js';
+import type { Case, Fixture, Kind } from '../kind.js';
 import { filters, mutatedObject, oddJson, oddNames, oddNumbers, oddText, oddValue, STRAY_LINKS } from '../odd.js';
 import type { Random } from '../random.js';
 import { converse, describeSteps, type Step } from '../steps.js';
@@ -133,25 +130,25 @@ function itemFor(random: Random, token: string): string {
 }
 
 async function play(
-  scene: Scene,
+  fixture: Fixture,
   token: string,
   path: string,
   steps: readonly Step[],
   items: readonly string[],
 ): Promise<string[]> {
-  scene.origin.plan(token, {
+  fixture.origin.plan(token, {
     answer: (_, index) => (index < 8 ? steps : [Buffer.from('HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n')]),
   });
   const request = Buffer.from(`GET ${path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n`);
-  const talk = converse(scene.node.port('clients'), [request], { limit: 4_000, quiet: 300 });
+  const talk = converse(fixture.node.port('clients'), [request], { limit: 4_000, quiet: 300 });
   const complaints: string[] = [];
   for (const item of items) {
     await new Promise((resolve) => setTimeout(resolve, 20));
-    const { status } = await scene.node.post('/publish/', `{"items":[${item}]}`);
+    const { status } = await fixture.node.post('/publish/', `{"items":[${item}]}`);
     if (status !== 200 && status !== 400 && status !== 413) complaints.push(`a publish was answered ${status}`);
   }
   // An item that closes all that the case may still hold.
-  await scene.node.post(
+  await fixture.node.post(
     '/publish/',
     json({
       items: [
@@ -183,7 +180,7 @@ function make(random: Random, token: string): Case {
   const items = random.list(0, 3, () => (random.once(6) ? oddJson(random) : itemFor(random, token)));
   return {
     text: `${path} answered with ${describeSteps(steps)}, then ${items.join('; ').slice(0, 3_000)}`,
-    play: (scene) => play(scene, token, path, steps, items),
+    play: (fixture) => play(fixture, token, path, steps, items),
   };
 }
 

@@ -1,10 +1,7 @@
-/**
- * Owns: bytes that a hostile origin answers with: heads, framings, interim answers, early ends. Does not own: instructs
- * (`instructs.ts`), what comes after a 101.
- */
+/** Bytes that a hostile origin answers with: heads, framings, interim answers, early ends. */
 import { fieldOf, readAnswers } from '../answers.js';
 import { tokenPath } from '../hostile-origin.js';
-import type { Case, Kind, Scene } from '../kind.js';
+import type { Case, Fixture, Kind } from '../kind.js';
 import { mutatedBytes, oddValue } from '../odd.js';
 import type { Random } from '../random.js';
 import { converse, describeSteps, type Step, split } from '../steps.js';
@@ -152,16 +149,16 @@ export function checkOneAnswer(bytes: Buffer, ended: boolean, method: string): s
 }
 
 async function play(
-  scene: Scene,
+  fixture: Fixture,
   token: string,
   method: string,
   path: string,
   steps: readonly Step[],
 ): Promise<string[]> {
-  scene.origin.plan(token, { answer: () => steps });
+  fixture.origin.plan(token, { answer: () => steps });
   const body = method === 'POST' ? 'Content-Length: 4\r\n\r\nsent' : '\r\n';
   const request = Buffer.from(`${method} ${path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n${body}`);
-  const heard = await converse(scene.node.port('clients'), [request], { limit: 20_000 });
+  const heard = await converse(fixture.node.port('clients'), [request], { limit: 20_000 });
   const complaints = checkOneAnswer(heard.bytes, heard.ended === 'fin', method);
   if (heard.timedOut)
     complaints.push(`the request did not end; so far ${JSON.stringify(heard.bytes.toString('latin1', 0, 300))}`);
@@ -178,7 +175,7 @@ function make(random: Random, token: string): Case {
   const steps = hostileSteps(random, hostileAnswer(random));
   return {
     text: `${method} ${path} answered with ${describeSteps(steps)}`,
-    play: (scene) => play(scene, token, method, path, steps),
+    play: (fixture) => play(fixture, token, method, path, steps),
   };
 }
 

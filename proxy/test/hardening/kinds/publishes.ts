@@ -1,10 +1,7 @@
-/**
- * Owns: bodies of publishes and other requests to the control port, with holds of every kind that may get the items.
- * Does not own: ZeroMQ (`zeromq.ts`), the hold's own answers (`instructs.ts`).
- */
+/** Bodies of publishes and other requests to the control port, with holds of every kind that may get the items. */
 import { readAnswers } from '../answers.js';
 import { tokenPath } from '../hostile-origin.js';
-import type { Case, Kind, Scene } from '../kind.js';
+import type { Case, Fixture, Kind } from '../kind.js';
 import { deepJson, filters, mutatedBytes, mutatedObject, oddJson, oddNames, oddText, oddValue } from '../odd.js';
 import type { Random } from '../random.js';
 import { converse, describeBytes, type Heard } from '../steps.js';
@@ -199,14 +196,14 @@ const HOLDS: Readonly<Record<string, (token: string, names: string) => string>> 
 };
 
 async function play(
-  scene: Scene,
+  fixture: Fixture,
   token: string,
   hold: string,
   answer: string,
   requests: readonly Buffer[],
 ): Promise<string[]> {
-  scene.origin.plan(token, { answer: () => [Buffer.from(answer, 'latin1')] });
-  const { node } = scene;
+  fixture.origin.plan(token, { answer: () => [Buffer.from(answer, 'latin1')] });
+  const { node } = fixture;
   const path = tokenPath(random0(token) ? '/f/' : '/h/', token);
   const client = converse(
     node.port('clients'),
@@ -243,7 +240,7 @@ function make(random: Random, token: string): Case {
   const requests = random.list(1, 4, () => controlRequest(random, token));
   return {
     text: `${hold} ${names}, then ${requests.map(describeBytes).join(' and ')}`,
-    play: (scene) => play(scene, token, hold, answer, requests),
+    play: (fixture) => play(fixture, token, hold, answer, requests),
   };
 }
 

@@ -1,10 +1,10 @@
 /**
- * Owns: what others may put into a Redis that nodes share: envelopes on the topics of channels, entries of streams, values of the
- * wrong type, questions and answers between nodes. Does not own: commands of Holdfast itself.
+ * What others may put into a Redis that nodes share: envelopes on the topics of channels, entries of streams, values
+ * of the wrong type, questions and answers between nodes.
  */
 import { Redis } from 'ioredis';
 import { tokenPath } from '../hostile-origin.js';
-import type { Case, Kind, Scene } from '../kind.js';
+import type { Case, Fixture, Kind } from '../kind.js';
 import { mutatedBytes, mutatedObject, oddJson, oddNumbers, oddText } from '../odd.js';
 import type { Random } from '../random.js';
 import { converse, describeBytes } from '../steps.js';
@@ -70,15 +70,15 @@ function redisAt(url: string): Redis {
   return redis;
 }
 
-async function play(scene: Scene, token: string, meddlings: readonly Meddling[]): Promise<string[]> {
-  const redis = redisAt(scene.addresses.redis as string);
-  scene.origin.plan(token, {
+async function play(fixture: Fixture, token: string, meddlings: readonly Meddling[]): Promise<string[]> {
+  const redis = redisAt(fixture.addresses.redis as string);
+  fixture.origin.plan(token, {
     answer: () => [
       Buffer.from(`HTTP/1.1 200 OK\r\nGrip-Hold: stream\r\nGrip-Channel: ${token}\r\nContent-Length: 4\r\n\r\nopen`),
     ],
   });
   const request = Buffer.from(`GET ${tokenPath('/h/', token)} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n`);
-  const client = converse(scene.node.port('clients'), [request], { limit: 3_000, quiet: 500 });
+  const client = converse(fixture.node.port('clients'), [request], { limit: 3_000, quiet: 500 });
   await new Promise((resolve) => setTimeout(resolve, 100));
   const topics = (await redis.call('PUBSUB', 'CHANNELS', 'holdfast*')) as string[];
   const topic = topics.find((name) => name.endsWith(`:c:${token}`));
@@ -96,7 +96,7 @@ async function play(scene: Scene, token: string, meddlings: readonly Meddling[])
     }
   }
   const complaints: string[] = [];
-  const { status } = await scene.node.post(
+  const { status } = await fixture.node.post(
     '/publish/',
     JSON.stringify({ items: [{ channel: token, formats: { 'http-stream': { content: 'real' } } }] }),
   );
@@ -115,13 +115,13 @@ function make(random: Random, token: string): Case {
         `${one.to} ${'message' in one ? describeBytes(one.message) : 'fields' in one ? describeBytes(Buffer.from(one.fields.join(' '))) : ''}`,
     )
     .join(' | ');
-  return { text, play: (scene) => play(scene, token, meddlings) };
+  return { text, play: (fixture) => play(fixture, token, meddlings) };
 }
 
 /** Messages and values in a shared Redis. */
 export const redisMessages: Kind = {
   name: 'redis-messages',
-  scene: 'redis',
+  fixture: 'redis',
   expected: /"part":"backplane".*(?:no position|cannot be read|unreadable)/,
   together: 8,
   make,

@@ -1,10 +1,10 @@
 /**
- * Owns: bytes of clients that are requests, nearly requests, and requests with others hidden in them. What of them reaches the
- * origin is compared with what a strict reader finds (`requests-oracle.ts`). Does not own: WebSocket frames.
+ * Bytes of clients that are requests, nearly requests, and requests with others hidden in them. What of them reaches
+ * the origin is compared with what a strict reader finds (`requests-oracle.ts`).
  */
 import { fieldOf, readAnswers } from '../answers.js';
 import { FORGED, tokenPath } from '../hostile-origin.js';
-import type { Case, Kind, Scene } from '../kind.js';
+import type { Case, Fixture, Kind } from '../kind.js';
 import { mutatedBytes, oddValue } from '../odd.js';
 import type { Random } from '../random.js';
 import { type StrictRequest, strictRequests } from '../requests-oracle.js';
@@ -291,10 +291,10 @@ function compareAnswers(
   return complaints;
 }
 
-async function play(scene: Scene, token: string, steps: readonly Step[], count: number): Promise<string[]> {
+async function play(fixture: Fixture, token: string, steps: readonly Step[], count: number): Promise<string[]> {
   const bytes = Buffer.concat(steps.filter((step) => Buffer.isBuffer(step)));
   const held = strictRequests(bytes);
-  scene.origin.plan(token, {
+  fixture.origin.plan(token, {
     answer: ({ method, target }) => {
       const body = method === 'HEAD' ? '' : `body of ${target}`;
       return [
@@ -308,7 +308,7 @@ async function play(scene: Scene, token: string, steps: readonly Step[], count: 
   const wholes = held.filter(({ whole }) => whole);
   // An answer or a close must come to a request that is right; the rest may wait for bytes that never come.
   const certain = wholes.length > 0 && !steps.includes('reset');
-  const heard = await converse(scene.node.port('clients'), steps, {
+  const heard = await converse(fixture.node.port('clients'), steps, {
     limit: certain ? 20_000 : 1_000,
     ...(certain ? {} : { quiet: 150 }),
     done: (received) =>
@@ -319,8 +319,8 @@ async function play(scene: Scene, token: string, steps: readonly Step[], count: 
       ).answers.length >= Math.max(1, wholes.length),
   });
   // The one line that the uws edge does not refuse where it should; docs/edges.md says what follows.
-  if (scene.edge === 'uws' && NAMELESS.test(bytes.toString('latin1'))) return [];
-  const seen = scene.origin.seen(token);
+  if (fixture.edge === 'uws' && NAMELESS.test(bytes.toString('latin1'))) return [];
+  const seen = fixture.origin.seen(token);
   const complaints = [...compare(seen, held), ...compareAnswers(heard, seen, held, count)];
   if (certain && heard.timedOut) complaints.push('a whole request got neither an answer nor a close');
   return complaints;
@@ -333,7 +333,7 @@ function make(random: Random, token: string): Case {
     ? requests.flatMap((request) => split(random, request))
     : split(random, Buffer.concat(requests));
   if (random.once(10)) steps.push(random.int(0, 5), random.pick(['fin', 'reset']));
-  return { text: describeSteps(steps), play: (scene) => play(scene, token, steps, count) };
+  return { text: describeSteps(steps), play: (fixture) => play(fixture, token, steps, count) };
 }
 
 /** Requests of clients. */

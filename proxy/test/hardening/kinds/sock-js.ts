@@ -1,11 +1,8 @@
-/**
- * Owns: what clients of SockJS send, over HTTP and in frames, and paths that are nearly theirs. Does not own: raw WebSockets
- * (`web-sockets.ts`).
- */
+/** What clients of SockJS send, over HTTP and in frames, and paths that are nearly theirs. */
 import { readAnswers } from '../answers.js';
 import { acceptFor, encodeFrame, frameFaults } from '../frames.js';
 import { type Plan, SOCKJS_TOKEN } from '../hostile-origin.js';
-import type { Case, Kind, Scene } from '../kind.js';
+import type { Case, Fixture, Kind } from '../kind.js';
 import { deepJson, mutatedBytes, oddJson, oddText } from '../odd.js';
 import type { Random } from '../random.js';
 import { converse, describeBytes, type Step } from '../steps.js';
@@ -108,13 +105,13 @@ const plan: Plan = {
 };
 
 async function play(
-  scene: Scene,
+  fixture: Fixture,
   asks: readonly Ask[],
   framed: readonly Step[] | undefined,
   path: string,
 ): Promise<string[]> {
-  scene.origin.plan(SOCKJS_TOKEN, plan);
-  const port = scene.node.port('clients');
+  fixture.origin.plan(SOCKJS_TOKEN, plan);
+  const port = fixture.node.port('clients');
   if (framed !== undefined) {
     const head = Buffer.from(
       `GET ${path} HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`,
@@ -143,7 +140,7 @@ function make(random: Random, token: string): Case {
     : undefined;
   const asks = inFrames ? [] : random.list(1, 8, () => ask(random, prefix, token));
   const text = [...asks.map(({ bytes }) => bytes), ...(framed ?? [])].map(describeBytes).join(' | ');
-  return { text: `${path}: ${text}`, play: (scene) => play(scene, asks, framed, path) };
+  return { text: `${path}: ${text}`, play: (fixture) => play(fixture, asks, framed, path) };
 }
 
 /** SockJS. */

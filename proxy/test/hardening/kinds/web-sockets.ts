@@ -1,11 +1,11 @@
 /**
- * Owns: WebSockets with raw frames of both sides, control messages of origins, and events of origins that are asked over HTTP.
- * Does not own: frames themselves (`frames.ts`).
+ * WebSockets with raw frames of both sides, control messages of origins, and events of origins that are asked over
+ * HTTP.
  */
 import { readAnswers } from '../answers.js';
 import { acceptFor, frameFaults, randomFrames } from '../frames.js';
 import { type Plan, tokenPath } from '../hostile-origin.js';
-import type { Case, Kind, Scene } from '../kind.js';
+import type { Case, Fixture, Kind } from '../kind.js';
 import {
   deepJson,
   filters,
@@ -117,8 +117,8 @@ const says = (token: string) => (random: Random) =>
   );
 
 /** A publish to whoever the case has subscribed. */
-async function publish(scene: Scene, channel: string, body: string): Promise<string[]> {
-  const { status } = await scene.node.post('/publish/', `{"items":[{"channel":${json(channel)},"formats":${body}}]}`);
+async function publish(fixture: Fixture, channel: string, body: string): Promise<string[]> {
+  const { status } = await fixture.node.post('/publish/', `{"items":[{"channel":${json(channel)},"formats":${body}}]}`);
   return [200, 400, 413].includes(status) ? [] : [`a publish was answered ${status}`];
 }
 
@@ -134,22 +134,22 @@ function ownRefusal(bytes: Buffer): number {
 
 /** Plays a client against an origin's plan, and looks at the frames that the client gets. */
 async function playClient(
-  scene: Scene,
+  fixture: Fixture,
   token: string,
   { head, compressed }: Handshake,
   steps: readonly Step[],
   items: readonly string[],
   plan: Plan,
 ): Promise<string[]> {
-  scene.origin.plan(token, plan);
-  const talk = converse(scene.node.port('clients'), [head, 40, ...steps], { limit: 5_000, quiet: 250 });
+  fixture.origin.plan(token, plan);
+  const talk = converse(fixture.node.port('clients'), [head, 40, ...steps], { limit: 5_000, quiet: 250 });
   const complaints: string[] = [];
   for (const [index, item] of items.entries()) {
     await new Promise((resolve) => setTimeout(resolve, index === 0 ? 80 : 5));
-    complaints.push(...(await publish(scene, token, item)));
+    complaints.push(...(await publish(fixture, token, item)));
   }
   const { bytes, ended } = await talk;
-  const whole = scene.edge === 'uws' ? bytes.subarray(0, ownRefusal(bytes)) : bytes;
+  const whole = fixture.edge === 'uws' ? bytes.subarray(0, ownRefusal(bytes)) : bytes;
   const { answers, fault } = readAnswers(whole, ended === 'fin' && whole.length === bytes.length, ['GET']);
   if (fault !== undefined) complaints.push(`the handshake's answer is none: ${fault}`);
   if (answers[0]?.status !== 101 && answers.length > 2) complaints.push(`${answers.length} answers to one handshake`);
@@ -220,9 +220,9 @@ function makeDirect(random: Random, token: string): Case {
   });
   return {
     text: `${describeBytes(opening.head)} ${describeSteps(steps)}, origin: ${status} ${extension} ${more} ${describeSteps(replies)}, items ${items.join('; ').slice(0, 2_000)}`,
-    play: async (scene) => {
+    play: async (fixture) => {
       const heard: Buffer[] = [];
-      const complaints = await playClient(scene, token, opening, steps, items, plan(heard));
+      const complaints = await playClient(fixture, token, opening, steps, items, plan(heard));
       const faults = frameFaults(Buffer.concat(heard), { masked: true, compressed: extension.includes('deflate') });
       return [...complaints, ...faults.map((text) => `to the origin: ${text}`)];
     },
@@ -310,7 +310,8 @@ function makeEvents(random: Random, token: string): Case {
   const items = random.list(0, 3, () => formats(random));
   return {
     text: `${describeBytes(opening.head)} ${describeSteps(steps)}, answers ${answers.map(describeBytes).join(' | ')}, items ${items.join('; ').slice(0, 2_000)}`,
-    play: (scene) => playClient(scene, token, opening, steps, items, { answer: (_, index) => [answers[index] ?? END] }),
+    play: (fixture) =>
+      playClient(fixture, token, opening, steps, items, { answer: (_, index) => [answers[index] ?? END] }),
   };
 }
 

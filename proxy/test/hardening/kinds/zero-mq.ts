@@ -1,12 +1,9 @@
-/**
- * Owns: messages to the ZeroMQ sockets: packets in both encodings, right and mutated, and bytes that are no ZMTP.
- * Does not own: what an item may hold (`publishes.ts`).
- */
+/** Messages to the ZeroMQ sockets: packets in both encodings, right and mutated, and bytes that are no ZMTP. */
 import { connect } from 'node:net';
 import { encodeTnetstring } from '@holdfast/grip';
 import * as zeromq from 'zeromq';
 import { tokenPath } from '../hostile-origin.js';
-import type { Case, Kind, Scene } from '../kind.js';
+import type { Case, Fixture, Kind } from '../kind.js';
 import { deepJson, mutatedBytes, oddJson, oddNames, oddText } from '../odd.js';
 import type { Random } from '../random.js';
 import { converse, describeBytes } from '../steps.js';
@@ -97,8 +94,8 @@ interface Sending {
   readonly parts: readonly Buffer[];
 }
 
-async function send(scene: Scene, { to, parts }: Sending): Promise<void> {
-  const { pull = '', sub = '', command = '' } = scene.addresses;
+async function send(fixture: Fixture, { to, parts }: Sending): Promise<void> {
+  const { pull = '', sub = '', command = '' } = fixture.addresses;
   if (to === 'raw') {
     const socket = connect((parts.length % 2 === 0 ? pull : command).replace('ipc://', ''));
     socket.on('error', () => {});
@@ -126,16 +123,16 @@ async function send(scene: Scene, { to, parts }: Sending): Promise<void> {
   socket.close();
 }
 
-async function play(scene: Scene, token: string, sendings: readonly Sending[]): Promise<string[]> {
-  scene.origin.plan(token, {
+async function play(fixture: Fixture, token: string, sendings: readonly Sending[]): Promise<string[]> {
+  fixture.origin.plan(token, {
     answer: () => [
       Buffer.from(`HTTP/1.1 200 OK\r\nGrip-Hold: stream\r\nGrip-Channel: ${token}\r\nContent-Length: 4\r\n\r\nopen`),
     ],
   });
   const request = Buffer.from(`GET ${tokenPath('/f/', token)} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n`);
-  const client = converse(scene.node.port('clients'), [request], { limit: 3_000, quiet: 400 });
+  const client = converse(fixture.node.port('clients'), [request], { limit: 3_000, quiet: 400 });
   await new Promise((resolve) => setTimeout(resolve, 50));
-  for (const sending of sendings) await send(scene, sending);
+  for (const sending of sendings) await send(fixture, sending);
   const { bytes, ended } = await client;
   return checkOneAnswer(bytes, ended === 'fin', 'GET');
 }
@@ -163,8 +160,8 @@ function make(random: Random, token: string): Case {
     return { to, parts: random.once(8) ? [...parts, random.bytes(0, 5)] : parts };
   });
   const text = sendings.map(({ to, parts }) => `${to} ${parts.map(describeBytes).join(' + ')}`).join(' | ');
-  return { text, play: (scene) => play(scene, token, sendings) };
+  return { text, play: (fixture) => play(fixture, token, sendings) };
 }
 
 /** Messages to the ZeroMQ sockets. */
-export const zeroMq: Kind = { name: 'zero-mq', scene: 'zeromq', together: 8, make };
+export const zeroMq: Kind = { name: 'zero-mq', fixture: 'zeromq', together: 8, make };

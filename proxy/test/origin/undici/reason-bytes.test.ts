@@ -1,7 +1,7 @@
 /** Reason phrases of origins, which undici would read as UTF-8, and statuses that are none. */
 import t from 'tap';
+import { RawOrigin } from '../../kit/origins/raw-origin.js';
 import { ask, makeClient, target } from '../client-scene.js';
-import { RawOrigin } from '../raw-origin.js';
 
 t.test('a reason comes byte for byte, however it is divided, on a connection that is used again', async (t) => {
   const answers = ['Trouv\xe9', 'Trouv\xc3\xa9', '', 'OK', '\xc4\x8d\xc4\x8aX: y', '\x80\xff', 'a\tb'];

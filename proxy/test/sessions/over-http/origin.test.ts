@@ -1,11 +1,11 @@
 import { setImmediate } from 'node:timers/promises';
 import { MAX_WS_EVENTS, type RawHeaders } from '@holdfast/grip';
 import t from 'tap';
-import { ManualClock } from '../../../dist/runtime/clock.js';
+import { growth, LINEAR_MAX } from '../../../../grip/dist-test/growth.js';
 import { EVENTS_PER_TURN, HttpOrigin, type HttpOriginParts } from '../../../dist/sessions/over-http/origin.js';
-import { until } from '../../e2e/until.js';
 import { settled } from '../../edge/wait.js';
-import { growth, LINEAR_MAX } from '../../growth.js';
+import { ManualClock } from '../../kit/manual-clock.js';
+import { until } from '../../kit/until.js';
 import { dial, held, inTurn, open, shorts } from '../http-origin-scene.js';
 import { accept, EVENTS, EventsServer, event, reply, type SeenRequest } from '../http-origin-server.js';
 

@@ -1,16 +1,24 @@
-/**
- * The connection on which a node publishes and reads history.
- *
- * Owns: running scripts, and knowing since when Redis is away. Does not own: repeating what failed (flight-lane.ts).
- */
+/** The connection on which a node publishes and reads history, and the scripts that run over it. */
 
+import { createHash } from 'node:crypto';
 import { ControlError } from '../../../errors.js';
 import type { Clock } from '../../../runtime/clock.js';
 import type { Log } from '../../../runtime/log.js';
 import type { RedisEvents } from '../events.js';
-import type { Script } from '../scripts/script.js';
 import type { Connection } from './connection.js';
-import type { TroubleLog } from './warnings.js';
+import type { ConnectionWarnings } from './warnings.js';
+
+/** A script and the name under which Redis caches it. */
+export interface Script {
+  readonly lua: string;
+  /** SHA-1 in hexadecimal. */
+  readonly sha: string;
+}
+
+/** Makes a script of its text. */
+export function script(lua: string): Script {
+  return { lua, sha: createHash('sha1').update(lua).digest('hex') };
+}
 
 /** What {@link RedisCommands} are made of. */
 export interface RedisCommandsOptions {
@@ -18,7 +26,7 @@ export interface RedisCommandsOptions {
   readonly name: string;
   readonly clock: Clock;
   readonly events: RedisEvents;
-  readonly troubles: TroubleLog;
+  readonly warnings: ConnectionWarnings;
   readonly log: Log;
 }
 
@@ -27,7 +35,7 @@ export class RedisCommands {
   readonly #name: string;
   readonly #clock: Clock;
   readonly #events: RedisEvents;
-  readonly #troubles: TroubleLog;
+  readonly #warnings: ConnectionWarnings;
   readonly #log: Log;
   #connection: Connection | undefined;
   #awaySince: number | undefined;
@@ -36,11 +44,11 @@ export class RedisCommands {
   #wasReady = false;
   #waiting: Array<() => void> = [];
 
-  constructor({ name, clock, events, troubles, log }: RedisCommandsOptions) {
+  constructor({ name, clock, events, warnings, log }: RedisCommandsOptions) {
     this.#name = name;
     this.#clock = clock;
     this.#events = events;
-    this.#troubles = troubles;
+    this.#warnings = warnings;
     this.#log = log;
     this.#awaySince = clock.monotonic();
     this.#awayAt = clock.wall();
@@ -57,7 +65,7 @@ export class RedisCommands {
   }
 
   /** For probes; undefined while commands can be sent. */
-  get trouble(): string | undefined {
+  get unavailableReason(): string | undefined {
     if (this.#awaySince === undefined) return undefined;
     return `redis ${this.#name} unreachable since ${new Date(this.#awayAt).toISOString()}`;
   }
@@ -108,11 +116,11 @@ export class RedisCommands {
 
   onDown(error: Error | undefined): void {
     if (this.#awaySince !== undefined) {
-      this.#troubles.warn({ redis: this.#name }, error, 'redis is away');
+      this.#warnings.warn({ redis: this.#name }, error, 'redis is away');
       return;
     }
     this.#away();
-    this.#troubles.warn({ redis: this.#name }, error, 'redis is away');
+    this.#warnings.warn({ redis: this.#name }, error, 'redis is away');
   }
 
   #away(): void {

@@ -1,8 +1,6 @@
 /**
- * Connections to Redis.
- *
- * Owns: the use of the library `ioredis`, with the settings that make it do nothing on its own that matters here: it
- * neither queues, nor sends again, nor subscribes again. Does not own: what is sent, and what to do about a loss.
+ * Connections to Redis. The only importer of `ioredis`, with settings that make it neither queue, nor send again, nor subscribe
+ * again.
  */
 import { Cluster, Command, Redis } from 'ioredis';
 import { type Containment, uncontained } from '../../../runtime/faults.js';
@@ -28,7 +26,7 @@ export interface RedisAccess {
   readonly faults?: Containment;
 }
 
-/** Told about a connection, never from within a call of it. `onDown` comes once per loss, and if it cannot be opened. */
+/** Receives the events of a connection, never from within a call of it. `onDown` comes once per loss, and if it cannot be opened. */
 export interface ConnectionListener {
   onReady(): void;
   onDown(error: Error | undefined): void;
@@ -74,7 +72,7 @@ export function openConnection(access: RedisAccess, listener: ConnectionListener
   };
   redis.on('close', down);
   let reopening: NodeJS.Timeout | undefined;
-  // The library gives up for good if a Sentinel tells of a failover while another is asked for the master: what listens to
+  // The library gives up for good if a Sentinel reports a failover while another is asked for the master: what listens to
   // Sentinels belongs to the connection before, and ends the attempt to open the next.
   redis.on('end', () => {
     down();
@@ -108,7 +106,7 @@ export function openCluster(access: RedisAccess, seeds: readonly HostPort[], lis
     redisOptions: { ...commonOptions(access) },
     enableOfflineQueue: false,
     clusterRetryStrategy: backOff(access),
-    // How often a command is sent elsewhere, or again after a pause, before the flight decides.
+    // How often a command is sent elsewhere, or again after a pause, before the batch decides.
     maxRedirections: 4,
     slotsRefreshInterval: TOPOLOGY_EVERY_MS,
     slotsRefreshTimeout: COMMAND_TIMEOUT_MS,
@@ -169,7 +167,7 @@ function textOf(reply: unknown): unknown {
   return Array.isArray(reply) ? reply.map(textOf) : reply;
 }
 
-/** The library would stay closed if it were told so while it asks where to connect to. */
+/** The library would stay closed if disconnected while it looks up where to connect. */
 function restart(redis: Redis | Cluster): void {
   if (redis.status === 'ready') redis.disconnect(true);
 }

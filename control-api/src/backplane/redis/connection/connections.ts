@@ -1,19 +1,14 @@
-/**
- * All connections of a node to Redis, shared by the backplane and the registry of nodes.
- *
- * Owns: opening and closing them, topics that are no channels. Does not own: what is sent on them.
- */
+/** All connections of a node to Redis, shared by the backplane and the cluster membership; topics that belong to no channel. */
 import type { Clock } from '../../../runtime/clock.js';
 import type { Log } from '../../../runtime/log.js';
 import type { RedisEvents } from '../events.js';
 import type { RedisKeys } from '../keys.js';
-import { ClusterSubscribers } from './cluster-subscribers.js';
 import { RedisCommands } from './commands.js';
 import { openCluster, openConnection, type RedisAccess } from './connection.js';
 import { SubscriberConnection, type SubscriberListener } from './subscriber-connection.js';
-import { SingleSubscriber, type Subscribers } from './subscribers.js';
+import { ClusterSubscribers, SingleSubscriber, type Subscribers } from './subscribers.js';
 import { formatHostPort, type RedisUrl } from './url.js';
-import { TroubleLog } from './warnings.js';
+import { ConnectionWarnings } from './warnings.js';
 
 /** What {@link RedisConnections} are made of. */
 export interface RedisConnectionsOptions {
@@ -36,7 +31,7 @@ export class RedisConnections {
   readonly keys: RedisKeys;
   readonly commands: RedisCommands;
   /** For all who have to do with these connections. */
-  readonly troubles: TroubleLog;
+  readonly warnings: ConnectionWarnings;
   readonly #options: RedisConnectionsOptions;
   readonly #topics = new Map<string, Topic>();
   readonly #known = new WeakSet<SubscriberConnection>();
@@ -47,9 +42,9 @@ export class RedisConnections {
     const { access, keys, clock, events, log } = options;
     this.#options = options;
     this.keys = keys;
-    this.troubles = new TroubleLog(log);
-    const { troubles } = this;
-    this.commands = new RedisCommands({ name: describe(access.url), clock, events, troubles, log });
+    this.warnings = new ConnectionWarnings(log);
+    const { warnings } = this;
+    this.commands = new RedisCommands({ name: describe(access.url), clock, events, warnings, log });
   }
 
   /** Opens everything; to be called once. The listener does not see topics of {@link listen}. */
@@ -58,15 +53,15 @@ export class RedisConnections {
     const { commands } = this;
     const reports = { onReady: () => commands.onReady(), onDown: (error?: Error) => commands.onDown(error) };
     const own: SubscriberListener = {
-      onUp: (home) => this.#onUp(home, listener),
-      onDown: (home, error) => {
-        this.troubles.warn({ redis: home.name }, error, 'the subscriber connection is away');
-        listener.onDown(home, error);
+      onUp: (connection) => this.#onUp(connection, listener),
+      onDown: (connection, error) => {
+        this.warnings.warn({ redis: connection.name }, error, 'the subscriber connection is away');
+        listener.onDown(connection, error);
       },
       onMessage: (topic, payload) => this.#onMessage(topic, payload, listener),
-      onMoved: (home) => {
-        listener.onMoved(home);
-        this.#subscribeTopics(home);
+      onMoved: (connection) => {
+        listener.onMoved(connection);
+        this.#subscribeTopics(connection);
       },
     };
     if (access.url.mode === 'cluster') {
@@ -97,10 +92,10 @@ export class RedisConnections {
   }
 
   /** For probes; undefined while this node can publish and receive. */
-  get trouble(): string | undefined {
-    if (this.commands.trouble !== undefined) return this.commands.trouble;
-    const homes = this.#subscribers?.homes() ?? [];
-    const away = homes.find((home) => !home.up);
+  get unavailableReason(): string | undefined {
+    if (this.commands.unavailableReason !== undefined) return this.commands.unavailableReason;
+    const connections = this.#subscribers?.connections() ?? [];
+    const away = connections.find((connection) => !connection.up);
     return away && `redis ${away.name} sends no messages at present`;
   }
 
@@ -108,15 +103,15 @@ export class RedisConnections {
   async listen(name: string, partition: number, receive: (payload: string) => void): Promise<void> {
     const topic = { name, partition, receive };
     this.#topics.set(name, topic);
-    const home = this.subscribers.homeOf(partition);
-    if (home?.up) await this.#subscribe(home, [topic]);
+    const connection = this.subscribers.connectionFor(partition);
+    if (connection?.up) await this.#subscribe(connection, [topic]);
   }
 
   /** Listens no longer. */
   unlisten(name: string): void {
     const topic = this.#topics.get(name);
     if (!topic || !this.#topics.delete(name)) return;
-    this.#subscribers?.homeOf(topic.partition)?.unsubscribe([name]);
+    this.#subscribers?.connectionFor(topic.partition)?.unsubscribe([name]);
   }
 
   close(): void {
@@ -126,29 +121,31 @@ export class RedisConnections {
     this.#subscribers?.close();
   }
 
-  #onUp(home: SubscriberConnection, listener: SubscriberListener): void {
-    if (this.#known.has(home)) {
+  #onUp(connection: SubscriberConnection, listener: SubscriberListener): void {
+    if (this.#known.has(connection)) {
       this.#options.events.reconnected('subscriber');
-      this.#options.log.info({ redis: home.name }, 'the subscriber connection is there again');
-      if (this.trouble === undefined) this.troubles.over();
+      this.#options.log.info({ redis: connection.name }, 'the subscriber connection is there again');
+      if (this.unavailableReason === undefined) this.warnings.over();
     }
-    this.#known.add(home);
-    listener.onUp(home);
-    this.#subscribeTopics(home);
+    this.#known.add(connection);
+    listener.onUp(connection);
+    this.#subscribeTopics(connection);
   }
 
-  #subscribeTopics(home: SubscriberConnection): void {
-    const topics = [...this.#topics.values()].filter((topic) => this.subscribers.homeOf(topic.partition) === home);
-    if (topics.length > 0) void this.#subscribe(home, topics);
+  #subscribeTopics(connection: SubscriberConnection): void {
+    const topics = [...this.#topics.values()].filter(
+      (topic) => this.subscribers.connectionFor(topic.partition) === connection,
+    );
+    if (topics.length > 0) void this.#subscribe(connection, topics);
   }
 
-  async #subscribe(home: SubscriberConnection, topics: readonly Topic[]): Promise<void> {
+  async #subscribe(connection: SubscriberConnection, topics: readonly Topic[]): Promise<void> {
     try {
       // All of them lie in the partition of the nodes.
       const names = topics.map(({ name }) => name);
-      await home.subscribe(names, [], () => {});
+      await connection.subscribe(names, [], () => {});
     } catch (error) {
-      if (!this.#closed && home.up) this.troubles.warn({ redis: home.name }, error, 'subscribing failed');
+      if (!this.#closed && connection.up) this.warnings.warn({ redis: connection.name }, error, 'subscribing failed');
     }
   }
 

@@ -1,20 +1,16 @@
-/**
- * One connection on which messages of pub/sub arrive.
- *
- * Owns: subscribing, barriers, noticing that the connection is dead. Does not own: what is subscribed to (interest.ts).
- */
+/** One connection on which messages of pub/sub arrive: subscribing, barriers, detecting that it is dead. */
 import type { Clock } from '../../../runtime/clock.js';
+import { type ChannelHead, parseHeads, positionsScript } from '../history-scripts.js';
 import { META_TTL_MS, PING_EVERY_MS } from '../limits.js';
-import { parseStandings, positionsScript, type Standing } from '../scripts/positions.js';
 import type { Connection, ConnectionListener } from './connection.js';
 
-/** Told about a connection. Nothing is subscribed on it after `onUp`, and what was, is lost with `onDown`. */
+/** Observes a connection. Nothing is subscribed on it after `onUp`, and what was, is lost with `onDown`. */
 export interface SubscriberListener {
-  onUp(home: SubscriberConnection): void;
-  onDown(home: SubscriberConnection, error: Error | undefined): void;
+  onUp(connection: SubscriberConnection): void;
+  onDown(connection: SubscriberConnection, error: Error | undefined): void;
   onMessage(topic: string, payload: string): void;
   /** Some topics are served by another master now. */
-  onMoved(home: SubscriberConnection): void;
+  onMoved(connection: SubscriberConnection): void;
 }
 
 /** What a {@link SubscriberConnection} is made of. */
@@ -59,15 +55,15 @@ export class SubscriberConnection {
   }
 
   /**
-   * Subscribes to topics, if there are any, and tells where the channels with these metas stand: `onBarrier` is called
-   * with one standing per meta after all messages that were accepted before, and before any that was accepted after.
+   * Subscribes to topics, if there are any, and reports where the channels with these metas are: `onBarrier` is called
+   * with one head per meta, after all messages that were accepted before, and before any that was accepted after.
    * That holds because both commands go over the connection of the messages, which Redis serves in order. Rejects without
    * having called `onBarrier` if either command fails.
    */
   async subscribe(
     topics: readonly string[],
     metas: readonly string[],
-    onBarrier: (standings: readonly Standing[]) => void,
+    onBarrier: (heads: readonly ChannelHead[]) => void,
   ): Promise<void> {
     let subscribed = topics.length === 0;
     const subscribing = subscribed
@@ -79,7 +75,7 @@ export class SubscriberConnection {
       'eval',
       [positionsScript.lua, metas.length, ...metas, META_TTL_MS],
       (reply) => {
-        if (subscribed && this.#up) onBarrier(parseStandings(reply));
+        if (subscribed && this.#up) onBarrier(parseHeads(reply));
       },
     );
     const [subscription, answer] = await Promise.allSettled([subscribing, asking]);

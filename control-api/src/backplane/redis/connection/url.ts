@@ -1,8 +1,4 @@
-/**
- * Where Redis is, from one setting.
- *
- * Owns: the forms of the URL. Does not own: connecting, nor certificates, which are files and come as options.
- */
+/** Reads `redis_url`: where Redis is, and in which mode. */
 import { ControlError } from '../../../errors.js';
 
 /** A host name or address (IPv6 without brackets), and a port. */
@@ -11,7 +7,7 @@ export interface HostPort {
   readonly port: number;
 }
 
-/** What every form of the URL tells. */
+/** What every form of the URL has. */
 interface RedisAccess {
   /** Speak TLS to every server, the sentinels included. */
   readonly tls: boolean;

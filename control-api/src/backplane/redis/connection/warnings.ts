@@ -1,14 +1,15 @@
 /**
- * Tells the log of troubles that come again and again until they are over.
+ * Warnings about the connections of a node to Redis.
  *
- * Owns: that each is told once, and which was the last. Does not own: what is done about them.
+ *
+ * Each is logged once until it is over, however often it comes.
  */
 import type { Log } from '../../../runtime/log.js';
 
-/** Troubles of one node with its Redis. The errors are shown by their text alone: they may hold what was to be sent. */
-export class TroubleLog {
+/** Logs each warning once. The errors are shown by their text alone: they may hold what was to be sent. */
+export class ConnectionWarnings {
   readonly #log: Log;
-  readonly #told = new Set<string>();
+  readonly #logged = new Set<string>();
   #last: string | undefined;
 
   constructor(log: Log) {
@@ -20,20 +21,24 @@ export class TroubleLog {
     return this.#last;
   }
 
-  /** Warns; the same again, while it is not over, is for those who look closely. */
+  /** Warns; the same again before {@link over} is a debug line. */
   warn(fields: object, error: unknown, message: string): void {
     const why = error instanceof Error ? error.message : undefined;
     this.#last = why ?? this.#last;
     const key = `${message} ${JSON.stringify(fields)} ${why}`;
     const line = { ...fields, ...(why !== undefined && { why }) };
-    if (this.#told.has(key)) this.#log.debug(line, message);
+    if (this.#logged.has(key)) this.#log.debug(line, message);
     else this.#log.warn(line, message);
-    this.#told.add(key);
+    this.#logged.add(key);
   }
 
-  /** All is well again: what comes next is news. */
+  /** All connections are up again: the next warning is logged whatever it is. */
   over(): void {
-    this.#told.clear();
+    this.#logged.clear();
     this.#last = undefined;
   }
 }
+
+/** For logs, after the error text of Redis. */
+export const FOREIGN_KEY =
+  'a key under redis_prefix is of another type, so another program uses the same prefix: delete the key, or choose another prefix';

@@ -1,147 +1,141 @@
-/**
- * The way of messages into Redis: in flights, one after the other.
- *
- * Owns: the queue of messages to publish, repeating a flight whose fate is unknown, giving up. Does not own: what a flight
- * does in Redis (scripts/publish.ts), nor delivery.
- */
+/** Sends messages into Redis in batches, one after the other, and repeats a batch whose fate is unknown. */
 
-import { ControlError } from '../../../errors.js';
+import { ControlError, refusalWith } from '../../../errors.js';
 import type { Clock } from '../../../runtime/clock.js';
 import type { Log } from '../../../runtime/log.js';
 import type { Acceptance, Message } from '../../backplane.js';
-import { refusalWith } from '../../refusal.js';
+import { FOREIGN_KEY } from '../connection/warnings.js';
 import type { RedisEvents } from '../events.js';
-import { FOREIGN_KEY } from '../foreign-key.js';
-import { FLIGHT_CHARS, FLIGHT_MESSAGES, FLIGHT_PARTS, PUBLISH_PATIENCE_MS, RETRY_MS } from '../limits.js';
+import { BATCH_CHARS, BATCH_MESSAGES, BATCH_PARTS, PUBLISH_PATIENCE_MS, RETRY_MS } from '../limits.js';
 
 /** A message on its way into Redis. */
-export interface Parcel {
+export interface BatchEntry {
   readonly message: Message;
   /** That of the item, given or made; one made for a recover. */
   readonly id: string;
   readonly payload: string;
 }
 
-/** All messages of one channel in a flight. Accepted as a whole or not at all, and only once however often it is sent. */
-export interface FlightPart {
-  /** Grows from flight to flight of a node. */
-  readonly flight: number;
+/** All messages of one channel in a batch. Accepted as a whole or not at all, and only once however often it is sent. */
+export interface BatchPart {
+  /** Grows from batch to batch of a node. */
+  readonly batch: number;
   /** The channel; undefined for recovers. */
   readonly channel: string | undefined;
-  readonly parcels: readonly Parcel[];
+  readonly entries: readonly BatchEntry[];
 }
 
-/** What a {@link FlightLane} is made of. */
-export interface FlightLaneOptions {
-  /** Sends a part; resolves with an acceptance per parcel. Rejects with the error of Redis or of the connection. */
-  readonly send: (part: FlightPart) => Promise<readonly Acceptance[]>;
+/** What a {@link BatchQueue} is made of. */
+export interface BatchQueueOptions {
+  /** Sends a part; resolves with an acceptance per entry. Rejects with the error of Redis or of the connection. */
+  readonly send: (part: BatchPart) => Promise<readonly Acceptance[]>;
   /** Since when Redis is away, in ms by the monotonic clock. */
   readonly awaySince: () => number | undefined;
   /** Calls once when Redis is there. */
   readonly whenReady: (run: () => void) => void;
   /** The connection is not what it seems. */
   readonly restart: () => void;
-  /** Numbers the flights of a node. */
-  readonly nextFlight: () => number;
+  /** Numbers the batches of a node. */
+  readonly nextBatch: () => number;
   readonly clock: Clock;
   readonly events: RedisEvents;
   readonly log: Log;
 }
 
-/** What became of a flight. */
-interface Landing {
-  readonly acceptances: ReadonlyMap<Parcel, Acceptance>;
-  /** Why there is none for some of the parcels; undefined where there is for all. */
+/** What became of a batch. */
+interface BatchResult {
+  readonly acceptances: ReadonlyMap<BatchEntry, Acceptance>;
+  /** Why there is none for some of the entries; undefined where there is for all. */
   readonly refusal: ControlError | undefined;
 }
 
 /** A part that did not get through. */
 interface Failure {
-  readonly part: FlightPart;
+  readonly part: BatchPart;
   readonly error: unknown;
 }
 
 interface Call {
-  readonly parcels: readonly Parcel[];
+  readonly entries: readonly BatchEntry[];
   readonly since: number;
   readonly resolve: (acceptances: readonly Acceptance[]) => void;
   readonly reject: (error: ControlError) => void;
 }
 
 /**
- * One flight is in progress at a time, and takes what was published meanwhile along next: so the order of calls holds,
- * however often a flight has to be repeated. A flight that stays broken longer than the patience is given up.
+ * One batch is in progress at a time, and takes what was published meanwhile along next: so the order of calls holds,
+ * however often a batch has to be repeated. A batch that stays broken longer than the patience is given up.
  */
-export class FlightLane {
-  readonly #options: FlightLaneOptions;
+export class BatchQueue {
+  readonly #options: BatchQueueOptions;
   #waiting: Call[] = [];
-  #flying = false;
+  #isSending = false;
   #closed: ControlError | undefined;
 
-  constructor(options: FlightLaneOptions) {
+  constructor(options: BatchQueueOptions) {
     this.#options = options;
   }
 
-  /** Resolves with an acceptance per parcel; rejects with ERR_BACKPLANE_UNAVAILABLE or ERR_BACKPLANE_CLOSED. */
-  publish(parcels: readonly Parcel[]): Promise<readonly Acceptance[]> {
+  /** Resolves with an acceptance per entry; rejects with ERR_BACKPLANE_UNAVAILABLE or ERR_BACKPLANE_CLOSED. */
+  publish(entries: readonly BatchEntry[]): Promise<readonly Acceptance[]> {
     if (this.#closed) return Promise.reject(this.#closed);
     const { clock, awaySince } = this.#options;
     const now = clock.monotonic();
     const away = awaySince();
     if (away !== undefined && now - away >= PUBLISH_PATIENCE_MS) return Promise.reject(unavailable('Redis is away.'));
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ parcels, since: now, resolve, reject });
+      this.#waiting.push({ entries, since: now, resolve, reject });
       // At the end of the tick, so that what is published within it travels together.
-      if (!this.#flying) {
-        this.#flying = true;
-        queueMicrotask(() => this.#depart());
+      if (!this.#isSending) {
+        this.#isSending = true;
+        queueMicrotask(() => this.#sendNext());
       }
     });
   }
 
-  /** Rejects what waits; a flight in progress is not waited for. */
+  /** Rejects what waits; a batch in progress is not waited for. */
   close(error: ControlError): void {
     this.#closed = error;
     for (const { reject } of this.#waiting.splice(0)) reject(error);
   }
 
-  #depart(): void {
-    const calls = this.#board();
+  #sendNext(): void {
+    const calls = this.#takeCalls();
     if (calls.length === 0) {
-      this.#flying = false;
+      this.#isSending = false;
       return;
     }
-    const parcels = calls.flatMap((call) => call.parcels);
+    const entries = calls.flatMap((call) => call.entries);
     const since = calls.reduce((first, call) => Math.min(first, call.since), Number.POSITIVE_INFINITY);
-    this.#fly(parcels, since).then(
-      (landing) => {
-        for (const call of calls) settle(call, landing);
-        this.#depart();
+    this.#sendBatch(entries, since).then(
+      (result) => {
+        for (const call of calls) complete(call, result);
+        this.#sendNext();
       },
       (error: unknown) => {
         for (const { reject } of calls) reject(this.#closed ?? unavailable('Redis failed.', error));
-        this.#depart();
+        this.#sendNext();
       },
     );
   }
 
-  /** The calls of the next flight: whole ones, in order. */
-  #board(): Call[] {
+  /** The calls of the next batch: whole ones, in order. */
+  #takeCalls(): Call[] {
     let messages = 0;
     let chars = 0;
-    const count = this.#waiting.findIndex(({ parcels }, i) => {
-      messages += parcels.length;
-      for (const { payload } of parcels) chars += payload.length;
-      return i > 0 && (messages > FLIGHT_MESSAGES || chars > FLIGHT_CHARS);
+    const count = this.#waiting.findIndex(({ entries }, i) => {
+      messages += entries.length;
+      for (const { payload } of entries) chars += payload.length;
+      return i > 0 && (messages > BATCH_MESSAGES || chars > BATCH_CHARS);
     });
     return this.#waiting.splice(0, count < 0 ? this.#waiting.length : count);
   }
 
   /** Sends the parts until each has got through, or has been refused for good. */
-  async #fly(parcels: readonly Parcel[], since: number): Promise<Landing> {
-    const acceptances = new Map<Parcel, Acceptance>();
+  async #sendBatch(entries: readonly BatchEntry[], since: number): Promise<BatchResult> {
+    const acceptances = new Map<BatchEntry, Acceptance>();
     let refusal: ControlError | undefined;
-    let missing = partsOf(parcels, this.#options.nextFlight());
+    let missing = partsOf(entries, this.#options.nextBatch());
     for (;;) {
       const failures = await this.#attempt(missing, acceptances);
       const [passing, refused] = divide(failures);
@@ -159,15 +153,15 @@ export class FlightLane {
     }
   }
 
-  async #attempt(parts: readonly FlightPart[], acceptances: Map<Parcel, Acceptance>): Promise<Failure[]> {
+  async #attempt(parts: readonly BatchPart[], acceptances: Map<BatchEntry, Acceptance>): Promise<Failure[]> {
     const failures: Failure[] = [];
-    for (let i = 0; i < parts.length; i += FLIGHT_PARTS) {
-      const batch = parts.slice(i, i + FLIGHT_PARTS);
-      const results = await Promise.allSettled(batch.map((part) => this.#options.send(part)));
-      for (const [j, part] of batch.entries()) {
+    for (let i = 0; i < parts.length; i += BATCH_PARTS) {
+      const group = parts.slice(i, i + BATCH_PARTS);
+      const results = await Promise.allSettled(group.map((part) => this.#options.send(part)));
+      for (const [j, part] of group.entries()) {
         const result = results[j];
         if (result?.status === 'fulfilled') {
-          for (const [k, parcel] of part.parcels.entries()) acceptances.set(parcel, result.value[k] as Acceptance);
+          for (const [k, entry] of part.entries.entries()) acceptances.set(entry, result.value[k] as Acceptance);
         } else failures.push({ part, error: result?.reason });
       }
     }
@@ -192,9 +186,9 @@ export class FlightLane {
   }
 }
 
-/** A call whose parcels were all accepted has nothing to do with what was refused to others. */
-function settle({ parcels, resolve, reject }: Call, { acceptances, refusal }: Landing): void {
-  const own = parcels.map((parcel) => acceptances.get(parcel));
+/** A call whose entries were all accepted has nothing to do with what was refused to others. */
+function complete({ entries, resolve, reject }: Call, { acceptances, refusal }: BatchResult): void {
+  const own = entries.map((entry) => acceptances.get(entry));
   if (refusal === undefined || !own.includes(undefined)) resolve(own as Acceptance[]);
   else reject(refusalWith(refusal, own));
 }
@@ -212,15 +206,15 @@ function refusalBy({ part, error }: Failure): ControlError {
 }
 
 /** Messages by channel, in the order of first appearance. */
-function partsOf(parcels: readonly Parcel[], flight: number): FlightPart[] {
-  const byChannel = new Map<string | undefined, Parcel[]>();
-  for (const parcel of parcels) {
-    const channel = parcel.message.type === 'item' ? parcel.message.item.channel : undefined;
+function partsOf(entries: readonly BatchEntry[], batch: number): BatchPart[] {
+  const byChannel = new Map<string | undefined, BatchEntry[]>();
+  for (const entry of entries) {
+    const channel = entry.message.type === 'item' ? entry.message.item.channel : undefined;
     const part = byChannel.get(channel);
-    if (part) part.push(parcel);
-    else byChannel.set(channel, [parcel]);
+    if (part) part.push(entry);
+    else byChannel.set(channel, [entry]);
   }
-  return [...byChannel].map(([channel, list]) => ({ flight, channel, parcels: list }));
+  return [...byChannel].map(([channel, list]) => ({ batch, channel, entries: list }));
 }
 
 /** Replies of Redis that pass with time; any error that is not a reply comes from the connection, and passes too. */

@@ -1,24 +1,19 @@
-/**
- * Takes messages to publish.
- *
- * Owns: the bounds of what waits, and which lane a message takes. Does not own: the lanes' work (flight-lane.ts).
- */
+/** Takes messages to publish within bounds, and chooses the queue of each. */
 
-import { ControlError } from '../../../errors.js';
+import { ControlError, PartlyAccepted, refusalWith } from '../../../errors.js';
 import type { Clock } from '../../../runtime/clock.js';
 import type { Log } from '../../../runtime/log.js';
 import type { Acceptance } from '../../backplane.js';
-import { PartlyAccepted, refusalWith } from '../../refusal.js';
 import type { RedisCommands } from '../connection/commands.js';
 import type { RedisEvents } from '../events.js';
 import type { RedisKeys } from '../keys.js';
+import { partitionOf } from '../keys.js';
 import { PAYLOAD_CHARS, PUBLISH_QUEUE_CHARS, PUBLISH_QUEUE_MESSAGES } from '../limits.js';
-import { partitionOf } from '../partitions.js';
 import { type PublishSettings, publishPart } from './batch-part.js';
-import { FlightLane, type FlightPart, type Parcel } from './batch-queue.js';
+import { type BatchEntry, type BatchPart, BatchQueue } from './batch-queue.js';
 
-/** What a {@link PublishDesk} is made of. */
-export interface PublishDeskOptions {
+/** What a {@link PublishBatcher} is made of. */
+export interface PublishBatcherOptions {
   readonly commands: RedisCommands;
   readonly keys: RedisKeys;
   readonly settings: PublishSettings;
@@ -28,97 +23,97 @@ export interface PublishDeskOptions {
 }
 
 /**
- * One lane for everything, or in a cluster one per partition: a master that is away must not hold up what belongs to the
+ * One queue for everything, or in a cluster one per partition: a master that is away must not hold up what belongs to the
  * others, and order is promised per channel only.
  */
-export class PublishDesk {
-  readonly #options: PublishDeskOptions;
-  readonly #lanes = new Map<number, FlightLane>();
-  #flights = 0;
+export class PublishBatcher {
+  readonly #options: PublishBatcherOptions;
+  readonly #queues = new Map<number, BatchQueue>();
+  #batches = 0;
   #messages = 0;
   #chars = 0;
 
-  constructor(options: PublishDeskOptions) {
+  constructor(options: PublishBatcherOptions) {
     this.#options = options;
   }
 
-  /** Resolves with an acceptance per parcel, in order; rejects as `Backplane.publish` does. */
-  async publish(parcels: readonly Parcel[]): Promise<readonly Acceptance[]> {
-    if (parcels.length === 0) return [];
-    const chars = parcels.reduce((sum, { payload }) => sum + payload.length, 0);
-    if (parcels.some(({ payload }) => payload.length > PAYLOAD_CHARS)) {
+  /** Resolves with an acceptance per entry, in order; rejects as `Backplane.publish` does. */
+  async publish(entries: readonly BatchEntry[]): Promise<readonly Acceptance[]> {
+    if (entries.length === 0) return [];
+    const chars = entries.reduce((sum, { payload }) => sum + payload.length, 0);
+    if (entries.some(({ payload }) => payload.length > PAYLOAD_CHARS)) {
       throw new ControlError('ERR_BACKPLANE_UNAVAILABLE', `A message has more than ${PAYLOAD_CHARS} characters.`);
     }
     if (
       this.#messages > 0 &&
-      (this.#messages + parcels.length > PUBLISH_QUEUE_MESSAGES || this.#chars + chars > PUBLISH_QUEUE_CHARS)
+      (this.#messages + entries.length > PUBLISH_QUEUE_MESSAGES || this.#chars + chars > PUBLISH_QUEUE_CHARS)
     ) {
       throw new ControlError('ERR_BACKPLANE_UNAVAILABLE', 'Too many messages wait for Redis.');
     }
-    this.#messages += parcels.length;
+    this.#messages += entries.length;
     this.#chars += chars;
     try {
-      return await this.#dispatch(parcels);
+      return await this.#dispatch(entries);
     } finally {
-      this.#messages -= parcels.length;
+      this.#messages -= entries.length;
       this.#chars -= chars;
     }
   }
 
   /** Rejects what waits. */
   close(error: ControlError): void {
-    for (const lane of this.#lanes.values()) lane.close(error);
+    for (const queue of this.#queues.values()) queue.close(error);
   }
 
-  async #dispatch(parcels: readonly Parcel[]): Promise<readonly Acceptance[]> {
-    if (!this.#options.settings.sharded) return this.#lane(0).publish(parcels);
-    const groups = new Map<number, Parcel[]>();
-    for (const parcel of parcels) {
-      const partition = parcel.message.type === 'item' ? partitionOf(parcel.message.item.channel) : 0;
+  async #dispatch(entries: readonly BatchEntry[]): Promise<readonly Acceptance[]> {
+    if (!this.#options.settings.sharded) return this.#queue(0).publish(entries);
+    const groups = new Map<number, BatchEntry[]>();
+    for (const entry of entries) {
+      const partition = entry.message.type === 'item' ? partitionOf(entry.message.item.channel) : 0;
       const group = groups.get(partition);
-      if (group) group.push(parcel);
-      else groups.set(partition, [parcel]);
+      if (group) group.push(entry);
+      else groups.set(partition, [entry]);
     }
-    const acceptances = new Map<Parcel, Acceptance | undefined>();
+    const acceptances = new Map<BatchEntry, Acceptance | undefined>();
     let refusal: ControlError | undefined;
     await Promise.all(
       [...groups].map(async ([partition, group]) => {
-        const accepted = await this.#lane(partition)
+        const accepted = await this.#queue(partition)
           .publish(group)
           .catch((error: ControlError) => {
             refusal ??= error;
             return error instanceof PartlyAccepted ? error.acceptances : [];
           });
-        for (const [i, parcel] of group.entries()) acceptances.set(parcel, accepted[i]);
+        for (const [i, entry] of group.entries()) acceptances.set(entry, accepted[i]);
       }),
     );
-    const all = parcels.map((parcel) => acceptances.get(parcel));
+    const all = entries.map((entry) => acceptances.get(entry));
     if (refusal !== undefined) throw refusalWith(refusal, all);
     return all as Acceptance[];
   }
 
-  #lane(partition: number): FlightLane {
-    const known = this.#lanes.get(partition);
+  #queue(partition: number): BatchQueue {
+    const known = this.#queues.get(partition);
     if (known) return known;
     const { commands, clock, events, log } = this.#options;
-    const lane = new FlightLane({
+    const queue = new BatchQueue({
       send: (part) => this.#send(part),
       awaySince: () => commands.awaySince,
       whenReady: (run) => commands.whenReady(run),
       restart: () => commands.restart(),
-      nextFlight: () => {
-        this.#flights += 1;
-        return this.#flights;
+      nextBatch: () => {
+        this.#batches += 1;
+        return this.#batches;
       },
       clock,
       events,
       log,
     });
-    this.#lanes.set(partition, lane);
-    return lane;
+    this.#queues.set(partition, queue);
+    return queue;
   }
 
-  #send(part: FlightPart): Promise<Acceptance[]> {
+  #send(part: BatchPart): Promise<Acceptance[]> {
     const { commands, keys, settings } = this.#options;
     const of = part.channel === undefined ? keys.recover() : keys.channel(part.channel);
     return publishPart(commands, of, part, settings);

@@ -1,81 +1,74 @@
-/**
- * Reads from the history what a channel missed.
- *
- * Owns: reading pages until a channel is live again, for a limited number of channels at a time. Does not own: deciding
- * what is missing (cursor.ts).
- */
+/** Reads from the history what channels missed, a limited number of channels at a time. */
 import type { Clock } from '../../../runtime/clock.js';
 import type { Message, Position } from '../../backplane.js';
 import type { RedisCommands } from '../connection/commands.js';
-import type { TroubleLog } from '../connection/warnings.js';
+import type { ConnectionWarnings } from '../connection/warnings.js';
+import { FOREIGN_KEY } from '../connection/warnings.js';
 import { decodePayload } from '../envelope.js';
 import type { RedisEvents } from '../events.js';
-import { FOREIGN_KEY } from '../foreign-key.js';
-import { CATCH_UPS, RANGE_BYTES, RANGE_ENTRIES, RETRY_MS } from '../limits.js';
-import type { Standing } from '../scripts/positions.js';
-import { parseRange, type Range, rangeScript } from '../scripts/range.js';
-import { parseSince, sinceScript } from '../scripts/since.js';
-import { Turnstile } from '../semaphore.js';
-import type { Watched } from './channel-subscription.js';
+import type { ChannelHead } from '../history-scripts.js';
+import { parseRange, parseSince, type Range, rangeScript, sinceScript } from '../history-scripts.js';
+import { MAX_BACKFILLS, RANGE_BYTES, RANGE_ENTRIES, RETRY_MS } from '../limits.js';
+import type { ChannelSubscription } from './channel-subscription.js';
 import type { Arrival, Page } from './cursor.js';
 
 /** Catches channels up. What fails is tried again until it succeeds or nobody wants it any more. */
-export class CatchUp {
+export class Backfill {
   readonly #commands: RedisCommands;
   readonly #clock: Clock;
   readonly #events: RedisEvents;
-  readonly #troubles: TroubleLog;
-  readonly #turnstile = new Turnstile(CATCH_UPS);
+  readonly #warnings: ConnectionWarnings;
+  readonly #semaphore = new Semaphore(MAX_BACKFILLS);
 
-  constructor(commands: RedisCommands, clock: Clock, events: RedisEvents, troubles: TroubleLog) {
-    this.#troubles = troubles;
+  constructor(commands: RedisCommands, clock: Clock, events: RedisEvents, warnings: ConnectionWarnings) {
+    this.#warnings = warnings;
     this.#commands = commands;
     this.#clock = clock;
     this.#events = events;
   }
 
-  /** Has a channel catch up if it is behind. To be called whenever its cursor was told something. */
-  attend(watched: Watched): void {
-    if (watched.reading || watched.cursor?.phase !== 'behind') return;
-    watched.reading = true;
-    this.#turnstile.enter(() => this.#read(watched));
+  /** Schedules the backfill of a channel if it is behind. To be called after every input of its cursor. */
+  schedule(subscription: ChannelSubscription): void {
+    if (subscription.reading || subscription.cursor?.phase !== 'behind') return;
+    subscription.reading = true;
+    this.#semaphore.run(() => this.#read(subscription));
   }
 
   /** Opens a channel with what came since a moment, in ms by the clock of Redis. */
-  openLate(watched: Watched, standing: Standing, since: number): void {
-    const { cursor, opening } = watched;
-    if (!cursor || !opening) return;
+  openLate(subscription: ChannelSubscription, head: ChannelHead, since: number): void {
+    const { cursor, pending } = subscription;
+    if (!cursor || !pending) return;
     const { generation } = cursor;
-    const isMeant = () => watched.cursor === cursor && cursor.generation === generation;
-    this.#turnstile.enter(async () => {
-      const { meta, stream } = watched.keys;
+    const isMeant = () => subscription.cursor === cursor && cursor.generation === generation;
+    this.#semaphore.run(async () => {
+      const { meta, stream } = subscription.keys;
       const ask = () => this.#commands.run(sinceScript, [meta, stream], [since]);
       const reply = await this.#persist(ask, isMeant);
       if (reply === undefined || !isMeant()) return;
       this.#events.historyRead();
       const { epoch, before, missing } = parseSince(reply);
-      watched.opening = undefined;
-      cursor.openLate({ epoch, offset: before }, standing, missing);
-      opening.resolve();
-      this.attend(watched);
+      subscription.pending = undefined;
+      cursor.openLate({ epoch, offset: before }, head, missing);
+      pending.resolve();
+      this.schedule(subscription);
     });
   }
 
-  async #read(watched: Watched): Promise<void> {
+  async #read(subscription: ChannelSubscription): Promise<void> {
     for (;;) {
-      const { cursor } = watched;
+      const { cursor } = subscription;
       if (cursor?.phase !== 'behind') {
         // In the same breath as the look at the phase, so that nobody sees a reader who has already left.
-        watched.reading = false;
+        subscription.reading = false;
         return;
       }
       const { generation, after } = cursor;
       cursor.reading();
-      const isMeant = () => watched.cursor === cursor && cursor.generation === generation;
-      const range = await this.#persist(() => this.range(watched.keys, after, RANGE_ENTRIES), isMeant);
+      const isMeant = () => subscription.cursor === cursor && cursor.generation === generation;
+      const range = await this.#persist(() => this.range(subscription.keys, after, RANGE_ENTRIES), isMeant);
       if (range === undefined || !isMeant()) continue;
       cursor.page(pageOf(range));
-      // A server that has less than another one told, say an old master: it will not know more at once.
+      // A server that has less than another one reported, such as an old master: it will not know more at once.
       if (cursor.phase === 'behind' && cursor.after === after) await this.#pause();
     }
   }
@@ -91,7 +84,7 @@ export class CatchUp {
     const range = parseRange(reply);
     if (range.fault !== undefined) {
       const text = `the history of a channel cannot be read, and is as if it held nothing: ${FOREIGN_KEY}`;
-      this.#troubles.warn({ key: stream }, new Error(range.fault), text);
+      this.#warnings.warn({ key: stream }, new Error(range.fault), text);
     }
     return range;
   }
@@ -120,4 +113,39 @@ export function pageOf({ epoch, top, lastId, entries, more }: Range): Page<Messa
     return { position, ...decodePayload(payload, position), size: payload.length };
   });
   return { epoch, top, lastId, arrivals, more };
+}
+
+/** Runs tasks in the order of arrival, a limited number at the same time. Those that wait are kept, all of them. */
+class Semaphore {
+  readonly #limit: number;
+  #waiting: Array<() => Promise<void>> = [];
+  /** Those before this index have begun. After an outage a task waits for each channel: taking them out one by one is slow. */
+  #begun = 0;
+  #running = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** The task must not reject. */
+  run(task: () => Promise<void>): void {
+    this.#waiting.push(task);
+    this.#next();
+  }
+
+  #next(): void {
+    if (this.#running >= this.#limit) return;
+    const task = this.#waiting[this.#begun];
+    if (!task) return;
+    this.#begun += 1;
+    if (this.#begun * 2 >= this.#waiting.length) {
+      this.#waiting = this.#waiting.slice(this.#begun);
+      this.#begun = 0;
+    }
+    this.#running += 1;
+    void task().finally(() => {
+      this.#running -= 1;
+      this.#next();
+    });
+  }
 }

@@ -1,14 +1,12 @@
 /**
- * Where this node stands in one channel: delivers messages once and in order, and notices what is missing.
- *
- * Owns: the state of one channel, as a pure state machine. Does not own: Redis; the caller feeds it what it read there.
+ * How far this node is in one channel, as a pure state machine: delivers messages once and in order, and notices what is missing.
  */
 import type { Gap, Position } from '../../backplane.js';
 
 /** A message that came by pub/sub or from the history. */
 export interface Arrival<M> {
   readonly position: Position;
-  /** The id of the message, by which items at the same offset are told apart. */
+  /** The id of the message, by which items at the same offset are distinguished. */
   readonly id: string;
   /** Length of the payload. */
   readonly size: number;
@@ -16,7 +14,7 @@ export interface Arrival<M> {
   readonly message: M | undefined;
 }
 
-/** Where a channel stood, told on the connection of its messages: those up to `top` have come before it, or never will. */
+/** Where a channel was, reported on the connection of its messages: those up to `top` came before it, or never will. */
 export interface Barrier {
   /** Empty if the channel had no item. */
   readonly epoch: string;
@@ -70,7 +68,7 @@ export class ChannelCursor<M> {
   /** Id of the message at `#after`; undefined if not known. */
   #lastId: string | undefined;
   /** The item at `#after` may have been replaced by another: pages are to be compared with `#lastId`. */
-  #doubtful = false;
+  #unverified = false;
   /** The last position known to be taken: what lies before it and has not come, will not come by itself. */
   #seen: Position = NOTHING;
   #held: Arrival<M>[] = [];
@@ -139,7 +137,7 @@ export class ChannelCursor<M> {
     this.#drop();
     this.#seen = NOTHING;
     this.#generation += 1;
-    this.#doubtful = true;
+    this.#unverified = true;
     if (this.#phase !== 'opening') this.#phase = 'lost';
   }
 
@@ -153,15 +151,15 @@ export class ChannelCursor<M> {
     const { epoch, top } = barrier;
     const after = this.#after;
     this.#seen = { epoch, offset: top };
-    if (after.epoch !== epoch || after.offset > top) this.#doubtful = true;
+    if (after.epoch !== epoch || after.offset > top) this.#unverified = true;
     if (this.#phase === 'behind') return;
     if (this.#isAt(barrier)) {
       this.#lastId = barrier.lastId;
-      this.#doubtful = false;
-      this.#settle();
+      this.#unverified = false;
+      this.#resume();
       return;
     }
-    if (after.offset === top) this.#doubtful = true;
+    if (after.offset === top) this.#unverified = true;
     this.#phase = 'behind';
   }
 
@@ -175,10 +173,10 @@ export class ChannelCursor<M> {
   page(page: Page<M>): void {
     if (this.#phase !== 'behind') return;
     const isOther = this.#after.epoch !== page.epoch;
-    if (this.#doubtful || isOther || this.#isBelow(page)) this.#compare(page);
+    if (this.#unverified || isOther || this.#isBelow(page)) this.#compare(page);
     // The sink may have closed the cursor meanwhile.
     if (this.#phase !== 'behind') return;
-    this.#doubtful = false;
+    this.#unverified = false;
     this.#merge(page);
   }
 
@@ -194,7 +192,7 @@ export class ChannelCursor<M> {
     const { epoch, offset } = arrival.position;
     if (this.#after.epoch === '') this.#after = { epoch, offset: 0 };
     if (epoch !== this.#after.epoch) {
-      this.#doubtful = true;
+      this.#unverified = true;
       return false;
     }
     if (offset <= this.#after.offset) return true;
@@ -212,12 +210,12 @@ export class ChannelCursor<M> {
     if (this.#phase !== 'opening') return;
     this.#after = after.epoch === '' ? NOTHING : after;
     this.#lastId = lastId;
-    this.#doubtful = false;
-    this.#settle();
+    this.#unverified = false;
+    this.#resume();
   }
 
   /** What was held is looked at in order, as if it came now; the first hole ends that. */
-  #settle(): void {
+  #resume(): void {
     const held = this.#held;
     this.#drop();
     this.#phase = 'live';
@@ -225,7 +223,7 @@ export class ChannelCursor<M> {
     if (this.#phase === 'live' && this.#target() > this.#after.offset) this.#phase = 'behind';
   }
 
-  /** Decides whether the page continues what was delivered, and if not, tells and begins anew. */
+  /** Decides whether the page continues what was delivered, and if not, reports the gap and begins anew. */
   #compare(page: Page<M>): void {
     const after = this.#after;
     const [first] = page.arrivals;
@@ -244,7 +242,7 @@ export class ChannelCursor<M> {
       page.top > after.offset &&
       first?.position.offset !== after.offset
     ) {
-      // What followed cannot be told from what another item in this place may have been followed by.
+      // What followed cannot be distinguished from what another item in this place may have been followed by.
       const offset = this.#firstOf(page) - 1;
       this.#begin({ epoch: page.epoch, offset }, undefined, page);
       this.#gap('trimmed', after, offset > after.offset ? { epoch: page.epoch, offset } : undefined);
@@ -275,7 +273,7 @@ export class ChannelCursor<M> {
     this.#seen = { epoch, offset: top };
   }
 
-  /** Delivers the page and what was held, as far as nothing is missing; what is lost for good is told. */
+  /** Delivers the page and what was held, as far as nothing is missing; what is lost for good is reported as a gap. */
   #merge({ top, arrivals, more }: Page<M>): void {
     const known = new Map<number, Arrival<M>>();
     const { epoch } = this.#after;
@@ -306,7 +304,7 @@ export class ChannelCursor<M> {
     if (!more && this.#after.offset < lostUntil) this.#skip(lostUntil);
     if (this.#phase !== 'behind') return;
     this.#release();
-    if (this.#after.offset >= target) this.#settle();
+    if (this.#after.offset >= target) this.#resume();
   }
 
   /** Forgets what was held and is not needed any more. */

@@ -1,20 +1,15 @@
-/**
- * Tells again what has passed on a channel.
- *
- * Owns: reading from a position or an id, without holes. Does not own: how long items are kept (scripts/publish.ts).
- */
+/** Reads the history of a channel from a position or an id, without holes. */
 import type { ItemMessage, Position } from '../../backplane.js';
 import type { HistoryPage, HistoryStart } from '../../history.js';
 import type { RedisCommands } from '../connection/commands.js';
+import { findIdScript, parseFound, parseHeads, positionsScript } from '../history-scripts.js';
 import type { ChannelKeys } from '../keys.js';
-import { findIdScript, parseFound } from '../scripts/find-id.js';
-import { parseStandings, positionsScript } from '../scripts/positions.js';
-import { type CatchUp, pageOf } from './backfill.js';
+import { type Backfill, pageOf } from './backfill.js';
 
 /** Reads the history of a channel; see `History.read`. Rejects with the error of Redis or of the connection. */
 export async function readHistory(
   commands: RedisCommands,
-  catchUp: CatchUp,
+  backfill: Backfill,
   keys: ChannelKeys,
   start: HistoryStart,
   limit: number,
@@ -25,7 +20,7 @@ export async function readHistory(
       : parseFound(await commands.run(findIdScript, [keys.meta, keys.stream], [start.afterId]));
   if (!after) return undefined;
   // One more for the start itself, which is read along.
-  const page = pageOf(await catchUp.range(keys, after, limit + 1));
+  const page = pageOf(await backfill.range(keys, after, limit + 1));
   // Before its first item a channel has no epoch: whichever came then is the right one.
   if (after.epoch === '') after = { epoch: page.epoch, offset: 0 };
   if (page.epoch !== after.epoch || page.top < after.offset) return undefined;
@@ -45,7 +40,7 @@ export async function readHistory(
 
 /** Where a channel stands in Redis. Rejects as {@link readHistory} does. */
 export async function readHead(commands: RedisCommands, keys: ChannelKeys, metaTtlMs: number): Promise<Position> {
-  const [standing] = parseStandings(await commands.run(positionsScript, [keys.meta], [metaTtlMs]));
-  if (standing?.fault !== undefined) throw new Error(standing.fault);
-  return { epoch: standing?.epoch ?? '', offset: standing?.top ?? 0 };
+  const [head] = parseHeads(await commands.run(positionsScript, [keys.meta], [metaTtlMs]));
+  if (head?.fault !== undefined) throw new Error(head.fault);
+  return { epoch: head?.epoch ?? '', offset: head?.top ?? 0 };
 }

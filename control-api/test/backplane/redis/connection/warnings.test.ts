@@ -1,14 +1,14 @@
 import t from 'tap';
-import { TroubleLog } from '../../../../dist/backplane/redis/connection/warnings.js';
+import { ConnectionWarnings } from '../../../../dist/backplane/redis/connection/warnings.js';
 import { RecordingLog } from '../../../recorder.js';
 
 t.test('the same trouble is told once, another one too, and all of them anew once it was over', async (t) => {
   const log = new RecordingLog();
-  const troubles = new TroubleLog(log);
+  const warnings = new ConnectionWarnings(log);
   const refused = Object.assign(new Error('refused'), { command: { args: ['secret'] } });
-  for (let i = 0; i < 3; i++) troubles.warn({ redis: 'a' }, refused, 'away');
-  troubles.warn({ redis: 'b' }, refused, 'away');
-  troubles.warn({ redis: 'a' }, new Error('no rights'), 'away');
+  for (let i = 0; i < 3; i++) warnings.warn({ redis: 'a' }, refused, 'away');
+  warnings.warn({ redis: 'b' }, refused, 'away');
+  warnings.warn({ redis: 'a' }, new Error('no rights'), 'away');
   t.strictSame(
     log.at('warn').map(({ fields }) => fields),
     [
@@ -18,9 +18,9 @@ t.test('the same trouble is told once, another one too, and all of them anew onc
     ],
   );
   t.equal(log.at('debug').length, 2);
-  t.equal(troubles.last, 'no rights');
-  troubles.over();
-  t.equal(troubles.last, undefined);
-  troubles.warn({ redis: 'a' }, undefined, 'away');
+  t.equal(warnings.last, 'no rights');
+  warnings.over();
+  t.equal(warnings.last, undefined);
+  warnings.warn({ redis: 'a' }, undefined, 'away');
   t.strictSame(log.at('warn').at(-1)?.fields, { redis: 'a' });
 });

@@ -139,7 +139,7 @@ t.test('redis: recovers that were missed with a connection come once', async (t)
   await receiver.listener.saw('recover');
   await server.cli('acl', 'setuser', 'r', 'off');
   await server.cli('client', 'kill', 'user', 'r');
-  await until('the receiver is away', () => receiver.backplane.trouble !== undefined);
+  await until('the receiver is away', () => receiver.backplane.unavailableReason !== undefined);
   await publisher.backplane.publish([{ type: 'recover' }]);
   await server.cli('acl', 'setuser', 'r', 'on');
   await until('it came', () => receiver.listener.labels.length === 2);

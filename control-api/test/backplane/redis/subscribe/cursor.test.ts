@@ -11,7 +11,7 @@ interface Model {
 }
 
 /** A channel in a store that trims, flushes and is rewound, and one cursor with a connection that breaks. */
-class World {
+class Simulation {
   epoch = 'e0';
   log: Model[] = [];
   kept: number;
@@ -139,18 +139,18 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom('flush', 'rewind') },
 );
 
-function run(world: World, steps: readonly string[]): void {
+function run(simulation: Simulation, steps: readonly string[]): void {
   for (const each of steps) {
-    if (each === 'publish') world.publish(false);
-    else if (each === 'lose one') world.publish(true);
-    else if (each === 'receive') world.receive();
-    else if (each === 'ask') world.ask();
-    else if (each === 'answer') world.answer();
-    else if (each === 'barrier') world.barrier();
-    else if (each === 'break') world.breakConnection();
-    else if (each === 'connect') world.connect();
-    else if (each === 'flush') world.flush();
-    else world.rewind(2);
+    if (each === 'publish') simulation.publish(false);
+    else if (each === 'lose one') simulation.publish(true);
+    else if (each === 'receive') simulation.receive();
+    else if (each === 'ask') simulation.ask();
+    else if (each === 'answer') simulation.answer();
+    else if (each === 'barrier') simulation.barrier();
+    else if (each === 'break') simulation.breakConnection();
+    else if (each === 'connect') simulation.connect();
+    else if (each === 'flush') simulation.flush();
+    else simulation.rewind(2);
   }
 }
 
@@ -163,20 +163,21 @@ t.test('redis cursor: nothing comes twice or out of order, and whatever does not
       fc.integer({ min: 1, max: 6 }),
       fc.integer({ min: 0, max: 6 }),
       (steps, kept, pageSize, held, room) => {
-        const world = new World(kept, pageSize, held, room);
-        world.barrier();
-        world.receive();
-        run(world, steps);
-        world.settle();
-        world.publish(false);
-        world.settle();
+        const simulation = new Simulation(kept, pageSize, held, room);
+        simulation.barrier();
+        simulation.receive();
+        run(simulation, steps);
+        simulation.settle();
+        simulation.publish(false);
+        simulation.settle();
         let last = 0;
         let gap = false;
         const isSilent = (until: number) => {
-          for (let serial = last + 1; serial < until; serial += 1) if (!gap && !world.excused.has(serial)) return true;
+          for (let serial = last + 1; serial < until; serial += 1)
+            if (!gap && !simulation.excused.has(serial)) return true;
           return false;
         };
-        for (const each of world.delivered) {
+        for (const each of simulation.delivered) {
           if ('reason' in each) {
             gap = true;
             continue;
@@ -186,7 +187,7 @@ t.test('redis cursor: nothing comes twice or out of order, and whatever does not
           last = each.serial;
           gap = false;
         }
-        if (isSilent(world.serial + 1)) throw new Error('silence at the end');
+        if (isSilent(simulation.serial + 1)) throw new Error('silence at the end');
       },
     ),
     { numRuns: 20_000 },
@@ -203,13 +204,13 @@ t.test('redis cursor: without trouble in the store a history that is long enough
       fc.integer({ min: 1, max: 6 }),
       fc.integer({ min: 0, max: 6 }),
       (steps, pageSize, held, room) => {
-        const world = new World(1_000, pageSize, held, room);
-        world.barrier();
-        world.receive();
-        run(world, steps);
-        world.settle();
-        const serials = world.delivered.map((each) => ('reason' in each ? `gap ${each.reason}` : each.serial));
-        if (serials.some((serial, i) => serial !== i + 1) || serials.length !== world.serial)
+        const simulation = new Simulation(1_000, pageSize, held, room);
+        simulation.barrier();
+        simulation.receive();
+        run(simulation, steps);
+        simulation.settle();
+        const serials = simulation.delivered.map((each) => ('reason' in each ? `gap ${each.reason}` : each.serial));
+        if (serials.some((serial, i) => serial !== i + 1) || serials.length !== simulation.serial)
           throw new Error(String(serials));
       },
     ),

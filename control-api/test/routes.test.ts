@@ -1,0 +1,35 @@
+/** The table of routes of the control API: each row says what its caller may do. */
+import t from 'tap';
+import { type ChannelTaps, type ClusterViews, LocalBackplane, Publisher, silentLog } from '../dist/index.js';
+import { controlRoutes } from '../dist/routes.js';
+import { RecordingEvents } from './recorder.js';
+
+const publisher = new Publisher({
+  backplane: new LocalBackplane(silentLog),
+  countSubscribers: () => 0,
+  events: new RecordingEvents(),
+  log: silentLog,
+});
+const views = { cluster: {} as ClusterViews, taps: {} as ChannelTaps };
+
+t.test('every route names the permission that it needs; only the greeting needs none', async (t) => {
+  const rows = controlRoutes({ publisher, pushInHttpMaxBodySize: 1, views });
+  t.strictSame(
+    rows.map(({ method, path, scope }) => `${method} ${path} ${scope}`),
+    [
+      '* / none',
+      'POST /publish/? publish',
+      'POST /recover/? recover',
+      'GET /nodes/? view',
+      'GET /channels/{name} view',
+      'GET /channels/{name}/items tap',
+      'GET /connections/{id+} view',
+      'DELETE /connections/{id+} disconnect',
+    ],
+  );
+});
+
+t.test('without views their paths are not there', async (t) => {
+  const paths = controlRoutes({ publisher, pushInHttpMaxBodySize: 1 }).map(({ path }) => path);
+  t.strictSame(paths, ['/', '/publish/?', '/recover/?']);
+});

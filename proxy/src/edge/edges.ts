@@ -1,0 +1,109 @@
+/** The table of client edges, and the listeners of a process, each served by the edge that it names. */
+import type { Containment } from '@holdfast/control-api';
+import type { Options } from '../config/table.js';
+import type { Clock } from '../runtime/clock.js';
+import type { Descriptors } from '../runtime/descriptors.js';
+import { WsAcceptor } from '../websocket/ws-acceptor.js';
+import { NodeEdge } from './node/edge.js';
+import type { BoundListener, Edge, EdgeEvents, EdgeHandler, Listener } from './port.js';
+import type { TlsCertificates } from './tls-certificates.js';
+import { UwsEdge } from './uws/edge.js';
+import { loadUws } from './uws/library.js';
+
+/** What any edge may be configured with; each takes what it can act on. */
+export interface EdgeSettings
+  extends Pick<
+    Options,
+    | 'clientBufferSize'
+    | 'clientMaxconn'
+    | 'clientKeepAliveTimeout'
+    | 'clientHeaderTimeout'
+    | 'clientHalfCloseGrace'
+    | 'websocketMessageMax'
+    | 'allowCompression'
+  > {
+  readonly certificates: TlsCertificates;
+  /** Whether other processes have the same listeners. */
+  readonly isShared: boolean;
+}
+
+/** The collaborators of every edge. */
+export interface EdgeDeps {
+  readonly clock: Clock;
+  readonly faults: Containment;
+  readonly events: EdgeEvents;
+  readonly descriptors: Descriptors;
+  /** A new id for each request, unique within this node, whichever edge it comes from. */
+  readonly nextId: () => string;
+  /** Vanished clients cannot be detected on an edge that needs the kernel's probes for that, for this reason. */
+  readonly probesFailed: (why: string) => void;
+}
+
+/** One row of the table. */
+interface EdgeRow {
+  /** @throws EdgeError when the edge cannot be loaded on this machine */
+  make(handler: EdgeHandler, settings: EdgeSettings, deps: EdgeDeps): Edge;
+  /** With several workers: the process that binds a listener. Where each worker does, the kernel spreads connections (SO_REUSEPORT). */
+  readonly boundBy: 'primary' | 'worker';
+}
+
+/** All edges, by the name that the option `edge` gives them. A new one is a folder beside `node` and `uws`, and a row here. */
+export const edges = {
+  node: {
+    boundBy: 'primary',
+    make: (handler, { websocketMessageMax, allowCompression, ...options }, deps) => {
+      const sockets = new WsAcceptor({ websocketMessageMax, allowCompression }, undefined, deps.faults);
+      return new NodeEdge(handler, { ...options, sockets }, deps);
+    },
+  },
+  uws: {
+    boundBy: 'worker',
+    make: (handler, settings, { probesFailed: failed, ...deps }) => {
+      const options = { ...settings, sharesPorts: settings.isShared };
+      // The library's own limit counts other bytes; the edge checks the exact one.
+      const library = loadUws(2 * settings.clientBufferSize);
+      return new UwsEdge(library, handler, options, { ...deps, probes: { failed } });
+    },
+  },
+} satisfies Record<string, EdgeRow>;
+
+export type EdgeName = keyof typeof edges;
+
+/** A listener and the edge that serves it. */
+export interface EdgeListener extends Listener {
+  readonly edge: EdgeName;
+}
+
+/** The edges of a process as one: each listener is opened by its own. */
+export class Edges implements Edge {
+  readonly #edges = new Map<EdgeName, Edge>();
+
+  /**
+   * Makes the edges that these listeners name; nothing listens yet.
+   * @throws EdgeError when one of them cannot be loaded on this machine
+   */
+  constructor(listeners: readonly EdgeListener[], handler: EdgeHandler, settings: EdgeSettings, deps: EdgeDeps) {
+    for (const { edge } of listeners) {
+      if (!this.#edges.has(edge)) this.#edges.set(edge, edges[edge].make(handler, settings, deps));
+    }
+  }
+
+  /** `listener` is one of those that the edges were made for. */
+  listen(listener: EdgeListener): Promise<BoundListener> {
+    return (this.#edges.get(listener.edge) as Edge).listen(listener);
+  }
+
+  stopAccepting(): void {
+    for (const edge of this.#edges.values()) edge.stopAccepting();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#edges.values()].map((edge) => edge.close()));
+  }
+
+  get connections(): number {
+    let connections = 0;
+    for (const edge of this.#edges.values()) connections += edge.connections;
+    return connections;
+  }
+}

@@ -1,0 +1,108 @@
+/** What every edge needs in order to listen: socket files and their owners, free ports, and errors in one line. */
+import { chmodSync, chownSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { EdgeError } from './errors.js';
+import type { Listener } from './port.js';
+
+/**
+ * Longest path of a unix socket on Linux, in bytes; a longer one would be cut off, and the rest of it bound.
+ *
+ * @limit {} bytes of the path of a unix socket
+ * @over the start fails
+ */
+const MAX_SOCKET_PATH = 107;
+
+/** The failure of a `listen` in one line that names the address; `error` is that of the system call. */
+export function listenError(error: NodeJS.ErrnoException, listener: Listener): EdgeError {
+  const where = listener.path ?? `${listener.host ?? '0.0.0.0'}:${listener.port}`;
+  if (error.code === 'EADDRINUSE') {
+    return new EdgeError('ERR_EDGE_PORT_IN_USE', `cannot listen on ${where}: it is in use`, { cause: error });
+  }
+  const why =
+    error.code === 'EACCES' ? 'no permission' : error.code === 'EADDRNOTAVAIL' ? 'no such address' : error.message;
+  return new EdgeError('ERR_EDGE_LISTEN', `cannot listen on ${where}: ${why}`, { cause: error });
+}
+
+/**
+ * A port of this address that was free a moment ago, for processes that are to bind the same one.
+ * @throws EdgeError when there is none, or no such address
+ */
+export async function freePort(host: string): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) => reject(listenError(error, { host, port: 0 })));
+    server.listen({ host, port: 0, exclusive: true }, resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  await new Promise<void>((resolve) => void server.close(() => resolve()));
+  return port;
+}
+
+/**
+ * Makes way for a socket file: removes one that a dead process left behind, which would make every `listen` fail.
+ * Resolves to whether the path is free; a socket that answers is in use, and so is the path of any other file.
+ * @throws EdgeError when the path is too long
+ */
+export async function prepareSocketFile(path: string): Promise<boolean> {
+  if (Buffer.byteLength(path) > MAX_SOCKET_PATH) {
+    const text = `cannot listen on ${path}: the path is longer than ${MAX_SOCKET_PATH} bytes`;
+    throw new EdgeError('ERR_EDGE_LISTEN', text);
+  }
+  const file = statSync(path, { throwIfNoEntry: false });
+  if (file === undefined) return true;
+  if (!file.isSocket()) return false;
+  const stale = await new Promise<boolean>((resolve) => {
+    const probe = connect(path);
+    probe.once('connect', () => resolve(false));
+    probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'ECONNREFUSED'));
+    probe.once('close', () => resolve(false));
+    probe.once('connect', () => probe.destroy());
+  });
+  if (stale) rmSync(path, { force: true });
+  return stale;
+}
+
+/** Gives a bound socket's file the permissions and the owner of its listener. */
+export function applySocketOwner(listener: Listener): void {
+  const path = listener.path as string;
+  if (listener.mode !== undefined) chmodSync(path, listener.mode);
+  if (listener.user !== undefined || listener.group !== undefined) {
+    const owner = resolveOwner(listener.user, listener.group);
+    chownSync(path, owner.uid, owner.gid);
+  }
+}
+
+/**
+ * Removes the file of a socket that no longer listens, so that clients are refused at once. A file that cannot be removed
+ * stays; the next process that listens there replaces it.
+ */
+export function removeSocketFile(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // Its directory may not be ours any more.
+  }
+}
+
+/** Numeric owner of a file; -1 leaves that part as it is (chown(2)). */
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** Looks names up in /etc/passwd and /etc/group; throws an `EdgeError` for an unknown one. */
+export function resolveOwner(user: string | undefined, group: string | undefined): Owner {
+  return {
+    uid: user === undefined ? -1 : idOf('/etc/passwd', user),
+    gid: group === undefined ? -1 : idOf('/etc/group', group),
+  };
+}
+
+function idOf(file: string, name: string): number {
+  if (/^\d+$/.test(name)) return Number(name);
+  for (const line of readFileSync(file, 'utf8').split('\n')) {
+    const fields = line.split(':');
+    if (fields[0] === name) return Number(fields[2]);
+  }
+  throw new EdgeError('ERR_EDGE_LISTEN', `no such name in ${file}: ${name}`);
+}

@@ -1,0 +1,150 @@
+/** What is written to one session's client: items, and tokens for a client that may come back. */
+import { isUtf8 } from 'node:buffer';
+import type { WsMessageFormat, WsMessageSend } from '@holdfast/grip';
+import type { Delivery } from '../channels/delivery.js';
+import { type ActionFormat, ItemPipeline, type ItemReceiver } from '../delivery/pipeline.js';
+import { type LinkScope, scopeOf } from '../links/link-scope.js';
+import { FramePiece } from '../websocket/frame-piece.js';
+import type { MessageSocket } from '../websocket/message-socket.js';
+import type { Dial, SessionParts } from './session-parts.js';
+import { SessionReplay } from './session-replay.js';
+import type { Subscriptions } from './subscriptions.js';
+
+/** The session. Each of its methods may end it. */
+export interface SessionReceiver extends ItemReceiver {
+  readonly dial: Dial;
+  readonly client: MessageSocket;
+  readonly subscriptions: Subscriptions;
+  /** An item was sent. */
+  sent(): void;
+  /** Delivers an item that had to wait for what was missed before it. */
+  deliver(delivery: Delivery): void;
+  /** An item asks for news of the origin. */
+  refresh(): void;
+  /** An item says that the session is over. */
+  closedByItem(code: number | undefined, reason: string | undefined): void;
+}
+
+/** The items of one session. */
+export class SessionWriter extends ItemPipeline<WsMessageFormat, FramePiece> {
+  protected readonly receiver: SessionReceiver;
+  protected readonly parts: SessionParts;
+  /** Undefined unless the client asked for it. */
+  readonly #replay: SessionReplay | undefined;
+
+  /** `resume` is as of `SessionStart`. */
+  constructor(receiver: SessionReceiver, resume: string | undefined, parts: SessionParts) {
+    super();
+    this.receiver = receiver;
+    this.parts = parts;
+    this.#replay = this.#makeReplay(resume);
+  }
+
+  /** Whether an item is to be taken now: not if it was replayed already, or has to wait for what is replayed before it. */
+  takesNow(delivery: Delivery): boolean {
+    return this.#replay === undefined || this.#replay.admits(delivery);
+  }
+
+  /** The session has come to a channel; `live` is as of `ChannelRegistry.add`. */
+  subscribed(channel: string, live: Promise<void> | undefined): void {
+    this.#replay?.subscribed(channel, live);
+  }
+
+  /** The session has left a channel. */
+  unsubscribed(channel: string): void {
+    this.#replay?.unsubscribed(channel);
+  }
+
+  /** The client has room again. */
+  onWritable(): void {
+    this.#replay?.onWritable();
+  }
+
+  override stop(): void {
+    super.stop();
+    this.#replay?.stop();
+  }
+
+  protected get kind(): 'ws' {
+    return 'ws';
+  }
+
+  protected get noun(): string {
+    return 'session';
+  }
+
+  /** A client that can come back gets what it missed. */
+  protected get needsAll(): boolean {
+    return this.#replay !== undefined;
+  }
+
+  protected get list(): Subscriptions {
+    return this.receiver.subscriptions;
+  }
+
+  protected get scope(): LinkScope {
+    const { request, route, standing } = this.receiver.dial;
+    return scopeOf(request, route, standing);
+  }
+
+  protected waitingBefore(delivery: Delivery): number {
+    return this.#replay?.isReplaying(delivery) ? 0 : this.receiver.client.waiting;
+  }
+
+  protected encode(delivery: Delivery, { type }: WsMessageSend, own: Buffer | undefined): FramePiece {
+    return own === undefined ? delivery.frame : new FramePiece(type, own);
+  }
+
+  protected override refusal(format: WsMessageFormat, own: Buffer): string | undefined {
+    const isSpoilt = format.action === 'send' && format.type === 'text' && !isUtf8(own);
+    return isSpoilt ? 'filter error: it made text that is not UTF-8' : undefined;
+  }
+
+  protected write(frame: FramePiece, delivery: Delivery): void {
+    const { client } = this.receiver;
+    if (this.#replay === undefined) client.push(frame);
+    else this.#writeMarked(frame, delivery, this.#replay);
+    this.receiver.sent();
+  }
+
+  /** Hints never get here. */
+  protected act(format: ActionFormat<WsMessageFormat>): void {
+    if (format.action === 'refresh') this.receiver.refresh();
+    else if (format.action === 'close') this.receiver.closedByItem(format.code, format.reason);
+  }
+
+  /** The token of where the client stands follows its item. */
+  #writeMarked(frame: FramePiece, delivery: Delivery, replay: SessionReplay): void {
+    const { client } = this.receiver;
+    const isReplaying = replay.isReplaying(delivery);
+    if (!isReplaying) {
+      client.push(frame);
+      const mark = replay.mark(delivery);
+      if (mark !== undefined) client.push(mark);
+      return;
+    }
+    const mark = replay.mark(delivery);
+    this.parts.replay?.events.itemReplayed('ws');
+    const taken = client.send(frame.type, frame.payload);
+    if (!(mark === undefined ? taken : client.send(mark.type, mark.payload))) replay.filled();
+  }
+
+  #makeReplay(resume: string | undefined): SessionReplay | undefined {
+    const { replay, subscriber } = this.parts;
+    if (replay === undefined || resume === undefined) return undefined;
+    const { receiver } = this;
+    return new SessionReplay(resume, subscriber.clientQueueSize, replay, {
+      replay: (delivery) => {
+        const { ws } = delivery;
+        const subscription = receiver.subscriptions.find(delivery.item.channel);
+        // Actions among what was missed have no effect: they were for clients connected at the time.
+        if (subscription !== undefined && ws?.action === 'send') this.take(delivery, ws, subscription);
+      },
+      deliver: (delivery) => receiver.deliver(delivery),
+      whenIdle: (then) => this.whenIdle(then),
+      push: (frame) => receiver.client.push(frame),
+      overflowed: () => receiver.overflowed(),
+      watch: (work) => subscriber.faults.watch('history', work, receiver),
+    });
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * A real control API and a real PULL socket, with what was published through them; and the publish commands as child
+ * processes.
+ */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  ControlServer,
+  LocalBackplane,
+  noPublishEvents,
+  Publisher,
+  silentLog,
+  ZeroMqSockets,
+} from '@holdfast/control-api';
+import { type Item, itemToJson } from '@holdfast/grip';
+import type { Test } from 'tap';
+import { realClock } from '../../../dist/runtime/clock.js';
+import { root, startChild } from '../../kit/child.js';
+import { until } from '../../kit/until.js';
+
+/** Our command under Pushpin's name: the way into `holdfast publish` that needs no other part of the proxy. */
+export const ours = join(root, 'proxy', 'bin', 'pushpin-publish.js');
+
+const installed = '/usr/bin/pushpin-publish';
+const unpacked = join(root, 'node_modules', '.cache', 'debian', installed);
+
+/**
+ * Debian's: installed, or unpacked by the set-up of the tests. By its path, since our own stands under the same name on the
+ * PATH of npm scripts.
+ */
+export const debians = existsSync(installed) ? installed : unpacked;
+
+/** For tests that need Debian's command: the reason to skip, or false. */
+export const withoutDebians = existsSync(debians) ? false : `${installed} (Debian package pushpin) is not there`;
+
+/** Where to publish, and what came. */
+export interface PublishFixture {
+  readonly http: string;
+  readonly zeromq: string;
+  /** Items in JSON, in the order of their coming; each is taken once. */
+  next(): Promise<unknown>;
+  /** Authorization headers cannot be seen here: the control API ignores them, as Pushpin's does. */
+  readonly items: readonly Item[];
+}
+
+/** Opens both ways in; channels are of no account, as this node wants the channel `c`. */
+export async function startPublishFixture(t: Test): Promise<PublishFixture> {
+  const items: Item[] = [];
+  const backplane = new LocalBackplane(silentLog);
+  await backplane.start({
+    onMessage: (message) => {
+      if (message.type === 'item') items.push(message.item);
+    },
+    onGap() {},
+  });
+  await backplane.subscribe('c');
+  const publisher = new Publisher({ backplane, countSubscribers: () => 0, events: noPublishEvents, log: silentLog });
+  const limits = { pushInHttpMaxHeadersSize: 10_000, pushInHttpMaxBodySize: 1_000_000 };
+  const parts = { publisher, events: noPublishEvents, log: silentLog, clock: realClock };
+  const server = new ControlServer({ host: '127.0.0.1', port: 0, ...limits, ...parts });
+  const { port } = await server.listen();
+  const specs = {
+    pushInSpec: 'tcp://127.0.0.1:*',
+    pushInSubSpecs: [],
+    pushInSubConnect: false,
+    commandSpec: undefined,
+    statsSpec: undefined,
+  };
+  const connections = { connected: () => [], refresh: () => false };
+  const sockets = new ZeroMqSockets({ specs, connections, ...parts });
+  const [pull] = await sockets.open();
+  t.teardown(() => {
+    sockets.close();
+    return server.close();
+  });
+  let taken = 0;
+  return {
+    http: `http://127.0.0.1:${port}`,
+    zeromq: pull?.uri ?? '',
+    items,
+    next: async () => {
+      const item = await until('an item', () => items[taken]);
+      taken++;
+      return itemToJson(item);
+    },
+  };
+}
+
+/** Runs a publish command to its end. */
+export async function publish(t: Test, command: string, args: readonly string[], env: Record<string, string> = {}) {
+  const [program, first] = command.endsWith('.js') ? [process.execPath, [command]] : [command, []];
+  const child = startChild(t, { command: program, args: [...first, ...args], env: { GRIP_URL: '', ...env } });
+  const { code } = await child.exited;
+  return { code, stdout: child.stdout, stderr: child.stderr };
+}

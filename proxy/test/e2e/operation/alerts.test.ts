@@ -1,0 +1,50 @@
+/** What operators are told to watch exists: the metrics of deploy/prometheus-rules.yaml and of docs/operations.md. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { parse } from 'yaml';
+import { root } from '../../kit/child.js';
+import { startHoldfast } from '../../kit/holdfast.js';
+
+interface Rule {
+  readonly alert: string;
+  readonly expr: string;
+  readonly annotations: { readonly summary: string };
+}
+
+const text = (...path: string[]) => readFileSync(join(root, ...path), 'utf8');
+const { groups } = parse(text('deploy', 'prometheus-rules.yaml')) as { groups: { rules: Rule[] }[] };
+const rules = groups.flatMap((group) => group.rules);
+
+/** Names of metrics in a text; what a histogram adds to its name is left out. */
+const namesIn = (what: string) =>
+  [...what.matchAll(/\bholdfast_[a-z0-9_]+/g)].map(([name]) => name.replace(/_(bucket|count|sum)$/, ''));
+
+t.test('every metric that is watched is exposed', async (t) => {
+  // Workers, and with them their series, are there only with more than one.
+  const holdfast = await startHoldfast(t, { routes: ['* test'], settings: { workers: 2 } });
+  const exposed = new Set([...(await holdfast.metrics()).matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name));
+  for (const { alert, expr } of rules) for (const name of namesIn(expr)) t.ok(exposed.has(name), `${alert}: ${name}`);
+  const page = namesIn(text('docs', 'operations.md'));
+  t.ok(page.length > 10);
+  for (const name of new Set(page)) t.ok(exposed.has(name), `docs/operations.md: ${name}`);
+});
+
+t.test('labels have the values that are watched, and every alert is explained', async (t) => {
+  const errors = text('docs', 'errors.md');
+  const page = text('docs', 'operations.md');
+  for (const { alert, expr } of rules) {
+    for (const [, code] of expr.matchAll(/code!?="(\w+)"/g)) t.ok(errors.includes(`\`${code}\``), `${alert}: ${code}`);
+    t.ok(page.includes(`\`${alert}\``), `${alert} in docs/operations.md`);
+  }
+  t.equal(new Set(rules.map(({ alert }) => alert)).size, rules.length);
+});
+
+t.test('every option that docs/operations.md names is one', async (t) => {
+  const keys = (page: string, row: RegExp) => [...text('docs', page).matchAll(row)].map(([, key]) => key);
+  const options = new Set([...keys('config.md', /^\| `(\w+)` \|/gm), ...keys('routes.md', /^\| `(\w+)=/gm)]);
+  const named = [...text('docs', 'operations.md').matchAll(/`([a-z]+(?:_[a-z0-9]+)+)`/g)];
+  const watched = new Set(named.flatMap(([, key]) => (key === undefined || key.startsWith('holdfast_') ? [] : [key])));
+  t.ok(watched.size > 10);
+  for (const key of watched) t.ok(options.has(key), key);
+});

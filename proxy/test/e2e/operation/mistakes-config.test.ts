@@ -1,0 +1,219 @@
+/** Mistakes that are made in a configuration: `check-config` names each, and the log of a start names what a start lives with. */
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { makeCertificate } from '../../kit/certificates.js';
+import { ask } from '../../kit/clients/http-client.js';
+import { connectTo } from '../../kit/clients/raw-client.js';
+import { newDirectory, runHoldfast, startHoldfast } from '../../kit/holdfast.js';
+
+/** What is wrong; the file; what is said; whether a start would live with it. */
+interface Mistake {
+  readonly what: string;
+  readonly config: string;
+  readonly said: RegExp;
+  readonly tolerated?: true;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+const MISTAKES: readonly Mistake[] = [
+  {
+    what: 'a misspelled option',
+    config: 'http_prot: 8000\n',
+    said: /^\.\/a:1: http_prot: unknown.*did you mean http_port\?$/m,
+  },
+  {
+    what: 'a misspelled variable',
+    config: 'routes: ["* test"]\n',
+    env: { HOLDFAST_HTP_PORT: '8000' },
+    said: /^warning: HOLDFAST_HTP_PORT: unknown variable, ignored; did you mean HOLDFAST_HTTP_PORT\?$/m,
+    tolerated: true,
+  },
+  {
+    what: 'a misspelled property of a target',
+    config: 'routes: ["* 127.0.0.1:8000,over_htp"]\n',
+    said: /^warning: line 1, column 18: property of a target unknown, ignored: 'over_htp'; did you mean over_http\?$/m,
+    tolerated: true,
+  },
+  {
+    what: 'a misspelled property of a route',
+    config: 'routes: ["*,path_bge=/a 127.0.0.1:8000"]\n',
+    said: /^warning: line 1, column 3: property of a route unknown, ignored: 'path_bge'; did you mean path_beg\?$/m,
+    tolerated: true,
+  },
+  {
+    what: 'a property of a target with the route',
+    config: 'routes: ["*,over_http 127.0.0.1:8000"]\n',
+    said: /^warning: line 1, column 3: property 'over_http' ignored: it is one of a target, and stands with a route$/m,
+    tolerated: true,
+  },
+  {
+    what: 'a target without port',
+    config: 'routes: ["* localhost"]\n',
+    said: /^line 1, column 3: target bad format: it has no port, as in localhost:80$/m,
+  },
+  {
+    what: 'a target as URL',
+    config: 'routes: ["* http://localhost:8000"]\n',
+    said: /^line 1, column 3: target bad format: write host:port, with ssl for https, and no scheme or path$/m,
+  },
+  {
+    what: 'no targets at all',
+    config: 'routes: ["*"]\n',
+    said: /^line 1: must specify condition and at least one target$/m,
+  },
+  {
+    what: 'a routes file that is not there',
+    config: 'routesfile: nowhere/routes\n',
+    said: /cannot read routes file \.\/nowhere\/routes: /m,
+  },
+  {
+    what: 'the URL of Redis without its scheme',
+    config: 'redis_url: localhost:6379\n',
+    said: /^redis_url: .*it has no scheme: write redis:\/\/ before the host/m,
+  },
+  {
+    what: 'the URL of Redis with a misspelled scheme',
+    config: 'redis_url: reddis://localhost:6379\n',
+    said: /^redis_url: .*'reddis' is none of its schemes/m,
+  },
+  {
+    what: 'two listeners on one port',
+    config: 'http_port: 8000\nadmin_port: 127.0.0.1:8000\n',
+    said: /^http_port \(0\.0\.0\.0:8000\) and admin_port \(127\.0\.0\.1:8000\) want the same port: change one$/m,
+  },
+  {
+    what: 'one listener twice',
+    config: 'http_port: "8000, 127.0.0.1:8000"\n',
+    said: /^http_port: 0\.0\.0\.0:8000 and 127\.0\.0\.1:8000 are the same port: leave one out$/m,
+  },
+  {
+    what: 'a TLS listener without any certificate',
+    config: 'https_ports: 8443\ntls_certs_dir: empty\n',
+    said: /^https_ports: port 8443 has no usable certificate in \.\/empty: put default_8443\.crt and default_8443\.key there/m,
+  },
+  {
+    what: 'junk for a certificate',
+    config: 'https_ports: 8443\ntls_certs_dir: junk\n',
+    said: /^tls_certs_dir: \.\/junk\/default_8443\.crt cannot be used: it, or its key, is not in PEM/m,
+  },
+  {
+    what: 'a certificate without its key',
+    config: 'https_ports: 8443\ntls_certs_dir: keyless\n',
+    said: /^tls_certs_dir: \.\/keyless\/default_8443\.key does not exist$/m,
+  },
+  {
+    what: 'a client certificate that is none',
+    config: 'routes: ["* 127.0.0.1:8000,ssl,client_cert=junk/default_8443.crt,client_key=junk/default_8443.key"]\n',
+    said: /^route \*,\*,\*,\*: client_cert: junk\/default_8443\.crt cannot be used: it, or its key, is not in PEM/m,
+  },
+  {
+    what: 'a duration that is none',
+    config: 'origin_timeout: soon\n',
+    said: /^\.\/a:1: origin_timeout: .*soon/m,
+  },
+  {
+    what: 'the control API for everybody',
+    config: 'push_in_http_addr: 0.0.0.0\n',
+    said: /^\.\/a:1: push_in_http_addr: everybody who can reach .*set push_in_http_allow_public to true$/m,
+  },
+];
+
+function check(t: Test, { config, env }: Pick<Mistake, 'config' | 'env'>) {
+  const directory = newDirectory(t);
+  for (const name of ['empty', 'junk', 'keyless']) mkdirSync(join(directory, name));
+  for (const file of ['junk/default_8443.crt', 'junk/default_8443.key', 'keyless/default_8443.crt']) {
+    writeFileSync(join(directory, file), 'this is no certificate\n');
+  }
+  writeFileSync(join(directory, 'a'), config);
+  const child = runHoldfast(t, { directory, args: ['check-config', '--config', 'a'], ...(env && { env }) });
+  return child.exited.then(({ code }) => ({ code, said: child.stderr.replaceAll(directory, '.') }));
+}
+
+for (const mistake of MISTAKES) {
+  t.test(`check-config: ${mistake.what}`, async (t) => {
+    const { code, said } = await check(t, mistake);
+    t.match(said, mistake.said);
+    t.equal(code, mistake.tolerated === true ? 0 : 1);
+  });
+}
+
+t.test('check-config has nothing to say of every property that means something', async (t) => {
+  const route =
+    '*,id=a,proto=http,ssl=no,path_beg=/,path_rem=1,replace_beg=/b,debug,log_level=2,no_grip,session,history,resume';
+  const more =
+    'prefix=p,sig_iss=i,sig_key=k,header=A:b,orig_headers,as_host=h,aco,aco_origins=*,link_hosts=l,sockjs=/s';
+  const jsonp = 'sockjs_as_path=/s,jsonp_mode=basic,jsonp_cb=c,jsonp_body=b,jsonp_defcb=d,jsonp_defmethod=PUT';
+  const lists = 'jsonp_methods=GET,jsonp_headers=A';
+  const target =
+    '127.0.0.1:1,ssl,insecure,host=h,trust_connect_host,untrusted,sub=a,over_http,one_event,ipc_file_mode=777';
+  const line = `${route},${more},${jsonp},${lists} ${target} test,channels=a`;
+  const { code, said } = await check(t, { config: `sig_key: secret\nroutes: [${JSON.stringify(line)}]\n` });
+  t.strictSame([code, said], [0, '']);
+});
+
+for (const edge of ['node', 'uws'] as const) {
+  t.test(`${edge}: a start warns of properties without a meaning, and of a host that no route is for`, async (t) => {
+    const routes = ['known.example,path_bge=/a 127.0.0.1:1,over_htp'];
+    const holdfast = await startHoldfast(t, { routes, settings: { edge } });
+    for (const said of [/'path_bge'; did you mean path_beg\?/, /'over_htp'; did you mean over_http\?/]) {
+      await holdfast.record(
+        `${said}`,
+        ({ level, part, msg }) => level === 'warn' && part === 'routes' && said.test(`${msg}`),
+      );
+    }
+    await ask(t, `${holdfast.clients}/`, { headers: { Host: 'konwn.example' } });
+    const line = await holdfast.record('of the host', ({ msg }) => /No route for host: konwn\.example/.test(`${msg}`));
+    t.match(line, {
+      level: 'warn',
+      code: 'ERR_REQUEST_NO_ROUTE',
+      msg: /is it spelled right in the routes, or is a line for \* missing\?$/,
+    });
+  });
+
+  t.test(`${edge}: requests that are refused for their form are seen, with who sent them and the limit`, async (t) => {
+    const settings = { edge, client_buffer_size: 4_096 };
+    const holdfast = await startHoldfast(t, { routes: ['* test'], settings });
+    const long = await connectTo(t, holdfast.clients);
+    long.send('GET / HTTP/1.1', 'Host: a', `X: ${'x'.repeat(5_000)}`, '');
+    const tooLong = await holdfast.record('of 431', ({ status, part }) => status === 431 && part === 'edge');
+    t.match(tooLong, {
+      level: 'warn',
+      client: '127.0.0.1',
+      msg: /^request of 127\.0\.0\.1 refused with 431: .*client_buffer_size/,
+    });
+    const odd = await connectTo(t, holdfast.clients);
+    odd.send('GET / HTTP/1.1', 'Host: a b', '');
+    const malformed = await holdfast.record('of 400', ({ status, part }) => status === 400 && part === 'edge');
+    t.match(malformed, { level: 'info', client: '127.0.0.1', msg: /^request of 127\.0\.0\.1 refused with 400: / });
+  });
+}
+
+t.test('a start warns of TLS listeners and certificates that serve nobody', async (t) => {
+  if (spawnSync('openssl', ['version']).status !== 0) {
+    t.comment('openssl is not installed');
+    return;
+  }
+  const directory = newDirectory(t);
+  const { certFile } = makeCertificate({ directory, base: 'a.example', names: ['DNS:a.example'] });
+  const other = makeCertificate({ directory, base: 'b.example', names: ['DNS:b.example'] });
+  copyFileSync(certFile, other.certFile);
+  const port = await import('../../kit/ports.js').then(({ freePort }) => freePort());
+  const settings = { https_ports: `127.0.0.1:${port}`, tls_certs_dir: directory };
+  const holdfast = await startHoldfast(t, { routes: ['* test'], settings, directory });
+  for (const said of [
+    /b\.example\.crt cannot be used: its key is that of another certificate/,
+    new RegExp(`port ${port} has no default certificate: clients that name no server, or an unknown one, are refused`),
+  ]) {
+    await holdfast.record(
+      `${said}`,
+      ({ level, part, msg }) => level === 'warn' && part === 'tls' && said.test(`${msg}`),
+    );
+  }
+  await t.rejects(fetch(`https://localhost:${port}/`));
+  const refused = await holdfast.record('of the client', ({ msg }) =>
+    /^TLS client refused: no certificate for/.test(`${msg}`),
+  );
+  t.match(refused, { level: 'info', part: 'edge', serverName: 'localhost', port });
+});

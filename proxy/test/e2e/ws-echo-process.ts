@@ -1,9 +1,0 @@
-/**
- * Owns: the echo origin as a process of its own, so that it can die: `node ws-echo-process.js KIND PORT`. Prints
- * `listening on http://…`, then what happens, a line each. Does not own: what it answers.
- */
-import { type Kind, listen } from './ws-echo.js';
-
-const [kind, port] = process.argv.slice(2) as [Kind, string];
-const { target } = await listen(kind, { port: Number(port), note: (line) => console.log(line) });
-console.log(`listening on http://${target}`);

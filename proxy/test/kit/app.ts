@@ -1,0 +1,98 @@
+/**
+ * A whole node in the process of the test, made as the command makes it: configured by the names of options, composed by the
+ * product, with listeners of its own. For tests that need to hold its clock or read its log as values; `holdfast` starts the
+ * command as a process.
+ */
+import type { Test } from 'tap';
+import { type LogLine, RecordingLog } from '../../../control-api/dist-test/recorder.js';
+import type { Overrides } from '../../dist/app/compose.js';
+import { loadConfig } from '../../dist/app/load-config.js';
+import { HoldfastNode } from '../../dist/app/node.js';
+import type { RootLog } from '../../dist/telemetry/log.js';
+import { RawClient } from './clients/raw-client.js';
+import { until } from './until.js';
+
+/** How to make one. Its parts are the product's, but for `overrides`. */
+export interface AppOptions {
+  /** Lines of the routes. */
+  readonly routes?: readonly string[];
+  /** Options by their names in a configuration file. */
+  readonly settings?: Readonly<Record<string, string | number | boolean>>;
+  readonly overrides?: Overrides;
+}
+
+/** Listeners on free ports of 127.0.0.1, no command's files, and nothing that outlives a test. */
+const DEFAULTS = { http_port: '127.0.0.1:0', push_in_http_port: '0', shutdown_requests: '0' };
+
+/** Keeps all lines, those that are announced with them. */
+class AppLog extends RecordingLog implements RootLog {
+  readonly opened = Promise.resolve();
+
+  reopen(): void {}
+
+  async close(): Promise<void> {}
+
+  announce(message: string, fields: object = {}): void {
+    this.info(fields, message);
+  }
+}
+
+/** A node that has started. */
+export class App {
+  readonly log: AppLog;
+  readonly #t: Test;
+
+  constructor(t: Test, log: AppLog) {
+    this.#t = t;
+    this.log = log;
+  }
+
+  /** Base URL of the first listener for clients, or of the control API. */
+  url(kind: 'clients' | 'control' = 'clients'): string {
+    const { address } = this.log.lines.find(({ fields }) => fields.listener === kind)?.fields ?? {};
+    if (typeof address !== 'string') throw new Error(`no listener for ${kind}`);
+    return address;
+  }
+
+  /** The port of its first listener for clients. */
+  get port(): number {
+    return Number(new URL(this.url()).port);
+  }
+
+  /** A new client, connected. */
+  connect(): Promise<RawClient> {
+    return RawClient.to(this.#t, { port: this.port });
+  }
+
+  /** A client that has sent this. */
+  async send(bytes: string): Promise<RawClient> {
+    const client = await this.connect();
+    void client.write(bytes);
+    return client;
+  }
+
+  /** Lines of the access log so far: requests that are answered or held, in the order of their end. */
+  get requests(): readonly LogLine[] {
+    return this.log.lines.filter(({ fields }) => 'method' in fields && 'status' in fields);
+  }
+
+  /** How the n-th request, counted from 1, ended, as the access log has it. */
+  async end(n: number): Promise<Readonly<Record<string, unknown>>> {
+    await until(`${n} requests that are over`, () => this.requests.length >= n);
+    return (this.requests[n - 1] as LogLine).fields;
+  }
+}
+
+/** Starts one; it stops with the test. */
+export async function startApp(t: Test, { routes = [], settings = {}, overrides = {} }: AppOptions = {}): Promise<App> {
+  const named = Object.entries({ ...DEFAULTS, ...settings });
+  const env = Object.fromEntries(named.map(([name, value]) => [`HOLDFAST_${name.toUpperCase()}`, String(value)]));
+  const argv = routes.flatMap((line) => ['--route', line]);
+  const loaded = loadConfig({ argv, env, cwd: '/', version: '0.0.0', search: [] });
+  if (!('config' in loaded)) throw new Error('no configuration');
+  const log = new AppLog();
+  const node = new HoldfastNode(loaded.config, log, overrides);
+  t.teardown(() => node.stop());
+  await node.start();
+  return new App(t, log);
+}

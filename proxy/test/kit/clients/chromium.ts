@@ -1,0 +1,142 @@
+/** A headless Chromium as a child process, and its pages, driven by the DevTools protocol over a WebSocket. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Test } from 'tap';
+import WebSocket from 'ws';
+import { startChild } from '../child.js';
+import { until } from '../until.js';
+
+/** No sandbox, since tests may run as root; nothing that calls home, and no throttling of pages in the background. */
+const FLAGS = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-dev-shm-usage',
+  '--disable-quic',
+  '--disable-background-networking',
+  '--disable-background-timer-throttling',
+  '--disable-backgrounding-occluded-windows',
+  '--disable-component-update',
+  '--disable-renderer-backgrounding',
+  '--disable-sync',
+  '--no-default-browser-check',
+  '--no-first-run',
+  '--no-proxy-server',
+  '--remote-debugging-port=0',
+];
+
+/** Whether there is a Chromium to start. */
+export const hasChromium = (): boolean => spawnSync('chromium', ['--version']).status === 0;
+
+interface Reply {
+  readonly id?: number;
+  readonly result?: unknown;
+  readonly error?: { readonly message: string };
+}
+
+/** A browser that has started. */
+export class Chromium {
+  readonly #socket: WebSocket;
+  readonly #waiting = new Map<number, (reply: Reply) => void>();
+  #calls = 0;
+
+  private constructor(socket: WebSocket) {
+    this.#socket = socket;
+    socket.on('message', (data) => {
+      const reply = JSON.parse(data.toString()) as Reply;
+      if (reply.id !== undefined) this.#waiting.get(reply.id)?.(reply);
+    });
+  }
+
+  /** Starts one with a new profile; both go with the test. */
+  static async start(t: Test): Promise<Chromium> {
+    const profile = mkdtempSync(join(tmpdir(), 'holdfast-chromium-'));
+    // Helper processes may write for a moment after the browser has gone.
+    t.teardown(() => rmSync(profile, { recursive: true, force: true, maxRetries: 10 }));
+    const args = [...FLAGS, `--user-data-dir=${profile}`, 'about:blank'];
+    // The places of settings and caches too: nothing of it goes into the home directory.
+    const env = { HOME: profile, XDG_CONFIG_HOME: profile, XDG_CACHE_HOME: profile };
+    const child = startChild(t, { command: 'chromium', args, env });
+    const [, url = ''] = await until(
+      'the DevTools address',
+      () => /^DevTools listening on (\S+)$/m.exec(child.stderr),
+      () => child.stderr,
+    );
+    const socket = new WebSocket(url, { perMessageDeflate: false });
+    t.teardown(() => socket.terminate());
+    await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
+    return new Chromium(socket);
+  }
+
+  /** Calls a method of the DevTools protocol, in a page if a session is given. */
+  async call<T>(method: string, params: object, sessionId?: string): Promise<T> {
+    const id = ++this.#calls;
+    const reply = new Promise<Reply>((resolve) => this.#waiting.set(id, resolve));
+    this.#socket.send(JSON.stringify({ id, method, params, ...(sessionId === undefined ? {} : { sessionId }) }));
+    const { result, error } = await reply;
+    this.#waiting.delete(id);
+    if (error !== undefined) throw new Error(`${method}: ${error.message}`);
+    return result as T;
+  }
+
+  /** Opens a page in a tab of its own. */
+  async open(url: string): Promise<Page> {
+    const { targetId } = await this.call<{ targetId: string }>('Target.createTarget', { url });
+    const attaching = { targetId, flatten: true };
+    const { sessionId } = await this.call<{ sessionId: string }>('Target.attachToTarget', attaching);
+    const page = new Page(this, sessionId);
+    await page.until(`document.readyState === 'complete' && location.href !== 'about:blank'`);
+    return page;
+  }
+}
+
+interface Evaluation {
+  readonly result: { readonly value?: unknown };
+  readonly exceptionDetails?: { readonly text: string; readonly exception?: { readonly description?: string } };
+}
+
+/** One tab. */
+export class Page {
+  readonly #browser: Chromium;
+  readonly #sessionId: string;
+
+  constructor(browser: Chromium, sessionId: string) {
+    this.#browser = browser;
+    this.#sessionId = sessionId;
+  }
+
+  /**
+   * Evaluates JavaScript in the page; a promise is waited for. The value must be one that JSON can hold.
+   * @throws Error what the script throws
+   */
+  async evaluate<T>(expression: string): Promise<T> {
+    const params = { expression, awaitPromise: true, returnByValue: true, userGesture: true };
+    const { result, exceptionDetails } = await this.#browser.call<Evaluation>(
+      'Runtime.evaluate',
+      params,
+      this.#sessionId,
+    );
+    if (exceptionDetails !== undefined) {
+      throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);
+    }
+    return result.value as T;
+  }
+
+  /** Waits until an expression is true. */
+  async until(expression: string): Promise<void> {
+    await until(expression, () => this.evaluate<boolean>(expression));
+  }
+
+  /** Types a text into a field as a keyboard would. */
+  async type(id: string, text: string): Promise<void> {
+    await this.evaluate(`document.getElementById('${id}').select()`);
+    await this.#browser.call('Input.insertText', { text }, this.#sessionId);
+  }
+
+  /** Clicks on an element. */
+  async click(id: string): Promise<void> {
+    await this.evaluate(`document.getElementById('${id}').click()`);
+  }
+}

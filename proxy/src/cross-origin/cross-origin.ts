@@ -1,7 +1,4 @@
-/**
- * Owns: what `aco` does to a request: automatic CORS, or JSON-P where the request asks for it. Does not own: whether a
- * route has it.
- */
+/** What `aco` does to a request: automatic CORS, or JSON-P where the request asks for it. */
 import type { AllowedOrigins } from '../config/types/allowed-origins.js';
 import type { ClientRequest, ClientResponse } from '../edge/port.js';
 import type { JsonpRule } from '../routes/route.js';

@@ -1,7 +1,4 @@
-/**
- * Owns: why an origin could not be asked, or did not answer, in an operator's words, and what can be done about it. Does not
- * own: what a client is told, or the log.
- */
+/** Why an origin could not be asked, or did not answer, in an operator's words, and what can be done about it. */
 import type { Options } from '../config/table.js';
 import { describeHost, type Target } from '../routes/target.js';
 import type { OriginError } from './errors.js';

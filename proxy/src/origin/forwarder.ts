@@ -1,7 +1,4 @@
-/**
- * Owns: turning a client's request into requests to targets: host, path and headers. Does not own: the rules of single
- * headers (`headers`), the body, or sending.
- */
+/** Turns a client's request into requests to targets: host, path and headers, whose rules are in `headers`. */
 import type { RawHeaders } from '@holdfast/grip';
 import type { Options } from '../config/table.js';
 import { type Route, rewritePath } from '../routes/route.js';

@@ -100,7 +100,7 @@ function makeAccessLog({ logLevel, logFrom, logUserAgent }: Config, log: RootLog
   });
 }
 
-/** Several nodes of a host may be heard by one monitor. */
+/** `from` is unique: one monitor may receive from several nodes of a host. */
 function makeFeed(config: Config, sink: StatsSink): StatsFeed | undefined {
   if (config.statsSpec === undefined) return undefined;
   return new StatsFeed({ ...config, sink, clock: realClock, from: `holdfast_${process.pid}` });

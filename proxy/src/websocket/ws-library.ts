@@ -52,7 +52,7 @@ const DEFLATE: PerMessageDeflateOptions = {
   threshold: 512,
 };
 
-/** What `ws` is told for a socket of either role. */
+/** The options of `ws` for a socket of either role. */
 export function optionsOf({ websocketMessageMax, allowCompression, closeTimeout = CLOSE_TIMEOUT_MS }: SocketSettings) {
   const maxFragments = Math.min(
     MAX_FRAGMENTS,

@@ -33,7 +33,7 @@ export interface NodeEdgeOptions
     Options,
     'clientBufferSize' | 'clientMaxconn' | 'clientKeepAliveTimeout' | 'clientHeaderTimeout' | 'clientHalfCloseGrace'
   > {
-  /** Other processes have the same listeners, which a primary opens for all: socket files are prepared by it. */
+  /** Other processes have the same listeners, which a primary opens for all; it prepares their socket files. */
   readonly isShared?: boolean;
   readonly certificates: TlsCertificates;
   readonly sockets: WsAcceptor;

@@ -23,8 +23,9 @@ const UPGRADE = /(?:^|,)[ \t]*upgrade[ \t]*(?:,|$)/i;
 const CLOSE_LENGTH = 5;
 
 /**
- * How the uws edge treats its clients. Its time limits are the library's and cannot be changed; so is the limit of a head that
- * it reads itself, which is set when it is loaded.
+ * How the uws edge treats its clients: longer heads are answered 431, connections beyond the limit are closed as soon as they
+ * are accepted. Its time limits are the library's and cannot be changed; the library's own limit of a head is set when it is
+ * loaded.
  */
 export interface UwsEdgeOptions
   extends Pick<Options, 'clientBufferSize' | 'clientMaxconn' | 'websocketMessageMax' | 'allowCompression'> {

@@ -20,5 +20,5 @@ export function label(message: Message): string {
 
 /** What a node that is alone knows of ids: every one, for good. */
 export function rememberedIds(): IdCache {
-  return new IdCache({ clock: new ManualClock(), ttl: 60_000, events: { idsForgotten() {} } });
+  return new IdCache({ clock: new ManualClock(), idCacheTtl: 60_000, events: { idsForgotten() {} } });
 }

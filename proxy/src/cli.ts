@@ -30,7 +30,7 @@ function refuse(error: unknown): never {
 
 function checkConfig(loaded: LoadedConfig): void {
   for (const warning of loaded.warnings) process.stderr.write(`warning: ${warning}\n`);
-  const { table, errors, warnings, keyFiles } = readRoutes(loaded.config.routes);
+  const { table, errors, warnings, keyFiles } = readRoutes(loaded.config);
   const certificates = checkCertificates(loaded.config, table.routes);
   const problems = [
     ...addressProblems(loaded.config),
@@ -48,8 +48,8 @@ function checkConfig(loaded: LoadedConfig): void {
 async function run(loaded: LoadedConfig): Promise<void> {
   setUpV8();
   // With workers, the primary serves no clients itself.
-  const output = processesFor(loaded.config) > 1 ? undefined : await outputFor(loaded.config.client);
-  const log = createLog(loaded.config.log, undefined, output);
+  const output = processesFor(loaded.config) > 1 ? undefined : await outputFor(loaded.config);
+  const log = createLog(loaded.config, undefined, output);
   await log.opened;
   try {
     await serve(loaded, log);

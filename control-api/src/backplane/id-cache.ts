@@ -35,7 +35,7 @@ export interface RecentIds {
 export interface IdCacheOptions {
   readonly clock: Clock;
   /** How long an id is remembered after it was first seen, in ms; 0 or less remembers none. */
-  readonly ttl: number;
+  readonly idCacheTtl: number;
   /** At least 2; {@link MAX_CACHED_IDS} if left out. */
   readonly limit?: number;
   readonly events: IdCacheEvents;
@@ -53,23 +53,23 @@ type Generation = Map<string, number>;
  */
 export class IdCache implements RecentIds {
   readonly #clock: Clock;
-  readonly #ttl: number;
+  readonly #idCacheTtl: number;
   readonly #limit: number;
   readonly #events: IdCacheEvents;
   #young: Generation = new Map();
   #old: Generation = new Map();
   #timer: unknown;
 
-  constructor({ clock, ttl, limit = MAX_CACHED_IDS, events }: IdCacheOptions) {
+  constructor({ clock, idCacheTtl, limit = MAX_CACHED_IDS, events }: IdCacheOptions) {
     this.#clock = clock;
-    this.#ttl = ttl;
+    this.#idCacheTtl = idCacheTtl;
     this.#limit = limit;
     this.#events = events;
   }
 
   /** True if this id was seen on this channel within the time: a duplicate. Otherwise it is remembered from now on. */
   seen(channel: string, id: string): boolean {
-    if (this.#ttl <= 0) return false;
+    if (this.#idCacheTtl <= 0) return false;
     const now = this.#clock.monotonic();
     const key = keyOf(channel, id);
     const until = this.#young.get(key) ?? this.#old.get(key);
@@ -78,8 +78,8 @@ export class IdCache implements RecentIds {
       if (this.#old.size > 0) this.#events.idsForgotten(this.#old.size);
       this.#age();
     }
-    this.#young.set(key, now + this.#ttl);
-    this.#timer ??= this.#clock.after(this.#ttl, () => this.#age());
+    this.#young.set(key, now + this.#idCacheTtl);
+    this.#timer ??= this.#clock.after(this.#idCacheTtl, () => this.#age());
     return false;
   }
 
@@ -101,7 +101,7 @@ export class IdCache implements RecentIds {
     this.#old = this.#young;
     this.#young = new Map();
     this.#clock.clear(this.#timer);
-    this.#timer = this.#old.size === 0 ? undefined : this.#clock.after(this.#ttl, () => this.#age());
+    this.#timer = this.#old.size === 0 ? undefined : this.#clock.after(this.#idCacheTtl, () => this.#age());
   }
 }
 

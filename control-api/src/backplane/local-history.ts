@@ -41,9 +41,9 @@ export interface LocalHistoryOptions {
   /** Random: names the counts of this process, which no other process goes on with. */
   readonly epoch: string;
   /** Items kept on each channel; at least 1. */
-  readonly size: number;
+  readonly historySize: number;
   /** How long an item is kept, in ms; above 0. */
-  readonly ttl: number;
+  readonly historyTtl: number;
   /** {@link MAX_HISTORY_BYTES} if left out. */
   readonly maxBytes?: number;
   /** Asked at every use. While it is false nothing is kept, and what was kept is forgotten. Always true if left out. */
@@ -109,7 +109,7 @@ export class LocalHistory implements History {
     channel.kept.push({ message: placed, at: channel.at, bytes });
     this.#bytes += bytes;
     this.#expire(name, channel);
-    if (channel.kept.length - channel.first > this.#options.size) this.#dropFirst(name, channel);
+    if (channel.kept.length - channel.first > this.#options.historySize) this.#dropFirst(name, channel);
     if (this.#bytes > this.#maxBytes) this.#shrink();
     return placed;
   }
@@ -171,12 +171,12 @@ export class LocalHistory implements History {
     const channel = { epoch, count: 0, at: this.#options.clock.monotonic(), kept: [], first: 0 };
     this.#channels.set(name, channel);
     this.#empty.add(name);
-    this.#timer ??= this.#options.clock.after(this.#options.ttl, () => this.#sweep());
+    this.#timer ??= this.#options.clock.after(this.#options.historyTtl, () => this.#sweep());
     return channel;
   }
 
   #expire(name: string, channel: Channel): void {
-    const oldest = this.#options.clock.monotonic() - this.#options.ttl;
+    const oldest = this.#options.clock.monotonic() - this.#options.historyTtl;
     for (;;) {
       const kept = channel.kept[channel.first];
       if (kept === undefined || kept.at > oldest) return;
@@ -227,14 +227,14 @@ export class LocalHistory implements History {
   }
 
   #sweep(): void {
-    const { clock, ttl } = this.#options;
-    const oldest = clock.monotonic() - ttl;
+    const { clock, historyTtl } = this.#options;
+    const oldest = clock.monotonic() - historyTtl;
     for (const [name, channel] of this.#channels) {
       this.#expire(name, channel);
       if (!isEmpty(channel) || channel.at > oldest || this.#isKept(name)) continue;
       this.#forget(name);
     }
-    this.#timer = this.#channels.size === 0 ? undefined : clock.after(ttl, () => this.#sweep());
+    this.#timer = this.#channels.size === 0 ? undefined : clock.after(historyTtl, () => this.#sweep());
   }
 }
 

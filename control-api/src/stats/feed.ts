@@ -56,13 +56,13 @@ export interface StatsFeedOptions {
   readonly clock: Clock;
   /** Name of this instance, unique among those that one monitor receives from. */
   readonly from: string;
-  readonly format: PacketFormat;
+  readonly statsFormat: PacketFormat;
   /** False: the number of connections per route (`conn-max`) instead of each (`conn`). */
-  readonly connectionSend: boolean;
-  readonly connectionTtlMs: number;
-  readonly connectionsMaxTtlMs: number;
-  readonly subscriptionTtlMs: number;
-  readonly reportIntervalMs: number;
+  readonly statsConnectionSend: boolean;
+  readonly statsConnectionTtl: number;
+  readonly statsConnectionsMaxTtl: number;
+  readonly statsSubscriptionTtl: number;
+  readonly statsReportInterval: number;
 }
 
 /** Sends every packet type of Pushpin. */
@@ -74,17 +74,21 @@ export class StatsFeed implements StatsEvents {
   readonly #subscriptions: SubscriptionStats;
 
   constructor(options: StatsFeedOptions) {
-    const { sink, clock, from, format } = options;
-    this.#emit = emitterTo(sink, from, format);
+    const { sink, clock, from, statsFormat } = options;
+    this.#emit = emitterTo(sink, from, statsFormat);
     this.#activity = new ActivityStats(clock, this.#emit);
-    this.#reports = new RouteReports(clock, options.reportIntervalMs, this.#emit);
+    this.#reports = new RouteReports(clock, options.statsReportInterval, this.#emit);
     this.#connections = new ConnectionStats(
       clock,
-      { each: options.connectionSend, ttlMs: options.connectionTtlMs, maxTtlMs: options.connectionsMaxTtlMs },
+      {
+        each: options.statsConnectionSend,
+        ttlMs: options.statsConnectionTtl,
+        maxTtlMs: options.statsConnectionsMaxTtl,
+      },
       this.#reports,
       this.#emit,
     );
-    this.#subscriptions = new SubscriptionStats(clock, options.subscriptionTtlMs, this.#emit);
+    this.#subscriptions = new SubscriptionStats(clock, options.statsSubscriptionTtl, this.#emit);
   }
 
   requested(route: string): void {

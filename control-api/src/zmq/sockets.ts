@@ -17,14 +17,14 @@ import { type InterestListener, SubSocket } from './sub.js';
 
 /** Which sockets there are to be; undefined and empty ones are off. Ports as they are to be opened. */
 export interface ZeroMqSpecs {
-  readonly pull: string | undefined;
-  readonly sub: readonly string[];
-  /** Connect to all of `sub`, instead of binding the first. */
-  readonly subConnect: boolean;
-  readonly command: string | undefined;
-  readonly stats: string | undefined;
+  readonly pushInSpec: string | undefined;
+  readonly pushInSubSpecs: readonly string[] | undefined;
+  /** Connect to all of `pushInSubSpecs`, instead of binding the first. */
+  readonly pushInSubConnect: boolean;
+  readonly commandSpec: string | undefined;
+  readonly statsSpec: string | undefined;
   /** Mode of the files of ipc sockets; as the process's mask has it if undefined. */
-  readonly ipcMode?: number | undefined;
+  readonly ipcFileMode?: number | undefined;
 }
 
 /** What {@link ZeroMqSockets} are made of. */
@@ -76,8 +76,8 @@ export class ZeroMqSockets implements InterestListener, StatsSink {
    * `ControlError` ERR_ZMQ_MISSING, ERR_ZMQ_SPEC or ERR_ZMQ_OPEN. To be called once, when the publisher may publish.
    */
   async open(): Promise<ZeroMqAddress[]> {
-    const { pull, sub, command, stats } = this.#options.specs;
-    if (pull === undefined && sub.length === 0 && command === undefined && stats === undefined) return [];
+    const { pushInSpec, pushInSubSpecs = [], commandSpec, statsSpec } = this.#options.specs;
+    if (pushInSubSpecs.length === 0 && (pushInSpec ?? commandSpec ?? statsSpec) === undefined) return [];
     const library = await loadLibrary();
     try {
       return (await this.#openAll(library)).filter((address) => address !== undefined);
@@ -88,7 +88,7 @@ export class ZeroMqSockets implements InterestListener, StatsSink {
   }
 
   subscribed(channel: string): void {
-    if (this.#options.specs.sub.length === 0) return;
+    if ((this.#options.specs.pushInSubSpecs ?? []).length === 0) return;
     if (this.#sub === undefined) this.#channels.add(channel);
     else this.#sub.subscribed(channel);
   }
@@ -123,43 +123,44 @@ export class ZeroMqSockets implements InterestListener, StatsSink {
 
   async #openPull(library: Library): Promise<ZeroMqAddress | undefined> {
     const { specs, log } = this.#options;
-    if (specs.pull === undefined) return undefined;
+    if (specs.pushInSpec === undefined) return undefined;
     const socket = this.#keep(new PullSocket(library, this.#intake('pull'), log, this.#options.faults));
-    const uri = await socket.open(specs.pull, specs.ipcMode);
+    const uri = await socket.open(specs.pushInSpec, specs.ipcFileMode);
     this.#uris = { ...this.#uris, publishPull: uri };
     return { what: 'publish items', uri, connects: false };
   }
 
   async #openSub(library: Library): Promise<ZeroMqAddress | undefined> {
     const { specs, log } = this.#options;
-    const [first] = specs.sub;
+    const { pushInSubSpecs = [], pushInSubConnect, ipcFileMode } = specs;
+    const [first] = pushInSubSpecs;
     if (first === undefined) return undefined;
     const socket = this.#keep(new SubSocket(library, this.#intake('sub'), log, this.#options.faults));
-    let uri = specs.sub.join(',');
-    if (specs.subConnect) socket.connect(specs.sub);
-    else uri = await socket.bind(first, specs.ipcMode);
-    if (!specs.subConnect) this.#uris = { ...this.#uris, publishSub: uri };
+    let uri = pushInSubSpecs.join(',');
+    if (pushInSubConnect) socket.connect(pushInSubSpecs);
+    else uri = await socket.bind(first, ipcFileMode);
+    if (!pushInSubConnect) this.#uris = { ...this.#uris, publishSub: uri };
     this.#sub = socket;
     for (const channel of this.#channels) socket.subscribed(channel);
     this.#channels.clear();
-    return { what: 'published items', uri, connects: specs.subConnect };
+    return { what: 'published items', uri, connects: pushInSubConnect };
   }
 
   async #openStats(library: Library): Promise<ZeroMqAddress | undefined> {
     const { specs, log, wantsChanged } = this.#options;
-    if (specs.stats === undefined) return undefined;
+    if (specs.statsSpec === undefined) return undefined;
     const socket = this.#keep(new StatsSocket(library, log, wantsChanged, this.#options.faults));
-    const uri = await socket.open(specs.stats, specs.ipcMode);
+    const uri = await socket.open(specs.statsSpec, specs.ipcFileMode);
     this.#stats = socket;
     return { what: 'statistics', uri, connects: false };
   }
 
   async #openCommand(library: Library): Promise<ZeroMqAddress | undefined> {
     const { specs, publisher, connections, events, log } = this.#options;
-    if (specs.command === undefined) return undefined;
+    if (specs.commandSpec === undefined) return undefined;
     const methods = new CommandMethods(publisher, connections, () => this.#uris, events, log);
     const socket = this.#keep(new CommandSocket(library, methods.perform, log, this.#options.faults));
-    const uri = await socket.open(specs.command, specs.ipcMode);
+    const uri = await socket.open(specs.commandSpec, specs.ipcFileMode);
     this.#uris = { ...this.#uris, command: uri };
     return { what: 'commands', uri, connects: false };
   }

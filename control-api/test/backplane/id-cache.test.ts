@@ -15,7 +15,7 @@ function fixture(ttl = TTL, limit?: number) {
       forgotten += count;
     },
   };
-  const cache = new IdCache({ clock, ttl, ...(limit !== undefined && { limit }), events });
+  const cache = new IdCache({ clock, idCacheTtl: ttl, ...(limit !== undefined && { limit }), events });
   return { clock, cache, forgotten: () => forgotten };
 }
 

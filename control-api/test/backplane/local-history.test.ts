@@ -24,12 +24,12 @@ const TTL = 60_000;
 
 function made(options: Partial<LocalHistoryOptions> = {}) {
   const clock = new ManualClock();
-  const history = new LocalHistory({ clock, epoch: 'e', size: 10, ttl: TTL, ...options });
-  const ids = new IdCache({ clock, ttl: TTL, events: { idsForgotten() {} } });
+  const history = new LocalHistory({ clock, epoch: 'e', historySize: 10, historyTtl: TTL, ...options });
+  const ids = new IdCache({ clock, idCacheTtl: TTL, events: { idsForgotten() {} } });
   return { clock, history, backplane: new LocalBackplane(silentLog, ids, history) };
 }
 
-historyContract(t, 'local', async (size) => ({ backplane: made({ size }).backplane }));
+historyContract(t, 'local', async (size) => ({ backplane: made({ historySize: size }).backplane }));
 backplaneContract(t, 'local with history', async () => ({ backplanes: [made().backplane] }));
 
 async function started(options: Partial<LocalHistoryOptions> = {}) {
@@ -89,7 +89,7 @@ t.test('the count of a channel goes on as long as somebody is interested, and en
 });
 
 t.test('over the limit of bytes the channels published to least recently lose their items', async (t) => {
-  const { backplane, history, publish } = await started({ size: 100, maxBytes: 5_500 });
+  const { backplane, history, publish } = await started({ historySize: 100, maxBytes: 5_500 });
   const heads = await Promise.all(['a', 'b', 'c'].map((name) => backplane.head(name)));
   for (const [i, name] of ['a', 'b', 'a', 'c', 'c', 'c', 'c'].entries()) await publish([name, `${i}`]);
   t.ok(history.held.bytes <= 5_500);
@@ -190,7 +190,7 @@ const LARGE: Readonly<Record<string, (text: string, i: number) => object>> = {
 for (const [kind, make] of Object.entries(LARGE)) {
   t.test(`what is kept takes no more memory than it counts: ${kind}`, async (t) => {
     const maxBytes = 4 * 2 ** 20;
-    const { history, backplane } = await started({ size: 1_000, maxBytes });
+    const { history, backplane } = await started({ historySize: 1_000, maxBytes });
     const before = await used();
     for (let i = 0; i < 60; i++) {
       const [item] = parseItems(
@@ -207,7 +207,7 @@ for (const [kind, make] of Object.entries(LARGE)) {
 }
 
 t.test('a small item that is kept keeps nothing of what came beside it', async (t) => {
-  const { history, backplane } = await started({ size: 1 });
+  const { history, backplane } = await started({ historySize: 1 });
   const before = await used();
   for (let i = 0; i < 2_000; i++) {
     const messages = [streamMessage(`c${i}`, 'x', `${i}`), streamMessage('busy', 'y'.repeat(3_000), `b${i}`)];

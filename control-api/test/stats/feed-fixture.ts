@@ -26,12 +26,12 @@ export function startFeed(overrides: Partial<StatsFeedOptions> & { readonly type
     sink,
     clock,
     from: 'test_1',
-    format: 'tnetstring',
-    connectionSend: true,
-    connectionTtlMs: 120_000,
-    connectionsMaxTtlMs: 60_000,
-    subscriptionTtlMs: 60_000,
-    reportIntervalMs: 10_000,
+    statsFormat: 'tnetstring',
+    statsConnectionSend: true,
+    statsConnectionTtl: 120_000,
+    statsConnectionsMaxTtl: 60_000,
+    statsSubscriptionTtl: 60_000,
+    statsReportInterval: 10_000,
     ...overrides,
   });
   /** What was sent since the last call, of one type or of all; `from` is checked and left out. */

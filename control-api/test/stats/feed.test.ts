@@ -8,7 +8,7 @@ t.test('a packet is its type, a space, T and a tnetstring; or J and compact JSON
   const tnet = startFeed();
   tnet.feed.subscribers('stream', 'c', 1);
   t.equal(String(tnet.raw[0]), 'sub T76:7:channel,1:c,4:from,6:test_1,4:mode,6:stream,11:subscribers,1:1#3:ttl,2:60#}');
-  const json = startFeed({ format: 'json' });
+  const json = startFeed({ statsFormat: 'json' });
   json.feed.subscribers('stream', 'c', 1);
   t.equal(String(json.raw[0]), 'sub J{"channel":"c","from":"test_1","mode":"stream","subscribers":1,"ttl":60}');
 });
@@ -77,7 +77,7 @@ t.test('conn: a known connection is announced again, and counted once', async (t
 });
 
 t.test('conn-max instead of conn: the highest number per route, refreshed, and 0 at the end', async (t) => {
-  const { feed, clock, sent } = startFeed({ connectionSend: false });
+  const { feed, clock, sent } = startFeed({ statsConnectionSend: false });
   feed.connected(http);
   feed.connected({ ...http, id: 'h:2' });
   feed.connected(ws);
@@ -224,7 +224,7 @@ t.test('a closed feed is silent and leaves no timer', async (t) => {
 });
 
 t.test('a time to live of 0 is announced once and not refreshed', async (t) => {
-  const { feed, clock, sent } = startFeed({ connectionTtlMs: 0, subscriptionTtlMs: 0 });
+  const { feed, clock, sent } = startFeed({ statsConnectionTtl: 0, statsSubscriptionTtl: 0 });
   feed.connected(http);
   feed.subscribers('ws', 'c', 1);
   clock.advance(600_000);

@@ -15,7 +15,7 @@ function texts(value: unknown): unknown {
 }
 
 async function setUp(t: Test, connections?: Connections) {
-  const specs = { command: ANY, pull: ANY, sub: [ANY] };
+  const specs = { commandSpec: ANY, pushInSpec: ANY, pushInSubSpecs: [ANY] };
   const opened = await openSockets(t, specs, connections === undefined ? {} : { connections });
   const socket = req(t, opened.uri('commands'));
   const ask = async (request: unknown) => {
@@ -146,7 +146,11 @@ t.test('get-zmq-uris: where this node is reached, with the ports that the system
 });
 
 t.test('get-zmq-uris: what is off is left out, as is a SUB socket that connects', async (t) => {
-  const { uri } = await openSockets(t, { command: ANY, sub: ['tcp://127.0.0.1:1'], subConnect: true });
+  const { uri } = await openSockets(t, {
+    commandSpec: ANY,
+    pushInSubSpecs: ['tcp://127.0.0.1:1'],
+    pushInSubConnect: true,
+  });
   const socket = req(t, uri('commands'));
   await socket.send(encodeTnetstring({ method: 'get-zmq-uris' }));
   const [reply] = await socket.receive();

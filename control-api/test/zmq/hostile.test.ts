@@ -39,7 +39,7 @@ const garbage: Readonly<Record<string, Buffer>> = {
 
 for (const [what, bytes] of Object.entries(garbage)) {
   t.test(`${what}: dropped and counted by PULL and SUB, without an answer by the command socket`, async (t) => {
-    const opened = await openSockets(t, { pull: ANY, sub: [ANY], command: ANY });
+    const opened = await openSockets(t, { pushInSpec: ANY, pushInSubSpecs: [ANY], commandSpec: ANY });
     const { uri, events, listener, log } = opened;
     const pushing = push(t, uri('publish items'));
     await pushing.send(bytes);
@@ -56,7 +56,7 @@ for (const [what, bytes] of Object.entries(garbage)) {
 }
 
 t.test('messages of a hundred thousand parts are one refusal each', async (t) => {
-  const { uri, events, listener } = await openSockets(t, { pull: ANY, command: ANY });
+  const { uri, events, listener } = await openSockets(t, { pushInSpec: ANY, commandSpec: ANY });
   const pushing = push(t, uri('publish items'));
   await pushing.send(Array(100_000).fill(''));
   await pushing.send(Array(100_000).fill('x'));
@@ -66,7 +66,7 @@ t.test('messages of a hundred thousand parts are one refusal each', async (t) =>
 });
 
 t.test('a flood of garbage has its number in the log, and not a line each', async (t) => {
-  const { uri, events, listener, log, clock } = await openSockets(t, { pull: ANY });
+  const { uri, events, listener, log, clock } = await openSockets(t, { pushInSpec: ANY });
   const pushing = push(t, uri('publish items'));
   const count = 20 * WINDOW_LINES;
   for (let i = 0; i < count; i += 1) await pushing.send('garbage');
@@ -79,7 +79,7 @@ t.test('a flood of garbage has its number in the log, and not a line each', asyn
 });
 
 t.test('a part beyond MAX_PART_BYTES never comes into memory; others are taken on', async (t) => {
-  const { uri, events, listener } = await openSockets(t, { pull: ANY, command: ANY });
+  const { uri, events, listener } = await openSockets(t, { pushInSpec: ANY, commandSpec: ANY });
   const large = push(t, uri('publish items'));
   await large.send(Buffer.alloc(MAX_PART_BYTES + 1));
   const pushing = push(t, uri('publish items'));
@@ -89,7 +89,7 @@ t.test('a part beyond MAX_PART_BYTES never comes into memory; others are taken o
 });
 
 t.test('commands with wrong types everywhere are answered, and publish nothing', async (t) => {
-  const { uri, listener, log } = await openSockets(t, { command: ANY });
+  const { uri, listener, log } = await openSockets(t, { commandSpec: ANY });
   const asking = req(t, uri('commands'));
   const values = [null, true, 0, -1, 1.5, '', 'x', [], {}, [[]], [null], { __proto__: null, a: 1 }];
   for (const method of ['publish', 'recover', 'conncheck', 'refresh', 'get-zmq-uris', 'toString', '__proto__', '']) {
@@ -119,7 +119,7 @@ t.test('over CALLS_LIMIT commands under way the socket is not read; all are answ
   const waiting: (() => void)[] = [];
   const connected = (ids: readonly string[]) =>
     new Promise<readonly string[]>((resolve) => waiting.push(() => resolve(ids)));
-  const { uri } = await openSockets(t, { command: ANY }, { connections: { connected, refresh: () => false } });
+  const { uri } = await openSockets(t, { commandSpec: ANY }, { connections: { connected, refresh: () => false } });
   const asking = client(t, () => new zeromq.Dealer({ linger: 0 }), uri('commands'));
   const count = 3 * CALLS_LIMIT;
   for (let i = 0; i < count; i += 1)
@@ -138,7 +138,7 @@ t.test('thousands of subscriptions to statistics are told once, and counted', as
   let changes = 0;
   const { uri, sockets } = await openSockets(
     t,
-    { stats: ANY },
+    { statsSpec: ANY },
     {
       wantsChanged: () => {
         changes += 1;
@@ -166,7 +166,7 @@ t.test('thousands of subscriptions to statistics are told once, and counted', as
 });
 
 t.test('a thousand packets of statistics in one turn all go out', async (t) => {
-  const { uri, sockets } = await openSockets(t, { stats: ANY });
+  const { uri, sockets } = await openSockets(t, { statsSpec: ANY });
   const subscriber = client(t, () => new zeromq.Subscriber({ linger: 0, receiveHighWaterMark: 0 }), uri('statistics'));
   subscriber.subscribe('conn');
   await until('the subscription', () => sockets.wants('conn'));
@@ -175,7 +175,7 @@ t.test('a thousand packets of statistics in one turn all go out', async (t) => {
 });
 
 t.test('bytes that are no ZeroMQ at all harm nobody', async (t) => {
-  const opened = await openSockets(t, { pull: ANY, sub: [ANY], command: ANY, stats: ANY });
+  const opened = await openSockets(t, { pushInSpec: ANY, pushInSubSpecs: [ANY], commandSpec: ANY, statsSpec: ANY });
   const greeting = Buffer.concat([
     Buffer.from([0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 0]),
     Buffer.from('NULL'.padEnd(20, '\0')),

@@ -14,7 +14,7 @@ const item = (channel: string, id: string, content: string | Buffer = id) => ({
 });
 
 t.test('one item a message: J and JSON, T and a tnetstring, or a bare tnetstring; in order', async (t) => {
-  const { listener, events, uri } = await openSockets(t, { pull: ANY });
+  const { listener, events, uri } = await openSockets(t, { pushInSpec: ANY });
   const publisher = push(t, uri('publish items'));
   await publisher.send(encodePacket(item('a', '1'), 'json'));
   await publisher.send(encodePacket(item('b', '2'), 'tnetstring'));
@@ -26,7 +26,7 @@ t.test('one item a message: J and JSON, T and a tnetstring, or a bare tnetstring
 });
 
 t.test('bad messages are dropped, counted and logged, and the next one is taken', async (t) => {
-  const { listener, events, log, uri } = await openSockets(t, { pull: ANY });
+  const { listener, events, log, uri } = await openSockets(t, { pushInSpec: ANY });
   const publisher = push(t, uri('publish items'));
   await publisher.send('');
   await publisher.send('J{');
@@ -53,7 +53,7 @@ t.test('bad messages are dropped, counted and logged, and the next one is taken'
 });
 
 t.test('an item that the backplane does not accept is dropped, counted and logged', async (t) => {
-  const { backplane, events, log, uri } = await openSockets(t, { pull: ANY });
+  const { backplane, events, log, uri } = await openSockets(t, { pushInSpec: ANY });
   await backplane.close();
   await push(t, uri('publish items')).send(encodePacket(item('a', '1'), 'json'));
   await until('the drop', () => events.seen.length > 0);
@@ -70,7 +70,7 @@ t.test('a slow backplane holds the socket back at the limit, and nothing is lost
       return acceptances;
     }
   })(silentLog);
-  const { listener, uri } = await openSockets(t, { pull: ANY }, { backplane: slow });
+  const { listener, uri } = await openSockets(t, { pushInSpec: ANY }, { backplane: slow });
   const publisher = push(t, uri('publish items'));
   const total = PENDING_LIMIT + 50;
   for (let i = 1; i <= total; i++) await publisher.send(encodePacket(item('a', String(i)), 'json'));
@@ -87,7 +87,7 @@ t.test('a slow backplane holds the socket back at the limit, and nothing is lost
 });
 
 t.test('ten thousand items of two publishers arrive, each publisher in order', async (t) => {
-  const { listener, uri } = await openSockets(t, { pull: ANY });
+  const { listener, uri } = await openSockets(t, { pushInSpec: ANY });
   const publishers = ['a', 'b'].map((channel) => ({ channel, socket: push(t, uri('publish items')) }));
   await Promise.all(
     publishers.map(async ({ channel, socket }) => {
@@ -106,7 +106,7 @@ t.test('ten thousand items of two publishers arrive, each publisher in order', a
 
 t.test('an ipc socket: its directory is made, its file has the configured mode', async (t) => {
   const path = join(newDirectory(t), 'run', 'pull');
-  const { listener, uri } = await openSockets(t, { pull: `ipc://${path}`, ipcMode: 0o660 });
+  const { listener, uri } = await openSockets(t, { pushInSpec: `ipc://${path}`, ipcFileMode: 0o660 });
   t.equal(uri('publish items'), `ipc://${path}`);
   t.equal(statSync(path).mode & 0o777, 0o660);
   await push(t, `ipc://${path}`).send(encodePacket(item('a', '1'), 'json'));
@@ -114,9 +114,9 @@ t.test('an ipc socket: its directory is made, its file has the configured mode',
 });
 
 t.test('IPv6 addresses and the wildcard are taken', async (t) => {
-  const six = await openSockets(t, { pull: 'tcp://[::1]:*' });
+  const six = await openSockets(t, { pushInSpec: 'tcp://[::1]:*' });
   t.match(six.uri('publish items'), /^tcp:\/\/\[::1\]:\d+$/);
-  const all = await openSockets(t, { pull: 'tcp://*:0' });
+  const all = await openSockets(t, { pushInSpec: 'tcp://*:0' });
   t.match(all.uri('publish items'), /^tcp:\/\/\*:[1-9]\d*$/);
   const port = all.uri('publish items').replace(/.*:/, '');
   await push(t, `tcp://127.0.0.1:${port}`).send(encodePacket(item('a', '1'), 'json'));
@@ -124,9 +124,9 @@ t.test('IPv6 addresses and the wildcard are taken', async (t) => {
 });
 
 t.test('a port that is taken is one clear error', async (t) => {
-  const { uri } = await openSockets(t, { pull: ANY });
+  const { uri } = await openSockets(t, { pushInSpec: ANY });
   const taken = uri('publish items');
-  await t.rejects(openSockets(t, { pull: taken }), {
+  await t.rejects(openSockets(t, { pushInSpec: taken }), {
     constructor: ControlError,
     code: 'ERR_ZMQ_OPEN',
     message: `A ZeroMQ socket cannot listen on ${taken}: another process already listens there.`,

@@ -6,7 +6,7 @@ import { ANY, openSockets } from './zeromq-fixture.js';
 const packet = encodePacket({ channel: 'a', id: '1', formats: { 'http-stream': { content: 'x' } } }, 'tnetstring');
 
 t.test('a message reaches the PULL socket', async (t) => {
-  const { listener, uri } = await openSockets(t, { pull: ANY });
+  const { listener, uri } = await openSockets(t, { pushInSpec: ANY });
   await pushPacket(uri('publish items'), packet);
   await listener.saw('a/1');
 });

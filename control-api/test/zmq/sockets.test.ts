@@ -18,7 +18,12 @@ t.test('nothing configured: nothing is opened, and whatever it is told has no ef
 });
 
 t.test('all sockets are named with their addresses', async (t) => {
-  const { addresses } = await openSockets(t, { pull: ANY, sub: [ANY], command: ANY, stats: ANY });
+  const { addresses } = await openSockets(t, {
+    pushInSpec: ANY,
+    pushInSubSpecs: [ANY],
+    commandSpec: ANY,
+    statsSpec: ANY,
+  });
   t.match(addresses, [
     { what: 'publish items', connects: false },
     { what: 'published items', connects: false },
@@ -29,12 +34,12 @@ t.test('all sockets are named with their addresses', async (t) => {
 });
 
 t.test('if one socket cannot be opened, none is left open', async (t) => {
-  const { uri } = await openSockets(t, { pull: ANY });
+  const { uri } = await openSockets(t, { pushInSpec: ANY });
   const taken = uri('publish items');
-  const free = await openSockets(t, { pull: ANY });
+  const free = await openSockets(t, { pushInSpec: ANY });
   const pull = free.uri('publish items');
   free.sockets.close();
-  const { sockets } = await makeSockets(t, { pull, command: taken });
+  const { sockets } = await makeSockets(t, { pushInSpec: pull, commandSpec: taken });
   await t.rejects(sockets.open(), { constructor: ControlError, code: 'ERR_ZMQ_OPEN' });
   t.ok(await bindable(t, pull), 'the address is free again');
 });
@@ -98,7 +103,7 @@ t.test('specs: tcp with host and port, or ipc with a path, and nothing else', as
 });
 
 t.test('statistics: a SUB client gets the types it subscribes to, and others are not wanted', async (t) => {
-  const { sockets, uri } = await openSockets(t, { stats: ANY });
+  const { sockets, uri } = await openSockets(t, { statsSpec: ANY });
   t.equal(sockets.wants('sub'), false, 'nobody listens yet');
   const one = client(t, () => new zeromq.Subscriber({ linger: 0 }), uri('statistics'));
   one.subscribe('sub ');
@@ -119,7 +124,7 @@ t.test('statistics: a SUB client gets the types it subscribes to, and others are
 });
 
 t.test('a prefix shorter or longer than the type is a subscription to it', async (t) => {
-  const { sockets, uri } = await openSockets(t, { stats: ANY });
+  const { sockets, uri } = await openSockets(t, { statsSpec: ANY });
   const one = client(t, () => new zeromq.Subscriber({ linger: 0 }), uri('statistics'));
   one.subscribe('conn', 'sub J{"channel":"a"');
   await until('the subscriptions', () => sockets.wants('conn') && sockets.wants('sub'));
@@ -128,7 +133,7 @@ t.test('a prefix shorter or longer than the type is a subscription to it', async
 });
 
 t.test('after close nothing is taken and nothing sent', async (t) => {
-  const { sockets, listener, uri } = await openSockets(t, { pull: ANY, sub: [ANY], stats: ANY });
+  const { sockets, listener, uri } = await openSockets(t, { pushInSpec: ANY, pushInSubSpecs: [ANY], statsSpec: ANY });
   const publisher = push(t, uri('publish items'));
   sockets.close();
   await publisher.send('J{"channel":"a","id":"1","formats":{"http-stream":{"content":"x"}}}');

@@ -6,7 +6,7 @@ import { ANY, change, makeSockets, openSockets, xpub } from './zeromq-fixture.js
 const formats = (content: string) => ({ id: content, formats: { 'http-stream': { content } } });
 
 t.test('a publisher sees the subscriptions of exactly the channels with interest', async (t) => {
-  const { sockets, uri } = await openSockets(t, { sub: [ANY] });
+  const { sockets, uri } = await openSockets(t, { pushInSubSpecs: [ANY] });
   const publisher = xpub(t, uri('published items'));
   sockets.subscribed('a');
   t.equal(await change(publisher), '+a');
@@ -24,7 +24,7 @@ t.test('a publisher sees the subscriptions of exactly the channels with interest
 });
 
 t.test('a publisher that comes later is told what there is, those from before the start included', async (t) => {
-  const { sockets } = await makeSockets(t, { sub: [ANY] });
+  const { sockets } = await makeSockets(t, { pushInSubSpecs: [ANY] });
   sockets.subscribed('gone');
   sockets.subscribed('early');
   sockets.unsubscribed('gone');
@@ -35,7 +35,7 @@ t.test('a publisher that comes later is told what there is, those from before th
 });
 
 t.test('the topic is the channel, whatever the item says; items are in all three forms', async (t) => {
-  const { sockets, listener, uri } = await openSockets(t, { sub: [ANY] });
+  const { sockets, listener, uri } = await openSockets(t, { pushInSubSpecs: [ANY] });
   const publisher = xpub(t, uri('published items'));
   sockets.subscribed('a');
   await change(publisher);
@@ -47,7 +47,7 @@ t.test('the topic is the channel, whatever the item says; items are in all three
 });
 
 t.test('a topic that only begins like a subscribed channel is the channel of its own name', async (t) => {
-  const { sockets, listener, backplane, uri } = await openSockets(t, { sub: [ANY] });
+  const { sockets, listener, backplane, uri } = await openSockets(t, { pushInSubSpecs: [ANY] });
   await backplane.subscribe('ab');
   const publisher = xpub(t, uri('published items'));
   sockets.subscribed('a');
@@ -59,7 +59,7 @@ t.test('a topic that only begins like a subscribed channel is the channel of its
 });
 
 t.test('messages of other than two parts, and bad items, are dropped and counted', async (t) => {
-  const { sockets, listener, events, uri } = await openSockets(t, { sub: [ANY] });
+  const { sockets, listener, events, uri } = await openSockets(t, { pushInSubSpecs: [ANY] });
   const publisher = xpub(t, uri('published items'));
   sockets.subscribed('a');
   await change(publisher);
@@ -73,7 +73,7 @@ t.test('messages of other than two parts, and bad items, are dropped and counted
 });
 
 t.test('only the first spec is bound', async (t) => {
-  const { addresses } = await openSockets(t, { sub: [ANY, 'tcp://127.0.0.1:1'] });
+  const { addresses } = await openSockets(t, { pushInSubSpecs: [ANY, 'tcp://127.0.0.1:1'] });
   t.match(addresses, [{ what: 'published items', uri: /^tcp:\/\/127\.0\.0\.1:\d+$/, connects: false }]);
 });
 
@@ -81,7 +81,7 @@ t.test('or it connects to all of them, whether they are there or not, and gets t
   const publishers = [xpub(t), xpub(t)];
   await Promise.all(publishers.map((publisher) => publisher.bind(ANY)));
   const sub = [...publishers.map((publisher) => publisher.lastEndpoint ?? ''), 'tcp://127.0.0.1:1'];
-  const { sockets, listener, addresses } = await openSockets(t, { sub, subConnect: true });
+  const { sockets, listener, addresses } = await openSockets(t, { pushInSubSpecs: sub, pushInSubConnect: true });
   t.same(addresses, [{ what: 'published items', uri: sub.join(','), connects: true }]);
   sockets.subscribed('a');
   for (const [index, publisher] of publishers.entries()) {

@@ -23,7 +23,13 @@ export const ANY = 'tcp://127.0.0.1:*';
 /** Milliseconds a client of a test waits for a message before it fails. */
 export const PATIENCE_MS = 10_000;
 
-const none: ZeroMqSpecs = { pull: undefined, sub: [], subConnect: false, command: undefined, stats: undefined };
+const none: ZeroMqSpecs = {
+  pushInSpec: undefined,
+  pushInSubSpecs: [],
+  pushInSubConnect: false,
+  commandSpec: undefined,
+  statsSpec: undefined,
+};
 
 const nobody: Connections = { connected: () => [], refresh: () => false };
 

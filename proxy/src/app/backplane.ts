@@ -11,7 +11,7 @@ import {
   RedisNodes,
   StandaloneNode,
 } from '@holdfast/control-api';
-import type { Config, RedisConfig } from '../config/config.js';
+import type { Config } from '../config/config.js';
 import { ConfigError } from '../config/errors.js';
 import { PEM_FILE_MAX, readWhole, whyUnread } from '../config/files/read-file.js';
 import { wantsHistory } from '../history/make-replay.js';
@@ -35,8 +35,9 @@ export interface ClusterAccess {
  */
 export function makeBackplane(config: Config, log: RootLog, metrics: Metrics, faults: Containment): ClusterAccess {
   const clock = guardedClock(faults);
-  if (config.redis === undefined) return makeStandalone(config, log, metrics, faults, clock);
-  return makeRedis(config, config.redis, log, metrics, faults, clock);
+  const { redisUrl } = config;
+  if (redisUrl === undefined) return makeStandalone(config, log, metrics, faults, clock);
+  return makeRedis(config, redisUrl, log, metrics, faults, clock);
 }
 
 function makeStandalone(
@@ -46,19 +47,19 @@ function makeStandalone(
   faults: Containment,
   clock: Clock,
 ): ClusterAccess {
-  const { channels, history } = config;
-  const ids = new IdCache({ clock, ttl: channels.idCacheTtlMs, events: metrics });
+  const { historySize, historyTtl, idCacheTtl } = config;
+  const ids = new IdCache({ clock, idCacheTtl, events: metrics });
   // The data plane logs what is wrong with the routes.
-  const routes = new RoutesSource(config.routes, {
+  const routes = new RoutesSource(config, {
     log: { info() {}, warn() {}, error() {} },
     faults,
   });
   const kept = new LocalHistory({
     clock,
     epoch: randomBytes(6).toString('base64url'),
-    size: history.size,
-    ttl: history.ttlMs,
-    isOn: history.size === 0 ? () => false : wantsHistory(config, () => routes.table),
+    historySize,
+    historyTtl,
+    isOn: historySize === 0 ? () => false : wantsHistory(config, () => routes.table),
   });
   const backplane = new LocalBackplane(log.child('backplane'), ids, kept, faults);
   return { backplane, cluster: new StandaloneNode(clock), close: () => routes.close() };
@@ -66,20 +67,20 @@ function makeStandalone(
 
 function makeRedis(
   config: Config,
-  redis: RedisConfig,
+  redisUrl: string,
   log: RootLog,
   metrics: Metrics,
   faults: Containment,
   clock: Clock,
 ): ClusterAccess {
-  const { channels, history } = config;
+  const { redisPrefix, historySize, historyTtl, idCacheTtl } = config;
   const backplane = new RedisBackplane({
-    url: redis.url,
-    prefix: redis.prefix,
-    tls: readTls(redis.tls),
-    historySize: history.size,
-    historyTtlMs: history.ttlMs,
-    idTtlMs: channels.idCacheTtlMs,
+    redisUrl,
+    redisPrefix,
+    tls: readTls(config),
+    historySize,
+    historyTtl,
+    idCacheTtl,
     clock,
     random: Math.random,
     faults,
@@ -91,11 +92,11 @@ function makeRedis(
   return { backplane, cluster, close: () => {} };
 }
 
-function readTls({ ca, cert, key }: RedisConfig['tls']): { ca?: string; cert?: string; key?: string } {
+function readTls({ redisTlsCa, redisTlsCert, redisTlsKey }: Config): { ca?: string; cert?: string; key?: string } {
   return {
-    ...(ca !== undefined && { ca: readPem('redis_tls_ca', ca) }),
-    ...(cert !== undefined && { cert: readPem('redis_tls_cert', cert) }),
-    ...(key !== undefined && { key: readPem('redis_tls_key', key) }),
+    ...(redisTlsCa !== undefined && { ca: readPem('redis_tls_ca', redisTlsCa) }),
+    ...(redisTlsCert !== undefined && { cert: readPem('redis_tls_cert', redisTlsCert) }),
+    ...(redisTlsKey !== undefined && { key: readPem('redis_tls_key', redisTlsKey) }),
   };
 }
 

@@ -1,7 +1,4 @@
-/**
- * Owns: looking at certificates and keys before anybody needs them: those of TLS listeners, and those shown to origins and Redis.
- * Does not own: serving them (`edge/tls-certificates`).
- */
+/** A look at certificates and keys before anybody needs them: those of TLS listeners, and those shown to origins and Redis. */
 import { X509Certificate } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -24,25 +21,28 @@ export interface CertificateReport {
   readonly warnings: readonly string[];
 }
 
+/** The options that name certificates. */
+export type CertificateOptions = Pick<
+  Config,
+  'httpsPorts' | 'tlsCertsDir' | 'redisUrl' | 'redisTlsCa' | 'redisTlsCert' | 'redisTlsKey'
+>;
+
 /** Looks at all that a configuration and its routes name. Reads files. */
-export function checkCertificates(
-  config: Pick<Config, 'client' | 'redis'>,
-  routes: readonly Route[],
-): CertificateReport {
+export function checkCertificates(config: CertificateOptions, routes: readonly Route[]): CertificateReport {
   const problems: string[] = [];
   const warnings: string[] = [];
-  if (config.client.https.length > 0) checkListeners(config.client, problems, warnings);
+  if (config.httpsPorts.length > 0) checkListeners(config, problems, warnings);
   for (const [where, cert, key] of clientCertificates(routes)) problems.push(...pairFaults(where, cert, key));
-  const { ca, cert, key } = config.redis?.tls ?? {};
-  problems.push(
-    ...pairFaults('redis_tls_cert and redis_tls_key', cert, key),
-    ...pairFaults('redis_tls_ca', ca, undefined, 'ca'),
-  );
+  if (config.redisUrl !== undefined)
+    problems.push(
+      ...pairFaults('redis_tls_cert and redis_tls_key', config.redisTlsCert, config.redisTlsKey),
+      ...pairFaults('redis_tls_ca', config.redisTlsCa, undefined, 'ca'),
+    );
   return { problems: problems.map(legible), warnings: warnings.map(legible) };
 }
 
 function checkListeners(
-  { https, tlsCertsDir: directory }: Config['client'],
+  { httpsPorts, tlsCertsDir: directory }: CertificateOptions,
   problems: string[],
   warnings: string[],
 ): void {
@@ -69,7 +69,7 @@ function checkListeners(
       `tls_certs_dir: ${directory} has more than ${CERTIFICATES_CHECKED} certificates: the others were not looked at`,
     );
   }
-  for (const { port } of https) {
+  for (const { port } of httpsPorts) {
     // Any free port has no name to which a file could be put.
     if (port === 0 && usable.size > 0) continue;
     if (usable.has(`default_${port}`)) continue;

@@ -1,55 +1,27 @@
 /**
- * Owns: making the parts of a data plane out of its configuration, and joining them. Does not own: when they start or
- * stop (`data-plane`), the parts, or anything of the control plane.
+ * The composition of a data plane: its parts, made of the configuration and joined. Clients come in by the edge
+ * (`compose-edge.ts`), go to origins by the request path (`compose-requests.ts`), and get items by the delivery that is
+ * composed here.
  */
 import { type Backplane, type Containment, historyOf, type StatsSink } from '@holdfast/control-api';
-import { OverChannelsReport } from '../channels/over-channels.js';
 import { ChannelRegistry } from '../channels/registry.js';
-import type { SubscriberParts } from '../channels/subscriber-parts.js';
-import { Compression } from '../compression/compression.js';
-import type { ClientConfig, Config, ForwardConfig } from '../config/config.js';
-import { AllowedOrigins } from '../config/values/allowed-origins.js';
+import type { Config } from '../config/config.js';
 import { ChannelInterest } from '../delivery/channel-interest.js';
 import { ItemDelivery } from '../delivery/item-delivery.js';
 import { RateLimiter } from '../delivery/rate-limiter.js';
-import type { Sequencer } from '../delivery/sequencer.js';
-import { type EdgeListener, Edges } from '../edge/edges.js';
-import type { EdgeHandler } from '../edge/port.js';
-import { TlsCertificates } from '../edge/tls-certificates.js';
+import type { Edges } from '../edge/edges.js';
 import { makeReplay } from '../history/make-replay.js';
-import type { ReplayParts } from '../history/replay-parts.js';
-import type { HoldParts } from '../holds/hold.js';
-import { HttpFilters } from '../links/http-filter.js';
-import { LinkClient } from '../links/link-client.js';
-import { SharedFetches } from '../links/shared-fetch.js';
-import { UpdateLimiter } from '../links/update-limiter.js';
-import type { OriginPatience } from '../origin/advice.js';
 import { OriginClient } from '../origin/client.js';
-import { Forwarder } from '../origin/forwarder.js';
-import { GripHeaders } from '../origin/grip-headers.js';
-import type { ForwardRules } from '../origin/headers.js';
-import type { Origin } from '../origin/port.js';
-import { TestOrigin } from '../origin/test-target/origin.js';
-import { Troubles } from '../origin/warnings.js';
-import { Admission } from '../request/admission.js';
 import { RequestHandler } from '../request/request-handler.js';
-import type { RequestParts } from '../request/request-parts.js';
-import type { Route } from '../routes/route.js';
 import { RoutesSource } from '../routes/routes-source.js';
-import type { Target } from '../routes/target.js';
 import { type Clock, guardedClock } from '../runtime/clock.js';
 import { Descriptors } from '../runtime/descriptors.js';
 import { FastPaths } from '../runtime/node-internals/fast-paths.js';
-import { SessionDialer } from '../sessions/dialer.js';
-import { Handshake } from '../sessions/handshake.js';
-import { RequestKeeper } from '../sessions/over-http/request-interner.js';
-import type { SessionParts } from '../sessions/session-parts.js';
-import { SockJs } from '../sockjs/sockjs.js';
-import { DescriptorShortage } from '../telemetry/descriptor-shortage.js';
 import type { RootLog } from '../telemetry/log.js';
 import type { Metrics } from '../telemetry/metrics.js';
-import { Refusals } from '../telemetry/refusals.js';
 import { makeTelemetry, type Telemetry } from '../telemetry/telemetry.js';
+import { composeEdges, type EdgeSurroundings } from './compose-edge.js';
+import { composeRequests, composeSockJs } from './compose-requests.js';
 
 /**
  * Response heads of origins may be longer than what clients may send us.
@@ -65,18 +37,12 @@ export interface Overrides {
   readonly clock?: Clock;
 }
 
-/** What a data plane is given by whoever runs it. */
-export interface Surroundings extends Overrides {
+/** What a data plane is given by the process that it serves clients in. */
+export interface Surroundings extends EdgeSurroundings, Overrides {
   /** For this data plane alone; not yet started. */
   readonly backplane: Backplane;
-  readonly metrics: Metrics;
-  readonly faults: Containment;
   /** Where statistics packets go. */
   readonly statsSink: StatsSink;
-  /** What the ids of its requests begin with: of no other process of this node. */
-  readonly instance: string;
-  /** Whether other processes have the same client listeners. */
-  readonly isShared: boolean;
 }
 
 /** The parts that a data plane starts and stops. */
@@ -102,9 +68,10 @@ export function assemble(config: Config, log: RootLog, surroundings: Surrounding
     subscribersOf: (channel) => registry.of(channel),
     sink: statsSink,
   });
+  const { messageWait, updateOnFirstSubscription, subscriptionLinger } = config;
   const delivery = new ItemDelivery(() => registry, {
     clock,
-    wait: config.channels.messageWaitMs,
+    messageWait,
     limiter: makeLimiter(config, log, metrics, faults, clock),
     events: metrics,
     arrived: telemetry.itemArrived,
@@ -115,50 +82,42 @@ export function assemble(config: Config, log: RootLog, surroundings: Surrounding
     backplane,
     sequencer: delivery,
     clock,
-    updatesFirst: config.holds.updateOnFirstSubscription,
+    updateOnFirstSubscription,
     subscribersOf: (channel) => registry.of(channel),
     faults,
   });
-  const linger = config.channels.subscriptionLingerMs;
-  const registry = new ChannelRegistry(interest, clock, linger, telemetry.subscriptions);
+  const registry = new ChannelRegistry(interest, clock, subscriptionLinger, telemetry.subscriptions);
   const routes = makeRoutes(config, log, faults);
   const descriptors = Descriptors.ofProcess();
-  const admitsOrigin = () => descriptors.admits('origin');
+  const admits = () => descriptors.admits('origin');
+  const { originConnectTimeout, originTimeout, originKeepAliveTimeout, originConnectionMaxAge } = config;
   const origins = new OriginClient({
-    connectTimeout: config.origin.connectTimeoutMs,
-    inactivityTimeout: config.origin.timeoutMs,
-    keepAliveTimeout: config.origin.keepAliveTimeoutMs,
-    maxAge: config.origin.connectionMaxAgeMs,
+    originConnectTimeout,
+    originTimeout,
+    originKeepAliveTimeout,
+    originConnectionMaxAge,
     maxHeaderBytes: ORIGIN_HEADER_BYTES,
-    admits: admitsOrigin,
+    admits,
     parserFound: reportFastPaths(log, metrics),
     faults,
   });
   const history = historyOf(backplane);
+  const { positions, sequencer } = delivery;
   const replay =
-    history &&
-    makeReplay(config, {
-      history,
-      positions: delivery.positions,
-      clock,
-      events: metrics,
-      log: log.child('history'),
-    });
-  const parts = requestParts(
-    config,
-    log,
+    history && makeReplay(config, { history, positions, clock, events: metrics, log: log.child('history') });
+  const parts = composeRequests(config, log, {
     telemetry,
     registry,
-    delivery.sequencer,
-    routes,
+    sequencer,
+    routes: () => routes.table,
     origins,
     replay,
-    admitsOrigin,
+    admits,
     faults,
     clock,
-  );
-  const handler = new RequestHandler(parts, makeSockJs(config, parts, surroundings.isShared));
-  const edge = makeEdges(config, log, surroundings, handler, descriptors, clock);
+  });
+  const handler = new RequestHandler(parts, composeSockJs(config, parts, surroundings.isShared));
+  const edge = composeEdges(config, log, surroundings, handler, descriptors, clock);
   metrics.observe({ connections: () => edge.connections, channels: () => registry.size });
   return { backplane, registry, delivery, routes, origins, telemetry, edge };
 }
@@ -179,20 +138,27 @@ function reportFastPaths(log: RootLog, metrics: Metrics): (isFound: boolean) => 
 
 /** None without a rate: then nothing ever waits. */
 function makeLimiter(
-  { channels }: Config,
+  { messageRate, messageHwm, messageBlockSize }: Config,
   log: RootLog,
   events: Metrics,
   faults: Containment,
   clock: Clock,
 ): RateLimiter | undefined {
-  const { messageRate: rate, messageHwm: hwm, messageBlockSize: blockSize } = channels;
-  if (rate === Number.POSITIVE_INFINITY) return undefined;
-  return new RateLimiter({ clock, rate, hwm, blockSize, events, log: log.child('delivery'), faults });
+  if (messageRate === Number.POSITIVE_INFINITY) return undefined;
+  return new RateLimiter({
+    clock,
+    messageRate,
+    messageHwm,
+    messageBlockSize,
+    events,
+    log: log.child('delivery'),
+    faults,
+  });
 }
 
 function makeRoutes(config: Config, log: RootLog, faults: Containment): RoutesSource {
   const routesLog = log.child('routes');
-  return new RoutesSource(config.routes, {
+  return new RoutesSource(config, {
     log: {
       info: (message) => routesLog.info({}, message),
       warn: (message) => routesLog.warn({}, message),
@@ -200,203 +166,4 @@ function makeRoutes(config: Config, log: RootLog, faults: Containment): RoutesSo
     },
     faults,
   });
-}
-
-function makeEdges(
-  { client }: Config,
-  log: RootLog,
-  { metrics, faults, instance, isShared }: Surroundings,
-  handler: EdgeHandler,
-  descriptors: Descriptors,
-  clock: Clock,
-): Edges {
-  const tlsLog = log.child('tls');
-  const edgeLog = log.child('edge');
-  const shortage = new DescriptorShortage(descriptors, edgeLog, clock);
-  const refusals = new Refusals(edgeLog, clock);
-  let requests = 0;
-  const parts = {
-    clock,
-    faults,
-    nextId: () => `${instance}-${(++requests).toString(36)}`,
-    descriptors,
-    probesFailed: (why: string) =>
-      edgeLog.warn(
-        { why },
-        'edge uws: clients that vanish without a word are not noticed, for the kernel is not asked to probe',
-      ),
-    events: {
-      descriptorsShort: () => {
-        metrics.descriptorsShort();
-        shortage.turnedAway();
-      },
-      connectionRefused: () => {
-        metrics.connectionRefused();
-        edgeLog.warn({}, `client_maxconn (${client.connectionsMax}) reached: connection closed`);
-      },
-      requestRefused: (reason: string, status: number, client: string) => {
-        metrics.requestRefused();
-        refusals.refused(reason, status, client);
-      },
-    },
-  };
-  const certificates = new TlsCertificates(
-    client.tlsCertsDir,
-    (error) => tlsLog.error({ err: error }, error.message),
-    (name, port) => refusals.unnamed(name, port, client.tlsCertsDir),
-  );
-  const settings = {
-    clientBufferSize: client.headMax,
-    clientMaxconn: client.connectionsMax,
-    clientKeepAliveTimeout: client.keepAliveTimeoutMs,
-    clientHeaderTimeout: client.headerTimeoutMs,
-    clientHalfCloseGrace: client.halfCloseGraceMs,
-    websocketMessageMax: client.messageMax,
-    allowCompression: client.compression,
-    certificates,
-    isShared,
-  };
-  return new Edges(listenersOf(client), handler, settings, parts);
-}
-
-/** The listeners of clients, each with its edge: the option `edge` is one for all of them. */
-export function listenersOf({ edge, http, https, sockets }: ClientConfig): EdgeListener[] {
-  return [...http, ...https.map((listen) => ({ ...listen, tls: true })), ...sockets].map((listener) => ({
-    ...listener,
-    edge,
-  }));
-}
-
-function makeSockJs({ client, forward }: Config, { sessions, events, clock }: RequestParts, isShared: boolean): SockJs {
-  return new SockJs({
-    clock,
-    faults: sessions.subscriber.faults,
-    random: Math.random,
-    open: (request, handshake, route, standing) => new Handshake(request, handshake, route, standing, sessions).start(),
-    ended: (end) => events.requestEnded({ ...end, target: undefined, hold: undefined, retry: false }),
-    scriptUrl: forward.sockjsUrl,
-    origins: new AllowedOrigins(forward.acoOrigins),
-    overHttp: !isShared,
-    maxSessions: client.connectionsMax,
-  });
-}
-
-function requestParts(
-  config: Config,
-  log: RootLog,
-  telemetry: Telemetry,
-  registry: ChannelRegistry,
-  sequencer: Sequencer,
-  routes: RoutesSource,
-  origins: OriginClient,
-  replay: ReplayParts | undefined,
-  admitsOrigin: () => boolean,
-  faults: Containment,
-  clock: Clock,
-): RequestParts {
-  const { forward, origin } = config;
-  const rules = forwardRules(forward);
-  const forwarder = new Forwarder({ rules, sigIss: forward.sigIss, sigKey: forward.sigKey }, new GripHeaders(clock));
-  const originOf = originsOf(origins, faults);
-  const holdLog = log.child('hold');
-  const troubles = new Troubles(log.child('request'), clock, patienceOf(origin));
-  const subscriber: SubscriberParts = {
-    registry,
-    clock,
-    random: Math.random,
-    events: telemetry.subscribers,
-    log: holdLog,
-    troubles,
-    faults,
-    queueLimit: config.holds.clientQueueMax,
-    slowClientPolicy: config.holds.slowClientPolicy,
-    gapPolicy: config.holds.gapPolicy,
-    overChannels: new OverChannelsReport(clock, holdLog),
-  };
-  const client = new LinkClient({
-    forwarder,
-    originOf,
-    routes: () => routes.table,
-    clock,
-    log: log.child('links'),
-    faults,
-    troubles,
-  });
-  const holds: HoldParts = {
-    subscriber,
-    sequencer,
-    links: { client, fetches: new SharedFetches(faults), clock, random: Math.random },
-    limiter: new UpdateLimiter(clock, faults),
-    filters: new HttpFilters(client, clock),
-    replay,
-    debug: forward.debug,
-  };
-  const sessions: SessionParts = {
-    subscriber: { ...subscriber, log: log.child('session') },
-    dial: new SessionDialer(
-      { clock, random: Math.random, faults, forwarder, originOf },
-      { maxMessage: config.client.messageMax, compression: config.client.compression },
-      { connectTimeout: origin.connectTimeoutMs, answerTimeout: origin.timeoutMs },
-      admitsOrigin,
-    ).dial,
-    requests: new RequestKeeper(),
-    debug: forward.debug,
-    filters: holds.filters,
-    replay,
-    subscriptionMax: config.holds.subscriptionsMax,
-    events: telemetry.sessions,
-  };
-  return {
-    settings: {
-      debug: forward.debug,
-      autoCrossOrigin: forward.autoCrossOrigin,
-      acoOrigins: new AllowedOrigins(forward.acoOrigins),
-      acceptRouteHeader: forward.acceptPushpinRoute,
-      forward: rules,
-      upstreamKey: forward.upstreamKey,
-      requestBodyMax: origin.requestBodyMax,
-      instructBodyMax: origin.instructBodyMax,
-      subscriptionMax: config.holds.subscriptionsMax,
-    },
-    routes: () => routes.table,
-    originOf,
-    compression: makeCompression(config, faults),
-    admission: new Admission(origin.openRequestsMax),
-    forwarder,
-    holds,
-    sessions,
-    clock,
-    events: telemetry.requests,
-    log: log.child('request'),
-    troubles,
-  };
-}
-
-/** None where nothing is compressed: then requests cost nothing for it. */
-function makeCompression({ compression }: Config, faults: Containment): Compression | undefined {
-  if (compression.codings.length === 0 && !compression.streams) return undefined;
-  return new Compression(compression, faults);
-}
-
-/** What answers for a target: a pool of connections, or the test target. */
-function originsOf(origins: OriginClient, faults: Containment): (target: Target, route: Route, host: string) => Origin {
-  return (target, route, host) =>
-    target.kind === 'http' ? origins.origin(target, host) : new TestOrigin(route.pathBeg, target, faults);
-}
-
-/** How long origins are waited for, for those who tell of it. */
-function patienceOf({ connectTimeoutMs: connectTimeout, timeoutMs: timeout }: Config['origin']): OriginPatience {
-  return { connectTimeout, timeout };
-}
-
-function forwardRules(forward: ForwardConfig): ForwardRules {
-  return {
-    cdnLoop: forward.cdnLoop,
-    acceptForwardedProtocol: forward.acceptXForwardedProtocol,
-    setForwardedProtocol: forward.setXForwardedProtocol,
-    forwardedFor: forward.xForwardedFor,
-    forwardedForTrusted: forward.xForwardedForTrusted,
-    origHeadersNeedMark: new Set(forward.origHeadersNeedMark),
-    acceptRouteHeader: forward.acceptPushpinRoute,
-  };
 }

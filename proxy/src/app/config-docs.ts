@@ -5,8 +5,8 @@
  */
 
 import { docOf, type Option, optionGroups } from '../config/option.js';
+import { expectation } from '../config/parse-option.js';
 import { options } from '../config/table.js';
-import { expectation } from '../config/value.js';
 import { configSearch } from './load-config.js';
 
 const introduction = `# Configuration
@@ -48,7 +48,8 @@ function defaults({ default: ours, pushpinDefault: pushpin }: Option): string {
 
 function row(option: Option): string {
   const flags = (option.flags ?? []).map((flag) => `; flag ${code(flag)}`).join('');
-  const unit = option.type === 'int' && option.unit !== undefined ? ` (${option.unit})` : '';
+  const unit =
+    (option.type === 'int' || option.type === 'limit') && option.unit !== undefined ? ` (${option.unit})` : '';
   const cells = [
     code(option.key),
     expectation(option) + unit,

@@ -95,7 +95,7 @@ export class ControlPlane {
       causes: new CauseLog(log.child('publish'), this.#clock),
     });
     this.zeromq = new ZeroMqSockets({
-      specs: config.zeromq,
+      specs: config,
       publisher: this.#publisher,
       connections: {
         connected: (ids) => serving().connections.connected(ids),
@@ -122,13 +122,13 @@ export class ControlPlane {
         listener: what,
         address: uri,
       });
-    for (const { host, port } of this.#config.admin.listen) {
-      const { hosts } = this.#config.control;
+    const { adminPort = [], prometheusPort = [], controlHosts } = this.#config;
+    for (const { host, port } of [...adminPort, ...prometheusPort]) {
       const { exposition } = this.#serving();
       const admin = new AdminServer(
         exposition,
         () => this.#readiness,
-        hosts,
+        controlHosts,
         this.#descriptors.operators,
         this.#faults,
       );
@@ -144,7 +144,7 @@ export class ControlPlane {
    */
   goDown(): void {
     this.#isGoingDown = true;
-    if (this.#config.redis === undefined) this.#publisher.stop();
+    if (this.#config.redisUrl === undefined) this.#publisher.stop();
   }
 
   /** Closes everything; publishes under way are given a moment. */
@@ -162,19 +162,19 @@ export class ControlPlane {
     const { readiness } = this.#serving();
     const { unavailableReason } = this.hub;
     if (!readiness.ready || unavailableReason === undefined) return readiness;
-    if (this.#config.admin.readyWithoutRedis) return { ready: true, degraded: unavailableReason };
+    if (this.#config.readyWithoutRedis) return { ready: true, degraded: unavailableReason };
     return { ready: false, reason: unavailableReason };
   }
 
   async #startControl(): Promise<void> {
-    const { listen, hosts, headMax, bodyMax } = this.#config.control;
-    if (listen === undefined) return;
+    const { pushInHttpAddr, pushInHttpPort, pushInHttpMaxHeadersSize, pushInHttpMaxBodySize } = this.#config;
+    if (pushInHttpPort === -1) return;
     this.#control = new ControlServer({
-      host: listen.host,
-      port: listen.port,
-      pushInHttpMaxHeadersSize: headMax,
-      pushInHttpMaxBodySize: bodyMax,
-      controlHosts: hosts,
+      host: pushInHttpAddr,
+      port: pushInHttpPort,
+      pushInHttpMaxHeadersSize,
+      pushInHttpMaxBodySize,
+      controlHosts: this.#config.controlHosts,
       maxConnections: this.#descriptors.publishers,
       publisher: this.#publisher,
       views: {

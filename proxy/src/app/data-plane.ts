@@ -7,7 +7,8 @@ import type { Config } from '../config/config.js';
 import type { EdgeListener } from '../edge/edges.js';
 import { realClock } from '../runtime/clock.js';
 import type { RootLog } from '../telemetry/log.js';
-import { type Assembly, assemble, listenersOf, type Surroundings } from './compose.js';
+import { type Assembly, assemble, type Surroundings } from './compose.js';
+import { listenersOf } from './compose-edge.js';
 import { Inspection } from './inspection.js';
 
 /** How often requests under way are looked at while the data plane goes down, in ms: at first, and later. */
@@ -26,7 +27,7 @@ export interface DataPlaneLoad {
 export class DataPlane {
   readonly #listeners: readonly EdgeListener[];
   readonly #readsRoutes: boolean;
-  readonly #shutdownRequestsMs: number;
+  readonly #shutdownRequests: number;
   readonly #parts: Assembly;
   readonly #inspection: Inspection;
 
@@ -35,9 +36,9 @@ export class DataPlane {
    * @throws RoutesError when the routes file cannot be read; EdgeError when the edge cannot be had
    */
   constructor(config: Config, log: RootLog, surroundings: Surroundings) {
-    this.#listeners = listenersOf(config.client);
-    this.#shutdownRequestsMs = config.shutdownRequestsMs;
-    this.#readsRoutes = config.routes.file !== undefined;
+    this.#listeners = listenersOf(config);
+    this.#shutdownRequests = config.shutdownRequests;
+    this.#readsRoutes = config.routesfile !== undefined;
     this.#parts = assemble(config, log, surroundings);
     this.#inspection = new Inspection(this.#parts.registry, this.#parts.delivery.positions);
   }
@@ -66,7 +67,7 @@ export class DataPlane {
     const { edge, delivery, registry, telemetry, routes, backplane, origins } = this.#parts;
     edge.stopAccepting();
     delivery.finish();
-    const until = realClock.monotonic() + this.#shutdownRequestsMs;
+    const until = realClock.monotonic() + this.#shutdownRequests;
     for (let pause = FIRST_LOOK_MS; ; pause = Math.min(2 * pause, LATER_LOOK_MS)) {
       // Again and again: a request that was on its way may have become a hold since.
       for (const subscriber of registry.all()) subscriber.drain();

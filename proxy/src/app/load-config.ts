@@ -1,29 +1,23 @@
 /**
- * Loading the configuration: find the file, read the surfaces, settle the values, group them.
- *
- * Owns: the search for the file, and that all problems are reported at once. Called once, by the command, before
- * anything is started. Does not own: routes (`../routes/routes-source.ts` loads them with `config.routes`).
+ * Loading the configuration: find the file, read the sources, resolve the options. All problems are reported at once. Called
+ * once, by the command, before anything is started; routes are loaded later, by `../routes/routes-source.ts`.
  */
 import { dirname, resolve } from 'node:path';
-import type { SigKey, SigKeyUse } from '@holdfast/grip';
 import { legible } from '../config/checks/legible.js';
-import { type Config, type SigKeys, toConfig } from '../config/config.js';
-import { ConfigError, type ConfigProblem } from '../config/errors.js';
+import { type Config, printConfig, toConfig } from '../config/config.js';
+import { ConfigError } from '../config/errors.js';
 import { CONFIG_FILE_MAX, readWhole, SECRET_FILE_MAX, whyUnread } from '../config/files/read-file.js';
 import { parseCommandLine } from '../config/flags/cli-options.js';
-import { printConfig } from '../config/print.js';
-import { type Settled, settle } from '../config/resolve.js';
-import { placeOf } from '../config/setting.js';
+import { resolveOptions } from '../config/resolve.js';
 import {
-  environmentSurface,
+  environmentSource,
   type FileFormat,
   fileFormat,
-  pushpinSurface,
-  type Surface,
-  yamlSurface,
+  pushpinSource,
+  type Source,
+  yamlSource,
 } from '../config/sources.js';
-import { options } from '../config/table.js';
-import { KeyReader } from '../config/values/keys.js';
+import { KeyReader } from '../config/types/keys.js';
 
 /**
  * Where a configuration file is looked for without `--config`, in this order; relative to the working directory.
@@ -106,45 +100,8 @@ function findFile(named: string | undefined, input: LoadInput): ConfigFile | und
   return undefined;
 }
 
-function fileSurface({ file, text }: ConfigFile, format: FileFormat): Surface {
-  return format === 'yaml' ? yamlSurface(text, file) : pushpinSurface(text, file, readText);
-}
-
-/** The options that hold keys, and what for. */
-const keyUses = { sig_key: 'sign', upstream_key: 'verify', resume_key: 'sign' } as const satisfies Record<
-  string,
-  SigKeyUse
->;
-
-/** Reads the keys once the values are settled; a bad one becomes a problem. */
-function readKeys({ values, sources }: Settled, reader: KeyReader, problems: ConfigProblem[]): SigKeys {
-  const keyOf = (key: keyof typeof keyUses): SigKey | undefined => {
-    try {
-      return reader.read(values[key], keyUses[key]);
-    } catch (error) {
-      const where = (sources.get(key) ?? sources.get(`${key}_file`))?.where;
-      const place = where?.file === undefined ? key : placeOf(where);
-      problems.push({ code: 'ERR_CONFIG_KEY', message: `${place}: ${(error as Error).message}`, key });
-      return undefined;
-    }
-  };
-  return { sigKey: keyOf('sig_key'), upstreamKey: keyOf('upstream_key'), resumeKey: keyOf('resume_key') };
-}
-
-/** The files that secrets came from. */
-function secretFiles({ values, sources }: Settled, reader: KeyReader): readonly string[] {
-  const named = options.filter(({ key, secretFor }) => secretFor !== undefined && sources.has(key));
-  return [...named.map(({ key }) => String(values[key as keyof typeof values])), ...reader.files];
-}
-
-function routesDir(settled: Settled, configDir: string): string {
-  const { routesfile } = settled.values;
-  return routesfile === undefined ? (settled.sources.get('routes')?.where.baseDir ?? configDir) : dirname(routesfile);
-}
-
-function assertNone(problems: readonly ConfigProblem[]): void {
-  const [first, ...others] = problems;
-  if (first !== undefined) throw new ConfigError([first, ...others]);
+function fileSource({ file, text }: ConfigFile, format: FileFormat): Source {
+  return format === 'yaml' ? yamlSource(text, file) : pushpinSource(text, file, readText);
 }
 
 /**
@@ -157,29 +114,18 @@ export function loadConfig(input: LoadInput): LoadResult {
   if (!('flags' in line)) return line;
   const found = findFile(line.config ?? (env.HOLDFAST_CONFIG || undefined), input);
   const format = found === undefined ? undefined : fileFormat(found.text);
-  const surfaces = [environmentSurface(env, cwd)];
-  if (found !== undefined && format !== undefined) surfaces.push(fileSurface(found, format));
-  const problems = surfaces.flatMap((surface) => surface.problems);
-
+  const sources: Source[] = [{ given: line.flags, problems: [], warnings: [] }, environmentSource(env, cwd)];
+  if (found !== undefined && format !== undefined) sources.push(fileSource(found, format));
   const configDir = found === undefined ? cwd : dirname(found.file);
-  const layers = [line.flags, ...surfaces.map((surface) => surface.settings)];
-  const settled = settle(layers, { cwd, configDir, format, readFile: readSecret });
-  assertNone([...problems, ...settled.problems]);
-
-  const reader = new KeyReader(configDir);
-  const keys = readKeys(settled, reader, problems);
-  assertNone(problems);
-  const { values, sources } = settled;
+  const keys = new KeyReader(configDir);
+  const resolved = resolveOptions(sources, { cwd, configDir, format, readFile: readSecret, keys });
+  const [problem, ...problems] = resolved.problems;
+  if (problem !== undefined) throw new ConfigError([problem, ...problems]);
   return {
     command: line.command,
-    config: toConfig(values, {
-      keys,
-      keyFiles: secretFiles(settled, reader),
-      isTerminal: input.isTerminal ?? false,
-      routesDir: routesDir(settled, configDir),
-    }),
-    warnings: [...surfaces.flatMap((surface) => surface.warnings), ...settled.warnings].map(legible),
+    config: toConfig(resolved, { configDir, isTerminal: input.isTerminal ?? false }),
+    warnings: resolved.warnings.map(legible),
     source: found === undefined || format === undefined ? undefined : { file: found.file, format },
-    print: () => printConfig(values, sources),
+    print: () => printConfig(resolved),
   };
 }

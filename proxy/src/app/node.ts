@@ -31,12 +31,12 @@ export class HoldfastNode {
    */
   constructor(config: Config, log: RootLog, overrides: Overrides = {}) {
     this.#log = log;
-    const routes = readRoutes(config.routes);
-    assertKeys(routes, config.routes);
+    const routes = readRoutes(config);
+    assertKeys(routes, config);
     for (const { fields, message } of exposuresOf(config, routes.keyFiles)) log.warn(fields, message);
     const { problems, warnings } = checkCertificates(config, routes.table.routes);
     for (const message of [...problems, ...warnings]) log.child('tls').warn({}, message);
-    const metrics = new Metrics(config.admin.prometheusPrefix);
+    const metrics = new Metrics(config.prometheusPrefix);
     this.faults = new Faults(log.child('fault'), metrics);
     this.#control = new ControlPlane(config, log, metrics, this.faults, () => this.#serving);
     this.#serving = this.#makeServing(config, metrics, overrides);

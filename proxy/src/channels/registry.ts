@@ -38,20 +38,20 @@ interface Channel {
 export class ChannelRegistry {
   readonly #interest: Interest;
   readonly #clock: Clock;
-  readonly #linger: number;
+  readonly #subscriptionLinger: number;
   readonly #watch: SubscriptionWatch | undefined;
   readonly #channels = new Map<string, Channel>();
   /** Every subscriber by its id, and a session also by its Connection-Id; most are on a channel, but need not be. */
   readonly #present = new Map<string, Subscriber>();
 
   /**
-   * `linger`, in ms, is how long a channel is kept after its last response hold has left, since such clients come back;
+   * `subscriptionLinger`, in ms, is how long a channel is kept after its last response hold has left, since such clients come back;
    * after a stream or session it is not.
    */
-  constructor(interest: Interest, clock: Clock, linger: number, watch?: SubscriptionWatch) {
+  constructor(interest: Interest, clock: Clock, subscriptionLinger: number, watch?: SubscriptionWatch) {
     this.#interest = interest;
     this.#clock = clock;
-    this.#linger = linger;
+    this.#subscriptionLinger = subscriptionLinger;
     this.#watch = watch;
   }
 
@@ -83,11 +83,11 @@ export class ChannelRegistry {
     for (const name of channels) {
       const channel = this.#channels.get(name);
       if (!channel?.subscribers.delete(subscriber)) continue;
-      const lingers = channel.subscribers.size === 0 && kindRows[subscriber.kind].polls && this.#linger > 0;
+      const lingers = channel.subscribers.size === 0 && kindRows[subscriber.kind].polls && this.#subscriptionLinger > 0;
       this.#watch?.left(name, subscriber.kind, lingers);
       if (channel.subscribers.size > 0) continue;
       if (!lingers) this.#close(name);
-      else channel.linger = this.#clock.after(this.#linger, () => this.#close(name));
+      else channel.linger = this.#clock.after(this.#subscriptionLinger, () => this.#close(name));
     }
   }
 

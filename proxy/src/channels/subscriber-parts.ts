@@ -1,5 +1,6 @@
 /** What every subscriber is given, what it reports, and what is left of it at its end: the same for holds and sessions. */
 import type { Containment, Log } from '@holdfast/control-api';
+import type { Options } from '../config/table.js';
 import type { Troubles } from '../origin/warnings.js';
 import type { Clock } from '../runtime/clock.js';
 import type { CloseReason } from './close-reasons.js';
@@ -34,10 +35,10 @@ export interface SubscriberEvents {
 }
 
 /** What becomes of a client that does not read. */
-export type SlowClientPolicy = 'close' | 'drop';
+export type SlowClientPolicy = Options['slowClientPolicy'];
 
 /** What becomes of a connection of whose channel items are lost, and which cannot ask its origin for them. */
-export type GapPolicy = 'close' | 'continue';
+export type GapPolicy = Options['gapPolicy'];
 
 /**
  * Over how long the ends of connections are spread that are closed because items were lost, in ms: there may be many, and
@@ -60,7 +61,7 @@ export function endSoon(
 }
 
 /** Given to every subscriber; the same for all. */
-export interface SubscriberParts {
+export interface SubscriberParts extends Pick<Options, 'clientQueueSize' | 'slowClientPolicy' | 'gapPolicy'> {
   readonly registry: ChannelRegistry;
   readonly clock: Clock;
   /** A number in [0, 1), as `Math.random`. */
@@ -70,9 +71,5 @@ export interface SubscriberParts {
   /** Left out: why holds and sessions break off is logged at debug only. */
   readonly troubles?: Troubles | undefined;
   readonly faults: Containment;
-  /** How many bytes may wait for a client before the policy applies. */
-  readonly queueLimit: number;
-  readonly slowClientPolicy: SlowClientPolicy;
-  readonly gapPolicy: GapPolicy;
   readonly overChannels: OverChannelsReport;
 }

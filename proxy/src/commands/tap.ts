@@ -6,7 +6,7 @@
 import { once } from 'node:events';
 import { ConfigError } from '../config/errors.js';
 import { parseTapLine } from '../config/flags/cli-options.js';
-import type { TapFlags } from '../config/flags/tap-options.js';
+import type { TapFlags } from '../config/flags/command-flags.js';
 import { realClock } from '../runtime/clock.js';
 import { watchLauncher } from '../runtime/launcher.js';
 import { version } from '../version.js';

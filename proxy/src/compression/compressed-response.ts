@@ -188,12 +188,12 @@ export class CompressedResponse extends ResponseWrapper implements ResponseHandl
   }
 
   #answerWhole({ head, length, codec }: Kept, body: Buffer | undefined): void {
-    const { min, faults } = this.#compression;
+    const { compressMin, faults } = this.#compression;
     const plain = () => {
       this.inner.writeHead(head, length);
       this.inner.end(body);
     };
-    if (body === undefined || body.length < min || (length !== undefined && body.length !== length)) {
+    if (body === undefined || body.length < compressMin || (length !== undefined && body.length !== length)) {
       plain();
       return;
     }

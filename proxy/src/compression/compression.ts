@@ -1,5 +1,6 @@
 /** Compression of answers for a whole node: the rules, what answers share, and the bound on encoders. */
 import type { Containment } from '@holdfast/control-api';
+import type { Options } from '../config/table.js';
 import { type Codec, codecOf, preferredCoding } from '../http/codings.js';
 import { GzipPieces } from './gzip-pieces.js';
 import { Compressible, type CompressionRules } from './rules.js';
@@ -20,13 +21,8 @@ export const MAX_ENCODERS = 256;
  */
 export const SYNC_MAX = 16_384;
 
-/** Options of all answers. */
-export interface CompressionOptions extends CompressionRules {
-  /** Codings that are offered for answers, best first; none: they go out as they come. */
-  readonly codings: readonly string[];
-  /** Whether held streams are compressed, which they are by gzip. */
-  readonly streams: boolean;
-}
+/** What the operator has said of answers and of held streams, which are compressed by gzip. */
+export type CompressionOptions = CompressionRules & Pick<Options, 'compress' | 'compressStreams'>;
 
 const STREAM_CODINGS = ['gzip'];
 
@@ -35,7 +31,7 @@ export class Compression {
   readonly compressible: Compressible;
   readonly pieces: GzipPieces;
   readonly faults: Containment;
-  readonly min: number;
+  readonly compressMin: number;
   readonly #codings: readonly string[];
   readonly #streams: boolean;
   /** Encoded forms of bodies, for those that go to many clients. */
@@ -46,11 +42,11 @@ export class Compression {
 
   constructor(options: CompressionOptions, faults: Containment) {
     this.compressible = new Compressible(options);
-    this.pieces = new GzipPieces(options.min);
+    this.pieces = new GzipPieces(options.compressMin);
     this.faults = faults;
-    this.min = options.min;
-    this.#codings = options.codings;
-    this.#streams = options.streams;
+    this.compressMin = options.compressMin;
+    this.#codings = options.compress;
+    this.#streams = options.compressStreams;
   }
 
   /** Whether answers are compressed, and so are of several forms. */

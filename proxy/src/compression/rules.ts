@@ -1,15 +1,9 @@
 /** Which answers may be compressed, and how their heads change. */
 import { headerValues, type RawHeaders, type ResponseHead } from '@holdfast/grip';
+import type { Options } from '../config/table.js';
 
-/** What the operator has said. */
-export interface CompressionRules {
-  /** Shorter bodies go out as they are; in bytes. */
-  readonly min: number;
-  /** Media types in lower case, with `*` for any characters. */
-  readonly types: readonly string[];
-  /** Whether answers that set cookies are compressed too. */
-  readonly cookies: boolean;
-}
+/** What the operator has said of answers. */
+export type CompressionRules = Pick<Options, 'compressMin' | 'compressTypes' | 'compressCookies'>;
 
 /** Fields that describe the bytes as they are: with other bytes they would be false. */
 const DIGESTS = new Set(['content-md5', 'digest', 'content-digest', 'repr-digest']);
@@ -25,16 +19,17 @@ export class Compressible {
 
   constructor(rules: CompressionRules) {
     this.#rules = rules;
-    const escaped = rules.types.map((type) => type.replace(/[.+^$|(){}?[\]\\]/g, '\\$&').replaceAll('*', '.*'));
+    const types = rules.compressTypes.map((type) => type.toLowerCase());
+    const escaped = types.map((type) => type.replace(/[.+^$|(){}?[\]\\]/g, '\\$&').replaceAll('*', '.*'));
     this.#types = new RegExp(`^(?:${escaped.join('|') || '(?!)'})$`);
-    this.#relaysEvents = rules.types.includes(EVENT_STREAM);
+    this.#relaysEvents = types.includes(EVENT_STREAM);
   }
 
   /** Whether the body of a relayed answer, of this length if it is known, could be compressed for a client that accepts it. */
   answer(head: ResponseHead, length: number | undefined): boolean {
     const { status } = head;
     if (status === 204 || status === 205 || status === 206 || status === 304) return false;
-    if (length !== undefined && length < this.#rules.min) return false;
+    if (length !== undefined && length < this.#rules.compressMin) return false;
     const type = this.#typeOf(head.headers);
     return type !== undefined && (type === EVENT_STREAM ? this.#relaysEvents : this.#types.test(type));
   }
@@ -54,7 +49,7 @@ export class Compressible {
       if (name === 'content-type') type ??= (value.split(';', 1)[0] as string).trim().toLowerCase();
       else if (name === 'content-encoding' || name === 'content-range' || DIGESTS.has(name)) return undefined;
       else if (name === 'cache-control' && hasNoTransform(value)) return undefined;
-      else if ((name === 'set-cookie' || name === 'set-cookie2') && !this.#rules.cookies) return undefined;
+      else if ((name === 'set-cookie' || name === 'set-cookie2') && !this.#rules.compressCookies) return undefined;
     }
     return type;
   }

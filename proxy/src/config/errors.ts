@@ -1,9 +1,4 @@
-/**
- * The errors of configuration and routes.
- *
- * Owns: their classes, their stable codes and the table from which docs/errors.md is made. Does not own: how the
- * command prints them, or the errors of the data path (`../http/errors.ts`).
- */
+/** The errors of configuration and routes: their classes, and the table of codes from which docs/errors.md is made. */
 
 import { legible } from './checks/legible.js';
 

@@ -1,23 +1,22 @@
-/**
- * What one row of the option table looks like, and the TypeScript type of the value it yields.
- *
- * Does not own the rows (`options/`), nor how text becomes a value (`value.ts`).
- */
-import type { ForwardedForRule } from './values/forwarded-for.js';
-import type { Listen, SocketListen } from './values/listen.js';
-import type { LogLevels } from './values/log-level.js';
+/** What one row of the option table looks like, the TypeScript type of the value it yields, and its names. */
+import type { SigKey, SigKeyUse } from '@holdfast/grip';
+import type { ForwardedForRule } from './types/forwarded-for.js';
+import type { Listen, SocketListen } from './types/listen.js';
+import type { LogLevels } from './types/log-level.js';
 
-/** The value that each option type yields once parsed. */
-export interface ValueTypes {
+/** The value that each option type yields once parsed: what parts receive. */
+export interface OptionTypes {
   bool: boolean;
   int: number;
+  /** A whole number; 0 and -1 set no limit, which is Infinity here. */
+  limit: number;
   string: string;
-  /** Text that is never printed or logged; has a `<key>_file` companion. */
+  /** Text that is never printed or logged, or the key it stands for; has a `<key>_file` companion. */
   secret: string;
   /** A file or directory; made absolute by the loader. */
   path: string;
   enum: string;
-  /** A number in the row's unit, `s` or `ms`; may be written with its own unit (`90s`, `500ms`, `2m`, `1h`). */
+  /** Milliseconds. Written as a number in the row's unit, `s` or `ms`, or with a unit (`90s`, `500ms`, `2m`, `1h`). */
   duration: number;
   /** Bytes; may be written with a unit (`64KiB`, `1MB`). */
   size: number;
@@ -50,7 +49,7 @@ export interface Option {
   /** snake_case, flat. Environment (`HOLDFAST_KEY`) and flag (`--key`) are derived from it. */
   readonly key: string;
   readonly group: (typeof optionGroups)[number];
-  readonly type: keyof ValueTypes;
+  readonly type: keyof OptionTypes;
   /** One or two sentences of Markdown, shown in `--help` and docs/config.md. */
   readonly doc: string;
   /** As it would be written in a file; parsed like any other value. Without it the option may be unset. */
@@ -63,8 +62,9 @@ export interface Option {
   readonly pushpinAdds?: true;
   /** Further flags, such as `--port` or `-m`. */
   readonly flags?: readonly string[];
-  /** Unit of a duration, or of what an int counts. */
+  /** Unit in which a duration is written, or what an int or a limit counts. */
   readonly unit?: string;
+  /** Smallest value, in the unit in which it is written; so is `max`. */
   readonly min?: number;
   readonly max?: number;
   /** What a text has to look like, and in words. */
@@ -75,6 +75,8 @@ export interface Option {
   readonly base?: 'config' | 'cwd';
   /** Not shown in `--help` and docs/config.md: internal, or kept so that old files load. */
   readonly hidden?: true;
+  /** Of a secret that is a key: what for. It is read and tried out by the loader. */
+  readonly keyUse?: SigKeyUse;
   /** Companion row: the path of a file that holds the secret with this key. */
   readonly secretFor?: string;
   /** What is different with `edge: uws`; docs/edges.md has all of it. */
@@ -89,10 +91,22 @@ export interface UwsDifference {
   readonly doc: string;
 }
 
-/** The value type of a row, `| undefined` when the row has no default. */
-export type ValueOf<Row extends Option> =
-  | (Row extends { type: 'enum'; values: readonly (infer Word)[] } ? Word : ValueTypes[Row['type']])
-  | (Row extends { default: string | number | boolean } ? never : undefined);
+/** The value type of a row, `| undefined` when the row has no default. An empty key is undefined: nothing is done with it. */
+export type OptionValue<Row extends Option> = Row extends { keyUse: SigKeyUse }
+  ? SigKey | undefined
+  :
+      | (Row extends { type: 'enum'; values: readonly (infer Word)[] } ? Word : OptionTypes[Row['type']])
+      | (Row extends { default: string | number | boolean } ? never : undefined);
+
+/** `http_port` ⇒ `httpPort`: the name of an option in the code. */
+export type OptionName<Key extends string> = Key extends `${infer Head}_${infer Tail}`
+  ? `${Head}${Capitalize<OptionName<Tail>>}`
+  : Key;
+
+/** `http_port` ⇒ `httpPort`: the name of an option in the code. */
+export function optionName<Key extends string>(key: Key): OptionName<Key> {
+  return key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()) as OptionName<Key>;
+}
 
 /** What `--help` and docs/config.md say of an option: its `doc`, and what is different with `edge: uws`. Markdown. */
 export function docOf({ doc, uws }: Option): string {

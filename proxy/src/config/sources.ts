@@ -1,20 +1,46 @@
 /**
- * The file and the environment as settings: names looked up in the option table, unknown ones reported.
- *
- * Does not own the file formats (`yaml-file.ts`, `pushpin-conf.ts`), nor which surface wins.
+ * The file and the environment as given options: raw values with the places they were found at. Names are looked up in the
+ * option table, unknown ones reported.
  */
 import { dirname } from 'node:path';
 import type { ConfigProblem } from './errors.js';
-import { isPushpinConf, type PushpinEntry, readPushpinConf } from './files/pushpin-conf.js';
+import { isPushpinConf, obsoleteKey, type PushpinEntry, readPushpinConf } from './files/pushpin-conf.js';
 import { parseYaml } from './files/yaml-file.js';
 import { envName, type Option } from './option.js';
-import { obsoleteKey } from './options/obsolete.js';
-import { placeOf, type Setting, type Settings, type Where } from './setting.js';
 import { nearestKey, nearestPushpinKey, optionByKey, optionByPushpinKey, options } from './table.js';
 
-/** The settings of one surface, with what is wrong or doubtful about it as a whole. */
-export interface Surface {
-  readonly settings: Settings;
+/** Where an option was given. */
+export interface Where {
+  readonly source: 'flag' | 'environment' | 'yaml' | 'pushpin';
+  /** As written there: `--port`, `HOLDFAST_HTTP_PORT`, `http_port`, `runner.http_port`. */
+  readonly name: string;
+  readonly file?: string;
+  /** 1-based. */
+  readonly line?: number;
+  /** Absolute; what a relative path in this value is relative to, unless the option says otherwise. */
+  readonly baseDir: string;
+}
+
+/** One raw value of one option, with the place it was found at. */
+export interface GivenOption {
+  readonly option: Option;
+  /** Text, or what YAML made of it. */
+  readonly raw: unknown;
+  readonly where: Where;
+}
+
+/** The options that one source gives, by key. */
+export type GivenOptions = ReadonlyMap<string, GivenOption>;
+
+/** `file:line: key` or just the key: the beginning of every error and warning line. */
+export function placeOf(where: Omit<Where, 'source' | 'baseDir'>): string {
+  if (where.file === undefined) return where.name;
+  return `${where.file}${where.line === undefined ? '' : `:${where.line}`}: ${where.name}`;
+}
+
+/** The options that one source gives, with what is wrong or doubtful about it as a whole. */
+export interface Source {
+  readonly given: GivenOptions;
   readonly problems: readonly ConfigProblem[];
   readonly warnings: readonly string[];
 }
@@ -27,9 +53,9 @@ export function fileFormat(text: string): FileFormat {
   return isPushpinConf(text) ? 'pushpin' : 'yaml';
 }
 
-/** Settings of a Holdfast YAML file. An unknown key is a problem; a key without a value counts as absent. */
-export function yamlSurface(text: string, file: string): Surface {
-  const settings = new Map<string, Setting>();
+/** The options of a Holdfast YAML file. An unknown key is a problem; a key without a value counts as absent. */
+export function yamlSource(text: string, file: string): Source {
+  const given = new Map<string, GivenOption>();
   const { entries, problems } = parseYaml(text);
   const found: ConfigProblem[] = problems.map(({ line, reason }) => ({
     code: 'ERR_CONFIG_SYNTAX',
@@ -39,13 +65,13 @@ export function yamlSurface(text: string, file: string): Surface {
   }));
   for (const { key, value, line } of entries) {
     const option = optionByKey(key);
-    const where: Where = { surface: 'yaml', name: key.slice(0, MAX_NAME), file, line, baseDir: dirname(file) };
+    const where: Where = { source: 'yaml', name: key.slice(0, MAX_NAME), file, line, baseDir: dirname(file) };
     if (option === undefined) {
       const message = `${placeOf(where)}: unknown key; did you mean ${nearestKey(where.name)}?`;
       found.push({ code: 'ERR_CONFIG_UNKNOWN_KEY', message, key, file, line });
-    } else if (value !== null) settings.set(key, { option, raw: value, where });
+    } else if (value !== null) given.set(key, { option, raw: value, where });
   }
-  return { settings, problems: found, warnings: [] };
+  return { given, problems: found, warnings: [] };
 }
 
 /** Characters of an unknown key that are shown. */
@@ -64,17 +90,17 @@ function pushpinWarning(entry: PushpinEntry): string | undefined {
   return `${placeOf(entry)}: ${text}`;
 }
 
-/** The one setting that several Pushpin keys of an option make: the first listed, or all of them joined. */
-function settingOf(option: Option, entries: readonly PushpinEntry[], baseDir: string): Setting {
+/** What several Pushpin keys of an option give: the first listed, or all of them joined. */
+function givenBy(option: Option, entries: readonly PushpinEntry[], baseDir: string): GivenOption {
   const names = [...(option.pushpin ?? []), `holdfast.${option.key}`];
   const ordered = entries.toSorted((a, b) => names.indexOf(a.name) - names.indexOf(b.name));
   const first = ordered[0] as PushpinEntry;
   const raw = option.pushpinAdds === true ? [...new Set(ordered.map(({ value }) => value))].join(',') : first.value;
-  return { option, raw, where: { surface: 'pushpin', name: first.name, file: first.file, line: first.line, baseDir } };
+  return { option, raw, where: { source: 'pushpin', name: first.name, file: first.file, line: first.line, baseDir } };
 }
 
-/** Settings of a pushpin.conf. Unknown and obsolete keys are warnings: people carry old files. */
-export function pushpinSurface(text: string, file: string, readFile: (path: string) => string): Surface {
+/** The options of a pushpin.conf. Unknown and obsolete keys are warnings: people carry old files. */
+export function pushpinSource(text: string, file: string, readFile: (path: string) => string): Source {
   const baseDir = dirname(file);
   const fallback = (key: string) => String(optionByKey(key)?.default);
   const conf = readPushpinConf(text, file, {
@@ -112,8 +138,8 @@ export function pushpinSurface(text: string, file: string, readFile: (path: stri
       line,
     }),
   );
-  const settings = new Map([...found].map(([option, entries]) => [option.key, settingOf(option, entries, baseDir)]));
-  return { settings, problems, warnings };
+  const given = new Map([...found].map(([option, entries]) => [option.key, givenBy(option, entries, baseDir)]));
+  return { given, problems, warnings };
 }
 
 /** Kubernetes sets these, unasked, for a Service whose name begins with holdfast. */
@@ -122,12 +148,12 @@ const serviceLink = /^HOLDFAST_(.*_)?(SERVICE_(HOST|PORT)(_|$)|PORT_\d+_)/;
 const serviceAddress = /^(tcp|udp|sctp):\/\//;
 
 /**
- * Settings of the environment: `HOLDFAST_<KEY>`. An empty variable counts as absent, since container tools set those
+ * The options of the environment: `HOLDFAST_<KEY>`. An empty variable counts as absent, since container tools set those
  * for values they do not have. Unknown ones are warnings.
  */
-export function environmentSurface(env: Readonly<Record<string, string | undefined>>, cwd: string): Surface {
+export function environmentSource(env: Readonly<Record<string, string | undefined>>, cwd: string): Source {
   const byName = new Map(options.map((option) => [envName(option), option]));
-  const settings = new Map<string, Setting>();
+  const given = new Map<string, GivenOption>();
   const warnings: string[] = [];
   for (const [name, raw] of Object.entries(env)) {
     if (!name.startsWith('HOLDFAST_') || name === 'HOLDFAST_CONFIG' || raw === undefined || raw === '') continue;
@@ -135,11 +161,11 @@ export function environmentSurface(env: Readonly<Record<string, string | undefin
     if (option === undefined && serviceLink.test(name)) continue;
     if (name.endsWith('_PORT') && serviceAddress.test(raw)) continue;
     if (option !== undefined) {
-      settings.set(option.key, { option, raw, where: { surface: 'environment', name, baseDir: cwd } });
+      given.set(option.key, { option, raw, where: { source: 'environment', name, baseDir: cwd } });
       continue;
     }
     const nearest = nearestKey(name.slice('HOLDFAST_'.length).toLowerCase());
     warnings.push(`${name}: unknown variable, ignored; did you mean HOLDFAST_${nearest.toUpperCase()}?`);
   }
-  return { settings, problems: [], warnings };
+  return { given, problems: [], warnings };
 }

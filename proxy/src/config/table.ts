@@ -1,10 +1,9 @@
 /**
- * The one table of options. File, environment and flag parsing, validation, `--help` and docs/config.md come from it.
- *
- * Owns: the order of the rows and the look-ups by name. Does not own: the rows themselves (`options/`).
+ * The one table of options, made of the rows in `options/`. Parsing of file, environment and flags, validation, `--help`,
+ * docs/config.md, and the type of what the parts of Holdfast receive come from it.
  */
-import { nearest } from './checks/nearest.js';
-import type { Option, ValueOf } from './option.js';
+import { nearest } from './checks/legible.js';
+import type { Option, OptionName, OptionValue } from './option.js';
 import { clientOptions } from './options/client-options.js';
 import { controlOptions } from './options/control-options.js';
 import { deliveryOptions } from './options/delivery-options.js';
@@ -25,8 +24,12 @@ const rows = [
 
 type Row = (typeof rows)[number];
 
-/** The value of every option by key, typed by its row. Unset options without a default are undefined. */
-export type Values = { readonly [R in Row as R['key']]: ValueOf<R> };
+/**
+ * The value of every option, typed by its row. The name is that of the file in camel case: `client_buffer_size` is
+ * `clientBufferSize` here and in all code. Durations are in ms, sizes in bytes, paths absolute. An option that is not set and
+ * has no default is undefined.
+ */
+export type Options = { readonly [R in Row as OptionName<R['key']>]: OptionValue<R> };
 
 /** `sig_key` ⇒ `sig_key_file`, so that a secret can be mounted as a file. */
 function secretFile(secret: Option): Option {
@@ -72,7 +75,7 @@ export function nearestKey(key: string): string {
 }
 
 /** Whether the edge that is chosen makes nothing of this option. */
-export function isIgnored(option: Option, { edge }: Pick<Values, 'edge'>): boolean {
+export function isIgnored(option: Option, { edge }: Pick<Options, 'edge'>): boolean {
   return edge === 'uws' && option.uws?.effect === 'ignored';
 }
 

@@ -1,6 +1,6 @@
 /** Which site a request comes from, what scripts of that site are granted, and the CORS fields that say so. */
 import { headerValue, headerValues, isToken, type RawHeaders, type ResponseHead } from '@holdfast/grip';
-import { type AllowedOrigins, isOrigin } from '../config/values/allowed-origins.js';
+import { type AllowedOrigins, isOrigin } from '../config/types/allowed-origins.js';
 import { clientHeaders } from '../edge/client-headers.js';
 import type { ClientResponse } from '../edge/port.js';
 import { ResponseWrapper } from '../edge/response-wrapper.js';

@@ -1,5 +1,5 @@
 /** What `aco` does to a request: automatic CORS, or JSON-P where the request asks for it. */
-import type { AllowedOrigins } from '../config/values/allowed-origins.js';
+import type { AllowedOrigins } from '../config/types/allowed-origins.js';
 import type { ClientRequest, ClientResponse } from '../edge/port.js';
 import type { JsonpRule } from '../routes/route.js';
 import { CorsResponse, mayLoad } from './cors.js';

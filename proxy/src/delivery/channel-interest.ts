@@ -20,7 +20,7 @@ export interface ChannelInterestParts {
   readonly sequencer: Pick<Sequencer, 'forget'>;
   readonly clock: Clock;
   /** `update_on_first_subscription`. */
-  readonly updatesFirst: boolean;
+  readonly updateOnFirstSubscription: boolean;
   readonly subscribersOf: (channel: string) => ReadonlySet<Subscriber>;
   /** Left out: nothing is contained. */
   readonly faults?: Containment;
@@ -35,8 +35,8 @@ export class ChannelInterest implements Interest {
   }
 
   subscribe(channel: string): Promise<void> | undefined {
-    const { backplane, updatesFirst, clock, subscribersOf, faults = uncontained } = this.#parts;
-    if (updatesFirst) {
+    const { backplane, updateOnFirstSubscription, clock, subscribersOf, faults = uncontained } = this.#parts;
+    if (updateOnFirstSubscription) {
       clock.after(FIRST_UPDATE_MS, () => {
         for (const subscriber of [...subscribersOf(channel)]) {
           faults.run('delivery', () => subscriber.recover(), subscriber);

@@ -28,7 +28,7 @@ export interface DeliveryEvents extends SequencerEvents {
 export interface ItemDeliveryParts {
   readonly clock: Clock;
   /** How long an item may wait for the one before it, in ms. */
-  readonly wait: number;
+  readonly messageWait: number;
   /** Paces delivery; left out, every connection is given its items at once. */
   readonly limiter?: RateLimiter | undefined;
   readonly events: DeliveryEvents;
@@ -52,8 +52,8 @@ export class ItemDelivery implements BackplaneListener {
   constructor(registry: () => ChannelRegistry, parts: ItemDeliveryParts) {
     this.#registry = registry;
     this.#parts = parts;
-    const { clock, wait, events } = parts;
-    this.sequencer = new Sequencer({ clock, wait, events, release: (message) => this.#deliver(message) });
+    const { clock, messageWait, events } = parts;
+    this.sequencer = new Sequencer({ clock, messageWait, events, release: (message) => this.#deliver(message) });
   }
 
   onMessage(message: Message): void {

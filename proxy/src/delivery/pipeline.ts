@@ -110,8 +110,8 @@ export abstract class ItemPipeline<Format extends ItemFormat, Piece extends Enco
 
   /** Whether so many more bytes may wait beside those that do; otherwise the policy for slow clients is applied. */
   admits(waiting: number, bytes: number): boolean {
-    const { queueLimit, slowClientPolicy, events, log } = this.parts.subscriber;
-    if (waiting === 0 || waiting + bytes <= queueLimit) return true;
+    const { clientQueueSize, slowClientPolicy, events, log } = this.parts.subscriber;
+    if (waiting === 0 || waiting + bytes <= clientQueueSize) return true;
     events.itemDropped(this.kind, 'slow-client');
     const isFirst = this.#dropped++ === 0;
     const { id } = this.receiver;

@@ -7,6 +7,7 @@ import { ITEM_OVERHEAD } from '@holdfast/grip';
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscriber, SubscriberKind } from '../channels/subscriber.js';
 import type { SubscriberEvents } from '../channels/subscriber-parts.js';
+import type { Options } from '../config/table.js';
 import type { Clock, Timer } from '../runtime/clock.js';
 import { DropReport } from './drop-report.js';
 
@@ -25,12 +26,12 @@ const MIN_TICK_MS = 25;
 /** What a {@link RateLimiter} is made of. */
 export interface RateLimiterOptions {
   readonly clock: Clock;
-  /** Weight per second, over all routes (`message_rate`): above 0 and finite. Without a rate there is no limiter. */
-  readonly rate: number;
-  /** Weight that may wait on one route (`message_hwm`); may be Infinity. */
-  readonly hwm: number;
-  /** A delivery weighs 1 for each so many bytes begun (`message_block_size`); undefined: 1, whatever its size. */
-  readonly blockSize: number | undefined;
+  /** Weight per second, over all routes: above 0 and finite. Without a rate there is no limiter. */
+  readonly messageRate: Options['messageRate'];
+  /** Weight that may wait on one route; may be Infinity. */
+  readonly messageHwm: Options['messageHwm'];
+  /** A delivery weighs 1 for each so many bytes begun; Infinity: 1, whatever its size. */
+  readonly messageBlockSize: Options['messageBlockSize'];
   readonly events: Pick<SubscriberEvents, 'itemDropped'>;
   readonly log: Log;
   /** Left out: nothing is contained. */
@@ -59,7 +60,7 @@ interface RouteQueue {
 }
 
 /**
- * Paces deliveries as Pushpin does: `ceil(rate × 25 / 1000)` each 25 ms, below 40 a second one each `1000 / rate` ms,
+ * Paces deliveries as Pushpin does: `ceil(messageRate × 25 / 1000)` each 25 ms, below 40 a second one each `1000 / messageRate` ms,
  * in turn between routes: an explicit route id has a queue of its own, all routes without one share a queue.
  *
  * - The order of a connection's items is kept: a connection has one route as long as it lives.
@@ -67,16 +68,16 @@ interface RouteQueue {
  * - A subscriber that has gone, or has no use for the item, costs nothing.
  *
  * Where it differs from Pushpin:
- * - Without a rate nothing ever waits, so `hwm` alone drops nothing; Pushpin drops what exceeds it in a single item.
+ * - Without a rate nothing ever waits, so `messageHwm` alone drops nothing; Pushpin drops what exceeds it in a single item.
  * - A tick's share that is not used up serves what comes before the next tick: an idle node delivers at once.
  * - A delivery heavier than what is left goes out, and the excess is taken from the ticks after it: Pushpin forgets it,
  *   and so lets large items pass at any rate.
- * - Where nothing waits an item is taken even if it alone weighs more than `hwm`: else it could never go.
+ * - Where nothing waits an item is taken even if it alone weighs more than `messageHwm`: else it could never go.
  */
 export class RateLimiter {
   readonly #clock: Clock;
-  readonly #hwm: number;
-  readonly #blockSize: number | undefined;
+  readonly #messageHwm: number;
+  readonly #messageBlockSize: number;
   readonly #events: RateLimiterOptions['events'];
   readonly #report: DropReport;
   readonly #faults: Containment;
@@ -91,15 +92,16 @@ export class RateLimiter {
   /** Ends the present tick; undefined when the node is idle. */
   #timer: Timer | undefined;
 
-  constructor({ clock, rate, hwm, blockSize, events, log, faults = uncontained }: RateLimiterOptions) {
+  constructor(options: RateLimiterOptions) {
+    const { clock, messageRate, messageHwm, messageBlockSize, events, log, faults = uncontained } = options;
     this.#faults = faults;
     this.#clock = clock;
-    this.#hwm = hwm;
-    this.#blockSize = blockSize;
+    this.#messageHwm = messageHwm;
+    this.#messageBlockSize = messageBlockSize;
     this.#events = events;
-    this.#report = new DropReport(clock, log, hwm);
-    const perTick = (rate * MIN_TICK_MS) / 1_000;
-    this.#tick = perTick < 1 ? Math.round(1_000 / rate) : MIN_TICK_MS;
+    this.#report = new DropReport(clock, log, messageHwm);
+    const perTick = (messageRate * MIN_TICK_MS) / 1_000;
+    this.#tick = perTick < 1 ? Math.round(1_000 / messageRate) : MIN_TICK_MS;
     this.#share = Math.ceil(perTick);
   }
 
@@ -142,7 +144,7 @@ export class RateLimiter {
     const queue = this.#queues.get(routeKey);
     if (this.#queues.size === 0 || (queue === undefined && this.#admits(load))) {
       this.#queues.set(routeKey, { entries: [{ subscriber, load, weight }], next: 0, weight });
-    } else if (queue === undefined || queue.weight + weight > this.#hwm || !this.#admits(load)) {
+    } else if (queue === undefined || queue.weight + weight > this.#messageHwm || !this.#admits(load)) {
       this.#events.itemDropped(kind, 'rate-limit');
       this.#report.dropped(routeKey, subscriber.id, delivery.item.channel);
       return false;
@@ -163,7 +165,7 @@ export class RateLimiter {
   #weigh(delivery: Delivery, kind: SubscriberKind): number | undefined {
     const bytes = delivery.bytesFor(kind);
     if (bytes === undefined) return undefined;
-    return this.#blockSize === undefined ? 1 : Math.max(1, Math.ceil(bytes / this.#blockSize));
+    return Math.max(1, Math.ceil(bytes / this.#messageBlockSize));
   }
 
   /** Begins a tick, less what was taken from it before. */

@@ -57,7 +57,7 @@ export interface SequencerEvents {
 export interface SequencerOptions {
   readonly clock: Clock;
   /** How long an item may wait for the one before it, in ms; 0 or less lets every item pass. */
-  readonly wait: number;
+  readonly messageWait: number;
   /** {@link MAX_WAITING_PER_CHANNEL} if left out. */
   readonly maxWaitingPerChannel?: number;
   /** {@link MAX_WAITING} if left out. */
@@ -87,16 +87,16 @@ interface Sequence {
  *
  * - An item waits if it names another item than the last one that passed, or one that itself waits. It follows as soon
  *   as that one passes; several that name the same one follow in order of arrival.
- * - It waits for `wait` at most, to the millisecond. Then it passes anyway, after those before it in its chain that
+ * - It waits for `messageWait` at most, to the millisecond. Then it passes anyway, after those before it in its chain that
  *   have come.
- * - So no item passes twice or is lost, none passes later than `wait` after it came, and of two items of which one
+ * - So no item passes twice or is lost, none passes later than `messageWait` after it came, and of two items of which one
  *   names the other, the other passes first if it comes before the one has passed.
  * - An item without id passes by the same rules and makes the last id unknown: the next item then need not wait. A
  *   `no-seq` item passes at once and changes nothing.
  */
 export class Sequencer {
   readonly #clock: Clock;
-  readonly #wait: number;
+  readonly #messageWait: number;
   readonly #maxWaitingPerChannel: number;
   readonly #maxWaiting: number;
   readonly #release: (message: ItemMessage) => void;
@@ -107,7 +107,7 @@ export class Sequencer {
 
   constructor(options: SequencerOptions) {
     this.#clock = options.clock;
-    this.#wait = options.wait;
+    this.#messageWait = options.messageWait;
     this.#maxWaitingPerChannel = options.maxWaitingPerChannel ?? MAX_WAITING_PER_CHANNEL;
     this.#maxWaiting = options.maxWaiting ?? MAX_WAITING;
     this.#release = options.release;
@@ -179,7 +179,7 @@ export class Sequencer {
   }
 
   #mustWait({ channel, prevId }: Item): boolean {
-    if (prevId === undefined || this.#wait <= 0) return false;
+    if (prevId === undefined || this.#messageWait <= 0) return false;
     const sequence = this.#sequences.get(channel);
     if (sequence === undefined || sequence.lastId === prevId) return false;
     return sequence.lastId !== undefined || sequence.waiting.some(({ message }) => message.item.id === prevId);
@@ -190,7 +190,7 @@ export class Sequencer {
     // There is one, or the item need not wait.
     const sequence = this.#sequences.get(channel) as Sequence;
     const bytes = itemBytes(message.item) + ITEM_OVERHEAD;
-    const timer = this.#clock.after(this.#wait, () => this.#letPass(entry, 'timeout'));
+    const timer = this.#clock.after(this.#messageWait, () => this.#letPass(entry, 'timeout'));
     const entry: Waiting = { message, bytes, timer };
     sequence.waiting.push(entry);
     sequence.bytes += bytes;

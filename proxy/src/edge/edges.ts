@@ -1,5 +1,6 @@
 /** The table of client edges, and the listeners of a process, each served by the edge that it names. */
 import type { Containment } from '@holdfast/control-api';
+import type { Options } from '../config/table.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Descriptors } from '../runtime/descriptors.js';
 import { WsAcceptor } from '../websocket/ws-acceptor.js';
@@ -9,18 +10,18 @@ import type { TlsCertificates } from './tls-certificates.js';
 import { UwsEdge } from './uws/edge.js';
 import { loadUws } from './uws/library.js';
 
-/** What any edge may be configured with; each takes what it can act on. Times in ms, sizes in bytes. */
-export interface EdgeSettings {
-  readonly clientBufferSize: number;
-  /** Connections open at once on each listener. */
-  readonly clientMaxconn: number;
-  readonly clientKeepAliveTimeout: number;
-  readonly clientHeaderTimeout: number;
-  readonly clientHalfCloseGrace: number;
-  /** Longest WebSocket message, after inflation. */
-  readonly websocketMessageMax: number;
-  /** Whether permessage-deflate is negotiated. */
-  readonly allowCompression: boolean;
+/** What any edge may be configured with; each takes what it can act on. */
+export interface EdgeSettings
+  extends Pick<
+    Options,
+    | 'clientBufferSize'
+    | 'clientMaxconn'
+    | 'clientKeepAliveTimeout'
+    | 'clientHeaderTimeout'
+    | 'clientHalfCloseGrace'
+    | 'websocketMessageMax'
+    | 'allowCompression'
+  > {
   readonly certificates: TlsCertificates;
   /** Whether other processes have the same listeners. */
   readonly isShared: boolean;
@@ -50,8 +51,8 @@ interface EdgeRow {
 export const edges = {
   node: {
     boundBy: 'primary',
-    make: (handler, { websocketMessageMax: maxMessage, allowCompression: compression, ...options }, deps) => {
-      const sockets = new WsAcceptor({ maxMessage, compression }, undefined, deps.faults);
+    make: (handler, { websocketMessageMax, allowCompression, ...options }, deps) => {
+      const sockets = new WsAcceptor({ websocketMessageMax, allowCompression }, undefined, deps.faults);
       return new NodeEdge(handler, { ...options, sockets }, deps);
     },
   },

@@ -21,14 +21,17 @@ const OTHER_KEY =
   'it was signed with another key: give all nodes the same resume_key (or sig_key), and keep it over restarts';
 
 /** Joins them, for one process. */
-export function makeReplay(config: Pick<Config, 'history' | 'forward'>, making: ReplayMaking): ReplayParts {
+export function makeReplay(
+  config: Pick<Config, 'historyReplay' | 'resumeKey' | 'sigKey'>,
+  making: ReplayMaking,
+): ReplayParts {
   const { positions, events } = making;
   const ignored = new CauseLog(making.log, making.clock);
   return {
     reader: new HistoryReader(making),
-    tokens: new ResumeTokens(resumeKey(config.history.resumeKey, config.forward.sigKey)),
+    tokens: new ResumeTokens(resumeKey(config.resumeKey, config.sigKey)),
     events,
-    isOn: (route) => route.history ?? config.history.replay,
+    isOn: (route) => route.history ?? config.historyReplay,
     tokenIgnored: (isOfOtherKey) => {
       const why = isOfOtherKey ? OTHER_KEY : 'it is no token of Holdfast, or not a whole one';
       ignored.warn(why, {}, `resume token ignored, so its client is not told what it missed: ${why}`);
@@ -38,14 +41,14 @@ export function makeReplay(config: Pick<Config, 'history' | 'forward'>, making: 
 }
 
 /** Whether any route is served from the history, so that one has to be kept. Cheap: a table is looked through once. */
-export function wantsHistory(config: Pick<Config, 'history'>, table: () => RouteTable): () => boolean {
+export function wantsHistory(config: Pick<Config, 'historyReplay'>, table: () => RouteTable): () => boolean {
   let known: RouteTable | undefined;
   let wanted = false;
   return () => {
     const current = table();
     if (current !== known) {
       known = current;
-      wanted = current.routes.some(({ history, resume }) => resume || (history ?? config.history.replay));
+      wanted = current.routes.some(({ history, resume }) => resume || (history ?? config.historyReplay));
     }
     return wanted;
   };

@@ -48,9 +48,9 @@ export interface Opening {
   readonly instruct: Instruct;
   /** Where its links are relative to. */
   readonly scope: LinkScope;
-  /** Channels of the target (`sub=`): subscribed to without the prefix, beyond `subscriptionMax`. */
+  /** Channels of the target (`sub=`): subscribed to without the prefix, beyond `connectionSubscriptionMax`. */
   readonly implicit: readonly string[];
-  readonly subscriptionMax: number;
+  readonly connectionSubscriptionMax: number;
   /** The client's `Last-Event-ID`, which may be the origin's or ours. */
   readonly lastEventId?: string | undefined;
 }
@@ -63,12 +63,17 @@ export interface HoldStart extends Opening {
 
 /**
  * The channels of the target, then those of `instruct`, which is the opening's own or that of a link, with the route's
- * prefix. Channels beyond `subscriptionMax` are left out, and `over` reports it.
+ * prefix. Channels beyond `connectionSubscriptionMax` are left out, and `over` reports it.
  *
  * Throws GripError ERR_GRIP_INSTRUCT for a channel that is none of the route's.
  */
 export function channelList(
-  { id, implicit, subscriptionMax, scope }: Pick<Opening, 'id' | 'implicit' | 'subscriptionMax' | 'scope'>,
+  {
+    id,
+    implicit,
+    connectionSubscriptionMax,
+    scope,
+  }: Pick<Opening, 'id' | 'implicit' | 'connectionSubscriptionMax' | 'scope'>,
   instruct: Instruct,
   over: OverChannelsReport,
 ): SubscriptionList {
@@ -80,9 +85,9 @@ export function channelList(
   for (const wish of wishes) {
     const channel = channelOf(scope.route, wish.name);
     if (channel === undefined) throw new GripError('ERR_GRIP_INSTRUCT', refusedChannel(wish.name));
-    if (!list.has(channel) && ++count > subscriptionMax) {
+    if (!list.has(channel) && ++count > connectionSubscriptionMax) {
       const channels = new Set(wishes.map(({ name }) => name)).size;
-      over.report({ id, route: scope.route, channels, limit: subscriptionMax, first: wish.name });
+      over.report({ id, route: scope.route, channels, limit: connectionSubscriptionMax, first: wish.name });
       break;
     }
     list.set(channel, wish);

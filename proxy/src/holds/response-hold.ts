@@ -136,8 +136,8 @@ export class ResponseHold
   #wait(delivery: Delivery): void {
     this.#early ??= [];
     const { length } = this.#early;
-    const { queueLimit } = this.parts.subscriber;
-    if (length > 0 && (length >= MAX_EARLY || this.#earlyBytes + delivery.bytes > queueLimit)) return;
+    const { clientQueueSize } = this.parts.subscriber;
+    if (length > 0 && (length >= MAX_EARLY || this.#earlyBytes + delivery.bytes > clientQueueSize)) return;
     this.#early.push(delivery);
     this.#earlyBytes += delivery.bytes;
   }

@@ -1,12 +1,10 @@
 /** Why an origin could not be asked, or did not answer, in an operator's words, and what can be done about it. */
+import type { Options } from '../config/table.js';
 import { describeHost, type Target } from '../routes/target.js';
 import type { OriginError } from './errors.js';
 
-/** How long origins are waited for, in ms. */
-export interface OriginPatience {
-  readonly connectTimeout: number;
-  readonly timeout: number;
-}
+/** How long origins are waited for. */
+export type OriginPatience = Pick<Options, 'originConnectTimeout' | 'originTimeout'>;
 
 /** Causes of causes that are looked through for the system's own. */
 const MAX_CAUSES = 4;
@@ -63,7 +61,7 @@ export function adviceOn(error: OriginError, target: Target | undefined, patienc
     case 'ERR_ORIGIN_BLOCKED':
       return 'the target is untrusted, and its address is private: remove untrusted if the origin may be in this network';
     case 'ERR_ORIGIN_TIMEOUT':
-      return `it was silent for ${seconds(patience.timeout)} (origin_timeout): is it stuck, or does it need longer?`;
+      return `it was silent for ${seconds(patience.originTimeout)} (origin_timeout): is it stuck, or does it need longer?`;
     case 'ERR_ORIGIN_CLOSED':
       return answeredNothing(error, target)
         ? 'it closed the connection without an answer: did it crash, or does it speak TLS there, so that the target needs ssl?'
@@ -75,14 +73,14 @@ export function adviceOn(error: OriginError, target: Target | undefined, patienc
   }
 }
 
-function connecting(error: OriginError, target: Target | undefined, { connectTimeout }: OriginPatience): string {
+function connecting(error: OriginError, target: Target | undefined, { originConnectTimeout }: OriginPatience): string {
   const code = rootCode(error) ?? '';
   if (UNTRUSTED_CODES.has(code)) return `${UNTRUSTED} (${code})`;
   const host = target?.kind === 'http' ? describeHost(target) : 'its address';
   const known = CONNECTING[code];
   if (known !== undefined) return `${known.replace('%h', host)} (${code})`;
   if (code === 'ETIMEDOUT' || code === 'UND_ERR_CONNECT_TIMEOUT' || error.message === 'connecting timed out') {
-    return `no connection within ${seconds(connectTimeout)} (origin_connect_timeout): is ${host} right, and is a firewall between?`;
+    return `no connection within ${seconds(originConnectTimeout)} (origin_connect_timeout): is ${host} right, and is a firewall between?`;
   }
   return error.message;
 }

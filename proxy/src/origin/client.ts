@@ -8,8 +8,9 @@ import { isIP, type LookupFunction } from 'node:net';
 import { type Containment, uncontained } from '@holdfast/control-api';
 import { headerValue } from '@holdfast/grip';
 import { buildConnector, Client, type Dispatcher } from 'undici';
-import { withoutRoot } from '../routes/host-name.js';
+import type { Options } from '../config/table.js';
 import type { HttpTarget } from '../routes/target.js';
+import { withoutRoot } from '../routes/target.js';
 import { connectOptions, guardedConnect, isBlocked } from './connect-options.js';
 import { blockedError, OriginError } from './errors.js';
 import { HttpCall } from './http-call.js';
@@ -20,15 +21,10 @@ import { withLastWords } from './undici/last-words.js';
 import { type Connect, withParserReport } from './undici/parser.js';
 import { withReasonBytes } from './undici/reason-bytes.js';
 
-/** How origins are talked to. Times in ms. */
-export interface OriginClientOptions {
-  readonly connectTimeout: number;
-  /** Longest silence of an origin, before its head and in its body. */
-  readonly inactivityTimeout: number;
-  /** How long an unused connection is kept where its origin does not say. */
-  readonly keepAliveTimeout: number;
-  /** After this a connection takes no further request, so that names are looked up again. Left out: never. */
-  readonly maxAge?: number;
+/** How origins are talked to. Without `originConnectionMaxAge` a connection may get as old as it likes. */
+export interface OriginClientOptions
+  extends Pick<Options, 'originConnectTimeout' | 'originTimeout' | 'originKeepAliveTimeout'>,
+    Partial<Pick<Options, 'originConnectionMaxAge'>> {
   /** How names are looked up; only tests give other than the system's way. */
   readonly lookup?: LookupFunction;
   /** Longest response head in bytes. */
@@ -156,25 +152,25 @@ class PooledOrigin implements Origin {
     const url = `${target.ssl ? 'https' : 'http'}://${name}:${target.port}`;
     this.#blocked = isBlocked(target);
     this.#faults = options.faults ?? uncontained;
-    this.#headTimeout = options.inactivityTimeout;
+    this.#headTimeout = options.originTimeout;
     const connect = buildConnector({
       allowH2: false,
-      timeout: options.connectTimeout,
+      timeout: options.originConnectTimeout,
       ...connectOptions(target, options.lookup),
     });
     const settings = {
       pipelining: 1,
       allowH2: false,
-      headersTimeout: options.inactivityTimeout,
-      bodyTimeout: options.inactivityTimeout,
-      keepAliveTimeout: options.keepAliveTimeout,
+      headersTimeout: options.originTimeout,
+      bodyTimeout: options.originTimeout,
+      keepAliveTimeout: options.originKeepAliveTimeout,
       maxHeaderSize: options.maxHeaderBytes,
       connect: reading(
         guardedConnect(connect, options.admits ?? always) as Connect<never>,
         options.parserFound ?? always,
       ) as typeof connect,
     };
-    this.#connections = new OriginConnections(() => new Client(url, settings), options.maxAge);
+    this.#connections = new OriginConnections(() => new Client(url, settings), options.originConnectionMaxAge);
   }
 
   dispatch(request: OriginRequest, handler: OriginHandler): OriginCall {

@@ -1,5 +1,6 @@
 /** Turns a client's request into requests to targets: host, path and headers, whose rules are in `headers`. */
-import type { RawHeaders, SigKey } from '@holdfast/grip';
+import type { RawHeaders } from '@holdfast/grip';
+import type { Options } from '../config/table.js';
 import { type Route, rewritePath } from '../routes/route.js';
 import type { Target } from '../routes/target.js';
 import type { GripHeaders } from './grip-headers.js';
@@ -14,11 +15,8 @@ export interface ClientTrust {
 }
 
 /** The settings of forwarding; the same for every request. */
-export interface ForwardSettings {
+export interface ForwardSettings extends Pick<Options, 'sigIss' | 'sigKey'> {
   readonly rules: ForwardRules;
-  /** Signs requests on routes that have no key of their own. */
-  readonly sigIss: string;
-  readonly sigKey: SigKey | undefined;
 }
 
 /** What of a client's request goes to an origin. */

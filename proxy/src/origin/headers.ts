@@ -3,20 +3,32 @@
  * by the origin client, to fit the body.
  */
 import type { RawHeaders } from '@holdfast/grip';
-import type { ForwardedForRule } from '../config/values/forwarded-for.js';
+import type { Options } from '../config/table.js';
+import type { ForwardedForRule } from '../config/types/forwarded-for.js';
 import { namedByConnection } from '../http/connection-field.js';
 import { foldedName, isGripField, isHopField, MARK, posesAsOwned } from './owned-fields.js';
 
-/** The settings that shape forwarded headers; the same for every request. */
-export interface ForwardRules {
-  readonly cdnLoop: string;
-  readonly acceptForwardedProtocol: boolean;
-  readonly setForwardedProtocol: 'false' | 'true' | 'proto-only';
-  readonly forwardedFor: ForwardedForRule;
-  readonly forwardedForTrusted: ForwardedForRule;
-  /** Lower-case names that `orig_headers` does not mark. */
+/** The options that shape forwarded headers. */
+export type ForwardOptions = Pick<
+  Options,
+  | 'cdnLoop'
+  | 'acceptXForwardedProtocol'
+  | 'setXForwardedProtocol'
+  | 'xForwardedFor'
+  | 'xForwardedForTrusted'
+  | 'acceptPushpinRoute'
+  | 'origHeadersNeedMark'
+>;
+
+/** The same, ready for use; the same for every request. */
+export interface ForwardRules extends Omit<ForwardOptions, 'origHeadersNeedMark'> {
+  /** In lower case. */
   readonly origHeadersNeedMark: ReadonlySet<string>;
-  readonly acceptRouteHeader: boolean;
+}
+
+/** The rules that options amount to. */
+export function forwardRules(options: ForwardOptions): ForwardRules {
+  return { ...options, origHeadersNeedMark: new Set(options.origHeadersNeedMark.map((name) => name.toLowerCase())) };
 }
 
 /** What is known of one request when its headers are made. */
@@ -73,14 +85,14 @@ class Selection {
   }
 
   #dropped(lower: string): boolean {
-    if (lower === 'pushpin-route') return this.#rules.acceptRouteHeader;
+    if (lower === 'pushpin-route') return this.#rules.acceptPushpinRoute;
     if (lower === 'x-forwarded-proto' || lower === 'x-forwarded-protocol') return rewritesProtocol(this.#rules);
     return this.#named.size > 0 && this.#named.has(lower);
   }
 }
 
 function rewritesProtocol(rules: ForwardRules): boolean {
-  return rules.acceptForwardedProtocol || rules.setForwardedProtocol !== 'false';
+  return rules.acceptXForwardedProtocol || rules.setXForwardedProtocol !== 'false';
 }
 
 /** Instead of all fields of the name, and of all names that an origin may take for it. */
@@ -124,12 +136,12 @@ export function requestHeaders(request: ForwardedRequest, rules: ForwardRules): 
   if (rules.cdnLoop !== '') headers.push('CDN-Loop', [...entries(selection.cdnLoop), rules.cdnLoop].join(', '));
   headers.push(...request.grip);
   if (request.takesTrailers) headers.push('TE', 'trailers');
-  if (request.secure && rules.setForwardedProtocol !== 'false') {
+  if (request.secure && rules.setXForwardedProtocol !== 'false') {
     const scheme = request.websocket ? 'wss' : 'https';
     headers.push('X-Forwarded-Proto', scheme);
-    if (rules.setForwardedProtocol === 'true') headers.push('X-Forwarded-Protocol', scheme);
+    if (rules.setXForwardedProtocol === 'true') headers.push('X-Forwarded-Protocol', scheme);
   }
-  const rule = request.trusted ? rules.forwardedForTrusted : rules.forwardedFor;
+  const rule = request.trusted ? rules.xForwardedForTrusted : rules.xForwardedFor;
   const chain = forwardedFor(selection.forwardedFor, rule, request.clientAddress);
   if (chain !== '') headers.push('X-Forwarded-For', chain);
   return headers;
@@ -146,7 +158,7 @@ function withMarks(headers: string[], rules: ForwardRules): string[] {
 
 /** Whether the client's connection counts as TLS: it is, or a front proxy that we believe says so. */
 export function countsAsSecure(headers: RawHeaders, tls: boolean, rules: ForwardRules): boolean {
-  if (tls || !rules.acceptForwardedProtocol) return tls;
+  if (tls || !rules.acceptXForwardedProtocol) return tls;
   let proto: string | undefined;
   let protocol: string | undefined;
   for (let i = 0; i < headers.length; i += 2) {

@@ -12,8 +12,7 @@ import {
   type UnknownMember,
   unknownGripFields,
 } from '@holdfast/grip';
-import { legible } from '../config/checks/legible.js';
-import { guess } from '../config/checks/nearest.js';
+import { guess, legible } from '../config/checks/legible.js';
 import { EdgeError } from '../edge/errors.js';
 import { RequestError, type RequestErrorCode } from '../http/errors.js';
 import type { Route } from '../routes/route.js';

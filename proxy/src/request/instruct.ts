@@ -143,11 +143,11 @@ class InstructAnswer {
   #open(instruct: Instruct): ResponseHold | StreamHold {
     const { request, response, target, parts } = this.#exchange;
     const { id, clientAddress, headers } = request;
-    const { subscriptionMax } = parts.settings;
+    const { connectionSubscriptionMax } = parts.settings;
     const lastEventId = headerValue(headers, 'last-event-id');
     const scope = this.#scope;
     const implicit = target.subs;
-    const opening = { id, clientAddress, response, instruct, scope, implicit, subscriptionMax, lastEventId };
+    const opening = { id, clientAddress, response, instruct, scope, implicit, connectionSubscriptionMax, lastEventId };
     return openHold(opening, this.#exchange, parts.holds);
   }
 

@@ -107,7 +107,7 @@ export class RequestHandler implements EdgeHandler {
 
   #route(request: ClientRequest, secure: boolean, proto: 'http' | 'ws'): Route | undefined {
     const { settings, routes } = this.#parts;
-    const routeId = settings.acceptRouteHeader ? headerValue(request.headers, 'pushpin-route') : undefined;
+    const routeId = settings.acceptPushpinRoute ? headerValue(request.headers, 'pushpin-route') : undefined;
     return routes().match({
       proto,
       host: hostName(request.host),

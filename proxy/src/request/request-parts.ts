@@ -1,9 +1,9 @@
 /** What every exchange is given, and what it reports. */
 import type { Log } from '@holdfast/control-api';
-import type { SigKey } from '@holdfast/grip';
 import type { SubscriberEnd } from '../channels/subscriber-parts.js';
 import type { Compression } from '../compression/compression.js';
-import type { AllowedOrigins } from '../config/values/allowed-origins.js';
+import type { Options } from '../config/table.js';
+import type { AllowedOrigins } from '../config/types/allowed-origins.js';
 import type { ClientRequest } from '../edge/port.js';
 import type { HoldParts } from '../holds/hold.js';
 import type { Forwarder } from '../origin/forwarder.js';
@@ -17,23 +17,21 @@ import type { Clock } from '../runtime/clock.js';
 import type { SessionParts } from '../sessions/session-parts.js';
 import type { Admission } from './admission.js';
 
-/** The settings of the request path. Sizes in bytes. */
-export interface RequestSettings {
-  readonly debug: boolean;
-  /** Every route has `aco`. */
-  readonly autoCrossOrigin: boolean;
+/** The options of the request path. */
+export interface RequestSettings
+  extends Pick<
+    Options,
+    | 'debug'
+    | 'autoCrossOrigin'
+    | 'acceptPushpinRoute'
+    | 'upstreamKey'
+    | 'requestBodyMax'
+    | 'instructBodyMax'
+    | 'connectionSubscriptionMax'
+  > {
   /** Whose scripts `aco` lets in where a route does not say so itself. */
   readonly acoOrigins: AllowedOrigins;
-  readonly acceptRouteHeader: boolean;
   readonly forward: ForwardRules;
-  /** Verifies clients that are GRIP proxies themselves. */
-  readonly upstreamKey: SigKey | undefined;
-  /** How much of a request body is kept for asking again. */
-  readonly requestBodyMax: number;
-  /** Longest body of a GRIP response that must be read whole. */
-  readonly instructBodyMax: number;
-  /** Most channels of one instruct; the rest is ignored. */
-  readonly subscriptionMax: number;
 }
 
 /** One request that is over, as far as its first answer goes: a hold reports its end apart. */

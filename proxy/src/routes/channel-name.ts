@@ -1,7 +1,4 @@
-/**
- * Owns: the full name of a channel, which publishers use, from the name that an origin gives it, and who may name which. Does
- * not own: subscriptions.
- */
+/** The full name of a channel, which publishers use, from the name that an origin gives it, and who may name which. */
 import type { Route } from './route.js';
 
 /**

@@ -3,8 +3,7 @@
  *
  * Polls by path. Events of the file system follow the inode, and so miss a file that is replaced (editors, rsync) or
  * that sits behind a swapped symlink (a Kubernetes ConfigMap). Events of the directories in which such a swap is made only
- * have it look sooner: where there are none, as on a network's file system, the next look finds it. Does not own: what to
- * do about a change.
+ * have it look sooner: where there are none, as on a network's file system, the next look finds it.
  */
 import { type FSWatcher, lstatSync, readlinkSync, type Stats, stat, statSync, watch } from 'node:fs';
 import { dirname, resolve } from 'node:path';

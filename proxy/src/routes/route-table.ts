@@ -1,11 +1,7 @@
-/**
- * The table of routes: which route a request takes.
- *
- * Owns: matching and look-up by id; pure and immutable. Does not own: loading and replacing tables (`routes-source.ts`).
- */
+/** The table of routes, immutable: which route a request takes. Tables are loaded and replaced by `routes-source.ts`. */
 import { prefixWarnings } from './channel-name.js';
-import { withoutRoot } from './host-name.js';
 import type { Route } from './route.js';
+import { withoutRoot } from './target.js';
 
 /** What of a request decides its route. */
 export interface RouteQuery {
@@ -39,33 +35,33 @@ export class RouteTable {
   readonly routes: readonly Route[];
   /** `skipping duplicate condition …` for every route left out, and what is wrong with prefixes. */
   readonly warnings: readonly string[];
-  private readonly byDomain = new Map<string, Route[]>();
-  private readonly byKey = new Map<string, Route>();
+  readonly #byDomain = new Map<string, Route[]>();
+  readonly #byKey = new Map<string, Route>();
   /** Undefined: the id is shared, and so stands for none of its routes. */
-  private readonly byExplicitId = new Map<string, Route | undefined>();
+  readonly #byExplicitId = new Map<string, Route | undefined>();
 
   constructor(routes: readonly Route[]) {
     const kept: Route[] = [];
     const warnings: string[] = [];
     for (const route of routes) {
-      if (route.domain !== '' && this.byKey.has(route.key)) {
+      if (route.domain !== '' && this.#byKey.has(route.key)) {
         warnings.push(`skipping duplicate condition ${route.key}`);
         continue;
       }
       kept.push(route);
-      this.add(route);
+      this.#add(route);
     }
-    for (const domain of this.byDomain.values()) domain.sort(byPriority);
+    for (const domain of this.#byDomain.values()) domain.sort(byPriority);
     this.routes = kept;
     this.warnings = [...warnings, ...prefixWarnings(kept)];
   }
 
-  private add(route: Route): void {
-    if (route.id !== undefined) this.byExplicitId.set(route.id, this.byExplicitId.has(route.id) ? undefined : route);
+  #add(route: Route): void {
+    if (route.id !== undefined) this.#byExplicitId.set(route.id, this.#byExplicitId.has(route.id) ? undefined : route);
     if (route.domain === '') return;
-    this.byKey.set(route.key, route);
-    const domain = this.byDomain.get(route.domain);
-    if (domain === undefined) this.byDomain.set(route.domain, [route]);
+    this.#byKey.set(route.key, route);
+    const domain = this.#byDomain.get(route.domain);
+    if (domain === undefined) this.#byDomain.set(route.domain, [route]);
     else domain.push(route);
   }
 
@@ -78,11 +74,11 @@ export class RouteTable {
   match(query: RouteQuery): Route | undefined {
     const { routeId, path } = query;
     if (routeId !== undefined && routeId !== '') {
-      const route = this.byExplicitId.get(routeId);
+      const route = this.#byExplicitId.get(routeId);
       if (route !== undefined) return path.startsWith(route.pathBeg) ? route : undefined;
-      if (query.proto === 'http' || !this.byExplicitId.has(routeId)) return undefined;
+      if (query.proto === 'http' || !this.#byExplicitId.has(routeId)) return undefined;
     }
-    const domain = this.byDomain.get(withoutRoot(query.host)) ?? this.byDomain.get('*');
+    const domain = this.#byDomain.get(withoutRoot(query.host)) ?? this.#byDomain.get('*');
     if (domain === undefined) return undefined;
     for (const route of domain) {
       if (route.proto !== undefined && route.proto !== query.proto) continue;
@@ -94,12 +90,12 @@ export class RouteTable {
 
   /** Whether a line names this domain, in lower case; `*` is no name. */
   hasDomain(domain: string): boolean {
-    return domain !== '*' && this.byDomain.has(withoutRoot(domain));
+    return domain !== '*' && this.#byDomain.has(withoutRoot(domain));
   }
 
   /** The route with this explicit id, if no other has it, or else with this generated key. */
   byId(id: string): Route | undefined {
-    return this.byExplicitId.get(id) ?? this.byKey.get(id);
+    return this.#byExplicitId.get(id) ?? this.#byKey.get(id);
   }
 
   /**
@@ -107,6 +103,6 @@ export class RouteTable {
    * gone. Undefined when neither its id nor its condition is in this table.
    */
   current(route: Route): Route | undefined {
-    return (route.id === undefined ? undefined : this.byExplicitId.get(route.id)) ?? this.byKey.get(route.key);
+    return (route.id === undefined ? undefined : this.#byExplicitId.get(route.id)) ?? this.#byKey.get(route.key);
   }
 }

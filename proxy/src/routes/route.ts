@@ -1,17 +1,14 @@
 /**
- * A route: which requests it takes, what it does to them, and the targets it sends them to.
- *
- * Owns: the meaning of a condition's properties, the generated key, the rewriting of paths. Does not own: the syntax of
- * lines, or which of several routes wins (`route-table.ts`).
+ * A route: which requests it takes, what it does to them, and the targets it sends them to. Which of several routes wins is
+ * decided in `route-table.ts`.
  */
 import { headerFault, isToken, type SigKey, wireFromText } from '@holdfast/grip';
 import { RoutesError } from '../config/errors.js';
-import { AllowedOrigins } from '../config/values/allowed-origins.js';
-import { type LogLevel, logLevels } from '../config/values/log-level.js';
-import { withoutRoot } from './host-name.js';
+import { AllowedOrigins } from '../config/types/allowed-origins.js';
+import { type LogLevel, logLevels } from '../config/types/log-level.js';
 import type { RouteLine, RouteProp } from './routes-file.js';
 import { isForbiddenField, isForbiddenMethod } from './script-fields.js';
-import { isVisible, type Target, toTarget } from './target.js';
+import { isVisible, type Target, toTarget, withoutRoot } from './target.js';
 
 /** JSON-P properties of a route; meaningful with `aco`. */
 export interface JsonpRule {
@@ -140,23 +137,24 @@ export type ReadSigKey = (text: string) => SigKey | undefined;
 
 /** The properties of one condition by name, with the checks that Pushpin makes. */
 class Props {
-  private readonly byName: ReadonlyMap<string, RouteProp>;
+  readonly #all: readonly RouteProp[];
+  readonly #line: number;
+  readonly #byName: ReadonlyMap<string, RouteProp>;
 
-  constructor(
-    private readonly all: readonly RouteProp[],
-    private readonly line: number,
-  ) {
+  constructor(all: readonly RouteProp[], line: number) {
+    this.#all = all;
+    this.#line = line;
     // Of a repeated single-valued property the last counts.
-    this.byName = new Map(all.map((prop) => [prop.name, prop]));
+    this.#byName = new Map(all.map((prop) => [prop.name, prop]));
   }
 
   has(name: string): boolean {
-    return this.byName.has(name);
+    return this.#byName.has(name);
   }
 
   /** The text of a property; empty when it is there as a flag. */
   text(name: string): string | undefined {
-    const prop = this.byName.get(name);
+    const prop = this.#byName.get(name);
     return prop === undefined ? undefined : (prop.value ?? '');
   }
 
@@ -175,7 +173,7 @@ class Props {
 
   /** The entries of a list: `a|b`, or the property repeated. Undefined when it is not there. */
   list(name: string): string[] | undefined {
-    const found = this.all.filter((prop) => prop.name === name);
+    const found = this.#all.filter((prop) => prop.name === name);
     if (found.length === 0) return undefined;
     return found
       .flatMap(({ value = '' }) => value.split('|').map((entry) => entry.trim()))
@@ -197,7 +195,7 @@ class Props {
   }
 
   headers(): (readonly [string, string])[] {
-    const found = this.all.filter(({ name }) => name === 'header');
+    const found = this.#all.filter(({ name }) => name === 'header');
     return found.reverse().map((prop) => {
       const text = prop.value ?? '';
       const at = text.indexOf(':');
@@ -209,7 +207,7 @@ class Props {
   }
 
   linkHosts(): LinkHost[] {
-    const found = this.all.filter(({ name }) => name === 'link_hosts');
+    const found = this.#all.filter(({ name }) => name === 'link_hosts');
     return found.flatMap((prop) => {
       const entries = (prop.value ?? '').split(LIST).filter((entry) => entry !== '');
       if (entries.length === 0) throw this.error(prop, 'link_hosts must name at least one host');
@@ -236,15 +234,15 @@ class Props {
     try {
       return read(text);
     } catch (error) {
-      const { column = 0 } = this.byName.get('sig_key') ?? {};
-      const at = { line: this.line, column };
+      const { column = 0 } = this.#byName.get('sig_key') ?? {};
+      const at = { line: this.#line, column };
       throw new RoutesError(`sig_key: ${(error as Error).message}`, at, { code: 'ERR_CONFIG_KEY', cause: error });
     }
   }
 
   error(prop: string | RouteProp, reason: string, cause?: unknown): RoutesError {
-    const column = (typeof prop === 'string' ? this.byName.get(prop) : prop)?.column ?? 0;
-    return new RoutesError(reason, { line: this.line, column }, { cause });
+    const column = (typeof prop === 'string' ? this.#byName.get(prop) : prop)?.column ?? 0;
+    return new RoutesError(reason, { line: this.#line, column }, { cause });
   }
 }
 

@@ -3,8 +3,8 @@
  *
  *     line    := [section {ws section}] ['#' comment]      section := [value] {',' prop}      prop := name ['=' text]
  *
- * Separators are spaces only. Anything may stand in double quotes, in which `\"` and `\\` are the only escapes.
- * Owns: syntax. Does not own: what the properties mean (`./route.ts`, `./target.ts`).
+ * Separators are spaces only. Anything may stand in double quotes, in which `\"` and `\\` are the only escapes. What the
+ * properties mean is in `route.ts` and `target.ts`.
  */
 import { RoutesError } from '../config/errors.js';
 
@@ -46,81 +46,83 @@ interface Token {
 
 /** Reads one line from left to right. */
 class LineReader {
-  private at = 0;
+  readonly #text: string;
+  readonly #line: number;
+  #at = 0;
 
-  constructor(
-    private readonly text: string,
-    private readonly line: number,
-  ) {}
+  constructor(text: string, line: number) {
+    this.#text = text;
+    this.#line = line;
+  }
 
   /** All sections; empty for a blank line or a comment. */
   sections(): RouteSection[] {
     const sections: RouteSection[] = [];
     for (;;) {
-      while (this.text[this.at] === ' ') this.at += 1;
-      if (this.ended()) return sections;
-      sections.push(this.section());
+      while (this.#text[this.#at] === ' ') this.#at += 1;
+      if (this.#ended()) return sections;
+      sections.push(this.#section());
     }
   }
 
-  private ended(): boolean {
-    return this.at >= this.text.length || this.text[this.at] === '#';
+  #ended(): boolean {
+    return this.#at >= this.#text.length || this.#text[this.#at] === '#';
   }
 
-  private error(reason: string, column = this.at + 1): RoutesError {
-    return new RoutesError(reason, { line: this.line, column });
+  #error(reason: string, column = this.#at + 1): RoutesError {
+    return new RoutesError(reason, { line: this.#line, column });
   }
 
-  private section(): RouteSection {
-    const first = this.token();
+  #section(): RouteSection {
+    const first = this.#token();
     const bare = !first.text.includes('=');
-    const props = bare ? [] : [this.prop(first)];
-    while (this.text[this.at] === ',') {
-      this.at += 1;
-      const token = this.token();
-      if (token.text === '') throw this.error('expecting prop', token.column);
-      props.push(this.prop(token));
+    const props = bare ? [] : [this.#prop(first)];
+    while (this.#text[this.#at] === ',') {
+      this.#at += 1;
+      const token = this.#token();
+      if (token.text === '') throw this.#error('expecting prop', token.column);
+      props.push(this.#prop(token));
     }
     return { value: bare ? first.text : '', props, column: first.column };
   }
 
-  private prop({ text, column }: Token): RouteProp {
+  #prop({ text, column }: Token): RouteProp {
     const at = text.indexOf('=');
-    if (at === 0) throw this.error('empty prop name', column);
+    if (at === 0) throw this.#error('empty prop name', column);
     return at === -1
       ? { name: text, value: undefined, column }
       : { name: text.slice(0, at), value: text.slice(at + 1), column };
   }
 
-  private token(): Token {
-    const column = this.at + 1;
+  #token(): Token {
+    const column = this.#at + 1;
     let text = '';
-    for (; this.at < this.text.length; this.at += 1) {
-      const character = this.text[this.at] as string;
+    for (; this.#at < this.#text.length; this.#at += 1) {
+      const character = this.#text[this.#at] as string;
       if (character === ' ' || character === ',' || character === '#') break;
-      text += character === '"' ? this.quoted() : character;
+      text += character === '"' ? this.#quoted() : character;
     }
     return { text, column };
   }
 
   /** From an opening quote to its closing one, on which the position is left. */
-  private quoted(): string {
-    const column = this.at + 1;
+  #quoted(): string {
+    const column = this.#at + 1;
     let text = '';
-    for (this.at += 1; this.at < this.text.length; this.at += 1) {
-      const character = this.text[this.at] as string;
+    for (this.#at += 1; this.#at < this.#text.length; this.#at += 1) {
+      const character = this.#text[this.#at] as string;
       if (character === '"') return text;
       if (character !== '\\') {
         text += character;
         continue;
       }
-      this.at += 1;
-      const escaped = this.text[this.at];
-      if (escaped === undefined) throw this.error('unterminated escape sequence');
-      if (escaped !== '"' && escaped !== '\\') throw this.error(`unexpected escape character: ${escaped}`);
+      this.#at += 1;
+      const escaped = this.#text[this.#at];
+      if (escaped === undefined) throw this.#error('unterminated escape sequence');
+      if (escaped !== '"' && escaped !== '\\') throw this.#error(`unexpected escape character: ${escaped}`);
       text += escaped;
     }
-    throw this.error('unterminated quoted section', column);
+    throw this.#error('unterminated quoted section', column);
   }
 }
 

@@ -1,8 +1,6 @@
 /**
- * Where the route table comes from: lines of the configuration or a file, loaded again when the file changes.
- *
- * Owns: the current table, and that neither a bad new one nor one of half a file ever replaces a good old one. Does not own:
- * matching, signals.
+ * Where the route table comes from: lines of the configuration or a file, loaded again when the file changes. Neither a bad
+ * new table nor one of half a file ever replaces a good old one.
  */
 import { resolve } from 'node:path';
 import { type Containment, uncontained } from '@holdfast/control-api';
@@ -10,7 +8,7 @@ import { legible } from '../config/checks/legible.js';
 import type { RoutesConfig } from '../config/config.js';
 import { RoutesError } from '../config/errors.js';
 import { ROUTES_FILE_MAX, readWhole, SECRET_FILE_MAX, whyUnread } from '../config/files/read-file.js';
-import { KeyReader } from '../config/values/keys.js';
+import { KeyReader } from '../config/types/keys.js';
 import { pollFile, type WatchFile } from './file-watch.js';
 import { type Route, toRoute } from './route.js';
 import { RouteTable } from './route-table.js';
@@ -69,9 +67,10 @@ export interface RoutesReading {
  * @throws RoutesError ERR_CONFIG_ROUTES_FILE when the file cannot be read
  */
 export function readRoutes(config: RoutesConfig, readFile: ReadFile = readWhole): RoutesReading {
-  const keys = new KeyReader(config.baseDir, (path) => readFile(path, SECRET_FILE_MAX));
-  const file = config.file === undefined ? '' : readRoutesFile(config.file, readFile);
-  const text = config.file === undefined ? parseRouteLines(config.lines) : parseRoutesFile(file);
+  const keys = new KeyReader(config.routesDir, (path) => readFile(path, SECRET_FILE_MAX));
+  const { routes: lines = [], routesfile } = config;
+  const file = routesfile === undefined ? '' : readRoutesFile(routesfile, readFile);
+  const text = routesfile === undefined ? parseRouteLines(lines) : parseRoutesFile(file);
   const routes: Route[] = [];
   const errors = [...text.errors];
   for (const line of text.lines) {
@@ -112,51 +111,52 @@ function readRoutesFile(file: string, readFile: ReadFile): string {
  * another key or with none.
  * @throws RoutesError ERR_CONFIG_KEY for the first line whose key cannot be used
  */
-export function assertKeys({ errors }: RoutesReading, { file = 'routes' }: RoutesConfig): void {
+export function assertKeys({ errors }: RoutesReading, { routesfile = 'routes' }: RoutesConfig): void {
   const bad = errors.find(({ code }) => code === 'ERR_CONFIG_KEY');
   if (bad === undefined) return;
   const at = { line: 0, column: 0 };
-  throw new RoutesError(`${file}: ${bad.message}`, at, { code: 'ERR_CONFIG_KEY', cause: bad });
+  throw new RoutesError(`${routesfile}: ${bad.message}`, at, { code: 'ERR_CONFIG_KEY', cause: bad });
 }
 
 /** The current route table. Requests that are under way keep the route they have. */
 export class RoutesSource {
-  private current: RouteTable;
+  readonly #config: RoutesConfig;
+  readonly #surroundings: RoutesSurroundings;
+  #current: RouteTable;
   /** The file in force has it, and so may the next. */
-  private hasOpenEnd: boolean;
+  #hasOpenEnd: boolean;
   /** Gives up to read once more; undefined while that is not to be done. */
-  private stopWaiting: (() => void) | undefined;
-  private readonly stopWatching: () => void;
+  #stopWaiting: (() => void) | undefined;
+  readonly #stopWatching: () => void;
 
   /**
    * Loads the routes and starts to watch the file. Bad lines are logged and left out, as in Pushpin.
    * @throws RoutesError ERR_CONFIG_ROUTES_FILE when the file cannot be read
    */
-  constructor(
-    private readonly config: RoutesConfig,
-    private readonly surroundings: RoutesSurroundings,
-  ) {
+  constructor(config: RoutesConfig, surroundings: RoutesSurroundings) {
+    this.#config = config;
+    this.#surroundings = surroundings;
     // First watch, then read: a change in between is noticed.
     const watch = surroundings.watchFile ?? pollFile;
-    this.stopWatching =
-      config.file === undefined
+    this.#stopWatching =
+      config.routesfile === undefined
         ? () => {}
-        : watch(config.file, () => (surroundings.faults ?? uncontained).run('watch', () => this.changed()));
+        : watch(config.routesfile, () => (surroundings.faults ?? uncontained).run('watch', () => this.#changed()));
     try {
       const { table, errors, warnings, hasOpenEnd } = readRoutes(config, surroundings.readFile);
-      for (const error of errors) surroundings.log.warn(`${this.place(error)}, line skipped`);
-      this.current = table;
-      this.hasOpenEnd = hasOpenEnd;
-      this.announce(table, warnings);
+      for (const error of errors) surroundings.log.warn(`${this.#place(error)}, line skipped`);
+      this.#current = table;
+      this.#hasOpenEnd = hasOpenEnd;
+      this.#announce(table, warnings);
     } catch (error) {
-      this.stopWatching();
+      this.#stopWatching();
       throw error;
     }
   }
 
   /** The table in force. Look it up for every request; it is replaced as a whole. */
   get table(): RouteTable {
-    return this.current;
+    return this.#current;
   }
 
   /**
@@ -165,77 +165,77 @@ export class RoutesSource {
    * it is written: then it is read once more after a while. Returns whether the new table is in force.
    */
   reload(): boolean {
-    this.stopWaiting?.();
-    this.stopWaiting = undefined;
-    return this.load(false);
+    this.#stopWaiting?.();
+    this.#stopWaiting = undefined;
+    return this.#load(false);
   }
 
-  private load(hasWaited: boolean): boolean {
-    const { log, onReload, readFile } = this.surroundings;
+  #load(hasWaited: boolean): boolean {
+    const { log, onReload, readFile } = this.#surroundings;
     let reading: RoutesReading;
     try {
-      reading = readRoutes(this.config, readFile);
+      reading = readRoutes(this.#config, readFile);
     } catch (error) {
       if (!(error instanceof RoutesError)) throw error;
       log.error(`${error.message}; keeping the routes in force`);
       return false;
     }
-    const half = this.halfOf(reading);
+    const half = this.#halfOf(reading);
     if (half !== undefined) {
-      if (!hasWaited) this.waitForWhole();
-      else log.warn(`routes not loaded: ${this.config.file ?? 'routes'} ${half}; keeping the routes in force`);
+      if (!hasWaited) this.#waitForWhole();
+      else log.warn(`routes not loaded: ${this.#config.routesfile ?? 'routes'} ${half}; keeping the routes in force`);
       return false;
     }
-    for (const error of reading.errors) log.warn(this.place(error));
+    for (const error of reading.errors) log.warn(this.#place(error));
     if (reading.errors.length > 0) {
       log.error(`routes not loaded because of ${reading.errors.length} bad lines; keeping the routes in force`);
       return false;
     }
-    this.current = reading.table;
-    this.hasOpenEnd = reading.hasOpenEnd;
-    this.announce(reading.table, reading.warnings);
+    this.#current = reading.table;
+    this.#hasOpenEnd = reading.hasOpenEnd;
+    this.#announce(reading.table, reading.warnings);
     onReload?.(reading.table);
     return true;
   }
 
   /** Stops watching. The table stays usable. */
   close(): void {
-    this.stopWaiting?.();
-    this.stopWatching();
+    this.#stopWaiting?.();
+    this.#stopWatching();
   }
 
-  private changed(): void {
-    this.surroundings.log.info('routes file changed, reloading');
+  #changed(): void {
+    this.#surroundings.log.info('routes file changed, reloading');
     this.reload();
   }
 
   /** Why a file seems to be half written; undefined where it does not, or was no other when it was loaded. */
-  private halfOf({ table, errors, hasOpenEnd }: RoutesReading): string | undefined {
-    if (table.routes.length === 0 && errors.length === 0 && this.current.routes.length > 0) {
+  #halfOf({ table, errors, hasOpenEnd }: RoutesReading): string | undefined {
+    if (table.routes.length === 0 && errors.length === 0 && this.#current.routes.length > 0) {
       return 'has no routes any more (to have none, start with none)';
     }
-    if (hasOpenEnd && !this.hasOpenEnd) return 'has no end of line after its last line, as if it had been cut short';
+    if (hasOpenEnd && !this.#hasOpenEnd) return 'has no end of line after its last line, as if it had been cut short';
     return undefined;
   }
 
-  private waitForWhole(): void {
-    const { after = afterReal, faults = uncontained } = this.surroundings;
-    this.stopWaiting = after(WHOLE_WAIT_MS, () => {
-      this.stopWaiting = undefined;
-      faults.run('watch', () => this.load(true));
+  #waitForWhole(): void {
+    const { after = afterReal, faults = uncontained } = this.#surroundings;
+    this.#stopWaiting = after(WHOLE_WAIT_MS, () => {
+      this.#stopWaiting = undefined;
+      faults.run('watch', () => this.#load(true));
     });
   }
 
-  private announce(table: RouteTable, warnings: readonly string[]): void {
-    for (const warning of warnings) this.surroundings.log.warn(`${this.config.file ?? 'routes'}: ${warning}`);
-    const { file } = this.config;
+  #announce(table: RouteTable, warnings: readonly string[]): void {
+    for (const warning of warnings) this.#surroundings.log.warn(`${this.#config.routesfile ?? 'routes'}: ${warning}`);
+    const { routesfile: file } = this.#config;
     if (file !== undefined && table.routes.length === 0) {
-      this.surroundings.log.warn(`routes: ${file} has no routes: every request is answered 502`);
+      this.#surroundings.log.warn(`routes: ${file} has no routes: every request is answered 502`);
     }
-    this.surroundings.log.info(`routes loaded with ${table.routes.length} entries`);
+    this.#surroundings.log.info(`routes loaded with ${table.routes.length} entries`);
   }
 
-  private place(error: RoutesError): string {
-    return `${this.config.file ?? 'routes'}: ${error.message}`;
+  #place(error: RoutesError): string {
+    return `${this.#config.routesfile ?? 'routes'}: ${error.message}`;
   }
 }

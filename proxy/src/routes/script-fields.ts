@@ -1,7 +1,4 @@
-/**
- * Owns: which methods and header fields the script of a page may never choose for a request that the proxy makes of its
- * JSON-P call. Does not own: which of the others a route allows.
- */
+/** Methods and header fields that the script of a page may never choose for the request that is made of its JSON-P call. */
 
 /** Methods with which no script can make a request (Fetch standard, forbidden method). */
 const METHODS = new Set(['CONNECT', 'TRACE', 'TRACK']);

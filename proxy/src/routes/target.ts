@@ -1,8 +1,4 @@
-/**
- * A target of a route: one origin address and how to talk to it.
- *
- * Owns: the meaning of a target's properties. Does not own: their syntax, connecting, or the order of attempts.
- */
+/** A target of a route: one origin address and how to talk to it. */
 import { isIPv6 } from 'node:net';
 import { isLongName, MAX_NAME_BYTES } from '@holdfast/grip';
 import { RoutesError } from '../config/errors.js';
@@ -132,4 +128,12 @@ export function toTarget(section: RouteSection, line: number): Target {
     ...(clientCert === undefined ? {} : { clientCert }),
     ...(clientKey === undefined ? {} : { clientKey }),
   };
+}
+
+/**
+ * A name without the dot of the root: `example.com.` and `example.com` are one host (RFC 1034 §3.1). For comparing, and for
+ * names in TLS, which have none (RFC 6066 §3); a Host field is passed on as it was sent. Allocates nothing where there is none.
+ */
+export function withoutRoot(name: string): string {
+  return name.length > 1 && name.endsWith('.') ? name.slice(0, -1) : name;
 }

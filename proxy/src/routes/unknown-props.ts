@@ -1,8 +1,8 @@
 /**
- * Owns: naming the properties of routes lines that mean nothing, with what may have been meant. Does not own: the properties. They
- * are passed over, as in Pushpin, whose files may have some.
+ * Warnings of properties of routes lines that mean nothing, with what may have been meant. They are passed over, as in
+ * Pushpin, whose files may have some.
  */
-import { guess } from '../config/checks/nearest.js';
+import { guess } from '../config/checks/legible.js';
 import { routeProps } from './route.js';
 import type { RouteLine, RouteSection } from './routes-file.js';
 import { targetProps } from './target.js';

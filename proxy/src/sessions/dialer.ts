@@ -1,11 +1,12 @@
 /** Chooses how a session's origin is spoken to: which kind of socket a target gets, and the headers of its handshake. */
 
+import type { Options } from '../config/table.js';
 import { pathBehind } from '../http/request-path.js';
 import { connectOptions, isBlocked } from '../origin/connect-options.js';
 import { blockedError, noDescriptorError, type OriginError } from '../origin/errors.js';
 import { INTERIM_MAX } from '../origin/http-call.js';
-import { withoutRoot } from '../routes/host-name.js';
 import type { HttpTarget, Target } from '../routes/target.js';
+import { withoutRoot } from '../routes/target.js';
 import type { SocketSettings } from '../websocket/ws-library.js';
 import type { OriginHandshakeOwner, OriginSocket } from './origin-socket.js';
 import { HttpDial, type HttpDialParts } from './over-http/dial.js';
@@ -20,12 +21,8 @@ import { WsOrigin } from './ws-origin.js';
  */
 const PREFIX_MARGIN = 1_024;
 
-/** How long a handshake with an origin may take, in ms. */
-export interface DialTimeouts {
-  readonly connectTimeout: number;
-  /** For the answer once connected; absent for no limit. */
-  readonly answerTimeout?: number;
-}
+/** How long a handshake with an origin may take: to connect, and then to answer, without `originTimeout` for ever. */
+export type DialTimeouts = Pick<Options, 'originConnectTimeout'> & Partial<Pick<Options, 'originTimeout'>>;
 
 /** Makes origin sockets. */
 export class SessionDialer {
@@ -41,8 +38,8 @@ export class SessionDialer {
     this.#parts = parts;
     this.#settings = settings;
     this.#timeouts = timeouts;
-    const { maxMessage } = settings;
-    this.#http = { ...parts, maxMessage, maxGripMessage: maxMessage + PREFIX_MARGIN };
+    const { websocketMessageMax } = settings;
+    this.#http = { ...parts, maxMessage: websocketMessageMax, maxGripMessage: websocketMessageMax + PREFIX_MARGIN };
   }
 
   /** Starts the handshake with one target. */
@@ -83,8 +80,10 @@ export class SessionDialer {
   }
 
   #socketSettings({ extension }: Dial): SocketSettings {
-    const { maxMessage } = this.#settings;
-    return extension === '' ? this.#settings : { ...this.#settings, maxMessage: maxMessage + PREFIX_MARGIN };
+    const { websocketMessageMax } = this.#settings;
+    return extension === ''
+      ? this.#settings
+      : { ...this.#settings, websocketMessageMax: websocketMessageMax + PREFIX_MARGIN };
   }
 }
 

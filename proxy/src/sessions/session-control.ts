@@ -28,7 +28,7 @@ export interface ControlledSession {
 export function obeyControl(
   session: ControlledSession,
   control: WsControl | WsControlInvalid,
-  parts: Pick<SessionParts, 'subscriber' | 'subscriptionMax'>,
+  parts: Pick<SessionParts, 'subscriber' | 'connectionSubscriptionMax'>,
 ): void {
   switch (control.type) {
     case 'subscribe':
@@ -77,7 +77,7 @@ function subscribe(
   session: ControlledSession,
   channel: string,
   filters: readonly string[],
-  { subscriber, subscriptionMax: limit }: Pick<SessionParts, 'subscriber' | 'subscriptionMax'>,
+  { subscriber, connectionSubscriptionMax: limit }: Pick<SessionParts, 'subscriber' | 'connectionSubscriptionMax'>,
 ): void {
   const { id, dial } = session;
   const { route } = dial;

@@ -2,6 +2,7 @@
 import type { Containment } from '@holdfast/control-api';
 import type { ResponseHead } from '@holdfast/grip';
 import type { SubscriberEnd } from '../channels/subscriber-parts.js';
+import type { Options } from '../config/table.js';
 import type { PipelineParts } from '../delivery/pipeline.js';
 import type { ClientRequest } from '../edge/port.js';
 import type { ReplayParts } from '../history/replay-parts.js';
@@ -74,15 +75,13 @@ export interface SessionStart {
 }
 
 /** Given to every session; the same for all. */
-export interface SessionParts extends PipelineParts {
+export interface SessionParts extends PipelineParts, Pick<Options, 'connectionSubscriptionMax'> {
   /** Starts a handshake with a target: WebSocket or WebSocket-over-HTTP, as the target says. Never calls synchronously. */
   readonly dial: (dial: Dial, target: Target, owner: OriginHandshakeOwner) => OriginSocket;
   readonly requests: RequestKeeper;
   readonly events: SessionEvents;
   /** Undefined where no history is kept. */
   readonly replay?: ReplayParts | undefined;
-  /** Most channels of one session, those of its target aside. */
-  readonly subscriptionMax: number;
 }
 
 /**

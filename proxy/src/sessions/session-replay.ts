@@ -39,7 +39,7 @@ const GAP = new FramePiece('text', Buffer.from('{"holdfast-resume":null}'));
 export class SessionReplay {
   readonly #parts: ReplayParts;
   readonly #owner: SessionReplayOwner;
-  readonly #queueLimit: number;
+  readonly #clientQueueSize: number;
   readonly #cursor: Cursor;
   readonly #replayedUpTo: ReplayedUpTo = new Map();
   readonly #pending = new Map<string, Pending>();
@@ -52,11 +52,11 @@ export class SessionReplay {
   #announces = false;
   #over = false;
 
-  /** `token` is the client's, or empty. What waits for one channel is at most `queueLimit` bytes. */
-  constructor(token: string, queueLimit: number, parts: ReplayParts, owner: SessionReplayOwner) {
+  /** `token` is the client's, or empty. What waits for one channel is at most `clientQueueSize` bytes. */
+  constructor(token: string, clientQueueSize: number, parts: ReplayParts, owner: SessionReplayOwner) {
     this.#parts = parts;
     this.#owner = owner;
-    this.#queueLimit = queueLimit;
+    this.#clientQueueSize = clientQueueSize;
     const standing = parts.tokens.read(token);
     this.#cursor = new Cursor(parts.tokens, standing);
     if (token !== '' && standing === undefined) {
@@ -100,7 +100,7 @@ export class SessionReplay {
     if (pending === undefined) return true;
     pending.waiting.push(delivery);
     pending.bytes += delivery.bytes;
-    if (pending.bytes > this.#queueLimit) this.#owner.overflowed();
+    if (pending.bytes > this.#clientQueueSize) this.#owner.overflowed();
     return false;
   }
 

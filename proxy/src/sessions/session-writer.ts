@@ -133,7 +133,7 @@ export class SessionWriter extends ItemPipeline<WsMessageFormat, FramePiece> {
     const { replay, subscriber } = this.parts;
     if (replay === undefined || resume === undefined) return undefined;
     const { receiver } = this;
-    return new SessionReplay(resume, subscriber.queueLimit, replay, {
+    return new SessionReplay(resume, subscriber.clientQueueSize, replay, {
       replay: (delivery) => {
         const { ws } = delivery;
         const subscription = receiver.subscriptions.find(delivery.item.channel);

@@ -62,7 +62,7 @@ export class Session implements Subscriber, SocketHandler, OriginSocketOwner, Se
     this.#origin = origin;
     this.#messagePrefix = messagePrefix;
     this.#since = clock.monotonic();
-    this.subscriptions = new Subscriptions(this, registry, dial.route, implicit, parts.subscriptionMax);
+    this.subscriptions = new Subscriptions(this, registry, dial.route, implicit, parts.connectionSubscriptionMax);
     this.writer = new SessionWriter(this, resume, parts);
   }
 

@@ -1,7 +1,7 @@
 /** The answers of SockJS that belong to no session. */
 import { createHash, randomInt } from 'node:crypto';
 import { headerValue, type RawHeaders } from '@holdfast/grip';
-import type { AllowedOrigins } from '../config/values/allowed-origins.js';
+import type { AllowedOrigins } from '../config/types/allowed-origins.js';
 import type { SockJsPlace } from './sockjs-path.js';
 import { PLAIN, type SockJsResponse } from './sockjs-response.js';
 
@@ -18,12 +18,12 @@ const framedBy = (origins: AllowedOrigins) => ["frame-ancestors 'self'", ...orig
 const attribute = (text: string) => text.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;');
 
 /** The page that transports in an iframe load; its text is the protocol's. */
-const iframePage = (scriptUrl: string) => `<!DOCTYPE html>
+const iframePage = (sockjsUrl: string) => `<!DOCTYPE html>
 <html>
 <head>
   <meta http-equiv="X-UA-Compatible" content="IE=edge" />
   <meta http-equiv="Content-Type" content="text/html; charset=UTF-8" />
-  <script src="${attribute(scriptUrl)}"></script>
+  <script src="${attribute(sockjsUrl)}"></script>
   <script>
     document.domain = document.domain;
     SockJS.bootstrap_iframe();
@@ -41,9 +41,9 @@ export class Pages {
   readonly #iframe: Buffer;
   readonly #etag: string;
 
-  /** `scriptUrl` is where the iframe page loads the client library from. */
-  constructor(scriptUrl: string) {
-    this.#iframe = Buffer.from(iframePage(scriptUrl));
+  /** `sockjsUrl` is where the iframe page loads the client library from. */
+  constructor(sockjsUrl: string) {
+    this.#iframe = Buffer.from(iframePage(sockjsUrl));
     this.#etag = `"${createHash('md5').update(this.#iframe).digest('hex')}"`;
   }
 

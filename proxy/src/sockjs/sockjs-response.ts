@@ -1,6 +1,6 @@
 /** The response that every SockJS answer goes through: it adds the common fields and reports the end. */
 import { headerValue, headerValues, type RawHeaders, type ResponseHead, reasonPhrase } from '@holdfast/grip';
-import type { AllowedOrigins } from '../config/values/allowed-origins.js';
+import type { AllowedOrigins } from '../config/types/allowed-origins.js';
 import { askedHeaders, type Grant, grantOf, varyingByOrigin } from '../cross-origin/cors.js';
 import type { ClientResponse, ResponseHandler } from '../edge/port.js';
 import { ResponseWrapper } from '../edge/response-wrapper.js';

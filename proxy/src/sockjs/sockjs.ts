@@ -5,7 +5,7 @@
 import type { Containment } from '@holdfast/control-api';
 import type { RawHeaders } from '@holdfast/grip';
 import { answerPlain } from '../answers/answers.js';
-import type { AllowedOrigins } from '../config/values/allowed-origins.js';
+import type { AllowedOrigins } from '../config/types/allowed-origins.js';
 import { mayAsk, mayLoad } from '../cross-origin/cors.js';
 import type { ClientHandshake, ClientRequest, ClientResponse } from '../edge/port.js';
 import { queryOf } from '../http/request-path.js';
@@ -54,9 +54,9 @@ export interface SockJsParts {
   readonly open: (request: ClientRequest, handshake: ClientHandshake, route: Route, standing: ClientTrust) => void;
   readonly ended: (end: SockJsEnd) => void;
   /** Where the iframe page loads the client library from. */
-  readonly scriptUrl: string;
+  readonly sockjsUrl: string;
   /** Whose scripts may use routes that do not say so themselves. */
-  readonly origins: AllowedOrigins;
+  readonly acoOrigins: AllowedOrigins;
   /** Whether there are sessions over HTTP: their requests come over any connections, so that all have to come here. */
   readonly overHttp: boolean;
   /**
@@ -66,7 +66,7 @@ export interface SockJsParts {
    * @limit `client_maxconn` SockJS sessions over HTTP, ended ones that are remembered included
    * @over 503
    */
-  readonly maxSessions: number;
+  readonly clientMaxconn: number;
 }
 
 /** A request on its way to its answer. */
@@ -95,7 +95,7 @@ export class SockJs {
 
   constructor(parts: SockJsParts) {
     this.#parts = parts;
-    this.#pages = new Pages(parts.scriptUrl);
+    this.#pages = new Pages(parts.sockjsUrl);
   }
 
   /** Sessions over HTTP that are known, those included that have just ended. */
@@ -158,7 +158,7 @@ export class SockJs {
     if (form === undefined) this.#respond(call).answer(500, PLAIN, `${callbackFault(call.request.path)}\n`);
     else if (session !== undefined) session.receive(new Receiver(this.#respond(call), form));
     else if (!this.#parts.overHttp) this.#respond(call).answer(503, PLAIN, 'Only WebSocket is served here\n');
-    else if (this.#sessions.size >= this.#parts.maxSessions) {
+    else if (this.#sessions.size >= this.#parts.clientMaxconn) {
       this.#respond(call).answer(503, PLAIN, 'Too many sessions\n');
     } else this.#open(call, form, key);
   }
@@ -232,7 +232,7 @@ export class SockJs {
   }
 
   #origins(route: SockJsRoute): AllowedOrigins {
-    return route.acoOrigins ?? this.#parts.origins;
+    return route.acoOrigins ?? this.#parts.acoOrigins;
   }
 
   /**

@@ -2,7 +2,7 @@
 import type { Log } from '@holdfast/control-api';
 import { headerValue, kindRows } from '@holdfast/grip';
 import type { SubscriberEnd } from '../channels/subscriber-parts.js';
-import type { LogLevel } from '../config/values/log-level.js';
+import type { LogLevel } from '../config/types/log-level.js';
 import type { ClientRequest } from '../edge/port.js';
 import { describeTarget } from '../origin/send.js';
 import type { RequestEnd } from '../request/request-parts.js';
@@ -13,10 +13,10 @@ import type { SessionOpening } from '../sessions/session-parts.js';
 export interface AccessLogOptions {
   /** Whether lines at level info are written at all: making one costs as much as the rest of a small request's log. */
   readonly enabled: boolean;
-  /** The client's address (`log_from`). */
-  readonly from: boolean;
-  /** The client's User-Agent (`log_user_agent`). */
-  readonly userAgent: boolean;
+  /** The client's address. */
+  readonly logFrom: boolean;
+  /** The client's User-Agent. */
+  readonly logUserAgent: boolean;
 }
 
 /**
@@ -43,8 +43,8 @@ export class AccessLog {
     const url = urlOf(request, scheme);
     const target = end.target ?? '-';
     const route = end.route?.id;
-    const from = this.#options.from ? request.clientAddress : undefined;
-    const ua = this.#options.userAgent ? headerValue(request.headers, 'user-agent') : undefined;
+    const from = this.#options.logFrom ? request.clientAddress : undefined;
+    const ua = this.#options.logUserAgent ? headerValue(request.headers, 'user-agent') : undefined;
     let text = `${request.method} ${url} -> ${target}`;
     if (from !== undefined) text += ` from=${from}`;
     if (route !== undefined) text += ` route=${route}`;

@@ -3,9 +3,9 @@ import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Log } from '@holdfast/control-api';
 import pino, { type DestinationStream, type Logger } from 'pino';
-import type { LogConfig } from '../config/config.js';
+import type { Config } from '../config/config.js';
 import { ConfigError } from '../config/errors.js';
-import type { LogLevel } from '../config/values/log-level.js';
+import type { LogLevel } from '../config/types/log-level.js';
 
 const RANK: Record<LogLevel, number> = { error: 0, warn: 1, info: 2, debug: 3 };
 const LABEL: Record<LogLevel, string> = { error: 'ERR', warn: 'WARN', info: 'INFO', debug: 'DEBUG' };
@@ -57,8 +57,9 @@ export interface RootLog extends Log {
  * writes to the same place as its primary, and its JSON lines say which worker it is. `output` is the descriptor of standard output.
  * @throws ConfigError when the file cannot be written
  */
-export function createLog(config: LogConfig, worker?: number, output = 1): RootLog {
-  const { file } = config;
+export function createLog(config: Pick<Config, 'logLevel' | 'logOutput'>, worker?: number, output = 1): RootLog {
+  const { file, format } = config.logOutput;
+  const { level, parts } = config.logLevel;
   if (file !== undefined) assertWritable(file);
   const shared = worker === undefined ? {} : { maxWrite: PIPE_BUF };
   const dest = { dest: file ?? output, sync: false, maxLength: QUEUE_MAX, ...shared };
@@ -67,9 +68,9 @@ export function createLog(config: LogConfig, worker?: number, output = 1): RootL
   destination.on('error', (error) => printLine(2, `holdfast: ${failure(file, error)}\n`));
   const opened = new Promise<void>((resolve) => destination.once('ready', resolve));
   const sink: DestinationStream = { write: (line) => destination.write(line) };
-  const levelOf = (part: string): LogLevel => config.parts[part] ?? config.level;
+  const levelOf = (part: string): LogLevel => parts[part] ?? level;
   const make =
-    config.format === 'json'
+    format === 'json'
       ? jsonLogs(
           pino(
             {
@@ -93,7 +94,7 @@ export function createLog(config: LogConfig, worker?: number, output = 1): RootL
       return finish(destination);
     },
     announce: (message: string, fields: object = {}) => {
-      const line = config.format === 'json' ? jsonLine(message, fields) : textLine('info', 'holdfast', message, {});
+      const line = format === 'json' ? jsonLine(message, fields) : textLine('info', 'holdfast', message, {});
       sink.write(line);
       if (file !== undefined) printLine(output, line);
     },

@@ -6,7 +6,7 @@
  */
 import { spawn } from 'node:child_process';
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
-import type { ClientConfig } from '../config/config.js';
+import type { Config } from '../config/config.js';
 
 const OUTPUT = 1;
 const ERROR = 2;
@@ -30,9 +30,9 @@ interface Handle {
 }
 
 /** What decides about the library's lines. */
-type Printing = Pick<ClientConfig, 'edge' | 'https'>;
+type Printing = Pick<Config, 'edge' | 'httpsPorts'>;
 
-const prints = ({ edge, https }: Printing): boolean => edge === 'uws' && https.length > 0;
+const prints = ({ edge, httpsPorts }: Printing): boolean => edge === 'uws' && httpsPorts.length > 0;
 
 /**
  * The descriptor by which the log of a process with these clients reaches standard output. To be called once, before anything is

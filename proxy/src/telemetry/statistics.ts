@@ -18,13 +18,13 @@ const pollingKinds = subscriberKinds.filter((kind) => kindRows[kind].polls);
  */
 export class Statistics implements RequestEvents, SessionEvents, SubscriptionWatch {
   readonly #stats: StatsEvents;
-  readonly #blockSize: number | undefined;
+  readonly #messageBlockSize: number;
   readonly #channels = new Map<string, Record<SubscriberKind, number>>();
 
-  /** `blockSize` in bytes, as `message_block_size`; undefined: blocks are not counted. */
-  constructor(stats: StatsEvents, blockSize: number | undefined) {
+  /** `messageBlockSize` in bytes; Infinity: blocks are not counted. */
+  constructor(stats: StatsEvents, messageBlockSize: number) {
     this.#stats = stats;
-    this.#blockSize = blockSize;
+    this.#messageBlockSize = messageBlockSize;
   }
 
   /** Requests count when they are answered or held, like the lines of the access log. */
@@ -76,7 +76,9 @@ export class Statistics implements RequestEvents, SessionEvents, SubscriptionWat
     for (const kind of subscriberKinds) {
       const bytes = delivery.bytesFor(kind);
       if (bytes === undefined) continue;
-      const blocks = this.#blockSize === undefined ? 0 : Math.max(1, Math.ceil(bytes / this.#blockSize));
+      const blocks = Number.isFinite(this.#messageBlockSize)
+        ? Math.max(1, Math.ceil(bytes / this.#messageBlockSize))
+        : 0;
       largest = Math.max(largest, blocks);
       const receivers = counts?.[kind] ?? 0;
       const weight = blocks === 0 ? {} : { blocks: blocks * receivers };

@@ -47,9 +47,9 @@ export function makeTelemetry(
 ): Telemetry {
   const access = makeAccessLog(config, log);
   const feed = makeFeed(config, sink);
-  const statistics = feed && new Statistics(feed, config.channels.messageBlockSize);
+  const statistics = feed && new Statistics(feed, config.messageBlockSize);
   const connections = new OpenConnections(subscribersOf, feed ?? noStats);
-  const isAsked = feed !== undefined || config.zeromq.command !== undefined;
+  const isAsked = feed !== undefined || config.commandSpec !== undefined;
   const others = [...(isAsked ? [connections] : []), ...(statistics === undefined ? [] : [statistics])];
   let isCutting = false;
   /** Only the node, which closes connections, knows whether a client has gone by itself. */
@@ -91,17 +91,17 @@ export function makeTelemetry(
   };
 }
 
-function makeAccessLog({ log: { level, parts, from, userAgent } }: Config, log: RootLog): AccessLog {
-  const effective = parts.proxy ?? level;
+function makeAccessLog({ logLevel, logFrom, logUserAgent }: Config, log: RootLog): AccessLog {
+  const effective = logLevel.parts.proxy ?? logLevel.level;
   return new AccessLog(log.child('proxy'), {
     enabled: effective === 'info' || effective === 'debug',
-    from,
-    userAgent,
+    logFrom,
+    logUserAgent,
   });
 }
 
 /** `from` is unique: one monitor may receive from several nodes of a host. */
-function makeFeed({ zeromq, stats }: Config, sink: StatsSink): StatsFeed | undefined {
-  if (zeromq.stats === undefined) return undefined;
-  return new StatsFeed({ ...stats, sink, clock: realClock, from: `holdfast_${process.pid}` });
+function makeFeed(config: Config, sink: StatsSink): StatsFeed | undefined {
+  if (config.statsSpec === undefined) return undefined;
+  return new StatsFeed({ ...config, sink, clock: realClock, from: `holdfast_${process.pid}` });
 }

@@ -27,7 +27,7 @@ export class WsAcceptor {
   constructor(settings: SocketSettings, direct = new DirectWrites(streamBinding()), faults = uncontained) {
     this.#faults = faults;
     this.#direct = direct;
-    this.#compression = settings.compression;
+    this.#compression = settings.allowCompression;
     this.#server = makeLibraryServer(settings);
     this.#server.on('headers', (lines, request) => {
       const { answer } = request as unknown as Asked;

@@ -29,9 +29,9 @@ export interface DialRequest {
   /** Options for node's net.connect and tls.connect. */
   readonly connect: object;
   /** Time for connecting, in ms. */
-  readonly connectTimeout: number;
+  readonly originConnectTimeout: number;
   /** Time for the answer to the handshake once connected, in ms; absent for no limit. */
-  readonly answerTimeout?: number;
+  readonly originTimeout?: number;
   /** Longest body of an answer that is not a 101, in bytes. */
   readonly maxBody: number;
   /** Most interim answers before; with more the handshake fails. */
@@ -153,18 +153,18 @@ function limitInterim(request: ClientRequest, max: number): void {
 function limitWaiting(request: ClientRequest, dial: DialRequest, onConnected: () => void): void {
   const limit = (ms: number, what: string) =>
     setTimeout(() => request.destroy(new Error(`${what} timed out`)), ms).unref();
-  let timer: NodeJS.Timeout | undefined = limit(dial.connectTimeout, 'connecting');
+  let timer: NodeJS.Timeout | undefined = limit(dial.originConnectTimeout, 'connecting');
   const stop = () => clearTimeout(timer);
   request.once('socket', (connection) => {
     connection.once(dial.secure ? 'secureConnect' : 'connect', () => {
       stop();
-      timer = dial.answerTimeout === undefined ? undefined : limit(dial.answerTimeout, 'the handshake');
+      timer = dial.originTimeout === undefined ? undefined : limit(dial.originTimeout, 'the handshake');
       onConnected();
     });
   });
   request.once('response', () => {
     stop();
-    timer = dial.answerTimeout === undefined ? undefined : limit(dial.answerTimeout, 'the refusal');
+    timer = dial.originTimeout === undefined ? undefined : limit(dial.originTimeout, 'the refusal');
   });
   request.once('upgrade', stop);
   request.once('close', stop);

@@ -9,9 +9,9 @@ import { queuedWrites } from '../runtime/node-internals/queued-writes.js';
 /** Limits and features of all sockets. */
 export interface SocketSettings {
   /** Longest message in bytes, after inflation; a longer one closes the socket with 1009. */
-  readonly maxMessage: number;
+  readonly websocketMessageMax: number;
   /** Whether permessage-deflate (RFC 7692) is negotiated. */
-  readonly compression: boolean;
+  readonly allowCompression: boolean;
   /** How long the other side has to complete a closing handshake before the connection is cut, in ms. */
   readonly closeTimeout?: number;
 }
@@ -53,10 +53,13 @@ const DEFLATE: PerMessageDeflateOptions = {
 };
 
 /** The options of `ws` for a socket of either role. */
-export function optionsOf({ maxMessage, compression, closeTimeout = CLOSE_TIMEOUT_MS }: SocketSettings) {
-  const maxFragments = Math.min(MAX_FRAGMENTS, Math.max(MIN_FRAGMENTS, Math.ceil(maxMessage / FRAGMENT_BYTES)));
-  const limits = { maxPayload: maxMessage, maxFragments, maxBufferedChunks: MAX_FRAME_READS };
-  return { ...OPTIONS, ...limits, closeTimeout, perMessageDeflate: compression && DEFLATE };
+export function optionsOf({ websocketMessageMax, allowCompression, closeTimeout = CLOSE_TIMEOUT_MS }: SocketSettings) {
+  const maxFragments = Math.min(
+    MAX_FRAGMENTS,
+    Math.max(MIN_FRAGMENTS, Math.ceil(websocketMessageMax / FRAGMENT_BYTES)),
+  );
+  const limits = { maxPayload: websocketMessageMax, maxFragments, maxBufferedChunks: MAX_FRAME_READS };
+  return { ...OPTIONS, ...limits, closeTimeout, perMessageDeflate: allowCompression && DEFLATE };
 }
 
 /** What happens on a connection, as the arguments of `emit`; `close` last, after an `error` if there was one. */

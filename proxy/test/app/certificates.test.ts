@@ -3,11 +3,16 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { CERTIFICATES_CHECKED, checkCertificates } from '../../dist/app/certificates.js';
-import type { Config } from '../../dist/config/config.js';
+import { CERTIFICATES_CHECKED, type CertificateOptions, checkCertificates } from '../../dist/app/certificates.js';
 
-const configOf = (tlsCertsDir: string, https = [{ host: '0.0.0.0', port: 443 }]) =>
-  ({ client: { https, tlsCertsDir }, redis: undefined }) as unknown as Config;
+const configOf = (tlsCertsDir: string, httpsPorts = [{ host: '0.0.0.0', port: 443 }]): CertificateOptions => ({
+  httpsPorts,
+  tlsCertsDir,
+  redisUrl: undefined,
+  redisTlsCa: undefined,
+  redisTlsCert: undefined,
+  redisTlsKey: undefined,
+});
 
 t.test('of a directory CERTIFICATES_CHECKED are looked at, and that is said', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'holdfast-certificates-'));

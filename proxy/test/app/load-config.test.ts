@@ -9,35 +9,41 @@ t.test('without file, flags and environment the defaults apply and the test hand
   t.equal(source, undefined);
   t.match(config, {
     workers: 1,
-    client: { edge: 'node', http: [{ host: '0.0.0.0', port: 7999 }], headMax: 16_384, halfCloseGraceMs: 2000 },
-    control: { listen: { host: '127.0.0.1', port: 5561 } },
-    routes: { lines: ['* test'] },
-    holds: { clientQueueMax: 1_048_576, slowClientPolicy: 'close', subscriptionsMax: 20 },
-    admin: { listen: [] },
+    edge: 'node',
+    httpPort: [{ host: '0.0.0.0', port: 7999 }],
+    clientBufferSize: 16_384,
+    clientHalfCloseGrace: 2000,
+    pushInHttpAddr: '127.0.0.1',
+    pushInHttpPort: 5561,
+    routes: ['* test'],
+    clientQueueSize: 1_048_576,
+    slowClientPolicy: 'close',
+    connectionSubscriptionMax: 20,
+    adminPort: undefined,
   });
   t.match(warnings, ['no routes configured: every request goes to the built-in test handler']);
 });
 
 t.test('a route flag is all that is needed', async (t) => {
   const { config, warnings, dir } = load(t, { argv: ['--route', '* a:1'] });
-  t.strictSame(config.routes, { lines: ['* a:1'], baseDir: dir, prefixSeparator: '' });
+  t.match(config, { routes: ['* a:1'], routesDir: dir, prefixSeparator: '' });
   t.strictSame(warnings, []);
 });
 
 t.test('the configuration is deeply frozen', async (t) => {
   const { config } = load(t, {});
-  t.throws(() => Object.assign(config.client.http[0] as object, { port: 1 }), TypeError);
-  t.throws(() => Object.assign(config.log, { level: 'debug' }), TypeError);
+  t.throws(() => Object.assign(config.httpPort[0] as object, { port: 1 }), TypeError);
+  t.throws(() => Object.assign(config.logLevel, { level: 'debug' }), TypeError);
 });
 
 t.test('a flag wins over the environment, the environment over the file, the file over the default', async (t) => {
   const file = { files: { 'c.yaml': 'sig_iss: file\nroutes: ["* a:1"]\n' } };
   const argv = ['--config', 'c.yaml'];
   const env = { HOLDFAST_SIG_ISS: 'environment' };
-  t.equal(load(t, {}).config.forward.sigIss, 'pushpin');
-  t.equal(load(t, { ...file, argv }).config.forward.sigIss, 'file');
-  t.equal(load(t, { ...file, argv, env }).config.forward.sigIss, 'environment');
-  t.equal(load(t, { ...file, argv: [...argv, '--sig-iss=flag'], env }).config.forward.sigIss, 'flag');
+  t.equal(load(t, {}).config.sigIss, 'pushpin');
+  t.equal(load(t, { ...file, argv }).config.sigIss, 'file');
+  t.equal(load(t, { ...file, argv, env }).config.sigIss, 'environment');
+  t.equal(load(t, { ...file, argv: [...argv, '--sig-iss=flag'], env }).config.sigIss, 'flag');
 });
 
 t.test('an empty environment variable counts as not set, HOLDFAST_CONFIG names the file', async (t) => {
@@ -45,7 +51,7 @@ t.test('an empty environment variable counts as not set, HOLDFAST_CONFIG names t
     files: { 'c.yaml': 'sig_iss: file\n' },
     env: { HOLDFAST_CONFIG: 'c.yaml', HOLDFAST_SIG_ISS: '' },
   });
-  t.equal(config.forward.sigIss, 'file');
+  t.equal(config.sigIss, 'file');
 });
 
 t.test('the environment: unknown variables are warnings, those of Kubernetes services are nothing', async (t) => {
@@ -61,15 +67,15 @@ t.test('the environment: unknown variables are warnings, those of Kubernetes ser
     },
   });
   t.strictSame(warnings, ['HOLDFAST_HTTP_PROT: unknown variable, ignored; did you mean HOLDFAST_HTTP_PORT?']);
-  t.strictSame(config.admin.listen, []);
-  t.strictSame(config.routes.lines, ['* a:1', 'b.test c:1,over_http']);
+  t.strictSame([config.adminPort, config.prometheusPort], [undefined, undefined]);
+  t.strictSame(config.routes, ['* a:1', 'b.test c:1,over_http']);
 });
 
 t.test('the first file of the search that exists is used', async (t) => {
   const search = ['./a.yaml', './b.conf', './c.yaml'];
   const files = { 'b.conf': '[proxy]\nsig_iss=b\n', 'c.yaml': 'sig_iss: c\n' };
   const { config, source, dir } = load(t, { search, files });
-  t.equal(config.forward.sigIss, 'b');
+  t.equal(config.sigIss, 'b');
   t.strictSame(source, { file: join(dir, 'b.conf'), format: 'pushpin' });
 });
 
@@ -114,33 +120,32 @@ t.test(
   async (t) => {
     const files = { 'etc/c.yaml': 'routesfile: routes\nrundir: run\nlogfile: x.log\n' };
     const { config, dir } = load(t, { files, argv: ['--config', 'etc/c.yaml', '--tls-certs-dir', 'tls'] });
-    t.strictSame(config.routes, { file: join(dir, 'etc/routes'), baseDir: join(dir, 'etc'), prefixSeparator: '' });
-    t.equal(config.client.tlsCertsDir, join(dir, 'tls'));
+    const { routes, routesfile, routesDir, prefixSeparator } = config;
+    t.strictSame([routes, prefixSeparator], [undefined, '']);
+    t.strictSame([routesfile, routesDir], [join(dir, 'etc/routes'), join(dir, 'etc')]);
+    t.equal(config.tlsCertsDir, join(dir, 'tls'));
     t.equal(config.rundir, join(dir, 'run'));
-    t.equal(config.log.file, join(dir, 'x.log'));
-    t.equal(load(t, yaml('sig_iss: x\n')).config.client.tlsCertsDir.endsWith('/certs'), true);
+    t.equal(config.logOutput.file, join(dir, 'x.log'));
+    t.equal(load(t, yaml('sig_iss: x\n')).config.tlsCertsDir.endsWith('/certs'), true);
   },
 );
 
 t.test('routes and routesfile exclude each other on one surface; on two the stronger one decides', async (t) => {
   t.equal(failure(t, yaml('routes: ["* a:1"]\nroutesfile: r\n')).code, 'ERR_CONFIG_CONFLICT');
   const scene = yaml('routesfile: r\n');
-  t.strictSame(load(t, { ...scene, argv: [...(scene.argv ?? []), '--route', '* b:1'] }).config.routes.lines, ['* b:1']);
+  t.strictSame(load(t, { ...scene, argv: [...(scene.argv ?? []), '--route', '* b:1'] }).config.routes, ['* b:1']);
   const other = yaml('routes: ["* a:1"]\n');
   const byFile = load(t, { ...other, env: { HOLDFAST_ROUTESFILE: 'r' } });
-  t.equal(byFile.config.routes.file, join(byFile.dir, 'r'));
+  t.equal(byFile.config.routesfile, join(byFile.dir, 'r'));
 });
 
 t.test('a secret may come from a file', async (t) => {
   const files = { 'etc/c.yaml': 'sig_key_file: key\nsig_iss: a\n', 'etc/key': 'from file\n', other: 'from other' };
   const argv = ['--config', 'etc/c.yaml'];
   const secret = (text: string) => ({ kind: 'secret', secret: Buffer.from(text) });
-  t.strictSame(load(t, { files, argv }).config.forward.sigKey, secret('from file'));
-  t.strictSame(
-    load(t, { files, argv, env: { HOLDFAST_SIG_KEY_FILE: 'other' } }).config.forward.sigKey,
-    secret('from other'),
-  );
-  t.strictSame(load(t, { files, argv, env: { HOLDFAST_SIG_KEY: 'direct' } }).config.forward.sigKey, secret('direct'));
+  t.strictSame(load(t, { files, argv }).config.sigKey, secret('from file'));
+  t.strictSame(load(t, { files, argv, env: { HOLDFAST_SIG_KEY_FILE: 'other' } }).config.sigKey, secret('from other'));
+  t.strictSame(load(t, { files, argv, env: { HOLDFAST_SIG_KEY: 'direct' } }).config.sigKey, secret('direct'));
   t.equal(
     load(t, { files, argv, env: { HOLDFAST_SIG_KEY: 'direct' } })
       .print()
@@ -157,10 +162,10 @@ t.test('keys: base64, none, and a file: path relative to the configuration', asy
     files: { 'etc/c.yaml': 'sig_key: file:key.hex\nupstream_key: "base64:AAEC"\n', 'etc/key.hex': '0a0b\n' },
     argv: ['--config', 'etc/c.yaml'],
   });
-  t.strictSame(config.forward.sigKey, { kind: 'secret', secret: Buffer.from([10, 11]) });
-  t.strictSame(config.forward.upstreamKey, { kind: 'secret', secret: Buffer.from([0, 1, 2]) });
-  t.equal(load(t, { env: { HOLDFAST_UPSTREAM_KEY: '' } }).config.forward.upstreamKey, undefined);
-  t.equal(load(t, { argv: ['--sig-key', ''] }).config.forward.sigKey, undefined);
+  t.strictSame(config.sigKey, { kind: 'secret', secret: Buffer.from([10, 11]) });
+  t.strictSame(config.upstreamKey, { kind: 'secret', secret: Buffer.from([0, 1, 2]) });
+  t.equal(load(t, { env: { HOLDFAST_UPSTREAM_KEY: '' } }).config.upstreamKey, undefined);
+  t.equal(load(t, { argv: ['--sig-key', ''] }).config.sigKey, undefined);
   t.match(failure(t, { argv: ['--sig-key', 'file:/none'] }).message, /^sig_key: cannot read key file/);
 });
 
@@ -169,9 +174,9 @@ t.test('a control listener that others can reach is refused unless it is allowed
   t.equal(error.code, 'ERR_CONFIG_PUBLIC_CONTROL');
   t.match(error.message, /c\.yaml:1: push_in_http_addr: .*push_in_http_allow_public/);
   const allowed = load(t, yaml('push_in_http_addr: 0.0.0.0\npush_in_http_allow_public: true\n'));
-  t.strictSame(allowed.config.control.listen, { host: '0.0.0.0', port: 5561 });
-  t.equal(load(t, yaml('push_in_http_addr: "[::1]"\n')).config.control.listen?.host, '::1');
-  t.equal(load(t, yaml('push_in_http_addr: 0.0.0.0\npush_in_http_port: -1\n')).config.control.listen, undefined);
+  t.match(allowed.config, { pushInHttpAddr: '0.0.0.0', pushInHttpPort: 5561 });
+  t.equal(load(t, yaml('push_in_http_addr: "[::1]"\n')).config.pushInHttpAddr, '::1');
+  t.equal(load(t, yaml('push_in_http_addr: 0.0.0.0\npush_in_http_port: -1\n')).config.pushInHttpPort, -1);
 });
 
 t.test('port_offset and --id move ports up, but not 0 and not those given as flags', async (t) => {
@@ -179,42 +184,42 @@ t.test('port_offset and --id move ports up, but not 0 and not those given as fla
     'http_port: [7999, "127.0.0.1:0"]\nadmin_port: 9090\nprometheus_port: 9100\npush_in_spec: tcp://*:5560\n';
   const { config } = load(t, { ...yaml(text), argv: ['--config', 'c.yaml', '--id', '2'] });
   t.strictSame(
-    config.client.http.map(({ port }) => port),
+    config.httpPort.map(({ port }) => port),
     [8019, 0],
   );
-  t.equal(config.control.listen?.port, 5581);
+  t.equal(config.pushInHttpPort, 5581);
   t.strictSame(
-    config.admin.listen.map(({ port }) => port),
-    [9110, 9100],
+    [config.adminPort, config.prometheusPort].map((listens) => listens?.map(({ port }) => port)),
+    [[9110], [9100]],
   );
-  t.equal(config.zeromq.pull, 'tcp://*:5580');
+  t.equal(config.pushInSpec, 'tcp://*:5580');
   const flags = load(t, { argv: ['--port', '80', '--id', '1'] });
-  t.strictSame(flags.config.client.http, [{ host: '0.0.0.0', port: 80 }]);
-  t.equal(load(t, { argv: ['--control-port=-1', '--port-offset=10'] }).config.control.listen, undefined);
+  t.strictSame(flags.config.httpPort, [{ host: '0.0.0.0', port: 80 }]);
+  t.equal(load(t, { argv: ['--control-port=-1', '--port-offset=10'] }).config.pushInHttpPort, -1);
   t.match(failure(t, { argv: ['--port-offset', '60000'] }), { code: 'ERR_CONFIG_CONFLICT', message: /beyond 65535/ });
 });
 
 t.test('without any client listener there is nothing to do', async (t) => {
   t.equal(failure(t, yaml('http_port: []\n')).code, 'ERR_CONFIG_CONFLICT');
-  t.strictSame(load(t, yaml('http_port: []\nlocal_ports: /run/a\n')).config.client.sockets, [{ path: '/run/a' }]);
+  t.strictSame(load(t, yaml('http_port: []\nlocal_ports: /run/a\n')).config.localPorts, [{ path: '/run/a' }]);
 });
 
 t.test('the statistics feed: Pushpin’s times, in ms', async (t) => {
   const text = 'stats_format: json\nstats_connection_send: false\nstats_report_interval: 5\nstats_connection_ttl: 2m\n';
-  t.strictSame(load(t, yaml(text)).config.stats, {
-    format: 'json',
-    connectionSend: false,
-    connectionTtlMs: 120_000,
-    connectionsMaxTtlMs: 60_000,
-    subscriptionTtlMs: 60_000,
-    reportIntervalMs: 5_000,
+  t.match(load(t, yaml(text)).config, {
+    statsFormat: 'json',
+    statsConnectionSend: false,
+    statsConnectionTtl: 120_000,
+    statsConnectionsMaxTtl: 60_000,
+    statsSubscriptionTtl: 60_000,
+    statsReportInterval: 5_000,
   });
 });
 
 t.test('the mode of ipc sockets is octal, and a text', async (t) => {
-  t.equal(load(t, yaml("ipc_file_mode: '660'\n")).config.zeromq.ipcMode, 0o660);
-  t.equal(load(t, conf('[handler]\nipc_file_mode=0777\n')).config.zeromq.ipcMode, 0o777);
-  t.equal(load(t, {}).config.zeromq.ipcMode, undefined);
+  t.equal(load(t, yaml("ipc_file_mode: '660'\n")).config.ipcFileMode, 0o660);
+  t.equal(load(t, conf('[handler]\nipc_file_mode=0777\n')).config.ipcFileMode, 0o777);
+  t.equal(load(t, {}).config.ipcFileMode, undefined);
   for (const bad of ['660', "'888'", "'77'", 'rw'])
     t.throws(() => load(t, yaml(`ipc_file_mode: ${bad}\n`)), /an octal file mode/);
 });
@@ -222,17 +227,15 @@ t.test('the mode of ipc sockets is octal, and a text', async (t) => {
 t.test('the log: text on a terminal and with a pushpin.conf, in a file when there is a place for it', async (t) => {
   const cwd = t.testdir();
   const terminal = loadConfig({ argv: [], env: {}, cwd, version: '0', search: [], isTerminal: true });
-  t.equal('config' in terminal && terminal.config.log.format, 'text');
-  t.equal(load(t, {}).config.log.format, 'json');
+  t.equal('config' in terminal && terminal.config.logOutput.format, 'text');
+  t.equal(load(t, {}).config.logOutput.format, 'json');
   const { config, dir } = load(t, conf('[runner]\nlogdir=log\nlog_level=2,proxy:3\n'));
-  t.match(config.log, {
-    format: 'text',
-    file: join(dir, 'log/holdfast.log'),
-    level: 'info',
-    parts: { proxy: 'debug' },
+  t.match(config, {
+    logOutput: { format: 'text', file: join(dir, 'log/holdfast.log') },
+    logLevel: { level: 'info', parts: { proxy: 'debug' } },
   });
   const merged = conf('[runner]\nlogdir=log\n');
-  t.equal(load(t, { ...merged, argv: [...(merged.argv ?? []), '-m'] }).config.log.file, undefined);
+  t.equal(load(t, { ...merged, argv: [...(merged.argv ?? []), '-m'] }).config.logOutput.file, undefined);
 });
 
 for (const [what, scene] of [
@@ -251,7 +254,7 @@ for (const [what, scene] of [
   t.test(`print-config of ${what} loads again as the same configuration`, async (t) => {
     const first = load(t, scene);
     const second = load(t, { files: { 'again/p.yaml': first.print() }, argv: ['--config', 'again/p.yaml'] });
-    const comparable = ({ config }: LoadedConfig) => ({ ...config, routes: { ...config.routes, baseDir: '' } });
+    const comparable = ({ config }: LoadedConfig) => ({ ...config, routesDir: '' });
     t.strictSame(comparable(second), comparable(first));
   });
 
@@ -276,7 +279,7 @@ t.test('print-config shows what the edge ignores as comments, which give no warn
   t.match(first.print(), /^# no effect with edge: uws: client_header_timeout: 5$/m);
   const again = load(t, { files: { 'p.yaml': first.print() }, argv: ['--config', 'p.yaml'] });
   t.strictSame(again.warnings, []);
-  t.equal(again.config.client.edge, 'uws');
+  t.equal(again.config.edge, 'uws');
   t.match(load(t, {}).print(), /^client_header_timeout: 60$/m, 'the other edge does not');
 });
 
@@ -294,12 +297,14 @@ t.test('help and version come back as text', async (t) => {
 });
 
 t.test('Redis: a URL that is never printed, a prefix without braces, certificate and key together', async (t) => {
-  t.equal(load(t, {}).config.redis, undefined);
+  t.equal(load(t, {}).config.redisUrl, undefined);
   const url = 'redis://:hidden@127.0.0.1:6379/0';
   const file = yaml(`redis:\n  url: ${url}\n  tls: {ca: ca.pem}\n`);
-  t.match(load(t, file).config.redis, { url, prefix: 'holdfast', tls: { ca: /\/ca\.pem$/, cert: undefined } });
+  t.match(load(t, file).config, { redisUrl: url, redisPrefix: 'holdfast', redisTlsCa: /\/ca\.pem$/ });
+  t.equal(load(t, file).config.redisTlsCert, undefined);
+  t.equal(load(t, yaml('redis_url: ""\n')).config.redisUrl, undefined);
   t.notMatch(load(t, file).print(), /hidden/);
-  t.equal(load(t, { env: { HOLDFAST_REDIS_URL: url } }).config.redis?.url, url);
+  t.equal(load(t, { env: { HOLDFAST_REDIS_URL: url } }).config.redisUrl, url);
   t.match(failure(t, yaml('redis_prefix: "a{b}"\n')), { code: 'ERR_CONFIG_VALUE', message: /braces/ });
   t.match(failure(t, yaml('redis_tls_key: k\n')), { code: 'ERR_CONFIG_CONFLICT', message: /together/ });
 });
@@ -307,16 +312,16 @@ t.test('Redis: a URL that is never printed, a prefix without braces, certificate
 t.test(
   'compress: codings in their order; what this Node.js has not, and what is no media type, is refused',
   async (t) => {
-    const { compression } = load(t, yaml('compress: [br, gzip]\ncompress_min: 1KiB\ncompress_types: Text/*\n')).config;
-    t.match(compression, { codings: ['br', 'gzip'], min: 1_024, types: ['text/*'], cookies: false, streams: false });
-    t.strictSame(load(t, {}).config.compression.codings, []);
+    const { config } = load(t, yaml('compress: [br, gzip]\ncompress_min: 1KiB\ncompress_types: Text/*\n'));
+    t.match(config, { compress: ['br', 'gzip'], compressMin: 1_024, compressCookies: false, compressStreams: false });
+    t.strictSame([config.compressTypes, load(t, {}).config.compress], [['Text/*'], []]);
     t.match(failure(t, yaml('compress: gzip,deflate\n')), { code: 'ERR_CONFIG_VALUE', message: /gzip, br.*"deflate"/ });
     t.match(failure(t, yaml('compress_types: text\n')), { code: 'ERR_CONFIG_VALUE', message: /media types.*"text"/ });
   },
 );
 
 t.test('aco_origins: all sites, or those of a list; what is no origin is refused by name', async (t) => {
-  const origins = (file: Parameters<typeof load>[1]) => load(t, file).config.forward.acoOrigins;
+  const origins = (file: Parameters<typeof load>[1]) => load(t, file).config.acoOrigins;
   t.strictSame(origins({}), ['*']);
   const list = ['https://a.test', 'https://*.b.test'];
   t.strictSame(origins(yaml(`aco_origins: ${JSON.stringify(list)}\n`)), list);

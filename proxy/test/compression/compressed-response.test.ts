@@ -12,7 +12,10 @@ setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
 
 const make = () =>
-  new Compression({ min: 512, types: ['text/*'], cookies: false, codings: ['gzip'], streams: true }, uncontained);
+  new Compression(
+    { compressMin: 512, compressTypes: ['Text/*'], compressCookies: false, compress: ['gzip'], compressStreams: true },
+    uncontained,
+  );
 
 const requestOf = (headers: readonly string[], version: '1.0' | '1.1' = '1.1'): ClientRequest => ({
   id: 'a',
@@ -88,8 +91,8 @@ t.test('a compressed stream takes at most 1 KB more than a plain one', async (t)
 });
 
 t.test('a client that says nothing costs a stream nothing: its response is the edge’s own', async (t) => {
-  const rules = { min: 512, types: ['text/*'], cookies: false };
-  const streams = new Compression({ ...rules, codings: [], streams: true }, uncontained);
+  const rules = { compressMin: 512, compressTypes: ['text/*'], compressCookies: false };
+  const streams = new Compression({ ...rules, compress: [], compressStreams: true }, uncontained);
   const inner = new Noted();
   t.equal(compressed(requestOf([]), inner, streams), inner);
   t.equal(compressed(requestOf(['Accept-Encoding', 'gzip'], '1.0'), inner, streams), inner);

@@ -7,7 +7,10 @@ import { type Codec, codecOf } from '../../dist/http/codings.js';
 
 const gzip = codecOf('gzip') as Codec;
 const make = () =>
-  new Compression({ min: 512, types: ['text/*'], cookies: false, codings: ['gzip'], streams: false }, uncontained);
+  new Compression(
+    { compressMin: 512, compressTypes: ['Text/*'], compressCookies: false, compress: ['gzip'], compressStreams: false },
+    uncontained,
+  );
 const encode = (compression: Compression, body: Buffer) =>
   new Promise<Buffer | undefined>((resolve) => compression.encode(body, gzip, resolve));
 

@@ -5,8 +5,8 @@ import t from 'tap';
 import { loadConfig } from '../../dist/app/load-config.js';
 import { ConfigError, RoutesError } from '../../dist/config/errors.js';
 import { CONFIG_FILE_MAX } from '../../dist/config/files/read-file.js';
+import { parseOption } from '../../dist/config/parse-option.js';
 import { optionByKey, options } from '../../dist/config/table.js';
-import { parseValue } from '../../dist/config/value.js';
 import { readRoutes } from '../../dist/routes/routes-source.js';
 import { failure, yaml } from './scene.js';
 
@@ -17,7 +17,7 @@ function tryLoading(cwd: string, input: { argv?: readonly string[]; env?: Readon
   try {
     const loaded = loadConfig({ argv: [], env: {}, cwd, version: '0', search: [], ...input });
     if (!('config' in loaded)) return undefined;
-    readRoutes(loaded.config.routes);
+    readRoutes(loaded.config);
     loaded.print();
     // As it goes to workers.
     structuredClone(loaded.config);
@@ -202,7 +202,7 @@ const badLines: readonly (readonly [line: string, why: RegExp])[] = [
 
 t.test('routes lines with odd bytes: each error has its column, in one legible line', async (t) => {
   for (const [line, why] of badLines) {
-    const { errors } = readRoutes({ lines: [line], baseDir: '/' });
+    const { errors } = readRoutes({ routes: [line], routesDir: '/' });
     t.match(errors, [{ line: 1, message: why }], JSON.stringify(line).slice(0, 80));
     t.ok(errors.every(({ message }) => legible(message)));
   }
@@ -216,12 +216,12 @@ t.test('durations end where timers do', async (t) => {
   ] as const) {
     const option = optionByKey(key);
     if (option === undefined) throw new Error(key);
-    t.match(parseValue(option, over), { ok: false, why: /at most|from .* to/ }, key);
-    t.match(parseValue(option, over - 1), { ok: true }, key);
-    t.match(parseValue(option, '9'.repeat(400)), { ok: false }, key);
+    t.match(parseOption(option, over), { ok: false, why: /at most|from .* to/ }, key);
+    t.match(parseOption(option, over - 1), { ok: true }, key);
+    t.match(parseOption(option, '9'.repeat(400)), { ok: false }, key);
     t.match(
-      parseValue(option, over, { clamp: true }),
-      { ok: true, value: over - 1 },
+      parseOption(option, over, { clamp: true }),
+      { ok: true, value: (over - 1) * (option.unit === 's' ? 1000 : 1) },
       'a file for Pushpin goes on working',
     );
   }

@@ -6,7 +6,7 @@ import { conf, failure, load, shipped } from './scene.js';
 t.test('a pushpin.conf with a public control listener works; that it is public is said at the start', async (t) => {
   const scene = conf('[handler]\npush_in_http_addr=*\npush_in_http_port=5561\n');
   const { config } = load(t, scene);
-  t.strictSame(config.control.listen, { host: '0.0.0.0', port: 5561 });
+  t.match(config, { pushInHttpAddr: '0.0.0.0', pushInHttpPort: 5561 });
   const exposures = exposuresOf(config, { signing: [], tls: [] });
   t.match(exposures.at(-1), { message: /^the control API is on a public address/, fields: { host: '0.0.0.0' } });
   t.equal(failure(t, { ...scene, env: { HOLDFAST_PUSH_IN_HTTP_ADDR: '0.0.0.0' } }).code, 'ERR_CONFIG_PUBLIC_CONTROL');
@@ -15,10 +15,13 @@ t.test('a pushpin.conf with a public control listener works; that it is public i
 t.test('a pushpin.conf: what a missing key means is what Pushpin makes of it', async (t) => {
   const { config, warnings, dir } = load(t, conf('[proxy]\n'));
   t.match(config, {
-    client: { headMax: 8192, tlsCertsDir: join(dir, 'etc/runner/certs') },
-    control: { listen: undefined },
-    channels: { idCacheTtlMs: 0, messageHwm: Number.POSITIVE_INFINITY, messageRate: Number.POSITIVE_INFINITY },
-    routes: { file: join(dir, 'etc/routes') },
+    clientBufferSize: 8192,
+    tlsCertsDir: join(dir, 'etc/runner/certs'),
+    pushInHttpPort: -1,
+    idCacheTtl: 0,
+    messageHwm: Number.POSITIVE_INFINITY,
+    messageRate: Number.POSITIVE_INFINITY,
+    routesfile: join(dir, 'etc/routes'),
   });
   t.strictSame(warnings, ['push_in_http_port is not set: the control API is disabled']);
 });
@@ -53,7 +56,7 @@ t.test(
         'p.conf:7: runner.client_buffer_size: 1 is out of range, using 1024',
       ],
     );
-    t.equal(config.client.headMax, 1024);
+    t.equal(config.clientBufferSize, 1024);
     t.equal(config.workers, 2);
   },
 );
@@ -62,12 +65,12 @@ t.test('a pushpin.conf: old names, doubled names and a [holdfast] section', asyn
   const text =
     '[handler]\npush_in_sub_spec=tcp://*:5562\nprometheus_port=9101\n[proxy]\nprometheus_port=127.0.0.1:9102\n[holdfast]\nedge=uws\n';
   const { config } = load(t, conf(text));
-  t.strictSame(config.zeromq.sub, ['tcp://*:5562']);
-  t.strictSame(config.admin.listen, [
+  t.strictSame(config.pushInSubSpecs, ['tcp://*:5562']);
+  t.strictSame(config.prometheusPort, [
     { host: '0.0.0.0', port: 9101 },
     { host: '127.0.0.1', port: 9102 },
   ]);
-  t.equal(config.client.edge, 'uws');
+  t.equal(config.edge, 'uws');
 });
 
 t.test('a pushpin.conf: an empty value means what the key missing would mean', async (t) => {
@@ -75,7 +78,7 @@ t.test('a pushpin.conf: an empty value means what the key missing would mean', a
     t,
     conf('[runner]\nhttps_ports=\nlog_level=\n[proxy]\nx_forwarded_for=\ncdn_loop=\nupstream_key=\n'),
   );
-  t.match(config, { client: { https: [] }, log: { level: 'info' }, forward: { cdnLoop: '', upstreamKey: undefined } });
+  t.match(config, { httpsPorts: [], logLevel: { level: 'info' }, cdnLoop: '', upstreamKey: undefined });
 });
 
 t.test('the pushpin.conf that packages install loads without a warning', async (t) => {
@@ -88,13 +91,22 @@ t.test('the pushpin.conf that packages install loads without a warning', async (
   const { config, warnings, dir } = load(t, { files, argv: ['--config', 'etc/p.conf'] });
   t.match(config, {
     rundir: '/var/run/pushpin',
-    routes: { file: join(dir, 'etc/routes') },
-    client: { http: [{ host: '0.0.0.0', port: 7999 }], headMax: 8192, connectionsMax: 50_000 },
-    forward: { setXForwardedProtocol: 'proto-only', sigIss: 'pushpin' },
-    control: { listen: { host: '127.0.0.1', port: 5561 }, bodyMax: 1_000_000 },
-    zeromq: { stats: 'ipc:///var/run/pushpin/pushpin-stats' },
-    channels: { messageRate: 2500, messageHwm: 25_000, messageWaitMs: 5000, idCacheTtlMs: 60_000 },
-    log: { file: '/var/log/pushpin/holdfast.log', level: 'info', format: 'text' },
+    routesfile: join(dir, 'etc/routes'),
+    httpPort: [{ host: '0.0.0.0', port: 7999 }],
+    clientBufferSize: 8192,
+    clientMaxconn: 50_000,
+    setXForwardedProtocol: 'proto-only',
+    sigIss: 'pushpin',
+    pushInHttpAddr: '127.0.0.1',
+    pushInHttpPort: 5561,
+    pushInHttpMaxBodySize: 1_000_000,
+    statsSpec: 'ipc:///var/run/pushpin/pushpin-stats',
+    messageRate: 2500,
+    messageHwm: 25_000,
+    messageWait: 5000,
+    idCacheTtl: 60_000,
+    logLevel: { level: 'info' },
+    logOutput: { file: '/var/log/pushpin/holdfast.log', format: 'text' },
   });
   t.strictSame(warnings, []);
 });
@@ -112,13 +124,19 @@ t.test('a pushpin.conf as a test harness writes it: explicit addresses, absolute
     ),
   );
   t.match(config, {
-    client: { http: [{ host: '127.0.0.1', port: 18_999 }], headMax: 4096 },
-    routes: { file: '/tmp/x/routes', baseDir: '/tmp/x' },
-    forward: { xForwardedFor: { truncate: 1, append: true }, setXForwardedProtocol: 'false' },
-    control: { listen: { host: '127.0.0.1', port: 18_561 }, bodyMax: 2000 },
-    channels: { messageWaitMs: 1000, idCacheTtlMs: 2000 },
-    holds: { subscriptionsMax: 3 },
+    httpPort: [{ host: '127.0.0.1', port: 18_999 }],
+    clientBufferSize: 4096,
+    routesfile: '/tmp/x/routes',
+    routesDir: '/tmp/x',
+    xForwardedFor: { truncate: 1, append: true },
+    setXForwardedProtocol: 'false',
+    pushInHttpAddr: '127.0.0.1',
+    pushInHttpPort: 18_561,
+    pushInHttpMaxBodySize: 2000,
+    messageWait: 1000,
+    idCacheTtl: 2000,
+    connectionSubscriptionMax: 3,
   });
-  t.strictSame(config.forward.sigKey, { kind: 'secret', secret: Buffer.from('secret;with#marks') });
+  t.strictSame(config.sigKey, { kind: 'secret', secret: Buffer.from('secret;with#marks') });
   t.equal(warnings.length, 1);
 });

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { AllowedOrigins } from '../../dist/config/values/allowed-origins.js';
+import { AllowedOrigins } from '../../dist/config/types/allowed-origins.js';
 import { corsHeaders } from '../../dist/cross-origin/cors.js';
 
 const APP = 'https://app.example';

@@ -1,7 +1,7 @@
 /** CORS and JSON-P on everything that is answered: by origins, by holds, by the proxy itself. */
 import vm from 'node:vm';
 import t from 'tap';
-import { AllowedOrigins } from '../../dist/config/values/allowed-origins.js';
+import { AllowedOrigins } from '../../dist/config/types/allowed-origins.js';
 import { HoldScene } from '../holds/hold-scene.js';
 
 const aco = { route: 'aco' };

@@ -4,7 +4,7 @@ import { ChannelInterest } from '../../dist/delivery/channel-interest.js';
 import { RecordingSubscriber } from '../channels/recording-subscriber.js';
 import { ManualClock } from '../kit/manual-clock.js';
 
-function scene(updatesFirst: boolean) {
+function scene(updateOnFirstSubscription: boolean) {
   const clock = new ManualClock(0);
   const told: string[] = [];
   const subscribers = new Map<string, Set<RecordingSubscriber>>();
@@ -20,7 +20,7 @@ function scene(updatesFirst: boolean) {
     backplane: noting('backplane', live),
     sequencer: { forget: (channel) => void told.push(`forget ${channel}`) },
     clock,
-    updatesFirst,
+    updateOnFirstSubscription,
     subscribersOf: (channel) => subscribers.get(channel) ?? new Set(),
   });
   return { clock, told, subscribers, interest, live };

@@ -15,7 +15,7 @@ class Scene {
   readonly counts: string[] = [];
   readonly delivery = new ItemDelivery(() => this.registry, {
     clock: this.clock,
-    wait: 5_000,
+    messageWait: 5_000,
     events: {
       itemDelivered: (receivers) => void this.counts.push(`delivered ${receivers}`),
       itemHeld: () => void this.counts.push('held'),

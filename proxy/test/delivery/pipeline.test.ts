@@ -46,7 +46,7 @@ class RecordingPipeline extends ItemPipeline<HttpStreamFormat, { payload: Buffer
       fault: () => {},
     };
     const subscriber = {
-      queueLimit: 10,
+      clientQueueSize: 10,
       slowClientPolicy: policy,
       events: {
         itemSent: (kind: string, route: string) => steps.push(`count ${kind} ${route}`),

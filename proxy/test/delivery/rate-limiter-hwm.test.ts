@@ -3,14 +3,14 @@ import { REPORT_MS } from '../../dist/delivery/drop-report.js';
 import { delivery, LimiterScene } from './rate-limiter-scene.js';
 
 t.test('with a limit of 10 waiting, 10 of 50 connections are given an item', async (t) => {
-  const scene = new LimiterScene({ rate: 2_500, hwm: 10 });
+  const scene = new LimiterScene({ messageRate: 2_500, messageHwm: 10 });
   t.equal(scene.limiter.offer(delivery('1'), scene.connections(50)), 10);
   scene.clock.advance(1_000);
   t.equal(scene.order, 'a1 a2 a3 a4 a5 a6 a7 a8 a9 a10');
 });
 
 t.test('every drop is counted by kind', async (t) => {
-  const scene = new LimiterScene({ hwm: 1 });
+  const scene = new LimiterScene({ messageHwm: 1 });
   scene.limiter.offer(delivery('1'), scene.connections(3));
   t.same(scene.dropped, [
     { kind: 'stream', reason: 'rate-limit' },
@@ -19,14 +19,14 @@ t.test('every drop is counted by kind', async (t) => {
 });
 
 t.test('each route has the limit for itself', async (t) => {
-  const scene = new LimiterScene({ rate: 40, hwm: 2 });
+  const scene = new LimiterScene({ messageRate: 40, messageHwm: 2 });
   t.equal(scene.limiter.offer(delivery('1'), [...scene.connections(3), ...scene.connections(2, 'b', 'blue')]), 4);
   scene.clock.advance(1_000);
   t.equal(scene.order, 'a1 b1 a2 b2');
 });
 
 t.test('what has gone out makes room', async (t) => {
-  const scene = new LimiterScene({ rate: 40, hwm: 2 });
+  const scene = new LimiterScene({ messageRate: 40, messageHwm: 2 });
   const one = scene.connections(1);
   for (const name of ['1', '2', '3', '4']) scene.limiter.offer(delivery(name), one);
   t.equal(scene.dropped.length, 1, 'one has gone, two wait');
@@ -40,18 +40,18 @@ t.test('what has gone out makes room', async (t) => {
 });
 
 t.test('the limit is one of weight', async (t) => {
-  const scene = new LimiterScene({ rate: 40, hwm: 4, blockSize: 10 });
+  const scene = new LimiterScene({ messageRate: 40, messageHwm: 4, messageBlockSize: 10 });
   t.equal(scene.limiter.offer(delivery('1', { bytes: 20 }), scene.connections(3)), 2);
 });
 
 t.test('an item that weighs more than the limit is taken where nothing waits', async (t) => {
-  const scene = new LimiterScene({ rate: 40, hwm: 2, blockSize: 1 });
+  const scene = new LimiterScene({ messageRate: 40, messageHwm: 2, messageBlockSize: 1 });
   t.equal(scene.limiter.offer(delivery('1', { bytes: 9 }), scene.connections(2)), 1);
   t.equal(scene.order, 'a1');
 });
 
 t.test('the first drop is logged with its connection, in the words of Pushpin', async (t) => {
-  const scene = new LimiterScene({ hwm: 1 });
+  const scene = new LimiterScene({ messageHwm: 1 });
   scene.limiter.offer(delivery('1'), [...scene.connections(2), ...scene.connections(2, 'b', 'blue')]);
   t.same(scene.lines, [
     {
@@ -68,7 +68,7 @@ t.test('the first drop is logged with its connection, in the words of Pushpin', 
 });
 
 t.test('a flood of drops is summed up every 10 s, until there are none for as long', async (t) => {
-  const scene = new LimiterScene({ rate: 40, hwm: 1 });
+  const scene = new LimiterScene({ messageRate: 40, messageHwm: 1 });
   for (let i = 0; i < 3; i++) scene.limiter.offer(delivery(`${i}`), scene.connections(100, 'a', 'blue'));
   t.equal(scene.lines.length, 1);
   scene.clock.advance(REPORT_MS);
@@ -84,7 +84,7 @@ t.test('a flood of drops is summed up every 10 s, until there are none for as lo
 });
 
 t.test('at level debug every drop is logged with its connection', async (t) => {
-  const scene = new LimiterScene({ hwm: 1 });
+  const scene = new LimiterScene({ messageHwm: 1 });
   scene.debug = true;
   scene.limiter.offer(delivery('1'), scene.connections(4));
   t.same(
@@ -98,7 +98,7 @@ t.test('at level debug every drop is logged with its connection', async (t) => {
 });
 
 t.test('finishing tells of the drops that were not told', async (t) => {
-  const scene = new LimiterScene({ hwm: 1 });
+  const scene = new LimiterScene({ messageHwm: 1 });
   scene.limiter.offer(delivery('1'), scene.connections(5));
   scene.limiter.finish();
   t.match(scene.lines[1], { fields: { dropped: 3, lastId: 'a5' } });

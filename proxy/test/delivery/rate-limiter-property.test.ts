@@ -5,8 +5,8 @@ import { delivery, LimiterScene } from './rate-limiter-scene.js';
 
 /** Items, each to some of six connections on three routes, in time. */
 const plays = fc.record({
-  rate: fc.integer({ min: 1, max: 400 }),
-  hwm: fc.oneof(fc.constant(Number.POSITIVE_INFINITY), fc.integer({ min: 1, max: 20 })),
+  messageRate: fc.integer({ min: 1, max: 400 }),
+  messageHwm: fc.oneof(fc.constant(Number.POSITIVE_INFINITY), fc.integer({ min: 1, max: 20 })),
   items: fc.array(
     fc.record({
       to: fc.subarray([0, 1, 2, 3, 4, 5]),
@@ -17,8 +17,11 @@ const plays = fc.record({
   ),
 });
 
-function play({ rate, hwm, items }: typeof plays extends fc.Arbitrary<infer P> ? P : never, blockSize?: number) {
-  const scene = new LimiterScene({ rate, hwm, blockSize });
+function play(
+  { messageRate, messageHwm, items }: typeof plays extends fc.Arbitrary<infer P> ? P : never,
+  messageBlockSize = Number.POSITIVE_INFINITY,
+) {
+  const scene = new LimiterScene({ messageRate, messageHwm, messageBlockSize });
   const all = ['', 'blue', 'green'].flatMap((route) => scene.connections(2, `${route}-`, route));
   let offered = 0;
   let taken = 0;
@@ -54,8 +57,8 @@ t.test('no window of time sees more than its ticks have shares', async (t) => {
   fc.assert(
     fc.property(plays, (given) => {
       const { went } = play(given).scene;
-      const tick = given.rate < 40 ? Math.round(1_000 / given.rate) : 25;
-      const share = Math.ceil((given.rate * 25) / 1_000);
+      const tick = given.messageRate < 40 ? Math.round(1_000 / given.messageRate) : 25;
+      const share = Math.ceil((given.messageRate * 25) / 1_000);
       return went.every(({ at }, i) => {
         const before = went[i - 2 * share];
         // A tick begins with an item where the node was idle: any window as long as a tick touches two at most.

@@ -83,15 +83,15 @@ export class LimiterScene {
   debug = false;
 
   /** 100 a second, 3 each 25 ms, without limits, if not told otherwise. */
-  constructor(options: Partial<Pick<RateLimiterOptions, 'rate' | 'hwm' | 'blockSize'>> = {}) {
+  constructor(options: Partial<Pick<RateLimiterOptions, 'messageRate' | 'messageHwm' | 'messageBlockSize'>> = {}) {
     const note = (level: Line['level']) => (fields: object, message: string) =>
       void this.lines.push({ level, fields, message });
     const log: Log = { ...silentLog, isDebug: () => this.debug, warn: note('warn'), debug: note('debug') };
     this.limiter = new RateLimiter({
       clock: this.clock,
-      rate: 100,
-      hwm: Number.POSITIVE_INFINITY,
-      blockSize: undefined,
+      messageRate: 100,
+      messageHwm: Number.POSITIVE_INFINITY,
+      messageBlockSize: Number.POSITIVE_INFINITY,
       ...options,
       events: { itemDropped: (kind, reason) => void this.dropped.push({ kind, reason }) },
       log,

@@ -3,7 +3,7 @@ import { MAX_WAITING_BYTES } from '../../dist/delivery/rate-limiter.js';
 import { type Connection, delivery, LimiterScene } from './rate-limiter-scene.js';
 
 t.test('an idle node delivers the first share at once, and a share each 25 ms', async (t) => {
-  const scene = new LimiterScene({ rate: 100 });
+  const scene = new LimiterScene({ messageRate: 100 });
   t.equal(scene.limiter.offer(delivery('1'), scene.connections(8)), 8);
   t.equal(scene.order, 'a1 a2 a3');
   t.equal(scene.limiter.waiting, 5);
@@ -16,28 +16,28 @@ t.test('an idle node delivers the first share at once, and a share each 25 ms', 
 });
 
 t.test('the share is rounded up: 63 at 2,500 a second', async (t) => {
-  const scene = new LimiterScene({ rate: 2_500 });
+  const scene = new LimiterScene({ messageRate: 2_500 });
   scene.limiter.offer(delivery('1'), scene.connections(130));
   scene.clock.advance(1_000);
   t.same(scene.pace, { 0: 63, 25: 63, 50: 4 });
 });
 
 t.test('below 40 a second one goes out at a time, less often', async (t) => {
-  for (const { rate, pace } of [
-    { rate: 10, pace: { 0: 1, 100: 1, 200: 1 } },
-    { rate: 30, pace: { 0: 1, 33: 1, 66: 1 } },
-    { rate: 40, pace: { 0: 1, 25: 1, 50: 1 } },
-    { rate: 1, pace: { 0: 1, 1000: 1, 2000: 1 } },
+  for (const { messageRate, pace } of [
+    { messageRate: 10, pace: { 0: 1, 100: 1, 200: 1 } },
+    { messageRate: 30, pace: { 0: 1, 33: 1, 66: 1 } },
+    { messageRate: 40, pace: { 0: 1, 25: 1, 50: 1 } },
+    { messageRate: 1, pace: { 0: 1, 1000: 1, 2000: 1 } },
   ]) {
-    const scene = new LimiterScene({ rate });
+    const scene = new LimiterScene({ messageRate });
     scene.limiter.offer(delivery('1'), scene.connections(3));
     scene.clock.advance(3_000);
-    t.same(scene.pace, pace, `rate ${rate}`);
+    t.same(scene.pace, pace, `rate ${messageRate}`);
   }
 });
 
 t.test('what is left of a share serves items that come before the next tick', async (t) => {
-  const scene = new LimiterScene({ rate: 100 });
+  const scene = new LimiterScene({ messageRate: 100 });
   const one = scene.connections(1);
   scene.limiter.offer(delivery('1'), one);
   scene.clock.advance(1);
@@ -47,7 +47,7 @@ t.test('what is left of a share serves items that come before the next tick', as
 });
 
 t.test('a share that was not used is not saved', async (t) => {
-  const scene = new LimiterScene({ rate: 100 });
+  const scene = new LimiterScene({ messageRate: 100 });
   scene.limiter.offer(delivery('1'), scene.connections(1));
   scene.clock.advance(500);
   scene.limiter.offer(delivery('2'), scene.connections(9));
@@ -55,7 +55,7 @@ t.test('a share that was not used is not saved', async (t) => {
 });
 
 t.test('routes take turns, whatever waits on each', async (t) => {
-  const scene = new LimiterScene({ rate: 100 });
+  const scene = new LimiterScene({ messageRate: 100 });
   scene.limiter.offer(delivery('1'), [...scene.connections(7), ...scene.connections(2, 'b', 'blue')]);
   scene.limiter.offer(delivery('2'), scene.connections(1, 'g', 'green'));
   scene.clock.advance(1_000);
@@ -64,14 +64,14 @@ t.test('routes take turns, whatever waits on each', async (t) => {
 });
 
 t.test('the turn passes on from tick to tick', async (t) => {
-  const scene = new LimiterScene({ rate: 40 });
+  const scene = new LimiterScene({ messageRate: 40 });
   scene.limiter.offer(delivery('1'), [...scene.connections(3), ...scene.connections(3, 'b', 'blue')]);
   scene.clock.advance(1_000);
   t.equal(scene.order, 'a1 b1 a2 b2 a3 b3');
 });
 
 t.test('connections that have gone do not use up the rate', async (t) => {
-  const scene = new LimiterScene({ rate: 100 });
+  const scene = new LimiterScene({ messageRate: 100 });
   const all = scene.connections(9);
   scene.limiter.offer(delivery('1'), all);
   for (const connection of all.slice(3, 7)) connection.gone = true;
@@ -81,7 +81,7 @@ t.test('connections that have gone do not use up the rate', async (t) => {
 });
 
 t.test('connections for which an item has no form are not queued', async (t) => {
-  const scene = new LimiterScene({ rate: 40, hwm: 1 });
+  const scene = new LimiterScene({ messageRate: 40, messageHwm: 1 });
   const [ws] = scene.connections(1, 'w', '', 'ws');
   const [stream] = scene.connections(1, 's');
   t.ok(ws && stream);
@@ -97,7 +97,7 @@ t.test('connections for which an item has no form are not queued', async (t) => 
 });
 
 t.test('each kind of connection is given the item once by its own form', async (t) => {
-  const scene = new LimiterScene({ rate: 40, blockSize: 10 });
+  const scene = new LimiterScene({ messageRate: 40, messageBlockSize: 10 });
   const content = Buffer.alloc(10);
   const item = delivery('1', {
     formats: {
@@ -121,7 +121,7 @@ t.test('an item weighs one for each block begun, and its own size counts before 
     { sketch: { bytes: 10, size: 30 }, pace: { 0: 1, 25: 1, 50: 1, 75: 1, 100: 1, 125: 1 } },
     { sketch: { bytes: 30, size: 0 }, pace: { 0: 3, 25: 3 } },
   ]) {
-    const scene = new LimiterScene({ rate: 100, blockSize: 10 });
+    const scene = new LimiterScene({ messageRate: 100, messageBlockSize: 10 });
     scene.limiter.offer(delivery('1', sketch), scene.connections(6));
     scene.clock.advance(1_000);
     t.same(scene.pace, pace, JSON.stringify(sketch));
@@ -129,13 +129,13 @@ t.test('an item weighs one for each block begun, and its own size counts before 
 });
 
 t.test('without a block size a large item weighs one', async (t) => {
-  const scene = new LimiterScene({ rate: 100 });
+  const scene = new LimiterScene({ messageRate: 100 });
   scene.limiter.offer(delivery('1', { bytes: 100_000 }), scene.connections(3));
   t.equal(scene.went.length, 3);
 });
 
 t.test('what a heavy item exceeds the share by is taken from later ticks, although nothing waits', async (t) => {
-  const scene = new LimiterScene({ rate: 100, blockSize: 1 });
+  const scene = new LimiterScene({ messageRate: 100, messageBlockSize: 1 });
   scene.limiter.offer(delivery('heavy', { bytes: 8 }), scene.connections(1));
   scene.clock.advance(30);
   scene.limiter.offer(delivery('light'), scene.connections(3));
@@ -145,7 +145,7 @@ t.test('what a heavy item exceeds the share by is taken from later ticks, althou
 });
 
 t.test('a long queue is served whole and in order', async (t) => {
-  const scene = new LimiterScene({ rate: 2_500 });
+  const scene = new LimiterScene({ messageRate: 2_500 });
   const all = scene.connections(5_000);
   scene.limiter.offer(delivery('1'), all);
   scene.clock.advance(10_000);
@@ -153,7 +153,7 @@ t.test('a long queue is served whole and in order', async (t) => {
 });
 
 t.test('finishing delivers all that waits, whatever the rate', async (t) => {
-  const scene = new LimiterScene({ rate: 40 });
+  const scene = new LimiterScene({ messageRate: 40 });
   scene.limiter.offer(delivery('1'), scene.connections(5));
   scene.limiter.finish();
   t.same(scene.pace, { 0: 5 });
@@ -162,7 +162,7 @@ t.test('finishing delivers all that waits, whatever the rate', async (t) => {
 });
 
 t.test('items that are published while another is delivered follow it, at the same pace', async (t) => {
-  const scene = new LimiterScene({ rate: 40 });
+  const scene = new LimiterScene({ messageRate: 40 });
   const one = scene.connections(1);
   for (const connection of one) {
     connection.onDeliver = () => {
@@ -180,7 +180,7 @@ t.test('items that are published while another is delivered follow it, at the sa
 });
 
 t.test('items that wait take only so many bytes, each once however many it is for', async (t) => {
-  const scene = new LimiterScene({ rate: 40 });
+  const scene = new LimiterScene({ messageRate: 40 });
   const third = { bytes: MAX_WAITING_BYTES / 3 };
   const [first, ...others] = scene.connections(50);
   t.ok(first);
@@ -201,7 +201,7 @@ t.test('items that wait take only so many bytes, each once however many it is fo
 });
 
 t.test('what counts is the item itself, whatever size its publisher gives it', async (t) => {
-  const scene = new LimiterScene({ rate: 40 });
+  const scene = new LimiterScene({ messageRate: 40 });
   const all = scene.connections(3);
   const half = { bytes: MAX_WAITING_BYTES / 2, size: 0 };
   scene.limiter.offer(delivery('1', half), all);

@@ -68,7 +68,7 @@ function play(list: readonly Arrival[], limits: { maxWaitingPerChannel?: number;
       fate.at = scene.clock.monotonic();
     },
   });
-  const cache = new IdCache({ clock: scene.clock, ttl: 1e9, events: { idsForgotten() {} } });
+  const cache = new IdCache({ clock: scene.clock, idCacheTtl: 1e9, events: { idsForgotten() {} } });
   for (const { sketch, after } of list) {
     scene.clock.advance(after);
     if (sketch.id !== undefined && cache.seen(sketch.channel ?? '', sketch.id)) continue;

@@ -31,7 +31,7 @@ export function message({ channel = 'c', id, prev, noSeq = false, name = id ?? '
 
 /** Limits other than the usual. */
 export interface SceneOptions {
-  readonly wait?: number;
+  readonly messageWait?: number;
   readonly maxWaitingPerChannel?: number;
   readonly maxWaiting?: number;
   /** Called for each item that passes, after it was recorded. */
@@ -51,7 +51,7 @@ export class SequencerScene {
   constructor({ onPass, ...limits }: SceneOptions = {}) {
     this.sequencer = new Sequencer({
       clock: this.clock,
-      wait: WAIT,
+      messageWait: WAIT,
       ...limits,
       release: (passing) => {
         this.passed.push({ name: passing.id, at: this.clock.monotonic() });

@@ -174,7 +174,7 @@ t.test('a chain that names itself still passes in time, each item once', async (
 });
 
 t.test('a wait of zero lets every item pass', async (t) => {
-  const scene = new SequencerScene({ wait: 0 });
+  const scene = new SequencerScene({ messageWait: 0 });
   scene.offer('1');
   scene.offer('3', '2');
   scene.offer('2', '1');

@@ -19,7 +19,7 @@ export function nodeEdge(
   let requests = 0;
   return new NodeEdge(
     handler,
-    { ...limits, certificates, sockets: new WsAcceptor({ maxMessage: 65_536, compression: false }) },
+    { ...limits, certificates, sockets: new WsAcceptor({ websocketMessageMax: 65_536, allowCompression: false }) },
     {
       clock,
       descriptors,

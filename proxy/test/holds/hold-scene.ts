@@ -8,7 +8,7 @@ import type { Test } from 'tap';
 import { OverChannelsReport } from '../../dist/channels/over-channels.js';
 import { ChannelRegistry } from '../../dist/channels/registry.js';
 import type { SubscriberEnd } from '../../dist/channels/subscriber-parts.js';
-import { AllowedOrigins } from '../../dist/config/values/allowed-origins.js';
+import { AllowedOrigins } from '../../dist/config/types/allowed-origins.js';
 import { ChannelInterest } from '../../dist/delivery/channel-interest.js';
 import { ItemDelivery } from '../../dist/delivery/item-delivery.js';
 import type { EdgeHandler } from '../../dist/edge/port.js';
@@ -54,9 +54,9 @@ export interface HoldSceneOptions {
   /** Signs requests to origins. */
   readonly sigKey?: string;
   readonly linger?: number;
-  readonly updatesFirst?: boolean;
-  readonly subscriptionMax?: number;
-  readonly queueLimit?: number;
+  readonly updateOnFirstSubscription?: boolean;
+  readonly connectionSubscriptionMax?: number;
+  readonly clientQueueSize?: number;
   readonly slowClientPolicy?: 'close' | 'drop';
   readonly gapPolicy?: 'close' | 'continue';
   /** When subscriptions are live; at once if left out. */
@@ -116,9 +116,9 @@ export class HoldScene {
   readonly #t: Test;
   readonly #options: HoldSceneOptions;
   readonly #client = new OriginClient({
-    connectTimeout: 10_000,
-    inactivityTimeout: 60_000,
-    keepAliveTimeout: 60_000,
+    originConnectTimeout: 10_000,
+    originTimeout: 60_000,
+    originKeepAliveTimeout: 60_000,
     maxHeaderBytes: 65_536,
   });
   #edge: Scene | undefined;
@@ -129,15 +129,15 @@ export class HoldScene {
     this.origin = origin;
     this.table = this.routes();
     const { clock } = this;
-    const { historySize: size } = options;
+    const { historySize } = options;
     // A clock of its own: tests count the timers of holds.
-    const timeless = { clock: new ManualClock(), epoch: 'e', ttl: 60_000 };
-    const history = size === undefined ? undefined : new LocalHistory({ ...timeless, size });
+    const timeless = { clock: new ManualClock(), epoch: 'e', historyTtl: 60_000 };
+    const history = historySize === undefined ? undefined : new LocalHistory({ ...timeless, historySize });
     this.backplane = new LocalBackplane(silentLog, undefined, history);
     const { backplane } = this;
     this.delivery = new ItemDelivery(() => this.registry, {
       clock,
-      wait: WAIT,
+      messageWait: WAIT,
       events: { itemDelivered() {}, itemHeld() {}, itemReleased() {}, itemsAbandoned() {}, itemsLost() {} },
       log: silentLog,
     });
@@ -151,7 +151,7 @@ export class HoldScene {
       },
       sequencer: this.delivery,
       clock,
-      updatesFirst: options.updatesFirst ?? false,
+      updateOnFirstSubscription: options.updateOnFirstSubscription ?? false,
       subscribersOf: (channel) => this.registry.of(channel),
     });
     this.registry = new ChannelRegistry(interest, clock, options.linger ?? 0);
@@ -312,7 +312,7 @@ export class HoldScene {
       },
       log: this.#log(),
       faults: uncontained,
-      queueLimit: options.queueLimit ?? 1_000_000,
+      clientQueueSize: options.clientQueueSize ?? 1_000_000,
       slowClientPolicy: options.slowClientPolicy ?? 'close',
       gapPolicy: options.gapPolicy ?? 'close',
       overChannels: new OverChannelsReport(clock, this.#log()),
@@ -320,14 +320,14 @@ export class HoldScene {
     return {
       settings: {
         debug: options.debug ?? false,
-        acceptRouteHeader: false,
+        acceptPushpinRoute: false,
         autoCrossOrigin: options.autoCrossOrigin ?? false,
         acoOrigins: options.acoOrigins ?? AllowedOrigins.any,
         forward: USUAL_RULES,
         upstreamKey: undefined,
         requestBodyMax: options.requestBodyMax ?? 100_000,
         instructBodyMax: 100_000,
-        subscriptionMax: options.subscriptionMax ?? 20,
+        connectionSubscriptionMax: options.connectionSubscriptionMax ?? 20,
       },
       routes,
       originOf,

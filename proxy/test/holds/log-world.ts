@@ -63,7 +63,7 @@ export class LogWorld implements Origin {
   readonly #manners: Manner[];
   readonly #backplane = new LocalBackplane(
     silentLog,
-    new IdCache({ clock: this.clock, ttl: 60_000, events: { idsForgotten() {} } }),
+    new IdCache({ clock: this.clock, idCacheTtl: 60_000, events: { idsForgotten() {} } }),
   );
   readonly #publisher: Publisher;
   readonly #registry: ChannelRegistry;
@@ -76,7 +76,7 @@ export class LogWorld implements Origin {
     const { clock } = this;
     const delivery = new ItemDelivery(() => this.#registry, {
       clock,
-      wait: WAIT,
+      messageWait: WAIT,
       events: { itemDelivered() {}, itemHeld() {}, itemReleased() {}, itemsAbandoned() {}, itemsLost() {} },
       log: silentLog,
     });
@@ -113,7 +113,7 @@ export class LogWorld implements Origin {
         events: { subscriberOpened() {}, subscriberEnded() {}, itemSent() {}, itemDropped() {} },
         log: silentLog,
         faults: uncontained,
-        queueLimit: 1_000_000,
+        clientQueueSize: 1_000_000,
         slowClientPolicy: 'close',
         gapPolicy: 'close',
         overChannels: new OverChannelsReport(clock, silentLog),
@@ -242,7 +242,15 @@ export class LogWorld implements Origin {
       standing: { secure: false, trusted: false },
     };
     const instruct = parseInstructHeaders(head);
-    const opening = { id: 'x', clientAddress: '', response, instruct, scope, implicit: [], subscriptionMax: 10 };
+    const opening = {
+      id: 'x',
+      clientAddress: '',
+      response,
+      instruct,
+      scope,
+      implicit: [],
+      connectionSubscriptionMax: 10,
+    };
     const owner = { holdWritable() {}, holdEnded: (end: SubscriberEnd) => void this.ends.push(end), holdRetry() {} };
     return openHold(opening, owner, this.#parts) as StreamHold;
   }

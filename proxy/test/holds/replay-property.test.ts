@@ -45,10 +45,10 @@ class World {
 
   constructor() {
     const { clock } = this;
-    const log = new LocalHistory({ clock, epoch: 'e', size: 1_000, ttl: 1_000_000 });
+    const log = new LocalHistory({ clock, epoch: 'e', historySize: 1_000, historyTtl: 1_000_000 });
     this.#backplane = new LocalBackplane(silentLog, undefined, log);
     const events = { itemDelivered() {}, itemHeld() {}, itemReleased() {}, itemsAbandoned() {}, itemsLost() {} };
-    this.#delivery = new ItemDelivery(() => this.#registry, { clock, wait: 5_000, events, log: silentLog });
+    this.#delivery = new ItemDelivery(() => this.#registry, { clock, messageWait: 5_000, events, log: silentLog });
     void this.#backplane.start(this.#delivery);
     const interest = {
       subscribe: (channel: string) => this.#backplane.subscribe(channel),
@@ -78,7 +78,7 @@ class World {
         events: { subscriberOpened() {}, subscriberEnded() {}, itemSent() {}, itemDropped() {} },
         log: silentLog,
         faults: uncontained,
-        queueLimit: 1_000_000,
+        clientQueueSize: 1_000_000,
         slowClientPolicy: 'close',
         gapPolicy: 'close',
         overChannels: new OverChannelsReport(clock, silentLog),

@@ -160,7 +160,7 @@ t.test('a route that has gone meanwhile answers a retry with 502', async (t) => 
 });
 
 t.test('the update after a first subscription repeats the request after a second, where it is wanted', async (t) => {
-  const scene = await HoldScene.open(t, { updatesFirst: true, linger: 60_000 });
+  const scene = await HoldScene.open(t, { updateOnFirstSubscription: true, linger: 60_000 });
   const { answer } = await scene.poll(tracked);
   scene.clock.advance(999);
   t.equal(scene.ends.length, 0);

@@ -218,7 +218,11 @@ t.test('after the last hold the channel, and its last id, are kept for the time 
 t.test(
   'instructs name at most so many channels; those of the target come beside them, without the prefix',
   async (t) => {
-    const scene = await HoldScene.open(t, { subscriptionMax: 2, route: 'prefix=p-', target: 'sub=all,sub=more' });
+    const scene = await HoldScene.open(t, {
+      connectionSubscriptionMax: 2,
+      route: 'prefix=p-',
+      target: 'sub=all,sub=more',
+    });
     await scene.poll({ 'Grip-Channel': 'a, b, a, c' });
     scene.clock.advance(55_000);
     t.strictSame((await scene.holdsEnded()).channels, ['all', 'more', 'p-a', 'p-b']);
@@ -253,7 +257,7 @@ t.test('a patch of what is inherited does not apply', async (t) => {
 });
 
 t.test('items that come before the origin’s answer is whole take only so many bytes', async (t) => {
-  const scene = await HoldScene.open(t, { queueLimit: 10_000 });
+  const scene = await HoldScene.open(t, { clientQueueSize: 10_000 });
   const answer = scene.ask();
   const asked = await scene.asked();
   asked.begin({ 'Grip-Hold': 'response', 'Grip-Channel': 'room; filter=require-sub' }, 'a');

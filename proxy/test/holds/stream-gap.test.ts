@@ -257,7 +257,7 @@ t.test('recover during a fetch makes another', async (t) => {
 });
 
 t.test('the update after a first subscription fetches the link, where it is wanted', async (t) => {
-  const scene = await HoldScene.open(t, { updatesFirst: true });
+  const scene = await HoldScene.open(t, { updateOnFirstSubscription: true });
   const stream = await scene.stream(held('1'), { timers: 2 });
   scene.clock.advance(1_000 + 100);
   (await scene.asked()).answer({ headers: held('2'), body: '2 ' });

@@ -134,7 +134,7 @@ t.test('each keep-alive comes up to a second early, by chance', async (t) => {
 });
 
 t.test('no keep-alive while anything waits for the client', async (t) => {
-  const scene = await HoldScene.open(t, { queueLimit: 1_000_000_000 });
+  const scene = await HoldScene.open(t, { clientQueueSize: 1_000_000_000 });
   const stream = await scene.stream({ ...room, 'Grip-Keep-Alive': '.; timeout=20; mode=interval' }, { timers: 1 });
   stream.stall();
   for (let i = 0; i < 200; i++) {
@@ -173,7 +173,7 @@ async function flood(scene: HoldScene, counted: string, ids?: (n: number) => obj
 }
 
 t.test('a client that does not read is cut off once more than the limit waits, the others go on', async (t) => {
-  const scene = await HoldScene.open(t, { queueLimit: 300_000 });
+  const scene = await HoldScene.open(t, { clientQueueSize: 300_000 });
   const slow = await scene.stream(room);
   const quick = await scene.stream({ 'Grip-Channel': 'room, quick' });
   slow.stall();
@@ -190,7 +190,7 @@ t.test('a client that does not read is cut off once more than the limit waits, t
 t.test(
   'policy drop: the stream goes on without what did not fit; the first loss is logged, all are counted',
   async (t) => {
-    const scene = await HoldScene.open(t, { queueLimit: 300_000, slowClientPolicy: 'drop' });
+    const scene = await HoldScene.open(t, { clientQueueSize: 300_000, slowClientPolicy: 'drop' });
     const slow = await scene.stream(room);
     slow.stall();
     const published = await flood(scene, 'dropped stream slow-client');
@@ -209,7 +209,7 @@ t.test(
 t.test(
   'policy drop, but ids are followed: the stream is cut off all the same, to come back for what it missed',
   async (t) => {
-    const scene = await HoldScene.open(t, { queueLimit: 300_000, slowClientPolicy: 'drop' });
+    const scene = await HoldScene.open(t, { clientQueueSize: 300_000, slowClientPolicy: 'drop' });
     const headers = { 'Grip-Channel': 'room; prev-id=0', 'Grip-Link': '</next>; rel=next' };
     const slow = await scene.stream(headers, { timers: 1 });
     slow.stall();
@@ -220,7 +220,7 @@ t.test(
 
 t.test('what waits for the initial body is within the same limit; a single item always fits', async (t) => {
   for (const slowClientPolicy of ['close', 'drop'] as const) {
-    const scene = await HoldScene.open(t, { queueLimit: 10, slowClientPolicy });
+    const scene = await HoldScene.open(t, { clientQueueSize: 10, slowClientPolicy });
     const answer = scene.ask();
     const asked = await scene.asked();
     asked.begin({ 'Grip-Hold': 'stream', ...room }, 'body|');
@@ -257,7 +257,7 @@ t.test('prev-id without a link: the stream ends after its body, and says why on 
 });
 
 t.test('recover does nothing to a stream without a link', async (t) => {
-  const scene = await HoldScene.open(t, { updatesFirst: true });
+  const scene = await HoldScene.open(t, { updateOnFirstSubscription: true });
   const stream = await scene.stream(room, { timers: 1 });
   scene.recover();
   scene.clock.advance(10_000);

@@ -299,7 +299,7 @@ t.test('a node that goes down while a stream comes back answers it, and ends it 
 });
 
 t.test('a client that has missed more than it takes at once gets all of it', async (t) => {
-  const scene = await HoldScene.open(t, { route: 'history', historySize: 1_000, queueLimit: 100_000 });
+  const scene = await HoldScene.open(t, { route: 'history', historySize: 1_000, clientQueueSize: 100_000 });
   const first = await scene.stream({ ...SSE, 'Grip-Channel': 'room' });
   await first.until(/^id: /);
   await scene.drop(first);

@@ -4,7 +4,7 @@ import { adviceOn, rootCode } from '../../dist/origin/advice.js';
 import { blockedError, noDescriptorError, OriginError } from '../../dist/origin/errors.js';
 import type { HttpTarget } from '../../dist/routes/target.js';
 
-const patience = { connectTimeout: 10_000, timeout: 1_800_000 };
+const patience = { originConnectTimeout: 10_000, originTimeout: 1_800_000 };
 const target = { kind: 'http', host: '::1', port: 443, ssl: true, subs: [] } as unknown as HttpTarget;
 
 function connecting(code: string, message = 'said'): string {

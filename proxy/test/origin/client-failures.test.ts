@@ -144,7 +144,7 @@ for (const [what, interim, tells] of [
     const origin = await RawOrigin.open(t, ({ socket }) => {
       timers.add(setInterval(() => socket.write(interim), 50));
     });
-    const { heard } = ask(makeClient(t, { inactivityTimeout: 400 }), target(origin.port));
+    const { heard } = ask(makeClient(t, { originTimeout: 400 }), target(origin.port));
     t.match(await heard.ended(), { code: 'ERR_ORIGIN_TIMEOUT', repeat: 'no' });
     t.equal(heard.information.length > 0, tells);
     await until(() => origin.requests[0]?.socket.destroyed === true);
@@ -235,7 +235,7 @@ t.test('a kept-alive connection that the origin has closed meanwhile is stale', 
 
 t.test('an origin that is silent before its head times out', async (t) => {
   const origin = await RawOrigin.open(t, () => {});
-  const { heard } = ask(makeClient(t, { inactivityTimeout: 50 }), target(origin.port));
+  const { heard } = ask(makeClient(t, { originTimeout: 50 }), target(origin.port));
   t.match(await heard.ended(), { code: 'ERR_ORIGIN_TIMEOUT', repeat: 'no' });
   await until(() => origin.sockets.size === 0);
 });
@@ -244,7 +244,7 @@ t.test('an origin that is silent in its body times out', async (t) => {
   const origin = await RawOrigin.open(t, ({ socket }) =>
     socket.write('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart'),
   );
-  const { heard } = ask(makeClient(t, { inactivityTimeout: 50 }), target(origin.port));
+  const { heard } = ask(makeClient(t, { originTimeout: 50 }), target(origin.port));
   t.match(await heard.ended(), { code: 'ERR_ORIGIN_TIMEOUT', repeat: 'no' });
   t.equal(heard.body, 'part');
 });
@@ -253,7 +253,7 @@ t.test('a client that holds its origin back for long does not make it time out',
   const body = 'x'.repeat(2 ** 20);
   const origin = await RawOrigin.open(t, ({ socket }) => socket.write(answerBytes(body)));
   const silent = await RawOrigin.open(t, () => {});
-  const client = makeClient(t, { inactivityTimeout: 50 });
+  const client = makeClient(t, { originTimeout: 50 });
   const { call, heard } = ask(client, target(origin.port));
   heard.accepts = false;
   await heard.headed();

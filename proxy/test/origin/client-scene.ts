@@ -6,9 +6,9 @@ import type { HttpTarget } from '../../dist/routes/target.js';
 import { RecordingHandler } from './recording-handler.js';
 
 const OPTIONS: OriginClientOptions = {
-  connectTimeout: 10_000,
-  inactivityTimeout: 60_000,
-  keepAliveTimeout: 60_000,
+  originConnectTimeout: 10_000,
+  originTimeout: 60_000,
+  originKeepAliveTimeout: 60_000,
   maxHeaderBytes: 16_384,
 };
 

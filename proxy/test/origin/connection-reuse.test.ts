@@ -47,8 +47,8 @@ t.test('a connection that has reached its age takes no further request: the name
     await turn();
     return heard.body;
   };
-  const lasting = makeClient(t, { lookup, maxAge: 60_000 });
-  const client = makeClient(t, { lookup, maxAge: 200 });
+  const lasting = makeClient(t, { lookup, originConnectionMaxAge: 60_000 });
+  const client = makeClient(t, { lookup, originConnectionMaxAge: 200 });
   t.equal(await get(lasting), 'one');
   t.equal(await get(client), 'one');
   address = '127.0.0.2';
@@ -86,7 +86,7 @@ t.test('an idle connection is closed in time, or before the origin would, if tha
     [['Keep-Alive: timeout=1'], 'closed'],
   ] as const) {
     const origin = await RawOrigin.open(t, ({ socket }) => socket.write(answerBytes('', fields)));
-    t.equal(await ask(makeClient(t, { keepAliveTimeout: 100 }), target(origin.port)).heard.ended(), 'end');
+    t.equal(await ask(makeClient(t, { originKeepAliveTimeout: 100 }), target(origin.port)).heard.ended(), 'end');
     if (is === 'closed') await until('the end of the connection', () => origin.sockets.size === 0);
     else {
       await settled(() => origin.sockets.size);

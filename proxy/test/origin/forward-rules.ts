@@ -4,18 +4,18 @@ import type { ForwardRules } from '../../dist/origin/headers.js';
 /** Nothing is added, accepted or cut: fields go to the origin as they came. */
 export const NO_RULES: ForwardRules = {
   cdnLoop: '',
-  acceptForwardedProtocol: false,
-  setForwardedProtocol: 'false',
-  forwardedFor: { append: false },
-  forwardedForTrusted: { append: false },
+  acceptXForwardedProtocol: false,
+  setXForwardedProtocol: 'false',
+  xForwardedFor: { append: false },
+  xForwardedForTrusted: { append: false },
   origHeadersNeedMark: new Set(),
-  acceptRouteHeader: false,
+  acceptPushpinRoute: false,
 };
 
 /** As with the default configuration: `X-Forwarded-Proto` and `-For` tell origins of the client. */
 export const USUAL_RULES: ForwardRules = {
   ...NO_RULES,
-  setForwardedProtocol: 'true',
-  forwardedFor: { append: true },
-  forwardedForTrusted: { append: true },
+  setXForwardedProtocol: 'true',
+  xForwardedFor: { append: true },
+  xForwardedForTrusted: { append: true },
 };

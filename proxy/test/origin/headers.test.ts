@@ -225,7 +225,7 @@ section('Pushpin-Route', [
   {
     says: 'is removed where it is obeyed',
     headers: ['pushpin-route', 'id'],
-    rules: { acceptRouteHeader: true },
+    rules: { acceptPushpinRoute: true },
     gets: [],
   },
 ]);
@@ -254,27 +254,27 @@ const forwarded = ['X-Forwarded-Proto', 'https', 'x-forwarded-protocol', 'https'
 
 section('X-Forwarded-Proto', [
   { says: 'passes when neither accepted nor set', headers: forwarded, gets: forwarded },
-  { says: 'is removed where it is accepted', headers: forwarded, rules: { acceptForwardedProtocol: true }, gets: [] },
+  { says: 'is removed where it is accepted', headers: forwarded, rules: { acceptXForwardedProtocol: true }, gets: [] },
   {
     says: 'is removed from plain requests where it is set',
     headers: forwarded,
-    rules: { setForwardedProtocol: 'true' },
+    rules: { setXForwardedProtocol: 'true' },
     gets: [],
   },
   {
     says: 'both forms are set on secure requests',
     headers: ['X-Forwarded-Proto', 'http', 'A', '1'],
     request: { secure: true },
-    rules: { setForwardedProtocol: 'true' },
+    rules: { setXForwardedProtocol: 'true' },
     gets: ['A', '1', 'X-Forwarded-Proto', 'https', 'X-Forwarded-Protocol', 'https'],
   },
   {
     says: 'proto-only sets the one form',
     request: { secure: true },
-    rules: { setForwardedProtocol: 'proto-only' },
+    rules: { setXForwardedProtocol: 'proto-only' },
     gets: ['X-Forwarded-Proto', 'https'],
   },
-  { says: 'accepting does not set', request: { secure: true }, rules: { acceptForwardedProtocol: true }, gets: [] },
+  { says: 'accepting does not set', request: { secure: true }, rules: { acceptXForwardedProtocol: true }, gets: [] },
 ]);
 
 const chain = ['X-Forwarded-For', 'a,b', 'A', '1', 'x-forwarded-for', ' c '];
@@ -289,45 +289,45 @@ section('X-Forwarded-For', [
   {
     says: 'append adds the client’s address',
     headers: chain,
-    rules: { forwardedFor: { append: true } },
+    rules: { xForwardedFor: { append: true } },
     gets: ['A', '1', 'X-Forwarded-For', 'a, b, c, 192.0.2.1'],
   },
   {
     says: 'append adds nothing for a client on a unix socket',
     headers: chain,
     request: { clientAddress: '' },
-    rules: { forwardedFor: { append: true } },
+    rules: { xForwardedFor: { append: true } },
     gets: ['A', '1', 'X-Forwarded-For', 'a, b, c'],
   },
   {
     says: 'truncate keeps the last ones',
     headers: chain,
-    rules: { forwardedFor: { truncate: 2, append: false } },
+    rules: { xForwardedFor: { truncate: 2, append: false } },
     gets: ['A', '1', 'X-Forwarded-For', 'b, c'],
   },
   {
     says: 'truncate:0 keeps none, and with append the client’s address only',
     headers: chain,
-    rules: { forwardedFor: { truncate: 0, append: true } },
+    rules: { xForwardedFor: { truncate: 0, append: true } },
     gets: ['A', '1', 'X-Forwarded-For', '192.0.2.1'],
   },
   {
     says: 'truncate:0 without append removes the field',
     headers: chain,
-    rules: { forwardedFor: { truncate: 0, append: false } },
+    rules: { xForwardedFor: { truncate: 0, append: false } },
     gets: ['A', '1'],
   },
   {
     says: 'truncate longer than the chain keeps all',
     headers: chain,
-    rules: { forwardedFor: { truncate: 9, append: false } },
+    rules: { xForwardedFor: { truncate: 9, append: false } },
     gets: ['A', '1', 'X-Forwarded-For', 'a, b, c'],
   },
   {
     says: 'trusted clients have a rule of their own',
     headers: chain,
     request: { trusted: true },
-    rules: { forwardedFor: { truncate: 0, append: false }, forwardedForTrusted: { append: true } },
+    rules: { xForwardedFor: { truncate: 0, append: false }, xForwardedForTrusted: { append: true } },
     gets: ['A', '1', 'X-Forwarded-For', 'a, b, c, 192.0.2.1'],
   },
 ]);
@@ -412,7 +412,7 @@ t.test('everything at once comes in the documented order', async (t) => {
       routeHeaders: [['R', 'r']],
       grip: ['Grip-Sig', 'sig'],
     },
-    { ...NO_RULES, cdnLoop: 'us', setForwardedProtocol: 'proto-only', forwardedFor: { append: true } },
+    { ...NO_RULES, cdnLoop: 'us', setXForwardedProtocol: 'proto-only', xForwardedFor: { append: true } },
   );
   t.strictSame(made, [
     ...['Host', 'origin.example', 'A', '1', 'R', 'r', 'eb9bf0f5-A', '1', 'eb9bf0f5-R', 'r', 'eb9bf0f5-M', 'm'],
@@ -421,7 +421,7 @@ t.test('everything at once comes in the documented order', async (t) => {
 });
 
 t.test('what counts as a secure client', async (t) => {
-  const rules = { ...NO_RULES, acceptForwardedProtocol: true };
+  const rules = { ...NO_RULES, acceptXForwardedProtocol: true };
   t.equal(countsAsSecure([], true, NO_RULES), true, 'TLS');
   t.equal(countsAsSecure(['X-Forwarded-Proto', 'https'], false, NO_RULES), false, 'a word that is not believed');
   t.equal(countsAsSecure(['X-Forwarded-Proto', 'https'], false, rules), true);

@@ -8,9 +8,9 @@ import { RecordingHandler } from './recording-handler.js';
 
 const [, , host = '', json = ''] = process.argv;
 const client = new OriginClient({
-  connectTimeout: 10_000,
-  inactivityTimeout: 60_000,
-  keepAliveTimeout: 60_000,
+  originConnectTimeout: 10_000,
+  originTimeout: 60_000,
+  originKeepAliveTimeout: 60_000,
   maxHeaderBytes: 16_384,
 });
 const heard = new RecordingHandler();

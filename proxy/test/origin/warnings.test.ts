@@ -16,7 +16,7 @@ function scene() {
   const note = (level: string) => (fields: object, message: string) => void lines.push({ level, fields, message });
   const log: Log = { ...silentLog, info: note('info'), warn: note('warn') };
   const clock = new ManualClock();
-  const troubles = new Troubles(log, clock, { connectTimeout: 10_000, timeout: 60_000 });
+  const troubles = new Troubles(log, clock, { originConnectTimeout: 10_000, originTimeout: 60_000 });
   const route = routeOf('a.example,id=shop h:80');
   return { lines, clock, troubles, where: { id: 'r1', route, target: route.targets[0] } };
 }

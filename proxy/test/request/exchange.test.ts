@@ -27,7 +27,7 @@ function fixture(choose: SinkChoice = () => sink) {
   let aborted = 0;
   let holdsEnded = 0;
   const response = {
-    own: (next: ResponseHandler) => {
+    setHandler: (next: ResponseHandler) => {
       owner = next;
     },
     writeHead: ({ status }: ResponseHead) => void written.push(`head ${status}`),

@@ -17,7 +17,7 @@ function scene(start: string | undefined) {
   const state = { text: start, change: () => {}, watched: '', closed: false, ...waiting };
   const open = () =>
     new RoutesSource(
-      { file: '/etc/x/routes', baseDir: '/etc/x' },
+      { routesfile: '/etc/x/routes', routesDir: '/etc/x' },
       {
         log: {
           info: (message) => said.push(`info: ${message}`),
@@ -191,7 +191,7 @@ t.test('a key file is found beside the routes file; one that is missing spoils i
 });
 
 t.test('lines of the configuration make a table that no file changes', async (t) => {
-  const { table, errors } = readRoutes({ lines: ['* h:1', 'bad'], baseDir: '/' });
+  const { table, errors } = readRoutes({ routes: ['* h:1', 'bad'], routesDir: '/' });
   t.strictSame(domains(table), ['*']);
   t.strictSame(
     errors.map(({ line }) => line),
@@ -199,7 +199,7 @@ t.test('lines of the configuration make a table that no file changes', async (t)
   );
   const log = { info: () => {}, warn: () => {}, error: () => {} };
   const watchFile = () => t.fail('watches a file') as never;
-  const source = new RoutesSource({ lines: ['* h:1'], baseDir: '/' }, { log, watchFile });
+  const source = new RoutesSource({ routes: ['* h:1'], routesDir: '/' }, { log, watchFile });
   t.strictSame(domains(source.table), ['*']);
   source.close();
 });

@@ -52,7 +52,7 @@ for (const offered of [true, false]) {
     ['a trusted client', { trusted: true }],
   ] as const) {
     t.test(`grip of ${who} ${says}`, async (t) => {
-      const scene = await SessionScene.open(t, { ...options, compression: true });
+      const scene = await SessionScene.open(t, { ...options, allowCompression: true });
       const lines = offered ? ['Sec-WebSocket-Extensions: permessage-deflate; x, grip'] : [];
       const asked = scene.ask(lines);
       const handshake = await scene.origin.next();

@@ -62,9 +62,9 @@ export class EventsServer {
   abandoned = 0;
   readonly #server;
   readonly #client = new OriginClient({
-    connectTimeout: 10_000,
-    inactivityTimeout: 60_000,
-    keepAliveTimeout: 10_000,
+    originConnectTimeout: 10_000,
+    originTimeout: 60_000,
+    originKeepAliveTimeout: 10_000,
     maxHeaderBytes: 80_000,
   });
   #port = 0;

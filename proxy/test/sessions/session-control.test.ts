@@ -68,7 +68,7 @@ t.test('unsubscribe: a channel of the target stays, one that is unknown changes 
 t.test(
   'subscribe: no more channels than allowed, those of the target aside; a known one may be repeated',
   async (t) => {
-    const scene = await SessionScene.open(t, { subscriptionMax: 2, target: 'sub=fixed' });
+    const scene = await SessionScene.open(t, { connectionSubscriptionMax: 2, target: 'sub=fixed' });
     const joined = await scene.join();
     const subscribe = (channel: string) => ({ type: 'subscribe', channel });
     await control(joined, ...['a', 'b', 'c', 'b'].map(subscribe));
@@ -125,7 +125,7 @@ t.test('detach: the origin is closed with 1000, the client stays and goes on get
 });
 
 t.test('detach: a client that was held back is read again, so that its end is seen', async (t) => {
-  const scene = await SessionScene.open(t, { maxMessage: 2 ** 20 });
+  const scene = await SessionScene.open(t, { websocketMessageMax: 2 ** 20 });
   const { client, origin } = await scene.join();
   origin.pause();
   let taken = 0;

@@ -173,7 +173,7 @@ t.test('a client that breaks the protocol is told so, and counts as its fault', 
 });
 
 t.test('a client’s message over the limit closes it with 1009; an origin’s loses the origin', async (t) => {
-  const scene = await SessionScene.open(t, { maxMessage: 1_000 });
+  const scene = await SessionScene.open(t, { websocketMessageMax: 1_000 });
   const first = await scene.join();
   await first.client.text('x'.repeat(1_001));
   t.equal(closeCodeOf(await first.origin.frame()), 1009);

@@ -28,7 +28,7 @@ async function overflow(scene: SessionScene): Promise<number> {
 t.test(
   'a slow client is closed with 1013 when more than its queue waits, and this is counted and logged',
   async (t) => {
-    const scene = await SessionScene.open(t, { queueLimit: 500_000, debug: true });
+    const scene = await SessionScene.open(t, { clientQueueSize: 500_000, debug: true });
     const { client, origin } = await stopped(scene);
     const sent = await overflow(scene);
     t.match(await scene.ended(), { reason: 'slow-client', items: sent, dropped: 1 });
@@ -45,7 +45,7 @@ t.test(
 );
 
 t.test('a slow client that never reads again is cut off, and its buffers are freed', async (t) => {
-  const scene = await SessionScene.open(t, { queueLimit: 500_000 });
+  const scene = await SessionScene.open(t, { clientQueueSize: 500_000 });
   await stopped(scene);
   await overflow(scene);
   await scene.ended();
@@ -55,7 +55,7 @@ t.test('a slow client that never reads again is cut off, and its buffers are fre
 });
 
 t.test('with the policy drop, items are dropped while the client is slow, and it gets the later ones', async (t) => {
-  const scene = await SessionScene.open(t, { queueLimit: 500_000, slowClientPolicy: 'drop' });
+  const scene = await SessionScene.open(t, { clientQueueSize: 500_000, slowClientPolicy: 'drop' });
   const { client } = await stopped(scene);
   const sent = await overflow(scene);
   scene.publish('a', ITEM);
@@ -71,7 +71,7 @@ t.test('with the policy drop, items are dropped while the client is slow, and it
 });
 
 t.test('one item may be longer than the queue when nothing else waits', async (t) => {
-  const scene = await SessionScene.open(t, { queueLimit: 1_000 });
+  const scene = await SessionScene.open(t, { clientQueueSize: 1_000 });
   const joined = await scene.join();
   await control(joined, { type: 'subscribe', channel: 'a' });
   scene.publish('a', ITEM);
@@ -80,7 +80,7 @@ t.test('one item may be longer than the queue when nothing else waits', async (t
 });
 
 t.test('items that are published in one turn count together', async (t) => {
-  const scene = await SessionScene.open(t, { queueLimit: 250_000, slowClientPolicy: 'drop' });
+  const scene = await SessionScene.open(t, { clientQueueSize: 250_000, slowClientPolicy: 'drop' });
   const joined = await scene.join();
   await control(joined, { type: 'subscribe', channel: 'a' });
   for (let i = 0; i < 5; i++) scene.publish('a', ITEM);
@@ -88,7 +88,7 @@ t.test('items that are published in one turn count together', async (t) => {
 });
 
 t.test('other sessions do not notice a slow client', async (t) => {
-  const scene = await SessionScene.open(t, { queueLimit: 500_000, slowClientPolicy: 'drop' });
+  const scene = await SessionScene.open(t, { clientQueueSize: 500_000, slowClientPolicy: 'drop' });
   await stopped(scene);
   const fast = await scene.join();
   await control(fast, { type: 'subscribe', channel: 'a' });
@@ -100,7 +100,7 @@ t.test('other sessions do not notice a slow client', async (t) => {
 });
 
 t.test('timed messages for a client that does not read are bounded by its queue too', async (t) => {
-  const scene = await SessionScene.open(t, { queueLimit: 200_000, slowClientPolicy: 'drop' });
+  const scene = await SessionScene.open(t, { clientQueueSize: 200_000, slowClientPolicy: 'drop' });
   const joined = await stopped(scene);
   const keepAlive = { type: 'keep-alive', content: 'k'.repeat(50_000), timeout: 2, mode: 'interval' };
   void joined.origin.text(`c:${JSON.stringify(keepAlive)}`);
@@ -122,7 +122,7 @@ t.test('timed messages for a client that does not read are bounded by its queue 
 });
 
 t.test('an origin that sends faster than the client reads is held back; nothing is lost', async (t) => {
-  const scene = await SessionScene.open(t, { queueLimit: 1 });
+  const scene = await SessionScene.open(t, { clientQueueSize: 1 });
   const { client, origin } = await scene.join();
   client.pause();
   const messages = 64;
@@ -158,7 +158,7 @@ t.test('a client that sends faster than the origin reads is held back; nothing i
 });
 
 t.test('messages and items while each holds the other up: both go on when the client reads', async (t) => {
-  const scene = await SessionScene.open(t, { queueLimit: 4 * MIB, slowClientPolicy: 'drop' });
+  const scene = await SessionScene.open(t, { clientQueueSize: 4 * MIB, slowClientPolicy: 'drop' });
   const { client, origin } = await stopped(scene);
   const messages = 40;
   for (let i = 0; i < messages; i++) {

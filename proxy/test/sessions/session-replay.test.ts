@@ -192,7 +192,7 @@ t.test('a channel that was left is not told of again', async (t) => {
 });
 
 t.test('a client that has missed more than may wait for it gets all of it', async (t) => {
-  const scene = await open(t, { queueLimit: 1_000 });
+  const scene = await open(t, { clientQueueSize: 1_000 });
   const first = await join(scene, '', 'a');
   const { token } = (await next(first.client)) as { token: string };
   await leave(scene, first);

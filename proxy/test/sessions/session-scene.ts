@@ -41,10 +41,10 @@ export interface SceneOptions {
   readonly before?: string;
   readonly debug?: boolean;
   readonly trusted?: boolean;
-  readonly compression?: boolean;
-  readonly maxMessage?: number;
-  readonly subscriptionMax?: number;
-  readonly queueLimit?: number;
+  readonly allowCompression?: boolean;
+  readonly websocketMessageMax?: number;
+  readonly connectionSubscriptionMax?: number;
+  readonly clientQueueSize?: number;
   readonly slowClientPolicy?: 'close' | 'drop';
   readonly gapPolicy?: 'close' | 'continue';
   /** When subscriptions are live; at once if left out. */
@@ -70,23 +70,23 @@ export const GRIP = ['Sec-WebSocket-Extensions: grip'];
 
 const RULES: ForwardRules = {
   cdnLoop: '',
-  acceptForwardedProtocol: false,
-  setForwardedProtocol: 'true',
-  forwardedFor: { append: true },
-  forwardedForTrusted: { append: true },
+  acceptXForwardedProtocol: false,
+  setXForwardedProtocol: 'true',
+  xForwardedFor: { append: true },
+  xForwardedForTrusted: { append: true },
   origHeadersNeedMark: new Set<string>(),
-  acceptRouteHeader: false,
+  acceptPushpinRoute: false,
 };
 
 /** One node's worth of sessions. */
 export class SessionScene {
   readonly clock = new ManualClock();
   /** Under a clock of its own: tests count the timers of sessions. */
-  readonly history = new LocalHistory({ clock: new ManualClock(), epoch: 'e', size: 10, ttl: 60_000 });
+  readonly history = new LocalHistory({ clock: new ManualClock(), epoch: 'e', historySize: 10, historyTtl: 60_000 });
   readonly backplane = new LocalBackplane(silentLog, undefined, this.history);
   readonly delivery = new ItemDelivery(() => this.registry, {
     clock: this.clock,
-    wait: 5_000,
+    messageWait: 5_000,
     events: {
       itemDelivered: (receivers) => {
         this.counts.delivered += receivers;
@@ -181,7 +181,7 @@ export class SessionScene {
   #makeParts(options: SceneOptions): SessionParts {
     const { counts, clock } = this;
     const rules = { rules: RULES, sigIss: '', sigKey: undefined };
-    const maxMessage = options.maxMessage ?? 16 * 2 ** 20;
+    const websocketMessageMax = options.websocketMessageMax ?? 16 * 2 ** 20;
     const dialer = new SessionDialer(
       {
         clock,
@@ -191,8 +191,8 @@ export class SessionScene {
           throw new Error('no origin is asked over HTTP here');
         },
       },
-      { maxMessage, compression: options.compression ?? false },
-      { connectTimeout: 10_000 },
+      { websocketMessageMax, allowCompression: options.allowCompression ?? false },
+      { originConnectTimeout: 10_000 },
     );
     return {
       subscriber: {
@@ -207,7 +207,7 @@ export class SessionScene {
         },
         log: this.#log(),
         faults: uncontained,
-        queueLimit: options.queueLimit ?? 1_000_000,
+        clientQueueSize: options.clientQueueSize ?? 1_000_000,
         slowClientPolicy: options.slowClientPolicy ?? 'close',
         gapPolicy: options.gapPolicy ?? 'close',
         overChannels: new OverChannelsReport(clock, this.#log()),
@@ -243,11 +243,11 @@ export class SessionScene {
         latest: (channel) => this.delivery.positions.latest(channel),
       },
       debug: options.debug ?? false,
-      subscriptionMax: options.subscriptionMax ?? 20,
+      connectionSubscriptionMax: options.connectionSubscriptionMax ?? 20,
     };
   }
 
-  #makeEdge({ trusted = false, compression = false, maxMessage = 16 * 2 ** 20 }: SceneOptions): NodeEdge {
+  #makeEdge({ trusted = false, allowCompression = false, websocketMessageMax = 16 * 2 ** 20 }: SceneOptions): NodeEdge {
     return new NodeEdge(
       {
         onRequest: (_request, response) => response.abort(),
@@ -263,7 +263,7 @@ export class SessionScene {
         clientHeaderTimeout: 60_000,
         clientHalfCloseGrace: 10_000,
         certificates: new TlsCertificates('/nonexistent', () => {}),
-        sockets: new WsAcceptor({ maxMessage, compression }),
+        sockets: new WsAcceptor({ websocketMessageMax, allowCompression }),
       },
       {
         clock: this.clock,

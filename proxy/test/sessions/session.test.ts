@@ -124,7 +124,7 @@ t.test('what either side sent before the session stood is delivered', async (t) 
 
 t.test('messages of 16 MiB pass in both directions, over compression too', async (t) => {
   for (const compression of [false, true]) {
-    const scene = await SessionScene.open(t, { compression });
+    const scene = await SessionScene.open(t, { allowCompression: compression });
     const offer = 'Sec-WebSocket-Extensions: permessage-deflate';
     const { client, origin } = await scene.join(GRIP, compression ? [offer] : []);
     const bytes = Buffer.alloc(16 * 2 ** 20 - 2, 'Holdfast ');

@@ -19,7 +19,12 @@ import { HeardOwner } from './heard.js';
 function dial(t: Test, request: DialRequest, blocked = false) {
   const heard = new HeardOwner();
   const socket = heard.watch(
-    new WsOrigin(request, { maxMessage: 1_000, compression: false }, heard, blocked ? blockedError() : undefined),
+    new WsOrigin(
+      request,
+      { websocketMessageMax: 1_000, allowCompression: false },
+      heard,
+      blocked ? blockedError() : undefined,
+    ),
   );
   t.teardown(() => socket.abort());
   return { heard, socket };
@@ -43,7 +48,11 @@ t.test('so may a name that does not resolve, and a host that no URL can hold', a
 t.test('a connection that is not made in time may be followed by the next target', async (t) => {
   // Accepts, but never answers the TLS handshake, which is part of connecting.
   const silent = await RawOrigin.listen(t);
-  const request = dialTo(silent.port, { secure: true, connectTimeout: 20, connect: { rejectUnauthorized: false } });
+  const request = dialTo(silent.port, {
+    secure: true,
+    originConnectTimeout: 20,
+    connect: { rejectUnauthorized: false },
+  });
   const { heard } = dial(t, request);
   await heard.heard('failed ERR_ORIGIN_CONNECT');
   t.match(heard.error, { repeat: 'connect', message: /timed out/ });
@@ -84,7 +93,7 @@ t.test('interim answers without end are the origin’s fault', async (t) => {
 
 t.test('a refusal whose body does not come is the origin’s fault', async (t) => {
   const origin = await RawOrigin.listen(t);
-  const { heard } = dial(t, dialTo(origin.port, { answerTimeout: 50 }));
+  const { heard } = dial(t, dialTo(origin.port, { originTimeout: 50 }));
   const handshake = await origin.next();
   handshake.socket.write('HTTP/1.1 403 Forbidden\r\nContent-Length: 10\r\n\r\npart');
   await heard.heard('failed ERR_ORIGIN_');
@@ -93,10 +102,10 @@ t.test('a refusal whose body does not come is the origin’s fault', async (t) =
 
 t.test('the time for connecting does not bound the answer', async (t) => {
   const origin = await RawOrigin.listen(t);
-  const { heard } = dial(t, dialTo(origin.port, { connectTimeout: 20 }));
+  const { heard } = dial(t, dialTo(origin.port, { originConnectTimeout: 20 }));
   const handshake = await origin.next();
   // A second one, which fails by its limit: so the first one's has passed too.
-  const silent = dial(t, dialTo(origin.port, { secure: true, connectTimeout: 20 }));
+  const silent = dial(t, dialTo(origin.port, { secure: true, originConnectTimeout: 20 }));
   await silent.heard.heard('failed ERR_ORIGIN_CONNECT');
   handshake.accept();
   t.equal(await heard.heard('accepted'), 'accepted');

@@ -11,7 +11,7 @@ import { type RawHandshake, RawOrigin } from '../websocket/raw-origin.js';
 import { HeardOwner } from './heard.js';
 import { originSocketContract, type ScriptedServer, type ServerScript, type ServerSession } from './origin-contract.js';
 
-const SETTINGS: SocketSettings = { maxMessage: 16 * 1_048_576, compression: false };
+const SETTINGS: SocketSettings = { websocketMessageMax: 16 * 1_048_576, allowCompression: false };
 
 const lines = (headers: readonly string[]): string[] =>
   headers.flatMap((name, i) => (i % 2 === 0 ? [`${name}: ${headers[i + 1]}`] : []));
@@ -109,14 +109,14 @@ t.test('header fields keep order, case, duplicates and bytes; those of the hands
   t.match(handshake.values('sec-websocket-key'), [/^[+/0-9A-Za-z]{22}==$/]);
 });
 
-for (const [says, extension, compression, expected] of [
+for (const [says, extension, allowCompression, expected] of [
   ['nothing', '', false, []],
   ['grip', 'grip', false, ['grip']],
   ['compression', '', true, [/^permessage-deflate; \S.*$/]],
   ['both', 'grip', true, [/^grip, permessage-deflate; [^,]+$/]],
 ] as const) {
   t.test(`extensions offered: ${says}`, async (t) => {
-    const { handshake } = await dial(t, { extension }, { ...SETTINGS, compression });
+    const { handshake } = await dial(t, { extension }, { ...SETTINGS, allowCompression });
     t.match(handshake.values('sec-websocket-extensions'), expected);
     t.equal(handshake.values('sec-websocket-extensions').length, expected.length);
   });
@@ -143,7 +143,7 @@ for (const [says, offered, chosen] of [
 }
 
 t.test('the fields of an acceptance come as they are, extensions too', async (t) => {
-  const { handshake, heard } = await dial(t, { extension: 'grip' }, { ...SETTINGS, compression: true });
+  const { handshake, heard } = await dial(t, { extension: 'grip' }, { ...SETTINGS, allowCompression: true });
   const extensions = 'permessage-deflate; client_no_context_takeover, grip; message-prefix="a,b"';
   handshake.accept(['X-TWO: a', 'X-Two: J\xfcrgen', `Sec-WebSocket-Extensions: ${extensions}`]);
   await heard.heard('accepted');

@@ -101,7 +101,7 @@ t.test('WebSockets share no session, and the raw one has no frames', async (t) =
 });
 
 t.test('more sessions over HTTP than allowed are refused, until one has gone', async (t) => {
-  const fixture = new SockJsFixture({ maxSessions: 2 });
+  const fixture = new SockJsFixture({ clientMaxconn: 2 });
   fixture.open('a');
   fixture.clock.advance(1_000);
   fixture.open('b');

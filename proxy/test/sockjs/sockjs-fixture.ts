@@ -1,6 +1,6 @@
 /** The SockJS of a node with a clock that stands still, and the sessions that it opens, in the hands of the test. */
 import { setImmediate as turn } from 'node:timers/promises';
-import { AllowedOrigins } from '../../dist/config/values/allowed-origins.js';
+import { AllowedOrigins } from '../../dist/config/types/allowed-origins.js';
 import type { BodySink, ClientBody, ClientHandshake, ClientRequest, ResponseHandler } from '../../dist/edge/port.js';
 import { toRoute } from '../../dist/routes/route.js';
 import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';
@@ -95,7 +95,7 @@ class WholeBody extends FakeBody {
 export interface SockJsFixtureOptions {
   /** Properties of the route beside `sockjs=/echo`. */
   readonly route?: string;
-  readonly maxSessions?: number;
+  readonly clientMaxconn?: number;
   readonly overHttp?: boolean;
   /** Whether the origin waits for the test to accept. */
   readonly byHand?: boolean;
@@ -109,7 +109,7 @@ export class SockJsFixture {
   readonly sockjs: SockJs;
   readonly #routes: readonly SockJsRoute[];
 
-  constructor({ route = '', maxSessions = 100, overHttp = true, byHand = false }: SockJsFixtureOptions = {}) {
+  constructor({ route = '', clientMaxconn = 100, overHttp = true, byHand = false }: SockJsFixtureOptions = {}) {
     this.#routes = ['/echo', '/chat'].map((prefix) => {
       const line = `*,path_beg=${prefix},sockjs=${prefix}${route === '' ? '' : `,${route}`} 127.0.0.1:1`;
       return toRoute(parseRouteLine(line, 1) as RouteLine, () => undefined) as SockJsRoute;
@@ -123,9 +123,9 @@ export class SockJsFixture {
         if (!byHand) opened.accept();
       },
       ended: (end) => this.ends.push(end),
-      scriptUrl: 'http://cdn.test/sockjs.js?a=1&b="2"',
-      origins: AllowedOrigins.any,
-      maxSessions,
+      sockjsUrl: 'http://cdn.test/sockjs.js?a=1&b="2"',
+      acoOrigins: AllowedOrigins.any,
+      clientMaxconn,
       overHttp,
     });
   }

@@ -8,7 +8,7 @@ import { Statistics } from '../../dist/telemetry/statistics.js';
 function scene() {
   const told: string[] = [];
   const stats: StatsEvents = { ...noStats, subscribers: (mode, _channel, count) => void told.push(`${mode} ${count}`) };
-  return { statistics: new Statistics(stats, undefined), told: () => told.splice(0) };
+  return { statistics: new Statistics(stats, Number.POSITIVE_INFINITY), told: () => told.splice(0) };
 }
 
 t.test('a poll that comes back while its channel lingers is the same subscription', async (t) => {

@@ -40,7 +40,7 @@ t.test(
 t.test('the line of an end calls holds by their kind, and sessions sessions', async (t) => {
   const lines: string[] = [];
   const log = { info: (fields: object, text: string) => lines.push(text, JSON.stringify(fields)) };
-  const access = new AccessLog(log as unknown as Log, { enabled: true, from: false, userAgent: false });
+  const access = new AccessLog(log as unknown as Log, { enabled: true, logFrom: false, logUserAgent: false });
   const request = { id: 'x-1', path: '/p' } as ClientRequest;
   const end = { reason: 'shutdown', items: 2, dropped: 1, duration: 30, channels: ['a', 'b'] } as const;
   for (const kind of subscriberKinds) access.end(request, undefined, { kind, ...end });

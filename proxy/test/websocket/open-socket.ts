@@ -97,7 +97,7 @@ const MESSAGE_MAX = 16 * 2 ** 20;
 /** Opens a connection; it is cut at the end of the test. */
 export async function openSocket(t: Test, role: Role, options: OpenOptions = {}): Promise<Opened> {
   const { lines = [], owned = true, direct, ...given } = options;
-  const settings = { maxMessage: MESSAGE_MAX, compression: false, ...given };
+  const settings = { websocketMessageMax: MESSAGE_MAX, allowCompression: false, ...given };
   const listener = new Listener();
   const { socket, wire, other } = await (role === 'server'
     ? accepted(t, settings, lines, direct)
@@ -173,7 +173,7 @@ export function dialTo(port: number, options: Partial<DialRequest> = {}): DialRe
     headers: ['Host', 'test'],
     extension: '',
     connect: {},
-    connectTimeout: 10_000,
+    originConnectTimeout: 10_000,
     maxBody: 100_000,
     maxInterim: 3,
     ...options,

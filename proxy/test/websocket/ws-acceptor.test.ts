@@ -5,8 +5,12 @@ import { WsAcceptor } from '../../dist/websocket/ws-acceptor.js';
 import { RawSocket } from '../kit/clients/raw-socket.js';
 
 /** A server that accepts everything; `accepted` is told what came of it. */
-async function listen(t: Test, compression: boolean, accepted: (worked: boolean) => void = () => {}): Promise<number> {
-  const acceptor = new WsAcceptor({ maxMessage: 65_536, compression });
+async function listen(
+  t: Test,
+  allowCompression: boolean,
+  accepted: (worked: boolean) => void = () => {},
+): Promise<number> {
+  const acceptor = new WsAcceptor({ websocketMessageMax: 65_536, allowCompression });
   const server = createServer();
   t.teardown(() => server.close());
   server.on('upgrade', (request: IncomingMessage, wire: Socket, early: Buffer) => {

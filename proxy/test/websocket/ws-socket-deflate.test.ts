@@ -12,7 +12,7 @@ const RSV1 = 4;
 const lines = ['Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover'];
 
 const compressed = (t: Parameters<typeof openSocket>[0], role: Role, options: OpenOptions = {}) =>
-  openSocket(t, role, { compression: true, lines, ...options });
+  openSocket(t, role, { allowCompression: true, lines, ...options });
 
 /** RFC 7692 §7.2.1: without the empty block at the end. */
 function deflate(bytes: string | Buffer): Buffer {
@@ -143,7 +143,7 @@ for (const role of roles) {
   });
 
   t.test(`${role}: the limit is on what a message inflates to`, async (t) => {
-    const { listener, other } = await compressed(t, role, { maxMessage: 10_000 });
+    const { listener, other } = await compressed(t, role, { websocketMessageMax: 10_000 });
     await other.send(text, deflate('z'.repeat(10_000)), { rsv: RSV1 });
     t.equal((await listener.next())[0], 'text');
     await other.send(text, deflate('z'.repeat(1_000_000)), { rsv: RSV1 });

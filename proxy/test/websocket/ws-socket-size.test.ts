@@ -75,7 +75,7 @@ for (const role of roles) {
   });
 
   t.test(`${role}: where messages are short, so are fragments few`, async (t) => {
-    const { listener, other } = await openSocket(t, role, { maxMessage: 2_000 });
+    const { listener, other } = await openSocket(t, role, { websocketMessageMax: 2_000 });
     await other.write(fragments(other, pattern(1_024), 1));
     t.equal((await listener.next())[0], 'binary');
     void other.write(fragments(other, pattern(1_025), 1));
@@ -84,7 +84,7 @@ for (const role of roles) {
   });
 
   t.test(`${role}: a message of exactly the limit is taken, one byte more fails with 1009`, async (t) => {
-    const { listener, other } = await openSocket(t, role, { maxMessage: 1_000 });
+    const { listener, other } = await openSocket(t, role, { websocketMessageMax: 1_000 });
     await other.send(opcodes.text, 'x'.repeat(1_000));
     t.equal((await listener.next())[0], 'text');
     await other.send(opcodes.text, 'x'.repeat(1_001));
@@ -94,7 +94,7 @@ for (const role of roles) {
   });
 
   t.test(`${role}: fragments that together exceed the limit fail with 1009`, async (t) => {
-    const { listener, other } = await openSocket(t, role, { maxMessage: 1_000 });
+    const { listener, other } = await openSocket(t, role, { websocketMessageMax: 1_000 });
     await other.send(opcodes.text, 'x'.repeat(600), { fin: false });
     await other.send(opcodes.continuation, 'x'.repeat(600));
     t.strictSame((await other.rest()).map(closeCodeOf), [1009]);
@@ -103,7 +103,7 @@ for (const role of roles) {
   });
 
   t.test(`${role}: the limit is known from the frame's head: its bytes are not waited for`, async (t) => {
-    const { other } = await openSocket(t, role, { maxMessage: 1_000 });
+    const { other } = await openSocket(t, role, { websocketMessageMax: 1_000 });
     await other.write(other.encode(opcodes.binary, pattern(100_000)).subarray(0, 14));
     t.strictSame((await other.rest()).map(closeCodeOf), [1009]);
   });

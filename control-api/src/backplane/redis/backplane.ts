@@ -25,16 +25,16 @@ import { ChannelSubscriptions } from './subscribe/subscriptions.js';
 /** What a {@link RedisBackplane} is made of. */
 export interface RedisBackplaneOptions {
   /** `redis://`, `redis+sentinel://` or `redis+cluster://`, with `rediss` for TLS; see `parseRedisUrl`. Redis 7 or later. */
-  readonly url: string;
+  readonly redisUrl: string;
   /** Begins all keys; systems that share a Redis need different ones. Without braces. */
-  readonly prefix: string;
+  readonly redisPrefix: string;
   readonly tls?: RedisTls;
   /** Items kept per channel to catch up from; 0 keeps none, so that every loss of a connection may leave gaps. */
   readonly historySize: number;
   /** How long they are kept after the last of them, in ms; more than 0. */
-  readonly historyTtlMs: number;
+  readonly historyTtl: number;
   /** How long the ids of items are remembered, in ms; 0 remembers none. */
-  readonly idTtlMs: number;
+  readonly idCacheTtl: number;
   readonly clock: Clock;
   /** Between 0 and 1, like Math.random. */
   readonly random: () => number;
@@ -66,8 +66,8 @@ export class RedisBackplane implements Backplane, History {
     const { clock, random, events, log, faults = loggedFaults(log) } = options;
     this.#options = options;
     this.#faults = faults;
-    const keys = new RedisKeys(options.prefix);
-    const access = { url: parseRedisUrl(options.url), tls: options.tls, random, faults };
+    const keys = new RedisKeys(options.redisPrefix);
+    const access = { url: parseRedisUrl(options.redisUrl), tls: options.tls, random, faults };
     this.connections = new RedisConnections({ access, keys, clock, events, log });
     const { commands } = this.connections;
     this.#backfill = new Backfill(commands, clock, events, this.connections.warnings);
@@ -91,8 +91,8 @@ export class RedisBackplane implements Backplane, History {
       settings: {
         node: newName(),
         historySize: options.historySize,
-        historyTtlMs: options.historyTtlMs,
-        idTtlMs: options.idTtlMs,
+        historyTtl: options.historyTtl,
+        idCacheTtl: options.idCacheTtl,
         sharded: access.url.mode === 'cluster',
       },
       clock,

@@ -26,7 +26,9 @@ async function checkRights(t: Test, servers: readonly RedisServer[], url: string
     await server.cli('acl', 'setuser', ...rules);
     await server.cli('acl', 'log', 'reset');
   }
-  const { backplane, listener } = await startNode(t, url.replace('//', '//holdfast:password@'), { prefix: 'holdfast' });
+  const { backplane, listener } = await startNode(t, url.replace('//', '//holdfast:password@'), {
+    redisPrefix: 'holdfast',
+  });
   const names = Array.from({ length: 20 }, (_, i) => `c${i}`);
   await Promise.all(names.map((name) => backplane.subscribe(name)));
   await backplane.publish([...names.map((name) => streamMessage(name, '1')), { type: 'recover' }]);

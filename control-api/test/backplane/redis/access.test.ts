@@ -52,7 +52,7 @@ t.test('redis: a user that may do no more than is needed, under the prefix only'
   await server.cli('acl', 'setuser', 'holdfast', ...rules);
   await server.cli('acl', 'setuser', 'default', 'off');
   const url = server.url.replace('//', '//holdfast:s3cret@');
-  const { backplane, listener, events } = await startNode(t, url, { prefix: 'mine' });
+  const { backplane, listener, events } = await startNode(t, url, { redisPrefix: 'mine' });
   await backplane.subscribe('a');
   const [acceptance] = await backplane.publish([streamMessage('a', '1')]);
   await listener.saw('a/1');
@@ -66,8 +66,8 @@ t.test('redis: a user that may do no more than is needed, under the prefix only'
 
 t.test('redis: systems with different prefixes do not see each other', async (t) => {
   const server = await startRedis(t);
-  const one = await startNode(t, server.url, { prefix: 'one' });
-  const two = await startNode(t, server.url, { prefix: 'two' });
+  const one = await startNode(t, server.url, { redisPrefix: 'one' });
+  const two = await startNode(t, server.url, { redisPrefix: 'two' });
   await one.backplane.subscribe('a');
   await two.backplane.subscribe('a');
   await one.backplane.publish([streamMessage('a', '1'), { type: 'recover' }]);

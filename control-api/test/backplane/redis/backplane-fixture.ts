@@ -49,11 +49,11 @@ export function makeNode(url: string, options: Partial<RedisBackplaneOptions> = 
   const events = new CountingEvents();
   const log = new RecordingLog();
   const backplane = new RedisBackplane({
-    url,
-    prefix: 'hf',
+    redisUrl: url,
+    redisPrefix: 'hf',
     historySize: 1000,
-    historyTtlMs: 60_000,
-    idTtlMs: 60_000,
+    historyTtl: 60_000,
+    idCacheTtl: 60_000,
     clock: realClock,
     random: Math.random,
     events,

@@ -15,12 +15,12 @@ function nextPrefix(): string {
 
 backplaneContract(t, 'redis cluster', async () => {
   const prefix = nextPrefix();
-  return { backplanes: Array.from({ length: 2 }, () => makeNode(url, { prefix }).backplane) };
+  return { backplanes: Array.from({ length: 2 }, () => makeNode(url, { redisPrefix: prefix }).backplane) };
 });
 
 t.test('redis cluster: channels are spread over all masters, and messages travel on theirs only', async (t) => {
   const prefix = nextPrefix();
-  const node = await startNode(t, url, { prefix });
+  const node = await startNode(t, url, { redisPrefix: prefix });
   const names = Array.from({ length: 300 }, (_, i) => `c${i}`);
   await Promise.all(names.map((name) => node.backplane.subscribe(name)));
   const counts: number[] = [];
@@ -43,8 +43,8 @@ t.test('redis cluster: channels are spread over all masters, and messages travel
 
 t.test('redis cluster: slots that move to another master take their channels along without loss', async (t) => {
   const prefix = nextPrefix();
-  const publisher = await startNode(t, url, { prefix });
-  const receiver = await startNode(t, url, { prefix });
+  const publisher = await startNode(t, url, { redisPrefix: prefix });
+  const receiver = await startNode(t, url, { redisPrefix: prefix });
   const names = Array.from({ length: 60 }, (_, i) => `c${i}`);
   await Promise.all(names.map((name) => receiver.backplane.subscribe(name)));
   let stopped = false;

@@ -19,7 +19,7 @@ let systems = 0;
 async function fixture(t: Test) {
   systems += 1;
   const prefix = `hf${systems}`;
-  const node = await startNode(t, server.url, { prefix });
+  const node = await startNode(t, server.url, { redisPrefix: prefix });
   const redis = new Redis(server.port, '127.0.0.1');
   t.teardown(() => redis.disconnect());
   await node.backplane.subscribe('a');

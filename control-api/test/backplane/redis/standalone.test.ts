@@ -10,7 +10,7 @@ let systems = 0;
 function makeNodes(count: number) {
   systems += 1;
   const prefix = `hf${systems}`;
-  return Array.from({ length: count }, () => makeNode(server.url, { prefix }).backplane);
+  return Array.from({ length: count }, () => makeNode(server.url, { redisPrefix: prefix }).backplane);
 }
 
 backplaneContract(t, 'redis', async () => ({ backplanes: makeNodes(3) }));

@@ -26,15 +26,11 @@ const part = (limit: number, workers: number): number => Math.max(1, Math.ceil(l
 
 /** The configuration of each of so many workers: limits that count for the whole node are divided among them. */
 export function workerConfig(config: Config, workers: number): Config {
-  const { client, origin, channels } = config;
   return {
     ...config,
-    client: { ...client, connectionsMax: part(client.connectionsMax, workers) },
-    origin: { ...origin, openRequestsMax: part(origin.openRequestsMax, workers) },
-    channels: {
-      ...channels,
-      messageRate: channels.messageRate / workers,
-      messageHwm: part(channels.messageHwm, workers),
-    },
+    clientMaxconn: part(config.clientMaxconn, workers),
+    maxOpenRequests: part(config.maxOpenRequests, workers),
+    messageRate: config.messageRate / workers,
+    messageHwm: part(config.messageHwm, workers),
   };
 }

@@ -38,9 +38,9 @@ async function serve(): Promise<void> {
   setUpV8();
   const init = (await channel.ask('init')) as WorkerInit;
   const { config, number } = init;
-  const log = createLog(config.log, number, workerOutputFor(config.client));
+  const log = createLog(config, number, workerOutputFor(config));
   await log.opened;
-  const metrics = new Metrics(config.admin.prometheusPrefix);
+  const metrics = new Metrics(config.prometheusPrefix);
   faults = new Faults(log.child('fault'), metrics);
   const clock = guardedClock(faults);
   let data: DataPlane | undefined;

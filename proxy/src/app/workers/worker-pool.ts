@@ -17,7 +17,7 @@ import {
 } from '@holdfast/control-api';
 import type { Readiness } from '../../admin/server.js';
 import type { Config } from '../../config/config.js';
-import type { Listen } from '../../config/values/listen.js';
+import type { Listen } from '../../config/types/listen.js';
 import { edges } from '../../edge/edges.js';
 import { EdgeError } from '../../edge/errors.js';
 import { freePort, prepareSocketFile } from '../../edge/listening.js';
@@ -82,7 +82,7 @@ export class WorkerPool implements Serving {
     }));
     options.metrics.observeWorkers(() => this.#serving.length);
     this.exposition = new WorkerMetrics(options.metrics, () => this.#snapshots());
-    if (readRoutes(options.config.routes).table.routes.some(({ sockjs }) => sockjs !== undefined)) {
+    if (readRoutes(options.config).table.routes.some(({ sockjs }) => sockjs !== undefined)) {
       const text =
         'sockjs: with workers only its WebSocket transport is served, as requests of a session over HTTP go to any worker';
       options.log.warn({}, text);
@@ -91,8 +91,8 @@ export class WorkerPool implements Serving {
 
   /** Starts all; rejects with the first failure: what keeps one from serving, such as a port in use, keeps all. */
   async start(): Promise<readonly string[]> {
-    this.#config = await this.#settleListeners();
-    const stdio = workerStdio(this.#config.client);
+    this.#config = await this.#chosenListeners();
+    const stdio = workerStdio(this.#config);
     cluster.setupPrimary({
       exec: fileURLToPath(new URL('./worker.js', import.meta.url)),
       args: [],
@@ -115,28 +115,31 @@ export class WorkerPool implements Serving {
    * The listeners as all workers can have them. Where each worker binds them itself, beside the others (SO_REUSEPORT), a port
    * that the system is to choose must be chosen before.
    */
-  async #settleListeners(): Promise<Config> {
-    const { client } = this.#config;
-    if (edges[client.edge].boundBy === 'primary') {
-      for (const { path } of client.sockets) await prepareSocketFile(path);
+  async #chosenListeners(): Promise<Config> {
+    const { edge, httpPort, httpsPorts, localPorts } = this.#config;
+    if (edges[edge].boundBy === 'primary') {
+      for (const { path } of localPorts) await prepareSocketFile(path);
       return this.#config;
     }
-    if (client.sockets.length > 0) {
+    if (localPorts.length > 0) {
       throw new EdgeError(
         'ERR_EDGE_UNAVAILABLE',
-        `edge ${client.edge}: workers cannot share local_ports; use edge: node, or workers: 1`,
+        `edge ${edge}: workers cannot share local_ports; use edge: node, or workers: 1`,
       );
     }
-    const settle = async (listen: Listen): Promise<Listen> =>
+    const choose = async (listen: Listen): Promise<Listen> =>
       listen.port === 0 ? { ...listen, port: await freePort(listen.host) } : listen;
-    const [http, https] = await Promise.all([client.http, client.https].map((all) => Promise.all(all.map(settle))));
-    return { ...this.#config, client: { ...client, http: http ?? [], https: https ?? [] } };
+    return {
+      ...this.#config,
+      httpPort: await Promise.all(httpPort.map(choose)),
+      httpsPorts: await Promise.all(httpsPorts.map(choose)),
+    };
   }
 
   async stop(): Promise<void> {
     this.#isStopping = true;
     for (const { timer } of this.#places) realClock.clear(timer);
-    await Promise.all(this.#workers.map((worker) => worker.stop(this.#config.shutdownRequestsMs)));
+    await Promise.all(this.#workers.map((worker) => worker.stop(this.#config.shutdownRequests)));
   }
 
   /** Only the workers know. */

@@ -1,7 +1,7 @@
 /** Where `holdfast publish` publishes to, and where `holdfast tap` asks, and as whom: a GRIP URL or a ZeroMQ spec. */
 import { signGripSig } from '@holdfast/grip';
-import type { PublishFlags } from '../../config/flags/publish-options.js';
-import { KeyReader } from '../../config/values/keys.js';
+import type { PublishFlags } from '../../config/flags/command-flags.js';
+import { KeyReader } from '../../config/types/keys.js';
 import { PublishError } from './errors.js';
 
 /** A ZeroMQ PULL socket, or the control API: the complete URL, and the value of Authorization if there is one. */

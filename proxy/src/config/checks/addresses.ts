@@ -1,18 +1,17 @@
-/** Owns: looking at addresses of Redis and of ZeroMQ sockets before anything is opened. Does not own: their forms (control API). */
+/** A look at the addresses of Redis and of ZeroMQ sockets before anything is opened; their forms are the control API's. */
 import { ControlError, checkZeroMqSpec, parseRedisUrl } from '@holdfast/control-api';
 import type { Config } from '../config.js';
 
 /** What is wrong with them, one line for each, with the option: what a start would refuse. */
-export function addressProblems({ redis, zeromq }: Config): readonly string[] {
-  const { pull, sub, command, stats } = zeromq;
+export function addressProblems(config: Config): readonly string[] {
   const specs = [
-    ['push_in_spec', pull],
-    ...sub.map((spec) => ['push_in_sub_specs', spec] as const),
-    ['command_spec', command],
-    ['stats_spec', stats],
+    ['push_in_spec', config.pushInSpec],
+    ...(config.pushInSubSpecs ?? []).map((spec) => ['push_in_sub_specs', spec] as const),
+    ['command_spec', config.commandSpec],
+    ['stats_spec', config.statsSpec],
   ] as const;
   return [
-    ...problemsIn('redis_url', redis?.url, parseRedisUrl),
+    ...problemsIn('redis_url', config.redisUrl, parseRedisUrl),
     ...specs.flatMap(([option, spec]) => problemsIn(option, spec, checkZeroMqSpec)),
   ];
 }

@@ -1,12 +1,8 @@
-/**
- * What a configuration leaves open to others.
- *
- * Owns: which of it deserves a warning at the start, each kind in one. Does not own: refusing (settle.ts), or the log.
- */
+/** What a configuration leaves open to others and deserves a warning at the start; what is refused is in `combinations.ts`. */
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config.js';
-import { isLoopback } from '../values/listen.js';
+import { isLoopback } from '../types/listen.js';
 
 /** One warning: constant words, and what they are about. */
 export interface Exposure {
@@ -43,25 +39,25 @@ export function exposuresOf(
   ];
 }
 
-function knownKey({ forward: { sigKey } }: Config): Exposure[] {
+function knownKey({ sigKey }: Config): Exposure[] {
   if (sigKey?.kind !== 'secret' || !Buffer.from(sigKey.secret).equals(KNOWN_KEY)) return [];
   const message = 'sig_key is changeme, its default, which everybody knows: set it before origins rely on Grip-Sig';
   return [{ message, fields: { option: 'sig_key' } }];
 }
 
-function publicControl({ control: { listen } }: Config): Exposure[] {
-  if (listen === undefined || isLoopback(listen.host)) return [];
+function publicControl({ pushInHttpAddr: host, pushInHttpPort: port }: Config): Exposure[] {
+  if (port === -1 || isLoopback(host)) return [];
   const message =
     'the control API is on a public address: everybody who can reach it can publish without authentication';
-  return [{ message, fields: { option: 'push_in_http_addr', host: listen.host, port: listen.port } }];
+  return [{ message, fields: { option: 'push_in_http_addr', host, port } }];
 }
 
-function publicSockets({ zeromq: { pull, sub, subConnect, command, stats } }: Config): Exposure[] {
+function publicSockets(config: Config): Exposure[] {
   const bound = {
-    push_in_spec: pull,
-    push_in_sub_specs: subConnect ? undefined : sub[0],
-    command_spec: command,
-    stats_spec: stats,
+    push_in_spec: config.pushInSpec,
+    push_in_sub_specs: config.pushInSubConnect ? undefined : config.pushInSubSpecs?.[0],
+    command_spec: config.commandSpec,
+    stats_spec: config.statsSpec,
   };
   const open = Object.entries(bound).filter(([, spec]) => spec !== undefined && isPublic(spec));
   if (open.length === 0) return [];
@@ -76,9 +72,9 @@ function isPublic(spec: string): boolean {
   return host !== undefined && host !== 'lo' && !isLoopback(host.replace(/^\[(.*)\]$/, '$1'));
 }
 
-function tlsKeys({ client: { https, tlsCertsDir }, redis }: Config): string[] {
-  const own = redis?.tls.key === undefined ? [] : [redis.tls.key];
-  if (https.length === 0) return own;
+function tlsKeys({ httpsPorts, tlsCertsDir, redisUrl, redisTlsKey }: Config): string[] {
+  const own = redisUrl === undefined || redisTlsKey === undefined ? [] : [redisTlsKey];
+  if (httpsPorts.length === 0) return own;
   try {
     const names = readdirSync(tlsCertsDir).filter((name) => name.endsWith('.key'));
     return [...own, ...names.map((name) => join(tlsCertsDir, name))];

@@ -1,4 +1,5 @@
-/** Owns: that words from outside fit into a line that people read. Does not own: the lines. */
+/** Text of error lines and warnings: what came from outside fits into a line, and a misspelt word gets a guess. */
+import { closest, distance } from 'fastest-levenshtein';
 
 /** Characters of an error line or warning; what is behind them is left out. */
 const LINE_MAX = 1_000;
@@ -28,4 +29,24 @@ export function legibleValue(value: unknown): string {
   } catch {
     return 'a value that holds itself'; // by aliases of YAML
   }
+}
+
+/** Characters of a word that are compared, and shown. */
+const MAX_WORD = 100;
+
+/** The word that looks most like `word`; there must be one. */
+export function nearest(word: string, words: readonly string[]): string {
+  return closest(word.slice(0, MAX_WORD), words);
+}
+
+/** Most words that are listed where none is like the one that was found. */
+const MAX_LISTED = 12;
+
+/** `'<word>'; did you mean <nearest>?`, or all words where they are few and none is near: to go behind what it is. */
+export function guess(word: string, words: readonly string[]): string {
+  const shown = word.length > MAX_WORD ? `${word.slice(0, MAX_WORD)}…` : word;
+  const near = nearest(word, words);
+  const isFar = distance(shown, near) > Math.max(shown.length, near.length) / 2;
+  if (isFar && words.length <= MAX_LISTED) return `'${shown}'; there are ${words.join(', ')}`;
+  return `'${shown}'; did you mean ${near}?`;
 }

@@ -1,9 +1,6 @@
-/**
- * Owns: finding listeners of one configuration that want the same port. Does not own: what the options are, or ports that other
- * processes have.
- */
+/** Listeners of one configuration that want the same port; ports that other processes have are found when they are opened. */
 import { isIPv6 } from 'node:net';
-import { formatListen, type Listen } from '../values/listen.js';
+import { formatListen, type Listen } from '../types/listen.js';
 
 /** One listener, and the option that it comes from. */
 export interface NamedListen extends Listen {

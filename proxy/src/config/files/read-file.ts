@@ -1,8 +1,6 @@
 /**
- * Reading what a configuration names: whole files, up to a limit.
- *
- * Owns: the limits, and that a device or a file of the wrong kind is refused before it fills memory. Does not own: the words
- * around a failure.
+ * Reading what a configuration names: whole files, up to a limit, so that a device or a file of the wrong kind is refused
+ * before it fills memory.
  */
 import { closeSync, openSync, readSync } from 'node:fs';
 

@@ -1,8 +1,6 @@
 /**
  * Holdfast's own file format: a YAML (or JSON) mapping, flat or with groups: `redis: {url: …}` and `redis.url: …` are
- * `redis_url`.
- *
- * Owns: text ⇄ keys and plain values, with line numbers. Does not own: what the keys mean. The only importer of yaml.
+ * `redis_url`. What the keys mean is in the option table. The only importer of yaml.
  */
 import { isAlias, isMap, isScalar, Lexer, LineCounter, Parser, parseDocument, stringify, type YAMLMap } from 'yaml';
 

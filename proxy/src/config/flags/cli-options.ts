@@ -1,17 +1,14 @@
 /**
  * The command lines of `holdfast`: flags derived from the option table, Pushpin's own flags, subcommands, and
- * `holdfast publish` and `holdfast tap` with tables of their own.
- *
- * Owns: argv ⇒ a command and raw settings. Does not own: their values, or doing anything. The only importer of commander.
+ * `holdfast publish` and `holdfast tap` with tables of their own. The only importer of commander.
  */
 import { Command, CommanderError, Option as Flag } from 'commander';
 import { ConfigError } from '../errors.js';
 import { docOf, flagName, type Option } from '../option.js';
-import type { Setting, Settings } from '../setting.js';
+import { expectation } from '../parse-option.js';
+import type { GivenOption, GivenOptions } from '../sources.js';
 import { optionByKey, options } from '../table.js';
-import { expectation } from '../value.js';
-import { type PublishFlags, type PublishOption, publishOptions } from './publish-options.js';
-import { type TapFlags, tapOptions } from './tap-options.js';
+import { type CommandFlag, type PublishFlags, publishFlags, type TapFlags, tapFlags } from './command-flags.js';
 
 /** Text to be printed to standard output. */
 interface CommandLineText {
@@ -26,7 +23,7 @@ export type CommandLine =
       readonly command: 'run' | 'check-config' | 'print-config';
       /** As given with `--config`. */
       readonly config: string | undefined;
-      readonly flags: Settings;
+      readonly flags: GivenOptions;
     };
 
 /** What the command line of `publish` asks for. */
@@ -47,6 +44,7 @@ const subcommands = [
 const metavars: Readonly<Record<Option['type'], string>> = {
   bool: '[true|false]',
   int: '<n>',
+  limit: '<n>',
   string: '<text>',
   secret: '<key>',
   path: '<path>',
@@ -126,7 +124,7 @@ function completeBools(argv: readonly string[]): string[] {
 interface Reading {
   command: 'run' | 'check-config' | 'print-config';
   config: string | undefined;
-  readonly flags: Map<string, Setting>;
+  readonly flags: Map<string, GivenOption>;
   /** What commander prints for `--help` and `--version`. */
   output: string;
 }
@@ -137,7 +135,7 @@ function putInto({ flags }: Reading, baseDir: string): Put {
     const option = optionByKey(key) as Option;
     const before = flags.get(key)?.raw;
     const value = option.type === 'lines' ? [...(Array.isArray(before) ? before : []), raw] : raw;
-    flags.set(key, { option, raw: value, where: { surface: 'flag', name, baseDir } });
+    flags.set(key, { option, raw: value, where: { source: 'flag', name, baseDir } });
   };
 }
 
@@ -220,7 +218,7 @@ function collect(value: string, before: readonly string[] | undefined): readonly
   return [...(before ?? []), value];
 }
 
-function publishFlag({ flags, doc, many }: PublishOption): Flag {
+function commandFlag({ flags, doc, many }: CommandFlag): Flag {
   const flag = new Flag(flags, doc);
   return many === true ? flag.argParser(collect) : flag;
 }
@@ -234,7 +232,7 @@ function buildPublish(name: string, version: string): Command {
     .helpOption('-h, --help', 'show this text')
     .version(`holdfast ${version}`, '-V, --version', 'show the version')
     .allowExcessArguments(false);
-  for (const option of publishOptions) command.addOption(publishFlag(option));
+  for (const option of publishFlags) command.addOption(commandFlag(option));
   return command;
 }
 
@@ -259,7 +257,7 @@ function buildTap(name: string, version: string): Command {
     .helpOption('-h, --help', 'show this text')
     .version(`holdfast ${version}`, '-V, --version', 'show the version')
     .allowExcessArguments(false);
-  for (const option of tapOptions) command.addOption(publishFlag(option));
+  for (const option of tapFlags) command.addOption(commandFlag(option));
   return command.addHelpText('after', tapNotes);
 }
 

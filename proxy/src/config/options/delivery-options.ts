@@ -11,7 +11,7 @@ export const deliveryOptions = [
   {
     key: 'message_rate',
     group,
-    type: 'int',
+    type: 'limit',
     unit: 'deliveries per second',
     default: -1,
     min: -1,
@@ -25,7 +25,7 @@ export const deliveryOptions = [
   {
     key: 'message_hwm',
     group,
-    type: 'int',
+    type: 'limit',
     unit: 'deliveries',
     default: 25_000,
     pushpinDefault: -1,
@@ -36,7 +36,7 @@ export const deliveryOptions = [
   {
     key: 'message_block_size',
     group,
-    type: 'int',
+    type: 'limit',
     unit: 'bytes',
     default: -1,
     min: -1,
@@ -169,6 +169,7 @@ export const deliveryOptions = [
     key: 'resume_key',
     group,
     type: 'secret',
+    keyUse: 'sign',
     default: '',
     doc: 'Key that signs the ids and tokens with which clients come back for what they missed. In the forms of `sig_key`. Empty derives it from `sig_key`; where that has its default too a random one is made at each start, and no other node takes its tokens.',
   },

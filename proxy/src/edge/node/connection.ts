@@ -2,6 +2,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { Containment } from '@holdfast/control-api';
+import type { Options } from '../../config/table.js';
 import type { Clock, Timer } from '../../runtime/clock.js';
 import {
   attachHttp,
@@ -46,12 +47,8 @@ interface Tagged {
 }
 
 /** The clock and the rules of a connection's edge. */
-export interface ConnectionRules {
+export interface ConnectionRules extends Pick<Options, 'clientHalfCloseGrace' | 'clientKeepAliveTimeout'> {
   readonly clock: Clock;
-  /** How long after the client's FIN an answer may stay silent before the client counts as gone, in ms. */
-  readonly clientHalfCloseGrace: number;
-  /** Idle time after which a connection between two requests is closed, in ms. */
-  readonly clientKeepAliveTimeout: number;
   /** The server whose parser reads the connection. */
   readonly server: Server;
   readonly secure: boolean;

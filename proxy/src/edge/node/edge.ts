@@ -4,6 +4,7 @@ import { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { type Containment, uncontained } from '@holdfast/control-api';
 import { headerValue } from '@holdfast/grip';
+import type { Options } from '../../config/table.js';
 import { saysTrailers } from '../../http/trailers.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Descriptors } from '../../runtime/descriptors.js';
@@ -23,17 +24,15 @@ import { NodeHandshake, plainHead } from './handshake.js';
 import { NodeResponse, type NodeResponseDeps } from './response.js';
 import { boundTo, createHttp, createTls, keepReserve, limitConnections } from './server.js';
 
-/** How the node edge treats its clients. Times in ms. */
-export interface NodeEdgeOptions {
-  /** Longest request head, in bytes; longer ones are answered 431. */
-  readonly clientBufferSize: number;
-  /** Connections open at once on each listener; more are closed as soon as they are accepted. */
-  readonly clientMaxconn: number;
-  /** Idle time after which a connection between two requests is closed. */
-  readonly clientKeepAliveTimeout: number;
-  /** Time that a client has to send a complete head; then 408. A TLS handshake has as much time for itself. */
-  readonly clientHeaderTimeout: number;
-  readonly clientHalfCloseGrace: number;
+/**
+ * How the node edge treats its clients: longer heads are answered 431, connections beyond the limit are closed as soon as
+ * they are accepted, slow heads are answered 408; a TLS handshake has as much time for itself.
+ */
+export interface NodeEdgeOptions
+  extends Pick<
+    Options,
+    'clientBufferSize' | 'clientMaxconn' | 'clientKeepAliveTimeout' | 'clientHeaderTimeout' | 'clientHalfCloseGrace'
+  > {
   /** Other processes have the same listeners, which a primary opens for all; it prepares their socket files. */
   readonly isShared?: boolean;
   readonly certificates: TlsCertificates;

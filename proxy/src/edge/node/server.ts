@@ -3,17 +3,14 @@ import { createServer, type Server, type ServerOptions } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Containment } from '@holdfast/control-api';
+import type { Options } from '../../config/table.js';
 import type { Descriptors } from '../../runtime/descriptors.js';
 import type { BoundListener, EdgeEvents, Listener } from '../port.js';
 import type { KeyPair, TlsCertificates } from '../tls-certificates.js';
 import { NodeConnection } from './connection.js';
 
-/** The limits that node itself keeps. Times in ms. */
-export interface ServerLimits {
-  readonly clientBufferSize: number;
-  readonly clientKeepAliveTimeout: number;
-  readonly clientHeaderTimeout: number;
-}
+/** The limits that node itself keeps. */
+export type ServerLimits = Pick<Options, 'clientBufferSize' | 'clientKeepAliveTimeout' | 'clientHeaderTimeout'>;
 
 /** A server without TLS; it does not listen yet. */
 export function createHttp(limits: ServerLimits): Server {

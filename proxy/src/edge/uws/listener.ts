@@ -1,6 +1,7 @@
 /** One listener of the uws edge: its options, its routes, its connections, and the path from a request to the `EdgeHandler`. */
 import type { Containment } from '@holdfast/control-api';
 import { headerValue, headerValues, type RawHeaders } from '@holdfast/grip';
+import type { Options } from '../../config/table.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Descriptors } from '../../runtime/descriptors.js';
 import { answerText } from '../edge-answers.js';
@@ -21,16 +22,13 @@ const UPGRADE = /(?:^|,)[ \t]*upgrade[ \t]*(?:,|$)/i;
 /** A header that the library takes for a wish to close, whatever it says. */
 const CLOSE_LENGTH = 5;
 
-/** How the uws edge treats its clients. Its time limits are the library's and cannot be changed. */
-export interface UwsEdgeOptions {
-  /** Longest request head, in bytes; longer ones are answered 431. The library has a limit of its own, set when it is loaded. */
-  readonly clientBufferSize: number;
-  /** Connections open at once on each listener; more are closed as soon as they are accepted. */
-  readonly clientMaxconn: number;
-  /** Longest WebSocket message, in bytes, after inflation. */
-  readonly websocketMessageMax: number;
-  /** Whether permessage-deflate is negotiated. */
-  readonly allowCompression: boolean;
+/**
+ * How the uws edge treats its clients: longer heads are answered 431, connections beyond the limit are closed as soon as they
+ * are accepted. Its time limits are the library's and cannot be changed; the library's own limit of a head is set when it is
+ * loaded.
+ */
+export interface UwsEdgeOptions
+  extends Pick<Options, 'clientBufferSize' | 'clientMaxconn' | 'websocketMessageMax' | 'allowCompression'> {
   readonly certificates: TlsCertificates;
   /** Whether other processes listen on the same ports, and the kernel shares connections out (SO_REUSEPORT). */
   readonly sharesPorts: boolean;

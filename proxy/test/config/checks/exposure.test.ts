@@ -12,7 +12,7 @@ const QUIET = 'sig_key: secret\n';
 function warningsOf(t: Parameters<typeof load>[0], scene: Scene, before: (dir: string) => void = () => {}) {
   const { config, dir } = load(t, scene);
   before(dir);
-  const { keyFiles } = readRoutes(config.routes);
+  const { keyFiles } = readRoutes(config);
   return exposuresOf(config, keyFiles).map(({ message, fields }) =>
     `${message} ${JSON.stringify(fields)}`.replaceAll(dir, '.'),
   );

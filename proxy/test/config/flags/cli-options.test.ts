@@ -50,7 +50,7 @@ for (const { key, type } of options)
 t.test('a flag is named in the errors about its value', async (t) => {
   const line = parse('--loglevel=x');
   t.match('flags' in line && line.flags.get('log_level')?.where, {
-    surface: 'flag',
+    source: 'flag',
     name: '--loglevel',
     baseDir: '/work',
   });

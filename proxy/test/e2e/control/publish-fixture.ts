@@ -59,7 +59,13 @@ export async function startPublishFixture(t: Test): Promise<PublishFixture> {
   const parts = { publisher, events: noPublishEvents, log: silentLog, clock: realClock };
   const server = new ControlServer({ host: '127.0.0.1', port: 0, ...limits, ...parts });
   const { port } = await server.listen();
-  const specs = { pull: 'tcp://127.0.0.1:*', sub: [], subConnect: false, command: undefined, stats: undefined };
+  const specs = {
+    pushInSpec: 'tcp://127.0.0.1:*',
+    pushInSubSpecs: [],
+    pushInSubConnect: false,
+    commandSpec: undefined,
+    statsSpec: undefined,
+  };
   const connections = { connected: () => [], refresh: () => false };
   const sockets = new ZeroMqSockets({ specs, connections, ...parts });
   const [pull] = await sockets.open();

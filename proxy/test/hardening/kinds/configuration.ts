@@ -140,7 +140,7 @@ function check(text: string, lines: readonly string[]): string[] {
     write(directory, text);
     const argv = ['--config', 'c.yaml', ...lines.flatMap((line) => ['--route', line])];
     const loaded = loadConfig({ argv, env: {}, cwd: directory, version: '0', search: [] });
-    if ('config' in loaded) readRoutes(loaded.config.routes);
+    if ('config' in loaded) readRoutes(loaded.config);
     return [];
   } catch (error) {
     const { message, stack } = error as Error;

@@ -89,9 +89,9 @@ export interface PublishSettings {
   readonly node: string;
   /** Items kept per channel; 0 keeps none. */
   readonly historySize: number;
-  readonly historyTtlMs: number;
+  readonly historyTtl: number;
   /** How long ids are remembered; 0 remembers none. */
-  readonly idTtlMs: number;
+  readonly idCacheTtl: number;
   /** Use the sharded pub/sub of a cluster. */
   readonly sharded: boolean;
 }
@@ -107,7 +107,7 @@ export async function publishPart(
   const items: string[] = [];
   for (const { message, payload, id } of entries) {
     const given = message.type === 'item' ? message.item.id : undefined;
-    const remember = given !== undefined && settings.idTtlMs > 0;
+    const remember = given !== undefined && settings.idCacheTtl > 0;
     if (remember) remembered.push(keys.id(given));
     // The first three keys are those of the channel.
     items.push(payload, id, given === undefined ? '0' : '1', remember ? String(remembered.length + 3) : '0');
@@ -121,9 +121,9 @@ export async function publishPart(
       // No two are the same, for batches have numbers; hardly ever used, so that it may cost nothing to make.
       settings.node + batch.toString(36),
       settings.historySize,
-      settings.historyTtlMs,
-      Math.max(META_TTL_MS, 2 * settings.historyTtlMs),
-      settings.idTtlMs,
+      settings.historyTtl,
+      Math.max(META_TTL_MS, 2 * settings.historyTtl),
+      settings.idCacheTtl,
       settings.sharded ? 'SPUBLISH' : 'PUBLISH',
       keys.topic,
       ...items,

@@ -10,7 +10,7 @@ let systems = 0;
 /** A node, and a channel of which the last 6 of 10 items are kept; the item at offset 7 came without id. */
 async function kept(t: Test) {
   systems += 1;
-  const { backplane } = await startNode(t, server.url, { prefix: `hf${systems}`, historySize: 6 });
+  const { backplane } = await startNode(t, server.url, { redisPrefix: `hf${systems}`, historySize: 6 });
   const ids = Array.from({ length: 10 }, (_, i) => `i${i + 1}`);
   const items = ids.map((id) => streamMessage('a', id));
   const [, , , , , , seventh] = items;

@@ -1,11 +1,7 @@
-/**
- * The flags of `holdfast publish`: those of pushpin-publish.
- *
- * Owns: the table. Does not own: reading the command line (`cli-options.ts`), nor what the values mean (`../publish/`).
- */
+/** The flags of `holdfast publish` and `holdfast tap`; `cli-options.ts` reads them, the commands know what they mean. */
 
-/** One flag of the publish command. */
-export interface PublishOption {
+/** One flag of a command. */
+export interface CommandFlag {
   /** As shown in `--help`: short name, long name, value. */
   readonly flags: string;
   readonly doc: string;
@@ -13,8 +9,8 @@ export interface PublishOption {
   readonly many?: true;
 }
 
-/** In the order of `--help`. */
-export const publishOptions = [
+/** Those of `holdfast publish`, which are those of pushpin-publish, in the order of `--help`. */
+export const publishFlags = [
   { flags: '--id <id>', doc: 'id of the item' },
   { flags: '--prev-id <id>', doc: 'id of the item before this one on the channel' },
   { flags: '--sender <user>', doc: 'the same as --meta sender=<user>' },
@@ -29,9 +25,9 @@ export const publishOptions = [
   { flags: '--spec <spec>', doc: 'GRIP URL or ZeroMQ PUSH spec (default $GRIP_URL, else http://localhost:5561)' },
   { flags: '-u, --user <user:pass>', doc: 'authenticate with a name and a password' },
   { flags: '-B, --bearer <token>', doc: 'authenticate with a token' },
-] as const satisfies readonly PublishOption[];
+] as const satisfies readonly CommandFlag[];
 
-/** The values of the flags; absent ones are undefined. */
+/** Their values; absent ones are undefined. */
 export interface PublishFlags {
   readonly id?: string;
   readonly prevId?: string;
@@ -47,6 +43,23 @@ export interface PublishFlags {
   /** False with `--no-eol`. */
   readonly eol: boolean;
   readonly spec?: string;
+  readonly user?: string;
+  readonly bearer?: string;
+}
+
+/** Those of `holdfast tap`, in the order of `--help`. */
+export const tapFlags = [
+  {
+    flags: '--control <url>',
+    doc: 'URL of the control API of any node (default $GRIP_URL, else http://localhost:5561)',
+  },
+  { flags: '-u, --user <user:pass>', doc: 'authenticate with a name and a password' },
+  { flags: '-B, --bearer <token>', doc: 'authenticate with a token' },
+] as const satisfies readonly CommandFlag[];
+
+/** Their values; absent ones are undefined. */
+export interface TapFlags {
+  readonly control?: string;
   readonly user?: string;
   readonly bearer?: string;
 }

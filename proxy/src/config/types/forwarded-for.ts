@@ -1,8 +1,4 @@
-/**
- * The rule for the X-Forwarded-For header (`x_forwarded_for`, `x_forwarded_for_trusted`), as text and as a value.
- *
- * Does not own its application to a request.
- */
+/** The rule for the X-Forwarded-For header (`x_forwarded_for`, `x_forwarded_for_trusted`), as text and as a value. */
 
 /** First keep the last `truncate` addresses (all, if undefined; none, if 0), then append the client's if `append`. */
 export interface ForwardedForRule {

@@ -1,8 +1,4 @@
-/**
- * Log levels as Pushpin writes them: a number or a name, with exceptions per part.
- *
- * Does not own logging.
- */
+/** Log levels as Pushpin writes them: a number or a name, with exceptions per part. */
 
 /** From the quietest to the most talkative; the index is Pushpin's number. */
 export const logLevels = ['error', 'warn', 'info', 'debug'] as const;

@@ -1,7 +1,4 @@
-/**
- * Owns: lists of web origins (RFC 6454) whose scripts may use a route: their syntax, and which origins they cover. Does not
- * own: what is then allowed, or where an origin is read from.
- */
+/** Lists of web origins (RFC 6454) whose scripts may use a route: their syntax, and which origins they cover. */
 
 /** The origin of a page, as browsers write it: scheme, host and, if it is not the usual one, port. Neither `null` nor a URL. */
 const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/(?:[a-z0-9._~%-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/;

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { AllowedOrigins, isOrigin } from '../../../dist/config/values/allowed-origins.js';
+import { AllowedOrigins, isOrigin } from '../../../dist/config/types/allowed-origins.js';
 
 t.test('exact origins: scheme, host and port, in any case; the usual port is none', async (t) => {
   const origins = new AllowedOrigins([

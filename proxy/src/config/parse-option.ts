@@ -1,20 +1,16 @@
 /**
  * How a raw value (text from pushpin.conf, environment and flags; text, number, boolean or list from YAML) becomes the
- * value of an option, and back.
- *
- * Owns: one schema per option type. Does not own: which options exist (`table.ts`), or where values come from.
- * The only importer of zod in this package.
+ * value of an option, and back: one schema per option type. The only importer of zod in this package.
  */
 import { z } from 'zod';
 import { legibleValue } from './checks/legible.js';
-import type { Option, ValueTypes } from './option.js';
-import { parseDuration, parseSize } from './values/amount.js';
-import { formatForwardedFor, parseForwardedFor } from './values/forwarded-for.js';
-import { formatListen, formatSocketListen, parseListen, parseSocketListen } from './values/listen.js';
-import { formatLogLevels, parseLogLevels } from './values/log-level.js';
+import type { Option, OptionTypes } from './option.js';
+import { formatForwardedFor, parseForwardedFor } from './types/forwarded-for.js';
+import { formatListen, formatSocketListen, parseListen, parseSocketListen } from './types/listen.js';
+import { formatLogLevels, parseLogLevels } from './types/log-level.js';
 
 /** A value that could be read, or why it could not. `clamped`: it was out of range and has been moved into it. */
-export type ParsedValue =
+export type ParsedOption =
   | { readonly ok: true; readonly value: unknown; readonly clamped?: string }
   | { readonly ok: false; readonly why: string };
 
@@ -53,6 +49,35 @@ function maxOf({ type, unit, max }: Option): number | undefined {
   return max ?? LONGEST[unit === 'ms' ? 'ms' : 's'];
 }
 
+const milliseconds = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
+const bytes: Readonly<Record<string, number>> = {
+  B: 1,
+  kB: 1000,
+  KB: 1000,
+  MB: 1000 ** 2,
+  GB: 1000 ** 3,
+  KiB: 1024,
+  MiB: 1024 ** 2,
+  GiB: 1024 ** 3,
+};
+
+/** `90` (in `unit`), `90s`, `500ms`, `2m`, `1h` ⇒ a number in `unit`; undefined when malformed. */
+export function parseDuration(text: string, unit: 's' | 'ms'): number | undefined {
+  const match = /^(\d+(?:\.\d+)?) ?(ms|s|m|h)?$/.exec(text.trim());
+  if (match === null) return undefined;
+  const given = (match[2] ?? unit) as keyof typeof milliseconds;
+  return (Number(match[1]) * milliseconds[given]) / milliseconds[unit];
+}
+
+/** `8192`, `64KiB`, `1MB` ⇒ whole bytes; undefined when malformed or not whole. */
+export function parseSize(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?) ?([A-Za-z]+)?$/.exec(text.trim());
+  const factor = bytes[match?.[2] ?? 'B'];
+  if (match === null || factor === undefined) return undefined;
+  const size = Number(match[1]) * factor;
+  return Number.isSafeInteger(size) ? size : undefined;
+}
+
 /** A list written as one text, as a YAML list, or as a single YAML number. */
 function listOf<T>(element: z.ZodType<T, string>, separator: string | RegExp = ',') {
   const pieces = z.union([
@@ -77,7 +102,7 @@ const integer = z.union([
     .transform(Number),
 ]);
 
-const schemas: Record<keyof ValueTypes, Schema> = {
+const schemas: Record<keyof OptionTypes, Schema> = {
   bool: () =>
     z.union([
       z.boolean(),
@@ -85,6 +110,7 @@ const schemas: Record<keyof ValueTypes, Schema> = {
       z.literal([0, 1]).transform((bit) => bit === 1),
     ]),
   int: () => integer,
+  limit: () => integer,
   string: () => plain,
   secret: () => z.string(),
   path: () => plain,
@@ -104,9 +130,10 @@ const schemas: Record<keyof ValueTypes, Schema> = {
 };
 
 /** What `--help` shows in angle brackets, and what error lines expect. */
-const expectations: Record<keyof ValueTypes, string> = {
+const expectations: Record<keyof OptionTypes, string> = {
   bool: 'true or false',
   int: 'a whole number',
+  limit: 'a whole number',
   string: 'a text without control characters',
   secret: 'a text',
   path: 'a path',
@@ -141,7 +168,7 @@ export function expectation(option: Option): string {
 }
 
 /** What an option demands of its text beyond its type. */
-function refused({ pattern }: Option, value: unknown): ParsedValue | undefined {
+function refused({ pattern }: Option, value: unknown): ParsedOption | undefined {
   if (pattern === undefined || typeof value !== 'string' || pattern.form.test(value)) return undefined;
   return { ok: false, why: `expected ${pattern.doc}, got ${legibleValue(value)}` };
 }
@@ -150,32 +177,45 @@ function refused({ pattern }: Option, value: unknown): ParsedValue | undefined {
  * Reads one raw value. A number out of range is an error, or with `clamp` the nearest allowed value: a file written for
  * Pushpin must go on working. `why` shows the raw value, except that of a secret.
  */
-export function parseValue(option: Option, raw: unknown, { clamp = false } = {}): ParsedValue {
+export function parseOption(option: Option, raw: unknown, { clamp = false } = {}): ParsedOption {
   const shown = option.type === 'secret' ? '' : `, got ${legibleValue(raw)}`;
   const result = schemas[option.type](option).safeParse(raw);
   if (!result.success) return { ok: false, why: `expected ${expectation(option)}${shown}` };
   const value = result.data;
   if (typeof value !== 'number') return refused(option, value) ?? { ok: true, value };
   const allowed = Math.min(Math.max(value, option.min ?? value), maxOf(option) ?? Number.POSITIVE_INFINITY);
-  if (allowed === value) return { ok: true, value };
+  if (allowed === value) return { ok: true, value: fromWritten(option, value) };
   if (!clamp) return { ok: false, why: `expected ${expectation(option)}${shown}` };
-  return { ok: true, value: allowed, clamped: `${value} is out of range, using ${allowed}` };
+  const clamped = `${value} is out of range, using ${allowed}`;
+  return { ok: true, value: fromWritten(option, allowed), clamped };
 }
 
-/** The inverse of `parseValue`: the text, number, boolean or list that a Holdfast YAML file would hold. */
-export function formatValue(option: Option, value: unknown): unknown {
+/** A number as it is written becomes one in ms, or without a limit. */
+function fromWritten({ type, unit }: Option, number: number): number {
+  if (type === 'limit') return number > 0 ? number : Number.POSITIVE_INFINITY;
+  return type === 'duration' && unit === 's' ? Math.round(number * 1000) : number;
+}
+
+/** The inverse of `fromWritten`. */
+function toWritten({ type, unit }: Option, number: number): number {
+  if (type === 'limit') return Number.isFinite(number) ? number : -1;
+  return type === 'duration' && unit === 's' ? number / 1000 : number;
+}
+
+/** The inverse of `parseOption`: the text, number, boolean or list that a Holdfast YAML file would hold. */
+export function formatOption(option: Option, value: unknown): unknown {
   switch (option.type) {
     case 'ports':
-      return (value as ValueTypes['ports']).map(formatListen);
+      return (value as OptionTypes['ports']).map(formatListen);
     case 'sockets':
-      return (value as ValueTypes['sockets']).map(formatSocketListen);
+      return (value as OptionTypes['sockets']).map(formatSocketListen);
     case 'log-levels':
-      return formatLogLevels(value as ValueTypes['log-levels']);
+      return formatLogLevels(value as OptionTypes['log-levels']);
     case 'forwarded-for':
-      return formatForwardedFor(value as ValueTypes['forwarded-for']);
+      return formatForwardedFor(value as OptionTypes['forwarded-for']);
     case 'mode':
       return (value as number).toString(8).padStart(3, '0');
     default:
-      return value;
+      return typeof value === 'number' ? toWritten(option, value) : value;
   }
 }

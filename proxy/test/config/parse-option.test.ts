@@ -1,18 +1,17 @@
 import fc from 'fast-check';
 import t from 'tap';
 import type { Option } from '../../dist/config/option.js';
+import { formatOption, parseDuration, parseOption, parseSize } from '../../dist/config/parse-option.js';
 import { optionByKey, options } from '../../dist/config/table.js';
-import { formatValue, parseValue } from '../../dist/config/value.js';
-import { parseDuration, parseSize } from '../../dist/config/values/amount.js';
-import { formatForwardedFor, parseForwardedFor } from '../../dist/config/values/forwarded-for.js';
+import { formatForwardedFor, parseForwardedFor } from '../../dist/config/types/forwarded-for.js';
 import {
   formatListen,
   formatSocketListen,
   isLoopback,
   parseListen,
   parseSocketListen,
-} from '../../dist/config/values/listen.js';
-import { formatLogLevels, logLevels, parseLogLevels } from '../../dist/config/values/log-level.js';
+} from '../../dist/config/types/listen.js';
+import { formatLogLevels, logLevels, parseLogLevels } from '../../dist/config/types/log-level.js';
 
 function option(key: string): Option {
   const found = optionByKey(key);
@@ -33,8 +32,13 @@ const values: readonly (readonly [key: string, raw: unknown, value: unknown])[] 
   ['client_maxconn', [1], undefined],
   ['push_in_http_port', '-1', -1],
   ['push_in_http_port', 65_536, undefined],
-  ['client_keep_alive_timeout', '2m', 120],
-  ['client_keep_alive_timeout', '1500ms', 1.5],
+  ['client_keep_alive_timeout', '2m', 120_000],
+  ['client_keep_alive_timeout', '1500ms', 1500],
+  ['client_keep_alive_timeout', 90, 90_000],
+  ['message_rate', 0, Number.POSITIVE_INFINITY],
+  ['message_rate', '-1', Number.POSITIVE_INFINITY],
+  ['message_rate', 250, 250],
+  ['message_rate', -2, undefined],
   ['client_keep_alive_timeout', '2 weeks', undefined],
   ['message_wait', '5s', 5000],
   ['client_queue_size', '64KiB', 65_536],
@@ -83,13 +87,13 @@ const values: readonly (readonly [key: string, raw: unknown, value: unknown])[] 
 ];
 for (const [key, raw, value] of values)
   t.test(`${key} ${value === undefined ? 'refuses' : 'takes'} ${JSON.stringify(raw)}`, async (t) => {
-    const parsed = parseValue(option(key), raw);
+    const parsed = parseOption(option(key), raw);
     t.strictSame(parsed.ok ? parsed.value : undefined, value);
     if (!parsed.ok) t.match(parsed.why, /^expected /);
   });
 
 t.test('a number out of range is moved into it where that is asked for', async (t) => {
-  t.strictSame(parseValue(option('client_buffer_size'), '10', { clamp: true }), {
+  t.strictSame(parseOption(option('client_buffer_size'), '10', { clamp: true }), {
     ok: true,
     value: 1024,
     clamped: '10 is out of range, using 1024',
@@ -97,7 +101,7 @@ t.test('a number out of range is moved into it where that is asked for', async (
 });
 
 t.test('a refused secret is not shown', async (t) => {
-  const parsed = parseValue(option('sig_key'), 12_345);
+  const parsed = parseOption(option('sig_key'), 12_345);
   t.notOk(parsed.ok);
   t.notMatch(JSON.stringify(parsed), /12345/);
 });
@@ -106,9 +110,9 @@ for (const row of options)
   t.test(`the defaults of ${row.key} are values that survive printing`, async (t) => {
     for (const raw of [row.default, row.pushpinDefault]) {
       if (raw === undefined) continue;
-      const parsed = parseValue(row, raw);
+      const parsed = parseOption(row, raw);
       t.ok(parsed.ok);
-      if (parsed.ok) t.strictSame(parseValue(row, formatValue(row, parsed.value)), parsed);
+      if (parsed.ok) t.strictSame(parseOption(row, formatOption(row, parsed.value)), parsed);
     }
   });
 
@@ -155,9 +159,24 @@ t.test('property: formatting is the inverse of parsing', async (t) => {
   );
 });
 
+t.test('property: a number that is taken survives printing', async (t) => {
+  const numeric = options.filter(({ type }) => ['duration', 'limit', 'size', 'int'].includes(type));
+  fc.assert(
+    fc.property(fc.constantFrom(...numeric), fc.integer({ min: -1, max: 10_000_000 }), (row, raw) => {
+      const parsed = parseOption(row, raw, { clamp: true });
+      t.ok(parsed.ok);
+      if (parsed.ok) t.match(parseOption(row, formatOption(row, parsed.value)), { ok: true, value: parsed.value });
+    }),
+  );
+});
+
 t.test('property: any value is taken or refused, never thrown at', async () => {
   fc.assert(
-    fc.property(fc.constantFrom(...options), fc.anything(), (row, raw) => typeof parseValue(row, raw).ok === 'boolean'),
+    fc.property(
+      fc.constantFrom(...options),
+      fc.anything(),
+      (row, raw) => typeof parseOption(row, raw).ok === 'boolean',
+    ),
   );
   fc.assert(
     fc.property(fc.string(), (any) =>
@@ -169,7 +188,7 @@ t.test('property: any value is taken or refused, never thrown at', async () => {
 t.test('a list that holds itself, as YAML can say it, is refused like any other value', async (t) => {
   const list: unknown[] = [];
   list.push(list);
-  t.strictSame(parseValue(option('debug'), list), {
+  t.strictSame(parseOption(option('debug'), list), {
     ok: false,
     why: 'expected true or false, got a value that holds itself',
   });

@@ -1,9 +1,4 @@
-/**
- * From the text of an option to a key: the one way, for options and routes lines.
- *
- * Owns: where key files lie, how long they may be, and which were read. Does not own: what a key is, and trying it out
- * (`parseSigKey`).
- */
+/** From the text of an option or of a routes line to a key; what a key is, and whether it can be used, says `parseSigKey`. */
 import { resolve } from 'node:path';
 import { parseSigKey, type SigKey, type SigKeyUse } from '@holdfast/grip';
 import { readWhole, SECRET_FILE_MAX } from '../files/read-file.js';

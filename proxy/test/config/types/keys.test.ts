@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { readWhole, SECRET_FILE_MAX } from '../../../dist/config/files/read-file.js';
-import { KeyReader } from '../../../dist/config/values/keys.js';
+import { KeyReader } from '../../../dist/config/types/keys.js';
 import { assertKeys, readRoutes } from '../../../dist/routes/routes-source.js';
 import { failure, load, type Scene, yaml } from '../scene.js';
 
@@ -70,7 +70,7 @@ t.test('what a secret file holds is tried like what is written in the option', a
   t.match(failure(t, scene('sig_key_file: empty\n')).message, /c\.yaml:1: sig_key_file: .*empty is empty/);
   t.match(failure(t, scene('upstream_key_file: empty\n')).message, /upstream_key_file: .*empty is empty/);
   t.match(failure(t, scene('sig_key_file: large.hex\n')).message, /sig_key_file: cannot read .*: larger than/);
-  t.match(load(t, scene('sig_key_file: private.pem\n')).config.forward.sigKey, { kind: 'pem', algorithm: 'ES256' });
+  t.match(load(t, scene('sig_key_file: private.pem\n')).config.sigKey, { kind: 'pem', algorithm: 'ES256' });
 });
 
 t.test('several bad keys are reported together', async (t) => {
@@ -85,13 +85,13 @@ t.test('several bad keys are reported together', async (t) => {
 });
 
 t.test('upstream_key only verifies: a public key is what it is meant for', async (t) => {
-  t.match(load(t, scene('upstream_key: file:public.pem\n')).config.forward.upstreamKey, { kind: 'pem' });
+  t.match(load(t, scene('upstream_key: file:public.pem\n')).config.upstreamKey, { kind: 'pem' });
   for (const name of ['short.pem', 'locked.pem', 'cert.pem', 'broken.pem', 'empty'])
     t.match(failure(t, scene(`upstream_key: file:${name}\n`)), { code: 'ERR_CONFIG_KEY', message: /upstream_key: / });
 });
 
 t.test('resume_key has the same forms as sig_key', async (t) => {
-  const keyOf = (text: string) => load(t, scene(`resume_key: ${JSON.stringify(text)}\n`)).config.history.resumeKey;
+  const keyOf = (text: string) => load(t, scene(`resume_key: ${JSON.stringify(text)}\n`)).config.resumeKey;
   t.equal(keyOf(''), undefined);
   t.same(keyOf('text'), { kind: 'secret', secret: Buffer.from('text') });
   t.same(keyOf('base64:AAEC'), { kind: 'secret', secret: Buffer.from([0, 1, 2]) });
@@ -103,18 +103,18 @@ t.test('keys of routes lines: the line and its column, and a start that does not
   for (const [name, [content]] of Object.entries(files)) writeFileSync(join(dir, name), content);
   mkdirSync(join(dir, 'dir'));
   for (const [name, [, why]] of [...Object.entries(files), ['dir', ['', /EISDIR/]] as const]) {
-    const config = { lines: ['a.test h:1', `b.test,sig_key=file:${name} h:1`], baseDir: dir };
+    const config = { routes: ['a.test h:1', `b.test,sig_key=file:${name} h:1`], routesDir: dir };
     const reading = readRoutes(config);
     t.match(reading.errors, [{ code: 'ERR_CONFIG_KEY', line: 2, message: why }], name);
     t.throws(() => assertKeys(reading, config), { code: 'ERR_CONFIG_KEY', message: /^routes: line 2, / }, name);
   }
-  const other = { lines: ['a.test h:1', 'bad'], baseDir: dir };
+  const other = { routes: ['a.test h:1', 'bad'], routesDir: dir };
   t.doesNotThrow(() => assertKeys(readRoutes(other), other), 'other bad lines are left out, as by Pushpin');
 });
 
 t.test('lines with the same key share it', async (t) => {
   const lines = ['a.test,sig_key=s h:1', 'b.test,sig_key=s h:1', 'c.test,sig_key=t h:1'];
-  const [a, b, c] = readRoutes({ lines, baseDir: '/' }).table.routes;
+  const [a, b, c] = readRoutes({ routes: lines, routesDir: '/' }).table.routes;
   t.equal(a?.sigKey, b?.sigKey);
   t.not(a?.sigKey, c?.sigKey);
 });

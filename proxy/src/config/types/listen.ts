@@ -1,8 +1,4 @@
-/**
- * Where to listen: `[addr:]port` and unix sockets, as text and as values.
- *
- * Does not own the listeners themselves.
- */
+/** Where to listen: `[addr:]port` and unix sockets, as text and as values. */
 import { BlockList, isIP } from 'node:net';
 
 /** A TCP address to bind. */

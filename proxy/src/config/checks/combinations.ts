@@ -1,0 +1,165 @@
+/**
+ * The checks across options: what two of them mean together, what must be given together, and what depends on the edge or on
+ * the format of the file. Some complete a value: an address without brackets, ports moved by `port_offset`.
+ */
+import { availableCodings } from '../../http/codings.js';
+import type { ConfigErrorCode, ConfigProblem } from '../errors.js';
+import { type FileFormat, type GivenOption, type GivenOptions, placeOf } from '../sources.js';
+import { isIgnored, type Options } from '../table.js';
+import { AllowedOrigins } from '../types/allowed-origins.js';
+import { isLoopback, type Listen } from '../types/listen.js';
+import { legibleValue } from './legible.js';
+import { listenOfSpec, portConflicts } from './port-conflicts.js';
+
+/** Options under way. */
+export type Draft = { -readonly [Name in keyof Options]: Options[Name] };
+
+/** What was given, and what is wrong or doubtful about it so far. */
+export interface Findings {
+  readonly given: GivenOptions;
+  /** Undefined: there is no file. */
+  readonly format: FileFormat | undefined;
+  readonly problems: ConfigProblem[];
+  readonly warnings: string[];
+  /** Adds a problem with what was given. */
+  fail(code: ConfigErrorCode, given: GivenOption, reason: string): void;
+}
+
+/** A media type in which `*` stands for any characters (RFC 9110 §8.3.1). */
+const MEDIA_TYPE = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+\/[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+
+/** Checks and completes options each of which is right by itself. */
+export function checkCombinations(draft: Draft, found: Findings): void {
+  checkRoutes(draft, found);
+  checkControl(draft, found);
+  checkPorts(draft, found);
+  checkRedis(draft, found);
+  checkOrigins(draft, found);
+  checkCompression(draft, found);
+  checkEdge(draft, found);
+  if (found.format === 'pushpin' && draft.logFormat === 'auto') draft.logFormat = 'text';
+}
+
+/** Without routes and routes file the built-in test handler answers, as with Pushpin's shipped routes file. */
+function checkRoutes(draft: Draft, { warnings }: Findings): void {
+  if (draft.routes !== undefined || draft.routesfile !== undefined) return;
+  draft.routes = ['* test'];
+  warnings.push('no routes configured: every request goes to the built-in test handler');
+}
+
+function checkControl(draft: Draft, found: Findings): void {
+  const { given, warnings, format } = found;
+  if (format === 'pushpin' && !given.has('push_in_http_port'))
+    warnings.push('push_in_http_port is not set: the control API is disabled');
+  const host = draft.pushInHttpAddr.replace(/^\[(.*)\]$/, '$1');
+  draft.pushInHttpAddr = host === '*' ? '0.0.0.0' : host;
+  const addr = given.get('push_in_http_addr');
+  if (draft.pushInHttpPort === -1 || draft.pushInHttpAllowPublic || addr === undefined) return;
+  if (isLoopback(draft.pushInHttpAddr)) return;
+  const reason = `everybody who can reach ${draft.pushInHttpAddr} could publish without authentication`;
+  // A file written for Pushpin goes on working; the start says so (exposure.ts).
+  if (addr.where.source === 'pushpin') draft.pushInHttpAllowPublic = true;
+  else
+    found.fail(
+      'ERR_CONFIG_PUBLIC_CONTROL',
+      addr,
+      `${reason}; bind a loopback address, or set push_in_http_allow_public to true`,
+    );
+}
+
+function checkRedis(draft: Draft, found: Findings): void {
+  const { redisPrefix, redisTlsCert, redisTlsKey } = draft;
+  const { given } = found;
+  // An empty URL is that of no Redis.
+  if (draft.redisUrl === '') draft.redisUrl = undefined;
+  const prefix = given.get('redis_prefix');
+  if (/[{}]/.test(redisPrefix) && prefix !== undefined)
+    found.fail('ERR_CONFIG_VALUE', prefix, 'must not hold braces, which tell Redis Cluster where a key belongs');
+  const alone = given.get(redisTlsCert === undefined ? 'redis_tls_key' : 'redis_tls_cert');
+  if ((redisTlsCert === undefined) !== (redisTlsKey === undefined) && alone !== undefined)
+    found.fail('ERR_CONFIG_CONFLICT', alone, 'redis_tls_cert and redis_tls_key must be given together');
+}
+
+function checkOrigins({ acoOrigins }: Draft, found: Findings): void {
+  const given = found.given.get('aco_origins');
+  if (given === undefined) return;
+  try {
+    new AllowedOrigins(acoOrigins);
+  } catch (error) {
+    found.fail('ERR_CONFIG_VALUE', given, (error as Error).message);
+  }
+}
+
+function checkCompression({ compress, compressTypes }: Draft, found: Findings): void {
+  const { given } = found;
+  const [codings, types] = [given.get('compress'), given.get('compress_types')];
+  const coding = compress.find((name) => !availableCodings.includes(name));
+  if (coding !== undefined && codings !== undefined)
+    found.fail(
+      'ERR_CONFIG_VALUE',
+      codings,
+      `expected codings that this Node.js has (${availableCodings.join(', ')}), got ${legibleValue(coding)}`,
+    );
+  const type = compressTypes.find((pattern) => !MEDIA_TYPE.test(pattern));
+  if (type !== undefined && types !== undefined)
+    found.fail('ERR_CONFIG_VALUE', types, `expected media types such as text/*, got ${legibleValue(type)}`);
+}
+
+/** Warns of options that the chosen edge ignores, so that nobody relies on a limit that is not there. */
+function checkEdge(draft: Draft, { given, warnings }: Findings): void {
+  for (const { option, where } of given.values()) {
+    if (!isIgnored(option, draft)) continue;
+    warnings.push(`${placeOf(where)}: ignored with edge: ${draft.edge}, where ${option.uws?.doc}`);
+  }
+}
+
+function checkPorts(draft: Draft, found: Findings): void {
+  movePorts(draft, found);
+  const { httpPort, httpsPorts, localPorts, adminPort, pushInHttpAddr, pushInHttpPort } = draft;
+  const ports = [...httpPort, ...httpsPorts, ...(adminPort ?? [])].map(({ port }) => port);
+  const over = [...ports, pushInHttpPort].find((port) => port > 65_535);
+  if (over !== undefined)
+    found.problems.push({
+      code: 'ERR_CONFIG_CONFLICT',
+      message: `port_offset: moves a port to ${over}, beyond 65535`,
+      key: 'port_offset',
+    });
+  const all = (option: string, listens: readonly Listen[] = []) => listens.map((listen) => ({ option, ...listen }));
+  const specs = { push_in_spec: draft.pushInSpec, command_spec: draft.commandSpec, stats_spec: draft.statsSpec };
+  const conflicts = portConflicts([
+    ...all('http_port', httpPort),
+    ...all('https_ports', httpsPorts),
+    ...all('push_in_http_port', [{ host: pushInHttpAddr, port: pushInHttpPort }]),
+    ...all('admin_port', adminPort),
+    ...Object.entries(specs).flatMap(([option, spec = '']) => {
+      const listen = listenOfSpec(spec);
+      return listen === undefined ? [] : [{ option, ...listen }];
+    }),
+  ]);
+  for (const message of conflicts) found.problems.push({ code: 'ERR_CONFIG_CONFLICT', message });
+  if (httpPort.length + httpsPorts.length + localPorts.length === 0)
+    found.problems.push({
+      code: 'ERR_CONFIG_CONFLICT',
+      message: 'no client listener: set http_port, https_ports or local_ports',
+      key: 'http_port',
+    });
+}
+
+/** Moves ports up by `port_offset`, which is then 0, so that printed values mean the same when loaded again. */
+function movePorts(draft: Draft, { given }: Findings): void {
+  const { portOffset } = draft;
+  draft.portOffset = 0;
+  if (portOffset === 0) return;
+  const isFlag = (key: string) => given.get(key)?.where.source === 'flag';
+  const move = (port: number) => (port > 0 ? port + portOffset : port);
+  const moveAll = (listens: readonly Listen[]) => listens.map(({ host, port }) => ({ host, port: move(port) }));
+  const moveSpec = (spec: string) => spec.replace(/^(tcp:\/\/.*:)(\d+)$/, (_, head, port) => head + move(Number(port)));
+  if (!isFlag('http_port')) draft.httpPort = moveAll(draft.httpPort);
+  if (!isFlag('https_ports')) draft.httpsPorts = moveAll(draft.httpsPorts);
+  if (!isFlag('push_in_http_port')) draft.pushInHttpPort = move(draft.pushInHttpPort);
+  if (draft.adminPort !== undefined && !isFlag('admin_port')) draft.adminPort = moveAll(draft.adminPort);
+  if (draft.pushInSpec !== undefined && !isFlag('push_in_spec')) draft.pushInSpec = moveSpec(draft.pushInSpec);
+  if (draft.commandSpec !== undefined && !isFlag('command_spec')) draft.commandSpec = moveSpec(draft.commandSpec);
+  if (draft.pushInSubSpecs !== undefined && !isFlag('push_in_sub_specs'))
+    draft.pushInSubSpecs = draft.pushInSubSpecs.map(moveSpec);
+}

@@ -24,7 +24,7 @@ export interface KnownNode extends NodeState {
 }
 
 /**
- * Milliseconds since a node was last heard of, above which it is said not to answer: two heartbeats did not come.
+ * Milliseconds since the last heartbeat of a node, above which it is reported as silent: two heartbeats did not come.
  *
  * @limit {s} since the last heartbeat of a node
  * @over `GET /nodes` names it as silent

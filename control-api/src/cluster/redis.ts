@@ -17,7 +17,7 @@ import type { Cluster, KnownNode, NodeAnswer, NodeMember, NodeState, Question } 
 export const HEARTBEAT_MS = 3_000;
 
 /**
- * Milliseconds after which a node that was not heard of is forgotten: three heartbeats may fail.
+ * Milliseconds without a heartbeat after which a node is forgotten: three heartbeats may fail.
  *
  * @limit {s} without a heartbeat
  * @over the other nodes forget the node

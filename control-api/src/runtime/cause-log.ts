@@ -3,7 +3,7 @@ import type { Clock } from './clock.js';
 import type { Log } from './log.js';
 
 /**
- * Causes that are told apart at a time; of further ones only their number is told.
+ * Causes that are kept apart at a time; further ones are only counted.
  *
  * @limit {} causes that a log of causes distinguishes at a time
  * @over one line has the number of all further causes
@@ -11,7 +11,7 @@ import type { Log } from './log.js';
 export const CAUSES_MAX = 100;
 
 /**
- * How long a cause that was told is not told again, in ms.
+ * How long a cause that was logged is not logged again, in ms.
  *
  * @limit {s} between two lines about the same cause
  * @over one line has the number of repetitions

@@ -8,7 +8,7 @@ import { ANSWER_WITHIN_MS } from './cluster-views.js';
 
 /**
  * Bytes that may wait for a client that does not read; enough for an item of the largest size that is taken by default.
- * Then the tap is closed: whoever looks on must not cost more than whoever is served.
+ * Then the tap is closed: an observer must not use more memory than a client.
  *
  * @limit {MiB} that wait for a tap
  * @over the tap ends with a line that says so

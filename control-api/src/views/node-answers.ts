@@ -17,7 +17,7 @@ export interface ChannelView {
 
 /**
  * Several views in one: subscribers are added up. The position is the furthest; left out if the views differ in the epoch,
- * for then it cannot be told which is the later.
+ * because the later one is then unknown.
  */
 export function sumChannelViews(views: readonly ChannelView[]): ChannelView {
   const subscribers = zeroCounts();
@@ -77,7 +77,7 @@ export interface ConnectionView {
 }
 
 /**
- * Reads what a node or process answered; undefined when it has no such connection. Only what tells the one from the other
+ * Reads what a node or process answered; undefined when it has no such connection. Only what distinguishes the two
  * is looked at: the rest is shown as it came, with whatever a newer node adds.
  */
 export function readConnectionView(answer: unknown): ConnectionView | undefined {

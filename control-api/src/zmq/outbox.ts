@@ -33,7 +33,7 @@ export class Outbox {
     this.#log = log;
   }
 
-  /** False when it is dropped. Nobody hears of a message that the library cannot send. */
+  /** False when it is dropped. A message that the library cannot send is lost without notice. */
   send(parts: Parts): boolean {
     if (this.#socket.closed || this.#waiting.length >= OUTBOX_LIMIT) return false;
     this.#waiting.push(parts);

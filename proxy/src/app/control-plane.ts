@@ -32,7 +32,7 @@ export interface Serving {
   reload(): void;
   /** Drains, and closes everything; see `DataPlane.stop`. */
   stop(): Promise<void>;
-  /** Undefined where it cannot be told at once. */
+  /** Undefined where it is not known at once. */
   countSubscribers(channel: string): number | undefined;
   readonly connections: Connections;
   /** How many processes serve clients at the moment. */

@@ -61,7 +61,7 @@ export class DataPlane {
 
   /**
    * Goes down: no new connections, held requests answered as at their time-out, streams ended, requests under way given
-   * `shutdown_requests` to complete, then everything closed. What is cut then is told as this node's doing.
+   * `shutdown_requests` to complete, then everything closed. What is cut then is logged as the doing of this node.
    */
   async stop(): Promise<void> {
     const { edge, delivery, registry, telemetry, routes, backplane, origins } = this.#parts;

@@ -36,7 +36,7 @@ export const closeReasons = {
     code: 1012,
   },
   fault: { meaning: 'Holdfast itself failed; the log has the stack.', code: 1011 },
-  kicked: { meaning: 'The control API was told to end the connection.', code: 1008 },
+  kicked: { meaning: 'A request to the control API ended the connection.', code: 1008 },
   shutdown: { meaning: 'The node went down.', code: 1012 },
 } as const satisfies Readonly<Record<string, CloseRow>>;
 

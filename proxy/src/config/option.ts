@@ -85,7 +85,7 @@ export interface Option {
 
 /** How an option that says something to the node edge fares with the other one. */
 export interface UwsDifference {
-  /** `ignored`: it has no effect there, and whoever sets it is warned. `other`: it has, but not quite the same. */
+  /** `ignored`: it has no effect there, and setting it gives a warning. `other`: it has, but not quite the same. */
   readonly effect: 'ignored' | 'other';
   /** What happens there instead: a clause that can follow "where", without a full stop. Markdown. */
   readonly doc: string;

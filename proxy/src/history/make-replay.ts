@@ -34,7 +34,7 @@ export function makeReplay(
     isOn: (route) => route.history ?? config.historyReplay,
     tokenIgnored: (isOfOtherKey) => {
       const why = isOfOtherKey ? OTHER_KEY : 'it is no token of Holdfast, or not a whole one';
-      ignored.warn(why, {}, `resume token ignored, so its client is not told what it missed: ${why}`);
+      ignored.warn(why, {}, `resume token ignored, so its client does not get what it missed: ${why}`);
     },
     latest: (channel) => positions.latest(channel),
   };

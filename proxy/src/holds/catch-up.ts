@@ -112,7 +112,7 @@ export class CatchUp {
    * was asked for has some of that again: it is left, and the next answer takes its place.
    */
   accepts(list: SubscriptionList): boolean {
-    const askedFrom = this.#link?.told;
+    const askedFrom = this.#link?.sentIds;
     const passed: (readonly [now: Subscription, before: Subscription])[] = [];
     for (const now of list.all) {
       const before = this.#list.find(now.channel);

@@ -342,7 +342,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
   #cameTooLate(): void {
     const { log } = this.#parts.subscriber;
     if (this.#catchUp !== undefined) this.#catchUp.outdate();
-    else log.info({ id: this.id }, 'a client came back too late: it was not told all that it missed');
+    else log.info({ id: this.id }, 'a client came back too late: it did not get all that it missed');
   }
 
   #makeBody(): StreamBody {

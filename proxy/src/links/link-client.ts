@@ -40,7 +40,7 @@ export interface LinkClientParts {
   readonly log: Log;
   /** Left out: nothing is contained. */
   readonly faults?: Containment;
-  /** Left out: failures are told by what they lead to. */
+  /** Left out: failures are visible by their effects. */
   readonly troubles?: Troubles | undefined;
 }
 

@@ -89,7 +89,7 @@ export function scopeAt(place: Exclude<LinkPlace, { kind: 'nowhere' }>, scope: L
 function onSite(link: Link, scope: LinkScope, table: RouteTable): LinkPlace {
   const { url, isRelative } = link;
   const asked = table.current(scope.asked ?? scope.route);
-  // An origin behind whoever ends TLS may not know of it.
+  // An origin behind a TLS terminator may not know of it.
   const secure = url.protocol === 'https:' || scope.standing.secure;
   if (asked === undefined) {
     return byTable(url, scope.route, table, secure) ?? nowhere(url, 'its route is not in force any more');

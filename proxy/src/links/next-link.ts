@@ -49,7 +49,7 @@ export class NextLink implements OriginHandler, AnswerSink {
   /** Of the answer that is awaited. */
   #answered: LinkScope | undefined;
   #lastIds: (() => ReadonlyMap<string, string>) | undefined;
-  #told: ReadonlyMap<string, string> = NONE;
+  #sentIds: ReadonlyMap<string, string> = NONE;
   #retry: Retry | undefined;
   #call: OriginCall | undefined;
   #timer: Timer | undefined;
@@ -67,9 +67,9 @@ export class NextLink implements OriginHandler, AnswerSink {
     return this.#call !== undefined || this.#timer !== undefined;
   }
 
-  /** The last ids that the origin was told with the request under way. */
-  get told(): ReadonlyMap<string, string> {
-    return this.#told;
+  /** The last ids that were sent to the origin with the request under way. */
+  get sentIds(): ReadonlyMap<string, string> {
+    return this.#sentIds;
   }
 
   /** Fetches a link that was named there, telling the origin the last ids, at each attempt those of then. Only when not busy. */
@@ -141,7 +141,7 @@ export class NextLink implements OriginHandler, AnswerSink {
   #attempt(): void {
     const scope = this.#scope as LinkScope;
     const lastIds = (this.#lastIds as () => ReadonlyMap<string, string>)();
-    this.#told = lastIds;
+    this.#sentIds = lastIds;
     this.#partly = false;
     // Where it leads is decided anew: the routes may have been reloaded.
     const place = this.#parts.client.place(this.#uri, scope);
@@ -178,7 +178,7 @@ export class NextLink implements OriginHandler, AnswerSink {
     this.#owner.linkFailed(why, partly);
   }
 
-  /** An origin's error says more than what clients are told. */
+  /** The error of an origin says more than clients may see. */
   #tell(what: string, why: string, error: OriginError | undefined): void {
     this.#parts.client.tell(`${what}: ${error?.message ?? why}`, this.#url, this.#scope as LinkScope, error);
   }

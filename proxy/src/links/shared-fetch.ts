@@ -26,7 +26,7 @@ interface Joiner {
   /** Of this joiner; undefined before it was given the head. */
   sink: AnswerSink | undefined;
   blocked: boolean;
-  /** What had come before it joined, and has come since, until it is told; undefined once it hears as all do. */
+  /** What came before it joined and since then, until that is handed over; undefined from then on. */
   backlog: Buffer[] | undefined;
 }
 

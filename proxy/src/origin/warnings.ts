@@ -47,7 +47,7 @@ const OF_CLIENTS: ReadonlySet<string> = new Set<RequestErrorCode | 'ERR_ORIGIN_R
 ]);
 
 /**
- * Words without meaning of which the log tells for one route; they are the origin's, and so have no end.
+ * Unknown words that the log names for one route; they come from the origin, and so have no end.
  *
  * @limit {} unknown fields, members and filters of one route that the log names
  * @over the others are not named until the routes are loaded again

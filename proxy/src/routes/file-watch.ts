@@ -39,17 +39,17 @@ function which(stats: Stats | undefined): string {
 }
 
 /**
- * Looks every `interval` milliseconds and tells of a change at the first look that finds no further one, so that a file
+ * Looks every `interval` milliseconds and reports a change at the first look that finds no further one, so that a file
  * is not read while it is being written. A file that takes the place of another is looked at sooner: it is mostly whole.
  * Does not keep the process alive.
  */
 export function pollFile(path: string, onChange: () => void, interval = INTERVAL): () => void {
   const first = statsOf(path);
-  let told = mark(first);
+  let reported = mark(first);
   let file = which(first);
-  let seen = told;
+  let seen = reported;
   let stopped = false;
-  let seenSoon = told;
+  let seenSoon = reported;
   let soon: NodeJS.Timeout | undefined;
   let swaps = watchSwaps(path, lookSoon);
   const look = (use: (stats: Stats | undefined) => void) =>
@@ -61,7 +61,7 @@ export function pollFile(path: string, onChange: () => void, interval = INTERVAL
       const now = mark(stats);
       const settled = now === seen;
       seen = now;
-      if (settled && now !== told) tell(stats);
+      if (settled && now !== reported) report(stats);
     });
   }, interval).unref();
 
@@ -73,14 +73,14 @@ export function pollFile(path: string, onChange: () => void, interval = INTERVAL
         const now = mark(stats);
         const settled = now === seenSoon;
         seenSoon = now;
-        if (settled) tell(stats);
+        if (settled) report(stats);
         else lookSoon();
       });
     }, SOON).unref();
   }
 
-  function tell(stats: Stats | undefined): void {
-    told = mark(stats);
+  function report(stats: Stats | undefined): void {
+    reported = mark(stats);
     if (which(stats) !== file) {
       file = which(stats);
       // The directories may be others, too.

@@ -11,7 +11,7 @@ import { tooLongRefusal } from './session-parts.js';
 
 /** A WebSocket to an origin, from its handshake on. */
 export class WsOrigin implements OriginSocket, DialHandler, SocketHandler {
-  /** Undefined once it has heard. */
+  /** Undefined once it has been called. */
   #handshake: OriginHandshakeOwner | undefined;
   #owner: OriginSocketOwner | undefined;
   /** Gives the handshake up. */

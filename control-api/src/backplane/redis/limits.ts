@@ -125,7 +125,7 @@ export const META_TTL_MS = 7 * 24 * 3_600_000;
 export const CHANNELS_PER_COMMAND = 512;
 
 /**
- * Milliseconds between the end of the interest in a channel and UNSUBSCRIBE: whoever left often comes back at once.
+ * Milliseconds between the end of the interest in a channel and UNSUBSCRIBE: clients that leave often come back at once.
  *
  * @limit {s} between the end of interest and UNSUBSCRIBE
  * @over –

@@ -18,7 +18,7 @@ import { WorkerError } from './errors.js';
 import type { WorkerFailure, WorkerInit } from './messages.js';
 
 /**
- * How long a worker that was told to stop may take beyond what its requests under way are given, in ms; its log takes some.
+ * How long a worker that is to stop may take beyond the time for its open requests, in ms; its log takes some.
  *
  * @limit {s} for a worker to stop, beside `shutdown_requests`
  * @over it is killed, logged

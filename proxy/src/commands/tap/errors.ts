@@ -18,7 +18,7 @@ export const tapErrors = {
 
 export type TapErrorCode = keyof typeof tapErrors;
 
-/** Nothing more is shown. The message is what the user is told, without newline. */
+/** Nothing more is shown. The message is for the user, without newline. */
 export class TapError extends CodedError<typeof tapErrors> {
   constructor(code: TapErrorCode, message: string, options?: ErrorOptions) {
     super('TapError', tapErrors, code, message, options);

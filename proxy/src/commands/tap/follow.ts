@@ -67,7 +67,7 @@ function ask(
   const open = url.protocol === 'https:' ? httpsRequest : httpRequest;
   return new Promise((resolve, reject) => {
     const outgoing = open(url, { path, headers, signal }, resolve);
-    outgoing.setTimeout(SILENCE_MS, () => outgoing.destroy(new Error('nothing was heard any more')));
+    outgoing.setTimeout(SILENCE_MS, () => outgoing.destroy(new Error('the node sent nothing any more')));
     outgoing.on('error', (cause: NodeJS.ErrnoException) =>
       reject(new TapError('ERR_TAP_UNREACHABLE', `cannot reach ${url}: ${cause.code ?? cause.message}`, { cause })),
     );

@@ -30,7 +30,7 @@ const MAX_DEPTH = 4;
  */
 const MAX_NESTING = 64;
 
-/** Syntax errors that are told of one file; one leads to many. */
+/** Syntax errors that are reported for one file; one leads to many. */
 const MAX_PROBLEMS = 20;
 
 /**

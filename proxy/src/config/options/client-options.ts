@@ -196,7 +196,7 @@ export const clientOptions = [
     group: 'Clients',
     type: 'bool',
     default: false,
-    doc: 'Compress answers with `Set-Cookie` too. Where an answer shows a secret together with text that its client was led to send, the length of the compressed form tells of the secret (BREACH).',
+    doc: 'Compress answers with `Set-Cookie` too. If an answer contains a secret together with text that an attacker can choose, the length of the compressed form reveals the secret (BREACH).',
   },
   {
     key: 'compress_streams',

@@ -26,7 +26,7 @@ export const processOptions = [
     default: 30,
     min: 0,
     max: 2_147_483,
-    doc: 'How long requests that are under way when the node is told to stop may go on, uploads and downloads included; then they are cut. Held requests do not wait for it: they end at once.',
+    doc: 'How long requests that are open when the node starts to stop may go on, uploads and downloads included; then they are cut. Held requests do not wait for it: they end at once.',
   },
   {
     key: 'port_offset',

@@ -9,7 +9,7 @@ const PATTERN = /^([a-z][a-z0-9+.-]*:\/\/)(\*\.)?([a-z0-9._~%-]+|\[[0-9a-f:.]+\]
 /** Ports that an origin does not name. */
 const USUAL: Readonly<Record<string, string>> = { 'http://': ':80', 'https://': ':443' };
 
-/** Whether a text is the origin of a page that can be told from others: `null`, and what is none, is not. */
+/** Whether a text is the origin of a page that can be identified; `null` is not, nor is text that is not an origin. */
 export function isOrigin(text: string): boolean {
   return ORIGIN.test(text.toLowerCase());
 }

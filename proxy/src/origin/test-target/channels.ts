@@ -14,5 +14,5 @@ export function testChannels(
   return asked.every((channel) => channels.includes(channel)) ? [...new Set(asked)] : undefined;
 }
 
-/** What a client hears that asks for another channel. Answered 403. */
+/** The text of the 403 for a client that asks for another channel. */
 export const OTHER_CHANNEL = 'only the channels that the route lists for its test target (channels=) may be named\n';

@@ -44,10 +44,10 @@ type Finish = (this: HeadParser) => Error | null;
 
 type HeadersComplete = (this: HeadParser, status: number, upgrade: boolean, keepsAlive: boolean) => number;
 
-/** What the parser is told behind a head: there is no body. */
+/** The result for the parser after a head: there is no body. */
 const NO_BODY = 1;
 
-/** What it is told behind a part of a body. */
+/** The result for the parser after a part of a body. */
 const GO_ON = 0;
 
 /** Marks what `amended` has made. */

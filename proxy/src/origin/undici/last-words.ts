@@ -2,7 +2,7 @@
  * Owns: hearing what an origin has said before it stopped listening. Does not own: what is made of it.
  *
  * An origin that refuses an upload answers, and closes with the rest unread: its kernel resets the connection. The answer is
- * here by then, but whoever writes next is told of the reset first, and node gives a socket up with what has come on it.
+ * here by then, but the next write fails with the reset first, and node discards a socket with all that it has received.
  */
 import type { Socket } from 'node:net';
 import type { Connect } from './parser.js';

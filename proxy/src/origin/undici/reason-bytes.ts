@@ -5,7 +5,7 @@
 import { MAX_REASON } from '@holdfast/grip';
 import { type Connect, withParserKind } from './parser.js';
 
-/** What undici has for each connection: it is told of the phrase in as many parts as there are segments. */
+/** What undici has for each connection: it gets the phrase in as many parts as there are segments. */
 interface StatusParser {
   /** The phrase so far; empty when an answer begins. */
   statusText: string;

@@ -3,7 +3,7 @@
  * byte, and trailers behind it, of which undici has none. Does not own: the head's text, the body, or when it comes. The only
  * file that knows that part of undici.
  *
- * undici tells of each head, as it is to be written, on a documented channel; and writes it, with the line that says how the
+ * undici publishes each head, as it is to be written, on a documented channel, and writes it with the line that says how the
  * body is framed, in front of the first byte. Where none has come within `HEAD_MS` the head is written here, and left out
  * there.
  */
@@ -20,7 +20,7 @@ const HEADS = 'undici:client:sendHeaders';
  */
 const HEAD_MS = 5;
 
-/** What is told there. */
+/** The message of that channel. */
 interface Told {
   readonly request: { readonly body: unknown };
   /** The head without the framing of the body and the empty line. */
@@ -34,7 +34,7 @@ const LAST_CHUNK = '\r\n0\r\n\r\n';
 /** How a body is framed: by the value of its Content-Length, or in chunks. */
 export interface Framing {
   readonly length: string | undefined;
-  /** Of a chunked body, once it has ended; left out: there will be none. Checked by whoever gives them. */
+  /** Of a chunked body, once it has ended; left out: there will be none. The caller has checked them. */
   readonly trailers?: (() => RawHeaders) | undefined;
 }
 
@@ -44,7 +44,7 @@ let expected: { readonly body: Readable; readonly framing: Framing } | undefined
 /** Once for all: to come and go with each upload would have V8 compile undici anew each time. */
 let isSubscribed = false;
 
-/** To be called within undici's `onConnect`, in whose turn the head is told of, for a body that is a stream. */
+/** Call it within undici's `onConnect`, in the turn in which the head is published, for a body that is a stream. */
 export function frameUpload(body: Readable, framing: Framing): void {
   if (!isSubscribed) subscribe(HEADS, hear);
   isSubscribed = true;

@@ -77,7 +77,7 @@ export class HttpExchange implements OriginHandler, AnswerSink {
     this.#call = answer.start((handler) => this.#parts.dispatch(extra, body, handler));
   }
 
-  /** Gives up: the owner hears nothing more. */
+  /** Gives up: the owner is not called again. */
   abort(): void {
     this.#parts.clock.clear(this.#timer);
     this.#call?.abort();

@@ -53,8 +53,8 @@ export interface HttpOriginParts extends ExchangeParts, HttpNaming {
 
 /**
  * `opening`: no OPEN from the origin yet. `open`. `withdrawing`: aborted while OPEN was under way. `closing`: the client has
- * closed, and the owner hears what the origin has to say to that. `leaving`: the owner hears nothing more, but the origin is
- * still to be told. `over`.
+ * closed, and the owner gets what the origin still sends. `leaving`: the owner gets nothing more, but the origin has
+ * events to come. `over`.
  */
 type State = 'opening' | 'open' | 'withdrawing' | 'closing' | 'leaving' | 'over';
 
@@ -62,7 +62,7 @@ const OPEN: WsEvent = { type: 'OPEN' };
 const DISCONNECT: WsEvent = { type: 'DISCONNECT' };
 
 /**
- * One request at a time; whatever the client sends meanwhile goes with the next. After `close` the owner hears what the answers
+ * One request at a time; what the client sends meanwhile goes with the next. After `close` the owner gets what the answers
  * hold, up to a CLOSE; an origin that has taken the client's and sends none has closed with the same. A CLOSE of the origin's
  * own is answered at once, with the same: its library takes the session for closed by then.
  *
@@ -70,7 +70,7 @@ const DISCONNECT: WsEvent = { type: 'DISCONNECT' };
  */
 export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
   readonly #parts: HttpOriginParts;
-  /** Undefined once it has heard. */
+  /** Undefined once it has been called. */
   #handshake: OriginHandshakeOwner | undefined;
   #owner: OriginSocketOwner | undefined;
   /** The request under way, or waiting to be repeated. */
@@ -174,7 +174,7 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
     (this.#parts.faults ?? uncontained).run('origin', act, this);
   }
 
-  /** After a fault of ours: the origin is left, and the session hears of it. */
+  /** After a fault of ours: the origin is left, and the session is notified. */
   fault(error: unknown): void {
     this.#fail(faultError(error));
   }
@@ -295,7 +295,7 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
     }
   }
 
-  /** Whether the owner hears what the origin says. */
+  /** Whether the owner gets what the origin sends. */
   get #isHeard(): boolean {
     return this.#state === 'open' || this.#state === 'closing';
   }

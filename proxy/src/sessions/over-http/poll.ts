@@ -1,5 +1,5 @@
 /**
- * Owns: when an origin that has nothing to be told is asked all the same: Keep-Alive-Interval. Does not own: the request.
+ * When an origin is asked although there is nothing new for it: Keep-Alive-Interval.
  */
 import type { Faulty } from '@holdfast/control-api';
 import type { Clock, Timer } from '../../runtime/clock.js';

@@ -205,7 +205,7 @@ for (const edge of ['node', 'uws'] as const) {
     // A signature of no key, a channel's tag, an offset, and an epoch with its length.
     const token = Buffer.concat([Buffer.alloc(26, 7), Buffer.from('\x05epoch')]).toString('base64url');
     const said =
-      /^resume token ignored, so its client is not told what it missed: it was signed with another key: .*resume_key/;
+      /^resume token ignored, so its client does not get what it missed: it was signed with another key: .*resume_key/;
     const told = () => holdfast.record('of the token', ({ level, msg }) => level === 'warn' && said.test(`${msg}`));
     const stream = await open(t, `${holdfast.clients}/`, { headers: { Host: 'events', 'Last-Event-ID': token } });
     t.equal(stream.status, 200);

@@ -27,6 +27,9 @@ const HOST = /^(?:\[[0-9A-Fa-f:.]+(?:%[\w.~%-]+)?\]|[A-Za-z0-9._~!$&'()*+,;=%-]*
 
 const PORT_MAX = 65_535;
 
+/** A length that a number holds exactly (RFC 9110 §8.6): another one would go to the origin than came. */
+export const LENGTH = /^\d{1,15}$/;
+
 const ABSOLUTE = /^https?:\/\/([^/?#]+)([^#]*)/i;
 
 const refuse = (status: number, detail: string): Refusal => ({ status, text: `Failed to parse request: ${detail}\n` });
@@ -45,7 +48,8 @@ function readTarget(target: string, hostField: string): Target | undefined {
 
 /**
  * Accepts a request head or says why not. Refused are: more than one Host, or none in HTTP/1.1 (RFC 9112 §3.2); a Host
- * that is no authority: other characters, a bracket alone, a port that is none; any Transfer-Encoding in HTTP/1.0 (§6.1); a coding other than exactly
+ * that is not an authority: other characters, a bracket alone, a bad port; a Content-Length of more than 15 digits; any
+ * Transfer-Encoding in HTTP/1.0 (§6.1); a coding other than exactly
  * `chunked` (501, §6.1); versions other than 1.0 and 1.1 (505); targets that are neither a path nor an http URL.
  */
 export function checkRequest(head: RequestHead): Target | Refusal {
@@ -60,6 +64,12 @@ export function checkRequest(head: RequestHead): Target | Refusal {
       host = headers[i + 1] as string;
     } else if (name.length === 17 && name.toLowerCase() === 'transfer-encoding') {
       coding = coding === undefined ? (headers[i + 1] as string) : `${coding},${headers[i + 1]}`;
+    } else if (
+      name.length === 14 &&
+      name.toLowerCase() === 'content-length' &&
+      !LENGTH.test(headers[i + 1] as string)
+    ) {
+      return refuse(400, 'invalid Content-Length');
     }
   }
   if (host === undefined && head.version === '1.1') return refuse(400, 'missing Host header');

@@ -24,6 +24,7 @@ const accepted: readonly (readonly [string, Partial<RequestHead>, Target])[] = [
   ['an empty Host (RFC 9112 §3.2)', { headers: ['Host', ''] }, { host: '', path: '/' }],
   ['no Host in HTTP/1.0', { version: '1.0', headers: [] }, { host: '', path: '/' }],
   ['chunked in any case', { headers: ['host', 'a', 'transfer-encoding', 'Chunked'] }, { host: 'a', path: '/' }],
+  ['the longest length', { headers: ['Host', 'a', 'CONTENT-LENGTH', '999999999999999'] }, { host: 'a', path: '/' }],
   ['OPTIONS *', { method: 'OPTIONS', target: '*' }, { host: 'a', path: '*' }],
 ];
 
@@ -34,6 +35,12 @@ for (const [what, over, target] of accepted) {
 }
 
 const refused: readonly (readonly [string, Partial<RequestHead>, number, string])[] = [
+  [
+    'a length that no number holds',
+    { headers: ['Host', 'a', 'Content-Length', '9999999999999999'] },
+    400,
+    'Content-Length',
+  ],
   ['no Host in HTTP/1.1', { headers: [] }, 400, 'Failed to parse request: missing Host header\n'],
   ['two Hosts', { headers: ['Host', 'a', 'HOST', 'a'] }, 400, 'Failed to parse request: more than one Host header\n'],
   ['two Hosts in HTTP/1.0', { version: '1.0', headers: ['Host', 'a', 'Host', 'b'] }, 400, 'more than one Host header'],

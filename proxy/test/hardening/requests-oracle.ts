@@ -30,8 +30,8 @@ interface Body {
 export function strictRequests(bytes: Buffer): StrictRequest[] {
   const requests: StrictRequest[] = [];
   for (let at = 0; at < bytes.length; ) {
-    // RFC 9112 §2.2: an empty line before a request is passed over.
-    while (bytes.toString('latin1', at, at + 2) === '\r\n') at += 2;
+    // RFC 9112 §2.2: an empty line before a request is passed over, whatever its end.
+    for (let line = emptyLine(bytes, at); line > 0; line = emptyLine(bytes, at)) at += line;
     const end = bytes.indexOf('\r\n\r\n', at);
     if (end < 0) return requests;
     const [line = '', ...lines] = bytes.toString('latin1', at, end).split('\r\n');
@@ -52,6 +52,12 @@ export function strictRequests(bytes: Buffer): StrictRequest[] {
     at = read.end;
   }
   return requests;
+}
+
+/** Bytes of an empty line; 0 where there is none. */
+function emptyLine(bytes: Buffer, at: number): number {
+  if (bytes[at] === 0x0a) return 1;
+  return bytes[at] === 0x0d && bytes[at + 1] === 0x0a ? 2 : 0;
 }
 
 function readBody(bytes: Buffer, at: number, fields: StrictRequest['fields'], old: boolean): Body | undefined {

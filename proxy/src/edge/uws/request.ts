@@ -1,6 +1,6 @@
 /** A request on the uws edge: copied within its handler, and checked for what uWebSockets.js lets pass. */
 import { SocketAddress } from 'node:net';
-import { checkMethod, type Refusal } from '../request-check.js';
+import { checkMethod, LENGTH, type Refusal } from '../request-check.js';
 import type { UwsAnswer, UwsRequest } from './library.js';
 
 /** A request head as it was sent, but for the case of header names, which the library has lost. */
@@ -78,9 +78,6 @@ const malformed = (detail: string): Refusal => ({ status: 400, text: `Failed to 
 
 /** A path and query as they may be sent: visible ASCII (RFC 3986 §2). */
 const TARGET = /^[\x21-\x7e]*$/;
-
-/** Lengths up to which a number is exact. */
-const LENGTH = /^\d{1,15}$/;
 
 /** DEL, the one control character that the library lets pass in a value (RFC 9110 §5.5). */
 const DEL = '\x7f';

@@ -106,6 +106,18 @@ t.test('a request is reported once, whatever comes after its end', async (t) => 
   t.ok(aborted() > 0);
 });
 
+t.test('a relayed answer is neither held nor asked for again', async (t) => {
+  const { exchange, ends, handlers } = fixture();
+  handlers[0]?.onHead(HEAD, undefined);
+  exchange.relaying(200);
+  exchange.held('response', 200);
+  exchange.holdRetry(END, new Map());
+  t.equal(handlers.length, 1);
+  t.strictSame(ends, []);
+  exchange.over(undefined);
+  t.match(ends, [{ status: 200, hold: undefined, retry: false }]);
+});
+
 t.test('a head that comes too late reaches no sink', async (t) => {
   let chosen = 0;
   const { exchange, ends, handlers } = fixture(() => {

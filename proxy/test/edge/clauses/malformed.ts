@@ -56,6 +56,11 @@ const refusedRequests: readonly Refused[] = [
     bytes: head('POST', '/', ['Content-Length: 99999999999999999999999']),
   },
   {
+    name: 'length-inexact',
+    says: 'a Content-Length that a number cannot hold exactly (RFC 9110 §8.6)',
+    bytes: head('POST', '/', ['Content-Length: 9007199254740993']),
+  },
+  {
     name: 'length-different',
     says: 'two different Content-Lengths (RFC 9112 §6.3)',
     bytes: `${head('POST', '/', ['Content-Length: 3', 'Content-Length: 5'])}abcde`,

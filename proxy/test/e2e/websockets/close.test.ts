@@ -125,8 +125,10 @@ for (const edge of ['node', 'uws']) {
     await once(origin, 'listening');
     const codes: (number | undefined)[] = [];
     origin.on('connection', (socket, { socket: connection }) => {
-      // It does not answer the Close, and does not end its side.
+      // It answers neither the Close nor the FIN behind it.
       socket.close = (code) => void codes.push(code);
+      connection.removeAllListeners('end');
+      t.teardown(() => socket.terminate());
       socket.send('before');
       connection.write(Buffer.from([0x83, 0]));
     });

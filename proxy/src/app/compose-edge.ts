@@ -61,6 +61,10 @@ export function composeEdges(
         metrics.requestRefused();
         refusals.refused(reason, status, client);
       },
+      proxyRefused: (why: string, peer: string) => {
+        metrics.proxyRefused();
+        refusals.unproxied(why, peer);
+      },
     },
   };
   const { tlsCertsDir } = config;

@@ -3,6 +3,7 @@ import type { Containment } from '@holdfast/control-api';
 import { OverChannelsReport } from '../channels/over-channels.js';
 import type { ChannelRegistry } from '../channels/registry.js';
 import type { SubscriberParts } from '../channels/subscriber-parts.js';
+import { TrustedProxies } from '../clients/trusted-proxies.js';
 import { Compression } from '../compression/compression.js';
 import type { Config } from '../config/config.js';
 import { AllowedOrigins } from '../config/types/allowed-origins.js';
@@ -114,6 +115,7 @@ export function composeRequests(config: Config, log: RootLog, around: RequestSur
     routes,
     originOf,
     compression: makeCompression(config, faults),
+    trustedProxies: config.trustedProxies.length === 0 ? undefined : new TrustedProxies(config),
     admission: new Admission(config.maxOpenRequests),
     forwarder,
     holds,

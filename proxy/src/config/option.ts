@@ -24,6 +24,8 @@ export interface OptionTypes {
   list: readonly string[];
   /** Routes lines: one per line of text, or a YAML list. */
   lines: readonly string[];
+  /** Addresses and CIDR ranges, and `unix`; comma separated. */
+  addresses: readonly string[];
   ports: readonly Listen[];
   sockets: readonly SocketListen[];
   'log-levels': LogLevels;

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { legibleValue } from './checks/legible.js';
 import type { Option, OptionTypes } from './option.js';
+import { isAddressRange } from './types/address-ranges.js';
 import { formatForwardedFor, parseForwardedFor } from './types/forwarded-for.js';
 import { formatListen, formatSocketListen, parseListen, parseSocketListen } from './types/listen.js';
 import { formatLogLevels, parseLogLevels } from './types/log-level.js';
@@ -120,6 +121,7 @@ const schemas: Record<keyof OptionTypes, Schema> = {
   size: () => z.union([z.int(), text(parseSize)]),
   list: () => listOf(plain),
   lines: () => listOf(z.string(), /\r?\n/),
+  addresses: () => listOf(plain.refine(isAddressRange)),
   ports: () => listOf(text(parseListen)),
   sockets: () => listOf(plain.pipe(text(parseSocketListen))),
   'log-levels': () => z.union([z.int().transform(String), z.string()]).pipe(text(parseLogLevels)),
@@ -142,8 +144,9 @@ const expectations: Record<keyof OptionTypes, string> = {
   size: 'a number of bytes',
   list: 'a comma-separated list',
   lines: 'a list of routes lines',
-  ports: 'a comma-separated list of [addr:]port',
-  sockets: 'a comma-separated list of path?mode=&user=&group=',
+  addresses: 'a comma-separated list of IP addresses, CIDR ranges and unix',
+  ports: 'a comma-separated list of [addr:]port[?proxy_protocol=v1|v2|v1v2&from=ADDRESS]',
+  sockets: 'a comma-separated list of path?mode=&user=&group=&proxy_protocol=',
   'log-levels': 'a level 0-3 or error, warn, info, debug, optionally followed by ,part:level',
   'forwarded-for': 'truncate:N and/or append',
   workers: "a whole number or 'auto'",

@@ -7,6 +7,7 @@
  */
 import type { Faulty } from '@holdfast/control-api';
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
+import type { ProxyProtocolRule } from '../config/types/listen.js';
 import type { MessageSocket } from '../websocket/message-socket.js';
 import type { StreamPiece } from './stream-piece.js';
 
@@ -22,6 +23,8 @@ export interface Listener {
   readonly mode?: number;
   readonly user?: string;
   readonly group?: string;
+  /** Left out: connections are the clients' own. */
+  readonly proxyProtocol?: ProxyProtocolRule;
 }
 
 /** A listener that is bound. `port` is the real one where 0 was asked for. */
@@ -57,6 +60,8 @@ export interface EdgeEvents {
    * its address.
    */
   requestRefused(reason: string, status: number, client: string): void;
+  /** A connection was closed for want of a PROXY protocol header that could be taken; `peer` is its other end's address. */
+  proxyRefused(why: string, peer: string): void;
 }
 
 /** What an edge hands requests to. */
@@ -98,8 +103,13 @@ export interface ClientRequest {
   readonly headers: RawHeaders;
   /** Whether this hop is TLS. */
   readonly secure: boolean;
-  /** Textual IP address of the client's end of the connection; empty on a unix socket. */
+  /**
+   * Textual IP address of the client: of its end of the connection, empty on a unix socket; behind trusted proxies the one that
+   * they name.
+   */
   readonly clientAddress: string;
+  /** The trusted proxies between the client and this connection, the nearest last; left out where there are none. */
+  readonly hops?: readonly string[] | undefined;
   /** Undefined when the request has no body. */
   readonly body: ClientBody | undefined;
   /** The client takes trailers, and the edge can write and read them; left out: no. */

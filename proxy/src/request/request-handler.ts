@@ -30,7 +30,8 @@ export class RequestHandler implements EdgeHandler {
     this.#sockjs = sockjs;
   }
 
-  onRequest(request: ClientRequest, response: ClientResponse): void {
+  onRequest(received: ClientRequest, response: ClientResponse): void {
+    const request = this.#identified(received);
     if (headerValue(request.headers, 'pushpin-check') !== undefined) {
       answerPlain(response, 200, ABOUT);
       return;
@@ -86,7 +87,8 @@ export class RequestHandler implements EdgeHandler {
     return true;
   }
 
-  onWebSocket(request: ClientRequest, handshake: ClientHandshake): void {
+  onWebSocket(received: ClientRequest, handshake: ClientHandshake): void {
+    const request = this.#identified(received);
     const trust = this.#trust(request);
     const route = this.#route(request, trust.secure, 'ws');
     const sockjs = this.#sockjs;
@@ -95,6 +97,10 @@ export class RequestHandler implements EdgeHandler {
     else if (sockjs !== undefined && servesSockJs(route, request.path)) {
       sockjs.onWebSocket(request, handshake, route, trust);
     } else new Handshake(request, handshake, route, trust, this.#parts.sessions).start();
+  }
+
+  #identified(request: ClientRequest): ClientRequest {
+    return this.#parts.trustedProxies?.identify(request) ?? request;
   }
 
   #trust(request: ClientRequest): ClientTrust {

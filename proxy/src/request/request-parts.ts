@@ -1,6 +1,7 @@
 /** What every exchange is given, and what it reports. */
 import type { Log } from '@holdfast/control-api';
 import type { SubscriberEnd } from '../channels/subscriber-parts.js';
+import type { TrustedProxies } from '../clients/trusted-proxies.js';
 import type { Compression } from '../compression/compression.js';
 import type { Options } from '../config/table.js';
 import type { AllowedOrigins } from '../config/types/allowed-origins.js';
@@ -66,6 +67,8 @@ export interface RequestParts {
   readonly routes: () => RouteTable;
   /** What answers for a target, for requests with this Host. */
   readonly originOf: (target: Target, route: Route, host: string) => Origin;
+  /** Undefined where no proxy in front is trusted: then a client is who connects. */
+  readonly trustedProxies?: TrustedProxies | undefined;
   readonly admission: Admission;
   /** Undefined where nothing is compressed. */
   readonly compression?: Compression | undefined;

@@ -286,6 +286,10 @@ export class Metrics
     this.#connectionsRefused.inc();
   }
 
+  proxyRefused(): void {
+    this.#connectionsRefused.inc();
+  }
+
   requestRefused(): void {
     this.#requestsRefused.inc();
   }

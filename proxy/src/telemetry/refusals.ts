@@ -27,6 +27,12 @@ export class Refusals {
     this.#causes[level](`${status}`, { status, reason: legible(reason), client }, text);
   }
 
+  /** A connection to a listener of load balancers was closed, since it did not say in the PROXY protocol who its client is. */
+  unproxied(why: string, peer: string): void {
+    const text = `connection of ${peer || 'a unix socket'} closed: ${why}`;
+    this.#causes.warn(`proxy ${why}`, { peer }, legible(text));
+  }
+
   /** A handshake of TLS came to nothing, as there is no certificate for the name that the client gave. */
   unnamed(serverName: string, port: number, directory: string): void {
     const text = `TLS client refused: no certificate for '${serverName}' in ${directory}, and no default_${port}.crt for others`;

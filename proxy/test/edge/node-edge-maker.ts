@@ -29,6 +29,7 @@ export function nodeEdge(
         connectionRefused: () => refused.push('connection'),
         descriptorsShort: () => refused.push('descriptors'),
         requestRefused: (reason) => refused.push(reason),
+        proxyRefused: (why) => refused.push(why),
       },
     },
   );

@@ -33,6 +33,7 @@ export function uwsEdge(
         connectionRefused: () => refused.push('connection'),
         descriptorsShort: () => refused.push('descriptors'),
         requestRefused: (reason) => refused.push(reason),
+        proxyRefused: (why) => refused.push(why),
       },
     },
   );

@@ -71,6 +71,7 @@ export const GRIP = ['Sec-WebSocket-Extensions: grip'];
 const RULES: ForwardRules = {
   cdnLoop: '',
   acceptXForwardedProtocol: false,
+  setForwarded: false,
   setXForwardedProtocol: 'true',
   xForwardedFor: { append: true },
   xForwardedForTrusted: { append: true },
@@ -269,7 +270,12 @@ export class SessionScene {
         clock: this.clock,
         nextId: () => `s${++this.openings}`,
         descriptors: new Descriptors(Number.POSITIVE_INFINITY, () => ({ open: 0, isSlow: false })),
-        events: { connectionRefused: () => {}, descriptorsShort: () => {}, requestRefused: () => {} },
+        events: {
+          connectionRefused: () => {},
+          descriptorsShort: () => {},
+          requestRefused: () => {},
+          proxyRefused: () => {},
+        },
       },
     );
   }

@@ -53,6 +53,7 @@ const metavars: Readonly<Record<Option['type'], string>> = {
   size: '<bytes>',
   list: '<list>',
   lines: '<line>',
+  addresses: '<addresses>',
   ports: '<[addr:]port>',
   sockets: '<path>',
   'log-levels': '<level>',

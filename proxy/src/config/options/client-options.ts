@@ -9,7 +9,7 @@ export const clientOptions = [
     default: '7999',
     pushpin: ['runner.http_port'],
     flags: ['--port'],
-    doc: 'Plain HTTP listeners, a list of `[addr:]port`. Without an address all IPv4 interfaces are bound; `[::]:7999` binds IPv6.',
+    doc: 'Plain HTTP listeners, a list of `[addr:]port`. Without an address all IPv4 interfaces are bound; `[::]:7999` binds IPv6. With `?proxy_protocol=v1v2&from=10.0.0.0/8` (or `v1`, `v2`; needs `edge: node`) every connection has to come from there, and to begin with a PROXY protocol header that names the client.',
   },
   {
     key: 'https_ports',
@@ -17,7 +17,7 @@ export const clientOptions = [
     type: 'ports',
     default: '',
     pushpin: ['runner.https_ports'],
-    doc: 'TLS listeners, a list of `[addr:]port`. Certificates come from `tls_certs_dir`.',
+    doc: 'TLS listeners, a list of `[addr:]port`, with `?proxy_protocol=` as for `http_port`. Certificates come from `tls_certs_dir`.',
   },
   {
     key: 'tls_certs_dir',
@@ -38,7 +38,7 @@ export const clientOptions = [
     type: 'sockets',
     default: '',
     pushpin: ['runner.local_ports'],
-    doc: 'Unix socket listeners, a list of `path?mode=octal&user=u&group=g`.',
+    doc: 'Unix socket listeners, a list of `path?mode=octal&user=u&group=g&proxy_protocol=v2`.',
     uws: {
       effect: 'other',
       doc: 'they need `workers: 1`',
@@ -51,6 +51,21 @@ export const clientOptions = [
     values: ['node', 'uws'],
     default: 'node',
     doc: 'Which edge serves clients: `node` is strict and transparent. `uws` has more connections in less memory, and limits of its own: see docs/edges.md.',
+  },
+  {
+    key: 'trusted_proxies',
+    group: 'Clients',
+    type: 'addresses',
+    default: '',
+    doc: 'Proxies in front whose `X-Forwarded-For`, `-Proto` and `-Host`, or `Forwarded`, are believed: addresses, CIDR ranges, and `unix` for those on unix sockets. The first address from the right that is not among them is the client’s, in logs, limits, views and what origins get. From all others these fields are removed. Empty believes nobody, and passes the fields on as `x_forwarded_for` says.',
+  },
+  {
+    key: 'trusted_proxy_fields',
+    group: 'Clients',
+    type: 'enum',
+    values: ['auto', 'x-forwarded', 'forwarded'],
+    default: 'auto',
+    doc: 'Which fields of trusted proxies are believed: `x-forwarded`, `forwarded` (RFC 7239), or with `auto` the first where they are there, else the second. Name the ones that your proxy sets: it may pass the others on as a client sent them.',
   },
   /**
    * @limit {} bytes of request head; {pushpin} with a pushpin.conf

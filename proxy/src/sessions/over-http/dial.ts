@@ -61,8 +61,15 @@ export class HttpDial implements HttpOriginParts {
   dispatch(extra: RawHeaders, body: Buffer | null, handler: OriginHandler): OriginCall {
     const { request, route, standing } = this.#dial;
     const { forwarder, originOf } = this.#parts;
-    const { path, host: asked, clientAddress } = request;
-    const own = { path, host: asked, headers: withoutEventsFields(request.headers), clientAddress, websocket: true };
+    const { path, host: asked, clientAddress, hops } = request;
+    const own = {
+      path,
+      host: asked,
+      headers: withoutEventsFields(request.headers),
+      clientAddress,
+      hops,
+      websocket: true,
+    };
     const { host, path: asPath, headers } = forwarder.forward(own, route, standing, this.#target);
     headers.push(...extra);
     if (headerValue(headers, 'accept-encoding') === undefined) headers.push('Accept-Encoding', 'identity');

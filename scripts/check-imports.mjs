@@ -19,7 +19,7 @@ const layers = {
   'control-api': [['runtime'], ['http', 'stats', 'backplane'], ['cluster', 'zmq'], ['views']],
   proxy: [
     ['runtime'],
-    ['http', 'websocket'],
+    ['http', 'websocket', 'limits'],
     ['config'],
     ['edge', 'routes', 'commands'],
     ['compression', 'admin', 'cross-origin', 'origin'],

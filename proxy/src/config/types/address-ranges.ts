@@ -56,3 +56,17 @@ export class AddressRanges {
     return family !== 0 && this.#list.check(address, family === 4 ? 'ipv4' : 'ipv6');
   }
 }
+
+/**
+ * What clients are told apart by: the IPv4 address, or the first 64 bits of the IPv6 address, as one client has all addresses
+ * of such a network (RFC 4291 §2.5.1, RFC 6177). Other text stays as it is.
+ */
+export function addressKey(address: string): string {
+  const canonical = canonicalAddress(address);
+  if (canonical === undefined || !canonical.includes(':')) return canonical ?? address;
+  const [head = '', tail = ''] = canonical.split('::');
+  const groups = head === '' ? [] : head.split(':');
+  const zeros = canonical.includes('::') ? 8 - groups.length - (tail === '' ? 0 : tail.split(':').length) : 0;
+  const all = [...groups, ...Array<string>(zeros).fill('0'), ...(tail === '' ? [] : tail.split(':'))];
+  return `${all.slice(0, 4).join(':')}::/64`;
+}

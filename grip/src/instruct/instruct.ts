@@ -1,10 +1,9 @@
 /** The instruct, with which an origin answers how a request is held; and whether a response head has one. */
 import type { Buffer } from 'node:buffer';
 import type { Channel } from '../channel.js';
-import type { RawHeaders, ResponseHead } from '../headers/headers.js';
+import type { RawHeaders, ResponseHead } from '../wire/head.js';
 import type { KeepAlive } from './keep-alive.js';
 import type { Links } from './link.js';
-import type { UnknownMember } from './members.js';
 
 /** `response`: a long-poll, answered by the first item. `stream`: an open response to which items are appended. */
 export type HoldMode = 'response' | 'stream';
@@ -38,6 +37,13 @@ export interface InstructResponse {
   readonly headers: RawHeaders;
   /** Only in the JSON form, and there always. In the header form the body is that of the origin's response. */
   readonly body?: Buffer;
+}
+
+/** A member without a meaning: in what, its name, and the names that would have one. */
+export interface UnknownMember {
+  readonly where: string;
+  readonly name: string;
+  readonly known: readonly string[];
 }
 
 /** A parsed instruct. */

@@ -1,8 +1,7 @@
 /** The links of an instruct, and the Grip-Link header. Links are resolved and fetched by the proxy. */
 import { GripError } from '../errors.js';
-import { type Element, paramValue, parseElement, splitElements } from '../headers/params.js';
-import { parseInteger } from '../wire/integer.js';
-import { textFromWire } from '../wire/text.js';
+import { type Element, paramValue, parseElement, splitElements } from '../wire/params.js';
+import { parseInteger, textFromWire } from '../wire/text.js';
 
 /**
  * Seconds without activity after which a next link is fetched, if the link does not say.

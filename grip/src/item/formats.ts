@@ -3,7 +3,7 @@
  * that go over formats or over kinds of subscriber go over these rows, in their order.
  */
 import type { Buffer } from 'node:buffer';
-import type { Writable } from '../wire/writable.js';
+import type { Writable } from '../wire/fields.js';
 import type { FormatRow } from './format.js';
 import { httpResponse } from './http-response.js';
 import { httpStream } from './http-stream.js';

@@ -1,10 +1,9 @@
 /** A published item: its JSON, the POST body that carries items, and the memory that one takes. */
+
+import { isLongName, MAX_NAME_BYTES } from '../channel.js';
 import { GripError } from '../errors.js';
-import { Fields, isJsonObject, type JsonObject, kindOf } from '../headers/fields.js';
-import { isLongName, MAX_NAME_BYTES } from '../name.js';
-import { NOT_JSON, readJsonBytes } from '../wire/json.js';
-import { jsonFaultText } from '../wire/json-fault.js';
-import type { Writable } from '../wire/writable.js';
+import { Fields, isJsonObject, type JsonObject, kindOf, type Writable } from '../wire/fields.js';
+import { jsonFaultText, NOT_JSON, readJsonBytes } from '../wire/json.js';
 import { TEXT_OVERHEAD } from './format.js';
 import {
   addFormat,

@@ -3,7 +3,7 @@
  * items share these rules. Content that breaks them would end the connection of each client that it reaches.
  */
 import { type Buffer, isUtf8 } from 'node:buffer';
-import type { Fields } from '../headers/fields.js';
+import type { Fields } from '../wire/fields.js';
 
 /**
  * Largest payload of a ping or pong in bytes (RFC 6455 §5.5); more cannot be sent and is refused.

@@ -1,5 +1,5 @@
 /** Header elements as origins write them: what the parsers are tried on. */
-import type { Element, Param } from '../../dist/headers/params.js';
+import type { Element, Param } from '../../dist/wire/params.js';
 
 /**
  * An element that `splitElements` and `parseElement` read back unchanged; parameter values that need it are quoted. Its value has

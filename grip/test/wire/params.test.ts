@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { type Element, paramValue, parseElement, parseParams, splitElements } from '../../dist/headers/params.js';
+import { type Element, paramValue, parseElement, parseParams, splitElements } from '../../dist/wire/params.js';
 import { written } from './written-element.js';
 
 t.test('a repeated header and one with commas give the same elements', async (t) => {

@@ -5,7 +5,7 @@
  * taken raw, a parameter value is quoted only if the quote follows the `=` at once, and any character may stand in an
  * unquoted one.
  */
-import { trimWire } from '../wire/text.js';
+import { trimWire } from './text.js';
 
 /** A parameter: its name in the case in which it came, and its value without quotes and escapes ('' if it had none). */
 export type Param = readonly [name: string, value: string];

@@ -4,10 +4,9 @@
  * Byte strings (Uint8Array) are taken where JSON has strings, so that an item decoded from a tnetstring reads the same way.
  */
 import { Buffer } from 'node:buffer';
+import { isLongName, MAX_NAME_BYTES } from '../channel.js';
 import { GripError, type GripErrorCode } from '../errors.js';
-import { isLongName, MAX_NAME_BYTES } from '../name.js';
-import { readBase64 } from '../wire/base64.js';
-import { MAX_INTEGER, parseInteger } from '../wire/integer.js';
+import { MAX_INTEGER, parseInteger, readBase64 } from './text.js';
 
 /** An object as JSON.parse makes it; `__proto__` may be an own member, so members are read with Object.hasOwn first. */
 export type JsonObject = Readonly<Record<string, unknown>>;
@@ -193,3 +192,10 @@ export class Fields {
 export function mistyped(expected: string, value: unknown): string {
   return `with wrong type: expected ${expected}, got ${kindOf(value)}`;
 }
+
+/**
+ * A value under construction. Members that may be absent are then assigned one by one: spreading them takes ten times as long
+ * in code that has not run thousands of times, as in a process that publishes now and then (measured: 46 instead of 9 µs for
+ * an instruct).
+ */
+export type Writable<T> = { -readonly [Key in keyof T]: T[Key] };

@@ -3,10 +3,31 @@ import { randomUUID } from 'node:crypto';
 import { type Item, listFormats } from '@holdfast/grip';
 import type { Acceptance, Backplane, ItemMessage, Message } from './backplane/backplane.js';
 import { ControlError, PartlyAccepted, PartlyPublished } from './errors.js';
-import type { PublishEvents } from './events.js';
 import { type PublishReceipt, receiptOf } from './receipts.js';
-import type { CauseLog } from './runtime/cause-log.js';
+import type { CauseLog } from './runtime/bounded-logs.js';
 import type { Log } from './runtime/log.js';
+
+/**
+ * Receives successes from `Publisher` and refusals from each ingress. Implementations must be cheap and must not throw.
+ */
+export interface PublishEvents {
+  /** The backplane accepted one call with this many items (0 for an empty batch). */
+  published(items: number): void;
+  /** The backplane accepted a recover. */
+  recovered(): void;
+  /**
+   * An ingress refused a request, or could not get it accepted: once per request. `reason` is an `ERR_…` code of this
+   * package or of @holdfast/grip, hence from a bounded set and fit for a label.
+   */
+  rejected(reason: string): void;
+}
+
+/** Counts nothing. */
+export const noPublishEvents: PublishEvents = {
+  published() {},
+  recovered() {},
+  rejected() {},
+};
 
 /** What a {@link Publisher} is made of. */
 export interface PublisherOptions {

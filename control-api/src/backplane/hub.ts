@@ -2,9 +2,16 @@
 import { ControlError, refusalOf } from '../errors.js';
 import { type Containment, loggedFaults } from '../runtime/faults.js';
 import type { Log } from '../runtime/log.js';
-import type { Acceptance, Backplane, BackplaneListener, Gap, Message } from './backplane.js';
-import { GuardedListener } from './guarded-listener.js';
-import { type History, historyOf } from './history.js';
+import {
+  type Acceptance,
+  type Backplane,
+  type BackplaneListener,
+  type Gap,
+  GuardedListener,
+  type History,
+  historyOf,
+  type Message,
+} from './backplane.js';
 
 /** Follows the interest of the whole process in channels, one call per change. Calls must not throw. */
 export interface InterestFollower {

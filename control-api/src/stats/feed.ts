@@ -1,12 +1,9 @@
 /** The statistics feed: what a node reports to monitoring tools and brokers on its PUB socket. */
 import type { FormatName, PacketFormat, SubscriberKind } from '@holdfast/grip';
 import type { Clock } from '../runtime/clock.js';
-import { ActivityStats } from './activity.js';
-import { ConnectionStats, type StatsConnection } from './connections.js';
-import { type Emit, emitterTo } from './packet.js';
-import { type ReportCount, RouteReports } from './report.js';
-import type { StatsSink } from './sink.js';
-import { SubscriptionStats } from './subscriptions.js';
+import { ConnectionStats, type StatsConnection, SubscriptionStats } from './announcements.js';
+import { type Emit, emitterTo, type StatsSink } from './packet.js';
+import { ActivityStats, type ReportCount, RouteReports } from './report.js';
 
 /** An item as one kind of subscriber received it. */
 export interface StatsDelivery {

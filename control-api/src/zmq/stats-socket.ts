@@ -1,11 +1,8 @@
 /** The socket of the statistics feed (`stats_spec`). */
 import { type Containment, uncontained } from '../runtime/faults.js';
 import type { Log } from '../runtime/log.js';
-import { statsTypes } from '../stats/packet.js';
-import type { StatsSink } from '../stats/sink.js';
-import { HIGH_WATER_MARK, type Library, type XPublisher } from './library.js';
-import { Outbox } from './outbox.js';
-import { bindSocket, readMessages } from './socket.js';
+import { type StatsSink, statsTypes } from '../stats/packet.js';
+import { bindSocket, HIGH_WATER_MARK, type Library, Outbox, readMessages, type XPublisher } from './library.js';
 
 const SUBSCRIBE = 1;
 const UNSUBSCRIBE = 0;

@@ -1,25 +1,30 @@
 /** The backplane of several nodes that share a Redis: its parts, and how they go together. */
 import { randomBytes } from 'node:crypto';
 import { ControlError, refusalOf } from '../../errors.js';
-import type { Clock } from '../../runtime/clock.js';
-import { within } from '../../runtime/deadline.js';
+import { type Clock, within } from '../../runtime/clock.js';
 import { type Containment, loggedFaults } from '../../runtime/faults.js';
 import type { Log } from '../../runtime/log.js';
-import type { Acceptance, Backplane, BackplaneListener, Message, Position } from '../backplane.js';
-import { GuardedListener } from '../guarded-listener.js';
-import type { History, HistoryPage, HistoryStart } from '../history.js';
+import {
+  type Acceptance,
+  type Backplane,
+  type BackplaneListener,
+  GuardedListener,
+  type History,
+  type HistoryPage,
+  type HistoryStart,
+  type Message,
+  type Position,
+} from '../backplane.js';
 import type { RedisTls } from './connection/connection.js';
 import { RedisConnections } from './connection/connections.js';
 import { parseRedisUrl } from './connection/url.js';
-import { encodePayload } from './envelope.js';
 import type { RedisEvents } from './events.js';
-import { RedisKeys } from './keys.js';
+import { encodePayload, RedisKeys } from './keys.js';
 import { META_TTL_MS, START_PATIENCE_MS } from './limits.js';
 import type { BatchEntry } from './publish/batch-queue.js';
 import { PublishBatcher } from './publish/batcher.js';
-import { Backfill } from './subscribe/backfill.js';
+import { Backfill, readHead, readHistory } from './subscribe/backfill.js';
 import type { CursorSink } from './subscribe/cursor.js';
-import { readHead, readHistory } from './subscribe/history.js';
 import { ChannelSubscriptions } from './subscribe/subscriptions.js';
 
 /** What a {@link RedisBackplane} is made of. */

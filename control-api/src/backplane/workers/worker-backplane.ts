@@ -2,9 +2,17 @@
 import { ControlError, type ControlErrorCode, refusalOf } from '../../errors.js';
 import { type Containment, loggedFaults } from '../../runtime/faults.js';
 import type { Log } from '../../runtime/log.js';
-import type { Acceptance, Backplane, BackplaneListener, Message, Position } from '../backplane.js';
-import { GuardedListener } from '../guarded-listener.js';
-import type { History, HistoryPage, HistoryStart } from '../history.js';
+import {
+  type Acceptance,
+  type Backplane,
+  type BackplaneListener,
+  GuardedListener,
+  type History,
+  type HistoryPage,
+  type HistoryStart,
+  type Message,
+  type Position,
+} from '../backplane.js';
 import {
   decodeMessage,
   encodeMessage,
@@ -12,7 +20,7 @@ import {
   type PageMessage,
   type PrimaryMessage,
   type WorkerMessage,
-} from './messages.js';
+} from './worker-link.js';
 
 /** What a {@link WorkerBackplane} is made of. */
 export interface WorkerBackplaneOptions {

@@ -4,9 +4,8 @@ import { createHash } from 'node:crypto';
 import { ControlError } from '../../../errors.js';
 import type { Clock } from '../../../runtime/clock.js';
 import type { Log } from '../../../runtime/log.js';
-import type { RedisEvents } from '../events.js';
+import type { ConnectionWarnings, RedisEvents } from '../events.js';
 import type { Connection } from './connection.js';
-import type { ConnectionWarnings } from './warnings.js';
 
 /** A script and the name under which Redis caches it. */
 export interface Script {

@@ -4,8 +4,7 @@ import { ControlError, refusalWith } from '../../../errors.js';
 import type { Clock } from '../../../runtime/clock.js';
 import type { Log } from '../../../runtime/log.js';
 import type { Acceptance, Message } from '../../backplane.js';
-import { FOREIGN_KEY } from '../connection/warnings.js';
-import type { RedisEvents } from '../events.js';
+import { FOREIGN_KEY, type RedisEvents } from '../events.js';
 import { BATCH_CHARS, BATCH_MESSAGES, BATCH_PARTS, PUBLISH_PATIENCE_MS, RETRY_MS } from '../limits.js';
 
 /** A message on its way into Redis. */

@@ -1,7 +1,7 @@
 /** The record of a channel that a node is subscribed to, or was a moment ago. */
 import type { ControlError } from '../../../errors.js';
 import type { Message } from '../../backplane.js';
-import type { SubscriberConnection } from '../connection/subscriber-connection.js';
+import type { SubscriberConnection } from '../connection/subscribers.js';
 import type { ChannelKeys } from '../keys.js';
 import type { ChannelCursor } from './cursor.js';
 

@@ -12,8 +12,7 @@ import {
   LocalBackplane,
   silentLog,
 } from '../../dist/index.js';
-import { TAP_END_MS, TAP_HEARTBEAT_MS, TAP_QUEUE_BYTES } from '../../dist/views/channel-tap.js';
-import { MAX_TAPS } from '../../dist/views/channel-taps.js';
+import { MAX_TAPS, TAP_END_MS, TAP_HEARTBEAT_MS, TAP_QUEUE_BYTES } from '../../dist/views/channel-taps.js';
 import { startControl } from '../control-fixture.js';
 import { streamMessage } from '../items.js';
 import { ManualClock } from '../manual-clock.js';

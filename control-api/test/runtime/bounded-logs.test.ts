@@ -1,10 +1,50 @@
-/** The same trouble again and again, and what the log says of it. */
+/** Floods of warnings, and what is left of them. */
 import t from 'tap';
-import { CAUSE_MS, CAUSES_MAX, CauseLog } from '../../dist/runtime/cause-log.js';
+import { CAUSE_MS, CAUSES_MAX, CauseLog, PacedLog, WINDOW_LINES, WINDOW_MS } from '../../dist/runtime/bounded-logs.js';
 import { ManualClock } from '../manual-clock.js';
 import { RecordingLog } from '../recorder.js';
 
-function fixture() {
+function pacedFixture() {
+  const log = new RecordingLog();
+  const clock = new ManualClock();
+  return { log, clock, paced: new PacedLog(log, clock) };
+}
+
+t.test('warnings and errors beyond WINDOW_LINES are counted, and the count is told once', async (t) => {
+  const { log, clock, paced } = pacedFixture();
+  for (let i = 0; i < 5 * WINDOW_LINES; i += 1) {
+    paced.warn({ i }, 'w');
+    paced.error({ i }, 'e');
+  }
+  t.equal(log.lines.length, WINDOW_LINES);
+  clock.advance(WINDOW_MS);
+  t.equal(log.lines.length, WINDOW_LINES + 1);
+  t.match(log.lines.at(-1), { level: 'warn', fields: { leftOut: 9 * WINDOW_LINES } });
+  paced.warn({}, 'later');
+  t.match(log.lines.at(-1), { message: 'later' });
+});
+
+t.test('below the limit there is no such line, and no timer outlives its window', async (t) => {
+  const { log, clock, paced } = pacedFixture();
+  for (let i = 0; i < WINDOW_LINES; i += 1) paced.warn({ i }, 'w');
+  clock.advance(WINDOW_MS);
+  t.equal(log.lines.length, WINDOW_LINES);
+  t.equal(clock.pending, 0);
+});
+
+t.test('debug and info lines pass, and a child has a window of its own', async (t) => {
+  const { log, paced } = pacedFixture();
+  for (let i = 0; i < 2 * WINDOW_LINES; i += 1) paced.warn({ i }, 'w');
+  paced.debug({}, 'd');
+  paced.info({}, 'i');
+  paced.child('part').warn({}, 'c');
+  t.strictSame(
+    log.lines.slice(WINDOW_LINES).map(({ message }) => message),
+    ['d', 'i', 'c'],
+  );
+});
+
+function causeFixture() {
   const log = new RecordingLog();
   const clock = new ManualClock();
   return { log, clock, causes: new CauseLog(log, clock) };
@@ -13,7 +53,7 @@ function fixture() {
 t.test(
   'a cause is told at once, and while it goes on once in CAUSE_MS with its latest case and its number',
   async (t) => {
-    const { log, clock, causes } = fixture();
+    const { log, clock, causes } = causeFixture();
     for (let i = 0; i < 10; i++) causes.warn('a', { i }, `case ${i}`);
     causes.info('b', { other: true }, 'another');
     t.match(log.lines, [
@@ -30,7 +70,7 @@ t.test(
 );
 
 t.test('what has stopped for CAUSE_MS is news again, and leaves no timer behind', async (t) => {
-  const { log, clock, causes } = fixture();
+  const { log, clock, causes } = causeFixture();
   causes.warn('a', {}, 'first');
   clock.advance(CAUSE_MS);
   t.equal(clock.pending, 0);
@@ -42,7 +82,7 @@ t.test('what has stopped for CAUSE_MS is news again, and leaves no timer behind'
 });
 
 t.test('of more than CAUSES_MAX causes at a time only the number is told', async (t) => {
-  const { log, clock, causes } = fixture();
+  const { log, clock, causes } = causeFixture();
   for (let i = 0; i < CAUSES_MAX + 50; i++) causes.warn(`cause ${i}`, {}, 'line');
   t.equal(log.lines.length, CAUSES_MAX);
   clock.advance(CAUSE_MS);

@@ -1,5 +1,33 @@
-/** Work to be done again and again for many keys, at one interval and with one timer. */
+/** When the feed sends: changes after a moment, many of them in one packet, and announcements again before they expire. */
 import type { Clock } from '../runtime/clock.js';
+
+/** Milliseconds by which packets about changes may be late; as in Pushpin. */
+export const BATCH_MS = 100;
+
+/** Runs its work {@link BATCH_MS} after the first `arm` since it last ran. */
+export class Batch {
+  readonly #clock: Clock;
+  readonly #work: () => void;
+  #timer: unknown;
+
+  constructor(clock: Clock, work: () => void) {
+    this.#clock = clock;
+    this.#work = work;
+  }
+
+  arm(): void {
+    this.#timer ??= this.#clock.after(BATCH_MS, () => {
+      this.#timer = undefined;
+      this.#work();
+    });
+  }
+
+  /** Drops what is put off. */
+  close(): void {
+    this.#clock.clear(this.#timer);
+    this.#timer = undefined;
+  }
+}
 
 /** Share of a time to live after which an announcement is repeated, so that one lost packet does no harm. */
 export const REFRESH_SHARE = 0.4;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { RefreshQueue } from '../../dist/stats/refresh-queue.js';
+import { RefreshQueue } from '../../dist/stats/schedule.js';
 import { ManualClock } from '../manual-clock.js';
 
 t.test('each key comes at its own pace, however the others come and go', async (t) => {

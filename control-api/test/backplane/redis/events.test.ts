@@ -1,6 +1,6 @@
 import t from 'tap';
-import { ConnectionWarnings } from '../../../../dist/backplane/redis/connection/warnings.js';
-import { RecordingLog } from '../../../recorder.js';
+import { ConnectionWarnings } from '../../../dist/backplane/redis/events.js';
+import { RecordingLog } from '../../recorder.js';
 
 t.test('the same trouble is told once, another one too, and all of them anew once it was over', async (t) => {
   const log = new RecordingLog();

@@ -4,7 +4,6 @@
  */
 import { CodedError, type ErrorSide } from '@holdfast/grip';
 import type { Acceptance } from './backplane/backplane.js';
-import type { PartReceipt } from './receipts.js';
 
 /** What is known of a code. */
 interface ControlErrorRow {
@@ -189,11 +188,21 @@ export class ControlError extends CodedError<typeof controlErrors> {
   }
 }
 
+/** ERR_BACKPLANE_UNAVAILABLE, with why. */
+export function unavailable(message: string, cause?: unknown): ControlError {
+  return new ControlError('ERR_BACKPLANE_UNAVAILABLE', message, cause === undefined ? undefined : { cause });
+}
+
 /** The error of every call to a backplane that is closed, or else not started yet. */
 export function refusalOf(isClosed: boolean): ControlError {
   return isClosed
     ? new ControlError('ERR_BACKPLANE_CLOSED', 'The backplane is closed.')
-    : new ControlError('ERR_BACKPLANE_UNAVAILABLE', 'The backplane is not started.');
+    : unavailable('The backplane is not started.');
+}
+
+/** The error of a second start of a backplane. */
+export function startedTwice(): ControlError {
+  return new ControlError('ERR_BACKPLANE_STARTED', 'The backplane is already started.');
 }
 
 /** A refusal of some messages of a publish: the others were accepted. Code, text and cause are those of the refusal. */
@@ -212,20 +221,4 @@ export function refusalWith(refusal: ControlError, acceptances: readonly (Accept
   return acceptances.some((acceptance) => acceptance !== undefined)
     ? new PartlyAccepted(refusal, acceptances)
     : refusal;
-}
-
-/** Some items of a publish were accepted, and others not. Code, text and cause are those of the refusal. */
-export class PartlyPublished extends ControlError {
-  /** Per item, in order. */
-  readonly receipts: readonly PartReceipt[];
-
-  constructor(refusal: ControlError, receipts: readonly PartReceipt[]) {
-    super(refusal.code, refusal.message, { cause: refusal.cause });
-    this.receipts = receipts;
-  }
-
-  /** How many were. */
-  get accepted(): number {
-    return this.receipts.filter(({ accepted }) => accepted).length;
-  }
 }

@@ -42,8 +42,13 @@ export type { ListenAddress } from './http/listen.js';
 export { ListenerConnections, type ListenerConnectionsOptions, type Phase } from './http/listener-connections.js';
 export { PageGuard } from './http/page-guard.js';
 export { type Principal, type Route, type RouteCall, Router, type Scope } from './http/router.js';
-export { noPublishEvents, type PublishEvents, Publisher, type PublisherOptions } from './publisher.js';
-export type { PublishReceipt } from './receipts.js';
+export {
+  noPublishEvents,
+  type PublishEvents,
+  Publisher,
+  type PublisherOptions,
+  type PublishReceipt,
+} from './publisher.js';
 export type { ControlViews } from './routes.js';
 export { CAUSE_MS, CauseLog } from './runtime/bounded-logs.js';
 export type { Clock } from './runtime/clock.js';
@@ -74,6 +79,5 @@ export {
   sumChannelViews,
 } from './views/cluster-views.js';
 export type { Connections } from './zmq/command.js';
-export type { InterestListener } from './zmq/intake.js';
 export { parseSpec as checkZeroMqSpec, pushPacket } from './zmq/library.js';
 export { type ZeroMqAddress, type ZeroMqOptions, ZeroMqSockets, type ZeroMqSpecs } from './zmq/sockets.js';

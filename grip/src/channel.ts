@@ -1,5 +1,4 @@
 /** Channels as an instruct names them: the value, how long names may be, the Grip-Channel header and the Grip-Last header. */
-
 import { Buffer } from 'node:buffer';
 import { GripError } from './errors.js';
 import { MAX_FILTERS } from './filters/filter.js';

@@ -12,8 +12,6 @@ import type { Clock } from '../runtime/clock.js';
 export const MAX_CACHED_IDS = 1_000_000;
 
 /**
- * Characters of a channel's name and an id together; of longer ones a digest is remembered in their place.
- *
  * @limit {} characters of a name and an id that are remembered
  * @over their digest is
  */

@@ -1,5 +1,5 @@
 /** The backplane of a node that is alone: messages go straight to its own listener. */
-import { ControlError, refusalOf } from '../errors.js';
+import { type ControlError, refusalOf, startedTwice, unavailable } from '../errors.js';
 import { type Containment, loggedFaults } from '../runtime/faults.js';
 import type { Log } from '../runtime/log.js';
 import {
@@ -61,7 +61,7 @@ export class LocalBackplane implements Backplane, History {
 
   start(listener: BackplaneListener): Promise<void> {
     if (this.#state === 'live') {
-      return Promise.reject(new ControlError('ERR_BACKPLANE_STARTED', 'The backplane is already started.'));
+      return Promise.reject(startedTwice());
     }
     if (this.#state === 'closed') return Promise.reject(this.#refusal());
     this.#listener = new GuardedListener(listener, this.#faults);
@@ -72,9 +72,7 @@ export class LocalBackplane implements Backplane, History {
   publish(messages: readonly Message[]): Promise<readonly Acceptance[]> {
     if (this.#state !== 'live') return Promise.reject(this.#refusal());
     if (this.#delivering && this.#nested.length + messages.length > NESTED_MESSAGES_LIMIT) {
-      return Promise.reject(
-        new ControlError('ERR_BACKPLANE_UNAVAILABLE', 'Too many messages were published from within a delivery.'),
-      );
+      return Promise.reject(unavailable('Too many messages were published from within a delivery.'));
     }
     const fresh: Message[] = [];
     const acceptances = messages.map((message) => this.#accept(message, fresh));

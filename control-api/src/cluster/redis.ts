@@ -3,14 +3,12 @@ import { readJson } from '@holdfast/grip';
 import { type Script, script } from '../backplane/redis/connection/commands.js';
 import type { RedisConnections } from '../backplane/redis/connection/connections.js';
 import type { NodeKeys } from '../backplane/redis/keys.js';
-import { ControlError } from '../errors.js';
+import { unavailable } from '../errors.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Log } from '../runtime/log.js';
 import type { Cluster, KnownNode, NodeAnswer, NodeMember, NodeState, Question } from './cluster.js';
 
 /**
- * Milliseconds between heartbeats.
- *
  * @limit {s} between heartbeats of a node
  * @over –
  */
@@ -25,8 +23,6 @@ export const HEARTBEAT_MS = 3_000;
 export const NODE_TTL_MS = 10_000;
 
 /**
- * Questions of this node that wait for answers, at most; more are rejected with ERR_BACKPLANE_UNAVAILABLE.
- *
  * @limit {} questions of one node that wait for answers
  * @over refused, 503
  */
@@ -239,8 +235,4 @@ export class RedisNodes implements Cluster {
 function parse<T>(text: string): T | undefined {
   const { value } = readJson(text);
   return typeof value === 'object' && value !== null ? (value as T) : undefined;
-}
-
-function unavailable(message: string, cause?: unknown): ControlError {
-  return new ControlError('ERR_BACKPLANE_UNAVAILABLE', message, { cause });
 }

@@ -11,8 +11,6 @@ import type { Log } from './log.js';
 export const WINDOW_LINES = 100;
 
 /**
- * Milliseconds from a line until the count begins anew.
- *
  * @limit {s} as the length of such a window
  * @over the count starts again
  */
@@ -74,16 +72,12 @@ export class PacedLog implements Log {
 }
 
 /**
- * Causes that are kept apart at a time; further ones are only counted.
- *
  * @limit {} causes that a log of causes distinguishes at a time
  * @over one line has the number of all further causes
  */
 export const CAUSES_MAX = 100;
 
 /**
- * How long a cause that was logged is not logged again, in ms.
- *
  * @limit {s} between two lines about the same cause
  * @over one line has the number of repetitions
  */

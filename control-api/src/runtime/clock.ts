@@ -1,6 +1,5 @@
 /** Time as this package sees it, and a deadline for what the backplane is asked. The proxy brings the clock. */
-
-import { ControlError } from '../errors.js';
+import { type ControlError, unavailable } from '../errors.js';
 import type { Faulty } from './faults.js';
 
 /** The proxy's clock, seen from here: what `after` returns is handed back to `clear` and not looked at. */
@@ -38,5 +37,5 @@ export async function within<T>(clock: Clock, ms: number, promise: Promise<T>, l
 }
 
 function noAnswer(): ControlError {
-  return new ControlError('ERR_BACKPLANE_UNAVAILABLE', 'The backplane did not answer in time.');
+  return unavailable('The backplane did not answer in time.');
 }

@@ -1,5 +1,4 @@
 /** `conn`, `conn-max` and `sub`: what there is on this node, announced again before each announcement expires. */
-
 import type { SubscriberKind } from '@holdfast/grip';
 import type { Clock } from '../runtime/clock.js';
 import type { Emit } from './packet.js';

@@ -19,8 +19,6 @@ export const TAP_QUEUE_BYTES = 1_048_576;
 export const TAP_HEARTBEAT_MS = 15_000;
 
 /**
- * Milliseconds that the client has to take the last line. Then its connection is cut.
- *
  * @limit {s} for a tap to take its last line
  * @over connection cut
  */

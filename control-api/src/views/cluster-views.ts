@@ -104,8 +104,6 @@ export function mergeAnswers(question: Question, answers: readonly unknown[]): u
 }
 
 /**
- * Milliseconds that nodes have to answer. Whoever asks waits so long for those that are silent.
- *
  * @limit {s} for nodes to answer a view
  * @over the others are named as silent
  */

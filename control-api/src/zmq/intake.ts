@@ -1,5 +1,6 @@
 /** Items from ZeroMQ: the PULL socket (`push_in_spec`, 5560) and the SUB socket (`push_in_sub_specs`, 5562). */
 import { decodePacket, GripError, parseItem } from '@holdfast/grip';
+import type { InterestFollower } from '../backplane/hub.js';
 import { ControlError } from '../errors.js';
 import type { PublishEvents, Publisher } from '../publisher.js';
 import { type Containment, uncontained } from '../runtime/faults.js';
@@ -25,8 +26,6 @@ import {
 export const PENDING_LIMIT = 1_000;
 
 /**
- * Bytes of them on the wire, likewise.
- *
  * @limit {MiB} of such items
  * @over the socket is not read
  */
@@ -125,14 +124,6 @@ export class PullSocket {
   }
 }
 
-/** Follows which channels the node wants. Calls never throw. */
-export interface InterestListener {
-  /** The channel has its first subscriber. Called again for the same channel, nothing changes. */
-  subscribed(channel: string): void;
-  /** The channel has no subscriber any more, and is not kept for clients that come back. Unknown ones are ignored. */
-  unsubscribed(channel: string): void;
-}
-
 /** Pushpin's settings for detecting a dead publisher, in seconds and probes. */
 const keepAlive = { tcpKeepalive: 1, tcpKeepaliveIdle: 30, tcpKeepaliveCount: 6, tcpKeepaliveInterval: 5 } as const;
 
@@ -140,7 +131,7 @@ const keepAlive = { tcpKeepalive: 1, tcpKeepaliveIdle: 30, tcpKeepaliveCount: 6,
  * Messages of two parts: topic, which is the channel, and item. An XPUB publisher sees exactly the channels with
  * subscribers. ZeroMQ matches prefixes, so items of other channels may come too; they are published as they are.
  */
-export class SubSocket implements InterestListener {
+export class SubSocket implements InterestFollower {
   readonly #socket: Subscriber;
   readonly #intake: ItemIntake;
   readonly #log: Log;

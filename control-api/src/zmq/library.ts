@@ -1,5 +1,4 @@
 /** The ZeroMQ library, which need not be installed: loading it, and opening, reading and writing its sockets. Its only importer. */
-
 import { chmodSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type * as zeromq from 'zeromq';
@@ -211,8 +210,6 @@ export class Outbox {
 }
 
 /**
- * Milliseconds for the connection to be made and, again, for the message to be written to it.
- *
  * @limit {s} for `holdfast publish` to find a ZeroMQ socket, and again to write
  * @over it fails
  */

@@ -1,5 +1,5 @@
 /** All ZeroMQ sockets of a node. */
-
+import type { InterestFollower } from '../backplane/hub.js';
 import type { PublishEvents, Publisher } from '../publisher.js';
 import { PacedLog } from '../runtime/bounded-logs.js';
 import type { Clock } from '../runtime/clock.js';
@@ -7,7 +7,7 @@ import type { Containment } from '../runtime/faults.js';
 import type { Log } from '../runtime/log.js';
 import type { StatsSink } from '../stats/packet.js';
 import { CommandMethods, CommandSocket, type Connections, type PublishUris } from './command.js';
-import { type InterestListener, ItemIntake, PullSocket, SubSocket } from './intake.js';
+import { ItemIntake, PullSocket, SubSocket } from './intake.js';
 import { type Library, loadLibrary } from './library.js';
 import { StatsSocket } from './stats-socket.js';
 
@@ -54,7 +54,7 @@ interface Closable {
  * The sockets of one node. Takes channels and statistics from the beginning; without specs it does
  * nothing at all, and the library need not be installed.
  */
-export class ZeroMqSockets implements InterestListener, StatsSink {
+export class ZeroMqSockets implements InterestFollower, StatsSink {
   readonly #options: ZeroMqOptions;
   readonly #opened: Closable[] = [];
   /** Those that came before the SUB socket was open. */

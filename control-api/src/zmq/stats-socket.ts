@@ -8,8 +8,6 @@ const SUBSCRIBE = 1;
 const UNSUBSCRIBE = 0;
 
 /**
- * Bytes of a subscription; the types of packets are shorter. Over: the library cuts the connection.
- *
  * @limit {} bytes of a subscription to statistics
  * @over ZeroMQ cuts the connection
  */

@@ -22,8 +22,6 @@ export interface Directive {
 export type DirectiveValue = (directive: Directive) => string;
 
 /**
- * Most bytes of a directive that may wait for its end, when content comes in pieces; more is an error.
- *
  * @limit {} bytes of a directive that is not complete in a body
  * @over the filter fails: the stream ends
  */

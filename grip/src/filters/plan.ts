@@ -1,5 +1,4 @@
 /** The filters of one subscription in order: those that decide on delivery, running all that query no server, and comparing. */
-
 import type { Buffer } from 'node:buffer';
 import { type ContentFilter, contentFilters } from './content-filters.js';
 import { type FilterContext, type FilterName, isKnownFilter, messageContentFilters } from './filter.js';

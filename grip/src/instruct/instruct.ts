@@ -63,8 +63,6 @@ export interface Instruct {
 }
 
 /**
- * Seconds of a response hold if the origin does not say.
- *
  * @limit {} s as the time-out of a response hold whose origin gives none
  * @over the hold ends with the origin's own answer
  */

@@ -20,8 +20,6 @@ export interface KeepAlive {
 }
 
 /**
- * Seconds between keep-alives if the origin does not say.
- *
  * @limit {} s between keep-alives if the origin gives no time-out; at least 1 s
  * @over a shorter one is raised
  */

@@ -4,8 +4,6 @@ import { type Element, paramValue, parseElement, splitElements } from '../wire/p
 import { parseInteger, textFromWire } from '../wire/text.js';
 
 /**
- * Seconds without activity after which a next link is fetched, if the link does not say.
- *
  * @limit {} s without an item if the `timeout` of a next link does not say otherwise
  * @over the next link is fetched
  */

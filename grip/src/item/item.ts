@@ -1,5 +1,4 @@
 /** A published item: its JSON, the POST body that carries items, and the memory that one takes. */
-
 import { isLongName, MAX_NAME_BYTES } from '../channel.js';
 import { GripError } from '../errors.js';
 import { Fields, isJsonObject, type JsonObject, kindOf, type Writable } from '../wire/fields.js';
@@ -79,8 +78,6 @@ function parseFormats(item: Fields): Formats {
 const known: ReadonlySet<string> = new Set(formatNames);
 
 /**
- * How many unknown names of an item are kept, and how many characters of each.
- *
  * @limit {} names of unknown formats of an item, for the log
  * @over the others are not named
  */

@@ -20,8 +20,6 @@ export type TnetValue =
   | { readonly [key: string]: TnetValue };
 
 /**
- * How deep lists and maps may nest: as deep as those of JSON. Deeper is an error.
- *
  * @limit {} levels of a tnetstring
  * @over refused
  */

@@ -1,6 +1,6 @@
 /** The backplane of several nodes that share a Redis: its parts, and how they go together. */
 import { randomBytes } from 'node:crypto';
-import { ControlError, refusalOf } from '../../errors.js';
+import { type ControlError, refusalOf, startedTwice, unavailable } from '../../errors.js';
 import { type Clock, within } from '../../runtime/clock.js';
 import { type Containment, loggedFaults } from '../../runtime/faults.js';
 import type { Log } from '../../runtime/log.js';
@@ -108,7 +108,7 @@ export class RedisBackplane implements Backplane, History {
 
   async start(listener: BackplaneListener): Promise<void> {
     if (this.#state === 'closed') throw this.#refusal();
-    if (this.#state !== 'new') throw new ControlError('ERR_BACKPLANE_STARTED', 'The backplane is already started.');
+    if (this.#state !== 'new') throw startedTwice();
     this.#state = 'starting';
     this.#listener = new GuardedListener(listener, this.#faults);
     this.connections.open({
@@ -149,7 +149,7 @@ export class RedisBackplane implements Backplane, History {
     try {
       return await readHistory(commands, this.#backfill, keys.channel(channel), start, limit);
     } catch (error) {
-      throw new ControlError('ERR_BACKPLANE_UNAVAILABLE', 'The history cannot be read.', { cause: error });
+      throw unavailable('The history cannot be read.', error);
     }
   }
 
@@ -161,7 +161,7 @@ export class RedisBackplane implements Backplane, History {
         this.#subscriptions.deliveredUpTo(channel) ?? (await readHead(commands, keys.channel(channel), META_TTL_MS))
       );
     } catch (error) {
-      throw new ControlError('ERR_BACKPLANE_UNAVAILABLE', 'The history cannot be read.', { cause: error });
+      throw unavailable('The history cannot be read.', error);
     }
   }
 
@@ -195,7 +195,7 @@ export class RedisBackplane implements Backplane, History {
 
   #startTimedOut(): ControlError {
     const why = [this.unavailableReason ?? 'redis does not answer as it should', this.connections.warnings.last ?? []];
-    return new ControlError('ERR_BACKPLANE_UNAVAILABLE', why.flat().join(': '));
+    return unavailable(why.flat().join(': '));
   }
 
   #refusal(): ControlError {

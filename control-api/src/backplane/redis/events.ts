@@ -1,5 +1,4 @@
 /** What the Redis backplane reports: events to be counted, and warnings about its connections. */
-
 import type { Log } from '../../runtime/log.js';
 import type { GapReason } from '../backplane.js';
 

@@ -2,7 +2,6 @@
  * What stands in Redis, as texts: the names of keys and pub/sub channels, the partitions that these are divided into so that commands
  * for many channels can be sent together in a cluster, and messages. The only importer of `cluster-key-slot`.
  */
-
 import { isLongName, itemToJson, parseItem, readJson } from '@holdfast/grip';
 import calculate from 'cluster-key-slot';
 import { ControlError } from '../../errors.js';

@@ -1,5 +1,5 @@
 /** The backplane of a worker process: that of its primary, over a link. */
-import { ControlError, type ControlErrorCode, refusalOf } from '../../errors.js';
+import { ControlError, type ControlErrorCode, refusalOf, startedTwice, unavailable } from '../../errors.js';
 import { type Containment, loggedFaults } from '../../runtime/faults.js';
 import type { Log } from '../../runtime/log.js';
 import {
@@ -78,7 +78,7 @@ export class WorkerBackplane implements Backplane {
   async start(listener: BackplaneListener): Promise<void> {
     if (this.#state === 'closed') return this.#refusal();
     if (this.#state !== 'new') {
-      throw new ControlError('ERR_BACKPLANE_STARTED', 'The backplane is already started.');
+      throw startedTwice();
     }
     this.#state = 'starting';
     this.#listener = new GuardedListener(listener, this.#faults);
@@ -211,5 +211,5 @@ export class WorkerBackplane implements Backplane {
 }
 
 function lost(): ControlError {
-  return new ControlError('ERR_BACKPLANE_UNAVAILABLE', 'The primary process has gone.');
+  return unavailable('The primary process has gone.');
 }

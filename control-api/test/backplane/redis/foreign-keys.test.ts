@@ -1,7 +1,8 @@
 /** Keys of ours that another program has written over: what publishers, readers and operators are told. */
 import t, { type Test } from 'tap';
-import { PartlyAccepted, PartlyPublished } from '../../../dist/errors.js';
+import { PartlyAccepted } from '../../../dist/errors.js';
 import { ControlError, Publisher, silentLog } from '../../../dist/index.js';
+import { PartlyPublished } from '../../../dist/publisher.js';
 import { streamItem, streamMessage } from '../../items.js';
 import { RecordingEvents, type RecordingListener } from '../../recorder.js';
 import { startNode } from './backplane-fixture.js';

@@ -1,7 +1,6 @@
 /** The connection on which a node publishes and reads history, and the scripts that run over it. */
-
 import { createHash } from 'node:crypto';
-import { ControlError } from '../../../errors.js';
+import { unavailable } from '../../../errors.js';
 import type { Clock } from '../../../runtime/clock.js';
 import type { Log } from '../../../runtime/log.js';
 import type { ConnectionWarnings, RedisEvents } from '../events.js';
@@ -82,7 +81,7 @@ export class RedisCommands {
 
   /** Sends one command. */
   send(name: string, args: readonly (string | number)[]): Promise<unknown> {
-    if (!this.#connection) return Promise.reject(new ControlError('ERR_BACKPLANE_UNAVAILABLE', 'Not connected.'));
+    if (!this.#connection) return Promise.reject(unavailable('Not connected.'));
     return this.#connection.send(name, args);
   }
 

@@ -1,6 +1,5 @@
 /** Sends messages into Redis in batches, one after the other, and repeats a batch whose fate is unknown. */
-
-import { ControlError, refusalWith } from '../../../errors.js';
+import { type ControlError, refusalWith, unavailable } from '../../../errors.js';
 import type { Clock } from '../../../runtime/clock.js';
 import type { Log } from '../../../runtime/log.js';
 import type { Acceptance, Message } from '../../backplane.js';
@@ -231,8 +230,4 @@ function needsRestart(error: unknown): boolean {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-function unavailable(message: string, cause?: unknown): ControlError {
-  return new ControlError('ERR_BACKPLANE_UNAVAILABLE', message, cause === undefined ? undefined : { cause });
 }

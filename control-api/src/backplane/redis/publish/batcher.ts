@@ -1,6 +1,5 @@
 /** Publishing in batches: what becomes of each call, and the script that accepts the items of one channel. */
-
-import { ControlError, PartlyAccepted, refusalWith } from '../../../errors.js';
+import { type ControlError, PartlyAccepted, refusalWith, unavailable } from '../../../errors.js';
 import type { Clock } from '../../../runtime/clock.js';
 import type { Log } from '../../../runtime/log.js';
 import type { Acceptance } from '../../backplane.js';
@@ -174,13 +173,13 @@ export class PublishBatcher {
     if (entries.length === 0) return [];
     const chars = entries.reduce((sum, { payload }) => sum + payload.length, 0);
     if (entries.some(({ payload }) => payload.length > PAYLOAD_CHARS)) {
-      throw new ControlError('ERR_BACKPLANE_UNAVAILABLE', `A message has more than ${PAYLOAD_CHARS} characters.`);
+      throw unavailable(`A message has more than ${PAYLOAD_CHARS} characters.`);
     }
     if (
       this.#messages > 0 &&
       (this.#messages + entries.length > PUBLISH_QUEUE_MESSAGES || this.#chars + chars > PUBLISH_QUEUE_CHARS)
     ) {
-      throw new ControlError('ERR_BACKPLANE_UNAVAILABLE', 'Too many messages wait for Redis.');
+      throw unavailable('Too many messages wait for Redis.');
     }
     this.#messages += entries.length;
     this.#chars += chars;

@@ -1,7 +1,9 @@
-/** Reads histories: what channels missed, a limited number of channels at a time, and the pages of `History`. */
+/** Reads histories: the record of a channel that is subscribed to, what it missed, and the pages of `History`. */
+import type { ControlError } from '../../../errors.js';
 import type { Clock } from '../../../runtime/clock.js';
 import type { HistoryPage, HistoryStart, ItemMessage, Message, Position } from '../../backplane.js';
 import type { RedisCommands } from '../connection/commands.js';
+import type { SubscriberConnection } from '../connection/subscribers.js';
 import { type ConnectionWarnings, FOREIGN_KEY, type RedisEvents } from '../events.js';
 import {
   type ChannelHead,
@@ -17,8 +19,44 @@ import {
 } from '../history-scripts.js';
 import { type ChannelKeys, decodePayload } from '../keys.js';
 import { MAX_BACKFILLS, RANGE_BYTES, RANGE_ENTRIES, RETRY_MS } from '../limits.js';
-import type { ChannelSubscription } from './channel-subscription.js';
-import type { Arrival, Page } from './cursor.js';
+import type { Arrival, ChannelCursor, Page } from './cursor.js';
+
+/** Interest that is not live yet, as its subscriber waits for it. */
+export interface PendingInterest {
+  /** When interest was declared, in ms by the monotonic clock. */
+  readonly since: number;
+  readonly promise: Promise<void>;
+  readonly resolve: () => void;
+  readonly reject: (error: ControlError) => void;
+}
+
+/** One channel. */
+export interface ChannelSubscription {
+  /** Undefined for the internal channel of recovers. */
+  readonly channel: string | undefined;
+  readonly keys: ChannelKeys;
+  /** Undefined once interest was withdrawn: what comes is dropped. */
+  cursor: ChannelCursor<Message> | undefined;
+  /** Until the interest is live. */
+  pending: PendingInterest | undefined;
+  /** Where SUBSCRIBE was sent, as long as that connection holds. */
+  connection: SubscriberConnection | undefined;
+  /** Its history is being read, or will be when it is its turn. */
+  reading: boolean;
+}
+
+/** Makes a {@link PendingInterest}. */
+export function pendingInterest(since: number): PendingInterest {
+  let resolve: () => void = () => {};
+  let reject: (error: ControlError) => void = () => {};
+  const promise = new Promise<void>((onResolve, onReject) => {
+    resolve = onResolve;
+    reject = onReject;
+  });
+  // The caller may ignore the promise.
+  promise.catch(() => {});
+  return { since, promise, resolve, reject };
+}
 
 /** Catches channels up. What fails is tried again until it succeeds or nobody wants it any more. */
 export class Backfill {

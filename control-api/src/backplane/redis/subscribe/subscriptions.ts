@@ -1,5 +1,4 @@
 /** The channels that a node is subscribed to: sends SUBSCRIBE, UNSUBSCRIBE and barriers for them. */
-
 import type { ControlError } from '../../../errors.js';
 import type { Clock } from '../../../runtime/clock.js';
 import type { Log } from '../../../runtime/log.js';
@@ -18,8 +17,7 @@ import {
   RETRY_MS,
   UNSUBSCRIBE_LINGER_MS,
 } from '../limits.js';
-import type { Backfill } from './backfill.js';
-import { type ChannelSubscription, pendingInterest } from './channel-subscription.js';
+import { type Backfill, type ChannelSubscription, pendingInterest } from './backfill.js';
 import { ChannelCursor, type CursorSink } from './cursor.js';
 
 /** What {@link ChannelSubscriptions} is made of. */

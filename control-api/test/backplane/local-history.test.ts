@@ -53,7 +53,7 @@ t.test('items are delivered with their positions', async (t) => {
   );
 });
 
-t.test('a duplicate is told the position of the first', async (t) => {
+t.test('a duplicate has the position of the first', async (t) => {
   const { backplane, publish } = await started();
   const [first] = await publish(['a', '1'], ['a', '2']);
   t.strictSame(await backplane.publish([streamMessage('a', '1')]), [{ duplicate: true, position: first }]);

@@ -20,7 +20,7 @@ t.test('standalone node: its state is that of the moment, and of no age', async 
   t.strictSame(await nodes.list(), [{ ...member.state(), connections: 7, age: 0 }]);
 });
 
-t.test('standalone node: it waits as long as it is told, and no timer is left', async (t) => {
+t.test('standalone node: it waits as long as it is asked to, and no timer is left', async (t) => {
   const clock = new ManualClock();
   const nodes = new StandaloneNode(clock);
   const member = new RecordingMember('me');

@@ -10,7 +10,7 @@ function pacedFixture() {
   return { log, clock, paced: new PacedLog(log, clock) };
 }
 
-t.test('warnings and errors beyond WINDOW_LINES are counted, and the count is told once', async (t) => {
+t.test('warnings and errors beyond WINDOW_LINES are counted, and the count is logged once', async (t) => {
   const { log, clock, paced } = pacedFixture();
   for (let i = 0; i < 5 * WINDOW_LINES; i += 1) {
     paced.warn({ i }, 'w');
@@ -51,7 +51,7 @@ function causeFixture() {
 }
 
 t.test(
-  'a cause is told at once, and while it goes on once in CAUSE_MS with its latest case and its number',
+  'a cause is logged at once, and while it goes on once in CAUSE_MS with its latest case and its number',
   async (t) => {
     const { log, clock, causes } = causeFixture();
     for (let i = 0; i < 10; i++) causes.warn('a', { i }, `case ${i}`);
@@ -63,7 +63,7 @@ t.test(
     clock.advance(CAUSE_MS);
     t.match(log.lines.slice(2), [{ level: 'warn', fields: { i: 9, again: 9 }, message: 'case 9' }]);
     causes.warn('a', {}, 'case 10');
-    t.equal(log.lines.length, 3, 'told within this second already');
+    t.equal(log.lines.length, 3, 'logged within this second already');
     clock.advance(CAUSE_MS);
     t.match(log.lines.slice(3), [{ fields: { again: 1 }, message: 'case 10' }]);
   },
@@ -81,7 +81,7 @@ t.test('what has stopped for CAUSE_MS is news again, and leaves no timer behind'
   );
 });
 
-t.test('of more than CAUSES_MAX causes at a time only the number is told', async (t) => {
+t.test('of more than CAUSES_MAX causes at a time only the number is logged', async (t) => {
   const { log, clock, causes } = causeFixture();
   for (let i = 0; i < CAUSES_MAX + 50; i++) causes.warn(`cause ${i}`, {}, 'line');
   t.equal(log.lines.length, CAUSES_MAX);

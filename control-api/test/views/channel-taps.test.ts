@@ -259,7 +259,7 @@ t.test('a client that does not take its last line either is cut off', async (t) 
   await until('it is cut off', () => taps.size === 0);
 });
 
-t.test('one tap too many takes the place of the oldest, which is told so', async (t) => {
+t.test('one tap too many takes the place of the oldest, whose last line says so', async (t) => {
   const { tap, taps, ask, hub } = await fixture(t);
   const oldest = await tap('a');
   await Promise.all(Array.from({ length: MAX_TAPS - 1 }, () => tap('a')));

@@ -92,7 +92,7 @@ t.test('/nodes lists the nodes, whatever Accept says', async (t) => {
   }
 });
 
-t.test('/nodes names those that have not been heard of for two heartbeats', async (t) => {
+t.test('/nodes names those that have missed two heartbeats', async (t) => {
   const { json, nodes } = await views(t, { a: () => null, b: () => null, c: () => null });
   const ages = [0, SILENT_AFTER_MS, SILENT_AFTER_MS + 1];
   const all = await nodes.list();
@@ -176,7 +176,7 @@ t.test('/connections/{id} shows the connection of the node that has it', async (
   });
 });
 
-t.test('DELETE /connections/{id} tells all nodes, and says which one had it', async (t) => {
+t.test('DELETE /connections/{id} asks all nodes, and says which one had it', async (t) => {
   const { json, nodes } = await views(t, { a: () => false, b: () => true });
   const { status, body } = await json('DELETE', '/connections/i%2F1');
   t.equal(status, 200);

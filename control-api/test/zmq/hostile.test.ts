@@ -134,7 +134,7 @@ t.test('over CALLS_LIMIT commands under way the socket is not read; all are answ
   }
 });
 
-t.test('thousands of subscriptions to statistics are told once, and counted', async (t) => {
+t.test('thousands of subscriptions to statistics are reported once, and counted', async (t) => {
   let changes = 0;
   const { uri, sockets } = await openSockets(
     t,

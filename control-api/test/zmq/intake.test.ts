@@ -142,7 +142,7 @@ t.test('a publisher sees the subscriptions of exactly the channels with interest
   t.equal(await change(publisher), '+a');
   sockets.subscribed('a');
   sockets.subscribed('ab');
-  t.equal(await change(publisher), '+ab', 'a channel that is subscribed to already is not told again');
+  t.equal(await change(publisher), '+ab', 'a channel that is subscribed to already is not announced again');
   sockets.unsubscribed('a');
   t.equal(await change(publisher), '-a', 'and one call takes it off');
   sockets.unsubscribed('a');
@@ -153,16 +153,19 @@ t.test('a publisher sees the subscriptions of exactly the channels with interest
   t.equal(await change(publisher), '-ab');
 });
 
-t.test('a publisher that comes later is told what there is, those from before the start included', async (t) => {
-  const { sockets } = await makeSockets(t, { pushInSubSpecs: [ANY] });
-  sockets.subscribed('gone');
-  sockets.subscribed('early');
-  sockets.unsubscribed('gone');
-  const [address] = await sockets.open();
-  sockets.subscribed('late');
-  const publisher = xpub(t, address?.uri ?? '');
-  t.same([await change(publisher), await change(publisher)].sort(), ['+early', '+late']);
-});
+t.test(
+  'a publisher that comes later gets the channels that there are, those from before the start included',
+  async (t) => {
+    const { sockets } = await makeSockets(t, { pushInSubSpecs: [ANY] });
+    sockets.subscribed('gone');
+    sockets.subscribed('early');
+    sockets.unsubscribed('gone');
+    const [address] = await sockets.open();
+    sockets.subscribed('late');
+    const publisher = xpub(t, address?.uri ?? '');
+    t.same([await change(publisher), await change(publisher)].sort(), ['+early', '+late']);
+  },
+);
 
 t.test('the topic is the channel, whatever the item says; items are in all three forms', async (t) => {
   const { sockets, listener, uri } = await openSockets(t, { pushInSubSpecs: [ANY] });

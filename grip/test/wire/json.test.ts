@@ -61,7 +61,7 @@ t.test('levels are those of lists and objects', async (t) => {
 
 const faultOf = (text: string) => jsonFaultText(Buffer.from(text));
 
-t.test('the place where a text stops being JSON is told, with what should be there', async (t) => {
+t.test('the place where a text stops being JSON is named, with what should be there', async (t) => {
   const table: [string, string][] = [
     ['', 'it is empty'],
     ['{"items":[}', `unexpected '}' where a value should be at line 1, column 11 (byte 10), near "{\\"items\\":[}"`],

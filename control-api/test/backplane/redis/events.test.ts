@@ -2,7 +2,7 @@ import t from 'tap';
 import { ConnectionWarnings } from '../../../dist/backplane/redis/events.js';
 import { RecordingLog } from '../../recorder.js';
 
-t.test('the same trouble is told once, another one too, and all of them anew once it was over', async (t) => {
+t.test('each warning is logged once, and again after the connections were up', async (t) => {
   const log = new RecordingLog();
   const warnings = new ConnectionWarnings(log);
   const refused = Object.assign(new Error('refused'), { command: { args: ['secret'] } });

@@ -1,4 +1,4 @@
-/** What others have put into Redis: a node tells of it, and goes on. */
+/** What others have put into Redis: a node logs it, and goes on. */
 import { randomBytes } from 'node:crypto';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -46,7 +46,7 @@ const poisons: Readonly<Record<string, string>> = {
 };
 
 for (const [what, payload] of Object.entries(poisons)) {
-  t.test(`redis: a message with ${what} is counted, told in the log and passed over`, async (t) => {
+  t.test(`redis: a message with ${what} is counted, logged and passed over`, async (t) => {
     const { backplane, listener, events, log, redis, keys, epoch } = await fixture(t);
     // As a script of another program would: it takes an offset, so that a gap is where it was.
     await redis.hincrby(keys.meta, 's', 1);

@@ -104,7 +104,7 @@ export class Backfill {
     for (;;) {
       const { cursor } = subscription;
       if (cursor?.phase !== 'behind') {
-        // In the same breath as the look at the phase, so that nobody sees a reader who has already left.
+        // In one step with the look at the phase, so that none waits for a reader that has ended.
         subscription.reading = false;
         return;
       }

@@ -42,7 +42,7 @@ t.test('redis: a lost last message of a quiet channel is found by the check', as
   t.equal(events.counts.filled, 1);
 });
 
-t.test('redis: what the history has lost is told, and what follows is delivered', async (t) => {
+t.test('redis: what the history has lost is reported, and what follows is delivered', async (t) => {
   const { server, backplane, listener, check, meta, epoch } = await settled(t);
   await server.cli('hset', meta, 's', '5', 'l', '5');
   check();
@@ -56,7 +56,7 @@ t.test('redis: what the history has lost is told, and what follows is delivered'
   t.equal(listener.gaps.length, 1);
 });
 
-t.test('redis: a hole that a message shows is told at once', async (t) => {
+t.test('redis: a hole that a message shows is reported at once', async (t) => {
   const { server, backplane, listener, meta, epoch } = await settled(t);
   await server.cli('hincrby', meta, 's', '2');
   await backplane.publish([streamMessage('a', '6')]);
@@ -66,7 +66,7 @@ t.test('redis: a hole that a message shows is told at once', async (t) => {
   ]);
 });
 
-t.test('redis: a flush is a change of epoch, told by the check or by the next message', async (t) => {
+t.test('redis: a flush is a change of epoch, found by the check or by the next message', async (t) => {
   const { server, backplane, listener, check, epoch } = await settled(t);
   await server.cli('flushall');
   check();
@@ -81,7 +81,7 @@ t.test('redis: a flush is a change of epoch, told by the check or by the next me
   t.strictSame(listener.labels.slice(-3), ['a/x', 'a/y', 'a/z']);
 });
 
-t.test('redis: a flush without history is told too, and loses nothing that comes after it', async (t) => {
+t.test('redis: a flush without history is reported too, and loses nothing that comes after it', async (t) => {
   const { server, backplane, listener } = await settled(t, { historySize: 0 });
   await server.cli('flushall');
   await backplane.publish([streamMessage('a', 'y'), streamMessage('a', 'z')]);
@@ -165,8 +165,8 @@ t.test('redis: nodes subscribe to what they have interest in, and leave a moment
   t.equal(acceptance?.nodes, 1, 'which still counts as interest');
   clock.advance(UNSUBSCRIBE_LINGER_MS);
   await until('it has left', async () => (await count()) === '0');
-  const [unheard] = await other.backplane.publish([streamMessage('a', '5')]);
-  t.equal(unheard?.nodes, 0);
+  const [unreceived] = await other.backplane.publish([streamMessage('a', '5')]);
+  t.equal(unreceived?.nodes, 0);
 });
 
 t.test('redis: 10,000 channels are live again soon after their connection was lost', async (t) => {
@@ -227,7 +227,7 @@ t.test('redis: history is read from just before the oldest item that is kept', a
   t.equal(await read({ after: { epoch, offset: 3 } }), undefined);
 });
 
-t.test('redis: history tells nothing of another epoch, nor after a position that was never reached', async (t) => {
+t.test('redis: history has nothing of another epoch, nor after a position that was never reached', async (t) => {
   const { epoch, read } = await kept(t);
   t.equal(await read({ after: { epoch: 'other', offset: 9 } }), undefined);
   t.equal(await read({ after: { epoch, offset: 11 } }), undefined);

@@ -1,7 +1,4 @@
-/**
- * The errors of the control API and the backplanes: what each code means, and how the control API answers it. Errors about the
- * content of items are `GripError` of @holdfast/grip.
- */
+/** The errors of the control API and the backplanes: what each code means, and how the control API answers it. */
 import { CodedError, type ErrorSide } from '@holdfast/grip';
 import type { Acceptance } from './backplane/backplane.js';
 

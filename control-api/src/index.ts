@@ -1,6 +1,4 @@
-/**
- * The entry point of @holdfast/control-api: the way from a publisher to every node.
- */
+/** The entry point of @holdfast/control-api: the way from a publisher to every node. */
 export {
   type Acceptance,
   type Backplane,

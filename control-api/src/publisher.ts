@@ -1,4 +1,4 @@
-/** The one way in: every ingress, HTTP and ZeroMQ, publishes through here. Makes ids, hands over to the backplane, gives receipts. */
+/** The one way in, for HTTP and ZeroMQ: makes ids, hands items over to the backplane, gives receipts. */
 import { randomUUID } from 'node:crypto';
 import { type Item, listFormats, type Writable } from '@holdfast/grip';
 import type { Acceptance, Backplane, ItemMessage, Message } from './backplane/backplane.js';

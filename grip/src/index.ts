@@ -1,7 +1,4 @@
-/**
- * @holdfast/grip: the GRIP protocol as pure functions, bytes and JSON to values and back. Nothing in it does I/O, sets a timer,
- * reads a clock or logs. This is its only entry point.
- */
+/** The entry point of @holdfast/grip: the GRIP protocol as pure functions, without I/O, timers, clock and log. */
 
 export { formatGripLast, isLongName, MAX_NAME_BYTES } from './channel.js';
 export { CodedError, type ErrorSide, type ErrorTable, GripError, type GripErrorCode, gripErrors } from './errors.js';

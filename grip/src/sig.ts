@@ -1,7 +1,4 @@
-/**
- * Grip-Sig, the token by which an origin knows that a request came through its proxy: reading keys, signing, verifying. The only
- * importer of fast-jwt.
- */
+/** Grip-Sig, the token by which an origin recognises its proxy: reading keys, signing, verifying. */
 import { Buffer } from 'node:buffer';
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { createSigner, createVerifier } from 'fast-jwt';

@@ -1,8 +1,4 @@
-/**
- * The port between publishing and delivery: how published messages reach every node, and how what has passed is read.
- *
- * test/backplane/contract.ts states the contract as tests, which every implementation passes.
- */
+/** The port between publishing and delivery: how published messages reach every node, and how past ones are read. */
 import type { Item } from '@holdfast/grip';
 import type { Containment } from '../runtime/faults.js';
 
@@ -80,7 +76,8 @@ export interface BackplaneListener {
 }
 
 /**
- * Carries messages from the node that took them to every node concerned.
+ * Carries messages from the node that took them to every node concerned. Every implementation passes the contract in
+ * test/backplane/contract.ts.
  *
  * - **Who gets what.** An item goes to the nodes that have interest in its channel, the publishing node included, and
  *   to no others. Recover goes to all nodes. Channel names are exact byte-for-byte names, the empty one included;

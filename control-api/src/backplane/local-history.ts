@@ -1,4 +1,4 @@
-/** The history of the channels of one process: positions, the last items of each channel, and how long and how many are kept. */
+/** The history of the channels of one process: positions, and the last items of each channel within bounds. */
 import { Buffer } from 'node:buffer';
 import { contentOf, formatKeys, ITEM_OVERHEAD, type Item, itemBytes, withContent } from '@holdfast/grip';
 import type { Clock } from '../runtime/clock.js';

@@ -1,4 +1,4 @@
-/** The ZeroMQ library, which need not be installed: loading it, and opening, reading and writing its sockets. Its only importer. */
+/** The ZeroMQ library, which need not be installed: loading it, and opening, reading and writing its sockets. */
 import { chmodSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type * as zeromq from 'zeromq';

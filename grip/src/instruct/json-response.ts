@@ -1,7 +1,4 @@
-/**
- * `code`, `reason` and `headers` of an HTTP response in JSON, as the JSON instruct and the http-response format share
- * them.
- */
+/** `code`, `reason` and `headers` of an HTTP response in JSON, for the JSON instruct and the format http-response. */
 import { type Fields, isJsonObject, mistyped, textOf } from '../wire/fields.js';
 import { headerFault, MAX_FINAL_STATUS, MIN_FINAL_STATUS, type RawHeaders, reasonFault } from '../wire/head.js';
 import { wireFromText } from '../wire/text.js';

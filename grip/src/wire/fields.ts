@@ -1,8 +1,4 @@
-/**
- * Reading the members of a JSON object from outside: the type rules of GRIP's JSON, with Pushpin's error texts.
- *
- * Byte strings (Uint8Array) are taken where JSON has strings, so that an item decoded from a tnetstring reads the same way.
- */
+/** The members of a JSON object from outside, or of a decoded tnetstring: GRIP's rules of types, with Pushpin's error texts. */
 import { Buffer } from 'node:buffer';
 import { isLongName, MAX_NAME_BYTES } from '../channel.js';
 import { GripError, type GripErrorCode } from '../errors.js';

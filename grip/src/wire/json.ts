@@ -1,10 +1,4 @@
-/**
- * The only parser of JSON from outside, within bounds of depth and of values; `npm run lint` refuses another `JSON.parse` of input.
- * How many bytes are read is for the callers to bound.
- *
- * A long text is checked before anything is made of it: `[[[[…` of a megabyte would be half a million arrays, on which everything
- * that walks values, JSON.stringify first, runs out of stack.
- */
+/** The only parser of JSON from outside, within bounds of depth and of values; and where a text stops being JSON. */
 import { Buffer, isUtf8 } from 'node:buffer';
 
 /**
@@ -42,7 +36,10 @@ const TOO_MANY: JsonRead = { fault: `has more than ${MAX_JSON_VALUES} values` };
  */
 const SHORT = 65_536;
 
-/** Parses JSON text of any length. Never throws. */
+/**
+ * Parses JSON text of any length. Never throws. A long text is checked before anything is made of it: `[[[[…` of a megabyte would be
+ * half a million arrays, on which everything that walks values, JSON.stringify first, runs out of stack.
+ */
 export function readJson(text: string): JsonRead {
   const isShort = text.length <= SHORT;
   const fault = isShort ? undefined : faultOf(text);

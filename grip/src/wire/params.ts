@@ -1,16 +1,14 @@
-/**
- * The `value; name=value, value; name="value"` grammar of the Grip-* headers.
- *
- * It differs from RFC 9110 §5.6.6 where Pushpin does, because origins depend on it: the value before the first `;` is
- * taken raw, a parameter value is quoted only if the quote follows the `=` at once, and any character may stand in an
- * unquoted one.
- */
+/** The `value; name=value, value; name="value"` grammar of the Grip-* headers. */
 import { trimWire } from './text.js';
 
 /** A parameter: its name in the case in which it came, and its value without quotes and escapes ('' if it had none). */
 export type Param = readonly [name: string, value: string];
 
-/** One element of a list header. */
+/**
+ * One element of a list header. It differs from RFC 9110 §5.6.6 where Pushpin does, because origins depend on it: the value before
+ * the first `;` is raw, a parameter value is quoted only if the quote follows the `=` at once, and any character may stand in an
+ * unquoted one.
+ */
 export interface Element {
   readonly value: string;
   readonly params: readonly Param[];

@@ -1,10 +1,4 @@
-/**
- * What a text holds on the wire: Unicode as a header value (a Latin-1 string, one character per byte) and back, whole numbers, and
- * base64.
- *
- * Both sides of a GRIP deployment name channels: the origin in header bytes, the publisher in JSON. They must meet, so
- * header bytes that are UTF-8 are read as UTF-8.
- */
+/** What a text holds on the wire: Unicode in a header value (Latin-1, a character per byte), whole numbers, base64. */
 import { Buffer, isUtf8 } from 'node:buffer';
 
 /** Whether `text` has a character above `limit`. A loop, because it runs per header and nearly always says no. */
@@ -21,7 +15,7 @@ export function wireFromText(text: string): string {
 }
 
 /**
- * The text that a Latin-1 header string means: its bytes read as UTF-8, or the string itself where they are not valid
+ * The text that a Latin-1 header string means, for channels are named in header bytes by origins and in JSON by publishers: its bytes read as UTF-8, or the string itself where they are not valid
  * UTF-8. Inverse of {@link wireFromText} for well-formed text.
  */
 export function textFromWire(wire: string): string {

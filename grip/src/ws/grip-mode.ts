@@ -1,7 +1,4 @@
-/**
- * The GRIP mode of a WebSocket: the `grip` extension that turns it on, where a message of the origin goes in it, and control
- * messages, which are for Holdfast. Without it every message is for the client as it is.
- */
+/** The GRIP mode of a WebSocket: the `grip` extension, where a message of the origin goes, and control messages. */
 import { Buffer, isUtf8 } from 'node:buffer';
 import { GripError } from '../errors.js';
 import { DEFAULT_KEEP_ALIVE_TIMEOUT, type KeepAliveMode } from '../instruct/keep-alive.js';

@@ -1,7 +1,4 @@
-/**
- * What a GRIP message may put into one WebSocket frame: its type, and content that fits it. Control messages and published
- * items share these rules. Content that breaks them would end the connection of each client that it reaches.
- */
+/** What GRIP may put into one WebSocket frame: its type, and content that fits it, which others would close a client for. */
 import { type Buffer, isUtf8 } from 'node:buffer';
 import type { Fields } from '../wire/fields.js';
 

@@ -1,7 +1,4 @@
-/**
- * The scripts that read where channels stand and what their histories hold, with the form of their replies. What they write is
- * that of publish/publish-part.ts.
- */
+/** The scripts that read where channels stand and what their histories hold, with the form of their replies. */
 import { script } from './connection/commands.js';
 
 /** Where a channel stood at a moment. */

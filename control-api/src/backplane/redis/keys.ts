@@ -1,7 +1,4 @@
-/**
- * What stands in Redis, as texts: the names of keys and pub/sub channels, the partitions that these are divided into so that commands
- * for many channels can be sent together in a cluster, and messages. The only importer of `cluster-key-slot`.
- */
+/** What stands in Redis as text: keys, names of pub/sub, the partitions that these are divided into, and messages. */
 import { isLongName, itemToJson, parseItem, readJson } from '@holdfast/grip';
 import calculate from 'cluster-key-slot';
 import { ControlError } from '../../errors.js';

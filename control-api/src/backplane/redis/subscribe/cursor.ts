@@ -1,6 +1,4 @@
-/**
- * How far this node is in one channel, as a pure state machine: delivers messages once and in order, and notices what is missing.
- */
+/** How far this node is in one channel: a pure state machine that delivers once and in order, and finds what is missing. */
 import type { Gap, Position } from '../../backplane.js';
 
 /** A message that came by pub/sub or from the history. */

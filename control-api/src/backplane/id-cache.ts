@@ -25,7 +25,7 @@ export interface IdCacheEvents {
 
 /** What is known of ids that were published lately. */
 export interface RecentIds {
-  /** True for a duplicate; otherwise the id is remembered from now on. */
+  /** True if the id was seen on this channel within the time: a duplicate. Otherwise it is remembered from now on. */
   seen(channel: string, id: string): boolean;
 }
 
@@ -65,7 +65,6 @@ export class IdCache implements RecentIds {
     this.#events = events;
   }
 
-  /** True if this id was seen on this channel within the time: a duplicate. Otherwise it is remembered from now on. */
   seen(channel: string, id: string): boolean {
     if (this.#idCacheTtl <= 0) return false;
     const now = this.#clock.monotonic();

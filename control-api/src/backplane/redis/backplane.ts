@@ -146,23 +146,15 @@ export class RedisBackplane implements Backplane, History {
   async read(channel: string, start: HistoryStart, limit: number): Promise<HistoryPage | undefined> {
     if (this.#state !== 'live') throw this.#refusal();
     const { keys, commands } = this.connections;
-    try {
-      return await readHistory(commands, this.#backfill, keys.channel(channel), start, limit);
-    } catch (error) {
-      throw unavailable('The history cannot be read.', error);
-    }
+    return await readHistory(commands, this.#backfill, keys.channel(channel), start, limit).catch(unreadable);
   }
 
   async head(channel: string): Promise<Position | undefined> {
     if (this.#state !== 'live') throw this.#refusal();
+    const known = this.#subscriptions.deliveredUpTo(channel);
+    if (known !== undefined) return known;
     const { keys, commands } = this.connections;
-    try {
-      return (
-        this.#subscriptions.deliveredUpTo(channel) ?? (await readHead(commands, keys.channel(channel), META_TTL_MS))
-      );
-    } catch (error) {
-      throw unavailable('The history cannot be read.', error);
-    }
+    return await readHead(commands, keys.channel(channel), META_TTL_MS).catch(unreadable);
   }
 
   close(): Promise<void> {
@@ -201,6 +193,10 @@ export class RedisBackplane implements Backplane, History {
   #refusal(): ControlError {
     return refusalOf(this.#state === 'closed');
   }
+}
+
+function unreadable(error: unknown): never {
+  throw unavailable('The history cannot be read.', error);
 }
 
 /** Recovers need an id for the same reason as items do, but nobody else ever sees it. */

@@ -213,7 +213,7 @@ export class PartlyAccepted extends ControlError {
   }
 }
 
-/** The refusal of a publish of which these messages were accepted: the same where that is none. */
+/** The refusal of a publish of which these messages were accepted: the same where none was. */
 export function refusalWith(refusal: ControlError, acceptances: readonly (Acceptance | undefined)[]): ControlError {
   return acceptances.some((acceptance) => acceptance !== undefined)
     ? new PartlyAccepted(refusal, acceptances)

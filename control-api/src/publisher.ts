@@ -95,7 +95,7 @@ export interface PublisherOptions {
   readonly countSubscribers: (channel: string) => number | undefined;
   readonly events: PublishEvents;
   readonly log: Log;
-  /** Logs formats that nobody can get. Left out: they are not logged. */
+  /** Logs formats that no subscriber takes. Left out: they are not logged. */
   readonly causes?: CauseLog | undefined;
 }
 

@@ -83,8 +83,8 @@ function keyOfFile(path: string, readFile: (path: string) => Buffer): SigKey {
 }
 
 /**
- * Bytes that hold a PEM block are never a secret: a public key used as an HMAC secret would let anybody who knows it
- * sign.
+ * Bytes that hold a PEM block are never a secret: a public key used as an HMAC secret would let
+ * everyone who knows it sign.
  */
 function keyOf(bytes: Buffer): SigKey {
   if (bytes.length === 0) throw unusable('the key is empty');

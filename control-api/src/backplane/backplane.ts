@@ -83,7 +83,7 @@ export interface BackplaneListener {
  *   to no others. Recover goes to all nodes. Channel names are exact byte-for-byte names, the empty one included;
  *   nothing in them is a wildcard.
  * - **How often.** Exactly once per node, or the node gets a gap in its place. A message whose item id was accepted
- *   on the same channel within the time of the id cache, by whichever node, is a duplicate and goes nowhere.
+ *   on the same channel within the time of the id cache, whatever node took it, is a duplicate and goes nowhere.
  * - **Order.** Per channel, all nodes see the messages of one publishing node in the order of its calls, whether or
  *   not it awaited them, and within a call in the order of the list. Where items have positions, every node sees the
  *   items of all publishing nodes in the order of these.

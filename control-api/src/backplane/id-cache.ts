@@ -19,7 +19,7 @@ export const MAX_KEY_CHARS = 96;
 
 /** Counts what an {@link IdCache} does; implemented by the metrics. */
 export interface IdCacheEvents {
-  /** Up to so many ids were forgotten before their time, for want of room: repeats of them will not be noticed. */
+  /** Up to so many ids were forgotten early because the cache is full: repeats of them are not noticed. */
   idsForgotten(count: number): void;
 }
 

@@ -177,7 +177,7 @@ export class RedisNodes implements Cluster {
     for (const { done } of this.#open.values()) done();
     this.#connections.unlisten(this.#keys.questions);
     this.#connections.unlisten(this.#keys.answers(this.#id));
-    // If that fails, the node is forgotten for want of heartbeats.
+    // If that fails, the node is forgotten when its heartbeats stop.
     await this.#run(leaveScript, [this.#id]).catch(() => {});
   }
 

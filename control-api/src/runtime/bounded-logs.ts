@@ -3,7 +3,7 @@ import type { Clock } from './clock.js';
 import type { Log } from './log.js';
 
 /**
- * Warnings and errors within {@link WINDOW_MS}; more are counted and left out, so that nobody can fill a disk with them.
+ * Warnings and errors within {@link WINDOW_MS}; more are counted and left out, so that they cannot fill a disk.
  *
  * @limit {} warnings and errors of the control API, and of the ZeroMQ sockets, in one window
  * @over left out; one line has their number
@@ -48,7 +48,7 @@ export class PacedLog implements Log {
     return this.#log.isDebug();
   }
 
-  /** With a window of its own. */
+  /** With another window. */
   child(part: string): Log {
     return new PacedLog(this.#log.child(part), this.#clock);
   }

@@ -132,7 +132,7 @@ export class ChannelTap implements BackplaneListener {
 
 /**
  * Taps at a time on one node; each costs an item a line, and up to its queue in memory. One more takes the place of the oldest of
- * the client address that has most of them: nobody keeps the others out, and who has few keeps them.
+ * the client address that has most of them: one client cannot keep the others out, and those that have few keep them.
  *
  * @limit {} taps of one node
  * @over the oldest of the client address with most of them ends

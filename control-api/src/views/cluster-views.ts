@@ -204,7 +204,7 @@ export class ClusterViews {
     question: Question,
     read: (answer: unknown) => T | undefined,
   ): Promise<{ readonly replies: readonly NodeReply<T>[]; readonly silent: readonly string[] }> {
-    // Nodes keep the time themselves, and answer with what there is. Beyond twice that they are not there at all.
+    // Nodes keep the time themselves, and answer with what there is. After twice that time they are gone.
     const asked = this.#cluster.ask(question, ANSWER_WITHIN_MS);
     const { answers, silent } = await within(this.#clock, 2 * ANSWER_WITHIN_MS, asked);
     const replies: NodeReply<T>[] = [];

@@ -164,8 +164,8 @@ const LINGER_MS = 500;
 export const CALLS_LIMIT = 1_000;
 
 /**
- * Answers REQ and DEALER clients. A request is a tnetstring map `{id?, method, args?}` without a letter in front; what is
- * none gets no answer, as in Pushpin. Requests are served side by side: replies may overtake each other.
+ * Answers REQ and DEALER clients. A request is a tnetstring map `{id?, method, args?}` without a letter in front;
+ * anything else gets no answer, as in Pushpin. Requests are served side by side: replies may overtake each other.
  */
 export class CommandSocket {
   readonly #socket: Router;

@@ -111,7 +111,7 @@ export class PullSocket {
     return uri;
   }
 
-  /** Stops reading at once; messages that ZeroMQ has received and nobody has read are lost. */
+  /** Stops reading at once; messages that ZeroMQ has received and that were not read are lost. */
   close(): void {
     this.#socket.close();
   }

@@ -29,8 +29,8 @@ export const HIGH_WATER_MARK = 101_000;
 
 /**
  * Bytes of one part of a message: a large multiple of what the control API takes by default. Over: the library cuts the
- * connection on which it comes, before it is in memory; what else was sent on it is lost. How many parts a message has the
- * library lets nobody limit.
+ * connection on which it comes, before it is in memory; what else was sent on it is lost. The
+ * library has no limit for the number of parts.
  *
  * @limit {MiB} of one part of a ZeroMQ message
  * @over ZeroMQ cuts the connection
@@ -121,7 +121,7 @@ export async function bindSocket(socket: Socket, text: string, ipcMode?: number)
 }
 
 /**
- * Has the library connect a socket, and connect it again whenever the connection breaks; nobody need be there yet.
+ * Has the library connect a socket, and connect it again whenever the connection breaks; the other end may come later.
  * Throws `ControlError` ERR_ZMQ_SPEC or ERR_ZMQ_OPEN.
  */
 export function connectSocket(socket: Socket, text: string): void {
@@ -218,7 +218,7 @@ export const PUSH_TIMEOUT_MS = 5_000;
 /**
  * Connects to a PULL socket and sends a message. Resolves when the library has it for a connection that stands, which is
  * all that ZeroMQ lets a sender know; the process then goes on for as long as writing takes. Rejects with `ControlError`
- * ERR_ZMQ_MISSING, ERR_ZMQ_SPEC, ERR_ZMQ_OPEN, or ERR_ZMQ_SEND when nobody has been there in time.
+ * ERR_ZMQ_MISSING, ERR_ZMQ_SPEC, ERR_ZMQ_OPEN, or ERR_ZMQ_SEND when there was no peer in time.
  */
 export async function pushPacket(spec: string, packet: Buffer, timeoutMs = PUSH_TIMEOUT_MS): Promise<void> {
   const library = await loadLibrary();

@@ -57,7 +57,7 @@ export class StatsSocket implements StatsSink {
     this.#socket.close();
   }
 
-  /** The library reports the first and the last subscription to a prefix, of whichever subscriber. */
+  /** The library reports the first and the last subscription to a prefix, over all subscribers. */
   #note([message]: readonly Buffer[]): undefined {
     const step = message?.[0] === SUBSCRIBE ? 1 : message?.[0] === UNSUBSCRIBE ? -1 : 0;
     if (message === undefined || step === 0) return;

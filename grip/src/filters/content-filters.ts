@@ -5,9 +5,9 @@ import { textFromWire, wireFromText } from '../wire/text.js';
 import { type FilterContext, type FilterName, filterTargets } from './filter.js';
 
 /**
- * One directive of a template: `%`, an optional argument in parentheses, one letter. `%%` is a `%`. In an argument a backslash takes
- * the next byte as it is. What is no directive goes through untouched, text or not: templates are Latin-1 strings, one character
- * per byte, which costs half of what slices of Buffers cost for content of the usual size.
+ * One directive of a template: `%`, an optional argument in parentheses, one letter. `%%` is a `%`. In an argument a backslash
+ * takes the next byte as it is. What is no directive goes through untouched, text or not: templates are Latin-1 strings, one
+ * character per byte, which costs half of what slices of Buffers cost for content of the usual size.
  */
 export interface Directive {
   /** The one byte after `%` or after the argument, as Latin-1; not necessarily a letter. */

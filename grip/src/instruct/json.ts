@@ -139,7 +139,7 @@ const RESPONSE = ['code', 'reason', 'headers', 'body', 'body-bin'];
  */
 export const UNKNOWN_MEMBERS_MAX = 5;
 
-/** The first of a document, in its order; undefined where there is none. */
+/** The first unknown members of a document, in its order; undefined where there are none. */
 export function unknownMembers(document: JsonObject): readonly UnknownMember[] | undefined {
   const found: UnknownMember[] = [];
   const look = (value: unknown, where: string, known: readonly string[]): void => {

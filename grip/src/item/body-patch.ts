@@ -7,7 +7,7 @@ import { isDeeper, MAX_JSON_DEPTH, readJson } from '../wire/json.js';
 /** What is at a place where nothing is. */
 const NOTHING: unique symbol = Symbol('nothing');
 
-/** The tokens of a pointer; undefined for text that is none. The whole document has none. */
+/** The tokens of a pointer; undefined for text that is not a pointer, empty for the whole document. */
 function parsePointer(text: string): string[] | undefined {
   if (text === '') return [];
   if (text[0] !== '/' || /~(?![01])/.test(text)) return undefined;
@@ -43,7 +43,7 @@ function follow(root: unknown, tokens: readonly string[], count = tokens.length)
   return value;
 }
 
-/** Gives an object a member of its own, whatever its name: `__proto__` would otherwise be its prototype. */
+/** Sets an own member, whatever its name: `__proto__` would otherwise be its prototype. */
 function setMember(object: Record<string, unknown>, name: string, value: unknown): void {
   if (name !== '__proto__') object[name] = value;
   else Object.defineProperty(object, name, { value, writable: true, enumerable: true, configurable: true });
@@ -69,7 +69,7 @@ const valued = new Set(['add', 'replace', 'test']);
 const sourced = new Set(['move', 'copy']);
 
 /**
- * The text of a patch, whose operations are well-formed: known, with pointers that are some, and with all that they need.
+ * The text of a patch, whose operations are well-formed: known, with valid pointers and all that they need.
  * Throws ERR_GRIP_ITEM. Members that an operation does not use go along.
  */
 export function checkedPatch(fields: Fields, key: string): string | undefined {

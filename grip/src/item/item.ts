@@ -112,7 +112,7 @@ export function parseItems(body: Uint8Array): Item[] {
     throw new GripError('ERR_GRIP_ITEM', `Body ${fault}.`, { detail });
   }
   if (!isJsonObject(document)) {
-    // Pushpin takes a scalar for no JSON at all.
+    // Pushpin does not take a scalar for JSON.
     const text = Array.isArray(document) ? 'Invalid format.' : `Body ${NOT_JSON}.`;
     const detail = `expected an object with 'items', got ${kindOf(document)}`;
     throw new GripError('ERR_GRIP_ITEM', text, { detail });

@@ -32,7 +32,7 @@ export function quoted(text: string): string {
   return JSON.stringify(text.length > MAX_QUOTED ? `${text.slice(0, MAX_QUOTED)}…` : text);
 }
 
-/** Characters of such a piece. */
+/** Characters of such a quotation. */
 const MAX_QUOTED = 60;
 
 /**
@@ -121,7 +121,7 @@ export class Fields {
     return value;
   }
 
-  /** A member object as Fields of its own; `name` is how error texts call it, by default its key. */
+  /** A member object as Fields; `name` is how error texts call it, by default its key. */
   fields(key: string, name = key): Fields | undefined {
     if (!this.has(key)) return undefined;
     const value = this.object[key];

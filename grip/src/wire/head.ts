@@ -172,7 +172,7 @@ export function isFinalStatus(code: number): boolean {
   return Number.isInteger(code) && code >= MIN_FINAL_STATUS && code <= MAX_FINAL_STATUS;
 }
 
-/** Whether `code` can be the status of an interim answer (RFC 9110 §15.2): 101 ends HTTP on its connection, and is none. */
+/** Whether `code` can be the status of an interim answer (RFC 9110 §15.2): 101 ends HTTP on its connection, and does not count. */
 export function isInterimStatus(code: number): boolean {
   return Number.isInteger(code) && code >= 100 && code <= 199 && code !== 101;
 }

@@ -18,7 +18,7 @@ export const MAX_JSON_DEPTH = 256;
  */
 export const MAX_JSON_VALUES = 500_000;
 
-/** A value that was read, or why there is none, as text that follows a noun: `is not valid JSON`. */
+/** A value that was read, or what is wrong, as text that follows a noun: `is not valid JSON`. */
 export type JsonRead =
   | { readonly value: unknown; readonly fault?: undefined }
   | { readonly value?: undefined; readonly fault: string };
@@ -37,8 +37,8 @@ const TOO_MANY: JsonRead = { fault: `has more than ${MAX_JSON_VALUES} values` };
 const SHORT = 65_536;
 
 /**
- * Parses JSON text of any length. Never throws. A long text is checked before anything is made of it: `[[[[…` of a megabyte would be
- * half a million arrays, on which everything that walks values, JSON.stringify first, runs out of stack.
+ * Parses JSON text of any length. Never throws. A long text is checked before anything is made of it: `[[[[…` of a megabyte
+ * would be half a million arrays, on which everything that walks values, JSON.stringify first, runs out of stack.
  */
 export function readJson(text: string): JsonRead {
   const isShort = text.length <= SHORT;
@@ -142,8 +142,8 @@ interface Fault {
 }
 
 /**
- * Where bytes stop being JSON, for their author; V8's own messages differ between versions and often name no place: `unexpected '}' at line 2, column 7 (byte 31), at '{"items":[' … `. Undefined for bytes
- * that are JSON. Takes time in proportion to their length.
+ * Where bytes stop being JSON, for their author: `unexpected '}' at line 2, column 7 (byte 31), near '{"items":[' … `. V8's own messages
+ * differ between versions, and often name no place. Undefined for bytes that are JSON. Takes time in proportion to their length.
  */
 export function jsonFaultText(bytes: Uint8Array): string | undefined {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -261,7 +261,7 @@ function unexpected(text: string, at: number, expected: string): Fault {
 
 function inString(text: string, begin: number, at: number): Fault {
   if (text[at] === undefined || text[at + 1] === undefined) return { at: begin, why: 'a string that does not end' };
-  if (text[at] === '\\') return { at, why: 'an escape that there is not' };
+  if (text[at] === '\\') return { at, why: 'an unknown escape' };
   return { at, why: `an unescaped ${shown(text, at)} in a string` };
 }
 

@@ -15,8 +15,9 @@ export function wireFromText(text: string): string {
 }
 
 /**
- * The text that a Latin-1 header string means, for channels are named in header bytes by origins and in JSON by publishers: its bytes read as UTF-8, or the string itself where they are not valid
- * UTF-8. Inverse of {@link wireFromText} for well-formed text.
+ * The text that a Latin-1 header string means, for channels are named in header bytes by origins and in JSON by publishers:
+ * its bytes read as UTF-8, or the string itself where they are not valid UTF-8. Inverse of {@link wireFromText} for
+ * well-formed text.
  */
 export function textFromWire(wire: string): string {
   if (!exceeds(wire, 0x7f) || exceeds(wire, 0xff)) return wire;
@@ -77,7 +78,7 @@ export function readBase64(text: string): Buffer | string {
   return `unexpected ${JSON.stringify(char)} at character ${at + 1}`;
 }
 
-/** Bytes that a text of nothing but base64 stands for; undefined where it has no length of such. */
+/** Bytes that a text of base64 alone stands for; undefined for a length that base64 does not have. */
 function lengthOf(text: string): number | undefined {
   const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
   const digits = text.length - padding;

@@ -5,9 +5,9 @@ import { kindOf } from './fields.js';
 import { jsonFaultText, MAX_JSON_DEPTH, MAX_JSON_VALUES, NOT_JSON, readJsonBytes } from './json.js';
 
 /**
- * A decoded value. On the wire it is `<length>:<bytes><type>`, where the type is `,` for a byte string, `#` integer, `^` float, `!` true
- * or false, `~` null, `]` list and `}` map; the bytes of lists and maps are tnetstrings again, those of maps keys and values in
- * turn. Byte strings are Buffers that share the input's memory, integers beyond 2^53 are bigint, and maps
+ * A decoded value. On the wire it is `<length>:<bytes><type>`, where the type is `,` for a byte string, `#` integer, `^`
+ * float, `!` true or false, `~` null, `]` list and `}` map; the bytes of lists and maps are tnetstrings again, those of maps
+ * keys and values in turn. Byte strings are Buffers that share the input's memory, integers beyond 2^53 are bigint, and maps
  * are objects without prototype, so that no key means anything but itself; keys are read as UTF-8.
  */
 export type TnetValue =
@@ -26,7 +26,7 @@ export type TnetValue =
 export const MAX_TNET_DEPTH = MAX_JSON_DEPTH;
 
 /**
- * Values of one tnetstring, those of JSON likewise: one takes a hundred bytes of memory, and three on the wire.
+ * Values of one tnetstring, as many as of JSON: one takes a hundred bytes of memory, and three on the wire.
  *
  * @limit {} values of a tnetstring
  * @over refused
@@ -91,7 +91,7 @@ class Reader {
     if (type === ',') return this.#bytes.subarray(start, stop);
     if (type === ']') return this.#list(stop, depth + 1);
     if (type === '}') return this.#map(stop, depth + 1);
-    // No scalar is longer; a longer one is not worth a string of its own.
+    // No scalar is longer; a longer one need not become a string.
     return scalarOf(type, this.#bytes.toString('latin1', start, Math.min(stop, start + 64)));
   }
 

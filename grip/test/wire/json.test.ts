@@ -74,7 +74,7 @@ t.test('the place where a text stops being JSON is named, with what should be th
     ['{}\n{}', `unexpected '{' where the end should be at line 2, column 1 (byte 3), near `],
     ['{\n "é": tru}', `unexpected 't' where a value should be at line 2, column 7 (byte 9), near `],
     ['["a\nb"]', `an unescaped "\\n" in a string at line 1, column 4 (byte 3), near `],
-    ['["\\x"]', 'an escape that there is not at line 1, column 3 (byte 2), near '],
+    ['["\\x"]', 'an unknown escape at line 1, column 3 (byte 2), near '],
     ['["abc', 'a string that does not end at line 1, column 2 (byte 1), near "[\\"abc"'],
     ['["abc\\', 'a string that does not end at line 1, column 2 (byte 1), near '],
     ['\ufeff[,]', `unexpected ',' where a value should be at line 1, column 2 (byte 4), near "[,]"`],

@@ -199,7 +199,7 @@ function unreadable(error: unknown): never {
   throw unavailable('The history cannot be read.', error);
 }
 
-/** Recovers need an id for the same reason as items do, but nobody else ever sees it. */
+/** A recover needs an id for the same reason as an item; no other part sees it. */
 function entryOf(message: Message): BatchEntry {
   const id = message.type === 'item' ? message.id : newName();
   return { message, id, payload: encodePayload(message, id) };

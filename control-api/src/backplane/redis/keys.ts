@@ -188,7 +188,7 @@ export function parseFrame(frame: string): { readonly position: Position; readon
   if (space < 1 || end < space || end - space > EPOCH_CHARS) return undefined;
   const offset = Number(frame.slice(0, space));
   if (!Number.isSafeInteger(offset) || offset < 1) return undefined;
-  // A slice would keep the whole frame in memory for as long as anybody knows where the channel stands.
+  // A slice would keep the whole frame in memory for as long as the position is kept.
   const epoch = Buffer.from(frame.slice(space + 1, end)).toString();
   return { position: { epoch, offset }, payload: frame.slice(end + 1) };
 }

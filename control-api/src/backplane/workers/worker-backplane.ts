@@ -104,7 +104,7 @@ export class WorkerBackplane implements Backplane {
       },
     );
     this.#interest.set(channel, pending);
-    // Before anything that the caller does next, such as an answer that lets its client publish, can be seen by anybody.
+    // At once, so that it precedes the effects of what the caller does next, such as an answer that lets its client publish.
     this.#flush();
     return pending;
   }

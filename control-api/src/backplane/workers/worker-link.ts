@@ -61,7 +61,7 @@ export function decodeMessage(bytes: Buffer): Message {
   const message = deserialize(isPart ? Buffer.from(bytes) : bytes) as Message;
   if (message.type === 'recover') return message;
   const { item } = message;
-  // Meta has no prototype, so that no name finds what nobody published; the bytes do not carry that.
+  // Meta has no prototype, so that only published names are found; the bytes do not carry that.
   const meta = Object.keys(item.meta).length === 0 ? NO_META : Object.setPrototypeOf(item.meta, null);
   return { ...message, item: { ...item, meta } };
 }

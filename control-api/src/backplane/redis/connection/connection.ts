@@ -23,7 +23,10 @@ export interface RedisAccess {
   readonly faults?: Containment;
 }
 
-/** Receives the events of a connection, never from within a call of it. `onDown` comes once per loss, and if it cannot be opened. */
+/**
+ * Receives the events of a connection, never from within a call of it. `onDown` comes once per loss, and if it cannot be
+ * opened.
+ */
 export interface ConnectionListener {
   onReady(): void;
   onDown(error: Error | undefined): void;

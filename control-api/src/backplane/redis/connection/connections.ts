@@ -34,7 +34,7 @@ interface Topic {
 export class RedisConnections {
   readonly keys: RedisKeys;
   readonly commands: RedisCommands;
-  /** For all who have to do with these connections. */
+  /** Of all parts that use these connections. */
   readonly warnings: ConnectionWarnings;
   readonly #options: RedisConnectionsOptions;
   readonly #topics = new Map<string, Topic>();

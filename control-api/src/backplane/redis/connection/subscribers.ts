@@ -86,7 +86,7 @@ export class SubscriberConnection {
     if (answer.status === 'rejected') throw answer.reason;
   }
 
-  /** Ends subscriptions. What fails is of no importance: messages nobody wants are dropped. */
+  /** Ends subscriptions. Failures do not matter: messages without a cursor are dropped. */
   unsubscribe(topics: readonly string[]): void {
     if (!this.up || topics.length === 0) return;
     this.#connection.send(this.#sharded ? 'sunsubscribe' : 'unsubscribe', topics).catch(() => {});
@@ -117,7 +117,7 @@ export class SubscriberConnection {
     this.#listener.onDown(this, error);
   }
 
-  /** A half-open connection stays silent for ever; PING without answer shows it. */
+  /** A half-open connection stays silent; a PING without an answer shows it. */
   #watch(): void {
     this.#timer = this.#clock.after(PING_EVERY_MS, () => {
       this.#watch();

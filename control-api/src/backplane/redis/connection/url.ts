@@ -76,7 +76,9 @@ export function formatHostPort({ host, port }: HostPort): string {
 function formFault(url: string): string {
   const scheme = /^([a-z+.-]{1,30}):\/\//i.exec(url)?.[1];
   if (scheme === undefined) return 'it has no scheme: write redis:// before the host';
-  return /^rediss?(\+(sentinel|cluster))?$/.test(scheme) ? 'it has another form' : `'${scheme}' is none of its schemes`;
+  return /^rediss?(\+(sentinel|cluster))?$/.test(scheme)
+    ? 'it has another form'
+    : `'${scheme}' is not one of its schemes`;
 }
 
 function parseCredentials(text: string | undefined): Pick<UrlCommon, 'username' | 'password'> {

@@ -43,7 +43,7 @@ export interface BatchQueueOptions {
 /** What became of a batch. */
 interface BatchResult {
   readonly acceptances: ReadonlyMap<BatchEntry, Acceptance>;
-  /** Why there is none for some of the entries; undefined where there is for all. */
+  /** Why some entries have no acceptance; undefined where all have one. */
   readonly refusal: ControlError | undefined;
 }
 

@@ -18,7 +18,7 @@ import { type BatchEntry, type BatchPart, BatchQueue } from './batch-queue.js';
  * A batch that is sent again, because its first reply was lost, is answered with the first result and does nothing; one
  * that comes out of a dead connection after its successors does nothing either.
  * PUBLISH comes after the offset within one script, so that messages travel in the order of offsets. An item is stored before
- * its offset is taken: what Redis did before an error stays done, and an offset without an item would be a gap that is none. So a
+ * its offset is taken: what Redis did before an error stays done, and an offset without an item would look like a gap. So a
  * key of another type in the place of the history refuses the part, and changes nothing; one in the place of an id is taken for
  * no id, and overwritten. A history that is ahead of the count, which no script of ours leaves behind, begins anew.
  */

@@ -58,7 +58,7 @@ export function pendingInterest(since: number): PendingInterest {
   return { since, promise, resolve, reject };
 }
 
-/** Catches channels up. What fails is tried again until it succeeds or nobody wants it any more. */
+/** Catches channels up. What fails is tried again until it succeeds or is not wanted any more. */
 export class Backfill {
   readonly #commands: RedisCommands;
   readonly #clock: Clock;
@@ -211,7 +211,7 @@ export async function readHistory(
   if (!after) return undefined;
   // One more for the start itself, which is read along.
   const page = pageOf(await backfill.range(keys, after, limit + 1));
-  // Before its first item a channel has no epoch: whichever came then is the right one.
+  // Before its first item a channel has no epoch: the first one is right.
   if (after.epoch === '') after = { epoch: page.epoch, offset: 0 };
   if (page.epoch !== after.epoch || page.top < after.offset) return undefined;
   const messages: ItemMessage[] = [];

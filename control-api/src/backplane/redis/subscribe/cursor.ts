@@ -8,7 +8,7 @@ export interface Arrival<M> {
   readonly id: string;
   /** Length of the payload. */
   readonly size: number;
-  /** Undefined if it could not be understood: it is then as lost. */
+  /** Undefined if it could not be understood: it then counts as lost. */
   readonly message: M | undefined;
 }
 
@@ -54,7 +54,7 @@ export interface HeldTotal {
  */
 export type CursorPhase = 'opening' | 'live' | 'behind' | 'lost' | 'closed';
 
-/** Before a channel's first item: whatever epoch comes first is the right one. */
+/** Before a channel's first item: the first epoch is right. */
 const NOTHING: Position = { epoch: '', offset: 0 };
 
 /** The cursor of one channel. While {@link phase} is `behind`, the caller reads pages after {@link after}. */
@@ -67,7 +67,7 @@ export class ChannelCursor<M> {
   #lastId: string | undefined;
   /** The item at `#after` may have been replaced by another: pages are to be compared with `#lastId`. */
   #unverified = false;
-  /** The last position known to be taken: what lies before it and has not come, will not come by itself. */
+  /** The last position known to be taken: what lies before it and has not come must be read from the history. */
   #seen: Position = NOTHING;
   #held: Arrival<M>[] = [];
   #heldSize = 0;

@@ -48,6 +48,13 @@ export interface NodeAnswer {
   readonly answer: unknown;
 }
 
+/** What became of a question. */
+export interface Replies {
+  readonly answers: readonly NodeAnswer[];
+  /** Nodes that did not answer in time. */
+  readonly silent: readonly string[];
+}
+
 /** This node's end. */
 export interface NodeMember {
   /** Asked at every heartbeat. */
@@ -68,13 +75,9 @@ export interface Cluster {
   list(): Promise<readonly KnownNode[]>;
 
   /**
-   * Asks all known nodes, this one included. Resolves when all have answered or `withinMs` is over, with the answers that
-   * there are: `silent` are the nodes that did not answer. Rejects with ERR_BACKPLANE_UNAVAILABLE.
+   * Asks all known nodes, this one included. Resolves when all have answered or `withinMs` is over, with what there is. Rejects with ERR_BACKPLANE_UNAVAILABLE.
    */
-  ask(
-    question: Question,
-    withinMs: number,
-  ): Promise<{ readonly answers: readonly NodeAnswer[]; readonly silent: readonly string[] }>;
+  ask(question: Question, withinMs: number): Promise<Replies>;
 
   /** Is forgotten by the others at once. May be called again. */
   leave(): Promise<void>;
@@ -103,10 +106,7 @@ export class StandaloneNode implements Cluster {
   }
 
   /** A member that does not answer in time, rejects or throws is silent, as another node would be. */
-  async ask(
-    question: Question,
-    withinMs: number,
-  ): Promise<{ readonly answers: readonly NodeAnswer[]; readonly silent: readonly string[] }> {
+  async ask(question: Question, withinMs: number): Promise<Replies> {
     const member = this.#member;
     if (member === undefined) return { answers: [], silent: [] };
     const node = member.state().id;

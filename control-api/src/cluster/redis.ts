@@ -6,7 +6,7 @@ import type { NodeKeys } from '../backplane/redis/keys.js';
 import { unavailable } from '../errors.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Log } from '../runtime/log.js';
-import type { Cluster, KnownNode, NodeAnswer, NodeMember, NodeState, Question } from './cluster.js';
+import type { Cluster, KnownNode, NodeAnswer, NodeMember, NodeState, Question, Replies } from './cluster.js';
 
 /**
  * @limit {s} between heartbeats of a node
@@ -145,10 +145,7 @@ export class RedisNodes implements Cluster {
     return nodes;
   }
 
-  async ask(
-    question: Question,
-    withinMs: number,
-  ): Promise<{ readonly answers: readonly NodeAnswer[]; readonly silent: readonly string[] }> {
+  async ask(question: Question, withinMs: number): Promise<Replies> {
     if (this.#open.size >= OPEN_QUESTIONS) throw unavailable('Too many questions wait for answers.');
     this.#number += 1;
     const number = this.#number;

@@ -18,14 +18,12 @@ export interface StatsConnection {
 
 const MINUTE_MS = 60_000;
 
-/** How connections are announced. */
+/** How connections are announced. Times are in ms. */
 export interface ConnectionSettings {
-  /** False: `conn-max` per route instead of `conn` per connection. */
-  readonly each: boolean;
-  /** Life time of `conn`, in ms. */
-  readonly ttlMs: number;
-  /** Life time of `conn-max`, in ms. */
-  readonly maxTtlMs: number;
+  /** False: the number of connections per route (`conn-max`) instead of each (`conn`). */
+  readonly statsConnectionSend: boolean;
+  readonly statsConnectionTtl: number;
+  readonly statsConnectionsMaxTtl: number;
 }
 
 interface RouteMax {
@@ -54,8 +52,10 @@ export class ConnectionStats {
     this.#emit = emit;
     this.#reports = reports;
     this.#minutes = new RefreshQueue(clock, MINUTE_MS, (id) => this.#minute(id));
-    this.#refresh = new RefreshQueue(clock, settings.ttlMs * REFRESH_SHARE, (id) => this.#announce(id));
-    this.#refreshMax = new RefreshQueue(clock, settings.maxTtlMs * REFRESH_SHARE, (route) => this.#sendMax(route));
+    this.#refresh = new RefreshQueue(clock, settings.statsConnectionTtl * REFRESH_SHARE, (id) => this.#announce(id));
+    this.#refreshMax = new RefreshQueue(clock, settings.statsConnectionsMaxTtl * REFRESH_SHARE, (route) =>
+      this.#sendMax(route),
+    );
     this.#batch = new Batch(clock, () => {
       for (const route of this.#changed) this.#sendMax(route);
       this.#changed.clear();
@@ -71,9 +71,9 @@ export class ConnectionStats {
       this.#reports.connections(route, 1);
       this.#reports.minute(route);
       this.#minutes.touch(id);
-      if (!this.#settings.each) this.#count(route, 1);
+      if (!this.#settings.statsConnectionSend) this.#count(route, 1);
     }
-    if (!this.#settings.each) return;
+    if (!this.#settings.statsConnectionSend) return;
     this.#refresh.touch(id);
     this.#announce(id);
   }
@@ -87,7 +87,7 @@ export class ConnectionStats {
     this.#minutes.delete(id);
     this.#refresh.delete(id);
     this.#reports.connections(route, -1);
-    if (this.#settings.each) this.#emit('conn', { id, route, unavailable: true });
+    if (this.#settings.statsConnectionSend) this.#emit('conn', { id, route, unavailable: true });
     else this.#count(route, -1);
   }
 
@@ -111,7 +111,7 @@ export class ConnectionStats {
       route,
       'peer-address': peerAddress,
       ssl: ssl || undefined,
-      ttl: Math.round(this.#settings.ttlMs / 1000),
+      ttl: Math.round(this.#settings.statsConnectionTtl / 1000),
     });
   }
 
@@ -130,7 +130,7 @@ export class ConnectionStats {
     const state = this.#routes.get(route);
     if (state === undefined) return;
     const { max } = state;
-    this.#emit('conn-max', { route, max, ttl: Math.round(this.#settings.maxTtlMs / 1000) });
+    this.#emit('conn-max', { route, max, ttl: Math.round(this.#settings.statsConnectionsMaxTtl / 1000) });
     state.sent = max;
     state.max = state.now;
     if (max > 0) {

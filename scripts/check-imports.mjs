@@ -15,7 +15,7 @@ const packages = ['grip', 'control-api', 'proxy'];
  * @type {Record<string, string[][]>}
  */
 const layers = {
-  grip: [['wire'], ['headers', 'filters'], ['instruct'], ['ws'], ['item']],
+  grip: [['wire'], ['filters'], ['instruct'], ['ws'], ['item']],
   'control-api': [['runtime'], ['http', 'stats', 'backplane'], ['cluster', 'zmq'], ['views']],
   proxy: [
     ['runtime'],

@@ -2,11 +2,9 @@
  * The errors of the control API and the backplanes: what each code means, and how the control API answers it. Errors about the
  * content of items are `GripError` of @holdfast/grip.
  */
+import { CodedError, type ErrorSide } from '@holdfast/grip';
 import type { Acceptance } from './backplane/backplane.js';
 import type { PartReceipt } from './receipts.js';
-
-/** Who has to act: the publisher (`client`), the customer's application (`origin`) or the operator of the node. */
-export type ErrorSide = 'client' | 'origin' | 'internal';
 
 /** What is known of a code. */
 interface ControlErrorRow {
@@ -184,19 +182,10 @@ export function errorRow(code: ControlErrorCode): ControlErrorRow {
   return controlErrors[code];
 }
 
-/**
- * Any failure of this package. `message` is a sentence for a human and may name addresses or channels; `code` is
- * what programs decide by.
- */
-export class ControlError extends Error {
-  override readonly name = 'ControlError';
-  readonly code: ControlErrorCode;
-  readonly side: ErrorSide;
-
-  constructor(code: ControlErrorCode, message: string, options?: { readonly cause?: unknown }) {
-    super(message, options);
-    this.code = code;
-    this.side = controlErrors[code].side;
+/** Any failure of this package. The message is a sentence that may name addresses or channels. */
+export class ControlError extends CodedError<typeof controlErrors> {
+  constructor(code: ControlErrorCode, message: string, options?: ErrorOptions) {
+    super('ControlError', controlErrors, code, message, options);
   }
 }
 

@@ -27,7 +27,7 @@ export { WorkerLink, type WorkerLinkOptions } from './backplane/workers/worker-l
 export type { Cluster, KnownNode, NodeAnswer, NodeMember, NodeState, Question } from './cluster/cluster.js';
 export { RedisNodes, type RedisNodesOptions } from './cluster/redis.js';
 export { StandaloneNode } from './cluster/standalone-node.js';
-export { ControlError, type ControlErrorCode, controlErrors, type ErrorSide } from './errors.js';
+export { ControlError, type ControlErrorCode, controlErrors } from './errors.js';
 export { noPublishEvents, type PublishEvents } from './events.js';
 export { type Answer, methodNotAllowed } from './http/answer.js';
 export type { ListenAddress } from './http/listen.js';

@@ -4,7 +4,7 @@
  */
 
 export { formatGripLast } from './channel.js';
-export { GripError, type GripErrorCode, type GripErrorSide, gripErrors } from './errors.js';
+export { CodedError, type ErrorSide, type ErrorTable, GripError, type GripErrorCode, gripErrors } from './errors.js';
 export { ResponseFilter, responseFilter } from './filters/content-filters.js';
 export { type FilterContext, filterNames, isKnownFilter, MAX_FILTERS } from './filters/filter.js';
 export { contentFilterMismatch, type FilterPlan, noFilters, planFilters, runFilters } from './filters/plan.js';

@@ -11,7 +11,7 @@ import { publishMain } from './commands/publish.js';
 import { tapMain } from './commands/tap.js';
 import { addressProblems } from './config/checks/addresses.js';
 import { exposuresOf } from './config/checks/exposure.js';
-import { ConfigError } from './config/errors.js';
+import { ConfigError } from './errors.js';
 import { readRoutes } from './routes/routes-source.js';
 import { realClock } from './runtime/clock.js';
 import { watchLauncher } from './runtime/launcher.js';

@@ -5,11 +5,10 @@
  * (`publish/`).
  */
 import { readFileSync } from 'node:fs';
-import { ConfigError } from '../config/errors.js';
 import { parsePublishLine } from '../config/flags/cli-options.js';
+import { ConfigError, PublishError } from '../errors.js';
 import { version } from '../version.js';
 import { destinationOf } from './publish/destination.js';
-import { PublishError } from './publish/errors.js';
 import { buildItem, type Content } from './publish/item.js';
 import { sendItem } from './publish/send.js';
 

@@ -4,14 +4,13 @@
  * Owns: from arguments to output and exit status. Does not own: flags (`config/tap-options`), following (`tap/`).
  */
 import { once } from 'node:events';
-import { ConfigError } from '../config/errors.js';
 import { parseTapLine } from '../config/flags/cli-options.js';
 import type { TapFlags } from '../config/flags/command-flags.js';
+import { ConfigError, TapError } from '../errors.js';
 import { realClock } from '../runtime/clock.js';
 import { watchLauncher } from '../runtime/launcher.js';
 import { version } from '../version.js';
 import { controlOf, DEFAULT_CONTROL } from './publish/destination.js';
-import { TapError } from './tap/errors.js';
 import { follow, type TapSource } from './tap/follow.js';
 
 /** What the command has of its process. */

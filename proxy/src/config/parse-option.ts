@@ -3,7 +3,7 @@
  * value of an option, and back: one schema per option type. The only importer of zod in this package.
  */
 import { z } from 'zod';
-import { legibleValue } from './checks/legible.js';
+import { legibleValue } from '../runtime/legible.js';
 import type { Option, OptionTypes } from './option.js';
 import { formatForwardedFor, parseForwardedFor } from './types/forwarded-for.js';
 import { formatListen, formatSocketListen, parseListen, parseSocketListen } from './types/listen.js';

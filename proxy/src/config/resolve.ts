@@ -3,8 +3,8 @@
  * can be wrong with a value is found here, or by the checks across options (`checks/combinations.ts`).
  */
 import { isAbsolute, resolve } from 'node:path';
+import type { ConfigErrorCode, ConfigProblem } from '../errors.js';
 import { checkCombinations, type Draft, type Findings } from './checks/combinations.js';
-import type { ConfigErrorCode, ConfigProblem } from './errors.js';
 import { whyUnread } from './files/read-file.js';
 import { type Option, optionName } from './option.js';
 import { parseOption } from './parse-option.js';

@@ -4,8 +4,8 @@ import { dirname } from 'node:path';
 import type { Log } from '@holdfast/control-api';
 import pino, { type DestinationStream, type Logger } from 'pino';
 import type { Config } from '../config/config.js';
-import { ConfigError } from '../config/errors.js';
 import type { LogLevel } from '../config/types/log-level.js';
+import { ConfigError } from '../errors.js';
 
 const RANK: Record<LogLevel, number> = { error: 0, warn: 1, info: 2, debug: 3 };
 const LABEL: Record<LogLevel, string> = { error: 'ERR', warn: 'WARN', info: 'INFO', debug: 'DEBUG' };

@@ -1,7 +1,7 @@
 /** The log lines about clients that an edge turns away by itself. */
 import { CauseLog, type Log } from '@holdfast/control-api';
-import { legible } from '../config/checks/legible.js';
 import type { Clock } from '../runtime/clock.js';
+import { legible } from '../runtime/legible.js';
 
 /** Statuses for which a limit is to blame, and the option that sets it. */
 const OPTIONS: Readonly<Record<number, string>> = {

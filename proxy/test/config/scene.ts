@@ -5,7 +5,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Test } from 'tap';
 import { type LoadedConfig, loadConfig } from '../../dist/app/load-config.js';
-import { ConfigError } from '../../dist/config/errors.js';
+import { ConfigError } from '../../dist/errors.js';
 
 export interface Scene {
   readonly files?: Readonly<Record<string, string>>;

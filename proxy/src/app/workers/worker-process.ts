@@ -11,10 +11,10 @@ import {
   type StatsSink,
   WorkerLink,
 } from '@holdfast/control-api';
+import { WorkerError } from '../../errors.js';
 import { guardedClock, realClock } from '../../runtime/clock.js';
 import type { DataPlaneLoad } from '../data-plane.js';
 import { CHANNEL_QUEUE_MAX, Channel } from './channel.js';
-import { WorkerError } from './errors.js';
 import type { WorkerFailure, WorkerInit } from './messages.js';
 
 /**

@@ -2,7 +2,7 @@
 import { signGripSig } from '@holdfast/grip';
 import type { PublishFlags } from '../../config/flags/command-flags.js';
 import { KeyReader } from '../../config/types/keys.js';
-import { PublishError } from './errors.js';
+import { PublishError } from '../../errors.js';
 
 /** A ZeroMQ PULL socket, or the control API: the complete URL, and the value of Authorization if there is one. */
 export type Destination =

@@ -2,7 +2,7 @@
 import { isUtf8 } from 'node:buffer';
 import { type FormatName, formatNames, readJsonBytes } from '@holdfast/grip';
 import type { PublishFlags } from '../../config/flags/command-flags.js';
-import { PublishError } from './errors.js';
+import { PublishError } from '../../errors.js';
 
 /** What goes into the item. `verbatim` content gets no newline: it came from a file. */
 export interface Content {

@@ -3,8 +3,8 @@ import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { pushPacket } from '@holdfast/control-api';
 import { encodeTnetstring, readJson } from '@holdfast/grip';
+import { PublishError } from '../../errors.js';
 import type { Destination } from './destination.js';
-import { PublishError } from './errors.js';
 
 /**
  * Milliseconds for the control API to answer.

@@ -7,7 +7,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { StringDecoder } from 'node:string_decoder';
 import { readJson } from '@holdfast/grip';
-import { TapError } from './errors.js';
+import { TapError } from '../../errors.js';
 
 /**
  * Milliseconds without a byte after which the connection counts as lost; three of the node's signs of life.

@@ -2,13 +2,14 @@
  * The checks across options: what two of them mean together, what must be given together, and what depends on the edge or on
  * the format of the file. Some complete a value: an address without brackets, ports moved by `port_offset`.
  */
+
+import type { ConfigErrorCode, ConfigProblem } from '../../errors.js';
 import { availableCodings } from '../../http/codings.js';
-import type { ConfigErrorCode, ConfigProblem } from '../errors.js';
+import { legibleValue } from '../../runtime/legible.js';
 import { type FileFormat, type GivenOption, type GivenOptions, placeOf } from '../sources.js';
 import { isIgnored, type Options } from '../table.js';
 import { AllowedOrigins } from '../types/allowed-origins.js';
 import { isLoopback, type Listen } from '../types/listen.js';
-import { legibleValue } from './legible.js';
 import { listenOfSpec, portConflicts } from './port-conflicts.js';
 
 /** Options under way. */

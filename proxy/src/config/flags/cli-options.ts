@@ -3,7 +3,7 @@
  * `holdfast publish` and `holdfast tap` with tables of their own. The only importer of commander.
  */
 import { Command, CommanderError, Option as Flag } from 'commander';
-import { ConfigError } from '../errors.js';
+import { ConfigError } from '../../errors.js';
 import { docOf, flagName, type Option } from '../option.js';
 import { expectation } from '../parse-option.js';
 import type { GivenOption, GivenOptions } from '../sources.js';

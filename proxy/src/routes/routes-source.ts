@@ -5,8 +5,7 @@
 import { resolve } from 'node:path';
 import { type Containment, uncontained } from '@holdfast/control-api';
 import type { RoutesConfig } from '../config/config.js';
-import { ROUTES_FILE_MAX, readWhole, SECRET_FILE_MAX, whyUnread } from '../config/files/read-file.js';
-import { KeyReader } from '../config/types/keys.js';
+import { KeyReader, ROUTES_FILE_MAX, readWhole, SECRET_FILE_MAX, whyUnread } from '../config/files/read-file.js';
 import { RoutesError } from '../errors.js';
 import { legible } from '../runtime/legible.js';
 import { pollFile, type WatchFile } from './file-watch.js';

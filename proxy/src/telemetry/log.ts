@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import type { Log } from '@holdfast/control-api';
 import pino, { type DestinationStream, type Logger } from 'pino';
 import type { Config } from '../config/config.js';
-import type { LogLevel } from '../config/types/log-level.js';
+import type { LogLevel } from '../config/types/values.js';
 import { ConfigError } from '../errors.js';
 
 const RANK: Record<LogLevel, number> = { error: 0, warn: 1, info: 2, debug: 3 };

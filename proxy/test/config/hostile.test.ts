@@ -8,7 +8,7 @@ import { parseOption } from '../../dist/config/parse-option.js';
 import { optionByKey, options } from '../../dist/config/table.js';
 import { ConfigError, RoutesError } from '../../dist/errors.js';
 import { readRoutes } from '../../dist/routes/routes-source.js';
-import { failure, yaml } from './scene.js';
+import { failure, yaml } from './fixture.js';
 
 t.setTimeout(240_000);
 

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { renderConfigDocs } from '../../dist/app/config-docs.js';
-import { parseCommandLine } from '../../dist/config/flags/cli-options.js';
+import { parseCommandLine } from '../../dist/config/command-line.js';
 import { envName, flagName } from '../../dist/config/option.js';
 import { nearestKey, optionByKey, optionByPushpinKey, options } from '../../dist/config/table.js';
 import { uwsLimits } from '../edge/uws-limits.js';

@@ -1,8 +1,4 @@
-/**
- * What a worker process runs: one data plane, for its primary.
- *
- * Started by node:cluster, which ends it when its primary has gone.
- */
+/** What a worker process runs: one data plane, for its primary. Started by node:cluster, which ends it when its primary has gone. */
 import { type Containment, Faults, uncontained, WorkerBackplane } from '@holdfast/control-api';
 import { guardedClock, realClock } from '../../runtime/clock.js';
 import { setUpV8 } from '../../runtime/v8-flags.js';
@@ -12,7 +8,7 @@ import { workerOutputFor } from '../../telemetry/standard-output.js';
 import { DataPlane } from '../data-plane.js';
 import { ProcessGuard } from '../process-guard.js';
 import { Channel } from './channel.js';
-import type { WorkerFailure, WorkerInit } from './messages.js';
+import type { WorkerFailure, WorkerInit } from './worker-process.js';
 
 /** How often the load is reported to the primary, in ms. */
 const LOAD_MS = 1_000;

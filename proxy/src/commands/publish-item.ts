@@ -1,8 +1,8 @@
 /** The item that `holdfast publish` sends, made of flags and content: for JSON and for tnetstrings. */
 import { isUtf8 } from 'node:buffer';
 import { type FormatName, formatNames, readJsonBytes } from '@holdfast/grip';
-import type { PublishFlags } from '../../config/flags/command-flags.js';
-import { PublishError } from '../../errors.js';
+import type { PublishFlags } from '../config/command-line.js';
+import { PublishError } from '../errors.js';
 
 /** What goes into the item. `verbatim` content gets no newline: it came from a file. */
 export interface Content {

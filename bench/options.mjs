@@ -1,7 +1,6 @@
-// Owns: the options of a run, their defaults and what --smoke makes of them. Does not own: what is done with them.
+// The options of a run, their defaults and what --smoke makes of them.
 import { parseArgs } from 'node:util';
-import { targets } from './targets.mjs';
-import { parts, usualParts } from './works.mjs';
+import { parts, targets, usualParts } from './catalog.mjs';
 
 /** One more part, which has a run of its own. */
 export const HUNDRED_THOUSAND = 'hundred-thousand';

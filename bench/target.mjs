@@ -1,4 +1,4 @@
-// Owns: what a target is to the works: how it is started, spoken to and ended. Does not own: any one of them.
+// What a target is to the works: how it is started, spoken to and ended.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';

@@ -1,7 +1,7 @@
-// Owns: from publish to receipt on an idle machine, to one subscriber. Does not own: the way through Redis.
+// The work that measures the time from publish to receipt on an idle machine, to one subscriber.
 import { setTimeout as delay } from 'node:timers/promises';
 import { addUp, quantile } from './histogram.mjs';
-import { problemsOf, Scene } from './scene.mjs';
+import { problemsOf, Testbed } from './testbed.mjs';
 import { holdBaselines, holdsClients } from './work.mjs';
 
 const SETTLE_MS = 300;
@@ -49,10 +49,10 @@ export const latencyWork = {
     },
   ],
   run: ({ target, programs, options }) =>
-    Scene.with({ target, programs, size: options.size }, async (scene) => {
-      const { problem } = await scene.open(1);
+    Testbed.with({ target, programs, size: options.size }, async (testbed) => {
+      const { problem } = await testbed.open(1);
       if (problem !== undefined) return { values: {}, problems: [problem] };
       await delay(target.settleMs ?? SETTLE_MS);
-      return measureLatency(scene.load, options.latencyItems);
+      return measureLatency(testbed.load, options.latencyItems);
     }),
 };

@@ -1,4 +1,4 @@
-// Owns: one target with an origin behind it and a load in front of it, from start to end. Does not own: what is measured.
+// One target with an origin behind it and a load in front of it, from start to end.
 import { setTimeout as delay } from 'node:timers/promises';
 import { Load } from './load.mjs';
 import { OriginProcess } from './origin.mjs';
@@ -9,7 +9,7 @@ const POLL_STEP = 50;
 const QUIET_MS = 200;
 
 /**
- * @typedef {object} SceneOptions
+ * @typedef {object} TestbedOptions
  * @property {import('./target.mjs').Target} target
  * @property {import('./compile.mjs').Programs} programs
  * @property {import('./target.mjs').Kind} [kind]
@@ -20,7 +20,7 @@ const QUIET_MS = 200;
  * @property {Record<string, string | number>} [speech]  options of the load that differ from the target's
  */
 
-export class Scene {
+export class Testbed {
   origin;
   running;
   load;
@@ -43,8 +43,8 @@ export class Scene {
   }
 
   /** Starts all three, has `use` work with them, and ends them whatever happens. @template T
-   * @param {SceneOptions} options
-   * @param {(scene: Scene) => Promise<T>} use
+   * @param {TestbedOptions} options
+   * @param {(testbed: Testbed) => Promise<T>} use
    * @returns {Promise<T>}
    */
   static async with(options, use) {
@@ -56,9 +56,9 @@ export class Scene {
       const load = new Load(programs.load, { ...running.speech(kind, size), count, ...speech });
       try {
         await load.do('pids', { list: running.pids.join(',') });
-        const scene = new Scene(target, kind, origin, running, load);
-        await scene.#subscribeFirst();
-        return await use(scene);
+        const testbed = new Testbed(target, kind, origin, running, load);
+        await testbed.#subscribeFirst();
+        return await use(testbed);
       } finally {
         await load.stop();
         await running.stop();

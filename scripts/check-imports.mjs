@@ -72,7 +72,7 @@ function sourcesOf(name) {
     .map((file) => path.join(name, 'src', file));
 }
 
-/** Where JSON.parse may stand: at the door for JSON of others, and for a file that comes with the package. */
+/** Where JSON.parse may stand: in the one reader for JSON of others, and for a file that comes with the package. */
 const parsers = new Set(['grip/src/wire/json.ts', 'proxy/src/version.ts'].map((file) => path.join(...file.split('/'))));
 
 /** @type {string[]} */

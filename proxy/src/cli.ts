@@ -8,7 +8,7 @@ import { publishMain } from './commands/publish.js';
 import { tapMain } from './commands/tap.js';
 import { exposuresOf } from './config/checks/exposure.js';
 import type { Config } from './config/config.js';
-import { ConfigError } from './errors.js';
+import { ConfigError, userText } from './errors.js';
 import { readRoutes } from './routes/routes-source.js';
 import { realClock } from './runtime/clock.js';
 import { watchLauncher } from './runtime/launcher.js';
@@ -19,9 +19,7 @@ import { version } from './version.js';
 
 /** One line for each thing that is wrong, on standard error; the exit status is 1. */
 function refuse(error: unknown): never {
-  if (error instanceof ConfigError) process.stderr.write(`${error.message}\n`);
-  else if (error instanceof Error && 'code' in error) process.stderr.write(`holdfast: ${error.message}\n`);
-  else process.stderr.write(`holdfast: ${error instanceof Error ? error.stack : String(error)}\n`);
+  process.stderr.write(`${error instanceof ConfigError ? '' : 'holdfast: '}${userText(error)}\n`);
   process.exit(1);
 }
 

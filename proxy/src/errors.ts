@@ -188,6 +188,12 @@ export function errorRow(error: Error): ErrorRow | undefined {
   return error instanceof CodedError ? rows[error.code] : undefined;
 }
 
+/** What a command tells its user: the text of a foreseen error, which has a code; for a fault of ours, where it is. */
+export function userText(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return 'code' in error ? error.message : (error.stack ?? error.message);
+}
+
 /** A listener could not be brought up, or a head not be written. The message is one line for the operator. */
 export class EdgeError extends CodedError<Rows<'ERR_EDGE'>> {
   constructor(code: keyof Rows<'ERR_EDGE'>, message: string, options?: ErrorOptions) {

@@ -36,7 +36,7 @@ export interface Overrides {
 }
 
 /** What a data plane is given by the process that it serves clients in. */
-export interface Surroundings extends Overrides {
+export interface DataPlaneDeps extends Overrides {
   /** For this data plane alone; not yet started. */
   readonly backplane: Backplane;
   readonly metrics: Metrics;
@@ -64,9 +64,9 @@ export interface Assembly {
  * Makes the parts; nothing listens yet.
  * @throws RoutesError when the routes file cannot be read; EdgeError when the edge cannot be had
  */
-export function assemble(config: Config, log: RootLog, surroundings: Surroundings): Assembly {
-  const { backplane, metrics, faults, statsSink } = surroundings;
-  const clock = surroundings.clock ?? guardedClock(faults);
+export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Assembly {
+  const { backplane, metrics, faults, statsSink } = deps;
+  const clock = deps.clock ?? guardedClock(faults);
   const telemetry = makeTelemetry(config, log, {
     metrics,
     subscribersOf: (channel) => registry.of(channel),
@@ -120,8 +120,8 @@ export function assemble(config: Config, log: RootLog, surroundings: Surrounding
     faults,
     clock,
   });
-  const handler = new RequestHandler(parts, composeSockJs(config, parts, surroundings.isShared));
-  const edge = makeEdges(config, log, surroundings, handler, descriptors, clock);
+  const handler = new RequestHandler(parts, composeSockJs(config, parts, deps.isShared));
+  const edge = makeEdges(config, log, deps, handler, descriptors, clock);
   metrics.observe({ connections: () => edge.connections, channels: () => registry.size });
   return { backplane, registry, delivery, routes, origins, telemetry, edge };
 }
@@ -179,7 +179,7 @@ function makeRoutes(config: Config, log: RootLog, faults: Containment): RoutesSo
 function makeEdges(
   config: Config,
   log: RootLog,
-  { metrics, faults, instance, isShared }: Surroundings,
+  { metrics, faults, instance, isShared }: DataPlaneDeps,
   handler: EdgeHandler,
   descriptors: Descriptors,
   clock: Clock,

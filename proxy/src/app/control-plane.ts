@@ -29,7 +29,7 @@ import { version } from '../version.js';
 import { type ClusterAccess, makeBackplane } from './backplane.js';
 import type { DataPlaneLoad } from './data-plane.js';
 
-/** Those who serve the clients of a node: the data plane of this process, or workers. */
+/** What serves the clients of a node: the data plane of this process, or workers. */
 export interface Serving {
   /** Begins to serve; resolves with the URLs of the client listeners. After a rejection it must still be stopped. */
   start(): Promise<readonly string[]>;
@@ -55,7 +55,7 @@ export interface Serving {
 
 /** The control side of a node. */
 export class ControlPlane {
-  /** Whoever serves clients takes shares of it. */
+  /** What serves clients takes shares of it. */
   readonly hub: BackplaneHub;
   readonly zeromq: ZeroMqSockets;
   readonly #config: Config;

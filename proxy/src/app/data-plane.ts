@@ -7,7 +7,7 @@ import type { ChannelPositions } from '../delivery/channel-positions.js';
 import type { EdgeListener } from '../edge/edges.js';
 import { realClock } from '../runtime/clock.js';
 import type { RootLog } from '../telemetry/log.js';
-import { type Assembly, assemble, listenersOf, type Surroundings } from './compose.js';
+import { type Assembly, assemble, type DataPlaneDeps, listenersOf } from './compose.js';
 
 /** How often requests under way are looked at while the data plane goes down, in ms: at first, and later. */
 const FIRST_LOOK_MS = 20;
@@ -33,11 +33,11 @@ export class DataPlane {
    * Builds the parts; nothing listens yet.
    * @throws RoutesError when the routes file cannot be read; EdgeError when the edge cannot be had
    */
-  constructor(config: Config, log: RootLog, surroundings: Surroundings) {
+  constructor(config: Config, log: RootLog, deps: DataPlaneDeps) {
     this.#listeners = listenersOf(config);
     this.#shutdownRequests = config.shutdownRequests;
     this.#readsRoutes = config.routesfile !== undefined;
-    this.#parts = assemble(config, log, surroundings);
+    this.#parts = assemble(config, log, deps);
     this.#inspection = new Inspection(this.#parts.registry, this.#parts.delivery.positions);
   }
 

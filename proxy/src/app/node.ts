@@ -9,7 +9,7 @@ import { assertKeys, readRoutes } from '../routes/routes-source.js';
 import type { RootLog } from '../telemetry/log.js';
 import { Metrics } from '../telemetry/metrics.js';
 import { checkCertificates } from './certificates.js';
-import type { Overrides, Surroundings } from './compose.js';
+import type { DataPlaneDeps, Overrides } from './compose.js';
 import { ControlPlane, type Serving } from './control-plane.js';
 import { DataPlane, type DataPlaneLoad } from './data-plane.js';
 import { WorkerPool } from './workers/worker-pool.js';
@@ -106,16 +106,16 @@ export function processesFor({ workers }: Pick<Config, 'workers'>): number {
 }
 
 /** Serves clients in the process of the control plane itself: `workers: 1`. */
-export class OneProcess implements Serving {
+class OneProcess implements Serving {
   readonly exposition: Exposition;
   readonly workers = 1;
   readonly #data: DataPlane;
   #ready = false;
 
   /** Throws as the constructor of `DataPlane` does. */
-  constructor(config: Config, log: RootLog, surroundings: Surroundings) {
-    this.exposition = surroundings.metrics;
-    this.#data = new DataPlane(config, log, surroundings);
+  constructor(config: Config, log: RootLog, deps: DataPlaneDeps) {
+    this.exposition = deps.metrics;
+    this.#data = new DataPlane(config, log, deps);
   }
 
   async start(): Promise<readonly string[]> {

@@ -5,7 +5,7 @@ import { request as httpsRequest } from 'node:https';
 import { StringDecoder } from 'node:string_decoder';
 import { readJson } from '@holdfast/grip';
 import { parseTapLine, type TapFlags } from '../config/command-line.js';
-import { ConfigError, TapError } from '../errors.js';
+import { TapError, userText } from '../errors.js';
 import { realClock } from '../runtime/clock.js';
 import { watchLauncher } from '../runtime/launcher.js';
 import { version } from '../version.js';
@@ -28,18 +28,6 @@ interface TapSource {
   readonly url: URL;
   /** Value of Authorization, if there is one. */
   readonly authorization: string | undefined;
-}
-
-/** What the command has of its process. */
-export interface TapProcess {
-  /** After `tap`. */
-  readonly argv: readonly string[];
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** Resolves when there is room for more. */
-  print(text: string): Promise<void> | void;
-  complain(text: string): void;
-  /** Aborts when the user wants no more. */
-  readonly signal: AbortSignal;
 }
 
 function sourceOf({ control, ...credentials }: TapFlags, gripUrl: string | undefined): TapSource {
@@ -143,43 +131,29 @@ function reasonIn(line: string): string {
 }
 
 /**
- * Prints items as the arguments say. Resolves with the exit status: 0 when the user interrupts it, and for `--help` and
- * `--version`; 1 after one line of complaint. Never rejects.
- */
-export async function runTap({ argv, env, print, complain, signal }: TapProcess): Promise<0 | 1> {
-  try {
-    const line = parseTapLine(argv, version);
-    if ('text' in line) await print(line.text);
-    else await follow(sourceOf(line.flags, env.GRIP_URL), line.channel, print, signal);
-    return 0;
-  } catch (error) {
-    // Faults of our own show where they are; all others are for the user.
-    const foreseen = error instanceof ConfigError || (error instanceof Error && 'code' in error);
-    complain(`Error: ${foreseen ? error.message : ((error as Error).stack ?? String(error))}\n`);
-    return 1;
-  }
-}
-
-/**
  * Runs the command in this process until SIGINT or SIGTERM, until nobody reads its output, or until the npm command that started
- * it has gone. Sets the exit status.
+ * it has gone. Prints items, or what `--help` and `--version` ask for; on failure one line of complaint, with exit status 1. Never
+ * rejects.
  */
 export async function tapMain(argv: readonly string[]): Promise<void> {
   const { stdout, stderr } = process;
   const wish = new AbortController();
+  const { signal } = wish;
   const stop = () => wish.abort();
   process.once('SIGINT', stop).once('SIGTERM', stop);
   const unwatch = watchLauncher(process.env, stop, realClock);
   stdout.on('error', stop);
-  process.exitCode = await runTap({
-    argv,
-    env: process.env,
-    print: async (text) => {
-      if (!stdout.write(text)) await once(stdout, 'drain', { signal: wish.signal });
-    },
-    complain: (text) => stderr.write(text),
-    signal: wish.signal,
-  });
+  const print = async (text: string) => {
+    if (!stdout.write(text)) await once(stdout, 'drain', { signal });
+  };
+  try {
+    const line = parseTapLine(argv, version);
+    if ('text' in line) await print(line.text);
+    else await follow(sourceOf(line.flags, process.env.GRIP_URL), line.channel, print, signal);
+  } catch (error) {
+    stderr.write(`Error: ${userText(error)}\n`);
+    process.exitCode = 1;
+  }
   unwatch();
   process.off('SIGINT', stop).off('SIGTERM', stop);
 }

@@ -113,7 +113,7 @@ export interface LogLevels {
 const levelNames: ReadonlyMap<string, LogLevel> = new Map([['warning', 'warn']]);
 
 /** `0`–`3` or a name; a number above 3 means debug, as in Pushpin. Undefined for anything else. */
-export function parseLogLevel(text: string): LogLevel | undefined {
+function parseLogLevel(text: string): LogLevel | undefined {
   const word = text.trim().toLowerCase();
   if (/^\d+$/.test(word)) return logLevels[Math.min(Number(word), 3)];
   return logLevels.find((level) => level === word) ?? levelNames.get(word);

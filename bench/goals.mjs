@@ -49,7 +49,7 @@ const goals = [
   ]),
 ];
 
-/** @param {readonly import('./table.mjs').RunRecord[]} records @returns {string[]} one line for each goal that can be told */
+/** @param {readonly import('./table.mjs').RunRecord[]} records @returns {string[]} one line for each goal whose figures the run has */
 export function goalLines(records) {
   const summary = new Summary(records);
   return goals.flatMap(({ text, value, most }) => {

@@ -18,7 +18,7 @@ export const HUNDRED_THOUSAND = 'hundred-thousand';
  * @property {number} rate           publishes per second whose acknowledgement is timed
  * @property {number} rateSeconds
  * @property {number} latencyItems
- * @property {number} channels       that are to be heard again after Redis was cut
+ * @property {number} channels       that are to be received again after Redis was cut
  * @property {number} clients        of hundred-thousand
  * @property {number} workers        of hundred-thousand; 0: as many as the open-file limit asks for
  * @property {boolean} isSmoke

@@ -1,5 +1,5 @@
 // npm run bench: starts each target in turn on this machine, does the same work with each, several rounds in which they
-// take turns, prints one table and writes it all as JSON. bench/README.md tells the parts and options.
+// take turns, prints one table and writes it all as JSON. bench/README.md describes the parts and options.
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { build, installPackages } from '../scripts/setup.mjs';

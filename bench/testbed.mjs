@@ -3,10 +3,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Load } from './load.mjs';
 import { OriginProcess } from './origin.mjs';
 
-/** Polls that are opened before the origin is asked whether it has heard of them: nothing else tells that they are held. */
+/** Polls that are opened before the origin is asked whether it knows of them: nothing else shows that they are held. */
 const POLL_STEP = 50;
 /** For what a server does after its last answer, and for holds of targets that tell nobody when they hold. */
 const QUIET_MS = 200;
+/** After holds have been opened, before something is published to them; Pushpin needs longer. */
+const SETTLE_MS = 300;
 
 /**
  * @typedef {object} TestbedOptions
@@ -79,6 +81,18 @@ export class Testbed {
     await delay(settleMs);
   }
 
+  /** Opens this many holds, and waits until a publish reaches all of them. @param {number} count @throws {Error} when some do not open */
+  async hold(count) {
+    const { problem } = await this.open(count);
+    if (problem !== undefined) throw new Error(problem);
+    await delay(this.settleMs);
+  }
+
+  /** How long after its holds have been opened a publish may still miss them. */
+  get settleMs() {
+    return this.#target.settleMs ?? SETTLE_MS;
+  }
+
   /**
    * Opens the first `count` holds that are not open, and waits until they are held.
    *
@@ -91,15 +105,16 @@ export class Testbed {
     const steps = this.#kind === 'poll' && this.#target.asksOrigin ? POLL_STEP : count;
     /** @type {import('./load.mjs').Answer} */
     let answer = {};
-    let heard = true;
-    for (let open = Math.min(steps, count); heard; open = Math.min(open + steps, count)) {
+    let wasAsked = true;
+    for (let open = Math.min(steps, count); wasAsked; open = Math.min(open + steps, count)) {
       answer = await this.load.do('open', { count: open });
-      if (this.#target.asksOrigin) heard = await this.origin.waitUntilAsked(this.#kind, asked + open - before.opened);
+      if (this.#target.asksOrigin)
+        wasAsked = await this.origin.waitUntilAsked(this.#kind, asked + open - before.opened);
       if (open === count) break;
     }
     await delay(QUIET_MS);
     const after = await this.load.do('cpu');
-    const whole = answer.opened === count && heard;
+    const whole = answer.opened === count && wasAsked;
     return {
       cpuUs: after.cpu_us - before.cpu_us,
       opened: answer.opened,

@@ -1,11 +1,8 @@
 // The work that measures how long a publish takes to be acknowledged under a steady rate, second by second.
-import { setTimeout as delay } from 'node:timers/promises';
 import { addUp } from './histogram.mjs';
 import { problemsOf, Testbed } from './testbed.mjs';
 import { holdBaselines, holdsClients } from './work.mjs';
 import { quantiles } from './work-hold.mjs';
-
-const SETTLE_MS = 300;
 
 /** @type {import('./work.mjs').Work} */
 export const acknowledgeWork = {
@@ -28,7 +25,7 @@ export const acknowledgeWork = {
     },
   ],
   run: ({ target, programs, options }) =>
-    Testbed.with({ target, programs, size: options.size }, (testbed) => measure(testbed, target, options)),
+    Testbed.with({ target, programs, size: options.size }, (testbed) => measure(testbed, options)),
 };
 
 /** @param {readonly number[]} values */
@@ -39,14 +36,11 @@ function median(values) {
 
 /**
  * @param {Testbed} testbed
- * @param {import('./target.mjs').Target} target
  * @param {import('./options.mjs').Options} options
  * @returns {Promise<import('./work.mjs').Outcome>}
  */
-async function measure(testbed, target, { rate, rateSeconds }) {
-  const { problem } = await testbed.open(1);
-  if (problem !== undefined) return { values: {}, problems: [problem] };
-  await delay(target.settleMs ?? SETTLE_MS);
+async function measure(testbed, { rate, rateSeconds }) {
+  await testbed.hold(1);
   // The first second warms up and is not counted.
   const answer = await testbed.load.do('pace', { rate, seconds: rateSeconds + 1 });
   const seconds = /** @type {[number, number, number, number][]} */ (answer.seconds).slice(1);

@@ -1,11 +1,9 @@
 // The work that compares ten items published in one call with ten published one by one.
-import { setTimeout as delay } from 'node:timers/promises';
 import { problemsOf, Testbed } from './testbed.mjs';
 import { holdBaselines, holdsClients } from './work.mjs';
 
 const BURST = 10;
 const HOLDS_MAX = 1_000;
-const SETTLE_MS = 300;
 
 const names = { stream: 'HTTP streams', ws: 'WebSockets' };
 
@@ -34,7 +32,7 @@ export function burstWork(name, kind) {
     run: ({ target, programs, options }) => {
       const holds = Math.min(HOLDS_MAX, options.holds);
       return Testbed.with({ target, programs, kind, size: options.size, count: holds }, (testbed) =>
-        measure(testbed, target, holds, options.items),
+        measure(testbed, holds, options.items),
       );
     },
   };
@@ -42,15 +40,12 @@ export function burstWork(name, kind) {
 
 /**
  * @param {Testbed} testbed
- * @param {import('./target.mjs').Target} target
  * @param {number} holds
  * @param {number} items  single ones; as many bursts follow
  * @returns {Promise<import('./work.mjs').Outcome>}
  */
-async function measure(testbed, target, holds, items) {
-  const { problem } = await testbed.open(holds);
-  if (problem !== undefined) return { values: {}, problems: [problem] };
-  await delay(target.settleMs ?? SETTLE_MS);
+async function measure(testbed, holds, items) {
+  await testbed.hold(holds);
   const warming = [
     await testbed.load.do('publish', { items }),
     await testbed.load.do('publish', { items: BURST * 2, batch: BURST }),

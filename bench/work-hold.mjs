@@ -10,7 +10,6 @@ const CHECK_HOLDS = 500;
 const CHECK_ITEMS = 10;
 /** For a target to let go of closed holds. */
 const CLOSE_MS = 1_500;
-const SETTLE_MS = 300;
 
 /** @typedef {'fan-out' | 'memory' | 'opening'} Facet */
 
@@ -92,7 +91,7 @@ async function check(testbed, { target, options }, kind) {
   const holds = Math.min(CHECK_HOLDS, options.holds);
   const { problem } = await testbed.open(holds);
   if (problem !== undefined) return [problem];
-  await delay(target.settleMs ?? SETTLE_MS);
+  await delay(testbed.settleMs);
   const { problems } = await publish(testbed, kind, { holds, items: kind === 'poll' ? 1 : CHECK_ITEMS });
   if (target.isGrip && (await testbed.origin.asked()).signatures < holds)
     problems.push('requests came to the origin unsigned');
@@ -109,7 +108,7 @@ async function check(testbed, { target, options }, kind) {
  * @returns {Promise<import('./work.mjs').Outcome>}
  */
 async function measure(testbed, task, kind, facets) {
-  const { target, options } = task;
+  const { options } = task;
   const { holds } = options;
   const failed = await check(testbed, task, kind);
   if (failed.length > 0) return { values: {}, problems: failed.map((problem) => `in the check: ${problem}`) };
@@ -123,7 +122,7 @@ async function measure(testbed, task, kind, facets) {
   if (problem !== undefined) return { values: {}, problems: [problem] };
   /** @type {Record<string, number>} */
   const values = { openUs: cpuUs / (holds - first) };
-  await delay((target.settleMs ?? SETTLE_MS) + settleMs);
+  await delay(testbed.settleMs + settleMs);
   if (settleMs > 0) values.idleKb = (memoryKb(testbed.running.pids) - before) / (holds - first);
   if (!facets.includes('fan-out')) return { values, problems: [] };
   const items = kind === 'poll' ? Math.ceil(options.items / 4) : options.items;

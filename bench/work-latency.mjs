@@ -1,10 +1,8 @@
 // The work that measures the time from publish to receipt on an idle machine, to one subscriber.
-import { setTimeout as delay } from 'node:timers/promises';
 import { addUp, quantile } from './histogram.mjs';
 import { problemsOf, Testbed } from './testbed.mjs';
 import { holdBaselines, holdsClients } from './work.mjs';
 
-const SETTLE_MS = 300;
 /** Between two items, so that the machine is idle when one is published. */
 const GAP_US = 20_000;
 
@@ -50,9 +48,7 @@ export const latencyWork = {
   ],
   run: ({ target, programs, options }) =>
     Testbed.with({ target, programs, size: options.size }, async (testbed) => {
-      const { problem } = await testbed.open(1);
-      if (problem !== undefined) return { values: {}, problems: [problem] };
-      await delay(target.settleMs ?? SETTLE_MS);
+      await testbed.hold(1);
       return measureLatency(testbed.load, options.latencyItems);
     }),
 };

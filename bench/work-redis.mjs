@@ -1,13 +1,10 @@
 // The works in which several nodes share a Redis: latency from node to node, and the time until every channel is received again
 // after the connection was cut.
-import { setTimeout as delay } from 'node:timers/promises';
 import { OriginProcess } from './origin.mjs';
 import { RedisServer } from './redis.mjs';
 import { problemsOf, Testbed } from './testbed.mjs';
 import { isHoldfast } from './work.mjs';
 import { latencyColumns, measureLatency } from './work-latency.mjs';
-
-const SETTLE_MS = 500;
 
 /** @typedef {{ testbed: Testbed, redis: RedisServer }} TwoNodes  clients are held by the testbed's node; publishes go to another */
 
@@ -28,9 +25,7 @@ async function withTwoNodes({ target, programs, options }, { count, path }, use)
         const speech = { path, control_port: publisher.ports.control };
         return await Testbed.with({ target, programs, size: options.size, count, extra, speech }, async (testbed) => {
           if (!(await redis.hasClients())) return { values: {}, problems: ['this Holdfast does not connect to Redis'] };
-          const { problem } = await testbed.open(count);
-          if (problem !== undefined) return { values: {}, problems: [problem] };
-          await delay(SETTLE_MS);
+          await testbed.hold(count);
           return use({ testbed, redis });
         });
       } finally {

@@ -188,7 +188,7 @@ export function errorRow(error: Error): ErrorRow | undefined {
   return error instanceof CodedError ? rows[error.code] : undefined;
 }
 
-/** What a command tells its user: the text of a foreseen error, which has a code; for a fault of ours, where it is. */
+/** What a command prints of an error: the text of a foreseen one, which has a code; for a fault of ours, where it is. */
 export function userText(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return 'code' in error ? error.message : (error.stack ?? error.message);

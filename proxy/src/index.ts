@@ -1,4 +1,4 @@
-/** The door of @holdfast/proxy: a node to embed, and the tables from which the documentation is made. */
+/** The entry point of @holdfast/proxy: a node to embed, and the tables from which the documentation is made. */
 
 export { renderConfigDocs } from './app/config-docs.js';
 export { configSearch, loadConfig } from './app/load-config.js';

@@ -127,9 +127,9 @@ const metavars: Readonly<Record<Option['type'], string>> = {
 type Put = (key: string, raw: unknown, name: string) => void;
 
 function description(option: Option): string {
-  const words = option.type === 'enum' ? [expectation(option)] : [];
+  const choices = option.type === 'enum' ? [expectation(option)] : [];
   const preset = option.default === undefined || option.default === '' ? [] : [`default ${option.default}`];
-  const notes = [...words, ...(option.unit === undefined ? [] : [option.unit]), ...preset].join('; ');
+  const notes = [...choices, ...(option.unit === undefined ? [] : [option.unit]), ...preset].join('; ');
   return docOf(option).replaceAll('`', '') + (notes === '' ? '' : ` (${notes})`);
 }
 

@@ -34,8 +34,8 @@ import { SockJs } from '../sockjs/sockjs.js';
 import type { RootLog } from '../telemetry/log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 
-/** What the request path is joined to. */
-export interface RequestSurroundings {
+/** What the request path is given. */
+export interface RequestPathDeps {
   readonly telemetry: Telemetry;
   readonly registry: ChannelRegistry;
   readonly sequencer: Sequencer;
@@ -50,7 +50,7 @@ export interface RequestSurroundings {
 }
 
 /** Makes what every exchange, hold and session is given. */
-export function composeRequests(config: Config, log: RootLog, around: RequestSurroundings): RequestParts {
+export function composeRequests(config: Config, log: RootLog, around: RequestPathDeps): RequestParts {
   const { telemetry, registry, sequencer, routes, origins, replay, admits, faults, clock } = around;
   const { debug, connectionSubscriptionMax, sigIss, sigKey } = config;
   const rules = forwardRules(config);

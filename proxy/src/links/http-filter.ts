@@ -3,7 +3,7 @@
  * order of items.
  */
 import { headerValue, type Item, type ResponseHead, wireFromText } from '@holdfast/grip';
-import type { OriginError } from '../origin/errors.js';
+import type { OriginError } from '../errors.js';
 import type { AnswerSink, OriginCall, OriginHandler } from '../origin/port.js';
 import type { Clock, Timer } from '../runtime/clock.js';
 import { KeptBytes } from '../runtime/kept-bytes.js';

@@ -4,7 +4,7 @@
  */
 import type { Faulty } from '@holdfast/control-api';
 import { type Instruct, instructKind, parseInstructHeaders, type ResponseHead } from '@holdfast/grip';
-import type { OriginError } from '../origin/errors.js';
+import type { OriginError } from '../errors.js';
 import { type AnswerSink, nowhere, type OriginCall, type OriginHandler } from '../origin/port.js';
 import { channelOf, refusedChannel } from '../routes/channel-name.js';
 import type { Clock, Timer } from '../runtime/clock.js';

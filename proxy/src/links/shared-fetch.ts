@@ -4,7 +4,7 @@
  */
 import { type Containment, uncontained } from '@holdfast/control-api';
 import type { ResponseHead } from '@holdfast/grip';
-import { faultError, type OriginError } from '../origin/errors.js';
+import { faultError, type OriginError } from '../errors.js';
 import type { AnswerSink, OriginCall, OriginHandler } from '../origin/port.js';
 import { KeptBytes } from '../runtime/kept-bytes.js';
 

@@ -2,7 +2,7 @@
 import { lookup } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import ipaddr, { type IPv4, type IPv6 } from 'ipaddr.js';
-import { blockedError } from './errors.js';
+import { blockedError } from '../errors.js';
 
 /**
  * Blocks of IPv4 that ipaddr.js has a name for, and that are global all the same (IANA IPv4 Special-Purpose Address

@@ -1,7 +1,7 @@
 /** Why an origin could not be asked, or did not answer, in an operator's words, and what can be done about it. */
 import type { Options } from '../config/table.js';
+import type { OriginError } from '../errors.js';
 import { describeHost, type Target } from '../routes/target.js';
-import type { OriginError } from './errors.js';
 
 /** How long origins are waited for. */
 export type OriginPatience = Pick<Options, 'originConnectTimeout' | 'originTimeout'>;

@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { isIP, type LookupFunction } from 'node:net';
 import { checkServerIdentity } from 'node:tls';
+import { noDescriptorError } from '../errors.js';
 import type { HttpTarget } from '../routes/target.js';
 import { guardedLookup, isPrivate } from './address-policy.js';
-import { noDescriptorError } from './errors.js';
 
 /**
  * Options for node's net.connect and tls.connect. Reads the files of a client certificate; throws if it cannot. All addresses

@@ -4,7 +4,7 @@
  */
 import type { RawHeaders } from '@holdfast/grip';
 import type { Options } from '../config/table.js';
-import type { ForwardedForRule } from '../config/types/forwarded-for.js';
+import type { ForwardedForRule } from '../config/types/values.js';
 import { namedByConnection } from '../http/connection-field.js';
 import { foldedName, isGripField, isHopField, MARK, posesAsOwned } from './owned-fields.js';
 

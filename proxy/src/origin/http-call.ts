@@ -2,8 +2,8 @@
 import type { Readable } from 'node:stream';
 import type { Containment } from '@holdfast/control-api';
 import { isFinalStatus, isInterimStatus, type ResponseHead, sendableReason } from '@holdfast/grip';
+import { faultError, OriginError } from '../errors.js';
 import { realClock } from '../runtime/clock.js';
-import { faultError, OriginError } from './errors.js';
 import type { AnswerSink, OriginCall, OriginHandler, OriginRequest } from './port.js';
 import { type Framing, frameUpload } from './undici/upload-framing.js';
 

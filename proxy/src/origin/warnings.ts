@@ -12,14 +12,12 @@ import {
   type UnknownMember,
   unknownGripFields,
 } from '@holdfast/grip';
-import { guess, legible } from '../config/checks/legible.js';
-import { EdgeError } from '../edge/errors.js';
-import { RequestError, type RequestErrorCode } from '../http/errors.js';
+import { EdgeError, OriginError, RequestError, type RequestErrorCode } from '../errors.js';
 import type { Route } from '../routes/route.js';
 import type { Target } from '../routes/target.js';
 import type { Clock } from '../runtime/clock.js';
+import { guess, legible } from '../runtime/legible.js';
 import { adviceOn, type OriginPatience, rootCode } from './advice.js';
-import { OriginError } from './errors.js';
 import { describeTarget } from './send.js';
 
 /** Where it happened, as far as is known. */

@@ -1,13 +1,12 @@
 /** One client request from its head to its answer, as a state machine. */
-import { GripError, type HoldMode, type ResponseHead } from '@holdfast/grip';
+import { CodedError, type HoldMode, type ResponseHead } from '@holdfast/grip';
 import { answerPlain, failureOf } from '../answers/answers.js';
 import type { SubscriberEnd } from '../channels/subscriber-parts.js';
 import type { Coding } from '../decoding/codings.js';
 import { DecodedBody } from '../decoding/decoded-body.js';
 import type { ClientRequest, ClientResponse, ResponseHandler } from '../edge/port.js';
+import { faultError, type OriginError, RequestError } from '../errors.js';
 import type { HoldOwner } from '../holds/hold.js';
-import { RequestError } from '../http/errors.js';
-import { faultError, type OriginError } from '../origin/errors.js';
 import type { ClientTrust } from '../origin/forwarder.js';
 import { withoutGrip } from '../origin/grip-headers.js';
 import { type AnswerSink, nowhere, type OriginCall, type OriginHandler } from '../origin/port.js';
@@ -15,7 +14,6 @@ import { describeTarget, Sending } from '../origin/send.js';
 import type { FailureContext } from '../origin/warnings.js';
 import type { Route } from '../routes/route.js';
 import type { Target } from '../routes/target.js';
-import { CodedError } from '../runtime/coded-error.js';
 import type { Entrant } from './admission.js';
 import { OutgoingRequest } from './outgoing-request.js';
 import { RequestBody } from './request-body.js';
@@ -150,7 +148,7 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
       return this.#sink;
     } catch (error) {
       // Anything but a refusal of ours is a fault, and comes back as an error of the call.
-      if (!(error instanceof CodedError || error instanceof GripError)) throw error;
+      if (!(error instanceof CodedError)) throw error;
       this.fail(error);
       return nowhere;
     }

@@ -13,13 +13,12 @@ import {
 } from '@holdfast/grip';
 import { metaOf } from '../channels/subscription-list.js';
 import { codingsOf } from '../decoding/codings.js';
+import { type OriginError, RequestError } from '../errors.js';
 import { openHold } from '../holds/open.js';
 import { ResponseHold } from '../holds/response-hold.js';
 import type { StreamHold } from '../holds/stream-hold.js';
 import { ofChangedBytes, ofDecodedBody } from '../http/body-fields.js';
-import { RequestError } from '../http/errors.js';
 import { type LinkScope, scopeOf } from '../links/link-scope.js';
-import type { OriginError } from '../origin/errors.js';
 import type { AnswerSink } from '../origin/port.js';
 import { describeTarget } from '../origin/send.js';
 import type { Target } from '../routes/target.js';

@@ -1,6 +1,6 @@
 /** A client's request as it goes to origins: it can be sent to each target of its route. */
 import type { ClientRequest } from '../edge/port.js';
-import type { OriginError } from '../origin/errors.js';
+import type { OriginError } from '../errors.js';
 import type { ClientTrust } from '../origin/forwarder.js';
 import type { OriginCall, OriginHandler } from '../origin/port.js';
 import type { TargetRequest } from '../origin/send.js';

@@ -2,8 +2,8 @@
 import { Readable } from 'node:stream';
 import type { RawHeaders } from '@holdfast/grip';
 import type { BodySink, ClientBody } from '../edge/port.js';
+import { OriginError } from '../errors.js';
 import { passableTrailers } from '../http/trailers.js';
-import { OriginError } from '../origin/errors.js';
 import { KeptBytes } from '../runtime/kept-bytes.js';
 
 /**

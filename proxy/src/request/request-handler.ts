@@ -5,7 +5,7 @@ import { compressed } from '../compression/compressed-response.js';
 import { applyCrossOrigin, JsonpRefusal } from '../cross-origin/cross-origin.js';
 import { JsonpFault } from '../cross-origin/jsonp-request.js';
 import type { ClientHandshake, ClientRequest, ClientResponse, EdgeHandler } from '../edge/port.js';
-import { RequestError } from '../http/errors.js';
+import { RequestError } from '../errors.js';
 import type { ClientTrust } from '../origin/forwarder.js';
 import { countsAsSecure } from '../origin/headers.js';
 import { defaultJsonp, type Route } from '../routes/route.js';

@@ -1,6 +1,7 @@
 /** The initial body of a stream hold on its way from the origin; it waits, and the origin with it, until the hold is open. */
+
+import type { OriginError } from '../errors.js';
 import type { StreamHold } from '../holds/stream-hold.js';
-import type { OriginError } from '../origin/errors.js';
 import type { AnswerSink } from '../origin/port.js';
 import type { Exchange } from './exchange.js';
 

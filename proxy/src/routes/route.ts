@@ -3,9 +3,9 @@
  * decided in `route-table.ts`.
  */
 import { headerFault, isToken, type SigKey, wireFromText } from '@holdfast/grip';
-import { RoutesError } from '../config/errors.js';
 import { AllowedOrigins } from '../config/types/allowed-origins.js';
-import { type LogLevel, logLevels } from '../config/types/log-level.js';
+import { type LogLevel, logLevels } from '../config/types/values.js';
+import { RoutesError } from '../errors.js';
 import type { RouteLine, RouteProp } from './routes-file.js';
 import { isForbiddenField, isForbiddenMethod } from './script-fields.js';
 import { isVisible, type Target, toTarget, withoutRoot } from './target.js';

@@ -6,7 +6,7 @@
  * Separators are spaces only. Anything may stand in double quotes, in which `\"` and `\\` are the only escapes. What the
  * properties mean is in `route.ts` and `target.ts`.
  */
-import { RoutesError } from '../config/errors.js';
+import { RoutesError } from '../errors.js';
 
 /** `name` or `name=value`; a flag has no value, which is not the same as an empty one (`replace_beg=`). */
 export interface RouteProp {

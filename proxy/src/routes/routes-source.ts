@@ -4,11 +4,10 @@
  */
 import { resolve } from 'node:path';
 import { type Containment, uncontained } from '@holdfast/control-api';
-import { legible } from '../config/checks/legible.js';
 import type { RoutesConfig } from '../config/config.js';
-import { RoutesError } from '../config/errors.js';
-import { ROUTES_FILE_MAX, readWhole, SECRET_FILE_MAX, whyUnread } from '../config/files/read-file.js';
-import { KeyReader } from '../config/types/keys.js';
+import { KeyReader, ROUTES_FILE_MAX, readWhole, SECRET_FILE_MAX, whyUnread } from '../config/files/read-file.js';
+import { RoutesError } from '../errors.js';
+import { legible } from '../runtime/legible.js';
 import { pollFile, type WatchFile } from './file-watch.js';
 import { type Route, toRoute } from './route.js';
 import { RouteTable } from './route-table.js';

@@ -1,7 +1,7 @@
 /** A target of a route: one origin address and how to talk to it. */
 import { isIPv6 } from 'node:net';
 import { isLongName, MAX_NAME_BYTES } from '@holdfast/grip';
-import { RoutesError } from '../config/errors.js';
+import { RoutesError } from '../errors.js';
 import type { RouteSection } from './routes-file.js';
 
 /** An origin reached over HTTP or WebSocket. */

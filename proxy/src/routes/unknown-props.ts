@@ -2,7 +2,7 @@
  * Warnings of properties of routes lines that mean nothing, with what may have been meant. They are passed over, as in
  * Pushpin, whose files may have some.
  */
-import { guess } from '../config/checks/legible.js';
+import { guess } from '../runtime/legible.js';
 import { routeProps } from './route.js';
 import type { RouteLine, RouteSection } from './routes-file.js';
 import { targetProps } from './target.js';

@@ -2,9 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { headerValues, parseGripExtension, type RawHeaders, type ResponseHead } from '@holdfast/grip';
 import { answerPlain, answerWhole, failureOf } from '../answers/answers.js';
-import { EdgeError } from '../edge/errors.js';
 import type { ClientHandshake, ClientRequest, ResponseHandler } from '../edge/port.js';
-import { faultError, OriginError } from '../origin/errors.js';
+import { EdgeError, faultError, OriginError } from '../errors.js';
 import type { ClientTrust } from '../origin/forwarder.js';
 import { type Resendable, TargetLoop } from '../origin/send.js';
 import type { FailureContext } from '../origin/warnings.js';

@@ -8,7 +8,7 @@ import { type CloseReason, closeCode, closeReasons } from '../channels/close-rea
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import { endSoon } from '../channels/subscriber-parts.js';
-import type { OriginError } from '../origin/errors.js';
+import type { OriginError } from '../errors.js';
 import { stampOf } from '../runtime/clock.js';
 import type { MessageSocket, MessageType, SocketHandler } from '../websocket/message-socket.js';
 import { AwaitedClose, type ClosingEnd, closeClient } from './awaited-close.js';

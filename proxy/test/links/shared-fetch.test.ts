@@ -1,8 +1,8 @@
 import type { ResponseHead } from '@holdfast/grip';
 import t from 'tap';
 import { growth, LINEAR_MAX } from '../../../grip/dist-test/growth.js';
+import { OriginError } from '../../dist/errors.js';
 import { SharedFetches } from '../../dist/links/shared-fetch.js';
-import { OriginError } from '../../dist/origin/errors.js';
 import type { AnswerSink, OriginCall, OriginHandler } from '../../dist/origin/port.js';
 
 const HEAD: ResponseHead = { status: 200, reason: 'OK', headers: [] };

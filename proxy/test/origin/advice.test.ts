@@ -1,7 +1,7 @@
 /** From the errors of the system and of TLS to what an operator can do. The commonest are made for real in e2e/operation/mistakes-origin. */
 import t from 'tap';
+import { blockedError, noDescriptorError, OriginError } from '../../dist/errors.js';
 import { adviceOn, rootCode } from '../../dist/origin/advice.js';
-import { blockedError, noDescriptorError, OriginError } from '../../dist/origin/errors.js';
 import type { HttpTarget } from '../../dist/routes/target.js';
 
 const patience = { originConnectTimeout: 10_000, originTimeout: 1_800_000 };

@@ -1,6 +1,6 @@
 /** Owns: an `OriginHandler` that records what it is told. */
 import type { ResponseHead } from '@holdfast/grip';
-import type { OriginError } from '../../dist/origin/errors.js';
+import type { OriginError } from '../../dist/errors.js';
 import type { AnswerSink, OriginHandler } from '../../dist/origin/port.js';
 
 /** Records one answer. */

@@ -2,8 +2,7 @@
 import { CAUSE_MS, type Log, silentLog } from '@holdfast/control-api';
 import { GripError } from '@holdfast/grip';
 import t from 'tap';
-import { RequestError } from '../../dist/http/errors.js';
-import { faultError, OriginError } from '../../dist/origin/errors.js';
+import { faultError, OriginError, RequestError } from '../../dist/errors.js';
 import { Troubles, WORDS_MAX } from '../../dist/origin/warnings.js';
 import { toRoute } from '../../dist/routes/route.js';
 import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';

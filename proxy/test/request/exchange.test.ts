@@ -3,7 +3,7 @@ import type { ResponseHead } from '@holdfast/grip';
 import t from 'tap';
 import type { SubscriberEnd } from '../../dist/channels/subscriber-parts.js';
 import type { ClientRequest, ClientResponse, ResponseHandler } from '../../dist/edge/port.js';
-import { OriginError } from '../../dist/origin/errors.js';
+import { OriginError } from '../../dist/errors.js';
 import type { AnswerSink, OriginHandler } from '../../dist/origin/port.js';
 import { Admission } from '../../dist/request/admission.js';
 import { Exchange, type SinkChoice } from '../../dist/request/exchange.js';

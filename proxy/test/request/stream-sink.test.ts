@@ -1,5 +1,5 @@
 import t from 'tap';
-import { OriginError } from '../../dist/origin/errors.js';
+import { OriginError } from '../../dist/errors.js';
 import { BUFFERED_BODY_MAX, StreamSink } from '../../dist/request/stream-sink.js';
 
 /** A sink, and a note of each call that it makes to its hold and its exchange. */

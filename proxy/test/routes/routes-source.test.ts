@@ -1,7 +1,7 @@
 import { mkdirSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { RoutesError } from '../../dist/config/errors.js';
+import { RoutesError } from '../../dist/errors.js';
 import { pollFile } from '../../dist/routes/file-watch.js';
 import type { RouteTable } from '../../dist/routes/route-table.js';
 import { RoutesSource, readRoutes } from '../../dist/routes/routes-source.js';

@@ -2,9 +2,9 @@
 import type { Readable } from 'node:stream';
 import { type Containment, uncontained } from '@holdfast/control-api';
 import { wireFromText } from '@holdfast/grip';
+import { faultError } from '../../errors.js';
 import { parametersOf, pathBehind, pathnameOf } from '../../http/request-path.js';
 import type { TestTarget } from '../../routes/target.js';
-import { faultError } from '../errors.js';
 import type { AnswerSink, Origin, OriginCall, OriginHandler, OriginRequest } from '../port.js';
 import { OTHER_CHANNEL, testChannels } from './channels.js';
 

@@ -1,6 +1,6 @@
 /** Which listeners cannot be open at the same time. */
 import t from 'tap';
-import { listenOfSpec, portConflicts } from '../../../dist/config/checks/port-conflicts.js';
+import { listenOfSpec, portConflicts } from '../../../dist/config/checks/combinations.js';
 
 const conflict = (one: string, other: string, port = 80) =>
   portConflicts([

@@ -15,11 +15,15 @@ function cut(text: string, max: number): string {
   return text.length > max ? `${text.slice(0, max)}…` : text;
 }
 
-/** As one line: control characters are escaped, what is too long is cut. */
+/** As one line: control characters are escaped. */
+export function oneLine(text: string): string {
+  if (!unprintable.test(text)) return text;
+  return text.replace(eachUnprintable, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+/** As one line that is not too long. */
 export function legible(text: string): string {
-  const line = cut(text, LINE_MAX);
-  if (!unprintable.test(line)) return line;
-  return line.replace(eachUnprintable, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return oneLine(cut(text, LINE_MAX));
 }
 
 /** A value as JSON, cut. */

@@ -1,8 +1,8 @@
 /** Where `holdfast publish` publishes to, and where `holdfast tap` asks, and as whom: a GRIP URL or a ZeroMQ spec. */
 import { signGripSig } from '@holdfast/grip';
-import type { PublishFlags } from '../../config/flags/command-flags.js';
-import { KeyReader } from '../../config/types/keys.js';
-import { PublishError } from './errors.js';
+import type { PublishFlags } from '../config/command-line.js';
+import { KeyReader } from '../config/files/read-file.js';
+import { PublishError } from '../errors.js';
 
 /** A ZeroMQ PULL socket, or the control API: the complete URL, and the value of Authorization if there is one. */
 export type Destination =

@@ -3,10 +3,9 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { readWhole, SECRET_FILE_MAX } from '../../../dist/config/files/read-file.js';
-import { KeyReader } from '../../../dist/config/types/keys.js';
+import { KeyReader, readWhole, SECRET_FILE_MAX } from '../../../dist/config/files/read-file.js';
 import { assertKeys, readRoutes } from '../../../dist/routes/routes-source.js';
-import { failure, load, type Scene, yaml } from '../scene.js';
+import { failure, load, type Setup, yaml } from '../fixture.js';
 
 const pair = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
 const privatePem = pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
@@ -33,7 +32,7 @@ const files: Readonly<Record<string, readonly [content: string, why: RegExp]>> =
   ],
 };
 
-const scene = (config: string): Scene => ({
+const setup = (config: string): Setup => ({
   files: {
     'c.yaml': config,
     ...Object.fromEntries(Object.entries(files).map(([name, [content]]) => [name, content])),
@@ -46,7 +45,7 @@ const scene = (config: string): Scene => ({
 for (const option of ['sig_key', 'resume_key']) {
   for (const [name, [, why]] of Object.entries(files)) {
     t.test(`${option}: ${name} is one clear error with its place`, async (t) => {
-      const error = failure(t, scene(`sig_iss: a\n${option}: file:${name}\n`));
+      const error = failure(t, setup(`sig_iss: a\n${option}: file:${name}\n`));
       t.equal(error.code, 'ERR_CONFIG_KEY');
       t.match(error.message, new RegExp(`c\\.yaml:2: ${option}: .*${why.source}[^\n]*$`));
     });
@@ -55,28 +54,28 @@ for (const option of ['sig_key', 'resume_key']) {
 
 t.test('a key file that is a directory, or is not there, is one too', async (t) => {
   t.match(
-    failure(t, scene('sig_key: file:dir\n')).message,
+    failure(t, setup('sig_key: file:dir\n')).message,
     /c\.yaml:1: sig_key: cannot read key file '.*dir': EISDIR$/,
   );
-  t.match(failure(t, scene('sig_key: file:none\n')).message, /'.*none': ENOENT$/);
-  t.match(failure(t, scene('sig_key_file: dir\n')), {
+  t.match(failure(t, setup('sig_key: file:none\n')).message, /'.*none': ENOENT$/);
+  t.match(failure(t, setup('sig_key_file: dir\n')), {
     code: 'ERR_CONFIG_FILE',
     message: /sig_key_file: cannot read .*: EISDIR/,
   });
 });
 
 t.test('what a secret file holds is tried like what is written in the option', async (t) => {
-  t.match(failure(t, scene('sig_key_file: public.pem\n')).message, /c\.yaml:1: sig_key_file: it is a public key/);
-  t.match(failure(t, scene('sig_key_file: empty\n')).message, /c\.yaml:1: sig_key_file: .*empty is empty/);
-  t.match(failure(t, scene('upstream_key_file: empty\n')).message, /upstream_key_file: .*empty is empty/);
-  t.match(failure(t, scene('sig_key_file: large.hex\n')).message, /sig_key_file: cannot read .*: larger than/);
-  t.match(load(t, scene('sig_key_file: private.pem\n')).config.sigKey, { kind: 'pem', algorithm: 'ES256' });
+  t.match(failure(t, setup('sig_key_file: public.pem\n')).message, /c\.yaml:1: sig_key_file: it is a public key/);
+  t.match(failure(t, setup('sig_key_file: empty\n')).message, /c\.yaml:1: sig_key_file: .*empty is empty/);
+  t.match(failure(t, setup('upstream_key_file: empty\n')).message, /upstream_key_file: .*empty is empty/);
+  t.match(failure(t, setup('sig_key_file: large.hex\n')).message, /sig_key_file: cannot read .*: larger than/);
+  t.match(load(t, setup('sig_key_file: private.pem\n')).config.sigKey, { kind: 'pem', algorithm: 'ES256' });
 });
 
 t.test('several bad keys are reported together', async (t) => {
   const { problems } = failure(
     t,
-    scene('sig_key: file:public.pem\nupstream_key: "base64:?"\nresume_key: file:empty\n'),
+    setup('sig_key: file:public.pem\nupstream_key: "base64:?"\nresume_key: file:empty\n'),
   );
   t.strictSame(
     problems.map(({ code, key }) => `${code} ${key}`),
@@ -85,13 +84,13 @@ t.test('several bad keys are reported together', async (t) => {
 });
 
 t.test('upstream_key only verifies: a public key is what it is meant for', async (t) => {
-  t.match(load(t, scene('upstream_key: file:public.pem\n')).config.upstreamKey, { kind: 'pem' });
+  t.match(load(t, setup('upstream_key: file:public.pem\n')).config.upstreamKey, { kind: 'pem' });
   for (const name of ['short.pem', 'locked.pem', 'cert.pem', 'broken.pem', 'empty'])
-    t.match(failure(t, scene(`upstream_key: file:${name}\n`)), { code: 'ERR_CONFIG_KEY', message: /upstream_key: / });
+    t.match(failure(t, setup(`upstream_key: file:${name}\n`)), { code: 'ERR_CONFIG_KEY', message: /upstream_key: / });
 });
 
 t.test('resume_key has the same forms as sig_key', async (t) => {
-  const keyOf = (text: string) => load(t, scene(`resume_key: ${JSON.stringify(text)}\n`)).config.resumeKey;
+  const keyOf = (text: string) => load(t, setup(`resume_key: ${JSON.stringify(text)}\n`)).config.resumeKey;
   t.equal(keyOf(''), undefined);
   t.same(keyOf('text'), { kind: 'secret', secret: Buffer.from('text') });
   t.same(keyOf('base64:AAEC'), { kind: 'secret', secret: Buffer.from([0, 1, 2]) });

@@ -1,4 +1,9 @@
-// Owns: which works there are, in order, and which of them a part of the bench means. Does not own: any of them.
+// Which targets and works there are, in the order of the tables, and which works a part of the bench means.
+import { holdfastNode, holdfastUws } from './target-holdfast.mjs';
+import { httpProxy } from './target-http-proxy.mjs';
+import { direct, limit } from './target-limit.mjs';
+import { nchan, nginx } from './target-nginx.mjs';
+import { pushpin } from './target-pushpin.mjs';
 import { acknowledgeWork } from './work-acknowledge.mjs';
 import { burstWork } from './work-burst.mjs';
 import { compressedWork } from './work-compressed.mjs';
@@ -7,6 +12,9 @@ import { latencyWork } from './work-latency.mjs';
 import { passWork } from './work-pass.mjs';
 import { profileWorks } from './work-profile.mjs';
 import { redisLatencyWork, resubscribeWork } from './work-redis.mjs';
+
+/** @type {readonly import('./target.mjs').Target[]} */
+export const targets = [limit, direct, holdfastUws, holdfastNode, nchan, nginx, httpProxy, pushpin];
 
 /** @typedef {import('./work.mjs').Work} Work */
 

@@ -1,15 +1,17 @@
-// Owns: one target with an origin behind it and a load in front of it, from start to end. Does not own: what is measured.
+// One target with an origin behind it and a load in front of it, from start to end.
 import { setTimeout as delay } from 'node:timers/promises';
 import { Load } from './load.mjs';
 import { OriginProcess } from './origin.mjs';
 
-/** Polls that are opened before the origin is asked whether it has heard of them: nothing else tells that they are held. */
+/** Polls that are opened before the origin is asked whether it knows of them: nothing else shows that they are held. */
 const POLL_STEP = 50;
 /** For what a server does after its last answer, and for holds of targets that tell nobody when they hold. */
 const QUIET_MS = 200;
+/** After holds have been opened, before something is published to them; Pushpin needs longer. */
+const SETTLE_MS = 300;
 
 /**
- * @typedef {object} SceneOptions
+ * @typedef {object} TestbedOptions
  * @property {import('./target.mjs').Target} target
  * @property {import('./compile.mjs').Programs} programs
  * @property {import('./target.mjs').Kind} [kind]
@@ -20,7 +22,7 @@ const QUIET_MS = 200;
  * @property {Record<string, string | number>} [speech]  options of the load that differ from the target's
  */
 
-export class Scene {
+export class Testbed {
   origin;
   running;
   load;
@@ -43,8 +45,8 @@ export class Scene {
   }
 
   /** Starts all three, has `use` work with them, and ends them whatever happens. @template T
-   * @param {SceneOptions} options
-   * @param {(scene: Scene) => Promise<T>} use
+   * @param {TestbedOptions} options
+   * @param {(testbed: Testbed) => Promise<T>} use
    * @returns {Promise<T>}
    */
   static async with(options, use) {
@@ -56,9 +58,9 @@ export class Scene {
       const load = new Load(programs.load, { ...running.speech(kind, size), count, ...speech });
       try {
         await load.do('pids', { list: running.pids.join(',') });
-        const scene = new Scene(target, kind, origin, running, load);
-        await scene.#subscribeFirst();
-        return await use(scene);
+        const testbed = new Testbed(target, kind, origin, running, load);
+        await testbed.#subscribeFirst();
+        return await use(testbed);
       } finally {
         await load.stop();
         await running.stop();
@@ -79,6 +81,18 @@ export class Scene {
     await delay(settleMs);
   }
 
+  /** Opens this many holds, and waits until a publish reaches all of them. @param {number} count @throws {Error} when some do not open */
+  async hold(count) {
+    const { problem } = await this.open(count);
+    if (problem !== undefined) throw new Error(problem);
+    await delay(this.settleMs);
+  }
+
+  /** How long after its holds have been opened a publish may still miss them. */
+  get settleMs() {
+    return this.#target.settleMs ?? SETTLE_MS;
+  }
+
   /**
    * Opens the first `count` holds that are not open, and waits until they are held.
    *
@@ -91,15 +105,16 @@ export class Scene {
     const steps = this.#kind === 'poll' && this.#target.asksOrigin ? POLL_STEP : count;
     /** @type {import('./load.mjs').Answer} */
     let answer = {};
-    let heard = true;
-    for (let open = Math.min(steps, count); heard; open = Math.min(open + steps, count)) {
+    let wasAsked = true;
+    for (let open = Math.min(steps, count); wasAsked; open = Math.min(open + steps, count)) {
       answer = await this.load.do('open', { count: open });
-      if (this.#target.asksOrigin) heard = await this.origin.waitUntilAsked(this.#kind, asked + open - before.opened);
+      if (this.#target.asksOrigin)
+        wasAsked = await this.origin.waitUntilAsked(this.#kind, asked + open - before.opened);
       if (open === count) break;
     }
     await delay(QUIET_MS);
     const after = await this.load.do('cpu');
-    const whole = answer.opened === count && heard;
+    const whole = answer.opened === count && wasAsked;
     return {
       cpuUs: after.cpu_us - before.cpu_us,
       opened: answer.opened,

@@ -5,9 +5,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Test } from 'tap';
 import { type LoadedConfig, loadConfig } from '../../dist/app/load-config.js';
-import { ConfigError } from '../../dist/config/errors.js';
+import { ConfigError } from '../../dist/errors.js';
 
-export interface Scene {
+export interface Setup {
   readonly files?: Readonly<Record<string, string>>;
   readonly argv?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -15,7 +15,7 @@ export interface Scene {
 }
 
 /** Loads in a fresh directory that holds `files`. */
-export function load(t: Test, { files = {}, argv = [], env = {}, search = [] }: Scene): LoadedConfig & { dir: string } {
+export function load(t: Test, { files = {}, argv = [], env = {}, search = [] }: Setup): LoadedConfig & { dir: string } {
   const dir = t.testdir();
   for (const [name, text] of Object.entries(files)) {
     mkdirSync(dirname(join(dir, name)), { recursive: true });
@@ -26,9 +26,9 @@ export function load(t: Test, { files = {}, argv = [], env = {}, search = [] }: 
   return { ...result, dir };
 }
 
-export function failure(t: Test, scene: Scene): ConfigError {
+export function failure(t: Test, setup: Setup): ConfigError {
   try {
-    load(t, scene);
+    load(t, setup);
   } catch (error) {
     if (error instanceof ConfigError) return error;
     throw error;
@@ -37,8 +37,8 @@ export function failure(t: Test, scene: Scene): ConfigError {
 }
 
 /** A Holdfast YAML file, named on the command line. */
-export const yaml = (text: string): Scene => ({ files: { 'c.yaml': text }, argv: ['--config', 'c.yaml'] });
-export const conf = (text: string): Scene => ({ files: { 'etc/p.conf': text }, argv: ['--config', 'etc/p.conf'] });
+export const yaml = (text: string): Setup => ({ files: { 'c.yaml': text }, argv: ['--config', 'c.yaml'] });
+export const conf = (text: string): Setup => ({ files: { 'etc/p.conf': text }, argv: ['--config', 'etc/p.conf'] });
 
 /** The keys of the file that Debian's package installs, with its values. */
 export const shipped = `

@@ -4,11 +4,10 @@
  */
 import { Command, CommanderError, Option as Flag } from 'commander';
 import { ConfigError } from '../errors.js';
-import { docOf, flagName, type Option } from '../option.js';
-import { expectation } from '../parse-option.js';
-import type { GivenOption, GivenOptions } from '../sources.js';
-import { optionByKey, options } from '../table.js';
-import { type CommandFlag, type PublishFlags, publishFlags, type TapFlags, tapFlags } from './command-flags.js';
+import { docOf, flagName, type Option } from './option.js';
+import { expectation } from './parse-option.js';
+import type { GivenOption, GivenOptions } from './sources.js';
+import { optionByKey, options } from './table.js';
 
 /** Text to be printed to standard output. */
 interface CommandLineText {
@@ -25,6 +24,70 @@ export type CommandLine =
       readonly config: string | undefined;
       readonly flags: GivenOptions;
     };
+
+/** One flag of `publish` or `tap`. */
+interface CommandFlag {
+  /** As shown in `--help`: short name, long name, value. */
+  readonly flags: string;
+  readonly doc: string;
+  /** May be given several times. */
+  readonly many?: true;
+}
+
+/** Those of `holdfast publish`, which are those of pushpin-publish, in the order of `--help`. */
+const publishFlags = [
+  { flags: '--id <id>', doc: 'id of the item' },
+  { flags: '--prev-id <id>', doc: 'id of the item before this one on the channel' },
+  { flags: '--sender <user>', doc: 'the same as --meta sender=<user>' },
+  { flags: '--code <code>', doc: 'status of the HTTP response (default 200)' },
+  { flags: '-H, --header <"name: value">', doc: 'add a header to the HTTP response', many: true },
+  { flags: '-M, --meta <"name=value">', doc: 'add a meta variable', many: true },
+  { flags: '--hint', doc: 'send a hint instead of content' },
+  { flags: '--close', doc: 'close streams and WebSockets instead of sending content' },
+  { flags: '--patch', doc: 'the content is a JSON patch of the held HTTP response' },
+  { flags: '--no-seq', doc: 'deliver at once, whatever item is missing before' },
+  { flags: '--no-eol', doc: 'do not add a newline to the content for HTTP' },
+  { flags: '--spec <spec>', doc: 'GRIP URL or ZeroMQ PUSH spec (default $GRIP_URL, else http://localhost:5561)' },
+  { flags: '-u, --user <user:pass>', doc: 'authenticate with a name and a password' },
+  { flags: '-B, --bearer <token>', doc: 'authenticate with a token' },
+] as const satisfies readonly CommandFlag[];
+
+/** Their values; absent ones are undefined. */
+export interface PublishFlags {
+  readonly id?: string;
+  readonly prevId?: string;
+  readonly sender?: string;
+  readonly code?: string;
+  readonly header?: readonly string[];
+  readonly meta?: readonly string[];
+  readonly hint?: true;
+  readonly close?: true;
+  readonly patch?: true;
+  /** False with `--no-seq`. */
+  readonly seq: boolean;
+  /** False with `--no-eol`. */
+  readonly eol: boolean;
+  readonly spec?: string;
+  readonly user?: string;
+  readonly bearer?: string;
+}
+
+/** Those of `holdfast tap`, in the order of `--help`. */
+const tapFlags = [
+  {
+    flags: '--control <url>',
+    doc: 'URL of the control API of any node (default $GRIP_URL, else http://localhost:5561)',
+  },
+  { flags: '-u, --user <user:pass>', doc: 'authenticate with a name and a password' },
+  { flags: '-B, --bearer <token>', doc: 'authenticate with a token' },
+] as const satisfies readonly CommandFlag[];
+
+/** Their values; absent ones are undefined. */
+export interface TapFlags {
+  readonly control?: string;
+  readonly user?: string;
+  readonly bearer?: string;
+}
 
 /** What the command line of `publish` asks for. */
 export type PublishLine =
@@ -64,9 +127,9 @@ const metavars: Readonly<Record<Option['type'], string>> = {
 type Put = (key: string, raw: unknown, name: string) => void;
 
 function description(option: Option): string {
-  const words = option.type === 'enum' ? [expectation(option)] : [];
+  const choices = option.type === 'enum' ? [expectation(option)] : [];
   const preset = option.default === undefined || option.default === '' ? [] : [`default ${option.default}`];
-  const notes = [...words, ...(option.unit === undefined ? [] : [option.unit]), ...preset].join('; ');
+  const notes = [...choices, ...(option.unit === undefined ? [] : [option.unit]), ...preset].join('; ');
   return docOf(option).replaceAll('`', '') + (notes === '' ? '' : ` (${notes})`);
 }
 

@@ -1,8 +1,8 @@
 import t from 'tap';
-import { ConfigError } from '../../../dist/config/errors.js';
-import { type CommandLine, parseCommandLine } from '../../../dist/config/flags/cli-options.js';
-import { flagName } from '../../../dist/config/option.js';
-import { options } from '../../../dist/config/table.js';
+import { type CommandLine, parseCommandLine } from '../../dist/config/command-line.js';
+import { flagName } from '../../dist/config/option.js';
+import { options } from '../../dist/config/table.js';
+import { ConfigError } from '../../dist/errors.js';
 
 function parse(...argv: string[]): CommandLine {
   return parseCommandLine(argv, { cwd: '/work', version: '1.2.3' });

@@ -19,7 +19,7 @@ import { GripHeaders } from '../origin/grip-headers.js';
 import { forwardRules } from '../origin/headers.js';
 import type { Origin } from '../origin/port.js';
 import { TestOrigin } from '../origin/test-target/origin.js';
-import { Troubles } from '../origin/warnings.js';
+import { OriginWarnings } from '../origin/warnings.js';
 import { Admission } from '../request/admission.js';
 import type { RequestParts } from '../request/request-parts.js';
 import type { Route } from '../routes/route.js';
@@ -57,7 +57,7 @@ export function composeRequests(config: Config, log: RootLog, around: RequestSur
   const forwarder = new Forwarder({ rules, sigIss, sigKey }, new GripHeaders(clock));
   const originOf = originsOf(origins, faults);
   const holdLog = log.child('hold');
-  const troubles = new Troubles(log.child('request'), clock, config);
+  const warnings = new OriginWarnings(log.child('request'), clock, config);
   const { clientQueueSize, slowClientPolicy, gapPolicy } = config;
   const subscriber: SubscriberParts = {
     registry,
@@ -65,14 +65,14 @@ export function composeRequests(config: Config, log: RootLog, around: RequestSur
     random: Math.random,
     events: telemetry.subscribers,
     log: holdLog,
-    troubles,
+    warnings,
     faults,
     clientQueueSize,
     slowClientPolicy,
     gapPolicy,
     overChannels: new OverChannelsReport(clock, holdLog),
   };
-  const client = new LinkClient({ forwarder, originOf, routes, clock, log: log.child('links'), faults, troubles });
+  const client = new LinkClient({ forwarder, originOf, routes, clock, log: log.child('links'), faults, warnings });
   const holds: HoldParts = {
     subscriber,
     sequencer,
@@ -121,7 +121,7 @@ export function composeRequests(config: Config, log: RootLog, around: RequestSur
     clock,
     events: telemetry.requests,
     log: log.child('request'),
-    troubles,
+    warnings,
   };
 }
 

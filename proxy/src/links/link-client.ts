@@ -8,7 +8,7 @@ import { DecodedAnswer } from '../decoding/decoded-answer.js';
 import type { Forwarder } from '../origin/forwarder.js';
 import type { Origin, OriginCall, OriginHandler } from '../origin/port.js';
 import { send, type TargetRequest } from '../origin/send.js';
-import type { Troubles } from '../origin/warnings.js';
+import type { OriginWarnings } from '../origin/warnings.js';
 import type { Route } from '../routes/route.js';
 import type { RouteTable } from '../routes/route-table.js';
 import type { Target } from '../routes/target.js';
@@ -41,7 +41,7 @@ export interface LinkClientParts {
   /** Left out: nothing is contained. */
   readonly faults?: Containment;
   /** Left out: failures are visible by their effects. */
-  readonly troubles?: Troubles | undefined;
+  readonly warnings?: OriginWarnings | undefined;
 }
 
 /** Follows links. Requests to targets are signed like any request of their route, others are not. */
@@ -81,7 +81,7 @@ export class LinkClient {
       repeatable: link.method === 'GET',
       replayable: true,
       dispatch: (target, attempt) => this.#dispatch(link, target, attempt),
-      targetFailed: (target, error) => this.#parts.troubles?.targetFailed({ id: undefined, route, target }, error),
+      targetFailed: (target, error) => this.#parts.warnings?.targetFailed({ id: undefined, route, target }, error),
     };
     return send(route.targets, request, handler);
   }

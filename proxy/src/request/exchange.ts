@@ -205,7 +205,7 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
   /** The sink has been given an error: it decides what that means for the client. */
   brokenOff(error: OriginError): void {
     // A coding that cannot be taken off is reported where it makes the request fail.
-    if (error.code !== 'ERR_ORIGIN_CODING') this.parts.troubles?.failed(this.#context, error, 'answer broken off');
+    if (error.code !== 'ERR_ORIGIN_CODING') this.parts.warnings?.failed(this.#context, error, 'answer broken off');
   }
 
   /** A hold has all of the origin's body. It may last for hours: what was needed to get there is released. */
@@ -253,7 +253,7 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
     this.abort();
     const failure = failureOf(error, this.route.debug || this.parts.settings.debug);
     this.parts.log.debug({ id: this.id, err: error }, 'request failed');
-    this.parts.troubles?.failed(this.#context, error);
+    this.parts.warnings?.failed(this.#context, error);
     this.#status = failure.status;
     try {
       answerPlain(this.response, failure.status, failure.text);

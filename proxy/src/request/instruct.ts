@@ -83,13 +83,13 @@ class InstructAnswer {
   /** Has the log say what of an instruct has no meaning. `fields` are those of the origin's answer. */
   #warn(instruct: Instruct, fields: RawHeaders): void {
     const { request, target, parts } = this.#exchange;
-    const { troubles } = parts.holds.subscriber;
-    if (troubles === undefined) return;
+    const { warnings } = parts.holds.subscriber;
+    if (warnings === undefined) return;
     const context = { id: request.id, route: this.#scope.route, target };
-    troubles.instructed(context, fields, filtersOf(instruct), instruct.unknown);
+    warnings.instructed(context, fields, filtersOf(instruct), instruct.unknown);
     const { hold, links } = instruct;
     if (hold?.channels.length === 0 && target.subs.length === 0 && links.next === undefined)
-      troubles.channelless(context);
+      warnings.channelless(context);
   }
 
   /**

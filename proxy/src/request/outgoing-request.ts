@@ -56,6 +56,6 @@ export class OutgoingRequest implements TargetRequest {
   }
 
   targetFailed(target: Target, error: OriginError): void {
-    this.#parts.troubles?.targetFailed({ id: this.#request.id, route: this.#route, target }, error);
+    this.#parts.warnings?.targetFailed({ id: this.#request.id, route: this.#route, target }, error);
   }
 }

@@ -125,7 +125,7 @@ export class RequestHandler implements EdgeHandler {
     error: RequestError,
   ): void {
     const { events, settings } = this.#parts;
-    this.#parts.troubles?.failed({ id: request.id, route, target: undefined }, error);
+    this.#parts.warnings?.failed({ id: request.id, route, target: undefined }, error);
     const failure = failureOf(error, settings.debug);
     answerPlain(response, failure.status, failure.text);
     events.requestEnded({

@@ -8,8 +8,7 @@ import type { ClientRequest, ClientResponse, ResponseHandler } from '../edge/por
 import type { HoldOwner } from '../holds/hold.js';
 import { RequestError } from '../http/errors.js';
 import { faultError, type OriginError } from '../origin/errors.js';
-import type { ClientTrust } from '../origin/forwarder.js';
-import { withoutGrip } from '../origin/grip-headers.js';
+import { type ClientTrust, withoutGrip } from '../origin/forwarder.js';
 import { type AnswerSink, nowhere, type OriginCall, type OriginHandler } from '../origin/port.js';
 import { describeTarget, Sending } from '../origin/send.js';
 import type { FailureContext } from '../origin/warnings.js';

@@ -1,6 +1,6 @@
 /**
  * Recognises a request by which a client poses as a proxy that carries WebSockets over HTTP. Does not own: the refusal, or the
- * fields that name a session (`origin/owned-fields`).
+ * fields that name a session (`origin/headers`).
  */
 import type { RawHeaders } from '@holdfast/grip';
 

@@ -22,8 +22,7 @@ import { SharedFetches } from '../../dist/links/shared-fetch.js';
 import { UpdateLimiter } from '../../dist/links/update-limiter.js';
 import { OriginClient } from '../../dist/origin/client.js';
 import { Forwarder } from '../../dist/origin/forwarder.js';
-import { GripHeaders } from '../../dist/origin/grip-headers.js';
-import { TestOrigin } from '../../dist/origin/test-target/origin.js';
+import { TestOrigin } from '../../dist/origin/test-target.js';
 import { Admission } from '../../dist/request/admission.js';
 import { RequestHandler } from '../../dist/request/request-handler.js';
 import type { RequestEnd, RequestParts } from '../../dist/request/request-parts.js';
@@ -295,7 +294,7 @@ export class HoldScene {
     const options = this.#options;
     const random = () => options.random ?? 0;
     const sigKey = options.sigKey === undefined ? undefined : parseSigKey(options.sigKey, () => Buffer.alloc(0));
-    const forwarder = new Forwarder({ rules: USUAL_RULES, sigIss: 'holdfast', sigKey }, new GripHeaders(clock));
+    const forwarder = new Forwarder({ rules: USUAL_RULES, sigIss: 'holdfast', sigKey }, clock);
     const originOf: RequestParts['originOf'] = (target, route, host) =>
       target.kind === 'http' ? this.#client.origin(target, host) : new TestOrigin(route.pathBeg, target);
     const routes = () => this.table;

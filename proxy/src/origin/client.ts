@@ -1,9 +1,4 @@
-/**
- * Requests to HTTP targets over pooled connections: the only importer of undici.
- *
- * undici's raw handler interface is used because it gives header pairs as they came, before anything is parsed into
- * objects, and flow control by return value; nothing is allocated per request beyond one `HttpCall`.
- */
+/** Requests to HTTP targets over pooled connections: the only importer of undici, whose raw handler interface it uses (ADR 2). */
 import { isIP, type LookupFunction } from 'node:net';
 import { type Containment, uncontained } from '@holdfast/control-api';
 import { headerValue } from '@holdfast/grip';
@@ -16,10 +11,7 @@ import { blockedError, OriginError } from './errors.js';
 import { HttpCall } from './http-call.js';
 import { OriginConnections } from './origin-connections.js';
 import type { Origin, OriginCall, OriginHandler, OriginRequest } from './port.js';
-import { withAnswerFraming } from './undici/answer-framing.js';
-import { withLastWords } from './undici/last-words.js';
-import { type Connect, withParserReport } from './undici/parser.js';
-import { withReasonBytes } from './undici/reason-bytes.js';
+import { type Connect, readingExactly } from './undici/answer-reading.js';
 
 /** How origins are talked to. Without `originConnectionMaxAge` a connection may get as old as it likes. */
 export interface OriginClientOptions
@@ -133,10 +125,6 @@ function letFirstGo(pools: Map<string, PooledOrigin>): void {
 
 const always = () => true;
 
-/** A connector whose connections read answers as they are to be read here. */
-const reading = <Options>(connect: Connect<Options>, parserFound: (isFound: boolean) => void) =>
-  withReasonBytes(withAnswerFraming(withParserReport(withLastWords(connect), parserFound)));
-
 class PooledOrigin implements Origin {
   readonly #connections: OriginConnections<Dispatcher.DispatchOptions, Dispatcher.DispatchHandler>;
   readonly #blocked: boolean;
@@ -165,7 +153,7 @@ class PooledOrigin implements Origin {
       bodyTimeout: options.originTimeout,
       keepAliveTimeout: options.originKeepAliveTimeout,
       maxHeaderSize: options.maxHeaderBytes,
-      connect: reading(
+      connect: readingExactly(
         guardedConnect(connect, options.admits ?? always) as Connect<never>,
         options.parserFound ?? always,
       ) as typeof connect,

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import t from 'tap';
 import { INTERIM_BYTES_MAX, INTERIM_MAX } from '../../dist/origin/http-call.js';
-import { CONTINUE_MAX } from '../../dist/origin/undici/answer-framing.js';
+import { CONTINUE_MAX } from '../../dist/origin/undici/answer-reading.js';
 import { settled, until } from '../edge/wait.js';
 import { answerBytes, RawOrigin } from '../kit/origins/raw-origin.js';
 import { deadPort } from '../kit/ports.js';

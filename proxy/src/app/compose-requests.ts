@@ -20,7 +20,7 @@ import type { Origin } from '../origin/port.js';
 import { TestOrigin } from '../origin/test-target.js';
 import { OriginWarnings } from '../origin/warnings.js';
 import { Admission } from '../request/admission.js';
-import type { RequestParts } from '../request/request-parts.js';
+import type { RequestDeps } from '../request/request-deps.js';
 import type { Route } from '../routes/route.js';
 import type { RouteTable } from '../routes/route-table.js';
 import type { Target } from '../routes/target.js';
@@ -49,7 +49,7 @@ export interface RequestSurroundings {
 }
 
 /** Makes what every exchange, hold and session is given. */
-export function composeRequests(config: Config, log: RootLog, around: RequestSurroundings): RequestParts {
+export function composeRequests(config: Config, log: RootLog, around: RequestSurroundings): RequestDeps {
   const { telemetry, registry, sequencer, routes, origins, replay, admits, faults, clock } = around;
   const { debug, connectionSubscriptionMax, sigIss, sigKey } = config;
   const rules = forwardRules(config);
@@ -127,7 +127,7 @@ export function composeRequests(config: Config, log: RootLog, around: RequestSur
 /** Makes what serves SockJS; its sessions over HTTP need a process that has its listeners for itself. */
 export function composeSockJs(
   { sockjsUrl, acoOrigins, clientMaxconn }: Config,
-  { sessions, events, clock }: RequestParts,
+  { sessions, events, clock }: RequestDeps,
   isShared: boolean,
 ): SockJs {
   return new SockJs({

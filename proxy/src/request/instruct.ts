@@ -24,9 +24,8 @@ import type { AnswerSink } from '../origin/port.js';
 import { describeTarget } from '../origin/send.js';
 import type { Target } from '../routes/target.js';
 import { KeptBytes } from '../runtime/kept-bytes.js';
+import { relay, StreamSink } from './body-sinks.js';
 import { type Exchange, type SinkChoice, tooLargeToHold } from './exchange.js';
-import { relay } from './relay.js';
-import { StreamSink } from './stream-sink.js';
 
 const EMPTY = Buffer.alloc(0);
 
@@ -82,8 +81,8 @@ class InstructAnswer {
 
   /** Has the log say what of an instruct has no meaning. `fields` are those of the origin's answer. */
   #warn(instruct: Instruct, fields: RawHeaders): void {
-    const { request, target, parts } = this.#exchange;
-    const { warnings } = parts.holds.subscriber;
+    const { request, target, deps } = this.#exchange;
+    const { warnings } = deps.holds.subscriber;
     if (warnings === undefined) return;
     const context = { id: request.id, route: this.#scope.route, target };
     warnings.instructed(context, fields, filtersOf(instruct), instruct.unknown);
@@ -141,14 +140,14 @@ class InstructAnswer {
   }
 
   #open(instruct: Instruct): ResponseHold | StreamHold {
-    const { request, response, target, parts } = this.#exchange;
+    const { request, response, target, deps } = this.#exchange;
     const { id, clientAddress, headers } = request;
-    const { connectionSubscriptionMax } = parts.settings;
+    const { connectionSubscriptionMax } = deps.settings;
     const lastEventId = headerValue(headers, 'last-event-id');
     const scope = this.#scope;
     const implicit = target.subs;
     const opening = { id, clientAddress, response, instruct, scope, implicit, connectionSubscriptionMax, lastEventId };
-    return openHold(opening, this.#exchange, parts.holds);
+    return openHold(opening, this.#exchange, deps.holds);
   }
 
   /** The origin's own answer, which goes out at the time-out, is whole. */
@@ -180,8 +179,8 @@ class InstructAnswer {
 
   /** Reads the body whole, within its limit. */
   #collect(then: (body: Buffer) => void, abandon: () => void): AnswerSink {
-    const { target, parts } = this.#exchange;
-    const { instructBodyMax } = parts.settings;
+    const { target, deps } = this.#exchange;
+    const { instructBodyMax } = deps.settings;
     const kept = new KeptBytes();
     const fail = (error: Error) => {
       abandon();

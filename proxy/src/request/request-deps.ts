@@ -60,7 +60,7 @@ export interface RequestEvents {
 }
 
 /** Given to every exchange; the same for all. */
-export interface RequestParts {
+export interface RequestDeps {
   readonly settings: RequestSettings;
   /** The table in force now: it is replaced as a whole when routes are reloaded. */
   readonly routes: () => RouteTable;

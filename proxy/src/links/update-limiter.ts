@@ -1,6 +1,6 @@
 /**
- * Owns: how fast connections that have missed something go back to their origins, so that a gap on a busy channel does
- * not become a stampede. Does not own: what they do there. Hints are the publisher's wish and do not come here.
+ * How fast connections that have missed something go back to their origins, so that a gap on a busy channel does not become a
+ * stampede; hints are the publisher's wish and are not limited.
  */
 import { type Faulty, uncontained } from '@holdfast/control-api';
 import type { Clock, Timer } from '../runtime/clock.js';

@@ -238,7 +238,7 @@ export class LogWorld implements Origin {
       clientUrl: url,
       route,
       asked: route,
-      standing: { secure: false, trusted: false },
+      secure: false,
     };
     const instruct = parseInstructHeaders(head);
     const opening = {

@@ -45,7 +45,7 @@ class Asking {
       clientUrl: url,
       route,
       asked: route,
-      standing: { secure: false, trusted: false },
+      secure: false,
     };
   }
 

@@ -13,7 +13,7 @@ import { type Asked, PullOrigin } from '../holds/pull-origin.js';
 import { ManualClock } from '../kit/manual-clock.js';
 import { deadPort } from '../kit/ports.js';
 import { until } from '../kit/until.js';
-import { makeClient } from '../origin/client-scene.js';
+import { makeClient } from '../origin/client-fixture.js';
 import { USUAL_RULES } from '../origin/forward-rules.js';
 
 /** Questions to a server, under a clock that stands still. */

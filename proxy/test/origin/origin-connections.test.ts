@@ -18,7 +18,7 @@ function connectionsTo(t: Test, port: number, keepAliveTimeout = 60_000): Pool {
   return pool;
 }
 
-/** Sends one GET. `over` tells how it ended, once it has. */
+/** Sends one GET. `over` says how it ended, once it has. */
 function ask(pool: Pool, headers: string[] = []): { over: string | undefined } {
   const asked: { over: string | undefined } = { over: undefined };
   const handler: Dispatcher.DispatchHandler = {

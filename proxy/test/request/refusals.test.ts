@@ -8,7 +8,7 @@ import { deadPort } from '../kit/ports.js';
 import { startRelay } from './fixture.js';
 
 /** The answer of a proxy to one GET, as status, type and text. */
-async function told(t: Test, routes: readonly string[], debug = false, host = 'a.example'): Promise<unknown[]> {
+async function answerOf(t: Test, routes: readonly string[], debug = false, host = 'a.example'): Promise<unknown[]> {
   const proxy = await startRelay(t, routes, { debug, origin_timeout: '50ms' });
   const client = await proxy.send(head('GET', '/', [`Host: ${host}`]));
   const answer = await client.answer();
@@ -19,9 +19,9 @@ async function told(t: Test, routes: readonly string[], debug = false, host = 'a
 t.test('a host without a route is answered 502, and the text names it', async (t) => {
   const routes = ['a.example 127.0.0.1:1'];
   const text = (name: string) => [502, 'text/plain', `No route for host: ${name}\n`, 'ERR_REQUEST_NO_ROUTE'];
-  t.strictSame(await told(t, routes, false, 'B.example:81'), text('b.example'));
-  t.strictSame(await told(t, routes, false, '[::1]:81'), text('::1'));
-  t.strictSame(await told(t, routes, true, 'b.example'), text('b.example'), 'debugging or not');
+  t.strictSame(await answerOf(t, routes, false, 'B.example:81'), text('b.example'));
+  t.strictSame(await answerOf(t, routes, false, '[::1]:81'), text('::1'));
+  t.strictSame(await answerOf(t, routes, true, 'b.example'), text('b.example'), 'debugging or not');
 });
 
 const FAILED = 'Error while proxying to origin.\n';
@@ -30,21 +30,21 @@ t.test('when no target can be reached, only those who debug are told which were 
   const [a, b] = [await deadPort(), await deadPort()];
   const tried = `Unable to connect to any targets. Tried: 127.0.0.1:${a}, localhost:${b}\n`;
   const targets = `127.0.0.1:${a} localhost:${b}`;
-  t.strictSame(await told(t, [`* ${targets}`]), [502, 'text/plain', FAILED, 'ERR_ORIGIN_CONNECT']);
-  t.strictSame(await told(t, [`* ${targets}`], true), [502, 'text/plain', tried, 'ERR_ORIGIN_CONNECT']);
-  t.strictSame(await told(t, [`*,debug ${targets}`]), [502, 'text/plain', tried, 'ERR_ORIGIN_CONNECT']);
+  t.strictSame(await answerOf(t, [`* ${targets}`]), [502, 'text/plain', FAILED, 'ERR_ORIGIN_CONNECT']);
+  t.strictSame(await answerOf(t, [`* ${targets}`], true), [502, 'text/plain', tried, 'ERR_ORIGIN_CONNECT']);
+  t.strictSame(await answerOf(t, [`*,debug ${targets}`]), [502, 'text/plain', tried, 'ERR_ORIGIN_CONNECT']);
 });
 
 t.test('an untrusted target with a private address is answered 502', async (t) => {
   const routes = ['* 127.0.0.1:1,untrusted'];
-  t.strictSame(await told(t, routes), [502, 'text/plain', FAILED, 'ERR_ORIGIN_BLOCKED']);
+  t.strictSame(await answerOf(t, routes), [502, 'text/plain', FAILED, 'ERR_ORIGIN_BLOCKED']);
   const debugged = [502, 'text/plain', 'Error: Origin host/IP blocked.\n', 'ERR_ORIGIN_BLOCKED'];
-  t.strictSame(await told(t, routes, true), debugged);
+  t.strictSame(await answerOf(t, routes, true), debugged);
 });
 
 t.test('a target whose client certificate cannot be read is answered 502', async (t) => {
   const routes = ['* 127.0.0.1:1,ssl,client_cert=/nonexistent.crt,client_key=/nonexistent.key'];
-  t.strictSame(await told(t, routes), [502, 'text/plain', FAILED, 'ERR_ORIGIN_CONNECT']);
+  t.strictSame(await answerOf(t, routes), [502, 'text/plain', FAILED, 'ERR_ORIGIN_CONNECT']);
 });
 
 const failures: readonly (readonly [string, (socket: Socket) => void, string])[] = [
@@ -56,8 +56,8 @@ const failures: readonly (readonly [string, (socket: Socket) => void, string])[]
 for (const [what, answer, code] of failures) {
   t.test(`an origin that ${what} is answered 502, with the code and the cause for those who debug`, async (t) => {
     const origin = await RawOrigin.open(t, ({ socket }) => answer(socket));
-    t.strictSame(await told(t, [`* 127.0.0.1:${origin.port}`]), [502, 'text/plain', FAILED, code]);
-    const [status, , text] = await told(t, [`* 127.0.0.1:${origin.port}`], true);
+    t.strictSame(await answerOf(t, [`* 127.0.0.1:${origin.port}`]), [502, 'text/plain', FAILED, code]);
+    const [status, , text] = await answerOf(t, [`* 127.0.0.1:${origin.port}`], true);
     t.equal(status, 502);
     t.match(String(text), new RegExp(`^Error while proxying to origin\\. ${code}: .+\\n$`));
   });

@@ -1,7 +1,4 @@
-/**
- * Where a link may lead: by a route, straight to a target, to a host of the route's list, or nowhere. This is the one place that
- * decides it, and no name that a client sent is ever looked up for it.
- */
+/** Where a link may lead: by a route, straight to a target, to a host of the route's list, or nowhere. */
 import { type Route, rewritePath } from '../routes/route.js';
 import type { RouteTable } from '../routes/route-table.js';
 import { describeHost, type HttpTarget, type Target, withoutRoot } from '../routes/target.js';
@@ -36,7 +33,7 @@ interface Link {
 const NOBODY = 'nobody.invalid';
 
 /**
- * Decides on a link, in this order:
+ * The one place that decides on a link. No name that a client sent is ever looked up for it. In this order:
  *
  * 1. It is on the site of the client's request (the same host, and its port or a default one): see {@link onSite}.
  * 2. It names a target of the route as its origin may know itself, see {@link targetNamed}: to that target.

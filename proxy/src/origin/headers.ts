@@ -1,7 +1,4 @@
-/**
- * The header fields of every request that goes to an origin: which of the client's are kept, and which the proxy adds. The origin
- * client adds the framing fields, to fit the body.
- */
+/** The header fields of every request that goes to an origin, but for those of framing, which the origin client adds. */
 import type { RawHeaders } from '@holdfast/grip';
 import type { Options } from '../config/table.js';
 import type { ForwardedForRule } from '../config/types/forwarded-for.js';

@@ -1,7 +1,4 @@
-/**
- * Where the route table comes from: lines of the configuration or a file, loaded again when the file changes. Neither a bad
- * new table nor one of half a file ever replaces a good old one.
- */
+/** Where the route table comes from: lines of the configuration or a file, loaded again when the file changes. */
 import { resolve } from 'node:path';
 import { type Containment, uncontained } from '@holdfast/control-api';
 import { guess, legible } from '../config/checks/legible.js';
@@ -163,7 +160,10 @@ export function assertKeys({ errors }: RoutesReading, { routesfile = 'routes' }:
   throw new RoutesError(`${routesfile}: ${bad.message}`, at, { code: 'ERR_CONFIG_KEY', cause: bad });
 }
 
-/** The current route table. Requests that are under way keep the route they have. */
+/**
+ * The current route table. Neither a bad new table nor one of half a file ever replaces a good old one. Requests that are under
+ * way keep the route they have.
+ */
 export class RoutesSource {
   readonly #config: RoutesConfig;
   readonly #surroundings: RoutesSurroundings;

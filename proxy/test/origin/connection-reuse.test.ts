@@ -23,7 +23,7 @@ async function named(t: Test, name: string, host: string, port = 0): Promise<num
   return (server.address() as AddressInfo).port;
 }
 
-/** Looks every name up as `answer` says. */
+/** Looks every name up as `addresses` says. */
 function lookupOf(addresses: () => readonly { address: string; family: number }[]) {
   const asked: string[] = [];
   const lookup: LookupFunction = (name, options, callback) => {

@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { Test } from 'tap';
 import t from 'tap';
 import { Client, type Dispatcher } from 'undici';
-import { OriginConnections } from '../../dist/origin/origin-connections.js';
+import { OriginConnections } from '../../dist/origin/client.js';
 import { until } from '../edge/wait.js';
 import { answerBytes, RawOrigin } from '../kit/origins/raw-origin.js';
 import { deadPort } from '../kit/ports.js';

@@ -25,6 +25,9 @@ const NOSNIFF = ['X-Content-Type-Options', 'nosniff'];
 /** Fields that no script may read (Fetch standard, forbidden response-header names), nor have set by loading it. */
 const COOKIES = new Set(['set-cookie', 'set-cookie2']);
 
+/** What is left out of a stream that a script reads. */
+const NOT_OF_SCRIPTS = new Set([...COOKIES, 'x-content-type-options']);
+
 const FAULT = 'Upstream response could not be JSON-P encoded.\n';
 
 /** How the answer is to be given. */
@@ -147,11 +150,16 @@ function readHeaders(text: string | undefined, { headers: allowed }: JsonpRule):
 
 /** What the proxy itself says of the body goes before what the script says of it. */
 function withType(named: readonly string[], type: string): string[] {
+  return [...without(named, new Set(['content-type'])), 'Content-Type', type];
+}
+
+/** The fields but for those with these names, which are in lower case. */
+function without(headers: readonly string[], names: ReadonlySet<string>): string[] {
   const others: string[] = [];
-  for (let i = 0; i < named.length; i += 2) {
-    if ((named[i] as string).toLowerCase() !== 'content-type') others.push(named[i] as string, named[i + 1] as string);
+  for (let i = 0; i < headers.length; i += 2) {
+    if (!names.has((headers[i] as string).toLowerCase())) others.push(headers[i] as string, headers[i + 1] as string);
   }
-  return [...others, 'Content-Type', type];
+  return others;
 }
 
 /** The fields that the script named, then the client's others. */
@@ -161,11 +169,7 @@ function headersOf(request: ClientRequest, named: string[], content: Buffer | un
   if (content !== undefined) headers.push('Content-Length', String(content.length));
   const taken = new Set(['content-length', 'transfer-encoding']);
   for (let i = 0; i < headers.length; i += 2) taken.add((headers[i] as string).toLowerCase());
-  for (let i = 0; i < request.headers.length; i += 2) {
-    const name = request.headers[i] as string;
-    if (!taken.has(name.toLowerCase())) headers.push(name, request.headers[i + 1] as string);
-  }
-  return headers;
+  return [...headers, ...without(request.headers, taken)];
 }
 
 /** A path of names and indices. Anything else would let the author of a link run a script. */
@@ -204,7 +208,8 @@ export class JsonpResponse extends ResponseWrapper {
   override writeHead(head: ResponseHead, length: number | undefined, flush?: boolean): void {
     this.#head = head;
     this.#raw = flush === true;
-    if (this.#raw) super.writeHead({ ...head, headers: asScriptFields(head.headers) }, length, flush);
+    if (this.#raw)
+      super.writeHead({ ...head, headers: [...NOSNIFF, ...without(head.headers, NOT_OF_SCRIPTS)] }, length, flush);
   }
 
   override write(chunk: Buffer): boolean {
@@ -275,7 +280,9 @@ export class JsonpResponse extends ResponseWrapper {
       const name = answer[i] as string;
       if (CACHING.has(name.toLowerCase())) headers.push(name, answer[i + 1] as string);
     }
-    return { status: 200, reason: 'OK', headers: this.#call.isRestricted ? varyingBySite(headers) : headers };
+    // Which site asks decides whether there is an answer: a cache must not give one site's to another.
+    if (this.#call.isRestricted) headers.push('Vary', 'Origin, Sec-Fetch-Site, Referer');
+    return { status: 200, reason: 'OK', headers };
   }
 
   get #begin(): string {
@@ -296,23 +303,6 @@ export class JsonpResponse extends ResponseWrapper {
     this.#newline = whole.endsWith('\n') ? '\n' : '';
     return this.#newline === '' ? whole : whole.slice(0, -1);
   }
-}
-
-/** Of a stream that is not wrapped, but is the answer to a script all the same. */
-function asScriptFields(headers: RawHeaders): string[] {
-  const kept: string[] = [...NOSNIFF];
-  for (let i = 0; i < headers.length; i += 2) {
-    const lower = (headers[i] as string).toLowerCase();
-    if (!COOKIES.has(lower) && lower !== 'x-content-type-options') {
-      kept.push(headers[i] as string, headers[i + 1] as string);
-    }
-  }
-  return kept;
-}
-
-/** Which site asks decides whether there is an answer: a cache must not give one site's to another. */
-function varyingBySite(headers: readonly string[]): string[] {
-  return [...headers, 'Vary', 'Origin, Sec-Fetch-Site, Referer'];
 }
 
 /** JSON that is also a script: two characters end a line in scripts before ES2019. */

@@ -36,7 +36,6 @@ export interface LinkRequest {
   readonly body?: Buffer;
 }
 
-/** What the client of links is given. */
 export interface LinkClientDeps {
   readonly forwarder: Forwarder;
   readonly originOf: (target: Target, route: Route, host: string) => Origin;

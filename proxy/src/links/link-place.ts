@@ -20,7 +20,7 @@ export type LinkPlace =
     }
   | { readonly kind: 'nowhere'; readonly url: string; readonly reason: string };
 
-/** What is asked, as far as it decides who is. */
+/** The parts of a link that decide where it leads. */
 interface Link {
   /** As the origin wrote it. */
   readonly uri: string;
@@ -196,9 +196,9 @@ function isSite(url: URL, client: URL): boolean {
 }
 
 /**
- * The target that the host of a URL means: its address, or a name by which its origin knows itself, that is, which it
- * gets as Host. If none is that exactly, one whose origin has the scheme wrong, or the port: it may write its own behind any
- * name that it has, and none at all, or a usual one, behind a name that it is called by.
+ * The target that the host of a URL means: its address, or the name by which its origin knows itself, since it gets it as Host.
+ * Without an exact match, a target whose origin has the scheme or the port wrong: it may write its own port behind its address or
+ * its name, and no port, or a usual one, behind its name.
  */
 function targetNamed(url: URL, route: Route, client: URL): Target | undefined {
   const ssl = url.protocol === 'https:';

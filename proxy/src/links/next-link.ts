@@ -22,7 +22,7 @@ export interface NextLinkOwner extends Faulty {
   linkFailed(why: string, partly: boolean): void;
 }
 
-/** What fetching needs; the same for all streams. */
+/** The same for all streams. */
 export interface NextLinkDeps {
   readonly client: LinkClient;
   readonly fetches: SharedFetches;

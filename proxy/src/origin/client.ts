@@ -12,7 +12,7 @@ import { HttpCall } from './http-call.js';
 import type { Origin, OriginCall, OriginHandler, OriginRequest } from './port.js';
 import { type Connect, readingExactly } from './undici/answer-reading.js';
 
-/** How origins are talked to. Without `originConnectionMaxAge` a connection may get as old as it likes. */
+/** How requests to origins are made. Without `originConnectionMaxAge` connections have no maximum age. */
 export interface OriginClientOptions
   extends Pick<Options, 'originConnectTimeout' | 'originTimeout' | 'originKeepAliveTimeout'>,
     Partial<Pick<Options, 'originConnectionMaxAge'>> {
@@ -37,8 +37,7 @@ export interface OriginClientOptions
 const CLOSE_GRACE_MS = 3_000;
 
 /**
- * Pools without TLS. There is one for each target, and for each port of `link_hosts` that an origin has named; beyond, the
- * first is closed when idle, and made anew when it is needed.
+ * Pools without TLS. There is one for each target, and for each port of `link_hosts` that an origin has named.
  *
  * @limit {} pools of connections without TLS
  * @over the first is closed when idle, and made anew when it is needed
@@ -72,7 +71,7 @@ export class OriginClient {
     if (origin === undefined) {
       origin = new PooledOrigin(target, this.#options);
       this.#plain.set(key, origin);
-      if (this.#plain.size > MAX_PLAIN_POOLS) letFirstGo(this.#plain);
+      if (this.#plain.size > MAX_PLAIN_POOLS) closeFirst(this.#plain);
     }
     return origin;
   }
@@ -99,7 +98,7 @@ export class OriginClient {
     const parts = [target.host, target.port, target.untrusted, target.insecure, target.trustConnectHost];
     const key = [...parts, target.clientCert, target.clientKey, host.toLowerCase()].join('|');
     let origin = this.#tls.get(key);
-    // Most recently used last, so that the first is the one to let go.
+    // Most recently used last, so that the first is the one to close.
     if (origin !== undefined) this.#tls.delete(key);
     else {
       try {
@@ -111,12 +110,12 @@ export class OriginClient {
       }
     }
     this.#tls.set(key, origin);
-    if (this.#tls.size > MAX_TLS_POOLS) letFirstGo(this.#tls);
+    if (this.#tls.size > MAX_TLS_POOLS) closeFirst(this.#tls);
     return origin;
   }
 }
 
-function letFirstGo(pools: Map<string, PooledOrigin>): void {
+function closeFirst(pools: Map<string, PooledOrigin>): void {
   const [key, pool] = pools.entries().next().value as [string, PooledOrigin];
   pools.delete(key);
   void pool.close();
@@ -129,7 +128,7 @@ class PooledOrigin implements Origin {
   readonly #blocked: boolean;
   readonly #faults: Containment;
   readonly #headTimeout: number;
-  /** For TLS, where it is not that of the Host field. */
+  /** For TLS, where it differs from the Host field. */
   readonly #serverName: string | undefined;
   #closed = false;
 

@@ -14,7 +14,7 @@ export const OTHER_CHANNEL = 'only the channels that the route lists for its tes
 
 /**
  * The channels that a client asks for with `?channel=`, each once; the first of the target's without any. Undefined when
- * one of them is none of the target's: the channels of a node are not for everybody.
+ * the target does not list all of them: not everybody may use the channels of a node.
  */
 export function testChannels(
   query: URLSearchParams,

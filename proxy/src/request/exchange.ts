@@ -66,7 +66,7 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
   #call: OriginCall | undefined;
   /** From the head on: what takes the body. */
   #sink: AnswerSink | undefined;
-  /** Who answered. */
+  /** The one that answered. */
   #target: Target | undefined;
   #status = 0;
   /** Of a hold that has the origin asked again. */
@@ -99,7 +99,7 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
     return this.#route;
   }
 
-  /** Who answered; from the head on. */
+  /** The one that answered; from the head on. */
   get target(): Target {
     return this.#target as Target;
   }

@@ -1,4 +1,4 @@
-/** What an origin's GRIP response leads to: a relayed answer, an answer of its own, or a hold. */
+/** What an origin's GRIP response leads to: a relayed answer, an answer made from the instruct, or a hold. */
 import {
   headerValue,
   headerValues,
@@ -79,7 +79,7 @@ class InstructAnswer {
     }
   }
 
-  /** Has the log say what of an instruct has no meaning. `fields` are those of the origin's answer. */
+  /** Logs what of an instruct has no meaning. `fields` are those of the origin's answer. */
   #warn(instruct: Instruct, fields: RawHeaders): void {
     const { request, target, deps } = this.#exchange;
     const { warnings } = deps.holds.subscriber;
@@ -228,10 +228,7 @@ function decodedInstruct(instruct: Instruct): Instruct {
   return { ...instruct, response: { ...response, headers: ofDecodedBody(response.headers) } };
 }
 
-/**
- * Of a body that goes out as it came: without its Content-Encoding nobody could read it, so `Grip-Expose-Headers` does not hide
- * that.
- */
+/** The head of a body that goes out as it came: `Grip-Expose-Headers` does not hide the Content-Encoding that it needs. */
 function relayedHead(instruct: Instruct, { headers }: ResponseHead): ResponseHead {
   const head = headOf(instruct);
   const codings = headerValues(headers, 'content-encoding');

@@ -82,7 +82,7 @@ export class RequestBody implements BodySink {
   readonly #keepMax: number;
   #kept = new KeptBytes();
   #bytes = 0;
-  /** Of a body that is complete: those that may be passed on. A body that is given again, whole, goes without them. */
+  /** Of a complete body: those that may be passed on. A body that is sent again, whole, has none. */
   trailers: RawHeaders = [];
   #state: State = 'unread';
   #overflowed = false;
@@ -142,7 +142,7 @@ export class RequestBody implements BodySink {
     if (this.#state === 'flowing') this.#source.resume();
   }
 
-  /** Lets go of the kept bytes: the request will not be asked again. */
+  /** Releases the kept bytes: the request will not be sent again. */
   release(): void {
     this.#kept = new KeptBytes();
     this.#overflowed = true;

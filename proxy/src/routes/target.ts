@@ -84,7 +84,7 @@ function address(text: string, fail: (reason: string) => RoutesError): { host: s
   return { host, port: Number(port) };
 }
 
-/** Whether text can stand in a request line or a Host field as it is (RFC 3986 §2). */
+/** Whether text can be put in a request line or a Host field as it is (RFC 3986 §2). */
 export function isVisible(text: string): boolean {
   return /^[\x21-\x7e]*$/.test(text);
 }

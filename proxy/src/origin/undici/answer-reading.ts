@@ -15,10 +15,10 @@ import { MAX_REASON } from '@holdfast/grip';
 export const CONTINUE_MAX = 100;
 
 /** How undici's connectors are called. */
-export type Connect<Options> = (options: Options, connected: Connected) => void;
-
-/** What a connector calls. */
-export type Connected = (error: Error | null, socket?: object | null) => void;
+export type Connect<Options> = (
+  options: Options,
+  connected: (error: Error | null, socket?: object | null) => void,
+) => void;
 
 type Done = (error?: Error | null) => void;
 

@@ -100,7 +100,7 @@ export class Handshake implements OriginHandshakeOwner, ResponseHandler, Resenda
   }
 
   targetFailed(_: Target, error: OriginError): void {
-    this.#parts.subscriber.troubles?.targetFailed(this.#context, error);
+    this.#parts.subscriber.warnings?.targetFailed(this.#context, error);
   }
 
   get id(): string {
@@ -161,7 +161,7 @@ export class Handshake implements OriginHandshakeOwner, ResponseHandler, Resenda
 
   #refuse(error: Error): void {
     this.#over = true;
-    this.#parts.subscriber.troubles?.failed(this.#context, error, 'WebSocket refused');
+    this.#parts.subscriber.warnings?.failed(this.#context, error, 'WebSocket refused');
     const failure = failureOf(error, this.#debug);
     answerPlain(this.#client.response, failure.status, failure.text);
     this.#opened(failure.status, failure.code);

@@ -187,7 +187,7 @@ export class Session implements Subscriber, SocketHandler, OriginSocketOwner, Se
     }
     this.#parts.subscriber.log.debug({ id: this.id, err: error }, 'origin lost');
     const where = { id: this.id, route: this.dial.route, target: undefined };
-    this.#parts.subscriber.troubles?.failed(where, error, 'WebSocket cut');
+    this.#parts.subscriber.warnings?.failed(where, error, 'WebSocket cut');
     if (this.#state === 'closing') this.#answerItself();
     else if (this.#state === 'open' && this.#leave('origin-failed')) this.client.abort();
   }

@@ -7,7 +7,7 @@ import type { SubscriptionWatch } from '../channels/registry.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import type { SubscriberEvents } from '../channels/subscriber-parts.js';
 import type { Config } from '../config/config.js';
-import type { RequestEvents } from '../request/request-parts.js';
+import type { RequestEvents } from '../request/request-deps.js';
 import { realClock } from '../runtime/clock.js';
 import type { SessionEvents } from '../sessions/session-parts.js';
 import { AccessLog } from './access-log.js';

@@ -10,7 +10,7 @@ import { WsOrigin } from '../../dist/sessions/ws-origin.js';
 import type { DialRequest } from '../../dist/websocket/ws-dial.js';
 import { CertificateFiles } from '../edge/certificate-files.js';
 import { deadPort } from '../kit/ports.js';
-import { target } from '../origin/client-scene.js';
+import { target } from '../origin/client-fixture.js';
 import { dialTo } from '../websocket/open-socket.js';
 import { RawOrigin } from '../websocket/raw-origin.js';
 import { HeardOwner } from './heard.js';

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { OriginError } from '../../dist/errors.js';
-import { BUFFERED_BODY_MAX, StreamSink } from '../../dist/request/stream-sink.js';
+import { BUFFERED_BODY_MAX, StreamSink } from '../../dist/request/body-sinks.js';
 
 /** A sink, and a note of each call that it makes to its hold and its exchange. */
 function fixture(isOver = false) {

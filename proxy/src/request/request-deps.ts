@@ -9,7 +9,7 @@ import type { HoldParts } from '../holds/hold.js';
 import type { Forwarder } from '../origin/forwarder.js';
 import type { ForwardRules } from '../origin/headers.js';
 import type { Origin } from '../origin/port.js';
-import type { Troubles } from '../origin/warnings.js';
+import type { OriginWarnings } from '../origin/warnings.js';
 import type { Route } from '../routes/route.js';
 import type { RouteTable } from '../routes/route-table.js';
 import type { Target } from '../routes/target.js';
@@ -60,7 +60,7 @@ export interface RequestEvents {
 }
 
 /** Given to every exchange; the same for all. */
-export interface RequestParts {
+export interface RequestDeps {
   readonly settings: RequestSettings;
   /** The table in force now: it is replaced as a whole when routes are reloaded. */
   readonly routes: () => RouteTable;
@@ -76,5 +76,5 @@ export interface RequestParts {
   readonly events: RequestEvents;
   readonly log: Log;
   /** Left out: failures are in the access log alone. */
-  readonly troubles?: Troubles | undefined;
+  readonly warnings?: OriginWarnings | undefined;
 }

@@ -2,13 +2,28 @@
 import type { Readable } from 'node:stream';
 import { type Containment, uncontained } from '@holdfast/control-api';
 import { wireFromText } from '@holdfast/grip';
-import { faultError } from '../../errors.js';
-import { parametersOf, pathBehind, pathnameOf } from '../../http/request-path.js';
-import type { TestTarget } from '../../routes/target.js';
-import type { AnswerSink, Origin, OriginCall, OriginHandler, OriginRequest } from '../port.js';
-import { OTHER_CHANNEL, testChannels } from './channels.js';
+import { faultError } from '../errors.js';
+import { parametersOf, pathBehind, pathnameOf } from '../http/request-path.js';
+import type { TestTarget } from '../routes/target.js';
+import type { AnswerSink, Origin, OriginCall, OriginHandler, OriginRequest } from './port.js';
 
 const MAX_REQUEST_BODY = 100_000;
+
+/** The text of the 403 for a client that asks for another channel. */
+export const OTHER_CHANNEL = 'only the channels that the route lists for its test target (channels=) may be named\n';
+
+/**
+ * The channels that a client asks for with `?channel=`, each once; the first of the target's without any. Undefined when
+ * the target does not list all of them: not everybody may use the channels of a node.
+ */
+export function testChannels(
+  query: URLSearchParams,
+  { channels }: Pick<TestTarget, 'channels'>,
+): readonly string[] | undefined {
+  const asked = query.getAll('channel');
+  if (asked.length === 0) return channels.slice(0, 1);
+  return asked.every((channel) => channels.includes(channel)) ? [...new Set(asked)] : undefined;
+}
 
 interface Answer {
   readonly status: number;

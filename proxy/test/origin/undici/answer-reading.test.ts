@@ -1,7 +1,7 @@
 /** Reason phrases of origins, which undici would read as UTF-8, and statuses that are none. */
 import t from 'tap';
 import { RawOrigin } from '../../kit/origins/raw-origin.js';
-import { ask, makeClient, target } from '../client-scene.js';
+import { ask, makeClient, target } from '../client-fixture.js';
 
 t.test('a reason comes byte for byte, however it is divided, on a connection that is used again', async (t) => {
   const answers = ['Trouv\xe9', 'Trouv\xc3\xa9', '', 'OK', '\xc4\x8d\xc4\x8aX: y', '\x80\xff', 'a\tb'];
@@ -17,9 +17,9 @@ t.test('a reason comes byte for byte, however it is divided, on a connection tha
   });
   const client = makeClient(t);
   for (const [i, reason] of answers.entries()) {
-    const { heard } = ask(client, target(origin.port), { path: `/${i}` });
-    t.equal(await heard.ended(), 'end');
-    t.equal(heard.head?.reason, reason);
+    const { recorder } = ask(client, target(origin.port), { path: `/${i}` });
+    t.equal(await recorder.ended(), 'end');
+    t.equal(recorder.head?.reason, reason);
   }
   t.equal(origin.requests.at(-1)?.connection, 1);
 });
@@ -31,9 +31,9 @@ t.test('one that cannot be sent on is the default phrase of its status', async (
   });
   const client = makeClient(t);
   while (reasons.length > 0) {
-    const { heard } = ask(client, target(origin.port));
-    t.equal(await heard.ended(), 'end');
-    t.match(heard.head, { status: 404, reason: 'Not Found' });
+    const { recorder } = ask(client, target(origin.port));
+    t.equal(await recorder.ended(), 'end');
+    t.match(recorder.head, { status: 404, reason: 'Not Found' });
   }
 });
 
@@ -42,9 +42,9 @@ for (const status of ['000', '042', '099', '101', '1', '2000', 'x']) {
     const origin = await RawOrigin.open(t, ({ socket }) => {
       socket.write(`HTTP/1.1 ${status} What\r\nContent-Length: 2\r\n\r\nok`);
     });
-    const { heard } = ask(makeClient(t), target(origin.port));
-    const end = await heard.ended();
+    const { recorder } = ask(makeClient(t), target(origin.port));
+    const end = await recorder.ended();
     t.match(end, { repeat: 'no', code: /^ERR_ORIGIN_(MALFORMED|CLOSED)$/ });
-    t.strictSame([heard.head, heard.information], [undefined, []]);
+    t.strictSame([recorder.head, recorder.information], [undefined, []]);
   });
 }

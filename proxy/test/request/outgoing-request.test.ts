@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import t from 'tap';
 import type { BodySink, ClientBody } from '../../dist/edge/port.js';
-import { RequestBody } from '../../dist/request/request-body.js';
+import { RequestBody } from '../../dist/request/outgoing-request.js';
 
 /** A client's body that the test feeds by hand. */
 class FedBody implements ClientBody {

@@ -1,6 +1,6 @@
 /** Which addresses the targets and links of an untrusted origin may have. */
 import t from 'tap';
-import { guardedLookup, isPrivate } from '../../dist/origin/address-policy.js';
+import { guardedLookup, isPrivate } from '../../dist/origin/connect-options.js';
 
 /** First and last address of each block of the IANA registries that is not globally reachable, and of multicast. */
 const REFUSED: readonly (readonly [string, ...string[]])[] = [

@@ -1,4 +1,4 @@
-/** Owns: an `OriginClient` for a test, and targets for it. */
+/** An `OriginClient` for a test, and targets for it. */
 import type { Test } from 'tap';
 import { OriginClient, type OriginClientOptions } from '../../dist/origin/client.js';
 import type { OriginCall, OriginRequest } from '../../dist/origin/port.js';
@@ -41,11 +41,11 @@ export function ask(
   client: OriginClient,
   to: HttpTarget,
   over: Partial<OriginRequest> & { readonly host?: string } = {},
-): { call: OriginCall; heard: RecordingHandler } {
+): { call: OriginCall; recorder: RecordingHandler } {
   const { host = 'test.example', ...request } = over;
-  const heard = new RecordingHandler();
+  const recorder = new RecordingHandler();
   const call = client
     .origin(to, host)
-    .dispatch({ method: 'GET', path: '/', headers: ['Host', host], body: null, ...request }, heard);
-  return { call, heard };
+    .dispatch({ method: 'GET', path: '/', headers: ['Host', host], body: null, ...request }, recorder);
+  return { call, recorder };
 }

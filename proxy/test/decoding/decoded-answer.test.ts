@@ -4,7 +4,7 @@ import { Faults, silentLog } from '@holdfast/control-api';
 import type { RawHeaders } from '@holdfast/grip';
 import t from 'tap';
 import { CODINGS_MAX, codingsOf, ZSTD_WINDOW_LOG } from '../../dist/decoding/codings.js';
-import { DecodedBody } from '../../dist/decoding/decoded-body.js';
+import { DecodedBody } from '../../dist/decoding/decoded-answer.js';
 import type { OriginError } from '../../dist/origin/errors.js';
 import { until } from '../kit/until.js';
 

@@ -1,5 +1,4 @@
 /** Clauses of the `Edge` contract: how answers are put on the wire. */
-
 import type { RawAnswer } from '../../kit/clients/raw-answer.js';
 import { head } from '../../kit/clients/raw-client.js';
 import type { Clause } from '../clause.js';

@@ -1,5 +1,4 @@
 /** Clauses of the `Edge` contract: request bodies. */
-
 import { head } from '../../kit/clients/raw-client.js';
 import type { Clause } from '../clause.js';
 import { settled, until } from '../wait.js';

@@ -1,5 +1,4 @@
 /** Clauses of the `Edge` contract: clients that leave, and clients that only seem to. */
-
 import { head, type RawClient } from '../../kit/clients/raw-client.js';
 import type { Clause } from '../clause.js';
 import { Taken } from '../scripted-handler.js';

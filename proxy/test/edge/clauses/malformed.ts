@@ -1,5 +1,4 @@
 /** Clauses of the `Edge` contract: requests that are refused, so that nothing ambiguous reaches an origin. */
-
 import { head } from '../../kit/clients/raw-client.js';
 import type { Clause } from '../clause.js';
 import type { ReadBody } from '../scripted-handler.js';

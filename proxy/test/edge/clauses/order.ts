@@ -1,5 +1,4 @@
 /** Clauses of the `Edge` contract: several requests on one connection. */
-
 import { head } from '../../kit/clients/raw-client.js';
 import type { Clause } from '../clause.js';
 import { settled } from '../wait.js';

@@ -1,5 +1,4 @@
 /** Clauses of the `Edge` contract: what a handler is given of a request head. */
-
 import { head } from '../../kit/clients/raw-client.js';
 import type { Clause } from '../clause.js';
 

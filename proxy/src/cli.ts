@@ -2,6 +2,7 @@
  * Owns: the `holdfast` command: from arguments and environment to a running node, and what signals mean to it.
  * Does not own: options (`config`), or the node's parts (`node`).
  */
+
 import { checkCertificates } from './app/certificates.js';
 import { type LoadedConfig, loadConfig } from './app/load-config.js';
 import { HoldfastNode, processesFor } from './app/node.js';

@@ -18,7 +18,7 @@ import { takeResumeRequest } from '../dist/sessions/resume-request.js';
 import { quote } from '../dist/sockjs/frames.js';
 import { readMessages, sentText } from '../dist/sockjs/payload.js';
 import { callbackOf, readPlace } from '../dist/sockjs/sockjs-path.js';
-import { extensionsNamed } from '../dist/websocket/extensions.js';
+import { extensionsNamed } from '../dist/websocket/message-socket.js';
 import { NO_RULES } from './origin/forward-rules.js';
 
 const list = (size: number, entry: (i: number) => string) => Array.from({ length: size }, (_, i) => entry(i)).join(',');

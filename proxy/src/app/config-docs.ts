@@ -3,6 +3,7 @@
  *
  * Owns: the page's words around the table. Does not own: writing the file.
  */
+
 import { docOf, type Option, optionGroups } from '../config/option.js';
 import { expectation } from '../config/parse-option.js';
 import { options } from '../config/table.js';

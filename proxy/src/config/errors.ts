@@ -1,4 +1,5 @@
 /** The errors of configuration and routes: their classes, and the table of codes from which docs/errors.md is made. */
+
 import { legible } from './checks/legible.js';
 
 /** Every code of this part with its side and the sentence that docs/errors.md shows. */

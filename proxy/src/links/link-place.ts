@@ -2,6 +2,7 @@
  * Owns: where a link may lead: by a route, straight to a target, to a host of the route's list, or nowhere. The one place
  * that decides it, and no name that a client sent is ever looked up for it. Does not own: the request.
  */
+
 import { type Route, rewritePath } from '../routes/route.js';
 import type { RouteTable } from '../routes/route-table.js';
 import { describeHost, type HttpTarget, type Target, withoutRoot } from '../routes/target.js';

@@ -1,4 +1,5 @@
 /** Chooses how a session's origin is spoken to: which kind of socket a target gets, and the headers of its handshake. */
+
 import type { Options } from '../config/table.js';
 import { pathBehind } from '../http/request-path.js';
 import { connectOptions, isBlocked } from '../origin/connect-options.js';

@@ -1,4 +1,5 @@
 /** Holds an origin's messages back while a subscription that it has asked for is not live: they come after it. */
+
 import type { Containment, Faulty } from '@holdfast/control-api';
 import { waitForLive } from '../channels/live-wait.js';
 import type { Clock } from '../runtime/clock.js';

@@ -1,4 +1,5 @@
 /** The built-in `test` target for WebSockets: `/ws` echoes, and is subscribed like any origin would subscribe it. */
+
 import { type Containment, uncontained } from '@holdfast/control-api';
 import { formatWsControl } from '@holdfast/grip';
 import { parametersOf, pathnameOf } from '../http/request-path.js';

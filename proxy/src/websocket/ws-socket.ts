@@ -4,8 +4,13 @@ import type { Containment } from '@holdfast/control-api';
 import { FlushQueue } from '../runtime/flush-queue.js';
 import type { DirectHandle, DirectWriter, DirectWrites } from '../runtime/node-internals/direct-writes.js';
 import { WRITE_BYTES } from '../runtime/node-internals/queued-writes.js';
-import type { FramePiece } from './frame-piece.js';
-import { endFaultySocket, type MessageSocket, type MessageType, type SocketHandler } from './message-socket.js';
+import {
+  endFaultySocket,
+  type FramePiece,
+  type MessageSocket,
+  type MessageType,
+  type SocketHandler,
+} from './message-socket.js';
 import { LibrarySocket, type SocketEvent, type SocketListener } from './ws-library.js';
 
 /**

@@ -2,7 +2,7 @@
 import { NodeEdge } from '../../dist/edge/node/edge.js';
 import { TlsCertificates } from '../../dist/edge/tls-certificates.js';
 import type { DirectWrites } from '../../dist/runtime/node-internals/direct-writes.js';
-import { WsAcceptor } from '../../dist/websocket/ws-acceptor.js';
+import { WsAcceptor } from '../../dist/websocket/ws-handshakes.js';
 import { type MakeEdge, noLimit } from './clause.js';
 
 /** A node edge without certificates. */

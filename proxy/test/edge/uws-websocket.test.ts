@@ -1,5 +1,5 @@
 import t from 'tap';
-import { FramePiece } from '../../dist/websocket/frame-piece.js';
+import { FramePiece } from '../../dist/websocket/message-socket.js';
 import { encodeFrame, opcodes } from '../kit/clients/raw-frames.js';
 import { answered, handshake } from '../kit/clients/raw-socket.js';
 import { Listener } from '../websocket/open-socket.js';

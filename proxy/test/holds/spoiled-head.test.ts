@@ -1,4 +1,5 @@
 /** A head that cannot be put on the wire when it is to go out: its client is answered 502, its hold is over, nobody else notices. */
+
 import { type HttpResponseFormat, parseItem } from '@holdfast/grip';
 import t from 'tap';
 import { Turn } from '../kit/turn.js';

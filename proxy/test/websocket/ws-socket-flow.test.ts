@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import t, { type Test } from 'tap';
 import { DirectWrites } from '../../dist/runtime/node-internals/direct-writes.js';
-import { FramePiece } from '../../dist/websocket/frame-piece.js';
+import { FramePiece } from '../../dist/websocket/message-socket.js';
 import { settled } from '../edge/wait.js';
 import { opcodes } from '../kit/clients/raw-frames.js';
 import { type OpenOptions, openSocket as open, type Role, roles } from './open-socket.js';

@@ -11,7 +11,7 @@ import type { Descriptors } from '../../runtime/descriptors.js';
 import { FlushQueue } from '../../runtime/flush-queue.js';
 import { DirectWrites, streamBinding } from '../../runtime/node-internals/direct-writes.js';
 import { isDetached } from '../../runtime/node-internals/http-socket.js';
-import type { WsAcceptor } from '../../websocket/ws-acceptor.js';
+import type { WsAcceptor } from '../../websocket/ws-handshakes.js';
 import { answerMalformed, answerText } from '../edge-answers.js';
 import { asksForWebSocket, checkHandshake, type HandshakeHead } from '../handshake-check.js';
 import { applySocketOwner, listenError, prepareSocketFile } from '../listening.js';

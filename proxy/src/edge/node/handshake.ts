@@ -3,7 +3,7 @@ import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { RawHeaders } from '@holdfast/grip';
 import type { MessageSocket } from '../../websocket/message-socket.js';
-import type { WsAcceptor } from '../../websocket/ws-acceptor.js';
+import type { WsAcceptor } from '../../websocket/ws-handshakes.js';
 import { checkedHeaders } from '../client-headers.js';
 import { acceptedHeaders } from '../handshake-check.js';
 import type { ClientHandshake } from '../port.js';

@@ -1,7 +1,6 @@
 /** Answers the WebSocket handshakes of the uws edge. `handshake-check` decides which are valid. */
 import { headerValues, type RawHeaders } from '@holdfast/grip';
-import { extensionsNamed } from '../../websocket/extensions.js';
-import type { MessageSocket } from '../../websocket/message-socket.js';
+import { extensionsNamed, type MessageSocket } from '../../websocket/message-socket.js';
 import { acceptedHeaders } from '../handshake-check.js';
 import type { ClientHandshake } from '../port.js';
 import { headText, writeLines } from './head.js';

@@ -8,9 +8,9 @@ import type { Containment } from '@holdfast/control-api';
 import type { Clock, Timer } from '../../runtime/clock.js';
 import { Fifo } from '../../runtime/fifo.js';
 import type { Flushable, FlushQueue } from '../../runtime/flush-queue.js';
-import type { FramePiece } from '../../websocket/frame-piece.js';
 import {
   endFaultySocket,
+  type FramePiece,
   type MessageSocket,
   type MessageType,
   type SocketHandler,

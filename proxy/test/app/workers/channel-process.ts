@@ -1,4 +1,5 @@
 /** The other end of a channel, in a process of its own. */
+
 import { Channel } from '../../../dist/app/workers/channel.js';
 import { realClock } from '../../../dist/runtime/clock.js';
 

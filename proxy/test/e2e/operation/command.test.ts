@@ -1,4 +1,5 @@
 /** The command itself: what it prints, how it refuses, which forms of configuration and flags it takes. */
+
 import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';

@@ -1,4 +1,5 @@
 /** Clients whose connection is dead without a word of it: the kernel is asked to look for them, on both edges. */
+
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -12,7 +12,7 @@ import { checkRequest } from '../dist/edge/request-check.js';
 import { checkUwsRequest } from '../dist/edge/uws/request.js';
 import { withId } from '../dist/history/event-id.js';
 import { mergeHeaders } from '../dist/holds/response-answer.js';
-import { namedByConnection } from '../dist/http/connection-field.js';
+import { namedByConnection } from '../dist/http/fields.js';
 import { requestHeaders } from '../dist/origin/headers.js';
 import { takeResumeRequest } from '../dist/sessions/resume-request.js';
 import { quote } from '../dist/sockjs/frames.js';

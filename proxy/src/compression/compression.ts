@@ -3,13 +3,14 @@ import type { Containment } from '@holdfast/control-api';
 import { headerValues, type RawHeaders, type ResponseHead } from '@holdfast/grip';
 import type { Options } from '../config/table.js';
 import { type Codec, codecOf, preferredCoding } from '../http/codings.js';
+import { DIGESTS, ofChangedBytes, weakTag } from '../http/fields.js';
 import { GzipPieces } from './gzip.js';
 
 /** What the operator has said of answers. */
 export type CompressionRules = Pick<Options, 'compressMin' | 'compressTypes' | 'compressCookies'>;
 
-/** Fields that describe the bytes as they are: with other bytes they would be false. */
-const DIGESTS = new Set(['content-md5', 'digest', 'content-digest', 'repr-digest']);
+/** Fields that are true of the plain body only. */
+const OF_PLAIN_BODY: ReadonlySet<string> = new Set([...DIGESTS, 'content-encoding', 'content-range']);
 
 const EVENT_STREAM = 'text/event-stream';
 
@@ -50,7 +51,7 @@ export class Compressible {
       const name = (headers[i] as string).toLowerCase();
       const value = headers[i + 1] as string;
       if (name === 'content-type') type ??= (value.split(';', 1)[0] as string).trim().toLowerCase();
-      else if (name === 'content-encoding' || name === 'content-range' || DIGESTS.has(name)) return undefined;
+      else if (OF_PLAIN_BODY.has(name)) return undefined;
       else if (name === 'cache-control' && hasNoTransform(value)) return undefined;
       else if ((name === 'set-cookie' || name === 'set-cookie2') && !this.#rules.compressCookies) return undefined;
     }
@@ -82,16 +83,7 @@ export function varyingHead(head: ResponseHead): ResponseHead {
  * of them cannot be had.
  */
 export function encodedHead(head: ResponseHead, coding: string): ResponseHead {
-  const headers: string[] = [];
-  const { headers: before } = varyingHead(head);
-  for (let i = 0; i < before.length; i += 2) {
-    const name = before[i] as string;
-    const lower = name.toLowerCase();
-    const value = before[i + 1] as string;
-    if (lower !== 'accept-ranges') headers.push(name, lower === 'etag' ? weakTag(value) : value);
-  }
-  headers.push('Content-Encoding', coding);
-  return { ...head, headers };
+  return { ...head, headers: [...ofChangedBytes(varyingHead(head).headers), 'Content-Encoding', coding] };
 }
 
 /** Says by a 304 what the answer says that the client has, where it names that by the weak form of its tag. */
@@ -104,11 +96,6 @@ export function notModifiedHead(head: ResponseHead, request: RawHeaders): Respon
     if ((headers[i] as string).toLowerCase() === 'etag') headers[i + 1] = weakTag(tag);
   }
   return { ...head, headers };
-}
-
-/** An entity tag that does not promise the same bytes (RFC 9110 §8.8.1). */
-function weakTag(tag: string): string {
-  return tag.startsWith('"') ? `W/${tag}` : tag;
 }
 
 /**

@@ -2,7 +2,7 @@
 import type { Transform } from 'node:stream';
 import type { Containment } from '@holdfast/control-api';
 import type { ResponseHead } from '@holdfast/grip';
-import { ofDecodedBody } from '../http/body-fields.js';
+import { ofDecodedBody } from '../http/fields.js';
 import { faultError, type OriginError } from '../origin/errors.js';
 import { type AnswerSink, nowhere, type OriginCall, type OriginHandler } from '../origin/port.js';
 import { type Coding, codingError, codingsOf } from './codings.js';

@@ -10,7 +10,7 @@ import {
   type ResponseHead,
   reasonFault,
 } from '@holdfast/grip';
-import { namedByConnection } from '../http/connection-field.js';
+import { namedByConnection } from '../http/fields.js';
 import { EdgeError } from './errors.js';
 
 /** What a head stands for: the answer, one before it (RFC 9110 §15.2), or the acceptance of a handshake. */

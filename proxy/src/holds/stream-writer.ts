@@ -10,7 +10,7 @@ import type { ClientResponse } from '../edge/port.js';
 import { StreamPiece } from '../edge/stream-piece.js';
 import { ReplayWriter } from '../history/replay-writer.js';
 import type { LinkScope } from '../links/link-scope.js';
-import { KeepAliveTimer } from '../runtime/keep-alive-timer.js';
+import { KeepAliveTimer } from '../runtime/timers.js';
 import type { HoldParts } from './hold.js';
 import type { StreamReplay } from './stream-replay.js';
 

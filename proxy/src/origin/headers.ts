@@ -5,7 +5,7 @@
 import type { RawHeaders } from '@holdfast/grip';
 import type { Options } from '../config/table.js';
 import type { ForwardedForRule } from '../config/types/forwarded-for.js';
-import { namedByConnection } from '../http/connection-field.js';
+import { namedByConnection } from '../http/fields.js';
 import { foldedName, isGripField, isHopField, MARK, posesAsOwned } from './owned-fields.js';
 
 /** The options that shape forwarded headers. */

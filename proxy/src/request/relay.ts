@@ -2,7 +2,7 @@
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
 import { codingsOf } from '../decoding/codings.js';
 import type { ClientResponse, ResponseHandler } from '../edge/port.js';
-import { ofDecodedBody } from '../http/body-fields.js';
+import { ofDecodedBody } from '../http/fields.js';
 import { faultError, type OriginError } from '../origin/errors.js';
 import type { AnswerSink } from '../origin/port.js';
 import type { Exchange } from './exchange.js';

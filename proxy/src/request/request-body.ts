@@ -2,7 +2,7 @@
 import { Readable } from 'node:stream';
 import type { RawHeaders } from '@holdfast/grip';
 import type { BodySink, ClientBody } from '../edge/port.js';
-import { passableTrailers } from '../http/trailers.js';
+import { passableTrailers } from '../http/fields.js';
 import { OriginError } from '../origin/errors.js';
 import { KeptBytes } from '../runtime/kept-bytes.js';
 

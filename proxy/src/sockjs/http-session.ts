@@ -3,7 +3,7 @@ import { type Containment, uncontained } from '@holdfast/control-api';
 import type { ClientHandshake, ClientResponse } from '../edge/port.js';
 import type { Clock, Timer } from '../runtime/clock.js';
 import { Fifo } from '../runtime/fifo.js';
-import { KeepAliveTimer } from '../runtime/keep-alive-timer.js';
+import { KeepAliveTimer } from '../runtime/timers.js';
 import type { FramePiece, MessageSocket, MessageType, SocketHandler } from '../websocket/message-socket.js';
 import { closeFrame, HEARTBEAT_FRAME, HEARTBEAT_S, messagesFrame, OPEN_FRAME, quote, quotedPiece } from './frames.js';
 import { Receiver, type ReceiverHandler, type TransportForm } from './receiver.js';

@@ -11,7 +11,7 @@ import {
   sendableReason,
 } from '@holdfast/grip';
 import { KeptBytes } from '../runtime/kept-bytes.js';
-import { DirectWrites, streamBinding } from '../runtime/node-internals/direct-writes.js';
+import { DirectWrites, streamBinding } from '../runtime/node-internals/socket-writes.js';
 import { extensionsNamed } from './message-socket.js';
 import { type LibraryServer, LibrarySocket, makeLibraryServer, optionsOf, type SocketSettings } from './ws-library.js';
 import { WsSocket } from './ws-socket.js';

@@ -2,8 +2,12 @@
 import type { Duplex } from 'node:stream';
 import type { Containment } from '@holdfast/control-api';
 import { FlushQueue } from '../runtime/flush-queue.js';
-import type { DirectHandle, DirectWriter, DirectWrites } from '../runtime/node-internals/direct-writes.js';
-import { WRITE_BYTES } from '../runtime/node-internals/queued-writes.js';
+import {
+  type DirectHandle,
+  type DirectWriter,
+  type DirectWrites,
+  WRITE_BYTES,
+} from '../runtime/node-internals/socket-writes.js';
 import {
   endFaultySocket,
   type FramePiece,

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { StreamPiece } from '../../dist/edge/stream-piece.js';
 import { TlsCertificates } from '../../dist/edge/tls-certificates.js';
-import { DirectWrites, streamBinding } from '../../dist/runtime/node-internals/direct-writes.js';
+import { DirectWrites, streamBinding } from '../../dist/runtime/node-internals/socket-writes.js';
 import { head, RawClient } from '../kit/clients/raw-client.js';
 import { type MakeEdge, Scene } from './clause.js';
 import { makeNodeEdge, nodeEdge } from './node-edge-maker.js';

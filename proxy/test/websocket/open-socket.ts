@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
 import type { Test } from 'tap';
-import type { DirectWrites } from '../../dist/runtime/node-internals/direct-writes.js';
+import type { DirectWrites } from '../../dist/runtime/node-internals/socket-writes.js';
 import type { MessageType, SocketHandler } from '../../dist/websocket/message-socket.js';
 import { type DialHandler, type DialRequest, dialSocket, WsAcceptor } from '../../dist/websocket/ws-handshakes.js';
 import type { SocketSettings } from '../../dist/websocket/ws-library.js';

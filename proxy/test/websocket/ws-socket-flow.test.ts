@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import t, { type Test } from 'tap';
-import { DirectWrites } from '../../dist/runtime/node-internals/direct-writes.js';
+import { DirectWrites } from '../../dist/runtime/node-internals/socket-writes.js';
 import { FramePiece } from '../../dist/websocket/message-socket.js';
 import { settled } from '../edge/wait.js';
 import { opcodes } from '../kit/clients/raw-frames.js';

@@ -2,7 +2,7 @@
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { headerValues, type ResponseHead } from '@holdfast/grip';
-import { passableNames, saysTrailers } from '../../http/trailers.js';
+import { passableNames, saysTrailers } from '../../http/fields.js';
 import { headLines } from '../client-headers.js';
 
 /**

@@ -3,11 +3,16 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Containment } from '@holdfast/control-api';
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
-import { passableTrailers, saysTrailers } from '../../http/trailers.js';
+import { passableTrailers, saysTrailers } from '../../http/fields.js';
 import type { Flushable, FlushQueue } from '../../runtime/flush-queue.js';
-import type { DirectHandle, DirectWriter, DirectWrites } from '../../runtime/node-internals/direct-writes.js';
 import { flushBodiless } from '../../runtime/node-internals/http-socket.js';
-import { queuedWrites, WRITE_BYTES } from '../../runtime/node-internals/queued-writes.js';
+import {
+  type DirectHandle,
+  type DirectWriter,
+  type DirectWrites,
+  queuedWrites,
+  WRITE_BYTES,
+} from '../../runtime/node-internals/socket-writes.js';
 import { checkedHeaders } from '../client-headers.js';
 import { endFaulty, type FaultyResponse } from '../edge-answers.js';
 import type { ResponseHandler } from '../port.js';

@@ -2,7 +2,7 @@
  * The bytes of one answer on the uws edge until the library has them: the queue, the framing, what shares a cork, and how the
  * end is written.
  */
-import { WRITE_BYTES } from '../../runtime/node-internals/queued-writes.js';
+import { WRITE_BYTES } from '../../runtime/node-internals/socket-writes.js';
 import { cutOf, writeLines } from './head.js';
 import type { UwsAnswer } from './library.js';
 

@@ -13,7 +13,7 @@ import {
   type ResponseHead,
   type WsEvent,
 } from '@holdfast/grip';
-import { isOfOneBody } from '../../http/body-fields.js';
+import { isOfOneBody } from '../../http/fields.js';
 import { OriginError } from '../../origin/errors.js';
 import type { MessageType } from '../../websocket/message-socket.js';
 import { MAX_REFUSAL } from '../session-parts.js';

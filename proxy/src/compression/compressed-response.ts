@@ -1,9 +1,13 @@
 /** An answer whose body is compressed where that is allowed and the client prefers it, decided on its head. */
 import { headerValues, type RawHeaders, type ResponseHead } from '@holdfast/grip';
 import { checkedHeaders } from '../edge/client-headers.js';
-import type { ClientRequest, ClientResponse, ResponseHandler } from '../edge/port.js';
-import { ResponseWrapper } from '../edge/response-wrapper.js';
-import type { StreamPiece } from '../edge/stream-piece.js';
+import {
+  type ClientRequest,
+  type ClientResponse,
+  type ResponseHandler,
+  ResponseWrapper,
+  type StreamPiece,
+} from '../edge/port.js';
 import type { Codec } from '../http/codings.js';
 import { type Compression, encodedHead, forbidsTransform, notModifiedHead, varyingHead } from './compression.js';
 import { type EncodedBody, EncoderBody, type EncoderOwner } from './encoder-body.js';

@@ -1,7 +1,6 @@
 /** Held streams as gzip: each piece is compressed once for all clients, and joined into the stream of each. */
 import { constants, crc32, deflateRawSync, type ZlibOptions } from 'node:zlib';
-import type { ClientResponse } from '../edge/port.js';
-import { type GzipPiece, StreamPiece } from '../edge/stream-piece.js';
+import { type ClientResponse, type GzipPiece, StreamPiece } from '../edge/port.js';
 import type { EncodedBody } from './encoder-body.js';
 
 /**

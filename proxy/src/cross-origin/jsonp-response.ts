@@ -1,8 +1,7 @@
 /** Wraps the answer to a JSON-P call into a script that calls a function. */
 import { type RawHeaders, type ResponseHead, textFromWire } from '@holdfast/grip';
 import { clientHeaders } from '../edge/client-headers.js';
-import type { ClientResponse } from '../edge/port.js';
-import { ResponseWrapper } from '../edge/response-wrapper.js';
+import { type ClientResponse, ResponseWrapper } from '../edge/port.js';
 import { KeptBytes } from '../runtime/kept-bytes.js';
 import type { JsonpCall } from './jsonp-request.js';
 

@@ -1,6 +1,8 @@
-/** The checks on a request head that a parser leaves to us, so that nothing ambiguous reaches an origin. */
+/**
+ * The checks on a request head that a parser leaves to us, those of WebSocket handshakes included, so that nothing ambiguous reaches an origin.
+ */
 import { METHODS } from 'node:http';
-import type { RawHeaders } from '@holdfast/grip';
+import { headerValue, headerValues, type RawHeaders } from '@holdfast/grip';
 
 /** The answer to a refused request. `text` ends in a newline. */
 export interface Refusal {
@@ -127,4 +129,59 @@ export function checkMethodAt(bytes: Buffer, at: number): Refusal | undefined {
   if (end < 0) return undefined;
   const method = REQUEST_LINE.exec(bytes.toString('latin1', start, end))?.[1];
   return method === undefined ? undefined : checkMethod(method);
+}
+
+/** The answer to a refused handshake. */
+export interface HandshakeRefusal {
+  readonly status: number;
+  readonly text: string;
+  readonly headers: RawHeaders;
+}
+
+/** The parts of a request head that decide about a handshake. */
+export interface HandshakeHead {
+  readonly method: string;
+  readonly version: string;
+  readonly headers: RawHeaders;
+}
+
+/** 16 bytes in base64 (RFC 6455 §4.1). */
+const KEY = /^[+/0-9A-Za-z]{22}==$/;
+
+/** Fields that may not be repeated (RFC 6455 §11.3). */
+const ONCE = ['Upgrade', 'Sec-WebSocket-Key', 'Sec-WebSocket-Version'] as const;
+
+const invalid = (why: string): HandshakeRefusal => ({
+  status: 400,
+  text: `Request contained an Upgrade header with value "websocket" but the request was not a valid WebSocket request: ${why}.\n`,
+  headers: [],
+});
+
+/** Whether a request asks for a WebSocket: by its Upgrade field, compared without case as RFC 9110 §7.8 has it. */
+export function asksForWebSocket(headers: RawHeaders): boolean {
+  const upgrade = headerValue(headers, 'upgrade');
+  return upgrade !== undefined && upgrade.trim().toLowerCase() === 'websocket';
+}
+
+/** Checks a handshake by RFC 6455 §4.2.1; undefined when it is valid. */
+export function checkHandshake({ method, version: http, headers }: HandshakeHead): HandshakeRefusal | undefined {
+  if (method !== 'GET') return invalid(`the method is ${method}, not GET`);
+  if (http !== '1.1') return invalid('it is not HTTP/1.1');
+  for (const name of ONCE)
+    if (headerValues(headers, name.toLowerCase()).length > 1) return invalid(`it has more than one ${name}`);
+  const key = headerValue(headers, 'sec-websocket-key');
+  if (key === undefined) return invalid('it has no Sec-WebSocket-Key');
+  if (!KEY.test(key.trim())) return invalid('its Sec-WebSocket-Key is not 16 bytes in base64');
+  const length = headerValue(headers, 'content-length');
+  if (headerValue(headers, 'transfer-encoding') !== undefined || (length !== undefined && Number(length) !== 0)) {
+    return invalid('it has a body');
+  }
+  const version = headerValue(headers, 'sec-websocket-version');
+  if (version === undefined) return invalid('it has no Sec-WebSocket-Version');
+  if (version.trim() === '13') return undefined;
+  return {
+    status: 426,
+    text: `WebSocket version ${version.trim()} is not supported, version 13 is.\n`,
+    headers: ['Sec-WebSocket-Version', '13', 'Upgrade', 'websocket'],
+  };
 }

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { StreamPiece } from '../../dist/edge/stream-piece.js';
+import { StreamPiece } from '../../dist/edge/port.js';
 import { TlsCertificates } from '../../dist/edge/tls-certificates.js';
 import { DirectWrites, streamBinding } from '../../dist/runtime/node-internals/socket-writes.js';
 import { head, RawClient } from '../kit/clients/raw-client.js';

@@ -1,6 +1,6 @@
 /** What the node edge alone does with TLS; what every edge does is in `tls.test.ts`. */
 import t from 'tap';
-import { StreamPiece } from '../../dist/edge/stream-piece.js';
+import { StreamPiece } from '../../dist/edge/port.js';
 import { head, RawClient } from '../kit/clients/raw-client.js';
 import { NAME, nodeTls, TlsScene } from './tls-scene.js';
 import { until } from './wait.js';

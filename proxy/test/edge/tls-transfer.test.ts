@@ -1,6 +1,6 @@
 /** Long transfers over TLS, on every edge: what the library under an edge does with records, buffers and back-pressure. */
 import t from 'tap';
-import { StreamPiece } from '../../dist/edge/stream-piece.js';
+import { StreamPiece } from '../../dist/edge/port.js';
 import { head, type RawClient } from '../kit/clients/raw-client.js';
 import type { Taken } from './scripted-handler.js';
 import { NAME, TlsScene, tlsEdges } from './tls-scene.js';

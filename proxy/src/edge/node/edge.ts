@@ -13,10 +13,19 @@ import { isDetached } from '../../runtime/node-internals/http-socket.js';
 import { DirectWrites, streamBinding } from '../../runtime/node-internals/socket-writes.js';
 import type { WsAcceptor } from '../../websocket/ws-handshakes.js';
 import { answerMalformed, answerText } from '../edge-answers.js';
-import { asksForWebSocket, checkHandshake, type HandshakeHead } from '../handshake-check.js';
 import { applySocketOwner, listenError, prepareSocketFile } from '../listening.js';
 import type { BoundListener, ClientRequest, Edge, EdgeEvents, EdgeHandler, Listener } from '../port.js';
-import { checkMethod, checkMethodAt, checkRequest, isRefusal, type Refusal, type Target } from '../request-check.js';
+import {
+  asksForWebSocket,
+  checkHandshake,
+  checkMethod,
+  checkMethodAt,
+  checkRequest,
+  type HandshakeHead,
+  isRefusal,
+  type Refusal,
+  type Target,
+} from '../request-check.js';
 import type { TlsCertificates } from '../tls-certificates.js';
 import { NodeBody } from './body.js';
 import { ignoreError, NodeConnection } from './connection.js';

@@ -15,8 +15,7 @@ import {
 } from '../../runtime/node-internals/socket-writes.js';
 import { checkedHeaders } from '../client-headers.js';
 import { endFaulty, type FaultyResponse } from '../edge-answers.js';
-import type { ResponseHandler } from '../port.js';
-import type { StreamPiece } from '../stream-piece.js';
+import type { ResponseHandler, StreamPiece } from '../port.js';
 import { addTrailers, announceTrailers, chunkOf, cutAnswer, endAnswer, interimHead, newAnswer } from './answer.js';
 import type { NodeBody } from './body.js';
 

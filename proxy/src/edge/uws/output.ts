@@ -3,7 +3,7 @@
  * end is written.
  */
 import { WRITE_BYTES } from '../../runtime/node-internals/socket-writes.js';
-import { cutOf, writeLines } from './head.js';
+import { cutOf, writeLines } from './heads.js';
 import type { UwsAnswer } from './library.js';
 
 /**

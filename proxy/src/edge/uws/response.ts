@@ -10,11 +10,9 @@ import { headerValue, type ResponseHead } from '@holdfast/grip';
 import type { Clock, Timer } from '../../runtime/clock.js';
 import type { Flushable, FlushQueue } from '../../runtime/flush-queue.js';
 import { endFaulty, type FaultyResponse } from '../edge-answers.js';
-import type { ResponseHandler } from '../port.js';
-import type { StreamPiece } from '../stream-piece.js';
-import type { BodyTurn, UwsBody } from './body.js';
-import { headText } from './head.js';
-import type { KeepAliveTicker, Transfer } from './keep-alive-ticker.js';
+import type { ResponseHandler, StreamPiece } from '../port.js';
+import type { BodyTurn, KeepAliveTicker, Transfer, UwsBody } from './body.js';
+import { headText } from './heads.js';
 import type { UwsAnswer } from './library.js';
 import { CORK_MAX, type OutputOwner, UwsOutput } from './output.js';
 

@@ -1,5 +1,5 @@
 /** Clauses of the `Edge` contract: answers that are broken off, so that their clients can tell (RFC 9112 §8). */
-import { StreamPiece } from '../../../dist/edge/stream-piece.js';
+import { StreamPiece } from '../../../dist/edge/port.js';
 import { head } from '../../kit/clients/raw-client.js';
 import type { Clause } from '../clause.js';
 import { settled, until } from '../wait.js';

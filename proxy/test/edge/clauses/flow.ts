@@ -1,5 +1,5 @@
 /** Clauses of the `Edge` contract: back-pressure, and pieces pushed into held streams. */
-import { StreamPiece } from '../../../dist/edge/stream-piece.js';
+import { StreamPiece } from '../../../dist/edge/port.js';
 import { head } from '../../kit/clients/raw-client.js';
 import type { Clause } from '../clause.js';
 import type { Taken } from '../scripted-handler.js';

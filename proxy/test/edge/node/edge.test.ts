@@ -2,7 +2,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { createServer, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
 import { PIPELINE_MAX } from '../../../dist/edge/node/connection.js';
-import { StreamPiece } from '../../../dist/edge/stream-piece.js';
+import { StreamPiece } from '../../../dist/edge/port.js';
 import { head } from '../../kit/clients/raw-client.js';
 import { Scene } from '../clause.js';
 import { edgeContract } from '../contract.js';

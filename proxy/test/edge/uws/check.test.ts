@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
-import { checkUwsRequest } from '../../../dist/edge/uws/request.js';
+import { checkUwsRequest } from '../../../dist/edge/uws/heads.js';
 import { head, type RawClient } from '../../kit/clients/raw-client.js';
 import { handshake } from '../../kit/clients/raw-socket.js';
 import { Scene } from '../clause.js';

@@ -1,7 +1,11 @@
-/** A request on the uws edge: copied within its handler, and checked for what uWebSockets.js lets pass. */
+/**
+ * Heads on the uws edge: those of requests, copied and checked for what uWebSockets.js lets pass, and the text of those of responses.
+ */
 import { SocketAddress } from 'node:net';
+import type { ResponseHead } from '@holdfast/grip';
+import { type HeadKind, headLines } from '../client-headers.js';
 import { checkMethod, LENGTH, type Refusal } from '../request-check.js';
-import type { UwsAnswer, UwsRequest } from './library.js';
+import type { UwsAnswer, UwsRequest, UwsText } from './library.js';
 
 /** A request head as it was sent, but for the case of header names, which the library has lost. */
 export interface UwsHead {
@@ -139,4 +143,48 @@ export function checkUwsRequest(
   if (coding === undefined) return undefined;
   if (length !== undefined) return malformed('Content-Length beside Transfer-Encoding');
   return checkCoding(coding);
+}
+
+/** Longest part of a head, in bytes, that shares a cork with other bytes. */
+const PART_MAX = 8_000;
+
+const isDate = (name: string): boolean => name.length === 4 && name.toLowerCase() === 'date';
+
+/**
+ * A response's head without the line that ends it: the library writes lines as they are given, so that a whole head goes out in
+ * one call. Date is left out beside the fields of the hop: the library writes its own into
+ * every final answer. Throws for a head that cannot be put on the wire (`checkedHeaders`): characters above U+00FF would
+ * become the bytes of other characters.
+ */
+export function headText(head: ResponseHead, kind: HeadKind): string {
+  return headLines(head, kind, kind === 'interim' ? undefined : isDate);
+}
+
+/** Text as bytes, one to a character. */
+export function latin1(text: string): UwsText {
+  return NON_ASCII.test(text) ? Buffer.from(text, 'latin1') : text;
+}
+
+/**
+ * Writes lines as they are, the last CRLF aside. `begun`: some of this answer was written before; then they
+ * go as a header field, since there is only one status; the first of them must have a colon.
+ */
+export function writeLines(answer: UwsAnswer, text: string, begun: boolean): void {
+  if (!begun) {
+    answer.writeStatus(latin1(text.slice('HTTP/1.1 '.length)));
+    return;
+  }
+  const colon = text.indexOf(': ');
+  answer.writeHeader(latin1(text.slice(0, colon)), latin1(text.slice(colon + 2)));
+}
+
+/**
+ * Where a long head is to be cut, so that what goes out at a time does not exceed what the library can hold: the index of a
+ * CRLF, or undefined when it is short enough.
+ */
+export function cutOf(text: string): number | undefined {
+  if (text.length <= PART_MAX) return undefined;
+  const before = text.lastIndexOf('\r\n', PART_MAX);
+  const cut = before > 0 ? before : text.indexOf('\r\n');
+  return cut < 0 ? undefined : cut;
 }

@@ -8,6 +8,8 @@ import { headerValue, headerValues, type RawHeaders } from '@holdfast/grip';
 export interface Refusal {
   readonly status: number;
   readonly text: string;
+  /** Fields beside those of the text; left out: none. */
+  readonly headers?: RawHeaders;
 }
 
 /** The parts of a request head that decide framing and routing. */
@@ -34,7 +36,17 @@ export const LENGTH = /^\d{1,15}$/;
 
 const ABSOLUTE = /^https?:\/\/([^/?#]+)([^#]*)/i;
 
-const refuse = (status: number, detail: string): Refusal => ({ status, text: `Failed to parse request: ${detail}\n` });
+/** The answer to a request that cannot be read. */
+export const malformed = (detail: string): Refusal => ({ status: 400, text: `Failed to parse request: ${detail}\n` });
+
+/** The answer to a head of more than so many bytes (RFC 6585 §5). */
+export const headTooLong = (limit: number): Refusal => ({
+  status: 431,
+  text: `Request header size exceeded limit of ${limit} bytes.\n`,
+});
+
+/** The answer to a transfer coding that is not read (RFC 9112 §6.1). */
+export const UNKNOWN_CODING: Refusal = { status: 501, text: 'Transfer coding not supported.\n' };
 
 /** Splits an absolute-form or origin-form target; undefined when it is neither (RFC 9112 §3.2). */
 function readTarget(target: string, hostField: string): Target | undefined {
@@ -62,7 +74,7 @@ export function checkRequest(head: RequestHead): Target | Refusal {
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string;
     if (name.length === 4 && name.toLowerCase() === 'host') {
-      if (host !== undefined) return refuse(400, 'more than one Host header');
+      if (host !== undefined) return malformed('more than one Host header');
       host = headers[i + 1] as string;
     } else if (name.length === 17 && name.toLowerCase() === 'transfer-encoding') {
       coding = coding === undefined ? (headers[i + 1] as string) : `${coding},${headers[i + 1]}`;
@@ -71,19 +83,19 @@ export function checkRequest(head: RequestHead): Target | Refusal {
       name.toLowerCase() === 'content-length' &&
       !LENGTH.test(headers[i + 1] as string)
     ) {
-      return refuse(400, 'invalid Content-Length');
+      return malformed('invalid Content-Length');
     }
   }
-  if (host === undefined && head.version === '1.1') return refuse(400, 'missing Host header');
+  if (host === undefined && head.version === '1.1') return malformed('missing Host header');
   if (coding !== undefined) {
-    if (head.version === '1.0') return refuse(400, 'Transfer-Encoding in an HTTP/1.0 request');
-    if (coding.toLowerCase() !== 'chunked') return { status: 501, text: 'Transfer coding not supported.\n' };
+    if (head.version === '1.0') return malformed('Transfer-Encoding in an HTTP/1.0 request');
+    if (coding.toLowerCase() !== 'chunked') return UNKNOWN_CODING;
   }
   // A question to the server itself (RFC 9110 §9.3.7): it has no path to route by, so the edge answers it.
   const isOwn = head.target === '*' && head.method === 'OPTIONS';
   const target = isOwn ? { host: host ?? '', path: '*' } : readTarget(head.target, host ?? '');
-  if (target === undefined) return refuse(400, 'invalid request target');
-  return isHost(target.host) ? target : refuse(400, 'invalid Host header');
+  if (target === undefined) return malformed('invalid request target');
+  return isHost(target.host) ? target : malformed('invalid Host header');
 }
 
 function isHost(text: string): boolean {
@@ -114,7 +126,7 @@ const REQUEST_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) \S+ HTTP\/1\.[01]\r?$/;
 /** Why a method is refused: it is no token (400), or none that is taken (501, RFC 9110 §9.1); undefined where it is taken. */
 export function checkMethod(method: string): Refusal | undefined {
   if (TAKEN.has(method)) return undefined;
-  if (!TOKEN.test(method)) return { status: 400, text: 'Failed to parse request: invalid method\n' };
+  if (!TOKEN.test(method)) return malformed('invalid method');
   const shown = method.length > SHOWN_MAX ? `${method.slice(0, SHOWN_MAX)}...` : method;
   return { status: 501, text: `Method not supported: ${shown}.\n` };
 }
@@ -131,30 +143,15 @@ export function checkMethodAt(bytes: Buffer, at: number): Refusal | undefined {
   return method === undefined ? undefined : checkMethod(method);
 }
 
-/** The answer to a refused handshake. */
-export interface HandshakeRefusal {
-  readonly status: number;
-  readonly text: string;
-  readonly headers: RawHeaders;
-}
-
-/** The parts of a request head that decide about a handshake. */
-export interface HandshakeHead {
-  readonly method: string;
-  readonly version: string;
-  readonly headers: RawHeaders;
-}
-
 /** 16 bytes in base64 (RFC 6455 §4.1). */
 const KEY = /^[+/0-9A-Za-z]{22}==$/;
 
 /** Fields that may not be repeated (RFC 6455 §11.3). */
 const ONCE = ['Upgrade', 'Sec-WebSocket-Key', 'Sec-WebSocket-Version'] as const;
 
-const invalid = (why: string): HandshakeRefusal => ({
+const invalid = (why: string): Refusal => ({
   status: 400,
   text: `Request contained an Upgrade header with value "websocket" but the request was not a valid WebSocket request: ${why}.\n`,
-  headers: [],
 });
 
 /** Whether a request asks for a WebSocket: by its Upgrade field, compared without case as RFC 9110 §7.8 has it. */
@@ -164,7 +161,7 @@ export function asksForWebSocket(headers: RawHeaders): boolean {
 }
 
 /** Checks a handshake by RFC 6455 §4.2.1; undefined when it is valid. */
-export function checkHandshake({ method, version: http, headers }: HandshakeHead): HandshakeRefusal | undefined {
+export function checkHandshake({ method, version: http, headers }: RequestHead): Refusal | undefined {
   if (method !== 'GET') return invalid(`the method is ${method}, not GET`);
   if (http !== '1.1') return invalid('it is not HTTP/1.1');
   for (const name of ONCE)

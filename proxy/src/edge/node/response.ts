@@ -14,10 +14,9 @@ import {
   WRITE_BYTES,
 } from '../../runtime/node-internals/socket-writes.js';
 import { checkedHeaders } from '../client-headers.js';
-import { endFaulty, type FaultyResponse } from '../edge-answers.js';
+import { callGone, endFaulty, type FaultyResponse } from '../edge-answers.js';
 import type { ResponseHandler, StreamPiece } from '../port.js';
 import { addTrailers, announceTrailers, chunkOf, cutAnswer, endAnswer, interimHead, newAnswer } from './answer.js';
-import type { NodeBody } from './body.js';
 
 /** Ends a chunked body (RFC 9112 §7.1). */
 const LAST_CHUNK = Buffer.from('0\r\n\r\n');
@@ -43,8 +42,8 @@ export interface NodeResponseDeps {
  */
 export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
   bodyBytes = 0;
-  /** The body of the request, while it may be read. */
-  body: NodeBody | undefined;
+  /** The body of the request, while it may be read: `break` says that the rest will not come. */
+  body: { break(): void } | undefined;
   /** Node's own object; undefined while the answer is held without it. */
   #response: ServerResponse | undefined;
   /** Where the answer goes while it is held without node's object. */
@@ -119,7 +118,7 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
   }
 
   setHandler(handler: ResponseHandler): void {
-    if (this.#gone) queueMicrotask(() => this.#tellGone(handler));
+    if (this.#gone) queueMicrotask(() => callGone(handler, this.#deps.faults));
     if (this.#over) return;
     this.#handler = handler;
     if (this.#isDestroyed) queueMicrotask(() => this.gone());
@@ -296,20 +295,12 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
     this.#handler = undefined;
     this.#dropPieces();
     this.body?.break();
-    if (handler !== undefined) this.#tellGone(handler);
+    if (handler !== undefined) callGone(handler, this.#deps.faults);
   }
 
   /** Reports an error of the code behind the answer, and ends the answer. */
   faulted(error: unknown): void {
     endFaulty(this, this.#handler, error, this.#deps.faults);
-  }
-
-  #tellGone(handler: ResponseHandler): void {
-    try {
-      handler.onGone();
-    } catch (error) {
-      this.#deps.faults.caught('client', error, handler);
-    }
   }
 
   /** Whether the answer is complete or broken off, as far as its handler is concerned. */

@@ -7,7 +7,7 @@ import { createServer } from 'node:net';
 import { uncontained } from '@holdfast/control-api';
 import { FlushQueue } from '../../runtime/flush-queue.js';
 import { EdgeError } from '../errors.js';
-import { applySocketOwner, listenError, prepareSocketFile, removeSocketFile } from '../listening.js';
+import { applySocketOwner, boundTo, listenError, prepareSocketFile, removeSocketFile } from '../listening.js';
 import type { BoundListener, Edge, EdgeHandler, Listener } from '../port.js';
 import { KeepAliveTicker, UwsBacklog } from './body.js';
 import { makeTlsApp, UwsCertificates } from './certificates.js';
@@ -65,10 +65,7 @@ export class UwsEdge implements Edge {
       path: listener.path,
       certificates: secure ? new UwsCertificates(serving, certificates, port, this.#deps.clock) : undefined,
     });
-    if (listener.path !== undefined) return { ...listener, url: `unix:${listener.path}` };
-    const host = listener.host ?? '0.0.0.0';
-    const shown = host.includes(':') ? `[${host}]` : host;
-    return { ...listener, port, url: `${secure ? 'https' : 'http'}://${shown}:${port}` };
+    return boundTo(listener, listener.host ?? '0.0.0.0', port);
   }
 
   stopAccepting(): void {

@@ -4,7 +4,7 @@
 import { SocketAddress } from 'node:net';
 import type { ResponseHead } from '@holdfast/grip';
 import { type HeadKind, headLines } from '../client-headers.js';
-import { checkMethod, LENGTH, type Refusal } from '../request-check.js';
+import { checkMethod, headTooLong, LENGTH, malformed, type Refusal, UNKNOWN_CODING } from '../request-check.js';
 import type { UwsAnswer, UwsRequest, UwsText } from './library.js';
 
 /** A request head as it was sent, but for the case of header names, which the library has lost. */
@@ -78,8 +78,6 @@ export function addressOf(address: ArrayBuffer): string {
   return new SocketAddress({ address: hex, family: 'ipv6' }).address;
 }
 
-const malformed = (detail: string): Refusal => ({ status: 400, text: `Failed to parse request: ${detail}\n` });
-
 /** A path and query as they may be sent: visible ASCII (RFC 3986 §2). */
 const TARGET = /^[\x21-\x7e]*$/;
 
@@ -103,9 +101,7 @@ function checkCoding(coding: string): Refusal {
   if (chunked > 1 || (chunked === 1 && codings.at(-1)?.trim() !== 'chunked')) {
     return malformed('chunked is not the last transfer coding');
   }
-  return coding.toLowerCase() === 'chunked'
-    ? LENGTH_REQUIRED
-    : { status: 501, text: 'Transfer coding not supported.\n' };
+  return coding.toLowerCase() === 'chunked' ? LENGTH_REQUIRED : UNKNOWN_CODING;
 }
 
 /**
@@ -131,9 +127,7 @@ export function checkUwsRequest(
       length = value;
     } else if (name === 'transfer-encoding') coding = coding === undefined ? value : `${coding},${value}`;
   }
-  if (bytes > clientBufferSize) {
-    return { status: 431, text: `Request header size exceeded limit of ${clientBufferSize} bytes.\n` };
-  }
+  if (bytes > clientBufferSize) return headTooLong(clientBufferSize);
   if (isAltered) return malformed('bytes that are no UTF-8 in a field that comes more than once');
   if (isProxied) return malformed('bytes of the PROXY protocol before it');
   const wrongMethod = checkMethod(method);

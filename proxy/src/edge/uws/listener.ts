@@ -60,8 +60,6 @@ export interface UwsEdgeDeps {
 export type ListenerDeps = UwsEdgeDeps &
   Pick<UwsResponseDeps, 'flushes' | 'ticker' | 'faults'> & { readonly backlog: UwsBacklog };
 
-type Refused = Refusal & { readonly headers?: RawHeaders };
-
 /** Serves the connections of one app. */
 export class UwsListener implements UwsResponseDeps {
   readonly clock;
@@ -184,7 +182,7 @@ export class UwsListener implements UwsResponseDeps {
     const connection = headerValues(headers, 'connection');
     const asks = connection.some((value) => UPGRADE.test(value)) && asksForWebSocket(headers);
     const target = this.#check(head, asks);
-    const response = new UwsResponse(answer, shapeOf(head, connection, asks, 'status' in target), this);
+    const response = new UwsResponse(answer, shapeOf(head, connection, asks, isRefusal(target)), this);
     this.#busy++;
     try {
       this.#hand(head, target, response, asks ? context : undefined, answer);
@@ -194,9 +192,9 @@ export class UwsListener implements UwsResponseDeps {
   }
 
   /** Refuses the request, or gives it to the handler: as a handshake where there is a `context` for it. */
-  #hand(head: UwsHead, target: Target | Refused, response: UwsResponse, context: unknown, answer: UwsAnswer): void {
+  #hand(head: UwsHead, target: Target | Refusal, response: UwsResponse, context: unknown, answer: UwsAnswer): void {
     const { headers } = head;
-    if ('status' in target) {
+    if (isRefusal(target)) {
       this.#deps.events.requestRefused(target.text.trimEnd(), target.status, head.clientAddress);
       // The answer goes out at the end of the turn. If more follows in the same segment, the library cuts the connection, since
       // this request is not answered yet; answered at once, the next one would be served. The connection is cut with the
@@ -214,13 +212,13 @@ export class UwsListener implements UwsResponseDeps {
     }
   }
 
-  #check(head: UwsHead, asks: boolean): Target | Refused {
+  #check(head: UwsHead, asks: boolean): Target | Refusal {
     const refusal = checkUwsRequest(head, this.#options.clientBufferSize);
     if (refusal !== undefined) return refusal;
     const { method, target, headers } = head;
-    const outcome = checkRequest({ method, target, version: '1.1', headers });
-    if (isRefusal(outcome) || !asks) return outcome;
-    return checkHandshake({ method, version: '1.1', headers }) ?? outcome;
+    const checked = { method, target, version: '1.1', headers };
+    const outcome = checkRequest(checked);
+    return isRefusal(outcome) || !asks ? outcome : (checkHandshake(checked) ?? outcome);
   }
 
   #bodyOf(answer: UwsAnswer, headers: RawHeaders, response: UwsResponse): UwsBody | undefined {

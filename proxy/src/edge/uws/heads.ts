@@ -2,7 +2,7 @@
  * Heads on the uws edge: those of requests, copied and checked for what uWebSockets.js lets pass, and the text of those of responses.
  */
 import { SocketAddress } from 'node:net';
-import type { ResponseHead } from '@holdfast/grip';
+import { headerValue, type ResponseHead } from '@holdfast/grip';
 import { type HeadKind, headLines } from '../client-headers.js';
 import { checkMethod, headTooLong, LENGTH, malformed, type Refusal, UNKNOWN_CODING } from '../request-check.js';
 import type { UwsAnswer, UwsRequest, UwsText } from './library.js';
@@ -181,4 +181,10 @@ export function cutOf(text: string): number | undefined {
   const before = text.lastIndexOf('\r\n', PART_MAX);
   const cut = before > 0 ? before : text.indexOf('\r\n');
   return cut < 0 ? undefined : cut;
+}
+
+/** Whether a comment may be put before the body: that of an event stream, but not within a coding of its bytes. */
+export function isEventStream({ headers }: ResponseHead): boolean {
+  if (headerValue(headers, 'content-encoding') !== undefined) return false;
+  return headerValue(headers, 'content-type')?.trim().toLowerCase().startsWith('text/event-stream') === true;
 }

@@ -6,13 +6,13 @@
  * report late, by one cork.
  */
 import type { Containment } from '@holdfast/control-api';
-import { headerValue, type ResponseHead } from '@holdfast/grip';
+import type { ResponseHead } from '@holdfast/grip';
 import type { Clock, Timer } from '../../runtime/clock.js';
 import type { Flushable, FlushQueue } from '../../runtime/flush-queue.js';
 import { callGone, endFaulty, type FaultyResponse } from '../edge-answers.js';
 import type { ResponseHandler, StreamPiece } from '../port.js';
 import type { BodyTurn, KeepAliveTicker, Transfer, UwsBody } from './body.js';
-import { headText } from './heads.js';
+import { headText, isEventStream } from './heads.js';
 import type { UwsAnswer } from './library.js';
 import { CORK_MAX, type OutputOwner, UwsOutput } from './output.js';
 
@@ -389,10 +389,4 @@ export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputO
     this.body?.break();
     this.#deps.answered();
   }
-}
-
-/** Whether a comment may be put before the body: not within a coding of its bytes. */
-function isEventStream({ headers }: ResponseHead): boolean {
-  if (headerValue(headers, 'content-encoding') !== undefined) return false;
-  return headerValue(headers, 'content-type')?.trim().toLowerCase().startsWith('text/event-stream') === true;
 }

@@ -1,4 +1,4 @@
-/** Owns: making a `NodeEdge` for a test. */
+/** Makes a `NodeEdge` for a test. */
 import { NodeEdge } from '../../dist/edge/node/edge.js';
 import { TlsCertificates } from '../../dist/edge/tls-certificates.js';
 import type { DirectWrites } from '../../dist/runtime/node-internals/socket-writes.js';

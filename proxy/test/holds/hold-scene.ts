@@ -30,7 +30,7 @@ import { toRoute } from '../../dist/routes/route.js';
 import { RouteTable } from '../../dist/routes/route-table.js';
 import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';
 import type { SessionParts } from '../../dist/sessions/session-parts.js';
-import { Scene } from '../edge/clause.js';
+import { EdgeFixture } from '../edge/clause.js';
 import { makeNodeEdge } from '../edge/node-edge-maker.js';
 import { type Answer, type Asking, open } from '../kit/clients/http-client.js';
 import { ManualClock } from '../kit/manual-clock.js';
@@ -120,7 +120,7 @@ export class HoldScene {
     originKeepAliveTimeout: 60_000,
     maxHeaderBytes: 65_536,
   });
-  #edge: Scene | undefined;
+  #edge: EdgeFixture | undefined;
 
   private constructor(t: Test, origin: PullOrigin, options: HoldSceneOptions) {
     this.#t = t;
@@ -167,7 +167,7 @@ export class HoldScene {
       onWebSocket: (request, handshake) => inner.onWebSocket(request, handshake),
     };
     const limits = { clientMaxconn: 1_000 };
-    scene.#edge = await Scene.open(t, (surroundings) => makeNodeEdge({ ...surroundings, handler }), limits);
+    scene.#edge = await EdgeFixture.open(t, (surroundings) => makeNodeEdge({ ...surroundings, handler }), limits);
     return scene;
   }
 

@@ -4,8 +4,8 @@ import { Readable } from 'node:stream';
 import t from 'tap';
 import { MAX_PLAIN_POOLS } from '../../dist/origin/client.js';
 import { OriginError } from '../../dist/origin/errors.js';
-import { settled, until } from '../edge/wait.js';
 import { answerBytes, RawOrigin } from '../kit/origins/raw-origin.js';
+import { settled, until } from '../kit/until.js';
 import { ask, makeClient, target } from './client-scene.js';
 
 t.test('requests', async (t) => {

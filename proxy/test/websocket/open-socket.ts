@@ -1,4 +1,4 @@
-/** Owns: a `WsSocket` of either role for a test, with a raw other side and somebody who writes down what it hears. */
+/** A `WsSocket` of either role for a test, with a raw other side and a listener that writes down its events. */
 import { createServer } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';

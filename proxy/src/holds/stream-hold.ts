@@ -10,12 +10,19 @@ import { waitForLive } from '../channels/live-wait.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import { endSoon, type SubscriberEnd } from '../channels/subscriber-parts.js';
 import type { SubscriptionList } from '../channels/subscription-list.js';
-import type { ClientResponse, ResponseHandler } from '../edge/port.js';
-import { StreamPiece } from '../edge/stream-piece.js';
+import { type ClientResponse, type ResponseHandler, StreamPiece } from '../edge/port.js';
 import type { LinkScope } from '../links/link-scope.js';
 import { CatchUp, type CatchUpOwner } from './catch-up.js';
-import type { HoldOwner, HoldParts, HoldStart } from './hold.js';
-import { channelList, isOvertaken, notifyGone, replayOf, viewOf } from './hold.js';
+import {
+  channelList,
+  type HoldOwner,
+  type HoldParts,
+  type HoldStart,
+  isOvertaken,
+  notifyGone,
+  replayOf,
+  viewOf,
+} from './hold.js';
 import { headOf, StreamBody } from './stream-body.js';
 import { follow, StreamQueue } from './stream-queue.js';
 import { StreamReplay } from './stream-replay.js';

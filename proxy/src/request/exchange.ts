@@ -3,7 +3,7 @@ import { CodedError, type HoldMode, type ResponseHead } from '@holdfast/grip';
 import { answerPlain, failureOf } from '../answers/answers.js';
 import type { SubscriberEnd } from '../channels/subscriber-parts.js';
 import type { Coding } from '../decoding/codings.js';
-import { DecodedBody } from '../decoding/decoded-body.js';
+import { DecodedBody } from '../decoding/decoded-answer.js';
 import type { ClientRequest, ClientResponse, ResponseHandler } from '../edge/port.js';
 import { faultError, type OriginError, RequestError } from '../errors.js';
 import type { HoldOwner } from '../holds/hold.js';

@@ -17,7 +17,7 @@ import { type OriginError, RequestError } from '../errors.js';
 import { openHold } from '../holds/open.js';
 import { ResponseHold } from '../holds/response-hold.js';
 import type { StreamHold } from '../holds/stream-hold.js';
-import { ofChangedBytes, ofDecodedBody } from '../http/body-fields.js';
+import { ofChangedBytes, ofDecodedBody } from '../http/fields.js';
 import { type LinkScope, scopeOf } from '../links/link-scope.js';
 import type { AnswerSink } from '../origin/port.js';
 import { describeTarget } from '../origin/send.js';

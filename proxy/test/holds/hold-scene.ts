@@ -11,8 +11,7 @@ import type { SubscriberEnd } from '../../dist/channels/subscriber-parts.js';
 import { AllowedOrigins } from '../../dist/config/types/allowed-origins.js';
 import { ChannelInterest } from '../../dist/delivery/channel-interest.js';
 import { ItemDelivery } from '../../dist/delivery/item-delivery.js';
-import type { EdgeHandler } from '../../dist/edge/port.js';
-import { ResponseWrapper } from '../../dist/edge/response-wrapper.js';
+import { type EdgeHandler, ResponseWrapper } from '../../dist/edge/port.js';
 import { HistoryReader } from '../../dist/history/reader.js';
 import type { ReplayParts } from '../../dist/history/replay-parts.js';
 import { ResumeTokens } from '../../dist/history/tokens.js';
@@ -30,7 +29,7 @@ import { toRoute } from '../../dist/routes/route.js';
 import { RouteTable } from '../../dist/routes/route-table.js';
 import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';
 import type { SessionParts } from '../../dist/sessions/session-parts.js';
-import { Scene } from '../edge/clause.js';
+import { EdgeFixture } from '../edge/clause.js';
 import { makeNodeEdge } from '../edge/node-edge-maker.js';
 import { type Answer, type Asking, open } from '../kit/clients/http-client.js';
 import { ManualClock } from '../kit/manual-clock.js';
@@ -120,7 +119,7 @@ export class HoldScene {
     originKeepAliveTimeout: 60_000,
     maxHeaderBytes: 65_536,
   });
-  #edge: Scene | undefined;
+  #edge: EdgeFixture | undefined;
 
   private constructor(t: Test, origin: PullOrigin, options: HoldSceneOptions) {
     this.#t = t;
@@ -167,7 +166,7 @@ export class HoldScene {
       onWebSocket: (request, handshake) => inner.onWebSocket(request, handshake),
     };
     const limits = { clientMaxconn: 1_000 };
-    scene.#edge = await Scene.open(t, (surroundings) => makeNodeEdge({ ...surroundings, handler }), limits);
+    scene.#edge = await EdgeFixture.open(t, (surroundings) => makeNodeEdge({ ...surroundings, handler }), limits);
     return scene;
   }
 

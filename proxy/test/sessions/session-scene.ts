@@ -24,7 +24,7 @@ import { SessionDialer } from '../../dist/sessions/dialer.js';
 import { Handshake } from '../../dist/sessions/handshake.js';
 import { RequestKeeper } from '../../dist/sessions/over-http/request-interner.js';
 import type { SessionOpening, SessionParts } from '../../dist/sessions/session-parts.js';
-import { WsAcceptor } from '../../dist/websocket/ws-acceptor.js';
+import { WsAcceptor } from '../../dist/websocket/ws-handshakes.js';
 import { type Answered, RawSocket } from '../kit/clients/raw-socket.js';
 import { ManualClock } from '../kit/manual-clock.js';
 import type { Turn } from '../kit/turn.js';

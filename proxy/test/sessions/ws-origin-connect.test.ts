@@ -7,7 +7,7 @@ import { blockedError } from '../../dist/errors.js';
 import { connectOptions, isBlocked } from '../../dist/origin/connect-options.js';
 import type { HttpTarget } from '../../dist/routes/target.js';
 import { WsOrigin } from '../../dist/sessions/ws-origin.js';
-import type { DialRequest } from '../../dist/websocket/ws-dial.js';
+import type { DialRequest } from '../../dist/websocket/ws-handshakes.js';
 import { CertificateFiles } from '../edge/certificate-files.js';
 import { deadPort } from '../kit/ports.js';
 import { target } from '../origin/client-fixture.js';

@@ -14,7 +14,7 @@ import {
   type WsEvent,
 } from '@holdfast/grip';
 import { OriginError } from '../../errors.js';
-import { isOfOneBody } from '../../http/body-fields.js';
+import { isOfOneBody } from '../../http/fields.js';
 import type { MessageType } from '../../websocket/message-socket.js';
 import { MAX_REFUSAL } from '../session-parts.js';
 import { isSetMeta } from './meta.js';

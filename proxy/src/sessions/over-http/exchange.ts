@@ -9,7 +9,7 @@ import { faultError, type OriginError } from '../../errors.js';
 import type { AnswerSink, OriginCall, OriginHandler } from '../../origin/port.js';
 import type { Clock, Timer } from '../../runtime/clock.js';
 import { KeptBytes } from '../../runtime/kept-bytes.js';
-import { Retry } from '../../runtime/retry.js';
+import { Retry } from '../../runtime/timers.js';
 import { answerBodyMax, type HttpAnswer, isEventsHead } from './events.js';
 
 /** Hears how an exchange ended: exactly one call, unless it was aborted; never from within `start`. */

@@ -1,12 +1,13 @@
-/** When a keep-alive is due on a held connection, or a link because nothing has come for its time. */
+/** When something is due again: a keep-alive of what is held, or a further attempt of a failed request. */
 import type { Faulty } from '@holdfast/control-api';
 import type { KeepAlive } from '@holdfast/grip';
 import type { Clock, Timer } from './clock.js';
 
 /**
- * So many ms at most are taken off each period at random, so that holds opened together do not tick at the same time.
+ * So many ms at most are taken off each period at random, and added to the wait for each further attempt: what began together is
+ * not to come together.
  *
- * @limit {s} at most, at random, by which a keep-alive is early
+ * @limit {s} at most, at random, by which a keep-alive is early, and a further attempt late
  * @over –
  */
 const JITTER_MS = 1_000;
@@ -83,5 +84,25 @@ export class KeepAliveTimer {
       },
       this.#what,
     );
+  }
+}
+
+/** Waits between the attempts, in ms; with the last one used up, the origin is given up. */
+const DELAYS_MS = [1_000, 2_000, 4_000, 8_000, 16_000] as const;
+
+/** The repeats of one request. */
+export class Retry {
+  readonly #random: () => number;
+  #failures = 0;
+
+  /** `random` gives numbers from 0 to below 1. */
+  constructor(random: () => number) {
+    this.#random = random;
+  }
+
+  /** Counts a failure: ms until the next attempt, or undefined when there have been enough. */
+  next(): number | undefined {
+    const delay = DELAYS_MS[this.#failures++];
+    return delay === undefined ? undefined : delay + Math.floor(this.#random() * JITTER_MS);
   }
 }

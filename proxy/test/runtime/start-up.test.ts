@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import t from 'tap';
 
-const module = new URL('../../dist/runtime/v8-flags.js', import.meta.url).href;
+const module = new URL('../../dist/runtime/start-up.js', import.meta.url).href;
 
 /** Runs `code` with a flag of V8 that has it say what it does. */
 async function traced(flag: string, isSetUp: boolean, code: string): Promise<{ stdout: string; stderr: string }> {

@@ -1,4 +1,4 @@
-/** Owns: an edge whose WebSocket handshakes are in the test's hands. Does not own: what comes after the 101. */
+/** An edge whose WebSocket handshakes are in the test's hands. */
 import type { Socket } from 'node:net';
 import type { Test } from 'tap';
 import type { ClientHandshake, ClientRequest, Edge, ResponseHandler } from '../../dist/edge/port.js';
@@ -51,7 +51,7 @@ class HandshakeHandler extends ScriptedHandler {
 }
 
 /** An edge that listens, and what surrounds it. */
-export class HandshakeScene {
+export class HandshakeFixture {
   readonly handler = new HandshakeHandler();
   readonly clock = new ManualClock();
   readonly refused: string[] = [];
@@ -73,12 +73,12 @@ export class HandshakeScene {
   }
 
   /** `clientKeepAliveTimeout` in ms. */
-  static async open(t: Test, { clientKeepAliveTimeout = 60_000, make = makeNodeEdge } = {}): Promise<HandshakeScene> {
-    const scene = new HandshakeScene(t, clientKeepAliveTimeout, make);
-    t.teardown(() => scene.edge.close());
-    const bound = await scene.edge.listen({ host: '127.0.0.1', port: 0 });
-    scene.port = bound.port as number;
-    return scene;
+  static async open(t: Test, { clientKeepAliveTimeout = 60_000, make = makeNodeEdge } = {}): Promise<HandshakeFixture> {
+    const fixture = new HandshakeFixture(t, clientKeepAliveTimeout, make);
+    t.teardown(() => fixture.edge.close());
+    const bound = await fixture.edge.listen({ host: '127.0.0.1', port: 0 });
+    fixture.port = bound.port as number;
+    return fixture;
   }
 
   connect(): Promise<Socket> {

@@ -2,9 +2,8 @@
 import { crc32, createGunzip, gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import t from 'tap';
-import { joinedCrc, shiftOf } from '../../dist/compression/crc32.js';
-import { DEFLATE_MAX, GZIP_HEADER, GzipPieces, GzipSum } from '../../dist/compression/gzip-pieces.js';
-import { StreamPiece } from '../../dist/edge/stream-piece.js';
+import { DEFLATE_MAX, GZIP_HEADER, GzipPieces, GzipSum, joinedCrc, shiftOf } from '../../dist/compression/gzip.js';
+import { StreamPiece } from '../../dist/edge/port.js';
 
 const MIN = 512;
 

@@ -1,4 +1,4 @@
-/** Owns: edges with a TLS listener over a directory of certificates, and their clients. Does not own: what is tried on them. */
+/** Edges with a TLS listener over a directory of certificates, and their clients. */
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
@@ -9,7 +9,7 @@ import { CHECK_MS } from '../../dist/edge/uws/certificates.js';
 import { RawClient } from '../kit/clients/raw-client.js';
 import { freePort } from '../kit/ports.js';
 import { CertificateFiles } from './certificate-files.js';
-import { type EdgeLimits, type EdgeSurroundings, Scene } from './clause.js';
+import { EdgeFixture, type EdgeLimits, type EdgeSurroundings } from './clause.js';
 import { nodeEdge } from './node-edge-maker.js';
 import type { Taken } from './scripted-handler.js';
 import { uwsEdge } from './uws-edge-maker.js';
@@ -33,22 +33,30 @@ export const uwsTls: TlsEdge = {
 /** All edges: what is tried on each of them holds for TLS as such. */
 export const tlsEdges: readonly TlsEdge[] = [nodeTls, uwsTls];
 
-/** The server name that every scene has a certificate for. */
+/** The server name that every fixture has a certificate for. */
 export const NAME = 'a.example';
 
 /** An edge with a TLS listener on a port of its own. */
-export class TlsScene {
+export class TlsFixture {
+  /** The edge, with a listener without TLS. */
+  readonly plain: EdgeFixture;
   readonly files: CertificateFiles;
-  readonly scene: Scene;
   readonly port: number;
   /** Code and text of what was wrong with certificates. */
   readonly faults: readonly string[];
   readonly #t: Test;
   readonly #delay: number;
 
-  private constructor(t: Test, scene: Scene, files: CertificateFiles, port: number, faults: string[], delay: number) {
+  private constructor(
+    t: Test,
+    plain: EdgeFixture,
+    files: CertificateFiles,
+    port: number,
+    faults: string[],
+    delay: number,
+  ) {
     this.#t = t;
-    this.scene = scene;
+    this.plain = plain;
     this.files = files;
     this.port = port;
     this.faults = faults;
@@ -61,16 +69,16 @@ export class TlsScene {
     edge: TlsEdge,
     prepare: (files: CertificateFiles, port: number) => void = () => {},
     limits: Partial<EdgeLimits> = {},
-  ): Promise<TlsScene> {
+  ): Promise<TlsFixture> {
     const files = new CertificateFiles(t.testdir());
     const port = await freePort();
     files.issue(NAME, NAME, [`DNS:${NAME}`]);
     prepare(files, port);
     const faults: string[] = [];
     const certificates = new TlsCertificates(files.directory, (error) => faults.push(`${error.code} ${error.message}`));
-    const scene = await Scene.open(t, (surroundings) => edge.make(surroundings, certificates), limits);
-    await scene.edge.listen({ host: '127.0.0.1', port, tls: true });
-    return new TlsScene(t, scene, files, port, faults, edge.delay);
+    const plain = await EdgeFixture.open(t, (surroundings) => edge.make(surroundings, certificates), limits);
+    await plain.edge.listen({ host: '127.0.0.1', port, tls: true });
+    return new TlsFixture(t, plain, files, port, faults, edge.delay);
   }
 
   /** A client that has verified the edge by `NAME`. */
@@ -82,7 +90,7 @@ export class TlsScene {
   async send(bytes: string): Promise<{ client: RawClient; taken: Taken }> {
     const client = await this.connect();
     void client.write(bytes);
-    return { client, taken: await this.scene.next() };
+    return { client, taken: await this.plain.next() };
   }
 
   /** The common name of the certificate that a client is shown; rejects when the handshake fails. */
@@ -109,6 +117,6 @@ export class TlsScene {
 
   /** Lets the time pass after which the edge has noticed a change of files. */
   notice(): void {
-    if (this.#delay > 0) this.scene.clock.advance(this.#delay);
+    if (this.#delay > 0) this.plain.clock.advance(this.#delay);
   }
 }

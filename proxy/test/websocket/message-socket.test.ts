@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { extensionsNamed } from '../../dist/websocket/extensions.js';
+import { extensionsNamed } from '../../dist/websocket/message-socket.js';
 
 t.test('an extension is found by its name, with its parameters as they are written', async (t) => {
   const values = ['grip; message-prefix="a, b", permessage-deflate; x=1', ' Grip ;q, gripe, x-grip'];

@@ -1,7 +1,11 @@
-/** A request on the uws edge: copied within its handler, and checked for what uWebSockets.js lets pass. */
+/**
+ * Heads on the uws edge: those of requests, copied and checked for what uWebSockets.js lets pass, and the text of those of responses.
+ */
 import { SocketAddress } from 'node:net';
-import { checkMethod, LENGTH, type Refusal } from '../request-check.js';
-import type { UwsAnswer, UwsRequest } from './library.js';
+import { headerValue, type ResponseHead } from '@holdfast/grip';
+import { type HeadKind, headLines } from '../client-headers.js';
+import { checkMethod, headTooLong, LENGTH, malformed, type Refusal, UNKNOWN_CODING } from '../request-check.js';
+import type { UwsAnswer, UwsRequest, UwsText } from './library.js';
 
 /** A request head as it was sent, but for the case of header names, which the library has lost. */
 export interface UwsHead {
@@ -74,8 +78,6 @@ export function addressOf(address: ArrayBuffer): string {
   return new SocketAddress({ address: hex, family: 'ipv6' }).address;
 }
 
-const malformed = (detail: string): Refusal => ({ status: 400, text: `Failed to parse request: ${detail}\n` });
-
 /** A path and query as they may be sent: visible ASCII (RFC 3986 §2). */
 const TARGET = /^[\x21-\x7e]*$/;
 
@@ -99,9 +101,7 @@ function checkCoding(coding: string): Refusal {
   if (chunked > 1 || (chunked === 1 && codings.at(-1)?.trim() !== 'chunked')) {
     return malformed('chunked is not the last transfer coding');
   }
-  return coding.toLowerCase() === 'chunked'
-    ? LENGTH_REQUIRED
-    : { status: 501, text: 'Transfer coding not supported.\n' };
+  return coding.toLowerCase() === 'chunked' ? LENGTH_REQUIRED : UNKNOWN_CODING;
 }
 
 /**
@@ -127,9 +127,7 @@ export function checkUwsRequest(
       length = value;
     } else if (name === 'transfer-encoding') coding = coding === undefined ? value : `${coding},${value}`;
   }
-  if (bytes > clientBufferSize) {
-    return { status: 431, text: `Request header size exceeded limit of ${clientBufferSize} bytes.\n` };
-  }
+  if (bytes > clientBufferSize) return headTooLong(clientBufferSize);
   if (isAltered) return malformed('bytes that are no UTF-8 in a field that comes more than once');
   if (isProxied) return malformed('bytes of the PROXY protocol before it');
   const wrongMethod = checkMethod(method);
@@ -139,4 +137,54 @@ export function checkUwsRequest(
   if (coding === undefined) return undefined;
   if (length !== undefined) return malformed('Content-Length beside Transfer-Encoding');
   return checkCoding(coding);
+}
+
+/** Longest part of a head, in bytes, that shares a cork with other bytes. */
+const PART_MAX = 8_000;
+
+const isDate = (name: string): boolean => name.length === 4 && name.toLowerCase() === 'date';
+
+/**
+ * A response's head without the line that ends it: the library writes lines as they are given, so that a whole head goes out in
+ * one call. Date is left out beside the fields of the hop: the library writes its own into
+ * every final answer. Throws for a head that cannot be put on the wire (`checkedHeaders`): characters above U+00FF would
+ * become the bytes of other characters.
+ */
+export function headText(head: ResponseHead, kind: HeadKind): string {
+  return headLines(head, kind, kind === 'interim' ? undefined : isDate);
+}
+
+/** Text as bytes, one to a character. */
+export function latin1(text: string): UwsText {
+  return NON_ASCII.test(text) ? Buffer.from(text, 'latin1') : text;
+}
+
+/**
+ * Writes lines as they are, the last CRLF aside. `begun`: some of this answer was written before; then they
+ * go as a header field, since there is only one status; the first of them must have a colon.
+ */
+export function writeLines(answer: UwsAnswer, text: string, begun: boolean): void {
+  if (!begun) {
+    answer.writeStatus(latin1(text.slice('HTTP/1.1 '.length)));
+    return;
+  }
+  const colon = text.indexOf(': ');
+  answer.writeHeader(latin1(text.slice(0, colon)), latin1(text.slice(colon + 2)));
+}
+
+/**
+ * Where a long head is to be cut, so that what goes out at a time does not exceed what the library can hold: the index of a
+ * CRLF, or undefined when it is short enough.
+ */
+export function cutOf(text: string): number | undefined {
+  if (text.length <= PART_MAX) return undefined;
+  const before = text.lastIndexOf('\r\n', PART_MAX);
+  const cut = before > 0 ? before : text.indexOf('\r\n');
+  return cut < 0 ? undefined : cut;
+}
+
+/** Whether a comment may be put before the body: that of an event stream, but not within a coding of its bytes. */
+export function isEventStream({ headers }: ResponseHead): boolean {
+  if (headerValue(headers, 'content-encoding') !== undefined) return false;
+  return headerValue(headers, 'content-type')?.trim().toLowerCase().startsWith('text/event-stream') === true;
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { chunkOf } from '../../dist/edge/node/answer.js';
-import { StreamPiece } from '../../dist/edge/stream-piece.js';
+import { StreamPiece } from '../../dist/edge/port.js';
 
 t.test('a piece is one chunk: size in hexadecimal, bytes, empty line (RFC 9112 §7.1)', async (t) => {
   t.equal(chunkOf(Buffer.from('0123456789abcdef!')).toString(), '11\r\n0123456789abcdef!\r\n');

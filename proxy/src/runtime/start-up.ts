@@ -1,5 +1,14 @@
-/** V8 flags of processes that serve: when to compile, and where to put new objects. */
+/** What a process sets before it loads anything else, or serves; so it imports nothing of ours. */
 import { setFlagsFromString } from 'node:v8';
+
+/**
+ * Node answers SIGUSR1 with a debugger on port 9229, which runs any code for every process that reaches the port. A listener takes that
+ * answer's place, on every version of Node; the flag `--disable-sigusr1` is there from 22.14 on only, and has to be given by
+ * the parent process. To be called as the first thing that a process does.
+ */
+export function ignoreDebuggerSignal(): void {
+  process.on('SIGUSR1', () => {});
+}
 
 /**
  * Bytes of bytecode that a function runs through before V8 looks at it again, a few of which looks make it compile it for

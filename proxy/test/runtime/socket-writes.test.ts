@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream';
 import t from 'tap';
-import { queuedWrites } from '../../dist/runtime/node-internals/queued-writes.js';
+import { queuedWrites } from '../../dist/runtime/node-internals/socket-writes.js';
 
 t.test('counts the writes behind the one that is under way', async (t) => {
   let done: () => void = () => {};

@@ -1,12 +1,55 @@
-/**
- * Pieces of gzip streams, each compressed once for all the streams that it goes into (RFC 1951, RFC 1952).
- *
- * A piece is made without history and ends at a byte, with all of it readable: so pieces follow each other in one deflate
- * stream in any order. What each stream needs of its own is a checksum and a length: no window.
- */
+/** Held streams as gzip: each piece is compressed once for all clients, and joined into the stream of each. */
 import { constants, crc32, deflateRawSync, type ZlibOptions } from 'node:zlib';
-import { type GzipPiece, StreamPiece } from '../edge/stream-piece.js';
-import { joinedCrc, shiftOf } from './crc32.js';
+import { type ClientResponse, type GzipPiece, StreamPiece } from '../edge/port.js';
+import type { EncodedBody } from './encoder-body.js';
+
+/**
+ * The polynomial of CRC-32 (RFC 1952 §8), bits reversed. A checksum is a polynomial over GF(2), modulo this one; so many zero
+ * bytes behind it multiply it by a power of x, which depends on their number alone. That is how zlib's crc32_combine joins the
+ * checksums of parts into that of the whole.
+ */
+const POLYNOMIAL = 0xedb88320;
+
+/** x^0, bits reversed. */
+const ONE = 1 << 31;
+
+/** x^(2^n) for each n. */
+const POWERS: readonly number[] = powers();
+
+function powers(): number[] {
+  const table = [1 << 30];
+  for (let n = 1; n < 32; n++) table.push(product(table[n - 1] as number, table[n - 1] as number));
+  return table;
+}
+
+/** The product of two polynomials; `a` must not be 0. */
+function product(a: number, b: number): number {
+  let bit = ONE;
+  let rest = b;
+  for (let sum = 0; ; ) {
+    if ((a & bit) !== 0) {
+      sum ^= rest;
+      if ((a & (bit - 1)) === 0) return sum;
+    }
+    bit >>>= 1;
+    rest = (rest & 1) === 1 ? (rest >>> 1) ^ POLYNOMIAL : rest >>> 1;
+  }
+}
+
+/** The factor of a checksum when this many bytes follow, below 2^31. Computed once per length. */
+export function shiftOf(bytes: number): number {
+  let shift = ONE;
+  // x^(8 * bytes): from the third power of two on.
+  for (let n = bytes, k = 3; n > 0; n >>>= 1, k++) {
+    if ((n & 1) === 1) shift = product(POWERS[k & 31] as number, shift);
+  }
+  return shift;
+}
+
+/** The checksum, as a signed integer, of bytes with `crc` followed by bytes with `next`, for whose number `shift` was made. */
+export function joinedCrc(crc: number, next: number, shift: number): number {
+  return product(shift, crc) ^ next;
+}
 
 /**
  * The longest piece that is compressed, in bytes: it takes the turn of the event loop that makes it, some 20 ms at most.
@@ -111,5 +154,56 @@ export class GzipSum {
     bytes.writeInt32LE(this.#crc, 2);
     bytes.writeUInt32LE(this.length % 2 ** 32, 6);
     return bytes;
+  }
+}
+
+/** A client's stream. Costs a checksum and a length: there may be very many. */
+export class GzipStream implements EncodedBody {
+  readonly #inner: ClientResponse;
+  readonly #pieces: GzipPieces;
+  readonly #sum = new GzipSum();
+
+  /** Begins the stream, at once: so that on every edge its head has a byte to go out with. */
+  constructor(inner: ClientResponse, pieces: GzipPieces) {
+    this.#inner = inner;
+    this.#pieces = pieces;
+    inner.push(GZIP_HEADER);
+  }
+
+  write(chunk: Buffer): boolean {
+    if (chunk.length === 0) return true;
+    const gzip = this.#pieces.ofBytes(chunk);
+    this.#sum.add(gzip);
+    return this.#inner.write(gzip.piece.payload);
+  }
+
+  push(piece: StreamPiece): void {
+    if (piece.payload.length === 0) return;
+    const gzip = this.#pieces.of(piece);
+    this.#sum.add(gzip);
+    this.#inner.push(gzip.piece);
+  }
+
+  end(chunk: Buffer | undefined): void {
+    if (chunk !== undefined) this.write(chunk);
+    this.#inner.end(this.#sum.trailer);
+  }
+
+  abort(discard: boolean): void {
+    this.#inner.abort(discard);
+  }
+
+  writable(): boolean {
+    return true;
+  }
+
+  free(): void {}
+
+  get waiting(): number {
+    return this.#inner.waiting;
+  }
+
+  get bodyBytes(): number {
+    return this.#sum.length;
   }
 }

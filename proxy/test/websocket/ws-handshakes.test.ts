@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import t, { type Test } from 'tap';
-import { WsAcceptor } from '../../dist/websocket/ws-acceptor.js';
+import { WsAcceptor } from '../../dist/websocket/ws-handshakes.js';
 import { RawSocket } from '../kit/clients/raw-socket.js';
 
 /** A server that accepts everything; `accepted` is told what came of it. */

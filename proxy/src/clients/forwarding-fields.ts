@@ -2,7 +2,7 @@
 import type { RawHeaders } from '@holdfast/grip';
 import parseForwarded from 'forwarded-parse';
 import { canonicalAddress } from '../config/types/address-ranges.js';
-import { foldedName } from '../origin/owned-fields.js';
+import { foldedName } from '../origin/headers.js';
 
 /** What one proxy says of the request that it has received. */
 export interface Hop {

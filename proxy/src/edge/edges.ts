@@ -3,7 +3,7 @@ import type { Containment } from '@holdfast/control-api';
 import type { Options } from '../config/table.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Descriptors } from '../runtime/descriptors.js';
-import { WsAcceptor } from '../websocket/ws-acceptor.js';
+import { WsAcceptor } from '../websocket/ws-handshakes.js';
 import { NodeEdge } from './node/edge.js';
 import type { BoundListener, Edge, EdgeEvents, EdgeHandler, Listener } from './port.js';
 import type { TlsCertificates } from './tls-certificates.js';

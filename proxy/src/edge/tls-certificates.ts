@@ -5,7 +5,7 @@
 import { readdirSync, readFileSync, type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSecureContext, type SecureContext } from 'node:tls';
-import { EdgeError } from './errors.js';
+import { EdgeError } from '../errors.js';
 
 /**
  * Longest host name, in characters, without its root's dot (RFC 1035 §2.3.4).

@@ -10,7 +10,7 @@ import type { Subscription, SubscriptionList } from '../channels/subscription-li
 import { unverified } from '../history/chains.js';
 import type { LinkScope } from '../links/link-scope.js';
 import { NextLink, type NextLinkOwner } from '../links/next-link.js';
-import { KeepAliveTimer } from '../runtime/keep-alive-timer.js';
+import { KeepAliveTimer } from '../runtime/timers.js';
 import { type HoldParts, isOvertaken, overtakenOn } from './hold.js';
 import type { StreamReplay } from './stream-replay.js';
 import type { StreamWriter } from './stream-writer.js';

@@ -2,7 +2,7 @@
 import { type InstructResponse, type ResponseFilter, type ResponseHead, responseFilter } from '@holdfast/grip';
 import type { SubscriptionList } from '../channels/subscription-list.js';
 import type { ClientResponse } from '../edge/port.js';
-import { ofAnotherBody } from '../http/body-fields.js';
+import { ofAnotherBody } from '../http/fields.js';
 import type { StreamReplay } from './stream-replay.js';
 
 /**

@@ -6,7 +6,7 @@ import type { Position } from '@holdfast/control-api';
 import { headerValue, type Instruct } from '@holdfast/grip';
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscription, SubscriptionList } from '../channels/subscription-list.js';
-import { StreamPiece } from '../edge/stream-piece.js';
+import { StreamPiece } from '../edge/port.js';
 import { type Chains, readChains } from '../history/chains.js';
 import { Cursor } from '../history/cursor.js';
 import { idEvent, isWhole, withId } from '../history/event-id.js';

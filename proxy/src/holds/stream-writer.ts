@@ -6,11 +6,10 @@ import type { HttpStreamFormat, KeepAlive } from '@holdfast/grip';
 import type { Delivery } from '../channels/delivery.js';
 import type { SubscriptionList } from '../channels/subscription-list.js';
 import { ItemPipeline, type ItemReceiver } from '../delivery/pipeline.js';
-import type { ClientResponse } from '../edge/port.js';
-import { StreamPiece } from '../edge/stream-piece.js';
+import { type ClientResponse, StreamPiece } from '../edge/port.js';
 import { ReplayWriter } from '../history/replay-writer.js';
 import type { LinkScope } from '../links/link-scope.js';
-import { KeepAliveTimer } from '../runtime/keep-alive-timer.js';
+import { KeepAliveTimer } from '../runtime/timers.js';
 import type { HoldParts } from './hold.js';
 import type { StreamReplay } from './stream-replay.js';
 

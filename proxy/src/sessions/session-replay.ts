@@ -8,7 +8,7 @@ import { type ReplayedUpTo, wasReplayed } from '../history/merge.js';
 import type { Missed } from '../history/reader.js';
 import type { ReplayParts } from '../history/replay-parts.js';
 import { ReplayWriter } from '../history/replay-writer.js';
-import { FramePiece } from '../websocket/frame-piece.js';
+import { FramePiece } from '../websocket/message-socket.js';
 
 /** The session. */
 export interface SessionReplayOwner {

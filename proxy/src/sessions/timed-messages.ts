@@ -2,7 +2,7 @@
 import type { Faulty } from '@holdfast/control-api';
 import type { WsKeepAlive, WsSendDelayed } from '@holdfast/grip';
 import type { Clock, Timer } from '../runtime/clock.js';
-import { KeepAliveTimer } from '../runtime/keep-alive-timer.js';
+import { KeepAliveTimer } from '../runtime/timers.js';
 import type { MessageType } from '../websocket/message-socket.js';
 
 /** Sends a message to the client. */

@@ -3,9 +3,8 @@ import type { RawHeaders } from '@holdfast/grip';
 import type { ClientHandshake, ClientResponse } from '../edge/port.js';
 import type { Clock } from '../runtime/clock.js';
 import { Fifo } from '../runtime/fifo.js';
-import { KeepAliveTimer } from '../runtime/keep-alive-timer.js';
-import type { FramePiece } from '../websocket/frame-piece.js';
-import type { MessageSocket, MessageType, SocketHandler } from '../websocket/message-socket.js';
+import { KeepAliveTimer } from '../runtime/timers.js';
+import type { FramePiece, MessageSocket, MessageType, SocketHandler } from '../websocket/message-socket.js';
 import { closeFrame, framedPiece, HEARTBEAT_FRAME, HEARTBEAT_S, messagesFrame, OPEN_FRAME, quote } from './frames.js';
 import { MAX_FRAME, PayloadFault, readMessages } from './payload.js';
 

@@ -1,5 +1,5 @@
 /** SockJS frames for clients, and the encoding of their strings. */
-import { FramePiece } from '../websocket/frame-piece.js';
+import { FramePiece } from '../websocket/message-socket.js';
 
 /** The session is open. */
 export const OPEN_FRAME = 'o';

@@ -2,8 +2,7 @@
 import { headerValue, headerValues, type RawHeaders, type ResponseHead, reasonPhrase } from '@holdfast/grip';
 import type { AllowedOrigins } from '../config/types/allowed-origins.js';
 import { askedHeaders, type Grant, grantOf, varyingByOrigin } from '../cross-origin/cors.js';
-import type { ClientResponse, ResponseHandler } from '../edge/port.js';
-import { ResponseWrapper } from '../edge/response-wrapper.js';
+import { type ClientResponse, type ResponseHandler, ResponseWrapper } from '../edge/port.js';
 
 /** How an answer ended. `status` is 0 when the client was gone before. */
 export type ResponseEnd = (status: number, end: 'complete' | 'cut' | 'gone') => void;

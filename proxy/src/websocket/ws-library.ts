@@ -4,7 +4,7 @@
  */
 import type { Duplex } from 'node:stream';
 import WebSocket, { type PerMessageDeflateOptions, type Server, WebSocketServer } from 'ws';
-import { queuedWrites } from '../runtime/node-internals/queued-writes.js';
+import { queuedWrites } from '../runtime/node-internals/socket-writes.js';
 
 /** Limits and features of all sockets. */
 export interface SocketSettings {

@@ -2,10 +2,19 @@
 import type { Duplex } from 'node:stream';
 import type { Containment } from '@holdfast/control-api';
 import { FlushQueue } from '../runtime/flush-queue.js';
-import type { DirectHandle, DirectWriter, DirectWrites } from '../runtime/node-internals/direct-writes.js';
-import { WRITE_BYTES } from '../runtime/node-internals/queued-writes.js';
-import type { FramePiece } from './frame-piece.js';
-import { endFaultySocket, type MessageSocket, type MessageType, type SocketHandler } from './message-socket.js';
+import {
+  type DirectHandle,
+  type DirectWriter,
+  type DirectWrites,
+  WRITE_BYTES,
+} from '../runtime/node-internals/socket-writes.js';
+import {
+  endFaultySocket,
+  type FramePiece,
+  type MessageSocket,
+  type MessageType,
+  type SocketHandler,
+} from './message-socket.js';
 import { LibrarySocket, type SocketEvent, type SocketListener } from './ws-library.js';
 
 /**

@@ -1,6 +1,4 @@
-/**
- * Owns: what a clause of the `Edge` contract is, and the scene in which it is played. Does not own: the clauses.
- */
+/** What a clause of the `Edge` contract is, and the fixture on which it is tried. */
 import type { Test } from 'tap';
 import type { BoundListener, Edge, EdgeHandler } from '../../dist/edge/port.js';
 import { Descriptors } from '../../dist/runtime/descriptors.js';
@@ -50,11 +48,11 @@ export interface Clause {
   readonly name: string;
   readonly says: string;
   readonly limits?: Partial<EdgeLimits>;
-  readonly run: (t: Test, scene: Scene) => Promise<void>;
+  readonly run: (t: Test, fixture: EdgeFixture) => Promise<void>;
 }
 
 /** A fresh edge that listens on a port of its own, and everything around it. */
-export class Scene {
+export class EdgeFixture {
   readonly edge: Edge;
   readonly handler = new ScriptedHandler();
   readonly clock = new ManualClock();
@@ -76,12 +74,12 @@ export class Scene {
     this.edge = make(this);
   }
 
-  /** Sets the scene; it is taken down at the end of the test. */
-  static async open(t: Test, make: MakeEdge, limits: Partial<EdgeLimits> = {}): Promise<Scene> {
-    const scene = new Scene(t, make, limits);
-    t.teardown(() => scene.edge.close());
-    scene.#bound = await scene.edge.listen({ host: '127.0.0.1', port: 0 });
-    return scene;
+  /** Sets the fixture; it is taken down at the end of the test. */
+  static async open(t: Test, make: MakeEdge, limits: Partial<EdgeLimits> = {}): Promise<EdgeFixture> {
+    const fixture = new EdgeFixture(t, make, limits);
+    t.teardown(() => fixture.edge.close());
+    fixture.#bound = await fixture.edge.listen({ host: '127.0.0.1', port: 0 });
+    return fixture;
   }
 
   /** The port that the edge is bound to. */

@@ -1,9 +1,8 @@
-/** Owns: making a `NodeEdge` for a test. */
-
+/** Makes a `NodeEdge` for a test. */
 import { NodeEdge } from '../../dist/edge/node/edge.js';
 import { TlsCertificates } from '../../dist/edge/tls-certificates.js';
-import type { DirectWrites } from '../../dist/runtime/node-internals/direct-writes.js';
-import { WsAcceptor } from '../../dist/websocket/ws-acceptor.js';
+import type { DirectWrites } from '../../dist/runtime/node-internals/socket-writes.js';
+import { WsAcceptor } from '../../dist/websocket/ws-handshakes.js';
 import { type MakeEdge, noLimit } from './clause.js';
 
 /** A node edge without certificates. */

@@ -1,4 +1,4 @@
-/** Owns: making a `UwsEdge` for a test. */
+/** Makes a `UwsEdge` for a test. */
 import { TlsCertificates } from '../../dist/edge/tls-certificates.js';
 import { UwsEdge } from '../../dist/edge/uws/edge.js';
 import { loadUws, type UwsLibrary } from '../../dist/edge/uws/library.js';

@@ -11,8 +11,7 @@ import type { SubscriberEnd } from '../../dist/channels/subscriber-parts.js';
 import { AllowedOrigins } from '../../dist/config/types/allowed-origins.js';
 import { ChannelInterest } from '../../dist/delivery/channel-interest.js';
 import { ItemDelivery } from '../../dist/delivery/item-delivery.js';
-import type { EdgeHandler } from '../../dist/edge/port.js';
-import { ResponseWrapper } from '../../dist/edge/response-wrapper.js';
+import { type EdgeHandler, ResponseWrapper } from '../../dist/edge/port.js';
 import { HistoryReader } from '../../dist/history/reader.js';
 import type { ReplayParts } from '../../dist/history/replay-parts.js';
 import { ResumeTokens } from '../../dist/history/tokens.js';
@@ -22,16 +21,15 @@ import { SharedFetches } from '../../dist/links/shared-fetch.js';
 import { UpdateLimiter } from '../../dist/links/update-limiter.js';
 import { OriginClient } from '../../dist/origin/client.js';
 import { Forwarder } from '../../dist/origin/forwarder.js';
-import { GripHeaders } from '../../dist/origin/grip-headers.js';
-import { TestOrigin } from '../../dist/origin/test-target/origin.js';
+import { TestOrigin } from '../../dist/origin/test-target.js';
 import { Admission } from '../../dist/request/admission.js';
+import type { RequestDeps, RequestEnd } from '../../dist/request/request-deps.js';
 import { RequestHandler } from '../../dist/request/request-handler.js';
-import type { RequestEnd, RequestParts } from '../../dist/request/request-parts.js';
 import { toRoute } from '../../dist/routes/route.js';
 import { RouteTable } from '../../dist/routes/route-table.js';
 import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';
 import type { SessionParts } from '../../dist/sessions/session-parts.js';
-import { Scene } from '../edge/clause.js';
+import { EdgeFixture } from '../edge/clause.js';
 import { makeNodeEdge } from '../edge/node-edge-maker.js';
 import { type Answer, type Asking, open } from '../kit/clients/http-client.js';
 import { ManualClock } from '../kit/manual-clock.js';
@@ -121,7 +119,7 @@ export class HoldScene {
     originKeepAliveTimeout: 60_000,
     maxHeaderBytes: 65_536,
   });
-  #edge: Scene | undefined;
+  #edge: EdgeFixture | undefined;
 
   private constructor(t: Test, origin: PullOrigin, options: HoldSceneOptions) {
     this.#t = t;
@@ -168,7 +166,7 @@ export class HoldScene {
       onWebSocket: (request, handshake) => inner.onWebSocket(request, handshake),
     };
     const limits = { clientMaxconn: 1_000 };
-    scene.#edge = await Scene.open(t, (surroundings) => makeNodeEdge({ ...surroundings, handler }), limits);
+    scene.#edge = await EdgeFixture.open(t, (surroundings) => makeNodeEdge({ ...surroundings, handler }), limits);
     return scene;
   }
 
@@ -290,13 +288,13 @@ export class HoldScene {
     this.counts.set(what, this.count(what) + 1);
   }
 
-  #parts(): RequestParts {
+  #parts(): RequestDeps {
     const { clock, registry } = this;
     const options = this.#options;
     const random = () => options.random ?? 0;
     const sigKey = options.sigKey === undefined ? undefined : parseSigKey(options.sigKey, () => Buffer.alloc(0));
-    const forwarder = new Forwarder({ rules: USUAL_RULES, sigIss: 'holdfast', sigKey }, new GripHeaders(clock));
-    const originOf: RequestParts['originOf'] = (target, route, host) =>
+    const forwarder = new Forwarder({ rules: USUAL_RULES, sigIss: 'holdfast', sigKey }, clock);
+    const originOf: RequestDeps['originOf'] = (target, route, host) =>
       target.kind === 'http' ? this.#client.origin(target, host) : new TestOrigin(route.pathBeg, target);
     const routes = () => this.table;
     const client = new LinkClient({ forwarder, originOf, routes, clock: this.logClock, log: this.#log() });

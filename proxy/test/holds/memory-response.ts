@@ -1,6 +1,5 @@
 /** Owns: a client that only listens: what is written to it is kept. Does not own: what it does with it. */
-import type { ClientResponse } from '../../dist/edge/port.js';
-import type { StreamPiece } from '../../dist/edge/stream-piece.js';
+import type { ClientResponse, StreamPiece } from '../../dist/edge/port.js';
 
 /** A response without a connection. */
 export class MemoryResponse implements ClientResponse {

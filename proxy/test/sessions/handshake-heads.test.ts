@@ -7,7 +7,7 @@ import { Handshake } from '../../dist/sessions/handshake.js';
 import type { OriginHandshakeOwner, OriginSocket } from '../../dist/sessions/origin-socket.js';
 import { RequestKeeper } from '../../dist/sessions/over-http/request-interner.js';
 import type { SessionOpening, SessionParts } from '../../dist/sessions/session-parts.js';
-import { HandshakeScene } from '../edge/handshake-scene.js';
+import { HandshakeFixture } from '../edge/handshake-fixture.js';
 import { makeNodeEdge } from '../edge/node-edge-maker.js';
 import { makeUwsEdge } from '../edge/uws-edge-maker.js';
 import { answered, handshake } from '../kit/clients/raw-socket.js';
@@ -42,7 +42,7 @@ for (const [edge, make] of [
 ] as const) {
   for (const [what, say] of says) {
     t.test(`${edge}: an origin ${what}`, async (t) => {
-      const scene = await HandshakeScene.open(t, { make });
+      const scene = await HandshakeFixture.open(t, { make });
       const client = await scene.send(handshake());
       const taken = await scene.next();
       const opened: SessionOpening[] = [];

@@ -1,8 +1,8 @@
 import t from 'tap';
-import { until } from '../edge/wait.js';
 import { opcodes } from '../kit/clients/raw-frames.js';
 import { connected, handshake } from '../kit/clients/raw-socket.js';
 import { deadPort } from '../kit/ports.js';
+import { until } from '../kit/until.js';
 import { GRIP, SessionScene } from './session-scene.js';
 
 const { text } = opcodes;

@@ -1,8 +1,7 @@
 import type { WsEvent } from '@holdfast/grip';
 import t from 'tap';
 import { QUEUE_MARGIN } from '../../dist/sessions/over-http/origin.js';
-import { settled } from '../edge/wait.js';
-import { until } from '../kit/until.js';
+import { settled, until } from '../kit/until.js';
 import { dial, held, inTurn, open, shorts } from './http-origin-scene.js';
 import { accept, EVENTS, event, type Reply, reply } from './http-origin-server.js';
 

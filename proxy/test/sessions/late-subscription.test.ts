@@ -1,9 +1,9 @@
 /** Sessions whose subscription is live only after a while, as with a backplane across nodes. */
 import t from 'tap';
 import { LIVE_WAIT_MS } from '../../dist/channels/live-wait.js';
-import { until } from '../edge/wait.js';
 import { closeCodeOf, opcodes } from '../kit/clients/raw-frames.js';
 import { Turn } from '../kit/turn.js';
+import { until } from '../kit/until.js';
 import { GRIP, type Joined, SessionScene } from './session-scene.js';
 
 const subscribe = (channel: string) => `c:${JSON.stringify({ type: 'subscribe', channel })}`;

@@ -8,8 +8,7 @@ import type { RawHeaders } from '@holdfast/grip';
 import type { Test } from 'tap';
 import type { OriginHandshakeOwner, OriginSocket } from '../../dist/sessions/origin-socket.js';
 import type { MessageType } from '../../dist/websocket/message-socket.js';
-import { settled } from '../edge/wait.js';
-import { until } from '../kit/until.js';
+import { settled, until } from '../kit/until.js';
 import { HeardOwner, type Message } from './heard.js';
 
 /** The origin's end of one session. */

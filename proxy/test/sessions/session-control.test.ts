@@ -1,6 +1,6 @@
 import t from 'tap';
-import { settled } from '../edge/wait.js';
 import { closeCodeOf, opcodes } from '../kit/clients/raw-frames.js';
+import { settled } from '../kit/until.js';
 import { control, reached, SessionScene } from './session-scene.js';
 
 const { text, binary, ping, pong, close } = opcodes;

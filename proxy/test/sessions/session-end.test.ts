@@ -1,7 +1,7 @@
 import t from 'tap';
 import { CLOSE_ANSWER_MS } from '../../dist/sessions/awaited-close.js';
-import { until } from '../edge/wait.js';
 import { closeCodeOf, closePayload, encodeFrame, opcodes } from '../kit/clients/raw-frames.js';
+import { until } from '../kit/until.js';
 import { control, GRIP, type Joined, SessionScene } from './session-scene.js';
 
 const { text, close } = opcodes;

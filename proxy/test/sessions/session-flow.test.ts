@@ -1,6 +1,6 @@
 import t from 'tap';
-import { settled, until } from '../edge/wait.js';
 import { closeCodeOf, opcodes } from '../kit/clients/raw-frames.js';
+import { settled, until } from '../kit/until.js';
 import { control, type Joined, reached, SessionScene } from './session-scene.js';
 
 const { text, binary, close } = opcodes;

@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import t, { type Test } from 'tap';
 import { WsOrigin } from '../../dist/sessions/ws-origin.js';
 import type { MessageType } from '../../dist/websocket/message-socket.js';
-import type { DialRequest } from '../../dist/websocket/ws-dial.js';
+import type { DialRequest } from '../../dist/websocket/ws-handshakes.js';
 import type { SocketSettings } from '../../dist/websocket/ws-library.js';
 import { closePayload, encodeFrame, opcodes } from '../kit/clients/raw-frames.js';
 import type { RawSocket } from '../kit/clients/raw-socket.js';

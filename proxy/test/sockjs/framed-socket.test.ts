@@ -1,7 +1,7 @@
 import t from 'tap';
 import { FramedSocket } from '../../dist/sockjs/framed-socket.js';
 import { MAX_FRAME, MAX_MESSAGE, MAX_MESSAGES } from '../../dist/sockjs/payload.js';
-import { FramePiece } from '../../dist/websocket/frame-piece.js';
+import { FramePiece } from '../../dist/websocket/message-socket.js';
 import { ManualClock } from '../kit/manual-clock.js';
 import { RecordingOwner, RecordingSocket } from './recorder.js';
 

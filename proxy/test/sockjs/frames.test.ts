@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { closeFrame, framedPiece, messagesFrame, quote, quotedPiece } from '../../dist/sockjs/frames.js';
-import { FramePiece } from '../../dist/websocket/frame-piece.js';
+import { FramePiece } from '../../dist/websocket/message-socket.js';
 
 const escaped = (code: number) => `\\u${code.toString(16).padStart(4, '0')}`;
 

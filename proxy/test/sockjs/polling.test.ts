@@ -4,7 +4,7 @@ import { growth, LINEAR_MAX } from '../../../grip/dist-test/growth.js';
 import { HIGH_WATER, HttpSession } from '../../dist/sockjs/http-session.js';
 import { Receiver, type TransportForm, transportForm } from '../../dist/sockjs/receiver.js';
 import type { SockJsResponse } from '../../dist/sockjs/sockjs-response.js';
-import { FramePiece } from '../../dist/websocket/frame-piece.js';
+import { FramePiece } from '../../dist/websocket/message-socket.js';
 import { ManualClock } from '../kit/manual-clock.js';
 import { SockJsFixture } from './sockjs-fixture.js';
 

@@ -1,6 +1,5 @@
 /** Recorders of both sides of a WebSocket: an owner that keeps its events, and a socket that keeps what is asked of it. */
-import type { FramePiece } from '../../dist/websocket/frame-piece.js';
-import type { MessageSocket, MessageType, SocketHandler } from '../../dist/websocket/message-socket.js';
+import type { FramePiece, MessageSocket, MessageType, SocketHandler } from '../../dist/websocket/message-socket.js';
 
 /** Keeps, in words: `text hello`, `close 4001 bye`, `lost why`, `writable`. */
 export class RecordingOwner implements SocketHandler {

@@ -6,11 +6,11 @@
  */
 import type { Containment } from '@holdfast/control-api';
 import type { Clock, Timer } from '../../runtime/clock.js';
-import { Fifo } from '../../runtime/fifo.js';
+import { type Draining, drainSoon, Fifo } from '../../runtime/fifo.js';
 import type { Flushable, FlushQueue } from '../../runtime/flush-queue.js';
-import type { FramePiece } from '../../websocket/frame-piece.js';
 import {
   endFaultySocket,
+  type FramePiece,
   type MessageSocket,
   type MessageType,
   type SocketHandler,
@@ -103,7 +103,7 @@ interface Ending {
 }
 
 /** A client's WebSocket. */
-export class UwsSocket implements MessageSocket, Flushable {
+export class UwsSocket implements MessageSocket, Flushable, Draining {
   readonly #deps: UwsSocketDeps;
   /** Whether compression may have been negotiated. */
   readonly #deflates: boolean;
@@ -121,7 +121,7 @@ export class UwsSocket implements MessageSocket, Flushable {
   #ending: Ending | undefined;
   #fault: Error | undefined;
   #paused = false;
-  #draining = false;
+  isDraining = false;
   #starved = false;
   /** A Close frame that waits for the messages before it. */
   #closing: Ending | undefined;
@@ -136,7 +136,7 @@ export class UwsSocket implements MessageSocket, Flushable {
 
   setHandler(handler: SocketHandler): void {
     this.#handler = handler;
-    this.#drainSoon();
+    drainSoon(this);
   }
 
   send(type: MessageType, data: Buffer): boolean {
@@ -184,7 +184,7 @@ export class UwsSocket implements MessageSocket, Flushable {
 
   resume(): void {
     this.#paused = false;
-    this.#drainSoon();
+    drainSoon(this);
   }
 
   get waiting(): number {
@@ -264,7 +264,7 @@ export class UwsSocket implements MessageSocket, Flushable {
     const why = code === LOST ? text.toString() : '';
     if (why !== '' && why !== ENDED && why !== UNKNOWN_CODE) this.#fault ??= new Error(why);
     this.#ending = why === UNKNOWN_CODE ? { code: NO_CODE, reason: Buffer.alloc(0) } : { code, reason: text };
-    this.#drainSoon();
+    drainSoon(this);
   }
 
   /** Reports an error of the handler or of the socket itself, and closes the socket. */
@@ -315,20 +315,8 @@ export class UwsSocket implements MessageSocket, Flushable {
     this.#socket.end(closing.code, closing.reason);
   }
 
-  #drainSoon(): void {
-    if (this.#draining) return;
-    this.#draining = true;
-    queueMicrotask(() => {
-      this.#draining = false;
-      try {
-        this.#drain();
-      } catch (error) {
-        this.faulted(error);
-      }
-    });
-  }
-
-  #drain(): void {
+  /** Hands over the messages that wait, and then the end; called by `drainSoon`. */
+  drain(): void {
     for (let kept = this.#kept; kept !== undefined; kept = this.#kept) {
       if (this.#paused || this.#handler === undefined) return;
       const [type, data] = kept.messages.shift() as [MessageType, Buffer];

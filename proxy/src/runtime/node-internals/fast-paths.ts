@@ -5,9 +5,8 @@
 import { createServer, type IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { Writable } from 'node:stream';
-import { handlePrototype, streamBinding } from './direct-writes.js';
 import { attachHttp, canFlushBodiless, canHoldReading, detachHttp, isDetached } from './http-socket.js';
-import { queuedWrites } from './queued-writes.js';
+import { handlePrototype, queuedWrites, streamBinding } from './socket-writes.js';
 
 /**
  * The paths, as the label of the metric has them:

@@ -1,6 +1,6 @@
 /** Where listeners may have load balancers that speak the PROXY protocol. */
 import t from 'tap';
-import { failure, load, yaml } from '../scene.js';
+import { failure, load, yaml } from '../fixture.js';
 
 const LISTEN = '127.0.0.1:8000?proxy_protocol=v2&from=10.0.0.0/8';
 

@@ -3,9 +3,8 @@ import { MAX_WS_EVENTS, type RawHeaders } from '@holdfast/grip';
 import t from 'tap';
 import { growth, LINEAR_MAX } from '../../../../grip/dist-test/growth.js';
 import { EVENTS_PER_TURN, HttpOrigin, type HttpOriginParts } from '../../../dist/sessions/over-http/origin.js';
-import { settled } from '../../edge/wait.js';
 import { ManualClock } from '../../kit/manual-clock.js';
-import { until } from '../../kit/until.js';
+import { settled, until } from '../../kit/until.js';
 import { dial, held, inTurn, open, shorts } from '../http-origin-scene.js';
 import { accept, EVENTS, EventsServer, event, reply, type SeenRequest } from '../http-origin-server.js';
 

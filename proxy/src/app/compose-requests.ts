@@ -3,6 +3,7 @@ import type { Containment } from '@holdfast/control-api';
 import { OverChannelsReport } from '../channels/over-channels.js';
 import type { ChannelRegistry } from '../channels/registry.js';
 import type { SubscriberParts } from '../channels/subscriber-parts.js';
+import { BodyLimits } from '../clients/body-limits.js';
 import { TrustedProxies } from '../clients/trusted-proxies.js';
 import { Compression } from '../compression/compression.js';
 import type { Config } from '../config/config.js';
@@ -115,6 +116,7 @@ export function composeRequests(config: Config, log: RootLog, around: RequestPat
     originOf,
     compression: makeCompression(config, faults),
     trustedProxies: config.trustedProxies.length === 0 ? undefined : new TrustedProxies(config),
+    bodyLimits: new BodyLimits(config, { clock, faults, limited: telemetry.limited, warnings }),
     admission: new Admission(config.maxOpenRequests),
     forwarder,
     holds,
@@ -129,11 +131,12 @@ export function composeRequests(config: Config, log: RootLog, around: RequestPat
 /** Makes what serves SockJS; its sessions over HTTP need a process that has its listeners for itself. */
 export function composeSockJs(
   { sockjsUrl, acoOrigins, clientMaxconn }: Config,
-  { sessions, events, clock }: RequestDeps,
+  { sessions, events, clock, bodyLimits }: RequestDeps,
   isShared: boolean,
 ): SockJs {
   return new SockJs({
     clock,
+    bodyLimits,
     faults: sessions.subscriber.faults,
     random: Math.random,
     open: (request, handshake, route, standing) => new Handshake(request, handshake, route, standing, sessions).start(),

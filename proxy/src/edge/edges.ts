@@ -19,6 +19,7 @@ export interface EdgeSettings
     | 'clientKeepAliveTimeout'
     | 'clientHeaderTimeout'
     | 'clientHalfCloseGrace'
+    | 'writeTimeout'
     | 'websocketMessageMax'
     | 'allowCompression'
   > {

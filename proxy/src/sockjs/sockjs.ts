@@ -4,10 +4,12 @@
  */
 import type { Containment } from '@holdfast/control-api';
 import type { RawHeaders } from '@holdfast/grip';
-import { answerPlain } from '../answers/answers.js';
+import { answerPlain, failureOf } from '../answers/answers.js';
+import { type BodyLimits, restOf } from '../clients/body-limits.js';
 import type { AllowedOrigins } from '../config/types/allowed-origins.js';
 import { mayAsk, mayLoad } from '../cross-origin/cors.js';
 import type { ClientHandshake, ClientRequest, ClientResponse } from '../edge/port.js';
+import type { RequestError } from '../errors.js';
 import { queryOf } from '../http/request-path.js';
 import type { ClientTrust } from '../origin/forwarder.js';
 import type { Route } from '../routes/route.js';
@@ -47,6 +49,8 @@ export interface SockJsEnd {
 /** Collaborators and settings of the service. */
 export interface SockJsParts {
   readonly clock: Clock;
+  /** Left out: bodies have no limit but `MAX_BODY`. */
+  readonly bodyLimits?: BodyLimits;
   readonly random: () => number;
   /** Left out: nothing is contained. */
   readonly faults?: Containment;
@@ -106,7 +110,10 @@ export class SockJs {
   /** Takes a request for which `servesSockJs` is true. */
   onRequest(request: ClientRequest, response: ClientResponse, route: SockJsRoute, standing: ClientTrust): void {
     const call = { request, response, route, standing, since: this.#parts.clock.monotonic() };
-    readWhole(request.body, MAX_BODY, (body) => {
+    const limited = this.#parts.bodyLimits?.limit(request, route, (error) => this.#refuse(call, error));
+    if (limited?.admits() === false) return;
+    readWhole(limited ?? request.body, MAX_BODY, (body) => {
+      limited?.release();
       if (body !== undefined) this.#answer({ ...call, body });
       else this.#respond({ ...call, body: Buffer.alloc(0) }).answer(400, PLAIN, 'Request too large.\n');
     });
@@ -149,6 +156,18 @@ export class SockJs {
     else if (place.kind === 'info') this.#pages.info(this.#respond(call));
     else if (place.kind === 'iframe') this.#pages.iframe(this.#respond(call), headers, now, this.#origins(call.route));
     else this.#notFound(call);
+  }
+
+  /** The body breaks a limit of the route. */
+  #refuse({ response, ...call }: Omit<Call, 'body'>, error: RequestError): void {
+    response.closeAfter?.(restOf(error, call.request.body));
+    const { status, text } = failureOf(error, false);
+    const end: ResponseEnd = (sent) => this.#ended({ ...call, response, body: Buffer.alloc(0) }, sent, error.code);
+    new SockJsResponse(response, call.request.headers, this.#origins(call.route), end).answer(
+      status,
+      PLAIN,
+      `${text}\n`,
+    );
   }
 
   #receive(call: Call, { transport, session: id }: Receiving): void {

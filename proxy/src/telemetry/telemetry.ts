@@ -21,6 +21,8 @@ export interface Telemetry {
   readonly requests: RequestEvents;
   readonly sessions: SessionEvents;
   readonly subscribers: SubscriberEvents;
+  /** A limit of this name has refused or cut something. */
+  limited(limit: string): void;
   /** Undefined without a statistics socket. */
   readonly subscriptions: SubscriptionWatch | undefined;
   readonly itemArrived: Statistics['itemArrived'] | undefined;
@@ -83,6 +85,7 @@ export function makeTelemetry(
         for (const other of others) other.sessionEnded(request, route, end, connectionId);
       },
     },
+    limited: (limit) => metrics.limited(limit),
     subscribers: statistics?.over(metrics) ?? metrics,
     subscriptions: statistics,
     itemArrived: statistics && ((delivery) => statistics.itemArrived(delivery)),

@@ -68,6 +68,7 @@ export class HandshakeFixture {
       clientKeepAliveTimeout,
       clientHeaderTimeout: 60_000,
       clientHalfCloseGrace: 10_000,
+      writeTimeout: 60_000,
     };
     this.edge = make(this);
   }

@@ -29,6 +29,7 @@ export function nodeEdge(
         descriptorsShort: () => refused.push('descriptors'),
         requestRefused: (reason) => refused.push(reason),
         proxyRefused: (why) => refused.push(why),
+        writeTimedOut: () => refused.push('write_timeout'),
       },
     },
   );

@@ -18,13 +18,13 @@ export function uwsEdge(
   library: UwsLibrary = uws,
 ): UwsEdge {
   let requests = 0;
-  const { clientBufferSize, clientMaxconn } = limits;
+  const { clientBufferSize, clientMaxconn, writeTimeout } = limits;
   const certificates = new TlsCertificates('/nonexistent', () => {});
   const defaults = { websocketMessageMax: 65_536, allowCompression: false, sharesPorts: false, certificates };
   return new UwsEdge(
     library,
     handler,
-    { clientBufferSize, clientMaxconn, ...defaults, ...options },
+    { clientBufferSize, clientMaxconn, writeTimeout, ...defaults, ...options },
     {
       clock,
       descriptors,
@@ -34,6 +34,7 @@ export function uwsEdge(
         descriptorsShort: () => refused.push('descriptors'),
         requestRefused: (reason) => refused.push(reason),
         proxyRefused: (why) => refused.push(why),
+        writeTimedOut: () => refused.push('write_timeout'),
       },
     },
   );

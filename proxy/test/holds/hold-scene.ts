@@ -8,6 +8,7 @@ import type { Test } from 'tap';
 import { OverChannelsReport } from '../../dist/channels/over-channels.js';
 import { ChannelRegistry } from '../../dist/channels/registry.js';
 import type { SubscriberEnd } from '../../dist/channels/subscriber-parts.js';
+import { BodyLimits } from '../../dist/clients/body-limits.js';
 import { AllowedOrigins } from '../../dist/config/types/allowed-origins.js';
 import { ChannelInterest } from '../../dist/delivery/channel-interest.js';
 import { ItemDelivery } from '../../dist/delivery/item-delivery.js';
@@ -329,6 +330,10 @@ export class HoldScene {
       },
       routes,
       originOf,
+      bodyLimits: new BodyLimits(
+        { requestSizeMax: 0, requestMinRate: 0, requestMinRateWindow: 0 },
+        { clock, faults: uncontained, limited() {} },
+      ),
       admission: new Admission(Number.POSITIVE_INFINITY),
       forwarder,
       holds: {

@@ -30,6 +30,7 @@ t.test('a bare line has the defaults', async (t) => {
     resume: false,
     prefix: '',
     reserved: '',
+    requestSizeMax: undefined,
     sigIss: undefined,
     sigKey: undefined,
     headers: [],
@@ -72,6 +73,10 @@ const conditions: readonly (readonly [text: string, part: object])[] = [
   ],
   ['*,log_level=1', { logLevel: 'warn' }],
   ['*,log_level=9', { logLevel: 'debug' }],
+  ['*,request_size_max=1MB', { requestSizeMax: 1_000_000 }],
+  ['*,request_size_max=64KiB', { requestSizeMax: 65_536 }],
+  ['*,request_size_max=12', { requestSizeMax: 12 }],
+  ['*,request_size_max=0', { requestSizeMax: 0 }],
   ['*,prefix=p-', { prefix: 'p-' }],
   ['*,prefix=a,prefix=b', { prefix: 'b' }],
   ['*,sig_iss=i,sig_key=k', { sigIss: 'i', sigKey: secret('k') }],
@@ -197,6 +202,9 @@ const bad: readonly (readonly [text: string, reason: string, column: number])[] 
   ['* test,channels=|', 'channels must name at least one channel', 3],
   ['*,path_rem=-1 a:1', 'path_rem must be a whole number', 3],
   ['*,log_level=x a:1', 'log_level must be a whole number', 3],
+  ['*,request_size_max=-1 a:1', 'request_size_max must be a number of bytes, such as 64KiB or 1MB', 3],
+  ['*,request_size_max=1XB a:1', 'request_size_max must be a number of bytes, such as 64KiB or 1MB', 3],
+  ['*,request_size_max a:1', 'request_size_max must be a number of bytes, such as 64KiB or 1MB', 3],
   ['*,sig_key=bad a:1', 'sig_key: the key is bad', 3],
 ];
 for (const [text, reason, column] of bad)

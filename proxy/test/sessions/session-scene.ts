@@ -262,6 +262,7 @@ export class SessionScene {
         clientKeepAliveTimeout: 60_000,
         clientHeaderTimeout: 60_000,
         clientHalfCloseGrace: 10_000,
+        writeTimeout: 0,
         certificates: new TlsCertificates('/nonexistent', () => {}),
         sockets: new WsAcceptor({ websocketMessageMax, allowCompression }),
       },
@@ -274,6 +275,7 @@ export class SessionScene {
           descriptorsShort: () => {},
           requestRefused: () => {},
           proxyRefused: () => {},
+          writeTimedOut: () => {},
         },
       },
     );

@@ -9,7 +9,7 @@ import { saysTrailers } from '../../http/fields.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Descriptors } from '../../runtime/descriptors.js';
 import { FlushQueue } from '../../runtime/flush-queue.js';
-import { isDetached } from '../../runtime/node-internals/http-socket.js';
+import { isDetached, writeProgress } from '../../runtime/node-internals/http-socket.js';
 import { DirectWrites, streamBinding } from '../../runtime/node-internals/socket-writes.js';
 import type { WsAcceptor } from '../../websocket/ws-handshakes.js';
 import { answerText } from '../edge-answers.js';
@@ -25,6 +25,7 @@ import {
   type Target,
 } from '../request-check.js';
 import type { KeyPair, TlsCertificates } from '../tls-certificates.js';
+import { WriteWatch } from '../write-watch.js';
 import { answerMalformed } from './answer.js';
 import { ignoreError, NodeConnection } from './connection.js';
 import { ProxiedConnections } from './proxied-connections.js';
@@ -38,7 +39,12 @@ import { NodeResponse, type NodeResponseDeps } from './response.js';
 export interface NodeEdgeOptions
   extends Pick<
     Options,
-    'clientBufferSize' | 'clientMaxconn' | 'clientKeepAliveTimeout' | 'clientHeaderTimeout' | 'clientHalfCloseGrace'
+    | 'clientBufferSize'
+    | 'clientMaxconn'
+    | 'clientKeepAliveTimeout'
+    | 'clientHeaderTimeout'
+    | 'clientHalfCloseGrace'
+    | 'writeTimeout'
   > {
   /** Other processes have the same listeners, which a primary opens for all; it prepares their socket files. */
   readonly isShared?: boolean;
@@ -76,11 +82,17 @@ export class NodeEdge implements Edge {
     this.#handler = handler;
     this.#options = options;
     this.#deps = deps;
-    this.#responseDeps = {
-      flushes: new FlushQueue(),
-      direct: deps.direct ?? new DirectWrites(streamBinding()),
-      faults: deps.faults ?? uncontained,
-    };
+    const { clock, events, direct = new DirectWrites(streamBinding()), faults = uncontained } = deps;
+    const writes = new WriteWatch<Socket>(options.writeTimeout, {
+      clock,
+      faults,
+      progress: (socket) => (socket.destroyed || socket.writableLength === 0 ? undefined : writeProgress(socket)),
+      cut: (socket) => {
+        events.writeTimedOut(addressOf(socket));
+        socket.destroy();
+      },
+    });
+    this.#responseDeps = { flushes: new FlushQueue(), direct, writes, faults };
   }
 
   get connections(): number {
@@ -143,19 +155,14 @@ export class NodeEdge implements Edge {
     Object.assign(server, { httpAllowHalfOpen: true });
     const secure = listener.tls === true;
     const { clientHalfCloseGrace, clientKeepAliveTimeout } = this.#options;
-    const closed = (connection: NodeConnection) => this.#connections.delete(connection);
-    const { faults } = this.#responseDeps;
-    const proxied = this.#proxiedOf(listener);
-    const rules = {
-      clock: this.#deps.clock,
-      clientHalfCloseGrace,
-      clientKeepAliveTimeout,
-      server,
-      secure,
-      faults,
-      proxied,
-      closed,
+    const { faults, writes } = this.#responseDeps;
+    const closed = (connection: NodeConnection, socket: Socket) => {
+      this.#connections.delete(connection);
+      writes.delete(socket);
     };
+    const proxied = this.#proxiedOf(listener);
+    const { clock } = this.#deps;
+    const rules = { clock, clientHalfCloseGrace, clientKeepAliveTimeout, server, secure, faults, proxied, closed };
     /** A fault before there is an answer, or in refusing one, costs the connection. */
     const on = <A extends unknown[]>(event: string, take: (...about: A) => void) => {
       server.on(event, (...about: unknown[]) => {

@@ -101,6 +101,7 @@ export class NodeHandshake implements ClientHandshake {
   readonly #connection: NodeConnection;
   readonly #acceptor: WsAcceptor;
   readonly #answer: ServerResponse;
+  readonly #deps: NodeResponseDeps;
 
   /** `early` is what the client sent after its head. */
   constructor(
@@ -114,6 +115,7 @@ export class NodeHandshake implements ClientHandshake {
     this.#early = early;
     this.#connection = connection;
     this.#acceptor = acceptor;
+    this.#deps = deps;
     const answer = new ServerResponse(message);
     answer.shouldKeepAlive = false;
     answer.once('finish', () => message.socket.destroySoon());
@@ -136,6 +138,7 @@ export class NodeHandshake implements ClientHandshake {
     const checked = checkedHeaders({ status: 101, reason: 'Switching Protocols', headers: kept }, 'switch');
     this.#answer.detachSocket(socket);
     this.#connection.handOver();
+    this.#deps.writes.delete(socket);
     return this.#acceptor.accept(this.#message.rawHeaders, socket, this.#early, checked);
   }
 }

@@ -20,9 +20,10 @@ import {
 } from '../request-check.js';
 import type { TlsCertificates } from '../tls-certificates.js';
 import { type UwsBacklog, UwsBody } from './body.js';
-import { checkUwsRequest, copyHead, headText, type UwsHead, writeLines } from './heads.js';
+import { type AnswerShape, checkUwsRequest, copyHead, headText, type UwsHead, writeLines } from './heads.js';
 import type { UwsAnswer, UwsApp, UwsLibrary, UwsRequest } from './library.js';
-import { type AnswerShape, UwsResponse, type UwsResponseDeps } from './response.js';
+import { UwsResponse } from './response.js';
+import type { UwsResponseDeps } from './response-deps.js';
 import { UwsSocket, type UwsSocketData, type UwsSocketDeps } from './socket.js';
 
 const CLOSE = /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i;
@@ -37,7 +38,10 @@ const CLOSE_LENGTH = 5;
  * loaded.
  */
 export interface UwsEdgeOptions
-  extends Pick<Options, 'clientBufferSize' | 'clientMaxconn' | 'websocketMessageMax' | 'allowCompression'> {
+  extends Pick<
+    Options,
+    'clientBufferSize' | 'clientMaxconn' | 'websocketMessageMax' | 'allowCompression' | 'writeTimeout'
+  > {
   readonly certificates: TlsCertificates;
   /** Whether other processes listen on the same ports, and the kernel shares connections out (SO_REUSEPORT). */
   readonly sharesPorts: boolean;
@@ -58,13 +62,14 @@ export interface UwsEdgeDeps {
 
 /** The collaborators that the listeners of an edge share. */
 export type ListenerDeps = UwsEdgeDeps &
-  Pick<UwsResponseDeps, 'flushes' | 'ticker' | 'faults'> & { readonly backlog: UwsBacklog };
+  Pick<UwsResponseDeps, 'flushes' | 'ticker' | 'writes' | 'faults'> & { readonly backlog: UwsBacklog };
 
 /** Serves the connections of one app. */
 export class UwsListener implements UwsResponseDeps {
   readonly clock;
   readonly flushes;
   readonly ticker;
+  readonly writes;
   readonly faults;
   readonly app: UwsApp;
   isStopping = false;
@@ -91,6 +96,7 @@ export class UwsListener implements UwsResponseDeps {
     this.clock = deps.clock;
     this.flushes = deps.flushes;
     this.ticker = deps.ticker;
+    this.writes = deps.writes;
     this.faults = deps.faults;
     this.secure = secure;
     this.#library = library;

@@ -17,8 +17,8 @@ const EACH = 200;
 /** More than the kernel keeps for one connection. */
 const LONG = Buffer.alloc(16 * 2 ** 20);
 
-/** How long others may wait for an answer meanwhile, in ms: a loaded machine is slow, a blocked Holdfast is slower. */
-const PATIENCE_MS = 10_000;
+/** What most others may wait for an answer meanwhile, in ms: a loaded machine is slow, a blocked Holdfast is slower. */
+const PATIENCE_MS = 3_000;
 
 /** One slow client. */
 interface Slow {
@@ -121,7 +121,8 @@ for (const edge of edges) {
     isOver = true;
     await others;
 
-    t.equal(Math.max(...waits) < PATIENCE_MS, true, `${waits.length} others waited ${Math.max(...waits)} ms at most`);
+    const median = waits.sort((a, b) => a - b)[waits.length >> 1] ?? Number.POSITIVE_INFINITY;
+    t.ok(waits.length > 5 && median < PATIENCE_MS, `${waits.length} others waited ${Math.round(median)} ms (median)`);
     const times = (slow: readonly Slow[]) => slow.map(({ cutAfter = 0 }) => cutAfter);
     t.ok(Math.min(...times(bodies)) >= 3_900, 'no body is cut before its time');
     t.strictSame(new Set(bodies.map(({ text }) => text.slice(0, 12))), new Set(['HTTP/1.1 408']));

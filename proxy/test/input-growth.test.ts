@@ -10,7 +10,7 @@ import { isCallbackName } from '../dist/cross-origin/jsonp-request.js';
 import { checkHandshake } from '../dist/edge/handshake-check.js';
 import { checkRequest } from '../dist/edge/request-check.js';
 import { checkUwsRequest } from '../dist/edge/uws/request.js';
-import { withId } from '../dist/history/event-id.js';
+import { withId } from '../dist/history/tokens.js';
 import { mergeHeaders } from '../dist/holds/response-answer.js';
 import { namedByConnection } from '../dist/http/connection-field.js';
 import { requestHeaders } from '../dist/origin/headers.js';

@@ -1,14 +1,13 @@
 /** The composition of the request path: from a client's request to its origin, and to what is held for it. */
 import type { Containment } from '@holdfast/control-api';
-import { OverChannelsReport } from '../channels/over-channels.js';
 import type { ChannelRegistry } from '../channels/registry.js';
-import type { SubscriberParts } from '../channels/subscriber-parts.js';
+import { OverChannelsReport, type SubscriberDeps } from '../channels/subscriber-deps.js';
 import { Compression } from '../compression/compression.js';
 import type { Config } from '../config/config.js';
 import { AllowedOrigins } from '../config/types/allowed-origins.js';
 import type { Sequencer } from '../delivery/sequencer.js';
-import type { ReplayParts } from '../history/replay-parts.js';
-import type { HoldParts } from '../holds/hold.js';
+import type { ReplayDeps } from '../history/replay.js';
+import type { HoldDeps } from '../holds/hold.js';
 import { HttpFilters } from '../links/http-filter.js';
 import { LinkClient } from '../links/link-client.js';
 import { SharedFetches } from '../links/shared-fetch.js';
@@ -42,7 +41,7 @@ export interface RequestSurroundings {
   readonly routes: () => RouteTable;
   readonly origins: OriginClient;
   /** Undefined where no history is kept. */
-  readonly replay: ReplayParts | undefined;
+  readonly replay: ReplayDeps | undefined;
   /** Whether another connection to an origin may be opened. */
   readonly admits: () => boolean;
   readonly faults: Containment;
@@ -59,7 +58,7 @@ export function composeRequests(config: Config, log: RootLog, around: RequestSur
   const holdLog = log.child('hold');
   const troubles = new Troubles(log.child('request'), clock, config);
   const { clientQueueSize, slowClientPolicy, gapPolicy } = config;
-  const subscriber: SubscriberParts = {
+  const subscriber: SubscriberDeps = {
     registry,
     clock,
     random: Math.random,
@@ -73,7 +72,7 @@ export function composeRequests(config: Config, log: RootLog, around: RequestSur
     overChannels: new OverChannelsReport(clock, holdLog),
   };
   const client = new LinkClient({ forwarder, originOf, routes, clock, log: log.child('links'), faults, troubles });
-  const holds: HoldParts = {
+  const holds: HoldDeps = {
     subscriber,
     sequencer,
     links: { client, fetches: new SharedFetches(faults), clock, random: Math.random },

@@ -6,11 +6,10 @@
 import { type Backplane, type Containment, historyOf, type StatsSink } from '@holdfast/control-api';
 import { ChannelRegistry } from '../channels/registry.js';
 import type { Config } from '../config/config.js';
-import { ChannelInterest } from '../delivery/channel-interest.js';
-import { ItemDelivery } from '../delivery/item-delivery.js';
+import { ChannelInterest, ItemDelivery } from '../delivery/item-delivery.js';
 import { RateLimiter } from '../delivery/rate-limiter.js';
 import type { Edges } from '../edge/edges.js';
-import { makeReplay } from '../history/make-replay.js';
+import { makeReplay } from '../history/replay.js';
 import { OriginClient } from '../origin/client.js';
 import { RequestHandler } from '../request/request-handler.js';
 import { RoutesSource } from '../routes/routes-source.js';

@@ -5,7 +5,7 @@
 import type { ChannelView, Question } from '@holdfast/control-api';
 import { zeroCounts } from '@holdfast/grip';
 import type { ChannelRegistry } from '../channels/registry.js';
-import type { ChannelPositions } from '../delivery/channel-positions.js';
+import type { ChannelPositions } from '../delivery/item-delivery.js';
 
 /** Answers questions from what the registry knows: every hold and session of this process, from its opening to its end. */
 export class Inspection {

@@ -5,11 +5,10 @@
  */
 import { IdCache, LocalBackplane, noPublishEvents, Publisher, silentLog, uncontained } from '@holdfast/control-api';
 import { parseInstructHeaders, parseItem, type ResponseHead } from '@holdfast/grip';
-import { OverChannelsReport } from '../../dist/channels/over-channels.js';
 import { ChannelRegistry } from '../../dist/channels/registry.js';
-import type { SubscriberEnd } from '../../dist/channels/subscriber-parts.js';
+import { OverChannelsReport, type SubscriberEnd } from '../../dist/channels/subscriber-deps.js';
 import { ItemDelivery } from '../../dist/delivery/item-delivery.js';
-import type { HoldParts } from '../../dist/holds/hold.js';
+import type { HoldDeps } from '../../dist/holds/hold.js';
 import { openHold } from '../../dist/holds/open.js';
 import type { StreamHold } from '../../dist/holds/stream-hold.js';
 import { HttpFilters } from '../../dist/links/http-filter.js';
@@ -67,7 +66,7 @@ export class LogWorld implements Origin {
   );
   readonly #publisher: Publisher;
   readonly #registry: ChannelRegistry;
-  readonly #parts: HoldParts;
+  readonly #parts: HoldDeps;
   readonly #table: RouteTable;
 
   /** The origin answers in these manners, one after the other, and then at once. */

@@ -6,13 +6,13 @@ import { type History, LocalBackplane, LocalHistory, silentLog, uncontained } fr
 import { parseItem } from '@holdfast/grip';
 import fc from 'fast-check';
 import t from 'tap';
-import { OverChannelsReport } from '../../dist/channels/over-channels.js';
 import { ChannelRegistry } from '../../dist/channels/registry.js';
+import { OverChannelsReport } from '../../dist/channels/subscriber-deps.js';
 import { SubscriptionList } from '../../dist/channels/subscription-list.js';
 import { ItemDelivery } from '../../dist/delivery/item-delivery.js';
 import { HistoryReader } from '../../dist/history/reader.js';
 import { ResumeTokens } from '../../dist/history/tokens.js';
-import type { HoldParts, HoldStart } from '../../dist/holds/hold.js';
+import type { HoldDeps, HoldStart } from '../../dist/holds/hold.js';
 import { StreamHold } from '../../dist/holds/stream-hold.js';
 import { ManualClock } from '../kit/manual-clock.js';
 import { MemoryResponse } from './memory-response.js';
@@ -32,7 +32,7 @@ class World {
   readonly #backplane: LocalBackplane;
   readonly #delivery: ItemDelivery;
   readonly #registry: ChannelRegistry;
-  readonly #parts: HoldParts;
+  readonly #parts: HoldDeps;
   #late: (() => void)[] = [];
   #reads = 0;
   #hold: StreamHold | undefined;
@@ -92,7 +92,7 @@ class World {
         latest: (channel) => this.#delivery.positions.latest(channel),
       },
       debug: false,
-    } as Partial<HoldParts> as HoldParts;
+    } as Partial<HoldDeps> as HoldDeps;
   }
 
   async do(step: Step): Promise<void> {

@@ -3,7 +3,7 @@ import { silentLog } from '@holdfast/control-api';
 import t, { type Test } from 'tap';
 import { LinkClient } from '../../dist/links/link-client.js';
 import type { LinkScope } from '../../dist/links/link-scope.js';
-import { HoldScene, type HoldSceneOptions } from '../holds/hold-scene.js';
+import { HoldFixture, type HoldFixtureOptions } from '../holds/hold-fixture.js';
 import { PullOrigin } from '../holds/pull-origin.js';
 import { ManualClock } from '../kit/manual-clock.js';
 import { deadPort } from '../kit/ports.js';
@@ -11,11 +11,11 @@ import { deadPort } from '../kit/ports.js';
 /** A stream that was asked for at this path, with this next link; then the link is fetched. */
 async function fetchLink(
   t: Test,
-  options: HoldSceneOptions,
-  link: (scene: HoldScene) => string,
+  options: HoldFixtureOptions,
+  link: (scene: HoldFixture) => string,
   asking: { path?: string; headers?: Readonly<Record<string, string>> } = {},
-): Promise<HoldScene> {
-  const scene = await HoldScene.open(t, options);
+): Promise<HoldFixture> {
+  const scene = await HoldFixture.open(t, options);
   const { path = '/', headers = {} } = asking;
   const answer = scene.ask(path, { headers });
   const asked = await scene.asked();
@@ -115,7 +115,7 @@ t.test('a host of link_hosts may lead back to the client’s', async (t) => {
 
 t.test('targets are tried in order', async (t) => {
   const dead = await deadPort();
-  const scene = await HoldScene.open(t, { routes: [`pair 127.0.0.1:${dead} ORIGIN`] });
+  const scene = await HoldFixture.open(t, { routes: [`pair 127.0.0.1:${dead} ORIGIN`] });
   const answer = scene.ask('/', { headers: { Host: 'pair' } });
   (await scene.asked()).answer({
     headers: { 'Grip-Hold': 'stream', 'Grip-Channel': 'c', 'Grip-Link': '</next>; rel=next' },
@@ -129,7 +129,7 @@ t.test('targets are tried in order', async (t) => {
 t.test('an untrusted origin cannot send the proxy to private addresses, by number or by name', async (t) => {
   for (const host of ['127.0.0.1', 'localhost', '[::1]']) {
     const other = await PullOrigin.open(t);
-    const scene = await HoldScene.open(t, { debug: true, route: `link_hosts=${host}` });
+    const scene = await HoldFixture.open(t, { debug: true, route: `link_hosts=${host}` });
     scene.table = scene.routes();
     const untrusted = scene.table.routes.map((route) => ({
       ...route,
@@ -160,7 +160,7 @@ t.test('an untrusted origin cannot send the proxy to private addresses, by numbe
 
 t.test('a link of a route that has gone is not followed', async (t) => {
   const other = await PullOrigin.open(t);
-  const scene = await HoldScene.open(t);
+  const scene = await HoldFixture.open(t);
   const answer = scene.ask('/', { headers: { Host: `127.0.0.1:${other.port}` } });
   (await scene.asked()).answer({
     headers: { 'Grip-Hold': 'stream', 'Grip-Channel': 'c', 'Grip-Link': '</next>; rel=next' },

@@ -5,16 +5,14 @@
 import { LocalBackplane, LocalHistory, type Log, silentLog, uncontained } from '@holdfast/control-api';
 import { headerValue, parseItem, parseSigKey, type ResponseHead } from '@holdfast/grip';
 import type { Test } from 'tap';
-import { OverChannelsReport } from '../../dist/channels/over-channels.js';
 import { ChannelRegistry } from '../../dist/channels/registry.js';
-import type { SubscriberEnd } from '../../dist/channels/subscriber-parts.js';
+import { OverChannelsReport, type SubscriberEnd } from '../../dist/channels/subscriber-deps.js';
 import { AllowedOrigins } from '../../dist/config/types/allowed-origins.js';
-import { ChannelInterest } from '../../dist/delivery/channel-interest.js';
-import { ItemDelivery } from '../../dist/delivery/item-delivery.js';
+import { ChannelInterest, ItemDelivery } from '../../dist/delivery/item-delivery.js';
 import type { EdgeHandler } from '../../dist/edge/port.js';
 import { ResponseWrapper } from '../../dist/edge/response-wrapper.js';
 import { HistoryReader } from '../../dist/history/reader.js';
-import type { ReplayParts } from '../../dist/history/replay-parts.js';
+import type { ReplayDeps } from '../../dist/history/replay.js';
 import { ResumeTokens } from '../../dist/history/tokens.js';
 import { HttpFilters } from '../../dist/links/http-filter.js';
 import { LinkClient } from '../../dist/links/link-client.js';
@@ -40,8 +38,8 @@ import { until } from '../kit/until.js';
 import { USUAL_RULES } from '../origin/forward-rules.js';
 import { type Asked, PullOrigin } from './pull-origin.js';
 
-/** What a scene is made with. */
-export interface HoldSceneOptions {
+/** What it is made with. */
+export interface HoldFixtureOptions {
   /** Properties of the route, such as `debug,prefix=p-`. */
   readonly route?: string;
   /** Properties of the target, such as `sub=news`. */
@@ -94,7 +92,7 @@ export interface Held {
 export const WAIT = 5_000;
 
 /** One node, its origin and its clients. */
-export class HoldScene {
+export class HoldFixture {
   readonly clock = new ManualClock();
   /** What the log measures the times between its lines by: tests count the timers of holds. */
   readonly logClock = new ManualClock();
@@ -114,7 +112,7 @@ export class HoldScene {
   readonly backplane: LocalBackplane;
   table: RouteTable;
   readonly #t: Test;
-  readonly #options: HoldSceneOptions;
+  readonly #options: HoldFixtureOptions;
   readonly #client = new OriginClient({
     originConnectTimeout: 10_000,
     originTimeout: 60_000,
@@ -123,7 +121,7 @@ export class HoldScene {
   });
   #edge: Scene | undefined;
 
-  private constructor(t: Test, origin: PullOrigin, options: HoldSceneOptions) {
+  private constructor(t: Test, origin: PullOrigin, options: HoldFixtureOptions) {
     this.#t = t;
     this.#options = options;
     this.origin = origin;
@@ -157,19 +155,19 @@ export class HoldScene {
     this.registry = new ChannelRegistry(interest, clock, options.linger ?? 0);
   }
 
-  /** Sets the scene; it is taken down at the end of the test. */
-  static async open(t: Test, options: HoldSceneOptions = {}): Promise<HoldScene> {
-    const scene = new HoldScene(t, await PullOrigin.open(t), options);
-    await scene.backplane.start(scene.delivery);
-    t.teardown(() => scene.#client.close());
-    const inner = new RequestHandler(scene.#parts());
+  /** Sets the fixture; it is taken down at the end of the test. */
+  static async open(t: Test, options: HoldFixtureOptions = {}): Promise<HoldFixture> {
+    const fixture = new HoldFixture(t, await PullOrigin.open(t), options);
+    await fixture.backplane.start(fixture.delivery);
+    t.teardown(() => fixture.#client.close());
+    const inner = new RequestHandler(fixture.#parts());
     const handler: EdgeHandler = {
       onRequest: (request, response) => inner.onRequest(request, options.spoils ? new Spoiling(response) : response),
       onWebSocket: (request, handshake) => inner.onWebSocket(request, handshake),
     };
     const limits = { clientMaxconn: 1_000 };
-    scene.#edge = await Scene.open(t, (surroundings) => makeNodeEdge({ ...surroundings, handler }), limits);
-    return scene;
+    fixture.#edge = await Scene.open(t, (surroundings) => makeNodeEdge({ ...surroundings, handler }), limits);
+    return fixture;
   }
 
   /** The table of routes as the options say, with properties of the first route other than those. */
@@ -353,7 +351,7 @@ export class HoldScene {
     };
   }
 
-  #replay(): ReplayParts | undefined {
+  #replay(): ReplayDeps | undefined {
     if (this.#options.historySize === undefined) return undefined;
     const { backplane, clock, tokens, delivery } = this;
     return {

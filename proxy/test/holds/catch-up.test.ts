@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { Delivery } from '../../dist/channels/delivery.js';
 import { SubscriptionList } from '../../dist/channels/subscription-list.js';
-import { follow, StreamQueue } from '../../dist/holds/stream-queue.js';
+import { follow, StreamQueue } from '../../dist/holds/catch-up.js';
 
 const delivery = (content: string, ids: { id?: string; 'prev-id'?: string } = {}, channel = 'c') =>
   new Delivery(parseItem({ channel, ...ids, formats: { 'http-stream': { content } } }), 0);

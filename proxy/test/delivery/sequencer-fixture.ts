@@ -39,7 +39,7 @@ export interface SceneOptions {
 }
 
 /** A sequencer and what is known of it. */
-export class SequencerScene {
+export class SequencerFixture {
   readonly clock = new ManualClock();
   readonly sequencer: Sequencer;
   /** Names of the items that have passed, in order, and when. */

@@ -90,14 +90,15 @@ export class HoldfastNode {
       });
     }
     const instance = randomBytes(3).toString('hex');
+    const share = hub.share();
     return new OneProcess(config, this.#log, {
-      backplane: hub.share(),
+      ...overrides,
+      backplane: overrides.backplane?.(share) ?? share,
       metrics,
       faults: this.faults,
       statsSink,
       instance,
       isShared: false,
-      ...overrides,
     });
   }
 }

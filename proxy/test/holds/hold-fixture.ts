@@ -1,79 +1,45 @@
 /**
- * Owns: one node made of real parts for a test of holds: an edge, the request path, links, filters, channels and a
- * backplane, under a clock that stands still. Does not own: what clients, origins and publishers say.
+ * A node of the product's own composition for a test of holds: its clock stands still, its origin answers by hand, and what it
+ * reports and delivers can be looked at. What clients, origins and publishers say is the test's.
  */
-import { LocalBackplane, LocalHistory, type Log, silentLog, uncontained } from '@holdfast/control-api';
-import { headerValue, parseItem, parseSigKey, type ResponseHead } from '@holdfast/grip';
+import { writeFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { type Backplane, type BackplaneListener, type History, historyOf, type Message } from '@holdfast/control-api';
+import { headerValue, parseItem } from '@holdfast/grip';
 import type { Test } from 'tap';
-import { ChannelRegistry } from '../../dist/channels/registry.js';
-import { OverChannelsReport, type SubscriberEnd } from '../../dist/channels/subscriber-deps.js';
-import { AllowedOrigins } from '../../dist/config/types/allowed-origins.js';
-import { ChannelInterest, ItemDelivery } from '../../dist/delivery/item-delivery.js';
-import type { EdgeHandler } from '../../dist/edge/port.js';
-import { ResponseWrapper } from '../../dist/edge/response-wrapper.js';
-import { HistoryReader } from '../../dist/history/reader.js';
-import type { ReplayDeps } from '../../dist/history/replay.js';
+import type { ChannelRegistry } from '../../dist/channels/registry.js';
+import type { SubscriberEnd } from '../../dist/channels/subscriber-deps.js';
+import type { Options } from '../../dist/config/table.js';
+import type { ItemDelivery } from '../../dist/delivery/item-delivery.js';
+import { NodeResponse } from '../../dist/edge/node/response.js';
 import { ResumeTokens } from '../../dist/history/tokens.js';
-import { HttpFilters } from '../../dist/links/http-filter.js';
-import { LinkClient } from '../../dist/links/link-client.js';
-import { SharedFetches } from '../../dist/links/shared-fetch.js';
-import { UpdateLimiter } from '../../dist/links/update-limiter.js';
-import { OriginClient } from '../../dist/origin/client.js';
-import { Forwarder } from '../../dist/origin/forwarder.js';
-import { GripHeaders } from '../../dist/origin/grip-headers.js';
-import { TestOrigin } from '../../dist/origin/test-target/origin.js';
-import { Admission } from '../../dist/request/admission.js';
-import { RequestHandler } from '../../dist/request/request-handler.js';
-import type { RequestEnd, RequestParts } from '../../dist/request/request-parts.js';
-import { toRoute } from '../../dist/routes/route.js';
-import { RouteTable } from '../../dist/routes/route-table.js';
-import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';
-import type { SessionParts } from '../../dist/sessions/session-parts.js';
-import { Scene } from '../edge/clause.js';
-import { makeNodeEdge } from '../edge/node-edge-maker.js';
+import type { SharedFetches } from '../../dist/links/shared-fetch.js';
+import type { RequestEnd } from '../../dist/request/request-parts.js';
+import type { Timer } from '../../dist/runtime/clock.js';
+import type { Metrics } from '../../dist/telemetry/metrics.js';
+import { type App, startApp } from '../kit/app.js';
 import { type Answer, type Asking, open } from '../kit/clients/http-client.js';
 import { ManualClock } from '../kit/manual-clock.js';
 import type { Turn } from '../kit/turn.js';
 import { until } from '../kit/until.js';
-import { USUAL_RULES } from '../origin/forward-rules.js';
 import { type Asked, PullOrigin } from './pull-origin.js';
 
-/** What it is made with. */
-export interface HoldFixtureOptions {
+/** What it is made with: options by their names in the code, as a configuration file has their values, and these. */
+export interface HoldFixtureOptions extends Readonly<Partial<Record<keyof Options, string | number | boolean>>> {
   /** Properties of the route, such as `debug,prefix=p-`. */
   readonly route?: string;
   /** Properties of the target, such as `sub=news`. */
   readonly target?: string;
   /** Further routes lines; `ORIGIN` stands for the address of the origin. */
-  readonly routes?: readonly string[];
-  readonly debug?: boolean;
-  readonly autoCrossOrigin?: boolean;
-  readonly acoOrigins?: AllowedOrigins;
-  /** Signs requests to origins. */
-  readonly sigKey?: string;
-  readonly linger?: number;
-  readonly updateOnFirstSubscription?: boolean;
-  readonly connectionSubscriptionMax?: number;
-  readonly clientQueueSize?: number;
-  readonly slowClientPolicy?: 'close' | 'drop';
-  readonly gapPolicy?: 'close' | 'continue';
+  readonly lines?: readonly string[];
   /** When subscriptions are live; at once if left out. */
   readonly live?: Turn;
-  readonly requestBodyMax?: number;
-  /** Keeps so many items of each channel, for routes with `history`. */
-  readonly historySize?: number;
   /** The number that stands for chance. */
   readonly random?: number;
   /** Answers with an `X-Spoiled` field get a reason phrase that cannot be sent, as if it had come so far unnoticed. */
   readonly spoils?: boolean;
-}
-
-/** Spoils heads on their last way. */
-class Spoiling extends ResponseWrapper {
-  override writeHead(head: ResponseHead, length: number | undefined, flush?: boolean): void {
-    const isSpoiled = headerValue(head.headers, 'x-spoiled') !== undefined;
-    super.writeHead(isSpoiled ? { ...head, reason: 'OK\u010d\u010aSet-Cookie: evil=1' } : head, length, flush);
-  }
 }
 
 /** Ids of an item. */
@@ -91,96 +57,190 @@ export interface Held {
 /** How long an item waits for the one before it, in ms. */
 export const WAIT = 5_000;
 
+/** What differs from the defaults: nothing lingers, no item is a duplicate, and origins are shown what the client's is. */
+const DEFAULTS: HoldFixtureOptions = {
+  subscriptionLinger: 0,
+  clientHalfCloseGrace: 0,
+  originKeepAliveTimeout: 60,
+  clientQueueSize: 1_000_000,
+  historySize: 0,
+  idCacheTtl: 0,
+  resumeKey: 'key',
+  sigIss: 'holdfast',
+  setXForwardedProtocol: true,
+  xForwardedFor: 'append',
+  xForwardedForTrusted: 'append',
+};
+
+/** Who sets a timer that is none of a hold's or a link's: a connection, or the log. */
+const ELSEWHERE = /\/(?:edge|runtime\/cause-log)\b/;
+
+/** The clock of a whole node, which counts the timers of holds and links alone. */
+class HoldClock extends ManualClock {
+  readonly #counted = new Set<Timer>();
+
+  override after(ms: number, run: () => void): Timer {
+    const [, , caller = ''] = (new Error().stack ?? '').split('\n');
+    if (ELSEWHERE.test(caller)) return super.after(ms, run);
+    const timer = super.after(ms, () => {
+      this.#counted.delete(timer);
+      run();
+    });
+    this.#counted.add(timer);
+    return timer;
+  }
+
+  override clear(timer: Timer | undefined): void {
+    super.clear(timer);
+    if (timer !== undefined) this.#counted.delete(timer);
+  }
+
+  override get pending(): number {
+    return this.#counted.size;
+  }
+}
+
+/** The node's share of its backplane, in the hands of the test: when subscriptions are live, and how reads are answered. */
+class HeldShare implements Backplane, History {
+  /** Answers reads of the history. */
+  reading: History['read'];
+  readonly head: History['head'];
+  readonly #share: Backplane;
+  readonly #live: Promise<void> | undefined;
+
+  constructor(share: Backplane, live: Promise<void> | undefined) {
+    this.#share = share;
+    this.#live = live;
+    const history = historyOf(share) as History;
+    this.reading = history.read;
+    this.head = history.head;
+  }
+
+  start(listener: BackplaneListener): Promise<void> {
+    return this.#share.start(listener);
+  }
+
+  publish(messages: readonly Message[]): ReturnType<Backplane['publish']> {
+    return this.#share.publish(messages);
+  }
+
+  subscribe(channel: string): Promise<void> | undefined {
+    const live = this.#share.subscribe(channel);
+    return this.#live ?? live;
+  }
+
+  unsubscribe(channel: string): void {
+    this.#share.unsubscribe(channel);
+  }
+
+  close(): Promise<void> {
+    return this.#share.close();
+  }
+
+  get unavailableReason(): string | undefined {
+    return this.#share.unavailableReason;
+  }
+
+  read(...asked: Parameters<History['read']>): ReturnType<History['read']> {
+    return this.reading(...asked);
+  }
+}
+
 /** One node, its origin and its clients. */
 export class HoldFixture {
-  readonly clock = new ManualClock();
-  /** What the log measures the times between its lines by: tests count the timers of holds. */
-  readonly logClock = new ManualClock();
+  readonly clock: ManualClock;
   readonly origin: PullOrigin;
+  readonly backplane: HeldShare;
   readonly delivery: ItemDelivery;
   readonly registry: ChannelRegistry;
-  readonly fetches = new SharedFetches();
+  readonly fetches: SharedFetches;
   /** Requests that are over as far as their first answer goes, in order. */
   readonly requests: RequestEnd[] = [];
   /** Holds that are over, in order. */
   readonly ends: SubscriberEnd[] = [];
   /** What was counted: `sent stream`, `dropped stream filter-failed`, `replayed stream`, `replay stream complete`. */
   readonly counts = new Map<string, number>();
-  /** Warnings of the log. */
-  readonly warnings: string[] = [];
   readonly tokens = new ResumeTokens(Buffer.from('key'));
-  readonly backplane: LocalBackplane;
-  table: RouteTable;
   readonly #t: Test;
-  readonly #options: HoldFixtureOptions;
-  readonly #client = new OriginClient({
-    originConnectTimeout: 10_000,
-    originTimeout: 60_000,
-    originKeepAliveTimeout: 60_000,
-    maxHeaderBytes: 65_536,
-  });
-  #edge: Scene | undefined;
+  readonly #app: App;
+  readonly #routesfile: string;
+  /** Warnings of its start. */
+  readonly #before: number;
+  #published = 0;
 
-  private constructor(t: Test, origin: PullOrigin, options: HoldFixtureOptions) {
+  private constructor(
+    t: Test,
+    app: App,
+    origin: PullOrigin,
+    { clock, backplane, routesfile }: { clock: ManualClock; backplane: HeldShare; routesfile: string },
+  ) {
     this.#t = t;
-    this.#options = options;
+    this.#app = app;
     this.origin = origin;
-    this.table = this.routes();
-    const { clock } = this;
-    const { historySize } = options;
-    // A clock of its own: tests count the timers of holds.
-    const timeless = { clock: new ManualClock(), epoch: 'e', historyTtl: 60_000 };
-    const history = historySize === undefined ? undefined : new LocalHistory({ ...timeless, historySize });
-    this.backplane = new LocalBackplane(silentLog, undefined, history);
-    const { backplane } = this;
-    this.delivery = new ItemDelivery(() => this.registry, {
-      clock,
-      messageWait: WAIT,
-      events: { itemDelivered() {}, itemHeld() {}, itemReleased() {}, itemsAbandoned() {}, itemsLost() {} },
-      log: silentLog,
-    });
-    const interest = new ChannelInterest({
-      backplane: {
-        subscribe: (channel) => {
-          const live = backplane.subscribe(channel);
-          return options.live === undefined ? live : options.live.promise;
-        },
-        unsubscribe: (channel) => backplane.unsubscribe(channel),
-      },
-      sequencer: this.delivery,
-      clock,
-      updateOnFirstSubscription: options.updateOnFirstSubscription ?? false,
-      subscribersOf: (channel) => this.registry.of(channel),
-    });
-    this.registry = new ChannelRegistry(interest, clock, options.linger ?? 0);
+    this.clock = clock;
+    this.backplane = backplane;
+    this.#routesfile = routesfile;
+    this.#before = app.log.at('warn').length;
+    const { delivery, registry, requests, telemetry } = app.parts;
+    this.delivery = delivery;
+    this.registry = registry;
+    this.fetches = requests.holds.links.fetches;
+    after(requests.events, 'requestEnded', (end) => void this.requests.push(end));
+    after(requests.events, 'holdEnded', (_request, _route, end) => void this.ends.push(end));
+    const metrics = telemetry.subscribers as Metrics;
+    after(metrics, 'subscriberOpened', (kind) => this.#count(`opened ${kind}`));
+    after(metrics, 'subscriberEnded', (kind, reason) => this.#count(`ended ${kind} ${reason}`));
+    after(metrics, 'itemSent', (kind) => this.#count(`sent ${kind}`));
+    after(metrics, 'itemDropped', (kind, reason) => this.#count(`dropped ${kind} ${reason}`));
+    after(metrics, 'itemReplayed', (kind) => this.#count(`replayed ${kind}`));
+    after(metrics, 'replayEnded', (kind, whole) => this.#count(`replay ${kind} ${whole ? 'complete' : 'incomplete'}`));
   }
 
-  /** Sets the fixture; it is taken down at the end of the test. */
+  /** Starts the node; it goes down at the end of the test. */
   static async open(t: Test, options: HoldFixtureOptions = {}): Promise<HoldFixture> {
-    const fixture = new HoldFixture(t, await PullOrigin.open(t), options);
-    await fixture.backplane.start(fixture.delivery);
-    t.teardown(() => fixture.#client.close());
-    const inner = new RequestHandler(fixture.#parts());
-    const handler: EdgeHandler = {
-      onRequest: (request, response) => inner.onRequest(request, options.spoils ? new Spoiling(response) : response),
-      onWebSocket: (request, handshake) => inner.onWebSocket(request, handshake),
-    };
-    const limits = { clientMaxconn: 1_000 };
-    fixture.#edge = await Scene.open(t, (surroundings) => makeNodeEdge({ ...surroundings, handler }), limits);
-    return fixture;
+    const { route = '', target = '', lines = [], live, random = 0, spoils = false, ...set } = options;
+    const origin = await PullOrigin.open(t);
+    const directory = await mkdtemp(path.join(tmpdir(), 'holdfast-holds-'));
+    t.teardown(() => rm(directory, { recursive: true, force: true }));
+    const routesfile = path.join(directory, 'routes');
+    writeRoutes(routesfile, origin, [`*${comma(route)} ORIGIN${comma(target)}`, ...lines]);
+    const settings = Object.fromEntries(
+      Object.entries({ ...DEFAULTS, ...set }).map(([name, value]) => [snake(name), value]),
+    );
+    const clock = new HoldClock();
+    let backplane: HeldShare | undefined;
+    if (spoils) spoilHeads(t);
+    const app = await startApp(t, {
+      settings: { ...settings, routesfile },
+      overrides: {
+        clock,
+        random: () => random,
+        backplane: (share) => {
+          backplane = new HeldShare(share, live?.promise);
+          return backplane;
+        },
+      },
+    });
+    return new HoldFixture(t, app, origin, { clock, backplane: backplane as unknown as HeldShare, routesfile });
   }
 
-  /** The table of routes as the options say, with properties of the first route other than those. */
-  routes(properties = this.#options.route): RouteTable {
-    const { target, routes = [] } = this.#options;
-    const first = `*${comma(properties)} ORIGIN${comma(target)}`;
-    const lines = [first, ...routes].map((line) => line.replaceAll('ORIGIN', `127.0.0.1:${this.origin.port}`));
-    return new RouteTable(lines.map((line, i) => toRoute(parseRouteLine(line, i + 1) as RouteLine, () => undefined)));
+  /** From here on these are all routes. */
+  reroute(...lines: readonly string[]): void {
+    writeRoutes(this.#routesfile, this.origin, lines);
+    if (!this.#app.parts.routes.reload()) throw new Error(`routes not loaded: ${lines.join('; ')}`);
   }
 
   /** `http://127.0.0.1:port`. */
   get url(): string {
-    return `http://127.0.0.1:${this.#edge?.port}`;
+    return this.#app.url();
+  }
+
+  /** Warnings of the log since it started. */
+  get warnings(): string[] {
+    return this.#app.log
+      .at('warn')
+      .slice(this.#before)
+      .map(({ message }) => message);
   }
 
   /** The next request at the origin. */
@@ -243,7 +303,7 @@ export class HoldFixture {
     client.drop();
     await until('end of the hold', () => {
       // A client that has closed counts as gone after a while.
-      this.#edge?.clock.advance(10_000);
+      this.clock.advance(0);
       return this.ends.length >= count;
     });
     return this.ends[count - 1] as SubscriberEnd;
@@ -251,7 +311,8 @@ export class HoldFixture {
 
   /** Publishes an item; on return it has been delivered, or waits for the one before it. */
   publish(channel: string, formats: object, ids: Ids = {}): void {
-    void this.backplane.publish([{ type: 'item', item: parseItem({ channel, formats, ...ids }), id: 'made' }]);
+    const item = parseItem({ channel, formats, ...ids });
+    void this.backplane.publish([{ type: 'item', item, id: `${++this.#published}` }]);
   }
 
   /** Publishes content for streams. */
@@ -287,92 +348,44 @@ export class HoldFixture {
   #count(what: string): void {
     this.counts.set(what, this.count(what) + 1);
   }
-
-  #parts(): RequestParts {
-    const { clock, registry } = this;
-    const options = this.#options;
-    const random = () => options.random ?? 0;
-    const sigKey = options.sigKey === undefined ? undefined : parseSigKey(options.sigKey, () => Buffer.alloc(0));
-    const forwarder = new Forwarder({ rules: USUAL_RULES, sigIss: 'holdfast', sigKey }, new GripHeaders(clock));
-    const originOf: RequestParts['originOf'] = (target, route, host) =>
-      target.kind === 'http' ? this.#client.origin(target, host) : new TestOrigin(route.pathBeg, target);
-    const routes = () => this.table;
-    const client = new LinkClient({ forwarder, originOf, routes, clock: this.logClock, log: this.#log() });
-    const subscriber = {
-      registry,
-      clock,
-      random,
-      events: {
-        subscriberOpened: (kind: string) => this.#count(`opened ${kind}`),
-        subscriberEnded: (kind: string, reason: string) => this.#count(`ended ${kind} ${reason}`),
-        itemSent: (kind: string) => this.#count(`sent ${kind}`),
-        itemDropped: (kind: string, reason: string) => this.#count(`dropped ${kind} ${reason}`),
-      },
-      log: this.#log(),
-      faults: uncontained,
-      clientQueueSize: options.clientQueueSize ?? 1_000_000,
-      slowClientPolicy: options.slowClientPolicy ?? 'close',
-      gapPolicy: options.gapPolicy ?? 'close',
-      overChannels: new OverChannelsReport(clock, this.#log()),
-    } as const;
-    return {
-      settings: {
-        debug: options.debug ?? false,
-        acceptPushpinRoute: false,
-        autoCrossOrigin: options.autoCrossOrigin ?? false,
-        acoOrigins: options.acoOrigins ?? AllowedOrigins.any,
-        forward: USUAL_RULES,
-        upstreamKey: undefined,
-        requestBodyMax: options.requestBodyMax ?? 100_000,
-        instructBodyMax: 100_000,
-        connectionSubscriptionMax: options.connectionSubscriptionMax ?? 20,
-      },
-      routes,
-      originOf,
-      admission: new Admission(Number.POSITIVE_INFINITY),
-      forwarder,
-      holds: {
-        subscriber,
-        sequencer: this.delivery.sequencer,
-        links: { client, fetches: this.fetches, clock, random },
-        limiter: new UpdateLimiter(clock),
-        filters: new HttpFilters(client, clock),
-        replay: this.#replay(),
-        debug: options.debug ?? false,
-      },
-      // No test here opens a WebSocket.
-      sessions: {} as SessionParts,
-      clock,
-      events: {
-        requestEnded: (end) => void this.requests.push(end),
-        holdEnded: (_request, _route, end) => void this.ends.push(end),
-      },
-      log: silentLog,
-    };
-  }
-
-  #replay(): ReplayDeps | undefined {
-    if (this.#options.historySize === undefined) return undefined;
-    const { backplane, clock, tokens, delivery } = this;
-    return {
-      reader: new HistoryReader({ history: backplane, clock, log: silentLog }),
-      tokens,
-      events: {
-        itemReplayed: (kind) => this.#count(`replayed ${kind}`),
-        replayEnded: (kind, complete) => this.#count(`replay ${kind} ${complete ? 'complete' : 'incomplete'}`),
-      },
-      isOn: (route) => route.history ?? false,
-      latest: (channel) => delivery.positions.latest(channel),
-    };
-  }
-
-  #log(): Log {
-    const warn = (_fields: object, message: string) => void this.warnings.push(message);
-    const log: Log = { ...silentLog, warn, child: () => log };
-    return log;
-  }
 }
 
-function comma(properties = ''): string {
+function comma(properties: string): string {
   return properties === '' ? '' : `,${properties}`;
+}
+
+/** The name of an option in a configuration file. */
+function snake(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+function writeRoutes(file: string, { port }: PullOrigin, lines: readonly string[]): void {
+  writeFileSync(file, lines.map((line) => `${line.replaceAll('ORIGIN', `127.0.0.1:${port}`)}\n`).join(''));
+}
+
+/** Has each call of a method noted after it was made. */
+function after<Part extends object, Name extends keyof Part>(
+  part: Part,
+  name: Name,
+  note: Part[Name] extends (...given: infer Given) => unknown ? (...given: Given) => void : never,
+): void {
+  const method = part[name] as (...given: unknown[]) => unknown;
+  const noting = (...given: unknown[]) => {
+    const result = method.apply(part, given);
+    (note as (...given: unknown[]) => void)(...given);
+    return result;
+  };
+  Object.assign(part, { [name]: noting });
+}
+
+/** Spoils heads on their last way, until the end of the test. */
+function spoilHeads(t: Test): void {
+  const { writeHead } = NodeResponse.prototype;
+  NodeResponse.prototype.writeHead = function spoiling(head, length, flush) {
+    const isSpoiled = headerValue(head.headers, 'x-spoiled') !== undefined;
+    writeHead.call(this, isSpoiled ? { ...head, reason: 'OK\u010d\u010aSet-Cookie: evil=1' } : head, length, flush);
+  };
+  t.teardown(() => {
+    NodeResponse.prototype.writeHead = writeHead;
+  });
 }

@@ -36,7 +36,7 @@ t.test('build-id makes the id of what the client has then', async (t) => {
 });
 
 t.test('a filter that fails skips the item: counted and logged, and told on debug routes', async (t) => {
-  const fixture = await HoldFixture.open(t, { routes: ['debug,debug ORIGIN'] });
+  const fixture = await HoldFixture.open(t, { lines: ['debug,debug ORIGIN'] });
   const { answer } = await fixture.poll(filtered(['var-subst']));
   fixture.respond('room', '%(none)s', { id: '2', 'prev-id': '1' });
   t.equal(fixture.count('dropped response filter-failed'), 1);
@@ -53,7 +53,7 @@ t.test('a filter that fails skips the item: counted and logged, and told on debu
 });
 
 t.test('an item for other content filters than the hold’s is skipped, and told on debug routes', async (t) => {
-  const fixture = await HoldFixture.open(t, { routes: ['debug,debug ORIGIN'] });
+  const fixture = await HoldFixture.open(t, { lines: ['debug,debug ORIGIN'] });
   const item = (filters: string[]) => ({ 'http-response': { body: 'body', 'content-filters': filters } });
   const { answer } = await fixture.poll(filtered(['skip-self', 'var-subst']));
   fixture.publish('room', item([]), { id: '2', 'prev-id': '1' });

@@ -64,7 +64,7 @@ t.test('items without a body for it are passed over', async (t) => {
 });
 
 t.test('an origin that the history leaves in doubt is asked again: overtaken, and not kept', async (t) => {
-  const fixture = await HoldFixture.open(t, { route: 'history', historySize: 1, linger: 60_000 });
+  const fixture = await HoldFixture.open(t, { route: 'history', historySize: 1, subscriptionLinger: 60 });
   const first = await fixture.poll({ 'Grip-Channel': 'room' });
   item(fixture, 2);
   await first.answer;
@@ -103,10 +103,10 @@ t.test('many holds that missed the same share what is read', async (t) => {
   const fixture = await keeping(t);
   for (const n of [1, 2]) item(fixture, n);
   let reads = 0;
-  const { read } = fixture.backplane;
-  fixture.backplane.read = (...args) => {
+  const { reading } = fixture.backplane;
+  fixture.backplane.reading = (...args) => {
     reads++;
-    return read.apply(fixture.backplane, args);
+    return reading(...args);
   };
   const answers = Array.from({ length: 50 }, () => fixture.ask());
   const asked = [];

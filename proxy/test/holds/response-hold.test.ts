@@ -202,7 +202,7 @@ t.test('when the node goes down the origin’s answer goes out, as at the time-o
 });
 
 t.test('after the last hold the channel, and its last id, are kept for the time of the linger', async (t) => {
-  const fixture = await HoldFixture.open(t, { linger: 60_000 });
+  const fixture = await HoldFixture.open(t, { subscriptionLinger: 60 });
   const first = await fixture.poll(room);
   fixture.respond('room', 'one', { id: '1' });
   await first.answer;

@@ -53,7 +53,7 @@ t.test('more than five are refused', async (t) => {
 });
 
 t.test('an item that a filter cannot take is skipped; on debug routes the stream ends with the reason', async (t) => {
-  const fixture = await HoldFixture.open(t, { routes: ['debug,debug ORIGIN'] });
+  const fixture = await HoldFixture.open(t, { lines: ['debug,debug ORIGIN'] });
   const quiet = await fixture.stream(channel(['var-subst']));
   fixture.send('room', 'bad %(none)s');
   fixture.send('room', 'good');
@@ -180,7 +180,7 @@ for (const [what, body] of [
   ['a directive without an end', 'before %('],
 ] as const) {
   t.test(`the initial body with ${what} ends the stream, and says why on debug routes`, async (t) => {
-    const fixture = await HoldFixture.open(t, { routes: ['debug,debug ORIGIN'] });
+    const fixture = await HoldFixture.open(t, { lines: ['debug,debug ORIGIN'] });
     const headers = { 'Grip-Hold': 'stream', ...channel(['build-id']), 'Grip-Set-Meta': 'id_format=x' };
     for (const host of ['any', 'debug']) {
       const answer = fixture.ask('/', { headers: { Host: host } });

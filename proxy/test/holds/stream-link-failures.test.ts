@@ -28,7 +28,6 @@ async function failAll(
     fixture.clock.advance(delay - 1);
     t.equal(fixture.clock.pending, 1);
     fixture.clock.advance(1);
-    fixture.logClock.advance(delay);
     fail(await fixture.asked());
     t.equal(fixture.origin.all.length, before + 1);
   }
@@ -48,9 +47,10 @@ for (const [what, fail] of [
     t.match(stream.text, /^\n\n(Failed to retrieve next link\.|the link was answered \d+)\n$/);
     t.equal(fixture.ends[0]?.reason, 'link-failed');
     t.equal(fixture.clock.pending, 0);
-    t.equal(fixture.warnings.length, 6, 'the log says it at once, and each time');
+    t.equal(fixture.warnings.length, 7, 'the log says it at once, and each time, and what came of it');
     t.match(fixture.warnings[0], /^link failed and will be asked again: /);
     t.match(fixture.warnings[5], /^link failed and its stream ends: /);
+    t.match(fixture.warnings[6], /^stream broken off: /);
   });
 }
 
@@ -63,6 +63,7 @@ t.test('a link that redirects ends the stream at once: it would do so again', as
   t.equal(stream.text, '\n\nthe link was answered 302: redirects are not followed\n');
   t.strictSame(fixture.warnings, [
     'link failed and its stream ends: the link was answered 302: redirects are not followed',
+    'stream broken off: the link was answered 302: redirects are not followed',
   ]);
   t.equal(fixture.clock.pending, 0);
 });
@@ -172,7 +173,7 @@ for (const [what, answer, text] of [
   ],
 ] as const) {
   t.test(`${what} in answer to a link ends the stream, at once; nothing of it reaches the client`, async (t) => {
-    const fixture = await HoldFixture.open(t, { routes: ['debug,debug ORIGIN'] });
+    const fixture = await HoldFixture.open(t, { lines: ['debug,debug ORIGIN'] });
     for (const host of ['any', 'debug']) {
       const opening = fixture.ask('/', { headers: { Host: host } });
       (await fixture.asked()).answer({ headers: held('1'), body: 'body' });

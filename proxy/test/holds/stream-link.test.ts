@@ -302,7 +302,7 @@ t.test('close during a fetch is carried out after it', async (t) => {
 t.test('links of a route that was changed meanwhile go by its present form', async (t) => {
   const fixture = await HoldFixture.open(t, { route: 'id=r' });
   await fixture.stream(held('1'), { timers: 1 });
-  fixture.table = fixture.routes('id=r,header=X-New:yes');
+  fixture.reroute('*,id=r,header=X-New:yes ORIGIN');
   fixture.act('room', 'hint');
   t.equal((await fixture.asked()).headers['x-new'], 'yes');
 });

@@ -289,7 +289,7 @@ t.test('a node that goes down while a stream comes back answers it, and ends it 
   const fixture = await keeping(t);
   const id = fixture.tokens.write(new Map([[fixture.tokens.tag('room'), { epoch: 'e.0', offset: 0 }]])) as string;
   let answered = () => {};
-  fixture.backplane.read = () => new Promise((resolve) => (answered = () => resolve(undefined)));
+  fixture.backplane.reading = () => new Promise((resolve) => (answered = () => resolve(undefined)));
   const answer = back(fixture, id);
   await until('the hold', () => fixture.registry.count('room') === 1);
   fixture.shutDown();

@@ -69,8 +69,8 @@ t.test('a link to any other host is not asked, and said once in a second', async
   t.equal(scene.ends[0]?.reason, 'link-failed', 'without a repeat');
   t.equal(other.all.length, 0);
   t.equal(scene.origin.all.length, 1);
-  t.match(scene.warnings, [/^link not followed: its host is no target/]);
-  t.equal(scene.warnings.length, 1);
+  t.match(scene.warnings, [/^link not followed: its host is no target/, /^stream broken off: /]);
+  t.equal(scene.warnings.length, 2);
 });
 
 t.test('the host that the client names is never asked: the origin is, with the path as it names it', async (t) => {
@@ -115,7 +115,7 @@ t.test('a host of link_hosts may lead back to the client’s', async (t) => {
 
 t.test('targets are tried in order', async (t) => {
   const dead = await deadPort();
-  const scene = await HoldFixture.open(t, { routes: [`pair 127.0.0.1:${dead} ORIGIN`] });
+  const scene = await HoldFixture.open(t, { lines: [`pair 127.0.0.1:${dead} ORIGIN`] });
   const answer = scene.ask('/', { headers: { Host: 'pair' } });
   (await scene.asked()).answer({
     headers: { 'Grip-Hold': 'stream', 'Grip-Channel': 'c', 'Grip-Link': '</next>; rel=next' },
@@ -130,15 +130,10 @@ t.test('an untrusted origin cannot send the proxy to private addresses, by numbe
   for (const host of ['127.0.0.1', 'localhost', '[::1]']) {
     const other = await PullOrigin.open(t);
     const scene = await HoldFixture.open(t, { debug: true, route: `link_hosts=${host}` });
-    scene.table = scene.routes();
-    const untrusted = scene.table.routes.map((route) => ({
-      ...route,
-      targets: route.targets.map((target) => ({ ...target, untrusted: true })),
-    }));
     const answer = scene.ask();
     const asked = await scene.asked();
     // Only from here on: the origin of this test has a private address itself.
-    scene.table = new (scene.table.constructor as new (routes: typeof untrusted) => typeof scene.table)(untrusted);
+    scene.reroute(`*,link_hosts=${host} ORIGIN,untrusted`);
     asked.answer({
       headers: {
         'Grip-Hold': 'stream',
@@ -167,7 +162,7 @@ t.test('a link of a route that has gone is not followed', async (t) => {
   });
   await answer;
   await scene.timers(1);
-  scene.table = new (scene.table.constructor as new (routes: []) => typeof scene.table)([]);
+  scene.reroute('elsewhere ORIGIN');
   scene.act('c', 'hint');
   await scene.holdsEnded();
   t.equal(other.all.length, 0);

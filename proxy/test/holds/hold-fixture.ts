@@ -19,7 +19,7 @@ import type { SharedFetches } from '../../dist/links/shared-fetch.js';
 import type { RequestEnd } from '../../dist/request/request-parts.js';
 import type { Timer } from '../../dist/runtime/clock.js';
 import type { Metrics } from '../../dist/telemetry/metrics.js';
-import { type App, startApp } from '../kit/app.js';
+import { type App, noteCalls, startApp } from '../kit/app.js';
 import { type Answer, type Asking, open } from '../kit/clients/http-client.js';
 import { ManualClock } from '../kit/manual-clock.js';
 import type { Turn } from '../kit/turn.js';
@@ -101,14 +101,14 @@ class HoldClock extends ManualClock {
 }
 
 /** The node's share of its backplane, in the hands of the test: when subscriptions are live, and how reads are answered. */
-class HeldShare implements Backplane, History {
+export class HeldShare implements Backplane, History {
   /** Answers reads of the history. */
   reading: History['read'];
   readonly head: History['head'];
   readonly #share: Backplane;
   readonly #live: Promise<void> | undefined;
 
-  constructor(share: Backplane, live: Promise<void> | undefined) {
+  constructor(share: Backplane, live?: Promise<void>) {
     this.#share = share;
     this.#live = live;
     const history = historyOf(share) as History;
@@ -185,15 +185,17 @@ export class HoldFixture {
     this.delivery = delivery;
     this.registry = registry;
     this.fetches = requests.holds.links.fetches;
-    after(requests.events, 'requestEnded', (end) => void this.requests.push(end));
-    after(requests.events, 'holdEnded', (_request, _route, end) => void this.ends.push(end));
+    noteCalls(requests.events, 'requestEnded', (end) => void this.requests.push(end));
+    noteCalls(requests.events, 'holdEnded', (_request, _route, end) => void this.ends.push(end));
     const metrics = telemetry.subscribers as Metrics;
-    after(metrics, 'subscriberOpened', (kind) => this.#count(`opened ${kind}`));
-    after(metrics, 'subscriberEnded', (kind, reason) => this.#count(`ended ${kind} ${reason}`));
-    after(metrics, 'itemSent', (kind) => this.#count(`sent ${kind}`));
-    after(metrics, 'itemDropped', (kind, reason) => this.#count(`dropped ${kind} ${reason}`));
-    after(metrics, 'itemReplayed', (kind) => this.#count(`replayed ${kind}`));
-    after(metrics, 'replayEnded', (kind, whole) => this.#count(`replay ${kind} ${whole ? 'complete' : 'incomplete'}`));
+    noteCalls(metrics, 'subscriberOpened', (kind) => this.#count(`opened ${kind}`));
+    noteCalls(metrics, 'subscriberEnded', (kind, reason) => this.#count(`ended ${kind} ${reason}`));
+    noteCalls(metrics, 'itemSent', (kind) => this.#count(`sent ${kind}`));
+    noteCalls(metrics, 'itemDropped', (kind, reason) => this.#count(`dropped ${kind} ${reason}`));
+    noteCalls(metrics, 'itemReplayed', (kind) => this.#count(`replayed ${kind}`));
+    noteCalls(metrics, 'replayEnded', (kind, whole) =>
+      this.#count(`replay ${kind} ${whole ? 'complete' : 'incomplete'}`),
+    );
   }
 
   /** Starts the node; it goes down at the end of the test. */
@@ -361,21 +363,6 @@ function snake(name: string): string {
 
 function writeRoutes(file: string, { port }: PullOrigin, lines: readonly string[]): void {
   writeFileSync(file, lines.map((line) => `${line.replaceAll('ORIGIN', `127.0.0.1:${port}`)}\n`).join(''));
-}
-
-/** Has each call of a method noted after it was made. */
-function after<Part extends object, Name extends keyof Part>(
-  part: Part,
-  name: Name,
-  note: Part[Name] extends (...given: infer Given) => unknown ? (...given: Given) => void : never,
-): void {
-  const method = part[name] as (...given: unknown[]) => unknown;
-  const noting = (...given: unknown[]) => {
-    const result = method.apply(part, given);
-    (note as (...given: unknown[]) => void)(...given);
-    return result;
-  };
-  Object.assign(part, { [name]: noting });
 }
 
 /** Spoils heads on their last way, until the end of the test. */

@@ -1,34 +1,46 @@
-import { LocalBackplane, silentLog } from '@holdfast/control-api';
+import type { Backplane } from '@holdfast/control-api';
 import { parseItem } from '@holdfast/grip';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import type { Delivery } from '../../dist/channels/delivery.js';
-import { ChannelRegistry, type Interest } from '../../dist/channels/registry.js';
-import { ChannelInterest, ChannelPositions, ItemDelivery } from '../../dist/delivery/item-delivery.js';
+import type { ChannelRegistry, Interest } from '../../dist/channels/registry.js';
+import {
+  ChannelInterest,
+  ChannelPositions,
+  type DeliveryEvents,
+  type ItemDelivery,
+} from '../../dist/delivery/item-delivery.js';
+import type { Metrics } from '../../dist/telemetry/metrics.js';
 import { RecordingSubscriber } from '../channels/recording-subscriber.js';
+import { configOf, makeNode, noteCalls } from '../kit/app.js';
 import { ManualClock } from '../kit/manual-clock.js';
 
-/** Delivery behind a backplane, with what it counts. */
+const config = configOf({ settings: { subscription_linger: 0 } });
+
+/** The delivery of a node of the product's own composition, behind its backplane, with what it counts. */
 class Fixture {
   readonly clock = new ManualClock();
-  readonly backplane = new LocalBackplane(silentLog);
-  readonly registry = new ChannelRegistry(this.backplane, this.clock, 0);
   readonly counts: string[] = [];
-  readonly delivery = new ItemDelivery(() => this.registry, {
-    clock: this.clock,
-    messageWait: 5_000,
-    events: {
-      itemDelivered: (receivers) => void this.counts.push(`delivered ${receivers}`),
-      itemHeld: () => void this.counts.push('held'),
-      itemReleased: (cause) => void this.counts.push(`released ${cause}`),
-      itemsAbandoned: (count) => void this.counts.push(`abandoned ${count}`),
-      itemsLost: (reason) => void this.counts.push(`lost ${reason}`),
-    },
-    log: silentLog,
-  });
+  readonly backplane: Backplane;
+  readonly registry: ChannelRegistry;
+  readonly delivery: ItemDelivery;
 
-  static async open(_t: Test): Promise<Fixture> {
-    const fixture = new Fixture();
+  private constructor(t: Test) {
+    const { node, parts } = makeNode(config, { clock: this.clock });
+    t.teardown(() => node.stop());
+    this.backplane = parts.backplane;
+    this.registry = parts.registry;
+    this.delivery = parts.delivery;
+    const metrics: DeliveryEvents = parts.telemetry.subscribers as Metrics;
+    noteCalls(metrics, 'itemDelivered', (receivers) => void this.counts.push(`delivered ${receivers}`));
+    noteCalls(metrics, 'itemHeld', () => void this.counts.push('held'));
+    noteCalls(metrics, 'itemReleased', (cause) => void this.counts.push(`released ${cause}`));
+    noteCalls(metrics, 'itemsAbandoned', (count) => void this.counts.push(`abandoned ${count}`));
+    noteCalls(metrics, 'itemsLost', (reason) => void this.counts.push(`lost ${reason}`));
+  }
+
+  static async open(t: Test): Promise<Fixture> {
+    const fixture = new Fixture(t);
     await fixture.backplane.start(fixture.delivery);
     return fixture;
   }

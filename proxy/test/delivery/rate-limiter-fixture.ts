@@ -1,4 +1,4 @@
-/** Owns: a rate limiter under a manual clock, connections that note what they are given, and items for them. */
+/** A rate limiter under a manual clock, connections that note what they are given, and items for them. */
 import { type ConnectionView, type Log, silentLog } from '@holdfast/control-api';
 import type { Formats } from '@holdfast/grip';
 import { Delivery } from '../../dist/channels/delivery.js';

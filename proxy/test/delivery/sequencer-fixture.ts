@@ -1,4 +1,4 @@
-/** Owns: a sequencer under a manual clock, what has passed it, and items to give to it. */
+/** A sequencer under a manual clock, what has passed it, and items to give to it. */
 import type { ItemMessage } from '@holdfast/control-api';
 import { type ReleaseCause, Sequencer } from '../../dist/delivery/sequencer.js';
 import { ManualClock } from '../kit/manual-clock.js';

@@ -18,6 +18,7 @@ import { RoutesSource } from '../routes/routes-source.js';
 import { type Clock, guardedClock } from '../runtime/clock.js';
 import { Descriptors } from '../runtime/descriptors.js';
 import { FastPaths } from '../runtime/node-internals/fast-paths.js';
+import type { SockJs } from '../sockjs/sockjs.js';
 import type { RootLog } from '../telemetry/log.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { makeTelemetry, type Telemetry } from '../telemetry/telemetry.js';
@@ -40,6 +41,8 @@ export interface Overrides {
   readonly random?: () => number;
   /** What answers for targets over HTTP; left out: connections to them. */
   readonly origins?: Origins;
+  /** Counts what happens in the process; left out: metrics of its own. */
+  readonly metrics?: Metrics;
   /** Gives what the data plane has in the place of its share of the node's backplane. */
   readonly backplane?: (share: Backplane) => Backplane;
   /** Gets the parts when they are made, before anything listens. */
@@ -66,6 +69,7 @@ export interface Assembly {
   readonly origins: Origins;
   readonly handler: EdgeHandler;
   readonly requests: RequestParts;
+  readonly sockjs: SockJs;
   readonly telemetry: Telemetry;
   readonly edge: Edges;
 }
@@ -134,10 +138,11 @@ export function assemble(config: Config, log: RootLog, surroundings: Surrounding
     clock,
     random,
   });
-  const handler = new RequestHandler(requests, composeSockJs(config, requests, surroundings.isShared));
+  const sockjs = composeSockJs(config, requests, surroundings.isShared);
+  const handler = new RequestHandler(requests, sockjs);
   const edge = composeEdges(config, log, surroundings, handler, descriptors, clock);
   metrics.observe({ connections: () => edge.connections, channels: () => registry.size });
-  const parts = { backplane, registry, delivery, routes, origins, handler, requests, telemetry, edge };
+  const parts = { backplane, registry, delivery, routes, origins, handler, requests, sockjs, telemetry, edge };
   surroundings.assembled?.(parts);
   return parts;
 }

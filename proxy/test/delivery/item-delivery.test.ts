@@ -26,7 +26,7 @@ class Fixture {
   readonly delivery: ItemDelivery;
 
   private constructor(t: Test) {
-    const { node, parts } = makeNode(config, { clock: this.clock });
+    const { node, parts } = makeNode({ overrides: { clock: this.clock } }, config);
     t.teardown(() => node.stop());
     this.backplane = parts.backplane;
     this.registry = parts.registry;

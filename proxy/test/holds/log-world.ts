@@ -49,11 +49,12 @@ export class LogWorld implements Origin {
 
   private constructor(manners: readonly Manner[]) {
     this.#manners = [...manners];
-    this.#made = makeNode(config, {
+    const overrides = {
       clock: this.clock,
       random: () => 0,
       origins: { origin: () => this, close: () => Promise.resolve() },
-    });
+    };
+    this.#made = makeNode({ overrides }, config);
     noteCalls(this.#made.parts.requests.events, 'holdEnded', (_request, _route, end) => void this.ends.push(end));
   }
 

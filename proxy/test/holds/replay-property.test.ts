@@ -5,6 +5,7 @@
 import { parseItem } from '@holdfast/grip';
 import fc from 'fast-check';
 import t from 'tap';
+import type { Overrides } from '../../dist/app/compose.js';
 import { ResumeTokens } from '../../dist/history/tokens.js';
 import type { AnswerSink, Origin, OriginCall, OriginHandler, OriginRequest } from '../../dist/origin/port.js';
 import { configOf, type MadeNode, makeNode } from '../kit/app.js';
@@ -39,7 +40,7 @@ class World implements Origin {
   #since: number | undefined;
 
   private constructor() {
-    this.#made = makeNode(config, {
+    const overrides: Overrides = {
       clock: new ManualClock(),
       random: () => 0,
       origins: { origin: () => this, close: () => Promise.resolve() },
@@ -57,7 +58,8 @@ class World implements Origin {
         };
         return held;
       },
-    });
+    };
+    this.#made = makeNode({ overrides }, config);
   }
 
   static async make(): Promise<World> {

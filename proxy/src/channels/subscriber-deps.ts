@@ -34,12 +34,6 @@ export interface SubscriberEvents {
   itemDropped(kind: SubscriberKind, reason: DropReason): void;
 }
 
-/** What becomes of a client that does not read. */
-export type SlowClientPolicy = Options['slowClientPolicy'];
-
-/** What becomes of a connection of whose channel items are lost, and which cannot ask its origin for them. */
-export type GapPolicy = Options['gapPolicy'];
-
 /**
  * Over how long the ends of connections are spread that are closed because items were lost, in ms: there may be many, and
  * all their clients come back.

@@ -1,13 +1,12 @@
 /** The replay of what clients have missed: what serves holds and sessions from a history, and writes it as they take it. */
-import { CauseLog, type History, type Log, type Position } from '@holdfast/control-api';
+import { CauseLog, type Position } from '@holdfast/control-api';
 import type { Delivery } from '../channels/delivery.js';
 import type { SubscriberKind } from '../channels/subscriber.js';
 import type { Config } from '../config/config.js';
 import type { ChannelPositions } from '../delivery/item-delivery.js';
 import type { Route } from '../routes/route.js';
 import type { RouteTable } from '../routes/route-table.js';
-import type { Clock } from '../runtime/clock.js';
-import { HistoryReader } from './reader.js';
+import { HistoryReader, type HistoryReaderOptions } from './reader.js';
 import { ResumeTokens, resumeKey } from './tokens.js';
 
 /** Counts what is replayed from the history; implemented by the metrics. */
@@ -32,12 +31,9 @@ export interface ReplayDeps {
 }
 
 /** What it is made from. */
-interface ReplayMaking {
-  readonly history: History;
+interface ReplayMaking extends HistoryReaderOptions {
   readonly positions: Pick<ChannelPositions, 'latest'>;
-  readonly clock: Clock;
   readonly events: ReplayEvents;
-  readonly log: Log;
 }
 
 const OTHER_KEY =

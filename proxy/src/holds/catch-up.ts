@@ -12,34 +12,6 @@ import { type HoldDeps, isOvertaken, overtakenOn } from './hold.js';
 import type { StreamReplay } from './hold-replay.js';
 import type { StreamWriter } from './stream-writer.js';
 
-/** Items in the order in which they came. */
-export class StreamQueue {
-  #deliveries: Delivery[] = [];
-  #bytes = 0;
-
-  /** Bytes that what waits takes in memory, all of each item counted. */
-  get bytes(): number {
-    return this.#bytes;
-  }
-
-  add(delivery: Delivery): void {
-    this.#deliveries.push(delivery);
-    this.#bytes += delivery.bytes;
-  }
-
-  /** All that waited; the queue is empty then. */
-  take(): Delivery[] {
-    const deliveries = this.#deliveries;
-    this.clear();
-    return deliveries;
-  }
-
-  clear(): void {
-    this.#deliveries = [];
-    this.#bytes = 0;
-  }
-}
-
 /** What is to be done with items that waited. */
 export interface Following {
   /** In their order: those of channels that are not tracked, and of each that is, those from the next one on. */

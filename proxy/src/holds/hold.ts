@@ -1,6 +1,7 @@
 /** What both kinds of hold share: their owner, what they are made from, and how they stand to the order of items. */
 import type { ConnectionView } from '@holdfast/control-api';
 import { type GoneLink, GripError, type Instruct } from '@holdfast/grip';
+import type { Delivery } from '../channels/delivery.js';
 import type { OverChannelsReport, SubscriberEnd } from '../channels/subscriber-deps.js';
 import { metaOf, type Subscription, SubscriptionList } from '../channels/subscription-list.js';
 import type { PipelineDeps } from '../delivery/pipeline.js';
@@ -58,6 +59,38 @@ export interface Opening {
 export interface HoldStart extends Opening {
   /** The channels of the instruct and of the target. */
   readonly list: SubscriptionList;
+}
+
+/** Items that wait for a hold, in the order in which they came. */
+export class ItemQueue {
+  #deliveries: Delivery[] = [];
+  #bytes = 0;
+
+  get length(): number {
+    return this.#deliveries.length;
+  }
+
+  /** Bytes that what waits takes in memory, all of each item counted. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  add(delivery: Delivery): void {
+    this.#deliveries.push(delivery);
+    this.#bytes += delivery.bytes;
+  }
+
+  /** All that waited; the queue is empty then. */
+  take(): Delivery[] {
+    const deliveries = this.#deliveries;
+    this.clear();
+    return deliveries;
+  }
+
+  clear(): void {
+    this.#deliveries = [];
+    this.#bytes = 0;
+  }
 }
 
 /**

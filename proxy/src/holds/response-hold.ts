@@ -19,6 +19,7 @@ import {
   type HoldDeps,
   type HoldOwner,
   type HoldStart,
+  ItemQueue,
   isOvertaken,
   notifyGone,
   overtakenOn,
@@ -59,8 +60,7 @@ export class ResponseHold
   #overtaken: boolean;
   #timer: Timer | undefined;
   #body: Buffer | undefined;
-  #early: Delivery[] | undefined;
-  #earlyBytes = 0;
+  #early: ItemQueue | undefined;
   #withdraw: (() => void) | undefined;
   #isGoingDown = false;
 
@@ -133,12 +133,11 @@ export class ResponseHold
 
   /** One of those that wait answers; what comes after so many that none did is not waited for. */
   #wait(delivery: Delivery): void {
-    this.#early ??= [];
-    const { length } = this.#early;
+    this.#early ??= new ItemQueue();
+    const { length, bytes } = this.#early;
     const { clientQueueSize } = this.deps.subscriber;
-    if (length > 0 && (length >= MAX_EARLY || this.#earlyBytes + delivery.bytes > clientQueueSize)) return;
-    this.#early.push(delivery);
-    this.#earlyBytes += delivery.bytes;
+    if (length > 0 && (length >= MAX_EARLY || bytes + delivery.bytes > clientQueueSize)) return;
+    this.#early.add(delivery);
   }
 
   /** The origin is asked again in its turn, for all holds recover at once. */
@@ -272,12 +271,11 @@ export class ResponseHold
   /** Uses what was read and what waited: the first item that answers counts. */
   #goOn(): void {
     const chains = this.#replay?.take();
-    const early = this.#early;
+    const early = this.#early?.take() ?? [];
     this.#early = undefined;
-    this.#earlyBytes = 0;
     if (this.#overtaken) this.#retry();
     for (const delivery of chains?.deliveries ?? []) if (!this.isOver) this.#useReplayed(delivery);
-    for (const delivery of early ?? []) {
+    for (const delivery of early) {
       if (chains === undefined || !wasReplayed(delivery, chains.upTo)) this.deliver(delivery);
     }
   }
@@ -306,7 +304,6 @@ export class ResponseHold
     };
     if (!isHint && this.#withdraw === undefined && this.#replay?.mayAsk(subscription)) {
       this.#early = undefined;
-      this.#earlyBytes = 0;
       this.#wait(delivery);
       this.#askHistory([subscription], byOrigin);
     } else byOrigin();

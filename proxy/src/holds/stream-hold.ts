@@ -12,9 +12,9 @@ import type { SubscriptionList } from '../channels/subscription-list.js';
 import type { ClientResponse, ResponseHandler } from '../edge/port.js';
 import { StreamPiece } from '../edge/stream-piece.js';
 import type { LinkScope } from '../links/link-scope.js';
-import { CatchUp, type CatchUpOwner, follow, StreamQueue } from './catch-up.js';
+import { CatchUp, type CatchUpOwner, follow } from './catch-up.js';
 import type { HoldDeps, HoldOwner, HoldStart } from './hold.js';
-import { channelList, isOvertaken, notifyGone, replayOf, viewOf } from './hold.js';
+import { channelList, ItemQueue, isOvertaken, notifyGone, replayOf, viewOf } from './hold.js';
 import { StreamReplay } from './hold-replay.js';
 import { headOf, StreamBody, type StreamReceiver, StreamWriter } from './stream-writer.js';
 
@@ -54,7 +54,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
   #keepAlive: KeepAlive | undefined;
   #list: SubscriptionList;
   #body: StreamBody | undefined;
-  #queue: StreamQueue | undefined;
+  #queue: ItemQueue | undefined;
   #failure: Error | undefined;
   #hasHead = false;
   #isGoingDown = false;
@@ -347,7 +347,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
   }
 
   #wait(delivery: Delivery): void {
-    this.#queue ??= new StreamQueue();
+    this.#queue ??= new ItemQueue();
     this.#queue.add(delivery);
   }
 

@@ -2,15 +2,15 @@
 import { type HttpStreamFormat, parseItem } from '@holdfast/grip';
 import t from 'tap';
 import { Delivery } from '../../dist/channels/delivery.js';
-import type { SlowClientPolicy } from '../../dist/channels/subscriber-deps.js';
 import { type Subscription, SubscriptionList } from '../../dist/channels/subscription-list.js';
+import type { Options } from '../../dist/config/table.js';
 import { ItemPipeline, type ItemReceiver, type PipelineDeps } from '../../dist/delivery/pipeline.js';
 import type { HttpFilterAnswer } from '../../dist/links/http-filter.js';
 import type { LinkScope } from '../../dist/links/link-scope.js';
 
 interface Setting {
   readonly filters?: readonly string[];
-  readonly policy?: SlowClientPolicy;
+  readonly policy?: Options['slowClientPolicy'];
   readonly needsAll?: boolean;
   readonly isDebug?: boolean;
 }

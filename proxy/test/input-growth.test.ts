@@ -9,7 +9,7 @@ import { corsHeaders } from '../dist/cross-origin/cors.js';
 import { isCallbackName } from '../dist/cross-origin/jsonp.js';
 import { checkHandshake, checkRequest } from '../dist/edge/request-check.js';
 import { checkUwsRequest } from '../dist/edge/uws/heads.js';
-import { withId } from '../dist/history/event-id.js';
+import { withId } from '../dist/history/tokens.js';
 import { mergeHeaders } from '../dist/holds/response-answer.js';
 import { namedByConnection } from '../dist/http/fields.js';
 import { requestHeaders } from '../dist/origin/headers.js';

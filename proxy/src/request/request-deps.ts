@@ -1,11 +1,11 @@
 /** What every exchange is given, and what it reports. */
 import type { Log } from '@holdfast/control-api';
-import type { SubscriberEnd } from '../channels/subscriber-parts.js';
+import type { SubscriberEnd } from '../channels/subscriber-deps.js';
 import type { Compression } from '../compression/compression.js';
 import type { Options } from '../config/table.js';
 import type { AllowedOrigins } from '../config/types/allowed-origins.js';
 import type { ClientRequest } from '../edge/port.js';
-import type { HoldParts } from '../holds/hold.js';
+import type { HoldDeps } from '../holds/hold.js';
 import type { Forwarder } from '../origin/forwarder.js';
 import type { ForwardRules } from '../origin/headers.js';
 import type { Origin } from '../origin/port.js';
@@ -70,7 +70,7 @@ export interface RequestDeps {
   /** Undefined where nothing is compressed. */
   readonly compression?: Compression | undefined;
   readonly forwarder: Forwarder;
-  readonly holds: HoldParts;
+  readonly holds: HoldDeps;
   readonly sessions: SessionParts;
   readonly clock: Clock;
   readonly events: RequestEvents;

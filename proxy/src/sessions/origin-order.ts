@@ -1,7 +1,7 @@
 /** Holds an origin's messages back while a subscription that it has asked for is not live: they come after it. */
 
 import type { Containment, Faulty } from '@holdfast/control-api';
-import { waitForLive } from '../channels/live-wait.js';
+import { waitForLive } from '../channels/subscriber-deps.js';
 import type { Clock } from '../runtime/clock.js';
 import { Fifo } from '../runtime/fifo.js';
 import type { OriginSocket } from './origin-socket.js';

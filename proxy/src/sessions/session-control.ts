@@ -1,7 +1,7 @@
 /** Carries out the control messages of a session's origin. */
 import type { WsControl, WsControlInvalid } from '@holdfast/grip';
 import type { CloseReason } from '../channels/close-reasons.js';
-import type { SubscriberParts } from '../channels/subscriber-parts.js';
+import type { SubscriberDeps } from '../channels/subscriber-deps.js';
 import { refusedChannel } from '../routes/channel-name.js';
 import type { Dial, SessionParts } from './session-parts.js';
 import type { SessionWriter } from './session-writer.js';
@@ -65,7 +65,7 @@ export function obeyControl(
 /** Logs that the origin has sent something that is of no use, of this kind. */
 export function notice(
   { id, dial }: Pick<ControlledSession, 'id' | 'dial'>,
-  { log, warnings }: SubscriberParts,
+  { log, warnings }: SubscriberDeps,
   kind: string,
   text: string,
 ): void {
@@ -99,7 +99,7 @@ function unsubscribe({ subscriptions, writer }: ControlledSession, channel: stri
 }
 
 /** The origin asks for what cannot be: the session ends. */
-function refuse(session: ControlledSession, subscriber: SubscriberParts, reason: CloseReason, text: string): void {
+function refuse(session: ControlledSession, subscriber: SubscriberDeps, reason: CloseReason, text: string): void {
   notice(session, subscriber, reason, `WebSocket closed: ${text}`);
   session.end(reason, text);
 }

@@ -1,11 +1,11 @@
 /** What every session is given. */
 import type { Containment } from '@holdfast/control-api';
 import type { ResponseHead } from '@holdfast/grip';
-import type { SubscriberEnd } from '../channels/subscriber-parts.js';
+import type { SubscriberEnd } from '../channels/subscriber-deps.js';
 import type { Options } from '../config/table.js';
-import type { PipelineParts } from '../delivery/pipeline.js';
+import type { PipelineDeps } from '../delivery/pipeline.js';
 import type { ClientRequest } from '../edge/port.js';
-import type { ReplayParts } from '../history/replay-parts.js';
+import type { ReplayDeps } from '../history/replay.js';
 import type { ClientTrust, Forwarder } from '../origin/forwarder.js';
 import type { Origin } from '../origin/port.js';
 import type { Route } from '../routes/route.js';
@@ -75,13 +75,13 @@ export interface SessionStart {
 }
 
 /** Given to every session; the same for all. */
-export interface SessionParts extends PipelineParts, Pick<Options, 'connectionSubscriptionMax'> {
+export interface SessionParts extends PipelineDeps, Pick<Options, 'connectionSubscriptionMax'> {
   /** Starts a handshake with a target: WebSocket or WebSocket-over-HTTP, as the target says. Never calls synchronously. */
   readonly dial: (dial: Dial, target: Target, owner: OriginHandshakeOwner) => OriginSocket;
   readonly requests: RequestKeeper;
   readonly events: SessionEvents;
   /** Undefined where no history is kept. */
-  readonly replay?: ReplayParts | undefined;
+  readonly replay?: ReplayDeps | undefined;
 }
 
 /**

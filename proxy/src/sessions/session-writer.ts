@@ -27,7 +27,7 @@ export interface SessionReceiver extends ItemReceiver {
 /** The items of one session. */
 export class SessionWriter extends ItemPipeline<WsMessageFormat, FramePiece> {
   protected readonly receiver: SessionReceiver;
-  protected readonly parts: SessionParts;
+  protected readonly deps: SessionParts;
   /** Undefined unless the client asked for it. */
   readonly #replay: SessionReplay | undefined;
 
@@ -35,7 +35,7 @@ export class SessionWriter extends ItemPipeline<WsMessageFormat, FramePiece> {
   constructor(receiver: SessionReceiver, resume: string | undefined, parts: SessionParts) {
     super();
     this.receiver = receiver;
-    this.parts = parts;
+    this.deps = parts;
     this.#replay = this.#makeReplay(resume);
   }
 
@@ -123,13 +123,13 @@ export class SessionWriter extends ItemPipeline<WsMessageFormat, FramePiece> {
       return;
     }
     const mark = replay.mark(delivery);
-    this.parts.replay?.events.itemReplayed('ws');
+    this.deps.replay?.events.itemReplayed('ws');
     const taken = client.send(frame.type, frame.payload);
     if (!(mark === undefined ? taken : client.send(mark.type, mark.payload))) replay.filled();
   }
 
   #makeReplay(resume: string | undefined): SessionReplay | undefined {
-    const { replay, subscriber } = this.parts;
+    const { replay, subscriber } = this.deps;
     if (replay === undefined || resume === undefined) return undefined;
     const { receiver } = this;
     return new SessionReplay(resume, subscriber.clientQueueSize, replay, {

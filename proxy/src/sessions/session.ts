@@ -7,7 +7,7 @@ import { fitCloseReason, isSendableCloseCode, parseWsControl, readOriginMessage 
 import { type CloseReason, closeCode, closeReasons } from '../channels/close-reasons.js';
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscriber } from '../channels/subscriber.js';
-import { endSoon } from '../channels/subscriber-parts.js';
+import { endSoon } from '../channels/subscriber-deps.js';
 import type { OriginError } from '../errors.js';
 import { stampOf } from '../runtime/clock.js';
 import type { MessageSocket, MessageType, SocketHandler } from '../websocket/message-socket.js';

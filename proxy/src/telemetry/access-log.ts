@@ -1,7 +1,7 @@
 /** The lines of the log about requests and holds: one for each request, one for each hold that ends. */
 import type { Log } from '@holdfast/control-api';
 import { headerValue, kindRows } from '@holdfast/grip';
-import type { SubscriberEnd } from '../channels/subscriber-parts.js';
+import type { SubscriberEnd } from '../channels/subscriber-deps.js';
 import type { LogLevel } from '../config/types/values.js';
 import type { ClientRequest } from '../edge/port.js';
 import { describeTarget } from '../origin/send.js';

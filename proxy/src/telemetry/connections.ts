@@ -1,7 +1,7 @@
 /** The open client connections by id, for the command socket and the statistics: holds and sessions, not those without one. */
 import type { Connections, StatsEvents } from '@holdfast/control-api';
 import type { Subscriber } from '../channels/subscriber.js';
-import type { SubscriberEnd } from '../channels/subscriber-parts.js';
+import type { SubscriberEnd } from '../channels/subscriber-deps.js';
 import type { ClientRequest } from '../edge/port.js';
 import type { RequestEnd, RequestEvents } from '../request/request-deps.js';
 import type { Route } from '../routes/route.js';

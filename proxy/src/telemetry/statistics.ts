@@ -4,7 +4,7 @@ import { kindRows, subscriberKinds, zeroCounts } from '@holdfast/grip';
 import type { Delivery } from '../channels/delivery.js';
 import type { SubscriptionWatch } from '../channels/registry.js';
 import type { SubscriberKind } from '../channels/subscriber.js';
-import type { SubscriberEnd, SubscriberEvents } from '../channels/subscriber-parts.js';
+import type { SubscriberEnd, SubscriberEvents } from '../channels/subscriber-deps.js';
 import type { ClientRequest } from '../edge/port.js';
 import type { RequestEnd, RequestEvents } from '../request/request-deps.js';
 import type { Route } from '../routes/route.js';

@@ -1,6 +1,6 @@
 /** Sessions whose subscription is live only after a while, as with a backplane across nodes. */
 import t from 'tap';
-import { LIVE_WAIT_MS } from '../../dist/channels/live-wait.js';
+import { LIVE_WAIT_MS } from '../../dist/channels/subscriber-deps.js';
 import { closeCodeOf, opcodes } from '../kit/clients/raw-frames.js';
 import { Turn } from '../kit/turn.js';
 import { until } from '../kit/until.js';

@@ -1,6 +1,6 @@
 import { uncontained } from '@holdfast/control-api';
 import t from 'tap';
-import { LIVE_WAIT_MS } from '../../dist/channels/live-wait.js';
+import { LIVE_WAIT_MS } from '../../dist/channels/subscriber-deps.js';
 import { OriginOrder } from '../../dist/sessions/origin-order.js';
 import type { OriginSocket } from '../../dist/sessions/origin-socket.js';
 import { ManualClock } from '../kit/manual-clock.js';

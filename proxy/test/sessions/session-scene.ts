@@ -5,9 +5,8 @@
 import { LocalBackplane, LocalHistory, type Log, silentLog, uncontained } from '@holdfast/control-api';
 import { parseItem } from '@holdfast/grip';
 import type { Test } from 'tap';
-import { OverChannelsReport } from '../../dist/channels/over-channels.js';
 import { ChannelRegistry } from '../../dist/channels/registry.js';
-import type { SubscriberEnd } from '../../dist/channels/subscriber-parts.js';
+import { OverChannelsReport, type SubscriberEnd } from '../../dist/channels/subscriber-deps.js';
 import { ItemDelivery } from '../../dist/delivery/item-delivery.js';
 import { NodeEdge } from '../../dist/edge/node/edge.js';
 import { TlsCertificates } from '../../dist/edge/tls-certificates.js';

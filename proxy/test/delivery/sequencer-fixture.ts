@@ -1,4 +1,4 @@
-/** Owns: a sequencer under a manual clock, what has passed it, and items to give to it. */
+/** A sequencer under a manual clock, what has passed it, and items to give to it. */
 import type { ItemMessage } from '@holdfast/control-api';
 import { type ReleaseCause, Sequencer } from '../../dist/delivery/sequencer.js';
 import { ManualClock } from '../kit/manual-clock.js';
@@ -39,7 +39,7 @@ export interface SceneOptions {
 }
 
 /** A sequencer and what is known of it. */
-export class SequencerScene {
+export class SequencerFixture {
   readonly clock = new ManualClock();
   readonly sequencer: Sequencer;
   /** Names of the items that have passed, in order, and when. */

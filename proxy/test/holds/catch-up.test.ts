@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import t from 'tap';
 import { Delivery } from '../../dist/channels/delivery.js';
 import { SubscriptionList } from '../../dist/channels/subscription-list.js';
-import { follow, StreamQueue } from '../../dist/holds/stream-queue.js';
+import { follow } from '../../dist/holds/catch-up.js';
+import { ItemQueue } from '../../dist/holds/hold.js';
 
 const delivery = (content: string, ids: { id?: string; 'prev-id'?: string } = {}, channel = 'c') =>
   new Delivery(parseItem({ channel, ...ids, formats: { 'http-stream': { content } } }), 0);
@@ -24,7 +25,7 @@ const contents = (deliveries: readonly Delivery[]) =>
   deliveries.map(({ stream }) => (stream?.action === 'send' ? stream.content.toString() : stream?.action)).join(' ');
 
 t.test('what waits comes out in order, once, and its bytes are counted', async (t) => {
-  const queue = new StreamQueue();
+  const queue = new ItemQueue();
   const close = new Delivery(parseItem({ channel: 'c', formats: { 'http-stream': { action: 'close' } } }), 0);
   const added = [delivery('a'), delivery('bé'), close];
   for (const one of added) queue.add(one);
@@ -38,14 +39,14 @@ t.test('what waits comes out in order, once, and its bytes are counted', async (
 });
 
 t.test('all of an item counts, not its content alone', async (t) => {
-  const queue = new StreamQueue();
+  const queue = new ItemQueue();
   const item = { channel: 'c', meta: { a: 'x'.repeat(1_000) }, formats: { 'http-stream': { content: '' } }, size: 0 };
   queue.add(new Delivery(parseItem(item), 0));
   t.ok(queue.bytes > 1_000);
 });
 
 t.test('what is taken is not touched by what comes after', async (t) => {
-  const queue = new StreamQueue();
+  const queue = new ItemQueue();
   queue.add(delivery('a'));
   const taken = queue.take();
   queue.add(delivery('b'));
@@ -53,7 +54,7 @@ t.test('what is taken is not touched by what comes after', async (t) => {
 });
 
 t.test('a cleared queue is empty', async (t) => {
-  const queue = new StreamQueue();
+  const queue = new ItemQueue();
   queue.add(delivery('a'));
   queue.clear();
   t.equal(queue.bytes, 0);

@@ -1,4 +1,4 @@
-/** Owns: a history that a test answers for, read by read. Does not own: what it says. */
+/** A history that a test answers for, read by read. */
 import type { History, HistoryPage, HistoryStart, Position } from '@holdfast/control-api';
 import { parseItem } from '@holdfast/grip';
 import { Delivery } from '../../dist/channels/delivery.js';

@@ -1,4 +1,4 @@
-/** Owns: a rate limiter under a manual clock, connections that note what they are given, and items for them. */
+/** A rate limiter under a manual clock, connections that note what they are given, and items for them. */
 import { type ConnectionView, type Log, silentLog } from '@holdfast/control-api';
 import type { Formats } from '@holdfast/grip';
 import { Delivery } from '../../dist/channels/delivery.js';
@@ -39,7 +39,7 @@ export class Connection implements Subscriber {
   onDeliver: (() => void) | undefined;
 
   constructor(
-    private readonly scene: LimiterScene,
+    private readonly fixture: LimiterFixture,
     readonly id: string,
     readonly routeKey: string,
     readonly kind: SubscriberKind,
@@ -47,10 +47,10 @@ export class Connection implements Subscriber {
 
   deliver(delivery: Delivery): boolean {
     if (this.gone) return false;
-    this.scene.went.push({
+    this.fixture.went.push({
       to: this.id,
       item: delivery.item.id ?? '',
-      at: this.scene.clock.monotonic() - this.scene.start,
+      at: this.fixture.clock.monotonic() - this.fixture.start,
     });
     this.onDeliver?.();
     return true;
@@ -72,7 +72,7 @@ export class Connection implements Subscriber {
 }
 
 /** A limiter and what is known of it. */
-export class LimiterScene {
+export class LimiterFixture {
   readonly clock = new ManualClock();
   readonly start = this.clock.monotonic();
   readonly limiter: RateLimiter;

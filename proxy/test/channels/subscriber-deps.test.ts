@@ -1,9 +1,9 @@
 import type { Log } from '@holdfast/control-api';
 import t from 'tap';
-import { OverChannelsReport } from '../../dist/channels/over-channels.js';
+import { OverChannelsReport } from '../../dist/channels/subscriber-deps.js';
 import { ManualClock } from '../kit/manual-clock.js';
 
-function scene() {
+function fixture() {
   const lines: Record<string, unknown>[] = [];
   const warn = (fields: object, message: string) => void lines.push({ ...fields, message });
   const log = { warn } as unknown as Log;
@@ -15,7 +15,7 @@ function scene() {
 }
 
 t.test('route, channels, limit, option and the first that is ignored are named', async (t) => {
-  const { lines, tell } = scene();
+  const { lines, tell } = fixture();
   tell('*,*,*,*', 'a-1', 'web');
   tell('*,*,*,*', 'a-2');
   const line = { channels: 25, limit: 20, option: 'connection_subscription_max', channel: 'c20' };
@@ -28,7 +28,7 @@ t.test('route, channels, limit, option and the first that is ignored are named',
 });
 
 t.test('a route has a line each second, with how often it was', async (t) => {
-  const { lines, clock, tell } = scene();
+  const { lines, clock, tell } = fixture();
   for (let i = 0; i < 100; i++) tell('a');
   tell('b');
   const told = () => lines.map(({ route, again }) => [route, again]);

@@ -1,18 +1,88 @@
-/**
- * What a stream has to do with the history: what its client has missed when it comes back or falls behind, and the ids by
- * which it may come back.
- */
+/** What holds have to do with the history: what their clients have missed, and the ids by which those of streams may come back. */
 import type { Position } from '@holdfast/control-api';
 import { headerValue, type Instruct } from '@holdfast/grip';
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscription, SubscriptionList } from '../channels/subscription-list.js';
 import { StreamPiece } from '../edge/port.js';
-import { type Chains, readChains } from '../history/chains.js';
-import { Cursor } from '../history/cursor.js';
-import { idEvent, isWhole, withId } from '../history/event-id.js';
-import { type ReplayedUpTo, wasReplayed } from '../history/merge.js';
-import type { ReplayParts } from '../history/replay-parts.js';
-import type { HoldParts } from './hold.js';
+import { type Chains, type ReplayedUpTo, readChains, wasReplayed } from '../history/chains.js';
+import type { ReplayDeps } from '../history/replay.js';
+import { Cursor, idEvent, isWhole, withId } from '../history/tokens.js';
+import type { HoldDeps } from './hold.js';
+
+/** Made for holds that a history serves. */
+export class ResponseReplay {
+  readonly #deps: ReplayDeps;
+  readonly #sequencer: HoldDeps['sequencer'];
+  readonly #live: Promise<void> | undefined;
+  readonly #watch: (read: Promise<void>) => void;
+  #isReading = false;
+  #isOver = false;
+  /** The id from which it was read last because of a gap. */
+  #askedFrom: string | undefined;
+  #chains: Chains | undefined;
+
+  /**
+   * `live` is as of `ChannelRegistry.add` for all channels of the hold. `watch` takes care of what is thrown while the
+   * hold uses what was read.
+   */
+  constructor(
+    deps: ReplayDeps,
+    sequencer: HoldDeps['sequencer'],
+    live: Promise<void> | undefined,
+    watch: (read: Promise<void>) => void,
+  ) {
+    this.#deps = deps;
+    this.#sequencer = sequencer;
+    this.#live = live;
+    this.#watch = watch;
+  }
+
+  /** Items must wait. */
+  get isReading(): boolean {
+    return this.#isReading;
+  }
+
+  /** Whether to read because of a gap: not from an id from which it was read already, and there was a gap still. */
+  mayAsk({ prevId }: Subscription): boolean {
+    if (this.#askedFrom === prevId) return false;
+    this.#askedFrom = prevId;
+    return true;
+  }
+
+  /** Reads what followed these last ids; calls `otherwise` where the history does not have it, and then `then`. */
+  ask(subscriptions: readonly Subscription[], otherwise: () => void, then: () => void): void {
+    const { reader, events } = this.#deps;
+    this.#isReading = true;
+    const read = readChains(subscriptions, 'response', { reader, sequencer: this.#sequencer, live: this.#live }).then(
+      (chains) => {
+        if (this.#isOver) return;
+        events.replayEnded('response', chains !== undefined);
+        this.#isReading = false;
+        this.#chains = chains;
+        if (chains === undefined) otherwise();
+        then();
+      },
+    );
+    this.#watch(read);
+  }
+
+  /** What was read, to be used before what came meanwhile; once. */
+  take(): Chains | undefined {
+    const chains = this.#chains;
+    this.#chains = undefined;
+    return chains;
+  }
+
+  /** An item of the history is used. */
+  used(): void {
+    this.#deps.events.itemReplayed('response');
+  }
+
+  /** The hold is over. */
+  stop(): void {
+    this.#isOver = true;
+  }
+}
 
 const EMPTY: Buffer = Buffer.alloc(0);
 
@@ -41,8 +111,8 @@ export interface StreamReplayStart {
 export class StreamReplay {
   /** Resolves when `missedByClient` says what that is; undefined when it did not come back with an id of ours. */
   readonly resumed: Promise<void> | undefined;
-  readonly #parts: ReplayParts;
-  readonly #sequencer: HoldParts['sequencer'];
+  readonly #deps: ReplayDeps;
+  readonly #sequencer: HoldDeps['sequencer'];
   readonly #live: Promise<void> | undefined;
   /** Undefined when the stream has no ids: it is no event stream. */
   readonly #cursor: Cursor | undefined;
@@ -56,12 +126,12 @@ export class StreamReplay {
   #missedByClient: Resumed | undefined;
   #hasBegun = false;
 
-  constructor({ list, instruct, live, lastEventId }: StreamReplayStart, parts: HoldParts & { replay: ReplayParts }) {
-    this.#parts = parts.replay;
-    this.#sequencer = parts.sequencer;
+  constructor({ list, instruct, live, lastEventId }: StreamReplayStart, deps: HoldDeps & { replay: ReplayDeps }) {
+    this.#deps = deps.replay;
+    this.#sequencer = deps.sequencer;
     this.#live = live;
     if (!isEventStream(instruct)) return;
-    this.#cursor = new Cursor(parts.replay.tokens);
+    this.#cursor = new Cursor(deps.replay.tokens);
     this.resumed = this.#resume(list, lastEventId)?.then((missed) => {
       this.#missedByClient = missed;
     });
@@ -98,7 +168,7 @@ export class StreamReplay {
     const unknown: string[] = [];
     for (const channel of list.channels) {
       if (cursor.at(channel) !== undefined) continue;
-      const latest = this.#parts.latest(channel);
+      const latest = this.#deps.latest(channel);
       if (latest === undefined) unknown.push(channel);
       else cursor.set(channel, latest);
     }
@@ -153,7 +223,7 @@ export class StreamReplay {
 
   /** Reads what followed the last ids of these subscriptions; undefined when the history does not have it. */
   async missed(subscriptions: readonly Subscription[]): Promise<Chains['deliveries'] | undefined> {
-    const { reader, events } = this.#parts;
+    const { reader, events } = this.#deps;
     const chains = await readChains(subscriptions, 'stream', {
       reader,
       sequencer: this.#sequencer,
@@ -170,7 +240,7 @@ export class StreamReplay {
   }
 
   #resume(list: SubscriptionList, token: string | undefined): Promise<Resumed> | undefined {
-    const { tokens, reader, tokenIgnored } = this.#parts;
+    const { tokens, reader, tokenIgnored } = this.#deps;
     if (token === undefined) return undefined;
     const positions = tokens.read(token);
     if (positions === undefined) {
@@ -183,7 +253,7 @@ export class StreamReplay {
       const after = positions.get(tokens.tag(channel));
       // Where the origin says by a prev-id what it has sent, that counts.
       if (after === undefined || prevId !== undefined) continue;
-      const begin = this.#parts.latest(channel);
+      const begin = this.#deps.latest(channel);
       reads.push(
         reader.read(channel, { after }, this.#live).then((missed) => {
           if (missed === undefined) {
@@ -204,16 +274,16 @@ export class StreamReplay {
   async #join(token: string, reads: readonly Promise<readonly Delivery[] | undefined>[]): Promise<Resumed> {
     const all = await Promise.all(reads);
     const complete = !all.includes(undefined);
-    this.#parts.events.replayEnded('stream', complete);
+    this.#deps.events.replayEnded('stream', complete);
     return { deliveries: all.flatMap((one) => one ?? []), complete, lastEventId: complete ? token : NOT_ALL };
   }
 
   async #askHeads(cursor: Cursor, channels: readonly string[]): Promise<void> {
-    const heads = await Promise.all(channels.map((channel) => this.#parts.reader.head(channel, this.#live)));
+    const heads = await Promise.all(channels.map((channel) => this.#deps.reader.head(channel, this.#live)));
     for (const [i, channel] of channels.entries()) {
       const head = heads[i];
       // An item that has come meanwhile says more once it is written; until then the head would claim it.
-      const isLate = cursor.at(channel) !== undefined || this.#parts.latest(channel) !== undefined;
+      const isLate = cursor.at(channel) !== undefined || this.#deps.latest(channel) !== undefined;
       if (head !== undefined && !isLate) cursor.set(channel, head);
     }
   }

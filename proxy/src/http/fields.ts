@@ -152,12 +152,12 @@ const BEGINNINGS = [
 export function saysTrailers(headers: RawHeaders): boolean {
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string;
-    if (name.length === 2 && name.toLowerCase() === 'te' && hasWord(headers[i + 1] as string)) return true;
+    if (name.length === 2 && name.toLowerCase() === 'te' && asksFor(headers[i + 1] as string)) return true;
   }
   return false;
 }
 
-const hasWord = (value: string) => value.split(',').some((word) => word.trim().toLowerCase() === 'trailers');
+const asksFor = (codings: string) => codings.split(',').some((coding) => coding.trim().toLowerCase() === 'trailers');
 
 /**
  * The trailers that may be passed on, in their order; a new list. A field that may not, or cannot be written, is left out. Names

@@ -2,8 +2,10 @@
  * The port between clients and the proxy: what a client's request and response look like to everything else, in a shape that both
  * node:http and uWebSockets.js can keep.
  */
-import type { Faulty } from '@holdfast/control-api';
+import type { Containment, Faulty } from '@holdfast/control-api';
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
+import type { Clock } from '../runtime/clock.js';
+import type { Descriptors } from '../runtime/descriptors.js';
 import type { MessageSocket } from '../websocket/message-socket.js';
 
 /** Where an edge listens. Exactly one of `port` and `path` is given. */
@@ -53,6 +55,17 @@ export interface EdgeEvents {
    * its address.
    */
   requestRefused(reason: string, status: number, client: string): void;
+}
+
+/** The collaborators of every edge. */
+export interface EdgeDeps {
+  readonly clock: Clock;
+  /** Left out: nothing is contained. */
+  readonly faults?: Containment;
+  readonly events: EdgeEvents;
+  readonly descriptors: Descriptors;
+  /** A new id for each request, unique within this node, whichever edge it comes from. */
+  readonly nextId: () => string;
 }
 
 /** What an edge hands requests to. */

@@ -6,7 +6,7 @@ import { type ActionFormat, ItemPipeline, type ItemReceiver } from '../delivery/
 import { type LinkScope, scopeOf } from '../links/link-scope.js';
 import { FramePiece } from '../websocket/frame-piece.js';
 import type { MessageSocket } from '../websocket/message-socket.js';
-import type { Dial, SessionParts } from './session-parts.js';
+import type { Dial, SessionDeps } from './session-deps.js';
 import { SessionReplay } from './session-replay.js';
 import type { Subscriptions } from './subscriptions.js';
 
@@ -28,12 +28,12 @@ export interface SessionReceiver extends ItemReceiver {
 /** The items of one session. */
 export class SessionWriter extends ItemPipeline<WsMessageFormat, FramePiece> {
   protected readonly receiver: SessionReceiver;
-  protected readonly parts: SessionParts;
+  protected readonly parts: SessionDeps;
   /** Undefined unless the client asked for it. */
   readonly #replay: SessionReplay | undefined;
 
   /** `resume` is as of `SessionStart`. */
-  constructor(receiver: SessionReceiver, resume: string | undefined, parts: SessionParts) {
+  constructor(receiver: SessionReceiver, resume: string | undefined, parts: SessionDeps) {
     super();
     this.receiver = receiver;
     this.parts = parts;
@@ -83,8 +83,8 @@ export class SessionWriter extends ItemPipeline<WsMessageFormat, FramePiece> {
   }
 
   protected get scope(): LinkScope {
-    const { request, route, standing } = this.receiver.dial;
-    return scopeOf(request, route, standing);
+    const { request, route, trust } = this.receiver.dial;
+    return scopeOf(request, route, trust);
   }
 
   protected waitingBefore(delivery: Delivery): number {

@@ -6,8 +6,18 @@ import { Fifo } from '../runtime/fifo.js';
 import { KeepAliveTimer } from '../runtime/keep-alive-timer.js';
 import type { FramePiece } from '../websocket/frame-piece.js';
 import type { MessageSocket, MessageType, SocketHandler } from '../websocket/message-socket.js';
-import { closeFrame, framedPiece, HEARTBEAT_FRAME, HEARTBEAT_S, messagesFrame, OPEN_FRAME, quote } from './frames.js';
-import { MAX_FRAME, PayloadFault, readMessages } from './payload.js';
+import {
+  closeFrame,
+  framedPiece,
+  HEARTBEAT_FRAME,
+  HEARTBEAT_S,
+  MAX_FRAME,
+  messagesFrame,
+  OPEN_FRAME,
+  PayloadFault,
+  quote,
+  readMessages,
+} from './frames.js';
 
 const KEEP_ALIVE = { content: Buffer.alloc(0), timeout: HEARTBEAT_S, mode: 'idle' } as const;
 

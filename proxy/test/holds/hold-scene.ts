@@ -30,7 +30,7 @@ import type { RequestEnd, RequestParts } from '../../dist/request/request-parts.
 import { toRoute } from '../../dist/routes/route.js';
 import { RouteTable } from '../../dist/routes/route-table.js';
 import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';
-import type { SessionParts } from '../../dist/sessions/session-parts.js';
+import type { SessionDeps } from '../../dist/sessions/session-deps.js';
 import { Scene } from '../edge/clause.js';
 import { makeNodeEdge } from '../edge/node-edge-maker.js';
 import { type Answer, type Asking, open } from '../kit/clients/http-client.js';
@@ -343,7 +343,7 @@ export class HoldScene {
         debug: options.debug ?? false,
       },
       // No test here opens a WebSocket.
-      sessions: {} as SessionParts,
+      sessions: {} as SessionDeps,
       clock,
       events: {
         requestEnded: (end) => void this.requests.push(end),

@@ -3,10 +3,10 @@ import t from 'tap';
 import type { ClientRequest } from '../../dist/edge/port.js';
 import { toRoute } from '../../dist/routes/route.js';
 import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';
+import { RequestInterner } from '../../dist/sessions/client-request.js';
 import { Handshake } from '../../dist/sessions/handshake.js';
 import type { OriginHandshakeOwner, OriginSocket } from '../../dist/sessions/origin-socket.js';
-import { RequestKeeper } from '../../dist/sessions/over-http/request-interner.js';
-import type { SessionOpening, SessionParts } from '../../dist/sessions/session-parts.js';
+import type { SessionDeps, SessionOpening } from '../../dist/sessions/session-deps.js';
 import { HandshakeScene } from '../edge/handshake-scene.js';
 import { makeNodeEdge } from '../edge/node-edge-maker.js';
 import { makeUwsEdge } from '../edge/uws-edge-maker.js';
@@ -52,13 +52,13 @@ for (const [edge, make] of [
           queueMicrotask(() => say(owner));
           return { abort: () => void aborted++ } as unknown as OriginSocket;
         },
-        requests: new RequestKeeper(),
+        requests: new RequestInterner(),
         events: { sessionOpened: (opening: SessionOpening) => void opened.push(opening) },
         subscriber: { clock: scene.clock },
         debug: false,
-      } as unknown as SessionParts;
-      const standing = { secure: false, trusted: false };
-      new Handshake(taken.request as ClientRequest, taken.handshake, route, standing, parts).start();
+      } as unknown as SessionDeps;
+      const trust = { secure: false, trusted: false };
+      new Handshake(taken.request as ClientRequest, taken.handshake, route, trust, parts).start();
       const { answer } = await answered(client);
       t.strictSame([answer.status, answer.reason, answer.header('set-cookie')], [502, 'Bad Gateway', undefined]);
       t.equal(answer.body.toString(), 'Error while proxying to origin.\n');

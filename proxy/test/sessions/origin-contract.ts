@@ -10,7 +10,7 @@ import type { OriginHandshakeOwner, OriginSocket } from '../../dist/sessions/ori
 import type { MessageType } from '../../dist/websocket/message-socket.js';
 import { settled } from '../edge/wait.js';
 import { until } from '../kit/until.js';
-import { HeardOwner, type Message } from './heard.js';
+import { type Message, OriginRecorder } from './origin-recorder.js';
 
 /** The origin's end of one session. */
 export interface ServerSession {
@@ -57,7 +57,7 @@ const MIB = 1_048_576;
 const LENGTHS = [0, 1, 125, 126, 65_535, 65_536, 200_000, MIB, 16 * MIB];
 
 interface Scene {
-  readonly heard: HeardOwner;
+  readonly heard: OriginRecorder;
   readonly socket: OriginSocket;
   readonly server: ScriptedServer;
 }
@@ -67,7 +67,7 @@ export function originSocketContract(t: Test, name: string, start: StartServer):
   t.setTimeout(20 * CLAUSE_LIMIT_MS);
   const clause = (says: string, run: (t: Test, open: (script: ServerScript) => Promise<Scene>) => Promise<void>) => {
     t.test(`${name}: ${says}`, { timeout: CLAUSE_LIMIT_MS }, async (t) => {
-      const heard = new HeardOwner();
+      const heard = new OriginRecorder();
       await run(t, async (script) => {
         const server = await start(t, script);
         return { heard, server, socket: heard.watch(server.dial(heard)) };

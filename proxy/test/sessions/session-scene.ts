@@ -21,10 +21,10 @@ import type { ForwardRules } from '../../dist/origin/headers.js';
 import { type Route, toRoute } from '../../dist/routes/route.js';
 import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';
 import { Descriptors } from '../../dist/runtime/descriptors.js';
+import { RequestInterner } from '../../dist/sessions/client-request.js';
 import { SessionDialer } from '../../dist/sessions/dialer.js';
 import { Handshake } from '../../dist/sessions/handshake.js';
-import { RequestKeeper } from '../../dist/sessions/over-http/request-interner.js';
-import type { SessionOpening, SessionParts } from '../../dist/sessions/session-parts.js';
+import type { SessionDeps, SessionOpening } from '../../dist/sessions/session-deps.js';
 import { WsAcceptor } from '../../dist/websocket/ws-acceptor.js';
 import { type Answered, RawSocket } from '../kit/clients/raw-socket.js';
 import { ManualClock } from '../kit/manual-clock.js';
@@ -116,7 +116,7 @@ export class SessionScene {
   port = 0;
   readonly #t: Test;
   readonly #route: Route;
-  readonly #parts: SessionParts;
+  readonly #parts: SessionDeps;
   #wakers: (() => void)[] = [];
 
   private constructor(t: Test, origin: RawOrigin, options: SceneOptions) {
@@ -178,7 +178,7 @@ export class SessionScene {
     return this.lines.filter((line) => line.level === level).map(({ message }) => message);
   }
 
-  #makeParts(options: SceneOptions): SessionParts {
+  #makeParts(options: SceneOptions): SessionDeps {
     const { counts, clock } = this;
     const rules = { rules: RULES, sigIss: '', sigKey: undefined };
     const websocketMessageMax = options.websocketMessageMax ?? 16 * 2 ** 20;
@@ -213,7 +213,7 @@ export class SessionScene {
         overChannels: new OverChannelsReport(clock, this.#log()),
       },
       dial: dialer.dial,
-      requests: new RequestKeeper(),
+      requests: new RequestInterner(),
       filters: new HttpFilters(
         new LinkClient({
           forwarder: new Forwarder(rules, new GripHeaders(clock)),

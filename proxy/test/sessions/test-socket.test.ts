@@ -20,7 +20,7 @@ async function start(takes = Number.POSITIVE_INFINITY) {
     originWritable: () => void writables++,
   };
   const handshake: OriginHandshakeOwner = {
-    originAccepted: () => socket.own(owner),
+    originAccepted: () => socket.setOwner(owner),
     originRejected: () => {},
     originFailed: () => {},
   };

@@ -13,11 +13,11 @@ import { deadPort } from '../kit/ports.js';
 import { target } from '../origin/client-scene.js';
 import { dialTo } from '../websocket/open-socket.js';
 import { RawOrigin } from '../websocket/raw-origin.js';
-import { HeardOwner } from './heard.js';
+import { OriginRecorder } from './origin-recorder.js';
 
 /** Starts a handshake; it is given up at the end of the test. */
 function dial(t: Test, request: DialRequest, blocked = false) {
-  const heard = new HeardOwner();
+  const heard = new OriginRecorder();
   const socket = heard.watch(
     new WsOrigin(
       request,

@@ -8,8 +8,8 @@ import { closePayload, encodeFrame, opcodes } from '../kit/clients/raw-frames.js
 import type { RawSocket } from '../kit/clients/raw-socket.js';
 import { dialTo } from '../websocket/open-socket.js';
 import { type RawHandshake, RawOrigin } from '../websocket/raw-origin.js';
-import { HeardOwner } from './heard.js';
 import { originSocketContract, type ScriptedServer, type ServerScript, type ServerSession } from './origin-contract.js';
+import { OriginRecorder } from './origin-recorder.js';
 
 const SETTINGS: SocketSettings = { websocketMessageMax: 16 * 1_048_576, allowCompression: false };
 
@@ -75,7 +75,7 @@ originSocketContract(t, 'ws-origin', start);
 /** A handshake with a raw origin: what it saw, and who hears of the outcome. */
 async function dial(t: Test, options: Partial<DialRequest> = {}, settings = SETTINGS) {
   const origin = await RawOrigin.listen(t);
-  const heard = new HeardOwner();
+  const heard = new OriginRecorder();
   const socket = heard.watch(new WsOrigin(dialTo(origin.port, options), settings, heard));
   t.teardown(() => socket.abort());
   return { origin, heard, socket, handshake: await origin.next() };

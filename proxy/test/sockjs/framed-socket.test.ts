@@ -1,6 +1,6 @@
 import t from 'tap';
 import { FramedSocket } from '../../dist/sockjs/framed-socket.js';
-import { MAX_FRAME, MAX_MESSAGE, MAX_MESSAGES } from '../../dist/sockjs/payload.js';
+import { MAX_FRAME, MAX_MESSAGE, MAX_MESSAGES } from '../../dist/sockjs/frames.js';
 import { FramePiece } from '../../dist/websocket/frame-piece.js';
 import { ManualClock } from '../kit/manual-clock.js';
 import { RecordingOwner, RecordingSocket } from './recorder.js';

@@ -139,7 +139,7 @@ export class SockJsFixture {
   ask(method: string, path: string, body?: string | ClientBody, headers: readonly string[] = []): FakeResponse {
     const response = new FakeResponse();
     const content = typeof body === 'string' ? new WholeBody(Buffer.from(body)) : body;
-    this.sockjs.onRequest(request(method, path, headers, content), response, this.#route(path), STANDING);
+    this.sockjs.onRequest(request(method, path, headers, content), response, this.#route(path), TRUST);
     return response;
   }
 
@@ -148,7 +148,7 @@ export class SockJsFixture {
     const response = new FakeResponse();
     const socket = new RecordingSocket();
     const handshake = { response, accept: () => socket };
-    this.sockjs.onWebSocket(request('GET', path, [], undefined), handshake, this.#route(path), STANDING);
+    this.sockjs.onWebSocket(request('GET', path, [], undefined), handshake, this.#route(path), TRUST);
     return { response, socket };
   }
 
@@ -183,7 +183,7 @@ export class SockJsFixture {
   }
 }
 
-const STANDING = { secure: false, trusted: false };
+const TRUST = { secure: false, trusted: false };
 
 function request(
   method: string,

@@ -2,12 +2,13 @@ import { setImmediate } from 'node:timers/promises';
 import { MAX_WS_EVENTS, type RawHeaders } from '@holdfast/grip';
 import t from 'tap';
 import { growth, LINEAR_MAX } from '../../../../grip/dist-test/growth.js';
-import { EVENTS_PER_TURN, HttpOrigin, type HttpOriginParts } from '../../../dist/sessions/over-http/origin.js';
+import { EVENTS_PER_TURN } from '../../../dist/sessions/over-http/inbox.js';
+import { HttpOrigin, type HttpOriginDeps } from '../../../dist/sessions/over-http/origin.js';
 import { settled } from '../../edge/wait.js';
 import { ManualClock } from '../../kit/manual-clock.js';
 import { until } from '../../kit/until.js';
-import { dial, held, inTurn, open, shorts } from '../http-origin-scene.js';
-import { accept, EVENTS, EventsServer, event, reply, type SeenRequest } from '../http-origin-server.js';
+import { accept, EVENTS, EventsServer, event, reply, type SeenRequest } from './events-server.js';
+import { dial, held, inTurn, open, shorts } from './origin-fixture.js';
 
 const NOTHING = Buffer.alloc(0);
 
@@ -329,13 +330,13 @@ t.test('an answer with more events than may be ends the session', async (t) => {
 t.test('an answer with thousands of messages: the work grows no faster than their number', async (t) => {
   const ratio = await growth(3_000, (size) => {
     let heard = 0;
-    const dispatch: HttpOriginParts['dispatch'] = () => ({ resume() {}, abort() {} });
+    const dispatch: HttpOriginDeps['dispatch'] = () => ({ resume() {}, abort() {} });
     const parts = { clock: new ManualClock(), random: () => 0, maxMessage: 100, dispatch, connectionId: 'c' };
     const origin = new HttpOrigin(
       { ...parts, offersGrip: true, oneEvent: false },
       {
         originAccepted: () =>
-          origin.own({
+          origin.setOwner({
             originMessage: () => heard++,
             originClosed() {},
             originLost() {},

@@ -1,10 +1,10 @@
 import type { WsEvent } from '@holdfast/grip';
 import t from 'tap';
-import { QUEUE_MARGIN } from '../../dist/sessions/over-http/origin.js';
-import { settled } from '../edge/wait.js';
-import { until } from '../kit/until.js';
-import { dial, held, inTurn, open, shorts } from './http-origin-scene.js';
-import { accept, EVENTS, event, type Reply, reply } from './http-origin-server.js';
+import { QUEUE_MARGIN } from '../../../dist/sessions/over-http/queue.js';
+import { settled } from '../../edge/wait.js';
+import { until } from '../../kit/until.js';
+import { accept, EVENTS, event, type Reply, reply } from './events-server.js';
+import { dial, held, inTurn, open, shorts } from './origin-fixture.js';
 
 const NOTHING = Buffer.alloc(0);
 

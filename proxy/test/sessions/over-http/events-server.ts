@@ -6,9 +6,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { encodeWsEvents, parseWsEvents, type RawHeaders, type WsEvent } from '@holdfast/grip';
 import type { Test } from 'tap';
-import { OriginClient } from '../../dist/origin/client.js';
-import type { Origin } from '../../dist/origin/port.js';
-import { until } from '../kit/until.js';
+import { OriginClient } from '../../../dist/origin/client.js';
+import type { Origin } from '../../../dist/origin/port.js';
+import { until } from '../../kit/until.js';
 
 /** Media type of events. */
 export const EVENTS = 'application/websocket-events';

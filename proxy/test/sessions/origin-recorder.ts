@@ -20,7 +20,7 @@ export interface Message {
 }
 
 /** Hears, and notes. `ends` has what came once or never: the acceptance and the end. */
-export class HeardOwner implements OriginHandshakeOwner, OriginSocketOwner {
+export class OriginRecorder implements OriginHandshakeOwner, OriginSocketOwner {
   readonly messages: Message[] = [];
   /** In order: `accepted`, `rejected 403`, `failed CODE`, `closed 4001 reason`, `lost CODE`. */
   readonly ends: string[] = [];
@@ -36,7 +36,7 @@ export class HeardOwner implements OriginHandshakeOwner, OriginSocketOwner {
   originAccepted(headers: RawHeaders): void {
     this.headers = headers;
     this.#note('accepted');
-    this.#socket?.own(this);
+    this.#socket?.setOwner(this);
   }
 
   originRejected(head: ResponseHead, body: Buffer): void {
@@ -84,7 +84,7 @@ export class HeardOwner implements OriginHandshakeOwner, OriginSocketOwner {
       }
     };
     return {
-      own: (owner) => within(() => socket.own(owner)),
+      setOwner: (owner) => within(() => socket.setOwner(owner)),
       send: (type, data) => within(() => socket.send(type, data)),
       close: (code, reason) => within(() => socket.close(code, reason)),
       abort: () => within(() => socket.abort()),

@@ -3,18 +3,18 @@
  * Does not own: what is tried on it.
  */
 import type { Test } from 'tap';
-import type { Origin } from '../../dist/origin/port.js';
-import { HttpOrigin, type HttpOriginParts } from '../../dist/sessions/over-http/origin.js';
-import { ManualClock } from '../kit/manual-clock.js';
-import { HeardOwner } from './heard.js';
-import { accept, EventsServer, type Reply, reply, type Script, type SeenRequest } from './http-origin-server.js';
+import type { Origin } from '../../../dist/origin/port.js';
+import { HttpOrigin, type HttpOriginDeps } from '../../../dist/sessions/over-http/origin.js';
+import { ManualClock } from '../../kit/manual-clock.js';
+import { OriginRecorder } from '../origin-recorder.js';
+import { accept, EventsServer, type Reply, reply, type Script, type SeenRequest } from './events-server.js';
 
 /** A socket under test and what is around it. */
 export interface Scene {
   readonly server: EventsServer;
   readonly clock: ManualClock;
-  readonly heard: HeardOwner;
-  readonly socket: ReturnType<HeardOwner['watch']>;
+  readonly heard: OriginRecorder;
+  readonly socket: ReturnType<OriginRecorder['watch']>;
   /** Sends a text message. */
   readonly say: (text: string) => boolean;
   /** Number of times that headers were made. */
@@ -22,7 +22,7 @@ export interface Scene {
 }
 
 /** What a test may choose. */
-export type Options = Partial<Pick<HttpOriginParts, 'oneEvent' | 'offersGrip' | 'maxMessage'>> & {
+export type Options = Partial<Pick<HttpOriginDeps, 'oneEvent' | 'offersGrip' | 'maxMessage'>> & {
   readonly origin?: Origin;
 };
 
@@ -30,10 +30,10 @@ export type Options = Partial<Pick<HttpOriginParts, 'oneEvent' | 'offersGrip' | 
 export async function dial(t: Test, script: Script, { origin: other, ...options }: Options = {}): Promise<Scene> {
   const server = await EventsServer.start(t, script);
   const clock = new ManualClock();
-  const heard = new HeardOwner();
+  const heard = new OriginRecorder();
   let made = 0;
   const asked = other ?? server.origin;
-  const parts: HttpOriginParts = {
+  const parts: HttpOriginDeps = {
     dispatch: (extra, body, handler) => {
       const headers = ['Host', 'h', 'Grip-Sig', `${++made}`, ...extra];
       return asked.dispatch({ method: 'POST', path: '/ws?a=1', headers, body }, handler);

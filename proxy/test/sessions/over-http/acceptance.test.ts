@@ -1,9 +1,9 @@
 import t from 'tap';
-import { QUEUE_HIGH_BYTES } from '../../dist/sessions/over-http/queue.js';
-import { settled } from '../edge/wait.js';
-import { until } from '../kit/until.js';
-import { inTurn, open, shorts } from './http-origin-scene.js';
-import { event, reply } from './http-origin-server.js';
+import { QUEUE_HIGH_BYTES } from '../../../dist/sessions/over-http/queue.js';
+import { settled } from '../../edge/wait.js';
+import { until } from '../../kit/until.js';
+import { event, reply } from './events-server.js';
+import { inTurn, open, shorts } from './origin-fixture.js';
 
 const NOTHING = Buffer.alloc(0);
 

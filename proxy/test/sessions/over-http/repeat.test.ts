@@ -1,10 +1,10 @@
 import t from 'tap';
-import { OriginError } from '../../dist/origin/errors.js';
-import type { Origin, OriginHandler, OriginRequest } from '../../dist/origin/port.js';
-import { settled } from '../edge/wait.js';
-import { until } from '../kit/until.js';
-import { dial, open, shorts } from './http-origin-scene.js';
-import { accept, EVENTS, reply } from './http-origin-server.js';
+import { OriginError } from '../../../dist/origin/errors.js';
+import type { Origin, OriginHandler, OriginRequest } from '../../../dist/origin/port.js';
+import { settled } from '../../edge/wait.js';
+import { until } from '../../kit/until.js';
+import { accept, EVENTS, reply } from './events-server.js';
+import { dial, open, shorts } from './origin-fixture.js';
 
 const NOTHING = Buffer.alloc(0);
 

@@ -1,8 +1,8 @@
 import t from 'tap';
-import { HttpPings } from '../../dist/sessions/over-http/pings.js';
-import { ManualClock } from '../kit/manual-clock.js';
-import { held, open } from './http-origin-scene.js';
-import { event, reply } from './http-origin-server.js';
+import { HttpPings } from '../../../dist/sessions/over-http/timers.js';
+import { ManualClock } from '../../kit/manual-clock.js';
+import { event, reply } from './events-server.js';
+import { held, open } from './origin-fixture.js';
 
 t.test('pings', async (t) => {
   const ping = (payload: string) => ['ping', Buffer.from(payload)] as const;

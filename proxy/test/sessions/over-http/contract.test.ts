@@ -1,10 +1,15 @@
 import type { WsEvent } from '@holdfast/grip';
 import t, { type Test } from 'tap';
-import { realClock } from '../../dist/runtime/clock.js';
-import { HttpOrigin, type HttpOriginParts } from '../../dist/sessions/over-http/origin.js';
-import type { MessageType } from '../../dist/websocket/message-socket.js';
-import { EventsServer, event, type Reply, type SeenRequest } from './http-origin-server.js';
-import { originSocketContract, type ScriptedServer, type ServerScript, type ServerSession } from './origin-contract.js';
+import { realClock } from '../../../dist/runtime/clock.js';
+import { HttpOrigin, type HttpOriginDeps } from '../../../dist/sessions/over-http/origin.js';
+import type { MessageType } from '../../../dist/websocket/message-socket.js';
+import {
+  originSocketContract,
+  type ScriptedServer,
+  type ServerScript,
+  type ServerSession,
+} from '../origin-contract.js';
+import { EventsServer, event, type Reply, type SeenRequest } from './events-server.js';
 
 const EVENT_TYPES = { text: 'TEXT', binary: 'BINARY', ping: 'PING', pong: 'PONG' } as const;
 const MESSAGE_TYPES: Partial<Record<WsEvent['type'], MessageType>> = {
@@ -53,7 +58,7 @@ async function start(t: Test, script: ServerScript): Promise<ScriptedServer> {
   });
   return {
     dial: (owner) => {
-      const parts: HttpOriginParts = {
+      const parts: HttpOriginDeps = {
         dispatch: (extra, body, handler) => {
           const headers = ['Host', 'woh.test', ...extra];
           return server.origin.dispatch({ method: 'POST', path: '/ws', headers, body }, handler);

@@ -40,18 +40,20 @@ export interface RequestSurroundings {
   readonly registry: ChannelRegistry;
   readonly sequencer: Sequencer;
   readonly routes: () => RouteTable;
-  readonly origins: OriginClient;
+  readonly origins: Pick<OriginClient, 'origin'>;
   /** Undefined where no history is kept. */
   readonly replay: ReplayParts | undefined;
   /** Whether another connection to an origin may be opened. */
   readonly admits: () => boolean;
   readonly faults: Containment;
   readonly clock: Clock;
+  /** A number in [0, 1). */
+  readonly random: () => number;
 }
 
 /** Makes what every exchange, hold and session is given. */
 export function composeRequests(config: Config, log: RootLog, around: RequestSurroundings): RequestParts {
-  const { telemetry, registry, sequencer, routes, origins, replay, admits, faults, clock } = around;
+  const { telemetry, registry, sequencer, routes, origins, replay, admits, faults, clock, random } = around;
   const { debug, connectionSubscriptionMax, sigIss, sigKey } = config;
   const rules = forwardRules(config);
   const forwarder = new Forwarder({ rules, sigIss, sigKey }, new GripHeaders(clock));
@@ -62,7 +64,7 @@ export function composeRequests(config: Config, log: RootLog, around: RequestSur
   const subscriber: SubscriberParts = {
     registry,
     clock,
-    random: Math.random,
+    random,
     events: telemetry.subscribers,
     log: holdLog,
     troubles,
@@ -76,14 +78,14 @@ export function composeRequests(config: Config, log: RootLog, around: RequestSur
   const holds: HoldParts = {
     subscriber,
     sequencer,
-    links: { client, fetches: new SharedFetches(faults), clock, random: Math.random },
+    links: { client, fetches: new SharedFetches(faults), clock, random },
     limiter: new UpdateLimiter(clock, faults),
     filters: new HttpFilters(client, clock),
     replay,
     debug,
   };
   const dialer = new SessionDialer(
-    { clock, random: Math.random, faults, forwarder, originOf },
+    { clock, random, faults, forwarder, originOf },
     { websocketMessageMax: config.websocketMessageMax, allowCompression: config.allowCompression },
     config,
     admits,
@@ -134,7 +136,7 @@ export function composeSockJs(
   return new SockJs({
     clock,
     faults: sessions.subscriber.faults,
-    random: Math.random,
+    random: sessions.subscriber.random,
     open: (request, handshake, route, trust) => new Handshake(request, handshake, route, trust, sessions).start(),
     ended: (end) => events.requestEnded({ ...end, target: undefined, hold: undefined, retry: false }),
     sockjsUrl,
@@ -150,7 +152,10 @@ function makeCompression(config: Config, faults: Containment): Compression | und
 }
 
 /** What answers for a target: a pool of connections, or the test target. */
-function originsOf(origins: OriginClient, faults: Containment): (target: Target, route: Route, host: string) => Origin {
+function originsOf(
+  origins: RequestSurroundings['origins'],
+  faults: Containment,
+): (target: Target, route: Route, host: string) => Origin {
   return (target, route, host) =>
     target.kind === 'http' ? origins.origin(target, host) : new TestOrigin(route.pathBeg, target, faults);
 }

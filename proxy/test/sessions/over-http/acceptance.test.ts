@@ -55,7 +55,7 @@ t.test('Content-Bytes-Accepted', async (t) => {
   });
 
   t.test('without progress ends the session when nothing more can be offered', async (t) => {
-    const one = await open(t, () => accepted(0), undefined, { oneEvent: true });
+    const one = await open(t, () => accepted(0), undefined, { target: 'one_event' });
     one.say('a');
     one.say('b');
     t.equal(await one.heard.heard('lost'), 'lost ERR_ORIGIN_MALFORMED');

@@ -1,63 +1,95 @@
-/**
- * Owns: an HTTP origin socket under test, with a real server, a clock that stands still and an owner that notes.
- * Does not own: what is tried on it.
- */
+/** An origin over HTTP as the product dials it, with a real server, a clock that stands still and a recorder for its session. */
 import type { Test } from 'tap';
 import type { Origin } from '../../../dist/origin/port.js';
-import { HttpOrigin, type HttpOriginDeps } from '../../../dist/sessions/over-http/origin.js';
+import type { HttpTarget } from '../../../dist/routes/target.js';
+import type { OriginHandshakeOwner, OriginSocket } from '../../../dist/sessions/origin-socket.js';
+import { type AppOptions, makeNode } from '../../kit/app.js';
 import { ManualClock } from '../../kit/manual-clock.js';
 import { OriginRecorder } from '../origin-recorder.js';
 import { accept, EventsServer, type Reply, reply, type Script, type SeenRequest } from './events-server.js';
 
 /** A socket under test and what is around it. */
-export interface Scene {
+export interface OriginFixture {
   readonly server: EventsServer;
   readonly clock: ManualClock;
   readonly heard: OriginRecorder;
   readonly socket: ReturnType<OriginRecorder['watch']>;
   /** Sends a text message. */
   readonly say: (text: string) => boolean;
-  /** Number of times that headers were made. */
+  /** How often a request was attempted. */
   readonly made: () => number;
 }
 
 /** What a test may choose. */
-export type Options = Partial<Pick<HttpOriginDeps, 'oneEvent' | 'offersGrip' | 'maxMessage'>> & {
+export interface Options {
+  /** Properties of the target beside `over_http`. */
+  readonly target?: string;
+  /** Whether `grip` is offered; it is unless this says otherwise. */
+  readonly offersGrip?: boolean;
+  /** Takes the place of the connections to the server. */
   readonly origin?: Origin;
-};
+  /** The server is not there. */
+  readonly isDown?: boolean;
+}
+
+/** Has the product ask a server to take a session; what it has opened is closed with the test. */
+export function dialServer(
+  t: Test,
+  server: EventsServer,
+  owner: OriginHandshakeOwner,
+  { target: properties, offersGrip = true }: Options = {},
+  node: AppOptions = {},
+): { readonly socket: OriginSocket; readonly made: () => number } {
+  const line = `* 127.0.0.1:${server.port},over_http${properties === undefined ? '' : `,${properties}`}`;
+  const { parts } = makeNode({ ...node, routes: [line] });
+  t.teardown(() => parts.origins.close());
+  const { origin: originOf } = parts.origins;
+  let made = 0;
+  parts.origins.origin = (...args) => {
+    made++;
+    return originOf.apply(parts.origins, args);
+  };
+  const [route] = parts.routes.table.routes;
+  if (route === undefined) throw new Error('no route');
+  const [target] = route.targets;
+  const request = {
+    id: 'r1',
+    method: 'GET',
+    path: '/ws?a=1',
+    host: 'woh.test',
+    version: '1.1',
+    headers: ['Host', 'woh.test'],
+    secure: false,
+    clientAddress: '127.0.0.1',
+    body: undefined,
+  };
+  const trust = { secure: false, trusted: false };
+  const dial = { connectionId: 'id-1', request, route, trust, extension: offersGrip ? 'grip' : '' };
+  return { socket: parts.requests.sessions.dial(dial, target as HttpTarget, owner), made: () => made };
+}
 
 /** A socket whose OPEN is on its way to a server with this script. */
-export async function dial(t: Test, script: Script, { origin: other, ...options }: Options = {}): Promise<Scene> {
+export async function dial(t: Test, script: Script, options: Options = {}): Promise<OriginFixture> {
   const server = await EventsServer.start(t, script);
+  if (options.isDown) server.stop();
   const clock = new ManualClock();
   const heard = new OriginRecorder();
-  let made = 0;
-  const asked = other ?? server.origin;
-  const parts: HttpOriginDeps = {
-    dispatch: (extra, body, handler) => {
-      const headers = ['Host', 'h', 'Grip-Sig', `${++made}`, ...extra];
-      return asked.dispatch({ method: 'POST', path: '/ws?a=1', headers, body }, handler);
-    },
-    clock,
-    random: () => 0.5,
-    connectionId: 'id-1',
-    offersGrip: true,
-    oneEvent: false,
-    maxMessage: 1_000_000,
-    ...options,
-  };
-  const origin = new HttpOrigin(parts, heard);
-  const socket = heard.watch(origin);
-  origin.start();
+  const { origin } = options;
+  const origins = origin && { origin: () => origin, close: () => Promise.resolve() };
+  const { socket: dialed, made } = dialServer(t, server, heard, options, {
+    settings: { websocket_message_max: 1_000_000, sig_key: 'proxy' },
+    overrides: { clock, random: () => 0.5, ...(origins && { origins }) },
+  });
+  const socket = heard.watch(dialed);
   const say = (text: string) => socket.send('text', Buffer.from(text));
-  return { server, clock, heard, socket, say, made: () => made };
+  return { server, clock, heard, socket, say, made };
 }
 
 /** The same with OPEN accepted; the script sees what follows. */
 export async function open(t: Test, script: Script = () => reply(), first: Reply = accept(), options: Options = {}) {
-  const scene = await dial(t, (seen, index) => (index === 0 ? first : script(seen, index)), options);
-  await scene.heard.heard('accepted');
-  return scene;
+  const fixture = await dial(t, (seen, index) => (index === 0 ? first : script(seen, index)), options);
+  await fixture.heard.heard('accepted');
+  return fixture;
 }
 
 /** Replies in turn, then empty ones. */

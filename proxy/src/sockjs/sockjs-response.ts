@@ -8,7 +8,7 @@ import { ResponseWrapper } from '../edge/response-wrapper.js';
 /** How an answer ended. `status` is 0 when the client was gone before. */
 export type ResponseEnd = (status: number, end: 'complete' | 'cut' | 'gone') => void;
 
-/** The type of answers in words. */
+/** The type of answers that are text. */
 export const PLAIN = 'text/plain; charset=UTF-8';
 
 const NO_CACHE = 'no-store, no-cache, no-transform, must-revalidate, max-age=0';

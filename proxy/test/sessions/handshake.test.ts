@@ -75,7 +75,7 @@ for (const offered of [true, false]) {
       await origin.text('unprefixed');
       t.strictSame(await client?.brief(), [text, 'c:{"type":"subscribe","channel":"a"}']);
       t.strictSame(await client?.brief(), [text, 'unprefixed']);
-      t.equal(fixture.registry.size, 0, 'whoever is before us acts on it');
+      t.equal(fixture.registry.size, 0, 'the proxy before us acts on it');
     });
   }
 }

@@ -181,7 +181,7 @@ t.test('a channel that was left is not told of again', async (t) => {
   for (let message = await next(second.client); message !== 'end'; message = await next(second.client)) {
     if (typeof message === 'string') content.push(message);
   }
-  // Whether it was told before it was left is a matter of time; after the end there is nothing more.
+  // Whether it was replayed before it was left is a matter of time; after the end there is nothing more.
   t.ok(content.length <= 1);
   fixture.publish('a', { content: 'live' });
   await second.origin.text('m:again');

@@ -157,7 +157,7 @@ t.test('the work of setting meta grows no faster than what is set', async (t) =>
   t.equal(own.meta, map, 'no copy is made that nobody asked for');
 });
 
-/** An order, what the origin was told, and what was said, in one list. */
+/** An order, what the origin was asked, and what was said, in one list. */
 function orderFixture() {
   const log: string[] = [];
   const clock = new ManualClock();

@@ -110,7 +110,7 @@ t.test('the client’s end passes on, and no heart beats after it', async (t) =>
 
 t.test('a heartbeat 25 s after the last frame', async (t) => {
   const { clock, socket, framed } = start();
-  const beats = () => socket.calls.filter((told) => told === 'text h').length;
+  const beats = () => socket.calls.filter((call) => call === 'text h').length;
   clock.advance(24_999);
   t.equal(beats(), 0);
   clock.advance(1);

@@ -34,16 +34,16 @@ function start() {
 }
 
 t.test('cutting a session that is closing leaves the close frame to those who have begun to read it', async (t) => {
-  const told = start();
-  told.session.close(1012, Buffer.from('down'));
-  told.poll();
-  told.session.abort();
-  t.equal(told.poll().text, 'c[1012,"down"]\n');
-  t.notOk(told.isForgotten());
-  const untold = start();
-  untold.session.close(1012, Buffer.from('down'));
-  untold.session.abort();
-  t.ok(untold.isForgotten());
+  const polled = start();
+  polled.session.close(1012, Buffer.from('down'));
+  polled.poll();
+  polled.session.abort();
+  t.equal(polled.poll().text, 'c[1012,"down"]\n');
+  t.notOk(polled.isForgotten());
+  const unpolled = start();
+  unpolled.session.close(1012, Buffer.from('down'));
+  unpolled.session.abort();
+  t.ok(unpolled.isForgotten());
 });
 
 t.test('an owner that closes on a message gets no more of them', async (t) => {
@@ -62,12 +62,12 @@ t.test('the work for the messages of one request grows no faster than their numb
     const session = new HttpSession({ clock: new ManualClock(), random: () => 0, forget: () => {} });
     const over = { setHandler() {}, writeHead() {}, write: () => true, answer() {}, end() {}, abort() {}, waiting: 0 };
     session.open(new Receiver(over as unknown as SockJsResponse, XHR));
-    let heard = 0;
-    const owner = { onMessage: () => void heard++, onClose() {}, onLost() {}, onWritable() {} };
+    let received = 0;
+    const owner = { onMessage: () => void received++, onClose() {}, onLost() {}, onWritable() {} };
     session.setHandler(owner);
     const messages = Array.from({ length: size }, () => Buffer.alloc(0));
     return () => {
-      session.take(messages, () => t.equal(heard, size));
+      session.take(messages, () => t.equal(received, size));
       session.abort();
     };
   });

@@ -24,7 +24,7 @@ import { RecordingSocket } from './recorder.js';
 export class PlayedOrigin implements OriginSocket {
   /** The handshake as it goes to the origin. */
   readonly request: ClientRequest;
-  /** What it gets, in words: `text hello`, `close 4001 bye`, `abort`. */
+  /** What it gets, as text: `text hello`, `close 4001 bye`, `abort`. */
   readonly events: string[] = [];
   /** Called with each message: for origins that react. */
   react: ((text: string) => void) | undefined;

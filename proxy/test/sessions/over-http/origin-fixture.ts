@@ -12,7 +12,7 @@ import { accept, EventsServer, type Reply, reply, type Script, type SeenRequest 
 export interface OriginFixture {
   readonly server: EventsServer;
   readonly clock: ManualClock;
-  readonly heard: OriginRecorder;
+  readonly recorder: OriginRecorder;
   readonly socket: ReturnType<OriginRecorder['watch']>;
   /** Sends a text message. */
   readonly say: (text: string) => boolean;
@@ -73,22 +73,22 @@ export async function dial(t: Test, script: Script, options: Options = {}): Prom
   const server = await EventsServer.start(t, script);
   if (options.isDown) server.stop();
   const clock = new ManualClock();
-  const heard = new OriginRecorder();
+  const recorder = new OriginRecorder();
   const { origin } = options;
   const origins = origin && { origin: () => origin, close: () => Promise.resolve() };
-  const { socket: dialed, made } = dialServer(t, server, heard, options, {
+  const { socket: dialed, made } = dialServer(t, server, recorder, options, {
     settings: { websocket_message_max: 1_000_000, sig_key: 'proxy' },
     overrides: { clock, random: () => 0.5, ...(origins && { origins }) },
   });
-  const socket = heard.watch(dialed);
+  const socket = recorder.watch(dialed);
   const say = (text: string) => socket.send('text', Buffer.from(text));
-  return { server, clock, heard, socket, say, made };
+  return { server, clock, recorder, socket, say, made };
 }
 
 /** The same with OPEN accepted; the script sees what follows. */
 export async function open(t: Test, script: Script = () => reply(), first: Reply = accept(), options: Options = {}) {
   const fixture = await dial(t, (seen, index) => (index === 0 ? first : script(seen, index)), options);
-  await fixture.heard.heard('accepted');
+  await fixture.recorder.saw('accepted');
   return fixture;
 }
 
@@ -98,7 +98,7 @@ export const inTurn =
   (_, index) =>
     replies[index - 1] ?? reply();
 
-/** A reply that is given when told. */
+/** A reply in the hands of the test. */
 export function held(): { readonly reply: Promise<Reply>; give(reply: Reply): void } {
   let give = (_: Reply) => {};
   const promise = new Promise<Reply>((resolve) => {

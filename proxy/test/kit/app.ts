@@ -7,6 +7,7 @@ import { type LogLine, RecordingLog } from '../../../control-api/dist-test/recor
 import type { Assembly, Overrides } from '../../dist/app/compose.js';
 import { loadConfig } from '../../dist/app/load-config.js';
 import { HoldfastNode } from '../../dist/app/node.js';
+import type { Config } from '../../dist/config/config.js';
 import type { RootLog } from '../../dist/telemetry/log.js';
 import { RawClient } from './clients/raw-client.js';
 import { until } from './until.js';
@@ -91,28 +92,47 @@ export class App {
   }
 }
 
-/** Makes one; nothing listens yet. */
-export function makeNode({ routes = [], settings = {}, overrides = {} }: AppOptions): MadeNode {
+/** The configuration that these give, read as the command reads it. */
+export function configOf({ routes = [], settings = {} }: AppOptions): Config {
   const named = Object.entries({ ...DEFAULTS, ...settings });
   const env = Object.fromEntries(named.map(([name, value]) => [`HOLDFAST_${name.toUpperCase()}`, String(value)]));
   const argv = routes.flatMap((line) => ['--route', line]);
   const loaded = loadConfig({ argv, env, cwd: '/', version: '0.0.0', search: [] });
   if (!('config' in loaded)) throw new Error('no configuration');
+  return loaded.config;
+}
+
+/** Makes one; nothing listens yet. */
+export function makeNode(config: Config, overrides: Overrides = {}): MadeNode {
   const log = new AppLog();
   let parts: Assembly | undefined;
   const assembled = (made: Assembly) => {
     parts = made;
-    overrides.assembled?.(made);
   };
-  const node = new HoldfastNode(loaded.config, log, { ...overrides, assembled });
+  const node = new HoldfastNode(config, log, { ...overrides, assembled });
   if (parts === undefined) throw new Error('no parts in this process');
   return { node, log, parts };
 }
 
 /** Starts one; it stops with the test. */
 export async function startApp(t: Test, options: AppOptions = {}): Promise<App> {
-  const made = makeNode(options);
+  const made = makeNode(configOf(options), options.overrides);
   t.teardown(() => made.node.stop());
   await made.node.start();
   return new App(t, made);
+}
+
+/** Has each call of a part's method noted, after it was made. */
+export function noteCalls<Part extends object, Name extends keyof Part>(
+  part: Part,
+  name: Name,
+  note: Part[Name] extends (...given: infer Given) => unknown ? (...given: Given) => void : never,
+): void {
+  const method = part[name] as (...given: unknown[]) => unknown;
+  const noting = (...given: unknown[]) => {
+    const result = method.apply(part, given);
+    (note as (...given: unknown[]) => void)(...given);
+    return result;
+  };
+  Object.assign(part, { [name]: noting });
 }

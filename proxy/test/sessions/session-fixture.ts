@@ -8,7 +8,7 @@ import type { SubscriberEnd } from '../../dist/channels/subscriber-parts.js';
 import type { Timer } from '../../dist/runtime/clock.js';
 import type { SessionOpening } from '../../dist/sessions/session-deps.js';
 import { Metrics } from '../../dist/telemetry/metrics.js';
-import { type App, startApp } from '../kit/app.js';
+import { type App, noteCalls, startApp } from '../kit/app.js';
 import { type Answered, RawSocket } from '../kit/clients/raw-socket.js';
 import { ManualClock } from '../kit/manual-clock.js';
 import type { Turn } from '../kit/turn.js';
@@ -139,22 +139,12 @@ export class SessionFixture {
     this.clock = clock;
     this.counts = metrics.counts;
     this.replays = metrics.replays;
-    const { handler } = app.parts;
-    const { onWebSocket } = handler;
-    handler.onWebSocket = (request, handshake) => {
-      this.handshakes.push(new WeakRef(handshake), new WeakRef(request.headers));
-      onWebSocket.call(handler, request, handshake);
-    };
-    const { sessions } = app.parts.telemetry;
-    const { sessionOpened, sessionEnded } = sessions;
-    sessions.sessionOpened = (opening) => {
-      this.opened.push(opening);
-      sessionOpened(opening);
-    };
-    sessions.sessionEnded = (request, route, end, connectionId) => {
-      this.#noteEnd(end);
-      sessionEnded(request, route, end, connectionId);
-    };
+    const { handler, telemetry } = app.parts;
+    noteCalls(handler, 'onWebSocket', ({ headers }, handshake) => {
+      this.handshakes.push(new WeakRef(handshake), new WeakRef(headers));
+    });
+    noteCalls(telemetry.sessions, 'sessionOpened', (opening) => this.opened.push(opening));
+    noteCalls(telemetry.sessions, 'sessionEnded', (_request, _route, end) => this.#noteEnd(end));
   }
 
   static async open(t: Test, options: SessionFixtureOptions = {}): Promise<SessionFixture> {

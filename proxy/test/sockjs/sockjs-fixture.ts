@@ -7,7 +7,6 @@ import type { RawHeaders } from '@holdfast/grip';
 import type { Test } from 'tap';
 import type { Assembly } from '../../dist/app/compose.js';
 import { composeSockJs } from '../../dist/app/compose-requests.js';
-import type { Config } from '../../dist/config/config.js';
 import type { BodySink, ClientBody, ClientRequest, EdgeHandler } from '../../dist/edge/port.js';
 import { OriginError } from '../../dist/origin/errors.js';
 import { RequestHandler } from '../../dist/request/request-handler.js';
@@ -15,7 +14,7 @@ import type { RequestEnd } from '../../dist/request/request-parts.js';
 import type { OriginHandshakeOwner, OriginSocket, OriginSocketOwner } from '../../dist/sessions/origin-socket.js';
 import type { Dial } from '../../dist/sessions/session-deps.js';
 import type { MessageType } from '../../dist/websocket/message-socket.js';
-import { makeNode } from '../kit/app.js';
+import { configOf, makeNode, noteCalls } from '../kit/app.js';
 import { ManualClock } from '../kit/manual-clock.js';
 import { FakeResponse } from './fake-response.js';
 import { RecordingSocket } from './recorder.js';
@@ -161,15 +160,14 @@ export class SockJsFixture {
 
   /** Nothing listens: the test has the place of the edges. */
   constructor({ route = '', target = '', clientMaxconn = 100, isShared, byHand = false }: SockJsFixtureOptions = {}) {
-    const sockjsUrl = 'http://cdn.test/sockjs.js?a=1&b="2"';
-    const { node, parts } = makeNode({
+    const config = configOf({
       routes: ['/echo', '/chat'].map((prefix) => {
         const properties = `path_beg=${prefix},sockjs=${prefix}${route === '' ? '' : `,${route}`}`;
         return `*,${properties} 127.0.0.1:1${target === '' ? '' : `,${target}`}`;
       }),
-      settings: { sockjs_url: sockjsUrl, client_maxconn: clientMaxconn },
-      overrides: { clock: this.clock, random: () => 0 },
+      settings: { sockjs_url: 'http://cdn.test/sockjs.js?a=1&b="2"', client_maxconn: clientMaxconn },
     });
+    const { node, parts } = makeNode(config, { clock: this.clock, random: () => 0 });
     this.parts = parts;
     this.#node = node;
     this.#accepts = !byHand;
@@ -181,14 +179,9 @@ export class SockJsFixture {
         return origin;
       },
     });
-    const { requestEnded } = telemetry.requests;
-    telemetry.requests.requestEnded = (end) => {
-      this.ends.push(end);
-      requestEnded(end);
-    };
-    const shared = { sockjsUrl, acoOrigins: ['*'], clientMaxconn } as unknown as Config;
+    noteCalls(telemetry.requests, 'requestEnded', (end) => this.ends.push(end));
     this.#handler =
-      isShared === undefined ? parts.handler : new RequestHandler(requests, composeSockJs(shared, requests, isShared));
+      isShared === undefined ? parts.handler : new RequestHandler(requests, composeSockJs(config, requests, isShared));
   }
 
   /** The same, joined to its backplane, until the test ends. */

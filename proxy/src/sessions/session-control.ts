@@ -32,7 +32,7 @@ export interface ControlledSession {
 export function obeyControl(
   session: ControlledSession,
   control: WsControl | WsControlInvalid,
-  deps: Pick<SessionDeps, 'subscriber' | 'connectionSubscriptionMax'>,
+  deps: SessionDeps,
 ): void {
   switch (control.type) {
     case 'subscribe':
@@ -81,7 +81,7 @@ function subscribe(
   session: ControlledSession,
   channel: string,
   filters: readonly string[],
-  { subscriber, connectionSubscriptionMax: limit }: Pick<SessionDeps, 'subscriber' | 'connectionSubscriptionMax'>,
+  { subscriber, connectionSubscriptionMax: limit }: SessionDeps,
 ): void {
   const { id, dial } = session;
   const { route } = dial;

@@ -9,8 +9,8 @@ import type { MessageSocket, MessageType, SocketHandler } from '../websocket/mes
 import {
   closeFrame,
   framedPiece,
+  HEARTBEAT,
   HEARTBEAT_FRAME,
-  HEARTBEAT_S,
   MAX_FRAME,
   messagesFrame,
   OPEN_FRAME,
@@ -18,8 +18,6 @@ import {
   quote,
   readMessages,
 } from './frames.js';
-
-const KEEP_ALIVE = { content: Buffer.alloc(0), timeout: HEARTBEAT_S, mode: 'idle' } as const;
 
 /** A handshake whose WebSocket will speak SockJS. */
 export class FramedHandshake implements ClientHandshake {
@@ -59,7 +57,7 @@ export class FramedSocket implements MessageSocket, SocketHandler {
   constructor(socket: MessageSocket, clock: Clock, random: () => number) {
     this.#socket = socket;
     this.#clock = clock;
-    this.#timer = new KeepAliveTimer(KEEP_ALIVE, clock, random, () => this.#sendHeartbeat(), this);
+    this.#timer = new KeepAliveTimer(HEARTBEAT, clock, random, () => this.#sendHeartbeat(), this);
     socket.send('text', Buffer.from(OPEN_FRAME));
   }
 

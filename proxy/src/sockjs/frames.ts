@@ -13,8 +13,8 @@ export const OPEN_FRAME = 'o';
 /** Nothing has come for a while. */
 export const HEARTBEAT_FRAME = 'h';
 
-/** How long after the last frame a heartbeat follows, in seconds. */
-export const HEARTBEAT_S = 25;
+/** A heartbeat follows 25 s after the last frame. */
+export const HEARTBEAT = { content: Buffer.alloc(0), timeout: 25, mode: 'idle' } as const;
 
 /**
  * What JSON leaves as it is, but some client or the way to it does not: invisible and directional marks, line separators,

@@ -15,18 +15,18 @@ import type { Clock } from '../runtime/clock.js';
 import { FramedHandshake } from './framed-socket.js';
 import { MAX_BODY, PayloadFault, readMessages, readWhole, sentText } from './frames.js';
 import { HttpHandshake, HttpSession, type SendOutcome } from './http-session.js';
-import { methodsOf, NO_UPGRADE, onlyGet, Pages } from './pages.js';
 import { jsonp, Receiver, type TransportForm, transportForm } from './receiver.js';
 import {
   basePath,
   callbackFault,
   callbackOf,
   isSockJsPath,
+  methodsOf,
   readPlace,
   type SendingTransport,
   type SockJsPlace,
 } from './sockjs-path.js';
-import { PLAIN, type ResponseEnd, SockJsResponse } from './sockjs-response.js';
+import { NO_UPGRADE, onlyGet, Pages, PLAIN, type ResponseEnd, SockJsResponse } from './sockjs-response.js';
 
 /** A route that has `sockjs`. */
 export type SockJsRoute = Route & { readonly sockjs: string };
@@ -69,13 +69,17 @@ export interface SockJsDeps {
   readonly clientMaxconn: number;
 }
 
-/** A request on its way to its answer. */
-interface Call {
+/** A request to be answered. */
+interface Asked {
   readonly request: ClientRequest;
   readonly response: ClientResponse;
   readonly route: SockJsRoute;
   readonly trust: ClientTrust;
   readonly since: number;
+}
+
+/** The same with its body. */
+interface Call extends Asked {
   readonly body: Buffer;
 }
 
@@ -117,18 +121,15 @@ export class SockJs {
     const { clock, random, open } = this.#deps;
     const { kind } = readPlace(route.sockjs, request.path);
     const inner = { ...request, path: originPath(route, '/websocket', queryOf(request.path)) };
-    if (!mayAsk(request, this.#origins(route))) {
+    const refuse = (status: number, text: string, error?: string) => {
       const { response } = handshake;
-      answerPlain(response, 403, FOREIGN);
-      const call = { request, response, route, trust, since: clock.monotonic(), body: Buffer.alloc(0) };
-      this.#ended(call, 403, 'ERR_REQUEST_CROSS_ORIGIN');
-    } else if (kind === 'raw-websocket') open(inner, handshake, route, trust);
+      answerPlain(response, status, text);
+      this.#ended({ request, response, route, trust, since: clock.monotonic() }, status, error);
+    };
+    if (!mayAsk(request, this.#origins(route))) refuse(403, FOREIGN, 'ERR_REQUEST_CROSS_ORIGIN');
+    else if (kind === 'raw-websocket') open(inner, handshake, route, trust);
     else if (kind === 'websocket') open(inner, new FramedHandshake(handshake, clock, random), route, trust);
-    else {
-      const { response } = handshake;
-      answerPlain(response, 404, 'Not Found');
-      this.#ended({ request, response, route, trust, since: clock.monotonic(), body: Buffer.alloc(0) }, 404, undefined);
-    }
+    else refuse(404, 'Not Found');
   }
 
   #answer(call: Call): void {
@@ -247,7 +248,7 @@ export class SockJs {
     response.answer(403, PLAIN, `${FOREIGN}\n`);
   }
 
-  #ended({ request, response, route, trust, since }: Call, status: number, error: string | undefined): void {
+  #ended({ request, response, route, trust, since }: Asked, status: number, error: string | undefined): void {
     const duration = this.#deps.clock.monotonic() - since;
     this.#deps.ended({ request, secure: trust.secure, route, status, error, bytes: response.bodyBytes, duration });
   }

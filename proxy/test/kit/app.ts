@@ -102,12 +102,14 @@ export function configOf({ routes = [], settings = {} }: AppOptions): Config {
   return loaded.config;
 }
 
-/** Makes one; nothing listens yet. */
-export function makeNode(config: Config, overrides: Overrides = {}): MadeNode {
+/** Makes one; nothing listens yet. `config` is one that was read before, for tests that make many. */
+export function makeNode(options: AppOptions, config = configOf(options)): MadeNode {
+  const { overrides = {} } = options;
   const log = new AppLog();
   let parts: Assembly | undefined;
   const assembled = (made: Assembly) => {
     parts = made;
+    overrides.assembled?.(made);
   };
   const node = new HoldfastNode(config, log, { ...overrides, assembled });
   if (parts === undefined) throw new Error('no parts in this process');
@@ -116,7 +118,7 @@ export function makeNode(config: Config, overrides: Overrides = {}): MadeNode {
 
 /** Starts one; it stops with the test. */
 export async function startApp(t: Test, options: AppOptions = {}): Promise<App> {
-  const made = makeNode(configOf(options), options.overrides);
+  const made = makeNode(options);
   t.teardown(() => made.node.stop());
   await made.node.start();
   return new App(t, made);

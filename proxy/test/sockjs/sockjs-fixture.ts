@@ -160,14 +160,16 @@ export class SockJsFixture {
 
   /** Nothing listens: the test has the place of the edges. */
   constructor({ route = '', target = '', clientMaxconn = 100, isShared, byHand = false }: SockJsFixtureOptions = {}) {
-    const config = configOf({
+    const options = {
       routes: ['/echo', '/chat'].map((prefix) => {
         const properties = `path_beg=${prefix},sockjs=${prefix}${route === '' ? '' : `,${route}`}`;
         return `*,${properties} 127.0.0.1:1${target === '' ? '' : `,${target}`}`;
       }),
       settings: { sockjs_url: 'http://cdn.test/sockjs.js?a=1&b="2"', client_maxconn: clientMaxconn },
-    });
-    const { node, parts } = makeNode(config, { clock: this.clock, random: () => 0 });
+      overrides: { clock: this.clock, random: () => 0 },
+    };
+    const config = configOf(options);
+    const { node, parts } = makeNode(options, config);
     this.parts = parts;
     this.#node = node;
     this.#accepts = !byHand;

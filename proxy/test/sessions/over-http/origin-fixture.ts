@@ -3,7 +3,7 @@ import type { Test } from 'tap';
 import type { Origin } from '../../../dist/origin/port.js';
 import type { HttpTarget } from '../../../dist/routes/target.js';
 import type { OriginHandshakeOwner, OriginSocket } from '../../../dist/sessions/origin-socket.js';
-import { type AppOptions, configOf, makeNode, noteCalls } from '../../kit/app.js';
+import { type AppOptions, makeNode, noteCalls } from '../../kit/app.js';
 import { ManualClock } from '../../kit/manual-clock.js';
 import { OriginRecorder } from '../origin-recorder.js';
 import { accept, EventsServer, type Reply, reply, type Script, type SeenRequest } from './events-server.js';
@@ -41,7 +41,7 @@ export function dialServer(
   node: AppOptions = {},
 ): { readonly socket: OriginSocket; readonly made: () => number } {
   const line = `* 127.0.0.1:${server.port},over_http${properties === undefined ? '' : `,${properties}`}`;
-  const { parts } = makeNode(configOf({ ...node, routes: [line] }), node.overrides);
+  const { parts } = makeNode({ ...node, routes: [line] });
   t.teardown(() => parts.origins.close());
   let made = 0;
   noteCalls(parts.origins, 'origin', () => {

@@ -1,4 +1,5 @@
 /** An origin over HTTP as the product dials it, with a real server, a clock that stands still and a recorder for its session. */
+import type { RawHeaders } from '@holdfast/grip';
 import type { Test } from 'tap';
 import type { Origin } from '../../../dist/origin/port.js';
 import type { HttpTarget } from '../../../dist/routes/target.js';
@@ -26,6 +27,8 @@ export interface Options {
   readonly target?: string;
   /** Whether `grip` is offered; it is unless this says otherwise. */
   readonly offersGrip?: boolean;
+  /** Header fields of the client's handshake. */
+  readonly headers?: RawHeaders;
   /** Takes the place of the connections to the server. */
   readonly origin?: Origin;
   /** The server is not there. */
@@ -37,7 +40,7 @@ export function dialServer(
   t: Test,
   server: EventsServer,
   owner: OriginHandshakeOwner,
-  { target: properties, offersGrip = true }: Options = {},
+  { target: properties, offersGrip = true, headers = [] }: Options = {},
   node: AppOptions = {},
 ): { readonly socket: OriginSocket; readonly made: () => number } {
   const line = `* 127.0.0.1:${server.port},over_http${properties === undefined ? '' : `,${properties}`}`;
@@ -56,7 +59,7 @@ export function dialServer(
     path: '/ws?a=1',
     host: 'woh.test',
     version: '1.1',
-    headers: ['Host', 'woh.test'],
+    headers: ['Host', 'woh.test', ...headers],
     secure: false,
     clientAddress: '127.0.0.1',
     body: undefined,

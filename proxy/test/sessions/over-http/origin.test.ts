@@ -29,6 +29,22 @@ t.test('opening', async (t) => {
     t.notOk('content-bytes-replayed' in request.headers);
   });
 
+  t.test('a client’s fields that mean something else here are the proxy’s to set', async (t) => {
+    const forged = [
+      'Accept',
+      'Accept-Encoding',
+      'Content-Type',
+      'Sec-WebSocket-Extensions',
+      'Connection-Id',
+      'Meta-User',
+    ];
+    const headers = ['Cookie', 'a=1', ...forged.flatMap((name) => [name, 'forged'])];
+    const { server } = await open(t, undefined, undefined, { headers });
+    t.match(server.seen[0]?.headers, { cookie: 'a=1', accept: EVENTS, 'accept-encoding': 'identity' });
+    t.match(server.seen[0]?.headers, { 'connection-id': 'id-1', 'content-type': EVENTS });
+    t.notOk(JSON.stringify(server.seen[0]?.rawHeaders).includes('forged'));
+  });
+
   t.test('grip is offered in every request, and in none on routes without it', async (t) => {
     const offered = await open(t);
     offered.say('x');

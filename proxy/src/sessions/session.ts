@@ -1,7 +1,4 @@
-/**
- * An open session: a client's WebSocket and its origin, messages between them, and the end of both. `session-writer` writes
- * items to the client, `session-control` carries out control messages.
- */
+/** An open session: a client's WebSocket and its origin, messages between them, and the end of both. */
 import type { ConnectionView } from '@holdfast/control-api';
 import { fitCloseReason, isSendableCloseCode, parseWsControl, readOriginMessage } from '@holdfast/grip';
 import { type CloseReason, closeCode, closeReasons } from '../channels/close-reasons.js';

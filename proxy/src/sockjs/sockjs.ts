@@ -1,7 +1,4 @@
-/**
- * SockJS (protocol 0.3) for the routes that have it: finds the session of each request, and refuses requests without one.
- * Its sessions are WebSockets to the rest of the proxy.
- */
+/** SockJS (protocol 0.3) for the routes that have it: finds the session of each request, and refuses requests without one. */
 import type { Containment } from '@holdfast/control-api';
 import type { RawHeaders } from '@holdfast/grip';
 import { answerPlain } from '../answers/answers.js';

@@ -5,6 +5,7 @@ import type { Test } from 'tap';
 import type { Assembly } from '../../dist/app/compose.js';
 import type { ChannelRegistry } from '../../dist/channels/registry.js';
 import type { SubscriberEnd } from '../../dist/channels/subscriber-parts.js';
+import type { DeliveryEvents } from '../../dist/delivery/item-delivery.js';
 import type { Timer } from '../../dist/runtime/clock.js';
 import type { SessionOpening } from '../../dist/sessions/session-deps.js';
 import { Metrics } from '../../dist/telemetry/metrics.js';
@@ -71,49 +72,6 @@ class SessionClock extends ManualClock {
   }
 }
 
-/** What is counted of sessions. */
-class CountingMetrics extends Metrics {
-  /** Subscribers opened and ended, items sent and dropped, and how many connections items were delivered to. */
-  readonly counts = { opened: 0, ended: 0, sent: 0, dropped: 0, delivered: 0 };
-  /** Items replayed from the history, and how often it knew, and did not. */
-  readonly replays = { items: 0, complete: 0, incomplete: 0 };
-
-  override subscriberOpened(...args: Parameters<Metrics['subscriberOpened']>): void {
-    this.counts.opened++;
-    super.subscriberOpened(...args);
-  }
-
-  override subscriberEnded(...args: Parameters<Metrics['subscriberEnded']>): void {
-    this.counts.ended++;
-    super.subscriberEnded(...args);
-  }
-
-  override itemSent(...args: Parameters<Metrics['itemSent']>): void {
-    this.counts.sent++;
-    super.itemSent(...args);
-  }
-
-  override itemDropped(...args: Parameters<Metrics['itemDropped']>): void {
-    this.counts.dropped++;
-    super.itemDropped(...args);
-  }
-
-  override itemDelivered(receivers = 0): void {
-    this.counts.delivered += receivers;
-    super.itemDelivered();
-  }
-
-  override itemReplayed(...args: Parameters<Metrics['itemReplayed']>): void {
-    this.replays.items++;
-    super.itemReplayed(...args);
-  }
-
-  override replayEnded(...args: Parameters<Metrics['replayEnded']>): void {
-    this.replays[args[1] ? 'complete' : 'incomplete']++;
-    super.replayEnded(...args);
-  }
-}
-
 /** Options with which no session waits for anything but what a test does. */
 const SETTINGS = { sig_key: PROXY_KEY, subscription_linger: 0, client_queue_size: 1_000_000, history_size: 10 };
 
@@ -121,8 +79,10 @@ const SETTINGS = { sig_key: PROXY_KEY, subscription_linger: 0, client_queue_size
 export class SessionFixture {
   readonly clock: ManualClock;
   readonly origin: RawOrigin;
-  readonly counts: CountingMetrics['counts'];
-  readonly replays: CountingMetrics['replays'];
+  /** Subscribers opened and ended, items sent and dropped, and how many connections items were delivered to. */
+  readonly counts = { opened: 0, ended: 0, sent: 0, dropped: 0, delivered: 0 };
+  /** Items replayed from the history, and how often it knew, and did not. */
+  readonly replays = { items: 0, complete: 0, incomplete: 0 };
   /** Handshakes that were answered, and sessions that have ended, as the product reports them. */
   readonly opened: SessionOpening[] = [];
   readonly ends: SubscriberEnd[] = [];
@@ -132,13 +92,21 @@ export class SessionFixture {
   readonly #t: Test;
   #wakers: (() => void)[] = [];
 
-  private constructor(t: Test, app: App, origin: RawOrigin, clock: ManualClock, metrics: CountingMetrics) {
+  private constructor(t: Test, app: App, origin: RawOrigin, clock: ManualClock, metrics: Metrics) {
     this.#t = t;
     this.#app = app;
     this.origin = origin;
     this.clock = clock;
-    this.counts = metrics.counts;
-    this.replays = metrics.replays;
+    const { counts, replays } = this;
+    noteCalls(metrics, 'subscriberOpened', () => counts.opened++);
+    noteCalls(metrics, 'subscriberEnded', () => counts.ended++);
+    noteCalls(metrics, 'itemSent', () => counts.sent++);
+    noteCalls(metrics, 'itemDropped', () => counts.dropped++);
+    noteCalls(metrics as DeliveryEvents, 'itemDelivered', (receivers) => {
+      counts.delivered += receivers;
+    });
+    noteCalls(metrics, 'itemReplayed', () => replays.items++);
+    noteCalls(metrics, 'replayEnded', (_, isComplete) => replays[isComplete ? 'complete' : 'incomplete']++);
     const { handler, telemetry } = app.parts;
     noteCalls(handler, 'onWebSocket', ({ headers }, handshake) => {
       this.handshakes.push(new WeakRef(handshake), new WeakRef(headers));
@@ -150,7 +118,7 @@ export class SessionFixture {
   static async open(t: Test, options: SessionFixtureOptions = {}): Promise<SessionFixture> {
     const origin = await RawOrigin.listen(t);
     const clock = new SessionClock();
-    const metrics = new CountingMetrics('');
+    const metrics = new Metrics('');
     const route = options.route === undefined ? '' : `,${options.route}`;
     const target = options.target === undefined ? '' : `,${options.target}`;
     const app = await startApp(t, {

@@ -10,7 +10,7 @@ import { ManualClock } from '../kit/manual-clock.js';
 import { Turn } from '../kit/turn.js';
 
 /** The channels of one subscriber, in a registry of a backplane that is live. */
-async function subscriptions({ prefix = '', reserved = '', implicit = [], max = 10 }: Partial<Parts> = {}) {
+async function subscriptions({ prefix = '', reserved = '', implicit = [], max = 10 }: Partial<Choices> = {}) {
   const backplane = new LocalBackplane(silentLog);
   await backplane.start({ onMessage() {}, onGap() {} });
   const registry = new ChannelRegistry(backplane, new ManualClock(), 0);
@@ -33,7 +33,7 @@ async function subscriptions({ prefix = '', reserved = '', implicit = [], max = 
   return { own, registry, on };
 }
 
-interface Parts {
+interface Choices {
   readonly prefix: string;
   readonly reserved: string;
   readonly implicit: readonly string[];

@@ -24,10 +24,10 @@ import type { Route } from '../routes/route.js';
 import type { RouteTable } from '../routes/route-table.js';
 import type { Target } from '../routes/target.js';
 import type { Clock } from '../runtime/clock.js';
+import { RequestInterner } from '../sessions/client-request.js';
 import { SessionDialer } from '../sessions/dialer.js';
 import { Handshake } from '../sessions/handshake.js';
-import { RequestKeeper } from '../sessions/over-http/request-interner.js';
-import type { SessionParts } from '../sessions/session-parts.js';
+import type { SessionDeps } from '../sessions/session-deps.js';
 import { SockJs } from '../sockjs/sockjs.js';
 import type { RootLog } from '../telemetry/log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
@@ -88,10 +88,10 @@ export function composeRequests(config: Config, log: RootLog, around: RequestPat
     config,
     admits,
   );
-  const sessions: SessionParts = {
+  const sessions: SessionDeps = {
     subscriber: { ...subscriber, log: log.child('session') },
     dial: dialer.dial,
-    requests: new RequestKeeper(),
+    requests: new RequestInterner(),
     debug,
     filters: holds.filters,
     replay,
@@ -135,7 +135,7 @@ export function composeSockJs(
     clock,
     faults: sessions.subscriber.faults,
     random: sessions.subscriber.random,
-    open: (request, handshake, route, standing) => new Handshake(request, handshake, route, standing, sessions).start(),
+    open: (request, handshake, route, trust) => new Handshake(request, handshake, route, trust, sessions).start(),
     ended: (end) => events.requestEnded({ ...end, target: undefined, hold: undefined, retry: false }),
     sockjsUrl,
     acoOrigins: new AllowedOrigins(acoOrigins),

@@ -14,7 +14,7 @@ import type { Route } from '../routes/route.js';
 import type { RouteTable } from '../routes/route-table.js';
 import type { Target } from '../routes/target.js';
 import type { Clock } from '../runtime/clock.js';
-import type { SessionParts } from '../sessions/session-parts.js';
+import type { SessionDeps } from '../sessions/session-deps.js';
 import type { Admission } from './admission.js';
 
 /** The options of the request path. */
@@ -71,7 +71,7 @@ export interface RequestDeps {
   readonly compression?: Compression | undefined;
   readonly forwarder: Forwarder;
   readonly holds: HoldDeps;
-  readonly sessions: SessionParts;
+  readonly sessions: SessionDeps;
   readonly clock: Clock;
   readonly events: RequestEvents;
   readonly log: Log;

@@ -56,9 +56,9 @@ export class SessionReplay {
     this.#parts = parts;
     this.#owner = owner;
     this.#clientQueueSize = clientQueueSize;
-    const standing = parts.tokens.read(token);
-    this.#cursor = new Cursor(parts.tokens, standing);
-    if (token !== '' && standing === undefined) {
+    const known = parts.tokens.read(token);
+    this.#cursor = new Cursor(parts.tokens, known);
+    if (token !== '' && known === undefined) {
       parts.tokenIgnored?.(parts.tokens.isOfOtherKey(token));
       this.#gap();
     }

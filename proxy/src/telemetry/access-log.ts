@@ -7,7 +7,7 @@ import type { ClientRequest } from '../edge/port.js';
 import { describeTarget } from '../origin/send.js';
 import type { RequestEnd } from '../request/request-deps.js';
 import type { Route } from '../routes/route.js';
-import type { SessionOpening } from '../sessions/session-parts.js';
+import type { SessionOpening } from '../sessions/session-deps.js';
 
 /** What the lines may hold beyond the usual. */
 export interface AccessLogOptions {
@@ -59,9 +59,9 @@ export class AccessLog {
   /** A WebSocket handshake was answered. */
   session(opening: SessionOpening): void {
     if (!this.#options.enabled) return;
-    const { request, standing, route, target, status, error, duration } = opening;
+    const { request, trust, route, target, status, error, duration } = opening;
     const described = target && describeTarget(target);
-    const { secure } = standing;
+    const { secure } = trust;
     const rest = { request, route, status, error, duration, hold: undefined, bytes: 0, retry: false };
     this.#line({ ...rest, secure, target: described }, secure ? 'wss' : 'ws');
   }

@@ -8,7 +8,7 @@ import type { SubscriberEnd, SubscriberEvents } from '../channels/subscriber-dep
 import type { ClientRequest } from '../edge/port.js';
 import type { RequestEnd, RequestEvents } from '../request/request-deps.js';
 import type { Route } from '../routes/route.js';
-import type { SessionEvents, SessionOpening } from '../sessions/session-parts.js';
+import type { SessionEvents, SessionOpening } from '../sessions/session-deps.js';
 
 /** Kinds of subscriber for which a channel lingers when the last one has left. */
 const pollingKinds = subscriberKinds.filter((kind) => kindRows[kind].polls);

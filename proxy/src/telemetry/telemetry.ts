@@ -9,7 +9,7 @@ import type { SubscriberEvents } from '../channels/subscriber-deps.js';
 import type { Config } from '../config/config.js';
 import type { RequestEvents } from '../request/request-deps.js';
 import { realClock } from '../runtime/clock.js';
-import type { SessionEvents } from '../sessions/session-parts.js';
+import type { SessionEvents } from '../sessions/session-deps.js';
 import { AccessLog } from './access-log.js';
 import { OpenConnections } from './connections.js';
 import type { RootLog } from './log.js';

@@ -1,8 +1,8 @@
 import t from 'tap';
-import { QUEUE_HIGH_BYTES } from '../../dist/sessions/over-http/queue.js';
-import { settled, until } from '../kit/until.js';
-import { inTurn, open, shorts } from './http-origin-scene.js';
-import { event, reply } from './http-origin-server.js';
+import { QUEUE_HIGH_BYTES } from '../../../dist/sessions/over-http/queue.js';
+import { settled, until } from '../../kit/until.js';
+import { event, reply } from './events-server.js';
+import { inTurn, open, shorts } from './origin-fixture.js';
 
 const NOTHING = Buffer.alloc(0);
 
@@ -10,7 +10,7 @@ t.test('Content-Bytes-Accepted', async (t) => {
   const accepted = (bytes: number | string) => reply([], ['Content-Bytes-Accepted', String(bytes)]);
 
   t.test('leaves the rest to be sent again before what is new, and says how much that is', async (t) => {
-    const { server, say, heard } = await open(t, inTurn(accepted(5), reply([event('TEXT', '[ok]')])));
+    const { server, say, recorder } = await open(t, inTurn(accepted(5), reply([event('TEXT', '[ok]')])));
     say('[foo][hello');
     await server.requests(2);
     t.equal(await settled(() => server.seen.length), 2, 'nothing is sent again by itself');
@@ -18,7 +18,7 @@ t.test('Content-Bytes-Accepted', async (t) => {
     const seen = await server.requests(3);
     t.same(seen[2]?.short, ['TEXT [hello', 'TEXT  world]']);
     t.equal(seen[2]?.headers['content-bytes-replayed'], '6');
-    await heard.got(1);
+    await recorder.got(1);
     say('next');
     const after = (await server.requests(4))[3];
     t.same(after?.short, ['TEXT next']);
@@ -48,23 +48,23 @@ t.test('Content-Bytes-Accepted', async (t) => {
   }
 
   t.test('beyond what was offered ends the session', async (t) => {
-    const { say, heard } = await open(t, inTurn(accepted(2)));
+    const { say, recorder } = await open(t, inTurn(accepted(2)));
     say('a');
-    t.equal(await heard.heard('lost'), 'lost ERR_ORIGIN_MALFORMED');
+    t.equal(await recorder.saw('lost'), 'lost ERR_ORIGIN_MALFORMED');
   });
 
   t.test('without progress ends the session when nothing more can be offered', async (t) => {
-    const one = await open(t, () => accepted(0), undefined, { oneEvent: true });
+    const one = await open(t, () => accepted(0), undefined, { target: 'one_event' });
     one.say('a');
     one.say('b');
-    t.equal(await one.heard.heard('lost'), 'lost ERR_ORIGIN_MALFORMED');
-    const { socket, heard } = await open(t, () => accepted(0));
+    t.equal(await one.recorder.saw('lost'), 'lost ERR_ORIGIN_MALFORMED');
+    const { socket, recorder } = await open(t, () => accepted(0));
     t.notOk(socket.send('binary', Buffer.alloc(QUEUE_HIGH_BYTES)));
-    t.equal(await heard.heard('lost'), 'lost ERR_ORIGIN_MALFORMED');
+    t.equal(await recorder.saw('lost'), 'lost ERR_ORIGIN_MALFORMED');
   });
 
   t.test('with progress and a full queue goes on by itself', async (t) => {
-    const { server, socket, heard } = await open(t, (_, index) => (index < 4 ? accepted(100_000) : reply()));
+    const { server, socket, recorder } = await open(t, (_, index) => (index < 4 ? accepted(100_000) : reply()));
     t.notOk(socket.send('binary', Buffer.alloc(350_000)));
     const seen = await server.requests(3);
     t.same(
@@ -74,7 +74,7 @@ t.test('Content-Bytes-Accepted', async (t) => {
         [250_000, '250000'],
       ],
     );
-    await until('room for more', () => heard.writable === 1);
+    await until('room for more', () => recorder.writable === 1);
   });
 
   t.test('short of a CLOSE sends the rest and the CLOSE again', async (t) => {

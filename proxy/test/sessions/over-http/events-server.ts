@@ -1,14 +1,9 @@
-/**
- * Owns: an origin that speaks WebSocket-over-HTTP, on node:http: it notes every request and answers as a test says.
- * Does not own: the answers, or the socket under test.
- */
+/** An origin that speaks WebSocket-over-HTTP, on node:http: it keeps every request and answers by a script. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { encodeWsEvents, parseWsEvents, type RawHeaders, type WsEvent } from '@holdfast/grip';
 import type { Test } from 'tap';
-import { OriginClient } from '../../dist/origin/client.js';
-import type { Origin } from '../../dist/origin/port.js';
-import { until } from '../kit/until.js';
+import { until } from '../../kit/until.js';
 
 /** Media type of events. */
 export const EVENTS = 'application/websocket-events';
@@ -53,7 +48,7 @@ export function reply(events: readonly WsEvent[] = [], headers: RawHeaders = [])
   return { events, headers };
 }
 
-/** A server; it and the client to it end with the test. */
+/** A server; it ends with the test. */
 export class EventsServer {
   readonly seen: SeenRequest[] = [];
   /** Most requests that were ever under way at once. */
@@ -61,12 +56,6 @@ export class EventsServer {
   /** Requests that the other side broke off. */
   abandoned = 0;
   readonly #server;
-  readonly #client = new OriginClient({
-    originConnectTimeout: 10_000,
-    originTimeout: 60_000,
-    originKeepAliveTimeout: 10_000,
-    maxHeaderBytes: 80_000,
-  });
   #port = 0;
   #underWay = 0;
 
@@ -82,10 +71,7 @@ export class EventsServer {
   static async start(t: Test, script: Script): Promise<EventsServer> {
     const server = new EventsServer(script);
     await server.listen();
-    t.teardown(async () => {
-      server.stop();
-      await server.#client.close();
-    });
+    t.teardown(() => server.stop());
     return server;
   }
 
@@ -101,24 +87,9 @@ export class EventsServer {
     this.#server.close();
   }
 
-  /** The way to it. */
-  get origin(): Origin {
-    const target = {
-      kind: 'http',
-      host: '127.0.0.1',
-      port: this.#port,
-      ssl: false,
-      untrusted: false,
-      insecure: false,
-      trustConnectHost: false,
-      overHttp: true,
-      oneEvent: false,
-      hostHeader: undefined,
-      clientCert: undefined,
-      clientKey: undefined,
-      subs: [],
-    } as const;
-    return this.#client.origin(target as never, 'woh.test');
+  /** Where it listens, of 127.0.0.1. */
+  get port(): number {
+    return this.#port;
   }
 
   /** Waits for so many requests, and gives all. */

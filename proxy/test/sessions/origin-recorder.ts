@@ -1,7 +1,4 @@
-/**
- * Owns: an owner of origin sockets that writes down what it hears, and fails when it is called from within a call of its
- * own. Does not own: what should be heard.
- */
+/** An owner of origin sockets that records what it is called with, and fails when it is called from within a call of its own. */
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
 import type { OriginError } from '../../dist/errors.js';
 import {
@@ -19,8 +16,8 @@ export interface Message {
   readonly data: Buffer;
 }
 
-/** Hears, and notes. `ends` has what came once or never: the acceptance and the end. */
-export class HeardOwner implements OriginHandshakeOwner, OriginSocketOwner {
+/** `ends` has what comes once or never: the acceptance and the end. */
+export class OriginRecorder implements OriginHandshakeOwner, OriginSocketOwner {
   readonly messages: Message[] = [];
   /** In order: `accepted`, `rejected 403`, `failed CODE`, `closed 4001 reason`, `lost CODE`. */
   readonly ends: string[] = [];
@@ -36,7 +33,7 @@ export class HeardOwner implements OriginHandshakeOwner, OriginSocketOwner {
   originAccepted(headers: RawHeaders): void {
     this.headers = headers;
     this.#note('accepted');
-    this.#socket?.own(this);
+    this.#socket?.setOwner(this);
   }
 
   originRejected(head: ResponseHead, body: Buffer): void {
@@ -84,7 +81,7 @@ export class HeardOwner implements OriginHandshakeOwner, OriginSocketOwner {
       }
     };
     return {
-      own: (owner) => within(() => socket.own(owner)),
+      setOwner: (owner) => within(() => socket.setOwner(owner)),
       send: (type, data) => within(() => socket.send(type, data)),
       close: (code, reason) => within(() => socket.close(code, reason)),
       abort: () => within(() => socket.abort()),
@@ -104,15 +101,15 @@ export class HeardOwner implements OriginHandshakeOwner, OriginSocketOwner {
     await until(
       `${count} messages`,
       () => this.messages.length >= count,
-      () => `heard ${this.messages.length}, ${this.ends.join(', ')}`,
+      () => `saw ${this.messages.length}, ${this.ends.join(', ')}`,
     );
     return this.messages;
   }
 
   /** Waits for an acceptance, rejection, failure or end that begins so, and gives all of it. */
-  async heard(beginning: string): Promise<string> {
+  async saw(beginning: string): Promise<string> {
     const found = () => this.ends.find((end) => end.startsWith(beginning));
-    return until(beginning, found, () => `heard ${this.ends.join(', ')}; ${this.error?.message ?? ''}`);
+    return until(beginning, found, () => `saw ${this.ends.join(', ')}; ${this.error?.message ?? ''}`);
   }
 
   #note(end: string): void {

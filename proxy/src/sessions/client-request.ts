@@ -1,9 +1,6 @@
-/**
- * Owns: what a session keeps of its client's request for as long as it lasts, in little room: texts that many clients send
- * alike are kept once. Does not own: the request before, or what of it goes to an origin.
- */
+/** What a session keeps of its client's handshake: the request in little room, without the client's wish to come back. */
 import type { RawHeaders } from '@holdfast/grip';
-import type { ClientRequest } from '../../edge/port.js';
+import type { ClientRequest } from '../edge/port.js';
 
 /**
  * Most texts that are kept for sharing; when there are more, it begins anew: what sessions have stays theirs. Clients differ
@@ -43,7 +40,7 @@ const ALIKE = new Set([
 ]);
 
 /** Keeps requests. One for all sessions of a process. */
-export class RequestKeeper {
+export class RequestInterner {
   readonly #texts = new Map<string, string>();
 
   /** The same request in the least room; without its body. */
@@ -79,4 +76,30 @@ export class RequestKeeper {
     this.#texts.set(text, text);
     return text;
   }
+}
+
+/** Name of the query parameter. Browsers can set no header of a handshake, and a subprotocol would have to be accepted. */
+const NAME = 'holdfast-resume';
+
+/** A path without the parameter, and what it said: a token, or empty for a client that comes for the first time. */
+export interface ResumeRequest {
+  readonly path: string;
+  readonly token: string;
+}
+
+/** Takes the parameter out of an encoded path and query; undefined when it is not there. Of several the last counts. */
+export function takeResumeRequest(path: string): ResumeRequest | undefined {
+  const mark = path.indexOf('?');
+  if (mark === -1) return undefined;
+  let token: string | undefined;
+  const others = path
+    .slice(mark + 1)
+    .split('&')
+    .filter((field) => {
+      const isOurs = field === NAME || field.startsWith(`${NAME}=`);
+      if (isOurs) token = field.slice(NAME.length + 1);
+      return !isOurs;
+    });
+  if (token === undefined) return undefined;
+  return { path: path.slice(0, mark) + (others.length === 0 ? '' : `?${others.join('&')}`), token };
 }

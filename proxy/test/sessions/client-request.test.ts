@@ -1,6 +1,11 @@
 import t from 'tap';
-import type { ClientRequest } from '../../../dist/edge/port.js';
-import { RequestKeeper, SHARED_LENGTH_MAX, SHARED_MAX } from '../../../dist/sessions/over-http/request-interner.js';
+import type { ClientRequest } from '../../dist/edge/port.js';
+import {
+  RequestInterner,
+  SHARED_LENGTH_MAX,
+  SHARED_MAX,
+  takeResumeRequest,
+} from '../../dist/sessions/client-request.js';
 
 const fields = (...headers: string[]): ClientRequest => ({
   id: 'r1',
@@ -17,20 +22,20 @@ const fields = (...headers: string[]): ClientRequest => ({
 t.test('what is kept says what the request said, without its body', (t) => {
   const request = fields('Host', 'chat.test:80', 'X-Two', 'a', 'X-Two', 'b', 'Cookie', 'a=b\xe9', 'Origin', '');
   const body = { length: 1, read() {}, pause() {}, resume() {} };
-  t.strictSame(new RequestKeeper().keep({ ...request, body }), request);
+  t.strictSame(new RequestInterner().keep({ ...request, body }), request);
   t.end();
 });
 
 t.test('it is not changed with the list that it came in', (t) => {
   const headers = ['Host', 'chat.test'];
-  const kept = new RequestKeeper().keep(fields(...headers));
+  const kept = new RequestInterner().keep(fields(...headers));
   headers[1] = 'other';
   t.strictSame(kept.headers, ['Host', 'chat.test']);
   t.end();
 });
 
 t.test('more kinds of clients than are shared, and longer texts, are kept as they are', (t) => {
-  const keeper = new RequestKeeper();
+  const keeper = new RequestInterner();
   const long = 'x'.repeat(SHARED_LENGTH_MAX + 1);
   for (let i = 0; i < 2 * SHARED_MAX; i++) {
     const headers = [`X-${i}`, `${i}`, 'User-Agent', `agent ${i}`, 'Origin', long];
@@ -39,4 +44,29 @@ t.test('more kinds of clients than are shared, and longer texts, are kept as the
   }
   t.strictSame(keeper.keep(fields('User-Agent', 'agent 0')).headers, ['User-Agent', 'agent 0']);
   t.end();
+});
+
+t.test('the parameter is taken out of the query, and nothing else', async (t) => {
+  for (const [path, expected, token] of [
+    ['/?holdfast-resume', '/', ''],
+    ['/?holdfast-resume=', '/', ''],
+    ['/?holdfast-resume=abc', '/', 'abc'],
+    ['/a/b?x=1&holdfast-resume=abc&y=%20+', '/a/b?x=1&y=%20+', 'abc'],
+    ['/?holdfast-resume=a&holdfast-resume=b&', '/?', 'b'],
+  ] as const) {
+    t.strictSame(takeResumeRequest(path), { path: expected, token }, path);
+  }
+});
+
+t.test('a path without it is left alone', async (t) => {
+  for (const path of [
+    '/',
+    '/?',
+    '/?x=holdfast-resume',
+    '/?holdfast-resumed=1',
+    '/holdfast-resume',
+    '/?xholdfast-resume',
+  ]) {
+    t.equal(takeResumeRequest(path), undefined, path);
+  }
 });

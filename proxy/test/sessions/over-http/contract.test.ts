@@ -1,10 +1,14 @@
 import type { WsEvent } from '@holdfast/grip';
 import t, { type Test } from 'tap';
-import { realClock } from '../../dist/runtime/clock.js';
-import { HttpOrigin, type HttpOriginParts } from '../../dist/sessions/over-http/origin.js';
-import type { MessageType } from '../../dist/websocket/message-socket.js';
-import { EventsServer, event, type Reply, type SeenRequest } from './http-origin-server.js';
-import { originSocketContract, type ScriptedServer, type ServerScript, type ServerSession } from './origin-contract.js';
+import type { MessageType } from '../../../dist/websocket/message-socket.js';
+import {
+  originSocketContract,
+  type ScriptedServer,
+  type ServerScript,
+  type ServerSession,
+} from '../origin-contract.js';
+import { EventsServer, event, type Reply, type SeenRequest } from './events-server.js';
+import { dialServer } from './origin-fixture.js';
 
 const EVENT_TYPES = { text: 'TEXT', binary: 'BINARY', ping: 'PING', pong: 'PONG' } as const;
 const MESSAGE_TYPES: Partial<Record<WsEvent['type'], MessageType>> = {
@@ -52,23 +56,7 @@ async function start(t: Test, script: ServerScript): Promise<ScriptedServer> {
     return answer(script, seen);
   });
   return {
-    dial: (owner) => {
-      const parts: HttpOriginParts = {
-        dispatch: (extra, body, handler) => {
-          const headers = ['Host', 'woh.test', ...extra];
-          return server.origin.dispatch({ method: 'POST', path: '/ws', headers, body }, handler);
-        },
-        clock: realClock,
-        random: Math.random,
-        connectionId: 'connection-1',
-        offersGrip: true,
-        oneEvent: false,
-        maxMessage: 16 * 1_048_576,
-      };
-      const socket = new HttpOrigin(parts, owner);
-      socket.start();
-      return socket;
-    },
+    dial: (owner) => dialServer(t, server, owner).socket,
     stall: () => {
       stalled = new Promise((resolve) => {
         go = resolve;

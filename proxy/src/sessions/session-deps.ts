@@ -12,8 +12,8 @@ import type { Route } from '../routes/route.js';
 import type { Target } from '../routes/target.js';
 import type { Clock } from '../runtime/clock.js';
 import type { MessageSocket } from '../websocket/message-socket.js';
+import type { RequestInterner } from './client-request.js';
 import type { OriginHandshakeOwner, OriginSocket } from './origin-socket.js';
-import type { RequestKeeper } from './over-http/request-interner.js';
 
 /** A client's handshake on its way to an origin, and what its session keeps of it. */
 export interface Dial {
@@ -24,13 +24,13 @@ export interface Dial {
   readonly connectionId: string;
   readonly request: ClientRequest;
   readonly route: Route;
-  readonly standing: ClientTrust;
+  readonly trust: ClientTrust;
   /** The extension to offer; empty for none. */
   readonly extension: string;
 }
 
 /** By what origins are reached. */
-export interface DialParts {
+export interface DialDeps {
   readonly clock: Clock;
   readonly random: () => number;
   /** Left out: nothing is contained. */
@@ -42,7 +42,7 @@ export interface DialParts {
 /** How a handshake ended: one line of the access log. */
 export interface SessionOpening {
   readonly request: ClientRequest;
-  readonly standing: ClientTrust;
+  readonly trust: ClientTrust;
   readonly route: Route;
   readonly connectionId: string;
   readonly target: Target | undefined;
@@ -75,10 +75,10 @@ export interface SessionStart {
 }
 
 /** Given to every session; the same for all. */
-export interface SessionParts extends PipelineDeps, Pick<Options, 'connectionSubscriptionMax'> {
+export interface SessionDeps extends PipelineDeps, Pick<Options, 'connectionSubscriptionMax'> {
   /** Starts a handshake with a target: WebSocket or WebSocket-over-HTTP, as the target says. Never calls synchronously. */
   readonly dial: (dial: Dial, target: Target, owner: OriginHandshakeOwner) => OriginSocket;
-  readonly requests: RequestKeeper;
+  readonly requests: RequestInterner;
   readonly events: SessionEvents;
   /** Undefined where no history is kept. */
   readonly replay?: ReplayDeps | undefined;

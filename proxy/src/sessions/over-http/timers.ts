@@ -1,7 +1,4 @@
-/**
- * Owns: that each ping of a client gets exactly one pong although its origin is asked over HTTP, where a round trip may
- * be long and many origins never answer pings. Does not own: the PING and PONG events themselves.
- */
+/** What a session over HTTP does by the clock: pongs in the place of its origin, and polls. */
 import type { Faulty } from '@holdfast/control-api';
 import type { Clock, Timer } from '../../runtime/clock.js';
 
@@ -105,4 +102,47 @@ export class HttpPings {
 function takeFirst<T>(list: T[], matches: (entry: T) => boolean): T | undefined {
   const index = list.findIndex(matches);
   return index < 0 ? undefined : list.splice(index, 1)[0];
+}
+
+/** The polls of one session: off until the origin asks for them, and then until it says otherwise. */
+export class HttpPoll {
+  readonly #clock: Clock;
+  readonly #due: () => void;
+  readonly #origin: Faulty | undefined;
+  #interval: number | undefined;
+  #timer: Timer | undefined;
+
+  /** `due` is called once for each `await` that is not stopped; from the clock only. A fault of it ends `origin`. */
+  constructor(clock: Clock, due: () => void, origin?: Faulty) {
+    this.#clock = clock;
+    this.#due = due;
+    this.#origin = origin;
+  }
+
+  get enabled(): boolean {
+    return this.#interval !== undefined;
+  }
+
+  /** Sets the interval in ms, or turns polling off; undefined changes nothing. */
+  set(interval: number | 'off' | undefined): void {
+    if (interval !== undefined) this.#interval = interval === 'off' ? undefined : interval;
+  }
+
+  /** The interval begins now, unless it has begun already or there is none. */
+  await(): void {
+    if (this.#interval === undefined) return;
+    this.#timer ??= this.#clock.after(
+      this.#interval,
+      () => {
+        this.#timer = undefined;
+        this.#due();
+      },
+      this.#origin,
+    );
+  }
+
+  stop(): void {
+    this.#clock.clear(this.#timer);
+    this.#timer = undefined;
+  }
 }

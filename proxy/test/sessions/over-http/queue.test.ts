@@ -1,7 +1,7 @@
 import { contentBytes, type WsEvent } from '@holdfast/grip';
 import fc from 'fast-check';
 import t from 'tap';
-import { HttpQueue, QUEUE_HIGH_BYTES } from '../../dist/sessions/over-http/queue.js';
+import { HttpQueue, QUEUE_HIGH_BYTES } from '../../../dist/sessions/over-http/queue.js';
 
 const text = (content: string): WsEvent => ({ type: 'TEXT', content: Buffer.from(content) });
 const bytesOf = (events: readonly WsEvent[]) => Buffer.concat(events.map(({ content }) => content ?? Buffer.alloc(0)));

@@ -6,7 +6,6 @@ import type { TLSSocket } from 'node:tls';
 import { type Containment, uncontained } from '@holdfast/control-api';
 import type { Options } from '../../config/table.js';
 import { saysTrailers } from '../../http/fields.js';
-import type { Clock } from '../../runtime/clock.js';
 import type { Descriptors } from '../../runtime/descriptors.js';
 import { FlushQueue } from '../../runtime/flush-queue.js';
 import { isDetached } from '../../runtime/node-internals/http-socket.js';
@@ -14,7 +13,16 @@ import { DirectWrites, streamBinding } from '../../runtime/node-internals/socket
 import type { WsAcceptor } from '../../websocket/ws-handshakes.js';
 import { answerText } from '../edge-answers.js';
 import { applySocketOwner, boundTo, listenError, prepareSocketFile } from '../listening.js';
-import type { BoundListener, ClientBody, ClientRequest, Edge, EdgeEvents, EdgeHandler, Listener } from '../port.js';
+import type {
+  BoundListener,
+  ClientBody,
+  ClientRequest,
+  Edge,
+  EdgeDeps,
+  EdgeEvents,
+  EdgeHandler,
+  Listener,
+} from '../port.js';
 import {
   asksForWebSocket,
   checkHandshake,
@@ -47,14 +55,7 @@ export interface NodeEdgeOptions
 }
 
 /** The collaborators of the edge. */
-export interface NodeEdgeDeps {
-  readonly clock: Clock;
-  readonly events: EdgeEvents;
-  /** Left out: nothing is contained. */
-  readonly faults?: Containment;
-  readonly descriptors: Descriptors;
-  /** A new id for each request, unique within this node. */
-  readonly nextId: () => string;
+export interface NodeEdgeDeps extends EdgeDeps {
   /** Left out: what this version of node offers. */
   readonly direct?: DirectWrites;
 }

@@ -1,15 +1,12 @@
 /**
  * One listener of the uws edge: its routes, its connections, and the path from a request or handshake to the `EdgeHandler`.
  */
-import type { Containment } from '@holdfast/control-api';
 import { headerValue, headerValues, type RawHeaders } from '@holdfast/grip';
 import type { Options } from '../../config/table.js';
-import type { Clock } from '../../runtime/clock.js';
-import type { Descriptors } from '../../runtime/descriptors.js';
 import { extensionsNamed, type MessageSocket } from '../../websocket/message-socket.js';
 import { acceptedHeaders } from '../client-headers.js';
 import { answerText } from '../edge-answers.js';
-import type { ClientHandshake, ClientRequest, EdgeEvents, EdgeHandler } from '../port.js';
+import type { ClientHandshake, ClientRequest, EdgeDeps, EdgeHandler } from '../port.js';
 import {
   asksForWebSocket,
   checkHandshake,
@@ -44,16 +41,9 @@ export interface UwsEdgeOptions
 }
 
 /** The collaborators of the edge. */
-export interface UwsEdgeDeps {
-  readonly clock: Clock;
-  readonly events: EdgeEvents;
-  /** Left out: nothing is contained. */
-  readonly faults?: Containment;
-  readonly descriptors: Descriptors;
+export interface UwsEdgeDeps extends EdgeDeps {
   /** Left out: the kernel is not asked to probe silent connections. `failed` is called where it cannot be. */
   readonly probes?: { readonly failed: (why: string) => void };
-  /** A new id for each request, unique within this node. */
-  readonly nextId: () => string;
 }
 
 /** The collaborators that the listeners of an edge share. */

@@ -140,6 +140,7 @@ export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Ass
     faults,
     clock,
     random,
+    limited: (limit) => metrics.limited(limit),
   });
   const sockjs = composeSockJs(config, requests, deps.isShared);
   const handler = new RequestHandler(requests, sockjs);

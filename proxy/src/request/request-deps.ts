@@ -1,6 +1,7 @@
 /** What every exchange is given, and what it reports. */
 import type { Log } from '@holdfast/control-api';
 import type { SubscriberEnd } from '../channels/subscriber-deps.js';
+import type { ClientLimits } from '../clients/client-limits.js';
 import type { TrustedProxies } from '../clients/trusted-proxies.js';
 import type { Compression } from '../compression/compression.js';
 import type { Options } from '../config/table.js';
@@ -69,6 +70,8 @@ export interface RequestDeps {
   readonly originOf: (target: Target, route: Route, host: string) => Origin;
   /** Undefined where no proxy in front is trusted: then a client is who connects. */
   readonly trustedProxies?: TrustedProxies | undefined;
+  /** Undefined where nothing limits clients. */
+  readonly limits?: ClientLimits | undefined;
   readonly admission: Admission;
   /** Undefined where nothing is compressed. */
   readonly compression?: Compression | undefined;

@@ -1,5 +1,5 @@
-/** How often something may happen for each of many keys, such as addresses: a token bucket for each in two numbers of a map. */
-import type { Clock } from '../runtime/clock.js';
+/** How often something may happen, or how much there may be at a time, for each of many keys, such as addresses. */
+import type { Clock } from './clock.js';
 
 /** So many tokens per second, of which at most `burst` can be saved up. */
 export interface Rate {
@@ -55,5 +55,36 @@ export class KeyedRate {
   /** Keys that are remembered. */
   get size(): number {
     return this.#young.size + this.#old.size;
+  }
+}
+
+/** Counts by key. Only keys that have something take memory, so that it is bounded by what is counted. */
+export class KeyedCount {
+  /** Of each key. */
+  readonly max: number;
+  readonly #counts = new Map<string, number>();
+
+  constructor(max: number) {
+    this.max = max;
+  }
+
+  /** Counts one more, or returns false where the key has as many as it may. */
+  add(key: string): boolean {
+    const count = this.#counts.get(key) ?? 0;
+    if (count >= this.max) return false;
+    this.#counts.set(key, count + 1);
+    return true;
+  }
+
+  /** Takes one off that `add` has counted. */
+  remove(key: string): void {
+    const count = this.#counts.get(key) ?? 0;
+    if (count > 1) this.#counts.set(key, count - 1);
+    else this.#counts.delete(key);
+  }
+
+  /** Keys that have something. */
+  get size(): number {
+    return this.#counts.size;
   }
 }

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { KeyedCount } from '../../dist/limits/keyed-count.js';
-import { KEYS_MAX, KeyedRate } from '../../dist/limits/keyed-rate.js';
+import { KEYS_MAX, KeyedCount, KeyedRate } from '../../dist/runtime/keyed-limits.js';
 import { ManualClock } from '../kit/manual-clock.js';
 
 /** How many of `count` at once are let through. */

@@ -62,6 +62,16 @@ export interface EdgeEvents {
   proxyRefused(why: string, peer: string): void;
 }
 
+/** Decides which connections an edge keeps, by the textual address of their clients, which is empty on a unix socket. */
+export interface ConnectionGate {
+  /** Whether the address may open another connection now; asked once for each. */
+  mayConnect(address: string): boolean;
+  /** Counts a connection, or returns false where the address has as many as it may; then it is closed. */
+  enter(address: string): boolean;
+  /** A connection that has entered is closed. */
+  leave(address: string): void;
+}
+
 /** The collaborators of every edge. */
 export interface EdgeDeps {
   readonly clock: Clock;
@@ -69,6 +79,8 @@ export interface EdgeDeps {
   readonly faults?: Containment;
   readonly events: EdgeEvents;
   readonly descriptors: Descriptors;
+  /** Left out: no address is limited. */
+  readonly gate?: ConnectionGate | undefined;
   /** A new id for each request, unique within this node, whichever edge it comes from. */
   readonly nextId: () => string;
 }

@@ -138,6 +138,18 @@ export class NodeEdge implements Edge {
     return proxied;
   }
 
+  /** To be called before connections are guarded, so that clients are known by then. */
+  #limitAddresses(server: Server, proxied: ProxiedConnections | undefined): void {
+    const { gate } = this.#deps;
+    if (gate === undefined) return;
+    server.prependListener('connection', (socket: Socket) => {
+      if (socket.destroyed || NodeConnection.of(socket) !== undefined) return;
+      const address = proxied?.clientOf(socket)?.address ?? plainAddress(socket.remoteAddress);
+      if (gate.mayConnect(address) && gate.enter(address)) socket.once('close', () => gate.leave(address));
+      else socket.destroy();
+    });
+  }
+
   #prepare(server: Server, listener: Listener): void {
     server.maxHeadersCount = 0; // No silent loss of headers: `clientBufferSize` is the bound.
     server.timeout = 0;
@@ -172,6 +184,7 @@ export class NodeEdge implements Edge {
       // A connection comes in here again after a hold, or a request that wanted another protocol than WebSocket.
       if (NodeConnection.of(socket) === undefined) this.#connections.add(new NodeConnection(socket, rules));
     });
+    this.#limitAddresses(server, proxied);
     proxied?.guard(server, secure);
     if (this.#options.isShared) limitConnections(server, this.#options.clientMaxconn, this.#deps.events);
     else server.maxConnections = this.#options.clientMaxconn;

@@ -1,8 +1,19 @@
 /** What one client may have and do: exact counts under parallel clients, on both edges, and what is refused above them. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { makeCertificate } from '../../kit/certificates.js';
 import { type Answer, ask, open } from '../../kit/clients/http-client.js';
+import { RawClient } from '../../kit/clients/raw-client.js';
 import { openWs } from '../../kit/clients/ws-client.js';
-import { type Holdfast, type HoldfastOptions, responseItem, startHoldfast, streamItem } from '../../kit/holdfast.js';
+import {
+  type Holdfast,
+  type HoldfastOptions,
+  newDirectory,
+  responseItem,
+  startHoldfast,
+  streamItem,
+} from '../../kit/holdfast.js';
 import { responseHold, startOrigin, streamHold } from '../../kit/origins/origin.js';
 import { until } from '../../kit/until.js';
 
@@ -107,13 +118,17 @@ t.test('a key of its own for each value of a field, and for each user', async (t
   await byUser.holds('response', 6);
 });
 
-t.test('a limit lasts when routes are loaded again, and a changed one counts anew', async (t) => {
-  const holdfast = await start(t, ',limit_holds=2');
-  const polls = many(t, `${holdfast.clients}/poll`, {}, 5);
-  await refusals(polls, 3);
-  await holdfast.publish(responseItem('room', 'x'));
-  await holdfast.holds('response', 0);
+t.test('what a client has counts on when routes are loaded again', async (t) => {
+  const directory = newDirectory(t);
+  const file = join(directory, 'routes');
+  const write = (more: string) => writeFileSync(file, `*,limit_holds=2 ${origin.target}\n${more}`);
+  write('');
+  const holdfast = await startHoldfast(t, { directory, settings: { log_format: 'json', routesfile: file } });
   await refusals(many(t, `${holdfast.clients}/poll`, {}, 5), 3);
+  await holdfast.holds('response', 2);
+  write(`other.example ${origin.target}\n`);
+  await holdfast.record('a reload', ({ msg }) => /routes/.test(String(msg)) && /2/.test(String(msg)));
+  await refusals(many(t, `${holdfast.clients}/poll`, {}, 5), 5);
 });
 
 t.test('the address is that of the client behind a trusted proxy; IPv6 by networks of 64 bits', async (t) => {
@@ -126,6 +141,69 @@ t.test('the address is that of the client behind a trusted proxy; IPv6 by networ
   statuses.push((await as('2001:db8:1:3::1')).status);
   t.strictSame(statuses, [200, 200, 429, 200, 200, 200, 429, 200]);
 });
+
+t.test(
+  'so many connections of one address are open, and further ones closed, TLS and PROXY protocol included',
+  async (t) => {
+    const directory = newDirectory(t);
+    makeCertificate({ directory, base: 'localhost', names: ['DNS:localhost'] });
+    const settings = {
+      client_max_per_address: 5,
+      http_port: ['127.0.0.1:0', '127.0.0.1:0?proxy_protocol=v1&from=127.0.0.1'],
+      https_ports: '127.0.0.1:0',
+      tls_certs_dir: directory,
+      log_format: 'json',
+    };
+    const text = Object.entries(settings)
+      .map(([key, value]) => `${key}: ${JSON.stringify(value)}\n`)
+      .join('');
+    const holdfast = await startHoldfast(t, { directory, routes: ['* test'], config: `${text}push_in_http_port: 0\n` });
+    const ports = [
+      ...holdfast.child.stdout.matchAll(/listening on https?:\/\/127\.0\.0\.1:(\d+)[^"]*\(clients\)/g),
+    ].map(([, port]) => Number(port));
+    const [plain, proxied, secure] = ports as [number, number, number];
+    const connect = (port: number, tls?: object) =>
+      RawClient.to(t, { port, ...(tls && { tls: { servername: 'localhost', rejectUnauthorized: false } }) });
+    const isOpen = async (client: RawClient, header = '') => {
+      void client.write(`${header}GET / HTTP/1.1\r\nHost: a\r\n\r\n`);
+      return client.answer().then(
+        () => true,
+        () => false,
+      );
+    };
+    const first = await connect(plain);
+    t.ok(await isOpen(first));
+    for (let i = 0; i < 2; i++) t.ok(await isOpen(await connect(plain)));
+    for (let i = 0; i < 2; i++) t.ok(await isOpen(await connect(secure, {})));
+    t.notOk(await isOpen(await connect(plain)), 'the sixth');
+    const header = (host: number) => `PROXY TCP4 192.0.2.${host} 10.0.0.1 1 2\r\n`;
+    for (let i = 0; i < 5; i++) t.ok(await isOpen(await connect(proxied), header(1)));
+    t.notOk(await isOpen(await connect(proxied), header(1)), 'the sixth of a client behind a load balancer');
+    t.ok(await isOpen(await connect(proxied), header(2)), 'another client');
+    first.end();
+    await first.closed();
+    await until('a place', async () => isOpen(await connect(plain)));
+  },
+);
+
+for (const edge of edges) {
+  t.test(`${edge}: so many new connections of one address are taken each second`, async (t) => {
+    const settings = { edge, client_accept_rate: 3, log_format: 'json' };
+    const holdfast = await startHoldfast(t, { routes: ['* test'], settings });
+    const answers = await Promise.all(
+      Array.from({ length: CLIENTS }, () =>
+        ask(t, holdfast.clients).then(
+          ({ status }) => status,
+          () => 0,
+        ),
+      ),
+    );
+    const served = answers.filter((status) => status === 200).length;
+    t.ok(served >= 6 && served <= 9, `${served}: twice as many at once, and what a second or less adds`);
+    t.ok((await holdfast.metric('holdfast_limited_total{limit="client_accept_rate"}')) >= CLIENTS - 9);
+    await holdfast.record('a refusal', ({ limit }) => limit === 'client_accept_rate');
+  });
+}
 
 t.test('with too little memory new holds get 503, while held ones and publishes go on', async (t) => {
   const settings = { shed_memory: '50%', edge: 'node' };

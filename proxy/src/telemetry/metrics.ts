@@ -15,11 +15,11 @@ import { zeroCounts } from '@holdfast/grip';
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { CloseReason } from '../channels/close-reasons.js';
 import type { SubscriberKind } from '../channels/subscriber.js';
-import type { DropReason, SubscriberEvents } from '../channels/subscriber-parts.js';
+import type { DropReason, SubscriberEvents } from '../channels/subscriber-deps.js';
 import type { DeliveryEvents } from '../delivery/item-delivery.js';
 import type { ReleaseCause } from '../delivery/sequencer.js';
 import type { EdgeEvents } from '../edge/port.js';
-import type { ReplayEvents } from '../history/replay-parts.js';
+import type { ReplayEvents } from '../history/replay.js';
 
 /** The series of one process, or of several together, at one moment: plain data. */
 export type MetricsSnapshot = readonly { readonly name: string; readonly type: string }[];
@@ -299,13 +299,13 @@ export class Metrics
     this.#connectionsRefused.inc();
   }
 
-  requestRefused(): void {
-    this.#requestsRefused.inc();
-  }
-
-  /** Something was refused or cut by the limit of this name, which is an option's. */
+  /** Something was refused or cut because of the limit of this name. */
   limited(limit: string): void {
     this.#limited.inc({ limit });
+  }
+
+  requestRefused(): void {
+    this.#requestsRefused.inc();
   }
 
   writeTimedOut(): void {

@@ -5,11 +5,11 @@
 import { type Connections, noStats, StatsFeed, type StatsSink } from '@holdfast/control-api';
 import type { SubscriptionWatch } from '../channels/registry.js';
 import type { Subscriber } from '../channels/subscriber.js';
-import type { SubscriberEvents } from '../channels/subscriber-parts.js';
+import type { SubscriberEvents } from '../channels/subscriber-deps.js';
 import type { Config } from '../config/config.js';
 import type { RequestEvents } from '../request/request-deps.js';
 import { realClock } from '../runtime/clock.js';
-import type { SessionEvents } from '../sessions/session-parts.js';
+import type { SessionEvents } from '../sessions/session-deps.js';
 import { AccessLog } from './access-log.js';
 import { OpenConnections } from './connections.js';
 import type { RootLog } from './log.js';
@@ -21,8 +21,6 @@ export interface Telemetry {
   readonly requests: RequestEvents;
   readonly sessions: SessionEvents;
   readonly subscribers: SubscriberEvents;
-  /** A limit of this name has refused or cut something. */
-  limited(limit: string): void;
   /** Undefined without a statistics socket. */
   readonly subscriptions: SubscriptionWatch | undefined;
   readonly itemArrived: Statistics['itemArrived'] | undefined;
@@ -85,7 +83,6 @@ export function makeTelemetry(
         for (const other of others) other.sessionEnded(request, route, end, connectionId);
       },
     },
-    limited: (limit) => metrics.limited(limit),
     subscribers: statistics?.over(metrics) ?? metrics,
     subscriptions: statistics,
     itemArrived: statistics && ((delivery) => statistics.itemArrived(delivery)),

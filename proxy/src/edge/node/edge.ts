@@ -6,15 +6,23 @@ import type { TLSSocket } from 'node:tls';
 import { type Containment, uncontained } from '@holdfast/control-api';
 import type { Options } from '../../config/table.js';
 import { saysTrailers } from '../../http/fields.js';
-import type { Clock } from '../../runtime/clock.js';
 import type { Descriptors } from '../../runtime/descriptors.js';
 import { FlushQueue } from '../../runtime/flush-queue.js';
-import { isDetached, writeProgress } from '../../runtime/node-internals/http-socket.js';
+import { isDetached } from '../../runtime/node-internals/http-socket.js';
 import { DirectWrites, streamBinding } from '../../runtime/node-internals/socket-writes.js';
 import type { WsAcceptor } from '../../websocket/ws-handshakes.js';
 import { answerText } from '../edge-answers.js';
 import { applySocketOwner, boundTo, listenError, prepareSocketFile } from '../listening.js';
-import type { BoundListener, ClientBody, ClientRequest, Edge, EdgeEvents, EdgeHandler, Listener } from '../port.js';
+import type {
+  BoundListener,
+  ClientBody,
+  ClientRequest,
+  Edge,
+  EdgeDeps,
+  EdgeEvents,
+  EdgeHandler,
+  Listener,
+} from '../port.js';
 import {
   asksForWebSocket,
   checkHandshake,
@@ -25,12 +33,12 @@ import {
   type Target,
 } from '../request-check.js';
 import type { KeyPair, TlsCertificates } from '../tls-certificates.js';
-import { WriteWatch } from '../write-watch.js';
 import { answerMalformed } from './answer.js';
 import { ignoreError, NodeConnection } from './connection.js';
 import { ProxiedConnections } from './proxied-connections.js';
-import { headOf, NodeHandshake, parserRefusal, plainAddress, plainHead, readBody } from './request.js';
+import { addressOf, headOf, NodeHandshake, parserRefusal, plainAddress, plainHead, readBody } from './request.js';
 import { NodeResponse, type NodeResponseDeps } from './response.js';
+import { watchSockets } from './slow-clients.js';
 
 /**
  * How the node edge treats its clients: longer heads are answered 431, connections beyond the limit are closed as soon as
@@ -53,14 +61,7 @@ export interface NodeEdgeOptions
 }
 
 /** The collaborators of the edge. */
-export interface NodeEdgeDeps {
-  readonly clock: Clock;
-  readonly events: EdgeEvents;
-  /** Left out: nothing is contained. */
-  readonly faults?: Containment;
-  readonly descriptors: Descriptors;
-  /** A new id for each request, unique within this node. */
-  readonly nextId: () => string;
+export interface NodeEdgeDeps extends EdgeDeps {
   /** Left out: what this version of node offers. */
   readonly direct?: DirectWrites;
 }
@@ -83,15 +84,7 @@ export class NodeEdge implements Edge {
     this.#options = options;
     this.#deps = deps;
     const { clock, events, direct = new DirectWrites(streamBinding()), faults = uncontained } = deps;
-    const writes = new WriteWatch<Socket>(options.writeTimeout, {
-      clock,
-      faults,
-      progress: (socket) => (socket.destroyed || socket.writableLength === 0 ? undefined : writeProgress(socket)),
-      cut: (socket) => {
-        events.writeTimedOut(addressOf(socket));
-        socket.destroy();
-      },
-    });
+    const writes = watchSockets(options.writeTimeout, { clock, faults, events });
     this.#responseDeps = { flushes: new FlushQueue(), direct, writes, faults };
   }
 
@@ -149,6 +142,18 @@ export class NodeEdge implements Edge {
     return proxied;
   }
 
+  /** To be called before connections are guarded, so that clients are known by then. */
+  #limitAddresses(server: Server, proxied: ProxiedConnections | undefined): void {
+    const { gate } = this.#deps;
+    if (gate === undefined) return;
+    server.prependListener('connection', (socket: Socket) => {
+      if (socket.destroyed || NodeConnection.of(socket) !== undefined) return;
+      const address = proxied?.clientOf(socket)?.address ?? plainAddress(socket.remoteAddress);
+      if (gate.mayConnect(address) && gate.enter(address)) socket.once('close', () => gate.leave(address));
+      else socket.destroy();
+    });
+  }
+
   #prepare(server: Server, listener: Listener): void {
     server.maxHeadersCount = 0; // No silent loss of headers: `clientBufferSize` is the bound.
     server.timeout = 0;
@@ -178,6 +183,7 @@ export class NodeEdge implements Edge {
       // A connection comes in here again after a hold, or a request that wanted another protocol than WebSocket.
       if (NodeConnection.of(socket) === undefined) this.#connections.add(new NodeConnection(socket, rules));
     });
+    this.#limitAddresses(server, proxied);
     proxied?.guard(server, secure);
     if (this.#options.isShared) limitConnections(server, this.#options.clientMaxconn, this.#deps.events);
     else server.maxConnections = this.#options.clientMaxconn;
@@ -387,9 +393,4 @@ function keepReserve(server: Server, descriptors: Descriptors, events: EdgeEvent
 function portOf(server: Server): number {
   const address = server.address();
   return address !== null && typeof address === 'object' ? address.port : 0;
-}
-
-/** The client's address: of its end of the connection, or as a load balancer has named it. */
-function addressOf(socket: Socket): string {
-  return NodeConnection.of(socket)?.proxiedClient?.address ?? plainAddress(socket.remoteAddress);
 }

@@ -7,7 +7,7 @@ import type { WsAcceptor } from '../../websocket/ws-handshakes.js';
 import { acceptedHeaders, checkedHeaders } from '../client-headers.js';
 import type { BodySink, ClientBody, ClientHandshake } from '../port.js';
 import { checkMethodAt, headTooLong, malformed, type Refusal, type RequestHead } from '../request-check.js';
-import type { NodeConnection } from './connection.js';
+import { NodeConnection } from './connection.js';
 import { NodeResponse, type NodeResponseDeps } from './response.js';
 
 /** A body carried by node's `IncomingMessage`. Node itself enforces the declared length. */
@@ -187,6 +187,11 @@ function continuation(answer: ServerResponse, response: NodeResponse): () => voi
 export function plainAddress(address: string | undefined): string {
   if (address === undefined) return '';
   return address.startsWith('::ffff:') ? address.slice(7) : address;
+}
+
+/** The client's address: of its end of the connection, or as a load balancer has named it. */
+export function addressOf(socket: Socket): string {
+  return NodeConnection.of(socket)?.proxiedClient?.address ?? plainAddress(socket.remoteAddress);
 }
 
 /** The parts of a message that are checked. */

@@ -30,6 +30,16 @@ for (const edge of ['node', 'uws']) {
     },
   );
 
+  t.test(`edge ${edge}: the refusal reaches a client that goes on sending`, async (t) => {
+    const origin = await RawOrigin.open(t, () => {});
+    const proxy = await startRelay(t, [`* 127.0.0.1:${origin.port}`], { edge, request_size_max: 1_000 });
+    const much = 8 * 2 ** 20;
+    const client = await proxy.send(head('POST', '/', [`Content-Length: ${much}`]));
+    void client.write(Buffer.alloc(much));
+    t.equal((await client.answer()).status, 413);
+    t.equal(origin.requests.length, 0);
+  });
+
   t.test(`edge ${edge}: a route has its own limit, or none`, async (t) => {
     const origin = await RawOrigin.open(t, ({ body, socket }) => socket.write(answerBytes(`${body.length}`)));
     const target = `127.0.0.1:${origin.port}`;
@@ -44,6 +54,14 @@ for (const edge of ['node', 'uws']) {
     t.strictSame([await post('/', 10), await post('/', 11)], [200, 413]);
   });
 }
+
+t.test('a client that waits for 100 Continue gets the refusal in its place', async (t) => {
+  const origin = await RawOrigin.open(t, () => {});
+  const proxy = await startRelay(t, [`* 127.0.0.1:${origin.port}`], { request_size_max: 1_000 });
+  const client = await proxy.send(head('POST', '/', ['Content-Length: 1001', 'Expect: 100-continue']));
+  const answer = await client.answer();
+  t.strictSame([answer.status, answer.header('connection')], [413, 'close']);
+});
 
 t.test('a chunked body is refused as soon as more has come, and its request to the origin broken off', async (t) => {
   const ends: string[] = [];

@@ -75,6 +75,7 @@ for (const edge of edges) {
         request_min_rate: 100,
         request_min_rate_window: 4,
         write_timeout: 4,
+        request_size_max: 50_000,
         max_open_requests: 1_000,
       },
     });
@@ -131,6 +132,9 @@ for (const edge of edges) {
     for (const { socket } of readers) socket.resume();
     await until('the end of slow readers', () => cut(readers) === EACH);
     await until('no connection', async () => (await holdfast.metric('holdfast_connections')) <= 1);
+    const tooLong = await fetch(holdfast.clients, { method: 'POST', body: 'x'.repeat(50_001) });
+    t.equal(tooLong.status, 413);
+    t.equal(await holdfast.metric('holdfast_limited_total{limit="request_size_max"}'), 1);
     const texts = holdfast.records().map(({ msg }) => String(msg));
     t.ok(
       texts.some((text) => text.includes('write_timeout')),

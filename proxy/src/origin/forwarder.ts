@@ -25,6 +25,8 @@ export interface Forwardable {
   readonly host: string;
   readonly headers: RawHeaders;
   readonly clientAddress: string;
+  /** As of a `ClientRequest`. */
+  readonly hops?: readonly string[] | undefined;
   /** It says that its client takes trailers, and they can be passed. */
   readonly takesTrailers?: boolean;
   /** The request is a WebSocket's. */
@@ -69,6 +71,8 @@ export class Forwarder {
       {
         headers: request.headers,
         clientAddress: request.clientAddress,
+        hops: request.hops,
+        clientHost: request.host,
         host,
         secure: trust.secure,
         websocket: request.websocket ?? false,

@@ -54,6 +54,7 @@ export class RequestInterner {
       headers: this.#headers(request.headers),
       secure: request.secure,
       clientAddress: request.clientAddress,
+      hops: request.hops,
       body: undefined,
     };
   }

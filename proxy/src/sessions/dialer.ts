@@ -146,8 +146,9 @@ class HttpDial implements HttpOriginDeps {
   dispatch(extra: RawHeaders, body: Buffer | null, handler: OriginHandler): OriginCall {
     const { request, route, trust } = this.#dial;
     const { forwarder, originOf } = this.#deps;
-    const { path, host: asked, clientAddress } = request;
-    const own = { path, host: asked, headers: withoutEventsFields(request.headers), clientAddress, websocket: true };
+    const { path, host: asked, clientAddress, hops } = request;
+    const asClient = withoutEventsFields(request.headers);
+    const own = { path, host: asked, headers: asClient, clientAddress, hops, websocket: true };
     const { host, path: asPath, headers } = forwarder.forward(own, route, trust, this.#target);
     headers.push(...extra);
     if (headerValue(headers, 'accept-encoding') === undefined) headers.push('Accept-Encoding', 'identity');

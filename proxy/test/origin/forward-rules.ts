@@ -5,6 +5,7 @@ import type { ForwardRules } from '../../dist/origin/headers.js';
 export const NO_RULES: ForwardRules = {
   cdnLoop: '',
   acceptXForwardedProtocol: false,
+  setForwarded: false,
   setXForwardedProtocol: 'false',
   xForwardedFor: { append: false },
   xForwardedForTrusted: { append: false },
@@ -15,6 +16,7 @@ export const NO_RULES: ForwardRules = {
 /** As with the default configuration: `X-Forwarded-Proto` and `-For` tell origins of the client. */
 export const USUAL_RULES: ForwardRules = {
   ...NO_RULES,
+  setForwarded: false,
   setXForwardedProtocol: 'true',
   xForwardedFor: { append: true },
   xForwardedForTrusted: { append: true },

@@ -49,6 +49,20 @@ export const proxyErrors = {
     meaning:
       'The origin answered with a GRIP instruct, but the request body is longer than `request_body_max`. Answered 400.',
   },
+  ERR_REQUEST_BODY_TOO_LARGE: {
+    side: 'client',
+    status: 413,
+    isPublic: true,
+    meaning:
+      'The request body is longer than `request_size_max`. Answered 413; broken off where the answer is under way already.',
+  },
+  ERR_REQUEST_TOO_SLOW: {
+    side: 'client',
+    status: 408,
+    isPublic: true,
+    meaning:
+      'The request body came slower than `request_min_rate`. Answered 408; broken off where the answer is under way already.',
+  },
   ERR_REQUEST_INSTRUCT_TOO_LARGE: {
     side: 'origin',
     status: 502,

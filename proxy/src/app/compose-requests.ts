@@ -2,6 +2,7 @@
 import type { Containment } from '@holdfast/control-api';
 import type { ChannelRegistry } from '../channels/registry.js';
 import { OverChannelsReport, type SubscriberDeps } from '../channels/subscriber-deps.js';
+import { BodyLimits } from '../clients/body-limits.js';
 import { ClientLimits } from '../clients/client-limits.js';
 import { TrustedProxies } from '../clients/trusted-proxies.js';
 import { Compression } from '../compression/compression.js';
@@ -130,6 +131,7 @@ export function composeRequests(config: Config, log: RootLog, around: RequestPat
     originOf,
     compression: makeCompression(config, faults),
     trustedProxies: config.trustedProxies.length === 0 ? undefined : new TrustedProxies(config),
+    bodyLimits: new BodyLimits(config, { clock, faults, limited, warnings }),
     limits,
     admission: new Admission(config.maxOpenRequests),
     forwarder,
@@ -145,11 +147,12 @@ export function composeRequests(config: Config, log: RootLog, around: RequestPat
 /** Makes what serves SockJS; its sessions over HTTP need a process that has its listeners for itself. */
 export function composeSockJs(
   { sockjsUrl, acoOrigins, clientMaxconn }: Config,
-  { sessions, events, clock }: RequestDeps,
+  { sessions, events, clock, bodyLimits }: RequestDeps,
   isShared: boolean,
 ): SockJs {
   return new SockJs({
     clock,
+    bodyLimits,
     faults: sessions.subscriber.faults,
     random: sessions.subscriber.random,
     open: (request, handshake, route, trust) => new Handshake(request, handshake, route, trust, sessions).start(),

@@ -18,7 +18,9 @@ export const closeReasons = {
   closed: { meaning: 'A published item closed the connection.' },
   'client-closed': { meaning: 'The client closed its WebSocket.' },
   'client-gone': { meaning: 'The client’s connection ended without a word.' },
-  'client-fault': { meaning: 'The client broke the WebSocket protocol, or sent too long a message.' },
+  'client-fault': {
+    meaning: 'The client broke the WebSocket protocol, or sent too long a message or request body, or one too slowly.',
+  },
   'origin-closed': { meaning: 'The origin closed the session.' },
   'origin-failed': { meaning: 'The origin broke off, or its answer could not be used.' },
   'filter-failed': { meaning: 'A filter could not be run on an item, on a debug route.', code: 1011 },

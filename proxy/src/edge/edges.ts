@@ -17,6 +17,7 @@ export interface EdgeSettings
     | 'clientKeepAliveTimeout'
     | 'clientHeaderTimeout'
     | 'clientHalfCloseGrace'
+    | 'writeTimeout'
     | 'websocketMessageMax'
     | 'allowCompression'
   > {

@@ -60,6 +60,8 @@ export interface EdgeEvents {
   requestRefused(reason: string, status: number, client: string): void;
   /** A connection was closed for want of a PROXY protocol header that could be taken; `peer` is its other end's address. */
   proxyRefused(why: string, peer: string): void;
+  /** A connection was cut because its client took nothing of an answer for `writeTimeout`. */
+  writeTimedOut(client: string): void;
 }
 
 /** Decides which connections an edge keeps, by the textual address of their clients, which is empty on a unix socket. */
@@ -210,6 +212,11 @@ export interface ClientResponse {
    * does not need; absent where an edge has nothing to release. Everything may be called afterwards as before.
    */
   goIdle?(): void;
+  /**
+   * The rest of the request's body is not wanted, so the connection is to end with this answer; called before `writeHead`. With
+   * `bounded` the rest has a known length, and an edge that would lose the answer by closing may drop it instead.
+   */
+  closeAfter?(rest: 'bounded' | 'unbounded'): void;
   /** The body of the answer is read here: it must come in no content coding. */
   readonly readsBody?: boolean;
   /** Bytes written or pushed that the client's connection has not taken yet. */
@@ -303,6 +310,10 @@ export class ResponseWrapper implements ClientResponse {
 
   goIdle(): void {
     this.inner.goIdle?.();
+  }
+
+  closeAfter(rest: 'bounded' | 'unbounded'): void {
+    this.inner.closeAfter?.(rest);
   }
 
   get waiting(): number {

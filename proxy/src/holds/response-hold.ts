@@ -4,7 +4,7 @@
  */
 import type { ConnectionView } from '@holdfast/control-api';
 import { GripError, type HttpResponseFormat, type HttpResponseSend, type ResponseHead } from '@holdfast/grip';
-import { answerPlain, answerWhole } from '../answers/answers.js';
+import { answerPlain, answerWhole, type Failure } from '../answers/answers.js';
 import type { CloseReason } from '../channels/close-reasons.js';
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscriber } from '../channels/subscriber.js';
@@ -113,6 +113,14 @@ export class ResponseHold
   /** The origin's answer broke off: the hold ends without a trace, and its owner answers. */
   abandon(): void {
     this.#leave('origin-failed');
+  }
+
+  /** The client's request cannot be taken, as it turns out: this answers it. */
+  refuse({ status, text }: Failure): void {
+    const end = this.#leave('client-fault');
+    if (end === undefined) return;
+    answerPlain(this.#start.response, status, text);
+    this.#owner.holdEnded(end);
   }
 
   deliver(delivery: Delivery): boolean {

@@ -161,6 +161,11 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     else this.#leave('origin-failed');
   }
 
+  /** The client's request cannot be taken, as it turns out, though the head has gone out. */
+  refuse(): void {
+    this.#end('client-fault', true, true);
+  }
+
   deliver(delivery: Delivery): boolean {
     const format = delivery.stream;
     if (this.#state === 'over' || format === undefined || format.action === 'refresh') return false;

@@ -29,6 +29,8 @@ export interface FailureContext {
 const REQUEST_ADVICE: Partial<Record<RequestErrorCode, string>> = {
   ERR_REQUEST_NO_ROUTE: 'is it spelled right in the routes, or is a line for * missing?',
   ERR_REQUEST_TOO_LARGE_TO_HOLD: 'request_body_max says how long it may be',
+  ERR_REQUEST_BODY_TOO_LARGE: 'a route may have another one',
+  ERR_REQUEST_TOO_SLOW: 'it was judged over request_min_rate_window',
   ERR_REQUEST_INSTRUCT_TOO_LARGE: 'instruct_body_max says how long it may be',
   ERR_REQUEST_CROSS_ORIGIN: 'aco_origins names the sites whose scripts are let in',
 };
@@ -38,6 +40,7 @@ const OF_CLIENTS: ReadonlySet<string> = new Set<RequestErrorCode | 'ERR_ORIGIN_R
   'ERR_REQUEST_JSONP',
   'ERR_REQUEST_CROSS_ORIGIN',
   'ERR_REQUEST_EVENTS_FROM_CLIENT',
+  'ERR_REQUEST_TOO_SLOW',
   'ERR_ORIGIN_REQUEST',
 ]);
 

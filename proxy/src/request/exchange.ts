@@ -1,11 +1,12 @@
 /** One client request from its head to its answer, as a state machine. */
 import { CodedError, type HoldMode, type ResponseHead } from '@holdfast/grip';
-import { answerPlain, failureOf } from '../answers/answers.js';
+import { answerPlain, type Failure, failureOf } from '../answers/answers.js';
 import type { SubscriberEnd } from '../channels/subscriber-deps.js';
+import { type LimitedBody, restOf } from '../clients/body-limits.js';
 import type { Coding } from '../decoding/codings.js';
 import { DecodedBody } from '../decoding/decoded-answer.js';
 import type { ClientRequest, ClientResponse, ResponseHandler } from '../edge/port.js';
-import { faultError, type OriginError, RequestError } from '../errors.js';
+import { faultError, OriginError, RequestError } from '../errors.js';
 import type { HoldOwner } from '../holds/hold.js';
 import { type ClientTrust, withoutGrip } from '../origin/forwarder.js';
 import { type AnswerSink, nowhere, type OriginCall, type OriginHandler } from '../origin/port.js';
@@ -42,6 +43,12 @@ const TRANSITIONS: Readonly<Record<State, readonly State[]>> = {
 /** Chooses what takes the body of an answer whose head is there, and moves the exchange on. */
 export type SinkChoice = (exchange: Exchange, head: ResponseHead, length: number | undefined) => AnswerSink;
 
+/** A hold, for a client whose request cannot be taken after all. */
+interface RefusableHold {
+  /** Answers where that is possible, else cuts. */
+  refuse(failure: Failure): void;
+}
+
 /**
  * Lives as long as its client's request does, retries of a hold included. It sends the request, is the owner of the response
  * until a sink or a hold takes it, and reports how the request ended. The body of the answer does not pass through it.
@@ -52,6 +59,7 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
   readonly trust: ClientTrust;
   readonly deps: RequestDeps;
   readonly #chooseSink: SinkChoice;
+  readonly #limited: LimitedBody | undefined;
   readonly #body: RequestBody | undefined;
   #route: Route;
   readonly #since: number;
@@ -67,6 +75,10 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
   /** The one that answered. */
   #target: Target | undefined;
   #status = 0;
+  /** While there is one. */
+  #hold: RefusableHold | undefined;
+  /** The client's body has broken a limit: whatever fails then fails because of it. */
+  #refusal: RequestError | undefined;
   /** Of a hold that has the origin asked again. */
   #lastIds: ReadonlyMap<string, string> | undefined;
 
@@ -84,7 +96,8 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
     this.trust = trust;
     this.deps = deps;
     this.#chooseSink = chooseSink;
-    this.#body = request.body && new RequestBody(request.body, deps.settings.requestBodyMax);
+    this.#limited = request.body && deps.bodyLimits.limit(request, route, (error) => this.#bodyRefused(error));
+    this.#body = this.#limited && new RequestBody(this.#limited, deps.settings.requestBodyMax);
     this.#since = deps.clock.monotonic();
   }
 
@@ -116,7 +129,7 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
   start(): void {
     this.response.setHandler(this);
     if (this.#body === undefined) this.#ask();
-    else this.#body.ready(() => this.#ask());
+    else if (this.#limited?.admits()) this.#body.ready(() => this.#ask());
   }
 
   // ---- asking
@@ -175,8 +188,9 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
   }
 
   /** The request is a hold from here on. A response hold has read the origin's body before. */
-  held(mode: HoldMode, status: number): void {
+  held(mode: HoldMode, status: number, hold: RefusableHold): void {
     if (!this.#enter('holding')) return;
+    this.#hold = hold;
     this.#status = status;
     // Only a response hold may have to be asked again: then with all of its body, which the origin may not have read.
     if (mode === 'response') this.#body?.readOn();
@@ -229,7 +243,7 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
     this.abort();
     // The client of a hold may go away while the origin's own answer is still being read.
     if (this.#state !== 'holding') this.over('ERR_REQUEST_CLIENT_GONE');
-    else if (this.#enter('over')) this.#body?.release();
+    else if (this.#enter('over')) this.#release();
     this.deps.events.holdEnded(this.request, this.route, end, this.response.bodyBytes);
   }
 
@@ -237,6 +251,7 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
     this.deps.limits?.ended(this.request);
     this.deps.events.holdEnded(this.request, this.route, end, this.response.bodyBytes);
     if (!this.#enter('asking')) return;
+    this.#hold = undefined;
     this.#lastIds = lastIds;
     this.response.setHandler(this);
     // The table may have been reloaded since: the route's present form decides, or none if it is gone.
@@ -257,7 +272,7 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
     // A hold may have had it, and has let go of it.
     this.response.setHandler(this);
     this.abort();
-    const failure = failureOf(error, this.route.debug || this.deps.settings.debug);
+    const failure = failureOf(this.#refusal ?? error, this.route.debug || this.deps.settings.debug);
     this.deps.log.debug({ id: this.id, err: error }, 'request failed');
     this.deps.warnings?.failed(this.#context, error);
     this.#status = failure.status;
@@ -296,8 +311,28 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
   over(error: string | undefined): void {
     if (!this.#enter('over')) return;
     this.deps.limits?.ended(this.request);
+    this.#release();
+    this.#report(undefined, error && (this.#refusal?.code ?? error));
+  }
+
+  /** What is under way for the client ends: with an answer where no head has gone out. */
+  #bodyRefused(error: RequestError): void {
+    if (this.#state === 'over') return;
+    this.#refusal = error;
+    this.response.closeAfter?.(restOf(error, this.request.body));
+    if (this.#state === 'holding') {
+      this.abort();
+      this.#hold?.refuse(failureOf(error, false));
+    } else if (this.#sink === undefined || this.#state === 'asking') this.fail(error);
+    else {
+      this.abort();
+      this.#sink.onError(new OriginError('ERR_ORIGIN_REQUEST', error.message, 'no', { cause: error }));
+    }
+  }
+
+  #release(): void {
+    this.#limited?.release();
     this.#body?.release();
-    this.#report(undefined, error);
   }
 
   #ask(): void {

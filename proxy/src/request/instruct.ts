@@ -152,7 +152,7 @@ class InstructAnswer {
 
   /** The origin's own answer, which goes out at the time-out, is whole. */
   #complete(hold: ResponseHold, instruct: Instruct, body: Buffer): void {
-    this.#exchange.held('response', instruct.response.code);
+    this.#exchange.held('response', instruct.response.code, hold);
     hold.complete(body);
   }
 
@@ -160,7 +160,7 @@ class InstructAnswer {
     const sink = new StreamSink(hold, this.#exchange);
     const open = () => {
       hold.open();
-      this.#exchange.held('stream', instruct.response.code);
+      this.#exchange.held('stream', instruct.response.code, hold);
       sink.open();
     };
     // A client that has the head may rely on getting what is published from then on.

@@ -1,6 +1,7 @@
 /** What every exchange is given, and what it reports. */
 import type { Log } from '@holdfast/control-api';
 import type { SubscriberEnd } from '../channels/subscriber-deps.js';
+import type { BodyLimits } from '../clients/body-limits.js';
 import type { ClientLimits } from '../clients/client-limits.js';
 import type { TrustedProxies } from '../clients/trusted-proxies.js';
 import type { Compression } from '../compression/compression.js';
@@ -70,6 +71,7 @@ export interface RequestDeps {
   readonly originOf: (target: Target, route: Route, host: string) => Origin;
   /** Undefined where no proxy in front is trusted: then a client is who connects. */
   readonly trustedProxies?: TrustedProxies | undefined;
+  readonly bodyLimits: BodyLimits;
   /** Undefined where nothing limits clients. */
   readonly limits?: ClientLimits | undefined;
   readonly admission: Admission;

@@ -1,5 +1,6 @@
 /** A route: which requests it takes, what it does to them, and the targets it sends them to. */
 import { headerFault, isToken, type SigKey, wireFromText } from '@holdfast/grip';
+import { parseSize } from '../config/parse-option.js';
 import { AllowedOrigins } from '../config/types/allowed-origins.js';
 import { type LogLevel, logLevels } from '../config/types/values.js';
 import { RoutesError } from '../errors.js';
@@ -69,6 +70,8 @@ export interface Route extends RouteLimitProps {
   readonly prefix: string;
   /** What no channel may contain that the origin names: the separator, where there is no prefix. Empty for nothing. */
   readonly reserved: string;
+  /** Longest request body in bytes, 0 for any; undefined: as the configuration says. */
+  readonly requestSizeMax: number | undefined;
   readonly sigIss: string | undefined;
   readonly sigKey: SigKey | undefined;
   /**
@@ -110,6 +113,7 @@ export const routeProps: readonly string[] = [
   'history',
   'resume',
   'prefix',
+  'request_size_max',
   'sig_iss',
   'sig_key',
   'header',
@@ -193,6 +197,14 @@ class Props {
     const text = this.text(name);
     if (text !== undefined && !/^\d{1,9}$/.test(text)) throw this.error(name, `${name} must be a whole number`);
     return text === undefined ? undefined : Number(text);
+  }
+
+  size(name: string): number | undefined {
+    const text = this.text(name);
+    const size = text === undefined ? undefined : parseSize(text);
+    if (text !== undefined && size === undefined)
+      throw this.error(name, `${name} must be a number of bytes, such as 64KiB or 1MB`);
+    return size;
   }
 
   headers(): (readonly [string, string])[] {
@@ -353,6 +365,7 @@ export function toRoute(line: RouteLine, readSigKey: ReadSigKey, prefixSeparator
     history: isYes(props.choice('history', ['', 'yes', 'no'], "history must be a flag or set to 'yes' or 'no'")),
     resume: props.has('resume'),
     ...props.prefix(prefixSeparator),
+    requestSizeMax: props.size('request_size_max'),
     sigIss: props.filled('sig_iss'),
     sigKey: props.sigKey(readSigKey),
     headers: props.headers(),

@@ -1,10 +1,12 @@
 /** SockJS (protocol 0.3) for the routes that have it: finds the session of each request, and refuses requests without one. */
 import type { Containment } from '@holdfast/control-api';
 import type { RawHeaders } from '@holdfast/grip';
-import { answerPlain } from '../answers/answers.js';
+import { answerPlain, failureOf } from '../answers/answers.js';
+import { type BodyLimits, restOf } from '../clients/body-limits.js';
 import type { AllowedOrigins } from '../config/types/allowed-origins.js';
 import { mayAsk, mayLoad } from '../cross-origin/cors.js';
 import type { ClientHandshake, ClientRequest, ClientResponse } from '../edge/port.js';
+import type { RequestError } from '../errors.js';
 import { queryOf } from '../http/request-path.js';
 import type { ClientTrust } from '../origin/forwarder.js';
 import type { Route } from '../routes/route.js';
@@ -44,6 +46,8 @@ export interface SockJsEnd {
 /** Collaborators and settings of the service. */
 export interface SockJsDeps {
   readonly clock: Clock;
+  /** Left out: bodies have no limit but `MAX_BODY`. */
+  readonly bodyLimits?: BodyLimits;
   readonly random: () => number;
   /** Left out: nothing is contained. */
   readonly faults?: Containment;
@@ -107,7 +111,10 @@ export class SockJs {
   /** Takes a request for which `servesSockJs` is true. */
   onRequest(request: ClientRequest, response: ClientResponse, route: SockJsRoute, trust: ClientTrust): void {
     const call = { request, response, route, trust, since: this.#deps.clock.monotonic() };
-    readWhole(request.body, MAX_BODY, (body) => {
+    const limited = this.#deps.bodyLimits?.limit(request, route, (error) => this.#refuse(call, error));
+    if (limited?.admits() === false) return;
+    readWhole(limited ?? request.body, MAX_BODY, (body) => {
+      limited?.release();
       if (body !== undefined) this.#answer({ ...call, body });
       else this.#respond({ ...call, body: Buffer.alloc(0) }).answer(400, PLAIN, 'Request too large.\n');
     });
@@ -143,6 +150,15 @@ export class SockJs {
     else if (place.kind === 'info') this.#pages.info(this.#respond(call));
     else if (place.kind === 'iframe') this.#pages.iframe(this.#respond(call), headers, now, this.#origins(call.route));
     else this.#notFound(call);
+  }
+
+  /** The body breaks a limit of the route. */
+  #refuse(asked: Asked, error: RequestError): void {
+    const { request, response, route } = asked;
+    response.closeAfter?.(restOf(error, request.body));
+    const { status, text } = failureOf(error, false);
+    const end: ResponseEnd = (sent) => this.#ended(asked, sent, error.code);
+    new SockJsResponse(response, request.headers, this.#origins(route), end).answer(status, PLAIN, `${text}\n`);
   }
 
   #receive(call: Call, { transport, session: id }: Receiving): void {

@@ -68,6 +68,12 @@ export class EdgeReports implements EdgeEvents {
     this.#causes.warn(`proxy ${why}`, { peer }, legible(text));
   }
 
+  writeTimedOut(client: string): void {
+    this.#deps.metrics.writeTimedOut(client);
+    const text = `connection of ${client || 'a client'} cut: it took nothing of its answer for write_timeout`;
+    this.#causes.info('write_timeout', { client }, legible(text));
+  }
+
   /** A TLS handshake failed, as there is no certificate for the name that the client gave. */
   unnamed(serverName: string, port: number, directory: string): void {
     const text = `TLS client refused: no certificate for '${serverName}' in ${directory}, and no default_${port}.crt for others`;

@@ -308,6 +308,10 @@ export class Metrics
     this.#requestsRefused.inc();
   }
 
+  writeTimedOut(): void {
+    this.limited('write_timeout');
+  }
+
   /** A worker process ended by itself: the signal's name, or `exit`. */
   workerEnded(cause: string): void {
     this.#workersEnded.inc({ cause });

@@ -13,6 +13,7 @@ export interface EdgeLimits {
   readonly clientKeepAliveTimeout: number;
   readonly clientHeaderTimeout: number;
   readonly clientHalfCloseGrace: number;
+  readonly writeTimeout: number;
   /** File descriptors that the process may have; left out: any number. */
   readonly files?: number;
 }
@@ -23,6 +24,7 @@ export const LIMITS: EdgeLimits = {
   clientKeepAliveTimeout: 60_000,
   clientHeaderTimeout: 60_000,
   clientHalfCloseGrace: 10_000,
+  writeTimeout: 60_000,
 };
 
 /** What an edge is made with. */
@@ -52,6 +54,7 @@ export function edgeDeps({ clock, descriptors = noLimit, refused }: EdgeSurround
       descriptorsShort: () => refused.push('descriptors'),
       requestRefused: (reason) => refused.push(reason),
       proxyRefused: (why) => refused.push(why),
+      writeTimedOut: () => refused.push('write_timeout'),
     },
   };
 }

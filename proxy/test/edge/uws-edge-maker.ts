@@ -17,9 +17,9 @@ export function uwsEdge(
   options: Partial<UwsEdgeOptions> = {},
   library: UwsLibrary = uws,
 ): UwsEdge {
-  const { clientBufferSize, clientMaxconn } = surroundings.limits;
+  const { clientBufferSize, clientMaxconn, writeTimeout } = surroundings.limits;
   const certificates = new TlsCertificates('/nonexistent', () => {});
   const defaults = { websocketMessageMax: 65_536, allowCompression: false, sharesPorts: false, certificates };
-  const all = { clientBufferSize, clientMaxconn, ...defaults, ...options };
+  const all = { clientBufferSize, clientMaxconn, writeTimeout, ...defaults, ...options };
   return new UwsEdge(library, surroundings.handler, all, edgeDeps(surroundings));
 }

@@ -26,6 +26,7 @@ const limits = {
   clientKeepAliveTimeout: 0,
   clientHeaderTimeout: 0,
   clientHalfCloseGrace: 0,
+  writeTimeout: 0,
 };
 
 type Way = 'TCP' | 'TLS';

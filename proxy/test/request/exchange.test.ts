@@ -87,6 +87,8 @@ function fixture(choose: SinkChoice = () => sink) {
   };
 }
 
+const hold = { refuse() {} };
+
 t.test('a request is reported once, whatever comes after its end', async (t) => {
   const { exchange, ends, handlers, isFree, aborted } = fixture();
   t.equal(isFree(), false);
@@ -96,7 +98,7 @@ t.test('a request is reported once, whatever comes after its end', async (t) => 
   t.equal(isFree(), true);
   exchange.onGone();
   exchange.fail(gone());
-  exchange.held('stream', 200);
+  exchange.held('stream', 200, hold);
   exchange.answered(200);
   exchange.holdEnded(END);
   t.strictSame(
@@ -110,7 +112,7 @@ t.test('a relayed answer is neither held nor asked for again', async (t) => {
   const { exchange, ends, handlers } = fixture();
   handlers[0]?.onHead(HEAD, undefined);
   exchange.relaying(200);
-  exchange.held('response', 200);
+  exchange.held('response', 200, hold);
   exchange.holdRetry(END, new Map());
   t.equal(handlers.length, 1);
   t.strictSame(ends, []);
@@ -162,7 +164,7 @@ t.test('a fault in the choice is thrown to the call, whose error is answered 500
 t.test('a response hold releases the call, and may have the origin asked again: with another report', async (t) => {
   const { exchange, handlers, ends, holdsEnded, isFree } = fixture();
   handlers[0]?.onHead(HEAD, undefined);
-  exchange.held('response', 200);
+  exchange.held('response', 200, hold);
   t.equal(isFree(), true);
   exchange.holdRetry(END, new Map([['a', '1']]));
   t.equal(handlers.length, 2);

@@ -16,6 +16,7 @@ const fields = (...headers: string[]): ClientRequest => ({
   headers,
   secure: true,
   clientAddress: '192.0.2.1',
+  hops: undefined,
   body: undefined,
 });
 

@@ -165,7 +165,12 @@ export class SockJsFixture {
         const properties = `path_beg=${prefix},sockjs=${prefix}${route === '' ? '' : `,${route}`}`;
         return `*,${properties} 127.0.0.1:1${target === '' ? '' : `,${target}`}`;
       }),
-      settings: { sockjs_url: 'http://cdn.test/sockjs.js?a=1&b="2"', client_maxconn: clientMaxconn },
+      settings: {
+        sockjs_url: 'http://cdn.test/sockjs.js?a=1&b="2"',
+        client_maxconn: clientMaxconn,
+        // Its timer serves all bodies: tests look for those that a session leaves behind.
+        request_min_rate: 0,
+      },
       overrides: { clock: this.clock, random: () => 0 },
     };
     const config = configOf(options);

@@ -223,6 +223,47 @@ export const clientOptions = [
       doc: 'a client that ends its sending side counts as gone at once',
     },
   },
+  /**
+   * @limit {} bytes per second of a request body that is read, over each `request_min_rate_window`; 0 sets none
+   * @over 408; connection cut where the answer has begun
+   */
+  {
+    key: 'request_min_rate',
+    group: 'Clients',
+    type: 'size',
+    unit: 'bytes per second',
+    default: 50,
+    min: 0,
+    doc: 'Slowest request body in bytes per second, while Holdfast waits for it: not while the origin takes nothing. A slower client is answered 408 and cut. 0 waits for ever. Raise `request_min_rate_window` for clients that send a body piece by piece, with long pauses.',
+  },
+  {
+    key: 'request_min_rate_window',
+    group: 'Clients',
+    type: 'duration',
+    unit: 's',
+    default: 60,
+    min: 1,
+    max: 2_147_483,
+    doc: 'How long a request body is waited for before `request_min_rate` is applied to what has come; then again for the next such time.',
+  },
+  /**
+   * @limit {} s in which a client takes nothing of an answer; 0 sets none
+   * @over connection cut
+   */
+  {
+    key: 'write_timeout',
+    group: 'Clients',
+    type: 'duration',
+    unit: 's',
+    default: 300,
+    min: 0,
+    max: 2_147_483,
+    doc: 'How long a client may take nothing of an answer that waits for it, also of one that is complete; then its connection is cut. Items for held streams and messages of WebSockets do not count: `client_queue_size` bounds them. 0 waits for ever.',
+    uws: {
+      effect: 'other',
+      doc: 'the last 32 KiB of an answer may be with the library, which cuts a client that takes nothing within 8 to 12 s',
+    },
+  },
   {
     key: 'allow_compression',
     group: 'Clients',

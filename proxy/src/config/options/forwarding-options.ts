@@ -225,6 +225,19 @@ export const forwardingOptions = [
     doc: 'Largest body of an origin response that carries a GRIP instruct and has to be buffered.',
   },
   /**
+   * @limit {} bytes of a request body, a route's `request_size_max` where it has one; 0 sets none
+   * @over 413; broken off where the answer has begun
+   */
+  {
+    key: 'request_size_max',
+    group,
+    type: 'size',
+    unit: 'bytes',
+    default: 0,
+    min: 0,
+    doc: 'Longest request body. A longer one is answered 413, before the origin is asked if its length is declared. 0 sets no limit. A route has its own with `request_size_max=1MB`.',
+  },
+  /**
    * @limit {} bytes of a request body that are kept
    * @over the body streams on, but is sent once only: no failover after its beginning was read, and 400 instead of a
    *   hold

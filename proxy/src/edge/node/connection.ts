@@ -57,7 +57,7 @@ export interface ConnectionRules extends Pick<Options, 'clientHalfCloseGrace' | 
   /** Left out: no load balancer speaks for the listener's clients. */
   readonly proxied?: ProxiedConnections | undefined;
   /** The socket is closed. */
-  readonly closed: (connection: NodeConnection) => void;
+  readonly closed: (connection: NodeConnection, socket: Socket) => void;
 }
 
 /** A request that waits for the answers before it; without a response it is a refusal. */
@@ -363,7 +363,7 @@ export class NodeConnection {
     this.#early = undefined;
     this.#current?.gone();
     this.#current = undefined;
-    this.#rules.closed(this);
+    this.#rules.closed(this, this.#socket);
   }
 
   // Shared by all connections, of which there may be very many.

@@ -36,8 +36,9 @@ import type { KeyPair, TlsCertificates } from '../tls-certificates.js';
 import { answerMalformed } from './answer.js';
 import { ignoreError, NodeConnection } from './connection.js';
 import { ProxiedConnections } from './proxied-connections.js';
-import { headOf, NodeHandshake, parserRefusal, plainAddress, plainHead, readBody } from './request.js';
+import { addressOf, headOf, NodeHandshake, parserRefusal, plainAddress, plainHead, readBody } from './request.js';
 import { NodeResponse, type NodeResponseDeps } from './response.js';
+import { watchSockets } from './slow-clients.js';
 
 /**
  * How the node edge treats its clients: longer heads are answered 431, connections beyond the limit are closed as soon as
@@ -46,7 +47,12 @@ import { NodeResponse, type NodeResponseDeps } from './response.js';
 export interface NodeEdgeOptions
   extends Pick<
     Options,
-    'clientBufferSize' | 'clientMaxconn' | 'clientKeepAliveTimeout' | 'clientHeaderTimeout' | 'clientHalfCloseGrace'
+    | 'clientBufferSize'
+    | 'clientMaxconn'
+    | 'clientKeepAliveTimeout'
+    | 'clientHeaderTimeout'
+    | 'clientHalfCloseGrace'
+    | 'writeTimeout'
   > {
   /** Other processes have the same listeners, which a primary opens for all; it prepares their socket files. */
   readonly isShared?: boolean;
@@ -77,11 +83,9 @@ export class NodeEdge implements Edge {
     this.#handler = handler;
     this.#options = options;
     this.#deps = deps;
-    this.#responseDeps = {
-      flushes: new FlushQueue(),
-      direct: deps.direct ?? new DirectWrites(streamBinding()),
-      faults: deps.faults ?? uncontained,
-    };
+    const { clock, events, direct = new DirectWrites(streamBinding()), faults = uncontained } = deps;
+    const writes = watchSockets(options.writeTimeout, { clock, faults, events });
+    this.#responseDeps = { flushes: new FlushQueue(), direct, writes, faults };
   }
 
   get connections(): number {
@@ -156,19 +160,14 @@ export class NodeEdge implements Edge {
     Object.assign(server, { httpAllowHalfOpen: true });
     const secure = listener.tls === true;
     const { clientHalfCloseGrace, clientKeepAliveTimeout } = this.#options;
-    const closed = (connection: NodeConnection) => this.#connections.delete(connection);
-    const { faults } = this.#responseDeps;
-    const proxied = this.#proxiedOf(listener);
-    const rules = {
-      clock: this.#deps.clock,
-      clientHalfCloseGrace,
-      clientKeepAliveTimeout,
-      server,
-      secure,
-      faults,
-      proxied,
-      closed,
+    const { faults, writes } = this.#responseDeps;
+    const closed = (connection: NodeConnection, socket: Socket) => {
+      this.#connections.delete(connection);
+      writes.delete(socket);
     };
+    const proxied = this.#proxiedOf(listener);
+    const { clock } = this.#deps;
+    const rules = { clock, clientHalfCloseGrace, clientKeepAliveTimeout, server, secure, faults, proxied, closed };
     /** A fault before there is an answer, or in refusing one, costs the connection. */
     const on = <A extends unknown[]>(event: string, take: (...about: A) => void) => {
       server.on(event, (...about: unknown[]) => {
@@ -394,9 +393,4 @@ function keepReserve(server: Server, descriptors: Descriptors, events: EdgeEvent
 function portOf(server: Server): number {
   const address = server.address();
   return address !== null && typeof address === 'object' ? address.port : 0;
-}
-
-/** The client's address: of its end of the connection, or as a load balancer has named it. */
-function addressOf(socket: Socket): string {
-  return NodeConnection.of(socket)?.proxiedClient?.address ?? plainAddress(socket.remoteAddress);
 }

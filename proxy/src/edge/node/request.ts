@@ -7,7 +7,7 @@ import type { WsAcceptor } from '../../websocket/ws-handshakes.js';
 import { acceptedHeaders, checkedHeaders } from '../client-headers.js';
 import type { BodySink, ClientBody, ClientHandshake } from '../port.js';
 import { checkMethodAt, headTooLong, malformed, type Refusal, type RequestHead } from '../request-check.js';
-import type { NodeConnection } from './connection.js';
+import { NodeConnection } from './connection.js';
 import { NodeResponse, type NodeResponseDeps } from './response.js';
 
 /** A body carried by node's `IncomingMessage`. Node itself enforces the declared length. */
@@ -101,6 +101,7 @@ export class NodeHandshake implements ClientHandshake {
   readonly #connection: NodeConnection;
   readonly #acceptor: WsAcceptor;
   readonly #answer: ServerResponse;
+  readonly #deps: NodeResponseDeps;
 
   /** `early` is what the client sent after its head. */
   constructor(
@@ -114,6 +115,7 @@ export class NodeHandshake implements ClientHandshake {
     this.#early = early;
     this.#connection = connection;
     this.#acceptor = acceptor;
+    this.#deps = deps;
     const answer = new ServerResponse(message);
     answer.shouldKeepAlive = false;
     answer.once('finish', () => message.socket.destroySoon());
@@ -136,6 +138,7 @@ export class NodeHandshake implements ClientHandshake {
     const checked = checkedHeaders({ status: 101, reason: 'Switching Protocols', headers: kept }, 'switch');
     this.#answer.detachSocket(socket);
     this.#connection.handOver();
+    this.#deps.writes.delete(socket);
     return this.#acceptor.accept(this.#message.rawHeaders, socket, this.#early, checked);
   }
 }
@@ -184,6 +187,11 @@ function continuation(answer: ServerResponse, response: NodeResponse): () => voi
 export function plainAddress(address: string | undefined): string {
   if (address === undefined) return '';
   return address.startsWith('::ffff:') ? address.slice(7) : address;
+}
+
+/** The client's address: of its end of the connection, or as a load balancer has named it. */
+export function addressOf(socket: Socket): string {
+  return NodeConnection.of(socket)?.proxiedClient?.address ?? plainAddress(socket.remoteAddress);
 }
 
 /** The parts of a message that are checked. */

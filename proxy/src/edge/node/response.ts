@@ -16,6 +16,7 @@ import {
 import { checkedHeaders } from '../client-headers.js';
 import { callGone, endFaulty, type FaultyResponse } from '../edge-answers.js';
 import type { ResponseHandler, StreamPiece } from '../port.js';
+import type { WriteWatch } from '../write-watch.js';
 import { addTrailers, announceTrailers, chunkOf, cutAnswer, endAnswer, interimHead, newAnswer } from './answer.js';
 
 /** Ends a chunked body (RFC 9112 §7.1). */
@@ -25,6 +26,8 @@ const LAST_CHUNK = Buffer.from('0\r\n\r\n');
 export interface AnswerConnection {
   /** Takes node's HTTP off the socket, which stays with the answer; false where that cannot be. */
   detach(message: IncomingMessage, answer: ServerResponse): boolean;
+  /** Makes this answer the last one; `unread`: more of the client may come that is not read. */
+  last(unread?: boolean): void;
   /** The answer that was detached is written out. */
   answered(keepsAlive: boolean): void;
 }
@@ -33,6 +36,8 @@ export interface AnswerConnection {
 export interface NodeResponseDeps {
   readonly flushes: FlushQueue;
   readonly direct: DirectWrites;
+  /** The sockets of answers that their clients are slow to take. */
+  readonly writes: WriteWatch<Socket>;
   readonly faults: Containment;
 }
 
@@ -153,7 +158,10 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
     this.bodyBytes += chunk.length;
     this.#mayWait = true;
     const taken = this.#response?.write(chunk) ?? this.#socket?.write(chunkOf(chunk)) ?? true;
-    if (!taken) this.#starved = true;
+    if (!taken) {
+      this.#starved = true;
+      this.#watch();
+    }
     return taken;
   }
 
@@ -167,6 +175,17 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
     this.bodyBytes += chunk?.length ?? 0;
     if (this.#response !== undefined) endAnswer(this.#response, chunk, !this.#bodyBegun);
     else if (this.#socket !== undefined) this.#endIdle(this.#socket, chunk);
+    this.#watch();
+  }
+
+  /** What waits from here on the client has to take in time. */
+  #watch(): void {
+    const socket = this.#socket ?? this.#response?.socket;
+    if (socket && socket.writableLength > 0) this.#deps.writes.add(socket);
+  }
+
+  closeAfter(): void {
+    this.#connection.last(true);
   }
 
   #addTrailers(trailers: RawHeaders): void {
@@ -212,6 +231,8 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
 
   goIdle(): void {
     const response = this.#response;
+    const held = this.#socket ?? response?.socket;
+    if (held) this.#deps.writes.delete(held);
     if (response === undefined || this.#over || !this.#chunkable || response.req.method === 'HEAD') return;
     this.flush();
     if (response.headersSent && !response.chunkedEncoding) return;

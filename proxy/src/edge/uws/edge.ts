@@ -9,10 +9,12 @@ import { EdgeError } from '../../errors.js';
 import { FlushQueue } from '../../runtime/flush-queue.js';
 import { applySocketOwner, boundTo, listenError, prepareSocketFile, removeSocketFile } from '../listening.js';
 import type { BoundListener, Edge, EdgeHandler, Listener } from '../port.js';
+import { WriteWatch } from '../write-watch.js';
 import { KeepAliveTicker, UwsBacklog } from './body.js';
 import { makeTlsApp, UwsCertificates } from './certificates.js';
 import type { UwsLibrary, UwsToken } from './library.js';
 import { type ListenerDeps, type UwsEdgeDeps, type UwsEdgeOptions, UwsListener } from './listener.js';
+import type { StalledAnswer } from './response-deps.js';
 
 /** A listener that is bound. */
 interface Open {
@@ -36,9 +38,15 @@ export class UwsEdge implements Edge {
     this.#library = library;
     this.#handler = handler;
     this.#options = options;
-    const { faults = uncontained } = deps;
-    const ticker = new KeepAliveTicker(deps.clock, faults);
-    this.#deps = { ...deps, faults, flushes: new FlushQueue(), ticker, backlog: new UwsBacklog() };
+    const { clock, events, faults = uncontained } = deps;
+    const ticker = new KeepAliveTicker(clock, faults);
+    const writes = new WriteWatch<StalledAnswer>(options.writeTimeout, {
+      clock,
+      faults,
+      progress: (answer) => answer.progress,
+      cut: (answer) => events.writeTimedOut(answer.cutStalled()),
+    });
+    this.#deps = { ...deps, faults, flushes: new FlushQueue(), ticker, writes, backlog: new UwsBacklog() };
   }
 
   get connections(): number {

@@ -19,6 +19,17 @@ export interface UwsHead {
   readonly isProxied: boolean;
 }
 
+/** How a request wants its answer. */
+export interface AnswerShape {
+  readonly isHead: boolean;
+  /** The client has asked for a close. */
+  readonly closes: boolean;
+  /** The library knows of that, and closes. */
+  readonly closesByItself: boolean;
+  /** The edge refuses the request: nothing that its connection sends after it is a request. */
+  readonly isRefusal: boolean;
+}
+
 const NON_ASCII = /[^\0-\x7f]/;
 
 /** What the library puts in the place of bytes that are no UTF-8; a client that sends this character itself looks the same. */

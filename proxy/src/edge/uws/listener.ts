@@ -17,9 +17,10 @@ import {
 } from '../request-check.js';
 import type { TlsCertificates } from '../tls-certificates.js';
 import { type UwsBacklog, UwsBody } from './body.js';
-import { addressOf, checkUwsRequest, copyHead, headText, type UwsHead, writeLines } from './heads.js';
+import { type AnswerShape, addressOf, checkUwsRequest, copyHead, headText, type UwsHead, writeLines } from './heads.js';
 import type { UwsAnswer, UwsApp, UwsLibrary, UwsRequest } from './library.js';
-import { type AnswerShape, UwsResponse, type UwsResponseDeps } from './response.js';
+import { UwsResponse } from './response.js';
+import type { UwsResponseDeps } from './response-deps.js';
 import { UwsSocket, type UwsSocketData, type UwsSocketDeps } from './socket.js';
 
 const CLOSE = /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i;
@@ -34,7 +35,10 @@ const CLOSE_LENGTH = 5;
  * loaded.
  */
 export interface UwsEdgeOptions
-  extends Pick<Options, 'clientBufferSize' | 'clientMaxconn' | 'websocketMessageMax' | 'allowCompression'> {
+  extends Pick<
+    Options,
+    'clientBufferSize' | 'clientMaxconn' | 'websocketMessageMax' | 'allowCompression' | 'writeTimeout'
+  > {
   readonly certificates: TlsCertificates;
   /** Whether other processes listen on the same ports, and the kernel shares connections out (SO_REUSEPORT). */
   readonly sharesPorts: boolean;
@@ -48,13 +52,14 @@ export interface UwsEdgeDeps extends EdgeDeps {
 
 /** The collaborators that the listeners of an edge share. */
 export type ListenerDeps = UwsEdgeDeps &
-  Pick<UwsResponseDeps, 'flushes' | 'ticker' | 'faults'> & { readonly backlog: UwsBacklog };
+  Pick<UwsResponseDeps, 'flushes' | 'ticker' | 'writes' | 'faults'> & { readonly backlog: UwsBacklog };
 
 /** Serves the connections of one app. */
 export class UwsListener implements UwsResponseDeps {
   readonly clock;
   readonly flushes;
   readonly ticker;
+  readonly writes;
   readonly faults;
   readonly app: UwsApp;
   isStopping = false;
@@ -81,6 +86,7 @@ export class UwsListener implements UwsResponseDeps {
     this.clock = deps.clock;
     this.flushes = deps.flushes;
     this.ticker = deps.ticker;
+    this.writes = deps.writes;
     this.faults = deps.faults;
     this.secure = secure;
     this.#library = library;

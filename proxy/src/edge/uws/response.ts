@@ -1,14 +1,14 @@
 /** The answer to one request on the uws edge, from head to last byte. */
-import type { Containment } from '@holdfast/control-api';
 import type { ResponseHead } from '@holdfast/grip';
-import type { Clock, Timer } from '../../runtime/clock.js';
-import type { Flushable, FlushQueue } from '../../runtime/flush-queue.js';
+import type { Timer } from '../../runtime/clock.js';
+import type { Flushable } from '../../runtime/flush-queue.js';
 import { callGone, endFaulty, type FaultyResponse } from '../edge-answers.js';
 import type { ResponseHandler, StreamPiece } from '../port.js';
-import type { BodyTurn, KeepAliveTicker, Transfer, UwsBody } from './body.js';
-import { headText, isEventStream } from './heads.js';
+import type { BodyTurn, Transfer, UwsBody } from './body.js';
+import { type AnswerShape, addressOf, headText, isEventStream } from './heads.js';
 import type { UwsAnswer } from './library.js';
 import { CORK_MAX, type OutputOwner, UwsOutput } from './output.js';
+import type { StalledAnswer, UwsResponseDeps } from './response-deps.js';
 
 /**
  * So many bytes go out for one client in a turn of the event loop, before others have theirs.
@@ -32,31 +32,6 @@ const EARLY_HEAD_MS = 100;
 /** A comment (HTML §9.2.6): no event stream's reader sees it, and the library needs a byte to send a head with. */
 const COMMENT = Buffer.from(':\n');
 
-/** What an answer needs of its edge and its listener. */
-export interface UwsResponseDeps {
-  readonly clock: Clock;
-  readonly flushes: FlushQueue;
-  readonly ticker: KeepAliveTicker;
-  readonly faults: Containment;
-  /** Whether connections are to close after their present answer. */
-  readonly isStopping: boolean;
-  /** Whether connections are encrypted. */
-  readonly secure: boolean;
-  /** An answer is complete or broken off, or its client has gone; called once for each. */
-  answered(): void;
-}
-
-/** How a request wants its answer. */
-export interface AnswerShape {
-  readonly isHead: boolean;
-  /** The client has asked for a close. */
-  readonly closes: boolean;
-  /** The library knows of that, and closes. */
-  readonly closesByItself: boolean;
-  /** The edge refuses the request: nothing that its connection sends after it is a request. */
-  readonly isRefusal: boolean;
-}
-
 const nothing = (): void => {};
 
 /**
@@ -64,13 +39,13 @@ const nothing = (): void => {};
  * in it. So what a client does not take waits here: nothing more is handed over from the moment the library reports that
  * something waits there too. It may report late, by one cork.
  */
-export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputOwner, BodyTurn {
+export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputOwner, BodyTurn, StalledAnswer {
   /** The body of the request, while some of it may be on its way. */
   body: UwsBody | undefined;
   /** Undefined once the answer is complete or the client has gone: the library's object must not be touched then. */
   #answer: UwsAnswer | undefined;
   readonly #deps: UwsResponseDeps;
-  readonly #shape: AnswerShape;
+  #shape: AnswerShape;
   #handler: ResponseHandler | undefined;
   readonly #output: UwsOutput;
   /** Bytes that were handed over behind others that waited. */
@@ -162,6 +137,7 @@ export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputO
     else this.#schedule();
     if (!this.#blocked && output.queued < CORK_MAX) return true;
     this.#starved = !this.#over;
+    if (this.#blocked) this.#deps.writes.add(this);
     return this.#over;
   }
 
@@ -178,6 +154,26 @@ export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputO
     this.#ending = true;
     this.#handler = undefined;
     this.#pump();
+    if (this.#blocked) this.#deps.writes.add(this);
+  }
+
+  closeAfter(rest: 'bounded' | 'unbounded'): void {
+    if (rest === 'unbounded') this.#shape = { ...this.#shape, closes: true };
+  }
+
+  goIdle(): void {
+    this.#deps.writes.delete(this);
+  }
+
+  get progress(): string | undefined {
+    return this.#blocked && this.#answer !== undefined ? `${this.#output.queued}/${this.#inside}` : undefined;
+  }
+
+  cutStalled(): string {
+    const answer = this.#answer as UwsAnswer;
+    const address = addressOf(answer.getRemoteAddress());
+    answer.close();
+    return address;
   }
 
   abort(discard = false): void {
@@ -293,6 +289,7 @@ export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputO
     this.#blocked = true;
     this.#inside = bytes;
     this.#deps.ticker.add(this);
+    if (this.#starved || this.#ending) this.#deps.writes.add(this);
   }
 
   /** Without this, what the library keeps would go out, and then the connection be cut for having been silent since. */
@@ -384,6 +381,7 @@ export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputO
     this.#inside = 0;
     this.#deps.clock.clear(this.#early);
     this.#deps.ticker.delete(this);
+    this.#deps.writes.delete(this);
     this.body?.break();
     this.#deps.answered();
   }

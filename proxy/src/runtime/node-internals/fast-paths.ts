@@ -12,7 +12,8 @@ import { handlePrototype, queuedWrites, streamBinding } from './socket-writes.js
  * `read_pause`: requests behind a pipelined one stop being read at once; else by pausing the socket alone.
  * `bodiless_head`: heads without a body go out as Latin-1; else as UTF-8.
  * `write_queue`: writes that wait for a slow client count beside their bytes; else their bytes alone.
- * `write_progress`: after a half-close, bytes count that the client takes of one long write; else only whole writes.
+ * `write_progress`: after a half-close and for `write_timeout`, bytes count that the client takes of one long write; else only
+ * whole writes.
  * `origin_parser`: reason phrases and framing of origins are read exactly; else as undici reads them.
  */
 export const fastPaths = [

@@ -77,10 +77,16 @@ export function canHoldReading(socket: Socket): boolean {
   return _paused === false && typeof parser?.resume === 'function';
 }
 
+interface WritingHandle {
+  writeQueueSize?: number;
+  /** The connection below TLS: what TLS says itself of the queue is what it was at the last write. */
+  _parent?: WritingHandle;
+}
+
 /** Changes whenever something is written, or taken by the client: of a write that is begun node counts all bytes. */
 export function writeProgress(socket: Socket): string {
-  const { _handle } = socket as { _handle?: { writeQueueSize?: number } | null };
-  return `${socket.bytesWritten}/${socket.writableLength}/${_handle?.writeQueueSize}`;
+  const { _handle } = socket as { _handle?: WritingHandle | null };
+  return `${socket.bytesWritten}/${socket.writableLength}/${(_handle?._parent ?? _handle)?.writeQueueSize}`;
 }
 
 interface Sender {

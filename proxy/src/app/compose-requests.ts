@@ -10,6 +10,7 @@ import { AllowedOrigins } from '../config/types/allowed-origins.js';
 import type { Sequencer } from '../delivery/sequencer.js';
 import type { ReplayParts } from '../history/replay-parts.js';
 import type { HoldParts } from '../holds/hold.js';
+import { Pace } from '../limits/bucket.js';
 import { HttpFilters } from '../links/http-filter.js';
 import { LinkClient } from '../links/link-client.js';
 import { SharedFetches } from '../links/shared-fetch.js';
@@ -76,7 +77,7 @@ export function composeRequests(config: Config, log: RootLog, around: RequestPat
   const holds: HoldParts = {
     subscriber,
     sequencer,
-    links: { client, fetches: new SharedFetches(faults), clock, random: Math.random },
+    links: { client, fetches: new SharedFetches(faults), clock, random: Math.random, events: telemetry.subscribers },
     limiter: new UpdateLimiter(clock, faults),
     filters: new HttpFilters(client, clock),
     replay,
@@ -97,6 +98,7 @@ export function composeRequests(config: Config, log: RootLog, around: RequestPat
     replay,
     connectionSubscriptionMax,
     events: telemetry.sessions,
+    messagePace: messagePace(config),
   };
   const { autoCrossOrigin, acceptPushpinRoute, upstreamKey, requestBodyMax, instructBodyMax } = config;
   return {
@@ -143,6 +145,12 @@ export function composeSockJs(
     overHttp: !isShared,
     clientMaxconn,
   });
+}
+
+/** Twice as many messages at once as in a second; none without a rate. */
+function messagePace({ wsMessageRate }: Config): Pace | undefined {
+  if (wsMessageRate === Number.POSITIVE_INFINITY) return undefined;
+  return new Pace({ perSecond: wsMessageRate, burst: 2 * wsMessageRate });
 }
 
 /** None where nothing is compressed: then requests cost nothing for it. */

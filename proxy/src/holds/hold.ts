@@ -1,8 +1,7 @@
 /** What both kinds of hold share: their owner, what they are made from, and how they stand to the order of items. */
 import type { ConnectionView } from '@holdfast/control-api';
 import { type GoneLink, GripError, type Instruct } from '@holdfast/grip';
-import type { OverChannelsReport } from '../channels/over-channels.js';
-import type { SubscriberEnd } from '../channels/subscriber-parts.js';
+import type { SubscriberEnd, SubscriberParts } from '../channels/subscriber-parts.js';
 import { metaOf, type Subscription, SubscriptionList } from '../channels/subscription-list.js';
 import type { PipelineParts } from '../delivery/pipeline.js';
 import type { Sequencer } from '../delivery/sequencer.js';
@@ -63,7 +62,7 @@ export interface HoldStart extends Opening {
 
 /**
  * The channels of the target, then those of `instruct`, which is the opening's own or that of a link, with the route's
- * prefix. Channels beyond `connectionSubscriptionMax` are left out, and `over` reports it.
+ * prefix. Channels beyond `connectionSubscriptionMax` are left out, which is reported.
  *
  * Throws GripError ERR_GRIP_INSTRUCT for a channel that is none of the route's.
  */
@@ -75,7 +74,7 @@ export function channelList(
     scope,
   }: Pick<Opening, 'id' | 'implicit' | 'connectionSubscriptionMax' | 'scope'>,
   instruct: Instruct,
-  over: OverChannelsReport,
+  { overChannels, events }: Pick<SubscriberParts, 'overChannels' | 'events'>,
 ): SubscriptionList {
   const list = new SubscriptionList();
   list.meta = metaOf(instruct.meta);
@@ -84,10 +83,10 @@ export function channelList(
   const wishes = instruct.hold?.channels ?? instruct.channels ?? [];
   for (const wish of wishes) {
     const channel = channelOf(scope.route, wish.name);
-    if (channel === undefined) throw new GripError('ERR_GRIP_INSTRUCT', refusedChannel(wish.name));
+    if (channel === undefined) throw new GripError('ERR_GRIP_INSTRUCT', refusedChannel(scope.route, wish.name, events));
     if (!list.has(channel) && ++count > connectionSubscriptionMax) {
       const channels = new Set(wishes.map(({ name }) => name)).size;
-      over.report({ id, route: scope.route, channels, limit: connectionSubscriptionMax, first: wish.name });
+      overChannels.report({ id, route: scope.route, channels, limit: connectionSubscriptionMax, first: wish.name });
       break;
     }
     list.set(channel, wish);

@@ -13,7 +13,7 @@ export function openHold(opening: Opening, owner: HoldOwner, parts: HoldParts): 
   for (const link of [instruct.links.next, instruct.links.gone]) {
     if (link !== undefined) parts.links.client.place(link.uri, scope);
   }
-  const start = { ...opening, list: channelList(opening, instruct, parts.subscriber.overChannels) };
+  const start = { ...opening, list: channelList(opening, instruct, parts.subscriber) };
   return instruct.hold?.mode === 'response'
     ? new ResponseHold(start, owner, parts)
     : new StreamHold(start, owner, parts);

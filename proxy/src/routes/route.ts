@@ -1,5 +1,7 @@
 /** A route: which requests it takes, what it does to them, and the targets it sends them to. */
 import { headerFault, isToken, type SigKey, wireFromText } from '@holdfast/grip';
+import { parseSize } from '../config/parse-option.js';
+import type { Options } from '../config/table.js';
 import { AllowedOrigins } from '../config/types/allowed-origins.js';
 import { type LogLevel, logLevels } from '../config/types/values.js';
 import { RoutesError } from '../errors.js';
@@ -68,6 +70,8 @@ export interface Route {
   readonly prefix: string;
   /** What no channel may contain that the origin names: the separator, where there is no prefix. Empty for nothing. */
   readonly reserved: string;
+  /** Most bytes of a channel's full name; see `channelNameFault`. */
+  readonly channelNameMax: number;
   readonly sigIss: string | undefined;
   readonly sigKey: SigKey | undefined;
   /**
@@ -86,6 +90,13 @@ export interface Route {
   /** Whose scripts it is for; undefined: as the configuration says. */
   readonly acoOrigins: AllowedOrigins | undefined;
   readonly jsonp: JsonpRule;
+  /**
+   * Longest message of a WebSocket client, in bytes; undefined: `websocket_message_max` alone.
+   *
+   * @limit `ws_message_max` of a route: bytes of a message of its WebSocket clients; without it `websocket_message_max` alone
+   * @over session closed with 1009, counted and logged
+   */
+  readonly wsMessageMax: number | undefined;
   /** Path prefix under which SockJS is served. */
   readonly sockjs: string | undefined;
   /** Origin path of SockJS sessions. */
@@ -128,7 +139,11 @@ export const routeProps: readonly string[] = [
   'sockjs',
   'sockjs_as_path',
   'link_hosts',
+  'ws_message_max',
 ];
+
+/** What channels may be called that origins name. */
+export type ChannelNaming = Partial<Pick<Options, 'prefixSeparator' | 'channelNameMax'>>;
 
 /** Turns the text of `sig_key` into a key: text, `base64:…` or `file:path`. Throws when it cannot be used. */
 export type ReadSigKey = (text: string) => SigKey | undefined;
@@ -189,6 +204,15 @@ class Props {
     const text = this.text(name);
     if (text !== undefined && !/^\d{1,9}$/.test(text)) throw this.error(name, `${name} must be a whole number`);
     return text === undefined ? undefined : Number(text);
+  }
+
+  /** Whole bytes, 1 at least, with or without a unit. */
+  size(name: string): number | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const bytes = parseSize(text);
+    if (bytes === undefined || bytes < 1) throw this.error(name, `${name} must be a number of bytes, 1 at least`);
+    return bytes;
   }
 
   headers(): (readonly [string, string])[] {
@@ -321,10 +345,11 @@ function isYes(choice: '' | 'yes' | 'no' | undefined): boolean | undefined {
 
 /**
  * Understands one line. Unknown properties are passed over, as in Pushpin. `prefixSeparator` goes between prefixes and
- * channels; empty for none.
+ * channels; empty for none. `channelNameMax` is for all channels of its origins.
  * @throws RoutesError with Pushpin's texts where it has the same check
  */
-export function toRoute(line: RouteLine, readSigKey: ReadSigKey, prefixSeparator = ''): Route {
+export function toRoute(line: RouteLine, readSigKey: ReadSigKey, naming: ChannelNaming = {}): Route {
+  const { prefixSeparator = '', channelNameMax = Number.POSITIVE_INFINITY } = naming;
   const props = new Props(line.condition.props, line.line);
   const level = props.count('log_level');
   return {
@@ -336,6 +361,7 @@ export function toRoute(line: RouteLine, readSigKey: ReadSigKey, prefixSeparator
     history: isYes(props.choice('history', ['', 'yes', 'no'], "history must be a flag or set to 'yes' or 'no'")),
     resume: props.has('resume'),
     ...props.prefix(prefixSeparator),
+    channelNameMax,
     sigIss: props.filled('sig_iss'),
     sigKey: props.sigKey(readSigKey),
     headers: props.headers(),
@@ -349,7 +375,8 @@ export function toRoute(line: RouteLine, readSigKey: ReadSigKey, prefixSeparator
     sockjs: props.filled('sockjs'),
     sockjsAsPath: props.visible('sockjs_as_path') || undefined,
     linkHosts: props.linkHosts(),
-    targets: line.targets.map((target) => toTarget(target, line.line)),
+    wsMessageMax: props.size('ws_message_max'),
+    targets: line.targets.map((target) => toTarget(target, line.line, channelNameMax)),
   };
 }
 

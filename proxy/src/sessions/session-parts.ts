@@ -6,6 +6,7 @@ import type { Options } from '../config/table.js';
 import type { PipelineParts } from '../delivery/pipeline.js';
 import type { ClientRequest } from '../edge/port.js';
 import type { ReplayParts } from '../history/replay-parts.js';
+import type { Pace } from '../limits/bucket.js';
 import type { ClientTrust, Forwarder } from '../origin/forwarder.js';
 import type { Origin } from '../origin/port.js';
 import type { Route } from '../routes/route.js';
@@ -80,6 +81,8 @@ export interface SessionParts extends PipelineParts, Pick<Options, 'connectionSu
   readonly dial: (dial: Dial, target: Target, owner: OriginHandshakeOwner) => OriginSocket;
   readonly requests: RequestKeeper;
   readonly events: SessionEvents;
+  /** How many messages a second each client may send; undefined: any number. */
+  readonly messagePace?: Pace | undefined;
   /** Undefined where no history is kept. */
   readonly replay?: ReplayParts | undefined;
 }

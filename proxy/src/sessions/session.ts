@@ -4,7 +4,7 @@
  */
 import type { ConnectionView } from '@holdfast/control-api';
 import { fitCloseReason, isSendableCloseCode, parseWsControl, readOriginMessage } from '@holdfast/grip';
-import { type CloseReason, closeCode, closeReasons } from '../channels/close-reasons.js';
+import { type CloseReason, closeCode, closeReasons, closeText } from '../channels/close-reasons.js';
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import { endSoon } from '../channels/subscriber-parts.js';
@@ -12,6 +12,7 @@ import type { OriginError } from '../errors.js';
 import { stampOf } from '../runtime/clock.js';
 import type { MessageSocket, MessageType, SocketHandler } from '../websocket/message-socket.js';
 import { AwaitedClose, type ClosingEnd, closeClient } from './awaited-close.js';
+import { ClientLimits, type LimitedSession, overLimit, TOO_LONG } from './client-limits.js';
 import { OriginOrder } from './origin-order.js';
 import { isRefreshable, type OriginSocket, type OriginSocketOwner } from './origin-socket.js';
 import { type ControlledSession, notice, obeyControl } from './session-control.js';
@@ -37,7 +38,9 @@ const CLOSE_GRACE_MS = 5_000;
 const NO_REASON = Buffer.alloc(0);
 
 /** One session, from the 101 to its end. */
-export class Session implements Subscriber, SocketHandler, OriginSocketOwner, SessionReceiver, ControlledSession {
+export class Session
+  implements Subscriber, SocketHandler, OriginSocketOwner, SessionReceiver, ControlledSession, LimitedSession
+{
   readonly dial: Dial;
   readonly client: MessageSocket;
   readonly subscriptions: Subscriptions;
@@ -46,6 +49,8 @@ export class Session implements Subscriber, SocketHandler, OriginSocketOwner, Se
   readonly #origin: OriginSocket;
   readonly #messagePrefix: string | undefined;
   readonly #since: number;
+  /** Undefined where there are none. */
+  readonly #limits: ClientLimits | undefined;
   /** Undefined until the origin asks for one. */
   #timed: TimedMessages | undefined;
   /** Undefined until a subscription is not live at once. */
@@ -62,6 +67,7 @@ export class Session implements Subscriber, SocketHandler, OriginSocketOwner, Se
     this.#origin = origin;
     this.#messagePrefix = messagePrefix;
     this.#since = clock.monotonic();
+    this.#limits = ClientLimits.of(dial, parts.messagePace, parts.subscriber);
     this.subscriptions = new Subscriptions(this, registry, dial.route, implicit, parts.connectionSubscriptionMax);
     this.writer = new SessionWriter(this, resume, parts);
   }
@@ -102,7 +108,10 @@ export class Session implements Subscriber, SocketHandler, OriginSocketOwner, Se
   // From the client
 
   onMessage(type: MessageType, data: Buffer): void {
-    if (this.#readsClient && !this.#origin.send(type, data)) this.client.pause();
+    if (this.#state === 'over' || this.#limits?.refuses(type, data, this, this.#state !== 'closing')) return;
+    if (!this.#readsClient || this.#origin.send(type, data)) return;
+    this.#limits?.hold();
+    this.client.pause();
   }
 
   onClosing(code: number | undefined, reason: Buffer): void {
@@ -118,6 +127,12 @@ export class Session implements Subscriber, SocketHandler, OriginSocketOwner, Se
 
   /** What the client had said before is still answered. The origin gets a Close with the same code. */
   onBreach(code: number, error: Error): void {
+    if (code === TOO_LONG)
+      overLimit(this, this.#parts.subscriber, 'websocket_message_max', 'a message of its client is too long');
+    this.breach(code, error);
+  }
+
+  breach(code: number, error: Error): void {
     this.#parts.subscriber.log.debug({ id: this.id, err: error }, 'client fault');
     if (this.#state === 'open') {
       this.#origin.close(code, NO_REASON);
@@ -193,6 +208,7 @@ export class Session implements Subscriber, SocketHandler, OriginSocketOwner, Se
   }
 
   originWritable(): void {
+    this.#limits?.release();
     this.client.resume();
   }
 
@@ -255,7 +271,8 @@ export class Session implements Subscriber, SocketHandler, OriginSocketOwner, Se
 
   // From the writer
 
-  sent(): void {
+  sent(type: MessageType): void {
+    if (type === 'ping') this.#limits?.pinged();
     this.#timed?.sent();
   }
 
@@ -287,6 +304,7 @@ export class Session implements Subscriber, SocketHandler, OriginSocketOwner, Se
     this.#state = 'detached';
     this.#closeOrigin();
     // What it sends now is read and dropped.
+    this.#limits?.release();
     this.client.resume();
   }
 
@@ -301,12 +319,12 @@ export class Session implements Subscriber, SocketHandler, OriginSocketOwner, Se
     this.#order.waitFor(live);
   }
 
-  /** Ends the session because the proxy wants it, with the code of the reason. Details go to debug routes only. */
+  /** Ends the session because the proxy wants it, with code and text of the reason. Details go to debug routes only. */
   end(reason: CloseReason, detail?: string): void {
     const open = this.#state === 'open';
     if (!this.#leave(reason)) return;
     if (open) this.#origin.abort();
-    const text = this.isDebug ? (detail ?? closeReasons[reason].meaning) : '';
+    const text = this.isDebug ? (detail ?? closeReasons[reason].meaning) : closeText(reason);
     const code = closeCode(reason);
     if (code === undefined) this.client.abort();
     else {
@@ -370,8 +388,9 @@ export class Session implements Subscriber, SocketHandler, OriginSocketOwner, Se
   }
 
   #toClient(type: MessageType, data: Buffer): void {
+    // Before it is sent: some sockets answer a ping at once.
+    this.sent(type);
     if (!this.client.send(type, data)) this.#origin.pause();
-    this.#timed?.sent();
   }
 
   /** A timed message counts as an item: there is nobody to hold back while the client does not read. */

@@ -94,6 +94,7 @@ export class Metrics
   readonly #recovers;
   readonly #connectionsRefused;
   readonly #requestsRefused;
+  readonly #limited;
   readonly #workersEnded;
   readonly #faults = Object.fromEntries(faultPlaces.map((place) => [place, 0])) as Record<FaultPlace, number>;
 
@@ -170,6 +171,11 @@ export class Metrics
       'Client connections turned away: over client_maxconn, or for want of open files.',
     );
     this.#requestsRefused = this.#counter('requests_malformed_total', 'Requests refused before routing.');
+    this.#limited = this.#counter(
+      'limited_total',
+      'Requests, messages and connections refused or cut by a limit, by the name of the limit.',
+      'limit',
+    );
     this.#workersEnded = this.#counter('workers_ended_total', 'Workers that ended by themselves, by cause.', 'cause');
     this.#tally(
       'faults_total',
@@ -283,10 +289,12 @@ export class Metrics
 
   connectionRefused(): void {
     this.#connectionsRefused.inc();
+    this.limited('client_maxconn');
   }
 
   descriptorsShort(): void {
     this.#connectionsRefused.inc();
+    this.limited('open_files');
   }
 
   proxyRefused(): void {
@@ -295,6 +303,11 @@ export class Metrics
 
   requestRefused(): void {
     this.#requestsRefused.inc();
+  }
+
+  /** A limit has refused or cut something; `limit` is its name in the option table, or that of a limit of the system. */
+  limited(limit: string): void {
+    this.#limited.inc({ limit });
   }
 
   /** A worker process ended by itself: the signal's name, or `exit`. */

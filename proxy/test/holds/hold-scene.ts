@@ -307,6 +307,7 @@ export class HoldScene {
         subscriberEnded: (kind: string, reason: string) => this.#count(`ended ${kind} ${reason}`),
         itemSent: (kind: string) => this.#count(`sent ${kind}`),
         itemDropped: (kind: string, reason: string) => this.#count(`dropped ${kind} ${reason}`),
+        limited: (limit: string) => this.#count(`limited ${limit}`),
       },
       log: this.#log(),
       faults: uncontained,
@@ -334,7 +335,7 @@ export class HoldScene {
       holds: {
         subscriber,
         sequencer: this.delivery.sequencer,
-        links: { client, fetches: this.fetches, clock, random },
+        links: { client, fetches: this.fetches, clock, random, events: subscriber.events },
         limiter: new UpdateLimiter(clock),
         filters: new HttpFilters(client, clock),
         replay: this.#replay(),

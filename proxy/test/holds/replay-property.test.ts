@@ -75,7 +75,7 @@ class World {
         registry: this.#registry,
         clock,
         random: () => 0,
-        events: { subscriberOpened() {}, subscriberEnded() {}, itemSent() {}, itemDropped() {} },
+        events: { subscriberOpened() {}, subscriberEnded() {}, itemSent() {}, itemDropped() {}, limited() {} },
         log: silentLog,
         faults: uncontained,
         clientQueueSize: 1_000_000,

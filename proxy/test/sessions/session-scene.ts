@@ -13,6 +13,7 @@ import { NodeEdge } from '../../dist/edge/node/edge.js';
 import { TlsCertificates } from '../../dist/edge/tls-certificates.js';
 import { HistoryReader } from '../../dist/history/reader.js';
 import { ResumeTokens } from '../../dist/history/tokens.js';
+import { Pace, type Rate } from '../../dist/limits/bucket.js';
 import { HttpFilters } from '../../dist/links/http-filter.js';
 import { LinkClient } from '../../dist/links/link-client.js';
 import { Forwarder } from '../../dist/origin/forwarder.js';
@@ -42,6 +43,7 @@ export interface SceneOptions {
   readonly trusted?: boolean;
   readonly allowCompression?: boolean;
   readonly websocketMessageMax?: number;
+  readonly messageRate?: Rate;
   readonly connectionSubscriptionMax?: number;
   readonly clientQueueSize?: number;
   readonly slowClientPolicy?: 'close' | 'drop';
@@ -102,6 +104,8 @@ export class SessionScene {
   readonly opened: SessionOpening[] = [];
   readonly ends: SubscriberEnd[] = [];
   readonly lines: LogLine[] = [];
+  /** Names of limits that refused something. */
+  readonly limited: string[] = [];
   /** Subscribers opened and ended, items sent and dropped, as counted. */
   readonly counts = { opened: 0, ended: 0, sent: 0, dropped: 0, delivered: 0 };
   /** Items told from the history, and how often it knew, and did not. */
@@ -204,6 +208,7 @@ export class SessionScene {
           subscriberEnded: () => void counts.ended++,
           itemSent: () => void counts.sent++,
           itemDropped: () => void counts.dropped++,
+          limited: (limit) => void this.limited.push(limit),
         },
         log: this.#log(),
         faults: uncontained,
@@ -244,6 +249,7 @@ export class SessionScene {
       },
       debug: options.debug ?? false,
       connectionSubscriptionMax: options.connectionSubscriptionMax ?? 20,
+      messagePace: options.messageRate && new Pace(options.messageRate),
     };
   }
 

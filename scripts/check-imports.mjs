@@ -21,7 +21,7 @@ const layers = {
   proxy: [
     ['runtime'],
     ['errors.ts'],
-    ['http', 'websocket', 'limits'],
+    ['http', 'websocket'],
     ['config'],
     ['edge', 'routes', 'commands'],
     ['compression', 'admin', 'cross-origin', 'origin'],

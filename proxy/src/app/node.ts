@@ -1,10 +1,9 @@
 /** A whole node: one control plane, and what serves clients, in the order in which they start and go down. */
 import { randomBytes } from 'node:crypto';
-import { availableParallelism } from 'node:os';
 import { type Connections, Faults, type Question } from '@holdfast/control-api';
 import type { Exposition, Readiness } from '../admin/server.js';
 import { exposuresOf } from '../config/checks/exposure.js';
-import type { Config } from '../config/config.js';
+import { type Config, processesFor } from '../config/config.js';
 import { assertKeys, readRoutes } from '../routes/routes-source.js';
 import { Descriptors } from '../runtime/descriptors.js';
 import type { RootLog } from '../telemetry/log.js';
@@ -38,7 +37,7 @@ export class HoldfastNode {
     for (const message of [...problems, ...warnings]) log.child('tls').warn({}, message);
     const files = openFilesNotice(config, processesFor(config), Descriptors.ofProcess().limit);
     if (files !== undefined) log[files.level](files.fields, files.message);
-    const metrics = new Metrics(config.prometheusPrefix);
+    const metrics = overrides.metrics ?? new Metrics(config.prometheusPrefix);
     this.faults = new Faults(log.child('fault'), metrics);
     this.#control = new ControlPlane(config, log, metrics, this.faults, () => this.#serving);
     this.#serving = this.#makeServing(config, metrics, overrides);
@@ -92,21 +91,17 @@ export class HoldfastNode {
       });
     }
     const instance = randomBytes(3).toString('hex');
+    const share = hub.share();
     return new OneProcess(config, this.#log, {
-      backplane: hub.share(),
+      ...overrides,
+      backplane: overrides.backplane?.(share) ?? share,
       metrics,
       faults: this.faults,
       statsSink,
       instance,
       isShared: false,
-      ...overrides,
     });
   }
-}
-
-/** How many processes serve clients; with one, it is the node's own. */
-export function processesFor({ workers }: Pick<Config, 'workers'>): number {
-  return workers === 'auto' ? availableParallelism() : workers;
 }
 
 /** Serves clients in the process of the control plane itself: `workers: 1`. */

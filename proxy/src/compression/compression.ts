@@ -129,7 +129,7 @@ export class Compression {
   readonly #streams: boolean;
   /** Encoded forms of bodies, for those that go to many clients. */
   readonly #whole = new WeakMap<Buffer, Map<string, Buffer>>();
-  /** Who waits for such a form that is being made. */
+  /** What is called with such a form once it is made. */
   readonly #making = new WeakMap<Buffer, Map<string, ((encoded: Buffer | undefined) => void)[]>>();
   #encoders = 0;
 

@@ -115,6 +115,7 @@ const metavars: Readonly<Record<Option['type'], string>> = {
   duration: '<time>',
   size: '<bytes>',
   list: '<list>',
+  percent: '<percent>',
   lines: '<line>',
   addresses: '<addresses>',
   ports: '<[addr:]port>',

@@ -21,6 +21,8 @@ export interface OptionTypes {
   size: number;
   /** Comma separated. */
   list: readonly string[];
+  /** From 0 to 1; written in percent. */
+  percent: number;
   /** Routes lines: one per line of text, or a YAML list. */
   lines: readonly string[];
   /** Addresses and CIDR ranges, and `unix`; comma separated. */

@@ -49,7 +49,7 @@ class Decoder implements AnswerSink, OriginCall {
     this.#sink.onError(error);
   }
 
-  /** Who takes the body has room again. */
+  /** The reader of the body has room again. */
   resume(): void {
     if (!this.#isOver) this.#stream?.resume();
   }
@@ -147,7 +147,7 @@ export class DecodedBody implements AnswerSink, OriginCall {
     this.#first.onError(error);
   }
 
-  /** Who takes the body has room again. */
+  /** The reader of the body has room again. */
   resume(): void {
     this.#last.resume();
   }

@@ -1,7 +1,4 @@
-/**
- * The header fields of an answer that reach the client, and the one check that every head passes on both edges: final and
- * interim answers, and the 101.
- */
+/** The header fields of an answer that reach the client, and the one check that every head passes on both edges. */
 import {
   headerFault,
   isFinalStatus,

@@ -2,9 +2,11 @@
  * The port between clients and the proxy: what a client's request and response look like to everything else, in a shape that both
  * node:http and uWebSockets.js can keep.
  */
-import type { Faulty } from '@holdfast/control-api';
+import type { Containment, Faulty } from '@holdfast/control-api';
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
 import type { ProxyProtocolRule } from '../config/types/listen.js';
+import type { Clock } from '../runtime/clock.js';
+import type { Descriptors } from '../runtime/descriptors.js';
 import type { MessageSocket } from '../websocket/message-socket.js';
 
 /** Where an edge listens. Exactly one of `port` and `path` is given. */
@@ -58,6 +60,29 @@ export interface EdgeEvents {
   requestRefused(reason: string, status: number, client: string): void;
   /** A connection was closed for want of a PROXY protocol header that could be taken; `peer` is its other end's address. */
   proxyRefused(why: string, peer: string): void;
+}
+
+/** Decides which connections an edge keeps, by the textual address of their clients, which is empty on a unix socket. */
+export interface ConnectionGate {
+  /** Whether the address may open another connection now; asked once for each. */
+  mayConnect(address: string): boolean;
+  /** Counts a connection, or returns false where the address has as many as it may; then it is closed. */
+  enter(address: string): boolean;
+  /** A connection that has entered is closed. */
+  leave(address: string): void;
+}
+
+/** The collaborators of every edge. */
+export interface EdgeDeps {
+  readonly clock: Clock;
+  /** Left out: nothing is contained. */
+  readonly faults?: Containment;
+  readonly events: EdgeEvents;
+  readonly descriptors: Descriptors;
+  /** Left out: no address is limited. */
+  readonly gate?: ConnectionGate | undefined;
+  /** A new id for each request, unique within this node, whichever edge it comes from. */
+  readonly nextId: () => string;
 }
 
 /** What an edge hands requests to. */

@@ -95,52 +95,18 @@ function without(headers: RawHeaders, names: ReadonlySet<string>): RawHeaders {
  * Fields that mean nothing, or another thing, once a body has gone (RFC 9110 §6.5.1): framing, routing, conditions,
  * authentication, how to read the body, how to keep it; and what proxies say of a message.
  */
-const BEFORE_BODIES: ReadonlySet<string> = new Set([
-  ...[
-    'connection',
-    'content-length',
-    'expect',
-    'host',
-    'http2-settings',
-    'keep-alive',
-    'max-forwards',
-    'te',
-    'trailer',
-  ],
-  ...[
-    'transfer-encoding',
-    'upgrade',
-    'range',
-    'accept-ranges',
-    'authorization',
-    'authentication-info',
-    'www-authenticate',
-  ],
-  ...[
-    'cookie',
-    'set-cookie',
-    'set-cookie2',
-    'origin',
-    'referer',
-    'age',
-    'cache-control',
-    'date',
-    'expires',
-    'location',
-  ],
-  ...['pragma', 'retry-after', 'vary', 'warning', 'clear-site-data', 'strict-transport-security', 'refresh'],
-  ...['content-encoding', 'content-type', 'content-range', 'content-location', 'content-disposition'],
-  ...[
-    'content-security-policy',
-    'forwarded',
-    'via',
-    'cdn-loop',
-    'connection-id',
-    'sub-meta',
-    'pub-meta',
-    'pushpin-route',
-  ],
-]);
+const BEFORE_BODIES: ReadonlySet<string> = new Set(
+  `
+  connection content-length expect host http2-settings keep-alive max-forwards te trailer transfer-encoding
+  upgrade range accept-ranges authorization authentication-info www-authenticate cookie set-cookie set-cookie2
+  origin referer age cache-control date expires location pragma retry-after vary warning clear-site-data
+  strict-transport-security refresh content-encoding content-type content-range content-location
+  content-disposition content-security-policy forwarded via cdn-loop connection-id sub-meta pub-meta
+  pushpin-route
+  `
+    .trim()
+    .split(/\s+/),
+);
 
 /** The same by how names begin: the proxy's own, and those of proxies and browsers. */
 const BEGINNINGS = [
@@ -152,12 +118,12 @@ const BEGINNINGS = [
 export function saysTrailers(headers: RawHeaders): boolean {
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string;
-    if (name.length === 2 && name.toLowerCase() === 'te' && hasWord(headers[i + 1] as string)) return true;
+    if (name.length === 2 && name.toLowerCase() === 'te' && asksFor(headers[i + 1] as string)) return true;
   }
   return false;
 }
 
-const hasWord = (value: string) => value.split(',').some((word) => word.trim().toLowerCase() === 'trailers');
+const asksFor = (codings: string) => codings.split(',').some((coding) => coding.trim().toLowerCase() === 'trailers');
 
 /**
  * The trailers that may be passed on, in their order; a new list. A field that may not, or cannot be written, is left out. Names

@@ -7,7 +7,7 @@ import { type DialHandler, type DialRequest, dialSocket } from '../websocket/ws-
 import type { SocketSettings } from '../websocket/ws-library.js';
 import type { WsSocket } from '../websocket/ws-socket.js';
 import type { OriginHandshakeOwner, OriginSocket, OriginSocketOwner } from './origin-socket.js';
-import { tooLongRefusal } from './session-parts.js';
+import { tooLongRefusal } from './session-deps.js';
 
 /** A WebSocket to an origin, from its handshake on. */
 export class WsOrigin implements OriginSocket, DialHandler, SocketHandler {
@@ -32,7 +32,7 @@ export class WsOrigin implements OriginSocket, DialHandler, SocketHandler {
     else this.#giveUp = dialSocket(dial, settings, this, faults);
   }
 
-  own(owner: OriginSocketOwner): void {
+  setOwner(owner: OriginSocketOwner): void {
     this.#owner = owner;
   }
 

@@ -53,6 +53,10 @@ export interface MessageSocket {
   readonly waiting: number;
 }
 
+/** What libraries say instead of a code (RFC 6455 §7.1.5): a Close frame without one, and a connection that ended without any. */
+export const NO_CODE = 1005;
+export const LOST = 1006;
+
 /** RFC 6455 §7.4.1: the server has met something unexpected. */
 const INTERNAL_ERROR = 1011;
 

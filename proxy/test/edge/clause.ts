@@ -1,6 +1,6 @@
 /** What a clause of the `Edge` contract is, and the fixture on which it is tried. */
 import type { Test } from 'tap';
-import type { BoundListener, Edge, EdgeHandler } from '../../dist/edge/port.js';
+import type { BoundListener, Edge, EdgeDeps, EdgeHandler } from '../../dist/edge/port.js';
 import { Descriptors } from '../../dist/runtime/descriptors.js';
 import { RawClient } from '../kit/clients/raw-client.js';
 import { ManualClock } from '../kit/manual-clock.js';
@@ -17,7 +17,7 @@ export interface EdgeLimits {
   readonly files?: number;
 }
 
-const LIMITS: EdgeLimits = {
+export const LIMITS: EdgeLimits = {
   clientBufferSize: 16_384,
   clientMaxconn: 100,
   clientKeepAliveTimeout: 60_000,
@@ -39,6 +39,22 @@ export interface EdgeSurroundings {
 
 /** Without a limit. */
 export const noLimit = new Descriptors(Number.POSITIVE_INFINITY, () => ({ open: 0, isSlow: false }));
+
+/** The collaborators that an edge is given for these. */
+export function edgeDeps({ clock, descriptors = noLimit, refused }: EdgeSurroundings): EdgeDeps {
+  let requests = 0;
+  return {
+    clock,
+    descriptors,
+    nextId: () => `r${++requests}`,
+    events: {
+      connectionRefused: () => refused.push('connection'),
+      descriptorsShort: () => refused.push('descriptors'),
+      requestRefused: (reason) => refused.push(reason),
+      proxyRefused: (why) => refused.push(why),
+    },
+  };
+}
 
 /** Makes the edge under test; it is not listening yet. */
 export type MakeEdge = (surroundings: EdgeSurroundings) => Edge;

@@ -4,7 +4,7 @@ import type { Test } from 'tap';
 import type { ClientHandshake, ClientRequest, Edge, ResponseHandler } from '../../dist/edge/port.js';
 import { connected } from '../kit/clients/raw-socket.js';
 import { ManualClock } from '../kit/manual-clock.js';
-import type { MakeEdge } from './clause.js';
+import { LIMITS, type MakeEdge } from './clause.js';
 import { makeNodeEdge } from './node-edge-maker.js';
 import { ScriptedHandler } from './scripted-handler.js';
 
@@ -62,13 +62,7 @@ export class HandshakeFixture {
 
   private constructor(t: Test, clientKeepAliveTimeout: number, make: MakeEdge) {
     this.#t = t;
-    this.limits = {
-      clientBufferSize: 16_384,
-      clientMaxconn: 100,
-      clientKeepAliveTimeout,
-      clientHeaderTimeout: 60_000,
-      clientHalfCloseGrace: 10_000,
-    };
+    this.limits = { ...LIMITS, clientKeepAliveTimeout };
     this.edge = make(this);
   }
 

@@ -45,6 +45,9 @@ t.test('a bare line has the defaults', async (t) => {
     sockjsAsPath: undefined,
     linkHosts: [],
     wsMessageMax: undefined,
+    limitKey: 'address',
+    limitRate: undefined,
+    limitHolds: undefined,
     targets: [
       {
         kind: 'http',

@@ -130,6 +130,60 @@ export const clientOptions = [
     doc: 'Connections that each client listener has open at the same time. One more is closed as soon as it is accepted.',
   },
   /**
+   * @limit no limit on connections of one address
+   * @over the new connection is closed, counted and logged
+   */
+  {
+    key: 'client_max_per_address',
+    group: 'Clients',
+    type: 'limit',
+    unit: 'connections',
+    default: 0,
+    min: -1,
+    doc: 'Connections that one client address, or IPv6 network of 64 bits, may have open at the same time. Those of `trusted_proxies` and of unix sockets are not limited. 0 or -1 sets no limit. With several workers each has its share of the limit.',
+    uws: {
+      effect: 'ignored',
+      doc: 'the library does not say whose connection has closed: limit holds instead',
+    },
+  },
+  /**
+   * @limit no limit on new connections of one address
+   * @over the new connection is closed, counted and logged
+   */
+  {
+    key: 'client_accept_rate',
+    group: 'Clients',
+    type: 'limit',
+    unit: 'connections per second',
+    default: 0,
+    min: -1,
+    doc: 'New connections per second that one client address, or IPv6 network of 64 bits, may open, and twice as many at once. Those of `trusted_proxies` and of unix sockets are not limited. 0 or -1 sets no limit. With several workers each has its share of the limit.',
+  },
+  /**
+   * @limit no limit on holds and sessions of one address
+   * @over 429 with Retry-After, counted and logged
+   */
+  {
+    key: 'client_max_holds_per_address',
+    group: 'Clients',
+    type: 'limit',
+    unit: 'holds',
+    default: 0,
+    min: -1,
+    doc: 'Held requests and WebSocket sessions that one client address, or IPv6 network of 64 bits, may have at the same time; one more is answered 429. 0 or -1 sets no limit. With several workers each has its share of the limit.',
+  },
+  /**
+   * @limit off: a share of the memory that the process may use
+   * @over new holds and WebSockets are answered 503 with Retry-After; those that are open, and publishes, go on
+   */
+  {
+    key: 'shed_memory',
+    group: 'Clients',
+    type: 'percent',
+    default: 0,
+    doc: 'Above this share of the memory that the process may use, such as `80%`, no new holds are taken: they are answered 503 with `Retry-After`. What it may use is the memory of the machine or the container, and the heap that Node.js allows. 0 is off.',
+  },
+  /**
    * @limit {} s between two requests
    * @over connection closed
    */

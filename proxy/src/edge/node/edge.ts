@@ -6,7 +6,6 @@ import type { TLSSocket } from 'node:tls';
 import { type Containment, uncontained } from '@holdfast/control-api';
 import type { Options } from '../../config/table.js';
 import { saysTrailers } from '../../http/fields.js';
-import type { Clock } from '../../runtime/clock.js';
 import type { Descriptors } from '../../runtime/descriptors.js';
 import { FlushQueue } from '../../runtime/flush-queue.js';
 import { isDetached } from '../../runtime/node-internals/http-socket.js';
@@ -14,7 +13,16 @@ import { DirectWrites, streamBinding } from '../../runtime/node-internals/socket
 import type { WsAcceptor } from '../../websocket/ws-handshakes.js';
 import { answerText } from '../edge-answers.js';
 import { applySocketOwner, boundTo, listenError, prepareSocketFile } from '../listening.js';
-import type { BoundListener, ClientBody, ClientRequest, Edge, EdgeEvents, EdgeHandler, Listener } from '../port.js';
+import type {
+  BoundListener,
+  ClientBody,
+  ClientRequest,
+  Edge,
+  EdgeDeps,
+  EdgeEvents,
+  EdgeHandler,
+  Listener,
+} from '../port.js';
 import {
   asksForWebSocket,
   checkHandshake,
@@ -47,14 +55,7 @@ export interface NodeEdgeOptions
 }
 
 /** The collaborators of the edge. */
-export interface NodeEdgeDeps {
-  readonly clock: Clock;
-  readonly events: EdgeEvents;
-  /** Left out: nothing is contained. */
-  readonly faults?: Containment;
-  readonly descriptors: Descriptors;
-  /** A new id for each request, unique within this node. */
-  readonly nextId: () => string;
+export interface NodeEdgeDeps extends EdgeDeps {
   /** Left out: what this version of node offers. */
   readonly direct?: DirectWrites;
 }
@@ -137,6 +138,18 @@ export class NodeEdge implements Edge {
     return proxied;
   }
 
+  /** To be called before connections are guarded, so that clients are known by then. */
+  #limitAddresses(server: Server, proxied: ProxiedConnections | undefined): void {
+    const { gate } = this.#deps;
+    if (gate === undefined) return;
+    server.prependListener('connection', (socket: Socket) => {
+      if (socket.destroyed || NodeConnection.of(socket) !== undefined) return;
+      const address = proxied?.clientOf(socket)?.address ?? plainAddress(socket.remoteAddress);
+      if (gate.mayConnect(address) && gate.enter(address)) socket.once('close', () => gate.leave(address));
+      else socket.destroy();
+    });
+  }
+
   #prepare(server: Server, listener: Listener): void {
     server.maxHeadersCount = 0; // No silent loss of headers: `clientBufferSize` is the bound.
     server.timeout = 0;
@@ -171,6 +184,7 @@ export class NodeEdge implements Edge {
       // A connection comes in here again after a hold, or a request that wanted another protocol than WebSocket.
       if (NodeConnection.of(socket) === undefined) this.#connections.add(new NodeConnection(socket, rules));
     });
+    this.#limitAddresses(server, proxied);
     proxied?.guard(server, secure);
     if (this.#options.isShared) limitConnections(server, this.#options.clientMaxconn, this.#deps.events);
     else server.maxConnections = this.#options.clientMaxconn;

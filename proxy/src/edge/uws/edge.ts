@@ -1,5 +1,5 @@
 /**
- * The `uws` edge: binds its listeners, and has the kernel detect clients that have vanished. Its limits: docs/edges.md.
+ * The `uws` edge: binds its listeners, and has the kernel detect clients that have vanished.
  */
 import { spawn } from 'node:child_process';
 import { readdirSync, readlinkSync } from 'node:fs';

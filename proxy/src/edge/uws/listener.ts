@@ -1,15 +1,12 @@
 /**
  * One listener of the uws edge: its routes, its connections, and the path from a request or handshake to the `EdgeHandler`.
  */
-import type { Containment } from '@holdfast/control-api';
 import { headerValue, headerValues, type RawHeaders } from '@holdfast/grip';
 import type { Options } from '../../config/table.js';
-import type { Clock } from '../../runtime/clock.js';
-import type { Descriptors } from '../../runtime/descriptors.js';
 import { extensionsNamed, type MessageSocket } from '../../websocket/message-socket.js';
 import { acceptedHeaders } from '../client-headers.js';
 import { answerText } from '../edge-answers.js';
-import type { ClientHandshake, ClientRequest, EdgeEvents, EdgeHandler } from '../port.js';
+import type { ClientHandshake, ClientRequest, EdgeDeps, EdgeHandler } from '../port.js';
 import {
   asksForWebSocket,
   checkHandshake,
@@ -20,7 +17,7 @@ import {
 } from '../request-check.js';
 import type { TlsCertificates } from '../tls-certificates.js';
 import { type UwsBacklog, UwsBody } from './body.js';
-import { checkUwsRequest, copyHead, headText, type UwsHead, writeLines } from './heads.js';
+import { addressOf, checkUwsRequest, copyHead, headText, type UwsHead, writeLines } from './heads.js';
 import type { UwsAnswer, UwsApp, UwsLibrary, UwsRequest } from './library.js';
 import { type AnswerShape, UwsResponse, type UwsResponseDeps } from './response.js';
 import { UwsSocket, type UwsSocketData, type UwsSocketDeps } from './socket.js';
@@ -44,16 +41,9 @@ export interface UwsEdgeOptions
 }
 
 /** The collaborators of the edge. */
-export interface UwsEdgeDeps {
-  readonly clock: Clock;
-  readonly events: EdgeEvents;
-  /** Left out: nothing is contained. */
-  readonly faults?: Containment;
-  readonly descriptors: Descriptors;
+export interface UwsEdgeDeps extends EdgeDeps {
   /** Left out: the kernel is not asked to probe silent connections. `failed` is called where it cannot be. */
   readonly probes?: { readonly failed: (why: string) => void };
-  /** A new id for each request, unique within this node. */
-  readonly nextId: () => string;
 }
 
 /** The collaborators that the listeners of an edge share. */
@@ -158,10 +148,10 @@ export class UwsListener implements UwsResponseDeps {
   #changed(answer: UwsAnswer, change: number): void {
     this.connections += change;
     if (change < 0) return;
-    const { events, descriptors } = this.#deps;
+    const { events, descriptors, gate } = this.#deps;
     if (this.connections > this.#options.clientMaxconn) events.connectionRefused();
-    else if (descriptors.admits('client')) return;
-    else events.descriptorsShort();
+    else if (!descriptors.admits('client')) events.descriptorsShort();
+    else if (gate === undefined || gate.mayConnect(addressOf(answer.getRemoteAddress()))) return;
     answer.close();
   }
 

@@ -1,10 +1,4 @@
-/**
- * The answer to one request on the uws edge, from head to last byte. `output` hands the bytes over.
- *
- * The library has an unbounded buffer behind each answer, and does not report what is in it. So what a client does not take
- * waits here: nothing more is handed over from the moment the library reports that something waits there too. It may
- * report late, by one cork.
- */
+/** The answer to one request on the uws edge, from head to last byte. */
 import type { Containment } from '@holdfast/control-api';
 import type { ResponseHead } from '@holdfast/grip';
 import type { Clock, Timer } from '../../runtime/clock.js';
@@ -65,7 +59,11 @@ export interface AnswerShape {
 
 const nothing = (): void => {};
 
-/** A client response carried by uWebSockets.js. */
+/**
+ * A client response carried by uWebSockets.js. The library has an unbounded buffer behind each answer, and does not report what is
+ * in it. So what a client does not take waits here: nothing more is handed over from the moment the library reports that
+ * something waits there too. It may report late, by one cork.
+ */
 export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputOwner, BodyTurn {
   /** The body of the request, while some of it may be on its way. */
   body: UwsBody | undefined;
@@ -341,7 +339,7 @@ export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputO
     this.#over = true;
     this.#handler = undefined;
     this.#leave();
-    // With the last bytes of its length an answer is complete before its handler, who waits, has said so. Within the call of the
+    // With the last bytes of its length an answer is complete before its handler, which waits, has said so. Within the call of the
     // library in which that is noticed nothing else may be done.
     if (handler !== undefined) queueMicrotask(() => this.#callWritable(handler));
   }

@@ -1,9 +1,4 @@
-/**
- * An open WebSocket of a client of the uws edge.
- *
- * The library answers pings and Closes itself, and has no way to stop reading: messages that arrive while the handler is not
- * ready wait here, up to a limit.
- */
+/** An open WebSocket of a client of the uws edge. */
 import type { Containment } from '@holdfast/control-api';
 import type { Clock, Timer } from '../../runtime/clock.js';
 import { type Draining, drainSoon, Fifo } from '../../runtime/fifo.js';
@@ -11,8 +6,10 @@ import type { Flushable, FlushQueue } from '../../runtime/flush-queue.js';
 import {
   endFaultySocket,
   type FramePiece,
+  LOST,
   type MessageSocket,
   type MessageType,
+  NO_CODE,
   type SocketHandler,
 } from '../../websocket/message-socket.js';
 import type { UwsWebSocket } from './library.js';
@@ -26,7 +23,7 @@ import type { UwsWebSocket } from './library.js';
 const HIGH_WATER = 262_144;
 
 /**
- * Most bytes of messages that wait for an handler that does not take them, where each counts `KEPT_BYTES` beside its content;
+ * Most bytes of messages that wait for a handler that does not take them, where each counts `KEPT_BYTES` beside its content;
  * with more the connection is cut.
  *
  * @limit {MiB} of messages that an origin does not take, each counted with `KEPT_BYTES`
@@ -65,10 +62,6 @@ const CLOSE_TIMEOUT_MS = 5_000;
 /** Shorter messages are not worth compressing, in bytes. */
 const COMPRESS_MIN = 512;
 
-/** RFC 6455 §7.1.5: no Close frame, and one without a code. */
-const LOST = 1006;
-const NO_CODE = 1005;
-
 /** Messages that the handler has not taken yet. */
 interface Kept {
   readonly messages: Fifo<[MessageType, Buffer]>;
@@ -102,7 +95,10 @@ interface Ending {
   readonly reason: Buffer;
 }
 
-/** A client's WebSocket. */
+/**
+ * A client's WebSocket. The library answers pings and Closes itself, and has no way to stop reading: messages that arrive while
+ * the handler is not ready wait here, up to a limit.
+ */
 export class UwsSocket implements MessageSocket, Flushable, Draining {
   readonly #deps: UwsSocketDeps;
   /** Whether compression may have been negotiated. */

@@ -93,6 +93,19 @@ for (const edge of ['node', 'uws']) {
     t.match(sent.text, /^c\[1008,"too many messages"\]/);
     t.equal(await limited(holdfast, 'ws_message_rate'), 2);
   });
+
+  t.test(`edge ${edge}: SockJS has the route’s length for each message`, async (t) => {
+    const e2e = await E2eFixture.start(t, 'direct', { route: 'ws_message_max=10', settings: { edge } });
+    const client = await openWs(t, wsUrl(e2e.url, '/echo/000/a/websocket'));
+    client.send(JSON.stringify(['x'.repeat(10), 'y'.repeat(10)]));
+    for (const text of ['o', `a["${'x'.repeat(10)}"]`, `a["${'y'.repeat(10)}"]`]) t.equal(await client.text(), text);
+    client.send(JSON.stringify(['x'.repeat(11)]));
+    t.equal((await client.end()).code, 1009);
+    await e2e.post('/000/b/xhr');
+    await e2e.post('/000/b/xhr_send', JSON.stringify(['x'.repeat(11)]));
+    t.match((await e2e.post('/000/b/xhr')).text, /^c\[1009,/);
+    t.equal(await limited(e2e.holdfast, 'ws_message_max'), 2);
+  });
 }
 
 async function sockjs(t: Parameters<typeof startEcho>[0], edge: string) {

@@ -1,11 +1,10 @@
 /** A route: which requests it takes, what it does to them, and the targets it sends them to. */
 import { headerFault, isToken, type SigKey, wireFromText } from '@holdfast/grip';
-import { parseSize } from '../config/parse-option.js';
 import type { Options } from '../config/table.js';
 import { AllowedOrigins } from '../config/types/allowed-origins.js';
 import { type LogLevel, logLevels } from '../config/types/values.js';
 import { RoutesError } from '../errors.js';
-import { parseLimitKey, parseRate, type RouteLimitProps } from './limit-props.js';
+import { parseLimitKey, parseMessageMax, parseRate, type RouteLimitProps } from './limit-props.js';
 import type { RouteLine, RouteProp } from './routes-file.js';
 import { isForbiddenField, isForbiddenMethod } from './script-fields.js';
 import { isVisible, type Target, toTarget, withoutRoot } from './target.js';
@@ -91,13 +90,6 @@ export interface Route extends RouteLimitProps {
   /** Whose scripts it is for; undefined: as the configuration says. */
   readonly acoOrigins: AllowedOrigins | undefined;
   readonly jsonp: JsonpRule;
-  /**
-   * Longest message of a WebSocket client, in bytes; undefined: `websocket_message_max` alone.
-   *
-   * @limit `ws_message_max` of a route: bytes of a message of its WebSocket clients; without it `websocket_message_max` alone
-   * @over session closed with 1009, counted and logged
-   */
-  readonly wsMessageMax: number | undefined;
   /** Path prefix under which SockJS is served. */
   readonly sockjs: string | undefined;
   /** Origin path of SockJS sessions. */
@@ -208,15 +200,6 @@ class Props {
     const text = this.text(name);
     if (text !== undefined && !/^\d{1,9}$/.test(text)) throw this.error(name, `${name} must be a whole number`);
     return text === undefined ? undefined : Number(text);
-  }
-
-  /** Whole bytes, 1 at least, with or without a unit. */
-  size(name: string): number | undefined {
-    const text = this.text(name);
-    if (text === undefined) return undefined;
-    const bytes = parseSize(text);
-    if (bytes === undefined || bytes < 1) throw this.error(name, `${name} must be a number of bytes, 1 at least`);
-    return bytes;
   }
 
   headers(): (readonly [string, string])[] {
@@ -339,7 +322,10 @@ function limitProps(props: Props): RouteLimitProps {
   if (limitKey === undefined) throw props.error('limit_key', "limit_key must be 'address', 'user' or 'header:NAME'");
   const limitHolds = props.count('limit_holds');
   if (limitHolds === 0) throw props.error('limit_holds', 'limit_holds must be 1 at least');
-  return { limitRate, limitKey, limitHolds };
+  const size = props.text('ws_message_max');
+  const wsMessageMax = size === undefined ? undefined : parseMessageMax(size);
+  if (wsMessageMax === 0) throw props.error('ws_message_max', 'ws_message_max must be a number of bytes, 1 at least');
+  return { limitRate, limitKey, limitHolds, wsMessageMax };
 }
 
 function condition(props: Props, value: string): Pick<Route, 'id' | 'key' | 'domain' | 'proto' | 'ssl' | 'pathBeg'> {
@@ -392,7 +378,6 @@ export function toRoute(line: RouteLine, readSigKey: ReadSigKey, naming: Channel
     sockjs: props.filled('sockjs'),
     sockjsAsPath: props.visible('sockjs_as_path') || undefined,
     linkHosts: props.linkHosts(),
-    wsMessageMax: props.size('ws_message_max'),
     ...limitProps(props),
     targets: line.targets.map((target) => toTarget(target, line.line, channelNameMax)),
   };

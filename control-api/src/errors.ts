@@ -58,6 +58,11 @@ export const controlErrors = {
     status: 413,
     meaning: 'The request body exceeds the configured limit.',
   },
+  ERR_CONTROL_ITEMS: {
+    side: 'client',
+    status: 413,
+    meaning: 'A publish has more items than `ids_max` allows; nothing of it is published.',
+  },
   ERR_CONTROL_CODING: {
     side: 'client',
     status: 415,
@@ -84,7 +89,7 @@ export const controlErrors = {
     side: 'client',
     status: 400,
     text: 'Malformed name in the path.',
-    meaning: 'The name in the path of a view is not percent-encoded UTF-8, or longer than a name may be.',
+    meaning: 'The name in the path of a view is not percent-encoded UTF-8, or none that a channel may have.',
   },
   ERR_CONTROL_CONNECTION: {
     side: 'client',

@@ -45,6 +45,7 @@ export {
   type PublishEvents,
   Publisher,
   type PublisherOptions,
+  type PublishLimits,
   type PublishReceipt,
 } from './publisher.js';
 export type { ControlViews } from './routes.js';

@@ -1,6 +1,6 @@
 /** The one way in, for HTTP and ZeroMQ: makes ids, hands items over to the backplane, gives receipts. */
 import { randomUUID } from 'node:crypto';
-import { type Item, listFormats, type Writable } from '@holdfast/grip';
+import { channelNameFault, GripError, type Item, listFormats, type Writable } from '@holdfast/grip';
 import type { Acceptance, Backplane, ItemMessage, Message } from './backplane/backplane.js';
 import { ControlError, PartlyAccepted } from './errors.js';
 import type { CauseLog } from './runtime/bounded-logs.js';
@@ -19,6 +19,8 @@ export interface PublishEvents {
    * package or of @holdfast/grip, hence from a bounded set and fit for a label.
    */
   rejected(reason: string): void;
+  /** A limit has refused something; `limit` is its name, hence from a bounded set. Beside `rejected`. */
+  limited(limit: string): void;
 }
 
 /** Counts nothing. */
@@ -26,6 +28,7 @@ export const noPublishEvents: PublishEvents = {
   published() {},
   recovered() {},
   rejected() {},
+  limited() {},
 };
 
 /** What became of one accepted item. */
@@ -87,6 +90,16 @@ export class PartlyPublished extends ControlError {
   }
 }
 
+/** What may be published at all. */
+export interface PublishLimits {
+  /** Bytes of a channel's name; see `channelNameFault`. */
+  readonly channelNameMax: number;
+  /** Items of one publish. */
+  readonly idsMax: number;
+}
+
+const NO_LIMITS: PublishLimits = { channelNameMax: Number.POSITIVE_INFINITY, idsMax: Number.POSITIVE_INFINITY };
+
 /** What a {@link Publisher} is made of. */
 export interface PublisherOptions {
   /** Already started. */
@@ -97,6 +110,8 @@ export interface PublisherOptions {
   readonly log: Log;
   /** Logs formats that no subscriber takes. Left out: they are not logged. */
   readonly causes?: CauseLog | undefined;
+  /** Left out: none but those of the ingresses. */
+  readonly limits?: PublishLimits;
 }
 
 /** Publishes parsed items. One per node, shared by all ingresses. */
@@ -107,6 +122,7 @@ export class Publisher {
   readonly #log: Log;
   #isStopped = false;
   readonly #causes: CauseLog | undefined;
+  readonly #limits: PublishLimits;
 
   constructor(options: PublisherOptions) {
     this.#backplane = options.backplane;
@@ -114,16 +130,19 @@ export class Publisher {
     this.#events = options.events;
     this.#log = options.log;
     this.#causes = options.causes;
+    this.#limits = options.limits ?? NO_LIMITS;
   }
 
   /**
    * Publishes items, all or none; resolves with a receipt per item, in order, once the backplane accepted them.
    * The items are handed over before this method returns, so that calls keep their order without being awaited.
-   * Rejects with the `ControlError` of the backplane; where that accepted some of the items, with {@link PartlyPublished}; or with
-   * ERR_CONTROL_STOPPING.
+   * Rejects with the `ControlError` of the backplane; where that accepted some of the items, with {@link PartlyPublished}; with
+   * ERR_CONTROL_STOPPING; and, with nothing published, with ERR_CONTROL_ITEMS for more items than `idsMax`, and with the
+   * `GripError` ERR_GRIP_ITEM for a channel that may not have its name.
    */
   async publish(items: readonly Item[]): Promise<PublishReceipt[]> {
     this.#assertTakes();
+    this.#assertWithin(items);
     const messages: Message[] = [];
     const counts: (number | undefined)[] = [];
     for (const item of items) {
@@ -173,6 +192,23 @@ export class Publisher {
    */
   stop(): void {
     this.#isStopped = true;
+  }
+
+  /** Here, and not in each ingress, so that none is without it. */
+  #assertWithin(items: readonly Item[]): void {
+    const { channelNameMax, idsMax } = this.#limits;
+    if (items.length > idsMax) {
+      this.#events.limited('ids_max');
+      const text = `Too many items: ${items.length}, where one publish may have ${idsMax} (ids_max).`;
+      throw new ControlError('ERR_CONTROL_ITEMS', text);
+    }
+    if (channelNameMax === Number.POSITIVE_INFINITY) return;
+    for (const [at, { channel }] of items.entries()) {
+      const fault = channelNameFault(channel, channelNameMax);
+      if (fault === undefined) continue;
+      this.#events.limited('channel_name_max');
+      throw new GripError('ERR_GRIP_ITEM', `Invalid format: items[${at}]: ${fault}`);
+    }
   }
 
   #assertTakes(): void {

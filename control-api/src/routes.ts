@@ -4,13 +4,14 @@
  * Pushpin's paths are exact, and answered in the format that Accept chooses; the views are always JSON.
  */
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
-import { parseItems } from '@holdfast/grip';
+import { channelNameFault, parseItems } from '@holdfast/grip';
 import {
   type Answer,
   answerTo,
   bodyTooLarge,
   codingMalformed,
   lengthRequired,
+  nameRefused,
   published,
   root,
   unknownCoding,
@@ -60,6 +61,8 @@ export interface ControlRoutesOptions {
   readonly pushInHttpMaxBodySize: number;
   /** Left out, the paths of the views are not there. */
   readonly views?: ControlViews | undefined;
+  /** Bytes of a channel's name; see `channelNameFault`. */
+  readonly channelNameMax?: number;
 }
 
 /** The table. */
@@ -67,6 +70,7 @@ export function controlRoutes({
   publisher,
   pushInHttpMaxBodySize,
   views,
+  channelNameMax = Number.POSITIVE_INFINITY,
 }: ControlRoutesOptions): readonly ControlRoute[] {
   const publish: ControlHandler = ({ body, headers }) =>
     answerPublish(publisher, body, codingOf(headers), pushInHttpMaxBodySize);
@@ -75,11 +79,18 @@ export function controlRoutes({
     { method: '*', path: '/', scope: 'none', handler: () => root },
     { method: 'POST', path: '/publish/?', scope: 'publish', check: checkPublish, handler: publish },
     { method: 'POST', path: '/recover/?', scope: 'recover', handler: recover },
-    ...(views === undefined ? [] : viewRoutes(views)),
+    ...(views === undefined ? [] : viewRoutes(views, channelNameMax)),
   ];
 }
 
-function viewRoutes({ cluster, taps }: ControlViews): ControlRoute[] {
+function viewRoutes({ cluster, taps }: ControlViews, channelNameMax: number): ControlRoute[] {
+  /** Of a channel whose name may be one: others have no items, and nobody on them. */
+  const named =
+    (show: (name: string, response: ServerResponse) => ReturnType<ControlHandler>): ControlHandler =>
+    ({ params: { name = '' }, response }) => {
+      const fault = channelNameFault(name, channelNameMax);
+      return fault === undefined ? show(name, response) : nameRefused(fault);
+    };
   const view = (method: string, path: string, scope: ControlRoute['scope'], handler: ControlHandler): ControlRoute => ({
     method,
     path,
@@ -89,8 +100,18 @@ function viewRoutes({ cluster, taps }: ControlViews): ControlRoute[] {
   });
   return [
     view('GET', '/nodes/?', 'view', () => cluster.answer({ about: 'nodes' })),
-    view('GET', '/channels/{name}', 'view', ({ params: { name = '' } }) => cluster.answer({ about: 'channel', name })),
-    view('GET', '/channels/{name}/items', 'tap', ({ params: { name = '' }, response }) => taps.serve(name, response)),
+    view(
+      'GET',
+      '/channels/{name}',
+      'view',
+      named((name) => cluster.answer({ about: 'channel', name })),
+    ),
+    view(
+      'GET',
+      '/channels/{name}/items',
+      'tap',
+      named((name, response) => taps.serve(name, response)),
+    ),
     view('GET', '/connections/{id+}', 'view', ({ params: { id = '' } }) => cluster.answer({ about: 'connection', id })),
     view('DELETE', '/connections/{id+}', 'disconnect', ({ params: { id = '' } }) =>
       cluster.answer({ about: 'disconnect', id }),

@@ -93,6 +93,8 @@ export interface ControlServerOptions {
   readonly publisher: Publisher;
   /** What is behind /nodes, /channels/ and /connections/; left out, these paths are not there. */
   readonly views?: ControlViews;
+  /** Bytes of a channel's name in the path of a view; left out: no limit of its own. */
+  readonly channelNameMax?: number;
   /** Further names under which it is reached; see `PageGuard`. */
   readonly controlHosts?: readonly string[];
   readonly events: PublishEvents;
@@ -346,8 +348,9 @@ export class ControlServer {
   #report(request: IncomingMessage, answer: Answer, bytes: number | undefined): void {
     const { events } = this.#options;
     const log = this.#log;
-    const { status, code, message, detail, items, cause } = answer;
+    const { status, code, message, detail, items, cause, limit } = answer;
     if (code) events.rejected(code);
+    if (limit !== undefined) events.limited(limit);
     if (code && (request.method === 'POST' || status === 403)) {
       const fields = {
         ...describe(request),

@@ -1,6 +1,6 @@
 /** A control server on a real socket, with a real `Publisher` and `LocalBackplane` behind it. */
 import type { Test } from 'tap';
-import type { Backplane, ControlServerOptions } from '../dist/index.js';
+import type { Backplane, ControlServerOptions, PublishLimits } from '../dist/index.js';
 import { ControlServer, LocalBackplane, Publisher, silentLog } from '../dist/index.js';
 import { ManualClock } from './manual-clock.js';
 import { type RawAnswer, RawClient, requestBytes } from './raw-client.js';
@@ -11,10 +11,13 @@ export const BODY_LIMIT = 1_000_000;
 /** Pushpin's default of push_in_http_max_headers_size. */
 export const HEADER_LIMIT = 10_000;
 
-export type FixtureOptions = Partial<Omit<ControlServerOptions, 'publisher'>> & { readonly backplane?: Backplane };
+export type FixtureOptions = Partial<Omit<ControlServerOptions, 'publisher'>> & {
+  readonly backplane?: Backplane;
+  readonly limits?: PublishLimits;
+};
 
 /** Starts it, subscribed to channel `a` with two subscribers; closes it at the end of the test. */
-export async function startControl(t: Test, { backplane: given, ...overrides }: FixtureOptions = {}) {
+export async function startControl(t: Test, { backplane: given, limits, ...overrides }: FixtureOptions = {}) {
   const listener = new RecordingListener();
   const events = new RecordingEvents();
   const log = new RecordingLog();
@@ -22,7 +25,7 @@ export async function startControl(t: Test, { backplane: given, ...overrides }: 
   await backplane.start(listener);
   await backplane.subscribe('a');
   const countSubscribers = (channel: string) => (channel === 'a' ? 2 : 0);
-  const publisher = new Publisher({ backplane, countSubscribers, events, log: silentLog });
+  const publisher = new Publisher({ backplane, countSubscribers, events, log: silentLog, ...(limits && { limits }) });
   const server = new ControlServer({
     host: '127.0.0.1',
     port: 0,

@@ -48,6 +48,10 @@ export class RecordingEvents implements PublishEvents {
   rejected(reason: string): void {
     this.seen.push(`rejected ${reason}`);
   }
+
+  limited(limit: string): void {
+    this.seen.push(`limited ${limit}`);
+  }
 }
 
 /** One recorded log line. */

@@ -79,6 +79,26 @@ export const MAX_NAME_BYTES = 1_024;
 
 /** Whether a name or id is longer than {@link MAX_NAME_BYTES}. */
 export function isLongName(text: string): boolean {
+  return isLongerThan(text, MAX_NAME_BYTES);
+}
+
+/** Characters of a refused name that are shown. */
+const SHOWN = 40;
+
+/**
+ * Why a channel may not have this name where names are limited to `max` bytes of UTF-8 (`channel_name_max`): for its length, or
+ * for a control character (C0, DEL, C1). Undefined if it may. An infinite `max` allows every name.
+ */
+export function channelNameFault(name: string, max: number): string | undefined {
+  if (max === Number.POSITIVE_INFINITY) return undefined;
+  const isLong = isLongerThan(name, max);
+  if (!isLong && !/\p{Cc}/u.test(name)) return undefined;
+  const shown = name.slice(0, SHOWN).replace(/\p{Cc}/gu, '?');
+  const what = isLong ? `is longer than ${max} bytes` : 'contains a control character';
+  return `channel name '${shown}${name.length > SHOWN ? '…' : ''}' ${what} (channel_name_max)`;
+}
+
+function isLongerThan(text: string, max: number): boolean {
   // No character has more than three bytes for each of its code units.
-  return text.length * 3 > MAX_NAME_BYTES && Buffer.byteLength(text) > MAX_NAME_BYTES;
+  return text.length * 3 > max && Buffer.byteLength(text) > max;
 }

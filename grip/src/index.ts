@@ -1,6 +1,6 @@
 /** The entry point of @holdfast/grip: the GRIP protocol as pure functions, without I/O, timers, clock and log. */
 
-export { formatGripLast, isLongName, MAX_NAME_BYTES } from './channel.js';
+export { channelNameFault, formatGripLast, isLongName, MAX_NAME_BYTES } from './channel.js';
 export { CodedError, type ErrorSide, type ErrorTable, GripError, type GripErrorCode, gripErrors } from './errors.js';
 export { ResponseFilter, responseFilter } from './filters/content-filters.js';
 export { type FilterContext, filterNames, isKnownFilter, MAX_FILTERS } from './filters/filter.js';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { type Channel, parseChannels } from '../dist/channel.js';
-import { formatGripLast, headerFault, wireFromText } from '../dist/index.js';
+import { channelNameFault, formatGripLast, headerFault, wireFromText } from '../dist/index.js';
 import { messageOf } from './grip-error.js';
 import { written } from './wire/written-element.js';
 
@@ -89,4 +89,18 @@ t.test('Grip-Last cannot be used to inject a header', async (t) => {
   fc.assert(
     fc.property(text, text, (channel, id) => headerFault('Grip-Last', formatGripLast(channel, id)) === undefined),
   );
+});
+
+t.test('a name may have as many bytes as the limit, of whatever characters, and no control characters', async (t) => {
+  for (const name of ['', 'x'.repeat(9), 'ééééx', '漢字漢', '𝒳𝒳x', 'a b~ '])
+    t.equal(channelNameFault(name, 9), undefined, name);
+  for (const name of ['x'.repeat(10), 'ééééé', '漢字漢x', '𝒳𝒳xx']) {
+    t.equal(channelNameFault(name, 9), `channel name '${name}' is longer than 9 bytes (channel_name_max)`);
+  }
+  for (const code of [0, 9, 10, 13, 27, 31, 127, 128, 133, 159]) {
+    const fault = "channel name 'a?' contains a control character (channel_name_max)";
+    t.equal(channelNameFault(`a${String.fromCharCode(code)}`, 9), fault);
+  }
+  t.equal(channelNameFault('\0'.repeat(2_000), Number.POSITIVE_INFINITY), undefined, 'without a limit');
+  t.ok((channelNameFault('é\0'.repeat(2_000), 9)?.length ?? 0) < 100, 'a text is short, whatever the name');
 });

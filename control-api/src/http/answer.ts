@@ -28,6 +28,8 @@ export interface Answer {
   readonly header?: readonly [string, string];
   /** The connection is closed after it, so that its client opens the next one elsewhere. */
   readonly closes?: true;
+  /** The name of the limit that refused the request, to be counted; of a publish the publisher counts it. */
+  readonly limit?: string;
 }
 
 /** `/`: scripts use it to see whether the control port answers. The text is part of the compatibility contract. */
@@ -79,6 +81,11 @@ export const timedOut = refusal('ERR_CONTROL_TIMEOUT');
 export const nameMalformed = refusal('ERR_CONTROL_NAME');
 /** Nothing has so long a name. */
 export const nameTooLong = refusal('ERR_CONTROL_NAME', `Name of more than ${MAX_NAME_BYTES} bytes in the path.`);
+/** No channel may have this name: see `channelNameFault`. */
+export const nameRefused = (fault: string): Answer => ({
+  ...refusal('ERR_CONTROL_NAME', `Bad name in the path: ${fault}.`),
+  limit: 'channel_name_max',
+});
 export const noMoreTaps = refusal('ERR_CONTROL_TAPS');
 /** Publishers behind a load balancer come back to another node by it. */
 export const stopping: Answer = { ...refusal('ERR_CONTROL_STOPPING'), closes: true };
@@ -103,7 +110,7 @@ export function methodNotAllowed(method: string, allowed = 'POST'): Answer {
 }
 
 /**
- * The answer to a request that failed with `error`: 400 with the text of a `GripError`; 503 when the node is stopping, or the
+ * The answer to a request that failed with `error`: 400 with the text of a `GripError`; 413 for too many items; 503 when the node is stopping, or the
  * backplane did not accept, so that publishers try again, with the receipts of what it did accept; 500 without details for
  * anything else.
  */
@@ -116,6 +123,7 @@ export function answerTo(error: unknown): Answer {
       ...(error.detail !== undefined && { detail: error.detail }),
     };
   if (error instanceof ControlError && error.code === 'ERR_CONTROL_STOPPING') return stopping;
+  if (error instanceof ControlError && error.code === 'ERR_CONTROL_ITEMS') return refusal(error.code, error.message);
   if (error instanceof ControlError && error.code.startsWith('ERR_BACKPLANE_')) {
     return {
       ...refusal(error.code, unavailableText(error)),

@@ -102,16 +102,23 @@ export class CommandMethods {
       items = parseItemList(args);
     } catch (error) {
       if (!(error instanceof GripError)) throw error;
-      return this.#refused(error.message);
+      return this.#refused(error.code, error.message, `Invalid format: ${error.message}`);
     }
-    await this.#publisher.publish(items);
+    try {
+      await this.#publisher.publish(items);
+    } catch (error) {
+      // What is over a limit.
+      if (error instanceof GripError || (error instanceof ControlError && error.code === 'ERR_CONTROL_ITEMS'))
+        return this.#refused(error.code, error.message);
+      throw error;
+    }
     return done;
   }
 
-  #refused(reason: string): Reply {
-    this.#events.rejected('ERR_GRIP_ITEM');
-    this.#log.warn({ code: 'ERR_GRIP_ITEM', reason }, 'ZeroMQ publish refused');
-    return { ...badRequest, value: `Invalid format: ${reason}` };
+  #refused(code: string, reason: string, value = reason): Reply {
+    this.#events.rejected(code);
+    this.#log.warn({ code, reason }, 'ZeroMQ publish refused');
+    return { ...badRequest, value };
   }
 
   async #check({ ids }: Call['args']): Promise<Reply> {

@@ -9,6 +9,7 @@ import {
   type Connections,
   LocalBackplane,
   Publisher,
+  type PublishLimits,
   silentLog,
   type ZeroMqAddress,
   ZeroMqSockets,
@@ -38,17 +39,24 @@ export interface Replacements {
   readonly backplane?: Backplane;
   readonly connections?: Connections;
   readonly wantsChanged?: () => void;
+  readonly limits?: PublishLimits;
 }
 
 /** Makes the sockets, not yet open, on a node that is subscribed to channels `a` and `b`; closes them with the test. */
 export async function makeSockets(t: Test, specs: Partial<ZeroMqSpecs>, replaced: Replacements = {}) {
-  const { backplane = new LocalBackplane(silentLog), connections = nobody, wantsChanged = () => {} } = replaced;
+  const { backplane = new LocalBackplane(silentLog), connections = nobody, wantsChanged = () => {}, limits } = replaced;
   const listener = new RecordingListener();
   const events = new RecordingEvents();
   const log = new RecordingLog();
   await backplane.start(listener);
   for (const channel of ['a', 'b']) await backplane.subscribe(channel);
-  const publisher = new Publisher({ backplane, countSubscribers: () => 1, events, log: silentLog });
+  const publisher = new Publisher({
+    backplane,
+    countSubscribers: () => 1,
+    events,
+    log: silentLog,
+    ...(limits && { limits }),
+  });
   const clock = new ManualClock();
   const sockets = new ZeroMqSockets({
     specs: { ...none, ...specs },

@@ -26,6 +26,7 @@ import type { RequestDeps } from '../request/request-deps.js';
 import type { Route } from '../routes/route.js';
 import type { RouteTable } from '../routes/route-table.js';
 import type { Target } from '../routes/target.js';
+import { Pace } from '../runtime/bucket.js';
 import type { Clock } from '../runtime/clock.js';
 import { Memory } from '../runtime/memory.js';
 import { RequestInterner } from '../sessions/client-request.js';
@@ -82,7 +83,7 @@ export function composeRequests(config: Config, log: RootLog, around: RequestPat
   const holds: HoldDeps = {
     subscriber,
     sequencer,
-    links: { client, fetches: new SharedFetches(faults), clock, random },
+    links: { client, fetches: new SharedFetches(faults), clock, random, events: telemetry.subscribers },
     limiter: new UpdateLimiter(clock, faults),
     filters: new HttpFilters(client, clock),
     replay,
@@ -113,6 +114,7 @@ export function composeRequests(config: Config, log: RootLog, around: RequestPat
     replay,
     connectionSubscriptionMax,
     events: telemetry.sessions,
+    messagePace: messagePace(config),
   };
   const { autoCrossOrigin, acceptPushpinRoute, upstreamKey, requestBodyMax, instructBodyMax } = config;
   return {
@@ -162,6 +164,12 @@ export function composeSockJs(
     overHttp: !isShared,
     clientMaxconn,
   });
+}
+
+/** Twice as many messages at once as in a second; none without a rate. */
+function messagePace({ wsMessageRate }: Config): Pace | undefined {
+  if (wsMessageRate === Number.POSITIVE_INFINITY) return undefined;
+  return new Pace({ perSecond: wsMessageRate, burst: 2 * wsMessageRate });
 }
 
 /** None where nothing is compressed: then requests cost nothing for it. */

@@ -98,6 +98,7 @@ export class ControlPlane {
       events: metrics,
       log: log.child('publish'),
       causes: new CauseLog(log.child('publish'), this.#clock),
+      limits: config,
     });
     this.zeromq = new ZeroMqSockets({
       specs: config,
@@ -180,6 +181,7 @@ export class ControlPlane {
       pushInHttpMaxHeadersSize,
       pushInHttpMaxBodySize,
       controlHosts: this.#config.controlHosts,
+      channelNameMax: this.#config.channelNameMax,
       maxConnections: this.#descriptors.publishers,
       publisher: this.#publisher,
       views: {

@@ -5,12 +5,14 @@ import type { Exposition, Readiness } from '../admin/server.js';
 import { exposuresOf } from '../config/checks/exposure.js';
 import { type Config, processesFor } from '../config/config.js';
 import { assertKeys, readRoutes } from '../routes/routes-source.js';
+import { Descriptors } from '../runtime/descriptors.js';
 import type { RootLog } from '../telemetry/log.js';
 import { Metrics } from '../telemetry/metrics.js';
 import { checkCertificates } from './certificates.js';
 import type { DataPlaneDeps, Overrides } from './compose.js';
 import { ControlPlane, type Serving } from './control-plane.js';
 import { DataPlane, type DataPlaneLoad } from './data-plane.js';
+import { openFilesNotice } from './open-files.js';
 import { WorkerPool } from './workers/worker-pool.js';
 
 /** A whole Holdfast. */
@@ -33,6 +35,8 @@ export class HoldfastNode {
     for (const { fields, message } of exposuresOf(config, routes.keyFiles)) log.warn(fields, message);
     const { problems, warnings } = checkCertificates(config, routes.table.routes);
     for (const message of [...problems, ...warnings]) log.child('tls').warn({}, message);
+    const files = openFilesNotice(config, processesFor(config), Descriptors.ofProcess().limit);
+    if (files !== undefined) log[files.level](files.fields, files.message);
     const metrics = overrides.metrics ?? new Metrics(config.prometheusPrefix);
     this.faults = new Faults(log.child('fault'), metrics);
     this.#control = new ControlPlane(config, log, metrics, this.faults, () => this.#serving);

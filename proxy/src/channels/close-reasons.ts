@@ -8,6 +8,8 @@ interface CloseRow {
   readonly meaning: string;
   /** RFC 6455 §7.4.1 and the IANA registry; absent where the proxy sends no Close frame of its own. */
   readonly code?: number;
+  /** What that Close frame says to every client, where it says anything to those of other than debug routes. */
+  readonly text?: string;
 }
 
 /** Reason → what happened. */
@@ -20,6 +22,11 @@ export const closeReasons = {
   'client-gone': { meaning: 'The client’s connection ended without a word.' },
   'client-fault': {
     meaning: 'The client broke the WebSocket protocol, or sent too long a message or request body, or one too slowly.',
+  },
+  'message-rate': {
+    meaning: 'The client sent more messages a second than `ws_message_rate` allows.',
+    code: 1008,
+    text: 'too many messages',
   },
   'origin-closed': { meaning: 'The origin closed the session.' },
   'origin-failed': { meaning: 'The origin broke off, or its answer could not be used.' },
@@ -48,4 +55,10 @@ export type CloseReason = keyof typeof closeReasons;
 export function closeCode(reason: CloseReason): number | undefined {
   const row: CloseRow = closeReasons[reason];
   return row.code;
+}
+
+/** What the Close frame says for this reason on any route; empty for nothing. */
+export function closeText(reason: CloseReason): string {
+  const row: CloseRow = closeReasons[reason];
+  return row.text ?? '';
 }

@@ -2,6 +2,7 @@
 import { CauseLog, type Containment, type Faulty, type Log } from '@holdfast/control-api';
 import type { Options } from '../config/table.js';
 import type { OriginWarnings } from '../origin/warnings.js';
+import type { LimitEvents } from '../routes/channel-name.js';
 import type { Route } from '../routes/route.js';
 import type { Clock } from '../runtime/clock.js';
 import type { CloseReason } from './close-reasons.js';
@@ -25,7 +26,7 @@ export interface SubscriberEnd {
 export type DropReason = 'slow-client' | 'filter-failed' | 'rate-limit' | 'patch-limit';
 
 /** Counts what subscribers do; implemented by the metrics. */
-export interface SubscriberEvents {
+export interface SubscriberEvents extends LimitEvents {
   subscriberOpened(kind: SubscriberKind): void;
   subscriberEnded(kind: SubscriberKind, reason: CloseReason): void;
   /** An item was written to a client; `route` is the subscriber's `routeKey`. */

@@ -10,8 +10,9 @@ import { addressKey } from '../config/types/address-ranges.js';
 import type { ClientRequest } from '../edge/port.js';
 import { RequestError } from '../errors.js';
 import type { Route } from '../routes/route.js';
+import type { Rate } from '../runtime/bucket.js';
 import type { Clock } from '../runtime/clock.js';
-import { KeyedCount, KeyedRate, type Rate } from '../runtime/keyed-limits.js';
+import { KeyedCount, KeyedRate } from '../runtime/keyed-limits.js';
 import type { Memory } from '../runtime/memory.js';
 
 /** Seconds until a client may come again that has all the holds it may have, or for which there is no memory. */

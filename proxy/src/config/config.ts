@@ -24,7 +24,7 @@ export interface Config extends Options {
 
 /** For the routes source: lines, or else a file. */
 export type RoutesConfig = Pick<Config, 'routesDir'> &
-  Partial<Pick<Config, 'routes' | 'routesfile' | 'prefixSeparator'>>;
+  Partial<Pick<Config, 'routes' | 'routesfile' | 'prefixSeparator' | 'channelNameMax'>>;
 
 /** What a configuration needs beyond the options. */
 export interface ConfigContext {

@@ -2,7 +2,7 @@
 import type { ConnectionView } from '@holdfast/control-api';
 import { type GoneLink, GripError, type Instruct } from '@holdfast/grip';
 import type { Delivery } from '../channels/delivery.js';
-import type { OverChannelsReport, SubscriberEnd } from '../channels/subscriber-deps.js';
+import type { SubscriberDeps, SubscriberEnd } from '../channels/subscriber-deps.js';
 import { metaOf, type Subscription, SubscriptionList } from '../channels/subscription-list.js';
 import type { PipelineDeps } from '../delivery/pipeline.js';
 import type { Sequencer } from '../delivery/sequencer.js';
@@ -95,7 +95,7 @@ export class ItemQueue {
 
 /**
  * The channels of the target, then those of `instruct`, which is the opening's own or that of a link, with the route's
- * prefix. Channels beyond `connectionSubscriptionMax` are left out, and `over` reports it.
+ * prefix. Channels beyond `connectionSubscriptionMax` are left out, which is reported.
  *
  * Throws GripError ERR_GRIP_INSTRUCT for a channel that is none of the route's.
  */
@@ -107,7 +107,7 @@ export function channelList(
     scope,
   }: Pick<Opening, 'id' | 'implicit' | 'connectionSubscriptionMax' | 'scope'>,
   instruct: Instruct,
-  over: OverChannelsReport,
+  { overChannels, events }: Pick<SubscriberDeps, 'overChannels' | 'events'>,
 ): SubscriptionList {
   const list = new SubscriptionList();
   list.meta = metaOf(instruct.meta);
@@ -116,10 +116,10 @@ export function channelList(
   const wishes = instruct.hold?.channels ?? instruct.channels ?? [];
   for (const wish of wishes) {
     const channel = channelOf(scope.route, wish.name);
-    if (channel === undefined) throw new GripError('ERR_GRIP_INSTRUCT', refusedChannel(wish.name));
+    if (channel === undefined) throw new GripError('ERR_GRIP_INSTRUCT', refusedChannel(scope.route, wish.name, events));
     if (!list.has(channel) && ++count > connectionSubscriptionMax) {
       const channels = new Set(wishes.map(({ name }) => name)).size;
-      over.report({ id, route: scope.route, channels, limit: connectionSubscriptionMax, first: wish.name });
+      overChannels.report({ id, route: scope.route, channels, limit: connectionSubscriptionMax, first: wish.name });
       break;
     }
     list.set(channel, wish);

@@ -225,7 +225,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
 
   linkAnswered(instruct: Instruct, scope: LinkScope): void {
     const before = this.#list;
-    const list = channelList(this.#opening as HoldStart, instruct, this.#deps.subscriber.overChannels);
+    const list = channelList(this.#opening as HoldStart, instruct, this.#deps.subscriber);
     if (this.#catchUp?.accepts(list) === false) return;
     this.#obey(instruct);
     const filters = (instruct.hold?.channels ?? instruct.channels ?? []).flatMap((channel) => channel.filters);

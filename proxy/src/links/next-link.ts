@@ -3,7 +3,7 @@ import type { Faulty } from '@holdfast/control-api';
 import { type Instruct, instructKind, parseInstructHeaders, type ResponseHead } from '@holdfast/grip';
 import type { OriginError } from '../errors.js';
 import { type AnswerSink, nowhere, type OriginCall, type OriginHandler } from '../origin/port.js';
-import { channelOf, refusedChannel } from '../routes/channel-name.js';
+import { channelOf, type LimitEvents, refusedChannel } from '../routes/channel-name.js';
 import type { Clock, Timer } from '../runtime/clock.js';
 import { Retry } from '../runtime/timers.js';
 import type { LinkClient } from './link-client.js';
@@ -28,6 +28,7 @@ export interface NextLinkDeps {
   readonly fetches: SharedFetches;
   readonly clock: Clock;
   readonly random: () => number;
+  readonly events: LimitEvents;
 }
 
 const NONE: ReadonlyMap<string, string> = new Map();
@@ -110,7 +111,8 @@ export class NextLink implements OriginHandler, AnswerSink {
       instruct = parseInstructHeaders(head);
       if (instruct.hold?.mode === 'response') throw new Error('Next link returned non-stream hold.');
       for (const { name } of instruct.hold?.channels ?? instruct.channels ?? []) {
-        if (channelOf((this.#scope as LinkScope).route, name) === undefined) throw new Error(refusedChannel(name));
+        const { route } = this.#scope as LinkScope;
+        if (channelOf(route, name) === undefined) throw new Error(refusedChannel(route, name, this.#deps.events));
       }
     } catch (error) {
       this.#giveUp((error as Error).message, false);

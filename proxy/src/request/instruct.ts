@@ -251,6 +251,6 @@ function openHold(opening: Opening, owner: HoldOwner, deps: HoldDeps): ResponseH
   for (const link of [instruct.links.next, instruct.links.gone]) {
     if (link !== undefined) deps.links.client.place(link.uri, scope);
   }
-  const start = { ...opening, list: channelList(opening, instruct, deps.subscriber.overChannels) };
+  const start = { ...opening, list: channelList(opening, instruct, deps.subscriber) };
   return instruct.hold?.mode === 'response' ? new ResponseHold(start, owner, deps) : new StreamHold(start, owner, deps);
 }

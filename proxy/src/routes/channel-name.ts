@@ -1,17 +1,36 @@
 /** The full name of a channel, which publishers use, from the name that an origin gives it, and which route may name it. */
+import { channelNameFault } from '@holdfast/grip';
 import type { Route } from './route.js';
+
+/** What of a route decides how the channels are called that its origin names. */
+type Naming = Pick<Route, 'prefix' | 'reserved' | 'channelNameMax'>;
+
+/** Counts what a limit has refused. */
+export interface LimitEvents {
+  /** `limit` is its name, from a bounded set. */
+  limited(limit: string): void;
+}
 
 /**
  * The full name of a channel that the origin of a route names: the name behind the route's prefix. Undefined when the route may
- * not name it: one without a prefix may not name the channels of those that have one.
+ * not name it: one without a prefix may not name the channels of those that have one, and no channel may have the name
+ * (`channelNameFault`).
  */
-export function channelOf({ prefix, reserved }: Pick<Route, 'prefix' | 'reserved'>, name: string): string | undefined {
-  return reserved !== '' && name.includes(reserved) ? undefined : prefix + name;
+export function channelOf(route: Naming, name: string): string | undefined {
+  if (isReserved(route, name)) return undefined;
+  const channel = route.prefix + name;
+  return channelNameFault(channel, route.channelNameMax) === undefined ? channel : undefined;
 }
 
-/** What is said of a channel for which {@link channelOf} has no name. */
-export function refusedChannel(name: string): string {
-  return `channel '${name}' contains the prefix_separator, and its route has no prefix`;
+/** What is said of a channel for which {@link channelOf} has no name; counted where a limit is the reason. */
+export function refusedChannel(route: Naming, name: string, events: LimitEvents): string {
+  if (isReserved(route, name)) return `channel '${name}' contains the prefix_separator, and its route has no prefix`;
+  events.limited('channel_name_max');
+  return channelNameFault(route.prefix + name, route.channelNameMax) ?? `channel '${name}' is refused`;
+}
+
+function isReserved({ reserved }: Naming, name: string): boolean {
+  return reserved !== '' && name.includes(reserved);
 }
 
 /**

@@ -1,6 +1,7 @@
 /** The properties by which a route limits its clients: how they are written, and what they mean. */
 import { isToken } from '@holdfast/grip';
-import type { Rate } from '../runtime/keyed-limits.js';
+import { parseSize } from '../config/parse-option.js';
+import type { Rate } from '../runtime/bucket.js';
 
 /** What the limits of a route go by: the client's address, a field of its requests, or the user that the origin names. */
 export type LimitKey = 'address' | 'user' | { readonly header: string };
@@ -12,6 +13,13 @@ export interface RouteLimitProps {
   readonly limitRate: Rate | undefined;
   /** Holds and WebSocket sessions at a time, 1 at least. */
   readonly limitHolds: number | undefined;
+  /**
+   * Longest message of a WebSocket client, in bytes.
+   *
+   * @limit `ws_message_max` of a route: bytes of a message of its WebSocket clients; without it `websocket_message_max` alone
+   * @over session closed with 1009, counted and logged
+   */
+  readonly wsMessageMax: number | undefined;
 }
 
 const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600 };
@@ -30,4 +38,9 @@ export function parseLimitKey(text: string): LimitKey | undefined {
   if (text === 'address' || text === 'user') return text;
   const header = /^header:(.+)$/.exec(text)?.[1];
   return header !== undefined && isToken(header) ? { header: header.toLowerCase() } : undefined;
+}
+
+/** Whole bytes, with or without a unit; 0 for anything else. */
+export function parseMessageMax(text: string): number {
+  return parseSize(text) ?? 0;
 }

@@ -1,10 +1,11 @@
 /** A route: which requests it takes, what it does to them, and the targets it sends them to. */
 import { headerFault, isToken, type SigKey, wireFromText } from '@holdfast/grip';
 import { parseSize } from '../config/parse-option.js';
+import type { Options } from '../config/table.js';
 import { AllowedOrigins } from '../config/types/allowed-origins.js';
 import { type LogLevel, logLevels } from '../config/types/values.js';
 import { RoutesError } from '../errors.js';
-import { parseLimitKey, parseRate, type RouteLimitProps } from './limit-props.js';
+import { parseLimitKey, parseMessageMax, parseRate, type RouteLimitProps } from './limit-props.js';
 import type { RouteLine, RouteProp } from './routes-file.js';
 import { isForbiddenField, isForbiddenMethod } from './script-fields.js';
 import { isVisible, type Target, toTarget, withoutRoot } from './target.js';
@@ -72,6 +73,8 @@ export interface Route extends RouteLimitProps {
   readonly reserved: string;
   /** Longest request body in bytes, 0 for any; undefined: as the configuration says. */
   readonly requestSizeMax: number | undefined;
+  /** Most bytes of a channel's full name; see `channelNameFault`. */
+  readonly channelNameMax: number;
   readonly sigIss: string | undefined;
   readonly sigKey: SigKey | undefined;
   /**
@@ -133,10 +136,14 @@ export const routeProps: readonly string[] = [
   'sockjs',
   'sockjs_as_path',
   'link_hosts',
+  'ws_message_max',
   'limit_rate',
   'limit_key',
   'limit_holds',
 ];
+
+/** What channels may be called that origins name. */
+export type ChannelNaming = Partial<Pick<Options, 'prefixSeparator' | 'channelNameMax'>>;
 
 /** Turns the text of `sig_key` into a key: text, `base64:…` or `file:path`. Throws when it cannot be used. */
 export type ReadSigKey = (text: string) => SigKey | undefined;
@@ -327,7 +334,10 @@ function limitProps(props: Props): RouteLimitProps {
   if (limitKey === undefined) throw props.error('limit_key', "limit_key must be 'address', 'user' or 'header:NAME'");
   const limitHolds = props.count('limit_holds');
   if (limitHolds === 0) throw props.error('limit_holds', 'limit_holds must be 1 at least');
-  return { limitRate, limitKey, limitHolds };
+  const size = props.text('ws_message_max');
+  const wsMessageMax = size === undefined ? undefined : parseMessageMax(size);
+  if (wsMessageMax === 0) throw props.error('ws_message_max', 'ws_message_max must be a number of bytes, 1 at least');
+  return { limitRate, limitKey, limitHolds, wsMessageMax };
 }
 
 function condition(props: Props, value: string): Pick<Route, 'id' | 'key' | 'domain' | 'proto' | 'ssl' | 'pathBeg'> {
@@ -350,10 +360,11 @@ function isYes(choice: '' | 'yes' | 'no' | undefined): boolean | undefined {
 
 /**
  * Understands one line. Unknown properties are passed over, as in Pushpin. `prefixSeparator` goes between prefixes and
- * channels; empty for none.
+ * channels; empty for none. `channelNameMax` is for all channels of its origins.
  * @throws RoutesError with Pushpin's texts where it has the same check
  */
-export function toRoute(line: RouteLine, readSigKey: ReadSigKey, prefixSeparator = ''): Route {
+export function toRoute(line: RouteLine, readSigKey: ReadSigKey, naming: ChannelNaming = {}): Route {
+  const { prefixSeparator = '', channelNameMax = Number.POSITIVE_INFINITY } = naming;
   const props = new Props(line.condition.props, line.line);
   const level = props.count('log_level');
   return {
@@ -366,6 +377,7 @@ export function toRoute(line: RouteLine, readSigKey: ReadSigKey, prefixSeparator
     resume: props.has('resume'),
     ...props.prefix(prefixSeparator),
     requestSizeMax: props.size('request_size_max'),
+    channelNameMax,
     sigIss: props.filled('sig_iss'),
     sigKey: props.sigKey(readSigKey),
     headers: props.headers(),
@@ -380,7 +392,7 @@ export function toRoute(line: RouteLine, readSigKey: ReadSigKey, prefixSeparator
     sockjsAsPath: props.visible('sockjs_as_path') || undefined,
     linkHosts: props.linkHosts(),
     ...limitProps(props),
-    targets: line.targets.map((target) => toTarget(target, line.line)),
+    targets: line.targets.map((target) => toTarget(target, line.line, channelNameMax)),
   };
 }
 

@@ -1,6 +1,6 @@
 /** A target of a route: one origin address and how to talk to it. */
 import { isIPv6 } from 'node:net';
-import { isLongName, MAX_NAME_BYTES } from '@holdfast/grip';
+import { channelNameFault, isLongName, MAX_NAME_BYTES } from '@holdfast/grip';
 import { RoutesError } from '../errors.js';
 import type { RouteSection } from './routes-file.js';
 
@@ -103,12 +103,17 @@ function testChannels({ props }: RouteSection, fail: (reason: string) => RoutesE
  * Understands one target section. Unknown properties are passed over; of a repeated one the last counts.
  * @throws RoutesError with Pushpin's texts; also for `zhttp/` and `zhttpreq/`, which are recognised but not supported
  */
-export function toTarget(section: RouteSection, line: number): Target {
+export function toTarget(section: RouteSection, line: number, channelNameMax = Number.POSITIVE_INFINITY): Target {
   const fail = (reason: string) => new RoutesError(reason, { line, column: section.column });
   const props = new Map(section.props.map(({ name, value }) => [name, value]));
   const subs = section.props.flatMap(({ name, value }) => (name === 'sub' && value !== undefined ? [value] : []));
   if (subs.some(isLongName)) throw fail(`a channel of sub has more than ${MAX_NAME_BYTES} bytes`);
-  if (section.value === 'test') return { kind: 'test', subs, channels: testChannels(section, fail) };
+  const channels = section.value === 'test' ? testChannels(section, fail) : [];
+  for (const name of [...subs, ...channels]) {
+    const fault = channelNameFault(name, channelNameMax);
+    if (fault !== undefined) throw fail(fault);
+  }
+  if (section.value === 'test') return { kind: 'test', subs, channels };
   if (/^zhttp(req)?\//.test(section.value)) throw fail('zhttp targets are not supported');
   const [hostHeader, clientCert, clientKey] = ['host', 'client_cert', 'client_key'].map(
     (name) => props.get(name) || undefined,

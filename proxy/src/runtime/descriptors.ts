@@ -39,7 +39,7 @@ export class Descriptors {
    *
    * @limit an eighth of the open files that the process may have, 16 to 1,280, is kept from clients: for publishers,
    *   origins, operators and files
-   * @over a new connection is closed and counted; one warning every 10 s
+   * @over a new connection is closed and counted; one warning a minute, with how many
    */
   readonly reserve: number;
   /**

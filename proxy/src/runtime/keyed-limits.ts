@@ -1,13 +1,6 @@
 /** How often something may happen, or how much there may be at a time, for each of many keys, such as addresses. */
+import { Pace, type Rate } from './bucket.js';
 import type { Clock } from './clock.js';
-
-/** So many tokens per second, of which at most `burst` can be saved up. */
-export interface Rate {
-  /** Per second, above 0. */
-  readonly perSecond: number;
-  /** 1 at least. */
-  readonly burst: number;
-}
 
 /**
  * Keys in each of two generations. With more than that within the time in which a bucket fills, the oldest are forgotten, and
@@ -19,22 +12,19 @@ export interface Rate {
 export const KEYS_MAX = 65_536;
 
 /**
- * Buckets by key, by the generic cell rate algorithm (ITU-T I.371): of each bucket only the moment is kept at which it is full again.
- * Costs one look-up for each event, and nothing in between.
+ * Buckets by key: of each only the moment is kept at which it is full again (see `bucket.ts`). Costs one look-up for each event,
+ * and nothing in between.
  */
 export class KeyedRate {
   readonly #clock: Clock;
-  /** In ms. */
-  readonly #interval: number;
-  readonly #tolerance: number;
+  readonly #pace: Pace;
   readonly #keysMax: number;
   #young = new Map<string, number>();
   #old = new Map<string, number>();
 
-  constructor({ perSecond, burst }: Rate, clock: Clock, keysMax = KEYS_MAX) {
+  constructor(rate: Rate, clock: Clock, keysMax = KEYS_MAX) {
     this.#clock = clock;
-    this.#interval = 1_000 / perSecond;
-    this.#tolerance = this.#interval * burst;
+    this.#pace = new Pace(rate);
     this.#keysMax = keysMax;
   }
 
@@ -42,13 +32,13 @@ export class KeyedRate {
   take(key: string): number {
     const now = this.#clock.monotonic();
     const full = Math.max(this.#young.get(key) ?? this.#old.get(key) ?? now, now);
-    const wait = full + this.#interval - this.#tolerance - now;
+    const wait = this.#pace.wait(full, now);
     if (wait > 0) return wait;
     if (this.#young.size >= this.#keysMax) {
       this.#old = this.#young;
       this.#young = new Map();
     }
-    this.#young.set(key, full + this.#interval);
+    this.#young.set(key, full + this.#pace.interval);
     return 0;
   }
 

@@ -91,7 +91,8 @@ function subscribe(
   if (outcome === 'subscribed' && isNew) session.writer.subscribed(name, live);
   if (outcome === 'too-many-filters') {
     refuse(session, subscriber, 'filter-limit', `too many filters for channel '${channel}'`);
-  } else if (outcome === 'not-allowed') refuse(session, subscriber, 'channel-refused', refusedChannel(channel));
+  } else if (outcome === 'not-allowed')
+    refuse(session, subscriber, 'channel-refused', refusedChannel(route, channel, subscriber.events));
   else if (outcome === 'too-many-channels') {
     subscriber.overChannels.report({ id, route, channels: limit + 1, limit, first: channel });
   }

@@ -12,6 +12,7 @@ import type { ClientTrust, Forwarder } from '../origin/forwarder.js';
 import type { Origin } from '../origin/port.js';
 import type { Route } from '../routes/route.js';
 import type { Target } from '../routes/target.js';
+import type { Pace } from '../runtime/bucket.js';
 import type { Clock } from '../runtime/clock.js';
 import type { MessageSocket } from '../websocket/message-socket.js';
 import type { RequestInterner } from './client-request.js';
@@ -84,6 +85,8 @@ export interface SessionDeps extends PipelineDeps, Pick<Options, 'connectionSubs
   /** Undefined where nothing limits clients. */
   readonly limits?: ClientLimits | undefined;
   readonly events: SessionEvents;
+  /** How many messages a second each client may send; undefined: any number. */
+  readonly messagePace?: Pace | undefined;
   /** Undefined where no history is kept. */
   readonly replay?: ReplayDeps | undefined;
 }

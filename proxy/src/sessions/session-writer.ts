@@ -4,7 +4,7 @@ import type { WsMessageFormat, WsMessageSend } from '@holdfast/grip';
 import type { Delivery } from '../channels/delivery.js';
 import { type ActionFormat, ItemPipeline, type ItemReceiver } from '../delivery/pipeline.js';
 import { type LinkScope, scopeOf } from '../links/link-scope.js';
-import { FramePiece, type MessageSocket } from '../websocket/message-socket.js';
+import { FramePiece, type MessageSocket, type MessageType } from '../websocket/message-socket.js';
 import type { Dial, SessionDeps } from './session-deps.js';
 import { SessionReplay } from './session-replay.js';
 import type { Subscriptions } from './subscriptions.js';
@@ -14,8 +14,8 @@ export interface SessionReceiver extends ItemReceiver {
   readonly dial: Dial;
   readonly client: MessageSocket;
   readonly subscriptions: Subscriptions;
-  /** An item was sent. */
-  sent(): void;
+  /** An item of this type was sent. */
+  sent(type: MessageType): void;
   /** Delivers an item that had to wait for what was missed before it. */
   deliver(delivery: Delivery): void;
   /** An item asks for news of the origin. */
@@ -103,7 +103,7 @@ export class SessionWriter extends ItemPipeline<WsMessageFormat, FramePiece> {
     const { client } = this.receiver;
     if (this.#replay === undefined) client.push(frame);
     else this.#writeMarked(frame, delivery, this.#replay);
-    this.receiver.sent();
+    this.receiver.sent(frame.type);
   }
 
   /** Hints never get here. */

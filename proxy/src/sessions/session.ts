@@ -1,7 +1,7 @@
 /** An open session: a client's WebSocket and its origin, messages between them, and the end of both. */
 import type { ConnectionView } from '@holdfast/control-api';
 import { fitCloseReason, isSendableCloseCode, parseWsControl, readOriginMessage } from '@holdfast/grip';
-import { type CloseReason, closeCode, closeReasons } from '../channels/close-reasons.js';
+import { type CloseReason, closeCode, closeReasons, closeText } from '../channels/close-reasons.js';
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import { endSoon } from '../channels/subscriber-deps.js';
@@ -9,6 +9,7 @@ import type { OriginError } from '../errors.js';
 import { stampOf } from '../runtime/clock.js';
 import type { MessageSocket, MessageType, SocketHandler } from '../websocket/message-socket.js';
 import { AwaitedClose, type ClosingEnd, closeClient } from './awaited-close.js';
+import { type LimitedSession, MessageLimits, overLimit, TOO_LONG } from './message-limits.js';
 import { isRefreshable, type OriginSocket, type OriginSocketOwner } from './origin-socket.js';
 import { type ControlledSession, notice, obeyControl, TimedMessages } from './session-control.js';
 import type { Dial, SessionDeps, SessionStart } from './session-deps.js';
@@ -32,7 +33,9 @@ const CLOSE_GRACE_MS = 5_000;
 const NO_REASON = Buffer.alloc(0);
 
 /** One session, from the 101 to its end. */
-export class Session implements Subscriber, SocketHandler, OriginSocketOwner, SessionReceiver, ControlledSession {
+export class Session
+  implements Subscriber, SocketHandler, OriginSocketOwner, SessionReceiver, ControlledSession, LimitedSession
+{
   readonly dial: Dial;
   readonly client: MessageSocket;
   readonly subscriptions: Subscriptions;
@@ -41,6 +44,8 @@ export class Session implements Subscriber, SocketHandler, OriginSocketOwner, Se
   readonly #origin: OriginSocket;
   readonly #messagePrefix: string | undefined;
   readonly #since: number;
+  /** Undefined where there are none. */
+  readonly #limits: MessageLimits | undefined;
   /** Undefined until the origin asks for one. */
   #timed: TimedMessages | undefined;
   /** Undefined until a subscription is not live at once. */
@@ -57,6 +62,7 @@ export class Session implements Subscriber, SocketHandler, OriginSocketOwner, Se
     this.#origin = origin;
     this.#messagePrefix = messagePrefix;
     this.#since = clock.monotonic();
+    this.#limits = MessageLimits.of(dial, deps.messagePace, deps.subscriber);
     this.subscriptions = new Subscriptions(this, registry, dial.route, implicit, deps.connectionSubscriptionMax);
     this.writer = new SessionWriter(this, resume, deps);
   }
@@ -97,7 +103,10 @@ export class Session implements Subscriber, SocketHandler, OriginSocketOwner, Se
   // From the client
 
   onMessage(type: MessageType, data: Buffer): void {
-    if (this.#readsClient && !this.#origin.send(type, data)) this.client.pause();
+    if (this.#state === 'over' || this.#limits?.refuses(type, data, this, this.#state !== 'closing')) return;
+    if (!this.#readsClient || this.#origin.send(type, data)) return;
+    this.#limits?.hold();
+    this.client.pause();
   }
 
   onClosing(code: number | undefined, reason: Buffer): void {
@@ -113,6 +122,12 @@ export class Session implements Subscriber, SocketHandler, OriginSocketOwner, Se
 
   /** What the client had said before is still answered. The origin gets a Close with the same code. */
   onBreach(code: number, error: Error): void {
+    if (code === TOO_LONG && !this.#isGone)
+      overLimit(this, this.#deps.subscriber, 'websocket_message_max', 'a message of its client is too long');
+    this.breach(code, error);
+  }
+
+  breach(code: number, error: Error): void {
     this.#deps.subscriber.log.debug({ id: this.id, err: error }, 'client fault');
     if (this.#state === 'open') {
       this.#origin.close(code, NO_REASON);
@@ -188,6 +203,7 @@ export class Session implements Subscriber, SocketHandler, OriginSocketOwner, Se
   }
 
   originWritable(): void {
+    this.#limits?.release();
     this.client.resume();
   }
 
@@ -250,7 +266,8 @@ export class Session implements Subscriber, SocketHandler, OriginSocketOwner, Se
 
   // From the writer
 
-  sent(): void {
+  sent(type: MessageType): void {
+    if (type === 'ping') this.#limits?.pinged();
     this.#timed?.sent();
   }
 
@@ -282,6 +299,7 @@ export class Session implements Subscriber, SocketHandler, OriginSocketOwner, Se
     this.#state = 'detached';
     this.#closeOrigin();
     // What it sends now is read and dropped.
+    this.#limits?.release();
     this.client.resume();
   }
 
@@ -296,12 +314,12 @@ export class Session implements Subscriber, SocketHandler, OriginSocketOwner, Se
     this.#order.waitFor(live);
   }
 
-  /** Ends the session because the proxy wants it, with the code of the reason. Details go to debug routes only. */
+  /** Ends the session because the proxy wants it, with code and text of the reason. Details go to debug routes only. */
   end(reason: CloseReason, detail?: string): void {
     const open = this.#state === 'open';
     if (!this.#leave(reason)) return;
     if (open) this.#origin.abort();
-    const text = this.isDebug ? (detail ?? closeReasons[reason].meaning) : '';
+    const text = this.isDebug ? (detail ?? closeReasons[reason].meaning) : closeText(reason);
     const code = closeCode(reason);
     if (code === undefined) this.client.abort();
     else {
@@ -365,8 +383,9 @@ export class Session implements Subscriber, SocketHandler, OriginSocketOwner, Se
   }
 
   #toClient(type: MessageType, data: Buffer): void {
+    // Before it is sent: some sockets answer a ping at once.
+    this.sent(type);
     if (!this.client.send(type, data)) this.#origin.pause();
-    this.#timed?.sent();
   }
 
   /** A timed message counts as an item: there is nobody to hold back while the client does not read. */

@@ -42,7 +42,7 @@ export interface Subscribed {
 export class Subscriptions extends SubscriptionList {
   readonly #subscriber: Subscriber;
   readonly #registry: ChannelRegistry;
-  readonly #route: Pick<Route, 'prefix' | 'reserved'>;
+  readonly #route: Pick<Route, 'prefix' | 'reserved' | 'channelNameMax'>;
   readonly #implicit: readonly string[];
   readonly #max: number;
   /** Implicit channels that the origin has subscribed the session to as well. */
@@ -55,7 +55,7 @@ export class Subscriptions extends SubscriptionList {
   constructor(
     subscriber: Subscriber,
     registry: ChannelRegistry,
-    route: Pick<Route, 'prefix' | 'reserved'>,
+    route: Pick<Route, 'prefix' | 'reserved' | 'channelNameMax'>,
     implicit: readonly string[],
     max: number,
   ) {

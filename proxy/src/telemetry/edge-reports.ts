@@ -6,7 +6,7 @@ import type { Descriptors } from '../runtime/descriptors.js';
 import { legible } from '../runtime/legible.js';
 
 /** One line about a shortage of file descriptors in so many ms, however many connections there were. */
-export const REPORT_MS = 10_000;
+export const REPORT_MS = 60_000;
 
 /** Statuses for which a limit is to blame, and the option that sets it. */
 const OPTIONS: Readonly<Record<number, string>> = {

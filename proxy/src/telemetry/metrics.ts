@@ -289,23 +289,25 @@ export class Metrics
 
   connectionRefused(): void {
     this.#connectionsRefused.inc();
+    this.limited('client_maxconn');
   }
 
   descriptorsShort(): void {
     this.#connectionsRefused.inc();
+    this.limited('open_files');
   }
 
   proxyRefused(): void {
     this.#connectionsRefused.inc();
   }
 
-  /** Something was refused or cut because of the limit of this name. */
-  limited(limit: string): void {
-    this.#limited.inc({ limit });
-  }
-
   requestRefused(): void {
     this.#requestsRefused.inc();
+  }
+
+  /** A limit has refused or cut something; `limit` is its name in the option table, or that of a limit of the system. */
+  limited(limit: string): void {
+    this.#limited.inc({ limit });
   }
 
   writeTimedOut(): void {

@@ -93,6 +93,7 @@ export class Statistics implements RequestEvents, SessionEvents, SubscriptionWat
       subscriberOpened: (kind) => events.subscriberOpened(kind),
       subscriberEnded: (kind, reason) => events.subscriberEnded(kind, reason),
       itemDropped: (kind, reason) => events.itemDropped(kind, reason),
+      limited: (limit) => events.limited(limit),
       itemSent: (kind, route) => {
         events.itemSent(kind, route);
         this.#stats.counted(route, sentCounts[kind]);

@@ -2,13 +2,13 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { RoutesError } from '../../dist/errors.js';
-import { channelOf } from '../../dist/routes/channel-name.js';
+import { channelOf, refusedChannel } from '../../dist/routes/channel-name.js';
 import { type Route, toRoute } from '../../dist/routes/route.js';
 import { RouteTable } from '../../dist/routes/route-table.js';
 import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';
 
-const route = (line: string, separator = ''): Route =>
-  toRoute(parseRouteLine(line, 1) as RouteLine, () => undefined, separator);
+const route = (line: string, prefixSeparator = '', channelNameMax = Number.POSITIVE_INFINITY): Route =>
+  toRoute(parseRouteLine(line, 1) as RouteLine, () => undefined, { prefixSeparator, channelNameMax });
 const warnings = (separator: string, ...lines: string[]) =>
   new RouteTable(lines.map((line) => route(line, separator))).warnings;
 
@@ -64,3 +64,26 @@ t.test(
     t.strictSame(warnings('', '* b:1', 'x b:1'), []);
   },
 );
+
+t.test('a name is measured with its prefix', async (t) => {
+  const counted: string[] = [];
+  const events = { limited: (limit: string) => counted.push(limit) };
+  const prefixed = route('*,prefix=abc a:1', '|', 8);
+  t.equal(channelOf(prefixed, '1234'), 'abc|1234');
+  t.equal(channelOf(prefixed, '12345'), undefined);
+  t.match(
+    refusedChannel(prefixed, '12345', events),
+    /^channel name 'abc\|12345' is longer than 8 bytes \(channel_name_max\)$/,
+  );
+  t.equal(channelOf(prefixed, 'a\n'), undefined);
+  t.match(refusedChannel(prefixed, 'a\n', events), /contains a control character/);
+  t.strictSame(counted, ['channel_name_max', 'channel_name_max']);
+  t.match(refusedChannel(route('* a:1', '|', 8), 'a|b', events), /contains the prefix_separator/);
+  t.equal(counted.length, 2, 'which is no limit');
+});
+
+t.test('channels that the routes themselves name are measured too', async (t) => {
+  for (const line of ['* a:1,sub=12345678', '* test,channels=a|12345678']) t.ok(route(line, '', 8));
+  for (const line of ['* a:1,sub=123456789', '* test,channels=a|123456789', '* a:1,sub=ééééé'])
+    t.throws(() => route(line, '', 8), { message: /is longer than 8 bytes \(channel_name_max\)$/ });
+});

@@ -34,6 +34,7 @@ t.test('a bare line has the defaults', async (t) => {
     limitKey: 'address',
     limitHolds: undefined,
     requestSizeMax: undefined,
+    channelNameMax: Number.POSITIVE_INFINITY,
     sigIss: undefined,
     sigKey: undefined,
     headers: [],
@@ -47,6 +48,7 @@ t.test('a bare line has the defaults', async (t) => {
     sockjs: undefined,
     sockjsAsPath: undefined,
     linkHosts: [],
+    wsMessageMax: undefined,
     targets: [
       {
         kind: 'http',
@@ -241,3 +243,17 @@ for (const [condition, path, result] of paths)
   t.test(`${condition} sends ${path} on as ${result}`, async (t) => {
     t.equal(rewritePath(route(`${condition} h:1`), path), result);
   });
+
+t.test('ws_message_max is a number of bytes, with or without a unit', async (t) => {
+  for (const [text, bytes] of [
+    ['1', 1],
+    ['65536', 65_536],
+    ['64KiB', 65_536],
+    ['1MB', 1_000_000],
+  ] as const)
+    t.equal(route(`*,ws_message_max=${text} h:80`).wsMessageMax, bytes);
+  for (const text of ['', '=', '=0', '=-1', '=x', '=1.5', '=1e400'])
+    t.throws(() => route(`*,ws_message_max${text} h:80`), {
+      message: /: ws_message_max must be a number of bytes, 1 at least$/,
+    });
+});

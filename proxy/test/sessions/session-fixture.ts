@@ -86,6 +86,8 @@ export class SessionFixture {
   /** Handshakes that were answered, and sessions that have ended, as the product reports them. */
   readonly opened: SessionOpening[] = [];
   readonly ends: SubscriberEnd[] = [];
+  /** Names of limits that refused something. */
+  readonly limited: string[] = [];
   /** Every handshake, and the client's header fields as they came: as long as somebody has them. */
   readonly handshakes: WeakRef<object>[] = [];
   readonly #app: App;
@@ -102,6 +104,7 @@ export class SessionFixture {
     noteCalls(metrics, 'subscriberEnded', () => counts.ended++);
     noteCalls(metrics, 'itemSent', () => counts.sent++);
     noteCalls(metrics, 'itemDropped', () => counts.dropped++);
+    noteCalls(metrics, 'limited', (limit) => this.limited.push(limit));
     noteCalls(metrics as DeliveryEvents, 'itemDelivered', (receivers) => {
       counts.delivered += receivers;
     });

@@ -26,7 +26,13 @@ async function subscriptions({ prefix = '', reserved = '', implicit = [], max = 
     fault() {},
     view: () => ({ id: 's1', kind: 'ws', client: '', since: '', channels: [], items: 0, waiting: 0 }),
   };
-  const own = new Subscriptions(subscriber, registry, { prefix, reserved }, implicit, max);
+  const own = new Subscriptions(
+    subscriber,
+    registry,
+    { prefix, reserved, channelNameMax: Number.POSITIVE_INFINITY },
+    implicit,
+    max,
+  );
   own.start();
   /** Of these channels, those that the subscriber is on. */
   const on = (...channels: string[]) => channels.filter((channel) => registry.of(channel).has(subscriber));

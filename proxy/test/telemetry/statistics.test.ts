@@ -73,7 +73,13 @@ t.test('an item is reported for each format that it has, in the order of the tab
   t.strictSame(delivered.slice(3), ['{"channel":"c","transport":"ws-message","receivers":2,"blocks":10}']);
   t.strictSame(counted.splice(0), [' {"received":1,"blocks-received":3}', ' {"received":1,"blocks-received":5}']);
 
-  const events = statistics.over({ subscriberOpened() {}, subscriberEnded() {}, itemDropped() {}, itemSent() {} });
+  const events = statistics.over({
+    subscriberOpened() {},
+    subscriberEnded() {},
+    itemDropped() {},
+    itemSent() {},
+    limited() {},
+  });
   for (const kind of subscriberKinds) events.itemSent(kind, 'r');
   t.strictSame(counted, ['r {"sent":1,"http-response-sent":1}', 'r {"sent":1}', 'r {"sent":1}']);
 });

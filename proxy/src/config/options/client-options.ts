@@ -95,11 +95,25 @@ export const clientOptions = [
     default: 16_777_216,
     min: 125,
     max: 1_073_741_824,
-    doc: 'Longest WebSocket message, in either direction and after decompression. A longer one closes the session with code 1009.',
+    doc: 'Longest WebSocket message, in either direction and after decompression. A longer one closes the session with code 1009. The route property `ws_message_max` lowers it for what clients send.',
     uws: {
       effect: 'other',
       doc: 'a client that sends a longer one is cut without a code',
     },
+  },
+  /**
+   * @limit no limit on the messages per second of a WebSocket client, pings included, and pongs that no ping
+   *   asked for; twice as many at once
+   * @over session closed with 1008, counted and logged
+   */
+  {
+    key: 'ws_message_rate',
+    group: 'Clients',
+    type: 'limit',
+    unit: 'messages per second',
+    default: -1,
+    min: -1,
+    doc: 'Messages per second that a WebSocket or SockJS client may send, pings included, and pongs that no ping asked for; twice as many at once. One that sends more is closed with code 1008. While its origin holds it back, what it may send adds up. 0 or -1 sets no limit.',
   },
   /**
    * @limit {} connections on each listener

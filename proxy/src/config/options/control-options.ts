@@ -66,6 +66,20 @@ export const controlOptions = [
     pushpin: ['handler.push_in_http_max_body_size'],
     doc: 'Largest body of a control request.',
   },
+  /**
+   * @limit no limit on the items of one publish but the longest body: one of `push_in_http_max_body_size` has room for some
+   *   30,000 of the shortest
+   * @over nothing of it is published: 413, or `bad-request` on the ZeroMQ command socket; counted
+   */
+  {
+    key: 'ids_max',
+    group,
+    type: 'limit',
+    unit: 'items',
+    default: -1,
+    min: -1,
+    doc: 'Items that one publish may have, over HTTP or on `command_spec`; 0 or -1 sets no limit but that of the body. Each item has an id, which is remembered (`id_cache_ttl`).',
+  },
   {
     key: 'push_in_spec',
     group,

@@ -97,6 +97,23 @@ export const deliveryOptions = [
     doc: 'Channels one client connection may be subscribed to. An origin that names more is warned of in the log, and the rest is ignored.',
   },
   /**
+   * @limit {} bytes of a channel's name in UTF-8, the prefix of its route included, and no control characters; no limit of its
+   *   own with a pushpin.conf
+   * @over refused and counted: publish 400, instruct 502, a session that asks for it is closed with 1011, `sub=` and `channels=`
+   *   are an error of the routes, a view 400
+   */
+  {
+    key: 'channel_name_max',
+    group,
+    type: 'limit',
+    unit: 'bytes',
+    default: 255,
+    pushpinDefault: 0,
+    min: -1,
+    max: 1024,
+    doc: 'Longest name of a channel, in bytes of UTF-8 and with the prefix of its route. With it, names with control characters are refused. 0 or -1 sets no limit, as Pushpin has none, but that of 1,024 bytes.',
+  },
+  /**
    * @limit {} s that a channel is kept after its last response hold
    * @over it is forgotten
    */

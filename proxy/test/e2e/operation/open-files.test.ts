@@ -28,7 +28,7 @@ async function origin(t: Test): Promise<number> {
 }
 
 /** A Holdfast with so few descriptors. */
-async function start(t: Test, edge: string): Promise<Holdfast> {
+async function start(t: Test, edge: string, ...more: readonly string[]): Promise<Holdfast> {
   const directory = newDirectory(t);
   const flags = [
     '--edge',
@@ -39,7 +39,7 @@ async function start(t: Test, edge: string): Promise<Holdfast> {
     '--push-in-http-port',
     '0',
   ];
-  flags.push('--admin-port', '127.0.0.1:0', '--route', `* 127.0.0.1:${await origin(t)}`);
+  flags.push('--admin-port', '127.0.0.1:0', '--route', `* 127.0.0.1:${await origin(t)}`, ...more);
   const program = [process.execPath, join(root, 'proxy', 'bin', 'holdfast.js'), ...flags];
   const args = ['-c', `ulimit -n ${FILES}; exec "$0" "$@"`, ...program];
   const child = startChild(t, { command: 'sh', args, cwd: directory });
@@ -78,6 +78,36 @@ const livez = async (holdfast: Holdfast) =>
 
 const isShortage = ({ msg }: LogRecord) => /file descriptors run out/.test(String(msg));
 
+const isNotice = ({ msg }: LogRecord) => /^open files: /.test(String(msg));
+
+t.test(
+  'the start says where there are fewer open files than clients: a warning of a number that was chosen',
+  async (t) => {
+    const [usual, chosen, fitting] = [
+      await start(t, 'node'),
+      await start(t, 'uws', '--client-maxconn', '225'),
+      await start(t, 'node', '--client-maxconn', '224'),
+    ];
+    t.match(usual.records().filter(isNotice), [
+      {
+        level: 'info',
+        limit: FILES,
+        needed: 51_280,
+        msg: /may have 256, but 51280 are needed .* client_maxconn \(50000\)/,
+      },
+    ]);
+    t.match(chosen.records().filter(isNotice), [
+      {
+        level: 'warn',
+        limit: FILES,
+        needed: 257,
+        msg: /set LimitNOFILE or ulimit -n to 257 or more, or client_maxconn to 224/,
+      },
+    ]);
+    t.strictSame(fitting.records().filter(isNotice), []);
+  },
+);
+
 for (const edge of ['node', 'uws']) {
   t.test(
     `${edge}: clients beyond the open files are turned away; probes, publishers and held clients notice nothing`,
@@ -91,9 +121,10 @@ for (const edge of ['node', 'uws']) {
       t.equal(receipt?.subscribers, held.length);
       await Promise.all(held.map((wire) => wire.until('[item]')));
       t.equal(await holdfast.metric('holdfast_connections_refused_total'), CLIENTS - held.length);
+      t.equal(await holdfast.metric('holdfast_limited_total{limit="open_files"}'), CLIENTS - held.length);
       const line = await holdfast.record('of the shortage', isShortage);
       t.match(line, { level: 'warn', limit: FILES, msg: /Raise LimitNOFILE or ulimit -n/ });
-      t.ok(holdfast.records().filter(isShortage).length < 10, 'not one for each');
+      t.ok(holdfast.records().filter(isShortage).length < 3, 'one in a minute');
       held[0]?.socket.destroy();
       await until('a place that is freed', async () => {
         const wire = await connect(t, holdfast.clients);

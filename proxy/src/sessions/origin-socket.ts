@@ -66,3 +66,10 @@ export interface Refreshable {
 export function isRefreshable(socket: OriginSocket): socket is OriginSocket & Refreshable {
   return 'refresh' in socket;
 }
+
+const NO_REASON = Buffer.alloc(0);
+
+/** Closes an origin's end from our side: as Pushpin does, 1000 on a WebSocket, no code in an event. */
+export function closeOrigin(origin: OriginSocket): void {
+  origin.close(isRefreshable(origin) ? undefined : 1000, NO_REASON);
+}

@@ -1,9 +1,11 @@
 /** What is written to one session's client: items, and tokens for a client that may come back. */
 import { isUtf8 } from 'node:buffer';
+import type { ConnectionView } from '@holdfast/control-api';
 import type { WsMessageFormat, WsMessageSend } from '@holdfast/grip';
 import type { Delivery } from '../channels/delivery.js';
 import { type ActionFormat, ItemPipeline, type ItemReceiver } from '../delivery/pipeline.js';
 import { type LinkScope, scopeOf } from '../links/link-scope.js';
+import { stampOf } from '../runtime/clock.js';
 import { FramePiece, type MessageSocket, type MessageType } from '../websocket/message-socket.js';
 import type { Dial, SessionDeps } from './session-deps.js';
 import { SessionReplay } from './session-replay.js';
@@ -37,6 +39,23 @@ export class SessionWriter extends ItemPipeline<WsMessageFormat, FramePiece> {
     this.receiver = receiver;
     this.deps = deps;
     this.#replay = this.#makeReplay(resume);
+  }
+
+  /** What an operator is shown of the session, which began at `since` by the monotonic clock. */
+  view(since: number): ConnectionView {
+    const { dial, client, subscriptions } = this.receiver;
+    const { request, route, connectionId } = dial;
+    return {
+      id: request.id,
+      session: connectionId,
+      kind: 'ws',
+      ...(route.id !== undefined && { route: route.id }),
+      client: request.clientAddress,
+      since: stampOf(this.deps.subscriber.clock, since),
+      channels: subscriptions.channels,
+      items: this.items,
+      waiting: client.waiting,
+    };
   }
 
   /** Whether an item is to be taken now: not if it was replayed already, or has to wait for what is replayed before it. */

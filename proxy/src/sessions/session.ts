@@ -6,11 +6,10 @@ import type { Delivery } from '../channels/delivery.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import { endSoon } from '../channels/subscriber-deps.js';
 import type { OriginError } from '../errors.js';
-import { stampOf } from '../runtime/clock.js';
 import type { MessageSocket, MessageType, SocketHandler } from '../websocket/message-socket.js';
 import { AwaitedClose, type ClosingEnd, closeClient } from './awaited-close.js';
 import { type LimitedSession, MessageLimits, overLimit, TOO_LONG } from './message-limits.js';
-import { isRefreshable, type OriginSocket, type OriginSocketOwner } from './origin-socket.js';
+import { closeOrigin, isRefreshable, type OriginSocket, type OriginSocketOwner } from './origin-socket.js';
 import { type ControlledSession, notice, obeyControl, TimedMessages } from './session-control.js';
 import type { Dial, SessionDeps, SessionStart } from './session-deps.js';
 import { type SessionReceiver, SessionWriter } from './session-writer.js';
@@ -250,18 +249,7 @@ export class Session
   }
 
   view(): ConnectionView {
-    const { request, route, connectionId } = this.dial;
-    return {
-      id: this.id,
-      session: connectionId,
-      kind: 'ws',
-      ...(route.id !== undefined && { route: route.id }),
-      client: request.clientAddress,
-      since: stampOf(this.#deps.subscriber.clock, this.#since),
-      channels: this.subscriptions.channels,
-      items: this.writer.items,
-      waiting: this.client.waiting,
-    };
+    return this.writer.view(this.#since);
   }
 
   // From the writer
@@ -275,7 +263,7 @@ export class Session
     const sendable = code !== undefined && isSendableCloseCode(code) ? code : undefined;
     const open = this.#state === 'open';
     if (!this.#leave('closed')) return;
-    if (open) this.#closeOrigin();
+    if (open) closeOrigin(this.#origin);
     this.client.close(sendable, sendable === undefined ? undefined : fitCloseReason(Buffer.from(reason ?? '')));
   }
 
@@ -297,7 +285,7 @@ export class Session
 
   detach(): void {
     this.#state = 'detached';
-    this.#closeOrigin();
+    closeOrigin(this.#origin);
     // What it sends now is read and dropped.
     this.#limits?.release();
     this.client.resume();
@@ -326,11 +314,6 @@ export class Session
       this.client.close(code, fitCloseReason(Buffer.from(text)));
       this.#deps.subscriber.clock.after(CLOSE_GRACE_MS, () => this.client.abort(), this);
     }
-  }
-
-  /** Closes the origin's end from our side: as Pushpin does, 1000 on a WebSocket, no code in an event. */
-  #closeOrigin(): void {
-    this.#origin.close(isRefreshable(this.#origin) ? undefined : 1000, NO_REASON);
   }
 
   /** Whether it has left its channels. */

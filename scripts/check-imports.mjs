@@ -16,7 +16,7 @@ const packages = ['grip', 'control-api', 'proxy'];
  */
 const layers = {
   grip: [['wire'], ['headers', 'filters'], ['instruct'], ['ws'], ['item']],
-  'control-api': [['runtime'], ['http', 'stats', 'backplane'], ['cluster', 'zmq'], ['views']],
+  'control-api': [['runtime'], ['http', 'stats', 'backplane'], ['auth', 'cluster', 'zmq'], ['views']],
   proxy: [
     ['runtime'],
     ['http', 'websocket'],

@@ -13,6 +13,23 @@ export interface PublishEvents {
    * package or of @holdfast/grip, hence from a bounded set and fit for a label.
    */
   rejected(reason: string): void;
+  /**
+   * A request that needs a permission was answered: for this scope, by the key with this id, or with none (the empty text), and
+   * how. Ids are those of configured keys.
+   */
+  requested(action: string, key: string, result: ControlResult): void;
+}
+
+/** How a request of the control API ended. */
+export type ControlResult = 'ok' | 'unauthenticated' | 'forbidden' | 'rate' | 'refused' | 'failed';
+
+/** The result of a status. */
+export function controlResult(status: number): ControlResult {
+  if (status < 400) return 'ok';
+  if (status === 401) return 'unauthenticated';
+  if (status === 403) return 'forbidden';
+  if (status === 429) return 'rate';
+  return status < 500 ? 'refused' : 'failed';
 }
 
 /** Counts nothing. */
@@ -20,4 +37,5 @@ export const noPublishEvents: PublishEvents = {
   published() {},
   recovered() {},
   rejected() {},
+  requested() {},
 };

@@ -1,6 +1,21 @@
 /**
  * The entry point of @holdfast/control-api: the way from a publisher to every node.
  */
+export { type Admission, type Caller, ControlAccess } from './auth/access.js';
+export { type Action, controlActions, isAction } from './auth/action.js';
+export type { ControlKey } from './auth/control-key.js';
+export {
+  type KeyEntry,
+  type KeyMember,
+  type KeyProblem,
+  type KeysRead,
+  ONE_KEY_ID,
+  type ReadKeyFile,
+  readKeyEntries,
+  readOneKey,
+} from './auth/key-entries.js';
+export { KeyTable } from './auth/key-table.js';
+export { DETAIL_TYPE } from './auth/rights.js';
 export type {
   Acceptance,
   Backplane,
@@ -28,8 +43,8 @@ export type { Cluster, KnownNode, NodeAnswer, NodeMember, NodeState, Question } 
 export { RedisNodes, type RedisNodesOptions } from './cluster/redis.js';
 export { StandaloneNode } from './cluster/standalone-node.js';
 export { ControlError, type ControlErrorCode, controlErrors, type ErrorSide } from './errors.js';
-export { noPublishEvents, type PublishEvents } from './events.js';
-export { type Answer, methodNotAllowed } from './http/answer.js';
+export { type ControlResult, controlResult, noPublishEvents, type PublishEvents } from './events.js';
+export { type Answer, forbidden, methodNotAllowed } from './http/answer.js';
 export type { ListenAddress } from './http/listen.js';
 export { ListenerConnections, type ListenerConnectionsOptions, type Phase } from './http/listener-connections.js';
 export { PageGuard } from './http/page-guard.js';
@@ -49,6 +64,7 @@ export {
   uncontained,
 } from './runtime/faults.js';
 export { type Log, silentLog } from './runtime/log.js';
+export { PacedLog } from './runtime/paced-log.js';
 export { ControlServer, type ControlServerOptions } from './server.js';
 export type { StatsConnection } from './stats/connections.js';
 export { noStats, type StatsDelivery, type StatsEvents, StatsFeed, type StatsFeedOptions } from './stats/feed.js';

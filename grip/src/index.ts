@@ -37,6 +37,7 @@ export type { HttpStreamFormat } from './item/http-stream.js';
 export { ITEM_OVERHEAD, type Item, itemBytes, itemToJson, parseItem, parseItemList, parseItems } from './item/item.js';
 export { decodePacket, encodePacket, type PacketFormat } from './item/packet.js';
 export type { WsMessageFormat, WsMessageSend } from './item/ws-message.js';
+export { isKeyError, type JwtClaims, type JwtKey, type JwtRead, peekJwt, readJwk, readJwtKey } from './jwt.js';
 export { isLongName, MAX_NAME_BYTES } from './name.js';
 export { parseSigKey, type SigKey, type SigKeyUse, signGripSig, verifyGripSig } from './sig.js';
 export { MAX_JSON_DEPTH, readJson, readJsonBytes } from './wire/json.js';

@@ -9,9 +9,12 @@ import { HoldfastNode, processesFor } from './app/node.js';
 import { ProcessGuard } from './app/process-guard.js';
 import { publishMain } from './commands/publish.js';
 import { tapMain } from './commands/tap.js';
+import { tokenMain } from './commands/token.js';
 import { addressProblems } from './config/checks/addresses.js';
 import { exposuresOf } from './config/checks/exposure.js';
+import { legible } from './config/checks/legible.js';
 import { ConfigError } from './config/errors.js';
+import { readKeys } from './config/files/keys-file.js';
 import { readRoutes } from './routes/routes-source.js';
 import { realClock } from './runtime/clock.js';
 import { watchLauncher } from './runtime/launcher.js';
@@ -32,15 +35,19 @@ function checkConfig(loaded: LoadedConfig): void {
   for (const warning of loaded.warnings) process.stderr.write(`warning: ${warning}\n`);
   const { table, errors, warnings, keyFiles } = readRoutes(loaded.config);
   const certificates = checkCertificates(loaded.config, table.routes);
+  const keys = readKeys(loaded.config);
   const problems = [
     ...addressProblems(loaded.config),
     ...certificates.problems,
+    ...keys.problems.map(({ message }) => legible(message)),
     ...errors.map(({ message }) => message),
   ];
   for (const problem of problems) process.stderr.write(`${problem}\n`);
-  for (const warning of [...warnings, ...certificates.warnings]) process.stderr.write(`warning: ${warning}\n`);
+  for (const warning of [...warnings, ...certificates.warnings, ...keys.warnings.map(legible)])
+    process.stderr.write(`warning: ${warning}\n`);
   if (problems.length > 0) process.exit(1);
-  for (const { message, fields } of exposuresOf(loaded.config, keyFiles))
+  const signing = [...keyFiles.signing, ...keys.files];
+  for (const { message, fields } of exposuresOf(loaded.config, { ...keyFiles, signing }))
     process.stderr.write(`warning: ${message} (${JSON.stringify(fields)})\n`);
   process.stdout.write(`ok: ${loaded.source?.file ?? 'no configuration file'}, ${table.routes.length} routes\n`);
 }
@@ -99,6 +106,7 @@ export async function main({ search }: { readonly search?: readonly string[] } =
   const argv = process.argv.slice(2);
   if (argv[0] === 'publish') return publishMain('holdfast publish', argv.slice(1));
   if (argv[0] === 'tap') return tapMain(argv.slice(1));
+  if (argv[0] === 'token') return tokenMain(argv.slice(1));
   try {
     const loaded = loadConfig({
       argv,

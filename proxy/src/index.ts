@@ -6,6 +6,7 @@ export { HoldfastNode } from './app/node.js';
 export { workerErrors } from './app/workers/errors.js';
 export { publishErrors } from './commands/publish/errors.js';
 export { tapErrors } from './commands/tap/errors.js';
+export { tokenErrors } from './commands/token/errors.js';
 export type { Config } from './config/config.js';
 export { configErrors } from './config/errors.js';
 export { edgeErrors } from './edge/errors.js';

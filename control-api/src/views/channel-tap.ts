@@ -26,8 +26,11 @@ export const TAP_HEARTBEAT_MS = 15_000;
  */
 export const TAP_END_MS = 5_000;
 
-/** Why the node ended a tap, as its last line says. `failed`: the backplane refused, though items had come. */
-export type TapEnd = 'slow-client' | 'replaced' | 'shutdown' | 'failed';
+/**
+ * Why the node ended a tap, as its last line says. `failed`: the backplane refused, though items had come; `revoked`: the key of the
+ * client has been taken away or has expired.
+ */
+export type TapEnd = 'slow-client' | 'replaced' | 'shutdown' | 'failed' | 'revoked';
 
 /** One client's lines of JSON; an empty line is a sign of life. */
 export class ChannelTap implements BackplaneListener {
@@ -35,15 +38,23 @@ export class ChannelTap implements BackplaneListener {
   readonly #response: ServerResponse;
   readonly #share: Backplane;
   readonly #clock: Clock;
+  readonly #isAllowed: () => boolean;
   #state: 'new' | 'open' | 'over' = 'new';
   #timer: unknown;
 
-  /** `share` is this tap's alone, and not started. */
-  constructor(channel: string, response: ServerResponse, share: Backplane, clock: Clock) {
+  /** `share` is this tap's alone, and not started; `isAllowed` is asked at every sign of life. */
+  constructor(
+    channel: string,
+    response: ServerResponse,
+    share: Backplane,
+    clock: Clock,
+    isAllowed: () => boolean = () => true,
+  ) {
     this.#channel = channel;
     this.#response = response;
     this.#share = share;
     this.#clock = clock;
+    this.#isAllowed = isAllowed;
   }
 
   /**
@@ -115,6 +126,10 @@ export class ChannelTap implements BackplaneListener {
 
   #beat(): void {
     this.#timer = this.#clock.after(TAP_HEARTBEAT_MS, () => {
+      if (!this.#isAllowed()) {
+        this.end('revoked');
+        return;
+      }
       if (this.#response.writableLength === 0) this.#response.write('\n');
       this.#beat();
     });

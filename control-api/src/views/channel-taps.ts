@@ -33,13 +33,16 @@ export class ChannelTaps {
     return this.#taps.size;
   }
 
-  /** Starts to answer with the items of a channel; resolves with a refusal if that cannot be. Never rejects. */
-  async serve(channel: string, response: ServerResponse): Promise<Answer | undefined> {
+  /**
+   * Starts to answer with the items of a channel, for as long as `isAllowed`, which is asked again and again; resolves with a refusal
+   * if that cannot be. Never rejects.
+   */
+  async serve(channel: string, response: ServerResponse, isAllowed?: () => boolean): Promise<Answer | undefined> {
     if (this.#closed) return noMoreTaps;
     if (this.#taps.size >= MAX_TAPS) this.#replaceOldest();
     let tap: ChannelTap | undefined;
     try {
-      tap = new ChannelTap(channel, response, this.#open(), this.#clock);
+      tap = new ChannelTap(channel, response, this.#open(), this.#clock, isAllowed);
       this.#taps.set(tap, response.socket?.remoteAddress ?? '');
       const ended = tap;
       response.once('close', () => this.#taps.delete(ended));

@@ -1,6 +1,6 @@
 /**
  * The command lines of `holdfast`: flags derived from the option table, Pushpin's own flags, subcommands, and
- * `holdfast publish` and `holdfast tap` with tables of their own. The only importer of commander.
+ * `holdfast publish`, `holdfast tap` and `holdfast token` with tables of their own. The only importer of commander.
  */
 import { Command, CommanderError, Option as Flag } from 'commander';
 import { ConfigError } from '../errors.js';
@@ -8,7 +8,15 @@ import { docOf, flagName, type Option } from '../option.js';
 import { expectation } from '../parse-option.js';
 import type { GivenOption, GivenOptions } from '../sources.js';
 import { optionByKey, options } from '../table.js';
-import { type CommandFlag, type PublishFlags, publishFlags, type TapFlags, tapFlags } from './command-flags.js';
+import {
+  type CommandFlag,
+  type PublishFlags,
+  publishFlags,
+  type TapFlags,
+  type TokenFlags,
+  tapFlags,
+  tokenFlags,
+} from './command-flags.js';
 
 /** Text to be printed to standard output. */
 interface CommandLineText {
@@ -33,6 +41,9 @@ export type PublishLine =
 
 /** What the command line of `tap` asks for. */
 export type TapLine = { readonly text: string } | { readonly channel: string; readonly flags: TapFlags };
+
+/** What the command line of `token` asks for. */
+export type TokenLine = { readonly text: string } | { readonly flags: TokenFlags };
 
 const general = 'General:';
 
@@ -200,8 +211,9 @@ export function parseCommandLine(argv: readonly string[], context: { cwd: string
       .action(() => {
         reading.command = name;
       });
-  // Only shown: who calls one comes to parsePublishLine or parseTapLine, as its flags are not those of a node.
-  for (const other of [buildPublish('publish', context.version), buildTap('tap', context.version)]) {
+  // Only shown: who calls one comes to parsePublishLine and its like, as its flags are not those of a node.
+  const { version } = context;
+  for (const other of [buildPublish('publish', version), buildTap('tap', version), buildToken('token', version)]) {
     other.action(() => {
       throw usageError(`${other.name()} takes no options of a node: write it first`);
     });
@@ -275,4 +287,26 @@ export function parseTapLine(argv: readonly string[], version: string): TapLine 
   const text = parseWith(command, argv, kept);
   if (text !== undefined) return text;
   return { channel: command.args[0] as string, flags: command.opts() };
+}
+
+function buildToken(name: string, version: string): Command {
+  const command = new Command(name)
+    .description('make a token for the control API from a key')
+    .usage('[options]')
+    .helpOption('-h, --help', 'show this text')
+    .version(`holdfast ${version}`, '-V, --version', 'show the version')
+    .allowExcessArguments(false);
+  for (const option of tokenFlags) command.addOption(commandFlag(option));
+  return command;
+}
+
+/**
+ * Reads the arguments after `token`.
+ * @throws ConfigError ERR_CONFIG_FLAG, with one line, for unknown flags, missing values and arguments
+ */
+export function parseTokenLine(argv: readonly string[], version: string): TokenLine {
+  const kept = { output: '' };
+  const command = catchOutput(buildToken('holdfast token', version), kept).action(() => {});
+  const text = parseWith(command, argv, kept);
+  return text ?? { flags: command.opts() };
 }

@@ -1,4 +1,4 @@
-/** The flags of `holdfast publish` and `holdfast tap`; `cli-options.ts` reads them, the commands know what they mean. */
+/** The flags of `holdfast publish`, `holdfast tap` and `holdfast token`; `cli-options.ts` reads them, the commands know what they mean. */
 
 /** One flag of a command. */
 export interface CommandFlag {
@@ -62,4 +62,30 @@ export interface TapFlags {
   readonly control?: string;
   readonly user?: string;
   readonly bearer?: string;
+}
+
+/** Those of `holdfast token`, in the order of `--help`. */
+export const tokenFlags = [
+  { flags: '--iss <issuer>', doc: 'iss of the key (default that of $GRIP_URL)' },
+  { flags: '--key-file <path>', doc: 'file with the key: a secret, or a private key in PEM' },
+  { flags: '--key <key>', doc: 'the key itself; others on this machine can see it (default that of $GRIP_URL)' },
+  { flags: '--ttl <time>', doc: 'how long the token is valid, such as 90s, 10m or 24h (default 10m)' },
+  { flags: '--allow <list>', doc: 'actions of the key that the token takes, separated by commas (default all)' },
+  { flags: '--channels <list>', doc: 'channels that the token takes; * stands for any characters (default all)' },
+  { flags: '--aud <audience>', doc: 'aud of the key, if it has one' },
+  { flags: '--sub <name>', doc: 'for whom the token is, for the log' },
+  { flags: '--kid <id>', doc: 'id of the key in its key set' },
+] as const satisfies readonly CommandFlag[];
+
+/** Their values; absent ones are undefined. */
+export interface TokenFlags {
+  readonly iss?: string;
+  readonly keyFile?: string;
+  readonly key?: string;
+  readonly ttl?: string;
+  readonly allow?: string;
+  readonly channels?: string;
+  readonly aud?: string;
+  readonly sub?: string;
+  readonly kid?: string;
 }

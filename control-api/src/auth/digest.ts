@@ -2,14 +2,25 @@
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 
 /** Of this process alone: nobody can choose a credential by its digest, or learn one from the time that a look-up takes. */
-const salt = randomBytes(32).toString('latin1');
+const salt = randomBytes(32).toString('hex');
 
-/** SHA-256 of a credential as its bytes came, which are the characters of the text. */
+/** Characters of a digest. */
+const LENGTH = 64;
+
+const scratch = Buffer.alloc(LENGTH);
+
+/** Salted SHA-256 of a credential, in hexadecimal. */
 export function digestOf(credential: string): string {
-  return hash('sha256', Buffer.from(salt + credential, 'latin1'), 'base64');
+  return hash('sha256', salt + credential, 'hex');
 }
 
-/** Whether two digests are the same, in a time that does not depend on where they differ. */
-export function sameDigest(one: string, other: string): boolean {
-  return one.length === other.length && timingSafeEqual(Buffer.from(one), Buffer.from(other));
+/** A digest that others are compared with. */
+export function knownDigest(digest: string): Buffer {
+  return Buffer.from(digest, 'latin1');
+}
+
+/** Whether a digest is a known one, in a time that does not depend on where they differ. Of the same length, as all are. */
+export function isDigest(known: Buffer, digest: string): boolean {
+  scratch.write(digest, 'latin1');
+  return timingSafeEqual(known, scratch);
 }

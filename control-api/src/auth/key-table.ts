@@ -1,12 +1,12 @@
 /** The keys in force, and finding one of them. */
 import type { ControlKey, KeyMaterial } from './control-key.js';
-import { sameDigest } from './digest.js';
+import { isDigest, knownDigest } from './digest.js';
 
 /** A key that was found by its literal text. */
 export interface LiteralMatch {
   readonly key: ControlKey;
   readonly material: KeyMaterial;
-  readonly digest: string;
+  readonly digest: Buffer;
 }
 
 /** All keys at one moment; replaced as a whole. */
@@ -28,7 +28,9 @@ export class KeyTable {
       this.#byId.set(key.id, key);
       if (key.issuer !== undefined && key.issuer !== 'any') this.#issuers.set(key.issuer, key);
       for (const material of key.material)
-        for (const digest of material.digests) this.#literals.set(digest, { key, material, digest });
+        for (const digest of material.digests) {
+          this.#literals.set(digest, { key, material, digest: knownDigest(digest) });
+        }
       for (const name of key.certificateNames) this.#names.set(name, key);
     }
   }
@@ -36,7 +38,7 @@ export class KeyTable {
   /** The key whose text has this digest, at this moment in ms since the epoch. */
   literal(digest: string, now: number): LiteralMatch | undefined {
     const match = this.#literals.get(digest);
-    return match !== undefined && sameDigest(match.digest, digest) && now < match.material.until ? match : undefined;
+    return match !== undefined && isDigest(match.digest, digest) && now < match.material.until ? match : undefined;
   }
 
   /** The key with this id. */

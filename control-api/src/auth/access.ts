@@ -43,6 +43,7 @@ const MAX_LOGGED = 100;
 interface KnownToken {
   readonly principal: KeyPrincipal;
   readonly until: number;
+  readonly bytes: number;
   /** Where its key was found, and in what state. */
   readonly jwks: Jwks | undefined;
   readonly generation: number;
@@ -177,7 +178,7 @@ export class ControlAccess {
     if (typeof details === 'string') return unauthenticatedBy({ reason: details, key: key.id });
     const until = Math.min(time.until, by.until);
     const principal = new KeyPrincipal({ key, until, mark: by.mark, claims, details, node: this.#port });
-    this.#tokens.set(digest, { principal, until, jwks, generation: jwks?.generation ?? 0 });
+    this.#tokens.set(digest, { principal, until, bytes: token.length, jwks, generation: jwks?.generation ?? 0 });
     return principal;
   }
 

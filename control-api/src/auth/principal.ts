@@ -36,11 +36,11 @@ export class KeyPrincipal implements Principal {
   readonly name: string;
   readonly key: ControlKey;
   readonly until: number;
+  readonly described: Readonly<Record<string, string>>;
   readonly #rights: Rights;
   readonly #mark: string | undefined;
   readonly #details: readonly Grant[] | undefined;
   readonly #node: CallerPort;
-  readonly #claims: JwtClaims | undefined;
 
   constructor({ key, until, mark, claims, details, node }: PrincipalOptions) {
     this.name = key.id;
@@ -49,7 +49,7 @@ export class KeyPrincipal implements Principal {
     this.#rights = new Rights(key.grant, details);
     this.#mark = mark;
     this.#details = details;
-    this.#claims = claims;
+    this.described = describe(claims);
     this.#node = node;
   }
 
@@ -77,12 +77,12 @@ export class KeyPrincipal implements Principal {
     const key = this.#node.current(this.name, this.#mark, this.until);
     return key !== undefined && (scope === 'none' || new Rights(key.grant, this.#details).covers(scope, channel));
   }
+}
 
-  get described(): Readonly<Record<string, string>> {
-    const { sub, jti } = this.#claims ?? {};
-    return {
-      ...(typeof sub === 'string' && { sub: sub.slice(0, MAX_CLAIM) }),
-      ...(typeof jti === 'string' && { jti: jti.slice(0, MAX_CLAIM) }),
-    };
-  }
+/** Of its claims the others are forgotten: many principals are remembered. */
+function describe({ sub, jti }: JwtClaims = {}): Readonly<Record<string, string>> {
+  return {
+    ...(typeof sub === 'string' && { sub: sub.slice(0, MAX_CLAIM) }),
+    ...(typeof jti === 'string' && { jti: jti.slice(0, MAX_CLAIM) }),
+  };
 }

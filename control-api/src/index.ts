@@ -1,9 +1,5 @@
-/**
- * The entry point of @holdfast/control-api: the way from a publisher to every node.
- */
+/** The entry point of @holdfast/control-api: the way from a publisher to every node. */
 export { type Admission, type Caller, ControlAccess } from './auth/access.js';
-export { type Action, controlActions, isAction } from './auth/action.js';
-export type { ControlKey } from './auth/control-key.js';
 export {
   type KeyEntry,
   type KeyMember,
@@ -14,20 +10,23 @@ export {
   readKeyEntries,
   readOneKey,
 } from './auth/key-entries.js';
-export { KeyTable } from './auth/key-table.js';
-export { DETAIL_TYPE } from './auth/rights.js';
-export type {
-  Acceptance,
-  Backplane,
-  BackplaneListener,
-  Gap,
-  GapReason,
-  ItemMessage,
-  Message,
-  Position,
-  RecoverMessage,
+export { type ControlKey, KeyTable } from './auth/key-table.js';
+export { type Action, controlActions, DETAIL_TYPE, isAction } from './auth/rights.js';
+export {
+  type Acceptance,
+  type Backplane,
+  type BackplaneListener,
+  type Gap,
+  type GapReason,
+  type History,
+  type HistoryPage,
+  type HistoryStart,
+  historyOf,
+  type ItemMessage,
+  type Message,
+  type Position,
+  type RecoverMessage,
 } from './backplane/backplane.js';
-export { type History, type HistoryPage, type HistoryStart, historyOf } from './backplane/history.js';
 export { BackplaneHub, type BackplaneHubOptions, HubShare, type InterestFollower } from './backplane/hub.js';
 export { IdCache, type IdCacheEvents, type RecentIds } from './backplane/id-cache.js';
 export { LocalBackplane } from './backplane/local.js';
@@ -36,23 +35,35 @@ export { RedisBackplane, type RedisBackplaneOptions } from './backplane/redis/ba
 export type { RedisTls } from './backplane/redis/connection/connection.js';
 export { parseRedisUrl, type RedisUrl } from './backplane/redis/connection/url.js';
 export { noRedisEvents, type RedisEvents } from './backplane/redis/events.js';
-export { type LinkPort, MessageEncoder } from './backplane/workers/messages.js';
 export { WorkerBackplane, type WorkerBackplaneOptions } from './backplane/workers/worker-backplane.js';
-export { WorkerLink, type WorkerLinkOptions } from './backplane/workers/worker-link.js';
-export type { Cluster, KnownNode, NodeAnswer, NodeMember, NodeState, Question } from './cluster/cluster.js';
+export { type LinkPort, MessageEncoder, WorkerLink, type WorkerLinkOptions } from './backplane/workers/worker-link.js';
+export {
+  type Cluster,
+  type KnownNode,
+  type NodeAnswer,
+  type NodeMember,
+  type NodeState,
+  type Question,
+  StandaloneNode,
+} from './cluster/cluster.js';
 export { RedisNodes, type RedisNodesOptions } from './cluster/redis.js';
-export { StandaloneNode } from './cluster/standalone-node.js';
-export { ControlError, type ControlErrorCode, controlErrors, type ErrorSide } from './errors.js';
-export { type ControlResult, controlResult, noPublishEvents, type PublishEvents } from './events.js';
+export { ControlError, type ControlErrorCode, controlErrors } from './errors.js';
 export { type Answer, forbidden, methodNotAllowed } from './http/answer.js';
 export type { ListenAddress } from './http/listen.js';
 export { ListenerConnections, type ListenerConnectionsOptions, type Phase } from './http/listener-connections.js';
 export { PageGuard } from './http/page-guard.js';
 export { type Principal, type Route, type RouteCall, Router, type Scope } from './http/router.js';
-export { Publisher, type PublisherOptions } from './publisher.js';
-export type { PublishReceipt } from './receipts.js';
+export {
+  type ControlResult,
+  noPublishEvents,
+  type PublishEvents,
+  Publisher,
+  type PublisherOptions,
+  type PublishReceipt,
+} from './publisher.js';
+export { controlResult } from './request-report.js';
 export type { ControlViews } from './routes.js';
-export { CAUSE_MS, CauseLog } from './runtime/cause-log.js';
+export { CAUSE_MS, CauseLog, PacedLog } from './runtime/bounded-logs.js';
 export type { Clock } from './runtime/clock.js';
 export {
   type Containment,
@@ -64,26 +75,22 @@ export {
   uncontained,
 } from './runtime/faults.js';
 export { type Log, silentLog } from './runtime/log.js';
-export { PacedLog } from './runtime/paced-log.js';
 export { ControlServer, type ControlServerOptions } from './server.js';
-export type { StatsConnection } from './stats/connections.js';
+export type { StatsConnection } from './stats/announcements.js';
 export { noStats, type StatsDelivery, type StatsEvents, StatsFeed, type StatsFeedOptions } from './stats/feed.js';
-export { statsTypes } from './stats/packet.js';
+export { type StatsSink, statsTypes } from './stats/packet.js';
 export { type ReportCount, reportCounts } from './stats/report.js';
-export type { StatsSink } from './stats/sink.js';
 export { ChannelTaps } from './views/channel-taps.js';
-export { ClusterViews } from './views/cluster-views.js';
 export {
   type ChannelView,
+  ClusterViews,
   type ConnectionView,
   mergeAnswers,
   readChannelView,
   readConnectionView,
   type SubscriberCounts,
   sumChannelViews,
-} from './views/node-answers.js';
-export type { Connections } from './zmq/methods.js';
-export { pushPacket } from './zmq/push.js';
+} from './views/cluster-views.js';
+export type { Connections } from './zmq/command.js';
+export { parseSpec as checkZeroMqSpec, pushPacket } from './zmq/library.js';
 export { type ZeroMqAddress, type ZeroMqOptions, ZeroMqSockets, type ZeroMqSpecs } from './zmq/sockets.js';
-export { parseSpec as checkZeroMqSpec } from './zmq/spec.js';
-export type { InterestListener } from './zmq/sub.js';

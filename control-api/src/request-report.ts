@@ -1,11 +1,19 @@
 /** What is counted and logged of the requests of the control API. */
 import type { IncomingMessage } from 'node:http';
-import type { Action } from './auth/action.js';
-import { controlResult, type PublishEvents } from './events.js';
+import type { Action } from './auth/rights.js';
 import type { Answer } from './http/answer.js';
-import { describePage, describeRequest } from './http/describe.js';
 import type { Principal } from './http/router.js';
+import type { ControlResult, PublishEvents } from './publisher.js';
 import type { Log } from './runtime/log.js';
+
+/** The result of a status. */
+export function controlResult(status: number): ControlResult {
+  if (status < 400) return 'ok';
+  if (status === 401) return 'unauthenticated';
+  if (status === 403) return 'forbidden';
+  if (status === 429) return 'rate';
+  return status < 500 ? 'refused' : 'failed';
+}
 
 /** A request, as far as it is reported. */
 export interface ReportedRequest {
@@ -74,4 +82,28 @@ function describe({ request, action, principal }: ReportedRequest): object {
 
 function isPageRefusal(code: string): boolean {
   return code === 'ERR_CONTROL_PAGE' || code === 'ERR_CONTROL_HOST';
+}
+
+/** Characters of a path, or of a header field, in the log: as long as it may be, it need not be there. */
+const MAX_LOGGED = 200;
+
+/** Of every request. */
+export function describeRequest({ method, url, socket }: IncomingMessage): object {
+  return { method, path: url === undefined ? undefined : withoutQuery(url), client: socket.remoteAddress };
+}
+
+/** By what a page, or a name that leads here, is found. */
+function describePage({ headers }: IncomingMessage): object {
+  const { origin, host, referer } = headers;
+  return {
+    origin: origin?.slice(0, MAX_LOGGED),
+    host: host?.slice(0, MAX_LOGGED),
+    referer: referer === undefined ? undefined : withoutQuery(referer),
+  };
+}
+
+/** Somebody may have put a key into the query, where it does not count. */
+function withoutQuery(url: string): string {
+  const at = url.indexOf('?');
+  return at < 0 ? url.slice(0, MAX_LOGGED) : `${url.slice(0, Math.min(at, MAX_LOGGED))}?…`;
 }

@@ -9,7 +9,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Admission, ControlAccess } from './auth/access.js';
-import type { PublishEvents } from './events.js';
 import {
   type Answer,
   answerTo,
@@ -24,20 +23,19 @@ import {
   tooSlow,
 } from './http/answer.js';
 import { readBody } from './http/body.js';
-import { describeRequest } from './http/describe.js';
 import { LINGER_MS, refuseRaw, refuseUnread } from './http/lingering-close.js';
 import { type ListenAddress, listen } from './http/listen.js';
 import { ListenerConnections, type Phase } from './http/listener-connections.js';
 import { type Format, negotiate } from './http/negotiate.js';
 import { PageGuard } from './http/page-guard.js';
 import { type Principal, Router } from './http/router.js';
-import type { Publisher } from './publisher.js';
-import { type ReportedRequest, RequestReport } from './request-report.js';
+import type { PublishEvents, Publisher } from './publisher.js';
+import { describeRequest, type ReportedRequest, RequestReport } from './request-report.js';
 import { type ControlRoute, type ControlViews, controlRoutes } from './routes.js';
+import { PacedLog } from './runtime/bounded-logs.js';
 import type { Clock } from './runtime/clock.js';
 import { type Containment, uncontained } from './runtime/faults.js';
 import type { Log } from './runtime/log.js';
-import { PacedLog } from './runtime/paced-log.js';
 import { Turns } from './runtime/turns.js';
 
 /**

@@ -1,8 +1,5 @@
-/**
- * Owns: the `holdfast` command: from arguments and environment to a running node, and what signals mean to it.
- * Does not own: options (`config`), or the node's parts (`node`).
- */
-
+/** The `holdfast` command: from arguments and environment to a running node, and what signals mean to it. */
+import { ControlError, checkZeroMqSpec, parseRedisUrl } from '@holdfast/control-api';
 import { checkCertificates } from './app/certificates.js';
 import { type LoadedConfig, loadConfig } from './app/load-config.js';
 import { HoldfastNode, processesFor } from './app/node.js';
@@ -10,24 +7,22 @@ import { ProcessGuard } from './app/process-guard.js';
 import { publishMain } from './commands/publish.js';
 import { tapMain } from './commands/tap.js';
 import { tokenMain } from './commands/token.js';
-import { addressProblems } from './config/checks/addresses.js';
 import { exposuresOf } from './config/checks/exposure.js';
-import { legible } from './config/checks/legible.js';
-import { ConfigError } from './config/errors.js';
+import type { Config } from './config/config.js';
 import { readKeys } from './config/files/keys-file.js';
+import { ConfigError, userText } from './errors.js';
 import { readRoutes } from './routes/routes-source.js';
 import { realClock } from './runtime/clock.js';
 import { watchLauncher } from './runtime/launcher.js';
-import { setUpV8 } from './runtime/v8-flags.js';
+import { legible } from './runtime/legible.js';
+import { setUpV8 } from './runtime/start-up.js';
 import { createLog, type RootLog } from './telemetry/log.js';
 import { outputFor } from './telemetry/standard-output.js';
 import { version } from './version.js';
 
 /** One line for each thing that is wrong, on standard error; the exit status is 1. */
 function refuse(error: unknown): never {
-  if (error instanceof ConfigError) process.stderr.write(`${error.message}\n`);
-  else if (error instanceof Error && 'code' in error) process.stderr.write(`holdfast: ${error.message}\n`);
-  else process.stderr.write(`holdfast: ${error instanceof Error ? error.stack : String(error)}\n`);
+  process.stderr.write(`${error instanceof ConfigError ? '' : 'holdfast: '}${userText(error)}\n`);
   process.exit(1);
 }
 
@@ -50,6 +45,31 @@ function checkConfig(loaded: LoadedConfig): void {
   for (const { message, fields } of exposuresOf(loaded.config, { ...keyFiles, signing }))
     process.stderr.write(`warning: ${message} (${JSON.stringify(fields)})\n`);
   process.stdout.write(`ok: ${loaded.source?.file ?? 'no configuration file'}, ${table.routes.length} routes\n`);
+}
+
+/** What is wrong with the addresses of Redis and of ZeroMQ sockets, one line for each, with the option: what a start would refuse. */
+function addressProblems(config: Config): readonly string[] {
+  const specs = [
+    ['push_in_spec', config.pushInSpec],
+    ...(config.pushInSubSpecs ?? []).map((spec) => ['push_in_sub_specs', spec] as const),
+    ['command_spec', config.commandSpec],
+    ['stats_spec', config.statsSpec],
+  ] as const;
+  return [
+    ...problemsIn('redis_url', config.redisUrl, parseRedisUrl),
+    ...specs.flatMap(([option, spec]) => problemsIn(option, spec, checkZeroMqSpec)),
+  ];
+}
+
+function problemsIn(option: string, text: string | undefined, check: (text: string) => unknown): readonly string[] {
+  if (text === undefined) return [];
+  try {
+    check(text);
+    return [];
+  } catch (error) {
+    if (!(error instanceof ControlError)) throw error;
+    return [`${option}: ${error.message}`];
+  }
 }
 
 async function run(loaded: LoadedConfig): Promise<void> {

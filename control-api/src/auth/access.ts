@@ -13,11 +13,10 @@ import {
 import type { Clock } from '../runtime/clock.js';
 import type { Log } from '../runtime/log.js';
 import { readClaims } from './claims.js';
-import type { ControlKey, KeyMaterial } from './control-key.js';
 import { type Credential, readCredential } from './credentials.js';
 import { digestOf } from './digest.js';
 import { type Jwks, type JwksFound, JwksPool } from './jwks.js';
-import type { KeyTable } from './key-table.js';
+import type { ControlKey, KeyMaterial, KeyTable } from './key-table.js';
 import { type CallerPort, KeyPrincipal } from './principal.js';
 import { KeyRates } from './rates.js';
 import { readDetails } from './rights.js';

@@ -1,10 +1,10 @@
 /** From the entries of a keys file to keys: what each member may be, and what is wrong where it is not. */
 import { isLongName, type JwtKey, readJwtKey } from '@holdfast/grip';
-import { type Action, controlActions, isAction } from './action.js';
 import { ChannelPatterns } from './channel-patterns.js';
-import type { ControlKey, KeyMaterial } from './control-key.js';
 import { digestOf } from './digest.js';
 import type { JwksPlace } from './jwks.js';
+import type { ControlKey, KeyMaterial } from './key-table.js';
+import { type Action, controlActions, isAction } from './rights.js';
 
 /**
  * Keys of a node.

@@ -2,7 +2,7 @@
 import type { JwtClaims } from '@holdfast/grip';
 import { type Answer, forbiddenChannel, tooManyItems } from '../http/answer.js';
 import type { Principal, Scope } from '../http/router.js';
-import type { ControlKey } from './control-key.js';
+import type { ControlKey } from './key-table.js';
 import type { RateRefusal } from './rates.js';
 import { type Grant, Rights } from './rights.js';
 

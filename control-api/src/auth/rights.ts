@@ -1,7 +1,18 @@
 /** What a caller may do: the rights of its key, or as much of them as its token takes (RFC 9396). */
 import type { JwtClaims } from '@holdfast/grip';
-import { type Action, isAction } from './action.js';
+import type { Scope } from '../http/router.js';
 import { ChannelPatterns } from './channel-patterns.js';
+
+/** What a key may be allowed to do: a scope of routes that somebody has to be allowed. */
+export type Action = Exclude<Scope, 'none'>;
+
+/** All actions, in the order of the documentation. */
+export const controlActions: readonly Action[] = ['publish', 'recover', 'view', 'tap', 'disconnect', 'metrics'];
+
+/** Whether a text is the name of an action. */
+export function isAction(text: unknown): text is Action {
+  return (controlActions as readonly unknown[]).includes(text);
+}
 
 /** Actions on channels. */
 export interface Grant {

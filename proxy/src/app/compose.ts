@@ -1,26 +1,25 @@
-/**
- * The composition of a data plane: its parts, made of the configuration and joined. Clients come in by the edge
- * (`compose-edge.ts`), go to origins by the request path (`compose-requests.ts`), and get items by the delivery that is
- * composed here.
- */
+/** The composition of a data plane: its parts, made of the configuration and joined, but for those of the request path. */
 import { type Backplane, type Containment, historyOf, type StatsSink } from '@holdfast/control-api';
 import { ChannelRegistry } from '../channels/registry.js';
 import type { Config } from '../config/config.js';
-import { ChannelInterest } from '../delivery/channel-interest.js';
-import { ItemDelivery } from '../delivery/item-delivery.js';
+import { ChannelInterest, ItemDelivery } from '../delivery/item-delivery.js';
 import { RateLimiter } from '../delivery/rate-limiter.js';
-import type { Edges } from '../edge/edges.js';
-import { makeReplay } from '../history/make-replay.js';
+import { type EdgeListener, Edges } from '../edge/edges.js';
+import type { EdgeHandler } from '../edge/port.js';
+import { TlsCertificates } from '../edge/tls-certificates.js';
+import { makeReplay } from '../history/replay.js';
 import { OriginClient } from '../origin/client.js';
+import type { RequestDeps } from '../request/request-deps.js';
 import { RequestHandler } from '../request/request-handler.js';
 import { RoutesSource } from '../routes/routes-source.js';
 import { type Clock, guardedClock } from '../runtime/clock.js';
 import { Descriptors } from '../runtime/descriptors.js';
 import { FastPaths } from '../runtime/node-internals/fast-paths.js';
+import type { SockJs } from '../sockjs/sockjs.js';
+import { EdgeReports } from '../telemetry/edge-reports.js';
 import type { RootLog } from '../telemetry/log.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { makeTelemetry, type Telemetry } from '../telemetry/telemetry.js';
-import { composeEdges, type EdgeSurroundings } from './compose-edge.js';
 import { composeRequests, composeSockJs } from './compose-requests.js';
 
 /**
@@ -35,23 +34,45 @@ const ORIGIN_HEADER_BYTES = 65_536;
 export interface Overrides {
   /** What all that serves clients goes by; left out: the machine's clock. */
   readonly clock?: Clock;
+  /** A number in [0, 1); left out: `Math.random`. */
+  readonly random?: () => number;
+  /** What answers for targets over HTTP; left out: connections to them. */
+  readonly origins?: Origins;
+  /** Counts what happens in the process; left out: metrics of its own. */
+  readonly metrics?: Metrics;
+  /** Gives what the data plane has in the place of its share of the node's backplane. */
+  readonly backplane?: (share: Backplane) => Backplane;
+  /** Gets the parts when they are made, before anything listens. */
+  readonly assembled?: (parts: Assembly) => void;
 }
 
+/** Origins by their targets. */
+export type Origins = Pick<OriginClient, 'origin' | 'close'>;
+
 /** What a data plane is given by the process that it serves clients in. */
-export interface Surroundings extends EdgeSurroundings, Overrides {
+export interface DataPlaneDeps extends Pick<Overrides, 'clock' | 'random' | 'origins' | 'assembled'> {
   /** For this data plane alone; not yet started. */
   readonly backplane: Backplane;
+  readonly metrics: Metrics;
+  readonly faults: Containment;
+  /** What the ids of its requests begin with: of no other process of this node. */
+  readonly instance: string;
+  /** Whether other processes have the same client listeners. */
+  readonly isShared: boolean;
   /** Where statistics packets go. */
   readonly statsSink: StatsSink;
 }
 
-/** The parts that a data plane starts and stops. */
+/** The parts of a data plane: those that it starts and stops, and what its edges and requests are given. */
 export interface Assembly {
   readonly backplane: Backplane;
   readonly registry: ChannelRegistry;
   readonly delivery: ItemDelivery;
   readonly routes: RoutesSource;
-  readonly origins: OriginClient;
+  readonly origins: Origins;
+  readonly handler: EdgeHandler;
+  readonly requests: RequestDeps;
+  readonly sockjs: SockJs;
   readonly telemetry: Telemetry;
   readonly edge: Edges;
 }
@@ -60,9 +81,9 @@ export interface Assembly {
  * Makes the parts; nothing listens yet.
  * @throws RoutesError when the routes file cannot be read; EdgeError when the edge cannot be had
  */
-export function assemble(config: Config, log: RootLog, surroundings: Surroundings): Assembly {
-  const { backplane, metrics, faults, statsSink } = surroundings;
-  const clock = surroundings.clock ?? guardedClock(faults);
+export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Assembly {
+  const { backplane, metrics, faults, statsSink, random = Math.random } = deps;
+  const clock = deps.clock ?? guardedClock(faults);
   const telemetry = makeTelemetry(config, log, {
     metrics,
     subscribersOf: (channel) => registry.of(channel),
@@ -91,21 +112,24 @@ export function assemble(config: Config, log: RootLog, surroundings: Surrounding
   const descriptors = Descriptors.ofProcess();
   const admits = () => descriptors.admits('origin');
   const { originConnectTimeout, originTimeout, originKeepAliveTimeout, originConnectionMaxAge } = config;
-  const origins = new OriginClient({
-    originConnectTimeout,
-    originTimeout,
-    originKeepAliveTimeout,
-    originConnectionMaxAge,
-    maxHeaderBytes: ORIGIN_HEADER_BYTES,
-    admits,
-    parserFound: reportFastPaths(log, metrics),
-    faults,
-  });
+  const parserFound = reportFastPaths(log, metrics);
+  const origins =
+    deps.origins ??
+    new OriginClient({
+      originConnectTimeout,
+      originTimeout,
+      originKeepAliveTimeout,
+      originConnectionMaxAge,
+      maxHeaderBytes: ORIGIN_HEADER_BYTES,
+      admits,
+      parserFound,
+      faults,
+    });
   const history = historyOf(backplane);
   const { positions, sequencer } = delivery;
   const replay =
     history && makeReplay(config, { history, positions, clock, events: metrics, log: log.child('history') });
-  const parts = composeRequests(config, log, {
+  const requests = composeRequests(config, log, {
     telemetry,
     registry,
     sequencer,
@@ -115,11 +139,15 @@ export function assemble(config: Config, log: RootLog, surroundings: Surrounding
     admits,
     faults,
     clock,
+    random,
   });
-  const handler = new RequestHandler(parts, composeSockJs(config, parts, surroundings.isShared));
-  const edge = composeEdges(config, log, surroundings, handler, descriptors, clock);
+  const sockjs = composeSockJs(config, requests, deps.isShared);
+  const handler = new RequestHandler(requests, sockjs);
+  const edge = makeEdges(config, log, deps, handler, descriptors, clock);
   metrics.observe({ connections: () => edge.connections, channels: () => registry.size });
-  return { backplane, registry, delivery, routes, origins, telemetry, edge };
+  const parts = { backplane, registry, delivery, routes, origins, handler, requests, sockjs, telemetry, edge };
+  deps.assembled?.(parts);
+  return parts;
 }
 
 /** Probes the fast paths, and says which are active; the result takes what the first connection to an origin shows. */
@@ -166,4 +194,48 @@ function makeRoutes(config: Config, log: RootLog, faults: Containment): RoutesSo
     },
     faults,
   });
+}
+
+/**
+ * The edges that the listeners name; nothing listens yet.
+ * @throws EdgeError when one of them cannot be loaded on this machine
+ */
+function makeEdges(
+  config: Config,
+  log: RootLog,
+  { metrics, faults, instance, isShared }: DataPlaneDeps,
+  handler: EdgeHandler,
+  descriptors: Descriptors,
+  clock: Clock,
+): Edges {
+  const { clientMaxconn, tlsCertsDir } = config;
+  const [edgeLog, tlsLog] = [log.child('edge'), log.child('tls')];
+  const events = new EdgeReports({ metrics, descriptors, log: edgeLog, clock, clientMaxconn });
+  const certificates = new TlsCertificates(
+    tlsCertsDir,
+    (error) => tlsLog.error({ err: error }, error.message),
+    (name, port) => events.unnamed(name, port, tlsCertsDir),
+  );
+  let requests = 0;
+  const deps = {
+    clock,
+    faults,
+    nextId: () => `${instance}-${(++requests).toString(36)}`,
+    descriptors,
+    probesFailed: (why: string) =>
+      edgeLog.warn(
+        { why },
+        'edge uws: clients that vanish without a word are not noticed, for the kernel is not asked to probe',
+      ),
+    events,
+  };
+  return new Edges(listenersOf(config), handler, { ...config, certificates, isShared }, deps);
+}
+
+/** The listeners of clients, each with its edge: the option `edge` is one for all of them. */
+export function listenersOf({ edge, httpPort, httpsPorts, localPorts }: Config): EdgeListener[] {
+  return [...httpPort, ...httpsPorts.map((listen) => ({ ...listen, tls: true })), ...localPorts].map((listener) => ({
+    ...listener,
+    edge,
+  }));
 }

@@ -3,11 +3,11 @@
  * file ever replace good ones.
  */
 import { type Containment, ControlAccess, type Log } from '@holdfast/control-api';
-import { legible } from '../config/checks/legible.js';
 import { assertKeysRead, type KeysConfig, type KeysReading, readKeys } from '../config/files/keys-file.js';
 import { pollFile } from '../routes/file-watch.js';
 import { WHOLE_WAIT_MS } from '../routes/routes-source.js';
 import type { Clock } from '../runtime/clock.js';
+import { legible } from '../runtime/legible.js';
 
 /** Ids that the log lists; the others are counted. */
 const MAX_LISTED = 50;

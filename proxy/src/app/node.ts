@@ -1,10 +1,8 @@
-/**
- * Owns: a whole node: one control plane, and those who serve clients, in the order in which they start and go down.
- * Does not own: the planes, the command line, or signals.
- */
+/** A whole node: one control plane, and what serves clients, in the order in which they start and go down. */
 import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import { Faults } from '@holdfast/control-api';
+import { type Connections, Faults, type Question } from '@holdfast/control-api';
+import type { Exposition, Readiness } from '../admin/server.js';
 import { exposuresOf } from '../config/checks/exposure.js';
 import type { Config } from '../config/config.js';
 import { readKeys } from '../config/files/keys-file.js';
@@ -12,9 +10,9 @@ import { assertKeys, readRoutes } from '../routes/routes-source.js';
 import type { RootLog } from '../telemetry/log.js';
 import { Metrics } from '../telemetry/metrics.js';
 import { checkCertificates } from './certificates.js';
-import type { Overrides } from './compose.js';
+import type { DataPlaneDeps, Overrides } from './compose.js';
 import { ControlPlane, type Serving } from './control-plane.js';
-import { OneProcess } from './in-process-host.js';
+import { DataPlane, type DataPlaneLoad } from './data-plane.js';
 import { WorkerPool } from './workers/worker-pool.js';
 
 /** A whole Holdfast. */
@@ -39,7 +37,7 @@ export class HoldfastNode {
     for (const { fields, message } of exposuresOf(config, { ...routes.keyFiles, signing })) log.warn(fields, message);
     const { problems, warnings } = checkCertificates(config, routes.table.routes);
     for (const message of [...problems, ...warnings]) log.child('tls').warn({}, message);
-    const metrics = new Metrics(config.prometheusPrefix);
+    const metrics = overrides.metrics ?? new Metrics(config.prometheusPrefix);
     this.faults = new Faults(log.child('fault'), metrics);
     this.#control = new ControlPlane(config, log, metrics, this.faults, () => this.#serving);
     this.#serving = this.#makeServing(config, metrics, overrides);
@@ -94,14 +92,15 @@ export class HoldfastNode {
       });
     }
     const instance = randomBytes(3).toString('hex');
+    const share = hub.share();
     return new OneProcess(config, this.#log, {
-      backplane: hub.share(),
+      ...overrides,
+      backplane: overrides.backplane?.(share) ?? share,
       metrics,
       faults: this.faults,
       statsSink,
       instance,
       isShared: false,
-      ...overrides,
     });
   }
 }
@@ -109,4 +108,56 @@ export class HoldfastNode {
 /** How many processes serve clients; with one, it is the node's own. */
 export function processesFor({ workers }: Pick<Config, 'workers'>): number {
   return workers === 'auto' ? availableParallelism() : workers;
+}
+
+/** Serves clients in the process of the control plane itself: `workers: 1`. */
+class OneProcess implements Serving {
+  readonly exposition: Exposition;
+  readonly workers = 1;
+  readonly #data: DataPlane;
+  #ready = false;
+
+  /** Throws as the constructor of `DataPlane` does. */
+  constructor(config: Config, log: RootLog, deps: DataPlaneDeps) {
+    this.exposition = deps.metrics;
+    this.#data = new DataPlane(config, log, deps);
+  }
+
+  async start(): Promise<readonly string[]> {
+    const urls = await this.#data.start();
+    this.#ready = true;
+    return urls;
+  }
+
+  reload(): void {
+    this.#data.reload();
+  }
+
+  stop(): Promise<void> {
+    this.#ready = false;
+    return this.#data.stop();
+  }
+
+  countSubscribers(channel: string): number {
+    return this.#data.countSubscribers(channel);
+  }
+
+  get connections(): Connections {
+    return this.#data.connections;
+  }
+
+  get readiness(): Readiness {
+    return this.#ready ? { ready: true } : { ready: false, reason: 'not accepting clients' };
+  }
+
+  get load(): DataPlaneLoad {
+    return this.#data.load;
+  }
+
+  /** The data plane asks the socket itself. */
+  wantsChanged(): void {}
+
+  async answers(question: Question): Promise<readonly unknown[]> {
+    return [await this.#data.answer(question)];
+  }
 }

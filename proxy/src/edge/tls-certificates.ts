@@ -1,11 +1,8 @@
-/**
- * The certificates of TLS listeners: which file serves which name, and reading files again when they change. File names are
- * Pushpin's: `<domain>.crt`/`.key`, `_.<parent>.crt` for a wildcard, `default_<port>.crt` for clients that name no known server.
- */
+/** The certificates of TLS listeners: which file serves which name, and reading files again when they change. */
 import { readdirSync, readFileSync, type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSecureContext, type SecureContext } from 'node:tls';
-import { EdgeError } from './errors.js';
+import { EdgeError } from '../errors.js';
 
 /**
  * Longest host name, in characters, without its root's dot (RFC 1035 §2.3.4).
@@ -52,8 +49,9 @@ interface Loaded {
 const SETTLE_MS = 2_000;
 
 /**
- * Certificates in one directory, each read when first asked for and again when its file's time or size changes. Names come from
- * clients: one without a file costs a look at the directory's own time, and leaves nothing behind.
+ * Certificates in one directory, by Pushpin's names: `<domain>.crt`/`.key`, `_.<parent>.crt` for a wildcard, `default_<port>.crt`
+ * for clients that name no known server. Each is read when first asked for and again when its file's time or size changes. Names
+ * come from clients: one without a file costs a look at the directory's own time, and leaves nothing behind.
  */
 export class TlsCertificates {
   readonly #directory: string;

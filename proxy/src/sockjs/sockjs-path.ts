@@ -1,5 +1,5 @@
 /** What the paths of SockJS mean (protocol 0.3). */
-import { isCallbackName } from '../cross-origin/jsonp-request.js';
+import { isCallbackName } from '../cross-origin/jsonp.js';
 import { parametersOf, pathnameOf } from '../http/request-path.js';
 
 /** Ways in which a client receives over HTTP. Each name is the last part of its path. */
@@ -60,6 +60,20 @@ export function readPlace(prefix: string, path: string): SockJsPlace {
   const sending = sendingTransports.find((name) => name === last);
   if (sending !== undefined) return { kind: 'send', transport: sending, session };
   return { kind: 'nothing' };
+}
+
+/** Methods of a transport's requests. */
+export function methodsOf(transport: string): readonly string[] {
+  switch (transport) {
+    case 'eventsource':
+    case 'htmlfile':
+      return ['GET'];
+    case 'jsonp':
+    case 'jsonp_send':
+      return ['GET', 'POST'];
+    default:
+      return ['POST'];
+  }
 }
 
 /** What a query names for its answer to call, as `c` or `callback`. */

@@ -2,8 +2,8 @@ import vm from 'node:vm';
 import type { ResponseHead } from '@holdfast/grip';
 import fc from 'fast-check';
 import t from 'tap';
-import { JsonpResponse } from '../../dist/cross-origin/jsonp-response.js';
-import { StreamPiece } from '../../dist/edge/stream-piece.js';
+import { JsonpResponse } from '../../dist/cross-origin/jsonp.js';
+import { StreamPiece } from '../../dist/edge/port.js';
 import { MemoryResponse } from './memory-response.js';
 
 const NOSNIFF = ['X-Content-Type-Options', 'nosniff'];

@@ -1,5 +1,5 @@
-/** Owns: what is the first thing that a worker process does. Does not own: the rest (`worker-main`). */
-import { ignoreDebuggerSignal } from '../../runtime/debugger-signal.js';
+/** The entry of a worker process. */
+import { ignoreDebuggerSignal } from '../../runtime/start-up.js';
 
 ignoreDebuggerSignal();
 // Loaded only now: its imports take a while.

@@ -9,8 +9,8 @@ import {
   readKeyEntries,
   readOneKey,
 } from '@holdfast/control-api';
+import { ConfigError, type ConfigProblem } from '../../errors.js';
 import type { Config } from '../config.js';
-import { ConfigError, type ConfigProblem } from '../errors.js';
 import { CONFIG_FILE_MAX, PEM_FILE_MAX, readWhole, SECRET_FILE_MAX, whyUnread } from './read-file.js';
 import { parseYamlList } from './yaml-file.js';
 

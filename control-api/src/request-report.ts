@@ -40,6 +40,11 @@ export class RequestReport {
     if (reported.principal) this.#log.info(describe(reported), 'control request');
   }
 
+  /** It is over, after so many items. */
+  ended(reported: ReportedRequest, items: number): void {
+    this.#log.info({ ...describe(reported), items }, 'control request ended');
+  }
+
   /**
    * A request is answered, after so many bytes of body: debug, or info where its key is known and it is no publish; warn for a refused
    * POST or page or caller, error for our own fault.

@@ -31,6 +31,8 @@ export interface ControlCall extends RouteCall {
   readonly body: Buffer;
   /** For answers that go on. */
   readonly response: ServerResponse;
+  /** To be called with the number of items that such an answer had, when it is over. */
+  readonly ended: (items: number) => void;
 }
 
 /**
@@ -96,14 +98,11 @@ function viewRoutes({ cluster, taps }: ControlViews): ControlRoute[] {
       ({ params: { name = '' }, principal }) =>
         principal?.refuseChannel('view', name) ?? cluster.answer({ about: 'channel', name }),
     ),
-    view(
-      'GET',
-      '/channels/{name}/items',
-      'tap',
-      ({ params: { name = '' }, principal, response }) =>
-        principal?.refuseChannel('tap', name) ??
-        taps.serve(name, response, principal && (() => principal.mayStill('tap', name))),
-    ),
+    view('GET', '/channels/{name}/items', 'tap', ({ params: { name = '' }, principal, response, ended }) => {
+      if (principal === undefined) return taps.serve(name, response);
+      const caller = { isAllowed: () => principal.mayStill('tap', name), ended };
+      return principal.refuseChannel('tap', name) ?? taps.serve(name, response, caller);
+    }),
     view('GET', '/connections/{id+}', 'view', ({ params: { id = '' }, principal }) =>
       viewOf(cluster, id, 'view', principal),
     ),

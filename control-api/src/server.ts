@@ -323,9 +323,11 @@ export class ControlServer {
   #run(
     { row, params }: Exclude<Target, Answer>,
     body: Buffer,
-    { request, response, principal }: Exchange,
+    exchange: Exchange,
   ): Promise<Answer | undefined> | Answer {
-    return row.handler({ params, principal, headers: request.headers, body, response });
+    const { request, response, principal } = exchange;
+    const ended = (items: number) => this.#report.ended(exchange, items);
+    return row.handler({ params, principal, headers: request.headers, body, response, ended });
   }
 
   #refuse(exchange: Exchange, answer: Answer): void {

@@ -76,7 +76,7 @@ export class ControlAccess {
     this.#rates.keep(table.ids);
     this.#jwks = this.#pool.take(table.keys.map(({ jwks }) => jwks).filter((place) => place !== undefined));
     // Fetched before the first token comes.
-    for (const set of this.#jwks.values()) void set.generation;
+    for (const set of this.#jwks.values()) void set.check();
   }
 
   /**
@@ -128,7 +128,7 @@ export class ControlAccess {
   /** A token that was verified and still counts. */
   #known(digest: string): KeyPrincipal | undefined {
     const known = this.#tokens.get(digest, this.#clock.wall());
-    if (known === undefined || known.jwks === undefined || known.jwks.generation === known.generation)
+    if (known === undefined || known.jwks === undefined || known.jwks.check() === known.generation)
       return known?.principal;
     this.#tokens.delete(digest);
     return undefined;
@@ -151,14 +151,14 @@ export class ControlAccess {
             { ...verification, jwks },
             keys.map((token) => ({ token, mark: key.jwks?.url, until: Number.POSITIVE_INFINITY })),
           );
-    return found instanceof Promise ? found.then(verify) : verify(found);
+    if (!(found instanceof Promise)) return verify(found);
+    const table = this.#table;
+    // A reload may have taken place while keys were fetched: then other keys are in force.
+    return found.then((keys) => (this.#table === table ? verify(keys) : this.#identifyBy({ text: token })));
   }
 
   /** Tries the keys in turn, each of which counts until some time. */
   #verifyBy({ token, digest, key, jwks }: Verification, keys: readonly TokenKey[]): Admission {
-    // A reload may have taken place while keys were fetched.
-    if (this.#table.issuer(issuerOf(token)) !== key)
-      return unauthenticatedBy({ reason: 'its key is gone', key: key.id });
     const now = this.#clock.wall();
     let read: JwtRead = { fault: 'no key has its kid and algorithm' };
     let by: TokenKey | undefined;
@@ -177,7 +177,7 @@ export class ControlAccess {
     if (typeof details === 'string') return unauthenticatedBy({ reason: details, key: key.id });
     const until = Math.min(time.until, by.until);
     const principal = new KeyPrincipal({ key, until, mark: by.mark, claims, details, node: this.#port });
-    this.#tokens.set(digest, { principal, until, bytes: token.length, jwks, generation: jwks?.generation ?? 0 });
+    this.#tokens.set(digest, { principal, until, bytes: token.length, jwks, generation: jwks?.check() ?? 0 });
     return principal;
   }
 
@@ -205,10 +205,6 @@ interface Verification {
   readonly digest: string;
   readonly key: ControlKey;
   readonly jwks: Jwks | undefined;
-}
-
-function issuerOf(token: string): unknown {
-  return peekJwt(token)?.claims.iss;
 }
 
 function issuerIn({ iss }: { readonly iss?: unknown }): { readonly issuer?: string } {

@@ -91,9 +91,12 @@ export class Jwks {
     this.#log = log;
   }
 
-  /** Another number when the keys have changed: then what they have verified counts no more. Fetches anew what is old. */
-  get generation(): number {
-    if (this.#fetchedAt === undefined || this.#age > FRESH_MS) void this.#refresh();
+  /**
+   * Another number when the keys have changed: then what they have verified counts no more; -1 where there are none that count. Has
+   * the set fetched anew, beside its use, when it is old.
+   */
+  check(): number {
+    if (this.#age > FRESH_MS) void this.#refresh();
     return this.#isUsable ? this.#generation : -1;
   }
 
@@ -103,7 +106,7 @@ export class Jwks {
    */
   find(kid: string | undefined, algorithm: unknown): JwksFound | Promise<JwksFound> {
     const found = this.#known(kid, algorithm);
-    if (found.length > 0 && this.generation >= 0) return found;
+    if (found.length > 0 && this.check() >= 0) return found;
     const fetching = this.#refresh();
     const known = (): JwksFound => (this.#isUsable ? this.#known(kid, algorithm) : 'unavailable');
     return fetching === undefined ? known() : fetching.then(known);
@@ -136,7 +139,7 @@ export class Jwks {
   }
 
   async #fetch(): Promise<void> {
-    const { url } = this.#place;
+    const jwks = shown(this.#place);
     try {
       const bytes = await download(this.#place);
       const { keys, skipped } = readJwks(bytes);
@@ -145,11 +148,17 @@ export class Jwks {
       this.#keys = keys;
       this.#text = text;
       this.#fetchedAt = this.#clock.monotonic();
-      this.#log.info({ jwks: url, keys: keys.length, skipped }, 'key set fetched');
+      this.#log.info({ jwks, keys: keys.length, skipped }, 'key set fetched');
     } catch (error) {
-      this.#log.warn({ jwks: url, reason: reasonOf(error), inUse: this.#isUsable }, 'key set cannot be fetched');
+      this.#log.warn({ jwks, reason: reasonOf(error), inUse: this.#isUsable }, 'key set cannot be fetched');
     }
   }
+}
+
+/** The place in the log: a query may hold what only the provider should see. */
+function shown({ url }: JwksPlace): string {
+  const { origin, pathname } = new URL(url);
+  return origin + pathname;
 }
 
 /** Why a fetch failed, in the system's code or words of our own. */

@@ -37,6 +37,7 @@ export class ChannelTap implements BackplaneListener {
   readonly #share: Backplane;
   readonly #clock: Clock;
   readonly #isAllowed: () => boolean;
+  #items = 0;
   #state: 'new' | 'open' | 'over' = 'new';
   #timer: unknown;
 
@@ -76,8 +77,14 @@ export class ChannelTap implements BackplaneListener {
     this.#begin();
   }
 
+  /** Items that it has shown. */
+  get items(): number {
+    return this.#items;
+  }
+
   onMessage(message: Message): void {
     if (message.type !== 'item' || message.item.channel !== this.#channel) return;
+    this.#items++;
     this.#line({ ...itemToJson(message.item), ...message.position, time: this.#time() });
   }
 
@@ -154,6 +161,14 @@ export class ChannelTap implements BackplaneListener {
  */
 export const MAX_TAPS = 64;
 
+/** The client of a tap, as far as a tap has to do with it. */
+export interface TapCaller {
+  /** Asked again and again: a tap ends when its client may not watch any more. */
+  readonly isAllowed?: () => boolean;
+  /** Called with the number of items that it had, when a tap that began has ended. */
+  readonly ended?: (items: number) => void;
+}
+
 /** Opens taps. One per control server. */
 export class ChannelTaps {
   readonly #open: () => Backplane;
@@ -173,20 +188,22 @@ export class ChannelTaps {
     return this.#taps.size;
   }
 
-  /**
-   * Starts to answer with the items of a channel, for as long as `isAllowed`, which is asked again and again; resolves with a refusal
-   * if that cannot be. Never rejects.
-   */
-  async serve(channel: string, response: ServerResponse, isAllowed?: () => boolean): Promise<Answer | undefined> {
+  /** Starts to answer with the items of a channel; resolves with a refusal if that cannot be. Never rejects. */
+  async serve(channel: string, response: ServerResponse, caller: TapCaller = {}): Promise<Answer | undefined> {
     if (this.#closed) return noMoreTaps;
     if (this.#taps.size >= MAX_TAPS) this.#replaceOldest();
     let tap: ChannelTap | undefined;
     try {
-      tap = new ChannelTap(channel, response, this.#open(), this.#clock, isAllowed);
+      tap = new ChannelTap(channel, response, this.#open(), this.#clock, caller.isAllowed);
       this.#taps.set(tap, response.socket?.remoteAddress ?? '');
       const ended = tap;
       response.once('close', () => this.#taps.delete(ended));
       await tap.open();
+      if (caller.ended !== undefined) {
+        const end = () => caller.ended?.(ended.items);
+        if (response.closed) end();
+        else response.once('close', end);
+      }
       if (this.#closed) tap.end('shutdown');
       return undefined;
     } catch (error) {

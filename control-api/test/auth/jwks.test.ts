@@ -195,3 +195,15 @@ t.test('a reload asks no provider again', async (t) => {
   access.replace(new KeyTable(keys({ id: 'x', key: 'a-key-of-the-test-0123456789' })));
   t.equal(await who(token('a')), 401, 'and without the key its tokens are nothing');
 });
+
+t.test('a reload while keys are fetched: the request is judged by the keys that are in force then', async (t) => {
+  const { access, made, who, token, settled } = await start(jwk('a'));
+  const [still, gone] = [who(token('a')), who(token('a'))];
+  access.replace(new KeyTable([...made]));
+  t.same(await Promise.all([still, gone]), ['idp', 'idp']);
+  await settled(1);
+  const other = await start(jwk('a'));
+  const late = other.who(other.token('a'));
+  other.access.replace(new KeyTable(keys({ id: 'x', key: 'a-key-of-the-test-0123456789' })));
+  t.equal(await late, 401);
+});

@@ -502,9 +502,12 @@ t.test('a running tap ends when its key is taken away', async (t) => {
   ]);
   const response = await fetch(`${holdfast.control}/channels/room/items`, { headers: { 'x-api-key': SECRET } });
   t.equal(response.status, 200);
+  await publish(holdfast, { 'x-api-key': SIGNS }, item(), item());
   write([{ id: 'b', key: SIGNS }]);
   const text = await response.text();
   t.match(text, /\{"end":"revoked"/);
+  const ended = await holdfast.record('of its end', isLog('control request ended'));
+  t.match(ended, { key: 'a', action: 'tap', items: 2, client: '127.0.0.1' });
 });
 
 t.test('with workers', async (t) => {

@@ -73,7 +73,7 @@ const DEFAULTS: HoldFixtureOptions = {
 };
 
 /** Who sets a timer that is none of a hold's or a link's: a connection, or the log. */
-const ELSEWHERE = /\/(?:edge|runtime\/cause-log)\b/;
+const ELSEWHERE = /\/(?:edge|runtime\/bounded-logs)\b/;
 
 /** The clock of a whole node, which counts the timers of holds and links alone. */
 class HoldClock extends ManualClock {

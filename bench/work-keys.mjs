@@ -1,12 +1,13 @@
-// Owns: what a publish costs with keys of the control API configured, beside one without: a literal key, and a token. Does not
-// own: how publishes are paced.
+// The work that measures what a publish costs with keys of the control API configured, beside one without: a literal key, and a token.
 import { createHmac } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
-import { problemsOf, Scene } from './scene.mjs';
+import { problemsOf, Testbed } from './testbed.mjs';
 import { isHoldfast } from './work.mjs';
 
-const SETTLE_MS = 300;
+/** Seconds for which one is measured before the next: what else the machine does hits all three alike. */
+const TURN_SECONDS = 2;
 const KEY = 'the-key-of-the-bench-0123456789';
+/** Seconds for each in one round, at most: the turns make longer ones of no use. */
+const SECONDS_MAX = 20;
 /** For as long as any run takes. */
 const TOKEN_SECONDS = 86_400;
 
@@ -36,38 +37,55 @@ export const keysWork = {
       ],
     },
   ],
-  run: async (task) => {
-    const plain = await measure(task, [], undefined);
-    const key = await measure(task, ['--control-key', KEY], KEY);
-    const jwt = await measure(task, ['--control-key', KEY], token());
-    return {
-      values: {
-        plainUs: plain.us,
-        keyUs: key.us,
-        tokenUs: jwt.us,
-        keyRatio: key.us / plain.us,
-        tokenRatio: jwt.us / plain.us,
-      },
-      problems: [...plain.problems, ...key.problems, ...jwt.problems],
-    };
-  },
+  run: (task) =>
+    withNode(task, [], undefined, (plain) =>
+      withNode(task, ['--control-key', KEY], KEY, (key) =>
+        withNode(task, ['--control-key', KEY], token(), (jwt) => measure([plain, key, jwt], task.options)),
+      ),
+    ),
 };
 
 /**
+ * Has `use` work with a node of its own.
+ *
+ * @template T
  * @param {import('./work.mjs').Task} task
  * @param {readonly string[]} extra
  * @param {string | undefined} credential
- * @returns {Promise<{ us: number, problems: readonly string[] }>}
+ * @param {(testbed: Testbed) => Promise<T>} use
+ * @returns {Promise<T>}
  */
-function measure({ target, programs, options: { size, rate, rateSeconds } }, extra, credential) {
+function withNode({ target, programs, options: { size } }, extra, credential, use) {
   const speech = credential === undefined ? {} : { publish_header: `Authorization: Bearer ${credential}` };
-  return Scene.with({ target, programs, size, extra, speech }, async (scene) => {
-    const { problem } = await scene.open(1);
-    if (problem !== undefined) return { us: Number.NaN, problems: [problem] };
-    await delay(SETTLE_MS);
-    // Warms up, and is not counted.
-    await scene.load.do('pace', { rate, seconds: 1 });
-    const answer = await scene.load.do('pace', { rate, seconds: rateSeconds });
-    return { us: answer.cpu_us / answer.published, problems: problemsOf(answer) };
-  });
+  return Testbed.with({ target, programs, size, extra, speech }, use);
+}
+
+/**
+ * @param {readonly Testbed[]} testbeds  without, with a key, with a token
+ * @param {import('./options.mjs').Options} options
+ * @returns {Promise<import('./work.mjs').Outcome>}
+ */
+async function measure(testbeds, { rate, rateSeconds }) {
+  const sums = testbeds.map(() => ({ cpuUs: 0, published: 0 }));
+  const problems = [];
+  // Warms up, and is not counted.
+  for (const testbed of testbeds) {
+    await testbed.hold(1);
+    await testbed.load.do('pace', { rate, seconds: 1 });
+  }
+  for (let seconds = 0; seconds < Math.min(rateSeconds, SECONDS_MAX); seconds += TURN_SECONDS) {
+    for (const [i, testbed] of testbeds.entries()) {
+      const answer = await testbed.load.do('pace', { rate, seconds: Math.min(TURN_SECONDS, rateSeconds) });
+      const sum = sums[i];
+      if (sum === undefined) continue;
+      sum.cpuUs += answer.cpu_us;
+      sum.published += answer.published;
+      problems.push(...problemsOf(answer));
+    }
+  }
+  const [plainUs = Number.NaN, keyUs = Number.NaN, tokenUs = Number.NaN] = sums.map(
+    ({ cpuUs, published }) => cpuUs / published,
+  );
+  const values = { plainUs, keyUs, tokenUs, keyRatio: keyUs / plainUs, tokenRatio: tokenUs / plainUs };
+  return { values, problems };
 }

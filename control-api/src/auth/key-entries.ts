@@ -63,8 +63,11 @@ export interface KeysRead {
   readonly warnings: readonly KeyProblem[];
 }
 
-/** Reads a file that an entry names, as text without a newline at its end; throws an error whose message says why it cannot. */
-export type ReadKeyFile = (path: string) => string;
+/**
+ * Reads a file that an entry names, as text without a newline at its end; throws an error whose message says why it cannot. A file
+ * with a secret must not be readable by others.
+ */
+export type ReadKeyFile = (path: string, isSecret: boolean) => string;
 
 const memberNames = [
   ...['id', 'key', 'key_file', 'previous', 'previous_file', 'previous_until', 'iss', 'aud', 'jwks', 'jwks_ca'],
@@ -211,12 +214,12 @@ class EntryReading {
     if (this.#has(member) && this.#has(fileMember)) this.fail(fileMember, `cannot be given together with ${member}`);
     if (this.#has(member)) return this.#text(member, /^.+$/s, 'a text');
     const path = this.#text(fileMember, /^[^\p{Cc}]+$/u, 'a path');
-    return path === undefined ? undefined : this.#contentOf(fileMember, path);
+    return path === undefined ? undefined : this.#contentOf(fileMember, path, true);
   }
 
-  #contentOf(member: string, path: string): string | undefined {
+  #contentOf(member: string, path: string, isSecret: boolean): string | undefined {
     try {
-      const text = this.#readFile(path);
+      const text = this.#readFile(path, isSecret);
       if (text.trim() !== '') return text;
       this.fail(member, `${path} is empty`);
     } catch (error) {
@@ -297,7 +300,7 @@ class EntryReading {
     const url = this.#text('jwks', /^https:\/\/[^\s\p{Cc}]+$/u, 'an https URL');
     if (this.#has('jwks_ca') && !this.#has('jwks')) this.fail('jwks_ca', 'there is no jwks');
     const path = this.#text('jwks_ca', /^[^\p{Cc}]+$/u, 'a path');
-    const ca = path === undefined ? undefined : this.#contentOf('jwks_ca', path);
+    const ca = path === undefined ? undefined : this.#contentOf('jwks_ca', path, false);
     if (url === undefined) return undefined;
     const parsed = URL.canParse(url) ? new URL(url) : undefined;
     if (parsed === undefined) this.fail('jwks', 'expected an https URL');

@@ -43,7 +43,8 @@ class KeysCollection {
 
   /** `file` is undefined for keys of an option. */
   add({ keys, problems, warnings }: KeysRead, file: string | undefined): void {
-    const place = ({ line, text }: KeyProblem) => (file === undefined ? text : `${file}:${line}: ${text}`);
+    const place = ({ line, text }: KeyProblem) =>
+      file === undefined ? text : `${file}${line === 0 ? '' : `:${line}`}: ${text}`;
     this.keys.push(...keys);
     for (const problem of problems) this.fail(place(problem), file, problem.line);
     this.warnings.push(...warnings.map(place));
@@ -84,10 +85,10 @@ function readKeysFile(file: string, found: KeysCollection): void {
   for (const { line, reason } of problems) found.fail(`${file}:${line}: ${reason}`, file, line);
   // No keys at all would let nobody in, or everybody: neither is what anybody means by an empty file.
   if (problems.length === 0 && entries.length === 0) found.fail(`${file}: it has no keys`, file);
-  const readFile = (path: string) => {
+  const readFile = (path: string, isSecret: boolean) => {
     const absolute = resolve(dirname(file), path);
-    const content = readSecret(absolute, PEM_FILE_MAX);
-    found.files.add(absolute);
+    const content = readSecret(absolute, isSecret ? SECRET_FILE_MAX : PEM_FILE_MAX);
+    if (isSecret) found.files.add(absolute);
     return content;
   };
   found.add(readKeyEntries(entries, readFile), file);

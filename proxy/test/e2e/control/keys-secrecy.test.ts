@@ -50,6 +50,9 @@ function say(port: number, bytes: string): Promise<string> {
   });
 }
 
+/** Until the log takes warnings again: of too many it writes none, and there would be nothing to search. */
+const window = () => new Promise((resolve) => setTimeout(resolve, 10_500));
+
 t.test('no output of a whole run holds a key or a token', async (t) => {
   const directory = newDirectory(t);
   const authority = makeCertificate({ directory, base: 'ca' });
@@ -79,10 +82,9 @@ t.test('no output of a whole run holds a key or a token', async (t) => {
     log_level: 'debug',
     admin_auth: true,
     push_in_http_max_headers_size: 2_000,
-    logfile: 'node.log',
   };
   const outputs: string[] = [];
-  const holdfast = await startHoldfast(t, { directory, settings: { ...settings, logfile: '' } });
+  const holdfast = await startHoldfast(t, { directory, settings });
   const { control } = holdfast;
   const tokens: string[] = [];
   const token = (claims: object, by = secrets.signing) => {
@@ -115,15 +117,6 @@ t.test('no output of a whole run holds a key or a token', async (t) => {
     token({ iss: 'signing', authorization_details: 7 }),
   ])
     credentials.push({ authorization: `Bearer ${idp}` });
-  for (const headers of credentials) {
-    for (const accept of ['text/plain', 'application/json'])
-      await ask(control, '/publish/', { ...headers, accept }, 'POST', body);
-    await ask(control, '/nodes', headers);
-    await ask(control, '/channels/room', headers);
-    await ask(control, '/connections/x', headers, 'DELETE');
-    await ask(control, '/publish/', headers, 'POST', '{"items":[{"channel":"room"');
-    await ask(holdfast.url('admin'), '/metrics', headers);
-  }
   for (const secret of [...Object.values(secrets), ...tokens.slice(0, 3)]) {
     await ask(control, `/publish/?key=${secret}`, { referer: `http://x/?${secret}` }, 'POST', body);
     await ask(
@@ -143,6 +136,20 @@ t.test('no output of a whole run holds a key or a token', async (t) => {
     ]) {
       outputs.push(await say(Number(new URL(control).port), head));
     }
+  }
+  await window();
+  for (const headers of credentials)
+    await ask(control, '/publish/', { ...headers, accept: 'application/json' }, 'POST', body);
+  await window();
+  for (const secret of [...Object.values(secrets), ...tokens.slice(0, 4)]) {
+    const headers = { 'x-api-key': secret };
+    await ask(control, '/publish/', headers, 'POST', body);
+    await ask(control, '/publish/', headers, 'POST', '{"items":[{"channel":"room"');
+    await ask(control, '/nodes', headers);
+    await ask(control, '/channels/room', headers);
+    await ask(control, '/connections/x', headers, 'DELETE');
+    await ask(control, '/recover/', headers, 'POST');
+    await ask(holdfast.url('admin'), '/metrics', headers);
   }
   const tap = await fetch(`${control}/channels/room/items`, { headers: { 'x-api-key': secrets.literal } });
   outputs.push(JSON.stringify([...tap.headers]));
@@ -191,6 +198,7 @@ t.test('no output of a whole run holds a key or a token', async (t) => {
   const all = outputs.join('\n');
   t.ok(all.length > 50_000, 'there is something to search');
   t.match(all, /"key":"literal"/, 'ids are shown');
+  t.notMatch(all, 'lines left out', 'all lines are there');
   for (const [name, secret] of Object.entries(secrets))
     for (const form of formsOf(secret)) t.notOk(all.includes(form), `${name} as ${form.slice(0, 6)}…`);
   for (const made of tokens) {

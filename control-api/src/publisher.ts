@@ -21,7 +21,15 @@ export interface PublishEvents {
   rejected(reason: string): void;
   /** A limit has refused something; `limit` is its name, hence from a bounded set. Beside `rejected`. */
   limited(limit: string): void;
+  /**
+   * A request that needs a permission was answered: for this scope, by the key with this id, or with none (the empty text), and
+   * how. Ids are those of configured keys.
+   */
+  requested(action: string, key: string, result: ControlResult): void;
 }
+
+/** How a request of the control API ended. */
+export type ControlResult = 'ok' | 'unauthenticated' | 'forbidden' | 'rate' | 'refused' | 'failed';
 
 /** Counts nothing. */
 export const noPublishEvents: PublishEvents = {
@@ -29,6 +37,7 @@ export const noPublishEvents: PublishEvents = {
   recovered() {},
   rejected() {},
   limited() {},
+  requested() {},
 };
 
 /** What became of one accepted item. */

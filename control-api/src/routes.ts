@@ -10,6 +10,7 @@ import {
   answerTo,
   bodyTooLarge,
   codingMalformed,
+  forbidden,
   lengthRequired,
   nameRefused,
   published,
@@ -19,7 +20,7 @@ import {
 } from './http/answer.js';
 import { codingOf, decodeBody } from './http/body.js';
 import type { Format } from './http/negotiate.js';
-import type { Route, RouteCall } from './http/router.js';
+import type { Principal, Route, RouteCall, Scope } from './http/router.js';
 import type { Publisher } from './publisher.js';
 import type { ChannelTaps } from './views/channel-taps.js';
 import type { ClusterViews } from './views/cluster-views.js';
@@ -31,6 +32,8 @@ export interface ControlCall extends RouteCall {
   readonly body: Buffer;
   /** For answers that go on. */
   readonly response: ServerResponse;
+  /** To be called with the number of items that such an answer had, when it is over. */
+  readonly ended: (items: number) => void;
 }
 
 /**
@@ -72,8 +75,7 @@ export function controlRoutes({
   views,
   channelNameMax = Number.POSITIVE_INFINITY,
 }: ControlRoutesOptions): readonly ControlRoute[] {
-  const publish: ControlHandler = ({ body, headers }) =>
-    answerPublish(publisher, body, codingOf(headers), pushInHttpMaxBodySize);
+  const publish: ControlHandler = (call) => answerPublish(publisher, call, pushInHttpMaxBodySize);
   const recover: ControlHandler = () => publisher.recover().then(() => updated, answerTo);
   return [
     { method: '*', path: '/', scope: 'none', handler: () => root },
@@ -84,12 +86,15 @@ export function controlRoutes({
 }
 
 function viewRoutes({ cluster, taps }: ControlViews, channelNameMax: number): ControlRoute[] {
-  /** Of a channel whose name may be one: others have no items, and nobody on them. */
+  /** Of a channel whose name may be one, to a caller that may see it: others have no items, and nobody on them. */
   const named =
-    (show: (name: string, response: ServerResponse) => ReturnType<ControlHandler>): ControlHandler =>
-    ({ params: { name = '' }, response }) => {
+    (scope: Scope, show: (name: string, call: ControlCall) => ReturnType<ControlHandler>): ControlHandler =>
+    (call) => {
+      const { name = '' } = call.params;
       const fault = channelNameFault(name, channelNameMax);
-      return fault === undefined ? show(name, response) : nameRefused(fault);
+      return fault === undefined
+        ? (call.principal?.refuseChannel(scope, name) ?? show(name, call))
+        : nameRefused(fault);
     };
   const view = (method: string, path: string, scope: ControlRoute['scope'], handler: ControlHandler): ControlRoute => ({
     method,
@@ -104,19 +109,37 @@ function viewRoutes({ cluster, taps }: ControlViews, channelNameMax: number): Co
       'GET',
       '/channels/{name}',
       'view',
-      named((name) => cluster.answer({ about: 'channel', name })),
+      named('view', (name) => cluster.answer({ about: 'channel', name })),
     ),
     view(
       'GET',
       '/channels/{name}/items',
       'tap',
-      named((name, response) => taps.serve(name, response)),
+      named('tap', (name, { principal, response, ended }) => {
+        const caller = principal && { isAllowed: () => principal.mayStill('tap', name), ended };
+        return taps.serve(name, response, caller);
+      }),
     ),
-    view('GET', '/connections/{id+}', 'view', ({ params: { id = '' } }) => cluster.answer({ about: 'connection', id })),
-    view('DELETE', '/connections/{id+}', 'disconnect', ({ params: { id = '' } }) =>
-      cluster.answer({ about: 'disconnect', id }),
+    view('GET', '/connections/{id+}', 'view', ({ params: { id = '' }, principal }) =>
+      viewOf(cluster, id, 'view', principal),
     ),
+    view('DELETE', '/connections/{id+}', 'disconnect', async ({ params: { id = '' }, principal }) => {
+      // A connection may be on channels that its key does not cover: they are known only once it was looked at.
+      const isFree = principal === undefined || principal.isUnlimited('disconnect');
+      const seen = isFree ? undefined : await viewOf(cluster, id, 'disconnect', principal);
+      return seen === undefined || seen.status === 200 ? cluster.answer({ about: 'disconnect', id }) : seen;
+    }),
   ];
+}
+
+/** A connection, to a caller that may do this on all the channels that it is on. One that is on none is of no caller with limits. */
+async function viewOf(cluster: ClusterViews, id: string, scope: Scope, principal?: Principal): Promise<Answer> {
+  const answer = await cluster.answer({ about: 'connection', id });
+  if (principal === undefined || answer.status !== 200 || principal.isUnlimited(scope)) return answer;
+  const { channels } = answer.view as { readonly channels?: unknown };
+  const isCovered = (channel: unknown) =>
+    typeof channel === 'string' && principal.refuseChannel(scope, channel) === undefined;
+  return Array.isArray(channels) && channels.length > 0 && channels.every(isCovered) ? answer : forbidden;
 }
 
 /** Without any framing the body is lost (HTTP/1.0 clients that end it by closing), and an empty one is no publish. */
@@ -129,15 +152,18 @@ function checkPublish(headers: IncomingHttpHeaders): Answer | undefined {
 /** No `await` before the publisher is called. */
 async function answerPublish(
   publisher: Publisher,
-  body: Buffer,
-  coding: string | undefined,
+  { body, headers, principal }: ControlCall,
   pushInHttpMaxBodySize: number,
 ): Promise<Answer> {
+  const coding = codingOf(headers);
   const plain = coding === undefined ? body : decodeBody(body, coding, pushInHttpMaxBodySize);
   if (plain === 'too-large') return bodyTooLarge(pushInHttpMaxBodySize);
   if (plain === 'malformed') return codingMalformed(coding as string);
   try {
-    return published(await publisher.publish(parseItems(plain)));
+    const items = parseItems(plain);
+    const refused = principal?.refuseItems(items);
+    if (refused !== undefined) return { ...refused, logged: { items: items.length } };
+    return published(await publisher.publish(items));
   } catch (error) {
     return answerTo(error);
   }

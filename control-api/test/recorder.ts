@@ -52,6 +52,13 @@ export class RecordingEvents implements PublishEvents {
   limited(limit: string): void {
     this.seen.push(`limited ${limit}`);
   }
+
+  /** Of all kinds of requests, where `seen` has only publishes. */
+  readonly requests: string[] = [];
+
+  requested(action: string, key: string, result: string): void {
+    this.requests.push(`${action} ${key} ${result}`);
+  }
 }
 
 /** One recorded log line. */

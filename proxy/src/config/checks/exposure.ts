@@ -2,6 +2,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config.js';
+import { hasKeys } from '../files/keys-file.js';
 import { isLoopback } from '../types/listen.js';
 
 /** One warning: constant words, and what they are about. */
@@ -45,10 +46,11 @@ function knownKey({ sigKey }: Config): Exposure[] {
   return [{ message, fields: { option: 'sig_key' } }];
 }
 
-function publicControl({ pushInHttpAddr: host, pushInHttpPort: port }: Config): Exposure[] {
-  if (port === -1 || isLoopback(host)) return [];
+function publicControl(config: Config): Exposure[] {
+  const { pushInHttpAddr: host, pushInHttpPort: port } = config;
+  if (port === -1 || isLoopback(host) || hasKeys(config)) return [];
   const message =
-    'the control API is on a public address: everybody who can reach it can publish without authentication';
+    'the control API is on a public address: everybody who can reach it can publish without authentication; keys (control_keys_file, control_key) keep others out';
   return [{ message, fields: { option: 'push_in_http_addr', host, port } }];
 }
 

@@ -32,6 +32,7 @@ t.test('a public control port, allowed or not listening', async (t) => {
   const open = `${QUIET}push_in_http_addr: 0.0.0.0\npush_in_http_allow_public: true\n`;
   t.match(warningsOf(t, yaml(open)), [/^the control API is on a public address.*"host":"0\.0\.0\.0","port":5561/]);
   t.strictSame(warningsOf(t, yaml(`${open}push_in_http_port: -1\n`)), []);
+  t.strictSame(warningsOf(t, yaml(`${open}control_key: a-key-of-the-test-0123\n`)), [], 'with keys');
   for (const host of ['127.0.0.1', '127.0.0.9', '"[::1]"', 'localhost'])
     t.strictSame(warningsOf(t, yaml(`${QUIET}push_in_http_addr: ${host}\n`)), [], host);
 });

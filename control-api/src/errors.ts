@@ -115,8 +115,9 @@ export const controlErrors = {
   ERR_CONTROL_PAGE: {
     side: 'client',
     status: 403,
-    text: 'Forbidden: Origin or Sec-Fetch-Site is that of a web page of another site.',
-    meaning: 'Origin or Sec-Fetch-Site says that a web page of another site sent the request.',
+    text: 'Forbidden: Origin or Sec-Fetch-Site is that of a web page of another site. The option control_allowed_origins lists origins that may.',
+    meaning:
+      'Origin or Sec-Fetch-Site says that a web page of another site sent the request, and `control_allowed_origins` does not have it.',
   },
   ERR_CONTROL_HOST: {
     side: 'client',

@@ -32,7 +32,7 @@ export { noPublishEvents, type PublishEvents } from './events.js';
 export { type Answer, methodNotAllowed } from './http/answer.js';
 export type { ListenAddress } from './http/listen.js';
 export { ListenerConnections, type ListenerConnectionsOptions, type Phase } from './http/listener-connections.js';
-export { PageGuard } from './http/page-guard.js';
+export { type OriginList, PageGuard } from './http/page-guard.js';
 export { type Principal, type Route, type RouteCall, Router, type Scope } from './http/router.js';
 export { Publisher, type PublisherOptions } from './publisher.js';
 export type { PublishReceipt } from './receipts.js';

@@ -26,7 +26,7 @@ import { LINGER_MS, refuseRaw, refuseUnread } from './http/lingering-close.js';
 import { type ListenAddress, listen } from './http/listen.js';
 import { ListenerConnections, type Phase } from './http/listener-connections.js';
 import { type Format, negotiate } from './http/negotiate.js';
-import { PageGuard } from './http/page-guard.js';
+import { type OriginList, PageGuard } from './http/page-guard.js';
 import { Router } from './http/router.js';
 import type { Publisher } from './publisher.js';
 import { type ControlRoute, type ControlViews, controlRoutes } from './routes.js';
@@ -96,6 +96,8 @@ export interface ControlServerOptions {
   readonly views?: ControlViews;
   /** Further names under which it is reached; see `PageGuard`. */
   readonly controlHosts?: readonly string[];
+  /** Pages that may use it; left out, only its own. */
+  readonly allowedOrigins?: OriginList;
   readonly events: PublishEvents;
   readonly log: Log;
   /** Paces the log. */
@@ -140,7 +142,7 @@ export class ControlServer {
     this.#log = new PacedLog(options.log, options.clock);
     this.#router = new Router(controlRoutes(options));
     this.#lingerMs = Math.min(LINGER_MS, requestTimeout);
-    this.#guard = new PageGuard(options.host, options.controlHosts ?? []);
+    this.#guard = new PageGuard(options.host, options.controlHosts ?? [], options.host, options.allowedOrigins);
     this.#connections = new ListenerConnections({
       max: Math.min(MAX_CONNECTIONS, options.maxConnections ?? MAX_CONNECTIONS),
       maxBytes: Math.max(MAX_HELD_BYTES, 4 * options.pushInHttpMaxBodySize),
@@ -175,9 +177,9 @@ export class ControlServer {
 
   /** Opens the port; resolves with where. Rejects with `ControlError`, see `listen`. To be called once. */
   async listen(): Promise<ListenAddress> {
-    const { host, port, controlHosts = [] } = this.#options;
+    const { host, port, controlHosts = [], allowedOrigins } = this.#options;
     const where = await listen(this.#server, host, port);
-    this.#guard = new PageGuard(where.address, controlHosts, host);
+    this.#guard = new PageGuard(where.address, controlHosts, host, allowedOrigins);
     // From here on: accept() failing, for example for lack of file descriptors. The server goes on listening.
     this.#server.on('error', (error) => this.#log.error({ err: error }, 'control server error'));
     return where;
@@ -241,10 +243,13 @@ export class ControlServer {
     response.on('error', () => {}); // the client has gone: there is nobody to report it to
     response.on('finish', () => this.#finished(socket, exchange));
 
+    const foreign = this.#guard.check(headers);
+    if (foreign === undefined) this.#guard.admit(headers, response);
+    const granted = foreign === undefined ? this.#guard.preflight(request, response) : undefined;
     const found = negotiated === undefined ? notAcceptable : (match?.found ?? notFound);
     const refusal = 'row' in found ? found.row.check?.(headers) : undefined;
-    const target = refusal ?? found;
-    const early = this.#earlyRefusal(request, target, refusal, expects);
+    const target = granted ?? refusal ?? found;
+    const early = foreign ?? this.#earlyRefusal(request, target, refusal, expects);
     if (early) return this.#refuse(request, response, early, format);
     if (expects === 'continue') response.writeContinue();
 
@@ -271,8 +276,6 @@ export class ControlServer {
     refusal: Answer | undefined,
     expects: Expects,
   ): Answer | undefined {
-    const foreign = this.#guard.check(request.headers);
-    if (foreign) return foreign;
     if (Number(request.headers['content-length'] ?? 0) > this.#options.pushInHttpMaxBodySize) {
       return bodyTooLarge(this.#options.pushInHttpMaxBodySize);
     }

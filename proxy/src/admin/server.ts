@@ -5,6 +5,7 @@ import {
   type Answer,
   ListenerConnections,
   methodNotAllowed,
+  type OriginList,
   PageGuard,
   type Route,
   type RouteCall,
@@ -35,27 +36,33 @@ export const MAX_CONNECTIONS = 256;
 
 type AdminHandler = (call: RouteCall) => Answer | Promise<Answer>;
 
+/** Under which names it is reached, and which pages of others may use it; see `PageGuard`. */
+export interface AdminAccess {
+  readonly hosts: readonly string[];
+  readonly origins?: OriginList;
+}
+
 /** Serves operators and probes. It has no authentication: bind it where only they reach it. Pages of other sites are refused. */
 export class AdminServer {
   readonly #server: Server;
   readonly #router: Router<Route<AdminHandler>>;
-  readonly #hosts: readonly string[];
+  readonly #access: AdminAccess;
   readonly #connections: ListenerConnections;
   #guard: PageGuard | undefined;
 
   /**
-   * `readiness` is asked at every probe; `hosts` are further names under which it is reached, see `PageGuard`. Of more than
-   * `maxConnections` at a time some are closed. `faults`: left out, nothing is contained.
+   * `readiness` is asked at every probe. Of more than `maxConnections` at a time some are closed. `faults`: left out, nothing
+   * is contained.
    */
   constructor(
     metrics: Exposition,
     readiness: () => Readiness,
-    hosts: readonly string[],
+    access: AdminAccess,
     maxConnections = MAX_CONNECTIONS,
     faults = uncontained,
   ) {
     this.#router = new Router(adminRoutes(metrics, readiness));
-    this.#hosts = hosts;
+    this.#access = access;
     this.#connections = new ListenerConnections({
       max: Math.min(MAX_CONNECTIONS, maxConnections),
       maxBytes: Number.POSITIVE_INFINITY,
@@ -75,9 +82,16 @@ export class AdminServer {
     const { socket } = request;
     this.#connections.enter(socket, 'working');
     response.on('finish', () => this.#connections.enter(socket, 'idle'));
-    const answer = this.#guard?.check(request.headers) ?? (await this.#answer(request));
+    const answer = await this.#guarded(request, response);
     respond(response, answer);
     if (!response.writableFinished) this.#connections.enter(socket, 'sending');
+  }
+
+  #guarded(request: IncomingMessage, response: ServerResponse): Answer | Promise<Answer> {
+    const foreign = this.#guard?.check(request.headers);
+    if (foreign !== undefined) return foreign;
+    this.#guard?.admit(request.headers, response);
+    return this.#guard?.preflight(request, response) ?? this.#answer(request);
   }
 
   /** A method that nothing here takes is refused at every path, known or not. */
@@ -102,7 +116,7 @@ export class AdminServer {
       this.#server.listen(port, host, resolve);
     });
     const address = this.#server.address() as AddressInfo;
-    this.#guard = new PageGuard(address.address, this.#hosts, host);
+    this.#guard = new PageGuard(address.address, this.#access.hosts, host, this.#access.origins);
     return `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`;
   }
 

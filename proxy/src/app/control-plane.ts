@@ -16,6 +16,7 @@ import {
 } from '@holdfast/control-api';
 import { AdminServer, type Exposition, type Readiness } from '../admin/server.js';
 import type { Config } from '../config/config.js';
+import { AllowedOrigins } from '../config/types/allowed-origins.js';
 import { type Clock, guardedClock } from '../runtime/clock.js';
 import { Descriptors } from '../runtime/descriptors.js';
 import type { RootLog } from '../telemetry/log.js';
@@ -62,6 +63,8 @@ export class ControlPlane {
   readonly #publisher: Publisher;
   readonly #clusterAccess: ClusterAccess;
   readonly #descriptors = Descriptors.ofProcess();
+  /** The web pages that may use the listeners for publishers and operators. */
+  readonly #pages: AllowedOrigins;
   #control: ControlServer | undefined;
   #isGoingDown = false;
   readonly #admins: AdminServer[] = [];
@@ -71,6 +74,7 @@ export class ControlPlane {
     this.#faults = faults;
     this.#clock = guardedClock(faults);
     this.#config = config;
+    this.#pages = new AllowedOrigins(config.controlAllowedOrigins);
     this.#log = log;
     this.#metrics = metrics;
     this.#serving = serving;
@@ -128,7 +132,7 @@ export class ControlPlane {
       const admin = new AdminServer(
         exposition,
         () => this.#readiness,
-        controlHosts,
+        { hosts: controlHosts, origins: this.#pages },
         this.#descriptors.operators,
         this.#faults,
       );
@@ -175,6 +179,7 @@ export class ControlPlane {
       pushInHttpMaxHeadersSize,
       pushInHttpMaxBodySize,
       controlHosts: this.#config.controlHosts,
+      allowedOrigins: this.#pages,
       maxConnections: this.#descriptors.publishers,
       publisher: this.#publisher,
       views: {

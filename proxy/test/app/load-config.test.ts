@@ -320,6 +320,17 @@ t.test(
   },
 );
 
+t.test('control_allowed_origins: none, or those of a list; not all', async (t) => {
+  t.strictSame(load(t, {}).config.controlAllowedOrigins, []);
+  const { config: listed } = load(t, yaml('control_allowed_origins: https://ops.example, https://*.b.example\n'));
+  t.strictSame(listed.controlAllowedOrigins, ['https://ops.example', 'https://*.b.example']);
+  for (const text of ["'*'", "'https://ops.example, *'"]) {
+    const refused = failure(t, yaml(`control_allowed_origins: ${text}\n`));
+    t.match(refused, { code: 'ERR_CONFIG_VALUE', message: /every web page .* name the origins/ });
+  }
+  t.match(failure(t, yaml('control_allowed_origins: ops.example\n')), { message: /"ops.example" is no origin/ });
+});
+
 t.test('aco_origins: all sites, or those of a list; what is no origin is refused by name', async (t) => {
   const origins = (file: Parameters<typeof load>[1]) => load(t, file).config.acoOrigins;
   t.strictSame(origins({}), ['*']);

@@ -80,13 +80,18 @@ function checkRedis(draft: Draft, found: Findings): void {
     found.fail('ERR_CONFIG_CONFLICT', alone, 'redis_tls_cert and redis_tls_key must be given together');
 }
 
-function checkOrigins({ acoOrigins }: Draft, found: Findings): void {
-  const given = found.given.get('aco_origins');
-  if (given === undefined) return;
-  try {
-    new AllowedOrigins(acoOrigins);
-  } catch (error) {
-    found.fail('ERR_CONFIG_VALUE', given, (error as Error).message);
+function checkOrigins({ acoOrigins, controlAllowedOrigins }: Draft, found: Findings): void {
+  const lists = { aco_origins: acoOrigins, control_allowed_origins: controlAllowedOrigins };
+  for (const [key, origins] of Object.entries(lists)) {
+    const given = found.given.get(key);
+    if (given === undefined) continue;
+    try {
+      const list = new AllowedOrigins(origins);
+      if (list.isAny && key === 'control_allowed_origins')
+        throw new Error('* would let every web page publish: name the origins');
+    } catch (error) {
+      found.fail('ERR_CONFIG_VALUE', given, (error as Error).message);
+    }
   }
 }
 

@@ -36,7 +36,14 @@ export const controlOptions = [
     group,
     type: 'list',
     default: '',
-    doc: 'Host names under which the control API and the admin listeners are reached. On a loopback address they are taken beside `localhost` and loopback addresses, and no others; without them any name without a dot is. Elsewhere every name is taken unless names are listed here; then it is these, `localhost` and any IP address.',
+    doc: 'Host names under which the control API and the admin listeners are reached. On a loopback address they are taken beside `localhost` and IP addresses, and no others. Elsewhere the same once names are listed here; until then every name is taken, but not from browsers.',
+  },
+  {
+    key: 'control_allowed_origins',
+    group,
+    type: 'list',
+    default: '',
+    doc: 'Origins of web pages, such as `https://ops.example` or `https://*.ops.example`, that may use the control API and the admin listeners from scripts. Pages of all others are refused; `*` is not taken.',
   },
   /**
    * @limit {} bytes of a request head on the control API

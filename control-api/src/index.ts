@@ -30,6 +30,7 @@ export { StandaloneNode } from './cluster/standalone-node.js';
 export { ControlError, type ControlErrorCode, controlErrors, type ErrorSide } from './errors.js';
 export { noPublishEvents, type PublishEvents } from './events.js';
 export { type Answer, methodNotAllowed } from './http/answer.js';
+export { certificateNames } from './http/client-certificate.js';
 export type { ListenAddress } from './http/listen.js';
 export { ListenerConnections, type ListenerConnectionsOptions, type Phase } from './http/listener-connections.js';
 export { type OriginList, PageGuard } from './http/page-guard.js';
@@ -49,7 +50,7 @@ export {
   uncontained,
 } from './runtime/faults.js';
 export { type Log, silentLog } from './runtime/log.js';
-export { ControlServer, type ControlServerOptions } from './server.js';
+export { ControlServer, type ControlServerOptions, MAX_CONNECTIONS as CONTROL_CONNECTIONS } from './server.js';
 export type { StatsConnection } from './stats/connections.js';
 export { noStats, type StatsDelivery, type StatsEvents, StatsFeed, type StatsFeedOptions } from './stats/feed.js';
 export { statsTypes } from './stats/packet.js';

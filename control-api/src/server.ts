@@ -6,7 +6,7 @@
  * bodies are read, a POST to /recover/ needs no Content-Length, JSON receipts and JSON errors for clients that ask
  * for JSON, 413 and 431 in place of 400 for what is too large, compressed bodies, 503 when the backplane does not accept; the views.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { PublishEvents } from './events.js';
 import {
@@ -22,6 +22,7 @@ import {
   tooSlow,
 } from './http/answer.js';
 import { readBody } from './http/body.js';
+import { Handshakes } from './http/handshakes.js';
 import { LINGER_MS, refuseRaw, refuseUnread } from './http/lingering-close.js';
 import { type ListenAddress, listen } from './http/listen.js';
 import { ListenerConnections, type Phase } from './http/listener-connections.js';
@@ -38,7 +39,7 @@ import { PacedLog } from './runtime/paced-log.js';
 /**
  * Connections at a time. One more takes the place of the one that is of least use; see `ListenerConnections`.
  *
- * @limit {} connections to the control API, or `publishers` if that is less
+ * @limit {} connections to the control API, or `publishers` if that is less; half of it on each of two ports
  * @over another connection is closed: refused ones first, then unused ones, then the one that has been idle, sending
  *   or not reading for longest. If all have requests under way, the new one is closed
  */
@@ -62,9 +63,9 @@ export const MAX_HELD_BYTES = 64 * 1024 * 1024;
 export const KEEP_ALIVE_MS = 75_000;
 
 /**
- * Milliseconds a request may take to arrive unless configured; the head a third of it. Over: 408.
+ * Milliseconds a request may take to arrive unless configured; the head a third of it, and a TLS handshake before it too. Over: 408.
  *
- * @limit {s} for a request, a third of it for its head
+ * @limit {s} for a request, a third of it for its head, and as long for a TLS handshake
  * @over 408
  */
 export const REQUEST_TIMEOUT_MS = 30_000;
@@ -85,9 +86,11 @@ export interface ControlServerOptions {
   readonly port: number;
   /** Request line and header fields, in bytes. Over: 431. */
   readonly pushInHttpMaxHeadersSize: number;
+  /** Makes the server under it, with certificates, where it is one with TLS; a handshake counts as a part of a head. */
+  readonly tls?: (options: ServerOptions & { readonly handshakeTimeout: number }) => Server;
   /** Request body, in bytes, without chunk framing. Over: 413. */
   readonly pushInHttpMaxBodySize: number;
-  /** Connections at a time, where the process can have fewer than {@link MAX_CONNECTIONS}. */
+  /** Connections at a time, where that are to be fewer than {@link MAX_CONNECTIONS}. */
   readonly maxConnections?: number;
   /** Milliseconds for a request to arrive completely; {@link REQUEST_TIMEOUT_MS} if not given. */
   readonly requestTimeoutMs?: number;
@@ -133,6 +136,8 @@ export class ControlServer {
   readonly #connections: ListenerConnections;
   /** The latest request of each connection that has sent one. */
   readonly #exchanges = new WeakMap<Socket, Exchange>();
+  /** Undefined without TLS. */
+  readonly #handshakes: Handshakes | undefined;
   #guard: PageGuard;
   #closed: Promise<void> | undefined;
 
@@ -148,18 +153,21 @@ export class ControlServer {
       maxBytes: Math.max(MAX_HELD_BYTES, 4 * options.pushInHttpMaxBodySize),
       end: (socket, phase) => this.#giveUp(socket, phase),
     });
-    this.#server = createServer({
+    const headersTimeout = Math.ceil(requestTimeout / 3);
+    const settings = {
       maxHeaderSize: options.pushInHttpMaxHeadersSize,
       keepAliveTimeout: KEEP_ALIVE_MS,
       requestTimeout,
-      headersTimeout: Math.ceil(requestTimeout / 3),
+      headersTimeout,
       connectionsCheckingInterval: Math.ceil(requestTimeout / 6),
       // Pushpin asks for no Host, and hand-written publishers send none; pages always do.
       requireHostHeader: false,
-    });
+    };
+    this.#server = options.tls?.({ ...settings, handshakeTimeout: headersTimeout }) ?? createServer(settings);
     // None may be left out unseen: the guard looks at them. Their bytes are limited.
     this.#server.maxHeadersCount = 0;
     this.#server.on('connection', (socket: Socket) => this.#opened(socket));
+    this.#handshakes = options.tls && this.#watchHandshakes();
     const { faults = uncontained } = options;
     this.#server.on('request', (request, response) => this.#contain(request, response, 'nothing'));
     this.#server.on('checkContinue', (request, response) => this.#contain(request, response, 'continue'));
@@ -197,6 +205,7 @@ export class ControlServer {
         clearTimeout(cut);
         resolve();
       });
+      this.#handshakes?.cut();
       // Node counts a connection that has sent nothing yet as busy and would wait for it.
       for (const socket of this.#connections.new) if (socket.bytesRead === 0) socket.destroy();
     });
@@ -208,6 +217,17 @@ export class ControlServer {
     socket.destroy();
     this.#options.events.rejected('ERR_CONTROL_CONNECTIONS');
     this.#log.warn({ client: socket.remoteAddress }, 'too many control connections');
+  }
+
+  #watchHandshakes(): Handshakes {
+    return new Handshakes(this.#server, {
+      done: (raw, secure) => this.#connections.become(raw, secure),
+      failed: (client, reason) => {
+        // A probe of a load balancer, or a client that has gone.
+        if (reason === 'ECONNRESET') this.#log.debug({ client }, 'TLS handshake of a control connection broken off');
+        else this.#log.warn({ client, reason }, 'TLS handshake of a control connection failed');
+      },
+    });
   }
 
   /** Others need the room. */

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { legible } from '../config/checks/legible.js';
 import type { Config } from '../config/config.js';
+import { whyUnread } from '../config/files/read-file.js';
+import { readAuthorities } from '../edge/tls-policy.js';
 import type { Route } from '../routes/route.js';
 
 /**
@@ -24,14 +26,27 @@ export interface CertificateReport {
 /** The options that name certificates. */
 export type CertificateOptions = Pick<
   Config,
-  'httpsPorts' | 'tlsCertsDir' | 'redisUrl' | 'redisTlsCa' | 'redisTlsCert' | 'redisTlsKey'
+  | 'httpsPorts'
+  | 'pushInHttpsPort'
+  | 'pushInClientCa'
+  | 'tlsCertsDir'
+  | 'redisUrl'
+  | 'redisTlsCa'
+  | 'redisTlsCert'
+  | 'redisTlsKey'
 >;
 
 /** Looks at all that a configuration and its routes name. Reads files. */
 export function checkCertificates(config: CertificateOptions, routes: readonly Route[]): CertificateReport {
   const problems: string[] = [];
   const warnings: string[] = [];
-  if (config.httpsPorts.length > 0) checkListeners(config, problems, warnings);
+  const { httpsPorts, pushInHttpsPort, pushInClientCa } = config;
+  const listeners = [
+    ...httpsPorts.map(({ port }) => ({ option: 'https_ports', port })),
+    ...(pushInHttpsPort === -1 ? [] : [{ option: 'push_in_https_port', port: pushInHttpsPort }]),
+  ];
+  if (listeners.length > 0) checkListeners(config.tlsCertsDir, listeners, problems, warnings);
+  if (pushInClientCa !== undefined) problems.push(...authorityFaults('push_in_client_ca', pushInClientCa));
   for (const [where, cert, key] of clientCertificates(routes)) problems.push(...pairFaults(where, cert, key));
   if (config.redisUrl !== undefined)
     problems.push(
@@ -42,7 +57,8 @@ export function checkCertificates(config: CertificateOptions, routes: readonly R
 }
 
 function checkListeners(
-  { httpsPorts, tlsCertsDir: directory }: CertificateOptions,
+  directory: string,
+  listeners: readonly { readonly option: string; readonly port: number }[],
   problems: string[],
   warnings: string[],
 ): void {
@@ -69,20 +85,29 @@ function checkListeners(
       `tls_certs_dir: ${directory} has more than ${CERTIFICATES_CHECKED} certificates: the others were not looked at`,
     );
   }
-  for (const { port } of httpsPorts) {
+  for (const { option, port } of listeners) {
     // Any free port has no name to which a file could be put.
     if (port === 0 && usable.size > 0) continue;
     if (usable.has(`default_${port}`)) continue;
     const put = `default_${port}.crt and default_${port}.key`;
     if (usable.size === 0) {
       problems.push(
-        `https_ports: port ${port} has no usable certificate in ${directory}: put ${put} there, or <server name>.crt and .key`,
+        `${option}: port ${port} has no usable certificate in ${directory}: put ${put} there, or <server name>.crt and .key`,
       );
     } else {
       warnings.push(
-        `https_ports: port ${port} has no default certificate: clients that name no server, or an unknown one, are refused; ${put} in ${directory} would serve them`,
+        `${option}: port ${port} has no default certificate: clients that name no server, or an unknown one, are refused; ${put} in ${directory} would serve them`,
       );
     }
+  }
+}
+
+function authorityFaults(option: string, file: string): string[] {
+  try {
+    readAuthorities(file);
+    return [];
+  } catch (error) {
+    return [`${option}: ${file} cannot be used: ${whyUnread(error)}`];
   }
 }
 

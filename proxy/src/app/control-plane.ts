@@ -7,9 +7,11 @@ import {
   CauseLog,
   ChannelTaps,
   ClusterViews,
+  CONTROL_CONNECTIONS,
   type Connections,
   type Containment,
   ControlServer,
+  type ControlServerOptions,
   Publisher,
   type Question,
   ZeroMqSockets,
@@ -22,6 +24,7 @@ import { Descriptors } from '../runtime/descriptors.js';
 import type { RootLog } from '../telemetry/log.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { type ClusterAccess, makeBackplane } from './backplane.js';
+import { controlTls } from './control-tls.js';
 import type { DataPlaneLoad } from './data-plane.js';
 import { Member } from './local-node.js';
 
@@ -65,7 +68,7 @@ export class ControlPlane {
   readonly #descriptors = Descriptors.ofProcess();
   /** The web pages that may use the listeners for publishers and operators. */
   readonly #pages: AllowedOrigins;
-  #control: ControlServer | undefined;
+  readonly #controls: ControlServer[] = [];
   #isGoingDown = false;
   readonly #admins: AdminServer[] = [];
 
@@ -153,7 +156,7 @@ export class ControlPlane {
 
   /** Closes everything; publishes under way are given a moment. */
   async stop(): Promise<void> {
-    await this.#control?.close();
+    await Promise.all(this.#controls.map((control) => control.close()));
     this.zeromq.close();
     await this.#clusterAccess.cluster.leave();
     await Promise.all([this.hub.close(), ...this.#admins.map((admin) => admin.close())]);
@@ -171,16 +174,37 @@ export class ControlPlane {
   }
 
   async #startControl(): Promise<void> {
-    const { pushInHttpAddr, pushInHttpPort, pushInHttpMaxHeadersSize, pushInHttpMaxBodySize } = this.#config;
-    if (pushInHttpPort === -1) return;
-    this.#control = new ControlServer({
+    const { pushInHttpPort, pushInHttpsPort } = this.#config;
+    const tls = controlTls(this.#config, this.#log.child('tls'), this.#faults, this.#clock);
+    const ports = [
+      { port: pushInHttpPort, scheme: 'http', tls: undefined },
+      { port: pushInHttpsPort, scheme: 'https', tls },
+    ].filter(({ port }) => port !== -1);
+    for (const { port, scheme, tls } of ports) {
+      const control = this.#makeControl(
+        port,
+        Math.floor(Math.min(CONTROL_CONNECTIONS, this.#descriptors.publishers) / ports.length),
+        tls,
+      );
+      const where = await control.listen();
+      this.#controls.push(control);
+      const { address } = where;
+      const url = `${scheme}://${address.includes(':') ? `[${address}]` : address}:${where.port}`;
+      this.#log.announce(`listening on ${url} (control)`, { listener: 'control', address: url });
+    }
+  }
+
+  #makeControl(port: number, maxConnections: number, tls: ControlServerOptions['tls']): ControlServer {
+    const { pushInHttpAddr, pushInHttpMaxHeadersSize, pushInHttpMaxBodySize, controlHosts } = this.#config;
+    return new ControlServer({
       host: pushInHttpAddr,
-      port: pushInHttpPort,
+      port,
+      ...(tls !== undefined && { tls }),
       pushInHttpMaxHeadersSize,
       pushInHttpMaxBodySize,
-      controlHosts: this.#config.controlHosts,
+      controlHosts,
       allowedOrigins: this.#pages,
-      maxConnections: this.#descriptors.publishers,
+      maxConnections,
       publisher: this.#publisher,
       views: {
         cluster: new ClusterViews(this.#clusterAccess.cluster, this.#clock),
@@ -191,8 +215,5 @@ export class ControlPlane {
       clock: this.#clock,
       faults: this.#faults,
     });
-    const { address, port } = await this.#control.listen();
-    const url = `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
-    this.#log.announce(`listening on ${url} (control)`, { listener: 'control', address: url });
   }
 }

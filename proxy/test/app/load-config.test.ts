@@ -179,6 +179,25 @@ t.test('a control listener that others can reach is refused unless it is allowed
   t.equal(load(t, yaml('push_in_http_addr: 0.0.0.0\npush_in_http_port: -1\n')).config.pushInHttpPort, -1);
 });
 
+t.test(
+  'with TLS alone a control listener is as open as without; with certificates of publishers it is not',
+  async (t) => {
+    const secure = 'push_in_http_addr: 0.0.0.0\npush_in_http_port: -1\npush_in_https_port: 5562\n';
+    t.equal(failure(t, yaml(secure)).code, 'ERR_CONFIG_PUBLIC_CONTROL');
+    t.match(load(t, yaml(`${secure}push_in_client_ca: ca.pem\n`)).config, {
+      pushInHttpsPort: 5562,
+      pushInClientCa: /ca\.pem$/,
+    });
+    const plainToo = 'push_in_http_addr: 0.0.0.0\npush_in_https_port: 5562\npush_in_client_ca: ca.pem\n';
+    t.equal(failure(t, yaml(plainToo)).code, 'ERR_CONFIG_PUBLIC_CONTROL', 'the plain port beside it asks nobody');
+    t.match(failure(t, yaml('push_in_client_ca: ca.pem\n')), {
+      code: 'ERR_CONFIG_CONFLICT',
+      message: /set push_in_https_port/,
+    });
+    t.match(failure(t, yaml('push_in_https_port: 5561\n')), { message: /want the same port/ });
+  },
+);
+
 t.test('port_offset and --id move ports up, but not 0 and not those given as flags', async (t) => {
   const text =
     'http_port: [7999, "127.0.0.1:0"]\nadmin_port: 9090\nprometheus_port: 9100\npush_in_spec: tcp://*:5560\n';

@@ -53,8 +53,11 @@ function checkControl(draft: Draft, found: Findings): void {
     warnings.push('push_in_http_port is not set: the control API is disabled');
   const host = draft.pushInHttpAddr.replace(/^\[(.*)\]$/, '$1');
   draft.pushInHttpAddr = host === '*' ? '0.0.0.0' : host;
+  const clientCa = given.get('push_in_client_ca');
+  if (clientCa !== undefined && draft.pushInHttpsPort === -1)
+    found.fail('ERR_CONFIG_CONFLICT', clientCa, 'certificates of publishers need TLS: set push_in_https_port');
   const addr = given.get('push_in_http_addr');
-  if (draft.pushInHttpPort === -1 || draft.pushInHttpAllowPublic || addr === undefined) return;
+  if (!isControlOpen(draft) || draft.pushInHttpAllowPublic || addr === undefined) return;
   if (isLoopback(draft.pushInHttpAddr)) return;
   const reason = `everybody who can reach ${draft.pushInHttpAddr} could publish without authentication`;
   // A file written for Pushpin goes on working; the start says so (exposure.ts).
@@ -65,6 +68,14 @@ function checkControl(draft: Draft, found: Findings): void {
       addr,
       `${reason}; bind a loopback address, or set push_in_http_allow_public to true`,
     );
+}
+
+/** Whether the control API has a port at which nobody has to say who asks. */
+export function isControlOpen(
+  options: Pick<Options, 'pushInHttpPort' | 'pushInHttpsPort' | 'pushInClientCa'>,
+): boolean {
+  const { pushInHttpPort, pushInHttpsPort, pushInClientCa } = options;
+  return pushInHttpPort !== -1 || (pushInHttpsPort !== -1 && pushInClientCa === undefined);
 }
 
 function checkRedis(draft: Draft, found: Findings): void {
@@ -120,9 +131,9 @@ function checkEdge(draft: Draft, { given, warnings }: Findings): void {
 
 function checkPorts(draft: Draft, found: Findings): void {
   movePorts(draft, found);
-  const { httpPort, httpsPorts, localPorts, adminPort, pushInHttpAddr, pushInHttpPort } = draft;
+  const { httpPort, httpsPorts, localPorts, adminPort, pushInHttpAddr, pushInHttpPort, pushInHttpsPort } = draft;
   const ports = [...httpPort, ...httpsPorts, ...(adminPort ?? [])].map(({ port }) => port);
-  const over = [...ports, pushInHttpPort].find((port) => port > 65_535);
+  const over = [...ports, pushInHttpPort, pushInHttpsPort].find((port) => port > 65_535);
   if (over !== undefined)
     found.problems.push({
       code: 'ERR_CONFIG_CONFLICT',
@@ -135,6 +146,7 @@ function checkPorts(draft: Draft, found: Findings): void {
     ...all('http_port', httpPort),
     ...all('https_ports', httpsPorts),
     ...all('push_in_http_port', [{ host: pushInHttpAddr, port: pushInHttpPort }]),
+    ...all('push_in_https_port', [{ host: pushInHttpAddr, port: pushInHttpsPort }]),
     ...all('admin_port', adminPort),
     ...Object.entries(specs).flatMap(([option, spec = '']) => {
       const listen = listenOfSpec(spec);
@@ -161,6 +173,7 @@ function movePorts(draft: Draft, { given }: Findings): void {
   const moveSpec = (spec: string) => spec.replace(/^(tcp:\/\/.*:)(\d+)$/, (_, head, port) => head + move(Number(port)));
   if (!isFlag('http_port')) draft.httpPort = moveAll(draft.httpPort);
   if (!isFlag('https_ports')) draft.httpsPorts = moveAll(draft.httpsPorts);
+  if (!isFlag('push_in_https_port')) draft.pushInHttpsPort = move(draft.pushInHttpsPort);
   if (!isFlag('push_in_http_port')) draft.pushInHttpPort = move(draft.pushInHttpPort);
   if (draft.adminPort !== undefined && !isFlag('admin_port')) draft.adminPort = moveAll(draft.adminPort);
   if (draft.pushInSpec !== undefined && !isFlag('push_in_spec')) draft.pushInSpec = moveSpec(draft.pushInSpec);

@@ -3,6 +3,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config.js';
 import { isLoopback } from '../types/listen.js';
+import { isControlOpen } from './combinations.js';
 
 /** One warning: constant words, and what they are about. */
 export interface Exposure {
@@ -45,8 +46,10 @@ function knownKey({ sigKey }: Config): Exposure[] {
   return [{ message, fields: { option: 'sig_key' } }];
 }
 
-function publicControl({ pushInHttpAddr: host, pushInHttpPort: port }: Config): Exposure[] {
-  if (port === -1 || isLoopback(host)) return [];
+function publicControl(config: Config): Exposure[] {
+  const { pushInHttpAddr: host, pushInHttpPort, pushInHttpsPort } = config;
+  if (!isControlOpen(config) || isLoopback(host)) return [];
+  const port = pushInHttpPort === -1 ? pushInHttpsPort : pushInHttpPort;
   const message =
     'the control API is on a public address: everybody who can reach it can publish without authentication';
   return [{ message, fields: { option: 'push_in_http_addr', host, port } }];
@@ -72,9 +75,9 @@ function isPublic(spec: string): boolean {
   return host !== undefined && host !== 'lo' && !isLoopback(host.replace(/^\[(.*)\]$/, '$1'));
 }
 
-function tlsKeys({ httpsPorts, tlsCertsDir, redisUrl, redisTlsKey }: Config): string[] {
+function tlsKeys({ httpsPorts, pushInHttpsPort, tlsCertsDir, redisUrl, redisTlsKey }: Config): string[] {
   const own = redisUrl === undefined || redisTlsKey === undefined ? [] : [redisTlsKey];
-  if (httpsPorts.length === 0) return own;
+  if (httpsPorts.length === 0 && pushInHttpsPort === -1) return own;
   try {
     const names = readdirSync(tlsCertsDir).filter((name) => name.endsWith('.key'));
     return [...own, ...names.map((name) => join(tlsCertsDir, name))];

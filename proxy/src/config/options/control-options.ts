@@ -25,6 +25,22 @@ export const controlOptions = [
     doc: 'Port of the control API; -1 disables it, 0 lets the system choose.',
   },
   {
+    key: 'push_in_https_port',
+    group,
+    type: 'int',
+    default: -1,
+    min: -1,
+    max: 65_535,
+    doc: 'Port of the control API with TLS, on `push_in_http_addr` too; -1 disables it. Its certificates are in `tls_certs_dir`, as for `https_ports`.',
+  },
+  {
+    key: 'push_in_client_ca',
+    group,
+    type: 'path',
+    base: 'config',
+    doc: 'File of the authorities, in PEM, that sign certificates of publishers: on `push_in_https_port` clients without such a certificate are turned away (mutual TLS). It is read again when it changes.',
+  },
+  {
     key: 'push_in_http_allow_public',
     group,
     type: 'bool',

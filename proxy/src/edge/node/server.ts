@@ -1,12 +1,12 @@
 /** The HTTP servers under the node edge: their options and certificates, and the connections that they close at once. */
 import { createServer, type Server, type ServerOptions } from 'node:http';
-import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Containment } from '@holdfast/control-api';
 import type { Options } from '../../config/table.js';
 import type { Descriptors } from '../../runtime/descriptors.js';
 import type { BoundListener, EdgeEvents, Listener } from '../port.js';
-import type { KeyPair, TlsCertificates } from '../tls-certificates.js';
+import type { TlsCertificates } from '../tls-certificates.js';
+import { createTlsServer } from '../tls-server.js';
 import { NodeConnection } from './connection.js';
 
 /** The limits that node itself keeps. */
@@ -17,35 +17,16 @@ export function createHttp(limits: ServerLimits): Server {
   return createServer(optionsOf(limits));
 }
 
-/** A server with TLS, which looks up a certificate for each client. `onSocket` gets each connection before its handshake. */
+/** A server with TLS. `onSocket` gets each connection before its handshake. */
 export function createTls(
   limits: ServerLimits,
   certificates: TlsCertificates,
   faults: Containment,
   onSocket: (socket: Socket) => void,
 ): Server {
-  const server: TlsServer = createTlsServer({
-    ...optionsOf(limits),
-    handshakeTimeout: limits.clientHeaderTimeout,
-    SNICallback: (name, done) => {
-      let context: KeyPair['context'] | undefined;
-      faults.run('client', () => {
-        context = certificates.find(name, portOf(server))?.context;
-      });
-      done(null, context);
-    },
-  });
-  // Clients without SNI get the server's own certificate: refreshed here, ahead of node's listener that starts the
-  // handshake.
-  let current: KeyPair | undefined;
-  server.prependListener('connection', (socket: Socket) => {
-    onSocket(socket);
-    const pair = certificates.default(portOf(server));
-    if (pair === undefined || pair === current) return;
-    current = pair;
-    server.setSecureContext({ cert: pair.cert, key: pair.key });
-  });
-  return server;
+  const options = { ...optionsOf(limits), handshakeTimeout: limits.clientHeaderTimeout };
+  // A route decides whether it needs a certificate.
+  return createTlsServer({ options, certificates, requiresClients: false, faults, onSocket });
 }
 
 function optionsOf({ clientBufferSize, clientKeepAliveTimeout, clientHeaderTimeout }: ServerLimits): ServerOptions {
@@ -98,9 +79,4 @@ export function boundTo(listener: Listener, server: Server): BoundListener {
   const { port, address, family } = server.address() as AddressInfo;
   const host = family === 'IPv6' ? `[${address}]` : address;
   return { ...listener, port, url: `${listener.tls ? 'https' : 'http'}://${host}:${port}` };
-}
-
-function portOf(server: Server): number {
-  const address = server.address();
-  return address !== null && typeof address === 'object' ? address.port : 0;
 }

@@ -32,6 +32,9 @@ t.test('a public control port, allowed or not listening', async (t) => {
   const open = `${QUIET}push_in_http_addr: 0.0.0.0\npush_in_http_allow_public: true\n`;
   t.match(warningsOf(t, yaml(open)), [/^the control API is on a public address.*"host":"0\.0\.0\.0","port":5561/]);
   t.strictSame(warningsOf(t, yaml(`${open}push_in_http_port: -1\n`)), []);
+  const secure = `${open}push_in_http_port: -1\npush_in_https_port: 5562\n`;
+  t.match(warningsOf(t, yaml(secure)), [/"port":5562/], 'TLS alone asks nobody who he is');
+  t.strictSame(warningsOf(t, yaml(`${secure}push_in_client_ca: ca.pem\n`)), []);
   for (const host of ['127.0.0.1', '127.0.0.9', '"[::1]"', 'localhost'])
     t.strictSame(warningsOf(t, yaml(`${QUIET}push_in_http_addr: ${host}\n`)), [], host);
 });

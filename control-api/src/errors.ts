@@ -173,6 +173,10 @@ export const controlErrors = {
     meaning: 'The spec of a ZeroMQ socket is neither `tcp://host:port` nor `ipc://path`.',
   },
   ERR_ZMQ_OPEN: { side: 'internal', meaning: 'A ZeroMQ socket cannot be bound or connected as its spec says.' },
+  ERR_ZMQ_CURVE: {
+    side: 'internal',
+    meaning: 'CURVE is configured, but the build of ZeroMQ that is installed has none.',
+  },
   ERR_ZMQ_SEND: { side: 'internal', meaning: 'Nobody took the item from the ZeroMQ socket in time.' },
   ERR_ZMQ_MESSAGE: { side: 'client', meaning: 'A ZeroMQ message does not have the parts that its socket expects.' },
 } as const satisfies Record<string, ControlErrorRow>;

@@ -67,8 +67,10 @@ export {
   type SubscriberCounts,
   sumChannelViews,
 } from './views/node-answers.js';
+export { type CurveKeyPair, isCurveKey, makeCurveKeyPair, publicCurveKey } from './zmq/curve.js';
 export type { Connections } from './zmq/methods.js';
 export { pushPacket } from './zmq/push.js';
+export type { CurveKeys } from './zmq/security.js';
 export { type ZeroMqAddress, type ZeroMqOptions, ZeroMqSockets, type ZeroMqSpecs } from './zmq/sockets.js';
 export { parseSpec as checkZeroMqSpec } from './zmq/spec.js';
 export type { InterestListener } from './zmq/sub.js';

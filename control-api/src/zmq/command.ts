@@ -5,6 +5,7 @@ import type { Log } from '../runtime/log.js';
 import { HIGH_WATER_MARK, type Library, MAX_PART_BYTES, type Router } from './library.js';
 import type { Call, Reply } from './methods.js';
 import { Outbox } from './outbox.js';
+import type { SocketSecurity } from './security.js';
 import { bindSocket, readMessages } from './socket.js';
 
 /** Milliseconds for which replies may still be sent when the socket closes. */
@@ -31,10 +32,17 @@ export class CommandSocket {
   #calls = 0;
 
   /** `perform` never rejects. */
-  constructor(library: Library, perform: (call: Call) => Promise<Reply>, log: Log, faults: Containment = uncontained) {
+  constructor(
+    library: Library,
+    perform: (call: Call) => Promise<Reply>,
+    log: Log,
+    faults: Containment = uncontained,
+    security: SocketSecurity = {},
+  ) {
     this.#faults = faults;
     // Replies to clients that have gone, or that do not read, are dropped: that is what ROUTER does.
     this.#socket = new library.Router({
+      ...security,
       receiveHighWaterMark: HIGH_WATER_MARK,
       sendHighWaterMark: HIGH_WATER_MARK,
       maxMessageSize: MAX_PART_BYTES,

@@ -4,6 +4,8 @@ import { ControlError } from '../errors.js';
 
 /** The library's module. */
 export type Library = typeof zeromq;
+/** What its sockets live in. */
+export type Context = zeromq.Context;
 /** Any of its sockets. */
 export type Socket = zeromq.Socket;
 /** PULL. */

@@ -4,6 +4,7 @@ import { type Containment, uncontained } from '../runtime/faults.js';
 import type { Log } from '../runtime/log.js';
 import type { ItemIntake } from './intake.js';
 import { HIGH_WATER_MARK, type Library, MAX_PART_BYTES, type Pull } from './library.js';
+import type { SocketSecurity } from './security.js';
 import { bindSocket, readMessages } from './socket.js';
 
 /** One item a message: `J` and JSON, or a tnetstring with or without `T`; no answer. */
@@ -13,10 +14,17 @@ export class PullSocket {
   readonly #log: Log;
   readonly #faults: Containment;
 
-  constructor(library: Library, intake: ItemIntake, log: Log, faults: Containment = uncontained) {
+  constructor(
+    library: Library,
+    intake: ItemIntake,
+    log: Log,
+    faults: Containment = uncontained,
+    security: SocketSecurity = {},
+  ) {
     this.#faults = faults;
     // Over the mark publishers block: nothing is lost while this process lives.
     this.#socket = new library.Pull({
+      ...security,
       receiveHighWaterMark: HIGH_WATER_MARK,
       maxMessageSize: MAX_PART_BYTES,
       linger: 0,

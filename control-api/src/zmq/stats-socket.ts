@@ -5,6 +5,7 @@ import { statsTypes } from '../stats/packet.js';
 import type { StatsSink } from '../stats/sink.js';
 import { HIGH_WATER_MARK, type Library, type XPublisher } from './library.js';
 import { Outbox } from './outbox.js';
+import type { SocketSecurity } from './security.js';
 import { bindSocket, readMessages } from './socket.js';
 
 const SUBSCRIBE = 1;
@@ -29,10 +30,17 @@ export class StatsSocket implements StatsSink {
   readonly #wanted = new Map<string, number>(statsTypes.map((type) => [type, 0]));
 
   /** `changed` is called when other types are wanted than before. */
-  constructor(library: Library, log: Log, changed: () => void = () => {}, faults: Containment = uncontained) {
+  constructor(
+    library: Library,
+    log: Log,
+    changed: () => void = () => {},
+    faults: Containment = uncontained,
+    security: SocketSecurity = {},
+  ) {
     this.#faults = faults;
     // Over the mark the packets of a subscriber that does not read are dropped: that is what PUB does.
     this.#socket = new library.XPublisher({
+      ...security,
       sendHighWaterMark: HIGH_WATER_MARK,
       maxMessageSize: MAX_SUBSCRIPTION_BYTES,
       linger: 0,

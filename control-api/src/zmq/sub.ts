@@ -4,6 +4,7 @@ import { type Containment, uncontained } from '../runtime/faults.js';
 import type { Log } from '../runtime/log.js';
 import type { ItemIntake } from './intake.js';
 import { HIGH_WATER_MARK, type Library, MAX_PART_BYTES, type Subscriber } from './library.js';
+import type { SocketSecurity } from './security.js';
 import { bindSocket, connectSocket, readMessages } from './socket.js';
 
 /** Follows which channels the node wants. Calls never throw. */
@@ -29,10 +30,17 @@ export class SubSocket implements InterestListener {
   /** The library counts subscriptions to a topic; here each is made once. */
   readonly #channels = new Set<string>();
 
-  constructor(library: Library, intake: ItemIntake, log: Log, faults: Containment = uncontained) {
+  constructor(
+    library: Library,
+    intake: ItemIntake,
+    log: Log,
+    faults: Containment = uncontained,
+    security: SocketSecurity = {},
+  ) {
     this.#faults = faults;
     // Over the mark the publisher's socket drops: that is what PUB does.
     this.#socket = new library.Subscriber({
+      ...security,
       ...keepAlive,
       receiveHighWaterMark: HIGH_WATER_MARK,
       maxMessageSize: MAX_PART_BYTES,

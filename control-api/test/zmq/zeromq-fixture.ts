@@ -7,6 +7,7 @@ import * as zeromq from 'zeromq';
 import {
   type Backplane,
   type Connections,
+  type Containment,
   LocalBackplane,
   Publisher,
   silentLog,
@@ -38,6 +39,7 @@ export interface Replacements {
   readonly backplane?: Backplane;
   readonly connections?: Connections;
   readonly wantsChanged?: () => void;
+  readonly faults?: Containment;
 }
 
 /** Makes the sockets, not yet open, on a node that is subscribed to channels `a` and `b`; closes them with the test. */
@@ -58,6 +60,7 @@ export async function makeSockets(t: Test, specs: Partial<ZeroMqSpecs>, replaced
     events,
     log,
     clock,
+    ...(replaced.faults && { faults: replaced.faults }),
   });
   t.teardown(() => sockets.close());
   return { sockets, backplane, listener, events, log, clock };

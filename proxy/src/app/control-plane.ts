@@ -12,12 +12,14 @@ import {
   type Containment,
   ControlServer,
   type ControlServerOptions,
+  type CurveKeys,
   Publisher,
   type Question,
   ZeroMqSockets,
 } from '@holdfast/control-api';
 import { AdminServer, type Exposition, type Readiness } from '../admin/server.js';
 import type { Config } from '../config/config.js';
+import { CurveClients } from '../config/files/curve-clients.js';
 import { AllowedOrigins } from '../config/types/allowed-origins.js';
 import { type Clock, guardedClock } from '../runtime/clock.js';
 import { Descriptors } from '../runtime/descriptors.js';
@@ -102,7 +104,7 @@ export class ControlPlane {
       causes: new CauseLog(log.child('publish'), this.#clock),
     });
     this.zeromq = new ZeroMqSockets({
-      specs: config,
+      specs: { ...config, curve: curveOf(config, log) },
       publisher: this.#publisher,
       connections: {
         connected: (ids) => serving().connections.connected(ids),
@@ -216,4 +218,14 @@ export class ControlPlane {
       faults: this.#faults,
     });
   }
+}
+
+/** CURVE as it is configured; undefined without. @throws ConfigError when the file of clients cannot be used */
+function curveOf(config: Config, log: RootLog): CurveKeys | undefined {
+  const { zmqCurveSecretKey: secretKey, zmqCurvePublisherKey: publisherKey } = config;
+  if (secretKey === undefined) return undefined;
+  const clients = new CurveClients(config.zmqCurveClientKeys, config.zmqCurveClientKeysFile, (error) =>
+    log.child('zeromq').error({ err: error }, error.message),
+  );
+  return { secretKey, publisherKey, clients: clients.nameOf };
 }

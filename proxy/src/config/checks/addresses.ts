@@ -1,6 +1,10 @@
-/** A look at the addresses of Redis and of ZeroMQ sockets before anything is opened; their forms are the control API's. */
+/**
+ * A look at the addresses of Redis and of ZeroMQ sockets, and at the keys of those who may connect to these, before anything is
+ * opened; their forms are the control API's.
+ */
 import { ControlError, checkZeroMqSpec, parseRedisUrl } from '@holdfast/control-api';
 import type { Config } from '../config.js';
+import { CurveClients } from '../files/curve-clients.js';
 
 /** What is wrong with them, one line for each, with the option: what a start would refuse. */
 export function addressProblems(config: Config): readonly string[] {
@@ -12,8 +16,18 @@ export function addressProblems(config: Config): readonly string[] {
   ] as const;
   return [
     ...problemsIn('redis_url', config.redisUrl, parseRedisUrl),
+    ...clientProblems(config),
     ...specs.flatMap(([option, spec]) => problemsIn(option, spec, checkZeroMqSpec)),
   ];
+}
+
+function clientProblems({ zmqCurveClientKeysFile: file }: Config): readonly string[] {
+  try {
+    new CurveClients([], file, () => {});
+    return [];
+  } catch (error) {
+    return [(error as Error).message];
+  }
 }
 
 function problemsIn(option: string, text: string | undefined, check: (text: string) => unknown): readonly string[] {

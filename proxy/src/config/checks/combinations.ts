@@ -2,6 +2,7 @@
  * The checks across options: what two of them mean together, what must be given together, and what depends on the edge or on
  * the format of the file. Some complete a value: an address without brackets, ports moved by `port_offset`.
  */
+import { isCurveKey } from '@holdfast/control-api';
 import { availableCodings } from '../../http/codings.js';
 import type { ConfigErrorCode, ConfigProblem } from '../errors.js';
 import { type FileFormat, type GivenOption, type GivenOptions, placeOf } from '../sources.js';
@@ -36,6 +37,7 @@ export function checkCombinations(draft: Draft, found: Findings): void {
   checkRedis(draft, found);
   checkOrigins(draft, found);
   checkCompression(draft, found);
+  checkCurve(draft, found);
   checkEdge(draft, found);
   if (found.format === 'pushpin' && draft.logFormat === 'auto') draft.logFormat = 'text';
 }
@@ -119,6 +121,30 @@ function checkCompression({ compress, compressTypes }: Draft, found: Findings): 
   const type = compressTypes.find((pattern) => !MEDIA_TYPE.test(pattern));
   if (type !== undefined && types !== undefined)
     found.fail('ERR_CONFIG_VALUE', types, `expected media types such as text/*, got ${legibleValue(type)}`);
+}
+
+/** No text of these is shown: one may be a secret key in the wrong place. */
+function checkCurve(draft: Draft, found: Findings): void {
+  const { zmqCurveSecretKey: secret, zmqCurveClientKeys: clients, zmqCurveClientKeysFile: file } = draft;
+  const { given } = found;
+  const fail = (key: string, why: string, code: ConfigErrorCode = 'ERR_CONFIG_VALUE') => {
+    const at = given.get(key) ?? given.get(`${key}_file`);
+    if (at !== undefined) found.fail(code, at, why);
+  };
+  const form = 'expected keys of 40 characters, as holdfast curve-keys makes them';
+  if (secret !== undefined && !isCurveKey(secret)) fail('zmq_curve_secret_key', form);
+  if (!clients.every(isCurveKey)) fail('zmq_curve_client_keys', form);
+  const publisher = draft.zmqCurvePublisherKey;
+  if (publisher !== undefined && !isCurveKey(publisher)) fail('zmq_curve_publisher_key', form);
+  if (secret !== undefined && clients.length === 0 && file === undefined)
+    fail(
+      'zmq_curve_secret_key',
+      'nobody could connect: set zmq_curve_client_keys or zmq_curve_client_keys_file',
+      'ERR_CONFIG_CONFLICT',
+    );
+  if (secret !== undefined) return;
+  for (const key of ['zmq_curve_client_keys', 'zmq_curve_client_keys_file', 'zmq_curve_publisher_key'])
+    fail(key, 'there is no CURVE without zmq_curve_secret_key', 'ERR_CONFIG_CONFLICT');
 }
 
 /** Warns of options that the chosen edge ignores, so that nobody relies on a limit that is not there. */

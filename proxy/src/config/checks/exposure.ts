@@ -55,18 +55,31 @@ function publicControl(config: Config): Exposure[] {
   return [{ message, fields: { option: 'push_in_http_addr', host, port } }];
 }
 
+/** With CURVE only clients with a key get in, and nobody else reads or forges what passes. */
 function publicSockets(config: Config): Exposure[] {
+  const { pushInSubConnect, pushInSubSpecs = [], zmqCurveSecretKey, zmqCurvePublisherKey } = config;
   const bound = {
     push_in_spec: config.pushInSpec,
-    push_in_sub_specs: config.pushInSubConnect ? undefined : config.pushInSubSpecs?.[0],
+    push_in_sub_specs: pushInSubConnect ? undefined : pushInSubSpecs[0],
     command_spec: config.commandSpec,
     stats_spec: config.statsSpec,
   };
   const open = Object.entries(bound).filter(([, spec]) => spec !== undefined && isPublic(spec));
-  if (open.length === 0) return [];
-  const message =
-    'a ZeroMQ socket is on a public address: everybody who can reach it can use it without authentication';
-  return [{ message, fields: { sockets: Object.fromEntries(open) } }];
+  const distant = pushInSubConnect ? pushInSubSpecs.filter(isPublic) : [];
+  const warnings: Exposure[] = [];
+  if (open.length > 0 && zmqCurveSecretKey === undefined)
+    warnings.push({
+      message:
+        'a ZeroMQ socket is on a public address without CURVE: everybody who can reach it can use it without authentication',
+      fields: { sockets: Object.fromEntries(open) },
+    });
+  if (distant.length > 0 && zmqCurvePublisherKey === undefined)
+    warnings.push({
+      message:
+        'a ZeroMQ socket connects to another machine without CURVE: everybody on the way can read and forge items',
+      fields: { sockets: { push_in_sub_specs: distant.join(',') } },
+    });
+  return warnings;
 }
 
 /** Files have modes; `lo` is the name of the interface. */

@@ -119,6 +119,32 @@ export const controlOptions = [
     doc: 'ZeroMQ command socket, for example `tcp://127.0.0.1:5563`.',
   },
   {
+    key: 'zmq_curve_secret_key',
+    group,
+    type: 'secret',
+    doc: 'Secret key of this node for CURVE, 40 characters as `holdfast curve-keys` makes them. With it all ZeroMQ sockets on TCP are encrypted, and only the clients of `zmq_curve_client_keys` and `zmq_curve_client_keys_file` may connect.',
+  },
+  {
+    key: 'zmq_curve_client_keys',
+    group,
+    type: 'list',
+    default: '',
+    doc: 'Public keys of the clients that may connect to ZeroMQ sockets with CURVE.',
+  },
+  {
+    key: 'zmq_curve_client_keys_file',
+    group,
+    type: 'path',
+    base: 'config',
+    doc: 'File of further such keys, one on each line, with a name behind it for the log. It is read again when it changes.',
+  },
+  {
+    key: 'zmq_curve_publisher_key',
+    group,
+    type: 'string',
+    doc: 'Public key of the publishers that `push_in_sub_specs` connects to with `push_in_sub_connect`. Without it that socket has no CURVE.',
+  },
+  {
     key: 'ipc_file_mode',
     group,
     type: 'mode',

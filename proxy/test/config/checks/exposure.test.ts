@@ -47,11 +47,19 @@ t.test('ZeroMQ sockets that are bound to public addresses, in one warning', asyn
   for (const key of ['push_in_spec', 'push_in_sub_specs', 'command_spec', 'stats_spec']) t.match(warning, key);
   const own = 'push_in_spec: tcp://127.0.0.1:5560\ncommand_spec: ipc:///run/x\nstats_spec: tcp://[::1]:1\n';
   t.strictSame(warningsOf(t, yaml(QUIET + own)), []);
-  t.strictSame(
-    warningsOf(t, yaml(`${QUIET}push_in_sub_specs: tcp://10.0.0.1:5562\npush_in_sub_connect: true\n`)),
-    [],
-    'it connects',
+  const connects = `${QUIET}push_in_sub_specs: tcp://10.0.0.1:5562\npush_in_sub_connect: true\n`;
+  t.match(warningsOf(t, yaml(connects)), [/^a ZeroMQ socket connects to another machine without CURVE.*10\.0\.0\.1/]);
+  const key = 'JTKVSB%%)wK0E.X)V>+}o?pNmC{O&4W4b!Ni{Lh6';
+  const curve = `zmq_curve_secret_key: '${key}'\nzmq_curve_client_keys: '${key}'\n`;
+  t.strictSame(warningsOf(t, yaml(QUIET + specs + curve)), []);
+  t.match(
+    warningsOf(t, yaml(connects + curve)),
+    [/connects to another machine without CURVE/],
+    'in its role it has none',
   );
+  t.strictSame(warningsOf(t, yaml(`${connects}${curve}zmq_curve_publisher_key: '${key}'\n`)), []);
+  const loop = 'push_in_sub_specs: tcp://127.0.0.1:5562\npush_in_sub_connect: true\n';
+  t.strictSame(warningsOf(t, yaml(QUIET + loop)), []);
   t.strictSame(warningsOf(t, yaml(`${QUIET}push_in_spec: tcp://lo:5560\n`)), []);
 });
 

@@ -1,4 +1,4 @@
-// Owns: making the bench's C programs on the spot. Does not own: running them.
+// Compiles the bench's C programs when a run needs them.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';

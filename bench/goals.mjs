@@ -1,5 +1,5 @@
-// Owns: what Holdfast's figures are to be beside the others', in one run, and whether they are. Does not own: measuring.
-import { Summary } from './summary.mjs';
+// What Holdfast's figures are to be beside the others', in one run, and whether they are.
+import { Summary } from './table.mjs';
 
 /**
  * @typedef {object} Goal
@@ -49,7 +49,7 @@ const goals = [
   ]),
 ];
 
-/** @param {readonly import('./summary.mjs').RunRecord[]} records @returns {string[]} one line for each goal that can be told */
+/** @param {readonly import('./table.mjs').RunRecord[]} records @returns {string[]} one line for each goal whose figures the run has */
 export function goalLines(records) {
   const summary = new Summary(records);
   return goals.flatMap(({ text, value, most }) => {

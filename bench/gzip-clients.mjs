@@ -1,4 +1,4 @@
-// Owns: clients of streams that count what they get, and of which one decodes it. Does not own: what is published.
+// Clients of streams that count what they get, and of which one decodes it.
 import { connect } from 'node:net';
 import { createGunzip } from 'node:zlib';
 

@@ -1,4 +1,4 @@
-// Owns: adding up the histograms that the load prints, their quantiles, and how one is drawn. Does not own: collecting.
+// Adding up the histograms that the load prints, their quantiles, and their drawing as text.
 
 /** @typedef {ReadonlyArray<readonly [number, number]>} Histogram  [µs, how many], rising */
 

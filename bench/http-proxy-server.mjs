@@ -1,5 +1,4 @@
 // A reverse proxy of a few lines on the npm package http-proxy: node bench/http-proxy-server.mjs <port> <origin's port>.
-// Owns: nothing else; it is what Holdfast's pass-through is compared with.
 import { Agent, createServer } from 'node:http';
 import httpProxy from 'http-proxy';
 

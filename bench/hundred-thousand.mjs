@@ -1,10 +1,10 @@
-// Owns: the run with as many clients at once as there are files for: several load processes, Holdfast with as many
-// workers as it takes, one publish, and who received it when. Does not own: how Holdfast shares clients out.
+// The run with as many clients at once as there are files for: several load processes, Holdfast with as many workers as it
+// takes, one publish, and which clients received it when.
 import { setTimeout as delay } from 'node:timers/promises';
 import { addUp, countOf, draw, quantile } from './histogram.mjs';
 import { Load } from './load.mjs';
-import { memoryKb } from './memory.mjs';
 import { OriginProcess } from './origin.mjs';
+import { memoryKb } from './process.mjs';
 
 /** Clients of one load process, each from a loopback address of its own: below its open files and its local ports. */
 const CLIENTS_OF_LOAD = 15_000;

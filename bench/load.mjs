@@ -1,4 +1,4 @@
-// Owns: talking to a load process (c/load.c): one command, one answer in JSON. Does not own: what is measured.
+// A load process (c/load.c): one command, one answer in JSON.
 import { createInterface } from 'node:readline';
 import { start, stop } from './process.mjs';
 

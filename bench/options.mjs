@@ -1,7 +1,6 @@
-// Owns: the options of a run, their defaults and what --smoke makes of them. Does not own: what is done with them.
+// The options of a run, their defaults and what --smoke makes of them.
 import { parseArgs } from 'node:util';
-import { targets } from './targets.mjs';
-import { parts, usualParts } from './works.mjs';
+import { parts, targets, usualParts } from './catalog.mjs';
 
 /** One more part, which has a run of its own. */
 export const HUNDRED_THOUSAND = 'hundred-thousand';
@@ -19,7 +18,7 @@ export const HUNDRED_THOUSAND = 'hundred-thousand';
  * @property {number} rate           publishes per second whose acknowledgement is timed
  * @property {number} rateSeconds
  * @property {number} latencyItems
- * @property {number} channels       that are to be heard again after Redis was cut
+ * @property {number} channels       that are to be received again after Redis was cut
  * @property {number} clients        of hundred-thousand
  * @property {number} workers        of hundred-thousand; 0: as many as the open-file limit asks for
  * @property {boolean} isSmoke

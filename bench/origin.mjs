@@ -1,4 +1,4 @@
-// Owns: the origin process (c/origin.c) behind the targets, and what it has been asked so far. Does not own: its answers.
+// The origin process (c/origin.c) behind the targets, and what it has been asked so far.
 import { setTimeout as delay } from 'node:timers/promises';
 import { freePort, start, stop, waitForPorts } from './process.mjs';
 

@@ -1,5 +1,4 @@
-// Owns: the processes that a run starts: their output, their descendants, whether they listen, and their end.
-// Does not own: what they are.
+// The processes that a run starts: their output, their descendants and memory, whether they listen, and their end.
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
@@ -138,4 +137,23 @@ export async function stop(started) {
 /** Ends all that is still running; for an interrupted run. */
 export async function stopAll() {
   await Promise.all([...running].map(stop));
+}
+
+/**
+ * Resident memory in KB: of one process its RSS; of several the sum of their PSS, in which what they share counts once.
+ *
+ * @param {readonly number[]} pids
+ */
+export function memoryKb(pids) {
+  const key = pids.length > 1 ? 'Pss' : 'Rss';
+  return pids.reduce((sum, pid) => sum + fieldKb(`/proc/${pid}/smaps_rollup`, key), 0);
+}
+
+/** @param {string} file @param {string} key */
+function fieldKb(file, key) {
+  try {
+    return Number(new RegExp(`^${key}:\\s+(\\d+)`, 'm').exec(readFileSync(file, 'utf8'))?.[1] ?? 0);
+  } catch {
+    return 0; // it has ended
+  }
 }

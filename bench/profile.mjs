@@ -1,5 +1,4 @@
-// Owns: where the time of a node process goes: sampling it with perf(1), and counting its stacks by owner and by place.
-// Does not own: what the process does meanwhile.
+// Where the time of a node process goes: sampled with perf(1), its stacks counted by owner and by place.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';

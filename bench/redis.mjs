@@ -1,4 +1,4 @@
-// Owns: a Redis server of the bench's own, and the few commands that a work gives it. Does not own: what is kept there.
+// A Redis server of the bench's own, and the few commands that a work gives it.
 import { existsSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';

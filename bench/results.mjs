@@ -1,14 +1,38 @@
-// Owns: bench/RESULTS.md, made from the JSON of a run. Does not own: bench/next-gains.md, which is written by hand and
-// added at the end.
+// What a run shows beside its tables: the machine that it was made on, and bench/RESULTS.md.
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpus, loadavg, release, totalmem } from 'node:os';
 import path from 'node:path';
 import { root } from '../scripts/setup.mjs';
 import { goalLines } from './goals.mjs';
 import { crowdLines } from './hundred-thousand.mjs';
-import { machineLine } from './machine.mjs';
 import { blockMarkdown, blocksOf, missingLines } from './table.mjs';
 import { placesOf } from './work-profile.mjs';
 
+/** @typedef {ReturnType<typeof describeMachine>} Machine */
+
+export function describeMachine() {
+  const cores = cpus();
+  const commit = spawnSync('git', ['describe', '--always', '--dirty'], { cwd: root, encoding: 'utf8' });
+  return {
+    cpu: cores[0]?.model.trim() ?? 'unknown',
+    cores: cores.length,
+    memoryGb: Math.round(totalmem() / 2 ** 30),
+    kernel: release(),
+    node: process.version,
+    commit: commit.status === 0 ? commit.stdout.trim() : 'unknown',
+    /** Of the minute before the run; on an idle machine near 0. */
+    loadBefore: loadavg()[0],
+    date: new Date().toISOString().slice(0, 10),
+  };
+}
+
+/** One line. @param {Machine} machine */
+export function machineLine({ cpu, cores, memoryGb, kernel, node, commit, loadBefore, date }) {
+  return `${cpu}, ${cores} cores, ${memoryGb} GB; Linux ${kernel}; Node ${node}; Holdfast ${commit}; ${date}; load before the run ${loadBefore?.toFixed(2)}`;
+}
+
+/** Written by hand; added at the end of the page. */
 const nextGains = path.join(root, 'bench/next-gains.md');
 export const resultsFile = path.join(root, 'bench/RESULTS.md');
 

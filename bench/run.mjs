@@ -1,21 +1,19 @@
 // npm run bench: starts each target in turn on this machine, does the same work with each, several rounds in which they
-// take turns, prints one table and writes it all as JSON. bench/README.md tells the parts and options.
+// take turns, prints one table and writes it all as JSON. bench/README.md describes the parts and options.
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { build, installPackages } from '../scripts/setup.mjs';
+import { parts, targets } from './catalog.mjs';
 import { compilePrograms, hasCompiler, outputFolder } from './compile.mjs';
 import { goalLines } from './goals.mjs';
 import { crowdLines, runCrowd } from './hundred-thousand.mjs';
-import { describeMachine, machineLine } from './machine.mjs';
 import { HUNDRED_THOUSAND, readOptions, usage } from './options.mjs';
 import { OriginProcess } from './origin.mjs';
 import { stopAll } from './process.mjs';
-import { resultsFile, writeResults } from './results.mjs';
+import { describeMachine, machineLine, resultsFile, writeResults } from './results.mjs';
 import { blocksOf, blockText, missingLines, NOT_ASKED_FOR } from './table.mjs';
-import { targets } from './targets.mjs';
 import { isHoldfast } from './work.mjs';
 import { placesOf } from './work-profile.mjs';
-import { parts } from './works.mjs';
 
 /** Exit status without a C compiler: nothing was measured, and nothing is wrong with Holdfast. */
 const NO_COMPILER = 77;
@@ -54,7 +52,7 @@ async function findMissing(chosen, programs) {
  * @param {import('./work.mjs').Work} work
  * @param {import('./work.mjs').Task} task
  * @param {number} round
- * @returns {Promise<import('./summary.mjs').RunRecord>}
+ * @returns {Promise<import('./table.mjs').RunRecord>}
  */
 async function runOne(work, task, round) {
   const about = { work: work.name, target: task.target.name, round };

@@ -1,4 +1,4 @@
-// Owns: Holdfast with either edge as a target. Does not own: where its speed comes from.
+// Holdfast with either edge as a target.
 import path from 'node:path';
 import { root } from '../scripts/setup.mjs';
 import { freePort, start, waitForPorts } from './process.mjs';

@@ -1,4 +1,4 @@
-// Owns: the npm package http-proxy as a target. Does not own: its server, http-proxy-server.mjs.
+// The npm package http-proxy as a target.
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { root } from '../scripts/setup.mjs';

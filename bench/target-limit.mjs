@@ -1,4 +1,4 @@
-// Owns: the bare epoll loop (c/limit.c) as a target. Does not own: the loop.
+// The bare epoll loop (c/limit.c) as a target, and the origin itself.
 import { freePort, start, waitForPorts } from './process.mjs';
 import { RunningTarget } from './target.mjs';
 

@@ -1,5 +1,4 @@
-// Owns: nginx as a target: with the Nchan module as one that holds, plain as one that passes requests on.
-// Does not own: how they are tuned beyond what a bench of one worker needs.
+// nginx as a target: with the Nchan module as one that holds, plain as one that passes requests on.
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { freePort, start, waitForPorts } from './process.mjs';

@@ -1,5 +1,4 @@
-// Owns: Pushpin as Debian packages it, on ports and in a folder of its own, as a target. Does not own: its defaults,
-// which stay but for what the comments say.
+// Pushpin as Debian packages it, on ports and in a folder of its own, as a target; with its defaults, but for what the comments say.
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';

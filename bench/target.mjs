@@ -1,4 +1,4 @@
-// Owns: what a target is to the works: how it is started, spoken to and ended. Does not own: any one of them.
+// What a target is to the works: how it is started, spoken to and ended.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -14,10 +14,10 @@ import { stop, treeOf } from './process.mjs';
  * @property {boolean} asksOrigin  false: it holds clients by itself, so opening a hold is less work
  * @property {boolean} isGrip  its control API takes items for many channels, and the origin names the channel
  * @property {() => string | undefined} missing  why it cannot run here; undefined when it can
- * @property {(surroundings: Surroundings) => Promise<RunningTarget>} start
+ * @property {(options: StartOptions) => Promise<RunningTarget>} start
  * @property {number} [settleMs]  how long after its holds have been opened a publish may still miss them
  */
-/** @typedef {{ programs: import('./compile.mjs').Programs, originPort: number, extra?: readonly string[], nodeFlags?: readonly string[] }} Surroundings */
+/** @typedef {{ programs: import('./compile.mjs').Programs, originPort: number, extra?: readonly string[], nodeFlags?: readonly string[] }} StartOptions */
 
 /** A target that runs. */
 export class RunningTarget {

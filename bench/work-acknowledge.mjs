@@ -1,11 +1,8 @@
-// Owns: how long a publish takes to be acknowledged under a steady rate, second by second. Does not own: fan-out.
-import { setTimeout as delay } from 'node:timers/promises';
+// The work that measures how long a publish takes to be acknowledged under a steady rate, second by second.
 import { addUp } from './histogram.mjs';
-import { problemsOf, Scene } from './scene.mjs';
+import { problemsOf, Testbed } from './testbed.mjs';
 import { holdBaselines, holdsClients } from './work.mjs';
 import { quantiles } from './work-hold.mjs';
-
-const SETTLE_MS = 300;
 
 /** @type {import('./work.mjs').Work} */
 export const acknowledgeWork = {
@@ -28,7 +25,7 @@ export const acknowledgeWork = {
     },
   ],
   run: ({ target, programs, options }) =>
-    Scene.with({ target, programs, size: options.size }, (scene) => measure(scene, target, options)),
+    Testbed.with({ target, programs, size: options.size }, (testbed) => measure(testbed, options)),
 };
 
 /** @param {readonly number[]} values */
@@ -38,17 +35,14 @@ function median(values) {
 }
 
 /**
- * @param {Scene} scene
- * @param {import('./target.mjs').Target} target
+ * @param {Testbed} testbed
  * @param {import('./options.mjs').Options} options
  * @returns {Promise<import('./work.mjs').Outcome>}
  */
-async function measure(scene, target, { rate, rateSeconds }) {
-  const { problem } = await scene.open(1);
-  if (problem !== undefined) return { values: {}, problems: [problem] };
-  await delay(target.settleMs ?? SETTLE_MS);
+async function measure(testbed, { rate, rateSeconds }) {
+  await testbed.hold(1);
   // The first second warms up and is not counted.
-  const answer = await scene.load.do('pace', { rate, seconds: rateSeconds + 1 });
+  const answer = await testbed.load.do('pace', { rate, seconds: rateSeconds + 1 });
   const seconds = /** @type {[number, number, number, number][]} */ (answer.seconds).slice(1);
   const p99s = seconds.map(([, , p99]) => p99);
   const third = Math.max(Math.floor(seconds.length / 3), 1);

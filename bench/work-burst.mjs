@@ -1,12 +1,9 @@
-// Owns: what ten items cost that are published in one call, beside ten that are published one by one.
-// Does not own: fan-out of single items to many.
-import { setTimeout as delay } from 'node:timers/promises';
-import { problemsOf, Scene } from './scene.mjs';
+// The work that compares ten items published in one call with ten published one by one.
+import { problemsOf, Testbed } from './testbed.mjs';
 import { holdBaselines, holdsClients } from './work.mjs';
 
 const BURST = 10;
 const HOLDS_MAX = 1_000;
-const SETTLE_MS = 300;
 
 const names = { stream: 'HTTP streams', ws: 'WebSockets' };
 
@@ -34,30 +31,27 @@ export function burstWork(name, kind) {
     ],
     run: ({ target, programs, options }) => {
       const holds = Math.min(HOLDS_MAX, options.holds);
-      return Scene.with({ target, programs, kind, size: options.size, count: holds }, (scene) =>
-        measure(scene, target, holds, options.items),
+      return Testbed.with({ target, programs, kind, size: options.size, count: holds }, (testbed) =>
+        measure(testbed, holds, options.items),
       );
     },
   };
 }
 
 /**
- * @param {Scene} scene
- * @param {import('./target.mjs').Target} target
+ * @param {Testbed} testbed
  * @param {number} holds
  * @param {number} items  single ones; as many bursts follow
  * @returns {Promise<import('./work.mjs').Outcome>}
  */
-async function measure(scene, target, holds, items) {
-  const { problem } = await scene.open(holds);
-  if (problem !== undefined) return { values: {}, problems: [problem] };
-  await delay(target.settleMs ?? SETTLE_MS);
+async function measure(testbed, holds, items) {
+  await testbed.hold(holds);
   const warming = [
-    await scene.load.do('publish', { items }),
-    await scene.load.do('publish', { items: BURST * 2, batch: BURST }),
+    await testbed.load.do('publish', { items }),
+    await testbed.load.do('publish', { items: BURST * 2, batch: BURST }),
   ];
-  const single = await scene.load.do('publish', { items });
-  const burst = await scene.load.do('publish', { items: items * BURST, batch: BURST });
+  const single = await testbed.load.do('publish', { items });
+  const burst = await testbed.load.do('publish', { items: items * BURST, batch: BURST });
   const [singleUs, burstUs] = [single, burst].map((answer) => answer.cpu_us / answer.deliveries);
   return {
     values: { singleUs, burstUs, share: burstUs / singleUs, perSecond: (burst.deliveries / burst.wall_us) * 1e6 },

@@ -1,9 +1,9 @@
-// Owns: what streams cost that are compressed, beside plain ones: CPU and bytes per delivery, memory. Does not own: the clients.
+// The work that compares compressed streams with plain ones: CPU and bytes per delivery, memory.
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { GzipClients } from './gzip-clients.mjs';
-import { memoryKb } from './memory.mjs';
 import { OriginProcess } from './origin.mjs';
+import { memoryKb } from './process.mjs';
 import { isHoldfast } from './work.mjs';
 
 /** Bytes of an item: of a size at which compression is of use. */

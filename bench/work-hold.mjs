@@ -1,8 +1,8 @@
-// Owns: opening holds, their idle memory, and fan-out to them, for the three kinds. Does not own: bursts.
+// The works that open holds, read their idle memory, and fan out to them, for the three kinds.
 import { setTimeout as delay } from 'node:timers/promises';
 import { addUp, quantile } from './histogram.mjs';
-import { memoryKb } from './memory.mjs';
-import { problemsOf, Scene } from './scene.mjs';
+import { memoryKb } from './process.mjs';
+import { problemsOf, Testbed } from './testbed.mjs';
 import { holdBaselines, holdsClients } from './work.mjs';
 
 /** Holds and items of the check that comes first, which warms the target up as well. */
@@ -10,7 +10,6 @@ const CHECK_HOLDS = 500;
 const CHECK_ITEMS = 10;
 /** For a target to let go of closed holds. */
 const CLOSE_MS = 1_500;
-const SETTLE_MS = 300;
 
 /** @typedef {'fan-out' | 'memory' | 'opening'} Facet */
 
@@ -52,16 +51,16 @@ function tablesOf(kind) {
  * One item after the other, each when all clients have the one before; an answered poll asks again in between, which
  * is not counted.
  *
- * @param {Scene} scene
+ * @param {Testbed} testbed
  * @param {import('./target.mjs').Kind} kind
  * @param {{ holds: number, items: number }} much
  */
-async function publish(scene, kind, { holds, items }) {
-  if (kind !== 'poll') return sum([await scene.load.do('publish', { items })]);
+async function publish(testbed, kind, { holds, items }) {
+  if (kind !== 'poll') return sum([await testbed.load.do('publish', { items })]);
   const answers = [];
   for (let i = 0; i < items; i++) {
-    answers.push(await scene.load.do('publish', { items: 1 }));
-    if (i < items - 1) await scene.open(holds);
+    answers.push(await testbed.load.do('publish', { items: 1 }));
+    if (i < items - 1) await testbed.open(holds);
   }
   return sum(answers);
 }
@@ -84,50 +83,50 @@ function sum(answers) {
  * The check before anything is measured: every item reaches each of some holds once, with its content, and the origin
  * was asked with a signature.
  *
- * @param {Scene} scene
+ * @param {Testbed} testbed
  * @param {import('./work.mjs').Task} task
  * @param {import('./target.mjs').Kind} kind
  */
-async function check(scene, { target, options }, kind) {
+async function check(testbed, { target, options }, kind) {
   const holds = Math.min(CHECK_HOLDS, options.holds);
-  const { problem } = await scene.open(holds);
+  const { problem } = await testbed.open(holds);
   if (problem !== undefined) return [problem];
-  await delay(target.settleMs ?? SETTLE_MS);
-  const { problems } = await publish(scene, kind, { holds, items: kind === 'poll' ? 1 : CHECK_ITEMS });
-  if (target.isGrip && (await scene.origin.asked()).signatures < holds)
+  await delay(testbed.settleMs);
+  const { problems } = await publish(testbed, kind, { holds, items: kind === 'poll' ? 1 : CHECK_ITEMS });
+  if (target.isGrip && (await testbed.origin.asked()).signatures < holds)
     problems.push('requests came to the origin unsigned');
-  await scene.load.do('close');
+  await testbed.load.do('close');
   await delay(options.isSmoke ? 100 : CLOSE_MS);
   return problems;
 }
 
 /**
- * @param {Scene} scene
+ * @param {Testbed} testbed
  * @param {import('./work.mjs').Task} task
  * @param {import('./target.mjs').Kind} kind
  * @param {readonly Facet[]} facets
  * @returns {Promise<import('./work.mjs').Outcome>}
  */
-async function measure(scene, task, kind, facets) {
-  const { target, options } = task;
+async function measure(testbed, task, kind, facets) {
+  const { options } = task;
   const { holds } = options;
-  const failed = await check(scene, task, kind);
+  const failed = await check(testbed, task, kind);
   if (failed.length > 0) return { values: {}, problems: failed.map((problem) => `in the check: ${problem}`) };
   // As many as the check had, again: what they left behind is in use, and the memory of the others is all new.
   const first = Math.min(CHECK_HOLDS, Math.floor(holds / 2));
   const settleMs = facets.includes('memory') ? options.settleSeconds * 1_000 : 0;
-  const beginning = await scene.open(first);
+  const beginning = await testbed.open(first);
   await delay(settleMs);
-  const before = memoryKb(scene.running.pids);
-  const { cpuUs, problem = beginning.problem } = await scene.open(holds);
+  const before = memoryKb(testbed.running.pids);
+  const { cpuUs, problem = beginning.problem } = await testbed.open(holds);
   if (problem !== undefined) return { values: {}, problems: [problem] };
   /** @type {Record<string, number>} */
   const values = { openUs: cpuUs / (holds - first) };
-  await delay((target.settleMs ?? SETTLE_MS) + settleMs);
-  if (settleMs > 0) values.idleKb = (memoryKb(scene.running.pids) - before) / (holds - first);
+  await delay(testbed.settleMs + settleMs);
+  if (settleMs > 0) values.idleKb = (memoryKb(testbed.running.pids) - before) / (holds - first);
   if (!facets.includes('fan-out')) return { values, problems: [] };
   const items = kind === 'poll' ? Math.ceil(options.items / 4) : options.items;
-  const { problems, receipts, ...sums } = await publish(scene, kind, { holds, items });
+  const { problems, receipts, ...sums } = await publish(testbed, kind, { holds, items });
   return { values: { ...values, ...perDelivery(sums), ...quantiles(receipts) }, problems };
 }
 
@@ -159,9 +158,9 @@ export function holdWork(name, kind, facets) {
     suits: holdsClients,
     tables: tablesOf(kind),
     run: (task) =>
-      Scene.with(
+      Testbed.with(
         { target: task.target, programs: task.programs, kind, size: task.options.size, count: task.options.holds },
-        (scene) => measure(scene, task, kind, facets),
+        (testbed) => measure(testbed, task, kind, facets),
       ),
   };
 }

@@ -1,10 +1,8 @@
-// Owns: from publish to receipt on an idle machine, to one subscriber. Does not own: the way through Redis.
-import { setTimeout as delay } from 'node:timers/promises';
+// The work that measures the time from publish to receipt on an idle machine, to one subscriber.
 import { addUp, quantile } from './histogram.mjs';
-import { problemsOf, Scene } from './scene.mjs';
+import { problemsOf, Testbed } from './testbed.mjs';
 import { holdBaselines, holdsClients } from './work.mjs';
 
-const SETTLE_MS = 300;
 /** Between two items, so that the machine is idle when one is published. */
 const GAP_US = 20_000;
 
@@ -49,10 +47,8 @@ export const latencyWork = {
     },
   ],
   run: ({ target, programs, options }) =>
-    Scene.with({ target, programs, size: options.size }, async (scene) => {
-      const { problem } = await scene.open(1);
-      if (problem !== undefined) return { values: {}, problems: [problem] };
-      await delay(target.settleMs ?? SETTLE_MS);
-      return measureLatency(scene.load, options.latencyItems);
+    Testbed.with({ target, programs, size: options.size }, async (testbed) => {
+      await testbed.hold(1);
+      return measureLatency(testbed.load, options.latencyItems);
     }),
 };

@@ -1,6 +1,6 @@
-// Owns: requests that are passed on: small answers, large ones, uploads. Does not own: anything that is held.
+// The works in which requests are passed on: small answers, large ones, uploads.
 import { addUp } from './histogram.mjs';
-import { Scene } from './scene.mjs';
+import { Testbed } from './testbed.mjs';
 import { quantiles } from './work-hold.mjs';
 
 const LARGE = 102_400;
@@ -34,7 +34,7 @@ export function passWork(name) {
       },
     ],
     run: ({ target, programs, options }) =>
-      Scene.with({ target, programs }, ({ load }) => measure(load, name, options)),
+      Testbed.with({ target, programs }, ({ load }) => measure(load, name, options)),
   };
 }
 

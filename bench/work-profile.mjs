@@ -1,11 +1,10 @@
-// Owns: what Holdfast spends its time on, while it fans out, while holds are opened and while requests pass. Does not own:
-// sampling (profile).
+// The works that show where Holdfast spends its time: while it fans out, while holds are opened, while requests pass.
 
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { outputFolder } from './compile.mjs';
 import { missingPerf, owners, profiled, profiledNode } from './profile.mjs';
-import { problemsOf, Scene } from './scene.mjs';
+import { problemsOf, Testbed } from './testbed.mjs';
 import { isHoldfast } from './work.mjs';
 
 /** Places that are named. */
@@ -20,37 +19,37 @@ const IDLE_US = 20_000;
 /**
  * What is done between the start and the end of sampling; resolves with how often.
  *
- * @typedef {(scene: Scene, options: import('./options.mjs').Options) => Promise<{ count: number, cpuUs: number, problems: readonly string[] }>} Step
+ * @typedef {(testbed: Testbed, options: import('./options.mjs').Options) => Promise<{ count: number, cpuUs: number, problems: readonly string[] }>} Step
  */
 /** @typedef {{ title: string, unit: string, kind: import('./target.mjs').Kind, before: Step, step: Step }} Subject */
 
 /** @type {Step} */
-const fanOut = async (scene, { items }) => {
-  const answer = await scene.load.do('publish', { items });
+const fanOut = async (testbed, { items }) => {
+  const answer = await testbed.load.do('publish', { items });
   return { count: answer.deliveries, cpuUs: answer.cpu_us, problems: problemsOf(answer) };
 };
 
 /** @type {Step} */
-const openAll = async (scene, { holds }) => {
-  const { opened, cpuUs, problem } = await scene.open(holds);
+const openAll = async (testbed, { holds }) => {
+  const { opened, cpuUs, problem } = await testbed.open(holds);
   return { count: opened, cpuUs, problems: problem === undefined ? [] : [problem] };
 };
 
-/** Waits until the target has nothing more to do. @param {Scene} scene */
-async function quiet(scene) {
+/** Waits until the target has nothing more to do. @param {Testbed} testbed */
+async function quiet(testbed) {
   let cpuUs = 0;
   for (let idle = false; !idle; ) {
     await delay(SETTLE_MS);
-    const { cpu_us: now } = await scene.load.do('cpu');
+    const { cpu_us: now } = await testbed.load.do('cpu');
     idle = now - cpuUs < IDLE_US;
     cpuUs = now;
   }
 }
 
 /** @type {Step} */
-const pass = async (scene, { passSeconds, isSmoke }) => {
+const pass = async (testbed, { passSeconds, isSmoke }) => {
   const asked = { method: 'GET', path: '/bytes/100', answer: 100, pattern: 1, concurrent: isSmoke ? 4 : 64 };
-  const answer = await scene.load.do('request', { ...asked, warm: passSeconds / 3, seconds: passSeconds });
+  const answer = await testbed.load.do('request', { ...asked, warm: passSeconds / 3, seconds: passSeconds });
   return {
     count: answer.done,
     cpuUs: answer.cpu_us,
@@ -59,29 +58,29 @@ const pass = async (scene, { passSeconds, isSmoke }) => {
 };
 
 /** @type {Step} */
-const holdAndWarm = async (scene, options) => {
-  const opened = await openAll(scene, options);
-  const warmed = await fanOut(scene, { ...options, items: WARM_ITEMS });
+const holdAndWarm = async (testbed, options) => {
+  const opened = await openAll(testbed, options);
+  const warmed = await fanOut(testbed, { ...options, items: WARM_ITEMS });
   return { ...warmed, problems: [...opened.problems, ...warmed.problems] };
 };
 
 /** Polls that have been answered a few times, and ask once more. @type {Step} */
-const pollAndWarm = async (scene, options) => {
+const pollAndWarm = async (testbed, options) => {
   for (let i = 0; i < WARM_POLLS; i++) {
-    await scene.open(options.holds);
-    await fanOut(scene, { ...options, items: 1 });
+    await testbed.open(options.holds);
+    await fanOut(testbed, { ...options, items: 1 });
   }
-  return openAll(scene, options);
+  return openAll(testbed, options);
 };
 
 /** @type {Step} */
-const answer = (scene, options) => fanOut(scene, { ...options, items: 1 });
+const answer = (testbed, options) => fanOut(testbed, { ...options, items: 1 });
 
 /** @type {Step} */
-const openAndClose = async (scene, options) => {
-  const opened = await openAll(scene, options);
-  await scene.load.do('close');
-  await quiet(scene);
+const openAndClose = async (testbed, options) => {
+  const opened = await openAll(testbed, options);
+  await testbed.load.do('close');
+  await quiet(testbed);
   return opened;
 };
 
@@ -153,27 +152,30 @@ async function measure({ target, programs, options }, { kind, before, step }) {
   const missing = missingPerf();
   if (missing !== undefined) return { values: {}, problems: [missing] };
   const count = options.holds;
-  return Scene.with({ target, programs, kind, size: options.size, count, nodeFlags: profiledNode }, async (scene) => {
-    const [pid] = scene.running.pids;
-    if (pid === undefined) return { values: {}, problems: ['it does not run'] };
-    const warmed = await before(scene, options);
-    await delay(SETTLE_MS);
-    const file = path.join(outputFolder, 'perf.data');
-    const { result, profile } = await profiled({ pid, file }, () => step(scene, options));
-    const each = result.cpuUs / result.count;
-    const values = Object.fromEntries(Object.entries(profile.shares).map(([owner, share]) => [owner, share * each]));
-    return {
-      values: { totalUs: each, ...values },
-      problems: [...warmed.problems, ...result.problems],
-      detail: { samples: profile.samples, places: profile.places.slice(0, PLACES) },
-    };
-  });
+  return Testbed.with(
+    { target, programs, kind, size: options.size, count, nodeFlags: profiledNode },
+    async (testbed) => {
+      const [pid] = testbed.running.pids;
+      if (pid === undefined) return { values: {}, problems: ['it does not run'] };
+      const warmed = await before(testbed, options);
+      await delay(SETTLE_MS);
+      const file = path.join(outputFolder, 'perf.data');
+      const { result, profile } = await profiled({ pid, file }, () => step(testbed, options));
+      const each = result.cpuUs / result.count;
+      const values = Object.fromEntries(Object.entries(profile.shares).map(([owner, share]) => [owner, share * each]));
+      return {
+        values: { totalUs: each, ...values },
+        problems: [...warmed.problems, ...result.problems],
+        detail: { samples: profile.samples, places: profile.places.slice(0, PLACES) },
+      };
+    },
+  );
 }
 
 /**
  * The places at which a target spends most, for a reader.
  *
- * @param {readonly import('./summary.mjs').RunRecord[]} records
+ * @param {readonly import('./table.mjs').RunRecord[]} records
  * @returns {{ title: string, lines: string[] }[]}
  */
 export function placesOf(records) {

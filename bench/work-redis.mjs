@@ -1,15 +1,12 @@
-// Owns: the works in which several nodes share a Redis: latency from node to node, and how long it takes until every
-// channel is heard of again after the connection was cut. Does not own: Redis.
-import { setTimeout as delay } from 'node:timers/promises';
+// The works in which several nodes share a Redis: latency from node to node, and the time until every channel is received again
+// after the connection was cut.
 import { OriginProcess } from './origin.mjs';
 import { RedisServer } from './redis.mjs';
-import { problemsOf, Scene } from './scene.mjs';
+import { problemsOf, Testbed } from './testbed.mjs';
 import { isHoldfast } from './work.mjs';
 import { latencyColumns, measureLatency } from './work-latency.mjs';
 
-const SETTLE_MS = 500;
-
-/** @typedef {{ scene: Scene, redis: RedisServer }} TwoNodes  clients are held by the scene's node; publishes go to another */
+/** @typedef {{ testbed: Testbed, redis: RedisServer }} TwoNodes  clients are held by the testbed's node; publishes go to another */
 
 /**
  * @param {import('./work.mjs').Task} task
@@ -26,12 +23,10 @@ async function withTwoNodes({ target, programs, options }, { count, path }, use)
       const publisher = await target.start({ programs, originPort: origin.port, extra });
       try {
         const speech = { path, control_port: publisher.ports.control };
-        return await Scene.with({ target, programs, size: options.size, count, extra, speech }, async (scene) => {
+        return await Testbed.with({ target, programs, size: options.size, count, extra, speech }, async (testbed) => {
           if (!(await redis.hasClients())) return { values: {}, problems: ['this Holdfast does not connect to Redis'] };
-          const { problem } = await scene.open(count);
-          if (problem !== undefined) return { values: {}, problems: [problem] };
-          await delay(SETTLE_MS);
-          return use({ scene, redis });
+          await testbed.hold(count);
+          return use({ testbed, redis });
         });
       } finally {
         await publisher.stop();
@@ -57,8 +52,8 @@ export const redisLatencyWork = {
     },
   ],
   run: (task) =>
-    withTwoNodes(task, { count: 1, path: '/stream?ch=bench' }, ({ scene }) =>
-      measureLatency(scene.load, task.options.latencyItems),
+    withTwoNodes(task, { count: 1, path: '/stream?ch=bench' }, ({ testbed }) =>
+      measureLatency(testbed.load, task.options.latencyItems),
     ),
 };
 
@@ -81,11 +76,11 @@ export const resubscribeWork = {
     },
   ],
   run: (task) =>
-    withTwoNodes(task, { count: task.options.channels, path: '/stream?ch=c%d' }, async ({ scene, redis }) => {
-      const undisturbed = await scene.load.do('sweep');
+    withTwoNodes(task, { count: task.options.channels, path: '/stream?ch=c%d' }, async ({ testbed, redis }) => {
+      const undisturbed = await testbed.load.do('sweep');
       const cutAt = process.hrtime.bigint();
       await redis.cutClients();
-      const answer = await scene.load.do('sweep');
+      const answer = await testbed.load.do('sweep');
       const missing = undisturbed.missing + answer.missing;
       return {
         values: {

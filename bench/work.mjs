@@ -1,4 +1,4 @@
-// Owns: what a work is to the run and the table. Does not own: any one of them.
+// What a work is to the run and the tables.
 
 /**
  * @typedef {object} Column

@@ -9,16 +9,18 @@ import { root } from './setup.mjs';
 const packages = ['grip', 'control-api', 'proxy'];
 
 /**
- * The folders of each package, lowest layer first. A file imports from lower layers, from its own folder with what is in it,
- * and from the files of the package's root; never from a folder beside it in its layer.
+ * The folders of each package, lowest layer first, with the files of its root that have a layer. A file imports from lower
+ * layers, from its own folder with what is in it, and from the other files of the root; never from a folder beside it in its
+ * layer.
  *
  * @type {Record<string, string[][]>}
  */
 const layers = {
-  grip: [['wire'], ['headers', 'filters'], ['instruct'], ['ws'], ['item']],
+  grip: [['errors.ts'], ['wire'], ['filters'], ['instruct'], ['ws'], ['item']],
   'control-api': [['runtime'], ['http', 'stats', 'backplane'], ['cluster', 'zmq'], ['views']],
   proxy: [
     ['runtime'],
+    ['errors.ts'],
     ['http', 'websocket'],
     ['config'],
     ['edge', 'routes', 'commands'],
@@ -34,13 +36,17 @@ const layers = {
   ],
 };
 
-/** @param {string} file  from the root @returns {string | undefined} its folder below `src`, undefined for files of the root */
-const folderOf = (file) => (file.split(path.sep).length > 3 ? file.split(path.sep)[2] : undefined);
+/** @param {string} file  from the root @returns {string | undefined} its folder below `src`, or itself where it has a layer */
+function layeredPart(file) {
+  const [name = '', , part = ''] = file.split(path.sep);
+  return layers[name]?.some((parts) => parts.includes(part)) || file.split(path.sep).length > 3 ? part : undefined;
+}
 
 /** @param {string} file @param {string} specifier @returns {string | undefined} what is wrong with the import */
 function wrongDirection(file, specifier) {
   if (!specifier.startsWith('.')) return undefined;
-  const [from, to] = [folderOf(file), folderOf(path.join(path.dirname(file), specifier))];
+  const target = path.join(path.dirname(file), specifier).replace(/\.js$/, '.ts');
+  const [from, to] = [layeredPart(file), layeredPart(target)];
   if (from === undefined || to === undefined || from === to) return undefined;
   const order = layers[file.split(path.sep, 1)[0] ?? ''] ?? [];
   const level = (/** @type {string} */ folder) => order.findIndex((folders) => folders.includes(folder));
@@ -66,7 +72,7 @@ function sourcesOf(name) {
     .map((file) => path.join(name, 'src', file));
 }
 
-/** Where JSON.parse may stand: at the door for JSON of others, and for a file that comes with the package. */
+/** Where JSON.parse may stand: in the one reader for JSON of others, and for a file that comes with the package. */
 const parsers = new Set(['grip/src/wire/json.ts', 'proxy/src/version.ts'].map((file) => path.join(...file.split('/'))));
 
 /** @type {string[]} */

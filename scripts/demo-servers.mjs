@@ -1,5 +1,4 @@
-// Starts and ends the two processes of the demo: the example origin and Holdfast. Owns nothing of
-// what is asked of them.
+// Starts and ends the two processes of the demo: the example origin and Holdfast.
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import path from 'node:path';

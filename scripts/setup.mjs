@@ -1,5 +1,5 @@
 // Brings a checkout to the point where it can run: npm packages as the lock file says, then the
-// TypeScript build. Owns no test and no server; npm test, npm run demo and .ci/run all start here.
+// TypeScript build; npm test, npm run demo and .ci/run all start here.
 // Imports nothing from npm, because on a fresh clone nothing is installed yet.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';

@@ -1,5 +1,4 @@
-// Runs one compiled test file and says what came of it. Owns the reading of TAP and the time limit of
-// a file; which files run, and how results are printed, is scripts/test.mjs.
+// Runs one compiled test file within its time limit, reads its TAP, and says what came of it.
 import { spawn } from 'node:child_process';
 import { root } from './setup.mjs';
 
@@ -118,15 +117,15 @@ export function runTestFile(file, Parser) {
       running.delete(child);
       const tap = await streamRead;
       result.ms = Date.now() - started;
-      const trouble = fileTrouble(tap, result, timedOut, code, signal);
-      if (trouble) result.failures.push({ title: '(whole file)', detail: trouble });
+      const problem = fileProblem(tap, result, timedOut, code, signal);
+      if (problem) result.failures.push({ title: '(whole file)', detail: problem });
       resolve(result);
     });
   });
 }
 
 /** What is wrong with the file as a whole, beyond the failures already counted; '' when nothing is. */
-function fileTrouble(tap, result, timedOut, code, signal) {
+function fileProblem(tap, result, timedOut, code, signal) {
   if (timedOut) return `did not end within ${FILE_LIMIT_MS / 60_000} minutes, or left a process behind`;
   if (signal) return `ended by ${signal}`;
   if (result.failures.length > 0) return '';

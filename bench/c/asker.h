@@ -1,6 +1,4 @@
-/*
- * Owns: kept-alive connections that each ask, read the whole answer, check it and ask again. Does not own: what for.
- */
+/* Kept-alive connections that each ask, read the whole answer, check it and ask again. */
 #ifndef BENCH_ASKER_H
 #define BENCH_ASKER_H
 

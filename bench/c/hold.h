@@ -1,7 +1,4 @@
-/*
- * Owns: the clients that are held: opening them, and comparing every byte they receive with what was published.
- * Does not own: publishing.
- */
+/* The clients that are held: opening them, and comparing every byte they receive with what was published. */
 #ifndef BENCH_HOLD_H
 #define BENCH_HOLD_H
 

@@ -1,7 +1,7 @@
 /*
- * Owns: what is published, and the same bytes once more as what every client is to receive: item after item, all of
- * one size, each with its number and a content of its own, so that comparing the bytes finds anything that is lost,
- * doubled, out of order or changed. Does not own: sending or receiving.
+ * What is published, and the same bytes once more as what every client is to receive: item after item, all of one size,
+ * each with its number and a content of its own, so that comparing the bytes finds anything that is lost, doubled, out of
+ * order or changed.
  */
 #ifndef BENCH_ITEM_H
 #define BENCH_ITEM_H

@@ -1,7 +1,7 @@
 /*
- * Owns: durations, collected in a log-linear histogram of 1.6 % resolution, and the one clock that they are taken from
- * (CLOCK_MONOTONIC, which all processes of a machine share). Does not own: quantiles; they are made of the printed
- * histogram, so that several rounds and processes can be added up.
+ * Durations, collected in a log-linear histogram of 1.6 % resolution, and the one clock that they are taken from
+ * (CLOCK_MONOTONIC, which all processes of a machine share). Quantiles are made of the printed histogram, so that several
+ * rounds and processes can be added up.
  */
 #ifndef BENCH_LATENCY_H
 #define BENCH_LATENCY_H

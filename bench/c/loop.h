@@ -1,7 +1,4 @@
-/*
- * Owns: the load's event loop, the options it was started with, and the CPU time of the processes it measures.
- * Does not own: any connection.
- */
+/* The load's event loop, the options it was started with, and the CPU time of the processes it measures. */
 #ifndef BENCH_LOOP_H
 #define BENCH_LOOP_H
 

@@ -1,8 +1,6 @@
 /*
- * HTTP/1.1 messages, taken apart as they come in.
- *
- * Owns: where a head ends, how its body is framed (length, chunks, end of connection), and the bytes of that body.
- * Does not own: sockets, or what a head means. Trusts the other side to be well-formed: it is a bench, not a server.
+ * HTTP/1.1 messages, taken apart as they come in: where a head ends, how its body is framed (length, chunks, end of
+ * connection), and the bytes of that body. Trusts the other side to be well-formed: it is a bench, not a server.
  */
 #ifndef BENCH_MESSAGE_H
 #define BENCH_MESSAGE_H

@@ -1,7 +1,4 @@
-/*
- * Owns: one kept-alive connection to the control API, what is posted there and when it was acknowledged.
- * Does not own: which items.
- */
+/* One kept-alive connection to the control API, what is posted there and when it was acknowledged. */
 #ifndef BENCH_PUBLISHER_H
 #define BENCH_PUBLISHER_H
 

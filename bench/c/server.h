@@ -1,8 +1,6 @@
 /*
- * A bare epoll loop that serves HTTP/1.1 on one thread.
- *
- * Owns: the listener on 127.0.0.1, the clients, reading, and writing what a socket does not take at once.
- * Does not own: what is answered; the program that includes it defines the four functions below.
+ * A bare epoll loop that serves HTTP/1.1 on one thread; what is answered says the program that includes it, in the four
+ * functions declared below.
  */
 #ifndef BENCH_SERVER_H
 #define BENCH_SERVER_H

@@ -89,7 +89,7 @@ t.test('the whole bench runs on the node edge, and loses nothing', { skip }, asy
   const [crowd] = hundredThousand;
   t.equal(crowd?.clients, 200, 'the crowd was held');
   t.ok((crowd?.rounds[0]?.lastMs ?? 0) > 0, 'and its last client has the item');
-  t.match(output, /NOT IN THIS RUN.*Pushpin 1\.36/, 'whoever is not measured is named');
+  t.match(output, /NOT IN THIS RUN.*Pushpin 1\.36/, 'a target that is not measured is named');
 });
 
 t.test('an unknown part is refused with those that there are', async (t) => {

@@ -1,12 +1,6 @@
-/**
- * The errors of the control API and the backplanes: what each code means, and how the control API answers it. Errors about the
- * content of items are `GripError` of @holdfast/grip.
- */
+/** The errors of the control API and the backplanes: what each code means, and how the control API answers it. */
+import { CodedError, type ErrorSide } from '@holdfast/grip';
 import type { Acceptance } from './backplane/backplane.js';
-import type { PartReceipt } from './receipts.js';
-
-/** Who has to act: the publisher (`client`), the customer's application (`origin`) or the operator of the node. */
-export type ErrorSide = 'client' | 'origin' | 'internal';
 
 /** What is known of a code. */
 interface ControlErrorRow {
@@ -189,27 +183,28 @@ export function errorRow(code: ControlErrorCode): ControlErrorRow {
   return controlErrors[code];
 }
 
-/**
- * Any failure of this package. `message` is a sentence for a human and may name addresses or channels; `code` is
- * what programs decide by.
- */
-export class ControlError extends Error {
-  override readonly name = 'ControlError';
-  readonly code: ControlErrorCode;
-  readonly side: ErrorSide;
-
-  constructor(code: ControlErrorCode, message: string, options?: { readonly cause?: unknown }) {
-    super(message, options);
-    this.code = code;
-    this.side = controlErrors[code].side;
+/** Any failure of this package. The message is a sentence that may name addresses or channels. */
+export class ControlError extends CodedError<typeof controlErrors> {
+  constructor(code: ControlErrorCode, message: string, options?: ErrorOptions) {
+    super('ControlError', controlErrors, code, message, options);
   }
+}
+
+/** ERR_BACKPLANE_UNAVAILABLE, with why. */
+export function unavailable(message: string, cause?: unknown): ControlError {
+  return new ControlError('ERR_BACKPLANE_UNAVAILABLE', message, cause === undefined ? undefined : { cause });
 }
 
 /** The error of every call to a backplane that is closed, or else not started yet. */
 export function refusalOf(isClosed: boolean): ControlError {
   return isClosed
     ? new ControlError('ERR_BACKPLANE_CLOSED', 'The backplane is closed.')
-    : new ControlError('ERR_BACKPLANE_UNAVAILABLE', 'The backplane is not started.');
+    : unavailable('The backplane is not started.');
+}
+
+/** The error of a second start of a backplane. */
+export function startedTwice(): ControlError {
+  return new ControlError('ERR_BACKPLANE_STARTED', 'The backplane is already started.');
 }
 
 /** A refusal of some messages of a publish: the others were accepted. Code, text and cause are those of the refusal. */
@@ -223,25 +218,9 @@ export class PartlyAccepted extends ControlError {
   }
 }
 
-/** The refusal of a publish of which these messages were accepted: the same where that is none. */
+/** The refusal of a publish of which these messages were accepted: the same where none was. */
 export function refusalWith(refusal: ControlError, acceptances: readonly (Acceptance | undefined)[]): ControlError {
   return acceptances.some((acceptance) => acceptance !== undefined)
     ? new PartlyAccepted(refusal, acceptances)
     : refusal;
-}
-
-/** Some items of a publish were accepted, and others not. Code, text and cause are those of the refusal. */
-export class PartlyPublished extends ControlError {
-  /** Per item, in order. */
-  readonly receipts: readonly PartReceipt[];
-
-  constructor(refusal: ControlError, receipts: readonly PartReceipt[]) {
-    super(refusal.code, refusal.message, { cause: refusal.cause });
-    this.receipts = receipts;
-  }
-
-  /** How many were. */
-  get accepted(): number {
-    return this.receipts.filter(({ accepted }) => accepted).length;
-  }
 }

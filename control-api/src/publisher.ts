@@ -1,12 +1,91 @@
-/** The one way in: every ingress, HTTP and ZeroMQ, publishes through here. Makes ids, hands over to the backplane, gives receipts. */
+/** The one way in, for HTTP and ZeroMQ: makes ids, hands items over to the backplane, gives receipts. */
 import { randomUUID } from 'node:crypto';
-import { type Item, listFormats } from '@holdfast/grip';
+import { type Item, listFormats, type Writable } from '@holdfast/grip';
 import type { Acceptance, Backplane, ItemMessage, Message } from './backplane/backplane.js';
-import { ControlError, PartlyAccepted, PartlyPublished } from './errors.js';
-import type { PublishEvents } from './events.js';
-import { type PublishReceipt, receiptOf } from './receipts.js';
-import type { CauseLog } from './runtime/cause-log.js';
+import { ControlError, PartlyAccepted } from './errors.js';
+import type { CauseLog } from './runtime/bounded-logs.js';
 import type { Log } from './runtime/log.js';
+
+/**
+ * Receives successes from `Publisher` and refusals from each ingress. Implementations must be cheap and must not throw.
+ */
+export interface PublishEvents {
+  /** The backplane accepted one call with this many items (0 for an empty batch). */
+  published(items: number): void;
+  /** The backplane accepted a recover. */
+  recovered(): void;
+  /**
+   * An ingress refused a request, or could not get it accepted: once per request. `reason` is an `ERR_…` code of this
+   * package or of @holdfast/grip, hence from a bounded set and fit for a label.
+   */
+  rejected(reason: string): void;
+}
+
+/** Counts nothing. */
+export const noPublishEvents: PublishEvents = {
+  published() {},
+  recovered() {},
+  rejected() {},
+};
+
+/** What became of one accepted item. */
+export interface PublishReceipt {
+  /** The item's id, or the one made for it. */
+  readonly id: string;
+  readonly channel: string;
+  /**
+   * Subscribers of the channel on the node that took the item, when it was taken: before delivery, as delivery ends
+   * response holds. Filters and deduplication may still keep the item from some of them. Left out where the node does
+   * not know, because its workers hold the connections.
+   */
+  readonly subscribers?: number;
+  /** How many nodes had a subscriber of the channel; see `Acceptance.nodes`. */
+  readonly nodes?: number;
+  /** Where the item stands in its channel; both or neither. For a duplicate: where the first one does. */
+  readonly offset?: number;
+  readonly epoch?: string;
+  /** The id was published on this channel a moment ago: this item goes nowhere. */
+  readonly duplicate?: true;
+}
+
+/** The receipt of an item of a publish that the backplane did not accept as a whole. */
+export interface PartReceipt extends PublishReceipt {
+  /** False: refused, or not accepted as far as is known. The receipt then only names the item. */
+  readonly accepted: boolean;
+}
+
+/** The receipt of a message that was accepted. */
+function receiptOf(
+  { id, item: { channel } }: ItemMessage,
+  subscribers: number | undefined,
+  { duplicate, nodes, position }: Acceptance = { duplicate: false },
+): PublishReceipt {
+  const receipt: Writable<PublishReceipt> = { id, channel };
+  if (subscribers !== undefined) receipt.subscribers = subscribers;
+  if (nodes !== undefined) receipt.nodes = nodes;
+  if (position !== undefined) {
+    receipt.epoch = position.epoch;
+    receipt.offset = position.offset;
+  }
+  if (duplicate) receipt.duplicate = duplicate;
+  return receipt;
+}
+
+/** Some items of a publish were accepted, and others not. Code, text and cause are those of the refusal. */
+export class PartlyPublished extends ControlError {
+  /** Per item, in order. */
+  readonly receipts: readonly PartReceipt[];
+
+  constructor(refusal: ControlError, receipts: readonly PartReceipt[]) {
+    super(refusal.code, refusal.message, { cause: refusal.cause });
+    this.receipts = receipts;
+  }
+
+  /** How many were. */
+  get accepted(): number {
+    return this.receipts.filter(({ accepted }) => accepted).length;
+  }
+}
 
 /** What a {@link Publisher} is made of. */
 export interface PublisherOptions {
@@ -16,7 +95,7 @@ export interface PublisherOptions {
   readonly countSubscribers: (channel: string) => number | undefined;
   readonly events: PublishEvents;
   readonly log: Log;
-  /** Logs formats that nobody can get. Left out: they are not logged. */
+  /** Logs formats that no subscriber takes. Left out: they are not logged. */
   readonly causes?: CauseLog | undefined;
 }
 

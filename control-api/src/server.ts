@@ -8,7 +8,6 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { PublishEvents } from './events.js';
 import {
   type Answer,
   answerTo,
@@ -29,12 +28,12 @@ import { ListenerConnections, type Phase } from './http/listener-connections.js'
 import { type Format, negotiate } from './http/negotiate.js';
 import { type OriginList, PageGuard } from './http/page-guard.js';
 import { Router } from './http/router.js';
-import type { Publisher } from './publisher.js';
+import type { PublishEvents, Publisher } from './publisher.js';
 import { type ControlRoute, type ControlViews, controlRoutes } from './routes.js';
+import { PacedLog } from './runtime/bounded-logs.js';
 import type { Clock } from './runtime/clock.js';
 import { type Containment, uncontained } from './runtime/faults.js';
 import type { Log } from './runtime/log.js';
-import { PacedLog } from './runtime/paced-log.js';
 
 /**
  * Connections at a time. One more takes the place of the one that is of least use; see `ListenerConnections`.

@@ -50,7 +50,7 @@ t.test('an item without id gets one in its receipt and its message, but not in i
   t.equal(message.item.id, undefined);
 });
 
-t.test('a receipt tells what the backplane tells: nodes, position, duplicate', async (t) => {
+t.test('a receipt has what the backplane answers: nodes, position, duplicate', async (t) => {
   const acceptances: Acceptance[] = [
     { duplicate: false, nodes: 3, position: { epoch: 'e', offset: 7 } },
     { duplicate: true, position: { epoch: 'e', offset: 2 } },

@@ -1,9 +1,9 @@
-/** Channels as an instruct names them: the value, the Grip-Channel header, and the Grip-Last header that answers it. */
+/** Channels as an instruct names them: the value, how long names may be, the Grip-Channel header and the Grip-Last header. */
+import { Buffer } from 'node:buffer';
 import { GripError } from './errors.js';
 import { MAX_FILTERS } from './filters/filter.js';
-import { hasControl } from './headers/header-field.js';
-import { type Element, paramValue, parseElement, splitElements } from './headers/params.js';
-import { isLongName, MAX_NAME_BYTES } from './name.js';
+import { hasControl } from './wire/head.js';
+import { type Element, paramValue, parseElement, splitElements } from './wire/params.js';
 import { textFromWire, wireFromText } from './wire/text.js';
 
 /** A subscription to one channel. All strings are Unicode text, comparable with those of a published item. */
@@ -66,4 +66,19 @@ function channelOf({ value, params }: Element): Channel {
 export function formatGripLast(channel: string, lastId: string): string {
   const value = `${wireFromText(channel)}; last-id=${wireFromText(lastId)}`;
   return hasControl(value) ? [...value].map((char) => (hasControl(char) ? ' ' : char)).join('') : value;
+}
+
+/**
+ * Bytes of a channel's name, or of an item's id, in UTF-8. Both are kept for each channel, subscription and remembered id,
+ * and are keys in Redis; URLs and digests fit.
+ *
+ * @limit {} bytes of a channel's name, an id, a `prev-id`
+ * @over refused: publish 400, instruct 502, a control message is ignored, `sub=` is an error of the routes, a view 400
+ */
+export const MAX_NAME_BYTES = 1_024;
+
+/** Whether a name or id is longer than {@link MAX_NAME_BYTES}. */
+export function isLongName(text: string): boolean {
+  // No character has more than three bytes for each of its code units.
+  return text.length * 3 > MAX_NAME_BYTES && Buffer.byteLength(text) > MAX_NAME_BYTES;
 }

@@ -1,15 +1,28 @@
-/**
- * The errors of this package: one class, and a table of its codes. How an error becomes an answer, a log line or a metric is
- * for the packages above.
- */
+/** The base of every error with a code, in all packages; and the errors of this one, with the table of their codes. */
 
-/** Who has to change something to make the error go away: the publisher or visitor, the customer's origin, or us. */
-export type GripErrorSide = 'client' | 'origin' | 'internal';
+/** Who has to act: the publisher or the visitor (`client`), the customer's application (`origin`) or the operator (`internal`). */
+export type ErrorSide = 'client' | 'origin' | 'internal';
+
+/** Code → who has to act, and what it means to the reader of a log line: for docs/errors.md. */
+export type ErrorTable = Readonly<Record<string, { readonly side: ErrorSide; readonly meaning: string }>>;
 
 /**
- * Every code this package throws, with the side at fault and one line of meaning. `docs/errors.md` is checked
- * against this table.
+ * An error with a code of its table: stable, never reused, and what programs decide by. `message` is for people. `name` is that
+ * of the class.
  */
+export abstract class CodedError<Table extends ErrorTable> extends Error {
+  readonly code: keyof Table & string;
+  readonly side: Table[keyof Table]['side'];
+
+  constructor(name: string, table: Table, code: keyof Table & string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = name;
+    this.code = code;
+    this.side = (table[code] as Table[keyof Table]).side;
+  }
+}
+
+/** Every code of a {@link GripError}. */
 export const gripErrors = {
   ERR_GRIP_INSTRUCT: {
     side: 'origin',
@@ -40,7 +53,7 @@ export const gripErrors = {
     meaning:
       'A filter cannot be applied: its meta value is missing, or its template or the content cannot be expanded.',
   },
-} as const satisfies Readonly<Record<string, { readonly side: GripErrorSide; readonly meaning: string }>>;
+} as const satisfies ErrorTable;
 
 /**
  * Characters of a message: it may quote what was sent, which has no limit of this kind, and goes into the log.
@@ -50,7 +63,7 @@ export const gripErrors = {
  */
 const MAX_MESSAGE = 2_000;
 
-/** Stable identifier of a kind of GRIP error; never renamed, never reused. */
+/** One of the codes in {@link gripErrors}. */
 export type GripErrorCode = keyof typeof gripErrors;
 
 /**
@@ -58,17 +71,13 @@ export type GripErrorCode = keyof typeof gripErrors;
  * prefix and without a newline; the caller adds `Failed to parse accept instructions: ` and the like. One that is very long,
  * because it quotes, is cut.
  */
-export class GripError extends Error {
-  override readonly name = 'GripError';
-  readonly code: GripErrorCode;
-  readonly side: GripErrorSide;
+export class GripError extends CodedError<typeof gripErrors> {
   /** More than the message may say, because others know its exact text: where JSON breaks, for example. */
   readonly detail?: string;
 
   constructor(code: GripErrorCode, message: string, options?: ErrorOptions & { readonly detail?: string | undefined }) {
-    super(message.length > MAX_MESSAGE ? `${message.slice(0, MAX_MESSAGE)}…` : message, options);
-    this.code = code;
+    const text = message.length > MAX_MESSAGE ? `${message.slice(0, MAX_MESSAGE)}…` : message;
+    super('GripError', gripErrors, code, text, options);
     if (options?.detail !== undefined) this.detail = options.detail;
-    this.side = gripErrors[code].side;
   }
 }

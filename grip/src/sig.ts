@@ -1,7 +1,4 @@
-/**
- * Grip-Sig, the token by which an origin knows that a request came through its proxy: reading keys, signing, verifying. The only
- * importer of fast-jwt.
- */
+/** Grip-Sig, the token by which an origin recognises its proxy: reading keys, signing, verifying. */
 import { Buffer } from 'node:buffer';
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { createSigner, createVerifier } from 'fast-jwt';
@@ -86,8 +83,8 @@ function keyOfFile(path: string, readFile: (path: string) => Buffer): SigKey {
 }
 
 /**
- * Bytes that hold a PEM block are never a secret: a public key used as an HMAC secret would let anybody who knows it
- * sign.
+ * Bytes that hold a PEM block are never a secret: a public key used as an HMAC secret would let
+ * everyone who knows it sign.
  */
 function keyOf(bytes: Buffer): SigKey {
   if (bytes.length === 0) throw unusable('the key is empty');

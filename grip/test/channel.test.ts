@@ -3,7 +3,7 @@ import t from 'tap';
 import { type Channel, parseChannels } from '../dist/channel.js';
 import { formatGripLast, headerFault, wireFromText } from '../dist/index.js';
 import { messageOf } from './grip-error.js';
-import { written } from './headers/written-element.js';
+import { written } from './wire/written-element.js';
 
 /** A channel as an origin writes it. */
 function writtenChannel({ name, prevId, filters }: Channel): string {

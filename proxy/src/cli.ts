@@ -1,17 +1,15 @@
-/**
- * Owns: the `holdfast` command: from arguments and environment to a running node, and what signals mean to it.
- * Does not own: options (`config`), or the node's parts (`node`).
- */
-
+/** The `holdfast` command: from arguments and environment to a running node, and what signals mean to it. */
+import { ControlError, checkZeroMqSpec, parseRedisUrl } from '@holdfast/control-api';
 import { checkCertificates } from './app/certificates.js';
 import { type LoadedConfig, loadConfig } from './app/load-config.js';
 import { HoldfastNode, processesFor } from './app/node.js';
 import { ProcessGuard } from './app/process-guard.js';
 import { publishMain } from './commands/publish.js';
 import { tapMain } from './commands/tap.js';
-import { addressProblems } from './config/checks/addresses.js';
 import { exposuresOf } from './config/checks/exposure.js';
-import { ConfigError } from './config/errors.js';
+import type { Config } from './config/config.js';
+import { CurveClients } from './config/files/curve-clients.js';
+import { ConfigError, userText } from './errors.js';
 import { readRoutes } from './routes/routes-source.js';
 import { realClock } from './runtime/clock.js';
 import { watchLauncher } from './runtime/launcher.js';
@@ -22,9 +20,7 @@ import { version } from './version.js';
 
 /** One line for each thing that is wrong, on standard error; the exit status is 1. */
 function refuse(error: unknown): never {
-  if (error instanceof ConfigError) process.stderr.write(`${error.message}\n`);
-  else if (error instanceof Error && 'code' in error) process.stderr.write(`holdfast: ${error.message}\n`);
-  else process.stderr.write(`holdfast: ${error instanceof Error ? error.stack : String(error)}\n`);
+  process.stderr.write(`${error instanceof ConfigError ? '' : 'holdfast: '}${userText(error)}\n`);
   process.exit(1);
 }
 
@@ -43,6 +39,42 @@ function checkConfig(loaded: LoadedConfig): void {
   for (const { message, fields } of exposuresOf(loaded.config, keyFiles))
     process.stderr.write(`warning: ${message} (${JSON.stringify(fields)})\n`);
   process.stdout.write(`ok: ${loaded.source?.file ?? 'no configuration file'}, ${table.routes.length} routes\n`);
+}
+
+/** What is wrong with the addresses of Redis and of ZeroMQ sockets, one line for each, with the option: what a start would refuse. */
+function addressProblems(config: Config): readonly string[] {
+  const specs = [
+    ['push_in_spec', config.pushInSpec],
+    ...(config.pushInSubSpecs ?? []).map((spec) => ['push_in_sub_specs', spec] as const),
+    ['command_spec', config.commandSpec],
+    ['stats_spec', config.statsSpec],
+  ] as const;
+  return [
+    ...clientProblems(config),
+    ...problemsIn('redis_url', config.redisUrl, parseRedisUrl),
+    ...specs.flatMap(([option, spec]) => problemsIn(option, spec, checkZeroMqSpec)),
+  ];
+}
+
+/** The keys of those who may connect to ZeroMQ sockets. */
+function clientProblems({ zmqCurveClientKeysFile: file }: Config): readonly string[] {
+  try {
+    new CurveClients([], file, () => {});
+    return [];
+  } catch (error) {
+    return [(error as Error).message];
+  }
+}
+
+function problemsIn(option: string, text: string | undefined, check: (text: string) => unknown): readonly string[] {
+  if (text === undefined) return [];
+  try {
+    check(text);
+    return [];
+  } catch (error) {
+    if (!(error instanceof ControlError)) throw error;
+    return [`${option}: ${error.message}`];
+  }
 }
 
 async function run(loaded: LoadedConfig): Promise<void> {

@@ -1,4 +1,4 @@
-/** Owns: the version of this Holdfast. */
+/** The version of this Holdfast. */
 import { readFileSync } from 'node:fs';
 
 /** As in package.json; shown by `--version`, and to other nodes. */

@@ -6,7 +6,7 @@ import t from 'tap';
 import { growth, LINEAR_MAX } from '../../grip/dist-test/growth.js';
 import { AllowedOrigins } from '../dist/config/types/allowed-origins.js';
 import { corsHeaders } from '../dist/cross-origin/cors.js';
-import { isCallbackName } from '../dist/cross-origin/jsonp-request.js';
+import { isCallbackName } from '../dist/cross-origin/jsonp.js';
 import { checkHandshake } from '../dist/edge/handshake-check.js';
 import { checkRequest } from '../dist/edge/request-check.js';
 import { checkUwsRequest } from '../dist/edge/uws/request.js';

@@ -1,9 +1,6 @@
-/**
- * The port between publishing and delivery: how published messages reach every node.
- *
- * test/backplane/contract.ts states the contract as tests, which every implementation passes.
- */
+/** The port between publishing and delivery: how published messages reach every node, and how past ones are read. */
 import type { Item } from '@holdfast/grip';
+import type { Containment } from '../runtime/faults.js';
 
 /**
  * Where an item stands among all items of its channel. Offsets begin at 1 and grow by 1 with each accepted item; they
@@ -79,13 +76,14 @@ export interface BackplaneListener {
 }
 
 /**
- * Carries messages from the node that took them to every node concerned.
+ * Carries messages from the node that took them to every node concerned. Every implementation passes the contract in
+ * test/backplane/contract.ts.
  *
  * - **Who gets what.** An item goes to the nodes that have interest in its channel, the publishing node included, and
  *   to no others. Recover goes to all nodes. Channel names are exact byte-for-byte names, the empty one included;
  *   nothing in them is a wildcard.
  * - **How often.** Exactly once per node, or the node gets a gap in its place. A message whose item id was accepted
- *   on the same channel within the time of the id cache, by whichever node, is a duplicate and goes nowhere.
+ *   on the same channel within the time of the id cache, whatever node took it, is a duplicate and goes nowhere.
  * - **Order.** Per channel, all nodes see the messages of one publishing node in the order of its calls, whether or
  *   not it awaited them, and within a call in the order of the list. Where items have positions, every node sees the
  *   items of all publishing nodes in the order of these.
@@ -128,4 +126,74 @@ export interface Backplane {
 
   /** Why nothing can be published at present, in a few words for probes and logs; undefined when it can. */
   readonly unavailableReason: string | undefined;
+}
+
+/** Where to begin: after an item that the reader has, named by its position or by its publisher's id. */
+export type HistoryStart = { readonly after: Position } | { readonly afterId: string };
+
+/** A part of a channel's history without holes. */
+export interface HistoryPage {
+  /** In order, each with its position. */
+  readonly messages: readonly ItemMessage[];
+  /**
+   * Where the page ends: the position of its last message, or the start where it has none. A reader whose interest was live
+   * before it asked gets the items after it from its listener; others read again.
+   */
+  readonly end: Position;
+  /** The page reaches up to the newest item that was accepted when it was read; false when the limit cut it off. */
+  readonly complete: boolean;
+}
+
+/** Reads history. Implemented by backplanes that keep any. */
+export interface History {
+  /**
+   * Reads at most `limit` items of a channel that follow `start`. Resolves with undefined when that cannot be done without
+   * a hole: the start, or an item after it, is not kept any more, or the epoch has changed. Rejects with `ControlError`
+   * as `Backplane.publish` does. Interest in the channel is not needed.
+   */
+  read(channel: string, start: HistoryStart, limit: number): Promise<HistoryPage | undefined>;
+
+  /**
+   * Where the newest item of a channel stands, of those that have reached this node's listener or were accepted before
+   * it had interest: a reader that has nothing yet may ask later for what it missed since. Offset 0 where there was none.
+   * Resolves with undefined where the channel is not counted. Rejects as {@link read} does.
+   */
+  head(channel: string): Promise<Position | undefined>;
+}
+
+/** The history of a backplane, if it keeps any. */
+export function historyOf(backplane: Backplane): History | undefined {
+  const { read, head } = backplane as Partial<History>;
+  if (typeof read !== 'function' || typeof head !== 'function') return undefined;
+  return { read: read.bind(backplane), head: head.bind(backplane) };
+}
+
+/**
+ * Passes everything on to a listener. What that throws is a fault of this node: it is reported, and reaches neither the
+ * publisher nor the messages that follow. Made once for each start, so that nothing is allocated for a message.
+ */
+export class GuardedListener implements BackplaneListener {
+  readonly #listener: BackplaneListener;
+  readonly #faults: Containment;
+
+  constructor(listener: BackplaneListener, faults: Containment) {
+    this.#listener = listener;
+    this.#faults = faults;
+  }
+
+  onMessage(message: Message): void {
+    try {
+      this.#listener.onMessage(message);
+    } catch (error) {
+      this.#faults.caught('backplane', error);
+    }
+  }
+
+  onGap(gap: Gap): void {
+    try {
+      this.#listener.onGap(gap);
+    } catch (error) {
+      this.#faults.caught('backplane', error);
+    }
+  }
 }

@@ -1,16 +1,23 @@
 /** One backplane for all its consumers in a process: the data plane, the links to workers, taps. */
-import { ControlError, refusalOf } from '../errors.js';
+import { refusalOf, startedTwice } from '../errors.js';
 import { type Containment, loggedFaults } from '../runtime/faults.js';
 import type { Log } from '../runtime/log.js';
-import type { Acceptance, Backplane, BackplaneListener, Gap, Message } from './backplane.js';
-import { GuardedListener } from './guarded-listener.js';
-import { type History, historyOf } from './history.js';
+import {
+  type Acceptance,
+  type Backplane,
+  type BackplaneListener,
+  type Gap,
+  GuardedListener,
+  type History,
+  historyOf,
+  type Message,
+} from './backplane.js';
 
-/** Follows the interest of the whole process in channels, one call per change. Calls must not throw. */
+/** Follows the interest of the whole process in channels. Calls must not throw. */
 export interface InterestFollower {
-  /** The first share has interest. */
+  /** The channel has its first subscriber. Called again for the same channel, nothing changes. */
   subscribed(channel: string): void;
-  /** The last one has none any more. */
+  /** The channel has no subscriber any more, and is not kept for clients that come back. Unknown ones are ignored. */
   unsubscribed(channel: string): void;
 }
 
@@ -189,7 +196,7 @@ export class HubShare implements Backplane {
   async start(listener: BackplaneListener): Promise<void> {
     if (this.#state === 'closed') return this.#refusal();
     if (this.#listener !== undefined) {
-      throw new ControlError('ERR_BACKPLANE_STARTED', 'The backplane is already started.');
+      throw startedTwice();
     }
     this.#listener = new GuardedListener(listener, this.#faults);
     await this.#owner.start(this);

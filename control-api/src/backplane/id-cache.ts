@@ -12,8 +12,6 @@ import type { Clock } from '../runtime/clock.js';
 export const MAX_CACHED_IDS = 1_000_000;
 
 /**
- * Characters of a channel's name and an id together; of longer ones a digest is remembered in their place.
- *
  * @limit {} characters of a name and an id that are remembered
  * @over their digest is
  */
@@ -21,13 +19,13 @@ export const MAX_KEY_CHARS = 96;
 
 /** Counts what an {@link IdCache} does; implemented by the metrics. */
 export interface IdCacheEvents {
-  /** Up to so many ids were forgotten before their time, for want of room: repeats of them will not be noticed. */
+  /** Up to so many ids were forgotten early because the cache is full: repeats of them are not noticed. */
   idsForgotten(count: number): void;
 }
 
 /** What is known of ids that were published lately. */
 export interface RecentIds {
-  /** True for a duplicate; otherwise the id is remembered from now on. */
+  /** True if the id was seen on this channel within the time: a duplicate. Otherwise it is remembered from now on. */
   seen(channel: string, id: string): boolean;
 }
 
@@ -67,7 +65,6 @@ export class IdCache implements RecentIds {
     this.#events = events;
   }
 
-  /** True if this id was seen on this channel within the time: a duplicate. Otherwise it is remembered from now on. */
   seen(channel: string, id: string): boolean {
     if (this.#idCacheTtl <= 0) return false;
     const now = this.#clock.monotonic();

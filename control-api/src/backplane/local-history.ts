@@ -1,9 +1,8 @@
-/** The history of the channels of one process: positions, the last items of each channel, and how long and how many are kept. */
-import { ITEM_OVERHEAD, itemBytes } from '@holdfast/grip';
+/** The history of the channels of one process: positions, and the last items of each channel within bounds. */
+import { Buffer } from 'node:buffer';
+import { contentOf, formatKeys, ITEM_OVERHEAD, type Item, itemBytes, withContent } from '@holdfast/grip';
 import type { Clock } from '../runtime/clock.js';
-import type { ItemMessage, Position } from './backplane.js';
-import type { History, HistoryPage, HistoryStart } from './history.js';
-import { keptItem } from './kept-item.js';
+import type { History, HistoryPage, HistoryStart, ItemMessage, Position } from './backplane.js';
 
 /**
  * Bytes that the items of all channels take in memory, all of each item counted. Beyond that the channels published to least
@@ -276,4 +275,27 @@ function pageOf(kept: Channel['kept'], from: number, limit: number): Kept['messa
     messages.push(item.message);
   }
   return messages;
+}
+
+/**
+ * The item, with content that shares its memory with nothing else. Small Buffers are cut out of slabs of 8 KiB, and messages
+ * of other processes out of what was read at once: one of them that is kept would keep all of it.
+ */
+export function keptItem(item: Item): Item {
+  let { formats } = item;
+  for (const key of formatKeys) {
+    const content = contentOf(formats, key);
+    if (content !== undefined && isShared(content)) formats = withContent(formats, key, copyOf(content));
+  }
+  return formats === item.formats ? item : { ...item, formats };
+}
+
+function isShared(content: Buffer): boolean {
+  return content.buffer.byteLength > content.length;
+}
+
+function copyOf(content: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(content.length);
+  content.copy(copy);
+  return copy;
 }

@@ -1,10 +1,18 @@
 /** The backplane of a node that is alone: messages go straight to its own listener. */
-import { ControlError, refusalOf } from '../errors.js';
+import { type ControlError, refusalOf, startedTwice, unavailable } from '../errors.js';
 import { type Containment, loggedFaults } from '../runtime/faults.js';
 import type { Log } from '../runtime/log.js';
-import type { Acceptance, Backplane, BackplaneListener, Message, Position } from './backplane.js';
-import { GuardedListener } from './guarded-listener.js';
-import type { History, HistoryPage, HistoryStart } from './history.js';
+import {
+  type Acceptance,
+  type Backplane,
+  type BackplaneListener,
+  GuardedListener,
+  type History,
+  type HistoryPage,
+  type HistoryStart,
+  type Message,
+  type Position,
+} from './backplane.js';
 import type { RecentIds } from './id-cache.js';
 import type { LocalHistory } from './local-history.js';
 
@@ -53,7 +61,7 @@ export class LocalBackplane implements Backplane, History {
 
   start(listener: BackplaneListener): Promise<void> {
     if (this.#state === 'live') {
-      return Promise.reject(new ControlError('ERR_BACKPLANE_STARTED', 'The backplane is already started.'));
+      return Promise.reject(startedTwice());
     }
     if (this.#state === 'closed') return Promise.reject(this.#refusal());
     this.#listener = new GuardedListener(listener, this.#faults);
@@ -64,9 +72,7 @@ export class LocalBackplane implements Backplane, History {
   publish(messages: readonly Message[]): Promise<readonly Acceptance[]> {
     if (this.#state !== 'live') return Promise.reject(this.#refusal());
     if (this.#delivering && this.#nested.length + messages.length > NESTED_MESSAGES_LIMIT) {
-      return Promise.reject(
-        new ControlError('ERR_BACKPLANE_UNAVAILABLE', 'Too many messages were published from within a delivery.'),
-      );
+      return Promise.reject(unavailable('Too many messages were published from within a delivery.'));
     }
     const fresh: Message[] = [];
     const acceptances = messages.map((message) => this.#accept(message, fresh));

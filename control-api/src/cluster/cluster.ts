@@ -1,4 +1,5 @@
-/** The port through which the nodes of one system know and query each other. Items go by the backplane. */
+/** The port through which the nodes of one system know and query each other, and a cluster of one node. */
+import { type Clock, within } from '../runtime/clock.js';
 
 /** What a node reports of itself at each heartbeat. */
 export interface NodeState {
@@ -47,6 +48,13 @@ export interface NodeAnswer {
   readonly answer: unknown;
 }
 
+/** What became of a question. */
+export interface Replies {
+  readonly answers: readonly NodeAnswer[];
+  /** Nodes that did not answer in time. */
+  readonly silent: readonly string[];
+}
+
 /** This node's end. */
 export interface NodeMember {
   /** Asked at every heartbeat. */
@@ -67,14 +75,51 @@ export interface Cluster {
   list(): Promise<readonly KnownNode[]>;
 
   /**
-   * Asks all known nodes, this one included. Resolves when all have answered or `withinMs` is over, with the answers that
-   * there are: `silent` are the nodes that did not answer. Rejects with ERR_BACKPLANE_UNAVAILABLE.
+   * Asks all known nodes, this one included. Resolves when all have answered or `withinMs` is over, with what there is. Rejects with ERR_BACKPLANE_UNAVAILABLE.
    */
-  ask(
-    question: Question,
-    withinMs: number,
-  ): Promise<{ readonly answers: readonly NodeAnswer[]; readonly silent: readonly string[] }>;
+  ask(question: Question, withinMs: number): Promise<Replies>;
 
   /** Is forgotten by the others at once. May be called again. */
   leave(): Promise<void>;
+}
+
+/** In-process {@link Cluster}. Before `join` and after `leave` there is no node: none is listed, and none asked. */
+export class StandaloneNode implements Cluster {
+  readonly #clock: Clock;
+  #member: NodeMember | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  join(member: NodeMember): Promise<void> {
+    this.#member = member;
+    return Promise.resolve();
+  }
+
+  self(): KnownNode | undefined {
+    return this.#member && { ...this.#member.state(), age: 0 };
+  }
+
+  async list(): Promise<readonly KnownNode[]> {
+    return [this.self() ?? []].flat();
+  }
+
+  /** A member that does not answer in time, rejects or throws is silent, as another node would be. */
+  async ask(question: Question, withinMs: number): Promise<Replies> {
+    const member = this.#member;
+    if (member === undefined) return { answers: [], silent: [] };
+    const node = member.state().id;
+    try {
+      const answer = await within(this.#clock, withinMs, member.answer(question));
+      return { answers: [{ node, answer }], silent: [] };
+    } catch {
+      return { answers: [], silent: [node] };
+    }
+  }
+
+  leave(): Promise<void> {
+    this.#member = undefined;
+    return Promise.resolve();
+  }
 }

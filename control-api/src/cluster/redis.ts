@@ -3,14 +3,12 @@ import { readJson } from '@holdfast/grip';
 import { type Script, script } from '../backplane/redis/connection/commands.js';
 import type { RedisConnections } from '../backplane/redis/connection/connections.js';
 import type { NodeKeys } from '../backplane/redis/keys.js';
-import { ControlError } from '../errors.js';
+import { unavailable } from '../errors.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Log } from '../runtime/log.js';
-import type { Cluster, KnownNode, NodeAnswer, NodeMember, NodeState, Question } from './cluster.js';
+import type { Cluster, KnownNode, NodeAnswer, NodeMember, NodeState, Question, Replies } from './cluster.js';
 
 /**
- * Milliseconds between heartbeats.
- *
  * @limit {s} between heartbeats of a node
  * @over –
  */
@@ -25,8 +23,6 @@ export const HEARTBEAT_MS = 3_000;
 export const NODE_TTL_MS = 10_000;
 
 /**
- * Questions of this node that wait for answers, at most; more are rejected with ERR_BACKPLANE_UNAVAILABLE.
- *
  * @limit {} questions of one node that wait for answers
  * @over refused, 503
  */
@@ -149,10 +145,7 @@ export class RedisNodes implements Cluster {
     return nodes;
   }
 
-  async ask(
-    question: Question,
-    withinMs: number,
-  ): Promise<{ readonly answers: readonly NodeAnswer[]; readonly silent: readonly string[] }> {
+  async ask(question: Question, withinMs: number): Promise<Replies> {
     if (this.#open.size >= OPEN_QUESTIONS) throw unavailable('Too many questions wait for answers.');
     this.#number += 1;
     const number = this.#number;
@@ -181,7 +174,7 @@ export class RedisNodes implements Cluster {
     for (const { done } of this.#open.values()) done();
     this.#connections.unlisten(this.#keys.questions);
     this.#connections.unlisten(this.#keys.answers(this.#id));
-    // If that fails, the node is forgotten for want of heartbeats.
+    // If that fails, the node is forgotten when its heartbeats stop.
     await this.#run(leaveScript, [this.#id]).catch(() => {});
   }
 
@@ -239,8 +232,4 @@ export class RedisNodes implements Cluster {
 function parse<T>(text: string): T | undefined {
   const { value } = readJson(text);
   return typeof value === 'object' && value !== null ? (value as T) : undefined;
-}
-
-function unavailable(message: string, cause?: unknown): ControlError {
-  return new ControlError('ERR_BACKPLANE_UNAVAILABLE', message, { cause });
 }

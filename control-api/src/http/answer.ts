@@ -1,9 +1,8 @@
 /** The answers of the control API, with the exact texts that Pushpin has, and their forms as text and as JSON. */
-import type { ServerResponse } from 'node:http';
-import { STATUS_CODES } from 'node:http';
+import { type ServerResponse, STATUS_CODES } from 'node:http';
 import { GripError, MAX_NAME_BYTES } from '@holdfast/grip';
-import { ControlError, type ControlErrorCode, errorRow, PartlyPublished } from '../errors.js';
-import type { PublishReceipt } from '../receipts.js';
+import { ControlError, type ControlErrorCode, errorRow } from '../errors.js';
+import { PartlyPublished, type PublishReceipt } from '../publisher.js';
 import { acceptedCodings } from './body.js';
 import type { Format } from './negotiate.js';
 

@@ -1,10 +1,4 @@
-/**
- * Containment of faults: what happens when Holdfast's own code throws while it serves one request, hold or session.
- *
- * Every entrance from the event loop (a callback of a socket, an origin, a timer, a backplane, a file watcher) catches
- * what is thrown behind it and hands it to {@link Faults}, which ends the one thing concerned and counts it. Only the
- * composition root of the process may end the process.
- */
+/** Containment of faults: what happens when Holdfast's own code throws while it serves a request, hold or session. */
 import type { Log } from './log.js';
 
 /**
@@ -54,7 +48,10 @@ export interface FaultEvents {
   faultCaught(where: FaultPlace): void;
 }
 
-/** Takes what was thrown behind an entrance. */
+/**
+ * Takes what was thrown behind an entrance from the event loop (a callback of a socket, an origin, a timer, a backplane, a file
+ * watcher): each catches, and hands over here. Only the composition root of the process may end the process.
+ */
 export interface Containment {
   /**
    * Counts a fault, writes one error line with its stack, and ends `what` it belongs to, if that is known. Never throws,

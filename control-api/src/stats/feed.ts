@@ -1,12 +1,9 @@
 /** The statistics feed: what a node reports to monitoring tools and brokers on its PUB socket. */
 import type { FormatName, PacketFormat, SubscriberKind } from '@holdfast/grip';
 import type { Clock } from '../runtime/clock.js';
-import { ActivityStats } from './activity.js';
-import { ConnectionStats, type StatsConnection } from './connections.js';
-import { type Emit, emitterTo } from './packet.js';
-import { type ReportCount, RouteReports } from './report.js';
-import type { StatsSink } from './sink.js';
-import { SubscriptionStats } from './subscriptions.js';
+import { type ConnectionSettings, ConnectionStats, type StatsConnection, SubscriptionStats } from './announcements.js';
+import { type Emit, emitterTo, type StatsSink } from './packet.js';
+import { ActivityStats, type ReportCount, RouteReports } from './report.js';
 
 /** An item as one kind of subscriber received it. */
 export interface StatsDelivery {
@@ -51,16 +48,12 @@ export const noStats: StatsEvents = {
 };
 
 /** What a {@link StatsFeed} is made of. Times are in ms. */
-export interface StatsFeedOptions {
+export interface StatsFeedOptions extends ConnectionSettings {
   readonly sink: StatsSink;
   readonly clock: Clock;
   /** Name of this instance, unique among those that one monitor receives from. */
   readonly from: string;
   readonly statsFormat: PacketFormat;
-  /** False: the number of connections per route (`conn-max`) instead of each (`conn`). */
-  readonly statsConnectionSend: boolean;
-  readonly statsConnectionTtl: number;
-  readonly statsConnectionsMaxTtl: number;
   readonly statsSubscriptionTtl: number;
   readonly statsReportInterval: number;
 }
@@ -78,16 +71,7 @@ export class StatsFeed implements StatsEvents {
     this.#emit = emitterTo(sink, from, statsFormat);
     this.#activity = new ActivityStats(clock, this.#emit);
     this.#reports = new RouteReports(clock, options.statsReportInterval, this.#emit);
-    this.#connections = new ConnectionStats(
-      clock,
-      {
-        each: options.statsConnectionSend,
-        ttlMs: options.statsConnectionTtl,
-        maxTtlMs: options.statsConnectionsMaxTtl,
-      },
-      this.#reports,
-      this.#emit,
-    );
+    this.#connections = new ConnectionStats(clock, options, this.#reports, this.#emit);
     this.#subscriptions = new SubscriptionStats(clock, options.statsSubscriptionTtl, this.#emit);
   }
 

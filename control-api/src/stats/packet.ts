@@ -1,6 +1,13 @@
-/** One packet of the statistics feed: `<type> T<tnetstring>` or `<type> J<json>`, so that SUB sockets can choose by prefix. */
+/** One packet of the statistics feed, `<type> T<tnetstring>` or `<type> J<json>`, and the port that it is sent to. */
 import { encodePacket, type PacketFormat } from '@holdfast/grip';
-import type { StatsSink } from './sink.js';
+
+/** The sending side of the feed. Calls never throw and never block. */
+export interface StatsSink {
+  /** Whether packets of this type have a listener at present; others need not be made. */
+  wants(type: string): boolean;
+  /** Sends a packet to its listeners, without waiting for them and without an acknowledgement. */
+  send(packet: Buffer): void;
+}
 
 /** Pushpin's packet types. */
 export const statsTypes = ['activity', 'message', 'conn', 'sub', 'report', 'counts', 'conn-max'] as const;

@@ -1,6 +1,7 @@
-/** `report`: what happened on each route since the last one. */
+/** What is counted: `report`, `activity` and `counts`, for each route. */
 import type { Clock } from '../runtime/clock.js';
 import type { Emit } from './packet.js';
+import { Batch } from './schedule.js';
 
 /** What is counted by the callers of the feed; the names are those in the packet. */
 export const reportCounts = [
@@ -110,5 +111,42 @@ export class RouteReports {
     this.#emit('report', { ...Object.fromEntries(all), route, connections, minutes, duration: now - since });
     counts.clear();
     Object.assign(report, { since: now, minutes: 0, connectionsMax: report.connections, idle });
+  }
+}
+
+/** Sums activity per route, and requests over all. */
+export class ActivityStats {
+  readonly #emit: Emit;
+  readonly #routes = new Map<string, number>();
+  readonly #batch: Batch;
+  #requests = 0;
+
+  constructor(clock: Clock, emit: Emit) {
+    this.#emit = emit;
+    this.#batch = new Batch(clock, () => this.#send());
+  }
+
+  /** Activity on a route, the empty one included. */
+  add(route: string, count: number): void {
+    this.#routes.set(route, (this.#routes.get(route) ?? 0) + count);
+    this.#batch.arm();
+  }
+
+  /** A client's request. */
+  request(): void {
+    this.#requests++;
+    this.#batch.arm();
+  }
+
+  /** Sends nothing more. */
+  close(): void {
+    this.#batch.close();
+  }
+
+  #send(): void {
+    for (const [route, count] of this.#routes) this.#emit('activity', { route, count });
+    this.#routes.clear();
+    if (this.#requests > 0) this.#emit('counts', { 'requests-received': this.#requests });
+    this.#requests = 0;
   }
 }

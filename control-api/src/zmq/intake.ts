@@ -1,9 +1,21 @@
-/** From the bytes of a ZeroMQ message to a published item. ZeroMQ has no answer: what is dropped is counted and logged. */
+/** Items from ZeroMQ: the PULL socket (`push_in_spec`, 5560) and the SUB socket (`push_in_sub_specs`, 5562). */
 import { decodePacket, GripError, parseItem } from '@holdfast/grip';
+import type { InterestFollower } from '../backplane/hub.js';
 import { ControlError } from '../errors.js';
-import type { PublishEvents } from '../events.js';
-import type { Publisher } from '../publisher.js';
+import type { PublishEvents, Publisher } from '../publisher.js';
+import { type Containment, uncontained } from '../runtime/faults.js';
 import type { Log } from '../runtime/log.js';
+import {
+  bindSocket,
+  connectSocket,
+  HIGH_WATER_MARK,
+  type Library,
+  MAX_PART_BYTES,
+  type Pull,
+  readMessages,
+  type Subscriber,
+} from './library.js';
+import type { SocketSecurity } from './security.js';
 
 /**
  * Items handed to the backplane and not yet accepted, per socket. Over: the socket is not read until the latest is
@@ -15,8 +27,6 @@ import type { Log } from '../runtime/log.js';
 export const PENDING_LIMIT = 1_000;
 
 /**
- * Bytes of them on the wire, likewise.
- *
  * @limit {MiB} of such items
  * @over the socket is not read
  */
@@ -73,5 +83,129 @@ export class ItemIntake {
     const fields = { code, reason, ...(detail !== undefined && { detail }), err: known ? error.cause : error };
     if (known) this.#log.warn(fields, 'ZeroMQ item dropped');
     else this.#log.error(fields, 'ZeroMQ item dropped');
+  }
+}
+
+/** One item a message: `J` and JSON, or a tnetstring with or without `T`; no answer. */
+export class PullSocket {
+  readonly #socket: Pull;
+  readonly #intake: ItemIntake;
+  readonly #log: Log;
+  readonly #faults: Containment;
+
+  constructor(
+    library: Library,
+    intake: ItemIntake,
+    log: Log,
+    faults: Containment = uncontained,
+    security: SocketSecurity = {},
+  ) {
+    this.#faults = faults;
+    // Over the mark publishers block: nothing is lost while this process lives.
+    this.#socket = new library.Pull({
+      ...security,
+      receiveHighWaterMark: HIGH_WATER_MARK,
+      maxMessageSize: MAX_PART_BYTES,
+      linger: 0,
+    });
+    this.#intake = intake;
+    this.#log = log;
+  }
+
+  /** Binds, and begins to read; resolves and rejects as `bindSocket` does. */
+  async open(spec: string, ipcMode?: number): Promise<string> {
+    const uri = await bindSocket(this.#socket, spec, ipcMode);
+    void readMessages(this.#socket, (parts) => this.#take(parts), this.#log, this.#faults);
+    return uri;
+  }
+
+  /** Stops reading at once; messages that ZeroMQ has received and that were not read are lost. */
+  close(): void {
+    this.#socket.close();
+  }
+
+  #take(parts: readonly Buffer[]): Promise<void> | undefined {
+    const [packet] = parts;
+    if (packet !== undefined && parts.length === 1) return this.#intake.take(packet);
+    this.#intake.drop(new ControlError('ERR_ZMQ_MESSAGE', `an item is one part, not ${parts.length}`));
+    return undefined;
+  }
+}
+
+/** Pushpin's settings for detecting a dead publisher, in seconds and probes. */
+const keepAlive = { tcpKeepalive: 1, tcpKeepaliveIdle: 30, tcpKeepaliveCount: 6, tcpKeepaliveInterval: 5 } as const;
+
+/**
+ * Messages of two parts: topic, which is the channel, and item. An XPUB publisher sees exactly the channels with
+ * subscribers. ZeroMQ matches prefixes, so items of other channels may come too; they are published as they are.
+ */
+export class SubSocket implements InterestFollower {
+  readonly #socket: Subscriber;
+  readonly #intake: ItemIntake;
+  readonly #log: Log;
+  readonly #faults: Containment;
+  /** The library counts subscriptions to a topic; here each is made once. */
+  readonly #channels = new Set<string>();
+
+  constructor(
+    library: Library,
+    intake: ItemIntake,
+    log: Log,
+    faults: Containment = uncontained,
+    security: SocketSecurity = {},
+  ) {
+    this.#faults = faults;
+    // Over the mark the publisher's socket drops: that is what PUB does.
+    this.#socket = new library.Subscriber({
+      ...security,
+      ...keepAlive,
+      receiveHighWaterMark: HIGH_WATER_MARK,
+      maxMessageSize: MAX_PART_BYTES,
+      linger: 0,
+    });
+    this.#intake = intake;
+    this.#log = log;
+  }
+
+  /** Binds, and begins to read; resolves and rejects as `bindSocket` does. */
+  async bind(spec: string, ipcMode?: number): Promise<string> {
+    const uri = await bindSocket(this.#socket, spec, ipcMode);
+    this.#read();
+    return uri;
+  }
+
+  /** Connects to all specs, and begins to read; throws as `connectSocket` does. */
+  connect(specs: readonly string[]): void {
+    for (const spec of specs) connectSocket(this.#socket, spec);
+    this.#read();
+  }
+
+  subscribed(channel: string): void {
+    if (this.#socket.closed || this.#channels.has(channel)) return;
+    this.#channels.add(channel);
+    this.#socket.subscribe(channel);
+  }
+
+  unsubscribed(channel: string): void {
+    if (this.#socket.closed || !this.#channels.delete(channel)) return;
+    this.#socket.unsubscribe(channel);
+  }
+
+  /** Stops reading at once. */
+  close(): void {
+    this.#socket.close();
+  }
+
+  #read(): void {
+    void readMessages(this.#socket, (parts) => this.#take(parts), this.#log, this.#faults);
+  }
+
+  #take(parts: readonly Buffer[]): Promise<void> | undefined {
+    const [topic, packet] = parts;
+    if (topic !== undefined && packet !== undefined && parts.length === 2) {
+      return this.#intake.take(packet, topic.toString('utf8'));
+    }
+    this.#intake.drop(new ControlError('ERR_ZMQ_MESSAGE', `a topic and an item are two parts, not ${parts.length}`));
+    return undefined;
   }
 }

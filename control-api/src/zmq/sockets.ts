@@ -1,20 +1,16 @@
 /** All ZeroMQ sockets of a node. */
-
-import type { PublishEvents } from '../events.js';
-import type { Publisher } from '../publisher.js';
+import type { InterestFollower } from '../backplane/hub.js';
+import type { PublishEvents, Publisher } from '../publisher.js';
+import { PacedLog } from '../runtime/bounded-logs.js';
 import type { Clock } from '../runtime/clock.js';
 import { type Containment, uncontained } from '../runtime/faults.js';
 import type { Log } from '../runtime/log.js';
-import { PacedLog } from '../runtime/paced-log.js';
-import type { StatsSink } from '../stats/sink.js';
-import { CommandSocket } from './command.js';
-import { ItemIntake } from './intake.js';
+import type { StatsSink } from '../stats/packet.js';
+import { CommandMethods, CommandSocket, type Connections, type PublishUris } from './command.js';
+import { ItemIntake, PullSocket, SubSocket } from './intake.js';
 import { type Library, loadLibrary } from './library.js';
-import { CommandMethods, type Connections, type PublishUris } from './methods.js';
-import { PullSocket } from './pull.js';
 import { type CurveKeys, ZeroMqSecurity } from './security.js';
 import { StatsSocket } from './stats-socket.js';
-import { type InterestListener, SubSocket } from './sub.js';
 
 /** Which sockets there are to be; undefined and empty ones are off. Ports as they are to be opened. */
 export interface ZeroMqSpecs {
@@ -61,7 +57,7 @@ interface Closable {
  * The sockets of one node. Takes channels and statistics from the beginning; without specs it does
  * nothing at all, and the library need not be installed.
  */
-export class ZeroMqSockets implements InterestListener, StatsSink {
+export class ZeroMqSockets implements InterestFollower, StatsSink {
   readonly #options: ZeroMqOptions;
   readonly #opened: Closable[] = [];
   /** Those that came before the SUB socket was open. */

@@ -1,19 +1,14 @@
 /** The socket of the statistics feed (`stats_spec`). */
 import { type Containment, uncontained } from '../runtime/faults.js';
 import type { Log } from '../runtime/log.js';
-import { statsTypes } from '../stats/packet.js';
-import type { StatsSink } from '../stats/sink.js';
-import { HIGH_WATER_MARK, type Library, type XPublisher } from './library.js';
-import { Outbox } from './outbox.js';
+import { type StatsSink, statsTypes } from '../stats/packet.js';
+import { bindSocket, HIGH_WATER_MARK, type Library, Outbox, readMessages, type XPublisher } from './library.js';
 import type { SocketSecurity } from './security.js';
-import { bindSocket, readMessages } from './socket.js';
 
 const SUBSCRIBE = 1;
 const UNSUBSCRIBE = 0;
 
 /**
- * Bytes of a subscription; the types of packets are shorter. Over: the library cuts the connection.
- *
  * @limit {} bytes of a subscription to statistics
  * @over ZeroMQ cuts the connection
  */
@@ -70,7 +65,7 @@ export class StatsSocket implements StatsSink {
     this.#socket.close();
   }
 
-  /** The library reports the first and the last subscription to a prefix, of whichever subscriber. */
+  /** The library reports the first and the last subscription to a prefix, over all subscribers. */
   #note([message]: readonly Buffer[]): undefined {
     const step = message?.[0] === SUBSCRIBE ? 1 : message?.[0] === UNSUBSCRIBE ? -1 : 0;
     if (message === undefined || step === 0) return;

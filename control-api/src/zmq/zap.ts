@@ -2,8 +2,7 @@
 import type { Containment } from '../runtime/faults.js';
 import type { Log } from '../runtime/log.js';
 import { encodeCurveKey } from './curve.js';
-import type { Context, Library, Router } from './library.js';
-import { readMessages } from './socket.js';
+import { type Context, type Library, type Router, readMessages } from './library.js';
 
 /** Where the library looks for it, in the context of the socket that somebody connects to. */
 const ADDRESS = 'inproc://zeromq.zap.01';

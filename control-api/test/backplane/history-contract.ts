@@ -62,7 +62,7 @@ function readingClauses(clause: Clause): void {
     t.equal(String(page?.messages[0]?.item.formats.httpStream?.action), 'send');
   });
 
-  clause('what follows a position is read, whoever is subscribed', async (t, backplane) => {
+  clause('what follows a position is read, with or without a subscription', async (t, backplane) => {
     const [first] = await publish(backplane, '1', '2');
     await backplane.subscribe('a');
     const [third] = await publish(backplane, '3');

@@ -67,7 +67,7 @@ async function fixture(inner = new SlowBackplane(), log = new RecordingLog()) {
   return { inner, log, followed, hub, one: await share(), two: await share() };
 }
 
-t.test('hub: the backplane behind is started once and hears of the first and the last interest only', async (t) => {
+t.test('hub: the backplane behind is started once and gets the first and the last interest only', async (t) => {
   const { inner, followed, one, two } = await fixture();
   const waits = [one.backplane.subscribe('a'), two.backplane.subscribe('a')];
   inner.settle();
@@ -159,7 +159,7 @@ t.test('hub: who joins or leaves while an item is handed on is not among those w
   t.strictSame([one.listener.labels, two.listener.labels, listener.labels], [['a/1'], [], []]);
 });
 
-t.test('hub: trouble and history are those of the backplane behind', async (t) => {
+t.test('hub: availability and history are those of the backplane behind', async (t) => {
   const page: HistoryPage = { messages: [], end: { epoch: 'e', offset: 1 }, complete: true };
   const inner = Object.assign(new SlowBackplane(), {
     read: () => Promise.resolve(page),

@@ -120,7 +120,7 @@ t.test('the limit holds, and nothing that was not seen is ever called a duplicat
   );
 });
 
-t.test('long names and ids are told apart, and take no more memory than a digest', async (t) => {
+t.test('long names and ids are distinct, and take no more memory than a digest', async (t) => {
   const { cache } = fixture();
   const long = 'x'.repeat(1_000);
   t.equal(cache.seen(long, `${long}1`), false);

@@ -1,8 +1,8 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { type Item, parseItem, parseItems } from '@holdfast/grip';
+import { contentOf, formatKeys, type Item, parseItem, parseItems } from '@holdfast/grip';
 import t from 'tap';
-import { MAX_COUNTED_CHANNELS, PAGE_BYTES } from '../../dist/backplane/local-history.js';
+import { keptItem, MAX_COUNTED_CHANNELS, PAGE_BYTES } from '../../dist/backplane/local-history.js';
 import {
   type HistoryPage,
   IdCache,
@@ -53,7 +53,7 @@ t.test('items are delivered with their positions', async (t) => {
   );
 });
 
-t.test('a duplicate is told the position of the first', async (t) => {
+t.test('a duplicate has the position of the first', async (t) => {
   const { backplane, publish } = await started();
   const [first] = await publish(['a', '1'], ['a', '2']);
   t.strictSame(await backplane.publish([streamMessage('a', '1')]), [{ duplicate: true, position: first }]);
@@ -229,3 +229,33 @@ for (const hours of [-1, 1]) {
     t.equal(await backplane.read('a', { after: first as never }, 9), undefined);
   });
 }
+
+/** Parsed from a tnetstring, as it were: small bytes that lie in a slab, and a format of each kind. */
+const item = parseItem({
+  channel: 'c',
+  id: '1',
+  formats: {
+    'http-response': { body: 'short', headers: { A: 'b' } },
+    'http-stream': { content: 'short', 'content-filters': ['a'] },
+    'ws-message': { content: 'short' },
+  },
+});
+
+t.test('the content of each format is in memory of its own, and is the same', async (t) => {
+  const kept = keptItem(item);
+  t.same(kept, item);
+  for (const key of formatKeys) {
+    t.ok((contentOf(item.formats, key)?.buffer.byteLength ?? 0) > 5, `${key} as it came`);
+    t.equal(contentOf(kept.formats, key)?.buffer.byteLength, 5, `${key} as it is kept`);
+  }
+});
+
+t.test('what shares its memory with nothing is kept as it is', async (t) => {
+  const kept = keptItem(item);
+  t.equal(keptItem(kept), kept);
+  const bare = parseItem({
+    channel: 'c',
+    formats: { 'http-stream': { action: 'close' }, 'http-response': { 'body-patch': [] } },
+  });
+  t.equal(keptItem(bare), bare);
+});

@@ -92,11 +92,11 @@ t.test('redis nodes: those that do not answer in time are named, and those that 
   t.strictSame([...silent].sort().slice(-2), ['b', 'c']);
 });
 
-t.test('redis nodes: a node that is not heard of is forgotten', async (t) => {
+t.test('redis nodes: a node without heartbeats is forgotten', async (t) => {
   const server = await startRedis(t);
   const a = await join(t, server.url, 'a');
   await join(t, server.url, 'b');
-  // As if it had been heard of for the last time so long ago.
+  // As if its last heartbeat had been so long ago.
   const key = (await server.cli('keys', '*nodes:seen')).trim();
   await server.cli('zincrby', key, String(-NODE_TTL_MS), 'b');
   t.strictSame(

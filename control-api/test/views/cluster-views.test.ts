@@ -1,11 +1,56 @@
 /** The views over HTTP: paths, names, what several nodes amount to, and failures. */
 import t, { type Test } from 'tap';
 import { SILENT_AFTER_MS } from '../../dist/cluster/cluster.js';
-import { BackplaneHub, ChannelTaps, ClusterViews, ControlError, LocalBackplane, silentLog } from '../../dist/index.js';
+import {
+  BackplaneHub,
+  ChannelTaps,
+  ClusterViews,
+  ControlError,
+  LocalBackplane,
+  mergeAnswers,
+  readChannelView,
+  silentLog,
+  sumChannelViews,
+} from '../../dist/index.js';
 import { ANSWER_WITHIN_MS } from '../../dist/views/cluster-views.js';
 import { startControl } from '../control-fixture.js';
 import { ManualClock } from '../manual-clock.js';
 import { type Script, ScriptedCluster } from './scripted-cluster.js';
+
+const view = (response: number, stream: number, ws: number, position?: { epoch: string; offset: number }) => ({
+  subscribers: { response, stream, ws },
+  ...(position !== undefined && { position }),
+});
+
+t.test('subscribers are added up by kind', async (t) => {
+  t.strictSame(sumChannelViews([view(1, 2, 3), view(10, 20, 30)]), view(11, 22, 33));
+  t.strictSame(sumChannelViews([]), view(0, 0, 0));
+});
+
+t.test('the furthest position of one epoch is shown; where epochs differ none is', async (t) => {
+  const [at3, at7, other] = [
+    { epoch: 'e', offset: 3 },
+    { epoch: 'e', offset: 7 },
+    { epoch: 'f', offset: 1 },
+  ];
+  t.strictSame(sumChannelViews([view(0, 0, 0, at3), view(0, 0, 0, at7), view(0, 0, 0)]).position, at7);
+  t.strictSame(sumChannelViews([view(0, 0, 0, at7), view(0, 0, 0, other)]).position, undefined);
+});
+
+t.test('what is no view of a channel is not read as one', async (t) => {
+  const bad = [null, undefined, 1, 'x', {}, { subscribers: {} }, { subscribers: { response: 1, stream: -1, ws: 0 } }];
+  for (const answer of bad) t.equal(readChannelView(answer), undefined);
+  t.strictSame(readChannelView({ ...view(1, 2, 3), position: { epoch: 1 }, more: 'x' }), view(1, 2, 3));
+});
+
+t.test('the processes of a node answer as one', async (t) => {
+  t.strictSame(mergeAnswers({ about: 'channel', name: 'a' }, [view(1, 0, 0), undefined, view(0, 2, 0)]), view(1, 2, 0));
+  const found = { id: 'x-1', kind: 'stream' };
+  t.strictSame(mergeAnswers({ about: 'connection', id: 'x-1' }, [null, found, undefined]), found);
+  t.equal(mergeAnswers({ about: 'connection', id: 'x-1' }, [null, undefined]), null);
+  t.equal(mergeAnswers({ about: 'disconnect', id: 'x-1' }, [false, true]), true);
+  t.equal(mergeAnswers({ about: 'disconnect', id: 'x-1' }, [false, undefined]), false);
+});
 
 /** A control server in front of such nodes. */
 async function views(t: Test, scripts: Readonly<Record<string, Script | undefined>> | Error) {
@@ -47,7 +92,7 @@ t.test('/nodes lists the nodes, whatever Accept says', async (t) => {
   }
 });
 
-t.test('/nodes names those that have not been heard of for two heartbeats', async (t) => {
+t.test('/nodes names those that have missed two heartbeats', async (t) => {
   const { json, nodes } = await views(t, { a: () => null, b: () => null, c: () => null });
   const ages = [0, SILENT_AFTER_MS, SILENT_AFTER_MS + 1];
   const all = await nodes.list();
@@ -131,7 +176,7 @@ t.test('/connections/{id} shows the connection of the node that has it', async (
   });
 });
 
-t.test('DELETE /connections/{id} tells all nodes, and says which one had it', async (t) => {
+t.test('DELETE /connections/{id} asks all nodes, and says which one had it', async (t) => {
   const { json, nodes } = await views(t, { a: () => false, b: () => true });
   const { status, body } = await json('DELETE', '/connections/i%2F1');
   t.equal(status, 200);

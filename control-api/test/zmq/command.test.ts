@@ -107,7 +107,7 @@ t.test('conncheck: a failure to find out is proxy-request-failed', async (t) => 
   t.equal(log.at('error').length, 1);
 });
 
-t.test('refresh: of a connection, or item-not-found; of a channel, whoever is there', async (t) => {
+t.test('refresh: of a connection, or item-not-found; of a channel, with or without subscribers', async (t) => {
   const asked: unknown[] = [];
   const refresh: Connections['refresh'] = (whom) => {
     asked.push(whom);

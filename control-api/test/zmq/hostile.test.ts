@@ -5,7 +5,7 @@ import { decodeTnetstring, encodePacket, encodeTnetstring } from '@holdfast/grip
 import t from 'tap';
 import * as zeromq from 'zeromq';
 import { statsTypes } from '../../dist/index.js';
-import { WINDOW_LINES, WINDOW_MS } from '../../dist/runtime/paced-log.js';
+import { WINDOW_LINES, WINDOW_MS } from '../../dist/runtime/bounded-logs.js';
 import { CALLS_LIMIT } from '../../dist/zmq/command.js';
 import { MAX_PART_BYTES } from '../../dist/zmq/library.js';
 import { MAX_SUBSCRIPTION_BYTES } from '../../dist/zmq/stats-socket.js';
@@ -134,7 +134,7 @@ t.test('over CALLS_LIMIT commands under way the socket is not read; all are answ
   }
 });
 
-t.test('thousands of subscriptions to statistics are told once, and counted', async (t) => {
+t.test('thousands of subscriptions to statistics are reported once, and counted', async (t) => {
   let changes = 0;
   const { uri, sockets } = await openSockets(
     t,

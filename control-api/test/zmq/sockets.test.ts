@@ -2,11 +2,10 @@
 import t, { type Test } from 'tap';
 import * as zeromq from 'zeromq';
 import { ControlError } from '../../dist/index.js';
-import { type Library, loadLibrary } from '../../dist/zmq/library.js';
-import { parseSpec } from '../../dist/zmq/spec.js';
+import { type Library, loadLibrary, parseSpec } from '../../dist/zmq/library.js';
 import { ANY, client, makeSockets, openSockets, PATIENCE_MS, push, until } from './zeromq-fixture.js';
 
-t.test('nothing configured: nothing is opened, and whatever it is told has no effect', async (t) => {
+t.test('nothing configured: nothing is opened, and no call has an effect', async (t) => {
   const { sockets, addresses } = await openSockets(t, {});
   t.same(addresses, []);
   sockets.subscribed('a');

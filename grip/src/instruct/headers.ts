@@ -1,13 +1,18 @@
 /** The header form of an instruct: the Grip-* headers of a response, and which of its other headers the client gets. */
 import { type Channel, parseChannels } from '../channel.js';
 import { GripError } from '../errors.js';
-import { reasonFault } from '../headers/header-field.js';
-import { headerValue, headerValues, type RawHeaders, type ResponseHead } from '../headers/headers.js';
-import { parseParams, splitElements } from '../headers/params.js';
-import { isFinalStatus, reasonPhrase } from '../headers/reason.js';
-import { parseInteger } from '../wire/integer.js';
-import { textFromWire, trimWire } from '../wire/text.js';
-import type { Writable } from '../wire/writable.js';
+import type { Writable } from '../wire/fields.js';
+import {
+  headerValue,
+  headerValues,
+  isFinalStatus,
+  type RawHeaders,
+  type ResponseHead,
+  reasonFault,
+  reasonPhrase,
+} from '../wire/head.js';
+import { parseParams, splitElements } from '../wire/params.js';
+import { parseInteger, textFromWire, trimWire } from '../wire/text.js';
 import { type HoldMode, type Instruct, isHoldMode, makeHold } from './instruct.js';
 import { type KeepAlive, parseKeepAlive } from './keep-alive.js';
 import { type Links, parseLinks } from './link.js';

@@ -1,10 +1,9 @@
 /** The instruct, with which an origin answers how a request is held; and whether a response head has one. */
 import type { Buffer } from 'node:buffer';
 import type { Channel } from '../channel.js';
-import type { RawHeaders, ResponseHead } from '../headers/headers.js';
+import type { RawHeaders, ResponseHead } from '../wire/head.js';
 import type { KeepAlive } from './keep-alive.js';
 import type { Links } from './link.js';
-import type { UnknownMember } from './members.js';
 
 /** `response`: a long-poll, answered by the first item. `stream`: an open response to which items are appended. */
 export type HoldMode = 'response' | 'stream';
@@ -40,6 +39,13 @@ export interface InstructResponse {
   readonly body?: Buffer;
 }
 
+/** A member without a meaning: in what, its name, and the names that would have one. */
+export interface UnknownMember {
+  readonly where: string;
+  readonly name: string;
+  readonly known: readonly string[];
+}
+
 /** A parsed instruct. */
 export interface Instruct {
   /** Absent if nothing is to be held: then `response` is relayed, followed by `links.next` if there is one. */
@@ -57,8 +63,6 @@ export interface Instruct {
 }
 
 /**
- * Seconds of a response hold if the origin does not say.
- *
  * @limit {} s as the time-out of a response hold whose origin gives none
  * @over the hold ends with the origin's own answer
  */

@@ -1,11 +1,6 @@
-/**
- * `code`, `reason` and `headers` of an HTTP response in JSON, as the JSON instruct and the http-response format share
- * them.
- */
-import { type Fields, isJsonObject, mistyped, textOf } from '../headers/fields.js';
-import { headerFault, reasonFault } from '../headers/header-field.js';
-import type { RawHeaders } from '../headers/headers.js';
-import { MAX_FINAL_STATUS, MIN_FINAL_STATUS } from '../headers/reason.js';
+/** `code`, `reason` and `headers` of an HTTP response in JSON, for the JSON instruct and the format http-response. */
+import { type Fields, isJsonObject, mistyped, textOf } from '../wire/fields.js';
+import { headerFault, MAX_FINAL_STATUS, MIN_FINAL_STATUS, type RawHeaders, reasonFault } from '../wire/head.js';
 import { wireFromText } from '../wire/text.js';
 
 /**

@@ -1,17 +1,20 @@
-/**
- * The JSON form of an instruct (application/grip-instruct), and how it combines with the Grip-* headers of the same
- * response.
- */
+/** The JSON form of an instruct: what it says, and which of its members mean nothing. */
 import { Buffer } from 'node:buffer';
 import { type Channel, makeChannel } from '../channel.js';
 import { GripError } from '../errors.js';
-import { Fields } from '../headers/fields.js';
-import type { ResponseHead } from '../headers/headers.js';
-import { reasonPhrase } from '../headers/reason.js';
+import { Fields, isJsonObject, type JsonObject } from '../wire/fields.js';
+import { type ResponseHead, reasonPhrase } from '../wire/head.js';
 import { NOT_JSON, readJsonBytes } from '../wire/json.js';
 import { wireFromText } from '../wire/text.js';
 import { clientHeaders, type GripHeaders, parseGripHeaders } from './headers.js';
-import { type HoldMode, type Instruct, type InstructResponse, isHoldMode, makeHold } from './instruct.js';
+import {
+  type HoldMode,
+  type Instruct,
+  type InstructResponse,
+  isHoldMode,
+  makeHold,
+  type UnknownMember,
+} from './instruct.js';
 import { codeField, headersField, reasonField } from './json-response.js';
 import {
   DEFAULT_KEEP_ALIVE_TIMEOUT,
@@ -21,7 +24,6 @@ import {
   parseFormat,
   parseMode,
 } from './keep-alive.js';
-import { unknownMembers } from './members.js';
 
 /**
  * Parses the JSON form of an instruct. The Grip-* headers of the response count as well: the document's hold mode,
@@ -121,4 +123,40 @@ function responseOf(fields: Fields | undefined, grip: GripHeaders): InstructResp
     headers: fields ? clientHeaders(headersField(fields)) : [],
     body: fields?.bytes('body', 'body-bin') ?? Buffer.alloc(0),
   };
+}
+
+const INSTRUCT = ['hold', 'response'];
+const HOLD = ['mode', 'channels', 'timeout', 'keep-alive', 'meta'];
+const CHANNEL = ['name', 'prev-id', 'filters'];
+const KEEP_ALIVE = ['content', 'content-bin', 'mode', 'format', 'timeout'];
+const RESPONSE = ['code', 'reason', 'headers', 'body', 'body-bin'];
+
+/**
+ * Most that are found in one instruct: it may have as many as its body takes.
+ *
+ * @limit {} unknown members of a JSON instruct, for the log
+ * @over the others are not named
+ */
+export const UNKNOWN_MEMBERS_MAX = 5;
+
+/** The first unknown members of a document, in its order; undefined where there are none. */
+export function unknownMembers(document: JsonObject): readonly UnknownMember[] | undefined {
+  const found: UnknownMember[] = [];
+  const look = (value: unknown, where: string, known: readonly string[]): void => {
+    if (!isJsonObject(value)) return;
+    for (const name of Object.keys(value)) {
+      if (found.length === UNKNOWN_MEMBERS_MAX) return;
+      if (!known.includes(name)) found.push({ where, name, known });
+    }
+  };
+  const member = (value: unknown, name: string) =>
+    isJsonObject(value) && Object.hasOwn(value, name) ? value[name] : undefined;
+  const hold = member(document, 'hold');
+  const channels = member(hold, 'channels');
+  look(document, 'instruct', INSTRUCT);
+  look(hold, 'hold', HOLD);
+  if (Array.isArray(channels)) for (const channel of channels) look(channel, 'channel', CHANNEL);
+  look(member(hold, 'keep-alive'), 'keep-alive', KEEP_ALIVE);
+  look(member(document, 'response'), 'response', RESPONSE);
+  return found.length > 0 ? found : undefined;
 }

@@ -1,10 +1,8 @@
 /** Keep-alives of a stream hold: the value, and the Grip-Keep-Alive header. */
 import { Buffer } from 'node:buffer';
 import { GripError } from '../errors.js';
-import { paramValue, parseElement } from '../headers/params.js';
-import { parseCstring } from '../wire/cstring.js';
-import { parseInteger } from '../wire/integer.js';
-import { textFromWire } from '../wire/text.js';
+import { paramValue, parseElement } from '../wire/params.js';
+import { parseInteger, textFromWire } from '../wire/text.js';
 
 /** `idle`: each delivered item puts the next keep-alive off. `interval`: nothing does. */
 export type KeepAliveMode = 'idle' | 'interval';
@@ -22,8 +20,6 @@ export interface KeepAlive {
 }
 
 /**
- * Seconds between keep-alives if the origin does not say.
- *
  * @limit {} s between keep-alives if the origin gives no time-out; at least 1 s
  * @over a shorter one is raised
  */
@@ -81,4 +77,33 @@ function parseTimeout(text: string | undefined): number {
   if (timeout === undefined) throw new GripError('ERR_GRIP_INSTRUCT', 'failed to parse Grip-Keep-Alive timeout value');
   if (timeout < 0) throw new GripError('ERR_GRIP_INSTRUCT', 'Grip-Keep-Alive timeout has invalid value');
   return timeout;
+}
+
+const hexPair = /^[0-9a-fA-F]{2}$/;
+const simple: Readonly<Record<string, string>> = { '\\': '\\', r: '\r', n: '\n' };
+
+/**
+ * Decodes `\\`, `\r`, `\n` and `\xHH` in a Latin-1 header string to bytes. An unknown escape is dropped, backslash and
+ * letter; undefined for an escape that is cut short or a `\x` without two hex digits.
+ */
+export function parseCstring(text: string): Buffer | undefined {
+  let bytes = '';
+  for (let i = 0; i < text.length; i++) {
+    const char = text[i] as string;
+    if (char !== '\\') {
+      bytes += char;
+      continue;
+    }
+    const letter = text[++i];
+    if (letter === undefined) return undefined;
+    if (letter === 'x') {
+      const digits = text.slice(i + 1, i + 3);
+      if (!hexPair.test(digits)) return undefined;
+      bytes += String.fromCharCode(Number.parseInt(digits, 16));
+      i += 2;
+    } else {
+      bytes += simple[letter] ?? '';
+    }
+  }
+  return Buffer.from(bytes, 'latin1');
 }

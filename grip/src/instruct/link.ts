@@ -1,12 +1,9 @@
 /** The links of an instruct, and the Grip-Link header. Links are resolved and fetched by the proxy. */
 import { GripError } from '../errors.js';
-import { type Element, paramValue, parseElement, splitElements } from '../headers/params.js';
-import { parseInteger } from '../wire/integer.js';
-import { textFromWire } from '../wire/text.js';
+import { type Element, paramValue, parseElement, splitElements } from '../wire/params.js';
+import { parseInteger, textFromWire } from '../wire/text.js';
 
 /**
- * Seconds without activity after which a next link is fetched, if the link does not say.
- *
  * @limit {} s without an item if the `timeout` of a next link does not say otherwise
  * @over the next link is fetched
  */

@@ -1,11 +1,124 @@
-/**
- * RFC 6902 patches of a held response body, applied by own members only and within bounds. Which patches are accepted is in
- * patch-check.ts.
- */
+/** RFC 6902 patches of a held response body: which are accepted, and applying them by own members only and within bounds. */
 import { Buffer } from 'node:buffer';
 import { GripError } from '../errors.js';
+import { type Fields, isJsonObject, textOf } from '../wire/fields.js';
 import { isDeeper, MAX_JSON_DEPTH, readJson } from '../wire/json.js';
-import { childOf, follow, indexOf, isObject, NOTHING, parsePointer, setMember } from '../wire/json-pointer.js';
+
+/** What is at a place where nothing is. */
+const NOTHING: unique symbol = Symbol('nothing');
+
+/** The tokens of a pointer; undefined for text that is not a pointer, empty for the whole document. */
+function parsePointer(text: string): string[] | undefined {
+  if (text === '') return [];
+  if (text[0] !== '/' || /~(?![01])/.test(text)) return undefined;
+  const tokens = text.slice(1).split('/');
+  return text.includes('~') ? tokens.map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~')) : tokens;
+}
+
+/** Whether a value is what JSON calls an object. */
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+const index = /^(?:0|[1-9][0-9]{0,9})$/;
+
+/** The index that a token means, or undefined: no sign, no leading zero, no exponent, no name. */
+function indexOf(token: string): number | undefined {
+  return index.test(token) ? Number(token) : undefined;
+}
+
+/** The member of a list or object that a token names, or {@link NOTHING}. */
+function childOf(parent: unknown, token: string): unknown {
+  if (Array.isArray(parent)) {
+    const at = indexOf(token);
+    return at !== undefined && at < parent.length ? parent[at] : NOTHING;
+  }
+  return isObject(parent) && Object.hasOwn(parent, token) ? parent[token] : NOTHING;
+}
+
+/** What the first `count` tokens lead to, or {@link NOTHING}. */
+function follow(root: unknown, tokens: readonly string[], count = tokens.length): unknown {
+  let value = root;
+  for (let i = 0; i < count && value !== NOTHING; i++) value = childOf(value, tokens[i] as string);
+  return value;
+}
+
+/** Sets an own member, whatever its name: `__proto__` would otherwise be its prototype. */
+function setMember(object: Record<string, unknown>, name: string, value: unknown): void {
+  if (name !== '__proto__') object[name] = value;
+  else Object.defineProperty(object, name, { value, writable: true, enumerable: true, configurable: true });
+}
+
+/**
+ * Operations of one patch: each may have to move a long list. More are refused.
+ *
+ * @limit {} operations of a `body-patch`
+ * @over the publish is refused, 400
+ */
+export const MAX_PATCH_OPERATIONS = 1_000;
+
+/**
+ * Characters of a patch as compact JSON, which is parsed for each client that it is for. A longer one is refused.
+ *
+ * @limit {} characters of a `body-patch`
+ * @over the publish is refused, 400
+ */
+export const MAX_PATCH_LENGTH = 262_144;
+
+const valued = new Set(['add', 'replace', 'test']);
+const sourced = new Set(['move', 'copy']);
+
+/**
+ * The text of a patch, whose operations are well-formed: known, with valid pointers and all that they need.
+ * Throws ERR_GRIP_ITEM. Members that an operation does not use go along.
+ */
+export function checkedPatch(fields: Fields, key: string): string | undefined {
+  const operations = fields.list(key);
+  if (operations === undefined) return undefined;
+  if (operations.length > MAX_PATCH_OPERATIONS) {
+    throw fields.error(`'${key}' has more than ${MAX_PATCH_OPERATIONS} operations`);
+  }
+  for (const [at, operation] of operations.entries()) {
+    const fault = faultOf(operation);
+    if (fault !== undefined) throw fields.error(`'${key}' operation ${at} ${fault}`);
+  }
+  if (isDeeper(operations, MAX_JSON_DEPTH)) throw fields.error(`'${key}' nests deeper than ${MAX_JSON_DEPTH} levels`);
+  const text = JSON.stringify(operations, plain);
+  if (text.length > MAX_PATCH_LENGTH) throw fields.error(`'${key}' is longer than ${MAX_PATCH_LENGTH} characters`);
+  return text;
+}
+
+/** What is wrong with an operation, as text that follows its number. */
+function faultOf(operation: unknown): string | undefined {
+  if (!isJsonObject(operation)) return 'is not an object';
+  const op = memberText(operation, 'op');
+  if (op === undefined) return "does not contain 'op'";
+  if (op !== 'remove' && !valued.has(op) && !sourced.has(op)) return "contains 'op' with unknown value";
+  return (
+    pointerFault(operation, 'path') ??
+    (sourced.has(op) ? pointerFault(operation, 'from') : undefined) ??
+    (valued.has(op) && !Object.hasOwn(operation, 'value') ? "does not contain 'value'" : undefined)
+  );
+}
+
+function pointerFault(operation: Readonly<Record<string, unknown>>, key: 'path' | 'from'): string | undefined {
+  const text = memberText(operation, key);
+  if (text === undefined) return `does not contain '${key}'`;
+  const tokens = parsePointer(text);
+  if (tokens === undefined) return `contains '${key}' that is not a JSON pointer`;
+  return tokens.length > MAX_JSON_DEPTH ? `contains '${key}' of more than ${MAX_JSON_DEPTH} levels` : undefined;
+}
+
+function memberText(object: Readonly<Record<string, unknown>>, key: string): string | undefined {
+  return Object.hasOwn(object, key) ? textOf(object[key]) : undefined;
+}
+
+/** What a tnetstring has and JSON has not: byte strings are text, integers of any size numbers. */
+function plain(this: unknown, key: string, value: unknown): unknown {
+  const raw = (this as Readonly<Record<string, unknown>>)[key];
+  if (raw instanceof Uint8Array) return Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength).toString('utf8');
+  return typeof raw === 'bigint' ? Number(raw) : value;
+}
 
 /**
  * Bytes by which `copy` may make a body grow, over all operations of a patch: 40 of them that each double a value would

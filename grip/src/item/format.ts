@@ -1,6 +1,6 @@
 /** What a row of the table of formats is, and what its rows share. */
 import { type Buffer, isUtf8 } from 'node:buffer';
-import type { Fields } from '../headers/fields.js';
+import type { Fields } from '../wire/fields.js';
 
 /** A format of items, with the kind of subscriber that it is for. Its functions take values that its `parse` has made. */
 export interface FormatRow<Format> {

@@ -1,9 +1,6 @@
-/**
- * The table of formats: each row is a form in which an item can be published, and the kind of subscriber that takes it. Parts
- * that go over formats or over kinds of subscriber go over these rows, in their order.
- */
+/** The table of formats: each row is a form in which an item is published, and the kind of subscriber that takes it. */
 import type { Buffer } from 'node:buffer';
-import type { Writable } from '../wire/writable.js';
+import type { Writable } from '../wire/fields.js';
 import type { FormatRow } from './format.js';
 import { httpResponse } from './http-response.js';
 import { httpStream } from './http-stream.js';

@@ -1,12 +1,11 @@
 /** The format http-response: what an item does to response holds. */
 import type { Buffer } from 'node:buffer';
-import { Fields } from '../headers/fields.js';
-import type { RawHeaders } from '../headers/headers.js';
-import { reasonPhrase } from '../headers/reason.js';
 import { codeField, headersField, reasonField } from '../instruct/json-response.js';
+import { Fields, type Writable } from '../wire/fields.js';
+import { type RawHeaders, reasonPhrase } from '../wire/head.js';
 import { readJson } from '../wire/json.js';
 import { textFromWire } from '../wire/text.js';
-import type { Writable } from '../wire/writable.js';
+import { checkedPatch } from './body-patch.js';
 import {
   actionOf,
   addBytes,
@@ -19,7 +18,6 @@ import {
   sendBytes,
   textsBytes,
 } from './format.js';
-import { checkedPatch } from './patch-check.js';
 
 interface HttpResponseHead extends ContentFiltered {
   readonly action: 'send';

@@ -1,6 +1,6 @@
 /** The format http-stream: what an item does to stream holds. */
 import type { Buffer } from 'node:buffer';
-import { Fields } from '../headers/fields.js';
+import { Fields } from '../wire/fields.js';
 import {
   actionOf,
   addBytes,

@@ -1,10 +1,8 @@
 /** A published item: its JSON, the POST body that carries items, and the memory that one takes. */
+import { isLongName, MAX_NAME_BYTES } from '../channel.js';
 import { GripError } from '../errors.js';
-import { Fields, isJsonObject, type JsonObject, kindOf } from '../headers/fields.js';
-import { isLongName, MAX_NAME_BYTES } from '../name.js';
-import { NOT_JSON, readJsonBytes } from '../wire/json.js';
-import { jsonFaultText } from '../wire/json-fault.js';
-import type { Writable } from '../wire/writable.js';
+import { Fields, isJsonObject, type JsonObject, kindOf, type Writable } from '../wire/fields.js';
+import { jsonFaultText, NOT_JSON, readJsonBytes } from '../wire/json.js';
 import { TEXT_OVERHEAD } from './format.js';
 import {
   addFormat,
@@ -80,8 +78,6 @@ function parseFormats(item: Fields): Formats {
 const known: ReadonlySet<string> = new Set(formatNames);
 
 /**
- * How many unknown names of an item are kept, and how many characters of each.
- *
  * @limit {} names of unknown formats of an item, for the log
  * @over the others are not named
  */
@@ -116,7 +112,7 @@ export function parseItems(body: Uint8Array): Item[] {
     throw new GripError('ERR_GRIP_ITEM', `Body ${fault}.`, { detail });
   }
   if (!isJsonObject(document)) {
-    // Pushpin takes a scalar for no JSON at all.
+    // Pushpin does not take a scalar for JSON.
     const text = Array.isArray(document) ? 'Invalid format.' : `Body ${NOT_JSON}.`;
     const detail = `expected an object with 'items', got ${kindOf(document)}`;
     throw new GripError('ERR_GRIP_ITEM', text, { detail });

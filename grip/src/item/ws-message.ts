@@ -1,7 +1,6 @@
 /** The format ws-message: what an item does to WebSocket sessions. */
 import { Buffer } from 'node:buffer';
-import { Fields } from '../headers/fields.js';
-import type { Writable } from '../wire/writable.js';
+import { Fields, type Writable } from '../wire/fields.js';
 import { isControlType, readWsMessage, type WsMessageType } from '../ws/message.js';
 import {
   actionOf,

@@ -1,15 +1,13 @@
-/**
- * Typed netstrings, the binary encoding of Pushpin's ZeroMQ sockets.
- *
- * `<length>:<bytes><type>`, where the type is `,` for a byte string, `#` integer, `^` float, `!` true or false, `~`
- * null, `]` list and `}` map. The bytes of lists and maps are tnetstrings again, those of maps keys and values in turn.
- */
+/** The values on ZeroMQ sockets: typed netstrings, Pushpin's binary encoding, and the packets that are in them or in JSON. */
 import { Buffer } from 'node:buffer';
 import { GripError } from '../errors.js';
-import { MAX_JSON_DEPTH, MAX_JSON_VALUES } from './json.js';
+import { kindOf } from './fields.js';
+import { jsonFaultText, MAX_JSON_DEPTH, MAX_JSON_VALUES, NOT_JSON, readJsonBytes } from './json.js';
 
 /**
- * A decoded value. Byte strings are Buffers that share the input's memory, integers beyond 2^53 are bigint, and maps
+ * A decoded value. On the wire it is `<length>:<bytes><type>`, where the type is `,` for a byte string, `#` integer, `^`
+ * float, `!` true or false, `~` null, `]` list and `}` map; the bytes of lists and maps are tnetstrings again, those of maps
+ * keys and values in turn. Byte strings are Buffers that share the input's memory, integers beyond 2^53 are bigint, and maps
  * are objects without prototype, so that no key means anything but itself; keys are read as UTF-8.
  */
 export type TnetValue =
@@ -22,15 +20,13 @@ export type TnetValue =
   | { readonly [key: string]: TnetValue };
 
 /**
- * How deep lists and maps may nest: as deep as those of JSON. Deeper is an error.
- *
  * @limit {} levels of a tnetstring
  * @over refused
  */
 export const MAX_TNET_DEPTH = MAX_JSON_DEPTH;
 
 /**
- * Values of one tnetstring, those of JSON likewise: one takes a hundred bytes of memory, and three on the wire.
+ * Values of one tnetstring, as many as of JSON: one takes a hundred bytes of memory, and three on the wire.
  *
  * @limit {} values of a tnetstring
  * @over refused
@@ -95,7 +91,7 @@ class Reader {
     if (type === ',') return this.#bytes.subarray(start, stop);
     if (type === ']') return this.#list(stop, depth + 1);
     if (type === '}') return this.#map(stop, depth + 1);
-    // No scalar is longer; a longer one is not worth a string of its own.
+    // No scalar is longer; a longer one need not become a string.
     return scalarOf(type, this.#bytes.toString('latin1', start, Math.min(stop, start + 64)));
   }
 
@@ -221,4 +217,31 @@ class Writer {
     this.#pieces.push(piece);
     return size;
   }
+}
+
+/** An encoding of packets; the names are those of Pushpin's `stats_format`. */
+export type PacketFormat = 'tnetstring' | 'json';
+
+const LETTER_J = 0x4a;
+const LETTER_T = 0x54;
+
+/**
+ * The value of a packet, with byte strings as Buffers if it was a tnetstring. JSON must be an object or a list. Throws
+ * ERR_GRIP_PACKET.
+ */
+export function decodePacket(packet: Uint8Array): unknown {
+  if (packet[0] === LETTER_T) return decodeTnetstring(packet.subarray(1));
+  if (packet[0] !== LETTER_J) return decodeTnetstring(packet);
+  const text = packet.subarray(1);
+  const { value, fault } = readJsonBytes(text);
+  if (typeof value === 'object' && value !== null) return value;
+  if (fault !== undefined && fault !== NOT_JSON) throw new GripError('ERR_GRIP_PACKET', `not taken: it ${fault}`);
+  const detail = fault === undefined ? `expected an object, got ${kindOf(value)}` : jsonFaultText(text);
+  throw new GripError('ERR_GRIP_PACKET', 'not valid JSON after the J', { detail });
+}
+
+/** Encodes a value that JSON can express, with the letter in front. Throws TypeError as {@link encodeTnetstring} does. */
+export function encodePacket(value: unknown, format: PacketFormat): Buffer {
+  if (format === 'json') return Buffer.from(`J${JSON.stringify(value)}`);
+  return Buffer.concat([Buffer.from('T'), encodeTnetstring(value)]);
 }

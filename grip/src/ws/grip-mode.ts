@@ -1,9 +1,11 @@
-/**
- * The GRIP mode of a WebSocket: the `grip` extension that turns it on, and where a message of the origin goes in it. Without it
- * every message is for the client as it is.
- */
-import type { Buffer } from 'node:buffer';
-import { paramValue, parseElement, splitElements } from '../headers/params.js';
+/** The GRIP mode of a WebSocket: the `grip` extension, where a message of the origin goes, and control messages. */
+import { Buffer, isUtf8 } from 'node:buffer';
+import { GripError } from '../errors.js';
+import { DEFAULT_KEEP_ALIVE_TIMEOUT, type KeepAliveMode } from '../instruct/keep-alive.js';
+import { Fields } from '../wire/fields.js';
+import { readJson } from '../wire/json.js';
+import { paramValue, parseElement, splitElements } from '../wire/params.js';
+import { isControlType, readWsMessage, type WsMessageType } from './message.js';
 
 /** What the origin chose. */
 export interface GripExtension {
@@ -69,4 +71,164 @@ function beginsWith(content: Buffer, prefix: string): boolean {
     if (content[i] !== prefix.charCodeAt(i)) return false;
   }
   return true;
+}
+
+/** Subscribes the session, or replaces the filters of its subscription. */
+export interface WsSubscribe {
+  readonly type: 'subscribe';
+  /** Unicode text, not empty; the route's prefix is still to be put before it. */
+  readonly channel: string;
+  /** All of them, known or not: more than MAX_FILTERS close the session with 1011, which the session must check. */
+  readonly filters: readonly string[];
+}
+
+/** Ends a subscription of the session, but not one that its route made. */
+export interface WsUnsubscribe {
+  readonly type: 'unsubscribe';
+  readonly channel: string;
+}
+
+/** Sends a message to the client again and again. */
+export interface WsKeepAlive {
+  readonly type: 'keep-alive';
+  /** Absent: keep-alives end. At most MAX_CONTROL_PAYLOAD bytes for ping and pong; a text is UTF-8. */
+  readonly content?: Buffer;
+  readonly messageType: WsMessageType;
+  /** Seconds, 1 to 2^31-1: more than a timer holds in milliseconds. */
+  readonly timeout: number;
+  /** `idle`: whatever is sent to the client puts the next keep-alive off. `interval`: nothing does. */
+  readonly mode: KeepAliveMode;
+}
+
+/** Sends one message to the client later. A message that still waits is sent at once, before this one. */
+export interface WsSendDelayed {
+  readonly type: 'send-delayed';
+  /** As in {@link WsKeepAlive}, but never absent. */
+  readonly content: Buffer;
+  readonly messageType: WsMessageType;
+  /** Seconds, as in {@link WsKeepAlive}. */
+  readonly timeout: number;
+}
+
+/**
+ * One control message. `detach` closes the origin's side and leaves the client's open; `session` names the session for
+ * those who keep state about it, or without an id forgets that name; `set-meta` sets a meta value of the session, or
+ * without a value removes it (its name may be `__proto__`); `flush-delayed` sends what send-delayed holds back.
+ */
+export type WsControl =
+  | WsSubscribe
+  | WsUnsubscribe
+  | { readonly type: 'detach' }
+  | { readonly type: 'session'; readonly id?: string }
+  | { readonly type: 'set-meta'; readonly name: string; readonly value?: string }
+  | WsKeepAlive
+  | WsSendDelayed
+  | { readonly type: 'flush-delayed' };
+
+/** A control message that is to be ignored, with the reason for the debug log. It may quote what the origin sent. */
+export interface WsControlInvalid {
+  readonly type: 'invalid';
+  readonly reason: string;
+}
+
+const DEFAULT_DELAY = 1;
+
+/**
+ * Parses the JSON of a control message, without its `c:`. Members that the type does not use are not looked at. Never
+ * throws: control messages have no answer, and Pushpin ignores those that it cannot read. The length is the caller's to
+ * bound.
+ */
+export function parseWsControl(text: string): WsControl | WsControlInvalid {
+  const { value: document, fault } = readJson(text.startsWith('\ufeff') ? text.slice(1) : text);
+  if (typeof document !== 'object' || document === null) {
+    return { type: 'invalid', reason: `grip control message ${fault ?? 'is not valid JSON'}` };
+  }
+  try {
+    // The code is never seen: only the text leaves here.
+    return readControl(new Fields(document, 'grip control object', 'ERR_GRIP_INSTRUCT'));
+  } catch (error) {
+    if (error instanceof GripError) return { type: 'invalid', reason: error.message };
+    throw error;
+  }
+}
+
+function readControl(fields: Fields): WsControl {
+  const type = required(fields, 'type');
+  switch (type) {
+    case 'subscribe': {
+      const channel = channelName(fields);
+      return { type, channel, filters: fields.strings('filters', 'filters contains value with wrong type') ?? [] };
+    }
+    case 'unsubscribe':
+      return { type, channel: channelName(fields) };
+    case 'session': {
+      const id = fields.identifier('id');
+      return id ? { type, id } : { type };
+    }
+    case 'set-meta': {
+      const name = nonEmpty(fields, 'name');
+      const value = fields.string('value');
+      return value === undefined ? { type, name } : { type, name, value };
+    }
+    case 'keep-alive':
+      return readKeepAlive(fields);
+    case 'send-delayed':
+      return readSendDelayed(fields);
+    case 'detach':
+    case 'flush-delayed':
+      return { type };
+    default:
+      throw fields.error(`'type' contains unknown value: ${type.slice(0, 100)}`);
+  }
+}
+
+function required(fields: Fields, key: string): string {
+  const text = fields.string(key);
+  if (text === undefined) throw fields.missing(key);
+  return text;
+}
+
+function nonEmpty(fields: Fields, key: string): string {
+  const text = required(fields, key);
+  if (text === '') throw fields.invalid(key, 'a text that is not empty');
+  return text;
+}
+
+function channelName(fields: Fields): string {
+  const name = fields.identifier('channel');
+  return name === undefined || name === '' ? nonEmpty(fields, 'channel') : name;
+}
+
+/** The timeout is looked at only if there is content, and an unknown mode is idle, both as in Pushpin. */
+function readKeepAlive(fields: Fields): WsKeepAlive {
+  const { type: messageType, content } = readWsMessage(fields, 'message-type', 'text');
+  return {
+    type: 'keep-alive',
+    ...(content && { content }),
+    messageType,
+    timeout: (content && fields.integer('timeout')) || DEFAULT_KEEP_ALIVE_TIMEOUT,
+    mode: fields.string('mode') === 'interval' ? 'interval' : 'idle',
+  };
+}
+
+function readSendDelayed(fields: Fields): WsSendDelayed {
+  const { type: messageType, content: given } = readWsMessage(fields, 'message-type', 'text');
+  const content = given ?? (isControlType(messageType) ? Buffer.alloc(0) : undefined);
+  if (!content) throw fields.error(`${fields.name} does not contain 'content' or 'content-bin'`);
+  return { type: 'send-delayed', content, messageType, timeout: fields.integer('timeout') || DEFAULT_DELAY };
+}
+
+/**
+ * Writes a control message, without its `c:`. {@link parseWsControl} gives back an equal value, for values within the
+ * limits of their types.
+ */
+export function formatWsControl(control: WsControl): string {
+  if (control.type !== 'keep-alive' && control.type !== 'send-delayed') return JSON.stringify(control);
+  const { content, messageType, ...rest } = control;
+  return JSON.stringify({ ...rest, 'message-type': messageType, ...contentToJson(content) });
+}
+
+function contentToJson(content: Buffer | undefined): Record<string, string> {
+  if (!content) return {};
+  return isUtf8(content) ? { content: content.toString('utf8') } : { 'content-bin': content.toString('base64') };
 }

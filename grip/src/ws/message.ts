@@ -1,9 +1,6 @@
-/**
- * What a GRIP message may put into one WebSocket frame: its type, and content that fits it. Control messages and published
- * items share these rules. Content that breaks them would end the connection of each client that it reaches.
- */
+/** What GRIP may put into one WebSocket frame: its type, and content that fits it, which others would close a client for. */
 import { type Buffer, isUtf8 } from 'node:buffer';
-import type { Fields } from '../headers/fields.js';
+import type { Fields } from '../wire/fields.js';
 
 /**
  * Largest payload of a ping or pong in bytes (RFC 6455 §5.5); more cannot be sent and is refused.

@@ -1,6 +1,7 @@
+/** Fields that only look like GRIP's. */
 import fc from 'fast-check';
 import t from 'tap';
-import { parseInstructHeaders, type ResponseHead } from '../../dist/index.js';
+import { gripFields, parseInstructHeaders, type ResponseHead, unknownGripFields } from '../../dist/index.js';
 import { messageOf, valueOrGripError } from '../grip-error.js';
 import { growth, LINEAR_MAX } from '../growth.js';
 
@@ -258,4 +259,15 @@ t.test('thousands of channels, of parameters and of meta: the work grows no fast
     });
     t.ok(ratio < LINEAR_MAX, `${field(1)}: ${ratio}`);
   }
+});
+
+t.test('fields that begin with Grip- and mean nothing are named, as they were written', async (t) => {
+  const headers = ['Grip-Chanel', 'a', 'Content-Type', 'text/plain', 'grip-hold', 'stream', 'GRIP-', ''];
+  t.strictSame(unknownGripFields(headers), ['Grip-Chanel', 'GRIP-']);
+  t.equal(parseInstructHeaders({ status: 200, reason: 'OK', headers }).hold?.mode, 'stream', 'and are passed over');
+});
+
+t.test('no field that means something is among them', async (t) => {
+  const written = gripFields.flatMap((name) => [name, 'x', name.toLowerCase(), 'x', name.toUpperCase(), 'x']);
+  t.strictSame(unknownGripFields(written), []);
 });

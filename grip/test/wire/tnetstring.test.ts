@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { decodeTnetstring, encodeTnetstring } from '../../dist/index.js';
+import { decodePacket, decodeTnetstring, encodePacket, encodeTnetstring, parseItem } from '../../dist/index.js';
 import { MAX_TNET_DEPTH, type TnetValue } from '../../dist/wire/tnetstring.js';
 import { messageOf, valueOrGripError } from '../grip-error.js';
 
@@ -160,6 +160,41 @@ t.test('property: a tnetstring with bytes changed or cut gives a value, or an er
       for (const [at, byte] of changes) bytes[at % bytes.length] = byte;
       valueOrGripError('ERR_GRIP_PACKET', () => decodeTnetstring(bytes));
       valueOrGripError('ERR_GRIP_PACKET', () => decodeTnetstring(bytes.subarray(0, cut % (bytes.length + 1))));
+    }),
+  );
+});
+
+const unpack = (text: string) => decodePacket(Buffer.from(text, 'latin1'));
+
+t.test('J is JSON, T a tnetstring, and without a letter it is a tnetstring too', async (t) => {
+  t.same(unpack('J{"channel":"c"}'), { channel: 'c' });
+  t.same(unpack('T14:7:channel,1:c,}'), { channel: Buffer.from('c') });
+  t.same(unpack('14:7:channel,1:c,}'), { channel: Buffer.from('c') });
+});
+
+t.test('an item is the same in all three', async (t) => {
+  const item = { channel: 'c', id: '1', formats: { 'http-stream': { content: 'é\n' } } };
+  const expected = parseItem(item);
+  t.same(parseItem(decodePacket(encodePacket(item, 'json'))), expected);
+  const packet = encodePacket(item, 'tnetstring');
+  t.same(parseItem(decodePacket(packet)), expected);
+  t.same(parseItem(decodePacket(packet.subarray(1))), expected);
+});
+
+t.test('anything else is refused', async (t) => {
+  for (const text of ['', 'J', 'T', 'J1', 'J{', 'J{"a":"\xff"}', '{"channel":"c"}', 'K1:1#'])
+    t.match(
+      messageOf('ERR_GRIP_PACKET', () => unpack(text)),
+      /^not /,
+      JSON.stringify(text),
+    );
+});
+
+t.test('property: arbitrary bytes give a value, or an error with its code', async () => {
+  const letters = fc.constantFrom('', 'J', 'T');
+  fc.assert(
+    fc.property(letters, fc.uint8Array(), (letter, bytes) => {
+      valueOrGripError('ERR_GRIP_PACKET', () => decodePacket(Buffer.concat([Buffer.from(letter), bytes])));
     }),
   );
 });

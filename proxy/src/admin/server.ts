@@ -12,7 +12,7 @@ import {
   Router,
   uncontained,
 } from '@holdfast/control-api';
-import { EdgeError } from '../edge/errors.js';
+import { EdgeError } from '../errors.js';
 
 /** Whether the node should be given traffic, with the reason when not, or what else is to be known. */
 export type Readiness =

@@ -3,10 +3,8 @@
  * on debug routes they say more.
  */
 import { GripError, type ResponseHead, reasonPhrase } from '@holdfast/grip';
-import { EdgeError } from '../edge/errors.js';
 import type { ClientResponse } from '../edge/port.js';
-import { RequestError, type RequestErrorCode } from '../http/errors.js';
-import { OriginError } from '../origin/errors.js';
+import { EdgeError, errorRow, OriginError, RequestError } from '../errors.js';
 
 /** What a client gets. `text` is without the newline that ends it on the wire. */
 export interface Failure {
@@ -19,25 +17,12 @@ export interface Failure {
 /** The text for an origin's failure, but on debug routes. */
 const ORIGIN_FAILED = 'Error while proxying to origin.';
 
-/** The text for a fault of the proxy's own, on debug routes too: the log has the rest. */
-const INTERNAL = 'Internal error.';
-
-/** Errors whose text goes to every client. */
-const OPEN: Partial<Record<RequestErrorCode, { readonly status: number }>> = {
-  ERR_REQUEST_NO_ROUTE: { status: 502 },
-  ERR_REQUEST_TOO_LARGE_TO_HOLD: { status: 400 },
-  ERR_REQUEST_EVENTS_FROM_CLIENT: { status: 403 },
-  ERR_REQUEST_JSONP: { status: 400 },
-  ERR_REQUEST_CROSS_ORIGIN: { status: 403 },
-};
-
 /** Says how an error is answered; `debug` is the route's or the global debug setting. */
 export function failureOf(error: Error, debug: boolean): Failure {
   const code = (error as { code?: string }).code ?? 'ERR_INTERNAL';
-  const open = error instanceof RequestError ? OPEN[error.code] : undefined;
-  if (open !== undefined) return { status: open.status, text: error.message, code };
-  if (code === 'ERR_ORIGIN_FAULT') return { status: 500, text: INTERNAL, code };
-  return { status: 502, text: debug ? debugText(error, code) : ORIGIN_FAILED, code };
+  const { status = 502, text, isPublic } = errorRow(error) ?? {};
+  if (isPublic) return { status, text: error.message, code };
+  return { status, text: text ?? (debug ? debugText(error, code) : ORIGIN_FAILED), code };
 }
 
 function debugText(error: Error, code: string): string {

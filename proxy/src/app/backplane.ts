@@ -12,8 +12,8 @@ import {
   StandaloneNode,
 } from '@holdfast/control-api';
 import type { Config } from '../config/config.js';
-import { ConfigError } from '../config/errors.js';
 import { PEM_FILE_MAX, readWhole, whyUnread } from '../config/files/read-file.js';
+import { ConfigError } from '../errors.js';
 import { wantsHistory } from '../history/make-replay.js';
 import { RoutesSource } from '../routes/routes-source.js';
 import { type Clock, guardedClock } from '../runtime/clock.js';

@@ -3,11 +3,11 @@ import { X509Certificate } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
-import { legible } from '../config/checks/legible.js';
 import type { Config } from '../config/config.js';
 import { whyUnread } from '../config/files/read-file.js';
 import { readAuthorities } from '../edge/tls-policy.js';
 import type { Route } from '../routes/route.js';
+import { legible } from '../runtime/legible.js';
 
 /**
  * Certificates of a directory that are looked at; of more it is said that they were not.

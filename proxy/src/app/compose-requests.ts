@@ -15,13 +15,12 @@ import { SharedFetches } from '../links/shared-fetch.js';
 import { UpdateLimiter } from '../links/update-limiter.js';
 import type { OriginClient } from '../origin/client.js';
 import { Forwarder } from '../origin/forwarder.js';
-import { GripHeaders } from '../origin/grip-headers.js';
 import { forwardRules } from '../origin/headers.js';
 import type { Origin } from '../origin/port.js';
-import { TestOrigin } from '../origin/test-target/origin.js';
-import { Troubles } from '../origin/warnings.js';
+import { TestOrigin } from '../origin/test-target.js';
+import { OriginWarnings } from '../origin/warnings.js';
 import { Admission } from '../request/admission.js';
-import type { RequestParts } from '../request/request-parts.js';
+import type { RequestDeps } from '../request/request-deps.js';
 import type { Route } from '../routes/route.js';
 import type { RouteTable } from '../routes/route-table.js';
 import type { Target } from '../routes/target.js';
@@ -34,8 +33,8 @@ import { SockJs } from '../sockjs/sockjs.js';
 import type { RootLog } from '../telemetry/log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 
-/** What the request path is joined to. */
-export interface RequestSurroundings {
+/** What the request path is given. */
+export interface RequestPathDeps {
   readonly telemetry: Telemetry;
   readonly registry: ChannelRegistry;
   readonly sequencer: Sequencer;
@@ -50,14 +49,14 @@ export interface RequestSurroundings {
 }
 
 /** Makes what every exchange, hold and session is given. */
-export function composeRequests(config: Config, log: RootLog, around: RequestSurroundings): RequestParts {
+export function composeRequests(config: Config, log: RootLog, around: RequestPathDeps): RequestDeps {
   const { telemetry, registry, sequencer, routes, origins, replay, admits, faults, clock } = around;
   const { debug, connectionSubscriptionMax, sigIss, sigKey } = config;
   const rules = forwardRules(config);
-  const forwarder = new Forwarder({ rules, sigIss, sigKey }, new GripHeaders(clock));
+  const forwarder = new Forwarder({ rules, sigIss, sigKey }, clock);
   const originOf = originsOf(origins, faults);
   const holdLog = log.child('hold');
-  const troubles = new Troubles(log.child('request'), clock, config);
+  const warnings = new OriginWarnings(log.child('request'), clock, config);
   const { clientQueueSize, slowClientPolicy, gapPolicy } = config;
   const subscriber: SubscriberParts = {
     registry,
@@ -65,14 +64,14 @@ export function composeRequests(config: Config, log: RootLog, around: RequestSur
     random: Math.random,
     events: telemetry.subscribers,
     log: holdLog,
-    troubles,
+    warnings,
     faults,
     clientQueueSize,
     slowClientPolicy,
     gapPolicy,
     overChannels: new OverChannelsReport(clock, holdLog),
   };
-  const client = new LinkClient({ forwarder, originOf, routes, clock, log: log.child('links'), faults, troubles });
+  const client = new LinkClient({ forwarder, originOf, routes, clock, log: log.child('links'), faults, warnings });
   const holds: HoldParts = {
     subscriber,
     sequencer,
@@ -121,14 +120,14 @@ export function composeRequests(config: Config, log: RootLog, around: RequestSur
     clock,
     events: telemetry.requests,
     log: log.child('request'),
-    troubles,
+    warnings,
   };
 }
 
 /** Makes what serves SockJS; its sessions over HTTP need a process that has its listeners for itself. */
 export function composeSockJs(
   { sockjsUrl, acoOrigins, clientMaxconn }: Config,
-  { sessions, events, clock }: RequestParts,
+  { sessions, events, clock }: RequestDeps,
   isShared: boolean,
 ): SockJs {
   return new SockJs({

@@ -1,15 +1,13 @@
-/**
- * The composition of a data plane: its parts, made of the configuration and joined. Clients come in by the edge
- * (`compose-edge.ts`), go to origins by the request path (`compose-requests.ts`), and get items by the delivery that is
- * composed here.
- */
+/** The composition of a data plane: its parts, made of the configuration and joined, but for those of the request path. */
 import { type Backplane, type Containment, historyOf, type StatsSink } from '@holdfast/control-api';
 import { ChannelRegistry } from '../channels/registry.js';
 import type { Config } from '../config/config.js';
 import { ChannelInterest } from '../delivery/channel-interest.js';
 import { ItemDelivery } from '../delivery/item-delivery.js';
 import { RateLimiter } from '../delivery/rate-limiter.js';
-import type { Edges } from '../edge/edges.js';
+import { type EdgeListener, Edges } from '../edge/edges.js';
+import type { EdgeHandler } from '../edge/port.js';
+import { TlsCertificates } from '../edge/tls-certificates.js';
 import { makeReplay } from '../history/make-replay.js';
 import { OriginClient } from '../origin/client.js';
 import { RequestHandler } from '../request/request-handler.js';
@@ -17,10 +15,10 @@ import { RoutesSource } from '../routes/routes-source.js';
 import { type Clock, guardedClock } from '../runtime/clock.js';
 import { Descriptors } from '../runtime/descriptors.js';
 import { FastPaths } from '../runtime/node-internals/fast-paths.js';
+import { EdgeReports } from '../telemetry/edge-reports.js';
 import type { RootLog } from '../telemetry/log.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { makeTelemetry, type Telemetry } from '../telemetry/telemetry.js';
-import { composeEdges, type EdgeSurroundings } from './compose-edge.js';
 import { composeRequests, composeSockJs } from './compose-requests.js';
 
 /**
@@ -38,9 +36,15 @@ export interface Overrides {
 }
 
 /** What a data plane is given by the process that it serves clients in. */
-export interface Surroundings extends EdgeSurroundings, Overrides {
+export interface DataPlaneDeps extends Overrides {
   /** For this data plane alone; not yet started. */
   readonly backplane: Backplane;
+  readonly metrics: Metrics;
+  readonly faults: Containment;
+  /** What the ids of its requests begin with: of no other process of this node. */
+  readonly instance: string;
+  /** Whether other processes have the same client listeners. */
+  readonly isShared: boolean;
   /** Where statistics packets go. */
   readonly statsSink: StatsSink;
 }
@@ -60,9 +64,9 @@ export interface Assembly {
  * Makes the parts; nothing listens yet.
  * @throws RoutesError when the routes file cannot be read; EdgeError when the edge cannot be had
  */
-export function assemble(config: Config, log: RootLog, surroundings: Surroundings): Assembly {
-  const { backplane, metrics, faults, statsSink } = surroundings;
-  const clock = surroundings.clock ?? guardedClock(faults);
+export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Assembly {
+  const { backplane, metrics, faults, statsSink } = deps;
+  const clock = deps.clock ?? guardedClock(faults);
   const telemetry = makeTelemetry(config, log, {
     metrics,
     subscribersOf: (channel) => registry.of(channel),
@@ -116,8 +120,8 @@ export function assemble(config: Config, log: RootLog, surroundings: Surrounding
     faults,
     clock,
   });
-  const handler = new RequestHandler(parts, composeSockJs(config, parts, surroundings.isShared));
-  const edge = composeEdges(config, log, surroundings, handler, descriptors, clock);
+  const handler = new RequestHandler(parts, composeSockJs(config, parts, deps.isShared));
+  const edge = makeEdges(config, log, deps, handler, descriptors, clock);
   metrics.observe({ connections: () => edge.connections, channels: () => registry.size });
   return { backplane, registry, delivery, routes, origins, telemetry, edge };
 }
@@ -166,4 +170,48 @@ function makeRoutes(config: Config, log: RootLog, faults: Containment): RoutesSo
     },
     faults,
   });
+}
+
+/**
+ * The edges that the listeners name; nothing listens yet.
+ * @throws EdgeError when one of them cannot be loaded on this machine
+ */
+function makeEdges(
+  config: Config,
+  log: RootLog,
+  { metrics, faults, instance, isShared }: DataPlaneDeps,
+  handler: EdgeHandler,
+  descriptors: Descriptors,
+  clock: Clock,
+): Edges {
+  const { clientMaxconn, tlsCertsDir } = config;
+  const [edgeLog, tlsLog] = [log.child('edge'), log.child('tls')];
+  const events = new EdgeReports({ metrics, descriptors, log: edgeLog, clock, clientMaxconn });
+  const certificates = new TlsCertificates(
+    tlsCertsDir,
+    (error) => tlsLog.error({ err: error }, error.message),
+    (name, port) => events.unnamed(name, port, tlsCertsDir),
+  );
+  let requests = 0;
+  const deps = {
+    clock,
+    faults,
+    nextId: () => `${instance}-${(++requests).toString(36)}`,
+    descriptors,
+    probesFailed: (why: string) =>
+      edgeLog.warn(
+        { why },
+        'edge uws: clients that vanish without a word are not noticed, for the kernel is not asked to probe',
+      ),
+    events,
+  };
+  return new Edges(listenersOf(config), handler, { ...config, certificates, isShared }, deps);
+}
+
+/** The listeners of clients, each with its edge: the option `edge` is one for all of them. */
+export function listenersOf({ edge, httpPort, httpsPorts, localPorts }: Config): EdgeListener[] {
+  return [...httpPort, ...httpsPorts.map((listen) => ({ ...listen, tls: true })), ...localPorts].map((listener) => ({
+    ...listener,
+    edge,
+  }));
 }

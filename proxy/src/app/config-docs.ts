@@ -1,9 +1,4 @@
-/**
- * docs/config.md, generated from the option table.
- *
- * Owns: the page's words around the table. Does not own: writing the file.
- */
-
+/** The text of docs/config.md, made of the option table. */
 import { docOf, type Option, optionGroups } from '../config/option.js';
 import { expectation } from '../config/parse-option.js';
 import { options } from '../config/table.js';

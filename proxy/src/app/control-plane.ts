@@ -1,7 +1,9 @@
 /**
- * Owns: what publishers, operators and other nodes reach of this node, with the backplane behind it: made, started and
- * closed in order. One for each node, however many processes serve its clients. Does not own: clients (`data-plane`).
+ * What publishers, operators and other nodes reach of a node, with the backplane behind it: made, started and closed in order.
+ * One for each node, however many processes serve its clients.
  */
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import {
   BackplaneHub,
   CauseLog,
@@ -13,6 +15,9 @@ import {
   ControlServer,
   type ControlServerOptions,
   type CurveKeys,
+  mergeAnswers,
+  type NodeMember,
+  type NodeState,
   Publisher,
   type Question,
   ZeroMqSockets,
@@ -25,12 +30,12 @@ import { type Clock, guardedClock } from '../runtime/clock.js';
 import { Descriptors } from '../runtime/descriptors.js';
 import type { RootLog } from '../telemetry/log.js';
 import type { Metrics } from '../telemetry/metrics.js';
+import { version } from '../version.js';
 import { type ClusterAccess, makeBackplane } from './backplane.js';
 import { controlTls } from './control-tls.js';
 import type { DataPlaneLoad } from './data-plane.js';
-import { Member } from './local-node.js';
 
-/** Those who serve the clients of a node: the data plane of this process, or workers. */
+/** What serves the clients of a node: the data plane of this process, or workers. */
 export interface Serving {
   /** Begins to serve; resolves with the URLs of the client listeners. After a rejection it must still be stopped. */
   start(): Promise<readonly string[]>;
@@ -56,7 +61,7 @@ export interface Serving {
 
 /** The control side of a node. */
 export class ControlPlane {
-  /** Whoever serves clients takes shares of it. */
+  /** What serves clients takes shares of it. */
   readonly hub: BackplaneHub;
   readonly zeromq: ZeroMqSockets;
   readonly #config: Config;
@@ -124,7 +129,7 @@ export class ControlPlane {
    */
   async start(): Promise<void> {
     await this.hub.start();
-    await this.#clusterAccess.cluster.join(new Member(this.#clock, this.#serving));
+    await this.#clusterAccess.cluster.join(new LocalNode(this.#clock, this.#serving));
     await this.#startControl();
     for (const { what, uri, connects } of await this.zeromq.open())
       this.#log.announce(`${connects ? 'connecting to' : 'listening on'} ${uri} (${what})`, {
@@ -217,6 +222,35 @@ export class ControlPlane {
       clock: this.#clock,
       faults: this.#faults,
     });
+  }
+}
+
+/** The node as the others see it, made once for each start. */
+class LocalNode implements NodeMember {
+  readonly #id = randomUUID();
+  readonly #startedAt: number;
+  readonly #serving: () => Serving;
+
+  constructor(clock: Clock, serving: () => Serving) {
+    this.#startedAt = clock.wall();
+    this.#serving = serving;
+  }
+
+  state(): NodeState {
+    const { workers, load } = this.#serving();
+    return {
+      id: this.#id,
+      host: hostname(),
+      pid: process.pid,
+      version,
+      startedAt: this.#startedAt,
+      workers,
+      ...load,
+    };
+  }
+
+  async answer(question: Question): Promise<unknown> {
+    return mergeAnswers(question, await this.#serving().answers(question));
   }
 }
 

@@ -1,15 +1,13 @@
-/**
- * Owns: the life of a data plane: all that serves clients in one process, in the order in which it starts and goes down.
- * Does not own: making the parts (`assembly`), or how it is reached by publishers and operators (`control-plane`).
- */
-import type { Connections, Question } from '@holdfast/control-api';
+/** A data plane: all that serves clients in one process, in the order in which it starts and goes down, and what it says of itself. */
+import type { ChannelView, Connections, Question } from '@holdfast/control-api';
+import { zeroCounts } from '@holdfast/grip';
+import type { ChannelRegistry } from '../channels/registry.js';
 import type { Config } from '../config/config.js';
+import type { ChannelPositions } from '../delivery/channel-positions.js';
 import type { EdgeListener } from '../edge/edges.js';
 import { realClock } from '../runtime/clock.js';
 import type { RootLog } from '../telemetry/log.js';
-import { type Assembly, assemble, type Surroundings } from './compose.js';
-import { listenersOf } from './compose-edge.js';
-import { Inspection } from './inspection.js';
+import { type Assembly, assemble, type DataPlaneDeps, listenersOf } from './compose.js';
 
 /** How often requests under way are looked at while the data plane goes down, in ms: at first, and later. */
 const FIRST_LOOK_MS = 20;
@@ -35,11 +33,11 @@ export class DataPlane {
    * Builds the parts; nothing listens yet.
    * @throws RoutesError when the routes file cannot be read; EdgeError when the edge cannot be had
    */
-  constructor(config: Config, log: RootLog, surroundings: Surroundings) {
+  constructor(config: Config, log: RootLog, deps: DataPlaneDeps) {
     this.#listeners = listenersOf(config);
     this.#shutdownRequests = config.shutdownRequests;
     this.#readsRoutes = config.routesfile !== undefined;
-    this.#parts = assemble(config, log, surroundings);
+    this.#parts = assemble(config, log, deps);
     this.#inspection = new Inspection(this.#parts.registry, this.#parts.delivery.positions);
   }
 
@@ -101,5 +99,44 @@ export class DataPlane {
   /** Answers a question that some node asked all nodes, as JSON, for the clients of this data plane alone. */
   async answer(question: Question): Promise<unknown> {
     return this.#inspection.answer(question);
+  }
+}
+
+/** Answers questions from what the registry knows: every hold and session of this process, from its opening to its end. */
+export class Inspection {
+  readonly #registry: ChannelRegistry;
+  readonly #positions: Pick<ChannelPositions, 'latest'>;
+
+  constructor(registry: ChannelRegistry, positions: Pick<ChannelPositions, 'latest'>) {
+    this.#registry = registry;
+    this.#positions = positions;
+  }
+
+  /**
+   * The answer of this process alone, as JSON has it. Connections are found by the id of their request and by their
+   * Connection-Id. A request that is being asked of its origin again is no hold meanwhile, and not found.
+   * @throws Error for a question that this version does not know
+   */
+  answer(question: Question): unknown {
+    switch (question.about) {
+      case 'channel':
+        return this.#channel(question.name);
+      case 'connection':
+        return this.#registry.find(question.id)?.view() ?? null;
+      case 'disconnect': {
+        const subscriber = this.#registry.find(question.id);
+        subscriber?.disconnect();
+        return subscriber !== undefined;
+      }
+      default:
+        throw new Error(`a question that is not known: ${JSON.stringify(question satisfies never)}`);
+    }
+  }
+
+  #channel(name: string): ChannelView {
+    const subscribers = zeroCounts();
+    for (const { kind } of this.#registry.of(name)) subscribers[kind]++;
+    const position = this.#positions.latest(name);
+    return { subscribers, ...(position !== undefined && { position }) };
   }
 }

@@ -3,11 +3,9 @@
  * once, by the command, before anything is started; routes are loaded later, by `../routes/routes-source.ts`.
  */
 import { dirname, resolve } from 'node:path';
-import { legible } from '../config/checks/legible.js';
+import { parseCommandLine } from '../config/command-line.js';
 import { type Config, printConfig, toConfig } from '../config/config.js';
-import { ConfigError } from '../config/errors.js';
-import { CONFIG_FILE_MAX, readWhole, SECRET_FILE_MAX, whyUnread } from '../config/files/read-file.js';
-import { parseCommandLine } from '../config/flags/cli-options.js';
+import { CONFIG_FILE_MAX, KeyReader, readWhole, SECRET_FILE_MAX, whyUnread } from '../config/files/read-file.js';
 import { resolveOptions } from '../config/resolve.js';
 import {
   environmentSource,
@@ -17,7 +15,8 @@ import {
   type Source,
   yamlSource,
 } from '../config/sources.js';
-import { KeyReader } from '../config/types/keys.js';
+import { ConfigError } from '../errors.js';
+import { legible } from '../runtime/legible.js';
 
 /**
  * Where a configuration file is looked for without `--config`, in this order; relative to the working directory.

@@ -1,19 +1,17 @@
-/**
- * Owns: a whole node: one control plane, and those who serve clients, in the order in which they start and go down.
- * Does not own: the planes, the command line, or signals.
- */
+/** A whole node: one control plane, and what serves clients, in the order in which they start and go down. */
 import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import { Faults } from '@holdfast/control-api';
+import { type Connections, Faults, type Question } from '@holdfast/control-api';
+import type { Exposition, Readiness } from '../admin/server.js';
 import { exposuresOf } from '../config/checks/exposure.js';
 import type { Config } from '../config/config.js';
 import { assertKeys, readRoutes } from '../routes/routes-source.js';
 import type { RootLog } from '../telemetry/log.js';
 import { Metrics } from '../telemetry/metrics.js';
 import { checkCertificates } from './certificates.js';
-import type { Overrides } from './compose.js';
+import type { DataPlaneDeps, Overrides } from './compose.js';
 import { ControlPlane, type Serving } from './control-plane.js';
-import { OneProcess } from './in-process-host.js';
+import { DataPlane, type DataPlaneLoad } from './data-plane.js';
 import { WorkerPool } from './workers/worker-pool.js';
 
 /** A whole Holdfast. */
@@ -105,4 +103,56 @@ export class HoldfastNode {
 /** How many processes serve clients; with one, it is the node's own. */
 export function processesFor({ workers }: Pick<Config, 'workers'>): number {
   return workers === 'auto' ? availableParallelism() : workers;
+}
+
+/** Serves clients in the process of the control plane itself: `workers: 1`. */
+class OneProcess implements Serving {
+  readonly exposition: Exposition;
+  readonly workers = 1;
+  readonly #data: DataPlane;
+  #ready = false;
+
+  /** Throws as the constructor of `DataPlane` does. */
+  constructor(config: Config, log: RootLog, deps: DataPlaneDeps) {
+    this.exposition = deps.metrics;
+    this.#data = new DataPlane(config, log, deps);
+  }
+
+  async start(): Promise<readonly string[]> {
+    const urls = await this.#data.start();
+    this.#ready = true;
+    return urls;
+  }
+
+  reload(): void {
+    this.#data.reload();
+  }
+
+  stop(): Promise<void> {
+    this.#ready = false;
+    return this.#data.stop();
+  }
+
+  countSubscribers(channel: string): number {
+    return this.#data.countSubscribers(channel);
+  }
+
+  get connections(): Connections {
+    return this.#data.connections;
+  }
+
+  get readiness(): Readiness {
+    return this.#ready ? { ready: true } : { ready: false, reason: 'not accepting clients' };
+  }
+
+  get load(): DataPlaneLoad {
+    return this.#data.load;
+  }
+
+  /** The data plane asks the socket itself. */
+  wantsChanged(): void {}
+
+  async answers(question: Question): Promise<readonly unknown[]> {
+    return [await this.#data.answer(question)];
+  }
 }

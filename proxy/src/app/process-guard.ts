@@ -1,7 +1,4 @@
-/**
- * Owns: faults that nothing has caught before the process itself, and when they are so many that it has to end. Does not own:
- * how it ends.
- */
+/** Faults that nothing has caught before the process itself, and when they are so many that it has to end. */
 import type { Containment } from '@holdfast/control-api';
 import type { Clock } from '../runtime/clock.js';
 

@@ -1,7 +1,7 @@
 /** What every subscriber is given, what it reports, and what is left of it at its end: the same for holds and sessions. */
 import type { Containment, Log } from '@holdfast/control-api';
 import type { Options } from '../config/table.js';
-import type { Troubles } from '../origin/warnings.js';
+import type { OriginWarnings } from '../origin/warnings.js';
 import type { Clock } from '../runtime/clock.js';
 import type { CloseReason } from './close-reasons.js';
 import type { OverChannelsReport } from './over-channels.js';
@@ -69,7 +69,7 @@ export interface SubscriberParts extends Pick<Options, 'clientQueueSize' | 'slow
   readonly events: SubscriberEvents;
   readonly log: Log;
   /** Left out: why holds and sessions break off is logged at debug only. */
-  readonly troubles?: Troubles | undefined;
+  readonly warnings?: OriginWarnings | undefined;
   readonly faults: Containment;
   readonly overChannels: OverChannelsReport;
 }

@@ -1,8 +1,6 @@
 /** What one row of the option table looks like, the TypeScript type of the value it yields, and its names. */
 import type { SigKey, SigKeyUse } from '@holdfast/grip';
-import type { ForwardedForRule } from './types/forwarded-for.js';
-import type { Listen, SocketListen } from './types/listen.js';
-import type { LogLevels } from './types/log-level.js';
+import type { ForwardedForRule, Listen, LogLevels, SocketListen } from './types/values.js';
 
 /** The value that each option type yields once parsed: what parts receive. */
 export interface OptionTypes {

@@ -3,11 +3,18 @@
  * value of an option, and back: one schema per option type. The only importer of zod in this package.
  */
 import { z } from 'zod';
-import { legibleValue } from './checks/legible.js';
+import { legibleValue } from '../runtime/legible.js';
 import type { Option, OptionTypes } from './option.js';
-import { formatForwardedFor, parseForwardedFor } from './types/forwarded-for.js';
-import { formatListen, formatSocketListen, parseListen, parseSocketListen } from './types/listen.js';
-import { formatLogLevels, parseLogLevels } from './types/log-level.js';
+import {
+  formatForwardedFor,
+  formatListen,
+  formatLogLevels,
+  formatSocketListen,
+  parseForwardedFor,
+  parseListen,
+  parseLogLevels,
+  parseSocketListen,
+} from './types/values.js';
 
 /** A value that could be read, or why it could not. `clamped`: it was out of range and has been moved into it. */
 export type ParsedOption =

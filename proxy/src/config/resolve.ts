@@ -3,14 +3,13 @@
  * can be wrong with a value is found here, or by the checks across options (`checks/combinations.ts`).
  */
 import { isAbsolute, resolve } from 'node:path';
+import type { ConfigErrorCode, ConfigProblem } from '../errors.js';
 import { checkCombinations, type Draft, type Findings } from './checks/combinations.js';
-import type { ConfigErrorCode, ConfigProblem } from './errors.js';
-import { whyUnread } from './files/read-file.js';
+import { type KeyReader, whyUnread } from './files/read-file.js';
 import { type Option, optionName } from './option.js';
 import { parseOption } from './parse-option.js';
 import { type FileFormat, type GivenOption, type GivenOptions, placeOf, type Source } from './sources.js';
 import { type Options, options } from './table.js';
-import type { KeyReader } from './types/keys.js';
 
 /** What resolving needs from outside. */
 export interface ResolveContext {

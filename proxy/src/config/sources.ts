@@ -3,7 +3,7 @@
  * option table, unknown ones reported.
  */
 import { dirname } from 'node:path';
-import type { ConfigProblem } from './errors.js';
+import type { ConfigProblem } from '../errors.js';
 import { isPushpinConf, obsoleteKey, type PushpinEntry, readPushpinConf } from './files/pushpin-conf.js';
 import { parseYaml } from './files/yaml-file.js';
 import { envName, type Option } from './option.js';

@@ -2,7 +2,7 @@
  * The one table of options, made of the rows in `options/`. Parsing of file, environment and flags, validation, `--help`,
  * docs/config.md, and the type of what the parts of Holdfast receive come from it.
  */
-import { nearest } from './checks/legible.js';
+import { nearest } from '../runtime/legible.js';
 import type { Option, OptionName, OptionValue } from './option.js';
 import { clientOptions } from './options/client-options.js';
 import { controlOptions } from './options/control-options.js';

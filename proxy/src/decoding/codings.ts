@@ -2,7 +2,7 @@
 import type { Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
 import { headerValues, type RawHeaders } from '@holdfast/grip';
-import { OriginError } from '../origin/errors.js';
+import { OriginError } from '../errors.js';
 
 /**
  * Most codings of one body, one in the other. Each of them can make a thousand bytes of one.

@@ -1,8 +1,8 @@
 /** An answer whose reader gets the body without its content codings. */
 import type { Containment } from '@holdfast/control-api';
 import type { ResponseHead } from '@holdfast/grip';
+import type { OriginError } from '../errors.js';
 import { ofDecodedBody } from '../http/body-fields.js';
-import type { OriginError } from '../origin/errors.js';
 import { type AnswerSink, nowhere, type OriginCall, type OriginHandler } from '../origin/port.js';
 import { codingsOf } from './codings.js';
 import { DecodedBody } from './decoded-body.js';

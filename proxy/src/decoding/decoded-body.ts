@@ -1,6 +1,6 @@
 /** Takes all content codings off a body, one after the other. */
 import type { Containment } from '@holdfast/control-api';
-import type { OriginError } from '../origin/errors.js';
+import type { OriginError } from '../errors.js';
 import type { AnswerSink, OriginCall } from '../origin/port.js';
 import type { Coding } from './codings.js';
 import { Decoder } from './decoder.js';

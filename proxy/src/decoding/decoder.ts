@@ -1,7 +1,7 @@
 /** Takes one content coding off a body as it streams, with back-pressure. */
 import type { Transform } from 'node:stream';
 import type { Containment } from '@holdfast/control-api';
-import { faultError, type OriginError } from '../origin/errors.js';
+import { faultError, type OriginError } from '../errors.js';
 import type { AnswerSink, OriginCall } from '../origin/port.js';
 import { type Coding, codingError } from './codings.js';
 

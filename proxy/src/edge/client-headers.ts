@@ -10,8 +10,8 @@ import {
   type ResponseHead,
   reasonFault,
 } from '@holdfast/grip';
+import { EdgeError } from '../errors.js';
 import { namedByConnection } from '../http/connection-field.js';
-import { EdgeError } from './errors.js';
 
 /** What a head stands for: the answer, one before it (RFC 9110 §15.2), or the acceptance of a handshake. */
 export type HeadKind = 'final' | 'interim' | 'switch';

@@ -1,7 +1,7 @@
 /** What every edge needs in order to listen: socket files and their owners, free ports, and errors in one line. */
 import { chmodSync, chownSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
-import { EdgeError } from './errors.js';
+import { EdgeError } from '../errors.js';
 import type { Listener } from './port.js';
 
 /**

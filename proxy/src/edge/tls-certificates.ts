@@ -5,7 +5,7 @@
 import { readdirSync, readFileSync, type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
-import { EdgeError } from './errors.js';
+import { EdgeError } from '../errors.js';
 import { TlsPolicy } from './tls-policy.js';
 
 /**

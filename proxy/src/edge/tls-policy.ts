@@ -3,7 +3,7 @@ import { constants, X509Certificate } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { createSecureContext, type SecureContextOptions, type SecureVersion } from 'node:tls';
 import { PEM_FILE_MAX, readWhole, whyUnread } from '../config/files/read-file.js';
-import { EdgeError } from './errors.js';
+import { EdgeError } from '../errors.js';
 
 /** What is not given is Node's default. */
 export interface TlsRules {

@@ -8,9 +8,9 @@ import type { PipelineParts } from '../delivery/pipeline.js';
 import type { Sequencer } from '../delivery/sequencer.js';
 import type { ClientResponse } from '../edge/port.js';
 import type { ReplayParts } from '../history/replay-parts.js';
-import { reportGone } from '../links/gone-link.js';
+import { reportGone } from '../links/link-client.js';
 import type { LinkScope } from '../links/link-scope.js';
-import type { NextLinkParts } from '../links/next-link.js';
+import type { NextLinkDeps } from '../links/next-link.js';
 import type { UpdateLimiter } from '../links/update-limiter.js';
 import { channelOf, refusedChannel } from '../routes/channel-name.js';
 import { type Clock, stampOf } from '../runtime/clock.js';
@@ -31,7 +31,7 @@ export interface HoldOwner {
 /** Given to every hold; the same for all. */
 export interface HoldParts extends PipelineParts {
   readonly sequencer: Pick<Sequencer, 'lastId' | 'forgetLastId'>;
-  readonly links: NextLinkParts;
+  readonly links: NextLinkDeps;
   readonly limiter: UpdateLimiter;
   /** Undefined where no history is kept. */
   readonly replay?: ReplayParts | undefined;

@@ -228,8 +228,8 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     if (this.#catchUp?.accepts(list) === false) return;
     this.#obey(instruct);
     const filters = (instruct.hold?.channels ?? instruct.channels ?? []).flatMap((channel) => channel.filters);
-    const { registry, troubles } = this.#parts.subscriber;
-    troubles?.filtersNamed({ id: this.id, route: scope.route, target: scope.target }, filters);
+    const { registry, warnings } = this.#parts.subscriber;
+    warnings?.filtersNamed({ id: this.id, route: scope.route, target: scope.target }, filters);
     this.#list = list;
     this.#writer.follow(list, scope);
     this.#state = 'flowing';
@@ -287,9 +287,9 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
   /** Ends the stream because of a fault, which clients of debug routes find in its body. */
   fail(text: string, reason: CloseReason): void {
     const { route, target } = this.#scope;
-    const { log, troubles } = this.#parts.subscriber;
+    const { log, warnings } = this.#parts.subscriber;
     log.debug({ id: this.id, text }, 'stream failed');
-    troubles?.noticed({ id: this.id, route, target }, 'stream', `stream broken off: ${text}`);
+    warnings?.noticed({ id: this.id, route, target }, 'stream', `stream broken off: ${text}`);
     if (this.isDebug && this.#state !== 'over') this.#response.push(new StreamPiece(Buffer.from(`\n\n${text}\n`)));
     this.#end(reason);
   }

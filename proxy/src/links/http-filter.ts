@@ -1,9 +1,6 @@
-/**
- * Owns: the filters that ask a server about an item: http-check and http-modify. Does not own: the other filters, or the
- * order of items.
- */
+/** The filters that ask a server about an item: http-check and http-modify. */
 import { headerValue, type Item, type ResponseHead, wireFromText } from '@holdfast/grip';
-import type { OriginError } from '../origin/errors.js';
+import type { OriginError } from '../errors.js';
 import type { AnswerSink, OriginCall, OriginHandler } from '../origin/port.js';
 import type { Clock, Timer } from '../runtime/clock.js';
 import { KeptBytes } from '../runtime/kept-bytes.js';
@@ -45,7 +42,7 @@ const MAX_WAITING = 10_000;
 /** What is asked. */
 export interface HttpFilterQuestion {
   readonly filter: 'http-check' | 'http-modify';
-  /** Where the connection stands: the URL in its meta may be relative. */
+  /** What the URL in the connection's meta is relative to. */
   readonly scope: LinkScope;
   readonly subMeta: ReadonlyMap<string, string>;
   readonly item: Item;

@@ -1,20 +1,25 @@
-/**
- * Owns: requests that the proxy makes by itself to where the links of an origin lead. Does not own: where that is
- * (`link-place`), when they are made, or what their answers mean.
- */
+/** Requests that the proxy itself makes to where the links of an origin lead. */
 import { CauseLog, type Containment, type Log, uncontained } from '@holdfast/control-api';
-import { headerValue, type RawHeaders } from '@holdfast/grip';
+import { type GoneLink, headerValue, type RawHeaders } from '@holdfast/grip';
 import { DecodedAnswer } from '../decoding/decoded-answer.js';
 import type { Forwarder } from '../origin/forwarder.js';
-import type { Origin, OriginCall, OriginHandler } from '../origin/port.js';
+import type { AnswerSink, Origin, OriginCall, OriginHandler } from '../origin/port.js';
 import { send, type TargetRequest } from '../origin/send.js';
-import type { Troubles } from '../origin/warnings.js';
+import type { OriginWarnings } from '../origin/warnings.js';
 import type { Route } from '../routes/route.js';
 import type { RouteTable } from '../routes/route-table.js';
 import type { Target } from '../routes/target.js';
 import type { Clock } from '../runtime/clock.js';
 import { type LinkPlace, placeOf } from './link-place.js';
 import type { LinkScope } from './link-scope.js';
+
+/**
+ * Most bytes of an answer that are read, so that its connection can be used again; with more it is broken off.
+ *
+ * @limit {} bytes of the answer to a gone link
+ * @over it is broken off
+ */
+export const ANSWER_MAX = 100_000;
 
 /** A place that may be asked. */
 export type AskedPlace = Exclude<LinkPlace, { kind: 'nowhere' }>;
@@ -31,8 +36,7 @@ export interface LinkRequest {
   readonly body?: Buffer;
 }
 
-/** What the client of links is given. */
-export interface LinkClientParts {
+export interface LinkClientDeps {
   readonly forwarder: Forwarder;
   readonly originOf: (target: Target, route: Route, host: string) => Origin;
   readonly routes: () => RouteTable;
@@ -41,36 +45,36 @@ export interface LinkClientParts {
   /** Left out: nothing is contained. */
   readonly faults?: Containment;
   /** Left out: failures are visible by their effects. */
-  readonly troubles?: Troubles | undefined;
+  readonly warnings?: OriginWarnings | undefined;
 }
 
 /** Follows links. Requests to targets are signed like any request of their route, others are not. */
 export class LinkClient {
-  readonly #parts: LinkClientParts;
+  readonly #deps: LinkClientDeps;
   readonly #causes: CauseLog;
 
-  constructor(parts: LinkClientParts) {
-    this.#parts = parts;
-    this.#causes = new CauseLog(parts.log, parts.clock);
+  constructor(deps: LinkClientDeps) {
+    this.#deps = deps;
+    this.#causes = new CauseLog(deps.log, deps.clock);
   }
 
   /** Where a link leads now. One that leads nowhere is named in the log. */
   place(uri: string, scope: LinkScope): LinkPlace {
-    const table = this.#parts.routes();
+    const table = this.#deps.routes();
     const place = placeOf(uri, scope, table);
-    if (place.kind === 'nowhere') this.tell(`link not followed: ${place.reason}`, place.url, scope);
+    if (place.kind === 'nowhere') this.warn(`link not followed: ${place.reason}`, place.url, scope);
     return place;
   }
 
-  /** Has the log say what is wrong with a link, once per second for each route and text. */
-  tell(text: string, url: string, { route }: LinkScope, error?: Error): void {
+  /** Logs what is wrong with a link, once per second for each route and text. */
+  warn(text: string, url: string, { route }: LinkScope, error?: Error): void {
     const name = route.id ?? route.key;
     this.#causes.warn(`${name} ${text}`, { route: name, url, ...(error && { err: error }) }, text);
   }
 
   /** As `send`, for an answer that is read: its body comes decoded. */
   read(link: LinkRequest, handler: OriginHandler): OriginCall {
-    const answer = new DecodedAnswer(handler, this.#parts.faults ?? uncontained);
+    const answer = new DecodedAnswer(handler, this.#deps.faults ?? uncontained);
     return answer.start((outer) => this.send(link, outer));
   }
 
@@ -81,13 +85,13 @@ export class LinkClient {
       repeatable: link.method === 'GET',
       replayable: true,
       dispatch: (target, attempt) => this.#dispatch(link, target, attempt),
-      targetFailed: (target, error) => this.#parts.troubles?.targetFailed({ id: undefined, route, target }, error),
+      targetFailed: (target, error) => this.#deps.warnings?.targetFailed({ id: undefined, route, target }, error),
     };
     return send(route.targets, request, handler);
   }
 
   #dispatch(link: LinkRequest, target: Target, handler: OriginHandler): OriginCall {
-    const { forwarder, originOf } = this.#parts;
+    const { forwarder, originOf } = this.#deps;
     const { kind, route, secure } = link.place;
     const { pathname, search, host } = new URL(link.place.url);
     const unsigned = kind === 'host';
@@ -101,4 +105,29 @@ export class LinkClient {
     const body = link.body ?? null;
     return originOf(target, route, forwarded.host).dispatch({ method: link.method, body, ...forwarded }, handler);
   }
+}
+
+/**
+ * Reports to an origin that a connection that it held is over (GRIP `rel=gone`): posts to the link once, with an empty body, if it
+ * leads anywhere. The answer is not used, and a failure only logged.
+ */
+export function reportGone(link: GoneLink, scope: LinkScope, client: LinkClient): void {
+  const place = client.place(link.uri, scope);
+  if (place.kind === 'nowhere') return;
+  let bytes = 0;
+  const handler: OriginHandler & AnswerSink = {
+    onInformation() {},
+    onHead: ({ status }) => {
+      if (status > 299) client.warn(`gone link not taken: it was answered ${status}`, place.url, scope);
+      return handler;
+    },
+    onData: (chunk) => {
+      bytes += chunk.length;
+      if (bytes > ANSWER_MAX) call.abort();
+      return true;
+    },
+    onEnd() {},
+    onError: (error) => client.warn(`gone link not delivered: ${error.message}`, place.url, scope, error),
+  };
+  const call = client.send({ method: 'POST', place, headers: [], body: Buffer.alloc(0) }, handler);
 }

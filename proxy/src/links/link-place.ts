@@ -1,8 +1,4 @@
-/**
- * Owns: where a link may lead: by a route, straight to a target, to a host of the route's list, or nowhere. The one place
- * that decides it, and no name that a client sent is ever looked up for it. Does not own: the request.
- */
-
+/** Where a link may lead: by a route, straight to a target, to a host of the route's list, or nowhere. */
 import { type Route, rewritePath } from '../routes/route.js';
 import type { RouteTable } from '../routes/route-table.js';
 import { describeHost, type HttpTarget, type Target, withoutRoot } from '../routes/target.js';
@@ -24,7 +20,7 @@ export type LinkPlace =
     }
   | { readonly kind: 'nowhere'; readonly url: string; readonly reason: string };
 
-/** What is asked, as far as it decides who is. */
+/** The parts of a link that decide where it leads. */
 interface Link {
   /** As the origin wrote it. */
   readonly uri: string;
@@ -37,7 +33,7 @@ interface Link {
 const NOBODY = 'nobody.invalid';
 
 /**
- * Decides on a link, in this order:
+ * The one place that decides on a link. No name that a client sent is ever looked up for it. In this order:
  *
  * 1. It is on the site of the client's request (the same host, and its port or a default one): see {@link onSite}.
  * 2. It names a target of the route as its origin may know itself, see {@link targetNamed}: to that target.
@@ -56,7 +52,7 @@ export function placeOf(uri: string, scope: LinkScope, table: RouteTable): LinkP
   const own = table.current(scope.route);
   const asked = scope.asked === undefined ? undefined : table.current(scope.asked);
   const target = own && targetNamed(url, own, client);
-  if (own !== undefined && target !== undefined) return toTargets(url, own, target, scope.standing.secure);
+  if (own !== undefined && target !== undefined) return toTargets(url, own, target, scope.secure);
   if (isRelative && scope.asked !== undefined) return onSite(link, scope, table);
   if ((url.port === '' || url.port === client.port) && table.hasDomain(hostName(url))) {
     const secure = url.protocol === 'https:';
@@ -90,7 +86,7 @@ function onSite(link: Link, scope: LinkScope, table: RouteTable): LinkPlace {
   const { url, isRelative } = link;
   const asked = table.current(scope.asked ?? scope.route);
   // An origin behind a TLS terminator may not know of it.
-  const secure = url.protocol === 'https:' || scope.standing.secure;
+  const secure = url.protocol === 'https:' || scope.secure;
   if (asked === undefined) {
     return byTable(url, scope.route, table, secure) ?? nowhere(url, 'its route is not in force any more');
   }
@@ -200,9 +196,9 @@ function isSite(url: URL, client: URL): boolean {
 }
 
 /**
- * The target that the host of a URL stands for: its address, or a name by which its origin knows itself, that is, which it
- * gets as Host. If none is that exactly, one whose origin has the scheme wrong, or the port: it may write its own behind any
- * name that it has, and none at all, or a usual one, behind a name that it is called by.
+ * The target that the host of a URL means: its address, or the name by which its origin knows itself, since it gets it as Host.
+ * Without an exact match, a target whose origin has the scheme or the port wrong: it may write its own port behind its address or
+ * its name, and no port, or a usual one, behind its name.
  */
 function targetNamed(url: URL, route: Route, client: URL): Target | undefined {
   const ssl = url.protocol === 'https:';

@@ -1,10 +1,7 @@
-/**
- * Owns: fetching a stream's next link: sharing the fetch, repeating one that failed, and telling a usable answer from
- * another. Does not own: when it is fetched, where it leads, or what its instruct does to the stream.
- */
+/** Fetching a stream's next link: sharing the fetch, repeating one that failed, and checking what its answer says. */
 import type { Faulty } from '@holdfast/control-api';
 import { type Instruct, instructKind, parseInstructHeaders, type ResponseHead } from '@holdfast/grip';
-import type { OriginError } from '../origin/errors.js';
+import type { OriginError } from '../errors.js';
 import { type AnswerSink, nowhere, type OriginCall, type OriginHandler } from '../origin/port.js';
 import { channelOf, refusedChannel } from '../routes/channel-name.js';
 import type { Clock, Timer } from '../runtime/clock.js';
@@ -25,8 +22,8 @@ export interface NextLinkOwner extends Faulty {
   linkFailed(why: string, partly: boolean): void;
 }
 
-/** What fetching needs; the same for all streams. */
-export interface NextLinkParts {
+/** The same for all streams. */
+export interface NextLinkDeps {
   readonly client: LinkClient;
   readonly fetches: SharedFetches;
   readonly clock: Clock;
@@ -41,7 +38,7 @@ const NONE: ReadonlyMap<string, string> = new Map();
  * failed.
  */
 export class NextLink implements OriginHandler, AnswerSink {
-  readonly #parts: NextLinkParts;
+  readonly #deps: NextLinkDeps;
   readonly #owner: NextLinkOwner;
   #uri = '';
   /** Of the response that named the link. */
@@ -57,8 +54,8 @@ export class NextLink implements OriginHandler, AnswerSink {
   /** What is asked. */
   #url = '';
 
-  constructor(parts: NextLinkParts, owner: NextLinkOwner) {
-    this.#parts = parts;
+  constructor(deps: NextLinkDeps, owner: NextLinkOwner) {
+    this.#deps = deps;
     this.#owner = owner;
   }
 
@@ -72,12 +69,12 @@ export class NextLink implements OriginHandler, AnswerSink {
     return this.#sentIds;
   }
 
-  /** Fetches a link that was named there, telling the origin the last ids, at each attempt those of then. Only when not busy. */
+  /** Fetches a link that was named there, with the last ids, at each attempt those of then. Only when not busy. */
   fetch(uri: string, scope: LinkScope, lastIds: () => ReadonlyMap<string, string>): void {
     this.#uri = uri;
     this.#scope = scope;
     this.#lastIds = lastIds;
-    this.#retry = new Retry(this.#parts.random);
+    this.#retry = new Retry(this.#deps.random);
     this.#attempt();
   }
 
@@ -88,7 +85,7 @@ export class NextLink implements OriginHandler, AnswerSink {
 
   /** Gives the fetch up. */
   stop(): void {
-    this.#parts.clock.clear(this.#timer);
+    this.#deps.clock.clear(this.#timer);
     this.#timer = undefined;
     this.#call?.abort();
     this.#call = undefined;
@@ -144,7 +141,7 @@ export class NextLink implements OriginHandler, AnswerSink {
     this.#sentIds = lastIds;
     this.#partly = false;
     // Where it leads is decided anew: the routes may have been reloaded.
-    const place = this.#parts.client.place(this.#uri, scope);
+    const place = this.#deps.client.place(this.#uri, scope);
     if (place.kind === 'nowhere') {
       this.#owner.linkFailed('Failed to retrieve next link.', false);
       return;
@@ -153,7 +150,7 @@ export class NextLink implements OriginHandler, AnswerSink {
     this.#answered = scopeAt(place, scope);
     const request = { method: 'GET', place, headers: [], lastIds } as const;
     const key = JSON.stringify([scope.route.key, place.kind, place.route.key, place.url, [...lastIds].sort()]);
-    this.#call = this.#parts.fetches.fetch(key, (handler) => this.#parts.client.read(request, handler), this);
+    this.#call = this.#deps.fetches.fetch(key, (handler) => this.#deps.client.read(request, handler), this);
   }
 
   #failed(why: string, error?: OriginError): void {
@@ -164,22 +161,22 @@ export class NextLink implements OriginHandler, AnswerSink {
       return;
     }
     this.stop();
-    this.#tell('link failed and will be asked again', why, error);
+    this.#warn('link failed and will be asked again', why, error);
     const again = () => {
       this.#timer = undefined;
       this.#attempt();
     };
-    this.#timer = this.#parts.clock.after(delay, again, this.#owner);
+    this.#timer = this.#deps.clock.after(delay, again, this.#owner);
   }
 
   #giveUp(why: string, partly: boolean, error?: OriginError): void {
     this.stop();
-    this.#tell('link failed and its stream ends', why, error);
+    this.#warn('link failed and its stream ends', why, error);
     this.#owner.linkFailed(why, partly);
   }
 
   /** The error of an origin says more than clients may see. */
-  #tell(what: string, why: string, error: OriginError | undefined): void {
-    this.#parts.client.tell(`${what}: ${error?.message ?? why}`, this.#url, this.#scope as LinkScope, error);
+  #warn(what: string, why: string, error: OriginError | undefined): void {
+    this.#deps.client.warn(`${what}: ${error?.message ?? why}`, this.#url, this.#scope as LinkScope, error);
   }
 }

@@ -1,10 +1,7 @@
-/**
- * Owns: one fetch for many connections that want the same of a link at the same time. Does not own: the request, or what
- * its answer means to each of them.
- */
+/** One fetch for many connections that want the same of a link at the same time. */
 import { type Containment, uncontained } from '@holdfast/control-api';
 import type { ResponseHead } from '@holdfast/grip';
-import { faultError, type OriginError } from '../origin/errors.js';
+import { faultError, type OriginError } from '../errors.js';
 import type { AnswerSink, OriginCall, OriginHandler } from '../origin/port.js';
 import { KeptBytes } from '../runtime/kept-bytes.js';
 
@@ -124,9 +121,9 @@ class Sharing implements OriginHandler, AnswerSink {
   }
 
   /** A fault of one joiner ends its part, and is none of the others'. */
-  #guard(joiner: Joiner, tell: () => void): void {
+  #guard(joiner: Joiner, call: () => void): void {
     try {
-      tell();
+      call();
     } catch (error) {
       this.#faults.caught('origin', error);
       this.#joiners.delete(joiner);

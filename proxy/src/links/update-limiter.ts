@@ -1,6 +1,6 @@
 /**
- * Owns: how fast connections that have missed something go back to their origins, so that a gap on a busy channel does
- * not become a stampede. Does not own: what they do there. Hints are the publisher's wish and do not come here.
+ * How fast connections that have missed something go back to their origins, so that a gap on a busy channel does not become a
+ * stampede; hints are the publisher's wish and are not limited.
  */
 import { type Faulty, uncontained } from '@holdfast/control-api';
 import type { Clock, Timer } from '../runtime/clock.js';
@@ -43,7 +43,7 @@ export class UpdateLimiter {
     this.#faults = faults;
   }
 
-  /** Calls `go` when it is its turn, and ends `what` by a fault of it; the result takes it back. */
+  /** Calls `go` in its turn; a fault of it ends `what`. The result withdraws it. */
   enter(link: string, go: () => void, what?: Faulty): () => void {
     let queue = this.#queues.get(link);
     if (queue === undefined) {
@@ -51,7 +51,7 @@ export class UpdateLimiter {
       this.#queues.set(link, queue);
       this.#arm(link, queue);
     }
-    // A turn of its own, so that the same function may wait twice.
+    // A new function, so that the same `go` may wait twice.
     const turn = () => this.#faults.run('timer', go, what);
     const { waiting } = queue;
     waiting.add(turn);
@@ -66,7 +66,7 @@ export class UpdateLimiter {
       }
       this.#arm(link, queue);
       const batch = first(queue.waiting, Math.min(BATCH, this.#budget()));
-      // One of the batch may take another's turn back.
+      // One of the batch may withdraw another.
       for (const turn of batch) {
         if (!queue.waiting.delete(turn)) continue;
         this.#left--;

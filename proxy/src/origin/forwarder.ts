@@ -1,9 +1,9 @@
-/** Turns a client's request into requests to targets: host, path and headers, whose rules are in `headers`. */
-import type { RawHeaders } from '@holdfast/grip';
+/** A client's request as each target gets it: host, path and headers, whose rules are in `headers`, with the GRIP fields. */
+import { formatGripLast, type RawHeaders, type ResponseHead, type SigKey, signGripSig } from '@holdfast/grip';
 import type { Options } from '../config/table.js';
 import { type Route, rewritePath } from '../routes/route.js';
 import type { Target } from '../routes/target.js';
-import type { GripHeaders } from './grip-headers.js';
+import type { Clock } from '../runtime/clock.js';
 import { type ForwardRules, requestHeaders } from './headers.js';
 
 /** What is believed of the client; decided once per request. */
@@ -45,11 +45,11 @@ export interface Forwarded {
 /** Makes the requests for origins. */
 export class Forwarder {
   readonly #settings: ForwardSettings;
-  readonly #grip: GripHeaders;
+  readonly #clock: Clock;
 
-  constructor(settings: ForwardSettings, grip: GripHeaders) {
+  constructor(settings: ForwardSettings, clock: Clock) {
     this.#settings = settings;
-    this.#grip = grip;
+    this.#clock = clock;
   }
 
   /** Signed anew at every call. `lastIds` go out as `Grip-Last`. */
@@ -77,10 +77,57 @@ export class Forwarder {
         routeHeaders: route.headers,
         origHeaders: route.origHeaders,
         speaksGrip,
-        grip: speaksGrip ? this.#grip.make(route.sigIss ?? sigIss, key, lastIds) : [],
+        grip: speaksGrip ? gripHeaders(route.sigIss ?? sigIss, key, lastIds, this.#clock) : [],
       },
       rules,
     );
     return { host, path: rewritePath(route, request.path), headers };
   }
+}
+
+/** What origins may ask of this proxy; GRIP libraries look into it. */
+export const GRIP_FEATURE = [
+  'status',
+  'session',
+  'link:next',
+  'link:gone',
+  'filter:skip-self',
+  'filter:skip-users',
+  'filter:require-sub',
+  'filter:build-id',
+  'filter:var-subst',
+  'filter:http-check',
+  'filter:http-modify',
+].join(', ');
+
+/**
+ * `Grip-Sig`, `Grip-Feature` and `Grip-Last` for one request, signed as of this second and valid for an hour; unsigned without an
+ * issuer or a key. `lastIds` maps unprefixed channel names to the last id known.
+ */
+export function gripHeaders(
+  iss: string,
+  key: SigKey | undefined,
+  lastIds: ReadonlyMap<string, string> | undefined,
+  clock: Clock,
+): string[] {
+  const headers: string[] = [];
+  if (key !== undefined && iss !== '') {
+    headers.push('Grip-Sig', signGripSig(iss, key, Math.floor(clock.wall() / 1000)));
+  }
+  headers.push('Grip-Feature', GRIP_FEATURE);
+  for (const [channel, id] of lastIds ?? []) headers.push('Grip-Last', formatGripLast(channel, id));
+  return headers;
+}
+
+/**
+ * An interim head without the fields by which an origin speaks to its GRIP proxy: clients have no use for channels and links,
+ * and in an interim answer they have no effect. The same object where there are none.
+ */
+export function withoutGrip(head: ResponseHead): ResponseHead {
+  const { headers } = head;
+  const others: string[] = [];
+  for (let i = 0; i < headers.length; i += 2) {
+    if (!/^grip-/i.test(headers[i] as string)) others.push(headers[i] as string, headers[i + 1] as string);
+  }
+  return others.length === headers.length ? head : { ...head, headers: others };
 }

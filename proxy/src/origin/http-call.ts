@@ -2,8 +2,8 @@
 import type { Readable } from 'node:stream';
 import type { Containment } from '@holdfast/control-api';
 import { isFinalStatus, isInterimStatus, type ResponseHead, sendableReason } from '@holdfast/grip';
+import { faultError, OriginError } from '../errors.js';
 import { realClock } from '../runtime/clock.js';
-import { faultError, OriginError } from './errors.js';
 import type { AnswerSink, OriginCall, OriginHandler, OriginRequest } from './port.js';
 import { type Framing, frameUpload } from './undici/upload-framing.js';
 
@@ -41,7 +41,7 @@ export class HttpCall implements OriginCall {
   #connected = false;
   /** When the request was on a connection; ms. */
   #since = 0;
-  /** Undefined while there was none. */
+  /** Undefined before the first. */
   #interim: Interim | undefined;
   /** Of the final answer; 0 while there is none. */
   #status = 0;
@@ -75,7 +75,7 @@ export class HttpCall implements OriginCall {
     }
   }
 
-  /** After a fault in what the handler has done: the request is over, and the handler learns so as of any failure. */
+  /** Ends the request after a fault of its handler, which gets the error like any other. */
   #fault(error: unknown): void {
     this.#faults.caught('origin', error);
     if (this.#over) return;
@@ -124,7 +124,7 @@ export class HttpCall implements OriginCall {
     return true;
   }
 
-  /** An answer that is none: its connection is not used again. */
+  /** An invalid answer: its connection is not used again. */
   #refuse(why: string): void {
     const abort = this.#abort;
     this.fail(new OriginError('ERR_ORIGIN_MALFORMED', why, 'no'));
@@ -170,7 +170,7 @@ export class HttpCall implements OriginCall {
     clearTimeout(this.#interim?.timer);
   }
 
-  /** Passes an interim answer on, unless the origin makes too much of them. */
+  /** Passes an interim answer on, unless there are too many. */
   #inform(head: ResponseHead): void {
     this.#interim ??= { count: 0, bytes: 0, timer: this.#limitHead(realClock.monotonic() - this.#since) };
     const interim = this.#interim;
@@ -182,7 +182,7 @@ export class HttpCall implements OriginCall {
     } else this.#handler.onInformation(head);
   }
 
-  /** undici begins to wait anew with each interim answer; an upload may take its time. */
+  /** undici starts its time limit again with each interim answer; an upload may take its time. */
   #limitHead(elapsed: number): NodeJS.Timeout | undefined {
     if (this.#headTimeout === 0) return undefined;
     const expire = () => {
@@ -202,7 +202,7 @@ export class HttpCall implements OriginCall {
   }
 }
 
-/** What has come of interim answers. */
+/** The interim answers so far. */
 interface Interim {
   count: number;
   bytes: number;

@@ -2,7 +2,7 @@
 import type { Readable } from 'node:stream';
 import type { Faulty } from '@holdfast/control-api';
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
-import type { OriginError } from './errors.js';
+import type { OriginError } from '../errors.js';
 
 /** A request as it goes out to one target: headers are final. */
 export interface OriginRequest {

@@ -1,7 +1,7 @@
 /** Sending a request to the targets of its route, in order, until one of them has taken it: the only loop over targets. */
 import type { ResponseHead } from '@holdfast/grip';
+import { OriginError } from '../errors.js';
 import { describeHost, type Target } from '../routes/target.js';
-import { OriginError } from './errors.js';
 import type { AnswerSink, OriginCall, OriginHandler } from './port.js';
 
 /** What decides whether a request may be sent again. */

@@ -1,7 +1,4 @@
-/**
- * The lines of the log that say what is wrong with an origin, a route or a client: what failed, where, why, and what to do. How
- * often a line is written is decided by `CauseLog`.
- */
+/** The log lines about failures of origins, routes and clients: what failed, where, why, and what an operator can do. */
 import { CauseLog, type Log } from '@holdfast/control-api';
 import {
   filterNames,
@@ -12,14 +9,12 @@ import {
   type UnknownMember,
   unknownGripFields,
 } from '@holdfast/grip';
-import { guess, legible } from '../config/checks/legible.js';
-import { EdgeError } from '../edge/errors.js';
-import { RequestError, type RequestErrorCode } from '../http/errors.js';
+import type { Options } from '../config/table.js';
+import { EdgeError, OriginError, RequestError, type RequestErrorCode } from '../errors.js';
 import type { Route } from '../routes/route.js';
-import type { Target } from '../routes/target.js';
+import { describeHost, type Target } from '../routes/target.js';
 import type { Clock } from '../runtime/clock.js';
-import { adviceOn, type OriginPatience, rootCode } from './advice.js';
-import { OriginError } from './errors.js';
+import { guess, legible } from '../runtime/legible.js';
 import { describeTarget } from './send.js';
 
 /** Where it happened, as far as is known. */
@@ -47,19 +42,22 @@ const OF_CLIENTS: ReadonlySet<string> = new Set<RequestErrorCode | 'ERR_ORIGIN_R
 ]);
 
 /**
- * Unknown words that the log names for one route; they come from the origin, and so have no end.
+ * Unknown names that are logged for one route. They come from the origin, so their number has no bound otherwise.
  *
  * @limit {} unknown fields, members and filters of one route that the log names
  * @over the others are not named until the routes are loaded again
  */
-export const WORDS_MAX = 20;
+export const UNKNOWN_NAMES_MAX = 20;
 
-/** Logs what goes wrong between client and origin. Each error is logged once, by the first caller that reports it. */
-export class Troubles {
+/**
+ * Logs what goes wrong between client and origin. Each error is logged once, by the first caller that reports it; `CauseLog`
+ * decides how often a line is written.
+ */
+export class OriginWarnings {
   readonly #causes: CauseLog;
   readonly #patience: OriginPatience;
   readonly #reported = new WeakSet<Error>();
-  readonly #words = new WeakMap<Route, Set<string>>();
+  readonly #unknownNames = new WeakMap<Route, Set<string>>();
 
   constructor(log: Log, clock: Clock, patience: OriginPatience) {
     this.#causes = new CauseLog(log, clock);
@@ -84,12 +82,12 @@ export class Troubles {
     const root = rootCode(error);
     // What is quoted is left out: it may differ each time.
     const kind = `${what} ${code} ${root} ${error instanceof GripError ? error.message.replace(/['"].*/s, '') : ''}`;
-    this.#tell(level, kind, context, `${what}: ${why}`, { code, ...(root !== undefined && { cause: root }) });
+    this.#write(level, kind, context, `${what}: ${why}`, { code, ...(root !== undefined && { cause: root }) });
   }
 
   /** Something that an origin or a client sent is of no use, though the connection goes on. `kind` names it, `text` says why. */
   noticed(context: FailureContext, kind: string, text: string): void {
-    this.#tell('warn', kind, context, text, {});
+    this.#write('warn', kind, context, text, {});
   }
 
   /** An origin's instruct: what of it has no meaning is logged once for its route, until that is loaded anew. */
@@ -109,7 +107,7 @@ export class Troubles {
     for (const name of filters) if (!isKnownFilter(name)) this.#unknown(context, 'filter', name, filterNames);
   }
 
-  /** A hold has no channel, and no next link: its client will never get anything. Told once for its route. */
+  /** A hold has no channel, and no next link: its client will never get anything. Logged once for its route. */
   channelless(context: FailureContext): void {
     this.#once(
       context,
@@ -126,14 +124,14 @@ export class Troubles {
     );
   }
 
-  #once(context: FailureContext, word: string, text: string): void {
+  #once(context: FailureContext, name: string, text: string): void {
     const { route } = context;
     if (route === undefined) return;
-    const words = this.#words.get(route) ?? new Set();
-    this.#words.set(route, words);
-    if (words.has(word) || words.size === WORDS_MAX) return;
-    words.add(word);
-    this.noticed(context, word, text);
+    const names = this.#unknownNames.get(route) ?? new Set();
+    this.#unknownNames.set(route, names);
+    if (names.has(name) || names.size === UNKNOWN_NAMES_MAX) return;
+    names.add(name);
+    this.noticed(context, name, text);
   }
 
   #why(error: Error, target: Target | undefined): string {
@@ -144,10 +142,119 @@ export class Troubles {
     return advice === undefined ? error.message : `${error.message.replace(/\.$/, '')}: ${advice}`;
   }
 
-  #tell(level: 'info' | 'warn', kind: string, { id, route, target }: FailureContext, text: string, more: object): void {
+  #write(
+    level: 'info' | 'warn',
+    kind: string,
+    { id, route, target }: FailureContext,
+    text: string,
+    more: object,
+  ): void {
     const where = target && describeTarget(target);
     const at = route === undefined ? undefined : (route.id ?? route.key);
     const fields = { id, route: at, target: where, ...more };
     this.#causes[level](`${kind}\n${at}\n${where}`, fields, legible(text));
   }
+}
+
+/** How long origins are waited for. */
+export type OriginPatience = Pick<Options, 'originConnectTimeout' | 'originTimeout'>;
+
+/** Causes of causes that are looked through for the system's own. */
+const MAX_CAUSES = 4;
+
+/** What the system and the TLS library say of a connection that was not made; `%h` stands for the target's address. */
+const CONNECTING: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connection refused: is the origin running on %h?',
+  ENOTFOUND: 'its name is unknown: is it spelled right in the route, and does this machine know it?',
+  EAI_AGAIN: 'its name cannot be looked up now: the name server of this machine does not answer',
+  EHOSTUNREACH: 'there is no way to %h: is that machine up, and is a firewall between?',
+  ENETUNREACH: 'there is no way to the network of %h',
+  EADDRNOTAVAIL: 'this machine has no free port for another connection to %h',
+  ECONNRESET:
+    'it closed the connection before it was up: is %h the right port, and does it speak TLS as the target says?',
+  EPROTO: 'the TLS handshake failed: does it speak TLS on %h? If not, remove ssl from the target',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak TLS on %h: remove ssl from the target',
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: 'it does not speak TLS on %h: remove ssl from the target',
+  CERT_HAS_EXPIRED: 'its certificate has expired: renew it (insecure on the target accepts any)',
+  CERT_NOT_YET_VALID: 'its certificate is not valid yet: is the clock of this machine right?',
+  ERR_TLS_CERT_ALTNAME_INVALID:
+    'its certificate is for other names: have host= of the target say one of them, or set trust_connect_host where it is for %h',
+};
+
+const UNTRUSTED =
+  'its certificate is not trusted: name the file of its authority in NODE_EXTRA_CA_CERTS (insecure on the target accepts any)';
+
+/** OpenSSL's codes for an authority that is not known. */
+const UNTRUSTED_CODES: ReadonlySet<string> = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'CERT_UNTRUSTED',
+]);
+
+/** The code at the bottom of an error: the system's or a library's. Undefined where there is none. */
+export function rootCode(error: Error): string | undefined {
+  let found: string | undefined;
+  let at: unknown = error.cause;
+  for (let depth = 0; at instanceof Error && depth < MAX_CAUSES; depth++) {
+    const { code } = at as { code?: unknown };
+    if (typeof code === 'string') found = code;
+    at = at.cause;
+  }
+  return found;
+}
+
+/** Why, and what to do, in one line. */
+export function adviceOn(error: OriginError, target: Target | undefined, patience: OriginPatience): string {
+  switch (error.code) {
+    case 'ERR_ORIGIN_CONNECT':
+      return connecting(error, target, patience);
+    case 'ERR_ORIGIN_BLOCKED':
+      return 'the target is untrusted, and its address is private: remove untrusted if the origin may be in this network';
+    case 'ERR_ORIGIN_TIMEOUT':
+      return `it was silent for ${seconds(patience.originTimeout)} (origin_timeout): is it stuck, or does it need longer?`;
+    case 'ERR_ORIGIN_CLOSED':
+      return answeredNothing(error, target)
+        ? 'it closed the connection without an answer: did it crash, or does it speak TLS there, so that the target needs ssl?'
+        : 'it closed the connection before its answer was complete: did it crash or restart, or limit the time?';
+    case 'ERR_ORIGIN_MALFORMED':
+      return `what it sent is not valid: ${error.message}${tlsHint(error, target)}`;
+    default:
+      return error.message;
+  }
+}
+
+function connecting(error: OriginError, target: Target | undefined, { originConnectTimeout }: OriginPatience): string {
+  const code = rootCode(error) ?? '';
+  if (UNTRUSTED_CODES.has(code)) return `${UNTRUSTED} (${code})`;
+  const host = target?.kind === 'http' ? describeHost(target) : 'its address';
+  const known = CONNECTING[code];
+  if (known !== undefined) return `${known.replace('%h', host)} (${code})`;
+  if (code === 'ETIMEDOUT' || code === 'UND_ERR_CONNECT_TIMEOUT' || error.message === 'connecting timed out') {
+    return `no connection within ${seconds(originConnectTimeout)} (origin_connect_timeout): is ${host} right, and is a firewall between?`;
+  }
+  return error.message;
+}
+
+/** Bytes of TLS read as HTTP, and the other way round, are the commonest cause. */
+function tlsHint(error: Error, target: Target | undefined): string {
+  if (
+    target?.kind !== 'http' ||
+    target.ssl ||
+    !/HPE_INVALID_(CONSTANT|VERSION)|Expected HTTP/.test(`${rootCode(error)} ${error.message}`)
+  )
+    return '';
+  return ': does it speak HTTP there, or does the target need ssl?';
+}
+
+/** Whether nothing at all has come from a target that is spoken to without TLS: servers of TLS take that so. */
+function answeredNothing({ cause }: Error, target: Target | undefined): boolean {
+  const { socket } = (cause ?? {}) as { socket?: { bytesRead?: number } };
+  return target?.kind === 'http' && !target.ssl && socket?.bytesRead === 0;
+}
+
+function seconds(ms: number): string {
+  return `${ms / 1_000} s`;
 }

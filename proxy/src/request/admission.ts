@@ -1,23 +1,23 @@
 /** How many requests are at origins at once (`max_open_requests`). Holds, which have left their origin, do not count. */
 
-/** A request that waits to be let through. */
+/** A request that waits to be admitted. */
 export interface Entrant {
   /** Its turn has come. */
   admitted(): void;
 }
 
-/** Lets requests through in the order of their coming, no more than `max` at a time. */
+/** Admits requests in the order in which they come, at most `max` at a time. */
 export class Admission {
   readonly #max: number;
   #open = 0;
   /** In order. One of them may be withdrawn at any time: clients come and go while their requests wait. */
   readonly #waiting = new Set<Entrant>();
   /**
-   * Its place in the queue. Begun anew each time it would pass all those that have gone (quadratic work in V8); never begun anew
-   * it would keep alive what V8 has held the queue in before.
+   * The position in the queue. It is replaced when more entrants were withdrawn than wait: the old one would pass over all of them
+   * (quadratic work in V8), and would keep V8's former tables of the queue alive.
    */
   #order: Iterator<Entrant, undefined> = this.#waiting.values();
-  /** Since it was begun. */
+  /** Since `#order` was replaced. */
   #withdrawn = 0;
 
   /** `max` may be Infinity. */
@@ -30,7 +30,7 @@ export class Admission {
     return this.#waiting.size;
   }
 
-  /** Lets `entrant` through now, or when one of those before has left. */
+  /** Admits `entrant` now, or when one of those before it has left. */
   enter(entrant: Entrant): void {
     if (this.#open < this.#max) {
       this.#open++;
@@ -38,14 +38,14 @@ export class Admission {
     } else this.#waiting.add(entrant);
   }
 
-  /** One that waits, if it does, is not to be let through any more. */
+  /** Takes an entrant out of the queue, if it waits. */
   withdraw(entrant: Entrant): void {
     if (!this.#waiting.delete(entrant) || ++this.#withdrawn <= this.#waiting.size) return;
     this.#order = this.#waiting.values();
     this.#withdrawn = 0;
   }
 
-  /** One that was let through is done; the next goes on. */
+  /** One that was admitted is done; the next is admitted. */
   leave(): void {
     if (this.#waiting.size === 0) {
       this.#open--;
@@ -60,7 +60,7 @@ export class Admission {
   #next(): Entrant {
     const { value } = this.#order.next();
     if (value !== undefined) return value;
-    // It has come to its end before, and sees no more.
+    // An iterator that has ended stays at its end.
     this.#order = this.#waiting.values();
     return this.#order.next().value as Entrant;
   }

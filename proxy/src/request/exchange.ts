@@ -1,25 +1,21 @@
 /** One client request from its head to its answer, as a state machine. */
-import { GripError, type HoldMode, type ResponseHead } from '@holdfast/grip';
+import { CodedError, type HoldMode, type ResponseHead } from '@holdfast/grip';
 import { answerPlain, failureOf } from '../answers/answers.js';
 import type { SubscriberEnd } from '../channels/subscriber-parts.js';
 import type { Coding } from '../decoding/codings.js';
 import { DecodedBody } from '../decoding/decoded-body.js';
 import type { ClientRequest, ClientResponse, ResponseHandler } from '../edge/port.js';
+import { faultError, type OriginError, RequestError } from '../errors.js';
 import type { HoldOwner } from '../holds/hold.js';
-import { RequestError } from '../http/errors.js';
-import { faultError, type OriginError } from '../origin/errors.js';
-import type { ClientTrust } from '../origin/forwarder.js';
-import { withoutGrip } from '../origin/grip-headers.js';
+import { type ClientTrust, withoutGrip } from '../origin/forwarder.js';
 import { type AnswerSink, nowhere, type OriginCall, type OriginHandler } from '../origin/port.js';
 import { describeTarget, Sending } from '../origin/send.js';
 import type { FailureContext } from '../origin/warnings.js';
 import type { Route } from '../routes/route.js';
 import type { Target } from '../routes/target.js';
-import { CodedError } from '../runtime/coded-error.js';
 import type { Entrant } from './admission.js';
-import { OutgoingRequest } from './outgoing-request.js';
-import { RequestBody } from './request-body.js';
-import type { RequestParts } from './request-parts.js';
+import { OutgoingRequest, RequestBody } from './outgoing-request.js';
+import type { RequestDeps } from './request-deps.js';
 
 /**
  * `asking`: the request waits to be admitted, or an origin is asked: there is no head yet.
@@ -54,7 +50,7 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
   readonly request: ClientRequest;
   readonly response: ClientResponse;
   readonly trust: ClientTrust;
-  readonly parts: RequestParts;
+  readonly deps: RequestDeps;
   readonly #chooseSink: SinkChoice;
   readonly #body: RequestBody | undefined;
   #route: Route;
@@ -68,7 +64,7 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
   #call: OriginCall | undefined;
   /** From the head on: what takes the body. */
   #sink: AnswerSink | undefined;
-  /** Who answered. */
+  /** The one that answered. */
   #target: Target | undefined;
   #status = 0;
   /** Of a hold that has the origin asked again. */
@@ -79,17 +75,17 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
     response: ClientResponse,
     route: Route,
     trust: ClientTrust,
-    parts: RequestParts,
+    deps: RequestDeps,
     chooseSink: SinkChoice,
   ) {
     this.request = request;
     this.response = response;
     this.#route = route;
     this.trust = trust;
-    this.parts = parts;
+    this.deps = deps;
     this.#chooseSink = chooseSink;
-    this.#body = request.body && new RequestBody(request.body, parts.settings.requestBodyMax);
-    this.#since = parts.clock.monotonic();
+    this.#body = request.body && new RequestBody(request.body, deps.settings.requestBodyMax);
+    this.#since = deps.clock.monotonic();
   }
 
   get id(): string {
@@ -101,7 +97,7 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
     return this.#route;
   }
 
-  /** Who answered; from the head on. */
+  /** The one that answered; from the head on. */
   get target(): Target {
     return this.#target as Target;
   }
@@ -129,8 +125,8 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
     this.#isAdmitted = true;
     this.#sink = undefined;
     this.#call = undefined;
-    const { request, trust, parts } = this;
-    const outgoing = new OutgoingRequest(request, this.#route, trust, this.#body, this.#lastIds, parts);
+    const { request, trust, deps } = this;
+    const outgoing = new OutgoingRequest(request, this.#route, trust, this.#body, this.#lastIds, deps);
     this.#sending = new Sending(this.#route.targets, outgoing, this);
     this.#sending.start();
   }
@@ -150,7 +146,7 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
       return this.#sink;
     } catch (error) {
       // Anything but a refusal of ours is a fault, and comes back as an error of the call.
-      if (!(error instanceof CodedError || error instanceof GripError)) throw error;
+      if (!(error instanceof CodedError)) throw error;
       this.fail(error);
       return nowhere;
     }
@@ -190,7 +186,7 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
   /** A sink that takes the codings off before `sink`. From here on the body comes by way of it. */
   decoded(codings: readonly Coding[], sink: AnswerSink): AnswerSink {
     if (codings.length === 0) return sink;
-    const body = new DecodedBody(codings, sink, this.#call as OriginCall, this.parts.holds.subscriber.faults);
+    const body = new DecodedBody(codings, sink, this.#call as OriginCall, this.deps.holds.subscriber.faults);
     this.#call = body;
     return body;
   }
@@ -205,7 +201,7 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
   /** The sink has been given an error: it decides what that means for the client. */
   brokenOff(error: OriginError): void {
     // A coding that cannot be taken off is reported where it makes the request fail.
-    if (error.code !== 'ERR_ORIGIN_CODING') this.parts.troubles?.failed(this.#context, error, 'answer broken off');
+    if (error.code !== 'ERR_ORIGIN_CODING') this.deps.warnings?.failed(this.#context, error, 'answer broken off');
   }
 
   /** A hold has all of the origin's body. It may last for hours: what was needed to get there is released. */
@@ -225,16 +221,16 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
     // The client of a hold may go away while the origin's own answer is still being read.
     if (this.#state !== 'holding') this.over('ERR_REQUEST_CLIENT_GONE');
     else if (this.#enter('over')) this.#body?.release();
-    this.parts.events.holdEnded(this.request, this.route, end, this.response.bodyBytes);
+    this.deps.events.holdEnded(this.request, this.route, end, this.response.bodyBytes);
   }
 
   holdRetry(end: SubscriberEnd, lastIds: ReadonlyMap<string, string>): void {
-    this.parts.events.holdEnded(this.request, this.route, end, this.response.bodyBytes);
+    this.deps.events.holdEnded(this.request, this.route, end, this.response.bodyBytes);
     if (!this.#enter('asking')) return;
     this.#lastIds = lastIds;
     this.response.setHandler(this);
     // The table may have been reloaded since: the route's present form decides, or none if it is gone.
-    const route = this.parts.routes().current(this.route);
+    const route = this.deps.routes().current(this.route);
     if (route === undefined) this.fail(new RequestError('ERR_REQUEST_NO_ROUTE', 'Route not found'));
     else if (!this.replayable) this.fail(tooLargeToHold());
     else {
@@ -251,9 +247,9 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
     // A hold may have had it, and has let go of it.
     this.response.setHandler(this);
     this.abort();
-    const failure = failureOf(error, this.route.debug || this.parts.settings.debug);
-    this.parts.log.debug({ id: this.id, err: error }, 'request failed');
-    this.parts.troubles?.failed(this.#context, error);
+    const failure = failureOf(error, this.route.debug || this.deps.settings.debug);
+    this.deps.log.debug({ id: this.id, err: error }, 'request failed');
+    this.deps.warnings?.failed(this.#context, error);
     this.#status = failure.status;
     try {
       answerPlain(this.response, failure.status, failure.text);
@@ -294,7 +290,7 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
   }
 
   #ask(): void {
-    this.parts.admission.enter(this);
+    this.deps.admission.enter(this);
   }
 
   #enter(next: State): boolean {
@@ -311,11 +307,11 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
   #report(hold: HoldMode | undefined, error: string | undefined): void {
     if (this.#isAdmitted) {
       this.#isAdmitted = false;
-      this.parts.admission.leave();
+      this.deps.admission.leave();
       // The client may have gone while its request waited.
-    } else this.parts.admission.withdraw(this);
+    } else this.deps.admission.withdraw(this);
     const asked = this.#sending?.target ?? this.#target;
-    this.parts.events.requestEnded({
+    this.deps.events.requestEnded({
       request: this.request,
       secure: this.trust.secure,
       route: this.route,
@@ -324,7 +320,7 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
       error,
       hold,
       bytes: this.response.bodyBytes,
-      duration: this.parts.clock.monotonic() - this.#since,
+      duration: this.deps.clock.monotonic() - this.#since,
       retry: this.#lastIds !== undefined,
     });
   }

@@ -1,4 +1,4 @@
-/** What an origin's GRIP response leads to: a relayed answer, an answer of its own, or a hold. */
+/** What an origin's GRIP response leads to: a relayed answer, an answer made from the instruct, or a hold. */
 import {
   headerValue,
   headerValues,
@@ -13,20 +13,18 @@ import {
 } from '@holdfast/grip';
 import { metaOf } from '../channels/subscription-list.js';
 import { codingsOf } from '../decoding/codings.js';
+import { type OriginError, RequestError } from '../errors.js';
 import { openHold } from '../holds/open.js';
 import { ResponseHold } from '../holds/response-hold.js';
 import type { StreamHold } from '../holds/stream-hold.js';
 import { ofChangedBytes, ofDecodedBody } from '../http/body-fields.js';
-import { RequestError } from '../http/errors.js';
 import { type LinkScope, scopeOf } from '../links/link-scope.js';
-import type { OriginError } from '../origin/errors.js';
 import type { AnswerSink } from '../origin/port.js';
 import { describeTarget } from '../origin/send.js';
 import type { Target } from '../routes/target.js';
 import { KeptBytes } from '../runtime/kept-bytes.js';
+import { relay, StreamSink } from './body-sinks.js';
 import { type Exchange, type SinkChoice, tooLargeToHold } from './exchange.js';
-import { relay } from './relay.js';
-import { StreamSink } from './stream-sink.js';
 
 const EMPTY = Buffer.alloc(0);
 
@@ -80,16 +78,16 @@ class InstructAnswer {
     }
   }
 
-  /** Has the log say what of an instruct has no meaning. `fields` are those of the origin's answer. */
+  /** Logs what of an instruct has no meaning. `fields` are those of the origin's answer. */
   #warn(instruct: Instruct, fields: RawHeaders): void {
-    const { request, target, parts } = this.#exchange;
-    const { troubles } = parts.holds.subscriber;
-    if (troubles === undefined) return;
+    const { request, target, deps } = this.#exchange;
+    const { warnings } = deps.holds.subscriber;
+    if (warnings === undefined) return;
     const context = { id: request.id, route: this.#scope.route, target };
-    troubles.instructed(context, fields, filtersOf(instruct), instruct.unknown);
+    warnings.instructed(context, fields, filtersOf(instruct), instruct.unknown);
     const { hold, links } = instruct;
     if (hold?.channels.length === 0 && target.subs.length === 0 && links.next === undefined)
-      troubles.channelless(context);
+      warnings.channelless(context);
   }
 
   /**
@@ -141,14 +139,14 @@ class InstructAnswer {
   }
 
   #open(instruct: Instruct): ResponseHold | StreamHold {
-    const { request, response, target, parts } = this.#exchange;
+    const { request, response, target, deps } = this.#exchange;
     const { id, clientAddress, headers } = request;
-    const { connectionSubscriptionMax } = parts.settings;
+    const { connectionSubscriptionMax } = deps.settings;
     const lastEventId = headerValue(headers, 'last-event-id');
     const scope = this.#scope;
     const implicit = target.subs;
     const opening = { id, clientAddress, response, instruct, scope, implicit, connectionSubscriptionMax, lastEventId };
-    return openHold(opening, this.#exchange, parts.holds);
+    return openHold(opening, this.#exchange, deps.holds);
   }
 
   /** The origin's own answer, which goes out at the time-out, is whole. */
@@ -180,8 +178,8 @@ class InstructAnswer {
 
   /** Reads the body whole, within its limit. */
   #collect(then: (body: Buffer) => void, abandon: () => void): AnswerSink {
-    const { target, parts } = this.#exchange;
-    const { instructBodyMax } = parts.settings;
+    const { target, deps } = this.#exchange;
+    const { instructBodyMax } = deps.settings;
     const kept = new KeptBytes();
     const fail = (error: Error) => {
       abandon();
@@ -229,10 +227,7 @@ function decodedInstruct(instruct: Instruct): Instruct {
   return { ...instruct, response: { ...response, headers: ofDecodedBody(response.headers) } };
 }
 
-/**
- * Of a body that goes out as it came: without its Content-Encoding nobody could read it, so `Grip-Expose-Headers` does not hide
- * that.
- */
+/** The head of a body that goes out as it came: `Grip-Expose-Headers` does not hide the Content-Encoding that it needs. */
 function relayedHead(instruct: Instruct, { headers }: ResponseHead): ResponseHead {
   const head = headOf(instruct);
   const codings = headerValues(headers, 'content-encoding');

@@ -1,11 +1,11 @@
-/** What comes before an exchange: requests that the proxy answers itself, the route, and whether the client is trusted. */
-import { headerValue, type SigKey, verifyGripSig } from '@holdfast/grip';
+/** What each edge hands its requests to: it refuses them, answers them itself, or finds the route and starts what serves them. */
+import { headerValue, type RawHeaders, type SigKey, verifyGripSig } from '@holdfast/grip';
 import { answerPlain, failureOf } from '../answers/answers.js';
 import { compressed } from '../compression/compressed-response.js';
-import { applyCrossOrigin, JsonpRefusal } from '../cross-origin/cross-origin.js';
-import { JsonpFault } from '../cross-origin/jsonp-request.js';
+import { CorsResponse, mayLoad } from '../cross-origin/cors.js';
+import { type JsonpCall, JsonpResponse, readJsonp } from '../cross-origin/jsonp.js';
 import type { ClientHandshake, ClientRequest, ClientResponse, EdgeHandler } from '../edge/port.js';
-import { RequestError } from '../http/errors.js';
+import { RequestError } from '../errors.js';
 import type { ClientTrust } from '../origin/forwarder.js';
 import { countsAsSecure } from '../origin/headers.js';
 import { defaultJsonp, type Route } from '../routes/route.js';
@@ -14,19 +14,24 @@ import { Handshake } from '../sessions/handshake.js';
 import { type SockJs, servesSockJs } from '../sockjs/sockjs.js';
 import { Exchange } from './exchange.js';
 import { chooseSink } from './instruct.js';
-import { posesAsEvents } from './posed-events.js';
-import type { RequestParts } from './request-parts.js';
+import type { RequestDeps } from './request-deps.js';
 
 const ABOUT = 'Holdfast. Copyright (c) Holdfast contributors. Licensed under the MIT License.';
 
-/** The request path's entry: what every edge hands its requests to. */
+/** The media type, as parsers find it that are lenient about white space. */
+const EVENTS = /application\s*\/\s*websocket-events/i;
+
+/** Any character but printable ASCII. */
+const UNUSUAL = /[^\x20-\x7e]/;
+
+/** The request path's entry. */
 export class RequestHandler implements EdgeHandler {
-  readonly #parts: RequestParts;
+  readonly #deps: RequestDeps;
   readonly #sockjs: SockJs | undefined;
 
   /** Without `sockjs` the routes' property of that name has no effect. */
-  constructor(parts: RequestParts, sockjs?: SockJs) {
-    this.#parts = parts;
+  constructor(deps: RequestDeps, sockjs?: SockJs) {
+    this.#deps = deps;
     this.#sockjs = sockjs;
   }
 
@@ -45,32 +50,36 @@ export class RequestHandler implements EdgeHandler {
       return;
     }
     // A proxy before us writes into streams itself, and compresses them for its own clients.
-    const { compression } = this.#parts;
+    const { compression } = this.#deps;
     const answer = compression === undefined || trust.trusted ? response : compressed(request, response, compression);
-    if (!this.#parts.settings.autoCrossOrigin && route?.aco !== true) this.#take(request, answer, trust, route);
+    if (!this.#deps.settings.autoCrossOrigin && route?.aco !== true) this.#take(request, answer, trust, route);
     else this.#takeOpenly(request, answer, trust, route);
   }
 
   /** A request that scripts of other origins may make, and may make as JSON-P. */
   #takeOpenly(request: ClientRequest, response: ClientResponse, trust: ClientTrust, route: Route | undefined): void {
-    let opened: { request: ClientRequest; response: ClientResponse };
+    const origins = route?.acoOrigins ?? this.#deps.settings.acoOrigins;
+    let call: JsonpCall | undefined;
     try {
-      const origins = route?.acoOrigins ?? this.#parts.settings.acoOrigins;
-      opened = applyCrossOrigin(request, response, route?.jsonp ?? defaultJsonp, origins);
+      call = readJsonp(request, route?.jsonp ?? defaultJsonp);
     } catch (error) {
-      const isFault = error instanceof JsonpFault;
-      if (!isFault && !(error instanceof JsonpRefusal)) throw error;
-      const code = isFault ? 'ERR_REQUEST_JSONP' : 'ERR_REQUEST_CROSS_ORIGIN';
-      this.#refuse(request, response, trust, route, new RequestError(code, error.message));
+      if (!(error instanceof RequestError)) throw error;
+      this.#refuse(request, response, trust, route, error);
       return;
     }
-    this.#take(opened.request, opened.response, trust, route);
+    if (call === undefined) this.#take(request, new CorsResponse(response, request.headers, origins), trust, route);
+    else if (mayLoad(request, origins)) {
+      this.#take(call.request, new JsonpResponse(response, { ...call, isRestricted: !origins.isAny }), trust, route);
+    } else {
+      const error = new RequestError('ERR_REQUEST_CROSS_ORIGIN', 'JSON-P is not for scripts of this site.');
+      this.#refuse(request, response, trust, route, error);
+    }
   }
 
   #take(request: ClientRequest, response: ClientResponse, trust: ClientTrust, route: Route | undefined): void {
     if (route === undefined) this.#refuse(request, response, trust, undefined, noRoute(request));
     else if (!this.#refusedEvents(request, response, trust, route)) {
-      new Exchange(request, response, route, trust, this.#parts, chooseSink).start();
+      new Exchange(request, response, route, trust, this.#deps, chooseSink).start();
     }
   }
 
@@ -94,11 +103,11 @@ export class RequestHandler implements EdgeHandler {
     else if (this.#refusedEvents(request, handshake.response, trust, route)) return;
     else if (sockjs !== undefined && servesSockJs(route, request.path)) {
       sockjs.onWebSocket(request, handshake, route, trust);
-    } else new Handshake(request, handshake, route, trust, this.#parts.sessions).start();
+    } else new Handshake(request, handshake, route, trust, this.#deps.sessions).start();
   }
 
   #trust(request: ClientRequest): ClientTrust {
-    const { settings, clock } = this.#parts;
+    const { settings, clock } = this.#deps;
     return {
       secure: countsAsSecure(request.headers, request.secure, settings.forward),
       trusted: isTrusted(request, settings.upstreamKey, clock),
@@ -106,7 +115,7 @@ export class RequestHandler implements EdgeHandler {
   }
 
   #route(request: ClientRequest, secure: boolean, proto: 'http' | 'ws'): Route | undefined {
-    const { settings, routes } = this.#parts;
+    const { settings, routes } = this.#deps;
     const routeId = settings.acceptPushpinRoute ? headerValue(request.headers, 'pushpin-route') : undefined;
     return routes().match({
       proto,
@@ -124,8 +133,8 @@ export class RequestHandler implements EdgeHandler {
     route: Route | undefined,
     error: RequestError,
   ): void {
-    const { events, settings } = this.#parts;
-    this.#parts.troubles?.failed({ id: request.id, route, target: undefined }, error);
+    const { events, settings } = this.#deps;
+    this.#deps.warnings?.failed({ id: request.id, route, target: undefined }, error);
     const failure = failureOf(error, settings.debug);
     answerPlain(response, failure.status, failure.text);
     events.requestEnded({
@@ -159,4 +168,31 @@ function isTrusted(request: ClientRequest, key: SigKey | undefined, clock: Clock
   if (key === undefined) return false;
   const signature = headerValue(request.headers, 'grip-sig');
   return signature !== undefined && verifyGripSig(signature, key, Math.floor(clock.wall() / 1000));
+}
+
+/**
+ * Whether an origin could read the media type of events from a request: from any Content-Type or Accept field, for servers
+ * differ in which of several counts; in any part of it, for they differ in where a value ends; in any case, and with
+ * characters that they drop or fold. Accept alone is enough for some GRIP libraries.
+ */
+export function posesAsEvents(headers: RawHeaders): boolean {
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string;
+    if (name.length !== 12 && name.length !== 6) continue;
+    const lower = name.toLowerCase();
+    if ((lower === 'content-type' || lower === 'accept') && namesEvents(headers[i + 1] as string)) return true;
+  }
+  return false;
+}
+
+/** `value` has one character for each byte. */
+function namesEvents(value: string): boolean {
+  if (EVENTS.test(value)) return true;
+  if (!UNUSUAL.test(value)) return false;
+  const text = Buffer.from(value, 'latin1').toString('utf8');
+  return EVENTS.test(usual(value)) || EVENTS.test(usual(text.normalize('NFKC').toUpperCase()));
+}
+
+function usual(text: string): string {
+  return text.replace(/[^\x20-\x7e]/g, '');
 }

@@ -1,9 +1,9 @@
-/** The full name of a channel, which publishers use, from the name that an origin gives it, and who may name which. */
+/** The full name of a channel, which publishers use, from the name that an origin gives it, and which route may name it. */
 import type { Route } from './route.js';
 
 /**
- * The full name of a channel that the origin of a route names: behind the route's prefix. Undefined when it is none of the
- * route's: a route without a prefix may not name the channels of those that have one.
+ * The full name of a channel that the origin of a route names: the name behind the route's prefix. Undefined when the route may
+ * not name it: one without a prefix may not name the channels of those that have one.
  */
 export function channelOf({ prefix, reserved }: Pick<Route, 'prefix' | 'reserved'>, name: string): string | undefined {
   return reserved !== '' && name.includes(reserved) ? undefined : prefix + name;
@@ -15,8 +15,8 @@ export function refusedChannel(name: string): string {
 }
 
 /**
- * What is wrong with the prefixes of routes, as far as they are to keep origins apart. A prefix that is the beginning of
- * another reaches its channels: `t` with `1-x` is `t1` with `-x`.
+ * Warnings of prefixes that do not keep origins apart. A prefix that is the beginning of another reaches its channels: `t` with
+ * `1-x` is `t1` with `-x`.
  */
 export function prefixWarnings(routes: readonly Route[]): string[] {
   const naming = routes.filter(({ noGrip, targets }) => !noGrip && targets.some(({ kind }) => kind === 'http'));

@@ -1,10 +1,4 @@
-/**
- * Noticing that a file has changed.
- *
- * Polls by path. Events of the file system follow the inode, and so miss a file that is replaced (editors, rsync) or
- * that sits behind a swapped symlink (a Kubernetes ConfigMap). Events of the directories in which such a swap is made only
- * have it look sooner: where there are none, as on a network's file system, the next look finds it.
- */
+/** Noticing that a file has changed. */
 import { type FSWatcher, lstatSync, readlinkSync, type Stats, stat, statSync, watch } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 
@@ -39,6 +33,10 @@ function which(stats: Stats | undefined): string {
 }
 
 /**
+ * Polls by path. Events of the file system follow the inode, and so miss a file that is replaced (editors, rsync) or
+ * that sits behind a swapped symlink (a Kubernetes ConfigMap). Events of the directories in which such a swap is made only
+ * have it look sooner: where there are none, as on a network's file system, the next look finds it.
+ *
  * Looks every `interval` milliseconds and reports a change at the first look that finds no further one, so that a file
  * is not read while it is being written. A file that takes the place of another is looked at sooner: it is mostly whole.
  * Does not keep the process alive.
@@ -59,9 +57,9 @@ export function pollFile(path: string, onChange: () => void, interval = INTERVAL
   const timer = setInterval(() => {
     look((stats) => {
       const now = mark(stats);
-      const settled = now === seen;
+      const isStable = now === seen;
       seen = now;
-      if (settled && now !== reported) report(stats);
+      if (isStable && now !== reported) report(stats);
     });
   }, interval).unref();
 
@@ -71,9 +69,9 @@ export function pollFile(path: string, onChange: () => void, interval = INTERVAL
       look((stats) => {
         if (stats === undefined || which(stats) === file) return;
         const now = mark(stats);
-        const settled = now === seenSoon;
+        const isStable = now === seenSoon;
         seenSoon = now;
-        if (settled) report(stats);
+        if (isStable) report(stats);
         else lookSoon();
       });
     }, SOON).unref();

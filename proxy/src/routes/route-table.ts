@@ -1,4 +1,4 @@
-/** The table of routes, immutable: which route a request takes. Tables are loaded and replaced by `routes-source.ts`. */
+/** The table of routes, immutable: which route a request takes. */
 import { prefixWarnings } from './channel-name.js';
 import type { Route } from './route.js';
 import { withoutRoot } from './target.js';
@@ -29,7 +29,6 @@ function byPriority(a: Route, b: Route): number {
   );
 }
 
-/** Routes by domain and by id. */
 export class RouteTable {
   /** In the order given, without duplicates. */
   readonly routes: readonly Route[];
@@ -37,7 +36,7 @@ export class RouteTable {
   readonly warnings: readonly string[];
   readonly #byDomain = new Map<string, Route[]>();
   readonly #byKey = new Map<string, Route>();
-  /** Undefined: the id is shared, and so stands for none of its routes. */
+  /** Undefined: the id is shared, and so names none of its routes. */
   readonly #byExplicitId = new Map<string, Route | undefined>();
 
   constructor(routes: readonly Route[]) {

@@ -1,11 +1,8 @@
-/**
- * A route: which requests it takes, what it does to them, and the targets it sends them to. Which of several routes wins is
- * decided in `route-table.ts`.
- */
+/** A route: which requests it takes, what it does to them, and the targets it sends them to. */
 import { headerFault, isToken, type SigKey, wireFromText } from '@holdfast/grip';
-import { RoutesError } from '../config/errors.js';
 import { AllowedOrigins } from '../config/types/allowed-origins.js';
-import { type LogLevel, logLevels } from '../config/types/log-level.js';
+import { type LogLevel, logLevels } from '../config/types/values.js';
+import { RoutesError } from '../errors.js';
 import type { RouteLine, RouteProp } from './routes-file.js';
 import { isForbiddenField, isForbiddenMethod } from './script-fields.js';
 import { isVisible, type Target, toTarget, withoutRoot } from './target.js';
@@ -33,6 +30,7 @@ export interface LinkHost {
   /** Undefined for any. */
   readonly port: number | undefined;
 }
+
 /** Methods of JSON-P calls where a route does not name them. */
 const JSONP_METHODS: readonly string[] = ['OPTIONS', 'HEAD', 'GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
 
@@ -180,11 +178,10 @@ class Props {
       .filter((entry) => entry !== '');
   }
 
-  word<Word extends string>(name: string, words: readonly Word[], reason: string): Word | undefined {
+  choice<Choice extends string>(name: string, choices: readonly Choice[], reason: string): Choice | undefined {
     const text = this.text(name);
-    if (text === undefined) return undefined;
-    const found = words.find((word) => word === text);
-    if (found === undefined) throw this.error(name, reason);
+    const found = choices.find((choice) => choice === text);
+    if (text !== undefined && found === undefined) throw this.error(name, reason);
     return found;
   }
 
@@ -260,13 +257,9 @@ function linkHost(text: string): LinkHost | undefined {
   return { host: hostname.replace(/^\[|\]$/g, ''), port: number };
 }
 
-function generatedKey(domain: string, proto: string | undefined, ssl: boolean | undefined, pathBeg: string): string {
-  return [domain, proto ?? '*', ssl === undefined ? '*' : ssl ? 'ssl' : 'no-ssl', pathBeg || '*'].join(',');
-}
-
 function jsonpRule(props: Props): JsonpRule {
-  const words = ['basic', 'extended'] as const;
-  const mode = props.word('jsonp_mode', words, "jsonp_mode must be set to 'basic' or 'extended'") ?? 'extended';
+  const reason = "jsonp_mode must be set to 'basic' or 'extended'";
+  const mode = props.choice('jsonp_mode', ['basic', 'extended'], reason) ?? 'extended';
   const body = props.filled('jsonp_body');
   const defaultCallback = props.filled('jsonp_defcb');
   const defaultMethod = props.filled('jsonp_defmethod') ?? (mode === 'basic' ? 'POST' : 'GET');
@@ -312,25 +305,24 @@ function condition(props: Props, value: string): Pick<Route, 'id' | 'key' | 'dom
   const domain = withoutRoot(value.toLowerCase());
   const id = props.filled('id');
   if (domain === '' && id === undefined) throw props.error('', 'condition has no domain or id');
-  const proto = props.word('proto', ['http', 'ws'], "proto must be set to 'http' or 'ws'");
-  const sslWord = props.word('ssl', ['yes', 'no'], "ssl must be set to 'yes' or 'no'");
-  const ssl = sslWord === undefined ? undefined : sslWord === 'yes';
+  const proto = props.choice('proto', ['http', 'ws'], "proto must be set to 'http' or 'ws'");
+  const ssl = isYes(props.choice('ssl', ['yes', 'no'], "ssl must be set to 'yes' or 'no'"));
   const pathBeg = props.text('path_beg') ?? '';
   if (pathBeg === '' && props.has('path_beg')) throw props.error('path_beg', 'path_beg cannot be empty');
-  const key = domain === '' ? `id:${id}` : generatedKey(domain, proto, ssl, pathBeg);
+  const generated = [domain, proto ?? '*', ssl === undefined ? '*' : ssl ? 'ssl' : 'no-ssl', pathBeg || '*'].join(',');
+  const key = domain === '' ? `id:${id}` : generated;
   return { id, key, domain, proto, ssl, pathBeg };
 }
 
-/** As a flag it turns history on. */
-function historyOf(props: Props): boolean | undefined {
-  const word = props.word('history', ['', 'yes', 'no'], "history must be a flag or set to 'yes' or 'no'");
-  return word === undefined ? undefined : word !== 'no';
+/** A flag means yes. */
+function isYes(choice: '' | 'yes' | 'no' | undefined): boolean | undefined {
+  return choice === undefined ? undefined : choice !== 'no';
 }
 
 /**
- * Understands one line. Unknown properties are passed over, as in Pushpin. `prefixSeparator` stands between prefixes and
+ * Understands one line. Unknown properties are passed over, as in Pushpin. `prefixSeparator` goes between prefixes and
  * channels; empty for none.
- * @throws RoutesError with Pushpin's words where it has the same check
+ * @throws RoutesError with Pushpin's texts where it has the same check
  */
 export function toRoute(line: RouteLine, readSigKey: ReadSigKey, prefixSeparator = ''): Route {
   const props = new Props(line.condition.props, line.line);
@@ -341,7 +333,7 @@ export function toRoute(line: RouteLine, readSigKey: ReadSigKey, prefixSeparator
     logLevel: level === undefined ? undefined : logLevels[Math.min(level, 3)],
     noGrip: props.has('no_grip'),
     session: props.has('session'),
-    history: historyOf(props),
+    history: isYes(props.choice('history', ['', 'yes', 'no'], "history must be a flag or set to 'yes' or 'no'")),
     resume: props.has('resume'),
     ...props.prefix(prefixSeparator),
     sigIss: props.filled('sig_iss'),

@@ -1,12 +1,5 @@
-/**
- * The grammar of routes lines: text ⇄ condition and targets with their properties, in Pushpin's syntax.
- *
- *     line    := [section {ws section}] ['#' comment]      section := [value] {',' prop}      prop := name ['=' text]
- *
- * Separators are spaces only. Anything may stand in double quotes, in which `\"` and `\\` are the only escapes. What the
- * properties mean is in `route.ts` and `target.ts`.
- */
-import { RoutesError } from '../config/errors.js';
+/** The grammar of routes lines: text ⇄ condition and targets with their properties, in Pushpin's syntax. */
+import { RoutesError } from '../errors.js';
 
 /** `name` or `name=value`; a flag has no value, which is not the same as an empty one (`replace_beg=`). */
 export interface RouteProp {
@@ -128,7 +121,11 @@ class LineReader {
 
 /**
  * Reads one line; undefined for a blank line or a comment.
- * @throws RoutesError with Pushpin's words
+ *
+ *     line    := [section {ws section}] ['#' comment]      section := [value] {',' prop}      prop := name ['=' text]
+ *
+ * Separators are spaces only. Double quotes can contain anything; `\"` and `\\` are the only escapes in them.
+ * @throws RoutesError with Pushpin's texts
  */
 export function parseRouteLine(text: string, line: number): RouteLine | undefined {
   const [condition, ...targets] = new LineReader(text, line).sections();
@@ -164,10 +161,10 @@ function quote(text: string): string {
 }
 
 function formatSection({ value, props }: RouteSection): string {
-  const words = props.map((prop) => quote(prop.value === undefined ? prop.name : `${prop.name}=${prop.value}`));
+  const flat = props.map((prop) => quote(prop.value === undefined ? prop.name : `${prop.name}=${prop.value}`));
   // A flag cannot stand first: it would be read as the value. An empty quoted value is written before it.
   const head = value === '' && props[0]?.value !== undefined ? [] : [quote(value)];
-  return [...head, ...words].join(',');
+  return [...head, ...flat].join(',');
 }
 
 /** One line that reads back as `line`. */

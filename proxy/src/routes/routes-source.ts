@@ -1,19 +1,15 @@
-/**
- * Where the route table comes from: lines of the configuration or a file, loaded again when the file changes. Neither a bad
- * new table nor one of half a file ever replaces a good old one.
- */
+/** Where the route table comes from: lines of the configuration or a file, loaded again when the file changes. */
 import { resolve } from 'node:path';
 import { type Containment, uncontained } from '@holdfast/control-api';
-import { legible } from '../config/checks/legible.js';
 import type { RoutesConfig } from '../config/config.js';
-import { RoutesError } from '../config/errors.js';
-import { ROUTES_FILE_MAX, readWhole, SECRET_FILE_MAX, whyUnread } from '../config/files/read-file.js';
-import { KeyReader } from '../config/types/keys.js';
+import { KeyReader, ROUTES_FILE_MAX, readWhole, SECRET_FILE_MAX, whyUnread } from '../config/files/read-file.js';
+import { RoutesError } from '../errors.js';
+import { guess, legible } from '../runtime/legible.js';
 import { pollFile, type WatchFile } from './file-watch.js';
-import { type Route, toRoute } from './route.js';
+import { type Route, routeProps, toRoute } from './route.js';
 import { RouteTable } from './route-table.js';
-import { parseRouteLines, parseRoutesFile } from './routes-file.js';
-import { unknownProps } from './unknown-props.js';
+import { parseRouteLines, parseRoutesFile, type RouteLine, type RouteSection } from './routes-file.js';
+import { targetProps } from './target.js';
 
 /** What a source says, with levels as in pino. */
 export interface RoutesLog {
@@ -44,6 +40,14 @@ type ReadFile = (path: string, max: number) => Buffer;
  * @over the routes in force stay, and the log says so
  */
 export const WHOLE_WAIT_MS = 1_000;
+
+/**
+ * Warnings of one routes file; a file that is full of such properties has made its point.
+ *
+ * @limit {} warnings of unknown properties in a routes file
+ * @over the others are not named
+ */
+export const PROP_WARNINGS_MAX = 100;
 
 function afterReal(ms: number, run: () => void): () => void {
   const timer = setTimeout(run, ms).unref();
@@ -107,6 +111,43 @@ function readRoutesFile(file: string, readFile: ReadFile): string {
 }
 
 /**
+ * Warnings of properties that mean nothing, with what may have been meant: one for each, with its place, in the order of the
+ * lines. Such properties are passed over, as in Pushpin, whose files may have some.
+ */
+export function unknownProps(lines: readonly RouteLine[]): string[] {
+  const warnings: string[] = [];
+  for (const { line, condition, targets } of lines) {
+    warnings.push(...unknownIn(condition, line, 'a route', routeProps, 'a target', targetProps));
+    for (const target of targets) {
+      warnings.push(...unknownIn(target, line, 'a target', targetProps, 'a route', routeProps));
+    }
+    if (warnings.length > PROP_WARNINGS_MAX) {
+      return [
+        ...warnings.slice(0, PROP_WARNINGS_MAX),
+        `line ${line}: more properties without a meaning; of the rest nothing is said`,
+      ];
+    }
+  }
+  return warnings;
+}
+
+function unknownIn(
+  { props }: RouteSection,
+  line: number,
+  whose: string,
+  known: readonly string[],
+  other: string,
+  others: readonly string[],
+): string[] {
+  const unknown = props.filter(({ name }) => !known.includes(name));
+  return unknown.map(({ name, column }) => {
+    const place = `line ${line}, column ${column}: property`;
+    if (!others.includes(name)) return `${place} of ${whose} unknown, ignored: ${guess(name, known)}`;
+    return `${place} '${name}' ignored: it is one of ${other}, and stands with ${whose}`;
+  });
+}
+
+/**
  * For the start of a node, which a line without its key must not survive: its requests would go by another line, signed with
  * another key or with none.
  * @throws RoutesError ERR_CONFIG_KEY for the first line whose key cannot be used
@@ -118,7 +159,10 @@ export function assertKeys({ errors }: RoutesReading, { routesfile = 'routes' }:
   throw new RoutesError(`${routesfile}: ${bad.message}`, at, { code: 'ERR_CONFIG_KEY', cause: bad });
 }
 
-/** The current route table. Requests that are under way keep the route they have. */
+/**
+ * The current route table. Neither a bad new table nor one of half a file ever replaces a good old one. Requests that are under
+ * way keep the route they have.
+ */
 export class RoutesSource {
   readonly #config: RoutesConfig;
   readonly #surroundings: RoutesSurroundings;

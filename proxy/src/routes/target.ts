@@ -1,7 +1,7 @@
 /** A target of a route: one origin address and how to talk to it. */
 import { isIPv6 } from 'node:net';
 import { isLongName, MAX_NAME_BYTES } from '@holdfast/grip';
-import { RoutesError } from '../config/errors.js';
+import { RoutesError } from '../errors.js';
 import type { RouteSection } from './routes-file.js';
 
 /** An origin reached over HTTP or WebSocket. */
@@ -84,7 +84,7 @@ function address(text: string, fail: (reason: string) => RoutesError): { host: s
   return { host, port: Number(port) };
 }
 
-/** Whether text can stand in a request line or a Host field as it is (RFC 3986 §2). */
+/** Whether text can be put in a request line or a Host field as it is (RFC 3986 §2). */
 export function isVisible(text: string): boolean {
   return /^[\x21-\x7e]*$/.test(text);
 }
@@ -101,7 +101,7 @@ function testChannels({ props }: RouteSection, fail: (reason: string) => RoutesE
 
 /**
  * Understands one target section. Unknown properties are passed over; of a repeated one the last counts.
- * @throws RoutesError with Pushpin's words; also for `zhttp/` and `zhttpreq/`, which are recognised but not supported
+ * @throws RoutesError with Pushpin's texts; also for `zhttp/` and `zhttpreq/`, which are recognised but not supported
  */
 export function toTarget(section: RouteSection, line: number): Target {
   const fail = (reason: string) => new RoutesError(reason, { line, column: section.column });

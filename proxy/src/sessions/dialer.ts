@@ -1,9 +1,9 @@
 /** Chooses how a session's origin is spoken to: which kind of socket a target gets, and the headers of its handshake. */
 
 import type { Options } from '../config/table.js';
+import { blockedError, noDescriptorError, type OriginError } from '../errors.js';
 import { pathBehind } from '../http/request-path.js';
 import { connectOptions, isBlocked } from '../origin/connect-options.js';
-import { blockedError, noDescriptorError, type OriginError } from '../origin/errors.js';
 import { INTERIM_MAX } from '../origin/http-call.js';
 import type { HttpTarget, Target } from '../routes/target.js';
 import { withoutRoot } from '../routes/target.js';

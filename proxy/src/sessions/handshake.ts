@@ -2,9 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { headerValues, parseGripExtension, type RawHeaders, type ResponseHead } from '@holdfast/grip';
 import { answerPlain, answerWhole, failureOf } from '../answers/answers.js';
-import { EdgeError } from '../edge/errors.js';
 import type { ClientHandshake, ClientRequest, ResponseHandler } from '../edge/port.js';
-import { faultError, OriginError } from '../origin/errors.js';
+import { EdgeError, faultError, OriginError } from '../errors.js';
 import type { ClientTrust } from '../origin/forwarder.js';
 import { type Resendable, TargetLoop } from '../origin/send.js';
 import type { FailureContext } from '../origin/warnings.js';
@@ -101,7 +100,7 @@ export class Handshake implements OriginHandshakeOwner, ResponseHandler, Resenda
   }
 
   targetFailed(_: Target, error: OriginError): void {
-    this.#parts.subscriber.troubles?.targetFailed(this.#context, error);
+    this.#parts.subscriber.warnings?.targetFailed(this.#context, error);
   }
 
   get id(): string {
@@ -162,7 +161,7 @@ export class Handshake implements OriginHandshakeOwner, ResponseHandler, Resenda
 
   #refuse(error: Error): void {
     this.#over = true;
-    this.#parts.subscriber.troubles?.failed(this.#context, error, 'WebSocket refused');
+    this.#parts.subscriber.warnings?.failed(this.#context, error, 'WebSocket refused');
     const failure = failureOf(error, this.#debug);
     answerPlain(this.#client.response, failure.status, failure.text);
     this.#opened(failure.status, failure.code);

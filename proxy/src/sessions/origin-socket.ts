@@ -3,7 +3,7 @@
  * session does not know which.
  */
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
-import type { OriginError } from '../origin/errors.js';
+import type { OriginError } from '../errors.js';
 import type { MessageType } from '../websocket/message-socket.js';
 
 /**

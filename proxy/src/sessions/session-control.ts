@@ -65,12 +65,12 @@ export function obeyControl(
 /** Logs that the origin has sent something that is of no use, of this kind. */
 export function notice(
   { id, dial }: Pick<ControlledSession, 'id' | 'dial'>,
-  { log, troubles }: SubscriberParts,
+  { log, warnings }: SubscriberParts,
   kind: string,
   text: string,
 ): void {
   log.debug({ id }, text);
-  troubles?.noticed({ id, route: dial.route, target: undefined }, kind, text);
+  warnings?.noticed({ id, route: dial.route, target: undefined }, kind, text);
 }
 
 function subscribe(
@@ -83,7 +83,7 @@ function subscribe(
   const { route } = dial;
   const { outcome, channel: name, isNew, live } = session.subscriptions.add(channel, filters);
   session.watch(live);
-  subscriber.troubles?.filtersNamed({ id, route, target: undefined }, filters);
+  subscriber.warnings?.filtersNamed({ id, route, target: undefined }, filters);
   if (outcome === 'subscribed' && isNew) session.writer.subscribed(name, live);
   if (outcome === 'too-many-filters') {
     refuse(session, subscriber, 'filter-limit', `too many filters for channel '${channel}'`);

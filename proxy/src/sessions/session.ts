@@ -8,7 +8,7 @@ import { type CloseReason, closeCode, closeReasons } from '../channels/close-rea
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import { endSoon } from '../channels/subscriber-parts.js';
-import type { OriginError } from '../origin/errors.js';
+import type { OriginError } from '../errors.js';
 import { stampOf } from '../runtime/clock.js';
 import type { MessageSocket, MessageType, SocketHandler } from '../websocket/message-socket.js';
 import { AwaitedClose, type ClosingEnd, closeClient } from './awaited-close.js';
@@ -187,7 +187,7 @@ export class Session implements Subscriber, SocketHandler, OriginSocketOwner, Se
     }
     this.#parts.subscriber.log.debug({ id: this.id, err: error }, 'origin lost');
     const where = { id: this.id, route: this.dial.route, target: undefined };
-    this.#parts.subscriber.troubles?.failed(where, error, 'WebSocket cut');
+    this.#parts.subscriber.warnings?.failed(where, error, 'WebSocket cut');
     if (this.#state === 'closing') this.#answerItself();
     else if (this.#state === 'open' && this.#leave('origin-failed')) this.client.abort();
   }

@@ -2,9 +2,9 @@
 
 import { type Containment, uncontained } from '@holdfast/control-api';
 import { formatWsControl } from '@holdfast/grip';
+import { faultError } from '../errors.js';
 import { parametersOf, pathnameOf } from '../http/request-path.js';
-import { faultError } from '../origin/errors.js';
-import { OTHER_CHANNEL, testChannels } from '../origin/test-target/channels.js';
+import { OTHER_CHANNEL, testChannels } from '../origin/test-target.js';
 import type { TestTarget } from '../routes/target.js';
 import { Fifo } from '../runtime/fifo.js';
 import type { MessageType } from '../websocket/message-socket.js';

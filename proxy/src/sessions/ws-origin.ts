@@ -1,7 +1,7 @@
 /** The origin of a session that speaks WebSocket. */
 import type { Containment } from '@holdfast/control-api';
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
-import { faultError, OriginError } from '../origin/errors.js';
+import { faultError, OriginError } from '../errors.js';
 import type { MessageType, SocketHandler } from '../websocket/message-socket.js';
 import { type DialHandler, type DialRequest, dialSocket } from '../websocket/ws-dial.js';
 import type { SocketSettings } from '../websocket/ws-library.js';

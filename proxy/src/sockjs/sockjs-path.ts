@@ -1,5 +1,5 @@
 /** What the paths of SockJS mean (protocol 0.3). */
-import { isCallbackName } from '../cross-origin/jsonp-request.js';
+import { isCallbackName } from '../cross-origin/jsonp.js';
 import { parametersOf, pathnameOf } from '../http/request-path.js';
 
 /** Ways in which a client receives over HTTP. Each name is the last part of its path. */

@@ -2,10 +2,10 @@
 import type { Log } from '@holdfast/control-api';
 import { headerValue, kindRows } from '@holdfast/grip';
 import type { SubscriberEnd } from '../channels/subscriber-parts.js';
-import type { LogLevel } from '../config/types/log-level.js';
+import type { LogLevel } from '../config/types/values.js';
 import type { ClientRequest } from '../edge/port.js';
 import { describeTarget } from '../origin/send.js';
-import type { RequestEnd } from '../request/request-parts.js';
+import type { RequestEnd } from '../request/request-deps.js';
 import type { Route } from '../routes/route.js';
 import type { SessionOpening } from '../sessions/session-parts.js';
 

@@ -3,7 +3,7 @@ import type { Connections, StatsEvents } from '@holdfast/control-api';
 import type { Subscriber } from '../channels/subscriber.js';
 import type { SubscriberEnd } from '../channels/subscriber-parts.js';
 import type { ClientRequest } from '../edge/port.js';
-import type { RequestEnd, RequestEvents } from '../request/request-parts.js';
+import type { RequestEnd, RequestEvents } from '../request/request-deps.js';
 import type { Route } from '../routes/route.js';
 import { isRefreshable, type OriginSocket } from '../sessions/origin-socket.js';
 import type { SessionEvents, SessionOpening } from '../sessions/session-parts.js';

@@ -4,8 +4,9 @@ import { dirname } from 'node:path';
 import type { Log } from '@holdfast/control-api';
 import pino, { type DestinationStream, type Logger } from 'pino';
 import type { Config } from '../config/config.js';
-import { ConfigError } from '../config/errors.js';
-import type { LogLevel } from '../config/types/log-level.js';
+import type { LogLevel } from '../config/types/values.js';
+import { ConfigError } from '../errors.js';
+import { oneLine } from '../runtime/legible.js';
 
 const RANK: Record<LogLevel, number> = { error: 0, warn: 1, info: 2, debug: 3 };
 const LABEL: Record<LogLevel, string> = { error: 'ERR', warn: 'WARN', info: 'INFO', debug: 'DEBUG' };
@@ -184,17 +185,10 @@ function textLogs(sink: DestinationStream, levelOf: (part: string) => LogLevel):
  * to every line that has one.
  */
 function textLine(level: LogLevel, part: string, message: string, fields: object): string {
-  const text = message + textFields(fields, RANK[level] <= RANK.warn);
   // What a client or publisher has named must not begin a line of its own.
-  const line = CONTROL.test(text) ? text.replace(CONTROLS, escaped) : text;
+  const line = oneLine(message + textFields(fields, RANK[level] <= RANK.warn));
   return `[${LABEL[level]}] ${localTime(new Date())} [${part}] ${line}\n`;
 }
-
-/** Control characters, and the line ends of Unicode. */
-const CONTROL = /[\p{Cc}\u2028\u2029]/u;
-const CONTROLS = new RegExp(CONTROL, 'gu');
-
-const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
 function textFields(fields: object, all: boolean): string {
   let text = '';
@@ -208,7 +202,7 @@ function textFields(fields: object, all: boolean): string {
 /** Causes of causes that are shown. */
 const MAX_CAUSES = 4;
 
-/** What an error says, and what is behind it, each with its code where the words do not have it. */
+/** What an error says, and what is behind it, each with its code where the text does not have it. */
 function errorText(error: Error): string {
   const texts: string[] = [];
   for (let at: unknown = error; at instanceof Error && texts.length < MAX_CAUSES; at = at.cause) {

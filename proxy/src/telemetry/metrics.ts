@@ -101,17 +101,15 @@ export class Metrics
   constructor(prefix: string) {
     this.#prefix = prefix === '' ? 'holdfast_' : prefix;
     this.#tally('requests_total', 'Client requests answered, by class of status.', 'status', this.#requests);
-    this.#requestErrors = this.#counter('request_errors_total', 'Client requests that failed, by error code.', [
-      'code',
-    ]);
+    this.#requestErrors = this.#counter('request_errors_total', 'Client requests that failed, by error code.', 'code');
     this.#requestSeconds = new Histogram({
       name: `${this.#prefix}request_duration_seconds`,
       help: 'Time from a request head to the end of its answer, or to its hold.',
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
       registers: [this.#registry],
     });
-    this.#holdsOpened = this.#counter('holds_opened_total', 'Requests that became holds.', ['kind']);
-    this.#holdsEnded = this.#counter('holds_ended_total', 'Holds that ended, by reason.', ['kind', 'reason']);
+    this.#holdsOpened = this.#counter('holds_opened_total', 'Requests that became holds.', 'kind');
+    this.#holdsEnded = this.#counter('holds_ended_total', 'Holds that ended, by reason.', 'kind', 'reason');
     this.#holds = new Gauge({
       name: `${this.#prefix}holds`,
       help: 'Holds open now.',
@@ -120,54 +118,59 @@ export class Metrics
     });
     this.#tally('items_received_total', 'Items that reached this node.', undefined, this.#itemsReceived);
     this.#tally('items_sent_total', 'Items written to held clients.', 'kind', this.#itemsSent);
-    this.#itemsDropped = this.#counter('items_dropped_total', 'Items not written to a client, by reason.', [
+    this.#itemsDropped = this.#counter(
+      'items_dropped_total',
+      'Items not written to a client, by reason.',
       'kind',
       'reason',
-    ]);
-    this.#itemsReplayed = this.#counter('items_replayed_total', 'Items written to clients that had missed them.', [
+    );
+    this.#itemsReplayed = this.#counter(
+      'items_replayed_total',
+      'Items written to clients that had missed them.',
       'kind',
-    ]);
+    );
     this.#replays = this.#counter(
       'replays_total',
       'Clients that had missed items, or may have: by whether history knew.',
-      ['kind', 'result'],
-    );
-    this.#itemsHeld = this.#counter('items_held_total', 'Items that came before the one they name, and waited.', []);
-    this.#itemsReleased = this.#counter('items_released_total', 'Items that waited and passed, by cause.', ['cause']);
-    this.#itemsAbandoned = this.#counter('items_abandoned_total', 'Waiting items whose last subscriber left.', []);
-    this.#gaps = this.#counter('gaps_total', 'Gaps in channels: items that never reached this node, by reason.', [
-      'reason',
-    ]);
-    this.#redisReconnects = this.#counter('redis_reconnects_total', 'Lost connections to Redis that came back.', [
       'kind',
-    ]);
+      'result',
+    );
+    this.#itemsHeld = this.#counter('items_held_total', 'Items that came before the one they name, and waited.');
+    this.#itemsReleased = this.#counter('items_released_total', 'Items that waited and passed, by cause.', 'cause');
+    this.#itemsAbandoned = this.#counter('items_abandoned_total', 'Waiting items whose last subscriber left.');
+    this.#gaps = this.#counter(
+      'gaps_total',
+      'Gaps in channels: items that never reached this node, by reason.',
+      'reason',
+    );
+    this.#redisReconnects = this.#counter(
+      'redis_reconnects_total',
+      'Lost connections to Redis that came back.',
+      'kind',
+    );
     this.#redisHolesFilled = this.#counter(
       'redis_items_recovered_total',
       'Items that did not come by themselves and were found in the history.',
-      [],
     );
-    this.#redisHistoryReads = this.#counter('redis_history_reads_total', 'Parts of histories read from Redis.', []);
+    this.#redisHistoryReads = this.#counter('redis_history_reads_total', 'Parts of histories read from Redis.');
     this.#redisPublishesRetried = this.#counter(
       'redis_publishes_retried_total',
       'Messages sent to Redis once more, since it was not known whether they had arrived.',
-      [],
     );
     this.#redisUnreadable = this.#counter(
       'redis_unreadable_total',
       'Messages in Redis that could not be understood, and count as lost.',
-      [],
     );
-    this.#idsForgotten = this.#counter('ids_forgotten_total', 'Item ids forgotten early, for want of room.', []);
-    this.#published = this.#counter('items_published_total', 'Items taken by the control API.', []);
-    this.#publishRejected = this.#counter('publish_rejected_total', 'Calls that the control API refused.', ['code']);
-    this.#recovers = this.#counter('recovers_total', 'Recover calls taken by the control API.', []);
+    this.#idsForgotten = this.#counter('ids_forgotten_total', 'Item ids forgotten early, for want of room.');
+    this.#published = this.#counter('items_published_total', 'Items taken by the control API.');
+    this.#publishRejected = this.#counter('publish_rejected_total', 'Calls that the control API refused.', 'code');
+    this.#recovers = this.#counter('recovers_total', 'Recover calls taken by the control API.');
     this.#connectionsRefused = this.#counter(
       'connections_refused_total',
       'Client connections turned away: over client_maxconn, or for want of open files.',
-      [],
     );
-    this.#requestsRefused = this.#counter('requests_malformed_total', 'Requests refused before routing.', []);
-    this.#workersEnded = this.#counter('workers_ended_total', 'Workers that ended by themselves, by cause.', ['cause']);
+    this.#requestsRefused = this.#counter('requests_malformed_total', 'Requests refused before routing.');
+    this.#workersEnded = this.#counter('workers_ended_total', 'Workers that ended by themselves, by cause.', 'cause');
     this.#tally(
       'faults_total',
       'Faults of Holdfast itself, each of which has ended one thing, by where.',
@@ -337,13 +340,8 @@ export class Metrics
     return this.#registry.contentType;
   }
 
-  #counter<L extends string>(name: string, help: string, labelNames: readonly L[]): Counter<L> {
-    return new Counter({
-      name: `${this.#prefix}${name}`,
-      help,
-      labelNames: [...labelNames],
-      registers: [this.#registry],
-    });
+  #counter<L extends string>(name: string, help: string, ...labelNames: L[]): Counter<L> {
+    return new Counter({ name: `${this.#prefix}${name}`, help, labelNames, registers: [this.#registry] });
   }
 
   /** A counter of a hot path: plain numbers, by label value, that prom-client is given only when it is scraped. */

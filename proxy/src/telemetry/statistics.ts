@@ -6,7 +6,7 @@ import type { SubscriptionWatch } from '../channels/registry.js';
 import type { SubscriberKind } from '../channels/subscriber.js';
 import type { SubscriberEnd, SubscriberEvents } from '../channels/subscriber-parts.js';
 import type { ClientRequest } from '../edge/port.js';
-import type { RequestEnd, RequestEvents } from '../request/request-parts.js';
+import type { RequestEnd, RequestEvents } from '../request/request-deps.js';
 import type { Route } from '../routes/route.js';
 import type { SessionEvents, SessionOpening } from '../sessions/session-parts.js';
 

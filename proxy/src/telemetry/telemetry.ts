@@ -7,7 +7,7 @@ import type { SubscriptionWatch } from '../channels/registry.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import type { SubscriberEvents } from '../channels/subscriber-parts.js';
 import type { Config } from '../config/config.js';
-import type { RequestEvents } from '../request/request-parts.js';
+import type { RequestEvents } from '../request/request-deps.js';
 import { realClock } from '../runtime/clock.js';
 import type { SessionEvents } from '../sessions/session-parts.js';
 import { AccessLog } from './access-log.js';
@@ -33,7 +33,7 @@ export interface Telemetry {
 }
 
 /** What the node lends: who is subscribed, and where packets go. Both are used only once the node runs. */
-export interface TelemetryParts {
+export interface TelemetryDeps {
   readonly metrics: Metrics;
   readonly subscribersOf: (channel: string) => Iterable<Subscriber>;
   readonly sink: StatsSink;
@@ -43,7 +43,7 @@ export interface TelemetryParts {
 export function makeTelemetry(
   config: Config,
   log: RootLog,
-  { metrics, subscribersOf, sink }: TelemetryParts,
+  { metrics, subscribersOf, sink }: TelemetryDeps,
 ): Telemetry {
   const access = makeAccessLog(config, log);
   const feed = makeFeed(config, sink);

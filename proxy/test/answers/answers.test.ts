@@ -1,13 +1,13 @@
 import { GripError } from '@holdfast/grip';
 import t from 'tap';
 import { failureOf } from '../../dist/answers/answers.js';
-import { RequestError } from '../../dist/http/errors.js';
-import { OriginError, originErrors } from '../../dist/origin/errors.js';
+import { OriginError, type OriginErrorCode, proxyErrors, RequestError } from '../../dist/errors.js';
 
 const FAILED = 'Error while proxying to origin.';
 
 t.test('a client is told of an origin’s failure only that there was one', async (t) => {
-  for (const code of Object.keys(originErrors) as (keyof typeof originErrors)[]) {
+  const codes = Object.keys(proxyErrors).filter((code) => code.startsWith('ERR_ORIGIN_')) as OriginErrorCode[];
+  for (const code of codes) {
     if (code === 'ERR_ORIGIN_FAULT') continue;
     t.strictSame(failureOf(new OriginError(code, 'secret', 'no'), false), { status: 502, text: FAILED, code });
   }

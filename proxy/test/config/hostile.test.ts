@@ -3,12 +3,12 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { loadConfig } from '../../dist/app/load-config.js';
-import { ConfigError, RoutesError } from '../../dist/config/errors.js';
 import { CONFIG_FILE_MAX } from '../../dist/config/files/read-file.js';
 import { parseOption } from '../../dist/config/parse-option.js';
 import { optionByKey, options } from '../../dist/config/table.js';
+import { ConfigError, RoutesError } from '../../dist/errors.js';
 import { readRoutes } from '../../dist/routes/routes-source.js';
-import { failure, yaml } from './scene.js';
+import { failure, yaml } from './fixture.js';
 
 t.setTimeout(240_000);
 

@@ -1,15 +1,15 @@
 import { join } from 'node:path';
 import t from 'tap';
 import { exposuresOf } from '../../dist/config/checks/exposure.js';
-import { conf, failure, load, shipped } from './scene.js';
+import { conf, failure, load, shipped } from './fixture.js';
 
 t.test('a pushpin.conf with a public control listener works; that it is public is said at the start', async (t) => {
-  const scene = conf('[handler]\npush_in_http_addr=*\npush_in_http_port=5561\n');
-  const { config } = load(t, scene);
+  const setup = conf('[handler]\npush_in_http_addr=*\npush_in_http_port=5561\n');
+  const { config } = load(t, setup);
   t.match(config, { pushInHttpAddr: '0.0.0.0', pushInHttpPort: 5561 });
   const exposures = exposuresOf(config, { signing: [], tls: [] });
   t.match(exposures.at(-1), { message: /^the control API is on a public address/, fields: { host: '0.0.0.0' } });
-  t.equal(failure(t, { ...scene, env: { HOLDFAST_PUSH_IN_HTTP_ADDR: '0.0.0.0' } }).code, 'ERR_CONFIG_PUBLIC_CONTROL');
+  t.equal(failure(t, { ...setup, env: { HOLDFAST_PUSH_IN_HTTP_ADDR: '0.0.0.0' } }).code, 'ERR_CONFIG_PUBLIC_CONTROL');
 });
 
 t.test('a pushpin.conf: what a missing key means is what Pushpin makes of it', async (t) => {

@@ -3,15 +3,18 @@ import t from 'tap';
 import type { Option } from '../../dist/config/option.js';
 import { formatOption, parseDuration, parseOption, parseSize } from '../../dist/config/parse-option.js';
 import { optionByKey, options } from '../../dist/config/table.js';
-import { formatForwardedFor, parseForwardedFor } from '../../dist/config/types/forwarded-for.js';
 import {
+  formatForwardedFor,
   formatListen,
+  formatLogLevels,
   formatSocketListen,
   isLoopback,
+  logLevels,
+  parseForwardedFor,
   parseListen,
+  parseLogLevels,
   parseSocketListen,
-} from '../../dist/config/types/listen.js';
-import { formatLogLevels, logLevels, parseLogLevels } from '../../dist/config/types/log-level.js';
+} from '../../dist/config/types/values.js';
 
 function option(key: string): Option {
   const found = optionByKey(key);

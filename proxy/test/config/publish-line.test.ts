@@ -1,6 +1,6 @@
 import t from 'tap';
-import { ConfigError } from '../../dist/config/errors.js';
-import { parseCommandLine, parsePublishLine } from '../../dist/config/flags/cli-options.js';
+import { parseCommandLine, parsePublishLine } from '../../dist/config/command-line.js';
+import { ConfigError } from '../../dist/errors.js';
 
 const parse = (...argv: string[]) => parsePublishLine(argv, { name: 'holdfast publish', version: '1.2.3' });
 

@@ -1,7 +1,6 @@
 import t from 'tap';
 import { renderConfigDocs } from '../../dist/app/config-docs.js';
-import { configErrors } from '../../dist/config/errors.js';
-import { parseCommandLine } from '../../dist/config/flags/cli-options.js';
+import { parseCommandLine } from '../../dist/config/command-line.js';
 import { envName, flagName } from '../../dist/config/option.js';
 import { nearestKey, optionByKey, optionByPushpinKey, options } from '../../dist/config/table.js';
 import { uwsLimits } from '../edge/uws-limits.js';
@@ -71,12 +70,4 @@ t.test('what is different with the uws edge is said in --help and docs/config.md
 t.test('every option without effect on the uws edge is in its table of limits', async (t) => {
   const limits = uwsLimits.map(({ why }) => why).join('\n');
   for (const { key, uws } of options) if (uws?.effect === 'ignored') t.ok(limits.includes(`\`${key}\``), key);
-});
-
-t.test('every error code has a side and a meaning', async (t) => {
-  for (const [code, { side, meaning }] of Object.entries(configErrors)) {
-    t.match(code, /^ERR_CONFIG_[A-Z_]+$/);
-    t.equal(side, 'internal');
-    t.match(meaning, /\.$/);
-  }
 });

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { parseCommandLine, parseTapLine } from '../../dist/config/flags/cli-options.js';
+import { parseCommandLine, parseTapLine } from '../../dist/config/command-line.js';
 
 const parse = (...argv: string[]) => parseTapLine(argv, '1.2.3');
 

@@ -1,7 +1,8 @@
 import t from 'tap';
 import { growth, LINEAR_MAX } from '../../../grip/dist-test/growth.js';
-import { JsonpFault, readJsonp } from '../../dist/cross-origin/jsonp-request.js';
+import { readJsonp } from '../../dist/cross-origin/jsonp.js';
 import type { BodySink, ClientRequest } from '../../dist/edge/port.js';
+import { RequestError } from '../../dist/errors.js';
 import { defaultJsonp, type JsonpRule } from '../../dist/routes/route.js';
 
 const request = (path: string, over: Partial<ClientRequest> = {}): ClientRequest => ({
@@ -16,6 +17,8 @@ const request = (path: string, over: Partial<ClientRequest> = {}): ClientRequest
   body: undefined,
   ...over,
 });
+
+const jsonpError = (text: string) => new RequestError('ERR_REQUEST_JSONP', text);
 
 const query = (parameters: Readonly<Record<string, string>>) =>
   `/p?${Object.entries(parameters)
@@ -132,22 +135,18 @@ t.test('callbacks: names and paths of names, nothing that would be a script of i
     'a-b',
   ];
   for (const name of bad) {
-    t.throws(
-      () => read(query({ callback: name })),
-      new JsonpFault('Invalid callback parameter.'),
-      JSON.stringify(name),
-    );
+    t.throws(() => read(query({ callback: name })), jsonpError('Invalid callback parameter.'), JSON.stringify(name));
   }
-  t.throws(() => read('/p?callback=%zz'), new JsonpFault('Invalid callback parameter.'));
+  t.throws(() => read('/p?callback=%zz'), jsonpError('Invalid callback parameter.'));
 });
 
 t.test('methods and fields that HTTP does not allow are refused', async (t) => {
   for (const method of ['', 'G T', 'GET /x HTTP/1.1\r\n', 'GÉT']) {
-    t.throws(() => read(query({ callback: 'f', _method: method })), new JsonpFault('Invalid _method parameter.'));
+    t.throws(() => read(query({ callback: 'f', _method: method })), jsonpError('Invalid _method parameter.'));
   }
   const headers = ['', '{', '[]', 'null', '"x"', '{"a":1}', '{"a b":"c"}', '{"a":"b\\r\\nc: d"}', '{"a":"\\u0000"}'];
   for (const text of [...headers, '{"":"x"}', '{"a":null}', '{"a":["b"]}']) {
-    t.throws(() => read(query({ callback: 'f', _headers: text })), new JsonpFault('Invalid _headers parameter.'), text);
+    t.throws(() => read(query({ callback: 'f', _headers: text })), jsonpError('Invalid _headers parameter.'), text);
   }
 });
 
@@ -156,13 +155,13 @@ const methodOf = (method: string, rule?: JsonpRule) =>
 
 t.test('a method that no script can use, or that the route does not name, is refused', async (t) => {
   for (const method of ['CONNECT', 'TRACE', 'TRACK', 'trace', 'PURGE', 'M-SEARCH']) {
-    t.throws(() => methodOf(method), new JsonpFault('Invalid _method parameter.'), method);
+    t.throws(() => methodOf(method), jsonpError('Invalid _method parameter.'), method);
   }
   t.equal(methodOf('delete'), 'DELETE');
   const rule = { ...defaultJsonp, methods: new Set(['GET', 'PURGE']) };
   t.equal(methodOf('PURGE', rule), 'PURGE');
   t.equal(methodOf('purge', rule), 'PURGE');
-  t.throws(() => methodOf('POST', rule), new JsonpFault('Invalid _method parameter.'));
+  t.throws(() => methodOf('POST', rule), jsonpError('Invalid _method parameter.'));
 });
 
 /** The fields that reach the origin of those that a script names. */
@@ -206,7 +205,7 @@ t.test('a list of the route leaves only what it names', async (t) => {
 
 t.test('a field has one value, and the type of a body is what its parameter makes it', async (t) => {
   for (const text of ['{"X-B":"1","x-b":"2"}', '{"Content-Type":"a/b","content-type":"c/d"}', '{"a":"\\u0001"}']) {
-    t.throws(() => read(query({ callback: 'f', _headers: text })), new JsonpFault('Invalid _headers parameter.'), text);
+    t.throws(() => read(query({ callback: 'f', _headers: text })), jsonpError('Invalid _headers parameter.'), text);
   }
   const rule = { ...defaultJsonp, body: 'payload' };
   const headers = JSON.stringify({ 'content-TYPE': 'application/websocket-events' });
@@ -225,7 +224,7 @@ t.test('thousands of parameters, and long names: the work grows no faster than t
   t.ok(ratio < LINEAR_MAX, `${ratio}`);
   const bad = await growth(5_000, (size) => {
     const path = `/p?callback=${'a.b[1].'.repeat(size)}`;
-    return () => t.throws(() => read(path), new JsonpFault('Invalid callback parameter.'));
+    return () => t.throws(() => read(path), jsonpError('Invalid callback parameter.'));
   });
   t.ok(bad < LINEAR_MAX, `${bad}`);
 });

@@ -2,7 +2,7 @@ import vm from 'node:vm';
 import type { ResponseHead } from '@holdfast/grip';
 import fc from 'fast-check';
 import t from 'tap';
-import { JsonpResponse } from '../../dist/cross-origin/jsonp-response.js';
+import { JsonpResponse } from '../../dist/cross-origin/jsonp.js';
 import { StreamPiece } from '../../dist/edge/stream-piece.js';
 import { MemoryResponse } from './memory-response.js';
 

@@ -1,4 +1,4 @@
-/** Owns: a client response that is kept in memory. Does not own: who writes it. */
+/** A client response that is kept in memory. */
 import type { ResponseHead } from '@holdfast/grip';
 import type { ClientResponse, ResponseHandler } from '../../dist/edge/port.js';
 import type { StreamPiece } from '../../dist/edge/stream-piece.js';

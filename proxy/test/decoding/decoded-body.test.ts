@@ -5,7 +5,7 @@ import type { RawHeaders } from '@holdfast/grip';
 import t from 'tap';
 import { CODINGS_MAX, codingsOf, ZSTD_WINDOW_LOG } from '../../dist/decoding/codings.js';
 import { DecodedBody } from '../../dist/decoding/decoded-body.js';
-import type { OriginError } from '../../dist/origin/errors.js';
+import type { OriginError } from '../../dist/errors.js';
 import { until } from '../kit/until.js';
 
 /** How a body can be encoded, by the name of its coding. Newer versions of node know one more. */

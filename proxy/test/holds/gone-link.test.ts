@@ -1,6 +1,6 @@
 /** Gone links: the origin hears once of the end of every hold that asked for it. */
 import t from 'tap';
-import { ANSWER_MAX } from '../../dist/links/gone-link.js';
+import { ANSWER_MAX } from '../../dist/links/link-client.js';
 import { until } from '../edge/wait.js';
 import { HoldScene } from './hold-scene.js';
 import type { Asked } from './pull-origin.js';

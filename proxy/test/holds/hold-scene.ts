@@ -22,11 +22,10 @@ import { SharedFetches } from '../../dist/links/shared-fetch.js';
 import { UpdateLimiter } from '../../dist/links/update-limiter.js';
 import { OriginClient } from '../../dist/origin/client.js';
 import { Forwarder } from '../../dist/origin/forwarder.js';
-import { GripHeaders } from '../../dist/origin/grip-headers.js';
-import { TestOrigin } from '../../dist/origin/test-target/origin.js';
+import { TestOrigin } from '../../dist/origin/test-target.js';
 import { Admission } from '../../dist/request/admission.js';
+import type { RequestDeps, RequestEnd } from '../../dist/request/request-deps.js';
 import { RequestHandler } from '../../dist/request/request-handler.js';
-import type { RequestEnd, RequestParts } from '../../dist/request/request-parts.js';
 import { toRoute } from '../../dist/routes/route.js';
 import { RouteTable } from '../../dist/routes/route-table.js';
 import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';
@@ -290,13 +289,13 @@ export class HoldScene {
     this.counts.set(what, this.count(what) + 1);
   }
 
-  #parts(): RequestParts {
+  #parts(): RequestDeps {
     const { clock, registry } = this;
     const options = this.#options;
     const random = () => options.random ?? 0;
     const sigKey = options.sigKey === undefined ? undefined : parseSigKey(options.sigKey, () => Buffer.alloc(0));
-    const forwarder = new Forwarder({ rules: USUAL_RULES, sigIss: 'holdfast', sigKey }, new GripHeaders(clock));
-    const originOf: RequestParts['originOf'] = (target, route, host) =>
+    const forwarder = new Forwarder({ rules: USUAL_RULES, sigIss: 'holdfast', sigKey }, clock);
+    const originOf: RequestDeps['originOf'] = (target, route, host) =>
       target.kind === 'http' ? this.#client.origin(target, host) : new TestOrigin(route.pathBeg, target);
     const routes = () => this.table;
     const client = new LinkClient({ forwarder, originOf, routes, clock: this.logClock, log: this.#log() });

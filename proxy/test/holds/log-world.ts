@@ -9,6 +9,7 @@ import { OverChannelsReport } from '../../dist/channels/over-channels.js';
 import { ChannelRegistry } from '../../dist/channels/registry.js';
 import type { SubscriberEnd } from '../../dist/channels/subscriber-parts.js';
 import { ItemDelivery } from '../../dist/delivery/item-delivery.js';
+import { OriginError } from '../../dist/errors.js';
 import type { HoldParts } from '../../dist/holds/hold.js';
 import { openHold } from '../../dist/holds/open.js';
 import type { StreamHold } from '../../dist/holds/stream-hold.js';
@@ -16,9 +17,7 @@ import { HttpFilters } from '../../dist/links/http-filter.js';
 import { LinkClient } from '../../dist/links/link-client.js';
 import { SharedFetches } from '../../dist/links/shared-fetch.js';
 import { UpdateLimiter } from '../../dist/links/update-limiter.js';
-import { OriginError } from '../../dist/origin/errors.js';
 import { Forwarder } from '../../dist/origin/forwarder.js';
-import { GripHeaders } from '../../dist/origin/grip-headers.js';
 import type { AnswerSink, Origin, OriginCall, OriginHandler, OriginRequest } from '../../dist/origin/port.js';
 import { toRoute } from '../../dist/routes/route.js';
 import { RouteTable } from '../../dist/routes/route-table.js';
@@ -99,7 +98,7 @@ export class LogWorld implements Origin {
     this.#table = new RouteTable([toRoute(parseRouteLine('* 127.0.0.1:1', 1) as RouteLine, () => undefined)]);
     const random = () => 0;
     const client = new LinkClient({
-      forwarder: new Forwarder({ rules: USUAL_RULES, sigIss: '', sigKey: undefined }, new GripHeaders(clock)),
+      forwarder: new Forwarder({ rules: USUAL_RULES, sigIss: '', sigKey: undefined }, clock),
       originOf: () => this,
       routes: () => this.#table,
       clock,
@@ -239,7 +238,7 @@ export class LogWorld implements Origin {
       clientUrl: url,
       route,
       asked: route,
-      standing: { secure: false, trusted: false },
+      secure: false,
     };
     const instruct = parseInstructHeaders(head);
     const opening = {

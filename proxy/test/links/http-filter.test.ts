@@ -6,7 +6,6 @@ import { type HttpFilterQuestion, HttpFilters } from '../../dist/links/http-filt
 import { LinkClient } from '../../dist/links/link-client.js';
 import type { OriginClient } from '../../dist/origin/client.js';
 import { Forwarder } from '../../dist/origin/forwarder.js';
-import { GripHeaders } from '../../dist/origin/grip-headers.js';
 import { toRoute } from '../../dist/routes/route.js';
 import { RouteTable } from '../../dist/routes/route-table.js';
 import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';
@@ -14,7 +13,7 @@ import { type Asked, PullOrigin } from '../holds/pull-origin.js';
 import { ManualClock } from '../kit/manual-clock.js';
 import { deadPort } from '../kit/ports.js';
 import { until } from '../kit/until.js';
-import { makeClient } from '../origin/client-scene.js';
+import { makeClient } from '../origin/client-fixture.js';
 import { USUAL_RULES } from '../origin/forward-rules.js';
 
 /** Questions to a server, under a clock that stands still. */
@@ -32,7 +31,7 @@ class Asking {
     );
     const table = new RouteTable([route]);
     const links = new LinkClient({
-      forwarder: new Forwarder({ rules: USUAL_RULES, sigIss: '', sigKey: undefined }, new GripHeaders(this.clock)),
+      forwarder: new Forwarder({ rules: USUAL_RULES, sigIss: '', sigKey: undefined }, this.clock),
       originOf: (target, _route, host) => client.origin(target as never, host),
       routes: () => table,
       clock: this.clock,
@@ -46,7 +45,7 @@ class Asking {
       clientUrl: url,
       route,
       asked: route,
-      standing: { secure: false, trusted: false },
+      secure: false,
     };
   }
 

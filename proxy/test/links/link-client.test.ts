@@ -179,7 +179,7 @@ t.test('the log says each cause once in a second, for each route', async (t) => 
   const clock = new ManualClock();
   const log = { ...silentLog, warn: (_: object, text: string) => said.push(text) } as typeof silentLog;
   const client = new LinkClient({ clock, log } as unknown as ConstructorParameters<typeof LinkClient>[0]);
-  const tell = (text: string, id = 'a') => client.tell(text, 'http://x/', { route: { id } } as LinkScope);
+  const tell = (text: string, id = 'a') => client.warn(text, 'http://x/', { route: { id } } as LinkScope);
   for (const id of ['a', 'b', 'a']) tell('one', id);
   tell('two');
   t.strictSame(said, ['one', 'one', 'two']);

@@ -1,8 +1,8 @@
 import type { ResponseHead } from '@holdfast/grip';
 import t from 'tap';
 import { growth, LINEAR_MAX } from '../../../grip/dist-test/growth.js';
+import { OriginError } from '../../dist/errors.js';
 import { SharedFetches } from '../../dist/links/shared-fetch.js';
-import { OriginError } from '../../dist/origin/errors.js';
 import type { AnswerSink, OriginCall, OriginHandler } from '../../dist/origin/port.js';
 
 const HEAD: ResponseHead = { status: 200, reason: 'OK', headers: [] };
@@ -34,9 +34,9 @@ class Sent {
   }
 }
 
-/** One who fetches, and what it has heard, in short. */
+/** One who fetches, and what it has received, in short. */
 class Reader implements OriginHandler, AnswerSink {
-  heard = '';
+  received = '';
   takes = true;
   readonly onDataHook: (() => void) | undefined;
 
@@ -47,22 +47,22 @@ class Reader implements OriginHandler, AnswerSink {
   onInformation(): void {}
 
   onHead(): AnswerSink {
-    this.heard += '<';
+    this.received += '<';
     return this;
   }
 
   onData(chunk: Buffer): boolean {
-    this.heard += chunk.toString();
+    this.received += chunk.toString();
     this.onDataHook?.();
     return this.takes;
   }
 
   onEnd(): void {
-    this.heard += '>';
+    this.received += '>';
   }
 
   onError(error: OriginError): void {
-    this.heard += `!${error.code}`;
+    this.received += `!${error.code}`;
   }
 }
 
@@ -83,7 +83,7 @@ t.test('one request for all who want the same; each gets all of the answer', asy
   sent.data('b');
   sent.sink?.onEnd();
   t.strictSame(
-    readers.map(({ heard }) => heard),
+    readers.map(({ received }) => received),
     ['<ab>', '<ab>'],
   );
   t.equal(fetches.size, 0);
@@ -116,12 +116,12 @@ t.test('one who joins later is given what has come already, not within its call,
   sent.data('a');
   const late = new Reader();
   fetches.fetch('key', never, late);
-  t.equal(late.heard, '');
+  t.equal(late.received, '');
   await microtasks();
-  t.equal(late.heard, '<a');
+  t.equal(late.received, '<a');
   sent.data('b');
   sent.sink?.onEnd();
-  t.equal(late.heard, '<ab>');
+  t.equal(late.received, '<ab>');
 });
 
 t.test('what comes in the very turn of the joining is not lost, be it the end', async (t) => {
@@ -136,7 +136,7 @@ t.test('what comes in the very turn of the joining is not lost, be it the end', 
   sent.data('b');
   sent.sink?.onEnd();
   await microtasks();
-  t.equal(late.heard, `<a${'x'.repeat(100_000)}b>`);
+  t.equal(late.received, `<a${'x'.repeat(100_000)}b>`);
 });
 
 t.test('an answer that is too long to be given again is joined no more', async (t) => {
@@ -155,7 +155,7 @@ t.test('an answer that is too long to be given again is joined no more', async (
   first.sink?.onEnd();
   t.equal(fetches.size, 1, 'the end of the first is not taken for that of the second');
   second.sink?.onEnd();
-  t.equal(reader.heard, '<z>');
+  t.equal(reader.received, '<z>');
 });
 
 t.test('a failure is everybody’s', async (t) => {
@@ -165,7 +165,7 @@ t.test('a failure is everybody’s', async (t) => {
   for (const reader of readers) fetches.fetch('key', sent.send, reader);
   sent.handler?.onError(new OriginError('ERR_ORIGIN_CLOSED', 'x', 'no'));
   t.strictSame(
-    readers.map(({ heard }) => heard),
+    readers.map(({ received }) => received),
     ['!ERR_ORIGIN_CLOSED', '!ERR_ORIGIN_CLOSED'],
   );
   t.equal(fetches.size, 0);
@@ -200,7 +200,7 @@ t.test('a slow one that gives up sets the others free', async (t) => {
   t.equal(sent.resumed, 1);
   t.notOk(sent.aborted);
   sent.data('b');
-  t.strictSame([slow.heard, quick.heard], ['<a', '<ab']);
+  t.strictSame([slow.received, quick.received], ['<a', '<ab']);
 });
 
 t.test('the request is given up with the last who wants it', async (t) => {
@@ -227,7 +227,7 @@ t.test('one who has just joined keeps the request, although all others give it u
   await microtasks();
   sent.data('b');
   sent.sink?.onEnd();
-  t.equal(late.heard, '<ab>');
+  t.equal(late.received, '<ab>');
 });
 
 t.test('one who joins and gives up in one turn hears nothing, and is not waited for', async (t) => {
@@ -240,7 +240,7 @@ t.test('one who joins and gives up in one turn hears nothing, and is not waited 
   call.abort();
   t.notOk(sent.aborted);
   await microtasks();
-  t.equal(late.heard, '');
+  t.equal(late.received, '');
   first.abort();
   t.ok(sent.aborted);
 });
@@ -256,7 +256,7 @@ t.test('one who gives up in the middle of what it is given hears no more of it',
   sent.data('b');
   call = fetches.fetch('key', never, reader);
   await microtasks();
-  t.equal(reader.heard, '<a');
+  t.equal(reader.received, '<a');
 });
 
 t.test('the work for those who block and go on grows no faster than their number', async (t) => {

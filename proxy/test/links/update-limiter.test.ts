@@ -2,7 +2,7 @@ import t from 'tap';
 import { UpdateLimiter } from '../../dist/links/update-limiter.js';
 import { ManualClock } from '../kit/manual-clock.js';
 
-function scene() {
+function fixture() {
   const clock = new ManualClock(0);
   const went: string[] = [];
   const limiter = new UpdateLimiter(clock);
@@ -12,7 +12,7 @@ function scene() {
 }
 
 t.test('the first waits a tenth of a second too, so that all who find the same gap go together', async (t) => {
-  const { clock, went, enter } = scene();
+  const { clock, went, enter } = fixture();
   enter('a');
   clock.advance(60);
   enter('b');
@@ -23,7 +23,7 @@ t.test('the first waits a tenth of a second too, so that all who find the same g
 });
 
 t.test('a hundred at a time, ten times a second, in order', async (t) => {
-  const { clock, went, enter } = scene();
+  const { clock, went, enter } = fixture();
   for (let i = 0; i < 250; i++) enter(`${i}`);
   clock.advance(1_000);
   t.equal(went.length, 250);
@@ -39,7 +39,7 @@ t.test('a hundred at a time, ten times a second, in order', async (t) => {
 });
 
 t.test('one that comes soon after a batch waits for the next', async (t) => {
-  const { clock, went, enter } = scene();
+  const { clock, went, enter } = fixture();
   enter('a');
   clock.advance(150);
   enter('b');
@@ -50,7 +50,7 @@ t.test('one that comes soon after a batch waits for the next', async (t) => {
 });
 
 t.test('links do not wait for each other', async (t) => {
-  const { clock, went, enter } = scene();
+  const { clock, went, enter } = fixture();
   for (let i = 0; i < 150; i++) enter(`${i}`, 'one');
   enter('x', 'two');
   clock.advance(100);
@@ -59,7 +59,7 @@ t.test('links do not wait for each other', async (t) => {
 });
 
 t.test('of all links together five hundred go at a time', async (t) => {
-  const { clock, went, enter } = scene();
+  const { clock, went, enter } = fixture();
   for (let i = 0; i < 1_200; i++) enter(`${i}`, `link ${i}`);
   clock.advance(100);
   t.equal(went.length, 500);
@@ -71,7 +71,7 @@ t.test('of all links together five hundred go at a time', async (t) => {
 });
 
 t.test('one that is taken back does not go, nor cost a place', async (t) => {
-  const { clock, went, enter } = scene();
+  const { clock, went, enter } = fixture();
   const withdraw = enter('a');
   for (let i = 0; i < 100; i++) enter(`${i}`);
   withdraw();
@@ -120,7 +120,7 @@ t.test('one that enters again while it goes has its turn in the next batch', asy
 });
 
 t.test('nothing is kept once nobody waits', async (t) => {
-  const { clock, enter } = scene();
+  const { clock, enter } = fixture();
   enter('a');
   enter('b', 'other')();
   clock.advance(200);

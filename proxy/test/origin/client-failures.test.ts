@@ -2,11 +2,11 @@ import type { Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import t from 'tap';
 import { INTERIM_BYTES_MAX, INTERIM_MAX } from '../../dist/origin/http-call.js';
-import { CONTINUE_MAX } from '../../dist/origin/undici/answer-framing.js';
+import { CONTINUE_MAX } from '../../dist/origin/undici/answer-reading.js';
 import { settled, until } from '../edge/wait.js';
 import { answerBytes, RawOrigin } from '../kit/origins/raw-origin.js';
 import { deadPort } from '../kit/ports.js';
-import { ask, makeClient, target } from './client-scene.js';
+import { ask, makeClient, target } from './client-fixture.js';
 
 /** What an origin does to a request, and what is made of it. */
 interface Failure {
@@ -14,7 +14,7 @@ interface Failure {
   readonly answer: (socket: Socket) => void;
   readonly code: string;
   readonly repeat: 'connect' | 'stale' | 'no';
-  /** Whether a head was heard of before. */
+  /** Whether a head was recorder of before. */
   readonly head?: boolean;
 }
 
@@ -97,9 +97,9 @@ const failures: readonly Failure[] = [
 for (const { says, answer, code, repeat, head = false } of failures) {
   t.test(`${says} is ${code}`, async (t) => {
     const origin = await RawOrigin.open(t, ({ socket }) => answer(socket));
-    const { heard } = ask(makeClient(t), target(origin.port));
-    t.match(await heard.ended(), { name: 'OriginError', code, repeat, side: 'origin' });
-    t.equal(heard.head !== undefined, head);
+    const { recorder } = ask(makeClient(t), target(origin.port));
+    t.match(await recorder.ended(), { name: 'OriginError', code, repeat, side: 'origin' });
+    t.equal(recorder.head !== undefined, head);
   });
 }
 
@@ -107,31 +107,31 @@ const hint = (value = '/a') => `HTTP/1.1 103 Early Hints\r\nLink: ${value}\r\n\r
 
 t.test('as many interim answers as may come are passed on, and the final one after them', async (t) => {
   const origin = await RawOrigin.open(t, ({ socket }) => socket.write(hint().repeat(INTERIM_MAX) + answerBytes('x')));
-  const { heard } = ask(makeClient(t), target(origin.port));
-  t.equal(await heard.ended(), 'end');
-  t.equal(heard.information.length, INTERIM_MAX);
+  const { recorder } = ask(makeClient(t), target(origin.port));
+  t.equal(await recorder.ended(), 'end');
+  t.equal(recorder.information.length, INTERIM_MAX);
 });
 
 t.test('an origin that sends interim answers without end is broken off', async (t) => {
   const origin = await RawOrigin.open(t, ({ socket }) =>
     socket.write(hint().repeat(INTERIM_MAX + 1) + answerBytes('x')),
   );
-  const { heard } = ask(makeClient(t), target(origin.port));
-  t.match(await heard.ended(), {
+  const { recorder } = ask(makeClient(t), target(origin.port));
+  t.match(await recorder.ended(), {
     code: 'ERR_ORIGIN_MALFORMED',
     repeat: 'no',
     message: `more than ${INTERIM_MAX} interim answers`,
   });
-  t.equal(heard.information.length, INTERIM_MAX);
+  t.equal(recorder.information.length, INTERIM_MAX);
   await until(() => origin.requests[0]?.socket.destroyed === true);
 });
 
 t.test('an origin whose interim answers are longer in all than one head may be is broken off', async (t) => {
   const long = 'x'.repeat(8_000);
   const origin = await RawOrigin.open(t, ({ socket }) => socket.write(hint(long).repeat(20) + answerBytes('x')));
-  const { heard } = ask(makeClient(t), target(origin.port));
-  t.match(await heard.ended(), { code: 'ERR_ORIGIN_MALFORMED', message: /bytes of interim answers/ });
-  t.equal(heard.information.length, Math.floor(INTERIM_BYTES_MAX / (long.length + 4)));
+  const { recorder } = ask(makeClient(t), target(origin.port));
+  t.match(await recorder.ended(), { code: 'ERR_ORIGIN_MALFORMED', message: /bytes of interim answers/ });
+  t.equal(recorder.information.length, Math.floor(INTERIM_BYTES_MAX / (long.length + 4)));
 });
 
 for (const [what, interim, tells] of [
@@ -144,9 +144,9 @@ for (const [what, interim, tells] of [
     const origin = await RawOrigin.open(t, ({ socket }) => {
       timers.add(setInterval(() => socket.write(interim), 50));
     });
-    const { heard } = ask(makeClient(t, { originTimeout: 400 }), target(origin.port));
-    t.match(await heard.ended(), { code: 'ERR_ORIGIN_TIMEOUT', repeat: 'no' });
-    t.equal(heard.information.length > 0, tells);
+    const { recorder } = ask(makeClient(t, { originTimeout: 400 }), target(origin.port));
+    t.match(await recorder.ended(), { code: 'ERR_ORIGIN_TIMEOUT', repeat: 'no' });
+    t.equal(recorder.information.length > 0, tells);
     await until(() => origin.requests[0]?.socket.destroyed === true);
   });
 }
@@ -155,8 +155,8 @@ t.test('100 Continue without end breaks an origin off', async (t) => {
   const origin = await RawOrigin.open(t, ({ socket }) =>
     socket.write('HTTP/1.1 100 Continue\r\n\r\n'.repeat(CONTINUE_MAX + 1) + answerBytes('x')),
   );
-  const { heard } = ask(makeClient(t), target(origin.port));
-  t.match(await heard.ended(), { code: 'ERR_ORIGIN_MALFORMED', repeat: 'no' });
+  const { recorder } = ask(makeClient(t), target(origin.port));
+  t.match(await recorder.ended(), { code: 'ERR_ORIGIN_MALFORMED', repeat: 'no' });
   await until(() => origin.requests[0]?.socket.destroyed === true);
 });
 
@@ -171,7 +171,7 @@ t.test('connections are used again after a 304 with a length, not after a 204 th
   const origin = await RawOrigin.open(t, ({ socket }) => socket.write(`HTTP/1.1 ${answers.shift()}\r\n\r\n`));
   const client = makeClient(t);
   while (answers.length > 0) {
-    t.equal(await ask(client, target(origin.port)).heard.ended(), 'end');
+    t.equal(await ask(client, target(origin.port)).recorder.ended(), 'end');
     // A connection is free for the next request some turns after its answer.
     for (let turns = 0; turns < 5; turns++) await turn();
   }
@@ -193,28 +193,28 @@ for (const leaves of ['close', 'reset'] as const) {
       const origin = await RawOrigin.open(t, ({ socket }) => {
         socket.write(`HTTP/1.1 200 OK\r\n${fields}\r\n\r\nabc`);
       });
-      const { call, heard } = ask(makeClient(t), target(origin.port));
-      heard.accepts = false;
-      await until(() => heard.bytes === 3);
+      const { call, recorder } = ask(makeClient(t), target(origin.port));
+      recorder.accepts = false;
+      await until(() => recorder.bytes === 3);
       const socket = origin.requests[0]?.socket as Socket;
       await new Promise<void>((sent) => socket.write('defg', () => sent()));
       // By then it is with the client, whose reader has paused.
-      await settled(() => heard.bytes);
+      await settled(() => recorder.bytes);
       if (leaves === 'reset') socket.resetAndDestroy();
       else socket.end();
-      await settled(() => heard.bytes);
-      heard.accepts = true;
+      await settled(() => recorder.bytes);
+      recorder.accepts = true;
       call.resume();
-      const end = await heard.ended();
+      const end = await recorder.ended();
       t.match(end === 'end' ? end : end.code, ends);
-      t.equal(heard.body, 'abcdefg', whole ? 'all of it' : 'all that there is');
+      t.equal(recorder.body, 'abcdefg', whole ? 'all of it' : 'all that there is');
     });
   }
 }
 
 t.test('a refused connection leaves the request unsent', async (t) => {
-  const { heard } = ask(makeClient(t), target(await deadPort()));
-  t.match(await heard.ended(), { code: 'ERR_ORIGIN_CONNECT', repeat: 'connect', cause: { code: 'ECONNREFUSED' } });
+  const { recorder } = ask(makeClient(t), target(await deadPort()));
+  t.match(await recorder.ended(), { code: 'ERR_ORIGIN_CONNECT', repeat: 'connect', cause: { code: 'ECONNREFUSED' } });
 });
 
 t.test('a kept-alive connection that the origin has closed meanwhile is stale', async (t) => {
@@ -223,10 +223,10 @@ t.test('a kept-alive connection that the origin has closed meanwhile is stale', 
     else socket.end();
   });
   const client = makeClient(t);
-  t.equal(await ask(client, target(origin.port), { path: '/first' }).heard.ended(), 'end');
+  t.equal(await ask(client, target(origin.port), { path: '/first' }).recorder.ended(), 'end');
   await new Promise(setImmediate);
-  const { heard } = ask(client, target(origin.port), { path: '/second' });
-  t.match(await heard.ended(), { code: 'ERR_ORIGIN_CLOSED', repeat: 'stale' });
+  const { recorder } = ask(client, target(origin.port), { path: '/second' });
+  t.match(await recorder.ended(), { code: 'ERR_ORIGIN_CLOSED', repeat: 'stale' });
   t.strictSame(
     origin.requests.map(({ connection }) => connection),
     [1, 1],
@@ -235,8 +235,8 @@ t.test('a kept-alive connection that the origin has closed meanwhile is stale', 
 
 t.test('an origin that is silent before its head times out', async (t) => {
   const origin = await RawOrigin.open(t, () => {});
-  const { heard } = ask(makeClient(t, { originTimeout: 50 }), target(origin.port));
-  t.match(await heard.ended(), { code: 'ERR_ORIGIN_TIMEOUT', repeat: 'no' });
+  const { recorder } = ask(makeClient(t, { originTimeout: 50 }), target(origin.port));
+  t.match(await recorder.ended(), { code: 'ERR_ORIGIN_TIMEOUT', repeat: 'no' });
   await until(() => origin.sockets.size === 0);
 });
 
@@ -244,9 +244,9 @@ t.test('an origin that is silent in its body times out', async (t) => {
   const origin = await RawOrigin.open(t, ({ socket }) =>
     socket.write('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart'),
   );
-  const { heard } = ask(makeClient(t, { originTimeout: 50 }), target(origin.port));
-  t.match(await heard.ended(), { code: 'ERR_ORIGIN_TIMEOUT', repeat: 'no' });
-  t.equal(heard.body, 'part');
+  const { recorder } = ask(makeClient(t, { originTimeout: 50 }), target(origin.port));
+  t.match(await recorder.ended(), { code: 'ERR_ORIGIN_TIMEOUT', repeat: 'no' });
+  t.equal(recorder.body, 'part');
 });
 
 t.test('a client that holds its origin back for long does not make it time out', async (t) => {
@@ -254,24 +254,24 @@ t.test('a client that holds its origin back for long does not make it time out',
   const origin = await RawOrigin.open(t, ({ socket }) => socket.write(answerBytes(body)));
   const silent = await RawOrigin.open(t, () => {});
   const client = makeClient(t, { originTimeout: 50 });
-  const { call, heard } = ask(client, target(origin.port));
-  heard.accepts = false;
-  await heard.headed();
+  const { call, recorder } = ask(client, target(origin.port));
+  recorder.accepts = false;
+  await recorder.headed();
   // A request that began after this one runs into the limit: so this one had the time to, too.
-  t.match(await ask(client, target(silent.port)).heard.ended(), { code: 'ERR_ORIGIN_TIMEOUT' });
-  heard.accepts = true;
+  t.match(await ask(client, target(silent.port)).recorder.ended(), { code: 'ERR_ORIGIN_TIMEOUT' });
+  recorder.accepts = true;
   call.resume();
-  t.equal(await heard.ended(), 'end');
-  t.equal(heard.bytes, body.length);
+  t.equal(await recorder.ended(), 'end');
+  t.equal(recorder.bytes, body.length);
 });
 
 t.test('close fails what is under way', async (t) => {
   const origin = await RawOrigin.open(t, () => {});
   const client = makeClient(t);
-  const { heard } = ask(client, target(origin.port));
+  const { recorder } = ask(client, target(origin.port));
   await until(() => origin.requests.length === 1);
   await client.close();
-  t.not(await heard.ended(), 'end');
+  t.not(await recorder.ended(), 'end');
   t.equal(await settled(() => origin.sockets.size), 0);
 });
 
@@ -289,21 +289,21 @@ t.test('untrusted targets', async (t) => {
     ];
     const usual = ['127.0.0.1', '::1', '10.1.2.3', '::ffff:192.168.0.1', '169.254.169.254', '0.0.0.0'];
     for (const host of [...usual, ...numbers]) {
-      const { heard } = ask(makeClient(t), target(origin.port, { host, untrusted: true }));
-      t.equal(heard.over, false, 'told asynchronously');
+      const { recorder } = ask(makeClient(t), target(origin.port, { host, untrusted: true }));
+      t.equal(recorder.over, false, 'reported asynchronously');
       const blocked = { code: 'ERR_ORIGIN_BLOCKED', message: 'Origin host/IP blocked.', repeat: 'connect' };
-      t.match(await heard.ended(), blocked, host);
+      t.match(await recorder.ended(), blocked, host);
     }
   });
   await t.test('whose name resolves to a private address are blocked', async (t) => {
-    const { heard } = ask(makeClient(t), target(origin.port, { host: 'localhost', untrusted: true }));
-    t.match(await heard.ended(), { code: 'ERR_ORIGIN_BLOCKED', repeat: 'connect' });
+    const { recorder } = ask(makeClient(t), target(origin.port, { host: 'localhost', untrusted: true }));
+    t.match(await recorder.ended(), { code: 'ERR_ORIGIN_BLOCKED', repeat: 'connect' });
   });
   await t.test('do not share connections with the same target as a trusted one', async (t) => {
     const client = makeClient(t);
-    t.equal(await ask(client, target(origin.port, { host: 'localhost' })).heard.ended(), 'end');
-    const { heard } = ask(client, target(origin.port, { host: 'localhost', untrusted: true }));
-    t.match(await heard.ended(), { code: 'ERR_ORIGIN_BLOCKED' });
+    t.equal(await ask(client, target(origin.port, { host: 'localhost' })).recorder.ended(), 'end');
+    const { recorder } = ask(client, target(origin.port, { host: 'localhost', untrusted: true }));
+    t.match(await recorder.ended(), { code: 'ERR_ORIGIN_BLOCKED' });
   });
   t.equal(origin.requests.length, 1);
 });

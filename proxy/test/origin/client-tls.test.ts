@@ -9,7 +9,7 @@ import t, { type Test } from 'tap';
 import type { HttpTarget } from '../../dist/routes/target.js';
 import { CertificateFiles } from '../edge/certificate-files.js';
 import { answerBytes, RawOrigin } from '../kit/origins/raw-origin.js';
-import { ask, makeClient, target } from './client-scene.js';
+import { ask, makeClient, target } from './client-fixture.js';
 
 /** A TLS origin whose certificate no system trusts, for these names; it answers with the server name it was given. */
 async function tlsOrigin(t: Test, names: readonly string[], over: TlsOptions = {}) {
@@ -26,15 +26,15 @@ async function tlsOrigin(t: Test, names: readonly string[], over: TlsOptions = {
 
 t.test('a certificate that cannot be verified fails before the request is sent', async (t) => {
   const { origin } = await tlsOrigin(t, ['DNS:test.example']);
-  const { heard } = ask(makeClient(t), target(origin.port, { ssl: true }));
-  t.match(await heard.ended(), { code: 'ERR_ORIGIN_CONNECT', repeat: 'connect' });
+  const { recorder } = ask(makeClient(t), target(origin.port, { ssl: true }));
+  t.match(await recorder.ended(), { code: 'ERR_ORIGIN_CONNECT', repeat: 'connect' });
   t.equal(origin.requests.length, 0);
 });
 
 t.test('insecure takes any certificate', async (t) => {
   const { origin, tls } = await tlsOrigin(t, ['DNS:other.example']);
-  const { heard } = ask(makeClient(t), target(origin.port, tls));
-  t.equal(await heard.ended(), 'end');
+  const { recorder } = ask(makeClient(t), target(origin.port, tls));
+  t.equal(await recorder.ended(), 'end');
 });
 
 t.test('the server name asked for is that of the Host header, without its port', async (t) => {
@@ -45,9 +45,9 @@ t.test('the server name asked for is that of the Host header, without its port',
     ['b.example:8443', 'b.example'],
     ['c.example.:8443', 'c.example'],
   ] as const) {
-    const { heard } = ask(client, target(origin.port, tls), { host });
-    t.equal(await heard.ended(), 'end');
-    t.equal(heard.body, name);
+    const { recorder } = ask(client, target(origin.port, tls), { host });
+    t.equal(await recorder.ended(), 'end');
+    t.equal(recorder.body, name);
   }
   t.strictSame(
     origin.requests.map(({ connection }) => connection),
@@ -63,8 +63,8 @@ t.test('TLS to a plain origin fails before the request is sent', async (t) => {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.teardown(() => server.close());
   const { port } = server.address() as AddressInfo;
-  const { heard } = ask(makeClient(t), target(port, { ssl: true, insecure: true }));
-  t.match(await heard.ended(), { code: 'ERR_ORIGIN_CONNECT', repeat: 'connect' });
+  const { recorder } = ask(makeClient(t), target(port, { ssl: true, insecure: true }));
+  t.match(await recorder.ended(), { code: 'ERR_ORIGIN_CONNECT', repeat: 'connect' });
 });
 
 t.test('verification', async (t) => {
@@ -101,14 +101,14 @@ t.test('client certificates', async (t) => {
   const path = (name: string) => join(files.directory, name);
   t.test('are presented where the target has them', async (t) => {
     const pair = { clientCert: path('client.crt'), clientKey: path('client.key') };
-    const { heard } = ask(makeClient(t), target(origin.port, { ...tls, ...pair }));
-    t.equal(await heard.ended(), 'end');
+    const { recorder } = ask(makeClient(t), target(origin.port, { ...tls, ...pair }));
+    t.equal(await recorder.ended(), 'end');
     const socket = origin.requests.at(-1)?.socket as TLSSocket;
     t.equal(socket.getPeerCertificate().subject.CN, 'client');
   });
   t.test('are not presented elsewhere', async (t) => {
-    const { heard } = ask(makeClient(t), target(origin.port, tls));
-    t.equal(await heard.ended(), 'end');
+    const { recorder } = ask(makeClient(t), target(origin.port, tls));
+    t.equal(await recorder.ended(), 'end');
     const socket = origin.requests.at(-1)?.socket as TLSSocket;
     t.strictSame(socket.getPeerCertificate(), {});
   });
@@ -116,9 +116,9 @@ t.test('client certificates', async (t) => {
     const client = makeClient(t);
     const broken = target(origin.port, { ...tls, clientCert: path('none.crt'), clientKey: path('none.key') });
     for (const _ of [1, 2]) {
-      const { heard } = ask(client, broken);
-      t.equal(heard.over, false, 'told asynchronously');
-      t.match(await heard.ended(), { code: 'ERR_ORIGIN_CONNECT', repeat: 'connect' });
+      const { recorder } = ask(client, broken);
+      t.equal(recorder.over, false, 'reported asynchronously');
+      t.match(await recorder.ended(), { code: 'ERR_ORIGIN_CONNECT', repeat: 'connect' });
     }
   });
 });

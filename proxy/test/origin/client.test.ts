@@ -2,11 +2,11 @@ import { createServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import t from 'tap';
+import { OriginError } from '../../dist/errors.js';
 import { MAX_PLAIN_POOLS } from '../../dist/origin/client.js';
-import { OriginError } from '../../dist/origin/errors.js';
 import { settled, until } from '../edge/wait.js';
 import { answerBytes, RawOrigin } from '../kit/origins/raw-origin.js';
-import { ask, makeClient, target } from './client-scene.js';
+import { ask, makeClient, target } from './client-fixture.js';
 
 t.test('requests', async (t) => {
   t.test('header pairs go out as given: order, case, duplicates and bytes above 127', async (t) => {
@@ -23,12 +23,12 @@ t.test('requests', async (t) => {
       'Content-Encoding',
       'gzip',
     ];
-    const { heard } = ask(makeClient(t), target(origin.port), {
+    const { recorder } = ask(makeClient(t), target(origin.port), {
       path: '/a/../b?x=%20',
       headers,
       host: 'API.example:1',
     });
-    t.equal(await heard.ended(), 'end');
+    t.equal(await recorder.ended(), 'end');
     const [line, ...fields] = origin.requests[0]?.lines ?? [];
     t.equal(line, 'GET /a/../b?x=%20 HTTP/1.1');
     const own = fields.filter((field) => !/^connection:/i.test(field));
@@ -43,11 +43,11 @@ t.test('requests', async (t) => {
   t.test('a buffer goes out with its length, a stream in chunks', async (t) => {
     const origin = await RawOrigin.open(t, ({ socket }) => socket.write(answerBytes('')));
     const client = makeClient(t);
-    await ask(client, target(origin.port), { method: 'POST', body: Buffer.from('whole') }).heard.ended();
+    await ask(client, target(origin.port), { method: 'POST', body: Buffer.from('whole') }).recorder.ended();
     await ask(client, target(origin.port), {
       method: 'POST',
       body: Readable.from([Buffer.from('in'), Buffer.from('parts')]),
-    }).heard.ended();
+    }).recorder.ended();
     t.equal(origin.requests[0]?.body, 'whole');
     t.equal(origin.requests[1]?.body, '2\r\nin\r\n5\r\nparts\r\n0\r\n\r\n');
   });
@@ -56,7 +56,7 @@ t.test('requests', async (t) => {
     const origin = await RawOrigin.open(t, ({ socket }) => socket.write(answerBytes('')));
     const headers = ['Host', 'test.example', 'Content-Length', '5'];
     const body = Readable.from([Buffer.from('12'), Buffer.from('345')]);
-    await ask(makeClient(t), target(origin.port), { method: 'PUT', headers, body }).heard.ended();
+    await ask(makeClient(t), target(origin.port), { method: 'PUT', headers, body }).recorder.ended();
     t.equal(origin.requests[0]?.body, '12345');
     t.notOk(origin.requests[0]?.lines.some((line) => /^transfer-encoding/i.test(line)));
   });
@@ -69,9 +69,9 @@ t.test('requests', async (t) => {
       { headers: ['Host', 'a', 'X-A', 'a\nb'] },
       { headers: ['Host', 'a', 'B d', 'x'] },
     ]) {
-      const { heard } = ask(client, target(origin.port), bad);
-      t.equal(heard.over, false, 'not from within dispatch');
-      t.match(await heard.ended(), { code: 'ERR_ORIGIN_REQUEST', repeat: 'no', side: 'client' });
+      const { recorder } = ask(client, target(origin.port), bad);
+      t.equal(recorder.over, false, 'not from within dispatch');
+      t.match(await recorder.ended(), { code: 'ERR_ORIGIN_REQUEST', repeat: 'no', side: 'client' });
     }
     t.equal(origin.requests.length, 0);
   });
@@ -80,11 +80,11 @@ t.test('requests', async (t) => {
     const origin = await RawOrigin.open(t, () => {});
     const body = new Readable({ read() {} });
     body.push('part');
-    const { heard } = ask(makeClient(t), target(origin.port), { method: 'POST', body });
+    const { recorder } = ask(makeClient(t), target(origin.port), { method: 'POST', body });
     await until(() => origin.sockets.size === 1);
     const error = new OriginError('ERR_ORIGIN_REQUEST', 'broke off', 'no');
     body.destroy(error);
-    t.equal(await heard.ended(), error);
+    t.equal(await recorder.ended(), error);
   });
 });
 
@@ -96,15 +96,15 @@ t.test('answers', async (t) => {
         Buffer.from(`HTTP/1.1 299 Very Fine\r\n${fields.join('\r\n')}\r\nContent-Length: 4\r\n\r\ngzip`, 'latin1'),
       ),
     );
-    const { heard } = ask(makeClient(t), target(origin.port));
-    t.equal(await heard.ended(), 'end');
-    t.strictSame(heard.head, {
+    const { recorder } = ask(makeClient(t), target(origin.port));
+    t.equal(await recorder.ended(), 'end');
+    t.strictSame(recorder.head, {
       status: 299,
       reason: 'Very Fine',
       headers: [...fields.flatMap((field) => field.split(': ')), 'Content-Length', '4'],
     });
-    t.equal(heard.length, 4);
-    t.equal(heard.body, 'gzip', 'nothing is decoded');
+    t.equal(recorder.length, 4);
+    t.equal(recorder.body, 'gzip', 'nothing is decoded');
   });
 
   t.test('a chunked body comes without framing and trailers, of unknown length', async (t) => {
@@ -113,25 +113,25 @@ t.test('answers', async (t) => {
         'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;x=1\r\nabc\r\n2\r\nde\r\n0\r\nX-T: 1\r\n\r\n',
       ),
     );
-    const { heard } = ask(makeClient(t), target(origin.port));
-    t.equal(await heard.ended(), 'end');
-    t.strictSame([heard.length, heard.body], [undefined, 'abcde']);
+    const { recorder } = ask(makeClient(t), target(origin.port));
+    t.equal(await recorder.ended(), 'end');
+    t.strictSame([recorder.length, recorder.body], [undefined, 'abcde']);
   });
 
   t.test('a body until the close ends with it', async (t) => {
     const origin = await RawOrigin.open(t, ({ socket }) => socket.end('HTTP/1.1 200 OK\r\n\r\nall of it'));
-    const { heard } = ask(makeClient(t), target(origin.port));
-    t.equal(await heard.ended(), 'end');
-    t.equal(heard.body, 'all of it');
+    const { recorder } = ask(makeClient(t), target(origin.port));
+    t.equal(await recorder.ended(), 'end');
+    t.equal(recorder.body, 'all of it');
   });
 
   t.test('an HTTP/1.0 origin is understood', async (t) => {
     const origin = await RawOrigin.open(t, ({ socket }) =>
       socket.end('HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nold'),
     );
-    const { heard } = ask(makeClient(t), target(origin.port));
-    t.equal(await heard.ended(), 'end');
-    t.equal(heard.body, 'old');
+    const { recorder } = ask(makeClient(t), target(origin.port));
+    t.equal(await recorder.ended(), 'end');
+    t.equal(recorder.body, 'old');
   });
 
   t.test('HEAD, 204 and 304 have no body, whatever length they declare', async (t) => {
@@ -145,9 +145,9 @@ t.test('answers', async (t) => {
       ['GET', '/204', undefined],
       ['GET', '/304', 99],
     ] as const) {
-      const { heard } = ask(client, target(origin.port), { method, path });
-      t.equal(await heard.ended(), 'end', path);
-      t.strictSame([heard.length, heard.body], [length, '']);
+      const { recorder } = ask(client, target(origin.port), { method, path });
+      t.equal(await recorder.ended(), 'end', path);
+      t.strictSame([recorder.length, recorder.body], [length, '']);
     }
   });
 
@@ -157,13 +157,13 @@ t.test('answers', async (t) => {
         `HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n${answerBytes('done')}`,
       ),
     );
-    const { heard } = ask(makeClient(t), target(origin.port));
-    t.equal(await heard.ended(), 'end');
-    t.strictSame(heard.information, [
+    const { recorder } = ask(makeClient(t), target(origin.port));
+    t.equal(await recorder.ended(), 'end');
+    t.strictSame(recorder.information, [
       { status: 103, reason: 'Early Hints', headers: ['Link', '</a>'] },
       { status: 102, reason: 'Processing', headers: [] },
     ]);
-    t.equal(heard.head?.status, 200);
+    t.equal(recorder.head?.status, 200);
   });
 
   t.test('onData that returns false holds the origin back until resume', async (t) => {
@@ -174,14 +174,14 @@ t.test('answers', async (t) => {
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     t.teardown(() => server.close());
-    const { call, heard } = ask(makeClient(t), target((server.address() as AddressInfo).port));
-    heard.accepts = false;
-    await heard.headed();
-    t.ok((await settled(() => heard.bytes)) < 2 ** 20);
-    heard.accepts = true;
+    const { call, recorder } = ask(makeClient(t), target((server.address() as AddressInfo).port));
+    recorder.accepts = false;
+    await recorder.headed();
+    t.ok((await settled(() => recorder.bytes)) < 2 ** 20);
+    recorder.accepts = true;
     call.resume();
-    t.equal(await heard.ended(), 'end');
-    t.equal(heard.bytes, total);
+    t.equal(await recorder.ended(), 'end');
+    t.equal(recorder.bytes, total);
   });
 });
 
@@ -190,7 +190,7 @@ t.test('connections', async (t) => {
     const origin = await RawOrigin.open(t, ({ socket }) => socket.write(answerBytes('x')));
     const client = makeClient(t);
     for (const _ of [1, 2, 3]) {
-      t.equal(await ask(client, target(origin.port)).heard.ended(), 'end');
+      t.equal(await ask(client, target(origin.port)).recorder.ended(), 'end');
       await new Promise(setImmediate);
     }
     t.strictSame(
@@ -206,13 +206,13 @@ t.test('connections', async (t) => {
     const calls = [1, 2, 3].map(() => ask(client, target(origin.port)));
     await until(() => open.length === 3);
     for (const socket of open) socket.write(answerBytes('x'));
-    for (const { heard } of calls) t.equal(await heard.ended(), 'end');
+    for (const { recorder } of calls) t.equal(await recorder.ended(), 'end');
   });
 
   t.test('a connection whose answer says close is not used again', async (t) => {
     const origin = await RawOrigin.open(t, ({ socket }) => socket.end(answerBytes('x', ['Connection: close'])));
     const client = makeClient(t);
-    for (const _ of [1, 2]) t.equal(await ask(client, target(origin.port)).heard.ended(), 'end');
+    for (const _ of [1, 2]) t.equal(await ask(client, target(origin.port)).recorder.ended(), 'end');
     t.strictSame(
       origin.requests.map(({ connection }) => connection),
       [1, 2],
@@ -226,36 +226,36 @@ t.test('connections', async (t) => {
     const client = makeClient(t);
     for (const path of ['/silent', '/body']) {
       const before = origin.requests.length;
-      const { call, heard } = ask(client, target(origin.port), { path });
-      if (path === '/body') await heard.headed();
+      const { call, recorder } = ask(client, target(origin.port), { path });
+      if (path === '/body') await recorder.headed();
       await until(() => origin.requests.length > before);
       call.abort();
       await until(() => origin.requests.at(-1)?.socket.destroyed === true);
-      t.equal(heard.over, false);
+      t.equal(recorder.over, false);
     }
   });
 
   t.test('abort before the connection is up sends nothing', async (t) => {
     const origin = await RawOrigin.open(t, ({ socket }) => socket.write(answerBytes('x')));
     const client = makeClient(t);
-    const { call, heard } = ask(client, target(origin.port), { path: '/aborted' });
+    const { call, recorder } = ask(client, target(origin.port), { path: '/aborted' });
     call.abort();
-    t.equal(await ask(client, target(origin.port), { path: '/next' }).heard.ended(), 'end');
+    t.equal(await ask(client, target(origin.port), { path: '/next' }).recorder.ended(), 'end');
     t.strictSame(
       origin.requests.map(({ lines }) => lines[0]),
       ['GET /next HTTP/1.1'],
     );
-    t.equal(heard.over, false);
+    t.equal(recorder.over, false);
   });
 
   t.test('abort after the end keeps the connection', async (t) => {
     const origin = await RawOrigin.open(t, ({ socket }) => socket.write(answerBytes('x')));
     const client = makeClient(t);
-    const { call, heard } = ask(client, target(origin.port));
-    await heard.ended();
+    const { call, recorder } = ask(client, target(origin.port));
+    await recorder.ended();
     call.abort();
     await new Promise(setImmediate);
-    await ask(client, target(origin.port)).heard.ended();
+    await ask(client, target(origin.port)).recorder.ended();
     t.equal(origin.requests[1]?.connection, 1);
   });
 });
@@ -265,10 +265,10 @@ t.test('of more pools than are kept the first is closed when idle, and made anew
   const client = makeClient(t);
   const first = target(origin.port);
   const pool = client.origin(first, 'a');
-  t.equal(await ask(client, first).heard.ended(), 'end');
+  t.equal(await ask(client, first).recorder.ended(), 'end');
   t.equal(client.origin(first, 'a'), pool);
   for (let i = 0; i < MAX_PLAIN_POOLS; i++) client.origin(target(1, { host: `h${i}.example` }), 'a');
   await until(() => origin.sockets.size === 0);
   t.not(client.origin(first, 'a'), pool);
-  t.equal(await ask(client, first).heard.ended(), 'end');
+  t.equal(await ask(client, first).recorder.ended(), 'end');
 });

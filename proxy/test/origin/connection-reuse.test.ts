@@ -9,7 +9,7 @@ import { settled } from '../edge/wait.js';
 import { makeCertificate } from '../kit/certificates.js';
 import { answerBytes, RawOrigin } from '../kit/origins/raw-origin.js';
 import { until } from '../kit/until.js';
-import { ask, makeClient, target } from './client-scene.js';
+import { ask, makeClient, target } from './client-fixture.js';
 import { RecordingHandler } from './recording-handler.js';
 
 /** A server that answers with its name. */
@@ -23,7 +23,7 @@ async function named(t: Test, name: string, host: string, port = 0): Promise<num
   return (server.address() as AddressInfo).port;
 }
 
-/** Looks every name up as it is told. */
+/** Looks every name up as `addresses` says. */
 function lookupOf(addresses: () => readonly { address: string; family: number }[]) {
   const asked: string[] = [];
   const lookup: LookupFunction = (name, options, callback) => {
@@ -42,10 +42,10 @@ t.test('a connection that has reached its age takes no further request: the name
   const { lookup, asked } = lookupOf(() => [{ address, family: 4 }]);
   const to = target(port, { host: 'origin.example' });
   const get = async (client: ReturnType<typeof makeClient>) => {
-    const { heard } = ask(client, to);
-    t.equal(await heard.ended(), 'end');
+    const { recorder } = ask(client, to);
+    t.equal(await recorder.ended(), 'end');
     await turn();
-    return heard.body;
+    return recorder.body;
   };
   const lasting = makeClient(t, { lookup, originConnectionMaxAge: 60_000 });
   const client = makeClient(t, { lookup, originConnectionMaxAge: 200 });
@@ -72,9 +72,9 @@ t.test('all addresses of a name are tried, of both families', async (t) => {
       [here, dead],
     ]) {
       const { lookup } = lookupOf(() => addresses);
-      const { heard } = ask(makeClient(t, { lookup }), target(port, { host: 'origin.example' }));
-      t.equal(await heard.ended(), 'end', addresses.map(({ address }) => address).join(' '));
-      t.equal(heard.body, 'here');
+      const { recorder } = ask(makeClient(t, { lookup }), target(port, { host: 'origin.example' }));
+      t.equal(await recorder.ended(), 'end', addresses.map(({ address }) => address).join(' '));
+      t.equal(recorder.body, 'here');
     }
   }
 });
@@ -86,7 +86,7 @@ t.test('an idle connection is closed in time, or before the origin would, if tha
     [['Keep-Alive: timeout=1'], 'closed'],
   ] as const) {
     const origin = await RawOrigin.open(t, ({ socket }) => socket.write(answerBytes('', fields)));
-    t.equal(await ask(makeClient(t, { originKeepAliveTimeout: 100 }), target(origin.port)).heard.ended(), 'end');
+    t.equal(await ask(makeClient(t, { originKeepAliveTimeout: 100 }), target(origin.port)).recorder.ended(), 'end');
     if (is === 'closed') await until('the end of the connection', () => origin.sockets.size === 0);
     else {
       await settled(() => origin.sockets.size);
@@ -110,12 +110,12 @@ for (const tls of [false, true]) {
     for (const body of [null, Buffer.from('body'), () => Readable.from([Buffer.from('body')])]) {
       const origin = await open(t, ({ socket }) => socket.write(answerBytes('')));
       const client = makeClient(t);
-      t.equal(await ask(client, to(origin)).heard.ended(), 'end');
+      t.equal(await ask(client, to(origin)).recorder.ended(), 'end');
       await turn();
       // Nobody has noticed it when the request is made, in this same turn.
       for (const socket of origin.sockets) socket.destroy();
       const sent = typeof body === 'function' ? body() : body;
-      t.equal(await ask(client, to(origin), { method: 'POST', body: sent }).heard.ended(), 'end');
+      t.equal(await ask(client, to(origin), { method: 'POST', body: sent }).recorder.ended(), 'end');
       t.strictSame(
         origin.requests.map(({ connection }) => connection),
         [1, 2],
@@ -132,10 +132,10 @@ for (const tls of [false, true]) {
         answered = true;
       });
       const client = makeClient(t);
-      t.equal(await ask(client, to(origin)).heard.ended(), 'end');
+      t.equal(await ask(client, to(origin)).recorder.ended(), 'end');
       await turn();
-      const { heard } = ask(client, to(origin), { method: 'POST', body });
-      t.match(await heard.ended(), { code: 'ERR_ORIGIN_CLOSED', repeat: 'stale' });
+      const { recorder } = ask(client, to(origin), { method: 'POST', body });
+      t.match(await recorder.ended(), { code: 'ERR_ORIGIN_CLOSED', repeat: 'stale' });
       t.equal(origin.requests.length, 2);
     }
   });
@@ -152,12 +152,12 @@ t.test('after one stale connection those that have been idle for longer are not 
     seen.add(connection);
   });
   const client = makeClient(t);
-  const first = Array.from({ length: 5 }, () => ask(client, target(origin.port)).heard);
+  const first = Array.from({ length: 5 }, () => ask(client, target(origin.port)).recorder);
   await until('five requests', () => waiting.length === 5);
   for (const answer of waiting) answer();
-  for (const heard of first) t.equal(await heard.ended(), 'end');
+  for (const recorder of first) t.equal(await recorder.ended(), 'end');
   await turn();
-  const heard = new RecordingHandler();
+  const recorder = new RecordingHandler();
   send(
     [target(origin.port)],
     {
@@ -168,9 +168,9 @@ t.test('after one stale connection those that have been idle for longer are not 
           .origin(to as ReturnType<typeof target>, 'x')
           .dispatch({ method: 'GET', path: '/', headers: ['Host', 'x'], body: null }, handler),
     },
-    heard,
+    recorder,
   );
-  t.equal(await heard.ended(), 'end');
+  t.equal(await recorder.ended(), 'end');
   t.equal(origin.requests.length, 7);
   t.equal(origin.requests.at(-1)?.connection, 6);
 });

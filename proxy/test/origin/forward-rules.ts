@@ -1,4 +1,4 @@
-/** Owns: rules of forwarding for tests to start from: every setting off, and as they usually are. */
+/** Rules of forwarding for tests to start from: every setting off, and as they usually are. */
 import type { ForwardRules } from '../../dist/origin/headers.js';
 
 /** Nothing is added, accepted or cut: fields go to the origin as they came. */

@@ -1,7 +1,7 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { parseSigKey, type SigKey, verifyGripSig } from '@holdfast/grip';
 import t from 'tap';
-import { Forwarder } from '../../dist/origin/forwarder.js';
-import { GripHeaders } from '../../dist/origin/grip-headers.js';
+import { Forwarder, GRIP_FEATURE, gripHeaders } from '../../dist/origin/forwarder.js';
 import { toRoute } from '../../dist/routes/route.js';
 import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';
 import type { Target } from '../../dist/routes/target.js';
@@ -9,6 +9,7 @@ import { ManualClock } from '../kit/manual-clock.js';
 import { NO_RULES } from './forward-rules.js';
 
 const NOW = 1_700_000_000;
+const clock = new ManualClock(0, NOW * 1_000 + 999);
 const key = (text: string) => parseSigKey(text, () => Buffer.alloc(0)) as SigKey;
 
 const forwarder = new Forwarder(
@@ -17,7 +18,7 @@ const forwarder = new Forwarder(
     sigIss: 'everywhere',
     sigKey: key('the global secret'),
   },
-  new GripHeaders(new ManualClock(0, NOW * 1_000)),
+  clock,
 );
 
 /** The Grip-Sig that the origin of a route with these properties gets. */
@@ -54,4 +55,68 @@ t.test('a route’s sig_iss and sig_key go before the global ones, each by itsel
 t.test('nothing is signed for an origin that gets no Grip fields', async (t) => {
   t.equal(signature(',no_grip,sig_key=own'), undefined);
   t.equal(signature(',sig_key=own', true), undefined, 'a client that is a GRIP proxy itself');
+});
+
+const secret = key('changeme');
+
+const part = (token: string, index: number) =>
+  JSON.parse(Buffer.from(token.split('.')[index] as string, 'base64url').toString()) as unknown;
+
+t.test('Grip-Feature names the features, in the order that GRIP libraries know', async (t) => {
+  t.strictSame(gripHeaders('', undefined, undefined, clock), ['Grip-Feature', GRIP_FEATURE]);
+  t.equal(
+    GRIP_FEATURE,
+    'status, session, link:next, link:gone, filter:skip-self, filter:skip-users, filter:require-sub, ' +
+      'filter:build-id, filter:var-subst, filter:http-check, filter:http-modify',
+  );
+});
+
+t.test('Grip-Sig is a JWT whose claims are iss, and exp an hour from now', async (t) => {
+  const [name, token = '', ...rest] = gripHeaders('realm', secret, undefined, clock);
+  t.equal(name, 'Grip-Sig');
+  t.strictSame(part(token, 0), { typ: 'JWT', alg: 'HS256' });
+  t.strictSame(part(token, 1), { iss: 'realm', exp: NOW + 3_600 });
+  t.equal(verifyGripSig(token, secret, NOW), true);
+  t.equal(verifyGripSig(token, secret, NOW + 3_601), false);
+  t.equal(verifyGripSig(token, key('other'), NOW), false);
+  t.strictSame(rest, ['Grip-Feature', GRIP_FEATURE]);
+});
+
+t.test('Grip-Sig is made with the algorithm of its key', async (t) => {
+  const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' });
+  const rsa = generateKeyPairSync('rsa', { modulusLength: 2_048 }).privateKey.export({ type: 'pkcs8', format: 'pem' });
+  for (const [pem, alg] of [
+    [ec, 'ES256'],
+    [rsa, 'RS256'],
+  ] as const) {
+    const signing = parseSigKey('file:key.pem', () => Buffer.from(pem)) as SigKey;
+    const [, token = ''] = gripHeaders('realm', signing, undefined, clock);
+    t.match(part(token, 0), { alg });
+    t.equal(verifyGripSig(token, signing, NOW), true);
+  }
+});
+
+t.test('Grip-Sig is left out without an issuer, or without a key', async (t) => {
+  t.strictSame(gripHeaders('', secret, undefined, clock), ['Grip-Feature', GRIP_FEATURE]);
+  t.strictSame(gripHeaders('realm', undefined, undefined, clock), ['Grip-Feature', GRIP_FEATURE]);
+});
+
+t.test('a signature is made anew as time goes on', async (t) => {
+  const moving = new ManualClock(0, NOW * 1_000);
+  const [, first = ''] = gripHeaders('realm', secret, undefined, moving);
+  moving.advance(10_000);
+  const [, second = ''] = gripHeaders('realm', secret, undefined, moving);
+  t.match(part(first, 1), { exp: NOW + 3_600 });
+  t.match(part(second, 1), { exp: NOW + 3_610 });
+});
+
+t.test('Grip-Last is one field per channel, after the others, in the bytes of UTF-8', async (t) => {
+  const lastIds = new Map([
+    ['b', '2'],
+    ['a', 'é'],
+  ]);
+  t.strictSame(gripHeaders('', undefined, lastIds, clock), [
+    ...['Grip-Feature', GRIP_FEATURE, 'Grip-Last', 'b; last-id=2'],
+    ...['Grip-Last', `a; last-id=${Buffer.from('é').toString('latin1')}`],
+  ]);
 });

@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { Test } from 'tap';
 import t from 'tap';
 import { Client, type Dispatcher } from 'undici';
-import { OriginConnections } from '../../dist/origin/origin-connections.js';
+import { OriginConnections } from '../../dist/origin/client.js';
 import { until } from '../edge/wait.js';
 import { answerBytes, RawOrigin } from '../kit/origins/raw-origin.js';
 import { deadPort } from '../kit/ports.js';
@@ -18,7 +18,7 @@ function connectionsTo(t: Test, port: number, keepAliveTimeout = 60_000): Pool {
   return pool;
 }
 
-/** Sends one GET. `over` tells how it ended, once it has. */
+/** Sends one GET. `over` says how it ended, once it has. */
 function ask(pool: Pool, headers: string[] = []): { over: string | undefined } {
   const asked: { over: string | undefined } = { over: undefined };
   const handler: Dispatcher.DispatchHandler = {

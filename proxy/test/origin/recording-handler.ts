@@ -1,6 +1,6 @@
-/** Owns: an `OriginHandler` that records what it is told. */
+/** An `OriginHandler` that records what it is called with. */
 import type { ResponseHead } from '@holdfast/grip';
-import type { OriginError } from '../../dist/origin/errors.js';
+import type { OriginError } from '../../dist/errors.js';
 import type { AnswerSink, OriginHandler } from '../../dist/origin/port.js';
 
 /** Records one answer. */
@@ -40,7 +40,7 @@ export class RecordingHandler implements OriginHandler, AnswerSink {
     this.#over(error);
   }
 
-  /** Whether nothing more will be told. */
+  /** Whether no call will follow. */
   get over(): boolean {
     return this.#end !== undefined;
   }

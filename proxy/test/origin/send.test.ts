@@ -5,7 +5,7 @@ import { describeTarget, send, type TargetRequest } from '../../dist/origin/send
 import type { HttpTarget, Target } from '../../dist/routes/target.js';
 import { answerBytes, RawOrigin } from '../kit/origins/raw-origin.js';
 import { deadPort } from '../kit/ports.js';
-import { makeClient, target } from './client-scene.js';
+import { makeClient, target } from './client-fixture.js';
 import { RecordingHandler } from './recording-handler.js';
 
 /** What of a request decides whether it may be sent again. */
@@ -16,10 +16,10 @@ interface Nature {
   readonly replayable?: boolean;
 }
 
-/** Sends a request with these targets; tells what was heard and which targets were asked. */
+/** Sends a request with these targets; returns what was recorded and which targets were asked. */
 function ask(client: OriginClient, targets: readonly Target[], nature: Nature = {}) {
   const { method = 'GET', body, repeatable = true, replayable = true } = nature;
-  const heard = new RecordingHandler();
+  const recorder = new RecordingHandler();
   const asked: string[] = [];
   const request: TargetRequest = {
     repeatable,
@@ -31,7 +31,7 @@ function ask(client: OriginClient, targets: readonly Target[], nature: Nature = 
       return origin.dispatch({ method, path: '/', headers: ['Host', 'test.example'], body: bytes }, handler);
     },
   };
-  return { heard, asked, sending: send(targets, request, heard) };
+  return { recorder, asked, sending: send(targets, request, recorder) };
 }
 
 const living = (t: Test) => RawOrigin.open(t, ({ socket }) => socket.write(answerBytes('alive')));
@@ -51,12 +51,12 @@ t.test('targets are tried in order, until one takes the request', async (t) => {
   const third = await living(t);
   const fourth = await living(t);
   const ports = [first, second, third.port, fourth.port];
-  const { heard, asked, sending } = ask(
+  const { recorder, asked, sending } = ask(
     makeClient(t),
     ports.map((port) => target(port)),
   );
-  t.equal(await heard.ended(), 'end');
-  t.equal(heard.body, 'alive');
+  t.equal(await recorder.ended(), 'end');
+  t.equal(recorder.body, 'alive');
   t.strictSame(
     asked,
     ports.slice(0, 3).map((port) => `127.0.0.1:${port}`),
@@ -70,8 +70,8 @@ t.test('a dead target is asked again for the next request: nothing is remembered
   const origin = await living(t);
   const client = makeClient(t);
   for (const _ of [1, 2]) {
-    const { heard, asked } = ask(client, [dead, target(origin.port)]);
-    t.equal(await heard.ended(), 'end');
+    const { recorder, asked } = ask(client, [dead, target(origin.port)]);
+    t.equal(await recorder.ended(), 'end');
     t.equal(asked.length, 2);
   }
 });
@@ -82,16 +82,16 @@ t.test('a failed TLS handshake and a blocked address lead to the next target', a
   const cut = await RawOrigin.open(t, () => {}, { handshakeTimeout: 20 });
   const first = target(cut.port, { ssl: true });
   const second = target(plain.port, { untrusted: true });
-  const { heard, asked } = ask(makeClient(t), [first, second, target(origin.port)]);
-  t.equal(await heard.ended(), 'end');
+  const { recorder, asked } = ask(makeClient(t), [first, second, target(origin.port)]);
+  t.equal(await recorder.ended(), 'end');
   t.equal(asked.length, 3);
   t.equal(plain.requests.length, 0);
 });
 
 t.test('when no target is left the error names all that were tried', async (t) => {
   const [a, b] = [await deadPort(), await deadPort()];
-  const { heard } = ask(makeClient(t), [target(a), target(b, { host: 'localhost' })]);
-  t.match(await heard.ended(), {
+  const { recorder } = ask(makeClient(t), [target(a), target(b, { host: 'localhost' })]);
+  t.match(await recorder.ended(), {
     code: 'ERR_ORIGIN_CONNECT',
     message: `Unable to connect to any targets. Tried: 127.0.0.1:${a}, localhost:${b}`,
     repeat: 'no',
@@ -100,8 +100,8 @@ t.test('when no target is left the error names all that were tried', async (t) =
 });
 
 t.test('when the last target was blocked the error says so', async (t) => {
-  const { heard } = ask(makeClient(t), [target(await deadPort()), target(1, { untrusted: true })]);
-  t.match(await heard.ended(), { code: 'ERR_ORIGIN_BLOCKED', message: 'Origin host/IP blocked.' });
+  const { recorder } = ask(makeClient(t), [target(await deadPort()), target(1, { untrusted: true })]);
+  t.match(await recorder.ended(), { code: 'ERR_ORIGIN_BLOCKED', message: 'Origin host/IP blocked.' });
 });
 
 t.test('targets are described as operators write them', async (t) => {
@@ -113,20 +113,20 @@ t.test('targets are described as operators write them', async (t) => {
 t.test('a body that can be given again goes to the next target whole', async (t) => {
   const origin = await living(t);
   const targets = [target(await deadPort()), target(origin.port)];
-  const { heard } = ask(makeClient(t), targets, { method: 'POST', body: 'all of it', repeatable: false });
-  t.equal(await heard.ended(), 'end');
+  const { recorder } = ask(makeClient(t), targets, { method: 'POST', body: 'all of it', repeatable: false });
+  t.equal(await recorder.ended(), 'end');
   t.equal(origin.requests[0]?.body, 'all of it');
 });
 
 t.test('a body that cannot be given again goes to no other target', async (t) => {
   const origin = await living(t);
   const port = await deadPort();
-  const { heard } = ask(makeClient(t), [target(port), target(origin.port)], {
+  const { recorder } = ask(makeClient(t), [target(port), target(origin.port)], {
     method: 'POST',
     body: 'x',
     replayable: false,
   });
-  t.match(await heard.ended(), { message: `Unable to connect to any targets. Tried: 127.0.0.1:${port}` });
+  t.match(await recorder.ended(), { message: `Unable to connect to any targets. Tried: 127.0.0.1:${port}` });
   t.equal(origin.requests.length, 0);
 });
 
@@ -138,8 +138,8 @@ t.test('an origin that has the request and fails is the last one asked', async (
     ['', 'ERR_ORIGIN_CLOSED'],
   ] as const) {
     const origin = await RawOrigin.open(t, ({ socket }) => socket.end(failing));
-    const { heard } = ask(makeClient(t), [target(origin.port), target(other.port)]);
-    t.match(await heard.ended(), { code });
+    const { recorder } = ask(makeClient(t), [target(origin.port), target(other.port)]);
+    t.match(await recorder.ended(), { code });
     t.equal(origin.requests.length, 1);
   }
   t.equal(other.requests.length, 0);
@@ -148,9 +148,9 @@ t.test('an origin that has the request and fails is the last one asked', async (
 t.test('an answer of any status is an answer', async (t) => {
   const broken = await RawOrigin.open(t, ({ socket }) => socket.write('HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n'));
   const other = await living(t);
-  const { heard } = ask(makeClient(t), [target(broken.port), target(other.port)]);
-  t.equal(await heard.ended(), 'end');
-  t.equal(heard.head?.status, 503);
+  const { recorder } = ask(makeClient(t), [target(broken.port), target(other.port)]);
+  t.equal(await recorder.ended(), 'end');
+  t.equal(recorder.head?.status, 503);
   t.equal(other.requests.length, 0);
 });
 
@@ -159,15 +159,18 @@ t.test('stale connections', async (t) => {
   const prepared = async (t: Test) => {
     const origin = await forgetful(t);
     const client = makeClient(t);
-    t.equal(await ask(client, [target(origin.port)]).heard.ended(), 'end');
+    t.equal(await ask(client, [target(origin.port)]).recorder.ended(), 'end');
     await new Promise(setImmediate);
     return { origin, client };
   };
   t.test('an idempotent request is sent once more, to the same target', async (t) => {
     const { origin, client } = await prepared(t);
     const other = await living(t);
-    const { heard, asked } = ask(client, [target(origin.port), target(other.port)], { method: 'PUT', body: 'again' });
-    t.equal(await heard.ended(), 'end');
+    const { recorder, asked } = ask(client, [target(origin.port), target(other.port)], {
+      method: 'PUT',
+      body: 'again',
+    });
+    t.equal(await recorder.ended(), 'end');
     t.strictSame(asked, [`127.0.0.1:${origin.port}`, `127.0.0.1:${origin.port}`]);
     t.strictSame(
       origin.requests.slice(1).map(({ body, connection }) => [body, connection]),
@@ -180,31 +183,31 @@ t.test('stale connections', async (t) => {
   });
   t.test('a request that an origin may have acted on is not', async (t) => {
     const { origin, client } = await prepared(t);
-    const { heard } = ask(client, [target(origin.port)], { method: 'POST', body: 'once', repeatable: false });
-    t.match(await heard.ended(), { code: 'ERR_ORIGIN_CLOSED', repeat: 'stale' });
+    const { recorder } = ask(client, [target(origin.port)], { method: 'POST', body: 'once', repeatable: false });
+    t.match(await recorder.ended(), { code: 'ERR_ORIGIN_CLOSED', repeat: 'stale' });
     t.equal(origin.requests.length, 2);
   });
   t.test('nor one whose body cannot be given again', async (t) => {
     const { origin, client } = await prepared(t);
-    const { heard } = ask(client, [target(origin.port)], { method: 'PUT', body: 'once', replayable: false });
-    t.match(await heard.ended(), { code: 'ERR_ORIGIN_CLOSED' });
+    const { recorder } = ask(client, [target(origin.port)], { method: 'PUT', body: 'once', replayable: false });
+    t.match(await recorder.ended(), { code: 'ERR_ORIGIN_CLOSED' });
     t.equal(origin.requests.length, 2);
   });
   t.test('an origin that always resets is asked twice, not for ever', async (t) => {
     const origin = await RawOrigin.open(t, ({ socket }) => socket.resetAndDestroy());
-    const { heard, asked } = ask(makeClient(t), [target(origin.port)]);
-    t.match(await heard.ended(), { code: 'ERR_ORIGIN_CLOSED' });
+    const { recorder, asked } = ask(makeClient(t), [target(origin.port)]);
+    t.match(await recorder.ended(), { code: 'ERR_ORIGIN_CLOSED' });
     t.equal(asked.length, 2);
   });
 });
 
 t.test('abort gives up the attempt under way, and no other follows', async (t) => {
   const origin = await living(t);
-  const { heard, asked, sending } = ask(makeClient(t), [target(await deadPort()), target(origin.port)]);
+  const { recorder, asked, sending } = ask(makeClient(t), [target(await deadPort()), target(origin.port)]);
   sending.abort();
   const after = ask(makeClient(t), [target(await deadPort()), target(origin.port)]);
-  t.equal(await after.heard.ended(), 'end');
-  t.equal(heard.over, false);
+  t.equal(await after.recorder.ended(), 'end');
+  t.equal(recorder.over, false);
   t.equal(asked.length, 1);
   t.equal(origin.requests.length, 1);
 });

@@ -13,12 +13,12 @@ const client = new OriginClient({
   originKeepAliveTimeout: 60_000,
   maxHeaderBytes: 16_384,
 });
-const heard = new RecordingHandler();
+const recorder = new RecordingHandler();
 client
   .origin(JSON.parse(json) as HttpTarget, host)
-  .dispatch({ method: 'GET', path: '/', headers: ['Host', host], body: null }, heard);
-const end = await heard.ended();
+  .dispatch({ method: 'GET', path: '/', headers: ['Host', host], body: null }, recorder);
+const end = await recorder.ended();
 process.stdout.write(
-  end === 'end' ? heard.body : `${end.code} ${end.repeat} ${(end.cause as { code?: string } | undefined)?.code}`,
+  end === 'end' ? recorder.body : `${end.code} ${end.repeat} ${(end.cause as { code?: string } | undefined)?.code}`,
 );
 await client.close();

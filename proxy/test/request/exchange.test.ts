@@ -3,11 +3,11 @@ import type { ResponseHead } from '@holdfast/grip';
 import t from 'tap';
 import type { SubscriberEnd } from '../../dist/channels/subscriber-parts.js';
 import type { ClientRequest, ClientResponse, ResponseHandler } from '../../dist/edge/port.js';
-import { OriginError } from '../../dist/origin/errors.js';
+import { OriginError } from '../../dist/errors.js';
 import type { AnswerSink, OriginHandler } from '../../dist/origin/port.js';
 import { Admission } from '../../dist/request/admission.js';
 import { Exchange, type SinkChoice } from '../../dist/request/exchange.js';
-import type { RequestEnd, RequestParts } from '../../dist/request/request-parts.js';
+import type { RequestDeps, RequestEnd } from '../../dist/request/request-deps.js';
 import { toRoute } from '../../dist/routes/route.js';
 import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';
 import { realClock } from '../../dist/runtime/clock.js';
@@ -51,7 +51,7 @@ function fixture(choose: SinkChoice = () => sink) {
     clock: realClock,
     events: { requestEnded: (end: RequestEnd) => void ends.push(end), holdEnded: () => void holdsEnded++ },
     log: silentLog,
-  } as unknown as RequestParts;
+  } as unknown as RequestDeps;
   const request = { id: '1', method: 'GET', path: '/', host: 'a', headers: [], body: undefined };
   const trust = { secure: false, trusted: false };
   const exchange = new Exchange(

@@ -1,7 +1,7 @@
 /** The names of channels, and whether prefixes keep origins apart. */
 import fc from 'fast-check';
 import t from 'tap';
-import { RoutesError } from '../../dist/config/errors.js';
+import { RoutesError } from '../../dist/errors.js';
 import { channelOf } from '../../dist/routes/channel-name.js';
 import { type Route, toRoute } from '../../dist/routes/route.js';
 import { RouteTable } from '../../dist/routes/route-table.js';

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { RoutesError } from '../../dist/config/errors.js';
+import { RoutesError } from '../../dist/errors.js';
 import { type Route, rewritePath, toRoute } from '../../dist/routes/route.js';
 import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { RoutesError } from '../../dist/config/errors.js';
+import { RoutesError } from '../../dist/errors.js';
 import {
   formatRouteLine,
   parseRouteLine,

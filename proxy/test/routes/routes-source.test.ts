@@ -1,17 +1,18 @@
 import { mkdirSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { RoutesError } from '../../dist/config/errors.js';
+import { RoutesError } from '../../dist/errors.js';
 import { pollFile } from '../../dist/routes/file-watch.js';
 import type { RouteTable } from '../../dist/routes/route-table.js';
-import { RoutesSource, readRoutes } from '../../dist/routes/routes-source.js';
+import { parseRoutesFile } from '../../dist/routes/routes-file.js';
+import { PROP_WARNINGS_MAX, RoutesSource, readRoutes, unknownProps } from '../../dist/routes/routes-source.js';
 import { until } from '../kit/until.js';
 
 /** That a file is to be read once more, and when. */
 const waiting: { ms: number; again: (() => void) | undefined } = { ms: 0, again: undefined };
 
 /** A source over a file in memory. `text: undefined` is a file that is not there. */
-function scene(start: string | undefined) {
+function fixture(start: string | undefined) {
   const said: string[] = [];
   const reloads: RouteTable[] = [];
   const state = { text: start, change: () => {}, watched: '', closed: false, ...waiting };
@@ -56,7 +57,7 @@ function scene(start: string | undefined) {
 const domains = (table: RouteTable) => table.routes.map(({ domain }) => domain);
 
 t.test('at the start bad lines are skipped with a warning and the others load', async (t) => {
-  const { open, said, state } = scene('a.test h:1\nb.test\nc.test nowhere\na.test h:2\nd.test h:3\n');
+  const { open, said, state } = fixture('a.test h:1\nb.test\nc.test nowhere\na.test h:2\nd.test h:3\n');
   const source = open();
   t.strictSame(domains(source.table), ['a.test', 'd.test']);
   t.strictSame(said, [
@@ -72,7 +73,7 @@ t.test('at the start bad lines are skipped with a warning and the others load', 
 
 t.test('at the start a file that cannot be read is an error', async (t) => {
   t.throws(
-    scene(undefined).open,
+    fixture(undefined).open,
     new RoutesError(
       'cannot read routes file /etc/x/routes: ENOENT',
       { line: 0, column: 0 },
@@ -82,7 +83,7 @@ t.test('at the start a file that cannot be read is an error', async (t) => {
 });
 
 t.test('at the start an empty file is an empty table, and the log says what that means', async (t) => {
-  const { open, said, state } = scene('# none\n');
+  const { open, said, state } = fixture('# none\n');
   const source = open();
   t.strictSame(domains(source.table), []);
   t.equal(said[0], 'warn: routes: /etc/x/routes has no routes: every request is answered 502');
@@ -108,7 +109,7 @@ for (const [what, half, why] of [
 ] as const)
   for (const how of ['change', 'reload'] as const)
     t.test(`${how}: a file that ${what} is read once more; the routes stay in force until it is whole`, async (t) => {
-      const { open, said, state, reloads } = scene('a.test h:1\n');
+      const { open, said, state, reloads } = fixture('a.test h:1\n');
       const source = open();
       const load = () => (how === 'change' ? state.change() : source.reload());
       said.length = 0;
@@ -138,7 +139,7 @@ for (const [what, half, why] of [
     });
 
 t.test('a file that has had no end of line when it was loaded needs none', async (t) => {
-  const { open, state } = scene('a.test h:1');
+  const { open, state } = fixture('a.test h:1');
   const source = open();
   state.text = 'b.test h:1';
   t.ok(source.reload());
@@ -150,7 +151,7 @@ t.test('a file that has had no end of line when it was loaded needs none', async
 });
 
 t.test('a changed file is loaded and replaces the table as a whole', async (t) => {
-  const { open, said, state, reloads } = scene('a.test h:1\n');
+  const { open, said, state, reloads } = fixture('a.test h:1\n');
   const source = open();
   const before = source.table;
   said.length = 0;
@@ -167,7 +168,7 @@ for (const [what, text, message] of [
   ['no file', undefined, 'error: cannot read routes file /etc/x/routes: ENOENT; keeping the routes in force'],
 ] as const)
   t.test(`a reload with ${what} keeps the routes in force and says so`, async (t) => {
-    const { open, said, state, reloads } = scene('a.test h:1\n');
+    const { open, said, state, reloads } = fixture('a.test h:1\n');
     const source = open();
     const before = source.table;
     state.text = text;
@@ -181,7 +182,7 @@ for (const [what, text, message] of [
   });
 
 t.test('a key file is found beside the routes file; one that is missing spoils its line only', async (t) => {
-  const { open, said } = scene('a.test,sig_key=file:key.hex h:1\nb.test,sig_key=file:none h:1\n');
+  const { open, said } = fixture('a.test,sig_key=file:key.hex h:1\nb.test,sig_key=file:none h:1\n');
   const source = open();
   t.strictSame(
     source.table.routes.map(({ sigKey }) => sigKey),
@@ -204,7 +205,7 @@ t.test('lines of the configuration make a table that no file changes', async (t)
   source.close();
 });
 
-/** Resolves when a poller over `path` tells of a change that `act` makes. */
+/** Resolves when a poller over `path` reports a change that `act` makes. */
 function changeSeen(t: Test, path: string, act: () => void, interval = 10): Promise<void> {
   return new Promise((resolve) => {
     // The poller does not keep the process alive, so something else has to.
@@ -277,4 +278,26 @@ t.test('each swap of several is seen, and a file that appears', async (t) => {
   unlinkSync(join(dir, 'two/routes'));
   writeFileSync(join(dir, 'two/routes'), '3');
   await until('the last change', () => changes === 4);
+});
+
+const warningsOf = (text: string) => unknownProps(parseRoutesFile(text).lines);
+
+t.test('each is named with its place and what may have been meant', async (t) => {
+  t.strictSame(warningsOf('# routes\n*,deubg h:1,ssl,insecur i:2,over_htp\n'), [
+    "line 2, column 3: property of a route unknown, ignored: 'deubg'; did you mean debug?",
+    "line 2, column 17: property of a target unknown, ignored: 'insecur'; did you mean insecure?",
+    "line 2, column 29: property of a target unknown, ignored: 'over_htp'; did you mean over_http?",
+  ]);
+});
+
+t.test('one that is there for the other side is no misspelling', async (t) => {
+  t.strictSame(warningsOf('* h:1,path_beg=/a'), [
+    "line 1, column 7: property 'path_beg' ignored: it is one of a route, and stands with a target",
+  ]);
+});
+
+t.test('beyond PROP_WARNINGS_MAX nothing more is said', async (t) => {
+  const warnings = warningsOf('*,x h:1,y\n'.repeat(PROP_WARNINGS_MAX));
+  t.equal(warnings.length, PROP_WARNINGS_MAX + 1);
+  t.match(warnings.at(-1), /of the rest nothing is said$/);
 });

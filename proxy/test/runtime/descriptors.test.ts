@@ -1,7 +1,5 @@
 import t from 'tap';
 import { Descriptors } from '../../dist/runtime/descriptors.js';
-import { DescriptorShortage, REPORT_MS } from '../../dist/telemetry/descriptor-shortage.js';
-import { ManualClock } from '../kit/manual-clock.js';
 
 /** Descriptors of which so many are open; counts how often that was asked. */
 function made(limit: number, isSlow = false) {
@@ -70,21 +68,4 @@ t.test('those of the process are what the system says', { skip: process.platform
   const descriptors = Descriptors.ofProcess();
   t.ok(descriptors.limit > 0);
   t.ok(descriptors.free > 0 && descriptors.free < descriptors.limit);
-});
-
-t.test('a shortage is told once at the beginning, then every ten seconds with what there was meanwhile', async (t) => {
-  const clock = new ManualClock();
-  const lines: [object, string][] = [];
-  const log = { warn: (fields: object, text: string) => lines.push([fields, text]) } as never;
-  const shortage = new DescriptorShortage({ limit: 256, reserve: 32 }, log, clock);
-  for (let i = 0; i < 1_000; i++) shortage.turnedAway();
-  t.match(lines, [
-    [{ limit: 256, closed: 1 }, /may have 256, and the last 32 are kept.*Raise LimitNOFILE or ulimit -n/],
-  ]);
-  clock.advance(REPORT_MS);
-  t.match(lines[1], [{ closed: 999 }]);
-  clock.advance(REPORT_MS);
-  t.equal(lines.length, 2, 'nothing to tell');
-  shortage.turnedAway();
-  t.equal(lines.length, 3);
 });

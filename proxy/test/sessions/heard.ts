@@ -3,7 +3,7 @@
  * own. Does not own: what should be heard.
  */
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
-import type { OriginError } from '../../dist/origin/errors.js';
+import type { OriginError } from '../../dist/errors.js';
 import {
   isRefreshable,
   type OriginHandshakeOwner,

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { OriginError } from '../../dist/origin/errors.js';
+import { OriginError } from '../../dist/errors.js';
 import type { Origin, OriginHandler, OriginRequest } from '../../dist/origin/port.js';
 import { settled } from '../edge/wait.js';
 import { until } from '../kit/until.js';

@@ -16,7 +16,6 @@ import { ResumeTokens } from '../../dist/history/tokens.js';
 import { HttpFilters } from '../../dist/links/http-filter.js';
 import { LinkClient } from '../../dist/links/link-client.js';
 import { Forwarder } from '../../dist/origin/forwarder.js';
-import { GripHeaders } from '../../dist/origin/grip-headers.js';
 import type { ForwardRules } from '../../dist/origin/headers.js';
 import { type Route, toRoute } from '../../dist/routes/route.js';
 import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';
@@ -186,7 +185,7 @@ export class SessionScene {
       {
         clock,
         random: () => 0,
-        forwarder: new Forwarder(rules, new GripHeaders(clock)),
+        forwarder: new Forwarder(rules, clock),
         originOf: () => {
           throw new Error('no origin is asked over HTTP here');
         },
@@ -216,7 +215,7 @@ export class SessionScene {
       requests: new RequestKeeper(),
       filters: new HttpFilters(
         new LinkClient({
-          forwarder: new Forwarder(rules, new GripHeaders(clock)),
+          forwarder: new Forwarder(rules, clock),
           originOf: () => {
             throw new Error('no server is asked by filters here');
           },

@@ -1,25 +1,30 @@
 /** The backplane of several nodes that share a Redis: its parts, and how they go together. */
 import { randomBytes } from 'node:crypto';
-import { ControlError, refusalOf } from '../../errors.js';
-import type { Clock } from '../../runtime/clock.js';
-import { within } from '../../runtime/deadline.js';
+import { type ControlError, refusalOf, startedTwice, unavailable } from '../../errors.js';
+import { type Clock, within } from '../../runtime/clock.js';
 import { type Containment, loggedFaults } from '../../runtime/faults.js';
 import type { Log } from '../../runtime/log.js';
-import type { Acceptance, Backplane, BackplaneListener, Message, Position } from '../backplane.js';
-import { GuardedListener } from '../guarded-listener.js';
-import type { History, HistoryPage, HistoryStart } from '../history.js';
+import {
+  type Acceptance,
+  type Backplane,
+  type BackplaneListener,
+  GuardedListener,
+  type History,
+  type HistoryPage,
+  type HistoryStart,
+  type Message,
+  type Position,
+} from '../backplane.js';
 import type { RedisTls } from './connection/connection.js';
 import { RedisConnections } from './connection/connections.js';
 import { parseRedisUrl } from './connection/url.js';
-import { encodePayload } from './envelope.js';
 import type { RedisEvents } from './events.js';
-import { RedisKeys } from './keys.js';
+import { encodePayload, RedisKeys } from './keys.js';
 import { META_TTL_MS, START_PATIENCE_MS } from './limits.js';
 import type { BatchEntry } from './publish/batch-queue.js';
 import { PublishBatcher } from './publish/batcher.js';
-import { Backfill } from './subscribe/backfill.js';
+import { Backfill, readHead, readHistory } from './subscribe/backfill.js';
 import type { CursorSink } from './subscribe/cursor.js';
-import { readHead, readHistory } from './subscribe/history.js';
 import { ChannelSubscriptions } from './subscribe/subscriptions.js';
 
 /** What a {@link RedisBackplane} is made of. */
@@ -103,7 +108,7 @@ export class RedisBackplane implements Backplane, History {
 
   async start(listener: BackplaneListener): Promise<void> {
     if (this.#state === 'closed') throw this.#refusal();
-    if (this.#state !== 'new') throw new ControlError('ERR_BACKPLANE_STARTED', 'The backplane is already started.');
+    if (this.#state !== 'new') throw startedTwice();
     this.#state = 'starting';
     this.#listener = new GuardedListener(listener, this.#faults);
     this.connections.open({
@@ -141,23 +146,15 @@ export class RedisBackplane implements Backplane, History {
   async read(channel: string, start: HistoryStart, limit: number): Promise<HistoryPage | undefined> {
     if (this.#state !== 'live') throw this.#refusal();
     const { keys, commands } = this.connections;
-    try {
-      return await readHistory(commands, this.#backfill, keys.channel(channel), start, limit);
-    } catch (error) {
-      throw new ControlError('ERR_BACKPLANE_UNAVAILABLE', 'The history cannot be read.', { cause: error });
-    }
+    return await readHistory(commands, this.#backfill, keys.channel(channel), start, limit).catch(unreadable);
   }
 
   async head(channel: string): Promise<Position | undefined> {
     if (this.#state !== 'live') throw this.#refusal();
+    const known = this.#subscriptions.deliveredUpTo(channel);
+    if (known !== undefined) return known;
     const { keys, commands } = this.connections;
-    try {
-      return (
-        this.#subscriptions.deliveredUpTo(channel) ?? (await readHead(commands, keys.channel(channel), META_TTL_MS))
-      );
-    } catch (error) {
-      throw new ControlError('ERR_BACKPLANE_UNAVAILABLE', 'The history cannot be read.', { cause: error });
-    }
+    return await readHead(commands, keys.channel(channel), META_TTL_MS).catch(unreadable);
   }
 
   close(): Promise<void> {
@@ -190,7 +187,7 @@ export class RedisBackplane implements Backplane, History {
 
   #startTimedOut(): ControlError {
     const why = [this.unavailableReason ?? 'redis does not answer as it should', this.connections.warnings.last ?? []];
-    return new ControlError('ERR_BACKPLANE_UNAVAILABLE', why.flat().join(': '));
+    return unavailable(why.flat().join(': '));
   }
 
   #refusal(): ControlError {
@@ -198,7 +195,11 @@ export class RedisBackplane implements Backplane, History {
   }
 }
 
-/** Recovers need an id for the same reason as items do, but nobody else ever sees it. */
+function unreadable(error: unknown): never {
+  throw unavailable('The history cannot be read.', error);
+}
+
+/** A recover needs an id for the same reason as an item; no other part sees it. */
 function entryOf(message: Message): BatchEntry {
   const id = message.type === 'item' ? message.id : newName();
   return { message, id, payload: encodePayload(message, id) };

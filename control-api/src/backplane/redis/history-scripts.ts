@@ -1,7 +1,4 @@
-/**
- * The scripts that read where channels stand and what their histories hold, with the form of their replies. What they write is
- * that of publish/publish-part.ts.
- */
+/** The scripts that read where channels stand and what their histories hold, with the form of their replies. */
 import { script } from './connection/commands.js';
 
 /** Where a channel stood at a moment. */
@@ -20,7 +17,10 @@ export interface ChannelHead {
   readonly fault?: string;
 }
 
-/** Keys: metas. Argument: meta ttl in ms, by which the meta of a channel somebody listens to is kept. Reply, per key: epoch, offset, id and time of the last item, and why these cannot be read; then the time. */
+/**
+ * Keys: metas. Argument: meta ttl in ms, by which the meta of a channel somebody listens to is kept. Reply, per key: epoch,
+ * offset, id and time of the last item, and why these cannot be read; then the time.
+ */
 export const positionsScript = script(`
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -66,7 +66,7 @@ export interface Range {
   readonly entries: readonly Entry[];
   /** There may be more entries after these. */
   readonly more: boolean;
-  /** Why the entries cannot be read: the key of the history holds something else. There are none then. */
+  /** Why the entries cannot be read: the key of the history holds something else. Then there are no entries. */
   readonly fault: string | undefined;
 }
 
@@ -129,7 +129,10 @@ export interface Since {
   readonly missing: number | undefined;
 }
 
-/** Keys: meta, stream. Argument: the moment, in ms since the Unix epoch by the clock of Redis. Reply: epoch, offset of the last older item, `1` if it is not kept itself. */
+/**
+ * Keys: meta, stream. Argument: the moment, in ms since the Unix epoch by the clock of Redis. Reply: epoch, offset of the
+ * last older item, `1` if it is not kept itself.
+ */
 export const sinceScript = script(`
 local m = redis.call('HMGET', KEYS[1], 'e', 's')
 if not m[1] then return {'', '0', '0'} end
@@ -154,8 +157,8 @@ export function parseSince(reply: unknown): Since {
 }
 
 /**
- * Keys: meta, stream. Argument: id. Reply: epoch and offset of the newest item with this id, or nil. A history that is something else has none. Looks from the
- * newest to the oldest, as a client that comes back has usually missed little.
+ * Keys: meta, stream. Argument: id. Reply: epoch and offset of the newest item with this id, or nil. A history that is
+ * something else has none. Looks from the newest to the oldest, as a client that comes back has usually missed little.
  */
 export const findIdScript = script(`
 local epoch = redis.call('HGET', KEYS[1], 'e')

@@ -18,16 +18,12 @@ export const PUBLISH_PATIENCE_MS = 1_000;
 export const COMMAND_TIMEOUT_MS = 2_000;
 
 /**
- * Milliseconds that connecting may take, per attempt.
- *
  * @limit {s} to connect
  * @over the attempt is given up
  */
 export const CONNECT_TIMEOUT_MS = 2_000;
 
 /**
- * Milliseconds that `start` waits for Redis.
- *
  * @limit {s} for Redis when the node starts
  * @over the start fails
  */
@@ -50,24 +46,18 @@ export const PING_EVERY_MS = 3_000;
 export const RECONNECT_MAX_MS = 1_000;
 
 /**
- * Messages that wait to be sent, at most; more are rejected with ERR_BACKPLANE_UNAVAILABLE.
- *
  * @limit {} messages that wait to be sent
  * @over refused, 503
  */
 export const PUBLISH_QUEUE_MESSAGES = 50_000;
 
 /**
- * Characters of payload that wait to be sent, at most; more are rejected with ERR_BACKPLANE_UNAVAILABLE.
- *
  * @limit {Mi} characters that wait to be sent
  * @over refused, 503
  */
 export const PUBLISH_QUEUE_CHARS = 64 * 1024 * 1024;
 
 /**
- * Characters of one message. A longer publish is refused; a longer message of another program counts as lost.
- *
  * @limit {Mi} characters of one message
  * @over a publish is refused, 503; a longer message of another program is handled as an unreadable one: counted,
  *   logged, and a gap
@@ -83,8 +73,6 @@ export const PAYLOAD_CHARS = PUBLISH_QUEUE_CHARS;
 export const BATCH_MESSAGES = 1_000;
 
 /**
- * Characters of payload in one batch, unless a single call has more.
- *
  * @limit {Mi} characters of one batch
  * @over the next batch; a single call is never divided
  */
@@ -100,8 +88,6 @@ export const BATCH_CHARS = 4 * 1024 * 1024;
 export const BATCH_PARTS = 512;
 
 /**
- * Milliseconds that Redis remembers the result of a batch; longer than any batch is repeated.
- *
  * @limit {s} that Redis remembers the result of a batch; longer than any batch is repeated
  * @over –
  */
@@ -136,23 +122,19 @@ export const UNSUBSCRIBE_LINGER_MS = 1_000;
 export const LATE_MS = 50;
 
 /**
- * Channels whose history is read at the same time; others wait their turn.
- *
  * @limit {} channels that are backfilled at a time
  * @over the others wait
  */
 export const MAX_BACKFILLS = 64;
 
 /**
- * Entries read from a history at once.
- *
  * @limit {} items of one read of a backfill
  * @over the next read
  */
 export const RANGE_ENTRIES = 256;
 
 /**
- * Bytes of them, at least one entry behind the first aside: entries may be as large as items.
+ * At least one entry behind the first aside: entries may be as large as items.
  *
  * @limit {MiB} and an item of one read of a backfill
  * @over the next read
@@ -160,32 +142,24 @@ export const RANGE_ENTRIES = 256;
 export const RANGE_BYTES = 4 * 1024 * 1024;
 
 /**
- * Messages of one channel that wait for a hole before them to be filled; beyond that they are dropped and fetched too.
- *
  * @limit {} messages of one channel that came too early
  * @over dropped, and read from the history instead
  */
 export const HELD_MESSAGES = 1_000;
 
 /**
- * Characters of payload of one channel that wait likewise.
- *
  * @limit {Mi} characters of one channel that came too early
  * @over dropped, and read from the history instead
  */
 export const HELD_CHARS = 1024 * 1024;
 
 /**
- * Characters of payload of all channels that wait likewise; what exceeds them is fetched.
- *
  * @limit {Mi} characters of all channels that came too early
  * @over read from the history
  */
 export const HELD_CHARS_TOTAL = 64 * 1024 * 1024;
 
 /**
- * Milliseconds between checks that no channel has silently fallen behind: at least so many, at most twice as many.
- *
  * @limit 20 to 40 s between checks that no channel is behind
  * @over –
  */
@@ -195,8 +169,6 @@ export const POSITION_CHECK_MS = 20_000;
 export const RETRY_MS = 100;
 
 /**
- * Milliseconds between looks at which master serves what in a cluster.
- *
  * @limit {s} between checks of the Cluster's topology, and at once after an error
  * @over –
  */

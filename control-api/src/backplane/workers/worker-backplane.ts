@@ -1,10 +1,18 @@
 /** The backplane of a worker process: that of its primary, over a link. */
-import { ControlError, type ControlErrorCode, refusalOf } from '../../errors.js';
+import { ControlError, type ControlErrorCode, refusalOf, startedTwice, unavailable } from '../../errors.js';
 import { type Containment, loggedFaults } from '../../runtime/faults.js';
 import type { Log } from '../../runtime/log.js';
-import type { Acceptance, Backplane, BackplaneListener, Message, Position } from '../backplane.js';
-import { GuardedListener } from '../guarded-listener.js';
-import type { History, HistoryPage, HistoryStart } from '../history.js';
+import {
+  type Acceptance,
+  type Backplane,
+  type BackplaneListener,
+  GuardedListener,
+  type History,
+  type HistoryPage,
+  type HistoryStart,
+  type Message,
+  type Position,
+} from '../backplane.js';
 import {
   decodeMessage,
   encodeMessage,
@@ -12,7 +20,7 @@ import {
   type PageMessage,
   type PrimaryMessage,
   type WorkerMessage,
-} from './messages.js';
+} from './worker-link.js';
 
 /** What a {@link WorkerBackplane} is made of. */
 export interface WorkerBackplaneOptions {
@@ -70,7 +78,7 @@ export class WorkerBackplane implements Backplane {
   async start(listener: BackplaneListener): Promise<void> {
     if (this.#state === 'closed') return this.#refusal();
     if (this.#state !== 'new') {
-      throw new ControlError('ERR_BACKPLANE_STARTED', 'The backplane is already started.');
+      throw startedTwice();
     }
     this.#state = 'starting';
     this.#listener = new GuardedListener(listener, this.#faults);
@@ -96,7 +104,7 @@ export class WorkerBackplane implements Backplane {
       },
     );
     this.#interest.set(channel, pending);
-    // Before anything that the caller does next, such as an answer that lets its client publish, can be seen by anybody.
+    // At once, so that it precedes the effects of what the caller does next, such as an answer that lets its client publish.
     this.#flush();
     return pending;
   }
@@ -203,5 +211,5 @@ export class WorkerBackplane implements Backplane {
 }
 
 function lost(): ControlError {
-  return new ControlError('ERR_BACKPLANE_UNAVAILABLE', 'The primary process has gone.');
+  return unavailable('The primary process has gone.');
 }

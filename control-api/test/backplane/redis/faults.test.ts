@@ -105,7 +105,7 @@ t.test('redis: a server that is killed and comes back loses nothing that was acc
   await publisher.backplane.publish([streamMessage('a', 'end')]);
   published.accepted.push('a/end');
   await receiver.listener.saw('a/end');
-  await until('the trouble is over', () => publisher.backplane.unavailableReason === undefined);
+  await until('redis is available', () => publisher.backplane.unavailableReason === undefined);
   checkDelivery(t, receiver.listener, published);
   t.strictSame(receiver.listener.gaps, []);
 });

@@ -1,7 +1,8 @@
-/** Keys of ours that another program has written over: what publishers, readers and operators are told. */
+/** Keys of ours that another program has written over: what publishers, readers and operators see. */
 import t, { type Test } from 'tap';
-import { PartlyAccepted, PartlyPublished } from '../../../dist/errors.js';
+import { PartlyAccepted } from '../../../dist/errors.js';
 import { ControlError, Publisher, silentLog } from '../../../dist/index.js';
+import { PartlyPublished } from '../../../dist/publisher.js';
 import { streamItem, streamMessage } from '../../items.js';
 import { RecordingEvents, type RecordingListener } from '../../recorder.js';
 import { startNode } from './backplane-fixture.js';
@@ -117,7 +118,7 @@ t.test('two channels in one publish, of which one is refused: it is said which w
   }
 });
 
-t.test('a history that cannot be read is told once, and as a gap where items were in it', async (t) => {
+t.test('a history that cannot be read is logged once, and is a gap where items were in it', async (t) => {
   const server = await startRedis(t);
   const reader = await startNode(t, server.url);
   const publisher = await startNode(t, server.url);
@@ -130,7 +131,7 @@ t.test('a history that cannot be read is told once, and as a gap where items wer
   await server.cli('hset', meta, 's', '3');
   await server.cli('set', key, 'mine');
   await server.cli('client', 'kill', 'type', 'pubsub');
-  await until('the gap is told', () => reader.listener.gaps.length > 0);
+  await until('the gap is reported', () => reader.listener.gaps.length > 0);
   t.match(reader.listener.gaps, [{ reason: 'trimmed', after: { offset: 1 }, until: { offset: 3 } }]);
   t.match(
     reader.log.at('warn').filter(({ fields }) => fields.key === key),

@@ -1,12 +1,11 @@
-/** What others have put into Redis: a node tells of it, and goes on. */
+/** What others have put into Redis: a node logs it, and goes on. */
 import { randomBytes } from 'node:crypto';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { MAX_JSON_DEPTH } from '@holdfast/grip';
 import { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
-import { parseFrame } from '../../../dist/backplane/redis/envelope.js';
-import { RedisKeys } from '../../../dist/backplane/redis/keys.js';
+import { parseFrame, RedisKeys } from '../../../dist/backplane/redis/keys.js';
 import { RANGE_BYTES } from '../../../dist/backplane/redis/limits.js';
 import { streamItem, streamMessage } from '../../items.js';
 import { startNode } from './backplane-fixture.js';
@@ -47,7 +46,7 @@ const poisons: Readonly<Record<string, string>> = {
 };
 
 for (const [what, payload] of Object.entries(poisons)) {
-  t.test(`redis: a message with ${what} is counted, told in the log and passed over`, async (t) => {
+  t.test(`redis: a message with ${what} is counted, logged and passed over`, async (t) => {
     const { backplane, listener, events, log, redis, keys, epoch } = await fixture(t);
     // As a script of another program would: it takes an offset, so that a gap is where it was.
     await redis.hincrby(keys.meta, 's', 1);

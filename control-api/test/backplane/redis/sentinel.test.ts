@@ -30,7 +30,7 @@ t.test(
         throw error;
       }
     });
-    await until('the trouble is over', () => receiver.backplane.unavailableReason === undefined);
+    await until('redis is available', () => receiver.backplane.unavailableReason === undefined);
     await receiver.listener.saw('b/2');
     await until('there is a gap', () => receiver.listener.gaps.length > 0);
     t.match(receiver.listener.gaps, [{ channel: 'a', reason: 'rewound', after: { offset: 4 } }]);
@@ -48,7 +48,7 @@ t.test(
 );
 
 t.test(
-  'redis sentinel: a failover that is told of while the master is asked for does not keep a node away',
+  'redis sentinel: a failover that is reported while the master is asked for does not keep a node away',
   async (t) => {
     const { master, replica, sentinels, url } = await startSentinels(t);
     const node = await startNode(t, url);
@@ -66,7 +66,7 @@ t.test(
     await master.cli('client', 'kill', 'type', 'pubsub');
     await master.cli('client', 'kill', 'type', 'normal');
     await until('the connections are lost', () => node.backplane.unavailableReason !== undefined);
-    await until('the trouble is over', () => node.backplane.unavailableReason === undefined);
+    await until('redis is available', () => node.backplane.unavailableReason === undefined);
     await node.backplane.publish([streamMessage('a', '1')]);
     await node.listener.saw('a/1');
     t.match(await replica.cli('pubsub', 'channels'), 'a', 'by way of the new master');

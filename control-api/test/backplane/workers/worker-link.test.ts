@@ -136,26 +136,29 @@ t.test('link: interest has been posted when subscribe returns, behind what was a
   t.equal(backplane.subscribe('a'), undefined, 'live now');
 });
 
-t.test('link: the messages of a turn go in one post, with their positions, and are heard in one block', async (t) => {
-  const { primary, inner, backplane, listener } = await fixture();
-  await backplane.subscribe('a');
-  const before = primary.posts.length;
-  let block = 0;
-  const blocks: number[] = [];
-  listener.before = () => {
-    blocks.push(block);
-    setImmediate(() => block++);
-  };
-  inner.listener?.onMessage({ ...streamMessage('a', '1'), position: { epoch: 'e', offset: 4 } });
-  inner.listener?.onMessage(streamMessage('a', '2'));
-  const gap: Gap = { channel: 'a', reason: 'trimmed', after: { epoch: 'e', offset: 4 }, until: undefined };
-  inner.listener?.onGap(gap);
-  await listener.saw('a/2');
-  t.equal(primary.posts.length, before + 1);
-  t.strictSame(blocks, [0, 0]);
-  t.match(listener.messages[0], { position: { epoch: 'e', offset: 4 } });
-  t.strictSame(listener.gaps, [gap]);
-});
+t.test(
+  'link: the messages of a turn go in one post, with their positions, and are received in one block',
+  async (t) => {
+    const { primary, inner, backplane, listener } = await fixture();
+    await backplane.subscribe('a');
+    const before = primary.posts.length;
+    let block = 0;
+    const blocks: number[] = [];
+    listener.before = () => {
+      blocks.push(block);
+      setImmediate(() => block++);
+    };
+    inner.listener?.onMessage({ ...streamMessage('a', '1'), position: { epoch: 'e', offset: 4 } });
+    inner.listener?.onMessage(streamMessage('a', '2'));
+    const gap: Gap = { channel: 'a', reason: 'trimmed', after: { epoch: 'e', offset: 4 }, until: undefined };
+    inner.listener?.onGap(gap);
+    await listener.saw('a/2');
+    t.equal(primary.posts.length, before + 1);
+    t.strictSame(blocks, [0, 0]);
+    t.match(listener.messages[0], { position: { epoch: 'e', offset: 4 } });
+    t.strictSame(listener.gaps, [gap]);
+  },
+);
 
 t.test('link: acceptances and refusals come back as they were', async (t) => {
   const { inner, backplane } = await fixture();
@@ -172,7 +175,7 @@ t.test('link: acceptances and refusals come back as they were', async (t) => {
   t.strictSame(inner.calls.slice(2), ['a/2', '+a', '+a'], 'the interest was withdrawn, and is declared again');
 });
 
-t.test('link: a worker hears of trouble when it begins and when it is over', async (t) => {
+t.test('link: a worker learns that the backplane is unavailable, and when it is back', async (t) => {
   const { inner, clock, backplane } = await fixture();
   t.equal(backplane.unavailableReason, undefined);
   inner.unavailableReason = 'the store is away';

@@ -1,9 +1,6 @@
-/**
- * What a worker process runs: one data plane, for its primary.
- *
- * Started by node:cluster, which ends it when its primary has gone.
- */
+/** What a worker process runs: one data plane, for its primary. Started by node:cluster, which ends it when its primary has gone. */
 import { type Containment, Faults, uncontained, WorkerBackplane } from '@holdfast/control-api';
+import { userText } from '../../errors.js';
 import { guardedClock, realClock } from '../../runtime/clock.js';
 import { setUpV8 } from '../../runtime/v8-flags.js';
 import { createLog, type RootLog } from '../../telemetry/log.js';
@@ -12,7 +9,7 @@ import { workerOutputFor } from '../../telemetry/standard-output.js';
 import { DataPlane } from '../data-plane.js';
 import { ProcessGuard } from '../process-guard.js';
 import { Channel } from './channel.js';
-import type { WorkerFailure, WorkerInit } from './messages.js';
+import type { WorkerFailure, WorkerInit } from './worker-process.js';
 
 /** How often the load is reported to the primary, in ms. */
 const LOAD_MS = 1_000;
@@ -99,8 +96,7 @@ async function leave(log: RootLog, status: number): Promise<never> {
 }
 
 serve().catch(async (error: NodeJS.ErrnoException) => {
-  const isKnown = typeof error.code === 'string';
-  const failure: WorkerFailure = { code: error.code, message: isKnown ? error.message : String(error.stack) };
+  const failure: WorkerFailure = { code: error.code, message: userText(error) };
   await channel.notify('failed', failure);
   process.exit(1);
 });

@@ -1,7 +1,4 @@
-/**
- * Owns: the workers of a node: that there are as many as there should be, and asking all of them. Does not own: a single
- * worker (`worker-process`), what workers do (`worker-main`), the control plane.
- */
+/** The workers of a node: that there are as many as there should be, asking all of them, and the sum of their series. */
 import cluster from 'node:cluster';
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
@@ -15,22 +12,44 @@ import {
   type StatsSink,
   statsTypes,
 } from '@holdfast/control-api';
-import type { Readiness } from '../../admin/server.js';
+import type { Exposition, Readiness } from '../../admin/server.js';
 import type { Config } from '../../config/config.js';
-import type { Listen } from '../../config/types/listen.js';
+import type { Listen } from '../../config/types/values.js';
 import { edges } from '../../edge/edges.js';
-import { EdgeError } from '../../edge/errors.js';
 import { freePort, prepareSocketFile } from '../../edge/listening.js';
+import { EdgeError } from '../../errors.js';
 import { readRoutes } from '../../routes/routes-source.js';
 import { realClock, type Timer } from '../../runtime/clock.js';
-import type { Metrics, MetricsSnapshot } from '../../telemetry/metrics.js';
+import { addSnapshots, exposeSnapshots, type Metrics, type MetricsSnapshot } from '../../telemetry/metrics.js';
 import { workerStdio } from '../../telemetry/standard-output.js';
 import type { Serving } from '../control-plane.js';
 import type { DataPlaneLoad } from '../data-plane.js';
-import { workerConfig } from './messages.js';
-import { RestartPause } from './restart-pause.js';
-import { WorkerMetrics } from './worker-metrics.js';
 import { WorkerProcess } from './worker-process.js';
+
+/**
+ * A worker that lasted so long, in ms, has nothing to do with the one before it.
+ *
+ * @limit {s} after which a worker counts as steady
+ * @over its replacement starts at once
+ */
+const STEADY_MS = 60_000;
+
+/**
+ * After the first restart, which is at once: ms, doubled each time up to the last.
+ *
+ * @limit {s} before a worker is started again, after the first restart, which is at once; doubled each time up to
+ *   `LAST_PAUSE_MS`
+ * @over –
+ */
+const FIRST_PAUSE_MS = 500;
+/**
+ * @limit {s} as the longest such pause
+ * @over –
+ */
+const LAST_PAUSE_MS = 30_000;
+
+/** Grow only: what a process has counted stays true when it has gone. */
+const CUMULATIVE: ReadonlySet<string> = new Set(['counter', 'histogram']);
 
 /** What a {@link WorkerPool} is made of. */
 export interface WorkerPoolOptions {
@@ -251,4 +270,71 @@ export class WorkerPool implements Serving {
       },
     );
   }
+}
+
+/** The restarts of one place. */
+export class RestartPause {
+  #failures = 0;
+
+  /** A worker ended after so many ms: how many ms to wait before the next is started. */
+  next(lasted: number): number {
+    if (lasted >= STEADY_MS) this.#failures = 0;
+    const pause = this.#failures === 0 ? 0 : Math.min(FIRST_PAUSE_MS * 2 ** (this.#failures - 1), LAST_PAUSE_MS);
+    this.#failures++;
+    return pause;
+  }
+}
+
+/**
+ * Adds the series of the primary and of all workers up. What a worker had counted when it was last asked stays in the sum
+ * after its end, so that no counter falls; what it counted since is lost.
+ */
+export class WorkerMetrics implements Exposition {
+  readonly #own: Metrics;
+  readonly #ask: () => Promise<ReadonlyMap<number, MetricsSnapshot>>;
+  readonly #last = new Map<number, MetricsSnapshot>();
+  /** Numbers of workers that have ended, and whose last series are in the sum. */
+  readonly #retired = new Set<number>();
+  #ended: MetricsSnapshot = [];
+
+  /** `ask` resolves with the series of those workers that answer, by their number. */
+  constructor(own: Metrics, ask: () => Promise<ReadonlyMap<number, MetricsSnapshot>>) {
+    this.#own = own;
+    this.#ask = ask;
+  }
+
+  get contentType(): string {
+    return this.#own.contentType;
+  }
+
+  async expose(): Promise<string> {
+    const [own, answers] = await Promise.all([this.#own.snapshot(), this.#ask()]);
+    for (const [worker, snapshot] of answers) if (!this.#retired.has(worker)) this.#last.set(worker, snapshot);
+    return exposeSnapshots([own, this.#ended, ...this.#last.values()]);
+  }
+
+  /** A worker has ended. */
+  async retire(worker: number): Promise<void> {
+    this.#retired.add(worker);
+    const last = this.#last.get(worker);
+    this.#last.delete(worker);
+    if (last !== undefined) {
+      const counted = last.filter(({ type }) => CUMULATIVE.has(type));
+      this.#ended = await addSnapshots([this.#ended, counted]);
+    }
+  }
+}
+
+/** The part of a limit of the node that each of so many workers gets; at least 1, and Infinity stays. */
+const part = (limit: number, workers: number): number => Math.max(1, Math.ceil(limit / workers));
+
+/** The configuration of each of so many workers: limits that count for the whole node are divided among them. */
+function workerConfig(config: Config, workers: number): Config {
+  return {
+    ...config,
+    clientMaxconn: part(config.clientMaxconn, workers),
+    maxOpenRequests: part(config.maxOpenRequests, workers),
+    messageRate: config.messageRate / workers,
+    messageHwm: part(config.messageHwm, workers),
+  };
 }

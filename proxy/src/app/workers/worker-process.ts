@@ -1,7 +1,4 @@
-/**
- * Owns: one worker as its primary sees it: the process, the conversation with it, its link, its end. Does not own: when one
- * is started, or what comes after it (`worker-pool`). With the pool, the only file that uses node:cluster.
- */
+/** One worker as its primary sees it: what it is started with, the process, the channel to it, its link, its end. */
 import cluster, { type Worker } from 'node:cluster';
 import {
   type BackplaneHub,
@@ -11,11 +8,11 @@ import {
   type StatsSink,
   WorkerLink,
 } from '@holdfast/control-api';
+import type { Config } from '../../config/config.js';
+import { WorkerError } from '../../errors.js';
 import { guardedClock, realClock } from '../../runtime/clock.js';
 import type { DataPlaneLoad } from '../data-plane.js';
 import { CHANNEL_QUEUE_MAX, Channel } from './channel.js';
-import { WorkerError } from './errors.js';
-import type { WorkerFailure, WorkerInit } from './messages.js';
 
 /**
  * How long a worker that is to stop may take beyond the time for its open requests, in ms; its log takes some.
@@ -24,6 +21,26 @@ import type { WorkerFailure, WorkerInit } from './messages.js';
  * @over it is killed, logged
  */
 const STOP_MS = 5_000;
+
+/** What a worker is started with: the primary's answer to `init`. */
+export interface WorkerInit {
+  /** Its share of the node's limits included. */
+  readonly config: Config;
+  /** Unique among all workers of this primary; not used again after a restart. */
+  readonly number: number;
+  /** What the ids of its requests begin with. */
+  readonly instance: string;
+  /** Whether the backplane keeps history. */
+  readonly history: boolean;
+  /** Types of statistics packets that are wanted. */
+  readonly wants: readonly string[];
+}
+
+/** Why a worker cannot serve: a code, if it is one that operators know, and a line. */
+export interface WorkerFailure {
+  readonly code: string | undefined;
+  readonly message: string;
+}
 
 /** What a {@link WorkerProcess} is made of. */
 export interface WorkerProcessOptions {

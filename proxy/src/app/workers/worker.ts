@@ -1,4 +1,4 @@
-/** Owns: what is the first thing that a worker process does. Does not own: the rest (`worker-main`). */
+/** The entry of a worker process. */
 import { ignoreDebuggerSignal } from '../../runtime/debugger-signal.js';
 
 ignoreDebuggerSignal();

@@ -2,15 +2,15 @@
  * The checks across options: what two of them mean together, what must be given together, and what depends on the edge or on
  * the format of the file. Some complete a value: an address without brackets, ports moved by `port_offset`.
  */
+import { isIPv6 } from 'node:net';
 import { isCurveKey } from '@holdfast/control-api';
+import type { ConfigErrorCode, ConfigProblem } from '../../errors.js';
 import { availableCodings } from '../../http/codings.js';
-import type { ConfigErrorCode, ConfigProblem } from '../errors.js';
+import { legibleValue } from '../../runtime/legible.js';
 import { type FileFormat, type GivenOption, type GivenOptions, placeOf } from '../sources.js';
 import { isIgnored, type Options } from '../table.js';
 import { AllowedOrigins } from '../types/allowed-origins.js';
-import { isLoopback, type Listen } from '../types/listen.js';
-import { legibleValue } from './legible.js';
-import { listenOfSpec, portConflicts } from './port-conflicts.js';
+import { formatListen, isLoopback, type Listen } from '../types/values.js';
 
 /** Options under way. */
 export type Draft = { -readonly [Name in keyof Options]: Options[Name] };
@@ -143,8 +143,10 @@ function checkCurve(draft: Draft, found: Findings): void {
       'ERR_CONFIG_CONFLICT',
     );
   if (secret !== undefined) return;
-  for (const key of ['zmq_curve_client_keys', 'zmq_curve_client_keys_file', 'zmq_curve_publisher_key'])
-    fail(key, 'there is no CURVE without zmq_curve_secret_key', 'ERR_CONFIG_CONFLICT');
+  const without = 'there is no CURVE without zmq_curve_secret_key';
+  if (clients.length > 0) fail('zmq_curve_client_keys', without, 'ERR_CONFIG_CONFLICT');
+  if (file !== undefined) fail('zmq_curve_client_keys_file', without, 'ERR_CONFIG_CONFLICT');
+  if (publisher !== undefined) fail('zmq_curve_publisher_key', without, 'ERR_CONFIG_CONFLICT');
 }
 
 /** Warns of options that the chosen edge ignores, so that nobody relies on a limit that is not there. */
@@ -206,4 +208,41 @@ function movePorts(draft: Draft, { given }: Findings): void {
   if (draft.commandSpec !== undefined && !isFlag('command_spec')) draft.commandSpec = moveSpec(draft.commandSpec);
   if (draft.pushInSubSpecs !== undefined && !isFlag('push_in_sub_specs'))
     draft.pushInSubSpecs = draft.pushInSubSpecs.map(moveSpec);
+}
+
+/** One listener, and the option that it comes from. */
+interface NamedListen extends Listen {
+  readonly option: string;
+}
+
+/** Of a ZeroMQ spec such as `tcp://127.0.0.1:5560`; undefined where it is no TCP port. */
+export function listenOfSpec(spec: string): Listen | undefined {
+  const match = /^tcp:\/\/(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(spec);
+  if (match === null) return undefined;
+  const host = match[1] ?? match[2] ?? '';
+  return { host: host === '*' ? '0.0.0.0' : host, port: Number(match[3]) };
+}
+
+/** One line for each pair of listeners that want the same port; ports that other processes have are found when they are opened. */
+export function portConflicts(listens: readonly NamedListen[]): string[] {
+  const conflicts: string[] = [];
+  for (const [at, one] of listens.entries()) {
+    const other = listens.slice(0, at).find((earlier) => overlap(earlier, one));
+    if (other === undefined) continue;
+    conflicts.push(
+      other.option === one.option
+        ? `${one.option}: ${formatListen(other)} and ${formatListen(one)} are the same port: leave one out`
+        : `${other.option} (${formatListen(other)}) and ${one.option} (${formatListen(one)}) want the same port: change one`,
+    );
+  }
+  return conflicts;
+}
+
+/** Port 0 is any free one. An address of all interfaces takes the port of each, `::` that of IPv4 too. */
+function overlap(one: Listen, other: Listen): boolean {
+  if (one.port !== other.port || one.port <= 0) return false;
+  if (one.host.toLowerCase() === other.host.toLowerCase()) return true;
+  if (one.host === '::' || other.host === '::') return true;
+  const [all, single] = one.host === '0.0.0.0' ? [one, other] : [other, one];
+  return all.host === '0.0.0.0' && !isIPv6(single.host);
 }

@@ -2,7 +2,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config.js';
-import { isLoopback } from '../types/listen.js';
+import { isLoopback } from '../types/values.js';
 import { isControlOpen } from './combinations.js';
 
 /** One warning: constant words, and what they are about. */

@@ -1,7 +1,7 @@
 /** The clients that may connect to ZeroMQ sockets with CURVE: those of options, and those of a file that is read again. */
 import { statSync } from 'node:fs';
 import { isCurveKey } from '@holdfast/control-api';
-import { ConfigError } from '../errors.js';
+import { ConfigError } from '../../errors.js';
 import { CONFIG_FILE_MAX, readWhole, whyUnread } from './read-file.js';
 
 /** Characters of a name that are kept. */

@@ -1,8 +1,7 @@
-/**
- * Reading what a configuration names: whole files, up to a limit, so that a device or a file of the wrong kind is refused
- * before it fills memory.
- */
+/** Reading the files and keys that a configuration names: up to a limit, so that a device is refused before it fills memory. */
 import { closeSync, openSync, readSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { parseSigKey, type SigKey, type SigKeyUse } from '@holdfast/grip';
 
 /**
  * Bytes of a configuration file, and of each one that it includes; with all options in it one has some thousands.
@@ -60,4 +59,36 @@ export function readWhole(path: string, max: number): Buffer {
 export function whyUnread(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
   return code ?? message;
+}
+
+/** Reads keys, each text once: keys of the same text are the same object, so that what is signed with them is shared too. */
+export class KeyReader {
+  /** Absolute paths of the files that were read. */
+  readonly files = new Set<string>();
+  readonly #baseDir: string;
+  readonly #readFile: (path: string) => Buffer;
+  readonly #keys = new Map<string, SigKey | undefined>();
+
+  /** Relative paths are relative to `baseDir`. */
+  constructor(baseDir: string, readFile = (path: string) => readWhole(path, SECRET_FILE_MAX)) {
+    this.#baseDir = baseDir;
+    this.#readFile = readFile;
+  }
+
+  /** @throws GripError ERR_GRIP_SIG_KEY when the key cannot be read, or cannot do what it is for */
+  read(text: string, use: SigKeyUse): SigKey | undefined {
+    const id = `${use} ${text}`;
+    const known = this.#keys.get(id);
+    if (known !== undefined) return known;
+    const key = parseSigKey(text, (path) => this.#file(path), use);
+    this.#keys.set(id, key);
+    return key;
+  }
+
+  #file(path: string): Buffer {
+    const absolute = resolve(this.#baseDir, path);
+    const content = this.#readFile(absolute);
+    this.files.add(absolute);
+    return content;
+  }
 }

@@ -1,6 +1,7 @@
 /** The certificates that a TLS listener of the uws edge presents, by server name. */
+
+import { EdgeError } from '../../errors.js';
 import type { Clock, Timer } from '../../runtime/clock.js';
-import { EdgeError } from '../errors.js';
 import type { KeyPair, TlsCertificates } from '../tls-certificates.js';
 import { isServerName } from '../tls-certificates.js';
 import type { UwsCertificate, UwsLibrary } from './library.js';

@@ -5,8 +5,8 @@
  */
 import { createServer } from 'node:net';
 import { uncontained } from '@holdfast/control-api';
+import { EdgeError } from '../../errors.js';
 import { FlushQueue } from '../../runtime/flush-queue.js';
-import { EdgeError } from '../errors.js';
 import { applySocketOwner, listenError, prepareSocketFile, removeSocketFile } from '../listening.js';
 import type { BoundListener, Edge, EdgeHandler, Listener } from '../port.js';
 import { UwsBacklog } from './body.js';

@@ -4,7 +4,7 @@
  * The library's rules: a request is dead after the handler's turn; everything is written inside `cork`.
  */
 import { createRequire } from 'node:module';
-import { EdgeError } from '../errors.js';
+import { EdgeError } from '../../errors.js';
 
 /** What the library takes as text: strings go out as UTF-8, buffers as they are. */
 export type UwsText = string | Buffer;

@@ -1,17 +1,16 @@
 /**
- * Owns: what goes around a streamed body on its way to an origin: the head before it, which undici keeps back until the first
- * byte, and trailers behind it, of which undici has none. Does not own: the head's text, the body, or when it comes. The only
- * file that knows that part of undici.
- *
- * undici publishes each head, as it is to be written, on a documented channel, and writes it with the line that says how the
- * body is framed, in front of the first byte. Where none has come within `HEAD_MS` the head is written here, and left out
- * there.
+ * What goes around a streamed body on its way to an origin: the head before it, which undici keeps back until the first byte, and
+ * trailers behind it, of which undici has none.
  */
 import { subscribe } from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import type { RawHeaders } from '@holdfast/grip';
 
+/**
+ * undici publishes each head, as it is to be written, on this documented channel, and writes it with the line that says how the
+ * body is framed, in front of the first byte. Where none has come within `HEAD_MS` the head is written here, and left out there.
+ */
 const HEADS = 'undici:client:sendHeaders';
 
 /**
@@ -20,8 +19,8 @@ const HEADS = 'undici:client:sendHeaders';
  */
 const HEAD_MS = 5;
 
-/** The message of that channel. */
-interface Told {
+/** The message of `HEADS`. */
+interface HeadMessage {
   readonly request: { readonly body: unknown };
   /** The head without the framing of the body and the empty line. */
   readonly headers: string;
@@ -38,7 +37,7 @@ export interface Framing {
   readonly trailers?: (() => RawHeaders) | undefined;
 }
 
-/** The body whose head undici is about to tell of. */
+/** The body whose head undici is about to publish. */
 let expected: { readonly body: Readable; readonly framing: Framing } | undefined;
 
 /** Once for all: to come and go with each upload would have V8 compile undici anew each time. */
@@ -46,16 +45,16 @@ let isSubscribed = false;
 
 /** Call it within undici's `onConnect`, in the turn in which the head is published, for a body that is a stream. */
 export function frameUpload(body: Readable, framing: Framing): void {
-  if (!isSubscribed) subscribe(HEADS, hear);
+  if (!isSubscribed) subscribe(HEADS, onHead);
   isSubscribed = true;
   expected = { body, framing };
 }
 
-function hear(message: unknown): void {
+function onHead(message: unknown): void {
   if (expected === undefined) return;
   const { body, framing } = expected;
   expected = undefined;
-  const { request, headers, socket } = message as Told;
+  const { request, headers, socket } = message as HeadMessage;
   // Where undici does not do as above all stays as it does.
   if (request.body === body && typeof headers === 'string') new Upload(socket, headers, framing).begin();
 }
@@ -86,7 +85,7 @@ class Upload {
 
   begin(): void {
     // Others are let alone, as long as nothing is late.
-    if (this.#framing.trailers !== undefined) this.#listen();
+    if (this.#framing.trailers !== undefined) this.#intercept();
     // A turn more: where one takes long, the first byte may have come and not been read yet.
     setTimeout(() => setImmediate(() => this.#sendHead()), HEAD_MS);
   }
@@ -94,7 +93,7 @@ class Upload {
   #sendHead(): void {
     const socket = this.#socket;
     if (this.#state !== 'waiting' || socket.destroyed || socket.bytesWritten !== this.#before) return;
-    this.#listen();
+    this.#intercept();
     const { length } = this.#framing;
     this.#state = 'early';
     const framing = length === undefined ? 'transfer-encoding: chunked' : `content-length: ${length}`;
@@ -107,16 +106,16 @@ class Upload {
     switch (this.#state) {
       case 'waiting':
         // Of a body that has ended without a byte there is no chunk, and so nothing behind it.
-        this.#leave();
-        if (isHead && data.endsWith('chunked\r\n') && this.#framing.trailers !== undefined) this.#listen();
+        this.#release();
+        if (isHead && data.endsWith('chunked\r\n') && this.#framing.trailers !== undefined) this.#intercept();
         return this.#pass(...written);
       case 'early':
         if (!isHead) {
-          this.#leave();
+          this.#release();
           return this.#pass(...written);
         }
         if (this.#framing.length !== undefined) {
-          this.#leave();
+          this.#release();
           return true;
         }
         if (data.endsWith('chunked\r\n')) {
@@ -125,8 +124,8 @@ class Upload {
         }
         return this.#end(LAST_CHUNK.slice(2));
       case 'first':
-        this.#leave();
-        if (this.#framing.trailers !== undefined) this.#listen();
+        this.#release();
+        if (this.#framing.trailers !== undefined) this.#intercept();
         return this.#pass((data as string).slice(2), 'latin1');
       case 'passing':
         return data === LAST_CHUNK ? this.#end(LAST_CHUNK) : this.#pass(...written);
@@ -134,7 +133,7 @@ class Upload {
   }
 
   #end(lastChunk: string): boolean {
-    this.#leave();
+    this.#release();
     let lines = '';
     const trailers = this.#framing.trailers?.() ?? [];
     for (let i = 0; i < trailers.length; i += 2) lines += `${trailers[i]}: ${trailers[i + 1]}\r\n`;
@@ -142,12 +141,12 @@ class Upload {
   }
 
   /** All that is written to the socket comes here first. */
-  #listen(): void {
+  #intercept(): void {
     this.#socket.write = ((...written: Parameters<Socket['write']>) => this.#take(...written)) as Socket['write'];
   }
 
   /** The socket writes by itself again. */
-  #leave(): void {
+  #release(): void {
     this.#state = 'passing';
     this.#socket.write = this.#write;
   }

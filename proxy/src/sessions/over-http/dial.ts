@@ -4,7 +4,7 @@
  */
 import type { Containment } from '@holdfast/control-api';
 import { headerValue, type RawHeaders } from '@holdfast/grip';
-import { isGripField } from '../../origin/owned-fields.js';
+import { isGripField } from '../../origin/headers.js';
 import type { OriginCall, OriginHandler } from '../../origin/port.js';
 import type { HttpTarget } from '../../routes/target.js';
 import type { Clock } from '../../runtime/clock.js';

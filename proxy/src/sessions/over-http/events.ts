@@ -13,8 +13,8 @@ import {
   type ResponseHead,
   type WsEvent,
 } from '@holdfast/grip';
+import { OriginError } from '../../errors.js';
 import { isOfOneBody } from '../../http/body-fields.js';
-import { OriginError } from '../../origin/errors.js';
 import type { MessageType } from '../../websocket/message-socket.js';
 import { MAX_REFUSAL } from '../session-parts.js';
 import { isSetMeta } from './meta.js';

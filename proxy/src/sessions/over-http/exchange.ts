@@ -5,7 +5,7 @@
 import { type Containment, uncontained } from '@holdfast/control-api';
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
 import { DecodedAnswer } from '../../decoding/decoded-answer.js';
-import { faultError, type OriginError } from '../../origin/errors.js';
+import { faultError, type OriginError } from '../../errors.js';
 import type { AnswerSink, OriginCall, OriginHandler } from '../../origin/port.js';
 import type { Clock, Timer } from '../../runtime/clock.js';
 import { KeptBytes } from '../../runtime/kept-bytes.js';

@@ -3,7 +3,7 @@
  * `Meta-*`. Does not own: the meta of subscriptions, which control messages set.
  */
 import type { RawHeaders } from '@holdfast/grip';
-import { OriginError } from '../../origin/errors.js';
+import { OriginError } from '../../errors.js';
 
 const PREFIX = 'set-meta-';
 

@@ -5,7 +5,7 @@
  */
 import { uncontained } from '@holdfast/control-api';
 import { closeEvent, encodeWsEvents, type RawHeaders, readClose, type WsEvent } from '@holdfast/grip';
-import { faultError, OriginError } from '../../origin/errors.js';
+import { faultError, OriginError } from '../../errors.js';
 import { Fifo } from '../../runtime/fifo.js';
 import type { MessageType } from '../../websocket/message-socket.js';
 import type { OriginHandshakeOwner, OriginSocket, OriginSocketOwner, Refreshable } from '../origin-socket.js';

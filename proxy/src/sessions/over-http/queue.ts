@@ -3,7 +3,7 @@
  * way, and what must be sent again. Does not own: when a request is made, or by whom.
  */
 import { acceptBytes, type WsEvent } from '@holdfast/grip';
-import { OriginError } from '../../origin/errors.js';
+import { OriginError } from '../../errors.js';
 
 /**
  * From so many bytes on the client is held back, and a request takes no further event. A single message may be longer,

@@ -5,7 +5,7 @@ import { ANSWER_MS, CHANNEL_QUEUE_MAX, Channel, type IpcEnd } from '../../../dis
 import { realClock } from '../../../dist/runtime/clock.js';
 import { ManualClock } from '../../kit/manual-clock.js';
 
-/** A channel to a real process that answers `double`, fails `fail`, and tells on `echo` what it is told. */
+/** A channel to a real process that answers `double`, fails `fail`, and sends on `echo` what it is sent. */
 function startOther(t: Test) {
   const other = fork(new URL('./channel-process.js', import.meta.url), { serialization: 'advanced', execArgv: [] });
   t.teardown(() => other.kill('SIGKILL'));
@@ -14,18 +14,18 @@ function startOther(t: Test) {
 
 t.test('telling keeps order and bytes; asking gets the answer, or the failure', async (t) => {
   const { channel } = startOther(t);
-  const heard: Buffer[] = [];
+  const received: Buffer[] = [];
   const third = new Promise<void>((resolve) => {
     channel.on('echo', (body: Buffer) => {
-      heard.push(body);
-      if (heard.length === 3) resolve();
+      received.push(body);
+      if (received.length === 3) resolve();
     });
   });
   for (const text of ['a', 'b', 'c']) void channel.notify('echo', Buffer.from(text));
   t.equal(await channel.ask('double', 21), 42);
   await t.rejects(channel.ask('fail'), { message: 'not today' });
   await third;
-  t.equal(Buffer.concat(heard).toString(), 'abc');
+  t.equal(Buffer.concat(received).toString(), 'abc');
   t.equal(channel.queued, 0, 'all has been sent');
 });
 
@@ -42,7 +42,7 @@ t.test('a process that goes away fails what it was asked, and closes the ports',
   await channel.notify('echo', Buffer.from('lost'));
 });
 
-/** An end that sends nothing until it is told to. */
+/** An end that sends nothing until the test has it send. */
 class StuckEnd extends EventEmitter implements IpcEnd {
   readonly connected = true;
   readonly sent: Array<() => void> = [];

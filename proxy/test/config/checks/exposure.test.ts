@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import t from 'tap';
 import { exposuresOf } from '../../../dist/config/checks/exposure.js';
 import { readRoutes } from '../../../dist/routes/routes-source.js';
-import { load, type Scene, yaml } from '../scene.js';
+import { load, type Setup, yaml } from '../fixture.js';
 
 const none = { signing: [], tls: [] };
 const QUIET = 'sig_key: secret\n';
 
-function warningsOf(t: Parameters<typeof load>[0], scene: Scene, before: (dir: string) => void = () => {}) {
-  const { config, dir } = load(t, scene);
+function warningsOf(t: Parameters<typeof load>[0], setup: Setup, before: (dir: string) => void = () => {}) {
+  const { config, dir } = load(t, setup);
   before(dir);
   const { keyFiles } = readRoutes(config);
   return exposuresOf(config, keyFiles).map(({ message, fields }) =>
@@ -24,8 +24,8 @@ t.test('a configuration of its own key on loopback is quiet', async (t) => {
 });
 
 t.test('the default of sig_key, given or not', async (t) => {
-  for (const scene of [yaml('sig_iss: a\n'), yaml('sig_key: changeme\n'), yaml('sig_key: base64:Y2hhbmdlbWU=\n')])
-    t.match(warningsOf(t, scene), [/^sig_key is changeme, .* \{"option":"sig_key"\}$/]);
+  for (const setup of [yaml('sig_iss: a\n'), yaml('sig_key: changeme\n'), yaml('sig_key: base64:Y2hhbmdlbWU=\n')])
+    t.match(warningsOf(t, setup), [/^sig_key is changeme, .* \{"option":"sig_key"\}$/]);
 });
 
 t.test('a public control port, allowed or not listening', async (t) => {
@@ -70,14 +70,14 @@ t.test('key files of options and routes that others can read or write', async (t
     b: 'secret',
     'c.hex': '01',
   };
-  const scene = { files, argv: ['--config', 'c.yaml'] };
+  const setup = { files, argv: ['--config', 'c.yaml'] };
   const mode = (bits: number) => (dir: string) => {
     for (const name of ['a.hex', 'b', 'c.hex']) chmodSync(join(dir, name), bits);
   };
-  t.strictSame(warningsOf(t, scene, mode(0o600)), []);
-  t.strictSame(warningsOf(t, scene, mode(0o640)), [], 'a group is how a service is let read it');
+  t.strictSame(warningsOf(t, setup, mode(0o600)), []);
+  t.strictSame(warningsOf(t, setup, mode(0o640)), [], 'a group is how a service is let read it');
   for (const bits of [0o644, 0o602]) {
-    const [warning, ...others] = warningsOf(t, scene, mode(bits));
+    const [warning, ...others] = warningsOf(t, setup, mode(bits));
     t.match(warning, /^a file with a key or password .*"\.\/b","\.\/a\.hex","\.\/c\.hex"/);
     t.strictSame(others, []);
   }
@@ -85,7 +85,7 @@ t.test('key files of options and routes that others can read or write', async (t
 
 t.test('TLS key files that others can read: those of the directory, of Redis and of targets', async (t) => {
   const config = `${QUIET}https_ports: 443\ntls_certs_dir: certs\nredis_url: redis://h\nredis_tls_cert: r.crt\nredis_tls_key: r.key\n`;
-  const scene = { files: { 'c.yaml': config, 'r.crt': '', 'r.key': '' }, argv: ['--config', 'c.yaml'] };
+  const setup = { files: { 'c.yaml': config, 'r.crt': '', 'r.key': '' }, argv: ['--config', 'c.yaml'] };
   const put = (bits: number) => (dir: string) => {
     mkdirSync(join(dir, 'certs'));
     for (let i = 0; i < 12; i += 1) writeFileSync(join(dir, 'certs', `h${i}.key`), '');
@@ -93,8 +93,8 @@ t.test('TLS key files that others can read: those of the directory, of Redis and
     writeFileSync(join(dir, 'certs', 'h.crt'), '');
     chmodSync(join(dir, 'r.key'), bits);
   };
-  t.strictSame(warningsOf(t, scene, put(0o600)), []);
-  const [warning, ...others] = warningsOf(t, scene, put(0o644));
+  t.strictSame(warningsOf(t, setup, put(0o600)), []);
+  const [warning, ...others] = warningsOf(t, setup, put(0o644));
   t.match(warning, /^a TLS key file .*"\.\/r\.key".*"more":3/);
   t.strictSame(others, []);
   const own = load(t, { files: { 'c.yaml': QUIET, 'client.key': '' }, argv: ['--config', 'c.yaml'] });

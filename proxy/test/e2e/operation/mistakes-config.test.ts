@@ -76,7 +76,7 @@ const MISTAKES: readonly Mistake[] = [
   {
     what: 'the URL of Redis with a misspelled scheme',
     config: 'redis_url: reddis://localhost:6379\n',
-    said: /^redis_url: .*'reddis' is none of its schemes/m,
+    said: /^redis_url: .*'reddis' is not one of its schemes/m,
   },
   {
     what: 'two listeners on one port',

@@ -10,8 +10,8 @@ import { NodeResponse } from '../../../dist/edge/node/response.js';
 import { UwsResponse } from '../../../dist/edge/uws/response.js';
 import { ResponseHold } from '../../../dist/holds/response-hold.js';
 import { StreamHold } from '../../../dist/holds/stream-hold.js';
-import { Relay } from '../../../dist/request/relay.js';
-import { RequestBody } from '../../../dist/request/request-body.js';
+import { Relay } from '../../../dist/request/body-sinks.js';
+import { RequestBody } from '../../../dist/request/outgoing-request.js';
 import { RequestHandler } from '../../../dist/request/request-handler.js';
 import { Session } from '../../../dist/sessions/session.js';
 

@@ -1,12 +1,10 @@
 /** The connection on which a node publishes and reads history, and the scripts that run over it. */
-
 import { createHash } from 'node:crypto';
-import { ControlError } from '../../../errors.js';
+import { unavailable } from '../../../errors.js';
 import type { Clock } from '../../../runtime/clock.js';
 import type { Log } from '../../../runtime/log.js';
-import type { RedisEvents } from '../events.js';
+import type { ConnectionWarnings, RedisEvents } from '../events.js';
 import type { Connection } from './connection.js';
-import type { ConnectionWarnings } from './warnings.js';
 
 /** A script and the name under which Redis caches it. */
 export interface Script {
@@ -32,11 +30,7 @@ export interface RedisCommandsOptions {
 
 /** Runs scripts and commands. Rejects with the errors of Redis and of the connection as they are. */
 export class RedisCommands {
-  readonly #name: string;
-  readonly #clock: Clock;
-  readonly #events: RedisEvents;
-  readonly #warnings: ConnectionWarnings;
-  readonly #log: Log;
+  readonly #options: RedisCommandsOptions;
   #connection: Connection | undefined;
   #awaySince: number | undefined;
   /** The same as a stamp. */
@@ -44,14 +38,10 @@ export class RedisCommands {
   #wasReady = false;
   #waiting: Array<() => void> = [];
 
-  constructor({ name, clock, events, warnings, log }: RedisCommandsOptions) {
-    this.#name = name;
-    this.#clock = clock;
-    this.#events = events;
-    this.#warnings = warnings;
-    this.#log = log;
-    this.#awaySince = clock.monotonic();
-    this.#awayAt = clock.wall();
+  constructor(options: RedisCommandsOptions) {
+    this.#options = options;
+    this.#awaySince = options.clock.monotonic();
+    this.#awayAt = options.clock.wall();
   }
 
   /** To be called once; the connection reports to {@link onReady} and {@link onDown}. */
@@ -67,7 +57,7 @@ export class RedisCommands {
   /** For probes; undefined while commands can be sent. */
   get unavailableReason(): string | undefined {
     if (this.#awaySince === undefined) return undefined;
-    return `redis ${this.#name} unreachable since ${new Date(this.#awayAt).toISOString()}`;
+    return `redis ${this.#options.name} unreachable since ${new Date(this.#awayAt).toISOString()}`;
   }
 
   /** Runs a script; it is sent as a whole where Redis does not know it. */
@@ -83,7 +73,7 @@ export class RedisCommands {
 
   /** Sends one command. */
   send(name: string, args: readonly (string | number)[]): Promise<unknown> {
-    if (!this.#connection) return Promise.reject(new ControlError('ERR_BACKPLANE_UNAVAILABLE', 'Not connected.'));
+    if (!this.#connection) return Promise.reject(unavailable('Not connected.'));
     return this.#connection.send(name, args);
   }
 
@@ -105,27 +95,23 @@ export class RedisCommands {
   }
 
   onReady(): void {
-    if (this.#wasReady) this.#events.reconnected('commands');
+    if (this.#wasReady) this.#options.events.reconnected('commands');
     this.#wasReady = true;
     this.#awaySince = undefined;
-    this.#log.info({ redis: this.#name }, 'redis is there');
+    this.#options.log.info({ redis: this.#options.name }, 'redis is there');
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const run of waiting) run();
   }
 
   onDown(error: Error | undefined): void {
-    if (this.#awaySince !== undefined) {
-      this.#warnings.warn({ redis: this.#name }, error, 'redis is away');
-      return;
-    }
     this.#away();
-    this.#warnings.warn({ redis: this.#name }, error, 'redis is away');
+    this.#options.warnings.warn({ redis: this.#options.name }, error, 'redis is away');
   }
 
   #away(): void {
     if (this.#awaySince !== undefined) return;
-    this.#awaySince = this.#clock.monotonic();
-    this.#awayAt = this.#clock.wall();
+    this.#awaySince = this.#options.clock.monotonic();
+    this.#awayAt = this.#options.clock.wall();
   }
 }

@@ -1,7 +1,4 @@
-/**
- * Connections to Redis. The only importer of `ioredis`, with settings that make it neither queue, nor send again, nor subscribe
- * again.
- */
+/** Connections to Redis: ioredis, set to neither queue, nor send again, nor subscribe again. */
 import { Cluster, Command, Redis } from 'ioredis';
 import { type Containment, uncontained } from '../../../runtime/faults.js';
 import { COMMAND_TIMEOUT_MS, CONNECT_TIMEOUT_MS, RECONNECT_MAX_MS, TOPOLOGY_EVERY_MS } from '../limits.js';
@@ -26,7 +23,10 @@ export interface RedisAccess {
   readonly faults?: Containment;
 }
 
-/** Receives the events of a connection, never from within a call of it. `onDown` comes once per loss, and if it cannot be opened. */
+/**
+ * Receives the events of a connection, never from within a call of it. `onDown` comes once per loss, and if it cannot be
+ * opened.
+ */
 export interface ConnectionListener {
   onReady(): void;
   onDown(error: Error | undefined): void;

@@ -1,14 +1,18 @@
 /** All connections of a node to Redis, shared by the backplane and the cluster membership; topics that belong to no channel. */
 import type { Clock } from '../../../runtime/clock.js';
 import type { Log } from '../../../runtime/log.js';
-import type { RedisEvents } from '../events.js';
+import { ConnectionWarnings, type RedisEvents } from '../events.js';
 import type { RedisKeys } from '../keys.js';
 import { RedisCommands } from './commands.js';
 import { openCluster, openConnection, type RedisAccess } from './connection.js';
-import { SubscriberConnection, type SubscriberListener } from './subscriber-connection.js';
-import { ClusterSubscribers, SingleSubscriber, type Subscribers } from './subscribers.js';
+import {
+  ClusterSubscribers,
+  SingleSubscriber,
+  SubscriberConnection,
+  type SubscriberListener,
+  type Subscribers,
+} from './subscribers.js';
 import { formatHostPort, type RedisUrl } from './url.js';
-import { ConnectionWarnings } from './warnings.js';
 
 /** What {@link RedisConnections} are made of. */
 export interface RedisConnectionsOptions {
@@ -30,7 +34,7 @@ interface Topic {
 export class RedisConnections {
   readonly keys: RedisKeys;
   readonly commands: RedisCommands;
-  /** For all who have to do with these connections. */
+  /** Of all parts that use these connections. */
   readonly warnings: ConnectionWarnings;
   readonly #options: RedisConnectionsOptions;
   readonly #topics = new Map<string, Topic>();

@@ -8,7 +8,7 @@ export interface HostPort {
 }
 
 /** What every form of the URL has. */
-interface RedisAccess {
+interface UrlCommon {
   /** Speak TLS to every server, the sentinels included. */
   readonly tls: boolean;
   /** The ACL user; `default` of Redis if undefined. */
@@ -17,21 +17,21 @@ interface RedisAccess {
 }
 
 /** One server, which never moves. */
-export interface StandaloneUrl extends RedisAccess {
+export interface StandaloneUrl extends UrlCommon {
   readonly mode: 'standalone';
   readonly server: HostPort;
   readonly db: number;
 }
 
 /** A master that sentinels choose; user and password are those of the master. */
-export interface SentinelUrl extends RedisAccess {
+export interface SentinelUrl extends UrlCommon {
   readonly mode: 'sentinel';
   readonly sentinels: readonly HostPort[];
   readonly master: string;
 }
 
 /** A Redis Cluster, of which some servers are known. */
-export interface ClusterUrl extends RedisAccess {
+export interface ClusterUrl extends UrlCommon {
   readonly mode: 'cluster';
   readonly seeds: readonly HostPort[];
 }
@@ -76,10 +76,12 @@ export function formatHostPort({ host, port }: HostPort): string {
 function formFault(url: string): string {
   const scheme = /^([a-z+.-]{1,30}):\/\//i.exec(url)?.[1];
   if (scheme === undefined) return 'it has no scheme: write redis:// before the host';
-  return /^rediss?(\+(sentinel|cluster))?$/.test(scheme) ? 'it has another form' : `'${scheme}' is none of its schemes`;
+  return /^rediss?(\+(sentinel|cluster))?$/.test(scheme)
+    ? 'it has another form'
+    : `'${scheme}' is not one of its schemes`;
 }
 
-function parseCredentials(text: string | undefined): Pick<RedisAccess, 'username' | 'password'> {
+function parseCredentials(text: string | undefined): Pick<UrlCommon, 'username' | 'password'> {
   if (text === undefined) return { username: undefined, password: undefined };
   const colon = text.indexOf(':');
   if (colon < 0) fail('the password is missing; without user it is written as :password@');

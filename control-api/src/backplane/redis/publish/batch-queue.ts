@@ -1,11 +1,9 @@
 /** Sends messages into Redis in batches, one after the other, and repeats a batch whose fate is unknown. */
-
-import { ControlError, refusalWith } from '../../../errors.js';
+import { type ControlError, refusalWith, unavailable } from '../../../errors.js';
 import type { Clock } from '../../../runtime/clock.js';
 import type { Log } from '../../../runtime/log.js';
 import type { Acceptance, Message } from '../../backplane.js';
-import { FOREIGN_KEY } from '../connection/warnings.js';
-import type { RedisEvents } from '../events.js';
+import { FOREIGN_KEY, type RedisEvents } from '../events.js';
 import { BATCH_CHARS, BATCH_MESSAGES, BATCH_PARTS, PUBLISH_PATIENCE_MS, RETRY_MS } from '../limits.js';
 
 /** A message on its way into Redis. */
@@ -45,7 +43,7 @@ export interface BatchQueueOptions {
 /** What became of a batch. */
 interface BatchResult {
   readonly acceptances: ReadonlyMap<BatchEntry, Acceptance>;
-  /** Why there is none for some of the entries; undefined where there is for all. */
+  /** Why some entries have no acceptance; undefined where all have one. */
   readonly refusal: ControlError | undefined;
 }
 
@@ -232,8 +230,4 @@ function needsRestart(error: unknown): boolean {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-function unavailable(message: string, cause?: unknown): ControlError {
-  return new ControlError('ERR_BACKPLANE_UNAVAILABLE', message, cause === undefined ? undefined : { cause });
 }

@@ -1,18 +1,64 @@
-/** Reads from the history what channels missed, a limited number of channels at a time. */
+/** Reads histories: the record of a channel that is subscribed to, what it missed, and the pages of `History`. */
+import type { ControlError } from '../../../errors.js';
 import type { Clock } from '../../../runtime/clock.js';
-import type { Message, Position } from '../../backplane.js';
+import type { HistoryPage, HistoryStart, ItemMessage, Message, Position } from '../../backplane.js';
 import type { RedisCommands } from '../connection/commands.js';
-import type { ConnectionWarnings } from '../connection/warnings.js';
-import { FOREIGN_KEY } from '../connection/warnings.js';
-import { decodePayload } from '../envelope.js';
-import type { RedisEvents } from '../events.js';
-import type { ChannelHead } from '../history-scripts.js';
-import { parseRange, parseSince, type Range, rangeScript, sinceScript } from '../history-scripts.js';
+import type { SubscriberConnection } from '../connection/subscribers.js';
+import { type ConnectionWarnings, FOREIGN_KEY, type RedisEvents } from '../events.js';
+import {
+  type ChannelHead,
+  findIdScript,
+  parseFound,
+  parseHeads,
+  parseRange,
+  parseSince,
+  positionsScript,
+  type Range,
+  rangeScript,
+  sinceScript,
+} from '../history-scripts.js';
+import { type ChannelKeys, decodePayload } from '../keys.js';
 import { MAX_BACKFILLS, RANGE_BYTES, RANGE_ENTRIES, RETRY_MS } from '../limits.js';
-import type { ChannelSubscription } from './channel-subscription.js';
-import type { Arrival, Page } from './cursor.js';
+import type { Arrival, ChannelCursor, Page } from './cursor.js';
 
-/** Catches channels up. What fails is tried again until it succeeds or nobody wants it any more. */
+/** Interest that is not live yet, as its subscriber waits for it. */
+export interface PendingInterest {
+  /** When interest was declared, in ms by the monotonic clock. */
+  readonly since: number;
+  readonly promise: Promise<void>;
+  readonly resolve: () => void;
+  readonly reject: (error: ControlError) => void;
+}
+
+/** One channel. */
+export interface ChannelSubscription {
+  /** Undefined for the internal channel of recovers. */
+  readonly channel: string | undefined;
+  readonly keys: ChannelKeys;
+  /** Undefined once interest was withdrawn: what comes is dropped. */
+  cursor: ChannelCursor<Message> | undefined;
+  /** Until the interest is live. */
+  pending: PendingInterest | undefined;
+  /** Where SUBSCRIBE was sent, as long as that connection holds. */
+  connection: SubscriberConnection | undefined;
+  /** Its history is being read, or will be when it is its turn. */
+  reading: boolean;
+}
+
+/** Makes a {@link PendingInterest}. */
+export function pendingInterest(since: number): PendingInterest {
+  let resolve: () => void = () => {};
+  let reject: (error: ControlError) => void = () => {};
+  const promise = new Promise<void>((onResolve, onReject) => {
+    resolve = onResolve;
+    reject = onReject;
+  });
+  // The caller may ignore the promise.
+  promise.catch(() => {});
+  return { since, promise, resolve, reject };
+}
+
+/** Catches channels up. What fails is tried again until it succeeds or is not wanted any more. */
 export class Backfill {
   readonly #commands: RedisCommands;
   readonly #clock: Clock;
@@ -58,7 +104,7 @@ export class Backfill {
     for (;;) {
       const { cursor } = subscription;
       if (cursor?.phase !== 'behind') {
-        // In the same breath as the look at the phase, so that nobody sees a reader who has already left.
+        // In one step with the look at the phase, so that none waits for a reader that has ended.
         subscription.reading = false;
         return;
       }
@@ -148,4 +194,43 @@ class Semaphore {
       this.#next();
     });
   }
+}
+
+/** Reads the history of a channel; see `History.read`. Rejects with the error of Redis or of the connection. */
+export async function readHistory(
+  commands: RedisCommands,
+  backfill: Backfill,
+  keys: ChannelKeys,
+  start: HistoryStart,
+  limit: number,
+): Promise<HistoryPage | undefined> {
+  let after =
+    'after' in start
+      ? start.after
+      : parseFound(await commands.run(findIdScript, [keys.meta, keys.stream], [start.afterId]));
+  if (!after) return undefined;
+  // One more for the start itself, which is read along.
+  const page = pageOf(await backfill.range(keys, after, limit + 1));
+  // Before its first item a channel has no epoch: the first one is right.
+  if (after.epoch === '') after = { epoch: page.epoch, offset: 0 };
+  if (page.epoch !== after.epoch || page.top < after.offset) return undefined;
+  const messages: ItemMessage[] = [];
+  let end = after;
+  for (const { position, message } of page.arrivals) {
+    if (position.offset <= after.offset) continue;
+    // A limit that the start did not use up lets one too many through.
+    if (messages.length >= limit) break;
+    if (position.offset !== end.offset + 1 || message?.type !== 'item') return undefined;
+    messages.push(message);
+    end = position;
+  }
+  if (messages.length < limit && end.offset < page.top && !page.more) return undefined;
+  return { messages, end, complete: end.offset >= page.top };
+}
+
+/** Where a channel stands in Redis. Rejects as {@link readHistory} does. */
+export async function readHead(commands: RedisCommands, keys: ChannelKeys, metaTtlMs: number): Promise<Position> {
+  const [head] = parseHeads(await commands.run(positionsScript, [keys.meta], [metaTtlMs]));
+  if (head?.fault !== undefined) throw new Error(head.fault);
+  return { epoch: head?.epoch ?? '', offset: head?.top ?? 0 };
 }

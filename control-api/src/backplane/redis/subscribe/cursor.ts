@@ -1,6 +1,4 @@
-/**
- * How far this node is in one channel, as a pure state machine: delivers messages once and in order, and notices what is missing.
- */
+/** How far this node is in one channel: a pure state machine that delivers once and in order, and finds what is missing. */
 import type { Gap, Position } from '../../backplane.js';
 
 /** A message that came by pub/sub or from the history. */
@@ -10,7 +8,7 @@ export interface Arrival<M> {
   readonly id: string;
   /** Length of the payload. */
   readonly size: number;
-  /** Undefined if it could not be understood: it is then as lost. */
+  /** Undefined if it could not be understood: it then counts as lost. */
   readonly message: M | undefined;
 }
 
@@ -56,7 +54,7 @@ export interface HeldTotal {
  */
 export type CursorPhase = 'opening' | 'live' | 'behind' | 'lost' | 'closed';
 
-/** Before a channel's first item: whatever epoch comes first is the right one. */
+/** Before a channel's first item: the first epoch is right. */
 const NOTHING: Position = { epoch: '', offset: 0 };
 
 /** The cursor of one channel. While {@link phase} is `behind`, the caller reads pages after {@link after}. */
@@ -69,7 +67,7 @@ export class ChannelCursor<M> {
   #lastId: string | undefined;
   /** The item at `#after` may have been replaced by another: pages are to be compared with `#lastId`. */
   #unverified = false;
-  /** The last position known to be taken: what lies before it and has not come, will not come by itself. */
+  /** The last position known to be taken: what lies before it and has not come must be read from the history. */
   #seen: Position = NOTHING;
   #held: Arrival<M>[] = [];
   #heldSize = 0;

@@ -1,17 +1,12 @@
 /** The channels that a node is subscribed to: sends SUBSCRIBE, UNSUBSCRIBE and barriers for them. */
-
 import type { ControlError } from '../../../errors.js';
 import type { Clock } from '../../../runtime/clock.js';
 import type { Log } from '../../../runtime/log.js';
 import type { Message, Position } from '../../backplane.js';
-import type { SubscriberConnection } from '../connection/subscriber-connection.js';
-import type { Subscribers } from '../connection/subscribers.js';
-import type { ConnectionWarnings } from '../connection/warnings.js';
-import { FOREIGN_KEY } from '../connection/warnings.js';
-import { decodePayload, parseFrame } from '../envelope.js';
-import type { RedisEvents } from '../events.js';
+import type { SubscriberConnection, Subscribers } from '../connection/subscribers.js';
+import { type ConnectionWarnings, FOREIGN_KEY, type RedisEvents } from '../events.js';
 import type { ChannelHead } from '../history-scripts.js';
-import type { ChannelKeys, RedisKeys } from '../keys.js';
+import { type ChannelKeys, decodePayload, parseFrame, type RedisKeys } from '../keys.js';
 import {
   CHANNELS_PER_COMMAND,
   HELD_CHARS,
@@ -22,8 +17,7 @@ import {
   RETRY_MS,
   UNSUBSCRIBE_LINGER_MS,
 } from '../limits.js';
-import type { Backfill } from './backfill.js';
-import { type ChannelSubscription, pendingInterest } from './channel-subscription.js';
+import { type Backfill, type ChannelSubscription, pendingInterest } from './backfill.js';
 import { ChannelCursor, type CursorSink } from './cursor.js';
 
 /** What {@link ChannelSubscriptions} is made of. */

@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap';
 import { POSITION_CHECK_MS, UNSUBSCRIBE_LINGER_MS } from '../../../../dist/backplane/redis/limits.js';
-import type { RedisBackplaneOptions } from '../../../../dist/index.js';
-import { streamMessage } from '../../../items.js';
+import type { HistoryPage, HistoryStart, RedisBackplaneOptions } from '../../../../dist/index.js';
+import { label, streamMessage } from '../../../items.js';
 import { ManualClock } from '../../../manual-clock.js';
 import { startNode } from '../backplane-fixture.js';
 import { type RedisServer, startRedis, until } from '../redis-fixture.js';
@@ -42,7 +42,7 @@ t.test('redis: a lost last message of a quiet channel is found by the check', as
   t.equal(events.counts.filled, 1);
 });
 
-t.test('redis: what the history has lost is told, and what follows is delivered', async (t) => {
+t.test('redis: what the history has lost is reported, and what follows is delivered', async (t) => {
   const { server, backplane, listener, check, meta, epoch } = await settled(t);
   await server.cli('hset', meta, 's', '5', 'l', '5');
   check();
@@ -56,7 +56,7 @@ t.test('redis: what the history has lost is told, and what follows is delivered'
   t.equal(listener.gaps.length, 1);
 });
 
-t.test('redis: a hole that a message shows is told at once', async (t) => {
+t.test('redis: a hole that a message shows is reported at once', async (t) => {
   const { server, backplane, listener, meta, epoch } = await settled(t);
   await server.cli('hincrby', meta, 's', '2');
   await backplane.publish([streamMessage('a', '6')]);
@@ -66,7 +66,7 @@ t.test('redis: a hole that a message shows is told at once', async (t) => {
   ]);
 });
 
-t.test('redis: a flush is a change of epoch, told by the check or by the next message', async (t) => {
+t.test('redis: a flush is a change of epoch, found by the check or by the next message', async (t) => {
   const { server, backplane, listener, check, epoch } = await settled(t);
   await server.cli('flushall');
   check();
@@ -81,7 +81,7 @@ t.test('redis: a flush is a change of epoch, told by the check or by the next me
   t.strictSame(listener.labels.slice(-3), ['a/x', 'a/y', 'a/z']);
 });
 
-t.test('redis: a flush without history is told too, and loses nothing that comes after it', async (t) => {
+t.test('redis: a flush without history is reported too, and loses nothing that comes after it', async (t) => {
   const { server, backplane, listener } = await settled(t, { historySize: 0 });
   await server.cli('flushall');
   await backplane.publish([streamMessage('a', 'y'), streamMessage('a', 'z')]);
@@ -165,8 +165,8 @@ t.test('redis: nodes subscribe to what they have interest in, and leave a moment
   t.equal(acceptance?.nodes, 1, 'which still counts as interest');
   clock.advance(UNSUBSCRIBE_LINGER_MS);
   await until('it has left', async () => (await count()) === '0');
-  const [unheard] = await other.backplane.publish([streamMessage('a', '5')]);
-  t.equal(unheard?.nodes, 0);
+  const [unreceived] = await other.backplane.publish([streamMessage('a', '5')]);
+  t.equal(unreceived?.nodes, 0);
 });
 
 t.test('redis: 10,000 channels are live again soon after their connection was lost', async (t) => {
@@ -190,4 +190,61 @@ t.test('redis: 10,000 channels are live again soon after their connection was lo
   await until('everything is live', () => receiver.listener.messages.length === 21_000);
   t.strictSame(receiver.listener.gaps, []);
   t.equal(new Set(receiver.listener.labels).size, 21_000);
+});
+
+const server = await startRedis(t);
+let systems = 0;
+
+/** A node, and a channel of which the last 6 of 10 items are kept; the item at offset 7 came without id. */
+async function kept(t: Test) {
+  systems += 1;
+  const { backplane } = await startNode(t, server.url, { redisPrefix: `hf${systems}`, historySize: 6 });
+  const ids = Array.from({ length: 10 }, (_, i) => `i${i + 1}`);
+  const items = ids.map((id) => streamMessage('a', id));
+  const [, , , , , , seventh] = items;
+  if (seventh) items[6] = { ...seventh, item: { ...seventh.item, id: undefined } as never };
+  const [first] = await backplane.publish(items);
+  const epoch = first?.position?.epoch ?? '';
+  const read = (start: HistoryStart, limit = 100) => backplane.read('a', start, limit);
+  return { backplane, epoch, read };
+}
+
+function offsets(page: HistoryPage | undefined): unknown {
+  return page && [page.messages.map(({ position }) => position?.offset), page.end.offset, page.complete];
+}
+
+t.test('redis: history is read from a position on, in parts', async (t) => {
+  const { epoch, read } = await kept(t);
+  t.strictSame(offsets(await read({ after: { epoch, offset: 6 } })), [[7, 8, 9, 10], 10, true]);
+  t.strictSame(offsets(await read({ after: { epoch, offset: 6 } }, 3)), [[7, 8, 9], 9, false]);
+  t.strictSame(offsets(await read({ after: { epoch, offset: 9 } }, 1)), [[10], 10, true]);
+  t.strictSame(offsets(await read({ after: { epoch, offset: 10 } })), [[], 10, true]);
+});
+
+t.test('redis: history is read from just before the oldest item that is kept', async (t) => {
+  const { epoch, read } = await kept(t);
+  t.strictSame(offsets(await read({ after: { epoch, offset: 4 } }, 2)), [[5, 6], 6, false]);
+  t.equal(await read({ after: { epoch, offset: 3 } }), undefined);
+});
+
+t.test('redis: history has nothing of another epoch, nor after a position that was never reached', async (t) => {
+  const { epoch, read } = await kept(t);
+  t.equal(await read({ after: { epoch: 'other', offset: 9 } }), undefined);
+  t.equal(await read({ after: { epoch, offset: 11 } }), undefined);
+});
+
+t.test('redis: history is read from an id on, if the publisher gave it and it is kept', async (t) => {
+  const { epoch, read } = await kept(t);
+  const page = await read({ afterId: 'i8' });
+  t.strictSame(page?.messages.map(label), ['a/i9', 'a/i10']);
+  t.strictSame(page?.end, { epoch, offset: 10 });
+  t.equal(await read({ afterId: 'i4' }), undefined);
+  t.equal(await read({ afterId: 'i7' }), undefined, 'a made id is nobody’s business');
+  t.strictSame(offsets(await read({ afterId: 'i10' })), [[], 10, true]);
+});
+
+t.test('redis: an empty channel has no history', async (t) => {
+  const { backplane } = await kept(t);
+  t.equal(await backplane.read('none', { afterId: 'x' }, 10), undefined);
+  t.equal(await backplane.read('none', { after: { epoch: 'e', offset: 1 } }, 10), undefined);
 });

@@ -20,7 +20,7 @@ class Simulation {
   /** Messages on their way to the cursor; those before a barrier were sent before it. */
   wire: Array<Model | 'barrier'> = [];
   pages: Array<{ readonly generation: number; readonly page: Parameters<ChannelCursor<Model>['page']>[0] }> = [];
-  /** Items that the store itself has lost: nobody can tell of those that were never seen. */
+  /** Items that the store itself has lost: those that were never seen cannot be reported. */
   readonly excused = new Set<number>();
   readonly delivered: Array<Model | Omit<Gap, 'channel'>> = [];
   readonly cursor: ChannelCursor<Model>;
@@ -154,7 +154,7 @@ function run(simulation: Simulation, steps: readonly string[]): void {
   }
 }
 
-t.test('redis cursor: nothing comes twice or out of order, and whatever does not come is told', async (t) => {
+t.test('redis cursor: nothing comes twice or out of order, and whatever does not come is reported', async (t) => {
   fc.assert(
     fc.property(
       fc.array(step, { maxLength: 80 }),
@@ -195,7 +195,7 @@ t.test('redis cursor: nothing comes twice or out of order, and whatever does not
   t.pass();
 });
 
-t.test('redis cursor: without trouble in the store a history that is long enough fills every hole', async (t) => {
+t.test('redis cursor: without a fault in the store a history that is long enough fills every hole', async (t) => {
   const harmless = fc.constantFrom('publish', 'receive', 'ask', 'answer', 'lose one', 'barrier', 'break', 'connect');
   fc.assert(
     fc.property(

@@ -1,0 +1,49 @@
+// Which targets and works there are, in the order of the tables, and which works a part of the bench means.
+import { holdfastNode, holdfastUws } from './target-holdfast.mjs';
+import { httpProxy } from './target-http-proxy.mjs';
+import { direct, limit } from './target-limit.mjs';
+import { nchan, nginx } from './target-nginx.mjs';
+import { pushpin } from './target-pushpin.mjs';
+import { acknowledgeWork } from './work-acknowledge.mjs';
+import { burstWork } from './work-burst.mjs';
+import { compressedWork } from './work-compressed.mjs';
+import { holdWork } from './work-hold.mjs';
+import { latencyWork } from './work-latency.mjs';
+import { passWork } from './work-pass.mjs';
+import { profileWorks } from './work-profile.mjs';
+import { redisLatencyWork, resubscribeWork } from './work-redis.mjs';
+
+/** @type {readonly import('./target.mjs').Target[]} */
+export const targets = [limit, direct, holdfastUws, holdfastNode, nchan, nginx, httpProxy, pushpin];
+
+/** @typedef {import('./work.mjs').Work} Work */
+
+const kinds = /** @type {const} */ ([
+  ['streams', 'stream'],
+  ['websockets', 'ws'],
+  ['polls', 'poll'],
+]);
+
+/** What a name on the command line means. @type {Readonly<Record<string, readonly Work[]>>} */
+export const parts = {
+  ...Object.fromEntries(kinds.map(([name, kind]) => [name, [holdWork(name, kind, ['opening', 'memory', 'fan-out'])]])),
+  bursts: [burstWork('bursts-streams', 'stream'), burstWork('bursts-websockets', 'ws')],
+  pass: [passWork('small'), passWork('large'), passWork('upload')],
+  latency: [latencyWork],
+  'redis-latency': [redisLatencyWork],
+  resubscribe: [resubscribeWork],
+  ack: [acknowledgeWork],
+  compressed: [compressedWork],
+  opening: kinds.map(([name, kind]) => holdWork(`opening-${name}`, kind, ['opening'])),
+  memory: kinds.map(([name, kind]) => holdWork(`memory-${name}`, kind, ['opening', 'memory'])),
+  profiles: profileWorks,
+};
+
+/** `opening` and `memory` are measured on the way to the fan-out; profiles are figures of nobody else. */
+const unusual = new Set(['opening', 'memory', 'profiles']);
+
+/** Parts of a run that names none. */
+export const usualParts = Object.keys(parts).filter((name) => !unusual.has(name));
+
+/** Every work by its name, for tables that are made from JSON. @type {ReadonlyMap<string, Work>} */
+export const works = new Map(Object.values(parts).flatMap((list) => list.map((work) => [work.name, work])));

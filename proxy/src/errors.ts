@@ -1,0 +1,320 @@
+/** The errors of this package: one table of their codes, and the classes that carry them. */
+import { CodedError, type ErrorSide } from '@holdfast/grip';
+import { legible } from './runtime/legible.js';
+
+/** What is known of a code. */
+interface ErrorRow {
+  readonly side: ErrorSide;
+  /** What it means to the reader of a log line, for docs/errors.md. */
+  readonly meaning: string;
+  /** Of the answer to the client; left out where no request is answered with it. */
+  readonly status?: number;
+  /** The whole text of that answer, on debug routes too. */
+  readonly text?: string;
+  /** Whether the error's message is the text for every client; else it is shown on debug routes only. */
+  readonly isPublic?: true;
+}
+
+/**
+ * Every code of this package. The class of an error follows from the beginning of its code: `ERR_EDGE_…` is an
+ * {@link EdgeError}, and so on; codes of configuration are those of {@link RoutesError} too.
+ */
+export const proxyErrors = {
+  ERR_EDGE_PORT_IN_USE: { side: 'internal', meaning: 'A client port or unix socket is taken by another process.' },
+  ERR_EDGE_LISTEN: {
+    side: 'internal',
+    meaning: 'A client listener could not be bound: no permission, or no such address.',
+  },
+  ERR_EDGE_CERTIFICATE: {
+    side: 'internal',
+    meaning: 'A certificate or key file of a TLS listener cannot be read or used.',
+  },
+  ERR_EDGE_HEAD: {
+    side: 'origin',
+    status: 502,
+    meaning:
+      'An answer has a status, reason phrase or header field that HTTP cannot carry. It is answered 502, with nothing of it sent.',
+  },
+  ERR_EDGE_UNAVAILABLE: { side: 'internal', meaning: 'The edge asked for by `edge` cannot be loaded on this machine.' },
+  ERR_REQUEST_NO_ROUTE: {
+    side: 'client',
+    status: 502,
+    isPublic: true,
+    meaning: 'No route matches the host and path of the request. Answered 502.',
+  },
+  ERR_REQUEST_TOO_LARGE_TO_HOLD: {
+    side: 'client',
+    status: 400,
+    isPublic: true,
+    meaning:
+      'The origin answered with a GRIP instruct, but the request body is longer than `request_body_max`. Answered 400.',
+  },
+  ERR_REQUEST_INSTRUCT_TOO_LARGE: {
+    side: 'origin',
+    status: 502,
+    meaning: 'The body of a GRIP response is longer than `instruct_body_max`. Answered 502.',
+  },
+  ERR_REQUEST_CLIENT_GONE: {
+    side: 'client',
+    meaning: 'The client closed its connection before its answer was complete. In the log only.',
+  },
+  ERR_REQUEST_SHUTDOWN: {
+    side: 'internal',
+    meaning:
+      'The node went down, and cut the connection when the request had not ended within `shutdown_requests`. In the log only.',
+  },
+  ERR_REQUEST_JSONP: {
+    side: 'client',
+    status: 400,
+    isPublic: true,
+    meaning: 'A JSON-P call has a parameter that cannot be used. Answered 400.',
+  },
+  ERR_REQUEST_CROSS_ORIGIN: {
+    side: 'client',
+    status: 403,
+    isPublic: true,
+    meaning: 'A page of a site that `aco_origins` does not name calls by JSON-P, or uses SockJS. Answered 403.',
+  },
+  ERR_REQUEST_EVENTS_FROM_CLIENT: {
+    side: 'client',
+    status: 403,
+    isPublic: true,
+    meaning:
+      'A client spoke of application/websocket-events in Content-Type or Accept, as only a GRIP proxy does. Answered 403.',
+  },
+  ERR_ORIGIN_CONNECT: {
+    side: 'origin',
+    status: 502,
+    meaning:
+      'No connection to the target: refused, timed out, unreachable, name unknown or TLS failed. The next target is tried.',
+  },
+  ERR_ORIGIN_BLOCKED: {
+    side: 'origin',
+    status: 502,
+    meaning: 'The target is marked `untrusted` and its address is private.',
+  },
+  ERR_ORIGIN_CLOSED: {
+    side: 'origin',
+    status: 502,
+    meaning: 'The origin closed the connection before its answer was complete.',
+  },
+  ERR_ORIGIN_MALFORMED: {
+    side: 'origin',
+    status: 502,
+    meaning:
+      'The origin answered with something that is not HTTP or breaks its own length, or breaks the WebSocket protocol, or a later answer of WebSocket-over-HTTP is none.',
+  },
+  ERR_ORIGIN_CODING: {
+    side: 'origin',
+    status: 502,
+    meaning:
+      'An answer that Holdfast must read, such as a GRIP response, is in a Content-Encoding that it does not know, in more than three, or is not what the field says. Answered 502.',
+  },
+  ERR_ORIGIN_TIMEOUT: {
+    side: 'origin',
+    status: 502,
+    meaning: 'The origin was silent for longer than `origin_timeout`.',
+  },
+  ERR_ORIGIN_FAULT: {
+    side: 'internal',
+    status: 500,
+    text: 'Internal error.',
+    meaning: 'Holdfast itself failed while it served the request; the log has the stack. Answered 500.',
+  },
+  ERR_ORIGIN_REQUEST: {
+    side: 'client',
+    status: 502,
+    meaning: 'The request cannot be put on the wire to the origin, or its body broke off.',
+  },
+  ERR_CONFIG_FILE: {
+    side: 'internal',
+    meaning:
+      'A configuration, secret or included file cannot be read, none was found where one was named, or the log file cannot be written.',
+  },
+  ERR_CONFIG_SYNTAX: {
+    side: 'internal',
+    meaning: 'The configuration file is neither valid YAML nor a valid pushpin.conf.',
+  },
+  ERR_CONFIG_UNKNOWN_KEY: {
+    side: 'internal',
+    meaning: 'A Holdfast YAML file has a key that does not exist; the nearest one is named.',
+  },
+  ERR_CONFIG_VALUE: { side: 'internal', meaning: 'A value does not have the type or the range of its option.' },
+  ERR_CONFIG_KEY: {
+    side: 'internal',
+    meaning: 'A key, of an option or of a routes line, cannot be read, or cannot do what it is for.',
+  },
+  ERR_CONFIG_CONFLICT: { side: 'internal', meaning: 'Two settings exclude each other, or a needed one is missing.' },
+  ERR_CONFIG_PUBLIC_CONTROL: {
+    side: 'internal',
+    meaning: 'The control listener would be reachable from other machines without authentication.',
+  },
+  ERR_CONFIG_FLAG: {
+    side: 'internal',
+    meaning: 'The command line has an unknown flag or command, or a flag lacks its value.',
+  },
+  ERR_CONFIG_ROUTE_LINE: {
+    side: 'internal',
+    meaning: 'A routes line breaks the grammar or has a bad condition or target.',
+  },
+  ERR_CONFIG_ROUTES_FILE: { side: 'internal', meaning: 'The routes file cannot be read.' },
+  ERR_PUBLISH_ARGUMENT: { side: 'client', meaning: 'An argument of `holdfast publish` cannot be used.' },
+  ERR_PUBLISH_FILE: { side: 'client', meaning: 'The content file of `holdfast publish` cannot be read.' },
+  ERR_PUBLISH_UNREACHABLE: { side: 'internal', meaning: '`holdfast publish` got no answer from the control API.' },
+  ERR_PUBLISH_REFUSED: {
+    side: 'client',
+    meaning: 'The control API refused what `holdfast publish` sent; its text is shown.',
+  },
+  ERR_TAP_ARGUMENT: { side: 'client', meaning: 'An argument of `holdfast tap` cannot be used.' },
+  ERR_TAP_UNREACHABLE: { side: 'internal', meaning: '`holdfast tap` got no answer from the control API.' },
+  ERR_TAP_UNSUPPORTED: {
+    side: 'client',
+    meaning: 'What `holdfast tap` asked is no control API of Holdfast, or of a version without taps.',
+  },
+  ERR_TAP_REFUSED: { side: 'client', meaning: 'The control API refused `holdfast tap`; its text is shown.' },
+  ERR_TAP_ENDED: {
+    side: 'internal',
+    meaning: 'The node ended what `holdfast tap` showed, as its last line says, or the connection was lost.',
+  },
+  ERR_WORKER_START: { side: 'internal', meaning: 'A worker process ended, or said nothing, before it served clients.' },
+} as const satisfies Readonly<Record<string, ErrorRow>>;
+
+/** The rows whose codes begin so. */
+type Rows<Prefix extends string> = Pick<typeof proxyErrors, Extract<keyof typeof proxyErrors, `${Prefix}_${string}`>>;
+
+/** The row of an error, if it is one of this package. */
+export function errorRow(error: Error): ErrorRow | undefined {
+  const rows: Readonly<Partial<Record<string, ErrorRow>>> = proxyErrors;
+  return error instanceof CodedError ? rows[error.code] : undefined;
+}
+
+/** What a command prints of an error: the text of a foreseen one, which has a code; for a fault of ours, where it is. */
+export function userText(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return 'code' in error ? error.message : (error.stack ?? error.message);
+}
+
+/** A listener could not be brought up, or a head not be written. The message is one line for the operator. */
+export class EdgeError extends CodedError<Rows<'ERR_EDGE'>> {
+  constructor(code: keyof Rows<'ERR_EDGE'>, message: string, options?: ErrorOptions) {
+    super('EdgeError', proxyErrors, code, message, options);
+  }
+}
+
+/** A code of {@link RequestError}. */
+export type RequestErrorCode = keyof Rows<'ERR_REQUEST'>;
+
+/** A request cannot be served. The message is the text of the answer on a debug route, without the newline. */
+export class RequestError extends CodedError<Rows<'ERR_REQUEST'>> {
+  constructor(code: RequestErrorCode, message: string, options?: ErrorOptions) {
+    super('RequestError', proxyErrors, code, message, options);
+  }
+}
+
+/** A code of {@link OriginError}. */
+export type OriginErrorCode = keyof Rows<'ERR_ORIGIN'>;
+
+/** A request to an origin failed. `cause` is the library's or the system's error. */
+export class OriginError extends CodedError<Rows<'ERR_ORIGIN'>> {
+  /**
+   * Whether the same request may be sent again elsewhere: `connect` when nothing of it was sent, `stale` when it went
+   * to a kept-alive connection that the origin had closed meanwhile, so that an idempotent one may be repeated
+   * (RFC 9112 §9.3.1); `no` otherwise.
+   */
+  readonly repeat: 'connect' | 'stale' | 'no';
+
+  constructor(code: OriginErrorCode, message: string, repeat: OriginError['repeat'], options?: ErrorOptions) {
+    super('OriginError', proxyErrors, code, message, options);
+    this.repeat = repeat;
+  }
+}
+
+/** What is left of a request after a fault of ours. */
+export function faultError(cause: unknown): OriginError {
+  return new OriginError('ERR_ORIGIN_FAULT', 'Internal error.', 'no', { cause });
+}
+
+/** The error of a connection for which the process has no file descriptor to spare. */
+export function noDescriptorError(): OriginError {
+  return new OriginError('ERR_ORIGIN_CONNECT', 'No file descriptor is left for a connection to an origin.', 'connect');
+}
+
+/** The error of a target that must not be connected to. The next target is tried. */
+export function blockedError(): OriginError {
+  return new OriginError('ERR_ORIGIN_BLOCKED', 'Origin host/IP blocked.', 'connect');
+}
+
+/** A code of configuration and routes. */
+export type ConfigErrorCode = keyof Rows<'ERR_CONFIG'>;
+
+/** One thing that is wrong, ready to be printed as one line. */
+export interface ConfigProblem {
+  readonly code: ConfigErrorCode;
+  /** `<file>:<line>: <key>: <what is wrong>`, with the parts that are known. Never holds a secret. */
+  readonly message: string;
+  /** The option's key, where the problem belongs to one. */
+  readonly key?: string;
+  readonly file?: string;
+  /** 1-based. */
+  readonly line?: number;
+}
+
+/**
+ * The configuration cannot be used. All problems found are reported together: `message` has one line for each, and
+ * `code` is that of the first. Thrown by the loader before anything has been started.
+ */
+export class ConfigError extends CodedError<Rows<'ERR_CONFIG'>> {
+  readonly problems: readonly ConfigProblem[];
+
+  constructor(problems: readonly [ConfigProblem, ...ConfigProblem[]], options?: ErrorOptions) {
+    const message = problems.map((problem) => legible(problem.message)).join('\n');
+    super('ConfigError', proxyErrors, problems[0].code, message, options);
+    this.problems = problems;
+  }
+}
+
+/** A routes line that cannot be used, or a routes file that cannot be read. Other lines are unaffected. */
+export class RoutesError extends CodedError<
+  Pick<typeof proxyErrors, 'ERR_CONFIG_ROUTE_LINE' | 'ERR_CONFIG_ROUTES_FILE' | 'ERR_CONFIG_KEY'>
+> {
+  /** The message without the position: Pushpin's, where Pushpin has the check. */
+  readonly reason: string;
+  /** 1-based; 0 when the problem is the file as a whole. */
+  readonly line: number;
+  /** 1-based; 0 when the problem is the line as a whole. */
+  readonly column: number;
+
+  constructor(
+    reason: string,
+    at: { line: number; column: number },
+    options: { code?: RoutesError['code']; cause?: unknown } = {},
+  ) {
+    const place = at.line === 0 ? '' : at.column === 0 ? `line ${at.line}: ` : `line ${at.line}, column ${at.column}: `;
+    const { code = 'ERR_CONFIG_ROUTE_LINE', cause } = options;
+    super('RoutesError', proxyErrors, code, legible(place + reason), cause === undefined ? {} : { cause });
+    this.reason = reason;
+    this.line = at.line;
+    this.column = at.column;
+  }
+}
+
+/** `holdfast publish` failed, but for what is an error of ZeroMQ sockets. The message is for the user, without newline. */
+export class PublishError extends CodedError<Rows<'ERR_PUBLISH'>> {
+  constructor(code: keyof Rows<'ERR_PUBLISH'>, message: string, options?: ErrorOptions) {
+    super('PublishError', proxyErrors, code, message, options);
+  }
+}
+
+/** `holdfast tap` shows nothing more. The message is for the user, without newline. */
+export class TapError extends CodedError<Rows<'ERR_TAP'>> {
+  constructor(code: keyof Rows<'ERR_TAP'>, message: string, options?: ErrorOptions) {
+    super('TapError', proxyErrors, code, message, options);
+  }
+}
+
+/** A worker could not be brought up. The message is one line for the operator. */
+export class WorkerError extends CodedError<Rows<'ERR_WORKER'>> {
+  constructor(code: keyof Rows<'ERR_WORKER'>, message: string, options?: ErrorOptions) {
+    super('WorkerError', proxyErrors, code, message, options);
+  }
+}

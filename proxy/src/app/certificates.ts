@@ -3,11 +3,13 @@ import { X509Certificate } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
+import { silentLog } from '@holdfast/control-api';
 import type { Config } from '../config/config.js';
 import { whyUnread } from '../config/files/read-file.js';
 import { readAuthorities } from '../edge/tls-policy.js';
 import type { Route } from '../routes/route.js';
 import { legible } from '../runtime/legible.js';
+import { clientPolicy } from './client-tls.js';
 
 /**
  * Certificates of a directory that are looked at; of more it is said that they were not.
@@ -27,6 +29,9 @@ export interface CertificateReport {
 export type CertificateOptions = Pick<
   Config,
   | 'httpsPorts'
+  | 'tlsMinVersion'
+  | 'tlsCiphers'
+  | 'tlsClientCa'
   | 'pushInHttpsPort'
   | 'pushInClientCa'
   | 'tlsCertsDir'
@@ -46,6 +51,8 @@ export function checkCertificates(config: CertificateOptions, routes: readonly R
     ...(pushInHttpsPort === -1 ? [] : [{ option: 'push_in_https_port', port: pushInHttpsPort }]),
   ];
   if (listeners.length > 0) checkListeners(config.tlsCertsDir, listeners, problems, warnings);
+  if (listeners.length > 0) problems.push(...policyFaults(config));
+  problems.push(...withoutAuthority(config, routes));
   if (pushInClientCa !== undefined) problems.push(...authorityFaults('push_in_client_ca', pushInClientCa));
   for (const [where, cert, key] of clientCertificates(routes)) problems.push(...pairFaults(where, cert, key));
   if (config.redisUrl !== undefined)
@@ -100,6 +107,23 @@ function checkListeners(
       );
     }
   }
+}
+
+function policyFaults(config: CertificateOptions): string[] {
+  try {
+    clientPolicy(config, silentLog);
+    return [];
+  } catch (error) {
+    return [(error as Error).message];
+  }
+}
+
+/** Routes that nobody can use, for no client is asked for a certificate. */
+function withoutAuthority({ tlsClientCa }: CertificateOptions, routes: readonly Route[]): string[] {
+  if (tlsClientCa !== undefined) return [];
+  return routes
+    .filter(({ clientCert }) => clientCert)
+    .map(({ id, key }) => `route ${id ?? key}: client_cert=require refuses everybody without tls_client_ca`);
 }
 
 function authorityFaults(option: string, file: string): string[] {

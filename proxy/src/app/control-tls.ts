@@ -14,14 +14,14 @@ import type { RootLog } from '../telemetry/log.js';
  * @throws EdgeError when the file of authorities cannot be used
  */
 export function controlTls(
-  { pushInHttpsPort, pushInClientCa, tlsCertsDir }: Config,
+  { pushInHttpsPort, pushInClientCa, tlsCertsDir, tlsMinVersion, tlsCiphers }: Config,
   log: ReturnType<RootLog['child']>,
   faults: Containment,
   clock: Clock,
 ): ControlServerOptions['tls'] {
   if (pushInHttpsPort === -1) return undefined;
   const fault = (error: EdgeError) => log.error({ err: error }, error.message);
-  const policy = new TlsPolicy({ clientCa: pushInClientCa }, fault);
+  const policy = new TlsPolicy({ minVersion: tlsMinVersion, ciphers: tlsCiphers, clientCa: pushInClientCa }, fault);
   const causes = new CauseLog(log, clock);
   const missing = (name: string, port: number) => {
     const text = `TLS client of the control API refused: no certificate for '${name}' in ${tlsCertsDir}, and no default_${port}.crt for others`;

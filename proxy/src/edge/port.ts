@@ -100,6 +100,8 @@ export interface ClientRequest {
   readonly secure: boolean;
   /** Textual IP address of the client's end of the connection; empty on a unix socket. */
   readonly clientAddress: string;
+  /** The certificate that the client has shown and that counts, DER in base64; only where clients are asked for one. */
+  readonly clientCertificate?: string | undefined;
   /** Undefined when the request has no body. */
   readonly body: ClientBody | undefined;
   /** The client takes trailers, and the edge can write and read them; left out: no. */

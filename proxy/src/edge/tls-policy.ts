@@ -1,18 +1,27 @@
 /** What TLS listeners ask of their clients: versions, ciphers, and the authorities that sign clients' certificates. */
 import { constants, X509Certificate } from 'node:crypto';
 import { statSync } from 'node:fs';
-import { createSecureContext, type SecureContextOptions, type SecureVersion } from 'node:tls';
+import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { PEM_FILE_MAX, readWhole, whyUnread } from '../config/files/read-file.js';
 import { EdgeError } from '../errors.js';
 
 /** What is not given is Node's default. */
 export interface TlsRules {
-  readonly minVersion?: SecureVersion | undefined;
-  /** In OpenSSL's form. */
+  readonly minVersion?: '1.2' | '1.3' | undefined;
+  /** In OpenSSL's form; suites of TLS 1.3 are those of the library unless some are named. */
   readonly ciphers?: string | undefined;
   /** File of authorities in PEM. Left out: clients are not asked for certificates. */
   readonly clientCa?: string | undefined;
 }
+
+/** Suites of TLS 1.3 have names of this form, in any list. */
+export const MODERN_SUITE = /^TLS_/;
+
+/** Those of the library, to go before a list that names none: without, node would do without TLS 1.3. */
+const modernSuites = constants.defaultCoreCipherList.split(':').filter((name) => MODERN_SUITE.test(name));
+
+/** The names in a list of suites. */
+export const suitesIn = (ciphers: string): string[] => ciphers.split(/[:, ]+/).filter((name) => name !== '');
 
 /** The rules as they are now. */
 export interface TlsTerms {
@@ -38,6 +47,8 @@ export class TlsPolicy {
 
   /** Whether clients are asked for certificates. */
   readonly asksClients: boolean;
+  /** Called for each client that is turned away for its certificate; `reason` is OpenSSL's code. */
+  readonly onRefused: (client: string, reason: string) => void;
   readonly #rules: TlsRules;
   readonly #onFault: (error: EdgeError) => void;
   #terms: TlsTerms = { stamp: '', context: {} };
@@ -48,7 +59,12 @@ export class TlsPolicy {
    * `onFault` is called once for each change that cannot be used; the authorities read before stay in use.
    * @throws EdgeError ERR_EDGE_CERTIFICATE when a rule cannot be kept, or the file be used
    */
-  constructor(rules: TlsRules, onFault: (error: EdgeError) => void) {
+  constructor(
+    rules: TlsRules,
+    onFault: (error: EdgeError) => void,
+    onRefused: (client: string, reason: string) => void = () => {},
+  ) {
+    this.onRefused = onRefused;
     this.#rules = rules;
     this.#onFault = onFault;
     this.asksClients = rules.clientCa !== undefined;
@@ -70,22 +86,38 @@ export class TlsPolicy {
     return this.#terms;
   }
 
+  /** Nothing but a list of ciphers is read by OpenSSL alone. */
+  #blamed(cause: unknown): string {
+    const { ciphers, clientCa } = this.#rules;
+    const { code = '' } = cause as NodeJS.ErrnoException;
+    return ciphers !== undefined && code.startsWith('ERR_SSL') ? 'tls_ciphers' : (clientCa ?? 'tls_ciphers');
+  }
+
+  /** The rules as they are given, for a library that reads files itself. */
+  get rules(): TlsRules {
+    return this.#rules;
+  }
+
   #read(stamp: string): TlsTerms {
     const { minVersion, ciphers, clientCa } = this.#rules;
     try {
       const context = {
-        ...(minVersion !== undefined && { minVersion }),
-        ...(ciphers !== undefined && { ciphers }),
+        ...(minVersion !== undefined && { minVersion: `TLSv${minVersion}` as const }),
+        ...(ciphers !== undefined && { ciphers: withModern(ciphers) }),
         // A session that is resumed is not verified again: it would outlive its authority.
         ...(clientCa !== undefined && { ca: readAuthorities(clientCa), secureOptions: constants.SSL_OP_NO_TICKET }),
       };
       createSecureContext(context);
       return { stamp, context };
     } catch (cause) {
-      const what = clientCa === undefined ? 'the TLS options' : clientCa;
-      throw new EdgeError('ERR_EDGE_CERTIFICATE', `cannot use ${what}: ${whyUnread(cause)}`, { cause });
+      throw new EdgeError('ERR_EDGE_CERTIFICATE', `cannot use ${this.#blamed(cause)}: ${whyUnread(cause)}`, { cause });
     }
   }
+}
+
+function withModern(ciphers: string): string {
+  const suites = suitesIn(ciphers);
+  return (suites.some((name) => MODERN_SUITE.test(name)) ? suites : [...modernSuites, ...suites]).join(':');
 }
 
 function stampOf(file: string | undefined): string {

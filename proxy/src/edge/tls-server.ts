@@ -42,10 +42,13 @@ export function createTlsServer({ options, certificates, requiresClients, faults
     current = pair;
     server.setSecureContext(pair.options);
   });
-  if (asksClients && requiresClients) {
+  if (asksClients) {
     server.prependListener('secureConnection', (socket: TLSSocket) => {
+      const shows = socket.getPeerX509Certificate() !== undefined;
       // Node counts a resumed session without a certificate as authorized.
-      if (!socket.authorized || socket.getPeerX509Certificate() === undefined) socket.destroy();
+      if (shows ? socket.authorized : !requiresClients) return;
+      certificates.policy.onRefused(socket.remoteAddress ?? '', String(socket.authorizationError));
+      socket.destroy();
     });
   }
   return server;

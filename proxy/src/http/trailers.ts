@@ -45,6 +45,8 @@ const BEFORE_BODIES: ReadonlySet<string> = new Set([
     'forwarded',
     'via',
     'cdn-loop',
+    'client-cert',
+    'client-cert-chain',
     'connection-id',
     'sub-meta',
     'pub-meta',

@@ -25,6 +25,8 @@ export interface Forwardable {
   readonly host: string;
   readonly headers: RawHeaders;
   readonly clientAddress: string;
+  /** DER in base64. */
+  readonly clientCertificate?: string | undefined;
   /** It says that its client takes trailers, and they can be passed. */
   readonly takesTrailers?: boolean;
   /** The request is a WebSocket's. */
@@ -69,6 +71,7 @@ export class Forwarder {
       {
         headers: request.headers,
         clientAddress: request.clientAddress,
+        clientCertificate: request.unsigned === true ? undefined : request.clientCertificate,
         host,
         secure: trust.secure,
         websocket: request.websocket ?? false,

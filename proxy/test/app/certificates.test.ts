@@ -7,6 +7,9 @@ import { CERTIFICATES_CHECKED, type CertificateOptions, checkCertificates } from
 
 const configOf = (tlsCertsDir: string, httpsPorts = [{ host: '0.0.0.0', port: 443 }]): CertificateOptions => ({
   httpsPorts,
+  tlsMinVersion: '1.2',
+  tlsCiphers: undefined,
+  tlsClientCa: undefined,
   pushInHttpsPort: -1,
   pushInClientCa: undefined,
   tlsCertsDir,

@@ -68,6 +68,7 @@ export interface Joined {
 export const GRIP = ['Sec-WebSocket-Extensions: grip'];
 
 const RULES: ForwardRules = {
+  ownsClientCert: false,
   cdnLoop: '',
   acceptXForwardedProtocol: false,
   setXForwardedProtocol: 'true',

@@ -38,6 +38,7 @@ export function checkCombinations(draft: Draft, found: Findings): void {
   checkOrigins(draft, found);
   checkCompression(draft, found);
   checkCurve(draft, found);
+  checkTls(draft, found);
   checkEdge(draft, found);
   if (found.format === 'pushpin' && draft.logFormat === 'auto') draft.logFormat = 'text';
 }
@@ -147,6 +148,17 @@ function checkCurve(draft: Draft, found: Findings): void {
   if (clients.length > 0) fail('zmq_curve_client_keys', without, 'ERR_CONFIG_CONFLICT');
   if (file !== undefined) fail('zmq_curve_client_keys_file', without, 'ERR_CONFIG_CONFLICT');
   if (publisher !== undefined) fail('zmq_curve_publisher_key', without, 'ERR_CONFIG_CONFLICT');
+}
+
+/** Refuses what the listeners of the uws edge could not keep, rather than to speak what is not wanted. */
+function checkTls({ edge, httpsPorts, tlsMinVersion, tlsCiphers = '' }: Draft, found: Findings): void {
+  if (edge !== 'uws' || httpsPorts.length === 0) return;
+  const version = found.given.get('tls_min_version');
+  if (tlsMinVersion === '1.3' && version !== undefined)
+    found.fail('ERR_CONFIG_CONFLICT', version, 'edge uws cannot refuse TLS 1.2 on https_ports: use edge: node');
+  const ciphers = found.given.get('tls_ciphers');
+  if (/(?:^|[:, ])TLS_/.test(tlsCiphers) && ciphers !== undefined)
+    found.fail('ERR_CONFIG_CONFLICT', ciphers, 'edge uws cannot choose among the suites of TLS 1.3: use edge: node');
 }
 
 /** Warns of options that the chosen edge ignores, so that nobody relies on a limit that is not there. */

@@ -19,6 +19,7 @@ import type { BoundListener, ClientRequest, Edge, EdgeEvents, EdgeHandler, Liste
 import { checkMethod, checkMethodAt, checkRequest, isRefusal, type Refusal, type Target } from '../request-check.js';
 import type { TlsCertificates } from '../tls-certificates.js';
 import { NodeBody } from './body.js';
+import { clientCertificate } from './client-certificate.js';
 import { ignoreError, NodeConnection } from './connection.js';
 import { NodeHandshake, plainHead } from './handshake.js';
 import { NodeResponse, type NodeResponseDeps } from './response.js';
@@ -72,6 +73,10 @@ export class NodeEdge implements Edge {
       direct: deps.direct ?? new DirectWrites(streamBinding()),
       faults: deps.faults ?? uncontained,
     };
+  }
+
+  get #asksClients(): boolean {
+    return this.#options.certificates.policy.asksClients;
   }
 
   get connections(): number {
@@ -255,6 +260,7 @@ export class NodeEdge implements Edge {
       headers: message.rawHeaders,
       secure,
       clientAddress: plainAddress(message.socket.remoteAddress),
+      clientCertificate: this.#asksClients ? clientCertificate(message.socket) : undefined,
       body,
       takesTrailers: version === '1.1' && saysTrailers(message.rawHeaders),
     };

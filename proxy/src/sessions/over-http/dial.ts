@@ -61,8 +61,9 @@ export class HttpDial implements HttpOriginParts {
   dispatch(extra: RawHeaders, body: Buffer | null, handler: OriginHandler): OriginCall {
     const { request, route, standing } = this.#dial;
     const { forwarder, originOf } = this.#parts;
-    const { path, host: asked, clientAddress } = request;
-    const own = { path, host: asked, headers: withoutEventsFields(request.headers), clientAddress, websocket: true };
+    const { path, host: asked, clientAddress, clientCertificate } = request;
+    const headersOf = withoutEventsFields(request.headers);
+    const own = { path, host: asked, headers: headersOf, clientAddress, clientCertificate, websocket: true };
     const { host, path: asPath, headers } = forwarder.forward(own, route, standing, this.#target);
     headers.push(...extra);
     if (headerValue(headers, 'accept-encoding') === undefined) headers.push('Accept-Encoding', 'identity');

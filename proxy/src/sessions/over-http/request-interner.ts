@@ -57,6 +57,7 @@ export class RequestKeeper {
       headers: this.#headers(request.headers),
       secure: request.secure,
       clientAddress: request.clientAddress,
+      ...(request.clientCertificate !== undefined && { clientCertificate: request.clientCertificate }),
       body: undefined,
     };
   }

@@ -13,7 +13,7 @@ import { ConfigError, userText } from './errors.js';
 import { readRoutes } from './routes/routes-source.js';
 import { realClock } from './runtime/clock.js';
 import { watchLauncher } from './runtime/launcher.js';
-import { setUpV8 } from './runtime/v8-flags.js';
+import { setUpV8 } from './runtime/start-up.js';
 import { createLog, type RootLog } from './telemetry/log.js';
 import { outputFor } from './telemetry/standard-output.js';
 import { version } from './version.js';

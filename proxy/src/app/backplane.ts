@@ -14,7 +14,7 @@ import {
 import type { Config } from '../config/config.js';
 import { PEM_FILE_MAX, readWhole, whyUnread } from '../config/files/read-file.js';
 import { ConfigError } from '../errors.js';
-import { wantsHistory } from '../history/make-replay.js';
+import { wantsHistory } from '../history/replay.js';
 import { RoutesSource } from '../routes/routes-source.js';
 import { type Clock, guardedClock } from '../runtime/clock.js';
 import type { RootLog } from '../telemetry/log.js';

@@ -1,14 +1,13 @@
 /** The composition of the request path: from a client's request to its origin, and to what is held for it. */
 import type { Containment } from '@holdfast/control-api';
-import { OverChannelsReport } from '../channels/over-channels.js';
 import type { ChannelRegistry } from '../channels/registry.js';
-import type { SubscriberParts } from '../channels/subscriber-parts.js';
+import { OverChannelsReport, type SubscriberDeps } from '../channels/subscriber-deps.js';
 import { Compression } from '../compression/compression.js';
 import type { Config } from '../config/config.js';
 import { AllowedOrigins } from '../config/types/allowed-origins.js';
 import type { Sequencer } from '../delivery/sequencer.js';
-import type { ReplayParts } from '../history/replay-parts.js';
-import type { HoldParts } from '../holds/hold.js';
+import type { ReplayDeps } from '../history/replay.js';
+import type { HoldDeps } from '../holds/hold.js';
 import { HttpFilters } from '../links/http-filter.js';
 import { LinkClient } from '../links/link-client.js';
 import { SharedFetches } from '../links/shared-fetch.js';
@@ -25,10 +24,10 @@ import type { Route } from '../routes/route.js';
 import type { RouteTable } from '../routes/route-table.js';
 import type { Target } from '../routes/target.js';
 import type { Clock } from '../runtime/clock.js';
+import { RequestInterner } from '../sessions/client-request.js';
 import { SessionDialer } from '../sessions/dialer.js';
 import { Handshake } from '../sessions/handshake.js';
-import { RequestKeeper } from '../sessions/over-http/request-interner.js';
-import type { SessionParts } from '../sessions/session-parts.js';
+import type { SessionDeps } from '../sessions/session-deps.js';
 import { SockJs } from '../sockjs/sockjs.js';
 import type { RootLog } from '../telemetry/log.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
@@ -39,18 +38,20 @@ export interface RequestPathDeps {
   readonly registry: ChannelRegistry;
   readonly sequencer: Sequencer;
   readonly routes: () => RouteTable;
-  readonly origins: OriginClient;
+  readonly origins: Pick<OriginClient, 'origin'>;
   /** Undefined where no history is kept. */
-  readonly replay: ReplayParts | undefined;
+  readonly replay: ReplayDeps | undefined;
   /** Whether another connection to an origin may be opened. */
   readonly admits: () => boolean;
   readonly faults: Containment;
   readonly clock: Clock;
+  /** A number in [0, 1). */
+  readonly random: () => number;
 }
 
 /** Makes what every exchange, hold and session is given. */
 export function composeRequests(config: Config, log: RootLog, around: RequestPathDeps): RequestDeps {
-  const { telemetry, registry, sequencer, routes, origins, replay, admits, faults, clock } = around;
+  const { telemetry, registry, sequencer, routes, origins, replay, admits, faults, clock, random } = around;
   const { debug, connectionSubscriptionMax, sigIss, sigKey } = config;
   const rules = forwardRules(config);
   const forwarder = new Forwarder({ rules, sigIss, sigKey }, clock);
@@ -58,10 +59,10 @@ export function composeRequests(config: Config, log: RootLog, around: RequestPat
   const holdLog = log.child('hold');
   const warnings = new OriginWarnings(log.child('request'), clock, config);
   const { clientQueueSize, slowClientPolicy, gapPolicy } = config;
-  const subscriber: SubscriberParts = {
+  const subscriber: SubscriberDeps = {
     registry,
     clock,
-    random: Math.random,
+    random,
     events: telemetry.subscribers,
     log: holdLog,
     warnings,
@@ -72,25 +73,25 @@ export function composeRequests(config: Config, log: RootLog, around: RequestPat
     overChannels: new OverChannelsReport(clock, holdLog),
   };
   const client = new LinkClient({ forwarder, originOf, routes, clock, log: log.child('links'), faults, warnings });
-  const holds: HoldParts = {
+  const holds: HoldDeps = {
     subscriber,
     sequencer,
-    links: { client, fetches: new SharedFetches(faults), clock, random: Math.random },
+    links: { client, fetches: new SharedFetches(faults), clock, random },
     limiter: new UpdateLimiter(clock, faults),
     filters: new HttpFilters(client, clock),
     replay,
     debug,
   };
   const dialer = new SessionDialer(
-    { clock, random: Math.random, faults, forwarder, originOf },
+    { clock, random, faults, forwarder, originOf },
     { websocketMessageMax: config.websocketMessageMax, allowCompression: config.allowCompression },
     config,
     admits,
   );
-  const sessions: SessionParts = {
+  const sessions: SessionDeps = {
     subscriber: { ...subscriber, log: log.child('session') },
     dial: dialer.dial,
-    requests: new RequestKeeper(),
+    requests: new RequestInterner(),
     debug,
     filters: holds.filters,
     replay,
@@ -133,8 +134,8 @@ export function composeSockJs(
   return new SockJs({
     clock,
     faults: sessions.subscriber.faults,
-    random: Math.random,
-    open: (request, handshake, route, standing) => new Handshake(request, handshake, route, standing, sessions).start(),
+    random: sessions.subscriber.random,
+    open: (request, handshake, route, trust) => new Handshake(request, handshake, route, trust, sessions).start(),
     ended: (end) => events.requestEnded({ ...end, target: undefined, hold: undefined, retry: false }),
     sockjsUrl,
     acoOrigins: new AllowedOrigins(acoOrigins),
@@ -149,7 +150,10 @@ function makeCompression(config: Config, faults: Containment): Compression | und
 }
 
 /** What answers for a target: a pool of connections, or the test target. */
-function originsOf(origins: OriginClient, faults: Containment): (target: Target, route: Route, host: string) => Origin {
+function originsOf(
+  origins: RequestPathDeps['origins'],
+  faults: Containment,
+): (target: Target, route: Route, host: string) => Origin {
   return (target, route, host) =>
     target.kind === 'http' ? origins.origin(target, host) : new TestOrigin(route.pathBeg, target, faults);
 }

@@ -2,19 +2,20 @@
 import { type Backplane, type Containment, historyOf, type StatsSink } from '@holdfast/control-api';
 import { ChannelRegistry } from '../channels/registry.js';
 import type { Config } from '../config/config.js';
-import { ChannelInterest } from '../delivery/channel-interest.js';
-import { ItemDelivery } from '../delivery/item-delivery.js';
+import { ChannelInterest, ItemDelivery } from '../delivery/item-delivery.js';
 import { RateLimiter } from '../delivery/rate-limiter.js';
 import { type EdgeListener, Edges } from '../edge/edges.js';
 import type { EdgeHandler } from '../edge/port.js';
 import { TlsCertificates } from '../edge/tls-certificates.js';
-import { makeReplay } from '../history/make-replay.js';
+import { makeReplay } from '../history/replay.js';
 import { OriginClient } from '../origin/client.js';
+import type { RequestDeps } from '../request/request-deps.js';
 import { RequestHandler } from '../request/request-handler.js';
 import { RoutesSource } from '../routes/routes-source.js';
 import { type Clock, guardedClock } from '../runtime/clock.js';
 import { Descriptors } from '../runtime/descriptors.js';
 import { FastPaths } from '../runtime/node-internals/fast-paths.js';
+import type { SockJs } from '../sockjs/sockjs.js';
 import { EdgeReports } from '../telemetry/edge-reports.js';
 import type { RootLog } from '../telemetry/log.js';
 import type { Metrics } from '../telemetry/metrics.js';
@@ -34,10 +35,23 @@ const ORIGIN_HEADER_BYTES = 65_536;
 export interface Overrides {
   /** What all that serves clients goes by; left out: the machine's clock. */
   readonly clock?: Clock;
+  /** A number in [0, 1); left out: `Math.random`. */
+  readonly random?: () => number;
+  /** What answers for targets over HTTP; left out: connections to them. */
+  readonly origins?: Origins;
+  /** Counts what happens in the process; left out: metrics of its own. */
+  readonly metrics?: Metrics;
+  /** Gives what the data plane has in the place of its share of the node's backplane. */
+  readonly backplane?: (share: Backplane) => Backplane;
+  /** Gets the parts when they are made, before anything listens. */
+  readonly assembled?: (parts: Assembly) => void;
 }
 
+/** Origins by their targets. */
+export type Origins = Pick<OriginClient, 'origin' | 'close'>;
+
 /** What a data plane is given by the process that it serves clients in. */
-export interface DataPlaneDeps extends Overrides {
+export interface DataPlaneDeps extends Pick<Overrides, 'clock' | 'random' | 'origins' | 'assembled'> {
   /** For this data plane alone; not yet started. */
   readonly backplane: Backplane;
   readonly metrics: Metrics;
@@ -50,13 +64,16 @@ export interface DataPlaneDeps extends Overrides {
   readonly statsSink: StatsSink;
 }
 
-/** The parts that a data plane starts and stops. */
+/** The parts of a data plane: those that it starts and stops, and what its edges and requests are given. */
 export interface Assembly {
   readonly backplane: Backplane;
   readonly registry: ChannelRegistry;
   readonly delivery: ItemDelivery;
   readonly routes: RoutesSource;
-  readonly origins: OriginClient;
+  readonly origins: Origins;
+  readonly handler: EdgeHandler;
+  readonly requests: RequestDeps;
+  readonly sockjs: SockJs;
   readonly telemetry: Telemetry;
   readonly edge: Edges;
 }
@@ -66,7 +83,7 @@ export interface Assembly {
  * @throws RoutesError when the routes file cannot be read; EdgeError when the edge cannot be had
  */
 export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Assembly {
-  const { backplane, metrics, faults, statsSink } = deps;
+  const { backplane, metrics, faults, statsSink, random = Math.random } = deps;
   const clock = deps.clock ?? guardedClock(faults);
   const telemetry = makeTelemetry(config, log, {
     metrics,
@@ -96,21 +113,24 @@ export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Ass
   const descriptors = Descriptors.ofProcess();
   const admits = () => descriptors.admits('origin');
   const { originConnectTimeout, originTimeout, originKeepAliveTimeout, originConnectionMaxAge } = config;
-  const origins = new OriginClient({
-    originConnectTimeout,
-    originTimeout,
-    originKeepAliveTimeout,
-    originConnectionMaxAge,
-    maxHeaderBytes: ORIGIN_HEADER_BYTES,
-    admits,
-    parserFound: reportFastPaths(log, metrics),
-    faults,
-  });
+  const parserFound = reportFastPaths(log, metrics);
+  const origins =
+    deps.origins ??
+    new OriginClient({
+      originConnectTimeout,
+      originTimeout,
+      originKeepAliveTimeout,
+      originConnectionMaxAge,
+      maxHeaderBytes: ORIGIN_HEADER_BYTES,
+      admits,
+      parserFound,
+      faults,
+    });
   const history = historyOf(backplane);
   const { positions, sequencer } = delivery;
   const replay =
     history && makeReplay(config, { history, positions, clock, events: metrics, log: log.child('history') });
-  const parts = composeRequests(config, log, {
+  const requests = composeRequests(config, log, {
     telemetry,
     registry,
     sequencer,
@@ -120,11 +140,15 @@ export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Ass
     admits,
     faults,
     clock,
+    random,
   });
-  const handler = new RequestHandler(parts, composeSockJs(config, parts, deps.isShared));
+  const sockjs = composeSockJs(config, requests, deps.isShared);
+  const handler = new RequestHandler(requests, sockjs);
   const edge = makeEdges(config, log, deps, handler, descriptors, clock);
   metrics.observe({ connections: () => edge.connections, channels: () => registry.size });
-  return { backplane, registry, delivery, routes, origins, telemetry, edge };
+  const parts = { backplane, registry, delivery, routes, origins, handler, requests, sockjs, telemetry, edge };
+  deps.assembled?.(parts);
+  return parts;
 }
 
 /** Probes the fast paths, and says which are active; the result takes what the first connection to an origin shows. */

@@ -3,7 +3,7 @@ import type { ChannelView, Connections, Question } from '@holdfast/control-api';
 import { zeroCounts } from '@holdfast/grip';
 import type { ChannelRegistry } from '../channels/registry.js';
 import type { Config } from '../config/config.js';
-import type { ChannelPositions } from '../delivery/channel-positions.js';
+import type { ChannelPositions } from '../delivery/item-delivery.js';
 import type { EdgeListener } from '../edge/edges.js';
 import { realClock } from '../runtime/clock.js';
 import type { RootLog } from '../telemetry/log.js';

@@ -34,7 +34,7 @@ export class HoldfastNode {
     for (const { fields, message } of exposuresOf(config, routes.keyFiles)) log.warn(fields, message);
     const { problems, warnings } = checkCertificates(config, routes.table.routes);
     for (const message of [...problems, ...warnings]) log.child('tls').warn({}, message);
-    const metrics = new Metrics(config.prometheusPrefix);
+    const metrics = overrides.metrics ?? new Metrics(config.prometheusPrefix);
     this.faults = new Faults(log.child('fault'), metrics);
     this.#control = new ControlPlane(config, log, metrics, this.faults, () => this.#serving);
     this.#serving = this.#makeServing(config, metrics, overrides);
@@ -88,14 +88,15 @@ export class HoldfastNode {
       });
     }
     const instance = randomBytes(3).toString('hex');
+    const share = hub.share();
     return new OneProcess(config, this.#log, {
-      backplane: hub.share(),
+      ...overrides,
+      backplane: overrides.backplane?.(share) ?? share,
       metrics,
       faults: this.faults,
       statsSink,
       instance,
       isShared: false,
-      ...overrides,
     });
   }
 }

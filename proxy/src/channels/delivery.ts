@@ -1,8 +1,8 @@
 /** An item on its way to subscribers, encoded once for each kind of them. */
 import type { Position } from '@holdfast/control-api';
 import { contentOf, type FormatFor, type Item, itemBytes, kindRows, type SubscriberKind } from '@holdfast/grip';
-import { StreamPiece } from '../edge/stream-piece.js';
-import { FramePiece } from '../websocket/frame-piece.js';
+import { StreamPiece } from '../edge/port.js';
+import { FramePiece } from '../websocket/message-socket.js';
 
 /**
  * One getter for each kind of subscriber in the table of formats, so that what is read for each subscriber has one shape; the

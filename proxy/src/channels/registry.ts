@@ -1,7 +1,4 @@
-/**
- * Owns: which subscribers of this node are on which channel, and telling others of this node's interest.
- * Does not own: delivery, or the subscribers themselves.
- */
+/** Which subscribers of this node are on which channel, and the node's interest that follows from that. */
 import { kindRows } from '@holdfast/grip';
 import type { Clock, Timer } from '../runtime/clock.js';
 import type { Subscriber, SubscriberKind } from './subscriber.js';

@@ -1,7 +1,4 @@
-/**
- * Owns: the subscriptions of one connection: which channels it is on, the last id that it has of each, and their filters.
- * Does not own: the registry, or what is delivered.
- */
+/** The subscriptions of one connection: its channels, the last id that it has of each, and their filters. */
 import { type FilterContext, type FilterPlan, type Item, noFilters, planFilters } from '@holdfast/grip';
 
 /** A channel as the origin names it. */

@@ -1,15 +1,17 @@
 /** An answer whose body is compressed where that is allowed and the client prefers it, decided on its head. */
 import { headerValues, type RawHeaders, type ResponseHead } from '@holdfast/grip';
 import { checkedHeaders } from '../edge/client-headers.js';
-import type { ClientRequest, ClientResponse, ResponseHandler } from '../edge/port.js';
-import { ResponseWrapper } from '../edge/response-wrapper.js';
-import type { StreamPiece } from '../edge/stream-piece.js';
+import {
+  type ClientRequest,
+  type ClientResponse,
+  type ResponseHandler,
+  ResponseWrapper,
+  type StreamPiece,
+} from '../edge/port.js';
 import type { Codec } from '../http/codings.js';
-import type { Compression } from './compression.js';
-import type { EncodedBody } from './encoder-body.js';
-import { EncoderBody, type EncoderOwner } from './encoder-body.js';
-import { GzipStream } from './gzip-stream.js';
-import { encodedHead, forbidsTransform, notModifiedHead, varyingHead } from './rules.js';
+import { type Compression, encodedHead, forbidsTransform, notModifiedHead, varyingHead } from './compression.js';
+import { type EncodedBody, EncoderBody, type EncoderOwner } from './encoder-body.js';
+import { GzipStream } from './gzip.js';
 
 /** A head that waits, to the end of this turn at most, for the body: one that is there whole is encoded whole. */
 interface Kept {

@@ -1,8 +1,7 @@
 /** The body of an answer on its way through an encoder: the port, and its implementation by an encoder of node's. */
 import type { Containment } from '@holdfast/control-api';
 import type { RawHeaders } from '@holdfast/grip';
-import type { ClientResponse } from '../edge/port.js';
-import type { StreamPiece } from '../edge/stream-piece.js';
+import type { ClientResponse, StreamPiece } from '../edge/port.js';
 import type { Encoder } from '../http/codings.js';
 
 /** A body on its way through an encoder. Its head has gone out. */

@@ -2,8 +2,7 @@
 import { headerValue, headerValues, isToken, type RawHeaders, type ResponseHead } from '@holdfast/grip';
 import { type AllowedOrigins, isOrigin } from '../config/types/allowed-origins.js';
 import { clientHeaders } from '../edge/client-headers.js';
-import type { ClientResponse } from '../edge/port.js';
-import { ResponseWrapper } from '../edge/response-wrapper.js';
+import { type ClientResponse, ResponseWrapper } from '../edge/port.js';
 
 /** What a script of the request's origin may do with the answer. */
 export interface Grant {

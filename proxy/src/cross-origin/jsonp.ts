@@ -1,8 +1,13 @@
 /** JSON-P: a GET whose query says which request a script means, and the script that gives it the answer. */
 import { headerFault, type RawHeaders, type ResponseHead, readJson, textFromWire, wireFromText } from '@holdfast/grip';
 import { clientHeaders } from '../edge/client-headers.js';
-import type { BodySink, ClientBody, ClientRequest, ClientResponse } from '../edge/port.js';
-import { ResponseWrapper } from '../edge/response-wrapper.js';
+import {
+  type BodySink,
+  type ClientBody,
+  type ClientRequest,
+  type ClientResponse,
+  ResponseWrapper,
+} from '../edge/port.js';
 import { RequestError } from '../errors.js';
 import type { JsonpRule } from '../routes/route.js';
 import { isForbiddenField } from '../routes/script-fields.js';

@@ -1,4 +1,4 @@
-/** Takes a message that has reached this node to its subscribers: first in order, then to each. */
+/** Takes a message that has reached this node to its subscribers: first in order, then to each; and follows their interest. */
 import {
   type BackplaneListener,
   type Containment,
@@ -7,14 +7,104 @@ import {
   type ItemMessage,
   type Log,
   type Message,
+  type Position,
   uncontained,
 } from '@holdfast/control-api';
 import { Delivery } from '../channels/delivery.js';
-import type { ChannelRegistry } from '../channels/registry.js';
+import type { ChannelRegistry, Interest } from '../channels/registry.js';
+import type { Subscriber } from '../channels/subscriber.js';
 import type { Clock } from '../runtime/clock.js';
-import { ChannelPositions } from './channel-positions.js';
 import type { RateLimiter } from './rate-limiter.js';
 import { Sequencer, type SequencerEvents } from './sequencer.js';
+
+interface Progress {
+  last: Position;
+  /** Arrived, but not given out: they wait for the one before them. In order. */
+  readonly waiting: Position[];
+}
+
+/** Channels with subscribers whose items have positions. */
+export class ChannelPositions {
+  readonly #channels = new Map<string, Progress>();
+
+  /** An item has reached this node: in the order of positions, as backplanes bring them. */
+  arrived(channel: string, position: Position): void {
+    const progress = this.#channels.get(channel);
+    if (progress === undefined) {
+      this.#channels.set(channel, { last: position, waiting: [position] });
+      return;
+    }
+    progress.last = position;
+    progress.waiting.push(position);
+  }
+
+  /** An item that had arrived is given out now; says up to where all are. */
+  passed(channel: string, position: Position): Position {
+    const waiting = this.#channels.get(channel)?.waiting;
+    if (waiting?.[0] === position) waiting.shift();
+    else if (waiting !== undefined) {
+      const at = waiting.indexOf(position);
+      if (at !== -1) waiting.splice(at, 1);
+    }
+    return this.latest(channel) ?? position;
+  }
+
+  /** Up to where all items have been given out; undefined when none has come since the first subscription. */
+  latest(channel: string): Position | undefined {
+    const progress = this.#channels.get(channel);
+    const first = progress?.waiting[0];
+    return first === undefined ? progress?.last : { epoch: first.epoch, offset: first.offset - 1 };
+  }
+
+  /** The last subscriber has gone. */
+  forget(channel: string): void {
+    this.#channels.delete(channel);
+  }
+}
+
+/**
+ * How long after a channel's first subscription its holds ask their origins again, where that is wanted, in ms: for what
+ * a publisher sent before the subscription had reached it.
+ */
+const FIRST_UPDATE_MS = 1_000;
+
+/** What the interest is joined from. */
+export interface ChannelInterestDeps {
+  readonly backplane: Interest;
+  readonly sequencer: Pick<Sequencer, 'forget'>;
+  readonly clock: Clock;
+  /** `update_on_first_subscription`. */
+  readonly updateOnFirstSubscription: boolean;
+  readonly subscribersOf: (channel: string) => ReadonlySet<Subscriber>;
+  /** Left out: nothing is contained. */
+  readonly faults?: Containment;
+}
+
+/** Passes the data plane's interest on. */
+export class ChannelInterest implements Interest {
+  readonly #deps: ChannelInterestDeps;
+
+  constructor(deps: ChannelInterestDeps) {
+    this.#deps = deps;
+  }
+
+  subscribe(channel: string): Promise<void> | undefined {
+    const { backplane, updateOnFirstSubscription, clock, subscribersOf, faults = uncontained } = this.#deps;
+    if (updateOnFirstSubscription) {
+      clock.after(FIRST_UPDATE_MS, () => {
+        for (const subscriber of [...subscribersOf(channel)]) {
+          faults.run('delivery', () => subscriber.recover(), subscriber);
+        }
+      });
+    }
+    return backplane.subscribe(channel);
+  }
+
+  unsubscribe(channel: string): void {
+    this.#deps.sequencer.forget(channel);
+    this.#deps.backplane.unsubscribe(channel);
+  }
+}
 
 /** Counts what delivery does; implemented by the metrics. */
 export interface DeliveryEvents extends SequencerEvents {
@@ -25,7 +115,7 @@ export interface DeliveryEvents extends SequencerEvents {
 }
 
 /** What delivery is given. */
-export interface ItemDeliveryParts {
+export interface ItemDeliveryDeps {
   readonly clock: Clock;
   /** How long an item may wait for the one before it, in ms. */
   readonly messageWait: number;
@@ -46,13 +136,13 @@ export class ItemDelivery implements BackplaneListener {
   /** What is known of the positions of each channel, where items have any. */
   readonly positions = new ChannelPositions();
   readonly #registry: () => ChannelRegistry;
-  readonly #parts: ItemDeliveryParts;
+  readonly #deps: ItemDeliveryDeps;
 
   /** `registry` is asked for only when something is delivered: the two know each other. */
-  constructor(registry: () => ChannelRegistry, parts: ItemDeliveryParts) {
+  constructor(registry: () => ChannelRegistry, deps: ItemDeliveryDeps) {
     this.#registry = registry;
-    this.#parts = parts;
-    const { clock, messageWait, events } = parts;
+    this.#deps = deps;
+    const { clock, messageWait, events } = deps;
     this.sequencer = new Sequencer({ clock, messageWait, events, release: (message) => this.#deliver(message) });
   }
 
@@ -70,7 +160,7 @@ export class ItemDelivery implements BackplaneListener {
   }
 
   onGap({ channel, reason, after, until }: Gap): void {
-    const { events, log } = this.#parts;
+    const { events, log } = this.#deps;
     const subscribers = [...this.#registry().of(channel)];
     events.itemsLost(reason);
     log.warn(
@@ -90,15 +180,15 @@ export class ItemDelivery implements BackplaneListener {
   /** The node goes down: delivers what waits for its turn. To be called while the subscribers are still there. */
   finish(): void {
     this.sequencer.finish();
-    this.#parts.limiter?.finish();
+    this.#deps.limiter?.finish();
   }
 
   get #faults(): Containment {
-    return this.#parts.faults ?? uncontained;
+    return this.#deps.faults ?? uncontained;
   }
 
   #deliver({ item, id, position }: ItemMessage): void {
-    const { clock, limiter, events, arrived, log } = this.#parts;
+    const { clock, limiter, events, arrived, log } = this.#deps;
     const delivery = new Delivery(
       item,
       clock.monotonic(),

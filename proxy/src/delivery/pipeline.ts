@@ -6,7 +6,7 @@ import type { Faulty } from '@holdfast/control-api';
 import type { HttpResponseFormat, HttpStreamFormat, WsMessageFormat } from '@holdfast/grip';
 import type { Delivery } from '../channels/delivery.js';
 import type { SubscriberKind } from '../channels/subscriber.js';
-import type { SubscriberParts } from '../channels/subscriber-parts.js';
+import type { SubscriberDeps } from '../channels/subscriber-deps.js';
 import type { Subscription, SubscriptionList } from '../channels/subscription-list.js';
 import type { HttpFilters } from '../links/http-filter.js';
 import type { LinkScope } from '../links/link-scope.js';
@@ -28,8 +28,8 @@ export interface Encoded {
 }
 
 /** What the pipelines of holds and of sessions share. */
-export interface PipelineParts {
-  readonly subscriber: SubscriberParts;
+export interface PipelineDeps {
+  readonly subscriber: SubscriberDeps;
   readonly filters: HttpFilters;
   /** The global debug setting. */
   readonly debug: boolean;
@@ -56,7 +56,7 @@ const EMPTY = Buffer.alloc(0);
  */
 export abstract class ItemPipeline<Format extends ItemFormat, Piece extends Encoded> {
   protected abstract readonly receiver: ItemReceiver;
-  protected abstract readonly parts: PipelineParts;
+  protected abstract readonly deps: PipelineDeps;
   /** Label of metrics. */
   protected abstract readonly kind: SubscriberKind;
   /** The connection's name in the log. */
@@ -110,7 +110,7 @@ export abstract class ItemPipeline<Format extends ItemFormat, Piece extends Enco
 
   /** Whether so many more bytes may wait beside those that do; otherwise the policy for slow clients is applied. */
   admits(waiting: number, bytes: number): boolean {
-    const { clientQueueSize, slowClientPolicy, events, log } = this.parts.subscriber;
+    const { clientQueueSize, slowClientPolicy, events, log } = this.deps.subscriber;
     if (waiting === 0 || waiting + bytes <= clientQueueSize) return true;
     events.itemDropped(this.kind, 'slow-client');
     const isFirst = this.#dropped++ === 0;
@@ -159,7 +159,7 @@ export abstract class ItemPipeline<Format extends ItemFormat, Piece extends Enco
     if (piece === undefined || !this.admits(this.waitingBefore(delivery), piece.payload.length)) return;
     this.write(piece, delivery, own);
     this.#items++;
-    this.parts.subscriber.events.itemSent(this.kind, this.receiver.routeKey);
+    this.deps.subscriber.events.itemSent(this.kind, this.receiver.routeKey);
   }
 
   #runFilters(
@@ -168,8 +168,8 @@ export abstract class ItemPipeline<Format extends ItemFormat, Piece extends Enco
     subscription: Subscription,
     contentFilters: readonly string[] | undefined,
   ): void {
-    this.#filter ??= new ItemFilter(this.list, this.scope, this.parts.filters, (filtering) =>
-      this.parts.subscriber.faults.watch('delivery', filtering, this.receiver),
+    this.#filter ??= new ItemFilter(this.list, this.scope, this.deps.filters, (filtering) =>
+      this.deps.subscriber.faults.watch('delivery', filtering, this.receiver),
     );
     const content = contentOf(format);
     this.#filter.run(subscription, delivery.item, content, contentFilters, (filtered) => {
@@ -190,7 +190,7 @@ export abstract class ItemPipeline<Format extends ItemFormat, Piece extends Enco
   }
 
   #failed(error: string): void {
-    const { events, log } = this.parts.subscriber;
+    const { events, log } = this.deps.subscriber;
     events.itemDropped(this.kind, 'filter-failed');
     log.warn({ id: this.receiver.id, error }, 'item not delivered: its filter failed');
     if (this.receiver.isDebug) this.receiver.filterFailed(error);

@@ -1,15 +1,11 @@
-/**
- * The rate of delivery on one node: which deliveries (one item to one connection) go out now, which wait, and which are
- * dropped because too many wait.
- */
+/** The rate of delivery on one node: which deliveries (one item to one connection) go out now, wait, or are dropped. */
 import { type Containment, type Log, uncontained } from '@holdfast/control-api';
 import { ITEM_OVERHEAD } from '@holdfast/grip';
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscriber, SubscriberKind } from '../channels/subscriber.js';
-import type { SubscriberEvents } from '../channels/subscriber-parts.js';
+import type { SubscriberEvents } from '../channels/subscriber-deps.js';
 import type { Options } from '../config/table.js';
 import type { Clock, Timer } from '../runtime/clock.js';
-import { DropReport } from './drop-report.js';
 
 /**
  * Bytes that the items which wait may take in memory, on all routes, each item once however many connections it is for.
@@ -231,4 +227,87 @@ function compact(queue: RouteQueue): void {
   if (queue.next < 1_024 || queue.next * 2 < queue.entries.length) return;
   queue.entries = queue.entries.slice(queue.next);
   queue.next = 0;
+}
+
+/** Time between two lines about the same route, in ms. */
+export const REPORT_MS = 10_000;
+
+/** What was dropped on a route since its last line. */
+interface Episode {
+  dropped: number;
+  /** Connection that missed an item last. */
+  id: string;
+}
+
+/**
+ * Logs the first drop of a route with its connection, then every {@link REPORT_MS} how many there were since; when
+ * there were none the episode is over, and the next drop is a first one again. At level debug each drop has its line.
+ * So the numbers of all lines of a route add up to its drops.
+ */
+class DropReport {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #hwm: number;
+  readonly #episodes = new Map<string, Episode>();
+
+  /** `hwm` is what the lines name as the limit. */
+  constructor(clock: Clock, log: Log, hwm: number) {
+    this.#clock = clock;
+    this.#log = log;
+    this.#hwm = hwm;
+  }
+
+  /** A delivery on this route (empty for those without an id) to this connection was dropped. */
+  dropped(route: string, id: string, channel: string): void {
+    const episode = this.#episodes.get(route);
+    if (episode === undefined) {
+      this.#log.warn({ id, ...labelled(route), channel, dropped: 1 }, `${this.#text(route)}, dropping message`);
+      this.#begin(route, id);
+      return;
+    }
+    episode.dropped++;
+    episode.id = id;
+    if (this.#log.isDebug())
+      this.#log.debug({ id, ...labelled(route), channel }, 'message dropped: exceeded publish hwm');
+  }
+
+  /** Logs what has not been logged, and ends all episodes. */
+  finish(): void {
+    for (const [route, episode] of this.#episodes) this.#write(route, episode);
+    this.#episodes.clear();
+  }
+
+  #begin(route: string, id: string): void {
+    const episode = { dropped: 0, id };
+    this.#episodes.set(route, episode);
+    const later = () => {
+      if (this.#episodes.get(route) !== episode) return;
+      if (episode.dropped === 0) {
+        this.#episodes.delete(route);
+        return;
+      }
+      this.#write(route, episode);
+      this.#clock.after(REPORT_MS, later);
+    };
+    this.#clock.after(REPORT_MS, later);
+  }
+
+  #write(route: string, episode: Episode): void {
+    const { dropped, id } = episode;
+    if (dropped === 0) return;
+    episode.dropped = 0;
+    this.#log.warn(
+      { ...labelled(route), dropped, lastId: id },
+      `${this.#text(route)}: ${dropped} more messages dropped`,
+    );
+  }
+
+  /** Pushpin's text. */
+  #text(route: string): string {
+    return `exceeded publish hwm (${this.#hwm})${route === '' ? '' : ` for route ${route}`}`;
+  }
+}
+
+function labelled(route: string): { readonly route?: string } {
+  return route === '' ? {} : { route };
 }

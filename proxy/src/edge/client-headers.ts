@@ -1,7 +1,4 @@
-/**
- * The header fields of an answer that reach the client, and the one check that every head passes on both edges: final and
- * interim answers, and the 101.
- */
+/** The header fields of an answer that reach the client, and the one check that every head passes on both edges. */
 import {
   headerFault,
   isFinalStatus,
@@ -11,7 +8,7 @@ import {
   reasonFault,
 } from '@holdfast/grip';
 import { EdgeError } from '../errors.js';
-import { namedByConnection } from '../http/connection-field.js';
+import { namedByConnection } from '../http/fields.js';
 
 /** What a head stands for: the answer, one before it (RFC 9110 §15.2), or the acceptance of a handshake. */
 export type HeadKind = 'final' | 'interim' | 'switch';
@@ -86,4 +83,23 @@ export function headLines(head: ResponseHead, kind: HeadKind, leaves?: (name: st
     if (leaves?.(fields[i] as string) !== true) text += `\r\n${fields[i]}: ${fields[i + 1]}`;
   }
   return text;
+}
+
+/** Fields of the handshake itself (RFC 6455 §11.3), which the edge writes. */
+const HANDSHAKE = new Set([
+  'sec-websocket-accept',
+  'sec-websocket-extensions',
+  'sec-websocket-key',
+  'sec-websocket-version',
+]);
+
+/** The fields of an origin's 101 that go to the client: without those of the hop and of the handshake itself. */
+export function acceptedHeaders(headers: RawHeaders): string[] {
+  const kept: string[] = [];
+  const allowed = clientHeaders(headers);
+  for (let i = 0; i < allowed.length; i += 2) {
+    const name = allowed[i] as string;
+    if (!HANDSHAKE.has(name.toLowerCase())) kept.push(name, allowed[i + 1] as string);
+  }
+  return kept;
 }

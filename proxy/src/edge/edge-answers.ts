@@ -1,6 +1,5 @@
-/** The answers that an edge gives by itself: to a refused request, to malformed bytes, and after a fault of Holdfast. */
+/** The answers that an edge gives by itself: to a refused request, and after a fault of Holdfast. */
 import { STATUS_CODES } from 'node:http';
-import type { Socket } from 'node:net';
 import type { Containment } from '@holdfast/control-api';
 import type { RawHeaders } from '@holdfast/grip';
 import type { ClientResponse, ResponseHandler } from './port.js';
@@ -16,14 +15,6 @@ export function answerText(response: ClientResponse, status: number, text: strin
   response.end(body);
 }
 
-/** Answers bytes that could not be parsed, on the bare socket, and ends it: where one request ends is unknown. */
-export function answerMalformed(socket: Socket, status: number, text: string): void {
-  socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: text/plain\r\nCache-Control: no-store\r\nConnection: close\r\n` +
-      `Content-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
-  );
-}
-
 /** An answer as its edge sees it. */
 export interface FaultyResponse extends ClientResponse {
   /** Whether some of the head may have gone out. */
@@ -34,7 +25,7 @@ export interface FaultyResponse extends ClientResponse {
 
 /**
  * Reports a fault in the code behind an answer, and ends the answer: by its handler, which knows what else to end; otherwise
- * with a 500, or a cut where the head has gone out. An handler without `fault` sees a client that has gone.
+ * with a 500, or a cut where the head has gone out. A handler without `fault` sees a client that has gone.
  */
 export function endFaulty(
   response: FaultyResponse,
@@ -51,4 +42,13 @@ export function endFaulty(
 function answer500(response: FaultyResponse): void {
   if (response.headersSent) response.abort(true);
   else answerText(response, 500, 'Internal error.\n', ['Connection', 'close']);
+}
+
+/** Says to the handler of an answer that its client has gone. */
+export function callGone(handler: ResponseHandler, faults: Containment): void {
+  try {
+    handler.onGone();
+  } catch (error) {
+    faults.caught('client', error, handler);
+  }
 }

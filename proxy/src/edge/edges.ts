@@ -1,11 +1,9 @@
 /** The table of client edges, and the listeners of a process, each served by the edge that it names. */
 import type { Containment } from '@holdfast/control-api';
 import type { Options } from '../config/table.js';
-import type { Clock } from '../runtime/clock.js';
-import type { Descriptors } from '../runtime/descriptors.js';
-import { WsAcceptor } from '../websocket/ws-acceptor.js';
+import { WsAcceptor } from '../websocket/ws-handshakes.js';
 import { NodeEdge } from './node/edge.js';
-import type { BoundListener, Edge, EdgeEvents, EdgeHandler, Listener } from './port.js';
+import type { BoundListener, Edge, EdgeDeps, EdgeHandler, Listener } from './port.js';
 import type { TlsCertificates } from './tls-certificates.js';
 import { UwsEdge } from './uws/edge.js';
 import { loadUws } from './uws/library.js';
@@ -27,14 +25,9 @@ export interface EdgeSettings
   readonly isShared: boolean;
 }
 
-/** The collaborators of every edge. */
-export interface EdgeDeps {
-  readonly clock: Clock;
+/** The collaborators of all edges. */
+export interface EdgesDeps extends EdgeDeps {
   readonly faults: Containment;
-  readonly events: EdgeEvents;
-  readonly descriptors: Descriptors;
-  /** A new id for each request, unique within this node, whichever edge it comes from. */
-  readonly nextId: () => string;
   /** Vanished clients cannot be detected on an edge that needs the kernel's probes for that, for this reason. */
   readonly probesFailed: (why: string) => void;
 }
@@ -42,7 +35,7 @@ export interface EdgeDeps {
 /** One row of the table. */
 interface EdgeRow {
   /** @throws EdgeError when the edge cannot be loaded on this machine */
-  make(handler: EdgeHandler, settings: EdgeSettings, deps: EdgeDeps): Edge;
+  make(handler: EdgeHandler, settings: EdgeSettings, deps: EdgesDeps): Edge;
   /** With several workers: the process that binds a listener. Where each worker does, the kernel spreads connections (SO_REUSEPORT). */
   readonly boundBy: 'primary' | 'worker';
 }
@@ -82,7 +75,7 @@ export class Edges implements Edge {
    * Makes the edges that these listeners name; nothing listens yet.
    * @throws EdgeError when one of them cannot be loaded on this machine
    */
-  constructor(listeners: readonly EdgeListener[], handler: EdgeHandler, settings: EdgeSettings, deps: EdgeDeps) {
+  constructor(listeners: readonly EdgeListener[], handler: EdgeHandler, settings: EdgeSettings, deps: EdgesDeps) {
     for (const { edge } of listeners) {
       if (!this.#edges.has(edge)) this.#edges.set(edge, edges[edge].make(handler, settings, deps));
     }

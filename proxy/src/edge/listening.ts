@@ -2,7 +2,7 @@
 import { chmodSync, chownSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { EdgeError } from '../errors.js';
-import type { Listener } from './port.js';
+import type { BoundListener, Listener } from './port.js';
 
 /**
  * Longest path of a unix socket on Linux, in bytes; a longer one would be cut off, and the rest of it bound.
@@ -21,6 +21,13 @@ export function listenError(error: NodeJS.ErrnoException, listener: Listener): E
   const why =
     error.code === 'EACCES' ? 'no permission' : error.code === 'EADDRNOTAVAIL' ? 'no such address' : error.message;
   return new EdgeError('ERR_EDGE_LISTEN', `cannot listen on ${where}: ${why}`, { cause: error });
+}
+
+/** A listener as it is bound: to the real port, at the address that is shown. A unix socket has neither. */
+export function boundTo(listener: Listener, address: string, port: number): BoundListener {
+  if (listener.path !== undefined) return { ...listener, url: `unix:${listener.path}` };
+  const host = address.includes(':') ? `[${address}]` : address;
+  return { ...listener, port, url: `${listener.tls === true ? 'https' : 'http'}://${host}:${port}` };
 }
 
 /**

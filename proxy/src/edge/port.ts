@@ -1,14 +1,12 @@
 /**
- * The port between clients and the proxy: what a client's request and response look like to everything else. `edges.ts` has
- * the implementations.
- *
- * The shape is the one that both node:http and uWebSockets.js can keep: a request is a copied value that outlives the
- * library's own object; a write reports back-pressure; a hold is written through `push` alone.
+ * The port between clients and the proxy: what a client's request and response look like to everything else, in a shape that both
+ * node:http and uWebSockets.js can keep.
  */
-import type { Faulty } from '@holdfast/control-api';
+import type { Containment, Faulty } from '@holdfast/control-api';
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
+import type { Clock } from '../runtime/clock.js';
+import type { Descriptors } from '../runtime/descriptors.js';
 import type { MessageSocket } from '../websocket/message-socket.js';
-import type { StreamPiece } from './stream-piece.js';
 
 /** Where an edge listens. Exactly one of `port` and `path` is given. */
 export interface Listener {
@@ -59,6 +57,17 @@ export interface EdgeEvents {
   requestRefused(reason: string, status: number, client: string): void;
 }
 
+/** The collaborators of every edge. */
+export interface EdgeDeps {
+  readonly clock: Clock;
+  /** Left out: nothing is contained. */
+  readonly faults?: Containment;
+  readonly events: EdgeEvents;
+  readonly descriptors: Descriptors;
+  /** A new id for each request, unique within this node, whichever edge it comes from. */
+  readonly nextId: () => string;
+}
+
 /** What an edge hands requests to. */
 export interface EdgeHandler {
   /**
@@ -83,7 +92,7 @@ export interface ClientHandshake {
   accept(headers: RawHeaders, extensions?: string): MessageSocket | undefined;
 }
 
-/** One client request: plain copied values, usable for as long as anybody keeps it. */
+/** One client request: plain copied values, usable for as long as anybody keeps it; the library's own object is not. */
 export interface ClientRequest {
   /** Unique within this node; the name of this request in logs, errors and metrics of slow clients. */
   readonly id: string;
@@ -187,4 +196,100 @@ export interface ClientResponse {
   readonly waiting: number;
   /** Body bytes given to this response so far. */
   readonly bodyBytes: number;
+}
+
+/** Puts payload bytes into an edge's framing. One function for all clients of an edge: its identity says what was made. */
+export type Framing = (payload: Buffer) => Buffer;
+
+/** A piece as a part of a gzip stream, and what that stream's end has to know of it. */
+export interface GzipPiece {
+  /** What is written. */
+  readonly piece: StreamPiece;
+  /** Checksum of the plain bytes. */
+  readonly crc: number;
+  /** What a checksum is multiplied by when these bytes follow. */
+  readonly shift: number;
+  /** Plain bytes. */
+  readonly length: number;
+}
+
+/**
+ * Body bytes on their way to any number of clients. What an edge needs around them is built the first time one of its clients
+ * needs it, and shared by all later ones, so that fan-out allocates nothing per client.
+ */
+export class StreamPiece {
+  /** The bytes without any framing: for an HTTP/1.0 client, and for an edge whose library frames. */
+  readonly payload: Buffer;
+  #framing: Framing | undefined;
+  #framed: Buffer | undefined;
+  #gzip: GzipPiece | undefined;
+
+  /** `payload` must not be changed afterwards. It may be empty: such a piece writes nothing. */
+  constructor(payload: Buffer) {
+    this.payload = payload;
+  }
+
+  /** The payload in a framing, of which the last one asked for is kept. */
+  framed(framing: Framing): Buffer {
+    if (this.#framed === undefined || this.#framing !== framing) {
+      this.#framing = framing;
+      this.#framed = framing(this.payload);
+    }
+    return this.#framed;
+  }
+
+  /** The payload compressed, by the first client that takes it so, for all of them. */
+  gzipped(make: (payload: Buffer) => GzipPiece): GzipPiece {
+    this.#gzip ??= make(this.payload);
+    return this.#gzip;
+  }
+}
+
+/** Decorates a `ClientResponse`: passes every call on; a subclass overrides those that it changes. */
+export class ResponseWrapper implements ClientResponse {
+  protected readonly inner: ClientResponse;
+
+  constructor(inner: ClientResponse) {
+    this.inner = inner;
+  }
+
+  setHandler(handler: ResponseHandler): void {
+    this.inner.setHandler(handler);
+  }
+
+  writeHead(head: ResponseHead, length: number | undefined, flush?: boolean): void {
+    this.inner.writeHead(head, length, flush);
+  }
+
+  writeInformation(head: ResponseHead): void {
+    this.inner.writeInformation(head);
+  }
+
+  write(chunk: Buffer): boolean {
+    return this.inner.write(chunk);
+  }
+
+  end(chunk?: Buffer, trailers?: RawHeaders): void {
+    this.inner.end(chunk, trailers);
+  }
+
+  abort(discard?: boolean): void {
+    this.inner.abort(discard);
+  }
+
+  push(piece: StreamPiece): void {
+    this.inner.push(piece);
+  }
+
+  goIdle(): void {
+    this.inner.goIdle?.();
+  }
+
+  get waiting(): number {
+    return this.inner.waiting;
+  }
+
+  get bodyBytes(): number {
+    return this.inner.bodyBytes;
+  }
 }

@@ -1,7 +1,4 @@
-/**
- * The certificates of TLS listeners: which file serves which name, and reading files again when they change. File names are
- * Pushpin's: `<domain>.crt`/`.key`, `_.<parent>.crt` for a wildcard, `default_<port>.crt` for clients that name no known server.
- */
+/** The certificates of TLS listeners: which file serves which name, and reading files again when they change. */
 import { readdirSync, readFileSync, type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
@@ -55,8 +52,9 @@ interface Loaded {
 const SETTLE_MS = 2_000;
 
 /**
- * Certificates in one directory, each read when first asked for and again when its file's time or size changes. Names come from
- * clients: one without a file costs a look at the directory's own time, and leaves nothing behind.
+ * Certificates in one directory, by Pushpin's names: `<domain>.crt`/`.key`, `_.<parent>.crt` for a wildcard, `default_<port>.crt`
+ * for clients that name no known server. Each is read when first asked for and again when its file's time or size changes. Names
+ * come from clients: one without a file costs a look at the directory's own time, and leaves nothing behind.
  */
 export class TlsCertificates {
   /** What holds for all of them. */

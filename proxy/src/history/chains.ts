@@ -1,9 +1,35 @@
-/** What the history has of channels whose holds go by ids (`prev-id`): chains of items that follow one another. */
+/** What the history has of channels whose holds go by ids (`prev-id`), and which live items it has brought already. */
+import type { Position } from '@holdfast/control-api';
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscription } from '../channels/subscription-list.js';
 import type { Sequencer } from '../delivery/sequencer.js';
-import { isChain, type ReplayedUpTo } from './merge.js';
-import type { ReplayParts } from './replay-parts.js';
+import type { ReplayDeps } from './replay.js';
+
+/** Up to where each channel was replayed from the history, by full name. */
+export type ReplayedUpTo = Map<string, Position>;
+
+/**
+ * Whether a live item was replayed from the history already. One of another epoch was not: it was accepted after positions
+ * were counted anew.
+ */
+export function wasReplayed({ item, position }: Delivery, upTo: ReadonlyMap<string, Position>): boolean {
+  if (position === undefined) return false;
+  const end = upTo.get(item.channel);
+  return end !== undefined && end.epoch === position.epoch && position.offset <= end.offset;
+}
+
+/**
+ * Whether the items follow one another by their prev-ids, the first the one with this id: only then does a hold that goes
+ * by ids have all of them.
+ */
+export function isChain(deliveries: readonly Delivery[], prevId: string): boolean {
+  let last: string | undefined = prevId;
+  for (const { item } of deliveries) {
+    if (last === undefined || item.prevId !== last) return false;
+    last = item.id;
+  }
+  return true;
+}
 
 /** What was missed on some channels, in order on each. */
 export interface Chains {
@@ -32,7 +58,7 @@ export async function readChains(
     reader,
     sequencer,
     live,
-  }: Pick<ReplayParts, 'reader'> & {
+  }: Pick<ReplayDeps, 'reader'> & {
     readonly sequencer: Pick<Sequencer, 'lastId'>;
     readonly live: Promise<void> | undefined;
   },

@@ -1,7 +1,8 @@
-/** The tokens with which clients come back: positions on channels, signed; and the key that signs them. */
+/** The tokens with which clients come back: where each client stands on its channels, signed, also as the id of an event. */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Position } from '@holdfast/control-api';
 import type { SigKey } from '@holdfast/grip';
+import type { Delivery } from '../channels/delivery.js';
 
 /**
  * Channels of one token. A connection with more gets none: its token would outgrow what clients may send in a head.
@@ -104,6 +105,11 @@ export class ResumeTokens {
   }
 }
 
+/** Whether a position is at or after another of the same channel; an epoch that is not the same is a later one. */
+export function isAtLeast(position: Position, other: Position): boolean {
+  return position.epoch !== other.epoch || position.offset >= other.offset;
+}
+
 /** The default of `sig_key`, which is public. */
 const PUBLIC_KEY = Buffer.from('changeme');
 
@@ -121,4 +127,99 @@ function secretOf(key: SigKey | undefined): Buffer | undefined {
   if (key === undefined) return undefined;
   if (key.kind === 'pem') return key.pem.includes('PRIVATE KEY-----') ? Buffer.from(key.pem) : undefined;
   return key.secret.equals(PUBLIC_KEY) ? undefined : key.secret;
+}
+
+/**
+ * Positions of one connection. It claims only what was written: an item moves it to where all before it are written too
+ * (`Delivery.through`), so that a client may get some item again, but never loses one.
+ */
+export class Cursor {
+  readonly #tokens: ResumeTokens;
+  readonly #tags = new Map<string, ChannelTag>();
+  readonly #positions: Map<ChannelTag, Position>;
+
+  /** `carried` is what an earlier token says of channels that this connection may yet come to. */
+  constructor(tokens: ResumeTokens, carried: TokenPositions = new Map()) {
+    this.#tokens = tokens;
+    this.#positions = new Map(carried);
+  }
+
+  /** Where the client stands on a channel. */
+  at(channel: string): Position | undefined {
+    return this.#positions.get(this.#tag(channel));
+  }
+
+  /** The client has all up to here. */
+  set(channel: string, position: Position): void {
+    this.#positions.set(this.#tag(channel), position);
+  }
+
+  /** The token has nothing more of a channel. */
+  delete(channel: string): void {
+    this.#positions.delete(this.#tag(channel));
+    this.#tags.delete(channel);
+  }
+
+  /** An item was written. False when it says less than was known: its shared token must not be used then. */
+  moved({ item, through }: Delivery): boolean {
+    if (through === undefined) return false;
+    const before = this.at(item.channel);
+    if (before !== undefined && !isAtLeast(through, before)) return false;
+    this.set(item.channel, through);
+    return true;
+  }
+
+  /** Whether one channel is all there is. */
+  get isSingle(): boolean {
+    return this.#positions.size === 1;
+  }
+
+  /** Undefined where nothing is known, or too much for a token. */
+  get token(): string | undefined {
+    return this.#tokens.write(this.#positions);
+  }
+
+  #tag(channel: string): ChannelTag {
+    let tag = this.#tags.get(channel);
+    if (tag === undefined) {
+      tag = this.#tokens.tag(channel);
+      this.#tags.set(channel, tag);
+    }
+    return tag;
+  }
+}
+
+const LF = 0x0a;
+const CR = 0x0d;
+
+/** A field of this name, which may have no value, on any line. */
+const OWN_ID = /(?:^|[\r\n])id(?:[:\r\n]|$)/;
+
+/** Whether content ends with a blank line, so that no event is left open. */
+export function isWhole(content: Buffer): boolean {
+  const last = content.at(-1);
+  return content.length > 1 && isEnd(last) && isEnd(content.at(last === LF && content.at(-2) === CR ? -3 : -2));
+}
+
+/**
+ * Whole events whose last sets the token as last event id; undefined where the content is not whole: an id would become a
+ * part of what is to follow. The field goes into the last event, because clients are common that take no id from an event
+ * without data; but where events have ids of their own, which scripts may look at, an event without data follows them.
+ */
+export function withId(content: Buffer, token: string): Buffer | undefined {
+  if (!isWhole(content)) return undefined;
+  const blank = content.at(-1) === LF && content.at(-2) === CR ? 2 : 1;
+  const hasOwn = OWN_ID.test(content.toString('latin1'));
+  return hasOwn
+    ? Buffer.concat([content, idEvent(token)])
+    : Buffer.concat([content.subarray(0, -blank), idEvent(token)]);
+}
+
+/** An event that only sets the last event id: it has no data, and so is not seen by scripts. */
+export function idEvent(token: string): Buffer {
+  return Buffer.from(`id: ${token}\n\n`);
+}
+
+function isEnd(byte: number | undefined): boolean {
+  return byte === LF || byte === CR;
 }

@@ -1,7 +1,4 @@
-/**
- * Brings a stream that has a next link up to date: finds out that it is not, reads the history where that may have what is
- * missing, and else fetches the link, in its turn.
- */
+/** Brings a stream that has a next link up to date, by the history or by its link, and sorts out which waiting items follow then. */
 import type { Faulty } from '@holdfast/control-api';
 import type { Instruct, NextLink as Link } from '@holdfast/grip';
 import type { CloseReason } from '../channels/close-reasons.js';
@@ -10,10 +7,47 @@ import type { Subscription, SubscriptionList } from '../channels/subscription-li
 import { unverified } from '../history/chains.js';
 import type { LinkScope } from '../links/link-scope.js';
 import { NextLink, type NextLinkOwner } from '../links/next-link.js';
-import { KeepAliveTimer } from '../runtime/keep-alive-timer.js';
-import { type HoldParts, isOvertaken, overtakenOn } from './hold.js';
-import type { StreamReplay } from './stream-replay.js';
+import { KeepAliveTimer } from '../runtime/timers.js';
+import { type HoldDeps, isOvertaken, overtakenOn } from './hold.js';
+import type { StreamReplay } from './hold-replay.js';
 import type { StreamWriter } from './stream-writer.js';
+
+/** What is to be done with items that waited. */
+export interface Following {
+  /** In their order: those of channels that are not tracked, and of each that is, those from the next one on. */
+  readonly following: Delivery[];
+  /** On some channel the client may not have what waited, and nothing that waited is the next: only the origin has it. */
+  readonly isBehind: boolean;
+}
+
+/**
+ * Sorts out items that came while the origin was answering. Items before the first that follows its answer are in that
+ * already; where none does, the last of them should be where it ended. `missed` is the item because of
+ * which the origin was asked, if it was: an answer shared with others may be older than it.
+ */
+export function follow(waited: readonly Delivery[], list: SubscriptionList, missed?: Delivery): Following {
+  const following: Delivery[] = [];
+  const started = new Set<string>();
+  const behind = new Set<string>();
+  const check = (delivery: Delivery, prevId: string) => {
+    if (delivery.item.id === prevId) behind.delete(delivery.item.channel);
+    else behind.add(delivery.item.channel);
+  };
+  const before = missed?.item.id === undefined ? undefined : list.find(missed.item.channel)?.prevId;
+  if (missed !== undefined && before !== undefined) check(missed, before);
+  for (const delivery of waited) {
+    const subscription = list.find(delivery.item.channel);
+    if (subscription === undefined) continue;
+    const { channel, prevId } = subscription;
+    if (prevId !== undefined && delivery.item.prevId === prevId) {
+      started.add(channel);
+      behind.delete(channel);
+    }
+    if (prevId === undefined || started.has(channel)) following.push(delivery);
+    else check(delivery, prevId);
+  }
+  return { following, isBehind: behind.size > 0 };
+}
 
 /** The stream. What its link answers it takes itself. */
 export interface CatchUpOwner extends NextLinkOwner, Faulty {
@@ -45,7 +79,7 @@ export class CatchUp {
   readonly #owner: CatchUpOwner;
   readonly #writer: Pick<StreamWriter, 'whenIdle' | 'replay'>;
   readonly #replay: StreamReplay | undefined;
-  readonly #parts: HoldParts;
+  readonly #deps: HoldDeps;
   /** Undefined where a link has answered without another: then nothing is caught up with. */
   #next: Link | undefined;
   #scope: LinkScope;
@@ -72,19 +106,19 @@ export class CatchUp {
     { instruct, scope, list }: CatchUpStart,
     writer: Pick<StreamWriter, 'whenIdle' | 'replay'>,
     replay: StreamReplay | undefined,
-    parts: HoldParts,
+    deps: HoldDeps,
   ) {
     this.#owner = owner;
     this.#writer = writer;
     this.#replay = replay;
-    this.#parts = parts;
+    this.#deps = deps;
     this.#next = instruct.links.next;
     this.#scope = scope;
     this.#list = list;
-    if (replay === undefined) this.#outdated = isOvertaken(list.all, parts.sequencer);
+    if (replay === undefined) this.#outdated = isOvertaken(list.all, deps.sequencer);
     else {
-      this.#unverified = unverified(list.all, parts.sequencer);
-      this.#overtaken = overtakenOn(this.#unverified, parts.sequencer);
+      this.#unverified = unverified(list.all, deps.sequencer);
+      this.#overtaken = overtakenOn(this.#unverified, deps.sequencer);
     }
   }
 
@@ -141,9 +175,9 @@ export class CatchUp {
     this.#scope = scope;
     this.#list = list;
     if (instruct.hold === undefined) this.#need = 'gap';
-    if (this.#next !== undefined) this.#parts.links.client.place(this.#next.uri, scope);
+    if (this.#next !== undefined) this.#deps.links.client.place(this.#next.uri, scope);
     const added = list.all.filter(({ channel }) => !before.has(channel));
-    if (isOvertaken(added, this.#parts.sequencer)) this.#outdated = true;
+    if (isOvertaken(added, this.#deps.sequencer)) this.#outdated = true;
   }
 
   /** What flows at the moment is out of date: the link is asked when that is out. */
@@ -157,7 +191,7 @@ export class CatchUp {
     const unsure = this.#unverified;
     this.#unverified = NONE;
     const byLink = () => {
-      for (const channel of this.#overtaken) this.#parts.sequencer.forgetLastId(channel);
+      for (const channel of this.#overtaken) this.#deps.sequencer.forgetLastId(channel);
       if (this.#overtaken.length > 0) this.#outdated = true;
       this.#overtaken = NONE;
       this.#goOn();
@@ -175,7 +209,7 @@ export class CatchUp {
   missed(delivery: Delivery, subscription: Subscription): void {
     this.#gap = delivery;
     const byLink = () => {
-      this.#parts.sequencer.forgetLastId(subscription.channel);
+      this.#deps.sequencer.forgetLastId(subscription.channel);
       this.#isUnderWay = false;
       this.fetchInTurn('gap');
     };
@@ -196,7 +230,7 @@ export class CatchUp {
     this.#isUnderWay = true;
     this.#need = need;
     this.#timer?.stop();
-    this.#withdraw = this.#parts.limiter.enter(this.#scope.url, () => this.#ask(), this.#owner);
+    this.#withdraw = this.#deps.limiter.enter(this.#scope.url, () => this.#ask(), this.#owner);
   }
 
   /** Fetches the next link now, for it is known to have something. */
@@ -233,7 +267,7 @@ export class CatchUp {
 
   #fetch(uri: string): void {
     this.#outdated = false;
-    this.#link ??= new NextLink(this.#parts.links, this.#owner);
+    this.#link ??= new NextLink(this.#deps.links, this.#owner);
     if (!this.#link.isBusy) this.#link.fetch(uri, this.#scope, () => this.#list.lastIds);
   }
 
@@ -252,7 +286,7 @@ export class CatchUp {
       this.#gap = undefined;
       this.#writer.replay(deliveries, () => this.#goOn());
     });
-    if (read !== undefined) this.#parts.subscriber.faults.watch('history', read, this.#owner);
+    if (read !== undefined) this.#deps.subscriber.faults.watch('history', read, this.#owner);
   }
 
   /** Gives the answer up that is coming. Where there was more than time to ask for it, it is asked for once more. */
@@ -267,7 +301,7 @@ export class CatchUp {
     this.#isUnderWay = false;
     if (this.#next !== undefined) {
       this.#timer?.stop();
-      const { clock } = this.#parts.subscriber;
+      const { clock } = this.#deps.subscriber;
       const { timeout } = this.#next;
       const due = () => this.fetchInTurn('due');
       this.#timer = new KeepAliveTimer({ mode: 'idle', timeout }, clock, noJitter, due, this.#owner);

@@ -1,13 +1,13 @@
 /** What both kinds of hold share: their owner, what they are made from, and how they stand to the order of items. */
 import type { ConnectionView } from '@holdfast/control-api';
 import { type GoneLink, GripError, type Instruct } from '@holdfast/grip';
-import type { OverChannelsReport } from '../channels/over-channels.js';
-import type { SubscriberEnd } from '../channels/subscriber-parts.js';
+import type { Delivery } from '../channels/delivery.js';
+import type { OverChannelsReport, SubscriberEnd } from '../channels/subscriber-deps.js';
 import { metaOf, type Subscription, SubscriptionList } from '../channels/subscription-list.js';
-import type { PipelineParts } from '../delivery/pipeline.js';
+import type { PipelineDeps } from '../delivery/pipeline.js';
 import type { Sequencer } from '../delivery/sequencer.js';
 import type { ClientResponse } from '../edge/port.js';
-import type { ReplayParts } from '../history/replay-parts.js';
+import type { ReplayDeps } from '../history/replay.js';
 import { reportGone } from '../links/link-client.js';
 import type { LinkScope } from '../links/link-scope.js';
 import type { NextLinkDeps } from '../links/next-link.js';
@@ -29,12 +29,12 @@ export interface HoldOwner {
 }
 
 /** Given to every hold; the same for all. */
-export interface HoldParts extends PipelineParts {
+export interface HoldDeps extends PipelineDeps {
   readonly sequencer: Pick<Sequencer, 'lastId' | 'forgetLastId'>;
   readonly links: NextLinkDeps;
   readonly limiter: UpdateLimiter;
   /** Undefined where no history is kept. */
-  readonly replay?: ReplayParts | undefined;
+  readonly replay?: ReplayDeps | undefined;
 }
 
 /** All that decides what a hold will be. */
@@ -59,6 +59,38 @@ export interface Opening {
 export interface HoldStart extends Opening {
   /** The channels of the instruct and of the target. */
   readonly list: SubscriptionList;
+}
+
+/** Items that wait for a hold, in the order in which they came. */
+export class ItemQueue {
+  #deliveries: Delivery[] = [];
+  #bytes = 0;
+
+  get length(): number {
+    return this.#deliveries.length;
+  }
+
+  /** Bytes that what waits takes in memory, all of each item counted. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  add(delivery: Delivery): void {
+    this.#deliveries.push(delivery);
+    this.#bytes += delivery.bytes;
+  }
+
+  /** All that waited; the queue is empty then. */
+  take(): Delivery[] {
+    const deliveries = this.#deliveries;
+    this.clear();
+    return deliveries;
+  }
+
+  clear(): void {
+    this.#deliveries = [];
+    this.#bytes = 0;
+  }
 }
 
 /**
@@ -136,14 +168,14 @@ export function viewOf(
  * Finds out whether a hold has been overtaken anywhere. The last ids of these channels are forgotten, so that the next
  * hold is not found wanting for the same reason.
  */
-export function isOvertaken(subscriptions: Iterable<Subscription>, sequencer: HoldParts['sequencer']): boolean {
+export function isOvertaken(subscriptions: Iterable<Subscription>, sequencer: HoldDeps['sequencer']): boolean {
   const overtaken = overtakenOn(subscriptions, sequencer);
   for (const channel of overtaken) sequencer.forgetLastId(channel);
   return overtaken.length > 0;
 }
 
 /** The history that serves holds of this route, if any does. */
-export function replayOf({ replay }: HoldParts, { route }: LinkScope): ReplayParts | undefined {
+export function replayOf({ replay }: HoldDeps, { route }: LinkScope): ReplayDeps | undefined {
   return replay?.isOn(route) ? replay : undefined;
 }
 
@@ -152,8 +184,8 @@ export function notifyGone(
   gone: GoneLink | undefined,
   scope: LinkScope,
   reason: SubscriberEnd['reason'],
-  parts: HoldParts,
+  deps: HoldDeps,
 ): void {
   if (gone === undefined || reason === 'shutdown') return;
-  reportGone(gone, scope, parts.links.client);
+  reportGone(gone, scope, deps.links.client);
 }

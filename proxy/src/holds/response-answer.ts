@@ -1,6 +1,6 @@
 /** The answer that an item makes of a held response: its body, or a patch of the held one, and the headers of both. */
 import { applyBodyPatch, type HttpResponseSend, type RawHeaders, type ResponseHead } from '@holdfast/grip';
-import { ofAnotherBody, ofChangedBytes } from '../http/body-fields.js';
+import { ofAnotherBody, ofChangedBytes } from '../http/fields.js';
 
 const EMPTY = Buffer.alloc(0);
 

@@ -8,26 +8,26 @@ import { answerPlain, answerWhole } from '../answers/answers.js';
 import type { CloseReason } from '../channels/close-reasons.js';
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscriber } from '../channels/subscriber.js';
-import type { SubscriberEnd } from '../channels/subscriber-parts.js';
+import type { SubscriberEnd } from '../channels/subscriber-deps.js';
 import type { Subscription, SubscriptionList } from '../channels/subscription-list.js';
 import { type ActionFormat, ItemPipeline, type ItemReceiver } from '../delivery/pipeline.js';
 import type { ResponseHandler } from '../edge/port.js';
-import { unverified } from '../history/chains.js';
-import { wasReplayed } from '../history/merge.js';
+import { unverified, wasReplayed } from '../history/chains.js';
 import type { LinkScope } from '../links/link-scope.js';
 import type { Timer } from '../runtime/clock.js';
 import {
+  type HoldDeps,
   type HoldOwner,
-  type HoldParts,
   type HoldStart,
+  ItemQueue,
   isOvertaken,
   notifyGone,
   overtakenOn,
   replayOf,
   viewOf,
 } from './hold.js';
+import { ResponseReplay } from './hold-replay.js';
 import { type ResponseAnswer, responseAnswer } from './response-answer.js';
-import { ResponseReplay } from './response-replay.js';
 
 const EMPTY = Buffer.alloc(0);
 
@@ -50,7 +50,7 @@ export class ResponseHold
 {
   readonly id: string;
   readonly kind = 'response';
-  protected readonly parts: HoldParts;
+  protected readonly deps: HoldDeps;
   readonly #start: HoldStart;
   readonly #owner: HoldOwner;
   readonly #since: number;
@@ -60,40 +60,39 @@ export class ResponseHold
   #overtaken: boolean;
   #timer: Timer | undefined;
   #body: Buffer | undefined;
-  #early: Delivery[] | undefined;
-  #earlyBytes = 0;
+  #early: ItemQueue | undefined;
   #withdraw: (() => void) | undefined;
   #isGoingDown = false;
 
   /** `start.instruct` must have a response hold. */
-  constructor(start: HoldStart, owner: HoldOwner, parts: HoldParts) {
+  constructor(start: HoldStart, owner: HoldOwner, deps: HoldDeps) {
     super();
-    const { clock, events, registry, log } = parts.subscriber;
+    const { clock, events, registry, log } = deps.subscriber;
     this.id = start.id;
     this.#start = start;
     this.#owner = owner;
-    this.parts = parts;
+    this.deps = deps;
     this.#since = clock.monotonic();
     start.response.setHandler(this);
     const timeout = (start.instruct.hold?.timeout ?? 0) * 1_000;
     this.#timer = clock.after(timeout, () => this.#timeOut(), this);
     events.subscriberOpened('response');
-    const replay = replayOf(parts, start.scope);
-    const unsure = replay === undefined ? [] : unverified(start.list.all, parts.sequencer);
-    const overtaken = overtakenOn(unsure, parts.sequencer);
-    this.#overtaken = replay === undefined && isOvertaken(start.list.all, parts.sequencer);
+    const replay = replayOf(deps, start.scope);
+    const unsure = replay === undefined ? [] : unverified(start.list.all, deps.sequencer);
+    const overtaken = overtakenOn(unsure, deps.sequencer);
+    this.#overtaken = replay === undefined && isOvertaken(start.list.all, deps.sequencer);
     registry.enter(this);
     const live = registry.add(this, start.list.channels);
     live?.catch((error: Error) => {
       log.warn({ id: this.id, err: error }, 'subscription failed: asking the origin again at the time-out');
     });
     if (replay !== undefined) {
-      const watch = (read: Promise<void>) => parts.subscriber.faults.watch('history', read, this);
-      this.#replay = new ResponseReplay(replay, parts.sequencer, live, watch);
+      const watch = (read: Promise<void>) => deps.subscriber.faults.watch('history', read, this);
+      this.#replay = new ResponseReplay(replay, deps.sequencer, live, watch);
     }
     if (unsure.length > 0) {
       this.#askHistory(unsure, () => {
-        for (const channel of overtaken) parts.sequencer.forgetLastId(channel);
+        for (const channel of overtaken) deps.sequencer.forgetLastId(channel);
         if (overtaken.length > 0) this.#overtaken = true;
       });
     }
@@ -134,12 +133,11 @@ export class ResponseHold
 
   /** One of those that wait answers; what comes after so many that none did is not waited for. */
   #wait(delivery: Delivery): void {
-    this.#early ??= [];
-    const { length } = this.#early;
-    const { clientQueueSize } = this.parts.subscriber;
-    if (length > 0 && (length >= MAX_EARLY || this.#earlyBytes + delivery.bytes > clientQueueSize)) return;
-    this.#early.push(delivery);
-    this.#earlyBytes += delivery.bytes;
+    this.#early ??= new ItemQueue();
+    const { length, bytes } = this.#early;
+    const { clientQueueSize } = this.deps.subscriber;
+    if (length > 0 && (length >= MAX_EARLY || bytes + delivery.bytes > clientQueueSize)) return;
+    this.#early.add(delivery);
   }
 
   /** The origin is asked again in its turn, for all holds recover at once. */
@@ -169,7 +167,7 @@ export class ResponseHold
 
   view(): ConnectionView {
     const { channels } = this.#start.list;
-    return viewOf('response', this.#start, channels, this.parts.subscriber.clock, this.#since, 0);
+    return viewOf('response', this.#start, channels, this.deps.subscriber.clock, this.#since, 0);
   }
 
   /** The answer is ours, so that the client does not take it for one of the origin's. */
@@ -196,7 +194,7 @@ export class ResponseHold
   // The pipeline
 
   get isDebug(): boolean {
-    return this.parts.debug || this.#start.scope.route.debug;
+    return this.deps.debug || this.#start.scope.route.debug;
   }
 
   /** Nothing waits for a client that has no answer yet. */
@@ -242,7 +240,7 @@ export class ResponseHold
       });
     } catch (error) {
       if (!(error instanceof GripError)) throw error;
-      const { events, log } = this.parts.subscriber;
+      const { events, log } = this.deps.subscriber;
       events.itemDropped('response', 'patch-limit');
       log.warn({ id: this.id, error: error.message }, 'item not delivered: its patch was refused');
       return undefined;
@@ -273,12 +271,11 @@ export class ResponseHold
   /** Uses what was read and what waited: the first item that answers counts. */
   #goOn(): void {
     const chains = this.#replay?.take();
-    const early = this.#early;
+    const early = this.#early?.take() ?? [];
     this.#early = undefined;
-    this.#earlyBytes = 0;
     if (this.#overtaken) this.#retry();
     for (const delivery of chains?.deliveries ?? []) if (!this.isOver) this.#useReplayed(delivery);
-    for (const delivery of early ?? []) {
+    for (const delivery of early) {
       if (chains === undefined || !wasReplayed(delivery, chains.upTo)) this.deliver(delivery);
     }
   }
@@ -301,13 +298,12 @@ export class ResponseHold
   #missed(delivery: Delivery, subscription: Subscription, isHint: boolean): void {
     const { channel } = subscription;
     const byOrigin = () => {
-      this.parts.sequencer.forgetLastId(channel);
+      this.deps.sequencer.forgetLastId(channel);
       if (isHint) this.#retry();
       else this.#retryInTurn();
     };
     if (!isHint && this.#withdraw === undefined && this.#replay?.mayAsk(subscription)) {
       this.#early = undefined;
-      this.#earlyBytes = 0;
       this.#wait(delivery);
       this.#askHistory([subscription], byOrigin);
     } else byOrigin();
@@ -320,7 +316,7 @@ export class ResponseHold
   }
 
   #timeOut(reason: CloseReason = 'timeout'): void {
-    const { clock } = this.parts.subscriber;
+    const { clock } = this.deps.subscriber;
     // The answer that is to go out has not arrived: its end, or its failure, ends the hold.
     if (this.#body === undefined && !this.isOver) {
       clock.clear(this.#timer);
@@ -335,9 +331,9 @@ export class ResponseHold
 
   #answer(head: ResponseHead, body: Buffer, end: SubscriberEnd): void {
     const { response, scope } = this.#start;
-    const failure = answerWhole(response, head, body, this.parts.debug || scope.route.debug);
+    const failure = answerWhole(response, head, body, this.deps.debug || scope.route.debug);
     if (failure !== undefined) {
-      this.parts.subscriber.log.warn(
+      this.deps.subscriber.log.warn(
         { id: this.id, code: failure.code },
         'hold answered 502: its answer cannot be sent',
       );
@@ -346,7 +342,7 @@ export class ResponseHold
   }
 
   #retryInTurn(): void {
-    this.#withdraw ??= this.parts.limiter.enter(this.#start.scope.url, () => this.#retry(), this);
+    this.#withdraw ??= this.deps.limiter.enter(this.#start.scope.url, () => this.#retry(), this);
   }
 
   #retry(): void {
@@ -365,13 +361,13 @@ export class ResponseHold
     this.stop();
     this.#replay?.stop();
     this.#withdraw?.();
-    const { clock, registry, events } = this.parts.subscriber;
+    const { clock, registry, events } = this.deps.subscriber;
     const { channels } = this.#start.list;
     clock.clear(this.#timer);
     registry.leave(this);
     registry.remove(this, channels);
     events.subscriberEnded('response', reason);
-    if (reason !== 'origin-failed') notifyGone(this.#start.instruct.links.gone, this.#start.scope, reason, this.parts);
+    if (reason !== 'origin-failed') notifyGone(this.#start.instruct.links.gone, this.#start.scope, reason, this.deps);
     return { kind: 'response', reason, items, dropped: 0, duration: clock.monotonic() - this.#since, channels };
   }
 }

@@ -6,20 +6,16 @@ import type { ConnectionView } from '@holdfast/control-api';
 import type { GoneLink, Instruct, InstructResponse, KeepAlive } from '@holdfast/grip';
 import type { CloseReason } from '../channels/close-reasons.js';
 import type { Delivery } from '../channels/delivery.js';
-import { waitForLive } from '../channels/live-wait.js';
 import type { Subscriber } from '../channels/subscriber.js';
-import { endSoon, type SubscriberEnd } from '../channels/subscriber-parts.js';
+import { endSoon, type SubscriberEnd, waitForLive } from '../channels/subscriber-deps.js';
 import type { SubscriptionList } from '../channels/subscription-list.js';
-import type { ClientResponse, ResponseHandler } from '../edge/port.js';
-import { StreamPiece } from '../edge/stream-piece.js';
+import { type ClientResponse, type ResponseHandler, StreamPiece } from '../edge/port.js';
 import type { LinkScope } from '../links/link-scope.js';
-import { CatchUp, type CatchUpOwner } from './catch-up.js';
-import type { HoldOwner, HoldParts, HoldStart } from './hold.js';
-import { channelList, isOvertaken, notifyGone, replayOf, viewOf } from './hold.js';
-import { headOf, StreamBody } from './stream-body.js';
-import { follow, StreamQueue } from './stream-queue.js';
-import { StreamReplay } from './stream-replay.js';
-import { type StreamReceiver, StreamWriter } from './stream-writer.js';
+import { CatchUp, type CatchUpOwner, follow } from './catch-up.js';
+import type { HoldDeps, HoldOwner, HoldStart } from './hold.js';
+import { channelList, ItemQueue, isOvertaken, notifyGone, replayOf, viewOf } from './hold.js';
+import { StreamReplay } from './hold-replay.js';
+import { headOf, StreamBody, type StreamReceiver, StreamWriter } from './stream-writer.js';
 
 /**
  * `flowing`: the initial body is going out, or a link's, or what a client that came back has missed; items wait. `held`: items
@@ -39,7 +35,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
   readonly #scope: LinkScope;
   readonly #gone: GoneLink | undefined;
   readonly #owner: HoldOwner;
-  readonly #parts: HoldParts;
+  readonly #deps: HoldDeps;
   readonly #since: number;
   readonly #writer: StreamWriter;
   /** Undefined where no history serves this stream. */
@@ -57,14 +53,14 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
   #keepAlive: KeepAlive | undefined;
   #list: SubscriptionList;
   #body: StreamBody | undefined;
-  #queue: StreamQueue | undefined;
+  #queue: ItemQueue | undefined;
   #failure: Error | undefined;
   #hasHead = false;
   #isGoingDown = false;
 
   /** `start.instruct` must have a stream hold or a next link. The head is not written yet. */
-  constructor(start: HoldStart, owner: HoldOwner, parts: HoldParts) {
-    const { clock, events, registry } = parts.subscriber;
+  constructor(start: HoldStart, owner: HoldOwner, deps: HoldDeps) {
+    const { clock, events, registry } = deps.subscriber;
     const { instruct, list, scope } = start;
     this.id = start.id;
     this.#response = start.response;
@@ -72,7 +68,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     this.#scope = scope;
     this.#gone = instruct.links.gone;
     this.#owner = owner;
-    this.#parts = parts;
+    this.#deps = deps;
     this.#since = clock.monotonic();
     this.#head = instruct.response;
     this.#list = list;
@@ -81,14 +77,14 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     events.subscriberOpened('stream');
     registry.enter(this);
     this.#live = this.#subscribe();
-    const replay = instruct.hold === undefined ? undefined : replayOf(parts, scope);
-    if (replay !== undefined) this.#replay = new StreamReplay({ ...start, live: this.#live }, { ...parts, replay });
-    this.#writer = new StreamWriter(this, start, this.#replay, parts);
+    const replay = instruct.hold === undefined ? undefined : replayOf(deps, scope);
+    if (replay !== undefined) this.#replay = new StreamReplay({ ...start, live: this.#live }, { ...deps, replay });
+    this.#writer = new StreamWriter(this, start, this.#replay, deps);
     if (this.#hasNext) {
       this.#opening = start;
-      this.#catchUp = new CatchUp(this, start, this.#writer, this.#replay, parts);
+      this.#catchUp = new CatchUp(this, start, this.#writer, this.#replay, deps);
       // Ids that nothing can be done about here must not make the next hold do something.
-    } else if (replay === undefined) isOvertaken(list.all, parts.sequencer);
+    } else if (replay === undefined) isOvertaken(list.all, deps.sequencer);
   }
 
   get routeKey(): string {
@@ -96,7 +92,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
   }
 
   get isDebug(): boolean {
-    return this.#parts.debug || this.#scope.route.debug;
+    return this.#deps.debug || this.#scope.route.debug;
   }
 
   /**
@@ -105,7 +101,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
    */
   waits(go: () => void): boolean {
     const resumed = this.#replay?.resumed;
-    const { subscriber } = this.#parts;
+    const { subscriber } = this.#deps;
     if (resumed !== undefined) subscriber.faults.watch('history', resumed.then(go), this);
     else if (this.#live === undefined) return false;
     else waitForLive(this.#live, subscriber, go, this);
@@ -182,7 +178,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
   }
 
   missed(): void {
-    const { subscriber } = this.#parts;
+    const { subscriber } = this.#deps;
     if (this.#hasNext) this.recover();
     else if (subscriber.gapPolicy === 'close')
       endSoon(this, this.#list.channels, subscriber, () => this.#end('items-lost', true));
@@ -207,7 +203,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
 
   view(): ConnectionView {
     const it = { id: this.id, scope: this.#scope, clientAddress: this.#clientAddress, response: this.#response };
-    return viewOf('stream', it, this.#list.channels, this.#parts.subscriber.clock, this.#since, this.#writer.items);
+    return viewOf('stream', it, this.#list.channels, this.#deps.subscriber.clock, this.#since, this.#writer.items);
   }
 
   onWritable(): void {
@@ -224,11 +220,11 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
 
   linkAnswered(instruct: Instruct, scope: LinkScope): void {
     const before = this.#list;
-    const list = channelList(this.#opening as HoldStart, instruct, this.#parts.subscriber.overChannels);
+    const list = channelList(this.#opening as HoldStart, instruct, this.#deps.subscriber.overChannels);
     if (this.#catchUp?.accepts(list) === false) return;
     this.#obey(instruct);
     const filters = (instruct.hold?.channels ?? instruct.channels ?? []).flatMap((channel) => channel.filters);
-    const { registry, warnings } = this.#parts.subscriber;
+    const { registry, warnings } = this.#deps.subscriber;
     warnings?.filtersNamed({ id: this.id, route: scope.route, target: scope.target }, filters);
     this.#list = list;
     this.#writer.follow(list, scope);
@@ -287,7 +283,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
   /** Ends the stream because of a fault, which clients of debug routes find in its body. */
   fail(text: string, reason: CloseReason): void {
     const { route, target } = this.#scope;
-    const { log, warnings } = this.#parts.subscriber;
+    const { log, warnings } = this.#deps.subscriber;
     log.debug({ id: this.id, text }, 'stream failed');
     warnings?.noticed({ id: this.id, route, target }, 'stream', `stream broken off: ${text}`);
     if (this.isDebug && this.#state !== 'over') this.#response.push(new StreamPiece(Buffer.from(`\n\n${text}\n`)));
@@ -305,7 +301,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
   }
 
   #subscribe(): Promise<void> | undefined {
-    const { registry, log } = this.#parts.subscriber;
+    const { registry, log } = this.#deps.subscriber;
     return registry.add(this, this.#list.channels)?.catch((error: Error) => {
       log.warn({ id: this.id, err: error }, 'subscription failed: closing the stream, so that its client comes back');
       if (this.#hasHead) this.#end('origin-failed');
@@ -340,7 +336,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
 
   /** Not all that the client missed can be replayed: the origin, which did not know of it, may have it behind its link. */
   #cameTooLate(): void {
-    const { log } = this.#parts.subscriber;
+    const { log } = this.#deps.subscriber;
     if (this.#catchUp !== undefined) this.#catchUp.outdate();
     else log.info({ id: this.id }, 'a client came back too late: it did not get all that it missed');
   }
@@ -350,7 +346,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
   }
 
   #wait(delivery: Delivery): void {
-    this.#queue ??= new StreamQueue();
+    this.#queue ??= new ItemQueue();
     this.#queue.add(delivery);
   }
 
@@ -363,7 +359,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     const { prevId, channel } = subscription;
     const isNext = prevId === undefined || delivery.item.prevId === prevId;
     if (format.action === 'hint') {
-      if (!isNext) this.#parts.sequencer.forgetLastId(channel);
+      if (!isNext) this.#deps.sequencer.forgetLastId(channel);
       this.#catchUp?.fetch();
     } else if (isNext) {
       if (prevId !== undefined) subscription.prevId = delivery.item.id;
@@ -387,13 +383,13 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     this.#queue = undefined;
     this.#writer.stop();
     this.#catchUp?.stop();
-    const { clock, registry, events } = this.#parts.subscriber;
+    const { clock, registry, events } = this.#deps.subscriber;
     const { channels } = this.#list;
     const { items, dropped } = this.#writer;
     registry.leave(this);
     registry.remove(this, channels);
     events.subscriberEnded('stream', reason);
-    notifyGone(this.#gone, this.#scope, reason, this.#parts);
+    notifyGone(this.#gone, this.#scope, reason, this.#deps);
     return { kind: 'stream', reason, items, dropped, duration: clock.monotonic() - this.#since, channels };
   }
 }

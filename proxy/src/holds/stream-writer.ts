@@ -1,18 +1,86 @@
-/**
- * What is written to one stream: items, what was missed no faster than the client takes it, ids for clients that may come
- * back, and keep-alives between them.
- */
-import type { HttpStreamFormat, KeepAlive } from '@holdfast/grip';
+/** What is written to one stream: the head and bodies of its origin, items, what was missed, and keep-alives between them. */
+import {
+  type HttpStreamFormat,
+  type InstructResponse,
+  type KeepAlive,
+  type ResponseFilter,
+  type ResponseHead,
+  responseFilter,
+} from '@holdfast/grip';
 import type { Delivery } from '../channels/delivery.js';
 import type { SubscriptionList } from '../channels/subscription-list.js';
 import { ItemPipeline, type ItemReceiver } from '../delivery/pipeline.js';
-import type { ClientResponse } from '../edge/port.js';
-import { StreamPiece } from '../edge/stream-piece.js';
-import { ReplayWriter } from '../history/replay-writer.js';
+import { type ClientResponse, StreamPiece } from '../edge/port.js';
+import { ReplayWriter } from '../history/replay.js';
+import { ofAnotherBody } from '../http/fields.js';
 import type { LinkScope } from '../links/link-scope.js';
-import { KeepAliveTimer } from '../runtime/keep-alive-timer.js';
-import type { HoldParts } from './hold.js';
-import type { StreamReplay } from './stream-replay.js';
+import { KeepAliveTimer } from '../runtime/timers.js';
+import type { HoldDeps } from './hold.js';
+import type { StreamReplay } from './hold-replay.js';
+
+/**
+ * The instruct's own, without what describes the initial body alone: the stream's goes on. `lastEventId`, where the history has
+ * replayed something, takes the place of the origin's.
+ */
+export function headOf(
+  { code: status, reason, headers: all }: InstructResponse,
+  lastEventId: string | undefined,
+): ResponseHead {
+  const headers = ofAnotherBody(all);
+  if (lastEventId === undefined) return { status, reason, headers };
+  const kept: string[] = [];
+  for (let i = 0; i < headers.length; i += 2) {
+    if (headers[i]?.toLowerCase() !== 'last-event-id') kept.push(headers[i] as string, headers[i + 1] as string);
+  }
+  return { status, reason, headers: [...kept, 'Last-Event-ID', lastEventId] };
+}
+
+/** The initial body, or a link's; there is one only while it flows. */
+export class StreamBody {
+  readonly #response: ClientResponse;
+  /** Undefined without filters, which is how it almost always is. */
+  readonly #filter: ResponseFilter | undefined;
+  readonly #replay: StreamReplay | undefined;
+  readonly #failed: (text: string) => void;
+
+  /** Goes through the filters that `list` has now. `replay` notes what was written; `failed` ends the stream. */
+  constructor(
+    response: ClientResponse,
+    list: SubscriptionList,
+    replay: StreamReplay | undefined,
+    failed: (text: string) => void,
+  ) {
+    this.#failed = failed;
+    this.#response = response;
+    this.#replay = replay;
+    const filters: string[] = [];
+    for (const subscription of list.all) filters.push(...subscription.filters);
+    this.#filter = filters.length === 0 ? undefined : responseFilter(filters, list.meta);
+  }
+
+  /** As `ClientResponse.write`. */
+  write(chunk: Buffer): boolean {
+    const filtered = this.#filter === undefined ? chunk : this.#tried(() => this.#filter?.update(chunk));
+    if (filtered === undefined) return true;
+    this.#replay?.wrote(filtered);
+    return (this.#filter !== undefined && filtered.length === 0) || this.#response.write(filtered);
+  }
+
+  /** The body is whole. False when a filter says that it is not. */
+  finish(): boolean {
+    return this.#filter === undefined || this.#tried(() => this.#filter?.finish() ?? true) === true;
+  }
+
+  /** Undefined when a filter cannot be run. */
+  #tried<Result>(run: () => Result): Result | undefined {
+    try {
+      return run();
+    } catch (error) {
+      this.#failed(`filter error: ${(error as Error).message}`);
+      return undefined;
+    }
+  }
+}
 
 /** The stream. */
 export interface StreamReceiver extends ItemReceiver {
@@ -23,7 +91,7 @@ export interface StreamReceiver extends ItemReceiver {
 /** The items of one stream. */
 export class StreamWriter extends ItemPipeline<HttpStreamFormat, StreamPiece> {
   protected readonly receiver: StreamReceiver;
-  protected readonly parts: HoldParts;
+  protected readonly deps: HoldDeps;
   protected list: SubscriptionList;
   protected scope: LinkScope;
   readonly #response: ClientResponse;
@@ -38,11 +106,11 @@ export class StreamWriter extends ItemPipeline<HttpStreamFormat, StreamPiece> {
     receiver: StreamReceiver,
     { response, list, scope }: { response: ClientResponse; list: SubscriptionList; scope: LinkScope },
     replay: StreamReplay | undefined,
-    parts: HoldParts,
+    deps: HoldDeps,
   ) {
     super();
     this.receiver = receiver;
-    this.parts = parts;
+    this.deps = deps;
     this.list = list;
     this.scope = scope;
     this.#response = response;
@@ -82,7 +150,7 @@ export class StreamWriter extends ItemPipeline<HttpStreamFormat, StreamPiece> {
     const since = this.#keepAlive?.last;
     this.stopKeepAlive();
     if (keepAlive === undefined) return;
-    const { clock, random } = this.parts.subscriber;
+    const { clock, random } = this.deps.subscriber;
     const piece = new StreamPiece(keepAlive.content);
     const beat = () => {
       if (this.#response.waiting === 0) this.#response.push(piece);
@@ -147,6 +215,6 @@ export class StreamWriter extends ItemPipeline<HttpStreamFormat, StreamPiece> {
 
   #writeReplayed(piece: StreamPiece): void {
     if (!this.#response.write(piece.payload)) this.#full = true;
-    this.parts.replay?.events.itemReplayed('stream');
+    this.deps.replay?.events.itemReplayed('stream');
   }
 }

@@ -1,4 +1,4 @@
-/** The content codings that node can make, their levels, and which one a client prefers. The only importer of negotiator. */
+/** The content codings that node can make, their levels, and which one a client prefers. */
 import type { Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
 import Negotiator from 'negotiator';

@@ -1,8 +1,6 @@
 /**
- * Reads the path of a request as a path only: `new URL(path, base)` takes what follows `//` for another host, and throws where
- * that is none.
- *
- * Every function has an answer for every text. Nothing is decoded or shortened but the values of parameters.
+ * Reads the path of a request as a path only, whatever it is: `new URL(path, base)` takes what follows `//` for another host, and
+ * throws where that is none.
  */
 
 /** The path without its query. */

@@ -5,7 +5,7 @@ import type { OriginError } from '../errors.js';
 import { type AnswerSink, nowhere, type OriginCall, type OriginHandler } from '../origin/port.js';
 import { channelOf, refusedChannel } from '../routes/channel-name.js';
 import type { Clock, Timer } from '../runtime/clock.js';
-import { Retry } from '../runtime/retry.js';
+import { Retry } from '../runtime/timers.js';
 import type { LinkClient } from './link-client.js';
 import { scopeAt } from './link-place.js';
 import type { LinkScope } from './link-scope.js';

@@ -2,7 +2,7 @@
 import type { RawHeaders } from '@holdfast/grip';
 import type { Options } from '../config/table.js';
 import type { ForwardedForRule } from '../config/types/values.js';
-import { namedByConnection } from '../http/connection-field.js';
+import { namedByConnection } from '../http/fields.js';
 
 /** The options that shape forwarded headers. */
 export type ForwardOptions = Pick<

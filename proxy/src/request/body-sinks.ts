@@ -4,7 +4,7 @@ import { codingsOf } from '../decoding/codings.js';
 import type { ClientResponse, ResponseHandler } from '../edge/port.js';
 import { faultError, type OriginError } from '../errors.js';
 import type { StreamHold } from '../holds/stream-hold.js';
-import { ofDecodedBody } from '../http/body-fields.js';
+import { ofDecodedBody } from '../http/fields.js';
 import type { AnswerSink } from '../origin/port.js';
 import type { Exchange } from './exchange.js';
 

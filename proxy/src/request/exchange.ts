@@ -1,9 +1,9 @@
 /** One client request from its head to its answer, as a state machine. */
 import { CodedError, type HoldMode, type ResponseHead } from '@holdfast/grip';
 import { answerPlain, failureOf } from '../answers/answers.js';
-import type { SubscriberEnd } from '../channels/subscriber-parts.js';
+import type { SubscriberEnd } from '../channels/subscriber-deps.js';
 import type { Coding } from '../decoding/codings.js';
-import { DecodedBody } from '../decoding/decoded-body.js';
+import { DecodedBody } from '../decoding/decoded-answer.js';
 import type { ClientRequest, ClientResponse, ResponseHandler } from '../edge/port.js';
 import { faultError, type OriginError, RequestError } from '../errors.js';
 import type { HoldOwner } from '../holds/hold.js';

@@ -14,10 +14,10 @@ import {
 import { metaOf } from '../channels/subscription-list.js';
 import { codingsOf } from '../decoding/codings.js';
 import { type OriginError, RequestError } from '../errors.js';
-import { openHold } from '../holds/open.js';
+import { channelList, type HoldDeps, type HoldOwner, type Opening } from '../holds/hold.js';
 import { ResponseHold } from '../holds/response-hold.js';
-import type { StreamHold } from '../holds/stream-hold.js';
-import { ofChangedBytes, ofDecodedBody } from '../http/body-fields.js';
+import { StreamHold } from '../holds/stream-hold.js';
+import { ofChangedBytes, ofDecodedBody } from '../http/fields.js';
 import { type LinkScope, scopeOf } from '../links/link-scope.js';
 import type { AnswerSink } from '../origin/port.js';
 import { describeTarget } from '../origin/send.js';
@@ -238,4 +238,18 @@ function relayedHead(instruct: Instruct, { headers }: ResponseHead): ResponseHea
 function headOf(instruct: Instruct): ResponseHead {
   const { code, reason, headers } = instruct.response;
   return { status: code, reason, headers };
+}
+
+/**
+ * Registers a hold of the kind that the instruct asks for. In one synchronous step: an item published after the origin
+ * answered is either delivered to this hold or was accepted before the origin's answer reached this node.
+ */
+function openHold(opening: Opening, owner: HoldOwner, deps: HoldDeps): ResponseHold | StreamHold {
+  const { instruct, scope } = opening;
+  // One that leads nowhere is named in the log now, and not only when it is followed.
+  for (const link of [instruct.links.next, instruct.links.gone]) {
+    if (link !== undefined) deps.links.client.place(link.uri, scope);
+  }
+  const start = { ...opening, list: channelList(opening, instruct, deps.subscriber.overChannels) };
+  return instruct.hold?.mode === 'response' ? new ResponseHold(start, owner, deps) : new StreamHold(start, owner, deps);
 }

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import type { RawHeaders } from '@holdfast/grip';
 import type { BodySink, ClientBody, ClientRequest } from '../edge/port.js';
 import { OriginError } from '../errors.js';
-import { passableTrailers } from '../http/trailers.js';
+import { passableTrailers } from '../http/fields.js';
 import type { ClientTrust } from '../origin/forwarder.js';
 import type { OriginCall, OriginHandler } from '../origin/port.js';
 import type { TargetRequest } from '../origin/send.js';

@@ -1,11 +1,11 @@
 /** What every exchange is given, and what it reports. */
 import type { Log } from '@holdfast/control-api';
-import type { SubscriberEnd } from '../channels/subscriber-parts.js';
+import type { SubscriberEnd } from '../channels/subscriber-deps.js';
 import type { Compression } from '../compression/compression.js';
 import type { Options } from '../config/table.js';
 import type { AllowedOrigins } from '../config/types/allowed-origins.js';
 import type { ClientRequest } from '../edge/port.js';
-import type { HoldParts } from '../holds/hold.js';
+import type { HoldDeps } from '../holds/hold.js';
 import type { Forwarder } from '../origin/forwarder.js';
 import type { ForwardRules } from '../origin/headers.js';
 import type { Origin } from '../origin/port.js';
@@ -14,7 +14,7 @@ import type { Route } from '../routes/route.js';
 import type { RouteTable } from '../routes/route-table.js';
 import type { Target } from '../routes/target.js';
 import type { Clock } from '../runtime/clock.js';
-import type { SessionParts } from '../sessions/session-parts.js';
+import type { SessionDeps } from '../sessions/session-deps.js';
 import type { Admission } from './admission.js';
 
 /** The options of the request path. */
@@ -70,8 +70,8 @@ export interface RequestDeps {
   /** Undefined where nothing is compressed. */
   readonly compression?: Compression | undefined;
   readonly forwarder: Forwarder;
-  readonly holds: HoldParts;
-  readonly sessions: SessionParts;
+  readonly holds: HoldDeps;
+  readonly sessions: SessionDeps;
   readonly clock: Clock;
   readonly events: RequestEvents;
   readonly log: Log;

@@ -1,10 +1,4 @@
-/**
- * How many file descriptors this process may still open, and what the last ones are reserved for.
- *
- * A process at its limit can serve no publisher, no probe and no origin. And uWebSockets.js, whose listener is woken again and
- * again for a connection that it cannot accept, would do nothing else. So clients are turned away first, then connections to
- * origins are not made.
- */
+/** How many file descriptors this process may still open, and what the last ones are reserved for. */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 
 /** Share of the limit that is kept for publishers, and as much for everything else but clients. */
@@ -32,7 +26,11 @@ export interface DescriptorCount {
   readonly isSlow: boolean;
 }
 
-/** The descriptors of this process. Counting them costs a few µs, and is done the more often the fewer are left. */
+/**
+ * The descriptors of this process. At its limit it could serve no publisher, no probe and no origin; and uWebSockets.js, whose
+ * listener is woken again and again for a connection that it cannot accept, would do nothing else. So clients are turned away
+ * first, then connections to origins are not made. Counting costs a few µs, and is done the more often the fewer are left.
+ */
 export class Descriptors {
   /** As `ulimit -n` has it; infinite where the system does not say, and then everything is admitted. */
   readonly limit: number;

@@ -1,4 +1,4 @@
-/** A first-in, first-out queue in constant time. */
+/** A first-in, first-out queue in constant time, and emptying one in a microtask. */
 
 /** So many places may be empty at the front before the others move up. */
 const EMPTY_MAX = 1_024;
@@ -36,4 +36,27 @@ export class Fifo<T> {
     this.#items = [];
     this.#from = 0;
   }
+}
+
+/** The owner of a queue that is emptied by `drainSoon`. */
+export interface Draining {
+  /** Set by `drainSoon` alone. */
+  isDraining: boolean;
+  drain(): void;
+  /** Takes what `drain` throws. */
+  faulted(error: unknown): void;
+}
+
+/** Has `drain` called in a microtask: once, however often it is asked for until then. */
+export function drainSoon(owner: Draining): void {
+  if (owner.isDraining) return;
+  owner.isDraining = true;
+  queueMicrotask(() => {
+    owner.isDraining = false;
+    try {
+      owner.drain();
+    } catch (error) {
+      owner.faulted(error);
+    }
+  });
 }

@@ -1,10 +1,4 @@
-/**
- * Notices that the npm command which started this process (`npx holdfast`, `npm start`) has gone.
- *
- * npm starts a shell, and that starts us. A SIGTERM to npm ends npm and the shell, a SIGKILL only npm; neither reaches this process,
- * which would go on holding the ports while its supervisor starts another. A process that was started directly, or detached on
- * purpose, is not affected: a daemon outlives its parent.
- */
+/** Notices that the npm command which started this process (`npx holdfast`, `npm start`) has gone. */
 import { readFileSync } from 'node:fs';
 import type { Clock, Timer } from './clock.js';
 
@@ -58,8 +52,9 @@ export const realProcesses: Processes = {
 
 /**
  * Calls `gone` once when the npm command that has started this process is there no more, within {@link LOOK_EVERY_MS}; never where
- * no such command did. A kernel gives orphans another parent: that of this process changes, or that of the shell between. The
- * result ends it.
+ * no such command did, or the process was detached on purpose. npm starts a shell, and that starts us: a SIGTERM to npm ends npm
+ * and the shell, a SIGKILL only npm, and neither reaches this process, which would go on holding the ports. A kernel gives
+ * orphans another parent: that of this process changes, or that of the shell between. The result ends the watch.
  */
 export function watchLauncher(
   env: Readonly<Record<string, string | undefined>>,

@@ -1,17 +1,20 @@
-/** Chooses how a session's origin is spoken to: which kind of socket a target gets, and the headers of its handshake. */
+/** How a session's origin is spoken to: which kind of socket a target gets, and the header fields of its requests. */
 
+import type { Containment } from '@holdfast/control-api';
+import { headerValue, type RawHeaders } from '@holdfast/grip';
 import type { Options } from '../config/table.js';
 import { blockedError, noDescriptorError, type OriginError } from '../errors.js';
 import { pathBehind } from '../http/request-path.js';
 import { connectOptions, isBlocked } from '../origin/connect-options.js';
+import { isGripField } from '../origin/headers.js';
 import { INTERIM_MAX } from '../origin/http-call.js';
-import type { HttpTarget, Target } from '../routes/target.js';
-import { withoutRoot } from '../routes/target.js';
+import type { OriginCall, OriginHandler } from '../origin/port.js';
+import { type HttpTarget, type Target, withoutRoot } from '../routes/target.js';
+import type { Clock } from '../runtime/clock.js';
 import type { SocketSettings } from '../websocket/ws-library.js';
 import type { OriginHandshakeOwner, OriginSocket } from './origin-socket.js';
-import { HttpDial, type HttpDialParts } from './over-http/dial.js';
-import { HttpOrigin } from './over-http/origin.js';
-import { type Dial, type DialParts, MAX_REFUSAL } from './session-parts.js';
+import { HttpOrigin, type HttpOriginDeps } from './over-http/origin.js';
+import { type Dial, type DialDeps, MAX_REFUSAL } from './session-deps.js';
 import { TestSocket } from './test-socket.js';
 import { WsOrigin } from './ws-origin.js';
 
@@ -26,26 +29,26 @@ export type DialTimeouts = Pick<Options, 'originConnectTimeout'> & Partial<Pick<
 
 /** Makes origin sockets. */
 export class SessionDialer {
-  readonly #parts: DialParts;
+  readonly #deps: DialDeps;
   readonly #settings: SocketSettings;
   readonly #timeouts: DialTimeouts;
-  readonly #http: HttpDialParts;
+  readonly #http: HttpDialDeps;
   readonly #admits: () => boolean;
 
   /** `admits` says whether another connection may be opened. */
-  constructor(parts: DialParts, settings: SocketSettings, timeouts: DialTimeouts, admits: () => boolean = () => true) {
+  constructor(deps: DialDeps, settings: SocketSettings, timeouts: DialTimeouts, admits: () => boolean = () => true) {
     this.#admits = admits;
-    this.#parts = parts;
+    this.#deps = deps;
     this.#settings = settings;
     this.#timeouts = timeouts;
     const { websocketMessageMax } = settings;
-    this.#http = { ...parts, maxMessage: websocketMessageMax, maxGripMessage: websocketMessageMax + PREFIX_MARGIN };
+    this.#http = { ...deps, maxMessage: websocketMessageMax, maxGripMessage: websocketMessageMax + PREFIX_MARGIN };
   }
 
   /** Starts the handshake with one target. */
   readonly dial = (dial: Dial, target: Target, owner: OriginHandshakeOwner): OriginSocket => {
     if (target.kind === 'test') {
-      return new TestSocket(pathBehind(dial.route.pathBeg, dial.request.path), target, owner, this.#parts.faults);
+      return new TestSocket(pathBehind(dial.route.pathBeg, dial.request.path), target, owner, this.#deps.faults);
     }
     return target.overHttp ? this.#overHttp(dial, target, owner) : this.#websocket(dial, target, owner);
   };
@@ -58,7 +61,7 @@ export class SessionDialer {
 
   #websocket(dial: Dial, target: HttpTarget, owner: OriginHandshakeOwner): OriginSocket {
     const forwardable = { ...dial.request, websocket: true };
-    const { host, path, headers } = this.#parts.forwarder.forward(forwardable, dial.route, dial.standing, target);
+    const { host, path, headers } = this.#deps.forwarder.forward(forwardable, dial.route, dial.trust, target);
     const request = {
       secure: target.ssl,
       host: target.host,
@@ -71,7 +74,7 @@ export class SessionDialer {
       maxBody: MAX_REFUSAL,
       maxInterim: INTERIM_MAX,
     };
-    return new WsOrigin(request, this.#socketSettings(dial), owner, this.#refusalOf(target), this.#parts.faults);
+    return new WsOrigin(request, this.#socketSettings(dial), owner, this.#refusalOf(target), this.#deps.faults);
   }
 
   #refusalOf(target: HttpTarget): OriginError | undefined {
@@ -91,4 +94,85 @@ export class SessionDialer {
 function serverName(host: string): string {
   const name = withoutRoot(host.replace(/:\d+$/, ''));
   return /^[\d.]+$|^\[/.test(name) ? '' : name;
+}
+
+/** What the requests of all sessions have in common. */
+interface HttpDialDeps extends DialDeps {
+  /** Longest message in bytes of a session whose origin speaks GRIP, and of any other. */
+  readonly maxGripMessage: number;
+  readonly maxMessage: number;
+}
+
+/** One session and the target that it goes to. */
+class HttpDial implements HttpOriginDeps {
+  readonly #dial: Dial;
+  readonly #target: HttpTarget;
+  readonly #deps: HttpDialDeps;
+
+  constructor(dial: Dial, target: HttpTarget, deps: HttpDialDeps) {
+    this.#dial = dial;
+    this.#target = target;
+    this.#deps = deps;
+  }
+
+  get clock(): Clock {
+    return this.#deps.clock;
+  }
+
+  get faults(): Containment | undefined {
+    return this.#deps.faults;
+  }
+
+  get random(): () => number {
+    return this.#deps.random;
+  }
+
+  get connectionId(): string {
+    return this.#dial.connectionId;
+  }
+
+  get offersGrip(): boolean {
+    return this.#dial.extension !== '';
+  }
+
+  get oneEvent(): boolean {
+    return this.#target.oneEvent;
+  }
+
+  get maxMessage(): number {
+    return this.offersGrip ? this.#deps.maxGripMessage : this.#deps.maxMessage;
+  }
+
+  dispatch(extra: RawHeaders, body: Buffer | null, handler: OriginHandler): OriginCall {
+    const { request, route, trust } = this.#dial;
+    const { forwarder, originOf } = this.#deps;
+    const { path, host: asked, clientAddress, clientCertificate } = request;
+    const kept = withoutEventsFields(request.headers);
+    const own = { path, host: asked, headers: kept, clientAddress, clientCertificate, websocket: true };
+    const { host, path: asPath, headers } = forwarder.forward(own, route, trust, this.#target);
+    headers.push(...extra);
+    if (headerValue(headers, 'accept-encoding') === undefined) headers.push('Accept-Encoding', 'identity');
+    return originOf(this.#target, route, host).dispatch({ method: 'POST', path: asPath, headers, body }, handler);
+  }
+}
+
+/**
+ * A client's handshake fields that mean something else in WebSocket-over-HTTP: they are the proxy's to set, so that no
+ * client can pass for another session or set its own meta.
+ */
+const EVENTS_FIELDS = new Set([
+  'accept',
+  'accept-encoding',
+  'content-length',
+  'content-type',
+  'sec-websocket-extensions',
+]);
+
+function withoutEventsFields(headers: RawHeaders): string[] {
+  const kept: string[] = [];
+  for (let i = 0; i < headers.length; i += 2) {
+    const lower = (headers[i] as string).toLowerCase();
+    if (!EVENTS_FIELDS.has(lower) && !isGripField(lower)) kept.push(headers[i] as string, headers[i + 1] as string);
+  }
+  return kept;
 }

@@ -9,12 +9,11 @@ import { type Resendable, TargetLoop } from '../origin/send.js';
 import type { FailureContext } from '../origin/warnings.js';
 import type { Route } from '../routes/route.js';
 import type { Target } from '../routes/target.js';
-import { extensionsNamed } from '../websocket/extensions.js';
-import type { MessageSocket } from '../websocket/message-socket.js';
+import { extensionsNamed, type MessageSocket } from '../websocket/message-socket.js';
+import { takeResumeRequest } from './client-request.js';
 import type { OriginHandshakeOwner, OriginSocket } from './origin-socket.js';
-import { takeResumeRequest } from './resume-request.js';
 import { Session } from './session.js';
-import type { Dial, SessionParts } from './session-parts.js';
+import type { Dial, SessionDeps } from './session-deps.js';
 
 /** One handshake: tries the targets in order, and starts a `Session` when an origin accepts. */
 export class Handshake implements OriginHandshakeOwner, ResponseHandler, Resendable {
@@ -23,7 +22,7 @@ export class Handshake implements OriginHandshakeOwner, ResponseHandler, Resenda
   readonly replayable = true;
   readonly #dial: Dial;
   readonly #client: ClientHandshake;
-  readonly #parts: SessionParts;
+  readonly #deps: SessionDeps;
   readonly #since: number;
   /** The client's token, empty for a new one; undefined when it did not ask to come back, or may not. */
   readonly #resume: string | undefined;
@@ -31,23 +30,23 @@ export class Handshake implements OriginHandshakeOwner, ResponseHandler, Resenda
   #origin: OriginSocket | undefined;
   #over = false;
 
-  constructor(request: ClientRequest, client: ClientHandshake, route: Route, trust: ClientTrust, parts: SessionParts) {
+  constructor(request: ClientRequest, client: ClientHandshake, route: Route, trust: ClientTrust, deps: SessionDeps) {
     const resume = route.resume ? takeResumeRequest(request.path) : undefined;
     // The origin sees the request that it would see of any other client, and the log no token.
-    const kept = parts.requests.keep(resume === undefined ? request : { ...request, path: resume.path });
+    const kept = deps.requests.keep(resume === undefined ? request : { ...request, path: resume.path });
     this.#resume = resume?.token;
     const offered = parseGripExtension(headerValues(kept.headers, 'sec-websocket-extensions')) !== undefined;
     this.#dial = {
       connectionId: randomUUID(),
       request: kept,
       route,
-      standing: trust,
+      trust,
       extension: offered || speaksGrip(route, trust) ? 'grip' : '',
     };
     this.#client = client;
     this.#targets = new TargetLoop(route.targets);
-    this.#parts = parts;
-    this.#since = parts.subscriber.clock.monotonic();
+    this.#deps = deps;
+    this.#since = deps.subscriber.clock.monotonic();
   }
 
   /** Asks the first target. */
@@ -59,8 +58,8 @@ export class Handshake implements OriginHandshakeOwner, ResponseHandler, Resenda
   originAccepted(headers: RawHeaders): void {
     if (this.#over) return;
     this.#over = true;
-    const { route, standing } = this.#dial;
-    const isGrip = speaksGrip(route, standing);
+    const { route, trust } = this.#dial;
+    const isGrip = speaksGrip(route, trust);
     const extensions = headerValues(headers, 'sec-websocket-extensions');
     // Only this one is between the origin and the client's GRIP proxy; the others are of the hop to the origin.
     const raw = isGrip ? [] : extensionsNamed(extensions, 'grip');
@@ -81,7 +80,7 @@ export class Handshake implements OriginHandshakeOwner, ResponseHandler, Resenda
         messagePrefix: isGrip ? parseGripExtension(extensions)?.messagePrefix : undefined,
         resume: this.#resume,
       },
-      this.#parts,
+      this.#deps,
     ).start();
   }
 
@@ -100,7 +99,7 @@ export class Handshake implements OriginHandshakeOwner, ResponseHandler, Resenda
   }
 
   targetFailed(_: Target, error: OriginError): void {
-    this.#parts.subscriber.warnings?.targetFailed(this.#context, error);
+    this.#deps.subscriber.warnings?.targetFailed(this.#context, error);
   }
 
   get id(): string {
@@ -129,7 +128,7 @@ export class Handshake implements OriginHandshakeOwner, ResponseHandler, Resenda
 
   #ask(): void {
     try {
-      this.#origin = this.#parts.dial(this.#dial, this.#target, this);
+      this.#origin = this.#deps.dial(this.#dial, this.#target, this);
     } catch (error) {
       // A file of the target's that cannot be read, such as its client certificate.
       const { message } = error as Error;
@@ -156,29 +155,29 @@ export class Handshake implements OriginHandshakeOwner, ResponseHandler, Resenda
   }
 
   get #debug(): boolean {
-    return this.#dial.route.debug || this.#parts.debug;
+    return this.#dial.route.debug || this.#deps.debug;
   }
 
   #refuse(error: Error): void {
     this.#over = true;
-    this.#parts.subscriber.warnings?.failed(this.#context, error, 'WebSocket refused');
+    this.#deps.subscriber.warnings?.failed(this.#context, error, 'WebSocket refused');
     const failure = failureOf(error, this.#debug);
     answerPlain(this.#client.response, failure.status, failure.text);
     this.#opened(failure.status, failure.code);
   }
 
   #opened(status: number, error: string | undefined): void {
-    const { request, standing, route, connectionId } = this.#dial;
-    this.#parts.events.sessionOpened({
+    const { request, trust, route, connectionId } = this.#dial;
+    this.#deps.events.sessionOpened({
       request,
-      standing,
+      trust,
       route,
       connectionId,
       target: this.#target,
       origin: this.#origin,
       status,
       error,
-      duration: this.#parts.subscriber.clock.monotonic() - this.#since,
+      duration: this.#deps.subscriber.clock.monotonic() - this.#since,
     });
   }
 }

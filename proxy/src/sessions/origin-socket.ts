@@ -44,7 +44,7 @@ export interface OriginSocketOwner {
 /** The origin's end of a session. Calls after its end do nothing. */
 export interface OriginSocket {
   /** Sets what is called for all that follows the acceptance. */
-  own(owner: OriginSocketOwner): void;
+  setOwner(owner: OriginSocketOwner): void;
   /** Passes a client's message or control frame on; false when much waits already: hold the client back. */
   send(type: MessageType, data: Buffer): boolean;
   /** The client closed: so does the origin's end, and what it still says counts, up to its own close. */

@@ -1,12 +1,16 @@
-/** Carries out the control messages of a session's origin. */
-import type { WsControl, WsControlInvalid } from '@holdfast/grip';
+/** Carries out the control messages of a session's origin: at once, or by the clock. */
+
+import type { Faulty } from '@holdfast/control-api';
+import type { WsControl, WsControlInvalid, WsKeepAlive, WsSendDelayed } from '@holdfast/grip';
 import type { CloseReason } from '../channels/close-reasons.js';
-import type { SubscriberParts } from '../channels/subscriber-parts.js';
+import type { SubscriberDeps } from '../channels/subscriber-deps.js';
 import { refusedChannel } from '../routes/channel-name.js';
-import type { Dial, SessionParts } from './session-parts.js';
+import type { Clock, Timer } from '../runtime/clock.js';
+import { KeepAliveTimer } from '../runtime/timers.js';
+import type { MessageType } from '../websocket/message-socket.js';
+import type { Dial, SessionDeps } from './session-deps.js';
 import type { SessionWriter } from './session-writer.js';
 import { SESSION_META_MAX, type Subscriptions } from './subscriptions.js';
-import type { TimedMessages } from './timed-messages.js';
 
 /** A session, as what control messages have an effect on. */
 export interface ControlledSession {
@@ -28,11 +32,11 @@ export interface ControlledSession {
 export function obeyControl(
   session: ControlledSession,
   control: WsControl | WsControlInvalid,
-  parts: Pick<SessionParts, 'subscriber' | 'connectionSubscriptionMax'>,
+  deps: SessionDeps,
 ): void {
   switch (control.type) {
     case 'subscribe':
-      subscribe(session, control.channel, control.filters, parts);
+      subscribe(session, control.channel, control.filters, deps);
       break;
     case 'unsubscribe':
       unsubscribe(session, control.channel);
@@ -42,7 +46,7 @@ export function obeyControl(
       break;
     case 'set-meta':
       if (!session.subscriptions.setMeta(control.name, control.value)) {
-        refuse(session, parts.subscriber, 'meta-limit', `more than ${SESSION_META_MAX} bytes of meta`);
+        refuse(session, deps.subscriber, 'meta-limit', `more than ${SESSION_META_MAX} bytes of meta`);
       }
       break;
     case 'keep-alive':
@@ -58,14 +62,14 @@ export function obeyControl(
       // The name is for an external state service, of which there is none.
       break;
     case 'invalid':
-      notice(session, parts.subscriber, 'control', `control message of the origin ignored: ${control.reason}`);
+      notice(session, deps.subscriber, 'control', `control message of the origin ignored: ${control.reason}`);
   }
 }
 
 /** Logs that the origin has sent something that is of no use, of this kind. */
 export function notice(
   { id, dial }: Pick<ControlledSession, 'id' | 'dial'>,
-  { log, warnings }: SubscriberParts,
+  { log, warnings }: SubscriberDeps,
   kind: string,
   text: string,
 ): void {
@@ -77,7 +81,7 @@ function subscribe(
   session: ControlledSession,
   channel: string,
   filters: readonly string[],
-  { subscriber, connectionSubscriptionMax: limit }: Pick<SessionParts, 'subscriber' | 'connectionSubscriptionMax'>,
+  { subscriber, connectionSubscriptionMax: limit }: SessionDeps,
 ): void {
   const { id, dial } = session;
   const { route } = dial;
@@ -99,7 +103,65 @@ function unsubscribe({ subscriptions, writer }: ControlledSession, channel: stri
 }
 
 /** The origin asks for what cannot be: the session ends. */
-function refuse(session: ControlledSession, subscriber: SubscriberParts, reason: CloseReason, text: string): void {
+function refuse(session: ControlledSession, subscriber: SubscriberDeps, reason: CloseReason, text: string): void {
   notice(session, subscriber, reason, `WebSocket closed: ${text}`);
   session.end(reason, text);
+}
+
+/** Sends a message to the client. */
+export type SendTimed = (type: MessageType, content: Buffer) => void;
+
+/** Both are set by the origin's control messages; a new one takes the place of the old. */
+export class TimedMessages {
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #send: SendTimed;
+  readonly #session: Faulty;
+  #keepAlive: KeepAliveTimer | undefined;
+  #delayed: WsSendDelayed | undefined;
+  #timer: Timer | undefined;
+
+  constructor(clock: Clock, random: () => number, send: SendTimed, session: Faulty) {
+    this.#clock = clock;
+    this.#random = random;
+    this.#send = send;
+    this.#session = session;
+  }
+
+  /** Starts keep-alives, or without content ends them. */
+  keepAlive({ content, messageType, timeout, mode }: WsKeepAlive): void {
+    this.#keepAlive?.stop();
+    this.#keepAlive = undefined;
+    if (content === undefined) return;
+    const beat = () => this.#send(messageType, content);
+    this.#keepAlive = new KeepAliveTimer({ timeout, mode }, this.#clock, this.#random, beat, this.#session);
+  }
+
+  /** Something was sent to the client: an idle keep-alive is put off. */
+  sent(): void {
+    this.#keepAlive?.sent(this.#clock.monotonic());
+  }
+
+  /** Sends a message later; one that still waits goes out first, now. */
+  delay(message: WsSendDelayed): void {
+    this.flush();
+    this.#delayed = message;
+    this.#timer = this.#clock.after(message.timeout * 1_000, () => this.flush(), this.#session);
+  }
+
+  /** Sends the delayed message now, once. */
+  flush(): void {
+    this.#clock.clear(this.#timer);
+    const delayed = this.#delayed;
+    this.#delayed = undefined;
+    if (delayed !== undefined) this.#send(delayed.messageType, delayed.content);
+  }
+
+  /** Nothing is sent any more. */
+  stop(): void {
+    this.#keepAlive?.stop();
+    this.#keepAlive = undefined;
+    this.#clock.clear(this.#timer);
+    this.#delayed = undefined;
+  }
 }

@@ -3,12 +3,11 @@
  * then, channel by channel as it is subscribed.
  */
 import type { Delivery } from '../channels/delivery.js';
-import { Cursor } from '../history/cursor.js';
-import { type ReplayedUpTo, wasReplayed } from '../history/merge.js';
+import { type ReplayedUpTo, wasReplayed } from '../history/chains.js';
 import type { Missed } from '../history/reader.js';
-import type { ReplayParts } from '../history/replay-parts.js';
-import { ReplayWriter } from '../history/replay-writer.js';
-import { FramePiece } from '../websocket/frame-piece.js';
+import { type ReplayDeps, ReplayWriter } from '../history/replay.js';
+import { Cursor } from '../history/tokens.js';
+import { FramePiece } from '../websocket/message-socket.js';
 
 /** The session. */
 export interface SessionReplayOwner {
@@ -37,7 +36,7 @@ const GAP = new FramePiece('text', Buffer.from('{"holdfast-resume":null}'));
 
 /** The replay of one session whose client asked for it. */
 export class SessionReplay {
-  readonly #parts: ReplayParts;
+  readonly #parts: ReplayDeps;
   readonly #owner: SessionReplayOwner;
   readonly #clientQueueSize: number;
   readonly #cursor: Cursor;
@@ -53,13 +52,13 @@ export class SessionReplay {
   #over = false;
 
   /** `token` is the client's, or empty. What waits for one channel is at most `clientQueueSize` bytes. */
-  constructor(token: string, clientQueueSize: number, parts: ReplayParts, owner: SessionReplayOwner) {
+  constructor(token: string, clientQueueSize: number, parts: ReplayDeps, owner: SessionReplayOwner) {
     this.#parts = parts;
     this.#owner = owner;
     this.#clientQueueSize = clientQueueSize;
-    const standing = parts.tokens.read(token);
-    this.#cursor = new Cursor(parts.tokens, standing);
-    if (token !== '' && standing === undefined) {
+    const known = parts.tokens.read(token);
+    this.#cursor = new Cursor(parts.tokens, known);
+    if (token !== '' && known === undefined) {
       parts.tokenIgnored?.(parts.tokens.isOfOtherKey(token));
       this.#gap();
     }

@@ -4,9 +4,8 @@ import type { WsMessageFormat, WsMessageSend } from '@holdfast/grip';
 import type { Delivery } from '../channels/delivery.js';
 import { type ActionFormat, ItemPipeline, type ItemReceiver } from '../delivery/pipeline.js';
 import { type LinkScope, scopeOf } from '../links/link-scope.js';
-import { FramePiece } from '../websocket/frame-piece.js';
-import type { MessageSocket } from '../websocket/message-socket.js';
-import type { Dial, SessionParts } from './session-parts.js';
+import { FramePiece, type MessageSocket } from '../websocket/message-socket.js';
+import type { Dial, SessionDeps } from './session-deps.js';
 import { SessionReplay } from './session-replay.js';
 import type { Subscriptions } from './subscriptions.js';
 
@@ -28,15 +27,15 @@ export interface SessionReceiver extends ItemReceiver {
 /** The items of one session. */
 export class SessionWriter extends ItemPipeline<WsMessageFormat, FramePiece> {
   protected readonly receiver: SessionReceiver;
-  protected readonly parts: SessionParts;
+  protected readonly deps: SessionDeps;
   /** Undefined unless the client asked for it. */
   readonly #replay: SessionReplay | undefined;
 
   /** `resume` is as of `SessionStart`. */
-  constructor(receiver: SessionReceiver, resume: string | undefined, parts: SessionParts) {
+  constructor(receiver: SessionReceiver, resume: string | undefined, deps: SessionDeps) {
     super();
     this.receiver = receiver;
-    this.parts = parts;
+    this.deps = deps;
     this.#replay = this.#makeReplay(resume);
   }
 
@@ -83,8 +82,8 @@ export class SessionWriter extends ItemPipeline<WsMessageFormat, FramePiece> {
   }
 
   protected get scope(): LinkScope {
-    const { request, route, standing } = this.receiver.dial;
-    return scopeOf(request, route, standing);
+    const { request, route, trust } = this.receiver.dial;
+    return scopeOf(request, route, trust);
   }
 
   protected waitingBefore(delivery: Delivery): number {
@@ -124,13 +123,13 @@ export class SessionWriter extends ItemPipeline<WsMessageFormat, FramePiece> {
       return;
     }
     const mark = replay.mark(delivery);
-    this.parts.replay?.events.itemReplayed('ws');
+    this.deps.replay?.events.itemReplayed('ws');
     const taken = client.send(frame.type, frame.payload);
     if (!(mark === undefined ? taken : client.send(mark.type, mark.payload))) replay.filled();
   }
 
   #makeReplay(resume: string | undefined): SessionReplay | undefined {
-    const { replay, subscriber } = this.parts;
+    const { replay, subscriber } = this.deps;
     if (replay === undefined || resume === undefined) return undefined;
     const { receiver } = this;
     return new SessionReplay(resume, subscriber.clientQueueSize, replay, {

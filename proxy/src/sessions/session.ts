@@ -1,24 +1,19 @@
-/**
- * An open session: a client's WebSocket and its origin, messages between them, and the end of both. `session-writer` writes
- * items to the client, `session-control` carries out control messages.
- */
+/** An open session: a client's WebSocket and its origin, messages between them, and the end of both. */
 import type { ConnectionView } from '@holdfast/control-api';
 import { fitCloseReason, isSendableCloseCode, parseWsControl, readOriginMessage } from '@holdfast/grip';
 import { type CloseReason, closeCode, closeReasons } from '../channels/close-reasons.js';
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscriber } from '../channels/subscriber.js';
-import { endSoon } from '../channels/subscriber-parts.js';
+import { endSoon } from '../channels/subscriber-deps.js';
 import type { OriginError } from '../errors.js';
 import { stampOf } from '../runtime/clock.js';
 import type { MessageSocket, MessageType, SocketHandler } from '../websocket/message-socket.js';
 import { AwaitedClose, type ClosingEnd, closeClient } from './awaited-close.js';
-import { OriginOrder } from './origin-order.js';
 import { isRefreshable, type OriginSocket, type OriginSocketOwner } from './origin-socket.js';
-import { type ControlledSession, notice, obeyControl } from './session-control.js';
-import type { Dial, SessionParts, SessionStart } from './session-parts.js';
+import { type ControlledSession, notice, obeyControl, TimedMessages } from './session-control.js';
+import type { Dial, SessionDeps, SessionStart } from './session-deps.js';
 import { type SessionReceiver, SessionWriter } from './session-writer.js';
-import { Subscriptions } from './subscriptions.js';
-import { TimedMessages } from './timed-messages.js';
+import { OriginOrder, Subscriptions } from './subscriptions.js';
 
 /**
  * `open`: both ends are there. `detached`: the origin has detached, the client stays. `closing`: one end has closed,
@@ -42,7 +37,7 @@ export class Session implements Subscriber, SocketHandler, OriginSocketOwner, Se
   readonly client: MessageSocket;
   readonly subscriptions: Subscriptions;
   readonly writer: SessionWriter;
-  readonly #parts: SessionParts;
+  readonly #deps: SessionDeps;
   readonly #origin: OriginSocket;
   readonly #messagePrefix: string | undefined;
   readonly #since: number;
@@ -54,24 +49,24 @@ export class Session implements Subscriber, SocketHandler, OriginSocketOwner, Se
   /** While the state is `closing`. */
   #awaited: AwaitedClose | undefined;
 
-  constructor({ dial, client, origin, implicit, messagePrefix, resume }: SessionStart, parts: SessionParts) {
-    const { registry, clock } = parts.subscriber;
+  constructor({ dial, client, origin, implicit, messagePrefix, resume }: SessionStart, deps: SessionDeps) {
+    const { registry, clock } = deps.subscriber;
     this.dial = dial;
     this.client = client;
-    this.#parts = parts;
+    this.#deps = deps;
     this.#origin = origin;
     this.#messagePrefix = messagePrefix;
     this.#since = clock.monotonic();
-    this.subscriptions = new Subscriptions(this, registry, dial.route, implicit, parts.connectionSubscriptionMax);
-    this.writer = new SessionWriter(this, resume, parts);
+    this.subscriptions = new Subscriptions(this, registry, dial.route, implicit, deps.connectionSubscriptionMax);
+    this.writer = new SessionWriter(this, resume, deps);
   }
 
   /** Subscribes, and takes both sockets over: what the client has sent meanwhile comes now. */
   start(): void {
-    const { registry, events } = this.#parts.subscriber;
+    const { registry, events } = this.#deps.subscriber;
     events.subscriberOpened('ws');
     registry.enter(this);
-    this.#origin.own(this);
+    this.#origin.setOwner(this);
     const live = this.subscriptions.start();
     this.watch(live);
     this.client.setHandler(this);
@@ -96,7 +91,7 @@ export class Session implements Subscriber, SocketHandler, OriginSocketOwner, Se
   }
 
   get isDebug(): boolean {
-    return this.dial.route.debug || this.#parts.debug;
+    return this.dial.route.debug || this.#deps.debug;
   }
 
   // From the client
@@ -118,7 +113,7 @@ export class Session implements Subscriber, SocketHandler, OriginSocketOwner, Se
 
   /** What the client had said before is still answered. The origin gets a Close with the same code. */
   onBreach(code: number, error: Error): void {
-    this.#parts.subscriber.log.debug({ id: this.id, err: error }, 'client fault');
+    this.#deps.subscriber.log.debug({ id: this.id, err: error }, 'client fault');
     if (this.#state === 'open') {
       this.#origin.close(code, NO_REASON);
       this.#leave('client-fault');
@@ -160,12 +155,12 @@ export class Session implements Subscriber, SocketHandler, OriginSocketOwner, Se
     const message = readOriginMessage(type, data, messagePrefix);
     if (message.kind === 'control') {
       // One that has left its channels takes no more orders.
-      if (this.#state === 'open') obeyControl(this, parseWsControl(message.text), this.#parts);
+      if (this.#state === 'open') obeyControl(this, parseWsControl(message.text), this.#deps);
     } else if (message.kind === 'message') this.#toClient(type, message.content);
     else {
       const prefixes = `'${messagePrefix}' for the client, 'c:' for the proxy`;
       const text = `message of the origin dropped: it begins with neither of its prefixes: ${prefixes}`;
-      notice(this, this.#parts.subscriber, 'prefix', text);
+      notice(this, this.#deps.subscriber, 'prefix', text);
     }
   }
 
@@ -185,9 +180,9 @@ export class Session implements Subscriber, SocketHandler, OriginSocketOwner, Se
       this.fault();
       return;
     }
-    this.#parts.subscriber.log.debug({ id: this.id, err: error }, 'origin lost');
+    this.#deps.subscriber.log.debug({ id: this.id, err: error }, 'origin lost');
     const where = { id: this.id, route: this.dial.route, target: undefined };
-    this.#parts.subscriber.warnings?.failed(where, error, 'WebSocket cut');
+    this.#deps.subscriber.warnings?.failed(where, error, 'WebSocket cut');
     if (this.#state === 'closing') this.#answerItself();
     else if (this.#state === 'open' && this.#leave('origin-failed')) this.client.abort();
   }
@@ -212,7 +207,7 @@ export class Session implements Subscriber, SocketHandler, OriginSocketOwner, Se
   recover(): void {}
 
   missed(): void {
-    const { subscriber } = this.#parts;
+    const { subscriber } = this.#deps;
     if (subscriber.gapPolicy === 'close')
       endSoon(this, this.subscriptions.channels, subscriber, () => this.end('items-lost'));
   }
@@ -246,7 +241,7 @@ export class Session implements Subscriber, SocketHandler, OriginSocketOwner, Se
       kind: 'ws',
       ...(route.id !== undefined && { route: route.id }),
       client: request.clientAddress,
-      since: stampOf(this.#parts.subscriber.clock, this.#since),
+      since: stampOf(this.#deps.subscriber.clock, this.#since),
       channels: this.subscriptions.channels,
       items: this.writer.items,
       waiting: this.client.waiting,
@@ -278,7 +273,7 @@ export class Session implements Subscriber, SocketHandler, OriginSocketOwner, Se
   // From control messages
 
   get timed(): TimedMessages {
-    const { clock, random } = this.#parts.subscriber;
+    const { clock, random } = this.#deps.subscriber;
     this.#timed ??= new TimedMessages(clock, random, (type, content) => this.#sendTimed(type, content), this);
     return this.#timed;
   }
@@ -292,12 +287,12 @@ export class Session implements Subscriber, SocketHandler, OriginSocketOwner, Se
 
   watch(live: Promise<void> | undefined): void {
     if (live === undefined) return;
-    const { log } = this.#parts.subscriber;
+    const { log } = this.#deps.subscriber;
     live.catch((error: Error) => {
       log.warn({ id: this.id, err: error }, 'subscription failed: closing the session');
       this.end('origin-failed');
     });
-    this.#order ??= new OriginOrder(this.#origin, this.#parts.subscriber, this);
+    this.#order ??= new OriginOrder(this.#origin, this.#deps.subscriber, this);
     this.#order.waitFor(live);
   }
 
@@ -311,7 +306,7 @@ export class Session implements Subscriber, SocketHandler, OriginSocketOwner, Se
     if (code === undefined) this.client.abort();
     else {
       this.client.close(code, fitCloseReason(Buffer.from(text)));
-      this.#parts.subscriber.clock.after(CLOSE_GRACE_MS, () => this.client.abort(), this);
+      this.#deps.subscriber.clock.after(CLOSE_GRACE_MS, () => this.client.abort(), this);
     }
   }
 
@@ -338,7 +333,7 @@ export class Session implements Subscriber, SocketHandler, OriginSocketOwner, Se
   /** One end has closed, and the session has left: the other end has its time. */
   #await(from: ClosingEnd, code: number | undefined, reason: Buffer): void {
     this.#state = 'closing';
-    const { clock } = this.#parts.subscriber;
+    const { clock } = this.#deps.subscriber;
     const late = () => this.#answerItself();
     this.#awaited = new AwaitedClose(from, code, reason, { clock, late, session: this });
   }
@@ -387,14 +382,14 @@ export class Session implements Subscriber, SocketHandler, OriginSocketOwner, Se
     this.writer.stop();
     const channels = this.subscriptions.channels;
     this.subscriptions.clear();
-    const { clock, events, registry } = this.#parts.subscriber;
+    const { clock, events, registry } = this.#deps.subscriber;
     registry.leave(this);
     events.subscriberEnded('ws', reason);
     const duration = clock.monotonic() - this.#since;
     const { items, dropped } = this.writer;
     const end = { kind: 'ws', reason, items, dropped, duration, channels } as const;
     const { request, route, connectionId } = this.dial;
-    this.#parts.events.sessionEnded(request, route, end, connectionId);
+    this.#deps.events.sessionEnded(request, route, end, connectionId);
     return true;
   }
 }

@@ -1,10 +1,16 @@
-/** The channels and meta of one session. */
+/** The channels and meta of one session, and the origin's messages that wait for a subscription to be live. */
+
+import type { Containment, Faulty } from '@holdfast/control-api';
 import { MAX_FILTERS } from '@holdfast/grip';
 import type { ChannelRegistry } from '../channels/registry.js';
 import type { Subscriber } from '../channels/subscriber.js';
+import { waitForLive } from '../channels/subscriber-deps.js';
 import { SubscriptionList } from '../channels/subscription-list.js';
 import { channelOf } from '../routes/channel-name.js';
 import type { Route } from '../routes/route.js';
+import type { Clock } from '../runtime/clock.js';
+import { Fifo } from '../runtime/fifo.js';
+import type { OriginSocket } from './origin-socket.js';
 
 /**
  * Most bytes of meta that an origin may set for one session by control messages: names and values, and
@@ -137,4 +143,56 @@ export class Subscriptions extends SubscriptionList {
 
 function metaBytes(name: string, value: string | undefined): number {
   return value === undefined ? 0 : META_ENTRY_BYTES + Buffer.byteLength(name) + Buffer.byteLength(value);
+}
+
+/** What waiting needs. */
+interface OrderDeps {
+  readonly clock: Clock;
+  readonly faults: Containment;
+}
+
+/**
+ * A client that has a message from after the subscription may rely on getting what is published from then on. So the
+ * origin is paused, and what is on its way still is kept back.
+ */
+export class OriginOrder {
+  readonly #origin: OriginSocket;
+  readonly #deps: OrderDeps;
+  readonly #session: Faulty;
+  /** Undefined while nothing is waited for. */
+  #held: Fifo<() => void> | undefined;
+
+  /** `session` is ended by a fault in what it does with what was kept back. */
+  constructor(origin: OriginSocket, deps: OrderDeps, session: Faulty) {
+    this.#origin = origin;
+    this.#deps = deps;
+    this.#session = session;
+  }
+
+  /** Keeps back what comes from here on, until `live` is settled or that takes too long. */
+  waitFor(live: Promise<void>): void {
+    this.#held ??= new Fifo();
+    this.#origin.pause();
+    waitForLive(live, this.#deps, () => this.#release(), this.#session);
+  }
+
+  /** Whether `act` has to wait: then it is run in its turn, and otherwise not at all. */
+  keepsBack(act: () => void): boolean {
+    this.#held?.push(act);
+    return this.#held !== undefined;
+  }
+
+  #release(): void {
+    const held = this.#held;
+    this.#held = undefined;
+    // One of them may be the next to wait: those behind it stay.
+    for (let act = held?.shift(); act !== undefined; act = held?.shift()) {
+      act();
+      if (this.#held !== undefined) {
+        this.#held = held;
+        return;
+      }
+    }
+    this.#origin.resume();
+  }
 }

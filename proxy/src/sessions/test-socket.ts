@@ -40,7 +40,7 @@ export class TestSocket implements OriginSocket {
     queueMicrotask(() => faults.run('origin', () => this.#open(path, target, handshake), { fault: failed }));
   }
 
-  own(owner: OriginSocketOwner): void {
+  setOwner(owner: OriginSocketOwner): void {
     this.#owner = owner;
   }
 

@@ -3,11 +3,11 @@ import type { Containment } from '@holdfast/control-api';
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
 import { faultError, OriginError } from '../errors.js';
 import type { MessageType, SocketHandler } from '../websocket/message-socket.js';
-import { type DialHandler, type DialRequest, dialSocket } from '../websocket/ws-dial.js';
+import { type DialHandler, type DialRequest, dialSocket } from '../websocket/ws-handshakes.js';
 import type { SocketSettings } from '../websocket/ws-library.js';
 import type { WsSocket } from '../websocket/ws-socket.js';
 import type { OriginHandshakeOwner, OriginSocket, OriginSocketOwner } from './origin-socket.js';
-import { tooLongRefusal } from './session-parts.js';
+import { tooLongRefusal } from './session-deps.js';
 
 /** A WebSocket to an origin, from its handshake on. */
 export class WsOrigin implements OriginSocket, DialHandler, SocketHandler {
@@ -32,7 +32,7 @@ export class WsOrigin implements OriginSocket, DialHandler, SocketHandler {
     else this.#giveUp = dialSocket(dial, settings, this, faults);
   }
 
-  own(owner: OriginSocketOwner): void {
+  setOwner(owner: OriginSocketOwner): void {
     this.#owner = owner;
   }
 

@@ -3,13 +3,20 @@ import type { RawHeaders } from '@holdfast/grip';
 import type { ClientHandshake, ClientResponse } from '../edge/port.js';
 import type { Clock } from '../runtime/clock.js';
 import { Fifo } from '../runtime/fifo.js';
-import { KeepAliveTimer } from '../runtime/keep-alive-timer.js';
-import type { FramePiece } from '../websocket/frame-piece.js';
-import type { MessageSocket, MessageType, SocketHandler } from '../websocket/message-socket.js';
-import { closeFrame, framedPiece, HEARTBEAT_FRAME, HEARTBEAT_S, messagesFrame, OPEN_FRAME, quote } from './frames.js';
-import { MAX_FRAME, PayloadFault, readMessages } from './payload.js';
-
-const KEEP_ALIVE = { content: Buffer.alloc(0), timeout: HEARTBEAT_S, mode: 'idle' } as const;
+import { KeepAliveTimer } from '../runtime/timers.js';
+import type { FramePiece, MessageSocket, MessageType, SocketHandler } from '../websocket/message-socket.js';
+import {
+  closeFrame,
+  framedPiece,
+  HEARTBEAT,
+  HEARTBEAT_FRAME,
+  MAX_FRAME,
+  messagesFrame,
+  OPEN_FRAME,
+  PayloadFault,
+  quote,
+  readMessages,
+} from './frames.js';
 
 /** A handshake whose WebSocket will speak SockJS. */
 export class FramedHandshake implements ClientHandshake {
@@ -49,7 +56,7 @@ export class FramedSocket implements MessageSocket, SocketHandler {
   constructor(socket: MessageSocket, clock: Clock, random: () => number) {
     this.#socket = socket;
     this.#clock = clock;
-    this.#timer = new KeepAliveTimer(KEEP_ALIVE, clock, random, () => this.#sendHeartbeat(), this);
+    this.#timer = new KeepAliveTimer(HEARTBEAT, clock, random, () => this.#sendHeartbeat(), this);
     socket.send('text', Buffer.from(OPEN_FRAME));
   }
 

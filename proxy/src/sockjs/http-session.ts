@@ -3,10 +3,9 @@ import { type Containment, uncontained } from '@holdfast/control-api';
 import type { ClientHandshake, ClientResponse } from '../edge/port.js';
 import type { Clock, Timer } from '../runtime/clock.js';
 import { Fifo } from '../runtime/fifo.js';
-import { KeepAliveTimer } from '../runtime/keep-alive-timer.js';
-import type { FramePiece } from '../websocket/frame-piece.js';
-import type { MessageSocket, MessageType, SocketHandler } from '../websocket/message-socket.js';
-import { closeFrame, HEARTBEAT_FRAME, HEARTBEAT_S, messagesFrame, OPEN_FRAME, quote, quotedPiece } from './frames.js';
+import { KeepAliveTimer } from '../runtime/timers.js';
+import type { FramePiece, MessageSocket, MessageType, SocketHandler } from '../websocket/message-socket.js';
+import { closeFrame, HEARTBEAT, HEARTBEAT_FRAME, messagesFrame, OPEN_FRAME, quote, quotedPiece } from './frames.js';
 import { Receiver, type ReceiverHandler, type TransportForm } from './receiver.js';
 import type { SockJsResponse } from './sockjs-response.js';
 
@@ -34,7 +33,6 @@ export const HIGH_WATER = 262_144;
 const MESSAGE_MIN = 64;
 
 const NOTHING = Buffer.alloc(0);
-const KEEP_ALIVE = { content: NOTHING, timeout: HEARTBEAT_S, mode: 'idle' } as const;
 const STILL_OPEN = closeFrame(2010, Buffer.from('Another connection still open'));
 const INTERRUPTED = closeFrame(1002, Buffer.from('Connection interrupted'));
 
@@ -89,7 +87,7 @@ export class HttpSession implements MessageSocket, ReceiverHandler {
     if (this.#state !== 'opening') return;
     this.#state = 'open';
     const { clock, random } = this.#deps;
-    this.#heartbeat = new KeepAliveTimer(KEEP_ALIVE, clock, random, () => this.#sendHeartbeat(), this);
+    this.#heartbeat = new KeepAliveTimer(HEARTBEAT, clock, random, () => this.#sendHeartbeat(), this);
     receiver.setHandler(this);
     this.#receiver = receiver;
     this.#give(OPEN_FRAME);

@@ -62,6 +62,20 @@ export function readPlace(prefix: string, path: string): SockJsPlace {
   return { kind: 'nothing' };
 }
 
+/** Methods of a transport's requests. */
+export function methodsOf(transport: string): readonly string[] {
+  switch (transport) {
+    case 'eventsource':
+    case 'htmlfile':
+      return ['GET'];
+    case 'jsonp':
+    case 'jsonp_send':
+      return ['GET', 'POST'];
+    default:
+      return ['POST'];
+  }
+}
+
 /** What a query names for its answer to call, as `c` or `callback`. */
 function namedCallback(path: string): string {
   const query = parametersOf(path);

@@ -1,7 +1,4 @@
-/**
- * SockJS (protocol 0.3) for the routes that have it: finds the session of each request, and refuses requests without one.
- * Its sessions are WebSockets to the rest of the proxy.
- */
+/** SockJS (protocol 0.3) for the routes that have it: finds the session of each request, and refuses requests without one. */
 import type { Containment } from '@holdfast/control-api';
 import type { RawHeaders } from '@holdfast/grip';
 import { answerPlain } from '../answers/answers.js';
@@ -13,20 +10,20 @@ import type { ClientTrust } from '../origin/forwarder.js';
 import type { Route } from '../routes/route.js';
 import type { Clock } from '../runtime/clock.js';
 import { FramedHandshake } from './framed-socket.js';
+import { MAX_BODY, PayloadFault, readMessages, readWhole, sentText } from './frames.js';
 import { HttpHandshake, HttpSession, type SendOutcome } from './http-session.js';
-import { methodsOf, NO_UPGRADE, onlyGet, Pages } from './pages.js';
-import { MAX_BODY, PayloadFault, readMessages, readWhole, sentText } from './payload.js';
 import { jsonp, Receiver, type TransportForm, transportForm } from './receiver.js';
 import {
   basePath,
   callbackFault,
   callbackOf,
   isSockJsPath,
+  methodsOf,
   readPlace,
   type SendingTransport,
   type SockJsPlace,
 } from './sockjs-path.js';
-import { PLAIN, type ResponseEnd, SockJsResponse } from './sockjs-response.js';
+import { NO_UPGRADE, onlyGet, Pages, PLAIN, type ResponseEnd, SockJsResponse } from './sockjs-response.js';
 
 /** A route that has `sockjs`. */
 export type SockJsRoute = Route & { readonly sockjs: string };
@@ -45,13 +42,13 @@ export interface SockJsEnd {
 }
 
 /** Collaborators and settings of the service. */
-export interface SockJsParts {
+export interface SockJsDeps {
   readonly clock: Clock;
   readonly random: () => number;
   /** Left out: nothing is contained. */
   readonly faults?: Containment;
   /** Takes a handshake to the origin, as that of any WebSocket. */
-  readonly open: (request: ClientRequest, handshake: ClientHandshake, route: Route, standing: ClientTrust) => void;
+  readonly open: (request: ClientRequest, handshake: ClientHandshake, route: Route, trust: ClientTrust) => void;
   readonly ended: (end: SockJsEnd) => void;
   /** Where the iframe page loads the client library from. */
   readonly sockjsUrl: string;
@@ -69,13 +66,17 @@ export interface SockJsParts {
   readonly clientMaxconn: number;
 }
 
-/** A request on its way to its answer. */
-interface Call {
+/** A request to be answered. */
+interface Asked {
   readonly request: ClientRequest;
   readonly response: ClientResponse;
   readonly route: SockJsRoute;
-  readonly standing: ClientTrust;
+  readonly trust: ClientTrust;
   readonly since: number;
+}
+
+/** The same with its body. */
+interface Call extends Asked {
   readonly body: Buffer;
 }
 
@@ -89,13 +90,13 @@ export function servesSockJs(route: Route | undefined, path: string): route is S
 
 /** Serves all routes of a node. */
 export class SockJs {
-  readonly #parts: SockJsParts;
+  readonly #deps: SockJsDeps;
   readonly #pages: Pages;
   readonly #sessions = new Map<string, HttpSession>();
 
-  constructor(parts: SockJsParts) {
-    this.#parts = parts;
-    this.#pages = new Pages(parts.sockjsUrl);
+  constructor(deps: SockJsDeps) {
+    this.#deps = deps;
+    this.#pages = new Pages(deps.sockjsUrl);
   }
 
   /** Sessions over HTTP that are known, those included that have just ended. */
@@ -104,8 +105,8 @@ export class SockJs {
   }
 
   /** Takes a request for which `servesSockJs` is true. */
-  onRequest(request: ClientRequest, response: ClientResponse, route: SockJsRoute, standing: ClientTrust): void {
-    const call = { request, response, route, standing, since: this.#parts.clock.monotonic() };
+  onRequest(request: ClientRequest, response: ClientResponse, route: SockJsRoute, trust: ClientTrust): void {
+    const call = { request, response, route, trust, since: this.#deps.clock.monotonic() };
     readWhole(request.body, MAX_BODY, (body) => {
       if (body !== undefined) this.#answer({ ...call, body });
       else this.#respond({ ...call, body: Buffer.alloc(0) }).answer(400, PLAIN, 'Request too large.\n');
@@ -113,32 +114,25 @@ export class SockJs {
   }
 
   /** Takes a WebSocket handshake for which `servesSockJs` is true. */
-  onWebSocket(request: ClientRequest, handshake: ClientHandshake, route: SockJsRoute, standing: ClientTrust): void {
-    const { clock, random, open } = this.#parts;
+  onWebSocket(request: ClientRequest, handshake: ClientHandshake, route: SockJsRoute, trust: ClientTrust): void {
+    const { clock, random, open } = this.#deps;
     const { kind } = readPlace(route.sockjs, request.path);
     const inner = { ...request, path: originPath(route, '/websocket', queryOf(request.path)) };
-    if (!mayAsk(request, this.#origins(route))) {
+    const refuse = (status: number, text: string, error?: string) => {
       const { response } = handshake;
-      answerPlain(response, 403, FOREIGN);
-      const call = { request, response, route, standing, since: clock.monotonic(), body: Buffer.alloc(0) };
-      this.#ended(call, 403, 'ERR_REQUEST_CROSS_ORIGIN');
-    } else if (kind === 'raw-websocket') open(inner, handshake, route, standing);
-    else if (kind === 'websocket') open(inner, new FramedHandshake(handshake, clock, random), route, standing);
-    else {
-      const { response } = handshake;
-      answerPlain(response, 404, 'Not Found');
-      this.#ended(
-        { request, response, route, standing, since: clock.monotonic(), body: Buffer.alloc(0) },
-        404,
-        undefined,
-      );
-    }
+      answerPlain(response, status, text);
+      this.#ended({ request, response, route, trust, since: clock.monotonic() }, status, error);
+    };
+    if (!mayAsk(request, this.#origins(route))) refuse(403, FOREIGN, 'ERR_REQUEST_CROSS_ORIGIN');
+    else if (kind === 'raw-websocket') open(inner, handshake, route, trust);
+    else if (kind === 'websocket') open(inner, new FramedHandshake(handshake, clock, random), route, trust);
+    else refuse(404, 'Not Found');
   }
 
   #answer(call: Call): void {
     const { method, path, headers } = call.request;
     const place = readPlace(call.route.sockjs, path);
-    const now = this.#parts.clock.wall();
+    const now = this.#deps.clock.wall();
     if (!this.#isFor(call, place)) this.#foreign(call);
     else if (method === 'OPTIONS') this.#pages.options(this.#respond(call), place, now);
     else if (place.kind === 'receive' && methodsOf(place.transport).includes(method)) this.#receive(call, place);
@@ -157,20 +151,20 @@ export class SockJs {
     const session = this.#sessions.get(key);
     if (form === undefined) this.#respond(call).answer(500, PLAIN, `${callbackFault(call.request.path)}\n`);
     else if (session !== undefined) session.receive(new Receiver(this.#respond(call), form));
-    else if (!this.#parts.overHttp) this.#respond(call).answer(503, PLAIN, 'Only WebSocket is served here\n');
-    else if (this.#sessions.size >= this.#parts.clientMaxconn) {
+    else if (!this.#deps.overHttp) this.#respond(call).answer(503, PLAIN, 'Only WebSocket is served here\n');
+    else if (this.#sessions.size >= this.#deps.clientMaxconn) {
       this.#respond(call).answer(503, PLAIN, 'Too many sessions\n');
     } else this.#open(call, form, key);
   }
 
   #open(call: Call, form: TransportForm, key: string): void {
-    const { clock, random, faults, open } = this.#parts;
+    const { clock, random, faults, open } = this.#deps;
     const session = new HttpSession({ clock, random, faults, forget: () => this.#sessions.delete(key) });
     this.#sessions.set(key, session);
-    const { request, route, standing } = call;
+    const { request, route, trust } = call;
     const origins = this.#origins(route);
     const response = new SockJsResponse(call.response, request.headers, origins, () => session.notOpened());
-    open(openingRequest(request, route), new HttpHandshake(response, form, session), route, standing);
+    open(openingRequest(request, route), new HttpHandshake(response, form, session), route, trust);
   }
 
   #send(call: Call, { transport, session: id }: Sending): void {
@@ -232,7 +226,7 @@ export class SockJs {
   }
 
   #origins(route: SockJsRoute): AllowedOrigins {
-    return route.acoOrigins ?? this.#parts.acoOrigins;
+    return route.acoOrigins ?? this.#deps.acoOrigins;
   }
 
   /**
@@ -251,9 +245,9 @@ export class SockJs {
     response.answer(403, PLAIN, `${FOREIGN}\n`);
   }
 
-  #ended({ request, response, route, standing, since }: Call, status: number, error: string | undefined): void {
-    const duration = this.#parts.clock.monotonic() - since;
-    this.#parts.ended({ request, secure: standing.secure, route, status, error, bytes: response.bodyBytes, duration });
+  #ended({ request, response, route, trust, since }: Asked, status: number, error: string | undefined): void {
+    const duration = this.#deps.clock.monotonic() - since;
+    this.#deps.ended({ request, secure: trust.secure, route, status, error, bytes: response.bodyBytes, duration });
   }
 }
 

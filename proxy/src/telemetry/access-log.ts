@@ -1,13 +1,13 @@
 /** The lines of the log about requests and holds: one for each request, one for each hold that ends. */
 import type { Log } from '@holdfast/control-api';
 import { headerValue, kindRows } from '@holdfast/grip';
-import type { SubscriberEnd } from '../channels/subscriber-parts.js';
+import type { SubscriberEnd } from '../channels/subscriber-deps.js';
 import type { LogLevel } from '../config/types/values.js';
 import type { ClientRequest } from '../edge/port.js';
 import { describeTarget } from '../origin/send.js';
 import type { RequestEnd } from '../request/request-deps.js';
 import type { Route } from '../routes/route.js';
-import type { SessionOpening } from '../sessions/session-parts.js';
+import type { SessionOpening } from '../sessions/session-deps.js';
 
 /** What the lines may hold beyond the usual. */
 export interface AccessLogOptions {
@@ -59,9 +59,9 @@ export class AccessLog {
   /** A WebSocket handshake was answered. */
   session(opening: SessionOpening): void {
     if (!this.#options.enabled) return;
-    const { request, standing, route, target, status, error, duration } = opening;
+    const { request, trust, route, target, status, error, duration } = opening;
     const described = target && describeTarget(target);
-    const { secure } = standing;
+    const { secure } = trust;
     const rest = { request, route, status, error, duration, hold: undefined, bytes: 0, retry: false };
     this.#line({ ...rest, secure, target: described }, secure ? 'wss' : 'ws');
   }

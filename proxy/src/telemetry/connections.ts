@@ -1,12 +1,12 @@
 /** The open client connections by id, for the command socket and the statistics: holds and sessions, not those without one. */
 import type { Connections, StatsEvents } from '@holdfast/control-api';
 import type { Subscriber } from '../channels/subscriber.js';
-import type { SubscriberEnd } from '../channels/subscriber-parts.js';
+import type { SubscriberEnd } from '../channels/subscriber-deps.js';
 import type { ClientRequest } from '../edge/port.js';
 import type { RequestEnd, RequestEvents } from '../request/request-deps.js';
 import type { Route } from '../routes/route.js';
 import { isRefreshable, type OriginSocket } from '../sessions/origin-socket.js';
-import type { SessionEvents, SessionOpening } from '../sessions/session-parts.js';
+import type { SessionEvents, SessionOpening } from '../sessions/session-deps.js';
 
 /** A held request has no socket of an origin that could be asked for news. */
 type Entry = OriginSocket | undefined;
@@ -52,8 +52,8 @@ export class OpenConnections implements Connections, RequestEvents, SessionEvent
     if (reason !== 'retried') this.#close(request.id);
   }
 
-  sessionOpened({ status, connectionId, request, route, standing, origin }: SessionOpening): void {
-    if (status === 101) this.#open('ws', connectionId, request, route, standing.secure, origin);
+  sessionOpened({ status, connectionId, request, route, trust, origin }: SessionOpening): void {
+    if (status === 101) this.#open('ws', connectionId, request, route, trust.secure, origin);
   }
 
   sessionEnded(_request: ClientRequest, _route: Route, _end: SubscriberEnd, connectionId: string): void {

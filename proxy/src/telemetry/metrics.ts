@@ -15,11 +15,11 @@ import { zeroCounts } from '@holdfast/grip';
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { CloseReason } from '../channels/close-reasons.js';
 import type { SubscriberKind } from '../channels/subscriber.js';
-import type { DropReason, SubscriberEvents } from '../channels/subscriber-parts.js';
+import type { DropReason, SubscriberEvents } from '../channels/subscriber-deps.js';
 import type { DeliveryEvents } from '../delivery/item-delivery.js';
 import type { ReleaseCause } from '../delivery/sequencer.js';
 import type { EdgeEvents } from '../edge/port.js';
-import type { ReplayEvents } from '../history/replay-parts.js';
+import type { ReplayEvents } from '../history/replay.js';
 
 /** The series of one process, or of several together, at one moment: plain data. */
 export type MetricsSnapshot = readonly { readonly name: string; readonly type: string }[];

@@ -4,11 +4,11 @@ import { kindRows, subscriberKinds, zeroCounts } from '@holdfast/grip';
 import type { Delivery } from '../channels/delivery.js';
 import type { SubscriptionWatch } from '../channels/registry.js';
 import type { SubscriberKind } from '../channels/subscriber.js';
-import type { SubscriberEnd, SubscriberEvents } from '../channels/subscriber-parts.js';
+import type { SubscriberEnd, SubscriberEvents } from '../channels/subscriber-deps.js';
 import type { ClientRequest } from '../edge/port.js';
 import type { RequestEnd, RequestEvents } from '../request/request-deps.js';
 import type { Route } from '../routes/route.js';
-import type { SessionEvents, SessionOpening } from '../sessions/session-parts.js';
+import type { SessionEvents, SessionOpening } from '../sessions/session-deps.js';
 
 /** Kinds of subscriber for which a channel lingers when the last one has left. */
 const pollingKinds = subscriberKinds.filter((kind) => kindRows[kind].polls);

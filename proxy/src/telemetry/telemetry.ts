@@ -5,11 +5,11 @@
 import { type Connections, noStats, StatsFeed, type StatsSink } from '@holdfast/control-api';
 import type { SubscriptionWatch } from '../channels/registry.js';
 import type { Subscriber } from '../channels/subscriber.js';
-import type { SubscriberEvents } from '../channels/subscriber-parts.js';
+import type { SubscriberEvents } from '../channels/subscriber-deps.js';
 import type { Config } from '../config/config.js';
 import type { RequestEvents } from '../request/request-deps.js';
 import { realClock } from '../runtime/clock.js';
-import type { SessionEvents } from '../sessions/session-parts.js';
+import type { SessionEvents } from '../sessions/session-deps.js';
 import { AccessLog } from './access-log.js';
 import { OpenConnections } from './connections.js';
 import type { RootLog } from './log.js';

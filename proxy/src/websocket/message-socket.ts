@@ -1,10 +1,6 @@
-/**
- * The port of an open WebSocket: whole messages and control frames, in both directions. Both ends of a session are such
- * sockets: the client's, made by an edge, and that of an origin that speaks WebSocket.
- */
+/** The port of an open WebSocket: messages, control frames and frames that many clients share; and which extensions a field names. */
 import type { Containment, Faulty } from '@holdfast/control-api';
 import type { WsMessageType } from '@holdfast/grip';
-import type { FramePiece } from './frame-piece.js';
 
 /** What travels: data messages, whole (fragments are joined), and the control frames other than Close. */
 export type MessageType = WsMessageType;
@@ -57,6 +53,10 @@ export interface MessageSocket {
   readonly waiting: number;
 }
 
+/** What libraries say instead of a code (RFC 6455 §7.1.5): a Close frame without one, and a connection that ended without any. */
+export const NO_CODE = 1005;
+export const LOST = 1006;
+
 /** RFC 6455 §7.4.1: the server has met something unexpected. */
 const INTERNAL_ERROR = 1011;
 
@@ -74,4 +74,47 @@ export function endFaultySocket(
   if (handler?.fault !== undefined) return;
   faults.run('client', () => socket.close(INTERNAL_ERROR));
   faults.run('client', () => handler?.onLost(error instanceof Error ? error : undefined));
+}
+
+/** RFC 6455 §5.2. */
+const OPCODES: Record<WsMessageType, number> = { text: 1, binary: 2, ping: 9, pong: 10 };
+
+const FIN = 0x80;
+
+/** A message for any number of clients. The frame is unmasked, as servers send them, and built when first needed. */
+export class FramePiece {
+  readonly type: WsMessageType;
+  readonly payload: Buffer;
+  #frame: Buffer | undefined;
+
+  /** `payload` must not be changed afterwards; of a ping or pong it has at most 125 bytes. */
+  constructor(type: WsMessageType, payload: Buffer) {
+    this.type = type;
+    this.payload = payload;
+  }
+
+  /** The payload as one uncompressed frame. */
+  get frame(): Buffer {
+    this.#frame ??= Buffer.concat([header(OPCODES[this.type], this.payload.length), this.payload]);
+    return this.#frame;
+  }
+}
+
+function header(opcode: number, length: number): Buffer {
+  if (length < 126) return Buffer.from([FIN | opcode, length]);
+  if (length < 65_536) return Buffer.from([FIN | opcode, 126, length >> 8, length & 0xff]);
+  const long = Buffer.alloc(10);
+  long[0] = FIN | opcode;
+  long[1] = 127;
+  long.writeBigUInt64BE(BigInt(length), 2);
+  return long;
+}
+
+/** One element of the list (RFC 6455 §9.1): a comma inside quotes does not end it. */
+const ELEMENT = /(?:[^,"]|"(?:\\.|[^"\\])*"?)+/g;
+
+/** The extensions of this name, each as it is written, from all values of the field; `name` is in lower case. */
+export function extensionsNamed(values: readonly string[], name: string): string[] {
+  const elements = values.flatMap((value) => value.match(ELEMENT) ?? []).map((element) => element.trim());
+  return elements.filter((element) => element.split(';', 1)[0]?.trim().toLowerCase() === name);
 }

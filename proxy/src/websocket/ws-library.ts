@@ -1,10 +1,8 @@
-/**
- * The only importer of the `ws` library: the options of both roles, its socket, and its side of handshakes. `ws` keeps the
- * protocol strict: masks, reserved bits and opcodes, UTF-8, close codes, sizes.
- */
+/** The `ws` library, which keeps the protocol strict: the options of both roles, its socket, and its side of handshakes. */
 import type { Duplex } from 'node:stream';
 import WebSocket, { type PerMessageDeflateOptions, type Server, WebSocketServer } from 'ws';
-import { queuedWrites } from '../runtime/node-internals/queued-writes.js';
+import { queuedWrites } from '../runtime/node-internals/socket-writes.js';
+import { NO_CODE } from './message-socket.js';
 
 /** Limits and features of all sockets. */
 export interface SocketSettings {
@@ -77,9 +75,6 @@ export interface SocketListener {
   /** The other side broke the protocol: likewise with this code. The error follows. */
   onBreach(code: number): boolean;
 }
-
-/** The library's word for a Close frame without a code. */
-const NO_CODE = 1005;
 
 /** What of the library's socket has no public name. */
 interface Inside {

@@ -2,10 +2,21 @@
 import type { Duplex } from 'node:stream';
 import type { Containment } from '@holdfast/control-api';
 import { FlushQueue } from '../runtime/flush-queue.js';
-import type { DirectHandle, DirectWriter, DirectWrites } from '../runtime/node-internals/direct-writes.js';
-import { WRITE_BYTES } from '../runtime/node-internals/queued-writes.js';
-import type { FramePiece } from './frame-piece.js';
-import { endFaultySocket, type MessageSocket, type MessageType, type SocketHandler } from './message-socket.js';
+import {
+  type DirectHandle,
+  type DirectWriter,
+  type DirectWrites,
+  WRITE_BYTES,
+} from '../runtime/node-internals/socket-writes.js';
+import {
+  endFaultySocket,
+  type FramePiece,
+  LOST,
+  type MessageSocket,
+  type MessageType,
+  NO_CODE,
+  type SocketHandler,
+} from './message-socket.js';
 import { LibrarySocket, type SocketEvent, type SocketListener } from './ws-library.js';
 
 /**
@@ -244,8 +255,7 @@ export class WsSocket implements MessageSocket, DirectWriter, SocketListener {
     this.#dropPieces();
     const handler = this.#handler;
     this.#handler = undefined;
-    // 1006 is `ws`'s word for a connection that ended without a Close frame (RFC 6455 §7.1.5).
-    if (code === 1006) handler?.onLost(this.#error);
-    else handler?.onClose(code === 1005 ? undefined : code, reason);
+    if (code === LOST) handler?.onLost(this.#error);
+    else handler?.onClose(code === NO_CODE ? undefined : code, reason);
   }
 }

@@ -2,7 +2,7 @@ import type { Question } from '@holdfast/control-api';
 import t from 'tap';
 import { Inspection } from '../../dist/app/data-plane.js';
 import { ChannelRegistry } from '../../dist/channels/registry.js';
-import { ChannelPositions } from '../../dist/delivery/channel-positions.js';
+import { ChannelPositions } from '../../dist/delivery/item-delivery.js';
 import { RecordingSubscriber } from '../channels/recording-subscriber.js';
 import { ManualClock } from '../kit/manual-clock.js';
 

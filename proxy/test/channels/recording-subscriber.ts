@@ -1,4 +1,4 @@
-/** Owns: a subscriber that writes down what it is given. Does not own: who gives it. */
+/** A subscriber that writes down what it is given. */
 import type { ConnectionView } from '@holdfast/control-api';
 import type { Delivery } from '../../dist/channels/delivery.js';
 import type { Subscriber, SubscriberKind } from '../../dist/channels/subscriber.js';

@@ -4,7 +4,7 @@ import { ManualClock } from '../kit/manual-clock.js';
 import { RecordingSubscriber } from './recording-subscriber.js';
 
 /** A registry, and what its interest was told, in order. */
-function scene(linger = 0, live: () => Promise<void> | undefined = () => undefined) {
+function fixture(linger = 0, live: () => Promise<void> | undefined = () => undefined) {
   const clock = new ManualClock(0);
   const told: string[] = [];
   const interest = {
@@ -18,7 +18,7 @@ function scene(linger = 0, live: () => Promise<void> | undefined = () => undefin
 }
 
 t.test('the first subscriber of a channel begins the interest, the last ends it', async (t) => {
-  const { told, registry } = scene();
+  const { told, registry } = fixture();
   const [a, b] = [new RecordingSubscriber(), new RecordingSubscriber()];
   registry.add(a, ['x', 'y']);
   registry.add(b, ['y']);
@@ -32,7 +32,7 @@ t.test('the first subscriber of a channel begins the interest, the last ends it'
 });
 
 t.test('adding twice, and removing what is not there, change nothing', async (t) => {
-  const { told, registry } = scene();
+  const { told, registry } = fixture();
   const [a, b] = [new RecordingSubscriber(), new RecordingSubscriber()];
   registry.add(a, ['x', 'x']);
   registry.add(a, ['x']);
@@ -45,7 +45,7 @@ t.test('adding twice, and removing what is not there, change nothing', async (t)
 });
 
 t.test('all: each subscriber once, those on no channel too, as long as they are present', async (t) => {
-  const { registry } = scene();
+  const { registry } = fixture();
   const [held, session] = [new RecordingSubscriber(), new RecordingSubscriber('ws')];
   registry.add(held, ['x', 'y']);
   registry.enter(session);
@@ -58,7 +58,7 @@ t.test('all: each subscriber once, those on no channel too, as long as they are 
 });
 
 t.test('a channel lingers after its last response hold', async (t) => {
-  const { clock, told, registry } = scene(60_000);
+  const { clock, told, registry } = fixture(60_000);
   const poll = new RecordingSubscriber('response');
   registry.add(poll, ['x']);
   registry.remove(poll, ['x']);
@@ -71,7 +71,7 @@ t.test('a channel lingers after its last response hold', async (t) => {
 });
 
 t.test('a subscriber who comes meanwhile finds the channel live, and calls the end off', async (t) => {
-  const { clock, told, registry } = scene(60_000);
+  const { clock, told, registry } = fixture(60_000);
   const [first, second] = [new RecordingSubscriber('response'), new RecordingSubscriber('response')];
   registry.add(first, ['x']);
   registry.remove(first, ['x']);
@@ -86,7 +86,7 @@ t.test('a subscriber who comes meanwhile finds the channel live, and calls the e
 });
 
 t.test('there is no linger after streams and sessions, nor while others are left', async (t) => {
-  const { clock, told, registry } = scene(60_000);
+  const { clock, told, registry } = fixture(60_000);
   const [poll, stream] = [new RecordingSubscriber('response'), new RecordingSubscriber('stream')];
   registry.add(poll, ['x']);
   registry.add(stream, ['x']);
@@ -98,7 +98,7 @@ t.test('there is no linger after streams and sessions, nor while others are left
 
 t.test('a channel that is not live yet: all who join before wait for the same', async (t) => {
   let goLive = () => {};
-  const { told, registry } = scene(0, () => new Promise((resolve) => (goLive = resolve)));
+  const { told, registry } = fixture(0, () => new Promise((resolve) => (goLive = resolve)));
   let live = 0;
   for (let i = 0; i < 2; i++) void registry.add(new RecordingSubscriber(), ['x'])?.then(() => live++);
   t.equal(registry.count('x'), 2, 'items are for them from now on');
@@ -112,7 +112,7 @@ t.test('a channel that is not live yet: all who join before wait for the same', 
 });
 
 t.test('a backplane that cannot subscribe: the subscriber is told, and stays until it is removed', async (t) => {
-  const { registry } = scene(0, () => Promise.reject(new Error('down')));
+  const { registry } = fixture(0, () => Promise.reject(new Error('down')));
   const subscriber = new RecordingSubscriber();
   await t.rejects(registry.add(subscriber, ['x', 'y']) as Promise<void>, { message: 'down' });
   t.equal(registry.count('x'), 1);
@@ -122,7 +122,7 @@ t.test('a backplane that cannot subscribe: the subscriber is told, and stays unt
 
 t.test('after a refusal the next subscriber has the backplane asked again', async (t) => {
   const answers: (Promise<void> | undefined)[] = [Promise.reject(new Error('down')), undefined];
-  const { registry } = scene(0, () => answers.shift());
+  const { registry } = fixture(0, () => answers.shift());
   const [first, second, third] = [1, 2, 3].map(() => new RecordingSubscriber());
   await t.rejects(registry.add(first as RecordingSubscriber, ['x']) as Promise<void>, { message: 'down' });
   t.equal(registry.add(second as RecordingSubscriber, ['x']), undefined);
@@ -131,7 +131,7 @@ t.test('after a refusal the next subscriber has the backplane asked again', asyn
 });
 
 t.test('of: a view that may shrink while it is walked', async (t) => {
-  const { registry } = scene();
+  const { registry } = fixture();
   const subscribers = [1, 2, 3].map(() => new RecordingSubscriber());
   for (const subscriber of subscribers) registry.add(subscriber, ['x']);
   let walked = 0;

@@ -5,8 +5,7 @@ import { uncontained } from '@holdfast/control-api';
 import t from 'tap';
 import { compressed } from '../../dist/compression/compressed-response.js';
 import { Compression, MAX_ENCODERS } from '../../dist/compression/compression.js';
-import type { ClientRequest, ClientResponse, ResponseHandler } from '../../dist/edge/port.js';
-import { StreamPiece } from '../../dist/edge/stream-piece.js';
+import { type ClientRequest, type ClientResponse, type ResponseHandler, StreamPiece } from '../../dist/edge/port.js';
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;

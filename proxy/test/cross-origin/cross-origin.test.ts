@@ -1,8 +1,7 @@
 /** CORS and JSON-P on everything that is answered: by origins, by holds, by the proxy itself. */
 import vm from 'node:vm';
 import t from 'tap';
-import { AllowedOrigins } from '../../dist/config/types/allowed-origins.js';
-import { HoldScene } from '../holds/hold-scene.js';
+import { HoldFixture } from '../holds/hold-fixture.js';
 
 const aco = { route: 'aco' };
 const origin = { Origin: 'https://app.example' };
@@ -19,7 +18,7 @@ function run(script: string): { code: number; headers: Record<string, string>; b
 }
 
 t.test('a relayed answer: fields of the hop are not among those that scripts may read', async (t) => {
-  const scene = await HoldScene.open(t, aco);
+  const scene = await HoldFixture.open(t, aco);
   const answer = scene.ask('/', { headers: origin });
   (await scene.asked()).answer({ headers: { 'X-A': '1', 'Keep-Alive': 'timeout=5', Connection: 'keep-alive' } });
   const { headers } = await answer;
@@ -29,7 +28,7 @@ t.test('a relayed answer: fields of the hop are not among those that scripts may
 });
 
 t.test('a preflight goes to the origin', async (t) => {
-  const scene = await HoldScene.open(t, aco);
+  const scene = await HoldFixture.open(t, aco);
   const answer = scene.ask('/', {
     method: 'OPTIONS',
     headers: { ...origin, 'Access-Control-Request-Method': 'PUT', 'Access-Control-Request-Headers': 'X-A' },
@@ -41,7 +40,7 @@ t.test('a preflight goes to the origin', async (t) => {
 });
 
 t.test('holds: answered by an item, by time, and open streams', async (t) => {
-  const scene = await HoldScene.open(t, aco);
+  const scene = await HoldFixture.open(t, aco);
   const allowed = { 'access-control-allow-origin': 'https://app.example', 'access-control-allow-credentials': 'true' };
   const hold = { 'Grip-Channel': 'c', 'Grip-Timeout': '5', 'X-A': '1' };
   const first = await scene.poll(hold, '', { headers: origin });
@@ -58,21 +57,21 @@ t.test('holds: answered by an item, by time, and open streams', async (t) => {
 });
 
 t.test('errors of the proxy itself', async (t) => {
-  const scene = await HoldScene.open(t, aco);
+  const scene = await HoldFixture.open(t, aco);
   const answer = scene.ask('/', { headers: origin });
   (await scene.asked()).answer({ headers: { 'Grip-Hold': 'neither' } });
   t.match(await answer, { status: 502, headers: { 'access-control-allow-origin': 'https://app.example' } });
 });
 
 t.test('auto_cross_origin is aco for every route, and for requests without one', async (t) => {
-  const scene = await HoldScene.open(t, { autoCrossOrigin: true });
-  scene.table = new (scene.table.constructor as new (routes: []) => typeof scene.table)([]);
+  const scene = await HoldFixture.open(t, { autoCrossOrigin: true });
+  scene.reroute('elsewhere ORIGIN');
   const answer = await scene.ask('/', { headers: { ...origin, Host: 'none' } });
   t.match(answer, { status: 502, headers: { 'access-control-allow-origin': 'https://app.example' } });
 });
 
 t.test('without aco nothing is added, and a callback is a parameter like others', async (t) => {
-  const scene = await HoldScene.open(t);
+  const scene = await HoldFixture.open(t);
   const answer = scene.ask('/?callback=cb', { headers: origin });
   const asked = await scene.asked();
   t.equal(asked.url, '/?callback=cb');
@@ -83,7 +82,7 @@ t.test('without aco nothing is added, and a callback is a parameter like others'
 });
 
 t.test('JSON-P: the origin gets the request that is meant, the client a script', async (t) => {
-  const scene = await HoldScene.open(t, aco);
+  const scene = await HoldFixture.open(t, aco);
   const headers = encodeURIComponent(JSON.stringify({ 'X-A': '1', 'Transfer-Encoding': 'chunked', 'Grip-Sig': 'x' }));
   const answer = scene.ask(`/p?x=1&callback=cb&_method=POST&_headers=${headers}&_body=h%C3%A9`, {
     headers: { ...origin, Cookie: 'c' },
@@ -91,7 +90,8 @@ t.test('JSON-P: the origin gets the request that is meant, the client a script',
   const asked = await scene.asked();
   t.match(asked, { method: 'POST', url: '/p?x=1' });
   t.match(asked.headers, { 'x-a': '1', accept: '*/*', cookie: 'c', 'content-length': '3' });
-  t.strictSame([asked.headers['transfer-encoding'], asked.headers['grip-sig']], [undefined, undefined]);
+  t.equal(asked.headers['transfer-encoding'], undefined);
+  t.not(asked.headers['grip-sig'], 'x');
   t.equal(asked.body.toString(), 'hé');
   asked.answer({ status: 404, headers: { 'X-B': '2', 'Cache-Control': 'no-store' }, body: 'none' });
   const got = await answer;
@@ -105,7 +105,7 @@ t.test('JSON-P: the origin gets the request that is meant, the client a script',
 });
 
 t.test('JSON-P of a hold: the item, or the time-out, in a script', async (t) => {
-  const scene = await HoldScene.open(t, aco);
+  const scene = await HoldFixture.open(t, aco);
   for (const publish of [true, false]) {
     const answer = scene.ask('/?callback=cb');
     const headers = {
@@ -131,7 +131,7 @@ t.test('JSON-P of a hold: the item, or the time-out, in a script', async (t) => 
 });
 
 t.test('JSON-P of an error of the proxy’s own', async (t) => {
-  const scene = await HoldScene.open(t, aco);
+  const scene = await HoldFixture.open(t, aco);
   const answer = scene.ask('/?callback=cb');
   (await scene.asked()).answer({ headers: { 'Grip-Hold': 'neither' } });
   const got = await answer;
@@ -141,7 +141,7 @@ t.test('JSON-P of an error of the proxy’s own', async (t) => {
 });
 
 t.test('JSON-P of a stream: not wrapped', async (t) => {
-  const scene = await HoldScene.open(t, aco);
+  const scene = await HoldFixture.open(t, aco);
   const answer = scene.ask('/?callback=cb');
   (await scene.asked()).answer({ headers: { 'Grip-Hold': 'stream', 'Grip-Channel': 'c' }, body: 'open ' });
   const stream = await answer;
@@ -153,7 +153,7 @@ t.test('JSON-P of a stream: not wrapped', async (t) => {
 });
 
 t.test('JSON-P of a long answer: streamed while the origin sends', async (t) => {
-  const scene = await HoldScene.open(t, aco);
+  const scene = await HoldFixture.open(t, aco);
   const answer = scene.ask('/?callback=cb');
   const asked = await scene.asked();
   asked.begin({ 'Content-Type': 'text/plain' }, 'é'.repeat(60_000));
@@ -166,7 +166,7 @@ t.test('JSON-P of a long answer: streamed while the origin sends', async (t) => 
 });
 
 t.test('JSON-P of an answer that breaks off breaks off', async (t) => {
-  const scene = await HoldScene.open(t, aco);
+  const scene = await HoldFixture.open(t, aco);
   const answer = scene.ask('/?callback=cb');
   const asked = await scene.asked();
   asked.begin({ 'Content-Type': 'text/plain' }, 'x'.repeat(200_000));
@@ -177,7 +177,7 @@ t.test('JSON-P of an answer that breaks off breaks off', async (t) => {
 });
 
 t.test('JSON-P properties of a route', async (t) => {
-  const scene = await HoldScene.open(t, {
+  const scene = await HoldFixture.open(t, {
     route: 'aco,jsonp_mode=basic,jsonp_cb=cb,jsonp_body=payload,jsonp_defcb=dflt,jsonp_defmethod=PUT',
   });
   const answer = scene.ask('/?payload=%5B1%5D');
@@ -197,7 +197,7 @@ for (const [parameters, text] of [
   ['callback=f&_headers=%7B', 'Invalid _headers parameter.\n'],
 ] as const) {
   t.test(`JSON-P with ${parameters}: 400, and the origin hears nothing`, async (t) => {
-    const scene = await HoldScene.open(t, aco);
+    const scene = await HoldFixture.open(t, aco);
     const got = await scene.ask(`/?${parameters}`);
     await got.end();
     t.match(got, { status: 400, text, headers: { 'content-type': 'text/plain' } });
@@ -211,7 +211,7 @@ const listed = { route: 'aco,aco_origins=https://a.test|https://*.b.test' };
 t.test(
   'aco_origins: CORS fields for its sites, for others only Vary, on relayed answers, holds and errors',
   async (t) => {
-    const scene = await HoldScene.open(t, listed);
+    const scene = await HoldFixture.open(t, listed);
     for (const [site, allowed] of [
       ['https://a.test', 'https://a.test'],
       ['https://x.b.test', 'https://x.b.test'],
@@ -238,8 +238,7 @@ t.test(
 );
 
 t.test('aco_origins of the configuration holds where a route has none', async (t) => {
-  const acoOrigins = new AllowedOrigins(['https://a.test']);
-  const scene = await HoldScene.open(t, { autoCrossOrigin: true, acoOrigins });
+  const scene = await HoldFixture.open(t, { autoCrossOrigin: true, acoOrigins: 'https://a.test' });
   for (const [site, allowed] of [
     ['https://a.test', 'https://a.test'],
     ['https://evil.test', undefined],
@@ -251,7 +250,7 @@ t.test('aco_origins of the configuration holds where a route has none', async (t
 });
 
 t.test('aco_origins: JSON-P is for its sites, as the browser tells, and for the host’s own pages', async (t) => {
-  const scene = await HoldScene.open(t, listed);
+  const scene = await HoldFixture.open(t, listed);
   const refused = [
     {},
     { Referer: 'https://evil.test/' },
@@ -286,7 +285,7 @@ t.test('aco_origins: JSON-P is for its sites, as the browser tells, and for the 
 });
 
 t.test('what the proxy itself answers is kept by no cache and taken for no other type', async (t) => {
-  const scene = await HoldScene.open(t, aco);
+  const scene = await HoldFixture.open(t, aco);
   const own = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'content-type': 'text/plain' };
   const check = await scene.ask('/', { headers: { 'Pushpin-Check': '1' } });
   t.match(check, { status: 200, headers: own });

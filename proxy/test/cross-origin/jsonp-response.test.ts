@@ -3,7 +3,7 @@ import type { ResponseHead } from '@holdfast/grip';
 import fc from 'fast-check';
 import t from 'tap';
 import { JsonpResponse } from '../../dist/cross-origin/jsonp.js';
-import { StreamPiece } from '../../dist/edge/stream-piece.js';
+import { StreamPiece } from '../../dist/edge/port.js';
 import { MemoryResponse } from './memory-response.js';
 
 const NOSNIFF = ['X-Content-Type-Options', 'nosniff'];

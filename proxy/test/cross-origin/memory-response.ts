@@ -1,7 +1,6 @@
 /** A client response that is kept in memory. */
 import type { ResponseHead } from '@holdfast/grip';
-import type { ClientResponse, ResponseHandler } from '../../dist/edge/port.js';
-import type { StreamPiece } from '../../dist/edge/stream-piece.js';
+import type { ClientResponse, ResponseHandler, StreamPiece } from '../../dist/edge/port.js';
 
 /** Everything that was written. */
 export class MemoryResponse implements ClientResponse {

@@ -2,15 +2,15 @@
 import { type HttpStreamFormat, parseItem } from '@holdfast/grip';
 import t from 'tap';
 import { Delivery } from '../../dist/channels/delivery.js';
-import type { SlowClientPolicy } from '../../dist/channels/subscriber-parts.js';
 import { type Subscription, SubscriptionList } from '../../dist/channels/subscription-list.js';
-import { ItemPipeline, type ItemReceiver, type PipelineParts } from '../../dist/delivery/pipeline.js';
+import type { Options } from '../../dist/config/table.js';
+import { ItemPipeline, type ItemReceiver, type PipelineDeps } from '../../dist/delivery/pipeline.js';
 import type { HttpFilterAnswer } from '../../dist/links/http-filter.js';
 import type { LinkScope } from '../../dist/links/link-scope.js';
 
 interface Setting {
   readonly filters?: readonly string[];
-  readonly policy?: SlowClientPolicy;
+  readonly policy?: Options['slowClientPolicy'];
   readonly needsAll?: boolean;
   readonly isDebug?: boolean;
 }
@@ -30,7 +30,7 @@ class RecordingPipeline extends ItemPipeline<HttpStreamFormat, { payload: Buffer
   protected readonly noun = 'thing';
   protected readonly needsAll: boolean;
   protected readonly receiver: ItemReceiver;
-  protected readonly parts: PipelineParts;
+  protected readonly deps: PipelineDeps;
 
   constructor({ filters = [], policy = 'drop', needsAll = false, isDebug = false }: Setting) {
     super();
@@ -56,7 +56,7 @@ class RecordingPipeline extends ItemPipeline<HttpStreamFormat, { payload: Buffer
       faults: { watch: () => {} },
     };
     const http = { ask: () => new Promise((resolve) => void this.answers.push(resolve)) };
-    this.parts = { subscriber, filters: http, debug: false } as unknown as PipelineParts;
+    this.deps = { subscriber, filters: http, debug: false } as unknown as PipelineDeps;
   }
 
   publish(format: object): void {

@@ -1,59 +1,59 @@
 import t from 'tap';
-import { REPORT_MS } from '../../dist/delivery/drop-report.js';
-import { delivery, LimiterScene } from './rate-limiter-scene.js';
+import { REPORT_MS } from '../../dist/delivery/rate-limiter.js';
+import { delivery, LimiterFixture } from './rate-limiter-fixture.js';
 
 t.test('with a limit of 10 waiting, 10 of 50 connections are given an item', async (t) => {
-  const scene = new LimiterScene({ messageRate: 2_500, messageHwm: 10 });
-  t.equal(scene.limiter.offer(delivery('1'), scene.connections(50)), 10);
-  scene.clock.advance(1_000);
-  t.equal(scene.order, 'a1 a2 a3 a4 a5 a6 a7 a8 a9 a10');
+  const fixture = new LimiterFixture({ messageRate: 2_500, messageHwm: 10 });
+  t.equal(fixture.limiter.offer(delivery('1'), fixture.connections(50)), 10);
+  fixture.clock.advance(1_000);
+  t.equal(fixture.order, 'a1 a2 a3 a4 a5 a6 a7 a8 a9 a10');
 });
 
 t.test('every drop is counted by kind', async (t) => {
-  const scene = new LimiterScene({ messageHwm: 1 });
-  scene.limiter.offer(delivery('1'), scene.connections(3));
-  t.same(scene.dropped, [
+  const fixture = new LimiterFixture({ messageHwm: 1 });
+  fixture.limiter.offer(delivery('1'), fixture.connections(3));
+  t.same(fixture.dropped, [
     { kind: 'stream', reason: 'rate-limit' },
     { kind: 'stream', reason: 'rate-limit' },
   ]);
 });
 
 t.test('each route has the limit for itself', async (t) => {
-  const scene = new LimiterScene({ messageRate: 40, messageHwm: 2 });
-  t.equal(scene.limiter.offer(delivery('1'), [...scene.connections(3), ...scene.connections(2, 'b', 'blue')]), 4);
-  scene.clock.advance(1_000);
-  t.equal(scene.order, 'a1 b1 a2 b2');
+  const fixture = new LimiterFixture({ messageRate: 40, messageHwm: 2 });
+  t.equal(fixture.limiter.offer(delivery('1'), [...fixture.connections(3), ...fixture.connections(2, 'b', 'blue')]), 4);
+  fixture.clock.advance(1_000);
+  t.equal(fixture.order, 'a1 b1 a2 b2');
 });
 
 t.test('what has gone out makes room', async (t) => {
-  const scene = new LimiterScene({ messageRate: 40, messageHwm: 2 });
-  const one = scene.connections(1);
-  for (const name of ['1', '2', '3', '4']) scene.limiter.offer(delivery(name), one);
-  t.equal(scene.dropped.length, 1, 'one has gone, two wait');
-  scene.clock.advance(25);
-  t.equal(scene.limiter.offer(delivery('5'), one), 1);
-  scene.clock.advance(1_000);
+  const fixture = new LimiterFixture({ messageRate: 40, messageHwm: 2 });
+  const one = fixture.connections(1);
+  for (const name of ['1', '2', '3', '4']) fixture.limiter.offer(delivery(name), one);
+  t.equal(fixture.dropped.length, 1, 'one has gone, two wait');
+  fixture.clock.advance(25);
+  t.equal(fixture.limiter.offer(delivery('5'), one), 1);
+  fixture.clock.advance(1_000);
   t.same(
-    scene.went.map(({ item }) => item),
+    fixture.went.map(({ item }) => item),
     ['1', '2', '3', '5'],
   );
 });
 
 t.test('the limit is one of weight', async (t) => {
-  const scene = new LimiterScene({ messageRate: 40, messageHwm: 4, messageBlockSize: 10 });
-  t.equal(scene.limiter.offer(delivery('1', { bytes: 20 }), scene.connections(3)), 2);
+  const fixture = new LimiterFixture({ messageRate: 40, messageHwm: 4, messageBlockSize: 10 });
+  t.equal(fixture.limiter.offer(delivery('1', { bytes: 20 }), fixture.connections(3)), 2);
 });
 
 t.test('an item that weighs more than the limit is taken where nothing waits', async (t) => {
-  const scene = new LimiterScene({ messageRate: 40, messageHwm: 2, messageBlockSize: 1 });
-  t.equal(scene.limiter.offer(delivery('1', { bytes: 9 }), scene.connections(2)), 1);
-  t.equal(scene.order, 'a1');
+  const fixture = new LimiterFixture({ messageRate: 40, messageHwm: 2, messageBlockSize: 1 });
+  t.equal(fixture.limiter.offer(delivery('1', { bytes: 9 }), fixture.connections(2)), 1);
+  t.equal(fixture.order, 'a1');
 });
 
 t.test('the first drop is logged with its connection, in the words of Pushpin', async (t) => {
-  const scene = new LimiterScene({ messageHwm: 1 });
-  scene.limiter.offer(delivery('1'), [...scene.connections(2), ...scene.connections(2, 'b', 'blue')]);
-  t.same(scene.lines, [
+  const fixture = new LimiterFixture({ messageHwm: 1 });
+  fixture.limiter.offer(delivery('1'), [...fixture.connections(2), ...fixture.connections(2, 'b', 'blue')]);
+  t.same(fixture.lines, [
     {
       level: 'warn',
       fields: { id: 'a2', channel: 'c', dropped: 1 },
@@ -68,27 +68,27 @@ t.test('the first drop is logged with its connection, in the words of Pushpin', 
 });
 
 t.test('a flood of drops is summed up every 10 s, until there are none for as long', async (t) => {
-  const scene = new LimiterScene({ messageRate: 40, messageHwm: 1 });
-  for (let i = 0; i < 3; i++) scene.limiter.offer(delivery(`${i}`), scene.connections(100, 'a', 'blue'));
-  t.equal(scene.lines.length, 1);
-  scene.clock.advance(REPORT_MS);
-  scene.clock.advance(REPORT_MS);
-  t.equal(scene.lines.length, 2);
-  t.match(scene.lines[1], {
-    fields: { route: 'blue', dropped: scene.dropped.length - 1, lastId: 'a100' },
-    message: `exceeded publish hwm (1) for route blue: ${scene.dropped.length - 1} more messages dropped`,
+  const fixture = new LimiterFixture({ messageRate: 40, messageHwm: 1 });
+  for (let i = 0; i < 3; i++) fixture.limiter.offer(delivery(`${i}`), fixture.connections(100, 'a', 'blue'));
+  t.equal(fixture.lines.length, 1);
+  fixture.clock.advance(REPORT_MS);
+  fixture.clock.advance(REPORT_MS);
+  t.equal(fixture.lines.length, 2);
+  t.match(fixture.lines[1], {
+    fields: { route: 'blue', dropped: fixture.dropped.length - 1, lastId: 'a100' },
+    message: `exceeded publish hwm (1) for route blue: ${fixture.dropped.length - 1} more messages dropped`,
   });
-  t.equal(scene.clock.pending, 0);
-  scene.limiter.offer(delivery('later'), scene.connections(2, 'a', 'blue'));
-  t.match(scene.lines[2], { fields: { id: 'a2', dropped: 1 } }, 'a new episode begins with its first drop');
+  t.equal(fixture.clock.pending, 0);
+  fixture.limiter.offer(delivery('later'), fixture.connections(2, 'a', 'blue'));
+  t.match(fixture.lines[2], { fields: { id: 'a2', dropped: 1 } }, 'a new episode begins with its first drop');
 });
 
 t.test('at level debug every drop is logged with its connection', async (t) => {
-  const scene = new LimiterScene({ messageHwm: 1 });
-  scene.debug = true;
-  scene.limiter.offer(delivery('1'), scene.connections(4));
+  const fixture = new LimiterFixture({ messageHwm: 1 });
+  fixture.debug = true;
+  fixture.limiter.offer(delivery('1'), fixture.connections(4));
   t.same(
-    scene.lines.map(({ level, fields }) => [level, (fields as { id: string }).id]),
+    fixture.lines.map(({ level, fields }) => [level, (fields as { id: string }).id]),
     [
       ['warn', 'a2'],
       ['debug', 'a3'],
@@ -98,10 +98,10 @@ t.test('at level debug every drop is logged with its connection', async (t) => {
 });
 
 t.test('finishing tells of the drops that were not told', async (t) => {
-  const scene = new LimiterScene({ messageHwm: 1 });
-  scene.limiter.offer(delivery('1'), scene.connections(5));
-  scene.limiter.finish();
-  t.match(scene.lines[1], { fields: { dropped: 3, lastId: 'a5' } });
-  scene.clock.advance(2 * REPORT_MS);
-  t.equal(scene.lines.length, 2, 'once');
+  const fixture = new LimiterFixture({ messageHwm: 1 });
+  fixture.limiter.offer(delivery('1'), fixture.connections(5));
+  fixture.limiter.finish();
+  t.match(fixture.lines[1], { fields: { dropped: 3, lastId: 'a5' } });
+  fixture.clock.advance(2 * REPORT_MS);
+  t.equal(fixture.lines.length, 2, 'once');
 });

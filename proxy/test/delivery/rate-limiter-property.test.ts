@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import type { Connection } from './rate-limiter-scene.js';
-import { delivery, LimiterScene } from './rate-limiter-scene.js';
+import { type Connection, delivery, LimiterFixture } from './rate-limiter-fixture.js';
 
 /** Items, each to some of six connections on three routes, in time. */
 const plays = fc.record({
@@ -21,32 +20,32 @@ function play(
   { messageRate, messageHwm, items }: typeof plays extends fc.Arbitrary<infer P> ? P : never,
   messageBlockSize = Number.POSITIVE_INFINITY,
 ) {
-  const scene = new LimiterScene({ messageRate, messageHwm, messageBlockSize });
-  const all = ['', 'blue', 'green'].flatMap((route) => scene.connections(2, `${route}-`, route));
+  const fixture = new LimiterFixture({ messageRate, messageHwm, messageBlockSize });
+  const all = ['', 'blue', 'green'].flatMap((route) => fixture.connections(2, `${route}-`, route));
   let offered = 0;
   let taken = 0;
   for (const [i, { to, bytes, after }] of items.entries()) {
-    scene.clock.advance(after);
+    fixture.clock.advance(after);
     offered += to.length;
-    taken += scene.limiter.offer(
+    taken += fixture.limiter.offer(
       delivery(`${i}`, { bytes }),
       to.map((n) => all[n] as Connection),
     );
   }
-  scene.clock.advance(10 * 60_000);
-  return { scene, offered, taken };
+  fixture.clock.advance(10 * 60_000);
+  return { fixture, offered, taken };
 }
 
 t.test('every delivery that was not dropped is made exactly once, in order for each connection', async (t) => {
   fc.assert(
     fc.property(plays, (given) => {
-      const { scene, offered, taken } = play(given, 10);
+      const { fixture, offered, taken } = play(given, 10);
       const last = new Map<string, number>();
-      for (const { to, item } of scene.went) {
+      for (const { to, item } of fixture.went) {
         if (Number(item) <= (last.get(to) ?? -1)) return false;
         last.set(to, Number(item));
       }
-      const { went, dropped, limiter } = scene;
+      const { went, dropped, limiter } = fixture;
       return went.length === taken && dropped.length === offered - taken && limiter.waiting === 0;
     }),
   );
@@ -56,7 +55,7 @@ t.test('every delivery that was not dropped is made exactly once, in order for e
 t.test('no window of time sees more than its ticks have shares', async (t) => {
   fc.assert(
     fc.property(plays, (given) => {
-      const { went } = play(given).scene;
+      const { went } = play(given).fixture;
       const tick = given.messageRate < 40 ? Math.round(1_000 / given.messageRate) : 25;
       const share = Math.ceil((given.messageRate * 25) / 1_000);
       return went.every(({ at }, i) => {
@@ -72,7 +71,7 @@ t.test('no window of time sees more than its ticks have shares', async (t) => {
 t.test('the log tells of every drop', async (t) => {
   fc.assert(
     fc.property(plays, (given) => {
-      const { dropped, lines } = play(given).scene;
+      const { dropped, lines } = play(given).fixture;
       return dropped.length === lines.reduce((sum, { fields }) => sum + (fields as { dropped: number }).dropped, 0);
     }),
   );

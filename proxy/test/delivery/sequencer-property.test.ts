@@ -1,7 +1,7 @@
 import { IdCache } from '@holdfast/control-api';
 import fc from 'fast-check';
 import t from 'tap';
-import { message, SequencerScene, type Sketch, WAIT } from './sequencer-scene.js';
+import { message, SequencerFixture, type Sketch, WAIT } from './sequencer-fixture.js';
 
 /** An item as it is published, and when it arrives after the one that arrived before it. */
 interface Arrival {
@@ -58,25 +58,32 @@ interface Fate {
 function play(list: readonly Arrival[], limits: { maxWaitingPerChannel?: number; maxWaiting?: number } = {}) {
   const fates = new Map<string, Fate>();
   let moment = 0;
-  const scene = new SequencerScene({
+  const fixture = new SequencerFixture({
     ...limits,
     onPass: ({ id }) => {
       const fate = fates.get(id);
       if (fate === undefined) throw new Error('an item passed that had not come');
       fate.passings++;
       fate.went = moment++;
-      fate.at = scene.clock.monotonic();
+      fate.at = fixture.clock.monotonic();
     },
   });
-  const cache = new IdCache({ clock: scene.clock, idCacheTtl: 1e9, events: { idsForgotten() {} } });
+  const cache = new IdCache({ clock: fixture.clock, idCacheTtl: 1e9, events: { idsForgotten() {} } });
   for (const { sketch, after } of list) {
-    scene.clock.advance(after);
+    fixture.clock.advance(after);
     if (sketch.id !== undefined && cache.seen(sketch.channel ?? '', sketch.id)) continue;
-    fates.set(sketch.name, { sketch, arrived: scene.clock.monotonic(), came: moment++, passings: 0, went: -1, at: 0 });
-    scene.sequencer.offer(message(sketch));
+    fates.set(sketch.name, {
+      sketch,
+      arrived: fixture.clock.monotonic(),
+      came: moment++,
+      passings: 0,
+      went: -1,
+      at: 0,
+    });
+    fixture.sequencer.offer(message(sketch));
   }
-  scene.clock.advance(WAIT);
-  return { scene, fates: [...fates.values()] };
+  fixture.clock.advance(WAIT);
+  return { fixture, fates: [...fates.values()] };
 }
 
 /** Pairs of items in order of their chain, of which the first came before the second had passed. */
@@ -121,13 +128,13 @@ t.test('a chain that arrives whole within the time passes in order, and before t
   );
   fc.assert(
     fc.property(shuffled, fc.array(fc.nat(100), { minLength: 40, maxLength: 40 }), (ids, gaps) => {
-      const scene = new SequencerScene();
-      scene.offer('0');
+      const fixture = new SequencerFixture();
+      fixture.offer('0');
       ids.forEach((id, i) => {
-        scene.clock.advance(gaps[i] ?? 0);
-        scene.offer(`${id}`, `${id - 1}`);
+        fixture.clock.advance(gaps[i] ?? 0);
+        fixture.offer(`${id}`, `${id - 1}`);
       });
-      return scene.order === ['0', ...ids.map((_, i) => `${i + 1}`)].join(' ') && scene.clock.pending === 0;
+      return fixture.order === ['0', ...ids.map((_, i) => `${i + 1}`)].join(' ') && fixture.clock.pending === 0;
     }),
   );
 });
@@ -135,11 +142,11 @@ t.test('a chain that arrives whole within the time passes in order, and before t
 t.test('the limits hold at every moment', async () => {
   fc.assert(
     fc.property(arrivals, (list) => {
-      const scene = new SequencerScene({ maxWaitingPerChannel: 3, maxWaiting: 4 });
+      const fixture = new SequencerFixture({ maxWaitingPerChannel: 3, maxWaiting: 4 });
       return list.every(({ sketch, after }) => {
-        scene.clock.advance(after);
-        scene.sequencer.offer(message(sketch));
-        return scene.sequencer.waiting <= 4 && scene.clock.pending === scene.sequencer.waiting;
+        fixture.clock.advance(after);
+        fixture.sequencer.offer(message(sketch));
+        return fixture.sequencer.waiting <= 4 && fixture.clock.pending === fixture.sequencer.waiting;
       });
     }),
   );
@@ -150,14 +157,14 @@ t.test(
   async () => {
     fc.assert(
       fc.property(arrivals, anyLimits, (list, limits) => {
-        const { scene } = play(list, limits);
-        const { sequencer, clock, held, causes } = scene;
+        const { fixture } = play(list, limits);
+        const { sequencer, clock, held, causes } = fixture;
         if (sequencer.waiting > 0 || clock.pending > 1 || held !== causes.length) return false;
         if (sequencer.channels !== ['c', 'd'].filter((name) => sequencer.lastId(name) !== undefined).length)
           return false;
         sequencer.forget('c');
         sequencer.forget('d');
-        return sequencer.channels === 0 && scene.abandoned === 0;
+        return sequencer.channels === 0 && fixture.abandoned === 0;
       }),
     );
   },
@@ -166,20 +173,20 @@ t.test(
 t.test('subscribers that leave at any moment leave nothing behind, and what waited is counted', async () => {
   fc.assert(
     fc.property(arrivals, fc.array(fc.nat(30)), (list, leaving) => {
-      const scene = new SequencerScene({
+      const fixture = new SequencerFixture({
         onPass: ({ id, item }, sequencer) => {
           if (leaving.includes(Number(id))) sequencer.forget(item.channel);
         },
       });
       for (const { sketch, after } of list) {
-        scene.clock.advance(after);
-        scene.sequencer.offer(message(sketch));
+        fixture.clock.advance(after);
+        fixture.sequencer.offer(message(sketch));
       }
-      scene.clock.advance(WAIT);
-      scene.sequencer.forget('c');
-      scene.sequencer.forget('d');
-      const { sequencer, clock } = scene;
-      const accounted = scene.passed.length + scene.abandoned === list.length;
+      fixture.clock.advance(WAIT);
+      fixture.sequencer.forget('c');
+      fixture.sequencer.forget('d');
+      const { sequencer, clock } = fixture;
+      const accounted = fixture.passed.length + fixture.abandoned === list.length;
       return accounted && sequencer.waiting === 0 && sequencer.channels === 0 && clock.pending === 0;
     }),
   );

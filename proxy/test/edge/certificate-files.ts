@@ -1,4 +1,4 @@
-/** Owns: certificates for tests, made by openssl: an authority, and what it signs. */
+/** Certificates for tests, made by openssl: an authority, and what it signs. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

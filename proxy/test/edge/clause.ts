@@ -1,8 +1,6 @@
-/**
- * Owns: what a clause of the `Edge` contract is, and the scene in which it is played. Does not own: the clauses.
- */
+/** What a clause of the `Edge` contract is, and the fixture on which it is tried. */
 import type { Test } from 'tap';
-import type { BoundListener, Edge, EdgeHandler } from '../../dist/edge/port.js';
+import type { BoundListener, Edge, EdgeDeps, EdgeHandler } from '../../dist/edge/port.js';
 import { Descriptors } from '../../dist/runtime/descriptors.js';
 import { RawClient } from '../kit/clients/raw-client.js';
 import { ManualClock } from '../kit/manual-clock.js';
@@ -19,7 +17,7 @@ export interface EdgeLimits {
   readonly files?: number;
 }
 
-const LIMITS: EdgeLimits = {
+export const LIMITS: EdgeLimits = {
   clientBufferSize: 16_384,
   clientMaxconn: 100,
   clientKeepAliveTimeout: 60_000,
@@ -42,6 +40,21 @@ export interface EdgeSurroundings {
 /** Without a limit. */
 export const noLimit = new Descriptors(Number.POSITIVE_INFINITY, () => ({ open: 0, isSlow: false }));
 
+/** The collaborators that an edge is given for these. */
+export function edgeDeps({ clock, descriptors = noLimit, refused }: EdgeSurroundings): EdgeDeps {
+  let requests = 0;
+  return {
+    clock,
+    descriptors,
+    nextId: () => `r${++requests}`,
+    events: {
+      connectionRefused: () => refused.push('connection'),
+      descriptorsShort: () => refused.push('descriptors'),
+      requestRefused: (reason) => refused.push(reason),
+    },
+  };
+}
+
 /** Makes the edge under test; it is not listening yet. */
 export type MakeEdge = (surroundings: EdgeSurroundings) => Edge;
 
@@ -50,11 +63,11 @@ export interface Clause {
   readonly name: string;
   readonly says: string;
   readonly limits?: Partial<EdgeLimits>;
-  readonly run: (t: Test, scene: Scene) => Promise<void>;
+  readonly run: (t: Test, fixture: EdgeFixture) => Promise<void>;
 }
 
 /** A fresh edge that listens on a port of its own, and everything around it. */
-export class Scene {
+export class EdgeFixture {
   readonly edge: Edge;
   readonly handler = new ScriptedHandler();
   readonly clock = new ManualClock();
@@ -76,12 +89,12 @@ export class Scene {
     this.edge = make(this);
   }
 
-  /** Sets the scene; it is taken down at the end of the test. */
-  static async open(t: Test, make: MakeEdge, limits: Partial<EdgeLimits> = {}): Promise<Scene> {
-    const scene = new Scene(t, make, limits);
-    t.teardown(() => scene.edge.close());
-    scene.#bound = await scene.edge.listen({ host: '127.0.0.1', port: 0 });
-    return scene;
+  /** Sets the fixture; it is taken down at the end of the test. */
+  static async open(t: Test, make: MakeEdge, limits: Partial<EdgeLimits> = {}): Promise<EdgeFixture> {
+    const fixture = new EdgeFixture(t, make, limits);
+    t.teardown(() => fixture.edge.close());
+    fixture.#bound = await fixture.edge.listen({ host: '127.0.0.1', port: 0 });
+    return fixture;
   }
 
   /** The port that the edge is bound to. */

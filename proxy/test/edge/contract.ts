@@ -2,7 +2,7 @@
  * The contract of `Edge` as tests. Every implementation runs it; what is particular to one is tested beside it.
  */
 import type { Test } from 'tap';
-import { type Clause, type MakeEdge, Scene } from './clause.js';
+import { type Clause, EdgeFixture, type MakeEdge } from './clause.js';
 import { abortClauses } from './clauses/abort.js';
 import { answerClauses } from './clauses/answer.js';
 import { bodyClauses } from './clauses/body.js';
@@ -62,7 +62,7 @@ export function edgeContract(t: Test, name: string, { make, limits = [] }: EdgeU
   for (const clause of clauses) {
     if (beyond.delete(clause.name)) continue;
     t.test(`${name}: ${clause.name}: ${clause.says}`, { timeout: CLAUSE_LIMIT_MS }, async (t) => {
-      await clause.run(t, await Scene.open(t, make, clause.limits));
+      await clause.run(t, await EdgeFixture.open(t, make, clause.limits));
     });
   }
   t.test(`${name}: limits name clauses that exist, each once`, async (t) => {

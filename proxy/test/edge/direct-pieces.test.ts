@@ -4,14 +4,14 @@ import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { StreamPiece } from '../../dist/edge/stream-piece.js';
+import { StreamPiece } from '../../dist/edge/port.js';
 import { TlsCertificates } from '../../dist/edge/tls-certificates.js';
-import { DirectWrites, streamBinding } from '../../dist/runtime/node-internals/direct-writes.js';
+import { DirectWrites, streamBinding } from '../../dist/runtime/node-internals/socket-writes.js';
 import { head, RawClient } from '../kit/clients/raw-client.js';
-import { type MakeEdge, Scene } from './clause.js';
+import { settled, until } from '../kit/until.js';
+import { EdgeFixture, type MakeEdge } from './clause.js';
 import { makeNodeEdge, nodeEdge } from './node-edge-maker.js';
 import type { Taken } from './scripted-handler.js';
-import { settled, until } from './wait.js';
 
 /** An edge on a node that does not have what direct writes take. */
 const makeWithout: MakeEdge = (surroundings) =>
@@ -77,8 +77,8 @@ t.test('a piece goes to a held stream past the stream of its socket', async (t) 
     [makeNodeEdge, 0],
     [makeWithout, 1],
   ] as const) {
-    const scene = await Scene.open(t, make);
-    const { client, taken } = await scene.send(head('GET', '/'));
+    const fixture = await EdgeFixture.open(t, make);
+    const { client, taken } = await fixture.send(head('GET', '/'));
     hold(taken);
     await client.receives('\r\n\r\n');
     count.writes = 0;
@@ -90,38 +90,38 @@ t.test('a piece goes to a held stream past the stream of its socket', async (t) 
 
 for (const [name, make] of Object.entries(makers)) {
   t.test(`${name}: a client that stops reading gets everything in order once it reads`, async (t) => {
-    const scene = await Scene.open(t, make);
-    const { client, taken } = await scene.send(head('GET', '/'));
+    const fixture = await EdgeFixture.open(t, make);
+    const { client, taken } = await fixture.send(head('GET', '/'));
     await stall(t, client, taken);
     void client.write(head('GET', '/next'));
-    (await scene.next()).answer('next');
+    (await fixture.next()).answer('next');
     t.equal((await client.answer()).body.toString(), 'next');
   });
 
   t.test(`${name}: the same on a unix socket`, async (t) => {
-    const scene = await Scene.open(t, make);
+    const fixture = await EdgeFixture.open(t, make);
     // A path in the fixtures of this test may be longer than one of a socket can be.
     const folder = mkdtempSync(join(tmpdir(), 'holdfast-'));
     t.teardown(() => rmSync(folder, { recursive: true }));
     const path = join(folder, 'edge');
-    await scene.edge.listen({ path });
+    await fixture.edge.listen({ path });
     const client = await RawClient.to(t, { path });
     void client.write(head('GET', '/'));
-    await stall(t, client, await scene.next());
+    await stall(t, client, await fixture.next());
   });
 
   t.test(
     `${name}: a client that resets while much waits for it is gone, and nobody else gets what it was to get`,
     async (t) => {
-      const scene = await Scene.open(t, make);
-      const { client, taken } = await scene.send(head('GET', '/'));
+      const fixture = await EdgeFixture.open(t, make);
+      const { client, taken } = await fixture.send(head('GET', '/'));
       client.pause();
       hold(taken);
       while (taken.response.waiting < 2 ** 20) {
         taken.response.push(piece(0));
         await new Promise((resolve) => setImmediate(resolve));
       }
-      const other = await scene.send(head('GET', '/other'));
+      const other = await fixture.send(head('GET', '/other'));
       hold(other.taken);
       client.reset();
       taken.response.push(piece(1));
@@ -130,7 +130,7 @@ for (const [name, make] of Object.entries(makers)) {
       other.taken.response.push(new StreamPiece(Buffer.from('mine')));
       other.taken.response.end();
       t.equal((await other.client.answer()).body.toString(), 'mine');
-      t.equal(scene.edge.connections, 1);
+      t.equal(fixture.edge.connections, 1);
     },
   );
 }

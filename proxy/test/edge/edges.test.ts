@@ -4,8 +4,8 @@ import { type EdgeListener, Edges } from '../../dist/edge/edges.js';
 import type { EdgeHandler } from '../../dist/edge/port.js';
 import { TlsCertificates } from '../../dist/edge/tls-certificates.js';
 import { realClock } from '../../dist/runtime/clock.js';
+import { until } from '../kit/until.js';
 import { noLimit } from './clause.js';
-import { until } from './wait.js';
 
 /** Answers with the id and the version of the request. */
 const echo: EdgeHandler = {

@@ -3,15 +3,15 @@ import t from 'tap';
 import { head, RawClient } from '../kit/clients/raw-client.js';
 import { encodeFrame, opcodes } from '../kit/clients/raw-frames.js';
 import { answered, handshake } from '../kit/clients/raw-socket.js';
+import { until } from '../kit/until.js';
 import { Listener } from '../websocket/open-socket.js';
-import { HandshakeScene } from './handshake-scene.js';
+import { HandshakeFixture } from './handshake-fixture.js';
 import { makeUwsEdge } from './uws-edge-maker.js';
-import { until } from './wait.js';
 
 t.test('the 101 has the handshake’s own fields and those of the origin, in order, case and number', async (t) => {
-  const scene = await HandshakeScene.open(t);
-  const client = await scene.send(handshake(['Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==']));
-  const { handshake: taken } = await scene.next();
+  const fixture = await HandshakeFixture.open(t);
+  const client = await fixture.send(handshake(['Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==']));
+  const { handshake: taken } = await fixture.next();
   taken.accept([
     ...['Sec-WebSocket-Protocol', 'chat.v2', 'Set-Cookie', 'a=1', 'X-CaSe', 'kept', 'Set-Cookie', 'b=2'],
     ...['Date', 'Thu, 01 Jan 1970 00:00:00 GMT', 'X-Empty', ''],
@@ -27,9 +27,9 @@ t.test('the 101 has the handshake’s own fields and those of the origin, in ord
 });
 
 t.test('fields of the hop to the origin, and of its handshake, do not reach the client', async (t) => {
-  const scene = await HandshakeScene.open(t);
-  const client = await scene.send(handshake(['Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==']));
-  (await scene.next()).handshake.accept([
+  const fixture = await HandshakeFixture.open(t);
+  const client = await fixture.send(handshake(['Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==']));
+  (await fixture.next()).handshake.accept([
     ...['Upgrade', 'websocket', 'Connection', 'Upgrade, X-Hop', 'Keep-Alive', 'timeout=5'],
     ...['Sec-WebSocket-Accept', 'of the other hop', 'sec-websocket-extensions', 'grip, permessage-deflate'],
     ...['Sec-WebSocket-Version', '13', 'Sec-WebSocket-Key', 'x', 'Content-Length', '5', 'Transfer-Encoding', 'chunked'],
@@ -43,9 +43,9 @@ t.test('fields of the hop to the origin, and of its handshake, do not reach the 
 });
 
 t.test('bytes above 0x7f in header fields pass as they are, and text after them as UTF-8', async (t) => {
-  const scene = await HandshakeScene.open(t);
-  const client = await scene.send(handshake(['X-Name: J\xfcrgen \xe2\x82\xac']));
-  const taken = await scene.next();
+  const fixture = await HandshakeFixture.open(t);
+  const client = await fixture.send(handshake(['X-Name: J\xfcrgen \xe2\x82\xac']));
+  const taken = await fixture.next();
   const { headers } = taken.request;
   t.equal(headers[headers.indexOf('X-Name') + 1], 'J\xfcrgen \xe2\x82\xac');
   const socket = taken.handshake.accept(['X-Name', 'J\xfcrgen \xe2\x82\xac']);
@@ -61,7 +61,7 @@ for (const [edge, options] of [
   ['uws', { make: makeUwsEdge }],
 ] as const) {
   t.test(`${edge}: fields that HTTP cannot carry throw, and the client can still be refused`, async (t) => {
-    const scene = await HandshakeScene.open(t, options);
+    const fixture = await HandshakeFixture.open(t, options);
     for (const field of [
       ['X-A', 'a\r\nX-Evil: 1'],
       ['X-A', 'a\u010d\u010aX-Evil: 1'],
@@ -69,8 +69,8 @@ for (const [edge, options] of [
       ['X A', 'a'],
       ['Sec-WebSocket-Protocol', 'a\n'],
     ]) {
-      const client = await scene.send(handshake());
-      const taken = await scene.next();
+      const client = await fixture.send(handshake());
+      const taken = await fixture.next();
       t.throws(() => taken.handshake.accept(['Server', 'a', ...field]), { code: 'ERR_EDGE_HEAD' }, field.join());
       t.throws(() => taken.handshake.accept([], 'grip\r\nX-Evil: 1'), { code: 'ERR_EDGE_HEAD' });
       taken.refuse(502, 'no');
@@ -81,16 +81,16 @@ for (const [edge, options] of [
 }
 
 t.test('extensions for a client that is a GRIP proxy are sent as they are', async (t) => {
-  const scene = await HandshakeScene.open(t);
-  const client = await scene.send(handshake(['Sec-WebSocket-Extensions: grip']));
-  (await scene.next()).handshake.accept([], 'grip; message-prefix="x:"');
+  const fixture = await HandshakeFixture.open(t);
+  const client = await fixture.send(handshake(['Sec-WebSocket-Extensions: grip']));
+  (await fixture.next()).handshake.accept([], 'grip; message-prefix="x:"');
   t.equal((await answered(client)).answer.header('sec-websocket-extensions'), 'grip; message-prefix="x:"');
 });
 
 t.test('a message sent right after the 101 arrives behind it', async (t) => {
-  const scene = await HandshakeScene.open(t);
-  const client = await scene.send(handshake());
-  const socket = (await scene.next()).handshake.accept([]);
+  const fixture = await HandshakeFixture.open(t);
+  const client = await fixture.send(handshake());
+  const socket = (await fixture.next()).handshake.accept([]);
   socket?.setHandler(new Listener());
   socket?.send('text', Buffer.from('at once'));
   const { socket: open } = await answered(client);
@@ -100,20 +100,20 @@ t.test('a message sent right after the 101 arrives behind it', async (t) => {
 // From the fourth on nothing more is read until there are fewer.
 for (const pending of [1, 2, 3, 4, 5, 6]) {
   t.test(`a handshake behind ${pending} unfinished answer(s) on its connection waits for its turn`, async (t) => {
-    const scene = await HandshakeScene.open(t);
-    const client = await RawClient.to(t, { port: scene.port });
+    const fixture = await HandshakeFixture.open(t);
+    const client = await RawClient.to(t, { port: fixture.port });
     const frame = encodeFrame(opcodes.text, 'early', { mask: true });
     const requests = Array.from({ length: pending }, (_, i) => head('GET', `/${i}`)).join('');
     void client.write(Buffer.concat([Buffer.from(requests + handshake()), frame]));
     for (let i = 0; i < pending; i++) {
-      const request = await scene.handler.next();
-      t.strictSame(scene.handler.handshakes, [], 'not handed over before its turn');
+      const request = await fixture.handler.next();
+      t.strictSame(fixture.handler.handshakes, [], 'not handed over before its turn');
       void client.write(encodeFrame(opcodes.text, `behind ${i}`, { mask: true }));
       request.answer(`answer ${i}`);
       t.equal((await client.answer()).body.toString(), `answer ${i}`);
     }
     const listener = new Listener();
-    const taken = await scene.next();
+    const taken = await fixture.next();
     // What is read now, and by nobody, would be lost.
     await delay(20);
     const socket = taken.handshake.accept([]);
@@ -128,16 +128,16 @@ for (const pending of [1, 2, 3, 4, 5, 6]) {
 }
 
 t.test('the time limit between two requests is not for a handshake that waits for its origin', async (t) => {
-  const scene = await HandshakeScene.open(t, { clientKeepAliveTimeout: 50 });
-  const client = await RawClient.to(t, { port: scene.port });
+  const fixture = await HandshakeFixture.open(t, { clientKeepAliveTimeout: 50 });
+  const client = await RawClient.to(t, { port: fixture.port });
   void client.write(head('GET', '/') + handshake());
-  (await scene.handler.next()).answer('first');
+  (await fixture.handler.next()).answer('first');
   await client.answer();
-  const taken = await scene.next();
+  const taken = await fixture.next();
   for (let i = 0; i < 2; i++) {
-    const idle = await RawClient.to(t, { port: scene.port });
+    const idle = await RawClient.to(t, { port: fixture.port });
     void idle.write(head('GET', '/'));
-    (await scene.handler.next()).answer('x');
+    (await fixture.handler.next()).answer('x');
     await idle.closed();
   }
   t.equal(taken.gones, 0, 'other connections ran into it meanwhile');
@@ -146,13 +146,13 @@ t.test('the time limit between two requests is not for a handshake that waits fo
 });
 
 t.test('a handshake behind an unfinished answer can be refused, and is when it is invalid', async (t) => {
-  const scene = await HandshakeScene.open(t);
+  const fixture = await HandshakeFixture.open(t);
   for (const lines of [[], ['Sec-WebSocket-Version: 8']]) {
-    const client = await RawClient.to(t, { port: scene.port });
+    const client = await RawClient.to(t, { port: fixture.port });
     void client.write(head('GET', '/') + handshake(lines));
-    (await scene.handler.next()).answer('first');
+    (await fixture.handler.next()).answer('first');
     t.equal((await client.answer()).body.toString(), 'first');
-    if (lines.length === 0) (await scene.next()).refuse(403, 'no');
+    if (lines.length === 0) (await fixture.next()).refuse(403, 'no');
     t.equal((await client.answer()).status, lines.length === 0 ? 403 : 426);
     client.end();
     t.equal(await client.closed(), 'fin');
@@ -160,14 +160,14 @@ t.test('a handshake behind an unfinished answer can be refused, and is when it i
 });
 
 t.test('a handshake on a connection that was kept alive is as good as on a new one', async (t) => {
-  const scene = await HandshakeScene.open(t);
-  const client = await RawClient.to(t, { port: scene.port });
+  const fixture = await HandshakeFixture.open(t);
+  const client = await RawClient.to(t, { port: fixture.port });
   void client.write(head('GET', '/'));
-  (await scene.handler.next()).answer('first');
+  (await fixture.handler.next()).answer('first');
   await client.answer();
   void client.write(handshake());
   const listener = new Listener();
-  (await scene.next()).handshake.accept([])?.setHandler(listener);
+  (await fixture.next()).handshake.accept([])?.setHandler(listener);
   t.equal((await client.answer()).status, 101);
   void client.write(encodeFrame(opcodes.text, 'hello', { mask: true }));
   t.strictSame(await listener.next(), ['text', 'hello']);
@@ -178,17 +178,17 @@ const h2c = ['Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Setti
 t.test(
   'a wish for another protocol is passed over (RFC 9110 §7.8): the request is served as a plain one',
   async (t) => {
-    const scene = await HandshakeScene.open(t);
-    const client = await RawClient.to(t, { port: scene.port });
+    const fixture = await HandshakeFixture.open(t);
+    const client = await RawClient.to(t, { port: fixture.port });
     void client.write(head('GET', '/h2c?x=1', [...h2c, 'X-A: 1']));
-    const taken = await scene.handler.next();
+    const taken = await fixture.handler.next();
     t.match(taken.request, { method: 'GET', path: '/h2c?x=1', host: 'test', clientAddress: '127.0.0.1' });
     t.ok(taken.request.headers.includes('X-A'));
     taken.answer('plain');
     const answer = await client.answer();
     t.strictSame([answer.status, answer.body.toString()], [200, 'plain']);
     void client.write(head('GET', '/next'));
-    const next = await scene.handler.next();
+    const next = await fixture.handler.next();
     t.equal(next.request.path, '/next', 'and its connection goes on');
     next.answer('next');
     t.equal((await client.answer()).body.toString(), 'next');
@@ -196,11 +196,11 @@ t.test(
 );
 
 t.test('the body of such a request arrives, whole or in parts', async (t) => {
-  const scene = await HandshakeScene.open(t);
-  const client = await RawClient.to(t, { port: scene.port });
+  const fixture = await HandshakeFixture.open(t);
+  const client = await RawClient.to(t, { port: fixture.port });
   for (const parts of [['hello'], ['hel', 'lo']]) {
     await client.write(head('POST', '/', [...h2c, 'Content-Length: 5']) + (parts[0] as string));
-    const taken = await scene.handler.next();
+    const taken = await fixture.handler.next();
     const body = taken.read();
     if (parts[1] !== undefined) void client.write(parts[1]);
     t.equal((await body).bytes.toString(), 'hello');
@@ -208,34 +208,34 @@ t.test('the body of such a request arrives, whole or in parts', async (t) => {
     t.equal((await client.answer()).body.toString(), 'thanks');
   }
   void client.write(`${head('POST', '/', [...h2c, 'Transfer-Encoding: chunked'])}5\r\nhello\r\n0\r\n\r\n`);
-  const taken = await scene.handler.next();
+  const taken = await fixture.handler.next();
   t.equal((await taken.read()).bytes.toString(), 'hello');
   taken.answer('thanks');
   t.equal((await client.answer()).body.toString(), 'thanks');
 });
 
 t.test('on one connection h2c, a plain request and a handshake may follow each other', async (t) => {
-  const scene = await HandshakeScene.open(t);
-  const client = await RawClient.to(t, { port: scene.port });
+  const fixture = await HandshakeFixture.open(t);
+  const client = await RawClient.to(t, { port: fixture.port });
   for (const lines of [h2c, [], h2c]) {
     void client.write(head('GET', '/', lines));
-    (await scene.handler.next()).answer('x');
+    (await fixture.handler.next()).answer('x');
     await client.answer();
   }
   void client.write(handshake());
-  (await scene.next()).handshake.accept([])?.setHandler(new Listener());
+  (await fixture.next()).handshake.accept([])?.setHandler(new Listener());
   t.equal((await client.answer()).status, 101);
-  t.equal(scene.edge.connections, 1);
+  t.equal(fixture.edge.connections, 1);
 });
 
 for (const pending of [1, 3, 4, 5, 6]) {
   t.test(`what follows a wish for another protocol behind ${pending} unfinished answer(s) is read whole`, async (t) => {
-    const scene = await HandshakeScene.open(t);
-    const client = await RawClient.to(t, { port: scene.port });
+    const fixture = await HandshakeFixture.open(t);
+    const client = await RawClient.to(t, { port: fixture.port });
     const requests = Array.from({ length: pending }, (_, i) => head('GET', `/${i}`)).join('');
     await client.write(`${requests}${head('GET', '/h2c', h2c)}POST /next HTTP/1.1\r\nHost: te`);
     for (let i = 0; i < pending; i++) {
-      const taken = await scene.handler.next();
+      const taken = await fixture.handler.next();
       if (i === 0) {
         // In pieces: none of them may be lost, or what is left of a request would be another one.
         await client.write('st\r\nContent-Length: 5\r\n\r\nhel');
@@ -246,11 +246,11 @@ for (const pending of [1, 3, 4, 5, 6]) {
       await delay(5);
     }
     await client.write('lo');
-    const plain = await scene.handler.next();
+    const plain = await fixture.handler.next();
     t.equal(plain.request.path, '/h2c');
     plain.answer('plain');
     t.equal((await client.answer()).body.toString(), 'plain');
-    const next = await scene.handler.next();
+    const next = await fixture.handler.next();
     t.equal(next.request.path, '/next');
     t.equal((await next.read()).bytes.toString(), 'hello');
     next.answer('next');
@@ -259,23 +259,23 @@ for (const pending of [1, 3, 4, 5, 6]) {
 }
 
 t.test('Upgrade without Connection is no wish at all (RFC 9110 §7.8)', async (t) => {
-  const scene = await HandshakeScene.open(t);
-  const client = await scene.send(handshake(['Connection: keep-alive']));
-  (await scene.handler.next()).answer('plain');
+  const fixture = await HandshakeFixture.open(t);
+  const client = await fixture.send(handshake(['Connection: keep-alive']));
+  (await fixture.handler.next()).answer('plain');
   t.equal((await answered(client)).answer.body.toString(), 'plain');
 });
 
 t.test('an edge that stops accepting lets an open WebSocket be, and closes it with the rest', async (t) => {
-  const scene = await HandshakeScene.open(t);
-  const client = await scene.send(handshake());
+  const fixture = await HandshakeFixture.open(t);
+  const client = await fixture.send(handshake());
   const listener = new Listener();
-  const socket = (await scene.next()).handshake.accept([]);
+  const socket = (await fixture.next()).handshake.accept([]);
   socket?.setHandler(listener);
   const { socket: open } = await answered(client);
-  scene.edge.stopAccepting();
+  fixture.edge.stopAccepting();
   socket?.send('text', Buffer.from('still here'));
   t.strictSame(await open?.brief(), [opcodes.text, 'still here']);
-  await scene.edge.close();
+  await fixture.edge.close();
   t.strictSame(await listener.next(), ['lost', undefined]);
-  await until(() => scene.edge.connections === 0);
+  await until(() => fixture.edge.connections === 0);
 });

@@ -1,4 +1,4 @@
-/** Owns: handshakes that any edge has to accept, and those that it has to refuse (RFC 6455 §4.2.1). */
+/** Handshakes that any edge has to accept, and those that it has to refuse (RFC 6455 §4.2.1). */
 import { handshake } from '../kit/clients/raw-socket.js';
 
 /** Header lines of valid ones. */

@@ -1,10 +1,9 @@
-/** Owns: making a `NodeEdge` for a test. */
-
+/** Makes a `NodeEdge` for a test. */
 import { NodeEdge } from '../../dist/edge/node/edge.js';
 import { TlsCertificates } from '../../dist/edge/tls-certificates.js';
-import type { DirectWrites } from '../../dist/runtime/node-internals/direct-writes.js';
-import { WsAcceptor } from '../../dist/websocket/ws-acceptor.js';
-import { type MakeEdge, noLimit } from './clause.js';
+import type { DirectWrites } from '../../dist/runtime/node-internals/socket-writes.js';
+import { WsAcceptor } from '../../dist/websocket/ws-handshakes.js';
+import { type EdgeSurroundings, edgeDeps, type MakeEdge } from './clause.js';
 
 /** A node edge without certificates. */
 export const makeNodeEdge: MakeEdge = (surroundings) =>
@@ -12,24 +11,14 @@ export const makeNodeEdge: MakeEdge = (surroundings) =>
 
 /** A node edge with these certificates. */
 export function nodeEdge(
-  { handler, limits, clock, descriptors = noLimit, refused }: Parameters<MakeEdge>[0],
+  surroundings: EdgeSurroundings,
   certificates: TlsCertificates,
   direct?: DirectWrites,
 ): NodeEdge {
-  let requests = 0;
+  const sockets = new WsAcceptor({ websocketMessageMax: 65_536, allowCompression: false });
   return new NodeEdge(
-    handler,
-    { ...limits, certificates, sockets: new WsAcceptor({ websocketMessageMax: 65_536, allowCompression: false }) },
-    {
-      clock,
-      descriptors,
-      nextId: () => `r${++requests}`,
-      ...(direct && { direct }),
-      events: {
-        connectionRefused: () => refused.push('connection'),
-        descriptorsShort: () => refused.push('descriptors'),
-        requestRefused: (reason) => refused.push(reason),
-      },
-    },
+    surroundings.handler,
+    { ...surroundings.limits, certificates, sockets },
+    { ...edgeDeps(surroundings), ...(direct && { direct }) },
   );
 }

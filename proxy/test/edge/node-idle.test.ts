@@ -3,15 +3,13 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
 import t, { type Test } from 'tap';
 import { AHEAD_MAX, EARLY_MAX, GARBAGE_MAX, LOOK_MS } from '../../dist/edge/node/early-bytes.js';
-import type { ClientResponse, EdgeHandler } from '../../dist/edge/port.js';
-import { ResponseWrapper } from '../../dist/edge/response-wrapper.js';
-import { StreamPiece } from '../../dist/edge/stream-piece.js';
+import { type ClientResponse, type EdgeHandler, ResponseWrapper, StreamPiece } from '../../dist/edge/port.js';
 import { head } from '../kit/clients/raw-client.js';
+import { settled, until } from '../kit/until.js';
 import { hideUpgrades } from '../runtime/hide-upgrades.js';
-import { type MakeEdge, Scene } from './clause.js';
+import { EdgeFixture, type MakeEdge } from './clause.js';
 import { edgeContract } from './contract.js';
 import { makeNodeEdge } from './node-edge-maker.js';
-import { settled, until } from './wait.js';
 
 /** Goes idle whenever something has been done that may be followed by nothing for long. */
 class Idle extends ResponseWrapper {
@@ -63,8 +61,8 @@ function acceptedSockets(t: Test): (Socket & { parser?: unknown })[] {
 
 t.test('the connection of an idle answer is not parsed, until it is complete and more comes', async (t) => {
   const sockets = acceptedSockets(t);
-  const scene = await Scene.open(t, makeNodeEdge);
-  const { client, taken } = await scene.send(head('GET', '/1'));
+  const fixture = await EdgeFixture.open(t, makeNodeEdge);
+  const { client, taken } = await fixture.send(head('GET', '/1'));
   t.ok(sockets[0]?.parser);
   taken.response.goIdle?.();
   t.notOk(sockets[0]?.parser, 'before the head');
@@ -76,7 +74,7 @@ t.test('the connection of an idle answer is not parsed, until it is complete and
   await until(() => sockets[0]?.writableLength === 0);
   t.notOk(sockets[0]?.parser, 'still');
   void client.write(head('GET', '/2'));
-  const next = await scene.next();
+  const next = await fixture.next();
   t.ok(sockets[0]?.parser);
   next.start(undefined, true);
   next.response.goIdle?.();
@@ -88,18 +86,18 @@ t.test('the connection of an idle answer is not parsed, until it is complete and
 });
 
 t.test('a client that sends without end behind an idle answer is held back', async (t) => {
-  const scene = await Scene.open(t, makeNodeEdge);
-  const { client, taken } = await scene.send(head('GET', '/hold'));
+  const fixture = await EdgeFixture.open(t, makeNodeEdge);
+  const { client, taken } = await fixture.send(head('GET', '/hold'));
   taken.response.goIdle?.();
   const request = head('GET', '/next', [`X-Filler: ${'x'.repeat(8_000)}`]);
   const count = 2_000;
   void client.write(request.repeat(count));
   t.ok((await settled(() => client.socket.bytesWritten - client.socket.writableLength)) < count * request.length);
-  t.equal(scene.handler.count, 1);
+  t.equal(fixture.handler.count, 1);
   taken.answer('held');
   t.equal((await client.answer()).body.toString(), 'held');
   for (let i = 0; i < count; i++) {
-    (await scene.next()).answer(`${i}`);
+    (await fixture.next()).answer(`${i}`);
     const answer = await client.answer();
     if (answer.body.toString() !== `${i}`) t.fail(`answer ${i} is ${answer.body}`);
   }
@@ -108,8 +106,8 @@ t.test('a client that sends without end behind an idle answer is held back', asy
 t.test('where node does not let go of a connection, an idle answer keeps its parser and goes on', async (t) => {
   hideUpgrades(t);
   const sockets = acceptedSockets(t);
-  const scene = await Scene.open(t, makeNodeEdge);
-  const { client, taken } = await scene.send(head('GET', '/1'));
+  const fixture = await EdgeFixture.open(t, makeNodeEdge);
+  const { client, taken } = await fixture.send(head('GET', '/1'));
   taken.response.goIdle?.();
   t.ok(sockets[0]?.parser);
   taken.start(undefined, true);
@@ -117,16 +115,16 @@ t.test('where node does not let go of a connection, an idle answer keeps its par
   taken.response.end();
   t.equal((await client.answer()).body.toString(), 'piece');
   void client.write(head('GET', '/2'));
-  (await scene.next()).answer('next');
+  (await fixture.next()).answer('next');
   t.equal((await client.answer()).body.toString(), 'next');
 });
 
 /** A request behind which there is more, on a connection of a held answer. */
 async function hold(t: Test) {
-  const scene = await Scene.open(t, makeNodeEdge);
-  const { client, taken } = await scene.send(head('GET', '/hold'));
+  const fixture = await EdgeFixture.open(t, makeNodeEdge);
+  const { client, taken } = await fixture.send(head('GET', '/hold'));
   taken.response.goIdle?.();
-  return { scene, client, taken };
+  return { fixture, client, taken };
 }
 
 t.test('what cannot be a request behind an idle answer is read and dropped, and refused after it', async (t) => {
@@ -145,19 +143,19 @@ t.test('a client that goes on with that is cut', async (t) => {
 });
 
 t.test('a client that has gone behind more than is read is noticed all the same', async (t) => {
-  const { scene, client, taken } = await hold(t);
+  const { fixture, client, taken } = await hold(t);
   const request = head('GET', '/next', [`X-Filler: ${'x'.repeat(8_000)}`]);
   await client.write(request.repeat(Math.ceil((2 * EARLY_MAX) / request.length)));
   client.reset();
   await until(() => {
-    scene.clock.advance(LOOK_MS);
+    fixture.clock.advance(LOOK_MS);
     return taken.gones === 1;
   });
-  t.equal(scene.handler.count, 1);
+  t.equal(fixture.handler.count, 1);
 });
 
 t.test('a client that sends without end behind an idle answer is cut when it cannot be looked after', async (t) => {
-  const { scene, client, taken } = await hold(t);
+  const { fixture, client, taken } = await hold(t);
   const request = head('GET', '/next', [`X-Filler: ${'x'.repeat(8_000)}`]);
   void client.write(request.repeat(2_000));
   const sent = () => client.socket.bytesWritten - client.socket.writableLength;
@@ -166,7 +164,7 @@ t.test('a client that sends without end behind an idle answer is cut when it can
   let looks = 0;
   for (; taken.gones === 0 && looks < 20; looks++) {
     read = sent() - before;
-    scene.clock.advance(LOOK_MS);
+    fixture.clock.advance(LOOK_MS);
     await settled(sent);
   }
   t.equal(taken.gones, 1, `after ${looks} looks`);

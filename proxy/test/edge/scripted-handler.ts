@@ -1,4 +1,4 @@
-/** Owns: an `EdgeHandler` that hands each request to the test, which answers by hand. */
+/** An `EdgeHandler` that hands each request to the test, which answers by hand. */
 import type {
   BodySink,
   ClientHandshake,

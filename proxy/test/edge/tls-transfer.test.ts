@@ -1,10 +1,10 @@
 /** Long transfers over TLS, on every edge: what the library under an edge does with records, buffers and back-pressure. */
 import t from 'tap';
-import { StreamPiece } from '../../dist/edge/stream-piece.js';
+import { StreamPiece } from '../../dist/edge/port.js';
 import { head, type RawClient } from '../kit/clients/raw-client.js';
+import { settled, until } from '../kit/until.js';
 import type { Taken } from './scripted-handler.js';
-import { NAME, TlsScene, tlsEdges } from './tls-scene.js';
-import { settled, until } from './wait.js';
+import { NAME, TlsFixture, tlsEdges } from './tls-fixture.js';
 
 t.setTimeout(120_000);
 
@@ -44,8 +44,8 @@ for (const edge of tlsEdges) {
     t.test(
       `${edge.name}: a long download over TLS, ${how}, is held back by its client and arrives whole`,
       async (t) => {
-        const scene = await TlsScene.open(t, edge);
-        const { client, taken } = await scene.send(head('GET', '/'));
+        const fixture = await TlsFixture.open(t, edge);
+        const { client, taken } = await fixture.send(head('GET', '/'));
         client.pause();
         taken.start(length);
         const done = relay(taken, whole);
@@ -57,15 +57,15 @@ for (const edge of tlsEdges) {
         const answer = await client.answer();
         t.ok(answer.body.equals(whole) && answer.whole);
         void client.write(head('GET', '/'));
-        (await scene.scene.next()).answer('next');
+        (await fixture.plain.next()).answer('next');
         t.equal((await client.answer()).body.toString(), 'next', 'the connection goes on');
       },
     );
   }
 
   t.test(`${edge.name}: a slow reader over TLS gets all of its answer, though that ended long before`, async (t) => {
-    const scene = await TlsScene.open(t, edge);
-    const { client, taken } = await scene.send(head('GET', '/'));
+    const fixture = await TlsFixture.open(t, edge);
+    const { client, taken } = await fixture.send(head('GET', '/'));
     readSlowly(client);
     const bytes = whole.subarray(0, 8 * 2 ** 20);
     taken.start(bytes.length);
@@ -77,8 +77,8 @@ for (const edge of tlsEdges) {
   });
 
   t.test(`${edge.name}: a stream over TLS that is pushed to while its client reads slowly loses nothing`, async (t) => {
-    const scene = await TlsScene.open(t, edge);
-    const { client, taken } = await scene.send(head('GET', '/'));
+    const fixture = await TlsFixture.open(t, edge);
+    const { client, taken } = await fixture.send(head('GET', '/'));
     const { response } = taken;
     readSlowly(client);
     taken.start();
@@ -109,9 +109,9 @@ for (const edge of tlsEdges) {
     t.test(
       `${edge.name}: ${isChunked ? 'a chunked' : 'an'} upload over TLS is held back, and comes whole`,
       async (t) => {
-        const scene = await TlsScene.open(t, edge);
+        const fixture = await TlsFixture.open(t, edge);
         const field = isChunked ? 'Transfer-Encoding: chunked' : `Content-Length: ${MUCH}`;
-        const { client, taken } = await scene.send(head('POST', '/', [field]));
+        const { client, taken } = await fixture.send(head('POST', '/', [field]));
         const body = taken.read();
         taken.request.body?.pause();
         void client.write(isChunked ? framed(whole) : whole);
@@ -132,20 +132,20 @@ for (const edge of tlsEdges) {
   }
 
   t.test(`${edge.name}: a client over TLS that resets in the middle of its body breaks it off`, async (t) => {
-    const scene = await TlsScene.open(t, edge);
-    const { client, taken } = await scene.send(`${head('POST', '/', ['Content-Length: 1000000'])}01234`);
+    const fixture = await TlsFixture.open(t, edge);
+    const { client, taken } = await fixture.send(`${head('POST', '/', ['Content-Length: 1000000'])}01234`);
     const body = taken.read();
     await until(() => taken.bodyBytes === 5);
     client.reset();
     const { bytes, end } = await body;
     t.strictSame([bytes.toString(), end], ['01234', 'abort']);
-    await until(() => taken.gones === 1 && scene.scene.edge.connections === 0);
-    t.equal(await scene.shown(NAME), NAME, 'others are served');
+    await until(() => taken.gones === 1 && fixture.plain.edge.connections === 0);
+    t.equal(await fixture.shown(NAME), NAME, 'others are served');
   });
 
   t.test(`${edge.name}: the owner of an answer over TLS hears of a reset in the middle of it`, async (t) => {
-    const scene = await TlsScene.open(t, edge);
-    const { client, taken } = await scene.send(head('GET', '/'));
+    const fixture = await TlsFixture.open(t, edge);
+    const { client, taken } = await fixture.send(head('GET', '/'));
     taken.start();
     taken.response.write(Buffer.from('first'));
     await client.receives('first');
@@ -153,7 +153,7 @@ for (const edge of tlsEdges) {
     while (taken.response.write(whole.subarray(0, PART)));
     await settled(() => taken.response.waiting);
     client.reset();
-    await until(() => taken.gones === 1 && scene.scene.edge.connections === 0);
+    await until(() => taken.gones === 1 && fixture.plain.edge.connections === 0);
     taken.response.write(Buffer.from('nobody hears of this'));
     taken.response.end();
     t.equal(taken.response.waiting, 0);
@@ -162,9 +162,9 @@ for (const edge of tlsEdges) {
   t.test(
     `${edge.name}: an answer over TLS that is aborted is not whole, and what was written before arrives`,
     async (t) => {
-      const scene = await TlsScene.open(t, edge);
+      const fixture = await TlsFixture.open(t, edge);
       for (const length of [1_000_000, undefined]) {
-        const { client, taken } = await scene.send(head('GET', '/'));
+        const { client, taken } = await fixture.send(head('GET', '/'));
         taken.start(length);
         taken.response.write(whole.subarray(0, 500_000));
         taken.response.abort();

@@ -6,10 +6,10 @@ import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { resolveOwner } from '../../dist/edge/listening.js';
 import { head, RawClient } from '../kit/clients/raw-client.js';
-import { Scene } from './clause.js';
+import { until } from '../kit/until.js';
+import { EdgeFixture } from './clause.js';
 import { makeNodeEdge } from './node-edge-maker.js';
 import { makeUwsEdge } from './uws-edge-maker.js';
-import { until } from './wait.js';
 
 const edges = [
   ['node', makeNodeEdge],
@@ -26,13 +26,13 @@ function socketPath(t: Test): string {
 for (const [edge, make] of edges) {
   t.test(`${edge}: a unix socket is served, with the mode asked for, to clients without an address`, async (t) => {
     const path = socketPath(t);
-    const scene = await Scene.open(t, make);
-    const bound = await scene.edge.listen({ path, mode: 0o620 });
+    const fixture = await EdgeFixture.open(t, make);
+    const bound = await fixture.edge.listen({ path, mode: 0o620 });
     t.equal(bound.url, `unix:${path}`);
     t.equal((statSync(path).mode & 0o777).toString(8), '620');
     const client = await RawClient.to(t, { path });
     void client.write(head('GET', '/'));
-    const taken = await scene.next();
+    const taken = await fixture.next();
     t.equal(taken.request.clientAddress, '');
     taken.answer('served');
     t.equal((await client.answer()).body.toString(), 'served');
@@ -40,9 +40,9 @@ for (const [edge, make] of edges) {
 
   t.test(`${edge}: the owner of a unix socket may be given by name or number`, async (t) => {
     const path = socketPath(t);
-    const scene = await Scene.open(t, make);
+    const fixture = await EdgeFixture.open(t, make);
     const { uid, gid } = statSync(dirname(path));
-    await scene.edge.listen({ path, user: String(uid), group: String(gid) });
+    await fixture.edge.listen({ path, user: String(uid), group: String(gid) });
     t.strictSame([statSync(path).uid, statSync(path).gid], [uid, gid]);
     t.strictSame(resolveOwner('root', 'root'), { uid: 0, gid: 0 });
     t.strictSame(resolveOwner(undefined, undefined), { uid: -1, gid: -1 }, 'left as it is');
@@ -54,12 +54,12 @@ for (const [edge, make] of edges) {
 
   t.test(`${edge}: the file of a socket goes when nobody is accepted any more`, async (t) => {
     const path = socketPath(t);
-    const scene = await Scene.open(t, make);
-    await scene.edge.listen({ path });
+    const fixture = await EdgeFixture.open(t, make);
+    await fixture.edge.listen({ path });
     const client = await RawClient.to(t, { path });
     void client.write(head('GET', '/'));
-    const taken = await scene.next();
-    scene.edge.stopAccepting();
+    const taken = await fixture.next();
+    fixture.edge.stopAccepting();
     await until(() => !existsSync(path));
     taken.answer('served');
     t.equal((await client.answer()).body.toString(), 'served', 'who was there before is served');
@@ -68,8 +68,8 @@ for (const [edge, make] of edges) {
   t.test(`${edge}: a socket file that a dead process left behind is replaced`, async (t) => {
     const path = socketPath(t);
     leaveBehind(path);
-    const scene = await Scene.open(t, make);
-    await scene.edge.listen({ path });
+    const fixture = await EdgeFixture.open(t, make);
+    await fixture.edge.listen({ path });
     await RawClient.to(t, { path });
   });
 
@@ -78,8 +78,8 @@ for (const [edge, make] of edges) {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(path, resolve));
     t.teardown(() => other.close());
-    const scene = await Scene.open(t, make);
-    await t.rejects(scene.edge.listen({ path }), {
+    const fixture = await EdgeFixture.open(t, make);
+    await t.rejects(fixture.edge.listen({ path }), {
       code: 'ERR_EDGE_PORT_IN_USE',
       message: `cannot listen on ${path}: it is in use`,
     });
@@ -88,8 +88,8 @@ for (const [edge, make] of edges) {
 
   t.test(`${edge}: a path that is too long for a unix socket is an error: the system would cut it off`, async (t) => {
     const path = join(dirname(socketPath(t)), 'x'.repeat(107));
-    const scene = await Scene.open(t, make);
-    await t.rejects(scene.edge.listen({ path }), {
+    const fixture = await EdgeFixture.open(t, make);
+    await t.rejects(fixture.edge.listen({ path }), {
       code: 'ERR_EDGE_LISTEN',
       message: `cannot listen on ${path}: the path is longer than 107 bytes`,
     });
@@ -98,19 +98,19 @@ for (const [edge, make] of edges) {
   t.test(`${edge}: a file that is no socket is not removed`, async (t) => {
     const path = socketPath(t);
     writeFileSync(path, 'precious');
-    const scene = await Scene.open(t, make);
-    await t.rejects(scene.edge.listen({ path }), { code: 'ERR_EDGE_PORT_IN_USE' });
+    const fixture = await EdgeFixture.open(t, make);
+    await t.rejects(fixture.edge.listen({ path }), { code: 'ERR_EDGE_PORT_IN_USE' });
     t.ok(statSync(path).isFile());
   });
 }
 
 t.test('node: an answer on a unix socket that only the close delimits can be aborted', async (t) => {
   const path = socketPath(t);
-  const scene = await Scene.open(t, makeNodeEdge);
-  await scene.edge.listen({ path });
+  const fixture = await EdgeFixture.open(t, makeNodeEdge);
+  await fixture.edge.listen({ path });
   const client = await RawClient.to(t, { path });
   void client.write(head('GET', '/', [], '1.0'));
-  const taken = await scene.next();
+  const taken = await fixture.next();
   taken.start();
   taken.response.write(Buffer.from('part'));
   await client.receives('part');

@@ -1,6 +1,6 @@
 /**
- * Owns: what the uws edge cannot do, with the clauses of the `Edge` contract that show it. The contract tries each of them, and
- * docs/edges.md is made of this table. Does not own: what can be worked around: that is the edge's.
+ * What the uws edge cannot do, with the clauses of the `Edge` contract that show it. The contract tries each of them, and
+ * docs/edges.md is made of this table.
  */
 import type { EdgeLimit } from './contract.js';
 

@@ -3,16 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import type { Listener } from '../../dist/edge/port.js';
-import { StreamPiece } from '../../dist/edge/stream-piece.js';
+import { type Listener, StreamPiece } from '../../dist/edge/port.js';
 import { TlsCertificates } from '../../dist/edge/tls-certificates.js';
 import type { UwsEdge } from '../../dist/edge/uws/edge.js';
 import { realClock } from '../../dist/runtime/clock.js';
 import { head, RawClient } from '../kit/clients/raw-client.js';
+import { settled, until } from '../kit/until.js';
 import { CertificateFiles } from './certificate-files.js';
 import { ScriptedHandler } from './scripted-handler.js';
 import { uwsEdge } from './uws-edge-maker.js';
-import { settled, until } from './wait.js';
 
 // The library cuts what makes no progress after 8 to 12 s. These tests are longer than that, and run side by side.
 t.jobs = 16;

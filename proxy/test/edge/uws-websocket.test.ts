@@ -1,24 +1,24 @@
 import t from 'tap';
-import { FramePiece } from '../../dist/websocket/frame-piece.js';
+import { FramePiece } from '../../dist/websocket/message-socket.js';
 import { encodeFrame, opcodes } from '../kit/clients/raw-frames.js';
 import { answered, handshake } from '../kit/clients/raw-socket.js';
+import { until } from '../kit/until.js';
 import { Listener } from '../websocket/open-socket.js';
 import { invalid, valid } from './handshake-cases.js';
-import { HandshakeScene } from './handshake-scene.js';
+import { HandshakeFixture } from './handshake-fixture.js';
 import { makeUwsEdge, uwsEdge } from './uws-edge-maker.js';
-import { until } from './wait.js';
 
 const text = (payload: string): Buffer => encodeFrame(opcodes.text, payload, { mask: true });
 
 for (const [says, lines] of valid) {
   t.test(`uws: a handshake ${says} is handed over, and can be accepted`, async (t) => {
-    const scene = await HandshakeScene.open(t, { make: makeUwsEdge });
-    const client = await scene.send(handshake(lines, '/chat?a=%20|"'));
-    const taken = await scene.next();
+    const fixture = await HandshakeFixture.open(t, { make: makeUwsEdge });
+    const client = await fixture.send(handshake(lines, '/chat?a=%20|"'));
+    const taken = await fixture.next();
     t.match(taken.request, { method: 'GET', path: '/chat?a=%20|"', host: 'test', version: '1.1', body: undefined });
     taken.handshake.accept([])?.setHandler(new Listener());
     t.equal((await answered(client)).answer.status, 101);
-    t.strictSame(scene.refused, []);
+    t.strictSame(fixture.refused, []);
   });
 }
 
@@ -26,30 +26,30 @@ for (const [says, request, status, body] of invalid) {
   // The library's own parser answers the first two; chunked bodies are refused before: `uws-check`.
   if (says === 'HTTP/1.0' || says === 'no Host' || says === 'a chunked body') continue;
   t.test(`uws: a handshake with ${says} is answered ${status} and goes no further (RFC 6455 §4.2.1)`, async (t) => {
-    const scene = await HandshakeScene.open(t, { make: makeUwsEdge });
-    const client = await scene.send(request);
+    const fixture = await HandshakeFixture.open(t, { make: makeUwsEdge });
+    const client = await fixture.send(request);
     const { answer } = await answered(client);
     t.equal(answer.status, status);
     t.equal(answer.body.toString(), body);
-    t.strictSame(scene.handler.handshakes, []);
-    t.strictSame(scene.refused, [body.trimEnd()], 'and is reported');
-    await until(() => scene.edge.connections === 0);
+    t.strictSame(fixture.handler.handshakes, []);
+    t.strictSame(fixture.refused, [body.trimEnd()], 'and is reported');
+    await until(() => fixture.edge.connections === 0);
   });
 }
 
 t.test('uws: Upgrade without Connection is no wish at all, and a key without Upgrade neither', async (t) => {
-  const scene = await HandshakeScene.open(t, { make: makeUwsEdge });
+  const fixture = await HandshakeFixture.open(t, { make: makeUwsEdge });
   for (const request of [handshake(['Connection: keep-alive']), handshake().replace('Upgrade: websocket\r\n', '')]) {
-    const client = await scene.send(request);
-    (await scene.handler.next()).answer('plain');
+    const client = await fixture.send(request);
+    (await fixture.handler.next()).answer('plain');
     t.equal((await answered(client)).answer.body.toString(), 'plain');
   }
 });
 
 t.test('uws: the 101 has the origin’s fields in order, case and number, and one Date', async (t) => {
-  const scene = await HandshakeScene.open(t, { make: makeUwsEdge });
-  const client = await scene.send(handshake());
-  const taken = await scene.next();
+  const fixture = await HandshakeFixture.open(t, { make: makeUwsEdge });
+  const client = await fixture.send(handshake());
+  const taken = await fixture.next();
   taken.handshake.accept(
     [
       ...['Sec-WebSocket-Protocol', 'chat.v2', 'Set-Cookie', 'a=1', 'X-CaSe', 'J\xfcrgen', 'Set-Cookie', 'b=2'],
@@ -68,19 +68,19 @@ t.test('uws: the 101 has the origin’s fields in order, case and number, and on
 });
 
 t.test('uws: a refusal closes the connection, with its body complete', async (t) => {
-  const scene = await HandshakeScene.open(t, { make: makeUwsEdge });
-  const client = await scene.send(handshake());
-  (await scene.next()).refuse(403, 'not you', ['X-Why', 'because']);
+  const fixture = await HandshakeFixture.open(t, { make: makeUwsEdge });
+  const client = await fixture.send(handshake());
+  (await fixture.next()).refuse(403, 'not you', ['X-Why', 'because']);
   const { answer } = await answered(client);
   t.strictSame([answer.status, answer.header('x-why'), answer.header('connection')], [403, 'because', 'close']);
   t.equal(answer.body.toString(), 'not you');
-  await until(() => scene.edge.connections === 0);
+  await until(() => fixture.edge.connections === 0);
 });
 
 t.test('uws: a client that goes during the handshake is reported, once, and cannot be accepted', async (t) => {
-  const scene = await HandshakeScene.open(t, { make: makeUwsEdge });
-  const client = await scene.send(handshake());
-  const taken = await scene.next();
+  const fixture = await HandshakeFixture.open(t, { make: makeUwsEdge });
+  const client = await fixture.send(handshake());
+  const taken = await fixture.next();
   client.resetAndDestroy();
   await until(() => taken.gones > 0);
   t.equal(taken.handshake.accept([]), undefined);
@@ -89,14 +89,14 @@ t.test('uws: a client that goes during the handshake is reported, once, and cann
 });
 
 /** An accepted client and both ends. */
-async function open(t: Parameters<typeof HandshakeScene.open>[0], make = makeUwsEdge) {
-  const scene = await HandshakeScene.open(t, { make });
-  const client = await scene.send(handshake());
-  const socket = (await scene.next()).handshake.accept([]);
+async function open(t: Parameters<typeof HandshakeFixture.open>[0], make = makeUwsEdge) {
+  const fixture = await HandshakeFixture.open(t, { make });
+  const client = await fixture.send(handshake());
+  const socket = (await fixture.next()).handshake.accept([]);
   if (socket === undefined) throw new Error('the client is gone');
   const { socket: other } = await answered(client);
   if (other === undefined) throw new Error('not accepted');
-  return { scene, socket, other };
+  return { fixture, socket, other };
 }
 
 t.test('uws: messages, pings and pongs come in order, and wait until somebody owns the socket', async (t) => {
@@ -172,7 +172,7 @@ t.test('uws: closes carry code and reason in both directions', async (t) => {
   lost.socket.setHandler(heard);
   lost.other.reset();
   t.match(await heard.next(), ['lost']);
-  await until(() => lost.scene.edge.connections === 0);
+  await until(() => lost.fixture.edge.connections === 0);
 });
 
 t.test('uws: a client that ends without a Close has gone, one that breaks the protocol is at fault', async (t) => {

@@ -1,8 +1,8 @@
-/** Owns: trying a clause without a report, where it is not expected to be kept. Does not own: the clauses. */
+/** Tries a clause without a report, where it is not expected to be kept. */
 import assert from 'node:assert/strict';
 import type { Test } from 'tap';
-import { type Clause, type MakeEdge, Scene } from './clause.js';
-import { untilGivenUp } from './wait.js';
+import { untilGivenUp } from '../kit/until.js';
+import { type Clause, EdgeFixture, type MakeEdge } from './clause.js';
 
 /** What a clause needs of a test: assertions that throw, and tearing down. */
 class Judge {
@@ -51,7 +51,7 @@ export async function tryClause(clause: Clause, make: MakeEdge, limit: number): 
   });
   const patience = new AbortController();
   const run = untilGivenUp(patience.signal, () =>
-    Scene.open(t, make, clause.limits).then((scene) => clause.run(t, scene)),
+    EdgeFixture.open(t, make, clause.limits).then((fixture) => clause.run(t, fixture)),
   );
   const verdict = await Promise.race([
     run.then(

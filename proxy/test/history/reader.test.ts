@@ -2,16 +2,16 @@ import { silentLog } from '@holdfast/control-api';
 import t from 'tap';
 import { HistoryReader, MAX_READS, MAX_REPLAY_ITEMS, PAGE_ITEMS, READ_TIMEOUT_MS } from '../../dist/history/reader.js';
 import { ManualClock } from '../kit/manual-clock.js';
-import { at, page, ScriptedHistory, settle } from './history-scene.js';
+import { at, page, ScriptedHistory, settle } from './history-fixture.js';
 
-function scene() {
+function fixture() {
   const clock = new ManualClock();
   const history = new ScriptedHistory();
   return { clock, history, reader: new HistoryReader({ history, clock, log: silentLog }) };
 }
 
 t.test('what was missed is read page by page, to its end', async (t) => {
-  const { history, reader, clock } = scene();
+  const { history, reader, clock } = fixture();
   const missed = reader.read('a', { afterId: '0' });
   await settle();
   t.match(history.reads[0], { channel: 'a', start: { afterId: '0' }, limit: PAGE_ITEMS });
@@ -33,7 +33,7 @@ t.test('what was missed is read page by page, to its end', async (t) => {
 });
 
 t.test('those who ask for the same in one turn share one read, and its deliveries', async (t) => {
-  const { history, reader } = scene();
+  const { history, reader } = fixture();
   const asked = Array.from({ length: 1_000 }, () => reader.read('a', { after: at(1) }));
   const other = reader.read('a', { after: at(2) });
   await settle();
@@ -46,7 +46,7 @@ t.test('those who ask for the same in one turn share one read, and its deliverie
 });
 
 t.test('who asks while a read is under way gets another: it may have missed more', async (t) => {
-  const { history, reader } = scene();
+  const { history, reader } = fixture();
   const first = reader.read('a', { after: at(1) });
   await settle();
   const second = reader.read('a', { after: at(1) });
@@ -61,7 +61,7 @@ t.test('who asks while a read is under way gets another: it may have missed more
 });
 
 t.test('only so many reads are under way, and the others follow in order', async (t) => {
-  const { history, reader } = scene();
+  const { history, reader } = fixture();
   const asked = Array.from({ length: MAX_READS + 2 }, (_, i) => reader.read(`c${i}`, { after: at(1) }));
   await settle();
   t.equal(history.reads.length, MAX_READS);
@@ -76,7 +76,7 @@ t.test('only so many reads are under way, and the others follow in order', async
 });
 
 t.test('what cannot be told whole is not told: a hole, a failure, too much, too late', async (t) => {
-  const { history, reader, clock } = scene();
+  const { history, reader, clock } = fixture();
   const asked = ['hole', 'failure', 'much', 'late'].map((name) => reader.read(name, { after: at(1) }));
   await settle();
   history.reads[0]?.answer(undefined);
@@ -93,7 +93,7 @@ t.test('what cannot be told whole is not told: a hole, a failure, too much, too 
 });
 
 t.test('nothing is read before the channel is live, and nothing if it never is', async (t) => {
-  const { history, reader } = scene();
+  const { history, reader } = fixture();
   let live = () => {};
   const soon = reader.read('a', { after: at(1) }, new Promise((resolve) => (live = resolve)));
   const never = reader.read('b', { after: at(1) }, Promise.reject(new Error('no backplane')));

@@ -1,39 +1,24 @@
 /**
- * Owns: a world without sockets in which streams follow a log: an origin that keeps the log and tells everything after
- * any of its ids, a publisher, and streams made of the real parts under a manual clock. Does not own: what is published,
- * lost or delayed.
+ * A world without sockets in which streams follow a log: a node of the product's own composition under a clock that stands still,
+ * an origin that keeps the log and says everything after any of its ids, a publisher, and clients.
  */
-import { IdCache, LocalBackplane, noPublishEvents, Publisher, silentLog, uncontained } from '@holdfast/control-api';
-import { parseInstructHeaders, parseItem, type ResponseHead } from '@holdfast/grip';
-import { OverChannelsReport } from '../../dist/channels/over-channels.js';
-import { ChannelRegistry } from '../../dist/channels/registry.js';
-import type { SubscriberEnd } from '../../dist/channels/subscriber-parts.js';
-import { ItemDelivery } from '../../dist/delivery/item-delivery.js';
+import { parseItem, type ResponseHead } from '@holdfast/grip';
+import type { SubscriberEnd } from '../../dist/channels/subscriber-deps.js';
 import { OriginError } from '../../dist/errors.js';
-import type { HoldParts } from '../../dist/holds/hold.js';
-import { openHold } from '../../dist/holds/open.js';
-import type { StreamHold } from '../../dist/holds/stream-hold.js';
-import { HttpFilters } from '../../dist/links/http-filter.js';
-import { LinkClient } from '../../dist/links/link-client.js';
-import { SharedFetches } from '../../dist/links/shared-fetch.js';
-import { UpdateLimiter } from '../../dist/links/update-limiter.js';
-import { Forwarder } from '../../dist/origin/forwarder.js';
 import type { AnswerSink, Origin, OriginCall, OriginHandler, OriginRequest } from '../../dist/origin/port.js';
-import { toRoute } from '../../dist/routes/route.js';
-import { RouteTable } from '../../dist/routes/route-table.js';
-import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';
+import { configOf, type MadeNode, makeNode, noteCalls } from '../kit/app.js';
 import { ManualClock } from '../kit/manual-clock.js';
-import { USUAL_RULES } from '../origin/forward-rules.js';
-import { MemoryResponse } from './memory-response.js';
+import { MemoryResponse, memoryRequest } from './memory-response.js';
 
 const CHANNEL = 'log';
-const WAIT = 5_000;
 
 /** Seconds of silence after which a link is due. */
 const LINK_TIMEOUT = 30;
 
 /** Longest delay of anything an origin says, in ms. */
 export const MAX_DELAY = 400;
+
+const config = configOf({ routes: ['* 127.0.0.1:1'], settings: { client_queue_size: 1_000_000 } });
 
 /** How an origin gives one answer. */
 export interface Manner {
@@ -60,69 +45,32 @@ export class LogWorld implements Origin {
   /** How many items the log has: their ids are the numbers from 1 on. */
   length = 0;
   readonly #manners: Manner[];
-  readonly #backplane = new LocalBackplane(
-    silentLog,
-    new IdCache({ clock: this.clock, idCacheTtl: 60_000, events: { idsForgotten() {} } }),
-  );
-  readonly #publisher: Publisher;
-  readonly #registry: ChannelRegistry;
-  readonly #parts: HoldParts;
-  readonly #table: RouteTable;
+  readonly #made: MadeNode;
+
+  private constructor(manners: readonly Manner[]) {
+    this.#manners = [...manners];
+    const overrides = {
+      clock: this.clock,
+      random: () => 0,
+      origins: { origin: () => this, close: () => Promise.resolve() },
+    };
+    this.#made = makeNode({ overrides }, config);
+    noteCalls(this.#made.parts.requests.events, 'holdEnded', (_request, _route, end) => void this.ends.push(end));
+  }
 
   /** The origin answers in these manners, one after the other, and then at once. */
-  constructor(manners: readonly Manner[]) {
-    this.#manners = [...manners];
-    const { clock } = this;
-    const delivery = new ItemDelivery(() => this.#registry, {
-      clock,
-      messageWait: WAIT,
-      events: { itemDelivered() {}, itemHeld() {}, itemReleased() {}, itemsAbandoned() {}, itemsLost() {} },
-      log: silentLog,
-    });
-    void this.#backplane.start(delivery);
-    const { sequencer } = delivery;
-    const interest = {
-      subscribe: (channel: string) => this.#backplane.subscribe(channel),
-      unsubscribe: (channel: string) => {
-        sequencer.forget(channel);
-        this.#backplane.unsubscribe(channel);
-      },
-    };
-    this.#registry = new ChannelRegistry(interest, clock, 0);
-    this.#publisher = new Publisher({
-      backplane: this.#backplane,
-      countSubscribers: () => 0,
-      events: noPublishEvents,
-      log: silentLog,
-    });
-    this.#table = new RouteTable([toRoute(parseRouteLine('* 127.0.0.1:1', 1) as RouteLine, () => undefined)]);
-    const random = () => 0;
-    const client = new LinkClient({
-      forwarder: new Forwarder({ rules: USUAL_RULES, sigIss: '', sigKey: undefined }, clock),
-      originOf: () => this,
-      routes: () => this.#table,
-      clock,
-      log: silentLog,
-    });
-    this.#parts = {
-      subscriber: {
-        registry: this.#registry,
-        clock,
-        random,
-        events: { subscriberOpened() {}, subscriberEnded() {}, itemSent() {}, itemDropped() {} },
-        log: silentLog,
-        faults: uncontained,
-        clientQueueSize: 1_000_000,
-        slowClientPolicy: 'close',
-        gapPolicy: 'close',
-        overChannels: new OverChannelsReport(clock, silentLog),
-      },
-      sequencer,
-      links: { client, fetches: new SharedFetches(), clock, random },
-      limiter: new UpdateLimiter(clock),
-      filters: new HttpFilters(client, clock),
-      debug: false,
-    };
+  static async make(manners: readonly Manner[]): Promise<LogWorld> {
+    const world = new LogWorld(manners);
+    const { backplane, delivery } = world.#made.parts;
+    await backplane.start(delivery);
+    return world;
+  }
+
+  /** Ends it: what is thrown in the product is in its log. */
+  async end(): Promise<void> {
+    const [fault] = this.#made.log.at('error');
+    await this.#made.node.stop();
+    if (fault !== undefined) throw new Error(fault.message);
   }
 
   /** The origin adds an item to its log; publishing it is another matter. */
@@ -138,32 +86,19 @@ export class LogWorld implements Origin {
       'prev-id': `${n - 1}`,
       formats: { 'http-stream': { content: `${n},` } },
     });
-    void this.#publisher.publish([item]);
+    void this.#made.parts.backplane.publish([{ type: 'item', item, id: `${n}` }]);
   }
 
   /** Has all streams recover. */
   recover(): void {
-    void this.#publisher.recover();
+    void this.#made.parts.backplane.publish([{ type: 'recover' }]);
   }
 
-  /** A client asks for the log from here on; its stream begins with what the origin tells it. */
+  /** A client asks for the log from here on; its stream begins with what the origin says to it. */
   open(): void {
     const client = new MemoryResponse();
-    const from = this.length;
-    this.streams.push({ client, from });
-    let hold: StreamHold | undefined;
-    const handler: OriginHandler & AnswerSink = {
-      onInformation() {},
-      onHead: (head) => {
-        hold = this.#hold(client, head);
-        hold.open();
-        return handler;
-      },
-      onData: (chunk) => hold?.write(chunk) ?? true,
-      onEnd: () => hold?.opened(),
-      onError() {},
-    };
-    this.#answer(from, handler);
+    this.streams.push({ client, from: this.length });
+    this.#made.parts.handler.onRequest(memoryRequest(), client);
   }
 
   /** What the body of a stream should be, as far as the log goes. */
@@ -184,13 +119,14 @@ export class LogWorld implements Origin {
   }
 
   dispatch(request: OriginRequest, handler: OriginHandler): OriginCall {
+    if (request.path === '/') return this.#answer(this.length, handler);
     const last = request.headers[request.headers.indexOf('Grip-Last') + 1] ?? '';
     const from = Number(/^log; last-id=(\d+)$/.exec(last)?.[1]);
-    if (Number.isNaN(from)) throw new Error(`not told where to go on: ${JSON.stringify(request.headers)}`);
+    if (Number.isNaN(from)) throw new Error(`not asked from where to go on: ${JSON.stringify(request.headers)}`);
     return this.#answer(from, handler);
   }
 
-  /** Tells all that is in the log now, whatever is added while it is being told. */
+  /** Says all that is in the log now, whatever is added while it is being said. */
   #answer(from: number, handler: OriginHandler): OriginCall {
     this.asked++;
     const { pauses, fails } = this.#manners.shift() ?? { pauses: [0, 0, 0, 0] };
@@ -227,30 +163,5 @@ export class LogWorld implements Origin {
         aborted = true;
       },
     };
-  }
-
-  #hold(response: MemoryResponse, head: ResponseHead): StreamHold {
-    const route = this.#table.routes[0] as RouteTable['routes'][number];
-    const url = 'http://test/';
-    const scope = {
-      url,
-      view: 'client' as const,
-      clientUrl: url,
-      route,
-      asked: route,
-      secure: false,
-    };
-    const instruct = parseInstructHeaders(head);
-    const opening = {
-      id: 'x',
-      clientAddress: '',
-      response,
-      instruct,
-      scope,
-      implicit: [],
-      connectionSubscriptionMax: 10,
-    };
-    const owner = { holdWritable() {}, holdEnded: (end: SubscriberEnd) => void this.ends.push(end), holdRetry() {} };
-    return openHold(opening, owner, this.#parts) as StreamHold;
   }
 }

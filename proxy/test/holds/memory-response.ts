@@ -1,6 +1,5 @@
-/** Owns: a client that only listens: what is written to it is kept. Does not own: what it does with it. */
-import type { ClientResponse } from '../../dist/edge/port.js';
-import type { StreamPiece } from '../../dist/edge/stream-piece.js';
+/** A client that only listens: what is written to it is kept. */
+import type { ClientRequest, ClientResponse, ResponseHandler, StreamPiece } from '../../dist/edge/port.js';
 
 /** A response without a connection. */
 export class MemoryResponse implements ClientResponse {
@@ -8,8 +7,16 @@ export class MemoryResponse implements ClientResponse {
   ended = false;
   readonly waiting = 0;
   readonly bodyBytes = 0;
+  #handler: ResponseHandler | undefined;
 
-  setHandler(): void {}
+  setHandler(handler: ResponseHandler): void {
+    this.#handler = handler;
+  }
+
+  /** Its connection breaks. */
+  gone(): void {
+    this.#handler?.onGone();
+  }
 
   writeHead(): void {}
 
@@ -31,4 +38,19 @@ export class MemoryResponse implements ClientResponse {
   abort(): void {
     this.ended = true;
   }
+}
+
+/** What such a client asks. */
+export function memoryRequest(headers: readonly string[] = []): ClientRequest {
+  return {
+    id: 'x',
+    method: 'GET',
+    path: '/',
+    host: 'test',
+    version: '1.1',
+    headers,
+    secure: false,
+    clientAddress: '127.0.0.1',
+    body: undefined,
+  };
 }

@@ -1,7 +1,4 @@
-/**
- * Owns: an origin whose requests wait until the test takes them, one by one, and answers by hand: as much as it wants,
- * when it wants. Does not own: what is answered.
- */
+/** An origin whose requests wait until the test takes them, one by one, and answers by hand: as much and when it wants. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Test } from 'tap';

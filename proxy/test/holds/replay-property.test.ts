@@ -2,97 +2,84 @@
  * Event streams in a world without sockets, that are cut off at any moment and come back by their last id, while items
  * are published and the history answers late: what they get, all connections together.
  */
-import { type History, LocalBackplane, LocalHistory, silentLog, uncontained } from '@holdfast/control-api';
 import { parseItem } from '@holdfast/grip';
 import fc from 'fast-check';
 import t from 'tap';
-import { OverChannelsReport } from '../../dist/channels/over-channels.js';
-import { ChannelRegistry } from '../../dist/channels/registry.js';
-import { SubscriptionList } from '../../dist/channels/subscription-list.js';
-import { ItemDelivery } from '../../dist/delivery/item-delivery.js';
-import { HistoryReader } from '../../dist/history/reader.js';
+import type { Overrides } from '../../dist/app/compose.js';
 import { ResumeTokens } from '../../dist/history/tokens.js';
-import type { HoldParts, HoldStart } from '../../dist/holds/hold.js';
-import { StreamHold } from '../../dist/holds/stream-hold.js';
+import type { AnswerSink, Origin, OriginCall, OriginHandler, OriginRequest } from '../../dist/origin/port.js';
+import { configOf, type MadeNode, makeNode } from '../kit/app.js';
 import { ManualClock } from '../kit/manual-clock.js';
-import { MemoryResponse } from './memory-response.js';
+import { HeldShare } from './hold-fixture.js';
+import { MemoryResponse, memoryRequest } from './memory-response.js';
 
 type Step = 'publish' | 'cut' | 'come' | 'body' | 'turn' | 'history';
 
 /** The client has its first id then. */
 const BEGIN: readonly Step[] = ['come', 'body', 'turn'];
 
-/** A node with one channel, and one client that comes and goes. */
-class World {
-  readonly clock = new ManualClock();
+const config = configOf({
+  routes: ['*,history 127.0.0.1:1'],
+  settings: { client_queue_size: 1_000_000, resume_key: 'key' },
+});
+
+/** A node of the product's own composition with one channel, its origin, and one client that comes and goes. */
+class World implements Origin {
   readonly received: number[] = [];
   published = 0;
   #id = '';
   readonly #tokens = new ResumeTokens(Buffer.from('key'));
-  readonly #backplane: LocalBackplane;
-  readonly #delivery: ItemDelivery;
-  readonly #registry: ChannelRegistry;
-  readonly #parts: HoldParts;
+  readonly #made: MadeNode;
   #late: (() => void)[] = [];
   #reads = 0;
-  #hold: StreamHold | undefined;
-  #response = new MemoryResponse();
-  /** The head is out. */
-  #isOpen = false;
-  #isWhole = false;
+  #response: MemoryResponse | undefined;
+  /** Takes the head of the answer that the client waits for. */
+  #asking: OriginHandler | undefined;
+  #sink: AnswerSink | undefined;
   /** Items that were published before the client ever was there are not its. */
   #since: number | undefined;
 
-  constructor() {
-    const { clock } = this;
-    const log = new LocalHistory({ clock, epoch: 'e', historySize: 1_000, historyTtl: 1_000_000 });
-    this.#backplane = new LocalBackplane(silentLog, undefined, log);
-    const events = { itemDelivered() {}, itemHeld() {}, itemReleased() {}, itemsAbandoned() {}, itemsLost() {} };
-    this.#delivery = new ItemDelivery(() => this.#registry, { clock, messageWait: 5_000, events, log: silentLog });
-    void this.#backplane.start(this.#delivery);
-    const interest = {
-      subscribe: (channel: string) => this.#backplane.subscribe(channel),
-      unsubscribe: (channel: string) => {
-        this.#delivery.forget(channel);
-        this.#backplane.unsubscribe(channel);
+  private constructor() {
+    const overrides: Overrides = {
+      clock: new ManualClock(),
+      random: () => 0,
+      origins: { origin: () => this, close: () => Promise.resolve() },
+      backplane: (share) => {
+        const held = new HeldShare(share);
+        const { reading } = held;
+        held.reading = async (...asked) => {
+          const wait = () => new Promise<void>((resolve) => this.#late.push(resolve));
+          // Read late, the history has items that have come by themselves meanwhile, as where others keep it.
+          const isLate = this.#reads++ % 2 === 0;
+          if (isLate) await wait();
+          const page = await reading(...asked);
+          if (!isLate) await wait();
+          return page;
+        };
+        return held;
       },
     };
-    this.#registry = new ChannelRegistry(interest, clock, 0);
-    const late: History = {
-      read: async (...args) => {
-        const wait = () => new Promise<void>((resolve) => this.#late.push(resolve));
-        // Read late, the history has items that have come by themselves meanwhile, as where others keep it.
-        const isLate = this.#reads++ % 2 === 0;
-        if (isLate) await wait();
-        const page = await this.#backplane.read(...args);
-        if (!isLate) await wait();
-        return page;
-      },
-      head: (channel) => this.#backplane.head(channel),
-    };
-    this.#parts = {
-      subscriber: {
-        registry: this.#registry,
-        clock,
-        random: () => 0,
-        events: { subscriberOpened() {}, subscriberEnded() {}, itemSent() {}, itemDropped() {} },
-        log: silentLog,
-        faults: uncontained,
-        clientQueueSize: 1_000_000,
-        slowClientPolicy: 'close',
-        gapPolicy: 'close',
-        overChannels: new OverChannelsReport(clock, silentLog),
-      },
-      sequencer: this.#delivery.sequencer,
-      replay: {
-        reader: new HistoryReader({ history: late, clock, log: silentLog }),
-        tokens: this.#tokens,
-        events: { itemReplayed() {}, replayEnded() {} },
-        isOn: () => true,
-        latest: (channel) => this.#delivery.positions.latest(channel),
-      },
-      debug: false,
-    } as Partial<HoldParts> as HoldParts;
+    this.#made = makeNode({ overrides }, config);
+  }
+
+  static async make(): Promise<World> {
+    const world = new World();
+    const { backplane, delivery } = world.#made.parts;
+    await backplane.start(delivery);
+    return world;
+  }
+
+  /** Ends it: what is thrown in the product is in its log. */
+  async end(): Promise<void> {
+    const [fault] = this.#made.log.at('error');
+    await this.#made.node.stop();
+    if (fault !== undefined) throw new Error(fault.message);
+  }
+
+  /** The origin has the body in its hands: it is whole at the step of that name. */
+  dispatch(_request: OriginRequest, handler: OriginHandler): OriginCall {
+    this.#asking = handler;
+    return { resume() {}, abort() {} };
   }
 
   async do(step: Step): Promise<void> {
@@ -121,54 +108,34 @@ class World {
   #publish(): void {
     const n = ++this.published;
     const item = parseItem({ channel: 'c', formats: { 'http-stream': { content: `data: ${n}\n\n` } } });
-    void this.#backplane.publish([{ type: 'item', item, id: `${n}` }]);
+    void this.#made.parts.backplane.publish([{ type: 'item', item, id: `${n}` }]);
   }
 
   #come(): void {
-    if (this.#hold !== undefined) return;
-    const list = new SubscriptionList();
-    list.set('c', { name: 'c', filters: [] });
+    if (this.#response !== undefined) return;
     this.#response = new MemoryResponse();
-    const start = {
-      id: 'x',
-      response: this.#response,
-      instruct: {
-        hold: { mode: 'stream' },
-        response: { code: 200, reason: '', headers: ['Content-Type', 'text/event-stream'] },
-        links: {},
-      },
-      list,
-      scope: { route: {} },
-      relist: () => list,
-      lastEventId: this.#id === '' ? undefined : this.#id,
-    } as unknown as HoldStart;
-    const hold = new StreamHold(start, { holdWritable() {}, holdEnded() {}, holdRetry() {} }, this.#parts);
-    this.#hold = hold;
-    this.#isWhole = false;
-    this.#isOpen = false;
-    const open = () => {
-      if (hold.isOver) return;
-      hold.open();
-      this.#isOpen = true;
-      if (this.#isWhole) hold.opened();
-    };
-    if (!hold.waits(open)) open();
+    this.#asking = undefined as OriginHandler | undefined;
+    const headers = this.#id === '' ? [] : ['Last-Event-ID', this.#id];
+    this.#made.parts.handler.onRequest(memoryRequest(headers), this.#response);
+    const hold = ['Grip-Hold', 'stream', 'Grip-Channel', 'c', 'Content-Type', 'text/event-stream'];
+    this.#sink = this.#asking?.onHead({ status: 200, reason: '', headers: hold }, undefined);
   }
 
   #body(): void {
-    if (this.#isWhole) return;
-    this.#isWhole = true;
-    if (this.#isOpen) this.#hold?.opened();
+    this.#sink?.onEnd();
+    this.#sink = undefined;
   }
 
   /** What was written has arrived, and then the connection breaks. */
   #cut(): void {
     this.#read();
-    this.#hold?.onGone();
-    this.#hold = undefined;
+    this.#response?.gone();
+    this.#response = undefined;
+    this.#sink = undefined;
   }
 
   #read(): void {
+    if (this.#response === undefined) return;
     const { text } = this.#response;
     this.#response.text = '';
     // A client that has no id yet has no claim to what it gets no more: it begins with its first one.
@@ -191,6 +158,9 @@ class World {
   }
 }
 
+// Each world is a whole node: some milliseconds, three hundred times.
+t.setTimeout(120_000);
+
 t.test('property: whatever happens when, every item reaches the client once and in order', async (t) => {
   const steps = fc.array(
     fc.constantFrom<Step[]>('publish', 'publish', 'publish', 'cut', 'come', 'body', 'body', 'turn', 'history'),
@@ -199,9 +169,10 @@ t.test('property: whatever happens when, every item reaches the client once and 
   let items = 0;
   await fc.assert(
     fc.asyncProperty(steps, async (all) => {
-      const world = new World();
+      const world = await World.make();
       for (const step of [...BEGIN, ...all]) await world.do(step);
       await world.settle();
+      await world.end();
       const { received, expected } = world;
       items += received.length;
       if (JSON.stringify(received) !== JSON.stringify(expected)) {

@@ -74,7 +74,7 @@ async function take(world: LogWorld, step: Step): Promise<void> {
 
 async function play(how: readonly Manner[], list: readonly Step[]): Promise<LogWorld> {
   // A stream's first answer that fails is an error page, which is no matter of links.
-  const world = new LogWorld([{ pauses: [0, 0, 0, 0] }, ...how]);
+  const world = await LogWorld.make([{ pauses: [0, 0, 0, 0] }, ...how]);
   world.open();
   for (const step of list) {
     await take(world, step);
@@ -82,6 +82,9 @@ async function play(how: readonly Manner[], list: readonly Step[]): Promise<LogW
   }
   return world;
 }
+
+// Each world is a whole node: some milliseconds, six hundred times.
+t.setTimeout(120_000);
 
 t.test('no byte too many, too few or out of order, and all of them by the time that the link is due', async (t) => {
   let gaps = 0;
@@ -96,6 +99,7 @@ t.test('no byte too many, too few or out of order, and all of them by the time t
       await world.advance(20_000 + 30_000 + 31_000 + 5_000);
       check(world);
       gaps += world.asked - world.streams.length;
+      await world.end();
       return world.streams.every((stream) => stream.client.text === world.expected(stream));
     }),
     { numRuns: 400 },
@@ -106,7 +110,7 @@ t.test('no byte too many, too few or out of order, and all of them by the time t
 t.test('an item that is lost is there a moment after the next has come', async (t) => {
   await fc.assert(
     fc.asyncProperty(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 5 }), async (lost, after) => {
-      const world = new LogWorld([]);
+      const world = await LogWorld.make([]);
       world.open();
       await world.advance(10);
       world.publish(world.add());
@@ -114,6 +118,7 @@ t.test('an item that is lost is there a moment after the next has come', async (
       for (let i = 0; i < after; i++) world.publish(world.add());
       // The sequencer waits for 5 s, the turn of the link comes within 0.1 s.
       await world.advance(5_000 + 200);
+      await world.end();
       return world.streams.every((stream) => stream.client.text === world.expected(stream));
     }),
   );
@@ -123,7 +128,7 @@ t.test('an item that is lost is there a moment after the next has come', async (
 t.test('without losses nothing is ever asked of the link', async (t) => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.nat(1_000), { maxLength: 30 }), async (pauses) => {
-      const world = new LogWorld([]);
+      const world = await LogWorld.make([]);
       world.open();
       await world.advance(10);
       for (const ms of pauses) {
@@ -132,6 +137,7 @@ t.test('without losses nothing is ever asked of the link', async (t) => {
         if (ms % 3 === 0) world.publish(n);
         await world.advance(ms);
       }
+      await world.end();
       return world.asked === 1 && world.streams.every((stream) => stream.client.text === world.expected(stream));
     }),
   );

@@ -1,51 +1,51 @@
 /** Filters on streams: on items, on the initial body, on what links answer. */
 import t from 'tap';
-import { HoldScene } from './hold-scene.js';
+import { HoldFixture } from './hold-fixture.js';
 
 const channel = (filters: readonly string[], name = 'room') => ({
   'Grip-Channel': `${name}${filters.map((filter) => `; filter=${filter}`).join('')}`,
 });
 
 t.test('skip-self and skip-users by the meta of the stream, require-sub by its channels', async (t) => {
-  const scene = await HoldScene.open(t);
+  const fixture = await HoldFixture.open(t);
   const filters = ['skip-self', 'skip-users', 'require-sub'];
   const headers = { 'Grip-Channel': `${channel(filters)['Grip-Channel']}, vip`, 'Grip-Set-Meta': 'user=ann' };
-  const stream = await scene.stream(headers);
-  scene.send('room', 'a', { meta: { sender: 'ann' } });
-  scene.send('room', 'b', { meta: { sender: 'bob' } });
-  scene.send('room', 'c', { meta: { skip_users: 'bob, ann' } });
-  scene.send('room', 'd', { meta: { skip_users: 'joann' } });
-  scene.send('room', 'e', { meta: { require_sub: 'secret' } });
-  scene.send('room', 'f', { meta: { require_sub: 'vip' } });
+  const stream = await fixture.stream(headers);
+  fixture.send('room', 'a', { meta: { sender: 'ann' } });
+  fixture.send('room', 'b', { meta: { sender: 'bob' } });
+  fixture.send('room', 'c', { meta: { skip_users: 'bob, ann' } });
+  fixture.send('room', 'd', { meta: { skip_users: 'joann' } });
+  fixture.send('room', 'e', { meta: { require_sub: 'secret' } });
+  fixture.send('room', 'f', { meta: { require_sub: 'vip' } });
   await stream.until('f');
   t.equal(stream.text, 'bdf');
-  t.equal(scene.count('sent stream'), 3);
-  t.equal(scene.count('dropped stream filter-failed'), 0, 'what a filter drops is no failure');
+  t.equal(fixture.count('sent stream'), 3);
+  t.equal(fixture.count('dropped stream filter-failed'), 0, 'what a filter drops is no failure');
 });
 
 t.test('filters are per channel', async (t) => {
-  const scene = await HoldScene.open(t);
+  const fixture = await HoldFixture.open(t);
   const headers = { 'Grip-Channel': 'a; filter=var-subst, b', 'Grip-Set-Meta': 'user=ann' };
-  const stream = await scene.stream(headers);
-  scene.send('a', '%(user)s ');
-  scene.send('b', '%(user)s ');
+  const stream = await fixture.stream(headers);
+  fixture.send('a', '%(user)s ');
+  fixture.send('b', '%(user)s ');
   await stream.until('ann %(user)s ');
   t.equal(stream.text, 'ann %(user)s ');
 });
 
 t.test('unknown filters are ignored', async (t) => {
-  const scene = await HoldScene.open(t);
-  const stream = await scene.stream(channel(['none-such']));
-  scene.send('room', '%(user)s');
+  const fixture = await HoldFixture.open(t);
+  const stream = await fixture.stream(channel(['none-such']));
+  fixture.send('room', '%(user)s');
   await stream.until('%(user)s');
   t.equal(stream.text, '%(user)s');
 });
 
 t.test('more than five are refused', async (t) => {
-  const scene = await HoldScene.open(t, { debug: true });
-  const answer = scene.ask();
+  const fixture = await HoldFixture.open(t, { debug: true });
+  const answer = fixture.ask();
   const headers = { 'Grip-Hold': 'stream', ...channel(['a', 'b', 'c', 'd', 'e', 'f']) };
-  (await scene.asked()).answer({ headers });
+  (await fixture.asked()).answer({ headers });
   const got = await answer;
   await got.end();
   t.equal(got.status, 502);
@@ -53,33 +53,33 @@ t.test('more than five are refused', async (t) => {
 });
 
 t.test('an item that a filter cannot take is skipped; on debug routes the stream ends with the reason', async (t) => {
-  const scene = await HoldScene.open(t, { routes: ['debug,debug ORIGIN'] });
-  const quiet = await scene.stream(channel(['var-subst']));
-  scene.send('room', 'bad %(none)s');
-  scene.send('room', 'good');
+  const fixture = await HoldFixture.open(t, { lines: ['debug,debug ORIGIN'] });
+  const quiet = await fixture.stream(channel(['var-subst']));
+  fixture.send('room', 'bad %(none)s');
+  fixture.send('room', 'good');
   await quiet.until('good');
   t.equal(quiet.text, 'good');
-  t.strictSame(scene.warnings, ['item not delivered: its filter failed']);
-  t.equal(scene.count('dropped stream filter-failed'), 1);
+  t.strictSame(fixture.warnings, ['item not delivered: its filter failed']);
+  t.equal(fixture.count('dropped stream filter-failed'), 1);
 
-  const answer = scene.ask('/', { headers: { Host: 'debug' } });
-  (await scene.asked()).answer({ headers: { 'Grip-Hold': 'stream', ...channel(['var-subst'], 'other') }, body: 'b' });
+  const answer = fixture.ask('/', { headers: { Host: 'debug' } });
+  (await fixture.asked()).answer({ headers: { 'Grip-Hold': 'stream', ...channel(['var-subst'], 'other') }, body: 'b' });
   const told = await answer;
   await told.until('b');
-  scene.send('other', 'bad %(none)s');
+  fixture.send('other', 'bad %(none)s');
   t.equal(await told.end(), 'complete');
   t.match(told.text, /^b\n\nfilter error: No such variable 'none' at position \d+\n$/);
-  t.equal(scene.ends[0]?.reason, 'filter-failed');
+  t.equal(fixture.ends[0]?.reason, 'filter-failed');
 });
 
 t.test('content-filters of an item must be the stream’s, in order; none named fits all', async (t) => {
-  const scene = await HoldScene.open(t);
-  const stream = await scene.stream({
+  const fixture = await HoldFixture.open(t);
+  const stream = await fixture.stream({
     ...channel(['skip-self', 'build-id', 'var-subst']),
     'Grip-Set-Meta': 'user=ann, id_format=x',
   });
   const send = (content: string, filters?: readonly string[]) =>
-    scene.publish('room', { 'http-stream': { content, ...(filters && { 'content-filters': filters }) } });
+    fixture.publish('room', { 'http-stream': { content, ...(filters && { 'content-filters': filters }) } });
   send('a', ['var-subst', 'build-id']);
   send('b', ['build-id']);
   send('c', []);
@@ -87,30 +87,30 @@ t.test('content-filters of an item must be the stream’s, in order; none named 
   send('e');
   await stream.until('e');
   t.equal(stream.text, 'de');
-  t.equal(scene.count('dropped stream filter-failed'), 3);
+  t.equal(fixture.count('dropped stream filter-failed'), 3);
 });
 
 t.test('close goes through the filters of its channel', async (t) => {
-  const scene = await HoldScene.open(t);
-  const stream = await scene.stream({ ...channel(['skip-self']), 'Grip-Set-Meta': 'user=ann' });
-  scene.act('room', 'close', { meta: { sender: 'ann' } });
-  scene.send('room', 'still there');
+  const fixture = await HoldFixture.open(t);
+  const stream = await fixture.stream({ ...channel(['skip-self']), 'Grip-Set-Meta': 'user=ann' });
+  fixture.act('room', 'close', { meta: { sender: 'ann' } });
+  fixture.send('room', 'still there');
   await stream.until('still there');
-  scene.act('room', 'close', { meta: { sender: 'bob' } });
+  fixture.act('room', 'close', { meta: { sender: 'bob' } });
   t.equal(await stream.end(), 'complete');
 });
 
 t.test('http-check and http-modify: items keep their order while a server is asked', async (t) => {
-  const scene = await HoldScene.open(t);
+  const fixture = await HoldFixture.open(t);
   const headers = { 'Grip-Channel': 'slow; filter=http-modify, quick', 'Grip-Set-Meta': 'url=/modify' };
-  const stream = await scene.stream(headers);
-  scene.send('slow', 'one');
-  scene.send('quick', 'two ');
-  scene.send('slow', 'three');
-  const one = await scene.asked();
-  const three = await scene.asked();
+  const stream = await fixture.stream(headers);
+  fixture.send('slow', 'one');
+  fixture.send('quick', 'two ');
+  fixture.send('slow', 'three');
+  const one = await fixture.asked();
+  const three = await fixture.asked();
   three.answer({ status: 204 });
-  await scene.timers(2);
+  await fixture.timers(2);
   one.answer({ body: 'ONE ' });
   await stream.until('three');
   t.equal(stream.text, 'ONE two three');
@@ -118,33 +118,33 @@ t.test('http-check and http-modify: items keep their order while a server is ask
 });
 
 t.test('a close waits for the items before it', async (t) => {
-  const scene = await HoldScene.open(t);
+  const fixture = await HoldFixture.open(t);
   const headers = { 'Grip-Channel': 'slow; filter=http-check, quick', 'Grip-Set-Meta': 'url=/check' };
-  const stream = await scene.stream(headers);
-  scene.send('slow', 'one');
-  scene.act('quick', 'close');
-  const asked = await scene.asked();
-  t.equal(scene.ends.length, 0);
+  const stream = await fixture.stream(headers);
+  fixture.send('slow', 'one');
+  fixture.act('quick', 'close');
+  const asked = await fixture.asked();
+  t.equal(fixture.ends.length, 0);
   asked.answer({});
   t.equal(await stream.end(), 'complete');
   t.equal(stream.text, 'one');
 });
 
 t.test('the answer of a server for a client that has gone is for nobody', async (t) => {
-  const scene = await HoldScene.open(t);
-  const stream = await scene.stream({ ...channel(['http-check']), 'Grip-Set-Meta': 'url=/check' });
-  scene.send('room', 'one');
-  const asked = await scene.asked();
-  await scene.drop(stream);
+  const fixture = await HoldFixture.open(t);
+  const stream = await fixture.stream({ ...channel(['http-check']), 'Grip-Set-Meta': 'url=/check' });
+  fixture.send('room', 'one');
+  const asked = await fixture.asked();
+  await fixture.drop(stream);
   asked.answer({});
-  await scene.timers(1);
-  t.equal(scene.count('sent stream'), 0);
+  await fixture.timers(1);
+  t.equal(fixture.count('sent stream'), 0);
 });
 
 t.test('build-id gives each item its own id, also behind a server that was asked before', async (t) => {
-  const scene = await HoldScene.open(t);
+  const fixture = await HoldFixture.open(t);
   const filters = 'filter=http-modify; filter=build-id';
-  const stream = await scene.stream(
+  const stream = await fixture.stream(
     {
       'Grip-Channel': `room; prev-id=1; ${filters}`,
       'Grip-Set-Meta': 'url=/modify, id_format="%(room)s"',
@@ -152,9 +152,9 @@ t.test('build-id gives each item its own id, also behind a server that was asked
     },
     { timers: 1 },
   );
-  scene.send('room', 'a %I ', { id: '2', 'prev-id': '1' });
-  scene.send('room', 'b %I ', { id: '3', 'prev-id': '2' });
-  const [first, second] = [await scene.asked(), await scene.asked()];
+  fixture.send('room', 'a %I ', { id: '2', 'prev-id': '1' });
+  fixture.send('room', 'b %I ', { id: '3', 'prev-id': '2' });
+  const [first, second] = [await fixture.asked(), await fixture.asked()];
   second.answer({ status: 204 });
   first.answer({ status: 204 });
   await stream.until('b 3 ');
@@ -162,9 +162,9 @@ t.test('build-id gives each item its own id, also behind a server that was asked
 });
 
 t.test('build-id acts on the initial body, whatever pieces it comes in', async (t) => {
-  const scene = await HoldScene.open(t);
-  const answer = scene.ask();
-  const asked = await scene.asked();
+  const fixture = await HoldFixture.open(t);
+  const answer = fixture.ask();
+  const asked = await fixture.asked();
   const headers = { ...channel(['build-id']), 'Grip-Set-Meta': 'id_format=x, id_encoding=hex' };
   asked.begin({ 'Grip-Hold': 'stream', ...headers }, 'id: %(a');
   const stream = await answer;
@@ -180,49 +180,49 @@ for (const [what, body] of [
   ['a directive without an end', 'before %('],
 ] as const) {
   t.test(`the initial body with ${what} ends the stream, and says why on debug routes`, async (t) => {
-    const scene = await HoldScene.open(t, { routes: ['debug,debug ORIGIN'] });
+    const fixture = await HoldFixture.open(t, { lines: ['debug,debug ORIGIN'] });
     const headers = { 'Grip-Hold': 'stream', ...channel(['build-id']), 'Grip-Set-Meta': 'id_format=x' };
     for (const host of ['any', 'debug']) {
-      const answer = scene.ask('/', { headers: { Host: host } });
-      (await scene.asked()).answer({ headers, body });
+      const answer = fixture.ask('/', { headers: { Host: host } });
+      (await fixture.asked()).answer({ headers, body });
       const stream = await answer;
       t.equal(await stream.end(), 'complete');
       if (host === 'any') t.notMatch(stream.text, 'error');
       else t.match(stream.text, /\n\nfilter error: build-id: .+\n$/);
     }
-    t.match(scene.ends, [{ reason: 'filter-failed' }, { reason: 'filter-failed' }]);
-    t.equal(scene.registry.size, 0);
+    t.match(fixture.ends, [{ reason: 'filter-failed' }, { reason: 'filter-failed' }]);
+    t.equal(fixture.registry.size, 0);
   });
 }
 
 t.test('what a link answers is filtered by the filters and meta that it names itself', async (t) => {
-  const scene = await HoldScene.open(t);
-  const answer = scene.ask();
-  (await scene.asked()).answer({ headers: { 'Grip-Link': '</next>; rel=next' }, body: '%I stays, ' });
+  const fixture = await HoldFixture.open(t);
+  const answer = fixture.ask();
+  (await fixture.asked()).answer({ headers: { 'Grip-Link': '</next>; rel=next' }, body: '%I stays, ' });
   const stream = await answer;
   const headers = {
     'Grip-Hold': 'stream',
     ...channel(['build-id']),
     'Grip-Set-Meta': 'id_format=x',
   };
-  (await scene.asked()).answer({ headers, body: 'id %(1)I, ' });
+  (await fixture.asked()).answer({ headers, body: 'id %(1)I, ' });
   await stream.until('%I stays, id 1, ');
-  scene.send('room', 'item %I');
+  fixture.send('room', 'item %I');
   await stream.until('item x');
 });
 
 t.test('an error in what a link answers ends the stream', async (t) => {
-  const scene = await HoldScene.open(t, { route: 'debug' });
-  const stream = await scene.stream({ ...channel([]), 'Grip-Link': '</next>; rel=next' }, { timers: 1 });
-  scene.act('room', 'hint');
-  (await scene.asked()).answer({ headers: { 'Grip-Hold': 'stream', ...channel(['build-id']) }, body: 'x' });
+  const fixture = await HoldFixture.open(t, { route: 'debug' });
+  const stream = await fixture.stream({ ...channel([]), 'Grip-Link': '</next>; rel=next' }, { timers: 1 });
+  fixture.act('room', 'hint');
+  (await fixture.asked()).answer({ headers: { 'Grip-Hold': 'stream', ...channel(['build-id']) }, body: 'x' });
   t.equal(await stream.end(), 'complete');
   t.equal(stream.text, "\n\nfilter error: build-id: no sub meta 'id_format'\n");
 });
 
 t.test('a gap found while a server is asked is filled behind the items that were let pass', async (t) => {
-  const scene = await HoldScene.open(t);
-  const stream = await scene.stream(
+  const fixture = await HoldFixture.open(t);
+  const stream = await fixture.stream(
     {
       'Grip-Channel': 'room; prev-id=1; filter=http-check',
       'Grip-Set-Meta': 'url=/check',
@@ -230,12 +230,12 @@ t.test('a gap found while a server is asked is filled behind the items that were
     },
     { timers: 1 },
   );
-  scene.send('room', 'two ', { id: '2', 'prev-id': '1' });
-  scene.act('room', 'hint', { id: '3', 'prev-id': '2' });
-  const check = await scene.asked();
+  fixture.send('room', 'two ', { id: '2', 'prev-id': '1' });
+  fixture.act('room', 'hint', { id: '3', 'prev-id': '2' });
+  const check = await fixture.asked();
   t.equal(check.url, '/check');
   check.answer({ status: 204 });
-  const next = await scene.asked();
+  const next = await fixture.asked();
   t.strictSame([next.url, ...next.lastIds], ['/next', 'room; last-id=2']);
   next.answer({
     headers: {

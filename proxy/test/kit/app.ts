@@ -1,13 +1,13 @@
 /**
  * A whole node in the process of the test, made as the command makes it: configured by the names of options, composed by the
- * product, with listeners of its own. For tests that need to hold its clock or read its log as values; `holdfast` starts the
- * command as a process.
+ * product. For tests that hold its clock, read its log as values or look at its parts; `holdfast` starts the command as a process.
  */
 import type { Test } from 'tap';
 import { type LogLine, RecordingLog } from '../../../control-api/dist-test/recorder.js';
-import type { Overrides } from '../../dist/app/compose.js';
+import type { Assembly, Overrides } from '../../dist/app/compose.js';
 import { loadConfig } from '../../dist/app/load-config.js';
 import { HoldfastNode } from '../../dist/app/node.js';
+import type { Config } from '../../dist/config/config.js';
 import type { RootLog } from '../../dist/telemetry/log.js';
 import { RawClient } from './clients/raw-client.js';
 import { until } from './until.js';
@@ -37,14 +37,23 @@ class AppLog extends RecordingLog implements RootLog {
   }
 }
 
+/** A node as the product composes it, not started yet. */
+export interface MadeNode {
+  readonly node: HoldfastNode;
+  readonly log: AppLog;
+  readonly parts: Assembly;
+}
+
 /** A node that has started. */
 export class App {
   readonly log: AppLog;
+  readonly parts: Assembly;
   readonly #t: Test;
 
-  constructor(t: Test, log: AppLog) {
+  constructor(t: Test, { log, parts }: MadeNode) {
     this.#t = t;
     this.log = log;
+    this.parts = parts;
   }
 
   /** Base URL of the first listener for clients, or of the control API. */
@@ -83,16 +92,49 @@ export class App {
   }
 }
 
-/** Starts one; it stops with the test. */
-export async function startApp(t: Test, { routes = [], settings = {}, overrides = {} }: AppOptions = {}): Promise<App> {
+/** The configuration that these give, read as the command reads it. */
+export function configOf({ routes = [], settings = {} }: AppOptions): Config {
   const named = Object.entries({ ...DEFAULTS, ...settings });
   const env = Object.fromEntries(named.map(([name, value]) => [`HOLDFAST_${name.toUpperCase()}`, String(value)]));
   const argv = routes.flatMap((line) => ['--route', line]);
   const loaded = loadConfig({ argv, env, cwd: '/', version: '0.0.0', search: [] });
   if (!('config' in loaded)) throw new Error('no configuration');
+  return loaded.config;
+}
+
+/** Makes one; nothing listens yet. `config` is one that was read before, for tests that make many. */
+export function makeNode(options: AppOptions, config = configOf(options)): MadeNode {
+  const { overrides = {} } = options;
   const log = new AppLog();
-  const node = new HoldfastNode(loaded.config, log, overrides);
-  t.teardown(() => node.stop());
-  await node.start();
-  return new App(t, log);
+  let parts: Assembly | undefined;
+  const assembled = (made: Assembly) => {
+    parts = made;
+    overrides.assembled?.(made);
+  };
+  const node = new HoldfastNode(config, log, { ...overrides, assembled });
+  if (parts === undefined) throw new Error('no parts in this process');
+  return { node, log, parts };
+}
+
+/** Starts one; it stops with the test. */
+export async function startApp(t: Test, options: AppOptions = {}): Promise<App> {
+  const made = makeNode(options);
+  t.teardown(() => made.node.stop());
+  await made.node.start();
+  return new App(t, made);
+}
+
+/** Has each call of a part's method noted, after it was made. */
+export function noteCalls<Part extends object, Name extends keyof Part>(
+  part: Part,
+  name: Name,
+  note: Part[Name] extends (...given: infer Given) => unknown ? (...given: Given) => void : never,
+): void {
+  const method = part[name] as (...given: unknown[]) => unknown;
+  const noting = (...given: unknown[]) => {
+    const result = method.apply(part, given);
+    (note as (...given: unknown[]) => void)(...given);
+    return result;
+  };
+  Object.assign(part, { [name]: noting });
 }

@@ -3,7 +3,7 @@ import { silentLog } from '@holdfast/control-api';
 import t, { type Test } from 'tap';
 import { LinkClient } from '../../dist/links/link-client.js';
 import type { LinkScope } from '../../dist/links/link-scope.js';
-import { HoldScene, type HoldSceneOptions } from '../holds/hold-scene.js';
+import { HoldFixture, type HoldFixtureOptions } from '../holds/hold-fixture.js';
 import { PullOrigin } from '../holds/pull-origin.js';
 import { ManualClock } from '../kit/manual-clock.js';
 import { deadPort } from '../kit/ports.js';
@@ -11,11 +11,11 @@ import { deadPort } from '../kit/ports.js';
 /** A stream that was asked for at this path, with this next link; then the link is fetched. */
 async function fetchLink(
   t: Test,
-  options: HoldSceneOptions,
-  link: (scene: HoldScene) => string,
+  options: HoldFixtureOptions,
+  link: (scene: HoldFixture) => string,
   asking: { path?: string; headers?: Readonly<Record<string, string>> } = {},
-): Promise<HoldScene> {
-  const scene = await HoldScene.open(t, options);
+): Promise<HoldFixture> {
+  const scene = await HoldFixture.open(t, options);
   const { path = '/', headers = {} } = asking;
   const answer = scene.ask(path, { headers });
   const asked = await scene.asked();
@@ -69,8 +69,8 @@ t.test('a link to any other host is not asked, and said once in a second', async
   t.equal(scene.ends[0]?.reason, 'link-failed', 'without a repeat');
   t.equal(other.all.length, 0);
   t.equal(scene.origin.all.length, 1);
-  t.match(scene.warnings, [/^link not followed: its host is no target/]);
-  t.equal(scene.warnings.length, 1);
+  t.match(scene.warnings, [/^link not followed: its host is no target/, /^stream broken off: /]);
+  t.equal(scene.warnings.length, 2);
 });
 
 t.test('the host that the client names is never asked: the origin is, with the path as it names it', async (t) => {
@@ -115,7 +115,7 @@ t.test('a host of link_hosts may lead back to the client’s', async (t) => {
 
 t.test('targets are tried in order', async (t) => {
   const dead = await deadPort();
-  const scene = await HoldScene.open(t, { routes: [`pair 127.0.0.1:${dead} ORIGIN`] });
+  const scene = await HoldFixture.open(t, { lines: [`pair 127.0.0.1:${dead} ORIGIN`] });
   const answer = scene.ask('/', { headers: { Host: 'pair' } });
   (await scene.asked()).answer({
     headers: { 'Grip-Hold': 'stream', 'Grip-Channel': 'c', 'Grip-Link': '</next>; rel=next' },
@@ -129,16 +129,11 @@ t.test('targets are tried in order', async (t) => {
 t.test('an untrusted origin cannot send the proxy to private addresses, by number or by name', async (t) => {
   for (const host of ['127.0.0.1', 'localhost', '[::1]']) {
     const other = await PullOrigin.open(t);
-    const scene = await HoldScene.open(t, { debug: true, route: `link_hosts=${host}` });
-    scene.table = scene.routes();
-    const untrusted = scene.table.routes.map((route) => ({
-      ...route,
-      targets: route.targets.map((target) => ({ ...target, untrusted: true })),
-    }));
+    const scene = await HoldFixture.open(t, { debug: true, route: `link_hosts=${host}` });
     const answer = scene.ask();
     const asked = await scene.asked();
     // Only from here on: the origin of this test has a private address itself.
-    scene.table = new (scene.table.constructor as new (routes: typeof untrusted) => typeof scene.table)(untrusted);
+    scene.reroute(`*,link_hosts=${host} ORIGIN,untrusted`);
     asked.answer({
       headers: {
         'Grip-Hold': 'stream',
@@ -160,14 +155,14 @@ t.test('an untrusted origin cannot send the proxy to private addresses, by numbe
 
 t.test('a link of a route that has gone is not followed', async (t) => {
   const other = await PullOrigin.open(t);
-  const scene = await HoldScene.open(t);
+  const scene = await HoldFixture.open(t);
   const answer = scene.ask('/', { headers: { Host: `127.0.0.1:${other.port}` } });
   (await scene.asked()).answer({
     headers: { 'Grip-Hold': 'stream', 'Grip-Channel': 'c', 'Grip-Link': '</next>; rel=next' },
   });
   await answer;
   await scene.timers(1);
-  scene.table = new (scene.table.constructor as new (routes: []) => typeof scene.table)([]);
+  scene.reroute('elsewhere ORIGIN');
   scene.act('c', 'hint');
   await scene.holdsEnded();
   t.equal(other.all.length, 0);

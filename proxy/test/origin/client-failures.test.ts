@@ -3,9 +3,9 @@ import { setImmediate as turn } from 'node:timers/promises';
 import t from 'tap';
 import { INTERIM_BYTES_MAX, INTERIM_MAX } from '../../dist/origin/http-call.js';
 import { CONTINUE_MAX } from '../../dist/origin/undici/answer-reading.js';
-import { settled, until } from '../edge/wait.js';
 import { answerBytes, RawOrigin } from '../kit/origins/raw-origin.js';
 import { deadPort } from '../kit/ports.js';
+import { settled, until } from '../kit/until.js';
 import { ask, makeClient, target } from './client-fixture.js';
 
 /** What an origin does to a request, and what is made of it. */

@@ -4,8 +4,8 @@ import { Readable } from 'node:stream';
 import t from 'tap';
 import { OriginError } from '../../dist/errors.js';
 import { MAX_PLAIN_POOLS } from '../../dist/origin/client.js';
-import { settled, until } from '../edge/wait.js';
 import { answerBytes, RawOrigin } from '../kit/origins/raw-origin.js';
+import { settled, until } from '../kit/until.js';
 import { ask, makeClient, target } from './client-fixture.js';
 
 t.test('requests', async (t) => {

@@ -5,10 +5,9 @@ import { Readable } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { send } from '../../dist/origin/send.js';
-import { settled } from '../edge/wait.js';
 import { makeCertificate } from '../kit/certificates.js';
 import { answerBytes, RawOrigin } from '../kit/origins/raw-origin.js';
-import { until } from '../kit/until.js';
+import { settled, until } from '../kit/until.js';
 import { ask, makeClient, target } from './client-fixture.js';
 import { RecordingHandler } from './recording-handler.js';
 

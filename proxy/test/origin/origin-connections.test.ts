@@ -3,9 +3,9 @@ import type { Test } from 'tap';
 import t from 'tap';
 import { Client, type Dispatcher } from 'undici';
 import { OriginConnections } from '../../dist/origin/client.js';
-import { until } from '../edge/wait.js';
 import { answerBytes, RawOrigin } from '../kit/origins/raw-origin.js';
 import { deadPort } from '../kit/ports.js';
+import { until } from '../kit/until.js';
 
 type Pool = OriginConnections<Dispatcher.DispatchOptions, Dispatcher.DispatchHandler>;
 

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { NodeResponse } from '../../dist/edge/node/response.js';
-import { HoldScene } from '../holds/hold-scene.js';
+import { HoldFixture } from '../holds/hold-fixture.js';
 import { Turn } from '../kit/turn.js';
 import { until } from '../kit/until.js';
 
@@ -28,7 +28,7 @@ t.teardown(() => {
 
 t.test('a chunk of a relayed body passes one of our objects', async (t) => {
   paths.length = 0;
-  const scene = await HoldScene.open(t);
+  const scene = await HoldFixture.open(t);
   const answer = scene.ask('/');
   (await scene.asked()).answer({ body: 'body' });
   t.equal(await (await answer).end(), 'complete');
@@ -39,7 +39,7 @@ for (const waits of [false, true]) {
   t.test(`a chunk of a stream that ${waits ? 'waited' : 'did not wait'} passes no more than three`, async (t) => {
     paths.length = 0;
     const live = new Turn();
-    const scene = await HoldScene.open(t, waits ? { live } : {});
+    const scene = await HoldFixture.open(t, waits ? { live } : {});
     const answer = scene.ask('/');
     const origin = await scene.asked();
     origin.begin({ 'Grip-Hold': 'stream', 'Grip-Channel': 'room' }, 'first');

@@ -1,7 +1,7 @@
 import { silentLog } from '@holdfast/control-api';
 import type { ResponseHead } from '@holdfast/grip';
 import t from 'tap';
-import type { SubscriberEnd } from '../../dist/channels/subscriber-parts.js';
+import type { SubscriberEnd } from '../../dist/channels/subscriber-deps.js';
 import type { ClientRequest, ClientResponse, ResponseHandler } from '../../dist/edge/port.js';
 import { OriginError } from '../../dist/errors.js';
 import type { AnswerSink, OriginHandler } from '../../dist/origin/port.js';

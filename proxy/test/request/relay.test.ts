@@ -1,8 +1,8 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
 import t from 'tap';
-import { settled, until } from '../edge/wait.js';
 import { head } from '../kit/clients/raw-client.js';
 import { answerBytes, RawOrigin } from '../kit/origins/raw-origin.js';
+import { settled, until } from '../kit/until.js';
 import { startRelay } from './fixture.js';
 
 const MUCH = 64 * 2 ** 20;

@@ -2,10 +2,10 @@ import { createHash, randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type AddressInfo, createServer as createNetServer, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
-import { settled, until } from '../edge/wait.js';
 import { head } from '../kit/clients/raw-client.js';
 import { answerBytes, RawOrigin } from '../kit/origins/raw-origin.js';
 import { deadPort } from '../kit/ports.js';
+import { settled, until } from '../kit/until.js';
 import { startRelay } from './fixture.js';
 
 const MUCH = 64 * 2 ** 20;

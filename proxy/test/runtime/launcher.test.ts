@@ -42,7 +42,7 @@ t.test('a script of npm that runs the command, and does not detach it', async (t
 });
 
 /** Processes 10 (npm), 20 (what is between) and this one, whose parent is 20. */
-function scene(between: string, env = script('holdfast')) {
+function fixture(between: string, env = script('holdfast')) {
   const seen = { parent: 20, grandparent: 10, gone: 0 };
   const processes: Processes = {
     get parent() {
@@ -57,7 +57,7 @@ function scene(between: string, env = script('holdfast')) {
 
 t.test('it is noticed when the shell has gone, and when only npm has gone', async (t) => {
   for (const member of ['parent', 'grandparent'] as const) {
-    const { seen, clock } = scene('sh');
+    const { seen, clock } = fixture('sh');
     clock.advance(10 * LOOK_EVERY_MS);
     t.equal(seen.gone, 0);
     seen[member] = 1;
@@ -70,17 +70,17 @@ t.test('it is noticed when the shell has gone, and when only npm has gone', asyn
 });
 
 t.test('where npm is the parent itself, its own parent is nothing to us', async (t) => {
-  const { seen, clock } = scene('npm exec holdfa');
+  const { seen, clock } = fixture('npm exec holdfa');
   seen.grandparent = 1;
   clock.advance(10 * LOOK_EVERY_MS);
   t.equal(seen.gone, 0);
 });
 
 t.test('a process that no npm has started is not watched, and one that is need not be for ever', async (t) => {
-  const daemon = scene('sh', script('node x'));
+  const daemon = fixture('sh', script('node x'));
   daemon.seen.parent = 1;
   t.equal(daemon.clock.pending, 0);
-  const { seen, clock, unwatch } = scene('sh');
+  const { seen, clock, unwatch } = fixture('sh');
   seen.parent = 1;
   unwatch();
   clock.advance(10 * LOOK_EVERY_MS);

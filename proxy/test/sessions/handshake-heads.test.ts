@@ -1,18 +1,8 @@
 /** What an origin says to a handshake, and cannot be said to a client: it is answered 502, whatever the origin. */
 import t from 'tap';
-import type { ClientRequest } from '../../dist/edge/port.js';
-import { toRoute } from '../../dist/routes/route.js';
-import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';
-import { Handshake } from '../../dist/sessions/handshake.js';
 import type { OriginHandshakeOwner, OriginSocket } from '../../dist/sessions/origin-socket.js';
-import { RequestKeeper } from '../../dist/sessions/over-http/request-interner.js';
-import type { SessionOpening, SessionParts } from '../../dist/sessions/session-parts.js';
-import { HandshakeScene } from '../edge/handshake-scene.js';
-import { makeNodeEdge } from '../edge/node-edge-maker.js';
-import { makeUwsEdge } from '../edge/uws-edge-maker.js';
-import { answered, handshake } from '../kit/clients/raw-socket.js';
-
-const route = toRoute(parseRouteLine('* 127.0.0.1:1', 1) as RouteLine, () => undefined);
+import { startApp } from '../kit/app.js';
+import { RawSocket } from '../kit/clients/raw-socket.js';
 
 const says: readonly (readonly [what: string, say: (owner: OriginHandshakeOwner) => void])[] = [
   ['accepts with a field that would be two', (owner) => owner.originAccepted(['X-A', 'a\r\nSet-Cookie: evil=1'])],
@@ -36,35 +26,22 @@ const says: readonly (readonly [what: string, say: (owner: OriginHandshakeOwner)
   ],
 ];
 
-for (const [edge, make] of [
-  ['node', makeNodeEdge],
-  ['uws', makeUwsEdge],
-] as const) {
+for (const edge of ['node', 'uws']) {
   for (const [what, say] of says) {
     t.test(`${edge}: an origin ${what}`, async (t) => {
-      const scene = await HandshakeScene.open(t, { make });
-      const client = await scene.send(handshake());
-      const taken = await scene.next();
-      const opened: SessionOpening[] = [];
+      const app = await startApp(t, { routes: ['* 127.0.0.1:1'], settings: { edge } });
       let aborted = 0;
-      const parts = {
-        dial: (_dial: unknown, _target: unknown, owner: OriginHandshakeOwner) => {
-          queueMicrotask(() => say(owner));
-          return { abort: () => void aborted++ } as unknown as OriginSocket;
-        },
-        requests: new RequestKeeper(),
-        events: { sessionOpened: (opening: SessionOpening) => void opened.push(opening) },
-        subscriber: { clock: scene.clock },
-        debug: false,
-      } as unknown as SessionParts;
-      const standing = { secure: false, trusted: false };
-      new Handshake(taken.request as ClientRequest, taken.handshake, route, standing, parts).start();
-      const { answer } = await answered(client);
+      const dial = (_dial: unknown, _target: unknown, owner: OriginHandshakeOwner) => {
+        queueMicrotask(() => say(owner));
+        return { abort: () => void aborted++ } as unknown as OriginSocket;
+      };
+      Object.assign(app.parts.requests.sessions, { dial });
+      const { answer } = await RawSocket.ask(t, app.port);
       t.strictSame([answer.status, answer.reason, answer.header('set-cookie')], [502, 'Bad Gateway', undefined]);
       t.equal(answer.body.toString(), 'Error while proxying to origin.\n');
-      t.match(opened, [{ status: 502, error: 'ERR_EDGE_HEAD' }]);
-      t.equal(opened.length, 1);
-      t.equal(aborted, what.startsWith('accepts') ? 1 : 0, 'an origin that has accepted is told');
+      t.match(await app.end(1), { status: 502, error: 'ERR_EDGE_HEAD' });
+      t.equal(app.requests.length, 1);
+      t.equal(aborted, what.startsWith('accepts') ? 1 : 0, 'an origin that has accepted is left');
     });
   }
 }

@@ -8,9 +8,8 @@ import type { RawHeaders } from '@holdfast/grip';
 import type { Test } from 'tap';
 import type { OriginHandshakeOwner, OriginSocket } from '../../dist/sessions/origin-socket.js';
 import type { MessageType } from '../../dist/websocket/message-socket.js';
-import { settled } from '../edge/wait.js';
-import { until } from '../kit/until.js';
-import { HeardOwner, type Message } from './heard.js';
+import { settled, until } from '../kit/until.js';
+import { type Message, OriginRecorder } from './origin-recorder.js';
 
 /** The origin's end of one session. */
 export interface ServerSession {
@@ -56,8 +55,8 @@ const MIB = 1_048_576;
 /** Lengths on both sides of every boundary of the framings (RFC 6455 §5.2), and the greatest that must pass. */
 const LENGTHS = [0, 1, 125, 126, 65_535, 65_536, 200_000, MIB, 16 * MIB];
 
-interface Scene {
-  readonly heard: HeardOwner;
+interface ContractFixture {
+  readonly recorder: OriginRecorder;
   readonly socket: OriginSocket;
   readonly server: ScriptedServer;
 }
@@ -65,21 +64,24 @@ interface Scene {
 /** Runs every clause of the contract. */
 export function originSocketContract(t: Test, name: string, start: StartServer): void {
   t.setTimeout(20 * CLAUSE_LIMIT_MS);
-  const clause = (says: string, run: (t: Test, open: (script: ServerScript) => Promise<Scene>) => Promise<void>) => {
+  const clause = (
+    says: string,
+    run: (t: Test, open: (script: ServerScript) => Promise<ContractFixture>) => Promise<void>,
+  ) => {
     t.test(`${name}: ${says}`, { timeout: CLAUSE_LIMIT_MS }, async (t) => {
-      const heard = new HeardOwner();
+      const recorder = new OriginRecorder();
       await run(t, async (script) => {
         const server = await start(t, script);
-        return { heard, server, socket: heard.watch(server.dial(heard)) };
+        return { recorder, server, socket: recorder.watch(server.dial(recorder)) };
       });
     });
   };
   /** The same, with the origin's acceptance awaited. */
-  const session = (says: string, script: ServerScript, run: (t: Test, scene: Scene) => Promise<void>) =>
+  const session = (says: string, script: ServerScript, run: (t: Test, fixture: ContractFixture) => Promise<void>) =>
     clause(says, async (t, open) => {
-      const scene = await open(script);
-      await scene.heard.heard('accepted');
-      await run(t, scene);
+      const fixture = await open(script);
+      await fixture.recorder.saw('accepted');
+      await run(t, fixture);
     });
 
   handshakeClauses(clause, session);
@@ -88,37 +90,44 @@ export function originSocketContract(t: Test, name: string, start: StartServer):
   flowClauses(session);
 }
 
-type Clause = (says: string, run: (t: Test, open: (script: ServerScript) => Promise<Scene>) => Promise<void>) => void;
-type SessionClause = (says: string, script: ServerScript, run: (t: Test, scene: Scene) => Promise<void>) => void;
+type Clause = (
+  says: string,
+  run: (t: Test, open: (script: ServerScript) => Promise<ContractFixture>) => Promise<void>,
+) => void;
+type SessionClause = (
+  says: string,
+  script: ServerScript,
+  run: (t: Test, fixture: ContractFixture) => Promise<void>,
+) => void;
 
 function handshakeClauses(clause: Clause, session: SessionClause): void {
   const headers = ['Sec-WebSocket-Protocol', 'chat', 'X-Two', 'a', 'X-Two', 'b', 'Sec-WebSocket-Extensions', 'grip'];
-  session('an acceptance comes with the header fields of the answer', { headers }, async (t, { heard }) => {
-    const fields = heard.headers ?? [];
+  session('an acceptance comes with the header fields of the answer', { headers }, async (t, { recorder }) => {
+    const fields = recorder.headers ?? [];
     for (let i = 0; i < headers.length; i += 2) {
       t.ok(
         fields.some((name, at) => name === headers[i] && fields[at + 1] === headers[i + 1]),
         `${headers[i]}: ${headers[i + 1]}`,
       );
     }
-    t.same(heard.ends, ['accepted']);
+    t.same(recorder.ends, ['accepted']);
   });
 
   clause('a refusal comes with status, header fields and body', async (t, open) => {
-    const { heard } = await open({ refuse: { status: 403, headers: ['X-Why', 'no'], body: 'go away\n' } });
-    await heard.heard('rejected');
-    t.equal(heard.rejection?.head.status, 403);
-    t.equal(heard.rejection?.head.reason, 'Forbidden');
-    t.equal(String(heard.rejection?.body), 'go away\n');
-    const fields = heard.rejection?.head.headers ?? [];
+    const { recorder } = await open({ refuse: { status: 403, headers: ['X-Why', 'no'], body: 'go away\n' } });
+    await recorder.saw('rejected');
+    t.equal(recorder.rejection?.head.status, 403);
+    t.equal(recorder.rejection?.head.reason, 'Forbidden');
+    t.equal(String(recorder.rejection?.body), 'go away\n');
+    const fields = recorder.rejection?.head.headers ?? [];
     t.equal(fields[fields.indexOf('X-Why') + 1], 'no');
-    t.same(heard.ends, ['rejected 403'], 'and nothing more');
+    t.same(recorder.ends, ['rejected 403'], 'and nothing more');
   });
 
   clause('a refusal whose body is too long becomes a 500 that says so', async (t, open) => {
-    const { heard } = await open({ refuse: { status: 403, headers: [], body: Buffer.alloc(150_000, 'x') } });
-    await heard.heard('rejected 500');
-    t.match(String(heard.rejection?.body), /^Non-101 response body size exceeded limit of \d+ bytes\./);
+    const { recorder } = await open({ refuse: { status: 403, headers: [], body: Buffer.alloc(150_000, 'x') } });
+    await recorder.saw('rejected 500');
+    t.match(String(recorder.rejection?.body), /^Non-101 response body size exceeded limit of \d+ bytes\./);
   });
 
   session(
@@ -129,9 +138,9 @@ function handshakeClauses(clause: Clause, session: SessionClause): void {
         origin.send('text', Buffer.from('second'));
       },
     },
-    async (t, { heard }) => {
-      await heard.got(2);
-      t.same(heard.texts, ['text first', 'text second']);
+    async (t, { recorder }) => {
+      await recorder.got(2);
+      t.same(recorder.texts, ['text first', 'text second']);
     },
   );
 }
@@ -139,26 +148,26 @@ function handshakeClauses(clause: Clause, session: SessionClause): void {
 function messageClauses(session: SessionClause): void {
   const echo: ServerScript = { onMessage: ({ type, data }, origin) => origin.send(type, data) };
   for (const type of ['text', 'binary'] as const) {
-    session(`${type} messages of 0 bytes to 16 MiB pass intact both ways`, echo, async (t, { heard, socket }) => {
+    session(`${type} messages of 0 bytes to 16 MiB pass intact both ways`, echo, async (t, { recorder, socket }) => {
       for (const [index, length] of LENGTHS.entries()) {
         const data = pattern(length, type);
         socket.send(type, data);
-        const answer = (await heard.got(index + 1))[index] as Message;
+        const answer = (await recorder.got(index + 1))[index] as Message;
         t.equal(answer.type, type);
         t.ok(answer.data.equals(data), `${length} bytes`);
       }
     });
   }
 
-  session('messages keep their order both ways, whatever their type', echo, async (t, { heard, socket }) => {
+  session('messages keep their order both ways, whatever their type', echo, async (t, { recorder, socket }) => {
     const sent = Array.from({ length: 300 }, (_, i) => ({
       type: i % 3 === 0 ? ('binary' as const) : ('text' as const),
       data: Buffer.from(i % 7 === 0 ? '' : `message ${i}`),
     }));
     for (const { type, data } of sent) socket.send(type, data);
-    await heard.got(sent.length);
+    await recorder.got(sent.length);
     t.same(
-      heard.texts,
+      recorder.texts,
       sent.map(({ type, data }) => `${type} ${data}`),
     );
   });
@@ -170,10 +179,10 @@ function messageClauses(session: SessionClause): void {
         if (type === 'ping') origin.send('text', Buffer.from(`pinged ${data}`));
       },
     },
-    async (t, { heard, socket }) => {
+    async (t, { recorder, socket }) => {
       socket.send('ping', Buffer.from('payload'));
-      await heard.got(2);
-      t.same([...heard.texts].sort(), ['pong payload', 'text pinged payload']);
+      await recorder.got(2);
+      t.same([...recorder.texts].sort(), ['pong payload', 'text pinged payload']);
     },
   );
 
@@ -189,13 +198,13 @@ function messageClauses(session: SessionClause): void {
         }
       },
     },
-    async (t, { heard, socket }) => {
+    async (t, { recorder, socket }) => {
       socket.send('text', Buffer.from('go'));
-      await heard.got(3);
-      t.same(heard.texts, ['ping are you there', `pong ${'p'.repeat(125)}`, 'pong ']);
+      await recorder.got(3);
+      t.same(recorder.texts, ['ping are you there', `pong ${'p'.repeat(125)}`, 'pong ']);
       socket.send('pong', Buffer.from('I am'));
-      await heard.got(4);
-      t.equal(heard.texts[3], 'text ponged I am');
+      await recorder.got(4);
+      t.equal(recorder.texts[3], 'text ponged I am');
     },
   );
 }
@@ -213,15 +222,15 @@ function endClauses(clause: Clause, session: SessionClause): void {
     ['with a code that must not be sent: no code, or a broken session', closing(0), /^(closed -|lost ERR_\w+)$/],
   ];
   for (const [says, script, end] of closes) {
-    session(`the origin closes ${says}; what it sent before still comes`, script, async (t, { heard, socket }) => {
+    session(`the origin closes ${says}; what it sent before still comes`, script, async (t, { recorder, socket }) => {
       socket.send('text', Buffer.from('go'));
-      await until('an end', () => heard.ends.length > 1);
-      t.match(heard.ends[1], end);
-      t.same(heard.texts, ['text bye']);
+      await until('an end', () => recorder.ends.length > 1);
+      t.match(recorder.ends[1], end);
+      t.same(recorder.texts, ['text bye']);
       socket.send('text', Buffer.from('too late'));
       socket.close(1000, Buffer.alloc(0));
       socket.abort();
-      t.equal(heard.ends.length, 2, 'calls after the end do nothing');
+      t.equal(recorder.ends.length, 2, 'calls after the end do nothing');
     });
   }
 
@@ -231,11 +240,11 @@ function endClauses(clause: Clause, session: SessionClause): void {
   ] as const) {
     clause(`the client closes ${says}: the origin gets it, after all messages before`, async (t, open) => {
       const got: string[] = [];
-      const { heard, socket } = await open({
+      const { recorder, socket } = await open({
         onMessage: ({ data }) => got.push(String(data)),
         onClose: (code, reason) => got.push(`${code} ${reason}`),
       });
-      await heard.heard('accepted');
+      await recorder.saw('accepted');
       socket.send('text', Buffer.from('one'));
       socket.send('text', Buffer.from('two'));
       socket.close(code, Buffer.from(reason));
@@ -245,35 +254,35 @@ function endClauses(clause: Clause, session: SessionClause): void {
   }
 
   const cut: ServerScript = { onMessage: (_, origin) => origin.cut() };
-  session('an origin that breaks off without a close is lost', cut, async (t, { heard, socket }) => {
+  session('an origin that breaks off without a close is lost', cut, async (t, { recorder, socket }) => {
     socket.send('text', Buffer.from('go'));
-    t.match(await heard.heard('lost'), /^lost ERR_ORIGIN_/);
-    t.equal(heard.ends.length, 2);
+    t.match(await recorder.saw('lost'), /^lost ERR_ORIGIN_/);
+    t.equal(recorder.ends.length, 2);
   });
 
   clause('an abort reaches the origin as an end without a close, and silences the socket', async (t, open) => {
     const got: string[] = [];
-    const { heard, socket } = await open({
+    const { recorder, socket } = await open({
       onOpen: (origin) => origin.send('text', Buffer.from('hello')),
       onMessage: (_, origin) => origin.send('text', Buffer.from('echo')),
       onClose: () => got.push('close'),
       onGone: () => got.push('gone'),
     });
-    await heard.got(1);
+    await recorder.got(1);
     socket.abort();
     socket.send('text', Buffer.from('too late'));
     await until('the end at the origin', () => got.length > 0);
     t.same(got, ['gone']);
-    t.same(heard.ends, ['accepted']);
-    t.same(heard.texts, ['text hello']);
+    t.same(recorder.ends, ['accepted']);
+    t.same(recorder.texts, ['text hello']);
   });
 
   clause('an abort before the origin has answered silences the socket', async (t, open) => {
     let opened = 0;
-    const { heard, socket } = await open({ onOpen: () => opened++ });
+    const { recorder, socket } = await open({ onOpen: () => opened++ });
     socket.abort();
     socket.abort();
-    t.equal(await settled(() => heard.ends.length), 0);
+    t.equal(await settled(() => recorder.ends.length), 0);
     t.ok(opened <= 1);
   });
 }
@@ -284,7 +293,7 @@ function flowClauses(session: SessionClause): void {
   session(
     'an origin that takes nothing holds the client back, and all arrives when it goes on',
     collect,
-    async (t, { heard, socket, server }) => {
+    async (t, { recorder, socket, server }) => {
       server.stall();
       let sent = 0;
       // A turn between sends: connections buffer what they can first.
@@ -292,15 +301,15 @@ function flowClauses(session: SessionClause): void {
         await new Promise((resolve) => setImmediate(resolve));
       }
       t.ok(sent < 4_000, `held back after ${sent} messages`);
-      t.equal(await settled(() => heard.writable), 0);
+      t.equal(await settled(() => recorder.writable), 0);
       server.go();
-      await until('room', () => heard.writable > 0);
+      await until('room', () => recorder.writable > 0);
       await until('all messages', () => got.length === sent);
       t.ok(
         got.every((data, i) => data.length === 65_536 && data[0] === i % 251),
         'in order and intact',
       );
-      t.equal(heard.writable, 1);
+      t.equal(recorder.writable, 1);
     },
   );
 
@@ -310,16 +319,16 @@ function flowClauses(session: SessionClause): void {
       for (let i = 0; i < count; i++) origin.send('binary', Buffer.alloc(262_144, i));
     },
   };
-  session('a paused socket stops the flow, and loses nothing of it', flood, async (t, { heard, socket }) => {
-    heard.react = () => {
-      if (heard.messages.length === 1) socket.pause();
+  session('a paused socket stops the flow, and loses nothing of it', flood, async (t, { recorder, socket }) => {
+    recorder.react = () => {
+      if (recorder.messages.length === 1) socket.pause();
     };
     socket.send('text', Buffer.from('go'));
-    await heard.got(1);
-    t.ok((await settled(() => heard.messages.length)) < count, `stopped after ${heard.messages.length}`);
+    await recorder.got(1);
+    t.ok((await settled(() => recorder.messages.length)) < count, `stopped after ${recorder.messages.length}`);
     socket.resume();
-    await heard.got(count);
-    t.ok(heard.messages.every(({ data }, i) => data.length === 262_144 && data[0] === i));
+    await recorder.got(count);
+    t.ok(recorder.messages.every(({ data }, i) => data.length === 262_144 && data[0] === i));
   });
 }
 

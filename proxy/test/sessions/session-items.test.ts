@@ -1,18 +1,18 @@
 import t from 'tap';
 import { closeCodeOf, closePayload, opcodes } from '../kit/clients/raw-frames.js';
-import { control, type Joined, reached, SessionScene } from './session-scene.js';
+import { control, type Joined, reached, SessionFixture } from './session-fixture.js';
 
 const { text, binary, ping, pong, close } = opcodes;
 
-async function subscribed(scene: SessionScene, channel = 'a'): Promise<Joined> {
-  const joined = await scene.join();
+async function subscribed(fixture: SessionFixture, channel = 'a'): Promise<Joined> {
+  const joined = await fixture.join();
   await control(joined, { type: 'subscribe', channel });
   return joined;
 }
 
 t.test('send: every type arrives as one frame with its content', async (t) => {
-  const scene = await SessionScene.open(t);
-  const { client } = await subscribed(scene);
+  const fixture = await SessionFixture.open(t);
+  const { client } = await subscribed(fixture);
   for (const [item, opcode, expected] of [
     [{ content: 'text' }, text, 'text'],
     [{ content: '' }, text, ''],
@@ -26,47 +26,47 @@ t.test('send: every type arrives as one frame with its content', async (t) => {
     [{ type: 'pong' }, pong, ''],
     [{ content: 'x'.repeat(100_000) }, text, 'x'.repeat(100_000)],
   ] as const) {
-    scene.publish('a', item);
+    fixture.publish('a', item);
     const frame = await client.frame();
     t.strictSame([frame.opcode, frame.fin, frame.payload.toString()], [opcode, true, expected]);
   }
-  t.equal(scene.counts.sent, 11);
+  t.equal(fixture.counts.sent, 11);
 });
 
 t.test('send: all sessions of the channel get it, in order with what their origins send', async (t) => {
-  const scene = await SessionScene.open(t);
-  const sessions = [await subscribed(scene), await subscribed(scene), await subscribed(scene, 'b')];
-  for (let i = 0; i < 50; i++) scene.publish('a', { content: `${i}` });
-  scene.publish('b', { content: 'b' });
+  const fixture = await SessionFixture.open(t);
+  const sessions = [await subscribed(fixture), await subscribed(fixture), await subscribed(fixture, 'b')];
+  for (let i = 0; i < 50; i++) fixture.publish('a', { content: `${i}` });
+  fixture.publish('b', { content: 'b' });
   for (const { client } of sessions.slice(0, 2)) {
     for (let i = 0; i < 50; i++) t.strictSame(await client.brief(), [text, `${i}`]);
   }
   t.strictSame(await sessions[2]?.client.brief(), [text, 'b']);
-  t.equal(scene.counts.delivered, 101);
+  t.equal(fixture.counts.delivered, 101);
   for (const session of sessions) await reached(session);
 });
 
 t.test('an item with several formats is used for its ws-message; one without is not for a session', async (t) => {
-  const scene = await SessionScene.open(t);
-  const joined = await subscribed(scene);
+  const fixture = await SessionFixture.open(t);
+  const joined = await subscribed(fixture);
   const others = { 'http-stream': { content: 'line\n' }, 'http-response': { body: 'answer' } };
-  scene.publish('a', { content: 'message' }, others);
-  scene.publish('a', undefined, others);
+  fixture.publish('a', { content: 'message' }, others);
+  fixture.publish('a', undefined, others);
   t.strictSame(await joined.client.brief(), [text, 'message']);
   await reached(joined);
-  t.strictSame([scene.counts.sent, scene.counts.delivered], [1, 1]);
+  t.strictSame([fixture.counts.sent, fixture.counts.delivered], [1, 1]);
 });
 
 t.test('hint and refresh send nothing to the client of an origin that speaks WebSocket', async (t) => {
-  const scene = await SessionScene.open(t);
-  const joined = await subscribed(scene);
-  scene.publish('a', { action: 'hint' });
-  scene.publish('a', { action: 'refresh' });
-  await scene.backplane.publish([{ type: 'recover' }]);
+  const fixture = await SessionFixture.open(t);
+  const joined = await subscribed(fixture);
+  fixture.publish('a', { action: 'hint' });
+  fixture.publish('a', { action: 'refresh' });
+  await fixture.backplane.publish([{ type: 'recover' }]);
   await reached(joined);
   await joined.client.text('still open');
   t.strictSame(await joined.origin.brief(), [text, 'still open'], 'nor to its origin');
-  t.equal(scene.counts.sent, 0);
+  t.equal(fixture.counts.sent, 0);
 });
 
 for (const [says, item, payload] of [
@@ -79,19 +79,19 @@ for (const [says, item, payload] of [
   ['a reason that is too long', { code: 4000, reason: 'é'.repeat(100) }, closePayload(4000, 'é'.repeat(61))],
 ] as const) {
   t.test(`close with ${says}: the client gets what can be sent of it, the origin 1000`, async (t) => {
-    const scene = await SessionScene.open(t);
-    const { client, origin } = await subscribed(scene);
-    scene.publish('a', { content: 'last' });
-    scene.publish('a', { action: 'close', ...item });
-    scene.publish('a', { content: 'too late' });
+    const fixture = await SessionFixture.open(t);
+    const { client, origin } = await subscribed(fixture);
+    fixture.publish('a', { content: 'last' });
+    fixture.publish('a', { action: 'close', ...item });
+    fixture.publish('a', { content: 'too late' });
     t.strictSame(await client.brief(), [text, 'last']);
     const frame = await client.frame();
     t.strictSame([frame.opcode, frame.payload.toString('hex')], [close, payload.toString('hex')]);
     t.equal(closeCodeOf(await origin.frame()), 1000);
-    t.match(await scene.ended(), { kind: 'ws', reason: 'closed', items: 1, dropped: 0, channels: ['a'] });
-    t.equal(scene.registry.size, 0);
+    t.match(await fixture.ended(), { kind: 'ws', reason: 'closed', items: 1, dropped: 0, channels: ['a'] });
+    t.equal(fixture.registry.size, 0);
     await client.write(client.encode(close, frame.payload));
     t.strictSame(await client.rest(), [], 'and nothing after it');
-    t.equal(scene.ends.length, 1);
+    t.equal(fixture.ends.length, 1);
   });
 }

@@ -3,14 +3,14 @@ import { runInNewContext } from 'node:vm';
 import t from 'tap';
 import { opcodes } from '../kit/clients/raw-frames.js';
 import { until } from '../kit/until.js';
-import { control, GRIP, reached, SessionScene } from './session-scene.js';
+import { control, GRIP, reached, SessionFixture } from './session-fixture.js';
 
 const { text, binary, ping, pong } = opcodes;
 
 t.test('what the client sends reaches the origin as it is, in GRIP mode too', async (t) => {
-  const scene = await SessionScene.open(t);
+  const fixture = await SessionFixture.open(t);
   for (const accept of [[], GRIP]) {
-    const { client, origin } = await scene.join(accept);
+    const { client, origin } = await fixture.join(accept);
     await client.text('hello');
     await client.text('c:{"type":"detach"}');
     await client.text('');
@@ -27,8 +27,8 @@ t.test('what the client sends reaches the origin as it is, in GRIP mode too', as
 });
 
 t.test('without GRIP everything the origin sends reaches the client as it is', async (t) => {
-  const scene = await SessionScene.open(t);
-  const { client, origin } = await scene.join([]);
+  const fixture = await SessionFixture.open(t);
+  const { client, origin } = await fixture.join([]);
   await origin.text('hello');
   await origin.text('c:{"type":"subscribe","channel":"a"}');
   await origin.text('m:kept');
@@ -39,12 +39,12 @@ t.test('without GRIP everything the origin sends reaches the client as it is', a
   t.strictSame(await client.brief(), [text, 'm:kept']);
   t.strictSame(await client.brief(), [binary, 'm:kept']);
   t.strictSame(await client.brief(), [ping, 'x']);
-  t.equal(scene.registry.size, 0);
+  t.equal(fixture.registry.size, 0);
 });
 
 t.test('the proxy itself answers no ping of either side', async (t) => {
-  const scene = await SessionScene.open(t);
-  const joined = await scene.join();
+  const fixture = await SessionFixture.open(t);
+  const joined = await fixture.join();
   await joined.origin.send(ping, 'to the client');
   t.strictSame(await joined.client.brief(), [ping, 'to the client']);
   await joined.client.send(pong, 'to the client');
@@ -61,8 +61,8 @@ for (const [says, extension, prefix] of [
   ['a prefix outside ASCII', 'grip; message-prefix="\xe2\x82\xac"', '€'],
 ] as const) {
   t.test(`with ${says}, it is taken off, and messages without it are dropped`, async (t) => {
-    const scene = await SessionScene.open(t);
-    const { client, origin } = await scene.join([`Sec-WebSocket-Extensions: ${extension}`]);
+    const fixture = await SessionFixture.open(t);
+    const { client, origin } = await fixture.join([`Sec-WebSocket-Extensions: ${extension}`]);
     await origin.text('unprefixed');
     await origin.send(binary, 'unprefixed');
     await origin.text('');
@@ -78,24 +78,24 @@ for (const [says, extension, prefix] of [
     t.strictSame(await client.brief(), [text, prefix]);
     t.strictSame(await client.brief(), [binary, 'c:{"type":"detach"}']);
     t.strictSame(await client.brief(), [ping, 'unprefixed'], 'control frames need no prefix');
-    t.equal(scene.logged('debug').filter((line) => /neither of its prefixes/.test(line)).length, 3);
+    t.equal(fixture.logged('debug').filter((line) => /neither of its prefixes/.test(line)).length, 3);
   });
 }
 
 t.test('with an empty prefix all but control messages are for the client', async (t) => {
-  const scene = await SessionScene.open(t);
-  const joined = await scene.join(['Sec-WebSocket-Extensions: grip; message-prefix=""']);
+  const fixture = await SessionFixture.open(t);
+  const joined = await fixture.join(['Sec-WebSocket-Extensions: grip; message-prefix=""']);
   await joined.origin.text('anything');
   await joined.origin.text('c:{"type":"subscribe","channel":"a"}');
   await joined.origin.send(binary, 'c:{"type":"subscribe","channel":"b"}');
   t.strictSame(await joined.client.brief(), [text, 'anything']);
   t.strictSame(await joined.client.brief(), [binary, 'c:{"type":"subscribe","channel":"b"}']);
-  t.strictSame([scene.registry.count('a'), scene.registry.count('b')], [1, 0]);
+  t.strictSame([fixture.registry.count('a'), fixture.registry.count('b')], [1, 0]);
 });
 
 t.test('fragments of either side arrive as one message, and the prefix may be cut by them', async (t) => {
-  const scene = await SessionScene.open(t);
-  const { client, origin } = await scene.join();
+  const fixture = await SessionFixture.open(t);
+  const { client, origin } = await fixture.join();
   await origin.send(text, 'm', { fin: false });
   await origin.send(0, ':frag', { fin: false });
   await origin.send(ping, 'between');
@@ -108,9 +108,9 @@ t.test('fragments of either side arrive as one message, and the prefix may be cu
 });
 
 t.test('what either side sent before the session stood is delivered', async (t) => {
-  const scene = await SessionScene.open(t);
-  const asked = scene.ask();
-  const handshake = await scene.origin.next();
+  const fixture = await SessionFixture.open(t);
+  const asked = fixture.ask();
+  const handshake = await fixture.origin.next();
   const early = Buffer.concat(
     ['c:{"type":"subscribe","channel":"a"}', 'm:first'].map((line) =>
       Buffer.from([0x81, line.length, ...Buffer.from(line)]),
@@ -119,14 +119,14 @@ t.test('what either side sent before the session stood is delivered', async (t) 
   handshake.accept(GRIP, early);
   const { socket: client } = await asked;
   t.strictSame(await client?.brief(), [text, 'first']);
-  t.equal(scene.registry.count('a'), 1);
+  t.equal(fixture.registry.count('a'), 1);
 });
 
 t.test('messages of 16 MiB pass in both directions, over compression too', async (t) => {
   for (const compression of [false, true]) {
-    const scene = await SessionScene.open(t, { allowCompression: compression });
+    const fixture = await SessionFixture.open(t, { settings: { allow_compression: compression } });
     const offer = 'Sec-WebSocket-Extensions: permessage-deflate';
-    const { client, origin } = await scene.join(GRIP, compression ? [offer] : []);
+    const { client, origin } = await fixture.join(GRIP, compression ? [offer] : []);
     const bytes = Buffer.alloc(16 * 2 ** 20 - 2, 'Holdfast ');
     void origin.send(binary, Buffer.concat([Buffer.from('m:'), bytes]));
     const frame = await client.frame();
@@ -138,30 +138,30 @@ t.test('messages of 16 MiB pass in both directions, over compression too', async
 });
 
 t.test('an opening is reported once, with its status, target and id', async (t) => {
-  const scene = await SessionScene.open(t);
-  await control(await scene.join(), { type: 'subscribe', channel: 'a' });
-  t.equal(scene.opened.length, 1);
-  t.match(scene.opened[0], {
+  const fixture = await SessionFixture.open(t);
+  await control(await fixture.join(), { type: 'subscribe', channel: 'a' });
+  t.equal(fixture.opened.length, 1);
+  t.match(fixture.opened[0], {
     status: 101,
     error: undefined,
-    request: { id: 's1' },
-    target: { port: scene.origin.port },
+    request: { id: /-1$/ },
+    target: { port: fixture.origin.port },
   });
-  t.strictSame(scene.counts, { opened: 1, ended: 0, sent: 0, dropped: 0, delivered: 0 });
+  t.strictSame(fixture.counts, { opened: 1, ended: 0, sent: 0, dropped: 0, delivered: 0 });
 });
 
 t.test('nobody keeps what only the handshake needed', async (t) => {
-  const scene = await SessionScene.open(t);
-  const joined = await scene.join();
+  const fixture = await SessionFixture.open(t);
+  const joined = await fixture.join();
   await control(joined, { type: 'subscribe', channel: 'a' });
-  t.equal(scene.handshakes.length, 2);
+  t.equal(fixture.handshakes.length, 2);
   setFlagsFromString('--expose-gc');
   const collect: () => void = runInNewContext('gc');
   const left = await until('the end of the handshake', () => {
     collect();
-    return scene.handshakes.every((handshake) => handshake.deref() === undefined) && 'nothing';
+    return fixture.handshakes.every((handshake) => handshake.deref() === undefined) && 'nothing';
   });
   t.equal(left, 'nothing');
-  scene.publish('a', { content: 'still there' });
+  fixture.publish('a', { content: 'still there' });
   t.strictSame(await joined.client.brief(), [text, 'still there']);
 });

@@ -1,13 +1,16 @@
-import { LocalBackplane, silentLog } from '@holdfast/control-api';
+import { LocalBackplane, silentLog, uncontained } from '@holdfast/control-api';
 import type { Item } from '@holdfast/grip';
 import t from 'tap';
 import { ChannelRegistry } from '../../dist/channels/registry.js';
 import type { Subscriber } from '../../dist/channels/subscriber.js';
-import { SESSION_META_MAX, Subscriptions } from '../../dist/sessions/subscriptions.js';
+import { LIVE_WAIT_MS } from '../../dist/channels/subscriber-deps.js';
+import type { OriginSocket } from '../../dist/sessions/origin-socket.js';
+import { OriginOrder, SESSION_META_MAX, Subscriptions } from '../../dist/sessions/subscriptions.js';
 import { ManualClock } from '../kit/manual-clock.js';
+import { Turn } from '../kit/turn.js';
 
 /** The channels of one subscriber, in a registry of a backplane that is live. */
-async function subscriptions({ prefix = '', reserved = '', implicit = [], max = 10 }: Partial<Parts> = {}) {
+async function subscriptions({ prefix = '', reserved = '', implicit = [], max = 10 }: Partial<Choices> = {}) {
   const backplane = new LocalBackplane(silentLog);
   await backplane.start({ onMessage() {}, onGap() {} });
   const registry = new ChannelRegistry(backplane, new ManualClock(), 0);
@@ -30,7 +33,7 @@ async function subscriptions({ prefix = '', reserved = '', implicit = [], max = 
   return { own, registry, on };
 }
 
-interface Parts {
+interface Choices {
   readonly prefix: string;
   readonly reserved: string;
   readonly implicit: readonly string[];
@@ -137,10 +140,10 @@ t.test('a filter that looks at the meta still sees it as it was', async (t) => {
   const { own } = await subscriptions();
   const item = { channel: 'a', meta: {} } as unknown as Item;
   own.setMeta('user', 'alice');
-  const scene = own.filterContext(item);
+  const context = own.filterContext(item);
   own.setMeta('user', 'bob');
   own.setMeta('x', 'y');
-  t.strictSame([...scene.subMeta], [['user', 'alice']]);
+  t.strictSame([...context.subMeta], [['user', 'alice']]);
   t.strictSame([...own.filterContext(item).subMeta].flat(), ['user', 'bob', 'x', 'y']);
 });
 
@@ -152,4 +155,88 @@ t.test('the work of setting meta grows no faster than what is set', async (t) =>
   t.not(map, before);
   for (let i = 0; i < 1_000; i++) own.setMeta(`${i}`, '');
   t.equal(own.meta, map, 'no copy is made that nobody asked for');
+});
+
+/** An order, what the origin was asked, and what was said, in one list. */
+function orderFixture() {
+  const log: string[] = [];
+  const clock = new ManualClock();
+  const origin = {
+    setOwner() {},
+    send: () => true,
+    close() {},
+    abort() {},
+    pause: () => void log.push('pause'),
+    resume: () => void log.push('resume'),
+  } satisfies OriginSocket;
+  const order = new OriginOrder(origin, { clock, faults: uncontained }, {});
+  const say = (text: string, then = () => {}) => {
+    const act = () => {
+      log.push(text);
+      then();
+    };
+    if (!order.keepsBack(act)) act();
+  };
+  return { log, clock, order, say };
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+t.test('what is said while a subscription is not live comes after it, in order', async (t) => {
+  const { log, order, say } = orderFixture();
+  const live = new Turn();
+  say('1');
+  order.waitFor(live.promise);
+  say('2');
+  say('3');
+  t.strictSame(log, ['1', 'pause']);
+  live.resolve();
+  await turn();
+  say('4');
+  t.strictSame(log, ['1', 'pause', '2', '3', 'resume', '4']);
+});
+
+t.test('what was kept back may itself have to be waited for', async (t) => {
+  const { log, order, say } = orderFixture();
+  const [first, second] = [new Turn(), new Turn()];
+  order.waitFor(first.promise);
+  say('1', () => order.waitFor(second.promise));
+  say('2');
+  first.resolve();
+  await turn();
+  t.strictSame(log, ['pause', '1', 'pause'], 'the rest waits on');
+  second.resolve();
+  await turn();
+  t.strictSame(log, ['pause', '1', 'pause', '2', 'resume']);
+});
+
+t.test('a subscription that takes too long is not waited for', async (t) => {
+  const { log, clock, order, say } = orderFixture();
+  order.waitFor(new Promise(() => {}));
+  say('1');
+  clock.advance(LIVE_WAIT_MS);
+  t.strictSame(log, ['pause', '1', 'resume']);
+});
+
+t.test('much may be kept back, and each of it be the next to wait', async (t) => {
+  const { log, order, say } = orderFixture();
+  const first = new Turn();
+  const all = 200_000;
+  order.waitFor(first.promise);
+  let again: Turn | undefined;
+  for (let i = 0; i < all; i++) {
+    say(`${i}`, () => {
+      if (i >= 3) return;
+      again = new Turn();
+      order.waitFor(again.promise);
+    });
+  }
+  first.resolve();
+  for (let i = 0; i < 3; i++) {
+    await turn();
+    again?.resolve();
+  }
+  await turn();
+  t.equal(log.filter((text) => text !== 'pause').length, all + 1);
+  t.strictSame(log.slice(-2), [`${all - 1}`, 'resume']);
 });

@@ -2,14 +2,14 @@ import { STATUS_CODES } from 'node:http';
 import t, { type Test } from 'tap';
 import { WsOrigin } from '../../dist/sessions/ws-origin.js';
 import type { MessageType } from '../../dist/websocket/message-socket.js';
-import type { DialRequest } from '../../dist/websocket/ws-dial.js';
+import type { DialRequest } from '../../dist/websocket/ws-handshakes.js';
 import type { SocketSettings } from '../../dist/websocket/ws-library.js';
 import { closePayload, encodeFrame, opcodes } from '../kit/clients/raw-frames.js';
 import type { RawSocket } from '../kit/clients/raw-socket.js';
 import { dialTo } from '../websocket/open-socket.js';
 import { type RawHandshake, RawOrigin } from '../websocket/raw-origin.js';
-import { HeardOwner } from './heard.js';
 import { originSocketContract, type ScriptedServer, type ServerScript, type ServerSession } from './origin-contract.js';
+import { OriginRecorder } from './origin-recorder.js';
 
 const SETTINGS: SocketSettings = { websocketMessageMax: 16 * 1_048_576, allowCompression: false };
 
@@ -75,10 +75,10 @@ originSocketContract(t, 'ws-origin', start);
 /** A handshake with a raw origin: what it saw, and who hears of the outcome. */
 async function dial(t: Test, options: Partial<DialRequest> = {}, settings = SETTINGS) {
   const origin = await RawOrigin.listen(t);
-  const heard = new HeardOwner();
-  const socket = heard.watch(new WsOrigin(dialTo(origin.port, options), settings, heard));
+  const recorder = new OriginRecorder();
+  const socket = recorder.watch(new WsOrigin(dialTo(origin.port, options), settings, recorder));
   t.teardown(() => socket.abort());
-  return { origin, heard, socket, handshake: await origin.next() };
+  return { origin, recorder, socket, handshake: await origin.next() };
 }
 
 t.test('the path and query go out byte by byte', async (t) => {
@@ -130,34 +130,34 @@ for (const [says, offered, chosen] of [
 ] as const) {
   t.test(`the origin may choose ${says}`, async (t) => {
     const headers = ['Host', 'test', ...(offered === undefined ? [] : ['Sec-WebSocket-Protocol', offered])];
-    const { handshake, heard } = await dial(t, { headers });
+    const { handshake, recorder } = await dial(t, { headers });
     t.strictSame(handshake.values('sec-websocket-protocol'), offered === undefined ? [] : [offered]);
     const other = handshake.accept(chosen === undefined ? [] : [`Sec-WebSocket-Protocol: ${chosen}`]);
-    await heard.heard('accepted');
-    const fields = heard.headers ?? [];
+    await recorder.saw('accepted');
+    const fields = recorder.headers ?? [];
     const at = fields.indexOf('Sec-WebSocket-Protocol');
     t.equal(at < 0 ? undefined : fields[at + 1], chosen);
     await other.text('works');
-    t.equal((await heard.got(1))[0]?.data.toString(), 'works');
+    t.equal((await recorder.got(1))[0]?.data.toString(), 'works');
   });
 }
 
 t.test('the fields of an acceptance come as they are, extensions too', async (t) => {
-  const { handshake, heard } = await dial(t, { extension: 'grip' }, { ...SETTINGS, allowCompression: true });
+  const { handshake, recorder } = await dial(t, { extension: 'grip' }, { ...SETTINGS, allowCompression: true });
   const extensions = 'permessage-deflate; client_no_context_takeover, grip; message-prefix="a,b"';
   handshake.accept(['X-TWO: a', 'X-Two: J\xfcrgen', `Sec-WebSocket-Extensions: ${extensions}`]);
-  await heard.heard('accepted');
-  const fields = heard.headers ?? [];
+  await recorder.saw('accepted');
+  const fields = recorder.headers ?? [];
   t.strictSame(fields.slice(fields.indexOf('X-TWO')), [
     ...['X-TWO', 'a', 'X-Two', 'J\xfcrgen', 'Sec-WebSocket-Extensions', extensions],
   ]);
 });
 
 t.test('compression that was not offered fails the handshake', async (t) => {
-  const { handshake, heard } = await dial(t, { extension: 'grip' });
+  const { handshake, recorder } = await dial(t, { extension: 'grip' });
   handshake.accept(['Sec-WebSocket-Extensions: permessage-deflate']);
-  await heard.heard('failed ERR_ORIGIN_MALFORMED');
-  t.equal(heard.error?.repeat, 'no');
+  await recorder.saw('failed ERR_ORIGIN_MALFORMED');
+  t.equal(recorder.error?.repeat, 'no');
 });
 
 for (const [says, text] of [
@@ -166,11 +166,11 @@ for (const [says, text] of [
   ['another protocol', 'Upgrade: h2c\r\n'],
 ] as const) {
   t.test(`a 101 with ${says} fails the handshake (RFC 6455 §4.1)`, async (t) => {
-    const { handshake, heard } = await dial(t);
+    const { handshake, recorder } = await dial(t);
     handshake.answer(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n${text}\r\n`, { close: false });
-    await heard.heard('failed ERR_ORIGIN_MALFORMED');
-    t.equal(heard.error?.repeat, 'no', 'and is not tried elsewhere: the origin has seen it');
-    t.equal(heard.ends.length, 1);
+    await recorder.saw('failed ERR_ORIGIN_MALFORMED');
+    t.equal(recorder.error?.repeat, 'no', 'and is not tried elsewhere: the origin has seen it');
+    t.equal(recorder.ends.length, 1);
   });
 }
 
@@ -181,24 +181,24 @@ for (const [says, text, code] of [
   ['half a refusal', 'HTTP/1.1 403 Forbidden\r\nContent-Length: 10\r\n\r\nhalf', 'ERR_ORIGIN_CLOSED'],
 ] as const) {
   t.test(`an origin that answers with ${says} and closes fails the handshake`, async (t) => {
-    const { handshake, heard } = await dial(t);
+    const { handshake, recorder } = await dial(t);
     handshake.answer(text);
-    await heard.heard(`failed ${code}`);
-    t.equal(heard.error?.repeat, 'no');
-    t.equal(heard.error?.side, 'origin');
+    await recorder.saw(`failed ${code}`);
+    t.equal(recorder.error?.repeat, 'no');
+    t.equal(recorder.error?.side, 'origin');
   });
 }
 
 for (const bytes of [0, 100_000, 100_001]) {
   const kept = bytes <= 100_000;
   t.test(`a refusal with ${bytes} bytes of body is ${kept ? 'kept' : 'replaced by a 500'}`, async (t) => {
-    const { handshake, heard } = await dial(t);
+    const { handshake, recorder } = await dial(t);
     handshake.answer(
       `HTTP/1.1 401 Who Are You\r\nX-A: 1\r\nX-a: 2\r\nContent-Length: ${bytes}\r\n\r\n${'b'.repeat(bytes)}`,
       { close: false },
     );
-    await heard.heard('rejected');
-    const { head, body } = heard.rejection as NonNullable<typeof heard.rejection>;
+    await recorder.saw('rejected');
+    const { head, body } = recorder.rejection as NonNullable<typeof recorder.rejection>;
     if (kept) {
       t.match(head, { status: 401, reason: 'Who Are You' });
       t.strictSame(head.headers, ['X-A', '1', 'X-a', '2', 'Content-Length', `${bytes}`]);
@@ -212,62 +212,62 @@ for (const bytes of [0, 100_000, 100_001]) {
 
 t.test('a refusal without a length ends with the connection; one in chunks is joined', async (t) => {
   for (const answer of ['\r\nall of it', 'Transfer-Encoding: chunked\r\n\r\n3\r\nall\r\n6\r\n of it\r\n0\r\n\r\n']) {
-    const { handshake, heard } = await dial(t);
+    const { handshake, recorder } = await dial(t);
     handshake.answer(`HTTP/1.1 404 Not Found\r\n${answer}`);
-    await heard.heard('rejected 404');
-    t.equal(heard.rejection?.body.toString(), 'all of it');
+    await recorder.saw('rejected 404');
+    t.equal(recorder.rejection?.body.toString(), 'all of it');
   }
 });
 
 for (const status of [200, 204, 301, 304, 426, 503]) {
   t.test(`an answer ${status} is a refusal like any other, and no redirect is followed`, async (t) => {
-    const { handshake, heard, origin } = await dial(t);
+    const { handshake, recorder, origin } = await dial(t);
     handshake.answer(`HTTP/1.1 ${status} Such\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n`);
-    await heard.heard(`rejected ${status}`);
+    await recorder.saw(`rejected ${status}`);
     t.equal(origin.connections, 1);
   });
 }
 
 t.test('a head of 60,000 bytes is taken', async (t) => {
-  const { handshake, heard } = await dial(t);
+  const { handshake, recorder } = await dial(t);
   handshake.accept([`X-Long: ${'l'.repeat(60_000)}`]);
-  t.equal(await heard.heard('accepted'), 'accepted');
+  t.equal(await recorder.saw('accepted'), 'accepted');
 });
 
 t.test('a message and a Close in the segment of the 101 come after the acceptance', async (t) => {
-  const { handshake, heard } = await dial(t);
+  const { handshake, recorder } = await dial(t);
   const other = handshake.accept(
     [],
     Buffer.concat([encodeFrame(opcodes.text, 'bye'), encodeFrame(opcodes.close, closePayload(4000, 'done'))]),
   );
   await other.rest();
   other.end();
-  await heard.heard('closed 4000 done');
-  t.strictSame(heard.texts, ['text bye']);
-  t.equal(heard.ends[0], 'accepted');
+  await recorder.saw('closed 4000 done');
+  t.strictSame(recorder.texts, ['text bye']);
+  t.equal(recorder.ends[0], 'accepted');
 });
 
 t.test('an origin that breaks the protocol is told so, and lost', async (t) => {
-  const { handshake, heard } = await dial(t);
+  const { handshake, recorder } = await dial(t);
   const other = handshake.accept();
-  await heard.heard('accepted');
+  await recorder.saw('accepted');
   await other.send(3, 'reserved');
   const [frame] = await other.rest();
   t.strictSame(frame?.payload, closePayload(1002));
   other.end();
-  await heard.heard('lost ERR_ORIGIN_MALFORMED');
+  await recorder.saw('lost ERR_ORIGIN_MALFORMED');
 });
 
 t.test('a socket that is closed completes its closing handshake although it was paused', async (t) => {
-  const { handshake, heard, socket } = await dial(t, {}, { ...SETTINGS, closeTimeout: 60_000 });
+  const { handshake, recorder, socket } = await dial(t, {}, { ...SETTINGS, closeTimeout: 60_000 });
   const other = handshake.accept();
-  await heard.heard('accepted');
+  await recorder.saw('accepted');
   socket.close(1000, Buffer.alloc(0));
   socket.pause();
   t.equal((await other.frame()).opcode, opcodes.close);
   await other.text('nobody hears this');
   await other.close(1000);
   t.equal(await other.ended(), 'fin');
-  t.strictSame(heard.texts, []);
-  t.strictSame(heard.ends, ['accepted']);
+  t.strictSame(recorder.texts, []);
+  t.strictSame(recorder.ends, ['accepted']);
 });

@@ -158,7 +158,7 @@ t.test('an origin that breaks off ends the session with 410', async (t) => {
 t.test('a node that goes down closes its sessions', async (t) => {
   const fixture = await E2eFixture.start(t, 'direct');
   await fixture.post('/000/s/xhr');
-  // One of them waits, and the other is told so.
+  // One of them waits, and the other is refused.
   const polls = [fixture.post('/000/s/xhr'), fixture.post('/000/s/xhr')];
   t.match(await Promise.race(polls), { text: /^c\[2010/ });
   const stream = await fixture.stream('/000/t/xhr_streaming');

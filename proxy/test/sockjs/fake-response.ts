@@ -1,6 +1,6 @@
 /** A client response that keeps what is written, and whose client is played by the test. */
-import type { RawHeaders, ResponseHead } from '@holdfast/grip';
-import { headerValue } from '@holdfast/grip';
+
+import { headerValue, type RawHeaders, type ResponseHead } from '@holdfast/grip';
 import type { ClientResponse, ResponseHandler } from '../../dist/edge/port.js';
 
 /** An answer in the making. */

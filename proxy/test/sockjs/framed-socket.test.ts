@@ -1,7 +1,7 @@
 import t from 'tap';
 import { FramedSocket } from '../../dist/sockjs/framed-socket.js';
-import { MAX_FRAME, MAX_MESSAGE, MAX_MESSAGES } from '../../dist/sockjs/payload.js';
-import { FramePiece } from '../../dist/websocket/frame-piece.js';
+import { MAX_FRAME, MAX_MESSAGE, MAX_MESSAGES } from '../../dist/sockjs/frames.js';
+import { FramePiece } from '../../dist/websocket/message-socket.js';
 import { ManualClock } from '../kit/manual-clock.js';
 import { RecordingOwner, RecordingSocket } from './recorder.js';
 
@@ -110,7 +110,7 @@ t.test('the client’s end passes on, and no heart beats after it', async (t) =>
 
 t.test('a heartbeat 25 s after the last frame', async (t) => {
   const { clock, socket, framed } = start();
-  const beats = () => socket.calls.filter((told) => told === 'text h').length;
+  const beats = () => socket.calls.filter((call) => call === 'text h').length;
   clock.advance(24_999);
   t.equal(beats(), 0);
   clock.advance(1);

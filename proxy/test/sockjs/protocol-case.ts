@@ -26,12 +26,12 @@ export class ProtocolCase extends ProtocolClient {
   }
 
   /** A WebSocket that keeps what it gets. */
-  async webSocket(url: string): Promise<HeardSocket> {
+  async webSocket(url: string): Promise<RecordingClient> {
     const socket = new WebSocket(url.replace('http', 'ws'));
     this.#sockets.push(socket);
-    const heard = new HeardSocket(socket);
-    await heard.opened;
-    return heard;
+    const client = new RecordingClient(socket);
+    await client.opened;
+    return client;
   }
 
   override end(): void {
@@ -41,10 +41,10 @@ export class ProtocolCase extends ProtocolClient {
 }
 
 /** Texts of a WebSocket in order; undefined for its end. */
-export class HeardSocket {
+export class RecordingClient {
   readonly opened: Promise<void>;
   readonly #socket: WebSocket;
-  readonly #heard: (string | undefined)[] = [];
+  readonly #received: (string | undefined)[] = [];
   reason = '';
   #wake = () => {};
 
@@ -64,13 +64,13 @@ export class HeardSocket {
 
   async expect(text: string | undefined): Promise<void> {
     const late = delay(3_000, 'late', { ref: false });
-    while (this.#heard.length === 0) {
+    while (this.#received.length === 0) {
       const next = new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
       ok((await Promise.race([next, late])) !== 'late', `nothing came instead of ${text}`);
     }
-    equal(this.#heard.shift(), text);
+    equal(this.#received.shift(), text);
   }
 
   close(): void {
@@ -78,7 +78,7 @@ export class HeardSocket {
   }
 
   #hear(text: string | undefined): void {
-    this.#heard.push(text);
+    this.#received.push(text);
     this.#wake();
   }
 }

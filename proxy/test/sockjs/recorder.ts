@@ -1,8 +1,7 @@
-/** Recorders of both sides of a WebSocket: an owner that keeps its events, and a socket that keeps what is asked of it. */
-import type { FramePiece } from '../../dist/websocket/frame-piece.js';
-import type { MessageSocket, MessageType, SocketHandler } from '../../dist/websocket/message-socket.js';
+/** Recorders of both sides of a WebSocket: an owner that keeps its events, and a socket that keeps its calls. */
+import type { FramePiece, MessageSocket, MessageType, SocketHandler } from '../../dist/websocket/message-socket.js';
 
-/** Keeps, in words: `text hello`, `close 4001 bye`, `lost why`, `writable`. */
+/** Keeps, as text: `text hello`, `close 4001 bye`, `lost why`, `writable`. */
 export class RecordingOwner implements SocketHandler {
   readonly events: string[] = [];
   /** Called with each message: for owners that react. */
@@ -26,7 +25,7 @@ export class RecordingOwner implements SocketHandler {
   }
 }
 
-/** Keeps, in words: `text a["x"]`, `push text a["x"]`, `close 4001 bye`, `abort`. */
+/** Keeps, as text: `text a["x"]`, `push text a["x"]`, `close 4001 bye`, `abort`. */
 export class RecordingSocket implements MessageSocket {
   readonly calls: string[] = [];
   readonly pushed: FramePiece[] = [];

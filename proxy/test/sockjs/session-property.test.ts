@@ -15,10 +15,13 @@ function messagesIn({ text }: FakeResponse): string[] {
 
 t.test('however requests come and go, each message arrives once and in order, both ways', async (t) => {
   let total = 0;
+  let runs = 0;
+  const fixture = new SockJsFixture();
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 60 }), async (steps) => {
-      const fixture = new SockJsFixture();
-      const session = fixture.open('s');
+      const id = `s${runs++}`;
+      const session = fixture.open(id);
+      const openedBefore = fixture.opened.length;
       const said: string[] = [];
       const sent: string[] = [];
       const answers: FakeResponse[] = [];
@@ -29,13 +32,13 @@ t.test('however requests come and go, each message arrives once and in order, bo
       for (const [n, what] of steps.entries()) {
         if (what === 'say') say(`${n}`);
         else if (what === 'say-much') say(`${n}${'.'.repeat(50_000)}`);
-        else if (what === 'poll') answers.push(fixture.poll('s'));
-        else if (what === 'stream') answers.push(fixture.stream('s'));
+        else if (what === 'poll') answers.push(fixture.poll(id));
+        else if (what === 'stream') answers.push(fixture.stream(id));
         else if (what === 'turn') await fixture.turn();
         else if (what === 'wait') fixture.clock.advance(900);
         else if (what === 'send') {
           sent.push(`${n}`);
-          fixture.send('s', `["${n}"]`);
+          fixture.send(id, `["${n}"]`);
         } else {
           const open = answers.filter(({ state }) => state === 'open');
           for (const answer of open) {
@@ -44,15 +47,23 @@ t.test('however requests come and go, each message arrives once and in order, bo
           }
         }
         // Nobody is away for so long that the session would be given up.
-        if (n % 4 === 3) answers.push(fixture.poll('s'));
+        if (n % 4 === 3) answers.push(fixture.poll(id));
       }
       for (const answer of answers) if (answer.state === 'open') answer.drain();
       await fixture.turn();
-      answers.push(fixture.poll('s'));
+      answers.push(fixture.poll(id));
       const arrived = answers.flatMap(messagesIn);
       total += arrived.length;
-      const heard = session.owner.events.filter((line) => line.startsWith('text ')).map((line) => line.slice(5));
-      return arrived.join() === said.join() && heard.join() === sent.join() && fixture.opened.length === 1;
+      const taken = session.events.filter((line) => line.startsWith('text ')).map((line) => line.slice(5));
+      // The client goes, and its session is forgotten: there may be only so many.
+      for (const answer of answers) if (answer.state === 'open') answer.leave();
+      fixture.clock.advance(5_000);
+      return (
+        arrived.join() === said.join() &&
+        taken.join() === sent.join() &&
+        fixture.opened.length === openedBefore &&
+        fixture.sessions === 0
+      );
     }),
     { numRuns: 300 },
   );

@@ -1,61 +1,105 @@
-/** The SockJS of a node with a clock that stands still, and the sessions that it opens, in the hands of the test. */
+/**
+ * A node of the product's own composition that serves SockJS, between clients and origins that the test plays: requests come
+ * in behind its edges, and sessions go to origins in the place of a connection.
+ */
 import { setImmediate as turn } from 'node:timers/promises';
-import { AllowedOrigins } from '../../dist/config/types/allowed-origins.js';
-import type { BodySink, ClientBody, ClientHandshake, ClientRequest, ResponseHandler } from '../../dist/edge/port.js';
-import { toRoute } from '../../dist/routes/route.js';
-import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';
-import { SockJs, type SockJsEnd, type SockJsRoute, servesSockJs } from '../../dist/sockjs/sockjs.js';
-import type { MessageSocket } from '../../dist/websocket/message-socket.js';
+import type { RawHeaders } from '@holdfast/grip';
+import type { Test } from 'tap';
+import type { Assembly } from '../../dist/app/compose.js';
+import { composeSockJs } from '../../dist/app/compose-requests.js';
+import type { BodySink, ClientBody, ClientRequest, EdgeHandler } from '../../dist/edge/port.js';
+import { OriginError } from '../../dist/errors.js';
+import type { RequestEnd } from '../../dist/request/request-deps.js';
+import { RequestHandler } from '../../dist/request/request-handler.js';
+import type { OriginHandshakeOwner, OriginSocket, OriginSocketOwner } from '../../dist/sessions/origin-socket.js';
+import type { Dial } from '../../dist/sessions/session-deps.js';
+import type { MessageType } from '../../dist/websocket/message-socket.js';
+import { configOf, makeNode, noteCalls } from '../kit/app.js';
 import { ManualClock } from '../kit/manual-clock.js';
 import { FakeResponse } from './fake-response.js';
-import { RecordingOwner, RecordingSocket } from './recorder.js';
+import { RecordingSocket } from './recorder.js';
 
-/** A session that was asked for. */
-export class Opened implements ResponseHandler {
+/** An origin that was asked to take a session, played by the test. */
+export class PlayedOrigin implements OriginSocket {
+  /** The handshake as it goes to the origin. */
   readonly request: ClientRequest;
-  readonly handshake: ClientHandshake;
-  readonly owner = new RecordingOwner();
-  socket: MessageSocket | undefined;
-  gone = false;
+  /** What it gets, as text: `text hello`, `close 4001 bye`, `abort`. */
+  readonly events: string[] = [];
+  /** Called with each message: for origins that react. */
+  react: ((text: string) => void) | undefined;
+  /** What `send` returns. */
+  takes = true;
+  paused = false;
+  readonly #handshake: OriginHandshakeOwner;
+  #owner: OriginSocketOwner | undefined;
 
-  constructor(request: ClientRequest, handshake: ClientHandshake) {
+  constructor(request: ClientRequest, handshake: OriginHandshakeOwner) {
     this.request = request;
-    this.handshake = handshake;
-    handshake.response.setHandler(this);
+    this.#handshake = handshake;
   }
 
-  /** The origin accepts; false when the client has gone. */
+  setOwner(owner: OriginSocketOwner): void {
+    this.#owner = owner;
+  }
+
+  send(type: MessageType, data: Buffer): boolean {
+    this.events.push(`${type} ${data}`);
+    this.react?.(data.toString());
+    return this.takes;
+  }
+
+  close(code: number | undefined, reason: Buffer): void {
+    this.events.push(`close ${code ?? '-'} ${reason}`.trimEnd());
+  }
+
+  abort(): void {
+    this.events.push('abort');
+  }
+
+  pause(): void {
+    this.paused = true;
+  }
+
+  resume(): void {
+    this.paused = false;
+  }
+
+  /** Takes the session; false when the client has gone. */
   accept(): boolean {
-    this.socket = this.handshake.accept([]);
-    this.socket?.setHandler(this.owner);
-    return this.socket !== undefined;
+    this.#handshake.originAccepted([]);
+    return this.#owner !== undefined;
   }
 
-  /** The origin refuses. */
-  refuse(status: number, headers: string[], body: string): void {
-    this.handshake.response.writeHead({ status, reason: '', headers }, body.length);
-    this.handshake.response.end(Buffer.from(body));
+  /** Refuses it. */
+  refuse(status: number, headers: RawHeaders, body: string): void {
+    this.#handshake.originRejected({ status, reason: '', headers }, Buffer.from(body));
   }
 
-  /** A text message of the origin's. */
-  say(text: string): boolean {
-    return this.#open.send('text', Buffer.from(text));
+  /** Sends a message; false when it is to send no more for now. */
+  say(text: string, type: MessageType = 'text'): boolean {
+    this.#session.originMessage(type, Buffer.from(text));
+    return !this.paused;
   }
 
-  /** The origin closes. */
-  close(code?: number, reason = ''): void {
-    this.#open.close(code, Buffer.from(reason));
+  /** Closes the session. */
+  end(code?: number, reason = ''): void {
+    this.#session.originClosed(code, Buffer.from(reason));
   }
 
-  onWritable(): void {}
-
-  onGone(): void {
-    this.gone = true;
+  /** Breaks off. */
+  cut(): void {
+    this.#session.originLost(new OriginError('ERR_ORIGIN_CLOSED', 'cut', 'no'));
   }
 
-  get #open(): MessageSocket {
-    if (this.socket === undefined) throw new Error('not accepted');
-    return this.socket;
+  /** Takes more again. */
+  go(): void {
+    this.takes = true;
+    this.#session.originWritable();
+  }
+
+  get #session(): OriginSocketOwner {
+    if (this.#owner === undefined) throw new Error('not accepted');
+    return this.#owner;
   }
 }
 
@@ -93,10 +137,12 @@ class WholeBody extends FakeBody {
 
 /** What a fixture is made with. */
 export interface SockJsFixtureOptions {
-  /** Properties of the route beside `sockjs=/echo`. */
+  /** Properties of the route beside `sockjs=/echo`, and of its target. */
   readonly route?: string;
+  readonly target?: string;
   readonly clientMaxconn?: number;
-  readonly overHttp?: boolean;
+  /** Whether other processes have the same client listeners. */
+  readonly isShared?: boolean;
   /** Whether the origin waits for the test to accept. */
   readonly byHand?: boolean;
 }
@@ -104,42 +150,71 @@ export interface SockJsFixtureOptions {
 /** Services at `/echo` and `/chat`. */
 export class SockJsFixture {
   readonly clock = new ManualClock();
-  readonly opened: Opened[] = [];
-  readonly ends: SockJsEnd[] = [];
-  readonly sockjs: SockJs;
-  readonly #routes: readonly SockJsRoute[];
+  readonly opened: PlayedOrigin[] = [];
+  /** Requests that were answered, other than by a session. */
+  readonly ends: RequestEnd[] = [];
+  readonly parts: Assembly;
+  readonly #node: ReturnType<typeof makeNode>['node'];
+  readonly #handler: EdgeHandler;
+  readonly #accepts: boolean;
 
-  constructor({ route = '', clientMaxconn = 100, overHttp = true, byHand = false }: SockJsFixtureOptions = {}) {
-    this.#routes = ['/echo', '/chat'].map((prefix) => {
-      const line = `*,path_beg=${prefix},sockjs=${prefix}${route === '' ? '' : `,${route}`} 127.0.0.1:1`;
-      return toRoute(parseRouteLine(line, 1) as RouteLine, () => undefined) as SockJsRoute;
-    });
-    this.sockjs = new SockJs({
-      clock: this.clock,
-      random: () => 0,
-      open: (request, handshake) => {
-        const opened = new Opened(request, handshake);
-        this.opened.push(opened);
-        if (!byHand) opened.accept();
+  /** Nothing listens: the test has the place of the edges. */
+  constructor({ route = '', target = '', clientMaxconn = 100, isShared, byHand = false }: SockJsFixtureOptions = {}) {
+    const options = {
+      routes: ['/echo', '/chat'].map((prefix) => {
+        const properties = `path_beg=${prefix},sockjs=${prefix}${route === '' ? '' : `,${route}`}`;
+        return `*,${properties} 127.0.0.1:1${target === '' ? '' : `,${target}`}`;
+      }),
+      settings: { sockjs_url: 'http://cdn.test/sockjs.js?a=1&b="2"', client_maxconn: clientMaxconn },
+      overrides: { clock: this.clock, random: () => 0 },
+    };
+    const config = configOf(options);
+    const { node, parts } = makeNode(options, config);
+    this.parts = parts;
+    this.#node = node;
+    this.#accepts = !byHand;
+    const { requests, telemetry } = parts;
+    Object.assign(requests.sessions, {
+      dial: ({ request }: Dial, _target: unknown, owner: OriginHandshakeOwner): OriginSocket => {
+        const origin = new PlayedOrigin(request, owner);
+        this.opened.push(origin);
+        return origin;
       },
-      ended: (end) => this.ends.push(end),
-      sockjsUrl: 'http://cdn.test/sockjs.js?a=1&b="2"',
-      acoOrigins: AllowedOrigins.any,
-      clientMaxconn,
-      overHttp,
     });
+    noteCalls(telemetry.requests, 'requestEnded', (end) => this.ends.push(end));
+    this.#handler =
+      isShared === undefined ? parts.handler : new RequestHandler(requests, composeSockJs(config, requests, isShared));
   }
 
-  /** The session opened last. */
-  get last(): Opened {
-    return this.opened.at(-1) as Opened;
+  /** The same, joined to its backplane, until the test ends. */
+  static async start(t: Test, options: SockJsFixtureOptions = {}): Promise<SockJsFixture> {
+    const fixture = new SockJsFixture(options);
+    t.teardown(() => fixture.#node.stop());
+    await fixture.#node.start();
+    return fixture;
+  }
+
+  /** The origin that was asked last. */
+  get last(): PlayedOrigin {
+    return this.opened.at(-1) as PlayedOrigin;
+  }
+
+  /** Sessions over HTTP that are known, those included that have just ended. */
+  get sessions(): number {
+    return this.parts.sockjs.sessions;
+  }
+
+  /** Bytes that wait for the client of the only session. */
+  get waiting(): number | undefined {
+    const [session] = this.parts.registry.all();
+    return session?.view().waiting;
   }
 
   /** Makes a request with a body that is here, or on its way. */
   ask(method: string, path: string, body?: string | ClientBody, headers: readonly string[] = []): FakeResponse {
     const response = new FakeResponse();
     const content = typeof body === 'string' ? new WholeBody(Buffer.from(body)) : body;
-    this.sockjs.onRequest(request(method, path, headers, content), response, this.#route(path), STANDING);
+    this.#take(() => this.#handler.onRequest(requestOf(method, path, headers, content), response));
     return response;
   }
 
@@ -148,12 +223,12 @@ export class SockJsFixture {
     const response = new FakeResponse();
     const socket = new RecordingSocket();
     const handshake = { response, accept: () => socket };
-    this.sockjs.onWebSocket(request('GET', path, [], undefined), handshake, this.#route(path), STANDING);
+    this.#take(() => this.#handler.onWebSocket(requestOf('GET', path, [], undefined), handshake));
     return { response, socket };
   }
 
-  /** Opens a session by a poll; the result is the session. */
-  open(id: string): Opened {
+  /** Opens a session by a poll; the result is its origin. */
+  open(id: string): PlayedOrigin {
     const { text } = this.poll(id);
     if (text !== 'o\n') throw new Error(`not opened: ${text}`);
     return this.last;
@@ -171,21 +246,20 @@ export class SockJsFixture {
     return this.ask('POST', `/echo/000/${id}/xhr_send`, body);
   }
 
-  #route(path: string): SockJsRoute {
-    const route = this.#routes.find((candidate) => servesSockJs(candidate, path));
-    if (route === undefined) throw new Error(`${path} is not for SockJS`);
-    return route;
-  }
-
   /** Lets what was put off to the end of this turn happen. */
   async turn(): Promise<void> {
     await turn();
   }
+
+  /** An origin never answers from within the call that asks it: after that it does, unless the test is to. */
+  #take(ask: () => void): void {
+    const before = this.opened.length;
+    ask();
+    if (this.#accepts && this.opened.length > before) this.last.accept();
+  }
 }
 
-const STANDING = { secure: false, trusted: false };
-
-function request(
+function requestOf(
   method: string,
   path: string,
   headers: readonly string[],

@@ -1,13 +1,12 @@
-/** Owns: a `WsSocket` of either role for a test, with a raw other side and somebody who writes down what it hears. */
+/** A `WsSocket` of either role for a test, with a raw other side and a listener that writes down its events. */
 import { createServer } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
 import type { Test } from 'tap';
-import type { DirectWrites } from '../../dist/runtime/node-internals/direct-writes.js';
+import type { DirectWrites } from '../../dist/runtime/node-internals/socket-writes.js';
 import type { MessageType, SocketHandler } from '../../dist/websocket/message-socket.js';
-import { WsAcceptor } from '../../dist/websocket/ws-acceptor.js';
-import { type DialHandler, type DialRequest, dialSocket } from '../../dist/websocket/ws-dial.js';
+import { type DialHandler, type DialRequest, dialSocket, WsAcceptor } from '../../dist/websocket/ws-handshakes.js';
 import type { SocketSettings } from '../../dist/websocket/ws-library.js';
 import type { WsSocket } from '../../dist/websocket/ws-socket.js';
 import { RawSocket } from '../kit/clients/raw-socket.js';

@@ -1,7 +1,4 @@
-/**
- * Owns: a server that takes WebSocket handshakes apart by hand and leaves the answer to the test.
- * Does not own: the socket after the handshake (`raw-socket`).
- */
+/** A server that takes WebSocket handshakes apart by hand and leaves the answer to the test. */
 import { createHash } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';

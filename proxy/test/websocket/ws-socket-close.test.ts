@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap';
-import { FramePiece } from '../../dist/websocket/frame-piece.js';
+import { FramePiece } from '../../dist/websocket/message-socket.js';
 import { closeCodeOf, closePayload, opcodes } from '../kit/clients/raw-frames.js';
 import { Listener, openSocket, type Role, roles } from './open-socket.js';
 

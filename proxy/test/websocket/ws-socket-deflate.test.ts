@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
 import t from 'tap';
-import { FramePiece } from '../../dist/websocket/frame-piece.js';
+import { FramePiece } from '../../dist/websocket/message-socket.js';
 import { closeCodeOf, type Frame, opcodes } from '../kit/clients/raw-frames.js';
 import { type OpenOptions, openSocket, type Role, roles } from './open-socket.js';
 

@@ -1,9 +1,9 @@
 import type { Duplex } from 'node:stream';
 import t, { type Test } from 'tap';
-import { DirectWrites } from '../../dist/runtime/node-internals/direct-writes.js';
-import { FramePiece } from '../../dist/websocket/frame-piece.js';
-import { settled } from '../edge/wait.js';
+import { DirectWrites } from '../../dist/runtime/node-internals/socket-writes.js';
+import { FramePiece } from '../../dist/websocket/message-socket.js';
 import { opcodes } from '../kit/clients/raw-frames.js';
+import { settled } from '../kit/until.js';
 import { type OpenOptions, openSocket as open, type Role, roles } from './open-socket.js';
 
 const { text, binary, ping } = opcodes;

@@ -2,7 +2,7 @@
 import { type Containment, Faults, uncontained, WorkerBackplane } from '@holdfast/control-api';
 import { userText } from '../../errors.js';
 import { guardedClock, realClock } from '../../runtime/clock.js';
-import { setUpV8 } from '../../runtime/v8-flags.js';
+import { setUpV8 } from '../../runtime/start-up.js';
 import { createLog, type RootLog } from '../../telemetry/log.js';
 import { Metrics } from '../../telemetry/metrics.js';
 import { workerOutputFor } from '../../telemetry/standard-output.js';

@@ -1,5 +1,5 @@
 /** The entry of a worker process. */
-import { ignoreDebuggerSignal } from '../../runtime/debugger-signal.js';
+import { ignoreDebuggerSignal } from '../../runtime/start-up.js';
 
 ignoreDebuggerSignal();
 // Loaded only now: its imports take a while.

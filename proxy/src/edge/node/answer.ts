@@ -1,8 +1,8 @@
 /** Single operations on node's `ServerResponse` and its socket: chunks, interim heads, trailers, the end, breaking off. */
-import { type IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { headerValues, type ResponseHead } from '@holdfast/grip';
-import { passableNames, saysTrailers } from '../../http/trailers.js';
+import { passableNames, saysTrailers } from '../../http/fields.js';
 import { headLines } from '../client-headers.js';
 
 /**
@@ -66,6 +66,14 @@ export function endAnswer(response: ServerResponse, chunk: Buffer | undefined, j
   // Node joins a string to the head, where a buffer would be a write of its own.
   else if (joins && chunk.length <= JOIN_MAX) response.end(chunk.toString('latin1'), 'latin1');
   else response.end(chunk);
+}
+
+/** Answers bytes that could not be parsed, on the bare socket, and ends it: where one request ends is unknown. */
+export function answerMalformed(socket: Socket, status: number, text: string): void {
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: text/plain\r\nCache-Control: no-store\r\nConnection: close\r\n` +
+      `Content-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
+  );
 }
 
 /** Ends a connection in the middle of a body. A body that ends with the connection needs a reset to be seen as incomplete. */

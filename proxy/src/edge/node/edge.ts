@@ -1,29 +1,43 @@
 /** The `node` edge: node's HTTP servers, and the path from a parsed head to the `EdgeHandler`. */
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { Socket } from 'node:net';
+import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
+import { type AddressInfo, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { type Containment, uncontained } from '@holdfast/control-api';
-import { headerValue } from '@holdfast/grip';
+import { uncontained } from '@holdfast/control-api';
 import type { Options } from '../../config/table.js';
-import { saysTrailers } from '../../http/trailers.js';
-import type { Clock } from '../../runtime/clock.js';
+import { saysTrailers } from '../../http/fields.js';
 import type { Descriptors } from '../../runtime/descriptors.js';
 import { FlushQueue } from '../../runtime/flush-queue.js';
-import { DirectWrites, streamBinding } from '../../runtime/node-internals/direct-writes.js';
 import { isDetached } from '../../runtime/node-internals/http-socket.js';
-import type { WsAcceptor } from '../../websocket/ws-acceptor.js';
-import { answerMalformed, answerText } from '../edge-answers.js';
-import { asksForWebSocket, checkHandshake, type HandshakeHead } from '../handshake-check.js';
-import { applySocketOwner, listenError, prepareSocketFile } from '../listening.js';
-import type { BoundListener, ClientRequest, Edge, EdgeEvents, EdgeHandler, Listener } from '../port.js';
-import { checkMethod, checkMethodAt, checkRequest, isRefusal, type Refusal, type Target } from '../request-check.js';
+import { DirectWrites, streamBinding } from '../../runtime/node-internals/socket-writes.js';
+import type { WsAcceptor } from '../../websocket/ws-handshakes.js';
+import { answerText } from '../edge-answers.js';
+import { applySocketOwner, boundTo, listenError, prepareSocketFile } from '../listening.js';
+import type {
+  BoundListener,
+  ClientBody,
+  ClientRequest,
+  Edge,
+  EdgeDeps,
+  EdgeEvents,
+  EdgeHandler,
+  Listener,
+} from '../port.js';
+import {
+  asksForWebSocket,
+  checkHandshake,
+  checkMethod,
+  checkRequest,
+  isRefusal,
+  type Refusal,
+  type Target,
+} from '../request-check.js';
 import type { TlsCertificates } from '../tls-certificates.js';
-import { NodeBody } from './body.js';
+import { createTlsServer } from '../tls-server.js';
+import { answerMalformed } from './answer.js';
 import { clientCertificate } from './client-certificate.js';
 import { ignoreError, NodeConnection } from './connection.js';
-import { NodeHandshake, plainHead } from './handshake.js';
+import { headOf, NodeHandshake, parserRefusal, plainAddress, plainHead, readBody } from './request.js';
 import { NodeResponse, type NodeResponseDeps } from './response.js';
-import { boundTo, createHttp, createTls, keepReserve, limitConnections } from './server.js';
 
 /**
  * How the node edge treats its clients: longer heads are answered 431, connections beyond the limit are closed as soon as
@@ -41,14 +55,7 @@ export interface NodeEdgeOptions
 }
 
 /** The collaborators of the edge. */
-export interface NodeEdgeDeps {
-  readonly clock: Clock;
-  readonly events: EdgeEvents;
-  /** Left out: nothing is contained. */
-  readonly faults?: Containment;
-  readonly descriptors: Descriptors;
-  /** A new id for each request, unique within this node. */
-  readonly nextId: () => string;
+export interface NodeEdgeDeps extends EdgeDeps {
   /** Left out: what this version of node offers. */
   readonly direct?: DirectWrites;
 }
@@ -84,7 +91,7 @@ export class NodeEdge implements Edge {
   }
 
   async listen(listener: Listener): Promise<BoundListener> {
-    const server = listener.tls ? this.#createTls() : createHttp(this.#options);
+    const server = listener.tls ? this.#createTls() : createServer(serverOptions(this.#options));
     this.#prepare(server, listener);
     if (listener.path !== undefined && !this.#options.isShared) await prepareSocketFile(listener.path);
     await new Promise<void>((resolve, reject) => {
@@ -95,7 +102,8 @@ export class NodeEdge implements Edge {
     });
     if (listener.path !== undefined) applySocketOwner(listener);
     this.#servers.add(server);
-    return boundTo(listener, server);
+    const bound = server.address() as AddressInfo;
+    return boundTo(listener, bound.address, bound.port);
   }
 
   stopAccepting(): void {
@@ -114,9 +122,17 @@ export class NodeEdge implements Edge {
 
   #createTls(): Server {
     const { faults } = this.#responseDeps;
-    return createTls(this.#options, this.#options.certificates, faults, (socket) => {
-      this.#tlsSockets.add(socket);
-      socket.once('close', () => this.#tlsSockets.delete(socket));
+    const { certificates, clientHeaderTimeout } = this.#options;
+    return createTlsServer({
+      options: { ...serverOptions(this.#options), handshakeTimeout: clientHeaderTimeout },
+      certificates,
+      // A route decides whether it needs a certificate.
+      requiresClients: false,
+      faults,
+      onSocket: (socket) => {
+        this.#tlsSockets.add(socket);
+        socket.once('close', () => this.#tlsSockets.delete(socket));
+      },
     });
   }
 
@@ -201,12 +217,7 @@ export class NodeEdge implements Edge {
     }
     const response = new NodeResponse(answer, version, connection, this.#responseDeps);
     const begin = () => {
-      const target = checkRequest({
-        method: message.method as string,
-        target: message.url as string,
-        version: message.httpVersion,
-        headers: message.rawHeaders,
-      });
+      const target = checkRequest(headOf(message));
       if (isRefusal(target)) {
         this.#refused(target, message.socket);
         connection.last(true);
@@ -230,13 +241,9 @@ export class NodeEdge implements Edge {
     const { response } = handshake;
     connection.enter(response, () => {
       handshake.begin();
-      const target = checkRequest({
-        method: message.method as string,
-        target: message.url as string,
-        version: message.httpVersion,
-        headers: message.rawHeaders,
-      });
-      const refusal = isRefusal(target) ? { ...target, headers: [] } : checkHandshake(headOf(message));
+      const head = headOf(message);
+      const target = checkRequest(head);
+      const refusal = isRefusal(target) ? target : checkHandshake(head);
       if (refusal !== undefined) {
         this.#refused(refusal, message.socket);
         answerText(response, refusal.status, refusal.text, refusal.headers);
@@ -246,7 +253,7 @@ export class NodeEdge implements Edge {
 
   #read(
     message: IncomingMessage,
-    body: NodeBody | undefined,
+    body: ClientBody | undefined,
     target: Target,
     secure: boolean,
     version: string,
@@ -271,7 +278,7 @@ export class NodeEdge implements Edge {
     // Any error but a parser's is a broken connection: nothing can be answered.
     if (!socket.writable || !(code.startsWith('HPE_') || code === 'ERR_HTTP_REQUEST_TIMEOUT')) socket.destroy();
     else {
-      const { status, text } = this.#refusal(error);
+      const { status, text } = parserRefusal(error, this.#options.clientBufferSize);
       const address = plainAddress(socket.remoteAddress);
       NodeConnection.of(socket)?.refuse(() => {
         // Bytes after a request that asked for a close are not a request.
@@ -285,28 +292,6 @@ export class NodeEdge implements Edge {
   #refused({ text, status }: Refusal, { remoteAddress }: Socket): void {
     this.#deps.events.requestRefused(text.trimEnd(), status, plainAddress(remoteAddress));
   }
-
-  #refusal(error: NodeJS.ErrnoException): Refusal {
-    if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') return { status: 408, text: 'Request timed out.\n' };
-    const { code, rawPacket, bytesParsed } = error as ParserError;
-    if (code === 'HPE_INVALID_METHOD' && rawPacket !== undefined) {
-      const refusal = checkMethodAt(rawPacket, bytesParsed ?? 0);
-      if (refusal !== undefined) return refusal;
-    }
-    if (error.code !== 'HPE_HEADER_OVERFLOW') {
-      return { status: 400, text: `Failed to parse request: ${describe(error)}\n` };
-    }
-    const limit = this.#options.clientBufferSize;
-    return { status: 431, text: `Request header size exceeded limit of ${limit} bytes.\n` };
-  }
-}
-
-/** The error of node's parser for bytes that it rejects. */
-interface ParserError extends NodeJS.ErrnoException {
-  /** What was being parsed. */
-  readonly rawPacket?: Buffer;
-  /** How far it came. */
-  readonly bytesParsed?: number;
 }
 
 /** The socket of an event of node's server, whose arguments hold it itself or its request. */
@@ -315,46 +300,48 @@ function socketOf([first, second]: readonly unknown[]): Socket {
   return second instanceof Socket ? second : (first as IncomingMessage).socket;
 }
 
-function readBody(
-  message: IncomingMessage,
-  answer: ServerResponse,
-  response: NodeResponse,
-  expectsContinue: boolean,
-): NodeBody | undefined {
-  const length = headerValue(message.rawHeaders, 'content-length');
-  const chunked = headerValue(message.rawHeaders, 'transfer-encoding') !== undefined;
-  if (!chunked && (length === undefined || Number(length) === 0)) return undefined;
-  const onRead = expectsContinue ? continuation(answer, response) : undefined;
-  const body = new NodeBody(message, chunked ? undefined : Number(length), (error) => response.faulted(error), onRead);
-  response.body = body;
-  answer.once('finish', () => body.drop());
-  return body;
-}
-
-/** Sends 100 Continue when called: once the body is read. */
-function continuation(answer: ServerResponse, response: NodeResponse): () => void {
-  const { shouldKeepAlive } = answer;
-  // Before the 100 the client may send its next request or the body: only a close keeps them apart.
-  answer.shouldKeepAlive = false;
-  return () => {
-    if (answer.headersSent || response.over) return;
-    answer.shouldKeepAlive = shouldKeepAlive;
-    answer.writeContinue();
+/** The limits that node itself keeps. */
+function serverOptions(options: NodeEdgeOptions): ServerOptions {
+  const { clientBufferSize, clientKeepAliveTimeout, clientHeaderTimeout } = options;
+  return {
+    maxHeaderSize: clientBufferSize,
+    keepAliveTimeout: clientKeepAliveTimeout,
+    headersTimeout: clientHeaderTimeout,
+    // By default node checks its time limits every 30 s only.
+    connectionsCheckingInterval: Math.min(5_000, Math.ceil(clientHeaderTimeout / 4)),
+    // An upload may take as long as it moves; what bounds it is the origin's inactivity limit.
+    requestTimeout: 0,
+    // Node's own answer to a missing Host has no text: `request-check` gives one.
+    requireHostHeader: false,
+    insecureHTTPParser: false,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: 30_000,
   };
 }
 
-/** The parts of a message that `checkHandshake` reads. */
-function headOf(message: IncomingMessage): HandshakeHead {
-  return { method: message.method as string, version: message.httpVersion, headers: message.rawHeaders };
+/**
+ * Closes connections beyond `max`, and counts them as refused. Not by node's own limit, which would hand a
+ * connection from one full process to the next for ever. Call it before the edge makes its connections. A
+ * connection that node takes once more, as after a hold, is not a new one.
+ */
+function limitConnections(server: Server, max: number, events: EdgeEvents): void {
+  let open = 0;
+  server.prependListener('connection', (socket: Socket) => {
+    if (NodeConnection.of(socket) !== undefined) return;
+    open++;
+    socket.once('close', () => open--);
+    if (open <= max) return;
+    socket.destroy();
+    events.connectionRefused();
+  });
 }
 
-function describe(error: NodeJS.ErrnoException): string {
-  const text = error.message.replace(/^Parse Error: /, '');
-  return text.charAt(0).toLowerCase() + text.slice(1);
-}
-
-/** The address as an operator writes it: IPv4 without the IPv6 mapping. */
-function plainAddress(address: string | undefined): string {
-  if (address === undefined) return '';
-  return address.startsWith('::ffff:') ? address.slice(7) : address;
+/** Turns new connections away where the file descriptors that are left are kept for other things. */
+function keepReserve(server: Server, descriptors: Descriptors, events: EdgeEvents): void {
+  server.prependListener('connection', (socket: Socket) => {
+    if (socket.destroyed || NodeConnection.of(socket) !== undefined || descriptors.admits('client')) return;
+    socket.destroy();
+    events.descriptorsShort();
+  });
 }

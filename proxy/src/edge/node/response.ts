@@ -3,17 +3,20 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Containment } from '@holdfast/control-api';
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
-import { passableTrailers, saysTrailers } from '../../http/trailers.js';
+import { passableTrailers, saysTrailers } from '../../http/fields.js';
 import type { Flushable, FlushQueue } from '../../runtime/flush-queue.js';
-import type { DirectHandle, DirectWriter, DirectWrites } from '../../runtime/node-internals/direct-writes.js';
 import { flushBodiless } from '../../runtime/node-internals/http-socket.js';
-import { queuedWrites, WRITE_BYTES } from '../../runtime/node-internals/queued-writes.js';
+import {
+  type DirectHandle,
+  type DirectWriter,
+  type DirectWrites,
+  queuedWrites,
+  WRITE_BYTES,
+} from '../../runtime/node-internals/socket-writes.js';
 import { checkedHeaders } from '../client-headers.js';
-import { endFaulty, type FaultyResponse } from '../edge-answers.js';
-import type { ResponseHandler } from '../port.js';
-import type { StreamPiece } from '../stream-piece.js';
+import { callGone, endFaulty, type FaultyResponse } from '../edge-answers.js';
+import type { ResponseHandler, StreamPiece } from '../port.js';
 import { addTrailers, announceTrailers, chunkOf, cutAnswer, endAnswer, interimHead, newAnswer } from './answer.js';
-import type { NodeBody } from './body.js';
 
 /** Ends a chunked body (RFC 9112 §7.1). */
 const LAST_CHUNK = Buffer.from('0\r\n\r\n');
@@ -39,8 +42,8 @@ export interface NodeResponseDeps {
  */
 export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
   bodyBytes = 0;
-  /** The body of the request, while it may be read. */
-  body: NodeBody | undefined;
+  /** The body of the request, while it may be read: `break` says that the rest will not come. */
+  body: { break(): void } | undefined;
   /** Node's own object; undefined while the answer is held without it. */
   #response: ServerResponse | undefined;
   /** Where the answer goes while it is held without node's object. */
@@ -115,7 +118,7 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
   }
 
   setHandler(handler: ResponseHandler): void {
-    if (this.#gone) queueMicrotask(() => this.#tellGone(handler));
+    if (this.#gone) queueMicrotask(() => callGone(handler, this.#deps.faults));
     if (this.#over) return;
     this.#handler = handler;
     if (this.#isDestroyed) queueMicrotask(() => this.gone());
@@ -292,20 +295,12 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
     this.#handler = undefined;
     this.#dropPieces();
     this.body?.break();
-    if (handler !== undefined) this.#tellGone(handler);
+    if (handler !== undefined) callGone(handler, this.#deps.faults);
   }
 
   /** Reports an error of the code behind the answer, and ends the answer. */
   faulted(error: unknown): void {
     endFaulty(this, this.#handler, error, this.#deps.faults);
-  }
-
-  #tellGone(handler: ResponseHandler): void {
-    try {
-      handler.onGone();
-    } catch (error) {
-      this.#deps.faults.caught('client', error, handler);
-    }
   }
 
   /** Whether the answer is complete or broken off, as far as its handler is concerned. */

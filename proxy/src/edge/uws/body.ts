@@ -1,8 +1,47 @@
-/** Request bodies of the uws edge, and the bound on how much of them waits. */
-import { Fifo } from '../../runtime/fifo.js';
+/** Request bodies of the uws edge, the bound on how much of them waits, and the ticks that keep slow transfers alive. */
+import type { Containment } from '@holdfast/control-api';
+import type { Clock, Timer } from '../../runtime/clock.js';
+import { type Draining, drainSoon, Fifo } from '../../runtime/fifo.js';
 import type { BodySink, ClientBody } from '../port.js';
-import type { KeepAliveTicker, Transfer } from './keep-alive-ticker.js';
 import type { UwsAnswer } from './library.js';
+
+/** The library looks every 4 s and cuts after 8 s at the earliest. */
+export const TICK_MS = 4_000;
+
+/** A transfer that waits for its client. */
+export interface Transfer {
+  /** Resets the library's time limit for this transfer. */
+  tick(): void;
+}
+
+/** Ticks for all transfers of an edge, by one timer that runs only while there are some. */
+export class KeepAliveTicker {
+  readonly #clock: Clock;
+  readonly #faults: Containment;
+  readonly #transfers = new Set<Transfer>();
+  #timer: Timer | undefined;
+
+  constructor(clock: Clock, faults: Containment) {
+    this.#clock = clock;
+    this.#faults = faults;
+  }
+
+  /** Ticks for this one every `TICK_MS` until it is deleted. */
+  add(transfer: Transfer): void {
+    this.#transfers.add(transfer);
+    this.#timer ??= this.#clock.after(TICK_MS, this.#run);
+  }
+
+  delete(transfer: Transfer): void {
+    this.#transfers.delete(transfer);
+  }
+
+  readonly #run = (): void => {
+    this.#timer = undefined;
+    for (const transfer of [...this.#transfers]) this.#faults.run('timer', () => transfer.tick());
+    if (this.#transfers.size > 0) this.#timer = this.#clock.after(TICK_MS, this.#run);
+  };
+}
 
 /** The answer of the request, which the body notifies. */
 export interface BodyTurn {
@@ -92,7 +131,7 @@ export class UwsBacklog {
  * Must be made within the request's handler: what comes without a listener is lost. What the library has read before it
  * is asked for, usually no more than one read, is kept.
  */
-export class UwsBody implements ClientBody, Transfer, WaitingBody {
+export class UwsBody implements ClientBody, Transfer, WaitingBody, Draining {
   readonly length: number;
   readonly #ticker: KeepAliveTicker;
   readonly #backlog: UwsBacklog;
@@ -108,7 +147,7 @@ export class UwsBody implements ClientBody, Transfer, WaitingBody {
   #broken = false;
   #paused = false;
   #held = false;
-  #draining = false;
+  isDraining = false;
 
   constructor(answer: UwsAnswer, length: number, ticker: KeepAliveTicker, turn: BodyTurn, backlog = new UwsBacklog()) {
     this.length = length;
@@ -121,7 +160,7 @@ export class UwsBody implements ClientBody, Transfer, WaitingBody {
       try {
         this.#take(chunk, isLast);
       } catch (error) {
-        this.#faulted(error);
+        this.faulted(error);
       }
     });
     ticker.add(this);
@@ -129,7 +168,7 @@ export class UwsBody implements ClientBody, Transfer, WaitingBody {
 
   read(sink: BodySink): void {
     this.#sink = sink;
-    this.#drainSoon();
+    drainSoon(this);
   }
 
   pause(): void {
@@ -139,7 +178,7 @@ export class UwsBody implements ClientBody, Transfer, WaitingBody {
 
   resume(): void {
     this.#paused = false;
-    this.#drainSoon();
+    drainSoon(this);
   }
 
   /** The rest will not come, or is not wanted: the client has gone, or has its answer. */
@@ -155,13 +194,12 @@ export class UwsBody implements ClientBody, Transfer, WaitingBody {
     this.#broken = true;
     this.#kept.clear();
     this.#keptBytes = 0;
-    this.#drainSoon();
+    drainSoon(this);
   }
 
   /** Lets go of the library's object, which reads on by itself; called before the answer's end. */
   release(): void {
-    if (this.#answer !== undefined && this.#held) this.#answer.resume();
-    this.#held = false;
+    this.#readOn();
     this.#answer = undefined;
     this.#ticker.delete(this);
   }
@@ -185,7 +223,7 @@ export class UwsBody implements ClientBody, Transfer, WaitingBody {
       this.#answer.pause();
       this.#answer.resume();
     } else if (this.#keptBytes < AHEAD_MAX) {
-      this.#release();
+      this.#readOn();
       // That a client has gone shows within one turn.
       setImmediate(() => {
         if (this.#paused || this.#sink === undefined) this.#holdIfFull();
@@ -211,7 +249,7 @@ export class UwsBody implements ClientBody, Transfer, WaitingBody {
     }
     if (this.#kept.length > 0) {
       if (this.#sink === undefined || this.#paused) this.#holdIfFull();
-    } else if (isLast) this.#drainSoon();
+    } else if (isLast) drainSoon(this);
   }
 
   #waits(change: number): void {
@@ -225,26 +263,14 @@ export class UwsBody implements ClientBody, Transfer, WaitingBody {
     this.#answer.pause();
   }
 
-  #release(): void {
+  #readOn(): void {
     if (!this.#held) return;
     this.#held = false;
     this.#answer?.resume();
   }
 
-  #drainSoon(): void {
-    if (this.#draining) return;
-    this.#draining = true;
-    queueMicrotask(() => {
-      this.#draining = false;
-      try {
-        this.#drain();
-      } catch (error) {
-        this.#faulted(error);
-      }
-    });
-  }
-
-  #drain(): void {
+  /** Hands over what waits; called by `drainSoon`. */
+  drain(): void {
     const sink = this.#sink;
     if (sink === undefined) return;
     while (this.#kept.length > 0) {
@@ -256,10 +282,11 @@ export class UwsBody implements ClientBody, Transfer, WaitingBody {
     if (this.#broken) this.#finish(sink, false);
     else if (this.#paused) return;
     else if (this.#complete) this.#finish(sink, true);
-    else this.#release();
+    else this.#readOn();
   }
 
-  #faulted(error: unknown): void {
+  /** Reports what its reader has thrown; nothing more is read. */
+  faulted(error: unknown): void {
     this.#sink = undefined;
     this.#turn.faulted(error);
   }

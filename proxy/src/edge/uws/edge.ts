@@ -1,21 +1,18 @@
 /**
- * The `uws` edge: its listeners, and binding them.
- *
- * It costs less for each connection and each delivery than the node edge, and has limits of its own: docs/edges.md.
+ * The `uws` edge: binds its listeners, and has the kernel detect clients that have vanished.
  */
+import { spawn } from 'node:child_process';
+import { readdirSync, readlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { uncontained } from '@holdfast/control-api';
 import { EdgeError } from '../../errors.js';
 import { FlushQueue } from '../../runtime/flush-queue.js';
-import { applySocketOwner, listenError, prepareSocketFile, removeSocketFile } from '../listening.js';
+import { applySocketOwner, boundTo, listenError, prepareSocketFile, removeSocketFile } from '../listening.js';
 import type { BoundListener, Edge, EdgeHandler, Listener } from '../port.js';
-import { UwsBacklog } from './body.js';
+import { KeepAliveTicker, UwsBacklog } from './body.js';
 import { makeTlsApp, UwsCertificates } from './certificates.js';
-import { KeepAliveTicker } from './keep-alive-ticker.js';
 import type { UwsLibrary, UwsToken } from './library.js';
-import type { UwsEdgeDeps, UwsEdgeOptions } from './listener.js';
-import { type ListenerDeps, UwsListener } from './listener.js';
-import { openedBy, probeConnections } from './probes.js';
+import { type ListenerDeps, type UwsEdgeDeps, type UwsEdgeOptions, UwsListener } from './listener.js';
 
 /** A listener that is bound. */
 interface Open {
@@ -68,10 +65,7 @@ export class UwsEdge implements Edge {
       path: listener.path,
       certificates: secure ? new UwsCertificates(serving, certificates, port, this.#deps.clock) : undefined,
     });
-    if (listener.path !== undefined) return { ...listener, url: `unix:${listener.path}` };
-    const host = listener.host ?? '0.0.0.0';
-    const shown = host.includes(':') ? `[${host}]` : host;
-    return { ...listener, port, url: `${secure ? 'https' : 'http'}://${shown}:${port}` };
+    return boundTo(listener, listener.host ?? '0.0.0.0', port);
   }
 
   stopAccepting(): void {
@@ -118,4 +112,83 @@ export class UwsEdge implements Edge {
     probe.close();
     return listenError(error ?? new EdgeError('ERR_EDGE_LISTEN', 'the library could not bind it'), listener);
   }
+}
+
+/**
+ * How long a connection is silent before the first probe, in ms; ten more follow, a second apart. As on the node edge.
+ *
+ * @limit {s} of silence before the kernel probes a client, ten times a second apart; also on the node edge
+ * @over connection broken: the client counts as gone
+ */
+const SILENCE_MS = 30_000;
+
+/**
+ * How long the other process may take, in ms.
+ *
+ * @limit {s} for the process that sets this on a listener
+ * @over clients are not probed, logged
+ */
+const SETTING_MS = 10_000;
+
+const FIRST_FD = 3;
+
+/**
+ * Sets TCP keep-alive, which the library does not, nor gives a descriptor. But connections inherit the options of the listening
+ * socket, which appears among the descriptors of the process while the library opens it. Node sets the option only on sockets
+ * of its own: a short-lived node process gets the listening socket as one of its own, which is the same socket in the kernel.
+ * It is run with the number of descriptors; the first is `FIRST_FD`.
+ */
+const SCRIPT = `const { Socket } = require('node:net');
+for (let i = 0; i < Number(process.argv[1]); i++)
+  new Socket({ fd: ${FIRST_FD} + i, readable: false, writable: false }).setKeepAlive(true, ${SILENCE_MS});
+process.exit();`;
+
+/** What became of `act`, and the descriptors of the sockets that it has opened: none where the system does not list them. */
+function openedBy<T>(act: () => T): { readonly value: T; readonly sockets: readonly number[] } {
+  const before = socketsOfProcess();
+  const value = act();
+  const sockets = [...socketsOfProcess()].flatMap(([name, fd]) => (before.has(name) ? [] : [fd]));
+  return { value, sockets };
+}
+
+/**
+ * Has connections that come in on these listening sockets probed once they are silent. Resolves with the reason when that
+ * cannot be had; never rejects.
+ */
+function probeConnections(sockets: readonly number[]): Promise<string | undefined> {
+  if (sockets.length === 0) return Promise.resolve('the descriptor of the listener was not found in /proc/self/fd');
+  return new Promise((resolve) => {
+    try {
+      // Without our environment, which may ask every node process for something, such as a debugger's port.
+      const child = spawn(process.execPath, ['-e', SCRIPT, String(sockets.length)], {
+        env: {},
+        stdio: ['ignore', 'ignore', 'ignore', ...sockets],
+        timeout: SETTING_MS,
+      });
+      child.once('error', (error) => resolve(error.message));
+      child.once('exit', (code, signal) => resolve(code === 0 ? undefined : `node ended with ${signal ?? code}`));
+    } catch (error) {
+      resolve((error as Error).message);
+    }
+  });
+}
+
+/** The kernel's name of each socket that is open in this process, with its descriptor. */
+function socketsOfProcess(): ReadonlyMap<string, number> {
+  const sockets = new Map<string, number>();
+  let names: string[] = [];
+  try {
+    names = readdirSync('/proc/self/fd');
+  } catch {
+    // No Linux.
+  }
+  for (const name of names) {
+    try {
+      const target = readlinkSync(`/proc/self/fd/${name}`);
+      if (target.startsWith('socket:')) sockets.set(target, Number(name));
+    } catch {
+      // Closed since it was listed, as the descriptor of the list is.
+    }
+  }
+  return sockets;
 }

@@ -1,8 +1,4 @@
-/**
- * Loads the binary of uWebSockets.js, and declares the part of it that is used. Its only importer.
- *
- * The library's rules: a request is dead after the handler's turn; everything is written inside `cork`.
- */
+/** Loads the binary of uWebSockets.js, and declares the part of it that is used. */
 import { createRequire } from 'node:module';
 import { EdgeError } from '../../errors.js';
 
@@ -82,7 +78,7 @@ export interface UwsWebSocketRoute<T> {
 /** A bound listener, or false. */
 export type UwsToken = object | false;
 
-/** Routes and their connections. */
+/** Routes and their connections. Everything is written inside `cork`. */
 export interface UwsApp {
   any(pattern: string, handler: (answer: UwsAnswer, request: UwsRequest) => void): this;
   ws<T>(pattern: string, route: UwsWebSocketRoute<T>): this;

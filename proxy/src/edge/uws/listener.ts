@@ -1,20 +1,26 @@
-/** One listener of the uws edge: its options, its routes, its connections, and the path from a request to the `EdgeHandler`. */
-import type { Containment } from '@holdfast/control-api';
+/**
+ * One listener of the uws edge: its routes, its connections, and the path from a request or handshake to the `EdgeHandler`.
+ */
 import { headerValue, headerValues, type RawHeaders } from '@holdfast/grip';
 import type { Options } from '../../config/table.js';
-import type { Clock } from '../../runtime/clock.js';
-import type { Descriptors } from '../../runtime/descriptors.js';
+import { extensionsNamed, type MessageSocket } from '../../websocket/message-socket.js';
+import { acceptedHeaders } from '../client-headers.js';
 import { answerText } from '../edge-answers.js';
-import { asksForWebSocket, checkHandshake } from '../handshake-check.js';
-import type { ClientRequest, EdgeEvents, EdgeHandler } from '../port.js';
-import { checkRequest, isRefusal, type Refusal, type Target } from '../request-check.js';
+import type { ClientHandshake, ClientRequest, EdgeDeps, EdgeHandler } from '../port.js';
+import {
+  asksForWebSocket,
+  checkHandshake,
+  checkRequest,
+  isRefusal,
+  type Refusal,
+  type Target,
+} from '../request-check.js';
 import type { TlsCertificates } from '../tls-certificates.js';
 import { type UwsBacklog, UwsBody } from './body.js';
-import { UwsHandshake } from './handshake.js';
+import { checkUwsRequest, copyHead, headText, type UwsHead, writeLines } from './heads.js';
 import type { UwsAnswer, UwsApp, UwsLibrary, UwsRequest } from './library.js';
-import { checkUwsRequest, copyHead, type UwsHead } from './request.js';
 import { type AnswerShape, UwsResponse, type UwsResponseDeps } from './response.js';
-import type { UwsSocketData, UwsSocketDeps } from './socket.js';
+import { UwsSocket, type UwsSocketData, type UwsSocketDeps } from './socket.js';
 
 const CLOSE = /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i;
 const UPGRADE = /(?:^|,)[ \t]*upgrade[ \t]*(?:,|$)/i;
@@ -35,23 +41,14 @@ export interface UwsEdgeOptions
 }
 
 /** The collaborators of the edge. */
-export interface UwsEdgeDeps {
-  readonly clock: Clock;
-  readonly events: EdgeEvents;
-  /** Left out: nothing is contained. */
-  readonly faults?: Containment;
-  readonly descriptors: Descriptors;
+export interface UwsEdgeDeps extends EdgeDeps {
   /** Left out: the kernel is not asked to probe silent connections. `failed` is called where it cannot be. */
   readonly probes?: { readonly failed: (why: string) => void };
-  /** A new id for each request, unique within this node. */
-  readonly nextId: () => string;
 }
 
 /** The collaborators that the listeners of an edge share. */
 export type ListenerDeps = UwsEdgeDeps &
   Pick<UwsResponseDeps, 'flushes' | 'ticker' | 'faults'> & { readonly backlog: UwsBacklog };
-
-type Refused = Refusal & { readonly headers?: RawHeaders };
 
 /** Serves the connections of one app. */
 export class UwsListener implements UwsResponseDeps {
@@ -175,7 +172,7 @@ export class UwsListener implements UwsResponseDeps {
     const connection = headerValues(headers, 'connection');
     const asks = connection.some((value) => UPGRADE.test(value)) && asksForWebSocket(headers);
     const target = this.#check(head, asks);
-    const response = new UwsResponse(answer, shapeOf(head, connection, asks, 'status' in target), this);
+    const response = new UwsResponse(answer, shapeOf(head, connection, asks, isRefusal(target)), this);
     this.#busy++;
     try {
       this.#hand(head, target, response, asks ? context : undefined, answer);
@@ -185,9 +182,9 @@ export class UwsListener implements UwsResponseDeps {
   }
 
   /** Refuses the request, or gives it to the handler: as a handshake where there is a `context` for it. */
-  #hand(head: UwsHead, target: Target | Refused, response: UwsResponse, context: unknown, answer: UwsAnswer): void {
+  #hand(head: UwsHead, target: Target | Refusal, response: UwsResponse, context: unknown, answer: UwsAnswer): void {
     const { headers } = head;
-    if ('status' in target) {
+    if (isRefusal(target)) {
       this.#deps.events.requestRefused(target.text.trimEnd(), target.status, head.clientAddress);
       // The answer goes out at the end of the turn. If more follows in the same segment, the library cuts the connection, since
       // this request is not answered yet; answered at once, the next one would be served. The connection is cut with the
@@ -208,13 +205,13 @@ export class UwsListener implements UwsResponseDeps {
     }
   }
 
-  #check(head: UwsHead, asks: boolean): Target | Refused {
+  #check(head: UwsHead, asks: boolean): Target | Refusal {
     const refusal = checkUwsRequest(head, this.#options.clientBufferSize);
     if (refusal !== undefined) return refusal;
     const { method, target, headers } = head;
-    const outcome = checkRequest({ method, target, version: '1.1', headers });
-    if (isRefusal(outcome) || !asks) return outcome;
-    return checkHandshake({ method, version: '1.1', headers }) ?? outcome;
+    const checked = { method, target, version: '1.1', headers };
+    const outcome = checkRequest(checked);
+    return isRefusal(outcome) || !asks ? outcome : (checkHandshake(checked) ?? outcome);
   }
 
   #bodyOf(answer: UwsAnswer, headers: RawHeaders, response: UwsResponse): UwsBody | undefined {
@@ -253,4 +250,44 @@ function shapeOf({ method }: UwsHead, connection: readonly string[], asks: boole
   const closesByItself = connection[0]?.length === CLOSE_LENGTH;
   const closes = asks || isRefusal || closesByItself || connection.some((value) => CLOSE.test(value));
   return { isHead: method === 'HEAD', closes, closesByItself, isRefusal };
+}
+
+/** What the library needs for the 101: available within the request's handler only. */
+interface UwsOffer {
+  readonly headers: RawHeaders;
+  readonly key: string;
+  readonly context: unknown;
+}
+
+/** A handshake that waits for its origin. */
+class UwsHandshake implements ClientHandshake {
+  readonly response: UwsResponse;
+  readonly #offer: UwsOffer;
+  readonly #deps: UwsSocketDeps;
+
+  constructor(response: UwsResponse, offer: UwsOffer, deps: UwsSocketDeps) {
+    this.response = response;
+    this.#offer = offer;
+    this.#deps = deps;
+  }
+
+  accept(headers: RawHeaders, extensions?: string): MessageSocket | undefined {
+    if (this.response.over) return undefined;
+    const kept = acceptedHeaders(headers);
+    if (extensions !== undefined) kept.push('Sec-WebSocket-Extensions', extensions);
+    const text = headText({ status: 101, reason: 'Switching Protocols', headers: kept }, 'switch');
+    const deflate = this.#deps.compression
+      ? extensionsNamed(headerValues(this.#offer.headers, 'sec-websocket-extensions'), 'permessage-deflate').join(', ')
+      : '';
+    const answer = this.response.release();
+    if (answer === undefined) return undefined;
+    const socket = new UwsSocket(this.#deps, deflate !== '');
+    const data: UwsSocketData = { socket };
+    answer.cork(() => writeLines(answer, text, false));
+    // Not in the cork, though the library then writes its fields one by one (360 µs a handshake instead of 180): at the end of
+    // a cork it looks whether the answer was the last of its connection, in memory that the upgrade has freed. Whatever
+    // has taken that memory meanwhile may make it close the new WebSocket. The subprotocol is among the origin's fields.
+    answer.upgrade(data, this.#offer.key, '', deflate, this.#offer.context);
+    return socket;
+  }
 }

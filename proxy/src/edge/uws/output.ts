@@ -2,8 +2,8 @@
  * The bytes of one answer on the uws edge until the library has them: the queue, the framing, what shares a cork, and how the
  * end is written.
  */
-import { WRITE_BYTES } from '../../runtime/node-internals/queued-writes.js';
-import { cutOf, writeLines } from './head.js';
+import { WRITE_BYTES } from '../../runtime/node-internals/socket-writes.js';
+import { cutOf, writeLines } from './heads.js';
 import type { UwsAnswer } from './library.js';
 
 /**

@@ -1,20 +1,12 @@
-/**
- * The answer to one request on the uws edge, from head to last byte. `output` hands the bytes over.
- *
- * The library has an unbounded buffer behind each answer, and does not report what is in it. So what a client does not take
- * waits here: nothing more is handed over from the moment the library reports that something waits there too. It may
- * report late, by one cork.
- */
+/** The answer to one request on the uws edge, from head to last byte. */
 import type { Containment } from '@holdfast/control-api';
-import { headerValue, type ResponseHead } from '@holdfast/grip';
+import type { ResponseHead } from '@holdfast/grip';
 import type { Clock, Timer } from '../../runtime/clock.js';
 import type { Flushable, FlushQueue } from '../../runtime/flush-queue.js';
-import { endFaulty, type FaultyResponse } from '../edge-answers.js';
-import type { ResponseHandler } from '../port.js';
-import type { StreamPiece } from '../stream-piece.js';
-import type { BodyTurn, UwsBody } from './body.js';
-import { headText } from './head.js';
-import type { KeepAliveTicker, Transfer } from './keep-alive-ticker.js';
+import { callGone, endFaulty, type FaultyResponse } from '../edge-answers.js';
+import type { ResponseHandler, StreamPiece } from '../port.js';
+import type { BodyTurn, KeepAliveTicker, Transfer, UwsBody } from './body.js';
+import { headText, isEventStream } from './heads.js';
 import type { UwsAnswer } from './library.js';
 import { CORK_MAX, type OutputOwner, UwsOutput } from './output.js';
 
@@ -67,7 +59,11 @@ export interface AnswerShape {
 
 const nothing = (): void => {};
 
-/** A client response carried by uWebSockets.js. */
+/**
+ * A client response carried by uWebSockets.js. The library has an unbounded buffer behind each answer, and does not report what is
+ * in it. So what a client does not take waits here: nothing more is handed over from the moment the library reports that
+ * something waits there too. It may report late, by one cork.
+ */
 export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputOwner, BodyTurn {
   /** The body of the request, while some of it may be on its way. */
   body: UwsBody | undefined;
@@ -135,7 +131,7 @@ export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputO
   }
 
   setHandler(handler: ResponseHandler): void {
-    if (this.#gone) queueMicrotask(() => this.#tellGone(handler));
+    if (this.#gone) queueMicrotask(() => callGone(handler, this.#deps.faults));
     if (!this.#over) this.#handler = handler;
   }
 
@@ -257,7 +253,7 @@ export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputO
     else if (this.#ending) this.#finish(this.#answer);
     else if (this.#starved) {
       this.#starved = false;
-      this.#tellWritable(this.#handler);
+      this.#callWritable(this.#handler);
     }
   }
 
@@ -343,9 +339,9 @@ export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputO
     this.#over = true;
     this.#handler = undefined;
     this.#leave();
-    // With the last bytes of its length an answer is complete before its handler, who waits, has said so. Within the call of the
+    // With the last bytes of its length an answer is complete before its handler, which waits, has said so. Within the call of the
     // library in which that is noticed nothing else may be done.
-    if (handler !== undefined) queueMicrotask(() => this.#tellWritable(handler));
+    if (handler !== undefined) queueMicrotask(() => this.#callWritable(handler));
   }
 
   /** Cuts the connection; what waits is lost. */
@@ -365,7 +361,7 @@ export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputO
     this.#over = true;
     this.#handler = undefined;
     this.#leave();
-    if (handler !== undefined) this.#tellGone(handler);
+    if (handler !== undefined) callGone(handler, this.#deps.faults);
   }
 
   /** After a fault in writing it. */
@@ -373,19 +369,11 @@ export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputO
     this.#cut();
   }
 
-  #tellWritable(handler: ResponseHandler | undefined): void {
+  #callWritable(handler: ResponseHandler | undefined): void {
     try {
       handler?.onWritable();
     } catch (error) {
       endFaulty(this, handler, error, this.#deps.faults);
-    }
-  }
-
-  #tellGone(handler: ResponseHandler): void {
-    try {
-      handler.onGone();
-    } catch (error) {
-      this.#deps.faults.caught('client', error, handler);
     }
   }
 
@@ -399,10 +387,4 @@ export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputO
     this.body?.break();
     this.#deps.answered();
   }
-}
-
-/** Whether a comment may be put before the body: not within a coding of its bytes. */
-function isEventStream({ headers }: ResponseHead): boolean {
-  if (headerValue(headers, 'content-encoding') !== undefined) return false;
-  return headerValue(headers, 'content-type')?.trim().toLowerCase().startsWith('text/event-stream') === true;
 }

@@ -1,18 +1,15 @@
-/**
- * An open WebSocket of a client of the uws edge.
- *
- * The library answers pings and Closes itself, and has no way to stop reading: messages that arrive while the handler is not
- * ready wait here, up to a limit.
- */
+/** An open WebSocket of a client of the uws edge. */
 import type { Containment } from '@holdfast/control-api';
 import type { Clock, Timer } from '../../runtime/clock.js';
-import { Fifo } from '../../runtime/fifo.js';
+import { type Draining, drainSoon, Fifo } from '../../runtime/fifo.js';
 import type { Flushable, FlushQueue } from '../../runtime/flush-queue.js';
-import type { FramePiece } from '../../websocket/frame-piece.js';
 import {
   endFaultySocket,
+  type FramePiece,
+  LOST,
   type MessageSocket,
   type MessageType,
+  NO_CODE,
   type SocketHandler,
 } from '../../websocket/message-socket.js';
 import type { UwsWebSocket } from './library.js';
@@ -26,7 +23,7 @@ import type { UwsWebSocket } from './library.js';
 const HIGH_WATER = 262_144;
 
 /**
- * Most bytes of messages that wait for an handler that does not take them, where each counts `KEPT_BYTES` beside its content;
+ * Most bytes of messages that wait for a handler that does not take them, where each counts `KEPT_BYTES` beside its content;
  * with more the connection is cut.
  *
  * @limit {MiB} of messages that an origin does not take, each counted with `KEPT_BYTES`
@@ -65,10 +62,6 @@ const CLOSE_TIMEOUT_MS = 5_000;
 /** Shorter messages are not worth compressing, in bytes. */
 const COMPRESS_MIN = 512;
 
-/** RFC 6455 §7.1.5: no Close frame, and one without a code. */
-const LOST = 1006;
-const NO_CODE = 1005;
-
 /** Messages that the handler has not taken yet. */
 interface Kept {
   readonly messages: Fifo<[MessageType, Buffer]>;
@@ -102,8 +95,11 @@ interface Ending {
   readonly reason: Buffer;
 }
 
-/** A client's WebSocket. */
-export class UwsSocket implements MessageSocket, Flushable {
+/**
+ * A client's WebSocket. The library answers pings and Closes itself, and has no way to stop reading: messages that arrive while
+ * the handler is not ready wait here, up to a limit.
+ */
+export class UwsSocket implements MessageSocket, Flushable, Draining {
   readonly #deps: UwsSocketDeps;
   /** Whether compression may have been negotiated. */
   readonly #deflates: boolean;
@@ -121,7 +117,7 @@ export class UwsSocket implements MessageSocket, Flushable {
   #ending: Ending | undefined;
   #fault: Error | undefined;
   #paused = false;
-  #draining = false;
+  isDraining = false;
   #starved = false;
   /** A Close frame that waits for the messages before it. */
   #closing: Ending | undefined;
@@ -136,7 +132,7 @@ export class UwsSocket implements MessageSocket, Flushable {
 
   setHandler(handler: SocketHandler): void {
     this.#handler = handler;
-    this.#drainSoon();
+    drainSoon(this);
   }
 
   send(type: MessageType, data: Buffer): boolean {
@@ -184,7 +180,7 @@ export class UwsSocket implements MessageSocket, Flushable {
 
   resume(): void {
     this.#paused = false;
-    this.#drainSoon();
+    drainSoon(this);
   }
 
   get waiting(): number {
@@ -264,7 +260,7 @@ export class UwsSocket implements MessageSocket, Flushable {
     const why = code === LOST ? text.toString() : '';
     if (why !== '' && why !== ENDED && why !== UNKNOWN_CODE) this.#fault ??= new Error(why);
     this.#ending = why === UNKNOWN_CODE ? { code: NO_CODE, reason: Buffer.alloc(0) } : { code, reason: text };
-    this.#drainSoon();
+    drainSoon(this);
   }
 
   /** Reports an error of the handler or of the socket itself, and closes the socket. */
@@ -315,20 +311,8 @@ export class UwsSocket implements MessageSocket, Flushable {
     this.#socket.end(closing.code, closing.reason);
   }
 
-  #drainSoon(): void {
-    if (this.#draining) return;
-    this.#draining = true;
-    queueMicrotask(() => {
-      this.#draining = false;
-      try {
-        this.#drain();
-      } catch (error) {
-        this.faulted(error);
-      }
-    });
-  }
-
-  #drain(): void {
+  /** Hands over the messages that wait, and then the end; called by `drainSoon`. */
+  drain(): void {
     for (let kept = this.#kept; kept !== undefined; kept = this.#kept) {
       if (this.#paused || this.#handler === undefined) return;
       const [type, data] = kept.messages.shift() as [MessageType, Buffer];

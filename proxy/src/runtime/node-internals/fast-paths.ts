@@ -1,13 +1,9 @@
-/**
- * Which paths past the public interfaces of node and undici this process can use. Each has a fall-back that costs more; they
- * are probed once at the start, so that a new version of either shows in the log and the metrics and not only in the load.
- */
+/** Which paths past the public interfaces of node and undici this process can use. */
 import { createServer, type IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { Writable } from 'node:stream';
-import { handlePrototype, streamBinding } from './direct-writes.js';
 import { attachHttp, canFlushBodiless, canHoldReading, detachHttp, isDetached } from './http-socket.js';
-import { queuedWrites } from './queued-writes.js';
+import { handlePrototype, queuedWrites, streamBinding } from './socket-writes.js';
 
 /**
  * The paths, as the label of the metric has them:
@@ -33,7 +29,10 @@ export type FastPath = (typeof fastPaths)[number];
 
 const REQUEST = Buffer.from('GET / HTTP/1.1\r\nHost: probe\r\n\r\n');
 
-/** What is known of each path. */
+/**
+ * What is known of each path. Each has a fall-back that costs more; they are probed once at the start, so that a new version of
+ * node or undici shows in the log and the metrics and not only in the load.
+ */
 export class FastPaths {
   readonly #active = new Map<FastPath, boolean>();
 

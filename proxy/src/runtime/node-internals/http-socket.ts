@@ -1,7 +1,4 @@
-/**
- * What is done to the sockets of node:http by names that node does not document: taking HTTP off a socket and putting it on
- * again, pausing its parser, and seeing how far its writes have come. `fast-paths` probes all of it.
- */
+/** What is done to the sockets of node:http by names that node does not document; `fast-paths` probes all of it. */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 

@@ -1,7 +1,4 @@
-/**
- * Owns: reading an answer of WebSocket-over-HTTP: whether it is one, its events, and which of its header fields are for
- * the client. Does not own: what is done with them, meta (http-meta.ts), or the codec (grip).
- */
+/** The messages of WebSocket-over-HTTP: the header fields of a request, the meta that an origin keeps in them, and reading an answer. */
 import { isUtf8 } from 'node:buffer';
 import {
   GripError,
@@ -14,10 +11,9 @@ import {
   type WsEvent,
 } from '@holdfast/grip';
 import { OriginError } from '../../errors.js';
-import { isOfOneBody } from '../../http/body-fields.js';
+import { isOfOneBody } from '../../http/fields.js';
 import type { MessageType } from '../../websocket/message-socket.js';
-import { MAX_REFUSAL } from '../session-parts.js';
-import { isSetMeta } from './meta.js';
+import { MAX_REFUSAL } from '../session-deps.js';
 
 /** Media type of events, in requests and answers. */
 export const EVENTS_TYPE = 'application/websocket-events';
@@ -125,4 +121,78 @@ export function asOriginError(error: unknown): OriginError {
 /** An answer that breaks WebSocket-over-HTTP. */
 export function malformed(message: string, options?: ErrorOptions): OriginError {
   return new OriginError('ERR_ORIGIN_MALFORMED', message, 'no', options);
+}
+
+/** How a session presents itself to its origin. */
+export interface HttpNaming {
+  /** Names the session to the origin: the same in all of its requests, and no other session's. */
+  readonly connectionId: string;
+  /** Whether the `grip` extension is offered, in every request: not on `no_grip` routes, nor for trusted clients. */
+  readonly offersGrip: boolean;
+}
+
+/** As flat pairs. `meta` is what the origin has set; `replayed` of the content bytes it has seen before. */
+export function httpFields(naming: HttpNaming, meta: HttpMeta | undefined, replayed: number): string[] {
+  const fields = ['Accept', EVENTS_TYPE, 'Connection-Id', naming.connectionId, 'Content-Type', EVENTS_TYPE];
+  if (replayed > 0) fields.push('Content-Bytes-Replayed', String(replayed));
+  if (meta !== undefined) fields.push(...meta.headers);
+  if (naming.offersGrip) fields.push('Sec-WebSocket-Extensions', 'grip');
+  return fields;
+}
+
+const PREFIX = 'set-meta-';
+
+/**
+ * Most bytes of names and values together. Each entry is a header field of every request: more than this fits no
+ * server's limit of a request head anyhow.
+ *
+ * @limit {} bytes of meta that an origin keeps at a session over HTTP
+ * @over session broken off
+ */
+export const META_MAX_BYTES = 65_536;
+
+/** The entries of one session, in the order in which they were set. */
+export class HttpMeta {
+  /** Lower-case name → name as it came, value. */
+  readonly #entries = new Map<string, readonly [name: string, value: string]>();
+
+  /**
+   * Takes the `Set-Meta-*` fields of an answer over: a later one replaces an earlier one of the same name, whatever its
+   * case, and an empty one removes it. Throws OriginError ERR_ORIGIN_MALFORMED beyond {@link META_MAX_BYTES}.
+   */
+  take(headers: RawHeaders): void {
+    let taken = false;
+    for (let i = 0; i < headers.length; i += 2) {
+      const name = headers[i] as string;
+      if (!isSetMeta(name)) continue;
+      const value = headers[i + 1] as string;
+      const short = name.slice(PREFIX.length);
+      this.#entries.delete(short.toLowerCase());
+      if (value !== '') this.#entries.set(short.toLowerCase(), [short, value]);
+      taken = true;
+    }
+    if (taken && this.#bytes > META_MAX_BYTES) {
+      throw new OriginError('ERR_ORIGIN_MALFORMED', `more than ${META_MAX_BYTES} bytes of meta`, 'no');
+    }
+  }
+
+  /** The `Meta-*` fields of a request. */
+  get headers(): string[] {
+    return [...this.#entries.values()].flatMap(([name, value]) => [`Meta-${name}`, value]);
+  }
+
+  get #bytes(): number {
+    return this.headers.reduce((sum, text) => sum + text.length, 0);
+  }
+}
+
+/** Whether a header field sets meta. */
+function isSetMeta(name: string): boolean {
+  return name.length > PREFIX.length && name.slice(0, PREFIX.length).toLowerCase() === PREFIX;
+}
+
+/** Whether an answer has such a field. */
+export function setsMeta(headers: RawHeaders): boolean {
+  for (let i = 0; i < headers.length; i += 2) if (isSetMeta(headers[i] as string)) return true;
+  return false;
 }

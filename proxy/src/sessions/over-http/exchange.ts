@@ -1,7 +1,4 @@
-/**
- * Owns: one WebSocket-over-HTTP request with its repeats, until there is a whole answer or nothing more to try.
- * Does not own: what is asked, or what the answer means.
- */
+/** One WebSocket-over-HTTP request with its repeats, until there is a whole answer or nothing more to try. */
 import { type Containment, uncontained } from '@holdfast/control-api';
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
 import { DecodedAnswer } from '../../decoding/decoded-answer.js';
@@ -9,17 +6,17 @@ import { faultError, type OriginError } from '../../errors.js';
 import type { AnswerSink, OriginCall, OriginHandler } from '../../origin/port.js';
 import type { Clock, Timer } from '../../runtime/clock.js';
 import { KeptBytes } from '../../runtime/kept-bytes.js';
-import { Retry } from '../../runtime/retry.js';
+import { Retry } from '../../runtime/timers.js';
 import { answerBodyMax, type HttpAnswer, isEventsHead } from './events.js';
 
-/** Hears how an exchange ended: exactly one call, unless it was aborted; never from within `start`. */
+/** Who made an exchange, called at its end: exactly one call, unless it was aborted; never from within `start`. */
 export interface ExchangeOwner {
   exchangeAnswered(answer: HttpAnswer): void;
   exchangeFailed(error: OriginError): void;
 }
 
 /** What the exchanges of a session have in common. */
-export interface ExchangeParts {
+export interface ExchangeDeps {
   readonly clock: Clock;
   /** Left out: nothing is contained. */
   readonly faults?: Containment | undefined;
@@ -50,7 +47,7 @@ export interface ExchangeRequest {
  * status is an answer, whatever it is.
  */
 export class HttpExchange implements OriginHandler, AnswerSink {
-  readonly #parts: ExchangeParts;
+  readonly #deps: ExchangeDeps;
   readonly #request: ExchangeRequest;
   readonly #owner: ExchangeOwner;
   #retry: Retry | undefined;
@@ -61,8 +58,8 @@ export class HttpExchange implements OriginHandler, AnswerSink {
   #kept = new KeptBytes();
   #bodyMax = 0;
 
-  constructor(parts: ExchangeParts, request: ExchangeRequest, owner: ExchangeOwner) {
-    this.#parts = parts;
+  constructor(deps: ExchangeDeps, request: ExchangeRequest, owner: ExchangeOwner) {
+    this.#deps = deps;
     this.#request = request;
     this.#owner = owner;
   }
@@ -73,13 +70,13 @@ export class HttpExchange implements OriginHandler, AnswerSink {
     this.#kept = new KeptBytes();
     const { extra, body } = this.#request;
     // A refusal is the client's, as it is.
-    const answer = new DecodedAnswer(this, this.#parts.faults ?? uncontained, isEventsHead);
-    this.#call = answer.start((handler) => this.#parts.dispatch(extra, body, handler));
+    const answer = new DecodedAnswer(this, this.#deps.faults ?? uncontained, isEventsHead);
+    this.#call = answer.start((handler) => this.#deps.dispatch(extra, body, handler));
   }
 
   /** Gives up: the owner is not called again. */
   abort(): void {
-    this.#parts.clock.clear(this.#timer);
+    this.#deps.clock.clear(this.#timer);
     this.#call?.abort();
   }
 
@@ -87,7 +84,7 @@ export class HttpExchange implements OriginHandler, AnswerSink {
 
   onHead(head: ResponseHead): AnswerSink {
     this.#head = head;
-    this.#bodyMax = answerBodyMax(head, this.#parts.maxMessage);
+    this.#bodyMax = answerBodyMax(head, this.#deps.maxMessage);
     return this;
   }
 
@@ -108,7 +105,7 @@ export class HttpExchange implements OriginHandler, AnswerSink {
     const delay = this.#delay(error);
     if (delay === undefined) this.#owner.exchangeFailed(error);
     else if (delay === 0) this.start();
-    else this.#timer = this.#parts.clock.after(delay, () => this.start(), this);
+    else this.#timer = this.#deps.clock.after(delay, () => this.start(), this);
   }
 
   /** After a fault in making the next attempt. */
@@ -124,7 +121,7 @@ export class HttpExchange implements OriginHandler, AnswerSink {
       return 0;
     }
     if (!this.#request.repeats) return undefined;
-    this.#retry ??= new Retry(this.#parts.random);
+    this.#retry ??= new Retry(this.#deps.random);
     return this.#retry.next();
   }
 }

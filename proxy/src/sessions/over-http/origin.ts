@@ -1,52 +1,31 @@
-/**
- * Owns: a session's origin that is asked over HTTP (WebSocket-over-HTTP): when a request is made, and what its answer
- * means for the session. Does not own: the codec (grip), one request and its repeats (http-exchange.ts), what waits for
- * the origin (http-queue.ts), which target is asked, or the GRIP meaning of messages.
- */
+/** A session's origin that is asked over HTTP (WebSocket-over-HTTP): when a request is made, and what its answer means. */
 import { uncontained } from '@holdfast/control-api';
 import { closeEvent, encodeWsEvents, type RawHeaders, readClose, type WsEvent } from '@holdfast/grip';
 import { faultError, OriginError } from '../../errors.js';
-import { Fifo } from '../../runtime/fifo.js';
 import type { MessageType } from '../../websocket/message-socket.js';
 import type { OriginHandshakeOwner, OriginSocket, OriginSocketOwner, Refreshable } from '../origin-socket.js';
-import { tooLongRefusal } from '../session-parts.js';
+import { tooLongRefusal } from '../session-deps.js';
 import {
   acceptedHeaders,
   asOriginError,
   EVENT_TYPES,
   type EventsAnswer,
   type HttpAnswer,
+  HttpMeta,
+  type HttpNaming,
+  httpFields,
   isEventsHead,
-  MESSAGE_TYPES,
   malformed,
-  messageFault,
   readEvents,
+  setsMeta,
 } from './events.js';
-import { type ExchangeOwner, type ExchangeParts, HttpExchange } from './exchange.js';
-import { type HttpNaming, httpFields } from './fields.js';
-import { HttpMeta, setsMeta } from './meta.js';
-import { HttpPings } from './pings.js';
-import { HttpPoll } from './poll.js';
+import { type ExchangeDeps, type ExchangeOwner, HttpExchange } from './exchange.js';
+import { HttpInbox, type InboxOwner } from './inbox.js';
 import { HttpQueue } from './queue.js';
-
-/**
- * What may wait for the origin in bytes beside two messages of the greatest length; beyond, the session ends.
- *
- * @limit {} bytes, beside two of the longest messages, waiting for an origin that is asked over HTTP
- * @over session broken off
- */
-export const QUEUE_MARGIN = 2_000_000;
-
-/**
- * So many events of one answer are handed out in a turn of the event loop: others have theirs in between.
- *
- * @limit {} events of an answer over HTTP in one turn of the event loop
- * @over the others in the next
- */
-export const EVENTS_PER_TURN = 1_000;
+import { HttpPings, HttpPoll } from './timers.js';
 
 /** What a socket is made of. */
-export interface HttpOriginParts extends ExchangeParts, HttpNaming {
+export interface HttpOriginDeps extends ExchangeDeps, HttpNaming {
   /** Whether a request takes one event at most. */
   readonly oneEvent: boolean;
 }
@@ -68,8 +47,8 @@ const DISCONNECT: WsEvent = { type: 'DISCONNECT' };
  *
  * Most sessions are idle most of the time: what they do not need then is made when it is needed.
  */
-export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
-  readonly #parts: HttpOriginParts;
+export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner, InboxOwner {
+  readonly #deps: HttpOriginDeps;
   /** Undefined once it has been called. */
   #handshake: OriginHandshakeOwner | undefined;
   #owner: OriginSocketOwner | undefined;
@@ -85,9 +64,7 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
   #meta: HttpMeta | undefined;
   #state: State = 'opening';
   /** Events of the last answer that the owner has not had yet. */
-  #inbox: Fifo<WsEvent> | undefined;
-  /** The rest of the inbox is for the next turn of the event loop. */
-  #rests = false;
+  #inbox: HttpInbox | undefined;
   #paused = false;
   /** A `send` has returned false. */
   #starved = false;
@@ -96,12 +73,12 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
   /** What the client closed with. */
   #close: { readonly code: number | undefined; readonly reason: Buffer } | undefined;
 
-  constructor(parts: HttpOriginParts, handshake: OriginHandshakeOwner) {
-    this.#parts = parts;
+  constructor(deps: HttpOriginDeps, handshake: OriginHandshakeOwner) {
+    this.#deps = deps;
     this.#handshake = handshake;
   }
 
-  own(owner: OriginSocketOwner): void {
+  setOwner(owner: OriginSocketOwner): void {
     this.#owner = owner;
   }
 
@@ -170,8 +147,33 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
     else this.#answered(read);
   }
 
+  get takesEvents(): boolean {
+    return this.#hasListener && !this.#paused;
+  }
+
+  received(type: MessageType, content: Buffer): void {
+    const data = type === 'pong' && this.#pings !== undefined ? this.#pings.received(content) : content;
+    if (data !== undefined) this.#owner?.originMessage(type, data);
+  }
+
+  /** The origin has closed: unless that is an answer it gets the same, after what the client had sent before. */
+  receivedClose(content: Buffer | undefined): void {
+    const { code, reason } = readClose(content);
+    if (this.#state === 'open') this.#addClose(code, reason);
+    this.#leave();
+    this.#owner?.originClosed(code, reason);
+  }
+
+  receivedFault(error: OriginError): void {
+    this.#fail(error);
+  }
+
+  rested(): void {
+    this.#contain(() => this.#proceed());
+  }
+
   #contain(act: () => void): void {
-    (this.#parts.faults ?? uncontained).run('origin', act, this);
+    (this.#deps.faults ?? uncontained).run('origin', act, this);
   }
 
   /** After a fault of ours: the origin is left, and the session is notified. */
@@ -195,10 +197,10 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
   }
 
   #rejected({ head, body }: HttpAnswer): void {
-    const isHeard = this.#state === 'opening';
+    const isAwaited = this.#state === 'opening';
     this.#end();
     const relayed = body === undefined ? tooLongRefusal() : { head, body };
-    if (isHeard) this.#handshake?.originRejected(relayed.head, relayed.body);
+    if (isAwaited) this.#handshake?.originRejected(relayed.head, relayed.body);
   }
 
   /** Reads an answer and takes over what its header says; undefined if that was the end. */
@@ -217,7 +219,7 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
 
   #setPoll(keepAlive: EventsAnswer['keepAlive']): void {
     if (keepAlive === undefined) return;
-    this.#poll ??= new HttpPoll(this.#parts.clock, () => this.#pollDue(), this);
+    this.#poll ??= new HttpPoll(this.#deps.clock, () => this.#pollDue(), this);
     this.#poll.set(keepAlive);
   }
 
@@ -251,7 +253,7 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
   }
 
   #answered({ events }: EventsAnswer): void {
-    if (this.#isHeard) this.#receive(events);
+    if (this.#hasListener) this.#receive(events);
     this.#deliver();
     if (this.#starved && this.#queue?.full !== true && this.#state === 'open') {
       this.#starved = false;
@@ -260,11 +262,9 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
     this.#proceed();
   }
 
-  /** Empty till now: while the owner has not taken all of an answer, there is no next request. */
+  /** None till now: while the owner has not taken all of an answer, there is no next request. */
   #receive(events: readonly WsEvent[]): void {
-    if (events.length === 0) return;
-    this.#inbox = new Fifo();
-    for (const event of events) this.#inbox.push(event);
+    if (events.length > 0) this.#inbox = new HttpInbox(events, this.#deps.maxMessage, this);
   }
 
   /** Later in this turn: a burst of messages is one request then, and the owner is never called from its own call. */
@@ -296,7 +296,7 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
   }
 
   /** Whether the owner gets what the origin sends. */
-  get #isHeard(): boolean {
+  get #hasListener(): boolean {
     return this.#state === 'open' || this.#state === 'closing';
   }
 
@@ -309,8 +309,8 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
 
   /** Only an owner that does not heed `send` comes to this: nothing is dropped silently, so the session ends. */
   #checkQueue(): void {
-    const bytes = this.#queue?.bytes ?? 0;
-    if (this.#state !== 'open' || bytes <= 2 * this.#parts.maxMessage + QUEUE_MARGIN) return;
+    if (this.#state !== 'open' || this.#queue?.exceeds(this.#deps.maxMessage) !== true) return;
+    const { bytes } = this.#queue;
     this.#disconnect();
     this.#owner?.originLost(new OriginError('ERR_ORIGIN_REQUEST', `${bytes} bytes wait for the origin`, 'no'));
   }
@@ -325,7 +325,7 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
   }
 
   #askNext(): void {
-    this.#ask(this.#queue?.offer(this.#parts.oneEvent) ?? [], true);
+    this.#ask(this.#queue?.offer(this.#deps.oneEvent) ?? [], true);
   }
 
   #ask(events: readonly WsEvent[], repeats: boolean): void {
@@ -333,65 +333,24 @@ export class HttpOrigin implements OriginSocket, Refreshable, ExchangeOwner {
     this.#poll?.stop();
     const encoded = encodeWsEvents(events);
     const body = encoded.length === 0 ? null : encoded;
-    const extra = httpFields(this.#parts, this.#meta, this.#queue?.replayed ?? 0);
-    this.#exchange = new HttpExchange(this.#parts, { extra, body, repeats }, this);
+    const extra = httpFields(this.#deps, this.#meta, this.#queue?.replayed ?? 0);
+    this.#exchange = new HttpExchange(this.#deps, { extra, body, repeats }, this);
     this.#exchange.start();
   }
 
   /** Hands out what the last answer held, as long as the owner takes it. */
   #deliver(): void {
-    for (let count = 0; this.#isHeard && !this.#paused && !this.#rests; count++) {
-      if (count === EVENTS_PER_TURN) {
-        this.#rest();
-        return;
-      }
-      const event = this.#inbox?.shift();
-      if (this.#inbox?.length === 0) this.#inbox = undefined;
-      if (event === undefined) return;
-      this.#hear(event);
-    }
-  }
-
-  #rest(): void {
-    this.#rests = true;
-    setImmediate(() => {
-      this.#rests = false;
-      this.#contain(() => this.#proceed());
-    });
-  }
-
-  #hear({ type, content }: WsEvent): void {
-    if (type === 'CLOSE') this.#closed(content);
-    else if (type === 'OPEN' || type === 'DISCONNECT') {
-      this.#fail(new OriginError('ERR_ORIGIN_CLOSED', `the origin sent ${type}`, 'no'));
-    } else this.#message(MESSAGE_TYPES[type], content ?? Buffer.alloc(0));
-  }
-
-  #message(type: MessageType, content: Buffer): void {
-    const fault = messageFault(type, content, this.#parts.maxMessage);
-    if (fault !== undefined) {
-      this.#fail(fault);
-      return;
-    }
-    const data = type === 'pong' && this.#pings !== undefined ? this.#pings.received(content) : content;
-    if (data !== undefined) this.#owner?.originMessage(type, data);
+    this.#inbox?.deliver();
+    if (this.#inbox?.isEmpty) this.#inbox = undefined;
   }
 
   #ping(payload: Buffer): void {
     this.#pings ??= new HttpPings(
-      this.#parts.clock,
+      this.#deps.clock,
       (pong) => this.#contain(() => this.#owner?.originMessage('pong', pong)),
       this,
     );
     this.#pings.sent(payload);
-  }
-
-  /** The origin has closed: unless that is an answer it gets the same, after what the client had sent before. */
-  #closed(content: Buffer | undefined): void {
-    const { code, reason } = readClose(content);
-    if (this.#state === 'open') this.#addClose(code, reason);
-    this.#leave();
-    this.#owner?.originClosed(code, reason);
   }
 
   #addClose(code: number | undefined, reason: Buffer): void {

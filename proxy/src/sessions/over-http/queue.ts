@@ -1,7 +1,4 @@
-/**
- * Owns: the client's events on their way to an origin that is asked over HTTP: what waits, what is in the request under
- * way, and what must be sent again. Does not own: when a request is made, or by whom.
- */
+/** The client's events on their way to an origin that is asked over HTTP: waiting, in the request under way, or to be sent again. */
 import { acceptBytes, type WsEvent } from '@holdfast/grip';
 import { OriginError } from '../../errors.js';
 
@@ -13,6 +10,14 @@ import { OriginError } from '../../errors.js';
  * @over the client is not read
  */
 export const QUEUE_HIGH_BYTES = 200_000;
+
+/**
+ * What may wait for the origin in bytes beside two messages of the greatest length; beyond, the session ends.
+ *
+ * @limit {} bytes, beside two of the longest messages, waiting for an origin that is asked over HTTP
+ * @over session broken off
+ */
+export const QUEUE_MARGIN = 2_000_000;
 
 /** What an event counts beside its content: so that empty messages are bounded too. */
 const EVENT_BYTES = 64;
@@ -58,6 +63,11 @@ export class HttpQueue {
   /** Whether the client is to be held back. */
   get full(): boolean {
     return this.#bytes >= QUEUE_HIGH_BYTES;
+  }
+
+  /** Whether more waits than may, where a message may have `maxMessage` bytes. */
+  exceeds(maxMessage: number): boolean {
+    return this.#bytes > 2 * maxMessage + QUEUE_MARGIN;
   }
 
   /** Whether nothing waits and no CLOSE has been added: as good as a new one. */

@@ -1,5 +1,4 @@
 /** Clauses of the `Edge` contract: how answers are put on the wire. */
-
 import type { RawAnswer } from '../../kit/clients/raw-answer.js';
 import { head } from '../../kit/clients/raw-client.js';
 import type { Clause } from '../clause.js';
@@ -13,8 +12,8 @@ const framingClauses: readonly Clause[] = [
   {
     name: 'answer-length',
     says: 'an answer of known length declares it and is not chunked',
-    run: async (t, scene) => {
-      const { client, taken } = await scene.send(head('GET', '/'));
+    run: async (t, fixture) => {
+      const { client, taken } = await fixture.send(head('GET', '/'));
       taken.start(10);
       taken.response.write(Buffer.from('01234'));
       taken.response.end(Buffer.from('56789'));
@@ -27,8 +26,8 @@ const framingClauses: readonly Clause[] = [
   {
     name: 'answer-chunked',
     says: 'an answer of unknown length is chunked',
-    run: async (t, scene) => {
-      const { client, taken } = await scene.send(head('GET', '/'));
+    run: async (t, fixture) => {
+      const { client, taken } = await fixture.send(head('GET', '/'));
       taken.start();
       taken.response.write(Buffer.from('abc'));
       taken.response.end(Buffer.from('de'));
@@ -40,12 +39,12 @@ const framingClauses: readonly Clause[] = [
   {
     name: 'answer-trailers',
     says: 'trailers go behind a chunked body to a client that says TE: trailers, and to no other (RFC 9110 §6.5)',
-    run: async (t, scene) => {
+    run: async (t, fixture) => {
       for (const [fields, takes] of [
         [['TE: gzip, trailers'], true],
         [['TE: gzip'], false],
       ] as const) {
-        const { client, taken } = await scene.send(head('GET', '/', fields));
+        const { client, taken } = await fixture.send(head('GET', '/', fields));
         t.equal(taken.request.takesTrailers, takes);
         taken.response.writeHead({ status: 200, reason: 'OK', headers: ['Trailer', 'X-Sum, Host'] }, undefined);
         taken.response.write(Buffer.from('abc'));
@@ -59,8 +58,8 @@ const framingClauses: readonly Clause[] = [
   {
     name: 'answer-empty',
     says: 'an empty answer of known length says so',
-    run: async (t, scene) => {
-      const { client, taken } = await scene.send(head('GET', '/'));
+    run: async (t, fixture) => {
+      const { client, taken } = await fixture.send(head('GET', '/'));
       taken.start(0);
       taken.response.end();
       t.equal((await client.answer()).header('content-length'), '0');
@@ -69,21 +68,21 @@ const framingClauses: readonly Clause[] = [
   {
     name: 'answer-head',
     says: 'HEAD is answered with the declared length and no body',
-    run: async (t, scene) => {
-      const { client, taken } = await scene.send(head('HEAD', '/'));
+    run: async (t, fixture) => {
+      const { client, taken } = await fixture.send(head('HEAD', '/'));
       taken.start(1234);
       taken.response.end();
       t.equal((await client.answer('HEAD')).header('content-length'), '1234');
       void client.write(head('GET', '/next'));
-      (await scene.next()).answer('next');
+      (await fixture.next()).answer('next');
       t.equal((await client.answer()).body.toString(), 'next');
     },
   },
   {
     name: 'answer-bodiless-statuses',
     says: '204 and 304 have no body and no framing that promises one (RFC 9110 §8.6, RFC 9112 §6.1)',
-    run: async (t, scene) => {
-      const client = await scene.connect();
+    run: async (t, fixture) => {
+      const client = await fixture.connect();
       for (const [status, length, shown] of [
         [204, undefined, undefined],
         [204, 0, undefined],
@@ -91,7 +90,7 @@ const framingClauses: readonly Clause[] = [
         [304, undefined, undefined],
       ] as const) {
         void client.write(head('GET', '/'));
-        const { response } = await scene.next();
+        const { response } = await fixture.next();
         response.writeHead({ status, reason: 'X', headers: [] }, length);
         response.end();
         const answer = await client.answer();
@@ -103,8 +102,8 @@ const framingClauses: readonly Clause[] = [
   {
     name: 'answer-1.0-close',
     says: 'an answer of unknown length to HTTP/1.0 ends with the connection',
-    run: async (t, scene) => {
-      const { client, taken } = await scene.send(head('GET', '/', ['Connection: keep-alive'], '1.0'));
+    run: async (t, fixture) => {
+      const { client, taken } = await fixture.send(head('GET', '/', ['Connection: keep-alive'], '1.0'));
       taken.start();
       taken.response.write(Buffer.from('abc'));
       taken.response.end(Buffer.from('de'));
@@ -117,13 +116,13 @@ const framingClauses: readonly Clause[] = [
   {
     name: 'answer-1.0-keep-alive',
     says: 'an HTTP/1.0 client that asks for keep-alive gets it with a known length, others are closed',
-    run: async (t, scene) => {
-      const { client, taken } = await scene.send(head('GET', '/', ['Connection: keep-alive'], '1.0'));
+    run: async (t, fixture) => {
+      const { client, taken } = await fixture.send(head('GET', '/', ['Connection: keep-alive'], '1.0'));
       taken.answer('first');
       const first = await client.answer();
       t.strictSame([first.body.toString(), first.header('connection')], ['first', 'keep-alive']);
       void client.write(head('GET', '/', [], '1.0'));
-      (await scene.next()).answer('second');
+      (await fixture.next()).answer('second');
       t.equal((await client.answer()).body.toString(), 'second');
       t.equal(await client.closed(), 'fin');
     },
@@ -134,8 +133,8 @@ const headClauses: readonly Clause[] = [
   {
     name: 'answer-verbatim',
     says: 'status, reason and header fields go out as given, nothing added between them',
-    run: async (t, scene) => {
-      const { client, taken } = await scene.send(head('GET', '/'));
+    run: async (t, fixture) => {
+      const { client, taken } = await fixture.send(head('GET', '/'));
       const headers = ['X-b', '1', 'Set-Cookie', 'a=1', 'set-cookie', 'b=2', 'X-B', '2', 'Server', 'origin'];
       taken.response.writeHead({ status: 299, reason: 'Very Fine', headers }, 0);
       taken.response.end();
@@ -147,11 +146,11 @@ const headClauses: readonly Clause[] = [
   {
     name: 'answer-no-date',
     says: 'no Date is added, and one that is given goes out once',
-    run: async (t, scene) => {
-      const client = await scene.connect();
+    run: async (t, fixture) => {
+      const client = await fixture.connect();
       for (const dates of [[], ['Sat, 01 Jan 2000 00:00:00 GMT']]) {
         void client.write(head('GET', '/'));
-        (await scene.next()).answer(
+        (await fixture.next()).answer(
           '',
           dates.flatMap((date) => ['date', date]),
         );
@@ -166,8 +165,8 @@ const headClauses: readonly Clause[] = [
   {
     name: 'answer-hop-fields',
     says: 'fields of the hop and of the framing never get out: the edge frames by itself (RFC 9110 §7.6.1)',
-    run: async (t, scene) => {
-      const { client, taken } = await scene.send(head('GET', '/'));
+    run: async (t, fixture) => {
+      const { client, taken } = await fixture.send(head('GET', '/'));
       taken.answer('five!', [
         ...[
           'Connection',
@@ -191,14 +190,14 @@ const headClauses: readonly Clause[] = [
   {
     name: 'answer-bytes',
     says: 'bytes above 127 in a reason and in values go out one for one, with a body, without one, and before it comes',
-    run: async (t, scene) => {
-      const client = await scene.connect();
+    run: async (t, fixture) => {
+      const client = await fixture.connect();
       const bytes = '\u0080\u00c4\u008d\u00c4\u008a\u00e9\u00ff';
       const given = { status: 200, reason: `Trouv\u00e9 ${bytes}`, headers: ['X-Bytes', `a${bytes}b`] };
       for (const way of ['whole', 'chunks', 'flushed', 'HEAD', 'HEAD, slowly', '304, slowly'] as const) {
         const method = way.startsWith('HEAD') ? 'HEAD' : 'GET';
         void client.write(head(method, '/'));
-        const { response } = await scene.next();
+        const { response } = await fixture.next();
         const status = way.startsWith('304') ? 304 : 200;
         response.writeHead(
           { ...given, status },
@@ -215,8 +214,8 @@ const headClauses: readonly Clause[] = [
   {
     name: 'answer-injection',
     says: 'a head that HTTP cannot carry throws, with nothing written, and another head may follow',
-    run: async (t, scene) => {
-      const client = await scene.connect();
+    run: async (t, fixture) => {
+      const client = await fixture.connect();
       for (const bad of [
         { reason: 'OK', headers: ['X-A', 'a\r\nX-Evil: 1'] },
         { reason: 'OK', headers: ['X-A', 'a\nb'] },
@@ -235,7 +234,7 @@ const headClauses: readonly Clause[] = [
         ...[0, 42, 99, 100, 101, 103, 199, 1_000, -200, 200.5, Number.NaN].map((status) => ({ status, headers: [] })),
       ]) {
         void client.write(head('GET', '/'));
-        const { response } = await scene.next();
+        const { response } = await fixture.next();
         const code = { code: 'ERR_EDGE_HEAD' };
         t.throws(() => response.writeHead({ status: 200, reason: '', ...bad }, 2), code, JSON.stringify(bad));
         response.writeHead({ status: 502, reason: 'Bad Gateway', headers: ['X-Good', '1'] }, 3);
@@ -249,8 +248,8 @@ const headClauses: readonly Clause[] = [
   {
     name: 'answer-early-head',
     says: 'a head that is flushed reaches the client before there is a body',
-    run: async (t, scene) => {
-      const { client, taken } = await scene.send(head('GET', '/'));
+    run: async (t, fixture) => {
+      const { client, taken } = await fixture.send(head('GET', '/'));
       taken.start(undefined, true);
       await client.receives('\r\n\r\n');
       taken.response.end();
@@ -263,8 +262,8 @@ const informationClauses: readonly Clause[] = [
   {
     name: 'information',
     says: 'interim answers go out before the final one (RFC 9110 §15.2)',
-    run: async (t, scene) => {
-      const { client, taken } = await scene.send(head('GET', '/'));
+    run: async (t, fixture) => {
+      const { client, taken } = await fixture.send(head('GET', '/'));
       taken.response.writeInformation({
         status: 103,
         reason: 'Early Hints',
@@ -279,8 +278,8 @@ const informationClauses: readonly Clause[] = [
   {
     name: 'information-clean',
     says: 'interim answers carry no fields of the hop, and none that would break the framing',
-    run: async (t, scene) => {
-      const { client, taken } = await scene.send(head('GET', '/'));
+    run: async (t, fixture) => {
+      const { client, taken } = await fixture.send(head('GET', '/'));
       const { response } = taken;
       const hop = ['Content-Length', '5', 'Connection', 'close', 'Link', '</a>'];
       response.writeInformation({ status: 103, reason: 'Early Hints', headers: hop });
@@ -308,8 +307,8 @@ const informationClauses: readonly Clause[] = [
   {
     name: 'information-1.0',
     says: 'HTTP/1.0 clients get no interim answers',
-    run: async (t, scene) => {
-      const { client, taken } = await scene.send(head('GET', '/', [], '1.0'));
+    run: async (t, fixture) => {
+      const { client, taken } = await fixture.send(head('GET', '/', [], '1.0'));
       taken.response.writeInformation({ status: 103, reason: 'Early Hints', headers: [] });
       taken.answer('done');
       t.equal((await client.answer()).status, 200);

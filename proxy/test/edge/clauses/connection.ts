@@ -1,27 +1,27 @@
 /** Clauses of the `Edge` contract: limits on connections and heads, and going down. */
 import { connect } from 'node:net';
 import { head } from '../../kit/clients/raw-client.js';
+import { settled, until } from '../../kit/until.js';
 import type { Clause } from '../clause.js';
-import { settled, until } from '../wait.js';
 
 const limitClauses: readonly Clause[] = [
   {
     name: 'connection-limit',
     says: 'a connection over the limit is closed, the others go on; a place that is freed can be had',
     limits: { clientMaxconn: 2 },
-    run: async (t, scene) => {
-      const first = await scene.connect();
-      const second = await scene.connect();
-      await until(() => scene.edge.connections === 2);
-      const third = await scene.connect();
+    run: async (t, fixture) => {
+      const first = await fixture.connect();
+      const second = await fixture.connect();
+      await until(() => fixture.edge.connections === 2);
+      const third = await fixture.connect();
       await third.closed();
-      t.strictSame(scene.refused, ['connection']);
+      t.strictSame(fixture.refused, ['connection']);
       first.reset();
-      await until(() => scene.edge.connections === 1);
-      const fourth = await scene.connect();
+      await until(() => fixture.edge.connections === 1);
+      const fourth = await fixture.connect();
       for (const client of [second, fourth]) {
         void client.write(head('GET', '/'));
-        (await scene.next()).answer('served');
+        (await fixture.next()).answer('served');
         t.equal((await client.answer()).body.toString(), 'served');
       }
     },
@@ -30,23 +30,23 @@ const limitClauses: readonly Clause[] = [
     name: 'descriptor-reserve',
     says: 'a connection that would touch the last file descriptors is closed, the others go on; later there may be room again',
     limits: { files: 1_000 },
-    run: async (t, scene) => {
-      const { limit, reserve } = scene.descriptors;
-      scene.openFiles = limit - reserve;
-      const first = await scene.connect();
-      await until(() => scene.edge.connections === 1);
-      scene.openFiles++;
+    run: async (t, fixture) => {
+      const { limit, reserve } = fixture.descriptors;
+      fixture.openFiles = limit - reserve;
+      const first = await fixture.connect();
+      await until(() => fixture.edge.connections === 1);
+      fixture.openFiles++;
       for (let i = 1; i <= 3; i++) {
-        const refused = await scene.connect();
+        const refused = await fixture.connect();
         await refused.closed();
         t.equal(refused.receivedBytes, 0);
-        t.strictSame(scene.refused, Array(i).fill('descriptors'));
+        t.strictSame(fixture.refused, Array(i).fill('descriptors'));
       }
-      scene.openFiles--;
-      const second = await scene.connect();
+      fixture.openFiles--;
+      const second = await fixture.connect();
       for (const client of [first, second]) {
         void client.write(head('GET', '/'));
-        (await scene.next()).answer('served');
+        (await fixture.next()).answer('served');
         t.equal((await client.answer()).body.toString(), 'served');
       }
     },
@@ -55,8 +55,8 @@ const limitClauses: readonly Clause[] = [
     name: 'header-limit',
     says: 'a head up to the limit is served, a longer one answered 431',
     limits: { clientBufferSize: 8_192 },
-    run: async (t, scene) => {
-      const { client, taken } = await scene.send(head('GET', '/', [`X-Long: ${'x'.repeat(8_000)}`]));
+    run: async (t, fixture) => {
+      const { client, taken } = await fixture.send(head('GET', '/', [`X-Long: ${'x'.repeat(8_000)}`]));
       taken.answer('');
       t.equal((await client.answer()).status, 200);
       for (const long of [
@@ -68,20 +68,20 @@ const limitClauses: readonly Clause[] = [
         ),
         head('GET', `/${'p'.repeat(8_192)}`),
       ]) {
-        const refused = await scene.connect();
+        const refused = await fixture.connect();
         void refused.write(long);
         t.equal((await refused.answer()).status, 431);
         await refused.closed();
       }
-      t.equal(scene.handler.count, 1);
+      t.equal(fixture.handler.count, 1);
     },
   },
   {
     name: 'header-limit-text',
     says: 'the answer to a head that is too long names the limit',
     limits: { clientBufferSize: 8_192 },
-    run: async (t, scene) => {
-      const client = await scene.connect();
+    run: async (t, fixture) => {
+      const client = await fixture.connect();
       void client.write(head('GET', '/', [`X-Long: ${'x'.repeat(9_000)}`]));
       const { reason, body } = await client.answer();
       t.equal(reason, 'Request Header Fields Too Large');
@@ -91,8 +91,8 @@ const limitClauses: readonly Clause[] = [
   {
     name: 'header-count',
     says: 'no header is lost for being one of many',
-    run: async (t, scene) => {
-      const { taken } = await scene.send(
+    run: async (t, fixture) => {
+      const { taken } = await fixture.send(
         head(
           'GET',
           '/',
@@ -107,21 +107,21 @@ const limitClauses: readonly Clause[] = [
     name: 'header-timeout',
     says: 'a head that is not complete in time is answered 408',
     limits: { clientHeaderTimeout: 100 },
-    run: async (t, scene) => {
-      const client = await scene.connect();
+    run: async (t, fixture) => {
+      const client = await fixture.connect();
       void client.write('GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ');
       const answer = await client.answer();
       t.strictSame([answer.status, answer.body.toString()], [408, 'Request timed out.\n']);
       t.equal(await client.closed(), 'fin');
-      t.equal(scene.handler.count, 0);
+      t.equal(fixture.handler.count, 0);
     },
   },
   {
     name: 'header-timeout-silent',
     says: 'a client that sends nothing is closed when the time for its head is over',
     limits: { clientHeaderTimeout: 100 },
-    run: async (_t, scene) => {
-      const client = await scene.connect();
+    run: async (_t, fixture) => {
+      const client = await fixture.connect();
       await client.closed();
     },
   },
@@ -129,9 +129,9 @@ const limitClauses: readonly Clause[] = [
     name: 'header-timeout-body',
     says: 'the time limit of the head does not apply to body and answer',
     limits: { clientHeaderTimeout: 100 },
-    run: async (t, scene) => {
-      const { client, taken } = await scene.send(`${head('POST', '/', ['Content-Length: 2'])}a`);
-      const slow = await scene.connect();
+    run: async (t, fixture) => {
+      const { client, taken } = await fixture.send(`${head('POST', '/', ['Content-Length: 2'])}a`);
+      const slow = await fixture.connect();
       void slow.write('GET');
       // A head that began after this request has run into the limit: so this one had the time to, too.
       t.equal((await slow.answer()).status, 408);
@@ -146,8 +146,8 @@ const limitClauses: readonly Clause[] = [
     name: 'keep-alive-timeout',
     says: 'a connection that is idle between requests for too long is closed',
     limits: { clientKeepAliveTimeout: 100 },
-    run: async (t, scene) => {
-      const { client, taken } = await scene.send(head('GET', '/'));
+    run: async (t, fixture) => {
+      const { client, taken } = await fixture.send(head('GET', '/'));
       taken.answer('done');
       await client.answer();
       await client.closed();
@@ -160,23 +160,23 @@ const stopClauses: readonly Clause[] = [
   {
     name: 'stop-accepting',
     says: 'after stopAccepting nobody can connect, idle connections close, answers under way go on to their end',
-    run: async (t, scene) => {
-      const idle = await scene.send(head('GET', '/idle'));
+    run: async (t, fixture) => {
+      const idle = await fixture.send(head('GET', '/idle'));
       idle.taken.answer('');
       await idle.client.answer();
-      const asked = await scene.send(head('GET', '/asked'));
-      const streaming = await scene.send(head('GET', '/streaming'));
+      const asked = await fixture.send(head('GET', '/asked'));
+      const streaming = await fixture.send(head('GET', '/streaming'));
       streaming.taken.start();
       streaming.taken.response.write(Buffer.from('begun;'));
       await streaming.client.receives('begun;');
-      scene.edge.stopAccepting();
+      fixture.edge.stopAccepting();
       await idle.client.closed();
-      const refused = connect(scene.port, '127.0.0.1');
+      const refused = connect(fixture.port, '127.0.0.1');
       const [error] = (await new Promise((resolve) => refused.once('error', (e) => resolve([e])))) as [
         NodeJS.ErrnoException,
       ];
       t.equal(error.code, 'ECONNREFUSED');
-      t.equal(await settled(() => scene.edge.connections), 2);
+      t.equal(await settled(() => fixture.edge.connections), 2);
       asked.taken.answer('whole');
       streaming.taken.response.write(Buffer.from('to the end'));
       streaming.taken.response.end();
@@ -187,32 +187,32 @@ const stopClauses: readonly Clause[] = [
   {
     name: 'stop-closes',
     says: 'a connection whose answer is complete closes after stopAccepting, and one not yet begun says so',
-    run: async (t, scene) => {
-      const asked = await scene.send(head('GET', '/asked'));
-      const streaming = await scene.send(head('GET', '/streaming'));
+    run: async (t, fixture) => {
+      const asked = await fixture.send(head('GET', '/asked'));
+      const streaming = await fixture.send(head('GET', '/streaming'));
       streaming.taken.start();
       streaming.taken.response.write(Buffer.from('begun;'));
       await streaming.client.receives('begun;');
-      scene.edge.stopAccepting();
+      fixture.edge.stopAccepting();
       asked.taken.answer('whole');
       streaming.taken.response.end();
       t.equal((await asked.client.answer()).header('connection'), 'close');
       t.equal((await streaming.client.answer()).whole, true);
       t.strictSame([await asked.client.closed(), await streaming.client.closed()], ['fin', 'fin']);
-      await until(() => scene.edge.connections === 0);
+      await until(() => fixture.edge.connections === 0);
     },
   },
   {
     name: 'close',
     says: 'close cuts every connection, whatever it is doing',
-    run: async (t, scene) => {
-      const silent = await scene.connect();
-      const { client, taken } = await scene.send(head('GET', '/'));
-      const held = await scene.send(head('GET', '/held'));
+    run: async (t, fixture) => {
+      const silent = await fixture.connect();
+      const { client, taken } = await fixture.send(head('GET', '/'));
+      const held = await fixture.send(head('GET', '/held'));
       held.taken.start(undefined, true);
-      await scene.edge.close();
+      await fixture.edge.close();
       await Promise.all([silent.closed(), client.closed(), held.client.closed()]);
-      t.strictSame([taken.gones, held.taken.gones, scene.edge.connections], [1, 1, 0]);
+      t.strictSame([taken.gones, held.taken.gones, fixture.edge.connections], [1, 1, 0]);
     },
   },
 ];

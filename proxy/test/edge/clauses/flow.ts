@@ -1,9 +1,9 @@
 /** Clauses of the `Edge` contract: back-pressure, and pieces pushed into held streams. */
-import { StreamPiece } from '../../../dist/edge/stream-piece.js';
+import { StreamPiece } from '../../../dist/edge/port.js';
 import { head } from '../../kit/clients/raw-client.js';
+import { settled, until } from '../../kit/until.js';
 import type { Clause } from '../clause.js';
 import type { Taken } from '../scripted-handler.js';
-import { settled, until } from '../wait.js';
 
 const BLOCK = Buffer.alloc(64 * 1024, 'x');
 const piece = (text: string) => new StreamPiece(Buffer.from(text));
@@ -19,8 +19,8 @@ const pressureClauses: readonly Clause[] = [
   {
     name: 'back-pressure',
     says: 'write is false when the client takes no more, and onWritable follows once it does',
-    run: async (t, scene) => {
-      const { client, taken } = await scene.send(head('GET', '/'));
+    run: async (t, fixture) => {
+      const { client, taken } = await fixture.send(head('GET', '/'));
       client.pause();
       taken.start();
       let bytes = fill(taken);
@@ -41,8 +41,8 @@ const pressureClauses: readonly Clause[] = [
   {
     name: 'writable-once',
     says: 'onWritable is called once for a write that returned false, and not at all for others',
-    run: async (t, scene) => {
-      const { client, taken } = await scene.send(head('GET', '/'));
+    run: async (t, fixture) => {
+      const { client, taken } = await fixture.send(head('GET', '/'));
       taken.start();
       t.equal(taken.response.write(Buffer.from('small')), true);
       t.equal(await settled(() => taken.writables), 0);
@@ -59,8 +59,8 @@ const pressureClauses: readonly Clause[] = [
   {
     name: 'writable-last',
     says: 'onWritable follows a write that returned false, though that was the last of the declared length',
-    run: async (t, scene) => {
-      const { client, taken } = await scene.send(head('GET', '/'));
+    run: async (t, fixture) => {
+      const { client, taken } = await fixture.send(head('GET', '/'));
       client.pause();
       taken.start(2 ** 25);
       t.equal(taken.response.write(Buffer.alloc(2 ** 25)), false);
@@ -75,8 +75,8 @@ const pressureClauses: readonly Clause[] = [
   {
     name: 'waiting-grows',
     says: 'waiting grows with what is pushed to a client that has stopped reading, and shrinks when it reads again',
-    run: async (t, scene) => {
-      const { client, taken } = await scene.send(head('GET', '/'));
+    run: async (t, fixture) => {
+      const { client, taken } = await fixture.send(head('GET', '/'));
       client.pause();
       taken.start(undefined, true);
       t.equal(await settled(() => taken.response.waiting), 0);
@@ -104,8 +104,8 @@ const pushClauses: readonly Clause[] = [
   {
     name: 'push-order',
     says: 'write, push and end take effect in the order in which they are called',
-    run: async (t, scene) => {
-      const { client, taken } = await scene.send(head('GET', '/'));
+    run: async (t, fixture) => {
+      const { client, taken } = await fixture.send(head('GET', '/'));
       const { response } = taken;
       taken.start(undefined, true);
       response.write(Buffer.from('1'));
@@ -124,8 +124,8 @@ const pushClauses: readonly Clause[] = [
   {
     name: 'push-first',
     says: 'a piece pushed behind a head that was not flushed follows that head',
-    run: async (t, scene) => {
-      const { client, taken } = await scene.send(head('GET', '/'));
+    run: async (t, fixture) => {
+      const { client, taken } = await fixture.send(head('GET', '/'));
       taken.start();
       taken.response.push(piece('abc'));
       await client.receives('abc');
@@ -136,9 +136,9 @@ const pushClauses: readonly Clause[] = [
   {
     name: 'push-chunks',
     says: 'a piece goes to an HTTP/1.1 client as one chunk, to several clients alike',
-    run: async (t, scene) => {
+    run: async (t, fixture) => {
       const shared = piece('shared');
-      const sent = await Promise.all([scene.send(head('GET', '/1')), scene.send(head('GET', '/2'))]);
+      const sent = await Promise.all([fixture.send(head('GET', '/1')), fixture.send(head('GET', '/2'))]);
       for (const { taken } of sent) {
         taken.start(undefined, true);
         taken.response.push(shared);
@@ -154,8 +154,8 @@ const pushClauses: readonly Clause[] = [
   {
     name: 'push-whole',
     says: 'a piece goes out with the end of its chunk, before there is another',
-    run: async (t, scene) => {
-      const { client, taken } = await scene.send(head('GET', '/'));
+    run: async (t, fixture) => {
+      const { client, taken } = await fixture.send(head('GET', '/'));
       taken.start(undefined, true);
       for (const text of ['first', 'second']) {
         taken.response.push(piece(text));
@@ -168,8 +168,8 @@ const pushClauses: readonly Clause[] = [
   {
     name: 'push-empty',
     says: 'an empty piece writes nothing: it would end a chunked body',
-    run: async (t, scene) => {
-      const { client, taken } = await scene.send(head('GET', '/'));
+    run: async (t, fixture) => {
+      const { client, taken } = await fixture.send(head('GET', '/'));
       taken.start(undefined, true);
       taken.response.push(piece(''));
       await new Promise(setImmediate);
@@ -181,8 +181,8 @@ const pushClauses: readonly Clause[] = [
   {
     name: 'push-1.0',
     says: 'pieces go to an HTTP/1.0 client without framing',
-    run: async (t, scene) => {
-      const { client, taken } = await scene.send(head('GET', '/', [], '1.0'));
+    run: async (t, fixture) => {
+      const { client, taken } = await fixture.send(head('GET', '/', [], '1.0'));
       taken.start(undefined, true);
       taken.response.push(piece('abc'));
       taken.response.push(piece('de'));
@@ -194,8 +194,8 @@ const pushClauses: readonly Clause[] = [
   {
     name: 'push-length',
     says: 'pieces of an answer of known length go out without framing',
-    run: async (t, scene) => {
-      const { client, taken } = await scene.send(head('GET', '/'));
+    run: async (t, fixture) => {
+      const { client, taken } = await fixture.send(head('GET', '/'));
       taken.start(5, true);
       taken.response.push(piece('abc'));
       await client.receives('abc');
@@ -206,14 +206,14 @@ const pushClauses: readonly Clause[] = [
   {
     name: 'push-bodiless',
     says: 'what is written or pushed where there is no body (HEAD, 304) does not get out',
-    run: async (t, scene) => {
-      const client = await scene.connect();
+    run: async (t, fixture) => {
+      const client = await fixture.connect();
       for (const [method, status] of [
         ['HEAD', 200],
         ['GET', 304],
       ] as const) {
         void client.write(head(method, '/'));
-        const { response } = await scene.next();
+        const { response } = await fixture.next();
         response.writeHead({ status, reason: 'X', headers: [] }, undefined, true);
         response.push(piece('HTTP/1.1 200 Evil\r\n\r\n'));
         response.write(Buffer.from('evil'));
@@ -222,7 +222,7 @@ const pushClauses: readonly Clause[] = [
         response.end();
         t.equal((await client.answer(method)).status, status);
         void client.write(head('GET', '/next'));
-        (await scene.next()).answer('next');
+        (await fixture.next()).answer('next');
         t.equal((await client.answer()).body.toString(), 'next');
       }
     },

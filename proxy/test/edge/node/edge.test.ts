@@ -2,12 +2,12 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { createServer, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
 import { PIPELINE_MAX } from '../../../dist/edge/node/connection.js';
-import { StreamPiece } from '../../../dist/edge/stream-piece.js';
+import { StreamPiece } from '../../../dist/edge/port.js';
 import { head } from '../../kit/clients/raw-client.js';
-import { Scene } from '../clause.js';
+import { until } from '../../kit/until.js';
+import { EdgeFixture } from '../clause.js';
 import { edgeContract } from '../contract.js';
 import { makeNodeEdge } from '../node-edge-maker.js';
-import { until } from '../wait.js';
 
 edgeContract(t, 'node', { make: makeNodeEdge });
 
@@ -38,8 +38,8 @@ function countWrites(t: Test): { start(): void; readonly writes: number } {
 
 t.test('pieces pushed in one turn of the event loop leave in one write', async (t) => {
   const count = countWrites(t);
-  const scene = await Scene.open(t, makeNodeEdge);
-  const { client, taken } = await scene.send(head('GET', '/'));
+  const fixture = await EdgeFixture.open(t, makeNodeEdge);
+  const { client, taken } = await fixture.send(head('GET', '/'));
   taken.start(undefined, true);
   await client.receives('\r\n\r\n');
   count.start();
@@ -53,8 +53,8 @@ t.test('pieces pushed in one turn of the event loop leave in one write', async (
 
 t.test('a head that was kept back leaves in one write with the first pieces', async (t) => {
   const count = countWrites(t);
-  const scene = await Scene.open(t, makeNodeEdge);
-  const { client, taken } = await scene.send(head('GET', '/'));
+  const fixture = await EdgeFixture.open(t, makeNodeEdge);
+  const { client, taken } = await fixture.send(head('GET', '/'));
   taken.start();
   taken.response.push(new StreamPiece(Buffer.from('first')));
   taken.response.push(new StreamPiece(Buffer.from('second')));
@@ -63,14 +63,14 @@ t.test('a head that was kept back leaves in one write with the first pieces', as
 });
 
 t.test('a refused client that does not close is cut after a while', async (t) => {
-  const scene = await Scene.open(t, makeNodeEdge);
-  const client = await scene.connect();
+  const fixture = await EdgeFixture.open(t, makeNodeEdge);
+  const client = await fixture.connect();
   void client.write('nonsense\r\n\r\n');
   await client.closed();
-  await until(() => scene.clock.pending > 0);
-  t.equal(scene.edge.connections, 1, 'its FIN is waited for');
-  scene.clock.advance(2_000);
-  await until(() => scene.edge.connections === 0);
+  await until(() => fixture.clock.pending > 0);
+  t.equal(fixture.edge.connections, 1, 'its FIN is waited for');
+  fixture.clock.advance(2_000);
+  await until(() => fixture.edge.connections === 0);
 });
 
 t.test('a port that is taken is an error that names the address', async (t) => {
@@ -78,8 +78,8 @@ t.test('a port that is taken is an error that names the address', async (t) => {
   await new Promise<void>((resolve) => squatter.listen(0, '127.0.0.1', resolve));
   t.teardown(() => squatter.close());
   const { port } = squatter.address() as { port: number };
-  const scene = await Scene.open(t, makeNodeEdge);
-  await t.rejects(scene.edge.listen({ host: '127.0.0.1', port }), {
+  const fixture = await EdgeFixture.open(t, makeNodeEdge);
+  await t.rejects(fixture.edge.listen({ host: '127.0.0.1', port }), {
     name: 'EdgeError',
     code: 'ERR_EDGE_PORT_IN_USE',
     message: `cannot listen on 127.0.0.1:${port}: it is in use`,
@@ -88,16 +88,16 @@ t.test('a port that is taken is an error that names the address', async (t) => {
 });
 
 t.test('an address that this machine does not have is an error that says so', async (t) => {
-  const scene = await Scene.open(t, makeNodeEdge);
-  await t.rejects(scene.edge.listen({ host: '192.0.2.1', port: 0 }), {
+  const fixture = await EdgeFixture.open(t, makeNodeEdge);
+  await t.rejects(fixture.edge.listen({ host: '192.0.2.1', port: 0 }), {
     code: 'ERR_EDGE_LISTEN',
     message: 'cannot listen on 192.0.2.1:0: no such address',
   });
 });
 
 t.test('a bound listener tells its real port and its URL', async (t) => {
-  const scene = await Scene.open(t, makeNodeEdge);
-  const bound = await scene.edge.listen({ host: '127.0.0.1', port: 0 });
+  const fixture = await EdgeFixture.open(t, makeNodeEdge);
+  const bound = await fixture.edge.listen({ host: '127.0.0.1', port: 0 });
   t.match(bound.url, /^http:\/\/127\.0\.0\.1:[1-9]\d*$/);
   t.ok(bound.url.endsWith(`:${bound.port}`));
 });
@@ -105,18 +105,18 @@ t.test('a bound listener tells its real port and its URL', async (t) => {
 t.test(
   'of more small requests in one read than may wait, the first are answered and the connection closes',
   async (t) => {
-    const scene = await Scene.open(t, makeNodeEdge);
-    const client = await scene.connect();
+    const fixture = await EdgeFixture.open(t, makeNodeEdge);
+    const client = await fixture.connect();
     const count = 2 * PIPELINE_MAX;
     await client.write(head('GET', '/').repeat(count));
     for (let i = 0; i <= PIPELINE_MAX; i++) {
-      (await scene.next()).answer(`${i}`);
+      (await fixture.next()).answer(`${i}`);
       const answer = await client.answer();
       if (answer.body.toString() !== `${i}`) t.fail(`answer ${i} is ${answer.body}`);
       if (i === PIPELINE_MAX) t.equal(answer.header('connection'), 'close');
     }
     client.end();
     await client.closed();
-    t.equal(scene.handler.count, PIPELINE_MAX + 1);
+    t.equal(fixture.handler.count, PIPELINE_MAX + 1);
   },
 );

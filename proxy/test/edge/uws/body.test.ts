@@ -1,7 +1,6 @@
 import { uncontained } from '@holdfast/control-api';
 import t from 'tap';
-import { UwsBody } from '../../../dist/edge/uws/body.js';
-import { KeepAliveTicker } from '../../../dist/edge/uws/keep-alive-ticker.js';
+import { KeepAliveTicker, UwsBody } from '../../../dist/edge/uws/body.js';
 import type { UwsAnswer } from '../../../dist/edge/uws/library.js';
 import { ManualClock } from '../../kit/manual-clock.js';
 

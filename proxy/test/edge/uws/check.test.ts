@@ -1,12 +1,12 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
-import { checkUwsRequest } from '../../../dist/edge/uws/request.js';
+import { checkUwsRequest } from '../../../dist/edge/uws/heads.js';
 import { head, type RawClient } from '../../kit/clients/raw-client.js';
 import { handshake } from '../../kit/clients/raw-socket.js';
-import { Scene } from '../clause.js';
+import { settled, until } from '../../kit/until.js';
+import { EdgeFixture } from '../clause.js';
 import { makeUwsEdge } from '../uws-edge-maker.js';
-import { settled, until } from '../wait.js';
 
 const refused: readonly (readonly [says: string, bytes: string, status: number, text: RegExp])[] = [
   ['a method that is no token', head('G@T', '/'), 400, /: invalid method\n$/],
@@ -78,19 +78,19 @@ const refused: readonly (readonly [says: string, bytes: string, status: number, 
 
 for (const [says, bytes, status, text] of refused) {
   t.test(`uws: ${says} is answered ${status} with the reason, and what follows is not served`, async (t) => {
-    const scene = await Scene.open(t, makeUwsEdge);
-    const client = await scene.connect();
+    const fixture = await EdgeFixture.open(t, makeUwsEdge);
+    const client = await fixture.connect();
     void client.write(bytes);
     const answer = await client.answer();
     t.equal(answer.status, status);
     t.match(answer.body.toString(), text);
     t.strictSame([answer.header('content-type'), answer.header('connection')], ['text/plain', 'close']);
     t.equal(await client.closed(), 'fin');
-    t.equal(scene.refused.length, 1, 'and it is reported');
-    const smuggling = await scene.connect();
+    t.equal(fixture.refused.length, 1, 'and it is reported');
+    const smuggling = await fixture.connect();
     void smuggling.write(`${bytes}${head('GET', '/smuggled')}`);
     await smuggling.closed();
-    t.equal(scene.handler.count, 0);
+    t.equal(fixture.handler.count, 0);
   });
 }
 
@@ -110,11 +110,11 @@ t.test(
 const PIECE = 'x'.repeat(15_000);
 
 /** Has answers sent to a client that reads nothing: so many, or until one of them has to wait. Returns how many were sent. */
-async function fill(scene: Scene, client: RawClient, most: number): Promise<number> {
+async function fill(fixture: EdgeFixture, client: RawClient, most: number): Promise<number> {
   client.pause();
   for (let sent = 0; sent < most; sent++) {
     void client.write(head('GET', '/'));
-    const taken = await scene.next();
+    const taken = await fixture.next();
     taken.answer(PIECE);
     // What is written in the library's own call goes out at the end of its turn.
     for (let turns = 0; turns < 3; turns++) await turn();
@@ -124,39 +124,39 @@ async function fill(scene: Scene, client: RawClient, most: number): Promise<numb
 }
 
 t.test('uws: answers that a client does not read do not pile up in the library', async (t) => {
-  const scene = await Scene.open(t, makeUwsEdge);
-  const client = await scene.connect();
-  const sent = await fill(scene, client, 2_000);
+  const fixture = await EdgeFixture.open(t, makeUwsEdge);
+  const client = await fixture.connect();
+  const sent = await fill(fixture, client, 2_000);
   t.ok(sent < 2_000, 'one waits');
   client.resume();
   for (let i = 0; i <= sent; i++) t.equal((await client.answer()).body.length, PIECE.length);
   void client.write(head('GET', '/next'));
-  (await scene.next()).answer('next');
+  (await fixture.next()).answer('next');
   t.equal((await client.answer()).body.toString(), 'next', 'a client that reads is served on');
 });
 
 t.test('uws: nothing is served behind a refusal, though its client does not take that', async (t) => {
-  const scene = await Scene.open(t, makeUwsEdge);
-  const full = await fill(scene, await scene.connect(), 2_000);
+  const fixture = await EdgeFixture.open(t, makeUwsEdge);
+  const full = await fill(fixture, await fixture.connect(), 2_000);
   t.ok(full < 2_000);
   for (let sent = full - 2; sent <= full; sent++) {
-    const client = await scene.connect();
-    await fill(scene, client, sent);
-    const { connections } = scene.edge;
-    const served = scene.handler.count;
+    const client = await fixture.connect();
+    await fill(fixture, client, sent);
+    const { connections } = fixture.edge;
+    const served = fixture.handler.count;
     await client.write(head('GET', '/', ['Host: a/b']));
-    await until(() => scene.edge.connections < connections);
+    await until(() => fixture.edge.connections < connections);
     await client.write(head('GET', '/smuggled'));
-    await settled(() => scene.handler.count);
-    t.equal(scene.handler.count, served);
+    await settled(() => fixture.handler.count);
+    t.equal(fixture.handler.count, served);
   }
 });
 
 t.test('uws: a connection that an answer of known length closes is closed, whatever its length', async (t) => {
-  const scene = await Scene.open(t, makeUwsEdge);
+  const fixture = await EdgeFixture.open(t, makeUwsEdge);
   for (const length of [1, 2, 15_000, 20_000, 40_000, 1_000_000]) {
     for (const lines of [['Connection: TE, close'], ['Connection: keep-alive', 'Connection: close']]) {
-      const { client, taken } = await scene.send(head('GET', '/', lines));
+      const { client, taken } = await fixture.send(head('GET', '/', lines));
       taken.answer('x'.repeat(length));
       const answer = await client.answer();
       t.strictSame(
@@ -170,8 +170,8 @@ t.test('uws: a connection that an answer of known length closes is closed, whate
 });
 
 t.test('uws: an answer names neither the library nor two Dates', async (t) => {
-  const scene = await Scene.open(t, makeUwsEdge);
-  const { client, taken } = await scene.send(head('GET', '/'));
+  const fixture = await EdgeFixture.open(t, makeUwsEdge);
+  const { client, taken } = await fixture.send(head('GET', '/'));
   taken.answer('ok', ['Date', 'Sat, 01 Jan 2000 00:00:00 GMT', 'X-A', '\xe9']);
   const { fields } = await client.answer();
   t.strictSame(
@@ -183,47 +183,47 @@ t.test('uws: an answer names neither the library nor two Dates', async (t) => {
 });
 
 t.test('uws: header values are bytes, also where a name comes twice', async (t) => {
-  const scene = await Scene.open(t, makeUwsEdge);
+  const fixture = await EdgeFixture.open(t, makeUwsEdge);
   const lines = ['X-A: a\xe9\xffz', 'X-B: a\xc3\xa9z', 'X-B: b\xc3\xa9z'];
-  const { taken } = await scene.send(head('GET', '/', lines));
+  const { taken } = await fixture.send(head('GET', '/', lines));
   t.strictSame(taken.request.headers.slice(2), ['x-a', 'a\xe9\xffz', 'x-b', 'a\xc3\xa9z', 'x-b', 'b\xc3\xa9z']);
   taken.answer('');
 });
 
 t.test('uws: a path and an empty query are kept as they were sent', async (t) => {
-  const scene = await Scene.open(t, makeUwsEdge);
+  const fixture = await EdgeFixture.open(t, makeUwsEdge);
   for (const target of ['/', '/?', '/a?b?c', '/%2f//..;p?']) {
-    const { taken } = await scene.send(head('GET', target));
+    const { taken } = await fixture.send(head('GET', target));
     t.equal(taken.request.path, target);
     taken.answer('');
   }
 });
 
 t.test('uws: an event stream without a first byte opens all the same, by a comment', async (t) => {
-  const scene = await Scene.open(t, makeUwsEdge);
-  const { client, taken } = await scene.send(head('GET', '/'));
+  const fixture = await EdgeFixture.open(t, makeUwsEdge);
+  const { client, taken } = await fixture.send(head('GET', '/'));
   const headers = ['Content-Type', 'text/event-stream'];
   taken.response.writeHead({ status: 200, reason: 'OK', headers }, undefined, true);
-  scene.clock.advance(100);
+  fixture.clock.advance(100);
   await client.receives('\r\n\r\n');
   taken.response.end(Buffer.from('data: 1\n\n'));
   t.equal((await client.answer()).body.toString(), ':\ndata: 1\n\n');
 });
 
 t.test('uws: no comment goes into an event stream in a content coding', async (t) => {
-  const scene = await Scene.open(t, makeUwsEdge);
-  const { client, taken } = await scene.send(head('GET', '/'));
+  const fixture = await EdgeFixture.open(t, makeUwsEdge);
+  const { client, taken } = await fixture.send(head('GET', '/'));
   const headers = ['Content-Type', 'text/event-stream', 'Content-Encoding', 'gzip'];
   taken.response.writeHead({ status: 200, reason: 'OK', headers }, undefined, true);
-  scene.clock.advance(1_000);
+  fixture.clock.advance(1_000);
   const coded = gzipSync('data: 1\n\n');
   taken.response.end(coded);
   t.ok((await client.answer()).body.equals(coded));
 });
 
 t.test('uws: a head longer than what the library takes at a time arrives whole', async (t) => {
-  const scene = await Scene.open(t, makeUwsEdge);
-  const { client, taken } = await scene.send(head('GET', '/'));
+  const fixture = await EdgeFixture.open(t, makeUwsEdge);
+  const { client, taken } = await fixture.send(head('GET', '/'));
   const headers = Array.from({ length: 1_000 }, (_, i) => [`X-${i}`, 'v'.repeat(50)]).flat();
   taken.response.writeHead({ status: 200, reason: 'OK', headers }, 3);
   taken.response.end(Buffer.from('end'));
@@ -233,8 +233,8 @@ t.test('uws: a head longer than what the library takes at a time arrives whole',
 });
 
 t.test('uws: a chunked answer that is the last ends complete and closes', async (t) => {
-  const scene = await Scene.open(t, makeUwsEdge);
-  const { client, taken } = await scene.send(head('GET', '/', ['Connection: close, te']));
+  const fixture = await EdgeFixture.open(t, makeUwsEdge);
+  const { client, taken } = await fixture.send(head('GET', '/', ['Connection: close, te']));
   taken.start();
   taken.response.write(Buffer.from('body'));
   await client.receives('body');

@@ -2,7 +2,7 @@ import { createServer } from 'node:net';
 import t from 'tap';
 import { loadUws } from '../../../dist/edge/uws/library.js';
 import { freePort } from '../../kit/ports.js';
-import { Scene } from '../clause.js';
+import { EdgeFixture } from '../clause.js';
 import { makeUwsEdge, uwsEdge } from '../uws-edge-maker.js';
 
 const missing = (loadable: Record<string, unknown>) =>
@@ -35,14 +35,14 @@ t.test('uws: a port that is taken is an error that names the address, unless por
   await new Promise<void>((resolve) => squatter.listen(0, '127.0.0.1', resolve));
   t.teardown(() => squatter.close());
   const { port } = squatter.address() as { port: number };
-  const scene = await Scene.open(t, makeUwsEdge);
-  await t.rejects(scene.edge.listen({ host: '127.0.0.1', port }), {
+  const fixture = await EdgeFixture.open(t, makeUwsEdge);
+  await t.rejects(fixture.edge.listen({ host: '127.0.0.1', port }), {
     code: 'ERR_EDGE_PORT_IN_USE',
     message: `cannot listen on 127.0.0.1:${port}: it is in use`,
   });
-  await t.rejects(scene.edge.listen({ host: '127.0.0.1', port: scene.port }), { code: 'ERR_EDGE_PORT_IN_USE' });
-  await t.rejects(scene.edge.listen({ host: '192.0.2.1', port: 1 }), { code: 'ERR_EDGE_LISTEN' });
-  const shared = await Scene.open(t, (surroundings) => uwsEdge(surroundings, { sharesPorts: true }));
+  await t.rejects(fixture.edge.listen({ host: '127.0.0.1', port: fixture.port }), { code: 'ERR_EDGE_PORT_IN_USE' });
+  await t.rejects(fixture.edge.listen({ host: '192.0.2.1', port: 1 }), { code: 'ERR_EDGE_LISTEN' });
+  const shared = await EdgeFixture.open(t, (surroundings) => uwsEdge(surroundings, { sharesPorts: true }));
   const bound = await shared.edge.listen({ host: '127.0.0.1', port: await freePort() });
   const second = uwsEdge(shared, { sharesPorts: true });
   t.teardown(() => second.close());

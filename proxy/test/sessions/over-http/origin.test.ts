@@ -1,13 +1,13 @@
 import { setImmediate } from 'node:timers/promises';
-import { MAX_WS_EVENTS, type RawHeaders } from '@holdfast/grip';
+import { MAX_WS_EVENTS, type RawHeaders, verifyGripSig } from '@holdfast/grip';
 import t from 'tap';
 import { growth, LINEAR_MAX } from '../../../../grip/dist-test/growth.js';
-import { EVENTS_PER_TURN, HttpOrigin, type HttpOriginParts } from '../../../dist/sessions/over-http/origin.js';
-import { settled } from '../../edge/wait.js';
+import { EVENTS_PER_TURN } from '../../../dist/sessions/over-http/inbox.js';
+import { HttpOrigin, type HttpOriginDeps } from '../../../dist/sessions/over-http/origin.js';
 import { ManualClock } from '../../kit/manual-clock.js';
-import { until } from '../../kit/until.js';
-import { dial, held, inTurn, open, shorts } from '../http-origin-scene.js';
-import { accept, EVENTS, EventsServer, event, reply, type SeenRequest } from '../http-origin-server.js';
+import { settled, until } from '../../kit/until.js';
+import { accept, EVENTS, event, reply, type SeenRequest } from './events-server.js';
+import { dial, held, inTurn, open, shorts } from './origin-fixture.js';
 
 const NOTHING = Buffer.alloc(0);
 
@@ -28,6 +28,22 @@ t.test('opening', async (t) => {
     t.notOk('content-bytes-replayed' in request.headers);
   });
 
+  t.test('a client’s fields that mean something else here are the proxy’s to set', async (t) => {
+    const forged = [
+      'Accept',
+      'Accept-Encoding',
+      'Content-Type',
+      'Sec-WebSocket-Extensions',
+      'Connection-Id',
+      'Meta-User',
+    ];
+    const headers = ['Cookie', 'a=1', ...forged.flatMap((name) => [name, 'forged'])];
+    const { server } = await open(t, undefined, undefined, { headers });
+    t.match(server.seen[0]?.headers, { cookie: 'a=1', accept: EVENTS, 'accept-encoding': 'identity' });
+    t.match(server.seen[0]?.headers, { 'connection-id': 'id-1', 'content-type': EVENTS });
+    t.notOk(JSON.stringify(server.seen[0]?.rawHeaders).includes('forged'));
+  });
+
   t.test('grip is offered in every request, and in none on routes without it', async (t) => {
     const offered = await open(t);
     offered.say('x');
@@ -39,15 +55,15 @@ t.test('opening', async (t) => {
 
   for (const type of [`${EVENTS}; charset=utf-8`, 'Application/WebSocket-Events', ` ${EVENTS} ;q=1`]) {
     t.test(`the media type is accepted as ${JSON.stringify(type)}`, async (t) => {
-      const { heard } = await dial(t, () => accept([], ['Content-Type', type]));
-      t.equal(await heard.heard('accepted'), 'accepted');
+      const { recorder } = await dial(t, () => accept([], ['Content-Type', type]));
+      t.equal(await recorder.saw('accepted'), 'accepted');
     });
   }
 
   t.test('fields for the proxy are kept from the client', async (t) => {
     const headers = ['Keep-Alive-Interval', '30', 'Set-Meta-User', 'u', 'Content-Bytes-Accepted', '0', 'X-Mine', '1'];
-    const { heard } = await open(t, undefined, accept([], headers));
-    const names = (heard.headers ?? []).filter((_, i) => i % 2 === 0).map((name) => name.toLowerCase());
+    const { recorder } = await open(t, undefined, accept([], headers));
+    const names = (recorder.headers ?? []).filter((_, i) => i % 2 === 0).map((name) => name.toLowerCase());
     t.ok(names.includes('x-mine'));
     for (const name of [
       'keep-alive-interval',
@@ -66,19 +82,19 @@ t.test('opening', async (t) => {
     ['another status with the media type', { status: 202, headers: ['Content-Type', EVENTS], body: 'page' }],
   ] as const) {
     t.test(`${says} refuses the session`, async (t) => {
-      const { heard } = await dial(t, () => answer);
-      await heard.heard('rejected');
-      t.equal(heard.rejection?.head.status, 'status' in answer ? answer.status : 200);
-      t.equal(String(heard.rejection?.body), 'page');
+      const { recorder } = await dial(t, () => answer);
+      await recorder.saw('rejected');
+      t.equal(recorder.rejection?.head.status, 'status' in answer ? answer.status : 200);
+      t.equal(String(recorder.rejection?.body), 'page');
     });
   }
 
   t.test('a refusal may have 100,000 bytes', async (t) => {
-    const { heard } = await dial(t, () => ({ status: 403, body: Buffer.alloc(100_000, 'x') }));
-    t.equal(await heard.heard('rejected'), 'rejected 403');
+    const { recorder } = await dial(t, () => ({ status: 403, body: Buffer.alloc(100_000, 'x') }));
+    t.equal(await recorder.saw('rejected'), 'rejected 403');
     const longer = await dial(t, () => ({ status: 403, body: Buffer.alloc(100_001, 'x') }));
-    t.equal(await longer.heard.heard('rejected'), 'rejected 500');
-    t.match(String(longer.heard.rejection?.body), /limit of 100000 bytes/);
+    t.equal(await longer.recorder.saw('rejected'), 'rejected 500');
+    t.match(String(longer.recorder.rejection?.body), /limit of 100000 bytes/);
   });
 
   for (const [says, answer] of [
@@ -88,19 +104,17 @@ t.test('opening', async (t) => {
     ['accept what was not offered', accept([], ['Content-Bytes-Accepted', '1'])],
   ] as const) {
     t.test(`events that ${says} are a failure`, async (t) => {
-      const { heard, server } = await dial(t, () => answer);
-      t.equal(await heard.heard('failed'), 'failed ERR_ORIGIN_MALFORMED');
-      t.equal(heard.error?.repeat, 'no');
+      const { recorder, server } = await dial(t, () => answer);
+      t.equal(await recorder.saw('failed'), 'failed ERR_ORIGIN_MALFORMED');
+      t.equal(recorder.error?.repeat, 'no');
       t.equal(await settled(() => server.seen.length), 1, 'nothing more is sent');
     });
   }
 
   t.test('no connection is a failure at once, for the next target to be tried', async (t) => {
-    const server = await EventsServer.start(t, () => accept());
-    server.stop();
-    const { heard, clock } = await dial(t, () => accept(), { origin: server.origin });
-    t.equal(await heard.heard('failed'), 'failed ERR_ORIGIN_CONNECT');
-    t.equal(heard.error?.repeat, 'connect');
+    const { recorder, clock } = await dial(t, () => accept(), { isDown: true });
+    t.equal(await recorder.saw('failed'), 'failed ERR_ORIGIN_CONNECT');
+    t.equal(recorder.error?.repeat, 'connect');
     t.equal(clock.pending, 0, 'no repeat of OPEN');
   });
 
@@ -108,7 +122,7 @@ t.test('opening', async (t) => {
     'an empty answer with Keep-Alive-Interval leaves the session pending; OPEN is repeated until taken',
     async (t) => {
       const pending = reply([], ['Keep-Alive-Interval', '30']);
-      const { heard, clock, server } = await dial(t, (_, index) =>
+      const { recorder, clock, server } = await dial(t, (_, index) =>
         index < 2 ? pending : accept([event('TEXT', 'in')]),
       );
       await until('the poll timer', () => clock.pending === 1);
@@ -117,28 +131,28 @@ t.test('opening', async (t) => {
       clock.advance(1);
       await server.requests(2);
       await until('the poll timer', () => clock.pending === 1);
-      t.same(heard.ends, []);
+      t.same(recorder.ends, []);
       clock.advance(30_000);
-      await heard.got(1);
-      t.same(heard.ends, ['accepted']);
+      await recorder.got(1);
+      t.same(recorder.ends, ['accepted']);
       t.same(shorts(server.seen), [['OPEN'], ['OPEN'], ['OPEN']]);
     },
   );
 
   t.test('a pending session may still be refused', async (t) => {
     const pending = reply([], ['Keep-Alive-Interval', '20']);
-    const { heard, clock } = await dial(t, (_, index) => (index === 0 ? pending : { status: 401, body: 'no' }));
+    const { recorder, clock } = await dial(t, (_, index) => (index === 0 ? pending : { status: 401, body: 'no' }));
     await until('the poll timer', () => clock.pending === 1);
     clock.advance(20_000);
-    t.equal(await heard.heard('rejected'), 'rejected 401');
+    t.equal(await recorder.saw('rejected'), 'rejected 401');
     t.equal(clock.pending, 0);
   });
 
   t.test('later events of the first answer count: CLOSE closes', async (t) => {
     const events = [event('TEXT', 'a'), event('CLOSE', Buffer.from([0x0f, 0xa1, 0x78])), event('TEXT', 'never')];
-    const { heard } = await open(t, undefined, accept(events));
-    t.equal(await heard.heard('closed'), 'closed 4001 x');
-    t.same(heard.texts, ['text a']);
+    const { recorder } = await open(t, undefined, accept(events));
+    t.equal(await recorder.saw('closed'), 'closed 4001 x');
+    t.same(recorder.texts, ['text a']);
   });
 });
 
@@ -168,7 +182,7 @@ t.test('requests', async (t) => {
   });
 
   t.test('with one_event, each event has a request of its own, empty ones and CLOSE too', async (t) => {
-    const { server, say, socket } = await open(t, undefined, undefined, { oneEvent: true });
+    const { server, say, socket } = await open(t, undefined, undefined, { target: 'one_event' });
     for (const text of ['a', '', '']) say(text);
     socket.close(1000, NOTHING);
     const seen = await server.requests(5);
@@ -186,20 +200,23 @@ t.test('requests', async (t) => {
   });
 
   t.test('every one is signed afresh', async (t) => {
-    const { server, say } = await open(t);
+    const { server, say, clock } = await open(t);
+    clock.advance(1_000);
     say('a');
     await server.requests(2);
     const sigs = server.seen.map(({ headers }) => headers['grip-sig']);
-    t.same(sigs, ['1', '2']);
+    const key = { kind: 'secret', secret: Buffer.from('proxy') } as const;
+    t.ok(sigs.every((sig = '') => verifyGripSig(sig, key, clock.wall() / 1_000)));
+    t.equal(new Set(sigs).size, 2);
   });
 
   t.test('refresh makes an empty request', async (t) => {
-    const { server, socket, heard } = await open(t, inTurn(reply([event('TEXT', 'news')])));
+    const { server, socket, recorder } = await open(t, inTurn(reply([event('TEXT', 'news')])));
     socket.refresh();
     const seen = await server.requests(2);
     t.equal(seen[1]?.body.length, 0);
     t.equal(seen[1]?.headers['content-length'], '0');
-    await heard.got(1);
+    await recorder.got(1);
   });
 
   t.test('refreshes during a request make one more, right after it, with what waits', async (t) => {
@@ -217,24 +234,24 @@ t.test('requests', async (t) => {
   });
 
   t.test('nothing is asked for while the client does not take what it got', async (t) => {
-    const { server, socket, say, heard } = await open(t);
+    const { server, socket, say, recorder } = await open(t);
     socket.pause();
     say('a');
     socket.refresh();
     t.equal(await settled(() => server.seen.length), 1);
     socket.resume();
     t.same((await server.requests(2))[1]?.short, ['TEXT a']);
-    t.same(heard.ends, ['accepted']);
+    t.same(recorder.ends, ['accepted']);
   });
 
   t.test('an end that was answered while the client was slow comes when it goes on', async (t) => {
-    const { server, socket, say, heard } = await open(t, inTurn(reply([event('TEXT', 'last'), event('CLOSE')])));
-    heard.react = () => socket.pause();
+    const { server, socket, say, recorder } = await open(t, inTurn(reply([event('TEXT', 'last'), event('CLOSE')])));
+    recorder.react = () => socket.pause();
     say('a');
-    await heard.got(1);
-    t.equal(await settled(() => heard.ends.length), 1);
+    await recorder.got(1);
+    t.equal(await settled(() => recorder.ends.length), 1);
     socket.resume();
-    t.equal(await heard.heard('closed'), 'closed -');
+    t.equal(await recorder.saw('closed'), 'closed -');
     t.same((await server.requests(3))[2]?.short, ['CLOSE']);
   });
 });
@@ -243,7 +260,7 @@ t.test('Keep-Alive-Interval', async (t) => {
   const polls = (seconds: string, extra: RawHeaders = []) => accept([], ['Keep-Alive-Interval', seconds, ...extra]);
 
   t.test('asks for an empty request after that long without one', async (t) => {
-    const { server, clock, say, heard } = await open(t, undefined, polls('30'));
+    const { server, clock, say, recorder } = await open(t, undefined, polls('30'));
     clock.advance(20_000);
     say('a');
     await server.requests(2);
@@ -255,7 +272,7 @@ t.test('Keep-Alive-Interval', async (t) => {
     await until('the poll timer', () => clock.pending === 1);
     clock.advance(30_000);
     await server.requests(4);
-    t.same(heard.ends, ['accepted'], 'it stays until an answer says otherwise');
+    t.same(recorder.ends, ['accepted'], 'it stays until an answer says otherwise');
   });
 
   t.test('is 20 s at least', async (t) => {
@@ -268,14 +285,14 @@ t.test('Keep-Alive-Interval', async (t) => {
 
   for (const value of ['0', '-1', 'soon', '1.5']) {
     t.test(`is off as ${value}`, async (t) => {
-      const { server, say, clock, heard } = await open(
+      const { server, say, clock, recorder } = await open(
         t,
         inTurn(reply([event('TEXT', 'x')], ['Keep-Alive-Interval', value])),
         polls('20'),
       );
       say('a');
       await server.requests(2);
-      await heard.got(1);
+      await recorder.got(1);
       t.equal(clock.pending, 0);
     });
   }
@@ -299,44 +316,44 @@ t.test('meta', async (t) => {
     t.match(second?.headers, { 'meta-user': 'bob', 'meta-lang': 'de' });
     t.notOk('meta-room' in (second?.headers ?? {}));
     t.same(last?.short, ['DISCONNECT']);
-    t.match(last?.headers, { 'meta-user': 'bob', 'connection-id': 'id-1', 'grip-sig': '4' });
+    t.match(last?.headers, { 'meta-user': 'bob', 'connection-id': 'id-1', 'grip-sig': /./ });
   });
 
   t.test('beyond its limit ends the session', async (t) => {
     let index = 0;
     const more = () => reply([], [`Set-Meta-${index++}`, 'x'.repeat(20_000)]);
-    const { say, heard, server } = await open(t, more);
+    const { say, recorder, server } = await open(t, more);
     for (let i = 0; i < 4; i++) {
       say('a');
       await server.requests(i + 2);
       await settled(() => server.seen.length);
     }
-    t.equal(await heard.heard('lost'), 'lost ERR_ORIGIN_MALFORMED');
+    t.equal(await recorder.saw('lost'), 'lost ERR_ORIGIN_MALFORMED');
   });
 });
 
 t.test('an answer with more events than may be ends the session', async (t) => {
-  const { socket, heard } = await open(t, () => ({
+  const { socket, recorder } = await open(t, () => ({
     headers: ['Content-Type', EVENTS],
     body: 'TEXT\r\n'.repeat(MAX_WS_EVENTS + 1),
   }));
   socket.send('text', Buffer.from('x'));
-  await until('the end of the session', () => heard.error);
-  t.match(heard.error, { code: 'ERR_ORIGIN_MALFORMED', message: 'more than 50000 events' });
-  t.strictSame(heard.messages, []);
+  await until('the end of the session', () => recorder.error);
+  t.match(recorder.error, { code: 'ERR_ORIGIN_MALFORMED', message: 'more than 50000 events' });
+  t.strictSame(recorder.messages, []);
 });
 
 t.test('an answer with thousands of messages: the work grows no faster than their number', async (t) => {
   const ratio = await growth(3_000, (size) => {
-    let heard = 0;
-    const dispatch: HttpOriginParts['dispatch'] = () => ({ resume() {}, abort() {} });
+    let received = 0;
+    const dispatch: HttpOriginDeps['dispatch'] = () => ({ resume() {}, abort() {} });
     const parts = { clock: new ManualClock(), random: () => 0, maxMessage: 100, dispatch, connectionId: 'c' };
     const origin = new HttpOrigin(
       { ...parts, offersGrip: true, oneEvent: false },
       {
         originAccepted: () =>
-          origin.own({
-            originMessage: () => heard++,
+          origin.setOwner({
+            originMessage: () => received++,
             originClosed() {},
             originLost() {},
             originWritable() {},
@@ -352,9 +369,9 @@ t.test('an answer with thousands of messages: the work grows no faster than thei
     const all = body('TEXT\r\n'.repeat(size));
     return async () => {
       origin.exchangeAnswered(all);
-      t.equal(heard, EVENTS_PER_TURN, 'others have their turns in between');
-      for (let turns = 1; heard < size && turns <= size / EVENTS_PER_TURN; turns++) await setImmediate();
-      t.equal(heard, size);
+      t.equal(received, EVENTS_PER_TURN, 'others have their turns in between');
+      for (let turns = 1; received < size && turns <= size / EVENTS_PER_TURN; turns++) await setImmediate();
+      t.equal(received, size);
     };
   });
   t.ok(ratio < LINEAR_MAX, `${ratio}`);

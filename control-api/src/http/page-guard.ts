@@ -28,6 +28,8 @@ const TAKEN = 'Authorization, X-API-Key, Fastly-Key, Content-Type, Content-Encod
 /** Fields of answers that pages may read. */
 const EXPOSED = 'Retry-After, WWW-Authenticate, RateLimit, RateLimit-Policy, Allow';
 
+const label = /^[a-z][a-z0-9_-]*$/;
+
 /** What a browser sends for its own address bar, and of a page of the listener itself. */
 const ownSites: ReadonlySet<string> = new Set(['none', 'same-origin']);
 
@@ -41,13 +43,15 @@ const noOrigins: OriginList = { allows: () => false };
 
 /**
  * Looks at each request of one listener. Refused are requests of pages that the listener has not served itself, unless `origins`
- * has them; on a loopback listener, and where names are listed, those for any host but addresses, `localhost` and these names; on
- * another listener those of browsers for such a host. Addresses always reach it: a probe has no name, and rebinding needs one.
- * Ports are not looked at, as tunnels have their own. Requests without Host pass: no browser sends them.
+ * has them; on a loopback listener, and where names are listed, those for any host but addresses, `localhost` and these names. Where
+ * none are listed, programs may use names without a dot on loopback, and any name elsewhere; browsers may not. Addresses always
+ * pass: a probe has no name, and rebinding needs one. Ports are not looked at, as tunnels have their own. Requests without Host
+ * pass: no browser sends them.
  */
 export class PageGuard {
   readonly #names: ReadonlySet<string>;
-  readonly #takesAnyName: boolean;
+  /** What other names programs may use; browsers none. */
+  readonly #others: 'none' | 'labels' | 'all';
   readonly #origins: OriginList;
   /** Publishers send the same one all the time. */
   #knownHost = '';
@@ -57,7 +61,7 @@ export class PageGuard {
    * it is also reached; case is ignored.
    */
   constructor(address: string, names: readonly string[], bound = address, origins: OriginList = noOrigins) {
-    this.#takesAnyName = !isLoopbackAddress(address) && names.length === 0;
+    this.#others = names.length > 0 ? 'none' : isLoopbackAddress(address) ? 'labels' : 'all';
     this.#names = new Set(['localhost', nameIn(bound), ...names.map(nameIn)]);
     this.#origins = origins;
   }
@@ -70,7 +74,7 @@ export class PageGuard {
     if (site !== undefined && !ownSites.has(site as string) && !isAllowed) return foreignPage;
     if (host !== undefined && host !== '' && host !== this.#knownHost) {
       if (this.#knows(host)) this.#knownHost = host;
-      else if (!this.#takesAnyName || isOfBrowser(headers)) return foreignHost;
+      else if (isOfBrowser(headers) || !this.#takes(host)) return foreignHost;
     }
     return origin === undefined || isAllowed || this.#isOwn(origin, host) ? undefined : foreignPage;
   }
@@ -105,6 +109,11 @@ export class PageGuard {
   #knows(host: string): boolean {
     const name = nameIn(host);
     return this.#names.has(name) || isIP(name) !== 0;
+  }
+
+  /** A name without a dot is of a service or this machine: the public DNS has none, so that nobody moves it here from afar. */
+  #takes(host: string): boolean {
+    return this.#others === 'all' || (this.#others === 'labels' && label.test(nameIn(host)));
   }
 
   /** A page that was served under the very host of the request; and no name that DNS rebinding has moved here. */

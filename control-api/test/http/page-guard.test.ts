@@ -42,10 +42,13 @@ t.test('on loopback a foreign name in Host is refused: DNS may have been moved h
     for (const host of [...foreign, ...odd]) t.equal(codeOf(new PageGuard(address, []), { host }), HOST, host);
 });
 
-t.test('a name without a dot is refused too: a neighbour on the network can answer for it', async (t) => {
+t.test('a name without a dot is not in the public DNS: programs may use it, a browser under it may not', async (t) => {
   for (const host of ['holdfast', 'web1:5561', 'x']) {
-    t.equal(codeOf(local(), { host }), HOST, host);
-    t.equal(codeOf(new PageGuard('127.0.0.1', [host]), { host }), undefined, 'unless it is listed');
+    t.equal(codeOf(local(), { host }), undefined, host);
+    t.equal(codeOf(local(), { host, origin: `http://${host}` }), PAGE, host);
+    // A neighbour on the network can answer for such a name.
+    t.equal(codeOf(local(), { host, 'accept-language': 'en' }), HOST, `${host}, from a browser`);
+    t.equal(codeOf(new PageGuard('127.0.0.1', ['localhost']), { host }), HOST, 'unless names are listed');
   }
 });
 

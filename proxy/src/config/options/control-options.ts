@@ -52,7 +52,7 @@ export const controlOptions = [
     group,
     type: 'list',
     default: '',
-    doc: 'Host names under which the control API and the admin listeners are reached. On a loopback address they are taken beside `localhost` and IP addresses, and no others. Elsewhere the same once names are listed here; until then every name is taken, but not from browsers.',
+    doc: 'Host names under which the control API and the admin listeners are reached, beside `localhost` and IP addresses; requests for others are refused. As long as none are listed, programs, but not browsers, are served by any name, on a loopback address by one without a dot.',
   },
   {
     key: 'control_allowed_origins',

@@ -15,7 +15,7 @@ if (!hasChromium()) {
 }
 
 /** These names lead to this machine, as if DNS had been moved. */
-const browser = await Chromium.start(t, ['--host-resolver-rules=MAP *.test 127.0.0.1']);
+const browser = await Chromium.start(t, ['--host-resolver-rules=MAP *.test 127.0.0.1, MAP rebound 127.0.0.1']);
 
 /** A stream that is held on `room`, and its id. */
 async function hold(t: Test, holdfast: Holdfast): Promise<{ stream: Answer; id: string }> {
@@ -78,19 +78,23 @@ t.test('a page of another origin gets nothing done and reads nothing, also under
   await checkHarmless(t, holdfast, stream);
 });
 
-for (const address of ['127.0.0.1', '0.0.0.0']) {
+for (const [address, name] of [
+  ['127.0.0.1', 'rebound.test'],
+  ['127.0.0.1', 'rebound'],
+  ['0.0.0.0', 'rebound.test'],
+] as const) {
   t.test(
-    `a page whose name was moved here (DNS rebinding) is refused, though of the same origin: ${address}`,
+    `a page whose name was moved here (DNS rebinding) is refused, though of the same origin: ${name} at ${address}`,
     async (t) => {
       // The attacker's page comes from the very port that the node then has.
       const port = await freePort();
       const attacker = await servePage(t, port);
-      const page = await browser.open(`http://rebound.test:${port}/`);
+      const page = await browser.open(`http://${name}:${port}/`);
       await attacker.close();
       const settings = { push_in_http_addr: address, push_in_http_allow_public: true, push_in_http_port: port };
       const holdfast = await startViews(t, settings);
       const { stream, id } = await hold(t, holdfast);
-      const control = `http://rebound.test:${port}`;
+      const control = `http://${name}:${port}`;
       const scripts = { ...publishing(control), ...looking(control, control), ...ending(control, id) };
       for (const [name, what] of Object.entries(await attack(page, scripts))) {
         t.match(

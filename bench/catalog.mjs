@@ -8,6 +8,7 @@ import { acknowledgeWork } from './work-acknowledge.mjs';
 import { burstWork } from './work-burst.mjs';
 import { compressedWork } from './work-compressed.mjs';
 import { holdWork } from './work-hold.mjs';
+import { keysWork } from './work-keys.mjs';
 import { latencyWork } from './work-latency.mjs';
 import { passWork } from './work-pass.mjs';
 import { profileWorks } from './work-profile.mjs';
@@ -33,6 +34,7 @@ export const parts = {
   'redis-latency': [redisLatencyWork],
   resubscribe: [resubscribeWork],
   ack: [acknowledgeWork],
+  keys: [keysWork],
   compressed: [compressedWork],
   opening: kinds.map(([name, kind]) => holdWork(`opening-${name}`, kind, ['opening'])),
   memory: kinds.map(([name, kind]) => holdWork(`memory-${name}`, kind, ['opening', 'memory'])),

@@ -17,7 +17,7 @@ const packages = ['grip', 'control-api', 'proxy'];
  */
 const layers = {
   grip: [['errors.ts'], ['wire'], ['filters'], ['instruct'], ['ws'], ['item']],
-  'control-api': [['runtime'], ['http', 'stats', 'backplane'], ['cluster', 'zmq'], ['views']],
+  'control-api': [['runtime'], ['http', 'stats', 'backplane'], ['auth', 'cluster', 'zmq'], ['views']],
   proxy: [
     ['runtime'],
     ['errors.ts'],

@@ -49,8 +49,8 @@ static size_t grip_entry(char *out, const char *channel, const char *item) {
 
 static size_t post(char *out, const char *path, const char *body, size_t length) {
   /* The host that every control API takes: clients' names are theirs only. */
-  int head = sprintf(out, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
-                     path, length);
+  int head = sprintf(out, "POST %s HTTP/1.1\r\nHost: localhost\r\n%sContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
+                     path, options.publish_header, length);
   memcpy(out + head, body, length);
   return (size_t)head + length;
 }

@@ -317,6 +317,7 @@ static void read_options(int count, char **arguments) {
       {"kind", options.kind, sizeof options.kind, NULL},       {"format", options.format, sizeof options.format, NULL},
       {"path", options.path, sizeof options.path, NULL},       {"publish_path", options.publish_path, sizeof options.publish_path, NULL},
       {"source", options.source, sizeof options.source, NULL}, {"header", options.header, sizeof options.header, NULL},
+      {"publish_header", options.publish_header, sizeof options.publish_header, NULL},
       {"port", NULL, 0, &options.port},                        {"control_port", NULL, 0, &options.control_port},
       {"size", NULL, 0, &options.size},                        {"count", NULL, 0, &options.count},
   };
@@ -330,6 +331,7 @@ static void read_options(int count, char **arguments) {
     }
   }
   if (options.header[0] != 0) strcat(options.header, "\r\n");
+  if (options.publish_header[0] != 0) strcat(options.publish_header, "\r\n");
   if (options.size < ITEM_MIN) options.size = ITEM_MIN;
   held_as = strcmp(options.kind, "ws") == 0 ? A_WEBSOCKET : strcmp(options.kind, "poll") == 0 ? A_POLL : A_STREAM;
 }

@@ -119,6 +119,32 @@ export const controlErrors = {
     text: 'Forbidden: this listener is not reached under the name in Host. The option control_hosts lists further names.',
     meaning: 'Host is a name under which this listener is not reached; `control_hosts` lists further ones.',
   },
+  ERR_CONTROL_UNAUTHENTICATED: {
+    side: 'client',
+    status: 401,
+    text: 'Unauthorized.',
+    meaning:
+      'The control API asks for a key, and the request has none that it knows, or a token that is expired, foreign or not signed by its key. The log says which.',
+  },
+  ERR_CONTROL_FORBIDDEN: {
+    side: 'client',
+    status: 403,
+    text: 'Forbidden: the key does not allow this.',
+    meaning: 'The key of the request, or its token, does not allow the action, or not on this channel.',
+  },
+  ERR_CONTROL_RATE: {
+    side: 'client',
+    status: 429,
+    meaning:
+      'The key has published as many items as its `rate` allows for now; Retry-After says when there may be more.',
+  },
+  ERR_CONTROL_JWKS: {
+    side: 'internal',
+    status: 503,
+    text: 'The keys of the token issuer cannot be fetched at the moment.',
+    retryAfter: 5,
+    meaning: 'A token cannot be checked, as the `jwks` of its key cannot be fetched. The log says why.',
+  },
   ERR_CONTROL_EXPECT: {
     side: 'client',
     status: 417,

@@ -1,4 +1,17 @@
 /** The entry point of @holdfast/control-api: the way from a publisher to every node. */
+export { type Admission, type Caller, ControlAccess } from './auth/access.js';
+export {
+  type KeyEntry,
+  type KeyMember,
+  type KeyProblem,
+  type KeysRead,
+  ONE_KEY_ID,
+  type ReadKeyFile,
+  readKeyEntries,
+  readOneKey,
+} from './auth/key-entries.js';
+export { type ControlKey, KeyTable } from './auth/key-table.js';
+export { type Action, controlActions, DETAIL_TYPE, isAction } from './auth/rights.js';
 export {
   type Acceptance,
   type Backplane,
@@ -35,21 +48,23 @@ export {
 } from './cluster/cluster.js';
 export { RedisNodes, type RedisNodesOptions } from './cluster/redis.js';
 export { ControlError, type ControlErrorCode, controlErrors } from './errors.js';
-export { type Answer, methodNotAllowed } from './http/answer.js';
+export { type Answer, forbidden, methodNotAllowed } from './http/answer.js';
 export { certificateNames } from './http/client-certificate.js';
 export type { ListenAddress } from './http/listen.js';
 export { ListenerConnections, type ListenerConnectionsOptions, type Phase } from './http/listener-connections.js';
 export { type OriginList, PageGuard } from './http/page-guard.js';
 export { type Principal, type Route, type RouteCall, Router, type Scope } from './http/router.js';
 export {
+  type ControlResult,
   noPublishEvents,
   type PublishEvents,
   Publisher,
   type PublisherOptions,
   type PublishReceipt,
 } from './publisher.js';
+export { controlResult } from './request-report.js';
 export type { ControlViews } from './routes.js';
-export { CAUSE_MS, CauseLog } from './runtime/bounded-logs.js';
+export { CAUSE_MS, CauseLog, PacedLog } from './runtime/bounded-logs.js';
 export type { Clock } from './runtime/clock.js';
 export {
   type Containment,

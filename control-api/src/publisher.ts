@@ -19,13 +19,22 @@ export interface PublishEvents {
    * package or of @holdfast/grip, hence from a bounded set and fit for a label.
    */
   rejected(reason: string): void;
+  /**
+   * A request that needs a permission was answered: for this scope, by the key with this id, or with none (the empty text), and
+   * how. Ids are those of configured keys.
+   */
+  requested(action: string, key: string, result: ControlResult): void;
 }
+
+/** How a request of the control API ended. */
+export type ControlResult = 'ok' | 'unauthenticated' | 'forbidden' | 'rate' | 'refused' | 'failed';
 
 /** Counts nothing. */
 export const noPublishEvents: PublishEvents = {
   published() {},
   recovered() {},
   rejected() {},
+  requested() {},
 };
 
 /** What became of one accepted item. */

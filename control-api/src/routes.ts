@@ -10,6 +10,7 @@ import {
   answerTo,
   bodyTooLarge,
   codingMalformed,
+  forbidden,
   lengthRequired,
   published,
   root,
@@ -18,7 +19,7 @@ import {
 } from './http/answer.js';
 import { codingOf, decodeBody } from './http/body.js';
 import type { Format } from './http/negotiate.js';
-import type { Route, RouteCall } from './http/router.js';
+import type { Principal, Route, RouteCall, Scope } from './http/router.js';
 import type { Publisher } from './publisher.js';
 import type { ChannelTaps } from './views/channel-taps.js';
 import type { ClusterViews } from './views/cluster-views.js';
@@ -30,6 +31,8 @@ export interface ControlCall extends RouteCall {
   readonly body: Buffer;
   /** For answers that go on. */
   readonly response: ServerResponse;
+  /** To be called with the number of items that such an answer had, when it is over. */
+  readonly ended: (items: number) => void;
 }
 
 /**
@@ -68,8 +71,7 @@ export function controlRoutes({
   pushInHttpMaxBodySize,
   views,
 }: ControlRoutesOptions): readonly ControlRoute[] {
-  const publish: ControlHandler = ({ body, headers }) =>
-    answerPublish(publisher, body, codingOf(headers), pushInHttpMaxBodySize);
+  const publish: ControlHandler = (call) => answerPublish(publisher, call, pushInHttpMaxBodySize);
   const recover: ControlHandler = () => publisher.recover().then(() => updated, answerTo);
   return [
     { method: '*', path: '/', scope: 'none', handler: () => root },
@@ -89,13 +91,38 @@ function viewRoutes({ cluster, taps }: ControlViews): ControlRoute[] {
   });
   return [
     view('GET', '/nodes/?', 'view', () => cluster.answer({ about: 'nodes' })),
-    view('GET', '/channels/{name}', 'view', ({ params: { name = '' } }) => cluster.answer({ about: 'channel', name })),
-    view('GET', '/channels/{name}/items', 'tap', ({ params: { name = '' }, response }) => taps.serve(name, response)),
-    view('GET', '/connections/{id+}', 'view', ({ params: { id = '' } }) => cluster.answer({ about: 'connection', id })),
-    view('DELETE', '/connections/{id+}', 'disconnect', ({ params: { id = '' } }) =>
-      cluster.answer({ about: 'disconnect', id }),
+    view(
+      'GET',
+      '/channels/{name}',
+      'view',
+      ({ params: { name = '' }, principal }) =>
+        principal?.refuseChannel('view', name) ?? cluster.answer({ about: 'channel', name }),
     ),
+    view('GET', '/channels/{name}/items', 'tap', ({ params: { name = '' }, principal, response, ended }) => {
+      if (principal === undefined) return taps.serve(name, response);
+      const caller = { isAllowed: () => principal.mayStill('tap', name), ended };
+      return principal.refuseChannel('tap', name) ?? taps.serve(name, response, caller);
+    }),
+    view('GET', '/connections/{id+}', 'view', ({ params: { id = '' }, principal }) =>
+      viewOf(cluster, id, 'view', principal),
+    ),
+    view('DELETE', '/connections/{id+}', 'disconnect', async ({ params: { id = '' }, principal }) => {
+      // A connection may be on channels that its key does not cover: they are known only once it was looked at.
+      const isFree = principal === undefined || principal.isUnlimited('disconnect');
+      const seen = isFree ? undefined : await viewOf(cluster, id, 'disconnect', principal);
+      return seen === undefined || seen.status === 200 ? cluster.answer({ about: 'disconnect', id }) : seen;
+    }),
   ];
+}
+
+/** A connection, to a caller that may do this on all the channels that it is on. One that is on none is of no caller with limits. */
+async function viewOf(cluster: ClusterViews, id: string, scope: Scope, principal?: Principal): Promise<Answer> {
+  const answer = await cluster.answer({ about: 'connection', id });
+  if (principal === undefined || answer.status !== 200 || principal.isUnlimited(scope)) return answer;
+  const { channels } = answer.view as { readonly channels?: unknown };
+  const isCovered = (channel: unknown) =>
+    typeof channel === 'string' && principal.refuseChannel(scope, channel) === undefined;
+  return Array.isArray(channels) && channels.length > 0 && channels.every(isCovered) ? answer : forbidden;
 }
 
 /** Without any framing the body is lost (HTTP/1.0 clients that end it by closing), and an empty one is no publish. */
@@ -108,15 +135,18 @@ function checkPublish(headers: IncomingHttpHeaders): Answer | undefined {
 /** No `await` before the publisher is called. */
 async function answerPublish(
   publisher: Publisher,
-  body: Buffer,
-  coding: string | undefined,
+  { body, headers, principal }: ControlCall,
   pushInHttpMaxBodySize: number,
 ): Promise<Answer> {
+  const coding = codingOf(headers);
   const plain = coding === undefined ? body : decodeBody(body, coding, pushInHttpMaxBodySize);
   if (plain === 'too-large') return bodyTooLarge(pushInHttpMaxBodySize);
   if (plain === 'malformed') return codingMalformed(coding as string);
   try {
-    return published(await publisher.publish(parseItems(plain)));
+    const items = parseItems(plain);
+    const refused = principal?.refuseItems(items);
+    if (refused !== undefined) return { ...refused, logged: { items: items.length } };
+    return published(await publisher.publish(items));
   } catch (error) {
     return answerTo(error);
   }

@@ -8,12 +8,14 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Admission, ControlAccess } from './auth/access.js';
 import {
   type Answer,
   answerTo,
   answerToParserError,
   bodyTooLarge,
   expectationFailed,
+  forbidden,
   methodNotAllowed,
   notAcceptable,
   notFound,
@@ -21,19 +23,22 @@ import {
   tooSlow,
 } from './http/answer.js';
 import { readBody } from './http/body.js';
+import { certificateNames } from './http/client-certificate.js';
 import { Handshakes } from './http/handshakes.js';
 import { LINGER_MS, refuseRaw, refuseUnread } from './http/lingering-close.js';
 import { type ListenAddress, listen } from './http/listen.js';
 import { ListenerConnections, type Phase } from './http/listener-connections.js';
 import { type Format, negotiate } from './http/negotiate.js';
 import { type OriginList, PageGuard } from './http/page-guard.js';
-import { Router } from './http/router.js';
+import { type Principal, Router } from './http/router.js';
 import type { PublishEvents, Publisher } from './publisher.js';
+import { describeRequest, type ReportedRequest, RequestReport } from './request-report.js';
 import { type ControlRoute, type ControlViews, controlRoutes } from './routes.js';
 import { PacedLog } from './runtime/bounded-logs.js';
 import type { Clock } from './runtime/clock.js';
 import { type Containment, uncontained } from './runtime/faults.js';
 import type { Log } from './runtime/log.js';
+import { Turns } from './runtime/turns.js';
 
 /**
  * Connections at a time. One more takes the place of the one that is of least use; see `ListenerConnections`.
@@ -100,6 +105,8 @@ export interface ControlServerOptions {
   readonly controlHosts?: readonly string[];
   /** Pages that may use it; left out, only its own. */
   readonly allowedOrigins?: OriginList;
+  /** The keys that callers need; left out, everybody who reaches the port may do everything. */
+  readonly access?: ControlAccess | undefined;
   readonly events: PublishEvents;
   readonly log: Log;
   /** Paces the log. */
@@ -112,10 +119,10 @@ export interface ControlServerOptions {
 type Target = { readonly row: ControlRoute; readonly params: Readonly<Record<string, string>> } | Answer;
 
 /** A request, and how it is to be answered. */
-interface Exchange {
-  readonly request: IncomingMessage;
+interface Exchange extends ReportedRequest {
   readonly response: ServerResponse;
   readonly format: Format;
+  principal: Principal | undefined;
 }
 
 /** What the client waits for before it sends its body. */
@@ -137,6 +144,8 @@ export class ControlServer {
   readonly #exchanges = new WeakMap<Socket, Exchange>();
   /** Undefined without TLS. */
   readonly #handshakes: Handshakes | undefined;
+  readonly #callers = new Turns<Socket>();
+  readonly #report: RequestReport;
   #guard: PageGuard;
   #closed: Promise<void> | undefined;
 
@@ -144,6 +153,7 @@ export class ControlServer {
     const requestTimeout = options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
     this.#options = options;
     this.#log = new PacedLog(options.log, options.clock);
+    this.#report = new RequestReport(options.events, this.#log);
     this.#router = new Router(controlRoutes(options));
     this.#lingerMs = Math.min(LINGER_MS, requestTimeout);
     this.#guard = new PageGuard(options.host, options.controlHosts ?? [], options.host, options.allowedOrigins);
@@ -238,7 +248,7 @@ export class ControlServer {
       return;
     }
     send(exchange.response, tooSlow, exchange.format, true);
-    this.#report(exchange.request, tooSlow, undefined);
+    this.#report.answered(exchange, tooSlow, undefined);
     socket.destroySoon();
   }
 
@@ -256,36 +266,58 @@ export class ControlServer {
     const match = this.#router.match(method, url);
     const negotiated = match?.first.format ?? negotiate(headers.accept);
     const format = negotiated ?? 'text';
-    const exchange = { request, response, format };
+    const found = negotiated === undefined ? notAcceptable : (match?.found ?? notFound);
+    const action = 'row' in found && found.row.scope !== 'none' ? found.row.scope : undefined;
+    const exchange: Exchange = { request, response, format, action, principal: undefined };
     this.#connections.enter(socket, 'arriving');
     this.#exchanges.set(socket, exchange);
     response.on('error', () => {}); // the client has gone: there is nobody to report it to
     response.on('finish', () => this.#finished(socket, exchange));
 
     const foreign = this.#guard.check(headers);
-    if (foreign === undefined) this.#guard.admit(headers, response);
-    const granted = foreign === undefined ? this.#guard.preflight(request, response) : undefined;
-    const found = negotiated === undefined ? notAcceptable : (match?.found ?? notFound);
+    if (foreign) return this.#refuse(exchange, foreign);
+    this.#guard.admit(headers, response);
+    const granted = this.#guard.preflight(request, response);
+    const admitted = this.#admit(socket, exchange);
+    const stranger = admitted instanceof Promise ? await admitted : admitted;
+    // It may have gone, or been refused, in the meantime.
+    if (response.headersSent) return;
+    if (socket.destroyed) return this.#aborted(request);
+    if (stranger) return this.#refuse(exchange, stranger);
     const refusal = 'row' in found ? found.row.check?.(headers) : undefined;
     const target = granted ?? refusal ?? found;
-    const early = foreign ?? this.#earlyRefusal(request, target, refusal, expects);
-    if (early) return this.#refuse(request, response, early, format);
+    const early = this.#earlyRefusal(request, target, refusal, expects);
+    if (early) return this.#refuse(exchange, early);
     if (expects === 'continue') response.writeContinue();
 
     const body = await readBody(request, this.#options.pushInHttpMaxBodySize, (bytes) =>
       this.#connections.hold(socket, bytes),
     );
-    if (body === 'too-large') {
-      return this.#refuse(request, response, bodyTooLarge(this.#options.pushInHttpMaxBodySize), format);
-    }
+    if (body === 'too-large') return this.#refuse(exchange, bodyTooLarge(this.#options.pushInHttpMaxBodySize));
     if (body === 'aborted') return this.#aborted(request);
     this.#advance(socket, exchange, 'working');
-    const answer = 'row' in target ? await this.#run(target, body, request, response) : target;
-    if (answer === undefined || response.headersSent) return; // refused in the meantime; a throw here would end the process
+    const answer = 'row' in target ? await this.#run(target, body, exchange) : target;
+    if (answer === undefined) return this.#report.begun(exchange);
+    if (response.headersSent) return; // refused in the meantime; a throw here would end the process
     send(response, answer, format, this.#closed !== undefined || answer.closes === true);
     this.#advance(socket, exchange, 'sending');
     this.#connections.hold(socket, response.writableLength);
-    this.#report(request, answer, body.length);
+    this.#report.answered(exchange, answer, body.length);
+  }
+
+  /** The refusal of a caller that may not do this, or may not be known. */
+  #admit(socket: Socket, exchange: Exchange): Answer | undefined | Promise<Answer | undefined> {
+    const { action, request } = exchange;
+    const settle = (caller: Admission | undefined) => {
+      if (caller === undefined || action === undefined) return undefined;
+      if ('status' in caller) return caller;
+      exchange.principal = caller;
+      return caller.allows(action) ? undefined : forbidden;
+    };
+    const { access } = this.#options;
+    const caller =
+      action && access?.identify({ rawHeaders: request.rawHeaders, certificateNames: certificateNames(socket) });
+    return this.#callers.inTurn(socket, caller, settle);
   }
 
   /** What is refused before the body has been read. `refusal` is that of the head alone. */
@@ -317,17 +349,19 @@ export class ControlServer {
   #run(
     { row, params }: Exclude<Target, Answer>,
     body: Buffer,
-    { headers }: IncomingMessage,
-    response: ServerResponse,
+    exchange: Exchange,
   ): Promise<Answer | undefined> | Answer {
-    return row.handler({ params, principal: undefined, headers, body, response });
+    const { request, response, principal } = exchange;
+    const ended = (items: number) => this.#report.ended(exchange, items);
+    return row.handler({ params, principal, headers: request.headers, body, response, ended });
   }
 
-  #refuse(request: IncomingMessage, response: ServerResponse, answer: Answer, format: Format): void {
+  #refuse(exchange: Exchange, answer: Answer): void {
+    const { request, response, format } = exchange;
     if (response.headersSent) return;
     refuseUnread(request, response, answer, format, this.#lingerMs);
     this.#connections.enter(request.socket, 'leaving');
-    this.#report(request, answer, undefined);
+    this.#report.answered(exchange, answer, undefined);
   }
 
   /** For bytes that became no request with an answer of its own. */
@@ -342,7 +376,7 @@ export class ControlServer {
   }
 
   #aborted(request: IncomingMessage): void {
-    if (this.#log.isDebug()) this.#log.debug(describe(request), 'control request aborted by the client');
+    if (this.#log.isDebug()) this.#log.debug(describeRequest(request), 'control request aborted by the client');
   }
 
   /** The parser or a timeout gave up on the connection. Called again for whatever the client sends afterwards. */
@@ -356,47 +390,12 @@ export class ControlServer {
     if (!socket.writable) return; // already refused, lingering
     const exchange = this.#exchanges.get(socket);
     if (exchange && !exchange.response.writableFinished) {
-      const { request, response, format } = exchange;
+      const { request, response } = exchange;
       // The request is complete, hence what followed it is bad: its answer comes first, and is the last.
       if (request.complete && !response.headersSent) response.shouldKeepAlive = false;
-      else this.#refuse(request, response, answer, format);
+      else this.#refuse(exchange, answer);
       return;
     }
     this.#refuseRaw(socket, answer, error);
   }
-
-  /** Counts a refusal, and writes the line of the request: debug, warn for a refused POST or page, error for our own fault. */
-  #report(request: IncomingMessage, answer: Answer, bytes: number | undefined): void {
-    const { events } = this.#options;
-    const log = this.#log;
-    const { status, code, message, detail, items, cause } = answer;
-    if (code) events.rejected(code);
-    if (code && (request.method === 'POST' || status === 403)) {
-      const fields = {
-        ...describe(request),
-        ...(status === 403 && describePage(request)),
-        status,
-        code,
-        bytes,
-        answer: message,
-        ...(detail !== undefined && { detail }),
-        err: cause,
-      };
-      if (status === 500) log.error(fields, 'control request failed');
-      else log.warn(fields, 'control request refused');
-    } else if (log.isDebug()) {
-      log.debug({ ...describe(request), status, code, bytes, items: items?.length }, 'control request');
-    }
-  }
-}
-
-function describe(request: IncomingMessage): object {
-  // As long as a header may be, a path need not be in the log.
-  return { method: request.method, path: request.url?.slice(0, 200), client: request.socket.remoteAddress };
-}
-
-/** By what a page, or a name that leads here, is found. */
-function describePage({ headers }: IncomingMessage): object {
-  const { origin, host, referer } = headers;
-  return { origin: origin?.slice(0, 200), host: host?.slice(0, 200), referer: referer?.slice(0, 200) };
 }

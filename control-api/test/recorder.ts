@@ -48,6 +48,13 @@ export class RecordingEvents implements PublishEvents {
   rejected(reason: string): void {
     this.seen.push(`rejected ${reason}`);
   }
+
+  /** Of all kinds of requests, where `seen` has only publishes. */
+  readonly requests: string[] = [];
+
+  requested(action: string, key: string, result: string): void {
+    this.requests.push(`${action} ${key} ${result}`);
+  }
 }
 
 /** One recorded log line. */

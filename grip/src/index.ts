@@ -35,6 +35,7 @@ export type { HttpResponseFormat, HttpResponseSend } from './item/http-response.
 export type { HttpStreamFormat } from './item/http-stream.js';
 export { ITEM_OVERHEAD, type Item, itemBytes, itemToJson, parseItem, parseItemList, parseItems } from './item/item.js';
 export type { WsMessageFormat, WsMessageSend } from './item/ws-message.js';
+export { isKeyError, type JwtClaims, type JwtKey, type JwtRead, peekJwt, readJwk, readJwtKey } from './jwt.js';
 export { parseSigKey, type SigKey, type SigKeyUse, signGripSig, verifyGripSig } from './sig.js';
 export type { Writable } from './wire/fields.js';
 export {

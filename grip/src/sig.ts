@@ -1,7 +1,7 @@
 /** Grip-Sig, the token by which an origin recognises its proxy: reading keys, signing, verifying. */
 import { Buffer } from 'node:buffer';
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
-import { createSigner, createVerifier } from 'fast-jwt';
+import { type Algorithm, createSigner, createVerifier } from 'fast-jwt';
 import { GripError } from './errors.js';
 
 /** A key for signing or verifying. A secret does both; a PEM private key does both, a PEM public key verifies only. */
@@ -15,10 +15,14 @@ const LIFETIME = 3600;
 /** Bits of an RSA key that signs tokens: RFC 7518 §3.3. A shorter one is refused. */
 export const MIN_RSA_BITS = 2048;
 
+/** The algorithms of tokens. */
+export type { Algorithm };
+
 /** What a key is to do. */
 export type SigKeyUse = 'sign' | 'verify';
 
-const pemBegin = '-----BEGIN ';
+/** Bytes with it are a PEM text, never a secret. */
+export const pemBegin = '-----BEGIN ';
 const base64 = /^[A-Za-z0-9+/_-]*={0,2}$/;
 const privateEnd = 'PRIVATE KEY-----';
 const hex = /^(?:[0-9a-fA-F]{2})+$/;
@@ -45,7 +49,8 @@ export function parseSigKey(
   return key;
 }
 
-function unusable(reason: string, cause?: unknown): GripError {
+/** The error of a key that cannot be read or used; the reason never quotes it. */
+export function unusable(reason: string, cause?: unknown): GripError {
   return new GripError('ERR_GRIP_SIG_KEY', reason, { cause });
 }
 
@@ -62,10 +67,15 @@ function tryOut(key: SigKey, use: SigKeyUse): void {
 
 function keyIn(text: string, readFile: (path: string) => Buffer): SigKey {
   if (text.startsWith('file:')) return keyOfFile(text.slice('file:'.length), readFile);
-  if (!text.startsWith('base64:')) return keyOf(Buffer.from(text, 'utf8'));
+  return keyOf(keyBytes(text));
+}
+
+/** The bytes that the text of a key stands for: those behind `base64:`, in either alphabet, or its own in UTF-8. */
+export function keyBytes(text: string): Buffer {
+  if (!text.startsWith('base64:')) return Buffer.from(text, 'utf8');
   const encoded = text.slice('base64:'.length).replace(/\s/g, '');
   if (!base64.test(encoded) || encoded.replace(/=+$/, '').length % 4 === 1) throw unusable('the text is not base64');
-  return keyOf(Buffer.from(encoded, 'base64'));
+  return Buffer.from(encoded, 'base64');
 }
 
 function keyOfFile(path: string, readFile: (path: string) => Buffer): SigKey {
@@ -93,10 +103,15 @@ function keyOf(bytes: Buffer): SigKey {
 
 /** The PEM is written anew in its one canonical form, since files may have an EC PARAMETERS block or text before it. */
 function pemKey(pem: string): SigKey {
-  refuseOthers(pem);
-  const key = pem.includes(privateEnd) ? openKey(createPrivateKey, pem) : openKey(createPublicKey, pem);
+  const key = openPem(pem);
   const type = key.type === 'private' ? 'pkcs8' : 'spki';
   return { kind: 'pem', pem: key.export({ type, format: 'pem' }).toString(), algorithm: algorithmOf(key) };
+}
+
+/** The key in a PEM text, private if that is there; ERR_GRIP_SIG_KEY where there is none that can be used. */
+export function openPem(pem: string): KeyObject {
+  refuseOthers(pem);
+  return pem.includes(privateEnd) ? openKey(createPrivateKey, pem) : openKey(createPublicKey, pem);
 }
 
 /** PEM blocks that are often taken for keys, and that the library would refuse without saying why, or half take. */
@@ -160,9 +175,7 @@ export function signGripSig(iss: string, key: SigKey, now: number): string {
 
 function openSigner(key: SigKey): Signer['sign'] {
   try {
-    return key.kind === 'secret'
-      ? createSigner({ key: key.secret, algorithm: 'HS256', noTimestamp: true })
-      : createSigner({ key: key.pem, algorithm: key.algorithm, noTimestamp: true });
+    return key.kind === 'secret' ? tokenSigner(key.secret, 'HS256') : tokenSigner(key.pem, key.algorithm);
   } catch (cause) {
     throw unusable('the key cannot sign', cause);
   }
@@ -189,8 +202,20 @@ export function verifyGripSig(token: string, key: SigKey, now: number): boolean 
 
 /** fast-jwt verifies with a public key only, so a private one gives up its public half here. */
 function openVerifier(key: SigKey): (token: string) => unknown {
-  const lax = { ignoreExpiration: true, ignoreNotBefore: true };
-  if (key.kind === 'secret') return createVerifier({ key: key.secret, algorithms: ['HS256'], ...lax });
+  if (key.kind === 'secret') return tokenVerifier(key.secret, ['HS256']);
   const publicPem = createPublicKey(key.pem).export({ type: 'spki', format: 'pem' }).toString();
-  return createVerifier({ key: publicPem, algorithms: [key.algorithm], ...lax });
+  return tokenVerifier(publicPem, [key.algorithm]);
+}
+
+/** Signs payloads as they are, with a secret or a private key in PEM. Throws for a key that is not of the algorithm's kind. */
+export function tokenSigner(key: Buffer | string, algorithm: Algorithm, kid?: string): (payload: object) => string {
+  return createSigner({ key, algorithm, noTimestamp: true, ...(kid !== undefined && { kid }) });
+}
+
+/**
+ * Verifies signatures with a secret or a public key in PEM, and returns the payload; its claims are for the caller to look at.
+ * Throws for everything wrong with a token, one without signature or of any other algorithm among it.
+ */
+export function tokenVerifier(key: Buffer | string, algorithms: readonly Algorithm[]): (token: string) => unknown {
+  return createVerifier({ key, algorithms: [...algorithms], ignoreExpiration: true, ignoreNotBefore: true });
 }

@@ -6,13 +6,16 @@ import { HoldfastNode, processesFor } from './app/node.js';
 import { ProcessGuard } from './app/process-guard.js';
 import { publishMain } from './commands/publish.js';
 import { tapMain } from './commands/tap.js';
+import { tokenMain } from './commands/token.js';
 import { exposuresOf } from './config/checks/exposure.js';
 import type { Config } from './config/config.js';
 import { CurveClients } from './config/files/curve-clients.js';
+import { readKeys } from './config/files/keys-file.js';
 import { ConfigError, userText } from './errors.js';
 import { readRoutes } from './routes/routes-source.js';
 import { realClock } from './runtime/clock.js';
 import { watchLauncher } from './runtime/launcher.js';
+import { legible } from './runtime/legible.js';
 import { setUpV8 } from './runtime/start-up.js';
 import { createLog, type RootLog } from './telemetry/log.js';
 import { outputFor } from './telemetry/standard-output.js';
@@ -28,15 +31,19 @@ function checkConfig(loaded: LoadedConfig): void {
   for (const warning of loaded.warnings) process.stderr.write(`warning: ${warning}\n`);
   const { table, errors, warnings, keyFiles } = readRoutes(loaded.config);
   const certificates = checkCertificates(loaded.config, table.routes);
+  const keys = readKeys(loaded.config);
   const problems = [
     ...addressProblems(loaded.config),
     ...certificates.problems,
+    ...keys.problems.map(({ message }) => legible(message)),
     ...errors.map(({ message }) => message),
   ];
   for (const problem of problems) process.stderr.write(`${problem}\n`);
-  for (const warning of [...warnings, ...certificates.warnings]) process.stderr.write(`warning: ${warning}\n`);
+  for (const warning of [...warnings, ...certificates.warnings, ...keys.warnings.map(legible)])
+    process.stderr.write(`warning: ${warning}\n`);
   if (problems.length > 0) process.exit(1);
-  for (const { message, fields } of exposuresOf(loaded.config, keyFiles))
+  const signing = [...keyFiles.signing, ...keys.files];
+  for (const { message, fields } of exposuresOf(loaded.config, { ...keyFiles, signing }))
     process.stderr.write(`warning: ${message} (${JSON.stringify(fields)})\n`);
   process.stdout.write(`ok: ${loaded.source?.file ?? 'no configuration file'}, ${table.routes.length} routes\n`);
 }
@@ -131,6 +138,7 @@ export async function main({ search }: { readonly search?: readonly string[] } =
   const argv = process.argv.slice(2);
   if (argv[0] === 'publish') return publishMain('holdfast publish', argv.slice(1));
   if (argv[0] === 'tap') return tapMain(argv.slice(1));
+  if (argv[0] === 'token') return tokenMain(argv.slice(1));
   try {
     const loaded = loadConfig({
       argv,

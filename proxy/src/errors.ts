@@ -182,6 +182,8 @@ export const proxyErrors = {
     side: 'internal',
     meaning: 'The node ended what `holdfast tap` showed, as its last line says, or the connection was lost.',
   },
+  ERR_TOKEN_ARGUMENT: { side: 'client', meaning: 'An argument of `holdfast token` cannot be used, or is missing.' },
+  ERR_TOKEN_KEY: { side: 'client', meaning: 'The key of `holdfast token` cannot be read, or cannot sign.' },
   ERR_WORKER_START: { side: 'internal', meaning: 'A worker process ended, or said nothing, before it served clients.' },
 } as const satisfies Readonly<Record<string, ErrorRow>>;
 
@@ -315,6 +317,13 @@ export class PublishError extends CodedError<Rows<'ERR_PUBLISH'>> {
 export class TapError extends CodedError<Rows<'ERR_TAP'>> {
   constructor(code: keyof Rows<'ERR_TAP'>, message: string, options?: ErrorOptions) {
     super('TapError', proxyErrors, code, message, options);
+  }
+}
+
+/** `holdfast token` made none. The message is for the user, without newline, and holds no key. */
+export class TokenError extends CodedError<Rows<'ERR_TOKEN'>> {
+  constructor(code: keyof Rows<'ERR_TOKEN'>, message: string, options?: ErrorOptions) {
+    super('TokenError', proxyErrors, code, message, options);
   }
 }
 

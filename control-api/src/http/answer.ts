@@ -22,10 +22,14 @@ export interface Answer {
   readonly view?: object;
   /** In the place of all forms: a web page, or metrics, with its media type. The status line stays that of the answer. */
   readonly content?: { readonly type: string; readonly body: string };
+  /** The channel that a refusal is about; in JSON, and in the log. */
+  readonly channel?: string;
   /** What went wrong, for the log; never shown to the client. */
   readonly cause?: unknown;
-  /** An additional header, name and value. */
-  readonly header?: readonly [string, string];
+  /** Fields for the log alone: why a credential was refused. */
+  readonly logged?: Readonly<Record<string, unknown>>;
+  /** Additional header fields, names and values in turn. */
+  readonly header?: readonly string[];
   /** The connection is closed after it, so that its client opens the next one elsewhere. */
   readonly closes?: true;
 }
@@ -90,6 +94,55 @@ export const tooSlow = refusal('ERR_CONTROL_CONNECTIONS');
 export const foreignPage = refusal('ERR_CONTROL_PAGE');
 export const foreignHost = refusal('ERR_CONTROL_HOST');
 export const expectationFailed = refusal('ERR_CONTROL_EXPECT');
+
+const challenge = 'Bearer realm="holdfast"';
+const badToken = ['WWW-Authenticate', `${challenge}, error="invalid_token"`];
+const tooNarrow = ['WWW-Authenticate', `${challenge}, error="insufficient_scope"`];
+
+/** There is no credential (RFC 6750 §3). */
+export const unauthenticated: Answer = {
+  ...refusal('ERR_CONTROL_UNAUTHENTICATED'),
+  header: ['WWW-Authenticate', challenge],
+};
+/** There is one, but it is none of ours, or counts no more: why is for the log only. */
+export const unauthenticatedBy = (logged: Readonly<Record<string, unknown>>): Answer => ({
+  ...refusal('ERR_CONTROL_UNAUTHENTICATED'),
+  header: badToken,
+  logged,
+});
+/** Which of them is meant must not be guessed. */
+export const severalCredentials = refusal(
+  'ERR_CONTROL_MALFORMED',
+  'Malformed request: it has two different credentials.',
+);
+/** Nobody can say whether it is right. */
+export const credentialsUnavailable = refusal('ERR_CONTROL_JWKS');
+/** The caller is known, and may not do it. */
+export const forbidden: Answer = { ...refusal('ERR_CONTROL_FORBIDDEN'), header: tooNarrow };
+/** It may not do it on this channel. */
+export const forbiddenChannel = (channel: string): Answer => ({
+  ...forbidden,
+  message: 'Forbidden: the key does not cover the channel.',
+  channel,
+});
+/** It may publish so many items later, or fewer at once; draft-ietf-httpapi-ratelimit-headers-10. */
+export function tooManyItems(
+  { burst, left, retryAfter }: { readonly burst: number; readonly left: number; readonly retryAfter: number },
+  items: number,
+): Answer {
+  const text =
+    items > burst
+      ? `Too many items: the key may publish at most ${burst} at once.`
+      : `Too many items: try again in ${retryAfter} s.`;
+  return {
+    ...refusal('ERR_CONTROL_RATE', text),
+    header: [
+      ...['Retry-After', String(retryAfter)],
+      ...['RateLimit-Policy', `"key";q=${burst};w=2`],
+      ...['RateLimit', `"key";r=${left};t=${retryAfter}`],
+    ],
+  };
+}
 
 /** No node that answered has the connection; `silent` are those that did not answer. */
 export function connectionUnknown(silent: readonly string[]): Answer {
@@ -196,9 +249,9 @@ function formOf(answer: Answer, format: Format): { readonly type: string; readon
     : { type: 'application/json', body: `${json(answer)}\n` };
 }
 
-function json({ message, items, code, detail, view }: Answer): string {
+function json({ message, items, code, detail, channel, view }: Answer): string {
   // Absent fields are left out by JSON.stringify.
-  return JSON.stringify(view ?? { message, items, code, detail });
+  return JSON.stringify(view ?? { message, items, code, detail, channel });
 }
 
 /** Sends an answer and completes the response. Harmless when the client has gone. */

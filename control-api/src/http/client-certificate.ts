@@ -5,14 +5,22 @@ import { TLSSocket } from 'node:tls';
 /** One alternative name as Node writes it; names with anything odd in them are quoted, and are none. */
 const NAME = /^(?:DNS|URI|email):([^",\s]+)$/;
 
+/** Of connections that were asked for: a certificate is the same for all requests of one. */
+const known = new WeakMap<TLSSocket, readonly string[] | undefined>();
+
 /**
  * Common name of the subject, and alternative names (DNS, URI and email) without what they begin with, of a certificate that has
  * been verified. Undefined without one, and without TLS.
  */
 export function certificateNames(socket: Socket): readonly string[] | undefined {
-  if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
+  if (!(socket instanceof TLSSocket)) return undefined;
+  if (!known.has(socket)) known.set(socket, namesOf(socket));
+  return known.get(socket);
+}
+
+function namesOf(socket: TLSSocket): readonly string[] | undefined {
   // A resumed session without a certificate counts as authorized.
-  const certificate = socket.getPeerX509Certificate();
+  const certificate = socket.authorized ? socket.getPeerX509Certificate() : undefined;
   if (certificate === undefined) return undefined;
   const { CN } = certificate.toLegacyObject().subject as { readonly CN?: string | readonly string[] };
   const alternative = certificate.subjectAltName ?? '';

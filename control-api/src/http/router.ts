@@ -5,10 +5,22 @@ import { type Answer, methodNotAllowed, nameMalformed, nameTooLong } from './ans
 /** The permission that the caller of a route needs; `none` is open to everybody who reaches the listener. */
 export type Scope = 'publish' | 'recover' | 'view' | 'tap' | 'disconnect' | 'metrics' | 'none';
 
-/** Who sent a request. */
+/** Who sent a request, where a listener asks for that. */
 export interface Principal {
   /** As it is named in the log. */
   readonly name: string;
+  /** Whether it may do what this scope means, on some channels at least. */
+  allows(scope: Scope): boolean;
+  /** Whether it may do it on all channels. */
+  isUnlimited(scope: Scope): boolean;
+  /** The refusal where it may not do it on this channel. */
+  refuseChannel(scope: Scope, channel: string): Answer | undefined;
+  /** The refusal where it may not publish one of these items, or not as many for now; else they count as published. */
+  refuseItems(items: readonly { readonly channel: string }[]): Answer | undefined;
+  /** Whether an answer that goes on may do so: the credential has not expired since, and the key still allows it. */
+  mayStill(scope: Scope, channel: string): boolean;
+  /** Fields of the log beside the name: whom a token was made for. */
+  readonly described: Readonly<Record<string, string>>;
 }
 
 /** What every handler gets of a request. */

@@ -24,8 +24,11 @@ export const TAP_HEARTBEAT_MS = 15_000;
  */
 export const TAP_END_MS = 5_000;
 
-/** Why the node ended a tap, as its last line says. `failed`: the backplane refused, though items had come. */
-export type TapEnd = 'slow-client' | 'replaced' | 'shutdown' | 'failed';
+/**
+ * Why the node ended a tap, as its last line says. `failed`: the backplane refused, though items had come; `revoked`: the key of the
+ * client has been taken away or has expired.
+ */
+export type TapEnd = 'slow-client' | 'replaced' | 'shutdown' | 'failed' | 'revoked';
 
 /** One client's lines of JSON; an empty line is a sign of life. */
 export class ChannelTap implements BackplaneListener {
@@ -33,15 +36,24 @@ export class ChannelTap implements BackplaneListener {
   readonly #response: ServerResponse;
   readonly #share: Backplane;
   readonly #clock: Clock;
+  readonly #isAllowed: () => boolean;
+  #items = 0;
   #state: 'new' | 'open' | 'over' = 'new';
   #timer: unknown;
 
-  /** `share` is this tap's alone, and not started. */
-  constructor(channel: string, response: ServerResponse, share: Backplane, clock: Clock) {
+  /** `share` is this tap's alone, and not started; `isAllowed` is asked at every sign of life. */
+  constructor(
+    channel: string,
+    response: ServerResponse,
+    share: Backplane,
+    clock: Clock,
+    isAllowed: () => boolean = () => true,
+  ) {
     this.#channel = channel;
     this.#response = response;
     this.#share = share;
     this.#clock = clock;
+    this.#isAllowed = isAllowed;
   }
 
   /**
@@ -65,8 +77,14 @@ export class ChannelTap implements BackplaneListener {
     this.#begin();
   }
 
+  /** Items that it has shown. */
+  get items(): number {
+    return this.#items;
+  }
+
   onMessage(message: Message): void {
     if (message.type !== 'item' || message.item.channel !== this.#channel) return;
+    this.#items++;
     this.#line({ ...itemToJson(message.item), ...message.position, time: this.#time() });
   }
 
@@ -113,6 +131,10 @@ export class ChannelTap implements BackplaneListener {
 
   #beat(): void {
     this.#timer = this.#clock.after(TAP_HEARTBEAT_MS, () => {
+      if (!this.#isAllowed()) {
+        this.end('revoked');
+        return;
+      }
       if (this.#response.writableLength === 0) this.#response.write('\n');
       this.#beat();
     });
@@ -139,6 +161,14 @@ export class ChannelTap implements BackplaneListener {
  */
 export const MAX_TAPS = 64;
 
+/** The client of a tap, as far as a tap has to do with it. */
+export interface TapCaller {
+  /** Asked again and again: a tap ends when its client may not watch any more. */
+  readonly isAllowed?: () => boolean;
+  /** Called with the number of items that it had, when a tap that began has ended. */
+  readonly ended?: (items: number) => void;
+}
+
 /** Opens taps. One per control server. */
 export class ChannelTaps {
   readonly #open: () => Backplane;
@@ -159,16 +189,21 @@ export class ChannelTaps {
   }
 
   /** Starts to answer with the items of a channel; resolves with a refusal if that cannot be. Never rejects. */
-  async serve(channel: string, response: ServerResponse): Promise<Answer | undefined> {
+  async serve(channel: string, response: ServerResponse, caller: TapCaller = {}): Promise<Answer | undefined> {
     if (this.#closed) return noMoreTaps;
     if (this.#taps.size >= MAX_TAPS) this.#replaceOldest();
     let tap: ChannelTap | undefined;
     try {
-      tap = new ChannelTap(channel, response, this.#open(), this.#clock);
+      tap = new ChannelTap(channel, response, this.#open(), this.#clock, caller.isAllowed);
       this.#taps.set(tap, response.socket?.remoteAddress ?? '');
       const ended = tap;
       response.once('close', () => this.#taps.delete(ended));
       await tap.open();
+      if (caller.ended !== undefined) {
+        const end = () => caller.ended?.(ended.items);
+        if (response.closed) end();
+        else response.once('close', end);
+      }
       if (this.#closed) tap.end('shutdown');
       return undefined;
     } catch (error) {

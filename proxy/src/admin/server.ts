@@ -2,11 +2,18 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import {
+  type Action,
   type Answer,
+  type ControlAccess,
+  controlResult,
+  forbidden,
   ListenerConnections,
+  type Log,
   methodNotAllowed,
   type OriginList,
   PageGuard,
+  type Principal,
+  type PublishEvents,
   type Route,
   type RouteCall,
   Router,
@@ -34,35 +41,48 @@ export interface Exposition {
  */
 export const MAX_CONNECTIONS = 256;
 
+/** The keys that callers need. */
+export interface AdminAccess {
+  readonly access: ControlAccess;
+  readonly events: Pick<PublishEvents, 'requested'>;
+  readonly log: Log;
+}
+
 type AdminHandler = (call: RouteCall) => Answer | Promise<Answer>;
 
 /** Under which names it is reached, and which pages of others may use it; see `PageGuard`. */
-export interface AdminAccess {
+export interface AdminReach {
   readonly hosts: readonly string[];
   readonly origins?: OriginList;
 }
 
-/** Serves operators and probes. It has no authentication: bind it where only they reach it. Pages of other sites are refused. */
+/**
+ * Serves operators and probes. Without `access` everybody who reaches it gets everything: bind it where only they do. Pages of other
+ * sites are refused.
+ */
 export class AdminServer {
   readonly #server: Server;
   readonly #router: Router<Route<AdminHandler>>;
-  readonly #access: AdminAccess;
+  readonly #reach: AdminReach;
   readonly #connections: ListenerConnections;
+  readonly #access: AdminAccess | undefined;
   #guard: PageGuard | undefined;
 
   /**
    * `readiness` is asked at every probe. Of more than `maxConnections` at a time some are closed. `faults`: left out, nothing
-   * is contained.
+   * is contained. `access`: left out, nobody is asked for a key.
    */
   constructor(
     metrics: Exposition,
     readiness: () => Readiness,
-    access: AdminAccess,
+    reach: AdminReach,
     maxConnections = MAX_CONNECTIONS,
     faults = uncontained,
+    access?: AdminAccess,
   ) {
-    this.#router = new Router(adminRoutes(metrics, readiness));
     this.#access = access;
+    this.#router = new Router(adminRoutes(metrics, readiness));
+    this.#reach = reach;
     this.#connections = new ListenerConnections({
       max: Math.min(MAX_CONNECTIONS, maxConnections),
       maxBytes: Number.POSITIVE_INFINITY,
@@ -95,14 +115,35 @@ export class AdminServer {
   }
 
   /** A method that nothing here takes is refused at every path, known or not. */
-  #answer({ method = '', url = '' }: IncomingMessage): Answer | Promise<Answer> {
+  async #answer(request: IncomingMessage): Promise<Answer> {
+    const { method = '', url = '' } = request;
     const asked = method === 'HEAD' ? 'GET' : method;
     const [path = ''] = url.split('?', 1);
     if (!this.#router.takes(asked)) return methodNotAllowed(method, 'GET');
     const match = this.#router.match(asked, path);
     if (match === undefined) return text(404, 'Not Found');
     const { found } = match;
-    return 'row' in found ? found.row.handler({ params: found.params, principal: undefined }) : found;
+    if (!('row' in found)) return found;
+    const { row, params } = found;
+    const principal = row.scope === 'none' ? undefined : await this.#admit(request, row.scope);
+    if (principal !== undefined && 'status' in principal) return principal;
+    return row.handler({ params, principal });
+  }
+
+  /** A key that may view may have the metrics, too. */
+  async #admit(request: IncomingMessage, action: Action): Promise<Principal | Answer | undefined> {
+    if (this.#access === undefined) return undefined;
+    const { access, events, log } = this.#access;
+    const admission = await access.identify({ rawHeaders: request.rawHeaders });
+    const known = 'status' in admission ? undefined : admission;
+    const mayHave = known === undefined || known.allows(action) || known.allows('view');
+    const refusal = 'status' in admission ? admission : mayHave ? undefined : forbidden;
+    events.requested(action, known?.name ?? '', controlResult(refusal?.status ?? 200));
+    if (refusal === undefined) return known;
+    const { status, code, logged } = refusal;
+    const fields = { client: request.socket.remoteAddress, action, key: known?.name, status, code, ...logged };
+    log.warn(fields, 'admin request refused');
+    return refusal;
   }
 
   /** Binds; rejects with an `EdgeError` when the port is taken. Resolves with the address for the log. */
@@ -116,7 +157,7 @@ export class AdminServer {
       this.#server.listen(port, host, resolve);
     });
     const address = this.#server.address() as AddressInfo;
-    this.#guard = new PageGuard(address.address, this.#access.hosts, host, this.#access.origins);
+    this.#guard = new PageGuard(address.address, this.#reach.hosts, host, this.#reach.origins);
     return `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`;
   }
 
@@ -152,5 +193,5 @@ function text(status: number, message: string): Answer {
 
 function respond(response: ServerResponse, { status, message, content, header }: Answer): void {
   const { type, body } = content ?? { type: 'text/plain', body: `${message}\n` };
-  response.writeHead(status, { 'Content-Type': type, ...(header && { [header[0]]: header[1] }) }).end(body);
+  response.writeHead(status, ['Content-Type', type, ...(header ?? [])]).end(body);
 }

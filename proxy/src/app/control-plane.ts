@@ -18,13 +18,15 @@ import {
   mergeAnswers,
   type NodeMember,
   type NodeState,
+  PacedLog,
   Publisher,
   type Question,
   ZeroMqSockets,
 } from '@holdfast/control-api';
-import { AdminServer, type Exposition, type Readiness } from '../admin/server.js';
+import { type AdminAccess, AdminServer, type Exposition, type Readiness } from '../admin/server.js';
 import type { Config } from '../config/config.js';
 import { CurveClients } from '../config/files/curve-clients.js';
+import { hasKeys } from '../config/files/keys-file.js';
 import { AllowedOrigins } from '../config/types/allowed-origins.js';
 import { type Clock, guardedClock } from '../runtime/clock.js';
 import { Descriptors } from '../runtime/descriptors.js';
@@ -32,6 +34,7 @@ import type { RootLog } from '../telemetry/log.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { version } from '../version.js';
 import { type ClusterAccess, makeBackplane } from './backplane.js';
+import { ControlKeys } from './control-keys.js';
 import { controlTls } from './control-tls.js';
 import type { DataPlaneLoad } from './data-plane.js';
 
@@ -71,6 +74,8 @@ export class ControlPlane {
   readonly #clock: Clock;
   readonly #serving: () => Serving;
   readonly #publisher: Publisher;
+  /** Undefined where callers need none. */
+  readonly #keys: ControlKeys | undefined;
   readonly #clusterAccess: ClusterAccess;
   readonly #descriptors = Descriptors.ofProcess();
   /** The web pages that may use the listeners for publishers and operators. */
@@ -79,7 +84,10 @@ export class ControlPlane {
   #isGoingDown = false;
   readonly #admins: AdminServer[] = [];
 
-  /** Builds the parts; nothing listens yet. `serving` is asked for only once that has begun: the two know each other. */
+  /**
+   * Builds the parts; nothing listens yet. `serving` is asked for only once that has begun: the two know each other.
+   * @throws ConfigError when a key of the control API cannot be read or used
+   */
   constructor(config: Config, log: RootLog, metrics: Metrics, faults: Containment, serving: () => Serving) {
     this.#faults = faults;
     this.#clock = guardedClock(faults);
@@ -100,6 +108,9 @@ export class ControlPlane {
       log: log.child('backplane'),
       faults,
     });
+    this.#keys = hasKeys(config)
+      ? new ControlKeys({ config, log: log.child('control'), clock: this.#clock, faults })
+      : undefined;
     metrics.observeRedis(() => this.hub.unavailableReason !== undefined);
     this.#publisher = new Publisher({
       backplane: this.hub,
@@ -136,7 +147,7 @@ export class ControlPlane {
         listener: what,
         address: uri,
       });
-    const { adminPort = [], prometheusPort = [], controlHosts } = this.#config;
+    const { adminAuth, adminPort = [], prometheusPort = [], controlHosts } = this.#config;
     for (const { host, port } of [...adminPort, ...prometheusPort]) {
       const { exposition } = this.#serving();
       const admin = new AdminServer(
@@ -145,6 +156,7 @@ export class ControlPlane {
         { hosts: controlHosts, origins: this.#pages },
         this.#descriptors.operators,
         this.#faults,
+        adminAuth ? this.#adminAccess : undefined,
       );
       const url = await admin.listen(host, port);
       this.#admins.push(admin);
@@ -161,13 +173,24 @@ export class ControlPlane {
     if (this.#config.redisUrl === undefined) this.#publisher.stop();
   }
 
+  /** Reads the keys of the control API again. */
+  reload(): void {
+    this.#keys?.reload();
+  }
+
   /** Closes everything; publishes under way are given a moment. */
   async stop(): Promise<void> {
+    this.#keys?.close();
     await Promise.all(this.#controls.map((control) => control.close()));
     this.zeromq.close();
     await this.#clusterAccess.cluster.leave();
     await Promise.all([this.hub.close(), ...this.#admins.map((admin) => admin.close())]);
     this.#clusterAccess.close();
+  }
+
+  get #adminAccess(): AdminAccess | undefined {
+    const access = this.#keys?.access;
+    return access && { access, events: this.#metrics, log: new PacedLog(this.#log.child('admin'), this.#clock) };
   }
 
   /** While the backplane is away, requests are still served and connections held; only publishing waits. */
@@ -217,6 +240,7 @@ export class ControlPlane {
         cluster: new ClusterViews(this.#clusterAccess.cluster, this.#clock),
         taps: new ChannelTaps(() => this.hub.share(), this.#clock),
       },
+      access: this.#keys?.access,
       events: this.#metrics,
       log: this.#log.child('control'),
       clock: this.#clock,

@@ -5,6 +5,7 @@ import { type Connections, Faults, type Question } from '@holdfast/control-api';
 import type { Exposition, Readiness } from '../admin/server.js';
 import { exposuresOf } from '../config/checks/exposure.js';
 import type { Config } from '../config/config.js';
+import { readKeys } from '../config/files/keys-file.js';
 import { assertKeys, readRoutes } from '../routes/routes-source.js';
 import type { RootLog } from '../telemetry/log.js';
 import { Metrics } from '../telemetry/metrics.js';
@@ -25,13 +26,15 @@ export class HoldfastNode {
   /**
    * Builds the parts; nothing listens yet. Warns of what the configuration leaves open to others. Workers, being processes of
    * their own, know nothing of `overrides`.
-   * @throws RoutesError when the routes file or a key in it cannot be read; EdgeError when the edge cannot be had
+   * @throws RoutesError when the routes file or a key in it cannot be read; ConfigError when a key of the control API cannot be
+   * used; EdgeError when the edge cannot be had
    */
   constructor(config: Config, log: RootLog, overrides: Overrides = {}) {
     this.#log = log;
     const routes = readRoutes(config);
     assertKeys(routes, config);
-    for (const { fields, message } of exposuresOf(config, routes.keyFiles)) log.warn(fields, message);
+    const signing = [...routes.keyFiles.signing, ...readKeys(config).files];
+    for (const { fields, message } of exposuresOf(config, { ...routes.keyFiles, signing })) log.warn(fields, message);
     const { problems, warnings } = checkCertificates(config, routes.table.routes);
     for (const message of [...problems, ...warnings]) log.child('tls').warn({}, message);
     const metrics = overrides.metrics ?? new Metrics(config.prometheusPrefix);
@@ -56,10 +59,11 @@ export class HoldfastNode {
     }
   }
 
-  /** Reads the routes again, and opens the log file anew: what SIGHUP asks for. */
+  /** Reads the routes and the keys of the control API again, and opens the log file anew: what SIGHUP asks for. */
   reload(): void {
     this.#log.reopen();
     this.#log.info({}, 'reloading');
+    this.faults.run('watch', () => this.#control.reload());
     this.faults.run('watch', () => this.#serving.reload());
   }
 

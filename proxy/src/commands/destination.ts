@@ -21,8 +21,8 @@ function wrong(message: string, cause?: unknown): PublishError {
   return new PublishError('ERR_PUBLISH_ARGUMENT', message, { cause });
 }
 
-/** A `+` in a query means a space, but base64 has it, and people put keys into URLs as they are. */
-function keyText(query: URLSearchParams): string | undefined {
+/** The key of a GRIP URL. A `+` in a query means a space, but base64 has it, and people put keys into URLs as they are. */
+export function keyText(query: URLSearchParams): string | undefined {
   const key = query.get('key') ?? undefined;
   return key?.startsWith('base64:') ? key.replaceAll(' ', '+') : key;
 }

@@ -1,6 +1,6 @@
 /**
  * The command lines of `holdfast`: flags derived from the option table, Pushpin's own flags, subcommands, and
- * `holdfast publish` and `holdfast tap` with tables of their own. The only importer of commander.
+ * `holdfast publish`, `holdfast tap` and `holdfast token` with tables of their own. The only importer of commander.
  */
 import { makeCurveKeyPair } from '@holdfast/control-api';
 import { Command, CommanderError, Option as Flag } from 'commander';
@@ -90,6 +90,32 @@ export interface TapFlags {
   readonly bearer?: string;
 }
 
+/** Those of `holdfast token`, in the order of `--help`. */
+const tokenFlags = [
+  { flags: '--iss <issuer>', doc: 'iss of the key (default that of $GRIP_URL)' },
+  { flags: '--key-file <path>', doc: 'file with the key: a secret, or a private key in PEM' },
+  { flags: '--key <key>', doc: 'the key itself; others on this machine can see it (default that of $GRIP_URL)' },
+  { flags: '--ttl <time>', doc: 'how long the token is valid, such as 90s, 10m or 24h (default 10m)' },
+  { flags: '--allow <list>', doc: 'actions of the key that the token takes, separated by commas (default all)' },
+  { flags: '--channels <list>', doc: 'channels that the token takes; * stands for any characters (default all)' },
+  { flags: '--aud <audience>', doc: 'aud of the key, if it has one' },
+  { flags: '--sub <name>', doc: 'for whom the token is, for the log' },
+  { flags: '--kid <id>', doc: 'id of the key in its key set' },
+] as const satisfies readonly CommandFlag[];
+
+/** Their values; absent ones are undefined. */
+export interface TokenFlags {
+  readonly iss?: string;
+  readonly keyFile?: string;
+  readonly key?: string;
+  readonly ttl?: string;
+  readonly allow?: string;
+  readonly channels?: string;
+  readonly aud?: string;
+  readonly sub?: string;
+  readonly kid?: string;
+}
+
 /** What the command line of `publish` asks for. */
 export type PublishLine =
   | { readonly text: string }
@@ -97,6 +123,9 @@ export type PublishLine =
 
 /** What the command line of `tap` asks for. */
 export type TapLine = { readonly text: string } | { readonly channel: string; readonly flags: TapFlags };
+
+/** What the command line of `token` asks for. */
+export type TokenLine = { readonly text: string } | { readonly flags: TokenFlags };
 
 const general = 'General:';
 
@@ -275,8 +304,9 @@ export function parseCommandLine(argv: readonly string[], context: { cwd: string
       const { publicKey, secretKey } = makeCurveKeyPair();
       made = { command: 'curve-keys', text: `public: '${publicKey}'\nsecret: '${secretKey}'\n` };
     });
-  // Only shown: who calls one comes to parsePublishLine or parseTapLine, as its flags are not those of a node.
-  for (const other of [buildPublish('publish', context.version), buildTap('tap', context.version)]) {
+  // Only shown: who calls one comes to parsePublishLine and its like, as its flags are not those of a node.
+  const { version } = context;
+  for (const other of [buildPublish('publish', version), buildTap('tap', version), buildToken('token', version)]) {
     other.action(() => {
       throw usageError(`${other.name()} takes no options of a node: write it first`);
     });
@@ -351,4 +381,26 @@ export function parseTapLine(argv: readonly string[], version: string): TapLine 
   const text = parseWith(command, argv, kept);
   if (text !== undefined) return text;
   return { channel: command.args[0] as string, flags: command.opts() };
+}
+
+function buildToken(name: string, version: string): Command {
+  const command = new Command(name)
+    .description('make a token for the control API from a key')
+    .usage('[options]')
+    .helpOption('-h, --help', 'show this text')
+    .version(`holdfast ${version}`, '-V, --version', 'show the version')
+    .allowExcessArguments(false);
+  for (const option of tokenFlags) command.addOption(commandFlag(option));
+  return command;
+}
+
+/**
+ * Reads the arguments after `token`.
+ * @throws ConfigError ERR_CONFIG_FLAG, with one line, for unknown flags, missing values and arguments
+ */
+export function parseTokenLine(argv: readonly string[], version: string): TokenLine {
+  const kept = { output: '' };
+  const command = catchOutput(buildToken('holdfast token', version), kept).action(() => {});
+  const text = parseWith(command, argv, kept);
+  return text ?? { flags: command.opts() };
 }

@@ -13,6 +13,8 @@ export interface Config extends Options {
   readonly routesDir: string;
   /** Absolute paths of the files from which keys and other secrets were read. */
   readonly keyFiles: readonly string[];
+  /** Absolute path of the file that `controlKey` was read from, which is read again at a reload. */
+  readonly controlKeyFile: string | undefined;
   /** Where the log goes, by `logfile`, `logdir` and `merge_output`, and in what form, by `log_format`. */
   readonly logOutput: {
     /** Absolute; undefined is standard output. */
@@ -36,7 +38,8 @@ export interface ConfigContext {
 /** The configuration that resolved options come to; they must be without problems. */
 export function toConfig({ options, given, keyFiles }: Resolved, { configDir, isTerminal }: ConfigContext): Config {
   const routesDir = routesDirOf(options, given, configDir);
-  return freeze({ ...options, routesDir, keyFiles, logOutput: logOutputOf(options, isTerminal) });
+  const { controlKeyFile } = options as { readonly controlKeyFile?: string };
+  return freeze({ ...options, routesDir, keyFiles, controlKeyFile, logOutput: logOutputOf(options, isTerminal) });
 }
 
 function routesDirOf({ routesfile }: Options, given: GivenOptions, configDir: string): string {

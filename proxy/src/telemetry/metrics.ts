@@ -3,6 +3,7 @@
  * channel name, a path or a client. The only importer of prom-client.
  */
 import {
+  type ControlResult,
   type FaultEvents,
   type FaultPlace,
   faultPlaces,
@@ -54,6 +55,24 @@ export interface CountedRequest {
 /** Classes of status by its first digit; 0 is for clients that went away before an answer. */
 const CLASSES = ['gone', '1xx', '2xx', '3xx', '4xx', '5xx'] as const;
 
+/**
+ * Keys of the control API that are counted by their ids; reloads may bring others again and again.
+ *
+ * @limit {} keys of the control API that metrics tell apart
+ * @over counted under `other`
+ */
+const MAX_KEY_LABELS = 2_000;
+
+/** What a map has for a key, made where it has nothing. */
+function entryOf<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
+  let value = map.get(key);
+  if (value === undefined) {
+    value = make();
+    map.set(key, value);
+  }
+  return value;
+}
+
 /** The counters of one process. */
 export class Metrics
   implements
@@ -92,6 +111,7 @@ export class Metrics
   readonly #idsForgotten;
   readonly #publishRejected;
   readonly #recovers;
+  readonly #controlRequests = new Map<string, Map<string, Map<ControlResult, number>>>();
   readonly #connectionsRefused;
   readonly #requestsRefused;
   readonly #workersEnded;
@@ -164,6 +184,7 @@ export class Metrics
     this.#idsForgotten = this.#counter('ids_forgotten_total', 'Item ids forgotten early, for want of room.');
     this.#published = this.#counter('items_published_total', 'Items taken by the control API.');
     this.#publishRejected = this.#counter('publish_rejected_total', 'Calls that the control API refused.', 'code');
+    this.#controlCounter();
     this.#recovers = this.#counter('recovers_total', 'Recover calls taken by the control API.');
     this.#connectionsRefused = this.#counter(
       'connections_refused_total',
@@ -277,6 +298,14 @@ export class Metrics
     this.#publishRejected.inc({ code });
   }
 
+  requested(action: string, key: string, result: ControlResult): void {
+    const keys = this.#controlRequests;
+    const name = keys.has(key) || keys.size < MAX_KEY_LABELS ? key : 'other';
+    const actions = entryOf(keys, name, () => new Map<string, Map<ControlResult, number>>());
+    const results = entryOf(actions, action, () => new Map<ControlResult, number>());
+    results.set(result, (results.get(result) ?? 0) + 1);
+  }
+
   faultCaught(where: FaultPlace): void {
     this.#faults[where]++;
   }
@@ -355,6 +384,23 @@ export class Metrics
         this.reset();
         for (const [value, count] of Object.entries(counts))
           this.inc(label === undefined ? {} : { [label]: value }, count);
+      },
+    });
+  }
+
+  /** Counted for each publish, so that prom-client is given it only when it is scraped. */
+  #controlCounter(): void {
+    const counts = this.#controlRequests;
+    new Counter({
+      name: `${this.#prefix}control_requests_total`,
+      help: 'Requests of the control API and the admin listener that need a permission, by what, whose key and how they ended.',
+      labelNames: ['action', 'key', 'result'],
+      registers: [this.#registry],
+      collect() {
+        this.reset();
+        for (const [key, actions] of counts)
+          for (const [action, results] of actions)
+            for (const [result, count] of results) this.inc({ action, key, result }, count);
       },
     });
   }

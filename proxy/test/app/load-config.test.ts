@@ -198,6 +198,28 @@ t.test(
   },
 );
 
+t.test('with keys others may reach it', async (t) => {
+  for (const keys of ['control_key: a-key-of-the-test-0123\n', 'control_keys_file: keys.yaml\n'])
+    t.equal(load(t, yaml(`push_in_http_addr: 0.0.0.0\n${keys}`)).config.pushInHttpAddr, '0.0.0.0');
+  t.match(failure(t, yaml('push_in_http_addr: 0.0.0.0\n')).message, /set keys \(control_keys_file or control_key\)/);
+});
+
+t.test('admin_auth needs keys, and an empty key is none', async (t) => {
+  t.match(failure(t, yaml('admin_auth: true\n')), {
+    code: 'ERR_CONFIG_CONFLICT',
+    message: /there are no keys to ask for/,
+  });
+  t.equal(load(t, yaml('admin_auth: true\ncontrol_key: a-key-of-the-test-0123\n')).config.adminAuth, true);
+  t.match(failure(t, yaml('control_key: ""\n')), { code: 'ERR_CONFIG_KEY', message: /control_key: it is empty/ });
+  t.match(failure(t, { argv: ['--control-key', ''] }), { code: 'ERR_CONFIG_KEY' });
+});
+
+t.test('a key of the control API is not printed', async (t) => {
+  const { print } = load(t, yaml('control_key: a-key-of-the-test-0123\n'));
+  t.match(print(), /^# control_key: <redacted>$/m);
+  t.notMatch(print(), 'the-test-0123');
+});
+
 t.test('port_offset and --id move ports up, but not 0 and not those given as flags', async (t) => {
   const text =
     'http_port: [7999, "127.0.0.1:0"]\nadmin_port: 9090\nprometheus_port: 9100\npush_in_spec: tcp://*:5560\n';

@@ -332,6 +332,8 @@ const part = (limit: number, workers: number): number => Math.max(1, Math.ceil(l
 function workerConfig(config: Config, workers: number): Config {
   return {
     ...config,
+    // The control API is the primary's.
+    controlKey: undefined,
     clientMaxconn: part(config.clientMaxconn, workers),
     maxOpenRequests: part(config.maxOpenRequests, workers),
     messageRate: config.messageRate / workers,

@@ -60,7 +60,13 @@ function checkControl(draft: Draft, found: Findings): void {
   if (clientCa !== undefined && draft.pushInHttpsPort === -1)
     found.fail('ERR_CONFIG_CONFLICT', clientCa, 'certificates of publishers need TLS: set push_in_https_port');
   const addr = given.get('push_in_http_addr');
-  if (!isControlOpen(draft) || draft.pushInHttpAllowPublic || addr === undefined) return;
+  const hasKeys = draft.controlKeysFile !== undefined || draft.controlKey !== undefined;
+  const auth = given.get('admin_auth');
+  if (draft.adminAuth && !hasKeys && auth !== undefined)
+    found.fail('ERR_CONFIG_CONFLICT', auth, 'there are no keys to ask for: set control_keys_file or control_key');
+  const oneKey = given.get('control_key') ?? given.get('control_key_file');
+  if (draft.controlKey === '' && oneKey !== undefined) found.fail('ERR_CONFIG_KEY', oneKey, 'it is empty');
+  if (!isControlOpen(draft) || draft.pushInHttpAllowPublic || hasKeys || addr === undefined) return;
   if (isLoopback(draft.pushInHttpAddr)) return;
   const reason = `everybody who can reach ${draft.pushInHttpAddr} could publish without authentication`;
   // A file written for Pushpin goes on working; the start says so (exposure.ts).
@@ -69,7 +75,7 @@ function checkControl(draft: Draft, found: Findings): void {
     found.fail(
       'ERR_CONFIG_PUBLIC_CONTROL',
       addr,
-      `${reason}; bind a loopback address, or set push_in_http_allow_public to true`,
+      `${reason}; set keys (control_keys_file or control_key), bind a loopback address, or set push_in_http_allow_public to true`,
     );
 }
 

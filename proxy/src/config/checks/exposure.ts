@@ -2,6 +2,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config.js';
+import { hasKeys } from '../files/keys-file.js';
 import { isLoopback } from '../types/values.js';
 import { isControlOpen } from './combinations.js';
 
@@ -48,10 +49,10 @@ function knownKey({ sigKey }: Config): Exposure[] {
 
 function publicControl(config: Config): Exposure[] {
   const { pushInHttpAddr: host, pushInHttpPort, pushInHttpsPort } = config;
-  if (!isControlOpen(config) || isLoopback(host)) return [];
+  if (!isControlOpen(config) || isLoopback(host) || hasKeys(config)) return [];
   const port = pushInHttpPort === -1 ? pushInHttpsPort : pushInHttpPort;
   const message =
-    'the control API is on a public address: everybody who can reach it can publish without authentication';
+    'the control API is on a public address: everybody who can reach it can publish without authentication; keys (control_keys_file, control_key) keep others out';
   return [{ message, fields: { option: 'push_in_http_addr', host, port } }];
 }
 

@@ -2,7 +2,19 @@
  * Holdfast's own file format: a YAML (or JSON) mapping, flat or with groups: `redis: {url: …}` and `redis.url: …` are
  * `redis_url`. What the keys mean is in the option table. The only importer of yaml.
  */
-import { isAlias, isMap, isScalar, Lexer, LineCounter, Parser, parseDocument, stringify, type YAMLMap } from 'yaml';
+import {
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  Lexer,
+  LineCounter,
+  Parser,
+  parseDocument,
+  stringify,
+  type YAMLMap,
+} from 'yaml';
 
 /** A key with its plain value (text, number, boolean, list, null, …). A mapping is not a value: its keys are. */
 export interface YamlEntry {
@@ -120,6 +132,89 @@ function readYaml(text: string): YamlFile {
 /** A key that is no scalar is shown as it is written, and is none of ours. */
 function nameOf(key: unknown): string {
   return String(isScalar(key) ? key.value : key).replaceAll('.', '_');
+}
+
+/** An entry of a list file: the members of one mapping. */
+export interface YamlListEntry {
+  /** 1-based. */
+  readonly line: number;
+  readonly members: ReadonlyMap<string, { readonly value: unknown; readonly line: number }>;
+}
+
+/** What a list file holds. With problems the entries are incomplete and must not be used. */
+export interface YamlList {
+  readonly entries: readonly YamlListEntry[];
+  readonly problems: readonly { readonly line: number; readonly reason: string }[];
+}
+
+/**
+ * Reads YAML 1.2 text that is a list of flat mappings. The file may hold secrets: what is said of it quotes nothing. So the texts of
+ * the library, which may, are not used. Never throws.
+ */
+export function parseYamlList(text: string): YamlList {
+  try {
+    return readYamlList(text);
+  } catch {
+    return { entries: [], problems: [{ line: 1, reason: 'it cannot be read' }] };
+  }
+}
+
+function readYamlList(text: string): YamlList {
+  const wrong = (line: number, reason: string): YamlList => ({ entries: [], problems: [{ line, reason }] });
+  const deep = tooDeepAt(text);
+  if (deep !== undefined) return wrong(text.slice(0, deep).split('\n').length, 'nested too deeply');
+  const lines = new LineCounter();
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    logLevel: 'error',
+    uniqueKeys: false,
+  });
+  const lineAt = (node: unknown) => {
+    const { range } = (node ?? {}) as { readonly range?: readonly number[] | null };
+    return range?.[0] === undefined ? 1 : lines.linePos(range[0]).line;
+  };
+  // A tag that is not known is a warning; a key that begins with ! would lose its first word unseen.
+  const [error] = [...document.errors, ...document.warnings];
+  if (error !== undefined) return wrong(lines.linePos(error.pos[0]).line, `it is not valid YAML (${error.code})`);
+  const { contents } = document;
+  if (contents === null || (isScalar(contents) && contents.value === null)) return { entries: [], problems: [] };
+  if (!isSeq(contents)) return wrong(lineAt(contents), 'expected a list: `- id: …` for each entry');
+  const entries: YamlListEntry[] = [];
+  for (const item of contents.items) {
+    if (!isMap(item)) return wrong(lineAt(item), `entry ${entries.length + 1}: expected \`name: value\` lines`);
+    const members = new Map<string, { readonly value: unknown; readonly line: number }>();
+    for (const { key, value } of item.items) {
+      const line = lineAt(key);
+      const at = `entry ${entries.length + 1}`;
+      const name = isScalar(key) && typeof key.value === 'string' ? key.value : undefined;
+      if (name === undefined) return wrong(line, `${at}: the name of a member is no text`);
+      if (members.has(name)) return wrong(line, `${at}: ${name.slice(0, MAX_SHOWN)} is given twice`);
+      if (members.size === MAX_MEMBERS) return wrong(line, `${at}: more than ${MAX_MEMBERS} members`);
+      const alias = aliasIn(value);
+      if (alias !== undefined) {
+        const reason = 'a text that begins with * or & has to be in quotes';
+        return wrong(lineAt(alias), `${at}: ${name.slice(0, MAX_SHOWN)}: ${reason}`);
+      }
+      const plain = (value as { toJS?: (doc: typeof document) => unknown } | null)?.toJS?.(document) ?? null;
+      members.set(name, { value: plain, line });
+    }
+    entries.push({ line: lineAt(item), members });
+  }
+  return { entries, problems: [] };
+}
+
+/** Members of one entry of a list; more than any has. */
+const MAX_MEMBERS = 100;
+
+/** Characters of the name of a member that are shown. */
+const MAX_SHOWN = 100;
+
+/** The alias or anchor that a value is or holds: none is taken, as what is meant is mostly a text that begins so. */
+function aliasIn(value: unknown): unknown {
+  if (isAlias(value) || (isNode(value) && 'anchor' in value && value.anchor !== undefined)) return value;
+  if (isSeq(value)) return value.items.map(aliasIn).find((one) => one !== undefined);
+  return isMap(value) ? value.items.map((pair) => aliasIn(pair.value)).find((one) => one !== undefined) : undefined;
 }
 
 /** One `key: value` entry of YAML text, with its newline. */

@@ -10,7 +10,7 @@ export const controlOptions = [
     type: 'string',
     default: '127.0.0.1',
     pushpin: ['handler.push_in_http_addr'],
-    doc: 'Address the control API binds. Anything but loopback needs `push_in_http_allow_public`.',
+    doc: 'Address the control API binds. Anything but loopback needs keys (`control_keys_file` or `control_key`), or `push_in_http_allow_public`.',
   },
   {
     key: 'push_in_http_port',
@@ -45,7 +45,20 @@ export const controlOptions = [
     group,
     type: 'bool',
     default: false,
-    doc: 'Start although everybody who can reach `push_in_http_addr` may publish.',
+    doc: 'Start without keys although everybody who can reach `push_in_http_addr` may publish.',
+  },
+  {
+    key: 'control_keys_file',
+    group,
+    type: 'path',
+    base: 'config',
+    doc: 'YAML file with the keys of the control API, what each may do and on which channels; see [security.md](security.md#keys-of-the-control-api). With any key every request but `GET /` needs one. Read again when it changes, and on SIGHUP; a bad file changes nothing.',
+  },
+  {
+    key: 'control_key',
+    group,
+    type: 'secret',
+    doc: 'One key of the control API, which may do everything, as publishers have it in their GRIP_URL: with `key` alone, or with `iss` and `key`. In addition to those of `control_keys_file`.',
   },
   {
     key: 'control_hosts',

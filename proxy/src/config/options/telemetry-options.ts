@@ -67,6 +67,13 @@ export const telemetryOptions = [
     doc: 'Listeners for `/metrics`, `/livez` and `/readyz`, a list of `[addr:]port`. Off unless given.',
   },
   {
+    key: 'admin_auth',
+    group,
+    type: 'bool',
+    default: false,
+    doc: 'Ask for a key of the control API that allows `metrics` or `view` on the admin listeners. `/livez` and `/readyz` stay open.',
+  },
+  {
     key: 'prometheus_port',
     group,
     type: 'ports',

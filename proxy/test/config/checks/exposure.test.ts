@@ -35,6 +35,7 @@ t.test('a public control port, allowed or not listening', async (t) => {
   const secure = `${open}push_in_http_port: -1\npush_in_https_port: 5562\n`;
   t.match(warningsOf(t, yaml(secure)), [/"port":5562/], 'TLS alone asks nobody who he is');
   t.strictSame(warningsOf(t, yaml(`${secure}push_in_client_ca: ca.pem\n`)), []);
+  t.strictSame(warningsOf(t, yaml(`${open}control_key: a-key-of-the-test-0123\n`)), [], 'with keys');
   for (const host of ['127.0.0.1', '127.0.0.9', '"[::1]"', 'localhost'])
     t.strictSame(warningsOf(t, yaml(`${QUIET}push_in_http_addr: ${host}\n`)), [], host);
 });

@@ -186,6 +186,33 @@ t.test('mutual TLS: authorities are read again when their file changes; a bad fi
   await t.rejects(publish(url, old, 'x\n'), 'an authority that has gone');
 });
 
+t.test('mutual TLS with keys: a certificate stands for the key that its names name, and for no more', async (t) => {
+  const made = newDirectory(t);
+  const staff = makeCertificate({ directory: made, base: 'staff' });
+  const client = (base: string, ...names: string[]) =>
+    makeCertificate({ directory: made, base, names: names.length > 0 ? names : [`DNS:${base}`], issuer: staff });
+  const { holdfast, url, server } = await start(t, (directory) => {
+    writeFileSync(join(directory, 'clients.pem'), staff.cert);
+    const keys = [
+      '- id: billing\n  client_cert: true\n  channels: [room]\n',
+      '- id: shop\n  client_cert: [spiffe://example/shop]\n  channels: [other]\n',
+      '- id: ops\n  key: a-key-of-operators-0123\n  allow: [view]\n',
+    ];
+    writeFileSync(join(directory, 'keys.yaml'), keys.join(''), { mode: 0o600 });
+    return { push_in_client_ca: 'clients.pem', control_keys_file: 'keys.yaml' };
+  });
+  const billing = asClient(server, client('billing'));
+  t.match(await publish(url, billing, 'x\n'), { status: 200 });
+  t.match(await publish(url, asClient(server, client('web1', 'URI:spiffe://example/shop')), 'x\n'), { status: 403 });
+  t.match(await publish(url, asClient(server, client('stranger')), 'x\n'), { status: 401 });
+  const ops = { Authorization: 'Bearer a-key-of-operators-0123' };
+  t.match(await publish(url, billing, 'x\n', ops), { status: 403 }, 'a key that is sent goes before the certificate');
+  t.match(await publish(url, billing, 'x\n', { Authorization: 'Bearer wrong' }), { status: 401 });
+  await t.rejects(publish(url, { ca: server.cert }, 'x\n', ops), 'a key does not replace the certificate here');
+  await t.rejects(holdfast.publish(streamItem('room', 'x\n')), /401/, 'the plain port knows no certificates');
+  t.equal(await holdfast.metric('holdfast_items_published_total'), 1);
+});
+
 t.test('a start without usable authorities is refused, by name', async (t) => {
   const directory = newDirectory(t);
   const port = await freePort();

@@ -1,0 +1,25 @@
+/** Keeping the order of what takes its time, and of what does not, for each of several things. */
+
+/** For each owner, results are used in the order in which they were asked for. */
+export class Turns<Owner extends object> {
+  /** The latest result that is awaited, or has one before it that is. */
+  readonly #last = new WeakMap<Owner, Promise<unknown>>();
+
+  /**
+   * Calls `use` with a value: at once, where it is there and nothing before it is awaited; else after what is before it. The value
+   * must not reject.
+   */
+  inTurn<Value, Result>(
+    owner: Owner,
+    value: Value | Promise<Value>,
+    use: (value: Value) => Result,
+  ): Result | Promise<Result> {
+    const before = this.#last.get(owner);
+    if (before === undefined && !(value instanceof Promise)) return use(value);
+    const used = Promise.all([value, before]).then(([own]) => use(own));
+    this.#last.set(owner, used);
+    return used.finally(() => {
+      if (this.#last.get(owner) === used) this.#last.delete(owner);
+    });
+  }
+}

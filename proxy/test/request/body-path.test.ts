@@ -28,9 +28,9 @@ t.teardown(() => {
 
 t.test('a chunk of a relayed body passes one of our objects', async (t) => {
   paths.length = 0;
-  const scene = await HoldFixture.open(t);
-  const answer = scene.ask('/');
-  (await scene.asked()).answer({ body: 'body' });
+  const fixture = await HoldFixture.open(t);
+  const answer = fixture.ask('/');
+  (await fixture.asked()).answer({ body: 'body' });
   t.equal(await (await answer).end(), 'complete');
   t.strictSame(paths, [['Relay.onData']]);
 });
@@ -39,11 +39,11 @@ for (const waits of [false, true]) {
   t.test(`a chunk of a stream that ${waits ? 'waited' : 'did not wait'} passes no more than three`, async (t) => {
     paths.length = 0;
     const live = new Turn();
-    const scene = await HoldFixture.open(t, waits ? { live } : {});
-    const answer = scene.ask('/');
-    const origin = await scene.asked();
+    const fixture = await HoldFixture.open(t, waits ? { live } : {});
+    const answer = fixture.ask('/');
+    const origin = await fixture.asked();
     origin.begin({ 'Grip-Hold': 'stream', 'Grip-Channel': 'room' }, 'first');
-    await until('the hold', () => scene.registry.count('room') === 1);
+    await until('the hold', () => fixture.registry.count('room') === 1);
     live.resolve();
     const stream = await answer;
     await stream.until('first');

@@ -25,7 +25,7 @@ const layers = {
     ['config'],
     ['edge', 'routes', 'commands'],
     ['compression', 'admin', 'cross-origin', 'origin'],
-    ['answers', 'channels', 'decoding'],
+    ['answers', 'channels', 'clients', 'decoding'],
     ['links', 'sockjs'],
     ['delivery'],
     ['history'],

@@ -40,6 +40,18 @@ export const systemPackages = [
     callers: ['proxy/test/e2e/proxy/curl.test.ts'],
   },
   {
+    command: 'haproxy',
+    debian: 'haproxy',
+    neededFor: 'end-to-end tests with HAProxy in front',
+    callers: ['proxy/test/e2e/proxy/client-address.test.ts'],
+  },
+  {
+    command: 'nginx',
+    debian: 'nginx-light',
+    neededFor: 'end-to-end tests with nginx in front',
+    callers: ['proxy/test/e2e/proxy/client-address.test.ts'],
+  },
+  {
     command: 'openssl',
     debian: 'openssl',
     neededFor: 'certificates made on the spot for the TLS tests',

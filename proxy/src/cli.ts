@@ -2,13 +2,13 @@
 import { ControlError, checkZeroMqSpec, parseRedisUrl } from '@holdfast/control-api';
 import { checkCertificates } from './app/certificates.js';
 import { type LoadedConfig, loadConfig } from './app/load-config.js';
-import { HoldfastNode, processesFor } from './app/node.js';
+import { HoldfastNode } from './app/node.js';
 import { ProcessGuard } from './app/process-guard.js';
 import { publishMain } from './commands/publish.js';
 import { tapMain } from './commands/tap.js';
 import { tokenMain } from './commands/token.js';
 import { exposuresOf } from './config/checks/exposure.js';
-import type { Config } from './config/config.js';
+import { type Config, processesFor } from './config/config.js';
 import { CurveClients } from './config/files/curve-clients.js';
 import { readKeys } from './config/files/keys-file.js';
 import { ConfigError, userText } from './errors.js';

@@ -1,5 +1,5 @@
 /** The errors of this package: one table of their codes, and the classes that carry them. */
-import { CodedError, type ErrorSide } from '@holdfast/grip';
+import { CodedError, type ErrorSide, type RawHeaders } from '@holdfast/grip';
 import { legible } from './runtime/legible.js';
 
 /** What is known of a code. */
@@ -87,6 +87,26 @@ export const proxyErrors = {
     isPublic: true,
     meaning:
       'A client spoke of application/websocket-events in Content-Type or Accept, as only a GRIP proxy does. Answered 403.',
+  },
+  ERR_REQUEST_RATE: {
+    side: 'client',
+    status: 429,
+    isPublic: true,
+    meaning: 'The client asks more often than `limit_rate` of its route allows. Answered 429 with `Retry-After`.',
+  },
+  ERR_REQUEST_HOLDS: {
+    side: 'client',
+    status: 429,
+    isPublic: true,
+    meaning:
+      'The client has as many holds and sessions as `client_max_holds_per_address`, or `limit_holds` of its route, allows. Answered 429 with `Retry-After`.',
+  },
+  ERR_REQUEST_SHED: {
+    side: 'internal',
+    status: 503,
+    isPublic: true,
+    meaning:
+      'The process uses more memory than `shed_memory` allows, and takes no new holds. Answered 503 with `Retry-After`.',
   },
   ERR_ORIGIN_CONNECT: {
     side: 'origin',
@@ -214,8 +234,12 @@ export type RequestErrorCode = keyof Rows<'ERR_REQUEST'>;
 
 /** A request cannot be served. The message is the text of the answer on a debug route, without the newline. */
 export class RequestError extends CodedError<Rows<'ERR_REQUEST'>> {
-  constructor(code: RequestErrorCode, message: string, options?: ErrorOptions) {
+  /** Fields of the answer beside the usual ones. */
+  readonly headers: RawHeaders;
+
+  constructor(code: RequestErrorCode, message: string, options: ErrorOptions & { readonly headers?: RawHeaders } = {}) {
     super('RequestError', proxyErrors, code, message, options);
+    this.headers = options.headers ?? [];
   }
 }
 

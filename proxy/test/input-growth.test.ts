@@ -26,7 +26,15 @@ const fields = (size: number, name = (i: number) => `x-${i}`) =>
 const forwarded = (headers: readonly string[]) =>
   requestHeaders(
     {
-      ...{ headers, clientAddress: '127.0.0.1', host: 'a', secure: false, websocket: false, trusted: false },
+      ...{
+        headers,
+        clientHost: '',
+        clientAddress: '127.0.0.1',
+        host: 'a',
+        secure: false,
+        websocket: false,
+        trusted: false,
+      },
       ...{ routeHeaders: [['X-A', 'b']], origHeaders: true, speaksGrip: true, grip: [] },
     },
     NO_RULES,

@@ -2,7 +2,7 @@
  * The answers that the proxy gives by itself, and the one place that decides how errors are answered. The texts are Pushpin's;
  * on debug routes they say more.
  */
-import { GripError, type ResponseHead, reasonPhrase } from '@holdfast/grip';
+import { GripError, type RawHeaders, type ResponseHead, reasonPhrase } from '@holdfast/grip';
 import type { ClientResponse } from '../edge/port.js';
 import { EdgeError, errorRow, OriginError, RequestError } from '../errors.js';
 
@@ -12,6 +12,8 @@ export interface Failure {
   readonly text: string;
   /** The error's stable code: for the log. */
   readonly code: string;
+  /** Fields of the answer beside the usual ones. */
+  readonly headers: RawHeaders;
 }
 
 /** The text for an origin's failure, but on debug routes. */
@@ -21,8 +23,9 @@ const ORIGIN_FAILED = 'Error while proxying to origin.';
 export function failureOf(error: Error, debug: boolean): Failure {
   const code = (error as { code?: string }).code ?? 'ERR_INTERNAL';
   const { status = 502, text, isPublic } = errorRow(error) ?? {};
-  if (isPublic) return { status, text: error.message, code };
-  return { status, text: text ?? (debug ? debugText(error, code) : ORIGIN_FAILED), code };
+  const headers = error instanceof RequestError ? error.headers : [];
+  if (isPublic) return { status, text: error.message, code, headers };
+  return { status, text: text ?? (debug ? debugText(error, code) : ORIGIN_FAILED), code, headers };
 }
 
 function debugText(error: Error, code: string): string {
@@ -42,9 +45,12 @@ function debugText(error: Error, code: string): string {
 const OWN_FIELDS = ['Content-Type', 'text/plain', 'Cache-Control', 'no-store', 'X-Content-Type-Options', 'nosniff'];
 
 /** Answers with plain text, as all answers of the proxy's own are. */
-export function answerPlain(response: ClientResponse, status: number, text: string): void {
+export function answerPlain(response: ClientResponse, status: number, text: string, fields: RawHeaders = []): void {
   const body = Buffer.from(`${text}\n`);
-  response.writeHead({ status, reason: reasonPhrase(status), headers: OWN_FIELDS }, body.length);
+  response.writeHead(
+    { status, reason: reasonPhrase(status), headers: fields.length === 0 ? OWN_FIELDS : [...OWN_FIELDS, ...fields] },
+    body.length,
+  );
   response.end(body);
 }
 

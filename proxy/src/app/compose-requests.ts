@@ -2,8 +2,10 @@
 import type { Containment } from '@holdfast/control-api';
 import type { ChannelRegistry } from '../channels/registry.js';
 import { OverChannelsReport, type SubscriberDeps } from '../channels/subscriber-deps.js';
+import { ClientLimits } from '../clients/client-limits.js';
+import { TrustedProxies } from '../clients/trusted-proxies.js';
 import { Compression } from '../compression/compression.js';
-import type { Config } from '../config/config.js';
+import { type Config, processesFor } from '../config/config.js';
 import { AllowedOrigins } from '../config/types/allowed-origins.js';
 import type { Sequencer } from '../delivery/sequencer.js';
 import type { ReplayDeps } from '../history/replay.js';
@@ -24,6 +26,7 @@ import type { Route } from '../routes/route.js';
 import type { RouteTable } from '../routes/route-table.js';
 import type { Target } from '../routes/target.js';
 import type { Clock } from '../runtime/clock.js';
+import { Memory } from '../runtime/memory.js';
 import { RequestInterner } from '../sessions/client-request.js';
 import { SessionDialer } from '../sessions/dialer.js';
 import { Handshake } from '../sessions/handshake.js';
@@ -47,11 +50,13 @@ export interface RequestPathDeps {
   readonly clock: Clock;
   /** A number in [0, 1). */
   readonly random: () => number;
+  /** Something was refused because of the limit of this name. */
+  readonly limited: (limit: string) => void;
 }
 
 /** Makes what every exchange, hold and session is given. */
 export function composeRequests(config: Config, log: RootLog, around: RequestPathDeps): RequestDeps {
-  const { telemetry, registry, sequencer, routes, origins, replay, admits, faults, clock, random } = around;
+  const { telemetry, registry, sequencer, routes, origins, replay, admits, faults, clock, random, limited } = around;
   const { debug, connectionSubscriptionMax, sigIss, sigKey } = config;
   const rules = forwardRules(config);
   const forwarder = new Forwarder({ rules, sigIss, sigKey }, clock);
@@ -88,10 +93,20 @@ export function composeRequests(config: Config, log: RootLog, around: RequestPat
     config,
     admits,
   );
+  const processes = processesFor(config);
+  const limits = new ClientLimits(config, {
+    clock,
+    random,
+    memory: Memory.ofProcess(config.shedMemory, clock, processes),
+    log: log.child('limits'),
+    limited,
+    processes,
+  });
   const sessions: SessionDeps = {
     subscriber: { ...subscriber, log: log.child('session') },
     dial: dialer.dial,
     requests: new RequestInterner(),
+    limits,
     debug,
     filters: holds.filters,
     replay,
@@ -114,6 +129,8 @@ export function composeRequests(config: Config, log: RootLog, around: RequestPat
     routes,
     originOf,
     compression: makeCompression(config, faults),
+    trustedProxies: config.trustedProxies.length === 0 ? undefined : new TrustedProxies(config),
+    limits,
     admission: new Admission(config.maxOpenRequests),
     forwarder,
     holds,

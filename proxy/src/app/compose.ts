@@ -1,7 +1,8 @@
 /** The composition of a data plane: its parts, made of the configuration and joined, but for those of the request path. */
 import { type Backplane, type Containment, historyOf, type StatsSink } from '@holdfast/control-api';
 import { ChannelRegistry } from '../channels/registry.js';
-import type { Config } from '../config/config.js';
+import { AddressGate } from '../clients/connection-gate.js';
+import { type Config, processesFor } from '../config/config.js';
 import { ChannelInterest, ItemDelivery } from '../delivery/item-delivery.js';
 import { RateLimiter } from '../delivery/rate-limiter.js';
 import { type EdgeListener, Edges } from '../edge/edges.js';
@@ -141,6 +142,7 @@ export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Ass
     faults,
     clock,
     random,
+    limited: (limit) => metrics.limited(limit),
   });
   const sockjs = composeSockJs(config, requests, deps.isShared);
   const handler = new RequestHandler(requests, sockjs);
@@ -230,6 +232,12 @@ function makeEdges(
         'edge uws: clients that vanish without a word are not noticed, for the kernel is not asked to probe',
       ),
     events,
+    gate: AddressGate.of(config, {
+      clock,
+      log: edgeLog,
+      limited: (limit) => metrics.limited(limit),
+      processes: processesFor(config),
+    }),
   };
   return new Edges(listenersOf(config), handler, { ...config, certificates, isShared }, deps);
 }

@@ -1,10 +1,9 @@
 /** A whole node: one control plane, and what serves clients, in the order in which they start and go down. */
 import { randomBytes } from 'node:crypto';
-import { availableParallelism } from 'node:os';
 import { type Connections, Faults, type Question } from '@holdfast/control-api';
 import type { Exposition, Readiness } from '../admin/server.js';
 import { exposuresOf } from '../config/checks/exposure.js';
-import type { Config } from '../config/config.js';
+import { type Config, processesFor } from '../config/config.js';
 import { readKeys } from '../config/files/keys-file.js';
 import { assertKeys, readRoutes } from '../routes/routes-source.js';
 import type { RootLog } from '../telemetry/log.js';
@@ -103,11 +102,6 @@ export class HoldfastNode {
       isShared: false,
     });
   }
-}
-
-/** How many processes serve clients; with one, it is the node's own. */
-export function processesFor({ workers }: Pick<Config, 'workers'>): number {
-  return workers === 'auto' ? availableParallelism() : workers;
 }
 
 /** Serves clients in the process of the control plane itself: `workers: 1`. */

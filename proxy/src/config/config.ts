@@ -1,4 +1,5 @@
 /** The configuration: as parts receive it, and as the YAML that `holdfast print-config` prints. */
+import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { formatYamlEntry } from './files/yaml-file.js';
 import { optionName } from './option.js';
@@ -58,6 +59,11 @@ function freeze<T>(value: T): T {
     for (const part of Object.values(value)) freeze(part);
   }
   return value;
+}
+
+/** How many processes serve clients; with one, it is the node's own. */
+export function processesFor({ workers }: Pick<Config, 'workers'>): number {
+  return workers === 'auto' ? availableParallelism() : workers;
 }
 
 /**

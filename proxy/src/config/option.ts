@@ -1,6 +1,7 @@
 /** What one row of the option table looks like, the TypeScript type of the value it yields, and its names. */
 import type { SigKey, SigKeyUse } from '@holdfast/grip';
-import type { ForwardedForRule, Listen, LogLevels, SocketListen } from './types/values.js';
+import type { Listen, SocketListen } from './types/listen.js';
+import type { ForwardedForRule, LogLevels } from './types/values.js';
 
 /** The value that each option type yields once parsed: what parts receive. */
 export interface OptionTypes {
@@ -20,8 +21,12 @@ export interface OptionTypes {
   size: number;
   /** Comma separated. */
   list: readonly string[];
+  /** From 0 to 1; written in percent. */
+  percent: number;
   /** Routes lines: one per line of text, or a YAML list. */
   lines: readonly string[];
+  /** Addresses and CIDR ranges, and `unix`; comma separated. */
+  addresses: readonly string[];
   ports: readonly Listen[];
   sockets: readonly SocketListen[];
   'log-levels': LogLevels;

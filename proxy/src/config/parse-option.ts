@@ -5,16 +5,9 @@
 import { z } from 'zod';
 import { legibleValue } from '../runtime/legible.js';
 import type { Option, OptionTypes } from './option.js';
-import {
-  formatForwardedFor,
-  formatListen,
-  formatLogLevels,
-  formatSocketListen,
-  parseForwardedFor,
-  parseListen,
-  parseLogLevels,
-  parseSocketListen,
-} from './types/values.js';
+import { isAddressRange } from './types/address-ranges.js';
+import { formatListen, formatSocketListen, parseListen, parseSocketListen } from './types/listen.js';
+import { formatForwardedFor, formatLogLevels, parseForwardedFor, parseLogLevels } from './types/values.js';
 
 /** A value that could be read, or why it could not. `clamped`: it was out of range and has been moved into it. */
 export type ParsedOption =
@@ -100,6 +93,12 @@ function parseMode(word: string): number | undefined {
   return /^0?[0-7]{3}$/.test(word) ? Number.parseInt(word, 8) : undefined;
 }
 
+/** `80%` or `80`. */
+function parsePercent(word: string): number | undefined {
+  const digits = /^(\d{1,3}(?:\.\d+)?) ?%?$/.exec(word.trim())?.[1];
+  return digits === undefined || Number(digits) > 100 ? undefined : Number(digits);
+}
+
 const integer = z.union([
   z.int(),
   z
@@ -127,7 +126,9 @@ const schemas: Record<keyof OptionTypes, Schema> = {
   duration: ({ unit }) => z.union([z.number(), text((word) => parseDuration(word, unit === 'ms' ? 'ms' : 's'))]),
   size: () => z.union([z.int(), text(parseSize)]),
   list: () => listOf(plain),
+  percent: () => z.union([z.number().min(0).max(100), text(parsePercent)]),
   lines: () => listOf(z.string(), /\r?\n/),
+  addresses: () => listOf(plain.refine(isAddressRange)),
   ports: () => listOf(text(parseListen)),
   sockets: () => listOf(plain.pipe(text(parseSocketListen))),
   'log-levels': () => z.union([z.int().transform(String), z.string()]).pipe(text(parseLogLevels)),
@@ -149,9 +150,11 @@ const expectations: Record<keyof OptionTypes, string> = {
   duration: 'a duration',
   size: 'a number of bytes',
   list: 'a comma-separated list',
+  percent: 'a percentage from 0 to 100',
   lines: 'a list of routes lines',
-  ports: 'a comma-separated list of [addr:]port',
-  sockets: 'a comma-separated list of path?mode=&user=&group=',
+  addresses: 'a comma-separated list of IP addresses, CIDR ranges and unix',
+  ports: 'a comma-separated list of [addr:]port[?proxy_protocol=v1|v2|v1v2&from=ADDRESS]',
+  sockets: 'a comma-separated list of path?mode=&user=&group=&proxy_protocol=',
   'log-levels': 'a level 0-3 or error, warn, info, debug, optionally followed by ,part:level',
   'forwarded-for': 'truncate:N and/or append',
   workers: "a whole number or 'auto'",
@@ -201,12 +204,14 @@ export function parseOption(option: Option, raw: unknown, { clamp = false } = {}
 /** A number as it is written becomes one in ms, or without a limit. */
 function fromWritten({ type, unit }: Option, number: number): number {
   if (type === 'limit') return number > 0 ? number : Number.POSITIVE_INFINITY;
+  if (type === 'percent') return number / 100;
   return type === 'duration' && unit === 's' ? Math.round(number * 1000) : number;
 }
 
 /** The inverse of `fromWritten`. */
 function toWritten({ type, unit }: Option, number: number): number {
   if (type === 'limit') return Number.isFinite(number) ? number : -1;
+  if (type === 'percent') return number * 100;
   return type === 'duration' && unit === 's' ? number / 1000 : number;
 }
 

@@ -4,6 +4,7 @@
  */
 import type { Containment, Faulty } from '@holdfast/control-api';
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
+import type { ProxyProtocolRule } from '../config/types/listen.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Descriptors } from '../runtime/descriptors.js';
 import type { MessageSocket } from '../websocket/message-socket.js';
@@ -20,6 +21,8 @@ export interface Listener {
   readonly mode?: number;
   readonly user?: string;
   readonly group?: string;
+  /** Left out: connections are the clients' own. */
+  readonly proxyProtocol?: ProxyProtocolRule;
 }
 
 /** A listener that is bound. `port` is the real one where 0 was asked for. */
@@ -55,6 +58,18 @@ export interface EdgeEvents {
    * its address.
    */
   requestRefused(reason: string, status: number, client: string): void;
+  /** A connection was closed for want of a PROXY protocol header that could be taken; `peer` is its other end's address. */
+  proxyRefused(why: string, peer: string): void;
+}
+
+/** Decides which connections an edge keeps, by the textual address of their clients, which is empty on a unix socket. */
+export interface ConnectionGate {
+  /** Whether the address may open another connection now; asked once for each. */
+  mayConnect(address: string): boolean;
+  /** Counts a connection, or returns false where the address has as many as it may; then it is closed. */
+  enter(address: string): boolean;
+  /** A connection that has entered is closed. */
+  leave(address: string): void;
 }
 
 /** The collaborators of every edge. */
@@ -64,6 +79,8 @@ export interface EdgeDeps {
   readonly faults?: Containment;
   readonly events: EdgeEvents;
   readonly descriptors: Descriptors;
+  /** Left out: no address is limited. */
+  readonly gate?: ConnectionGate | undefined;
   /** A new id for each request, unique within this node, whichever edge it comes from. */
   readonly nextId: () => string;
 }
@@ -107,10 +124,15 @@ export interface ClientRequest {
   readonly headers: RawHeaders;
   /** Whether this hop is TLS. */
   readonly secure: boolean;
-  /** Textual IP address of the client's end of the connection; empty on a unix socket. */
+  /**
+   * Textual IP address of the client: of its end of the connection, empty on a unix socket; behind trusted proxies the one that
+   * they name.
+   */
   readonly clientAddress: string;
   /** The certificate that the client has shown and that counts, DER in base64; only where clients are asked for one. */
   readonly clientCertificate?: string | undefined;
+  /** The trusted proxies between the client and this connection, the nearest last; left out where there are none. */
+  readonly hops?: readonly string[] | undefined;
   /** Undefined when the request has no body. */
   readonly body: ClientBody | undefined;
   /** The client takes trailers, and the edge can write and read them; left out: no. */

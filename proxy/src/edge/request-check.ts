@@ -98,7 +98,8 @@ export function checkRequest(head: RequestHead): Target | Refusal {
   return isHost(target.host) ? target : malformed('invalid Host header');
 }
 
-function isHost(text: string): boolean {
+/** Whether a text can be a Host: an authority without user information, or empty. */
+export function isHost(text: string): boolean {
   const parts = HOST.exec(text);
   return parts !== null && Number(parts[1] ?? 0) <= PORT_MAX;
 }

@@ -27,6 +27,8 @@ export interface Forwardable {
   readonly clientAddress: string;
   /** DER in base64. */
   readonly clientCertificate?: string | undefined;
+  /** As of a `ClientRequest`. */
+  readonly hops?: readonly string[] | undefined;
   /** It says that its client takes trailers, and they can be passed. */
   readonly takesTrailers?: boolean;
   /** The request is a WebSocket's. */
@@ -72,6 +74,8 @@ export class Forwarder {
         headers: request.headers,
         clientAddress: request.clientAddress,
         clientCertificate: request.unsigned === true ? undefined : request.clientCertificate,
+        hops: request.hops,
+        clientHost: request.host,
         host,
         secure: trust.secure,
         websocket: request.websocket ?? false,

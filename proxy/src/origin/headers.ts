@@ -9,6 +9,7 @@ export type ForwardOptions = Pick<
   Options,
   | 'cdnLoop'
   | 'acceptXForwardedProtocol'
+  | 'setForwarded'
   | 'setXForwardedProtocol'
   | 'xForwardedFor'
   | 'xForwardedForTrusted'
@@ -40,6 +41,10 @@ export interface ForwardedRequest {
   readonly clientAddress: string;
   /** Of its TLS connection: DER in base64. */
   readonly clientCertificate?: string | undefined;
+  /** The trusted proxies behind the client; see `ClientRequest`. */
+  readonly hops?: readonly string[] | undefined;
+  /** The host that the client asked for; empty where it named none. */
+  readonly clientHost: string;
   /** Host header for the target. */
   readonly host: string;
   /** The client's connection counts as TLS. */
@@ -83,6 +88,7 @@ class Selection {
     if (lower.startsWith('grip-') && !this.#request.trusted) return;
     if (this.#rules.ownsClientCert && !this.#request.trusted && isClientCert(lower)) return;
     if (this.#request.speaksGrip && isGripField(lower)) return;
+    if (lower === 'forwarded' && this.#rules.setForwarded) return;
     if (lower === 'x-forwarded-for') this.forwardedFor.push(value);
     else if (lower === 'cdn-loop' && this.#rules.cdnLoop !== '') this.cdnLoop.push(value);
     else if (lower.startsWith(MARK)) {
@@ -120,12 +126,27 @@ function entries(values: readonly string[]): string[] {
     .filter((entry) => entry !== '');
 }
 
-function forwardedFor(values: readonly string[], rule: ForwardedForRule, address: string): string {
+/** The rule's list: of a client behind trusted proxies the last of them is appended, unless the list is empty then. */
+function forwardedFor(values: readonly string[], rule: ForwardedForRule, address: string, peer = address): string {
   if (values.length === 0) return rule.append ? address : '';
   let list = entries(values);
   if (rule.truncate !== undefined) list = rule.truncate === 0 ? [] : list.slice(-rule.truncate);
-  if (rule.append && address !== '') list.push(address);
+  const next = list.length === 0 ? address : peer;
+  if (rule.append && next !== '') list.push(next);
   return list.join(', ');
+}
+
+/** RFC 7239 §4: first what the client did, then the proxies that its request has come through. */
+function forwarded({ clientAddress, clientHost, secure, hops = [] }: ForwardedRequest): string {
+  const host = clientHost === '' ? '' : `;host="${clientHost}"`;
+  const first = `for=${forwardedNode(clientAddress)}${host};proto=${secure ? 'https' : 'http'}`;
+  return [first, ...hops.map((hop) => `for=${forwardedNode(hop)}`)].join(', ');
+}
+
+/** An address as RFC 7239 §6 has it: IPv6 in brackets and quotes; `unknown` for the other end of a unix socket. */
+function forwardedNode(address: string): string {
+  if (address === '') return 'unknown';
+  return address.includes(':') ? `"[${address}]"` : address;
 }
 
 /**
@@ -149,8 +170,9 @@ export function requestHeaders(request: ForwardedRequest, rules: ForwardRules): 
     if (rules.setXForwardedProtocol === 'true') headers.push('X-Forwarded-Protocol', scheme);
   }
   const rule = request.trusted ? rules.xForwardedForTrusted : rules.xForwardedFor;
-  const chain = forwardedFor(selection.forwardedFor, rule, request.clientAddress);
+  const chain = forwardedFor(selection.forwardedFor, rule, request.clientAddress, request.hops?.at(-1));
   if (chain !== '') headers.push('X-Forwarded-For', chain);
+  if (rules.setForwarded) headers.push('Forwarded', forwarded(request));
   return headers;
 }
 
@@ -251,6 +273,6 @@ function posesAsOwned(lower: string): boolean {
 }
 
 /** A name, in lower case, as origins that know no other separator see it. */
-function foldedName(lower: string): string {
+export function foldedName(lower: string): string {
   return OTHER_CHARACTER.test(lower) ? lower.replace(/[^a-z0-9-]/g, '-') : lower;
 }

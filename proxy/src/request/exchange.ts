@@ -166,6 +166,14 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
     this.#status = status;
   }
 
+  /**
+   * Gives the hold that the request is to be its place among those of its client. `user` is the one that the origin names.
+   * @throws RequestError when there is none
+   */
+  admitHold(user: string | undefined): void {
+    if (!this.trust.trusted) this.deps.limits?.admitHold(this.request, this.#route, user);
+  }
+
   /** The request is a hold from here on. A response hold has read the origin's body before. */
   held(mode: HoldMode, status: number): void {
     if (!this.#enter('holding')) return;
@@ -217,6 +225,7 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
   }
 
   holdEnded(end: SubscriberEnd): void {
+    this.deps.limits?.ended(this.request);
     this.abort();
     // The client of a hold may go away while the origin's own answer is still being read.
     if (this.#state !== 'holding') this.over('ERR_REQUEST_CLIENT_GONE');
@@ -225,6 +234,7 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
   }
 
   holdRetry(end: SubscriberEnd, lastIds: ReadonlyMap<string, string>): void {
+    this.deps.limits?.ended(this.request);
     this.deps.events.holdEnded(this.request, this.route, end, this.response.bodyBytes);
     if (!this.#enter('asking')) return;
     this.#lastIds = lastIds;
@@ -252,7 +262,7 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
     this.deps.warnings?.failed(this.#context, error);
     this.#status = failure.status;
     try {
-      answerPlain(this.response, failure.status, failure.text);
+      answerPlain(this.response, failure.status, failure.text, failure.headers);
     } catch {
       // A head has gone out already.
       this.response.abort(true);
@@ -285,6 +295,7 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
   /** The request is over, and is reported. `error` is the code of what was wrong with its answer. */
   over(error: string | undefined): void {
     if (!this.#enter('over')) return;
+    this.deps.limits?.ended(this.request);
     this.#body?.release();
     this.#report(undefined, error);
   }

@@ -145,6 +145,7 @@ class InstructAnswer {
     const lastEventId = headerValue(headers, 'last-event-id');
     const scope = this.#scope;
     const implicit = target.subs;
+    this.#exchange.admitHold(metaOf(instruct.meta)?.get('user'));
     const opening = { id, clientAddress, response, instruct, scope, implicit, connectionSubscriptionMax, lastEventId };
     return openHold(opening, this.#exchange, deps.holds);
   }

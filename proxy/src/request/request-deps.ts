@@ -1,6 +1,8 @@
 /** What every exchange is given, and what it reports. */
 import type { Log } from '@holdfast/control-api';
 import type { SubscriberEnd } from '../channels/subscriber-deps.js';
+import type { ClientLimits } from '../clients/client-limits.js';
+import type { TrustedProxies } from '../clients/trusted-proxies.js';
 import type { Compression } from '../compression/compression.js';
 import type { Options } from '../config/table.js';
 import type { AllowedOrigins } from '../config/types/allowed-origins.js';
@@ -66,6 +68,10 @@ export interface RequestDeps {
   readonly routes: () => RouteTable;
   /** What answers for a target, for requests with this Host. */
   readonly originOf: (target: Target, route: Route, host: string) => Origin;
+  /** Undefined where no proxy in front is trusted: then a client is who connects. */
+  readonly trustedProxies?: TrustedProxies | undefined;
+  /** Undefined where nothing limits clients. */
+  readonly limits?: ClientLimits | undefined;
   readonly admission: Admission;
   /** Undefined where nothing is compressed. */
   readonly compression?: Compression | undefined;

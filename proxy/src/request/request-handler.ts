@@ -35,7 +35,8 @@ export class RequestHandler implements EdgeHandler {
     this.#sockjs = sockjs;
   }
 
-  onRequest(request: ClientRequest, response: ClientResponse): void {
+  onRequest(received: ClientRequest, response: ClientResponse): void {
+    const request = this.#identified(received);
     if (headerValue(request.headers, 'pushpin-check') !== undefined) {
       answerPlain(response, 200, ABOUT);
       return;
@@ -45,7 +46,7 @@ export class RequestHandler implements EdgeHandler {
     if (this.#refusedStranger(request, response, trust, route)) return;
     const sockjs = this.#sockjs;
     if (sockjs !== undefined && servesSockJs(route, request.path)) {
-      if (!this.#refusedEvents(request, response, trust, route)) {
+      if (!this.#refused(request, response, trust, route)) {
         sockjs.onRequest(request, response, route, trust);
       }
       return;
@@ -79,21 +80,23 @@ export class RequestHandler implements EdgeHandler {
 
   #take(request: ClientRequest, response: ClientResponse, trust: ClientTrust, route: Route | undefined): void {
     if (route === undefined) this.#refuse(request, response, trust, undefined, noRoute(request));
-    else if (!this.#refusedEvents(request, response, trust, route)) {
+    else if (!this.#refused(request, response, trust, route)) {
       new Exchange(request, response, route, trust, this.#deps, chooseSink).start();
     }
   }
 
-  /**
-   * Refuses a client that poses as a proxy of WebSockets over HTTP, on whatever route: it is the origin that reads the request,
-   * and another route may lead to the same one.
-   */
-  #refusedEvents(request: ClientRequest, response: ClientResponse, trust: ClientTrust, route: Route): boolean {
-    if (trust.trusted || !posesAsEvents(request.headers)) return false;
-    const text = 'Client not allowed to send WebSocket events directly.';
-    const error = new RequestError('ERR_REQUEST_EVENTS_FROM_CLIENT', text);
-    this.#refuse(request, response, trust, route, error);
-    return true;
+  /** Refuses what no client of this route may ask. A GRIP proxy before us speaks for many clients, and is limited there. */
+  #refused(request: ClientRequest, response: ClientResponse, trust: ClientTrust, route: Route): boolean {
+    if (trust.trusted) return false;
+    try {
+      checkEvents(request);
+      this.#deps.limits?.admitRequest(request, route);
+      return false;
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error;
+      this.#refuse(request, response, trust, route, error);
+      return true;
+    }
   }
 
   /** Refuses a client without a certificate where the route asks for one, however it asks, before anything is done for it. */
@@ -109,16 +112,21 @@ export class RequestHandler implements EdgeHandler {
     return true;
   }
 
-  onWebSocket(request: ClientRequest, handshake: ClientHandshake): void {
+  onWebSocket(received: ClientRequest, handshake: ClientHandshake): void {
+    const request = this.#identified(received);
     const trust = this.#trust(request);
     const route = this.#route(request, trust.secure, 'ws');
     if (this.#refusedStranger(request, handshake.response, trust, route)) return;
     const sockjs = this.#sockjs;
     if (route === undefined) this.#refuse(request, handshake.response, trust, undefined, noRoute(request));
-    else if (this.#refusedEvents(request, handshake.response, trust, route)) return;
+    else if (this.#refused(request, handshake.response, trust, route)) return;
     else if (sockjs !== undefined && servesSockJs(route, request.path)) {
       sockjs.onWebSocket(request, handshake, route, trust);
     } else new Handshake(request, handshake, route, trust, this.#deps.sessions).start();
+  }
+
+  #identified(request: ClientRequest): ClientRequest {
+    return this.#deps.trustedProxies?.identify(request) ?? request;
   }
 
   #trust(request: ClientRequest): ClientTrust {
@@ -151,7 +159,7 @@ export class RequestHandler implements EdgeHandler {
     const { events, settings } = this.#deps;
     this.#deps.warnings?.failed({ id: request.id, route, target: undefined }, error);
     const failure = failureOf(error, settings.debug);
-    answerPlain(response, failure.status, failure.text);
+    answerPlain(response, failure.status, failure.text, failure.headers);
     events.requestEnded({
       request,
       secure: trust.secure,
@@ -173,6 +181,15 @@ function hostName(host: string): string {
   if (lower.startsWith('[')) return lower.slice(1, lower.indexOf(']'));
   const colon = lower.indexOf(':');
   return colon < 0 ? lower : lower.slice(0, colon);
+}
+
+/**
+ * Refuses a client that poses as a proxy of WebSockets over HTTP, on whatever route: it is the origin that reads the request, and
+ * another route may lead to the same one.
+ */
+function checkEvents({ headers }: ClientRequest): void {
+  if (!posesAsEvents(headers)) return;
+  throw new RequestError('ERR_REQUEST_EVENTS_FROM_CLIENT', 'Client not allowed to send WebSocket events directly.');
 }
 
 function noRoute(request: ClientRequest): RequestError {

@@ -3,6 +3,7 @@ import { headerFault, isToken, type SigKey, wireFromText } from '@holdfast/grip'
 import { AllowedOrigins } from '../config/types/allowed-origins.js';
 import { type LogLevel, logLevels } from '../config/types/values.js';
 import { RoutesError } from '../errors.js';
+import { parseLimitKey, parseRate, type RouteLimitProps } from './limit-props.js';
 import type { RouteLine, RouteProp } from './routes-file.js';
 import { isForbiddenField, isForbiddenMethod } from './script-fields.js';
 import { isVisible, type Target, toTarget, withoutRoot } from './target.js';
@@ -43,7 +44,7 @@ export const defaultJsonp: JsonpRule = {
 };
 
 /** One routes line, understood. Immutable: a request keeps its route although the table is replaced meanwhile. */
-export interface Route {
+export interface Route extends RouteLimitProps {
   /** Explicit id: separate statistics, `route=` in logs, choice by `Pushpin-Route`. */
   readonly id: string | undefined;
   /** Generated from the condition, `domain,proto,ssl,path_beg` with `*` for any; `id:<id>` without a domain. */
@@ -131,6 +132,9 @@ export const routeProps: readonly string[] = [
   'sockjs',
   'sockjs_as_path',
   'link_hosts',
+  'limit_rate',
+  'limit_key',
+  'limit_holds',
 ];
 
 /** Turns the text of `sig_key` into a key: text, `base64:…` or `file:path`. Throws when it cannot be used. */
@@ -304,6 +308,19 @@ function acoOrigins(props: Props): AllowedOrigins | undefined {
   }
 }
 
+function limitProps(props: Props): RouteLimitProps {
+  const rate = props.text('limit_rate');
+  const limitRate = rate === undefined ? undefined : parseRate(rate);
+  if (rate !== undefined && limitRate === undefined)
+    throw props.error('limit_rate', 'limit_rate must have the form 20/s or 20/s:40; m and h stand for minute and hour');
+  const key = props.text('limit_key');
+  const limitKey = key === undefined ? 'address' : parseLimitKey(key);
+  if (limitKey === undefined) throw props.error('limit_key', "limit_key must be 'address', 'user' or 'header:NAME'");
+  const limitHolds = props.count('limit_holds');
+  if (limitHolds === 0) throw props.error('limit_holds', 'limit_holds must be 1 at least');
+  return { limitRate, limitKey, limitHolds };
+}
+
 function condition(props: Props, value: string): Pick<Route, 'id' | 'key' | 'domain' | 'proto' | 'ssl' | 'pathBeg'> {
   const domain = withoutRoot(value.toLowerCase());
   const id = props.filled('id');
@@ -354,6 +371,7 @@ export function toRoute(line: RouteLine, readSigKey: ReadSigKey, prefixSeparator
     sockjs: props.filled('sockjs'),
     sockjsAsPath: props.visible('sockjs_as_path') || undefined,
     linkHosts: props.linkHosts(),
+    ...limitProps(props),
     targets: line.targets.map((target) => toTarget(target, line.line)),
   };
 }

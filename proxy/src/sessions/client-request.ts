@@ -54,6 +54,7 @@ export class RequestInterner {
       headers: this.#headers(request.headers),
       secure: request.secure,
       clientAddress: request.clientAddress,
+      ...(request.hops !== undefined && { hops: request.hops }),
       ...(request.clientCertificate !== undefined && { clientCertificate: request.clientCertificate }),
       body: undefined,
     };

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { headerValues, parseGripExtension, type RawHeaders, type ResponseHead } from '@holdfast/grip';
 import { answerPlain, answerWhole, failureOf } from '../answers/answers.js';
 import type { ClientHandshake, ClientRequest, ResponseHandler } from '../edge/port.js';
-import { EdgeError, faultError, OriginError } from '../errors.js';
+import { EdgeError, faultError, OriginError, RequestError } from '../errors.js';
 import type { ClientTrust } from '../origin/forwarder.js';
 import { type Resendable, TargetLoop } from '../origin/send.js';
 import type { FailureContext } from '../origin/warnings.js';
@@ -52,6 +52,14 @@ export class Handshake implements OriginHandshakeOwner, ResponseHandler, Resenda
   /** Asks the first target. */
   start(): void {
     this.#client.response.setHandler(this);
+    const { request, route, trust } = this.#dial;
+    try {
+      if (!trust.trusted) this.#deps.limits?.admitHold(request, route, undefined);
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error;
+      this.#refuse(error);
+      return;
+    }
     this.#ask();
   }
 
@@ -162,12 +170,13 @@ export class Handshake implements OriginHandshakeOwner, ResponseHandler, Resenda
     this.#over = true;
     this.#deps.subscriber.warnings?.failed(this.#context, error, 'WebSocket refused');
     const failure = failureOf(error, this.#debug);
-    answerPlain(this.#client.response, failure.status, failure.text);
+    answerPlain(this.#client.response, failure.status, failure.text, failure.headers);
     this.#opened(failure.status, failure.code);
   }
 
   #opened(status: number, error: string | undefined): void {
     const { request, trust, route, connectionId } = this.#dial;
+    if (status !== 101) this.#deps.limits?.ended(request);
     this.#deps.events.sessionOpened({
       request,
       trust,

@@ -1,7 +1,9 @@
 /** What every session is given. */
+
 import type { Containment } from '@holdfast/control-api';
 import type { ResponseHead } from '@holdfast/grip';
 import type { SubscriberEnd } from '../channels/subscriber-deps.js';
+import type { ClientLimits } from '../clients/client-limits.js';
 import type { Options } from '../config/table.js';
 import type { PipelineDeps } from '../delivery/pipeline.js';
 import type { ClientRequest } from '../edge/port.js';
@@ -79,6 +81,8 @@ export interface SessionDeps extends PipelineDeps, Pick<Options, 'connectionSubs
   /** Starts a handshake with a target: WebSocket or WebSocket-over-HTTP, as the target says. Never calls synchronously. */
   readonly dial: (dial: Dial, target: Target, owner: OriginHandshakeOwner) => OriginSocket;
   readonly requests: RequestInterner;
+  /** Undefined where nothing limits clients. */
+  readonly limits?: ClientLimits | undefined;
   readonly events: SessionEvents;
   /** Undefined where no history is kept. */
   readonly replay?: ReplayDeps | undefined;

@@ -389,6 +389,7 @@ export class Session implements Subscriber, SocketHandler, OriginSocketOwner, Se
     const { items, dropped } = this.writer;
     const end = { kind: 'ws', reason, items, dropped, duration, channels } as const;
     const { request, route, connectionId } = this.dial;
+    this.#deps.limits?.ended(request);
     this.#deps.events.sessionEnded(request, route, end, connectionId);
     return true;
   }

@@ -37,9 +37,10 @@ export class EdgeReports implements EdgeEvents {
   }
 
   connectionRefused(): void {
-    const { metrics, log, clientMaxconn } = this.#deps;
+    const { metrics, clientMaxconn } = this.#deps;
     metrics.connectionRefused();
-    log.warn({}, `client_maxconn (${clientMaxconn}) reached: connection closed`);
+    const text = `client_maxconn (${clientMaxconn}) reached: connection closed`;
+    this.#causes.warn('client_maxconn', {}, text);
   }
 
   /** The first connection is logged at once, those after it together. */
@@ -58,6 +59,13 @@ export class EdgeReports implements EdgeEvents {
     // A limit can be raised, a malformed request cannot be mended here.
     const level = status === 431 ? 'warn' : 'info';
     this.#causes[level](`${status}`, { status, reason: legible(reason), client }, text);
+  }
+
+  /** A connection to a listener of load balancers was closed, since it did not say in the PROXY protocol who its client is. */
+  proxyRefused(why: string, peer: string): void {
+    this.#deps.metrics.proxyRefused(why, peer);
+    const text = `connection of ${peer || 'a unix socket'} closed: ${why}`;
+    this.#causes.warn(`proxy ${why}`, { peer }, legible(text));
   }
 
   /** A TLS handshake failed, as there is no certificate for the name that the client gave. */

@@ -114,6 +114,7 @@ export class Metrics
   readonly #controlRequests = new Map<string, Map<string, Map<ControlResult, number>>>();
   readonly #connectionsRefused;
   readonly #requestsRefused;
+  readonly #limited;
   readonly #workersEnded;
   readonly #faults = Object.fromEntries(faultPlaces.map((place) => [place, 0])) as Record<FaultPlace, number>;
 
@@ -191,6 +192,11 @@ export class Metrics
       'Client connections turned away: over client_maxconn, or for want of open files.',
     );
     this.#requestsRefused = this.#counter('requests_malformed_total', 'Requests refused before routing.');
+    this.#limited = this.#counter(
+      'limited_total',
+      'Requests, messages and connections refused or cut by a limit, by the name of the limit.',
+      'limit',
+    );
     this.#workersEnded = this.#counter('workers_ended_total', 'Workers that ended by themselves, by cause.', 'cause');
     this.#tally(
       'faults_total',
@@ -316,6 +322,15 @@ export class Metrics
 
   descriptorsShort(): void {
     this.#connectionsRefused.inc();
+  }
+
+  proxyRefused(): void {
+    this.#connectionsRefused.inc();
+  }
+
+  /** Something was refused or cut because of the limit of this name. */
+  limited(limit: string): void {
+    this.#limited.inc({ limit });
   }
 
   requestRefused(): void {

@@ -4,16 +4,18 @@ import type { Option } from '../../dist/config/option.js';
 import { formatOption, parseDuration, parseOption, parseSize } from '../../dist/config/parse-option.js';
 import { optionByKey, options } from '../../dist/config/table.js';
 import {
-  formatForwardedFor,
   formatListen,
-  formatLogLevels,
   formatSocketListen,
   isLoopback,
+  parseListen,
+  parseSocketListen,
+} from '../../dist/config/types/listen.js';
+import {
+  formatForwardedFor,
+  formatLogLevels,
   logLevels,
   parseForwardedFor,
-  parseListen,
   parseLogLevels,
-  parseSocketListen,
 } from '../../dist/config/types/values.js';
 
 function option(key: string): Option {
@@ -66,6 +68,32 @@ const values: readonly (readonly [key: string, raw: unknown, value: unknown])[] 
     ],
   ],
   ['http_port', '', []],
+  [
+    'http_port',
+    '127.0.0.1:80?proxy_protocol=v1v2&from=10.0.0.0/8|fd00::1&from=192.0.2.1',
+    [
+      {
+        host: '127.0.0.1',
+        port: 80,
+        proxyProtocol: { versions: [1, 2], from: ['10.0.0.0/8', 'fd00::1', '192.0.2.1'] },
+      },
+    ],
+  ],
+  ['http_port', '80?proxy_protocol=v2', undefined],
+  ['http_port', '80?proxy_protocol=v3&from=10.0.0.1', undefined],
+  ['http_port', '80?proxy_protocol=toString&from=10.0.0.1', undefined],
+  ['http_port', '80?proxy_protocol=v1&proxy_protocol=v2&from=10.0.0.1', undefined],
+  ['http_port', '80?proxy_protocol=v2&from=10.0.0.0/33', undefined],
+  ['http_port', '80?proxy_protocol=v2&from=balancer.example', undefined],
+  ['http_port', '80?proxy_protocol=v2&from=10.0.0.1&mode=660', undefined],
+  ['http_port', '80?from=10.0.0.1', undefined],
+  ['http_port', '80?', undefined],
+  ['local_ports', '/a?proxy_protocol=v2', [{ path: '/a', proxyProtocol: { versions: [2], from: ['unix'] } }]],
+  ['local_ports', '/a?proxy_protocol=2', undefined],
+  ['trusted_proxies', '10.0.0.0/8, ::1,unix', ['10.0.0.0/8', '::1', 'unix']],
+  ['trusted_proxies', '10.0.0', undefined],
+  ['trusted_proxies', 'fe80::1%lo', undefined],
+  ['trusted_proxies', 'localhost', undefined],
   ['http_port', '70000', undefined],
   ['http_port', 'eighty', undefined],
   ['http_port', '[zz]:80', undefined],

@@ -51,6 +51,7 @@ export function edgeDeps({ clock, descriptors = noLimit, refused }: EdgeSurround
       connectionRefused: () => refused.push('connection'),
       descriptorsShort: () => refused.push('descriptors'),
       requestRefused: (reason) => refused.push(reason),
+      proxyRefused: (why) => refused.push(why),
     },
   };
 }

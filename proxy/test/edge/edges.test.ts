@@ -33,7 +33,12 @@ function edgesFor(t: Test, listeners: readonly EdgeListener[]): Edges {
   const edges = new Edges(listeners, echo, settings, {
     clock: realClock,
     faults: uncontained,
-    events: { connectionRefused: () => {}, descriptorsShort: () => {}, requestRefused: () => {} },
+    events: {
+      connectionRefused: () => {},
+      descriptorsShort: () => {},
+      requestRefused: () => {},
+      proxyRefused: () => {},
+    },
     descriptors: noLimit,
     nextId: () => `r${++requests}`,
     probesFailed: () => {},

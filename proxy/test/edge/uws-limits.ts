@@ -153,6 +153,11 @@ export const uwsLimits: readonly EdgeLimit[] = [
     clauses: [],
   },
   {
+    what: 'Connections of one address',
+    why: 'The library does not say whose connection has closed: `client_max_per_address` has no effect. `client_accept_rate` and the limits of holds have.',
+    clauses: [],
+  },
+  {
     what: 'Unix sockets with several workers',
     why: 'The start is refused: each worker listens separately, and they cannot share `local_ports`.',
     clauses: [],

@@ -24,7 +24,8 @@ export async function freePort(): Promise<number> {
   }
 }
 
-function isDead(port: number): Promise<boolean> {
+/** Whether nobody listens on a port. */
+export function isDead(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = connect(port, '127.0.0.1', () => {
       probe.destroy();

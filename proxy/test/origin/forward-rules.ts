@@ -6,6 +6,7 @@ export const NO_RULES: ForwardRules = {
   ownsClientCert: false,
   cdnLoop: '',
   acceptXForwardedProtocol: false,
+  setForwarded: false,
   setXForwardedProtocol: 'false',
   xForwardedFor: { append: false },
   xForwardedForTrusted: { append: false },
@@ -16,6 +17,7 @@ export const NO_RULES: ForwardRules = {
 /** As with the default configuration: `X-Forwarded-Proto` and `-For` tell origins of the client. */
 export const USUAL_RULES: ForwardRules = {
   ...NO_RULES,
+  setForwarded: false,
   setXForwardedProtocol: 'true',
   xForwardedFor: { append: true },
   xForwardedForTrusted: { append: true },

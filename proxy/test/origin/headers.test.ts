@@ -5,6 +5,7 @@ import { NO_RULES } from './forward-rules.js';
 const REQUEST: ForwardedRequest = {
   headers: [],
   clientAddress: '192.0.2.1',
+  clientHost: 'api.example',
   host: 'origin.example',
   secure: false,
   websocket: false,
@@ -497,3 +498,52 @@ t.test('what counts as a secure client', async (t) => {
   t.equal(countsAsSecure(['X-Forwarded-Proto', 'HTTPS'], false, rules), false, 'exactly');
   t.equal(countsAsSecure(['X-Forwarded-Proto', 'http'], true, rules), true, 'TLS is TLS');
 });
+
+section('X-Forwarded-For of a client behind trusted proxies', [
+  {
+    says: 'the last of them is appended',
+    headers: ['X-Forwarded-For', '192.0.2.1, 10.1.1.1'],
+    request: { hops: ['10.1.1.1', '10.0.0.1'] },
+    rules: { xForwardedFor: { append: true } },
+    gets: ['X-Forwarded-For', '192.0.2.1, 10.1.1.1, 10.0.0.1'],
+  },
+  {
+    says: 'the client where everything else is cut off',
+    headers: ['X-Forwarded-For', '192.0.2.1, 10.1.1.1'],
+    request: { hops: ['10.1.1.1', '10.0.0.1'] },
+    rules: { xForwardedFor: { truncate: 0, append: true } },
+    gets: ['X-Forwarded-For', '192.0.2.1'],
+  },
+  {
+    says: 'as it is where the rule is empty',
+    headers: ['X-Forwarded-For', '192.0.2.1'],
+    request: { hops: ['10.0.0.1'] },
+    gets: ['X-Forwarded-For', '192.0.2.1'],
+  },
+]);
+
+section('Forwarded (RFC 7239)', [
+  {
+    says: 'says who the client is, and what it asked for',
+    rules: { setForwarded: true },
+    gets: ['Forwarded', 'for=192.0.2.1;host="api.example";proto=http'],
+  },
+  {
+    says: 'replaces what the client says',
+    headers: ['Forwarded', 'for=1.1.1.1'],
+    request: { secure: true, clientAddress: '2001:db8::7', clientHost: '' },
+    rules: { setForwarded: true },
+    gets: ['Forwarded', 'for="[2001:db8::7]";proto=https'],
+  },
+  {
+    says: 'names the trusted proxies on the way',
+    request: { hops: ['10.1.1.1', ''] },
+    rules: { setForwarded: true },
+    gets: ['Forwarded', 'for=192.0.2.1;host="api.example";proto=http, for=10.1.1.1, for=unknown'],
+  },
+  {
+    says: 'passes where it is not set here',
+    headers: ['Forwarded', 'for=1.1.1.1'],
+    gets: ['Forwarded', 'for=1.1.1.1'],
+  },
+]);

@@ -44,6 +44,9 @@ t.test('a bare line has the defaults', async (t) => {
     sockjs: undefined,
     sockjsAsPath: undefined,
     linkHosts: [],
+    limitRate: undefined,
+    limitKey: 'address',
+    limitHolds: undefined,
     targets: [
       {
         kind: 'http',

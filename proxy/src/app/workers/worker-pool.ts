@@ -14,7 +14,7 @@ import {
 } from '@holdfast/control-api';
 import type { Exposition, Readiness } from '../../admin/server.js';
 import type { Config } from '../../config/config.js';
-import type { Listen } from '../../config/types/values.js';
+import type { Listen } from '../../config/types/listen.js';
 import { edges } from '../../edge/edges.js';
 import { freePort, prepareSocketFile } from '../../edge/listening.js';
 import { EdgeError } from '../../errors.js';

@@ -10,7 +10,7 @@ import { legibleValue } from '../../runtime/legible.js';
 import { type FileFormat, type GivenOption, type GivenOptions, placeOf } from '../sources.js';
 import { isIgnored, type Options } from '../table.js';
 import { AllowedOrigins } from '../types/allowed-origins.js';
-import { formatListen, isLoopback, type Listen } from '../types/values.js';
+import { formatListen, isLoopback, type Listen } from '../types/listen.js';
 
 /** Options under way. */
 export type Draft = { -readonly [Name in keyof Options]: Options[Name] };
@@ -167,8 +167,22 @@ function checkTls({ edge, httpsPorts, tlsMinVersion, tlsCiphers = '' }: Draft, f
     found.fail('ERR_CONFIG_CONFLICT', ciphers, 'edge uws cannot choose among the suites of TLS 1.3: use edge: node');
 }
 
-/** Warns of options that the chosen edge ignores, so that nobody relies on a limit that is not there. */
-function checkEdge(draft: Draft, { given, warnings }: Findings): void {
+/**
+ * Warns of options that the chosen edge ignores, so that nobody relies on a limit that is not there. The PROXY protocol is
+ * refused there: the library reads a header of version 2 from anybody, and none of version 1.
+ */
+function checkEdge(draft: Draft, found: Findings): void {
+  const { given, warnings } = found;
+  const listeners = { http_port: draft.httpPort, https_ports: draft.httpsPorts, local_ports: draft.localPorts };
+  for (const [key, listens] of Object.entries(listeners)) {
+    const listener = given.get(key);
+    if (draft.edge !== 'uws' || listener === undefined || !listens.some((one) => one.proxyProtocol !== undefined))
+      continue;
+    found.fail('ERR_CONFIG_CONFLICT', listener, 'proxy_protocol needs edge: node');
+  }
+  const admin = given.get('admin_port');
+  if (admin !== undefined && draft.adminPort?.some(({ proxyProtocol }) => proxyProtocol !== undefined) === true)
+    found.fail('ERR_CONFIG_CONFLICT', admin, 'proxy_protocol is for client listeners');
   for (const { option, where } of given.values()) {
     if (!isIgnored(option, draft)) continue;
     warnings.push(`${placeOf(where)}: ignored with edge: ${draft.edge}, where ${option.uws?.doc}`);
@@ -215,7 +229,7 @@ function movePorts(draft: Draft, { given }: Findings): void {
   if (portOffset === 0) return;
   const isFlag = (key: string) => given.get(key)?.where.source === 'flag';
   const move = (port: number) => (port > 0 ? port + portOffset : port);
-  const moveAll = (listens: readonly Listen[]) => listens.map(({ host, port }) => ({ host, port: move(port) }));
+  const moveAll = (listens: readonly Listen[]) => listens.map((listen) => ({ ...listen, port: move(listen.port) }));
   const moveSpec = (spec: string) => spec.replace(/^(tcp:\/\/.*:)(\d+)$/, (_, head, port) => head + move(Number(port)));
   if (!isFlag('http_port')) draft.httpPort = moveAll(draft.httpPort);
   if (!isFlag('https_ports')) draft.httpsPorts = moveAll(draft.httpsPorts);

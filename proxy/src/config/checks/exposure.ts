@@ -3,7 +3,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config.js';
 import { hasKeys } from '../files/keys-file.js';
-import { isLoopback } from '../types/values.js';
+import { isLoopback } from '../types/listen.js';
 import { isControlOpen } from './combinations.js';
 
 /** One warning: constant words, and what they are about. */

@@ -9,7 +9,7 @@ export const clientOptions = [
     default: '7999',
     pushpin: ['runner.http_port'],
     flags: ['--port'],
-    doc: 'Plain HTTP listeners, a list of `[addr:]port`. Without an address all IPv4 interfaces are bound; `[::]:7999` binds IPv6.',
+    doc: 'Plain HTTP listeners, a list of `[addr:]port`. Without an address all IPv4 interfaces are bound; `[::]:7999` binds IPv6. With `?proxy_protocol=v1v2&from=10.0.0.0/8` (or `v1`, `v2`; needs `edge: node`) every connection has to come from there, and to begin with a PROXY protocol header that names the client.',
   },
   {
     key: 'https_ports',
@@ -17,7 +17,7 @@ export const clientOptions = [
     type: 'ports',
     default: '',
     pushpin: ['runner.https_ports'],
-    doc: 'TLS listeners, a list of `[addr:]port`. Certificates come from `tls_certs_dir`.',
+    doc: 'TLS listeners, a list of `[addr:]port`, with `?proxy_protocol=` as for `http_port`. Certificates come from `tls_certs_dir`.',
   },
   {
     key: 'tls_certs_dir',
@@ -71,7 +71,7 @@ export const clientOptions = [
     type: 'sockets',
     default: '',
     pushpin: ['runner.local_ports'],
-    doc: 'Unix socket listeners, a list of `path?mode=octal&user=u&group=g`.',
+    doc: 'Unix socket listeners, a list of `path?mode=octal&user=u&group=g&proxy_protocol=v2`.',
     uws: {
       effect: 'other',
       doc: 'they need `workers: 1`',
@@ -84,6 +84,21 @@ export const clientOptions = [
     values: ['node', 'uws'],
     default: 'node',
     doc: 'Which edge serves clients: `node` is strict and transparent. `uws` has more connections in less memory, and limits of its own: see docs/edges.md.',
+  },
+  {
+    key: 'trusted_proxies',
+    group: 'Clients',
+    type: 'addresses',
+    default: '',
+    doc: 'Proxies in front whose `X-Forwarded-For`, `-Proto` and `-Host`, or `Forwarded`, are believed: addresses, CIDR ranges, and `unix` for those on unix sockets. The first address from the right that is not among them is the client’s, in logs, limits, views and what origins get. From all others these fields are removed. Empty believes nobody, and passes the fields on as `x_forwarded_for` says.',
+  },
+  {
+    key: 'trusted_proxy_fields',
+    group: 'Clients',
+    type: 'enum',
+    values: ['auto', 'x-forwarded', 'forwarded'],
+    default: 'auto',
+    doc: 'Which fields of trusted proxies are believed: `x-forwarded`, `forwarded` (RFC 7239), or with `auto` the first where they are there, else the second. Name the ones that your proxy sets: it may pass the others on as a client sent them.',
   },
   /**
    * @limit {} bytes of request head; {pushpin} with a pushpin.conf
@@ -132,6 +147,60 @@ export const clientOptions = [
     min: 1,
     pushpin: ['runner.client_maxconn'],
     doc: 'Connections that each client listener has open at the same time. One more is closed as soon as it is accepted.',
+  },
+  /**
+   * @limit no limit on connections of one address
+   * @over the new connection is closed, counted and logged
+   */
+  {
+    key: 'client_max_per_address',
+    group: 'Clients',
+    type: 'limit',
+    unit: 'connections',
+    default: 0,
+    min: -1,
+    doc: 'Connections that one client address, or IPv6 network of 64 bits, may have open at the same time. Those of `trusted_proxies` and of unix sockets are not limited. 0 or -1 sets no limit. With several workers each has its share of the limit.',
+    uws: {
+      effect: 'ignored',
+      doc: 'the library does not say whose connection has closed: limit holds instead',
+    },
+  },
+  /**
+   * @limit no limit on new connections of one address
+   * @over the new connection is closed, counted and logged
+   */
+  {
+    key: 'client_accept_rate',
+    group: 'Clients',
+    type: 'limit',
+    unit: 'connections per second',
+    default: 0,
+    min: -1,
+    doc: 'New connections per second that one client address, or IPv6 network of 64 bits, may open, and twice as many at once. Those of `trusted_proxies` and of unix sockets are not limited. 0 or -1 sets no limit. With several workers each has its share of the limit.',
+  },
+  /**
+   * @limit no limit on holds and sessions of one address
+   * @over 429 with Retry-After, counted and logged
+   */
+  {
+    key: 'client_max_holds_per_address',
+    group: 'Clients',
+    type: 'limit',
+    unit: 'holds',
+    default: 0,
+    min: -1,
+    doc: 'Held requests and WebSocket sessions that one client address, or IPv6 network of 64 bits, may have at the same time; one more is answered 429. 0 or -1 sets no limit. With several workers each has its share of the limit.',
+  },
+  /**
+   * @limit off: a share of the memory that the process may use
+   * @over new holds and WebSockets are answered 503 with Retry-After; those that are open, and publishes, go on
+   */
+  {
+    key: 'shed_memory',
+    group: 'Clients',
+    type: 'percent',
+    default: 0,
+    doc: 'Above this share of the memory that the process may use, such as `80%`, no new holds are taken: they are answered 503 with `Retry-After`. What it may use is the memory of the machine or the container, and the heap that Node.js allows. 0 is off.',
   },
   /**
    * @limit {} s between two requests

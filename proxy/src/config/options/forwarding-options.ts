@@ -84,6 +84,13 @@ export const forwardingOptions = [
     doc: 'The same for clients that are trusted by `upstream_key`.',
   },
   {
+    key: 'set_forwarded',
+    group,
+    type: 'bool',
+    default: false,
+    doc: 'Send `Forwarded` (RFC 7239) to origins: the client’s address, host and protocol, and the trusted proxies on the way.',
+  },
+  {
     key: 'orig_headers_need_mark',
     group,
     type: 'list',

@@ -12,6 +12,7 @@ import {
   writeProgress,
 } from '../../runtime/node-internals/http-socket.js';
 import { EarlyBytes, LOOK_MS } from './early-bytes.js';
+import type { ProxiedClient, ProxiedConnections } from './proxied-connections.js';
 import type { NodeResponse } from './response.js';
 
 /**
@@ -53,6 +54,8 @@ export interface ConnectionRules extends Pick<Options, 'clientHalfCloseGrace' | 
   readonly server: Server;
   readonly secure: boolean;
   readonly faults: Containment;
+  /** Left out: no load balancer speaks for the listener's clients. */
+  readonly proxied?: ProxiedConnections | undefined;
   /** The socket is closed. */
   readonly closed: (connection: NodeConnection) => void;
 }
@@ -101,6 +104,11 @@ export class NodeConnection {
   /** The connection of a socket that an edge accepted. */
   static of(socket: Socket): NodeConnection | undefined {
     return (socket as Tagged)[key];
+  }
+
+  /** The client that a load balancer has named. */
+  get proxiedClient(): ProxiedClient | undefined {
+    return this.#rules.proxied?.clientOf(this.#socket);
   }
 
   /** Runs `begin` when the answers before `response` are complete: at once on all but pipelined connections. */

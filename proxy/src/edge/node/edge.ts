@@ -36,6 +36,7 @@ import { createTlsServer } from '../tls-server.js';
 import { answerMalformed } from './answer.js';
 import { clientCertificate } from './client-certificate.js';
 import { ignoreError, NodeConnection } from './connection.js';
+import { ProxiedConnections } from './proxied-connections.js';
 import { headOf, NodeHandshake, parserRefusal, plainAddress, plainHead, readBody } from './request.js';
 import { NodeResponse, type NodeResponseDeps } from './response.js';
 
@@ -70,6 +71,8 @@ export class NodeEdge implements Edge {
   /** Connections of TLS listeners, those included whose handshake is not done. */
   readonly #tlsSockets = new Set<Socket>();
   readonly #responseDeps: NodeResponseDeps;
+  /** Of the listeners behind load balancers that speak the PROXY protocol. */
+  readonly #proxied = new Set<ProxiedConnections>();
 
   constructor(handler: EdgeHandler, options: NodeEdgeOptions, deps: NodeEdgeDeps) {
     this.#handler = handler;
@@ -117,6 +120,7 @@ export class NodeEdge implements Edge {
     );
     for (const connection of this.#connections) connection.cut();
     for (const socket of this.#tlsSockets) socket.destroy();
+    for (const proxied of this.#proxied) proxied.close();
     await Promise.all(closing);
   }
 
@@ -136,17 +140,38 @@ export class NodeEdge implements Edge {
     });
   }
 
+  #proxiedOf({ proxyProtocol }: Listener): ProxiedConnections | undefined {
+    if (proxyProtocol === undefined) return undefined;
+    const { clock, events } = this.#deps;
+    const proxied = new ProxiedConnections(proxyProtocol, {
+      clock,
+      refused: (why, peer) => events.proxyRefused(why, peer),
+    });
+    this.#proxied.add(proxied);
+    return proxied;
+  }
+
+  /** To be called before connections are guarded, so that clients are known by then. */
+  #limitAddresses(server: Server, proxied: ProxiedConnections | undefined): void {
+    const { gate } = this.#deps;
+    if (gate === undefined) return;
+    server.prependListener('connection', (socket: Socket) => {
+      if (socket.destroyed || NodeConnection.of(socket) !== undefined) return;
+      const address = proxied?.clientOf(socket)?.address ?? plainAddress(socket.remoteAddress);
+      if (gate.mayConnect(address) && gate.enter(address)) socket.once('close', () => gate.leave(address));
+      else socket.destroy();
+    });
+  }
+
   #prepare(server: Server, listener: Listener): void {
     server.maxHeadersCount = 0; // No silent loss of headers: `clientBufferSize` is the bound.
-    if (this.#options.isShared) limitConnections(server, this.#options.clientMaxconn, this.#deps.events);
-    else server.maxConnections = this.#options.clientMaxconn;
-    keepReserve(server, this.#deps.descriptors, this.#deps.events);
     server.timeout = 0;
     Object.assign(server, { httpAllowHalfOpen: true });
     const secure = listener.tls === true;
     const { clientHalfCloseGrace, clientKeepAliveTimeout } = this.#options;
     const closed = (connection: NodeConnection) => this.#connections.delete(connection);
     const { faults } = this.#responseDeps;
+    const proxied = this.#proxiedOf(listener);
     const rules = {
       clock: this.#deps.clock,
       clientHalfCloseGrace,
@@ -154,6 +179,7 @@ export class NodeEdge implements Edge {
       server,
       secure,
       faults,
+      proxied,
       closed,
     };
     /** A fault before there is an answer, or in refusing one, costs the connection. */
@@ -171,6 +197,11 @@ export class NodeEdge implements Edge {
       // A connection comes in here again after a hold, or a request that wanted another protocol than WebSocket.
       if (NodeConnection.of(socket) === undefined) this.#connections.add(new NodeConnection(socket, rules));
     });
+    this.#limitAddresses(server, proxied);
+    proxied?.guard(server, secure);
+    if (this.#options.isShared) limitConnections(server, this.#options.clientMaxconn, this.#deps.events);
+    else server.maxConnections = this.#options.clientMaxconn;
+    keepReserve(server, this.#deps.descriptors, this.#deps.events);
     server.on('drop', () => this.#deps.events.connectionRefused());
     on('request', (message: IncomingMessage, answer: ServerResponse) => this.#take(message, answer, secure, false));
     on('checkContinue', (message: IncomingMessage, answer: ServerResponse) =>
@@ -201,7 +232,7 @@ export class NodeEdge implements Edge {
     on('connect', (message: IncomingMessage, socket: Socket) => {
       socket.on('error', ignoreError);
       const { status, text } = checkMethod(message.method as string) as Refusal;
-      this.#deps.events.requestRefused('CONNECT', status, plainAddress(socket.remoteAddress));
+      this.#deps.events.requestRefused('CONNECT', status, addressOf(socket));
       NodeConnection.of(socket)?.refuse(() => answerMalformed(socket, status, text));
     });
     on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => this.#malformed(error, socket));
@@ -265,8 +296,8 @@ export class NodeEdge implements Edge {
       host: target.host,
       version,
       headers: message.rawHeaders,
-      secure,
-      clientAddress: plainAddress(message.socket.remoteAddress),
+      secure: secure || NodeConnection.of(message.socket)?.proxiedClient?.secure === true,
+      clientAddress: addressOf(message.socket),
       clientCertificate: this.#asksClients ? clientCertificate(message.socket) : undefined,
       body,
       takesTrailers: version === '1.1' && saysTrailers(message.rawHeaders),
@@ -279,7 +310,8 @@ export class NodeEdge implements Edge {
     if (!socket.writable || !(code.startsWith('HPE_') || code === 'ERR_HTTP_REQUEST_TIMEOUT')) socket.destroy();
     else {
       const { status, text } = parserRefusal(error, this.#options.clientBufferSize);
-      const address = plainAddress(socket.remoteAddress);
+      const address = addressOf(socket);
+
       NodeConnection.of(socket)?.refuse(() => {
         // Bytes after a request that asked for a close are not a request.
         if (code === 'HPE_CLOSED_CONNECTION') return;
@@ -289,8 +321,8 @@ export class NodeEdge implements Edge {
     }
   }
 
-  #refused({ text, status }: Refusal, { remoteAddress }: Socket): void {
-    this.#deps.events.requestRefused(text.trimEnd(), status, plainAddress(remoteAddress));
+  #refused({ text, status }: Refusal, socket: Socket): void {
+    this.#deps.events.requestRefused(text.trimEnd(), status, addressOf(socket));
   }
 }
 
@@ -344,4 +376,8 @@ function keepReserve(server: Server, descriptors: Descriptors, events: EdgeEvent
     socket.destroy();
     events.descriptorsShort();
   });
+}
+/** The client's address: of its end of the connection, or as a load balancer has named it. */
+function addressOf(socket: Socket): string {
+  return NodeConnection.of(socket)?.proxiedClient?.address ?? plainAddress(socket.remoteAddress);
 }

@@ -17,7 +17,7 @@ import {
 } from '../request-check.js';
 import type { TlsCertificates } from '../tls-certificates.js';
 import { type UwsBacklog, UwsBody } from './body.js';
-import { checkUwsRequest, copyHead, headText, type UwsHead, writeLines } from './heads.js';
+import { addressOf, checkUwsRequest, copyHead, headText, type UwsHead, writeLines } from './heads.js';
 import type { UwsAnswer, UwsApp, UwsLibrary, UwsRequest } from './library.js';
 import { type AnswerShape, UwsResponse, type UwsResponseDeps } from './response.js';
 import { UwsSocket, type UwsSocketData, type UwsSocketDeps } from './socket.js';
@@ -148,10 +148,10 @@ export class UwsListener implements UwsResponseDeps {
   #changed(answer: UwsAnswer, change: number): void {
     this.connections += change;
     if (change < 0) return;
-    const { events, descriptors } = this.#deps;
+    const { events, descriptors, gate } = this.#deps;
     if (this.connections > this.#options.clientMaxconn) events.connectionRefused();
-    else if (descriptors.admits('client')) return;
-    else events.descriptorsShort();
+    else if (!descriptors.admits('client')) events.descriptorsShort();
+    else if (gate === undefined || gate.mayConnect(addressOf(answer.getRemoteAddress()))) return;
     answer.close();
   }
 

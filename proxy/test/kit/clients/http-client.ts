@@ -18,6 +18,8 @@ export interface Asking {
   readonly headers?: OutgoingHttpHeaders;
   readonly body?: string | Buffer;
   readonly agent?: Agent;
+  /** The address to connect from; the system's choice if left out. */
+  readonly localAddress?: string;
   /** TLS: the authority that is trusted, and the server name if it is not the URL's. */
   readonly ca?: string | Buffer;
   readonly servername?: string;
@@ -118,9 +120,10 @@ export class Answer {
 
 /** Asks and resolves when the head of the answer has come. The connection goes with the test. */
 export function open(t: Test, url: string, asking: Asking = {}): Promise<Answer> {
-  const { method = 'GET', headers = {}, body, agent = false, ca, servername, decodes } = asking;
+  const { method = 'GET', headers = {}, body, agent = false, ca, servername, decodes, localAddress } = asking;
   const options: RequestOptions & TlsRequestOptions = { method, headers, agent };
   if (ca !== undefined) options.ca = ca;
+  if (localAddress !== undefined) options.localAddress = localAddress;
   if (servername !== undefined) options.servername = servername;
   const request = url.startsWith('https:') ? httpsRequest(url, options) : httpRequest(url, options);
   t.teardown(() => request.destroy());

@@ -21,6 +21,9 @@ const MAX_NAMED = 10;
 /** Permission of users who are neither the owner nor in the group: group permission is how services are let read a key. */
 const OTHERS = 0o006;
 
+/** The same for files without a secret. */
+const OTHERS_WRITE = 0o002;
+
 /** The warnings. `keyFiles` are those that routes name: for signing, and for TLS to origins. Reads the modes of files. */
 export function exposuresOf(
   config: Config,
@@ -36,6 +39,11 @@ export function exposuresOf(
       ...tlsKeys(config),
       ...keyFiles.tls,
     ]),
+    ...openFiles(
+      'a file that says who may connect can be written by other users of this machine',
+      [config.zmqCurveClientKeysFile, config.pushInClientCa, config.tlsClientCa].filter((file) => file !== undefined),
+      OTHERS_WRITE,
+    ),
     ...publicControl(config),
     ...publicSockets(config),
   ];
@@ -100,10 +108,10 @@ function tlsKeys({ httpsPorts, pushInHttpsPort, tlsCertsDir, redisUrl, redisTlsK
   }
 }
 
-function openFiles(message: string, paths: readonly string[]): Exposure[] {
+function openFiles(message: string, paths: readonly string[], permission = OTHERS): Exposure[] {
   const open = [...new Set(paths)].filter((path) => {
     const stats = statSync(path, { throwIfNoEntry: false });
-    return stats?.isFile() === true && (stats.mode & OTHERS) !== 0;
+    return stats?.isFile() === true && (stats.mode & permission) !== 0;
   });
   if (open.length === 0) return [];
   const more = open.length - MAX_NAMED;

@@ -107,3 +107,17 @@ t.test('TLS key files that others can read: those of the directory, of Redis and
 t.test('files and directories that are not there are not its business', async (t) => {
   t.strictSame(warningsOf(t, yaml(`${QUIET}https_ports: 443\ntls_certs_dir: none\n`)), []);
 });
+
+t.test('files that say who may connect: others may read them, but not write', async (t) => {
+  const key = 'JTKVSB%%)wK0E.X)V>+}o?pNmC{O&4W4b!Ni{Lh6';
+  const text = `${QUIET}zmq_curve_secret_key_file: secret.key\nzmq_curve_client_keys_file: clients\ntls_client_ca: ca.pem\n`;
+  const files = { 'c.yaml': text, 'secret.key': key, clients: '', 'ca.pem': '' };
+  const open = (mode: number, secret = 0o600) =>
+    warningsOf(t, { files, argv: ['--config', 'c.yaml'] }, (dir) => {
+      for (const name of ['clients', 'ca.pem']) chmodSync(join(dir, name), mode);
+      chmodSync(join(dir, 'secret.key'), secret);
+    });
+  t.strictSame(open(0o644), []);
+  t.match(open(0o646), [/^a file that says who may connect can be written by other users.*clients.*ca\.pem/]);
+  t.match(open(0o644, 0o644), [/^a file with a key or password can be read or written by other users.*secret\.key/]);
+});

@@ -114,8 +114,9 @@ export const controlErrors = {
   ERR_CONTROL_PAGE: {
     side: 'client',
     status: 403,
-    text: 'Forbidden: Origin or Sec-Fetch-Site is that of a web page of another site.',
-    meaning: 'Origin or Sec-Fetch-Site says that a web page of another site sent the request.',
+    text: 'Forbidden: Origin or Sec-Fetch-Site is that of a web page of another site. The option control_allowed_origins lists origins that may.',
+    meaning:
+      'Origin or Sec-Fetch-Site says that a web page of another site sent the request, and `control_allowed_origins` does not have it.',
   },
   ERR_CONTROL_HOST: {
     side: 'client',
@@ -197,6 +198,10 @@ export const controlErrors = {
     meaning: 'The spec of a ZeroMQ socket is neither `tcp://host:port` nor `ipc://path`.',
   },
   ERR_ZMQ_OPEN: { side: 'internal', meaning: 'A ZeroMQ socket cannot be bound or connected as its spec says.' },
+  ERR_ZMQ_CURVE: {
+    side: 'internal',
+    meaning: 'CURVE is configured, but the build of ZeroMQ that is installed has none.',
+  },
   ERR_ZMQ_SEND: { side: 'internal', meaning: 'Nobody took the item from the ZeroMQ socket in time.' },
   ERR_ZMQ_MESSAGE: { side: 'client', meaning: 'A ZeroMQ message does not have the parts that its socket expects.' },
 } as const satisfies Record<string, ControlErrorRow>;

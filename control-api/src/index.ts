@@ -49,9 +49,10 @@ export {
 export { RedisNodes, type RedisNodesOptions } from './cluster/redis.js';
 export { ControlError, type ControlErrorCode, controlErrors } from './errors.js';
 export { type Answer, forbidden, methodNotAllowed } from './http/answer.js';
+export { certificateNames } from './http/client-certificate.js';
 export type { ListenAddress } from './http/listen.js';
 export { ListenerConnections, type ListenerConnectionsOptions, type Phase } from './http/listener-connections.js';
-export { PageGuard } from './http/page-guard.js';
+export { type OriginList, PageGuard } from './http/page-guard.js';
 export { type Principal, type Route, type RouteCall, Router, type Scope } from './http/router.js';
 export {
   type ControlResult,
@@ -76,7 +77,7 @@ export {
   uncontained,
 } from './runtime/faults.js';
 export { type Log, silentLog } from './runtime/log.js';
-export { ControlServer, type ControlServerOptions } from './server.js';
+export { ControlServer, type ControlServerOptions, MAX_CONNECTIONS as CONTROL_CONNECTIONS } from './server.js';
 export type { StatsConnection } from './stats/announcements.js';
 export { noStats, type StatsDelivery, type StatsEvents, StatsFeed, type StatsFeedOptions } from './stats/feed.js';
 export { type StatsSink, statsTypes } from './stats/packet.js';
@@ -93,5 +94,7 @@ export {
   sumChannelViews,
 } from './views/cluster-views.js';
 export type { Connections } from './zmq/command.js';
+export { type CurveKeyPair, isCurveKey, makeCurveKeyPair, publicCurveKey } from './zmq/curve.js';
 export { parseSpec as checkZeroMqSpec, pushPacket } from './zmq/library.js';
+export type { CurveKeys } from './zmq/security.js';
 export { type ZeroMqAddress, type ZeroMqOptions, ZeroMqSockets, type ZeroMqSpecs } from './zmq/sockets.js';

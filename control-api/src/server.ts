@@ -6,7 +6,7 @@
  * bodies are read, a POST to /recover/ needs no Content-Length, JSON receipts and JSON errors for clients that ask
  * for JSON, 413 and 431 in place of 400 for what is too large, compressed bodies, 503 when the backplane does not accept; the views.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Admission, ControlAccess } from './auth/access.js';
 import {
@@ -23,11 +23,13 @@ import {
   tooSlow,
 } from './http/answer.js';
 import { readBody } from './http/body.js';
+import { certificateNames } from './http/client-certificate.js';
+import { Handshakes } from './http/handshakes.js';
 import { LINGER_MS, refuseRaw, refuseUnread } from './http/lingering-close.js';
 import { type ListenAddress, listen } from './http/listen.js';
 import { ListenerConnections, type Phase } from './http/listener-connections.js';
 import { type Format, negotiate } from './http/negotiate.js';
-import { PageGuard } from './http/page-guard.js';
+import { type OriginList, PageGuard } from './http/page-guard.js';
 import { type Principal, Router } from './http/router.js';
 import type { PublishEvents, Publisher } from './publisher.js';
 import { describeRequest, type ReportedRequest, RequestReport } from './request-report.js';
@@ -41,7 +43,7 @@ import { Turns } from './runtime/turns.js';
 /**
  * Connections at a time. One more takes the place of the one that is of least use; see `ListenerConnections`.
  *
- * @limit {} connections to the control API, or `publishers` if that is less
+ * @limit {} connections to the control API, or `publishers` if that is less; half of it on each of two ports
  * @over another connection is closed: refused ones first, then unused ones, then the one that has been idle, sending
  *   or not reading for longest. If all have requests under way, the new one is closed
  */
@@ -65,9 +67,9 @@ export const MAX_HELD_BYTES = 64 * 1024 * 1024;
 export const KEEP_ALIVE_MS = 75_000;
 
 /**
- * Milliseconds a request may take to arrive unless configured; the head a third of it. Over: 408.
+ * Milliseconds a request may take to arrive unless configured; the head a third of it, and a TLS handshake before it too. Over: 408.
  *
- * @limit {s} for a request, a third of it for its head
+ * @limit {s} for a request, a third of it for its head, and as long for a TLS handshake
  * @over 408
  */
 export const REQUEST_TIMEOUT_MS = 30_000;
@@ -88,9 +90,11 @@ export interface ControlServerOptions {
   readonly port: number;
   /** Request line and header fields, in bytes. Over: 431. */
   readonly pushInHttpMaxHeadersSize: number;
+  /** Makes the server under it, with certificates, where it is one with TLS; a handshake counts as a part of a head. */
+  readonly tls?: (options: ServerOptions & { readonly handshakeTimeout: number }) => Server;
   /** Request body, in bytes, without chunk framing. Over: 413. */
   readonly pushInHttpMaxBodySize: number;
-  /** Connections at a time, where the process can have fewer than {@link MAX_CONNECTIONS}. */
+  /** Connections at a time, where that are to be fewer than {@link MAX_CONNECTIONS}. */
   readonly maxConnections?: number;
   /** Milliseconds for a request to arrive completely; {@link REQUEST_TIMEOUT_MS} if not given. */
   readonly requestTimeoutMs?: number;
@@ -101,6 +105,8 @@ export interface ControlServerOptions {
   readonly channelNameMax?: number;
   /** Further names under which it is reached; see `PageGuard`. */
   readonly controlHosts?: readonly string[];
+  /** Pages that may use it; left out, only its own. */
+  readonly allowedOrigins?: OriginList;
   /** The keys that callers need; left out, everybody who reaches the port may do everything. */
   readonly access?: ControlAccess | undefined;
   readonly events: PublishEvents;
@@ -138,6 +144,8 @@ export class ControlServer {
   readonly #connections: ListenerConnections;
   /** The latest request of each connection that has sent one. */
   readonly #exchanges = new WeakMap<Socket, Exchange>();
+  /** Undefined without TLS. */
+  readonly #handshakes: Handshakes | undefined;
   readonly #callers = new Turns<Socket>();
   readonly #report: RequestReport;
   #guard: PageGuard;
@@ -150,24 +158,27 @@ export class ControlServer {
     this.#report = new RequestReport(options.events, this.#log);
     this.#router = new Router(controlRoutes(options));
     this.#lingerMs = Math.min(LINGER_MS, requestTimeout);
-    this.#guard = new PageGuard(options.host, options.controlHosts ?? []);
+    this.#guard = new PageGuard(options.host, options.controlHosts ?? [], options.host, options.allowedOrigins);
     this.#connections = new ListenerConnections({
       max: Math.min(MAX_CONNECTIONS, options.maxConnections ?? MAX_CONNECTIONS),
       maxBytes: Math.max(MAX_HELD_BYTES, 4 * options.pushInHttpMaxBodySize),
       end: (socket, phase) => this.#giveUp(socket, phase),
     });
-    this.#server = createServer({
+    const headersTimeout = Math.ceil(requestTimeout / 3);
+    const settings = {
       maxHeaderSize: options.pushInHttpMaxHeadersSize,
       keepAliveTimeout: KEEP_ALIVE_MS,
       requestTimeout,
-      headersTimeout: Math.ceil(requestTimeout / 3),
+      headersTimeout,
       connectionsCheckingInterval: Math.ceil(requestTimeout / 6),
       // Pushpin asks for no Host, and hand-written publishers send none; pages always do.
       requireHostHeader: false,
-    });
+    };
+    this.#server = options.tls?.({ ...settings, handshakeTimeout: headersTimeout }) ?? createServer(settings);
     // None may be left out unseen: the guard looks at them. Their bytes are limited.
     this.#server.maxHeadersCount = 0;
     this.#server.on('connection', (socket: Socket) => this.#opened(socket));
+    this.#handshakes = options.tls && this.#watchHandshakes();
     const { faults = uncontained } = options;
     this.#server.on('request', (request, response) => this.#contain(request, response, 'nothing'));
     this.#server.on('checkContinue', (request, response) => this.#contain(request, response, 'continue'));
@@ -185,9 +196,9 @@ export class ControlServer {
 
   /** Opens the port; resolves with where. Rejects with `ControlError`, see `listen`. To be called once. */
   async listen(): Promise<ListenAddress> {
-    const { host, port, controlHosts = [] } = this.#options;
+    const { host, port, controlHosts = [], allowedOrigins } = this.#options;
     const where = await listen(this.#server, host, port);
-    this.#guard = new PageGuard(where.address, controlHosts, host);
+    this.#guard = new PageGuard(where.address, controlHosts, host, allowedOrigins);
     // From here on: accept() failing, for example for lack of file descriptors. The server goes on listening.
     this.#server.on('error', (error) => this.#log.error({ err: error }, 'control server error'));
     return where;
@@ -205,6 +216,7 @@ export class ControlServer {
         clearTimeout(cut);
         resolve();
       });
+      this.#handshakes?.cut();
       // Node counts a connection that has sent nothing yet as busy and would wait for it.
       for (const socket of this.#connections.new) if (socket.bytesRead === 0) socket.destroy();
     });
@@ -216,6 +228,17 @@ export class ControlServer {
     socket.destroy();
     this.#options.events.rejected('ERR_CONTROL_CONNECTIONS');
     this.#log.warn({ client: socket.remoteAddress }, 'too many control connections');
+  }
+
+  #watchHandshakes(): Handshakes {
+    return new Handshakes(this.#server, {
+      done: (raw, secure) => this.#connections.become(raw, secure),
+      failed: (client, reason) => {
+        // A probe of a load balancer, or a client that has gone.
+        if (reason === 'ECONNRESET') this.#log.debug({ client }, 'TLS handshake of a control connection broken off');
+        else this.#log.warn({ client, reason }, 'TLS handshake of a control connection failed');
+      },
+    });
   }
 
   /** Others need the room. */
@@ -255,6 +278,8 @@ export class ControlServer {
 
     const foreign = this.#guard.check(headers);
     if (foreign) return this.#refuse(exchange, foreign);
+    this.#guard.admit(headers, response);
+    const granted = this.#guard.preflight(request, response);
     const admitted = this.#admit(socket, exchange);
     const stranger = admitted instanceof Promise ? await admitted : admitted;
     // It may have gone, or been refused, in the meantime.
@@ -262,7 +287,7 @@ export class ControlServer {
     if (socket.destroyed) return this.#aborted(request);
     if (stranger) return this.#refuse(exchange, stranger);
     const refusal = 'row' in found ? found.row.check?.(headers) : undefined;
-    const target = refusal ?? found;
+    const target = granted ?? refusal ?? found;
     const early = this.#earlyRefusal(request, target, refusal, expects);
     if (early) return this.#refuse(exchange, early);
     if (expects === 'continue') response.writeContinue();
@@ -292,7 +317,8 @@ export class ControlServer {
       return caller.allows(action) ? undefined : forbidden;
     };
     const { access } = this.#options;
-    const caller = action && access?.identify({ rawHeaders: request.rawHeaders });
+    const caller =
+      action && access?.identify({ rawHeaders: request.rawHeaders, certificateNames: certificateNames(socket) });
     return this.#callers.inTurn(socket, caller, settle);
   }
 

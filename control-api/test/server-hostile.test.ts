@@ -232,3 +232,33 @@ t.test('control_hosts: further names on loopback', async (t) => {
   t.match(await ask('GET', '/', { Host: 'holdfast.internal:5561' }), { status: 200 });
   t.match(await ask('GET', '/', { Host: 'evil.test:5561' }), { status: 403 });
 });
+
+t.test('allowed origins: preflights are granted, answers can be read, and only by their pages', async (t) => {
+  const allowedOrigins = { allows: (origin: string) => origin === 'https://ops.example' };
+  const { ask, listener } = await startControl(t, { allowedOrigins });
+  const Origin = 'https://ops.example';
+  const preflight = { Origin, 'Access-Control-Request-Method': 'POST', 'Sec-Fetch-Site': 'cross-site' };
+  const granted = await ask('OPTIONS', '/publish/', { ...preflight, 'Access-Control-Request-Private-Network': 'true' });
+  t.equal(granted.status, 200);
+  t.match(granted.headers, {
+    'access-control-allow-origin': Origin,
+    'access-control-allow-methods': 'GET, HEAD, POST, DELETE',
+    'access-control-allow-headers': /Authorization.*Content-Type/,
+    'access-control-allow-private-network': 'true',
+    vary: 'Origin',
+  });
+  t.notMatch(Object.keys(granted.headers).join(), /credentials/, 'no cookies, and no stored passwords');
+  t.match(await ask('OPTIONS', '/publish/', { Origin }), { status: 405 }, 'not a preflight');
+  const item = publishBody(['a', '1']);
+  for (const body of [item, 'no items']) {
+    const answer = await ask('POST', '/publish/', { Origin, 'Sec-Fetch-Site': 'cross-site' }, body);
+    t.match(answer.headers, { 'access-control-allow-origin': Origin, vary: 'Origin' }, `${answer.status}`);
+  }
+  for (const origin of ['https://evil.test', 'null', 'https://ops.example.evil.test']) {
+    const refused = await ask('OPTIONS', '/publish/', { ...preflight, Origin: origin });
+    t.equal(refused.status, 403, origin);
+    t.notMatch(Object.keys(refused.headers).join(), /access-control/, origin);
+    t.match(await ask('POST', '/publish/', { Origin: origin }, item), { status: 403 });
+  }
+  t.strictSame(listener.labels.length, 1);
+});

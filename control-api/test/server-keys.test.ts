@@ -153,3 +153,17 @@ t.test('a client that goes while its caller is not known yet costs nothing', asy
   t.same(listener.messages, []);
   await server.close();
 });
+
+t.test('a page of an allowed origin asks before without a key, and needs one for what it asks for', async (t) => {
+  const Origin = 'https://ops.example';
+  const { ask, listener } = await start(t, { allowedOrigins: { allows: (origin) => origin === Origin } });
+  const preflight = { Origin, 'Access-Control-Request-Method': 'POST', 'Access-Control-Request-Headers': 'x-api-key' };
+  t.match(await ask('OPTIONS', '/publish/', preflight), { status: 200 });
+  const refused = await ask('POST', '/publish/', { Origin }, publishBody(['a', '1']));
+  t.match(refused, { status: 401, headers: { 'access-control-allow-origin': Origin, 'www-authenticate': /^Bearer/ } });
+  t.match(await ask('POST', '/publish/', { Origin, ...key() }, publishBody(['a', '2'])), { status: 200 });
+  t.match(await ask('POST', '/publish/', { Origin: 'https://evil.test', ...key() }, publishBody(['a', '3'])), {
+    status: 403,
+  });
+  t.strictSame(listener.labels, ['a/2']);
+});

@@ -9,6 +9,7 @@ import { tapMain } from './commands/tap.js';
 import { tokenMain } from './commands/token.js';
 import { exposuresOf } from './config/checks/exposure.js';
 import { type Config, processesFor } from './config/config.js';
+import { CurveClients } from './config/files/curve-clients.js';
 import { readKeys } from './config/files/keys-file.js';
 import { ConfigError, userText } from './errors.js';
 import { readRoutes } from './routes/routes-source.js';
@@ -56,9 +57,20 @@ function addressProblems(config: Config): readonly string[] {
     ['stats_spec', config.statsSpec],
   ] as const;
   return [
+    ...clientProblems(config),
     ...problemsIn('redis_url', config.redisUrl, parseRedisUrl),
     ...specs.flatMap(([option, spec]) => problemsIn(option, spec, checkZeroMqSpec)),
   ];
+}
+
+/** The keys of those who may connect to ZeroMQ sockets. */
+function clientProblems({ zmqCurveClientKeysFile: file }: Config): readonly string[] {
+  try {
+    new CurveClients([], file, () => {});
+    return [];
+  } catch (error) {
+    return [(error as Error).message];
+  }
 }
 
 function problemsIn(option: string, text: string | undefined, check: (text: string) => unknown): readonly string[] {

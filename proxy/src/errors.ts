@@ -89,6 +89,12 @@ export const proxyErrors = {
     isPublic: true,
     meaning: 'A page of a site that `aco_origins` does not name calls by JSON-P, or uses SockJS. Answered 403.',
   },
+  ERR_REQUEST_CLIENT_CERT: {
+    side: 'client',
+    status: 403,
+    isPublic: true,
+    meaning: 'The route has `client_cert=require`, and the client has shown no certificate. Answered 403.',
+  },
   ERR_REQUEST_EVENTS_FROM_CLIENT: {
     side: 'client',
     status: 403,

@@ -43,6 +43,9 @@ export const updated: Answer = { status: 200, message: 'Updated' };
 /** After `/publish/`: the items' receipts are shown in JSON only. */
 export const published = (items: readonly PublishReceipt[]): Answer => ({ status: 200, message: 'Published', items });
 
+/** After a question of a browser that was answered by header fields. */
+export const granted: Answer = { status: 200, message: 'OK' };
+
 /** What a view shows. */
 export const shown = (view: object): Answer => ({ status: 200, message: 'OK', view });
 

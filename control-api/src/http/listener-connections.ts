@@ -32,7 +32,7 @@ export interface ListenerConnectionsOptions {
 }
 
 interface Entry {
-  readonly socket: Socket;
+  socket: Socket;
   phase: Phase;
   /** When it came to its phase, by counting. */
   since: number;
@@ -82,6 +82,15 @@ export class ListenerConnections {
     this.#phases.new.add(entry);
     socket.once('close', () => this.#forget(entry));
     return true;
+  }
+
+  /** The connection goes on as another socket: that of TLS, once its handshake is done. */
+  become(socket: Socket, next: Socket): void {
+    const entry = this.#entries.get(socket);
+    if (entry === undefined) return;
+    this.#entries.delete(socket);
+    entry.socket = next;
+    this.#entries.set(next, entry);
   }
 
   /** The connection has come to another phase, or begins the same one anew. Bytes that it held are let go. */

@@ -14,6 +14,7 @@ import {
   type Router,
   readMessages,
 } from './library.js';
+import type { SocketSecurity } from './security.js';
 
 /** What a client asks for. Byte strings are Buffers. */
 export interface Call {
@@ -183,10 +184,17 @@ export class CommandSocket {
   #calls = 0;
 
   /** `perform` never rejects. */
-  constructor(library: Library, perform: (call: Call) => Promise<Reply>, log: Log, faults: Containment = uncontained) {
+  constructor(
+    library: Library,
+    perform: (call: Call) => Promise<Reply>,
+    log: Log,
+    faults: Containment = uncontained,
+    security: SocketSecurity = {},
+  ) {
     this.#faults = faults;
     // Replies to clients that have gone, or that do not read, are dropped: that is what ROUTER does.
     this.#socket = new library.Router({
+      ...security,
       receiveHighWaterMark: HIGH_WATER_MARK,
       sendHighWaterMark: HIGH_WATER_MARK,
       maxMessageSize: MAX_PART_BYTES,

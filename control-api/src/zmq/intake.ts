@@ -15,6 +15,7 @@ import {
   readMessages,
   type Subscriber,
 } from './library.js';
+import type { SocketSecurity } from './security.js';
 
 /**
  * Items handed to the backplane and not yet accepted, per socket. Over: the socket is not read until the latest is
@@ -92,10 +93,17 @@ export class PullSocket {
   readonly #log: Log;
   readonly #faults: Containment;
 
-  constructor(library: Library, intake: ItemIntake, log: Log, faults: Containment = uncontained) {
+  constructor(
+    library: Library,
+    intake: ItemIntake,
+    log: Log,
+    faults: Containment = uncontained,
+    security: SocketSecurity = {},
+  ) {
     this.#faults = faults;
     // Over the mark publishers block: nothing is lost while this process lives.
     this.#socket = new library.Pull({
+      ...security,
       receiveHighWaterMark: HIGH_WATER_MARK,
       maxMessageSize: MAX_PART_BYTES,
       linger: 0,
@@ -139,10 +147,17 @@ export class SubSocket implements InterestFollower {
   /** The library counts subscriptions to a topic; here each is made once. */
   readonly #channels = new Set<string>();
 
-  constructor(library: Library, intake: ItemIntake, log: Log, faults: Containment = uncontained) {
+  constructor(
+    library: Library,
+    intake: ItemIntake,
+    log: Log,
+    faults: Containment = uncontained,
+    security: SocketSecurity = {},
+  ) {
     this.#faults = faults;
     // Over the mark the publisher's socket drops: that is what PUB does.
     this.#socket = new library.Subscriber({
+      ...security,
       ...keepAlive,
       receiveHighWaterMark: HIGH_WATER_MARK,
       maxMessageSize: MAX_PART_BYTES,

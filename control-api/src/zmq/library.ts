@@ -8,6 +8,8 @@ import type { Log } from '../runtime/log.js';
 
 /** The library's module. */
 export type Library = typeof zeromq;
+/** What its sockets live in. */
+export type Context = zeromq.Context;
 /** Any of its sockets. */
 export type Socket = zeromq.Socket;
 /** PULL. */

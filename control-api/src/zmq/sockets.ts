@@ -3,12 +3,13 @@ import type { InterestFollower } from '../backplane/hub.js';
 import type { PublishEvents, Publisher } from '../publisher.js';
 import { PacedLog } from '../runtime/bounded-logs.js';
 import type { Clock } from '../runtime/clock.js';
-import type { Containment } from '../runtime/faults.js';
+import { type Containment, uncontained } from '../runtime/faults.js';
 import type { Log } from '../runtime/log.js';
 import type { StatsSink } from '../stats/packet.js';
 import { CommandMethods, CommandSocket, type Connections, type PublishUris } from './command.js';
 import { ItemIntake, PullSocket, SubSocket } from './intake.js';
 import { type Library, loadLibrary } from './library.js';
+import { type CurveKeys, ZeroMqSecurity } from './security.js';
 import { StatsSocket } from './stats-socket.js';
 
 /** Which sockets there are to be; undefined and empty ones are off. Ports as they are to be opened. */
@@ -21,6 +22,8 @@ export interface ZeroMqSpecs {
   readonly statsSpec: string | undefined;
   /** Mode of the files of ipc sockets; as the process's mask has it if undefined. */
   readonly ipcFileMode?: number | undefined;
+  /** Left out: no socket has CURVE. */
+  readonly curve?: CurveKeys | undefined;
 }
 
 /** What {@link ZeroMqSockets} are made of. */
@@ -76,7 +79,8 @@ export class ZeroMqSockets implements InterestFollower, StatsSink {
     if (pushInSubSpecs.length === 0 && (pushInSpec ?? commandSpec ?? statsSpec) === undefined) return [];
     const library = await loadLibrary();
     try {
-      return (await this.#openAll(library)).filter((address) => address !== undefined);
+      const security = await this.#secure(library);
+      return (await this.#openAll(library, security)).filter((address) => address !== undefined);
     } catch (error) {
       this.close();
       throw error;
@@ -104,34 +108,46 @@ export class ZeroMqSockets implements InterestFollower, StatsSink {
 
   /** Closes all sockets at once. May be called again, and if nothing was opened. */
   close(): void {
-    for (const socket of this.#opened.splice(0)) socket.close();
+    for (const socket of this.#opened.splice(0).reverse()) socket.close();
+  }
+
+  async #secure(library: Library): Promise<ZeroMqSecurity> {
+    const { specs, log, faults = uncontained } = this.#options;
+    const security = this.#keep(new ZeroMqSecurity(library, specs.curve, log, faults));
+    await security.open();
+    const { publicKey } = security;
+    if (publicKey !== undefined) log.info({ publicKey }, 'ZeroMQ sockets have CURVE: clients need this public key');
+    return security;
   }
 
   /** In this order: a client that gets the addresses, or statistics, can publish. */
-  async #openAll(library: Library): Promise<(ZeroMqAddress | undefined)[]> {
+  async #openAll(library: Library, security: ZeroMqSecurity): Promise<(ZeroMqAddress | undefined)[]> {
     return [
-      await this.#openPull(library),
-      await this.#openSub(library),
-      await this.#openStats(library),
-      await this.#openCommand(library),
+      await this.#openPull(library, security),
+      await this.#openSub(library, security),
+      await this.#openStats(library, security),
+      await this.#openCommand(library, security),
     ];
   }
 
-  async #openPull(library: Library): Promise<ZeroMqAddress | undefined> {
+  async #openPull(library: Library, security: ZeroMqSecurity): Promise<ZeroMqAddress | undefined> {
     const { specs, log } = this.#options;
     if (specs.pushInSpec === undefined) return undefined;
-    const socket = this.#keep(new PullSocket(library, this.#intake('pull'), log, this.#options.faults));
+    const socket = this.#keep(
+      new PullSocket(library, this.#intake('pull'), log, this.#options.faults, security.bound(specs.pushInSpec)),
+    );
     const uri = await socket.open(specs.pushInSpec, specs.ipcFileMode);
     this.#uris = { ...this.#uris, publishPull: uri };
     return { what: 'publish items', uri, connects: false };
   }
 
-  async #openSub(library: Library): Promise<ZeroMqAddress | undefined> {
+  async #openSub(library: Library, security: ZeroMqSecurity): Promise<ZeroMqAddress | undefined> {
     const { specs, log } = this.#options;
     const { pushInSubSpecs = [], pushInSubConnect, ipcFileMode } = specs;
     const [first] = pushInSubSpecs;
     if (first === undefined) return undefined;
-    const socket = this.#keep(new SubSocket(library, this.#intake('sub'), log, this.#options.faults));
+    const keys = pushInSubConnect ? security.connected(pushInSubSpecs) : security.bound(first);
+    const socket = this.#keep(new SubSocket(library, this.#intake('sub'), log, this.#options.faults, keys));
     let uri = pushInSubSpecs.join(',');
     if (pushInSubConnect) socket.connect(pushInSubSpecs);
     else uri = await socket.bind(first, ipcFileMode);
@@ -142,20 +158,24 @@ export class ZeroMqSockets implements InterestFollower, StatsSink {
     return { what: 'published items', uri, connects: pushInSubConnect };
   }
 
-  async #openStats(library: Library): Promise<ZeroMqAddress | undefined> {
+  async #openStats(library: Library, security: ZeroMqSecurity): Promise<ZeroMqAddress | undefined> {
     const { specs, log, wantsChanged } = this.#options;
     if (specs.statsSpec === undefined) return undefined;
-    const socket = this.#keep(new StatsSocket(library, log, wantsChanged, this.#options.faults));
+    const socket = this.#keep(
+      new StatsSocket(library, log, wantsChanged, this.#options.faults, security.bound(specs.statsSpec)),
+    );
     const uri = await socket.open(specs.statsSpec, specs.ipcFileMode);
     this.#stats = socket;
     return { what: 'statistics', uri, connects: false };
   }
 
-  async #openCommand(library: Library): Promise<ZeroMqAddress | undefined> {
+  async #openCommand(library: Library, security: ZeroMqSecurity): Promise<ZeroMqAddress | undefined> {
     const { specs, publisher, connections, events, log } = this.#options;
     if (specs.commandSpec === undefined) return undefined;
     const methods = new CommandMethods(publisher, connections, () => this.#uris, events, log);
-    const socket = this.#keep(new CommandSocket(library, methods.perform, log, this.#options.faults));
+    const socket = this.#keep(
+      new CommandSocket(library, methods.perform, log, this.#options.faults, security.bound(specs.commandSpec)),
+    );
     const uri = await socket.open(specs.commandSpec, specs.ipcFileMode);
     this.#uris = { ...this.#uris, command: uri };
     return { what: 'commands', uri, connects: false };

@@ -3,6 +3,7 @@ import { type Containment, uncontained } from '../runtime/faults.js';
 import type { Log } from '../runtime/log.js';
 import { type StatsSink, statsTypes } from '../stats/packet.js';
 import { bindSocket, HIGH_WATER_MARK, type Library, Outbox, readMessages, type XPublisher } from './library.js';
+import type { SocketSecurity } from './security.js';
 
 const SUBSCRIBE = 1;
 const UNSUBSCRIBE = 0;
@@ -24,10 +25,17 @@ export class StatsSocket implements StatsSink {
   readonly #wanted = new Map<string, number>(statsTypes.map((type) => [type, 0]));
 
   /** `changed` is called when other types are wanted than before. */
-  constructor(library: Library, log: Log, changed: () => void = () => {}, faults: Containment = uncontained) {
+  constructor(
+    library: Library,
+    log: Log,
+    changed: () => void = () => {},
+    faults: Containment = uncontained,
+    security: SocketSecurity = {},
+  ) {
     this.#faults = faults;
     // Over the mark the packets of a subscriber that does not read are dropped: that is what PUB does.
     this.#socket = new library.XPublisher({
+      ...security,
       sendHighWaterMark: HIGH_WATER_MARK,
       maxMessageSize: MAX_SUBSCRIPTION_BYTES,
       linger: 0,

@@ -16,6 +16,8 @@ t.test('programs send neither Origin nor Sec-Fetch-Site, and pass', async (t) =>
     t.equal(codeOf(local(), { host }), undefined, host);
   for (const host of ['[::1]', '[::1]:5561', '[0:0:0:0:0:0:0:1]:80', '[::ffff:127.0.0.1]'])
     t.equal(codeOf(local(), { host }), undefined, host);
+  for (const host of ['10.0.0.7:5561', '0.0.0.0:5561', '[fd00::1]'])
+    t.equal(codeOf(local(), { host }), undefined, `${host}: rebinding moves names, not addresses`);
   for (const host of ['holdfast:5561', '10.0.0.7:5561', '[fd00::1]:5561', 'localhost', 'a.b.svc.cluster.local'])
     t.equal(codeOf(everywhere(), { host }), undefined, host);
 });
@@ -35,26 +37,17 @@ t.test('on loopback a foreign name in Host is refused: DNS may have been moved h
     'evil-localhost.test',
     '127.0.0.1.evil.test:5561',
   ];
-  const odd = [
-    '10.0.0.7:5561',
-    '0.0.0.0:5561',
-    '[fd00::1]',
-    '127.1',
-    '2130706433',
-    '[::1',
-    'localhost:x',
-    'a:b:c',
-    '@',
-    ' ',
-  ];
+  const odd = ['127.1', '2130706433', '[::1', 'localhost:x', 'a:b:c', '@', ' '];
   for (const address of ['127.0.0.1', '127.0.0.53', '::1', '::ffff:127.0.0.1'])
     for (const host of [...foreign, ...odd]) t.equal(codeOf(new PageGuard(address, []), { host }), HOST, host);
 });
 
-t.test('a name without a dot is not in the public DNS: programs may use it, a page under it may not', async (t) => {
+t.test('a name without a dot is not in the public DNS: programs may use it, a browser under it may not', async (t) => {
   for (const host of ['holdfast', 'web1:5561', 'x']) {
     t.equal(codeOf(local(), { host }), undefined, host);
     t.equal(codeOf(local(), { host, origin: `http://${host}` }), PAGE, host);
+    // A neighbour on the network can answer for such a name.
+    t.equal(codeOf(local(), { host, 'accept-language': 'en' }), HOST, `${host}, from a browser`);
     t.equal(codeOf(new PageGuard('127.0.0.1', ['localhost']), { host }), HOST, 'unless names are listed');
   }
 });
@@ -77,6 +70,19 @@ t.test('elsewhere names count once some are listed; addresses always reach it', 
   for (const host of ['holdfast:5561', 'localhost', '10.0.0.7:5561', '[fd00::1]:5561'])
     t.equal(codeOf(guard, { host }), undefined, host);
   t.equal(codeOf(guard, { host: 'evil.test:5561' }), HOST);
+});
+
+t.test('elsewhere a browser needs a known name even for what says nothing of its page; programs do not', async (t) => {
+  const host = 'evil.test:5561';
+  const guard = everywhere();
+  for (const language of ['en-US,en;q=0.9', '*', '']) {
+    t.equal(codeOf(guard, { host, 'accept-language': language }), HOST, `browser: ${language}`);
+    t.equal(codeOf(guard, { host: '10.0.0.7:5561', 'accept-language': language }), undefined, 'by its address');
+    t.equal(codeOf(new PageGuard('0.0.0.0', [host]), { host, 'accept-language': language }), undefined, 'listed');
+  }
+  t.equal(codeOf(guard, { host }), undefined, 'curl');
+  t.equal(codeOf(guard, { host, 'accept-language': '*', 'sec-fetch-mode': 'cors' }), undefined, 'Node’s fetch');
+  t.equal(codeOf(guard, { host, 'accept-language': 'en' }), HOST, 'although the host was taken from a program');
 });
 
 t.test('a host that was taken is no passport for the next one', async (t) => {
@@ -122,4 +128,20 @@ t.test('a page of the listener itself passes; not so one under a name that was m
   t.equal(codeOf(everywhere(), { host: 'evil.test:5561', origin: 'http://evil.test:5561' }), PAGE);
   const named = new PageGuard('0.0.0.0', ['holdfast']);
   t.equal(codeOf(named, { host: 'holdfast:5561', origin: 'http://holdfast:5561' }), undefined);
+});
+
+t.test('pages of listed origins pass, and no others; the name in Host still counts', async (t) => {
+  const origins = { allows: (origin: string) => origin === 'https://ops.example' };
+  for (const address of ['127.0.0.1', '0.0.0.0']) {
+    const guard = new PageGuard(address, [], address, origins);
+    const page = { host: 'localhost:5561', origin: 'https://ops.example' };
+    t.equal(codeOf(guard, page), undefined);
+    for (const site of ['cross-site', 'same-site', 'same-origin'])
+      t.equal(codeOf(guard, { ...page, 'sec-fetch-site': site }), undefined, site);
+    t.equal(codeOf(guard, { host: 'localhost', 'sec-fetch-site': 'cross-site' }), PAGE, 'a page that is not named');
+    for (const origin of ['http://ops.example', 'https://ops.example.evil.test', 'null', ''])
+      t.equal(codeOf(guard, { ...page, origin }), PAGE, origin);
+  }
+  const guard = new PageGuard('127.0.0.1', [], '127.0.0.1', origins);
+  t.equal(codeOf(guard, { host: 'evil.test:5561', origin: 'https://ops.example' }), HOST);
 });

@@ -7,6 +7,7 @@ import * as zeromq from 'zeromq';
 import {
   type Backplane,
   type Connections,
+  type Containment,
   LocalBackplane,
   Publisher,
   type PublishLimits,
@@ -40,6 +41,7 @@ export interface Replacements {
   readonly connections?: Connections;
   readonly wantsChanged?: () => void;
   readonly limits?: PublishLimits;
+  readonly faults?: Containment;
 }
 
 /** Makes the sockets, not yet open, on a node that is subscribed to channels `a` and `b`; closes them with the test. */
@@ -66,6 +68,7 @@ export async function makeSockets(t: Test, specs: Partial<ZeroMqSpecs>, replaced
     events,
     log,
     clock,
+    ...(replaced.faults && { faults: replaced.faults }),
   });
   t.teardown(() => sockets.close());
   return { sockets, backplane, listener, events, log, clock };

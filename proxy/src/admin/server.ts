@@ -10,6 +10,7 @@ import {
   ListenerConnections,
   type Log,
   methodNotAllowed,
+  type OriginList,
   PageGuard,
   type Principal,
   type PublishEvents,
@@ -49,6 +50,12 @@ export interface AdminAccess {
 
 type AdminHandler = (call: RouteCall) => Answer | Promise<Answer>;
 
+/** Under which names it is reached, and which pages of others may use it; see `PageGuard`. */
+export interface AdminReach {
+  readonly hosts: readonly string[];
+  readonly origins?: OriginList;
+}
+
 /**
  * Serves operators and probes. Without `access` everybody who reaches it gets everything: bind it where only they do. Pages of other
  * sites are refused.
@@ -56,27 +63,26 @@ type AdminHandler = (call: RouteCall) => Answer | Promise<Answer>;
 export class AdminServer {
   readonly #server: Server;
   readonly #router: Router<Route<AdminHandler>>;
-  readonly #hosts: readonly string[];
+  readonly #reach: AdminReach;
   readonly #connections: ListenerConnections;
   readonly #access: AdminAccess | undefined;
   #guard: PageGuard | undefined;
 
   /**
-   * `readiness` is asked at every probe; `hosts` are further names under which it is reached, see `PageGuard`. Of more than
-   * `maxConnections` at a time some are closed. `faults`: left out, nothing is contained. `access`: left out, nobody is asked for a
-   * key.
+   * `readiness` is asked at every probe. Of more than `maxConnections` at a time some are closed. `faults`: left out, nothing
+   * is contained. `access`: left out, nobody is asked for a key.
    */
   constructor(
     metrics: Exposition,
     readiness: () => Readiness,
-    hosts: readonly string[],
+    reach: AdminReach,
     maxConnections = MAX_CONNECTIONS,
     faults = uncontained,
     access?: AdminAccess,
   ) {
     this.#access = access;
     this.#router = new Router(adminRoutes(metrics, readiness));
-    this.#hosts = hosts;
+    this.#reach = reach;
     this.#connections = new ListenerConnections({
       max: Math.min(MAX_CONNECTIONS, maxConnections),
       maxBytes: Number.POSITIVE_INFINITY,
@@ -96,9 +102,16 @@ export class AdminServer {
     const { socket } = request;
     this.#connections.enter(socket, 'working');
     response.on('finish', () => this.#connections.enter(socket, 'idle'));
-    const answer = this.#guard?.check(request.headers) ?? (await this.#answer(request));
+    const answer = await this.#guarded(request, response);
     respond(response, answer);
     if (!response.writableFinished) this.#connections.enter(socket, 'sending');
+  }
+
+  #guarded(request: IncomingMessage, response: ServerResponse): Answer | Promise<Answer> {
+    const foreign = this.#guard?.check(request.headers);
+    if (foreign !== undefined) return foreign;
+    this.#guard?.admit(request.headers, response);
+    return this.#guard?.preflight(request, response) ?? this.#answer(request);
   }
 
   /** A method that nothing here takes is refused at every path, known or not. */
@@ -144,7 +157,7 @@ export class AdminServer {
       this.#server.listen(port, host, resolve);
     });
     const address = this.#server.address() as AddressInfo;
-    this.#guard = new PageGuard(address.address, this.#hosts, host);
+    this.#guard = new PageGuard(address.address, this.#reach.hosts, host, this.#reach.origins);
     return `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`;
   }
 

@@ -3,9 +3,13 @@ import { X509Certificate } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
+import { silentLog } from '@holdfast/control-api';
 import type { Config } from '../config/config.js';
+import { whyUnread } from '../config/files/read-file.js';
+import { readAuthorities } from '../edge/tls-policy.js';
 import type { Route } from '../routes/route.js';
 import { legible } from '../runtime/legible.js';
+import { clientPolicy } from './client-tls.js';
 
 /**
  * Certificates of a directory that are looked at; of more it is said that they were not.
@@ -24,14 +28,32 @@ export interface CertificateReport {
 /** The options that name certificates. */
 export type CertificateOptions = Pick<
   Config,
-  'httpsPorts' | 'tlsCertsDir' | 'redisUrl' | 'redisTlsCa' | 'redisTlsCert' | 'redisTlsKey'
+  | 'httpsPorts'
+  | 'tlsMinVersion'
+  | 'tlsCiphers'
+  | 'tlsClientCa'
+  | 'pushInHttpsPort'
+  | 'pushInClientCa'
+  | 'tlsCertsDir'
+  | 'redisUrl'
+  | 'redisTlsCa'
+  | 'redisTlsCert'
+  | 'redisTlsKey'
 >;
 
 /** Looks at all that a configuration and its routes name. Reads files. */
 export function checkCertificates(config: CertificateOptions, routes: readonly Route[]): CertificateReport {
   const problems: string[] = [];
   const warnings: string[] = [];
-  if (config.httpsPorts.length > 0) checkListeners(config, problems, warnings);
+  const { httpsPorts, pushInHttpsPort, pushInClientCa } = config;
+  const listeners = [
+    ...httpsPorts.map(({ port }) => ({ option: 'https_ports', port })),
+    ...(pushInHttpsPort === -1 ? [] : [{ option: 'push_in_https_port', port: pushInHttpsPort }]),
+  ];
+  if (listeners.length > 0) checkListeners(config.tlsCertsDir, listeners, problems, warnings);
+  if (listeners.length > 0) problems.push(...policyFaults(config));
+  problems.push(...withoutAuthority(config, routes));
+  if (pushInClientCa !== undefined) problems.push(...authorityFaults('push_in_client_ca', pushInClientCa));
   for (const [where, cert, key] of clientCertificates(routes)) problems.push(...pairFaults(where, cert, key));
   if (config.redisUrl !== undefined)
     problems.push(
@@ -42,7 +64,8 @@ export function checkCertificates(config: CertificateOptions, routes: readonly R
 }
 
 function checkListeners(
-  { httpsPorts, tlsCertsDir: directory }: CertificateOptions,
+  directory: string,
+  listeners: readonly { readonly option: string; readonly port: number }[],
   problems: string[],
   warnings: string[],
 ): void {
@@ -69,20 +92,46 @@ function checkListeners(
       `tls_certs_dir: ${directory} has more than ${CERTIFICATES_CHECKED} certificates: the others were not looked at`,
     );
   }
-  for (const { port } of httpsPorts) {
+  for (const { option, port } of listeners) {
     // Any free port has no name to which a file could be put.
     if (port === 0 && usable.size > 0) continue;
     if (usable.has(`default_${port}`)) continue;
     const put = `default_${port}.crt and default_${port}.key`;
     if (usable.size === 0) {
       problems.push(
-        `https_ports: port ${port} has no usable certificate in ${directory}: put ${put} there, or <server name>.crt and .key`,
+        `${option}: port ${port} has no usable certificate in ${directory}: put ${put} there, or <server name>.crt and .key`,
       );
     } else {
       warnings.push(
-        `https_ports: port ${port} has no default certificate: clients that name no server, or an unknown one, are refused; ${put} in ${directory} would serve them`,
+        `${option}: port ${port} has no default certificate: clients that name no server, or an unknown one, are refused; ${put} in ${directory} would serve them`,
       );
     }
+  }
+}
+
+function policyFaults(config: CertificateOptions): string[] {
+  try {
+    clientPolicy(config, silentLog);
+    return [];
+  } catch (error) {
+    return [(error as Error).message];
+  }
+}
+
+/** Routes that nobody can use, for no client is asked for a certificate. */
+function withoutAuthority({ tlsClientCa }: CertificateOptions, routes: readonly Route[]): string[] {
+  if (tlsClientCa !== undefined) return [];
+  return routes
+    .filter(({ clientCert }) => clientCert)
+    .map(({ id, key }) => `route ${id ?? key}: client_cert=require refuses everybody without tls_client_ca`);
+}
+
+function authorityFaults(option: string, file: string): string[] {
+  try {
+    readAuthorities(file);
+    return [];
+  } catch (error) {
+    return [`${option}: ${file} cannot be used: ${whyUnread(error)}`];
   }
 }
 

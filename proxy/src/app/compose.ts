@@ -21,6 +21,7 @@ import { EdgeReports } from '../telemetry/edge-reports.js';
 import type { RootLog } from '../telemetry/log.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { makeTelemetry, type Telemetry } from '../telemetry/telemetry.js';
+import { clientPolicy } from './client-tls.js';
 import { composeRequests, composeSockJs } from './compose-requests.js';
 
 /**
@@ -217,6 +218,7 @@ function makeEdges(
     tlsCertsDir,
     (error) => tlsLog.error({ err: error }, error.message),
     (name, port) => events.unnamed(name, port, tlsCertsDir),
+    clientPolicy(config, tlsLog, (client, reason) => events.uncertified(client, reason)),
   );
   let requests = 0;
   const deps = {

@@ -9,9 +9,12 @@ import {
   CauseLog,
   ChannelTaps,
   ClusterViews,
+  CONTROL_CONNECTIONS,
   type Connections,
   type Containment,
   ControlServer,
+  type ControlServerOptions,
+  type CurveKeys,
   mergeAnswers,
   type NodeMember,
   type NodeState,
@@ -22,7 +25,9 @@ import {
 } from '@holdfast/control-api';
 import { type AdminAccess, AdminServer, type Exposition, type Readiness } from '../admin/server.js';
 import type { Config } from '../config/config.js';
+import { CurveClients } from '../config/files/curve-clients.js';
 import { hasKeys } from '../config/files/keys-file.js';
+import { AllowedOrigins } from '../config/types/allowed-origins.js';
 import { type Clock, guardedClock } from '../runtime/clock.js';
 import { Descriptors } from '../runtime/descriptors.js';
 import type { RootLog } from '../telemetry/log.js';
@@ -30,6 +35,7 @@ import type { Metrics } from '../telemetry/metrics.js';
 import { version } from '../version.js';
 import { type ClusterAccess, makeBackplane } from './backplane.js';
 import { ControlKeys } from './control-keys.js';
+import { controlTls } from './control-tls.js';
 import type { DataPlaneLoad } from './data-plane.js';
 
 /** What serves the clients of a node: the data plane of this process, or workers. */
@@ -72,7 +78,9 @@ export class ControlPlane {
   readonly #keys: ControlKeys | undefined;
   readonly #clusterAccess: ClusterAccess;
   readonly #descriptors = Descriptors.ofProcess();
-  #control: ControlServer | undefined;
+  /** The web pages that may use the listeners for publishers and operators. */
+  readonly #pages: AllowedOrigins;
+  readonly #controls: ControlServer[] = [];
   #isGoingDown = false;
   readonly #admins: AdminServer[] = [];
 
@@ -84,6 +92,7 @@ export class ControlPlane {
     this.#faults = faults;
     this.#clock = guardedClock(faults);
     this.#config = config;
+    this.#pages = new AllowedOrigins(config.controlAllowedOrigins);
     this.#log = log;
     this.#metrics = metrics;
     this.#serving = serving;
@@ -112,7 +121,7 @@ export class ControlPlane {
       limits: config,
     });
     this.zeromq = new ZeroMqSockets({
-      specs: config,
+      specs: { ...config, curve: curveOf(config, log) },
       publisher: this.#publisher,
       connections: {
         connected: (ids) => serving().connections.connected(ids),
@@ -145,7 +154,7 @@ export class ControlPlane {
       const admin = new AdminServer(
         exposition,
         () => this.#readiness,
-        controlHosts,
+        { hosts: controlHosts, origins: this.#pages },
         this.#descriptors.operators,
         this.#faults,
         adminAuth ? this.#adminAccess : undefined,
@@ -173,7 +182,7 @@ export class ControlPlane {
   /** Closes everything; publishes under way are given a moment. */
   async stop(): Promise<void> {
     this.#keys?.close();
-    await this.#control?.close();
+    await Promise.all(this.#controls.map((control) => control.close()));
     this.zeromq.close();
     await this.#clusterAccess.cluster.leave();
     await Promise.all([this.hub.close(), ...this.#admins.map((admin) => admin.close())]);
@@ -196,16 +205,39 @@ export class ControlPlane {
   }
 
   async #startControl(): Promise<void> {
-    const { pushInHttpAddr, pushInHttpPort, pushInHttpMaxHeadersSize, pushInHttpMaxBodySize } = this.#config;
-    if (pushInHttpPort === -1) return;
-    this.#control = new ControlServer({
+    const { pushInHttpPort, pushInHttpsPort } = this.#config;
+    const tls = controlTls(this.#config, this.#log.child('tls'), this.#faults, this.#clock);
+    const ports = [
+      { port: pushInHttpPort, scheme: 'http', tls: undefined },
+      { port: pushInHttpsPort, scheme: 'https', tls },
+    ].filter(({ port }) => port !== -1);
+    for (const { port, scheme, tls } of ports) {
+      const control = this.#makeControl(
+        port,
+        Math.floor(Math.min(CONTROL_CONNECTIONS, this.#descriptors.publishers) / ports.length),
+        tls,
+      );
+      const where = await control.listen();
+      this.#controls.push(control);
+      const { address } = where;
+      const url = `${scheme}://${address.includes(':') ? `[${address}]` : address}:${where.port}`;
+      this.#log.announce(`listening on ${url} (control)`, { listener: 'control', address: url });
+    }
+  }
+
+  #makeControl(port: number, maxConnections: number, tls: ControlServerOptions['tls']): ControlServer {
+    const { pushInHttpAddr, pushInHttpMaxHeadersSize, pushInHttpMaxBodySize, controlHosts, channelNameMax } =
+      this.#config;
+    return new ControlServer({
       host: pushInHttpAddr,
-      port: pushInHttpPort,
+      port,
+      ...(tls !== undefined && { tls }),
       pushInHttpMaxHeadersSize,
       pushInHttpMaxBodySize,
-      controlHosts: this.#config.controlHosts,
-      channelNameMax: this.#config.channelNameMax,
-      maxConnections: this.#descriptors.publishers,
+      controlHosts,
+      channelNameMax,
+      allowedOrigins: this.#pages,
+      maxConnections,
       publisher: this.#publisher,
       views: {
         cluster: new ClusterViews(this.#clusterAccess.cluster, this.#clock),
@@ -217,9 +249,6 @@ export class ControlPlane {
       clock: this.#clock,
       faults: this.#faults,
     });
-    const { address, port } = await this.#control.listen();
-    const url = `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
-    this.#log.announce(`listening on ${url} (control)`, { listener: 'control', address: url });
   }
 }
 
@@ -250,4 +279,14 @@ class LocalNode implements NodeMember {
   async answer(question: Question): Promise<unknown> {
     return mergeAnswers(question, await this.#serving().answers(question));
   }
+}
+
+/** CURVE as it is configured; undefined without. @throws ConfigError when the file of clients cannot be used */
+function curveOf(config: Config, log: RootLog): CurveKeys | undefined {
+  const { zmqCurveSecretKey: secretKey, zmqCurvePublisherKey: publisherKey } = config;
+  if (secretKey === undefined) return undefined;
+  const clients = new CurveClients(config.zmqCurveClientKeys, config.zmqCurveClientKeysFile, (error) =>
+    log.child('zeromq').error({ err: error }, error.message),
+  );
+  return { secretKey, publisherKey, clients: clients.nameOf };
 }

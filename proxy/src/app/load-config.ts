@@ -65,7 +65,9 @@ export interface LoadedConfig {
 }
 
 /** What the command line asked for: text to print, or a configuration to use. */
-export type LoadResult = LoadedConfig | { readonly command: 'help' | 'version'; readonly text: string };
+export type LoadResult =
+  | LoadedConfig
+  | { readonly command: 'help' | 'version' | 'curve-keys' | 'curve-keys'; readonly text: string };
 
 interface ConfigFile {
   readonly file: string;

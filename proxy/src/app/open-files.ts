@@ -1,6 +1,6 @@
 /** Whether the process may open as many files as `client_maxconn` allows it clients: said once, at the start. */
 import type { Config } from '../config/config.js';
-import { clientOptions } from '../config/options/client-options.js';
+import { optionByKey } from '../config/table.js';
 import { Descriptors } from '../runtime/descriptors.js';
 import { listenersOf } from './compose.js';
 
@@ -11,7 +11,7 @@ export interface OpenFilesNotice {
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
-const DEFAULT = clientOptions.find(({ key }) => key === 'client_maxconn')?.default;
+const DEFAULT = optionByKey('client_maxconn')?.default;
 
 /**
  * The notice where `limit`, of each of the `processes` that serve clients, is less than the clients of all listeners need,

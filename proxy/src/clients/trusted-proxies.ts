@@ -48,6 +48,8 @@ export class TrustedProxies {
       headers: kept,
       clientAddress: path[0] as string,
       hops: [...path.slice(1), peer],
+      // It is that of the proxy.
+      clientCertificate: undefined,
       host: host ?? request.host,
       secure: proto === undefined ? request.secure : proto === 'https',
     };

@@ -2,6 +2,7 @@
  * The command lines of `holdfast`: flags derived from the option table, Pushpin's own flags, subcommands, and
  * `holdfast publish`, `holdfast tap` and `holdfast token` with tables of their own. The only importer of commander.
  */
+import { makeCurveKeyPair } from '@holdfast/control-api';
 import { Command, CommanderError, Option as Flag } from 'commander';
 import { ConfigError } from '../errors.js';
 import { docOf, flagName, type Option } from './option.js';
@@ -11,7 +12,7 @@ import { optionByKey, options } from './table.js';
 
 /** Text to be printed to standard output. */
 interface CommandLineText {
-  readonly command: 'help' | 'version';
+  readonly command: 'help' | 'version' | 'curve-keys';
   readonly text: string;
 }
 
@@ -132,6 +133,9 @@ const subcommands = [
   { name: 'check-config', doc: 'check the configuration and the routes, and exit' },
   { name: 'print-config', doc: 'print the effective configuration as YAML, without secrets, and exit' },
 ] as const;
+
+/** Not a matter of a configuration. */
+const curveKeys = { name: 'curve-keys', doc: 'print a new pair of keys for ZeroMQ with CURVE, and exit' } as const;
 
 const metavars: Readonly<Record<Option['type'], string>> = {
   bool: '[true|false]',
@@ -294,6 +298,14 @@ export function parseCommandLine(argv: readonly string[], context: { cwd: string
       .action(() => {
         reading.command = name;
       });
+  let made: CommandLineText | undefined;
+  program
+    .command(curveKeys.name)
+    .description(curveKeys.doc)
+    .action(() => {
+      const { publicKey, secretKey } = makeCurveKeyPair();
+      made = { command: 'curve-keys', text: `public: '${publicKey}'\nsecret: '${secretKey}'\n` };
+    });
   // Only shown: who calls one comes to parsePublishLine and its like, as its flags are not those of a node.
   const { version } = context;
   for (const other of [buildPublish('publish', version), buildTap('tap', version), buildToken('token', version)]) {
@@ -304,6 +316,7 @@ export function parseCommandLine(argv: readonly string[], context: { cwd: string
   }
   const text = parseWith(program, completeBools(argv), reading);
   if (text !== undefined) return text;
+  if (made !== undefined) return made;
   const { command, config, flags } = reading;
   return { command, config, flags };
 }

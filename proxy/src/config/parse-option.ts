@@ -120,8 +120,9 @@ const schemas: Record<keyof OptionTypes, Schema> = {
   string: () => plain,
   secret: () => z.string(),
   path: () => plain,
-  // A YAML `true` is the word 'true' to an enum that has it (set_x_forwarded_protocol).
-  enum: ({ values = [] }) => z.union([z.string(), z.boolean().transform(String)]).pipe(z.enum([...values])),
+  // A YAML `true` or 1.2 is the word 'true' or '1.2' to an enum that has it (set_x_forwarded_protocol, tls_min_version).
+  enum: ({ values = [] }) =>
+    z.union([z.string(), z.boolean().transform(String), z.number().transform(String)]).pipe(z.enum([...values])),
   duration: ({ unit }) => z.union([z.number(), text((word) => parseDuration(word, unit === 'ms' ? 'ms' : 's'))]),
   size: () => z.union([z.int(), text(parseSize)]),
   list: () => listOf(plain),

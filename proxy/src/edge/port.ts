@@ -131,6 +131,8 @@ export interface ClientRequest {
    * they name.
    */
   readonly clientAddress: string;
+  /** The certificate that the client has shown and that counts, DER in base64; only where clients are asked for one. */
+  readonly clientCertificate?: string | undefined;
   /** The trusted proxies between the client and this connection, the nearest last; left out where there are none. */
   readonly hops?: readonly string[] | undefined;
   /** Undefined when the request has no body. */

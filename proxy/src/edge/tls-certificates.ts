@@ -1,8 +1,9 @@
 /** The certificates of TLS listeners: which file serves which name, and reading files again when they change. */
 import { readdirSync, readFileSync, type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { createSecureContext, type SecureContext } from 'node:tls';
+import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import { EdgeError } from '../errors.js';
+import { TlsPolicy } from './tls-policy.js';
 
 /**
  * Longest host name, in characters, without its root's dot (RFC 1035 §2.3.4).
@@ -33,6 +34,8 @@ export interface KeyPair {
   readonly cert: Buffer;
   readonly key: Buffer;
   readonly context: SecureContext;
+  /** What the context was made of. */
+  readonly options: SecureContextOptions;
   /** What the names of its files begin with: a server name, `_.<parent>` or `default_<port>`. */
   readonly base: string;
   readonly certFile: string;
@@ -54,6 +57,8 @@ const SETTLE_MS = 2_000;
  * come from clients: one without a file costs a look at the directory's own time, and leaves nothing behind.
  */
 export class TlsCertificates {
+  /** What holds for all of them. */
+  readonly policy: TlsPolicy;
   readonly #directory: string;
   readonly #onFault: (error: EdgeError) => void;
   readonly #onMissing: (serverName: string, port: number) => void;
@@ -69,7 +74,9 @@ export class TlsCertificates {
     directory: string,
     onFault: (error: EdgeError) => void,
     onMissing: (serverName: string, port: number) => void = () => {},
+    policy = TlsPolicy.usual,
   ) {
+    this.policy = policy;
     this.#directory = directory;
     this.#onFault = onFault;
     this.#onMissing = onMissing;
@@ -124,12 +131,16 @@ export class TlsCertificates {
     if (this.#bases()?.has(base) === false) return known?.pair;
     const certificate = join(this.#directory, `${base}.crt`);
     const key = join(this.#directory, `${base}.key`);
-    const stamp = stampOf(certificate, key);
-    if (stamp === undefined) return known?.pair;
+    const files = stampOf(certificate, key);
+    if (files === undefined) return known?.pair;
+    const { terms } = this.policy;
+    const stamp = `${files}/${terms.stamp}`;
     if (known !== undefined && known.stamp === stamp) return known.pair;
     try {
       const pem = { cert: readFileSync(certificate), key: readFileSync(key) };
-      const pair = { ...pem, context: createSecureContext(pem), base, certFile: certificate, keyFile: key };
+      const options = { ...terms.context, ...pem };
+      const context = createSecureContext(options);
+      const pair = { ...pem, context, options, base, certFile: certificate, keyFile: key };
       this.#loaded.set(base, { stamp, pair });
       return pair;
     } catch (cause) {

@@ -102,7 +102,7 @@ const BEFORE_BODIES: ReadonlySet<string> = new Set(
   origin referer age cache-control date expires location pragma retry-after vary warning clear-site-data
   strict-transport-security refresh content-encoding content-type content-range content-location
   content-disposition content-security-policy forwarded via cdn-loop connection-id sub-meta pub-meta
-  pushpin-route
+  pushpin-route client-cert client-cert-chain
   `
     .trim()
     .split(/\s+/),

@@ -41,9 +41,18 @@ const NOBODY = 'nobody.invalid';
  * 4. Its host is the domain of a route of ours: by that route.
  * 5. Its host is one of the route's `link_hosts`: over the network.
  *
- * Anything else leads nowhere.
+ * Anything else leads nowhere, and so does a link to another route that asks clients for certificates.
  */
 export function placeOf(uri: string, scope: LinkScope, table: RouteTable): LinkPlace {
+  const place = placeFor(uri, scope, table);
+  if (place.kind !== 'route' || !place.route.clientCert) return place;
+  // Our own request would get in where a client without a certificate does not.
+  const own = [scope.route, ...(scope.asked === undefined ? [] : [scope.asked])].map((route) => table.current(route));
+  if (own.includes(place.route)) return place;
+  return { kind: 'nowhere', url: place.url, reason: 'the route that leads there asks clients for certificates' };
+}
+
+function placeFor(uri: string, scope: LinkScope, table: RouteTable): LinkPlace {
   const link = parse(uri, scope.url);
   if (link === undefined) return { kind: 'nowhere', url: uri, reason: 'it is no HTTP URL' };
   const { url, isRelative } = link;

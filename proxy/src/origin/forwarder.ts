@@ -25,6 +25,8 @@ export interface Forwardable {
   readonly host: string;
   readonly headers: RawHeaders;
   readonly clientAddress: string;
+  /** DER in base64. */
+  readonly clientCertificate?: string | undefined;
   /** As of a `ClientRequest`. */
   readonly hops?: readonly string[] | undefined;
   /** It says that its client takes trailers, and they can be passed. */
@@ -71,6 +73,7 @@ export class Forwarder {
       {
         headers: request.headers,
         clientAddress: request.clientAddress,
+        clientCertificate: request.unsigned === true ? undefined : request.clientCertificate,
         hops: request.hops,
         clientHost: request.host,
         host,

@@ -15,23 +15,32 @@ export type ForwardOptions = Pick<
   | 'xForwardedForTrusted'
   | 'acceptPushpinRoute'
   | 'origHeadersNeedMark'
+  | 'tlsClientCa'
 >;
 
 /** The same, ready for use. */
-export interface ForwardRules extends Omit<ForwardOptions, 'origHeadersNeedMark'> {
+export interface ForwardRules extends Omit<ForwardOptions, 'origHeadersNeedMark' | 'tlsClientCa'> {
+  /** Whether `Client-Cert` and `Client-Cert-Chain` (RFC 9440) are the proxy's to set: clients are asked for certificates. */
+  readonly ownsClientCert: boolean;
   /** In lower case. */
   readonly origHeadersNeedMark: ReadonlySet<string>;
 }
 
 /** The rules that options amount to. */
-export function forwardRules(options: ForwardOptions): ForwardRules {
-  return { ...options, origHeadersNeedMark: new Set(options.origHeadersNeedMark.map((name) => name.toLowerCase())) };
+export function forwardRules({ origHeadersNeedMark, tlsClientCa, ...options }: ForwardOptions): ForwardRules {
+  return {
+    ...options,
+    origHeadersNeedMark: new Set(origHeadersNeedMark.map((name) => name.toLowerCase())),
+    ownsClientCert: tlsClientCa !== undefined,
+  };
 }
 
 /** What is known of one request when its headers are made. */
 export interface ForwardedRequest {
   readonly headers: RawHeaders;
   readonly clientAddress: string;
+  /** Of its TLS connection: DER in base64. */
+  readonly clientCertificate?: string | undefined;
   /** The trusted proxies behind the client; see `ClientRequest`. */
   readonly hops?: readonly string[] | undefined;
   /** The host that the client asked for; empty where it named none. */
@@ -77,6 +86,7 @@ class Selection {
     const lower = name.toLowerCase();
     if (HOP.has(lower) || posesAsOwned(lower)) return;
     if (lower.startsWith('grip-') && !this.#request.trusted) return;
+    if (this.#rules.ownsClientCert && !this.#request.trusted && isClientCert(lower)) return;
     if (this.#request.speaksGrip && isGripField(lower)) return;
     if (lower === 'forwarded' && this.#rules.setForwarded) return;
     if (lower === 'x-forwarded-for') this.forwardedFor.push(value);
@@ -152,6 +162,7 @@ export function requestHeaders(request: ForwardedRequest, rules: ForwardRules): 
   headers.push(...selection.marked);
   if (rules.cdnLoop !== '') headers.push('CDN-Loop', [...entries(selection.cdnLoop), rules.cdnLoop].join(', '));
   headers.push(...request.grip);
+  if (rules.ownsClientCert && !request.trusted) pushClientCert(headers, request);
   if (request.takesTrailers) headers.push('TE', 'trailers');
   if (request.secure && rules.setXForwardedProtocol !== 'false') {
     const scheme = request.websocket ? 'wss' : 'https';
@@ -164,6 +175,22 @@ export function requestHeaders(request: ForwardedRequest, rules: ForwardRules): 
   if (rules.setForwarded) headers.push('Forwarded', forwarded(request));
   return headers;
 }
+
+/** Not where the route says what is to be in its place. */
+function pushClientCert(headers: string[], { clientCertificate, routeHeaders }: ForwardedRequest): void {
+  if (clientCertificate === undefined || routeHeaders.some(([name]) => isClientCert(name.toLowerCase()))) return;
+  headers.push('Client-Cert', `:${clientCertificate}:`);
+}
+
+/** Whether a name, in lower case, is one that an origin may take for a field of RFC 9440. */
+function isClientCert(lower: string): boolean {
+  if (lower.length !== CLIENT_CERT.length && lower.length !== CLIENT_CERT_CHAIN.length) return false;
+  const name = foldedName(lower);
+  return name === CLIENT_CERT || name === CLIENT_CERT_CHAIN;
+}
+
+const CLIENT_CERT = 'client-cert';
+const CLIENT_CERT_CHAIN = 'client-cert-chain';
 
 function withMarks(headers: string[], rules: ForwardRules): string[] {
   const result = headers.slice();

@@ -43,6 +43,7 @@ export class RequestHandler implements EdgeHandler {
     }
     const trust = this.#trust(request);
     const route = this.#route(request, trust.secure, 'http');
+    if (this.#refusedStranger(request, response, trust, route)) return;
     const sockjs = this.#sockjs;
     if (sockjs !== undefined && servesSockJs(route, request.path)) {
       if (!this.#refused(request, response, trust, route)) {
@@ -98,10 +99,24 @@ export class RequestHandler implements EdgeHandler {
     }
   }
 
+  /** Refuses a client without a certificate where the route asks for one, however it asks, before anything is done for it. */
+  #refusedStranger(
+    request: ClientRequest,
+    response: ClientResponse,
+    trust: ClientTrust,
+    route: Route | undefined,
+  ): boolean {
+    if (route?.clientCert !== true || request.clientCertificate !== undefined) return false;
+    const error = new RequestError('ERR_REQUEST_CLIENT_CERT', 'Client certificate required.');
+    this.#refuse(request, response, trust, route, error);
+    return true;
+  }
+
   onWebSocket(received: ClientRequest, handshake: ClientHandshake): void {
     const request = this.#identified(received);
     const trust = this.#trust(request);
     const route = this.#route(request, trust.secure, 'ws');
+    if (this.#refusedStranger(request, handshake.response, trust, route)) return;
     const sockjs = this.#sockjs;
     if (route === undefined) this.#refuse(request, handshake.response, trust, undefined, noRoute(request));
     else if (this.#refused(request, handshake.response, trust, route)) return;

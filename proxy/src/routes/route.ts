@@ -56,6 +56,8 @@ export interface Route extends RouteLimitProps {
   readonly proto: 'http' | 'ws' | undefined;
   /** Takes only TLS (true) or only plain (false) client connections. */
   readonly ssl: boolean | undefined;
+  /** Takes only clients that have shown a certificate (`client_cert=require`). */
+  readonly clientCert: boolean;
   /** Prefix of the encoded path, not bound to segments; empty for any. */
   readonly pathBeg: string;
   readonly debug: boolean;
@@ -109,6 +111,7 @@ export const routeProps: readonly string[] = [
   'proto',
   'ssl',
   'path_beg',
+  'client_cert',
   'debug',
   'log_level',
   'no_grip',
@@ -369,6 +372,8 @@ export function toRoute(line: RouteLine, readSigKey: ReadSigKey, naming: Channel
   const level = props.count('log_level');
   return {
     ...condition(props, line.condition.value),
+    clientCert:
+      props.choice('client_cert', ['require'], "client_cert of a route must be set to 'require'") !== undefined,
     debug: props.has('debug'),
     logLevel: level === undefined ? undefined : logLevels[Math.min(level, 3)],
     noGrip: props.has('no_grip'),

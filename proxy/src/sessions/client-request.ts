@@ -54,7 +54,8 @@ export class RequestInterner {
       headers: this.#headers(request.headers),
       secure: request.secure,
       clientAddress: request.clientAddress,
-      hops: request.hops,
+      ...(request.hops !== undefined && { hops: request.hops }),
+      ...(request.clientCertificate !== undefined && { clientCertificate: request.clientCertificate }),
       body: undefined,
     };
   }

@@ -146,9 +146,10 @@ class HttpDial implements HttpOriginDeps {
   dispatch(extra: RawHeaders, body: Buffer | null, handler: OriginHandler): OriginCall {
     const { request, route, trust } = this.#dial;
     const { forwarder, originOf } = this.#deps;
-    const { path, host: asked, clientAddress, hops } = request;
+    const { path, host: asked, clientAddress, clientCertificate, hops } = request;
     const asClient = withoutEventsFields(request.headers);
-    const own = { path, host: asked, headers: asClient, clientAddress, hops, websocket: true };
+    const about = { clientAddress, clientCertificate, hops, websocket: true };
+    const own = { path, host: asked, headers: asClient, ...about };
     const { host, path: asPath, headers } = forwarder.forward(own, route, trust, this.#target);
     headers.push(...extra);
     if (headerValue(headers, 'accept-encoding') === undefined) headers.push('Accept-Encoding', 'identity');

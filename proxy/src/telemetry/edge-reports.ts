@@ -80,6 +80,12 @@ export class EdgeReports implements EdgeEvents {
     this.#causes.info(`tls ${port}`, { serverName: legible(serverName), port }, legible(text));
   }
 
+  /** A client showed a certificate that does not count. */
+  uncertified(client: string, reason: string): void {
+    const text = `TLS client refused: its certificate does not count (${reason})`;
+    this.#causes.info(`client certificate ${reason}`, { client, reason }, text);
+  }
+
   #reportShortage(): void {
     const { descriptors, log, clock } = this.#deps;
     const { limit, reserve } = descriptors;

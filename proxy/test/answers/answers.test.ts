@@ -9,14 +9,20 @@ t.test('a client is told of an origin’s failure only that there was one', asyn
   const codes = Object.keys(proxyErrors).filter((code) => code.startsWith('ERR_ORIGIN_')) as OriginErrorCode[];
   for (const code of codes) {
     if (code === 'ERR_ORIGIN_FAULT') continue;
-    t.strictSame(failureOf(new OriginError(code, 'secret', 'no'), false), { status: 502, text: FAILED, code });
+    t.strictSame(failureOf(new OriginError(code, 'secret', 'no'), false), {
+      status: 502,
+      text: FAILED,
+      code,
+      headers: [],
+    });
   }
 });
 
 t.test('a fault of the proxy’s own is one for everybody', async (t) => {
   for (const debug of [false, true]) {
     const fault = new OriginError('ERR_ORIGIN_FAULT', 'secret', 'no');
-    t.strictSame(failureOf(fault, debug), { status: 500, text: 'Internal error.', code: 'ERR_ORIGIN_FAULT' });
+    const failure = { status: 500, text: 'Internal error.', code: 'ERR_ORIGIN_FAULT', headers: [] };
+    t.strictSame(failureOf(fault, debug), failure);
   }
 });
 
@@ -49,5 +55,11 @@ t.test('a GRIP response that is too large is the origin’s fault', async (t) =>
 });
 
 t.test('an error without a code is an internal one', async (t) => {
-  t.strictSame(failureOf(new TypeError('x'), false), { status: 502, text: FAILED, code: 'ERR_INTERNAL' });
+  t.strictSame(failureOf(new TypeError('x'), false), { status: 502, text: FAILED, code: 'ERR_INTERNAL', headers: [] });
+});
+
+t.test('a refusal has the fields that its error names', async (t) => {
+  const headers = ['Retry-After', '7'];
+  const error = new RequestError('ERR_REQUEST_RATE', 'Too many requests.', { headers });
+  t.strictSame(failureOf(error, false), { status: 429, text: 'Too many requests.', code: 'ERR_REQUEST_RATE', headers });
 });

@@ -7,6 +7,11 @@ import { CERTIFICATES_CHECKED, type CertificateOptions, checkCertificates } from
 
 const configOf = (tlsCertsDir: string, httpsPorts = [{ host: '0.0.0.0', port: 443 }]): CertificateOptions => ({
   httpsPorts,
+  tlsMinVersion: '1.2',
+  tlsCiphers: undefined,
+  tlsClientCa: undefined,
+  pushInHttpsPort: -1,
+  pushInClientCa: undefined,
   tlsCertsDir,
   redisUrl: undefined,
   redisTlsCa: undefined,
@@ -30,3 +35,19 @@ t.test('without a TLS listener nothing is looked at', async (t) => {
 t.test('a directory that is not there', async (t) => {
   t.match(checkCertificates(configOf('/nowhere'), []).problems, ['tls_certs_dir: /nowhere cannot be read: ENOENT']);
 });
+
+t.test(
+  'the control port with TLS is looked at as those of clients are, and the authorities of publishers',
+  async (t) => {
+    const directory = t.testdir({ 'ca.pem': 'no certificate', certs: {} });
+    const config = { ...configOf(join(directory, 'certs'), []), pushInHttpsPort: 5562 };
+    t.match(checkCertificates(config, []).problems, [
+      /^push_in_https_port: port 5562 has no usable certificate .*default_5562/,
+    ]);
+    for (const [file, why] of [
+      ['ca.pem', /^push_in_client_ca: .*ca\.pem cannot be used: it has no certificate in PEM/],
+      ['none.pem', /^push_in_client_ca: .*none\.pem cannot be used: ENOENT/],
+    ] as const)
+      t.match(checkCertificates({ ...config, pushInClientCa: join(directory, file) }, []).problems, [/./, why]);
+  },
+);

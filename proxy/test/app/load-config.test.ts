@@ -179,6 +179,25 @@ t.test('a control listener that others can reach is refused unless it is allowed
   t.equal(load(t, yaml('push_in_http_addr: 0.0.0.0\npush_in_http_port: -1\n')).config.pushInHttpPort, -1);
 });
 
+t.test(
+  'with TLS alone a control listener is as open as without; with certificates of publishers it is not',
+  async (t) => {
+    const secure = 'push_in_http_addr: 0.0.0.0\npush_in_http_port: -1\npush_in_https_port: 5562\n';
+    t.equal(failure(t, yaml(secure)).code, 'ERR_CONFIG_PUBLIC_CONTROL');
+    t.match(load(t, yaml(`${secure}push_in_client_ca: ca.pem\n`)).config, {
+      pushInHttpsPort: 5562,
+      pushInClientCa: /ca\.pem$/,
+    });
+    const plainToo = 'push_in_http_addr: 0.0.0.0\npush_in_https_port: 5562\npush_in_client_ca: ca.pem\n';
+    t.equal(failure(t, yaml(plainToo)).code, 'ERR_CONFIG_PUBLIC_CONTROL', 'the plain port beside it asks nobody');
+    t.match(failure(t, yaml('push_in_client_ca: ca.pem\n')), {
+      code: 'ERR_CONFIG_CONFLICT',
+      message: /set push_in_https_port/,
+    });
+    t.match(failure(t, yaml('push_in_https_port: 5561\n')), { message: /want the same port/ });
+  },
+);
+
 t.test('with keys others may reach it', async (t) => {
   for (const keys of ['control_key: a-key-of-the-test-0123\n', 'control_keys_file: keys.yaml\n'])
     t.equal(load(t, yaml(`push_in_http_addr: 0.0.0.0\n${keys}`)).config.pushInHttpAddr, '0.0.0.0');
@@ -341,6 +360,17 @@ t.test(
     t.match(failure(t, yaml('compress_types: text\n')), { code: 'ERR_CONFIG_VALUE', message: /media types.*"text"/ });
   },
 );
+
+t.test('control_allowed_origins: none, or those of a list; not all', async (t) => {
+  t.strictSame(load(t, {}).config.controlAllowedOrigins, []);
+  const { config: listed } = load(t, yaml('control_allowed_origins: https://ops.example, https://*.b.example\n'));
+  t.strictSame(listed.controlAllowedOrigins, ['https://ops.example', 'https://*.b.example']);
+  for (const text of ["'*'", "'https://ops.example, *'"]) {
+    const refused = failure(t, yaml(`control_allowed_origins: ${text}\n`));
+    t.match(refused, { code: 'ERR_CONFIG_VALUE', message: /every web page .* name the origins/ });
+  }
+  t.match(failure(t, yaml('control_allowed_origins: ops.example\n')), { message: /"ops.example" is no origin/ });
+});
 
 t.test('aco_origins: all sites, or those of a list; what is no origin is refused by name', async (t) => {
   const origins = (file: Parameters<typeof load>[1]) => load(t, file).config.acoOrigins;

@@ -229,3 +229,12 @@ check('Forwarded', [
     is: { address: LB },
   },
 ]);
+
+t.test('the certificate of a proxy is not that of its client', async (t) => {
+  const trusted = new TrustedProxies({ trustedProxies: [LB], trustedProxyFields: 'auto' });
+  const request = { ...requestOf({ says: '', headers: [], is: { address: '' } }), clientCertificate: 'QUJD' };
+  const behind = trusted.identify({ ...request, headers: ['X-Forwarded-For', '198.51.100.7'] });
+  t.match(behind, { clientAddress: '198.51.100.7', hops: [LB] });
+  t.equal(behind.clientCertificate, undefined);
+  t.equal(trusted.identify(request).clientCertificate, 'QUJD', 'a proxy that speaks for itself');
+});

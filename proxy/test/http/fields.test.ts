@@ -113,6 +113,8 @@ t.test(
       ...[
         'x_forwarded_proto',
         'Connection-Id',
+        'Client-Cert',
+        'client_cert-chain',
         'Meta-User',
         'Content-Bytes-Accepted',
         'Proxy-Authorization',

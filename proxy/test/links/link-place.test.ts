@@ -415,3 +415,13 @@ t.test(
     t.pass();
   },
 );
+
+t.test('a route that asks clients for certificates is reached by links of its own only', async (t) => {
+  const lines = ['*,path_beg=/app 10.0.0.1:80', 'private.example,client_cert=require 10.0.0.2:80'];
+  const table = tableOf(...lines, '*,path_beg=/vault,client_cert=require 10.0.0.3:80');
+  for (const link of ['http://private.example/x', 'https://site.example/vault/x', 'http://private.example/'])
+    t.equal(lead(table, link), 'nowhere', link);
+  const own = tableOf('*,path_beg=/app,client_cert=require 10.0.0.1:80', '* 10.0.0.2:80');
+  t.equal(lead(own, '/app/next'), 'route 10.0.0.1:80 /app/next');
+  t.equal(lead(own, 'https://site.example/other'), 'route 10.0.0.2:80 /other');
+});

@@ -403,6 +403,69 @@ section('original headers', [
   },
 ]);
 
+const ours = { ownsClientCert: true };
+const CERT = 'QUJD';
+
+section('the certificate of the client (RFC 9440)', [
+  {
+    says: 'where clients are asked for none, fields of that name pass',
+    headers: ['Client-Cert', ':x:', 'Client-Cert-Chain', ':y:'],
+    request: { clientCertificate: CERT },
+    gets: ['Client-Cert', ':x:', 'Client-Cert-Chain', ':y:'],
+  },
+  {
+    says: 'it is a byte sequence, and replaces what the client says',
+    headers: ['client-cert', ':x:', 'A', '1', 'Client-Cert', ':y:', 'Client-Cert-Chain', ':z:'],
+    request: { clientCertificate: CERT },
+    rules: ours,
+    gets: ['A', '1', 'Client-Cert', ':QUJD:'],
+  },
+  {
+    says: 'a client without one cannot say that it has one, in any spelling',
+    headers: [
+      'CLIENT-CERT',
+      'x',
+      'Client_Cert',
+      'x',
+      'client.cert-chain',
+      'x',
+      'Client-Certs',
+      '1',
+      'X-Client-Cert',
+      '2',
+    ],
+    rules: ours,
+    gets: ['Client-Certs', '1', 'X-Client-Cert', '2'],
+  },
+  {
+    says: 'nor by orig_headers, which marks only what is kept',
+    headers: ['Client-Cert', 'x', 'A', '1'],
+    request: { origHeaders: true, clientCertificate: CERT },
+    rules: ours,
+    gets: ['A', '1', 'eb9bf0f5-A', '1', 'Client-Cert', ':QUJD:'],
+  },
+  {
+    says: 'a name in Connection does not take it off',
+    headers: ['Connection', 'Client-Cert'],
+    request: { clientCertificate: CERT },
+    rules: ours,
+    gets: ['Client-Cert', ':QUJD:'],
+  },
+  {
+    says: 'a route may set or remove the field',
+    request: { clientCertificate: CERT, routeHeaders: [['Client-Cert', '']] },
+    rules: ours,
+    gets: [],
+  },
+  {
+    says: 'a trusted proxy speaks for its own clients',
+    headers: ['Client-Cert', ':x:'],
+    request: { trusted: true, speaksGrip: false, clientCertificate: CERT },
+    rules: ours,
+    gets: ['Client-Cert', ':x:'],
+  },
+]);
+
 t.test('everything at once comes in the documented order', async (t) => {
   const made = requestHeaders(
     {

@@ -3,6 +3,7 @@
  * the format of the file. Some complete a value: an address without brackets, ports moved by `port_offset`.
  */
 import { isIPv6 } from 'node:net';
+import { isCurveKey } from '@holdfast/control-api';
 import type { ConfigErrorCode, ConfigProblem } from '../../errors.js';
 import { availableCodings } from '../../http/codings.js';
 import { legibleValue } from '../../runtime/legible.js';
@@ -36,6 +37,8 @@ export function checkCombinations(draft: Draft, found: Findings): void {
   checkRedis(draft, found);
   checkOrigins(draft, found);
   checkCompression(draft, found);
+  checkCurve(draft, found);
+  checkTls(draft, found);
   checkEdge(draft, found);
   if (found.format === 'pushpin' && draft.logFormat === 'auto') draft.logFormat = 'text';
 }
@@ -53,6 +56,9 @@ function checkControl(draft: Draft, found: Findings): void {
     warnings.push('push_in_http_port is not set: the control API is disabled');
   const host = draft.pushInHttpAddr.replace(/^\[(.*)\]$/, '$1');
   draft.pushInHttpAddr = host === '*' ? '0.0.0.0' : host;
+  const clientCa = given.get('push_in_client_ca');
+  if (clientCa !== undefined && draft.pushInHttpsPort === -1)
+    found.fail('ERR_CONFIG_CONFLICT', clientCa, 'certificates of publishers need TLS: set push_in_https_port');
   const addr = given.get('push_in_http_addr');
   const hasKeys = draft.controlKeysFile !== undefined || draft.controlKey !== undefined;
   const auth = given.get('admin_auth');
@@ -60,7 +66,7 @@ function checkControl(draft: Draft, found: Findings): void {
     found.fail('ERR_CONFIG_CONFLICT', auth, 'there are no keys to ask for: set control_keys_file or control_key');
   const oneKey = given.get('control_key') ?? given.get('control_key_file');
   if (draft.controlKey === '' && oneKey !== undefined) found.fail('ERR_CONFIG_KEY', oneKey, 'it is empty');
-  if (draft.pushInHttpPort === -1 || draft.pushInHttpAllowPublic || hasKeys || addr === undefined) return;
+  if (!isControlOpen(draft) || draft.pushInHttpAllowPublic || hasKeys || addr === undefined) return;
   if (isLoopback(draft.pushInHttpAddr)) return;
   const reason = `everybody who can reach ${draft.pushInHttpAddr} could publish without authentication`;
   // A file written for Pushpin goes on working; the start says so (exposure.ts).
@@ -71,6 +77,14 @@ function checkControl(draft: Draft, found: Findings): void {
       addr,
       `${reason}; set keys (control_keys_file or control_key), bind a loopback address, or set push_in_http_allow_public to true`,
     );
+}
+
+/** Whether the control API has a port at which nobody has to say who asks. */
+export function isControlOpen(
+  options: Pick<Options, 'pushInHttpPort' | 'pushInHttpsPort' | 'pushInClientCa'>,
+): boolean {
+  const { pushInHttpPort, pushInHttpsPort, pushInClientCa } = options;
+  return pushInHttpPort !== -1 || (pushInHttpsPort !== -1 && pushInClientCa === undefined);
 }
 
 function checkRedis(draft: Draft, found: Findings): void {
@@ -86,13 +100,18 @@ function checkRedis(draft: Draft, found: Findings): void {
     found.fail('ERR_CONFIG_CONFLICT', alone, 'redis_tls_cert and redis_tls_key must be given together');
 }
 
-function checkOrigins({ acoOrigins }: Draft, found: Findings): void {
-  const given = found.given.get('aco_origins');
-  if (given === undefined) return;
-  try {
-    new AllowedOrigins(acoOrigins);
-  } catch (error) {
-    found.fail('ERR_CONFIG_VALUE', given, (error as Error).message);
+function checkOrigins({ acoOrigins, controlAllowedOrigins }: Draft, found: Findings): void {
+  const lists = { aco_origins: acoOrigins, control_allowed_origins: controlAllowedOrigins };
+  for (const [key, origins] of Object.entries(lists)) {
+    const given = found.given.get(key);
+    if (given === undefined) continue;
+    try {
+      const list = new AllowedOrigins(origins);
+      if (list.isAny && key === 'control_allowed_origins')
+        throw new Error('* would let every web page publish: name the origins');
+    } catch (error) {
+      found.fail('ERR_CONFIG_VALUE', given, (error as Error).message);
+    }
   }
 }
 
@@ -109,6 +128,43 @@ function checkCompression({ compress, compressTypes }: Draft, found: Findings): 
   const type = compressTypes.find((pattern) => !MEDIA_TYPE.test(pattern));
   if (type !== undefined && types !== undefined)
     found.fail('ERR_CONFIG_VALUE', types, `expected media types such as text/*, got ${legibleValue(type)}`);
+}
+
+/** No text of these is shown: one may be a secret key in the wrong place. */
+function checkCurve(draft: Draft, found: Findings): void {
+  const { zmqCurveSecretKey: secret, zmqCurveClientKeys: clients, zmqCurveClientKeysFile: file } = draft;
+  const { given } = found;
+  const fail = (key: string, why: string, code: ConfigErrorCode = 'ERR_CONFIG_VALUE') => {
+    const at = given.get(key) ?? given.get(`${key}_file`);
+    if (at !== undefined) found.fail(code, at, why);
+  };
+  const form = 'expected keys of 40 characters, as holdfast curve-keys makes them';
+  if (secret !== undefined && !isCurveKey(secret)) fail('zmq_curve_secret_key', form);
+  if (!clients.every(isCurveKey)) fail('zmq_curve_client_keys', form);
+  const publisher = draft.zmqCurvePublisherKey;
+  if (publisher !== undefined && !isCurveKey(publisher)) fail('zmq_curve_publisher_key', form);
+  if (secret !== undefined && clients.length === 0 && file === undefined)
+    fail(
+      'zmq_curve_secret_key',
+      'nobody could connect: set zmq_curve_client_keys or zmq_curve_client_keys_file',
+      'ERR_CONFIG_CONFLICT',
+    );
+  if (secret !== undefined) return;
+  const without = 'there is no CURVE without zmq_curve_secret_key';
+  if (clients.length > 0) fail('zmq_curve_client_keys', without, 'ERR_CONFIG_CONFLICT');
+  if (file !== undefined) fail('zmq_curve_client_keys_file', without, 'ERR_CONFIG_CONFLICT');
+  if (publisher !== undefined) fail('zmq_curve_publisher_key', without, 'ERR_CONFIG_CONFLICT');
+}
+
+/** Refuses what the listeners of the uws edge could not keep, rather than to speak what is not wanted. */
+function checkTls({ edge, httpsPorts, tlsMinVersion, tlsCiphers = '' }: Draft, found: Findings): void {
+  if (edge !== 'uws' || httpsPorts.length === 0) return;
+  const version = found.given.get('tls_min_version');
+  if (tlsMinVersion === '1.3' && version !== undefined)
+    found.fail('ERR_CONFIG_CONFLICT', version, 'edge uws cannot refuse TLS 1.2 on https_ports: use edge: node');
+  const ciphers = found.given.get('tls_ciphers');
+  if (/(?:^|[:, ])TLS_/.test(tlsCiphers) && ciphers !== undefined)
+    found.fail('ERR_CONFIG_CONFLICT', ciphers, 'edge uws cannot choose among the suites of TLS 1.3: use edge: node');
 }
 
 /**
@@ -135,9 +191,9 @@ function checkEdge(draft: Draft, found: Findings): void {
 
 function checkPorts(draft: Draft, found: Findings): void {
   movePorts(draft, found);
-  const { httpPort, httpsPorts, localPorts, adminPort, pushInHttpAddr, pushInHttpPort } = draft;
+  const { httpPort, httpsPorts, localPorts, adminPort, pushInHttpAddr, pushInHttpPort, pushInHttpsPort } = draft;
   const ports = [...httpPort, ...httpsPorts, ...(adminPort ?? [])].map(({ port }) => port);
-  const over = [...ports, pushInHttpPort].find((port) => port > 65_535);
+  const over = [...ports, pushInHttpPort, pushInHttpsPort].find((port) => port > 65_535);
   if (over !== undefined)
     found.problems.push({
       code: 'ERR_CONFIG_CONFLICT',
@@ -150,6 +206,7 @@ function checkPorts(draft: Draft, found: Findings): void {
     ...all('http_port', httpPort),
     ...all('https_ports', httpsPorts),
     ...all('push_in_http_port', [{ host: pushInHttpAddr, port: pushInHttpPort }]),
+    ...all('push_in_https_port', [{ host: pushInHttpAddr, port: pushInHttpsPort }]),
     ...all('admin_port', adminPort),
     ...Object.entries(specs).flatMap(([option, spec = '']) => {
       const listen = listenOfSpec(spec);
@@ -176,6 +233,7 @@ function movePorts(draft: Draft, { given }: Findings): void {
   const moveSpec = (spec: string) => spec.replace(/^(tcp:\/\/.*:)(\d+)$/, (_, head, port) => head + move(Number(port)));
   if (!isFlag('http_port')) draft.httpPort = moveAll(draft.httpPort);
   if (!isFlag('https_ports')) draft.httpsPorts = moveAll(draft.httpsPorts);
+  if (!isFlag('push_in_https_port')) draft.pushInHttpsPort = move(draft.pushInHttpsPort);
   if (!isFlag('push_in_http_port')) draft.pushInHttpPort = move(draft.pushInHttpPort);
   if (draft.adminPort !== undefined && !isFlag('admin_port')) draft.adminPort = moveAll(draft.adminPort);
   if (draft.pushInSpec !== undefined && !isFlag('push_in_spec')) draft.pushInSpec = moveSpec(draft.pushInSpec);

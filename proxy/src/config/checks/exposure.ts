@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Config } from '../config.js';
 import { hasKeys } from '../files/keys-file.js';
 import { isLoopback } from '../types/listen.js';
+import { isControlOpen } from './combinations.js';
 
 /** One warning: constant words, and what they are about. */
 export interface Exposure {
@@ -20,6 +21,9 @@ const MAX_NAMED = 10;
 /** Permission of users who are neither the owner nor in the group: group permission is how services are let read a key. */
 const OTHERS = 0o006;
 
+/** The same for files without a secret. */
+const OTHERS_WRITE = 0o002;
+
 /** The warnings. `keyFiles` are those that routes name: for signing, and for TLS to origins. Reads the modes of files. */
 export function exposuresOf(
   config: Config,
@@ -35,6 +39,11 @@ export function exposuresOf(
       ...tlsKeys(config),
       ...keyFiles.tls,
     ]),
+    ...openFiles(
+      'a file that says who may connect can be written by other users of this machine',
+      [config.zmqCurveClientKeysFile, config.pushInClientCa, config.tlsClientCa].filter((file) => file !== undefined),
+      OTHERS_WRITE,
+    ),
     ...publicControl(config),
     ...publicSockets(config),
   ];
@@ -47,25 +56,39 @@ function knownKey({ sigKey }: Config): Exposure[] {
 }
 
 function publicControl(config: Config): Exposure[] {
-  const { pushInHttpAddr: host, pushInHttpPort: port } = config;
-  if (port === -1 || isLoopback(host) || hasKeys(config)) return [];
+  const { pushInHttpAddr: host, pushInHttpPort, pushInHttpsPort } = config;
+  if (!isControlOpen(config) || isLoopback(host) || hasKeys(config)) return [];
+  const port = pushInHttpPort === -1 ? pushInHttpsPort : pushInHttpPort;
   const message =
     'the control API is on a public address: everybody who can reach it can publish without authentication; keys (control_keys_file, control_key) keep others out';
   return [{ message, fields: { option: 'push_in_http_addr', host, port } }];
 }
 
+/** With CURVE only clients with a key get in, and nobody else reads or forges what passes. */
 function publicSockets(config: Config): Exposure[] {
+  const { pushInSubConnect, pushInSubSpecs = [], zmqCurveSecretKey, zmqCurvePublisherKey } = config;
   const bound = {
     push_in_spec: config.pushInSpec,
-    push_in_sub_specs: config.pushInSubConnect ? undefined : config.pushInSubSpecs?.[0],
+    push_in_sub_specs: pushInSubConnect ? undefined : pushInSubSpecs[0],
     command_spec: config.commandSpec,
     stats_spec: config.statsSpec,
   };
   const open = Object.entries(bound).filter(([, spec]) => spec !== undefined && isPublic(spec));
-  if (open.length === 0) return [];
-  const message =
-    'a ZeroMQ socket is on a public address: everybody who can reach it can use it without authentication';
-  return [{ message, fields: { sockets: Object.fromEntries(open) } }];
+  const distant = pushInSubConnect ? pushInSubSpecs.filter(isPublic) : [];
+  const warnings: Exposure[] = [];
+  if (open.length > 0 && zmqCurveSecretKey === undefined)
+    warnings.push({
+      message:
+        'a ZeroMQ socket is on a public address without CURVE: everybody who can reach it can use it without authentication',
+      fields: { sockets: Object.fromEntries(open) },
+    });
+  if (distant.length > 0 && zmqCurvePublisherKey === undefined)
+    warnings.push({
+      message:
+        'a ZeroMQ socket connects to another machine without CURVE: everybody on the way can read and forge items',
+      fields: { sockets: { push_in_sub_specs: distant.join(',') } },
+    });
+  return warnings;
 }
 
 /** Files have modes; `lo` is the name of the interface. */
@@ -74,9 +97,9 @@ function isPublic(spec: string): boolean {
   return host !== undefined && host !== 'lo' && !isLoopback(host.replace(/^\[(.*)\]$/, '$1'));
 }
 
-function tlsKeys({ httpsPorts, tlsCertsDir, redisUrl, redisTlsKey }: Config): string[] {
+function tlsKeys({ httpsPorts, pushInHttpsPort, tlsCertsDir, redisUrl, redisTlsKey }: Config): string[] {
   const own = redisUrl === undefined || redisTlsKey === undefined ? [] : [redisTlsKey];
-  if (httpsPorts.length === 0) return own;
+  if (httpsPorts.length === 0 && pushInHttpsPort === -1) return own;
   try {
     const names = readdirSync(tlsCertsDir).filter((name) => name.endsWith('.key'));
     return [...own, ...names.map((name) => join(tlsCertsDir, name))];
@@ -85,10 +108,10 @@ function tlsKeys({ httpsPorts, tlsCertsDir, redisUrl, redisTlsKey }: Config): st
   }
 }
 
-function openFiles(message: string, paths: readonly string[]): Exposure[] {
+function openFiles(message: string, paths: readonly string[], permission = OTHERS): Exposure[] {
   const open = [...new Set(paths)].filter((path) => {
     const stats = statSync(path, { throwIfNoEntry: false });
-    return stats?.isFile() === true && (stats.mode & OTHERS) !== 0;
+    return stats?.isFile() === true && (stats.mode & permission) !== 0;
   });
   if (open.length === 0) return [];
   const more = open.length - MAX_NAMED;

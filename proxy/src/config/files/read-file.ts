@@ -22,7 +22,7 @@ export const SECRET_FILE_MAX = 64 * 1024;
 /**
  * Bytes of a file with certificates; all authorities that a system trusts come to some hundred thousand.
  *
- * @limit {MiB} of a file with certificates for Redis
+ * @limit {MiB} of a file with certificates: of authorities, or for Redis
  * @over refused
  */
 export const PEM_FILE_MAX = 4 * 1024 * 1024;

@@ -33,6 +33,39 @@ export const clientOptions = [
     },
   },
   {
+    key: 'tls_min_version',
+    group: 'Clients',
+    type: 'enum',
+    values: ['1.2', '1.3'],
+    default: '1.2',
+    doc: 'Oldest version of TLS that the listeners with TLS speak, those of the control API too.',
+    uws: {
+      effect: 'other',
+      doc: '`1.3` on `https_ports` is refused at the start, for the library cannot do without 1.2',
+    },
+  },
+  {
+    key: 'tls_ciphers',
+    group: 'Clients',
+    type: 'string',
+    doc: "Cipher suites that the listeners with TLS take, in OpenSSL's form. Those of TLS 1.3 stay as they are unless some of them are named.",
+    uws: {
+      effect: 'other',
+      doc: 'names of suites of TLS 1.3 are refused at the start',
+    },
+  },
+  {
+    key: 'tls_client_ca',
+    group: 'Clients',
+    type: 'path',
+    base: 'config',
+    doc: 'File of the authorities, in PEM, that sign certificates of clients: clients on `https_ports` are asked for one, and a certificate that does not count is refused. Routes with `client_cert=require` take no others; origins get it as `Client-Cert` (RFC 9440), which no client can send itself then. The file is read again when it changes.',
+    uws: {
+      effect: 'other',
+      doc: 'a change of the file is seen within 10 s, but for clients of the default certificate only by a restart',
+    },
+  },
+  {
     key: 'local_ports',
     group: 'Clients',
     type: 'sockets',

@@ -25,6 +25,22 @@ export const controlOptions = [
     doc: 'Port of the control API; -1 disables it, 0 lets the system choose.',
   },
   {
+    key: 'push_in_https_port',
+    group,
+    type: 'int',
+    default: -1,
+    min: -1,
+    max: 65_535,
+    doc: 'Port of the control API with TLS, on `push_in_http_addr` too; -1 disables it. Its certificates are in `tls_certs_dir`, as for `https_ports`.',
+  },
+  {
+    key: 'push_in_client_ca',
+    group,
+    type: 'path',
+    base: 'config',
+    doc: 'File of the authorities, in PEM, that sign certificates of publishers: on `push_in_https_port` clients without such a certificate are turned away (mutual TLS). It is read again when it changes.',
+  },
+  {
     key: 'push_in_http_allow_public',
     group,
     type: 'bool',
@@ -49,7 +65,14 @@ export const controlOptions = [
     group,
     type: 'list',
     default: '',
-    doc: 'Host names under which the control API and the admin listeners are reached. On a loopback address they are taken beside `localhost` and loopback addresses, and no others; without them any name without a dot is. Elsewhere every name is taken unless names are listed here; then it is these, `localhost` and any IP address.',
+    doc: 'Host names under which the control API and the admin listeners are reached, beside `localhost` and IP addresses; requests for others are refused. As long as none are listed, programs, but not browsers, are served by any name, on a loopback address by one without a dot.',
+  },
+  {
+    key: 'control_allowed_origins',
+    group,
+    type: 'list',
+    default: '',
+    doc: 'Origins of web pages, such as `https://ops.example` or `https://*.ops.example`, that may use the control API and the admin listeners from scripts. Pages of all others are refused; `*` is not taken.',
   },
   /**
    * @limit {} bytes of a request head on the control API
@@ -121,6 +144,32 @@ export const controlOptions = [
     type: 'string',
     pushpin: ['handler.command_spec'],
     doc: 'ZeroMQ command socket, for example `tcp://127.0.0.1:5563`.',
+  },
+  {
+    key: 'zmq_curve_secret_key',
+    group,
+    type: 'secret',
+    doc: 'Secret key of this node for CURVE, 40 characters as `holdfast curve-keys` makes them. With it all ZeroMQ sockets on TCP are encrypted, and only the clients of `zmq_curve_client_keys` and `zmq_curve_client_keys_file` may connect.',
+  },
+  {
+    key: 'zmq_curve_client_keys',
+    group,
+    type: 'list',
+    default: '',
+    doc: 'Public keys of the clients that may connect to ZeroMQ sockets with CURVE.',
+  },
+  {
+    key: 'zmq_curve_client_keys_file',
+    group,
+    type: 'path',
+    base: 'config',
+    doc: 'File of further such keys, one on each line, with a name behind it for the log. It is read again when it changes.',
+  },
+  {
+    key: 'zmq_curve_publisher_key',
+    group,
+    type: 'string',
+    doc: 'Public key of the publishers that `push_in_sub_specs` connects to with `push_in_sub_connect`. Without it that socket has no CURVE.',
   },
   {
     key: 'ipc_file_mode',

@@ -1,9 +1,8 @@
 /** The `node` edge: node's HTTP servers, and the path from a parsed head to the `EdgeHandler`. */
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
-import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import { type AddressInfo, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { type Containment, uncontained } from '@holdfast/control-api';
+import { uncontained } from '@holdfast/control-api';
 import type { Options } from '../../config/table.js';
 import { saysTrailers } from '../../http/fields.js';
 import type { Descriptors } from '../../runtime/descriptors.js';
@@ -32,8 +31,10 @@ import {
   type Refusal,
   type Target,
 } from '../request-check.js';
-import type { KeyPair, TlsCertificates } from '../tls-certificates.js';
+import type { TlsCertificates } from '../tls-certificates.js';
+import { createTlsServer } from '../tls-server.js';
 import { answerMalformed } from './answer.js';
+import { clientCertificate } from './client-certificate.js';
 import { ignoreError, NodeConnection } from './connection.js';
 import { ProxiedConnections } from './proxied-connections.js';
 import { addressOf, headOf, NodeHandshake, parserRefusal, plainAddress, plainHead, readBody } from './request.js';
@@ -88,6 +89,10 @@ export class NodeEdge implements Edge {
     this.#responseDeps = { flushes: new FlushQueue(), direct, writes, faults };
   }
 
+  get #asksClients(): boolean {
+    return this.#options.certificates.policy.asksClients;
+  }
+
   get connections(): number {
     return this.#connections.size;
   }
@@ -125,9 +130,17 @@ export class NodeEdge implements Edge {
 
   #createTls(): Server {
     const { faults } = this.#responseDeps;
-    return createTls(this.#options, faults, (socket) => {
-      this.#tlsSockets.add(socket);
-      socket.once('close', () => this.#tlsSockets.delete(socket));
+    const { certificates, clientHeaderTimeout } = this.#options;
+    return createTlsServer({
+      options: { ...serverOptions(this.#options), handshakeTimeout: clientHeaderTimeout },
+      certificates,
+      // A route decides whether it needs a certificate.
+      requiresClients: false,
+      faults,
+      onSocket: (socket) => {
+        this.#tlsSockets.add(socket);
+        socket.once('close', () => this.#tlsSockets.delete(socket));
+      },
     });
   }
 
@@ -284,6 +297,7 @@ export class NodeEdge implements Edge {
       headers: message.rawHeaders,
       secure: secure || NodeConnection.of(message.socket)?.proxiedClient?.secure === true,
       clientAddress: addressOf(message.socket),
+      clientCertificate: this.#asksClients ? clientCertificate(message.socket) : undefined,
       body,
       takesTrailers: version === '1.1' && saysTrailers(message.rawHeaders),
     };
@@ -315,33 +329,6 @@ export class NodeEdge implements Edge {
 function socketOf([first, second]: readonly unknown[]): Socket {
   if (first instanceof Socket) return first;
   return second instanceof Socket ? second : (first as IncomingMessage).socket;
-}
-
-/** A server with TLS, which looks up a certificate for each client. `onSocket` gets each connection before its handshake. */
-function createTls(options: NodeEdgeOptions, faults: Containment, onSocket: (socket: Socket) => void): Server {
-  const { certificates, clientHeaderTimeout } = options;
-  const server: TlsServer = createTlsServer({
-    ...serverOptions(options),
-    handshakeTimeout: clientHeaderTimeout,
-    SNICallback: (name, done) => {
-      let context: KeyPair['context'] | undefined;
-      faults.run('client', () => {
-        context = certificates.find(name, portOf(server))?.context;
-      });
-      done(null, context);
-    },
-  });
-  // Clients without SNI get the server's own certificate: refreshed here, ahead of node's listener that starts the
-  // handshake.
-  let current: KeyPair | undefined;
-  server.prependListener('connection', (socket: Socket) => {
-    onSocket(socket);
-    const pair = certificates.default(portOf(server));
-    if (pair === undefined || pair === current) return;
-    current = pair;
-    server.setSecureContext({ cert: pair.cert, key: pair.key });
-  });
-  return server;
 }
 
 /** The limits that node itself keeps. */
@@ -388,9 +375,4 @@ function keepReserve(server: Server, descriptors: Descriptors, events: EdgeEvent
     socket.destroy();
     events.descriptorsShort();
   });
-}
-
-function portOf(server: Server): number {
-  const address = server.address();
-  return address !== null && typeof address === 'object' ? address.port : 0;
 }

@@ -4,6 +4,7 @@ import { EdgeError } from '../../errors.js';
 import type { Clock, Timer } from '../../runtime/clock.js';
 import type { KeyPair, TlsCertificates } from '../tls-certificates.js';
 import { isServerName } from '../tls-certificates.js';
+import { suitesIn, type TlsPolicy } from '../tls-policy.js';
 import type { UwsCertificate, UwsLibrary } from './library.js';
 import type { UwsListener } from './listener.js';
 
@@ -28,9 +29,11 @@ const LABELS_MAX = 10;
 
 const isWildcard = ({ base }: KeyPair): boolean => base.startsWith('_.');
 
-const filesOf = ({ certFile, keyFile }: KeyPair): UwsCertificate => ({
+const filesOf = ({ certFile, keyFile }: KeyPair, { rules }: TlsPolicy): UwsCertificate => ({
   cert_file_name: certFile,
   key_file_name: keyFile,
+  ...(rules.clientCa !== undefined && { ca_file_name: rules.clientCa }),
+  ...(rules.ciphers !== undefined && { ssl_ciphers: suitesIn(rules.ciphers).join(':') }),
 });
 
 /**
@@ -39,7 +42,7 @@ const filesOf = ({ certFile, keyFile }: KeyPair): UwsCertificate => ({
  */
 export function defaultFiles(certificates: TlsCertificates, port: number): UwsCertificate {
   const pair = certificates.default(port);
-  return pair === undefined ? {} : filesOf(pair);
+  return pair === undefined ? {} : filesOf(pair, certificates.policy);
 }
 
 /**
@@ -95,7 +98,7 @@ export class UwsCertificates {
 
   #use(name: string, pair: KeyPair): void {
     const { app } = this.#listener;
-    app.addServerName(name, filesOf(pair));
+    app.addServerName(name, filesOf(pair, this.#certificates.policy));
     app.domain(name);
     this.#listener.route();
     this.#known.set(name, pair);

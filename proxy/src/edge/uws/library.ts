@@ -38,6 +38,8 @@ export interface UwsAnswer {
   onData(run: (chunk: ArrayBuffer, isLast: boolean) => void): this;
   pause(): void;
   resume(): void;
+  /** The certificate that the client has shown, in PEM; empty without one. Of TLS listeners only. */
+  getX509Certificate?(): string;
   /** 4 or 16 bytes; none on a unix socket. */
   getRemoteAddress(): ArrayBuffer;
   /** What the connection has said by the PROXY protocol, which the library reads from everybody; empty where it has not. */
@@ -97,6 +99,10 @@ export interface UwsApp {
 export interface UwsCertificate {
   readonly cert_file_name?: string;
   readonly key_file_name?: string;
+  /** Clients are asked for a certificate of these authorities; without one they get in, with another they do not. */
+  readonly ca_file_name?: string;
+  /** Of TLS 1.2. */
+  readonly ssl_ciphers?: string;
 }
 
 /** The library. */

@@ -200,11 +200,14 @@ export class UwsListener implements UwsResponseDeps {
     }
     if (context !== undefined) {
       const offer = { headers, key: headerValue(headers, 'sec-websocket-key') ?? '', context };
-      this.#handler.onWebSocket(this.#read(head, target, undefined), new UwsHandshake(response, offer, this.#sockets));
+      this.#handler.onWebSocket(
+        this.#read(head, target, undefined, answer),
+        new UwsHandshake(response, offer, this.#sockets),
+      );
     } else {
       const body = this.#bodyOf(answer, headers, response);
       response.body = body;
-      this.#handler.onRequest(this.#read(head, target, body), response);
+      this.#handler.onRequest(this.#read(head, target, body, answer), response);
     }
   }
 
@@ -223,7 +226,8 @@ export class UwsListener implements UwsResponseDeps {
     return new UwsBody(answer, Number(length), this.ticker, response, this.#deps.backlog);
   }
 
-  #read(head: UwsHead, { path, host }: Target, body: UwsBody | undefined): ClientRequest {
+  #read(head: UwsHead, { path, host }: Target, body: UwsBody | undefined, answer: UwsAnswer): ClientRequest {
+    const asks = this.secure && this.#options.certificates.policy.asksClients;
     return {
       id: this.#deps.nextId(),
       method: head.method,
@@ -233,9 +237,18 @@ export class UwsListener implements UwsResponseDeps {
       headers: head.headers,
       secure: this.secure,
       clientAddress: head.clientAddress,
+      clientCertificate: asks ? certificateOf(answer) : undefined,
       body,
     };
   }
+}
+
+/** The bytes of the certificate in base64: what stands between the lines of PEM. The library has verified it. */
+function certificateOf(answer: UwsAnswer): string | undefined {
+  const pem = answer.getX509Certificate?.() ?? '';
+  return /^-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----\s*$/
+    .exec(pem)?.[1]
+    ?.replace(/\s/g, '');
 }
 
 function shapeOf({ method }: UwsHead, connection: readonly string[], asks: boolean, isRefusal: boolean): AnswerShape {

@@ -32,6 +32,9 @@ t.test('a public control port, allowed or not listening', async (t) => {
   const open = `${QUIET}push_in_http_addr: 0.0.0.0\npush_in_http_allow_public: true\n`;
   t.match(warningsOf(t, yaml(open)), [/^the control API is on a public address.*"host":"0\.0\.0\.0","port":5561/]);
   t.strictSame(warningsOf(t, yaml(`${open}push_in_http_port: -1\n`)), []);
+  const secure = `${open}push_in_http_port: -1\npush_in_https_port: 5562\n`;
+  t.match(warningsOf(t, yaml(secure)), [/"port":5562/], 'TLS alone asks nobody who he is');
+  t.strictSame(warningsOf(t, yaml(`${secure}push_in_client_ca: ca.pem\n`)), []);
   t.strictSame(warningsOf(t, yaml(`${open}control_key: a-key-of-the-test-0123\n`)), [], 'with keys');
   for (const host of ['127.0.0.1', '127.0.0.9', '"[::1]"', 'localhost'])
     t.strictSame(warningsOf(t, yaml(`${QUIET}push_in_http_addr: ${host}\n`)), [], host);
@@ -45,11 +48,19 @@ t.test('ZeroMQ sockets that are bound to public addresses, in one warning', asyn
   for (const key of ['push_in_spec', 'push_in_sub_specs', 'command_spec', 'stats_spec']) t.match(warning, key);
   const own = 'push_in_spec: tcp://127.0.0.1:5560\ncommand_spec: ipc:///run/x\nstats_spec: tcp://[::1]:1\n';
   t.strictSame(warningsOf(t, yaml(QUIET + own)), []);
-  t.strictSame(
-    warningsOf(t, yaml(`${QUIET}push_in_sub_specs: tcp://10.0.0.1:5562\npush_in_sub_connect: true\n`)),
-    [],
-    'it connects',
+  const connects = `${QUIET}push_in_sub_specs: tcp://10.0.0.1:5562\npush_in_sub_connect: true\n`;
+  t.match(warningsOf(t, yaml(connects)), [/^a ZeroMQ socket connects to another machine without CURVE.*10\.0\.0\.1/]);
+  const key = 'JTKVSB%%)wK0E.X)V>+}o?pNmC{O&4W4b!Ni{Lh6';
+  const curve = `zmq_curve_secret_key: '${key}'\nzmq_curve_client_keys: '${key}'\n`;
+  t.strictSame(warningsOf(t, yaml(QUIET + specs + curve)), []);
+  t.match(
+    warningsOf(t, yaml(connects + curve)),
+    [/connects to another machine without CURVE/],
+    'in its role it has none',
   );
+  t.strictSame(warningsOf(t, yaml(`${connects}${curve}zmq_curve_publisher_key: '${key}'\n`)), []);
+  const loop = 'push_in_sub_specs: tcp://127.0.0.1:5562\npush_in_sub_connect: true\n';
+  t.strictSame(warningsOf(t, yaml(QUIET + loop)), []);
   t.strictSame(warningsOf(t, yaml(`${QUIET}push_in_spec: tcp://lo:5560\n`)), []);
 });
 
@@ -95,4 +106,18 @@ t.test('TLS key files that others can read: those of the directory, of Redis and
 
 t.test('files and directories that are not there are not its business', async (t) => {
   t.strictSame(warningsOf(t, yaml(`${QUIET}https_ports: 443\ntls_certs_dir: none\n`)), []);
+});
+
+t.test('files that say who may connect: others may read them, but not write', async (t) => {
+  const key = 'JTKVSB%%)wK0E.X)V>+}o?pNmC{O&4W4b!Ni{Lh6';
+  const text = `${QUIET}zmq_curve_secret_key_file: secret.key\nzmq_curve_client_keys_file: clients\ntls_client_ca: ca.pem\n`;
+  const files = { 'c.yaml': text, 'secret.key': key, clients: '', 'ca.pem': '' };
+  const open = (mode: number, secret = 0o600) =>
+    warningsOf(t, { files, argv: ['--config', 'c.yaml'] }, (dir) => {
+      for (const name of ['clients', 'ca.pem']) chmodSync(join(dir, name), mode);
+      chmodSync(join(dir, 'secret.key'), secret);
+    });
+  t.strictSame(open(0o644), []);
+  t.match(open(0o646), [/^a file that says who may connect can be written by other users.*clients.*ca\.pem/]);
+  t.match(open(0o644, 0o644), [/^a file with a key or password can be read or written by other users.*secret\.key/]);
 });

@@ -50,12 +50,12 @@ export class Chromium {
     });
   }
 
-  /** Starts one with a new profile; both go with the test. */
-  static async start(t: Test): Promise<Chromium> {
+  /** Starts one with a new profile, and further flags; both go with the test. */
+  static async start(t: Test, flags: readonly string[] = []): Promise<Chromium> {
     const profile = mkdtempSync(join(tmpdir(), 'holdfast-chromium-'));
     // Helper processes may write for a moment after the browser has gone.
     t.teardown(() => rmSync(profile, { recursive: true, force: true, maxRetries: 10 }));
-    const args = [...FLAGS, `--user-data-dir=${profile}`, 'about:blank'];
+    const args = [...FLAGS, ...flags, `--user-data-dir=${profile}`, 'about:blank'];
     // The places of settings and caches too: nothing of it goes into the home directory.
     const env = { HOME: profile, XDG_CONFIG_HOME: profile, XDG_CACHE_HOME: profile };
     const child = startChild(t, { command: 'chromium', args, env });

@@ -385,10 +385,7 @@ export class ControlServer {
   #failed(error: NodeJS.ErrnoException, socket: Socket): void {
     const answer = answerToParserError(error, this.#options);
     // A connection that timed out without a byte was opened in advance by some pool: nothing has been refused.
-    if (answer === undefined || socket.bytesRead === 0) {
-      socket.destroy();
-      return;
-    }
+    if (answer === undefined || socket.bytesRead === 0) return void socket.destroy();
     if (!socket.writable) return; // already refused, lingering
     const exchange = this.#exchanges.get(socket);
     if (exchange && !exchange.response.writableFinished) {

@@ -84,7 +84,7 @@ function makeRedis(
     clock,
     random: Math.random,
     faults,
-    events: metrics,
+    events: metrics.redis,
     log: log.child('backplane'),
   });
   const { connections } = backplane;

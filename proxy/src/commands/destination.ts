@@ -1,6 +1,6 @@
 /** Where `holdfast publish` publishes to, and where `holdfast tap` asks, and as whom: a GRIP URL or a ZeroMQ spec. */
 import { signGripSig } from '@holdfast/grip';
-import type { PublishFlags } from '../config/command-line.js';
+import type { PublishFlags } from '../config/command-flags.js';
 import { KeyReader } from '../config/files/read-file.js';
 import { PublishError } from '../errors.js';
 

@@ -1,7 +1,8 @@
 /** The `holdfast token` command: it prints a token (JWT) for the control API, signed with a key. */
 import { controlActions, DETAIL_TYPE, isAction } from '@holdfast/control-api';
 import { type JwtKey, readJwtKey } from '@holdfast/grip';
-import { parseTokenLine, type TokenFlags } from '../config/command-line.js';
+import type { TokenFlags } from '../config/command-flags.js';
+import { parseTokenLine } from '../config/command-line.js';
 import { readWhole, SECRET_FILE_MAX, whyUnread } from '../config/files/read-file.js';
 import { parseDuration } from '../config/parse-option.js';
 import { TokenError, userText } from '../errors.js';

@@ -21,6 +21,8 @@ import type { DeliveryEvents } from '../delivery/item-delivery.js';
 import type { ReleaseCause } from '../delivery/sequencer.js';
 import type { EdgeEvents } from '../edge/port.js';
 import type { ReplayEvents } from '../history/replay.js';
+import { ControlRequestCounts } from './control-requests.js';
+import { redisCounts } from './redis-counts.js';
 
 /** The series of one process, or of several together, at one moment: plain data. */
 export type MetricsSnapshot = readonly { readonly name: string; readonly type: string }[];
@@ -55,35 +57,9 @@ export interface CountedRequest {
 /** Classes of status by its first digit; 0 is for clients that went away before an answer. */
 const CLASSES = ['gone', '1xx', '2xx', '3xx', '4xx', '5xx'] as const;
 
-/**
- * Keys of the control API that are counted by their ids; reloads may bring others again and again.
- *
- * @limit {} keys of the control API that metrics tell apart
- * @over counted under `other`
- */
-const MAX_KEY_LABELS = 2_000;
-
-/** What a map has for a key, made where it has nothing. */
-function entryOf<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
-  let value = map.get(key);
-  if (value === undefined) {
-    value = make();
-    map.set(key, value);
-  }
-  return value;
-}
-
 /** The counters of one process. */
 export class Metrics
-  implements
-    SubscriberEvents,
-    DeliveryEvents,
-    IdCacheEvents,
-    PublishEvents,
-    RedisEvents,
-    EdgeEvents,
-    ReplayEvents,
-    FaultEvents
+  implements SubscriberEvents, DeliveryEvents, IdCacheEvents, PublishEvents, EdgeEvents, ReplayEvents, FaultEvents
 {
   readonly #registry = new Registry();
   readonly #prefix: string;
@@ -103,15 +79,12 @@ export class Metrics
   readonly #itemsReleased;
   readonly #itemsAbandoned;
   readonly #gaps;
-  readonly #redisReconnects;
-  readonly #redisHolesFilled;
-  readonly #redisHistoryReads;
-  readonly #redisPublishesRetried;
-  readonly #redisUnreadable;
+  /** What the Redis backplane counts. */
+  readonly redis: RedisEvents;
   readonly #idsForgotten;
   readonly #publishRejected;
   readonly #recovers;
-  readonly #controlRequests = new Map<string, Map<string, Map<ControlResult, number>>>();
+  readonly #controlRequests = new ControlRequestCounts();
   readonly #connectionsRefused;
   readonly #requestsRefused;
   readonly #limited;
@@ -164,28 +137,16 @@ export class Metrics
       'Gaps in channels: items that never reached this node, by reason.',
       'reason',
     );
-    this.#redisReconnects = this.#counter(
-      'redis_reconnects_total',
-      'Lost connections to Redis that came back.',
-      'kind',
-    );
-    this.#redisHolesFilled = this.#counter(
-      'redis_items_recovered_total',
-      'Items that did not come by themselves and were found in the history.',
-    );
-    this.#redisHistoryReads = this.#counter('redis_history_reads_total', 'Parts of histories read from Redis.');
-    this.#redisPublishesRetried = this.#counter(
-      'redis_publishes_retried_total',
-      'Messages sent to Redis once more, since it was not known whether they had arrived.',
-    );
-    this.#redisUnreadable = this.#counter(
-      'redis_unreadable_total',
-      'Messages in Redis that could not be understood, and count as lost.',
-    );
+    this.redis = redisCounts((name, help, ...labels) => this.#counter(name, help, ...labels));
     this.#idsForgotten = this.#counter('ids_forgotten_total', 'Item ids forgotten early, for want of room.');
     this.#published = this.#counter('items_published_total', 'Items taken by the control API.');
     this.#publishRejected = this.#counter('publish_rejected_total', 'Calls that the control API refused.', 'code');
-    this.#controlCounter();
+    this.#collected(
+      'control_requests_total',
+      'Requests of the control API and the admin listener that need a permission, by what, whose key and how they ended.',
+      ['action', 'key', 'result'],
+      () => this.#controlRequests.rows(),
+    );
     this.#recovers = this.#counter('recovers_total', 'Recover calls taken by the control API.');
     this.#connectionsRefused = this.#counter(
       'connections_refused_total',
@@ -261,29 +222,6 @@ export class Metrics
     this.#idsForgotten.inc(count);
   }
 
-  reconnected(kind: 'commands' | 'subscriber'): void {
-    this.#redisReconnects.inc({ kind });
-  }
-
-  /** Counted where it is acted upon: see `itemsLost`. */
-  gap(): void {}
-
-  holeFilled(messages: number): void {
-    this.#redisHolesFilled.inc(messages);
-  }
-
-  historyRead(): void {
-    this.#redisHistoryReads.inc();
-  }
-
-  publishRetried(): void {
-    this.#redisPublishesRetried.inc();
-  }
-
-  unreadable(): void {
-    this.#redisUnreadable.inc();
-  }
-
   itemsLost(reason: GapReason): void {
     this.#gaps.inc({ reason });
   }
@@ -305,11 +243,7 @@ export class Metrics
   }
 
   requested(action: string, key: string, result: ControlResult): void {
-    const keys = this.#controlRequests;
-    const name = keys.has(key) || keys.size < MAX_KEY_LABELS ? key : 'other';
-    const actions = entryOf(keys, name, () => new Map<string, Map<ControlResult, number>>());
-    const results = entryOf(actions, action, () => new Map<ControlResult, number>());
-    results.set(result, (results.get(result) ?? 0) + 1);
+    this.#controlRequests.add(action, key, result);
   }
 
   faultCaught(where: FaultPlace): void {
@@ -396,32 +330,26 @@ export class Metrics
 
   /** A counter of a hot path: plain numbers, by label value, that prom-client is given only when it is scraped. */
   #tally(name: string, help: string, label: string | undefined, counts: Readonly<Record<string, number>>): void {
+    const labelsOf = (value: string) => (label === undefined ? {} : { [label]: value });
+    this.#collected(name, help, label === undefined ? [] : [label], () =>
+      Object.entries(counts).map(([value, count]) => [labelsOf(value), count]),
+    );
+  }
+
+  #collected(
+    name: string,
+    help: string,
+    labelNames: string[],
+    rows: () => Iterable<readonly [labels: Readonly<Record<string, string>>, count: number]>,
+  ): void {
     new Counter({
       name: `${this.#prefix}${name}`,
       help,
-      labelNames: label === undefined ? [] : [label],
+      labelNames,
       registers: [this.#registry],
       collect() {
         this.reset();
-        for (const [value, count] of Object.entries(counts))
-          this.inc(label === undefined ? {} : { [label]: value }, count);
-      },
-    });
-  }
-
-  /** Counted for each publish, so that prom-client is given it only when it is scraped. */
-  #controlCounter(): void {
-    const counts = this.#controlRequests;
-    new Counter({
-      name: `${this.#prefix}control_requests_total`,
-      help: 'Requests of the control API and the admin listener that need a permission, by what, whose key and how they ended.',
-      labelNames: ['action', 'key', 'result'],
-      registers: [this.#registry],
-      collect() {
-        this.reset();
-        for (const [key, actions] of counts)
-          for (const [action, results] of actions)
-            for (const [result, count] of results) this.inc({ action, key, result }, count);
+        for (const [labels, count] of rows()) this.inc(labels, count);
       },
     });
   }

@@ -1,7 +1,7 @@
 import { parseSigKey, verifyGripSig } from '@holdfast/grip';
 import t from 'tap';
 import { destinationOf } from '../../dist/commands/destination.js';
-import type { PublishFlags } from '../../dist/config/command-line.js';
+import type { PublishFlags } from '../../dist/config/command-flags.js';
 
 const NOW = 1_700_000_000;
 

@@ -1,7 +1,7 @@
 import { decodeTnetstring, encodeTnetstring, parseItem } from '@holdfast/grip';
 import t from 'tap';
 import { buildItem, type Content } from '../../dist/commands/publish.js';
-import type { PublishFlags } from '../../dist/config/command-line.js';
+import type { PublishFlags } from '../../dist/config/command-flags.js';
 
 const typed = (text: string): Content => ({ bytes: Buffer.from(text), verbatim: false });
 const fromFile = (bytes: Buffer): Content => ({ bytes, verbatim: true });

@@ -26,7 +26,7 @@ export interface Grant {
 export const DETAIL_TYPE = 'urn:holdfast:control';
 
 /**
- * Details of a token, and channels of all of them. A token has to be checked for each publish, and is written by whoever has a key.
+ * Details of a token, and channels of all of them. A token has to be checked for each publish, and can be written by every holder of a key.
  *
  * @limit {} authorization details of a token, and patterns in all of them
  * @over the token is refused, 401

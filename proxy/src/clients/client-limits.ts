@@ -17,7 +17,7 @@ import type { Memory } from '../runtime/memory.js';
 
 /** Seconds until a client may come again that has all the holds it may have, or for which there is no memory. */
 const RETRY_S = 5;
-/** Up to so many seconds more where all clients are told so: they must not come back together. */
+/** Up to so many seconds more where all clients are refused: they must not come back together. */
 const SPREAD_S = 10;
 
 /** Longer keys are kept as their digest, so that a map of keys is bounded in bytes. */

@@ -58,7 +58,7 @@ export class AddressRanges {
 }
 
 /**
- * What clients are told apart by: the IPv4 address, or the first 64 bits of the IPv6 address, as one client has all addresses
+ * What distinguishes clients: the IPv4 address, or the first 64 bits of the IPv6 address, as one client has all addresses
  * of such a network (RFC 4291 §2.5.1, RFC 6177). Other text stays as it is.
  */
 export function addressKey(address: string): string {

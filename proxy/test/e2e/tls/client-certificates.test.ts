@@ -127,7 +127,7 @@ for (const edge of edges) {
   });
 
   t.test(
-    `${edge}: client_cert=require answers 403 to whoever has shown none, before the origin is asked`,
+    `${edge}: client_cert=require answers 403 to a client that has shown none, before the origin is asked`,
     async (t) => {
       const { url, server, origin, holdfast } = await start(t, edge);
       t.match(await get(`${url}/private/x`, showing(server), posed), { status: 403 });

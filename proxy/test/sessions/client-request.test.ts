@@ -16,7 +16,7 @@ const fields = (...headers: string[]): ClientRequest => ({
   headers,
   secure: true,
   clientAddress: '192.0.2.1',
-  hops: undefined,
+  hops: ['10.0.0.1'],
   body: undefined,
 });
 

@@ -9,6 +9,9 @@ import type { Clock } from '../runtime/clock.js';
 import type { Descriptors } from '../runtime/descriptors.js';
 import type { MessageSocket } from '../websocket/message-socket.js';
 
+/** The address of a client on TCP that was gone before its address could be read. */
+export const UNKNOWN_ADDRESS = 'unknown';
+
 /** Where an edge listens. Exactly one of `port` and `path` is given. */
 export interface Listener {
   /** Address to bind, e.g. `127.0.0.1`, `0.0.0.0`, `::`. */
@@ -128,7 +131,8 @@ export interface ClientRequest {
   readonly secure: boolean;
   /**
    * Textual IP address of the client: of its end of the connection, empty on a unix socket; behind trusted proxies the one that
-   * they name.
+   * they name. `unknown` on TCP where the client was gone before it could be asked for: it must not pass for a unix socket, which
+   * may be trusted and is not limited.
    */
   readonly clientAddress: string;
   /** The certificate that the client has shown and that counts, DER in base64; only where clients are asked for one. */

@@ -87,6 +87,7 @@ const values: readonly (readonly [key: string, raw: unknown, value: unknown])[] 
   ['http_port', '80?proxy_protocol=v2&from=balancer.example', undefined],
   ['http_port', '80?proxy_protocol=v2&from=10.0.0.1&mode=660', undefined],
   ['http_port', '80?from=10.0.0.1', undefined],
+  ['http_port', '80?proxy_protocol=v2&from=unix', undefined],
   ['http_port', '80?', undefined],
   ['local_ports', '/a?proxy_protocol=v2', [{ path: '/a', proxyProtocol: { versions: [2], from: ['unix'] } }]],
   ['local_ports', '/a?proxy_protocol=2', undefined],

@@ -69,7 +69,9 @@ function parseRule(query: string): ProxyProtocolRule | undefined {
   const [word = '', ...more] = params.getAll('proxy_protocol');
   const versions = Object.hasOwn(VERSIONS, word) && more.length === 0 ? VERSIONS[word] : undefined;
   const from = params.getAll('from').flatMap((list) => list.split('|'));
-  return versions === undefined || from.length === 0 || !from.every(isAddressRange) ? undefined : { versions, from };
+  return versions === undefined || from.length === 0 || from.includes('unix') || !from.every(isAddressRange)
+    ? undefined
+    : { versions, from };
 }
 
 function split(text: string): [address: string, query: string | undefined] {

@@ -53,6 +53,8 @@ export interface ConnectionRules extends Pick<Options, 'clientHalfCloseGrace' | 
   /** The server whose parser reads the connection. */
   readonly server: Server;
   readonly secure: boolean;
+  /** The listener is a unix socket. */
+  readonly isLocal: boolean;
   readonly faults: Containment;
   /** Left out: no load balancer speaks for the listener's clients. */
   readonly proxied?: ProxiedConnections | undefined;
@@ -104,6 +106,11 @@ export class NodeConnection {
   /** The connection of a socket that an edge accepted. */
   static of(socket: Socket): NodeConnection | undefined {
     return (socket as Tagged)[key];
+  }
+
+  /** Its listener is a unix socket. */
+  get isLocal(): boolean {
+    return this.#rules.isLocal;
   }
 
   /** The client that a load balancer has named. */

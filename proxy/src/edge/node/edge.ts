@@ -156,12 +156,12 @@ export class NodeEdge implements Edge {
   }
 
   /** To be called before connections are guarded, so that clients are known by then. */
-  #limitAddresses(server: Server, proxied: ProxiedConnections | undefined): void {
+  #limitAddresses(server: Server, isLocal: boolean, proxied: ProxiedConnections | undefined): void {
     const { gate } = this.#deps;
     if (gate === undefined) return;
     server.prependListener('connection', (socket: Socket) => {
       if (socket.destroyed || NodeConnection.of(socket) !== undefined) return;
-      const address = proxied?.clientOf(socket)?.address ?? plainAddress(socket.remoteAddress);
+      const address = proxied?.clientOf(socket)?.address ?? plainAddress(socket.remoteAddress, isLocal);
       if (gate.mayConnect(address) && gate.enter(address)) socket.once('close', () => gate.leave(address));
       else socket.destroy();
     });
@@ -180,7 +180,18 @@ export class NodeEdge implements Edge {
     };
     const proxied = this.#proxiedOf(listener);
     const { clock } = this.#deps;
-    const rules = { clock, clientHalfCloseGrace, clientKeepAliveTimeout, server, secure, faults, proxied, closed };
+    const isLocal = listener.path !== undefined;
+    const rules = {
+      isLocal,
+      clock,
+      clientHalfCloseGrace,
+      clientKeepAliveTimeout,
+      server,
+      secure,
+      faults,
+      proxied,
+      closed,
+    };
     /** A fault before there is an answer, or in refusing one, costs the connection. */
     const on = <A extends unknown[]>(event: string, take: (...about: A) => void) => {
       server.on(event, (...about: unknown[]) => {
@@ -196,7 +207,7 @@ export class NodeEdge implements Edge {
       // A connection comes in here again after a hold, or a request that wanted another protocol than WebSocket.
       if (NodeConnection.of(socket) === undefined) this.#connections.add(new NodeConnection(socket, rules));
     });
-    this.#limitAddresses(server, proxied);
+    this.#limitAddresses(server, isLocal, proxied);
     proxied?.guard(server, secure);
     if (this.#options.isShared) limitConnections(server, this.#options.clientMaxconn, this.#deps.events);
     else server.maxConnections = this.#options.clientMaxconn;

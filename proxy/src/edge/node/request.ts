@@ -5,7 +5,7 @@ import { headerValue, type RawHeaders } from '@holdfast/grip';
 import type { MessageSocket } from '../../websocket/message-socket.js';
 import type { WsAcceptor } from '../../websocket/ws-handshakes.js';
 import { acceptedHeaders, checkedHeaders } from '../client-headers.js';
-import type { BodySink, ClientBody, ClientHandshake } from '../port.js';
+import { type BodySink, type ClientBody, type ClientHandshake, UNKNOWN_ADDRESS } from '../port.js';
 import { checkMethodAt, headTooLong, malformed, type Refusal, type RequestHead } from '../request-check.js';
 import { NodeConnection } from './connection.js';
 import { NodeResponse, type NodeResponseDeps } from './response.js';
@@ -183,15 +183,16 @@ function continuation(answer: ServerResponse, response: NodeResponse): () => voi
   };
 }
 
-/** The address as an operator writes it: IPv4 without the IPv6 mapping. */
-export function plainAddress(address: string | undefined): string {
-  if (address === undefined) return '';
+/** The address as an operator writes it: IPv4 without the IPv6 mapping; see `ClientRequest` for one that is not known. */
+export function plainAddress(address: string | undefined, isLocal = false): string {
+  if (address === undefined) return isLocal ? '' : UNKNOWN_ADDRESS;
   return address.startsWith('::ffff:') ? address.slice(7) : address;
 }
 
 /** The client's address: of its end of the connection, or as a load balancer has named it. */
 export function addressOf(socket: Socket): string {
-  return NodeConnection.of(socket)?.proxiedClient?.address ?? plainAddress(socket.remoteAddress);
+  const connection = NodeConnection.of(socket);
+  return connection?.proxiedClient?.address ?? plainAddress(socket.remoteAddress, connection?.isLocal);
 }
 
 /** The parts of a message that are checked. */

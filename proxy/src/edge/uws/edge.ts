@@ -60,7 +60,7 @@ export class UwsEdge implements Edge {
     const secure = listener.tls === true;
     const library = this.#library;
     const app = secure ? makeTlsApp(library, certificates, listener.port ?? 0) : library.App();
-    const serving = new UwsListener(app, secure, library, this.#handler, this.#options, this.#deps);
+    const serving = new UwsListener(app, listener, library, this.#handler, this.#options, this.#deps);
     // The library would take over the path of a socket that is in use.
     const isFree = listener.path === undefined || (await prepareSocketFile(listener.path));
     const token = isFree && (await this.#bind(serving, listener));

@@ -4,6 +4,7 @@
 import { SocketAddress } from 'node:net';
 import { headerValue, type ResponseHead } from '@holdfast/grip';
 import { type HeadKind, headLines } from '../client-headers.js';
+import { UNKNOWN_ADDRESS } from '../port.js';
 import { checkMethod, headTooLong, LENGTH, malformed, type Refusal, UNKNOWN_CODING } from '../request-check.js';
 import type { UwsAnswer, UwsRequest, UwsText } from './library.js';
 
@@ -36,7 +37,7 @@ const NON_ASCII = /[^\0-\x7f]/;
 const REPLACED = '\ufffd';
 
 /** Copies the head. To be called within the handler. */
-export function copyHead(request: UwsRequest, answer: UwsAnswer): UwsHead {
+export function copyHead(request: UwsRequest, answer: UwsAnswer, isLocal: boolean): UwsHead {
   const headers: string[] = [];
   let exact = true;
   request.forEach((name, value) => {
@@ -51,7 +52,7 @@ export function copyHead(request: UwsRequest, answer: UwsAnswer): UwsHead {
     target: query === undefined ? url : `${url}?${query}`,
     headers,
     isAltered,
-    clientAddress: addressOf(answer.getRemoteAddress()),
+    clientAddress: addressOf(answer.getRemoteAddress(), isLocal),
     isProxied: answer.getProxiedRemoteAddress().byteLength > 0,
   };
 }
@@ -77,10 +78,10 @@ function restoreBytes(headers: string[], request: UwsRequest): boolean {
 }
 
 /** The address as an operator writes it: IPv4 without the IPv6 mapping; empty on a unix socket. */
-export function addressOf(address: ArrayBuffer): string {
+export function addressOf(address: ArrayBuffer, isLocal: boolean): string {
   const bytes = new Uint8Array(address);
   if (bytes.length === 4) return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}`;
-  if (bytes.length !== 16) return '';
+  if (bytes.length !== 16) return isLocal ? '' : UNKNOWN_ADDRESS;
   const isMapped = bytes[10] === 0xff && bytes[11] === 0xff && bytes.subarray(0, 10).every((byte) => byte === 0);
   if (isMapped) return bytes.subarray(12).join('.');
   const hex = Buffer.from(bytes)

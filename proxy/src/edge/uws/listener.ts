@@ -6,7 +6,7 @@ import type { Options } from '../../config/table.js';
 import { extensionsNamed, type MessageSocket } from '../../websocket/message-socket.js';
 import { acceptedHeaders } from '../client-headers.js';
 import { answerText } from '../edge-answers.js';
-import type { ClientHandshake, ClientRequest, EdgeDeps, EdgeHandler } from '../port.js';
+import type { ClientHandshake, ClientRequest, EdgeDeps, EdgeHandler, Listener } from '../port.js';
 import {
   asksForWebSocket,
   checkHandshake,
@@ -66,6 +66,7 @@ export class UwsListener implements UwsResponseDeps {
   /** Connections open now, WebSockets included. */
   connections = 0;
   readonly secure: boolean;
+  readonly isLocal: boolean;
   readonly #library: UwsLibrary;
   readonly #handler: EdgeHandler;
   readonly #options: UwsEdgeOptions;
@@ -76,7 +77,7 @@ export class UwsListener implements UwsResponseDeps {
 
   constructor(
     app: UwsApp,
-    secure: boolean,
+    { tls, path }: Listener,
     library: UwsLibrary,
     handler: EdgeHandler,
     options: UwsEdgeOptions,
@@ -88,7 +89,8 @@ export class UwsListener implements UwsResponseDeps {
     this.ticker = deps.ticker;
     this.writes = deps.writes;
     this.faults = deps.faults;
-    this.secure = secure;
+    this.secure = tls === true;
+    this.isLocal = path !== undefined;
     this.#library = library;
     this.#handler = handler;
     this.#options = options;
@@ -157,7 +159,7 @@ export class UwsListener implements UwsResponseDeps {
     const { events, descriptors, gate } = this.#deps;
     if (this.connections > this.#options.clientMaxconn) events.connectionRefused();
     else if (!descriptors.admits('client')) events.descriptorsShort();
-    else if (gate === undefined || gate.mayConnect(addressOf(answer.getRemoteAddress()))) return;
+    else if (gate === undefined || gate.mayConnect(addressOf(answer.getRemoteAddress(), this.isLocal))) return;
     answer.close();
   }
 
@@ -173,7 +175,7 @@ export class UwsListener implements UwsResponseDeps {
 
   /** Everything is copied here, before anything is awaited. `context` is there where the library takes it for a handshake. */
   #serve(answer: UwsAnswer, request: UwsRequest, context: unknown): void {
-    const head = copyHead(request, answer);
+    const head = copyHead(request, answer, this.isLocal);
     const { headers } = head;
     const connection = headerValues(headers, 'connection');
     const asks = connection.some((value) => UPGRADE.test(value)) && asksForWebSocket(headers);

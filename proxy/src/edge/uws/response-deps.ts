@@ -16,6 +16,8 @@ export interface UwsResponseDeps {
   readonly isStopping: boolean;
   /** Whether connections are encrypted. */
   readonly secure: boolean;
+  /** Whether they are to a unix socket. */
+  readonly isLocal: boolean;
   /** An answer is complete or broken off, or its client has gone; called once for each. */
   answered(): void;
 }

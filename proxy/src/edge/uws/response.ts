@@ -171,7 +171,7 @@ export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputO
 
   cutStalled(): string {
     const answer = this.#answer as UwsAnswer;
-    const address = addressOf(answer.getRemoteAddress());
+    const address = addressOf(answer.getRemoteAddress(), this.#deps.isLocal);
     answer.close();
     return address;
   }

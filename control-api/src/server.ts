@@ -317,8 +317,9 @@ export class ControlServer {
       return caller.allows(action) ? undefined : forbidden;
     };
     const { access } = this.#options;
+    const { rawHeaders } = request;
     const caller =
-      action && access?.identify({ rawHeaders: request.rawHeaders, certificateNames: certificateNames(socket) });
+      action && access?.identify({ rawHeaders, certificateNames: certificateNames(socket), connection: socket });
     return this.#callers.inTurn(socket, caller, settle);
   }
 

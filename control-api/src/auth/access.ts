@@ -13,8 +13,8 @@ import {
 import type { Clock } from '../runtime/clock.js';
 import type { Log } from '../runtime/log.js';
 import { readClaims } from './claims.js';
-import { type Credential, readCredential } from './credentials.js';
-import { digestOf } from './digest.js';
+import { readCredential } from './credentials.js';
+import { ConnectionDigests } from './digest.js';
 import { type Jwks, type JwksFound, JwksPool } from './jwks.js';
 import type { ControlKey, KeyMaterial, KeyTable } from './key-table.js';
 import { type CallerPort, KeyPrincipal } from './principal.js';
@@ -31,6 +31,8 @@ export interface Caller {
    * names, without `DNS:` and the like.
    */
   readonly certificateNames?: readonly string[] | undefined;
+  /** The same object for all requests of a connection; left out, nothing is remembered of it. */
+  readonly connection?: object;
 }
 
 /** A caller, or the answer where there is none. */
@@ -53,6 +55,7 @@ export class ControlAccess {
   readonly #clock: Clock;
   readonly #pool: JwksPool;
   readonly #rates = new KeyRates();
+  readonly #digests = new ConnectionDigests();
   readonly #tokens = new TokenCache<KnownToken>();
   /** By digest. */
   readonly #literals = new Map<string, KeyPrincipal>();
@@ -83,11 +86,11 @@ export class ControlAccess {
    * The caller, whatever it may do, or the refusal of one that is not known; a promise only where the key of a token must be asked
    * for. Never rejects.
    */
-  identify({ rawHeaders, certificateNames }: Caller): Admission | Promise<Admission> {
+  identify({ rawHeaders, certificateNames, connection }: Caller): Admission | Promise<Admission> {
     const credential = readCredential(rawHeaders);
     if (credential === 'several') return severalCredentials;
     if (credential === 'unknown') return unauthenticatedBy({ reason: 'its Authorization is neither Bearer nor Basic' });
-    if (credential !== 'none') return this.#identifyBy(credential);
+    if (credential !== 'none') return this.#identifyBy(credential.text, this.#digests.of(credential.text, connection));
     const key = certificateNames && this.#table.named(certificateNames);
     if (key !== undefined) return this.#principalNamed(key);
     return certificateNames === undefined
@@ -95,8 +98,7 @@ export class ControlAccess {
       : unauthenticatedBy({ reason: 'its certificate names no key', names: certificateNames.slice(0, 5) });
   }
 
-  #identifyBy({ text }: Credential): Admission | Promise<Admission> {
-    const digest = digestOf(text);
+  #identifyBy(text: string, digest: string): Admission | Promise<Admission> {
     return this.#literal(digest) ?? this.#known(digest) ?? this.#verify(text, digest);
   }
 
@@ -154,7 +156,7 @@ export class ControlAccess {
     if (!(found instanceof Promise)) return verify(found);
     const table = this.#table;
     // A reload may have taken place while keys were fetched: then other keys are in force.
-    return found.then((keys) => (this.#table === table ? verify(keys) : this.#identifyBy({ text: token })));
+    return found.then((keys) => (this.#table === table ? verify(keys) : this.#identifyBy(token, digest)));
   }
 
   /** Tries the keys in turn, each of which counts until some time. */

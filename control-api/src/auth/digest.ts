@@ -1,4 +1,4 @@
-/** Digests of credentials: what is compared, and kept, in their place. */
+/** Digests of credentials: what is compared, and kept for longer than a connection, in their place. */
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 
 /** Of this process alone: nobody can choose a credential by its digest, or learn one from the time that a look-up takes. */
@@ -23,4 +23,36 @@ export function knownDigest(digest: string): Buffer {
 export function isDigest(known: Buffer, digest: string): boolean {
   scratch.write(digest, 'latin1');
   return timingSafeEqual(known, scratch);
+}
+
+/** What a connection has shown last. */
+interface Shown {
+  readonly credential: string;
+  readonly digest: string;
+}
+
+/**
+ * Digests of credentials, the last one of each connection remembered: a publisher sends the same one with each publish, and to
+ * digest it is most of what a key costs. What is remembered of a connection, a request head at most, goes with the connection.
+ */
+export class ConnectionDigests {
+  readonly #shown = new WeakMap<object, Shown>();
+
+  /** As {@link digestOf}. A connection may carry the requests of many, hence the constant time. */
+  of(credential: string, connection: object | undefined): string {
+    if (connection === undefined) return digestOf(credential);
+    const shown = this.#shown.get(connection);
+    if (shown !== undefined && isSameText(shown.credential, credential)) return shown.digest;
+    const digest = digestOf(credential);
+    this.#shown.set(connection, { credential, digest });
+    return digest;
+  }
+}
+
+/** In a time that depends on their lengths only. */
+function isSameText(one: string, other: string): boolean {
+  if (one.length !== other.length) return false;
+  let difference = 0;
+  for (let i = 0; i < one.length; i++) difference |= one.charCodeAt(i) ^ other.charCodeAt(i);
+  return difference === 0;
 }

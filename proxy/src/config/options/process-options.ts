@@ -49,6 +49,13 @@ export const processOptions = [
     doc: 'Over how long held requests, streams and WebSockets end after that, one after the other at an even pace, so that their clients do not all come back at once. New requests are still served. With 0 all end at once.',
   },
   {
+    key: 'shutdown_retry',
+    group,
+    type: 'bool',
+    default: false,
+    doc: 'Whether streams of the type `text/event-stream` are sent `retry:` with 2 to 10 s at random before they end because the node stops: their clients wait so long before they come back.',
+  },
+  {
     key: 'port_offset',
     group,
     type: 'int',

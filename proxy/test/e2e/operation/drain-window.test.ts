@@ -10,11 +10,13 @@ import { until } from '../../kit/until.js';
 const EACH = 60;
 const WINDOW_MS = 3_000;
 
-async function start(t: Test, settings: Readonly<Record<string, string | number>>) {
+async function start(t: Test, settings: Readonly<Record<string, string | number | boolean>>) {
   const waiting: (() => void)[] = [];
   const origin = await startOrigin(t, (request, response) => {
     if (request.url === '/stream') response.writeHead(200, streamHold('room')).end('opened\n');
     else if (request.url === '/poll') response.writeHead(200, responseHold('poll')).end('nothing new\n');
+    else if (request.url === '/events')
+      response.writeHead(200, streamHold('room', { 'Content-Type': 'text/event-stream' })).end('data: a\n\n');
     else if (request.url === '/late')
       waiting.push(() => void response.writeHead(200, streamHold('room')).end('opened\n'));
     else response.end('quick\n');
@@ -114,4 +116,19 @@ t.test('a second SIGTERM ends the node at once', async (t) => {
   await holdfast.record('of the drain', ({ msg }) => String(msg).includes('draining'));
   holdfast.child.signal('SIGTERM');
   t.match(await holdfast.child.exited, { code: 1 });
+});
+
+t.test('shutdown_retry: an event stream says when its client is to come back, other streams do not', async (t) => {
+  const { holdfast } = await start(t, { shutdown_retry: true });
+  const events = await open(t, `${holdfast.clients}/events`);
+  await events.until('data: a\n\n');
+  const stream = await open(t, `${holdfast.clients}/stream`);
+  await stream.until('opened\n');
+  holdfast.child.signal('SIGTERM');
+  t.equal(await events.end(), 'complete');
+  const [, ms = ''] = /^data: a\n\nretry: (\d+)\n\n$/.exec(events.text) ?? [];
+  t.ok(Number(ms) >= 2_000 && Number(ms) < 10_000, events.text);
+  t.equal(await stream.end(), 'complete');
+  t.equal(stream.text, 'opened\n');
+  t.match(await holdfast.child.exited, { code: 0 });
 });

@@ -56,6 +56,7 @@ async function serve(): Promise<void> {
   channel.on('spread', ({ window, processes }: SpreadOrder) => {
     void serving.spread(window, processes).then(() => channel.notify('spread-out'));
   });
+  process.on('SIGUSR1', () => log.warn({}, 'SIGUSR1: ignored, no debugger is opened'));
   channel.on('reload', () => {
     log.reopen();
     faults.run('watch', () => serving.reload());

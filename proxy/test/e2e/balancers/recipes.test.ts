@@ -1,5 +1,6 @@
-/** The load balancers of deploy/recipes in front of two nodes: nothing is buffered, and clients are known. */
+/** The load balancers of deploy/recipes in front of two nodes: nothing is buffered, clients are known, a drain costs nothing. */
 import { connect } from 'node:http2';
+import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { makeCertificate } from '../../kit/certificates.js';
 import { ask, open } from '../../kit/clients/http-client.js';
@@ -10,6 +11,7 @@ import { freePort } from '../../kit/ports.js';
 import { startRedis } from '../../kit/redis.js';
 import { until } from '../../kit/until.js';
 import { view } from '../../kit/views-fixture.js';
+import { eventStream, longPoll, ordinary, Sight, webSocket } from './clients.js';
 import { type Nodes, recipes, startBalancer } from './recipes.js';
 
 /** Where clients are: to a balancer another address than those of the nodes and its own. */
@@ -29,8 +31,13 @@ const origin = await startOrigin(t, (request, response, seen) => {
   const { pathname, searchParams } = new URL(request.url ?? '', 'http://origin');
   const channel = searchParams.get('channel') ?? 'none';
   if (pathname === '/stream') response.writeHead(200, streamHold(channel)).end('open\n');
-  else if (pathname === '/poll') response.writeHead(200, responseHold(channel)).end('nothing\n');
-  else if (pathname === '/ws') {
+  else if (pathname === '/events')
+    response.writeHead(200, streamHold(channel, { 'Content-Type': 'text/event-stream' })).end(': open\n\n');
+  else if (pathname === '/poll') {
+    const last = searchParams.get('last');
+    const position = last === null ? '' : `; prev-id=${last}`;
+    response.writeHead(200, responseHold(`${channel}${position}`)).end('nothing\n');
+  } else if (pathname === '/ws') {
     request.on('end', () => {
       const subscribe = `c:${JSON.stringify({ type: 'subscribe', channel })}`;
       const opened = `OPEN\r\nTEXT ${subscribe.length.toString(16)}\r\n${subscribe}\r\nTEXT 8\r\nm:opened\r\n`;
@@ -49,7 +56,7 @@ const nodes: Nodes = {
 
 const startNode = (address: string) =>
   startHoldfast(t, {
-    routes: [`*,path_beg=/ws ${origin.target},over_http`, `* ${origin.target}`],
+    routes: [`*,path_beg=/ws,resume ${origin.target},over_http`, `* ${origin.target}`],
     settings: {
       http_port: `${address}:${nodes.clientsPort}`,
       admin_port: `${address}:${nodes.adminPort}`,
@@ -57,6 +64,10 @@ const startNode = (address: string) =>
       trusted_proxies: '127.0.0.1',
       trusted_proxy_fields: 'x-forwarded',
       subscription_linger: 0,
+      history_replay: true,
+      sig_key: 'the same on both',
+      shutdown_delay: 3,
+      shutdown_window: 2,
     },
   });
 
@@ -152,3 +163,54 @@ for (const [index, name] of names.entries()) {
     });
   });
 }
+
+t.test('one of two nodes goes down under load: no request fails, and no item is lost or comes twice', async (t) => {
+  const clients = 4;
+  const sights = names.map((name, index) => {
+    const sight = new Sight();
+    const target = { base: bases[index] as string, ca: certificate.cert };
+    t.teardown(() => {
+      sight.isOver = true;
+    });
+    for (let n = 0; n < clients; n++) {
+      ordinary(target, sight);
+      eventStream(target, sight, 'drain-events');
+      longPoll(target, sight, 'drain-poll');
+      webSocket(target, sight, 'drain-ws');
+    }
+    return { name, sight };
+  });
+  const each = clients * names.length;
+  await subscribed(t, 'drain-events', 'stream', each);
+  await subscribed(t, 'drain-poll', 'response', each);
+  await subscribed(t, 'drain-ws', 'ws', each);
+  let count = 0;
+  const publish = async () => {
+    const id = `${++count}`;
+    const items = [
+      { channel: 'drain-events', id, formats: { 'http-stream': { content: `data: ${id}\n\n` } } },
+      { channel: 'drain-poll', id, 'prev-id': `${count - 1}`, formats: { 'http-response': { body: id } } },
+      { channel: 'drain-ws', id, formats: { 'ws-message': { content: id } } },
+    ];
+    await two.publish(...items);
+    await delay(20);
+  };
+  const whole = () => sights.every(({ sight }) => sight.received.every((list) => list.length >= count));
+  await publish();
+  await until('the first item everywhere', whole);
+  const before = sights.map(({ sight }) => sight.requests);
+  one.child.signal('SIGTERM');
+  const isGone = one.child.exited.then(() => true);
+  while (!(await Promise.race([isGone, false]))) await publish();
+  for (let n = 0; n < 10; n++) await publish();
+  await until('all items everywhere', whole, () =>
+    sights.map(({ name, sight }) => `${name}: ${sight.received.map((list) => list.length)} of ${count}`).join('\n'),
+  );
+  t.equal((await one.child.exited).code, 0);
+  const expected = Array.from({ length: count }, (_, n) => `${n + 1}`);
+  for (const [index, { name, sight }] of sights.entries()) {
+    t.strictSame(sight.failures, [], `${name}: failures`);
+    t.ok(sight.requests > (before[index] as number), `${name}: ${sight.requests} requests`);
+    for (const list of sight.received) t.strictSame(list, expected, name);
+  }
+});

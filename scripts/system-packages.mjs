@@ -23,6 +23,12 @@ export const unpackedDir = path.join(root, 'node_modules', '.cache', 'debian');
 /** @type {SystemPackage[]} */
 export const systemPackages = [
   {
+    command: 'caddy',
+    debian: 'caddy',
+    neededFor: 'the recipe for Caddy in front of nodes',
+    callers: ['proxy/test/e2e/balancers/recipes.ts'],
+  },
+  {
     command: 'chromium',
     debian: 'chromium',
     neededFor: 'end-to-end tests with a browser as the client',
@@ -43,13 +49,13 @@ export const systemPackages = [
     command: 'haproxy',
     debian: 'haproxy',
     neededFor: 'end-to-end tests with HAProxy in front',
-    callers: ['proxy/test/e2e/proxy/client-address.test.ts'],
+    callers: ['proxy/test/e2e/balancers/recipes.ts', 'proxy/test/e2e/proxy/client-address.test.ts'],
   },
   {
     command: 'nginx',
     debian: 'nginx-light',
     neededFor: 'end-to-end tests with nginx in front',
-    callers: ['proxy/test/e2e/proxy/client-address.test.ts'],
+    callers: ['proxy/test/e2e/balancers/recipes.ts', 'proxy/test/e2e/proxy/client-address.test.ts'],
   },
   {
     command: 'openssl',

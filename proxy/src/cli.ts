@@ -122,6 +122,7 @@ async function serve(loaded: LoadedConfig, log: RootLog): Promise<void> {
   process.on('SIGTERM', () => stop('SIGTERM'));
   process.on('SIGINT', () => stop('SIGINT'));
   process.on('SIGHUP', () => node.reload());
+  process.on('SIGUSR1', () => log.warn({}, 'SIGUSR1: ignored, no debugger is opened'));
   await node.start();
   guard.started();
   log.announce(`holdfast ${version} started`, { version });

@@ -88,6 +88,7 @@ export function composeRequests(config: Config, log: RootLog, around: RequestPat
     filters: new HttpFilters(client, clock),
     replay,
     debug,
+    shutdownRetry: config.shutdownRetry,
   };
   const dialer = new SessionDialer(
     { clock, random, faults, forwarder, originOf },

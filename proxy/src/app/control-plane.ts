@@ -44,6 +44,13 @@ export interface Serving {
   start(): Promise<readonly string[]>;
   /** Reads the routes file again, and opens log files of its own anew. */
   reload(): void;
+  /**
+   * Serves as before for `delay` ms, each answer being the last of its connection; then ends what is held over `window` ms.
+   * Resolves when nothing is held any more, or the window is over.
+   */
+  drain(delay: number, window: number): Promise<void>;
+  /** Holds and sessions. With workers, as of about a second ago. */
+  readonly holds: number;
   /** Drains, and closes everything; see `DataPlane.stop`. */
   stop(): Promise<void>;
   /** Undefined where it is not known at once. */
@@ -112,6 +119,7 @@ export class ControlPlane {
       ? new ControlKeys({ config, log: log.child('control'), clock: this.#clock, faults })
       : undefined;
     metrics.observeRedis(() => this.hub.unavailableReason !== undefined);
+    metrics.observeDraining(() => this.#isGoingDown);
     this.#publisher = new Publisher({
       backplane: this.hub,
       countSubscribers: (channel) => serving().countSubscribers(channel),
@@ -166,11 +174,17 @@ export class ControlPlane {
   }
 
   /**
-   * The node is about to let its clients go: it is not ready from here on. A node that is alone takes no more items, for they
-   * would be acknowledged and reach nobody; with others beside it they reach theirs, and are in the history.
+   * The node is about to let its clients go: it is not ready from here on.
    */
   goDown(): void {
     this.#isGoingDown = true;
+  }
+
+  /**
+   * The last clients go. A node that is alone takes no more items, for they would be acknowledged and reach nobody; with others
+   * beside it they reach theirs, and are in the history.
+   */
+  stopPublishing(): void {
     if (this.#config.redisUrl === undefined) this.#publisher.stop();
   }
 

@@ -5,9 +5,10 @@ import type { ChannelRegistry } from '../channels/registry.js';
 import type { Config } from '../config/config.js';
 import type { ChannelPositions } from '../delivery/item-delivery.js';
 import type { EdgeListener } from '../edge/edges.js';
-import { realClock } from '../runtime/clock.js';
+import { guardedClock, realClock } from '../runtime/clock.js';
 import type { RootLog } from '../telemetry/log.js';
 import { type Assembly, assemble, type DataPlaneDeps, listenersOf } from './compose.js';
+import { HoldDrain } from './drain/hold-drain.js';
 
 /** How often requests under way are looked at while the data plane goes down, in ms: at first, and later. */
 const FIRST_LOOK_MS = 20;
@@ -28,6 +29,7 @@ export class DataPlane {
   readonly #shutdownRequests: number;
   readonly #parts: Assembly;
   readonly #inspection: Inspection;
+  readonly #drain: HoldDrain;
 
   /**
    * Builds the parts; nothing listens yet.
@@ -38,6 +40,8 @@ export class DataPlane {
     this.#shutdownRequests = config.shutdownRequests;
     this.#readsRoutes = config.routesfile !== undefined;
     this.#parts = assemble(config, log, deps);
+    const { faults, random = Math.random } = deps;
+    this.#drain = new HoldDrain({ registry: this.#parts.registry, clock: guardedClock(faults), faults, random });
     this.#inspection = new Inspection(this.#parts.registry, this.#parts.delivery.positions);
   }
 
@@ -57,23 +61,39 @@ export class DataPlane {
     if (this.#readsRoutes) this.#parts.routes.reload();
   }
 
+  /** Serves as before, but each answer is the last of its connection: the node is about to go. */
+  closeAfterAnswers(): void {
+    this.#parts.edge.closeAfterAnswers();
+  }
+
+  /** Ends what is held, as `HoldDrain.spread` does. Requests are served meanwhile. */
+  spread(window: number, processes: number): Promise<void> {
+    return this.#drain.spread(window, processes);
+  }
+
+  /** Holds and sessions. */
+  get holds(): number {
+    return this.#parts.registry.staying;
+  }
+
   /**
    * Goes down: no new connections, held requests answered as at their time-out, streams ended, requests under way given
    * `shutdown_requests` to complete, then everything closed. What is cut then is logged as the doing of this node.
    */
   async stop(): Promise<void> {
-    const { edge, delivery, registry, telemetry, routes, backplane, origins } = this.#parts;
+    const { edge, delivery, telemetry, routes, backplane, origins } = this.#parts;
     edge.stopAccepting();
     delivery.finish();
+    // A request that was on its way may become a hold at any time.
+    this.#drain.endAll();
     const until = realClock.monotonic() + this.#shutdownRequests;
     for (let pause = FIRST_LOOK_MS; ; pause = Math.min(2 * pause, LATER_LOOK_MS)) {
-      // Again and again: a request that was on its way may have become a hold since.
-      for (const subscriber of registry.all()) subscriber.drain();
       const left = until - realClock.monotonic();
       if (left <= 0) break;
       await new Promise((resolve) => setTimeout(resolve, Math.min(pause, left)));
       if (edge.connections === 0) break;
     }
+    this.#drain.close();
     telemetry.cutting();
     await edge.close();
     telemetry.close();

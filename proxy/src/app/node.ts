@@ -20,6 +20,7 @@ import { WorkerPool } from './workers/worker-pool.js';
 export class HoldfastNode {
   /** Takes what is thrown anywhere in this process. */
   readonly faults: Faults;
+  readonly #config: Config;
   readonly #log: RootLog;
   readonly #control: ControlPlane;
   readonly #serving: Serving;
@@ -31,6 +32,7 @@ export class HoldfastNode {
    * used; EdgeError when the edge cannot be had
    */
   constructor(config: Config, log: RootLog, overrides: Overrides = {}) {
+    this.#config = config;
     this.#log = log;
     const routes = readRoutes(config);
     assertKeys(routes, config);
@@ -57,7 +59,7 @@ export class HoldfastNode {
         this.#log.announce(`listening on ${url} (clients)`, { listener: 'clients', address: url });
       }
     } catch (error) {
-      await this.stop();
+      await this.#close();
       throw error;
     }
   }
@@ -71,11 +73,24 @@ export class HoldfastNode {
   }
 
   /**
-   * Goes down: readiness, and with it what could still be published to nobody; then what serves clients (see
-   * `DataPlane.stop`), then the control plane.
+   * Goes down: readiness; over `shutdown_delay` and `shutdown_window` what is held; what could still be published to nobody;
+   * then what serves clients (see `DataPlane.stop`), then the control plane.
    */
   async stop(): Promise<void> {
     this.#control.goDown();
+    const { shutdownDelay: delay, shutdownWindow: window } = this.#config;
+    if (delay > 0 || window > 0) {
+      const { holds } = this.#serving;
+      const text = `draining ${holds.toLocaleString('en-US')} holds over ${window / 1_000} s`;
+      this.#log.info({ holds, delay, window }, delay === 0 ? text : `${text}, after ${delay / 1_000} s`);
+      await this.#serving.drain(delay, window);
+    }
+    await this.#close();
+  }
+
+  async #close(): Promise<void> {
+    this.#control.goDown();
+    this.#control.stopPublishing();
     await this.#serving.stop();
     await this.#control.stop();
   }
@@ -129,6 +144,16 @@ class OneProcess implements Serving {
 
   reload(): void {
     this.#data.reload();
+  }
+
+  async drain(delay: number, window: number): Promise<void> {
+    this.#data.closeAfterAnswers();
+    await new Promise((resolve) => setTimeout(resolve, delay));
+    await this.#data.spread(window, 1);
+  }
+
+  get holds(): number {
+    return this.#data.holds;
   }
 
   stop(): Promise<void> {

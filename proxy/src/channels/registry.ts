@@ -38,8 +38,14 @@ export class ChannelRegistry {
   readonly #subscriptionLinger: number;
   readonly #watch: SubscriptionWatch | undefined;
   readonly #channels = new Map<string, Channel>();
-  /** Every subscriber by its id, and a session also by its Connection-Id; most are on a channel, but need not be. */
+  /** Every subscriber by its id; most are on a channel, but need not be. */
   readonly #present = new Map<string, Subscriber>();
+  /** Sessions by their Connection-Id. */
+  readonly #sessions = new Map<string, Subscriber>();
+  /** Those that are to end, and have not ended yet. */
+  readonly #ending = new Map<string, Subscriber>();
+  /** Goes on where it has stopped: what comes meanwhile comes last. */
+  #walk: Iterator<Subscriber> | undefined;
 
   /**
    * `subscriptionLinger`, in ms, is how long a channel is kept after its last response hold has left, since such clients come back;
@@ -91,18 +97,39 @@ export class ChannelRegistry {
   /** Notes a subscriber, which may be on no channel for a while, such as a session, until it leaves. */
   enter(subscriber: Subscriber): void {
     this.#present.set(subscriber.id, subscriber);
-    if (subscriber.session !== undefined) this.#present.set(subscriber.session, subscriber);
+    if (subscriber.session !== undefined) this.#sessions.set(subscriber.session, subscriber);
   }
 
   /** Ends what `enter` began; the channels are left by `remove`. */
   leave(subscriber: Subscriber): void {
     this.#present.delete(subscriber.id);
-    if (subscriber.session !== undefined) this.#present.delete(subscriber.session);
+    this.#ending.delete(subscriber.id);
+    if (subscriber.session !== undefined) this.#sessions.delete(subscriber.session);
   }
 
   /** The subscriber with this id or Connection-Id, if it has entered. */
   find(id: string): Subscriber | undefined {
-    return this.#present.get(id);
+    return this.#present.get(id) ?? this.#sessions.get(id) ?? this.#ending.get(id);
+  }
+
+  /** How many subscribers there are that `nextToEnd` has not given yet. */
+  get staying(): number {
+    return this.#present.size;
+  }
+
+  /** The one that came first of those that stay, for the caller to end. It is given once, even where it takes a while to end. */
+  nextToEnd(): Subscriber | undefined {
+    // A new walk passes all the places of those that have left: only one that is at its end is begun again.
+    let next = this.#walk?.next();
+    if (next === undefined || next.done === true) {
+      this.#walk = this.#present.values();
+      next = this.#walk.next();
+    }
+    if (next.done === true) return undefined;
+    const { value } = next;
+    this.#present.delete(value.id);
+    this.#ending.set(value.id, value);
+    return value;
   }
 
   /** The subscribers of a channel: a live view that may shrink while it is walked. */
@@ -122,7 +149,7 @@ export class ChannelRegistry {
 
   /** Every subscriber of this node once, as of now. */
   all(): Set<Subscriber> {
-    const all = new Set<Subscriber>(this.#present.values());
+    const all = new Set<Subscriber>([...this.#present.values(), ...this.#ending.values()]);
     for (const { subscribers } of this.#channels.values()) for (const subscriber of subscribers) all.add(subscriber);
     return all;
   }

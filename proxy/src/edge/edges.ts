@@ -87,6 +87,10 @@ export class Edges implements Edge {
     return (this.#edges.get(listener.edge) as Edge).listen(listener);
   }
 
+  closeAfterAnswers(): void {
+    for (const edge of this.#edges.values()) edge.closeAfterAnswers();
+  }
+
   stopAccepting(): void {
     for (const edge of this.#edges.values()) edge.stopAccepting();
   }

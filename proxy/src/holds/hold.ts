@@ -33,6 +33,8 @@ export interface HoldDeps extends PipelineDeps {
   readonly sequencer: Pick<Sequencer, 'lastId' | 'forgetLastId'>;
   readonly links: NextLinkDeps;
   readonly limiter: UpdateLimiter;
+  /** Event streams are sent a time to wait before they end because the node goes down; left out: no. */
+  readonly shutdownRetry?: boolean;
   /** Undefined where no history is kept. */
   readonly replay?: ReplayDeps | undefined;
 }

@@ -386,7 +386,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     this.#state = 'over';
     this.#body = undefined;
     this.#queue = undefined;
-    this.#writer.stop();
+    this.#writer.stop(reason === 'shutdown');
     this.#catchUp?.stop();
     const { clock, registry, events } = this.#deps.subscriber;
     const { channels } = this.#list;

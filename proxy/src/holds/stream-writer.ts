@@ -1,6 +1,8 @@
 /** What is written to one stream: the head and bodies of its origin, items, what was missed, and keep-alives between them. */
 import {
   type HttpStreamFormat,
+  headerValue,
+  type Instruct,
   type InstructResponse,
   type KeepAlive,
   type ResponseFilter,
@@ -82,6 +84,12 @@ export class StreamBody {
   }
 }
 
+/** What the client of an event stream waits at least before it comes back to a system of which a node goes down, and how much longer at random: ms. */
+const RETRY_MS = 2_000;
+const RETRY_JITTER_MS = 8_000;
+
+const EVENT_STREAM = /^text\/event-stream[ \t]*(?:;|$)/i;
+
 /** The stream. */
 export interface StreamReceiver extends ItemReceiver {
   /** An item says that the stream is over. */
@@ -96,6 +104,7 @@ export class StreamWriter extends ItemPipeline<HttpStreamFormat, StreamPiece> {
   protected scope: LinkScope;
   readonly #response: ClientResponse;
   readonly #replay: StreamReplay | undefined;
+  readonly #saysRetry: boolean;
   #keepAlive: KeepAliveTimer | undefined;
   /** Undefined unless what was missed is being written. */
   #missed: ReplayWriter | undefined;
@@ -104,7 +113,12 @@ export class StreamWriter extends ItemPipeline<HttpStreamFormat, StreamPiece> {
 
   constructor(
     receiver: StreamReceiver,
-    { response, list, scope }: { response: ClientResponse; list: SubscriptionList; scope: LinkScope },
+    {
+      response,
+      list,
+      scope,
+      instruct,
+    }: { response: ClientResponse; list: SubscriptionList; scope: LinkScope; instruct: Instruct },
     replay: StreamReplay | undefined,
     deps: HoldDeps,
   ) {
@@ -115,6 +129,15 @@ export class StreamWriter extends ItemPipeline<HttpStreamFormat, StreamPiece> {
     this.scope = scope;
     this.#response = response;
     this.#replay = replay;
+    const type = deps.shutdownRetry ? headerValue(instruct.response.headers, 'content-type') : undefined;
+    this.#saysRetry = type !== undefined && EVENT_STREAM.test(type);
+  }
+
+  /** Has the client of an event stream, which is about to end, wait some seconds before it comes back (HTML §9.2.6). */
+  #sayRetry(): void {
+    if (!this.#saysRetry) return;
+    const ms = RETRY_MS + Math.floor(this.deps.subscriber.random() * RETRY_JITTER_MS);
+    this.#response.push(new StreamPiece(Buffer.from(`retry: ${ms}\n\n`)));
   }
 
   /** A link's subscriptions have taken the place of the present ones. */
@@ -164,7 +187,9 @@ export class StreamWriter extends ItemPipeline<HttpStreamFormat, StreamPiece> {
     this.#keepAlive = undefined;
   }
 
-  override stop(): void {
+  /** With `isGoingDown` the node goes down: an event stream is sent a time to wait first. */
+  override stop(isGoingDown = false): void {
+    if (isGoingDown) this.#sayRetry();
     super.stop();
     this.stopKeepAlive();
     this.#missed?.stop();

@@ -309,6 +309,13 @@ export class Metrics
     this.#gauge('workers', 'Worker processes that serve clients now.', read);
   }
 
+  /** Whether the node is draining; called at most once, by its control plane. */
+  observeDraining(read: () => boolean): void {
+    this.#gauge('draining', 'Whether the node lets its clients go: 1 from the signal to its end.', () =>
+      Number(read()),
+    );
+  }
+
   /** All series as data, for another process. */
   snapshot(): Promise<MetricsSnapshot> {
     return this.#registry.getMetricsAsJSON() as Promise<unknown> as Promise<MetricsSnapshot>;

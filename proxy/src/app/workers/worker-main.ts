@@ -9,7 +9,7 @@ import { workerOutputFor } from '../../telemetry/standard-output.js';
 import { DataPlane } from '../data-plane.js';
 import { ProcessGuard } from '../process-guard.js';
 import { Channel } from './channel.js';
-import type { WorkerFailure, WorkerInit } from './worker-process.js';
+import type { SpreadOrder, WorkerFailure, WorkerInit, WorkerLoad } from './worker-process.js';
 
 /** How often the load is reported to the primary, in ms. */
 const LOAD_MS = 1_000;
@@ -52,6 +52,11 @@ async function serve(): Promise<void> {
   const serving = makeDataPlane(init, log, metrics);
   data = serving;
   channel.on('stop', () => stop(0));
+  channel.on('close-after-answers', () => serving.closeAfterAnswers());
+  channel.on('spread', ({ window, processes }: SpreadOrder) => {
+    void serving.spread(window, processes).then(() => channel.notify('spread-out'));
+  });
+  process.on('SIGUSR1', () => log.warn({}, 'SIGUSR1: ignored, no debugger is opened'));
   channel.on('reload', () => {
     log.reopen();
     faults.run('watch', () => serving.reload());
@@ -65,7 +70,7 @@ async function serve(): Promise<void> {
   await channel.notify('serving', await serving.start());
   guard.started();
   const sendLoad = () => {
-    void channel.notify('load', serving.load);
+    void channel.notify('load', { ...serving.load, holds: serving.holds } satisfies WorkerLoad);
     clock.after(LOAD_MS, sendLoad);
   };
   sendLoad();

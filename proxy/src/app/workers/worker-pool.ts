@@ -155,6 +155,20 @@ export class WorkerPool implements Serving {
     };
   }
 
+  /** Each worker ends what it holds over the whole window: together they keep the pace of the node. */
+  async drain(delay: number, window: number): Promise<void> {
+    this.#isStopping = true;
+    for (const { timer } of this.#places) realClock.clear(timer);
+    this.#notifyAll('close-after-answers');
+    await new Promise((resolve) => setTimeout(resolve, delay));
+    const workers = this.#workers;
+    await Promise.all(workers.map((worker) => worker.spread({ window, processes: workers.length })));
+  }
+
+  get holds(): number {
+    return this.#workers.reduce((sum, { load }) => sum + load.holds, 0);
+  }
+
   async stop(): Promise<void> {
     this.#isStopping = true;
     for (const { timer } of this.#places) realClock.clear(timer);

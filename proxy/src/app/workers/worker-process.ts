@@ -10,7 +10,7 @@ import {
 } from '@holdfast/control-api';
 import type { Config } from '../../config/config.js';
 import { WorkerError } from '../../errors.js';
-import { guardedClock, realClock } from '../../runtime/clock.js';
+import { guardedClock, realClock, type Timer } from '../../runtime/clock.js';
 import type { DataPlaneLoad } from '../data-plane.js';
 import { CHANNEL_QUEUE_MAX, Channel } from './channel.js';
 
@@ -34,6 +34,20 @@ export interface WorkerInit {
   readonly history: boolean;
   /** Types of statistics packets that are wanted. */
   readonly wants: readonly string[];
+}
+
+/** What a worker reports again and again. */
+export interface WorkerLoad extends DataPlaneLoad {
+  /** Holds and sessions. */
+  readonly holds: number;
+}
+
+/** How a worker ends what it holds: see `HoldDrain.spread`. */
+export interface SpreadOrder {
+  /** In ms. */
+  readonly window: number;
+  /** How many workers share the pace. */
+  readonly processes: number;
 }
 
 /** Why a worker cannot serve: a code, if it is one that operators know, and a line. */
@@ -63,7 +77,7 @@ export class WorkerProcess {
   /** Resolves with its listeners' URLs when it serves; rejects when it cannot, or ends before. */
   readonly serving: Promise<readonly string[]>;
   readonly startedAt = realClock.monotonic();
-  #load: DataPlaneLoad = { connections: 0, channels: 0 };
+  #load: WorkerLoad = { connections: 0, channels: 0, holds: 0 };
   #isServing = false;
   readonly #process: Worker;
   readonly #log: Log;
@@ -87,7 +101,7 @@ export class WorkerProcess {
     this.channel.on('stats', (packet: Uint8Array) =>
       statsSink.send(Buffer.from(packet.buffer, packet.byteOffset, packet.byteLength)),
     );
-    this.channel.on('load', (load: DataPlaneLoad) => {
+    this.channel.on('load', (load: WorkerLoad) => {
       this.#load = load;
     });
     const exit = new Promise<[number, NodeJS.Signals | null]>((resolve) =>
@@ -125,8 +139,20 @@ export class WorkerProcess {
   }
 
   /** As last reported. */
-  get load(): DataPlaneLoad {
+  get load(): WorkerLoad {
     return this.#load;
+  }
+
+  /** Has it end what it holds; resolves when it has, or has itself ended, or does not say so in time. */
+  async spread(order: SpreadOrder): Promise<void> {
+    let timer: Timer | undefined;
+    const done = new Promise<void>((resolve) => {
+      this.channel.on('spread-out', resolve);
+      timer = realClock.after(order.window + STOP_MS, resolve);
+    });
+    void this.channel.notify('spread', order);
+    await Promise.race([done, this.#exited]);
+    realClock.clear(timer);
   }
 
   /**

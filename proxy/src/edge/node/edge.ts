@@ -86,7 +86,7 @@ export class NodeEdge implements Edge {
     this.#deps = deps;
     const { clock, events, direct = new DirectWrites(streamBinding()), faults = uncontained } = deps;
     const writes = watchSockets(options.writeTimeout, { clock, faults, events });
-    this.#responseDeps = { flushes: new FlushQueue(), direct, writes, faults };
+    this.#responseDeps = { flushes: new FlushQueue(), direct, writes, faults, closesAfterAnswers: false };
   }
 
   get #asksClients(): boolean {
@@ -111,6 +111,10 @@ export class NodeEdge implements Edge {
     this.#servers.add(server);
     const bound = server.address() as AddressInfo;
     return boundTo(listener, bound.address, bound.port);
+  }
+
+  closeAfterAnswers(): void {
+    this.#responseDeps.closesAfterAnswers = true;
   }
 
   stopAccepting(): void {

@@ -28,6 +28,8 @@ export interface AnswerConnection {
   detach(message: IncomingMessage, answer: ServerResponse): boolean;
   /** Makes this answer the last one; `unread`: more of the client may come that is not read. */
   last(unread?: boolean): void;
+  /** Closes when the answer under way is complete. */
+  finish(): void;
   /** The answer that was detached is written out. */
   answered(keepsAlive: boolean): void;
 }
@@ -39,6 +41,8 @@ export interface NodeResponseDeps {
   /** The sockets of answers that their clients are slow to take. */
   readonly writes: WriteWatch<Socket>;
   readonly faults: Containment;
+  /** Whether each answer is the last of its connection. */
+  closesAfterAnswers: boolean;
 }
 
 /**
@@ -132,6 +136,7 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
   writeHead(head: ResponseHead, length: number | undefined, flush = false): void {
     if (this.#over || this.#isDestroyed) return;
     const headers = checkedHeaders(head, 'final');
+    if (this.#deps.closesAfterAnswers) this.#connection.finish();
     const response = this.#response ?? this.#renew();
     this.#unbounded = length === undefined;
     this.#bodiless = response.req.method === 'HEAD' || head.status === 204 || head.status === 304;
@@ -169,6 +174,8 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
     if (this.#over) return;
     if (trailers !== undefined && trailers.length > 0) this.#addTrailers(trailers);
     this.#flushPieces();
+    // One whose head went out before has not said so.
+    if (this.#deps.closesAfterAnswers) this.#connection.finish();
     this.#over = true;
     this.#handler = undefined;
     if (this.#isDestroyed) return;

@@ -76,6 +76,10 @@ export class UwsEdge implements Edge {
     return boundTo(listener, listener.host ?? '0.0.0.0', port);
   }
 
+  closeAfterAnswers(): void {
+    for (const { listener } of this.#open) listener.closesAfterAnswers = true;
+  }
+
   stopAccepting(): void {
     if (!this.#accepting) return;
     this.#accepting = false;

@@ -63,6 +63,7 @@ export class UwsListener implements UwsResponseDeps {
   readonly faults;
   readonly app: UwsApp;
   isStopping = false;
+  closesAfterAnswers = false;
   /** Connections open now, WebSockets included. */
   connections = 0;
   readonly secure: boolean;
@@ -142,6 +143,7 @@ export class UwsListener implements UwsResponseDeps {
   /** Makes each answer the last of its connection, and closes all connections once no answer is under way. */
   stop(): void {
     this.isStopping = true;
+    this.closesAfterAnswers = true;
     this.#closeIfIdle();
   }
 

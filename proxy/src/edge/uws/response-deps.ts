@@ -13,7 +13,7 @@ export interface UwsResponseDeps {
   readonly writes: WriteWatch<StalledAnswer>;
   readonly faults: Containment;
   /** Whether connections are to close after their present answer. */
-  readonly isStopping: boolean;
+  readonly closesAfterAnswers: boolean;
   /** Whether connections are encrypted. */
   readonly secure: boolean;
   /** Whether they are to a unix socket. */

@@ -266,7 +266,7 @@ export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputO
 
   /** Whether this answer is the last of its connection. */
   get closes(): boolean {
-    return this.#shape.closes || this.#deps.isStopping;
+    return this.#shape.closes || this.#deps.closesAfterAnswers;
   }
 
   get closesByItself(): boolean {

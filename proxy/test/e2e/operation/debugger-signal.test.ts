@@ -18,6 +18,8 @@ for (const workers of [1, 2]) {
     for (const each of pids) process.kill(each, 'SIGUSR1');
     for (let i = 0; i < 20; i += 1) t.match(await ask(t, `${holdfast.clients}/`), { status: 200 });
     t.strictSame([pid, ...children(pid)], pids, 'all of them live');
+    const noted = () => holdfast.records().filter(({ msg }) => String(msg).startsWith('SIGUSR1'));
+    t.equal(noted().length, pids.length, 'each of them says so');
     t.match(await holdfast.child.stop(), { code: 0 });
     t.equal(holdfast.child.stderr, '');
   });

@@ -1,0 +1,140 @@
+/** The end of all that is held in one process: one after the other, at an even pace, and never many in one turn of the event loop. */
+import type { Containment } from '@holdfast/control-api';
+import type { ChannelRegistry } from '../../channels/registry.js';
+import type { Clock, Timer } from '../../runtime/clock.js';
+
+/**
+ * So many holds end in one turn of the event loop; the next ones follow in the next turn.
+ *
+ * @limit {} holds that end in one turn of the event loop
+ * @over the next ones follow in the next turn
+ */
+const TURN_MAX = 200;
+
+/** Where few are held, the next one ends so soon, in ms. */
+const APART_MS = 500;
+
+/** Where many are, several end together, so often, in ms. */
+const TICK_MS = 20;
+
+/** By how much of itself a pause is longer or shorter at random. */
+const JITTER = 0.25;
+
+/** How often a process whose holds have ended looks for new ones, in ms. */
+const LOOK_MS = 50;
+
+/**
+ * How much faster than evenly holds end at most within the window, where clients come back to the node that they are to leave: what is
+ * left at its end ends then.
+ */
+const FASTER = 1.4;
+
+/** What a drain is made of. */
+export interface HoldDrainDeps {
+  readonly registry: Pick<ChannelRegistry, 'staying' | 'nextToEnd'>;
+  readonly clock: Clock;
+  readonly faults: Containment;
+  /** A number in [0, 1). */
+  readonly random: () => number;
+}
+
+/** Ends holds and sessions in the order in which they came. */
+export class HoldDrain {
+  readonly #deps: HoldDrainDeps;
+  #timer: Timer | undefined;
+  #resolve: (() => void) | undefined;
+  /** Moments of the monotonic clock. */
+  #until = 0;
+  #before = 0;
+  #isOver = false;
+  /** Ends that are due, but for a fraction of one. */
+  #due = 0;
+  /** Ends in a ms, at most. */
+  #fastest = 0;
+  #apart = APART_MS;
+
+  constructor(deps: HoldDrainDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Ends what is held over `window` ms, and what comes to be held meanwhile; resolves when nothing is left, or the window is over. With
+   * `processes`, so many share the pace of a node that holds few.
+   */
+  spread(window: number, processes: number): Promise<void> {
+    const { clock, registry } = this.#deps;
+    this.#before = clock.monotonic();
+    this.#until = this.#before + window;
+    this.#fastest = (FASTER * registry.staying) / Math.max(1, window);
+    this.#apart = APART_MS * processes;
+    if (window === 0 || registry.staying === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#resolve = resolve;
+      this.#wait();
+    });
+  }
+
+  /** Ends all that is held and comes to be held, as fast as turns allow, until `close`. */
+  endAll(): void {
+    this.#clear();
+    this.#isOver = true;
+    this.#sweep();
+  }
+
+  /** Ends no more. */
+  close(): void {
+    this.#clear();
+  }
+
+  #clear(): void {
+    this.#deps.clock.clear(this.#timer);
+    this.#timer = undefined;
+    this.#resolve?.();
+    this.#resolve = undefined;
+  }
+
+  #sweep(): void {
+    if (!this.#isOver) return;
+    this.#end(TURN_MAX);
+    this.#timer = this.#deps.clock.after(this.#deps.registry.staying > 0 ? 0 : LOOK_MS, () => this.#sweep());
+  }
+
+  /** Until the next ends: as long as one of them has, or a tick. */
+  #wait(): void {
+    const { clock, random, registry } = this.#deps;
+    const each = (this.#until - clock.monotonic()) / registry.staying;
+    const jitter = 1 - JITTER + 2 * JITTER * random();
+    const pause = Math.min(Math.max(each, TICK_MS) * jitter, this.#apart);
+    this.#timer = clock.after(Math.max(1, pause), () => this.#step());
+  }
+
+  #step(): void {
+    const { clock, registry } = this.#deps;
+    const now = clock.monotonic();
+    const passed = now - this.#before;
+    this.#before = now;
+    const left = this.#until - now;
+    if (left <= 0) {
+      this.#clear();
+      return;
+    }
+    const { staying } = registry;
+    const even = staying / (left + passed);
+    const pace = Math.max(1 / this.#apart, Math.min(even, this.#fastest));
+    // Where each has a pause to itself, its end is due after it, however long the jitter has made it.
+    this.#due = even * TICK_MS < 1 ? 1 : this.#due + pace * passed;
+    const count = Math.min(Math.floor(this.#due), TURN_MAX);
+    this.#due = Math.min(this.#due - count, TURN_MAX);
+    this.#end(count);
+    if (registry.staying === 0) this.#clear();
+    else this.#wait();
+  }
+
+  #end(count: number): void {
+    for (let ended = 0; ended < count; ended++) {
+      const subscriber = this.#deps.registry.nextToEnd();
+      if (subscriber === undefined) return;
+      this.#deps.faults.run('timer', () => subscriber.drain(), subscriber);
+    }
+  }
+}

@@ -1,0 +1,85 @@
+/** The pace at which what is held ends. */
+import { uncontained } from '@holdfast/control-api';
+import t, { type Test } from 'tap';
+import { HoldDrain } from '../../dist/app/drain/hold-drain.js';
+import type { Subscriber } from '../../dist/channels/subscriber.js';
+import { ManualClock } from '../kit/manual-clock.js';
+
+/** So many holds, that end when they are asked to; `ends` are the moments. */
+function fixture(count: number, random = () => 0.5) {
+  const clock = new ManualClock();
+  const start = clock.monotonic();
+  const ends: number[] = [];
+  const registry = {
+    staying: count,
+    nextToEnd: (): Subscriber | undefined => {
+      if (registry.staying === 0) return undefined;
+      registry.staying--;
+      return { drain: () => void ends.push(clock.monotonic() - start) } as unknown as Subscriber;
+    },
+  };
+  const drain = new HoldDrain({ registry, clock, random, faults: uncontained });
+  return { clock, ends, registry, drain };
+}
+
+/** Most ends in any second. */
+function busiest(ends: readonly number[]): number {
+  return Math.max(...ends.map((from) => ends.filter((at) => at >= from && at < from + 1_000).length));
+}
+
+async function passes(clock: ManualClock, ms: number): Promise<void> {
+  for (let at = 0; at < ms; at += 10) clock.advance(10);
+  await Promise.resolve();
+}
+
+for (const [name, random] of [
+  ['without jitter', () => 0.5],
+  ['with jitter', Math.random],
+] as const) {
+  t.test(`many holds end evenly, ${name}`, async (t: Test) => {
+    const { clock, ends, drain } = fixture(2_000, random);
+    const over = drain.spread(10_000, 1);
+    await passes(clock, 10_100);
+    await over;
+    t.ok(ends.length >= 1_900, `${ends.length} of 2000 within the window`);
+    t.ok(busiest(ends) <= 1.5 * 200, `${busiest(ends)} in one second, where 200 are even`);
+  });
+}
+
+t.test('few holds end at most 500 ms apart, and the window is over with the last', async (t) => {
+  const { clock, ends, drain } = fixture(3);
+  let isOver = false;
+  void drain.spread(60_000, 1).then(() => {
+    isOver = true;
+  });
+  await passes(clock, 1_600);
+  t.strictSame(ends, [500, 1_000, 1_500]);
+  await Promise.resolve();
+  t.ok(isOver);
+});
+
+t.test('clients that come back at once do not make it faster than 1.4 times the even pace', async (t) => {
+  const { clock, ends, registry, drain } = fixture(1_000);
+  const end = registry.nextToEnd;
+  registry.nextToEnd = () => {
+    const next = end();
+    registry.staying++;
+    return next;
+  };
+  void drain.spread(10_000, 1);
+  await passes(clock, 11_000);
+  t.ok(busiest(ends) <= 150, `${busiest(ends)} in one second`);
+});
+
+t.test('no turn of the event loop ends more than 200 holds', async (t) => {
+  const { clock, ends, registry, drain } = fixture(450);
+  drain.endAll();
+  t.equal(ends.length, 200);
+  clock.advance(0);
+  t.equal(ends.length, 450);
+  registry.staying = 1;
+  clock.advance(100);
+  t.equal(ends.length, 451, 'what comes to be held later ends too');
+  drain.close();
+  t.equal(clock.pending, 0);
+});

@@ -33,6 +33,9 @@ channel=${SMOKE_CHANNEL:-$token}
 command -v curl >/dev/null || usage 'curl is not installed'
 case $channel in *[!A-Za-z0-9._-]*) usage "SMOKE_CHANNEL has characters other than letters, digits and . _ -: $channel" ;; esac
 case $patience in '' | *[!0-9]* | 0) usage "SMOKE_TIMEOUT is not a number of seconds: $patience" ;; esac
+# shellcheck disable=SC2086 # words
+set -- $transports
+[ $# -gt 0 ] || usage 'SMOKE_TRANSPORTS names nothing'
 for transport in $transports; do
   case $transport in stream | poll | socket) ;; *) usage "SMOKE_TRANSPORTS knows stream, poll and socket, not $transport" ;; esac
 done

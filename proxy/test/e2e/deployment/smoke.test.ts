@@ -66,5 +66,6 @@ t.test('scripts/smoke.sh', async (t) => {
     t.match(await smoke(t, a, b, { SMOKE_CHANNEL: 'a"b' }), { code: 2, stderr: /^smoke: SMOKE_CHANNEL/ });
     t.match(await smoke(t, a, b, { SMOKE_TIMEOUT: 'soon' }), { code: 2, stderr: /^smoke: SMOKE_TIMEOUT/ });
     t.match(await smoke(t, a, b, { SMOKE_TRANSPORTS: 'fax' }), { code: 2, stderr: /not fax/ });
+    t.match(await smoke(t, a, b, { SMOKE_TRANSPORTS: ' ' }), { code: 2, stderr: /names nothing/ });
   });
 });

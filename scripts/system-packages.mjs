@@ -42,8 +42,8 @@ export const systemPackages = [
   {
     command: 'curl',
     debian: 'curl',
-    neededFor: 'end-to-end tests with curl as the client',
-    callers: ['proxy/test/e2e/proxy/curl.test.ts'],
+    neededFor: 'end-to-end tests with curl as the client, the smoke test of a system',
+    callers: ['proxy/test/e2e/deployment/smoke.test.ts', 'proxy/test/e2e/proxy/curl.test.ts'],
   },
   {
     command: 'haproxy',

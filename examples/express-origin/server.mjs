@@ -6,7 +6,7 @@
 // PORT      its port (default 3000; 0 picks a free one)
 // GRIP_URL  the control API of the proxy (default http://127.0.0.1:5561/); with ?verify-key=<sig_key of the proxy>
 //           requests that pass for the proxy's and are not are refused
-import { HttpResponseFormat, HttpStreamFormat } from '@fanoutio/grip';
+import { HttpResponseFormat, HttpStreamFormat, WebSocketMessageFormat } from '@fanoutio/grip';
 import { ServeGrip } from '@fanoutio/serve-grip';
 import express from 'express';
 import { refuseForged, warnIfUnverified } from './grip-sig.mjs';
@@ -70,7 +70,34 @@ app.get('/poll', (req, res) => {
   res.type('text').send('nothing new\n');
 });
 
-// Publishes the request's body to everybody: one item in two formats for streams and long polls, one
+// A WebSocket, if the route says `over_http`: its events arrive as POST requests. What the client sends is dropped.
+app.post('/socket', (req, res) => {
+  const socket = req.grip.wsContext;
+  if (!socket) {
+    res.status(400).type('text').send('Open a WebSocket here, on a route with over_http.\n');
+    return;
+  }
+  if (socket.isOpening()) {
+    socket.accept();
+    socket.subscribe(String(req.query.channel ?? 'test'));
+  }
+  let isOpen = true;
+  while (isOpen && socket.canRecv()) isOpen = readMessage(socket);
+  res.end();
+});
+
+/** Takes the next message off. @returns {boolean} false when the client has closed, or has gone without a close */
+function readMessage(socket) {
+  try {
+    if (socket.recv() !== null) return true;
+    socket.close(socket.closeCode ?? 1000);
+  } catch {
+    // The library's way to report DISCONNECT.
+  }
+  return false;
+}
+
+// Publishes the request's body to everybody: one item in three formats for streams, long polls and WebSockets, one
 // for the event streams. The proxy picks the format that each held client needs.
 app.post('/publish', express.text({ type: () => true }), async (req, res) => {
   const channel = String(req.query.channel ?? 'test');
@@ -78,7 +105,11 @@ app.post('/publish', express.text({ type: () => true }), async (req, res) => {
   const event = text.replace(/^/gm, 'data: ');
   const publisher = serveGrip.getPublisher();
   try {
-    const formats = [new HttpStreamFormat(`${text}\n`), new HttpResponseFormat({ body: `${text}\n` })];
+    const formats = [
+      new HttpStreamFormat(`${text}\n`),
+      new HttpResponseFormat({ body: `${text}\n` }),
+      new WebSocketMessageFormat(text),
+    ];
     await publisher.publishFormats(channel, formats);
     await publisher.publishFormats(`events-${channel}`, [new HttpStreamFormat(`event: message\n${event}\n\n`)]);
     res.type('text').send('Published\n');

@@ -12,6 +12,7 @@ import { root, runStep } from './setup.mjs';
  * @property {string} debian  Debian package that brings it
  * @property {string[]} [libraries]  Debian packages that the program needs to run; given where the package itself is
  *   unpacked below {@link unpackedDir} and not installed, because installing it would start a daemon
+ * @property {string[]} [extras]  Debian packages that are installed with it
  * @property {string} neededFor  what stays untested without it
  * @property {string[]} callers  test sources that start it, paths from the root; a test file that is one of them, or imports one
  *   by whatever way, is skipped when the program is missing and cannot be installed; empty where tests skip themselves
@@ -44,6 +45,13 @@ export const systemPackages = [
     debian: 'curl',
     neededFor: 'end-to-end tests with curl as the client, the smoke test of a system',
     callers: ['proxy/test/e2e/deployment/smoke.test.ts', 'proxy/test/e2e/proxy/curl.test.ts'],
+  },
+  {
+    command: 'go',
+    debian: 'golang-go',
+    extras: ['golang-github-masterminds-sprig-dev', 'golang-k8s-sigs-yaml-dev'],
+    neededFor: 'tests of the Helm chart, with a renderer in Go',
+    callers: ['proxy/test/e2e/deployment/chart.test.ts'],
   },
   {
     command: 'haproxy',
@@ -138,7 +146,7 @@ function installWithApt(missing) {
   process.env.DEBIAN_FRONTEND = 'noninteractive';
   // Without fresh lists apt-get on a new machine finds no package at all.
   runStep('apt-get', ['update', '-qq']);
-  const names = missing.flatMap(({ debian, libraries }) => libraries ?? [debian]);
+  const names = missing.flatMap(({ debian, libraries, extras = [] }) => libraries ?? [debian, ...extras]);
   const install = ['install', '-y', '-qq', '--no-install-recommends', ...names];
   // Packages of servers start them, on ports that may be taken. Debian asks this program whether they may.
   const policy = '/usr/sbin/policy-rc.d';

@@ -1,4 +1,4 @@
-/** What operators are told to watch exists: the metrics of deploy/prometheus-rules.yaml and of docs/operations.md. */
+/** What operators are told to watch exists: the metrics of deploy/prometheus-rules.yaml, of the Grafana board and of docs/operations.md. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
@@ -26,6 +26,9 @@ t.test('every metric that is watched is exposed', async (t) => {
   const holdfast = await startHoldfast(t, { routes: ['* test'], settings: { workers: 2 } });
   const exposed = new Set([...(await holdfast.metrics()).matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name));
   for (const { alert, expr } of rules) for (const name of namesIn(expr)) t.ok(exposed.has(name), `${alert}: ${name}`);
+  const board = namesIn(text('deploy', 'grafana', 'holdfast.json'));
+  t.ok(board.length > 20);
+  for (const name of new Set(board)) t.ok(exposed.has(name), `deploy/grafana/holdfast.json: ${name}`);
   const page = namesIn(text('docs', 'operations.md'));
   t.ok(page.length > 10);
   for (const name of new Set(page)) t.ok(exposed.has(name), `docs/operations.md: ${name}`);

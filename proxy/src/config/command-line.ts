@@ -72,6 +72,8 @@ const metavars: Readonly<Record<Option['type'], string>> = {
   addresses: '<addresses>',
   ports: '<[addr:]port>',
   sockets: '<path>',
+  'log-fields': '<list>',
+  'log-redact': '<list>',
   'log-levels': '<level>',
   'forwarded-for': '<rule>',
   workers: '<n|auto>',

@@ -1,5 +1,6 @@
 /** What one row of the option table looks like, the TypeScript type of the value it yields, and its names. */
 import type { SigKey, SigKeyUse } from '@holdfast/grip';
+import type { AccessField, Redacted } from './types/access-log.js';
 import type { Listen, SocketListen } from './types/listen.js';
 import type { ForwardedForRule, LogLevels } from './types/values.js';
 
@@ -32,6 +33,8 @@ export interface OptionTypes {
   'log-levels': LogLevels;
   'forwarded-for': ForwardedForRule;
   workers: number | 'auto';
+  'log-fields': readonly AccessField[];
+  'log-redact': readonly Redacted[];
   /** File permissions; written in octal. */
   mode: number;
 }

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { legibleValue } from '../runtime/legible.js';
 import type { Option, OptionTypes } from './option.js';
+import { accessFields, formatRedacted, parseAccessField, parseRedacted } from './types/access-log.js';
 import { isAddressRange } from './types/address-ranges.js';
 import { formatListen, formatSocketListen, parseListen, parseSocketListen } from './types/listen.js';
 import { formatForwardedFor, formatLogLevels, parseForwardedFor, parseLogLevels } from './types/values.js';
@@ -131,6 +132,8 @@ const schemas: Record<keyof OptionTypes, Schema> = {
   addresses: () => listOf(plain.refine(isAddressRange)),
   ports: () => listOf(text(parseListen)),
   sockets: () => listOf(plain.pipe(text(parseSocketListen))),
+  'log-fields': () => listOf(text(parseAccessField)),
+  'log-redact': () => listOf(text(parseRedacted)),
   'log-levels': () => z.union([z.int().transform(String), z.string()]).pipe(text(parseLogLevels)),
   'forwarded-for': () => text(parseForwardedFor),
   workers: () => z.union([z.literal('auto'), integer]),
@@ -155,6 +158,8 @@ const expectations: Record<keyof OptionTypes, string> = {
   addresses: 'a comma-separated list of IP addresses, CIDR ranges and unix',
   ports: 'a comma-separated list of [addr:]port[?proxy_protocol=v1|v2|v1v2&from=ADDRESS]',
   sockets: 'a comma-separated list of path?mode=&user=&group=&proxy_protocol=',
+  'log-fields': `a comma-separated list of ${accessFields.join(', ')} and header:NAME`,
+  'log-redact': 'a comma-separated list of names of header fields and query:NAME',
   'log-levels': 'a level 0-3 or error, warn, info, debug, optionally followed by ,part:level',
   'forwarded-for': 'truncate:N and/or append',
   workers: "a whole number or 'auto'",
@@ -224,6 +229,8 @@ export function formatOption(option: Option, value: unknown): unknown {
       return (value as OptionTypes['sockets']).map(formatSocketListen);
     case 'log-levels':
       return formatLogLevels(value as OptionTypes['log-levels']);
+    case 'log-redact':
+      return (value as OptionTypes['log-redact']).map(formatRedacted);
     case 'forwarded-for':
       return formatForwardedFor(value as OptionTypes['forwarded-for']);
     case 'mode':

@@ -1,34 +1,71 @@
 /** The lines of the log about requests and holds: one for each request, one for each hold that ends. */
-import type { Log } from '@holdfast/control-api';
 import { headerValue, kindRows } from '@holdfast/grip';
 import type { SubscriberEnd } from '../channels/subscriber-deps.js';
+import type { AccessField } from '../config/types/access-log.js';
 import type { LogLevel } from '../config/types/values.js';
 import type { ClientRequest } from '../edge/port.js';
 import { describeTarget } from '../origin/send.js';
 import type { RequestEnd } from '../request/request-deps.js';
 import type { Route } from '../routes/route.js';
 import type { SessionOpening } from '../sessions/session-deps.js';
+import { isSampled } from './access-sample.js';
+import { combinedLine } from './combined-line.js';
+import type { Redaction } from './redaction.js';
 
-/** What the lines may hold beyond the usual. */
+/** Where the lines go. */
+export interface AccessOutput {
+  /** A line of the usual log: text with its fields. */
+  info(fields: object, text: string): void;
+  /** A line that is nothing but an object in JSON, whatever the form of the log. */
+  record(fields: object): void;
+  /** A line as it is. */
+  raw(line: string): void;
+}
+
+/** What is written, and how. */
 export interface AccessLogOptions {
   /** Whether lines at level info are written at all: making one costs as much as the rest of a small request's log. */
   readonly enabled: boolean;
-  /** The client's address. */
+  /** `off` is `enabled: false`. */
+  readonly form: 'pushpin' | 'combined' | 'json';
+  /** The client's address; `combined` has it always. */
   readonly logFrom: boolean;
-  /** The client's User-Agent. */
+  /** The client's User-Agent; `combined` has it always. */
   readonly logUserAgent: boolean;
+  /** The share of requests without an error that have lines: 0 to 1. */
+  readonly sample: number;
+  /** What lines in JSON show, in this order. Undefined: all but what their own options ask for. */
+  readonly fields: readonly AccessField[] | undefined;
+  readonly redaction: Redaction;
 }
+
+/** What a field holds. */
+type Facts = Readonly<Record<string, unknown>>;
+
+/** Of these ends the operator is to know: the client did not get what it was to get. */
+const FAILED_ENDS: ReadonlySet<SubscriberEnd['reason']> = new Set([
+  'origin-failed',
+  'filter-failed',
+  'link-failed',
+  'filter-limit',
+  'meta-limit',
+  'channel-refused',
+  'slow-client',
+  'items-lost',
+  'fault',
+]);
 
 /**
  * Writes access lines at level info. A route whose `log_level` is lower writes none. The text is Pushpin's:
- * `METHOD URL -> TARGET code=NNN BYTES`, the same facts are in the fields for the JSON form.
+ * `METHOD URL -> TARGET code=NNN BYTES`, the same facts are in the fields for the JSON form. Requests that fail are written
+ * whatever the sample; the lines of one request are all in it or none.
  */
 export class AccessLog {
-  readonly #log: Log;
+  readonly #output: AccessOutput;
   readonly #options: AccessLogOptions;
 
-  constructor(log: Log, options: AccessLogOptions) {
-    this.#log = log;
+  constructor(output: AccessOutput, options: AccessLogOptions) {
+    this.#output = output;
     this.#options = options;
   }
 
@@ -38,22 +75,84 @@ export class AccessLog {
   }
 
   #line(end: RequestEnd, scheme: string): void {
-    if (!this.#options.enabled || isSilenced(end.route?.logLevel)) return;
-    const { request, status, bytes, hold, error, retry, duration } = end;
-    const url = urlOf(request, scheme);
-    const target = end.target ?? '-';
-    const route = end.route?.id;
-    const from = this.#options.logFrom ? request.clientAddress : undefined;
-    const ua = this.#options.logUserAgent ? headerValue(request.headers, 'user-agent') : undefined;
-    let text = `${request.method} ${url} -> ${target}`;
+    const { enabled, form, sample } = this.#options;
+    if (!enabled || isSilenced(end.route?.logLevel)) return;
+    if (sample < 1 && end.error === undefined && end.status < 400 && !isSampled(end.request.id, sample)) return;
+    if (form === 'combined') this.#combined(end);
+    else if (form === 'json') this.#record(end.request, this.#factsOf(end, scheme));
+    else this.#pushpin(end, scheme);
+  }
+
+  #pushpin(end: RequestEnd, scheme: string): void {
+    const { status, bytes, hold, error, retry } = end;
+    const facts = this.#factsOf(end, scheme);
+    const { url, target, route, from, ua } = facts;
+    let text = `${end.request.method} ${url} -> ${target}`;
     if (from !== undefined) text += ` from=${from}`;
     if (route !== undefined) text += ` route=${route}`;
     text += hold === undefined ? ` code=${status} ${bytes}` : ' accept';
     if (error !== undefined) text += ` error=${error}`;
     if (retry) text += ' retry';
     if (ua !== undefined) text += ` ua=${ua}`;
-    const fields = { id: request.id, method: request.method, url, target, route, status, bytes, duration, hold, error };
-    this.#log.info({ ...fields, retry: retry || undefined, from, ua }, text);
+    this.#output.info(facts, text);
+  }
+
+  #factsOf({ request, target, route, status, bytes, duration, hold, error, retry }: RequestEnd, scheme: string): Facts {
+    const { logFrom, logUserAgent, redaction } = this.#options;
+    return {
+      id: request.id,
+      method: request.method,
+      url: redaction.url(urlOf(request, scheme)),
+      target: target ?? '-',
+      route: route?.id,
+      status,
+      bytes,
+      duration,
+      hold,
+      error,
+      retry: retry || undefined,
+      from: logFrom ? request.clientAddress : undefined,
+      ua: logUserAgent ? this.#header(request, 'user-agent') : undefined,
+    };
+  }
+
+  /** Its line in the format of servers, which has none for the end of a hold. */
+  #combined({ request, status, bytes }: RequestEnd): void {
+    const { method, path, version, clientAddress: address } = request;
+    const referer = this.#header(request, 'referer');
+    const userAgent = this.#header(request, 'user-agent');
+    const url = this.#options.redaction.url(path);
+    const facts = { address, time: new Date(), method, path: url, version, status, bytes, referer, userAgent };
+    this.#output.raw(combinedLine(facts));
+  }
+
+  #record(request: ClientRequest, facts: Facts): void {
+    const { fields } = this.#options;
+    if (fields === undefined) this.#output.record(facts);
+    else this.#output.record(Object.fromEntries(fields.map((field) => [field, this.#fact(field, request, facts)])));
+  }
+
+  /** Asked for by its name, a field is shown without an option of its own. */
+  #fact(field: AccessField, request: ClientRequest, facts: Facts): unknown {
+    switch (field) {
+      case 'host':
+        return this.#options.redaction.header('host', request.host);
+      case 'version':
+        return request.version;
+      case 'from':
+        return request.clientAddress;
+      case 'ua':
+        return this.#header(request, 'user-agent');
+      case 'referer':
+        return this.#header(request, 'referer');
+      default:
+        return field.startsWith('header:') ? this.#header(request, field.slice('header:'.length)) : facts[field];
+    }
+  }
+
+  #header(request: ClientRequest, name: string): string | undefined {
+    const value = headerValue(request.headers, name);
+    return value === undefined ? undefined : this.#options.redaction.header(name, value);
   }
 
   /** A WebSocket handshake was answered. */
@@ -68,15 +167,17 @@ export class AccessLog {
 
   /** A hold or session is over. `bytes` are body bytes written to the client of a hold. */
   end(request: ClientRequest, route: Route | undefined, end: SubscriberEnd, bytes?: number): void {
-    if (!this.#options.enabled || isSilenced(route?.logLevel)) return;
+    const { enabled, form, sample, redaction } = this.#options;
+    if (!enabled || form === 'combined' || isSilenced(route?.logLevel)) return;
     const { kind, reason, items, dropped, duration } = end;
-    const what = kindRows[kind].label;
-    const counts = `items=${items} dropped=${dropped}${bytes === undefined ? '' : ` ${bytes}`}`;
-    const text = `${what} ${request.path} id=${request.id} end=${reason} ${counts} ${duration}ms`;
-    this.#log.info(
-      { id: request.id, kind, reason, items, dropped, bytes, duration, channels: end.channels.length },
-      text,
-    );
+    if (sample < 1 && !FAILED_ENDS.has(reason) && !isSampled(request.id, sample)) return;
+    const facts = { id: request.id, kind, reason, items, dropped, bytes, duration, channels: end.channels.length };
+    if (form === 'json') this.#record(request, facts);
+    else {
+      const counts = `items=${items} dropped=${dropped}${bytes === undefined ? '' : ` ${bytes}`}`;
+      const what = `${kindRows[kind].label} ${redaction.url(request.path)}`;
+      this.#output.info(facts, `${what} id=${request.id} end=${reason} ${counts} ${duration}ms`);
+    }
   }
 }
 

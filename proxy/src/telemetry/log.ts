@@ -51,6 +51,10 @@ export interface RootLog extends Log {
    * filtered by level, and on standard output too when the log goes to a file.
    */
   announce(message: string, fields?: object): void;
+  /** Writes a line at level info that is one object in JSON and has no message, whatever the form of the others. */
+  record(part: string, fields: object): void;
+  /** Writes a line as it is, in a form that others have defined. It must have no end of line in it. */
+  raw(line: string): void;
 }
 
 /**
@@ -99,6 +103,8 @@ export function createLog(config: Pick<Config, 'logLevel' | 'logOutput'>, worker
       sink.write(line);
       if (file !== undefined) printLine(output, line);
     },
+    record: (part: string, fields: object) => sink.write(recordLine(part, worker, fields)),
+    raw: (line: string) => sink.write(`${line}\n`),
   });
 }
 
@@ -160,6 +166,12 @@ function jsonLogs(root: Logger, levelOf: (part: string) => LogLevel): MakeLog {
 /** As the library writes it, for a line that goes to two places. */
 function jsonLine(msg: string, fields: object): string {
   return `${JSON.stringify({ level: 'info', time: new Date().toISOString(), part: 'holdfast', ...fields, msg })}\n`;
+}
+
+/** Control characters beyond ASCII are escaped too, which JSON does not ask for: terminals obey some, and tools break lines. */
+function recordLine(part: string, worker: number | undefined, fields: object): string {
+  const text = JSON.stringify({ level: 'info', time: new Date().toISOString(), worker, part, ...fields });
+  return `${text.replace(/[\u007f-\u009f\u2028\u2029]/g, (it) => `\\u${it.charCodeAt(0).toString(16).padStart(4, '0')}`)}\n`;
 }
 
 function textLogs(sink: DestinationStream, levelOf: (part: string) => LogLevel): MakeLog {

@@ -14,6 +14,7 @@ import { AccessLog } from './access-log.js';
 import { OpenConnections } from './connections.js';
 import type { RootLog } from './log.js';
 import type { Metrics } from './metrics.js';
+import { Redaction } from './redaction.js';
 import { Statistics } from './statistics.js';
 
 /** The events of a node's parts, each passed to all that need it. */
@@ -91,12 +92,23 @@ export function makeTelemetry(
   };
 }
 
-function makeAccessLog({ logLevel, logFrom, logUserAgent }: Config, log: RootLog): AccessLog {
+function makeAccessLog(config: Config, log: RootLog): AccessLog {
+  const { logLevel, logFrom, logUserAgent, logAccess, logSample, logFields, logRedact } = config;
   const effective = logLevel.parts.proxy ?? logLevel.level;
-  return new AccessLog(log.child('proxy'), {
-    enabled: effective === 'info' || effective === 'debug',
+  const usual = log.child('proxy');
+  const output = {
+    info: usual.info,
+    record: (fields: object) => log.record('proxy', fields),
+    raw: log.raw,
+  };
+  return new AccessLog(output, {
+    enabled: logAccess !== 'off' && (effective === 'info' || effective === 'debug'),
+    form: logAccess === 'off' ? 'pushpin' : logAccess,
     logFrom,
     logUserAgent,
+    sample: logSample,
+    fields: logFields,
+    redaction: new Redaction(logRedact),
   });
 }
 

@@ -35,6 +35,14 @@ class AppLog extends RecordingLog implements RootLog {
   announce(message: string, fields: object = {}): void {
     this.info(fields, message);
   }
+
+  record(_part: string, fields: object): void {
+    this.info(fields, '');
+  }
+
+  raw(line: string): void {
+    this.info({}, line);
+  }
 }
 
 /** A node as the product composes it, not started yet. */

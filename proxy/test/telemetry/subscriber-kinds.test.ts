@@ -1,10 +1,10 @@
 /** What users see of the kinds of subscriber: labels of metrics, and the lines and fields of the log. */
-import type { Log } from '@holdfast/control-api';
 import { subscriberKinds } from '@holdfast/grip';
 import t from 'tap';
 import type { ClientRequest } from '../../dist/edge/port.js';
 import { AccessLog } from '../../dist/telemetry/access-log.js';
 import { Metrics } from '../../dist/telemetry/metrics.js';
+import { Redaction } from '../../dist/telemetry/redaction.js';
 
 t.test(
   'metrics have a series of items sent for each kind from the start, and label events with their kind',
@@ -40,7 +40,9 @@ t.test(
 t.test('the line of an end calls holds by their kind, and sessions sessions', async (t) => {
   const lines: string[] = [];
   const log = { info: (fields: object, text: string) => lines.push(text, JSON.stringify(fields)) };
-  const access = new AccessLog(log as unknown as Log, { enabled: true, logFrom: false, logUserAgent: false });
+  const output = { ...log, record: () => {}, raw: () => {} };
+  const shown = { logFrom: false, logUserAgent: false, fields: undefined, redaction: new Redaction([]) };
+  const access = new AccessLog(output, { enabled: true, form: 'pushpin', sample: 1, ...shown });
   const request = { id: 'x-1', path: '/p' } as ClientRequest;
   const end = { reason: 'shutdown', items: 2, dropped: 1, duration: 30, channels: ['a', 'b'] } as const;
   for (const kind of subscriberKinds) access.end(request, undefined, { kind, ...end });

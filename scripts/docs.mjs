@@ -9,7 +9,7 @@ import { root } from './setup.mjs';
 /** @typedef {Record<string, { side: string, meaning: string }>} ErrorTable */
 
 /** The packages in the order in which a reader meets them: nearest to the client first. */
-const packages = ['@holdfast/proxy', '@holdfast/control-api', '@holdfast/grip'];
+const packages = ['holdfast', '@holdfast/control-api', '@holdfast/grip'];
 
 /** Every generated page with the function that renders it. A page added to docs/ by code is a line here. */
 const pages = [
@@ -20,8 +20,8 @@ const pages = [
 ];
 
 async function renderConfig() {
-  const proxy = await import('@holdfast/proxy');
-  return proxy.renderConfigDocs();
+  const { renderConfigDocs } = await import(path.join(root, 'proxy/dist/app/config-docs.js'));
+  return renderConfigDocs();
 }
 
 async function renderErrors() {

@@ -1,8 +1,16 @@
-/** The entry point of @holdfast/proxy: a node to embed, and the tables from which the documentation is made. */
+/** The entry point of the package: a node in the process of a program, and the errors that one may meet. docs/embedding.md describes it. */
 
-export { renderConfigDocs } from './app/config-docs.js';
-export { configSearch, loadConfig } from './app/load-config.js';
-export { HoldfastNode } from './app/node.js';
-export type { Config } from './config/config.js';
-export { proxyErrors } from './errors.js';
-export { createLog, type RootLog } from './telemetry/log.js';
+export { ControlError, type PublishReceipt } from '@holdfast/control-api';
+export { CodedError, GripError } from '@holdfast/grip';
+export {
+  type Embedding,
+  type NodeAddresses,
+  type PublishFormat,
+  type PublishItem,
+  type RunningNode,
+  startNode,
+} from './app/start-node.js';
+export type { NodeOptions } from './config/node-options.js';
+export { ConfigError, type ConfigProblem, EdgeError, proxyErrors, RoutesError } from './errors.js';
+export type { NodeLog } from './telemetry/embedded-log.js';
+export { version } from './version.js';

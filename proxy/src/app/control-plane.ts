@@ -20,9 +20,11 @@ import {
   type NodeState,
   PacedLog,
   Publisher,
+  type PublishReceipt,
   type Question,
   ZeroMqSockets,
 } from '@holdfast/control-api';
+import type { Item } from '@holdfast/grip';
 import { type AdminAccess, AdminServer, type Exposition, type Readiness } from '../admin/server.js';
 import type { Config } from '../config/config.js';
 import { CurveClients } from '../config/files/curve-clients.js';
@@ -171,6 +173,11 @@ export class ControlPlane {
       this.#admins.push(admin);
       this.#log.announce(`listening on ${url} (admin)`, { listener: 'admin', address: url });
     }
+  }
+
+  /** See `Publisher.publish`. */
+  publish(items: readonly Item[]): Promise<PublishReceipt[]> {
+    return this.#publisher.publish(items);
   }
 
   /**

@@ -1,18 +1,20 @@
 /**
  * Loading the configuration: find the file, read the sources, resolve the options. All problems are reported at once. Called
- * once, by the command, before anything is started; routes are loaded later, by `../routes/routes-source.ts`.
+ * by the command and by `startNode`, before anything is started; routes are loaded later, by `../routes/routes-source.ts`.
  */
 import { dirname, resolve } from 'node:path';
 import { parseCommandLine } from '../config/command-line.js';
 import { type Config, printConfig, toConfig } from '../config/config.js';
 import { CONFIG_FILE_MAX, KeyReader, readWhole, SECRET_FILE_MAX, whyUnread } from '../config/files/read-file.js';
-import { resolveOptions } from '../config/resolve.js';
+import { type NodeOptions, objectSource } from '../config/node-options.js';
+import { type ResolveContext, type Resolved, resolveOptions } from '../config/resolve.js';
 import {
   environmentSource,
   type FileFormat,
   fileFormat,
   pushpinSource,
   type Source,
+  targetSource,
   yamlSource,
 } from '../config/sources.js';
 import { ConfigError } from '../errors.js';
@@ -105,8 +107,38 @@ function fileSource({ file, text }: ConfigFile, format: FileFormat): Source {
   return format === 'yaml' ? yamlSource(text, file) : pushpinSource(text, file, readText);
 }
 
+/** Resolves sources, highest precedence first. @throws ConfigError with every problem found */
+function resolveAll(
+  sources: readonly Source[],
+  context: Pick<ResolveContext, 'cwd' | 'configDir' | 'format'>,
+): Resolved {
+  const keys = new KeyReader(context.configDir);
+  const resolved = resolveOptions(sources, { ...context, readFile: readSecret, keys });
+  const [problem, ...problems] = resolved.problems;
+  if (problem !== undefined) throw new ConfigError([problem, ...problems]);
+  return resolved;
+}
+
 /**
- * Loads the configuration. Precedence: flag, environment, file, default.
+ * The configuration of options that a program gives: no file and no environment beside them. `directory` is absolute; paths are
+ * relative to it.
+ * @throws ConfigError with every problem found, one line each
+ */
+export function configOf(
+  options: NodeOptions,
+  directory: string,
+  isTerminal: boolean,
+): Pick<LoadedConfig, 'config' | 'warnings'> {
+  const source = objectSource(options, directory);
+  const resolved = resolveAll([source], { cwd: directory, configDir: directory, format: undefined });
+  return {
+    config: toConfig(resolved, { configDir: directory, isTerminal }),
+    warnings: resolved.warnings.map(legible),
+  };
+}
+
+/**
+ * Loads the configuration. Precedence: flag, environment, file, `HOLDFAST_TARGET`, default.
  * @throws ConfigError with every problem found, one line each
  */
 export function loadConfig(input: LoadInput): LoadResult {
@@ -117,11 +149,9 @@ export function loadConfig(input: LoadInput): LoadResult {
   const format = found === undefined ? undefined : fileFormat(found.text);
   const sources: Source[] = [{ given: line.flags, problems: [], warnings: [] }, environmentSource(env, cwd)];
   if (found !== undefined && format !== undefined) sources.push(fileSource(found, format));
+  sources.push(targetSource(env, cwd));
   const configDir = found === undefined ? cwd : dirname(found.file);
-  const keys = new KeyReader(configDir);
-  const resolved = resolveOptions(sources, { cwd, configDir, format, readFile: readSecret, keys });
-  const [problem, ...problems] = resolved.problems;
-  if (problem !== undefined) throw new ConfigError([problem, ...problems]);
+  const resolved = resolveAll(sources, { cwd, configDir, format });
   return {
     command: line.command,
     config: toConfig(resolved, { configDir, isTerminal: input.isTerminal ?? false }),

@@ -1,6 +1,7 @@
 /** A whole node: one control plane, and what serves clients, in the order in which they start and go down. */
 import { randomBytes } from 'node:crypto';
-import { type Connections, Faults, type Question } from '@holdfast/control-api';
+import { type Connections, Faults, type PublishReceipt, type Question } from '@holdfast/control-api';
+import type { Item } from '@holdfast/grip';
 import type { Exposition, Readiness } from '../admin/server.js';
 import { exposuresOf } from '../config/checks/exposure.js';
 import { type Config, processesFor } from '../config/config.js';
@@ -62,6 +63,11 @@ export class HoldfastNode {
       await this.#close();
       throw error;
     }
+  }
+
+  /** Publishes items as the control API does; resolves and rejects as `Publisher.publish`. The node must have started. */
+  publish(items: readonly Item[]): Promise<PublishReceipt[]> {
+    return this.#control.publish(items);
   }
 
   /** Reads the routes and the keys of the control API again, and opens the log file anew: what SIGHUP asks for. */

@@ -11,7 +11,7 @@ import { nearestKey, nearestPushpinKey, optionByKey, optionByPushpinKey, options
 
 /** Where an option was given. */
 export interface Where {
-  readonly source: 'flag' | 'environment' | 'yaml' | 'pushpin';
+  readonly source: 'flag' | 'environment' | 'yaml' | 'pushpin' | 'program';
   /** As written there: `--port`, `HOLDFAST_HTTP_PORT`, `http_port`, `runner.http_port`. */
   readonly name: string;
   readonly file?: string;
@@ -142,6 +142,29 @@ export function pushpinSource(text: string, file: string, readFile: (path: strin
   return { given, problems, warnings };
 }
 
+/** The variable of the one target of all requests, for the image: its entry point gets it from Pushpin's `target`. */
+const TARGET = 'HOLDFAST_TARGET';
+
+/** Variables of Holdfast that are no options. */
+const notOptions: ReadonlySet<string> = new Set(['HOLDFAST_CONFIG', TARGET]);
+
+/**
+ * The route of `HOLDFAST_TARGET`, as the image of Pushpin makes it. It has to be the last of all sources, so that routes that are
+ * given anywhere win.
+ */
+export function targetSource(env: Readonly<Record<string, string | undefined>>, cwd: string): Source {
+  const target = env[TARGET];
+  const option = optionByKey('routes');
+  const given = new Map<string, GivenOption>();
+  if (target && option !== undefined)
+    given.set('routes', {
+      option,
+      raw: [`* ${target},over_http`],
+      where: { source: 'environment', name: TARGET, baseDir: cwd },
+    });
+  return { given, problems: [], warnings: [] };
+}
+
 /** Kubernetes sets these, unasked, for a Service whose name begins with holdfast. */
 const serviceLink = /^HOLDFAST_(.*_)?(SERVICE_(HOST|PORT)(_|$)|PORT_\d+_)/;
 /** One of them may have the name of an option: a Service holdfast-admin makes HOLDFAST_ADMIN_PORT=tcp://10.0.0.1:9090. */
@@ -156,7 +179,7 @@ export function environmentSource(env: Readonly<Record<string, string | undefine
   const given = new Map<string, GivenOption>();
   const warnings: string[] = [];
   for (const [name, raw] of Object.entries(env)) {
-    if (!name.startsWith('HOLDFAST_') || name === 'HOLDFAST_CONFIG' || raw === undefined || raw === '') continue;
+    if (!name.startsWith('HOLDFAST_') || notOptions.has(name) || raw === undefined || raw === '') continue;
     const option = byName.get(name);
     if (option === undefined && serviceLink.test(name)) continue;
     if (name.endsWith('_PORT') && serviceAddress.test(raw)) continue;

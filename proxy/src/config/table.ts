@@ -22,14 +22,15 @@ const rows = [
   ...processOptions,
 ] as const;
 
-type Row = (typeof rows)[number];
+/** A row of the table, with its literal types. */
+export type OptionRow = (typeof rows)[number];
 
 /**
  * The value of every option, typed by its row. The name is that of the file in camel case: `client_buffer_size` is
  * `clientBufferSize` here and in all code. Durations are in ms, sizes in bytes, paths absolute. An option that is not set and
  * has no default is undefined.
  */
-export type Options = { readonly [R in Row as OptionName<R['key']>]: OptionValue<R> };
+export type Options = { readonly [R in OptionRow as OptionName<R['key']>]: OptionValue<R> };
 
 /** `sig_key` ⇒ `sig_key_file`, so that a secret can be mounted as a file. */
 function secretFile(secret: Option): Option {

@@ -113,12 +113,14 @@ export function createLog(config: Pick<Config, 'logLevel' | 'logOutput'>, worker
  * exit: that tries for ever when a disk is full or a pipe has no reader.
  */
 async function finish(destination: Destination): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
   await new Promise<void>((resolve) => {
     destination.once('close', resolve);
     destination.once('error', resolve);
-    setTimeout(resolve, CLOSE_MS);
+    timer = setTimeout(resolve, CLOSE_MS);
     destination.end();
   });
+  clearTimeout(timer);
   destination.destroy();
 }
 

@@ -142,6 +142,15 @@ export function loadUws(
       causes.push(`${name}: ${(error as Error).message.split('\n', 1)[0]}`);
     }
   }
+  const tooOld = causes.map((cause) => /version `GLIBC_([\d.]+)' not found/.exec(cause)?.[1]).find(Boolean);
+  if (tooOld !== undefined) {
+    const { header } = process.report.getReport() as { readonly header?: { readonly glibcVersionRuntime?: string } };
+    const text =
+      `edge uws: the binary of uWebSockets.js for node ${process.versions.node.split('.')[0]} needs glibc ${tooOld}, and this ` +
+      `system has ${header?.glibcVersionRuntime ?? 'an older one'}: use a newer system, node 20 or 22, or edge: node ` +
+      `(${causes.join('; ')})`;
+    throw new EdgeError('ERR_EDGE_UNAVAILABLE', text);
+  }
   const text =
     `edge uws: no binary of uWebSockets.js for ${process.platform} ${process.arch} and node ${process.versions.node}: ` +
     `install ${OFFICIAL} or ${binary}, or use edge: node (${causes.join('; ')})`;

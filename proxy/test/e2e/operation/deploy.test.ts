@@ -2,7 +2,17 @@
  * deploy/ says what is true: its settings are options, its paths exist, and what the image holds runs without rights.
  * Docker itself is not needed: the steps of the image are taken here, and the services of compose.yaml as processes.
  */
-import { chmodSync, cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -156,6 +166,36 @@ t.test('the image: a production install runs as nobody, from a tree that nobody 
   t.match(await node.exited, { code: 0, signal: null });
   t.match(await probe(), { code: 1 }, 'the health check of a node that has gone');
 });
+
+t.test(
+  'the entry point of the image takes the target of all requests; routes that are given anywhere win',
+  async (t) => {
+    const directory = newDirectory(t);
+    const entry = join(root, 'deploy', 'entrypoint.sh');
+    const printed = async (env: Record<string, string>, ...args: string[]) => {
+      const path = `${join(root, 'node_modules', '.bin')}:${process.env.PATH}`;
+      const child = startChild(t, {
+        command: entry,
+        args: ['print-config', ...args],
+        cwd: directory,
+        env: { PATH: path, ...env },
+      });
+      t.match(await child.exited, { code: 0 }, child.stderr);
+      t.equal(child.stderr, '');
+      return child.stdout;
+    };
+    const target = { target: 'app.internal:3000' };
+    t.match(await printed(target), '* app.internal:3000,over_http');
+    t.notMatch(await printed({}), 'app.internal');
+    t.notMatch(await printed(target, '--route', '* test'), 'app.internal');
+    t.notMatch(await printed({ ...target, HOLDFAST_ROUTES: '* test' }), 'app.internal');
+    writeFileSync(join(directory, 'holdfast.yaml'), 'routes: ["* test"]\n');
+    t.notMatch(await printed(target), 'app.internal', 'routes in the file');
+    writeFileSync(join(directory, 'holdfast.yaml'), 'routesfile: routes\n');
+    t.match(await printed(target), /routesfile: .*routes/, 'a routes file');
+    t.notMatch(await printed(target), 'app.internal');
+  },
+);
 
 t.test('the health checks ask where the image listens', async (t) => {
   const portOf = (stage: Stage) => /127\.0\.0\.1:(\d+)/.exec(stage.probe?.join(' ') ?? '')?.[1];

@@ -19,6 +19,17 @@ t.test('without a binary the start fails, and says what to install', async (t) =
   });
 });
 
+t.test('a C library that is too old for the binary is said so, with both versions', async (t) => {
+  const require = ((name: string) => {
+    if (name === 'uWebSockets.js') throw new Error(`Cannot find module '${name}'`);
+    throw new Error("/lib/libc.so.6: version `GLIBC_2.38' not found (required by uws.node)");
+  }) as unknown as NodeJS.Require;
+  t.throws(() => loadUws(1, require), {
+    code: 'ERR_EDGE_UNAVAILABLE',
+    message: /needs glibc 2\.38, and this system has [\d.]+: use a newer system, node 20 or 22, or edge: node \(/,
+  });
+});
+
 t.test('the library under its own name comes first', async (t) => {
   const silenced: string[] = [];
   const library = (name: string) => ({ name, _cfg: (what: string) => silenced.push(what) });

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { root } from './setup.mjs';
 
 /** The versions that are fetched, by major. */
-const versions = { 20: '20.20.2', 22: '22.23.5' };
+const versions = { 20: '20.20.2', 22: '22.23.5', 24: '24.22.3' };
 
 /** The majors that are tested. */
 export const nodeMajors = /** @type {(keyof typeof versions)[]} */ (Object.keys(versions).map(Number));

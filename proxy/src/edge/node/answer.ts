@@ -60,6 +60,24 @@ export function addTrailers(response: ServerResponse, trailers: readonly string[
   if (pairs.length > 0) response.addTrailers(pairs);
 }
 
+/**
+ * Writes body bytes, or none, which sends the head alone. They go out with all else that is written in this turn. The socket is
+ * corked here, and not left to node: from 24.22 on node would keep the bytes back in the answer until the turn is over, where what
+ * is written to the socket itself would overtake them, and where they are lost when the answer is taken off its socket.
+ */
+export function writeBody(response: ServerResponse, chunk: Buffer | ''): boolean {
+  const { socket } = response;
+  if (socket && socket.writableCorked === 0) {
+    socket.cork();
+    process.nextTick(uncork, socket);
+  }
+  return typeof chunk === 'string' ? response.write(chunk, 'latin1') : response.write(chunk);
+}
+
+function uncork(socket: Socket): void {
+  socket.uncork();
+}
+
 /** Ends an answer; `joins`: its head is still to go out. */
 export function endAnswer(response: ServerResponse, chunk: Buffer | undefined, joins: boolean): void {
   if (chunk === undefined || chunk.length === 0) response.end();

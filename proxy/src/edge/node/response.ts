@@ -17,7 +17,16 @@ import { checkedHeaders } from '../client-headers.js';
 import { callGone, endFaulty, type FaultyResponse } from '../edge-answers.js';
 import type { ResponseHandler, StreamPiece } from '../port.js';
 import type { WriteWatch } from '../write-watch.js';
-import { addTrailers, announceTrailers, chunkOf, cutAnswer, endAnswer, interimHead, newAnswer } from './answer.js';
+import {
+  addTrailers,
+  announceTrailers,
+  chunkOf,
+  cutAnswer,
+  endAnswer,
+  interimHead,
+  newAnswer,
+  writeBody,
+} from './answer.js';
 
 /** Ends a chunked body (RFC 9112 §7.1). */
 const LAST_CHUNK = Buffer.from('0\r\n\r\n');
@@ -162,7 +171,8 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
     this.#bodyBegun = true;
     this.bodyBytes += chunk.length;
     this.#mayWait = true;
-    const taken = this.#response?.write(chunk) ?? this.#socket?.write(chunkOf(chunk)) ?? true;
+    const response = this.#response;
+    const taken = response ? writeBody(response, chunk) : (this.#socket?.write(chunkOf(chunk)) ?? true);
     if (!taken) {
       this.#starved = true;
       this.#watch();
@@ -273,8 +283,9 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
     const socket = this.#socket ?? response?.socket;
     this.#mayWait = true;
     // A response that is not at the head of its connection has no socket yet: node keeps the bytes until it has.
-    if (!socket || !this.headersSent) for (const piece of pieces) response?.write(piece.payload);
-    else {
+    if (!socket || !this.headersSent) {
+      if (response) for (const piece of pieces) writeBody(response, piece.payload);
+    } else {
       socket.cork();
       this.#flushHead();
       for (const piece of pieces) socket.write(this.#encode(piece));
@@ -343,7 +354,7 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
     this.#bodyBegun = true;
     // Not by node's flushHeaders, which writes the head as UTF-8: that would change bytes above 0x7f, and heads are Latin-1.
     if (this.#bodiless) flushBodiless(response);
-    else response.write('', 'latin1');
+    else writeBody(response, '');
   }
 
   #encode(piece: StreamPiece): Buffer {

@@ -5,6 +5,7 @@ import { freePort, start, waitForPorts } from './process.mjs';
 import { gripSpeech, makeFolder, RunningTarget } from './target.mjs';
 
 const command = path.join(root, 'proxy/bin/holdfast.js');
+const nodesInOne = path.join(root, 'bench/nodes-in-one.mjs');
 
 /** More than any bench opens. */
 const CONNECTIONS_MAX = 200_000;
@@ -23,25 +24,75 @@ function holdfast(edge) {
     missing: () => undefined,
     async start({ originPort, extra = [], nodeFlags = [] }) {
       const folder = makeFolder('holdfast');
-      const [client, control] = [await freePort(), await freePort()];
-      const args = [
-        ...['--port', `127.0.0.1:${client}`, '--control-port', String(control), '--edge', edge],
-        ...['--route', `* 127.0.0.1:${originPort},over_http`],
-        // As with the others, no access log; and nothing that would slow a great number of deliveries down.
-        ...['--log-level', '1', '--client-maxconn', String(CONNECTIONS_MAX), '--message-hwm', '-1'],
-        ...extra,
-      ];
+      const ports = { client: await freePort(), control: await freePort() };
+      const args = [...argumentsOf(edge, ports, originPort), ...extra];
       const started = start(process.execPath, [...nodeFlags, command, ...args], { cwd: folder });
-      const running = new RunningTarget([started], { client, control }, gripSpeech, folder);
-      try {
-        await waitForPorts(started, [client, control]);
-      } catch (error) {
-        await running.stop();
-        throw error;
-      }
+      const running = new RunningTarget([started], ports, gripSpeech, folder);
+      await waitOrStop(running, started, Object.values(ports));
       return running;
     },
   };
+}
+
+/**
+ * Starts several nodes in one process, each with options of its own. To stop one of them stops all.
+ *
+ * @param {'node' | 'uws'} edge
+ * @param {number} originPort
+ * @param {readonly object[]} extras  the options of each, by their names in `holdfast.yaml`
+ * @returns {Promise<RunningTarget[]>} in the same order
+ */
+export async function startInOne(edge, originPort, extras) {
+  const folder = makeFolder('holdfast');
+  const ports = [];
+  for (const _ of extras) ports.push({ client: await freePort(), control: await freePort() });
+  const options = extras.map((extra, i) =>
+    JSON.stringify({
+      http_port: `127.0.0.1:${ports[i]?.client}`,
+      push_in_http_port: ports[i]?.control,
+      edge,
+      routes: [routeTo(originPort)],
+      log_level: 1,
+      message_hwm: -1,
+      ...extra,
+    }),
+  );
+  const started = start(process.execPath, [nodesInOne, ...options], { cwd: folder });
+  const nodes = ports.map((each) => new RunningTarget([started], each, gripSpeech, folder));
+  const all = ports.flatMap((each) => Object.values(each));
+  await waitOrStop(nodes[0], started, all);
+  return nodes;
+}
+
+/** @param {number} originPort */
+function routeTo(originPort) {
+  return `* 127.0.0.1:${originPort},over_http`;
+}
+
+/** @typedef {{ client: number, control: number }} Ports  of 127.0.0.1 */
+
+/** @param {'node' | 'uws'} edge @param {Ports} ports @param {number} originPort */
+function argumentsOf(edge, { client, control }, originPort) {
+  return [
+    ...['--port', `127.0.0.1:${client}`, '--control-port', String(control), '--edge', edge],
+    ...['--route', routeTo(originPort)],
+    // As with the others, no access log; and nothing that would slow a great number of deliveries down.
+    ...['--log-level', '1', '--client-maxconn', String(CONNECTIONS_MAX), '--message-hwm', '-1'],
+  ];
+}
+
+/**
+ * @param {RunningTarget | undefined} running
+ * @param {import('./process.mjs').Started} started
+ * @param {number[]} ports
+ */
+async function waitOrStop(running, started, ports) {
+  try {
+    await waitForPorts(started, ports);
+  } catch (error) {
+    await running?.stop();
+    throw error;
+  }
 }
 
 export const holdfastNode = holdfast('node');

@@ -28,6 +28,8 @@ interface WrittenTypes {
   'log-levels': number | string;
   'forwarded-for': string;
   workers: number | 'auto';
+  'log-fields': Texts;
+  'log-redact': Texts;
   mode: string;
 }
 

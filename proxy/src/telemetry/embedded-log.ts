@@ -39,5 +39,7 @@ export function embeddedLog(log: NodeLog, { level, parts }: Config['logLevel']):
     reopen: () => {},
     close: async () => {},
     announce: (message: string, fields: object = {}) => write('info', { part: 'holdfast', ...fields }, message),
+    record: (part: string, fields: object) => write('info', { part, ...fields }, ''),
+    raw: (line: string) => write('info', { part: 'proxy' }, line),
   });
 }

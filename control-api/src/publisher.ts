@@ -19,6 +19,8 @@ export interface PublishEvents {
    * package or of @holdfast/grip, hence from a bounded set and fit for a label.
    */
   rejected(reason: string): void;
+  /** A publish was accepted or refused, so many ms after it was read. Left out: it is not measured. */
+  publishEnded?(result: ControlResult, ms: number): void;
   /** A limit has refused something; `limit` is its name, hence from a bounded set. Beside `rejected`. */
   limited(limit: string): void;
   /**
@@ -178,6 +180,11 @@ export class Publisher {
     this.#events.published(items.length);
     if (this.#log.isDebug()) for (const receipt of receipts) this.#log.debug(receipt, 'item published');
     return receipts;
+  }
+
+  /** What a publish that was read at `since`, by `performance.now`, has come to. */
+  ended(result: ControlResult, since: number): void {
+    this.#events.publishEnded?.(result, performance.now() - since);
   }
 
   /** Pushpin takes such items too: formats of other tools may be among them. */

@@ -22,6 +22,7 @@ import { codingOf, decodeBody } from './http/body.js';
 import type { Format } from './http/negotiate.js';
 import type { Principal, Route, RouteCall, Scope } from './http/router.js';
 import type { Publisher } from './publisher.js';
+import { controlResult } from './request-report.js';
 import type { ChannelTaps } from './views/channel-taps.js';
 import type { ClusterViews } from './views/cluster-views.js';
 
@@ -75,7 +76,12 @@ export function controlRoutes({
   views,
   channelNameMax = Number.POSITIVE_INFINITY,
 }: ControlRoutesOptions): readonly ControlRoute[] {
-  const publish: ControlHandler = (call) => answerPublish(publisher, call, pushInHttpMaxBodySize);
+  const publish = async (call: ControlCall): Promise<Answer> => {
+    const since = performance.now();
+    const answer = await answerPublish(publisher, call, pushInHttpMaxBodySize);
+    publisher.ended(controlResult(answer.status), since);
+    return answer;
+  };
   const recover: ControlHandler = () => publisher.recover().then(() => updated, answerTo);
   return [
     { method: '*', path: '/', scope: 'none', handler: () => root },

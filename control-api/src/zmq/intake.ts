@@ -2,7 +2,9 @@
 import { decodePacket, GripError, parseItem } from '@holdfast/grip';
 import type { InterestFollower } from '../backplane/hub.js';
 import { ControlError } from '../errors.js';
+import { answerTo } from '../http/answer.js';
 import type { PublishEvents, Publisher } from '../publisher.js';
+import { controlResult } from '../request-report.js';
 import { type Containment, uncontained } from '../runtime/faults.js';
 import type { Log } from '../runtime/log.js';
 import {
@@ -52,11 +54,16 @@ export class ItemIntake {
    * result, if any, is to be awaited before the next call. Never rejects.
    */
   take(packet: Uint8Array, topic = ''): Promise<void> | undefined {
+    const since = performance.now();
+    const refuse = (error: unknown) => {
+      this.#publisher.ended(controlResult(answerTo(error).status), since);
+      this.drop(error);
+    };
     let accepted: Promise<unknown>;
     try {
       accepted = this.#publisher.publish([parseItem(decodePacket(packet), topic)]);
     } catch (error) {
-      this.drop(error);
+      refuse(error);
       return undefined;
     }
     const { length } = packet;
@@ -66,9 +73,13 @@ export class ItemIntake {
       this.#pending--;
       this.#bytes -= length;
     };
-    const finished = accepted.then(finish, (error: unknown) => {
+    const done = () => {
       finish();
-      this.drop(error);
+      this.#publisher.ended('ok', since);
+    };
+    const finished = accepted.then(done, (error: unknown) => {
+      finish();
+      refuse(error);
     });
     return this.#pending >= PENDING_LIMIT || this.#bytes >= PENDING_BYTES ? finished : undefined;
   }

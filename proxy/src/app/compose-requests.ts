@@ -35,6 +35,8 @@ import { Handshake } from '../sessions/handshake.js';
 import type { SessionDeps } from '../sessions/session-deps.js';
 import { SockJs } from '../sockjs/sockjs.js';
 import type { RootLog } from '../telemetry/log.js';
+import type { OriginTimes } from '../telemetry/series/origin-times.js';
+import type { Traffic } from '../telemetry/series/traffic.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
 
 /** What the request path is given. */
@@ -54,23 +56,29 @@ export interface RequestPathDeps {
   readonly random: () => number;
   /** Something was refused because of the limit of this name. */
   readonly limited: (limit: string) => void;
+  readonly traffic: Traffic;
+  readonly originTimes: OriginTimes;
 }
 
 /** Makes what every exchange, hold and session is given. */
 export function composeRequests(config: Config, log: RootLog, around: RequestPathDeps): RequestDeps {
   const { telemetry, registry, sequencer, routes, origins, replay, admits, faults, clock, random, limited } = around;
+  const { traffic, originTimes } = around;
   const { debug, connectionSubscriptionMax, sigIss, sigKey } = config;
   const rules = forwardRules(config);
   const forwarder = new Forwarder({ rules, sigIss, sigKey }, clock);
   const originOf = originsOf(origins, faults);
   const holdLog = log.child('hold');
-  const warnings = new OriginWarnings(log.child('request'), clock, config);
+  const warnings = new OriginWarnings(log.child('request'), clock, config, (route, code) =>
+    originTimes.failed(route?.id, code),
+  );
   const { clientQueueSize, slowClientPolicy, gapPolicy } = config;
   const subscriber: SubscriberDeps = {
     registry,
     clock,
     random,
     events: telemetry.subscribers,
+    traffic,
     log: holdLog,
     warnings,
     faults,
@@ -134,7 +142,13 @@ export function composeRequests(config: Config, log: RootLog, around: RequestPat
     originOf,
     compression: makeCompression(config, faults),
     trustedProxies: config.trustedProxies.length === 0 ? undefined : new TrustedProxies(config),
-    bodyLimits: new BodyLimits(config, { clock, faults, limited, warnings }),
+    bodyLimits: new BodyLimits(config, {
+      clock,
+      faults,
+      limited,
+      warnings,
+      received: (bytes) => traffic.bodyReceived(bytes),
+    }),
     limits,
     admission: new Admission(config.maxOpenRequests),
     forwarder,
@@ -142,6 +156,7 @@ export function composeRequests(config: Config, log: RootLog, around: RequestPat
     sessions,
     clock,
     events: telemetry.requests,
+    originAnswered: (route, ms) => originTimes.answered(route.id, ms),
     log: log.child('request'),
     warnings,
   };

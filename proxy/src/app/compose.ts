@@ -98,6 +98,7 @@ export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Ass
     limiter: makeLimiter(config, log, metrics, faults, clock),
     events: metrics,
     arrived: telemetry.itemArrived,
+    delivered: (receivers, since) => metrics.items.delivered(receivers, since),
     log: log.child('delivery'),
     faults,
   });
@@ -110,7 +111,7 @@ export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Ass
     faults,
   });
   const registry = new ChannelRegistry(interest, clock, subscriptionLinger, telemetry.subscriptions);
-  const routes = makeRoutes(config, log, faults);
+  const routes = makeRoutes(config, log, metrics, faults);
   const descriptors = Descriptors.ofProcess();
   const admits = () => descriptors.admits('origin');
   const { originConnectTimeout, originTimeout, originKeepAliveTimeout, originConnectionMaxAge } = config;
@@ -143,11 +144,17 @@ export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Ass
     clock,
     random,
     limited: (limit) => metrics.limited(limit),
+    traffic: metrics.traffic,
+    originTimes: metrics.origins,
   });
   const sockjs = composeSockJs(config, requests, deps.isShared);
   const handler = new RequestHandler(requests, sockjs);
   const edge = makeEdges(config, log, deps, handler, descriptors, clock);
-  metrics.observe({ connections: () => edge.connections, channels: () => registry.size });
+  metrics.observe({
+    connections: () => edge.connections,
+    channels: () => registry.size,
+    clients: () => registry.present(),
+  });
   const parts = { backplane, registry, delivery, routes, origins, handler, requests, sockjs, telemetry, edge };
   deps.assembled?.(parts);
   return parts;
@@ -187,7 +194,7 @@ function makeLimiter(
   });
 }
 
-function makeRoutes(config: Config, log: RootLog, faults: Containment): RoutesSource {
+function makeRoutes(config: Config, log: RootLog, metrics: Metrics, faults: Containment): RoutesSource {
   const routesLog = log.child('routes');
   return new RoutesSource(config, {
     log: {
@@ -195,6 +202,7 @@ function makeRoutes(config: Config, log: RootLog, faults: Containment): RoutesSo
       warn: (message) => routesLog.warn({}, message),
       error: (message) => routesLog.error({}, message),
     },
+    onLoad: (isLoaded) => metrics.configLoads.loaded('routes', isLoaded),
     faults,
   });
 }

@@ -18,6 +18,8 @@ export interface ControlKeysOptions {
   readonly log: Log;
   readonly clock: Clock;
   readonly faults: Containment;
+  /** Called with whether the keys could be loaded, each time that this is decided after the start. */
+  readonly onLoad?: (isLoaded: boolean) => void;
 }
 
 /** Reads, watches and holds them. */
@@ -65,11 +67,12 @@ export class ControlKeys {
   }
 
   #load(hasWaited: boolean): void {
-    const { clock, config, faults, log } = this.#options;
+    const { clock, config, faults, log, onLoad } = this.#options;
     const reading = readKeys(config);
     if (reading.problems.length > 0) {
       for (const { message } of reading.problems) log.error({}, legible(message));
       log.error({}, 'control keys not loaded; keeping the keys in force');
+      onLoad?.(false);
       return;
     }
     if (reading.hasOpenEnd && !this.#hasOpenEnd) {
@@ -79,10 +82,12 @@ export class ControlKeys {
       }
       const reason = 'has no end of line after its last line, as if it had been cut short';
       log.warn({}, `control keys not loaded: ${config.controlKeysFile} ${reason}; keeping the keys in force`);
+      onLoad?.(false);
       return;
     }
     this.#hasOpenEnd = reading.hasOpenEnd;
     this.access.replace(reading.table);
+    onLoad?.(true);
     this.#announce(reading);
   }
 

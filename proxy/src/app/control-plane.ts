@@ -118,7 +118,13 @@ export class ControlPlane {
       faults,
     });
     this.#keys = hasKeys(config)
-      ? new ControlKeys({ config, log: log.child('control'), clock: this.#clock, faults })
+      ? new ControlKeys({
+          config,
+          log: log.child('control'),
+          clock: this.#clock,
+          faults,
+          onLoad: (isLoaded) => metrics.configLoads.loaded('keys', isLoaded),
+        })
       : undefined;
     metrics.observeRedis(() => this.hub.unavailableReason !== undefined);
     metrics.observeDraining(() => this.#isGoingDown);

@@ -10,6 +10,8 @@ import { assertKeys, readRoutes } from '../routes/routes-source.js';
 import { Descriptors } from '../runtime/descriptors.js';
 import type { RootLog } from '../telemetry/log.js';
 import { Metrics } from '../telemetry/metrics.js';
+import { version } from '../version.js';
+import { CertificateExpiry } from './certificate-expiry.js';
 import { checkCertificates } from './certificates.js';
 import type { DataPlaneDeps, Overrides } from './compose.js';
 import { ControlPlane, type Serving } from './control-plane.js';
@@ -44,6 +46,11 @@ export class HoldfastNode {
     const files = openFilesNotice(config, processesFor(config), Descriptors.ofProcess().limit);
     if (files !== undefined) log[files.level](files.fields, files.message);
     const metrics = overrides.metrics ?? new Metrics(config.prometheusPrefix);
+    metrics.observeBuild({ version, edge: config.edge, node: process.versions.node });
+    if (config.httpsPorts.length > 0 || config.pushInHttpsPort !== -1) {
+      const expiry = new CertificateExpiry(config.tlsCertsDir);
+      metrics.observeCertificates(() => expiry.rows());
+    }
     this.faults = new Faults(log.child('fault'), metrics);
     this.#control = new ControlPlane(config, log, metrics, this.faults, () => this.#serving);
     this.#serving = this.#makeServing(config, metrics, overrides);

@@ -154,6 +154,11 @@ export class ChannelRegistry {
     return all;
   }
 
+  /** Every subscriber that has entered, once; what comes and goes during the walk may be left out. */
+  *present(): Generator<Subscriber> {
+    for (const [id, subscriber] of this.#present) if (id === subscriber.id) yield subscriber;
+  }
+
   /** How many channels the node is interested in. */
   get size(): number {
     return this.#channels.size;

@@ -35,6 +35,16 @@ export interface SubscriberEvents extends LimitEvents {
   itemDropped(kind: SubscriberKind, reason: DropReason): void;
 }
 
+/** Counts what goes between clients and their holds and sessions; implemented by the metrics. */
+export interface TrafficEvents {
+  /** So many bytes of content were written to a client: an item, a message, or a part of a body. */
+  bytesSent(kind: SubscriberKind, bytes: number): void;
+  /** A message of a client of so many bytes has come. */
+  messageReceived(bytes: number): void;
+  /** A Close frame goes to a client; without a code where that is undefined. */
+  closeSent(code: number | undefined): void;
+}
+
 /**
  * Over how long the ends of connections are spread that are closed because items were lost, in ms: there may be many, and
  * all their clients come back.
@@ -62,6 +72,8 @@ export interface SubscriberDeps extends Pick<Options, 'clientQueueSize' | 'slowC
   /** A number in [0, 1), as `Math.random`. */
   readonly random: () => number;
   readonly events: SubscriberEvents;
+  /** Left out: it is not counted. */
+  readonly traffic?: TrafficEvents | undefined;
   readonly log: Log;
   /** Left out: why holds and sessions break off is logged at debug only. */
   readonly warnings?: OriginWarnings | undefined;

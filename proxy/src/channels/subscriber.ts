@@ -18,6 +18,8 @@ export interface Subscriber extends Faulty {
   readonly session?: string;
   /** Explicit id of its route, else empty: routes share the rate of delivery fairly. Never changes. */
   readonly routeKey: string;
+  /** Bytes that wait for its client; left out where none ever do. */
+  readonly waiting?: number;
   /** Takes one item of one channel; true when the item has a form for this kind of subscriber and was used. */
   deliver(delivery: Delivery): boolean;
   /** Finds out what it may have missed: every channel is suspect. */

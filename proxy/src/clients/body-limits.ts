@@ -21,6 +21,8 @@ export interface BodyLimitDeps {
   readonly faults: Containment;
   /** A body has broken the limit of this name; counts it. */
   readonly limited: (limit: string) => void;
+  /** So many bytes of a body have come. Left out: they are not counted. */
+  readonly received?: (bytes: number) => void;
   readonly warnings?: Pick<OriginWarnings, 'failed'> | undefined;
 }
 
@@ -65,6 +67,11 @@ export class BodyLimits {
       this.#timer = this.#deps.clock.after(this.#pause, this.#look);
     }
     return now;
+  }
+
+  /** So many bytes of a body have come. */
+  received(bytes: number): void {
+    this.#deps.received?.(bytes);
   }
 
   /** The body has come to its end, or is not wanted. */
@@ -154,6 +161,7 @@ export class LimitedBody implements ClientBody, BodySink {
   }
 
   onData(chunk: Buffer): void {
+    this.#limits.received(chunk.length);
     if (this.#isRefused) return;
     this.#bytes += chunk.length;
     if (this.#bytes > this.#max && !this.#isReleased) this.#refuse(tooLarge(this.#max), 'request_size_max');

@@ -124,6 +124,11 @@ export interface ItemDeliveryDeps {
   readonly events: DeliveryEvents;
   /** Called for each item before its subscribers get it. */
   readonly arrived?: ((delivery: Delivery) => void) | undefined;
+  /**
+   * Called when an item has been given to so many connections, with when it came, by `performance.now`; not where a limiter
+   * paces it. The time for which it waited for the item before it is left out.
+   */
+  readonly delivered?: ((receivers: number, since: number) => void) | undefined;
   readonly log: Log;
   /** Left out: nothing is contained. */
   readonly faults?: Containment;
@@ -137,6 +142,8 @@ export class ItemDelivery implements BackplaneListener {
   readonly positions = new ChannelPositions();
   readonly #registry: () => ChannelRegistry;
   readonly #deps: ItemDeliveryDeps;
+  /** When the item that is being offered came; undefined where none is. */
+  #arrived: number | undefined;
 
   /** `registry` is asked for only when something is delivered: the two know each other. */
   constructor(registry: () => ChannelRegistry, deps: ItemDeliveryDeps) {
@@ -150,7 +157,9 @@ export class ItemDelivery implements BackplaneListener {
     if (message.type === 'item') {
       if (!this.#registry().has(message.item.channel)) return;
       if (message.position !== undefined) this.positions.arrived(message.item.channel, message.position);
+      this.#arrived = performance.now();
       this.sequencer.offer(message);
+      this.#arrived = undefined;
       return;
     }
     this.sequencer.forgetLastIds();
@@ -188,7 +197,8 @@ export class ItemDelivery implements BackplaneListener {
   }
 
   #deliver({ item, id, position }: ItemMessage): void {
-    const { clock, limiter, events, arrived, log } = this.#deps;
+    const { clock, limiter, events, arrived, delivered, log } = this.#deps;
+    const since = this.#arrived ?? performance.now();
     const delivery = new Delivery(
       item,
       clock.monotonic(),
@@ -209,6 +219,7 @@ export class ItemDelivery implements BackplaneListener {
       }
     }
     events.itemDelivered(receivers);
+    if (receivers > 0 && limiter === undefined) delivered?.(receivers, since);
     if (log.isDebug()) {
       log.debug({ channel: item.channel, id, receivers }, `publish channel=${item.channel} receivers=${receivers}`);
     }

@@ -159,7 +159,9 @@ export abstract class ItemPipeline<Format extends ItemFormat, Piece extends Enco
     if (piece === undefined || !this.admits(this.waitingBefore(delivery), piece.payload.length)) return;
     this.write(piece, delivery, own);
     this.#items++;
-    this.deps.subscriber.events.itemSent(this.kind, this.receiver.routeKey);
+    const { events, traffic } = this.deps.subscriber;
+    events.itemSent(this.kind, this.receiver.routeKey);
+    traffic?.bytesSent(this.kind, piece.payload.length);
   }
 
   #runFilters(

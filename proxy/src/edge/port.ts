@@ -54,6 +54,10 @@ export interface Edge {
 
 /** Reports of clients that an edge has turned away by itself. */
 export interface EdgeEvents {
+  /** A client has connected, if only to be turned away. Left out: it is not counted. */
+  connectionOpened?(): void;
+  /** The connection is closed. */
+  connectionClosed?(): void;
   /** A connection was turned away because `clientMaxconn` were open. */
   connectionRefused(): void;
   /** A connection was turned away because too few file descriptors are left. */

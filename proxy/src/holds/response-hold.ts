@@ -102,6 +102,10 @@ export class ResponseHold
     return this.#start.scope.route.id ?? '';
   }
 
+  get waiting(): number {
+    return this.#start.response.waiting;
+  }
+
   /** The origin's answer is complete: this is its body. An item that came before is used now. */
   complete(body: Buffer): void {
     if (this.isOver) return;
@@ -334,7 +338,9 @@ export class ResponseHold
     const end = this.#leave(reason);
     if (end === undefined) return;
     const { code, reason: phrase, headers } = this.#start.instruct.response;
-    this.#answer({ status: code, reason: phrase, headers }, this.#body ?? EMPTY, end);
+    const body = this.#body ?? EMPTY;
+    this.deps.subscriber.traffic?.bytesSent('response', body.length);
+    this.#answer({ status: code, reason: phrase, headers }, body, end);
   }
 
   #answer(head: ResponseHead, body: Buffer, end: SubscriberEnd): void {

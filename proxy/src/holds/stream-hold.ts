@@ -91,14 +91,15 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     return this.#scope.route.id ?? '';
   }
 
+  get waiting(): number {
+    return this.#response.waiting;
+  }
+
   get isDebug(): boolean {
     return this.#deps.debug || this.#scope.route.debug;
   }
 
-  /**
-   * Whether the head must wait, for the subscriptions to be live or for what the history has for it; then `go` is called once
-   * that is so, even if the hold has ended meanwhile.
-   */
+  /** Whether the head must wait for the subscriptions or the history; `go` is called then, even if the hold has ended meanwhile. */
   waits(go: () => void): boolean {
     const resumed = this.#replay?.resumed;
     const { subscriber } = this.#deps;
@@ -139,6 +140,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
 
   /** Sends a part of the body that flows; false when the client cannot take more: `holdWritable` follows. */
   write(chunk: Buffer): boolean {
+    this.#deps.subscriber.traffic?.bytesSent('stream', chunk.length);
     return this.#body?.write(chunk) ?? true;
   }
 
@@ -197,7 +199,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
 
   /** Cut where the end of the body would not be understood, or not be reached: within a body, and by a client that is slow. */
   disconnect(): void {
-    const isSlow = this.#response.waiting > 0;
+    const isSlow = this.waiting > 0;
     this.#end('kicked', isSlow || this.#state === 'flowing', isSlow);
   }
 
@@ -238,8 +240,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     this.#catchUp?.follow({ instruct, scope, list }, before);
     this.#subscribe();
     this.#replay?.follow(list, before);
-    const left = before.channels.filter((channel) => !list.has(channel));
-    registry.remove(this, left);
+    for (const channel of before.channels) if (!list.has(channel)) registry.remove(this, [channel]);
   }
 
   linkData(chunk: Buffer): boolean {
@@ -262,9 +263,8 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
   caughtUp(): void {
     const missed = this.#catchUp?.takeGap();
     if (this.#queue === undefined && missed === undefined) return;
-    const waited = this.#queue?.take() ?? [];
+    const rest = (this.#queue?.take() ?? []).filter((delivery) => this.#replay?.hasReplayed(delivery) !== true);
     this.#queue = undefined;
-    const rest = waited.filter((delivery) => this.#replay?.hasReplayed(delivery) !== true);
     const { following, isBehind } = follow(rest, this.#list, missed);
     for (const delivery of following) {
       if (this.#isOpen) this.#take(delivery);

@@ -173,10 +173,12 @@ export class StreamWriter extends ItemPipeline<HttpStreamFormat, StreamPiece> {
     const since = this.#keepAlive?.last;
     this.stopKeepAlive();
     if (keepAlive === undefined) return;
-    const { clock, random } = this.deps.subscriber;
+    const { clock, random, traffic } = this.deps.subscriber;
     const piece = new StreamPiece(keepAlive.content);
     const beat = () => {
-      if (this.#response.waiting === 0) this.#response.push(piece);
+      if (this.#response.waiting > 0) return;
+      this.#response.push(piece);
+      traffic?.bytesSent('stream', piece.payload.length);
     };
     this.#keepAlive = new KeepAliveTimer(keepAlive, clock, random, beat, this.receiver, since);
   }

@@ -59,10 +59,18 @@ export const UNKNOWN_NAMES_MAX = 20;
 export class OriginWarnings {
   readonly #causes: CauseLog;
   readonly #patience: OriginPatience;
+  readonly #failed: (route: Route | undefined, code: OriginError['code']) => void;
   readonly #reported = new WeakSet<Error>();
   readonly #unknownNames = new WeakMap<Route, Set<string>>();
 
-  constructor(log: Log, clock: Clock, patience: OriginPatience) {
+  /** `failed` counts an error of an origin, once. */
+  constructor(
+    log: Log,
+    clock: Clock,
+    patience: OriginPatience,
+    failed: (route: Route | undefined, code: OriginError['code']) => void = () => {},
+  ) {
+    this.#failed = failed;
     this.#causes = new CauseLog(log, clock);
     this.#patience = patience;
   }
@@ -80,6 +88,7 @@ export class OriginWarnings {
     const { code } = error as { code?: string };
     // A fault has a line of its own, with its stack.
     if (code === undefined || code === 'ERR_ORIGIN_FAULT') return;
+    if (error instanceof OriginError && !OF_CLIENTS.has(code)) this.#failed(context.route, error.code);
     const level = OF_CLIENTS.has(code) ? 'info' : 'warn';
     const why = this.#why(error, context.target);
     const root = rootCode(error);

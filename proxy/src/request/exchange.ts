@@ -64,6 +64,8 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
   #route: Route;
   readonly #since: number;
   #state: State = 'asking';
+  /** When the origin was asked, by `performance.now`. */
+  #asked = 0;
   /** Counted among the requests at origins. */
   #isAdmitted = false;
   /** Until there is a head. */
@@ -140,6 +142,7 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
     this.#call = undefined;
     const { request, trust, deps } = this;
     const outgoing = new OutgoingRequest(request, this.#route, trust, this.#body, this.#lastIds, deps);
+    this.#asked = performance.now();
     this.#sending = new Sending(this.#route.targets, outgoing, this);
     this.#sending.start();
   }
@@ -150,6 +153,7 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
 
   onHead(head: ResponseHead, length: number | undefined): AnswerSink {
     if (!this.#enter('deciding')) return nowhere;
+    this.deps.originAnswered?.(this.#route, performance.now() - this.#asked);
     const { target, call } = this.#sending as Sending;
     this.#target = target;
     this.#call = call;

@@ -82,6 +82,8 @@ export interface RequestDeps {
   readonly sessions: SessionDeps;
   readonly clock: Clock;
   readonly events: RequestEvents;
+  /** An origin has answered a request of this route with a head, after so many ms. Left out: it is not measured. */
+  readonly originAnswered?: (route: Route, ms: number) => void;
   readonly log: Log;
   /** Left out: failures are in the access log alone. */
   readonly warnings?: OriginWarnings | undefined;

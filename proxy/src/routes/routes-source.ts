@@ -23,6 +23,8 @@ export interface RoutesSurroundings {
   readonly log: RoutesLog;
   /** Called with every table that has come into force after the first. */
   readonly onReload?: (table: RouteTable) => void;
+  /** Called with whether the routes could be loaded, each time that this is decided. */
+  readonly onLoad?: (isLoaded: boolean) => void;
   readonly readFile?: ReadFile;
   readonly watchFile?: WatchFile;
   /** Calls `run` after so many ms, unless the result is called before. */
@@ -215,30 +217,36 @@ export class RoutesSource {
   }
 
   #load(hasWaited: boolean): boolean {
-    const { log, onReload, readFile } = this.#surroundings;
+    const { log, onReload, onLoad, readFile } = this.#surroundings;
     let reading: RoutesReading;
     try {
       reading = readRoutes(this.#config, readFile);
     } catch (error) {
       if (!(error instanceof RoutesError)) throw error;
       log.error(`${error.message}; keeping the routes in force`);
+      onLoad?.(false);
       return false;
     }
     const half = this.#halfOf(reading);
     if (half !== undefined) {
       if (!hasWaited) this.#waitForWhole();
-      else log.warn(`routes not loaded: ${this.#config.routesfile ?? 'routes'} ${half}; keeping the routes in force`);
+      else {
+        log.warn(`routes not loaded: ${this.#config.routesfile ?? 'routes'} ${half}; keeping the routes in force`);
+        onLoad?.(false);
+      }
       return false;
     }
     for (const error of reading.errors) log.warn(this.#place(error));
     if (reading.errors.length > 0) {
       log.error(`routes not loaded because of ${reading.errors.length} bad lines; keeping the routes in force`);
+      onLoad?.(false);
       return false;
     }
     this.#current = reading.table;
     this.#hasOpenEnd = reading.hasOpenEnd;
     this.#announce(reading.table, reading.warnings);
     onReload?.(reading.table);
+    onLoad?.(true);
     return true;
   }
 

@@ -4,7 +4,7 @@
  * Connections that are written to before anything else happens, the publisher's answer included. Each costs a system call
  * of 5–10 µs, so that an answer is put off by 0.15 ms at most.
  */
-const FEW = 16;
+export const FLUSHED_SOON = 16;
 
 /** Collects what it has to write. */
 export interface Flushable {
@@ -34,7 +34,7 @@ export class FlushQueue {
   }
 
   readonly #decide = (): void => {
-    if (this.#soon.length > FEW) setImmediate(this.#flushSoon);
+    if (this.#soon.length > FLUSHED_SOON) setImmediate(this.#flushSoon);
     else this.#flushSoon();
   };
 

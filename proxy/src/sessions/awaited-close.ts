@@ -12,6 +12,17 @@ import type { OriginSocket } from './origin-socket.js';
  */
 export const CLOSE_ANSWER_MS = 5_000;
 
+/**
+ * How long a client whose session the proxy closes has to take the Close frame before it is cut off, in ms.
+ *
+ * @limit {s} for a client to take the Close frame of a session that the proxy closes
+ * @over connection cut
+ */
+export const CLOSE_GRACE_MS = 5_000;
+
+/** Of a Close without one. */
+export const NO_REASON = Buffer.alloc(0);
+
 /** `breach`: the client broke the protocol, which is answered with the code for that, whatever the origin says. */
 export type ClosingEnd = 'client' | 'breach' | 'origin';
 
@@ -43,20 +54,23 @@ export class AwaitedClose {
   }
 
   /** Answers with what it said itself. */
-  echo(client: MessageSocket, origin: OriginSocket): void {
+  echo(client: Closable, origin: OriginSocket): void {
     this.answer(this.#code, this.#reason, client, origin);
   }
 
   /** Answers with what the other end says. */
-  answer(code: number | undefined, reason: Buffer, client: MessageSocket, origin: OriginSocket): void {
+  answer(code: number | undefined, reason: Buffer, client: Closable, origin: OriginSocket): void {
     if (this.from === 'origin') origin.close(code, reason);
     else if (this.from === 'breach') client.close(this.#code);
     else closeClient(client, code, reason);
   }
 }
 
+/** What takes a Close for a client. */
+export type Closable = Pick<MessageSocket, 'close'>;
+
 /** Closes a client; the reason goes with a code only (RFC 6455 §5.5.1). */
-export function closeClient(client: MessageSocket, code: number | undefined, reason: Buffer): void {
+export function closeClient(client: Closable, code: number | undefined, reason?: Buffer): void {
   if (code === undefined) client.close();
   else client.close(code, reason);
 }

@@ -7,7 +7,7 @@ import type { Subscriber } from '../channels/subscriber.js';
 import { endSoon } from '../channels/subscriber-deps.js';
 import type { OriginError } from '../errors.js';
 import type { MessageSocket, MessageType, SocketHandler } from '../websocket/message-socket.js';
-import { AwaitedClose, type ClosingEnd, closeClient } from './awaited-close.js';
+import { AwaitedClose, CLOSE_GRACE_MS, type ClosingEnd, closeClient, NO_REASON } from './awaited-close.js';
 import { type LimitedSession, MessageLimits, overLimit, TOO_LONG } from './message-limits.js';
 import { closeOrigin, isRefreshable, type OriginSocket, type OriginSocketOwner } from './origin-socket.js';
 import { type ControlledSession, notice, obeyControl, TimedMessages } from './session-control.js';
@@ -20,16 +20,6 @@ import { OriginOrder, Subscriptions } from './subscriptions.js';
  * and the other is still to answer; no channel has the session any more.
  */
 type State = 'open' | 'detached' | 'closing' | 'over';
-
-/**
- * How long a client whose session the proxy closes has to take the Close frame before it is cut off, in ms.
- *
- * @limit {s} for a client to take the Close frame of a session that the proxy closes
- * @over connection cut
- */
-const CLOSE_GRACE_MS = 5_000;
-
-const NO_REASON = Buffer.alloc(0);
 
 /** One session, from the 101 to its end. */
 export class Session
@@ -99,9 +89,20 @@ export class Session
     return this.dial.route.debug || this.#deps.debug;
   }
 
+  get waiting(): number {
+    return this.client.waiting;
+  }
+
+  /** Sends the client a Close frame; see `MessageSocket.close`. */
+  close(code?: number, reason?: Buffer): void {
+    this.#deps.subscriber.traffic?.closeSent(code);
+    closeClient(this.client, code, reason);
+  }
+
   // From the client
 
   onMessage(type: MessageType, data: Buffer): void {
+    if (type === 'text' || type === 'binary') this.#deps.subscriber.traffic?.messageReceived(data.length);
     if (this.#state === 'over' || this.#limits?.refuses(type, data, this, this.#state !== 'closing')) return;
     if (!this.#readsClient || this.#origin.send(type, data)) return;
     this.#limits?.hold();
@@ -115,7 +116,7 @@ export class Session
       this.#await('client', code, reason);
     } else if (this.#state !== 'closing') {
       this.#leave('client-closed');
-      closeClient(this.client, code, reason);
+      closeClient(this, code, reason);
     } else if (this.#awaited?.from === 'origin') this.#answer(code, reason);
   }
 
@@ -135,7 +136,7 @@ export class Session
     } else {
       this.#leave('client-fault');
       if (this.#awaited?.from === 'origin') this.#answer(code, NO_REASON);
-      this.client.close(code);
+      this.close(code);
     }
   }
 
@@ -184,7 +185,7 @@ export class Session
     else if (this.#state === 'open') {
       this.#leave('origin-closed');
       this.#await('origin', code, reason);
-      closeClient(this.client, code, reason);
+      closeClient(this, code, reason);
     }
   }
 
@@ -264,7 +265,7 @@ export class Session
     const open = this.#state === 'open';
     if (!this.#leave('closed')) return;
     if (open) closeOrigin(this.#origin);
-    this.client.close(sendable, sendable === undefined ? undefined : fitCloseReason(Buffer.from(reason ?? '')));
+    this.close(sendable, sendable === undefined ? undefined : fitCloseReason(Buffer.from(reason ?? '')));
   }
 
   overflowed(): void {
@@ -311,7 +312,7 @@ export class Session
     const code = closeCode(reason);
     if (code === undefined) this.client.abort();
     else {
-      this.client.close(code, fitCloseReason(Buffer.from(text)));
+      this.close(code, fitCloseReason(Buffer.from(text)));
       this.#deps.subscriber.clock.after(CLOSE_GRACE_MS, () => this.client.abort(), this);
     }
   }
@@ -341,12 +342,12 @@ export class Session
 
   /** The other end has answered. */
   #answer(code: number | undefined, reason: Buffer): void {
-    this.#endWait()?.answer(code, reason, this.client, this.#origin);
+    this.#endWait()?.answer(code, reason, this, this.#origin);
   }
 
   /** The other end has not, and no more is expected of it. */
   #answerItself(): void {
-    this.#endWait()?.echo(this.client, this.#origin);
+    this.#endWait()?.echo(this, this.#origin);
   }
 
   #endWait(): AwaitedClose | undefined {
@@ -368,6 +369,7 @@ export class Session
   #toClient(type: MessageType, data: Buffer): void {
     // Before it is sent: some sockets answer a ping at once.
     this.sent(type);
+    this.#deps.subscriber.traffic?.bytesSent('ws', data.length);
     if (!this.client.send(type, data)) this.#origin.pause();
   }
 

@@ -36,6 +36,14 @@ export class EdgeReports implements EdgeEvents {
     this.#causes = new CauseLog(deps.log, deps.clock);
   }
 
+  connectionOpened(): void {
+    this.#deps.metrics.connectionOpened?.();
+  }
+
+  connectionClosed(): void {
+    this.#deps.metrics.connectionClosed?.();
+  }
+
   connectionRefused(): void {
     const { metrics, clientMaxconn } = this.#deps;
     metrics.connectionRefused();

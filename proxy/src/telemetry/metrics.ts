@@ -1,6 +1,6 @@
 /**
  * Everything that is counted, as named events, and its exposition for Prometheus. Labels are drawn from bounded sets: never a
- * channel name, a path or a client. The only importer of prom-client.
+ * channel name, a path or a client. See series.ts for how they are exposed.
  */
 import {
   type ControlResult,
@@ -13,9 +13,8 @@ import {
   type RedisEvents,
 } from '@holdfast/control-api';
 import { zeroCounts } from '@holdfast/grip';
-import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { CloseReason } from '../channels/close-reasons.js';
-import type { SubscriberKind } from '../channels/subscriber.js';
+import type { Subscriber, SubscriberKind } from '../channels/subscriber.js';
 import type { DropReason, SubscriberEvents } from '../channels/subscriber-deps.js';
 import type { DeliveryEvents } from '../delivery/item-delivery.js';
 import type { ReleaseCause } from '../delivery/sequencer.js';
@@ -23,26 +22,20 @@ import type { EdgeEvents } from '../edge/port.js';
 import type { ReplayEvents } from '../history/replay.js';
 import { ControlRequestCounts } from './control-requests.js';
 import { redisCounts } from './redis-counts.js';
-
-/** The series of one process, or of several together, at one moment: plain data. */
-export type MetricsSnapshot = readonly { readonly name: string; readonly type: string }[];
-
-/** Adds series of the same name and labels up, each as is right for it. */
-export function addSnapshots(snapshots: readonly MetricsSnapshot[]): Promise<MetricsSnapshot> {
-  return AggregatorRegistry.aggregate(
-    snapshots as object[],
-  ).getMetricsAsJSON() as Promise<unknown> as Promise<MetricsSnapshot>;
-}
-
-/** The sum of snapshots in Prometheus's text format. */
-export function exposeSnapshots(snapshots: readonly MetricsSnapshot[]): Promise<string> {
-  return AggregatorRegistry.aggregate(snapshots as object[]).metrics();
-}
+import { ConfigLoads } from './series/config-loads.js';
+import { ItemTimes } from './series/item-times.js';
+import { OriginTimes } from './series/origin-times.js';
+import { QueueBytes } from './series/queue-bytes.js';
+import { type MetricsSnapshot, type Rows, Series } from './series/series.js';
+import { REQUEST_BUCKETS, Timings } from './series/timings.js';
+import { Traffic } from './series/traffic.js';
 
 /** Numbers that are asked for when they are scraped. */
 export interface MetricSources {
   connections(): number;
   channels(): number;
+  /** Holds and sessions open now, each once; they may change while they are walked over. */
+  clients(): Iterable<Subscriber>;
 }
 
 /** One request that is over, in the terms that are counted. */
@@ -61,11 +54,14 @@ const CLASSES = ['gone', '1xx', '2xx', '3xx', '4xx', '5xx'] as const;
 export class Metrics
   implements SubscriberEvents, DeliveryEvents, IdCacheEvents, PublishEvents, EdgeEvents, ReplayEvents, FaultEvents
 {
-  readonly #registry = new Registry();
-  readonly #prefix: string;
+  readonly #series: Series;
+  readonly traffic: Traffic;
+  readonly origins: OriginTimes;
+  readonly items: ItemTimes;
+  readonly configLoads: ConfigLoads;
   readonly #requests = { gone: 0, '1xx': 0, '2xx': 0, '3xx': 0, '4xx': 0, '5xx': 0, other: 0 };
   readonly #requestErrors;
-  readonly #requestSeconds;
+  readonly #requestSeconds = new Timings(REQUEST_BUCKETS);
   readonly #holdsOpened;
   readonly #holdsEnded;
   readonly #holds;
@@ -93,91 +89,96 @@ export class Metrics
 
   /** `prefix` goes before every name (`prometheus_prefix`). */
   constructor(prefix: string) {
-    this.#prefix = prefix === '' ? 'holdfast_' : prefix;
-    this.#tally('requests_total', 'Client requests answered, by class of status.', 'status', this.#requests);
-    this.#requestErrors = this.#counter('request_errors_total', 'Client requests that failed, by error code.', 'code');
-    this.#requestSeconds = new Histogram({
-      name: `${this.#prefix}request_duration_seconds`,
-      help: 'Time from a request head to the end of its answer, or to its hold.',
-      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
-      registers: [this.#registry],
-    });
-    this.#holdsOpened = this.#counter('holds_opened_total', 'Requests that became holds.', 'kind');
-    this.#holdsEnded = this.#counter('holds_ended_total', 'Holds that ended, by reason.', 'kind', 'reason');
-    this.#holds = new Gauge({
-      name: `${this.#prefix}holds`,
-      help: 'Holds open now.',
-      labelNames: ['kind'],
-      registers: [this.#registry],
-    });
-    this.#tally('items_received_total', 'Items that reached this node.', undefined, this.#itemsReceived);
-    this.#tally('items_sent_total', 'Items written to held clients.', 'kind', this.#itemsSent);
-    this.#itemsDropped = this.#counter(
+    this.#series = new Series(prefix === '' ? 'holdfast_' : prefix);
+    const series = this.#series;
+    series.tally('requests_total', 'Client requests answered, by class of status.', 'status', this.#requests);
+    this.#requestErrors = series.counter('request_errors_total', 'Client requests that failed, by error code.', 'code');
+    series.histogram(
+      'request_duration_seconds',
+      'Time from a request head to the end of its answer, or to its hold.',
+      undefined,
+      () => [['', this.#requestSeconds]],
+    );
+    this.#holdsOpened = series.counter('holds_opened_total', 'Requests that became holds.', 'kind');
+    this.#holdsEnded = series.counter('holds_ended_total', 'Holds that ended, by reason.', 'kind', 'reason');
+    this.#holds = series.level('holds', 'Holds open now.', 'kind');
+    series.tally('items_received_total', 'Items that reached this node.', undefined, this.#itemsReceived);
+    series.tally('items_sent_total', 'Items written to held clients.', 'kind', this.#itemsSent);
+    this.#itemsDropped = series.counter(
       'items_dropped_total',
       'Items not written to a client, by reason.',
       'kind',
       'reason',
     );
-    this.#itemsReplayed = this.#counter(
+    this.#itemsReplayed = series.counter(
       'items_replayed_total',
       'Items written to clients that had missed them.',
       'kind',
     );
-    this.#replays = this.#counter(
+    this.#replays = series.counter(
       'replays_total',
       'Clients that had missed items, or may have: by whether history knew.',
       'kind',
       'result',
     );
-    this.#itemsHeld = this.#counter('items_held_total', 'Items that came before the one they name, and waited.');
-    this.#itemsReleased = this.#counter('items_released_total', 'Items that waited and passed, by cause.', 'cause');
-    this.#itemsAbandoned = this.#counter('items_abandoned_total', 'Waiting items whose last subscriber left.');
-    this.#gaps = this.#counter(
+    this.#itemsHeld = series.counter('items_held_total', 'Items that came before the one they name, and waited.');
+    this.#itemsReleased = series.counter('items_released_total', 'Items that waited and passed, by cause.', 'cause');
+    this.#itemsAbandoned = series.counter('items_abandoned_total', 'Waiting items whose last subscriber left.');
+    this.#gaps = series.counter(
       'gaps_total',
       'Gaps in channels: items that never reached this node, by reason.',
       'reason',
     );
-    this.redis = redisCounts((name, help, ...labels) => this.#counter(name, help, ...labels));
-    this.#idsForgotten = this.#counter('ids_forgotten_total', 'Item ids forgotten early, for want of room.');
-    this.#published = this.#counter('items_published_total', 'Items taken by the control API.');
-    this.#publishRejected = this.#counter('publish_rejected_total', 'Calls that the control API refused.', 'code');
-    this.#collected(
+    this.redis = redisCounts((name, help, ...labels) => series.counter(name, help, ...labels));
+    this.#idsForgotten = series.counter('ids_forgotten_total', 'Item ids forgotten early, for want of room.');
+    this.#published = series.counter('items_published_total', 'Items taken by the control API.');
+    this.#publishRejected = series.counter('publish_rejected_total', 'Calls that the control API refused.', 'code');
+    series.collected(
       'control_requests_total',
       'Requests of the control API and the admin listener that need a permission, by what, whose key and how they ended.',
       ['action', 'key', 'result'],
       () => this.#controlRequests.rows(),
     );
-    this.#recovers = this.#counter('recovers_total', 'Recover calls taken by the control API.');
-    this.#connectionsRefused = this.#counter(
+    this.#recovers = series.counter('recovers_total', 'Recover calls taken by the control API.');
+    this.#connectionsRefused = series.counter(
       'connections_refused_total',
       'Client connections turned away: over client_maxconn, or for want of open files.',
     );
-    this.#requestsRefused = this.#counter('requests_malformed_total', 'Requests refused before routing.');
-    this.#limited = this.#counter(
+    this.#requestsRefused = series.counter('requests_malformed_total', 'Requests refused before routing.');
+    this.#limited = series.counter(
       'limited_total',
       'Requests, messages and connections refused or cut by a limit, by the name of the limit.',
       'limit',
     );
-    this.#workersEnded = this.#counter('workers_ended_total', 'Workers that ended by themselves, by cause.', 'cause');
-    this.#tally(
+    this.#workersEnded = series.counter('workers_ended_total', 'Workers that ended by themselves, by cause.', 'cause');
+    series.tally(
       'faults_total',
       'Faults of Holdfast itself, each of which has ended one thing, by where.',
       'where',
       this.#faults,
     );
-    collectDefaultMetrics({ register: this.#registry, prefix: this.#prefix });
+    this.traffic = new Traffic(series);
+    this.origins = new OriginTimes(series);
+    this.items = new ItemTimes(series);
+    this.configLoads = new ConfigLoads(series);
+    series.addDefaults();
   }
 
   /** Says where the gauges read; called once, when the parts exist. */
   observe(sources: MetricSources): void {
-    this.#gauge('connections', 'Client connections open now.', sources.connections);
-    this.#gauge('channels', 'Channels with subscribers on this node.', sources.channels);
+    this.#series.gauge('connections', 'Client connections open now.', sources.connections);
+    this.#series.gauge('channels', 'Channels with subscribers on this node.', sources.channels);
+    const queues = new QueueBytes(sources.clients);
+    const sum = async () => (await queues.read()).sum;
+    const max = async () => (await queues.read()).max;
+    this.#series.gauge('queue_bytes', 'Bytes that wait for clients to take them.', sum);
+    this.#series.gauge('queue_bytes_max', 'Bytes that wait for the client for whom most waits.', max, 'max');
   }
 
   requestEnded({ status, error, duration }: CountedRequest): void {
     this.#requests[CLASSES[Math.floor(status / 100)] ?? 'other']++;
     if (error !== undefined) this.#requestErrors.inc({ code: error });
-    this.#requestSeconds.observe(duration / 1_000);
+    this.#requestSeconds.observe(duration);
   }
 
   subscriberOpened(kind: SubscriberKind): void {
@@ -228,6 +229,18 @@ export class Metrics
 
   itemDelivered(): void {
     this.#itemsReceived.all++;
+  }
+
+  publishEnded(result: ControlResult, ms: number): void {
+    this.items.published(result, ms);
+  }
+
+  connectionOpened(): void {
+    this.traffic.connectionOpened();
+  }
+
+  connectionClosed(): void {
+    this.traffic.connectionClosed();
   }
 
   published(items: number): void {
@@ -284,91 +297,60 @@ export class Metrics
 
   /** Whether Redis is away; never, where there is none. Called once, by the control plane. */
   observeRedis(isAway: () => boolean): void {
-    this.#gauge('redis_away', '1 while Redis cannot be reached, or sends this node no messages; else 0.', () =>
+    this.#series.gauge('redis_away', '1 while Redis cannot be reached, or sends this node no messages; else 0.', () =>
       isAway() ? 1 : 0,
     );
   }
 
   /** Which paths past the interfaces of node and undici can be used; called once, by each process that serves clients. */
   observeFastPaths(known: () => ReadonlyMap<string, boolean>): void {
-    new Gauge({
-      name: `${this.#prefix}fast_path`,
-      help: '1 where a path past the public interfaces of node or undici is in use, 0 where its slower fall-back is.',
-      labelNames: ['path'],
-      registers: [this.#registry],
-      // Of several processes: 0 if any of them falls back.
-      aggregator: 'min',
-      collect() {
-        for (const [path, isActive] of known()) this.set({ path }, isActive ? 1 : 0);
-      },
-    });
+    // Of several processes: 0 if any of them falls back.
+    this.#series.gauges(
+      'fast_path',
+      '1 where a path past the public interfaces of node or undici is in use, 0 where its slower fall-back is.',
+      ['path'],
+      'min',
+      () => [...known()].map(([path, isActive]) => [{ path }, isActive ? 1 : 0] as const),
+    );
+  }
+
+  /** What runs; called once, by the process that is the node's own. */
+  observeBuild(labels: { readonly version: string; readonly edge: string; readonly node: string }): void {
+    const help = '1, with the version of Holdfast, the edge of clients and the version of Node.js.';
+    this.#series.gauges('build_info', help, ['version', 'edge', 'node'], 'max', () => [[labels, 1]]);
+  }
+
+  /** Until when certificates are valid, by name, in seconds since the epoch; called once, by the same. */
+  observeCertificates(rows: () => Promise<Rows>): void {
+    const help =
+      'When the certificates of TLS listeners expire, in seconds since the epoch, by the name of their file.';
+    this.#series.gauges('tls_certificate_not_after_seconds', help, ['name'], 'min', rows);
   }
 
   /** The number of workers that serve clients; called at most once, by who has any. */
   observeWorkers(read: () => number): void {
-    this.#gauge('workers', 'Worker processes that serve clients now.', read);
+    this.#series.gauge('workers', 'Worker processes that serve clients now.', read);
   }
 
   /** Whether the node is draining; called at most once, by its control plane. */
   observeDraining(read: () => boolean): void {
-    this.#gauge('draining', 'Whether the node lets its clients go: 1 from the signal to its end.', () =>
+    this.#series.gauge('draining', 'Whether the node lets its clients go: 1 from the signal to its end.', () =>
       Number(read()),
     );
   }
 
   /** All series as data, for another process. */
   snapshot(): Promise<MetricsSnapshot> {
-    return this.#registry.getMetricsAsJSON() as Promise<unknown> as Promise<MetricsSnapshot>;
+    return this.#series.snapshot();
   }
 
   /** All series in Prometheus's text format. */
   expose(): Promise<string> {
-    return this.#registry.metrics();
+    return this.#series.expose();
   }
 
   /** The media type of `expose`. */
   get contentType(): string {
-    return this.#registry.contentType;
-  }
-
-  #counter<L extends string>(name: string, help: string, ...labelNames: L[]): Counter<L> {
-    return new Counter({ name: `${this.#prefix}${name}`, help, labelNames, registers: [this.#registry] });
-  }
-
-  /** A counter of a hot path: plain numbers, by label value, that prom-client is given only when it is scraped. */
-  #tally(name: string, help: string, label: string | undefined, counts: Readonly<Record<string, number>>): void {
-    const labelsOf = (value: string) => (label === undefined ? {} : { [label]: value });
-    this.#collected(name, help, label === undefined ? [] : [label], () =>
-      Object.entries(counts).map(([value, count]) => [labelsOf(value), count]),
-    );
-  }
-
-  #collected(
-    name: string,
-    help: string,
-    labelNames: string[],
-    rows: () => Iterable<readonly [labels: Readonly<Record<string, string>>, count: number]>,
-  ): void {
-    new Counter({
-      name: `${this.#prefix}${name}`,
-      help,
-      labelNames,
-      registers: [this.#registry],
-      collect() {
-        this.reset();
-        for (const [labels, count] of rows()) this.inc(labels, count);
-      },
-    });
-  }
-
-  #gauge(name: string, help: string, read: () => number): void {
-    new Gauge({
-      name: `${this.#prefix}${name}`,
-      help,
-      registers: [this.#registry],
-      collect() {
-        this.set(read());
-      },
-    });
+    return this.#series.contentType;
   }
 }

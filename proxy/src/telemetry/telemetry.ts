@@ -64,6 +64,7 @@ export function makeTelemetry(
       requestEnded: (ended) => {
         const end = attributed(ended);
         metrics.requestEnded(end);
+        if (end.hold === undefined) metrics.traffic.relayed(end.bytes);
         access.request(end);
         for (const other of others) other.requestEnded(end);
       },

@@ -1,5 +1,6 @@
 import t from 'tap';
-import { addSnapshots, exposeSnapshots, Metrics } from '../../dist/telemetry/metrics.js';
+import { Metrics } from '../../dist/telemetry/metrics.js';
+import { addSnapshots, exposeSnapshots } from '../../dist/telemetry/series/series.js';
 
 const metricsWith = (paths: Record<string, boolean>) => {
   const metrics = new Metrics('');

@@ -33,6 +33,11 @@ t.test(
       'holdfast_items_dropped_total{kind="response",reason="slow-client"} 1',
       'holdfast_items_dropped_total{kind="stream",reason="slow-client"} 1',
       'holdfast_items_dropped_total{kind="ws",reason="slow-client"} 1',
+      'holdfast_bytes_sent_total{kind="response"} 0',
+      'holdfast_bytes_sent_total{kind="stream"} 0',
+      'holdfast_bytes_sent_total{kind="ws"} 0',
+      'holdfast_bytes_sent_total{kind="relay"} 0',
+      'holdfast_messages_received_total{kind="ws"} 0',
     ]);
   },
 );

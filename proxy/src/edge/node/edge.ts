@@ -180,10 +180,11 @@ export class NodeEdge implements Edge {
     const { faults, writes } = this.#responseDeps;
     const closed = (connection: NodeConnection, socket: Socket) => {
       this.#connections.delete(connection);
+      events.connectionClosed?.();
       writes.delete(socket);
     };
     const proxied = this.#proxiedOf(listener);
-    const { clock } = this.#deps;
+    const { clock, events } = this.#deps;
     const isLocal = listener.path !== undefined;
     const rules = {
       isLocal,
@@ -209,7 +210,9 @@ export class NodeEdge implements Edge {
     };
     on(secure ? 'secureConnection' : 'connection', (socket: Socket) => {
       // A connection comes in here again after a hold, or a request that wanted another protocol than WebSocket.
-      if (NodeConnection.of(socket) === undefined) this.#connections.add(new NodeConnection(socket, rules));
+      if (NodeConnection.of(socket) !== undefined) return;
+      this.#connections.add(new NodeConnection(socket, rules));
+      events.connectionOpened?.();
     });
     this.#limitAddresses(server, isLocal, proxied);
     proxied?.guard(server, secure);

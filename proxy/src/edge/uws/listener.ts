@@ -128,6 +128,7 @@ export class UwsListener implements UwsResponseDeps {
       drain: (socket) => socket.getUserData().socket.drained(),
       close: (socket, code, reason) => {
         this.connections--;
+        this.#deps.events.connectionClosed?.();
         this.faults.run('client', () => socket.getUserData().socket.closed(code, reason));
         this.answered();
       },
@@ -157,8 +158,12 @@ export class UwsListener implements UwsResponseDeps {
 
   #changed(answer: UwsAnswer, change: number): void {
     this.connections += change;
-    if (change < 0) return;
     const { events, descriptors, gate } = this.#deps;
+    if (change < 0) {
+      events.connectionClosed?.();
+      return;
+    }
+    events.connectionOpened?.();
     if (this.connections > this.#options.clientMaxconn) events.connectionRefused();
     else if (!descriptors.admits('client')) events.descriptorsShort();
     else if (gate === undefined || gate.mayConnect(addressOf(answer.getRemoteAddress(), this.isLocal))) return;

@@ -1,12 +1,14 @@
 import t from 'tap';
 import { RestartPause, WorkerMetrics } from '../../../dist/app/workers/worker-pool.js';
-import { Metrics, type MetricsSnapshot } from '../../../dist/telemetry/metrics.js';
+import { Metrics } from '../../../dist/telemetry/metrics.js';
+import type { MetricsSnapshot } from '../../../dist/telemetry/series/series.js';
 
 /** A primary and two workers, each with counters of its own. */
 function fixture() {
   const own = new Metrics('');
   const workers = new Map([1, 2].map((number) => [number, new Metrics('')]));
-  for (const metrics of workers.values()) metrics.observe({ connections: () => 5, channels: () => 1 });
+  for (const metrics of workers.values())
+    metrics.observe({ connections: () => 5, channels: () => 1, clients: () => [] });
   const all = new WorkerMetrics(own, async () => {
     const snapshots = new Map<number, MetricsSnapshot>();
     // As they come from another process.

@@ -47,10 +47,9 @@ export class HoldfastNode {
     if (files !== undefined) log[files.level](files.fields, files.message);
     const metrics = overrides.metrics ?? new Metrics(config.prometheusPrefix);
     metrics.observeBuild({ version, edge: config.edge, node: process.versions.node });
-    if (config.httpsPorts.length > 0 || config.pushInHttpsPort !== -1) {
-      const expiry = new CertificateExpiry(config.tlsCertsDir);
-      metrics.observeCertificates(() => expiry.rows());
-    }
+    const isTls = config.httpsPorts.length > 0 || config.pushInHttpsPort !== -1;
+    const expiry = isTls ? new CertificateExpiry(config.tlsCertsDir) : undefined;
+    metrics.observeCertificates(async () => (await expiry?.rows()) ?? []);
     this.faults = new Faults(log.child('fault'), metrics);
     this.#control = new ControlPlane(config, log, metrics, this.faults, () => this.#serving);
     this.#serving = this.#makeServing(config, metrics, overrides);

@@ -68,14 +68,15 @@ function linkWithin(stage) {
 }
 
 /**
- * The manifest as it is published: what the root says of all packages is added, and what only a checkout needs is left out.
+ * The manifest as it is published: where the root names the repository of all packages, that is added, and what only a checkout needs is left out.
  *
  * @param {string} folder
  */
 function publishedManifest(folder) {
   const { repository, homepage } = readManifest('.');
   const { scripts: _, ...own } = readManifest(folder);
-  const manifest = { ...own, repository: { ...repository, directory: folder }, homepage };
+  const places = repository && { repository: { ...repository, directory: folder }, homepage };
+  const manifest = { ...own, ...places };
   if (folder !== 'proxy') return manifest;
   const all = folders.map(readManifest);
   const merged = (/** @type {string} */ kind) => {

@@ -98,9 +98,9 @@ function makeAccessLog(config: Config, log: RootLog): AccessLog {
   const effective = logLevel.parts.proxy ?? logLevel.level;
   const usual = log.child('proxy');
   const output = {
-    info: usual.info,
+    info: (fields: object, message: string) => usual.info(fields, message),
     record: (fields: object) => log.record('proxy', fields),
-    raw: log.raw,
+    raw: (line: string) => log.raw(line),
   };
   return new AccessLog(output, {
     enabled: logAccess !== 'off' && (effective === 'info' || effective === 'debug'),

@@ -36,7 +36,7 @@ const sets: Readonly<Record<string, Values>> = {
     ...valkey,
     keda: { enabled: true, serverAddress: 'http://prometheus:9090' },
     networkPolicy: { enabled: true },
-    metrics: { serviceMonitor: { enabled: true }, prometheusRule: { enabled: true } },
+    metrics: { serviceMonitor: { enabled: true }, prometheusRule: { enabled: true }, dashboard: { enabled: true } },
     controlService: { allowUnauthenticated: true },
   },
   rollout: { ...valkey, rollout: { enabled: true }, autoscaling: { enabled: true } },
@@ -48,7 +48,6 @@ const refused: Readonly<Record<string, readonly [Values, RegExp]>> = {
   password: [{ redis: { url: 'redis://:secret@redis:6379' } }, /redis\.url has credentials/],
   secret: [{ config: { sig_key: 'secret' } }, /config\.sig_key would be readable/],
   port: [{ config: { http_port: '80' } }, /config\.http_port is set by the chart/],
-  board: [{ metrics: { dashboard: { enabled: true } } }, /without files\/holdfast\.json/],
 };
 
 const work = mkdtempSync(join(tmpdir(), 'holdfast-chart-'));
@@ -147,12 +146,18 @@ t.test('the control port has a Service only where it is reached, with keys or by
 
 t.test('the time to end covers the drain', async (t) => {
   const grace = (name: string) => nodesOf(name).spec.template.spec.terminationGracePeriodSeconds;
-  t.strictSame([grace('defaults'), grace('slow')], [5 + 30 + 15, 5 + 120 + 15]);
+  t.strictSame([grace('defaults'), grace('slow')], [5 + 20 + 30 + 15, 5 + 20 + 120 + 15]);
 });
 
-t.test('the rules, the version and the Valkey are those of the repository', async (t) => {
+t.test('the rules, the board, the version and the Valkey are those of the repository', async (t) => {
   const text = (...path: string[]) => readFileSync(join(root, ...path), 'utf8');
   t.equal(text('deploy/helm/holdfast/files/prometheus-rules.yaml'), text('deploy/prometheus-rules.yaml'));
+  t.equal(text('deploy/helm/holdfast/files/holdfast.json'), text('deploy/grafana/holdfast.json'));
+  const board = manifests('keda').find(({ metadata }) => metadata.labels?.grafana_dashboard === '1');
+  t.strictSame(
+    JSON.parse((board as { data?: Record<string, string> } | undefined)?.data?.['holdfast.json'] ?? 'null'),
+    JSON.parse(text('deploy/grafana/holdfast.json')),
+  );
   t.match(text('deploy/helm/holdfast/Chart.yaml'), `appVersion: "${JSON.parse(text('proxy/package.json')).version}"`);
   const image = /image: (valkey\S+)/;
   t.equal(image.exec(text('deploy/helm/holdfast/values.yaml'))?.[1], image.exec(text('deploy/compose.yaml'))?.[1]);

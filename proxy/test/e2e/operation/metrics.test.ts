@@ -1,9 +1,14 @@
 /** What docs/metrics.md has is what nodes expose, and no less; with workers, series are put together as it says. */
-import { readFileSync } from 'node:fs';
+import { X509Certificate } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { makeCertificate } from '../../kit/certificates.js';
 import { root } from '../../kit/child.js';
+import { open } from '../../kit/clients/http-client.js';
+import { openWs, wsUrl } from '../../kit/clients/ws-client.js';
 import { startHoldfast } from '../../kit/holdfast.js';
+import { until } from '../../kit/until.js';
 
 const page = readFileSync(join(root, 'docs', 'metrics.md'), 'utf8');
 const documented = new Map(
@@ -66,3 +71,53 @@ for (const edge of ['node', 'uws'] as const) {
     });
   }
 }
+
+for (const edge of ['node', 'uws'] as const) {
+  t.test(`items, messages, closes and publishes are measured: edge ${edge}`, async (t) => {
+    const holdfast = await startHoldfast(t, { routes: ['*,id=a test'], settings: { workers: 2, edge } });
+    const url = holdfast.url('clients');
+    const stream = await open(t, `${url}/stream`);
+    const client = await openWs(t, wsUrl(url, '/ws'));
+    await holdfast.holds('stream', 1);
+    await holdfast.holds('ws', 1);
+    const before = await holdfast.metric('holdfast_bytes_sent_total{kind="stream"}');
+    const formats = { 'http-stream': { content: 'twelve bytes' }, 'ws-message': { content: 'five5' } };
+    await holdfast.publish({ channel: 'test', formats });
+    await until('the item', async () => (await holdfast.metric('holdfast_items_sent_total{kind="stream"}')) === 1);
+    t.equal((await holdfast.metric('holdfast_bytes_sent_total{kind="stream"}')) - before, 12);
+    t.ok((await holdfast.metric('holdfast_delivery_seconds_count')) >= 1);
+    t.equal(await holdfast.metric('holdfast_publish_seconds_count{result="ok"}'), 1);
+    const bad = await fetch(`${holdfast.url('control')}/publish/`, { method: 'POST', body: '{}' });
+    t.equal(bad.status, 400);
+    t.equal(await holdfast.metric('holdfast_publish_seconds_count{result="refused"}'), 1);
+    const received = await holdfast.metric('holdfast_bytes_received_total');
+    client.send('hello');
+    await until('it', async () => (await holdfast.metric('holdfast_messages_received_total{kind="ws"}')) === 1);
+    t.equal((await holdfast.metric('holdfast_bytes_received_total')) - received, 5);
+    await client.close(4001, 'enough');
+    await until('the close', async () => (await holdfast.metric('holdfast_holds{kind="ws"}')) === 0);
+    t.equal(await holdfast.metric('holdfast_closes_sent_total{code="4xxx"}'), 1, 'the answer to its close');
+    stream.drop();
+  });
+}
+
+t.test('routes that cannot be loaded, and how long certificates are valid', async (t) => {
+  const directory = t.testdir({ routes: '* test\n', certs: {} });
+  const certs = join(directory, 'certs');
+  const made = makeCertificate({ directory: certs, base: 'default_0' });
+  const holdfast = await startHoldfast(t, {
+    settings: { routesfile: join(directory, 'routes'), https_ports: '127.0.0.1:0', tls_certs_dir: certs, workers: 2 },
+  });
+  const notAfter = Date.parse(new X509Certificate(readFileSync(made.certFile)).validTo) / 1_000;
+  t.equal(await holdfast.metric('holdfast_tls_certificate_not_after_seconds{name="default_0"}'), notAfter);
+  t.equal(await holdfast.metric('holdfast_config_reload_success'), 1);
+  const since = await holdfast.metric('holdfast_config_reload_timestamp_seconds');
+  const is = (success: number) =>
+    until(`success ${success}`, async () => (await holdfast.metric('holdfast_config_reload_success')) === success);
+  writeFileSync(join(directory, 'routes'), '* test,channels\n');
+  await is(0);
+  t.equal(await holdfast.metric('holdfast_config_reload_timestamp_seconds'), since);
+  writeFileSync(join(directory, 'routes'), '* test\n# good again\n');
+  await is(1);
+  t.ok((await holdfast.metric('holdfast_config_reload_timestamp_seconds')) > since);
+});

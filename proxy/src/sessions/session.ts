@@ -142,6 +142,7 @@ export class Session
 
   onClose(code: number | undefined, reason: Buffer): void {
     if (this.#state === 'open') this.#origin.close(code, reason);
+    if (this.#state === 'open' || this.#state === 'detached') this.#deps.subscriber.traffic?.closeSent(code); // By the socket itself.
     if (this.#awaited?.from === 'origin') this.#answer(code, reason);
     this.#clientEnded('client-closed');
   }
@@ -294,9 +295,8 @@ export class Session
 
   watch(live: Promise<void> | undefined): void {
     if (live === undefined) return;
-    const { log } = this.#deps.subscriber;
     live.catch((error: Error) => {
-      log.warn({ id: this.id, err: error }, 'subscription failed: closing the session');
+      this.#deps.subscriber.log.warn({ id: this.id, err: error }, 'subscription failed: closing the session');
       this.end('origin-failed');
     });
     this.#order ??= new OriginOrder(this.#origin, this.#deps.subscriber, this);

@@ -316,10 +316,8 @@ export class ControlServer {
       exchange.principal = caller;
       return caller.allows(action) ? undefined : forbidden;
     };
-    const { access } = this.#options;
-    const { rawHeaders } = request;
-    const caller =
-      action && access?.identify({ rawHeaders, certificateNames: certificateNames(socket), connection: socket });
+    const sender = { rawHeaders: request.rawHeaders, certificateNames: certificateNames(socket), connection: socket };
+    const caller = action && this.#options.access?.identify(sender);
     return this.#callers.inTurn(socket, caller, settle);
   }
 

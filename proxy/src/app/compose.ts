@@ -153,7 +153,7 @@ export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Ass
   metrics.observe({
     connections: () => edge.connections,
     channels: () => registry.size,
-    clients: () => registry.present(),
+    clients: () => registry.all(),
   });
   const parts = { backplane, registry, delivery, routes, origins, handler, requests, sockjs, telemetry, edge };
   deps.assembled?.(parts);

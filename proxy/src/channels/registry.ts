@@ -147,16 +147,10 @@ export class ChannelRegistry {
     return this.#channels.get(channel)?.subscribers.size ?? 0;
   }
 
-  /** Every subscriber of this node once, as of now. */
-  all(): Set<Subscriber> {
-    const all = new Set<Subscriber>([...this.#present.values(), ...this.#ending.values()]);
-    for (const { subscribers } of this.#channels.values()) for (const subscriber of subscribers) all.add(subscriber);
-    return all;
-  }
-
   /** Every subscriber that has entered, once; what comes and goes during the walk may be left out. */
-  *present(): Generator<Subscriber> {
-    for (const [id, subscriber] of this.#present) if (id === subscriber.id) yield subscriber;
+  *all(): Generator<Subscriber> {
+    yield* this.#present.values();
+    yield* this.#ending.values();
   }
 
   /** How many channels the node is interested in. */

@@ -77,7 +77,7 @@ interface Turn {
  */
 export class NodeConnection {
   readonly #socket: Socket;
-  readonly #rules: ConnectionRules;
+  readonly rules: ConnectionRules;
   #current: NodeResponse | undefined;
   #waiting: Turn[] | undefined;
   #timer: Timer | undefined;
@@ -95,7 +95,7 @@ export class NodeConnection {
   /** Called once for each accepted socket. */
   constructor(socket: Socket, rules: ConnectionRules) {
     this.#socket = socket;
-    this.#rules = rules;
+    this.rules = rules;
     (socket as Tagged)[key] = this;
     socket.destroySoon = closeSoon;
     socket.on('drain', NodeConnection.#onDrain);
@@ -108,14 +108,9 @@ export class NodeConnection {
     return (socket as Tagged)[key];
   }
 
-  /** Its listener is a unix socket. */
-  get isLocal(): boolean {
-    return this.#rules.isLocal;
-  }
-
   /** The client that a load balancer has named. */
   get proxiedClient(): ProxiedClient | undefined {
-    return this.#rules.proxied?.clientOf(this.#socket);
+    return this.rules.proxied?.clientOf(this.#socket);
   }
 
   /** Runs `begin` when the answers before `response` are complete: at once on all but pipelined connections. */
@@ -191,9 +186,7 @@ export class NodeConnection {
     } else if (this.#isDetached || this.#socket.bytesRead === 0) this.#socket.destroy();
   }
 
-  /**
-   * The answer under way is held: until `answered`, what arrives is kept instead of parsed, and read then. False, with nothing changed, where requests wait already or the connection is to close.
-   */
+  /** The answer under way is held: until `answered` what arrives is kept, and read then. False where requests wait, or it is to close. */
   detach(message: IncomingMessage, answer: ServerResponse): boolean {
     const socket = this.#socket;
     if (this.#closing || this.#waiting?.length || socket.readableEnded || !detachHttp(message, answer)) return false;
@@ -212,12 +205,12 @@ export class NodeConnection {
     if (this.#closing) this.close();
     else if (this.#early !== undefined) this.#attach();
     else if (socket.readableEnded) this.close();
-    else this.#timer = this.#rules.clock.after(this.#rules.clientKeepAliveTimeout, () => socket.destroy(), this);
+    else this.#timer = this.rules.clock.after(this.rules.clientKeepAliveTimeout, () => socket.destroy(), this);
   }
 
   /** Lets go of the socket: it is a WebSocket from here on, which handles the socket's events itself. */
   handOver(): void {
-    this.#rules.clock.clear(this.#timer);
+    this.rules.clock.clear(this.#timer);
     this.#current = undefined;
     this.#waiting = undefined;
     this.#closing = true;
@@ -233,7 +226,7 @@ export class NodeConnection {
 
   /** Reports what was thrown in an event of the socket, and cuts the connection. */
   faulted(error: unknown): void {
-    this.#rules.faults.caught('client', error, this);
+    this.rules.faults.caught('client', error, this);
   }
 
   /** Cuts the connection. */
@@ -268,7 +261,7 @@ export class NodeConnection {
       turn.begin();
     } catch (error) {
       if (turn.response !== undefined) turn.response.faulted(error);
-      else this.#rules.faults.caught('client', error, this);
+      else this.rules.faults.caught('client', error, this);
     }
   }
 
@@ -286,7 +279,7 @@ export class NodeConnection {
   /** Sends FIN and reads on until the client's, for a while (RFC 9112 §9.6). */
   #linger(): void {
     const socket = this.#socket;
-    const { clock } = this.#rules;
+    const { clock } = this.rules;
     const closeNow = () => Socket.prototype.destroySoon.call(socket);
     if (socket.readableEnded || socket.destroyed) {
       closeNow();
@@ -327,8 +320,8 @@ export class NodeConnection {
     else if (early.isTooMuch) this.cut();
     else if (early.isMuch) {
       this.#socket.pause();
-      this.#rules.clock.clear(this.#timer);
-      this.#timer = this.#rules.clock.after(LOOK_MS, () => this.#look());
+      this.rules.clock.clear(this.#timer);
+      this.#timer = this.rules.clock.after(LOOK_MS, () => this.#look());
     }
   }
 
@@ -342,7 +335,7 @@ export class NodeConnection {
   /** Lets node parse again, since part of the next request has arrived. */
   #attach(): void {
     const socket = this.#socket;
-    const { clock, server, secure } = this.#rules;
+    const { clock, server, secure } = this.rules;
     clock.clear(this.#timer);
     socket.off('data', NodeConnection.#onData);
     socket.off('error', ignoreError);
@@ -358,19 +351,19 @@ export class NodeConnection {
 
   #watch(): void {
     const before = writeProgress(this.#socket);
-    this.#timer = this.#rules.clock.after(this.#rules.clientHalfCloseGrace, () => {
+    this.#timer = this.rules.clock.after(this.rules.clientHalfCloseGrace, () => {
       if (writeProgress(this.#socket) !== before) this.#watch();
       else this.#socket.destroy();
     });
   }
 
   #closed(): void {
-    this.#rules.clock.clear(this.#timer);
+    this.rules.clock.clear(this.#timer);
     this.#waiting = undefined;
     this.#early = undefined;
     this.#current?.gone();
     this.#current = undefined;
-    this.#rules.closed(this, this.#socket);
+    this.rules.closed(this, this.#socket);
   }
 
   // Shared by all connections, of which there may be very many.

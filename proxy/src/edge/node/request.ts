@@ -192,7 +192,7 @@ export function plainAddress(address: string | undefined, isLocal = false): stri
 /** The client's address: of its end of the connection, or as a load balancer has named it. */
 export function addressOf(socket: Socket): string {
   const connection = NodeConnection.of(socket);
-  return connection?.proxiedClient?.address ?? plainAddress(socket.remoteAddress, connection?.isLocal);
+  return connection?.proxiedClient?.address ?? plainAddress(socket.remoteAddress, connection?.rules.isLocal);
 }
 
 /** The parts of a message that are checked. */

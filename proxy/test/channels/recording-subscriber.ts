@@ -5,7 +5,8 @@ import type { Subscriber, SubscriberKind } from '../../dist/channels/subscriber.
 
 /** Notes each call in short: an item by its id, `recover`, `drain`. */
 export class RecordingSubscriber implements Subscriber {
-  readonly id = 'test';
+  static #made = 0;
+  readonly id = `test-${++RecordingSubscriber.#made}`;
   readonly routeKey = '';
   readonly kind: SubscriberKind;
   readonly heard: string[] = [];

@@ -46,8 +46,7 @@ t.test('adding twice, and removing what is not there, change nothing', async (t)
 
 t.test('all: each subscriber once, those on no channel and those that are ending too, until they leave', async (t) => {
   const { registry } = fixture();
-  const held = Object.assign(new RecordingSubscriber(), { id: 'held' });
-  const session = Object.assign(new RecordingSubscriber('ws'), { id: 'session' });
+  const [held, session] = [new RecordingSubscriber(), new RecordingSubscriber('ws')];
   registry.enter(held);
   registry.add(held, ['x', 'y']);
   registry.enter(session);

@@ -47,6 +47,7 @@ class Fixture {
 
   subscribe(channel = 'c', take?: (delivery: Delivery) => boolean): RecordingSubscriber {
     const subscriber = new RecordingSubscriber('stream', take);
+    this.registry.enter(subscriber);
     this.registry.add(subscriber, [channel]);
     return subscriber;
   }

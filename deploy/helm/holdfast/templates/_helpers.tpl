@@ -86,7 +86,9 @@ labels:
 {{- with .Values.rollout.analysisTemplate }}
 - analysis:
     templates: [{ templateName: {{ . }} }]
-    args: [{ name: hash, valueFrom: { podTemplateHashValue: Latest } }]
+    args:
+      - { name: hash, valueFrom: { podTemplateHashValue: Latest } }
+      - { name: namespace, value: {{ $.Release.Namespace }} }
 {{- end }}
 {{- end }}
 

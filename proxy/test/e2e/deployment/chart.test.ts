@@ -11,7 +11,7 @@ import { restrictedViolations } from '../../kit/kubernetes/pod-security.js';
 import { wrongManifests } from '../../kit/kubernetes/published-types.js';
 import { looseReferences } from '../../kit/kubernetes/references.js';
 import { until } from '../../kit/until.js';
-import { refusedSets, setNames, valueSets } from './chart-values.js';
+import { refusedSets, setNames, type ValueSet, valueSets } from './chart-values.js';
 
 const rendered = await renderChart({
   ...valueSets,
@@ -28,6 +28,13 @@ const configOf = (name: string): Manifest => manifests(name).find(({ data }) => 
 t.test('values that cannot work are refused, and the message says which', async (t) => {
   for (const [name, [, message]] of Object.entries(refusedSets))
     t.match(rendered[`refused ${name}`]?.error, message, name);
+});
+
+t.test('the notes say where clients and publishers get in', async (t) => {
+  const notes = (name: ValueSet) => rendered[name]?.files['templates/NOTES.txt'] ?? '';
+  t.match(notes('defaults'), /^Clients reach Holdfast at holdfast\.push:80\.\nNobody can publish yet/);
+  t.match(notes('ha'), 'Publishers reach it at holdfast-control.push:5561.');
+  for (const name of setNames) t.notMatch(notes(name), /<no value>|<nil>|%!/, name);
 });
 
 t.test('Kubernetes takes what is rendered', async (t) => {
@@ -114,7 +121,10 @@ t.test('a Rollout has the pods of the Deployment, and stops at the analysis wher
   t.strictSame(names('abrupt'), ['setWeight 20', pause, 'setWeight 50', pause, 'setWeight 100']);
   t.match(spec.strategy.canary.steps[2].analysis, {
     templates: [{ templateName: 'holdfast-canary' }],
-    args: [{ name: 'hash', valueFrom: { podTemplateHashValue: 'Latest' } }],
+    args: [
+      { name: 'hash', valueFrom: { podTemplateHashValue: 'Latest' } },
+      { name: 'namespace', value: 'push' },
+    ],
   });
 });
 

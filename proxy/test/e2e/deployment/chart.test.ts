@@ -14,6 +14,7 @@ import { restrictedViolations } from '../../kit/kubernetes/pod-security.js';
 import { wrongManifests } from '../../kit/kubernetes/published-types.js';
 import { looseReferences } from '../../kit/kubernetes/references.js';
 import { until } from '../../kit/until.js';
+import { readDockerfile } from '../operation/deployment.js';
 import { refusedSets, setNames, type ValueSet, valueSets } from './chart-values.js';
 
 const rendered = await renderChart({
@@ -172,6 +173,29 @@ t.test('the rules, the board, the version and the Valkey are those of the reposi
   t.match(text('deploy/helm/holdfast/Chart.yaml'), `appVersion: "${JSON.parse(text('proxy/package.json')).version}"`);
   const image = /image: (valkey\S+)/;
   t.equal(image.exec(text('deploy/helm/holdfast/values.yaml'))?.[1], image.exec(text('deploy/compose.yaml'))?.[1]);
+});
+
+t.test('ports, user, paths and metrics that manifests name are those of the image and of a node', async (t) => {
+  const image = readDockerfile().get('holdfast');
+  const node = await startHoldfast(t);
+  const series = await node.metrics();
+  for (const name of setNames) {
+    const { securityContext, containers } = nodesOf(name).spec.template.spec;
+    const [{ ports, livenessProbe, readinessProbe, startupProbe }] = containers;
+    // TLS comes with a certificate; the image has no port for it.
+    const own = ports
+      .filter((port: Manifest) => port.name !== 'https')
+      .map((port: Manifest) => String(port.containerPort));
+    t.strictSame(own, image?.exposed, name);
+    t.equal(`${securityContext.runAsUser}:${securityContext.runAsGroup}`, image?.user, name);
+    const monitor = manifests(name).find(({ kind }) => kind === 'ServiceMonitor');
+    const probes = [livenessProbe, readinessProbe, startupProbe].map(({ httpGet }) => httpGet.path);
+    for (const path of new Set([...probes, ...(monitor?.spec.endpoints ?? []).map((each: Manifest) => each.path)]))
+      t.equal((await fetch(`${node.url('admin')}${path}`)).status, 200, path);
+    const scalers = manifests(name).filter(({ spec }) => spec?.scaleTargetRef);
+    for (const [metric] of JSON.stringify(scalers).matchAll(/holdfast_\w+/g))
+      t.match(series, new RegExp(`^${metric}[ {]`, 'm'), metric);
+  }
 });
 
 t.test('a node sees new routes as a ConfigMap brings them, by a swapped link', async (t) => {

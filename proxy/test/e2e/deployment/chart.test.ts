@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 
 import { join } from 'node:path';
 import t from 'tap';
 import { type LoadedConfig, loadConfig } from '../../../dist/app/load-config.js';
+import { options } from '../../../dist/config/table.js';
 import { version } from '../../../dist/version.js';
 import { makeCertificate } from '../../kit/certificates.js';
 import { root } from '../../kit/child.js';
@@ -17,10 +18,13 @@ import { until } from '../../kit/until.js';
 import { readDockerfile } from '../operation/deployment.js';
 import { refusedSets, setNames, type ValueSet, valueSets } from './chart-values.js';
 
+const secretOptions = options.filter(({ type }) => type === 'secret').map(({ key }) => key);
+
 const rendered = await renderChart({
   ...valueSets,
   ...Object.fromEntries(Object.entries(refusedSets).map(([name, [values]]) => [`refused ${name}`, values])),
   'not a rollout': { replicaCount: 2, valkey: { enabled: true }, autoscaling: { enabled: true } },
+  ...Object.fromEntries(secretOptions.map((key) => [`secret ${key}`, { config: { [key]: 'a' } }])),
   'other routes': { routes: ['* app:3000', 'a.example test'] },
   'other config': { config: { message_rate: 100 } },
 });
@@ -31,6 +35,11 @@ const nodesOf = (name: string): Manifest => manifests(name).find(({ kind }) => /
 t.test('values that cannot work are refused, and the message says which', async (t) => {
   for (const [name, [, message]] of Object.entries(refusedSets))
     t.match(rendered[`refused ${name}`]?.error, message, name);
+});
+
+t.test('no secret can be written into a ConfigMap', async (t) => {
+  t.ok(secretOptions.includes('sig_key'));
+  for (const key of secretOptions) t.match(rendered[`secret ${key}`]?.error, `config.${key} would be readable`);
 });
 
 t.test('the notes say where clients and publishers get in', async (t) => {

@@ -29,6 +29,7 @@ export {
 } from './backplane/backplane.js';
 export { BackplaneHub, type BackplaneHubOptions, HubShare, type InterestFollower } from './backplane/hub.js';
 export { IdCache, type IdCacheEvents, type RecentIds } from './backplane/id-cache.js';
+export type { ItemHeaders } from './backplane/item-headers.js';
 export { LocalBackplane } from './backplane/local.js';
 export { LocalHistory, type LocalHistoryOptions } from './backplane/local-history.js';
 export { RedisBackplane, type RedisBackplaneOptions } from './backplane/redis/backplane.js';

@@ -18,8 +18,9 @@ import {
 import type { RedisTls } from './connection/connection.js';
 import { RedisConnections } from './connection/connections.js';
 import { parseRedisUrl } from './connection/url.js';
+import { encodePayload } from './envelope.js';
 import type { RedisEvents } from './events.js';
-import { encodePayload, RedisKeys } from './keys.js';
+import { RedisKeys } from './keys.js';
 import { META_TTL_MS, START_PATIENCE_MS } from './limits.js';
 import type { BatchEntry } from './publish/batch-queue.js';
 import { PublishBatcher } from './publish/batcher.js';

@@ -4,9 +4,10 @@ import type { Clock } from '../../../runtime/clock.js';
 import type { Log } from '../../../runtime/log.js';
 import type { Message, Position } from '../../backplane.js';
 import type { SubscriberConnection, Subscribers } from '../connection/subscribers.js';
+import { decodePayload, parseFrame } from '../envelope.js';
 import { type ConnectionWarnings, FOREIGN_KEY, type RedisEvents } from '../events.js';
 import type { ChannelHead } from '../history-scripts.js';
-import { type ChannelKeys, decodePayload, parseFrame, type RedisKeys } from '../keys.js';
+import type { ChannelKeys, RedisKeys } from '../keys.js';
 import {
   CHANNELS_PER_COMMAND,
   HELD_CHARS,

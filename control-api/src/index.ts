@@ -78,6 +78,7 @@ export {
   uncontained,
 } from './runtime/faults.js';
 export { type Log, silentLog } from './runtime/log.js';
+export { Pace, type Rate } from './runtime/pace.js';
 export { ControlServer, type ControlServerOptions, MAX_CONNECTIONS as CONTROL_CONNECTIONS } from './server.js';
 export type { StatsConnection } from './stats/announcements.js';
 export { noStats, type StatsDelivery, type StatsEvents, StatsFeed, type StatsFeedOptions } from './stats/feed.js';

@@ -155,9 +155,10 @@ export class Backfill {
 
 /** Turns kept entries into arrivals. */
 export function pageOf({ epoch, top, lastId, entries, more }: Range): Page<Message> {
-  const arrivals = entries.map(({ offset, payload }): Arrival<Message> => {
+  const arrivals = entries.map(({ offset, payload, time }): Arrival<Message> => {
     const position = { epoch, offset };
-    return { position, ...decodePayload(payload, position), size: payload.length };
+    const { id, message } = decodePayload(payload, position);
+    return { position, id, message, size: payload.length, acceptedAt: Number.isNaN(time) ? undefined : time };
   });
   return { epoch, top, lastId, arrivals, more };
 }

@@ -4,6 +4,7 @@ import type { ChannelRegistry } from '../channels/registry.js';
 import { OverChannelsReport, type SubscriberDeps } from '../channels/subscriber-deps.js';
 import { BodyLimits } from '../clients/body-limits.js';
 import { ClientLimits } from '../clients/client-limits.js';
+import { RequestIds } from '../clients/request-ids.js';
 import { TrustedProxies } from '../clients/trusted-proxies.js';
 import { Compression } from '../compression/compression.js';
 import { type Config, processesFor } from '../config/config.js';
@@ -125,7 +126,8 @@ export function composeRequests(config: Config, log: RootLog, around: RequestPat
     events: telemetry.sessions,
     messagePace: messagePace(config),
   };
-  const { autoCrossOrigin, acceptPushpinRoute, upstreamKey, requestBodyMax, instructBodyMax } = config;
+  const { autoCrossOrigin, acceptPushpinRoute, upstreamKey, requestBodyMax, instructBodyMax, requestIdHeader } = config;
+  const trustedProxies = config.trustedProxies.length === 0 ? undefined : new TrustedProxies(config);
   return {
     settings: {
       debug,
@@ -141,7 +143,8 @@ export function composeRequests(config: Config, log: RootLog, around: RequestPat
     routes,
     originOf,
     compression: makeCompression(config, faults),
-    trustedProxies: config.trustedProxies.length === 0 ? undefined : new TrustedProxies(config),
+    trustedProxies,
+    requestIds: requestIdHeader === undefined ? undefined : new RequestIds(requestIdHeader, config, trustedProxies),
     bodyLimits: new BodyLimits(config, {
       clock,
       faults,

@@ -120,8 +120,14 @@ export interface ClientHandshake {
   accept(headers: RawHeaders, extensions?: string): MessageSocket | undefined;
 }
 
+/** What names a request beyond this node: to its origin, its client, and in the logs of all of them. */
+export interface RequestMarks {
+  /** Where `request_id_header` asks for one. Text of a trusted proxy, in safe characters; not unique as `ClientRequest.id` is. */
+  readonly requestId?: string | undefined;
+}
+
 /** One client request: plain copied values, usable for as long as anybody keeps it; the library's own object is not. */
-export interface ClientRequest {
+export interface ClientRequest extends RequestMarks {
   /** Unique within this node; the name of this request in logs, errors and metrics of slow clients. */
   readonly id: string;
   /** As sent; a token (RFC 9110 §5.6.2). */

@@ -155,6 +155,7 @@ export class HttpFilters {
       };
       const call: OriginCall = this.#client.read(
         {
+          marks: question.scope,
           method: 'POST',
           place,
           headers: [

@@ -2,10 +2,11 @@
 import { CauseLog, type Containment, type Log, uncontained } from '@holdfast/control-api';
 import { type GoneLink, headerValue, type RawHeaders } from '@holdfast/grip';
 import { DecodedAnswer } from '../decoding/decoded-answer.js';
+import type { RequestMarks } from '../edge/port.js';
 import type { Forwarder } from '../origin/forwarder.js';
 import type { AnswerSink, Origin, OriginCall, OriginHandler } from '../origin/port.js';
 import { send, type TargetRequest } from '../origin/send.js';
-import type { OriginWarnings } from '../origin/warnings.js';
+import { marksOf, type OriginWarnings } from '../origin/warnings.js';
 import type { Route } from '../routes/route.js';
 import type { RouteTable } from '../routes/route-table.js';
 import type { Target } from '../routes/target.js';
@@ -26,6 +27,8 @@ export type AskedPlace = Exclude<LinkPlace, { kind: 'nowhere' }>;
 
 /** One request to a link. */
 export interface LinkRequest {
+  /** Names the client's request that it is made for; of a request made for several, that of the first. */
+  readonly marks: RequestMarks;
   readonly method: 'GET' | 'POST';
   /** Of the routes in force at this moment. */
   readonly place: AskedPlace;
@@ -67,9 +70,13 @@ export class LinkClient {
   }
 
   /** Logs what is wrong with a link, once per second for each route and text. */
-  warn(text: string, url: string, { route }: LinkScope, error?: Error): void {
+  warn(text: string, url: string, { route, requestId }: LinkScope, error?: Error): void {
     const name = route.id ?? route.key;
-    this.#causes.warn(`${name} ${text}`, { route: name, url, ...(error && { err: error }) }, text);
+    this.#causes.warn(
+      `${name} ${text}`,
+      { route: name, url, ...marksOf({ requestId }), ...(error && { err: error }) },
+      text,
+    );
   }
 
   /** As `send`, for an answer that is read: its body comes decoded. */
@@ -80,12 +87,14 @@ export class LinkClient {
 
   /** Starts a request; the handler is called as by any origin. */
   send(link: LinkRequest, handler: OriginHandler): OriginCall {
-    const { route } = link.place;
+    const { place, marks } = link;
+    const { route } = place;
     const request: TargetRequest = {
       repeatable: link.method === 'GET',
       replayable: true,
       dispatch: (target, attempt) => this.#dispatch(link, target, attempt),
-      targetFailed: (target, error) => this.#deps.warnings?.targetFailed({ id: undefined, route, target }, error),
+      targetFailed: (target, error) =>
+        this.#deps.warnings?.targetFailed({ id: undefined, route, target, marks }, error),
     };
     return send(route.targets, request, handler);
   }
@@ -95,7 +104,8 @@ export class LinkClient {
     const { kind, route, secure } = link.place;
     const { pathname, search, host } = new URL(link.place.url);
     const unsigned = kind === 'host';
-    const request = { path: pathname + search, host, headers: [], clientAddress: '', unsigned };
+    const { requestId } = link.marks;
+    const request = { path: pathname + search, host, headers: [], clientAddress: '', unsigned, requestId };
     const forwarded = forwarder.forward(request, route, { secure, trusted: false }, target, link.lastIds);
     forwarded.headers.push(...link.headers);
     // The answer is for us: what it is compressed for would be undone here. A route's `header=` may say otherwise.
@@ -129,5 +139,5 @@ export function reportGone(link: GoneLink, scope: LinkScope, client: LinkClient)
     onEnd() {},
     onError: (error) => client.warn(`gone link not delivered: ${error.message}`, place.url, scope, error),
   };
-  const call = client.send({ method: 'POST', place, headers: [], body: Buffer.alloc(0) }, handler);
+  const call = client.send({ marks: scope, method: 'POST', place, headers: [], body: Buffer.alloc(0) }, handler);
 }

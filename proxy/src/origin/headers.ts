@@ -2,6 +2,7 @@
 import type { RawHeaders } from '@holdfast/grip';
 import type { Options } from '../config/table.js';
 import type { ForwardedForRule } from '../config/types/values.js';
+import type { RequestMarks } from '../edge/port.js';
 import { namedByConnection } from '../http/fields.js';
 
 /** The options that shape forwarded headers. */
@@ -16,27 +17,36 @@ export type ForwardOptions = Pick<
   | 'acceptPushpinRoute'
   | 'origHeadersNeedMark'
   | 'tlsClientCa'
+  | 'requestIdHeader'
 >;
 
 /** The same, ready for use. */
-export interface ForwardRules extends Omit<ForwardOptions, 'origHeadersNeedMark' | 'tlsClientCa'> {
+export interface ForwardRules extends Omit<ForwardOptions, 'origHeadersNeedMark' | 'tlsClientCa' | 'requestIdHeader'> {
   /** Whether `Client-Cert` and `Client-Cert-Chain` (RFC 9440) are the proxy's to set: clients are asked for certificates. */
   readonly ownsClientCert: boolean;
+  /** The field that names requests; undefined: none. */
+  readonly requestId: { readonly name: string; readonly folded: string } | undefined;
   /** In lower case. */
   readonly origHeadersNeedMark: ReadonlySet<string>;
 }
 
 /** The rules that options amount to. */
-export function forwardRules({ origHeadersNeedMark, tlsClientCa, ...options }: ForwardOptions): ForwardRules {
+export function forwardRules({
+  origHeadersNeedMark,
+  tlsClientCa,
+  requestIdHeader: name,
+  ...options
+}: ForwardOptions): ForwardRules {
   return {
     ...options,
+    requestId: name === undefined ? undefined : { name, folded: foldedName(name.toLowerCase()) },
     origHeadersNeedMark: new Set(origHeadersNeedMark.map((name) => name.toLowerCase())),
     ownsClientCert: tlsClientCa !== undefined,
   };
 }
 
 /** What is known of one request when its headers are made. */
-export interface ForwardedRequest {
+export interface ForwardedRequest extends RequestMarks {
   readonly headers: RawHeaders;
   readonly clientAddress: string;
   /** Of its TLS connection: DER in base64. */
@@ -88,6 +98,7 @@ class Selection {
     if (lower.startsWith('grip-') && !this.#request.trusted) return;
     if (this.#rules.ownsClientCert && !this.#request.trusted && isClientCert(lower)) return;
     if (this.#request.speaksGrip && isGripField(lower)) return;
+    if (this.#rules.requestId !== undefined && foldedName(lower) === this.#rules.requestId.folded) return;
     if (lower === 'forwarded' && this.#rules.setForwarded) return;
     if (lower === 'x-forwarded-for') this.forwardedFor.push(value);
     else if (lower === 'cdn-loop' && this.#rules.cdnLoop !== '') this.cdnLoop.push(value);
@@ -163,6 +174,7 @@ export function requestHeaders(request: ForwardedRequest, rules: ForwardRules): 
   if (rules.cdnLoop !== '') headers.push('CDN-Loop', [...entries(selection.cdnLoop), rules.cdnLoop].join(', '));
   headers.push(...request.grip);
   if (rules.ownsClientCert && !request.trusted) pushClientCert(headers, request);
+  if (rules.requestId !== undefined) pushRequestId(headers, request, rules.requestId);
   if (request.takesTrailers) headers.push('TE', 'trailers');
   if (request.secure && rules.setXForwardedProtocol !== 'false') {
     const scheme = request.websocket ? 'wss' : 'https';
@@ -180,6 +192,16 @@ export function requestHeaders(request: ForwardedRequest, rules: ForwardRules): 
 function pushClientCert(headers: string[], { clientCertificate, routeHeaders }: ForwardedRequest): void {
   if (clientCertificate === undefined || routeHeaders.some(([name]) => isClientCert(name.toLowerCase()))) return;
   headers.push('Client-Cert', `:${clientCertificate}:`);
+}
+
+/** Not where the route says what is to be in its place. */
+function pushRequestId(
+  headers: string[],
+  { requestId, routeHeaders }: ForwardedRequest,
+  { name, folded }: NonNullable<ForwardRules['requestId']>,
+): void {
+  if (requestId === undefined || routeHeaders.some(([other]) => foldedName(other.toLowerCase()) === folded)) return;
+  headers.push(name, requestId);
 }
 
 /** Whether a name, in lower case, is one that an origin may take for a field of RFC 9440. */

@@ -351,7 +351,7 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
 
   get #context(): FailureContext {
     const target = this.#sending?.target ?? (this.#call && this.#target);
-    return { id: this.id, route: this.route, target };
+    return { id: this.id, route: this.route, target, marks: this.request };
   }
 
   #report(hold: HoldMode | undefined, error: string | undefined): void {

@@ -67,7 +67,8 @@ export class OutgoingRequest implements TargetRequest {
   }
 
   targetFailed(target: Target, error: OriginError): void {
-    this.#deps.warnings?.targetFailed({ id: this.#request.id, route: this.#route, target }, error);
+    const marks = this.#request;
+    this.#deps.warnings?.targetFailed({ id: marks.id, route: this.#route, target, marks }, error);
   }
 }
 

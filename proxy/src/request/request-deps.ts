@@ -3,6 +3,7 @@ import type { Log } from '@holdfast/control-api';
 import type { SubscriberEnd } from '../channels/subscriber-deps.js';
 import type { BodyLimits } from '../clients/body-limits.js';
 import type { ClientLimits } from '../clients/client-limits.js';
+import type { RequestIds } from '../clients/request-ids.js';
 import type { TrustedProxies } from '../clients/trusted-proxies.js';
 import type { Compression } from '../compression/compression.js';
 import type { Options } from '../config/table.js';
@@ -71,6 +72,8 @@ export interface RequestDeps {
   readonly originOf: (target: Target, route: Route, host: string) => Origin;
   /** Undefined where no proxy in front is trusted: then a client is who connects. */
   readonly trustedProxies?: TrustedProxies | undefined;
+  /** Undefined where requests have no ids but those of this node. */
+  readonly requestIds?: RequestIds | undefined;
   readonly bodyLimits: BodyLimits;
   /** Undefined where nothing limits clients. */
   readonly limits?: ClientLimits | undefined;

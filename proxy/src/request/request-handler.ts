@@ -35,13 +35,13 @@ export class RequestHandler implements EdgeHandler {
     this.#sockjs = sockjs;
   }
 
-  onRequest(received: ClientRequest, response: ClientResponse): void {
-    const request = this.#identified(received);
-    if (headerValue(request.headers, 'pushpin-check') !== undefined) {
-      answerPlain(response, 200, ABOUT);
+  onRequest(received: ClientRequest, client: ClientResponse): void {
+    if (headerValue(received.headers, 'pushpin-check') !== undefined) {
+      answerPlain(client, 200, ABOUT);
       return;
     }
-    const trust = this.#trust(request);
+    const { request, trust } = this.#identified(received);
+    const response = this.#deps.requestIds?.answering(client, request) ?? client;
     const route = this.#route(request, trust.secure, 'http');
     if (this.#refusedStranger(request, response, trust, route)) return;
     const sockjs = this.#sockjs;
@@ -112,9 +112,9 @@ export class RequestHandler implements EdgeHandler {
     return true;
   }
 
-  onWebSocket(received: ClientRequest, handshake: ClientHandshake): void {
-    const request = this.#identified(received);
-    const trust = this.#trust(request);
+  onWebSocket(received: ClientRequest, client: ClientHandshake): void {
+    const { request, trust } = this.#identified(received);
+    const handshake = this.#deps.requestIds?.handshaking(client, request) ?? client;
     const route = this.#route(request, trust.secure, 'ws');
     if (this.#refusedStranger(request, handshake.response, trust, route)) return;
     const sockjs = this.#sockjs;
@@ -125,8 +125,12 @@ export class RequestHandler implements EdgeHandler {
     } else new Handshake(request, handshake, route, trust, this.#deps.sessions).start();
   }
 
-  #identified(request: ClientRequest): ClientRequest {
-    return this.#deps.trustedProxies?.identify(request) ?? request;
+  /** The request as its client is known, under the name that it has beyond this node. */
+  #identified(received: ClientRequest): { request: ClientRequest; trust: ClientTrust } {
+    const { trustedProxies, requestIds } = this.#deps;
+    const request = trustedProxies?.identify(received) ?? received;
+    const trust = this.#trust(request);
+    return { request: requestIds?.identify(request, trust.trusted) ?? request, trust };
   }
 
   #trust(request: ClientRequest): ClientTrust {
@@ -157,7 +161,7 @@ export class RequestHandler implements EdgeHandler {
     error: RequestError,
   ): void {
     const { events, settings } = this.#deps;
-    this.#deps.warnings?.failed({ id: request.id, route, target: undefined }, error);
+    this.#deps.warnings?.failed({ id: request.id, route, target: undefined, marks: request }, error);
     const failure = failureOf(error, settings.debug);
     answerPlain(response, failure.status, failure.text, failure.headers);
     events.requestEnded({

@@ -4,6 +4,7 @@ import type { ForwardRules } from '../../dist/origin/headers.js';
 /** Nothing is added, accepted or cut: fields go to the origin as they came. */
 export const NO_RULES: ForwardRules = {
   ownsClientCert: false,
+  requestId: undefined,
   cdnLoop: '',
   acceptXForwardedProtocol: false,
   setForwarded: false,

@@ -547,3 +547,33 @@ section('Forwarded (RFC 7239)', [
     gets: ['Forwarded', 'for=1.1.1.1'],
   },
 ]);
+
+const requestId = { name: 'X-Request-Id', folded: 'x-request-id' };
+
+section('the id of a request', [
+  {
+    says: 'is the proxy’s to set: whatever an origin may take for it is removed',
+    headers: ['x-request-id', 'a', 'X_Request_Id', 'b', 'X-Request.ID', 'c', 'X-Request-Ids', 'd'],
+    request: { requestId: '7' },
+    rules: { requestId },
+    gets: ['X-Request-Ids', 'd', 'X-Request-Id', '7'],
+  },
+  {
+    says: 'is not sent where the request has none, and the client’s is removed all the same',
+    headers: ['X-Request-Id', 'a'],
+    rules: { requestId },
+    gets: [],
+  },
+  {
+    says: 'passes as it came where no field is named',
+    headers: ['X-Request-Id', 'a', 'X_Request_Id', 'b'],
+    gets: ['X-Request-Id', 'a', 'X_Request_Id', 'b'],
+  },
+  {
+    says: 'is what the route says where that names the field',
+    headers: ['X-Request-Id', 'a'],
+    request: { requestId: '7', routeHeaders: [['x-request-id', 'fixed']] },
+    rules: { requestId },
+    gets: ['x-request-id', 'fixed'],
+  },
+]);

@@ -5,6 +5,20 @@ const group = 'Logs and metrics';
 
 export const telemetryOptions = [
   {
+    key: 'request_id_header',
+    group,
+    type: 'string',
+    pattern: { form: /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, doc: 'the name of a header field' },
+    doc: 'Field that names each request to its origin and in the log, such as `X-Request-Id`. An id of a trusted proxy (`trusted_proxies`, or a signature with `upstream_key`) is taken over, others are replaced. Off unless given: what a client sends passes as it is.',
+  },
+  {
+    key: 'request_id_response',
+    group,
+    type: 'bool',
+    default: false,
+    doc: 'Send the field of `request_id_header` to the client too, in place of what the origin says there.',
+  },
+  {
     key: 'log_level',
     group,
     type: 'log-levels',

@@ -3,6 +3,7 @@
 /** Fields of the access log's JSON form, in the order in which a line has them. */
 export const accessFields = [
   'id',
+  'request_id',
   'method',
   'url',
   'host',

@@ -1,5 +1,5 @@
 /** The composition of the request path: from a client's request to its origin, and to what is held for it. */
-import type { Containment } from '@holdfast/control-api';
+import type { Containment, Tracing } from '@holdfast/control-api';
 import type { ChannelRegistry } from '../channels/registry.js';
 import { OverChannelsReport, type SubscriberDeps } from '../channels/subscriber-deps.js';
 import { BodyLimits } from '../clients/body-limits.js';
@@ -39,6 +39,7 @@ import type { RootLog } from '../telemetry/log.js';
 import type { OriginTimes } from '../telemetry/series/origin-times.js';
 import type { Traffic } from '../telemetry/series/traffic.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
+import { RequestTraces } from '../tracing/request-traces.js';
 
 /** What the request path is given. */
 export interface RequestPathDeps {
@@ -59,12 +60,14 @@ export interface RequestPathDeps {
   readonly limited: (limit: string) => void;
   readonly traffic: Traffic;
   readonly originTimes: OriginTimes;
+  /** Undefined where traces are not followed. */
+  readonly tracing: Tracing | undefined;
 }
 
 /** Makes what every exchange, hold and session is given. */
 export function composeRequests(config: Config, log: RootLog, around: RequestPathDeps): RequestDeps {
   const { telemetry, registry, sequencer, routes, origins, replay, admits, faults, clock, random, limited } = around;
-  const { traffic, originTimes } = around;
+  const { traffic, originTimes, tracing } = around;
   const { debug, connectionSubscriptionMax, sigIss, sigKey } = config;
   const rules = forwardRules(config);
   const forwarder = new Forwarder({ rules, sigIss, sigKey }, clock);
@@ -144,6 +147,7 @@ export function composeRequests(config: Config, log: RootLog, around: RequestPat
     originOf,
     compression: makeCompression(config, faults),
     trustedProxies,
+    traces: tracing && new RequestTraces(tracing),
     requestIds: requestIdHeader === undefined ? undefined : new RequestIds(requestIdHeader, config, trustedProxies),
     bodyLimits: new BodyLimits(config, {
       clock,

@@ -21,6 +21,7 @@ import { EdgeReports } from '../telemetry/edge-reports.js';
 import type { RootLog } from '../telemetry/log.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { makeTelemetry, type Telemetry } from '../telemetry/telemetry.js';
+import { makeTracing } from '../tracing/make-tracing.js';
 import { clientPolicy } from './client-tls.js';
 import { composeRequests, composeSockJs } from './compose-requests.js';
 
@@ -146,6 +147,7 @@ export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Ass
     limited: (limit) => metrics.limited(limit),
     traffic: metrics.traffic,
     originTimes: metrics.origins,
+    tracing: makeTracing(config, random),
   });
   const sockjs = composeSockJs(config, requests, deps.isShared);
   const handler = new RequestHandler(requests, sockjs);

@@ -1,9 +1,9 @@
 /** The ids by which requests are known beyond this node: of a proxy in front, or made here (`request_id_header`). */
 import { randomUUID } from 'node:crypto';
-import { headerValues, type RawHeaders, type ResponseHead } from '@holdfast/grip';
+import { headerValues, type RawHeaders } from '@holdfast/grip';
 import type { Options } from '../config/table.js';
-import { type ClientHandshake, type ClientRequest, type ClientResponse, ResponseWrapper } from '../edge/port.js';
-import type { MessageSocket } from '../websocket/message-socket.js';
+import type { ClientRequest } from '../edge/port.js';
+import type { HeadChange } from './answer-heads.js';
 import type { TrustedProxies } from './trusted-proxies.js';
 
 /**
@@ -41,34 +41,23 @@ export class RequestIds {
    */
   identify(request: ClientRequest, isSigned: boolean): ClientRequest {
     const isTrusted = isSigned || this.#proxies?.isPeerTrusted(request) === true;
-    return { ...request, requestId: (isTrusted ? this.#named(request.headers) : undefined) ?? randomUUID() };
+    return { ...request, requestId: (isTrusted ? this.#given(request.headers) : undefined) ?? randomUUID() };
   }
 
-  /** The client's answer, with the id where the client is to see it. */
-  answering(response: ClientResponse, { requestId }: ClientRequest): ClientResponse {
-    if (!this.#shown || requestId === undefined) return response;
-    return new NamingResponse(response, (headers) => this.#naming(headers, requestId));
-  }
-
-  /** The same for a handshake, accepted or refused. */
-  handshaking(handshake: ClientHandshake, request: ClientRequest): ClientHandshake {
-    const { requestId } = request;
-    if (!this.#shown || requestId === undefined) return handshake;
-    return {
-      response: this.answering(handshake.response, request),
-      accept: (headers, extensions): MessageSocket | undefined =>
-        handshake.accept(this.#naming(headers, requestId), extensions),
-    };
+  /** What puts the id into the client's answer; undefined where the client is not to see it. */
+  naming({ requestId }: ClientRequest): HeadChange | undefined {
+    if (!this.#shown || requestId === undefined) return undefined;
+    return (headers) => this.#named(headers, requestId);
   }
 
   /** Two fields of the name leave it open which one counts. */
-  #named(headers: RawHeaders): string | undefined {
+  #given(headers: RawHeaders): string | undefined {
     const [id, ...others] = headerValues(headers, this.#lower);
     return id !== undefined && others.length === 0 && ID.test(id) ? id : undefined;
   }
 
   /** An origin that repeats the id, or has one of its own, is not believed: the client's is the one of the log. */
-  #naming(headers: RawHeaders, id: string): string[] {
+  #named(headers: RawHeaders, id: string): string[] {
     const named: string[] = [];
     for (let i = 0; i < headers.length; i += 2) {
       if ((headers[i] as string).toLowerCase() !== this.#lower)
@@ -76,19 +65,5 @@ export class RequestIds {
     }
     named.push(this.#header, id);
     return named;
-  }
-}
-
-/** An answer whose final head says the id. */
-class NamingResponse extends ResponseWrapper {
-  readonly #naming: (headers: RawHeaders) => string[];
-
-  constructor(inner: ClientResponse, naming: (headers: RawHeaders) => string[]) {
-    super(inner);
-    this.#naming = naming;
-  }
-
-  override writeHead(head: ResponseHead, length: number | undefined, flush?: boolean): void {
-    super.writeHead({ ...head, headers: this.#naming(head.headers) }, length, flush);
   }
 }

@@ -70,11 +70,11 @@ export class LinkClient {
   }
 
   /** Logs what is wrong with a link, once per second for each route and text. */
-  warn(text: string, url: string, { route, requestId }: LinkScope, error?: Error): void {
+  warn(text: string, url: string, { route, requestId, trace }: LinkScope, error?: Error): void {
     const name = route.id ?? route.key;
     this.#causes.warn(
       `${name} ${text}`,
-      { route: name, url, ...marksOf({ requestId }), ...(error && { err: error }) },
+      { route: name, url, ...marksOf({ requestId, trace }), ...(error && { err: error }) },
       text,
     );
   }
@@ -104,8 +104,8 @@ export class LinkClient {
     const { kind, route, secure } = link.place;
     const { pathname, search, host } = new URL(link.place.url);
     const unsigned = kind === 'host';
-    const { requestId } = link.marks;
-    const request = { path: pathname + search, host, headers: [], clientAddress: '', unsigned, requestId };
+    const { requestId, trace } = link.marks;
+    const request = { path: pathname + search, host, headers: [], clientAddress: '', unsigned, requestId, trace };
     const forwarded = forwarder.forward(request, route, { secure, trusted: false }, target, link.lastIds);
     forwarded.headers.push(...link.headers);
     // The answer is for us: what it is compressed for would be undone here. A route's `header=` may say otherwise.

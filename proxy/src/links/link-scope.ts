@@ -28,6 +28,6 @@ export function scopeOf(request: ClientRequest, route: Route, { secure }: Client
   const named = `${scheme}://${request.host === '' ? 'localhost' : request.host}${request.path}`;
   // A host that no URL can have does not keep links from leading to the origin.
   const url = URL.canParse(named) ? named : `${scheme}://localhost${request.path}`;
-  const { requestId } = request;
-  return { url, view: 'client', clientUrl: url, route, secure, asked: route, target, requestId };
+  const { requestId, trace } = request;
+  return { url, view: 'client', clientUrl: url, route, secure, asked: route, target, requestId, trace };
 }

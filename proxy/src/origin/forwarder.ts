@@ -86,6 +86,7 @@ export class Forwarder {
         origHeaders: route.origHeaders,
         speaksGrip,
         requestId: request.unsigned === true ? undefined : request.requestId,
+        trace: request.unsigned === true ? undefined : request.trace,
         grip: speaksGrip ? gripHeaders(route.sigIss ?? sigIss, key, lastIds, this.#clock) : [],
       },
       rules,

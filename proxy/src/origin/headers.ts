@@ -1,4 +1,5 @@
 /** The header fields of every request that goes to an origin, but for those of framing, which the origin client adds. */
+import { formatTraceparent } from '@holdfast/control-api';
 import type { RawHeaders } from '@holdfast/grip';
 import type { Options } from '../config/table.js';
 import type { ForwardedForRule } from '../config/types/values.js';
@@ -18,12 +19,16 @@ export type ForwardOptions = Pick<
   | 'origHeadersNeedMark'
   | 'tlsClientCa'
   | 'requestIdHeader'
+  | 'trace'
 >;
 
 /** The same, ready for use. */
-export interface ForwardRules extends Omit<ForwardOptions, 'origHeadersNeedMark' | 'tlsClientCa' | 'requestIdHeader'> {
+export interface ForwardRules
+  extends Omit<ForwardOptions, 'origHeadersNeedMark' | 'tlsClientCa' | 'requestIdHeader' | 'trace'> {
   /** Whether `Client-Cert` and `Client-Cert-Chain` (RFC 9440) are the proxy's to set: clients are asked for certificates. */
   readonly ownsClientCert: boolean;
+  /** Whether `traceparent` and `tracestate` are the proxy's to set. */
+  readonly traces: boolean;
   /** The field that names requests; undefined: none. */
   readonly requestId: { readonly name: string; readonly folded: string } | undefined;
   /** In lower case. */
@@ -35,10 +40,12 @@ export function forwardRules({
   origHeadersNeedMark,
   tlsClientCa,
   requestIdHeader: name,
+  trace,
   ...options
 }: ForwardOptions): ForwardRules {
   return {
     ...options,
+    traces: trace !== 'off',
     requestId: name === undefined ? undefined : { name, folded: foldedName(name.toLowerCase()) },
     origHeadersNeedMark: new Set(origHeadersNeedMark.map((name) => name.toLowerCase())),
     ownsClientCert: tlsClientCa !== undefined,
@@ -98,6 +105,7 @@ class Selection {
     if (lower.startsWith('grip-') && !this.#request.trusted) return;
     if (this.#rules.ownsClientCert && !this.#request.trusted && isClientCert(lower)) return;
     if (this.#request.speaksGrip && isGripField(lower)) return;
+    if (this.#rules.traces && (lower === 'traceparent' || lower === 'tracestate')) return;
     if (this.#rules.requestId !== undefined && foldedName(lower) === this.#rules.requestId.folded) return;
     if (lower === 'forwarded' && this.#rules.setForwarded) return;
     if (lower === 'x-forwarded-for') this.forwardedFor.push(value);
@@ -175,6 +183,7 @@ export function requestHeaders(request: ForwardedRequest, rules: ForwardRules): 
   headers.push(...request.grip);
   if (rules.ownsClientCert && !request.trusted) pushClientCert(headers, request);
   if (rules.requestId !== undefined) pushRequestId(headers, request, rules.requestId);
+  if (rules.traces) pushTrace(headers, request);
   if (request.takesTrailers) headers.push('TE', 'trailers');
   if (request.secure && rules.setXForwardedProtocol !== 'false') {
     const scheme = request.websocket ? 'wss' : 'https';
@@ -202,6 +211,13 @@ function pushRequestId(
 ): void {
   if (requestId === undefined || routeHeaders.some(([other]) => foldedName(other.toLowerCase()) === folded)) return;
   headers.push(name, requestId);
+}
+
+/** Not where the route says what is to be in its place. */
+function pushTrace(headers: string[], { trace, routeHeaders }: ForwardedRequest): void {
+  if (trace === undefined || routeHeaders.some(([name]) => name.toLowerCase() === 'traceparent')) return;
+  headers.push('traceparent', formatTraceparent(trace.context));
+  if (trace.context.state !== '') headers.push('tracestate', trace.context.state);
 }
 
 /** Whether a name, in lower case, is one that an origin may take for a field of RFC 9440. */

@@ -29,8 +29,10 @@ export interface FailureContext {
 }
 
 /** The marks of a request as fields of a log line. */
-export function marksOf({ requestId }: RequestMarks): object {
-  return requestId === undefined ? NO_MARKS : { request_id: requestId };
+export function marksOf({ requestId, trace }: RequestMarks): object {
+  if (trace === undefined) return requestId === undefined ? NO_MARKS : { request_id: requestId };
+  const { traceId, spanId } = trace.context;
+  return { ...(requestId !== undefined && { request_id: requestId }), trace_id: traceId, span_id: spanId };
 }
 
 const NO_MARKS = {};

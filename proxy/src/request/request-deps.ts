@@ -19,6 +19,7 @@ import type { RouteTable } from '../routes/route-table.js';
 import type { Target } from '../routes/target.js';
 import type { Clock } from '../runtime/clock.js';
 import type { SessionDeps } from '../sessions/session-deps.js';
+import type { RequestTraces } from '../tracing/request-traces.js';
 import type { Admission } from './admission.js';
 
 /** The options of the request path. */
@@ -74,6 +75,8 @@ export interface RequestDeps {
   readonly trustedProxies?: TrustedProxies | undefined;
   /** Undefined where requests have no ids but those of this node. */
   readonly requestIds?: RequestIds | undefined;
+  /** Undefined where traces are not followed. */
+  readonly traces?: RequestTraces | undefined;
   readonly bodyLimits: BodyLimits;
   /** Undefined where nothing limits clients. */
   readonly limits?: ClientLimits | undefined;

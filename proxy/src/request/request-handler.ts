@@ -1,6 +1,7 @@
 /** What each edge hands its requests to: it refuses them, answers them itself, or finds the route and starts what serves them. */
 import { headerValue, type RawHeaders, type SigKey, verifyGripSig } from '@holdfast/grip';
 import { answerPlain, failureOf } from '../answers/answers.js';
+import { ChangedHead, changedHandshake, type HeadChange } from '../clients/answer-heads.js';
 import { compressed } from '../compression/compressed-response.js';
 import { CorsResponse, mayLoad } from '../cross-origin/cors.js';
 import { type JsonpCall, JsonpResponse, readJsonp } from '../cross-origin/jsonp.js';
@@ -12,6 +13,7 @@ import { defaultJsonp, type Route } from '../routes/route.js';
 import type { Clock } from '../runtime/clock.js';
 import { Handshake } from '../sessions/handshake.js';
 import { type SockJs, servesSockJs } from '../sockjs/sockjs.js';
+import { withoutBaggage } from '../tracing/request-traces.js';
 import { Exchange } from './exchange.js';
 import { chooseSink } from './instruct.js';
 import type { RequestDeps } from './request-deps.js';
@@ -23,6 +25,13 @@ const EVENTS = /application\s*\/\s*websocket-events/i;
 
 /** Any character but printable ASCII. */
 const UNUSUAL = /[^\x20-\x7e]/;
+
+/** A request, and what is known of it before anything is done for it. */
+interface Received {
+  readonly request: ClientRequest;
+  readonly trust: ClientTrust;
+  readonly route: Route | undefined;
+}
 
 /** The request path's entry. */
 export class RequestHandler implements EdgeHandler {
@@ -40,9 +49,9 @@ export class RequestHandler implements EdgeHandler {
       answerPlain(client, 200, ABOUT);
       return;
     }
-    const { request, trust } = this.#identified(received);
-    const response = this.#deps.requestIds?.answering(client, request) ?? client;
-    const route = this.#route(request, trust.secure, 'http');
+    const { request, trust, route } = this.#received(received, 'http');
+    const change = this.#headChange(request);
+    const response = change === undefined ? client : new ChangedHead(client, change);
     if (this.#refusedStranger(request, response, trust, route)) return;
     const sockjs = this.#sockjs;
     if (sockjs !== undefined && servesSockJs(route, request.path)) {
@@ -113,9 +122,9 @@ export class RequestHandler implements EdgeHandler {
   }
 
   onWebSocket(received: ClientRequest, client: ClientHandshake): void {
-    const { request, trust } = this.#identified(received);
-    const handshake = this.#deps.requestIds?.handshaking(client, request) ?? client;
-    const route = this.#route(request, trust.secure, 'ws');
+    const { request, trust, route } = this.#received(received, 'ws');
+    const change = this.#headChange(request);
+    const handshake = change === undefined ? client : changedHandshake(client, change);
     if (this.#refusedStranger(request, handshake.response, trust, route)) return;
     const sockjs = this.#sockjs;
     if (route === undefined) this.#refuse(request, handshake.response, trust, undefined, noRoute(request));
@@ -125,12 +134,23 @@ export class RequestHandler implements EdgeHandler {
     } else new Handshake(request, handshake, route, trust, this.#deps.sessions).start();
   }
 
-  /** The request as its client is known, under the name that it has beyond this node. */
-  #identified(received: ClientRequest): { request: ClientRequest; trust: ClientTrust } {
-    const { trustedProxies, requestIds } = this.#deps;
-    const request = trustedProxies?.identify(received) ?? received;
-    const trust = this.#trust(request);
-    return { request: requestIds?.identify(request, trust.trusted) ?? request, trust };
+  /** The request as its client is known, with what names it beyond this node. */
+  #received(received: ClientRequest, proto: 'http' | 'ws'): Received {
+    const { trustedProxies, requestIds, traces } = this.#deps;
+    const known = trustedProxies?.identify(received) ?? received;
+    const trust = this.#trust(known);
+    const named = requestIds?.identify(known, trust.trusted) ?? known;
+    const route = this.#route(named, trust.secure, proto);
+    const request = traces?.begin(named, route, trust.secure ? `${proto}s` : proto) ?? named;
+    return { request, trust, route };
+  }
+
+  /** What is done to the head of the client's answer; nothing, unless options ask for it. */
+  #headChange(request: ClientRequest): HeadChange | undefined {
+    const { requestIds, traces } = this.#deps;
+    const naming = requestIds?.naming(request);
+    if (traces === undefined) return naming;
+    return naming === undefined ? withoutBaggage : (headers) => naming(withoutBaggage(headers));
   }
 
   #trust(request: ClientRequest): ClientTrust {

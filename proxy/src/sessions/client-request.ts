@@ -57,6 +57,7 @@ export class RequestInterner {
       ...(request.hops !== undefined && { hops: request.hops }),
       ...(request.clientCertificate !== undefined && { clientCertificate: request.clientCertificate }),
       ...(request.requestId !== undefined && { requestId: request.requestId }),
+      ...(request.trace !== undefined && { trace: request.trace }),
       body: undefined,
     };
   }

@@ -146,9 +146,9 @@ class HttpDial implements HttpOriginDeps {
   dispatch(extra: RawHeaders, body: Buffer | null, handler: OriginHandler): OriginCall {
     const { request, route, trust } = this.#dial;
     const { forwarder, originOf } = this.#deps;
-    const { path, host: asked, clientAddress, clientCertificate, hops, requestId } = request;
+    const { path, host: asked, clientAddress, clientCertificate, hops, requestId, trace } = request;
     const asClient = withoutEventsFields(request.headers);
-    const about = { clientAddress, clientCertificate, hops, requestId, websocket: true };
+    const about = { clientAddress, clientCertificate, hops, requestId, trace, websocket: true };
     const own = { path, host: asked, headers: asClient, ...about };
     const { host, path: asPath, headers } = forwarder.forward(own, route, trust, this.#target);
     headers.push(...extra);

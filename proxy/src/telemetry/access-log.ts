@@ -103,6 +103,8 @@ export class AccessLog {
     return {
       id: request.id,
       request_id: request.requestId,
+      trace_id: request.trace?.context.traceId,
+      span_id: request.trace?.context.spanId,
       method: request.method,
       url: redaction.url(urlOf(request, scheme)),
       target: target ?? '-',
@@ -173,9 +175,10 @@ export class AccessLog {
     if (!enabled || form === 'combined' || isSilenced(route?.logLevel)) return;
     const { kind, reason, items, dropped, duration } = end;
     if (sample < 1 && !FAILED_ENDS.has(reason) && !isSampled(request.id, sample)) return;
-    const { id, requestId } = request;
+    const { id, requestId, trace } = request;
     const channels = end.channels.length;
-    const facts = { id, request_id: requestId, kind, reason, items, dropped, bytes, duration, channels };
+    const named = { id, request_id: requestId, trace_id: trace?.context.traceId, span_id: trace?.context.spanId };
+    const facts = { ...named, kind, reason, items, dropped, bytes, duration, channels };
     if (form === 'json') this.#record(request, facts);
     else {
       const counts = `items=${items} dropped=${dropped}${bytes === undefined ? '' : ` ${bytes}`}`;

@@ -5,6 +5,7 @@ import type { ForwardRules } from '../../dist/origin/headers.js';
 export const NO_RULES: ForwardRules = {
   ownsClientCert: false,
   requestId: undefined,
+  traces: false,
   cdnLoop: '',
   acceptXForwardedProtocol: false,
   setForwarded: false,

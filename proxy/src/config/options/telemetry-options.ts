@@ -19,6 +19,21 @@ export const telemetryOptions = [
     doc: 'Send the field of `request_id_header` to the client too, in place of what the origin says there.',
   },
   {
+    key: 'trace',
+    group,
+    type: 'enum',
+    values: ['off', 'propagate'],
+    default: 'off',
+    doc: 'W3C Trace Context. `propagate`: the `traceparent` of a client is continued, or a trace is begun; origins get it, and the log has its ids. `off`: the fields pass as clients send them.',
+  },
+  {
+    key: 'trace_sample',
+    group,
+    type: 'percent',
+    default: 100,
+    doc: 'With `trace: propagate`, share of the traces begun here that are marked as sampled, so that those behind record them.',
+  },
+  {
     key: 'log_level',
     group,
     type: 'log-levels',

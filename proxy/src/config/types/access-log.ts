@@ -4,6 +4,8 @@
 export const accessFields = [
   'id',
   'request_id',
+  'trace_id',
+  'span_id',
   'method',
   'url',
   'host',

@@ -44,6 +44,12 @@ async function asked(holdfast: Holdfast, path: string, headers: Readonly<Record<
   return { answer, seen: origin.seen[before] };
 }
 
+const dead = `127.0.0.1:${await deadPort()}`;
+const trusting = await start({ request_id_header: 'X-Request-Id', request_id_response: true, ...TRUSTED }, [
+  `dead ${dead}`,
+  `half ${dead} ${origin.target}`,
+]);
+
 t.test('by default nothing is made, and what a client sends passes as it is', async (t) => {
   const holdfast = await start(TRUSTED);
   const { answer, seen } = await asked(holdfast, '/', { 'X-Request-Id': 'a "b"' });
@@ -69,7 +75,7 @@ t.test(
 );
 
 t.test('of a trusted proxy the id is taken over, unless it is long, unsafe or one of two', async (t) => {
-  const holdfast = await start({ request_id_header: 'X-Request-Id', request_id_response: true, ...TRUSTED });
+  const holdfast = trusting;
   const good = ['7', 'Root=1-67891233-abcdef012345678912345678;Self=1', `a${'.'.repeat(127)}`];
   for (const id of good) {
     const { answer, seen } = await asked(holdfast, '/own', { 'x-request-ID': id });
@@ -89,11 +95,7 @@ t.test('of a trusted proxy the id is taken over, unless it is long, unsafe or on
 });
 
 t.test('failures have it in their answer and in the log, each attempt at a target included', async (t) => {
-  const dead = `127.0.0.1:${await deadPort()}`;
-  const holdfast = await start({ request_id_header: 'X-Request-Id', request_id_response: true, ...TRUSTED }, [
-    `dead ${dead}`,
-    `half ${dead} ${origin.target}`,
-  ]);
+  const holdfast = trusting;
   const failed = await ask(t, holdfast.clients, { headers: { Host: 'dead', ...named('f-1').headers } });
   t.match(failed, { status: 502, headers: { 'x-request-id': 'f-1' } });
   await holdfast.record('of the failure', ({ level, request_id }) => level === 'warn' && request_id === 'f-1');
@@ -104,7 +106,7 @@ t.test('failures have it in their answer and in the log, each attempt at a targe
 });
 
 t.test('what follows a request has its id: asking again, links, and the requests of a session over HTTP', async (t) => {
-  const holdfast = await start({ request_id_header: 'X-Request-Id', request_id_response: true, ...TRUSTED });
+  const holdfast = trusting;
   const { clients } = holdfast;
   const seen = (url: string) => origin.seen.filter((entry) => entry.url === url).map(idOf);
 

@@ -84,7 +84,15 @@ export type { StatsConnection } from './stats/announcements.js';
 export { noStats, type StatsDelivery, type StatsEvents, StatsFeed, type StatsFeedOptions } from './stats/feed.js';
 export { type StatsSink, statsTypes } from './stats/packet.js';
 export { type ReportCount, reportCounts } from './stats/report.js';
-export { formatTraceparent, readTraceContext, SAMPLED, type TraceContext } from './tracing/trace-context.js';
+export {
+  formatTraceparent,
+  newTraceContext,
+  parseTraceparent,
+  readTraceContext,
+  readTracestate,
+  SAMPLED,
+  type TraceContext,
+} from './tracing/trace-context.js';
 export {
   Propagation,
   type Span,

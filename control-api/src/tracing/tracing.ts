@@ -32,6 +32,8 @@ export interface Tracing {
   /** Whether spans are recorded. Without, only those are begun whose context is passed on. */
   readonly records: boolean;
   start(start: SpanStart): Span;
+  /** Sends what has been recorded, as far as that can be done soon: before the process ends. Never rejects. */
+  flush(): Promise<void>;
 }
 
 /**
@@ -51,6 +53,8 @@ export class Propagation implements Tracing {
   start({ parent }: SpanStart): Span {
     return new Unrecorded(parent ?? newTraceContext(this.#random() < this.#share));
   }
+
+  async flush(): Promise<void> {}
 }
 
 class Unrecorded implements Span {

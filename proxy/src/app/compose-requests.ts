@@ -38,6 +38,7 @@ import type { RootLog } from '../telemetry/log.js';
 import type { OriginTimes } from '../telemetry/series/origin-times.js';
 import type { Traffic } from '../telemetry/series/traffic.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
+import { OriginTraces } from '../tracing/origin-traces.js';
 import { RequestTraces } from '../tracing/request-traces.js';
 
 /** What the request path is given. */
@@ -67,6 +68,7 @@ export interface RequestPathDeps {
 export function composeRequests(config: Config, log: RootLog, around: RequestPathDeps): RequestDeps {
   const { telemetry, registry, sequencer, routes, origins, replay, admits, faults, clock, random, limited } = around;
   const { traffic, originTimes, tracing } = around;
+  const originTraces = tracing?.records === true ? new OriginTraces(tracing) : undefined;
   const { debug, connectionSubscriptionMax, sigIss, sigKey } = config;
   const rules = forwardRules(config);
   const forwarder = new Forwarder({ rules, sigIss, sigKey }, clock);
@@ -90,7 +92,10 @@ export function composeRequests(config: Config, log: RootLog, around: RequestPat
     gapPolicy,
     overChannels: new OverChannelsReport(clock, holdLog),
   };
-  const client = new LinkClient({ forwarder, originOf, routes, clock, log: log.child('links'), faults, warnings });
+  const client = new LinkClient({
+    ...{ forwarder, originOf, routes, clock, faults, warnings, originTraces },
+    log: log.child('links'),
+  });
   const holds: HoldDeps = {
     subscriber,
     sequencer,
@@ -102,7 +107,7 @@ export function composeRequests(config: Config, log: RootLog, around: RequestPat
     shutdownRetry: config.shutdownRetry,
   };
   const dialer = new SessionDialer(
-    { clock, random, faults, forwarder, originOf },
+    { clock, random, faults, forwarder, originOf, originTraces },
     { websocketMessageMax: config.websocketMessageMax, allowCompression: config.allowCompression },
     config,
     admits,
@@ -146,6 +151,7 @@ export function composeRequests(config: Config, log: RootLog, around: RequestPat
     originOf,
     compression: makeCompression(config, faults),
     trustedProxies,
+    originTraces,
     traces: tracing && new RequestTraces(tracing),
     requestIds: requestIdHeader === undefined ? undefined : new RequestIds(requestIdHeader, config, trustedProxies),
     bodyLimits: new BodyLimits(config, {

@@ -156,6 +156,7 @@ export class HttpFilters {
       const call: OriginCall = this.#client.read(
         {
           marks: question.scope,
+          isPerItem: true,
           method: 'POST',
           place,
           headers: [

@@ -11,6 +11,7 @@ import type { Route } from '../routes/route.js';
 import type { RouteTable } from '../routes/route-table.js';
 import type { Target } from '../routes/target.js';
 import type { Clock } from '../runtime/clock.js';
+import { dispatchTraced, type OriginTraces } from '../tracing/origin-traces.js';
 import { type LinkPlace, placeOf } from './link-place.js';
 import type { LinkScope } from './link-scope.js';
 
@@ -29,6 +30,8 @@ export type AskedPlace = Exclude<LinkPlace, { kind: 'nowhere' }>;
 export interface LinkRequest {
   /** Names the client's request that it is made for; of a request made for several, that of the first. */
   readonly marks: RequestMarks;
+  /** It is made for an item and one of its subscribers, of which there may be many: it has no span. */
+  readonly isPerItem?: true;
   readonly method: 'GET' | 'POST';
   /** Of the routes in force at this moment. */
   readonly place: AskedPlace;
@@ -47,6 +50,8 @@ export interface LinkClientDeps {
   readonly log: Log;
   /** Left out: nothing is contained. */
   readonly faults?: Containment;
+  /** Left out: no spans are recorded. */
+  readonly originTraces?: OriginTraces | undefined;
   /** Left out: failures are visible by their effects. */
   readonly warnings?: OriginWarnings | undefined;
 }
@@ -104,16 +109,21 @@ export class LinkClient {
     const { kind, route, secure } = link.place;
     const { pathname, search, host } = new URL(link.place.url);
     const unsigned = kind === 'host';
-    const { requestId, trace } = link.marks;
-    const request = { path: pathname + search, host, headers: [], clientAddress: '', unsigned, requestId, trace };
+    const { method, marks, isPerItem } = link;
+    const path = pathname + search;
+    const traces = isPerItem ? undefined : this.#deps.originTraces;
+    const span = traces?.begin({ method, path, route, target, marks, isLater: true });
+    const about = { requestId: marks.requestId, trace: span ?? marks.trace };
+    const request = { path, host, headers: [], clientAddress: '', unsigned, ...about };
     const forwarded = forwarder.forward(request, route, { secure, trusted: false }, target, link.lastIds);
     forwarded.headers.push(...link.headers);
     // The answer is for us: what it is compressed for would be undone here. A route's `header=` may say otherwise.
     if (headerValue(forwarded.headers, 'accept-encoding') === undefined) {
       forwarded.headers.push('Accept-Encoding', 'identity');
     }
-    const body = link.body ?? null;
-    return originOf(target, route, forwarded.host).dispatch({ method: link.method, body, ...forwarded }, handler);
+    const asked = { method, body: link.body ?? null, ...forwarded };
+    const origin = originOf(target, route, forwarded.host);
+    return span === undefined ? origin.dispatch(asked, handler) : dispatchTraced(span, origin, asked, handler);
   }
 }
 

@@ -19,6 +19,7 @@ import type { RouteTable } from '../routes/route-table.js';
 import type { Target } from '../routes/target.js';
 import type { Clock } from '../runtime/clock.js';
 import type { SessionDeps } from '../sessions/session-deps.js';
+import type { OriginTraces } from '../tracing/origin-traces.js';
 import type { RequestTraces } from '../tracing/request-traces.js';
 import type { Admission } from './admission.js';
 
@@ -77,6 +78,8 @@ export interface RequestDeps {
   readonly requestIds?: RequestIds | undefined;
   /** Undefined where traces are not followed. */
   readonly traces?: RequestTraces | undefined;
+  /** Undefined where no spans are recorded. */
+  readonly originTraces?: OriginTraces | undefined;
   readonly bodyLimits: BodyLimits;
   /** Undefined where nothing limits clients. */
   readonly limits?: ClientLimits | undefined;

@@ -56,6 +56,18 @@ function attributesOf(request: ClientRequest, route: Route | undefined, scheme: 
   };
 }
 
+/** How the span of a request ends, given the status that the client gets, 0 for none, and the code of what was wrong. */
+export function outcomeOf(
+  status: number,
+  error: string | undefined,
+  hold?: string,
+): [attributes: SpanAttributes, error: string | undefined] {
+  const attributes = { 'http.response.status_code': status === 0 ? undefined : status, 'holdfast.hold': hold };
+  // What a client did wrong is no error of the server (semantic conventions for HTTP).
+  const isFailed = status === 0 || status >= 500;
+  return [attributes, isFailed ? (error ?? String(status)) : undefined];
+}
+
 /** A path without its query, as an attribute. */
 export function pathOf(path: string): string {
   const mark = path.indexOf('?');

@@ -22,9 +22,9 @@ export const telemetryOptions = [
     key: 'trace',
     group,
     type: 'enum',
-    values: ['off', 'propagate'],
+    values: ['off', 'propagate', 'spans'],
     default: 'off',
-    doc: 'W3C Trace Context. `propagate`: the `traceparent` of a client is continued, or a trace is begun; origins get it, and the log has its ids. `off`: the fields pass as clients send them.',
+    doc: 'W3C Trace Context. `propagate`: the `traceparent` of a client is continued, or a trace is begun; origins get it, and the log has its ids. `spans`: the same, and requests, calls of origins, publishes and deliveries are recorded by OpenTelemetry (docs/tracing.md). `off`: the fields pass as clients send them.',
   },
   {
     key: 'trace_sample',

@@ -14,6 +14,10 @@ export class ChangedHead extends ResponseWrapper {
     this.#change = change;
   }
 
+  get readsBody(): boolean {
+    return this.inner.readsBody === true;
+  }
+
   override writeHead(head: ResponseHead, length: number | undefined, flush?: boolean): void {
     super.writeHead({ ...head, headers: this.#change(head.headers) }, length, flush);
   }

@@ -64,11 +64,19 @@ export class RequestHandler implements EdgeHandler {
     const { compression } = this.#deps;
     const answer = compression === undefined || trust.trusted ? response : compressed(request, response, compression);
     if (!this.#deps.settings.autoCrossOrigin && route?.aco !== true) this.#take(request, answer, trust, route);
-    else this.#takeOpenly(request, answer, trust, route);
+    else this.#takeOpenly(request, answer, trust, route, change);
   }
 
   /** A request that scripts of other origins may make, and may make as JSON-P. */
-  #takeOpenly(request: ClientRequest, response: ClientResponse, trust: ClientTrust, route: Route | undefined): void {
+  #takeOpenly(
+    request: ClientRequest,
+    response: ClientResponse,
+    trust: ClientTrust,
+    route: Route | undefined,
+    change: HeadChange | undefined,
+  ): void {
+    // Scripts are to see the head as it is changed too: it is named to them, or put into the body, before it goes out.
+    const seen = (answer: ClientResponse) => (change === undefined ? answer : new ChangedHead(answer, change));
     const origins = route?.acoOrigins ?? this.#deps.settings.acoOrigins;
     let call: JsonpCall | undefined;
     try {
@@ -78,9 +86,11 @@ export class RequestHandler implements EdgeHandler {
       this.#refuse(request, response, trust, route, error);
       return;
     }
-    if (call === undefined) this.#take(request, new CorsResponse(response, request.headers, origins), trust, route);
-    else if (mayLoad(request, origins)) {
-      this.#take(call.request, new JsonpResponse(response, { ...call, isRestricted: !origins.isAny }), trust, route);
+    if (call === undefined) {
+      this.#take(request, seen(new CorsResponse(response, request.headers, origins)), trust, route);
+    } else if (mayLoad(request, origins)) {
+      const answer = new JsonpResponse(response, { ...call, isRestricted: !origins.isAny });
+      this.#take(call.request, seen(answer), trust, route);
     } else {
       const error = new RequestError('ERR_REQUEST_CROSS_ORIGIN', 'JSON-P is not for scripts of this site.');
       this.#refuse(request, response, trust, route, error);

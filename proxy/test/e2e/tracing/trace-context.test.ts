@@ -1,4 +1,5 @@
 /** Traces that are continued or begun, without spans: what origins, clients and the log get of them. */
+import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import { ask, open } from '../../kit/clients/http-client.js';
 import { openWs } from '../../kit/clients/ws-client.js';
@@ -15,7 +16,9 @@ const EVENTS = { 'Content-Type': 'application/websocket-events', 'Sec-WebSocket-
 const origin = await startOrigin(t, (request, response, seen) => {
   const { url = '' } = request;
   if (url === '/baggage') response.writeHead(200, { Baggage: 'user=7', traceparent: PARENT }).end('repeated');
-  else if (url === '/stream') {
+  else if (url === '/coded') {
+    response.writeHead(200, { Baggage: 'user=7', 'Content-Encoding': 'gzip' }).end(gzipSync('in a coding'));
+  } else if (url === '/stream') {
     response.writeHead(200, streamHold('stream', { 'Grip-Link': '</next>; rel=next' })).end('one ');
   } else if (url === '/next') response.end('two');
   else if (url === '/ws')
@@ -33,6 +36,7 @@ const dead = `127.0.0.1:${await deadPort()}`;
 const FIXED = PARENT.replace(TRACE, TRACE.replace('0', 'f'));
 const propagating = await start({ trace: 'propagate', request_id_header: 'X-Id', request_id_response: true }, [
   `dead ${dead}`,
+  `open,aco ${origin.target}`,
   `fixed,header=traceparent:${FIXED} ${origin.target}`,
 ]);
 
@@ -131,6 +135,19 @@ t.test(
     for (const { url, headers } of followed) t.match(headers, { traceparent: PARENT, tracestate: 'a=1' }, url);
   },
 );
+
+t.test('scripts of other origins see the head as clients do: the id is named to them, baggage is not', async (t) => {
+  const { clients } = propagating;
+  const cors = await ask(t, `${clients}/baggage`, { headers: { Host: 'open', Origin: 'http://site.example' } });
+  t.match(cors.headers['access-control-expose-headers'], /X-Id/);
+  t.notMatch(cors.headers['access-control-expose-headers'], /baggage/i);
+  t.match(cors.headers, { 'x-id': /./, baggage: undefined });
+  const jsonp = await ask(t, `${clients}/coded?callback=c`, { headers: { Host: 'open' } });
+  t.match(jsonp.text, /"X-Id": ?"/);
+  t.match(jsonp.text, /in a coding/);
+  t.notMatch(jsonp.text, /baggage|user=7/i);
+  t.match(jsonp.headers, { 'x-id': /./ });
+});
 
 t.test('propagate: a route that sets the field has its own way', async (t) => {
   const before = origin.seen.length;

@@ -94,6 +94,7 @@ export {
   type TraceContext,
 } from './tracing/trace-context.js';
 export {
+  ATTRIBUTE_CHARS,
   Propagation,
   type Span,
   type SpanAttributes,

@@ -6,7 +6,7 @@ import { ControlError, PartlyAccepted } from './errors.js';
 import type { CauseLog } from './runtime/bounded-logs.js';
 import type { Log } from './runtime/log.js';
 import { formatTraceparent, SAMPLED, type TraceContext } from './tracing/trace-context.js';
-import type { Span, Tracing } from './tracing/tracing.js';
+import { ATTRIBUTE_CHARS, type Span, type Tracing } from './tracing/tracing.js';
 
 /**
  * Receives successes from `Publisher` and refusals from each ingress. Implementations must be cheap and must not throw.
@@ -272,7 +272,7 @@ function begin(tracing: Tracing, items: readonly Item[], parent: TraceContext | 
     'messaging.operation.name': 'publish',
     'messaging.operation.type': 'send',
     'messaging.batch.message_count': items.length,
-    'messaging.destination.name': items.length === 1 ? items[0]?.channel.slice(0, 256) : undefined,
+    'messaging.destination.name': items.length === 1 ? items[0]?.channel.slice(0, ATTRIBUTE_CHARS) : undefined,
   };
   return tracing.start({ kind: 'producer', name: 'publish', parent, attributes });
 }

@@ -1,6 +1,14 @@
 /** The port of tracing: what is recorded of requests, publishes and deliveries, and the implementation that records nothing. */
 import { newTraceContext, type TraceContext } from './trace-context.js';
 
+/**
+ * How much a span has of what clients and publishers have named: a path, a host, a channel, an item.
+ *
+ * @limit {} characters of a path, host, channel or item id in a span
+ * @over the rest is left out
+ */
+export const ATTRIBUTE_CHARS = 256;
+
 /** What a span is about, in OpenTelemetry's words. */
 export type SpanKind = 'server' | 'client' | 'producer' | 'consumer';
 

@@ -1,8 +1,12 @@
 /** The spans of deliveries: one for each item and process that has subscribers, linked to the publish. */
-import { type ItemMessage, parseTraceparent, SAMPLED, type Span, type Tracing } from '@holdfast/control-api';
-
-/** How much of the name of a channel or item a span has. */
-const NAME_CHARS = 256;
+import {
+  ATTRIBUTE_CHARS,
+  type ItemMessage,
+  parseTraceparent,
+  SAMPLED,
+  type Span,
+  type Tracing,
+} from '@holdfast/control-api';
 
 /**
  * Begins the span of a delivery, of an item whose publish is recorded; undefined for others. A link and no child: there may be a
@@ -21,8 +25,8 @@ export function deliverySpans(tracing: Tracing | undefined): BeginDelivery | und
       'messaging.system': 'holdfast',
       'messaging.operation.name': 'deliver',
       'messaging.operation.type': 'process',
-      'messaging.destination.name': item.channel.slice(0, NAME_CHARS),
-      'messaging.message.id': id.slice(0, NAME_CHARS),
+      'messaging.destination.name': item.channel.slice(0, ATTRIBUTE_CHARS),
+      'messaging.message.id': id.slice(0, ATTRIBUTE_CHARS),
     };
     return tracing.start({ kind: 'consumer', name: 'deliver', link, attributes });
   };

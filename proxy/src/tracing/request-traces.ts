@@ -1,19 +1,11 @@
 /** The traces of clients' requests: continued where a client has one, else begun. */
-import { readTraceContext, type SpanAttributes, type Tracing } from '@holdfast/control-api';
+import { ATTRIBUTE_CHARS, readTraceContext, type SpanAttributes, type Tracing } from '@holdfast/control-api';
 import { headerValues, type RawHeaders } from '@holdfast/grip';
 import type { ClientRequest } from '../edge/port.js';
 import type { Route } from '../routes/route.js';
 
 /** Methods that a span may be named for; the names of others come from clients, without a bound. */
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH']);
-
-/**
- * Longest path in the attributes of a span, in characters.
- *
- * @limit {} characters of a path in a span
- * @over the rest is left out
- */
-export const PATH_MAX = 256;
 
 /** Begins the span of each request. Only where traces are followed. */
 export class RequestTraces {
@@ -49,7 +41,7 @@ function attributesOf(request: ClientRequest, route: Route | undefined, scheme: 
     'http.route': route?.id,
     'url.scheme': scheme,
     'url.path': pathOf(path),
-    'server.address': host.slice(0, PATH_MAX),
+    'server.address': host.slice(0, ATTRIBUTE_CHARS),
     'network.protocol.version': version,
     'holdfast.request.id': id,
     'holdfast.request.name': requestId,
@@ -71,7 +63,7 @@ export function outcomeOf(
 /** A path without its query, as an attribute. */
 export function pathOf(path: string): string {
   const mark = path.indexOf('?');
-  return path.slice(0, mark === -1 ? PATH_MAX : Math.min(mark, PATH_MAX));
+  return path.slice(0, mark === -1 ? ATTRIBUTE_CHARS : Math.min(mark, ATTRIBUTE_CHARS));
 }
 
 /**

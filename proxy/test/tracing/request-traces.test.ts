@@ -1,7 +1,8 @@
 /** What spans of requests are called, and say. */
+import { ATTRIBUTE_CHARS } from '@holdfast/control-api';
 import t from 'tap';
 import type { Route } from '../../dist/routes/route.js';
-import { outcomeOf, PATH_MAX, pathOf, spanName, withoutBaggage } from '../../dist/tracing/request-traces.js';
+import { outcomeOf, pathOf, spanName, withoutBaggage } from '../../dist/tracing/request-traces.js';
 
 t.test('a name is of a known method and the id of a route', async (t) => {
   const route = (id?: string) => ({ id }) as Route;
@@ -11,13 +12,13 @@ t.test('a name is of a known method and the id of a route', async (t) => {
   t.equal(spanName({ method: 'get' }, undefined), 'HTTP');
 });
 
-t.test(`a path has no query, and ${PATH_MAX} characters at most`, async (t) => {
+t.test(`a path has no query, and ${ATTRIBUTE_CHARS} characters at most`, async (t) => {
   t.equal(pathOf('/a/b?token=s3cret'), '/a/b');
   t.equal(pathOf('/a'), '/a');
   t.equal(pathOf('/?'), '/');
-  const long = `/${'a'.repeat(PATH_MAX)}`;
-  t.equal(pathOf(long), long.slice(0, PATH_MAX));
-  t.equal(pathOf(`${long}?b`), long.slice(0, PATH_MAX));
+  const long = `/${'a'.repeat(ATTRIBUTE_CHARS)}`;
+  t.equal(pathOf(long), long.slice(0, ATTRIBUTE_CHARS));
+  t.equal(pathOf(`${long}?b`), long.slice(0, ATTRIBUTE_CHARS));
 });
 
 t.test('a failure is one of the server, or a client that is gone', async (t) => {

@@ -7,14 +7,19 @@ import type { Test } from 'tap';
 import { type Holdfast, newDirectory, startHoldfast, streamItem } from '../../../kit/holdfast.js';
 import { startOrigin, streamHold } from '../../../kit/origins/origin.js';
 
+/** A key as it is, one that signs tokens, and one of operators. */
 export const SECRET = 'a-literal-key-of-the-test-0123';
 export const SIGNS = 'a-signing-key-of-the-test-4567';
 export const OPS = 'a-key-of-operators-of-the-test';
+/** A pair of keys that signs and checks tokens. */
 export const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
+/** The text of one of these. */
 export const pemOf = (key: KeyObject) =>
   key.export({ type: key.type === 'private' ? 'pkcs8' : 'spki', format: 'pem' } as never).toString();
 
+/** The time for claims of tokens, so many seconds from now. */
 export const inSeconds = (seconds: number) => Math.floor(Date.now() / 1_000) + seconds;
+/** A token that is good for ten minutes, unless its claims say otherwise. */
 export const token = (claims: object, key = SIGNS, kid?: string) =>
   readJwtKey(key).sign({ exp: inSeconds(600), ...claims }, kid);
 
@@ -53,13 +58,17 @@ export async function ask(
   return { status: response.status, headers: Object.fromEntries(response.headers), text: await response.text() };
 }
 
+/** Publishes items with these fields; see {@link ask}. */
 export const publish = (holdfast: Holdfast, headers: Record<string, string>, ...items: readonly object[]) =>
   ask(holdfast, '/publish/', { method: 'POST', headers, body: JSON.stringify({ items }) });
 
+/** An item of a stream. */
 export const item = (channel = 'room') => streamItem(channel, 'x\n');
 
+/** Whether a line of the log has this text. */
 export const isLog = (text: string) => (record: { readonly msg?: unknown }) => String(record.msg).includes(text);
 
+/** One key of each form. */
 export const entries = [
   { id: 'literal', key: SECRET, channels: ['room', 'app-*'] },
   { id: 'app', key: SIGNS, iss: 'app' },

@@ -17,7 +17,7 @@ const packages = ['grip', 'control-api', 'proxy'];
  */
 const layers = {
   grip: [['errors.ts'], ['wire'], ['filters'], ['instruct'], ['ws'], ['item']],
-  'control-api': [['runtime'], ['http', 'stats', 'backplane'], ['auth', 'cluster', 'zmq'], ['views']],
+  'control-api': [['runtime', 'tracing'], ['http', 'stats', 'backplane'], ['auth', 'cluster', 'zmq'], ['views']],
   proxy: [
     ['runtime'],
     ['errors.ts'],
@@ -25,7 +25,7 @@ const layers = {
     ['config'],
     ['edge', 'routes', 'commands'],
     ['compression', 'admin', 'cross-origin', 'origin'],
-    ['answers', 'channels', 'clients', 'decoding'],
+    ['answers', 'channels', 'clients', 'decoding', 'tracing'],
     ['links', 'sockjs'],
     ['delivery'],
     ['history'],

@@ -84,6 +84,24 @@ export type { StatsConnection } from './stats/announcements.js';
 export { noStats, type StatsDelivery, type StatsEvents, StatsFeed, type StatsFeedOptions } from './stats/feed.js';
 export { type StatsSink, statsTypes } from './stats/packet.js';
 export { type ReportCount, reportCounts } from './stats/report.js';
+export {
+  formatTraceparent,
+  newTraceContext,
+  parseTraceparent,
+  readTraceContext,
+  readTracestate,
+  SAMPLED,
+  type TraceContext,
+} from './tracing/trace-context.js';
+export {
+  ATTRIBUTE_CHARS,
+  Propagation,
+  type Span,
+  type SpanAttributes,
+  type SpanKind,
+  type SpanStart,
+  type Tracing,
+} from './tracing/tracing.js';
 export { ChannelTaps } from './views/channel-taps.js';
 export {
   type ChannelView,

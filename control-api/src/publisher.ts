@@ -5,6 +5,8 @@ import type { Acceptance, Backplane, ItemMessage, Message } from './backplane/ba
 import { ControlError, PartlyAccepted } from './errors.js';
 import type { CauseLog } from './runtime/bounded-logs.js';
 import type { Log } from './runtime/log.js';
+import { formatTraceparent, SAMPLED, type TraceContext } from './tracing/trace-context.js';
+import { ATTRIBUTE_CHARS, type Span, type Tracing } from './tracing/tracing.js';
 
 /**
  * Receives successes from `Publisher` and refusals from each ingress. Implementations must be cheap and must not throw.
@@ -123,6 +125,8 @@ export interface PublisherOptions {
   readonly causes?: CauseLog | undefined;
   /** Left out: none but those of the ingresses. */
   readonly limits?: PublishLimits;
+  /** Left out: traces are not followed. */
+  readonly tracing?: Tracing | undefined;
 }
 
 /** Publishes parsed items. One per node, shared by all ingresses. */
@@ -134,6 +138,7 @@ export class Publisher {
   #isStopped = false;
   readonly #causes: CauseLog | undefined;
   readonly #limits: PublishLimits;
+  readonly #tracing: Tracing | undefined;
 
   constructor(options: PublisherOptions) {
     this.#backplane = options.backplane;
@@ -142,6 +147,7 @@ export class Publisher {
     this.#log = options.log;
     this.#causes = options.causes;
     this.#limits = options.limits ?? NO_LIMITS;
+    this.#tracing = options.tracing;
   }
 
   /**
@@ -149,16 +155,42 @@ export class Publisher {
    * The items are handed over before this method returns, so that calls keep their order without being awaited.
    * Rejects with the `ControlError` of the backplane; where that accepted some of the items, with {@link PartlyPublished}; with
    * ERR_CONTROL_STOPPING; and, with nothing published, with ERR_CONTROL_ITEMS for more items than `idsMax`, and with the
-   * `GripError` ERR_GRIP_ITEM for a channel that may not have its name.
+   * `GripError` ERR_GRIP_ITEM for a channel that may not have its name. `trace` is the publisher's, which is continued.
    */
-  async publish(items: readonly Item[]): Promise<PublishReceipt[]> {
+  publish(items: readonly Item[], trace?: TraceContext): Promise<PublishReceipt[]> {
+    const span = this.#tracing && begin(this.#tracing, items, trace);
+    return span === undefined ? this.#publish(items, undefined) : this.#recorded(items, span);
+  }
+
+  async #recorded(items: readonly Item[], span: Span): Promise<PublishReceipt[]> {
+    try {
+      const receipts = await this.#publish(items, span.context);
+      span.end();
+      return receipts;
+    } catch (error) {
+      const { code } = error as { readonly code?: string };
+      span.end({}, code ?? 'ERR_CONTROL_INTERNAL');
+      throw error;
+    }
+  }
+
+  /** Whether `publish` has a use for the trace of a publisher. */
+  get followsTraces(): boolean {
+    return this.#tracing !== undefined;
+  }
+
+  async #publish(items: readonly Item[], trace: TraceContext | undefined): Promise<PublishReceipt[]> {
     this.#assertTakes();
     this.#assertWithin(items);
+    // The state of a trace is for those that it passes through, and may be long: nodes need what names the publish.
+    const isRecorded = trace !== undefined && (trace.flags & SAMPLED) !== 0;
+    const headers = isRecorded ? { traceparent: formatTraceparent(trace) } : undefined;
     const messages: Message[] = [];
     const counts: (number | undefined)[] = [];
     for (const item of items) {
       // Not written into the item: one without id resets sequencing and cannot be deduplicated.
-      messages.push({ type: 'item', item, id: item.id ?? randomUUID() });
+      const message = { type: 'item', item, id: item.id ?? randomUUID() } as const;
+      messages.push(headers === undefined ? message : { ...message, headers });
       counts.push(this.#countSubscribers(item.channel));
       if (item.unknownFormats !== undefined) this.#unknown(item.channel, item.unknownFormats);
     }
@@ -230,4 +262,17 @@ export class Publisher {
   #assertTakes(): void {
     if (this.#isStopped) throw new ControlError('ERR_CONTROL_STOPPING', 'The node is stopping.');
   }
+}
+
+/** The span of a publish. Where none is recorded, the context of the publisher alone is passed on. */
+function begin(tracing: Tracing, items: readonly Item[], parent: TraceContext | undefined): Span | undefined {
+  if (!tracing.records && parent === undefined) return undefined;
+  const attributes = {
+    'messaging.system': 'holdfast',
+    'messaging.operation.name': 'publish',
+    'messaging.operation.type': 'send',
+    'messaging.batch.message_count': items.length,
+    'messaging.destination.name': items.length === 1 ? items[0]?.channel.slice(0, ATTRIBUTE_CHARS) : undefined,
+  };
+  return tracing.start({ kind: 'producer', name: 'publish', parent, attributes });
 }

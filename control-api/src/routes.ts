@@ -23,6 +23,7 @@ import type { Format } from './http/negotiate.js';
 import type { Principal, Route, RouteCall, Scope } from './http/router.js';
 import type { Publisher } from './publisher.js';
 import { controlResult } from './request-report.js';
+import { readTraceContext, type TraceContext } from './tracing/trace-context.js';
 import type { ChannelTaps } from './views/channel-taps.js';
 import type { ClusterViews } from './views/cluster-views.js';
 
@@ -155,6 +156,12 @@ function checkPublish(headers: IncomingHttpHeaders): Answer | undefined {
   return codingOf(headers) === 'unknown' ? unknownCoding : undefined;
 }
 
+/** The trace that a publisher says it is in. Of fields that came twice node makes one, with a comma between. */
+function traceOf({ traceparent, tracestate }: IncomingHttpHeaders): TraceContext | undefined {
+  const valuesOf = (field: string | readonly string[] | undefined) => (field === undefined ? [] : [field].flat());
+  return readTraceContext(valuesOf(traceparent), valuesOf(tracestate));
+}
+
 /** No `await` before the publisher is called. */
 async function answerPublish(
   publisher: Publisher,
@@ -169,7 +176,7 @@ async function answerPublish(
     const items = parseItems(plain);
     const refused = principal?.refuseItems(items);
     if (refused !== undefined) return { ...refused, logged: { items: items.length } };
-    return published(await publisher.publish(items));
+    return published(await publisher.publish(items, publisher.followsTraces ? traceOf(headers) : undefined));
   } catch (error) {
     return answerTo(error);
   }

@@ -1,9 +1,10 @@
 /** The composition of the request path: from a client's request to its origin, and to what is held for it. */
-import { type Containment, Pace } from '@holdfast/control-api';
+import { type Containment, Pace, type Tracing } from '@holdfast/control-api';
 import type { ChannelRegistry } from '../channels/registry.js';
 import { OverChannelsReport, type SubscriberDeps } from '../channels/subscriber-deps.js';
 import { BodyLimits } from '../clients/body-limits.js';
 import { ClientLimits } from '../clients/client-limits.js';
+import { RequestIds } from '../clients/request-ids.js';
 import { TrustedProxies } from '../clients/trusted-proxies.js';
 import { Compression } from '../compression/compression.js';
 import { type Config, processesFor } from '../config/config.js';
@@ -37,6 +38,8 @@ import type { RootLog } from '../telemetry/log.js';
 import type { OriginTimes } from '../telemetry/series/origin-times.js';
 import type { Traffic } from '../telemetry/series/traffic.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
+import { OriginTraces } from '../tracing/origin-traces.js';
+import { RequestTraces } from '../tracing/request-traces.js';
 
 /** What the request path is given. */
 export interface RequestPathDeps {
@@ -57,12 +60,15 @@ export interface RequestPathDeps {
   readonly limited: (limit: string) => void;
   readonly traffic: Traffic;
   readonly originTimes: OriginTimes;
+  /** Undefined where traces are not followed. */
+  readonly tracing: Tracing | undefined;
 }
 
 /** Makes what every exchange, hold and session is given. */
 export function composeRequests(config: Config, log: RootLog, around: RequestPathDeps): RequestDeps {
   const { telemetry, registry, sequencer, routes, origins, replay, admits, faults, clock, random, limited } = around;
-  const { traffic, originTimes } = around;
+  const { traffic, originTimes, tracing } = around;
+  const originTraces = tracing?.records === true ? new OriginTraces(tracing) : undefined;
   const { debug, connectionSubscriptionMax, sigIss, sigKey } = config;
   const rules = forwardRules(config);
   const forwarder = new Forwarder({ rules, sigIss, sigKey }, clock);
@@ -86,7 +92,10 @@ export function composeRequests(config: Config, log: RootLog, around: RequestPat
     gapPolicy,
     overChannels: new OverChannelsReport(clock, holdLog),
   };
-  const client = new LinkClient({ forwarder, originOf, routes, clock, log: log.child('links'), faults, warnings });
+  const client = new LinkClient({
+    ...{ forwarder, originOf, routes, clock, faults, warnings, originTraces },
+    log: log.child('links'),
+  });
   const holds: HoldDeps = {
     subscriber,
     sequencer,
@@ -98,7 +107,7 @@ export function composeRequests(config: Config, log: RootLog, around: RequestPat
     shutdownRetry: config.shutdownRetry,
   };
   const dialer = new SessionDialer(
-    { clock, random, faults, forwarder, originOf },
+    { clock, random, faults, forwarder, originOf, originTraces },
     { websocketMessageMax: config.websocketMessageMax, allowCompression: config.allowCompression },
     config,
     admits,
@@ -124,7 +133,8 @@ export function composeRequests(config: Config, log: RootLog, around: RequestPat
     events: telemetry.sessions,
     messagePace: messagePace(config),
   };
-  const { autoCrossOrigin, acceptPushpinRoute, upstreamKey, requestBodyMax, instructBodyMax } = config;
+  const { autoCrossOrigin, acceptPushpinRoute, upstreamKey, requestBodyMax, instructBodyMax, requestIdHeader } = config;
+  const trustedProxies = config.trustedProxies.length === 0 ? undefined : new TrustedProxies(config);
   return {
     settings: {
       debug,
@@ -140,7 +150,10 @@ export function composeRequests(config: Config, log: RootLog, around: RequestPat
     routes,
     originOf,
     compression: makeCompression(config, faults),
-    trustedProxies: config.trustedProxies.length === 0 ? undefined : new TrustedProxies(config),
+    trustedProxies,
+    originTraces,
+    traces: tracing && new RequestTraces(tracing),
+    requestIds: requestIdHeader === undefined ? undefined : new RequestIds(requestIdHeader, config, trustedProxies),
     bodyLimits: new BodyLimits(config, {
       clock,
       faults,

@@ -1,5 +1,5 @@
 /** The composition of a data plane: its parts, made of the configuration and joined, but for those of the request path. */
-import { type Backplane, type Containment, historyOf, type StatsSink } from '@holdfast/control-api';
+import { type Backplane, type Containment, historyOf, type StatsSink, type Tracing } from '@holdfast/control-api';
 import { ChannelRegistry } from '../channels/registry.js';
 import { AddressGate } from '../clients/connection-gate.js';
 import { type Config, processesFor } from '../config/config.js';
@@ -21,6 +21,7 @@ import { EdgeReports } from '../telemetry/edge-reports.js';
 import type { RootLog } from '../telemetry/log.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { makeTelemetry, type Telemetry } from '../telemetry/telemetry.js';
+import { deliverySpans } from '../tracing/item-traces.js';
 import { clientPolicy } from './client-tls.js';
 import { composeRequests, composeSockJs } from './compose-requests.js';
 
@@ -63,6 +64,8 @@ export interface DataPlaneDeps extends Pick<Overrides, 'clock' | 'random' | 'ori
   readonly isShared: boolean;
   /** Where statistics packets go. */
   readonly statsSink: StatsSink;
+  /** Left out: traces are not followed. */
+  readonly tracing?: Tracing | undefined;
 }
 
 /** The parts of a data plane: those that it starts and stops, and what its edges and requests are given. */
@@ -84,7 +87,7 @@ export interface Assembly {
  * @throws RoutesError when the routes file cannot be read; EdgeError when the edge cannot be had
  */
 export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Assembly {
-  const { backplane, metrics, faults, statsSink, random = Math.random } = deps;
+  const { backplane, metrics, faults, statsSink, tracing, random = Math.random } = deps;
   const clock = deps.clock ?? guardedClock(faults);
   const telemetry = makeTelemetry(config, log, {
     metrics,
@@ -99,6 +102,7 @@ export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Ass
     events: metrics,
     arrived: telemetry.itemArrived,
     delivered: (receivers, since) => metrics.items.delivered(receivers, since),
+    beginSpan: deliverySpans(tracing),
     log: log.child('delivery'),
     faults,
   });
@@ -146,6 +150,7 @@ export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Ass
     limited: (limit) => metrics.limited(limit),
     traffic: metrics.traffic,
     originTimes: metrics.origins,
+    tracing,
   });
   const sockjs = composeSockJs(config, requests, deps.isShared);
   const handler = new RequestHandler(requests, sockjs);

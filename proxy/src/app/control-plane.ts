@@ -22,6 +22,7 @@ import {
   Publisher,
   type PublishReceipt,
   type Question,
+  type Tracing,
   ZeroMqSockets,
 } from '@holdfast/control-api';
 import type { Item } from '@holdfast/grip';
@@ -97,7 +98,14 @@ export class ControlPlane {
    * Builds the parts; nothing listens yet. `serving` is asked for only once that has begun: the two know each other.
    * @throws ConfigError when a key of the control API cannot be read or used
    */
-  constructor(config: Config, log: RootLog, metrics: Metrics, faults: Containment, serving: () => Serving) {
+  constructor(
+    config: Config,
+    log: RootLog,
+    metrics: Metrics,
+    faults: Containment,
+    serving: () => Serving,
+    tracing?: Tracing,
+  ) {
     this.#faults = faults;
     this.#clock = guardedClock(faults);
     this.#config = config;
@@ -135,6 +143,7 @@ export class ControlPlane {
       log: log.child('publish'),
       causes: new CauseLog(log.child('publish'), this.#clock),
       limits: config,
+      tracing,
     });
     this.zeromq = new ZeroMqSockets({
       specs: { ...config, curve: curveOf(config, log) },

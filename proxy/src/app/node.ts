@@ -1,6 +1,6 @@
 /** A whole node: one control plane, and what serves clients, in the order in which they start and go down. */
 import { randomBytes } from 'node:crypto';
-import { type Connections, Faults, type PublishReceipt, type Question } from '@holdfast/control-api';
+import { type Connections, Faults, type PublishReceipt, type Question, type Tracing } from '@holdfast/control-api';
 import type { Item } from '@holdfast/grip';
 import type { Exposition, Readiness } from '../admin/server.js';
 import { exposuresOf } from '../config/checks/exposure.js';
@@ -10,6 +10,7 @@ import { assertKeys, readRoutes } from '../routes/routes-source.js';
 import { Descriptors } from '../runtime/descriptors.js';
 import type { RootLog } from '../telemetry/log.js';
 import { Metrics } from '../telemetry/metrics.js';
+import { makeTracing } from '../tracing/make-tracing.js';
 import { version } from '../version.js';
 import { CertificateExpiry } from './certificate-expiry.js';
 import { checkCertificates } from './certificates.js';
@@ -27,6 +28,7 @@ export class HoldfastNode {
   readonly #log: RootLog;
   readonly #control: ControlPlane;
   readonly #serving: Serving;
+  readonly #tracing: Tracing | undefined;
 
   /**
    * Builds the parts; nothing listens yet. Warns of what the configuration leaves open to others. Workers, being processes of
@@ -51,7 +53,8 @@ export class HoldfastNode {
     const expiry = isTls ? new CertificateExpiry(config.tlsCertsDir) : undefined;
     metrics.observeCertificates(async () => (await expiry?.rows()) ?? []);
     this.faults = new Faults(log.child('fault'), metrics);
-    this.#control = new ControlPlane(config, log, metrics, this.faults, () => this.#serving);
+    this.#tracing = makeTracing(config, log.child('trace'), overrides.random ?? Math.random);
+    this.#control = new ControlPlane(config, log, metrics, this.faults, () => this.#serving, this.#tracing);
     this.#serving = this.#makeServing(config, metrics, overrides);
   }
 
@@ -105,6 +108,7 @@ export class HoldfastNode {
     this.#control.stopPublishing();
     await this.#serving.stop();
     await this.#control.stop();
+    await this.#tracing?.flush();
   }
 
   #makeServing(config: Config, metrics: Metrics, overrides: Overrides): Serving {
@@ -127,6 +131,7 @@ export class HoldfastNode {
       ...overrides,
       backplane: overrides.backplane?.(share) ?? share,
       metrics,
+      tracing: this.#tracing,
       faults: this.faults,
       statsSink,
       instance,

@@ -52,7 +52,7 @@ export class BodyLimits {
     const max = (route.requestSizeMax ?? this.#settings.requestSizeMax) || Number.POSITIVE_INFINITY;
     return new LimitedBody(body, max, this, (error, limit) => {
       this.#deps.limited(limit);
-      this.#deps.warnings?.failed({ id, route, target: undefined }, error);
+      this.#deps.warnings?.failed({ id, route, target: undefined, marks: request }, error);
       refused(error);
     });
   }

@@ -55,6 +55,11 @@ export class TrustedProxies {
     };
   }
 
+  /** Whether the other end of the connection is a trusted proxy, of a request that `identify` has returned. */
+  isPeerTrusted({ hops, clientAddress }: ClientRequest): boolean {
+    return this.#ranges.has(hops?.at(-1) ?? clientAddress);
+  }
+
   /** The place of the client's address: the last that is not trusted, or the first of those that can be read. -1 where none can. */
   #client(hops: readonly Hop[]): number {
     let at = -1;

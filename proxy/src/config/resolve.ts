@@ -5,6 +5,7 @@
 import { isAbsolute, resolve } from 'node:path';
 import type { ConfigErrorCode, ConfigProblem } from '../errors.js';
 import { checkCombinations, type Draft, type Findings } from './checks/combinations.js';
+import { checkRequestId } from './checks/request-id.js';
 import { type KeyReader, whyUnread } from './files/read-file.js';
 import { type Option, optionName } from './option.js';
 import { parseOption } from './parse-option.js';
@@ -185,7 +186,10 @@ export function resolveOptions(sources: readonly Source[], context: ResolveConte
   resolution.parse();
   resolution.readSecrets();
   // Checks across options would only repeat what is wrong with single ones.
-  if (resolution.problems.length === 0) checkCombinations(resolution.values as Draft, resolution);
+  if (resolution.problems.length === 0) {
+    checkCombinations(resolution.values as Draft, resolution);
+    checkRequestId(resolution.values as Draft, resolution);
+  }
   const before = sources.flatMap(({ problems }) => problems);
   if (before.length + resolution.problems.length === 0) resolution.readKeys();
   return {

@@ -14,6 +14,7 @@ import { Delivery } from '../channels/delivery.js';
 import type { ChannelRegistry, Interest } from '../channels/registry.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import type { Clock } from '../runtime/clock.js';
+import type { BeginDelivery } from '../tracing/item-traces.js';
 import type { RateLimiter } from './rate-limiter.js';
 import { Sequencer, type SequencerEvents } from './sequencer.js';
 
@@ -129,6 +130,8 @@ export interface ItemDeliveryDeps {
    * paces it. The time for which it waited for the item before it is left out.
    */
   readonly delivered?: ((receivers: number, since: number) => void) | undefined;
+  /** Left out: no spans are recorded. */
+  readonly beginSpan?: BeginDelivery | undefined;
   readonly log: Log;
   /** Left out: nothing is contained. */
   readonly faults?: Containment;
@@ -196,7 +199,8 @@ export class ItemDelivery implements BackplaneListener {
     return this.#deps.faults ?? uncontained;
   }
 
-  #deliver({ item, id, position }: ItemMessage): void {
+  #deliver(message: ItemMessage): void {
+    const { item, id, position, headers } = message;
     const { clock, limiter, events, arrived, delivered, log } = this.#deps;
     const since = this.#arrived ?? performance.now();
     const delivery = new Delivery(
@@ -206,6 +210,7 @@ export class ItemDelivery implements BackplaneListener {
       position && this.positions.passed(item.channel, position),
     );
     const subscribers = this.#registry().of(item.channel);
+    const span = headers && this.#deps.beginSpan?.(message);
     arrived?.(delivery);
     let receivers = 0;
     if (limiter !== undefined) receivers = limiter.offer(delivery, subscribers);
@@ -219,6 +224,7 @@ export class ItemDelivery implements BackplaneListener {
       }
     }
     events.itemDelivered(receivers);
+    span?.end({ 'holdfast.receivers': receivers });
     if (receivers > 0 && limiter === undefined) delivered?.(receivers, since);
     if (log.isDebug()) {
       log.debug({ channel: item.channel, id, receivers }, `publish channel=${item.channel} receivers=${receivers}`);

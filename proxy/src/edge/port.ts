@@ -2,7 +2,7 @@
  * The port between clients and the proxy: what a client's request and response look like to everything else, in a shape that both
  * node:http and uWebSockets.js can keep.
  */
-import type { Containment, Faulty } from '@holdfast/control-api';
+import type { Containment, Faulty, Span } from '@holdfast/control-api';
 import type { RawHeaders, ResponseHead } from '@holdfast/grip';
 import type { ProxyProtocolRule } from '../config/types/listen.js';
 import type { Clock } from '../runtime/clock.js';
@@ -120,8 +120,16 @@ export interface ClientHandshake {
   accept(headers: RawHeaders, extensions?: string): MessageSocket | undefined;
 }
 
+/** What names a request beyond this node: to its origin, its client, and in the logs of all of them. */
+export interface RequestMarks {
+  /** Where `request_id_header` asks for one. Text of a trusted proxy, in safe characters; not unique as `ClientRequest.id` is. */
+  readonly requestId?: string | undefined;
+  /** Its span, where traces are followed: what is done for it continues the trace. */
+  readonly trace?: Span | undefined;
+}
+
 /** One client request: plain copied values, usable for as long as anybody keeps it; the library's own object is not. */
-export interface ClientRequest {
+export interface ClientRequest extends RequestMarks {
   /** Unique within this node; the name of this request in logs, errors and metrics of slow clients. */
   readonly id: string;
   /** As sent; a token (RFC 9110 §5.6.2). */

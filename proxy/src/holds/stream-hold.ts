@@ -232,7 +232,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     this.#obey(instruct);
     const filters = (instruct.hold?.channels ?? instruct.channels ?? []).flatMap((channel) => channel.filters);
     const { registry, warnings } = this.#deps.subscriber;
-    warnings?.filtersNamed({ id: this.id, route: scope.route, target: scope.target }, filters);
+    warnings?.filtersNamed({ id: this.id, route: scope.route, target: scope.target, marks: scope }, filters);
     this.#list = list;
     this.#writer.follow(list, scope);
     this.#state = 'flowing';
@@ -290,7 +290,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     const { route, target } = this.#scope;
     const { log, warnings } = this.#deps.subscriber;
     log.debug({ id: this.id, text }, 'stream failed');
-    warnings?.noticed({ id: this.id, route, target }, 'stream', `stream broken off: ${text}`);
+    warnings?.noticed({ id: this.id, route, target, marks: this.#scope }, 'stream', `stream broken off: ${text}`);
     if (this.isDebug && this.#state !== 'over') this.#response.push(new StreamPiece(Buffer.from(`\n\n${text}\n`)));
     this.#end(reason);
   }

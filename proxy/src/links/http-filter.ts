@@ -155,6 +155,8 @@ export class HttpFilters {
       };
       const call: OriginCall = this.#client.read(
         {
+          marks: question.scope,
+          isPerItem: true,
           method: 'POST',
           place,
           headers: [

@@ -2,14 +2,16 @@
 import { CauseLog, type Containment, type Log, uncontained } from '@holdfast/control-api';
 import { type GoneLink, headerValue, type RawHeaders } from '@holdfast/grip';
 import { DecodedAnswer } from '../decoding/decoded-answer.js';
+import type { RequestMarks } from '../edge/port.js';
 import type { Forwarder } from '../origin/forwarder.js';
 import type { AnswerSink, Origin, OriginCall, OriginHandler } from '../origin/port.js';
 import { send, type TargetRequest } from '../origin/send.js';
-import type { OriginWarnings } from '../origin/warnings.js';
+import { marksOf, type OriginWarnings } from '../origin/warnings.js';
 import type { Route } from '../routes/route.js';
 import type { RouteTable } from '../routes/route-table.js';
 import type { Target } from '../routes/target.js';
 import type { Clock } from '../runtime/clock.js';
+import { dispatchTraced, type OriginTraces } from '../tracing/origin-traces.js';
 import { type LinkPlace, placeOf } from './link-place.js';
 import type { LinkScope } from './link-scope.js';
 
@@ -26,6 +28,10 @@ export type AskedPlace = Exclude<LinkPlace, { kind: 'nowhere' }>;
 
 /** One request to a link. */
 export interface LinkRequest {
+  /** Names the client's request that it is made for; of a request made for several, that of the first. */
+  readonly marks: RequestMarks;
+  /** It is made for an item and one of its subscribers, of which there may be many: it has no span. */
+  readonly isPerItem?: true;
   readonly method: 'GET' | 'POST';
   /** Of the routes in force at this moment. */
   readonly place: AskedPlace;
@@ -44,6 +50,8 @@ export interface LinkClientDeps {
   readonly log: Log;
   /** Left out: nothing is contained. */
   readonly faults?: Containment;
+  /** Left out: no spans are recorded. */
+  readonly originTraces?: OriginTraces | undefined;
   /** Left out: failures are visible by their effects. */
   readonly warnings?: OriginWarnings | undefined;
 }
@@ -67,9 +75,13 @@ export class LinkClient {
   }
 
   /** Logs what is wrong with a link, once per second for each route and text. */
-  warn(text: string, url: string, { route }: LinkScope, error?: Error): void {
+  warn(text: string, url: string, { route, requestId, trace }: LinkScope, error?: Error): void {
     const name = route.id ?? route.key;
-    this.#causes.warn(`${name} ${text}`, { route: name, url, ...(error && { err: error }) }, text);
+    this.#causes.warn(
+      `${name} ${text}`,
+      { route: name, url, ...marksOf({ requestId, trace }), ...(error && { err: error }) },
+      text,
+    );
   }
 
   /** As `send`, for an answer that is read: its body comes decoded. */
@@ -80,12 +92,14 @@ export class LinkClient {
 
   /** Starts a request; the handler is called as by any origin. */
   send(link: LinkRequest, handler: OriginHandler): OriginCall {
-    const { route } = link.place;
+    const { place, marks } = link;
+    const { route } = place;
     const request: TargetRequest = {
       repeatable: link.method === 'GET',
       replayable: true,
       dispatch: (target, attempt) => this.#dispatch(link, target, attempt),
-      targetFailed: (target, error) => this.#deps.warnings?.targetFailed({ id: undefined, route, target }, error),
+      targetFailed: (target, error) =>
+        this.#deps.warnings?.targetFailed({ id: undefined, route, target, marks }, error),
     };
     return send(route.targets, request, handler);
   }
@@ -95,15 +109,21 @@ export class LinkClient {
     const { kind, route, secure } = link.place;
     const { pathname, search, host } = new URL(link.place.url);
     const unsigned = kind === 'host';
-    const request = { path: pathname + search, host, headers: [], clientAddress: '', unsigned };
+    const { method, marks, isPerItem } = link;
+    const path = pathname + search;
+    const traces = isPerItem ? undefined : this.#deps.originTraces;
+    const span = traces?.begin({ method, path, route, target, marks, isLater: true });
+    const about = { requestId: marks.requestId, trace: span ?? marks.trace };
+    const request = { path, host, headers: [], clientAddress: '', unsigned, ...about };
     const forwarded = forwarder.forward(request, route, { secure, trusted: false }, target, link.lastIds);
     forwarded.headers.push(...link.headers);
     // The answer is for us: what it is compressed for would be undone here. A route's `header=` may say otherwise.
     if (headerValue(forwarded.headers, 'accept-encoding') === undefined) {
       forwarded.headers.push('Accept-Encoding', 'identity');
     }
-    const body = link.body ?? null;
-    return originOf(target, route, forwarded.host).dispatch({ method: link.method, body, ...forwarded }, handler);
+    const asked = { method, body: link.body ?? null, ...forwarded };
+    const origin = originOf(target, route, forwarded.host);
+    return span === undefined ? origin.dispatch(asked, handler) : dispatchTraced(span, origin, asked, handler);
   }
 }
 
@@ -129,5 +149,5 @@ export function reportGone(link: GoneLink, scope: LinkScope, client: LinkClient)
     onEnd() {},
     onError: (error) => client.warn(`gone link not delivered: ${error.message}`, place.url, scope, error),
   };
-  const call = client.send({ method: 'POST', place, headers: [], body: Buffer.alloc(0) }, handler);
+  const call = client.send({ marks: scope, method: 'POST', place, headers: [], body: Buffer.alloc(0) }, handler);
 }

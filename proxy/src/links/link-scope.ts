@@ -1,11 +1,11 @@
 /** From where links are followed: the URL that they are relative to, and whose answer named them. */
-import type { ClientRequest } from '../edge/port.js';
+import type { ClientRequest, RequestMarks } from '../edge/port.js';
 import type { ClientTrust } from '../origin/forwarder.js';
 import type { Route } from '../routes/route.js';
 import type { Target } from '../routes/target.js';
 
 /** What a link is relative to, and who named it. */
-export interface LinkScope {
+export interface LinkScope extends RequestMarks {
   /** Absolute URL of the response that named the link. Its host may come from the client: no name to look up. */
   readonly url: string;
   /** Whose view of the site its path is: as the client named it, before the route rewrites it, or as the origin saw it. */
@@ -28,5 +28,6 @@ export function scopeOf(request: ClientRequest, route: Route, { secure }: Client
   const named = `${scheme}://${request.host === '' ? 'localhost' : request.host}${request.path}`;
   // A host that no URL can have does not keep links from leading to the origin.
   const url = URL.canParse(named) ? named : `${scheme}://localhost${request.path}`;
-  return { url, view: 'client', clientUrl: url, route, secure, asked: route, target };
+  const { requestId, trace } = request;
+  return { url, view: 'client', clientUrl: url, route, secure, asked: route, target, requestId, trace };
 }

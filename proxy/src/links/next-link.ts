@@ -150,7 +150,7 @@ export class NextLink implements OriginHandler, AnswerSink {
     }
     this.#url = place.url;
     this.#answered = scopeAt(place, scope);
-    const request = { method: 'GET', place, headers: [], lastIds } as const;
+    const request = { marks: scope, method: 'GET', place, headers: [], lastIds } as const;
     const key = JSON.stringify([scope.route.key, place.kind, place.route.key, place.url, [...lastIds].sort()]);
     this.#call = this.#deps.fetches.fetch(key, (handler) => this.#deps.client.read(request, handler), this);
   }

@@ -1,6 +1,7 @@
 /** A client's request as each target gets it: host, path and headers, whose rules are in `headers`, with the GRIP fields. */
 import { formatGripLast, type RawHeaders, type ResponseHead, type SigKey, signGripSig } from '@holdfast/grip';
 import type { Options } from '../config/table.js';
+import type { RequestMarks } from '../edge/port.js';
 import { type Route, rewritePath } from '../routes/route.js';
 import type { Target } from '../routes/target.js';
 import type { Clock } from '../runtime/clock.js';
@@ -20,7 +21,7 @@ export interface ForwardSettings extends Pick<Options, 'sigIss' | 'sigKey'> {
 }
 
 /** What of a client's request goes to an origin. */
-export interface Forwardable {
+export interface Forwardable extends RequestMarks {
   readonly path: string;
   readonly host: string;
   readonly headers: RawHeaders;
@@ -33,7 +34,7 @@ export interface Forwardable {
   readonly takesTrailers?: boolean;
   /** The request is a WebSocket's. */
   readonly websocket?: boolean;
-  /** It goes to a host that is none of our targets: it has no `Grip-Sig`. */
+  /** It goes to a host that is none of our targets: it has no `Grip-Sig`, and nothing by which we know the request. */
   readonly unsigned?: boolean;
 }
 
@@ -84,6 +85,8 @@ export class Forwarder {
         routeHeaders: route.headers,
         origHeaders: route.origHeaders,
         speaksGrip,
+        requestId: request.unsigned === true ? undefined : request.requestId,
+        trace: request.unsigned === true ? undefined : request.trace,
         grip: speaksGrip ? gripHeaders(route.sigIss ?? sigIss, key, lastIds, this.#clock) : [],
       },
       rules,

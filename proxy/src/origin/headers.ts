@@ -1,7 +1,9 @@
 /** The header fields of every request that goes to an origin, but for those of framing, which the origin client adds. */
+import { formatTraceparent } from '@holdfast/control-api';
 import type { RawHeaders } from '@holdfast/grip';
 import type { Options } from '../config/table.js';
 import type { ForwardedForRule } from '../config/types/values.js';
+import type { RequestMarks } from '../edge/port.js';
 import { namedByConnection } from '../http/fields.js';
 
 /** The options that shape forwarded headers. */
@@ -16,27 +18,42 @@ export type ForwardOptions = Pick<
   | 'acceptPushpinRoute'
   | 'origHeadersNeedMark'
   | 'tlsClientCa'
+  | 'requestIdHeader'
+  | 'trace'
 >;
 
 /** The same, ready for use. */
-export interface ForwardRules extends Omit<ForwardOptions, 'origHeadersNeedMark' | 'tlsClientCa'> {
+export interface ForwardRules
+  extends Omit<ForwardOptions, 'origHeadersNeedMark' | 'tlsClientCa' | 'requestIdHeader' | 'trace'> {
   /** Whether `Client-Cert` and `Client-Cert-Chain` (RFC 9440) are the proxy's to set: clients are asked for certificates. */
   readonly ownsClientCert: boolean;
+  /** Whether `traceparent` and `tracestate` are the proxy's to set. */
+  readonly traces: boolean;
+  /** The field that names requests; undefined: none. */
+  readonly requestId: { readonly name: string; readonly folded: string } | undefined;
   /** In lower case. */
   readonly origHeadersNeedMark: ReadonlySet<string>;
 }
 
 /** The rules that options amount to. */
-export function forwardRules({ origHeadersNeedMark, tlsClientCa, ...options }: ForwardOptions): ForwardRules {
+export function forwardRules({
+  origHeadersNeedMark,
+  tlsClientCa,
+  requestIdHeader: name,
+  trace,
+  ...options
+}: ForwardOptions): ForwardRules {
   return {
     ...options,
+    traces: trace !== 'off',
+    requestId: name === undefined ? undefined : { name, folded: foldedName(name.toLowerCase()) },
     origHeadersNeedMark: new Set(origHeadersNeedMark.map((name) => name.toLowerCase())),
     ownsClientCert: tlsClientCa !== undefined,
   };
 }
 
 /** What is known of one request when its headers are made. */
-export interface ForwardedRequest {
+export interface ForwardedRequest extends RequestMarks {
   readonly headers: RawHeaders;
   readonly clientAddress: string;
   /** Of its TLS connection: DER in base64. */
@@ -88,6 +105,8 @@ class Selection {
     if (lower.startsWith('grip-') && !this.#request.trusted) return;
     if (this.#rules.ownsClientCert && !this.#request.trusted && isClientCert(lower)) return;
     if (this.#request.speaksGrip && isGripField(lower)) return;
+    if (this.#rules.traces && (lower === 'traceparent' || lower === 'tracestate')) return;
+    if (this.#rules.requestId !== undefined && foldedName(lower) === this.#rules.requestId.folded) return;
     if (lower === 'forwarded' && this.#rules.setForwarded) return;
     if (lower === 'x-forwarded-for') this.forwardedFor.push(value);
     else if (lower === 'cdn-loop' && this.#rules.cdnLoop !== '') this.cdnLoop.push(value);
@@ -163,6 +182,8 @@ export function requestHeaders(request: ForwardedRequest, rules: ForwardRules): 
   if (rules.cdnLoop !== '') headers.push('CDN-Loop', [...entries(selection.cdnLoop), rules.cdnLoop].join(', '));
   headers.push(...request.grip);
   if (rules.ownsClientCert && !request.trusted) pushClientCert(headers, request);
+  if (rules.requestId !== undefined) pushRequestId(headers, request, rules.requestId);
+  if (rules.traces) pushTrace(headers, request);
   if (request.takesTrailers) headers.push('TE', 'trailers');
   if (request.secure && rules.setXForwardedProtocol !== 'false') {
     const scheme = request.websocket ? 'wss' : 'https';
@@ -180,6 +201,23 @@ export function requestHeaders(request: ForwardedRequest, rules: ForwardRules): 
 function pushClientCert(headers: string[], { clientCertificate, routeHeaders }: ForwardedRequest): void {
   if (clientCertificate === undefined || routeHeaders.some(([name]) => isClientCert(name.toLowerCase()))) return;
   headers.push('Client-Cert', `:${clientCertificate}:`);
+}
+
+/** Not where the route says what is to be in its place. */
+function pushRequestId(
+  headers: string[],
+  { requestId, routeHeaders }: ForwardedRequest,
+  { name, folded }: NonNullable<ForwardRules['requestId']>,
+): void {
+  if (requestId === undefined || routeHeaders.some(([other]) => foldedName(other.toLowerCase()) === folded)) return;
+  headers.push(name, requestId);
+}
+
+/** Not where the route says what is to be in its place. */
+function pushTrace(headers: string[], { trace, routeHeaders }: ForwardedRequest): void {
+  if (trace === undefined || routeHeaders.some(([name]) => name.toLowerCase() === 'traceparent')) return;
+  headers.push('traceparent', formatTraceparent(trace.context));
+  if (trace.context.state !== '') headers.push('tracestate', trace.context.state);
 }
 
 /** Whether a name, in lower case, is one that an origin may take for a field of RFC 9440. */

@@ -10,6 +10,7 @@ import {
   unknownGripFields,
 } from '@holdfast/grip';
 import type { Options } from '../config/table.js';
+import type { RequestMarks } from '../edge/port.js';
 import { EdgeError, OriginError, RequestError, type RequestErrorCode } from '../errors.js';
 import type { Route } from '../routes/route.js';
 import { describeHost, type Target } from '../routes/target.js';
@@ -23,7 +24,18 @@ export interface FailureContext {
   readonly id: string | undefined;
   readonly route: Route | undefined;
   readonly target: Target | undefined;
+  /** What else names the request. Left out: nothing does. */
+  readonly marks?: RequestMarks | undefined;
 }
+
+/** The marks of a request as fields of a log line. */
+export function marksOf({ requestId, trace }: RequestMarks): object {
+  if (trace === undefined) return requestId === undefined ? NO_MARKS : { request_id: requestId };
+  const { traceId, spanId } = trace.context;
+  return { ...(requestId !== undefined && { request_id: requestId }), trace_id: traceId, span_id: spanId };
+}
+
+const NO_MARKS = {};
 
 /** What can be done about failures of requests that are not an origin's. */
 const REQUEST_ADVICE: Partial<Record<RequestErrorCode, string>> = {
@@ -157,13 +169,13 @@ export class OriginWarnings {
   #write(
     level: 'info' | 'warn',
     kind: string,
-    { id, route, target }: FailureContext,
+    { id, route, target, marks = NO_MARKS }: FailureContext,
     text: string,
     more: object,
   ): void {
     const where = target && describeTarget(target);
     const at = route === undefined ? undefined : (route.id ?? route.key);
-    const fields = { id, route: at, target: where, ...more };
+    const fields = { id, ...marksOf(marks), route: at, target: where, ...more };
     this.#causes[level](`${kind}\n${at}\n${where}`, fields, legible(text));
   }
 }

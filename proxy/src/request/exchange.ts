@@ -14,6 +14,7 @@ import { describeTarget, Sending } from '../origin/send.js';
 import type { FailureContext } from '../origin/warnings.js';
 import type { Route } from '../routes/route.js';
 import type { Target } from '../routes/target.js';
+import { outcomeOf } from '../tracing/request-traces.js';
 import type { Entrant } from './admission.js';
 import { OutgoingRequest, RequestBody } from './outgoing-request.js';
 import type { RequestDeps } from './request-deps.js';
@@ -181,6 +182,7 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
   relaying(status: number): void {
     this.#enter('relaying');
     this.#status = status;
+    this.request.trace?.end(...outcomeOf(status, undefined));
   }
 
   /**
@@ -351,7 +353,7 @@ export class Exchange implements OriginHandler, Entrant, ResponseHandler, HoldOw
 
   get #context(): FailureContext {
     const target = this.#sending?.target ?? (this.#call && this.#target);
-    return { id: this.id, route: this.route, target };
+    return { id: this.id, route: this.route, target, marks: this.request };
   }
 
   #report(hold: HoldMode | undefined, error: string | undefined): void {

@@ -83,7 +83,7 @@ class InstructAnswer {
     const { request, target, deps } = this.#exchange;
     const { warnings } = deps.holds.subscriber;
     if (warnings === undefined) return;
-    const context = { id: request.id, route: this.#scope.route, target };
+    const context = { id: request.id, route: this.#scope.route, target, marks: request };
     warnings.instructed(context, fields, filtersOf(instruct), instruct.unknown);
     const { hold, links } = instruct;
     if (hold?.channels.length === 0 && target.subs.length === 0 && links.next === undefined)

@@ -1,5 +1,6 @@
 /** A client's request as it goes to origins: to each target of its route, with a body whose start is kept for the next. */
 import { Readable } from 'node:stream';
+import type { Span } from '@holdfast/control-api';
 import type { RawHeaders } from '@holdfast/grip';
 import type { BodySink, ClientBody, ClientRequest } from '../edge/port.js';
 import { OriginError } from '../errors.js';
@@ -10,6 +11,7 @@ import type { TargetRequest } from '../origin/send.js';
 import type { Route } from '../routes/route.js';
 import type { Target } from '../routes/target.js';
 import { KeptBytes } from '../runtime/kept-bytes.js';
+import { dispatchTraced, type OriginTraces } from '../tracing/origin-traces.js';
 import type { RequestDeps } from './request-deps.js';
 
 /**
@@ -58,16 +60,27 @@ export class OutgoingRequest implements TargetRequest {
   }
 
   dispatch(target: Target, handler: OriginHandler): OriginCall {
-    const { forwarder, originOf } = this.#deps;
-    const { host, path, headers } = forwarder.forward(this.#request, this.#route, this.#trust, target, this.#lastIds);
+    const { forwarder, originOf, originTraces } = this.#deps;
+    const span = originTraces && this.#begin(originTraces, target);
+    const asked = span === undefined ? this.#request : { ...this.#request, trace: span };
+    const { host, path, headers } = forwarder.forward(asked, this.#route, this.#trust, target, this.#lastIds);
     const body = this.#body === undefined ? null : this.#body.open();
     const { method, takesTrailers } = this.#request;
     const trailers = takesTrailers ? () => this.#body?.trailers ?? [] : undefined;
-    return originOf(target, this.#route, host).dispatch({ method, path, headers, body, trailers }, handler);
+    const request = { method, path, headers, body, trailers };
+    const origin = originOf(target, this.#route, host);
+    return span === undefined ? origin.dispatch(request, handler) : dispatchTraced(span, origin, request, handler);
+  }
+
+  #begin(traces: OriginTraces, target: Target): Span | undefined {
+    const { method, path } = this.#request;
+    const isLater = this.#lastIds !== undefined;
+    return traces.begin({ method, path, route: this.#route, target, marks: this.#request, isLater });
   }
 
   targetFailed(target: Target, error: OriginError): void {
-    this.#deps.warnings?.targetFailed({ id: this.#request.id, route: this.#route, target }, error);
+    const marks = this.#request;
+    this.#deps.warnings?.targetFailed({ id: marks.id, route: this.#route, target, marks }, error);
   }
 }
 

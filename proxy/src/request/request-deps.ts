@@ -3,6 +3,7 @@ import type { Log } from '@holdfast/control-api';
 import type { SubscriberEnd } from '../channels/subscriber-deps.js';
 import type { BodyLimits } from '../clients/body-limits.js';
 import type { ClientLimits } from '../clients/client-limits.js';
+import type { RequestIds } from '../clients/request-ids.js';
 import type { TrustedProxies } from '../clients/trusted-proxies.js';
 import type { Compression } from '../compression/compression.js';
 import type { Options } from '../config/table.js';
@@ -18,6 +19,8 @@ import type { RouteTable } from '../routes/route-table.js';
 import type { Target } from '../routes/target.js';
 import type { Clock } from '../runtime/clock.js';
 import type { SessionDeps } from '../sessions/session-deps.js';
+import type { OriginTraces } from '../tracing/origin-traces.js';
+import type { RequestTraces } from '../tracing/request-traces.js';
 import type { Admission } from './admission.js';
 
 /** The options of the request path. */
@@ -71,6 +74,12 @@ export interface RequestDeps {
   readonly originOf: (target: Target, route: Route, host: string) => Origin;
   /** Undefined where no proxy in front is trusted: then a client is who connects. */
   readonly trustedProxies?: TrustedProxies | undefined;
+  /** Undefined where requests have no ids but those of this node. */
+  readonly requestIds?: RequestIds | undefined;
+  /** Undefined where traces are not followed. */
+  readonly traces?: RequestTraces | undefined;
+  /** Undefined where no spans are recorded. */
+  readonly originTraces?: OriginTraces | undefined;
   readonly bodyLimits: BodyLimits;
   /** Undefined where nothing limits clients. */
   readonly limits?: ClientLimits | undefined;

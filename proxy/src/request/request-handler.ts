@@ -1,6 +1,7 @@
 /** What each edge hands its requests to: it refuses them, answers them itself, or finds the route and starts what serves them. */
 import { headerValue, type RawHeaders, type SigKey, verifyGripSig } from '@holdfast/grip';
 import { answerPlain, failureOf } from '../answers/answers.js';
+import { ChangedHead, changedHandshake, type HeadChange } from '../clients/answer-heads.js';
 import { compressed } from '../compression/compressed-response.js';
 import { CorsResponse, mayLoad } from '../cross-origin/cors.js';
 import { type JsonpCall, JsonpResponse, readJsonp } from '../cross-origin/jsonp.js';
@@ -12,6 +13,7 @@ import { defaultJsonp, type Route } from '../routes/route.js';
 import type { Clock } from '../runtime/clock.js';
 import { Handshake } from '../sessions/handshake.js';
 import { type SockJs, servesSockJs } from '../sockjs/sockjs.js';
+import { withoutBaggage } from '../tracing/request-traces.js';
 import { Exchange } from './exchange.js';
 import { chooseSink } from './instruct.js';
 import type { RequestDeps } from './request-deps.js';
@@ -24,6 +26,13 @@ const EVENTS = /application\s*\/\s*websocket-events/i;
 /** Any character but printable ASCII. */
 const UNUSUAL = /[^\x20-\x7e]/;
 
+/** A request, and what is known of it before anything is done for it. */
+interface Received {
+  readonly request: ClientRequest;
+  readonly trust: ClientTrust;
+  readonly route: Route | undefined;
+}
+
 /** The request path's entry. */
 export class RequestHandler implements EdgeHandler {
   readonly #deps: RequestDeps;
@@ -35,14 +44,14 @@ export class RequestHandler implements EdgeHandler {
     this.#sockjs = sockjs;
   }
 
-  onRequest(received: ClientRequest, response: ClientResponse): void {
-    const request = this.#identified(received);
-    if (headerValue(request.headers, 'pushpin-check') !== undefined) {
-      answerPlain(response, 200, ABOUT);
+  onRequest(received: ClientRequest, client: ClientResponse): void {
+    if (headerValue(received.headers, 'pushpin-check') !== undefined) {
+      answerPlain(client, 200, ABOUT);
       return;
     }
-    const trust = this.#trust(request);
-    const route = this.#route(request, trust.secure, 'http');
+    const { request, trust, route } = this.#received(received, 'http');
+    const change = this.#headChange(request);
+    const response = change === undefined ? client : new ChangedHead(client, change);
     if (this.#refusedStranger(request, response, trust, route)) return;
     const sockjs = this.#sockjs;
     if (sockjs !== undefined && servesSockJs(route, request.path)) {
@@ -55,11 +64,19 @@ export class RequestHandler implements EdgeHandler {
     const { compression } = this.#deps;
     const answer = compression === undefined || trust.trusted ? response : compressed(request, response, compression);
     if (!this.#deps.settings.autoCrossOrigin && route?.aco !== true) this.#take(request, answer, trust, route);
-    else this.#takeOpenly(request, answer, trust, route);
+    else this.#takeOpenly(request, answer, trust, route, change);
   }
 
   /** A request that scripts of other origins may make, and may make as JSON-P. */
-  #takeOpenly(request: ClientRequest, response: ClientResponse, trust: ClientTrust, route: Route | undefined): void {
+  #takeOpenly(
+    request: ClientRequest,
+    response: ClientResponse,
+    trust: ClientTrust,
+    route: Route | undefined,
+    change: HeadChange | undefined,
+  ): void {
+    // Scripts are to see the head as it is changed too: it is named to them, or put into the body, before it goes out.
+    const seen = (answer: ClientResponse) => (change === undefined ? answer : new ChangedHead(answer, change));
     const origins = route?.acoOrigins ?? this.#deps.settings.acoOrigins;
     let call: JsonpCall | undefined;
     try {
@@ -69,9 +86,11 @@ export class RequestHandler implements EdgeHandler {
       this.#refuse(request, response, trust, route, error);
       return;
     }
-    if (call === undefined) this.#take(request, new CorsResponse(response, request.headers, origins), trust, route);
-    else if (mayLoad(request, origins)) {
-      this.#take(call.request, new JsonpResponse(response, { ...call, isRestricted: !origins.isAny }), trust, route);
+    if (call === undefined) {
+      this.#take(request, seen(new CorsResponse(response, request.headers, origins)), trust, route);
+    } else if (mayLoad(request, origins)) {
+      const answer = new JsonpResponse(response, { ...call, isRestricted: !origins.isAny });
+      this.#take(call.request, seen(answer), trust, route);
     } else {
       const error = new RequestError('ERR_REQUEST_CROSS_ORIGIN', 'JSON-P is not for scripts of this site.');
       this.#refuse(request, response, trust, route, error);
@@ -112,10 +131,10 @@ export class RequestHandler implements EdgeHandler {
     return true;
   }
 
-  onWebSocket(received: ClientRequest, handshake: ClientHandshake): void {
-    const request = this.#identified(received);
-    const trust = this.#trust(request);
-    const route = this.#route(request, trust.secure, 'ws');
+  onWebSocket(received: ClientRequest, client: ClientHandshake): void {
+    const { request, trust, route } = this.#received(received, 'ws');
+    const change = this.#headChange(request);
+    const handshake = change === undefined ? client : changedHandshake(client, change);
     if (this.#refusedStranger(request, handshake.response, trust, route)) return;
     const sockjs = this.#sockjs;
     if (route === undefined) this.#refuse(request, handshake.response, trust, undefined, noRoute(request));
@@ -125,8 +144,23 @@ export class RequestHandler implements EdgeHandler {
     } else new Handshake(request, handshake, route, trust, this.#deps.sessions).start();
   }
 
-  #identified(request: ClientRequest): ClientRequest {
-    return this.#deps.trustedProxies?.identify(request) ?? request;
+  /** The request as its client is known, with what names it beyond this node. */
+  #received(received: ClientRequest, proto: 'http' | 'ws'): Received {
+    const { trustedProxies, requestIds, traces } = this.#deps;
+    const known = trustedProxies?.identify(received) ?? received;
+    const trust = this.#trust(known);
+    const named = requestIds?.identify(known, trust.trusted) ?? known;
+    const route = this.#route(named, trust.secure, proto);
+    const request = traces?.begin(named, route, trust.secure ? `${proto}s` : proto) ?? named;
+    return { request, trust, route };
+  }
+
+  /** What is done to the head of the client's answer; nothing, unless options ask for it. */
+  #headChange(request: ClientRequest): HeadChange | undefined {
+    const { requestIds, traces } = this.#deps;
+    const naming = requestIds?.naming(request);
+    if (traces === undefined) return naming;
+    return naming === undefined ? withoutBaggage : (headers) => naming(withoutBaggage(headers));
   }
 
   #trust(request: ClientRequest): ClientTrust {
@@ -157,7 +191,7 @@ export class RequestHandler implements EdgeHandler {
     error: RequestError,
   ): void {
     const { events, settings } = this.#deps;
-    this.#deps.warnings?.failed({ id: request.id, route, target: undefined }, error);
+    this.#deps.warnings?.failed({ id: request.id, route, target: undefined, marks: request }, error);
     const failure = failureOf(error, settings.debug);
     answerPlain(response, failure.status, failure.text, failure.headers);
     events.requestEnded({

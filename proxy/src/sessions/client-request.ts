@@ -56,6 +56,8 @@ export class RequestInterner {
       clientAddress: request.clientAddress,
       ...(request.hops !== undefined && { hops: request.hops }),
       ...(request.clientCertificate !== undefined && { clientCertificate: request.clientCertificate }),
+      ...(request.requestId !== undefined && { requestId: request.requestId }),
+      ...(request.trace !== undefined && { trace: request.trace }),
       body: undefined,
     };
   }

@@ -11,9 +11,11 @@ import { INTERIM_MAX } from '../origin/http-call.js';
 import type { OriginCall, OriginHandler } from '../origin/port.js';
 import { type HttpTarget, type Target, withoutRoot } from '../routes/target.js';
 import type { Clock } from '../runtime/clock.js';
+import { dispatchTraced } from '../tracing/origin-traces.js';
 import type { SocketSettings } from '../websocket/ws-library.js';
 import type { OriginHandshakeOwner, OriginSocket } from './origin-socket.js';
 import { HttpOrigin, type HttpOriginDeps } from './over-http/origin.js';
+import { RecordedWsOrigin } from './recorded-ws-origin.js';
 import { type Dial, type DialDeps, MAX_REFUSAL } from './session-deps.js';
 import { TestSocket } from './test-socket.js';
 import { WsOrigin } from './ws-origin.js';
@@ -60,7 +62,10 @@ export class SessionDialer {
   }
 
   #websocket(dial: Dial, target: HttpTarget, owner: OriginHandshakeOwner): OriginSocket {
-    const forwardable = { ...dial.request, websocket: true };
+    const { request: asked, route } = dial;
+    const about = { method: asked.method, path: asked.path, route, target, marks: asked, isLater: false };
+    const span = this.#deps.originTraces?.begin(about);
+    const forwardable = { ...asked, trace: span ?? asked.trace, websocket: true };
     const { host, path, headers } = this.#deps.forwarder.forward(forwardable, dial.route, dial.trust, target);
     const request = {
       secure: target.ssl,
@@ -74,7 +79,8 @@ export class SessionDialer {
       maxBody: MAX_REFUSAL,
       maxInterim: INTERIM_MAX,
     };
-    return new WsOrigin(request, this.#socketSettings(dial), owner, this.#refusalOf(target), this.#deps.faults);
+    const rest = [request, this.#socketSettings(dial), owner, this.#refusalOf(target), this.#deps.faults] as const;
+    return span === undefined ? new WsOrigin(...rest) : new RecordedWsOrigin(span, ...rest);
   }
 
   #refusalOf(target: HttpTarget): OriginError | undefined {
@@ -108,6 +114,8 @@ class HttpDial implements HttpOriginDeps {
   readonly #dial: Dial;
   readonly #target: HttpTarget;
   readonly #deps: HttpDialDeps;
+  /** A request has been sent. */
+  #isLater = false;
 
   constructor(dial: Dial, target: HttpTarget, deps: HttpDialDeps) {
     this.#dial = dial;
@@ -145,15 +153,22 @@ class HttpDial implements HttpOriginDeps {
 
   dispatch(extra: RawHeaders, body: Buffer | null, handler: OriginHandler): OriginCall {
     const { request, route, trust } = this.#dial;
-    const { forwarder, originOf } = this.#deps;
-    const { path, host: asked, clientAddress, clientCertificate, hops } = request;
+    const { forwarder, originOf, originTraces } = this.#deps;
+    const { path, host: asked, clientAddress, clientCertificate, hops, requestId } = request;
+    const isLater = this.#isLater;
+    this.#isLater = true;
+    const call = { method: 'POST', path, route, target: this.#target, marks: request, isLater };
+    const span = originTraces?.begin(call);
+    const trace = span ?? request.trace;
     const asClient = withoutEventsFields(request.headers);
-    const about = { clientAddress, clientCertificate, hops, websocket: true };
+    const about = { clientAddress, clientCertificate, hops, requestId, trace, websocket: true };
     const own = { path, host: asked, headers: asClient, ...about };
     const { host, path: asPath, headers } = forwarder.forward(own, route, trust, this.#target);
     headers.push(...extra);
     if (headerValue(headers, 'accept-encoding') === undefined) headers.push('Accept-Encoding', 'identity');
-    return originOf(this.#target, route, host).dispatch({ method: 'POST', path: asPath, headers, body }, handler);
+    const origin = originOf(this.#target, route, host);
+    const sent = { method: 'POST', path: asPath, headers, body };
+    return span === undefined ? origin.dispatch(sent, handler) : dispatchTraced(span, origin, sent, handler);
   }
 }
 

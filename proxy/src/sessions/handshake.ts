@@ -159,7 +159,8 @@ export class Handshake implements OriginHandshakeOwner, ResponseHandler, Resenda
   }
 
   get #context(): FailureContext {
-    return { id: this.id, route: this.#dial.route, target: this.#target };
+    const { request, route } = this.#dial;
+    return { id: request.id, route, target: this.#target, marks: request };
   }
 
   get #debug(): boolean {

@@ -74,7 +74,7 @@ export function notice(
   text: string,
 ): void {
   log.debug({ id }, text);
-  warnings?.noticed({ id, route: dial.route, target: undefined }, kind, text);
+  warnings?.noticed({ id, route: dial.route, target: undefined, marks: dial.request }, kind, text);
 }
 
 function subscribe(
@@ -87,7 +87,7 @@ function subscribe(
   const { route } = dial;
   const { outcome, channel: name, isNew, live } = session.subscriptions.add(channel, filters);
   session.watch(live);
-  subscriber.warnings?.filtersNamed({ id, route, target: undefined }, filters);
+  subscriber.warnings?.filtersNamed({ id, route, target: undefined, marks: dial.request }, filters);
   if (outcome === 'subscribed' && isNew) session.writer.subscribed(name, live);
   if (outcome === 'too-many-filters') {
     refuse(session, subscriber, 'filter-limit', `too many filters for channel '${channel}'`);

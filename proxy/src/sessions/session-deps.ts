@@ -13,6 +13,7 @@ import type { Origin } from '../origin/port.js';
 import type { Route } from '../routes/route.js';
 import type { Target } from '../routes/target.js';
 import type { Clock } from '../runtime/clock.js';
+import type { OriginTraces } from '../tracing/origin-traces.js';
 import type { MessageSocket } from '../websocket/message-socket.js';
 import type { RequestInterner } from './client-request.js';
 import type { OriginHandshakeOwner, OriginSocket } from './origin-socket.js';
@@ -39,6 +40,8 @@ export interface DialDeps {
   readonly faults?: Containment | undefined;
   readonly forwarder: Forwarder;
   readonly originOf: (target: Target, route: Route, host: string) => Origin;
+  /** Left out: no spans are recorded. */
+  readonly originTraces?: OriginTraces | undefined;
 }
 
 /** How a handshake ended: one line of the access log. */

@@ -197,7 +197,7 @@ export class Session
       return;
     }
     this.#deps.subscriber.log.debug({ id: this.id, err: error }, 'origin lost');
-    const where = { id: this.id, route: this.dial.route, target: undefined };
+    const where = { id: this.id, route: this.dial.route, target: undefined, marks: this.dial.request };
     this.#deps.subscriber.warnings?.failed(where, error, 'WebSocket cut');
     if (this.#state === 'closing') this.#answerItself();
     else if (this.#state === 'open' && this.#leave('origin-failed')) this.client.abort();

@@ -84,15 +84,16 @@ export class AccessLog {
   }
 
   #pushpin(end: RequestEnd, scheme: string): void {
-    const { status, bytes, hold, error, retry } = end;
+    const { request, status, bytes, hold, error, retry } = end;
     const facts = this.#factsOf(end, scheme);
     const { url, target, route, from, ua } = facts;
-    let text = `${end.request.method} ${url} -> ${target}`;
+    let text = `${request.method} ${url} -> ${target}`;
     if (from !== undefined) text += ` from=${from}`;
     if (route !== undefined) text += ` route=${route}`;
     text += hold === undefined ? ` code=${status} ${bytes}` : ' accept';
     if (error !== undefined) text += ` error=${error}`;
     if (retry) text += ' retry';
+    if (request.requestId !== undefined) text += ` request_id=${request.requestId}`;
     if (ua !== undefined) text += ` ua=${ua}`;
     this.#output.info(facts, text);
   }
@@ -101,6 +102,9 @@ export class AccessLog {
     const { logFrom, logUserAgent, redaction } = this.#options;
     return {
       id: request.id,
+      request_id: request.requestId,
+      trace_id: request.trace?.context.traceId,
+      span_id: request.trace?.context.spanId,
       method: request.method,
       url: redaction.url(urlOf(request, scheme)),
       target: target ?? '-',
@@ -171,7 +175,10 @@ export class AccessLog {
     if (!enabled || form === 'combined' || isSilenced(route?.logLevel)) return;
     const { kind, reason, items, dropped, duration } = end;
     if (sample < 1 && !FAILED_ENDS.has(reason) && !isSampled(request.id, sample)) return;
-    const facts = { id: request.id, kind, reason, items, dropped, bytes, duration, channels: end.channels.length };
+    const { id, requestId, trace } = request;
+    const channels = end.channels.length;
+    const named = { id, request_id: requestId, trace_id: trace?.context.traceId, span_id: trace?.context.spanId };
+    const facts = { ...named, kind, reason, items, dropped, bytes, duration, channels };
     if (form === 'json') this.#record(request, facts);
     else {
       const counts = `items=${items} dropped=${dropped}${bytes === undefined ? '' : ` ${bytes}`}`;

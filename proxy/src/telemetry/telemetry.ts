@@ -10,6 +10,7 @@ import type { Config } from '../config/config.js';
 import type { RequestEvents } from '../request/request-deps.js';
 import { realClock } from '../runtime/clock.js';
 import type { SessionEvents } from '../sessions/session-deps.js';
+import { outcomeOf } from '../tracing/request-traces.js';
 import { AccessLog } from './access-log.js';
 import { OpenConnections } from './connections.js';
 import type { RootLog } from './log.js';
@@ -63,6 +64,7 @@ export function makeTelemetry(
     requests: {
       requestEnded: (ended) => {
         const end = attributed(ended);
+        end.request.trace?.end(...outcomeOf(end.status, end.error, end.hold));
         metrics.requestEnded(end);
         if (end.hold === undefined) metrics.traffic.relayed(end.bytes);
         access.request(end);
@@ -76,6 +78,7 @@ export function makeTelemetry(
     sessions: {
       sessionOpened: (opened) => {
         const opening = attributed(opened);
+        opening.request.trace?.end(...outcomeOf(opening.status, opening.error));
         metrics.requestEnded(opening);
         access.session(opening);
         for (const other of others) other.sessionOpened(opening);

@@ -5,6 +5,8 @@ import { type ForwardedRequest, type ForwardRules, requestHeaders } from '../../
 /** Nothing is added, accepted or cut: fields go to the origin as they came. */
 export const NO_RULES: ForwardRules = {
   ownsClientCert: false,
+  requestId: undefined,
+  traces: false,
   cdnLoop: '',
   acceptXForwardedProtocol: false,
   setForwarded: false,

@@ -1,11 +1,12 @@
 /** What a worker process runs: one data plane, for its primary. Started by node:cluster, which ends it when its primary has gone. */
-import { type Containment, Faults, uncontained, WorkerBackplane } from '@holdfast/control-api';
+import { type Containment, Faults, type Tracing, uncontained, WorkerBackplane } from '@holdfast/control-api';
 import { userText } from '../../errors.js';
 import { guardedClock, realClock } from '../../runtime/clock.js';
 import { setUpV8 } from '../../runtime/start-up.js';
 import { createLog, type RootLog } from '../../telemetry/log.js';
 import { Metrics } from '../../telemetry/metrics.js';
 import { workerOutputFor } from '../../telemetry/standard-output.js';
+import { makeTracing } from '../../tracing/make-tracing.js';
 import { DataPlane } from '../data-plane.js';
 import { ProcessGuard } from '../process-guard.js';
 import { Channel } from './channel.js';
@@ -40,16 +41,17 @@ async function serve(): Promise<void> {
   const metrics = new Metrics(config.prometheusPrefix);
   faults = new Faults(log.child('fault'), metrics);
   const clock = guardedClock(faults);
+  const tracing = makeTracing(config, log.child('trace'), Math.random);
   let data: DataPlane | undefined;
   const stop = (status: number) => {
-    const stopped = data === undefined ? Promise.resolve() : data.stop();
+    const stopped = data === undefined ? Promise.resolve() : data.stop().then(() => tracing?.flush());
     stopped.then(
       () => leave(log, status),
       () => leave(log, 1),
     );
   };
   const guard = new ProcessGuard(process, faults, clock, () => stop(1));
-  const serving = makeDataPlane(init, log, metrics);
+  const serving = makeDataPlane(init, log, metrics, tracing);
   data = serving;
   channel.on('stop', () => stop(0));
   channel.on('close-after-answers', () => serving.closeAfterAnswers());
@@ -76,7 +78,12 @@ async function serve(): Promise<void> {
   sendLoad();
 }
 
-function makeDataPlane({ config, instance, history, wants }: WorkerInit, log: RootLog, metrics: Metrics): DataPlane {
+function makeDataPlane(
+  { config, instance, history, wants }: WorkerInit,
+  log: RootLog,
+  metrics: Metrics,
+  tracing: Tracing | undefined,
+): DataPlane {
   let wanted = new Set(wants);
   channel.on('wants', (types: readonly string[]) => {
     wanted = new Set(types);
@@ -86,6 +93,7 @@ function makeDataPlane({ config, instance, history, wants }: WorkerInit, log: Ro
     backplane: new WorkerBackplane({ port, history, log: log.child('backplane'), faults }),
     metrics,
     faults,
+    tracing,
     statsSink: {
       wants: (type) => wanted.has(type) && channel.queued < STATS_QUEUE_MAX,
       send: (packet) => void channel.notify('stats', packet, packet.length),

@@ -5,6 +5,35 @@ const group = 'Logs and metrics';
 
 export const telemetryOptions = [
   {
+    key: 'request_id_header',
+    group,
+    type: 'string',
+    pattern: { form: /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, doc: 'the name of a header field' },
+    doc: 'Field that names each request to its origin and in the log, such as `X-Request-Id`. An id of a trusted proxy (`trusted_proxies`, or a signature with `upstream_key`) is taken over, others are replaced. Off unless given: what a client sends passes as it is.',
+  },
+  {
+    key: 'request_id_response',
+    group,
+    type: 'bool',
+    default: false,
+    doc: 'Send the field of `request_id_header` to the client too, in place of what the origin says there.',
+  },
+  {
+    key: 'trace',
+    group,
+    type: 'enum',
+    values: ['off', 'propagate', 'spans'],
+    default: 'off',
+    doc: 'W3C Trace Context. `propagate`: the `traceparent` of a client is continued, or a trace is begun; origins get it, and the log has its ids. `spans`: the same, and requests, calls of origins, publishes and deliveries are recorded by OpenTelemetry (docs/tracing.md). `off`: the fields pass as clients send them.',
+  },
+  {
+    key: 'trace_sample',
+    group,
+    type: 'percent',
+    default: 100,
+    doc: 'With `trace: propagate`, share of the traces begun here that are marked as sampled, so that those behind record them.',
+  },
+  {
     key: 'log_level',
     group,
     type: 'log-levels',

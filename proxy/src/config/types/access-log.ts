@@ -3,6 +3,9 @@
 /** Fields of the access log's JSON form, in the order in which a line has them. */
 export const accessFields = [
   'id',
+  'request_id',
+  'trace_id',
+  'span_id',
   'method',
   'url',
   'host',

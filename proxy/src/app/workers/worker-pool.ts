@@ -18,6 +18,7 @@ import type { Listen } from '../../config/types/listen.js';
 import { edges } from '../../edge/edges.js';
 import { freePort, prepareSocketFile } from '../../edge/listening.js';
 import { EdgeError } from '../../errors.js';
+import { resumeKey } from '../../history/tokens.js';
 import { readRoutes } from '../../routes/routes-source.js';
 import { realClock, type Timer } from '../../runtime/clock.js';
 import type { Metrics } from '../../telemetry/metrics.js';
@@ -349,6 +350,8 @@ function workerConfig(config: Config, workers: number): Config {
     ...config,
     // The control API is the primary's.
     controlKey: undefined,
+    // A random one must be the same for all: clients come back to any of them.
+    resumeKey: { kind: 'secret', secret: resumeKey(config.resumeKey, config.sigKey) },
     clientMaxconn: part(config.clientMaxconn, workers),
     maxOpenRequests: part(config.maxOpenRequests, workers),
     messageRate: config.messageRate / workers,

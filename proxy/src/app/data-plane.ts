@@ -81,7 +81,7 @@ export class DataPlane {
    * `shutdown_requests` to complete, then everything closed. What is cut then is logged as the doing of this node.
    */
   async stop(): Promise<void> {
-    const { edge, delivery, telemetry, routes, backplane, origins } = this.#parts;
+    const { edge, ages, delivery, telemetry, routes, backplane, origins } = this.#parts;
     edge.stopAccepting();
     delivery.finish();
     // A request that was on its way may become a hold at any time.
@@ -94,6 +94,7 @@ export class DataPlane {
       if (edge.connections === 0) break;
     }
     this.#drain.close();
+    ages?.close();
     telemetry.cutting();
     await edge.close();
     telemetry.close();

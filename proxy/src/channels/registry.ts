@@ -123,6 +123,11 @@ export class ChannelRegistry {
     return this.#present.get(id) ?? this.#sessions.get(id) ?? this.#ending.get(id);
   }
 
+  /** How many subscribers there are. */
+  get entered(): number {
+    return this.#present.size + this.#ending.size;
+  }
+
   /** How many subscribers there are that `nextToEnd` has not given yet. */
   get staying(): number {
     return this.#present.size;

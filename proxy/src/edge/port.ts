@@ -42,8 +42,11 @@ export interface BoundListener extends Listener {
 export interface Edge {
   /** Binds one more listener; rejects with an `EdgeError` that names address and cause. */
   listen(listener: Listener): Promise<BoundListener>;
-  /** From here on each answer is the last of its connection, as its head says if that is still to go out; connections are accepted. */
-  closeAfterAnswers(): void;
+  /**
+   * From here on each answer is the last of its connection, as its head says if that is still to go out, or with false is not any more;
+   * connections are accepted.
+   */
+  closeAfterAnswers(closes: boolean): void;
   /** Stops accepting; open connections go on, and close when their current answer is complete. */
   stopAccepting(): void;
   /** Stops accepting and cuts every connection. */

@@ -89,6 +89,9 @@ export class WorkerPool implements Serving {
   readonly #encoder = new MessageEncoder();
   readonly #instance = randomBytes(3).toString('hex');
   #started = 0;
+  #closesAfterAnswers = false;
+  /** By the monotonic clock, while what is held ends. */
+  #spreadsUntil: number | undefined;
   #isStarted = false;
   #isStopping = false;
 
@@ -157,14 +160,23 @@ export class WorkerPool implements Serving {
     };
   }
 
-  /** Each worker ends what it holds over the whole window: together they keep the pace of the node. */
-  async drain(delay: number, window: number): Promise<void> {
-    this.#isStopping = true;
-    for (const { timer } of this.#places) realClock.clear(timer);
-    this.#notifyAll('close-after-answers');
-    await new Promise((resolve) => setTimeout(resolve, delay));
-    const workers = this.#workers;
+  closeAfterAnswers(closes: boolean): void {
+    this.#closesAfterAnswers = closes;
+    this.#notifyAll('close-after-answers', closes);
+  }
+
+  /** Each worker ends what it holds over the whole window: together they keep the pace of the node. One that starts meanwhile joins. */
+  async spread(window: number): Promise<void> {
+    const until = realClock.monotonic() + window;
+    this.#spreadsUntil = until;
+    const workers = this.#serving;
     await Promise.all(workers.map((worker) => worker.spread({ window, processes: workers.length })));
+    if (this.#spreadsUntil === until) this.#spreadsUntil = undefined;
+  }
+
+  rest(): void {
+    this.#spreadsUntil = undefined;
+    this.#notifyAll('rest');
   }
 
   get holds(): number {
@@ -279,12 +291,23 @@ export class WorkerPool implements Serving {
     if (this.#isStopping) return;
     const worker = this.#fill(place);
     worker.serving.then(
-      () => this.#options.log.info({ worker: worker.number, pid: worker.pid }, 'worker serves clients'),
+      () => {
+        this.#options.log.info({ worker: worker.number, pid: worker.pid }, 'worker serves clients');
+        this.#joinDrain(worker);
+      },
       (error: Error) => {
         if (!this.#isStopping)
           this.#options.log.error({ worker: worker.number, err: error }, 'worker cannot serve clients');
       },
     );
+  }
+
+  /** One that has taken the place of another does as the others do. */
+  #joinDrain(worker: WorkerProcess): void {
+    if (this.#closesAfterAnswers) void worker.channel.notify('close-after-answers', true);
+    if (this.#spreadsUntil === undefined) return;
+    const window = Math.max(0, this.#spreadsUntil - realClock.monotonic());
+    void worker.spread({ window, processes: this.#serving.length });
   }
 }
 

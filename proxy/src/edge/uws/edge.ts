@@ -76,8 +76,8 @@ export class UwsEdge implements Edge {
     return boundTo(listener, listener.host ?? '0.0.0.0', port);
   }
 
-  closeAfterAnswers(): void {
-    for (const { listener } of this.#open) listener.closesAfterAnswers = true;
+  closeAfterAnswers(closes: boolean): void {
+    for (const { listener } of this.#open) listener.closesAfterAnswers = closes;
   }
 
   stopAccepting(): void {

@@ -172,7 +172,7 @@ export class ResponseHold
   expire(): void {
     this.#isAged = true;
     if (!this.#isReady) return;
-    this.whenIdle(() => {
+    this.finish(this, () => {
       if (this.isOver || !this.#isReady) return;
       this.#start.response.closeAfter?.('none');
       this.#timeOut('aged');

@@ -199,7 +199,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
   expire(): void {
     this.#due ??= 'aged';
     if (!this.#isOpen) return;
-    this.#writer.whenIdle(() => {
+    this.#writer.finish(this, () => {
       if (!this.#isOpen) return;
       this.#response.closeAfter?.('none');
       this.#end('aged');

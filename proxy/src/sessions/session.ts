@@ -231,7 +231,7 @@ export class Session
   /** What is under way in both directions comes first: the origin gets what the client says up to its answer to the Close. */
   expire(): void {
     if (this.#order?.keepsBack(() => this.expire())) return;
-    this.writer.whenIdle(() => {
+    this.writer.finish(this, () => {
       const { code, text } = closeOf('aged', this.isDebug);
       if (this.#state === 'open') this.#closeFirst('aged', code, text);
       else this.end('aged');

@@ -127,7 +127,10 @@ export class WorkerPool implements Serving {
     cluster.schedulingPolicy = cluster.SCHED_RR;
     const [urls = []] = await Promise.all(this.#places.map((place) => this.#fill(place).serving));
     this.#isStarted = true;
-    for (const place of this.#places) if (place.worker === undefined) this.#refill(place);
+    for (const place of this.#places) {
+      if (place.worker === undefined) this.#refill(place);
+      else this.#joinDrain(place.worker);
+    }
     return urls;
   }
 

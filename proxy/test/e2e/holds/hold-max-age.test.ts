@@ -45,7 +45,9 @@ function listenToMessages(t: Test, url: string): { received: string[]; codes: Se
   const codes = new Set<number>();
   let token = '';
   let socket: WebSocket | undefined;
+  let isOver = false;
   const connect = () => {
+    if (isOver) return;
     socket = new WebSocket(`${url}?holdfast-resume=${token}`);
     socket.on('message', (data) => {
       const text = data.toString();
@@ -60,7 +62,7 @@ function listenToMessages(t: Test, url: string): { received: string[]; codes: Se
   };
   connect();
   t.teardown(() => {
-    socket?.removeAllListeners('close');
+    isOver = true;
     socket?.terminate();
   });
   return { received, codes, opened: () => token !== '' };

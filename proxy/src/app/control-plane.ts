@@ -39,21 +39,14 @@ import { version } from '../version.js';
 import { type ClusterAccess, makeBackplane } from './backplane.js';
 import { ControlKeys } from './control-keys.js';
 import { controlTls } from './control-tls.js';
-import type { DataPlaneLoad } from './data-plane.js';
+import type { Drainable, NodeDrain } from './drain/node-drain.js';
 
 /** What serves the clients of a node: the data plane of this process, or workers. */
-export interface Serving {
+export interface Serving extends Drainable {
   /** Begins to serve; resolves with the URLs of the client listeners. After a rejection it must still be stopped. */
   start(): Promise<readonly string[]>;
   /** Reads the routes file again, and opens log files of its own anew. */
   reload(): void;
-  /**
-   * Serves as before for `delay` ms, each answer being the last of its connection; then ends what is held over `window` ms.
-   * Resolves when nothing is held any more, or the window is over.
-   */
-  drain(delay: number, window: number): Promise<void>;
-  /** Holds and sessions. With workers, as of about a second ago. */
-  readonly holds: number;
   /** Drains, and closes everything; see `DataPlane.stop`. */
   stop(): Promise<void>;
   /** Undefined where it is not known at once. */
@@ -66,10 +59,17 @@ export interface Serving {
   readonly readiness: Readiness;
   /** Other types of statistics packets than before are wanted. */
   wantsChanged(): void;
-  /** What lasts now: client connections, and channels with interest. With workers, as of about a second ago. */
-  readonly load: DataPlaneLoad;
   /** What they answer to a question that some node asked all nodes: one answer for each process. */
   answers(question: Question): Promise<readonly unknown[]>;
+}
+
+/** What a {@link ControlPlane} is joined with. */
+export interface ControlPlaneParts {
+  /** Asked for only once it serves: the two know each other. */
+  readonly serving: () => Serving;
+  readonly drain: NodeDrain;
+  /** Undefined where nothing is traced. */
+  readonly tracing: Tracing | undefined;
 }
 
 /** The control side of a node. */
@@ -83,6 +83,7 @@ export class ControlPlane {
   readonly #faults: Containment;
   readonly #clock: Clock;
   readonly #serving: () => Serving;
+  readonly #drain: NodeDrain;
   readonly #publisher: Publisher;
   /** Undefined where callers need none. */
   readonly #keys: ControlKeys | undefined;
@@ -95,7 +96,7 @@ export class ControlPlane {
   readonly #admins: AdminServer[] = [];
 
   /**
-   * Builds the parts; nothing listens yet. `serving` is asked for only once that has begun: the two know each other.
+   * Builds the parts; nothing listens yet.
    * @throws ConfigError when a key of the control API cannot be read or used
    */
   constructor(
@@ -103,9 +104,9 @@ export class ControlPlane {
     log: RootLog,
     metrics: Metrics,
     faults: Containment,
-    serving: () => Serving,
-    tracing?: Tracing,
+    { serving, drain, tracing }: ControlPlaneParts,
   ) {
+    this.#drain = drain;
     this.#faults = faults;
     this.#clock = guardedClock(faults);
     this.#config = config;
@@ -135,7 +136,7 @@ export class ControlPlane {
         })
       : undefined;
     metrics.observeRedis(() => this.hub.unavailableReason !== undefined);
-    metrics.observeDraining(() => this.#isGoingDown);
+    metrics.observeDraining(() => this.#isGoingDown || drain.isUnderWay);
     this.#publisher = new Publisher({
       backplane: this.hub,
       countSubscribers: (channel) => serving().countSubscribers(channel),
@@ -233,6 +234,7 @@ export class ControlPlane {
   /** While the backplane is away, requests are still served and connections held; only publishing waits. */
   get #readiness(): Readiness {
     if (this.#isGoingDown) return { ready: false, reason: 'not accepting clients' };
+    if (this.#drain.isUnderWay) return { ready: false, reason: 'draining' };
     const { readiness } = this.#serving();
     const { unavailableReason } = this.hub;
     if (!readiness.ready || unavailableReason === undefined) return readiness;
@@ -279,6 +281,7 @@ export class ControlPlane {
         cluster: new ClusterViews(this.#clusterAccess.cluster, this.#clock),
         taps: new ChannelTaps(() => this.hub.share(), this.#clock),
       },
+      drain: this.#drain,
       access: this.#keys?.access,
       events: this.#metrics,
       log: this.#log.child('control'),

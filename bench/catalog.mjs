@@ -7,6 +7,7 @@ import { pushpin } from './target-pushpin.mjs';
 import { acknowledgeWork } from './work-acknowledge.mjs';
 import { burstWork } from './work-burst.mjs';
 import { compressedWork } from './work-compressed.mjs';
+import { drainWork } from './work-drain.mjs';
 import { holdWork } from './work-hold.mjs';
 import { keysWork } from './work-keys.mjs';
 import { latencyWork } from './work-latency.mjs';
@@ -36,6 +37,7 @@ export const parts = {
   ack: [acknowledgeWork],
   keys: [keysWork],
   compressed: [compressedWork],
+  drain: [drainWork('haproxy'), drainWork('nginx')],
   opening: kinds.map(([name, kind]) => holdWork(`opening-${name}`, kind, ['opening'])),
   memory: kinds.map(([name, kind]) => holdWork(`memory-${name}`, kind, ['opening', 'memory'])),
   profiles: profileWorks,

@@ -161,6 +161,7 @@ class OneProcess implements Serving {
   async drain(delay: number, window: number): Promise<void> {
     this.#data.closeAfterAnswers();
     await new Promise((resolve) => setTimeout(resolve, delay));
+    this.#data.stopListening();
     await this.#data.spread(window, 1);
   }
 

@@ -44,6 +44,8 @@ export interface Edge {
   listen(listener: Listener): Promise<BoundListener>;
   /** From here on each answer is the last of its connection, as its head says if that is still to go out; connections are accepted. */
   closeAfterAnswers(): void;
+  /** Closes the listeners: nobody can connect any more. Open connections go on as before. */
+  stopListening(): void;
   /** Stops accepting; open connections go on, and close when their current answer is complete. */
   stopAccepting(): void;
   /** Stops accepting and cuts every connection. */

@@ -3,11 +3,12 @@ import { uncontained } from '@holdfast/control-api';
 import t, { type Test } from 'tap';
 import { HoldDrain } from '../../dist/app/drain/hold-drain.js';
 import type { Subscriber } from '../../dist/channels/subscriber.js';
-import { ManualClock } from '../kit/manual-clock.js';
+import type { ManualClock } from '../kit/manual-clock.js';
+import { StoppedClock } from '../kit/stopped-clock.js';
 
 /** So many holds, that end when they are asked to; `ends` are the moments. */
 function fixture(count: number, random = () => 0.5) {
-  const clock = new ManualClock();
+  const clock = new StoppedClock();
   const start = clock.monotonic();
   const ends: number[] = [];
   const registry = {
@@ -69,6 +70,16 @@ t.test('clients that come back at once do not make it faster than 1.4 times the 
   void drain.spread(10_000, 1);
   await passes(clock, 11_000);
   t.ok(busiest(ends) <= 150, `${busiest(ends)} in one second`);
+});
+
+t.test('what a process has not ended while it stood still spreads over the rest of the window', async (t) => {
+  const { clock, ends, drain } = fixture(2_000);
+  void drain.spread(10_000, 1);
+  await passes(clock, 2_000);
+  clock.stop(1_000);
+  await passes(clock, 7_100);
+  t.ok(ends.length >= 1_900, `${ends.length} of 2000 within the window`);
+  t.ok(busiest(ends) <= 1.25 * 200, `${busiest(ends)} in one second, where 200 are even`);
 });
 
 t.test('no turn of the event loop ends more than 200 holds', async (t) => {

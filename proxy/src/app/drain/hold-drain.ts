@@ -20,6 +20,12 @@ const TICK_MS = 20;
 /** By how much of itself a pause is longer or shorter at random. */
 const JITTER = 0.25;
 
+/**
+ * So much of the time since the last step counts at most, in ms: what a process has not ended while it stood still spreads over the rest of
+ * the window.
+ */
+const PASSED_MAX_MS = 100;
+
 /** How often a process whose holds have ended looks for new ones, in ms. */
 const LOOK_MS = 50;
 
@@ -111,7 +117,7 @@ export class HoldDrain {
   #step(): void {
     const { clock, registry } = this.#deps;
     const now = clock.monotonic();
-    const passed = now - this.#before;
+    const passed = Math.min(now - this.#before, PASSED_MAX_MS);
     this.#before = now;
     const left = this.#until - now;
     if (left <= 0) {

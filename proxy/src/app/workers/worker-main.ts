@@ -53,6 +53,7 @@ async function serve(): Promise<void> {
   data = serving;
   channel.on('stop', () => stop(0));
   channel.on('close-after-answers', () => serving.closeAfterAnswers());
+  channel.on('stop-listening', () => serving.stopListening());
   channel.on('spread', ({ window, processes }: SpreadOrder) => {
     void serving.spread(window, processes).then(() => channel.notify('spread-out'));
   });

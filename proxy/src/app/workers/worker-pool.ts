@@ -162,6 +162,7 @@ export class WorkerPool implements Serving {
     for (const { timer } of this.#places) realClock.clear(timer);
     this.#notifyAll('close-after-answers');
     await new Promise((resolve) => setTimeout(resolve, delay));
+    this.#notifyAll('stop-listening');
     const workers = this.#workers;
     await Promise.all(workers.map((worker) => worker.spread({ window, processes: workers.length })));
   }

@@ -58,6 +58,7 @@ for (const [edge, workers] of [
       t.match(await ask(t, `${admin}/readyz`), { status: 503 });
       t.match(await ask(t, `${admin}/livez`), { status: 200 });
       t.equal(await holdfast.metric('holdfast_draining'), 1);
+      await t.rejects(connectTo(t, holdfast.clients), { code: 'ECONNREFUSED' }, 'clients can only go to other nodes');
       const before = ends.length;
       await holdfast.publish(streamItem('room', 'news\n'));
       for (const answer of waiting) answer();

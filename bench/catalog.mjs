@@ -37,14 +37,15 @@ export const parts = {
   ack: [acknowledgeWork],
   keys: [keysWork],
   compressed: [compressedWork],
-  drain: [drainWork('haproxy'), drainWork('nginx')],
+  drain: [drainWork('haproxy')],
+  'drain-nginx': [drainWork('nginx')],
   opening: kinds.map(([name, kind]) => holdWork(`opening-${name}`, kind, ['opening'])),
   memory: kinds.map(([name, kind]) => holdWork(`memory-${name}`, kind, ['opening', 'memory'])),
   profiles: profileWorks,
 };
 
-/** `opening` and `memory` are measured on the way to the fan-out; profiles are figures of nobody else. */
-const unusual = new Set(['opening', 'memory', 'profiles']);
+/** `opening` and `memory` are measured on the way to the fan-out; profiles are figures of nobody else; one balancer is enough. */
+const unusual = new Set(['opening', 'memory', 'drain-nginx', 'profiles']);
 
 /** Parts of a run that names none. */
 export const usualParts = Object.keys(parts).filter((name) => !unusual.has(name));

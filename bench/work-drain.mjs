@@ -52,7 +52,7 @@ async function cpuOf(node) {
  * @param {Stack} stack
  * @returns {Promise<import('./work.mjs').Outcome>}
  */
-async function drain({ target, options: { drainHolds, drainWindow } }, balancer, stack) {
+async function drain({ target, options: { drainHolds, drainWindow, isSmoke } }, balancer, stack) {
   const redis = await stack.add(RedisServer.start());
   const places = await twoPlaces();
   const publisher = new Publisher(places, channelsFor(drainHolds));
@@ -65,7 +65,8 @@ async function drain({ target, options: { drainHolds, drainWindow } }, balancer,
     sig_key: 'the same on both',
     shutdown_delay: DELAY_S,
     shutdown_window: drainWindow,
-    shutdown_retry: true,
+    // Up to 10 s more.
+    shutdown_retry: !isSmoke,
     log_level: 1,
     message_hwm: -1,
   };

@@ -93,7 +93,7 @@ async function drain({ target, options: { drainHolds, drainWindow, isSmoke } }, 
   await clients.have(publisher.published);
   const report = await clients.report(publisher.published);
 
-  const even = report.ends.length / drainWindow;
+  const even = held / drainWindow;
   const values = {
     held,
     ended: report.ends.length,

@@ -82,6 +82,17 @@ t.test('what a process has not ended while it stood still spreads over the rest 
   t.ok(busiest(ends) <= 1.25 * 200, `${busiest(ends)} in one second, where 200 are even`);
 });
 
+t.test('timers that are late all the time do not hold it up', async (t) => {
+  const { clock, ends, drain } = fixture(120);
+  void drain.spread(3_000, 1);
+  for (let at = 0; at < 3_000; at += 30) {
+    clock.advance(10);
+    clock.stop(20);
+  }
+  const half = ends.filter((at) => at < 1_500).length;
+  t.ok(half >= 54 && half <= 66, `${half} of 120 in the first half`);
+});
+
 t.test('no turn of the event loop ends more than 200 holds', async (t) => {
   const { clock, ends, registry, drain } = fixture(450);
   drain.endAll();

@@ -127,8 +127,8 @@ export class HoldDrain {
     const { staying } = registry;
     const even = staying / (left + passed);
     const pace = Math.max(1 / this.#apart, Math.min(even, this.#fastest));
-    // Where each has a pause to itself, its end is due after it, however long the jitter has made it.
-    this.#due = even * TICK_MS < 1 ? 1 : this.#due + pace * passed;
+    // Where each has a pause to itself, its end is due after it, however long the jitter has made it; more than one where the timer was late.
+    this.#due = Math.max(even * TICK_MS < 1 ? 1 : 0, this.#due + pace * passed);
     const count = Math.min(Math.floor(this.#due), TURN_MAX);
     this.#due = Math.min(this.#due - count, TURN_MAX);
     this.#end(count);

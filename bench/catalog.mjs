@@ -7,6 +7,7 @@ import { pushpin } from './target-pushpin.mjs';
 import { acknowledgeWork } from './work-acknowledge.mjs';
 import { burstWork } from './work-burst.mjs';
 import { compressedWork } from './work-compressed.mjs';
+import { drainWork } from './work-drain.mjs';
 import { holdWork } from './work-hold.mjs';
 import { keysWork } from './work-keys.mjs';
 import { latencyWork } from './work-latency.mjs';
@@ -36,13 +37,15 @@ export const parts = {
   ack: [acknowledgeWork],
   keys: [keysWork],
   compressed: [compressedWork],
+  drain: [drainWork('haproxy')],
+  'drain-nginx': [drainWork('nginx')],
   opening: kinds.map(([name, kind]) => holdWork(`opening-${name}`, kind, ['opening'])),
   memory: kinds.map(([name, kind]) => holdWork(`memory-${name}`, kind, ['opening', 'memory'])),
   profiles: profileWorks,
 };
 
-/** `opening` and `memory` are measured on the way to the fan-out; profiles are figures of nobody else. */
-const unusual = new Set(['opening', 'memory', 'profiles']);
+/** `opening` and `memory` are measured on the way to the fan-out; profiles are figures of nobody else; one balancer is enough. */
+const unusual = new Set(['opening', 'memory', 'drain-nginx', 'profiles']);
 
 /** Parts of a run that names none. */
 export const usualParts = Object.keys(parts).filter((name) => !unusual.has(name));

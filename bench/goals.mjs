@@ -46,6 +46,10 @@ const goals = [
     absolute('latency', 'p50Us', edge, 1_000),
     absolute('redis-latency', 'p50Us', edge, 2_000),
     absolute('ack', 'drift', edge, 1.5),
+    ...['drain-haproxy', 'drain-nginx'].flatMap((work) => [
+      absolute(work, 'ratio', edge, 1.5),
+      absolute(work, 'beyondS', edge, 6),
+    ]),
   ]),
 ];
 

@@ -19,6 +19,8 @@ export const HUNDRED_THOUSAND = 'hundred-thousand';
  * @property {number} rateSeconds
  * @property {number} latencyItems
  * @property {number} channels       that are to be received again after Redis was cut
+ * @property {number} drainHolds     on both nodes
+ * @property {number} drainWindow    seconds
  * @property {number} clients        of hundred-thousand
  * @property {number} workers        of hundred-thousand; 0: as many as the open-file limit asks for
  * @property {boolean} isSmoke
@@ -40,6 +42,8 @@ const numbers = {
   'rate-seconds': [60, 1],
   'latency-items': [200, 10],
   channels: [10_000, 50],
+  'drain-holds': [10_000, 300],
+  'drain-window': [20, 3],
   clients: [100_000, 200],
   workers: [0, 2],
 };
@@ -105,6 +109,8 @@ export function readOptions(argv) {
     rateSeconds: number('rate-seconds'),
     latencyItems: number('latency-items'),
     channels: number('channels'),
+    drainHolds: number('drain-holds'),
+    drainWindow: number('drain-window'),
     clients: number('clients'),
     workers: number('workers'),
     isSmoke,

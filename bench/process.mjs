@@ -26,14 +26,14 @@ function ownEnvironment() {
  *
  * @param {string} command
  * @param {string[]} args
- * @param {{ cwd?: string, stdin?: boolean }} [options]
+ * @param {{ cwd?: string, stdin?: boolean, ipc?: boolean }} [options]
  * @returns {Started}
  */
-export function start(command, args, { cwd, stdin = false } = {}) {
+export function start(command, args, { cwd, stdin = false, ipc = false } = {}) {
   const child = spawn(command, args, {
     ...(cwd !== undefined && { cwd }),
     env: ownEnvironment(),
-    stdio: [stdin ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+    stdio: [stdin ? 'pipe' : 'ignore', 'pipe', 'pipe', ...(ipc ? ['ipc'] : [])],
     detached: true,
   });
   let output = '';

@@ -66,6 +66,11 @@ export class DataPlane {
     this.#parts.edge.closeAfterAnswers(closes);
   }
 
+  /** Nobody can connect from here on; who is connected is served as before. */
+  stopListening(): void {
+    this.#parts.edge.stopListening();
+  }
+
   /** Ends what is held, as `HoldDrain.spread` does. Requests are served meanwhile. */
   spread(window: number, processes: number): Promise<void> {
     return this.#drain.spread(window, processes);

@@ -177,6 +177,10 @@ class OneProcess implements Serving {
     this.#data.closeAfterAnswers(closes);
   }
 
+  stopListening(): void {
+    this.#data.stopListening();
+  }
+
   spread(window: number): Promise<void> {
     return this.#data.spread(window, 1);
   }

@@ -91,6 +91,10 @@ export class Edges implements Edge {
     for (const edge of this.#edges.values()) edge.closeAfterAnswers(closes);
   }
 
+  stopListening(): void {
+    for (const edge of this.#edges.values()) edge.stopListening();
+  }
+
   stopAccepting(): void {
     for (const edge of this.#edges.values()) edge.stopAccepting();
   }

@@ -47,6 +47,8 @@ export interface Edge {
    * connections are accepted.
    */
   closeAfterAnswers(closes: boolean): void;
+  /** Closes the listeners: nobody can connect any more. Open connections go on as before. */
+  stopListening(): void;
   /** Stops accepting; open connections go on, and close when their current answer is complete. */
   stopAccepting(): void;
   /** Stops accepting and cuts every connection. */

@@ -3,11 +3,12 @@ import { uncontained } from '@holdfast/control-api';
 import t, { type Test } from 'tap';
 import { HoldDrain } from '../../dist/app/drain/hold-drain.js';
 import type { Subscriber } from '../../dist/channels/subscriber.js';
-import { ManualClock } from '../kit/manual-clock.js';
+import type { ManualClock } from '../kit/manual-clock.js';
+import { StoppedClock } from '../kit/stopped-clock.js';
 
 /** So many holds, that end when they are asked to; `ends` are the moments. */
 function fixture(count: number, random = () => 0.5) {
-  const clock = new ManualClock();
+  const clock = new StoppedClock();
   const start = clock.monotonic();
   const ends: number[] = [];
   const registry = {
@@ -90,6 +91,27 @@ t.test('one that is called off, or followed by another, is over', async (t) => {
   await second;
   clock.advance(60_000);
   t.strictSame([ends.length, registry.staying, clock.pending], [0, 100, 0]);
+});
+
+t.test('what a process has not ended while it stood still spreads over the rest of the window', async (t) => {
+  const { clock, ends, drain } = fixture(2_000);
+  void drain.spread(10_000, 1);
+  await passes(clock, 2_000);
+  clock.stop(1_000);
+  await passes(clock, 7_100);
+  t.ok(ends.length >= 1_900, `${ends.length} of 2000 within the window`);
+  t.ok(busiest(ends) <= 1.25 * 200, `${busiest(ends)} in one second, where 200 are even`);
+});
+
+t.test('timers that are late all the time do not hold it up', async (t) => {
+  const { clock, ends, drain } = fixture(120);
+  void drain.spread(3_000, 1);
+  for (let at = 0; at < 3_000; at += 30) {
+    clock.advance(10);
+    clock.stop(20);
+  }
+  const half = ends.filter((at) => at < 1_500).length;
+  t.ok(half >= 54 && half <= 66, `${half} of 120 in the first half`);
 });
 
 t.test('no turn of the event loop ends more than 200 holds', async (t) => {

@@ -15,6 +15,7 @@ function fixture({ delay = 5_000, window = 20_000 } = {}) {
     holds: 12_345,
     load: { connections: 12_400, channels: 1 },
     closeAfterAnswers: (closes: boolean) => void asked.push(`close ${closes}`),
+    stopListening: () => void asked.push('stop listening'),
     spread: (ms: number) => {
       asked.push(`spread ${ms}`);
       return new Promise<void>((resolve) => {
@@ -124,9 +125,11 @@ for (const [when, steps] of [
     if (steps === 0) await advance(5_000);
     if (steps < 2) {
       t.notOk(await isOver(end));
-      t.strictSame(asked, ['close true', 'spread 20000']);
+      const stops = 'stop listening';
+      t.strictSame(asked, ['close true', ...(steps === 0 ? [stops, 'spread 20000'] : ['spread 20000', stops])]);
       await spreadEnds();
     }
+    t.equal(asked.filter((one) => one === 'stop listening').length, 1);
     t.ok(await isOver(end));
     await advance(60_000);
     t.equal(clock.pending, 0);
@@ -138,6 +141,7 @@ t.test('the end of a node goes through delay and window; without them it is at o
   const end = slow.drain.finish();
   await slow.advance(5_000);
   t.notOk(await slow.isOver(end));
+  t.strictSame(slow.asked, ['close true', 'stop listening', 'spread 20000']);
   await slow.spreadEnds();
   t.ok(await slow.isOver(end));
   const quick = fixture({ delay: 0, window: 0 });

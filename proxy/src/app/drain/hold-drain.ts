@@ -20,6 +20,12 @@ const TICK_MS = 20;
 /** By how much of itself a pause is longer or shorter at random. */
 const JITTER = 0.25;
 
+/**
+ * So much of the time since the last step counts at most, in ms: what a process has not ended while it stood still spreads over the rest of
+ * the window.
+ */
+const PASSED_MAX_MS = 100;
+
 /** How often a process whose holds have ended looks for new ones, in ms. */
 const LOOK_MS = 50;
 
@@ -120,7 +126,7 @@ export class HoldDrain {
   #step(): void {
     const { clock, registry } = this.#deps;
     const now = clock.monotonic();
-    const passed = now - this.#before;
+    const passed = Math.min(now - this.#before, PASSED_MAX_MS);
     this.#before = now;
     const left = this.#until - now;
     if (left <= 0) {
@@ -130,8 +136,8 @@ export class HoldDrain {
     const { staying } = registry;
     const even = staying / (left + passed);
     const pace = Math.max(1 / this.#apart, Math.min(even, this.#fastest));
-    // Where each has a pause to itself, its end is due after it, however long the jitter has made it.
-    this.#due = even * TICK_MS < 1 ? 1 : this.#due + pace * passed;
+    // Where each has a pause to itself, its end is due after it, however long the jitter has made it; more than one where the timer was late.
+    this.#due = Math.max(even * TICK_MS < 1 ? 1 : 0, this.#due + pace * passed);
     const count = Math.min(Math.floor(this.#due), TURN_MAX);
     this.#due = Math.min(this.#due - count, TURN_MAX);
     this.#end(count);

@@ -18,6 +18,8 @@ const ROUND_MS = 1_000;
 export interface Drainable {
   /** From here on each answer is the last of its connection, or no longer. */
   closeAfterAnswers(closes: boolean): void;
+  /** Nobody can connect from here on: for the end of the process, as it cannot be taken back. */
+  stopListening(): void;
   /**
    * Ends what is held over `window` ms, and what comes to be held meanwhile, while requests are served. Resolves when nothing is held any
    * more, the window is over, or `rest` was called. Never rejects.
@@ -44,6 +46,8 @@ export interface NodeDrainDeps {
 interface Pass {
   /** Resolves when delay and window are over, or it is taken back. */
   readonly over: Promise<void>;
+  /** The delay is not over yet. */
+  isDelayed: boolean;
   isOver: boolean;
   isTakenBack: boolean;
   /** Ends the wait under way, if there is one. */
@@ -104,6 +108,7 @@ export class NodeDrain implements NodeDrainPort {
   async finish(): Promise<void> {
     this.#isFinal = true;
     const { shutdownDelay, shutdownWindow } = this.#deps.delays;
+    if (this.#pass?.isDelayed === false) this.#deps.serving().stopListening();
     if (shutdownDelay > 0 || shutdownWindow > 0) this.#pass ??= this.#start();
     await this.#pass?.over;
     this.close();
@@ -127,6 +132,7 @@ export class NodeDrain implements NodeDrainPort {
       over: new Promise((resolve) => {
         over = resolve;
       }),
+      isDelayed: true,
       isOver: false,
       isTakenBack: false,
       wake: () => {},
@@ -140,6 +146,9 @@ export class NodeDrain implements NodeDrainPort {
     const { delays, serving, log, faults } = this.#deps;
     if (delays.shutdownDelay > 0) await this.#wait(pass, delays.shutdownDelay);
     if (pass.isTakenBack) return;
+    pass.isDelayed = false;
+    // Clients come back to other nodes, whatever the balancer knows of this one.
+    if (this.#isFinal) serving().stopListening();
     await serving().spread(delays.shutdownWindow);
     if (pass.isTakenBack) return;
     pass.isOver = true;

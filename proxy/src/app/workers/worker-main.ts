@@ -56,6 +56,7 @@ async function serve(): Promise<void> {
   channel.on('stop', () => stop(0));
   const sendLoad = () => void channel.notify('load', { ...serving.load, holds: serving.holds } satisfies WorkerLoad);
   channel.on('close-after-answers', (closes: boolean) => serving.closeAfterAnswers(closes));
+  channel.on('stop-listening', () => serving.stopListening());
   channel.on('spread', ({ window, processes, n }: SpreadOrder) => {
     void serving.spread(window, processes).then(() => {
       sendLoad();

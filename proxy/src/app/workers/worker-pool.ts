@@ -90,6 +90,7 @@ export class WorkerPool implements Serving {
   readonly #instance = randomBytes(3).toString('hex');
   #started = 0;
   #closesAfterAnswers = false;
+  #isListening = true;
   /** By the monotonic clock, while what is held ends. */
   #spreadsUntil: number | undefined;
   #isStarted = false;
@@ -166,6 +167,11 @@ export class WorkerPool implements Serving {
   closeAfterAnswers(closes: boolean): void {
     this.#closesAfterAnswers = closes;
     this.#notifyAll('close-after-answers', closes);
+  }
+
+  stopListening(): void {
+    this.#isListening = false;
+    this.#notifyAll('stop-listening');
   }
 
   /** Each worker ends what it holds over the whole window: together they keep the pace of the node. One that starts meanwhile joins. */
@@ -308,6 +314,7 @@ export class WorkerPool implements Serving {
   /** One that has taken the place of another does as the others do. */
   #joinDrain(worker: WorkerProcess): void {
     if (this.#closesAfterAnswers) void worker.channel.notify('close-after-answers', true);
+    if (!this.#isListening) void worker.channel.notify('stop-listening');
     if (this.#spreadsUntil === undefined) return;
     const window = Math.max(0, this.#spreadsUntil - realClock.monotonic());
     void worker.spread({ window, processes: this.#serving.length });

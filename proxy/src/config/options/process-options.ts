@@ -46,7 +46,7 @@ export const processOptions = [
     default: 0,
     min: 0,
     max: 2_147_483,
-    doc: 'Over how long held requests, streams and WebSockets end after that, one after the other at an even pace, so that their clients do not all come back at once. New requests are still served. With 0 all end at once.',
+    doc: 'Over how long held requests, streams and WebSockets end after that, one after the other at an even pace, so that their clients do not all come back at once. The listeners are closed by then; open connections are served. With 0 all end at once.',
   },
   {
     key: 'shutdown_retry',

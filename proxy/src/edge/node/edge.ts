@@ -1,6 +1,6 @@
 /** The `node` edge: node's HTTP servers, and the path from a parsed head to the `EdgeHandler`. */
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
-import { type AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, Server as NetServer, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { uncontained } from '@holdfast/control-api';
 import type { Options } from '../../config/table.js';
@@ -117,6 +117,11 @@ export class NodeEdge implements Edge {
     this.#responseDeps.closesAfterAnswers = closes;
   }
 
+  stopListening(): void {
+    // An HTTP server's own `close` would close idle connections, of which one may be bringing a request.
+    for (const server of this.#servers) NetServer.prototype.close.call(server);
+  }
+
   stopAccepting(): void {
     for (const server of this.#servers) server.close();
     for (const connection of this.#connections) connection.finish();
@@ -186,17 +191,8 @@ export class NodeEdge implements Edge {
     const proxied = this.#proxiedOf(listener);
     const { clock, events } = this.#deps;
     const isLocal = listener.path !== undefined;
-    const rules = {
-      isLocal,
-      clock,
-      clientHalfCloseGrace,
-      clientKeepAliveTimeout,
-      server,
-      secure,
-      faults,
-      proxied,
-      closed,
-    };
+    const times = { clientHalfCloseGrace, clientKeepAliveTimeout };
+    const rules = { isLocal, clock, ...times, server, secure, faults, proxied, closed };
     /** A fault before there is an answer, or in refusing one, costs the connection. */
     const on = <A extends unknown[]>(event: string, take: (...about: A) => void) => {
       server.on(event, (...about: unknown[]) => {
@@ -328,7 +324,6 @@ export class NodeEdge implements Edge {
     else {
       const { status, text } = parserRefusal(error, this.#options.clientBufferSize);
       const address = addressOf(socket);
-
       NodeConnection.of(socket)?.refuse(() => {
         // Bytes after a request that asked for a close are not a request.
         if (code === 'HPE_CLOSED_CONNECTION') return;

@@ -32,7 +32,7 @@ export class UwsEdge implements Edge {
   readonly #options: UwsEdgeOptions;
   readonly #deps: ListenerDeps;
   readonly #open: Open[] = [];
-  #accepting = true;
+  #isListening = true;
   #closesAfterAnswers = false;
 
   constructor(library: UwsLibrary, handler: EdgeHandler, options: UwsEdgeOptions, deps: UwsEdgeDeps) {
@@ -83,14 +83,18 @@ export class UwsEdge implements Edge {
     for (const { listener } of this.#open) listener.closesAfterAnswers = closes;
   }
 
-  stopAccepting(): void {
-    if (!this.#accepting) return;
-    this.#accepting = false;
-    for (const { listener, token, path } of this.#open) {
+  stopListening(): void {
+    if (!this.#isListening) return;
+    this.#isListening = false;
+    for (const { token, path } of this.#open) {
       this.#library.us_listen_socket_close(token);
       if (path !== undefined) removeSocketFile(path);
-      listener.stop();
     }
+  }
+
+  stopAccepting(): void {
+    this.stopListening();
+    for (const { listener } of this.#open) listener.stop();
   }
 
   async close(): Promise<void> {

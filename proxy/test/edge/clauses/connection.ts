@@ -4,6 +4,12 @@ import { head } from '../../kit/clients/raw-client.js';
 import { settled, until } from '../../kit/until.js';
 import type { Clause } from '../clause.js';
 
+/** Connects; resolves with the code of the error that this ends with. */
+function whyRefused(port: number): Promise<string | undefined> {
+  const refused = connect(port, '127.0.0.1');
+  return new Promise((resolve) => refused.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code)));
+}
+
 const limitClauses: readonly Clause[] = [
   {
     name: 'connection-limit',
@@ -158,6 +164,30 @@ const limitClauses: readonly Clause[] = [
 
 const stopClauses: readonly Clause[] = [
   {
+    name: 'stop-listening',
+    says: 'after stopListening nobody can connect, and open connections go on as before, also the idle and the silent',
+    run: async (t, fixture) => {
+      const silent = await fixture.connect();
+      const idle = await fixture.send(head('GET', '/idle'));
+      idle.taken.answer('');
+      await idle.client.answer();
+      await until(() => fixture.edge.connections === 2);
+      fixture.edge.stopListening();
+      t.equal(await whyRefused(fixture.port), 'ECONNREFUSED');
+      for (const client of [silent, idle.client]) {
+        for (const path of ['/first', '/second']) {
+          void client.write(head('GET', path));
+          (await fixture.next()).answer('served');
+          const answer = await client.answer();
+          t.equal(answer.body.toString(), 'served');
+          t.not(answer.header('connection'), 'close');
+        }
+      }
+      fixture.edge.stopAccepting();
+      t.equal(await whyRefused(fixture.port), 'ECONNREFUSED');
+    },
+  },
+  {
     name: 'stop-accepting',
     says: 'after stopAccepting nobody can connect, idle connections close, answers under way go on to their end',
     run: async (t, fixture) => {
@@ -171,11 +201,7 @@ const stopClauses: readonly Clause[] = [
       await streaming.client.receives('begun;');
       fixture.edge.stopAccepting();
       await idle.client.closed();
-      const refused = connect(fixture.port, '127.0.0.1');
-      const [error] = (await new Promise((resolve) => refused.once('error', (e) => resolve([e])))) as [
-        NodeJS.ErrnoException,
-      ];
-      t.equal(error.code, 'ECONNREFUSED');
+      t.equal(await whyRefused(fixture.port), 'ECONNREFUSED');
       t.equal(await settled(() => fixture.edge.connections), 2);
       asked.taken.answer('whole');
       streaming.taken.response.write(Buffer.from('to the end'));

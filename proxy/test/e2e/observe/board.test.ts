@@ -3,9 +3,11 @@
  * they count: none is wrong, and none is empty.
  */
 import t from 'tap';
+import { hasChromium } from '../../kit/clients/chromium.js';
 import { readBoard, readRules, rulesFile, selectorsOf, substitute, withoutZero } from './board.js';
 import { Crowd } from './crowd.js';
 import * as incidents from './incidents.js';
+import { draw, readPanels } from './picture/drawing.js';
 import { Prometheus } from './prometheus.js';
 import { System } from './system.js';
 
@@ -55,7 +57,7 @@ t.test('every query of the board has values, and each has been above zero', asyn
   for (const { title, targets = [] } of board.panels)
     for (const { expr, legendFormat } of targets) {
       const what = `${title}: ${legendFormat}`;
-      const matrix = await prometheus.range(withoutZero(substitute(expr, RATE)), 1);
+      const matrix = await prometheus.range(withoutZero(substitute(expr, RATE)));
       const values = matrix.flatMap(({ values }) => values.map(([, value]) => value));
       t.ok(values.length > 0, `${what} is there`);
       t.ok(
@@ -68,7 +70,7 @@ t.test('every query of the board has values, and each has been above zero', asyn
           `${what} has the label ${label}`,
         );
       const one = substitute(expr, RATE, { job: 'holdfast', instance: 'node-1' });
-      t.ok((await prometheus.range(one, 1)).length > 0, `${what}, of one node`);
+      t.ok((await prometheus.range(one)).length > 0, `${what}, of one node`);
     }
 });
 
@@ -92,12 +94,12 @@ t.test('every alert can be evaluated, and everything that it looks at exists', a
   for (const { name, health, lastError } of loaded) t.equal(health, 'ok', `${name} ${lastError ?? 'is evaluated'}`);
   for (const { alert, expr } of rules)
     for (const selector of selectorsOf(expr))
-      t.ok((await prometheus.range(selector, 1)).length > 0, `${alert}: ${selector}`);
+      t.ok((await prometheus.range(selector)).length > 0, `${alert}: ${selector}`);
 });
 
 t.test('what fired is an annotation of the board, and its texts are whole', async (t) => {
   for (const { expr } of board.annotations.list) {
-    const fired = await prometheus.range(expr, 1);
+    const fired = await prometheus.range(expr);
     t.ok(fired.length > 3, `${fired.map(({ metric }) => metric.alertname)}`);
   }
   const active = await prometheus.alerts();
@@ -106,3 +108,15 @@ t.test('what fired is an annotation of the board, and its texts are whole', asyn
     for (const [name, text] of Object.entries(annotations))
       t.notMatch(text, /<no value>|<error|%!|\{\{/, `${labels.alertname}: ${name}`);
 });
+
+t.test(
+  'its picture has every panel, with lines',
+  { skip: !hasChromium() && 'chromium is not installed' },
+  async (t) => {
+    const { png, lines } = await draw(t, await readPanels(prometheus, board, { step: 1, rate: RATE }));
+    t.equal(png.subarray(1, 4).toString('latin1'), 'PNG');
+    const drawn = board.panels.filter(({ type }) => type !== 'row').map(({ title }) => title);
+    t.strictSame(Object.keys(lines), drawn);
+    for (const [title, count] of Object.entries(lines)) t.ok(count > 0, title);
+  },
+);

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Test } from 'tap';
 import { ask, open } from '../../kit/clients/http-client.js';
 import { type Holdfast, streamItem } from '../../kit/holdfast.js';
@@ -141,13 +142,14 @@ export function emptyRedis({ system, prometheus }: Scene): Promise<void> {
   });
 }
 
-/** A Redis that goes away, and comes back when that has been seen. */
-export async function stopRedis({ t, system, prometheus }: Scene): Promise<void> {
+/** A Redis that goes away, and comes back when that has been seen, and for so many ms more. */
+export async function stopRedis({ t, system, prometheus }: Scene, ms = 0): Promise<void> {
   await system.redis.kill();
   const body = JSON.stringify({ items: [streamItem('news-0', ': \n\n')] });
   const { status } = await ask(t, `${system.first.control}/publish/`, { method: 'POST', body });
   if (status !== 503) throw new Error(`a publish without Redis: ${status}`);
   await prometheus.until('holdfast_redis_away == 1');
+  await delay(ms);
   await system.redis.start();
   await prometheus.until('sum(holdfast_redis_away) == 0');
 }

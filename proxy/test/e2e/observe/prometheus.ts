@@ -40,6 +40,13 @@ export interface Matrix {
   readonly values: readonly (readonly [time: number, value: number])[];
 }
 
+/** Times in seconds since the epoch, and so many seconds from each to the next. */
+export interface Range {
+  readonly start: number;
+  readonly end: number;
+  readonly step: number;
+}
+
 /** A rule as Prometheus has it. */
 export interface LoadedRule {
   readonly name: string;
@@ -120,13 +127,14 @@ export class Prometheus {
     return result.map(({ metric, value: [time, value] }) => ({ metric, values: [[time, Number(value)]] }));
   }
 
-  /** The series of an expression from the start until now; `step` is in seconds. @throws Error as `query` */
-  async range(expression: string, step: number): Promise<Matrix[]> {
+  /** The series of an expression over a range; from the start until now, each second, if left out. @throws Error as `query` */
+  async range(expression: string, over?: Range): Promise<Matrix[]> {
     type Series = { metric: Matrix['metric']; values: [number, string][] }[];
+    const { start, end, step } = over ?? { start: this.startedAt, end: Date.now() / 1_000, step: 1 };
     const { result } = await this.#ask<{ result: Series }>('query_range', {
       query: expression,
-      start: String(this.startedAt),
-      end: String(Date.now() / 1_000),
+      start: String(start),
+      end: String(end),
       step: String(step),
     });
     return result.map(({ metric, values }) => ({

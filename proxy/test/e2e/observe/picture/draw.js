@@ -4,7 +4,7 @@
  */
 
 /** A column of the board's 24, and a unit of its height, in CSS pixels, as in Grafana 11 on a screen of that width. */
-const COLUMN = 60;
+const COLUMN = 54;
 const UNIT = 30;
 const GAP = 8;
 /** Of a panel, beside the plot itself. */

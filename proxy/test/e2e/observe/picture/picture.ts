@@ -17,10 +17,10 @@ import { draw, readPanels } from './drawing.js';
 t.setTimeout(900_000);
 
 /** Between scrapes, in s. */
-const SCRAPE = 2;
+const SCRAPE = 4;
 /** Until the first of the things that go wrong, and between them, in ms. */
-const QUIET_MS = 20_000;
-const BETWEEN_MS = 12_000;
+const QUIET_MS = 30_000;
+const BETWEEN_MS = 16_000;
 
 const SIZE: CrowdSize = { streams: 120, polls: 20, sessions: 60, channels: 6, publishes: 20, requests: 30 };
 

@@ -17,7 +17,7 @@ const RATE = 4;
 
 const system = await System.start(t, { shutdown: 2 });
 const prometheus = await Prometheus.start(t, { nodes: system.targets, rules: rulesFile, interval: INTERVAL });
-const scene = { t, system, prometheus };
+const run = { t, system, prometheus };
 const size = { streams: 24, polls: 6, sessions: 12, channels: 3, publishes: 20, requests: 20 };
 const crowd = await Crowd.start(t, system, size);
 
@@ -25,9 +25,9 @@ const crowd = await Crowd.start(t, system, size);
 const scraped = () => prometheus.until(`min(timestamp(up)) > ${Date.now() / 1_000}`);
 
 /** Lets something happen, and says how long that has taken. */
-async function cause(incident: (scene: incidents.Scene) => Promise<void>): Promise<void> {
+async function cause(incident: (run: incidents.Run) => Promise<void>): Promise<void> {
   const since = Date.now();
-  await incident(scene);
+  await incident(run);
   t.comment(`${incident.name}: ${Date.now() - since} ms`);
 }
 

@@ -15,7 +15,6 @@ export interface Panel {
   readonly id: number;
   readonly type: 'row' | 'timeseries';
   readonly title: string;
-  readonly description?: string;
   readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
   readonly targets?: readonly Target[];
   readonly fieldConfig?: { readonly defaults: FieldDefaults };
@@ -24,15 +23,7 @@ export interface Panel {
 /** How the values of a panel are drawn. */
 export interface FieldDefaults {
   readonly unit: string;
-  readonly min?: number;
-  readonly max?: number;
-  readonly decimals?: number;
-  readonly custom?: {
-    readonly scaleDistribution?: { readonly type: string; readonly log?: number };
-    readonly lineInterpolation?: string;
-    readonly fillOpacity?: number;
-    readonly stacking?: { readonly mode: string };
-  };
+  readonly custom?: { readonly scaleDistribution?: { readonly type: string } };
 }
 
 /** What is looked at of the board. */

@@ -13,7 +13,7 @@ import type { Prometheus } from './prometheus.js';
 import type { System } from './system.js';
 
 /** What an incident is given. */
-export interface Scene {
+export interface Run {
   readonly t: Test;
   readonly system: System;
   readonly prometheus: Prometheus;
@@ -30,7 +30,7 @@ function send(address: string, bytes: string): Promise<void> {
 }
 
 /** Clients that a listener turns away, requests that are none, and one above a limit. */
-export async function refuseClients({ t, system }: Scene): Promise<void> {
+export async function refuseClients({ t, system }: Run): Promise<void> {
   await send(system.refusing, 'GET / HTTP/1.1\r\n\r\n');
   await send(new URL(system.first.clients).host, 'no request\r\n\r\n');
   // Each worker counts for itself.
@@ -38,7 +38,7 @@ export async function refuseClients({ t, system }: Scene): Promise<void> {
 }
 
 /** An origin that cannot be reached, and one that breaks off. */
-export async function failOrigins({ t, system }: Scene): Promise<void> {
+export async function failOrigins({ t, system }: Run): Promise<void> {
   for (const path of ['/reports/today', '/break'])
     for (const { clients } of system.nodes) {
       const { status } = await ask(t, `${clients}${path}`);
@@ -47,7 +47,7 @@ export async function failOrigins({ t, system }: Scene): Promise<void> {
 }
 
 /** Publishes that nobody can take, and an item for whose filter no server is there. */
-export async function failPublishes({ t, system }: Scene): Promise<void> {
+export async function failPublishes({ t, system }: Run): Promise<void> {
   await ask(t, `${system.first.control}/publish/`, { method: 'POST', body: '{}' });
   const held = await open(t, `${system.first.clients}/checked/checked`);
   await held.until('open\n');
@@ -62,7 +62,7 @@ export async function failPublishes({ t, system }: Scene): Promise<void> {
 const LARGE = `${'.'.repeat(900_000)}\n`;
 
 /** Clients that stop reading: one node cuts them, the other leaves items out for them. */
-export async function stopReading({ t, system, prometheus }: Scene): Promise<void> {
+export async function stopReading({ t, system, prometheus }: Run): Promise<void> {
   const stalled = await Promise.all(system.nodes.map(({ clients }) => open(t, `${clients}/raw/large`)));
   await Promise.all(stalled.map((one) => one.until('open\n')));
   for (const one of stalled) one.stall();
@@ -79,7 +79,7 @@ export async function stopReading({ t, system, prometheus }: Scene): Promise<voi
 }
 
 /** Items that come before the one they name: one whose predecessor follows, one whose never does. */
-export async function swapItems({ t, system }: Scene): Promise<void> {
+export async function swapItems({ t, system }: Run): Promise<void> {
   const stream = await open(t, `${system.first.clients}/raw/ordered`);
   await stream.until('open\n');
   const now = Date.now();
@@ -98,7 +98,7 @@ export async function swapItems({ t, system }: Scene): Promise<void> {
 }
 
 /** Connections to Redis that are cut while items are published: those for items, and those for commands. */
-export async function cutRedis({ system, prometheus }: Scene): Promise<void> {
+export async function cutRedis({ system, prometheus }: Run): Promise<void> {
   const total = (name: string) => async () => {
     const values = await Promise.all(system.nodes.map((node) => node.metric(name)));
     return values.reduce((sum, value) => sum + value, 0);
@@ -127,7 +127,7 @@ async function grows(prometheus: Prometheus, series: string, act: () => Promise<
 }
 
 /** A message in Redis that no node has written. */
-export function garbleRedis({ system, prometheus }: Scene): Promise<void> {
+export function garbleRedis({ system, prometheus }: Run): Promise<void> {
   return grows(prometheus, 'holdfast_redis_unreadable_total', async () => {
     const [channel = ''] = (await system.redis.call('PUBSUB', 'CHANNELS', '*news-*')) as string[];
     await system.redis.call('PUBLISH', channel, 'nonsense');
@@ -135,7 +135,7 @@ export function garbleRedis({ system, prometheus }: Scene): Promise<void> {
 }
 
 /** A Redis that has forgotten everything. */
-export function emptyRedis({ system, prometheus }: Scene): Promise<void> {
+export function emptyRedis({ system, prometheus }: Run): Promise<void> {
   return grows(prometheus, 'holdfast_gaps_total{reason="epoch"}', async () => {
     await system.redis.call('FLUSHALL');
     await system.redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
@@ -143,7 +143,7 @@ export function emptyRedis({ system, prometheus }: Scene): Promise<void> {
 }
 
 /** A Redis that goes away, and comes back when that has been seen, and for so many ms more. */
-export async function stopRedis({ t, system, prometheus }: Scene, ms = 0): Promise<void> {
+export async function stopRedis({ t, system, prometheus }: Run, ms = 0): Promise<void> {
   await system.redis.kill();
   const body = JSON.stringify({ items: [streamItem('news-0', ': \n\n')] });
   const { status } = await ask(t, `${system.first.control}/publish/`, { method: 'POST', body });
@@ -155,7 +155,7 @@ export async function stopRedis({ t, system, prometheus }: Scene, ms = 0): Promi
 }
 
 /** A worker that is killed; another takes its place. */
-export async function killWorker({ system, prometheus }: Scene): Promise<void> {
+export async function killWorker({ system, prometheus }: Run): Promise<void> {
   const { pid } = system.first.child;
   const [worker] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
   await grows(prometheus, 'holdfast_workers_ended_total', async () => process.kill(Number(worker), 'SIGKILL'));
@@ -163,7 +163,7 @@ export async function killWorker({ system, prometheus }: Scene): Promise<void> {
 }
 
 /** Routes that cannot be loaded, until they are mended. */
-export async function spoilRoutes({ system, prometheus }: Scene): Promise<void> {
+export async function spoilRoutes({ system, prometheus }: Run): Promise<void> {
   system.writeRoutes(0, false);
   await prometheus.until('holdfast_config_reload_success == 0');
   system.writeRoutes(0, true);
@@ -171,7 +171,7 @@ export async function spoilRoutes({ system, prometheus }: Scene): Promise<void> 
 }
 
 /** A node that is stopped; resolves when it has gone. */
-export async function drainSecond({ system, prometheus }: Scene): Promise<void> {
+export async function drainSecond({ system, prometheus }: Run): Promise<void> {
   system.second.child.signal('SIGTERM');
   await prometheus.until('holdfast_draining == 1');
   await system.second.child.exited;

@@ -24,7 +24,10 @@ interface Place {
 /** An origin's time for an answer that is not held, in ms: mostly short, now and then long. */
 const originTime = (): number => (Math.random() < 0.05 ? 120 : 3) * (1 + Math.random());
 
-/** `/stream`, `/raw` (no events), `/poll`, `/checked` (each item by a filter's server) and, over HTTP, `/ws`: held on the channel behind it. */
+/**
+ * Holds on the channel behind `/stream`, `/raw` (no events), `/poll`, `/checked` (each item is checked by a server) and, over HTTP,
+ * `/ws`; all else is an answer.
+ */
 function answerer(deadTarget: string) {
   return (request: IncomingMessage, response: ServerResponse, seen: Seen): void => {
     const [, kind = '', channel = ''] = (request.url ?? '').split('/');

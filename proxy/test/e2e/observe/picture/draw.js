@@ -129,7 +129,7 @@ function drawPanel(board, { title, gridPos, unit, log, series }, { times, marks 
       })),
     ],
     axes: [
-      { ...axis, size: 26, space: 50, values: '{HH}:{mm}' },
+      { ...axis, size: 26, space: 40, values: '{HH}:{mm}' },
       {
         ...axis,
         size: 74,

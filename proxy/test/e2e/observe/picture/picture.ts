@@ -27,15 +27,15 @@ const SIZE: CrowdSize = { streams: 120, polls: 20, sessions: 60, channels: 6, pu
 const file = join(root, process.argv[2] ?? 'docs/images/board.png');
 const system = await System.start(t, { shutdown: 8 });
 const prometheus = await Prometheus.start(t, { nodes: system.targets, rules: rulesFile, interval: SCRAPE * 1_000 });
-const scene = { t, system, prometheus };
+const run = { t, system, prometheus };
 const first = await Crowd.start(t, system, SIZE);
 await delay(QUIET_MS);
 await Crowd.start(t, system, SIZE);
 
 /** Happens again and again for a while. */
-const often = (incident: (scene: incidents.Scene) => Promise<void>) => async () => {
+const often = (incident: (run: incidents.Run) => Promise<void>) => async () => {
   for (let n = 0; n < 8; n++) {
-    await incident(scene);
+    await incident(run);
     await delay(500 + 1_000 * Math.random());
   }
 };
@@ -43,16 +43,16 @@ for (const happens of [
   often(incidents.failOrigins),
   async () => first.cut(40),
   often(incidents.swapItems),
-  () => incidents.stopReading(scene),
+  () => incidents.stopReading(run),
   often(incidents.refuseClients),
-  () => incidents.cutRedis(scene),
+  () => incidents.cutRedis(run),
   often(incidents.failPublishes),
-  () => incidents.stopRedis(scene, BETWEEN_MS),
-  () => incidents.spoilRoutes(scene),
-  () => incidents.killWorker(scene),
-  () => incidents.garbleRedis(scene),
-  () => incidents.emptyRedis(scene),
-  () => incidents.drainSecond(scene),
+  () => incidents.stopRedis(run, BETWEEN_MS),
+  () => incidents.spoilRoutes(run),
+  () => incidents.killWorker(run),
+  () => incidents.garbleRedis(run),
+  () => incidents.emptyRedis(run),
+  () => incidents.drainSecond(run),
   () => system.startNode(1),
 ]) {
   await delay(BETWEEN_MS);

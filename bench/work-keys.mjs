@@ -87,7 +87,8 @@ async function measure(loads, { rate, rateSeconds }) {
   // Warms up, and is not counted.
   for (const load of loads) await load.do('pace', { rate, seconds: Math.min(WARM_SECONDS, rateSeconds) });
   for (let seconds = 0; seconds < Math.min(rateSeconds, SECONDS_MAX); seconds += TURN_SECONDS) {
-    for (const [i, load] of loads.entries()) {
+    for (const i of shuffled(loads.length)) {
+      const load = /** @type {Load} */ (loads[i]);
       const answer = await load.do('pace', { rate, seconds: TURN_SECONDS });
       turns[i]?.push(answer.cpu_us / answer.published);
       problems.push(...problemsOf(answer));
@@ -96,6 +97,16 @@ async function measure(loads, { rate, rateSeconds }) {
   const [plainUs = Number.NaN, keyUs = Number.NaN, tokenUs = Number.NaN] = turns.map(lowerQuartile);
   const values = { plainUs, keyUs, tokenUs, keyRatio: keyUs / plainUs, tokenRatio: tokenUs / plainUs };
   return { values, problems };
+}
+
+/** The first few numbers in any order: equal nodes differ by several per cent by their place in a turn. @param {number} count */
+function shuffled(count) {
+  const order = Array.from({ length: count }, (_, i) => i);
+  for (let i = count - 1; i > 0; i--) {
+    const j = Math.floor(Math.random() * (i + 1));
+    [order[i], order[j]] = [/** @type {number} */ (order[j]), /** @type {number} */ (order[i])];
+  }
+  return order;
 }
 
 /** Whatever else the machine does makes a turn dearer, some of them twice. @param {readonly number[]} values */

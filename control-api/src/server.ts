@@ -8,7 +8,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Admission, ControlAccess } from './auth/access.js';
+import type { ControlAccess } from './auth/access.js';
 import {
   type Answer,
   answerTo,
@@ -307,18 +307,19 @@ export class ControlServer {
     this.#report.answered(exchange, answer, body.length);
   }
 
-  /** The refusal of a caller that may not do this, or may not be known. */
+  /** The refusal of a caller that may not do this, or may not be known. On the path of every publish. */
   #admit(socket: Socket, exchange: Exchange): Answer | undefined | Promise<Answer | undefined> {
+    const { access } = this.#options;
+    if (access === undefined) return undefined;
     const { action, request } = exchange;
-    const settle = (caller: Admission | undefined) => {
+    const { rawHeaders } = request;
+    const sender = { rawHeaders, certificateNames: () => certificateNames(socket), connection: socket };
+    return this.#callers.inTurn(socket, action && access.identify(sender), (caller) => {
       if (caller === undefined || action === undefined) return undefined;
       if ('status' in caller) return caller;
       exchange.principal = caller;
       return caller.allows(action) ? undefined : forbidden;
-    };
-    const sender = { rawHeaders: request.rawHeaders, certificateNames: certificateNames(socket), connection: socket };
-    const caller = action && this.#options.access?.identify(sender);
-    return this.#callers.inTurn(socket, caller, settle);
+    });
   }
 
   /** What is refused before the body has been read. `refusal` is that of the head alone. */

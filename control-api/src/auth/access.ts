@@ -14,7 +14,7 @@ import type { Clock } from '../runtime/clock.js';
 import type { Log } from '../runtime/log.js';
 import { readClaims } from './claims.js';
 import { readCredential } from './credentials.js';
-import { ConnectionDigests } from './digest.js';
+import { type Shown, ShownCredentials } from './digest.js';
 import { type Jwks, type JwksFound, JwksPool } from './jwks.js';
 import type { ControlKey, KeyMaterial, KeyTable } from './key-table.js';
 import { type CallerPort, KeyPrincipal } from './principal.js';
@@ -28,9 +28,9 @@ export interface Caller {
   readonly rawHeaders: readonly string[];
   /**
    * Of the client certificate, where the connection has one that was verified: the common name of its subject and its alternative
-   * names, without `DNS:` and the like.
+   * names, without `DNS:` and the like. Asked for only where the request has no credential.
    */
-  readonly certificateNames?: readonly string[] | undefined;
+  readonly certificateNames?: () => readonly string[] | undefined;
   /** The same object for all requests of a connection; left out, nothing is remembered of it. */
   readonly connection?: object;
 }
@@ -40,6 +40,12 @@ export type Admission = KeyPrincipal | Answer;
 
 /** Characters of what a token says of itself that are logged. */
 const MAX_LOGGED = 100;
+
+/** A caller that a connection has shown, while the keys are those by which it was found. */
+interface Found {
+  readonly principal: KeyPrincipal;
+  readonly table: KeyTable;
+}
 
 interface KnownToken {
   readonly principal: KeyPrincipal;
@@ -55,7 +61,7 @@ export class ControlAccess {
   readonly #clock: Clock;
   readonly #pool: JwksPool;
   readonly #rates = new KeyRates();
-  readonly #digests = new ConnectionDigests();
+  readonly #shown = new ShownCredentials<Found>();
   readonly #tokens = new TokenCache<KnownToken>();
   /** By digest. */
   readonly #literals = new Map<string, KeyPrincipal>();
@@ -90,12 +96,27 @@ export class ControlAccess {
     const credential = readCredential(rawHeaders);
     if (credential === 'several') return severalCredentials;
     if (credential === 'unknown') return unauthenticatedBy({ reason: 'its Authorization is neither Bearer nor Basic' });
-    if (credential !== 'none') return this.#identifyBy(credential.text, this.#digests.of(credential.text, connection));
-    const key = certificateNames && this.#table.named(certificateNames);
+    if (credential !== 'none') return this.#identifyShown(this.#shown.of(credential.text, connection));
+    const names = certificateNames?.();
+    const key = names && this.#table.named(names);
     if (key !== undefined) return this.#principalNamed(key);
-    return certificateNames === undefined
+    return names === undefined
       ? unauthenticated
-      : unauthenticatedBy({ reason: 'its certificate names no key', names: certificateNames.slice(0, 5) });
+      : unauthenticatedBy({ reason: 'its certificate names no key', names: names.slice(0, 5) });
+  }
+
+  #identifyShown(shown: Shown<Found>): Admission | Promise<Admission> {
+    const { credential, digest, made } = shown;
+    if (made !== undefined && made.table === this.#table && this.#clock.wall() < made.principal.until) {
+      return made.principal;
+    }
+    shown.made = undefined;
+    const admission = this.#identifyBy(credential, digest);
+    // A token by a key set counts only as long as the set has its key, which is asked for each time.
+    if (admission instanceof KeyPrincipal && admission.key.jwks === undefined) {
+      shown.made = { principal: admission, table: this.#table };
+    }
+    return admission;
   }
 
   #identifyBy(text: string, digest: string): Admission | Promise<Admission> {

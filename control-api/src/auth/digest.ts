@@ -25,27 +25,28 @@ export function isDigest(known: Buffer, digest: string): boolean {
   return timingSafeEqual(known, scratch);
 }
 
-/** What a connection has shown last. */
-interface Shown {
+/** What a connection has shown last, and what was made of it. */
+export interface Shown<Made> {
   readonly credential: string;
   readonly digest: string;
+  /** For the caller to set. */
+  made: Made | undefined;
 }
 
 /**
- * Digests of credentials, the last one of each connection remembered: a publisher sends the same one with each publish, and to
- * digest it is most of what a key costs. What is remembered of a connection, a request head at most, goes with the connection.
+ * The last credential of each connection, its digest, and what was made of it: a publisher sends the same one with each publish,
+ * and to digest it and look it up is most of what a key costs. What is remembered, a request head at most, goes with the connection.
  */
-export class ConnectionDigests {
-  readonly #shown = new WeakMap<object, Shown>();
+export class ShownCredentials<Made> {
+  readonly #shown = new WeakMap<object, Shown<Made>>();
 
-  /** As {@link digestOf}. A connection may carry the requests of many, hence the constant time. */
-  of(credential: string, connection: object | undefined): string {
-    if (connection === undefined) return digestOf(credential);
-    const shown = this.#shown.get(connection);
-    if (shown !== undefined && isSameText(shown.credential, credential)) return shown.digest;
-    const digest = digestOf(credential);
-    this.#shown.set(connection, { credential, digest });
-    return digest;
+  /** Remembered, or digested now. A connection may carry the requests of many, hence the comparison in constant time. */
+  of(credential: string, connection: object | undefined): Shown<Made> {
+    const last = connection && this.#shown.get(connection);
+    if (last !== undefined && isSameText(last.credential, credential)) return last;
+    const shown: Shown<Made> = { credential, digest: digestOf(credential), made: undefined };
+    if (connection !== undefined) this.#shown.set(connection, shown);
+    return shown;
   }
 }
 

@@ -25,8 +25,8 @@ export interface ItemMessage {
   /** Set by a backplane that counts the items of a channel; publishers leave it out. */
   readonly position?: Position;
   /**
-   * What its publisher sends along to every node, as far as it is within the bounds of `boundedHeaders`. Of one that a node does not know,
-   * or that comes from a node that does not know them, nothing is expected.
+   * What its publisher sends along to every node, as far as it is within the bounds of `boundedHeaders`. Absent in what nodes of
+   * earlier versions publish.
    */
   readonly headers?: ItemHeaders;
 }

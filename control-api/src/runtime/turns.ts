@@ -4,6 +4,8 @@
 export class Turns<Owner extends object> {
   /** The latest result that is awaited, or has one before it that is. */
   readonly #last = new WeakMap<Owner, Promise<unknown>>();
+  /** Of all owners: mostly none, and then there is nothing to look up. */
+  #awaited = 0;
 
   /**
    * Calls `use` with a value: at once, where it is there and nothing before it is awaited; else after what is before it. The value
@@ -14,11 +16,13 @@ export class Turns<Owner extends object> {
     value: Value | Promise<Value>,
     use: (value: Value) => Result,
   ): Result | Promise<Result> {
-    const before = this.#last.get(owner);
+    const before = this.#awaited === 0 ? undefined : this.#last.get(owner);
     if (before === undefined && !(value instanceof Promise)) return use(value);
     const used = Promise.all([value, before]).then(([own]) => use(own));
     this.#last.set(owner, used);
+    this.#awaited++;
     return used.finally(() => {
+      this.#awaited--;
       if (this.#last.get(owner) === used) this.#last.delete(owner);
     });
   }

@@ -127,10 +127,42 @@ t.test('the previous key, until its time', async (t) => {
   t.equal(await who(bearer({ iss: 'b', exp: now() + 600 }, `${SECRET}b`)), 'b');
 });
 
+t.test('what a connection has shown before counts as long as it would count anew', async (t) => {
+  const {
+    access: made,
+    clock,
+    now,
+  } = access(
+    { id: 'a', key: OTHER, previous: SECRET, previous_until: '2026-01-01T01:00:00Z' },
+    { id: 'b', key: `${SECRET}b`, iss: 'b' },
+  );
+  const connection = {};
+  const who = async (credential: string, ...further: string[]) => {
+    const found = await made.identify({ rawHeaders: ['X-API-Key', credential, ...further], connection });
+    return 'status' in found ? found.status : found.name;
+  };
+  const token = sign({ iss: 'b', exp: now() + 600 }, `${SECRET}b`);
+  for (const credential of [SECRET, SECRET, OTHER, token, token, SECRET]) {
+    t.equal(await who(credential), credential === token ? 'b' : 'a');
+  }
+  t.equal(await who(SECRET, 'Fastly-Key', OTHER), 400, 'beside another');
+  t.equal(await who(SECRET.replace(/.$/, '~')), 401);
+  clock.advance(3_600_000);
+  t.equal(await who(SECRET), 401, 'its time is over');
+  t.equal(await who(token), 401);
+  const fresh = sign({ iss: 'b', exp: now() + 600 }, `${SECRET}b`);
+  t.equal(await who(fresh), 'b');
+  made.replace(new KeyTable(keys({ id: 'a', key: OTHER })));
+  t.equal(await who(fresh), 401, 'its key was taken away');
+  t.equal(await who(OTHER), 'a');
+  made.replace(new KeyTable(keys({ id: 'c', key: OTHER })));
+  t.equal(await who(OTHER), 'c', 'it is another key now');
+});
+
 t.test('a certificate, where no credential is sent', async (t) => {
   const { access: made } = access({ id: 'a', key: SECRET }, { id: 'b', client_cert: ['b.example', 'spiffe://b'] });
   const named = async (names: readonly string[], ...rawHeaders: string[]) => {
-    const found = await made.identify({ rawHeaders, certificateNames: names });
+    const found = await made.identify({ rawHeaders, certificateNames: () => names });
     return 'status' in found ? found.status : found.name;
   };
   t.equal(await named(['x', 'spiffe://b']), 'b');

@@ -1,41 +1,8 @@
-/** Where links may lead: by routing, to targets, to hosts of the route's list, or nowhere. */
-import fc from 'fast-check';
+/** Where links may lead: by routing, to targets, to hosts of the route’s list, or nowhere. */
 import t from 'tap';
 import { type LinkPlace, placeOf, scopeAt } from '../../dist/links/link-place.js';
-import { type LinkScope, scopeOf } from '../../dist/links/link-scope.js';
-import { describeTarget } from '../../dist/origin/send.js';
-import { type Route, rewritePath, toRoute } from '../../dist/routes/route.js';
-import { RouteTable } from '../../dist/routes/route-table.js';
-import { parseRouteLine, type RouteLine } from '../../dist/routes/routes-file.js';
-
-function tableOf(...lines: string[]): RouteTable {
-  return new RouteTable(lines.map((line, i) => toRoute(parseRouteLine(line, i + 1) as RouteLine, () => undefined)));
-}
-
-interface Asking {
-  readonly host?: string;
-  readonly path?: string;
-  readonly secure?: boolean;
-}
-
-/** The scope of a client's request on the first route of a table. */
-function scopeIn(table: RouteTable, { host = 'site.example', path = '/app/stream', secure = false }: Asking = {}) {
-  const [route] = table.routes as [Route];
-  const request = { host, path } as Parameters<typeof scopeOf>[0];
-  return scopeOf(request, route, { secure, trusted: false }, route.targets[0]);
-}
-
-/** In short: how, to which target, with which path there. */
-function say(place: LinkPlace): string {
-  if (place.kind === 'nowhere') return 'nowhere';
-  const { pathname, search } = new URL(place.url);
-  const targets = place.route.targets.map(describeTarget).join(' ');
-  return `${place.kind} ${targets} ${rewritePath(place.route, pathname + search)}`;
-}
-
-function lead(table: RouteTable, link: string, asking?: Asking): string {
-  return say(placeOf(link, scopeIn(table, asking), table));
-}
+import type { LinkScope } from '../../dist/links/link-scope.js';
+import { lead, say, scopeIn, tableOf } from './link-place-fixture.js';
 
 t.test('within the path of the route: by routing, rewritten, whatever host the client named', async (t) => {
   const table = tableOf('*,path_beg=/app,replace_beg=/v1 10.0.0.1:80');
@@ -327,94 +294,6 @@ t.test('of a route that is not in force any more nothing is used', async (t) => 
   t.equal(say(placeOf('/app/x', scope, now)), 'route 10.0.0.9:80 /app/x', 'the table as it is now decides');
   t.equal(say(placeOf('http://10.0.0.1/x', scope, now)), 'nowhere');
 });
-
-t.test(
-  'property: whatever an origin links to, and whatever a client calls the site, only targets and link_hosts are asked',
-  async (t) => {
-    const table = tableOf(
-      '*,path_beg=/app,replace_beg=/v1,link_hosts=news.example|127.0.0.9:81 10.0.0.1:80,host=api.example test',
-      '*,path_beg=/app/b,path_rem=4 10.0.0.2:80',
-      'other.example 10.0.0.3:80,ssl',
-    );
-    const allowed = /^(10\.0\.0\.[123]:80|test|news\.example:\d+|127\.0\.0\.9:81)$/;
-    const piece = fc.constantFrom(
-      ...[
-        'http:',
-        'https:',
-        'ws:',
-        'HTTP:',
-        '/',
-        '//',
-        '\\',
-        '\\\\',
-        '..',
-        '.',
-        '?',
-        '#',
-        '@',
-        ':',
-        ':80',
-        ':81',
-        ':0',
-        '%2f',
-        '\t',
-      ],
-      ...[
-        '\n',
-        ' ',
-        'a',
-        'app',
-        'v1',
-        'evil.example',
-        'site.example',
-        'other.example',
-        'api.example',
-        'news.example',
-        '[::1]',
-      ],
-      ...[
-        '10.0.0.1',
-        '127.0.0.1',
-        '127.0.0.9',
-        '0x7f.1',
-        'localhost',
-        'nobody.invalid',
-        'user',
-        '%00',
-        'é',
-        '。',
-        '１２７.0.0.1',
-      ],
-    );
-    const link = fc.array(piece, { minLength: 1, maxLength: 8 }).map((pieces) => pieces.join(''));
-    const host = fc.constantFrom(
-      'site.example',
-      'evil.example',
-      '127.0.0.1:81',
-      '[::1]',
-      '10.0.0.1',
-      'nobody.invalid',
-      'a:0',
-    );
-    const path = fc.constantFrom('/app/x', '/app//evil.example/x', '//evil.example/x', '/app/b?//evil.example');
-    fc.assert(
-      fc.property(link, link, host, path, fc.boolean(), (first, second, name, at, secure) => {
-        const scope = scopeIn(table, { host: name, path: at, secure });
-        const place = placeOf(first, scope, table);
-        const next = place.kind === 'nowhere' ? place : placeOf(second, scopeAt(place, scope), table);
-        for (const one of [place, next]) {
-          if (one.kind === 'nowhere') continue;
-          const hosts = one.route.targets.map(describeTarget);
-          if (!hosts.every((target) => allowed.test(target))) throw new Error(`${one.kind} ${hosts} (${one.url})`);
-          // What goes to a host of the list has no signature; all else is a target of ours.
-          if ((one.kind === 'host') !== /^(news|127)/.test(hosts[0] as string)) throw new Error(`${one.kind} ${hosts}`);
-        }
-      }),
-      { numRuns: 5_000 },
-    );
-    t.pass();
-  },
-);
 
 t.test('a route that asks clients for certificates is reached by links of its own only', async (t) => {
   const lines = ['*,path_beg=/app 10.0.0.1:80', 'private.example,client_cert=require 10.0.0.2:80'];

@@ -1,11 +1,12 @@
 /**
- * How messages stand in Redis. The payload is a JSON object: `id`, `item` unless it is a recover, and `headers` where the publisher
- * gave any. What pub/sub carries is a frame, `<offset> <epoch>\n<payload>`, into whose payload the publish script has written `time`
- * as its first member; the history keeps the payload, and the time beside it.
+ * How messages stand in Redis. The payload is a JSON object: `id`, `item` unless it is a recover, and `headers` where the
+ * publisher gave any. What pub/sub carries is a frame, `<offset> <epoch>\n<payload>`, into whose payload the publish script has
+ * written `time` as its first member: when Redis accepted it, in µs since the Unix epoch. The history keeps the payload, and the
+ * time beside it.
  *
- * Nodes of several versions share a Redis while they are upgraded one by one. So this is extended in one way only: by further members
- * of the payload, which a node that does not know them passes over, and which are absent in what an older node publishes. The line
- * before the payload cannot be extended: all that follows the offset is the epoch to an older node.
+ * Nodes of several versions share a Redis while they are upgraded one by one. So this is extended in one way only: by further
+ * members of the payload, which a node that does not know them passes over, and which are absent in what an older node publishes.
+ * The line before the payload cannot be extended: all that follows the offset is the epoch to an older node.
  */
 import { isLongName, itemToJson, parseItem, readJson } from '@holdfast/grip';
 import type { Message, Position } from '../backplane.js';

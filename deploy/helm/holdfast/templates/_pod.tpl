@@ -26,9 +26,9 @@ spec:
   {{- with .Values.priorityClassName }}
   priorityClassName: {{ . }}
   {{- end }}
-  {{- with .Values.nodeSelector }}
+  {{- with include "holdfast.nodeSelector" . }}
   nodeSelector:
-    {{- toYaml . | nindent 4 }}
+    {{- . | nindent 4 }}
   {{- end }}
   {{- with .Values.affinity }}
   affinity:
@@ -62,6 +62,8 @@ spec:
         - { name: control, containerPort: 5561 }
         - { name: admin, containerPort: 5580 }
       env:
+        # From SIGTERM on: what the pause takes is over by then.
+        - { name: HOLDFAST_STOP_TIMEOUT, value: {{ sub (include "holdfast.grace" . | int64) (include "holdfast.pause" . | int64) | quote }} }
         {{- if and .Values.existingSecret .Values.secretKeys.sigKey }}
         - { name: HOLDFAST_SIG_KEY_FILE, value: /etc/holdfast/secrets/sig-key }
         {{- end }}
@@ -124,7 +126,7 @@ spec:
     - name: secrets
       secret:
         secretName: {{ .Values.existingSecret }}
-        defaultMode: 0440
+        defaultMode: 288 # 0440; YAML 1.2 reads that as 440
         items:
           {{- range $key, $path := dict "sigKey" "sig-key" "resumeKey" "resume-key" "redisUrl" "redis-url" "controlKeys" "control-keys" }}
           {{- with index $.Values.secretKeys $key }}
@@ -136,14 +138,14 @@ spec:
     - name: redis
       secret:
         secretName: {{ .Values.redis.existingSecret }}
-        defaultMode: 0440
+        defaultMode: 288 # 0440; YAML 1.2 reads that as 440
         items: [{ key: {{ .Values.redis.existingSecretKey | quote }}, path: redis-url }]
     {{- end }}
     {{- if .Values.tls.existingSecret }}
     - name: tls
       secret:
         secretName: {{ .Values.tls.existingSecret }}
-        defaultMode: 0440
+        defaultMode: 288 # 0440; YAML 1.2 reads that as 440
         items: [{ key: tls.crt, path: default_8443.crt }, { key: tls.key, path: default_8443.key }]
     {{- end }}
 {{- end }}

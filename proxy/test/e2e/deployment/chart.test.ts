@@ -1,136 +1,102 @@
 /** The Helm chart, rendered by scripts/chart/render.go: what it makes of values is what Holdfast and Kubernetes take. */
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { parseAllDocuments } from 'yaml';
+import { type LoadedConfig, loadConfig } from '../../../dist/app/load-config.js';
+import { options } from '../../../dist/config/table.js';
+import { version } from '../../../dist/version.js';
 import { makeCertificate } from '../../kit/certificates.js';
 import { root } from '../../kit/child.js';
 import { ask } from '../../kit/clients/http-client.js';
 import { newDirectory, runHoldfast, startHoldfast } from '../../kit/holdfast.js';
+import { type Manifest, manifestsOf, podsOf, type Rendered, renderChart } from '../../kit/kubernetes/chart.js';
+import { writePod } from '../../kit/kubernetes/pod-files.js';
+import { restrictedViolations } from '../../kit/kubernetes/pod-security.js';
+import { wrongManifests } from '../../kit/kubernetes/published-types.js';
+import { looseReferences } from '../../kit/kubernetes/references.js';
 import { until } from '../../kit/until.js';
+import { readDockerfile } from '../operation/deployment.js';
+import { refusedSets, setNames, type ValueSet, valueSets } from './chart-values.js';
 
-const chart = join(root, 'deploy', 'helm', 'holdfast');
+const secretOptions = options.filter(({ type }) => type === 'secret').map(({ key }) => key);
 
-// biome-ignore lint/suspicious/noExplicitAny: manifests of many kinds, of which each check reads what it is about
-type Manifest = any;
-type Values = Readonly<Record<string, unknown>>;
+const rendered = await renderChart({
+  ...valueSets,
+  ...Object.fromEntries(Object.entries(refusedSets).map(([name, [values]]) => [`refused ${name}`, values])),
+  'not a rollout': { replicaCount: 2, valkey: { enabled: true }, autoscaling: { enabled: true } },
+  ...Object.fromEntries(secretOptions.map((key) => [`secret ${key}`, { config: { [key]: 'a' } }])),
+  'other routes': { routes: ['* app:3000', 'a.example test'] },
+  'other config': { config: { message_rate: 100 } },
+});
 
-const valkey = { valkey: { enabled: true }, replicaCount: 2 };
-const sets: Readonly<Record<string, Values>> = {
-  defaults: {},
-  ha: {
-    replicaCount: 3,
-    existingSecret: 'keys',
-    redis: { existingSecret: 'redis' },
-    secretKeys: { redisUrl: '', resumeKey: 'resume-key' },
-  },
-  ingress: {
-    ...valkey,
-    ingress: { enabled: true, hosts: [{ host: 'push.example' }] },
-    tls: { existingSecret: 'tls' },
-  },
-  gateway: { httpRoute: { enabled: true, parentRefs: [{ name: 'gateway' }] } },
-  keda: {
-    ...valkey,
-    keda: { enabled: true, serverAddress: 'http://prometheus:9090' },
-    networkPolicy: { enabled: true },
-    metrics: { serviceMonitor: { enabled: true }, prometheusRule: { enabled: true }, dashboard: { enabled: true } },
-    controlService: { allowUnauthenticated: true },
-  },
-  rollout: { ...valkey, rollout: { enabled: true }, autoscaling: { enabled: true } },
-  slow: { config: { shutdown_requests: '2m', client_maxconn: 1_048_576 } },
-};
-const refused: Readonly<Record<string, readonly [Values, RegExp]>> = {
-  alone: [{ replicaCount: 2 }, /several nodes need Redis/],
-  both: [{ ...valkey, redis: { url: 'redis://redis:6379' } }, /valkey\.enabled, redis\.url: only one/],
-  password: [{ redis: { url: 'redis://:secret@redis:6379' } }, /redis\.url has credentials/],
-  secret: [{ config: { sig_key: 'secret' } }, /config\.sig_key would be readable/],
-  port: [{ config: { http_port: '80' } }, /config\.http_port is set by the chart/],
-};
-
-const work = mkdtempSync(join(tmpdir(), 'holdfast-chart-'));
-t.teardown(() => rmSync(work, { recursive: true, force: true }));
-
-function renderAll(): Record<string, { files: Record<string, string>; error: string }> {
-  const renderer = join(work, 'render');
-  const env = { ...process.env, GO111MODULE: 'off', GOPATH: '/usr/share/gocode', GOFLAGS: '' };
-  const build = spawnSync('go', ['build', '-o', renderer, 'render.go'], { cwd: join(root, 'scripts', 'chart'), env });
-  if (build.status !== 0) throw new Error(`go build: ${build.error ?? build.stderr}`);
-  const good = Object.entries(sets).map(([name, values]) => ({ name, values }));
-  const bad = Object.entries(refused).map(([name, [values]]) => ({ name, values }));
-  const release = { Name: 'holdfast', Namespace: 'push', Service: 'Helm' };
-  const input = JSON.stringify({ chart, release, sets: [...good, ...bad] });
-  const run = spawnSync(renderer, { input, encoding: 'utf8' });
-  if (run.status !== 0) throw new Error(run.stderr);
-  return JSON.parse(run.stdout);
-}
-
-const rendered = renderAll();
-
-function manifests(name: string): Manifest[] {
-  const { files, error } = rendered[name] ?? { files: {}, error: 'not rendered' };
-  if (error) throw new Error(`${name}: ${error}`);
-  return Object.entries(files)
-    .filter(([file]) => file.endsWith('.yaml'))
-    .flatMap(([, text]) =>
-      parseAllDocuments(text).map((document) => {
-        if (document.errors[0]) throw document.errors[0];
-        return document.toJS();
-      }),
-    )
-    .filter(Boolean);
-}
-
+const manifests = (name: string) => manifestsOf(rendered[name] as Rendered);
 const nodesOf = (name: string): Manifest => manifests(name).find(({ kind }) => /^(Deployment|Rollout)$/.test(kind));
-const configOf = (name: string): Manifest => manifests(name).find(({ data }) => data?.['holdfast.yaml']);
-const podsOf = (name: string): Manifest[] =>
-  manifests(name).flatMap(({ kind, spec }) => (kind === 'Pod' ? [spec] : spec?.template ? [spec.template.spec] : []));
 
 t.test('values that cannot work are refused, and the message says which', async (t) => {
-  for (const [name, [, message]] of Object.entries(refused)) t.match(rendered[name]?.error, message, name);
+  for (const [name, [, message]] of Object.entries(refusedSets))
+    t.match(rendered[`refused ${name}`]?.error, message, name);
 });
 
-t.test('Holdfast takes holdfast.yaml, and every variable is an option', async (t) => {
-  const options = readFileSync(join(root, 'docs', 'config.md'), 'utf8');
-  for (const name of Object.keys(sets)) {
-    const directory = newDirectory(t);
-    const file = join(directory, 'holdfast.yaml');
-    const text: string = configOf(name).data['holdfast.yaml'];
-    writeFileSync(join(directory, 'routes'), '* test\n');
-    if (name === 'ingress') makeCertificate({ directory, base: 'default_8443' });
-    writeFileSync(
-      file,
-      text.replace('/etc/holdfast/routes/routes', join(directory, 'routes')).replace('/etc/holdfast/tls', directory),
-    );
-    const check = runHoldfast(t, { directory, args: ['check-config', '--config', file, '--control-key', 'key'] });
-    t.match(await check.exited, { code: 0 }, `${name}: ${check.stderr}`);
-    for (const { name: variable } of nodesOf(name).spec.template.spec.containers[0].env ?? [])
-      t.ok(options.includes(`| \`${variable.replace('HOLDFAST_', '').toLowerCase()}\` |`), variable);
-  }
+t.test('no secret can be written into a ConfigMap', async (t) => {
+  t.ok(secretOptions.includes('sig_key'));
+  for (const key of secretOptions) t.match(rendered[`secret ${key}`]?.error, `config.${key} would be readable`);
 });
 
-t.test('every pod passes the restricted Pod Security Standard', async (t) => {
-  for (const name of Object.keys(sets))
-    for (const { securityContext, containers, volumes = [] } of podsOf(name)) {
-      t.match(securityContext, { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } }, name);
-      const own = { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } };
-      for (const container of containers) t.match(container.securityContext, own, name);
-      for (const volume of volumes)
-        t.ok(volume.configMap ?? volume.secret ?? volume.emptyDir, `${name}: ${volume.name}`);
-      for (const { volumeMounts = [] } of containers) t.notMatch(JSON.stringify(volumeMounts), /subPath/);
+t.test('the notes say where clients and publishers get in', async (t) => {
+  const notes = (name: ValueSet) => rendered[name]?.files['templates/NOTES.txt'] ?? '';
+  t.match(notes('defaults'), /^Clients reach Holdfast at holdfast\.push:80\.\nNobody can publish yet/);
+  t.match(notes('ha'), 'Publishers reach it at holdfast-control.push:5561.');
+  for (const name of setNames) t.notMatch(notes(name), /<no value>|<nil>|%!/, name);
+});
+
+t.test('Kubernetes takes what is rendered', async (t) => {
+  const sourced = setNames.flatMap((from) => manifests(from).map((manifest) => ({ from, manifest })));
+  t.strictSame(await wrongManifests(sourced), []);
+});
+
+t.test('what manifests name of each other is there', async (t) => {
+  for (const name of setNames) t.strictSame(looseReferences(manifests(name)), [], name);
+});
+
+t.test('every pod passes the restricted Pod Security Standard, and writes nowhere', async (t) => {
+  for (const name of setNames)
+    for (const pod of manifests(name).flatMap(podsOf)) {
+      t.strictSame(restrictedViolations(pod), [], name);
+      for (const { securityContext } of pod.containers) t.equal(securityContext.readOnlyRootFilesystem, true, name);
     }
 });
 
+t.test('Holdfast starts from what is in its pod, and has the time that its end takes', async (t) => {
+  const directory = newDirectory(t);
+  const { cert, key } = makeCertificate({ directory, base: 'default' });
+  const secrets = {
+    'tls.crt': cert,
+    'tls.key': key,
+    'sig-key': 'signs',
+    'resume-key': 'resumes',
+    'redis-url': 'redis://:password@redis:6379',
+    'control-keys': "- { id: app, key: 'a secret of some length', allow: [publish] }\n",
+    upstream: 'trusts',
+  };
+  for (const name of setNames) {
+    const cwd = newDirectory(t);
+    const { args, env } = writePod(nodesOf(name).spec.template.spec, manifests(name), secrets, cwd);
+    const loaded = loadConfig({ argv: ['check-config', ...args], env, cwd, version });
+    t.strictSame((loaded as LoadedConfig).warnings, [], name);
+    // These have all kinds of files between them, whose content is read later.
+    if (!['ha', 'ingress', 'full'].includes(name)) continue;
+    const check = runHoldfast(t, { directory: cwd, args: ['check-config', ...args], env });
+    t.match(await check.exited, { code: 0 }, `${name}: ${check.stderr}`);
+  }
+});
+
 t.test('selectors are the same for all values, and autoscalers alone set the number of nodes', async (t) => {
-  for (const name of Object.keys(sets)) {
-    const { selector, template, replicas } = nodesOf(name).spec;
-    t.strictSame(selector, nodesOf('defaults').spec.selector, name);
-    t.match(template.metadata.labels, selector.matchLabels);
-    t.equal(replicas === undefined, name === 'keda' || name === 'rollout', name);
-    const scaler = manifests(name).find(({ spec }) => spec?.scaleTargetRef)?.spec.scaleTargetRef;
-    if (scaler) t.match(nodesOf(name), { kind: scaler.kind, metadata: { name: scaler.name } });
+  const scaled = setNames.filter((name) => nodesOf(name).spec.replicas === undefined);
+  t.strictSame(scaled, ['keda', 'rollout', 'full']);
+  for (const name of setNames) {
+    const { spec } = nodesOf(name);
+    t.strictSame(spec.selector, nodesOf('defaults').spec.selector, name);
+    t.notMatch(Object.keys(spec.selector.matchLabels).join(), /version|chart/, 'an upgrade keeps them');
   }
   t.equal(
     manifests('defaults').some(({ kind }) => kind === 'PodDisruptionBudget'),
@@ -139,14 +105,69 @@ t.test('selectors are the same for all values, and autoscalers alone set the num
   );
 });
 
+t.test('a change of holdfast.yaml replaces the pods, a change of routes does not, and both reach them', async (t) => {
+  const [ours, routes, config] = ['defaults', 'other routes', 'other config'].map(
+    (name) => nodesOf(name).spec.template,
+  );
+  t.strictSame(routes, ours);
+  t.not(config.metadata.annotations['checksum/config'], ours.metadata.annotations['checksum/config']);
+  t.match(manifests('other routes').find(({ data }) => data?.routes)?.data.routes, /^\* app:3000\na\.example test$/m);
+  for (const name of setNames)
+    for (const { containers } of manifests(name).flatMap(podsOf))
+      for (const { volumeMounts = [] } of containers)
+        for (const mount of volumeMounts)
+          t.notOk('subPath' in mount || 'subPathExpr' in mount, `${name}: never updated`);
+});
+
+t.test('a Rollout has the pods of the Deployment, and stops at the analysis where there is one', async (t) => {
+  const { kind, spec } = nodesOf('rollout');
+  t.equal(kind, 'Rollout');
+  t.strictSame(spec.template, nodesOf('not a rollout').spec.template);
+  const names = (name: string) =>
+    nodesOf(name).spec.strategy.canary.steps.map((step: object) => Object.entries(step)[0]?.join(' '));
+  const analysis = 'analysis [object Object]';
+  const pause = 'pause [object Object]';
+  t.strictSame(names('rollout'), ['setWeight 20', pause, analysis, 'setWeight 50', analysis, 'setWeight 100']);
+  t.strictSame(names('abrupt'), ['setWeight 20', pause, 'setWeight 50', pause, 'setWeight 100']);
+  t.match(spec.strategy.canary.steps[2].analysis, {
+    templates: [{ templateName: 'holdfast-canary' }],
+    args: [
+      { name: 'hash', valueFrom: { podTemplateHashValue: 'Latest' } },
+      { name: 'namespace', value: 'push' },
+    ],
+  });
+});
+
+t.test('a strategy without rolling has no settings of it', async (t) => {
+  t.strictSame(nodesOf('slow').spec.strategy, { type: 'Recreate' });
+});
+
+t.test('with a network policy the nodes alone reach the Valkey of the chart', async (t) => {
+  const policy = manifests('keda').find(
+    ({ kind, metadata }) => kind === 'NetworkPolicy' && metadata.name === 'holdfast-valkey',
+  );
+  const store = manifests('keda').find(({ kind }) => kind === 'StatefulSet');
+  t.strictSame(policy.spec.podSelector.matchLabels, store.spec.template.metadata.labels);
+  const from = [{ podSelector: { matchLabels: nodesOf('keda').spec.selector.matchLabels } }];
+  t.strictSame(policy.spec.ingress, [{ ports: [{ port: 'valkey' }], from }]);
+});
+
+t.test('edge: uws runs where there is a library for it', async (t) => {
+  t.strictSame(nodesOf('full').spec.template.spec.nodeSelector, { 'kubernetes.io/arch': 'amd64', pool: 'push' });
+  t.equal(nodesOf('defaults').spec.template.spec.nodeSelector, undefined);
+});
+
 t.test('the control port has a Service only where it is reached, with keys or by a word', async (t) => {
   const open = (name: string) => manifests(name).some(({ metadata }) => metadata.name === 'holdfast-control');
-  t.strictSame(Object.keys(sets).filter(open), ['ha', 'keda']);
+  t.strictSame(setNames.filter(open), ['ha', 'keda', 'abrupt']);
 });
 
 t.test('the time to end covers the drain', async (t) => {
   const grace = (name: string) => nodesOf(name).spec.template.spec.terminationGracePeriodSeconds;
-  t.strictSame([grace('defaults'), grace('slow')], [5 + 20 + 30 + 15, 5 + 20 + 120 + 15]);
+  t.strictSame(['defaults', 'slow', 'abrupt', 'full'].map(grace), [5 + 20 + 30 + 15, 5 + 20 + 120 + 15, 12, 120]);
+  const [{ env, lifecycle }] = nodesOf('abrupt').spec.template.spec.containers;
+  t.match(lifecycle, { preStop: { exec: { command: ['sleep', '5'] } } });
+  t.match(env[0], { name: 'HOLDFAST_STOP_TIMEOUT', value: '7' }, 'less the pause before SIGTERM');
 });
 
 t.test('the rules, the board, the version and the Valkey are those of the repository', async (t) => {
@@ -161,6 +182,29 @@ t.test('the rules, the board, the version and the Valkey are those of the reposi
   t.match(text('deploy/helm/holdfast/Chart.yaml'), `appVersion: "${JSON.parse(text('proxy/package.json')).version}"`);
   const image = /image: (valkey\S+)/;
   t.equal(image.exec(text('deploy/helm/holdfast/values.yaml'))?.[1], image.exec(text('deploy/compose.yaml'))?.[1]);
+});
+
+t.test('ports, user, paths and metrics that manifests name are those of the image and of a node', async (t) => {
+  const image = readDockerfile().get('holdfast');
+  const node = await startHoldfast(t);
+  const series = await node.metrics();
+  for (const name of setNames) {
+    const { securityContext, containers } = nodesOf(name).spec.template.spec;
+    const [{ ports, livenessProbe, readinessProbe, startupProbe }] = containers;
+    // TLS comes with a certificate; the image has no port for it.
+    const own = ports
+      .filter((port: Manifest) => port.name !== 'https')
+      .map((port: Manifest) => String(port.containerPort));
+    t.strictSame(own, image?.exposed, name);
+    t.equal(`${securityContext.runAsUser}:${securityContext.runAsGroup}`, image?.user, name);
+    const monitor = manifests(name).find(({ kind }) => kind === 'ServiceMonitor');
+    const probes = [livenessProbe, readinessProbe, startupProbe].map(({ httpGet }) => httpGet.path);
+    for (const path of new Set([...probes, ...(monitor?.spec.endpoints ?? []).map((each: Manifest) => each.path)]))
+      t.equal((await fetch(`${node.url('admin')}${path}`)).status, 200, path);
+    const scalers = manifests(name).filter(({ spec }) => spec?.scaleTargetRef);
+    for (const [metric] of JSON.stringify(scalers).matchAll(/holdfast_\w+/g))
+      t.match(series, new RegExp(`^${metric}[ {]`, 'm'), metric);
+  }
 });
 
 t.test('a node sees new routes as a ConfigMap brings them, by a swapped link', async (t) => {

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { root, startChild } from '../../kit/child.js';
+import { type Child, root, startChild } from '../../kit/child.js';
 import { connectTo } from '../../kit/clients/raw-client.js';
 import { startHoldfast } from '../../kit/holdfast.js';
 import { startOrigin, streamHold } from '../../kit/origins/origin.js';
@@ -38,7 +38,22 @@ async function start(t: Test, settings: Readonly<Record<string, string | number>
   return startHoldfast(t, { routes: [`* ${origin.target}`], settings });
 }
 
-for (const edge of ['node', 'uws']) {
+const isolated: { skip?: string } =
+  spawnSync('unshare', ['-n', 'ip', 'link', 'set', 'lo', 'up']).status === 0
+    ? {}
+    : { skip: 'no network of its own can be had here' };
+
+const edges = ['node', 'uws'];
+
+/** They wait for the kernel most of a minute: both at once, and beside the other tests. */
+const children = edges.map((edge) => {
+  const program = join(root, 'proxy', 'dist-test', 'e2e', 'operation', 'vanishing.js');
+  return isolated.skip
+    ? undefined
+    : startChild(t, { command: 'unshare', args: ['-n', process.execPath, program, edge] });
+});
+
+for (const edge of edges) {
   for (const workers of [1, 2]) {
     t.test(`${edge}, ${workers} workers: a held connection is probed within a minute`, linux, async (t) => {
       const holdfast = await start(t, { edge, workers });
@@ -54,15 +69,9 @@ for (const edge of ['node', 'uws']) {
   }
 }
 
-const isolated =
-  spawnSync('unshare', ['-n', 'ip', 'link', 'set', 'lo', 'up']).status === 0
-    ? {}
-    : { skip: 'no network of its own can be had here' };
-
-for (const edge of ['node', 'uws']) {
+for (const [i, edge] of edges.entries()) {
   t.test(`${edge}: holds of clients that cannot be reached any more end within a minute`, isolated, async (t) => {
-    const program = join(root, 'proxy', 'dist-test', 'e2e', 'operation', 'vanishing.js');
-    const child = startChild(t, { command: 'unshare', args: ['-n', process.execPath, program, edge] });
+    const child = children[i] as Child;
     t.match(await child.exited, { code: 0 }, child.stderr);
     const [before, after] = child.stdout.trim().split('\n').map(Number);
     t.equal(before, 3, 'a stream, a long poll and a WebSocket were held');

@@ -17,10 +17,27 @@ type Meddling =
   | { readonly to: 'stream' | 'meta'; readonly fields: readonly (string | Buffer)[] }
   | { readonly to: 'type' };
 
+/** A message as nodes write them, or nearly. */
+function message(random: Random, token: string): string {
+  return mutatedObject(random, [
+    ['time', random.pick(['1700000000000000', ...oddNumbers.filter((text) => /^-?\d+(\.\d+)?$/.test(text))])],
+    ['id', JSON.stringify(random.once(2) ? String(random.int(1, 9)) : oddText(random))],
+    ['item', item(random, token)],
+    [
+      'headers',
+      mutatedObject(random, [
+        ['traceparent', '"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"'],
+        ['a', JSON.stringify(oddText(random))],
+      ]),
+    ],
+  ]);
+}
+
 function envelope(random: Random, token: string): Buffer {
   const position = `${random.once(4) ? random.pick(oddNumbers) : random.int(1, 6)} ${random.pick(['epoch', 'epoch', '', oddText(random)])}`;
   const payload = random.one(
-    () => item(random, token),
+    () => message(random, token),
+    () => message(random, token),
     () => item(random, token),
     () => oddJson(random),
     () => '',

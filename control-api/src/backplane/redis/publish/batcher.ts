@@ -12,8 +12,8 @@ import { type BatchEntry, type BatchPart, BatchQueue } from './batch-queue.js';
 /**
  * Keys: meta, stream, batch, then one per id to look for. Arguments: 1 number of the batch, 2 ms that the batch's result
  * is kept, 3 epoch if there is none yet, 4 history size, 5 history ttl in ms, 6 meta ttl in ms, 7 id ttl in ms,
- * 8 PUBLISH or SPUBLISH, 9 pub/sub name, then per item: payload (see envelope.ts), id, `1` if the publisher gave the id, index of the key
- * that remembers the id or 0. Reply, per item: epoch, offset, receivers or -1 for a duplicate.
+ * 8 PUBLISH or SPUBLISH, 9 pub/sub name, then per item: payload, as envelope.ts writes it, id, `1` if the publisher gave
+ * the id, index of the key that remembers the id or 0. Reply, per item: epoch, offset, receivers or -1 for a duplicate.
  *
  * A batch that is sent again, because its first reply was lost, is answered with the first result and does nothing; one
  * that comes out of a dead connection after its successors does nothing either.

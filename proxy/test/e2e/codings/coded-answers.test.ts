@@ -2,8 +2,7 @@
  * Content codings: clients say to the origin which they take, what is relayed passes as it is, and where items join an answer, or
  * the answer is an instruct, it is decoded. Fields that describe a body go with that body alone.
  */
-import { readFileSync } from 'node:fs';
-import { get as httpGet, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as zlib from 'node:zlib';
 import t, { type Test } from 'tap';
@@ -13,54 +12,7 @@ import { type Holdfast, responseItem, startHoldfast, streamItem } from '../../ki
 import { responseHold, streamHold } from '../../kit/origins/origin.js';
 import { type ScriptedAnswer, ScriptedOrigin } from '../../kit/origins/scripted-origin.js';
 import { until } from '../../kit/until.js';
-
-const BROWSER = 'gzip, deflate, br, zstd';
-
-/** All fields that speak of one body. */
-const OF_BODY = {
-  ETag: '"origin"',
-  'Last-Modified': 'Tue, 01 Jan 2030 00:00:00 GMT',
-  'Accept-Ranges': 'bytes',
-  'Content-MD5': 'b3JpZ2lu',
-  Digest: 'sha-256=b3JpZ2lu',
-  'Content-Digest': 'sha-256=:b3JpZ2lu:',
-  'Repr-Digest': 'sha-256=:b3JpZ2lu:',
-  'Content-Location': '/origin',
-} as const;
-const NAMES = [...Object.keys(OF_BODY), 'Content-Encoding', 'Content-Range'].map((name) => name.toLowerCase());
-
-/** Not as small as can be: that takes long. */
-const brotli = (body: Buffer) =>
-  zlib.brotliCompressSync(body, { params: { [zlib.constants.BROTLI_PARAM_QUALITY]: 4 } });
-
-const CODERS: Record<string, (text: string) => Buffer> = {
-  gzip: (text) => zlib.gzipSync(text),
-  deflate: (text) => zlib.deflateSync(text),
-  br: (text) => brotli(Buffer.from(text)),
-  'gzip, br': (text) => brotli(zlib.gzipSync(text)),
-};
-const { zstdCompressSync } = zlib as unknown as { zstdCompressSync?: (text: string) => Buffer };
-if (zstdCompressSync !== undefined) CODERS.zstd = zstdCompressSync;
-
-/** An answer of the origin in a coding, with all fields that speak of its body. */
-function coded(coding: string, headers: ScriptedAnswer['headers'], text: string): ScriptedAnswer {
-  return { headers: { ...OF_BODY, 'Content-Encoding': coding, ...headers }, body: CODERS[coding]?.(text) as Buffer };
-}
-
-/** Those of the fields that speak of one body. */
-const ofBody = (headers: IncomingMessage['headers']) =>
-  Object.fromEntries(Object.entries(headers).filter(([name]) => NAMES.includes(name)));
-
-/** An answer byte for byte, which `fetch` would decode. */
-const bytesOf = (url: string, headers: Record<string, string>) =>
-  new Promise<{ head: IncomingMessage; body: Buffer }>((resolve, reject) => {
-    const request = httpGet(url, { headers, agent: false }, async (head) => {
-      const chunks: Buffer[] = [];
-      for await (const chunk of head) chunks.push(chunk as Buffer);
-      resolve({ head, body: Buffer.concat(chunks) });
-    });
-    request.on('error', reject);
-  });
+import { BROWSER, bytesOf, CODERS, coded, memory, NAMES, OF_BODY, ofBody } from './coded-fixture.js';
 
 const origin = await ScriptedOrigin.start(t);
 
@@ -422,9 +374,4 @@ for (const edge of ['node', 'uws'] as const) {
   t.test(`${edge}: none of this was a fault`, async (t) => {
     t.notMatch(holdfast.child.stdout, /fault: Holdfast itself failed/);
   });
-}
-
-/** Resident memory of a node, in bytes. */
-function memory({ child }: Holdfast): number {
-  return Number(/^VmRSS:\s*(\d+) kB/m.exec(readFileSync(`/proc/${child.pid}/status`, 'latin1'))?.[1]) * 1_024;
 }

@@ -5,9 +5,9 @@ import { type AddressInfo, connect } from 'node:net';
 import { join } from 'node:path';
 import { readJwtKey } from '@holdfast/grip';
 import t from 'tap';
-import { makeCertificate } from '../../kit/certificates.js';
-import { newDirectory, runHoldfast, startHoldfast, streamItem } from '../../kit/holdfast.js';
-import { until } from '../../kit/until.js';
+import { makeCertificate } from '../../../kit/certificates.js';
+import { newDirectory, runHoldfast, startHoldfast, streamItem } from '../../../kit/holdfast.js';
+import { until } from '../../../kit/until.js';
 
 /** Each with a mark of its own, which is in its base64 and hexadecimal forms too. */
 const secrets = {

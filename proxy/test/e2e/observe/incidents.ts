@@ -19,6 +19,13 @@ export interface Run {
   readonly prometheus: Prometheus;
 }
 
+/** Between two looks at a node's metrics, in ms: to make them costs it some. */
+const PAUSE_MS = 50;
+
+/** Waits until a look at a node is right. */
+const untilSeen = (what: string, look: () => Promise<boolean>) =>
+  until(what, async () => (await look()) || delay(PAUSE_MS, false));
+
 /** Sends bytes and waits for the end of the connection. */
 function send(address: string, bytes: string): Promise<void> {
   const { hostname, port } = new URL(`http://${address}`);
@@ -54,7 +61,7 @@ export async function failPublishes({ t, system }: Run): Promise<void> {
   const dropped = 'holdfast_items_dropped_total{kind="stream",reason="filter-failed"}';
   const before = await system.first.metric(dropped);
   await system.first.publish(streamItem('checked', 'unchecked\n'));
-  await until('the filter', async () => (await system.first.metric(dropped)) > before);
+  await untilSeen('the filter', async () => (await system.first.metric(dropped)) > before);
   held.drop();
 }
 
@@ -69,7 +76,7 @@ export async function stopReading({ t, system, prometheus }: Run): Promise<void>
   const counts = async (node: Holdfast) =>
     node.metric('holdfast_items_dropped_total{kind="stream",reason="slow-client"}');
   const before = await Promise.all(system.nodes.map(counts));
-  await until('items that are left out', async () => {
+  await untilSeen('items that are left out', async () => {
     await system.any.publish(streamItem('large', LARGE));
     const now = await Promise.all(system.nodes.map(counts));
     return now.every((count, n) => count > (before[n] as number));
@@ -109,7 +116,7 @@ export async function cutRedis({ system, prometheus }: Run): Promise<void> {
   ] as const) {
     const read = total(series);
     const before = await read();
-    await until(series, async () => {
+    await untilSeen(series, async () => {
       const published = Array.from({ length: 20 }, (_, n) => system.any.publish(streamItem(`news-${n % 3}`, ': \n\n')));
       await system.redis.call('CLIENT', 'KILL', 'TYPE', type);
       await Promise.allSettled(published);
@@ -159,7 +166,7 @@ export async function killWorker({ system, prometheus }: Run): Promise<void> {
   const { pid } = system.first.child;
   const [worker] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
   await grows(prometheus, 'holdfast_workers_ended_total', async () => process.kill(Number(worker), 'SIGKILL'));
-  await until('its successor', async () => (await system.first.metric('holdfast_workers')) === 2);
+  await untilSeen('its successor', async () => (await system.first.metric('holdfast_workers')) === 2);
 }
 
 /** Routes that cannot be loaded, until they are mended. */

@@ -139,4 +139,13 @@ export class Page {
   async click(id: string): Promise<void> {
     await this.evaluate(`document.getElementById('${id}').click()`);
   }
+
+  /** What a window of this size shows, in CSS pixels, as a PNG. */
+  async picture(width: number, height: number): Promise<Buffer> {
+    const metrics = { width, height, deviceScaleFactor: 1, mobile: false };
+    await this.#browser.call('Emulation.setDeviceMetricsOverride', metrics, this.#sessionId);
+    const parameters = { format: 'png', clip: { x: 0, y: 0, width, height, scale: 1 }, captureBeyondViewport: true };
+    const { data } = await this.#browser.call<{ data: string }>('Page.captureScreenshot', parameters, this.#sessionId);
+    return Buffer.from(data, 'base64');
+  }
 }

@@ -50,8 +50,8 @@ export const systemPackages = [
     command: 'go',
     debian: 'golang-go',
     extras: ['golang-github-masterminds-sprig-dev', 'golang-k8s-sigs-yaml-dev'],
-    neededFor: 'tests of the Helm chart, with a renderer in Go',
-    callers: ['proxy/test/e2e/deployment/chart.test.ts'],
+    neededFor: 'tests of the Helm charts, with a renderer in Go',
+    callers: ['proxy/test/e2e/deployment/chart.test.ts', 'proxy/test/e2e/deployment/rendering.ts'],
   },
   {
     command: 'haproxy',

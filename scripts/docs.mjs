@@ -1,8 +1,9 @@
-// npm run docs [-- --check]: writes the pages of docs/ that are made from code. With --check it fails when one of them is out of
-// date, when docs/protocol.md names a test that does not exist, or when a limit in the source is described by halves. Needs an
-// up-to-date build.
+// npm run docs [-- --check]: writes the pages that are made from code, those of docs/ and the chart's README. With --check it
+// fails when one of them is out of date, when docs/protocol.md names a test that does not exist, or when a limit in the source is
+// described by halves. Needs an up-to-date build.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { renderValues } from './chart/values-page.mjs';
 import { renderLimits, wrongLimits } from './limits.mjs';
 import { root } from './setup.mjs';
 
@@ -11,12 +12,13 @@ import { root } from './setup.mjs';
 /** The packages in the order in which a reader meets them: nearest to the client first. */
 const packages = ['holdfast', '@holdfast/control-api', '@holdfast/grip'];
 
-/** Every generated page with the function that renders it. A page added to docs/ by code is a line here. */
+/** Every page that is generated, or has a generated part, with the function that renders it. */
 const pages = [
   { file: 'docs/config.md', render: renderConfig },
   { file: 'docs/errors.md', render: renderErrors },
   { file: 'docs/edges.md', render: renderEdges },
   { file: 'docs/limits.md', render: async () => renderLimits() },
+  { file: 'deploy/helm/holdfast/README.md', render: async () => renderValues() },
 ];
 
 async function renderConfig() {

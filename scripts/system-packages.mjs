@@ -51,13 +51,19 @@ export const systemPackages = [
     debian: 'golang-go',
     extras: ['golang-github-masterminds-sprig-dev', 'golang-k8s-sigs-yaml-dev'],
     neededFor: 'tests of the Helm charts, with a renderer in Go',
-    callers: ['proxy/test/e2e/deployment/chart.test.ts', 'proxy/test/e2e/deployment/rendering.ts'],
+    callers: ['proxy/test/kit/kubernetes/chart.ts'],
   },
   {
     command: 'haproxy',
     debian: 'haproxy',
     neededFor: 'end-to-end tests with HAProxy in front',
     callers: ['proxy/test/e2e/balancers/recipes.ts', 'proxy/test/e2e/proxy/client-address.test.ts'],
+  },
+  {
+    command: 'kubectl',
+    debian: 'kubernetes-client',
+    neededFor: 'what kustomize builds of the manifests in deploy/',
+    callers: ['proxy/test/e2e/deployment/gitops.test.ts'],
   },
   {
     command: 'nginx',

@@ -66,38 +66,39 @@ labels:
 {{- if or .Values.lifecycle .Values.config.shutdown_delay }}0{{ else }}5{{ end }}
 {{- end }}
 
-{{- define "holdfast.grace" -}}
-{{- if kindIs "invalid" .Values.terminationGracePeriodSeconds }}
-{{- $total := add (include "holdfast.pause" . | int64) 15 }}
+{{- /* Seconds from the order to end until the last request is over, at most: the pause, then what the node takes. */}}
+{{- define "holdfast.drain" -}}
+{{- $total := include "holdfast.pause" . | int64 }}
 {{- range $key, $default := dict "shutdown_delay" "0" "shutdown_window" "0" "shutdown_requests" "30" }}
 {{- $value := index $.Values.config $key }}
 {{- $total = add $total (include "holdfast.seconds" (ternary $default $value (kindIs "invalid" $value)) | int64) }}
 {{- end }}
 {{- $total }}
+{{- end }}
+
+{{- define "holdfast.grace" -}}
+{{- if kindIs "invalid" .Values.terminationGracePeriodSeconds }}{{ add (include "holdfast.drain" . | int64) 15 }}
 {{- else }}{{ int64 .Values.terminationGracePeriodSeconds }}{{ end }}
+{{- end }}
+
+{{- /* A step of the canary: whether the new pods are well. */}}
+{{- define "holdfast.analysis" -}}
+{{- with .Values.rollout.analysisTemplate }}
+- analysis:
+    templates: [{ templateName: {{ . }} }]
+    args:
+      - { name: hash, valueFrom: { podTemplateHashValue: Latest } }
+      - { name: namespace, value: {{ $.Release.Namespace }} }
+{{- end }}
+{{- end }}
+
+{{- /* There is no library of uWebSockets.js for arm64. */}}
+{{- define "holdfast.nodeSelector" -}}
+{{- $selector := deepCopy .Values.nodeSelector }}
+{{- if eq (toString .Values.config.edge) "uws" }}{{ $selector = merge $selector (dict "kubernetes.io/arch" "amd64") }}{{ end }}
+{{- if $selector }}{{ toYaml $selector }}{{ end }}
 {{- end }}
 
 {{- define "holdfast.redis" -}}
 {{- if .Values.valkey.enabled }}redis://{{ include "holdfast.fullname" . }}-valkey:6379{{ else }}{{ .Values.redis.url }}{{ end }}
-{{- end }}
-
-{{- define "holdfast.check" -}}
-{{- $ways := list }}
-{{- if .Values.valkey.enabled }}{{ $ways = append $ways "valkey.enabled" }}{{ end }}
-{{- if .Values.redis.url }}{{ $ways = append $ways "redis.url" }}{{ end }}
-{{- if .Values.redis.existingSecret }}{{ $ways = append $ways "redis.existingSecret" }}{{ end }}
-{{- if and .Values.existingSecret .Values.secretKeys.redisUrl }}{{ $ways = append $ways "secretKeys.redisUrl" }}{{ end }}
-{{- if gt (len $ways) 1 }}{{ fail (printf "%s: only one of them can say where Redis is" (join ", " $ways)) }}{{ end }}
-{{- if and (not $ways) (or (gt (int .Values.replicaCount) 1) .Values.autoscaling.enabled .Values.keda.enabled) }}{{ fail "several nodes need Redis, without which items reach only the clients of one: set valkey.enabled, redis.url, redis.existingSecret or secretKeys.redisUrl" }}{{ end }}
-{{- if regexMatch "//[^/]*@" .Values.redis.url }}{{ fail "redis.url has credentials: put it into a Secret and name that in redis.existingSecret" }}{{ end }}
-{{- if and .Values.autoscaling.enabled .Values.keda.enabled }}{{ fail "autoscaling.enabled and keda.enabled: two autoscalers would work against each other" }}{{ end }}
-{{- if and .Values.keda.enabled (not .Values.keda.serverAddress) }}{{ fail "keda.serverAddress: the URL of Prometheus is missing" }}{{ end }}
-{{- if and .Values.ingress.enabled (not .Values.ingress.hosts) }}{{ fail "ingress.hosts is empty" }}{{ end }}
-{{- if and .Values.httpRoute.enabled (not .Values.httpRoute.parentRefs) }}{{ fail "httpRoute.parentRefs: the Gateway is missing" }}{{ end }}
-{{- range list "sig_key" "resume_key" "control_key" "upstream_key" "zmq_curve_secret_key" "redis_url" }}
-{{- if hasKey $.Values.config . }}{{ fail (printf "config.%s would be readable in a ConfigMap: use existingSecret or redis" .) }}{{ end }}
-{{- end }}
-{{- range list "http_port" "https_ports" "admin_port" "prometheus_port" "port_offset" "push_in_http_port" "push_in_http_addr" "push_in_http_allow_public" "tls_certs_dir" "routes" "routesfile" }}
-{{- if hasKey $.Values.config . }}{{ fail (printf "config.%s is set by the chart" .) }}{{ end }}
-{{- end }}
 {{- end }}

@@ -26,9 +26,9 @@ spec:
   {{- with .Values.priorityClassName }}
   priorityClassName: {{ . }}
   {{- end }}
-  {{- with .Values.nodeSelector }}
+  {{- with include "holdfast.nodeSelector" . }}
   nodeSelector:
-    {{- toYaml . | nindent 4 }}
+    {{- . | nindent 4 }}
   {{- end }}
   {{- with .Values.affinity }}
   affinity:
@@ -62,6 +62,8 @@ spec:
         - { name: control, containerPort: 5561 }
         - { name: admin, containerPort: 5580 }
       env:
+        # From SIGTERM on: what the pause takes is over by then.
+        - { name: HOLDFAST_STOP_TIMEOUT, value: {{ sub (include "holdfast.grace" . | int64) (include "holdfast.pause" . | int64) | quote }} }
         {{- if and .Values.existingSecret .Values.secretKeys.sigKey }}
         - { name: HOLDFAST_SIG_KEY_FILE, value: /etc/holdfast/secrets/sig-key }
         {{- end }}

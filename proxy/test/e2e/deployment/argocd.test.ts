@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { parse } from 'yaml';
 import { root } from '../../kit/child.js';
-import { type Manifest, manifestsOf, render, type Values } from './rendering.js';
+import { type Manifest, manifestsOf, renderChart, type Values } from '../../kit/kubernetes/chart.js';
 
 const text = (...path: string[]) => readFileSync(join(root, ...path), 'utf8');
 const folder = 'deploy/argocd';
@@ -13,8 +13,7 @@ const place = first.spec.source;
 const given: Values = place.helm.valuesObject;
 const scaled = (values: Values) => ({ ...given, holdfast: { values } });
 
-const rendered = render(
-  place.path,
+const rendered = await renderChart(
   {
     plain: given,
     elsewhere: { ...given, valkey: { enabled: false }, monitoring: { enabled: false } },
@@ -23,7 +22,7 @@ const rendered = render(
     nowhere: { ...given, charts: null },
     unknown: { ...given, repository: null },
   },
-  first.metadata.namespace,
+  { folder: join(root, place.path), namespace: first.metadata.namespace },
 );
 const apps = (name: keyof typeof rendered): Manifest[] => manifestsOf(rendered[name]);
 const app = (name: string, set: keyof typeof rendered = 'plain'): Manifest =>
@@ -92,8 +91,8 @@ t.test('each source is there, and has the version of this repository', async (t)
 
 t.test("the chart takes the Application's values, and its network policy lets this Prometheus in", async (t) => {
   const { source, destination } = app('holdfast').spec;
-  const sets = { nodes: source.helm.valuesObject };
-  const nodes = manifestsOf(render('deploy/helm/holdfast', sets, destination.namespace).nodes);
+  const charts = await renderChart({ nodes: source.helm.valuesObject }, destination);
+  const nodes = manifestsOf(charts.nodes);
   const policy = nodes.find(({ kind }) => kind === 'NetworkPolicy');
   const monitor = app('monitoring').spec.destination.namespace;
   t.match(JSON.stringify(policy.spec.ingress), `"kubernetes.io/metadata.name":"${monitor}"`);

@@ -6,7 +6,7 @@ import { parse } from 'yaml';
 import { closeReasons } from '../../../dist/channels/close-reasons.js';
 import { root } from '../../kit/child.js';
 import { startHoldfast } from '../../kit/holdfast.js';
-import { type Manifest, manifestsOf, render } from './rendering.js';
+import { type Manifest, manifestsOf, renderChart } from '../../kit/kubernetes/chart.js';
 
 const text = (...path: string[]) => readFileSync(join(root, ...path), 'utf8');
 const template: Manifest = parse(text('deploy/argo-rollouts/analysis-template.yaml'));
@@ -19,20 +19,15 @@ interface Metric {
 const metrics: readonly Metric[] = template.spec.metrics;
 const queryOf = ({ provider }: Metric) => provider.prometheus.query;
 
-const rollout = manifestsOf(
-  render(
-    'deploy/helm/holdfast',
-    {
-      canary: {
-        valkey: { enabled: true },
-        replicaCount: 2,
-        rollout: { enabled: true },
-        metrics: { serviceMonitor: { enabled: true } },
-      },
-    },
-    'push',
-  ).canary,
-);
+const charts = await renderChart({
+  canary: {
+    valkey: { enabled: true },
+    replicaCount: 2,
+    rollout: { enabled: true },
+    metrics: { serviceMonitor: { enabled: true } },
+  },
+});
+const rollout = manifestsOf(charts.canary);
 const ofKind = (kind: string): Manifest => rollout.find((manifest) => manifest.kind === kind);
 
 /** The metrics in an expression, what a histogram adds to its name left out, and the labels that each is chosen by. */

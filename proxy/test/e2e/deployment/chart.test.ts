@@ -1,136 +1,85 @@
 /** The Helm chart, rendered by scripts/chart/render.go: what it makes of values is what Holdfast and Kubernetes take. */
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { parseAllDocuments } from 'yaml';
 import { makeCertificate } from '../../kit/certificates.js';
 import { root } from '../../kit/child.js';
 import { ask } from '../../kit/clients/http-client.js';
 import { newDirectory, runHoldfast, startHoldfast } from '../../kit/holdfast.js';
+import { type Manifest, manifestsOf, podsOf, type Rendered, renderChart } from '../../kit/kubernetes/chart.js';
+import { restrictedViolations } from '../../kit/kubernetes/pod-security.js';
+import { wrongManifests } from '../../kit/kubernetes/published-types.js';
+import { looseReferences } from '../../kit/kubernetes/references.js';
 import { until } from '../../kit/until.js';
+import { refusedSets, setNames, valueSets } from './chart-values.js';
 
-const chart = join(root, 'deploy', 'helm', 'holdfast');
-
-// biome-ignore lint/suspicious/noExplicitAny: manifests of many kinds, of which each check reads what it is about
-type Manifest = any;
-type Values = Readonly<Record<string, unknown>>;
-
-const valkey = { valkey: { enabled: true }, replicaCount: 2 };
-const sets: Readonly<Record<string, Values>> = {
-  defaults: {},
-  ha: {
-    replicaCount: 3,
-    existingSecret: 'keys',
-    redis: { existingSecret: 'redis' },
-    secretKeys: { redisUrl: '', resumeKey: 'resume-key' },
-  },
-  ingress: {
-    ...valkey,
-    ingress: { enabled: true, hosts: [{ host: 'push.example' }] },
-    tls: { existingSecret: 'tls' },
-  },
-  gateway: { httpRoute: { enabled: true, parentRefs: [{ name: 'gateway' }] } },
-  keda: {
-    ...valkey,
-    keda: { enabled: true, serverAddress: 'http://prometheus:9090' },
-    networkPolicy: { enabled: true },
-    metrics: { serviceMonitor: { enabled: true }, prometheusRule: { enabled: true }, dashboard: { enabled: true } },
-    controlService: { allowUnauthenticated: true },
-  },
-  rollout: { ...valkey, rollout: { enabled: true }, autoscaling: { enabled: true } },
-  slow: { config: { shutdown_requests: '2m', client_maxconn: 1_048_576 } },
-};
-const refused: Readonly<Record<string, readonly [Values, RegExp]>> = {
-  alone: [{ replicaCount: 2 }, /several nodes need Redis/],
-  both: [{ ...valkey, redis: { url: 'redis://redis:6379' } }, /valkey\.enabled, redis\.url: only one/],
-  password: [{ redis: { url: 'redis://:secret@redis:6379' } }, /redis\.url has credentials/],
-  secret: [{ config: { sig_key: 'secret' } }, /config\.sig_key would be readable/],
-  port: [{ config: { http_port: '80' } }, /config\.http_port is set by the chart/],
-};
-
-const work = mkdtempSync(join(tmpdir(), 'holdfast-chart-'));
-t.teardown(() => rmSync(work, { recursive: true, force: true }));
-
-function renderAll(): Record<string, { files: Record<string, string>; error: string }> {
-  const renderer = join(work, 'render');
-  const env = { ...process.env, GO111MODULE: 'off', GOPATH: '/usr/share/gocode', GOFLAGS: '' };
-  const build = spawnSync('go', ['build', '-o', renderer, 'render.go'], { cwd: join(root, 'scripts', 'chart'), env });
-  if (build.status !== 0) throw new Error(`go build: ${build.error ?? build.stderr}`);
-  const good = Object.entries(sets).map(([name, values]) => ({ name, values }));
-  const bad = Object.entries(refused).map(([name, [values]]) => ({ name, values }));
-  const release = { Name: 'holdfast', Namespace: 'push', Service: 'Helm' };
-  const input = JSON.stringify({ chart, release, sets: [...good, ...bad] });
-  const run = spawnSync(renderer, { input, encoding: 'utf8' });
-  if (run.status !== 0) throw new Error(run.stderr);
-  return JSON.parse(run.stdout);
-}
-
-const rendered = renderAll();
-
-function manifests(name: string): Manifest[] {
-  const { files, error } = rendered[name] ?? { files: {}, error: 'not rendered' };
-  if (error) throw new Error(`${name}: ${error}`);
-  return Object.entries(files)
-    .filter(([file]) => file.endsWith('.yaml'))
-    .flatMap(([, text]) =>
-      parseAllDocuments(text).map((document) => {
-        if (document.errors[0]) throw document.errors[0];
-        return document.toJS();
-      }),
-    )
-    .filter(Boolean);
-}
-
-const nodesOf = (name: string): Manifest => manifests(name).find(({ kind }) => /^(Deployment|Rollout)$/.test(kind));
-const configOf = (name: string): Manifest => manifests(name).find(({ data }) => data?.['holdfast.yaml']);
-const podsOf = (name: string): Manifest[] =>
-  manifests(name).flatMap(({ kind, spec }) => (kind === 'Pod' ? [spec] : spec?.template ? [spec.template.spec] : []));
-
-t.test('values that cannot work are refused, and the message says which', async (t) => {
-  for (const [name, [, message]] of Object.entries(refused)) t.match(rendered[name]?.error, message, name);
+const rendered: Readonly<Record<string, Rendered>> = await renderChart({
+  ...valueSets,
+  ...Object.fromEntries(Object.entries(refusedSets).map(([name, [values]]) => [`refused ${name}`, values])),
+  'not a rollout': { replicaCount: 2, valkey: { enabled: true }, autoscaling: { enabled: true } },
+  'other routes': { routes: ['* app:3000', 'a.example test'] },
+  'other config': { config: { message_rate: 100 } },
 });
 
-t.test('Holdfast takes holdfast.yaml, and every variable is an option', async (t) => {
+const manifests = (name: string) => manifestsOf(rendered[name] as Rendered);
+const nodesOf = (name: string): Manifest => manifests(name).find(({ kind }) => /^(Deployment|Rollout)$/.test(kind));
+const configOf = (name: string): Manifest => manifests(name).find(({ data }) => data?.['holdfast.yaml']);
+
+t.test('values that cannot work are refused, and the message says which', async (t) => {
+  for (const [name, [, message]] of Object.entries(refusedSets))
+    t.match(rendered[`refused ${name}`]?.error, message, name);
+});
+
+t.test('Kubernetes takes what is rendered', async (t) => {
+  const sourced = setNames.flatMap((from) => manifests(from).map((manifest) => ({ from, manifest })));
+  t.strictSame(await wrongManifests(sourced), []);
+});
+
+t.test('what manifests name of each other is there', async (t) => {
+  for (const name of setNames) t.strictSame(looseReferences(manifests(name)), [], name);
+});
+
+t.test('every pod passes the restricted Pod Security Standard, and writes nowhere', async (t) => {
+  for (const name of setNames)
+    for (const pod of manifests(name).flatMap(podsOf)) {
+      t.strictSame(restrictedViolations(pod), [], name);
+      for (const { securityContext } of pod.containers) t.equal(securityContext.readOnlyRootFilesystem, true, name);
+    }
+});
+
+t.test('Holdfast takes holdfast.yaml, has the time that its end takes, and every variable is an option', async (t) => {
   const options = readFileSync(join(root, 'docs', 'config.md'), 'utf8');
-  for (const name of Object.keys(sets)) {
+  const seen = new Set<string>();
+  for (const name of setNames) {
+    const text: string = configOf(name).data['holdfast.yaml'];
+    const variables: Manifest[] = nodesOf(name).spec.template.spec.containers[0].env;
+    const timeout = variables.find((each) => each.name === 'HOLDFAST_STOP_TIMEOUT').value;
+    for (const variable of variables.map((each) => each.name).filter((own) => /^HOLDFAST_(?!STOP_TIMEOUT)/.test(own)))
+      t.ok(options.includes(`| \`${variable.replace('HOLDFAST_', '').toLowerCase()}\` |`), variable);
+    if (seen.has(timeout + text)) continue;
+    seen.add(timeout + text);
     const directory = newDirectory(t);
     const file = join(directory, 'holdfast.yaml');
-    const text: string = configOf(name).data['holdfast.yaml'];
     writeFileSync(join(directory, 'routes'), '* test\n');
     if (name === 'ingress') makeCertificate({ directory, base: 'default_8443' });
     writeFileSync(
       file,
       text.replace('/etc/holdfast/routes/routes', join(directory, 'routes')).replace('/etc/holdfast/tls', directory),
     );
-    const check = runHoldfast(t, { directory, args: ['check-config', '--config', file, '--control-key', 'key'] });
+    const args = ['check-config', '--config', file, '--control-key', 'key'];
+    const check = runHoldfast(t, { directory, args, env: { HOLDFAST_STOP_TIMEOUT: timeout } });
     t.match(await check.exited, { code: 0 }, `${name}: ${check.stderr}`);
-    for (const { name: variable } of nodesOf(name).spec.template.spec.containers[0].env ?? [])
-      t.ok(options.includes(`| \`${variable.replace('HOLDFAST_', '').toLowerCase()}\` |`), variable);
+    t.notMatch(check.stderr, /STOP_TIMEOUT|HOLDFAST_/, name);
   }
 });
 
-t.test('every pod passes the restricted Pod Security Standard', async (t) => {
-  for (const name of Object.keys(sets))
-    for (const { securityContext, containers, volumes = [] } of podsOf(name)) {
-      t.match(securityContext, { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } }, name);
-      const own = { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } };
-      for (const container of containers) t.match(container.securityContext, own, name);
-      for (const volume of volumes)
-        t.ok(volume.configMap ?? volume.secret ?? volume.emptyDir, `${name}: ${volume.name}`);
-      for (const { volumeMounts = [] } of containers) t.notMatch(JSON.stringify(volumeMounts), /subPath/);
-    }
-});
-
 t.test('selectors are the same for all values, and autoscalers alone set the number of nodes', async (t) => {
-  for (const name of Object.keys(sets)) {
-    const { selector, template, replicas } = nodesOf(name).spec;
-    t.strictSame(selector, nodesOf('defaults').spec.selector, name);
-    t.match(template.metadata.labels, selector.matchLabels);
-    t.equal(replicas === undefined, name === 'keda' || name === 'rollout', name);
-    const scaler = manifests(name).find(({ spec }) => spec?.scaleTargetRef)?.spec.scaleTargetRef;
-    if (scaler) t.match(nodesOf(name), { kind: scaler.kind, metadata: { name: scaler.name } });
+  const scaled = setNames.filter((name) => nodesOf(name).spec.replicas === undefined);
+  t.strictSame(scaled, ['keda', 'rollout', 'full']);
+  for (const name of setNames) {
+    const { spec } = nodesOf(name);
+    t.strictSame(spec.selector, nodesOf('defaults').spec.selector, name);
+    t.notMatch(Object.keys(spec.selector.matchLabels).join(), /version|chart/, 'an upgrade keeps them');
   }
   t.equal(
     manifests('defaults').some(({ kind }) => kind === 'PodDisruptionBudget'),
@@ -139,14 +88,56 @@ t.test('selectors are the same for all values, and autoscalers alone set the num
   );
 });
 
+t.test('a change of holdfast.yaml replaces the pods, a change of routes does not, and both reach them', async (t) => {
+  const [ours, routes, config] = ['defaults', 'other routes', 'other config'].map(
+    (name) => nodesOf(name).spec.template,
+  );
+  t.strictSame(routes, ours);
+  t.not(config.metadata.annotations['checksum/config'], ours.metadata.annotations['checksum/config']);
+  t.match(manifests('other routes').find(({ data }) => data?.routes)?.data.routes, /^\* app:3000\na\.example test$/m);
+  for (const name of setNames)
+    for (const { containers } of manifests(name).flatMap(podsOf))
+      for (const { volumeMounts = [] } of containers)
+        for (const mount of volumeMounts)
+          t.notOk('subPath' in mount || 'subPathExpr' in mount, `${name}: never updated`);
+});
+
+t.test('a Rollout has the pods of the Deployment, and stops at the analysis where there is one', async (t) => {
+  const { kind, spec } = nodesOf('rollout');
+  t.equal(kind, 'Rollout');
+  t.strictSame(spec.template, nodesOf('not a rollout').spec.template);
+  const names = (name: string) =>
+    nodesOf(name).spec.strategy.canary.steps.map((step: object) => Object.entries(step)[0]?.join(' '));
+  const analysis = 'analysis [object Object]';
+  const pause = 'pause [object Object]';
+  t.strictSame(names('rollout'), ['setWeight 20', pause, analysis, 'setWeight 50', analysis, 'setWeight 100']);
+  t.strictSame(names('abrupt'), ['setWeight 20', pause, 'setWeight 50', pause, 'setWeight 100']);
+  t.match(spec.strategy.canary.steps[2].analysis, {
+    templates: [{ templateName: 'holdfast-canary' }],
+    args: [{ name: 'hash', valueFrom: { podTemplateHashValue: 'Latest' } }],
+  });
+});
+
+t.test('a strategy without rolling has no settings of it', async (t) => {
+  t.strictSame(nodesOf('slow').spec.strategy, { type: 'Recreate' });
+});
+
+t.test('edge: uws runs where there is a library for it', async (t) => {
+  t.strictSame(nodesOf('full').spec.template.spec.nodeSelector, { 'kubernetes.io/arch': 'amd64', pool: 'push' });
+  t.equal(nodesOf('defaults').spec.template.spec.nodeSelector, undefined);
+});
+
 t.test('the control port has a Service only where it is reached, with keys or by a word', async (t) => {
   const open = (name: string) => manifests(name).some(({ metadata }) => metadata.name === 'holdfast-control');
-  t.strictSame(Object.keys(sets).filter(open), ['ha', 'keda']);
+  t.strictSame(setNames.filter(open), ['ha', 'keda', 'abrupt']);
 });
 
 t.test('the time to end covers the drain', async (t) => {
   const grace = (name: string) => nodesOf(name).spec.template.spec.terminationGracePeriodSeconds;
-  t.strictSame([grace('defaults'), grace('slow')], [5 + 20 + 30 + 15, 5 + 20 + 120 + 15]);
+  t.strictSame(['defaults', 'slow', 'abrupt', 'full'].map(grace), [5 + 20 + 30 + 15, 5 + 20 + 120 + 15, 12, 120]);
+  const [{ env, lifecycle }] = nodesOf('abrupt').spec.template.spec.containers;
+  t.match(lifecycle, { preStop: { exec: { command: ['sleep', '5'] } } });
+  t.match(env[0], { name: 'HOLDFAST_STOP_TIMEOUT', value: '7' }, 'less the pause before SIGTERM');
 });
 
 t.test('the rules, the board, the version and the Valkey are those of the repository', async (t) => {

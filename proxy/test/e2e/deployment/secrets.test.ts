@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { parse } from 'yaml';
 import { root } from '../../kit/child.js';
-import { type Manifest, manifestsOf, render } from './rendering.js';
+import { type Manifest, manifestsOf, renderChart } from '../../kit/kubernetes/chart.js';
 
 const folder = join(root, 'deploy', 'external-secrets');
 const manifests: Manifest[] = readdirSync(folder).flatMap((file) =>
@@ -20,14 +20,15 @@ t.test('the nodes find each of their secrets as a file', async (t) => {
   t.equal(named('holdfast').metadata.namespace, namespace);
   t.equal(values.existingSecret, named('holdfast').spec.target.name);
   t.strictSame(Object.values(values.secretKeys).sort(), keysOf('holdfast').sort());
-  const nodes = manifestsOf(render('deploy/helm/holdfast', { nodes: values }, namespace).nodes);
+  const charts = await renderChart({ nodes: values }, { namespace });
+  const nodes = manifestsOf(charts.nodes);
   const pod = nodes.find(({ kind }) => kind === 'Deployment').spec.template.spec;
   const mounted = pod.volumes.find(({ secret }: Manifest) => secret?.secretName === named('holdfast').spec.target.name);
   const files = mounted.secret.items.map(({ key, path }: Manifest) => {
     t.ok(keysOf('holdfast').includes(key), key);
     return `/etc/holdfast/secrets/${path}`;
   });
-  const read = pod.containers[0].env.map(({ value }: Manifest) => value);
+  const read = pod.containers[0].env.flatMap(({ name, value }: Manifest) => (name.endsWith('_FILE') ? [value] : []));
   t.strictSame(read.sort(), files.sort(), 'each is read by an option, and each that is read is there');
   t.equal(files.length, 4);
 });

@@ -6,7 +6,7 @@ import t, { type Test } from 'tap';
 import { parse } from 'yaml';
 import { root } from '../../kit/child.js';
 import { newDirectory, runHoldfast } from '../../kit/holdfast.js';
-import { type Manifest, manifestsOf, render } from './rendering.js';
+import { type Manifest, manifestsOf, renderChart } from '../../kit/kubernetes/chart.js';
 import { type Known, knownFunctions, knownModules, knownResources, metaArguments } from './terraform-names.js';
 
 type Block = Readonly<Record<string, unknown>>;
@@ -169,7 +169,8 @@ t.test('the secrets are those that deploy/external-secrets fetches, in the forms
 
 t.test('the values for the chart: Holdfast takes them, and the load balancer waits for the drain', async (t) => {
   const values: Manifest = parse(read('values.yaml'));
-  const manifests = manifestsOf(render('deploy/helm/holdfast', { aws: values }, 'holdfast').aws);
+  const charts = await renderChart({ aws: values });
+  const manifests = manifestsOf(charts.aws);
   const find = (kind: string, test: (manifest: Manifest) => boolean = () => true): Manifest =>
     manifests.find((manifest) => manifest.kind === kind && test(manifest));
   const directory = newDirectory(t);

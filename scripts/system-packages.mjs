@@ -92,6 +92,14 @@ export const systemPackages = [
     ],
   },
   {
+    // With `promtool`. Without its daemon, which would take its default port.
+    command: '/usr/bin/prometheus',
+    debian: 'prometheus',
+    libraries: [],
+    neededFor: 'the queries of the Grafana board and of the alerts, asked of a real Prometheus',
+    callers: ['proxy/test/e2e/observe/prometheus.ts'],
+  },
+  {
     // Without its daemon, which would take the default ports. By its path: our own command of that name is on npm's PATH.
     command: '/usr/bin/pushpin-publish',
     debian: 'pushpin',

@@ -29,6 +29,7 @@ export {
 } from './backplane/backplane.js';
 export { BackplaneHub, type BackplaneHubOptions, HubShare, type InterestFollower } from './backplane/hub.js';
 export { IdCache, type IdCacheEvents, type RecentIds } from './backplane/id-cache.js';
+export type { ItemHeaders } from './backplane/item-headers.js';
 export { LocalBackplane } from './backplane/local.js';
 export { LocalHistory, type LocalHistoryOptions } from './backplane/local-history.js';
 export { RedisBackplane, type RedisBackplaneOptions } from './backplane/redis/backplane.js';
@@ -77,6 +78,7 @@ export {
   uncontained,
 } from './runtime/faults.js';
 export { type Log, silentLog } from './runtime/log.js';
+export { Pace, type Rate } from './runtime/pace.js';
 export { ControlServer, type ControlServerOptions, MAX_CONNECTIONS as CONTROL_CONNECTIONS } from './server.js';
 export type { StatsConnection } from './stats/announcements.js';
 export { noStats, type StatsDelivery, type StatsEvents, StatsFeed, type StatsFeedOptions } from './stats/feed.js';

@@ -1,6 +1,7 @@
 /** The port between publishing and delivery: how published messages reach every node, and how past ones are read. */
 import type { Item } from '@holdfast/grip';
 import type { Containment } from '../runtime/faults.js';
+import type { ItemHeaders } from './item-headers.js';
 
 /**
  * Where an item stands among all items of its channel. Offsets begin at 1 and grow by 1 with each accepted item; they
@@ -23,6 +24,11 @@ export interface ItemMessage {
   readonly id: string;
   /** Set by a backplane that counts the items of a channel; publishers leave it out. */
   readonly position?: Position;
+  /**
+   * What its publisher sends along to every node, as far as it is within the bounds of `boundedHeaders`. Of one that a node does not know,
+   * or that comes from a node that does not know them, nothing is expected.
+   */
+  readonly headers?: ItemHeaders;
 }
 
 /** All nodes forget what they know about last ids, and bring their holds up to date from the origins. */

@@ -87,12 +87,15 @@ function deliveryClauses(clause: Clause): void {
       },
     });
     for (const { backplane } of nodes) await backplane.subscribe('a');
-    await nodes[0].backplane.publish([{ type: 'item', item: published, id: '2' }]);
+    const headers = { traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01', other: '' };
+    await nodes[0].backplane.publish([{ type: 'item', item: published, id: '2', headers }, streamMessage('a', '3')]);
     for (const { listener } of nodes) {
-      await listener.saw('a/2');
-      const [message] = listener.messages;
-      if (message?.type !== 'item') throw new Error('not an item');
+      await listener.saw('a/3');
+      const [message, plain] = listener.messages;
+      if (message?.type !== 'item' || plain?.type !== 'item') throw new Error('not an item');
       t.strictSame(itemToJson(message.item), itemToJson(published));
+      t.strictSame({ ...message.headers }, headers);
+      t.equal(plain.headers, undefined);
     }
   });
 

@@ -1,5 +1,5 @@
 /** The composition of the request path: from a client's request to its origin, and to what is held for it. */
-import type { Containment } from '@holdfast/control-api';
+import { type Containment, Pace } from '@holdfast/control-api';
 import type { ChannelRegistry } from '../channels/registry.js';
 import { OverChannelsReport, type SubscriberDeps } from '../channels/subscriber-deps.js';
 import { BodyLimits } from '../clients/body-limits.js';
@@ -26,7 +26,6 @@ import type { RequestDeps } from '../request/request-deps.js';
 import type { Route } from '../routes/route.js';
 import type { RouteTable } from '../routes/route-table.js';
 import type { Target } from '../routes/target.js';
-import { Pace } from '../runtime/bucket.js';
 import type { Clock } from '../runtime/clock.js';
 import { Memory } from '../runtime/memory.js';
 import { RequestInterner } from '../sessions/client-request.js';

@@ -3,14 +3,13 @@
  * the origin names. And what a node takes of all of them together, by its memory.
  */
 import { createHash } from 'node:crypto';
-import { CauseLog, type Log } from '@holdfast/control-api';
+import { CauseLog, type Log, type Rate } from '@holdfast/control-api';
 import { headerValue, type RawHeaders } from '@holdfast/grip';
 import type { Options } from '../config/table.js';
 import { addressKey } from '../config/types/address-ranges.js';
 import type { ClientRequest } from '../edge/port.js';
 import { RequestError } from '../errors.js';
 import type { Route } from '../routes/route.js';
-import type { Rate } from '../runtime/bucket.js';
 import type { Clock } from '../runtime/clock.js';
 import { KeyedCount, KeyedRate } from '../runtime/keyed-limits.js';
 import type { Memory } from '../runtime/memory.js';

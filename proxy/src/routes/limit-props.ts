@@ -1,7 +1,7 @@
 /** The properties by which a route limits its clients: how they are written, and what they mean. */
+import type { Rate } from '@holdfast/control-api';
 import { isToken } from '@holdfast/grip';
 import { parseSize } from '../config/parse-option.js';
-import type { Rate } from '../runtime/bucket.js';
 
 /** What the limits of a route go by: the client's address, a field of its requests, or the user that the origin names. */
 export type LimitKey = 'address' | 'user' | { readonly header: string };

@@ -1,32 +1,5 @@
-/** Token buckets by the generic cell rate algorithm (ITU-T I.371): their arithmetic, and one bucket that a peer has for itself. */
-
-/** So many tokens per second, of which at most `burst` can be saved up. */
-export interface Rate {
-  /** Per second, above 0. */
-  readonly perSecond: number;
-  /** 1 at least. */
-  readonly burst: number;
-}
-
-/** What the buckets of one limit have in common. Of each bucket only the moment is kept at which it is full again. */
-export class Pace {
-  /** Between two tokens, in ms. */
-  readonly interval: number;
-  readonly #tolerance: number;
-
-  constructor({ perSecond, burst }: Rate) {
-    this.interval = 1_000 / perSecond;
-    this.#tolerance = this.interval * burst;
-  }
-
-  /**
-   * Ms until there is a token in a bucket that is full at `full`; 0 or less: there is one, and who takes it makes the bucket full
-   * `interval` later.
-   */
-  wait(full: number, now: number): number {
-    return full + this.interval - this.#tolerance - now;
-  }
-}
+/** One token bucket that a peer has for itself. */
+import type { Pace } from '@holdfast/control-api';
 
 /**
  * One bucket, without a timer. While its owner is held back, tokens add up beyond the burst: what waits for it in the system's

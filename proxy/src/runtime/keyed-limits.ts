@@ -1,5 +1,5 @@
 /** How often something may happen, or how much there may be at a time, for each of many keys, such as addresses. */
-import { Pace, type Rate } from './bucket.js';
+import { Pace, type Rate } from '@holdfast/control-api';
 import type { Clock } from './clock.js';
 
 /**
@@ -12,7 +12,7 @@ import type { Clock } from './clock.js';
 export const KEYS_MAX = 65_536;
 
 /**
- * Buckets by key: of each only the moment is kept at which it is full again (see `bucket.ts`). Costs one look-up for each event,
+ * Buckets by key: of each only the moment is kept at which it is full again (see `Pace`). Costs one look-up for each event,
  * and nothing in between.
  */
 export class KeyedRate {

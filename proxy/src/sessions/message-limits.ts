@@ -1,7 +1,8 @@
 /** What one WebSocket client may send: how long a message may be on its route, and how many a second. */
+import type { Pace } from '@holdfast/control-api';
 import type { CloseReason } from '../channels/close-reasons.js';
 import type { SubscriberDeps } from '../channels/subscriber-deps.js';
-import { Bucket, type Pace } from '../runtime/bucket.js';
+import { Bucket } from '../runtime/bucket.js';
 import type { MessageType } from '../websocket/message-socket.js';
 import { notice } from './session-control.js';
 import type { Dial } from './session-deps.js';

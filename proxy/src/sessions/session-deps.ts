@@ -1,6 +1,6 @@
 /** What every session is given. */
 
-import type { Containment } from '@holdfast/control-api';
+import type { Containment, Pace } from '@holdfast/control-api';
 import type { ResponseHead } from '@holdfast/grip';
 import type { SubscriberEnd } from '../channels/subscriber-deps.js';
 import type { ClientLimits } from '../clients/client-limits.js';
@@ -12,7 +12,6 @@ import type { ClientTrust, Forwarder } from '../origin/forwarder.js';
 import type { Origin } from '../origin/port.js';
 import type { Route } from '../routes/route.js';
 import type { Target } from '../routes/target.js';
-import type { Pace } from '../runtime/bucket.js';
 import type { Clock } from '../runtime/clock.js';
 import type { MessageSocket } from '../websocket/message-socket.js';
 import type { RequestInterner } from './client-request.js';

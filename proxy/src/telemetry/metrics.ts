@@ -129,7 +129,7 @@ export class Metrics
       'Gaps in channels: items that never reached this node, by reason.',
       'reason',
     );
-    this.redis = redisCounts((name, help, ...labels) => series.counter(name, help, ...labels));
+    this.redis = redisCounts(series);
     this.#idsForgotten = series.counter('ids_forgotten_total', 'Item ids forgotten early, for want of room.');
     this.#published = series.counter('items_published_total', 'Items taken by the control API.');
     this.#publishRejected = series.counter('publish_rejected_total', 'Calls that the control API refused.', 'code');

@@ -1,6 +1,7 @@
+import { Pace } from '@holdfast/control-api';
 import fc from 'fast-check';
 import t from 'tap';
-import { Bucket, Pace } from '../../dist/runtime/bucket.js';
+import { Bucket } from '../../dist/runtime/bucket.js';
 
 /** How many of `count` at once are let through. */
 const takes = (bucket: Bucket, now: number, count: number) =>

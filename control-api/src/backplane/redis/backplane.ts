@@ -18,12 +18,13 @@ import {
 import type { RedisTls } from './connection/connection.js';
 import { RedisConnections } from './connection/connections.js';
 import { parseRedisUrl } from './connection/url.js';
+import { encodePayload } from './envelope.js';
 import type { RedisEvents } from './events.js';
-import { encodePayload, RedisKeys } from './keys.js';
+import { RedisKeys } from './keys.js';
 import { META_TTL_MS, START_PATIENCE_MS } from './limits.js';
 import type { BatchEntry } from './publish/batch-queue.js';
 import { PublishBatcher } from './publish/batcher.js';
-import { Backfill, readHead, readHistory } from './subscribe/backfill.js';
+import { Backfill, type ChannelSubscription, readHead, readHistory } from './subscribe/backfill.js';
 import type { CursorSink } from './subscribe/cursor.js';
 import { ChannelSubscriptions } from './subscribe/subscriptions.js';
 
@@ -77,7 +78,7 @@ export class RedisBackplane implements Backplane, History {
     const { commands } = this.connections;
     this.#backfill = new Backfill(commands, clock, events, this.connections.warnings);
     const subscribers = () => this.connections.subscribers;
-    const sink = (channel: string | undefined) => this.#sinkOf(channel);
+    const sink = (subscription: ChannelSubscription) => this.#sinkOf(subscription);
     const { warnings } = this.connections;
     this.#subscriptions = new ChannelSubscriptions({
       keys,
@@ -172,10 +173,17 @@ export class RedisBackplane implements Backplane, History {
     return this.connections.unavailableReason;
   }
 
-  #sinkOf(channel: string | undefined): CursorSink<Message> {
+  #sinkOf(subscription: ChannelSubscription): CursorSink<Message> {
     const { events } = this.#options;
+    const { channel } = subscription;
     return {
-      deliver: (message) => this.#listener?.onMessage(message),
+      deliver: (message, acceptedAt) => {
+        if (acceptedAt !== undefined && message.type === 'item') {
+          const lag = subscription.connection?.time.since(acceptedAt, performance.now());
+          if (lag !== undefined) events.itemCame(lag);
+        }
+        this.#listener?.onMessage(message);
+      },
       gap: (gap) => {
         events.gap(gap.reason);
         if (channel === undefined) this.#listener?.onMessage({ type: 'recover' });

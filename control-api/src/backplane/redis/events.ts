@@ -6,6 +6,8 @@ import type { GapReason } from '../backplane.js';
 export interface RedisEvents {
   /** A lost connection is open again. */
   reconnected(kind: 'commands' | 'subscriber'): void;
+  /** An item goes to the listener so many ms after Redis accepted it, by the clock of Redis; 0 at least. Called for each. */
+  itemCame(lagMs: number): void;
   /** A gap was reported to the listener. */
   gap(reason: GapReason): void;
   /** Messages that had not come by themselves were found in the history. */
@@ -21,6 +23,7 @@ export interface RedisEvents {
 /** Counts nothing. */
 export const noRedisEvents: RedisEvents = {
   reconnected() {},
+  itemCame() {},
   gap() {},
   holeFilled() {},
   historyRead() {},

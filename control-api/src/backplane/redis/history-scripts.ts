@@ -55,6 +55,8 @@ export interface Entry {
   readonly offset: number;
   /** See envelope.ts. */
   readonly payload: string;
+  /** When it was accepted, in ms since the Unix epoch by the clock of Redis; not a number where that does not stand there. */
+  readonly time: number;
 }
 
 /** A part of a history, read at one moment. */
@@ -115,9 +117,9 @@ export function parseRange(reply: unknown): Range {
   return { epoch, top: Number(top), lastId, entries, more: more === '1', fault: fault || undefined };
 }
 
-/** The fields are those that the publish script writes: `d` first. */
+/** The fields are those that the publish script writes: `d` first, then `t`. */
 function parseEntry([id, fields]: readonly [string, readonly string[]]): Entry {
-  return { offset: Number.parseInt(id, 10), payload: fields[1] ?? '' };
+  return { offset: Number.parseInt(id, 10), payload: fields[1] ?? '', time: Number.parseInt(fields[3] ?? '', 10) };
 }
 
 /** Where the items since a moment begin. */

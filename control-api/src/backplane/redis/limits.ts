@@ -30,12 +30,13 @@ export const CONNECT_TIMEOUT_MS = 2_000;
 export const START_PATIENCE_MS = 5_000;
 
 /**
- * Milliseconds between checks that a subscriber connection, on which nothing need arrive for hours, still lives.
+ * Milliseconds between checks that a subscriber connection, on which nothing need arrive for hours, still lives. The check asks for
+ * the time, from which the lag of items is reckoned.
  *
  * @limit {s} between checks that a subscriber connection lives
  * @over –
  */
-export const PING_EVERY_MS = 3_000;
+export const WATCH_EVERY_MS = 3_000;
 
 /**
  * Milliseconds to the next attempt to connect, at most: while a subscriber connection is away, items must be fetched.

@@ -19,6 +19,13 @@ export class CountingEvents implements RedisEvents {
     this.#count(`reconnected ${kind}`);
   }
 
+  /** In ms, of each item. */
+  readonly lags: number[] = [];
+
+  itemCame(lagMs: number): void {
+    this.lags.push(lagMs);
+  }
+
   gap(reason: string): void {
     this.#count(`gap ${reason}`);
   }

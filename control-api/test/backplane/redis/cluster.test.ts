@@ -41,6 +41,17 @@ t.test('redis cluster: channels are spread over all masters, and messages travel
   t.equal(node.listener.labels.length, names.length);
 });
 
+t.test('redis cluster: items of every master have a lag by the clock of that master', async (t) => {
+  const { backplane, listener, events } = await startNode(t, url, { redisPrefix: nextPrefix() });
+  const names = Array.from({ length: 60 }, (_, i) => `c${i}`);
+  await Promise.all(names.map((name) => backplane.subscribe(name)));
+  const started = performance.now();
+  await backplane.publish(names.map((name) => streamMessage(name, '1')));
+  for (const name of names) await listener.saw(`${name}/1`);
+  t.equal(events.lags.length, names.length);
+  for (const lag of events.lags) t.ok(lag <= performance.now() - started + 1_000, `${lag} ms`);
+});
+
 t.test('redis cluster: slots that move to another master take their channels along without loss', async (t) => {
   const prefix = nextPrefix();
   const publisher = await startNode(t, url, { redisPrefix: prefix });

@@ -48,6 +48,9 @@ t.test('an item reaches the clients of every node, whichever takes it, and a rec
   const [last] = await two.publish(streamItem('nobody', 'x\n'));
   t.match(last, { nodes: 0 });
 
+  // Once for each node, however many workers it has.
+  for (const node of nodes) t.equal(await node.metric('holdfast_backplane_lag_seconds_count'), 1);
+
   const { body } = await view(t, two, '/channels/room');
   t.match(body, { subscribers: subscribers(0, 3, 3), silent: [] });
   t.equal((body.nodes as unknown[]).length, 3);

@@ -3,8 +3,9 @@ import type { Clock } from '../../../runtime/clock.js';
 import type { Log } from '../../../runtime/log.js';
 import { type ChannelHead, parseHeads, positionsScript } from '../history-scripts.js';
 import { PARTITIONS, slotOfPartition } from '../keys.js';
-import { META_TTL_MS, PING_EVERY_MS, RETRY_MS, TOPOLOGY_EVERY_MS } from '../limits.js';
+import { META_TTL_MS, RETRY_MS, TOPOLOGY_EVERY_MS, WATCH_EVERY_MS } from '../limits.js';
 import type { Connection, ConnectionListener } from './connection.js';
+import { parseTime, ServerTime } from './server-time.js';
 import { formatHostPort, type HostPort } from './url.js';
 
 /** Observes a connection. Nothing is subscribed on it after `onUp`, and what was, is lost with `onDown`. */
@@ -30,6 +31,8 @@ export interface SubscriberConnectionOptions {
 /** Opens the connection at once and keeps it open. */
 export class SubscriberConnection {
   readonly name: string;
+  /** Of the server of this connection: those of a cluster may differ. */
+  readonly time = new ServerTime();
   readonly #sharded: boolean;
   readonly #clock: Clock;
   readonly #listener: SubscriberListener;
@@ -108,6 +111,9 @@ export class SubscriberConnection {
   #onReady(): void {
     if (this.#closed) return;
     this.#up = true;
+    this.time.forget();
+    // Before anything is subscribed to, so that it is answered before the first item comes.
+    this.#ask();
     this.#listener.onUp(this);
   }
 
@@ -117,15 +123,20 @@ export class SubscriberConnection {
     this.#listener.onDown(this, error);
   }
 
-  /** A half-open connection stays silent; a PING without an answer shows it. */
   #watch(): void {
-    this.#timer = this.#clock.after(PING_EVERY_MS, () => {
+    this.#timer = this.#clock.after(WATCH_EVERY_MS, () => {
       this.#watch();
-      if (!this.up) return;
-      this.#connection.send('ping', []).catch((error: unknown) => {
-        // Any other error comes from a connection that is known to be lost.
-        if (error instanceof Error && error.message === 'Command timed out') this.restart();
-      });
+      if (this.up) this.#ask();
+    });
+  }
+
+  /** Asks for the time. A half-open connection stays silent; that there is no answer shows it. */
+  #ask(): void {
+    const askedAt = performance.now();
+    const take = (reply: unknown) => this.time.sampled(parseTime(reply), askedAt, performance.now());
+    this.#connection.send('time', [], take).catch((error: unknown) => {
+      // Any other error comes from a connection that is known to be lost.
+      if (error instanceof Error && error.message === 'Command timed out') this.restart();
     });
   }
 }

@@ -4,6 +4,7 @@ import type { Clock } from '../../../runtime/clock.js';
 import type { HistoryPage, HistoryStart, ItemMessage, Message, Position } from '../../backplane.js';
 import type { RedisCommands } from '../connection/commands.js';
 import type { SubscriberConnection } from '../connection/subscribers.js';
+import { decodePayload } from '../envelope.js';
 import { type ConnectionWarnings, FOREIGN_KEY, type RedisEvents } from '../events.js';
 import {
   type ChannelHead,
@@ -17,7 +18,7 @@ import {
   rangeScript,
   sinceScript,
 } from '../history-scripts.js';
-import { type ChannelKeys, decodePayload } from '../keys.js';
+import type { ChannelKeys } from '../keys.js';
 import { MAX_BACKFILLS, RANGE_BYTES, RANGE_ENTRIES, RETRY_MS } from '../limits.js';
 import type { Arrival, ChannelCursor, Page } from './cursor.js';
 
@@ -154,9 +155,10 @@ export class Backfill {
 
 /** Turns kept entries into arrivals. */
 export function pageOf({ epoch, top, lastId, entries, more }: Range): Page<Message> {
-  const arrivals = entries.map(({ offset, payload }): Arrival<Message> => {
+  const arrivals = entries.map(({ offset, payload, time }): Arrival<Message> => {
     const position = { epoch, offset };
-    return { position, ...decodePayload(payload, position), size: payload.length };
+    const { id, message } = decodePayload(payload, position);
+    return { position, id, message, size: payload.length, acceptedAt: Number.isNaN(time) ? undefined : time };
   });
   return { epoch, top, lastId, arrivals, more };
 }

@@ -10,6 +10,8 @@ export interface Arrival<M> {
   readonly size: number;
   /** Undefined if it could not be understood: it then counts as lost. */
   readonly message: M | undefined;
+  /** When it was accepted, in ms by the clock of the store; left out where that is not known. */
+  readonly acceptedAt?: number | undefined;
 }
 
 /** Where a channel was, reported on the connection of its messages: those up to `top` came before it, or never will. */
@@ -28,7 +30,7 @@ export interface Page<M> extends Barrier {
 
 /** Where a cursor puts what it finds. May withdraw the cursor's interest from within. */
 export interface CursorSink<M> {
-  deliver(message: M): void;
+  deliver(message: M, acceptedAt: number | undefined): void;
   gap(gap: Omit<Gap, 'channel'>): void;
   /** So many delivered messages were found in the history. */
   filled(messages: number): void;
@@ -350,10 +352,10 @@ export class ChannelCursor<M> {
     this.#heldBefore = 0;
   }
 
-  #deliver({ position, id, message }: Arrival<M>): void {
+  #deliver({ position, id, message, acceptedAt }: Arrival<M>): void {
     this.#after = position;
     this.#lastId = id;
-    this.#sink.deliver(message as M);
+    this.#sink.deliver(message as M, acceptedAt);
   }
 
   /** Everything up to an offset is lost. */

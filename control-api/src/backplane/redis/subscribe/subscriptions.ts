@@ -4,9 +4,10 @@ import type { Clock } from '../../../runtime/clock.js';
 import type { Log } from '../../../runtime/log.js';
 import type { Message, Position } from '../../backplane.js';
 import type { SubscriberConnection, Subscribers } from '../connection/subscribers.js';
+import { decodePayload, parseFrame } from '../envelope.js';
 import { type ConnectionWarnings, FOREIGN_KEY, type RedisEvents } from '../events.js';
 import type { ChannelHead } from '../history-scripts.js';
-import { type ChannelKeys, decodePayload, parseFrame, type RedisKeys } from '../keys.js';
+import type { ChannelKeys, RedisKeys } from '../keys.js';
 import {
   CHANNELS_PER_COMMAND,
   HELD_CHARS,
@@ -25,8 +26,8 @@ export interface ChannelSubscriptionsOptions {
   readonly keys: RedisKeys;
   readonly subscribers: () => Subscribers;
   readonly backfill: Backfill;
-  /** Where the messages of a channel go, undefined for those of recovers. */
-  readonly sink: (channel: string | undefined) => CursorSink<Message>;
+  /** Where the messages of a channel go. */
+  readonly sink: (subscription: ChannelSubscription) => CursorSink<Message>;
   readonly clock: Clock;
   /** Between 0 and 1, like Math.random. */
   readonly random: () => number;
@@ -93,12 +94,12 @@ export class ChannelSubscriptions {
       return true;
     }
     const { position, payload } = parsed;
-    const { id, message, fault } = decodePayload(payload, position);
+    const { id, message, acceptedAt, fault } = decodePayload(payload, position);
     if (message === undefined) {
       this.#options.events.unreadable();
       this.#options.log.error({ channel: subscription.channel, fault }, 'a message in redis cannot be read');
     }
-    subscription.cursor.live({ position, id, size: payload.length, message });
+    subscription.cursor.live({ position, id, size: payload.length, message, acceptedAt });
     this.#options.backfill.schedule(subscription);
     return true;
   }
@@ -191,7 +192,7 @@ export class ChannelSubscriptions {
 
   #open(subscription: ChannelSubscription): Promise<void> {
     this.#leaving.delete(subscription);
-    subscription.cursor = new ChannelCursor(this.#options.sink(subscription.channel), this.#limits);
+    subscription.cursor = new ChannelCursor(this.#options.sink(subscription), this.#limits);
     const pending = pendingInterest(this.#options.clock.monotonic());
     subscription.pending = pending;
     this.#unsent.add(subscription);

@@ -1,0 +1,90 @@
+/** How long items take from Redis to a node, by the clock of Redis, which is another than that of this process by 50 years. */
+import { Redis } from 'ioredis';
+import t, { type Test } from 'tap';
+import { parseTime } from '../../../dist/backplane/redis/connection/server-time.js';
+import { encodePayload } from '../../../dist/backplane/redis/envelope.js';
+import { RedisKeys } from '../../../dist/backplane/redis/keys.js';
+import { streamMessage } from '../../items.js';
+import { startNode } from './backplane-fixture.js';
+import { startRedis } from './redis-fixture.js';
+
+/** By how much a reckoned clock may be wrong on a machine that is busy, in ms. */
+const SLACK_MS = 1_000;
+
+const server = await startRedis(t);
+let systems = 0;
+
+/** A node with interest in a channel that has had an item, and another program that puts what it likes into Redis. */
+async function fixture(t: Test) {
+  systems += 1;
+  const prefix = `hf${systems}`;
+  const node = await startNode(t, server.url, { redisPrefix: prefix });
+  const redis = new Redis(server.port, '127.0.0.1');
+  t.teardown(() => redis.disconnect());
+  await node.backplane.subscribe('a');
+  const [first] = await node.backplane.publish([streamMessage('a', '1')]);
+  await node.listener.saw('a/1');
+  const keys = new RedisKeys(prefix).channel('a');
+  const epoch = first?.position?.epoch ?? '';
+  return {
+    ...node,
+    redis,
+    keys,
+    lags: node.events.lags,
+    now: async () => parseTime(await redis.time()),
+    frame: (offset: number, time: string) =>
+      redis.publish(
+        keys.topic,
+        `${offset} ${epoch}\n{${time}${encodePayload(streamMessage('a', String(offset)), String(offset)).slice(1)}`,
+      ),
+  };
+}
+
+t.test(
+  'redis: each item that arrives has its lag, on the publishing node as on others; a recover has none',
+  async (t) => {
+    const started = performance.now();
+    const { backplane, listener, lags } = await fixture(t);
+    await backplane.publish([
+      streamMessage('a', '2'),
+      { type: 'recover' },
+      streamMessage('b', '3'),
+      streamMessage('a', '4'),
+    ]);
+    await listener.saw('a/4');
+    await listener.saw('recover');
+    t.equal(lags.length, 3, 'those of its channels');
+    for (const lag of lags) t.ok(lag >= 0 && lag <= performance.now() - started + SLACK_MS, `${lag} ms`);
+  },
+);
+
+t.test(
+  'redis: an item that was accepted earlier has come late; one of the future has not; of an earlier version none is known',
+  async (t) => {
+    const { listener, lags, now, frame } = await fixture(t);
+    const asked = performance.now();
+    const at = await now();
+    await frame(2, `"time":${Math.round((at - 5_000) * 1_000)},`);
+    await listener.saw('a/2');
+    const elapsed = performance.now() - asked;
+    const [, late = 0] = lags;
+    t.ok(late >= 5_000 - SLACK_MS && late <= 5_000 + elapsed + SLACK_MS, `${late} ms`);
+    await frame(3, `"time":${Math.round((at + 3_600_000) * 1_000)},`);
+    await listener.saw('a/3');
+    await frame(4, '');
+    await listener.saw('a/4');
+    t.strictSame(lags.slice(2), [0]);
+  },
+);
+
+t.test('redis: an item that comes from the history is as late as it is', async (t) => {
+  const { backplane, listener, redis, keys, lags, now } = await fixture(t);
+  const at = Math.round((await now()) - 7_000);
+  await redis.hset(keys.meta, 's', 2);
+  await redis.xadd(keys.stream, '2-0', 'd', encodePayload(streamMessage('a', '2'), '2'), 't', String(at), 'i', '2');
+  await backplane.publish([streamMessage('a', '3')]);
+  await listener.saw('a/3');
+  t.equal(lags.length, 3);
+  t.ok((lags[1] ?? 0) >= 7_000 - SLACK_MS, `${lags[1]} ms`);
+  t.ok((lags[2] ?? 0) < 7_000 - SLACK_MS, `${lags[2]} ms`);
+});

@@ -1,0 +1,119 @@
+/** Each alert fires on the series that it is for, with whole texts, and neither on the nearest others nor in a healthy system. */
+import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { stringify } from 'yaml';
+import { root } from '../../kit/child.js';
+import { newDirectory } from '../../kit/holdfast.js';
+import { alertCases, healthy, INSTANCE, NODE } from './alert-cases.js';
+import { type Rule, readRules, rulesFile, selectorsOf } from './board.js';
+import { prometheusProgram } from './prometheus.js';
+
+const rules = readRules();
+const promtool = prometheusProgram('promtool');
+
+/** One series as promtool reads it: of a node, where it has no instance. */
+function ofNode(series: string, instance: string): string {
+  const [, name = '', labels = ''] = /^(\w+)(?:\{(.*)\})?$/.exec(series) ?? [];
+  const own = labels.includes('instance=') ? '' : `job="holdfast",instance="${instance}"`;
+  return `${name}{${[labels, own].filter(Boolean).join(',')}}`;
+}
+
+type Values = Map<string, string>;
+
+/** Series of a node: those of a healthy one that `wants` takes, and over them the changed ones. */
+function seriesOf(instance: string, changed: Readonly<Record<string, string>>, wants = (_: string) => true): Values {
+  const entries = [...Object.entries(healthy).filter(([series]) => wants(series)), ...Object.entries(changed)];
+  return new Map(entries.map(([series, values]) => [ofNode(series, instance), values]));
+}
+
+/** A text with its labels and its value filled in. */
+function fill(text: string, labels: Readonly<Record<string, string>>, value: string | undefined): string {
+  return text
+    .replace(/\{\{ \$labels\.(\w+) \}\}/g, (whole, name: string) => labels[name] ?? whole)
+    .replace(/\{\{ \$value[^}]*\}\}/g, (whole) => value ?? whole);
+}
+
+const test = (name: string, series: Values, tests: readonly object[]) => ({
+  name,
+  interval: '1m',
+  input_series: [...series].map(([series, values]) => ({ series, values })),
+  alert_rule_test: tests,
+});
+const expect = (alertname: string, minutes: number, ...exp_alerts: object[]) => ({
+  eval_time: `${minutes}m`,
+  alertname,
+  exp_alerts,
+});
+
+/** An alert with a node on which it fires, and one on which it does not: their series, and what is expected. */
+function caseOf({ alert, expr, labels: own, annotations }: Rule) {
+  const { fires = {}, spares = {}, minutes = 40, labels = NODE, value, apart = false } = alertCases[alert] ?? {};
+  const all = Object.fromEntries(
+    Object.entries(labels).map(([name, text]) => [name, text === INSTANCE ? alert : text]),
+  );
+  const texts = Object.entries(annotations).map(([name, text]) => [name, fill(text, all, value)]);
+  const names = new Set(selectorsOf(expr).map((selector) => selector.replace(/\{.*/, '')));
+  const wants = (series: string) => names.has(series.replace(/\{.*/, ''));
+  return {
+    apart,
+    alert,
+    minutes,
+    firing: seriesOf(alert, fires, wants),
+    spared: seriesOf(`${alert}-spared`, spares, wants),
+    expected: { exp_labels: { ...own, ...all }, exp_annotations: Object.fromEntries(texts) },
+  };
+}
+
+t.test('promtool finds nothing wrong with the rules', async (t) => {
+  const { status, stderr } = spawnSync(promtool, ['check', 'rules', rulesFile], { encoding: 'utf8' });
+  t.equal(status, 0, stderr);
+});
+
+t.test('every alert fires when it should, and only then', async (t) => {
+  t.strictSame(
+    Object.keys(alertCases),
+    rules.map(({ alert }) => alert),
+  );
+  const times = [1, 11, 30, 59];
+  const quiet = rules.flatMap(({ alert }) => times.map((minutes) => expect(alert, minutes)));
+  const cases = rules.map(caseOf);
+  const together = cases.filter(({ apart }) => !apart);
+  const tests = [
+    test('a healthy node', seriesOf('node-1', {}), quiet),
+    test(
+      'nodes of which one is for each alert',
+      new Map(together.flatMap(({ firing, spared }) => [...firing, ...spared])),
+      together.map(({ alert, minutes, expected }) => expect(alert, minutes, expected)),
+    ),
+    ...cases
+      .filter(({ apart }) => apart)
+      .flatMap(({ alert, minutes, firing, spared, expected }) => [
+        test(`${alert} fires`, firing, [expect(alert, minutes, expected)]),
+        test(`${alert} is spared`, spared, [expect(alert, minutes)]),
+      ]),
+  ];
+  const file = join(newDirectory(t), 'tests.yaml');
+  writeFileSync(
+    file,
+    stringify({ rule_files: [rulesFile], evaluation_interval: '1m', tests }, { aliasDuplicateObjects: false }),
+  );
+  const { status, stdout, stderr } = spawnSync(promtool, ['test', 'rules', file], { encoding: 'utf8' });
+  t.equal(status, 0, stdout + stderr);
+});
+
+t.test('every alert says what it is about, and what to do is on the page that it names', async (t) => {
+  const page = readFileSync(join(root, 'docs', 'alerts.md'), 'utf8');
+  const headings = [...page.matchAll(/^#### (\w+)$/gm)].map(([, name]) => name);
+  t.strictSame(
+    headings,
+    rules.map(({ alert }) => alert),
+    'in the order of the rules',
+  );
+  for (const { alert, labels, annotations } of rules) {
+    t.match(labels.severity, /^(?:page|ticket)$/, alert);
+    t.strictSame(Object.keys(annotations), ['summary', 'description', 'runbook'], alert);
+    t.equal(annotations.runbook, `docs/alerts.md#${alert.toLowerCase()}`);
+  }
+});

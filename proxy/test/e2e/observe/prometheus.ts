@@ -1,5 +1,5 @@
 /** Debian's Prometheus as a child process, and the questions of its HTTP API that tests ask. */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Test } from 'tap';
@@ -70,26 +70,25 @@ export class Prometheus {
     this.#url = url;
   }
 
-  /** Starts one, which ends with the test, and waits until it has scraped each node. */
+  /** Starts one for nodes, which ends with the test, and waits until it has scraped each. */
   static async start(t: Test, { nodes, rules, interval }: PrometheusOptions): Promise<Prometheus> {
-    const directory = newDirectory(t);
     const every = `${interval}ms`;
+    const jobs = Object.entries(nodes).map(([instance, target]) => ({ targets: [target], labels: { instance } }));
     const config = {
       global: { scrape_interval: every, scrape_timeout: every, evaluation_interval: every },
       rule_files: [rules],
-      scrape_configs: [
-        {
-          job_name: JOB,
-          static_configs: Object.entries(nodes).map(([instance, target]) => ({
-            targets: [target],
-            labels: { instance },
-          })),
-        },
-      ],
+      scrape_configs: [{ job_name: JOB, static_configs: jobs }],
     };
+    const prometheus = await Prometheus.run(t, stringify(config));
+    await prometheus.until(`count(up{job="${JOB}"} == 1) == ${jobs.length}`);
+    return prometheus;
+  }
+
+  /** Starts one with the text of a configuration, which ends with the test, and waits until it answers. */
+  static async run(t: Test, config: string): Promise<Prometheus> {
+    const directory = newDirectory(t);
     const file = join(directory, 'prometheus.yaml');
-    writeFileSync(file, stringify(config));
-    mkdirSync(join(directory, 'data'));
+    writeFileSync(file, config);
     const address = `127.0.0.1:${await freePort()}`;
     const flags = {
       'config.file': file,
@@ -103,12 +102,11 @@ export class Prometheus {
     });
     const prometheus = new Prometheus(`http://${address}`);
     const output = () => child.stdout + child.stderr;
-    const scraped = async () => {
+    const answers = async () => {
       if (!child.running) throw new Error(`Prometheus has ended\n${output()}`);
-      const up = await prometheus.query(`up{job="${JOB}"} == 1`).catch(() => []);
-      return up.length === Object.keys(nodes).length;
+      return await prometheus.query('vector(1)').catch(() => undefined);
     };
-    await until('a scrape of each node', scraped, output);
+    await until('an answer of Prometheus', answers, output);
     return prometheus;
   }
 

@@ -6,7 +6,7 @@ import t from 'tap';
 import { stringify } from 'yaml';
 import { root } from '../../kit/child.js';
 import { newDirectory } from '../../kit/holdfast.js';
-import { alertCases, healthy, INSTANCE, NODE } from './alert-cases.js';
+import { type AlertCase, alertCases, healthy, INSTANCE, NODE } from './alert-cases.js';
 import { type Rule, readRules, rulesFile, selectorsOf } from './board.js';
 import { prometheusProgram } from './prometheus.js';
 
@@ -47,23 +47,46 @@ const expect = (alertname: string, minutes: number, ...exp_alerts: object[]) => 
   exp_alerts,
 });
 
-/** An alert with a node on which it fires, and one on which it does not: their series, and what is expected. */
-function caseOf({ alert, expr, labels: own, annotations }: Rule) {
-  const { fires = {}, spares = {}, minutes = 40, labels = NODE, value, apart = false } = alertCases[alert] ?? {};
-  const all = Object.fromEntries(
-    Object.entries(labels).map(([name, text]) => [name, text === INSTANCE ? alert : text]),
-  );
+/** How long an alert waits, in minutes. */
+function waitOf({ for: wait = '0m' }: Rule): number {
+  const [, count, unit] = /^(\d+)([mh])$/.exec(wait) ?? [];
+  return Number(count) * (unit === 'h' ? 60 : 1);
+}
+
+/** A case of an alert, with a node on which it fires and one on which it does not: their series, and what is expected. */
+function made(rule: Rule, one: AlertCase, at: number) {
+  const { alert, expr, annotations } = rule;
+  const { fires, spares, since = 0, minutes = 40, labels = NODE, value, apart = false } = one;
+  const node = `${alert}-${at}`;
+  const own = Object.entries(labels).map(([name, text]) => [name, text === INSTANCE ? node : text]);
+  const all = Object.fromEntries(own) as Record<string, string>;
   const texts = Object.entries(annotations).map(([name, text]) => [name, fill(text, all, value)]);
   const names = new Set(selectorsOf(expr).map((selector) => selector.replace(/\{.*/, '')));
   const wants = (series: string) => names.has(series.replace(/\{.*/, ''));
   return {
-    apart,
     alert,
+    apart,
+    /** The last minute in which it waits; none where it does not. */
+    waits: waitOf(rule) === 0 ? undefined : since + waitOf(rule) - 1,
     minutes,
-    firing: seriesOf(alert, fires, wants),
-    spared: seriesOf(`${alert}-spared`, spares, wants),
-    expected: { exp_labels: { ...own, ...all }, exp_annotations: Object.fromEntries(texts) },
+    firing: seriesOf(node, fires, wants),
+    spared: seriesOf(`${node}-spared`, spares, wants),
+    expected: { exp_labels: { ...rule.labels, ...all }, exp_annotations: Object.fromEntries(texts) },
   };
+}
+type Made = ReturnType<typeof made>;
+
+/** One test of several cases of one or more alerts, each with nodes of its own: none fires before its time, all do at theirs. */
+function testOf(name: string, cases: readonly Made[]): object {
+  const series = new Map(cases.flatMap(({ firing, spared }) => [...firing, ...spared]));
+  const alerts = [...new Set(cases.map(({ alert }) => alert))];
+  const expected = alerts.flatMap((alert) => {
+    const all = cases.filter((one) => one.alert === alert);
+    const { waits, minutes } = all[0] as Made;
+    const firing = all.map(({ expected }) => expected);
+    return [...(waits === undefined ? [] : [expect(alert, waits)]), expect(alert, minutes, ...firing)];
+  });
+  return test(name, series, expected);
 }
 
 t.test('promtool finds nothing wrong with the rules', async (t) => {
@@ -78,20 +101,18 @@ t.test('every alert fires when it should, and only then', async (t) => {
   );
   const times = [1, 11, 30, 59];
   const quiet = rules.flatMap(({ alert }) => times.map((minutes) => expect(alert, minutes)));
-  const cases = rules.map(caseOf);
-  const together = cases.filter(({ apart }) => !apart);
+  const cases = rules.flatMap((rule) => (alertCases[rule.alert] ?? []).map((one, at) => made(rule, one, at)));
   const tests = [
     test('a healthy node', seriesOf('node-1', {}), quiet),
-    test(
-      'nodes of which one is for each alert',
-      new Map(together.flatMap(({ firing, spared }) => [...firing, ...spared])),
-      together.map(({ alert, minutes, expected }) => expect(alert, minutes, expected)),
+    testOf(
+      'nodes of which each is for one alert',
+      cases.filter(({ apart }) => !apart),
     ),
     ...cases
       .filter(({ apart }) => apart)
-      .flatMap(({ alert, minutes, firing, spared, expected }) => [
-        test(`${alert} fires`, firing, [expect(alert, minutes, expected)]),
-        test(`${alert} is spared`, spared, [expect(alert, minutes)]),
+      .flatMap((one) => [
+        testOf(`${one.alert} fires`, [{ ...one, spared: new Map() }]),
+        test(`${one.alert} is spared`, one.spared, [expect(one.alert, one.minutes)]),
       ]),
   ];
   const file = join(newDirectory(t), 'tests.yaml');

@@ -19,15 +19,15 @@ export interface Service {
   readonly stop_grace_period?: string;
 }
 
-/** What is looked at of compose.yaml. */
+/** What is looked at of such a file. */
 export interface Compose {
   readonly services: Readonly<Record<string, Service>>;
   readonly volumes: Readonly<Record<string, object>>;
 }
 
-/** compose.yaml, with what it merges. */
-export function readCompose(): Compose {
-  return parse(readFileSync(join(root, 'deploy', 'compose.yaml'), 'utf8'), { merge: true }) as Compose;
+/** A file of Compose in deploy/, with what it merges; compose.yaml if left out. */
+export function readCompose(file = 'compose.yaml'): Compose {
+  return parse(readFileSync(join(root, 'deploy', file), 'utf8'), { merge: true }) as Compose;
 }
 
 /** One stage of the Dockerfile, with what it takes over from the stages that it begins with. */

@@ -63,7 +63,7 @@ export const systemPackages = [
     command: 'kubectl',
     debian: 'kubernetes-client',
     neededFor: 'what kustomize builds of the manifests in deploy/',
-    callers: ['proxy/test/e2e/deployment/gitops.test.ts'],
+    callers: ['proxy/test/e2e/deployment/gitops.test.ts', 'proxy/test/e2e/deployment/kustomize.test.ts'],
   },
   {
     command: 'nginx',

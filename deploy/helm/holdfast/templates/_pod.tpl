@@ -126,7 +126,7 @@ spec:
     - name: secrets
       secret:
         secretName: {{ .Values.existingSecret }}
-        defaultMode: 0440
+        defaultMode: 288 # 0440; YAML 1.2 reads that as 440
         items:
           {{- range $key, $path := dict "sigKey" "sig-key" "resumeKey" "resume-key" "redisUrl" "redis-url" "controlKeys" "control-keys" }}
           {{- with index $.Values.secretKeys $key }}
@@ -138,14 +138,14 @@ spec:
     - name: redis
       secret:
         secretName: {{ .Values.redis.existingSecret }}
-        defaultMode: 0440
+        defaultMode: 288 # 0440; YAML 1.2 reads that as 440
         items: [{ key: {{ .Values.redis.existingSecretKey | quote }}, path: redis-url }]
     {{- end }}
     {{- if .Values.tls.existingSecret }}
     - name: tls
       secret:
         secretName: {{ .Values.tls.existingSecret }}
-        defaultMode: 0440
+        defaultMode: 288 # 0440; YAML 1.2 reads that as 440
         items: [{ key: tls.crt, path: default_8443.crt }, { key: tls.key, path: default_8443.key }]
     {{- end }}
 {{- end }}

@@ -2,16 +2,19 @@
 import { mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { type LoadedConfig, loadConfig } from '../../../dist/app/load-config.js';
+import { version } from '../../../dist/version.js';
 import { makeCertificate } from '../../kit/certificates.js';
 import { root } from '../../kit/child.js';
 import { ask } from '../../kit/clients/http-client.js';
 import { newDirectory, runHoldfast, startHoldfast } from '../../kit/holdfast.js';
 import { type Manifest, manifestsOf, podsOf, type Rendered, renderChart } from '../../kit/kubernetes/chart.js';
+import { writePod } from '../../kit/kubernetes/pod-files.js';
 import { restrictedViolations } from '../../kit/kubernetes/pod-security.js';
 import { wrongManifests } from '../../kit/kubernetes/published-types.js';
 import { looseReferences } from '../../kit/kubernetes/references.js';
 import { until } from '../../kit/until.js';
-import { refusedSets, setNames, valueSets } from './chart-values.js';
+import { refusedSets, setNames, type ValueSet, valueSets } from './chart-values.js';
 
 const rendered: Readonly<Record<string, Rendered>> = await renderChart({
   ...valueSets,
@@ -23,11 +26,17 @@ const rendered: Readonly<Record<string, Rendered>> = await renderChart({
 
 const manifests = (name: string) => manifestsOf(rendered[name] as Rendered);
 const nodesOf = (name: string): Manifest => manifests(name).find(({ kind }) => /^(Deployment|Rollout)$/.test(kind));
-const configOf = (name: string): Manifest => manifests(name).find(({ data }) => data?.['holdfast.yaml']);
 
 t.test('values that cannot work are refused, and the message says which', async (t) => {
   for (const [name, [, message]] of Object.entries(refusedSets))
     t.match(rendered[`refused ${name}`]?.error, message, name);
+});
+
+t.test('the notes say where clients and publishers get in', async (t) => {
+  const notes = (name: ValueSet) => rendered[name]?.files['templates/NOTES.txt'] ?? '';
+  t.match(notes('defaults'), /^Clients reach Holdfast at holdfast\.push:80\.\nNobody can publish yet/);
+  t.match(notes('ha'), 'Publishers reach it at holdfast-control.push:5561.');
+  for (const name of setNames) t.notMatch(notes(name), /<no value>|<nil>|%!/, name);
 });
 
 t.test('Kubernetes takes what is rendered', async (t) => {
@@ -47,29 +56,27 @@ t.test('every pod passes the restricted Pod Security Standard, and writes nowher
     }
 });
 
-t.test('Holdfast takes holdfast.yaml, has the time that its end takes, and every variable is an option', async (t) => {
-  const options = readFileSync(join(root, 'docs', 'config.md'), 'utf8');
-  const seen = new Set<string>();
+t.test('Holdfast starts from what is in its pod, and has the time that its end takes', async (t) => {
+  const directory = newDirectory(t);
+  const { cert, key } = makeCertificate({ directory, base: 'default' });
+  const secrets = {
+    'tls.crt': cert,
+    'tls.key': key,
+    'sig-key': 'signs',
+    'resume-key': 'resumes',
+    'redis-url': 'redis://:password@redis:6379',
+    'control-keys': "- { id: app, key: 'a secret of some length', allow: [publish] }\n",
+    upstream: 'trusts',
+  };
   for (const name of setNames) {
-    const text: string = configOf(name).data['holdfast.yaml'];
-    const variables: Manifest[] = nodesOf(name).spec.template.spec.containers[0].env;
-    const timeout = variables.find((each) => each.name === 'HOLDFAST_STOP_TIMEOUT').value;
-    for (const variable of variables.map((each) => each.name).filter((own) => /^HOLDFAST_(?!STOP_TIMEOUT)/.test(own)))
-      t.ok(options.includes(`| \`${variable.replace('HOLDFAST_', '').toLowerCase()}\` |`), variable);
-    if (seen.has(timeout + text)) continue;
-    seen.add(timeout + text);
-    const directory = newDirectory(t);
-    const file = join(directory, 'holdfast.yaml');
-    writeFileSync(join(directory, 'routes'), '* test\n');
-    if (name === 'ingress') makeCertificate({ directory, base: 'default_8443' });
-    writeFileSync(
-      file,
-      text.replace('/etc/holdfast/routes/routes', join(directory, 'routes')).replace('/etc/holdfast/tls', directory),
-    );
-    const args = ['check-config', '--config', file, '--control-key', 'key'];
-    const check = runHoldfast(t, { directory, args, env: { HOLDFAST_STOP_TIMEOUT: timeout } });
+    const cwd = newDirectory(t);
+    const { args, env } = writePod(nodesOf(name).spec.template.spec, manifests(name), secrets, cwd);
+    const loaded = loadConfig({ argv: ['check-config', ...args], env, cwd, version });
+    t.strictSame((loaded as LoadedConfig).warnings, [], name);
+    // These have all kinds of files between them, whose content is read later.
+    if (!['ha', 'ingress', 'full'].includes(name)) continue;
+    const check = runHoldfast(t, { directory: cwd, args: ['check-config', ...args], env });
     t.match(await check.exited, { code: 0 }, `${name}: ${check.stderr}`);
-    t.notMatch(check.stderr, /STOP_TIMEOUT|HOLDFAST_/, name);
   }
 });
 
@@ -114,7 +121,10 @@ t.test('a Rollout has the pods of the Deployment, and stops at the analysis wher
   t.strictSame(names('abrupt'), ['setWeight 20', pause, 'setWeight 50', pause, 'setWeight 100']);
   t.match(spec.strategy.canary.steps[2].analysis, {
     templates: [{ templateName: 'holdfast-canary' }],
-    args: [{ name: 'hash', valueFrom: { podTemplateHashValue: 'Latest' } }],
+    args: [
+      { name: 'hash', valueFrom: { podTemplateHashValue: 'Latest' } },
+      { name: 'namespace', value: 'push' },
+    ],
   });
 });
 

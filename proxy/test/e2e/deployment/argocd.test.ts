@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import t from 'tap';
 import { parse } from 'yaml';
 import { root } from '../../kit/child.js';
+import { newDirectory, runHoldfast } from '../../kit/holdfast.js';
 import { type Manifest, manifestsOf, renderChart, type Values } from '../../kit/kubernetes/chart.js';
+import { writePod } from '../../kit/kubernetes/pod-files.js';
 
 const text = (...path: string[]) => readFileSync(join(root, ...path), 'utf8');
 const folder = 'deploy/argocd';
@@ -97,6 +99,17 @@ t.test("the chart takes the Application's values, and its network policy lets th
   const monitor = app('monitoring').spec.destination.namespace;
   t.match(JSON.stringify(policy.spec.ingress), `"kubernetes.io/metadata.name":"${monitor}"`);
   t.ok(nodes.some(({ kind }) => kind === 'ServiceMonitor'));
+  const pod = nodes.find(({ kind }) => kind === 'Deployment').spec.template.spec;
+  const secrets = {
+    'sig-key': 'secret',
+    'resume-key': 'secret',
+    'redis-url': 'redis://holdfast:password@valkey.valkey.svc:6379',
+    'control-keys': '- { id: app, key: secret }\n',
+  };
+  const directory = newDirectory(t);
+  const { args, env } = writePod(pod, nodes, secrets, directory);
+  const check = runHoldfast(t, { directory, args: ['check-config', ...args], env });
+  t.match(await check.exited, { code: 0 }, check.stderr);
   const { labelValue, label } = app('monitoring').spec.source.helm.valuesObject.grafana.sidecar.dashboards;
   t.match(text('deploy/grafana/kustomization.yaml'), `${label}: "${labelValue}"`);
 });

@@ -1,5 +1,5 @@
 /** deploy/terraform/aws: every name in it exists, and it sets up what Holdfast and the other folders of deploy/ expect. */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import hcl from 'hcl2-parser';
 import t, { type Test } from 'tap';
@@ -7,6 +7,7 @@ import { parse } from 'yaml';
 import { root } from '../../kit/child.js';
 import { newDirectory, runHoldfast } from '../../kit/holdfast.js';
 import { type Manifest, manifestsOf, renderChart } from '../../kit/kubernetes/chart.js';
+import { writePod } from '../../kit/kubernetes/pod-files.js';
 import { type Known, knownFunctions, knownModules, knownResources, metaArguments } from './terraform-names.js';
 
 type Block = Readonly<Record<string, unknown>>;
@@ -173,28 +174,31 @@ t.test('the values for the chart: Holdfast takes them, and the load balancer wai
   const manifests = manifestsOf(charts.aws);
   const find = (kind: string, test: (manifest: Manifest) => boolean = () => true): Manifest =>
     manifests.find((manifest) => manifest.kind === kind && test(manifest));
+  const { spec: pod } = find('Deployment').spec.template;
+  const publisher = "- { id: publisher, iss: publisher, key: 'base64:c2VjcmV0', allow: [publish] }\n";
+  const secrets = {
+    'sig-key': 'base64:c2VjcmV0',
+    'resume-key': 'base64:c2VjcmV0',
+    'redis-url': 'rediss://holdfast:password@cache.test:6379',
+    'control-keys': publisher,
+  };
   const directory = newDirectory(t);
-  const config: string = find('ConfigMap', ({ data }) => data['holdfast.yaml']).data['holdfast.yaml'];
-  writeFileSync(join(directory, 'routes'), '* test\n');
-  writeFileSync(
-    join(directory, 'holdfast.yaml'),
-    config.replace('/etc/holdfast/routes/routes', join(directory, 'routes')),
-  );
-  const args = ['check-config', '--config', join(directory, 'holdfast.yaml'), '--control-key', 'key'];
-  const check = runHoldfast(t, { directory, args });
+  const { args, env } = writePod(pod, manifests, secrets, directory);
+  const check = runHoldfast(t, { directory, args: ['check-config', ...args], env });
   t.match(await check.exited, { code: 0 }, check.stderr);
 
   const { annotations } = find('Service', ({ spec }) => spec.type === 'LoadBalancer').metadata;
   const annotation = (name: string): string => annotations[`service.beta.kubernetes.io/aws-load-balancer-${name}`];
   const [, delay] = /deregistration_delay\.timeout_seconds=(\d+)/.exec(annotation('target-group-attributes')) ?? [];
-  const seconds = (option: string) => Number.parseInt(parse(config)[option], 10);
+  const config: Manifest = parse(find('ConfigMap', ({ data }) => data['holdfast.yaml']).data['holdfast.yaml']);
+  const seconds = (option: string) => Number.parseInt(config[option], 10);
   t.ok(Number(delay) > seconds('shutdown_delay') + seconds('shutdown_window'));
   const unnoticed = Number(annotation('healthcheck-interval')) * Number(annotation('healthcheck-unhealthy-threshold'));
   t.ok(seconds('shutdown_delay') > unnoticed);
-  const [pod] = find('Deployment').spec.template.spec.containers;
-  const admin = pod.ports.find(({ name }: Manifest) => name === 'admin');
+  const [node] = pod.containers;
+  const admin = node.ports.find(({ name }: Manifest) => name === 'admin');
   t.equal(annotation('healthcheck-port'), String(admin.containerPort));
-  t.equal(annotation('healthcheck-path'), pod.readinessProbe.httpGet.path);
+  t.equal(annotation('healthcheck-path'), node.readinessProbe.httpGet.path);
   const allowed = find('NetworkPolicy').spec.ingress.find(({ ports }: Manifest) => ports[0].port === 'admin').from;
   t.ok(allowed.some(({ ipBlock }: Manifest) => ipBlock?.cidr === variables.cidr?.[0]?.default));
 });

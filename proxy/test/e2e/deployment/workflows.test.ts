@@ -1,12 +1,13 @@
 /** .github/workflows: actions are pinned, rights are small, jobs end, and what is run exists. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { parse } from 'yaml';
 import { root } from '../../kit/child.js';
 import { newDirectory, runHoldfast } from '../../kit/holdfast.js';
 import { type Manifest, manifestsOf, renderChart } from '../../kit/kubernetes/chart.js';
+import { writePod } from '../../kit/kubernetes/pod-files.js';
 import { readDockerfile } from '../operation/deployment.js';
 
 interface Step {
@@ -75,16 +76,15 @@ t.test('kind.yml: the chart and Holdfast take its values, and find its Secret an
   const given: Manifest = parse(values);
   const { kind } = await renderChart({ kind: given });
   const manifests = manifestsOf(kind);
-  const config = manifests.find(({ data }) => data?.['holdfast.yaml']).data['holdfast.yaml'];
-  const directory = newDirectory(t);
-  const [routes, file] = [join(directory, 'routes'), join(directory, 'holdfast.yaml')];
-  writeFileSync(routes, `${given.routes.join('\n')}\n`);
-  writeFileSync(file, config.replace('/etc/holdfast/routes/routes', routes));
-  const check = runHoldfast(t, { directory, args: ['check-config', '--config', file, '--control-key', 'key'] });
-  t.match(await check.exited, { code: 0 }, check.stderr);
-
   const nodes = manifests.find((each) => each.kind === 'Deployment');
   const { containers, volumes } = nodes.spec.template.spec;
+  const [, keys = ''] = /printf -- '(.*?)\\n'/.exec(script) ?? [];
+  const secrets = { 'sig-key': 'secret', 'control-keys': keys.replace('%s', 'key') };
+  const directory = newDirectory(t);
+  const { args, env } = writePod(nodes.spec.template.spec, manifests, secrets, directory);
+  const check = runHoldfast(t, { directory, args: ['check-config', ...args], env });
+  t.match(await check.exited, { code: 0 }, check.stderr);
+
   const secret = volumes.find((volume: Manifest) => volume.secret)?.secret;
   t.match(script, new RegExp(`create secret generic ${secret.secretName} `));
   for (const { key } of secret.items) t.match(script, new RegExp(`--from-(literal|file)=${key}=`), key);

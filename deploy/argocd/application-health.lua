@@ -1,4 +1,4 @@
--- The health of an Application, for the waves of Applications: Argo CD has none of its own.
+-- The health of an Application, for waves of Applications: Argo CD comes without one.
 local health = { status = "Progressing", message = "" }
 if obj.status ~= nil and obj.status.health ~= nil then
   health.status = obj.status.health.status

@@ -50,7 +50,7 @@ const fails: Readonly<Record<string, readonly string[]>> = {
   lagging: ['event-loop-lag'],
   // Its port is closed.
   down: ['scraped'],
-  // Prometheus has not heard of it.
+  // Prometheus does not know it.
   unknown: ['scraped'],
 };
 
@@ -104,7 +104,7 @@ const prometheus = await Prometheus.run(
           place(`127.0.0.1:${await deadPort()}`, 'down', 'down'),
         ],
       },
-      // Each kind in a namespace of its own, beside quick pods; and elsewhere, with the hash of the good canary.
+      // Each kind in another namespace, beside quick pods; and elsewhere, with the hash of the good canary.
       ...Object.keys(bad).map((hash) => ({
         job_name: hash,
         metrics_path: `/${hash}`,

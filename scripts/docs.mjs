@@ -1,6 +1,6 @@
-// npm run docs [-- --check]: writes the pages that are made from code, those of docs/ and the chart's README. With --check it
-// fails when one of them is out of date, when docs/protocol.md names a test that does not exist, or when a limit in the source is
-// described by halves. Needs an up-to-date build.
+// npm run docs [-- --check]: writes the files that are made from others: the pages of docs/, and the chart's README, board and
+// rules. With --check it fails when one of them is out of date, when docs/protocol.md names a test that does not exist, or when a
+// limit in the source is described by halves. Needs an up-to-date build.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { renderValues } from './chart/values-page.mjs';
@@ -12,13 +12,22 @@ import { root } from './setup.mjs';
 /** The packages in the order in which a reader meets them: nearest to the client first. */
 const packages = ['holdfast', '@holdfast/control-api', '@holdfast/grip'];
 
-/** Every page that is generated, or has a generated part, with the function that renders it. */
+/** Every file that is generated, or has a generated part, with the function that renders it. */
 const pages = [
   { file: 'docs/config.md', render: renderConfig },
   { file: 'docs/errors.md', render: renderErrors },
   { file: 'docs/edges.md', render: renderEdges },
   { file: 'docs/limits.md', render: async () => renderLimits() },
   { file: 'deploy/helm/holdfast/README.md', render: async () => renderValues() },
+  // A chart holds no file from outside its folder.
+  {
+    file: 'deploy/helm/holdfast/files/holdfast.json',
+    render: async () => current('deploy/grafana/holdfast.json') ?? '',
+  },
+  {
+    file: 'deploy/helm/holdfast/files/prometheus-rules.yaml',
+    render: async () => current('deploy/prometheus-rules.yaml') ?? '',
+  },
 ];
 
 async function renderConfig() {

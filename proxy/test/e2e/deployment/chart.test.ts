@@ -132,6 +132,16 @@ t.test('a strategy without rolling has no settings of it', async (t) => {
   t.strictSame(nodesOf('slow').spec.strategy, { type: 'Recreate' });
 });
 
+t.test('with a network policy the nodes alone reach the Valkey of the chart', async (t) => {
+  const policy = manifests('keda').find(
+    ({ kind, metadata }) => kind === 'NetworkPolicy' && metadata.name === 'holdfast-valkey',
+  );
+  const store = manifests('keda').find(({ kind }) => kind === 'StatefulSet');
+  t.strictSame(policy.spec.podSelector.matchLabels, store.spec.template.metadata.labels);
+  const from = [{ podSelector: { matchLabels: nodesOf('keda').spec.selector.matchLabels } }];
+  t.strictSame(policy.spec.ingress, [{ ports: [{ port: 'valkey' }], from }]);
+});
+
 t.test('edge: uws runs where there is a library for it', async (t) => {
   t.strictSame(nodesOf('full').spec.template.spec.nodeSelector, { 'kubernetes.io/arch': 'amd64', pool: 'push' });
   t.equal(nodesOf('defaults').spec.template.spec.nodeSelector, undefined);

@@ -50,8 +50,8 @@ export const systemPackages = [
     command: 'go',
     debian: 'golang-go',
     extras: ['golang-github-masterminds-sprig-dev', 'golang-k8s-sigs-yaml-dev'],
-    neededFor: 'tests of the Helm chart, with a renderer in Go',
-    callers: ['proxy/test/e2e/deployment/chart.test.ts', 'proxy/test/e2e/deployment/kustomize.test.ts'],
+    neededFor: 'tests of the Helm charts, with a renderer in Go',
+    callers: ['proxy/test/kit/kubernetes/chart.ts'],
   },
   {
     command: 'haproxy',
@@ -62,8 +62,8 @@ export const systemPackages = [
   {
     command: 'kubectl',
     debian: 'kubernetes-client',
-    neededFor: 'tests of deploy/kustomize',
-    callers: ['proxy/test/e2e/deployment/kustomize.test.ts'],
+    neededFor: 'what kustomize builds of the manifests in deploy/',
+    callers: ['proxy/test/e2e/deployment/gitops.test.ts', 'proxy/test/e2e/deployment/kustomize.test.ts'],
   },
   {
     command: 'nginx',

@@ -1,4 +1,4 @@
-// The chart rendered by render.go, which is built for each run: Go keeps what it has compiled.
+// Charts rendered by render.go, which is built for each run: Go keeps what it has compiled.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,14 +20,15 @@ import { root } from '../setup.mjs';
 export const chart = path.join(root, 'deploy', 'helm', 'holdfast');
 
 /**
- * Renders the chart with several sets of values, in one process.
+ * Renders a chart with several sets of values, in one process.
  *
  * @param {readonly ValueSet[]} sets
  * @param {{ Name: string, Namespace: string, Service: string }} release  what `.Release` is
+ * @param {string} [folder]  another chart's
  * @returns {Record<string, Outcome>} by the name of the set
  * @throws {Error} when there is no Go, or the chart itself cannot be read
  */
-export function renderChart(sets, release) {
+export function renderChart(sets, release, folder = chart) {
   const work = mkdtempSync(path.join(tmpdir(), 'holdfast-chart-'));
   try {
     const renderer = path.join(work, 'render');
@@ -35,7 +36,7 @@ export function renderChart(sets, release) {
     const env = { ...process.env, GO111MODULE: 'off', GOPATH: '/usr/share/gocode', GOFLAGS: '' };
     const build = spawnSync('go', ['build', '-o', renderer, 'render.go'], { cwd, env, encoding: 'utf8' });
     if (build.status !== 0) throw new Error(`go build: ${build.error?.message ?? build.stderr}`);
-    const input = JSON.stringify({ chart, release, sets });
+    const input = JSON.stringify({ chart: folder, release, sets });
     const run = spawnSync(renderer, { input, encoding: 'utf8', maxBuffer: 256 * 1024 * 1024 });
     if (run.status !== 0) throw new Error(run.error?.message ?? run.stderr);
     return JSON.parse(run.stdout);

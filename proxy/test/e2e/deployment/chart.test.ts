@@ -20,7 +20,7 @@ import { refusedSets, setNames, type ValueSet, valueSets } from './chart-values.
 
 const secretOptions = options.filter(({ type }) => type === 'secret').map(({ key }) => key);
 
-const rendered = await renderChart({
+const rendered: Readonly<Record<string, Rendered>> = await renderChart({
   ...valueSets,
   ...Object.fromEntries(Object.entries(refusedSets).map(([name, [values]]) => [`refused ${name}`, values])),
   'not a rollout': { replicaCount: 2, valkey: { enabled: true }, autoscaling: { enabled: true } },

@@ -1,4 +1,4 @@
-/** The Helm chart of deploy/ as manifests, rendered by scripts/chart. */
+/** The Helm charts of deploy/ as manifests, rendered by scripts/chart. */
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { root } from '../child.js';
@@ -19,11 +19,20 @@ export interface Rendered {
 /** The folder of the chart. */
 export const chart = join(root, 'deploy', 'helm', 'holdfast');
 
-/** Renders sets of values by name, all in one process, as the release `holdfast` in the namespace `push`. */
-export async function renderChart(sets: Readonly<Record<string, Values>>): Promise<Readonly<Record<string, Rendered>>> {
+/** What is rendered where it is not {@link chart} in the namespace `push`. */
+export interface Release {
+  readonly folder?: string;
+  readonly namespace?: string;
+}
+
+/** Renders sets of values by name, all in one process, as the release `holdfast`. */
+export async function renderChart<Name extends string>(
+  sets: Readonly<Record<Name, Values>>,
+  { folder = chart, namespace = 'push' }: Release = {},
+): Promise<Readonly<Record<Name, Rendered>>> {
   const { renderChart: render } = await import(join(root, 'scripts', 'chart', 'render.mjs'));
-  const named = Object.entries(sets).map(([name, values]) => ({ name, values }));
-  return render(named, { Name: 'holdfast', Namespace: 'push', Service: 'Helm' });
+  const named = Object.entries<Values>(sets).map(([name, values]) => ({ name, values }));
+  return render(named, { Name: 'holdfast', Namespace: namespace, Service: 'Helm' }, folder);
 }
 
 /** Reads YAML of several documents, and throws what is wrong with it; documents with comments alone are left out. */

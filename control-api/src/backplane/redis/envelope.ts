@@ -1,19 +1,19 @@
 /**
  * How messages stand in Redis. The payload is a JSON object: `id`, `item` unless it is a recover, and `headers` where the
- * publisher gave any. What pub/sub carries is a frame, `<offset> <epoch>\n<payload>`, into whose payload the publish script has
- * written `time` as its first member: when Redis accepted it, in µs since the Unix epoch. The history keeps the payload, and the
- * time beside it.
+ * publisher gave any. The history keeps it, and the time of its acceptance beside it. What pub/sub carries is a frame,
+ * `<offset><time> <epoch>\n<payload>`, made by the publish script.
  *
- * Nodes of several versions share a Redis while they are upgraded one by one. So this is extended in one way only: by further
- * members of the payload, which a node that does not know them passes over, and which are absent in what an older node publishes.
- * The line before the payload cannot be extended: all that follows the offset is the epoch to an older node.
+ * Nodes of several versions share a Redis while they are upgraded one by one. What nodes send each other is extended by members
+ * of the payload: a node that does not know them passes over them, and they are absent in what an older node publishes. The time
+ * is known to the script only, and a member would cost it a copy of each payload. So it stands behind the offset, as digits too
+ * small to change that: older nodes read the offset as a number, and a number of 64 bits ends before them.
  */
 import { isLongName, itemToJson, parseItem, readJson } from '@holdfast/grip';
 import type { Message, Position } from '../backplane.js';
 import { boundedHeaders } from '../item-headers.js';
 import { PAYLOAD_CHARS } from './limits.js';
 
-/** The payload of a message: what is kept in the stream, and, but for the time, what is sent to subscribers. Begins with a brace. */
+/** The payload of a message: the same bytes are kept in the stream and sent to subscribers. */
 export function encodePayload(message: Message, id: string): string {
   if (message.type === 'recover') return JSON.stringify({ id });
   const headers = message.headers === undefined ? undefined : boundedHeaders(message.headers);
@@ -26,24 +26,18 @@ export interface Envelope {
   readonly id: string;
   /** Undefined if the payload cannot be understood. */
   readonly message: Message | undefined;
-  /** When it was accepted, in ms since the Unix epoch by the clock of Redis. Undefined if that does not stand there. */
-  readonly acceptedAt: number | undefined;
   /** What is wrong with a payload that cannot be understood, for the log. */
   readonly fault?: string;
 }
 
-/** More than what the publish script adds to a payload. */
-const TIME_CHARS = 64;
-
 /** Reads a payload. Never throws: Redis is shared, and what it holds may be anything. */
 export function decodePayload(payload: string, position: Position): Envelope {
-  if (payload.length > PAYLOAD_CHARS + TIME_CHARS) return unreadable('', `has more than ${PAYLOAD_CHARS} characters`);
+  if (payload.length > PAYLOAD_CHARS) return unreadable('', `has more than ${PAYLOAD_CHARS} characters`);
   const { value, fault } = readJson(payload);
   if (fault !== undefined) return unreadable('', fault);
-  const { id, item, headers, time } = (value ?? {}) as Readonly<Record<string, unknown>>;
+  const { id, item, headers } = (value ?? {}) as Readonly<Record<string, unknown>>;
   if (typeof id !== 'string' || isLongName(id)) return unreadable('', 'has no id');
-  const acceptedAt = Number.isSafeInteger(time) ? (time as number) / 1_000 : undefined;
-  if (item === undefined) return { id, message: { type: 'recover' }, acceptedAt };
+  if (item === undefined) return { id, message: { type: 'recover' } };
   const context = headers === undefined ? undefined : boundedHeaders(headers);
   try {
     const message = {
@@ -53,27 +47,44 @@ export function decodePayload(payload: string, position: Position): Envelope {
       position,
       ...(context && { headers: context }),
     };
-    return { id, message, acceptedAt };
+    return { id, message };
   } catch (error) {
     return unreadable(id, `has no item: ${(error as Error).message}`);
   }
 }
 
 function unreadable(id: string, fault: string): Envelope {
-  return { id, message: undefined, acceptedAt: undefined, fault };
+  return { id, message: undefined, fault };
 }
 
 /** Characters of an epoch: what the publish script makes of a node's name and a number has some twenty. */
 const EPOCH_CHARS = 100;
 
-/** Reads a frame of pub/sub, `<offset> <epoch>\n<payload>`; undefined for anything else. */
-export function parseFrame(frame: string): { readonly position: Position; readonly payload: string } | undefined {
+/** Goes before the time in a frame. With fewer zeros the time would change the offset 1. */
+export const TIME_MARK = '.00000000000000000000';
+
+/** A frame of pub/sub. */
+export interface Frame {
+  readonly position: Position;
+  readonly payload: string;
+  /** When it was accepted, in ms since the Unix epoch by the clock of Redis. Undefined if that does not stand there. */
+  readonly acceptedAt: number | undefined;
+}
+
+/** Reads a frame; undefined for anything else. */
+export function parseFrame(frame: string): Frame | undefined {
   const end = frame.indexOf('\n');
   const space = frame.indexOf(' ');
   if (space < 1 || end < space || end - space > EPOCH_CHARS) return undefined;
-  const offset = Number(frame.slice(0, space));
+  const mark = frame.lastIndexOf(TIME_MARK, space);
+  const offset = Number(frame.slice(0, mark < 0 ? space : mark));
   if (!Number.isSafeInteger(offset) || offset < 1) return undefined;
+  const micros = mark < 0 ? Number.NaN : Number(frame.slice(mark + TIME_MARK.length, space));
   // A slice would keep the whole frame in memory for as long as the position is kept.
   const epoch = Buffer.from(frame.slice(space + 1, end)).toString();
-  return { position: { epoch, offset }, payload: frame.slice(end + 1) };
+  return {
+    position: { epoch, offset },
+    payload: frame.slice(end + 1),
+    acceptedAt: Number.isSafeInteger(micros) && micros > 0 ? micros / 1_000 : undefined,
+  };
 }

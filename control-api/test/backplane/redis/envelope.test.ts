@@ -1,8 +1,9 @@
 /** Frames and payloads between nodes of several versions, and what may be wrong with the members that were added to them. */
 import { itemToJson, parseItem, readJson } from '@holdfast/grip';
+import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
-import { decodePayload, encodePayload, parseFrame } from '../../../dist/backplane/redis/envelope.js';
+import { decodePayload, encodePayload, parseFrame, TIME_MARK } from '../../../dist/backplane/redis/envelope.js';
 import { RedisKeys } from '../../../dist/backplane/redis/keys.js';
 import type { ItemMessage, Position } from '../../../dist/index.js';
 import { streamItem, streamMessage } from '../../items.js';
@@ -17,9 +18,11 @@ function earlierReader(frame: string): { readonly position: Position; readonly i
   const end = frame.indexOf('\n');
   const space = frame.indexOf(' ');
   if (space < 1 || end < space || end - space > 100) throw new Error(`an earlier node refuses ${frame}`);
+  const offset = Number(frame.slice(0, space));
+  if (!Number.isSafeInteger(offset) || offset < 1) throw new Error(`an earlier node refuses ${frame}`);
   const { value } = readJson(frame.slice(end + 1));
   const { id, item } = value as { readonly id: unknown; readonly item?: unknown };
-  const read = { epoch: frame.slice(space + 1, end), offset: Number(frame.slice(0, space)) };
+  const read = { epoch: frame.slice(space + 1, end), offset };
   return { position: read, id, item: item === undefined ? undefined : itemToJson(parseItem(item)) };
 }
 
@@ -109,30 +112,57 @@ t.test('redis: a frame has the time of acceptance by the clock of Redis', async 
   const after = await now();
   await until('the frame', () => frames.length === 1);
   const frame = parseFrame(frames[0] ?? '');
-  const { acceptedAt = 0 } = decodePayload(frame?.payload ?? '', position);
+  const { acceptedAt = 0 } = frame ?? {};
   t.ok(before <= acceptedAt && acceptedAt <= after, `${before} ${acceptedAt} ${after}`);
 });
 
 t.test('a payload: an item, its headers and a recover are read as they were written', async (t) => {
   const message: ItemMessage = { ...streamMessage('a', '1'), headers: { traceparent, Upper: 'left out' } };
-  const { message: read, acceptedAt } = decodePayload(encodePayload(message, '1'), position);
+  const { message: read } = decodePayload(encodePayload(message, '1'), position);
   t.strictSame(read, { ...message, position, headers: { traceparent } });
-  t.equal(acceptedAt, undefined);
   t.strictSame(decodePayload(encodePayload({ type: 'recover' }, 'r'), position).message, { type: 'recover' });
 });
 
 t.test(
-  'a payload: members of a later version are passed over, and added ones that are wrong do not cost the item',
+  'a payload: members of a later version are passed over, and headers that are none do not cost the item',
   async (t) => {
     const rest = encodePayload(streamMessage('a', '1'), '1').slice(1);
-    for (const time of ['"1"', '1.5', 'null', '{}', '1e300', '[1]']) {
-      const { message, acceptedAt } = decodePayload(
-        `{"time":${time},"later":{"a":[1]},"headers":"none",${rest}`,
-        position,
-      );
-      t.strictSame(message, { ...streamMessage('a', '1'), position });
-      t.equal(acceptedAt, undefined);
+    for (const headers of ['"none"', '[]', 'null', '{"A":"x"}', '{"a":1}']) {
+      const { message } = decodePayload(`{"later":{"a":[1]},"headers":${headers},${rest}`, position);
+      t.strictSame(message, { ...streamMessage('a', '1'), position }, headers);
     }
-    t.equal(decodePayload(`{"time":1700000000123456,${rest}`, position).acceptedAt, 1_700_000_000_123.456);
   },
 );
+
+t.test('property: the time in a frame is read, and does not change the offset that an earlier node reads', async () => {
+  const offsets = fc.oneof(fc.integer({ min: 1, max: 1_000 }), fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }));
+  const times = fc.oneof(fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }), fc.constant(Number.MAX_SAFE_INTEGER));
+  fc.assert(
+    fc.property(offsets, times, fc.string(), (offset, micros, payload) => {
+      const frame = `${offset}${TIME_MARK}${micros} e\n${payload}`;
+      const read = parseFrame(frame);
+      return (
+        Number(frame.slice(0, frame.indexOf(' '))) === offset &&
+        read?.position.offset === offset &&
+        read.position.epoch === 'e' &&
+        read.payload === payload &&
+        read.acceptedAt === micros / 1_000
+      );
+    }),
+  );
+});
+
+t.test('a frame: a time that is none does not cost the item, and other fractions are no offset', async (t) => {
+  for (const time of ['', '-1', '0', '1.5', 'x', '1e300', `${'9'.repeat(40)}`])
+    t.match(parseFrame(`7${TIME_MARK}${time} e\n{}`), { position, payload: '{}', acceptedAt: undefined }, time);
+  for (const offset of [
+    '7.5',
+    '7.000000000000001',
+    `7.5${TIME_MARK}1`,
+    `${TIME_MARK}1`,
+    `0${TIME_MARK}1`,
+    `x${TIME_MARK}1`,
+  ])
+    t.equal(parseFrame(`${offset} e\n{}`), undefined, offset);
+  t.match(parseFrame(`7 e\n{"a":"${TIME_MARK}1 "}`), { position, acceptedAt: undefined }, 'in the payload it is none');
+});

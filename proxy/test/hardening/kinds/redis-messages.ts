@@ -20,7 +20,6 @@ type Meddling =
 /** A message as nodes write them, or nearly. */
 function message(random: Random, token: string): string {
   return mutatedObject(random, [
-    ['time', random.pick(['1700000000000000', ...oddNumbers.filter((text) => /^-?\d+(\.\d+)?$/.test(text))])],
     ['id', JSON.stringify(random.once(2) ? String(random.int(1, 9)) : oddText(random))],
     ['item', item(random, token)],
     [
@@ -34,7 +33,11 @@ function message(random: Random, token: string): string {
 }
 
 function envelope(random: Random, token: string): Buffer {
-  const position = `${random.once(4) ? random.pick(oddNumbers) : random.int(1, 6)} ${random.pick(['epoch', 'epoch', '', oddText(random)])}`;
+  const offset = random.once(4) ? random.pick(oddNumbers) : random.int(1, 6);
+  const time = random.once(2)
+    ? `.00000000000000000000${random.once(2) ? random.pick(oddNumbers) : 1_700_000_000_000_000}`
+    : '';
+  const position = `${offset}${time} ${random.pick(['epoch', 'epoch', '', oddText(random)])}`;
   const payload = random.one(
     () => message(random, token),
     () => message(random, token),

@@ -4,6 +4,7 @@ import type { Clock } from '../../../runtime/clock.js';
 import type { Log } from '../../../runtime/log.js';
 import type { Acceptance } from '../../backplane.js';
 import { type RedisCommands, script } from '../connection/commands.js';
+import { TIME_MARK } from '../envelope.js';
 import type { RedisEvents } from '../events.js';
 import { type ChannelKeys, partitionOf, type RedisKeys } from '../keys.js';
 import { BATCH_TTL_MS, META_TTL_MS, PAYLOAD_CHARS, PUBLISH_QUEUE_CHARS, PUBLISH_QUEUE_MESSAGES } from '../limits.js';
@@ -12,8 +13,8 @@ import { type BatchEntry, type BatchPart, BatchQueue } from './batch-queue.js';
 /**
  * Keys: meta, stream, batch, then one per id to look for. Arguments: 1 number of the batch, 2 ms that the batch's result
  * is kept, 3 epoch if there is none yet, 4 history size, 5 history ttl in ms, 6 meta ttl in ms, 7 id ttl in ms,
- * 8 PUBLISH or SPUBLISH, 9 pub/sub name, then per item: payload, as envelope.ts writes it, id, `1` if the publisher gave
- * the id, index of the key that remembers the id or 0. Reply, per item: epoch, offset, receivers or -1 for a duplicate.
+ * 8 PUBLISH or SPUBLISH, 9 pub/sub name, then per item: payload, id, `1` if the publisher gave the id, index of the key
+ * that remembers the id or 0. Reply, per item: epoch, offset, receivers or -1 for a duplicate. Frames: see envelope.ts.
  *
  * A batch that is sent again, because its first reply was lost, is answered with the first result and does nothing; one
  * that comes out of a dead connection after its successors does nothing either.
@@ -32,7 +33,7 @@ if known then
 end
 local size, clock = tonumber(ARGV[4]), redis.call('TIME')
 local micros = clock[1] .. string.format('%06d', clock[2])
-local now, time = string.sub(micros, 1, -4), '{"time":' .. micros .. ','
+local now, time = string.sub(micros, 1, -4), '${TIME_MARK}' .. micros
 local meta = redis.call('HMGET', KEYS[1], 'e', 's')
 local epoch, top, last = meta[1], tonumber(meta[2] or ''), nil
 if not top then epoch = nil end
@@ -71,8 +72,7 @@ for a = 10, #ARGV, 4 do
     top = top + 1
     local offset = string.format('%.0f', top)
     redis.call('HSET', KEYS[1], 's', offset)
-    local frame = offset .. ' ' .. epoch .. '\\n' .. time .. string.sub(payload, 2)
-    local receivers = redis.call(ARGV[8], ARGV[9], frame)
+    local receivers = redis.call(ARGV[8], ARGV[9], offset .. time .. ' ' .. epoch .. '\\n' .. payload)
     if remember > 0 then redis.call('SET', KEYS[remember], offset .. ' ' .. epoch, 'PX', ARGV[7]) end
     last = id
     reply[#reply + 1] = epoch

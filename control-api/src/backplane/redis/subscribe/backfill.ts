@@ -157,8 +157,8 @@ export class Backfill {
 export function pageOf({ epoch, top, lastId, entries, more }: Range): Page<Message> {
   const arrivals = entries.map(({ offset, payload, time }): Arrival<Message> => {
     const position = { epoch, offset };
-    const { id, message } = decodePayload(payload, position);
-    return { position, id, message, size: payload.length, acceptedAt: Number.isNaN(time) ? undefined : time };
+    const acceptedAt = Number.isNaN(time) ? undefined : time;
+    return { position, ...decodePayload(payload, position), size: payload.length, acceptedAt };
   });
   return { epoch, top, lastId, arrivals, more };
 }

@@ -93,8 +93,8 @@ export class ChannelSubscriptions {
       this.#options.log.error({}, 'a message in redis has no position');
       return true;
     }
-    const { position, payload } = parsed;
-    const { id, message, acceptedAt, fault } = decodePayload(payload, position);
+    const { position, payload, acceptedAt } = parsed;
+    const { id, message, fault } = decodePayload(payload, position);
     if (message === undefined) {
       this.#options.events.unreadable();
       this.#options.log.error({ channel: subscription.channel, fault }, 'a message in redis cannot be read');

@@ -111,6 +111,12 @@ export const controlErrors = {
     retryAfter: 5,
     meaning: 'The node is stopping and takes no more taps.',
   },
+  ERR_CONTROL_DRAIN: {
+    side: 'client',
+    status: 409,
+    text: 'This node is stopping: its drain cannot be taken back.',
+    meaning: 'A drain was to be taken back, but the node has got a signal to end.',
+  },
   ERR_CONTROL_PAGE: {
     side: 'client',
     status: 403,

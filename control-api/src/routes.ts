@@ -10,11 +10,13 @@ import {
   answerTo,
   bodyTooLarge,
   codingMalformed,
+  drainFinal,
   forbidden,
   lengthRequired,
   nameRefused,
   published,
   root,
+  shown,
   unknownCoding,
   updated,
 } from './http/answer.js';
@@ -58,14 +60,37 @@ export interface ControlViews {
   readonly taps: ChannelTaps;
 }
 
+/** `draining`: `shutdown_delay` or `shutdown_window` is under way. `drained`: both are over. `stopping`: the process is about to end. */
+export type DrainPhase = 'serving' | 'draining' | 'drained' | 'stopping';
+
+/** How far the drain of a node is. */
+export interface DrainState {
+  readonly state: DrainPhase;
+  /** Holds and sessions that have not ended yet. */
+  readonly holds: number;
+  /** Client connections, held or not. */
+  readonly connections: number;
+}
+
+/** Has the clients of this node go, and stay again. */
+export interface NodeDrainPort {
+  readonly state: DrainState;
+  /** Begins, unless it has begun. */
+  begin(): Promise<void>;
+  /** False where the node is about to end. */
+  takeBack(): boolean;
+}
+
 /** What the routes work on. */
 export interface ControlRoutesOptions {
   readonly publisher: Publisher;
-  /** Of a compressed body both as it is sent and as it comes out. */
+  /** Request body, in bytes, without chunk framing; of a compressed one both as it is sent and as it comes out. Over: 413. */
   readonly pushInHttpMaxBodySize: number;
-  /** Left out, the paths of the views are not there. */
+  /** What is behind /nodes, /channels/ and /connections/; left out, these paths are not there. */
   readonly views?: ControlViews | undefined;
-  /** Bytes of a channel's name; see `channelNameFault`. */
+  /** Of this node; left out, its path is not there. */
+  readonly drain?: NodeDrainPort | undefined;
+  /** Bytes of a channel's name in the path of a view, see `channelNameFault`; left out: no limit of its own. */
   readonly channelNameMax?: number;
 }
 
@@ -74,6 +99,7 @@ export function controlRoutes({
   publisher,
   pushInHttpMaxBodySize,
   views,
+  drain,
   channelNameMax = Number.POSITIVE_INFINITY,
 }: ControlRoutesOptions): readonly ControlRoute[] {
   const publish = async (call: ControlCall): Promise<Answer> => {
@@ -88,6 +114,34 @@ export function controlRoutes({
     { method: 'POST', path: '/publish/?', scope: 'publish', check: checkPublish, handler: publish },
     { method: 'POST', path: '/recover/?', scope: 'recover', handler: recover },
     ...(views === undefined ? [] : viewRoutes(views, channelNameMax)),
+    ...(drain === undefined ? [] : drainRoutes(drain)),
+  ];
+}
+
+/** A drain is about all connections of the node: a key for some channels may not have it. */
+function drainRoutes(drain: NodeDrainPort): ControlRoute[] {
+  const forAll =
+    (act: () => Answer): ControlHandler =>
+    ({ principal }) =>
+      principal === undefined || principal.isUnlimited('disconnect') ? act() : forbidden;
+  const row = { path: '/drain/?', format: 'json' } as const;
+  return [
+    { ...row, method: 'GET', scope: 'view', handler: () => shown(drain.state) },
+    {
+      ...row,
+      method: 'POST',
+      scope: 'disconnect',
+      handler: forAll(() => {
+        void drain.begin();
+        return shown(drain.state);
+      }),
+    },
+    {
+      ...row,
+      method: 'DELETE',
+      scope: 'disconnect',
+      handler: forAll(() => (drain.takeBack() ? shown(drain.state) : drainFinal(drain.state))),
+    },
   ];
 }
 

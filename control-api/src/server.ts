@@ -31,9 +31,9 @@ import { ListenerConnections, type Phase } from './http/listener-connections.js'
 import { type Format, negotiate } from './http/negotiate.js';
 import { type OriginList, PageGuard } from './http/page-guard.js';
 import { type Principal, Router } from './http/router.js';
-import type { PublishEvents, Publisher } from './publisher.js';
+import type { PublishEvents } from './publisher.js';
 import { describeRequest, type ReportedRequest, RequestReport } from './request-report.js';
-import { type ControlRoute, type ControlViews, controlRoutes } from './routes.js';
+import { type ControlRoute, type ControlRoutesOptions, controlRoutes } from './routes.js';
 import { PacedLog } from './runtime/bounded-logs.js';
 import type { Clock } from './runtime/clock.js';
 import { type Containment, uncontained } from './runtime/faults.js';
@@ -83,7 +83,7 @@ export const REQUEST_TIMEOUT_MS = 30_000;
 export const CLOSE_GRACE_MS = 5_000;
 
 /** What a {@link ControlServer} is made of. */
-export interface ControlServerOptions {
+export interface ControlServerOptions extends ControlRoutesOptions {
   /** Address or host name to listen on. */
   readonly host: string;
   /** 0 lets the system choose. */
@@ -92,17 +92,10 @@ export interface ControlServerOptions {
   readonly pushInHttpMaxHeadersSize: number;
   /** Makes the server under it, with certificates, where it is one with TLS; a handshake counts as a part of a head. */
   readonly tls?: (options: ServerOptions & { readonly handshakeTimeout: number }) => Server;
-  /** Request body, in bytes, without chunk framing. Over: 413. */
-  readonly pushInHttpMaxBodySize: number;
   /** Connections at a time, where that are to be fewer than {@link MAX_CONNECTIONS}. */
   readonly maxConnections?: number;
   /** Milliseconds for a request to arrive completely; {@link REQUEST_TIMEOUT_MS} if not given. */
   readonly requestTimeoutMs?: number;
-  readonly publisher: Publisher;
-  /** What is behind /nodes, /channels/ and /connections/; left out, these paths are not there. */
-  readonly views?: ControlViews;
-  /** Bytes of a channel's name in the path of a view; left out: no limit of its own. */
-  readonly channelNameMax?: number;
   /** Further names under which it is reached; see `PageGuard`. */
   readonly controlHosts?: readonly string[];
   /** Pages that may use it; left out, only its own. */

@@ -1,6 +1,13 @@
 /** The table of routes of the control API: each row says what its caller may do. */
 import t from 'tap';
-import { type ChannelTaps, type ClusterViews, LocalBackplane, Publisher, silentLog } from '../dist/index.js';
+import {
+  type ChannelTaps,
+  type ClusterViews,
+  LocalBackplane,
+  type NodeDrainPort,
+  Publisher,
+  silentLog,
+} from '../dist/index.js';
 import { controlRoutes } from '../dist/routes.js';
 import { RecordingEvents } from './recorder.js';
 
@@ -13,7 +20,7 @@ const publisher = new Publisher({
 const views = { cluster: {} as ClusterViews, taps: {} as ChannelTaps };
 
 t.test('every route names the permission that it needs; only the greeting needs none', async (t) => {
-  const rows = controlRoutes({ publisher, pushInHttpMaxBodySize: 1, views });
+  const rows = controlRoutes({ publisher, pushInHttpMaxBodySize: 1, views, drain: {} as NodeDrainPort });
   t.strictSame(
     rows.map(({ method, path, scope }) => `${method} ${path} ${scope}`),
     [
@@ -25,11 +32,14 @@ t.test('every route names the permission that it needs; only the greeting needs 
       'GET /channels/{name}/items tap',
       'GET /connections/{id+} view',
       'DELETE /connections/{id+} disconnect',
+      'GET /drain/? view',
+      'POST /drain/? disconnect',
+      'DELETE /drain/? disconnect',
     ],
   );
 });
 
-t.test('without views their paths are not there', async (t) => {
+t.test('without views and a drain their paths are not there', async (t) => {
   const paths = controlRoutes({ publisher, pushInHttpMaxBodySize: 1 }).map(({ path }) => path);
   t.strictSame(paths, ['/', '/publish/?', '/recover/?']);
 });

@@ -102,13 +102,13 @@ async function serve(loaded: LoadedConfig, log: RootLog): Promise<void> {
   for (const warning of loaded.warnings) log.warn({}, warning);
   const node = new HoldfastNode(loaded.config, log);
   let stopping = false;
-  const stop = (why: string, status = 0) => {
+  const stop = (why: string, { status = 0, isUrgent = false } = {}) => {
     // A second signal does not wait.
     if (stopping) process.exit(1);
     stopping = true;
     unwatch();
     log.info({}, `${why}: stopping`);
-    node.stop().then(
+    node.stop({ isUrgent }).then(
       () => leave(log, status),
       () => leave(log, 1),
     );
@@ -118,9 +118,10 @@ async function serve(loaded: LoadedConfig, log: RootLog): Promise<void> {
     () => stop('the npm command that started this process has gone'),
     realClock,
   );
-  const guard = new ProcessGuard(process, node.faults, realClock, () => stop('too many faults', 1));
+  const guard = new ProcessGuard(process, node.faults, realClock, () => stop('too many faults', { status: 1 }));
   process.on('SIGTERM', () => stop('SIGTERM'));
-  process.on('SIGINT', () => stop('SIGINT'));
+  // From a terminal: the one who waits there does not want to sit through a delay and a window.
+  process.on('SIGINT', () => stop('SIGINT', { isUrgent: true }));
   process.on('SIGHUP', () => node.reload());
   process.on('SIGUSR1', () => log.warn({}, 'SIGUSR1: ignored, no debugger is opened'));
   await node.start();

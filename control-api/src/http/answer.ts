@@ -157,6 +157,12 @@ export function connectionUnknown(silent: readonly string[]): Answer {
   return { ...unknown, view: { message: unknown.message, code: unknown.code, silent } };
 }
 
+/** The node is about to end: its drain cannot be taken back. */
+export function drainFinal(state: object): Answer {
+  const final = refusal('ERR_CONTROL_DRAIN');
+  return { ...final, view: { message: final.message, code: final.code, ...state } };
+}
+
 /** For a known path that takes only these methods, as Allow lists them. */
 export function methodNotAllowed(method: string, allowed = 'POST'): Answer {
   return {

@@ -1,5 +1,6 @@
 /** The composition of a data plane: its parts, made of the configuration and joined, but for those of the request path. */
 import { type Backplane, type Containment, historyOf, type StatsSink } from '@holdfast/control-api';
+import { AgeLimit } from '../channels/age-limit.js';
 import { ChannelRegistry } from '../channels/registry.js';
 import { AddressGate } from '../clients/connection-gate.js';
 import { type Config, processesFor } from '../config/config.js';
@@ -69,6 +70,8 @@ export interface DataPlaneDeps extends Pick<Overrides, 'clock' | 'random' | 'ori
 export interface Assembly {
   readonly backplane: Backplane;
   readonly registry: ChannelRegistry;
+  /** Undefined where nothing ends by its age. */
+  readonly ages: AgeLimit | undefined;
   readonly delivery: ItemDelivery;
   readonly routes: RoutesSource;
   readonly origins: Origins;
@@ -110,7 +113,8 @@ export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Ass
     subscribersOf: (channel) => registry.of(channel),
     faults,
   });
-  const registry = new ChannelRegistry(interest, clock, subscriptionLinger, telemetry.subscriptions);
+  const ages = AgeLimit.of(config, { clock, faults, random });
+  const registry = new ChannelRegistry(interest, clock, subscriptionLinger, telemetry.subscriptions, ages);
   const routes = makeRoutes(config, log, metrics, faults);
   const descriptors = Descriptors.ofProcess();
   const admits = () => descriptors.admits('origin');
@@ -155,7 +159,7 @@ export function assemble(config: Config, log: RootLog, deps: DataPlaneDeps): Ass
     channels: () => registry.size,
     clients: () => registry.all(),
   });
-  const parts = { backplane, registry, delivery, routes, origins, handler, requests, sockjs, telemetry, edge };
+  const parts = { backplane, registry, ages, delivery, routes, origins, handler, requests, sockjs, telemetry, edge };
   deps.assembled?.(parts);
   return parts;
 }

@@ -31,6 +31,11 @@ of that file. \`rundir\`, \`logfile\`, \`logdir\` and all paths in flags and the
 
 \`holdfast check-config\` checks a configuration and its routes. \`holdfast print-config\` prints the effective
 configuration as YAML, without secrets.
+
+One variable is no option: \`HOLDFAST_STOP_TIMEOUT\` says how long what runs the node waits after SIGTERM before it kills
+(\`TimeoutStopSec=\`, \`stop_grace_period\`, \`terminationGracePeriodSeconds\` less the time of a preStop hook), as a duration in seconds or
+\`infinity\`. If that is less than \`shutdown_delay\`, \`shutdown_window\` and 6 s together, or leaves requests less than \`shutdown_requests\`
+after them, \`check-config\` and the log warn.
 `;
 
 function code(text: string | number | boolean | undefined): string {

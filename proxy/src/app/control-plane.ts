@@ -38,21 +38,14 @@ import { version } from '../version.js';
 import { type ClusterAccess, makeBackplane } from './backplane.js';
 import { ControlKeys } from './control-keys.js';
 import { controlTls } from './control-tls.js';
-import type { DataPlaneLoad } from './data-plane.js';
+import type { Drainable, NodeDrain } from './drain/node-drain.js';
 
 /** What serves the clients of a node: the data plane of this process, or workers. */
-export interface Serving {
+export interface Serving extends Drainable {
   /** Begins to serve; resolves with the URLs of the client listeners. After a rejection it must still be stopped. */
   start(): Promise<readonly string[]>;
   /** Reads the routes file again, and opens log files of its own anew. */
   reload(): void;
-  /**
-   * Serves as before for `delay` ms, each answer being the last of its connection; then ends what is held over `window` ms.
-   * Resolves when nothing is held any more, or the window is over.
-   */
-  drain(delay: number, window: number): Promise<void>;
-  /** Holds and sessions. With workers, as of about a second ago. */
-  readonly holds: number;
   /** Drains, and closes everything; see `DataPlane.stop`. */
   stop(): Promise<void>;
   /** Undefined where it is not known at once. */
@@ -65,8 +58,6 @@ export interface Serving {
   readonly readiness: Readiness;
   /** Other types of statistics packets than before are wanted. */
   wantsChanged(): void;
-  /** What lasts now: client connections, and channels with interest. With workers, as of about a second ago. */
-  readonly load: DataPlaneLoad;
   /** What they answer to a question that some node asked all nodes: one answer for each process. */
   answers(question: Question): Promise<readonly unknown[]>;
 }
@@ -82,6 +73,7 @@ export class ControlPlane {
   readonly #faults: Containment;
   readonly #clock: Clock;
   readonly #serving: () => Serving;
+  readonly #drain: NodeDrain;
   readonly #publisher: Publisher;
   /** Undefined where callers need none. */
   readonly #keys: ControlKeys | undefined;
@@ -97,7 +89,14 @@ export class ControlPlane {
    * Builds the parts; nothing listens yet. `serving` is asked for only once that has begun: the two know each other.
    * @throws ConfigError when a key of the control API cannot be read or used
    */
-  constructor(config: Config, log: RootLog, metrics: Metrics, faults: Containment, serving: () => Serving) {
+  constructor(
+    config: Config,
+    log: RootLog,
+    metrics: Metrics,
+    faults: Containment,
+    { serving, drain }: { readonly serving: () => Serving; readonly drain: NodeDrain },
+  ) {
+    this.#drain = drain;
     this.#faults = faults;
     this.#clock = guardedClock(faults);
     this.#config = config;
@@ -127,7 +126,7 @@ export class ControlPlane {
         })
       : undefined;
     metrics.observeRedis(() => this.hub.unavailableReason !== undefined);
-    metrics.observeDraining(() => this.#isGoingDown);
+    metrics.observeDraining(() => this.#isGoingDown || drain.isUnderWay);
     this.#publisher = new Publisher({
       backplane: this.hub,
       countSubscribers: (channel) => serving().countSubscribers(channel),
@@ -224,6 +223,7 @@ export class ControlPlane {
   /** While the backplane is away, requests are still served and connections held; only publishing waits. */
   get #readiness(): Readiness {
     if (this.#isGoingDown) return { ready: false, reason: 'not accepting clients' };
+    if (this.#drain.isUnderWay) return { ready: false, reason: 'draining' };
     const { readiness } = this.#serving();
     const { unavailableReason } = this.hub;
     if (!readiness.ready || unavailableReason === undefined) return readiness;
@@ -270,6 +270,7 @@ export class ControlPlane {
         cluster: new ClusterViews(this.#clusterAccess.cluster, this.#clock),
         taps: new ChannelTaps(() => this.hub.share(), this.#clock),
       },
+      drain: this.#drain,
       access: this.#keys?.access,
       events: this.#metrics,
       log: this.#log.child('control'),

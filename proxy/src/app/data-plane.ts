@@ -61,9 +61,9 @@ export class DataPlane {
     if (this.#readsRoutes) this.#parts.routes.reload();
   }
 
-  /** Serves as before, but each answer is the last of its connection: the node is about to go. */
-  closeAfterAnswers(): void {
-    this.#parts.edge.closeAfterAnswers();
+  /** Serves as before, but each answer is the last of its connection, or is not any more. */
+  closeAfterAnswers(closes: boolean): void {
+    this.#parts.edge.closeAfterAnswers(closes);
   }
 
   /** Nobody can connect from here on; who is connected is served as before. */
@@ -76,9 +76,14 @@ export class DataPlane {
     return this.#drain.spread(window, processes);
   }
 
-  /** Holds and sessions. */
+  /** Ends no more of what is held. */
+  rest(): void {
+    this.#drain.rest();
+  }
+
+  /** Holds and sessions that have not ended yet. */
   get holds(): number {
-    return this.#parts.registry.staying;
+    return this.#parts.registry.entered;
   }
 
   /**
@@ -86,7 +91,7 @@ export class DataPlane {
    * `shutdown_requests` to complete, then everything closed. What is cut then is logged as the doing of this node.
    */
   async stop(): Promise<void> {
-    const { edge, delivery, telemetry, routes, backplane, origins } = this.#parts;
+    const { edge, ages, delivery, telemetry, routes, backplane, origins } = this.#parts;
     edge.stopAccepting();
     delivery.finish();
     // A request that was on its way may become a hold at any time.
@@ -98,7 +103,8 @@ export class DataPlane {
       await new Promise((resolve) => setTimeout(resolve, Math.min(pause, left)));
       if (edge.connections === 0) break;
     }
-    this.#drain.close();
+    this.#drain.rest();
+    ages?.close();
     telemetry.cutting();
     await edge.close();
     telemetry.close();

@@ -3,6 +3,7 @@
  * by the command and by `startNode`, before anything is started; routes are loaded later, by `../routes/routes-source.ts`.
  */
 import { dirname, resolve } from 'node:path';
+import { stopTimeoutWarnings } from '../config/checks/stop-timeout.js';
 import { parseCommandLine } from '../config/command-line.js';
 import { type Config, printConfig, toConfig } from '../config/config.js';
 import { CONFIG_FILE_MAX, KeyReader, readWhole, SECRET_FILE_MAX, whyUnread } from '../config/files/read-file.js';
@@ -155,7 +156,7 @@ export function loadConfig(input: LoadInput): LoadResult {
   return {
     command: line.command,
     config: toConfig(resolved, { configDir, isTerminal: input.isTerminal ?? false }),
-    warnings: resolved.warnings.map(legible),
+    warnings: [...resolved.warnings, ...stopTimeoutWarnings(env, resolved.options)].map(legible),
     source: found === undefined || format === undefined ? undefined : { file: found.file, format },
     print: () => printConfig(resolved),
   };

@@ -7,6 +7,7 @@ import { exposuresOf } from '../config/checks/exposure.js';
 import { type Config, processesFor } from '../config/config.js';
 import { readKeys } from '../config/files/keys-file.js';
 import { assertKeys, readRoutes } from '../routes/routes-source.js';
+import { guardedClock } from '../runtime/clock.js';
 import { Descriptors } from '../runtime/descriptors.js';
 import type { RootLog } from '../telemetry/log.js';
 import { Metrics } from '../telemetry/metrics.js';
@@ -16,6 +17,7 @@ import { checkCertificates } from './certificates.js';
 import type { DataPlaneDeps, Overrides } from './compose.js';
 import { ControlPlane, type Serving } from './control-plane.js';
 import { DataPlane, type DataPlaneLoad } from './data-plane.js';
+import { NodeDrain } from './drain/node-drain.js';
 import { openFilesNotice } from './open-files.js';
 import { WorkerPool } from './workers/worker-pool.js';
 
@@ -23,8 +25,8 @@ import { WorkerPool } from './workers/worker-pool.js';
 export class HoldfastNode {
   /** Takes what is thrown anywhere in this process. */
   readonly faults: Faults;
-  readonly #config: Config;
   readonly #log: RootLog;
+  readonly #drain: NodeDrain;
   readonly #control: ControlPlane;
   readonly #serving: Serving;
 
@@ -35,7 +37,6 @@ export class HoldfastNode {
    * used; EdgeError when the edge cannot be had
    */
   constructor(config: Config, log: RootLog, overrides: Overrides = {}) {
-    this.#config = config;
     this.#log = log;
     const routes = readRoutes(config);
     assertKeys(routes, config);
@@ -51,7 +52,10 @@ export class HoldfastNode {
     const expiry = isTls ? new CertificateExpiry(config.tlsCertsDir) : undefined;
     metrics.observeCertificates(async () => (await expiry?.rows()) ?? []);
     this.faults = new Faults(log.child('fault'), metrics);
-    this.#control = new ControlPlane(config, log, metrics, this.faults, () => this.#serving);
+    const { faults } = this;
+    const serving = () => this.#serving;
+    this.#drain = new NodeDrain({ delays: config, serving, clock: guardedClock(faults), faults, log });
+    this.#control = new ControlPlane(config, log, metrics, faults, { serving, drain: this.#drain });
     this.#serving = this.#makeServing(config, metrics, overrides);
   }
 
@@ -84,24 +88,29 @@ export class HoldfastNode {
     this.faults.run('watch', () => this.#serving.reload());
   }
 
+  /** Lets clients go over `shutdown_delay` and `shutdown_window`, but goes on; resolves when these are over, or `resume` was called. */
+  drain(): Promise<void> {
+    return this.#drain.begin();
+  }
+
+  /** Takes `drain` back; without effect where the node is stopping. */
+  resume(): void {
+    this.#drain.takeBack();
+  }
+
   /**
-   * Goes down: readiness; over `shutdown_delay` and `shutdown_window` what is held; what could still be published to nobody;
-   * then what serves clients (see `DataPlane.stop`), then the control plane.
+   * Goes down: readiness; over `shutdown_delay` and `shutdown_window` what is held, unless it has gone already, or `isUrgent`; what could
+   * still be published to nobody; then what serves clients (see `DataPlane.stop`), then the control plane.
    */
-  async stop(): Promise<void> {
+  async stop({ isUrgent = false } = {}): Promise<void> {
     this.#control.goDown();
-    const { shutdownDelay: delay, shutdownWindow: window } = this.#config;
-    if (delay > 0 || window > 0) {
-      const { holds } = this.#serving;
-      const text = `draining ${holds.toLocaleString('en-US')} holds over ${window / 1_000} s`;
-      this.#log.info({ holds, delay, window }, delay === 0 ? text : `${text}, after ${delay / 1_000} s`);
-      await this.#serving.drain(delay, window);
-    }
+    if (!isUrgent) await this.#drain.finish();
     await this.#close();
   }
 
   async #close(): Promise<void> {
     this.#control.goDown();
+    this.#drain.close();
     this.#control.stopPublishing();
     await this.#serving.stop();
     await this.#control.stop();
@@ -158,11 +167,20 @@ class OneProcess implements Serving {
     this.#data.reload();
   }
 
-  async drain(delay: number, window: number): Promise<void> {
-    this.#data.closeAfterAnswers();
-    await new Promise((resolve) => setTimeout(resolve, delay));
+  closeAfterAnswers(closes: boolean): void {
+    this.#data.closeAfterAnswers(closes);
+  }
+
+  stopListening(): void {
     this.#data.stopListening();
-    await this.#data.spread(window, 1);
+  }
+
+  spread(window: number): Promise<void> {
+    return this.#data.spread(window, 1);
+  }
+
+  rest(): void {
+    this.#data.rest();
   }
 
   get holds(): number {

@@ -55,6 +55,13 @@ export interface RunningNode {
   /** Reads the routes file and the keys of the control API again, and opens the log file anew. What fails is logged. */
   reload(): void;
   /**
+   * Lets the clients go, and goes on serving: what `POST /drain` does. Resolves when `shutdown_delay` and `shutdown_window` are over, or
+   * `resume` was called. What comes to be held afterwards ends soon, until `resume` or `stop`.
+   */
+  drain(): Promise<void>;
+  /** Takes `drain` back. Without effect where there was none, and after `stop`. */
+  resume(): void;
+  /**
    * Ends held requests and streams as at their time-outs, gives requests under way `shutdown_requests`, and closes everything.
    * Called again it resolves with the first call. Nothing of the node keeps the process alive afterwards.
    */
@@ -94,6 +101,8 @@ function running(node: HoldfastNode, log: RootLog, addresses: NodeAddresses): Ru
     addresses,
     publish: async (...items) => node.publish(parseItemList({ items })),
     reload: () => node.reload(),
+    drain: () => node.drain(),
+    resume: () => node.resume(),
     stop: () => {
       stopped ??= node.stop().finally(() => log.close());
       return stopped;

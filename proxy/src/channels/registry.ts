@@ -1,6 +1,7 @@
 /** Which subscribers of this node are on which channel, and the node's interest that follows from that. */
 import { kindRows } from '@holdfast/grip';
 import type { Clock, Timer } from '../runtime/clock.js';
+import type { AgeLimit } from './age-limit.js';
 import type { Subscriber, SubscriberKind } from './subscriber.js';
 
 /** What follows this node's interest: the backplane, and what is kept per channel. */
@@ -37,6 +38,7 @@ export class ChannelRegistry {
   readonly #clock: Clock;
   readonly #subscriptionLinger: number;
   readonly #watch: SubscriptionWatch | undefined;
+  readonly #ages: Pick<AgeLimit, 'enter' | 'leave'> | undefined;
   readonly #channels = new Map<string, Channel>();
   /** Every subscriber by its id; most are on a channel, but need not be. */
   readonly #present = new Map<string, Subscriber>();
@@ -49,13 +51,20 @@ export class ChannelRegistry {
 
   /**
    * `subscriptionLinger`, in ms, is how long a channel is kept after its last response hold has left, since such clients come back;
-   * after a stream or session it is not.
+   * after a stream or session it is not. `ages` ends those that become too old; left out, none do.
    */
-  constructor(interest: Interest, clock: Clock, subscriptionLinger: number, watch?: SubscriptionWatch) {
+  constructor(
+    interest: Interest,
+    clock: Clock,
+    subscriptionLinger: number,
+    watch?: SubscriptionWatch,
+    ages?: Pick<AgeLimit, 'enter' | 'leave'>,
+  ) {
     this.#interest = interest;
     this.#clock = clock;
     this.#subscriptionLinger = subscriptionLinger;
     this.#watch = watch;
+    this.#ages = ages;
   }
 
   /**
@@ -97,6 +106,7 @@ export class ChannelRegistry {
   /** Notes a subscriber, which may be on no channel for a while, such as a session, until it leaves. */
   enter(subscriber: Subscriber): void {
     this.#present.set(subscriber.id, subscriber);
+    this.#ages?.enter(subscriber);
     if (subscriber.session !== undefined) this.#sessions.set(subscriber.session, subscriber);
   }
 
@@ -104,12 +114,18 @@ export class ChannelRegistry {
   leave(subscriber: Subscriber): void {
     this.#present.delete(subscriber.id);
     this.#ending.delete(subscriber.id);
+    this.#ages?.leave(subscriber);
     if (subscriber.session !== undefined) this.#sessions.delete(subscriber.session);
   }
 
   /** The subscriber with this id or Connection-Id, if it has entered. */
   find(id: string): Subscriber | undefined {
     return this.#present.get(id) ?? this.#sessions.get(id) ?? this.#ending.get(id);
+  }
+
+  /** How many subscribers there are. */
+  get entered(): number {
+    return this.#present.size + this.#ending.size;
   }
 
   /** How many subscribers there are that `nextToEnd` has not given yet. */

@@ -33,6 +33,11 @@ export interface Subscriber extends Faulty {
   refresh?(): void;
   /** Ends the connection because the node is going down. */
   drain(): void;
+  /**
+   * Ends the connection because it is as old as it may become: between items, and when nothing of its own is under way, now or later. Its
+   * client can come back, by another connection, for what follows.
+   */
+  expire(): void;
   /** Ends the connection because an operator wants it: without an answer, and not waiting for a slow client. */
   disconnect(): void;
   /** Ends the connection because of a fault of ours, and leaves its channels. */

@@ -145,8 +145,11 @@ export function pushpinSource(text: string, file: string, readFile: (path: strin
 /** The variable of the one target of all requests, for the image: its entry point gets it from Pushpin's `target`. */
 const TARGET = 'HOLDFAST_TARGET';
 
+/** The variable in which what stops the node says how long it waits before it kills; see `checks/stop-timeout.ts`. */
+export const STOP_TIMEOUT = 'HOLDFAST_STOP_TIMEOUT';
+
 /** Variables of Holdfast that are no options. */
-const notOptions: ReadonlySet<string> = new Set(['HOLDFAST_CONFIG', TARGET]);
+const notOptions: ReadonlySet<string> = new Set(['HOLDFAST_CONFIG', TARGET, STOP_TIMEOUT]);
 
 /**
  * The route of `HOLDFAST_TARGET`, as the image of Pushpin makes it. It has to be the last of all sources, so that routes that are

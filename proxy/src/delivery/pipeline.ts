@@ -5,7 +5,7 @@
 import type { Faulty } from '@holdfast/control-api';
 import type { HttpResponseFormat, HttpStreamFormat, WsMessageFormat } from '@holdfast/grip';
 import type { Delivery } from '../channels/delivery.js';
-import type { SubscriberKind } from '../channels/subscriber.js';
+import type { Subscriber, SubscriberKind } from '../channels/subscriber.js';
 import type { SubscriberDeps } from '../channels/subscriber-deps.js';
 import type { Subscription, SubscriptionList } from '../channels/subscription-list.js';
 import type { HttpFilters } from '../links/http-filter.js';
@@ -132,6 +132,15 @@ export abstract class ItemPipeline<Format extends ItemFormat, Piece extends Enco
   whenIdle(then: () => void): void {
     if (this.#filter === undefined) then();
     else this.#filter.whenIdle(then);
+  }
+
+  /**
+   * Calls `then` when the items that wait for a filter are through: now, or later. None comes after them, for `subscriber`, whose items
+   * these are, is taken off its channels.
+   */
+  finish(subscriber: Subscriber, then: () => void): void {
+    if (this.isFiltering) this.deps.subscriber.registry.remove(subscriber, this.list.channels);
+    this.whenIdle(then);
   }
 
   /** The connection is over: nothing is written any more. */

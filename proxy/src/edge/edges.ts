@@ -87,8 +87,8 @@ export class Edges implements Edge {
     return (this.#edges.get(listener.edge) as Edge).listen(listener);
   }
 
-  closeAfterAnswers(): void {
-    for (const edge of this.#edges.values()) edge.closeAfterAnswers();
+  closeAfterAnswers(closes: boolean): void {
+    for (const edge of this.#edges.values()) edge.closeAfterAnswers(closes);
   }
 
   stopListening(): void {

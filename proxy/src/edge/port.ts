@@ -42,8 +42,11 @@ export interface BoundListener extends Listener {
 export interface Edge {
   /** Binds one more listener; rejects with an `EdgeError` that names address and cause. */
   listen(listener: Listener): Promise<BoundListener>;
-  /** From here on each answer is the last of its connection, as its head says if that is still to go out; connections are accepted. */
-  closeAfterAnswers(): void;
+  /**
+   * From here on each answer is the last of its connection, as its head says if that is still to go out, or with false is not any more;
+   * connections are accepted.
+   */
+  closeAfterAnswers(closes: boolean): void;
   /** Closes the listeners: nobody can connect any more. Open connections go on as before. */
   stopListening(): void;
   /** Stops accepting; open connections go on, and close when their current answer is complete. */
@@ -227,10 +230,11 @@ export interface ClientResponse {
    */
   goIdle?(): void;
   /**
-   * The rest of the request's body is not wanted, so the connection is to end with this answer; called before `writeHead`. With
-   * `bounded` the rest has a known length, and an edge that would lose the answer by closing may drop it instead.
+   * The connection is to end with this answer, as its head says if that is still to go out. `rest` is what is not wanted of the
+   * request's body: with `none` it has been read, with `bounded` the rest has a known length, and an edge that would lose the answer
+   * by closing may drop it instead. Called before `writeHead`, with `none` also before `end`.
    */
-  closeAfter?(rest: 'bounded' | 'unbounded'): void;
+  closeAfter?(rest: 'none' | 'bounded' | 'unbounded'): void;
   /** The body of the answer is read here: it must come in no content coding. */
   readonly readsBody?: boolean;
   /** Bytes written or pushed that the client's connection has not taken yet. */
@@ -326,7 +330,7 @@ export class ResponseWrapper implements ClientResponse {
     this.inner.goIdle?.();
   }
 
-  closeAfter(rest: 'bounded' | 'unbounded'): void {
+  closeAfter(rest: 'none' | 'bounded' | 'unbounded'): void {
     this.inner.closeAfter?.(rest);
   }
 

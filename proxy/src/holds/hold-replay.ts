@@ -182,21 +182,22 @@ export class StreamReplay {
 
   /**
    * Gives an event that says where the stream begins, so that it may come back before the first item: at once
-   * or, where that has to be asked, later. Only the first call counts.
+   * or, where that has to be asked, later; the result resolves then. Only the first call counts.
    */
-  begin(push: (piece: StreamPiece) => void): void {
+  begin(push: (piece: StreamPiece) => void): Promise<void> | undefined {
     const cursor = this.#cursor;
     const isFirst = !this.#hasBegun;
     this.#hasBegun = true;
     const tail = this.#tail;
     this.#tail = EMPTY;
-    if (!isFirst || cursor === undefined || (tail.length > 0 && !isWhole(tail))) return;
+    if (!isFirst || cursor === undefined || (tail.length > 0 && !isWhole(tail))) return undefined;
     const write = () => {
       const { token } = cursor;
       if (token !== undefined) push(new StreamPiece(idEvent(token)));
     };
-    if (this.#heads === undefined) write();
-    else void this.#heads.then(write);
+    if (this.#heads !== undefined) return this.#heads.then(write);
+    write();
+    return undefined;
   }
 
   /** What is written for an item: with its id, if it can have one. `own` is the content where a filter has changed it. */

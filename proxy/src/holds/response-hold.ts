@@ -11,7 +11,7 @@ import type { Subscriber } from '../channels/subscriber.js';
 import type { SubscriberEnd } from '../channels/subscriber-deps.js';
 import type { Subscription, SubscriptionList } from '../channels/subscription-list.js';
 import { type ActionFormat, ItemPipeline, type ItemReceiver } from '../delivery/pipeline.js';
-import type { ResponseHandler } from '../edge/port.js';
+import type { ClientResponse, ResponseHandler } from '../edge/port.js';
 import { unverified, wasReplayed } from '../history/chains.js';
 import type { LinkScope } from '../links/link-scope.js';
 import type { Timer } from '../runtime/clock.js';
@@ -62,6 +62,8 @@ export class ResponseHold
   #body: Buffer | undefined;
   #early: ItemQueue | undefined;
   #withdraw: (() => void) | undefined;
+  /** It is to end as soon as the origin's answer is there. */
+  #isAged = false;
   #isGoingDown = false;
 
   /** `start.instruct` must have a response hold. */
@@ -121,10 +123,7 @@ export class ResponseHold
 
   /** The client's request cannot be taken, as it turns out: this answers it. */
   refuse({ status, text }: Failure): void {
-    const end = this.#leave('client-fault');
-    if (end === undefined) return;
-    answerPlain(this.#start.response, status, text);
-    this.#owner.holdEnded(end);
+    this.#end('client-fault', (response) => answerPlain(response, status, text));
   }
 
   deliver(delivery: Delivery): boolean {
@@ -169,12 +168,20 @@ export class ResponseHold
     this.#timeOut('shutdown');
   }
 
+  /** Until what is under way has come the time-out of the hold goes on. */
+  expire(): void {
+    this.#isAged = true;
+    if (!this.#isReady) return;
+    this.finish(this, () => {
+      if (this.isOver || !this.#isReady) return;
+      this.#start.response.closeAfter?.('none');
+      this.#timeOut('aged');
+    });
+  }
+
   /** The client gets no answer, so that it does not take this for one of the origin's. */
   disconnect(): void {
-    const end = this.#leave('kicked');
-    if (end === undefined) return;
-    this.#start.response.abort(true);
-    this.#owner.holdEnded(end);
+    this.#end('kicked', (response) => response.abort(true));
   }
 
   view(): ConnectionView {
@@ -184,15 +191,14 @@ export class ResponseHold
 
   /** The answer is ours, so that the client does not take it for one of the origin's. */
   fault(): void {
-    const end = this.#leave('fault');
-    if (end === undefined) return;
-    try {
-      answerPlain(this.#start.response, 500, 'Internal error.');
-    } catch {
-      // A head has gone out already.
-      this.#start.response.abort(true);
-    }
-    this.#owner.holdEnded(end);
+    this.#end('fault', (response) => {
+      try {
+        answerPlain(response, 500, 'Internal error.');
+      } catch {
+        // A head has gone out already.
+        response.abort(true);
+      }
+    });
   }
 
   onWritable(): void {}
@@ -213,10 +219,7 @@ export class ResponseHold
   overflowed(): void {}
 
   filterFailed(error: string): void {
-    const end = this.#leave('filter-failed');
-    if (end === undefined) return;
-    answerPlain(this.#start.response, 502, error);
-    this.#owner.holdEnded(end);
+    this.#end('filter-failed', (response) => answerPlain(response, 502, error));
   }
 
   protected get receiver(): ItemReceiver {
@@ -290,6 +293,7 @@ export class ResponseHold
     for (const delivery of early) {
       if (chains === undefined || !wasReplayed(delivery, chains.upTo)) this.deliver(delivery);
     }
+    if (this.#isAged && !this.isOver) this.expire();
   }
 
   /** Actions of the history have no effect: they were for clients connected at the time. */
@@ -352,6 +356,14 @@ export class ResponseHold
         'hold answered 502: its answer cannot be sent',
       );
     }
+    this.#owner.holdEnded(end);
+  }
+
+  /** Ends the hold by another answer than the origin's, or by none. */
+  #end(reason: CloseReason, act: (response: ClientResponse) => void): void {
+    const end = this.#leave(reason);
+    if (end === undefined) return;
+    act(this.#start.response);
     this.#owner.holdEnded(end);
   }
 

@@ -1,13 +1,14 @@
 /**
  * A response that stays open and to which published items are appended (GRIP `hold: stream`): its place in the registry,
- * its bodies, which items wait, and its end. `stream-writer` writes items, `catch-up` finds what was missed.
+ * which items wait, and its end. `stream-opening` has its head and bodies, `stream-writer` writes items, `catch-up` finds what was
+ * missed.
  */
 import type { ConnectionView } from '@holdfast/control-api';
-import type { GoneLink, Instruct, InstructResponse, KeepAlive } from '@holdfast/grip';
+import type { GoneLink, Instruct, InstructResponse } from '@holdfast/grip';
 import type { CloseReason } from '../channels/close-reasons.js';
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscriber } from '../channels/subscriber.js';
-import { endSoon, type SubscriberEnd, waitForLive } from '../channels/subscriber-deps.js';
+import { endSoon, type SubscriberEnd } from '../channels/subscriber-deps.js';
 import type { SubscriptionList } from '../channels/subscription-list.js';
 import { type ClientResponse, type ResponseHandler, StreamPiece } from '../edge/port.js';
 import type { LinkScope } from '../links/link-scope.js';
@@ -15,7 +16,9 @@ import { CatchUp, type CatchUpOwner, follow } from './catch-up.js';
 import type { HoldDeps, HoldOwner, HoldStart } from './hold.js';
 import { channelList, ItemQueue, isOvertaken, notifyGone, replayOf, viewOf } from './hold.js';
 import { StreamReplay } from './hold-replay.js';
-import { headOf, StreamBody, type StreamReceiver, StreamWriter } from './stream-writer.js';
+import { headOf, headWaits, StreamBody, type StreamTerms, subscribeStream, termsOf } from './stream-opening.js';
+import { reportFailure, reportLate, warnOfFilters } from './stream-reports.js';
+import { type StreamReceiver, StreamWriter } from './stream-writer.js';
 
 /**
  * `flowing`: the initial body is going out, or a link's, or what a client that came back has missed; items wait. `held`: items
@@ -47,16 +50,14 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
   #state: State = 'flowing';
   /** Until it is written. */
   #head: InstructResponse | undefined;
-  // Of the instruct in force, the initial one or that of the last link.
-  #isHold = false;
-  #hasNext = false;
-  #keepAlive: KeepAlive | undefined;
+  #terms: StreamTerms;
   #list: SubscriptionList;
   #body: StreamBody | undefined;
   #queue: ItemQueue | undefined;
   #failure: Error | undefined;
   #hasHead = false;
-  #isGoingDown = false;
+  /** Why it is to end as soon as it can. */
+  #due: 'shutdown' | 'aged' | undefined;
 
   /** `start.instruct` must have a stream hold or a next link. The head is not written yet. */
   constructor(start: HoldStart, owner: HoldOwner, deps: HoldDeps) {
@@ -72,7 +73,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     this.#since = clock.monotonic();
     this.#head = instruct.response;
     this.#list = list;
-    this.#obey(instruct);
+    this.#terms = termsOf(instruct);
     this.#response.setHandler(this);
     events.subscriberOpened('stream');
     registry.enter(this);
@@ -80,7 +81,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     const replay = instruct.hold === undefined ? undefined : replayOf(deps, scope);
     if (replay !== undefined) this.#replay = new StreamReplay({ ...start, live: this.#live }, { ...deps, replay });
     this.#writer = new StreamWriter(this, start, this.#replay, deps);
-    if (this.#hasNext) {
+    if (this.#terms.hasNext) {
       this.#opening = start;
       this.#catchUp = new CatchUp(this, start, this.#writer, this.#replay, deps);
       // Ids that nothing can be done about here must not make the next hold do something.
@@ -101,12 +102,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
 
   /** Whether the head must wait for the subscriptions or the history; `go` is called then, even if the hold has ended meanwhile. */
   waits(go: () => void): boolean {
-    const resumed = this.#replay?.resumed;
-    const { subscriber } = this.#deps;
-    if (resumed !== undefined) subscriber.faults.watch('history', resumed.then(go), this);
-    else if (this.#live === undefined) return false;
-    else waitForLive(this.#live, subscriber, go, this);
-    return true;
+    return headWaits(this, { resumed: this.#replay?.resumed, live: this.#live }, this.#deps.subscriber, go);
   }
 
   /** The hold has ended; nothing may be written any more. */
@@ -129,7 +125,9 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     try {
       this.#body = this.#makeBody();
       const missed = this.#replay?.missedByClient;
-      if (missed?.complete === false) this.#cameTooLate();
+      // The origin did not know of what cannot be replayed, and may have it behind its link.
+      if (missed?.complete === false) this.#catchUp?.outdate();
+      if (missed?.complete === false && this.#catchUp === undefined) reportLate(this, this.#deps.subscriber);
       this.#response.writeHead(headOf(head, missed?.lastEventId), undefined, true);
     } catch (error) {
       this.#leave('origin-failed');
@@ -150,8 +148,8 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     const body = this.#body;
     this.#body = undefined;
     if (body?.finish() === false) return;
-    if (this.#isHold) this.#openedHold();
-    else if (this.#hasNext) {
+    if (this.#terms.isHold) this.#openedHold();
+    else if (this.#terms.hasNext) {
       this.#state = 'held';
       this.#catchUp?.fetch();
     } else this.#end('ended');
@@ -171,7 +169,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
   deliver(delivery: Delivery): boolean {
     const format = delivery.stream;
     if (this.#state === 'over' || format === undefined || format.action === 'refresh') return false;
-    if (format.action === 'hint' && !this.#hasNext) return false;
+    if (format.action === 'hint' && !this.#terms.hasNext) return false;
     if (this.#replay?.hasReplayed(delivery)) return true;
     if (this.#isOpen || (this.#queue === undefined && this.#catchUp?.lets(delivery))) this.#take(delivery);
     else if (this.#writer.admits(this.#queue?.bytes ?? 0, delivery.bytes)) this.#wait(delivery);
@@ -186,15 +184,26 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
 
   missed(): void {
     const { subscriber } = this.#deps;
-    if (this.#hasNext) this.recover();
+    if (this.#terms.hasNext) this.recover();
     else if (subscriber.gapPolicy === 'close')
       endSoon(this, this.#list.channels, subscriber, () => this.#end('items-lost', true));
   }
 
   /** A body that flows must not look whole where it stops: it goes on, for as long as requests under way may. */
   drain(): void {
-    this.#isGoingDown = true;
+    this.#due = 'shutdown';
     if (this.#state === 'held') this.#end('shutdown');
+  }
+
+  /** What is under way, such as a body or an item that a server is asked about, comes to its end before. */
+  expire(): void {
+    this.#due ??= 'aged';
+    if (!this.#isOpen) return;
+    this.#writer.finish(this, () => {
+      if (!this.#isOpen) return;
+      this.#response.closeAfter?.('none');
+      this.#end('aged');
+    });
   }
 
   /** Cut where the end of the body would not be understood, or not be reached: within a body, and by a client that is slow. */
@@ -221,7 +230,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
 
   onGone(): void {
     // Also when it is this node that cuts the connection, for a body has not come to its end in time.
-    const end = this.#leave(this.#isGoingDown ? 'shutdown' : 'client-gone');
+    const end = this.#leave(this.#due === 'shutdown' ? 'shutdown' : 'client-gone');
     if (end !== undefined) this.#owner.holdEnded(end);
   }
 
@@ -229,10 +238,8 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     const before = this.#list;
     const list = channelList(this.#opening as HoldStart, instruct, this.#deps.subscriber);
     if (this.#catchUp?.accepts(list) === false) return;
-    this.#obey(instruct);
-    const filters = (instruct.hold?.channels ?? instruct.channels ?? []).flatMap((channel) => channel.filters);
-    const { registry, warnings } = this.#deps.subscriber;
-    warnings?.filtersNamed({ id: this.id, route: scope.route, target: scope.target }, filters);
+    this.#terms = termsOf(instruct);
+    warnOfFilters(this, instruct, scope, this.#deps.subscriber);
     this.#list = list;
     this.#writer.follow(list, scope);
     this.#state = 'flowing';
@@ -240,6 +247,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     this.#catchUp?.follow({ instruct, scope, list }, before);
     this.#subscribe();
     this.#replay?.follow(list, before);
+    const { registry } = this.#deps.subscriber;
     for (const channel of before.channels) if (!list.has(channel)) registry.remove(this, [channel]);
   }
 
@@ -255,22 +263,15 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
 
   linkFailed(why: string, partly: boolean): void {
     // Where nothing was ever held, what is missing is a part of the answer, and the client is to see that.
-    if (partly || !this.#isHold) this.#end('link-failed', true);
+    if (partly || !this.#terms.isHold) this.#end('link-failed', true);
     else this.fail(why, 'link-failed');
   }
 
   /** Takes what waited, as far as it follows what the client has got; if that leaves a gap, the link is asked again. */
   caughtUp(): void {
     const missed = this.#catchUp?.takeGap();
-    if (this.#queue === undefined && missed === undefined) return;
-    const rest = (this.#queue?.take() ?? []).filter((delivery) => this.#replay?.hasReplayed(delivery) !== true);
-    this.#queue = undefined;
-    const { following, isBehind } = follow(rest, this.#list, missed);
-    for (const delivery of following) {
-      if (this.#isOpen) this.#take(delivery);
-      else if (this.#state === 'held') this.#wait(delivery);
-    }
-    if (isBehind) this.#catchUp?.fetchInTurn('gap');
+    if (this.#queue !== undefined || missed !== undefined) this.#takeWaiting(missed);
+    if (this.#due === 'aged') this.expire();
   }
 
   closedByItem(): void {
@@ -287,10 +288,7 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
 
   /** Ends the stream because of a fault, which clients of debug routes find in its body. */
   fail(text: string, reason: CloseReason): void {
-    const { route, target } = this.#scope;
-    const { log, warnings } = this.#deps.subscriber;
-    log.debug({ id: this.id, text }, 'stream failed');
-    warnings?.noticed({ id: this.id, route, target }, 'stream', `stream broken off: ${text}`);
+    reportFailure(this, text, this.#scope, this.#deps.subscriber);
     if (this.isDebug && this.#state !== 'over') this.#response.push(new StreamPiece(Buffer.from(`\n\n${text}\n`)));
     this.#end(reason);
   }
@@ -299,23 +297,15 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
     return this.#state === 'held' && this.#catchUp?.isUnderWay !== true;
   }
 
-  #obey({ hold, links }: Instruct): void {
-    this.#isHold = hold !== undefined;
-    this.#hasNext = links.next !== undefined;
-    this.#keepAlive = hold?.keepAlive;
-  }
-
   #subscribe(): Promise<void> | undefined {
-    const { registry, log } = this.#deps.subscriber;
-    return registry.add(this, this.#list.channels)?.catch((error: Error) => {
-      log.warn({ id: this.id, err: error }, 'subscription failed: closing the stream, so that its client comes back');
+    return subscribeStream(this, this.#list.channels, this.#deps.subscriber, (error) => {
       if (this.#hasHead) this.#end('origin-failed');
       else if (this.#leave('origin-failed') !== undefined) this.#failure = error;
     });
   }
 
   #openedHold(): void {
-    const name = this.#hasNext ? undefined : this.#list.tracked?.name;
+    const name = this.#terms.hasNext ? undefined : this.#list.tracked?.name;
     const missed = this.#replay?.takeMissedByClient();
     if (name !== undefined) this.fail(`channel '${name}' specifies prev-id, but no next link found`, 'link-failed');
     else if (missed === undefined) this.#hold();
@@ -325,29 +315,35 @@ export class StreamHold implements Subscriber, ResponseHandler, CatchUpOwner, St
   /** The stream is held from here on: it catches up if it has to, and what waited follows. */
   #hold(): void {
     this.#state = 'held';
-    if (this.#isGoingDown) {
-      this.#end('shutdown');
-      return;
-    }
-    this.#writer.keepAlive(this.#keepAlive);
-    this.#replay?.begin((piece) => {
+    this.#writer.keepAlive(this.#terms.keepAlive);
+    const begun = this.#replay?.begin((piece) => {
       // Where the stream begins is of use until an item has a later id, and must not come into the middle of a body.
       if (this.#isOpen && this.#writer.items === 0) this.#response.push(piece);
     });
+    if (begun !== undefined && this.#due === 'aged') {
+      this.#due = undefined;
+      const later = begun.then(() => this.expire());
+      this.#deps.subscriber.faults.watch('history', later, this);
+    }
     if (this.#catchUp === undefined) this.caughtUp();
-    else this.#catchUp.begin();
-    this.#response.goIdle?.();
-  }
-
-  /** Not all that the client missed can be replayed: the origin, which did not know of it, may have it behind its link. */
-  #cameTooLate(): void {
-    const { log } = this.#deps.subscriber;
-    if (this.#catchUp !== undefined) this.#catchUp.outdate();
-    else log.info({ id: this.id }, 'a client came back too late: it did not get all that it missed');
+    else if (this.#due !== 'shutdown') this.#catchUp.begin();
+    if (this.#due === 'shutdown') this.#end('shutdown');
+    else if (!this.isOver) this.#response.goIdle?.();
   }
 
   #makeBody(): StreamBody {
     return new StreamBody(this.#response, this.#list, this.#replay, (text) => this.filterFailed(text));
+  }
+
+  #takeWaiting(missed: Delivery | undefined): void {
+    const rest = (this.#queue?.take() ?? []).filter((delivery) => this.#replay?.hasReplayed(delivery) !== true);
+    this.#queue = undefined;
+    const { following, isBehind } = follow(rest, this.#list, missed);
+    for (const delivery of following) {
+      if (this.#isOpen) this.#take(delivery);
+      else if (this.#state === 'held') this.#wait(delivery);
+    }
+    if (isBehind) this.#catchUp?.fetchInTurn('gap');
   }
 
   #wait(delivery: Delivery): void {

@@ -1,5 +1,7 @@
-/** A Close that one end of a session has sent, until the other end has answered or has had its time. */
+/** What closes a session: a Close that one end has sent, until the other end has answered or has had its time; and the proxy's own. */
 import type { Faulty } from '@holdfast/control-api';
+import { fitCloseReason } from '@holdfast/grip';
+import { type CloseReason, closeCode, closeReasons, closeText } from '../channels/close-reasons.js';
 import type { Clock, Timer } from '../runtime/clock.js';
 import type { MessageSocket } from '../websocket/message-socket.js';
 import type { OriginSocket } from './origin-socket.js';
@@ -64,6 +66,19 @@ export class AwaitedClose {
     else if (this.from === 'breach') client.close(this.#code);
     else closeClient(client, code, reason);
   }
+}
+
+/**
+ * The Close with which the proxy ends a session itself; without a code the client is to be cut. `detail`, or what the reason means, is
+ * for clients of debug routes only.
+ */
+export function closeOf(
+  reason: CloseReason,
+  isDebug: boolean,
+  detail: string = closeReasons[reason].meaning,
+): { readonly code: number | undefined; readonly text: Buffer } {
+  const text = isDebug ? detail : closeText(reason);
+  return { code: closeCode(reason), text: fitCloseReason(Buffer.from(text)) };
 }
 
 /** What takes a Close for a client. */

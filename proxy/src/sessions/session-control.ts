@@ -1,7 +1,13 @@
-/** Carries out the control messages of a session's origin: at once, or by the clock. */
-
+/** Reads what a session's origin says, and carries its control messages out: at once, or by the clock. */
 import type { Faulty } from '@holdfast/control-api';
-import type { WsControl, WsControlInvalid, WsKeepAlive, WsSendDelayed } from '@holdfast/grip';
+import {
+  parseWsControl,
+  readOriginMessage,
+  type WsControl,
+  type WsControlInvalid,
+  type WsKeepAlive,
+  type WsSendDelayed,
+} from '@holdfast/grip';
 import type { CloseReason } from '../channels/close-reasons.js';
 import type { SubscriberDeps } from '../channels/subscriber-deps.js';
 import { refusedChannel } from '../routes/channel-name.js';
@@ -28,12 +34,31 @@ export interface ControlledSession {
   end(reason: CloseReason, detail: string): void;
 }
 
-/** Carries a control message out, at once; one that is invalid is ignored. */
-export function obeyControl(
+/**
+ * Reads a message of an origin that speaks GRIP: gives the content that is for the client. What is for the proxy is carried out, unless
+ * the session takes no more orders; what is for neither is reported.
+ */
+export function readForClient(
   session: ControlledSession,
-  control: WsControl | WsControlInvalid,
+  message: { readonly type: 'text' | 'binary'; readonly data: Buffer; readonly prefix: string },
+  takesOrders: boolean,
   deps: SessionDeps,
-): void {
+): Buffer | undefined {
+  const { type, data, prefix } = message;
+  const read = readOriginMessage(type, data, prefix);
+  if (read.kind === 'message') return read.content;
+  if (read.kind === 'control') {
+    if (takesOrders) obeyControl(session, parseWsControl(read.text), deps);
+  } else {
+    const prefixes = `'${prefix}' for the client, 'c:' for the proxy`;
+    const text = `message of the origin dropped: it begins with neither of its prefixes: ${prefixes}`;
+    notice(session, deps.subscriber, 'prefix', text);
+  }
+  return undefined;
+}
+
+/** Carries a control message out, at once; one that is invalid is ignored. */
+function obeyControl(session: ControlledSession, control: WsControl | WsControlInvalid, deps: SessionDeps): void {
   switch (control.type) {
     case 'subscribe':
       subscribe(session, control.channel, control.filters, deps);

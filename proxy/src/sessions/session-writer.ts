@@ -1,7 +1,8 @@
-/** What is written to one session's client: items, and tokens for a client that may come back. */
+/** What is written to one session's client, items and tokens for a client that may come back; and what is said of it. */
 import { isUtf8 } from 'node:buffer';
 import type { ConnectionView } from '@holdfast/control-api';
 import type { WsMessageFormat, WsMessageSend } from '@holdfast/grip';
+import type { CloseReason } from '../channels/close-reasons.js';
 import type { Delivery } from '../channels/delivery.js';
 import { type ActionFormat, ItemPipeline, type ItemReceiver } from '../delivery/pipeline.js';
 import { type LinkScope, scopeOf } from '../links/link-scope.js';
@@ -56,6 +57,17 @@ export class SessionWriter extends ItemPipeline<WsMessageFormat, FramePiece> {
       items: this.items,
       waiting: client.waiting,
     };
+  }
+
+  /** Reports that the session, which began at `since`, is over. */
+  reportEnd(reason: CloseReason, channels: readonly string[], since: number): void {
+    const { subscriber, events } = this.deps;
+    const { items, dropped } = this;
+    const duration = subscriber.clock.monotonic() - since;
+    const { request, route, connectionId } = this.receiver.dial;
+    subscriber.events.subscriberEnded('ws', reason);
+    const end = { kind: 'ws', reason, items, dropped, duration, channels } as const;
+    events.sessionEnded(request, route, end, connectionId);
   }
 
   /** Whether an item is to be taken now: not if it was replayed already, or has to wait for what is replayed before it. */

@@ -1,16 +1,16 @@
 /** An open session: a client's WebSocket and its origin, messages between them, and the end of both. */
 import type { ConnectionView } from '@holdfast/control-api';
-import { fitCloseReason, isSendableCloseCode, parseWsControl, readOriginMessage } from '@holdfast/grip';
-import { type CloseReason, closeCode, closeReasons, closeText } from '../channels/close-reasons.js';
+import { fitCloseReason, isSendableCloseCode } from '@holdfast/grip';
+import type { CloseReason } from '../channels/close-reasons.js';
 import type { Delivery } from '../channels/delivery.js';
 import type { Subscriber } from '../channels/subscriber.js';
 import { endSoon } from '../channels/subscriber-deps.js';
 import type { OriginError } from '../errors.js';
 import type { MessageSocket, MessageType, SocketHandler } from '../websocket/message-socket.js';
-import { AwaitedClose, CLOSE_GRACE_MS, type ClosingEnd, closeClient, NO_REASON } from './awaited-close.js';
+import { AwaitedClose, CLOSE_GRACE_MS, type ClosingEnd, closeClient, closeOf, NO_REASON } from './awaited-close.js';
 import { type LimitedSession, MessageLimits, overLimit, TOO_LONG } from './message-limits.js';
 import { closeOrigin, isRefreshable, type OriginSocket, type OriginSocketOwner } from './origin-socket.js';
-import { type ControlledSession, notice, obeyControl, TimedMessages } from './session-control.js';
+import { type ControlledSession, readForClient, TimedMessages } from './session-control.js';
 import type { Dial, SessionDeps, SessionStart } from './session-deps.js';
 import { type SessionReceiver, SessionWriter } from './session-writer.js';
 import { OriginOrder, Subscriptions } from './subscriptions.js';
@@ -168,26 +168,16 @@ export class Session
       this.#toClient(type, data);
       return;
     }
-    const message = readOriginMessage(type, data, messagePrefix);
-    if (message.kind === 'control') {
-      // One that has left its channels takes no more orders.
-      if (this.#state === 'open') obeyControl(this, parseWsControl(message.text), this.#deps);
-    } else if (message.kind === 'message') this.#toClient(type, message.content);
-    else {
-      const prefixes = `'${messagePrefix}' for the client, 'c:' for the proxy`;
-      const text = `message of the origin dropped: it begins with neither of its prefixes: ${prefixes}`;
-      notice(this, this.#deps.subscriber, 'prefix', text);
-    }
+    // One that has left its channels takes no more orders.
+    const message = { type, data, prefix: messagePrefix };
+    const content = readForClient(this, message, this.#state === 'open', this.#deps);
+    if (content !== undefined) this.#toClient(type, content);
   }
 
   originClosed(code: number | undefined, reason: Buffer): void {
     if (this.#order?.keepsBack(() => this.originClosed(code, reason))) return;
     if (this.#state === 'closing') this.#answer(code, reason);
-    else if (this.#state === 'open') {
-      this.#leave('origin-closed');
-      this.#await('origin', code, reason);
-      closeClient(this, code, reason);
-    }
+    else if (this.#state === 'open') this.#closeFirst('origin-closed', code, reason);
   }
 
   originLost(error: OriginError): void {
@@ -236,6 +226,16 @@ export class Session
 
   drain(): void {
     this.end('shutdown');
+  }
+
+  /** What is under way in both directions comes first: the origin gets what the client says up to its answer to the Close. */
+  expire(): void {
+    if (this.#order?.keepsBack(() => this.expire())) return;
+    this.writer.finish(this, () => {
+      const { code, text } = closeOf('aged', this.isDebug);
+      if (this.#state === 'open') this.#closeFirst('aged', code, text);
+      else this.end('aged');
+    });
   }
 
   disconnect(): void {
@@ -308,11 +308,10 @@ export class Session
     const open = this.#state === 'open';
     if (!this.#leave(reason)) return;
     if (open) this.#origin.abort();
-    const text = this.isDebug ? (detail ?? closeReasons[reason].meaning) : closeText(reason);
-    const code = closeCode(reason);
+    const { code, text } = closeOf(reason, this.isDebug, detail);
     if (code === undefined) this.client.abort();
     else {
-      this.close(code, fitCloseReason(Buffer.from(text)));
+      this.close(code, text);
       this.#deps.subscriber.clock.after(CLOSE_GRACE_MS, () => this.client.abort(), this);
     }
   }
@@ -338,6 +337,13 @@ export class Session
     const { clock } = this.#deps.subscriber;
     const late = () => this.#answerItself();
     this.#awaited = new AwaitedClose(from, code, reason, { clock, late, session: this });
+  }
+
+  /** Closes the client: the origin, or the proxy, has closed first. */
+  #closeFirst(why: CloseReason, code: number | undefined, reason: Buffer): void {
+    this.#leave(why);
+    this.#await('origin', code, reason);
+    closeClient(this, code, reason);
   }
 
   /** The other end has answered. */
@@ -386,15 +392,9 @@ export class Session
     this.writer.stop();
     const channels = this.subscriptions.channels;
     this.subscriptions.clear();
-    const { clock, events, registry } = this.#deps.subscriber;
-    registry.leave(this);
-    events.subscriberEnded('ws', reason);
-    const duration = clock.monotonic() - this.#since;
-    const { items, dropped } = this.writer;
-    const end = { kind: 'ws', reason, items, dropped, duration, channels } as const;
-    const { request, route, connectionId } = this.dial;
-    this.#deps.limits?.ended(request);
-    this.#deps.events.sessionEnded(request, route, end, connectionId);
+    this.#deps.subscriber.registry.leave(this);
+    this.#deps.limits?.ended(this.dial.request);
+    this.writer.reportEnd(reason, channels, this.#since);
     return true;
   }
 }

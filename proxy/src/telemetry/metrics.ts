@@ -334,7 +334,7 @@ export class Metrics
 
   /** Whether the node is draining; called at most once, by its control plane. */
   observeDraining(read: () => boolean): void {
-    this.#series.gauge('draining', 'Whether the node lets its clients go: 1 from the signal to its end.', () =>
+    this.#series.gauge('draining', 'Whether the node lets its clients go: 1 from the signal, or POST /drain, on.', () =>
       Number(read()),
     );
   }

@@ -93,6 +93,27 @@ t.test('timers that are late all the time do not hold it up', async (t) => {
   t.ok(half >= 54 && half <= 66, `${half} of 120 in the first half`);
 });
 
+t.test('without a window what is held ends as fast as turns allow, and no more', async (t) => {
+  const { clock, ends, registry, drain } = fixture(450);
+  const over = drain.spread(0, 1);
+  t.equal(ends.length, 200);
+  registry.staying += 10;
+  clock.advance(0);
+  await over;
+  t.strictSame([ends.length, registry.staying, clock.pending], [450, 10, 0], 'what has come since stays');
+});
+
+t.test('one that is called off, or followed by another, is over', async (t) => {
+  const { clock, ends, registry, drain } = fixture(100);
+  const first = drain.spread(10_000, 1);
+  const second = drain.spread(20_000, 1);
+  await first;
+  drain.rest();
+  await second;
+  clock.advance(60_000);
+  t.strictSame([ends.length, registry.staying, clock.pending], [0, 100, 0]);
+});
+
 t.test('no turn of the event loop ends more than 200 holds', async (t) => {
   const { clock, ends, registry, drain } = fixture(450);
   drain.endAll();
@@ -102,6 +123,6 @@ t.test('no turn of the event loop ends more than 200 holds', async (t) => {
   registry.staying = 1;
   clock.advance(100);
   t.equal(ends.length, 451, 'what comes to be held later ends too');
-  drain.close();
+  drain.rest();
   t.equal(clock.pending, 0);
 });

@@ -35,6 +35,10 @@ export class RecordingSubscriber implements Subscriber {
     this.heard.push('drain');
   }
 
+  expire(): void {
+    this.heard.push('expire');
+  }
+
   fault(): void {}
 
   disconnect(): void {

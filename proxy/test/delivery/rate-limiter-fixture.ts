@@ -60,6 +60,8 @@ export class Connection implements Subscriber {
 
   missed(): void {}
 
+  expire(): void {}
+
   drain(): void {}
 
   fault(): void {}

@@ -102,6 +102,24 @@ t.test('when the node goes down streams end cleanly', async (t) => {
   t.equal(fixture.clock.pending, 0);
 });
 
+t.test(
+  'when the node goes down in the first body, the stream gets all of it, and the items that came meanwhile',
+  async (t) => {
+    const fixture = await HoldFixture.open(t);
+    const answer = fixture.ask();
+    const asked = await fixture.asked();
+    asked.begin({ 'Grip-Hold': 'stream', ...room }, 'first ');
+    const stream = await answer;
+    await stream.until('first ');
+    fixture.shutDown();
+    fixture.send('room', 'item');
+    asked.end('last ');
+    t.equal(await stream.end(), 'complete');
+    t.equal(stream.text, 'first last item');
+    t.match(await fixture.holdsEnded(), { reason: 'shutdown', items: 1 });
+  },
+);
+
 t.test('keep-alives beat while nothing is sent; items put those of mode idle off', async (t) => {
   const fixture = await HoldFixture.open(t);
   const stream = await fixture.stream({ ...room, 'Grip-Keep-Alive': '.; timeout=20' }, { timers: 1 });

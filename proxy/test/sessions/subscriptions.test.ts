@@ -21,6 +21,7 @@ async function subscriptions({ prefix = '', reserved = '', implicit = [], max = 
     deliver: () => true,
     recover() {},
     missed() {},
+    expire() {},
     drain() {},
     disconnect() {},
     fault() {},

@@ -64,19 +64,22 @@ export class HoldDrain {
   }
 
   /**
-   * Ends what is held over `window` ms, and what comes to be held meanwhile; resolves when nothing is left, or the window is over. With
-   * `processes`, so many share the pace of a node that holds few.
+   * Ends what is held over `window` ms, and what comes to be held meanwhile; resolves when nothing is left, the window is over, or it is
+   * called off by another call. Without a window what is held now ends as fast as turns allow. With `processes`, so many share the pace
+   * of a node that holds few.
    */
   spread(window: number, processes: number): Promise<void> {
     const { clock, registry } = this.#deps;
+    this.#clear();
     this.#before = clock.monotonic();
     this.#until = this.#before + window;
     this.#fastest = (FASTER * registry.staying) / Math.max(1, window);
     this.#apart = APART_MS * processes;
-    if (window === 0 || registry.staying === 0) return Promise.resolve();
+    if (registry.staying === 0) return Promise.resolve();
     return new Promise((resolve) => {
       this.#resolve = resolve;
-      this.#wait();
+      if (window === 0) this.#endNow(registry.staying);
+      else this.#wait();
     });
   }
 
@@ -87,8 +90,8 @@ export class HoldDrain {
     this.#sweep();
   }
 
-  /** Ends no more. */
-  close(): void {
+  /** Ends no more, until the next call. */
+  rest(): void {
     this.#clear();
   }
 
@@ -97,6 +100,12 @@ export class HoldDrain {
     this.#timer = undefined;
     this.#resolve?.();
     this.#resolve = undefined;
+  }
+
+  #endNow(count: number): void {
+    this.#end(Math.min(count, TURN_MAX));
+    if (count > TURN_MAX) this.#timer = this.#deps.clock.after(0, () => this.#endNow(count - TURN_MAX));
+    else this.#clear();
   }
 
   #sweep(): void {

@@ -52,11 +52,16 @@ async function serve(): Promise<void> {
   const serving = makeDataPlane(init, log, metrics);
   data = serving;
   channel.on('stop', () => stop(0));
-  channel.on('close-after-answers', () => serving.closeAfterAnswers());
+  const sendLoad = () => void channel.notify('load', { ...serving.load, holds: serving.holds } satisfies WorkerLoad);
+  channel.on('close-after-answers', (closes: boolean) => serving.closeAfterAnswers(closes));
   channel.on('stop-listening', () => serving.stopListening());
-  channel.on('spread', ({ window, processes }: SpreadOrder) => {
-    void serving.spread(window, processes).then(() => channel.notify('spread-out'));
+  channel.on('spread', ({ window, processes, n }: SpreadOrder) => {
+    void serving.spread(window, processes).then(() => {
+      sendLoad();
+      return channel.notify('spread-out', n);
+    });
   });
+  channel.on('rest', () => serving.rest());
   process.on('SIGUSR1', () => log.warn({}, 'SIGUSR1: ignored, no debugger is opened'));
   channel.on('reload', () => {
     log.reopen();
@@ -70,11 +75,11 @@ async function serve(): Promise<void> {
   channel.answer('question', (question: Parameters<DataPlane['answer']>[0]) => serving.answer(question));
   await channel.notify('serving', await serving.start());
   guard.started();
-  const sendLoad = () => {
-    void channel.notify('load', { ...serving.load, holds: serving.holds } satisfies WorkerLoad);
-    clock.after(LOAD_MS, sendLoad);
+  const sendLoads = () => {
+    sendLoad();
+    clock.after(LOAD_MS, sendLoads);
   };
-  sendLoad();
+  sendLoads();
 }
 
 function makeDataPlane({ config, instance, history, wants }: WorkerInit, log: RootLog, metrics: Metrics): DataPlane {

@@ -18,6 +18,7 @@ import type { Listen } from '../../config/types/listen.js';
 import { edges } from '../../edge/edges.js';
 import { freePort, prepareSocketFile } from '../../edge/listening.js';
 import { EdgeError } from '../../errors.js';
+import { resumeKey } from '../../history/tokens.js';
 import { readRoutes } from '../../routes/routes-source.js';
 import { realClock, type Timer } from '../../runtime/clock.js';
 import type { Metrics } from '../../telemetry/metrics.js';
@@ -88,6 +89,10 @@ export class WorkerPool implements Serving {
   readonly #encoder = new MessageEncoder();
   readonly #instance = randomBytes(3).toString('hex');
   #started = 0;
+  #closesAfterAnswers = false;
+  #isListening = true;
+  /** By the monotonic clock, while what is held ends. */
+  #spreadsUntil: number | undefined;
   #isStarted = false;
   #isStopping = false;
 
@@ -123,7 +128,10 @@ export class WorkerPool implements Serving {
     cluster.schedulingPolicy = cluster.SCHED_RR;
     const [urls = []] = await Promise.all(this.#places.map((place) => this.#fill(place).serving));
     this.#isStarted = true;
-    for (const place of this.#places) if (place.worker === undefined) this.#refill(place);
+    for (const place of this.#places) {
+      if (place.worker === undefined) this.#refill(place);
+      else this.#joinDrain(place.worker);
+    }
     return urls;
   }
 
@@ -156,15 +164,28 @@ export class WorkerPool implements Serving {
     };
   }
 
-  /** Each worker ends what it holds over the whole window: together they keep the pace of the node. */
-  async drain(delay: number, window: number): Promise<void> {
-    this.#isStopping = true;
-    for (const { timer } of this.#places) realClock.clear(timer);
-    this.#notifyAll('close-after-answers');
-    await new Promise((resolve) => setTimeout(resolve, delay));
+  closeAfterAnswers(closes: boolean): void {
+    this.#closesAfterAnswers = closes;
+    this.#notifyAll('close-after-answers', closes);
+  }
+
+  stopListening(): void {
+    this.#isListening = false;
     this.#notifyAll('stop-listening');
-    const workers = this.#workers;
+  }
+
+  /** Each worker ends what it holds over the whole window: together they keep the pace of the node. One that starts meanwhile joins. */
+  async spread(window: number): Promise<void> {
+    const until = realClock.monotonic() + window;
+    this.#spreadsUntil = until;
+    const workers = this.#serving;
     await Promise.all(workers.map((worker) => worker.spread({ window, processes: workers.length })));
+    if (this.#spreadsUntil === until) this.#spreadsUntil = undefined;
+  }
+
+  rest(): void {
+    this.#spreadsUntil = undefined;
+    this.#notifyAll('rest');
   }
 
   get holds(): number {
@@ -279,12 +300,24 @@ export class WorkerPool implements Serving {
     if (this.#isStopping) return;
     const worker = this.#fill(place);
     worker.serving.then(
-      () => this.#options.log.info({ worker: worker.number, pid: worker.pid }, 'worker serves clients'),
+      () => {
+        this.#options.log.info({ worker: worker.number, pid: worker.pid }, 'worker serves clients');
+        this.#joinDrain(worker);
+      },
       (error: Error) => {
         if (!this.#isStopping)
           this.#options.log.error({ worker: worker.number, err: error }, 'worker cannot serve clients');
       },
     );
+  }
+
+  /** One that has taken the place of another does as the others do. */
+  #joinDrain(worker: WorkerProcess): void {
+    if (this.#closesAfterAnswers) void worker.channel.notify('close-after-answers', true);
+    if (!this.#isListening) void worker.channel.notify('stop-listening');
+    if (this.#spreadsUntil === undefined) return;
+    const window = Math.max(0, this.#spreadsUntil - realClock.monotonic());
+    void worker.spread({ window, processes: this.#serving.length });
   }
 }
 
@@ -350,6 +383,8 @@ function workerConfig(config: Config, workers: number): Config {
     ...config,
     // The control API is the primary's.
     controlKey: undefined,
+    // A random one must be the same for all: clients come back to any of them.
+    resumeKey: { kind: 'secret', secret: resumeKey(config.resumeKey, config.sigKey) },
     clientMaxconn: part(config.clientMaxconn, workers),
     maxOpenRequests: part(config.maxOpenRequests, workers),
     messageRate: config.messageRate / workers,

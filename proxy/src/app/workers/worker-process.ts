@@ -48,6 +48,8 @@ export interface SpreadOrder {
   readonly window: number;
   /** How many workers share the pace. */
   readonly processes: number;
+  /** Of this worker's orders, of which the last one counts. */
+  readonly n: number;
 }
 
 /** Why a worker cannot serve: a code, if it is one that operators know, and a line. */
@@ -77,6 +79,7 @@ export class WorkerProcess {
   /** Resolves with its listeners' URLs when it serves; rejects when it cannot, or ends before. */
   readonly serving: Promise<readonly string[]>;
   readonly startedAt = realClock.monotonic();
+  #spreads = 0;
   #load: WorkerLoad = { connections: 0, channels: 0, holds: 0 };
   #isServing = false;
   readonly #process: Worker;
@@ -144,13 +147,16 @@ export class WorkerProcess {
   }
 
   /** Has it end what it holds; resolves when it has, or has itself ended, or does not say so in time. */
-  async spread(order: SpreadOrder): Promise<void> {
+  async spread(order: Omit<SpreadOrder, 'n'>): Promise<void> {
+    const n = ++this.#spreads;
     let timer: Timer | undefined;
     const done = new Promise<void>((resolve) => {
-      this.channel.on('spread-out', resolve);
+      this.channel.on('spread-out', (over: number) => {
+        if (over === n) resolve();
+      });
       timer = realClock.after(order.window + STOP_MS, resolve);
     });
-    void this.channel.notify('spread', order);
+    void this.channel.notify('spread', { ...order, n } satisfies SpreadOrder);
     await Promise.race([done, this.#exited]);
     realClock.clear(timer);
   }

@@ -150,6 +150,17 @@ export const deliveryOptions = [
     doc: 'What happens when `client_queue_size` is exceeded: `close` ends the connection, `drop` leaves the item out, except on streams that track prev-ids, which are ended all the same: they would never know of the loss.',
   },
   {
+    key: 'hold_max_age',
+    group,
+    type: 'duration',
+    unit: 's',
+    default: 0,
+    min: 0,
+    max: 2_147_483,
+    doc: 'How old a hold, stream or WebSocket becomes, give or take 10 % at random; then it ends as `aged`, so that its client comes back, to another node perhaps: a held request is answered as at its time-out and never later than that, a stream ends between items, a WebSocket is closed with 1012. 0 sets no limit.',
+    uws: { effect: 'other', doc: 'a WebSocket message that the client is sending at that moment is lost' },
+  },
+  {
     key: 'history_replay',
     group,
     type: 'bool',

@@ -113,8 +113,8 @@ export class NodeEdge implements Edge {
     return boundTo(listener, bound.address, bound.port);
   }
 
-  closeAfterAnswers(): void {
-    this.#responseDeps.closesAfterAnswers = true;
+  closeAfterAnswers(closes: boolean): void {
+    this.#responseDeps.closesAfterAnswers = closes;
   }
 
   stopListening(): void {

@@ -201,8 +201,9 @@ export class NodeResponse implements FaultyResponse, Flushable, DirectWriter {
     if (socket && socket.writableLength > 0) this.#deps.writes.add(socket);
   }
 
-  closeAfter(): void {
-    this.#connection.last(true);
+  closeAfter(rest: 'none' | 'bounded' | 'unbounded'): void {
+    if (rest === 'none') this.#connection.finish();
+    else this.#connection.last(true);
   }
 
   #addTrailers(trailers: RawHeaders): void {

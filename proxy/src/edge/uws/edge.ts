@@ -33,6 +33,7 @@ export class UwsEdge implements Edge {
   readonly #deps: ListenerDeps;
   readonly #open: Open[] = [];
   #isListening = true;
+  #closesAfterAnswers = false;
 
   constructor(library: UwsLibrary, handler: EdgeHandler, options: UwsEdgeOptions, deps: UwsEdgeDeps) {
     this.#library = library;
@@ -66,6 +67,7 @@ export class UwsEdge implements Edge {
     const token = isFree && (await this.#bind(serving, listener));
     if (!token) throw await this.#causeOf(listener);
     if (listener.path !== undefined) applySocketOwner(listener);
+    serving.closesAfterAnswers = this.#closesAfterAnswers;
     const port = listener.path === undefined ? library.us_socket_local_port(token) : 0;
     this.#open.push({
       listener: serving,
@@ -76,8 +78,9 @@ export class UwsEdge implements Edge {
     return boundTo(listener, listener.host ?? '0.0.0.0', port);
   }
 
-  closeAfterAnswers(): void {
-    for (const { listener } of this.#open) listener.closesAfterAnswers = true;
+  closeAfterAnswers(closes: boolean): void {
+    this.#closesAfterAnswers = closes;
+    for (const { listener } of this.#open) listener.closesAfterAnswers = closes;
   }
 
   stopListening(): void {

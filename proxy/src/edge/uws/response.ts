@@ -157,8 +157,8 @@ export class UwsResponse implements FaultyResponse, Flushable, Transfer, OutputO
     if (this.#blocked) this.#deps.writes.add(this);
   }
 
-  closeAfter(rest: 'bounded' | 'unbounded'): void {
-    if (rest === 'unbounded') this.#shape = { ...this.#shape, closes: true };
+  closeAfter(rest: 'none' | 'bounded' | 'unbounded'): void {
+    if (rest !== 'bounded') this.#shape = { ...this.#shape, closes: true };
   }
 
   goIdle(): void {

@@ -54,6 +54,8 @@ t.test('compose.yaml: one setting makes the nodes a system, and it names a servi
   for (const name of nodes) t.strictSame(service(name).environment, service('node1').environment);
   const { hostname } = new URL(service('node1').environment?.HOLDFAST_REDIS_URL ?? '');
   t.ok(service(hostname).image, hostname);
+  for (const name of nodes)
+    t.equal(service(name).environment?.HOLDFAST_STOP_TIMEOUT, service(name).stop_grace_period, 'both change together');
 });
 
 t.test('compose.yaml: what it names exists, and listens there', async (t) => {
@@ -213,7 +215,9 @@ t.test('the systemd unit: its command and its variables are those of Holdfast', 
   t.equal(file, '/etc/holdfast/holdfast.yaml');
   t.match(unit, /^ExecReload=\/bin\/kill -HUP \$MAINPID$/m);
   t.match(unit, /^LimitNOFILE=\d+$/m);
-  t.notMatch(unit, /^Environment=HOLDFAST_/m, 'settings are in the files of the operator');
+  const settings = [...unit.matchAll(/^Environment=(HOLDFAST_\w+)=(.*)$/gm)].map(([, name, value]) => [name, value]);
+  const [, timeout] = /^TimeoutStopSec=(\d+)$/m.exec(unit) ?? [];
+  t.strictSame(settings, [['HOLDFAST_STOP_TIMEOUT', timeout]], 'settings are in the files of the operator');
 });
 
 /** Starts compose.yaml's Redis, with its settings, by the redis-server of this machine. */

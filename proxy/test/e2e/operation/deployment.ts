@@ -16,6 +16,7 @@ export interface Service {
   readonly ports?: readonly string[];
   readonly command?: readonly string[];
   readonly volumes?: readonly string[];
+  readonly stop_grace_period?: string;
 }
 
 /** What is looked at of compose.yaml. */

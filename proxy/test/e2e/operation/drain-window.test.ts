@@ -29,8 +29,8 @@ async function start(t: Test, settings: Readonly<Record<string, string | number 
 
 for (const [edge, workers] of [
   ['node', 1],
-  ['uws', 1],
   ['node', 2],
+  ['uws', 2],
 ] as const) {
   t.test(
     `${edge}, workers ${workers}: what is held ends evenly over the window, and gets items until then`,

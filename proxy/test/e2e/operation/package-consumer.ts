@@ -56,6 +56,11 @@ async function main(): Promise<void> {
   while (!text.includes('hello')) text += Buffer.from((await reader.read()).value!).toString();
   console.log('stream hello');
   console.log('websocket ' + (await message));
+  const isReady = async () => (await fetch(second.addresses.admin[0] + '/readyz')).status === 200;
+  await second.drain();
+  if (await isReady()) throw new Error('ready while drained');
+  second.resume();
+  if (!(await isReady())) throw new Error('not ready again');
   first.reload();
   const wrong = await first.publish({} as never).catch((error: { code: string }) => error.code);
   if (wrong !== 'ERR_GRIP_ITEM') throw new Error(String(wrong));

@@ -18,7 +18,7 @@ const ROUND_MS = 1_000;
 export interface Drainable {
   /** From here on each answer is the last of its connection, or no longer. */
   closeAfterAnswers(closes: boolean): void;
-  /** Nobody can connect from here on: for the end of the process, as it cannot be taken back. */
+  /** Nobody can connect from here on; who is connected is served as before. There is no way back. */
   stopListening(): void;
   /**
    * Ends what is held over `window` ms, and what comes to be held meanwhile, while requests are served. Resolves when nothing is held any
@@ -46,8 +46,7 @@ export interface NodeDrainDeps {
 interface Pass {
   /** Resolves when delay and window are over, or it is taken back. */
   readonly over: Promise<void>;
-  /** The delay is not over yet. */
-  isDelayed: boolean;
+  isPastDelay: boolean;
   isOver: boolean;
   isTakenBack: boolean;
   /** Ends the wait under way, if there is one. */
@@ -107,8 +106,8 @@ export class NodeDrain implements NodeDrainPort {
   /** For the end of the process: resolves when it may end. Goes through what is left of a drain that has begun. */
   async finish(): Promise<void> {
     this.#isFinal = true;
+    if (this.#pass?.isPastDelay) this.#deps.serving().stopListening();
     const { shutdownDelay, shutdownWindow } = this.#deps.delays;
-    if (this.#pass?.isDelayed === false) this.#deps.serving().stopListening();
     if (shutdownDelay > 0 || shutdownWindow > 0) this.#pass ??= this.#start();
     await this.#pass?.over;
     this.close();
@@ -132,7 +131,7 @@ export class NodeDrain implements NodeDrainPort {
       over: new Promise((resolve) => {
         over = resolve;
       }),
-      isDelayed: true,
+      isPastDelay: false,
       isOver: false,
       isTakenBack: false,
       wake: () => {},
@@ -146,8 +145,8 @@ export class NodeDrain implements NodeDrainPort {
     const { delays, serving, log, faults } = this.#deps;
     if (delays.shutdownDelay > 0) await this.#wait(pass, delays.shutdownDelay);
     if (pass.isTakenBack) return;
-    pass.isDelayed = false;
-    // Clients come back to other nodes, whatever the balancer knows of this one.
+    pass.isPastDelay = true;
+    // Balancers have had their time: one that still tries goes elsewhere when it cannot connect. What may be taken back goes on listening.
     if (this.#isFinal) serving().stopListening();
     await serving().spread(delays.shutdownWindow);
     if (pass.isTakenBack) return;

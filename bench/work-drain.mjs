@@ -6,7 +6,6 @@ import { ClientProcesses } from './drain/client-processes.mjs';
 import { channelsFor, now } from './drain/mix.mjs';
 import { DrainNode, twoPlaces } from './drain/nodes.mjs';
 import { DrainOrigin } from './drain/origin.mjs';
-import { most } from './drain/pace.mjs';
 import { Publisher } from './drain/publisher.mjs';
 import { RedisServer } from './redis.mjs';
 import { isHoldfast } from './work.mjs';
@@ -15,6 +14,8 @@ import { isHoldfast } from './work.mjs';
 const DELAY_S = 3;
 /** Items are published for so long before the drain begins. */
 const BEFORE_MS = 1_000;
+/** A node that is gone so long after its window only has not ended by itself. */
+const EXIT_LIMIT_S = 60;
 /** How often a node's CPU is read. */
 const CPU_LOOK_MS = 200;
 
@@ -44,6 +45,17 @@ async function cpuOf(node) {
     await delay(CPU_LOOK_MS);
   }
   return share;
+}
+
+/** The most that happened within a second, wherever that begins. @param {readonly number[]} times  in ms, in order */
+function most(times) {
+  let peak = 0;
+  let first = 0;
+  for (const [index, time] of times.entries()) {
+    while (time - /** @type {number} */ (times[first]) >= 1_000) first++;
+    peak = Math.max(peak, index - first + 1);
+  }
+  return peak;
 }
 
 /**
@@ -86,7 +98,7 @@ async function drain({ target, options: { drainHolds, drainWindow, isSmoke } }, 
   const began = now();
   const cpu = cpuOf(leaving);
   leaving.terminate();
-  const exit = await leaving.exited;
+  const exit = await leaving.exit((DELAY_S + drainWindow + EXIT_LIMIT_S) * 1_000);
   const away = await clients.areBack();
   await publisher.stop();
   await publisher.everywhere();
@@ -114,7 +126,7 @@ async function drain({ target, options: { drainHolds, drainWindow, isSmoke } }, 
     ...(report.lost > 0 ? [`${report.lost} items were lost`] : []),
     ...(report.doubled > 0 ? [`${report.doubled} items came twice`] : []),
     ...(report.failed > 0 ? [`${report.failed} requests failed: ${report.failures.join('; ')}`] : []),
-    ...(exit.code === 0 ? [] : [`the node ended with ${exit.code}`]),
+    ...(exit.code === 0 ? [] : [`the node ended with ${exit.code}, or had to be killed`]),
     ...(early > 0 ? [`${early} holds ended before the drain`] : []),
     ...(away > 0 ? [`${away} clients did not come back`] : []),
   ];

@@ -11,9 +11,11 @@ const CLIENTS_OF_PROCESS = 5_000;
 export class ClientProcesses {
   #processes;
   #shares;
+  #count;
 
   /** @param {number} clients */
   constructor(clients) {
+    this.#count = clients;
     const count = Math.ceil(clients / CLIENTS_OF_PROCESS);
     // The clients of one channel are in one process.
     const each = Math.ceil(clients / count / MIX.length) * MIX.length;
@@ -21,15 +23,15 @@ export class ClientProcesses {
     this.#processes = this.#shares.map(() => start(process.execPath, [program], { ipc: true }));
   }
 
-  /** Opens all of them; resolves when they are held. @param {string} base  of the balancers */
+  /** Opens all of them; resolves when they are held. @param {string} base  of the balancers @throws {Error} when some are not */
   async open(base) {
-    await this.#all((i) => ({ do: 'open', base, ...this.#shares[i] }));
+    const away = await this.#away((i) => ({ do: 'open', base, ...this.#shares[i] }));
+    if (away > 0) throw new Error(`${away} of ${this.#count} clients were not held`);
   }
 
   /** Waits until all are held again; resolves with how many are not. @returns {Promise<number>} */
   async areBack() {
-    const answers = await this.#all(() => ({ do: 'back' }));
-    return answers.reduce((sum, { away }) => sum + away, 0);
+    return this.#away(() => ({ do: 'back' }));
   }
 
   /** Waits until all have the last item, or will not get it. @param {readonly number[]} published  by channel */
@@ -55,6 +57,12 @@ export class ClientProcesses {
 
   async stop() {
     await Promise.all(this.#processes.map(stop));
+  }
+
+  /** How many are not held after this. @param {(index: number) => object} commandOf */
+  async #away(commandOf) {
+    const answers = await this.#all(commandOf);
+    return answers.reduce((left, { held }) => left - held, this.#count);
   }
 
   /** @param {(index: number) => object} commandOf @returns {Promise<any[]>} */

@@ -1,6 +1,6 @@
 // The program that is some of the clients of the drain: one command by IPC, one answer.
 //
-//   open    { base, from, to }  opens the clients with these numbers; answers when all are held
+//   open    { base, from, to }  opens the clients with these numbers; answers when all are held, or after a while
 //   back                        answers when all are held again, or after a while
 //   has     { published }       answers when all have the last item of their channel, or after a while
 //   report  { published }       answers with the report
@@ -9,6 +9,8 @@ import { opens } from './holds.mjs';
 import { placeOf } from './mix.mjs';
 import { Client, Sight } from './sight.mjs';
 
+/** For all to be opened. */
+const OPEN_LIMIT_MS = 180_000;
 /** Opened at the same time. */
 const CONCURRENT = 32;
 /** For all to be held again, or to have the last item. */
@@ -29,7 +31,8 @@ async function open({ base, from, to }) {
       await opens[kind](client, sight, base);
     }
   };
-  await Promise.all(Array.from({ length: CONCURRENT }, lane));
+  const all = Promise.all(Array.from({ length: CONCURRENT }, lane));
+  await Promise.race([all, delay(OPEN_LIMIT_MS, undefined, { ref: false })]);
 }
 
 /** @param {() => boolean} isTrue */
@@ -41,9 +44,9 @@ async function wait(isTrue) {
 /** @param {any} command */
 async function carryOut(command) {
   if (command.do === 'open') await open(command);
-  if (command.do === 'back') await wait(() => sight.away === 0);
+  if (command.do === 'back') await wait(() => sight.held === sight.clients.length);
   if (command.do === 'has') await wait(() => sight.hasAll(command.published));
-  return command.do === 'report' ? sight.report(command.published) : { away: sight.away };
+  return command.do === 'report' ? sight.report(command.published) : { held: sight.held };
 }
 
 process.on('message', async (command) => {

@@ -34,7 +34,7 @@ function repeat(client, sight, once, pause = () => 0) {
     };
     const go = async () => {
       let isReturn = false;
-      while (!sight.isOver) {
+      for (;;) {
         if (isReturn) sight.returned();
         try {
           isReturn = await once(held);

@@ -21,14 +21,14 @@ export class DrainNode {
   #folder;
   #place;
   /** @type {Promise<Exit>} */
-  exited;
+  #exited;
 
   /** @param {import('../process.mjs').Started} started @param {string} folder @param {Place} place */
   constructor(started, folder, place) {
     this.#started = started;
     this.#folder = folder;
     this.#place = place;
-    this.exited = once(started.child, 'exit').then(([code]) => ({ code, at: now() }));
+    this.#exited = once(started.child, 'exit').then(([code]) => ({ code, at: now() }));
   }
 
   /** @param {Place} place @param {object} settings @returns {Promise<DrainNode>} */
@@ -86,6 +86,14 @@ export class DrainNode {
     } catch {
       return undefined;
     }
+  }
+
+  /** Resolves when it has ended, for which it is killed after so many ms. @param {number} limit @returns {Promise<Exit>} */
+  async exit(limit) {
+    const timer = setTimeout(() => this.#started.child.kill('SIGKILL'), limit);
+    const exit = await this.#exited;
+    clearTimeout(timer);
+    return exit;
   }
 
   /** Begins its drain. */

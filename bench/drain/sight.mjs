@@ -45,7 +45,6 @@ export class Client {
 export class Sight {
   /** @type {Client[]} */
   clients = [];
-  isOver = false;
   #failed = 0;
   /** @type {string[]} */
   #failures = [];
@@ -56,7 +55,6 @@ export class Sight {
 
   /** @param {Client} client */
   ended(client) {
-    if (this.isOver) return;
     client.isHeld = false;
     this.#ends.push(now());
   }
@@ -67,14 +65,14 @@ export class Sight {
 
   /** @param {Client} client @param {string} text */
   failed(client, text) {
-    if (this.isOver) return;
     client.isHeld = false;
     this.#failed++;
     if (this.#failures.length < TEXTS_MAX) this.#failures.push(`${client.kind}: ${text}`);
   }
 
-  get away() {
-    return this.clients.filter(({ isHeld }) => !isHeld).length;
+  /** How many are held. */
+  get held() {
+    return this.clients.filter(({ isHeld }) => isHeld).length;
   }
 
   /** Whether each client has the last item of its channel. @param {readonly number[]} published  that item, by channel */

@@ -13,7 +13,7 @@ const files = [
   'proxy/cross-origin',
   'holds/item-limits',
   'holds/compressed-streams',
-  'proxy/compression',
+  'codings/compression',
   'proxy/origin-connections',
 ];
 

@@ -79,7 +79,8 @@ export {
 } from './runtime/faults.js';
 export { type Log, silentLog } from './runtime/log.js';
 export { Pace, type Rate } from './runtime/pace.js';
-export { ControlServer, type ControlServerOptions, MAX_CONNECTIONS as CONTROL_CONNECTIONS } from './server.js';
+export { ControlServer } from './server.js';
+export { type ControlServerOptions, MAX_CONNECTIONS as CONTROL_CONNECTIONS } from './server-options.js';
 export type { StatsConnection } from './stats/announcements.js';
 export { noStats, type StatsDelivery, type StatsEvents, StatsFeed, type StatsFeedOptions } from './stats/feed.js';
 export { type StatsSink, statsTypes } from './stats/packet.js';

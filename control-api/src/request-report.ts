@@ -17,7 +17,7 @@ export function controlResult(status: number): ControlResult {
 
 /** A request, as far as it is reported. */
 export interface ReportedRequest {
-  readonly request: IncomingMessage;
+  readonly request: Pick<IncomingMessage, 'method' | 'url' | 'headers' | 'socket'>;
   /** What it needs the permission for; undefined where it needs none. */
   readonly action: Action | undefined;
   /** Who sent it, once that is known. */
@@ -94,12 +94,12 @@ function isPageRefusal(code: string): boolean {
 const MAX_LOGGED = 200;
 
 /** Of every request. */
-export function describeRequest({ method, url, socket }: IncomingMessage): object {
+export function describeRequest({ method, url, socket }: ReportedRequest['request']): object {
   return { method, path: url === undefined ? undefined : withoutQuery(url), client: socket.remoteAddress };
 }
 
 /** By what a page, or a name that leads here, is found. */
-function describePage({ headers }: IncomingMessage): object {
+function describePage({ headers }: ReportedRequest['request']): object {
   const { origin, host, referer } = headers;
   return {
     origin: origin?.slice(0, MAX_LOGGED),

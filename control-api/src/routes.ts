@@ -52,7 +52,12 @@ export interface ControlRoute extends Route<ControlHandler> {
   readonly format?: Format;
   /** What the head of a request for this row is refused for; sent before its body is read, if it has one. */
   readonly check?: (headers: IncomingHttpHeaders) => Answer | undefined;
+  /** For requests that come whole; as `handler`, for calls whose answer never goes on. */
+  readonly whole?: (call: WholeCall) => Promise<Answer>;
 }
+
+/** What a handler gets of a request that has come whole. */
+export type WholeCall = Omit<ControlCall, 'response' | 'ended'>;
 
 /** How the control API looks at the nodes. */
 export interface ControlViews {
@@ -103,7 +108,7 @@ export function controlRoutes({
   drain,
   channelNameMax = Number.POSITIVE_INFINITY,
 }: ControlRoutesOptions): readonly ControlRoute[] {
-  const publish = async (call: ControlCall): Promise<Answer> => {
+  const publish = async (call: WholeCall): Promise<Answer> => {
     const since = performance.now();
     const answer = await answerPublish(publisher, call, pushInHttpMaxBodySize);
     publisher.ended(controlResult(answer.status), since);
@@ -112,7 +117,7 @@ export function controlRoutes({
   const recover: ControlHandler = () => publisher.recover().then(() => updated, answerTo);
   return [
     { method: '*', path: '/', scope: 'none', handler: () => root },
-    { method: 'POST', path: '/publish/?', scope: 'publish', check: checkPublish, handler: publish },
+    { method: 'POST', path: '/publish/?', scope: 'publish', check: checkPublish, handler: publish, whole: publish },
     { method: 'POST', path: '/recover/?', scope: 'recover', handler: recover },
     ...(views === undefined ? [] : viewRoutes(views, channelNameMax)),
     ...(drain === undefined ? [] : drainRoutes(drain)),
@@ -219,7 +224,7 @@ function traceOf({ traceparent, tracestate }: IncomingHttpHeaders): TraceContext
 /** No `await` before the publisher is called. */
 async function answerPublish(
   publisher: Publisher,
-  { body, headers, principal }: ControlCall,
+  { body, headers, principal }: WholeCall,
   pushInHttpMaxBodySize: number,
 ): Promise<Answer> {
   const coding = codingOf(headers);

@@ -6,9 +6,8 @@
  * bodies are read, a POST to /recover/ needs no Content-Length, JSON receipts and JSON errors for clients that ask
  * for JSON, 413 and 431 in place of 400 for what is too large, compressed bodies, 503 when the backplane does not accept; the views.
  */
-import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { ControlAccess } from './auth/access.js';
 import {
   type Answer,
   answerTo,
@@ -21,6 +20,7 @@ import {
   notFound,
   send,
   tooSlow,
+  wholeAnswer,
 } from './http/answer.js';
 import { readBody } from './http/body.js';
 import { certificateNames } from './http/client-certificate.js';
@@ -29,92 +29,31 @@ import { LINGER_MS, refuseRaw, refuseUnread } from './http/lingering-close.js';
 import { type ListenAddress, listen } from './http/listen.js';
 import { ListenerConnections, type Phase } from './http/listener-connections.js';
 import { type Format, negotiate } from './http/negotiate.js';
-import { type OriginList, PageGuard } from './http/page-guard.js';
+import { PageGuard } from './http/page-guard.js';
 import { type Principal, Router } from './http/router.js';
-import type { PublishEvents } from './publisher.js';
+import { type WholeAnswer, WholeConnections } from './http/whole-connections.js';
+import type { WholeRequest } from './http/whole-requests.js';
 import { describeRequest, type ReportedRequest, RequestReport } from './request-report.js';
-import { type ControlRoute, type ControlRoutesOptions, controlRoutes } from './routes.js';
+import { type ControlRoute, controlRoutes } from './routes.js';
 import { PacedLog } from './runtime/bounded-logs.js';
-import type { Clock } from './runtime/clock.js';
-import { type Containment, uncontained } from './runtime/faults.js';
+import { uncontained } from './runtime/faults.js';
 import type { Log } from './runtime/log.js';
 import { Turns } from './runtime/turns.js';
-
-/**
- * Connections at a time. One more takes the place of the one that is of least use; see `ListenerConnections`.
- *
- * @limit {} connections to the control API, or `publishers` if that is less; half of it on each of two ports
- * @over another connection is closed: refused ones first, then unused ones, then the one that has been idle, sending
- *   or not reading for longest. If all have requests under way, the new one is closed
- */
-export const MAX_CONNECTIONS = 1024;
-
-/**
- * Bytes of bodies that are arriving and of answers that are not read, over all connections; at least four of the longest bodies.
- * Over: the answers, then the bodies, that have lasted longest are given up.
- *
- * @limit {MiB} of bodies that are arriving and answers that are not read, or four of the longest bodies
- * @over the answers, then the longest-lasting bodies are abandoned, 503
- */
-export const MAX_HELD_BYTES = 64 * 1024 * 1024;
-
-/**
- * Milliseconds a connection may be idle; longer than usual client pools keep theirs, so that they close first.
- *
- * @limit {s} idle
- * @over connection closed
- */
-export const KEEP_ALIVE_MS = 75_000;
-
-/**
- * Milliseconds a request may take to arrive unless configured; the head a third of it, and a TLS handshake before it too. Over: 408.
- *
- * @limit {s} for a request, a third of it for its head, and as long for a TLS handshake
- * @over 408
- */
-export const REQUEST_TIMEOUT_MS = 30_000;
-
-/**
- * Milliseconds `close` waits for requests under way. Then their connections are cut.
- *
- * @limit {s} for control requests when the node stops
- * @over connection cut
- */
-export const CLOSE_GRACE_MS = 5_000;
-
-/** What a {@link ControlServer} is made of. */
-export interface ControlServerOptions extends ControlRoutesOptions {
-  /** Address or host name to listen on. */
-  readonly host: string;
-  /** 0 lets the system choose. */
-  readonly port: number;
-  /** Request line and header fields, in bytes. Over: 431. */
-  readonly pushInHttpMaxHeadersSize: number;
-  /** Makes the server under it, with certificates, where it is one with TLS; a handshake counts as a part of a head. */
-  readonly tls?: (options: ServerOptions & { readonly handshakeTimeout: number }) => Server;
-  /** Connections at a time, where that are to be fewer than {@link MAX_CONNECTIONS}. */
-  readonly maxConnections?: number;
-  /** Milliseconds for a request to arrive completely; {@link REQUEST_TIMEOUT_MS} if not given. */
-  readonly requestTimeoutMs?: number;
-  /** Further names under which it is reached; see `PageGuard`. */
-  readonly controlHosts?: readonly string[];
-  /** Pages that may use it; left out, only its own. */
-  readonly allowedOrigins?: OriginList;
-  /** The keys that callers need; left out, everybody who reaches the port may do everything. */
-  readonly access?: ControlAccess | undefined;
-  readonly events: PublishEvents;
-  readonly log: Log;
-  /** Paces the log. */
-  readonly clock: Clock;
-  /** Left out: nothing is contained. */
-  readonly faults?: Containment;
-}
+import {
+  CLOSE_GRACE_MS,
+  type ControlServerOptions,
+  KEEP_ALIVE_MS,
+  MAX_CONNECTIONS,
+  MAX_HELD_BYTES,
+  REQUEST_TIMEOUT_MS,
+} from './server-options.js';
 
 /** The row of a request with the names in its path, or the answer where there is none. */
 type Target = { readonly row: ControlRoute; readonly params: Readonly<Record<string, string>> } | Answer;
 
 /** A request, and how it is to be answered. */
 interface Exchange extends ReportedRequest {
+  readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly format: Format;
   principal: Principal | undefined;
@@ -140,7 +79,9 @@ export class ControlServer {
   /** Undefined without TLS. */
   readonly #handshakes: Handshakes | undefined;
   readonly #callers = new Turns<Socket>();
+  readonly #bodies = new Turns<Socket>();
   readonly #report: RequestReport;
+  readonly #whole: WholeConnections;
   #guard: PageGuard;
   #closed: Promise<void> | undefined;
 
@@ -168,10 +109,12 @@ export class ControlServer {
       requireHostHeader: false,
     };
     this.#server = options.tls?.({ ...settings, handshakeTimeout: headersTimeout }) ?? createServer(settings);
+    this.#whole = this.#readWhole(headersTimeout);
     // None may be left out unseen: the guard looks at them. Their bytes are limited.
     this.#server.maxHeadersCount = 0;
     this.#server.on('connection', (socket: Socket) => this.#opened(socket));
     this.#handshakes = options.tls && this.#watchHandshakes();
+    this.#server.on(this.#whole.options.event, (socket: Socket) => this.#whole.take(socket));
     const { faults = uncontained } = options;
     this.#server.on('request', (request, response) => this.#contain(request, response, 'nothing'));
     this.#server.on('checkContinue', (request, response) => this.#contain(request, response, 'continue'));
@@ -204,12 +147,16 @@ export class ControlServer {
   close(): Promise<void> {
     this.#options.views?.taps.close();
     this.#closed ??= new Promise((resolve) => {
-      const cut = setTimeout(() => this.#server.closeAllConnections(), CLOSE_GRACE_MS);
+      const cut = setTimeout(() => {
+        this.#server.closeAllConnections();
+        this.#whole.cut();
+      }, CLOSE_GRACE_MS);
       this.#server.close(() => {
         clearTimeout(cut);
         resolve();
       });
       this.#handshakes?.cut();
+      this.#whole.close();
       // Node counts a connection that has sent nothing yet as busy and would wait for it.
       for (const socket of this.#connections.new) if (socket.bytesRead === 0) socket.destroy();
     });
@@ -237,6 +184,11 @@ export class ControlServer {
   /** Others need the room. */
   #giveUp(socket: Socket, phase: Phase): void {
     this.#log.warn({ client: socket.remoteAddress, phase }, 'control connection closed to make room');
+    if (phase === 'arriving' && this.#whole.has(socket)) {
+      this.#whole.release(socket);
+      this.#refuseRaw(socket, tooSlow);
+      return;
+    }
     const exchange = this.#exchanges.get(socket);
     if (phase !== 'arriving' || exchange?.response.socket !== socket || exchange.response.headersSent) {
       socket.destroy();
@@ -245,6 +197,51 @@ export class ControlServer {
     send(exchange.response, tooSlow, exchange.format, true);
     this.#report.answered(exchange, tooSlow, undefined);
     socket.destroySoon();
+  }
+
+  #readWhole(firstMs: number): WholeConnections {
+    const { tls, pushInHttpMaxHeadersSize: maxHead, faults = uncontained } = this.#options;
+    return new WholeConnections(this.#server, {
+      event: tls === undefined ? 'connection' : 'secureConnection',
+      urls: ['/publish/', '/publish'],
+      maxHead,
+      firstMs,
+      idleMs: KEEP_ALIVE_MS,
+      serve: (request, socket) => this.#serveWhole(request, socket),
+      arriving: (socket, bytes) => {
+        this.#connections.enter(socket, 'arriving');
+        this.#connections.hold(socket, bytes);
+      },
+      answered: (socket, waiting) => {
+        this.#connections.enter(socket, waiting > 0 ? 'sending' : 'idle');
+        this.#connections.hold(socket, waiting);
+      },
+      fault: (error, socket) => faults.caught('control', error, { fault: () => void socket.destroy() }),
+    });
+  }
+
+  /** A publish that is refused for its head is left to `#serve`. */
+  #serveWhole(request: WholeRequest, socket: Socket): Promise<WholeAnswer> | undefined {
+    const { url, headers, rawHeaders, body } = request;
+    const { access, pushInHttpMaxBodySize } = this.#options;
+    const format = negotiate(headers.accept);
+    if (format === undefined || body.length > pushInHttpMaxBodySize || this.#guard.check(headers)) return undefined;
+    const { whole } = this.#router.match('POST', url)?.first ?? {};
+    if (whole === undefined) return undefined;
+    const sender = { rawHeaders, certificateNames: () => certificateNames(socket), connection: socket };
+    const caller = access?.identify(sender);
+    if (caller instanceof Promise || (caller !== undefined && ('status' in caller || !caller.allows('publish'))))
+      return undefined;
+    this.#connections.enter(socket, 'working');
+    const reported = {
+      request: { method: 'POST', url, headers, socket },
+      action: 'publish',
+      principal: caller,
+    } as const;
+    return whole({ params: {}, principal: caller, headers, body }).then((answer) => {
+      this.#report.answered(reported, answer, body.length);
+      return { ...wholeAnswer(answer, format), closes: answer.closes === true };
+    });
   }
 
   #contain(request: IncomingMessage, response: ServerResponse, expects: Expects): void {
@@ -285,9 +282,11 @@ export class ControlServer {
     if (early) return this.#refuse(exchange, early);
     if (expects === 'continue') response.writeContinue();
 
-    const body = await readBody(request, this.#options.pushInHttpMaxBodySize, (bytes) =>
+    const arrives = readBody(request, this.#options.pushInHttpMaxBodySize, (bytes) =>
       this.#connections.hold(socket, bytes),
     );
+    // A chunked body ends some ticks after its last byte: the next request may have been read by then.
+    const body = await this.#bodies.inTurn(socket, arrives, (bytes) => bytes);
     if (body === 'too-large') return this.#refuse(exchange, bodyTooLarge(this.#options.pushInHttpMaxBodySize));
     if (body === 'aborted') return this.#aborted(request);
     this.#advance(socket, exchange, 'working');

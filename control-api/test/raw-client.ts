@@ -59,6 +59,15 @@ export class RawClient {
     this.#socket.destroy();
   }
 
+  /** Reads nothing for now. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
   /** The next answer; `undefined` if the connection ends before it is complete. For HEAD say so. */
   async answer(head = false): Promise<RawAnswer | undefined> {
     for (;;) {

@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
 import { type Backplane, ClusterViews, LocalBackplane, silentLog } from '../dist/index.js';
 import { WINDOW_LINES } from '../dist/runtime/bounded-logs.js';
-import { MAX_CONNECTIONS, MAX_HELD_BYTES } from '../dist/server.js';
+import { MAX_CONNECTIONS, MAX_HELD_BYTES } from '../dist/server-options.js';
 import { MAX_VIEWS } from '../dist/views/cluster-views.js';
 import { BODY_LIMIT, publishBody, startControl } from './control-fixture.js';
 import { ManualClock } from './manual-clock.js';

@@ -274,10 +274,20 @@ export function send(response: ServerResponse, answer: Answer, format: Format, c
   response.writeHead(answer.status, headers).end(body);
 }
 
+/** Status line and fields of an answer, each with its end, but for those that are its connection's; and the body. */
+export function wholeAnswer(answer: Answer, format: Format): { readonly head: string; readonly body: string } {
+  const { headers, body } = encodeAnswer(answer, format, false);
+  return { head: headOf(answer, headers), body };
+}
+
 /** An answer as raw bytes, for connections whose request never became one. Always text, always the last. */
 export function rawAnswer(answer: Answer): string {
   const { headers, body } = encodeAnswer(answer, 'text', true);
-  let head = `HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status]}\r\n`;
+  return `${headOf(answer, headers)}\r\n${body}`;
+}
+
+function headOf({ status }: Answer, headers: readonly string[]): string {
+  let head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n`;
   for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`;
-  return `${head}\r\n${body}`;
+  return head;
 }

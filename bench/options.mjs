@@ -37,7 +37,7 @@ const numbers = {
   rounds: [3, 1],
   size: [100, 100],
   'settle-seconds': [5, 0.2],
-  'pass-seconds': [3, 0.2],
+  'pass-seconds': [3, 0.5],
   rate: [1_000, 200],
   'rate-seconds': [60, 1],
   'latency-items': [200, 10],

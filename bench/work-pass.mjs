@@ -46,7 +46,7 @@ export function passWork(name) {
  */
 async function measure(load, name, { isSmoke, passSeconds }) {
   const exchange = exchanges[name];
-  const check = await load.do('request', { ...exchange, concurrent: 1, warm: 0, seconds: 0.2 });
+  const check = await load.do('request', { ...exchange, concurrent: 1, warm: 0, seconds: 1 });
   const answer = await load.do('request', {
     ...exchange,
     concurrent: isSmoke ? 4 : CONCURRENT,

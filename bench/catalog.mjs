@@ -13,6 +13,7 @@ import { keysWork } from './work-keys.mjs';
 import { latencyWork } from './work-latency.mjs';
 import { passWork } from './work-pass.mjs';
 import { profileWorks } from './work-profile.mjs';
+import { publishWork } from './work-publish.mjs';
 import { redisLatencyWork, resubscribeWork } from './work-redis.mjs';
 
 /** @type {readonly import('./target.mjs').Target[]} */
@@ -30,6 +31,7 @@ const kinds = /** @type {const} */ ([
 export const parts = {
   ...Object.fromEntries(kinds.map(([name, kind]) => [name, [holdWork(name, kind, ['opening', 'memory', 'fan-out'])]])),
   bursts: [burstWork('bursts-streams', 'stream'), burstWork('bursts-websockets', 'ws')],
+  publish: [publishWork],
   pass: [passWork('small'), passWork('large'), passWork('upload')],
   latency: [latencyWork],
   'redis-latency': [redisLatencyWork],

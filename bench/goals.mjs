@@ -31,7 +31,10 @@ const goals = [
   ratio('streams', 'deliveryUs', edges.node, 'nchan', 1.1),
   ratio('websockets', 'deliveryUs', edges.uws, 'limit', 1.35),
   ratio('websockets', 'deliveryUs', edges.node, 'nchan', 1.3),
+  ratio('publish', 'singleUs', edges.node, 'pushpin', 0.6),
+  ratio('publish', 'singleUs', edges.uws, 'nchan', 1.3),
   ...Object.values(edges).flatMap((edge) => [
+    absolute('publish', 'batchUs', edge, 10),
     ...Object.entries(fanOut).map(([work, key]) => ratio(work, key, edge, 'pushpin', 0.2)),
     absolute('bursts-streams', 'share', edge, 0.35),
     absolute('bursts-websockets', 'share', edge, 0.35),

@@ -19,6 +19,7 @@ export const HUNDRED_THOUSAND = 'hundred-thousand';
  * @property {number} rateSeconds
  * @property {number} latencyItems
  * @property {number} channels       that are to be received again after Redis was cut
+ * @property {number} publishChannels  with a stream each, for `publish`
  * @property {number} drainHolds     on both nodes
  * @property {number} drainWindow    seconds
  * @property {number} clients        of hundred-thousand
@@ -42,6 +43,7 @@ const numbers = {
   'rate-seconds': [60, 1],
   'latency-items': [200, 10],
   channels: [10_000, 50],
+  'publish-channels': [2_000, 40],
   'drain-holds': [10_000, 300],
   'drain-window': [20, 3],
   clients: [100_000, 200],
@@ -109,6 +111,7 @@ export function readOptions(argv) {
     rateSeconds: number('rate-seconds'),
     latencyItems: number('latency-items'),
     channels: number('channels'),
+    publishChannels: number('publish-channels'),
     drainHolds: number('drain-holds'),
     drainWindow: number('drain-window'),
     clients: number('clients'),

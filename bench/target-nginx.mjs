@@ -65,6 +65,8 @@ const nchanConf = (/** @type {string} */ folder, /** @type {number} */ port) =>
     listen 127.0.0.1:${port} backlog=4096;
     nchan_subscriber_first_message newest;
     location = /pub { nchan_publisher; nchan_channel_id bench; }
+    location = /pub-to { nchan_publisher; nchan_channel_id $arg_ch; }
+    location = /stream-of { nchan_subscriber http-chunked; nchan_channel_id $arg_ch; }
     location = /stream { nchan_subscriber http-chunked; nchan_channel_id bench; }
     location = /ws { nchan_subscriber websocket; nchan_channel_id bench; }
     location = /poll { nchan_subscriber longpoll; nchan_channel_id bench; }

@@ -211,6 +211,7 @@ static int has_item(int channel) { return holds[channel].got == expected_length;
  */
 static void run_sweep(void) {
   int batch = (int)number_of("batch", 100), rounds = 0, missing = opened;
+  double cpu = measured_cpu_us(), own = own_cpu_us();
   uint64_t start = now_ns(), end = start + (uint64_t)(number_of("timeout", 60) * 1e9);
   clear_totals();
   const char *item = next_item();
@@ -235,7 +236,9 @@ static void run_sweep(void) {
   }
   uint64_t last = start;
   for (int i = 0; i < options.count; i++) last = holds[i].received_at > last ? holds[i].received_at : last;
-  printf("{\"last_at\":\"%llu\",\"sweep_us\":%.1f,\"rounds\":%d,\"missing\":%d,", (unsigned long long)last, (double)(last - start) / 1e3, rounds, missing);
+  turn_until(now_ns() + SETTLE_NS);
+  printf("{\"last_at\":\"%llu\",\"sweep_us\":%.1f,\"rounds\":%d,\"missing\":%d,\"cpu_us\":%.1f,\"client_cpu_us\":%.1f,",
+         (unsigned long long)last, (double)(last - start) / 1e3, rounds, missing, measured_cpu_us() - cpu, own_cpu_us() - own);
   print_totals();
   finish();
 }

@@ -124,11 +124,24 @@ static void publish_items(int batch) {
   free(body);
 }
 
+/* Nchan takes one item a call: so many requests in one write. */
+static void post_to_channels(int first, int count, const char *item) {
+  size_t length = 0;
+  publisher.out = realloc(publisher.out, (published_room() + 1024) * (size_t)count);
+  for (int i = first; i < first + count; i++) {
+    char path[320];
+    snprintf(path, sizeof path, options.publish_path, i);
+    length += post(publisher.out + length, path, item, (size_t)options.size);
+  }
+  publisher_send(length, count);
+}
+
 /*
  * Publishes one item on each of the channels c<first> … c<first + count - 1> in one call, with ids: one that is published
  * again, because the answer to the first try was an error, goes out once.
  */
 static void publish_to_channels(int first, int count, const char *item) {
+  if (strcmp(options.format, "nchan") == 0) return post_to_channels(first, count, item);
   size_t room = published_room() * (size_t)count + 1024;
   char *body = malloc(room), channel[16];
   publisher.out = realloc(publisher.out, room * 2);

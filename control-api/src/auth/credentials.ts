@@ -45,6 +45,8 @@ function literal(value: string): Credential | undefined {
 
 function authorization(value: string): Credential | 'unknown' | undefined {
   if (value === '') return undefined;
+  // As publishers write it.
+  if (/^Bearer [^ \t]/.test(value)) return { text: value.slice('Bearer '.length) };
   const [, scheme = '', text = ''] = /^(\S+)[ \t]+(.+)$/.exec(value) ?? [];
   switch (scheme.toLowerCase()) {
     case 'bearer':

@@ -28,6 +28,8 @@ export function isDigest(known: Buffer, digest: string): boolean {
 /** What a connection has shown last, and what was made of it. */
 export interface Shown<Made> {
   readonly credential: string;
+  /** Its characters, which are bytes. */
+  readonly bytes: Buffer;
   readonly digest: string;
   /** For the caller to set. */
   made: Made | undefined;
@@ -43,17 +45,15 @@ export class ShownCredentials<Made> {
   /** Remembered, or digested now. A connection may carry the requests of many, hence the comparison in constant time. */
   of(credential: string, connection: object | undefined): Shown<Made> {
     const last = connection && this.#shown.get(connection);
-    if (last !== undefined && isSameText(last.credential, credential)) return last;
-    const shown: Shown<Made> = { credential, digest: digestOf(credential), made: undefined };
+    if (last !== undefined && isSame(last.bytes, credential)) return last;
+    const bytes = Buffer.from(credential, 'latin1');
+    const shown: Shown<Made> = { credential, bytes, digest: digestOf(credential), made: undefined };
     if (connection !== undefined) this.#shown.set(connection, shown);
     return shown;
   }
 }
 
-/** In a time that depends on their lengths only. */
-function isSameText(one: string, other: string): boolean {
-  if (one.length !== other.length) return false;
-  let difference = 0;
-  for (let i = 0; i < one.length; i++) difference |= one.charCodeAt(i) ^ other.charCodeAt(i);
-  return difference === 0;
+/** In a time that depends on their lengths only. A loop over the characters of a token, a part of its field, takes twice as long. */
+function isSame(known: Buffer, credential: string): boolean {
+  return known.length === credential.length && timingSafeEqual(known, Buffer.from(credential, 'latin1'));
 }

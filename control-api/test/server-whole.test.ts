@@ -163,6 +163,7 @@ t.test('a connection whose publishes are not accepted is not read for ever', asy
     for (const go of waiting.splice(0)) go();
     await soon();
   }
+  for (const go of waiting) go();
   t.strictSame(taken, ids);
 });
 

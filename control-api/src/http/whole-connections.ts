@@ -56,7 +56,7 @@ export interface WholeConnectionsOptions {
   readonly serve: (request: WholeRequest, socket: Socket) => Promise<WholeAnswer> | undefined;
   /** A part of a request has come, of so many bytes. */
   readonly arriving: (socket: Socket, bytes: number) => void;
-  /** All that there is to answer was written, and so many bytes of it wait for the client. */
+  /** All that there is to answer was written; so many bytes of it wait for the client, where that are more than a few. */
   readonly answered: (socket: Socket, waiting: number) => void;
   /** A callback of a connection has thrown. */
   readonly fault: (error: unknown, socket: Socket) => void;
@@ -206,7 +206,8 @@ class WholeConnection {
   /** Reads on, unless too much is under way. */
   #goOn(): void {
     const socket = this.#socket;
-    const isBusy = this.#answers.length >= AWAITED || socket.writableLength > 0;
+    // Less than that is not waited for: no event says that it has gone.
+    const isBusy = this.#answers.length >= AWAITED || socket.writableNeedDrain;
     if (isBusy !== socket.isPaused()) {
       if (isBusy) socket.pause();
       else socket.resume();
@@ -227,7 +228,7 @@ class WholeConnection {
     const socket = this.#socket;
     if (text === '' || socket.destroyed) return;
     socket.write(text);
-    const waiting = socket.writableLength;
+    const waiting = socket.writableNeedDrain ? socket.writableLength : 0;
     if (this.#state === 'closing') {
       socket.destroySoon();
     } else if (this.#answers.length === 0) {

@@ -185,8 +185,8 @@ export class ControlServer {
   #giveUp(socket: Socket, phase: Phase): void {
     this.#log.warn({ client: socket.remoteAddress, phase }, 'control connection closed to make room');
     if (phase === 'arriving' && this.#whole.has(socket)) {
-      this.#whole.release(socket);
-      this.#refuseRaw(socket, tooSlow);
+      if (this.#whole.release(socket)) this.#refuseRaw(socket, tooSlow);
+      else socket.destroy();
       return;
     }
     const exchange = this.#exchanges.get(socket);

@@ -167,6 +167,22 @@ t.test('a connection whose publishes are not accepted is not read for ever', asy
   t.strictSame(taken, ids);
 });
 
+t.test('what is closed for others in the middle of a request gets no answer for those before it', async (t) => {
+  const { backplane, waiting } = slowBackplane();
+  const { client } = await startControl(t, { backplane, maxConnections: 1 });
+  const connection = await client();
+  await connection.write(publish('1') + publish('2').slice(0, -3));
+  await until(() => waiting.length === 1);
+  await soon();
+  const next = await client();
+  t.equal(await connection.answer(), undefined);
+  waiting[0]?.();
+  await next.write(publish('3'));
+  await until(() => waiting.length === 2);
+  waiting[1]?.();
+  t.match(await next.answer(), { status: 200 });
+});
+
 t.test('a client that does not read its answers is not read either', async (t) => {
   const { port, listener } = await startControl(t);
   const connection = await RawClient.to(t, port);

@@ -103,9 +103,12 @@ export class WholeConnections {
     for (const socket of this.#open.keys()) socket.destroy();
   }
 
-  /** Lets go of a connection that is ended by others; nothing that it sends is read here any more. */
-  release(socket: Socket): void {
-    this.#open.get(socket)?.detach();
+  /**
+   * Lets go of a connection that is ended by others: nothing that it sends is read here any more, and nothing is answered. True where
+   * nothing waits for an answer, so that one more can be sent.
+   */
+  release(socket: Socket): boolean {
+    return this.#open.get(socket)?.release() ?? false;
   }
 
   /** The connection is gone. */
@@ -132,7 +135,10 @@ class WholeConnection {
   readonly #answers: (WholeAnswer | undefined)[] = [];
   /** How many came before the first of them. */
   #written = 0;
-  /** `leaving` to node's parser; `ended` by the client, which still reads; `closing` with the answer that was written last. */
+  /**
+   * `leaving` to node's parser; `ended` by the client, which still reads; `closing` with the answer that was written last, or by
+   * others.
+   */
   #state: 'open' | 'leaving' | 'ended' | 'closing' = 'open';
 
   constructor(socket: Socket, all: WholeConnections) {
@@ -212,7 +218,9 @@ class WholeConnection {
       if (isBusy) socket.pause();
       else socket.resume();
     }
-    socket.setTimeout(this.#rest === undefined || isBusy ? this.#all.options.idleMs : PART_MS);
+    const ms = this.#rest === undefined || isBusy ? this.#all.options.idleMs : PART_MS;
+    // Each byte begins it anew by itself; to set it makes a timer.
+    if (socket.timeout !== ms) socket.setTimeout(ms);
   }
 
   #await(work: Promise<WholeAnswer>): void {
@@ -261,11 +269,17 @@ class WholeConnection {
   }
 
   #gone(): void {
-    this.detach();
+    this.#detach();
     this.#all.handOver(this.#socket, this.#rest);
   }
 
-  detach(): void {
+  release(): boolean {
+    this.#state = 'closing';
+    this.#detach();
+    return this.#answers.length === 0;
+  }
+
+  #detach(): void {
     const socket = this.#socket;
     this.#all.forget(socket);
     socket.setTimeout(0);

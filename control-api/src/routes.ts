@@ -53,11 +53,14 @@ export interface ControlRoute extends Route<ControlHandler> {
   /** What the head of a request for this row is refused for; sent before its body is read, if it has one. */
   readonly check?: (headers: IncomingHttpHeaders) => Answer | undefined;
   /** For requests that come whole; as `handler`, for calls whose answer never goes on. */
-  readonly whole?: (call: WholeCall) => Promise<Answer>;
+  readonly whole?: WholeHandler;
 }
 
 /** What a handler gets of a request that has come whole. */
 export type WholeCall = Omit<ControlCall, 'response' | 'ended'>;
+
+/** Answers one. As with `ControlHandler`, what is published has been handed over when it returns. Never rejects. */
+export type WholeHandler = (call: WholeCall) => Promise<Answer>;
 
 /** How the control API looks at the nodes. */
 export interface ControlViews {

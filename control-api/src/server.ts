@@ -34,7 +34,7 @@ import { type Principal, Router } from './http/router.js';
 import { type WholeAnswer, WholeConnections } from './http/whole-connections.js';
 import type { WholeRequest } from './http/whole-requests.js';
 import { describeRequest, type ReportedRequest, RequestReport } from './request-report.js';
-import { type ControlRoute, controlRoutes } from './routes.js';
+import { type ControlRoute, controlRoutes, type WholeHandler } from './routes.js';
 import { PacedLog } from './runtime/bounded-logs.js';
 import { uncontained } from './runtime/faults.js';
 import type { Log } from './runtime/log.js';
@@ -200,6 +200,7 @@ export class ControlServer {
   }
 
   #readWhole(firstMs: number): WholeConnections {
+    const publish = this.#router.match('POST', '/publish/')?.first.whole as WholeHandler;
     const { tls, pushInHttpMaxHeadersSize: maxHead, faults = uncontained } = this.#options;
     return new WholeConnections(this.#server, {
       event: tls === undefined ? 'connection' : 'secureConnection',
@@ -207,7 +208,7 @@ export class ControlServer {
       maxHead,
       firstMs,
       idleMs: KEEP_ALIVE_MS,
-      serve: (request, socket) => this.#serveWhole(request, socket),
+      serve: (request, socket) => this.#serveWhole(publish, request, socket),
       arriving: (socket, bytes) => {
         this.#connections.enter(socket, 'arriving');
         this.#connections.hold(socket, bytes);
@@ -221,13 +222,11 @@ export class ControlServer {
   }
 
   /** A publish that is refused for its head is left to `#serve`. */
-  #serveWhole(request: WholeRequest, socket: Socket): Promise<WholeAnswer> | undefined {
+  #serveWhole(publish: WholeHandler, request: WholeRequest, socket: Socket): Promise<WholeAnswer> | undefined {
     const { url, headers, rawHeaders, body } = request;
     const { access, pushInHttpMaxBodySize } = this.#options;
     const format = negotiate(headers.accept);
     if (format === undefined || body.length > pushInHttpMaxBodySize || this.#guard.check(headers)) return undefined;
-    const { whole } = this.#router.match('POST', url)?.first ?? {};
-    if (whole === undefined) return undefined;
     const sender = { rawHeaders, certificateNames: () => certificateNames(socket), connection: socket };
     const caller = access?.identify(sender);
     if (caller instanceof Promise || (caller !== undefined && ('status' in caller || !caller.allows('publish'))))
@@ -238,7 +237,7 @@ export class ControlServer {
       action: 'publish',
       principal: caller,
     } as const;
-    return whole({ params: {}, principal: caller, headers, body }).then((answer) => {
+    return publish({ params: {}, principal: caller, headers, body }).then((answer) => {
       this.#report.answered(reported, answer, body.length);
       return { ...wholeAnswer(answer, format), closes: answer.closes === true };
     });

@@ -1,6 +1,9 @@
 /** Nodes on a Redis. */
+import { Redis } from 'ioredis';
 import type { Test } from 'tap';
+import { RedisKeys } from '../../../dist/backplane/redis/keys.js';
 import { type Clock, RedisBackplane, type RedisBackplaneOptions, type RedisEvents } from '../../../dist/index.js';
+import { streamMessage } from '../../items.js';
 import { RecordingListener, RecordingLog } from '../../recorder.js';
 
 /** The machine's clock. */
@@ -76,4 +79,23 @@ export async function startNode(t: Test, url: string, options: Partial<RedisBack
   t.teardown(() => node.backplane.close());
   await node.backplane.start(node.listener);
   return node;
+}
+
+let prefixes = 0;
+
+/**
+ * A node with interest in the channel `a`, which has had the item `first`, and the connection of another program, which puts what it
+ * likes into the node's part of Redis.
+ */
+export async function startBesideOther(t: Test, { url, port }: { readonly url: string; readonly port: number }) {
+  prefixes += 1;
+  const prefix = `hf${prefixes}`;
+  const node = await startNode(t, url, { redisPrefix: prefix });
+  const redis = new Redis(port, '127.0.0.1');
+  t.teardown(() => redis.disconnect());
+  await node.backplane.subscribe('a');
+  const [first] = await node.backplane.publish([streamMessage('a', 'first')]);
+  await node.listener.saw('a/first');
+  const keysOf = (channel: string) => new RedisKeys(prefix).channel(channel);
+  return { ...node, redis, keysOf, keys: keysOf('a'), epoch: first?.position?.epoch ?? '' };
 }

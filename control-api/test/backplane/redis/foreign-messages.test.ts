@@ -3,31 +3,14 @@ import { randomBytes } from 'node:crypto';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { MAX_JSON_DEPTH } from '@holdfast/grip';
-import { Redis } from 'ioredis';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { parseFrame } from '../../../dist/backplane/redis/envelope.js';
-import { RedisKeys } from '../../../dist/backplane/redis/keys.js';
 import { RANGE_BYTES } from '../../../dist/backplane/redis/limits.js';
 import { streamItem, streamMessage } from '../../items.js';
-import { startNode } from './backplane-fixture.js';
+import { startBesideOther } from './backplane-fixture.js';
 import { startRedis, until } from './redis-fixture.js';
 
 const server = await startRedis(t);
-let systems = 0;
-
-/** A node with interest in a channel that has had an item, and a connection of another program. */
-async function fixture(t: Test) {
-  systems += 1;
-  const prefix = `hf${systems}`;
-  const node = await startNode(t, server.url, { redisPrefix: prefix });
-  const redis = new Redis(server.port, '127.0.0.1');
-  t.teardown(() => redis.disconnect());
-  await node.backplane.subscribe('a');
-  const [first] = await node.backplane.publish([streamMessage('a', 'first')]);
-  await node.listener.saw('a/first');
-  return { ...node, redis, keys: new RedisKeys(prefix).channel('a'), epoch: first?.position?.epoch ?? '' };
-}
-
 const item = (members: object) => ({ channel: 'a', formats: { 'http-stream': { content: '' } }, ...members });
 const deep = '['.repeat(200_000) + ']'.repeat(200_000);
 
@@ -48,7 +31,7 @@ const poisons: Readonly<Record<string, string>> = {
 
 for (const [what, payload] of Object.entries(poisons)) {
   t.test(`redis: a message with ${what} is counted, logged and passed over`, async (t) => {
-    const { backplane, listener, events, log, redis, keys, epoch } = await fixture(t);
+    const { backplane, listener, events, log, redis, keys, epoch } = await startBesideOther(t, server);
     // As a script of another program would: it takes an offset, so that a gap is where it was.
     await redis.hincrby(keys.meta, 's', 1);
     await redis.xadd(keys.stream, '2-0', 'd', payload, 't', '1');
@@ -66,7 +49,7 @@ for (const [what, payload] of Object.entries(poisons)) {
 }
 
 t.test('redis: a frame that is none, or has an endless epoch, is counted and dropped', async (t) => {
-  const { backplane, listener, events, redis, keys } = await fixture(t);
+  const { backplane, listener, events, redis, keys } = await startBesideOther(t, server);
   for (const frame of ['', 'x', '\n', '1 \n', `2 ${'e'.repeat(10_000)}\n{}`, '-1 e\n{}', '1e3 e\nx']) {
     await redis.publish(keys.topic, frame);
   }
@@ -76,8 +59,8 @@ t.test('redis: a frame that is none, or has an endless epoch, is counted and dro
 });
 
 t.test('redis: an entry without its fields does not keep a channel from opening', async (t) => {
-  const { backplane, redis, listener } = await fixture(t);
-  const keys = new RedisKeys(`hf${systems}`).channel('b');
+  const { backplane, redis, listener, keysOf } = await startBesideOther(t, server);
+  const keys = keysOf('b');
   await backplane.publish([streamMessage('b', '1')]);
   await redis.hincrby(keys.meta, 's', 1);
   await redis.xadd(keys.stream, '2-0', 'x', '');
@@ -88,7 +71,7 @@ t.test('redis: an entry without its fields does not keep a channel from opening'
 });
 
 t.test('redis: a history of large items is read in parts of only so many bytes', async (t) => {
-  const { backplane, epoch } = await fixture(t);
+  const { backplane, epoch } = await startBesideOther(t, server);
   const content = randomBytes(RANGE_BYTES / 8).toString('hex');
   for (let i = 0; i < 12; i++) {
     await backplane.publish([{ type: 'item', item: streamItem('a', content, `l${i}`), id: `l${i}` }]);
@@ -112,7 +95,7 @@ t.test('redis: a history of large items is read in parts of only so many bytes',
 });
 
 t.test('redis: an item larger than a part is read all the same', async (t) => {
-  const { backplane, epoch } = await fixture(t);
+  const { backplane, epoch } = await startBesideOther(t, server);
   const content = 'x'.repeat(RANGE_BYTES + 1);
   for (const id of ['1', '2']) await backplane.publish([{ type: 'item', item: streamItem('a', content, id), id }]);
   t.match(await backplane.read('a', { after: { epoch, offset: 1 } }, 500), { end: { offset: 2 }, complete: false });

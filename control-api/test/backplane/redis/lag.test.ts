@@ -1,35 +1,21 @@
 /** How long items take from Redis to a node, by the clock of Redis, which is another than that of this process by 50 years. */
-import { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
 import { parseTime } from '../../../dist/backplane/redis/connection/server-time.js';
 import { encodePayload, TIME_MARK } from '../../../dist/backplane/redis/envelope.js';
-import { RedisKeys } from '../../../dist/backplane/redis/keys.js';
 import { streamMessage } from '../../items.js';
-import { startNode } from './backplane-fixture.js';
+import { startBesideOther } from './backplane-fixture.js';
 import { startRedis } from './redis-fixture.js';
 
 /** By how much a reckoned clock may be wrong on a machine that is busy, in ms. */
 const SLACK_MS = 1_000;
 
 const server = await startRedis(t);
-let systems = 0;
-
-/** A node with interest in a channel that has had an item, and another program that puts what it likes into Redis. */
+/** A node, the clock of its Redis, and another program that sends frames of any time of acceptance. */
 async function fixture(t: Test) {
-  systems += 1;
-  const prefix = `hf${systems}`;
-  const node = await startNode(t, server.url, { redisPrefix: prefix });
-  const redis = new Redis(server.port, '127.0.0.1');
-  t.teardown(() => redis.disconnect());
-  await node.backplane.subscribe('a');
-  const [first] = await node.backplane.publish([streamMessage('a', '1')]);
-  await node.listener.saw('a/1');
-  const keys = new RedisKeys(prefix).channel('a');
-  const epoch = first?.position?.epoch ?? '';
+  const node = await startBesideOther(t, server);
+  const { redis, keys, epoch } = node;
   return {
     ...node,
-    redis,
-    keys,
     lags: node.events.lags,
     now: async () => parseTime(await redis.time()),
     frame: (offset: number, ms?: number) =>

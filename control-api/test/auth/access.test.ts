@@ -147,9 +147,16 @@ t.test('what a connection has shown before counts as long as it would count anew
   }
   t.equal(await who(SECRET, 'Fastly-Key', OTHER), 400, 'beside another');
   t.equal(await who(SECRET.replace(/.$/, '~')), 401);
-  clock.advance(3_600_000);
+  t.equal(await who(SECRET), 'a');
+  clock.advance(3_599_999);
+  t.equal(await who(SECRET), 'a');
+  clock.advance(1);
   t.equal(await who(SECRET), 401, 'its time is over');
   t.equal(await who(token), 401);
+  const brief = sign({ iss: 'b', exp: now() + 60 }, `${SECRET}b`);
+  t.equal(await who(brief), 'b');
+  clock.advance(120_000);
+  t.equal(await who(brief), 401, 'and so is this one');
   const fresh = sign({ iss: 'b', exp: now() + 600 }, `${SECRET}b`);
   t.equal(await who(fresh), 'b');
   made.replace(new KeyTable(keys({ id: 'a', key: OTHER })));

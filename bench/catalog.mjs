@@ -44,10 +44,11 @@ export const parts = {
   opening: kinds.map(([name, kind]) => holdWork(`opening-${name}`, kind, ['opening'])),
   memory: kinds.map(([name, kind]) => holdWork(`memory-${name}`, kind, ['opening', 'memory'])),
   profiles: profileWorks,
+  ...Object.fromEntries(profileWorks.map((work) => [work.name, [work]])),
 };
 
 /** `opening` and `memory` are measured on the way to the fan-out; profiles are figures of nobody else; one balancer is enough. */
-const unusual = new Set(['opening', 'memory', 'drain-nginx', 'profiles']);
+const unusual = new Set(['opening', 'memory', 'drain-nginx', 'profiles', ...profileWorks.map(({ name }) => name)]);
 
 /** Parts of a run that names none. */
 export const usualParts = Object.keys(parts).filter((name) => !unusual.has(name));

@@ -49,6 +49,9 @@ const goals = [
     absolute('latency', 'p50Us', edge, 1_000),
     absolute('redis-latency', 'p50Us', edge, 2_000),
     absolute('ack', 'drift', edge, 1.5),
+    absolute('ack', 'halfP99Us', edge, 3_000),
+    absolute('keys', 'keyRatio', edge, 1.1),
+    absolute('keys', 'tokenRatio', edge, 1.1),
     ...['drain-haproxy', 'drain-nginx'].flatMap((work) => [
       absolute(work, 'ratio', edge, 1.5),
       absolute(work, 'beyondS', edge, 6),
@@ -56,12 +59,15 @@ const goals = [
   ]),
 ];
 
-/** @param {readonly import('./table.mjs').RunRecord[]} records @returns {string[]} one line for each goal whose figures the run has */
-export function goalLines(records) {
+/** @typedef {{ readonly isMet: boolean, readonly line: string }} GoalResult */
+
+/** @param {readonly import('./table.mjs').RunRecord[]} records @returns {GoalResult[]} of each goal whose figures the run has */
+export function goalResults(records) {
   const summary = new Summary(records);
   return goals.flatMap(({ text, value, most }) => {
     const is = value(summary);
     if (is === undefined) return [];
-    return [`${is <= most ? 'met ' : 'MISS'}  ${text}: ${is.toFixed(2)} (at most ${most})`];
+    const isMet = is <= most;
+    return [{ isMet, line: `${isMet ? 'met ' : 'MISS'}  ${text}: ${is.toFixed(2)} (at most ${most})` }];
   });
 }

@@ -28,6 +28,7 @@ export const HUNDRED_THOUSAND = 'hundred-thousand';
  * @property {boolean} builds         packages and types first
  * @property {string | undefined} json   where the JSON goes
  * @property {boolean} writesResults     bench/RESULTS.md
+ * @property {boolean} checks            status 1 where a goal is missed
  * @property {string | undefined} from   JSON of an earlier run, to be shown instead of running
  */
 
@@ -63,6 +64,7 @@ ${Object.entries(numbers)
 --no-build           take what is built
 --json FILE          where the results go (tmp/bench/results.json)
 --results            write bench/RESULTS.md from them; without parts, profiles and ${HUNDRED_THOUSAND} are among them
+--check              end with status 1 where a goal is missed
 --from FILE          do not run: show the results in FILE, or with --results write them
 `;
 
@@ -82,6 +84,7 @@ export function readOptions(argv) {
       smoke: { type: 'boolean' },
       'no-build': { type: 'boolean' },
       results: { type: 'boolean' },
+      check: { type: 'boolean' },
     },
   });
   const given = /** @type {Record<string, string | boolean | undefined>} */ (values);
@@ -120,6 +123,7 @@ export function readOptions(argv) {
     builds: given['no-build'] !== true,
     json: /** @type {string | undefined} */ (given.json),
     writesResults: given.results === true,
+    checks: given.check === true,
     from: /** @type {string | undefined} */ (given.from),
   };
 }

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { build, installPackages } from '../scripts/setup.mjs';
 import { parts, targets } from './catalog.mjs';
 import { compilePrograms, hasCompiler, outputFolder } from './compile.mjs';
-import { goalLines } from './goals.mjs';
+import { goalResults } from './goals.mjs';
 import { crowdLines, runCrowd } from './hundred-thousand.mjs';
 import { HUNDRED_THOUSAND, readOptions, usage } from './options.mjs';
 import { OriginProcess } from './origin.mjs';
@@ -103,7 +103,7 @@ function show(results) {
     console.log(['', `== ${crowd.target}`, ...crowdLines(crowd)].join('\n'));
   for (const { title, lines } of placesOf(results.records))
     console.log(['', `== Where: ${title}`, ...lines].join('\n'));
-  const goals = results.options.isSmoke ? [] : goalLines(results.records);
+  const goals = results.options.isSmoke ? [] : goalResults(results.records).map(({ line }) => line);
   if (goals.length > 0) console.log(['', '== Goals', ...goals].join('\n'));
   console.log(['', ...missingLines(results), machineLine(results.machine)].join('\n'));
 }
@@ -140,6 +140,7 @@ async function main(argv) {
   if (options.from === undefined) writeFileSync(file, `${JSON.stringify(results)}\n`);
   show(results);
   if (options.from === undefined) console.log(`all of it: ${file}`);
+  if (options.checks && goalResults(results.records).some(({ isMet }) => !isMet)) process.exitCode = 1;
   if (options.writesResults) writeResults(results);
   if (options.writesResults) console.log(`written: ${resultsFile}`);
 }

@@ -6,12 +6,17 @@ import { outputFolder } from './compile.mjs';
 import { missingPerf, owners, profiled, profiledNode } from './profile.mjs';
 import { problemsOf, Testbed } from './testbed.mjs';
 import { isHoldfast } from './work.mjs';
+import { ownChannels, sweeps } from './work-publish.mjs';
 
 /** Places that are named. */
 const PLACES = 12;
 /** Times that a work is done before it is looked at, for node to have compiled what it will. */
 const WARM_ITEMS = 20;
 const WARM_POLLS = 4;
+const WARM_SWEEPS = 5;
+/** Sweeps over all channels that are looked at, and the connections that publish. */
+const SWEEPS = 10;
+const PUBLISHERS = 16;
 const SETTLE_MS = 500;
 /** CPU time of a process that has nothing to do, meanwhile; opening or closing one hold takes a hundredth of it. */
 const IDLE_US = 20_000;
@@ -21,7 +26,7 @@ const IDLE_US = 20_000;
  *
  * @typedef {(testbed: Testbed, options: import('./options.mjs').Options) => Promise<{ count: number, cpuUs: number, problems: readonly string[] }>} Step
  */
-/** @typedef {{ title: string, unit: string, kind: import('./target.mjs').Kind, before: Step, step: Step }} Subject */
+/** @typedef {{ title: string, unit: string, kind: import('./target.mjs').Kind, hasOwnChannels?: boolean, before: Step, step: Step }} Subject */
 
 /** @type {Step} */
 const fanOut = async (testbed, { items }) => {
@@ -84,6 +89,19 @@ const openAndClose = async (testbed, options) => {
   return opened;
 };
 
+/** @param {number} times @returns {Step} */
+const publish = (times) => async (testbed) => {
+  const { items, cpuUs, problems } = await sweeps(testbed, { batch: 1, concurrent: PUBLISHERS }, times);
+  return { count: items, cpuUs: cpuUs * items, problems };
+};
+
+/** @type {Step} */
+const holdAndPublish = async (testbed, options) => {
+  const opened = await openAll(testbed, options);
+  const warmed = await publish(WARM_SWEEPS)(testbed, options);
+  return { ...warmed, problems: [...opened.problems, ...warmed.problems] };
+};
+
 /** @type {Readonly<Record<string, Subject>>} */
 const subjects = {
   'profile-streams': {
@@ -121,6 +139,14 @@ const subjects = {
     before: openAndClose,
     step: openAll,
   },
+  'profile-publish': {
+    title: 'publishing single items',
+    unit: 'item',
+    kind: 'stream',
+    hasOwnChannels: true,
+    before: holdAndPublish,
+    step: publish(SWEEPS),
+  },
   'profile-pass': { title: 'passing small requests on', unit: 'request', kind: 'stream', before: pass, step: pass },
 };
 
@@ -148,12 +174,13 @@ export const profileWorks = Object.entries(subjects).map(([name, subject]) => ({
  * @param {Subject} subject
  * @returns {Promise<import('./work.mjs').Outcome>}
  */
-async function measure({ target, programs, options }, { kind, before, step }) {
+async function measure({ target, programs, options }, { kind, hasOwnChannels = false, before, step }) {
   const missing = missingPerf();
   if (missing !== undefined) return { values: {}, problems: [missing] };
   const count = options.holds;
+  const speech = hasOwnChannels ? ownChannels(target) : {};
   return Testbed.with(
-    { target, programs, kind, size: options.size, count, nodeFlags: profiledNode },
+    { target, programs, kind, size: options.size, count, nodeFlags: profiledNode, speech },
     async (testbed) => {
       const [pid] = testbed.running.pids;
       if (pid === undefined) return { values: {}, problems: ['it does not run'] };

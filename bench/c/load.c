@@ -34,7 +34,7 @@ static void text_of(const char *name, char *out, size_t room) {
 static void clear_totals(void) {
   memset(&totals, 0, sizeof totals);
   latency_clear(&receipts);
-  publisher.refused = 0;
+  refused = 0;
   first_failure[0] = 0;
 }
 
@@ -47,7 +47,7 @@ static void finish(void) {
 static void print_totals(void) {
   printf("\"deliveries\":%llu,\"wrong\":%llu,\"broken\":%llu,\"refused\":%llu,\"bytes\":%llu",
          (unsigned long long)totals.deliveries, (unsigned long long)totals.wrong, (unsigned long long)totals.broken,
-         (unsigned long long)publisher.refused, (unsigned long long)totals.bytes);
+         (unsigned long long)refused, (unsigned long long)totals.bytes);
 }
 
 /* open count=n [concurrent=n] [rate=per-second] [timeout=s]: opens the first n holds, or asks again on answered polls. */
@@ -76,7 +76,7 @@ static void run_open(void) {
   finish();
 }
 
-static int is_delivered(uint64_t deliveries) { return totals.deliveries >= deliveries && publisher.awaited == 0; }
+static int is_delivered(uint64_t deliveries) { return totals.deliveries >= deliveries && publisher->awaited == 0; }
 
 /* publish items=n [batch=n] [gap_us=n] [timeout=s]: each call only when all clients have all items of the one before. */
 static void run_publish(void) {
@@ -86,7 +86,7 @@ static void run_publish(void) {
   static struct latency acknowledged;
   clear_totals();
   latency_clear(&acknowledged);
-  publisher_connect();
+  publisher_connect(publisher);
   turn_until(now_ns() + SETTLE_NS / 2);
   double cpu = measured_cpu_us(), own = own_cpu_us();
   for (int sent = 0; sent < items; sent += batch, calls++) {
@@ -95,7 +95,7 @@ static void run_publish(void) {
     publish_items(batch);
     while (!is_delivered(wanted) && now_ns() < published_at + limit) turn(published_at + limit);
     wall += now_ns() - published_at;
-    latency_add(&acknowledged, publisher.acknowledged_at - published_at);
+    latency_add(&acknowledged, publisher->acknowledged_at - published_at);
     if (!is_delivered(wanted)) break;
     if (gap > 0) turn_until(now_ns() + gap);
   }
@@ -125,7 +125,7 @@ static void run_pace(void) {
   static struct latency second;
   clear_totals();
   latency_clear(&second);
-  publisher_connect();
+  publisher_connect(publisher);
   turn_until(now_ns() + SETTLE_NS);
   double cpu = measured_cpu_us(), own = own_cpu_us();
   uint64_t start = now_ns();
@@ -136,9 +136,9 @@ static void run_pace(void) {
     turn_until(due);
     published_at = due;
     publish_items(1);
-    while (publisher.awaited > 0 && now_ns() < due + 20 * SECOND_NS) turn(due + 20 * SECOND_NS);
-    if (publisher.awaited > 0) break;
-    latency_add(&second, publisher.acknowledged_at - due);
+    while (publisher->awaited > 0 && now_ns() < due + 20 * SECOND_NS) turn(due + 20 * SECOND_NS);
+    if (publisher->awaited > 0) break;
+    latency_add(&second, publisher->acknowledged_at - due);
     if ((i + 1) % (uint64_t)rate != 0) continue;
     print_second(&second, printed++ == 0);
     latency_clear(&second);
@@ -192,44 +192,60 @@ static void run_report(void) {
 
 /* send: publishes one item without any hold; for those that others expect. */
 static void run_send(void) {
-  publisher_connect();
+  publisher_connect(publisher);
   turn_until(now_ns() + SETTLE_NS);
   uint64_t start = now_ns();
   publish_items(1);
-  while (publisher.awaited > 0 && now_ns() < start + 30 * SECOND_NS) turn(start + 30 * SECOND_NS);
+  while (publisher->awaited > 0 && now_ns() < start + 30 * SECOND_NS) turn(start + 30 * SECOND_NS);
   printf("{\"published_at\":\"%llu\",\"acknowledged_us\":%.1f,\"refused\":%llu", (unsigned long long)start,
-         (double)(publisher.acknowledged_at - start) / 1e3, (unsigned long long)publisher.refused);
+         (double)(publisher->acknowledged_at - start) / 1e3, (unsigned long long)refused);
   finish();
 }
 
 /* Whether the hold of a channel has had the sweep's item. */
 static int has_item(int channel) { return holds[channel].got == expected_length; }
 
+/* How many of the channels from `first` on have not had it. */
+static int absent_of(int first, int count) {
+  int absent = 0;
+  for (int i = first; i < first + count; i++) absent += holds[i].phase == HELD && !has_item(i);
+  return absent;
+}
+
 /*
- * sweep [batch=n] [timeout=s]: one item on each hold's own channel, in calls of `batch`. What was refused is published
- * again, and so is, every second, what has not arrived.
+ * sweep [batch=n] [concurrent=n] [timeout=s]: one item on each hold's own channel, in calls of `batch`, with `concurrent`
+ * connections that each wait for the answer to their call. What was refused is published again, and so is, every second, what has not arrived.
  */
 static void run_sweep(void) {
-  int batch = (int)number_of("batch", 100), rounds = 0, missing = opened;
+  int batch = (int)number_of("batch", 100), concurrent = (int)number_of("concurrent", 1), rounds = 0, missing = opened;
+  if (concurrent > PUBLISHERS_MAX) concurrent = PUBLISHERS_MAX;
   double cpu = measured_cpu_us(), own = own_cpu_us();
   uint64_t start = now_ns(), end = start + (uint64_t)(number_of("timeout", 60) * 1e9);
   clear_totals();
   const char *item = next_item();
   while (missing > 0 && now_ns() < end) {
     uint64_t round = now_ns();
+    int first = 0, awaited = 1;
     rounds++;
-    for (int first = 0; first < options.count && now_ns() < end;) {
-      int count = first + batch > options.count ? options.count - first : batch, absent = 0;
-      for (int i = first; i < first + count; i++) absent += holds[i].phase == HELD && !has_item(i);
-      if (absent == 0) {
-        first += count;
-        continue;
+    for (int i = 0; i < concurrent; i++) publishers[i].status = 0;
+    while ((first < options.count || awaited > 0) && now_ns() < end) {
+      awaited = 0;
+      for (int i = 0; i < concurrent; i++) {
+        struct publisher *p = &publishers[i];
+        if (p->awaited == 0 && p->status != 0) {
+          /* What the others have published meanwhile goes out once, by its id. */
+          turn_until(now_ns() + SECOND_NS / 50);
+          p->status = 0;
+          first = 0;
+        }
+        while (p->awaited == 0 && first < options.count) {
+          int count = first + batch > options.count ? options.count - first : batch;
+          if (absent_of(first, count) > 0) publish_to_channels(p, first, count, item);
+          first += count;
+        }
+        awaited += p->awaited;
       }
-      publisher.status = 0;
-      publish_to_channels(first, count, item);
-      while (publisher.awaited > 0 && now_ns() < end) turn(end);
-      if (publisher.status == 0) first += count;
-      else turn_until(now_ns() + SECOND_NS / 50);
+      if (awaited > 0) turn(end);
     }
     while (totals.deliveries < (uint64_t)opened && now_ns() < round + SECOND_NS) turn(round + SECOND_NS);
     missing = opened - (int)totals.deliveries;

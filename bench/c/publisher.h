@@ -1,8 +1,11 @@
-/* One kept-alive connection to the control API, what is posted there and when it was acknowledged. */
+/* Kept-alive connections to the control API, what is posted there and when it was acknowledged. */
 #ifndef BENCH_PUBLISHER_H
 #define BENCH_PUBLISHER_H
 
 #include "item.h"
+
+/* Connections that publish at once. */
+#define PUBLISHERS_MAX 64
 
 static struct publisher {
   struct source source;
@@ -12,89 +15,94 @@ static struct publisher {
   int awaited; /* acknowledgements to come */
   int closes;  /* the other side says that it closes after this answer, as Pushpin does after every one */
   int status;  /* of the last answer that was not 2xx, until it is looked at */
-  uint64_t acknowledged_at, refused;
-} publisher;
+  uint64_t acknowledged_at;
+} publishers[PUBLISHERS_MAX];
 
-static void publisher_flush(void) {
-  while (publisher.out_done < publisher.out_length) {
-    ssize_t sent = send(publisher.source.fd, publisher.out + publisher.out_done, publisher.out_length - publisher.out_done, MSG_NOSIGNAL);
+/* The one that publishes where one is enough. */
+static struct publisher *const publisher = publishers;
+/* Publishes that were not answered by 2xx, of all connections. */
+static uint64_t refused;
+
+static void publisher_flush(struct publisher *p) {
+  while (p->out_done < p->out_length) {
+    ssize_t sent = send(p->source.fd, p->out + p->out_done, p->out_length - p->out_done, MSG_NOSIGNAL);
     if (sent < 0) return;
-    publisher.out_done += (size_t)sent;
+    p->out_done += (size_t)sent;
   }
-  watch(&publisher.source, EPOLL_CTL_MOD, EPOLLIN);
+  watch(&p->source, EPOLL_CTL_MOD, EPOLLIN);
 }
 
 /* The next publish connects again. */
-static void publisher_close(void) {
-  close(publisher.source.fd);
-  publisher.source.fd = -1;
-  publisher.closes = 0;
-  message_reset(&publisher.in, 1);
+static void publisher_close(struct publisher *p) {
+  close(p->source.fd);
+  p->source.fd = -1;
+  p->closes = 0;
+  message_reset(&p->in, 1);
 }
 
-static void publisher_lost(void) {
-  publisher_close();
-  if (publisher.awaited == 0) return;
+static void publisher_lost(struct publisher *p) {
+  publisher_close(p);
+  if (p->awaited == 0) return;
   note_failure("control API", "the connection was closed");
-  publisher.refused += (uint64_t)publisher.awaited;
-  publisher.status = -1;
-  publisher.awaited = 0;
-  publisher.out_done = publisher.out_length;
+  refused += (uint64_t)p->awaited;
+  p->status = -1;
+  p->awaited = 0;
+  p->out_done = p->out_length;
 }
 
-static void publisher_read(void) {
-  ssize_t got = recv(publisher.source.fd, read_buffer, READ_MAX, 0);
+static void publisher_read(struct publisher *p) {
+  ssize_t got = recv(p->source.fd, read_buffer, READ_MAX, 0);
   if (got < 0 && errno == EAGAIN) return;
-  if (got <= 0) return publisher_lost();
+  if (got <= 0) return publisher_lost(p);
   char *at = read_buffer;
   const char *data;
   size_t length;
   for (;;) {
-    switch (message_next(&publisher.in, &at, read_buffer + got, &data, &length)) {
+    switch (message_next(&p->in, &at, read_buffer + got, &data, &length)) {
       case NEED_MORE: return;
       case DATA: break;
       case HEAD: {
         const char *connection = field_of(data, "connection");
-        publisher.closes = connection != NULL && strncasecmp(connection, "close", 5) == 0;
+        p->closes = connection != NULL && strncasecmp(connection, "close", 5) == 0;
         if (status_of(data) / 100 == 2) break;
-        publisher.refused++;
-        publisher.status = status_of(data);
+        refused++;
+        p->status = status_of(data);
         note_failure("control API", data);
         break;
       }
       case END:
-        message_reset(&publisher.in, 1);
-        publisher.awaited--;
-        publisher.acknowledged_at = now_ns();
-        if (publisher.closes) return publisher_close();
+        message_reset(&p->in, 1);
+        p->awaited--;
+        p->acknowledged_at = now_ns();
+        if (p->closes) return publisher_close(p);
         break;
     }
   }
 }
 
 static void publisher_ready(struct source *source, uint32_t events) {
-  (void)source;
-  if ((events & EPOLLOUT) != 0) publisher_flush();
-  if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) publisher_read();
+  struct publisher *p = (struct publisher *)source;
+  if ((events & EPOLLOUT) != 0) publisher_flush(p);
+  if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) publisher_read(p);
 }
 
-static void publisher_connect(void) {
-  if (publisher.source.fd > 0) return;
-  publisher.source.ready = publisher_ready;
-  message_reset(&publisher.in, 1);
-  connect_source(&publisher.source, options.control_port);
+static void publisher_connect(struct publisher *p) {
+  if (p->source.fd > 0) return;
+  p->source.ready = publisher_ready;
+  message_reset(&p->in, 1);
+  connect_source(&p->source, options.control_port);
 }
 
 /* Sends what was put into `out`; `acknowledgements` answers are to come. */
-static void publisher_send(size_t length, int acknowledgements) {
-  publisher.out_length = length;
-  publisher.out_done = 0;
-  publisher.awaited = acknowledgements;
-  if (publisher.source.fd <= 0) publisher_connect();
+static void publisher_send(struct publisher *p, size_t length, int acknowledgements) {
+  p->out_length = length;
+  p->out_done = 0;
+  p->awaited = acknowledgements;
+  if (p->source.fd <= 0) publisher_connect(p);
   else {
-    ssize_t sent = send(publisher.source.fd, publisher.out, length, MSG_NOSIGNAL);
-    publisher.out_done = sent < 0 ? 0 : (size_t)sent;
-    if (publisher.out_done < length) watch(&publisher.source, EPOLL_CTL_MOD, EPOLLIN | EPOLLOUT);
+    ssize_t sent = send(p->source.fd, p->out, length, MSG_NOSIGNAL);
+    p->out_done = sent < 0 ? 0 : (size_t)sent;
+    if (p->out_done < length) watch(&p->source, EPOLL_CTL_MOD, EPOLLIN | EPOLLOUT);
   }
 }
 
@@ -103,15 +111,16 @@ static void publisher_send(size_t length, int acknowledgements) {
  * several, as so many requests in one write; for the bare loop as so many bytes.
  */
 static void publish_items(int batch) {
+  struct publisher *p = publisher;
   size_t room = published_room() * (size_t)batch + 1024, length = 0;
   char *body = malloc(room);
-  publisher.out = realloc(publisher.out, room * 2);
+  p->out = realloc(p->out, room * 2);
   if (strcmp(options.format, "nchan") == 0) {
-    for (int i = 0; i < batch; i++) length += post(publisher.out + length, options.publish_path, next_item(), (size_t)options.size);
-    publisher_send(length, batch);
+    for (int i = 0; i < batch; i++) length += post(p->out + length, options.publish_path, next_item(), (size_t)options.size);
+    publisher_send(p, length, batch);
   } else if (strcmp(options.format, "raw") == 0) {
     for (int i = 0; i < batch; i++) memcpy(body + i * options.size, next_item(), (size_t)options.size);
-    publisher_send(post(publisher.out, options.publish_path, body, (size_t)(batch * options.size)), 1);
+    publisher_send(p, post(p->out, options.publish_path, body, (size_t)(batch * options.size)), 1);
   } else {
     length = (size_t)sprintf(body, "{\"items\":[");
     for (int i = 0; i < batch; i++) {
@@ -119,32 +128,32 @@ static void publish_items(int batch) {
       length += grip_entry(body + length, "bench", next_item());
     }
     length += (size_t)sprintf(body + length, "]}");
-    publisher_send(post(publisher.out, options.publish_path, body, length), 1);
+    publisher_send(p, post(p->out, options.publish_path, body, length), 1);
   }
   free(body);
 }
 
 /* Nchan takes one item a call: so many requests in one write. */
-static void post_to_channels(int first, int count, const char *item) {
+static void post_to_channels(struct publisher *p, int first, int count, const char *item) {
   size_t length = 0;
-  publisher.out = realloc(publisher.out, (published_room() + 1024) * (size_t)count);
+  p->out = realloc(p->out, (published_room() + 1024) * (size_t)count);
   for (int i = first; i < first + count; i++) {
     char path[320];
     snprintf(path, sizeof path, options.publish_path, i);
-    length += post(publisher.out + length, path, item, (size_t)options.size);
+    length += post(p->out + length, path, item, (size_t)options.size);
   }
-  publisher_send(length, count);
+  publisher_send(p, length, count);
 }
 
 /*
  * Publishes one item on each of the channels c<first> … c<first + count - 1> in one call, with ids: one that is published
  * again, because the answer to the first try was an error, goes out once.
  */
-static void publish_to_channels(int first, int count, const char *item) {
-  if (strcmp(options.format, "nchan") == 0) return post_to_channels(first, count, item);
+static void publish_to_channels(struct publisher *p, int first, int count, const char *item) {
+  if (strcmp(options.format, "nchan") == 0) return post_to_channels(p, first, count, item);
   size_t room = published_room() * (size_t)count + 1024;
   char *body = malloc(room), channel[16];
-  publisher.out = realloc(publisher.out, room * 2);
+  p->out = realloc(p->out, room * 2);
   size_t length = (size_t)sprintf(body, "{\"items\":[");
   for (int i = 0; i < count; i++) {
     snprintf(channel, sizeof channel, "c%d", first + i);
@@ -154,7 +163,7 @@ static void publish_to_channels(int first, int count, const char *item) {
     length += (size_t)sprintf(body + length, ",\"id\":\"%.*s\"}", ITEM_MIN - 1, item);
   }
   length += (size_t)sprintf(body + length, "]}");
-  publisher_send(post(publisher.out, options.publish_path, body, length), 1);
+  publisher_send(p, post(p->out, options.publish_path, body, length), 1);
   free(body);
 }
 

@@ -176,6 +176,12 @@ export const HELD_CHARS_TOTAL = 64 * 1024 * 1024;
  */
 export const POSITION_CHECK_MS = 20_000;
 
+/**
+ * One check in so many also keeps the positions of the channels from being forgotten, which is due within {@link META_TTL_MS}; that makes
+ * it twice as expensive for Redis.
+ */
+export const CHECKS_PER_KEEPING = 100;
+
 /** Milliseconds until something that Redis refused is tried again. */
 export const RETRY_MS = 100;
 

@@ -10,6 +10,7 @@ import type { ChannelHead } from '../history-scripts.js';
 import type { ChannelKeys, RedisKeys } from '../keys.js';
 import {
   CHANNELS_PER_COMMAND,
+  CHECKS_PER_KEEPING,
   HELD_CHARS,
   HELD_CHARS_TOTAL,
   HELD_MESSAGES,
@@ -54,6 +55,10 @@ export class ChannelSubscriptions {
   readonly #leaving = new Map<ChannelSubscription, number>();
   #sweep: unknown;
   #check: unknown;
+  /** How many there were. */
+  #checks = 0;
+  /** What is checked now is kept from being forgotten. */
+  #keeping = false;
   #retry: unknown;
   #scheduled = false;
   #closed: ControlError | undefined;
@@ -147,6 +152,9 @@ export class ChannelSubscriptions {
     // Jitter keeps the nodes from asking all at the same moment.
     this.#check = clock.after(POSITION_CHECK_MS * (1 + random()), () => {
       this.startChecks();
+      this.#checks += 1;
+      // Also for what still waits of the check before.
+      this.#keeping = this.#checks % CHECKS_PER_KEEPING === 0 || (this.#keeping && this.#unchecked.size > 0);
       for (const subscription of this.#byTopic.values()) {
         if (subscription.cursor && subscription.connection) this.#unchecked.add(subscription);
       }
@@ -280,6 +288,7 @@ export class ChannelSubscriptions {
       subscription.connection = connection;
     }
     const metas = batch.map(({ keys }) => keys.meta);
+    const keeps = topics.length > 0 || this.#keeping;
     const onBarrier = (heads: readonly ChannelHead[]) => {
       for (const [i, { subscription, cursor }] of asked.entries()) {
         if (cursor && subscription.cursor === cursor && subscription.connection === connection)
@@ -287,7 +296,7 @@ export class ChannelSubscriptions {
       }
     };
     return connection
-      .subscribe(topics, metas, onBarrier)
+      .subscribe(topics, metas, onBarrier, keeps)
       .catch((error: unknown) => this.#fail(connection, asked, error));
   }
 

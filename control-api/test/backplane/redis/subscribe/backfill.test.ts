@@ -1,5 +1,10 @@
 import t, { type Test } from 'tap';
-import { POSITION_CHECK_MS, UNSUBSCRIBE_LINGER_MS } from '../../../../dist/backplane/redis/limits.js';
+import {
+  CHECKS_PER_KEEPING,
+  META_TTL_MS,
+  POSITION_CHECK_MS,
+  UNSUBSCRIBE_LINGER_MS,
+} from '../../../../dist/backplane/redis/limits.js';
 import type { HistoryPage, HistoryStart, RedisBackplaneOptions } from '../../../../dist/index.js';
 import { label, streamMessage } from '../../../items.js';
 import { ManualClock } from '../../../manual-clock.js';
@@ -247,4 +252,18 @@ t.test('redis: an empty channel has no history', async (t) => {
   const { backplane } = await kept(t);
   t.equal(await backplane.read('none', { afterId: 'x' }, 10), undefined);
   t.equal(await backplane.read('none', { after: { epoch: 'e', offset: 1 } }, 10), undefined);
+});
+
+t.test('redis: the position of a quiet channel is kept as long as somebody listens', async (t) => {
+  const { server, backplane, listener, clock, meta } = await settled(t);
+  const left = async () => Number(await server.cli('pttl', meta));
+  const almostOver = 60_000;
+  await server.cli('pexpire', meta, String(almostOver));
+  for (let i = 0; i <= CHECKS_PER_KEEPING; i++) {
+    clock.advance(2 * POSITION_CHECK_MS);
+    // Behind the check on its way.
+    await backplane.publish([streamMessage('b', String(i))]);
+  }
+  await until('it is kept anew', async () => (await left()) > META_TTL_MS / 2);
+  t.equal(listener.gaps.length, 0);
 });

@@ -2,16 +2,16 @@
 // of Redis and of the node's connections anew, with a real redis-server and the real backplane.
 
 /** A command in Redis: read, answered, written. Source: calibration, TIME on a kept connection beside others. */
-export const REDIS_COMMAND_US = 4;
+export const REDIS_COMMAND_US = 5;
 
 /** A topic of a SUBSCRIBE, and its confirmation. Source: calibration, 512 topics in a command. */
-export const REDIS_TOPIC_US = 0.8;
+export const REDIS_TOPIC_US = 1;
 
 /** A command of {@link reads} that a script calls, with the Lua around it. Source: calibration, the script that reads positions: two for a channel. */
-export const REDIS_READ_US = 1.7;
+export const REDIS_READ_US = 1.6;
 
 /** A command of {@link writes}, likewise. Source: calibration, an item that nobody is subscribed to, less what it reads. */
-export const REDIS_WRITE_US = 3;
+export const REDIS_WRITE_US = 3.5;
 
 /** Commands that scripts read by. @type {ReadonlySet<string>} */
 export const reads = new Set(['TIME', 'GET', 'HGET', 'HMGET', 'PTTL', 'EXISTS', 'XRANGE', 'XREVRANGE']);
@@ -20,7 +20,7 @@ export const reads = new Set(['TIME', 'GET', 'HGET', 'HMGET', 'PTTL', 'EXISTS', 
 export const writes = new Set(['SET', 'DEL', 'HSET', 'PEXPIRE', 'XADD', 'PUBLISH', 'SPUBLISH']);
 
 /** A message of pub/sub to one connection, with its write. Source: calibration, one item with 1 and with 5 receivers. */
-export const REDIS_PUSH_US = 3;
+export const REDIS_PUSH_US = 2;
 
 /** A channel that a node subscribes to again: its part of SUBSCRIBE, its confirmation, and where it stands. Source: calibration. */
 export const NODE_CHANNEL_US = 12;

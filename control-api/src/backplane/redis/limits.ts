@@ -112,14 +112,14 @@ export const META_TTL_MS = 7 * 24 * 3_600_000;
 export const CHANNELS_PER_COMMAND = 512;
 
 /**
- * Commands of that kind under way on one connection. When Redis is back all nodes ask at the same time: what all of them have under way
- * has to be answered within the time of a command, or it is given up and asked again, and never comes to an end. Two keep a node and Redis
- * busy at once.
+ * Channels that are asked for on one connection at the same time. When Redis is back all nodes ask at once: what all of them have under way
+ * has to be answered within the time of a command, or it is given up and asked again, and never comes to an end. Two commands of
+ * {@link CHANNELS_PER_COMMAND} keep a node and Redis busy at once.
  *
- * @limit {} such commands under way on a connection
+ * @limit {} channels that are subscribed to at a time on a connection
  * @over the others wait
  */
-export const SUBSCRIBES_UNDER_WAY = 2;
+export const CHANNELS_UNDER_WAY = 1_024;
 
 /**
  * Milliseconds between the end of the interest in a channel and UNSUBSCRIBE: clients that leave often come back at once.

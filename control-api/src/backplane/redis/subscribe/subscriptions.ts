@@ -10,6 +10,7 @@ import type { ChannelHead } from '../history-scripts.js';
 import type { ChannelKeys, RedisKeys } from '../keys.js';
 import {
   CHANNELS_PER_COMMAND,
+  CHANNELS_UNDER_WAY,
   CHECKS_PER_KEEPING,
   HELD_CHARS,
   HELD_CHARS_TOTAL,
@@ -17,7 +18,6 @@ import {
   LATE_MS,
   POSITION_CHECK_MS,
   RETRY_MS,
-  SUBSCRIBES_UNDER_WAY,
   UNSUBSCRIBE_LINGER_MS,
 } from '../limits.js';
 import { type Backfill, type ChannelSubscription, pendingInterest } from './backfill.js';
@@ -49,8 +49,10 @@ export class ChannelSubscriptions {
   readonly #unsent = new UnsentChannels();
   /** Those of which is to be asked where they are. They wait for all that are to be subscribed to: nobody waits for them. */
   readonly #unchecked = new UnsentChannels();
-  /** Commands without an answer, by connection. */
+  /** How many channels were asked for and not answered yet, by connection. */
   readonly #underWay = new Map<SubscriberConnection, number>();
+  /** Connections on which Redis has refused something: until the next attempt nothing is asked there. */
+  readonly #refused = new Set<SubscriberConnection>();
   /** Channels without interest, with the time when it ended, oldest first. */
   readonly #leaving = new Map<ChannelSubscription, number>();
   #sweep: unknown;
@@ -132,6 +134,7 @@ export class ChannelSubscriptions {
    */
   attach(connection: SubscriberConnection, again: boolean): void {
     const subscribers = this.#options.subscribers();
+    this.#refused.delete(connection);
     for (const subscription of this.#byTopic.values()) {
       if (subscribers.connectionFor(subscription.keys.partition) !== connection) continue;
       if (subscription.connection !== undefined && (again || subscription.connection !== connection)) {
@@ -185,6 +188,7 @@ export class ChannelSubscriptions {
     this.#unsent.clear();
     this.#unchecked.clear();
     this.#underWay.clear();
+    this.#refused.clear();
     for (const timer of [this.#sweep, this.#retry, this.#check]) this.#options.clock.clear(timer);
   }
 
@@ -257,23 +261,24 @@ export class ChannelSubscriptions {
   }
 
   #sendNext(connection: SubscriberConnection): void {
-    if (this.#closed || !connection.up) return;
+    if (this.#closed || !connection.up || this.#refused.has(connection)) return;
     const subscribers = this.#options.subscribers();
     const isMeant = (partition: number) => subscribers.connectionFor(partition) === connection;
     for (;;) {
       const underWay = this.#underWay.get(connection) ?? 0;
-      if (underWay >= SUBSCRIBES_UNDER_WAY) return;
+      if (underWay + CHANNELS_PER_COMMAND > CHANNELS_UNDER_WAY) return;
       let batch = this.#unsent.take(isMeant, subscribers.sharded);
-      // One at a time, so that a channel that is subscribed to meanwhile need not wait long.
+      // One command at a time, so that a channel that is subscribed to meanwhile need not wait long.
       if (batch.length === 0 && underWay === 0) batch = this.#unchecked.take(isMeant, subscribers.sharded);
       if (batch.length === 0) return;
-      this.#underWay.set(connection, underWay + 1);
-      this.#send(connection, batch).finally(() => this.#answered(connection));
+      const { length } = batch;
+      this.#underWay.set(connection, underWay + length);
+      this.#send(connection, batch).finally(() => this.#answered(connection, length));
     }
   }
 
-  #answered(connection: SubscriberConnection): void {
-    const left = (this.#underWay.get(connection) ?? 0) - 1;
+  #answered(connection: SubscriberConnection, channels: number): void {
+    const left = (this.#underWay.get(connection) ?? 0) - channels;
     if (left > 0) this.#underWay.set(connection, left);
     else this.#underWay.delete(connection);
     this.#sendNext(connection);
@@ -338,8 +343,10 @@ export class ChannelSubscriptions {
       this.#lose(subscription);
       if (subscription.cursor) this.#unsent.add(subscription);
     }
+    this.#refused.add(connection);
     this.#retry ??= this.#options.clock.after(RETRY_MS, () => {
       this.#retry = undefined;
+      this.#refused.clear();
       this.#flush();
     });
   }

@@ -84,10 +84,10 @@ const blocks = [
 
 /** @param {readonly Result[]} results @returns {string} as Markdown */
 export function tables(results) {
-  const head = results.map(
-    ({ plan }) =>
-      `${number(plan.holds)} holds, ${number(plan.channels)} channels, ${plan.nodes} nodes, ${plan.spread}; ${plan.shards === 1 ? 'one Redis' : `${plan.shards} masters`}`,
-  );
+  const head = results.map(({ plan }) => {
+    const redis = plan.shards === 1 ? 'one Redis' : `${plan.shards} masters`;
+    return `${number(plan.holds)} holds, ${number(plan.channels)} channels, ${plan.spread}, ${redis}`;
+  });
   return blocks
     .map(({ title, rows }) =>
       [

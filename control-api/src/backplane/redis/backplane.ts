@@ -8,6 +8,7 @@ import {
   type Acceptance,
   type Backplane,
   type BackplaneListener,
+  type Gap,
   GuardedListener,
   type History,
   type HistoryPage,
@@ -15,7 +16,7 @@ import {
   type Message,
   type Position,
 } from '../backplane.js';
-import type { RedisTls } from './connection/connection.js';
+import type { RedisNetwork, RedisTls } from './connection/connection.js';
 import { RedisConnections } from './connection/connections.js';
 import { parseRedisUrl } from './connection/url.js';
 import { encodePayload } from './envelope.js';
@@ -35,6 +36,8 @@ export interface RedisBackplaneOptions {
   /** Begins all keys; systems that share a Redis need different ones. Without braces. */
   readonly redisPrefix: string;
   readonly tls?: RedisTls;
+  /** Left out: connections over TCP and TLS. */
+  readonly network?: RedisNetwork;
   /** Items kept per channel to catch up from; 0 keeps none, so that every loss of a connection may leave gaps. */
   readonly historySize: number;
   /** How long they are kept after the last of them, in ms; more than 0. */
@@ -74,11 +77,12 @@ export class RedisBackplane implements Backplane, History {
     this.#faults = faults;
     const keys = new RedisKeys(options.redisPrefix);
     const access = { url: parseRedisUrl(options.redisUrl), tls: options.tls, random, faults };
-    this.connections = new RedisConnections({ access, keys, clock, events, log });
+    this.connections = new RedisConnections({ access, network: options.network, keys, clock, events, log });
     const { commands } = this.connections;
     this.#backfill = new Backfill(commands, clock, events, this.connections.warnings);
     const subscribers = () => this.connections.subscribers;
-    const sink = (subscription: ChannelSubscription) => this.#sinkOf(subscription);
+    const outlet = { events, listener: () => this.#listener };
+    const sink = (subscription: ChannelSubscription) => new ChannelSink(subscription, outlet);
     const { warnings } = this.connections;
     this.#subscriptions = new ChannelSubscriptions({
       keys,
@@ -173,26 +177,6 @@ export class RedisBackplane implements Backplane, History {
     return this.connections.unavailableReason;
   }
 
-  #sinkOf(subscription: ChannelSubscription): CursorSink<Message> {
-    const { events } = this.#options;
-    const { channel } = subscription;
-    return {
-      deliver: (message, acceptedAt) => {
-        if (acceptedAt !== undefined && message.type === 'item') {
-          const lag = subscription.connection?.time.since(acceptedAt, performance.now());
-          if (lag !== undefined) events.itemCame(lag);
-        }
-        this.#listener?.onMessage(message);
-      },
-      gap: (gap) => {
-        events.gap(gap.reason);
-        if (channel === undefined) this.#listener?.onMessage({ type: 'recover' });
-        else this.#listener?.onGap({ channel, ...gap });
-      },
-      filled: (messages) => events.holeFilled(messages),
-    };
-  }
-
   #startTimedOut(): ControlError {
     const why = [this.unavailableReason ?? 'redis does not answer as it should', this.connections.warnings.last ?? []];
     return unavailable(why.flat().join(': '));
@@ -200,6 +184,45 @@ export class RedisBackplane implements Backplane, History {
 
   #refusal(): ControlError {
     return refusalOf(this.#state === 'closed');
+  }
+}
+
+/** What all sinks of a node share. */
+interface Outlet {
+  readonly events: RedisEvents;
+  /** Undefined before the start and after the end. */
+  readonly listener: () => BackplaneListener | undefined;
+}
+
+/** Takes what the cursor of a channel finds to the listener. A node has as many as channels: it holds nothing that they could share. */
+class ChannelSink implements CursorSink<Message> {
+  readonly #subscription: ChannelSubscription;
+  readonly #outlet: Outlet;
+
+  constructor(subscription: ChannelSubscription, outlet: Outlet) {
+    this.#subscription = subscription;
+    this.#outlet = outlet;
+  }
+
+  deliver(message: Message, acceptedAt: number | undefined): void {
+    const { events, listener } = this.#outlet;
+    if (acceptedAt !== undefined && message.type === 'item') {
+      const lag = this.#subscription.connection?.time.since(acceptedAt, performance.now());
+      if (lag !== undefined) events.itemCame(lag);
+    }
+    listener()?.onMessage(message);
+  }
+
+  gap(gap: Omit<Gap, 'channel'>): void {
+    const { events, listener } = this.#outlet;
+    const { channel } = this.#subscription;
+    events.gap(gap.reason);
+    if (channel === undefined) listener()?.onMessage({ type: 'recover' });
+    else listener()?.onGap({ channel, ...gap });
+  }
+
+  filled(messages: number): void {
+    this.#outlet.events.holeFilled(messages);
   }
 }
 

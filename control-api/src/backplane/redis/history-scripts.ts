@@ -18,16 +18,17 @@ export interface ChannelHead {
 }
 
 /**
- * Keys: metas. Argument: meta ttl in ms, by which the meta of a channel somebody listens to is kept. Reply, per key: epoch,
- * offset, id and time of the last item, and why these cannot be read; then the time.
+ * Keys: metas. Argument: meta ttl in ms, by which the meta of a channel somebody listens to is kept, or 0 to leave it as it is: looking at
+ * it costs as much as reading it. Reply, per key: epoch, offset, id and time of the last item, and why these cannot be read; then the time.
  */
 export const positionsScript = script(`
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local ttl = tonumber(ARGV[1])
 local reply = {}
 for i = 1, #KEYS do
   local m = redis.pcall('HMGET', KEYS[i], 'e', 's', 'l', 't')
-  if m[1] and redis.call('PTTL', KEYS[i]) < ARGV[1] / 2 then redis.call('PEXPIRE', KEYS[i], ARGV[1]) end
+  if ttl > 0 and m[1] and redis.call('PTTL', KEYS[i]) < ttl / 2 then redis.call('PEXPIRE', KEYS[i], ttl) end
   reply[#reply + 1] = m[1] or ''
   reply[#reply + 1] = m[2] or '0'
   reply[#reply + 1] = m[3] or ''

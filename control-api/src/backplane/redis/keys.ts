@@ -67,6 +67,8 @@ export interface ChannelKeys {
 /** Names all begin with `<prefix>:{tag}:`; several systems can share a Redis under different prefixes. */
 export class RedisKeys {
   readonly #prefix: string;
+  /** What the names of each partition begin with, once they are asked for. */
+  readonly #starts: string[] = [];
 
   /** Throws ERR_BACKPLANE_URL for a prefix that holds braces, which would break the division into partitions. */
   constructor(prefix: string) {
@@ -77,37 +79,19 @@ export class RedisKeys {
   /** The keys of a channel. */
   channel(name: string): ChannelKeys {
     const partition = partitionOf(name);
-    const key = this.#in(partition);
-    const wire = wireName(name);
-    return {
-      partition,
-      meta: key(`m:${wire}`),
-      stream: key(`h:${wire}`),
-      topic: key(`c:${wire}`),
-      // The length keeps apart what the colon could not: channel and id may both hold any character.
-      id: (id) => key(`i:${wire.length}:${wire}:${id}`),
-      batch: (node) => key(`f:${node}:${wire}`),
-    };
+    return new KeysOfChannel(partition, this.#start(partition), wireName(name));
   }
 
   /** The keys of the internal channel on which recovers go; no channel of users has them. */
   recover(): ChannelKeys {
-    const partition = 0;
-    const key = this.#in(partition);
-    return {
-      partition,
-      meta: key('recover:m'),
-      stream: key('recover:h'),
-      topic: key('recover:c'),
-      id: (id) => key(`recover:i:${id}`),
-      batch: (node) => key(`recover:f:${node}`),
-    };
+    return new KeysOfRecovers(this.#start(0));
   }
 
   /** The keys through which nodes know and ask each other. */
   nodes(): NodeKeys {
     const partition = 0;
-    const key = this.#in(partition);
+    const start = this.#start(partition);
+    const key = (rest: string) => start + rest;
     return {
       partition,
       states: key('nodes'),
@@ -117,9 +101,66 @@ export class RedisKeys {
     };
   }
 
-  #in(partition: number): (rest: string) => string {
-    const start = `${this.#prefix}:{${tagOf(partition)}}:`;
-    return (rest) => start + rest;
+  #start(partition: number): string {
+    this.#starts[partition] ??= `${this.#prefix}:{${tagOf(partition)}}:`;
+    return this.#starts[partition];
+  }
+}
+
+/** A node has one for each channel that it is subscribed to: names are put together when they are used, and not kept. */
+class KeysOfChannel implements ChannelKeys {
+  readonly partition: number;
+  readonly #start: string;
+  readonly #wire: string;
+
+  constructor(partition: number, start: string, wire: string) {
+    this.partition = partition;
+    this.#start = start;
+    this.#wire = wire;
+  }
+
+  get meta(): string {
+    return `${this.#start}m:${this.#wire}`;
+  }
+
+  get stream(): string {
+    return `${this.#start}h:${this.#wire}`;
+  }
+
+  get topic(): string {
+    return `${this.#start}c:${this.#wire}`;
+  }
+
+  id(id: string): string {
+    // The length keeps apart what the colon could not: channel and id may both hold any character.
+    return `${this.#start}i:${this.#wire.length}:${this.#wire}:${id}`;
+  }
+
+  batch(node: string): string {
+    return `${this.#start}f:${node}:${this.#wire}`;
+  }
+}
+
+class KeysOfRecovers implements ChannelKeys {
+  readonly partition = 0;
+  readonly meta: string;
+  readonly stream: string;
+  readonly topic: string;
+  readonly #start: string;
+
+  constructor(start: string) {
+    this.#start = start;
+    this.meta = `${start}recover:m`;
+    this.stream = `${start}recover:h`;
+    this.topic = `${start}recover:c`;
+  }
+
+  id(id: string): string {
+    return `${this.#start}recover:i:${id}`;
+  }
+
+  batch(node: string): string {
+    return `${this.#start}recover:f:${node}`;
   }
 }
 

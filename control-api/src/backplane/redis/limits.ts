@@ -112,6 +112,16 @@ export const META_TTL_MS = 7 * 24 * 3_600_000;
 export const CHANNELS_PER_COMMAND = 512;
 
 /**
+ * Channels that are asked for on one connection at the same time. When Redis is back all nodes ask at once: what all of them have under way
+ * has to be answered within the time of a command, or it is given up and asked again, and never comes to an end. Two commands of
+ * {@link CHANNELS_PER_COMMAND} keep a node and Redis busy at once.
+ *
+ * @limit {} channels that are subscribed to at a time on a connection
+ * @over the others wait
+ */
+export const CHANNELS_UNDER_WAY = 1_024;
+
+/**
  * Milliseconds between the end of the interest in a channel and UNSUBSCRIBE: clients that leave often come back at once.
  *
  * @limit {s} between the end of interest and UNSUBSCRIBE
@@ -165,6 +175,12 @@ export const HELD_CHARS_TOTAL = 64 * 1024 * 1024;
  * @over –
  */
 export const POSITION_CHECK_MS = 20_000;
+
+/**
+ * One check in so many also keeps the positions of the channels from being forgotten, which is due within {@link META_TTL_MS}; that makes
+ * it twice as expensive for Redis.
+ */
+export const CHECKS_PER_KEEPING = 100;
 
 /** Milliseconds until something that Redis refused is tried again. */
 export const RETRY_MS = 100;

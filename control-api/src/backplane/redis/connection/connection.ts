@@ -61,8 +61,16 @@ export interface Connection {
   close(): void;
 }
 
-/** Opens a connection to the server of the URL, or with `server` to that one, for commands and pub/sub alike. */
-export function openConnection(access: RedisAccess, listener: ConnectionListener, server?: HostPort): Connection {
+/** How connections are made: by {@link ioredisNetwork}, or by a simulation of many nodes in one process. */
+export interface RedisNetwork {
+  /** Opens a connection to the server of the URL, or with `server` to that one, for commands and pub/sub alike. */
+  connect(access: RedisAccess, listener: ConnectionListener, server?: HostPort): Connection;
+  /** Opens connections to the masters of a cluster, for commands with keys only: each goes where its keys are. */
+  connectCluster(access: RedisAccess, seeds: readonly HostPort[], listener: ConnectionListener): Connection;
+}
+
+/** See {@link RedisNetwork.connect}. */
+function openConnection(access: RedisAccess, listener: ConnectionListener, server?: HostPort): Connection {
   const { Redis } = library();
   const redis = new Redis({
     ...commonOptions(access),
@@ -110,8 +118,8 @@ export function openConnection(access: RedisAccess, listener: ConnectionListener
   };
 }
 
-/** Opens connections to the masters of a cluster, for commands with keys only: each goes where its keys are. */
-export function openCluster(access: RedisAccess, seeds: readonly HostPort[], listener: ConnectionListener): Connection {
+/** See {@link RedisNetwork.connectCluster}. */
+function openCluster(access: RedisAccess, seeds: readonly HostPort[], listener: ConnectionListener): Connection {
   const { Cluster } = library();
   const cluster = new Cluster([...seeds], {
     redisOptions: { ...commonOptions(access) },
@@ -143,6 +151,9 @@ export function openCluster(access: RedisAccess, seeds: readonly HostPort[], lis
     close: () => close(cluster),
   };
 }
+
+/** Connections over TCP and TLS. */
+export const ioredisNetwork: RedisNetwork = { connect: openConnection, connectCluster: openCluster };
 
 function send(
   redis: IoRedis.Redis | IoRedis.Cluster,

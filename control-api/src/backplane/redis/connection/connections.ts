@@ -4,7 +4,7 @@ import type { Log } from '../../../runtime/log.js';
 import { ConnectionWarnings, type RedisEvents } from '../events.js';
 import type { RedisKeys } from '../keys.js';
 import { RedisCommands } from './commands.js';
-import { openCluster, openConnection, type RedisAccess } from './connection.js';
+import { type ConnectionListener, ioredisNetwork, type RedisAccess, type RedisNetwork } from './connection.js';
 import {
   ClusterSubscribers,
   SingleSubscriber,
@@ -17,6 +17,8 @@ import { formatHostPort, type RedisUrl } from './url.js';
 /** What {@link RedisConnections} are made of. */
 export interface RedisConnectionsOptions {
   readonly access: RedisAccess;
+  /** Left out: {@link ioredisNetwork}. */
+  readonly network?: RedisNetwork | undefined;
   readonly keys: RedisKeys;
   readonly clock: Clock;
   readonly events: RedisEvents;
@@ -53,7 +55,7 @@ export class RedisConnections {
 
   /** Opens everything; to be called once. The listener does not see topics of {@link listen}. */
   open(listener: SubscriberListener): void {
-    const { access, clock, log } = this.#options;
+    const { access, network = ioredisNetwork, clock, log } = this.#options;
     const { commands } = this;
     const reports = { onReady: () => commands.onReady(), onDown: (error?: Error) => commands.onDown(error) };
     const own: SubscriberListener = {
@@ -69,9 +71,9 @@ export class RedisConnections {
       },
     };
     if (access.url.mode === 'cluster') {
-      commands.use(openCluster(access, access.url.seeds, reports));
+      commands.use(network.connectCluster(access, access.url.seeds, reports));
       const subscribers = new ClusterSubscribers({
-        open: (server, to) => openConnection(access, to, server),
+        open: (server, to) => network.connect(access, to, server),
         slots: () => commands.send('cluster', ['SLOTS']),
         listener: own,
         clock,
@@ -81,9 +83,9 @@ export class RedisConnections {
       commands.whenReady(() => subscribers.look());
       return;
     }
-    commands.use(openConnection(access, reports));
+    commands.use(network.connect(access, reports));
     const name = describe(access.url);
-    const open = (to: Parameters<typeof openConnection>[1]) => openConnection(access, to);
+    const open = (to: ConnectionListener) => network.connect(access, to);
     this.#subscribers = new SingleSubscriber(
       new SubscriberConnection({ name, sharded: false, open, listener: own, clock }),
     );

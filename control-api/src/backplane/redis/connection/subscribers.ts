@@ -64,12 +64,13 @@ export class SubscriberConnection {
    * Subscribes to topics, if there are any, and reports where the channels with these metas are: `onBarrier` is called
    * with one head per meta, after all messages that were accepted before, and before any that was accepted after.
    * That holds because both commands go over the connection of the messages, which Redis serves in order. Rejects without
-   * having called `onBarrier` if either command fails.
+   * having called `onBarrier` if either command fails. With `keeps` the metas are kept for {@link META_TTL_MS} from now.
    */
   async subscribe(
     topics: readonly string[],
     metas: readonly string[],
     onBarrier: (heads: readonly ChannelHead[]) => void,
+    keeps = true,
   ): Promise<void> {
     let subscribed = topics.length === 0;
     const subscribing = subscribed
@@ -79,7 +80,7 @@ export class SubscriberConnection {
         });
     const asking = this.#connection.send(
       'eval',
-      [positionsScript.lua, metas.length, ...metas, META_TTL_MS],
+      [positionsScript.lua, metas.length, ...metas, keeps ? META_TTL_MS : 0],
       (reply) => {
         if (subscribed && this.#up) onBarrier(parseHeads(reply));
       },

@@ -10,6 +10,8 @@ import type { ChannelHead } from '../history-scripts.js';
 import type { ChannelKeys, RedisKeys } from '../keys.js';
 import {
   CHANNELS_PER_COMMAND,
+  CHANNELS_UNDER_WAY,
+  CHECKS_PER_KEEPING,
   HELD_CHARS,
   HELD_CHARS_TOTAL,
   HELD_MESSAGES,
@@ -20,6 +22,7 @@ import {
 } from '../limits.js';
 import { type Backfill, type ChannelSubscription, pendingInterest } from './backfill.js';
 import { ChannelCursor, type CursorSink } from './cursor.js';
+import { UnsentChannels } from './unsent.js';
 
 /** What {@link ChannelSubscriptions} is made of. */
 export interface ChannelSubscriptionsOptions {
@@ -42,12 +45,22 @@ export class ChannelSubscriptions {
   readonly #channels = new Map<string, ChannelSubscription>();
   readonly #limits = { messages: HELD_MESSAGES, size: HELD_CHARS, total: { size: 0, limit: HELD_CHARS_TOTAL } };
   readonly #byTopic = new Map<string, ChannelSubscription>();
-  /** Those for which Redis is still to be asked. */
-  #unsent = new Set<ChannelSubscription>();
+  /** Those that are still to be subscribed to. */
+  readonly #unsent = new UnsentChannels();
+  /** Those of which is to be asked where they are. They wait for all that are to be subscribed to: nobody waits for them. */
+  readonly #unchecked = new UnsentChannels();
+  /** How many channels were asked for and not answered yet, by connection. */
+  readonly #underWay = new Map<SubscriberConnection, number>();
+  /** Connections on which Redis has refused something: until the next attempt nothing is asked there. */
+  readonly #refused = new Set<SubscriberConnection>();
   /** Channels without interest, with the time when it ended, oldest first. */
   readonly #leaving = new Map<ChannelSubscription, number>();
   #sweep: unknown;
   #check: unknown;
+  /** How many there were. */
+  #checks = 0;
+  /** What is checked now is kept from being forgotten. */
+  #keeping = false;
   #retry: unknown;
   #scheduled = false;
   #closed: ControlError | undefined;
@@ -120,16 +133,17 @@ export class ChannelSubscriptions {
    * because Redis may have ended some subscriptions.
    */
   attach(connection: SubscriberConnection, again: boolean): void {
-    const { connectionFor } = this.#subscribers();
+    const subscribers = this.#options.subscribers();
+    this.#refused.delete(connection);
     for (const subscription of this.#byTopic.values()) {
-      if (connectionFor(subscription.keys.partition) !== connection) continue;
+      if (subscribers.connectionFor(subscription.keys.partition) !== connection) continue;
       if (subscription.connection !== undefined && (again || subscription.connection !== connection)) {
         if (subscription.connection !== connection) subscription.connection.unsubscribe([subscription.keys.topic]);
         this.#lose(subscription);
       }
       if (subscription.cursor && subscription.connection !== connection) this.#unsent.add(subscription);
     }
-    this.#flush();
+    this.#sendNext(connection);
   }
 
   /**
@@ -141,8 +155,11 @@ export class ChannelSubscriptions {
     // Jitter keeps the nodes from asking all at the same moment.
     this.#check = clock.after(POSITION_CHECK_MS * (1 + random()), () => {
       this.startChecks();
+      this.#checks += 1;
+      // Also for what still waits of the check before.
+      this.#keeping = this.#checks % CHECKS_PER_KEEPING === 0 || (this.#keeping && this.#unchecked.size > 0);
       for (const subscription of this.#byTopic.values()) {
-        if (subscription.cursor && subscription.connection) this.#unsent.add(subscription);
+        if (subscription.cursor && subscription.connection) this.#unchecked.add(subscription);
       }
       this.#flush();
     });
@@ -169,12 +186,10 @@ export class ChannelSubscriptions {
     this.#channels.clear();
     this.#leaving.clear();
     this.#unsent.clear();
+    this.#unchecked.clear();
+    this.#underWay.clear();
+    this.#refused.clear();
     for (const timer of [this.#sweep, this.#retry, this.#check]) this.#options.clock.clear(timer);
-  }
-
-  #subscribers() {
-    const subscribers = this.#options.subscribers();
-    return { connectionFor: (partition: number) => subscribers.connectionFor(partition), sharded: subscribers.sharded };
   }
 
   #add(channel: string | undefined, keys: ChannelKeys): ChannelSubscription {
@@ -212,6 +227,7 @@ export class ChannelSubscriptions {
     subscription.cursor = undefined;
     subscription.pending = undefined;
     this.#unsent.delete(subscription);
+    this.#unchecked.delete(subscription);
   }
 
   #lose(subscription: ChannelSubscription): void {
@@ -231,7 +247,7 @@ export class ChannelSubscriptions {
       this.#channels.delete(subscription.channel ?? '');
       if (subscription.connection) add(groups, subscription.connection, subscription);
     }
-    const { sharded } = this.#subscribers();
+    const { sharded } = this.#options.subscribers();
     for (const [connection, list] of groups) {
       for (const batch of batches(list, sharded)) connection.unsubscribe(batch.map(({ keys }) => keys.topic));
     }
@@ -239,21 +255,37 @@ export class ChannelSubscriptions {
     if (!next.done) this.#sweep = clock.after(next.value - due, () => this.#leave());
   }
 
-  /** Sends what is pending, as far as there are connections; the rest stays pending until these come up. */
+  /** Sends what is pending, as far as there are connections with room; the rest stays pending until these have. */
   #flush(): void {
-    if (this.#closed) return;
-    const { connectionFor, sharded } = this.#subscribers();
-    const groups = new Map<SubscriberConnection, ChannelSubscription[]>();
-    for (const subscription of this.#unsent) {
-      const connection = connectionFor(subscription.keys.partition);
-      if (!connection?.up) continue;
-      this.#unsent.delete(subscription);
-      add(groups, connection, subscription);
-    }
-    for (const [connection, list] of groups) for (const batch of batches(list, sharded)) this.#send(connection, batch);
+    for (const connection of this.#options.subscribers().connections()) this.#sendNext(connection);
   }
 
-  #send(connection: SubscriberConnection, batch: readonly ChannelSubscription[]): void {
+  #sendNext(connection: SubscriberConnection): void {
+    if (this.#closed || !connection.up || this.#refused.has(connection)) return;
+    const subscribers = this.#options.subscribers();
+    const isMeant = (partition: number) => subscribers.connectionFor(partition) === connection;
+    for (;;) {
+      const underWay = this.#underWay.get(connection) ?? 0;
+      if (underWay + CHANNELS_PER_COMMAND > CHANNELS_UNDER_WAY) return;
+      let batch = this.#unsent.take(isMeant, subscribers.sharded);
+      // One command at a time, so that a channel that is subscribed to meanwhile need not wait long.
+      if (batch.length === 0 && underWay === 0) batch = this.#unchecked.take(isMeant, subscribers.sharded);
+      if (batch.length === 0) return;
+      const { length } = batch;
+      this.#underWay.set(connection, underWay + length);
+      this.#send(connection, batch).finally(() => this.#answered(connection, length));
+    }
+  }
+
+  #answered(connection: SubscriberConnection, channels: number): void {
+    const left = (this.#underWay.get(connection) ?? 0) - channels;
+    if (left > 0) this.#underWay.set(connection, left);
+    else this.#underWay.delete(connection);
+    this.#sendNext(connection);
+  }
+
+  /** Never rejects. */
+  #send(connection: SubscriberConnection, batch: readonly ChannelSubscription[]): Promise<void> {
     const asked = batch.map((subscription) => ({ subscription, cursor: subscription.cursor }));
     const topics: string[] = [];
     for (const subscription of batch) {
@@ -261,13 +293,16 @@ export class ChannelSubscriptions {
       subscription.connection = connection;
     }
     const metas = batch.map(({ keys }) => keys.meta);
+    const keeps = topics.length > 0 || this.#keeping;
     const onBarrier = (heads: readonly ChannelHead[]) => {
       for (const [i, { subscription, cursor }] of asked.entries()) {
         if (cursor && subscription.cursor === cursor && subscription.connection === connection)
           this.#pass(subscription, heads[i] as ChannelHead);
       }
     };
-    connection.subscribe(topics, metas, onBarrier).catch((error: unknown) => this.#fail(connection, asked, error));
+    return connection
+      .subscribe(topics, metas, onBarrier, keeps)
+      .catch((error: unknown) => this.#fail(connection, asked, error));
   }
 
   #pass(subscription: ChannelSubscription, head: ChannelHead): void {
@@ -308,8 +343,10 @@ export class ChannelSubscriptions {
       this.#lose(subscription);
       if (subscription.cursor) this.#unsent.add(subscription);
     }
+    this.#refused.add(connection);
     this.#retry ??= this.#options.clock.after(RETRY_MS, () => {
       this.#retry = undefined;
+      this.#refused.clear();
       this.#flush();
     });
   }

@@ -1,5 +1,11 @@
 import t, { type Test } from 'tap';
-import { POSITION_CHECK_MS, UNSUBSCRIBE_LINGER_MS } from '../../../../dist/backplane/redis/limits.js';
+import {
+  CHECKS_PER_KEEPING,
+  META_TTL_MS,
+  POSITION_CHECK_MS,
+  RETRY_MS,
+  UNSUBSCRIBE_LINGER_MS,
+} from '../../../../dist/backplane/redis/limits.js';
 import type { HistoryPage, HistoryStart, RedisBackplaneOptions } from '../../../../dist/index.js';
 import { label, streamMessage } from '../../../items.js';
 import { ManualClock } from '../../../manual-clock.js';
@@ -247,4 +253,37 @@ t.test('redis: an empty channel has no history', async (t) => {
   const { backplane } = await kept(t);
   t.equal(await backplane.read('none', { afterId: 'x' }, 10), undefined);
   t.equal(await backplane.read('none', { after: { epoch: 'e', offset: 1 } }, 10), undefined);
+});
+
+t.test('redis: the position of a quiet channel is kept as long as somebody listens', async (t) => {
+  const { server, backplane, listener, clock, meta } = await settled(t);
+  const left = async () => Number(await server.cli('pttl', meta));
+  const almostOver = 60_000;
+  await server.cli('pexpire', meta, String(almostOver));
+  for (let i = 0; i <= CHECKS_PER_KEEPING; i++) {
+    clock.advance(2 * POSITION_CHECK_MS);
+    // Behind the check on its way.
+    await backplane.publish([streamMessage('b', String(i))]);
+  }
+  await until('it is kept anew', async () => (await left()) > META_TTL_MS / 2);
+  t.equal(listener.gaps.length, 0);
+});
+
+t.test('redis: what is refused is asked again after a pause, and not at once', async (t) => {
+  const server = await startRedis(t);
+  const { backplane, listener } = await startNode(t, server.url);
+  const refusals = async () => {
+    const [, count] = /cmdstat_subscribe:.*rejected_calls=(\d+)/.exec(await server.cli('info', 'commandstats')) ?? [];
+    return Number(count);
+  };
+  await server.cli('acl', 'setuser', 'default', '-subscribe');
+  const begun = performance.now();
+  const live = backplane.subscribe('a');
+  await until('it is refused some times', async () => (await refusals()) >= 4);
+  const most = 1 + (performance.now() - begun) / (RETRY_MS - 1);
+  t.ok((await refusals()) <= most + 1, `it was asked no more than ${Math.trunc(most + 1)} times in that time`);
+  await server.cli('acl', 'setuser', 'default', '+subscribe');
+  await live;
+  await backplane.publish([streamMessage('a', '1')]);
+  await listener.saw('a/1');
 });

@@ -49,6 +49,8 @@ const goals = [
     absolute('latency', 'p50Us', edge, 1_000),
     absolute('redis-latency', 'p50Us', edge, 2_000),
     absolute('ack', 'drift', edge, 1.5),
+    ...['relayRatio', 'openRatio', 'publishRatio'].map((key) => absolute('workers', key, edge, 1.1)),
+    absolute('workers', 'balance', edge, 1.15),
     ...['drain-haproxy', 'drain-nginx'].flatMap((work) => [
       absolute(work, 'ratio', edge, 1.5),
       absolute(work, 'beyondS', edge, 6),
